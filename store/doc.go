@@ -1,0 +1,19 @@
+// Package store says what Signet keeps and what every backend that keeps it promises.
+//
+// The records (Client, User, Session …) are plain values: a backend returns copies, and a caller
+// may change what it gets. The interfaces are small, each named for what it keeps; Store joins them
+// for those who open and close a backend. Nothing here knows HTTP, JWTs or passwords in the clear.
+//
+// What every backend promises, and package storetest checks:
+//
+//   - A method that returns nil has made its change durable: it survives kill -9 and a restart.
+//     Throttle counts, heartbeats and the audit trail are the exceptions; their interfaces say so.
+//   - A method is one atomic step. Two that touch the same session (Rotate, RevokeSession,
+//     RevokeSessions, UpdateUser, DeleteUser) are serialised: there is an order that explains all answers.
+//   - An error that is not one of this package's sentinels means that nothing is known: the change
+//     may or may not have happened. The edge answers 503 and the client asks again.
+//   - Decisions take the caller's now. Times are kept to the millisecond, in UTC; a session's time
+//     never runs backwards, whatever the caller's clock does.
+//   - What has run out is refused by comparison with now, never by trusting that it was swept.
+//   - Nothing that can be replayed is stored: no token, no client secret, no password in the clear.
+package store

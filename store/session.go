@@ -1,0 +1,140 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"time"
+)
+
+// SessionID is 128 random bits: the sid claim of every token of the session.
+type SessionID [16]byte
+
+// String is the id as it stands in a sid claim.
+func (id SessionID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+// IsZero reports whether id names no session.
+func (id SessionID) IsZero() bool { return id == SessionID{} }
+
+// ParseSessionID reads what String wrote, and nothing else.
+func ParseSessionID(s string) (SessionID, error) {
+	var id SessionID
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || len(raw) != len(id) {
+		return SessionID{}, fmt.Errorf("session id is not %d base64url bytes", len(id))
+	}
+	copy(id[:], raw)
+	return id, nil
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (id SessionID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (id *SessionID) UnmarshalText(text []byte) error {
+	parsed, err := ParseSessionID(string(text))
+	if err != nil {
+		return err
+	}
+	*id = parsed
+	return nil
+}
+
+// Session is one login of one user in one client. What never changes in it and is not needed to
+// decide (scope, audience) travels in the refresh token itself and is not kept.
+type Session struct {
+	ID         SessionID `json:"sid"`
+	UserID     UserID    `json:"sub"`
+	ClientID   string    `json:"client_id"`
+	Generation uint32    `json:"generation"` // how often its refresh token was rotated
+	Replays    uint16    `json:"replays"`    // how often this generation's predecessor was answered again
+	StartedAt  time.Time `json:"started_at"` // the login: auth_time
+	RotatedAt  time.Time `json:"rotated_at"` // the last rotation; StartedAt before the first
+}
+
+// Lifetimes bounds a session.
+type Lifetimes struct {
+	Idle     time.Duration // since RotatedAt; must be positive
+	Absolute time.Duration // since StartedAt; must be positive
+}
+
+// Ended reports whether s has outlived l at now.
+func (l Lifetimes) Ended(s Session, now time.Time) bool {
+	return now.Sub(s.RotatedAt) >= l.Idle || now.Sub(s.StartedAt) >= l.Absolute
+}
+
+// Rotation is a refresh token presented for its successor.
+type Rotation struct {
+	UserID     UserID
+	SessionID  SessionID
+	ClientID   string
+	Generation uint32 // the presented token's
+	Now        time.Time
+	Lifetimes  Lifetimes
+	Grace      time.Duration // how long after a rotation its predecessor is answered again; 0: never
+	MaxReplays uint16        // how often at most inside Grace
+	NotBefore  time.Time     // of the client: a session begun before it is revoked; zero: none
+}
+
+// Outcome is what Rotate found.
+type Outcome uint8
+
+const (
+	// Gone: no such session, or its lifetime is over, or it belongs to another client. A session
+	// whose lifetime is over is deleted; another client's is not touched.
+	Gone Outcome = iota
+	// Rotated: the presented generation was current; it is now one higher.
+	Rotated
+	// Replayed: the presented generation is the immediate predecessor, inside the grace window and
+	// within the replay bound. Only Replays has changed; the window has not been extended.
+	Replayed
+	// Reused: an older generation. The session has been ended.
+	Reused
+	// Healed: a newer generation than the stored one, so the store has lost a rotation. The
+	// session has been moved on to one above the presented generation.
+	Healed
+	// Revoked: the user is gone or disabled, or the user's or the client's NotBefore ends the
+	// session. It has been deleted.
+	Revoked
+)
+
+// String is the word used in logs and metrics.
+func (o Outcome) String() string {
+	switch o {
+	case Rotated:
+		return "rotated"
+	case Replayed:
+		return "replayed"
+	case Reused:
+		return "reuse"
+	case Healed:
+		return "healed"
+	case Revoked:
+		return "revoked"
+	default:
+		return "gone"
+	}
+}
+
+// Sessions keeps the sessions and decides about their refresh tokens.
+type Sessions interface {
+	// StartSession begins s, whose ID, UserID, ClientID and StartedAt are set, and returns it with
+	// the user of this moment. Where the user's NotBefore is later, StartedAt becomes that. Beyond
+	// limit sessions of one user the oldest end. ErrNotFound or ErrDisabled when the user is.
+	StartSession(ctx context.Context, s Session, limit int) (Session, User, error)
+
+	// Rotate decides about one presented refresh token in one atomic step and says what it found;
+	// see Outcome. After Rotated, Replayed and Healed the session is returned as it now is, with the
+	// user of this moment. On an error nothing is known: the caller answers 503 and the client asks again.
+	Rotate(ctx context.Context, r Rotation) (Session, User, Outcome, error)
+
+	// RevokeSession ends one session and reports whether there was one. Ending what is not there is no error.
+	RevokeSession(ctx context.Context, user UserID, id SessionID) (existed bool, err error)
+
+	// RevokeSessions ends every session of the user begun up to now, sets the user's NotBefore just
+	// above now, and returns how many there were. ErrNotFound when there is no such user.
+	RevokeSessions(ctx context.Context, user UserID, now time.Time) (int, error)
+
+	// ListSessions returns the sessions of one user, oldest first, ended ones left out.
+	ListSessions(ctx context.Context, user UserID, now time.Time, l Lifetimes) ([]Session, error)
+}

@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"encoding/base32"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// UserID names a user for ever: the sub of the user's tokens. It is never given to a second user,
+// so a name that is used again does not inherit anything.
+type UserID [16]byte
+
+// userIDPrefix keeps the subjects of users apart from those of clients (RFC 9068 §5): no client id may begin with it.
+const userIDPrefix = "usr_"
+
+var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// String is the id as it stands in a sub claim.
+func (id UserID) String() string { return userIDPrefix + lowerBase32.EncodeToString(id[:]) }
+
+// IsZero reports whether id names nobody.
+func (id UserID) IsZero() bool { return id == UserID{} }
+
+// ParseUserID reads what String wrote, and nothing else.
+func ParseUserID(s string) (UserID, error) {
+	var id UserID
+	digits, ok := strings.CutPrefix(s, userIDPrefix)
+	if !ok {
+		return UserID{}, fmt.Errorf("user id does not begin with %s", userIDPrefix)
+	}
+	raw, err := lowerBase32.DecodeString(digits)
+	if err != nil || len(raw) != len(id) {
+		return UserID{}, fmt.Errorf("user id is not %d base32 bytes", len(id))
+	}
+	copy(id[:], raw)
+	if id.String() != s { // the last digit carries spare bits
+		return UserID{}, fmt.Errorf("user id is not in its one spelling")
+	}
+	return id, nil
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (id UserID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (id *UserID) UnmarshalText(text []byte) error {
+	parsed, err := ParseUserID(string(text))
+	if err != nil {
+		return err
+	}
+	*id = parsed
+	return nil
+}
+
+// User is a resource owner (RFC 6749 §1.1): somebody with a password.
+type User struct {
+	ID           UserID                     `json:"id"`
+	Username     string                     `json:"username"`                // canonical: the caller has prepared it
+	PasswordHash string                     `json:"password_hash,omitempty"` // self-describing; empty: cannot log in
+	Claims       map[string]json.RawMessage `json:"claims,omitempty"`
+	Disabled     bool                       `json:"disabled,omitempty"`
+	NotBefore    time.Time                  `json:"not_before,omitzero"` // sessions begun before this are dead
+	CreatedAt    time.Time                  `json:"created_at"`
+	UpdatedAt    time.Time                  `json:"updated_at"`
+}
+
+// Users keeps the users, found by id or by canonical username.
+type Users interface {
+	// CreateUser adds u; ErrExists when its id or username is taken.
+	CreateUser(ctx context.Context, u User) error
+	// User returns the user with that id, or ErrNotFound.
+	User(ctx context.Context, id UserID) (User, error)
+	// UserByName returns the user with that canonical username, or ErrNotFound.
+	UserByName(ctx context.Context, username string) (User, error)
+	// UpdateUser changes one user in one step and returns it as it then is. ID and Username do not
+	// change. The function may run more than once; its error comes back as it is and nothing is
+	// changed. Sessions that a raised NotBefore ends are dead when it returns.
+	UpdateUser(ctx context.Context, id UserID, change func(*User) error) (User, error)
+	// DeleteUser removes the user and every session, or answers ErrNotFound.
+	DeleteUser(ctx context.Context, id UserID) error
+	// ListUsers returns up to limit users whose usernames sort after the given one, in order.
+	ListUsers(ctx context.Context, after string, limit int) ([]User, error)
+}
