@@ -1,0 +1,217 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is everything an operator may set. A field tagged live takes effect on SIGHUP, the others
+// at the next start.
+type Config struct {
+	// The URL by which apps and services know this server, and the iss of every token. It is compared
+	// byte for byte: https, no trailing slash, no query. It may have a path. Plain http is accepted
+	// for localhost and loopback addresses only. Changing it makes every token issued so far invalid.
+	Issuer string `yaml:"issuer"`
+
+	// Where /token, the key set and the other public endpoints are served: host:port. Beyond the
+	// loopback interface it takes tls.cert or tls.terminated_by_proxy.
+	Listen string `yaml:"listen"`
+
+	// Where Signet keeps what it writes. Empty: the directory of this file.
+	DataDir string `yaml:"data_dir"`
+
+	// Where clients, users, sessions and sealed keys are kept. bolt:PATH is one file, relative to
+	// data_dir, for one server process.
+	Store string `yaml:"store"`
+
+	// The file with the master key, which seals the signing keys and refresh tokens; relative to
+	// data_dir, readable by its owner only. The variable SIGNET_MASTER_KEY can hold the key instead.
+	MasterKeyFile string `yaml:"master_key_file"`
+
+	// The algorithms tokens are signed with: ES256, RS256, PS256, EdDSA. The first is what clients get
+	// that are not pinned to another. RS256 is for verifiers that know nothing else.
+	Algorithms []string `yaml:"algorithms"`
+
+	// The aud of tokens for clients that have no audiences of their own. Empty: the issuer.
+	Audience []string `yaml:"audience" live:"true"`
+
+	// A public client for token requests that name none, such as those of code written after
+	// FastAPI's guide. Empty: such requests are refused.
+	DefaultClient string `yaml:"default_client" live:"true"`
+
+	TLS TLS `yaml:"tls"`
+
+	// The proxies (addresses or CIDR ranges) whose X-Forwarded-For is believed. It is used for
+	// throttling and in the audit trail, never to build a URL. Empty: nobody's is.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" live:"true"`
+
+	Admin       Admin       `yaml:"admin"`
+	AccessToken AccessToken `yaml:"access_token"`
+	Refresh     Refresh     `yaml:"refresh"`
+	Password    Password    `yaml:"password"`
+	Throttle    Throttle    `yaml:"throttle"`
+	Keys        Keys        `yaml:"keys"`
+	Log         Log         `yaml:"log"`
+	Audit       Audit       `yaml:"audit"`
+	Shutdown    Shutdown    `yaml:"shutdown"`
+}
+
+// Encryption of the public listener. Passwords cross it, so beyond loopback one of the two ways is needed.
+type TLS struct {
+	// The PEM file with the certificate and its chain, relative to this file. Read again on SIGHUP.
+	Cert string `yaml:"cert" live:"true"`
+
+	// The PEM file with the certificate's private key, relative to this file.
+	Key string `yaml:"key" live:"true"`
+
+	// A proxy in front of Signet speaks TLS with the world, and nobody else can reach the listener.
+	// Allows plain HTTP beyond loopback. The issuer stays https.
+	TerminatedByProxy bool `yaml:"terminated_by_proxy"`
+}
+
+// The operator's side, which the signet command talks to.
+type Admin struct {
+	// The Unix socket, relative to data_dir. Who may open it may do everything; only its owner may.
+	Socket string `yaml:"socket"`
+
+	// Also serve the admin API here (host:port), for callers with a token of scope signet:admin.
+	// Empty: not at all.
+	Listen string `yaml:"listen"`
+}
+
+// The signed tokens that services verify.
+type AccessToken struct {
+	// How long one is valid. A revocation reaches services that only use the key set when this is
+	// over. At most keys.max_token_life; a client may have its own.
+	TTL time.Duration `yaml:"ttl" live:"true"`
+}
+
+// Refresh tokens and the sessions they carry on.
+type Refresh struct {
+	// How long after a rotation its predecessor is answered once more, so that an app whose answer was
+	// lost stays signed in. Later it counts as stolen and ends the session. 0s to 60s; 0s means never.
+	Grace time.Duration `yaml:"grace" live:"true"`
+
+	// A session ends when it has not been refreshed for this long.
+	Idle time.Duration `yaml:"idle" live:"true"`
+
+	// A session ends this long after the login, whatever happens.
+	Absolute time.Duration `yaml:"absolute" live:"true"`
+
+	// How often at most one refresh token is answered again inside refresh.grace.
+	MaxReplays int `yaml:"max_replays" live:"true"`
+
+	// Beyond this many sessions of one user the oldest ends.
+	SessionsPerUser int `yaml:"sessions_per_user" live:"true"`
+}
+
+// What passwords must be, and how they are hashed.
+type Password struct {
+	// Characters a new password must have; 8 at least. NIST SP 800-63B-4 wants 15 where the password
+	// is the only factor.
+	MinLength int `yaml:"min_length" live:"true"`
+
+	// A file of passwords that are refused, one a line, in addition to the built-in list; relative to
+	// this file.
+	Blocklist string `yaml:"blocklist" live:"true"`
+
+	// Words a password must not be built from, such as the names of your company and product.
+	Context []string `yaml:"context" live:"true"`
+
+	Argon2 Argon2 `yaml:"argon2"`
+
+	// How many passwords are hashed at once. 0: as many as there are cores.
+	Slots int `yaml:"slots"`
+
+	// How many logins may wait for a slot; the next is answered 503 with Retry-After.
+	Queue int `yaml:"queue"`
+
+	// How long one waits at most before it is answered 503.
+	Wait time.Duration `yaml:"wait"`
+}
+
+// The cost of argon2id. A user whose hash is cheaper gets a new one at the next login.
+type Argon2 struct {
+	// Memory for one hash, in KiB. 19456 is OWASP's recommendation for two passes.
+	MemoryKiB uint32 `yaml:"memory_kib"`
+
+	// Passes over that memory.
+	Time uint32 `yaml:"time"`
+
+	// Threads for one hash.
+	Threads uint8 `yaml:"threads"`
+}
+
+// How many failed logins are answered before the next is asked to wait (429 with Retry-After).
+type Throttle struct {
+	// Failed logins of one account from one network; the waits then double from 1 s to 60 s. The
+	// owner can still sign in from elsewhere. 1 to 100.
+	PerAccount int `yaml:"per_account" live:"true"`
+
+	// Failed logins a minute from one network (a /24, or a /64 of IPv6), whatever the account. 0: off.
+	PerNetwork int `yaml:"per_network" live:"true"`
+
+	// Failed client authentications a minute of one client. 0: off.
+	PerClient int `yaml:"per_client" live:"true"`
+}
+
+// The life of a signing key: published, active, retired, removed. The defaults suit every verifier
+// known to us; a start is refused when publish, retain and the rest do not fit together.
+type Keys struct {
+	// How long a new key is in the key set before it signs.
+	Publish time.Duration `yaml:"publish"`
+
+	// How long a key signs.
+	Active time.Duration `yaml:"active"`
+
+	// How long a key that has stopped signing stays in the key set.
+	Retain time.Duration `yaml:"retain"`
+
+	// How long a verifier may go on using a key set it has fetched.
+	Cache time.Duration `yaml:"cache"`
+
+	// How long a cache between them (a CDN) may serve an old key set.
+	CDN time.Duration `yaml:"cdn"`
+
+	// How far the clocks of this server's replicas may be apart.
+	Skew time.Duration `yaml:"skew"`
+
+	// The longest any token lives, whatever a client is given. At most 1h.
+	MaxTokenLife time.Duration `yaml:"max_token_life"`
+
+	// How long after its expiry a verifier may still accept a token.
+	Leeway time.Duration `yaml:"leeway"`
+
+	// How long a replica goes on signing when it cannot read the keys from the store.
+	SignStale time.Duration `yaml:"sign_stale"`
+
+	// How long it goes on serving the key set then.
+	ServeStale time.Duration `yaml:"serve_stale"`
+
+	// How often a replica reads the keys.
+	Poll time.Duration `yaml:"poll"`
+}
+
+// The log, on standard error.
+type Log struct {
+	// The least that is logged: debug, info, warn or error.
+	Level string `yaml:"level" live:"true"`
+
+	// json for programs, text for people.
+	Format string `yaml:"format"`
+}
+
+// The audit trail that `signet audit list` shows. The log has the same events.
+type Audit struct {
+	// How many events are kept; the oldest go first.
+	Retain int `yaml:"retain"`
+}
+
+// What happens on SIGTERM.
+type Shutdown struct {
+	// How long the server says it is not ready before it stops accepting, so that a load balancer notices.
+	Delay time.Duration `yaml:"delay"`
+
+	// How long the requests under way may take after that.
+	Drain time.Duration `yaml:"drain"`
+}

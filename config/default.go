@@ -1,0 +1,80 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Default returns what holds where nothing is set. It is not yet a valid Config: the issuer has no default.
+func Default() Config {
+	return Config{
+		Listen:        "127.0.0.1:8080",
+		Store:         "bolt:signet.db",
+		MasterKeyFile: "master.key",
+		Algorithms:    []string{"ES256"},
+		Admin:         Admin{Socket: "admin.sock"},
+		AccessToken:   AccessToken{TTL: 5 * time.Minute},
+		Refresh: Refresh{
+			Grace:           10 * time.Second,
+			Idle:            30 * day,
+			Absolute:        90 * day,
+			MaxReplays:      1000,
+			SessionsPerUser: 100,
+		},
+		Password: Password{
+			MinLength: 15,
+			Argon2:    Argon2{MemoryKiB: 19456, Time: 2, Threads: 1},
+			Queue:     64,
+			Wait:      2 * time.Second,
+		},
+		Throttle: Throttle{PerAccount: 10, PerNetwork: 100, PerClient: 100},
+		Keys: Keys{
+			Publish:      24 * time.Hour,
+			Active:       30 * day,
+			Retain:       24 * time.Hour,
+			Cache:        time.Hour,
+			CDN:          time.Hour,
+			Skew:         time.Minute,
+			MaxTokenLife: time.Hour,
+			Leeway:       5 * time.Minute,
+			SignStale:    10 * time.Minute,
+			ServeStale:   6 * time.Hour,
+			Poll:         10 * time.Second,
+		},
+		Log:      Log{Level: "info", Format: "json"},
+		Audit:    Audit{Retain: 100_000},
+		Shutdown: Shutdown{Delay: 5 * time.Second, Drain: 20 * time.Second},
+	}
+}
+
+// resolve fills in what depends on other fields and makes paths absolute, as seen from dir, the
+// directory of the file.
+func (c *Config) resolve(dir string) {
+	c.DataDir = within(dir, c.DataDir)
+	c.MasterKeyFile = within(c.DataDir, c.MasterKeyFile)
+	c.Admin.Socket = within(c.DataDir, c.Admin.Socket)
+	if path, ok := strings.CutPrefix(c.Store, "bolt:"); ok && path != "" {
+		c.Store = "bolt:" + within(c.DataDir, path)
+	}
+	for _, path := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Password.Blocklist} {
+		if *path != "" {
+			*path = within(dir, *path)
+		}
+	}
+	if len(c.Audience) == 0 && c.Issuer != "" {
+		c.Audience = []string{c.Issuer}
+	}
+}
+
+func within(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}
+
+// BoltPath returns the file of an embedded store; ok is false for any other kind of store.
+func (c Config) BoltPath() (path string, ok bool) {
+	return strings.CutPrefix(c.Store, "bolt:")
+}

@@ -1,0 +1,22 @@
+// Package config reads what an operator may set, and says what is wrong with it.
+//
+// There is one YAML file. Every key in it can be overridden by an environment variable: its path in
+// upper case, dots as underscores, SIGNET_ in front. So refresh.grace is SIGNET_REFRESH_GRACE. Lists
+// are written with commas there. A variable that is empty counts as not set. A flag wins over the
+// environment, the environment over the file, the file over the default.
+//
+// The comments on the fields of Config are the manual: deploy/signet.example.yaml is made from them.
+//
+// What Load promises:
+//
+//   - A key it does not know is an error with its line, and so is a key given twice: a setting that
+//     is misspelt must not be silently the default, least of all one that guards something.
+//   - All problems are reported at once, each with where it stands, which field it is and how to mend it.
+//   - What it returns without an error is complete: defaults filled in, paths absolute, every field
+//     in its range. What only another package can judge (do the key times fit together, does the
+//     certificate parse) is left to that package.
+//   - It reads the one file it is given and nothing else, and it never sees a secret: the master key
+//     has a file and a variable of its own.
+//
+// The package imports nothing else of Signet. Only cmd reads it, and turns it into each package's own Config.
+package config

@@ -1,0 +1,84 @@
+package config
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	forever = 3650 * day // long enough for anything that must end
+	manyInt = 1_000_000
+)
+
+func (c Config) checkTokens(k *checker) {
+	k.duration("access_token.ttl", c.AccessToken.TTL, 10*time.Second, time.Hour)
+	if c.AccessToken.TTL > c.Keys.MaxTokenLife {
+		k.add("access_token.ttl", "is %s and keys.max_token_life only %s; shorten the one or raise the other",
+			formatDuration(c.AccessToken.TTL), formatDuration(c.Keys.MaxTokenLife))
+	}
+	k.duration("refresh.grace", c.Refresh.Grace, 0, time.Minute)
+	k.duration("refresh.idle", c.Refresh.Idle, time.Minute, forever)
+	k.duration("refresh.absolute", c.Refresh.Absolute, time.Minute, forever)
+	if c.Refresh.Idle > c.Refresh.Absolute {
+		k.add("refresh.idle", "is %s, longer than refresh.absolute with %s; shorten the one or raise the other",
+			formatDuration(c.Refresh.Idle), formatDuration(c.Refresh.Absolute))
+	}
+	k.number("refresh.max_replays", c.Refresh.MaxReplays, 0, math.MaxUint16)
+	k.number("refresh.sessions_per_user", c.Refresh.SessionsPerUser, 1, 10_000)
+}
+
+func (c Config) checkPassword(k *checker) {
+	p := c.Password
+	k.number("password.min_length", p.MinLength, 8, 64)
+	for _, word := range p.Context {
+		if len(word) < 3 {
+			k.add("password.context", "%q is too short to be looked for; write words of three letters or more", word)
+		}
+	}
+	// Below OWASP's smallest parameters a stolen table is cheap to search; above, one login can take the machine.
+	k.number("password.argon2.memory_kib", int(p.Argon2.MemoryKiB), 7168, 4<<20)
+	k.number("password.argon2.time", int(p.Argon2.Time), 1, 100)
+	k.number("password.argon2.threads", int(p.Argon2.Threads), 1, 64)
+	k.number("password.slots", p.Slots, 0, 1024)
+	k.number("password.queue", p.Queue, 0, 100_000)
+	k.duration("password.wait", p.Wait, 10*time.Millisecond, 10*time.Second)
+	k.number("throttle.per_account", c.Throttle.PerAccount, 1, 100)
+	k.number("throttle.per_network", c.Throttle.PerNetwork, 0, manyInt)
+	k.number("throttle.per_client", c.Throttle.PerClient, 0, manyInt)
+}
+
+// checkKeys checks each time by itself; whether they fit together is for package keys to say.
+func (c Config) checkKeys(k *checker) {
+	t := c.Keys
+	k.duration("keys.publish", t.Publish, time.Second, forever)
+	k.duration("keys.active", t.Active, time.Second, forever)
+	k.duration("keys.retain", t.Retain, time.Second, forever)
+	k.duration("keys.cache", t.Cache, 0, forever)
+	k.duration("keys.cdn", t.CDN, 0, forever)
+	k.duration("keys.skew", t.Skew, 0, time.Hour)
+	k.duration("keys.max_token_life", t.MaxTokenLife, 10*time.Second, time.Hour)
+	k.duration("keys.leeway", t.Leeway, 0, time.Hour)
+	k.duration("keys.sign_stale", t.SignStale, time.Second, forever)
+	k.duration("keys.serve_stale", t.ServeStale, time.Second, forever)
+	k.duration("keys.poll", t.Poll, 100*time.Millisecond, time.Hour)
+}
+
+func (c Config) checkRunning(k *checker) {
+	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	k.oneOf("log.format", c.Log.Format, "json", "text")
+	k.number("audit.retain", c.Audit.Retain, 1000, 100*manyInt)
+	k.duration("shutdown.delay", c.Shutdown.Delay, 0, 10*time.Minute)
+	k.duration("shutdown.drain", c.Shutdown.Drain, 0, 10*time.Minute)
+}
+
+// warnings are about settings that are allowed and hardly meant.
+func (c Config) warnings() []Warning {
+	var list []Warning
+	for _, p := range c.TrustedProxies {
+		if p.Bits() == 0 {
+			list = append(list, Warning("trusted_proxies: "+p.String()+" believes everyone's X-Forwarded-For, "+
+				"so throttling by network can be dodged; name your proxies' addresses"))
+		}
+	}
+	return list
+}

@@ -1,0 +1,137 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// readFile sets what the YAML document sets. It walks the document's nodes itself, because only
+// there a value still has its line.
+func (l *loader) readFile(data []byte) {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var doc yaml.Node
+	if err := decoder.Decode(&doc); err != nil {
+		if !errors.Is(err, io.EOF) {
+			l.rejectSyntax(err)
+		}
+		return
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		l.reject(l.name, "", "has more than one YAML document; keep one and remove the --- line")
+	}
+	l.readMapping("", doc.Content[0])
+}
+
+func (l *loader) rejectSyntax(err error) {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	l.reject(l.name, "", "is not YAML: "+text)
+}
+
+// readMapping reads the keys under prefix, which is empty or ends in a dot.
+func (l *loader) readMapping(prefix string, node *yaml.Node) {
+	if node = follow(node); isNull(node) {
+		return
+	}
+	if node.Kind != yaml.MappingNode {
+		l.reject(l.line(node.Line), strings.TrimSuffix(prefix, "."), "must have keys below it, one a line, like `key: value`")
+		return
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		path := prefix + key.Value
+		if first, twice := seen[path]; twice {
+			l.reject(l.line(key.Line), path, fmt.Sprintf("is given twice, first in line %d; remove one", first))
+			continue
+		}
+		seen[path] = key.Line
+		l.readKey(path, key.Line, value)
+	}
+}
+
+func (l *loader) readKey(path string, line int, value *yaml.Node) {
+	if f, ok := l.field(path); ok {
+		l.sources[path] = l.line(line)
+		if err := setNode(f, follow(value)); err != nil {
+			l.reject(l.line(line), path, err.Error())
+		}
+		return
+	}
+	if l.isSection(path) {
+		l.readMapping(path+".", value)
+		return
+	}
+	l.reject(l.line(line), path, "unknown key; "+l.suggestKey(path))
+}
+
+// setNode gives f the value of a node. A key with nothing after it keeps its default.
+func setNode(f field, node *yaml.Node) error {
+	switch {
+	case isNull(node):
+		return nil
+	case f.isList():
+		return setSequence(f, node)
+	case node.Kind != yaml.ScalarNode:
+		return errors.New("takes one value")
+	default:
+		return f.set(node.Value)
+	}
+}
+
+func setSequence(f field, node *yaml.Node) error {
+	if node.Kind != yaml.SequenceNode {
+		return errors.New("takes a list; write it like [a, b]")
+	}
+	elems := make([]string, 0, len(node.Content))
+	for _, elem := range node.Content {
+		if elem = follow(elem); elem.Kind != yaml.ScalarNode || isNull(elem) {
+			return errors.New("takes a list of plain values; write it like [a, b]")
+		}
+		elems = append(elems, elem.Value)
+	}
+	return f.setList(elems)
+}
+
+// follow returns what an alias stands for. An alias of an alias cannot be written in YAML.
+func follow(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
+}
+
+func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }
+
+func (l *loader) field(path string) (field, bool) {
+	for _, f := range l.fields {
+		if f.path == path {
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+func (l *loader) isSection(path string) bool {
+	for _, f := range l.fields {
+		if strings.HasPrefix(f.path, path+".") {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *loader) suggestKey(path string) string {
+	known := make([]string, len(l.fields))
+	for i, f := range l.fields {
+		known[i] = f.path
+	}
+	if meant := nearest(path, known); meant != "" {
+		return "did you mean " + meant + "?"
+	}
+	return "remove it, or see deploy/signet.example.yaml for the keys there are"
+}
