@@ -51,6 +51,9 @@ func Default() Config {
 // resolve fills in what depends on other fields and makes paths absolute, as seen from dir, the
 // directory of the file.
 func (c *Config) resolve(dir string) {
+	if c.DataDir == "" {
+		c.DataDir = dir
+	}
 	c.DataDir = within(dir, c.DataDir)
 	c.MasterKeyFile = within(c.DataDir, c.MasterKeyFile)
 	c.Admin.Socket = within(c.DataDir, c.Admin.Socket)
@@ -58,16 +61,18 @@ func (c *Config) resolve(dir string) {
 		c.Store = "bolt:" + within(c.DataDir, path)
 	}
 	for _, path := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Password.Blocklist} {
-		if *path != "" {
-			*path = within(dir, *path)
-		}
+		*path = within(dir, *path)
 	}
 	if len(c.Audience) == 0 && c.Issuer != "" {
 		c.Audience = []string{c.Issuer}
 	}
 }
 
+// within leaves an empty path empty: what that means is for validation to say.
 func within(dir, path string) string {
+	if path == "" {
+		return ""
+	}
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}

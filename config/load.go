@@ -64,6 +64,9 @@ func load(name string, data []byte, dir string, env []string) (Config, []Warning
 	l.fields = fields(&l.config)
 	l.readFile(data)
 	l.readEnv(env)
+	if l.broken {
+		return Config{}, l.warnings, join(l.problems)
+	}
 	l.config.resolve(dir)
 	for _, p := range l.config.problems() {
 		// A value that could not be read has been reported; what its default would mean is noise.
@@ -85,6 +88,7 @@ type loader struct {
 	name     string  // of the file, for messages
 	sources  map[string]string
 	bad      map[string]bool // fields whose value could not be read
+	broken   bool            // the file is not YAML, so nothing can be said about what it sets
 	problems []*Problem
 	warnings []Warning
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -112,9 +113,9 @@ func (c Config) checkListeners(k *checker) {
 func (c Config) checkListen(k *checker, field, addr string) {
 	host, port, err := net.SplitHostPort(addr)
 	if err == nil {
-		_, err = net.LookupPort("tcp", port)
+		_, err = strconv.ParseUint(port, 10, 16)
 	}
-	if err != nil || port == "" {
+	if err != nil {
 		k.add(field, "%q is not host:port; write it like 127.0.0.1:8080", addr)
 		return
 	}

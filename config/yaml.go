@@ -30,6 +30,7 @@ func (l *loader) readFile(data []byte) {
 func (l *loader) rejectSyntax(err error) {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	l.reject(l.name, "", "is not YAML: "+text)
+	l.broken = true
 }
 
 // readMapping reads the keys under prefix, which is empty or ends in a dot.
@@ -43,13 +44,17 @@ func (l *loader) readMapping(prefix string, node *yaml.Node) {
 	}
 	seen := map[string]int{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		key, value := node.Content[i], node.Content[i+1]
+		key, value := follow(node.Content[i]), node.Content[i+1]
 		path := prefix + key.Value
 		if first, twice := seen[path]; twice {
 			l.reject(l.line(key.Line), path, fmt.Sprintf("is given twice, first in line %d; remove one", first))
 			continue
 		}
 		seen[path] = key.Line
+		if section, rest, dotted := strings.Cut(key.Value, "."); dotted {
+			l.reject(l.line(key.Line), path, fmt.Sprintf("unknown key; write `%s:` and `%s:` indented below it", section, rest))
+			continue
+		}
 		l.readKey(path, key.Line, value)
 	}
 }
@@ -126,9 +131,12 @@ func (l *loader) isSection(path string) bool {
 }
 
 func (l *loader) suggestKey(path string) string {
-	known := make([]string, len(l.fields))
-	for i, f := range l.fields {
-		known[i] = f.path
+	var known []string
+	for _, f := range l.fields {
+		known = append(known, f.path)
+		if section, _, found := strings.Cut(f.path, "."); found {
+			known = append(known, section)
+		}
 	}
 	if meant := nearest(path, known); meant != "" {
 		return "did you mean " + meant + "?"
