@@ -1,0 +1,70 @@
+package password
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+)
+
+// Result is what Verify found.
+type Result struct {
+	Match  bool // the password is the right one
+	Rehash bool // it is, and the stored hash is weaker than the policy: store a new one
+}
+
+// Hash returns the argon2id hash of the normalised password as a PHC string, with a new random
+// salt. It judges no quality (Policy does), but refuses what Verify would never match: ErrPassword
+// and ErrTooLong. ErrBusy and the context's error come back as from Verify.
+func (p *Pool) Hash(ctx context.Context, password string) (encoded string, err error) {
+	text, err := normalizeWithin(password)
+	if err != nil {
+		return "", err
+	}
+	h := argon2Hash{id: true, params: p.params, salt: make([]byte, saltSize), tag: make([]byte, tagSize)}
+	rand.Read(h.salt)
+	if err := p.run(ctx, func() { h.tag = h.derive(text) }); err != nil {
+		return "", err
+	}
+	return h.encode(), nil
+}
+
+// Verify compares the normalised password with a stored hash.
+//
+// An empty hash stands for an unknown user or one without a password: never a match, after the work
+// of a new hash. So it is, for any user, with a password that Hash would refuse. A stored hash that
+// is not Supported is no match after that same work, and ErrFormat, for the log.
+//
+// ErrBusy: the queue was full or the wait over. When ctx ends in the queue, its error comes back at
+// once; a hash that has begun is finished. After these errors nothing is known of the password.
+func (p *Pool) Verify(ctx context.Context, encoded, password string) (Result, error) {
+	h, badHash := p.stored(encoded)
+	text, badText := normalizeWithin(password)
+	if badText != nil {
+		h, text = nil, ""
+	}
+	target := h
+	if target == nil {
+		target = p.dummy
+	}
+	var match bool
+	if err := p.run(ctx, func() { match = p.work(target, text) }); err != nil {
+		return Result{}, err
+	}
+	if badHash != nil {
+		return Result{}, badHash
+	}
+	match = match && h != nil
+	return Result{Match: match, Rehash: match && h.weaker(p.params)}, nil
+}
+
+// stored reads a hash; nil when there is none to compare with.
+func (p *Pool) stored(encoded string) (hashed, error) {
+	if encoded == "" {
+		return nil, nil
+	}
+	h, err := parse(encoded)
+	if errors.Is(err, ErrFormat) {
+		return nil, err
+	}
+	return h, nil
+}
