@@ -1,0 +1,133 @@
+package bolt
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"go.etcd.io/bbolt"
+
+	"signet/store"
+)
+
+const (
+	maxPending  = 8192 // events that may wait for a commit; the log has all of them anyway
+	manyPending = 1024
+	maxEvents   = 1000
+	someEvents  = 100
+)
+
+// trail numbers events at once and writes them behind, so that no request waits for its own audit.
+type trail struct {
+	keep uint64
+
+	mu      sync.Mutex
+	last    uint64 // the number given last
+	pending []store.Event
+}
+
+func (a *trail) load(b *bbolt.Bucket) {
+	if key, _ := b.Cursor().Last(); len(key) == 8 {
+		a.last = binary.BigEndian.Uint64(key)
+	}
+}
+
+var errBacklog = errors.New("too many audit events are waiting to be written")
+
+// AppendEvents implements store.Audit.
+func (s *Store) AppendEvents(ctx context.Context, events []store.Event) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	a := &s.audit
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.pending)+len(events) > maxPending {
+		return s.unavailable("auditing in", errBacklog)
+	}
+	for _, e := range events {
+		a.last++
+		e.Seq, e.At = a.last, store.Millis(e.At)
+		a.pending = append(a.pending, e)
+	}
+	if len(a.pending) >= manyPending {
+		signal(s.queue.wake)
+	}
+	s.queueLater()
+	return nil
+}
+
+// many reports that so much is waiting that it should go with the next commit, whenever that is.
+func (a *trail) many() bool { return len(a.waiting()) >= manyPending }
+
+// waiting returns the events that are not known to be committed. They stay until they are.
+func (a *trail) waiting() []store.Event {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.pending[:len(a.pending):len(a.pending)]
+}
+
+// flush writes what waits and drops what is beyond the retention. Two old events go for each new
+// one, so that a lowered retention takes effect without one long commit.
+func (a *trail) flush(t *txn) (committed func(), err error) {
+	events := a.waiting()
+	if len(events) == 0 {
+		return func() {}, nil
+	}
+	b := t.Bucket(bucketAudit)
+	b.FillPercent = 0.95 // keys only grow
+	for _, e := range events {
+		raw, err := json.Marshal(e)
+		if err != nil {
+			return nil, fmt.Errorf("packing audit event %d: %w", e.Seq, err)
+		}
+		if err := t.put(bucketAudit, seqKey(e.Seq), raw); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.trim(t, b, events[len(events)-1].Seq, 2*len(events)); err != nil {
+		return nil, err
+	}
+	return func() { a.forget(len(events)) }, nil
+}
+
+func (a *trail) trim(t *txn, b *bbolt.Bucket, last uint64, atMost int) error {
+	c := b.Cursor()
+	for key, _ := c.First(); len(key) == 8 && atMost > 0; key, _ = c.First() {
+		if binary.BigEndian.Uint64(key)+a.keep > last {
+			break
+		}
+		if err := t.del(bucketAudit, key); err != nil {
+			return err
+		}
+		atMost--
+	}
+	return nil
+}
+
+func (a *trail) forget(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pending = append([]store.Event(nil), a.pending[n:]...)
+}
+
+func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
+
+// Events implements store.Audit. It sees events that are not committed yet.
+func (s *Store) Events(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
+	found := selection{EventQuery: q, limit: someEvents}
+	if q.Limit > 0 {
+		found.limit = min(q.Limit, maxEvents)
+	}
+	waiting := s.audit.waiting() // before the snapshot, so that none is missed between the two
+	err := s.viewContext(ctx, func(tx *bbolt.Tx) error {
+		if q.Newest {
+			return found.backward(tx.Bucket(bucketAudit), waiting)
+		}
+		return found.forward(tx.Bucket(bucketAudit), waiting)
+	})
+	return found.events, err
+}

@@ -1,0 +1,91 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"signet/store"
+)
+
+// selection collects the events that a query selects, from the file and from those still waiting.
+type selection struct {
+	store.EventQuery
+	limit  int
+	events []store.Event
+}
+
+func (q *selection) full() bool { return len(q.events) >= q.limit }
+
+func (q *selection) add(e store.Event) {
+	if e.Seq <= q.After ||
+		q.Type != "" && e.Type != q.Type ||
+		q.ClientID != "" && e.ClientID != q.ClientID ||
+		q.Subject != "" && e.Subject != q.Subject {
+		return
+	}
+	q.events = append(q.events, e)
+}
+
+func (q *selection) addRaw(raw []byte) error {
+	var e store.Event
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return fmt.Errorf("%w: reading an audit event: %w", store.ErrUnavailable, err)
+	}
+	q.add(e)
+	return nil
+}
+
+// forward takes the oldest first.
+func (q *selection) forward(b *bbolt.Bucket, waiting []store.Event) error {
+	c := b.Cursor()
+	for key, raw := c.Seek(seqKey(q.After)); key != nil && !q.full(); key, raw = c.Next() {
+		if err := q.addRaw(raw); err != nil {
+			return err
+		}
+	}
+	for _, e := range unwritten(b, waiting) {
+		if q.full() {
+			break
+		}
+		q.add(e)
+	}
+	return nil
+}
+
+// backward takes the newest first and then turns them round.
+func (q *selection) backward(b *bbolt.Bucket, waiting []store.Event) error {
+	for _, e := range slices.Backward(unwritten(b, waiting)) {
+		if q.full() {
+			break
+		}
+		q.add(e)
+	}
+	c := b.Cursor()
+	for key, raw := c.Last(); key != nil && !q.full(); key, raw = c.Prev() {
+		if binary.BigEndian.Uint64(key) <= q.After {
+			break
+		}
+		if err := q.addRaw(raw); err != nil {
+			return err
+		}
+	}
+	slices.Reverse(q.events)
+	return nil
+}
+
+// unwritten leaves out what has been committed since waiting was asked for.
+func unwritten(b *bbolt.Bucket, waiting []store.Event) []store.Event {
+	key, _ := b.Cursor().Last()
+	if len(key) != 8 {
+		return waiting
+	}
+	last := binary.BigEndian.Uint64(key)
+	for len(waiting) > 0 && waiting[0].Seq <= last {
+		waiting = waiting[1:]
+	}
+	return waiting
+}

@@ -1,0 +1,53 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"go.etcd.io/bbolt"
+)
+
+// Backup writes a copy of the store as it is at this moment, a file that Open can open, and returns
+// its size. Reading and writing go on meanwhile.
+func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
+	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+		n, err = tx.WriteTo(&guardedWriter{ctx, s, w})
+		return err
+	})
+	if err != nil {
+		return n, fmt.Errorf("backing up: %w", err)
+	}
+	return n, nil
+}
+
+// guardedWriter ends a backup whose caller has given up or whose store is being closed.
+type guardedWriter struct {
+	ctx   context.Context
+	store *Store
+	w     io.Writer
+}
+
+func (g *guardedWriter) Write(p []byte) (int, error) {
+	if err := g.store.open(g.ctx); err != nil {
+		return 0, err
+	}
+	return g.w.Write(p)
+}
+
+// Check reads all of the file at path and answers what is wrong with its structure, or nil. The
+// store must not be open; Check changes nothing.
+func Check(path string) (err error) {
+	if err := prepare(path, false); err != nil {
+		return err
+	}
+	db, err := openFile(path, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	return db.View(func(tx *bbolt.Tx) error { return checkPages(tx, path) })
+}

@@ -1,0 +1,131 @@
+package bolt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"signet/store"
+)
+
+// maxComplaints is how many faults Check lists; a damaged page can cause thousands.
+const maxComplaints = 10
+
+// checkPages reads every record first, in this goroutine, where page faults and panics are errors,
+// and only then lets bbolt count the pages, which it does in a goroutine of its own.
+func checkPages(tx *bbolt.Tx, path string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = damaged(path, fmt.Sprint(p))
+		}
+	}()
+	for _, name := range buckets {
+		if tx.Bucket(name) == nil {
+			return damaged(path, fmt.Sprintf("it has no bucket %q", name))
+		}
+	}
+	if err := checkSchema(tx, path); err != nil {
+		return err
+	}
+	for _, name := range buckets {
+		if err := checkBucket(tx, name); err != nil {
+			return damaged(path, err.Error())
+		}
+	}
+	return checkStructure(tx, path)
+}
+
+func checkBucket(tx *bbolt.Tx, name []byte) error {
+	check := recordChecks[string(name)]
+	var last []byte
+	c := tx.Bucket(name).Cursor()
+	for key, value := c.First(); key != nil; key, value = c.Next() {
+		if last != nil && bytes.Compare(last, key) >= 0 {
+			return fmt.Errorf("the keys of bucket %q are out of order", name)
+		}
+		last = key
+		if check == nil {
+			continue
+		}
+		if err := check(tx, key, value); err != nil {
+			return fmt.Errorf("bucket %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// recordChecks says for each bucket what makes a record good.
+var recordChecks = map[string]func(tx *bbolt.Tx, key, value []byte) error{
+	"clients":   checkClient,
+	"users":     checkUser,
+	"usernames": checkUsername,
+	"sessions":  checkSession,
+	"revoked":   func(_ *bbolt.Tx, _, value []byte) error { return size(value, 8) },
+	"keyring":   func(_ *bbolt.Tx, _, value []byte) error { return size(value[:min(len(value), 8)], 8) },
+	"audit":     checkEvent,
+	"throttle":  func(_ *bbolt.Tx, _, value []byte) error { _, err := unpackCount(value); return err },
+}
+
+func size(value []byte, n int) error {
+	if len(value) != n {
+		return errPacked
+	}
+	return nil
+}
+
+func checkClient(_ *bbolt.Tx, key, value []byte) error {
+	c, err := unpackClient(value)
+	if err == nil && c.ID != string(key) {
+		err = fmt.Errorf("client %q is filed as %q", c.ID, key)
+	}
+	return err
+}
+
+func checkUser(tx *bbolt.Tx, key, value []byte) error {
+	u, err := unpackUser(value)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(u.ID[:], key) || !bytes.Equal(tx.Bucket(bucketUsernames).Get([]byte(u.Username)), key) {
+		return fmt.Errorf("user %s is not filed under its id and name", u.ID)
+	}
+	return nil
+}
+
+func checkUsername(tx *bbolt.Tx, _, value []byte) error {
+	if tx.Bucket(bucketUsers).Get(value) == nil {
+		return errors.New("a name leads to no user")
+	}
+	return nil
+}
+
+func checkSession(tx *bbolt.Tx, key, value []byte) error {
+	_, err := unpackSession(key, value, "")
+	return err
+}
+
+func checkEvent(_ *bbolt.Tx, key, value []byte) error {
+	var e store.Event
+	if err := json.Unmarshal(value, &e); err != nil {
+		return err
+	}
+	return size(key, binary.Size(e.Seq))
+}
+
+func checkStructure(tx *bbolt.Tx, path string) error {
+	var complaints []error
+	for err := range tx.Check() { // to the end: the sender waits for us
+		if len(complaints) < maxComplaints {
+			complaints = append(complaints, err)
+		}
+	}
+	if len(complaints) == 0 {
+		return nil
+	}
+	return damaged(path, errors.Join(slices.Clip(complaints)...).Error())
+}

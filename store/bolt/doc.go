@@ -1,0 +1,42 @@
+// Package bolt keeps everything in one file, for one process: the embedded default.
+//
+// # Promises
+//
+// Beyond what package store asks of every backend:
+//
+//   - Group commit. Writers that arrive while a transaction is being synced share the next one,
+//     and its fsync. A lone writer is never made to wait for company. Nothing is acknowledged
+//     before the file is synced, and a request that fails does not fail its neighbours.
+//   - A failed commit (disk full, file limit, I/O error) gives everyone in it ErrUnavailable with
+//     the cause. The next write simply tries again, so the store recovers when there is space.
+//   - One process. The file is locked; a second Open answers ErrLocked at once.
+//   - A missing, empty, truncated or damaged file is an error that says so. Only Options.Create
+//     makes a new file, and only where there is none: a lost disk must not become a new issuer.
+//   - Throttle counts and audit events are written behind, within a second; heartbeats never.
+//
+// # Layout
+//
+// Top-level buckets and their keys. Integers are big-endian, times are Unix milliseconds.
+//
+//	meta       "schema" → uint64; "install" → JSON; "probe" → time of the last write probe
+//	clients    client id → JSON
+//	users      user id (16) → packed record, see packUser
+//	usernames  username → user id (16)
+//	sessions   user id (16) ‖ session id (16) → packed record, see packSession
+//	keyring    "current" → version uint64 ‖ sealed document
+//	revoked    jti → the time until which it matters
+//	audit      sequence number uint64 → JSON
+//	throttle   bucket key → packed count, see packCount
+//
+// The sessions of one user are one range, so that listing, capping and revoking them is one short
+// walk. The records on the refresh path are packed by hand: a refresh reads a session and a user,
+// and decoding JSON would cost more than the rest of the work together.
+//
+// # Choices
+//
+// bbolt's own Batch delays every writer and re-runs failed requests alone; commit.go does neither.
+// The freelist is written with each commit: leaving it out would save a page a commit but make
+// opening read the whole file. It is kept in maps, which stays fast after a sweep has freed much.
+// The file is mapped with room to grow, because growing the map has to wait for all readers, a
+// running backup included; address space costs no memory.
+package bolt

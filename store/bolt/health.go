@@ -1,0 +1,79 @@
+package bolt
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// probeEvery is how often Ping may try to write after a write has failed.
+const probeEvery = time.Second
+
+// health remembers how the last commit went.
+type health struct {
+	mu    sync.Mutex
+	last  error     // of the last commit; nil when it went well
+	tried time.Time // when that was
+	fatal error     // bbolt's state is in doubt: no commit is tried again
+}
+
+func (h *health) ok() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last = nil
+}
+
+func (h *health) fail(err error, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last, h.tried = err, now
+}
+
+func (h *health) breaks(err error) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fatal = err
+	return err
+}
+
+func (h *health) broken() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.fatal
+}
+
+// due answers the last failure and whether it is time to try again.
+func (h *health) due(now time.Time) (last error, probe bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.last == nil || now.Sub(h.tried) < probeEvery {
+		return h.last, false
+	}
+	h.tried = now
+	return h.last, true
+}
+
+// Ping implements store.Store. After a failed write it tries a small one, at most once a second,
+// so that a server without traffic also notices that there is space again.
+func (s *Store) Ping(ctx context.Context) error {
+	if s.closed.Load() {
+		return s.unavailable("reading", errClosed)
+	}
+	if err := s.health.broken(); err != nil {
+		return s.unavailable("writing", err)
+	}
+	last, probe := s.health.due(s.now())
+	if probe {
+		last = s.update(ctx, func(t *txn) error {
+			now := binary.BigEndian.AppendUint64(nil, uint64(s.now().UnixMilli()))
+			return t.put(bucketMeta, keyProbe, now)
+		})
+	}
+	if last != nil {
+		return last
+	}
+	return s.viewContext(ctx, func(tx *bbolt.Tx) error { return checkSchema(tx, s.path) })
+}

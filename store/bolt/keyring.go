@@ -1,0 +1,81 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"signet/store"
+)
+
+// Install implements store.Installs.
+func (s *Store) Install(ctx context.Context) (in store.Install, err error) {
+	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+		raw := tx.Bucket(bucketMeta).Get(keyInstall)
+		if raw == nil {
+			return fmt.Errorf("install: %w", store.ErrNotFound)
+		}
+		return json.Unmarshal(raw, &in)
+	})
+	return in, err
+}
+
+// CreateInstall implements store.Installs.
+func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
+	in.CreatedAt = store.Millis(in.CreatedAt)
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("packing the install record: %w", err)
+	}
+	return s.update(ctx, func(t *txn) error {
+		if t.get(bucketMeta, keyInstall) != nil {
+			return fmt.Errorf("install: %w", store.ErrExists)
+		}
+		return t.put(bucketMeta, keyInstall, raw)
+	})
+}
+
+// LoadKeyring implements store.Keyrings.
+func (s *Store) LoadKeyring(ctx context.Context) (version uint64, document []byte, err error) {
+	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+		version, document, err = readKeyring(tx)
+		document = bytes.Clone(document)
+		return err
+	})
+	return version, document, err
+}
+
+// SwapKeyring implements store.Keyrings.
+func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []byte) (swapped bool, err error) {
+	if next <= old {
+		return false, fmt.Errorf("swapping the keyring: version %d does not follow %d", next, old)
+	}
+	record := append(binary.BigEndian.AppendUint64(nil, next), document...)
+	err = s.update(ctx, func(t *txn) error {
+		current, _, err := readKeyring(t)
+		if swapped = err == nil && current == old; !swapped {
+			return err
+		}
+		return t.put(bucketKeyring, keyCurrent, record)
+	})
+	if err != nil {
+		return false, fmt.Errorf("swapping the keyring: %w", err)
+	}
+	return swapped, nil
+}
+
+func readKeyring(tx reader) (version uint64, document []byte, err error) {
+	raw := tx.Bucket(bucketKeyring).Get(keyCurrent)
+	switch {
+	case raw == nil:
+		return 0, nil, nil
+	case len(raw) < 8:
+		return 0, nil, fmt.Errorf("%w: reading the keyring: %w", store.ErrUnavailable, errPacked)
+	default:
+		return binary.BigEndian.Uint64(raw), raw[8:], nil
+	}
+}

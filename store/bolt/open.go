@@ -1,0 +1,183 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"signet/store"
+)
+
+// Schema is the layout that this package writes and the newest that it reads.
+const Schema = 1
+
+// Options configures Open. The zero value opens an existing file.
+type Options struct {
+	Create      bool             // make the file where there is none
+	AuditEvents int              // events kept; 0 means 100,000
+	Now         func() time.Time // paces write probes; nil means time.Now
+}
+
+var _ store.Store = (*Store)(nil)
+
+// mapRoom is how much address space is mapped at least.
+const mapRoom = 1 << 30
+
+// Open opens the store at path. It answers an error that wraps
+//   - fs.ErrNotExist where there is no file and Options.Create is not set,
+//   - store.ErrLocked where another process has it open,
+//   - store.ErrSchema where a newer Signet wrote it.
+//
+// A file that is empty, cut short or damaged is an error too; nothing is repaired or replaced.
+func Open(path string, opt Options) (*Store, error) {
+	if err := prepare(path, opt.Create); err != nil {
+		return nil, err
+	}
+	db, err := openFile(path, false)
+	if err != nil {
+		return nil, err
+	}
+	s := newStore(db, path, opt)
+	if err := s.load(); err != nil {
+		db.Close()
+		return nil, err
+	}
+	s.running.Add(1)
+	go s.run()
+	return s, nil
+}
+
+// prepare sees to it that there is something at path that may be opened.
+func prepare(path string, create bool) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && create:
+		return createFile(path)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no store at %s: %w", path, err)
+	case err != nil:
+		return fmt.Errorf("opening the store: %w", err)
+	case info.IsDir():
+		return fmt.Errorf("opening the store: %s is a directory", path)
+	case info.Size() == 0:
+		return damaged(path, "it is empty")
+	}
+	return nil
+}
+
+// openFile opens an existing file and turns whatever bbolt makes of a bad one, panics and page
+// faults included, into an error.
+func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
+	var file *os.File
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = damaged(path, fmt.Sprint(p))
+		}
+		if err != nil && file != nil {
+			file.Close() // releases the lock where bbolt did not get that far; a second close is harmless
+		}
+	}()
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:         time.Nanosecond, // one try
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: mapRoom,
+		NoStatistics:    true,
+		ReadOnly:        readOnly,
+		PreLoadFreelist: true,
+		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+			f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
+			file = f
+			return f, err
+		},
+	})
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	if err := checkSize(db, file); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func explain(path string, err error) error {
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return fmt.Errorf("the store %s is %w", path, store.ErrLocked)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("opening the store: %w (this process must be able to read and write the file)", err)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no store at %s: %w", path, err)
+	case errors.As(err, new(*fs.PathError)):
+		return fmt.Errorf("opening the store: %w", err)
+	default:
+		return damaged(path, err.Error())
+	}
+}
+
+// checkSize refuses a file that is shorter than what it says it holds: reading the missing part
+// would be a page fault.
+func checkSize(db *bbolt.DB, file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("opening the store: %w", err)
+	}
+	return db.View(func(tx *bbolt.Tx) error {
+		if info.Size() < tx.Size() {
+			return damaged(db.Path(), fmt.Sprintf("it has %d of %d bytes", info.Size(), tx.Size()))
+		}
+		return nil
+	})
+}
+
+// errDamaged tells a file that must be restored from one that is only busy or out of reach.
+var errDamaged = errors.New("the store is damaged")
+
+func damaged(path, how string) error {
+	return fmt.Errorf("%w: %s: %s; restore a backup", errDamaged, path, how)
+}
+
+// load checks the layout and reads what is kept in memory.
+func (s *Store) load() error {
+	return s.view(func(tx *bbolt.Tx) error {
+		for _, name := range buckets {
+			if tx.Bucket(name) == nil {
+				return damaged(s.path, fmt.Sprintf("it has no bucket %q", name))
+			}
+		}
+		if err := checkSchema(tx, s.path); err != nil {
+			return err
+		}
+		s.audit.load(tx.Bucket(bucketAudit))
+		return s.throttle.load(tx.Bucket(bucketThrottle))
+	})
+}
+
+func checkSchema(tx *bbolt.Tx, path string) error {
+	meta := tx.Bucket(bucketMeta)
+	raw := meta.Get(keySchema)
+	if len(raw) != 8 {
+		return damaged(path, "it does not say its schema")
+	}
+	schema := binary.BigEndian.Uint64(raw)
+	if raw := meta.Get(keyInstall); raw != nil {
+		var in store.Install
+		if err := json.Unmarshal(raw, &in); err != nil {
+			return damaged(path, "its install record is unreadable")
+		}
+		schema = max(schema, uint64(max(in.Schema, 0)))
+	}
+	if schema > Schema {
+		return fmt.Errorf("the store %s has schema %d, newest known is %d: %w", path, schema, Schema, store.ErrSchema)
+	}
+	return nil
+}

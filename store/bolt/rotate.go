@@ -1,0 +1,53 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"signet/store"
+)
+
+// Rotate implements store.Sessions. It reads two records and writes one; what to do is decided by
+// store.Decide.
+func (s *Store) Rotate(ctx context.Context, r store.Rotation) (next store.Session, u store.User, o store.Outcome, err error) {
+	key := sessionKey(r.UserID, r.SessionID)
+	err = s.update(ctx, func(t *txn) (err error) {
+		next, u, o, err = rotate(t, key, r)
+		return err
+	})
+	if err != nil {
+		return store.Session{}, store.User{}, store.Gone, fmt.Errorf("rotating a session: %w", err)
+	}
+	switch o {
+	case store.Rotated, store.Replayed, store.Healed:
+		return next, u, o, nil
+	default:
+		return store.Session{}, store.User{}, o, nil
+	}
+}
+
+func rotate(t *txn, key []byte, r store.Rotation) (next store.Session, u store.User, o store.Outcome, err error) {
+	raw := t.get(bucketSessions, key)
+	if raw == nil {
+		return next, u, store.Gone, nil
+	}
+	s, err := unpackSession(key, raw, r.ClientID)
+	if err != nil {
+		return next, u, o, fmt.Errorf("%w: reading session %s: %w", store.ErrUnavailable, r.SessionID, err)
+	}
+	u, err = readUser(t, r.UserID)
+	standing := u.Standing()
+	if standing.Missing = errors.Is(err, store.ErrNotFound); err != nil && !standing.Missing {
+		return next, u, o, err
+	}
+	next, o = store.Decide(s, standing, r)
+	switch {
+	case next == s:
+		return next, u, o, nil
+	case next.ID.IsZero():
+		return next, u, o, t.del(bucketSessions, key)
+	default:
+		return next, u, o, t.put(bucketSessions, key, packSession(next))
+	}
+}

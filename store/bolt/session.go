@@ -1,0 +1,166 @@
+package bolt
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"signet/store"
+)
+
+// StartSession implements store.Sessions.
+func (s *Store) StartSession(ctx context.Context, in store.Session, limit int) (started store.Session, u store.User, err error) {
+	if in.ID.IsZero() || in.UserID.IsZero() || in.ClientID == "" {
+		return store.Session{}, store.User{}, errors.New("starting a session: its id, user or client is missing")
+	}
+	err = s.update(ctx, func(t *txn) (err error) {
+		started, u, err = start(t, in, limit)
+		return err
+	})
+	if err != nil {
+		return store.Session{}, store.User{}, fmt.Errorf("starting a session: %w", err)
+	}
+	return started, u, nil
+}
+
+func start(t *txn, s store.Session, limit int) (store.Session, store.User, error) {
+	u, err := readUser(t, s.UserID)
+	if err != nil {
+		return s, u, err
+	}
+	if u.Disabled {
+		return s, u, fmt.Errorf("user %s: %w", u.ID, store.ErrDisabled)
+	}
+	key := sessionKey(s.UserID, s.ID)
+	if t.get(bucketSessions, key) != nil {
+		return s, u, fmt.Errorf("session %s: %w", s.ID, store.ErrExists)
+	}
+	s.StartedAt = later(store.Millis(s.StartedAt), u.NotBefore)
+	s.RotatedAt = later(store.Millis(s.RotatedAt), s.StartedAt)
+	if err := makeRoom(t, s.UserID, limit); err != nil {
+		return s, u, err
+	}
+	return s, u, t.put(bucketSessions, key, packSession(s))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// makeRoom ends the user's oldest sessions until there is room for one more under limit; a limit
+// that is not positive is none.
+func makeRoom(t *txn, user store.UserID, limit int) error {
+	if limit <= 0 {
+		return nil
+	}
+	all, err := readSessions(t, user)
+	if err != nil || len(all) < limit {
+		return err
+	}
+	slices.SortFunc(all, byAge)
+	for _, old := range all[:len(all)-limit+1] {
+		if err := t.del(bucketSessions, sessionKey(user, old.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func byAge(a, b store.Session) int {
+	return cmp.Or(a.StartedAt.Compare(b.StartedAt), bytes.Compare(a.ID[:], b.ID[:]))
+}
+
+// RevokeSession implements store.Sessions.
+func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (existed bool, err error) {
+	key := sessionKey(user, id)
+	err = s.update(ctx, func(t *txn) error {
+		existed = t.get(bucketSessions, key) != nil
+		if !existed {
+			return nil
+		}
+		return t.del(bucketSessions, key)
+	})
+	if err != nil {
+		return false, fmt.Errorf("revoking a session: %w", err)
+	}
+	return existed, nil
+}
+
+// RevokeSessions implements store.Sessions.
+func (s *Store) RevokeSessions(ctx context.Context, user store.UserID, now time.Time) (ended int, err error) {
+	notBefore := store.Millis(now).Add(time.Millisecond)
+	err = s.update(ctx, func(t *txn) error {
+		u, err := readUser(t, user)
+		if err != nil {
+			return err
+		}
+		u.NotBefore = later(notBefore, u.NotBefore)
+		if err := t.put(bucketUsers, user[:], packUser(u)); err != nil {
+			return err
+		}
+		ended, err = deleteSessions(t, user, func(s store.Session) bool { return s.StartedAt.Before(u.NotBefore) })
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("revoking all sessions: %w", err)
+	}
+	return ended, nil
+}
+
+// ListSessions implements store.Sessions.
+func (s *Store) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) (list []store.Session, err error) {
+	now = store.Millis(now)
+	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+		list, err = readSessions(tx, user)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing sessions: %w", err)
+	}
+	list = slices.DeleteFunc(list, func(s store.Session) bool { return l.Ended(s, now) })
+	slices.SortFunc(list, byAge)
+	return list, nil
+}
+
+// readSessions returns the sessions of one user in the order of their ids.
+func readSessions(tx reader, user store.UserID) (list []store.Session, err error) {
+	c := tx.Bucket(bucketSessions).Cursor()
+	clientID := ""
+	for key, value := c.Seek(user[:]); bytes.HasPrefix(key, user[:]); key, value = c.Next() {
+		s, err := unpackSession(key, value, clientID)
+		if err != nil {
+			return nil, fmt.Errorf("%w: reading the sessions of %s: %w", store.ErrUnavailable, user, err)
+		}
+		clientID = s.ClientID
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// deleteSessions deletes those sessions of one user that end says and returns how many there were.
+func deleteSessions(t *txn, user store.UserID, end func(store.Session) bool) (int, error) {
+	all, err := readSessions(t, user)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, s := range all {
+		if !end(s) {
+			continue
+		}
+		if err := t.del(bucketSessions, sessionKey(user, s.ID)); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}

@@ -1,0 +1,101 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"signet/store"
+)
+
+// Store is a store.Store in one file. All methods may be called concurrently.
+type Store struct {
+	db   *bbolt.DB
+	path string
+	now  func() time.Time
+
+	queue    queue
+	health   health
+	audit    trail
+	throttle counts
+	beats    heartbeats
+	sweeper  sweeper
+
+	running  sync.WaitGroup // the committer, and backups
+	closed   atomic.Bool
+	closing  sync.Once
+	closeErr error
+
+	// commit is the step that faults are injected into by tests; otherwise (*bbolt.Tx).Commit.
+	commit atomic.Pointer[func(*bbolt.Tx) error]
+}
+
+func newStore(db *bbolt.DB, path string, opt Options) *Store {
+	if opt.AuditEvents == 0 {
+		opt.AuditEvents = 100_000
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	s := &Store{db: db, path: path, now: opt.Now}
+	s.queue.init()
+	s.audit.keep = uint64(max(opt.AuditEvents, 1))
+	s.throttle.init()
+	s.beats.last = map[string]beat{}
+	return s
+}
+
+// view runs read in a snapshot of what is committed. A page fault or an assertion of bbolt's, both
+// signs of a damaged file or a failing disk, becomes an error of this one call.
+func (s *Store) view(read func(tx *bbolt.Tx) error) (err error) {
+	tx, err := s.db.Begin(false)
+	if err != nil {
+		return s.unavailable("reading", err)
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = s.unavailable("reading", damaged(s.path, fmt.Sprint(p)))
+		}
+		tx.Rollback() // a read transaction has nothing to lose; the only error is "already closed"
+	}()
+	return read(tx)
+}
+
+// viewContext is view for a caller that may have given up already.
+func (s *Store) viewContext(ctx context.Context, read func(tx *bbolt.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return s.unavailable("reading", err)
+	}
+	return s.view(read)
+}
+
+func (s *Store) unavailable(doing string, err error) error {
+	return fmt.Errorf("%w: %s %s: %w", store.ErrUnavailable, doing, s.path, err)
+}
+
+// left says what could not be written behind before the end.
+func (s *Store) left() error {
+	if len(s.audit.waiting()) == 0 && !s.throttle.unwritten() {
+		return nil
+	}
+	last, _ := s.health.due(s.now())
+	return fmt.Errorf("audit events and throttle counts were not written: %w", last)
+}
+
+// Close implements store.Store: what is queued or written behind is committed first.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.closed.Store(true)
+		s.queue.close()
+		s.running.Wait()
+		s.closeErr = errors.Join(s.left(), s.db.Close())
+	})
+	return s.closeErr
+}
