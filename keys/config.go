@@ -1,0 +1,83 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// Storage keeps the sealed keyring: opaque bytes under a version number.
+type Storage interface {
+	// LoadKeyring returns the current document. Version 0 with no bytes means that there is none.
+	LoadKeyring(ctx context.Context) (version uint64, document []byte, err error)
+	// SwapKeyring writes document as version next if the stored version is still old; it reports
+	// whether it did. It never lowers a version: next must be greater than old.
+	SwapKeyring(ctx context.Context, old, next uint64, document []byte) (swapped bool, err error)
+}
+
+// defaultPoll is how often a replica reads the keyring.
+const defaultPoll = 10 * time.Second
+
+// Config configures Init and Open. Storage, InstallID and Master are required.
+type Config struct {
+	Storage    Storage
+	InstallID  string           // the install that the keyring belongs to; the document is bound to it
+	Master     []MasterKey      // one, or the new and the old one; any of them opens, the first seals
+	Timetable  Timetable        // the zero Timetable means DefaultTimetable
+	Algorithms []string         // ES256, RS256, PS256, EdDSA; the first is the primary; empty means ES256
+	Poll       time.Duration    // how often Run reads the keyring, ± 20 %; 0 means 10 s
+	Now        func() time.Time // nil means time.Now
+	Log        *slog.Logger     // nil discards
+	OnEvent    func(Event)      // called for every Event, one at a time, by Step and Rotate; must not block; may be nil
+}
+
+// withDefaults fills in what zero stands for and reports every problem at once.
+func (c Config) withDefaults() (Config, error) {
+	var problems []error
+	if c.Storage == nil {
+		problems = append(problems, errors.New("no storage"))
+	}
+	if c.InstallID == "" {
+		problems = append(problems, errors.New("no install id"))
+	}
+	if n := len(c.Master); n == 0 || n > maxMasterKeys || slices.ContainsFunc(c.Master, MasterKey.IsZero) {
+		problems = append(problems, fmt.Errorf("%d master keys, want one or the new and the old one", n))
+	}
+	if len(c.Algorithms) == 0 {
+		c.Algorithms = []string{ES256}
+	}
+	for i, alg := range c.Algorithms {
+		if !slices.Contains(supported, alg) {
+			problems = append(problems, fmt.Errorf("algorithm %q is not one of %v", alg, supported))
+		}
+		if slices.Contains(c.Algorithms[:i], alg) {
+			problems = append(problems, fmt.Errorf("algorithm %q is named twice", alg))
+		}
+	}
+	if c.Timetable == (Timetable{}) {
+		c.Timetable = DefaultTimetable()
+	}
+	if err := c.Timetable.Validate(); err != nil {
+		problems = append(problems, err)
+	}
+	if c.Poll == 0 {
+		c.Poll = defaultPoll
+	}
+	if c.Poll < 0 || c.Poll > c.Timetable.SignStale/2 {
+		problems = append(problems, fmt.Errorf("poll is %v and must be positive and at most half of sign stale (X) %v", c.Poll, c.Timetable.SignStale))
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.OnEvent == nil {
+		c.OnEvent = func(Event) {}
+	}
+	c.Algorithms = slices.Clone(c.Algorithms)
+	return c, errors.Join(problems...)
+}

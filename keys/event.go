@@ -1,0 +1,39 @@
+package keys
+
+import "time"
+
+// Step names one change of the keyring, or a thing that a replica noticed about it.
+type Step string
+
+// Written into the keyring; told once per install, by the replica whose proposal won.
+const (
+	StepCreated   Step = "created"   // a key was made; At is when it is published
+	StepScheduled Step = "scheduled" // an activation was set anew; At is when
+	StepActivated Step = "activated" // a key began to sign
+	StepRetired   Step = "retired"   // a key stopped signing
+	StepRemoved   Step = "removed"   // a key left the key set for good
+	StepLeaving   Step = "leaving"   // an algorithm nobody configures ends at At, unless somebody objects
+	StepKept      Step = "kept"      // somebody objected
+)
+
+// Noticed by one replica; told by each.
+const (
+	StepUnreadable Step = "unreadable" // the keyring could not be read; Err says why
+	StepReadable   Step = "readable"   // it can be read again
+	StepRestored   Step = "restored"   // the store had an older keyring, or none: this replica wrote its own back
+)
+
+// Transition is one change that Advance made or found.
+type Transition struct {
+	Step Step
+	KID  string // empty for a step about an algorithm
+	Alg  string
+	At   time.Time
+}
+
+// Event is a Transition that has been written, or something that a replica noticed.
+type Event struct {
+	Transition
+	Version uint64 // of the keyring
+	Err     error  // StepUnreadable only
+}
