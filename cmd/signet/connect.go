@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"signet/config"
+)
+
+const (
+	defaultConfig = "signet.yaml"
+	defaultSocket = "signet-data/admin.sock" // where `signet dev` has it
+)
+
+// connection is how the flags say which server is meant.
+type connection struct {
+	config    string
+	socket    string
+	admin     string
+	tokenFile string
+}
+
+// remote gives cmd, and what is below it, the flags of a command that talks to a server.
+func (a *app) remote(cmd *cobra.Command) *cobra.Command {
+	flags := pflag.NewFlagSet("connection", pflag.ContinueOnError)
+	flags.StringVar(&a.conn.socket, "socket", "", "admin socket at `PATH` (default: that of the configuration)")
+	flags.StringVar(&a.conn.config, "config", "", "find the socket by the configuration in `FILE` (default: ./signet.yaml)")
+	flags.StringVar(&a.conn.admin, "admin", "", "admin API at `URL` instead of a socket; takes a token")
+	flags.StringVar(&a.conn.tokenFile, "admin-token-file", "", "read the token for --admin from `FILE` (or set SIGNET_ADMIN_TOKEN)")
+	flags.VisitAll(func(f *pflag.Flag) { f.Annotations = map[string][]string{sectionKey: {connectionSection}} })
+	cmd.PersistentFlags().AddFlagSet(flags)
+	return cmd
+}
+
+// connect finds the server that is meant. It does not yet call it.
+func (a *app) connect() (*adminClient, error) {
+	if a.conn.admin != "" && a.conn.socket != "" {
+		return nil, misuse("--admin and --socket name two servers; give one of them")
+	}
+	if a.conn.admin == "" && a.conn.socket == "" {
+		if u := a.getenv("SIGNET_ADMIN_URL"); u != "" {
+			return a.connectURL(u)
+		}
+	}
+	if a.conn.admin != "" {
+		return a.connectURL(a.conn.admin)
+	}
+	socket, err := a.findSocket()
+	if err != nil {
+		return nil, err
+	}
+	return connectSocket(socket), nil
+}
+
+// findSocket: the flag, the environment, the configuration, and last what `signet dev` makes.
+func (a *app) findSocket() (string, error) {
+	if a.conn.socket != "" {
+		return a.conn.socket, nil
+	}
+	if s := a.getenv("SIGNET_ADMIN_SOCKET"); s != "" {
+		return s, nil
+	}
+	path := a.configPath()
+	if path == "" {
+		return defaultSocket, nil
+	}
+	c, _, err := config.Load(path, a.environ)
+	if err != nil {
+		return "", err
+	}
+	return c.Admin.Socket, nil
+}
+
+// configPath is the configuration that is meant, or "" when there is none.
+func (a *app) configPath() string {
+	if a.conn.config != "" {
+		return a.conn.config
+	}
+	if path := a.getenv("SIGNET_CONFIG"); path != "" {
+		return path
+	}
+	if _, err := os.Stat(defaultConfig); err == nil {
+		return defaultConfig
+	}
+	return ""
+}
+
+func connectSocket(path string) *adminClient {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", path)
+	}
+	return &adminClient{base: "http://signet", where: path, http: newHTTPClient(&http.Transport{DialContext: dial})}
+}
+
+func (a *app) connectURL(s string) (*adminClient, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.RawQuery != "" || u.User != nil {
+		return nil, misuse("%q is not the URL of an admin API; write it like https://auth.example.com:8443", s)
+	}
+	if u.Scheme == "http" && !loopback(u.Hostname()) {
+		return nil, misuse("%q would send the token in the clear; use https", s)
+	}
+	token, err := a.adminToken()
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	return &adminClient{base: strings.TrimRight(s, "/"), where: s, token: token, http: newHTTPClient(transport)}, nil
+}
+
+// newHTTPClient follows no redirect: the token and passwords are for the server that was named.
+func newHTTPClient(t *http.Transport) *http.Client {
+	return &http.Client{
+		Transport:     t,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (a *app) adminToken() (string, error) {
+	if a.conn.tokenFile == "" {
+		return a.getenv("SIGNET_ADMIN_TOKEN"), nil
+	}
+	data, err := os.ReadFile(a.conn.tokenFile)
+	if err != nil {
+		return "", fmt.Errorf("reading the token: %w", err)
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+// unreachable says in the operator's words why there was no answer.
+func (c *adminClient) unreachable(err error) error {
+	where := c.where
+	if abs, absErr := filepath.Abs(where); absErr == nil && c.base == "http://signet" {
+		where = abs
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted")
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("no server is listening on %s: start one with `signet serve --config FILE` or `signet dev`", where)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("you may not open %s; run this as the user the server runs as", where)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s gave no answer in time, and whether it did what was asked is not known; look, then try again", where)
+	}
+	return fmt.Errorf("calling %s: %w", where, err)
+}
+
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
