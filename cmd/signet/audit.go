@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// followEvery is how often --follow asks for what is new.
+const followEvery = time.Second
+
+// eventRecord is one line of the audit trail.
+type eventRecord struct {
+	Seq       uint64            `json:"seq"`
+	At        time.Time         `json:"at"`
+	Type      string            `json:"type"`
+	Outcome   string            `json:"outcome"`
+	Actor     string            `json:"actor,omitempty"`
+	ClientID  string            `json:"client_id,omitempty"`
+	Subject   string            `json:"sub,omitempty"`
+	SessionID string            `json:"sid,omitempty"`
+	KeyID     string            `json:"kid,omitempty"`
+	RequestID string            `json:"request_id,omitempty"`
+	Address   string            `json:"address,omitempty"`
+	Detail    map[string]string `json:"detail,omitempty"`
+}
+
+// auditQuery holds the flags of `audit list`.
+type auditQuery struct {
+	typ, client, sub string
+	after            uint64
+	limit            int
+	follow           bool
+}
+
+func (a *app) auditCommand() *cobra.Command {
+	return a.remote(noun("audit", "Answer what happened",
+		"Read the audit trail: sign-ins, refusals, reused refresh tokens, revocations, key changes and\n"+
+			"everything that was done through the admin API.",
+		a.auditList()))
+}
+
+func (a *app) auditList() *cobra.Command {
+	var q auditQuery
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the newest events, and follow what comes",
+		Long: "List the newest events, oldest first. With --follow it goes on with what comes, until interrupted;\n" +
+			"-o json then prints one event a line.",
+		Example: "signet audit list --client-id web --type refresh\nsignet audit list --follow",
+		Args:    positional(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.connect()
+			if err != nil {
+				return err
+			}
+			newest := !cmd.Flags().Changed("after")
+			if q.follow {
+				return a.followEvents(cmd.Context(), c, q, newest)
+			}
+			return a.listEvents(cmd.Context(), c, q, newest)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.BoolVarP(&q.follow, "follow", "f", false, "go on with what comes")
+	f.StringVar(&q.typ, "type", "", "only events of `TYPE`, such as login, refresh, revoke or client.create")
+	f.StringVar(&q.client, "client-id", "", "only events of the client `ID`")
+	f.StringVar(&q.sub, "sub", "", "only events of the user with that `SUB`")
+	f.Uint64Var(&q.after, "after", 0, "the oldest events with a higher number than `SEQ`, instead of the newest")
+	f.IntVar(&q.limit, "limit", 100, "at most `N` events, 1000 at the most")
+	return cmd
+}
+
+type eventPage struct {
+	Events []eventRecord `json:"events"`
+	Next   uint64        `json:"next"`
+}
+
+func (c *adminClient) events(ctx context.Context, q auditQuery, newest bool) (eventPage, error) {
+	v := url.Values{"limit": {fmt.Sprint(q.limit)}}
+	for name, value := range map[string]string{"type": q.typ, "client_id": q.client, "sub": q.sub} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if newest {
+		v.Set("newest", "true")
+	} else {
+		v.Set("after", fmt.Sprint(q.after))
+	}
+	var p eventPage
+	err := c.call(ctx, http.MethodGet, pathTo("audit")+"?"+v.Encode(), nil, &p)
+	return p, err
+}
+
+func (a *app) listEvents(ctx context.Context, c *adminClient, q auditQuery, newest bool) error {
+	p, err := c.events(ctx, q, newest)
+	if err != nil {
+		return err
+	}
+	l := a.newList("events", eventHeader()...)
+	for _, e := range p.Events {
+		if err := l.add(e, e.cells()...); err != nil {
+			return err
+		}
+	}
+	return l.end("There are no such events.")
+}
+
+// followEvents ends without an error when it is interrupted: that is how one stops it.
+func (a *app) followEvents(ctx context.Context, c *adminClient, q auditQuery, newest bool) error {
+	ticker := time.NewTicker(followEvery)
+	defer ticker.Stop()
+	for first := true; ; first = false {
+		p, err := c.events(ctx, q, newest)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := a.printEvents(p.Events, first); err != nil {
+			return err
+		}
+		q.after, newest = max(q.after, p.Next), false
+		if len(p.Events) == q.limit {
+			continue // there may be more already
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// printEvents keeps fixed columns, since what will come is not known.
+func (a *app) printEvents(events []eventRecord, header bool) error {
+	w := tabwriter.NewWriter(a.out, 20, 0, 2, ' ', 0)
+	if header && !a.json() {
+		line(w, eventHeader()...)
+	}
+	for _, e := range events {
+		if !a.json() {
+			line(w, e.cells()...)
+		} else if err := a.printJSON(e); err != nil {
+			return err
+		}
+	}
+	return flush(w)
+}
+
+func eventHeader() []string {
+	return []string{"SEQ", "AT", "TYPE", "OUTCOME", "CLIENT", "SUB", "MORE"}
+}
+
+func (e eventRecord) cells() []string {
+	return []string{fmt.Sprint(e.Seq), stamp(e.At), e.Type, orDash(e.Outcome), orDash(e.ClientID), orDash(e.Subject), e.more()}
+}
+
+// more is what only some events have.
+func (e eventRecord) more() string {
+	var parts []string
+	add := func(name, value string) {
+		if value != "" {
+			parts = append(parts, name+"="+value)
+		}
+	}
+	add("actor", e.Actor)
+	add("address", e.Address)
+	add("sid", e.SessionID)
+	add("kid", e.KeyID)
+	for _, name := range sortedKeys(e.Detail) {
+		add(name, e.Detail[name])
+	}
+	add("request_id", e.RequestID)
+	return orDash(strings.Join(parts, " "))
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// clientRecord is a Client of the admin API.
+type clientRecord struct {
+	ID             string         `json:"client_id"`
+	Secret         string         `json:"client_secret,omitempty"` // only where it has just been made
+	Public         bool           `json:"public"`
+	AuthMethods    []string       `json:"auth_methods"`
+	Grants         []string       `json:"grants"`
+	Scopes         []string       `json:"scopes"`
+	Audiences      []string       `json:"audiences"`
+	Origins        []string       `json:"origins"`
+	Claims         []string       `json:"claims"`
+	Introspect     bool           `json:"introspect"`
+	Alg            string         `json:"alg"`
+	AccessTokenTTL string         `json:"access_token_ttl"`
+	Disabled       bool           `json:"disabled"`
+	Secrets        []clientSecret `json:"secrets"`
+	CreatedAt      time.Time      `json:"created_at"`
+	UpdatedAt      time.Time      `json:"updated_at"`
+}
+
+type clientSecret struct {
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func (a *app) clientCommand() *cobra.Command {
+	return a.remote(noun("client", "Register and change the apps that ask for tokens",
+		"Register, show and change clients: the apps that ask for tokens.\n\n"+
+			"A confidential client (a server) has a secret, which Signet makes and shows once. A public\n"+
+			"client (a browser or phone app) has none. Each may use only the grants, scopes and audiences\n"+
+			"it is given.",
+		a.clientCreate(), a.clientList(), a.clientShow(), a.clientUpdate(), a.clientRotateSecret(),
+		a.clientSwitch("disable", "Refuse a client until it is enabled again", "Its tokens are refused by introspection and its sessions cannot be refreshed while it is disabled."),
+		a.clientSwitch("enable", "Let a disabled client in again", ""),
+		a.clientDelete()))
+}
+
+func (a *app) clientCreate() *cobra.Command {
+	var id string
+	var public bool
+	var spec clientSpec
+	cmd := &cobra.Command{
+		Use:   "create --id ID --grant GRANT[,GRANT] [OPTIONS]",
+		Short: "Register a client",
+		Long:  "Register a client. Its secret is printed once and kept nowhere else: Signet stores only a hash.",
+		Example: "signet client create --id web --grant password,refresh_token --scope read,write\n" +
+			"signet client create --id phone --public --grant password,refresh_token\n" +
+			"signet client create --id billing --grant client_credentials --audience https://api.example.com",
+		Args: positional(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := required(cmd, "id", "grant"); err != nil {
+				return err
+			}
+			body := spec.given(cmd)
+			body["client_id"], body["public"] = id, public
+			return a.createClient(cmd, body)
+		},
+	}
+	cmd.Flags().StringVar(&id, "id", "", "the client's `ID`, as apps will send it")
+	cmd.Flags().BoolVar(&public, "public", false, "it cannot keep a secret: a browser or phone app")
+	spec.flags(cmd)
+	return cmd
+}
+
+func (a *app) createClient(cmd *cobra.Command, body map[string]any) error {
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	var made clientRecord
+	if err := c.call(cmd.Context(), http.MethodPost, pathTo("clients"), body, &made); err != nil {
+		return err
+	}
+	if err := a.print(made, func(w io.Writer) { writeCredentials(w, made.ID, made.Secret) }); err != nil {
+		return err
+	}
+	if made.Secret != "" {
+		a.say("\nKeep the secret now: it is not shown again. `signet client rotate-secret %s` makes another.", made.ID)
+	}
+	return nil
+}
+
+func writeCredentials(w io.Writer, id, secret string) {
+	line(w, "client_id", id)
+	if secret != "" {
+		line(w, "client_secret", secret)
+	}
+}
+
+func (a *app) clientShow() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show a client",
+		Example: "signet client show web",
+		Args:    positional("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.clientCall(cmd, http.MethodGet, pathTo("clients", args[0]), nil)
+		},
+	}
+}
+
+func (a *app) clientUpdate() *cobra.Command {
+	var spec clientSpec
+	cmd := &cobra.Command{
+		Use:   "update ID OPTIONS",
+		Short: "Change a client",
+		Long: "Change a client. What is not named stays as it is; a list that is named replaces the old one,\n" +
+			"and an empty one clears it. A grant or scope that is taken away also ends at the next refresh.",
+		Example: "signet client update web --scope read,write,admin --ttl 10m\nsignet client update web --audience ''",
+		Args:    positional("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body := spec.given(cmd)
+			if len(body) == 0 {
+				return misuse("say what to change; see `%s --help`", cmd.CommandPath())
+			}
+			return a.clientCall(cmd, http.MethodPatch, pathTo("clients", args[0]), body)
+		},
+	}
+	spec.flags(cmd)
+	return cmd
+}
+
+func (a *app) clientSwitch(verb, short, more string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     verb + " ID",
+		Short:   short,
+		Example: "signet client " + verb + " web",
+		Args:    positional("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.clientCall(cmd, http.MethodPost, pathTo("clients", args[0], verb), nil)
+		},
+	}
+	if more != "" {
+		cmd.Long = short + ".\n" + more
+	}
+	return cmd
+}
+
+// clientCall makes one call that answers with a client, and shows it.
+func (a *app) clientCall(cmd *cobra.Command, method, path string, body any) error {
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	var r clientRecord
+	if err := c.call(cmd.Context(), method, path, body, &r); err != nil {
+		return err
+	}
+	return a.print(r, r.write)
+}
+
+func (r clientRecord) write(w io.Writer) {
+	line(w, "client_id", r.ID)
+	line(w, "kind", r.kind())
+	line(w, "state", enabledWord(r.Disabled))
+	line(w, "authenticates by", words(r.AuthMethods))
+	line(w, "grants", words(r.Grants))
+	line(w, "scopes", words(r.Scopes))
+	line(w, "audiences", defaultWord(words(r.Audiences)))
+	line(w, "origins", words(r.Origins))
+	line(w, "claims", words(r.Claims))
+	line(w, "may introspect", yesNo(r.Introspect))
+	line(w, "algorithm", defaultWord(orDash(r.Alg)))
+	line(w, "token lifetime", defaultWord(orDash(r.AccessTokenTTL)))
+	for i, s := range r.Secrets {
+		line(w, fmt.Sprintf("secret %d made", i+1), stamp(s.CreatedAt))
+	}
+	line(w, "created", stamp(r.CreatedAt))
+	line(w, "updated", stamp(r.UpdatedAt))
+}
+
+func (r clientRecord) kind() string {
+	if r.Public {
+		return "public"
+	}
+	return "confidential"
+}
+
+func enabledWord(disabled bool) string {
+	if disabled {
+		return "disabled"
+	}
+	return "enabled"
+}
+
+func defaultWord(s string) string {
+	if s == "-" {
+		return "the server's"
+	}
+	return s
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// What the process exits with.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitMisuse = 2
+)
+
+// The headings of `signet --help`.
+const (
+	groupRun    = "Run a server"
+	groupManage = "Manage a running server"
+	groupTools  = "Look and check"
+)
+
+// commands is the whole command line, in the order of its help.
+func (a *app) commands() []row {
+	return []row{
+		{groupManage, a.clientCommand()},
+		{groupManage, a.userCommand()},
+		{groupManage, a.sessionCommand()},
+		{groupManage, a.keysCommand()},
+		{groupManage, a.auditCommand()},
+		{groupManage, a.backupCommand()},
+		{groupTools, a.tokenCommand()},
+		{groupTools, a.configCommand()},
+		{groupTools, a.healthcheckCommand()},
+		{groupTools, a.versionCommand()},
+	}
+}
+
+// row is one noun of the command line and the heading it stands under.
+type row struct {
+	group   string
+	command *cobra.Command
+}
+
+// stdio is what a command reads from and writes to.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// app is one invocation of the command line.
+type app struct {
+	stdio
+	environ []string
+	format  format
+	conn    connection
+}
+
+// run executes one command line and returns what to exit with.
+func run(ctx context.Context, args []string, std stdio, environ []string) int {
+	a := &app{stdio: std, environ: environ, format: formatTable}
+	root := a.root()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitDone
+	}
+	a.report(cmd, err)
+	if errors.As(err, new(misuseError)) {
+		return exitMisuse
+	}
+	return exitFailed
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "signet",
+		Short:         "Signet issues signed access tokens for your own apps",
+		Long:          "Signet is an OAuth 2.0 token server for your own apps: a password, a refresh token or client\ncredentials go in, a signed JWT that every service can verify comes out.",
+		Example:       "signet dev                                       try it, nothing to set up\nsignet init --dir DIR --issuer URL               set up a server to keep\nsignet serve --config DIR/signet.yaml            run it\nsignet client create --id web --grant password   let an app ask for tokens",
+		Args:          subcommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return misuse("%s; see `%s --help`", err, cmd.CommandPath())
+	})
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeHelp(cmd.OutOrStdout(), cmd) })
+	root.PersistentFlags().VarP(&a.format, "output", "o", "print a `table` for people or json for programs")
+	for _, group := range []string{groupRun, groupManage, groupTools} {
+		root.AddGroup(&cobra.Group{ID: group, Title: group})
+	}
+	for _, r := range a.commands() {
+		r.command.GroupID = r.group
+		root.AddCommand(r.command)
+	}
+	root.SetCompletionCommandGroupID(groupTools)
+	root.SetHelpCommand(a.helpCommand())
+	return root
+}
+
+// noun is a command that only has commands below it.
+func noun(use, short, long string, verbs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: subcommand}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return misuse("say what to do: %s; see `%s --help`", strings.Join(verbsOf(cmd), ", "), cmd.CommandPath())
+	}
+	cmd.AddCommand(verbs...)
+	return cmd
+}
+
+func verbsOf(cmd *cobra.Command) []string {
+	var list []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			list = append(list, c.Name())
+		}
+	}
+	return list
+}
+
+// getenv returns the last value the environment gives the name.
+func (a *app) getenv(name string) string {
+	for i := len(a.environ) - 1; i >= 0; i-- {
+		if value, ok := strings.CutPrefix(a.environ[i], name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// report writes one line: what was done, why it did not work, what to do. Several problems of a
+// configuration are a line each.
+func (a *app) report(cmd *cobra.Command, err error) {
+	what := "signet: "
+	if path := strings.TrimPrefix(cmd.CommandPath(), "signet"); path != "" {
+		what += path[1:] + ": "
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if line != "" {
+			fmt.Fprintln(a.err, what+line)
+		}
+	}
+}
+
+// fileOf returns the file behind a reader or writer, or nil.
+func fileOf(v any) *os.File {
+	f, _ := v.(*os.File)
+	return f
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/config"
+)
+
+// healthcheckTimeout is shorter than what container runtimes allow by default.
+const healthcheckTimeout = 5 * time.Second
+
+func (a *app) healthcheckCommand() *cobra.Command {
+	var address string
+	cmd := &cobra.Command{
+		Use:   "healthcheck",
+		Short: "Ask a server whether it is ready",
+		Long: "Ask a server whether it is ready, and exit 0 if it is and 1 if not: for containers, which have no curl.\n" +
+			"Without --url the server is the one that the configuration describes, on this machine.",
+		Example: "signet healthcheck --config /etc/signet/signet.yaml\nsignet healthcheck --url https://auth.example.com",
+		Args:    positional(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client := &http.Client{Timeout: healthcheckTimeout}
+			if address == "" {
+				c, err := a.loadConfig()
+				if err != nil {
+					return err
+				}
+				if address, client.Transport, err = localServer(c); err != nil {
+					return err
+				}
+			}
+			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, strings.TrimRight(address, "/")+"/readyz", nil)
+			if err != nil {
+				return misuse("%q is not a URL; write it like https://auth.example.com", address)
+			}
+			return a.askReady(client, req)
+		},
+	}
+	cmd.Flags().StringVar(&address, "url", "", "ask the server at `URL`")
+	return a.configFlag(cmd)
+}
+
+func (a *app) askReady(client *http.Client, req *http.Request) error {
+	resp, err := client.Do(req)
+	if err != nil {
+		var inner *url.Error
+		if errors.As(err, &inner) {
+			err = inner.Err
+		}
+		return fmt.Errorf("no answer from %s: %w; is the server running?", req.URL, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answered %s; the server's log says why", req.URL, resp.Status)
+	}
+	return a.print(map[string]bool{"ready": true}, func(w io.Writer) { line(w, "ready") })
+}
+
+// localServer returns where the server of a configuration listens, as seen from its own machine.
+// Its certificate is for the issuer's name, and may be one that only this configuration knows.
+func localServer(c config.Config) (string, http.RoundTripper, error) {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return "", nil, fmt.Errorf("listen: %w", err)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	address := net.JoinHostPort(host, port)
+	if c.TLS.Cert == "" {
+		return "http://" + address, nil, nil
+	}
+	transport, err := transportFor(c)
+	return "https://" + address, transport, err
+}
+
+func transportFor(c config.Config) (http.RoundTripper, error) {
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	pem, err := os.ReadFile(c.TLS.Cert)
+	if err != nil {
+		return nil, fmt.Errorf("tls.cert: %w", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	roots.AppendCertsFromPEM(pem)
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{ServerName: issuer.Hostname(), RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return t, nil
+}

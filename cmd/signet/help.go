@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// sectionKey annotates a flag that stands under a heading of its own.
+const (
+	sectionKey        = "section"
+	connectionSection = "Which server"
+)
+
+// writeHelp writes the help of one command. What people look for comes first: what it does, how it
+// is spelt, an example to copy, and only then every flag.
+func writeHelp(w io.Writer, cmd *cobra.Command) {
+	fmt.Fprintln(w, strings.TrimSpace(firstOf(cmd.Long, cmd.Short+".")))
+	fmt.Fprintf(w, "\nUsage:\n  %s\n", useLine(cmd))
+	if cmd.Example != "" {
+		fmt.Fprintf(w, "\nExample:\n%s", indent(cmd.Example))
+	}
+	writeCommands(w, cmd)
+	writeFlags(w, cmd)
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(w, "\n`%s COMMAND --help` says more about each.\n", cmd.CommandPath())
+	}
+}
+
+func firstOf(s, otherwise string) string {
+	if s != "" {
+		return s
+	}
+	return otherwise
+}
+
+func useLine(cmd *cobra.Command) string {
+	if cmd.HasAvailableSubCommands() {
+		return cmd.CommandPath() + " COMMAND"
+	}
+	if cmd.HasParent() {
+		return cmd.Parent().CommandPath() + " " + cmd.Use
+	}
+	return cmd.Use
+}
+
+func indent(s string) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimSpace(s)) {
+		b.WriteString("  " + strings.TrimRight(line, "\n") + "\n")
+	}
+	return b.String()
+}
+
+func writeCommands(w io.Writer, cmd *cobra.Command) {
+	if groups := cmd.Groups(); len(groups) > 0 {
+		for _, g := range groups {
+			writeGroup(w, cmd, g.Title, g.ID)
+		}
+		return
+	}
+	writeGroup(w, cmd, "Commands", "")
+}
+
+func writeGroup(w io.Writer, cmd *cobra.Command, title, id string) {
+	headed := false
+	for _, c := range cmd.Commands() {
+		if !c.IsAvailableCommand() || c.GroupID != id {
+			continue
+		}
+		if !headed {
+			fmt.Fprintf(w, "\n%s:\n", title)
+			headed = true
+		}
+		fmt.Fprintf(w, "  %-*s  %s\n", max(cmd.NamePadding(), c.NamePadding()), c.Name(), lowerFirst(c.Short))
+	}
+}
+
+// lowerFirst keeps names such as OAuth as they are.
+func lowerFirst(s string) string {
+	if len(s) > 1 && s[1] >= 'a' && s[1] <= 'z' {
+		return strings.ToLower(s[:1]) + s[1:]
+	}
+	return s
+}
+
+// writeFlags writes the flags of a command that does something. Those of a noun say nothing by themselves.
+func writeFlags(w io.Writer, cmd *cobra.Command) {
+	if cmd.HasAvailableSubCommands() {
+		return
+	}
+	options := pflag.NewFlagSet("", pflag.ContinueOnError)
+	connection := pflag.NewFlagSet("", pflag.ContinueOnError)
+	options.SortFlags, connection.SortFlags = false, false
+	sort := func(f *pflag.Flag) {
+		switch {
+		case f.Name == "help":
+		case len(f.Annotations[sectionKey]) > 0:
+			connection.AddFlag(f)
+		default:
+			options.AddFlag(f)
+		}
+	}
+	cmd.LocalFlags().SortFlags, cmd.InheritedFlags().SortFlags = false, false
+	cmd.LocalFlags().VisitAll(sort)
+	cmd.InheritedFlags().VisitAll(sort)
+	writeSection(w, "Options", options)
+	writeSection(w, connectionSection, connection)
+}
+
+func writeSection(w io.Writer, title string, flags *pflag.FlagSet) {
+	if flags.HasAvailableFlags() {
+		fmt.Fprintf(w, "\n%s:\n%s", title, flags.FlagUsagesWrapped(100))
+	}
+}
+
+// helpCommand is `signet help COMMAND`, for those who type it that way.
+func (a *app) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "help [COMMAND]...",
+		Short:  "Show the help of a command",
+		Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return misuse("there is no command %q; see `signet --help`", strings.Join(args, " "))
+			}
+			return found.Help()
+		},
+	}
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// keyring is the answer of GET /v1/keys.
+type keyring struct {
+	Version  uint64          `json:"version"`
+	Keys     []keyRecord     `json:"keys"`
+	Replicas []replicaRecord `json:"replicas"`
+}
+
+// keyRecord is a Key of the admin API.
+type keyRecord struct {
+	ID          string    `json:"kid"`
+	Alg         string    `json:"alg"`
+	State       string    `json:"state"`
+	CreatedAt   time.Time `json:"created_at,omitzero"`
+	PublishedAt time.Time `json:"published_at,omitzero"`
+	ActivatesAt time.Time `json:"activates_at,omitzero"`
+	RetiresAt   time.Time `json:"retires_at,omitzero"`
+	RemovedAt   time.Time `json:"removed_at,omitzero"`
+	Next        string    `json:"next,omitempty"`
+	NextAt      time.Time `json:"next_at,omitzero"`
+}
+
+type replicaRecord struct {
+	Replica string    `json:"replica"`
+	Version uint64    `json:"keyring_version"`
+	At      time.Time `json:"at"`
+}
+
+func (a *app) keysCommand() *cobra.Command {
+	return a.remote(noun("keys", "See and rotate the signing keys",
+		"See and rotate the signing keys. They rotate by themselves: a new key is published first, signs\n"+
+			"later, and stays published after it has stopped, so that no verifier meets a key it cannot fetch.\n\n"+
+			"pending: published, not signing yet · active: signs · retired: verifies only · revoked: gone",
+		a.keysList(), a.keysRotate()))
+}
+
+func (a *app) keysList() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List the signing keys, what comes next, and which replicas have them",
+		Example: "signet keys list",
+		Args:    positional(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.connect()
+			if err != nil {
+				return err
+			}
+			var k keyring
+			if err := c.call(cmd.Context(), http.MethodGet, pathTo("keys"), nil, &k); err != nil {
+				return err
+			}
+			now := time.Now()
+			return a.print(k, func(w io.Writer) { k.write(w, now) })
+		},
+	}
+}
+
+func (k keyring) write(w io.Writer, now time.Time) {
+	line(w, "KID", "ALG", "STATE", "SIGNS FROM", "NEXT", "WHEN")
+	for _, r := range k.Keys {
+		when := "-"
+		if !r.NextAt.IsZero() {
+			when = relative(r.NextAt, now)
+		}
+		line(w, r.ID, r.Alg, r.State, stamp(r.ActivatesAt), orDash(r.Next), when)
+	}
+	if len(k.Replicas) == 0 {
+		return
+	}
+	line(w)
+	line(w, "REPLICA", "KEYS", "SEEN")
+	for _, r := range k.Replicas {
+		line(w, r.Replica, k.freshness(r), relative(r.At, now))
+	}
+}
+
+// freshness says whether a replica has the keys of now.
+func (k keyring) freshness(r replicaRecord) string {
+	version := "version " + strconv.FormatUint(r.Version, 10)
+	if r.Version < k.Version {
+		return version + ", behind"
+	}
+	return version
+}
+
+func (a *app) keysRotate() *cobra.Command {
+	var alg string
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Have the next key sign earlier than planned",
+		Long: "Have the next key sign earlier than planned: as soon as every verifier must have seen it. Nothing\n" +
+			"breaks, and nothing happens before that moment, which is printed.",
+		Example: "signet keys rotate",
+		Args:    positional(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.connect()
+			if err != nil {
+				return err
+			}
+			var answer struct {
+				ActivatesAt time.Time `json:"activates_at"`
+			}
+			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "rotate"), map[string]string{"alg": alg}, &answer); err != nil {
+				return err
+			}
+			return a.print(answer, func(w io.Writer) {
+				line(w, "the next key signs from "+stamp(answer.ActivatesAt)+" ("+relative(answer.ActivatesAt, time.Now())+")")
+			})
+		},
+	}
+	cmd.Flags().StringVar(&alg, "alg", "", "only keys of `ALG` (default: of every algorithm)")
+	return cmd
+}

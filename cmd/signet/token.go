@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// maxToken is more than any server would take.
+const maxToken = 1 << 20
+
+// inspection is what can be said about a token.
+type inspection struct {
+	Header    json.RawMessage `json:"header"`
+	Claims    json.RawMessage `json:"claims"`
+	Expired   bool            `json:"expired"`
+	Signature string          `json:"signature"` // "not checked" or "valid"; an invalid one is an error
+	KeySet    string          `json:"jwks_uri,omitempty"`
+}
+
+func (a *app) tokenCommand() *cobra.Command {
+	return noun("token", "Look into a token",
+		"Look into a token.", a.tokenInspect())
+}
+
+func (a *app) tokenInspect() *cobra.Command {
+	var issuer, jwks string
+	cmd := &cobra.Command{
+		Use:   "inspect [TOKEN]",
+		Short: "Show what is in an access token, and check its signature",
+		Long: "Show what is in an access token. Without --issuer or --jwks nothing is checked and no network is used:\n" +
+			"anyone could have written what it shows. With one of them the signature is checked, and with --issuer\n" +
+			"also who issued it and whether it is still valid; the exit status is 1 when a check does not pass.\n\n" +
+			"A token is a secret while it lives. Give it on standard input: an argument is in the process list\n" +
+			"and in the shell's history.",
+		Example: "signet token inspect < token.txt\ncurl -s … | jq -r .access_token | signet token inspect --issuer https://auth.example.com",
+		Args:    positionalRange(0, "TOKEN"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			token, err := a.readToken(args)
+			if err != nil {
+				return err
+			}
+			in, err := decodeToken(token)
+			if err != nil {
+				return err
+			}
+			return a.showToken(cmd.Context(), token, in, issuer, jwks)
+		},
+	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().StringVar(&issuer, "issuer", "", "check it with the keys of the issuer at `URL`")
+	cmd.Flags().StringVar(&jwks, "jwks", "", "check it with the key set at `URL`")
+	return cmd
+}
+
+func (a *app) readToken(args []string) (string, error) {
+	if len(args) == 1 && args[0] != "-" {
+		return strings.TrimSpace(args[0]), nil
+	}
+	data, err := io.ReadAll(io.LimitReader(a.in, maxToken))
+	if err != nil {
+		return "", fmt.Errorf("reading the token: %w", err)
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" {
+		return "", misuse("there is no token on standard input; see `signet token inspect --help`")
+	}
+	return token, nil
+}
+
+// decodeToken takes a token apart without believing it.
+func decodeToken(token string) (inspection, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return inspection{}, errors.New("this is not a JWT; refresh tokens and client secrets can be read by the server only")
+	}
+	header, err := decodePart("header", parts[0])
+	if err != nil {
+		return inspection{}, err
+	}
+	claims, err := decodePart("claims", parts[1])
+	if err != nil {
+		return inspection{}, err
+	}
+	return inspection{Header: header, Claims: claims, Signature: "not checked"}, nil
+}
+
+// decodePart reads one JSON object. The message does not repeat it: it may be part of a secret.
+func decodePart(name, part string) (json.RawMessage, error) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil {
+		return nil, fmt.Errorf("this is not a JWT: its %s is not base64url; was it copied as a whole?", name)
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &object); err != nil || object == nil {
+		return nil, fmt.Errorf("this is not a JWT: its %s is not a JSON object", name)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, raw); err != nil {
+		return nil, fmt.Errorf("this is not a JWT: its %s is not JSON", name)
+	}
+	return compact.Bytes(), nil
+}
+
+// showToken prints what is in the token first, and then fails if a check does not pass: a token that
+// is refused is the one people want to look into.
+func (a *app) showToken(ctx context.Context, token string, in inspection, issuer, jwks string) error {
+	now := time.Now()
+	var failed error
+	if issuer != "" || jwks != "" {
+		in.KeySet, failed = verifyToken(ctx, token, issuer, jwks)
+		in.Signature = "valid"
+		if failed != nil {
+			in.Signature = "not accepted"
+		}
+	}
+	exp, hasExp := in.times()["exp"]
+	in.Expired = hasExp && !now.Before(exp)
+	if err := a.print(in, func(w io.Writer) { in.write(w, now) }); err != nil {
+		return err
+	}
+	return failed
+}
+
+func (in inspection) times() map[string]time.Time {
+	var claims map[string]any
+	times := map[string]time.Time{}
+	if json.Unmarshal(in.Claims, &claims) != nil {
+		return times
+	}
+	for _, name := range []string{"iat", "nbf", "exp", "auth_time"} {
+		if seconds, ok := claims[name].(float64); ok && seconds > 0 && seconds < 1e11 {
+			times[name] = time.UnixMilli(int64(seconds * 1000)).UTC()
+		}
+	}
+	return times
+}
+
+func (in inspection) write(w io.Writer, now time.Time) {
+	times := in.times()
+	line(w, "HEADER")
+	writeMembers(w, in.Header, nil, now)
+	line(w)
+	line(w, "CLAIMS")
+	writeMembers(w, in.Claims, times, now)
+	line(w)
+	line(w, "signature", in.verdict())
+	if exp, ok := times["exp"]; ok && in.Expired {
+		line(w, "expired", relative(exp, now))
+	}
+}
+
+func (in inspection) verdict() string {
+	switch in.Signature {
+	case "valid":
+		return "valid, by " + in.KeySet
+	case "not checked":
+		return "not checked; give --issuer or --jwks to check it"
+	default:
+		return in.Signature
+	}
+}
+
+func writeMembers(w io.Writer, object json.RawMessage, times map[string]time.Time, now time.Time) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil {
+		return
+	}
+	for _, name := range sortedKeys(members) {
+		if t, ok := times[name]; ok {
+			line(w, "  "+name, stamp(t)+" ("+relative(t, now)+")")
+			continue
+		}
+		line(w, "  "+name, plainJSON(members[name]))
+	}
+}
+
+// plainJSON shows text without its quotes.
+func plainJSON(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil && s != "" {
+		return s
+	}
+	return string(raw)
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// userRecord is a User of the admin API.
+type userRecord struct {
+	Subject     string                     `json:"sub"`
+	Username    string                     `json:"username"`
+	Claims      map[string]json.RawMessage `json:"claims"`
+	Disabled    bool                       `json:"disabled"`
+	HasPassword bool                       `json:"has_password"`
+	CreatedAt   time.Time                  `json:"created_at"`
+	UpdatedAt   time.Time                  `json:"updated_at"`
+}
+
+func (a *app) userCommand() *cobra.Command {
+	return a.remote(noun("user", "Add and change the people who sign in",
+		"Add, show and change users: the people who sign in with a password.\n\n"+
+			"A user is named by username or by the sub of their tokens (usr_…), which never changes.",
+		a.userCreate(), a.userList(), a.userShow(), a.userUpdate(), a.userSetPassword(),
+		a.userSwitch("disable", "Keep a user out and end their sessions"), a.userSwitch("enable", "Let a disabled user in again"),
+		a.userDelete(), a.userImport()))
+}
+
+func (a *app) userCreate() *cobra.Command {
+	var username string
+	var noPassword bool
+	var claims []string
+	var password passwordSource
+	cmd := &cobra.Command{
+		Use:   "create --username NAME [OPTIONS]",
+		Short: "Add a user",
+		Long:  "Add a user. The password is asked for twice, or read from standard input or a file.\n\n" + claimHelp,
+		Example: "signet user create --username alice\n" +
+			"pwgen 20 1 | signet user create --username bob --password-stdin --claim 'roles=[\"admin\"]'",
+		Args: positional(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := required(cmd, "username"); err != nil {
+				return err
+			}
+			set, err := parseClaims(claims)
+			if err != nil {
+				return err
+			}
+			body := map[string]any{"username": username, "claims": set}
+			if !noPassword {
+				if body["password"], err = password.read(a); err != nil {
+					return err
+				}
+			} else if password.stdin || password.file != "" {
+				return misuse("--no-password comes with a password; leave one of them out")
+			}
+			return a.userCall(cmd, http.MethodPost, pathTo("users"), body)
+		},
+	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().StringVar(&username, "username", "", "the `NAME` to sign in with")
+	password.flags(cmd)
+	cmd.Flags().BoolVar(&noPassword, "no-password", false, "no password yet: the user cannot sign in until one is set")
+	cmd.Flags().StringArrayVar(&claims, "claim", nil, "a fact about the user (`NAME=VALUE`), any number of times")
+	return cmd
+}
+
+func (a *app) userShow() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show NAME",
+		Short:   "Show a user",
+		Example: "signet user show alice",
+		Args:    positional("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.userCall(cmd, http.MethodGet, pathTo("users", args[0]), nil)
+		},
+	}
+}
+
+func (a *app) userUpdate() *cobra.Command {
+	var claims, remove []string
+	cmd := &cobra.Command{
+		Use:     "update NAME OPTIONS",
+		Short:   "Change a user's claims",
+		Long:    "Change a user's claims. Those that are not named stay. The next refresh already sees the change.\n\n" + claimHelp,
+		Example: "signet user update alice --claim department=sales --remove-claim trial",
+		Args:    positional("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			set, err := parseClaims(claims)
+			if err != nil {
+				return err
+			}
+			for _, name := range remove {
+				set[name] = json.RawMessage("null")
+			}
+			if len(set) == 0 {
+				return misuse("say what to change with --claim or --remove-claim; see `%s --help`", cmd.CommandPath())
+			}
+			return a.userCall(cmd, http.MethodPatch, pathTo("users", args[0]), map[string]any{"claims": set})
+		},
+	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().StringArrayVar(&claims, "claim", nil, "set a claim (`NAME=VALUE`), any number of times")
+	cmd.Flags().StringArrayVar(&remove, "remove-claim", nil, "remove the claim `NAME`, any number of times")
+	return cmd
+}
+
+func (a *app) userSwitch(verb, short string) *cobra.Command {
+	return &cobra.Command{
+		Use:     verb + " NAME",
+		Short:   short,
+		Example: "signet user " + verb + " alice",
+		Args:    positional("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.userCall(cmd, http.MethodPost, pathTo("users", args[0], verb), nil)
+		},
+	}
+}
+
+// userCall makes one call that answers with a user, and shows it.
+func (a *app) userCall(cmd *cobra.Command, method, path string, body any) error {
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	var r userRecord
+	if err := c.call(cmd.Context(), method, path, body, &r); err != nil {
+		return err
+	}
+	return a.print(r, r.write)
+}
+
+func (r userRecord) write(w io.Writer) {
+	line(w, "username", r.Username)
+	line(w, "sub", r.Subject)
+	line(w, "state", r.state())
+	for _, name := range sortedKeys(r.Claims) {
+		line(w, "claim "+name, string(r.Claims[name]))
+	}
+	line(w, "created", stamp(r.CreatedAt))
+	line(w, "updated", stamp(r.UpdatedAt))
+}
+
+func (r userRecord) state() string {
+	if !r.HasPassword && !r.Disabled {
+		return "enabled, has no password"
+	}
+	return enabledWord(r.Disabled)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (a *app) userDelete() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:     "delete NAME",
+		Short:   "Remove a user for good",
+		Long:    "Remove a user and all their sessions for good. A later user of the same name gets another sub and\ninherits nothing.",
+		Example: "signet user delete alice",
+		Args:    positional("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.confirm(yes, fmt.Sprintf("Delete the user %q for good?", args[0])); err != nil {
+				return err
+			}
+			return a.deleted(cmd, args[0], "users", args[0])
+		},
+	}
+	yesFlag(cmd, &yes)
+	return cmd
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// buildVersion is what `signet version` says, taken from what the Go linker has noted down.
+type buildVersion struct {
+	Version  string `json:"version"`
+	Commit   string `json:"commit,omitempty"`
+	Modified bool   `json:"modified,omitempty"` // built from files that were not committed
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func thisVersion() buildVersion {
+	v := buildVersion{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v
+	}
+	if info.Main.Version != "" {
+		v.Version = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			v.Commit = s.Value
+		case "vcs.modified":
+			v.Modified = s.Value == "true"
+		}
+	}
+	return v
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Show which version this is",
+		Example: "signet version -o json",
+		Args:    positional(),
+		RunE: func(*cobra.Command, []string) error {
+			v := thisVersion()
+			return a.print(v, func(w io.Writer) { line(w, "signet "+v.Version+" ("+v.Go+", "+v.Platform+")") })
+		},
+	}
+}
