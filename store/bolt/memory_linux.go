@@ -26,7 +26,8 @@ func (s *Store) trimMemory() {
 		if tx.Size() < trimAbove {
 			return nil
 		}
-		mapped := unsafe.Slice((*byte)(unsafe.Pointer(s.db.Info().Data)), tx.Size())
+		start := s.db.Info().Data
+		mapped := unsafe.Slice(*(**byte)(unsafe.Pointer(&start)), tx.Size())
 		return unix.Madvise(mapped, unix.MADV_DONTNEED)
 	})
 }

@@ -1,0 +1,55 @@
+package bolt
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"signet/store"
+	"signet/store/storetest"
+)
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Backend {
+		path := filepath.Join(t.TempDir(), "signet.db")
+		s := mustOpen(t, path)
+		return storetest.Backend{
+			Store: s,
+			Reopen: func(t *testing.T) store.Store {
+				s.Close()
+				return mustOpen(t, path)
+			},
+			OpenError: func(t *testing.T) error {
+				s.Close()
+				_, err := Open(path, Options{})
+				return err
+			},
+			Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
+		}
+	})
+}
+
+func mustOpen(t testing.TB, path string) *Store {
+	t.Helper()
+	s, err := Open(path, Options{Create: true})
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+var errInjected = errors.New("no space left on device, says the test")
+
+func (s *Store) injectFault(at storetest.Fault) (clear func()) {
+	commit := func(tx *bbolt.Tx) error {
+		if at == storetest.AfterCommit {
+			return errors.Join(errInjected, tx.Commit())
+		}
+		return errors.Join(errInjected, tx.Rollback())
+	}
+	s.commit.Store(&commit)
+	return func() { s.commit.Store(nil) }
+}

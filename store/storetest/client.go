@@ -1,0 +1,143 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"signet/store"
+)
+
+func fullClient(id string) store.Client {
+	return store.Client{
+		ID:             id,
+		Secrets:        []store.Secret{{Hash: []byte{0, 1, 255}, CreatedAt: t0}},
+		AuthMethods:    []string{"client_secret_basic"},
+		Grants:         []string{"password", "refresh_token"},
+		Scopes:         []string{"read", "write"},
+		Audiences:      []string{"https://api.example.com"},
+		Origins:        []string{"https://app.example.com"},
+		Claims:         []string{"roles"},
+		Introspect:     true,
+		Alg:            "ES256",
+		AccessTokenTTL: 7 * time.Minute,
+		Disabled:       true,
+		NotBefore:      t0.Add(-time.Hour),
+		CreatedAt:      t0,
+		UpdatedAt:      t0.Add(time.Second),
+	}
+}
+
+func testClients(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	_, err := s.Client(ctx, "app")
+	wantError(t, "Client before it is created", err, store.ErrNotFound)
+	wantError(t, "DeleteClient before it is created", s.DeleteClient(ctx, "app"), store.ErrNotFound)
+
+	want := fullClient("app")
+	noError(t, "CreateClient", s.CreateClient(ctx, want))
+	got, err := s.Client(ctx, "app")
+	noError(t, "Client", err)
+	equal(t, "Client", got, want)
+
+	other := store.Client{ID: "app", Grants: []string{"client_credentials"}}
+	wantError(t, "CreateClient of a taken id", s.CreateClient(ctx, other), store.ErrExists)
+	got, err = s.Client(ctx, "app")
+	noError(t, "Client", err)
+	equal(t, "Client after a refused creation", got, want)
+
+	fine := fullClient("fine")
+	fine.CreatedAt = t0.Add(999_999 * time.Nanosecond).In(time.FixedZone("", 3600))
+	noError(t, "CreateClient", s.CreateClient(ctx, fine))
+	got, err = s.Client(ctx, "fine")
+	noError(t, "Client", err)
+	equal(t, "CreatedAt with nanoseconds and a zone", got.CreatedAt, t0)
+
+	noError(t, "DeleteClient", s.DeleteClient(ctx, "app"))
+	_, err = s.Client(ctx, "app")
+	wantError(t, "Client after it is deleted", err, store.ErrNotFound)
+	noError(t, "CreateClient of a freed id", s.CreateClient(ctx, want))
+	if err := s.CreateClient(ctx, store.Client{}); err == nil {
+		t.Error("CreateClient without an id: got no error")
+	}
+}
+
+func testClientUpdates(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	_, err := s.UpdateClient(ctx, "app", func(*store.Client) error { return nil })
+	wantError(t, "UpdateClient of nobody", err, store.ErrNotFound)
+	noError(t, "CreateClient", s.CreateClient(ctx, fullClient("app")))
+
+	refusal := errors.New("not like this")
+	_, err = s.UpdateClient(ctx, "app", func(c *store.Client) error {
+		c.Scopes[0], c.Disabled = "changed", false
+		return refusal
+	})
+	if err != refusal {
+		t.Errorf("UpdateClient whose function refuses: got %v, want its own error as it is", err)
+	}
+	got := must[store.Client](t, "Client")(s.Client(ctx, "app"))
+	equal(t, "Client after a refused update", got, fullClient("app"))
+
+	want := fullClient("app")
+	want.Scopes, want.NotBefore = []string{"all"}, t0.Add(time.Minute)
+	got, err = s.UpdateClient(ctx, "app", func(c *store.Client) error {
+		c.ID, c.Scopes, c.NotBefore = "renamed", []string{"all"}, t0.Add(time.Minute)
+		return nil
+	})
+	noError(t, "UpdateClient", err)
+	equal(t, "UpdateClient, which keeps the id", got, want)
+	equal(t, "Client after the update", must[store.Client](t, "Client")(s.Client(ctx, "app")), want)
+
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			_, err := s.UpdateClient(ctx, "app", func(c *store.Client) error {
+				c.Origins = append(c.Origins, fmt.Sprint(i))
+				return nil
+			})
+			noErrorf(t, "UpdateClient", err)
+		})
+	}
+	wg.Wait()
+	got = must[store.Client](t, "Client")(s.Client(ctx, "app"))
+	equal(t, "origins after 16 concurrent updates of one more", len(got.Origins), 17)
+}
+
+func testClientPaging(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	for _, id := range []string{"b", "a", "c2", "c", "d"} {
+		noError(t, "CreateClient", s.CreateClient(ctx, store.Client{ID: id, Grants: []string{"password"}}))
+	}
+	for _, c := range []struct {
+		after string
+		limit int
+		want  []string
+	}{
+		{"", 10, []string{"a", "b", "c", "c2", "d"}},
+		{"", 2, []string{"a", "b"}},
+		{"b", 2, []string{"c", "c2"}},
+		{"bb", 1, []string{"c"}},
+		{"d", 5, nil},
+		{"", 0, nil},
+	} {
+		list, err := s.ListClients(ctx, c.after, c.limit)
+		noError(t, "ListClients", err)
+		var got []string
+		for _, client := range list {
+			got = append(got, client.ID)
+		}
+		equal(t, fmt.Sprintf("ListClients(%q, %d)", c.after, c.limit), got, c.want)
+	}
+}
+
+// noErrorf is noError for goroutines, which must not end the test themselves.
+func noErrorf(t testing.TB, what string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Errorf("%s: got error %q, want none", what, err)
+	}
+}

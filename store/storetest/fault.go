@@ -1,0 +1,125 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"signet/store"
+)
+
+// testFaultBefore: a write that failed with nothing done leaves everything as it was.
+func testFaultBefore(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	session, kept, clear := failing(t, b, BeforeCommit)
+	_, _, _, err := s.Rotate(ctx, rotation(session, 0, t0.Add(s1)))
+	wantError(t, "Rotate", err, store.ErrUnavailable)
+	_, err = s.RevokeSessions(ctx, session.UserID, t0)
+	wantError(t, "RevokeSessions", err, store.ErrUnavailable)
+	swapped, err := s.SwapKeyring(ctx, 1, 2, []byte("two"))
+	wantError(t, "SwapKeyring", err, store.ErrUnavailable)
+	equal(t, "swapped", swapped, false)
+	wantError(t, "CreateUser", s.CreateUser(ctx, store.User{ID: newUserID(), Username: "new"}), store.ErrUnavailable)
+	equal(t, "reading meanwhile", must[store.User](t, "User")(s.User(ctx, kept.ID)), kept)
+
+	clear()
+	noError(t, "CreateUser once it works again", s.CreateUser(ctx, store.User{ID: newUserID(), Username: "new"}))
+	noError(t, "Ping", s.Ping(ctx))
+	equal(t, "sessions", sessions(t, s, session.UserID, t0), []store.Session{session})
+	_, _, o, err := s.Rotate(ctx, rotation(session, 0, t0.Add(2*s1)))
+	noError(t, "Rotate", err)
+	equal(t, "the retry", o, store.Rotated)
+	version, _, err := s.LoadKeyring(ctx)
+	noError(t, "LoadKeyring", err)
+	equal(t, "keyring version", version, uint64(1))
+}
+
+// testFaultAfter: a write that happened without its answer is found again by the retry.
+func testFaultAfter(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	session, _, clear := failing(t, b, AfterCommit)
+	_, _, _, err := s.Rotate(ctx, rotation(session, 0, t0.Add(s1)))
+	wantError(t, "Rotate", err, store.ErrUnavailable)
+	_, err = s.SwapKeyring(ctx, 1, 2, []byte("two"))
+	wantError(t, "SwapKeyring", err, store.ErrUnavailable)
+	wantError(t, "CreateClient", s.CreateClient(ctx, store.Client{ID: "app"}), store.ErrUnavailable)
+
+	clear()
+	got, _, o, err := s.Rotate(ctx, rotation(session, 0, t0.Add(2*s1)))
+	noError(t, "Rotate", err)
+	equal(t, "the retry", o, store.Replayed)
+	equal(t, "its generation", got.Generation, uint32(1))
+	version, document, err := s.LoadKeyring(ctx)
+	noError(t, "LoadKeyring", err)
+	equal(t, "keyring version", version, uint64(2))
+	equal(t, "keyring", string(document), "two")
+	wantError(t, "CreateClient again", s.CreateClient(ctx, store.Client{ID: "app"}), store.ErrExists)
+}
+
+func failing(t *testing.T, b Backend, at Fault) (store.Session, store.User, func()) {
+	if b.Fault == nil {
+		t.Skip("the backend cannot be made to fail")
+	}
+	u := addUser(t, b.Store)
+	session := addSession(t, b.Store, u.ID, t0)
+	must[bool](t, "SwapKeyring")(b.Store.SwapKeyring(context.Background(), 0, 1, []byte("one")))
+	return session, u, b.Fault(t, at)
+}
+
+func testCancelled(t *testing.T, b Backend) {
+	s := b.Store
+	u := addUser(t, s)
+	session := addSession(t, s, u.ID, t0)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for name, err := range calls(ctx, s, session) {
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s: got %v, want ErrUnavailable and the context's error", name, err)
+		}
+	}
+	equal(t, "the session afterwards", sessions(t, s, u.ID, t0), []store.Session{session})
+	equal(t, "the user afterwards", must[store.User](t, "User")(s.User(context.Background(), u.ID)), u)
+}
+
+func testClosed(t *testing.T, b Backend) {
+	s := b.Store
+	session := addSession(t, s, addUser(t, s).ID, t0)
+	noError(t, "Close", s.Close())
+	noError(t, "Close again", s.Close())
+	for name, err := range calls(context.Background(), s, session) {
+		wantError(t, name+" of a closed store", err, store.ErrUnavailable)
+	}
+}
+
+// calls makes one call of each kind and returns their errors.
+func calls(ctx context.Context, s store.Store, session store.Session) map[string]error {
+	errs := map[string]error{}
+	_, _, _, errs["Rotate"] = s.Rotate(ctx, rotation(session, 0, t0))
+	_, _, errs["StartSession"] = s.StartSession(ctx, store.Session{ID: newSessionID(), UserID: session.UserID, ClientID: "app", StartedAt: t0}, 9)
+	_, errs["RevokeSession"] = s.RevokeSession(ctx, session.UserID, session.ID)
+	_, errs["RevokeSessions"] = s.RevokeSessions(ctx, session.UserID, t0)
+	_, errs["ListSessions"] = s.ListSessions(ctx, session.UserID, t0, month)
+	_, errs["User"] = s.User(ctx, session.UserID)
+	_, errs["UserByName"] = s.UserByName(ctx, "x")
+	_, errs["UpdateUser"] = s.UpdateUser(ctx, session.UserID, func(u *store.User) error { u.Disabled = true; return nil })
+	errs["CreateUser"] = s.CreateUser(ctx, store.User{ID: newUserID(), Username: "x"})
+	errs["DeleteUser"] = s.DeleteUser(ctx, session.UserID)
+	_, errs["Client"] = s.Client(ctx, "x")
+	errs["CreateClient"] = s.CreateClient(ctx, store.Client{ID: "x"})
+	_, errs["ListClients"] = s.ListClients(ctx, "", 1)
+	_, errs["Install"] = s.Install(ctx)
+	errs["CreateInstall"] = s.CreateInstall(ctx, store.Install{ID: "x"})
+	_, _, errs["LoadKeyring"] = s.LoadKeyring(ctx)
+	_, errs["SwapKeyring"] = s.SwapKeyring(ctx, 0, 1, nil)
+	errs["RevokeToken"] = s.RevokeToken(ctx, "x", t0)
+	_, errs["TokenState"] = s.TokenState(ctx, store.TokenRef{JTI: "x"})
+	_, errs["Take"] = s.Take(ctx, t0, []store.Bucket{{Key: "x", Limit: 1, Window: mi}})
+	errs["Forgive"] = s.Forgive(ctx, []string{"x"}, nil)
+	errs["AppendEvents"] = s.AppendEvents(ctx, []store.Event{{Type: "x"}})
+	_, errs["Events"] = s.Events(ctx, store.EventQuery{})
+	errs["Beat"] = s.Beat(ctx, store.Heartbeat{Replica: "x", At: t0}, mi)
+	_, errs["Beats"] = s.Beats(ctx, t0)
+	_, errs["Sweep"] = s.Sweep(ctx, t0, month)
+	errs["Ping"] = s.Ping(ctx)
+	return errs
+}

@@ -1,0 +1,190 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"signet/store"
+)
+
+func fullUser(name string) store.User {
+	return store.User{
+		ID:           newUserID(),
+		Username:     name,
+		PasswordHash: "$argon2id$v=19$m=64,t=1,p=1$c2FsdA$aGFzaA",
+		Claims:       map[string]json.RawMessage{"roles": json.RawMessage(`["a","b"]`), "n": json.RawMessage(`1`)},
+		Disabled:     true,
+		NotBefore:    t0.Add(-time.Hour),
+		CreatedAt:    t0,
+		UpdatedAt:    t0.Add(time.Second),
+	}
+}
+
+func testUsers(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	ada := fullUser("ada")
+	_, err := s.User(ctx, ada.ID)
+	wantError(t, "User before it is created", err, store.ErrNotFound)
+	_, err = s.UserByName(ctx, "ada")
+	wantError(t, "UserByName before it is created", err, store.ErrNotFound)
+	wantError(t, "DeleteUser before it is created", s.DeleteUser(ctx, ada.ID), store.ErrNotFound)
+
+	noError(t, "CreateUser", s.CreateUser(ctx, ada))
+	equal(t, "User", must[store.User](t, "User")(s.User(ctx, ada.ID)), ada)
+	equal(t, "UserByName", must[store.User](t, "UserByName")(s.UserByName(ctx, "ada")), ada)
+
+	sameName := fullUser("ada")
+	wantError(t, "CreateUser of a taken name", s.CreateUser(ctx, sameName), store.ErrExists)
+	_, err = s.User(ctx, sameName.ID)
+	wantError(t, "User that was refused for its name", err, store.ErrNotFound)
+	sameID := fullUser("bob")
+	sameID.ID = ada.ID
+	wantError(t, "CreateUser of a taken id", s.CreateUser(ctx, sameID), store.ErrExists)
+	_, err = s.UserByName(ctx, "bob")
+	wantError(t, "UserByName of one that was refused for its id", err, store.ErrNotFound)
+
+	plain := store.User{ID: newUserID(), Username: "plain"}
+	noError(t, "CreateUser", s.CreateUser(ctx, plain))
+	equal(t, "a user with nothing set", must[store.User](t, "User")(s.User(ctx, plain.ID)), plain)
+
+	session := addSession(t, s, plain.ID, t0)
+	noError(t, "DeleteUser", s.DeleteUser(ctx, plain.ID))
+	_, err = s.UserByName(ctx, "plain")
+	wantError(t, "UserByName after it is deleted", err, store.ErrNotFound)
+	list, err := s.ListSessions(ctx, plain.ID, t0, month)
+	noError(t, "ListSessions", err)
+	equal(t, "sessions of a deleted user", len(list), 0)
+	again := store.User{ID: newUserID(), Username: "plain"}
+	noError(t, "CreateUser of a freed name", s.CreateUser(ctx, again))
+	existed, err := s.RevokeSession(ctx, again.ID, session.ID)
+	noError(t, "RevokeSession", err)
+	equal(t, "a name that is used again inherits a session", existed, false)
+	if s.CreateUser(ctx, store.User{ID: newUserID()}) == nil || s.CreateUser(ctx, store.User{Username: "x"}) == nil {
+		t.Error("CreateUser without a name or an id: got no error")
+	}
+}
+
+func testUserUpdates(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	ada := fullUser("ada")
+	_, err := s.UpdateUser(ctx, ada.ID, func(*store.User) error { return nil })
+	wantError(t, "UpdateUser of nobody", err, store.ErrNotFound)
+	noError(t, "CreateUser", s.CreateUser(ctx, ada))
+
+	refusal := errors.New("not like this")
+	_, err = s.UpdateUser(ctx, ada.ID, func(u *store.User) error {
+		u.PasswordHash, u.Claims["n"] = "changed", json.RawMessage(`2`)
+		return refusal
+	})
+	if err != refusal {
+		t.Errorf("UpdateUser whose function refuses: got %v, want its own error as it is", err)
+	}
+	equal(t, "User after a refused update", must[store.User](t, "User")(s.User(ctx, ada.ID)), ada)
+
+	want := ada
+	want.Claims, want.Disabled = nil, false
+	got, err := s.UpdateUser(ctx, ada.ID, func(u *store.User) error {
+		u.ID, u.Username, u.Claims, u.Disabled = newUserID(), "eve", nil, false
+		return nil
+	})
+	noError(t, "UpdateUser", err)
+	equal(t, "UpdateUser, which keeps id and name", got, want)
+	equal(t, "UserByName after the update", must[store.User](t, "UserByName")(s.UserByName(ctx, "ada")), want)
+
+	old, young := addSession(t, s, ada.ID, t0), addSession(t, s, ada.ID, t0.Add(time.Second))
+	_, err = s.UpdateUser(ctx, ada.ID, func(u *store.User) error {
+		u.NotBefore = young.StartedAt
+		return nil
+	})
+	noError(t, "UpdateUser", err)
+	list := must[[]store.Session](t, "ListSessions")(s.ListSessions(ctx, ada.ID, t0.Add(time.Minute), month))
+	equal(t, "sessions after NotBefore was raised between them", list, []store.Session{young})
+	state := must[store.TokenState](t, "TokenState")(s.TokenState(ctx, store.TokenRef{JTI: "x", UserID: ada.ID, SessionID: old.ID}))
+	equal(t, "the older session is live", state.Live, false)
+}
+
+func testUserPaging(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	for _, name := range []string{"bob", "ada", "cy", "zoë"} {
+		noError(t, "CreateUser", s.CreateUser(ctx, store.User{ID: newUserID(), Username: name}))
+	}
+	for _, c := range []struct {
+		after string
+		limit int
+		want  []string
+	}{
+		{"", 10, []string{"ada", "bob", "cy", "zoë"}},
+		{"", 1, []string{"ada"}},
+		{"ada", 2, []string{"bob", "cy"}},
+		{"b", 1, []string{"bob"}},
+		{"zoë", 1, nil},
+	} {
+		list, err := s.ListUsers(ctx, c.after, c.limit)
+		noError(t, "ListUsers", err)
+		var got []string
+		for _, u := range list {
+			got = append(got, u.Username)
+		}
+		equal(t, fmt.Sprintf("ListUsers(%q, %d)", c.after, c.limit), got, c.want)
+	}
+}
+
+// testCopies changes everything that went in and everything that came out.
+func testCopies(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	want, in := fullUser("ada"), fullUser("ada")
+	in.ID = want.ID
+	noError(t, "CreateUser", s.CreateUser(ctx, in))
+	in.Claims["n"][0] = '9'
+	out := must[store.User](t, "User")(s.User(ctx, want.ID))
+	out.Claims["roles"][1] = 'X'
+	_ = append(out.Claims["n"], "999999999999999999999999"...)
+	delete(out.Claims, "n")
+	equal(t, "User", must[store.User](t, "User")(s.User(ctx, want.ID)), want)
+
+	client := fullClient("app")
+	noError(t, "CreateClient", s.CreateClient(ctx, client))
+	client.Secrets[0].Hash[0], client.Scopes[0] = 9, "changed"
+	got := must[store.Client](t, "Client")(s.Client(ctx, "app"))
+	got.Secrets[0].Hash[1], got.Grants[0] = 9, "changed"
+	equal(t, "Client", must[store.Client](t, "Client")(s.Client(ctx, "app")), fullClient("app"))
+
+	document := []byte("sealed")
+	must[bool](t, "SwapKeyring")(s.SwapKeyring(ctx, 0, 1, document))
+	document[0] = 'X'
+	_, loaded, err := s.LoadKeyring(ctx)
+	noError(t, "LoadKeyring", err)
+	loaded[1] = 'X'
+	_, loaded, err = s.LoadKeyring(ctx)
+	noError(t, "LoadKeyring", err)
+	equal(t, "the keyring", string(loaded), "sealed")
+}
+
+func testCreateRace(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	var users, clients, installs atomic.Int32
+	var wg sync.WaitGroup
+	count := func(n *atomic.Int32, what string, err error) {
+		if err == nil {
+			n.Add(1)
+		} else if !errors.Is(err, store.ErrExists) {
+			t.Errorf("%s: got %v, want success or ErrExists", what, err)
+		}
+	}
+	for range 8 {
+		wg.Go(func() {
+			count(&users, "CreateUser", s.CreateUser(ctx, store.User{ID: newUserID(), Username: "ada"}))
+			count(&clients, "CreateClient", s.CreateClient(ctx, store.Client{ID: "app"}))
+			count(&installs, "CreateInstall", s.CreateInstall(ctx, store.Install{ID: randomName(), Schema: 1}))
+		})
+	}
+	wg.Wait()
+	equal(t, "winners (user, client, install)", []int32{users.Load(), clients.Load(), installs.Load()}, []int32{1, 1, 1})
+	equal(t, "users", len(must[[]store.User](t, "ListUsers")(s.ListUsers(ctx, "", 10))), 1)
+}
