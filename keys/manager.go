@@ -2,34 +2,148 @@ package keys
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
-type Manager struct{ cfg Config }
+// Manager holds one replica's view of the keyring: it signs, verifies and serves the key set from
+// memory, and with Run keeps the keyring moving. Its methods may be called concurrently; those on
+// the path of a request take no lock and do no I/O.
+type Manager struct {
+	cfg    Config
+	sealer *sealer
+	state  atomic.Pointer[snapshot] // never nil after Open
+	wake   chan struct{}            // holds one
 
+	stepping sync.Mutex           // serialises rounds; guards what follows
+	late     map[string]time.Time // pending keys that this replica did not see at their PublishAt, and when it did
+	failing  bool                 // the last read failed
+	unsure   *proposal            // answered with an error, so that nobody knows whether it was written
+}
+
+// Init makes the first keyring of an install: for each algorithm one key that signs at once and its
+// published successor. ErrExists if there is a keyring.
+func Init(ctx context.Context, cfg Config) error {
+	m, err := newManager(cfg)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	version, _, err := m.cfg.Storage.LoadKeyring(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for a keyring: %w", err)
+	}
+	if version != 0 {
+		return ErrExists
+	}
+	ring, steps, err := First(m.cfg.Timetable, m.cfg.Algorithms, m.cfg.Now(), newKey)
+	if err != nil {
+		return err
+	}
+	_, swapped, err := m.write(ctx, 0, 1, ring)
+	if err != nil {
+		return err
+	}
+	if !swapped {
+		return ErrExists
+	}
+	m.announce(1, steps)
+	return nil
+}
+
+// Open reads the keyring and returns a Manager that can sign. ErrNoKeyring if there is none,
+// ErrMasterKey if it does not open, ErrFormat if a newer version wrote it; nothing is written.
+func Open(ctx context.Context, cfg Config) (*Manager, error) {
+	m, err := newManager(cfg)
+	if err != nil {
+		return nil, err
+	}
+	now := m.cfg.Now()
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	version, document, err := m.cfg.Storage.LoadKeyring(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the keyring: %w", err)
+	}
+	if version == 0 {
+		return nil, ErrNoKeyring
+	}
+	ring, err := m.open(version, document)
+	if err != nil {
+		return nil, fmt.Errorf("opening the keyring: %w", err)
+	}
+	return m, m.adopt(&snapshot{version: version, document: document, ring: ring, readAt: now}, now)
+}
+
+func newManager(cfg Config) (*Manager, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("configuring the signing keys: %w", err)
+	}
+	s, err := newSealer(cfg.InstallID, cfg.Master)
+	if err != nil {
+		return nil, err
+	}
+	return &Manager{cfg: cfg, sealer: s, wake: make(chan struct{}, 1), late: map[string]time.Time{}}, nil
+}
+
+// Set is the public key set, ready to be served as application/jwk-set+json.
 type Set struct {
-	Body   []byte
-	ETag   string
-	MaxAge time.Duration
+	Body   []byte        // shared: not to be changed
+	ETag   string        // strong, with its quotes
+	MaxAge time.Duration // whole seconds; does not reach past the next planned change
 }
 
-var errSoon = errors.New("not there yet")
+// maxAge is the longest MaxAge of a Set; verifiers are promised that J is enough whatever they do.
+const maxAge = 5 * time.Minute
 
-func Init(ctx context.Context, cfg Config) error             { return errSoon }
-func Open(ctx context.Context, cfg Config) (*Manager, error) { return nil, errSoon }
-func (m *Manager) Run(ctx context.Context) error             { return errSoon }
-func (m *Manager) Step(ctx context.Context) error            { return errSoon }
-func (m *Manager) Wake()                                     {}
-func (m *Manager) Rotate(ctx context.Context, alg string) (activates time.Time, err error) {
-	return time.Time{}, errSoon
+// JWKS returns the key set, the primary algorithm's active key first. ErrStale when the keyring was
+// not read for D.
+func (m *Manager) JWKS() (Set, error) {
+	now := m.cfg.Now()
+	s, err := m.current(now)
+	if err != nil {
+		return Set{}, err
+	}
+	if unread := age(s.readAt, now); unread > m.cfg.Timetable.ServeStale {
+		m.Wake()
+		return Set{}, fmt.Errorf("serving the key set: %w: last read %v ago", ErrStale, unread)
+	}
+	fresh := min(maxAge, m.cfg.Timetable.VerifierCache)
+	if until := s.view.lineup.Until; !until.IsZero() {
+		fresh = min(fresh, until.Sub(now))
+	}
+	return Set{s.view.body, s.view.etag, max(fresh, 0).Truncate(time.Second)}, nil
 }
-func (m *Manager) Sign(ctx context.Context, alg, typ string, claims any) (token, kid string, err error) {
-	return "", "", errSoon
+
+// Algorithms returns the algorithms that sign at this moment, the primary first.
+func (m *Manager) Algorithms() []string {
+	s, err := m.current(m.cfg.Now())
+	if err != nil {
+		return nil
+	}
+	algs := make([]string, 0, len(s.view.signers))
+	for _, k := range s.view.signers {
+		algs = append(algs, k.alg)
+	}
+	return algs
 }
-func (m *Manager) Verify(token, typ string, claims any) (kid string, err error) { return "", errSoon }
-func (m *Manager) JWKS() (Set, error)                                           { return Set{}, errSoon }
-func (m *Manager) Algorithms() []string                                         { return nil }
-func (m *Manager) Keys() []KeyInfo                                              { return nil }
-func (m *Manager) Version() uint64                                              { return 0 }
-func (m *Manager) ReadAt() time.Time                                            { return time.Time{} }
+
+// Keys describes every key of the keyring, in the order they were made.
+func (m *Manager) Keys() []KeyInfo {
+	now := m.cfg.Now()
+	var all []KeyInfo
+	for _, k := range m.state.Load().ring.Keys {
+		all = append(all, k.info(now))
+	}
+	return all
+}
+
+// Version is the version of the keyring that this replica holds.
+func (m *Manager) Version() uint64 { return m.state.Load().version }
+
+// ReadAt is when this replica last began a read that succeeded.
+func (m *Manager) ReadAt() time.Time { return m.state.Load().readAt }

@@ -1,0 +1,189 @@
+package keys
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+var (
+	testStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	errDown   = errors.New("connection refused")
+)
+
+// memory is a Storage that can be made to fail before or after the fact.
+type memory struct {
+	mu        sync.Mutex
+	version   uint64
+	document  []byte
+	down      bool // every call fails
+	loseReply bool // the next swap happens but answers an error
+	swaps     int  // that happened
+}
+
+func (s *memory) LoadKeyring(context.Context) (uint64, []byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return 0, nil, errDown
+	}
+	return s.version, bytes.Clone(s.document), nil
+}
+
+func (s *memory) SwapKeyring(_ context.Context, old, next uint64, document []byte) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return false, errDown
+	}
+	if next <= old {
+		return false, errors.New("next is not greater than old")
+	}
+	if s.version != old {
+		return false, nil
+	}
+	s.version, s.document = next, bytes.Clone(document)
+	s.swaps++
+	if s.loseReply {
+		s.loseReply = false
+		return false, errDown
+	}
+	return true, nil
+}
+
+func (s *memory) set(version uint64, document []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.version, s.document = version, bytes.Clone(document)
+}
+
+func (s *memory) get() (uint64, []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.version, bytes.Clone(s.document)
+}
+
+func (s *memory) setDown(down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = down
+}
+
+// clock is a time that a test moves.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func newClock() *clock { return &clock{t: testStart} }
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+}
+
+// events collects what a Manager tells.
+type events struct {
+	mu  sync.Mutex
+	all []Event
+}
+
+func (e *events) add(ev Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = append(e.all, ev)
+}
+
+func (e *events) count(s Step) (n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, ev := range e.all {
+		if ev.Step == s {
+			n++
+		}
+	}
+	return n
+}
+
+// testMaster is a fixed key, so that failures repeat.
+func testMaster(n byte) MasterKey {
+	b := [32]byte{31: n}
+	return MasterKey{&b}
+}
+
+func testConfig(s Storage, c *clock) Config {
+	return Config{Storage: s, InstallID: "install-1", Master: []MasterKey{testMaster(1)}, Now: c.now}
+}
+
+// mustOpen makes the keyring if there is none and opens it.
+func mustOpen(t testing.TB, cfg Config) *Manager {
+	t.Helper()
+	if err := Init(t.Context(), cfg); err != nil && !errors.Is(err, ErrExists) {
+		t.Fatalf("Init: %v", err)
+	}
+	m, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	return m
+}
+
+func mustStep(t testing.TB, m *Manager) {
+	t.Helper()
+	if err := m.Step(t.Context()); err != nil {
+		t.Fatalf("Step: %v", err)
+	}
+}
+
+func mustSign(t testing.TB, m *Manager, alg string) (token, kid string) {
+	t.Helper()
+	token, kid, err := m.Sign(t.Context(), alg, "at+jwt", map[string]string{"sub": "somebody"})
+	if err != nil {
+		t.Fatalf("Sign(%q): %v", alg, err)
+	}
+	return token, kid
+}
+
+// setKIDs lists the kids of a served key set, in order.
+func setKIDs(t testing.TB, s Set) []string {
+	t.Helper()
+	var set struct {
+		Keys []struct {
+			Kid string `json:"kid"`
+		} `json:"keys"`
+	}
+	if err := json.Unmarshal(s.Body, &set); err != nil {
+		t.Fatalf("key set %q: %v", s.Body, err)
+	}
+	var kids []string
+	for _, k := range set.Keys {
+		kids = append(kids, k.Kid)
+	}
+	return kids
+}
+
+// fakeKeys makes keys without a private part, for the timetable alone.
+func fakeKeys() func(alg string) (Key, error) {
+	n := 0
+	return func(alg string) (Key, error) {
+		n++
+		return Key{KID: alg + "-" + strconv.Itoa(n)}, nil
+	}
+}
+
+func activeOf(r Ring, alg string, now time.Time) []Key {
+	return slices.DeleteFunc(r.At(now).Active, func(k Key) bool { return k.Alg != alg })
+}

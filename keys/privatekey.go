@@ -1,0 +1,125 @@
+package keys
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// privateKey signs with one algorithm. Whether the key is here or in a KMS only its crypto.Signer knows.
+type privateKey struct {
+	alg    string
+	method jwt.SigningMethod
+	signer crypto.Signer
+	public crypto.PublicKey
+	local  bool   // the signer is a key in memory, which method.Sign takes as it is
+	pkcs8  []byte // as it is sealed; nil for a remote key
+}
+
+// newKey makes a key for the algorithm, ready for a ring.
+func newKey(alg string) (Key, error) {
+	signer, err := generate(alg)
+	if err != nil {
+		return Key{}, err
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(signer)
+	if err != nil {
+		return Key{}, fmt.Errorf("encoding a %s key: %w", alg, err)
+	}
+	return keyOf(alg, signer, pkcs8)
+}
+
+// parsePrivateKey reads a PKCS #8 key for the algorithm.
+func parsePrivateKey(alg string, pkcs8 []byte) (Key, error) {
+	parsed, err := x509.ParsePKCS8PrivateKey(pkcs8)
+	if err != nil {
+		return Key{}, errors.New("private key is not PKCS #8") // err could quote it
+	}
+	signer, ok := parsed.(crypto.Signer)
+	if !ok {
+		return Key{}, fmt.Errorf("a private key of type %T does not sign", parsed)
+	}
+	return keyOf(alg, signer, pkcs8)
+}
+
+// keyOf joins a signer and its algorithm to a Key without a timetable.
+func keyOf(alg string, signer crypto.Signer, pkcs8 []byte) (Key, error) {
+	public := signer.Public()
+	if err := suits(alg, public); err != nil {
+		return Key{}, err
+	}
+	jwk, err := newJWK(public)
+	if err != nil {
+		return Key{}, err
+	}
+	private := &privateKey{alg: alg, method: methodOf(alg), signer: signer, public: public, pkcs8: pkcs8}
+	switch signer.(type) {
+	case *ecdsa.PrivateKey, *rsa.PrivateKey, ed25519.PrivateKey:
+		private.local = true
+	}
+	return Key{KID: jwk.thumbprint(), Alg: alg, private: private}, nil
+}
+
+// sign returns the JWS signature of the input (RFC 7515 §5.1).
+func (k *privateKey) sign(input string) ([]byte, error) {
+	if k.local {
+		return k.method.Sign(input, k.signer)
+	}
+	if k.alg == EdDSA {
+		return k.signer.Sign(rand.Reader, []byte(input), crypto.Hash(0))
+	}
+	digest := sha256.Sum256([]byte(input))
+	var opts crypto.SignerOpts = crypto.SHA256
+	if k.alg == PS256 {
+		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
+	}
+	signature, err := k.signer.Sign(rand.Reader, digest[:], opts)
+	if err != nil || k.alg != ES256 {
+		return signature, err
+	}
+	return rawECDSA(signature)
+}
+
+// verify checks a signature by this key.
+func (k *privateKey) verify(input string, signature []byte) error {
+	return k.method.Verify(input, signature, k.public)
+}
+
+// rawECDSA turns the ASN.1 signature of a crypto.Signer into R and S of 32 bytes each (RFC 7518 §3.4).
+func rawECDSA(der []byte) ([]byte, error) {
+	var sequence cryptobyte.String
+	var r, s []byte
+	in := cryptobyte.String(der)
+	if !in.ReadASN1(&sequence, asn1.SEQUENCE) || !in.Empty() ||
+		!sequence.ReadASN1Integer(&r) || !sequence.ReadASN1Integer(&s) || !sequence.Empty() ||
+		len(r) > 32 || len(s) > 32 {
+		return nil, errors.New("the signer's ECDSA signature is not one for P-256")
+	}
+	raw := make([]byte, 64)
+	copy(raw[32-len(r):], r)
+	copy(raw[64-len(s):], s)
+	return raw, nil
+}
+
+// String implements fmt.Stringer without the key.
+func (*privateKey) String() string { return redacted }
+
+// Format implements fmt.Formatter, for every verb without the key.
+func (*privateKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// LogValue implements slog.LogValuer without the key.
+func (*privateKey) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON implements json.Marshaler without the key.
+func (*privateKey) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }

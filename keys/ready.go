@@ -1,0 +1,20 @@
+package keys
+
+import "fmt"
+
+// Ready returns nil when Sign would sign now with the primary algorithm, and ErrStale or
+// ErrAlgorithm when it would not. It does no work, unlike a trial signature.
+func (m *Manager) Ready() error {
+	now := m.cfg.Now()
+	s, err := m.current(now)
+	if err != nil {
+		return err
+	}
+	if unread := age(s.readAt, now); unread > m.cfg.Timetable.SignStale {
+		return fmt.Errorf("last read %v ago: %w", unread, ErrStale)
+	}
+	if len(s.view.signers) == 0 {
+		return ErrAlgorithm
+	}
+	return nil
+}

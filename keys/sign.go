@@ -1,0 +1,80 @@
+package keys
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+const maxTyp = 64
+
+// Sign returns a compact JWS (RFC 7515 §7.1) over the claims as JSON, with the header members alg,
+// kid and typ, and the kid of the key that signed. An empty alg means the primary algorithm.
+// ErrStale when the keyring was not read for X; ErrAlgorithm when nothing signs with alg.
+func (m *Manager) Sign(ctx context.Context, alg, typ string, claims any) (token, kid string, err error) {
+	if err := ctx.Err(); err != nil {
+		return "", "", fmt.Errorf("signing a token: %w", err)
+	}
+	now := m.cfg.Now()
+	s, err := m.current(now)
+	if err != nil {
+		return "", "", err
+	}
+	if unread := age(s.readAt, now); unread > m.cfg.Timetable.SignStale {
+		m.Wake()
+		return "", "", fmt.Errorf("signing a token: %w: last read %v ago", ErrStale, unread)
+	}
+	key := s.view.signer(alg)
+	if key == nil {
+		return "", "", fmt.Errorf("signing a token: %w %q", ErrAlgorithm, alg)
+	}
+	token, err = key.token(typ, claims)
+	if err != nil {
+		return "", "", fmt.Errorf("signing a token with %s: %w", key.alg, err)
+	}
+	return token, key.kid, nil
+}
+
+// signer returns the active key of the algorithm, or nil.
+func (v *view) signer(alg string) *member {
+	for _, m := range v.signers {
+		if alg == "" || m.alg == alg {
+			return m
+		}
+	}
+	return nil
+}
+
+// token signs the claims.
+func (m *member) token(typ string, claims any) (string, error) {
+	if !plainTyp(typ) {
+		return "", fmt.Errorf("typ %q needs escaping or is empty or long", typ)
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("encoding the claims: %w", err)
+	}
+	header := bytes.Join([][]byte{m.header, []byte(typ), []byte(`"}`)}, nil)
+	b64 := base64.RawURLEncoding
+	const signatureRoom = 1 + 43*8 // a dot and an RSA-2048 signature
+	buf := make([]byte, 0, b64.EncodedLen(len(header))+1+b64.EncodedLen(len(payload))+signatureRoom)
+	buf = b64.AppendEncode(buf, header)
+	buf = append(buf, '.')
+	buf = b64.AppendEncode(buf, payload)
+	signature, err := m.private.sign(string(buf))
+	if err != nil {
+		return "", err
+	}
+	buf = append(buf, '.')
+	return string(b64.AppendEncode(buf, signature)), nil
+}
+
+// plainTyp reports whether typ can stand in a JSON string as it is.
+func plainTyp(typ string) bool {
+	return typ != "" && len(typ) <= maxTyp && !strings.ContainsFunc(typ, func(r rune) bool {
+		return r <= ' ' || r > '~' || r == '"' || r == '\\'
+	})
+}

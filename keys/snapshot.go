@@ -1,0 +1,81 @@
+package keys
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// snapshot is all that a request needs. It is never changed, only replaced.
+type snapshot struct {
+	version  uint64
+	document []byte
+	ring     Ring
+	readAt   time.Time // when the read began that last found this to be the keyring
+	view     *view
+}
+
+// view is what a lineup comes to, worked out once for as long as the lineup holds.
+type view struct {
+	lineup    Lineup
+	signers   []*member // of the live algorithms, the primary first
+	published []*member
+	body      []byte
+	etag      string
+}
+
+// member is a published key with its JWS header as far as it is the same for every token.
+type member struct {
+	kid, alg string
+	header   []byte // {"alg":"…","kid":"…","typ":" — the typ and "} are missing
+	private  *privateKey
+}
+
+// newView works out the lineup of the ring at now for a replica configured with algs.
+func newView(r Ring, algs []string, now time.Time) (*view, error) {
+	v := &view{lineup: r.At(now)}
+	v.lineup.sortBy(algs)
+	var err error
+	if v.body, v.etag, err = renderSet(v.lineup.Published); err != nil {
+		return nil, err
+	}
+	for _, k := range v.lineup.Published {
+		header := fmt.Sprintf(`{"alg":"%s","kid":"%s","typ":"`, k.Alg, k.KID)
+		v.published = append(v.published, &member{k.KID, k.Alg, []byte(header), k.private})
+	}
+	live := v.published[:len(v.lineup.Active)]
+	for _, m := range live {
+		if slices.Contains(algs, m.alg) {
+			v.signers = append(v.signers, m)
+		}
+	}
+	if len(v.signers) == 0 {
+		// The configured algorithms are new and their keys not published for long enough: until then
+		// those that were there before go on.
+		v.signers = live
+	}
+	return v, nil
+}
+
+// current returns the snapshot with a view that holds at now. It makes a new view when a time in
+// the timetable has come since the last one; nobody waits for it.
+func (m *Manager) current(now time.Time) (*snapshot, error) {
+	old := m.state.Load()
+	if old.view.lineup.holds(now) {
+		return old, nil
+	}
+	v, err := newView(old.ring, m.cfg.Algorithms, now)
+	if err != nil {
+		return nil, err
+	}
+	fresh := *old
+	fresh.view = v
+	m.state.CompareAndSwap(old, &fresh) // where it loses, a newer keyring was read: for the next request
+	return &fresh, nil
+}
+
+// age is how long ago t was, by the wall clock or the monotonic clock, whichever says more: the one
+// can be set back, the other stops while the machine is suspended.
+func age(t, now time.Time) time.Duration {
+	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
+}

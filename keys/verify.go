@@ -1,0 +1,93 @@
+package keys
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+const (
+	maxToken  = 16 << 10 // longer tokens are refused unread
+	maxHeader = 256      // more than the longest header made here
+)
+
+// Verify checks a token that claims to be ours and reads its payload into claims. The only headers
+// accepted are, byte for byte, those that Sign makes for a published key and this typ: so a token
+// chooses neither its key nor its algorithm, and jku, jwk, x5c, crit, b64, zip, a member given twice
+// or "alg":"none" are not even looked at (RFC 8725 §3). It does no I/O.
+//
+// The answer to everything that is wrong is ErrInvalidToken, also where the key was revoked or
+// removed; ErrStale when the keyring was not read for D, so that a revocation may have been missed.
+// Lifetimes, issuer and audience are for the caller to judge.
+func (m *Manager) Verify(token, typ string, claims any) (kid string, err error) {
+	now := m.cfg.Now()
+	s, err := m.current(now)
+	if err != nil {
+		return "", err
+	}
+	if unread := age(s.readAt, now); unread > m.cfg.Timetable.ServeStale {
+		m.Wake()
+		return "", fmt.Errorf("verifying a token: %w: last read %v ago", ErrStale, unread)
+	}
+	return s.view.verify(token, typ, claims)
+}
+
+func (v *view) verify(token, typ string, claims any) (string, error) {
+	header, payload, signature, ok := split(token)
+	if !ok {
+		return "", ErrInvalidToken
+	}
+	key := v.keyFor(header, typ)
+	if key == nil {
+		return "", ErrInvalidToken
+	}
+	sig, err := decodeSegment(signature)
+	if err != nil {
+		return "", ErrInvalidToken
+	}
+	if key.private.verify(token[:len(header)+1+len(payload)], sig) != nil {
+		return "", ErrInvalidToken
+	}
+	plain, err := decodeSegment(payload)
+	if err != nil || json.Unmarshal(plain, claims) != nil {
+		return "", ErrInvalidToken
+	}
+	return key.kid, nil
+}
+
+// split cuts a token of bearable length at its two dots.
+func split(token string) (header, payload, signature string, ok bool) {
+	if len(token) > maxToken {
+		return "", "", "", false
+	}
+	header, rest, _ := strings.Cut(token, ".")
+	payload, signature, ok = strings.Cut(rest, ".")
+	return header, payload, signature, ok && !strings.Contains(signature, ".")
+}
+
+// keyFor returns the published key whose header this is, or nil. Each kid is in one header, so at
+// most one key fits: no token is tried against several.
+func (v *view) keyFor(segment, typ string) *member {
+	if len(segment) > maxHeader {
+		return nil
+	}
+	header, err := decodeSegment(segment)
+	if err != nil || !plainTyp(typ) {
+		return nil
+	}
+	for _, m := range v.published {
+		if rest, ok := bytes.CutPrefix(header, m.header); ok && string(rest) == typ+`"}` {
+			return m
+		}
+	}
+	return nil
+}
+
+// decodeSegment accepts the one base64url spelling of some bytes: no padding, no spare bits, no line ends.
+func decodeSegment(s string) ([]byte, error) {
+	if strings.ContainsAny(s, "\r\n") { // which package base64 skips
+		return nil, ErrInvalidToken
+	}
+	return strictBase64.DecodeString(s)
+}
