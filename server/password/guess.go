@@ -69,13 +69,17 @@ func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) 
 const minWord = 3
 
 // pieces is the least number of pieces that make up text, where a piece is a word, a walk, a year,
-// a copy of earlier text, or else a single character.
+// a copy of earlier text, or else a single character. From minPieces on the number may be too high:
+// what lies so many pieces away is not looked at, which makes the usual password a quick one.
 func pieces(text []rune, words []string) int {
 	least := make([]int, len(text)+1)
 	for i := range least {
 		least[i] = i
 	}
 	for i := range text {
+		if least[i] >= minPieces-1 {
+			continue
+		}
 		reach := func(length int) { least[i+length] = min(least[i+length], least[i]+1) }
 		reach(1)
 		for _, w := range words {

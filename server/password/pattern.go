@@ -1,7 +1,5 @@
 package password
 
-import "strings"
-
 // minRun is the length from which walks and repetitions count as one piece.
 const minRun = 3
 
@@ -20,7 +18,7 @@ func walks() []string {
 func matchWord(text []rune, w string) int {
 	n := 0
 	for _, r := range w {
-		if n == len(text) || text[n] != r && !strings.ContainsRune(substitutes(r), text[n]) {
+		if n == len(text) || text[n] != r && !substitutes(text[n], r) {
 			return 0
 		}
 		n++
@@ -28,28 +26,29 @@ func matchWord(text []rune, w string) int {
 	return n
 }
 
-func substitutes(r rune) string {
-	switch r {
-	case 'a':
-		return "@4"
-	case 'b':
-		return "8"
-	case 'e':
-		return "3€"
-	case 'g':
-		return "69"
-	case 'i', 'l':
-		return "1!|"
-	case 'o':
-		return "0"
-	case 's':
-		return "$5"
-	case 't':
-		return "7+"
-	case 'z':
-		return "2"
+// substitutes reports whether people write c for the letter r.
+func substitutes(c, r rune) bool {
+	switch c {
+	case '@', '4':
+		return r == 'a'
+	case '8':
+		return r == 'b'
+	case '3', '€':
+		return r == 'e'
+	case '6', '9':
+		return r == 'g'
+	case '1', '!', '|':
+		return r == 'i' || r == 'l'
+	case '0':
+		return r == 'o'
+	case '$', '5':
+		return r == 's'
+	case '7', '+':
+		return r == 't'
+	case '2':
+		return r == 'z'
 	}
-	return ""
+	return false
 }
 
 // walk returns how far text goes along one of the walks, in either direction; at its end a walk
@@ -80,6 +79,9 @@ func follow(text, row []rune, at, step int) int {
 func repeat(text []rune, at int) int {
 	longest := 0
 	for from := range at {
+		if longest == len(text)-at {
+			break
+		}
 		n := 0
 		for at+n < len(text) && text[from+n] == text[at+n] {
 			n++

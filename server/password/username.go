@@ -15,6 +15,9 @@ const maxUsername = 320
 // and refuses spaces, controls and symbols. It also refuses the invisible joiners that the profile
 // would let pass in some scripts. The result is a fixed point. Errors are ErrUsername.
 func CanonicalUsername(name string) (string, error) {
+	if name == "" {
+		return "", fmt.Errorf("%w: it is empty", ErrUsername)
+	}
 	if len(name) > maxUsername {
 		return "", fmt.Errorf("%w: longer than %d bytes", ErrUsername, maxUsername)
 	}
@@ -25,7 +28,7 @@ func CanonicalUsername(name string) (string, error) {
 	for range 4 {
 		next, err := precis.UsernameCaseMapped.String(name)
 		if err != nil {
-			return "", fmt.Errorf("%w: empty, or with spaces or characters that names cannot have", ErrUsername)
+			return "", fmt.Errorf("%w: it has spaces or characters that names cannot have", ErrUsername)
 		}
 		if len(next) > maxUsername {
 			return "", fmt.Errorf("%w: longer than %d bytes", ErrUsername, maxUsername)

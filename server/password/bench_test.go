@@ -1,0 +1,43 @@
+package password
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// BenchmarkVerifyOverHash reports how much Verify costs beyond the argon2id call that it is for. The
+// two take turns, so that whatever else the machine does meets both.
+func BenchmarkVerifyOverHash(b *testing.B) {
+	p := New(Config{})
+	const right = "Correct Horse Battery"
+	encoded, err := p.Hash(b.Context(), right)
+	if err != nil {
+		b.Fatal(err)
+	}
+	salt, costs := make([]byte, saltSize), p.params
+	var bare, whole time.Duration
+	for b.Loop() {
+		start := time.Now()
+		argon2.IDKey([]byte(right), salt, costs.Time, costs.Memory, costs.Threads, tagSize)
+		middle := time.Now()
+		if got, err := p.Verify(b.Context(), encoded, right); err != nil || !got.Match {
+			b.Fatalf("got %+v, %v, want a match", got, err)
+		}
+		bare += middle.Sub(start)
+		whole += time.Since(middle)
+	}
+	b.ReportMetric(float64(whole)/float64(bare), "verify/hash")
+}
+
+// BenchmarkPolicyCheck is the longest password: the check is quadratic, and must stay small beside a hash.
+func BenchmarkPolicyCheck(b *testing.B) {
+	password := make([]byte, MaxLength)
+	for i := range password {
+		password[i] = 'a' + byte(i*i%23)
+	}
+	for b.Loop() {
+		_ = Policy{Context: []string{"signet"}}.Check("alice.smith@example.com", string(password))
+	}
+}

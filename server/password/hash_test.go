@@ -1,0 +1,180 @@
+package password
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+)
+
+var cheap = Params{Memory: 8, Time: 1, Threads: 1}
+
+// counted returns a pool that records what its slow work was.
+func counted(c Config) (*Pool, *[]hashed) {
+	p := New(c)
+	var ran []hashed
+	work := p.work
+	p.work = func(h hashed, password string) bool {
+		ran = append(ran, h)
+		return work(h, password)
+	}
+	return p, &ran
+}
+
+func mustHash(t *testing.T, p *Pool, password string) string {
+	t.Helper()
+	encoded, err := p.Hash(t.Context(), password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encoded
+}
+
+func TestHashThenVerify(t *testing.T) {
+	p := New(Config{Argon2: cheap})
+	const right = "Correct Horse Battery"
+	encoded := mustHash(t, p, right)
+	if !strings.HasPrefix(encoded, "$argon2id$v=19$m=8,t=1,p=1$") {
+		t.Errorf("got %q, want an argon2id PHC string with the parameters", encoded)
+	}
+	if again := mustHash(t, p, right); again == encoded {
+		t.Error("two hashes of one password are equal: no random salt")
+	}
+	for _, c := range []struct {
+		password string
+		want     Result
+	}{
+		{right, Result{Match: true}},
+		{"correct horse battery", Result{}},
+		{right + " ", Result{}},
+		{" " + right, Result{}},
+		{right[:len(right)-1], Result{}},
+		{right + "\x00", Result{}},
+		{"", Result{}},
+	} {
+		got, err := p.Verify(t.Context(), encoded, c.password)
+		if err != nil || got != c.want {
+			t.Errorf("%q: got %+v, %v, want %+v", c.password, got, err, c.want)
+		}
+	}
+}
+
+func TestDefaultCosts(t *testing.T) {
+	if encoded := mustHash(t, New(Config{}), "Correct Horse Battery"); !strings.HasPrefix(encoded, "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Errorf("got %q, want m=19456,t=2,p=1", encoded)
+	}
+}
+
+// Row 61: the same password from a keyboard that composes and one that does not.
+func TestOneNormalisation(t *testing.T) {
+	p := New(Config{Argon2: cheap})
+	nfc, nfd := "Z\u00fcrich k\u00f6nnte \uac00", "Zu\u0308rich ko\u0308nnte \u1100\u1161"
+	for _, pair := range [][2]string{{nfc, nfd}, {nfd, nfc}} {
+		got, err := p.Verify(t.Context(), mustHash(t, p, pair[0]), pair[1])
+		if err != nil || !got.Match {
+			t.Errorf("set %q, checked %q: got %+v, %v, want a match", pair[0], pair[1], got, err)
+		}
+	}
+	got, err := p.Verify(t.Context(), "$2y$04$abcdefghijklmnopqrstuuEIi9qeaVg1.dx9C0QMLLz.Vv3p/tW86", "Zu\u0308rich ko\u0308nnte")
+	if err != nil || !got.Match || !got.Rehash {
+		t.Errorf("bcrypt: got %+v, %v, want a match to rehash", got, err)
+	}
+}
+
+func TestRehash(t *testing.T) {
+	old, now := New(Config{Argon2: cheap}), New(Config{Argon2: Params{Memory: 16, Time: 1, Threads: 1}})
+	encoded := mustHash(t, old, "Correct Horse Battery")
+	if got, _ := now.Verify(t.Context(), encoded, "Correct Horse Battery"); got != (Result{Match: true, Rehash: true}) {
+		t.Errorf("right password: got %+v, want a match to rehash", got)
+	}
+	if got, _ := now.Verify(t.Context(), encoded, "wrong"); got != (Result{}) {
+		t.Errorf("wrong password: got %+v, want nothing", got)
+	}
+}
+
+// What cannot match costs what a new hash costs, in one run through the pool.
+func TestDummyCost(t *testing.T) {
+	const bcrypt72 = "$2b$04$abcdefghijklmnopqrstuuMtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C"
+	longest := strings.Repeat("ä", MaxLength)
+	p, ran := counted(Config{Argon2: cheap})
+	known := mustHash(t, p, longest)
+	for _, c := range []struct {
+		name, encoded, password string
+		want                    error
+	}{
+		{"unknown user", "", "Correct Horse Battery", nil},
+		{"unknown user, empty password", "", "", nil},
+		{"unknown format", "{SSHA}abc", "abc", ErrFormat},
+		{"absurd memory", "$argon2id$v=19$m=4294967295,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "abc", ErrFormat},
+		{"257 characters", known, longest + "ä", nil},
+		{"257 characters, bcrypt", bcrypt72, strings.Repeat("0123456789", 7) + "ab" + strings.Repeat("x", 185), nil},
+		{"10,000 characters", known, strings.Repeat("a", 10000), nil},
+		{"NUL", known, longest[:20] + "\x00", nil},
+		{"not UTF-8", known, "\xff\xfe", nil},
+	} {
+		*ran = nil
+		got, err := p.Verify(t.Context(), c.encoded, c.password)
+		if got != (Result{}) || !errors.Is(err, c.want) {
+			t.Errorf("%s: got %+v, %v, want no match, %v", c.name, got, err, c.want)
+		}
+		if len(*ran) != 1 {
+			t.Fatalf("%s: got %d hashes run, want 1", c.name, len(*ran))
+		}
+		h, ok := (*ran)[0].(argon2Hash)
+		if !ok || !h.id || h.params != cheap || len(h.salt) != saltSize || len(h.tag) != tagSize {
+			t.Errorf("%s: got work %T %+v, want argon2id with %+v", c.name, (*ran)[0], h.params, cheap)
+		}
+	}
+}
+
+// An unknown user never logs in, even if the dummy happened to be hit.
+func TestDummyNeverMatches(t *testing.T) {
+	p := New(Config{Argon2: cheap})
+	p.work = func(hashed, string) bool { return true }
+	for _, encoded := range []string{"", "unknown"} {
+		if got, _ := p.Verify(t.Context(), encoded, "Correct Horse Battery"); got != (Result{}) {
+			t.Errorf("hash %q: got %+v, want no match", encoded, got)
+		}
+	}
+}
+
+func TestLengths(t *testing.T) {
+	p := New(Config{Argon2: cheap})
+	syllables := strings.Repeat("\u1112\u1161\u11ab", MaxLength) // 2304 bytes decomposed, 256 characters
+	for name, password := range map[string]string{
+		"64 characters": strings.Repeat("a", 64), "256 in ASCII": strings.Repeat("a", 256),
+		"256 of 4 bytes": strings.Repeat("\U0001f511", 256), "256 decomposed": syllables,
+	} {
+		if got, err := p.Verify(t.Context(), mustHash(t, p, password), password); err != nil || !got.Match {
+			t.Errorf("%s: got %+v, %v, want a match", name, got, err)
+		}
+	}
+	for name, c := range map[string]struct {
+		password string
+		want     error
+	}{
+		"257": {strings.Repeat("a", 257), ErrTooLong}, "5000 bytes": {strings.Repeat("a", 5000), ErrTooLong},
+		"NUL": {"a\x00b", ErrPassword}, "newline": {"a\nb", ErrPassword}, "DEL": {"a\x7f", ErrPassword},
+		"C1": {"a\u0085", ErrPassword}, "not UTF-8": {"a\xff", ErrPassword},
+	} {
+		if encoded, err := p.Hash(t.Context(), c.password); encoded != "" || !errors.Is(err, c.want) {
+			t.Errorf("%s: got %q, %v, want %v", name, encoded, err, c.want)
+		}
+	}
+}
+
+func FuzzVerify(f *testing.F) {
+	p := New(Config{Argon2: cheap, Slots: 4, Queue: 1000})
+	encoded, err := p.Hash(context.Background(), "Correct Horse Battery")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("Correct Horse Battery")
+	f.Add("Correct Horse Battery\x00")
+	f.Fuzz(func(t *testing.T, password string) {
+		got, err := p.Verify(t.Context(), encoded, password)
+		if err != nil || got.Match != (password == "Correct Horse Battery") {
+			t.Errorf("%q: got %+v, %v", password, got, err)
+		}
+	})
+}

@@ -1,0 +1,141 @@
+package password
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+func TestNormalize(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                    "",
+		" Aa ß \u00a0 ":       " Aa ß \u00a0 ", // nothing is trimmed or folded
+		"e\u0301":             "é",
+		"\u212b":              "Å",             // ANGSTROM SIGN, by NFC
+		"ﬁ\uff21":             "ﬁ\uff21",       // compatibility forms stay: NFC, not NFKC
+		"👩\u200d🚀":            "👩\u200d🚀",      // joiners belong to text
+		"a\u202eb":            "a\u202eb",      // so do other format characters
+		"q\u0307\u0323":       "q\u0323\u0307", // canonical order
+		"\u1112\u1161\u11ab!": "\ud55c!",
+	} {
+		if got, err := Normalize(in); err != nil || got != want {
+			t.Errorf("%+q: got %+q, %v, want %+q", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"\x00", "a\x00b", "a\tb", "a\r\n", "\x1b[0m", "\x7f", "\u0080", "\u009f", "\xc3", "\xed\xa0\x80", "\xc0\x80"} {
+		got, err := Normalize(in)
+		if got != "" || !errors.Is(err, ErrPassword) {
+			t.Errorf("%+q: got %+q, %v, want ErrPassword", in, got, err)
+		}
+	}
+}
+
+func FuzzNormalize(f *testing.F) {
+	f.Add("Zu\u0308rich")
+	f.Add("a\x00b")
+	f.Add("q\u0307\u0323" + strings.Repeat("\u0301", 40))
+	f.Fuzz(func(t *testing.T, in string) {
+		got, err := Normalize(in)
+		bad := !utf8.ValidString(in) || strings.ContainsFunc(in, unicode.IsControl)
+		if (err != nil) != bad {
+			t.Fatalf("%+q: got error %v, want one: %v", in, err, bad)
+		}
+		if again, err2 := Normalize(got); err == nil && (err2 != nil || again != got) {
+			t.Errorf("%+q: got %+q and then %+q, %v", in, got, again, err2)
+		}
+		if other, _ := Normalize(norm.NFD.String(in)); err == nil && other != got {
+			t.Errorf("%+q: got %+q, and %+q from its NFD", in, got, other)
+		}
+	})
+}
+
+func TestCanonicalUsername(t *testing.T) {
+	long := strings.Repeat("a", maxUsername)
+	for in, want := range map[string]string{
+		"alice":                       "alice",
+		"ALICE":                       "alice",
+		"Alice.Smith+x@Example.COM":   "alice.smith+x@example.com",
+		"\uff21\uff4c\uff49ce":        "alice", // full-width
+		"alice\uff20example.com":      "alice@example.com",
+		"Zu\u0308rich":                "zürich",
+		"ΣΊΣΥΦΟΣ":                     "σίσυφοσ",
+		"Σίσυφος":                     "σίσυφος", // a name of its own, RFC 8265 §3.5
+		"\u1e9e":                      "ß",
+		"\u00df":                      "ß",
+		"ЖЕНЯ":                        "женя",
+		"山田":                          "山田",
+		"o'brien":                     "o'brien",
+		long:                          long,
+		strings.Repeat("\uff41", 106): strings.Repeat("a", 106),
+	} {
+		if got, err := CanonicalUsername(in); err != nil || got != want {
+			t.Errorf("%+q: got %+q, %v, want %+q", in, got, err, want)
+		}
+	}
+	for name, in := range map[string]string{
+		"empty": "", "leading space": " alice", "trailing space": "alice ", "space inside": "alice smith",
+		"ideographic space": "alice\u3000", "no-break space": "\u00a0alice", "tab": "alice\t", "newline": "alice\n",
+		"NUL": "ali\x00ce", "zero-width space": "al\u200bice", "zero-width joiner": "al\u200dice",
+		"zero-width non-joiner": "al\u200cice", "joiner where PRECIS allows it": "\u0915\u094d\u200d\u0937",
+		"byte order mark": "\ufeffalice", "soft hyphen": "al\u00adice", "word joiner": "al\u2060ice",
+		"right to left override": "\u202ealice", "variation selector": "alice\ufe0f", "ligature": "of\ufb01ce",
+		"superscript": "alice²", "mathematical": "\U0001d41alice", "emoji": "👩", "not UTF-8": "al\xffice",
+		"mixed directions": "alice\u05d0", "321 bytes": long + "a", "107 full-width": strings.Repeat("\uff41", 107),
+	} {
+		got, err := CanonicalUsername(in)
+		if got != "" || !errors.Is(err, ErrUsername) {
+			t.Errorf("%s %+q: got %+q, %v, want ErrUsername", name, in, got, err)
+		}
+	}
+}
+
+// 'İ' becomes two characters: what fits before the mapping must still fit after it.
+func TestCanonicalUsernameGrows(t *testing.T) {
+	in := strings.Repeat("\u0130", maxUsername/2)
+	if got, err := CanonicalUsername(in); !errors.Is(err, ErrUsername) {
+		t.Errorf("got %d bytes, %v, want ErrUsername", len(got), err)
+	}
+}
+
+func TestCanonicalUsernameConcurrent(t *testing.T) {
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 200 {
+				if got, err := CanonicalUsername("Zu\u0308RICH\uff21"); err != nil || got != "züricha" {
+					t.Errorf("got %q, %v, want züricha", got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func FuzzCanonicalUsername(f *testing.F) {
+	for _, s := range []string{"Alice@Example.COM", "\uff21\uff4c", "\u0130", "\u1e9e", "ς", "ﾊﾟ", "\u05d0\u05d1", "l·l", "\u0387", "\U0001e95e"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		got, err := CanonicalUsername(in)
+		if err != nil {
+			if got != "" || !errors.Is(err, ErrUsername) {
+				t.Fatalf("%+q: got %+q, %v", in, got, err)
+			}
+			return
+		}
+		if len(in) > maxUsername || len(got) > maxUsername || got == "" {
+			t.Errorf("%+q: got %d bytes from %d", in, len(got), len(in))
+		}
+		if strings.ContainsFunc(got, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z) }) {
+			t.Errorf("%+q: got %+q, with something invisible", in, got)
+		}
+		if again, err := CanonicalUsername(got); err != nil || again != got {
+			t.Errorf("%+q: got %+q, and then %+q, %v", in, got, again, err)
+		}
+	})
+}
