@@ -1,0 +1,178 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// adminVerb is one row of the operator's surface. The answers are JSON; adminerror.go has the errors.
+type adminVerb struct {
+	method, path string // {name} stands for one segment of any text, percent-encoded
+	name         string // as logs and metrics call it
+	stream       bool   // takes as long as its bytes do: no limit on the whole
+	handle       func(*Server, *call) (reply, error)
+}
+
+// adminVerbs is the whole of it. The command line is one client of these; every change made through
+// them is in the audit trail.
+var adminVerbs = []adminVerb{
+	{"GET", "/v1/clients", "client.list", false, (*Server).adminListClients},
+	{"POST", "/v1/clients", "client.create", false, (*Server).adminCreateClient},
+	{"GET", "/v1/clients/{id}", "client.show", false, (*Server).adminShowClient},
+	{"PATCH", "/v1/clients/{id}", "client.update", false, (*Server).adminUpdateClient},
+	{"DELETE", "/v1/clients/{id}", "client.delete", false, (*Server).adminDeleteClient},
+	{"POST", "/v1/clients/{id}/secret", "client.rotate_secret", false, (*Server).adminRotateSecret},
+	{"POST", "/v1/clients/{id}/disable", "client.disable", false, (*Server).adminDisableClient},
+	{"POST", "/v1/clients/{id}/enable", "client.enable", false, (*Server).adminEnableClient},
+
+	{"GET", "/v1/users", "user.list", false, (*Server).adminListUsers},
+	{"POST", "/v1/users", "user.create", false, (*Server).adminCreateUser},
+	{"POST", "/v1/users:import", "user.import", true, (*Server).adminImportUsers},
+	{"GET", "/v1/users/{username}", "user.show", false, (*Server).adminShowUser},
+	{"PATCH", "/v1/users/{username}", "user.update", false, (*Server).adminUpdateUser},
+	{"DELETE", "/v1/users/{username}", "user.delete", false, (*Server).adminDeleteUser},
+	{"PUT", "/v1/users/{username}/password", "user.set_password", false, (*Server).adminSetPassword},
+	{"POST", "/v1/users/{username}/disable", "user.disable", false, (*Server).adminDisableUser},
+	{"POST", "/v1/users/{username}/enable", "user.enable", false, (*Server).adminEnableUser},
+
+	{"GET", "/v1/users/{username}/sessions", "session.list", false, (*Server).adminListSessions},
+	{"DELETE", "/v1/users/{username}/sessions", "session.revoke_all", false, (*Server).adminRevokeSessions},
+	{"DELETE", "/v1/users/{username}/sessions/{sid}", "session.revoke", false, (*Server).adminRevokeSession},
+
+	{"GET", "/v1/keys", "keys.list", false, (*Server).adminListKeys},
+	{"POST", "/v1/keys/rotate", "keys.rotate", false, (*Server).adminRotateKeys},
+
+	{"GET", "/v1/audit", "audit.list", false, (*Server).adminListEvents},
+	{"GET", "/v1/backup", "backup", true, (*Server).adminBackup},
+	{"GET", "/v1/status", "status", false, (*Server).adminStatus},
+	{"GET", "/metrics", "metrics", true, (*Server).adminMetrics},
+}
+
+// Admin returns the operator's verbs for a Unix socket, whose mode 0600 is the authentication: who
+// can open it may do everything.
+func (s *Server) Admin() http.Handler {
+	return newAdmin(s, func(_ *Server, c *call) error {
+		c.actor = "socket"
+		return nil
+	})
+}
+
+// AdminWithToken returns the same behind an access token of scope signet:admin, for a TCP listener.
+func (s *Server) AdminWithToken() http.Handler {
+	return newAdmin(s, (*Server).authenticateAdmin)
+}
+
+// admin answers the operator's listener, in the same envelope as the public one: see Server.serve.
+type admin struct {
+	server  *Server
+	enter   func(*Server, *call) error // lets the caller in, whatever is asked for, and says who it is
+	paths   []*adminPath
+	missing *route
+}
+
+type adminPath struct {
+	segments []string
+	verbs    map[string]*route // by method
+	other    *route            // any other method
+}
+
+func newAdmin(s *Server, enter func(*Server, *call) error) *admin {
+	a := &admin{server: s, enter: enter}
+	byPath := make(map[string]*adminPath)
+	for _, v := range adminVerbs {
+		p := byPath[v.path]
+		if p == nil {
+			p = &adminPath{segments: strings.Split(v.path[1:], "/"), verbs: make(map[string]*route)}
+			p.other = a.route(adminVerb{name: "not_allowed", stream: true, handle: p.refuse})
+			byPath[v.path] = p
+			a.paths = append(a.paths, p)
+		}
+		p.verbs[v.method] = a.route(v)
+	}
+	a.missing = a.route(adminVerb{name: "not_found", stream: true, handle: func(*Server, *call) (reply, error) {
+		return reply{}, adminNotFound("there is nothing at this path; the admin API begins with /v1/")
+	}})
+	s.registerProcess()
+	return a
+}
+
+func (a *admin) route(v adminVerb) *route {
+	level := slog.LevelInfo
+	if v.method == http.MethodGet && v.name != "backup" {
+		level = slog.LevelDebug
+	}
+	return &route{name: "admin." + v.name, level: level, store: !v.stream, errorBody: adminErrorBody,
+		handle: func(s *Server, c *call) (reply, error) {
+			if err := a.enter(s, c); err != nil {
+				return reply{}, err
+			}
+			return v.handle(s, c)
+		}}
+}
+
+func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.server.serve(w, r, a.match(r))
+}
+
+// match finds the verb and leaves the named segments in the request. Paths match exactly, as on the
+// public side: http.ServeMux would clean ".." up, which is a user's name like any other.
+func (a *admin) match(r *http.Request) *route {
+	parts := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	for i, part := range parts {
+		text, err := url.PathUnescape(part)
+		if err != nil {
+			return a.missing
+		}
+		parts[i] = text
+	}
+	at := slices.IndexFunc(a.paths, func(p *adminPath) bool { return p.fits(parts) })
+	if at < 0 {
+		return a.missing
+	}
+	p := a.paths[at]
+	for i, segment := range p.segments {
+		if named(segment) {
+			r.SetPathValue(segment[1:len(segment)-1], parts[i])
+		}
+	}
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if verb, ok := p.verbs[method]; ok {
+		return verb
+	}
+	return p.other
+}
+
+func named(segment string) bool { return strings.HasPrefix(segment, "{") }
+
+func (p *adminPath) fits(parts []string) bool {
+	return slices.EqualFunc(p.segments, parts, func(segment, part string) bool {
+		return segment == part || named(segment) && part != ""
+	})
+}
+
+// refuse answers a method that the path does not have.
+func (p *adminPath) refuse(_ *Server, c *call) (reply, error) {
+	var methods []string
+	for method := range p.verbs {
+		methods = append(methods, method)
+	}
+	if slices.Contains(methods, http.MethodGet) {
+		methods = append(methods, http.MethodHead)
+	}
+	slices.Sort(methods)
+	allow := strings.Join(methods, ", ")
+	c.writer.Header().Set("Allow", allow)
+	return reply{}, &oauthError{Status: http.StatusMethodNotAllowed, Code: "invalid", Description: "this path takes " + allow + " only"}
+}
+
+// did records a change in the audit trail.
+func (s *Server) did(c *call, e event) {
+	e.Outcome, e.Actor = "ok", c.actor
+	s.audit.add(c, e)
+}

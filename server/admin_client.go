@@ -1,0 +1,164 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"signet/store"
+)
+
+type clientList struct {
+	Clients []clientView `json:"clients"`
+	Next    string       `json:"next"`
+}
+
+func (s *Server) adminListClients(c *call) (reply, error) {
+	q, err := readQuery(c, "after", "limit")
+	if err != nil {
+		return reply{}, err
+	}
+	limit, err := q.limit()
+	if err != nil {
+		return reply{}, err
+	}
+	if after := q["after"]; after != "" && !validClientID(after) {
+		return reply{}, adminInvalid("after must be a client_id: the next of the page before")
+	}
+	all, err := s.store.ListClients(c.Context(), q["after"], limit+1)
+	if err != nil {
+		return reply{}, err
+	}
+	all, next := pageOf(all, limit, func(c store.Client) string { return c.ID })
+	views := make([]clientView, 0, len(all))
+	for _, client := range all {
+		views = append(views, viewClient(client))
+	}
+	return reply{body: clientList{views, next}}, nil
+}
+
+func (s *Server) adminCreateClient(c *call) (reply, error) {
+	var spec clientSpec
+	if _, err := readJSON(c, &spec); err != nil {
+		return reply{}, err
+	}
+	spec.setDefaults()
+	// NotBefore: should the id have belonged to another client once, its tokens stay dead.
+	now := store.Millis(s.now())
+	client := store.Client{ID: spec.ID, Public: spec.Public, NotBefore: now, CreatedAt: now}
+	if err := s.applySpec(spec, &client, now); err != nil {
+		return reply{}, err
+	}
+	secret := ""
+	if !client.Public {
+		secret = newClientSecret()
+		client.Secrets = []store.Secret{newSecret(secret, now)}
+	}
+	err := s.store.CreateClient(c.Context(), client)
+	s.clients.drop(client.ID)
+	if err != nil {
+		return reply{}, clientProblem(err)
+	}
+	s.did(c, event{Type: "client.create", ClientID: client.ID})
+	view := viewClient(client)
+	view.Secret = secret
+	return reply{status: http.StatusCreated, body: view}, nil
+}
+
+func newSecret(secret string, now time.Time) store.Secret {
+	sum := sha256.Sum256([]byte(secret))
+	return store.Secret{Hash: sum[:], CreatedAt: now}
+}
+
+func (s *Server) adminShowClient(c *call) (reply, error) {
+	client, err := s.store.Client(c.Context(), c.PathValue("id"))
+	if err != nil {
+		return reply{}, clientProblem(err)
+	}
+	return reply{body: viewClient(client)}, nil
+}
+
+// changeClient is the one way in which an existing client changes.
+func (s *Server) changeClient(c *call, e event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
+	id, now := c.PathValue("id"), store.Millis(s.now())
+	client, err := s.store.UpdateClient(c.Context(), id, func(client *store.Client) error {
+		client.UpdatedAt = now
+		return change(client, now)
+	})
+	s.clients.drop(id)
+	if err != nil {
+		return store.Client{}, clientProblem(err)
+	}
+	e.ClientID = id
+	s.did(c, e)
+	return client, nil
+}
+
+// adminUpdateClient lays the body over what the client is: members that are not named stay.
+func (s *Server) adminUpdateClient(c *call) (reply, error) {
+	body, err := readJSON(c, &clientSpec{})
+	if err != nil {
+		return reply{}, err
+	}
+	e := event{Type: "client.update", Detail: map[string]string{"members": memberNames(body)}}
+	client, err := s.changeClient(c, e, func(client *store.Client, now time.Time) error {
+		spec := specOf(*client)
+		if err := decodeJSON(body, &spec); err != nil {
+			return err
+		}
+		return s.applySpec(spec, client, now)
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{body: viewClient(client)}, nil
+}
+
+func memberNames(object []byte) string {
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(object, &members) // it was decoded before
+	return strings.Join(slices.Sorted(maps.Keys(members)), " ")
+}
+
+func (s *Server) adminDeleteClient(c *call) (reply, error) {
+	id := c.PathValue("id")
+	err := s.store.DeleteClient(c.Context(), id)
+	s.clients.drop(id)
+	if err != nil {
+		return reply{}, clientProblem(err)
+	}
+	s.did(c, event{Type: "client.delete", ClientID: id})
+	return reply{status: http.StatusNoContent}, nil
+}
+
+// adminDisableClient ends the client's sessions and tokens as well: enabling it again is a new start.
+func (s *Server) adminDisableClient(c *call) (reply, error) {
+	return s.switchClient(c, event{Type: "client.disable"}, func(client *store.Client, now time.Time) error {
+		client.Disabled, client.NotBefore = true, justAfter(now, client.NotBefore)
+		return nil
+	})
+}
+
+func (s *Server) adminEnableClient(c *call) (reply, error) {
+	return s.switchClient(c, event{Type: "client.enable"}, func(client *store.Client, _ time.Time) error {
+		client.Disabled = false
+		return nil
+	})
+}
+
+func (s *Server) switchClient(c *call, e event, change func(*store.Client, time.Time) error) (reply, error) {
+	client, err := s.changeClient(c, e, change)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{body: viewClient(client)}, nil
+}
+
+// justAfter is a new NotBefore that ends everything begun up to now, and is later than the last one.
+func justAfter(now, last time.Time) time.Time {
+	return laterOf(store.Millis(now), last).Add(time.Millisecond)
+}

@@ -1,0 +1,150 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Limits of a client. A token carries its scopes, audiences and claims in every request's header.
+const (
+	maxScopes      = 100
+	maxScopeLength = 1000 // joined
+	maxAudiences   = 20
+	maxOrigins     = 100
+	maxClaims      = 100
+	maxEntry       = 500 // bytes of one audience or origin
+)
+
+// specCheck collects what is wrong with a clientSpec, so that an operator learns it all at once.
+type specCheck struct{ problems []string }
+
+func (k *specCheck) add(format string, args ...any) {
+	k.problems = append(k.problems, fmt.Sprintf(format, args...))
+}
+
+func (k *specCheck) err() error {
+	if len(k.problems) == 0 {
+		return nil
+	}
+	return adminInvalid("%s", strings.Join(k.problems, "; "))
+}
+
+func (k *specCheck) all(spec clientSpec, algs []string, maxTTL time.Duration) time.Duration {
+	k.id(spec.ID)
+	k.authMethods(spec)
+	k.grants(spec)
+	k.scopes(spec)
+	k.list("audiences", spec.Audiences, maxAudiences, checkAudience)
+	k.list("origins", spec.Origins, maxOrigins, checkOrigin)
+	k.list("claims", spec.Claims, maxClaims, checkClientClaim)
+	if spec.Alg != "" && !slices.Contains(algs, spec.Alg) {
+		k.add("alg must be empty or one of the server's: %s", strings.Join(algs, ", "))
+	}
+	return k.ttl(spec.AccessTokenTTL, maxTTL)
+}
+
+func (k *specCheck) id(id string) {
+	switch {
+	case !validClientID(id):
+		k.add("client_id must be 1 to 128 letters, digits, - . _ ~")
+	case strings.HasPrefix(id, userPrefix):
+		k.add("client_id must not begin with %s, as the sub of users does", userPrefix)
+	}
+}
+
+func (k *specCheck) authMethods(spec clientSpec) {
+	if spec.Public {
+		if !slices.Equal(spec.AuthMethods, []string{authNone}) {
+			k.add("auth_methods of a public client is %q alone; leave it out", authNone)
+		}
+		return
+	}
+	if len(spec.AuthMethods) == 0 {
+		k.add("auth_methods of a confidential client must name %s, %s or both", authBasic, authPost)
+	}
+	k.list("auth_methods", spec.AuthMethods, 2, func(method string) string {
+		if method != authBasic && method != authPost {
+			return "must be " + authBasic + " or " + authPost + "; only a public client has " + authNone
+		}
+		return ""
+	})
+}
+
+func (k *specCheck) grants(spec clientSpec) {
+	k.list("grants", spec.Grants, len(grantTypes), func(grant string) string {
+		if !slices.Contains(grantTypes, grant) {
+			return "must be one of " + strings.Join(grantTypes, ", ")
+		}
+		return ""
+	})
+	has := func(grant string) bool { return slices.Contains(spec.Grants, grant) }
+	switch {
+	case len(spec.Grants) == 0 && !spec.Introspect:
+		k.add("grants must name at least one of %s, unless the client is there to introspect", strings.Join(grantTypes, ", "))
+	case has(grantRefreshToken) && !has(grantPassword):
+		k.add("the grant refresh_token needs the grant password: nothing else begins a session")
+	}
+	if spec.Public && has(grantClientCredentials) {
+		k.add("a public client cannot have the grant client_credentials: it has no credentials")
+	}
+	if spec.Public && spec.Introspect {
+		k.add("a public client cannot introspect: anybody could ask in its name")
+	}
+}
+
+func (k *specCheck) scopes(spec clientSpec) {
+	k.list("scopes", spec.Scopes, maxScopes, func(scope string) string {
+		if strings.Contains(scope, " ") || !validScope(scope) {
+			return "must be printable ASCII without space, quote or backslash"
+		}
+		return ""
+	})
+	if n := len(strings.Join(spec.Scopes, " ")); n > maxScopeLength {
+		k.add("scopes have %d characters in all; at most %d fit in a token", n, maxScopeLength)
+	}
+	if !slices.Contains(spec.Scopes, adminScope) {
+		return
+	}
+	if spec.Public {
+		k.add("a public client cannot have the scope %s", adminScope)
+	}
+	if slices.Contains(spec.Grants, grantPassword) {
+		k.add("the scope %s goes with the grant client_credentials alone: with password every user would be given it", adminScope)
+	}
+}
+
+// list checks the entries of a list one by one. wrong says what is wrong with one, or "".
+func (k *specCheck) list(name string, entries []string, most int, wrong func(string) string) {
+	if len(entries) > most {
+		k.add("%s has %d entries; at most %d are possible", name, len(entries), most)
+		return
+	}
+	for i, entry := range entries {
+		if why := wrong(entry); why != "" {
+			k.add("%s: %s %s", name, quoteShort(entry), why)
+		}
+		if slices.Contains(entries[:i], entry) {
+			k.add("%s: %s is there twice", name, quoteShort(entry))
+		}
+	}
+}
+
+func quoteShort(s string) string {
+	if len(s) > 100 {
+		return fmt.Sprintf("%.97q…", s)
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+func (k *specCheck) ttl(text string, most time.Duration) time.Duration {
+	if text == "" {
+		return 0
+	}
+	ttl, err := time.ParseDuration(text)
+	if err != nil || ttl < time.Second || ttl > most || ttl%time.Second != 0 {
+		k.add("access_token_ttl must be whole seconds such as 5m or 90s, at most %s, or empty for the server's", most)
+	}
+	return ttl
+}

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"time"
+
+	"signet/store"
+)
+
+// clientSpec is what an operator may set of a client.
+type clientSpec struct {
+	ID             string   `json:"client_id"`
+	Public         bool     `json:"public"`
+	AuthMethods    []string `json:"auth_methods"`
+	Grants         []string `json:"grants"`
+	Scopes         []string `json:"scopes"`
+	Audiences      []string `json:"audiences"`
+	Origins        []string `json:"origins"`
+	Claims         []string `json:"claims"`
+	Introspect     bool     `json:"introspect"`
+	Alg            string   `json:"alg"`
+	AccessTokenTTL string   `json:"access_token_ttl"` // as time.Duration prints it; empty: the server's
+}
+
+// clientView is what an operator sees of one. Hashes of secrets are not shown, and the secret itself
+// only in the answer that creates it.
+type clientView struct {
+	clientSpec
+	Disabled  bool         `json:"disabled"`
+	Secrets   []secretView `json:"secrets"`
+	CreatedAt time.Time    `json:"created_at"`
+	UpdatedAt time.Time    `json:"updated_at"`
+	Secret    string       `json:"client_secret,omitempty"`
+}
+
+type secretView struct {
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func viewClient(c store.Client) clientView {
+	view := clientView{clientSpec: specOf(c), Disabled: c.Disabled, Secrets: make([]secretView, 0, liveSecrets),
+		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt}
+	for _, secret := range c.Secrets {
+		view.Secrets = append(view.Secrets, secretView{secret.CreatedAt})
+	}
+	return view
+}
+
+// specOf shares no memory with c, so that a body may be laid over it.
+func specOf(c store.Client) clientSpec {
+	spec := clientSpec{ID: c.ID, Public: c.Public, AuthMethods: listOf(c.AuthMethods), Grants: listOf(c.Grants), Scopes: listOf(c.Scopes),
+		Audiences: listOf(c.Audiences), Origins: listOf(c.Origins), Claims: listOf(c.Claims), Introspect: c.Introspect, Alg: c.Alg}
+	if c.AccessTokenTTL > 0 {
+		spec.AccessTokenTTL = c.AccessTokenTTL.String()
+	}
+	return spec
+}
+
+// listOf copies, and makes an empty list of none: JSON then has [] and not null.
+func listOf(all []string) []string { return append([]string{}, all...) }
+
+func (spec *clientSpec) setDefaults() {
+	switch {
+	case spec.AuthMethods != nil:
+	case spec.Public:
+		spec.AuthMethods = []string{authNone}
+	default:
+		spec.AuthMethods = []string{authBasic, authPost}
+	}
+}
+
+// applySpec makes the client what the spec says, or says all that is wrong with the spec.
+func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time) error {
+	var check specCheck
+	if spec.ID != client.ID {
+		check.add("client_id cannot be changed; create another client")
+	}
+	if spec.Public != client.Public {
+		check.add("public cannot be changed; create another client")
+	}
+	ttl := check.all(spec, s.cfg.Keys.Algorithms(), s.cfg.MaxTokenLife)
+	if err := check.err(); err != nil {
+		return err
+	}
+	client.AuthMethods, client.Grants, client.Scopes = spec.AuthMethods, spec.Grants, spec.Scopes
+	client.Audiences, client.Origins, client.Claims = spec.Audiences, spec.Origins, spec.Claims
+	client.Introspect, client.Alg, client.AccessTokenTTL = spec.Introspect, spec.Alg, ttl
+	client.UpdatedAt = now
+	return nil
+}

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"signet/store"
+)
+
+// adminErrorAnswer is how the admin API says no. Error is for programs: not_found, exists, invalid,
+// unauthorized, forbidden, throttled, unsupported, unavailable or internal. Message is for people
+// and says what to do; operators may know what exists, so it says that too.
+type adminErrorAnswer struct {
+	Error   string `json:"error"`
+	Message string `json:"message"`
+}
+
+// adminErrorBody puts an error of either listener in the admin API's words.
+func adminErrorBody(e *oauthError) any {
+	switch e.Code {
+	case "temporarily_unavailable":
+		return adminErrorAnswer{"unavailable", "the server or its store cannot do this right now; a change may or may not have been made: " +
+			"look, and try again after Retry-After; the server's log has the cause"}
+	case "server_error":
+		return adminErrorAnswer{"internal", "something went wrong here; the server's log has the cause under this X-Request-Id"}
+	case "slow_down":
+		return adminErrorAnswer{"throttled", e.Description}
+	case "invalid_request":
+		if e.Status == http.StatusUnauthorized {
+			return adminErrorAnswer{"unauthorized", "send an access token of scope " + adminScope + ": Authorization: Bearer …"}
+		}
+		return adminErrorAnswer{"invalid", e.Description}
+	case "invalid_token":
+		return adminErrorAnswer{"unauthorized", "the access token is not valid, or no longer: get a new one with client_credentials and scope " + adminScope}
+	case "insufficient_scope":
+		return adminErrorAnswer{"forbidden", e.Description}
+	}
+	return adminErrorAnswer{e.Code, e.Description}
+}
+
+func adminInvalid(format string, args ...any) *oauthError {
+	return &oauthError{Status: http.StatusBadRequest, Code: "invalid", Description: fmt.Sprintf(format, args...)}
+}
+
+func adminNotFound(message string) *oauthError {
+	return &oauthError{Status: http.StatusNotFound, Code: "not_found", Description: message}
+}
+
+func adminExists(message string) *oauthError {
+	return &oauthError{Status: http.StatusConflict, Code: "exists", Description: message}
+}
+
+// clientProblem puts what the store says of a client in words.
+func clientProblem(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return adminNotFound("there is no client of that id; GET /v1/clients lists them")
+	case errors.Is(err, store.ErrExists):
+		return adminExists("a client of that id exists already; choose another id, or change that one with PATCH")
+	}
+	return err
+}
+
+// userProblem does the same for a user.
+func userProblem(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return adminNotFound("there is no user of that name; GET /v1/users lists them")
+	case errors.Is(err, store.ErrExists):
+		return adminExists("a user of that name exists already; choose another name, or change that user with PATCH")
+	}
+	return err
+}

@@ -1,0 +1,97 @@
+package server
+
+import (
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// userPrefix begins every sub of a user. No client id and no username may, so that a name in a path
+// or a claim can be only one of them.
+const userPrefix = "usr_"
+
+// The functions below say what is wrong with a name, or "".
+
+// checkAudience takes an absolute URI without a fragment (RFC 8707 §2) or a plain word.
+func checkAudience(aud string) string {
+	if aud == "" || len(aud) > maxEntry || !visibleASCII(aud) {
+		return "must be 1 to 500 visible ASCII characters"
+	}
+	if strings.Contains(aud, ":") {
+		if u, err := url.Parse(aud); err != nil || u.Scheme == "" || strings.Contains(aud, "#") {
+			return "must be an absolute URI without a fragment, or a word without a colon"
+		}
+	}
+	return ""
+}
+
+func visibleASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// checkOrigin takes exactly what a browser sends as Origin; anything else would never match.
+func checkOrigin(origin string) string {
+	const want = "must be an origin as browsers send it, such as https://app.example or http://localhost:5173: no path, no slash at the end, no *"
+	scheme, rest, _ := strings.Cut(origin, "://")
+	if scheme != "https" && scheme != "http" || len(origin) > maxEntry {
+		return want
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Host != rest || u.User != nil || !plainHost(u.Hostname()) || !plainPort(rest, u) {
+		return want
+	}
+	if scheme == "http" && !loopback(u.Hostname()) {
+		return "must begin with https://; http is for loopback addresses"
+	}
+	return ""
+}
+
+func plainHost(host string) bool {
+	if strings.Contains(host, ":") {
+		addr, err := netip.ParseAddr(host)
+		return err == nil && addr.Zone() == "" && addr.String() == host
+	}
+	return strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-._") == "" && strings.Trim(host, ".-") == host && host != ""
+}
+
+// plainPort wants no port or one that is not the scheme's own: browsers leave that out.
+func plainPort(authority string, u *url.URL) bool {
+	port := u.Port()
+	if port == "" {
+		return !strings.HasSuffix(authority, ":")
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	usual := map[string]uint64{"https": 443, "http": 80}
+	return err == nil && n > 0 && n != usual[u.Scheme] && strconv.FormatUint(n, 10) == port
+}
+
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+func checkClientClaim(name string) string {
+	if name == usernameClaim {
+		return ""
+	}
+	return checkClaimName(name)
+}
+
+func checkClaimName(name string) string {
+	switch {
+	case name == "" || utf8.RuneCountInString(name) > 64 || strings.ContainsFunc(name, unicode.IsControl):
+		return "must be a name of 1 to 64 characters"
+	case slices.Contains(reservedClaims, name):
+		return "has a meaning of its own in tokens; choose another name"
+	}
+	return ""
+}

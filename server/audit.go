@@ -1,0 +1,132 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"signet/store"
+)
+
+type event = store.Event
+
+// auditor takes events off the request path and writes them to the store in batches. The log has
+// each of them as well; what the store cannot take is counted and lost from the trail only.
+type auditor struct {
+	store store.Audit
+	log   *slog.Logger
+	lost  func(n int)
+	done  sync.WaitGroup
+
+	mu     sync.RWMutex // guards the close of events against a send
+	events chan event
+	closed bool
+}
+
+const (
+	auditQueue = 4096
+	auditBatch = 256
+)
+
+func newAuditor(s store.Audit, log *slog.Logger, lost func(int)) *auditor {
+	a := &auditor{store: s, log: log, lost: lost, events: make(chan event, auditQueue)}
+	a.done.Go(a.run)
+	return a
+}
+
+// add records what happened in the call. It never waits.
+func (a *auditor) add(c *call, e event) {
+	e.At = c.begun
+	e.RequestID = c.id
+	e.KeyID = c.kid
+	if c.address.IsValid() {
+		e.Address = c.address.String()
+	}
+	if c.client != nil && e.ClientID == "" {
+		e.ClientID = c.client.ID
+	}
+	if e.Subject == "" {
+		e.Subject = c.subject
+	}
+	if e.SessionID == "" && !c.session.IsZero() {
+		e.SessionID = c.session.String()
+	}
+	a.record(e)
+}
+
+func (a *auditor) record(e event) {
+	a.log.Info("audit", slog.String("type", e.Type), slog.String("audit_outcome", e.Outcome), slog.String("request_id", e.RequestID),
+		slog.String("actor", e.Actor), slog.String("client_id", e.ClientID), slog.String("sub", e.Subject), slog.Any("detail", e.Detail))
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if a.closed {
+		a.lost(1)
+		return
+	}
+	select {
+	case a.events <- e:
+	default:
+		a.lost(1)
+	}
+}
+
+// run writes until close, gathering what has come while the last batch was being written.
+func (a *auditor) run() {
+	for first := range a.events {
+		batch := []event{first}
+	gather:
+		for len(batch) < auditBatch {
+			select {
+			case e, ok := <-a.events:
+				if !ok {
+					break gather
+				}
+				batch = append(batch, e)
+			default:
+				break gather
+			}
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		if err := a.store.AppendEvents(ctx, batch); err != nil {
+			a.lost(len(batch))
+			a.log.Warn("writing the audit trail", slog.Int("lost", len(batch)), slog.Any("error", err))
+		}
+		cancel()
+	}
+}
+
+// close writes what is queued; what comes later is counted as lost.
+func (a *auditor) close() {
+	a.mu.Lock()
+	if !a.closed {
+		a.closed = true
+		close(a.events)
+	}
+	a.mu.Unlock()
+	a.done.Wait()
+}
+
+// knownID passes a client id on to the log and the trail if it could be one; what somebody typed
+// there by mistake (a password, say) is not kept.
+func knownID(id string) string {
+	if validClientID(id) {
+		return id
+	}
+	return ""
+}
+
+// validClientID reports whether id can name a client: 1 to 128 letters, digits, - . _ ~.
+func validClientID(id string) bool {
+	if id == "" || len(id) > 128 {
+		return false
+	}
+	for i := range len(id) {
+		switch b := id[i]; {
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '.', b == '_', b == '~':
+		default:
+			return false
+		}
+	}
+	return true
+}

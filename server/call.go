@@ -1,0 +1,142 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"signet/store"
+)
+
+// call is one request on its way through: what came in, and what has been learned about it for the
+// answer, the log line, the metrics and the audit trail.
+type call struct {
+	*http.Request
+	id      string // X-Request-Id: made here, never taken from the caller
+	begun   time.Time
+	address netip.Addr
+
+	form    form
+	client  *store.Client // once authenticated
+	grant   string        // grant_type, once known to be one of ours
+	subject string
+	session store.SessionID
+	kid     string
+	outcome string // what happened, where success has more than one name
+}
+
+// reply is what a handler answers. A nil body is an empty one.
+type reply struct {
+	status int // 0 means 200
+	header http.Header
+	body   any    // written as JSON
+	raw    []byte // written as it is, instead of body
+}
+
+// serve runs one matched route: headers first, then the handler, then exactly one answer, one log
+// line and one count, whatever happened.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
+	c := &call{Request: r, id: randomText(12), begun: s.now(), address: s.callerAddress(r)}
+	h := w.Header()
+	h["X-Request-Id"] = []string{c.id}
+	h["X-Content-Type-Options"] = nosniff
+	if len(r.TransferEncoding) > 0 {
+		// net/http keeps a connection open after a request with both Content-Length and
+		// Transfer-Encoding; closing after every chunked one leaves nothing to smuggle behind it.
+		h.Set("Connection", "close")
+	}
+	answer, err := s.run(w, c, rt)
+	rt.cors.answer(s, c, h)
+	status := s.write(w, c, answer, err)
+	s.finish(c, rt, status, err)
+}
+
+var nosniff = []string{"nosniff"}
+
+// run does what stands between the match and the answer. A panic ends this request only.
+func (s *Server) run(w http.ResponseWriter, c *call, rt *route) (answer reply, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			err = recovered(p)
+		}
+	}()
+	if c.Method == http.MethodOptions && rt.cors != corsNone {
+		return rt.cors.preflight(s, c, rt), nil
+	}
+	if !rt.allows(c.Method) {
+		w.Header().Set("Allow", rt.allow())
+		return reply{}, &oauthError{Status: http.StatusMethodNotAllowed, Code: "invalid_request",
+			Description: "this endpoint takes " + rt.allow() + " only"}
+	}
+	if rt.form || rt.store {
+		ctx, cancel := context.WithTimeout(c.Context(), answerWithin)
+		defer cancel()
+		c.Request = c.WithContext(ctx)
+	}
+	if rt.form {
+		if c.form, err = parseForm(w, c.Request); err != nil {
+			return reply{}, err
+		}
+		if c.client, err = s.authenticateClient(c); err != nil {
+			return reply{}, err
+		}
+	}
+	return rt.handle(s, c)
+}
+
+// answerWithin bounds what one request may take before its caller is told to come again.
+const answerWithin = 10 * time.Second
+
+// finish writes the log line and the metrics.
+func (s *Server) finish(c *call, rt *route, status int, err error) {
+	took := s.now().Sub(c.begun)
+	var refused *oauthError
+	outcome := c.outcome
+	if err != nil {
+		refused = asOAuthError(err)
+		outcome = refused.Code
+	} else if outcome == "" {
+		outcome = "ok"
+	}
+	s.metrics.observe(rt.name, c.grant, outcome, took)
+	level := rt.level
+	if status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	if !s.log.Enabled(c.Context(), level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(attrs, slog.String("request_id", c.id), slog.Int("status", status), slog.String("outcome", outcome),
+		slog.Duration("took", took), slog.String("address", c.address.String()))
+	attrs = appendNonEmpty(attrs, "grant_type", c.grant)
+	if c.client != nil {
+		attrs = append(attrs, slog.String("client_id", c.client.ID))
+	}
+	attrs = appendNonEmpty(attrs, "sub", c.subject)
+	if !c.session.IsZero() {
+		attrs = append(attrs, slog.String("sid", c.session.String()))
+	}
+	attrs = appendNonEmpty(attrs, "kid", c.kid)
+	if refused != nil && refused.cause != nil {
+		attrs = append(attrs, slog.String("cause", refused.cause.Error()))
+	}
+	var p *panicError
+	if errors.As(err, &p) {
+		attrs = append(attrs, slog.String("stack", p.stack))
+	}
+	s.log.LogAttrs(c.Context(), level, rt.name, attrs...)
+}
+
+func appendNonEmpty(attrs []slog.Attr, key, value string) []slog.Attr {
+	if value == "" {
+		return attrs
+	}
+	return append(attrs, slog.String(key, value))
+}

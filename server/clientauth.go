@@ -1,0 +1,157 @@
+package server
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+
+	"signet/store"
+)
+
+// Client authentication methods, as RFC 7591 §2 names them.
+const (
+	authBasic = "client_secret_basic"
+	authPost  = "client_secret_post"
+	authNone  = "none"
+)
+
+// credentials are what a request says about its client.
+type credentials struct {
+	id, secret string
+	method     string // authBasic, authPost, authNone
+}
+
+// authenticateClient finds out which client is asking (RFC 6749 §2.3). Whatever is wrong with the
+// client (unknown, disabled, another method, a bad secret), the answer is the same to the byte.
+func (s *Server) authenticateClient(c *call) (*store.Client, error) {
+	creds, err := readCredentials(c)
+	if err != nil {
+		return nil, err
+	}
+	if creds.id == "" && creds.secret == "" {
+		if s.settings().DefaultClient == "" {
+			return nil, errInvalidClient.because("no client named")
+		}
+		creds = credentials{id: s.settings().DefaultClient, method: authNone}
+	}
+	client, err := s.clients.get(c.Context(), creds.id)
+	if errors.Is(err, store.ErrNotFound) {
+		client, err = &store.Client{}, nil
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if why := creds.refuse(client); why != "" {
+		return nil, s.refuseClient(c, creds.id, why)
+	}
+	return client, nil
+}
+
+// refuse says, for the log, why the credentials do not fit the client, or "" if they do. Secrets are
+// compared in constant time, also for a client that does not exist.
+func (cr credentials) refuse(client *store.Client) string {
+	sum := sha256.Sum256([]byte(cr.secret))
+	secretOK := 0
+	for _, live := range [2][]byte{secretHash(client, 0), secretHash(client, 1)} {
+		secretOK |= subtle.ConstantTimeCompare(sum[:], live)
+	}
+	switch {
+	case client.ID == "" || client.ID != cr.id:
+		return "no such client"
+	case client.Disabled:
+		return "client is disabled"
+	case client.Public && cr.secret != "":
+		return "a public client sent a secret"
+	case client.Public:
+		return "" // also Basic with an empty secret: golang.org/x/oauth2 does that
+	case cr.method == authNone || cr.secret == "":
+		return "no client secret"
+	case !slices.Contains(client.AuthMethods, cr.method):
+		return "client is not registered for " + cr.method
+	case secretOK != 1:
+		return "wrong client secret"
+	}
+	return ""
+}
+
+// noHash has the length of a hash and is the SHA-256 of nothing anybody can send.
+var noHash [sha256.Size]byte
+
+func secretHash(client *store.Client, i int) []byte {
+	if i < len(client.Secrets) {
+		return client.Secrets[i].Hash
+	}
+	return noHash[:]
+}
+
+// readCredentials takes the client's credentials from the header or the body and refuses a request
+// that uses more than one way (RFC 6749 §2.3).
+func readCredentials(c *call) (credentials, error) {
+	headers := c.Header["Authorization"]
+	if len(headers) > 1 {
+		return credentials{}, invalidRequest("send one Authorization header")
+	}
+	if c.form.get("client_assertion") != "" || c.form.get("client_assertion_type") != "" {
+		return credentials{}, errInvalidClient.because("client_assertion is not supported")
+	}
+	body := credentials{id: c.form.get("client_id"), secret: c.form.get("client_secret"), method: authPost}
+	if body.secret == "" {
+		body.method = authNone
+	}
+	if len(headers) == 0 {
+		return body, nil
+	}
+	basic, err := parseBasic(headers[0])
+	if err != nil {
+		return credentials{}, errInvalidClient.because("Authorization header: %w", err)
+	}
+	switch {
+	case basic.id == "" && basic.secret == "":
+		return body, nil // "Basic Og==": how Swagger UI says that it has no client
+	case body.secret != "":
+		return credentials{}, invalidRequest("send the client's credentials in the Authorization header or in the body, not in both")
+	case body.id != "" && body.id != basic.id:
+		return credentials{}, invalidRequest("client_id differs from the one in the Authorization header")
+	}
+	return basic, nil
+}
+
+// parseBasic reads RFC 7617 credentials whose two parts are form-encoded (RFC 6749 §2.3.1).
+func parseBasic(header string) (credentials, error) {
+	scheme, encoded, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return credentials{}, errors.New("not the Basic scheme")
+	}
+	raw, err := base64.StdEncoding.Strict().DecodeString(strings.TrimLeft(encoded, " "))
+	if err != nil || strings.ContainsAny(encoded, "\r\n") {
+		return credentials{}, errors.New("not base64")
+	}
+	rawID, rawSecret, ok := strings.Cut(string(raw), ":")
+	if !ok {
+		return credentials{}, errors.New("no colon")
+	}
+	id, okID := decodeComponent(rawID)
+	secret, okSecret := decodeComponent(rawSecret)
+	if !okID || !okSecret {
+		return credentials{}, errors.New("not form-encoded UTF-8")
+	}
+	return credentials{id: id, secret: secret, method: authBasic}, nil
+}
+
+// refuseClient counts the failure against the client id and the caller's network. The right secret
+// is never turned away: with 256 random bits there is nothing to guess, only work to limit.
+func (s *Server) refuseClient(c *call, id, why string) error {
+	refusal := errInvalidClient.because("%s", why)
+	wait, err := s.store.Take(c.Context(), c.begun, s.throttle.clientBuckets(s.settings().Throttle, id, c.address))
+	if err != nil {
+		return unavailable(err)
+	}
+	s.audit.add(c, event{Type: "client_auth", Outcome: "refused", ClientID: knownID(id), Detail: map[string]string{"reason": why}})
+	if wait > 0 {
+		return slowDown(wait)
+	}
+	return refusal
+}

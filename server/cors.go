@@ -1,0 +1,65 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// cors is how a route treats browsers of other origins (the Fetch standard's CORS protocol).
+// Credentials mode is never allowed: tokens travel in headers and bodies that a script sets itself.
+type cors uint8
+
+const (
+	corsNone   cors = iota
+	corsAny         // public data: any origin may read it
+	corsClient      // only the origins the client is registered with
+)
+
+const corsMaxAge = "600"
+
+// preflight answers OPTIONS. No client is known yet, so an origin that any client lists passes; the
+// real request is then judged by its own client.
+func (k cors) preflight(s *Server, c *call, rt *route) reply {
+	h := make(http.Header, 6)
+	h.Set("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+	origin := c.Header.Get("Origin")
+	if k == corsAny || (k == corsClient && s.clients.anyLists(c.Context(), origin)) {
+		h.Set("Access-Control-Allow-Origin", k.allowed(origin))
+		h.Set("Access-Control-Allow-Methods", strings.Join(rt.methods, ", "))
+		h.Set("Access-Control-Allow-Headers", "authorization, content-type, x-requested-with, dpop")
+		h.Set("Access-Control-Max-Age", corsMaxAge)
+	}
+	return reply{status: http.StatusNoContent, header: h}
+}
+
+// answer adds the headers of a real request's answer, good or bad: without them a browser hides
+// even the error from the script that needs to read it.
+func (k cors) answer(s *Server, c *call, h http.Header) {
+	if k == corsNone || c.Method == http.MethodOptions {
+		return
+	}
+	origin := c.Header.Get("Origin")
+	if k == corsClient {
+		h.Set("Vary", "Origin")
+		if origin == "" || !s.originAllowed(c, origin) {
+			return
+		}
+		h.Set("Access-Control-Expose-Headers", "www-authenticate, retry-after, x-request-id, dpop-nonce")
+	}
+	h.Set("Access-Control-Allow-Origin", k.allowed(origin))
+}
+
+func (k cors) allowed(origin string) string {
+	if k == corsAny {
+		return "*"
+	}
+	return origin
+}
+
+func (s *Server) originAllowed(c *call, origin string) bool {
+	if c.client != nil {
+		return slices.Contains(c.client.Origins, origin)
+	}
+	return s.clients.anyLists(c.Context(), origin)
+}

@@ -1,0 +1,37 @@
+// Package server is Signet's HTTP surface: the endpoints that apps and services use, and the
+// operator's verbs behind the admin listener.
+//
+// The public endpoints, relative to the issuer:
+//
+//	POST /token                                    RFC 6749: password, refresh_token, client_credentials
+//	POST /revoke                                   RFC 7009
+//	POST /introspect                               RFC 7662, for clients with the introspect right
+//	GET  /userinfo                                 the user behind an access token
+//	GET  /.well-known/jwks.json                    RFC 7517: what verifiers need
+//	GET  /.well-known/oauth-authorization-server   RFC 8414 (its path rule: inserted before the issuer's path)
+//	GET  /.well-known/openid-configuration         the same facts where OpenID Connect libraries look
+//	GET  /healthz, /readyz                         alive; able to do its work
+//
+// # How a request goes through
+//
+// route.go matches the path exactly. form.go parses strictly: one spelling, every parameter once,
+// nothing from the query. clientauth.go settles the client. token.go checks the grant and hands it
+// to go-oauth2 (oauth2.go, the one file that knows the library), which asks back for the checks of
+// the grant and, last, for the one step that consumes something: password.go, refresh.go or
+// clientcredentials.go. issue.go signs. A request that is refused before that step has changed nothing.
+//
+// # Answers
+//
+// Handlers return a value or an error; answer.go writes, once. errors.go is the only place where
+// inner errors become RFC 6749 codes. A failure of something Signet depends on is 503
+// temporarily_unavailable with Retry-After, and the same request may be sent again: a refresh whose
+// answer was lost finds its successor waiting. Every answer carries X-Request-Id, and the log line
+// with that request_id has the true reason of a refusal.
+//
+// # Tokens
+//
+// Access tokens are JWTs after RFC 9068 (issue.go), good for minutes. accesstoken.go has the one
+// predicate for "good now", which also asks the session, the user and the client; services that
+// only verify signatures learn of a revocation when the token runs out. Refresh tokens are sealed,
+// self-authenticating strings (refreshtoken.go); what is stored of a session cannot be replayed.
+package server

@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"signet/keys"
+	"signet/server/password"
+	"signet/store"
+)
+
+// oauthError is an answer of RFC 6749 §5.2. Description is for the client's developer and says what
+// to do next, never what exists; cause is for the operator's log and is never sent.
+type oauthError struct {
+	Status      int
+	Code        string
+	Description string
+	RetryAfter  time.Duration // sent as Retry-After, rounded up to seconds; 0: not sent
+	Challenge   string        // sent as WWW-Authenticate; empty: not sent
+	Close       bool          // the connection is of no more use: answer with Connection: close
+	cause       error
+}
+
+func (e *oauthError) Error() string {
+	if e.cause != nil {
+		return fmt.Sprintf("%s: %v", e.Code, e.cause)
+	}
+	return e.Code + ": " + e.Description
+}
+
+func (e *oauthError) Unwrap() error { return e.cause }
+
+const basicChallenge = `Basic realm="signet", charset="UTF-8"`
+
+// because returns a copy of e with the operator's reason.
+func (e *oauthError) because(format string, args ...any) *oauthError {
+	c := *e
+	c.cause = fmt.Errorf(format, args...)
+	return &c
+}
+
+// The answers that say the same wherever they are given. What one says of a failed login or a
+// refused refresh token must not tell one reason from another.
+var (
+	errInvalidClient = &oauthError{Status: http.StatusUnauthorized, Code: "invalid_client", Challenge: basicChallenge,
+		Description: "client authentication failed: check client_id, client_secret and the method the client is registered for"}
+	errInvalidLogin = &oauthError{Status: http.StatusBadRequest, Code: "invalid_grant",
+		Description: "the username or password is wrong"}
+	errInvalidRefreshToken = &oauthError{Status: http.StatusBadRequest, Code: "invalid_grant",
+		Description: "the refresh token is not valid, or no longer: ask the user to log in again"}
+	errUnsupportedGrantType = &oauthError{Status: http.StatusBadRequest, Code: "unsupported_grant_type",
+		Description: "grant_type must be password, refresh_token or client_credentials"}
+	errUnauthorizedClient = &oauthError{Status: http.StatusBadRequest, Code: "unauthorized_client",
+		Description: "this client is not registered for this grant_type"}
+	errInvalidScope = &oauthError{Status: http.StatusBadRequest, Code: "invalid_scope",
+		Description: "scope must be a space-separated list of scopes this client may ask for; a refresh cannot ask for more than the login was given"}
+	errInvalidTarget = &oauthError{Status: http.StatusBadRequest, Code: "invalid_target",
+		Description: "resource must be one of the audiences this client is registered for; a refresh cannot ask for more than the login was given"}
+)
+
+func invalidRequest(description string) *oauthError {
+	return &oauthError{Status: http.StatusBadRequest, Code: "invalid_request", Description: description}
+}
+
+func unavailable(cause error) *oauthError {
+	return &oauthError{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", RetryAfter: time.Second,
+		Description: "the server cannot answer right now; nothing was lost: send the same request again after Retry-After", cause: cause}
+}
+
+func slowDown(wait time.Duration) *oauthError {
+	return &oauthError{Status: http.StatusTooManyRequests, Code: "slow_down", RetryAfter: wait,
+		Description: "too many failed attempts: wait for Retry-After before the next one"}
+}
+
+// asOAuthError is the one bridge from inner errors to RFC codes. A failure of something Signet
+// depends on is 503, since a retry may succeed and nothing was decided; only what nobody foresaw is 500.
+func asOAuthError(err error) *oauthError {
+	var known *oauthError
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, keys.ErrStale), errors.Is(err, keys.ErrAlgorithm),
+		errors.Is(err, password.ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return unavailable(err)
+	default:
+		return &oauthError{Status: http.StatusInternalServerError, Code: "server_error",
+			Description: "something went wrong here; quote the X-Request-Id header to the operator", cause: err}
+	}
+}

@@ -1,0 +1,177 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxBody       = 64 << 10
+	maxParameters = 64
+)
+
+// form holds the parameters of a request body that Signet knows. Each stands in it once and is not
+// empty: an empty parameter counts as omitted (RFC 6749 §3.2).
+type form struct {
+	values    map[string]string
+	resources []string // RFC 8707 §2 lets this one repeat
+}
+
+func (f form) get(name string) string { return f.values[name] }
+
+// parameters are the names that must not repeat. All others are ignored, however often they come.
+var parameters = map[string]bool{
+	"grant_type": true, "username": true, "password": true, "scope": true, "refresh_token": true,
+	"client_id": true, "client_secret": true, "client_assertion": true, "client_assertion_type": true,
+	"token": true, "token_type_hint": true,
+}
+
+// oneLine are the parameters that end up in logs, look-ups or claims: a line break in one is refused.
+var oneLine = map[string]bool{"username": true, "client_id": true, "scope": true}
+
+// parseForm reads the whole body of a POST and refuses whatever is not plainly a form. The URL's
+// query is never looked at: a secret there would be in every proxy's log.
+func parseForm(w http.ResponseWriter, r *http.Request) (form, error) {
+	if err := checkFormHeaders(r); err != nil {
+		return form{}, err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return form{}, errBodyTooLarge
+	case err != nil:
+		return form{}, &oauthError{Status: http.StatusBadRequest, Code: "invalid_request", Close: true,
+			Description: "the body could not be read to its end", cause: err}
+	}
+	return parseFormBody(string(body))
+}
+
+var errBodyTooLarge = &oauthError{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Close: true,
+	Description: "the body is larger than 64 KiB"}
+
+func checkFormHeaders(r *http.Request) error {
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return &oauthError{Status: http.StatusUnsupportedMediaType, Code: "invalid_request", Close: true,
+			Description: "send the body as it is, without Content-Encoding"}
+	}
+	if len(r.Header["Content-Type"]) > 1 {
+		return invalidRequest("send one Content-Type header")
+	}
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/x-www-form-urlencoded" {
+		return invalidRequest("send the parameters in the body as application/x-www-form-urlencoded")
+	}
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return invalidRequest("the body must be UTF-8")
+	}
+	if r.ContentLength > maxBody {
+		return errBodyTooLarge
+	}
+	return nil
+}
+
+func parseFormBody(body string) (form, error) {
+	f := form{values: make(map[string]string, 8)}
+	for count := 0; body != ""; {
+		var pair string
+		pair, body, _ = strings.Cut(body, "&")
+		if pair == "" {
+			continue
+		}
+		if count++; count > maxParameters {
+			return form{}, invalidRequest("too many parameters")
+		}
+		if err := f.add(pair); err != nil {
+			return form{}, err
+		}
+	}
+	for name, value := range f.values {
+		if value == "" {
+			delete(f.values, name)
+		}
+	}
+	return f, nil
+}
+
+func (f *form) add(pair string) error {
+	if strings.Contains(pair, ";") {
+		return invalidRequest("a semicolon in a parameter must be written %3B")
+	}
+	rawName, rawValue, _ := strings.Cut(pair, "=")
+	name, okName := decodeComponent(rawName)
+	value, okValue := decodeComponent(rawValue)
+	if !okName || !okValue {
+		return invalidRequest("a parameter is not correctly percent-encoded UTF-8, or holds a NUL")
+	}
+	if name == "resource" {
+		if value != "" {
+			f.resources = append(f.resources, value)
+		}
+		return nil
+	}
+	if !parameters[name] {
+		return nil
+	}
+	if _, twice := f.values[name]; twice {
+		return invalidRequest("a parameter is given more than once")
+	}
+	if oneLine[name] && strings.ContainsAny(value, "\r\n") {
+		return invalidRequest("a parameter holds a line break")
+	}
+	f.values[name] = value
+	return nil
+}
+
+// decodeComponent undoes application/x-www-form-urlencoded for one name or value. It is false for a
+// broken escape, for what is not UTF-8 and for a NUL.
+func decodeComponent(s string) (string, bool) {
+	if strings.ContainsAny(s, "%+") {
+		decoded, ok := unescape(s)
+		if !ok {
+			return "", false
+		}
+		s = decoded
+	}
+	return s, utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
+}
+
+func unescape(s string) (string, bool) {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '+':
+			out = append(out, ' ')
+		case '%':
+			if i+2 >= len(s) {
+				return "", false
+			}
+			high, ok1 := hexDigit(s[i+1])
+			low, ok2 := hexDigit(s[i+2])
+			if !ok1 || !ok2 {
+				return "", false
+			}
+			out = append(out, high<<4|low)
+			i += 2
+		default:
+			out = append(out, s[i])
+		}
+	}
+	return string(out), true
+}
+
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
+}

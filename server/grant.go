@@ -1,0 +1,105 @@
+package server
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"signet/store"
+)
+
+// granting is one grant on its way: the authenticated call, and what the grant may give.
+type granting struct {
+	*call
+	scope     string       // to be granted; set by checkScope
+	audience  []string     // to be granted
+	presented refreshToken // of the refresh token grant
+}
+
+// runGrant hands the call to go-oauth2, which asks back for the grant's checks and for its one
+// consuming step: see engine.
+func (s *Server) runGrant(c *call) (tokens, error) {
+	g := &granting{call: c}
+	if c.grant == grantRefreshToken {
+		if err := s.openPresented(g); err != nil {
+			return tokens{}, err
+		}
+	}
+	return s.engine.run(g)
+}
+
+// checkRequest settles scope and audience of a grant that begins something new. Asking for nothing
+// is asking for all the client is registered for.
+func (s *Server) checkRequest(g *granting) error {
+	scope, err := chooseScope(g.form.get("scope"), strings.Join(g.client.Scopes, " "))
+	if err != nil {
+		return err
+	}
+	audience, err := chooseAudience(g.form.resources, s.audienceOf(g.client))
+	if err != nil {
+		return err
+	}
+	g.scope, g.audience = scope, audience
+	return nil
+}
+
+func (s *Server) audienceOf(client *store.Client) []string {
+	if len(client.Audiences) > 0 {
+		return client.Audiences
+	}
+	return s.settings().Audience
+}
+
+// chooseScope returns the scopes asked for, each once, or all of the allowed ones where none are
+// asked for (RFC 6749 §3.3).
+func chooseScope(asked, allowed string) (string, error) {
+	if asked == "" {
+		return allowed, nil
+	}
+	if !validScope(asked) {
+		return "", errInvalidScope
+	}
+	if !within(asked, strings.Split(allowed, " ")) {
+		return "", errInvalidScope
+	}
+	if !strings.Contains(asked, " ") {
+		return asked, nil
+	}
+	var once []string
+	for token := range strings.SplitSeq(asked, " ") {
+		if !slices.Contains(once, token) {
+			once = append(once, token)
+		}
+	}
+	return strings.Join(once, " "), nil
+}
+
+// chooseAudience returns the resources asked for (RFC 8707 §2), or all of the allowed ones.
+func chooseAudience(asked, allowed []string) ([]string, error) {
+	if len(asked) == 0 {
+		return allowed, nil
+	}
+	var once []string
+	for _, resource := range asked {
+		if !slices.Contains(allowed, resource) {
+			return nil, errInvalidTarget
+		}
+		if !slices.Contains(once, resource) {
+			once = append(once, resource)
+		}
+	}
+	return once, nil
+}
+
+// consume is the grant's one consuming step and the signature after it. go-oauth2 calls it when
+// every check has passed; nothing before it has changed anything.
+func (s *Server) consume(g *granting) (access, refresh string, ttl time.Duration, err error) {
+	switch g.grant {
+	case grantPassword:
+		return s.login(g)
+	case grantRefreshToken:
+		return s.refresh(g)
+	default:
+		return s.grantClientCredentials(g)
+	}
+}

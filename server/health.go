@@ -1,0 +1,42 @@
+package server
+
+import (
+	"net/http"
+)
+
+// handleHealth says that the process answers. It asks nobody: a store that is down is no reason to
+// restart a replica that still serves keys.
+func (s *Server) handleHealth(*call) (reply, error) {
+	return reply{body: map[string]string{"status": "ok"}}, nil
+}
+
+// readiness says, per function, whether it would work now. It names functions, never causes: those
+// are in the log.
+type readiness struct {
+	Ready    bool `json:"ready"`
+	Store    bool `json:"store"`    // logins and refreshes
+	Signing  bool `json:"signing"`  // any token
+	KeySet   bool `json:"key_set"`  // verifiers
+	Draining bool `json:"draining"` // shutting down; send nothing new
+}
+
+// handleReady is for load balancers: 503 takes this replica out of turn.
+func (s *Server) handleReady(c *call) (reply, error) {
+	r := s.readiness(c)
+	status := http.StatusOK
+	if !r.Ready {
+		status = http.StatusServiceUnavailable
+	}
+	return reply{status: status, body: r}, nil
+}
+
+func (s *Server) readiness(c *call) readiness {
+	_, setErr := s.cfg.Keys.JWKS()
+	storeErr := s.store.Ping(c.Context())
+	r := readiness{Store: storeErr == nil, Signing: s.cfg.Keys.Ready() == nil, KeySet: setErr == nil, Draining: s.draining.Load()}
+	r.Ready = r.Store && r.Signing && r.KeySet && !r.Draining
+	if storeErr != nil {
+		s.log.WarnContext(c.Context(), "store is not ready", "error", storeErr)
+	}
+	return r
+}

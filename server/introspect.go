@@ -1,0 +1,98 @@
+package server
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"signet/store"
+)
+
+// introspection is an answer of RFC 7662 §2.2. Of a token that is not live it says so and nothing else.
+type introspection struct {
+	Active    bool     `json:"active"`
+	Scope     string   `json:"scope,omitempty"`
+	ClientID  string   `json:"client_id,omitempty"`
+	Username  string   `json:"username,omitempty"`
+	TokenType string   `json:"token_type,omitempty"`
+	ExpiresAt int64    `json:"exp,omitempty"`
+	IssuedAt  int64    `json:"iat,omitempty"`
+	NotBefore int64    `json:"nbf,omitempty"`
+	Subject   string   `json:"sub,omitempty"`
+	Audience  audience `json:"aud,omitempty"`
+	Issuer    string   `json:"iss,omitempty"`
+	ID        string   `json:"jti,omitempty"`
+	SessionID string   `json:"sid,omitempty"`
+	AuthTime  int64    `json:"auth_time,omitempty"`
+}
+
+var errNoIntrospectRight = &oauthError{Status: http.StatusForbidden, Code: "unauthorized_client",
+	Description: "this client may not introspect tokens; an operator can register it with the introspect right"}
+
+// handleIntrospect is POST /introspect (RFC 7662).
+func (s *Server) handleIntrospect(c *call) (reply, error) {
+	switch {
+	case c.client.Public:
+		return reply{}, errInvalidClient.because("a public client asked to introspect")
+	case !c.client.Introspect:
+		return reply{}, errNoIntrospectRight
+	}
+	token := c.form.get("token")
+	if token == "" {
+		return reply{}, invalidRequest("token is missing")
+	}
+	answer, err := s.introspect(c, token)
+	if errors.Is(err, errTokenNotLive) {
+		c.outcome = "inactive"
+		s.log.DebugContext(c.Context(), "introspected token is not live", slog.String("request_id", c.id), slog.Any("reason", err))
+		return reply{body: introspection{}}, nil
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	c.outcome, c.subject = "active", answer.Subject
+	return reply{body: answer}, nil
+}
+
+// introspect takes access tokens of every client, and the asking client's own refresh tokens:
+// another client's do not even open.
+func (s *Server) introspect(c *call, token string) (introspection, error) {
+	if refresh, err := s.sealer.Open(token, c.client.ID); err == nil {
+		return s.introspectRefreshToken(c, refresh)
+	}
+	t, err := s.checkAccessToken(c.Context(), token)
+	if err != nil {
+		return introspection{}, err
+	}
+	a := introspection{Active: true, Scope: t.claims.Scope, ClientID: t.claims.ClientID, TokenType: "Bearer",
+		ExpiresAt: t.claims.ExpiresAt, IssuedAt: t.claims.IssuedAt, NotBefore: t.claims.NotBefore, Subject: t.claims.Subject,
+		Audience: t.claims.Audience, Issuer: t.claims.Issuer, ID: t.claims.ID, SessionID: t.claims.SessionID, AuthTime: t.claims.AuthTime}
+	if t.user != nil {
+		a.Username = t.user.Username
+	}
+	return a, nil
+}
+
+// introspectRefreshToken asks the session without moving it. Only the newest generation is active:
+// a rotated token never is.
+func (s *Server) introspectRefreshToken(c *call, token refreshToken) (introspection, error) {
+	state, err := s.store.TokenState(c.Context(), store.TokenRef{UserID: token.UserID, SessionID: token.SessionID})
+	switch {
+	case err != nil:
+		return introspection{}, unavailable(err)
+	case !state.Live || state.Session.ClientID != c.client.ID:
+		return introspection{}, notLive("its session has ended")
+	case state.Session.Generation > token.Generation:
+		return introspection{}, notLive("it was rotated")
+	}
+	if why := s.sessionEnded(state.Session, &state.User, c.client, s.now()); why != "" {
+		return introspection{}, notLive("%s", why)
+	}
+	ends := state.Session.RotatedAt.Add(s.settings().Lifetimes.Idle)
+	if absolute := state.Session.StartedAt.Add(s.settings().Lifetimes.Absolute); absolute.Before(ends) {
+		ends = absolute
+	}
+	return introspection{Active: true, Scope: token.Scope, ClientID: c.client.ID, Username: state.User.Username,
+		ExpiresAt: ends.Unix(), IssuedAt: state.Session.RotatedAt.Unix(), Subject: token.UserID.String(),
+		Audience: token.Audience, Issuer: s.cfg.Issuer, SessionID: token.SessionID.String(), AuthTime: token.AuthTime.Unix()}, nil
+}

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// metadata is the authorization server's own description (RFC 8414 §2), served where OpenID Connect
+// libraries look as well. A member with nothing in it is left out, as §3.2 demands; so there is no
+// response_types_supported while there is no authorization endpoint.
+type metadata struct {
+	Issuer                string   `json:"issuer"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	JWKSURI               string   `json:"jwks_uri"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
+	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
+	SubjectTypes          []string `json:"subject_types_supported"`
+	// SigningAlgs is OpenID Connect's name. No id_token is issued, but go-oidc and others take from
+	// here which algorithms to accept.
+	SigningAlgs []string `json:"id_token_signing_alg_values_supported"`
+}
+
+func renderMetadata(issuer string, algorithms []string) []byte {
+	withSecret := []string{authBasic, authPost}
+	all := []string{authBasic, authPost, authNone}
+	body, err := json.Marshal(metadata{
+		Issuer:                issuer,
+		TokenEndpoint:         issuer + "/token",
+		JWKSURI:               issuer + "/.well-known/jwks.json",
+		RevocationEndpoint:    issuer + "/revoke",
+		IntrospectionEndpoint: issuer + "/introspect",
+		UserinfoEndpoint:      issuer + "/userinfo",
+		GrantTypes:            grantTypes,
+		TokenAuth:             all,
+		RevocationAuth:        all,
+		IntrospectionAuth:     withSecret,
+		SubjectTypes:          []string{"public"},
+		SigningAlgs:           algorithms,
+	})
+	if err != nil {
+		panic(err) // strings always encode
+	}
+	return append(body, '\n')
+}
+
+// handleMetadata answers at both well-known places with the same bytes. Every URL in it is built
+// from the configured issuer; no header of the request can change one.
+func (s *Server) handleMetadata(c *call) (reply, error) {
+	body := renderMetadata(s.cfg.Issuer, s.cfg.Keys.Algorithms())
+	h := http.Header{"Cache-Control": {"public, max-age=300"}, "Content-Type": typeJSON}
+	return reply{header: h, raw: body}, nil
+}

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"log/slog"
+	"slices"
+	"time"
+
+	"signet/store"
+)
+
+// openPresented opens the refresh token for the authenticated client and settles what a refresh may
+// give, without touching the session: a refused request consumes nothing (RFC 6749 §6).
+func (s *Server) openPresented(g *granting) error {
+	presented := g.form.get("refresh_token")
+	if presented == "" {
+		return invalidRequest("refresh_token is missing")
+	}
+	token, err := s.sealer.Open(presented, g.client.ID)
+	if err != nil {
+		s.audit.add(g.call, event{Type: "refresh", Outcome: "refused", Detail: map[string]string{"reason": err.Error()}})
+		return errInvalidRefreshToken.because("%w", err)
+	}
+	g.presented = token
+	g.subject, g.session = token.UserID.String(), token.SessionID
+	if why := s.withdrawn(g); why != "" {
+		return s.endSession(g, why)
+	}
+	g.scope, g.audience = token.Scope, s.stillAllowed(g)
+	return nil
+}
+
+// checkNarrowing settles a refresh that asks for less than the login was given. The refresh token
+// keeps the login's own scope: narrowing is for this access token only.
+func (s *Server) checkNarrowing(g *granting) (err error) {
+	if g.scope, err = chooseScope(g.form.get("scope"), g.presented.Scope); err != nil {
+		return err
+	}
+	g.audience, err = chooseAudience(g.form.resources, g.audience)
+	return err
+}
+
+// withdrawn says which of the session's foundations the client has lost since the login, or "".
+func (s *Server) withdrawn(g *granting) string {
+	switch {
+	case !slices.Contains(g.client.Grants, grantPassword):
+		return "the client has lost the password grant"
+	case g.presented.Scope != "" && !within(g.presented.Scope, g.client.Scopes):
+		return "the client has lost a scope of the session"
+	case len(s.stillAllowed(g)) == 0:
+		return "the client has lost the audience of the session"
+	}
+	return ""
+}
+
+func (s *Server) stillAllowed(g *granting) []string {
+	allowed := s.audienceOf(g.client)
+	var still []string
+	for _, aud := range g.presented.Audience {
+		if slices.Contains(allowed, aud) {
+			still = append(still, aud)
+		}
+	}
+	return still
+}
+
+func (s *Server) endSession(g *granting, why string) error {
+	if _, err := s.store.RevokeSession(g.Context(), g.presented.UserID, g.presented.SessionID); err != nil {
+		return unavailable(err)
+	}
+	s.audit.add(g.call, event{Type: "refresh", Outcome: "revoked", Detail: map[string]string{"reason": why}})
+	return errInvalidRefreshToken.because("%s", why)
+}
+
+// refresh is the refresh token grant (RFC 6749 §6): one atomic step in the store decides, and what
+// follows it can only fail into a 503 whose retry finds the same successor.
+func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration, err error) {
+	session, user, outcome, err := s.store.Rotate(g.Context(), store.Rotation{
+		UserID: g.presented.UserID, SessionID: g.presented.SessionID, ClientID: g.client.ID, Generation: g.presented.Generation,
+		Now: s.now(), Lifetimes: s.settings().Lifetimes, Grace: s.settings().Grace, MaxReplays: s.settings().MaxReplays, NotBefore: g.client.NotBefore,
+	})
+	if err != nil {
+		return "", "", 0, unavailable(err)
+	}
+	g.outcome = outcome.String()
+	s.metrics.rotations.WithLabelValues(g.outcome).Inc()
+	switch outcome {
+	case store.Rotated, store.Replayed:
+	case store.Healed:
+		s.log.WarnContext(g.Context(), "the store had lost a rotation; the session was moved on", slog.String("sid", session.ID.String()))
+		s.audit.add(g.call, event{Type: "refresh", Outcome: "healed"})
+	case store.Reused:
+		s.log.WarnContext(g.Context(), "a spent refresh token was used again; the session was ended", slog.String("sid", g.session.String()))
+		s.audit.add(g.call, event{Type: "refresh_reuse", Outcome: "reuse"})
+		return "", "", 0, errInvalidRefreshToken.because("reuse of generation %d", g.presented.Generation)
+	default:
+		s.audit.add(g.call, event{Type: "refresh", Outcome: g.outcome})
+		return "", "", 0, errInvalidRefreshToken.because("session is %s", outcome)
+	}
+	if access, ttl, err = s.issueAccessToken(g, &user, &session); err != nil {
+		return "", "", 0, err
+	}
+	successor := g.presented
+	successor.Generation = session.Generation
+	return access, s.sealer.Seal(successor, g.client.ID), ttl, nil
+}

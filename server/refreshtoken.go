@@ -1,0 +1,181 @@
+package server
+
+import (
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"signet/store"
+)
+
+// refreshToken is what a refresh token says: whose session, which generation, and the facts that do
+// not change while the session lives. It is sealed with the client id as associated data, so a
+// token of another client, or a forged one, does not open and costs the store nothing.
+type refreshToken struct {
+	UserID     store.UserID
+	SessionID  store.SessionID
+	Generation uint32
+	AuthTime   time.Time // whole milliseconds
+	Scope      string    // as granted at the login
+	Audience   []string
+}
+
+const (
+	// refreshPrefix lets secret scanners spot a token that leaked.
+	refreshPrefix = "signet_rt_"
+	// maxRefreshToken is far above any token sealed here; longer input is not even decoded.
+	maxRefreshToken = 4096
+
+	refreshFormat     = 1
+	refreshHeaderSize = 1 + 4 + chacha20poly1305.NonceSizeX // format, key id, nonce
+)
+
+var errNotRefreshToken = errors.New("not a refresh token of this client")
+
+// refreshSealer turns refreshTokens into strings and back. The same token always seals to the same
+// string: that is how a retry inside the grace window gets the same successor although nothing that
+// could be replayed is stored. The nonce is therefore a MAC of the content (a synthetic IV), which
+// XChaCha20's 192 bits make safe; equal strings only ever show equal content.
+type refreshSealer struct {
+	keys []refreshKey // newest first; the first one seals
+}
+
+type refreshKey struct {
+	id    [4]byte
+	aead  cipher.AEAD
+	nonce [32]byte // MAC key
+}
+
+// newRefreshSealer takes one or two 32-byte keys, newest first.
+func newRefreshSealer(secrets [][32]byte) (*refreshSealer, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("no refresh token key")
+	}
+	s := &refreshSealer{}
+	for _, secret := range secrets {
+		sealing, naming := subkey(secret, "seal"), subkey(secret, "name")
+		aead, err := chacha20poly1305.NewX(sealing[:])
+		if err != nil {
+			return nil, err
+		}
+		s.keys = append(s.keys, refreshKey{id: [4]byte(naming[:4]), aead: aead, nonce: subkey(secret, "nonce")})
+	}
+	return s, nil
+}
+
+func subkey(secret [32]byte, purpose string) [32]byte {
+	mac := hmac.New(sha256.New, secret[:])
+	mac.Write([]byte("signet refresh token " + purpose))
+	return [32]byte(mac.Sum(nil))
+}
+
+// Seal writes t for the client.
+func (s *refreshSealer) Seal(t refreshToken, clientID string) string {
+	key := &s.keys[0]
+	plain := t.encode()
+	mac := hmac.New(sha256.New, key.nonce[:])
+	mac.Write(binary.AppendUvarint(nil, uint64(len(clientID))))
+	mac.Write([]byte(clientID))
+	mac.Write(plain)
+	out := make([]byte, 0, refreshHeaderSize+len(plain)+chacha20poly1305.Overhead)
+	out = append(out, refreshFormat)
+	out = append(out, key.id[:]...)
+	out = append(out, mac.Sum(nil)[:chacha20poly1305.NonceSizeX]...)
+	out = key.aead.Seal(out, out[5:refreshHeaderSize], plain, []byte(clientID))
+	return refreshPrefix + base64.RawURLEncoding.EncodeToString(out)
+}
+
+// Open reads a token that Seal wrote for the same client; anything else is errNotRefreshToken.
+func (s *refreshSealer) Open(token, clientID string) (refreshToken, error) {
+	digits, ok := strings.CutPrefix(token, refreshPrefix)
+	if !ok || len(token) > maxRefreshToken {
+		return refreshToken{}, errNotRefreshToken
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(digits)
+	if err != nil || len(raw) < refreshHeaderSize || raw[0] != refreshFormat {
+		return refreshToken{}, errNotRefreshToken
+	}
+	at := slices.IndexFunc(s.keys, func(k refreshKey) bool { return k.id == [4]byte(raw[1:5]) })
+	if at < 0 || strings.ContainsAny(digits, "\r\n") { // the decoder skips line breaks
+		return refreshToken{}, errNotRefreshToken
+	}
+	plain, err := s.keys[at].aead.Open(nil, raw[5:refreshHeaderSize], raw[refreshHeaderSize:], []byte(clientID))
+	if err != nil {
+		return refreshToken{}, errNotRefreshToken
+	}
+	return decodeRefreshToken(plain)
+}
+
+func (t refreshToken) encode() []byte {
+	b := make([]byte, 0, 64+len(t.Scope))
+	b = append(b, t.UserID[:]...)
+	b = append(b, t.SessionID[:]...)
+	b = binary.AppendUvarint(b, uint64(t.Generation))
+	b = binary.AppendUvarint(b, uint64(t.AuthTime.UnixMilli()))
+	b = appendText(b, t.Scope)
+	b = binary.AppendUvarint(b, uint64(len(t.Audience)))
+	for _, aud := range t.Audience {
+		b = appendText(b, aud)
+	}
+	return b
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func decodeRefreshToken(b []byte) (refreshToken, error) {
+	var t refreshToken
+	if len(b) < len(t.UserID)+len(t.SessionID) {
+		return refreshToken{}, errNotRefreshToken
+	}
+	b = b[copy(t.UserID[:], b):]
+	b = b[copy(t.SessionID[:], b):]
+	r := fieldReader{rest: b}
+	generation := r.number()
+	t.Generation = uint32(generation)
+	t.AuthTime = time.UnixMilli(int64(r.number())).UTC()
+	t.Scope = r.text()
+	for range min(r.number(), uint64(len(r.rest))) {
+		t.Audience = append(t.Audience, r.text())
+	}
+	if r.bad || len(r.rest) > 0 || generation > 1<<32-1 {
+		return refreshToken{}, errNotRefreshToken
+	}
+	return t, nil
+}
+
+// fieldReader reads length-prefixed fields and remembers whether one was cut short.
+type fieldReader struct {
+	rest []byte
+	bad  bool
+}
+
+func (r *fieldReader) number() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	if n <= 0 {
+		r.bad, r.rest = true, nil
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+func (r *fieldReader) text() string {
+	n := r.number()
+	if n > uint64(len(r.rest)) {
+		r.bad, r.rest = true, nil
+		return ""
+	}
+	s := string(r.rest[:n])
+	r.rest = r.rest[n:]
+	return s
+}

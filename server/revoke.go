@@ -1,0 +1,57 @@
+package server
+
+import (
+	"errors"
+	"time"
+)
+
+// handleRevoke is POST /revoke (RFC 7009). A refresh token, of whatever generation, ends its
+// session, and with it every access token of the session wherever one asks; an access token ends
+// alone. What is unknown, spent or another client's is answered 200 as well (§2.2) and nothing is
+// revoked. The hint is not needed: a token's own form says what it is.
+func (s *Server) handleRevoke(c *call) (reply, error) {
+	token := c.form.get("token")
+	if token == "" {
+		return reply{}, invalidRequest("token is missing")
+	}
+	if refresh, err := s.sealer.Open(token, c.client.ID); err == nil {
+		return s.revokeSession(c, refresh)
+	}
+	return s.revokeAccessToken(c, token)
+}
+
+func (s *Server) revokeSession(c *call, token refreshToken) (reply, error) {
+	existed, err := s.store.RevokeSession(c.Context(), token.UserID, token.SessionID)
+	if err != nil {
+		return reply{}, unavailable(err)
+	}
+	c.subject, c.session, c.outcome = token.UserID.String(), token.SessionID, "unknown"
+	if existed {
+		c.outcome = "revoked"
+		s.audit.add(c, event{Type: "revoke", Outcome: "ok"})
+	}
+	return reply{}, nil
+}
+
+func (s *Server) revokeAccessToken(c *call, token string) (reply, error) {
+	t, err := s.checkAccessToken(c.Context(), token)
+	if errors.Is(err, errTokenNotLive) {
+		c.outcome = "unknown"
+		return reply{}, nil
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	c.subject = t.claims.Subject
+	if t.claims.ClientID != c.client.ID {
+		c.outcome = "foreign"
+		s.audit.add(c, event{Type: "revoke", Outcome: "refused", Detail: map[string]string{"reason": "the token of client " + t.claims.ClientID}})
+		return reply{}, nil
+	}
+	if err := s.store.RevokeToken(c.Context(), t.claims.ID, time.Unix(t.claims.ExpiresAt, 0)); err != nil {
+		return reply{}, unavailable(err)
+	}
+	c.outcome = "revoked"
+	s.audit.add(c, event{Type: "revoke", Outcome: "ok", Detail: map[string]string{"jti": t.claims.ID}})
+	return reply{}, nil
+}

@@ -1,0 +1,209 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"signet/keys"
+	"signet/server/password"
+	"signet/store"
+)
+
+// Config configures a Server. Issuer, Store, Keys, Passwords, RefreshKeys and ThrottleKey are required.
+type Config struct {
+	Issuer    string // absolute URL without a trailing slash; every URL and iss is built from it
+	Version   string // of the program, for the admin listener's status
+	Store     store.Store
+	Keys      *keys.Manager
+	Passwords *password.Pool
+
+	RefreshKeys [][32]byte // seal refresh tokens; newest first, one or two
+	ThrottleKey [32]byte   // hides names and addresses in throttle keys
+
+	MaxTokenLife time.Duration // no access token lives longer (the timetable's T); 0: 1 hour
+	StaleIfError time.Duration // how long caches may serve the key set while they cannot reach us; 0: not at all
+
+	Settings // what Apply can change later
+
+	Log      *slog.Logger         // nil discards
+	Now      func() time.Time     // nil means time.Now
+	Registry *prometheus.Registry // nil: a registry of its own
+}
+
+// Settings are the part of Config that can change while the server runs; see Apply.
+type Settings struct {
+	Audience       []string      // aud of clients that list none; empty: the issuer
+	DefaultClient  string        // a public client for requests that name none; empty: refuse them
+	AccessTokenTTL time.Duration // of clients without their own; 0: 5 minutes
+
+	Lifetimes       store.Lifetimes // of sessions; zero: 30 days idle, 90 days in all
+	Grace           time.Duration   // in which a rotated refresh token gets its successor again; 0: none
+	MaxReplays      uint16          // how often at most; 0: 1000
+	SessionsPerUser int             // beyond it the oldest ends; 0: 100
+
+	Policy         password.Policy // what a new password must be
+	Throttle       ThrottleConfig
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed, for throttling and the audit trail only
+}
+
+// Server answers the public listener (it is an http.Handler) and, by Admin, the operator's.
+type Server struct {
+	cfg      Config
+	store    store.Store
+	log      *slog.Logger
+	now      func() time.Time
+	table    map[string]*route
+	engine   *engine
+	sealer   *refreshSealer
+	clients  *clientCache
+	throttle *throttle
+	metrics  *metrics
+	audit    *auditor
+	applied  atomic.Pointer[Settings]
+	replica  string // random, one a process
+	started  time.Time
+	draining atomic.Bool
+}
+
+// clientMaxAge bounds how long a change made through another replica goes unseen here.
+const clientMaxAge = 10 * time.Second
+
+// New returns a Server that is ready to answer. Close it when no request is in flight any more.
+func New(cfg Config) (*Server, error) {
+	if cfg.Store == nil || cfg.Keys == nil || cfg.Passwords == nil || cfg.Issuer == "" {
+		return nil, errors.New("server: Issuer, Store, Keys and Passwords are required")
+	}
+	cfg = cfg.withDefaults()
+	sealer, err := newRefreshSealer(cfg.RefreshKeys)
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	s := &Server{cfg: cfg, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
+		clients:  newClientCache(cfg.Store, cfg.Now, clientMaxAge),
+		throttle: &throttle{key: cfg.ThrottleKey},
+		metrics:  newMetrics(cfg.Registry, cfg.Keys, cfg.Passwords, cfg.Now),
+	}
+	s.Apply(cfg.Settings)
+	s.audit = newAuditor(cfg.Store, cfg.Log, func(n int) { s.metrics.auditLost.Add(float64(n)) })
+	s.engine = newEngine(s)
+	s.table = s.routes()
+	return s, nil
+}
+
+func (cfg Config) withDefaults() Config {
+	setDefault(&cfg.MaxTokenLife, time.Hour)
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Registry == nil {
+		cfg.Registry = prometheus.NewRegistry()
+	}
+	return cfg
+}
+
+// Apply puts new settings in force. A request that is under way may see some of the old ones.
+func (s *Server) Apply(set Settings) {
+	setDefault(&set.AccessTokenTTL, 5*time.Minute)
+	setDefault(&set.Lifetimes.Idle, 30*24*time.Hour)
+	setDefault(&set.Lifetimes.Absolute, 90*24*time.Hour)
+	setDefault(&set.MaxReplays, 1000)
+	setDefault(&set.SessionsPerUser, 100)
+	if len(set.Audience) == 0 {
+		set.Audience = []string{s.cfg.Issuer}
+	}
+	s.applied.Store(&set)
+}
+
+// settings are those in force; nobody changes what it points to.
+func (s *Server) settings() *Settings { return s.applied.Load() }
+
+// ReloadFailed counts a configuration that was read again and could not be used.
+func (s *Server) ReloadFailed() { s.metrics.reloadsFailed.Inc() }
+
+// KeyEvent puts what happened to a signing key on the audit trail.
+func (s *Server) KeyEvent(e keys.Event) {
+	s.audit.record(event{At: s.now(), Type: "key." + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID,
+		Detail: map[string]string{"alg": e.Alg, "version": strconv.FormatUint(e.Version, 10)}})
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Drain makes /readyz answer 503 from now on, so that load balancers stop sending.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// Close writes what is left of the audit trail. It does not close the store.
+func (s *Server) Close() { s.audit.close() }
+
+const (
+	sweepEvery = time.Minute      // how often a little of what has run out is deleted
+	beatEvery  = 20 * time.Second // how often a replica says which keyring it holds
+	beatTTL    = time.Minute      // how long that counts
+)
+
+// Run does the server's housekeeping until ctx ends.
+func (s *Server) Run(ctx context.Context) {
+	sweep, beat := time.NewTicker(sweepEvery), time.NewTicker(beatEvery)
+	defer sweep.Stop()
+	defer beat.Stop()
+	s.beat(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+			s.beat(ctx)
+		case <-sweep.C:
+			if _, err := s.store.Sweep(ctx, s.now(), s.settings().Lifetimes); err != nil && ctx.Err() == nil {
+				s.log.Warn("sweeping what has run out", slog.Any("error", err))
+			}
+		}
+	}
+}
+
+func (s *Server) beat(ctx context.Context) {
+	hb := store.Heartbeat{Replica: s.replica, KeyringVersion: s.cfg.Keys.Version(), At: s.now()}
+	if err := s.store.Beat(ctx, hb, beatTTL); err != nil && ctx.Err() == nil {
+		s.log.Warn("heartbeat", slog.Any("error", err))
+	}
+}
+
+// Limits of a connection. A request that stalls must not hold one for long.
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 10 * time.Second
+	writeTimeout  = 15 * time.Second
+	idleTimeout   = 60 * time.Second
+	maxHeader     = 16 << 10
+)
+
+// HTTPServer wraps a handler of this package in the limits that every listener of Signet has.
+func HTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader - 4096, // net/http allows 4 KiB on top
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		// OPTIONS * is answered by net/http itself unless told not to.
+		DisableGeneralOptionsHandler: true,
+	}
+}

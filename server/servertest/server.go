@@ -1,0 +1,155 @@
+package servertest
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"signet/keys"
+	"signet/server"
+	"signet/server/password"
+	"signet/store"
+	"signet/store/bolt"
+)
+
+// The apps and the person that every test server knows.
+const (
+	Web           = "web" // confidential: password, refresh_token, client_credentials; may introspect
+	WebSecret     = "web-secret"
+	SPA           = "spa" // public: password, refresh_token; origin SPAOrigin
+	SPAOrigin     = "https://app.example.com"
+	Other         = "other" // confidential, like Web, without the introspect right
+	OtherSecret   = "other-secret"
+	Service       = "service" // confidential: client_credentials only
+	ServiceSecret = "service-secret"
+
+	User     = "ada"
+	Password = "a difference engine"
+)
+
+// Scopes are what Web, SPA and Other may be given.
+var Scopes = []string{"profile", "orders:read", "orders:write"}
+
+// Server is a running server and what stands behind it.
+type Server struct {
+	*server.Server
+	URL    string // the issuer
+	Config server.Config
+	Store  *bolt.Store
+	Keys   *keys.Manager
+	Clock  *Clock
+	Log    *Log
+	UserID store.UserID
+}
+
+// New starts a server and stops it when the test ends. change, which may be nil, sees the
+// configuration before it is used.
+func New(t testing.TB, change func(*server.Config)) *Server {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{URL: "http://" + listener.Addr().String(), Clock: NewClock(), Log: &Log{}}
+	s.openStore(t)
+	s.openKeys(t)
+	s.Config = server.Config{
+		Issuer: s.URL, Version: "test", Store: s.Store, Keys: s.Keys, Now: s.Clock.Now,
+		Passwords:   password.New(password.Config{Argon2: CheapHash, Slots: 2, Queue: 256, Wait: 30 * time.Second}),
+		RefreshKeys: [][32]byte{{1}}, ThrottleKey: [32]byte{2},
+		Settings: server.Settings{Grace: 10 * time.Second, Throttle: server.ThrottleConfig{PerAccount: 10, PerNetwork: 100, PerClient: 100}},
+		Log:      slog.New(slog.NewJSONHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	if change != nil {
+		change(&s.Config)
+	}
+	s.populate(t)
+	if s.Server, err = server.New(s.Config); err != nil {
+		t.Fatal(err)
+	}
+	web := server.HTTPServer(s.Server, s.Config.Log)
+	go web.Serve(listener)
+	t.Cleanup(func() {
+		web.Close()
+		s.Server.Close()
+		s.Store.Close()
+	})
+	return s
+}
+
+// CheapHash makes logins fast; the work is real argon2id all the same.
+var CheapHash = password.Params{Memory: 64, Time: 1, Threads: 1}
+
+func (s *Server) openStore(t testing.TB) {
+	t.Helper()
+	var err error
+	s.Store, err = bolt.Open(filepath.Join(t.TempDir(), "signet.db"), bolt.Options{Create: true, Now: s.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(t, s.Store.CreateInstall(t.Context(), store.Install{ID: rand.Text(), Schema: bolt.Schema, CreatedAt: s.Clock.Now()}))
+}
+
+func (s *Server) openKeys(t testing.TB) {
+	t.Helper()
+	install, err := s.Store.Install(t.Context())
+	must(t, err)
+	cfg := keys.Config{Storage: s.Store, InstallID: install.ID, Master: []keys.MasterKey{keys.NewMasterKey()}, Now: s.Clock.Now,
+		Algorithms: []string{keys.ES256, keys.RS256}}
+	must(t, keys.Init(t.Context(), cfg))
+	s.Keys, err = keys.Open(t.Context(), cfg)
+	must(t, err)
+}
+
+func (s *Server) populate(t testing.TB) {
+	t.Helper()
+	ctx, now := t.Context(), s.Clock.Now()
+	user := []string{"password", "refresh_token"}
+	all := append(user, "client_credentials")
+	both := []string{"client_secret_basic", "client_secret_post"}
+	for _, c := range []store.Client{
+		{ID: Web, Grants: all, Scopes: Scopes, AuthMethods: both, Secrets: secret(WebSecret, now), Introspect: true, Claims: []string{"roles", "preferred_username"}},
+		{ID: SPA, Public: true, Grants: user, Scopes: Scopes, AuthMethods: []string{"none"}, Origins: []string{SPAOrigin}},
+		{ID: Other, Grants: all, Scopes: Scopes, AuthMethods: both, Secrets: secret(OtherSecret, now)},
+		{ID: Service, Grants: []string{"client_credentials"}, Scopes: []string{"jobs"}, AuthMethods: both, Secrets: secret(ServiceSecret, now),
+			Audiences: []string{"https://a.example.com", "https://b.example.com"}},
+	} {
+		c.CreatedAt, c.UpdatedAt = now, now
+		must(t, s.Store.CreateClient(ctx, c))
+	}
+	hash, err := s.Config.Passwords.Hash(ctx, Password)
+	must(t, err)
+	rand.Read(s.UserID[:])
+	must(t, s.Store.CreateUser(ctx, store.User{ID: s.UserID, Username: User, PasswordHash: hash, CreatedAt: now, UpdatedAt: now,
+		Claims: map[string]json.RawMessage{"roles": json.RawMessage(`["engineer"]`), "shoe_size": json.RawMessage(`38`)}}))
+}
+
+func secret(text string, now time.Time) []store.Secret {
+	sum := sha256.Sum256([]byte(text))
+	return []store.Secret{{Hash: sum[:], CreatedAt: now}}
+}
+
+// SetClient changes a registered client as an operator would, with no cache in between.
+func (s *Server) SetClient(t testing.TB, id string, change func(*store.Client)) {
+	t.Helper()
+	_, err := s.Store.UpdateClient(context.Background(), id, func(c *store.Client) error { change(c); return nil })
+	must(t, err)
+	s.Clock.Add(11 * time.Second) // longer than a client is cached
+}
+
+// Client is an HTTP client that follows no redirect: an answer that redirects a password is a bug.
+var Client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

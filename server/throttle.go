@@ -1,0 +1,70 @@
+package server
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/netip"
+	"time"
+
+	"signet/store"
+)
+
+// ThrottleConfig limits failed attempts. Zero in a limit turns that limit off.
+type ThrottleConfig struct {
+	PerAccount int // failed logins of one account from one network before it must wait, 1 s doubling to 60 s
+	PerNetwork int // failed logins a minute from one network, whatever the accounts
+	PerClient  int // failed client authentications a minute of one client id from one network
+}
+
+const (
+	accountWindow  = 15 * time.Minute // of quiet, after which failures are forgotten
+	accountBackoff = time.Minute
+	networkWindow  = time.Minute
+	// sameAttempt: golang.org/x/oauth2 sends a refused request a second time, with the client's
+	// credentials elsewhere. The person mistyped once, so it counts once.
+	sameAttempt = 10 * time.Second
+)
+
+// throttle turns people and places into buckets. Keys are MACs: the store learns no username and
+// no address, and neither does who reads its dump.
+type throttle struct{ key [32]byte }
+
+func (t *throttle) mac(kind string, parts ...string) string {
+	m := hmac.New(sha256.New, t.key[:])
+	m.Write([]byte(kind))
+	for _, part := range parts {
+		m.Write([]byte{0})
+		m.Write([]byte(part))
+	}
+	return kind + ":" + base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:16])
+}
+
+func (t *throttle) accountKey(username string, addr netip.Addr) string {
+	return t.mac("account", username, network(addr).String())
+}
+
+func (t *throttle) networkKey(addr netip.Addr) string {
+	return t.mac("network", network(addr).String())
+}
+
+// loginBuckets are what one login attempt counts against. They are taken before the password is
+// hashed; a login that succeeds gives back.
+func (t *throttle) loginBuckets(cfg ThrottleConfig, username, password string, addr netip.Addr) []store.Bucket {
+	buckets := make([]store.Bucket, 0, 2)
+	if cfg.PerAccount > 0 {
+		buckets = append(buckets, store.Bucket{Key: t.accountKey(username, addr), Limit: cfg.PerAccount,
+			Window: accountWindow, Backoff: accountBackoff, Same: []byte(t.mac("attempt", username, password)), SameFor: sameAttempt})
+	}
+	if cfg.PerNetwork > 0 {
+		buckets = append(buckets, store.Bucket{Key: t.networkKey(addr), Limit: cfg.PerNetwork, Window: networkWindow})
+	}
+	return buckets
+}
+
+func (t *throttle) clientBuckets(cfg ThrottleConfig, clientID string, addr netip.Addr) []store.Bucket {
+	if cfg.PerClient <= 0 {
+		return nil
+	}
+	return []store.Bucket{{Key: t.mac("client", clientID, network(addr).String()), Limit: cfg.PerClient, Window: networkWindow}}
+}

@@ -1,0 +1,71 @@
+package server
+
+import (
+	"slices"
+	"strings"
+)
+
+// Grant types (RFC 6749 §4.3.2, §4.4.2, §6).
+const (
+	grantPassword          = "password"
+	grantRefreshToken      = "refresh_token"
+	grantClientCredentials = "client_credentials"
+)
+
+var grantTypes = []string{grantPassword, grantRefreshToken, grantClientCredentials}
+
+// tokens is the answer of RFC 6749 §5.1.
+type tokens struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	RefreshToken string `json:"refresh_token,omitempty"`
+	Scope        string `json:"scope,omitempty"`
+}
+
+// handleToken is POST /token. Whatever can be refused is refused before anything is consumed: parse,
+// client, grant type, the client's grants, then the grant's own checks and its one atomic step.
+func (s *Server) handleToken(c *call) (reply, error) {
+	requested := c.form.get("grant_type")
+	switch {
+	case requested == "":
+		return reply{}, invalidRequest("grant_type is missing")
+	case !slices.Contains(grantTypes, requested):
+		return reply{}, errUnsupportedGrantType
+	}
+	c.grant = requested
+	if !slices.Contains(c.client.Grants, requested) {
+		return reply{}, errUnauthorizedClient
+	}
+	issued, err := s.runGrant(c)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{body: issued}, nil
+}
+
+// validScope reports whether s is a scope of RFC 6749 §3.3: tokens of printable ASCII without quote
+// and backslash, one space between them.
+func validScope(s string) bool {
+	for token := range strings.SplitSeq(s, " ") {
+		if token == "" {
+			return false
+		}
+		for i := range len(token) {
+			if b := token[i]; b < 0x21 || b > 0x7e || b == '"' || b == '\\' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// within reports whether every scope of asked stands in allowed.
+func within(asked string, allowed []string) bool {
+	for token := range strings.SplitSeq(asked, " ") {
+		if !slices.Contains(allowed, token) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,65 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+var (
+	errInvalidToken = &oauthError{Status: http.StatusUnauthorized, Code: "invalid_token",
+		Challenge:   `Bearer realm="signet", error="invalid_token", error_description="the access token is not valid, or no longer"`,
+		Description: "the access token is not valid, or no longer: refresh it, or ask the user to log in again"}
+	errNoToken = &oauthError{Status: http.StatusUnauthorized, Code: "invalid_request", Challenge: `Bearer realm="signet"`,
+		Description: "send an access token: Authorization: Bearer …"} // RFC 6750 §3.1: no error code in the challenge
+	errNoUser = &oauthError{Status: http.StatusForbidden, Code: "insufficient_scope",
+		Challenge:   `Bearer realm="signet", error="insufficient_scope", error_description="this token has no user"`,
+		Description: "this token was given to a client, not to a user: log a user in"}
+)
+
+// handleUserinfo is GET /userinfo: who the token's user is, with the user's own claims that the
+// token's client asks for, as they are now.
+func (s *Server) handleUserinfo(c *call) (reply, error) {
+	token, err := bearer(c.Request)
+	if err != nil {
+		return reply{}, err
+	}
+	t, err := s.checkAccessToken(c.Context(), token)
+	if err != nil {
+		return reply{}, err
+	}
+	c.client, c.subject = t.client, t.claims.Subject
+	if t.user == nil {
+		return reply{}, errNoUser
+	}
+	info := make(map[string]json.RawMessage, len(t.client.Claims)+3)
+	for name, value := range claimsFor(t.client, t.user) {
+		info[name] = value
+	}
+	// A string always encodes. username is what introspection (RFC 7662 §2.2) and FastAPI's guide call it.
+	info["sub"], _ = json.Marshal(t.claims.Subject)
+	info[usernameClaim], _ = json.Marshal(t.user.Username)
+	info["username"] = info[usernameClaim]
+	return reply{body: info}, nil
+}
+
+// bearer takes the token from the Authorization header, the one place where it may stand
+// (RFC 6750 §2.1): the form and the query are for logs and histories to leak.
+func bearer(r *http.Request) (string, error) {
+	headers := r.Header["Authorization"]
+	switch {
+	case len(headers) == 0:
+		return "", errNoToken
+	case len(headers) > 1:
+		return "", invalidRequest("send one Authorization header")
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", errNoToken
+	}
+	if token = strings.TrimLeft(token, " "); token == "" || slices.Contains([]byte(token), ' ') {
+		return "", errInvalidToken.because("not one token after Bearer")
+	}
+	return token, nil
+}
