@@ -68,7 +68,6 @@ func (a *app) auditList() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.SortFlags = false
 	f.BoolVarP(&q.follow, "follow", "f", false, "go on with what comes")
 	f.StringVar(&q.typ, "type", "", "only events of `TYPE`, such as login, refresh, revoke or client.create")
 	f.StringVar(&q.client, "client-id", "", "only events of the client `ID`")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // pageSize is how much of a list one call asks for.
@@ -23,17 +24,31 @@ type clientSpec struct {
 
 func (s *clientSpec) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.SortFlags = false
-	f.StringSliceVar(&s.grants, "grant", nil, "grants it may use: password, refresh_token, client_credentials (`GRANT[,GRANT]`)")
-	f.StringSliceVar(&s.scopes, "scope", nil, "scopes it may be given; all of them when it asks for none (`SCOPE[,SCOPE]`)")
-	f.StringSliceVar(&s.audiences, "audience", nil, "services its tokens may be for (`AUD[,AUD]`; default: the server's)")
-	f.StringSliceVar(&s.origins, "origin", nil, "browser origins that may call for it, such as https://app.example.com (`ORIGIN[,ORIGIN]`)")
-	f.StringSliceVar(&s.authMethods, "auth-method", nil, "client_secret_basic, client_secret_post or none (`METHOD[,METHOD]`; default: either way of sending the secret, none for a public client)")
-	f.StringSliceVar(&s.claims, "claim-name", nil, "claims of the user that are copied into its tokens, such as roles (`NAME[,NAME]`)")
+	listFlag(f, &s.grants, "grant", "GRANT[,GRANT]", "grants it may use: password, refresh_token, client_credentials")
+	listFlag(f, &s.scopes, "scope", "SCOPE[,SCOPE]", "scopes it may be given; all of them when it asks for none")
+	listFlag(f, &s.audiences, "audience", "AUD[,AUD]", "services its tokens may be for (default: the server's)")
+	listFlag(f, &s.origins, "origin", "ORIGIN[,ORIGIN]", "browser origins that may call for it, such as https://app.example.com")
+	listFlag(f, &s.authMethods, "auth-method", "METHOD[,METHOD]", "client_secret_basic, client_secret_post or none (default: both of the first; none for a public client)")
+	listFlag(f, &s.claims, "claim-name", "NAME[,NAME]", "claims of the user that are copied into its tokens, such as roles")
 	f.BoolVar(&s.introspect, "introspect", false, "it may ask /introspect about tokens")
 	f.StringVar(&s.alg, "alg", "", "sign its tokens with `ALG`: ES256, RS256, PS256, EdDSA (default: the server's first)")
-	f.DurationVar(&s.ttl, "ttl", 0, "lifetime of its access tokens (`DURATION` such as 10m; 0: the server's)")
+	f.DurationVar(&s.ttl, "ttl", 0, "its access tokens live for `TIME`, such as 10m (default, and 0: the server's)")
 }
+
+// listFlag is a flag whose help shows that it takes several values.
+func listFlag(f *pflag.FlagSet, p *[]string, name, form, usage string) {
+	f.StringSliceVar(p, name, nil, usage)
+	flag := f.Lookup(name)
+	flag.Value, flag.DefValue = namedValue{flag.Value, form}, ""
+}
+
+// namedValue is a flag's value with another name for its type in the help.
+type namedValue struct {
+	pflag.Value
+	form string
+}
+
+func (v namedValue) Type() string { return v.form }
 
 // given returns what was set, under the admin API's names.
 func (s *clientSpec) given(cmd *cobra.Command) map[string]any {

@@ -38,6 +38,7 @@ func (a *app) commands() []row {
 		{groupTools, a.configCommand()},
 		{groupTools, a.healthcheckCommand()},
 		{groupTools, a.versionCommand()},
+		{groupTools, a.completionCommand()},
 	}
 }
 
@@ -95,7 +96,7 @@ func (a *app) root() *cobra.Command {
 		return misuse("%s; see `%s --help`", err, cmd.CommandPath())
 	})
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeHelp(cmd.OutOrStdout(), cmd) })
-	root.PersistentFlags().VarP(&a.format, "output", "o", "print a `table` for people or json for programs")
+	root.PersistentFlags().VarP(&a.format, "output", "o", "write for people or for programs")
 	for _, group := range []string{groupRun, groupManage, groupTools} {
 		root.AddGroup(&cobra.Group{ID: group, Title: group})
 	}
@@ -103,9 +104,29 @@ func (a *app) root() *cobra.Command {
 		r.command.GroupID = r.group
 		root.AddCommand(r.command)
 	}
-	root.SetCompletionCommandGroupID(groupTools)
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(a.helpCommand())
+	settle(root)
 	return root
+}
+
+// settle gives every command what it must not lack: flags in the order of the code, and arguments
+// that count as misuse when they are wrong.
+func settle(cmd *cobra.Command) {
+	cmd.Flags().SortFlags = false
+	cmd.PersistentFlags().SortFlags = false
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			err := check(cmd, args)
+			if err != nil && !errors.As(err, new(misuseError)) {
+				err = misuse("%w; see `%s --help`", err, cmd.CommandPath())
+			}
+			return err
+		}
+	}
+	for _, c := range cmd.Commands() {
+		settle(c)
+	}
 }
 
 // noun is a command that only has commands below it.

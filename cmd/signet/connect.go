@@ -37,6 +37,7 @@ type connection struct {
 // remote gives cmd, and what is below it, the flags of a command that talks to a server.
 func (a *app) remote(cmd *cobra.Command) *cobra.Command {
 	flags := pflag.NewFlagSet("connection", pflag.ContinueOnError)
+	flags.SortFlags = false
 	flags.StringVar(&a.conn.socket, "socket", "", "admin socket at `PATH` (default: that of the configuration)")
 	flags.StringVar(&a.conn.config, "config", "", "find the socket by the configuration in `FILE` (default: ./signet.yaml)")
 	flags.StringVar(&a.conn.admin, "admin", "", "admin API at `URL` instead of a socket; takes a token")

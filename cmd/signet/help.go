@@ -50,7 +50,7 @@ func useLine(cmd *cobra.Command) string {
 func indent(s string) string {
 	var b strings.Builder
 	for line := range strings.Lines(strings.TrimSpace(s)) {
-		b.WriteString("  " + strings.TrimRight(line, "\n") + "\n")
+		b.WriteString("  " + strings.TrimSpace(line) + "\n")
 	}
 	return b.String()
 }
@@ -95,7 +95,7 @@ func writeFlags(w io.Writer, cmd *cobra.Command) {
 	options := pflag.NewFlagSet("", pflag.ContinueOnError)
 	connection := pflag.NewFlagSet("", pflag.ContinueOnError)
 	options.SortFlags, connection.SortFlags = false, false
-	sort := func(f *pflag.Flag) {
+	place := func(f *pflag.Flag) {
 		switch {
 		case f.Name == "help":
 		case len(f.Annotations[sectionKey]) > 0:
@@ -104,9 +104,8 @@ func writeFlags(w io.Writer, cmd *cobra.Command) {
 			options.AddFlag(f)
 		}
 	}
-	cmd.LocalFlags().SortFlags, cmd.InheritedFlags().SortFlags = false, false
-	cmd.LocalFlags().VisitAll(sort)
-	cmd.InheritedFlags().VisitAll(sort)
+	cmd.LocalFlags().VisitAll(place)
+	cmd.InheritedFlags().VisitAll(place)
 	writeSection(w, "Options", options)
 	writeSection(w, connectionSection, connection)
 }

@@ -55,7 +55,6 @@ func (a *app) tokenInspect() *cobra.Command {
 			return a.showToken(cmd.Context(), token, in, issuer, jwks)
 		},
 	}
-	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVar(&issuer, "issuer", "", "check it with the keys of the issuer at `URL`")
 	cmd.Flags().StringVar(&jwks, "jwks", "", "check it with the key set at `URL`")
 	return cmd

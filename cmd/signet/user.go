@@ -62,7 +62,6 @@ func (a *app) userCreate() *cobra.Command {
 			return a.userCall(cmd, http.MethodPost, pathTo("users"), body)
 		},
 	}
-	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVar(&username, "username", "", "the `NAME` to sign in with")
 	password.flags(cmd)
 	cmd.Flags().BoolVar(&noPassword, "no-password", false, "no password yet: the user cannot sign in until one is set")
@@ -104,7 +103,6 @@ func (a *app) userUpdate() *cobra.Command {
 			return a.userCall(cmd, http.MethodPatch, pathTo("users", args[0]), map[string]any{"claims": set})
 		},
 	}
-	cmd.Flags().SortFlags = false
 	cmd.Flags().StringArrayVar(&claims, "claim", nil, "set a claim (`NAME=VALUE`), any number of times")
 	cmd.Flags().StringArrayVar(&remove, "remove-claim", nil, "remove the claim `NAME`, any number of times")
 	return cmd
