@@ -1,0 +1,55 @@
+// Package keys holds the keys that sign tokens: it rotates them, publishes them as a JWK Set, signs
+// and verifies.
+//
+// # The life of a key
+//
+//	pending ──P──▶ active ──K──▶ retired ──V──▶ removed          any state ──▶ revoked
+//	in JWKS        in JWKS       in JWKS        gone             gone at once
+//	not signing    signs         verify only
+//
+// A key carries its timetable, and its state is a comparison of that with the clock. So nothing
+// happens at the moment of an activation: every replica that holds the keyring comes to the same
+// answer by itself, also when no replica ran at that moment. A key retires at the very moment its
+// successor activates, and only then; so each live algorithm has exactly one active key at any time.
+// If nobody runs for months the published successor activates on time and then signs until a next
+// one was published for P: late, but never unseen.
+//
+// # Why no verifier meets an unknown key
+//
+// Let a replica have read the keyring just before a new key was written. It serves its key set for
+// D more, a CDN repeats that for C, a verifier keeps what it got for J, and clocks differ by S. After
+// P ≥ D+C+J+S everyone who honours these has the key, and only then does it sign. At the other end:
+// a replica that has missed the retirement signs for X more, its clock is S off, the token lives for
+// T and the verifier adds L. The key stays for V ≥ X+S+T+L. What is measured from a write is measured
+// from PublishAt, which lies a notice (10 s) ahead of the proposal; a proposal that has not reached
+// the store by then is given up, and if it turns up all the same, the first replica that can tell
+// puts the activation off.
+//
+// The exceptions: an install's first keys sign at once, and where a signing key was revoked without
+// an aged successor the next key does. Both lean on a verifier that fetches again for an unknown kid.
+//
+// # Many replicas
+//
+// The keyring is one sealed document with a version number. Any replica that sees work due (Step)
+// plans it with the pure function Advance and proposes it by compare-and-set; losers read again and
+// find nothing left to do. Plans once made are only ever stretched, never shortened, by a replica
+// whose timetable differs, and an algorithm that one replica is not configured for ends only after
+// nobody has objected for P. So replicas in the middle of a configuration change do not fight.
+//
+// A replica never goes back to an older keyring: where the store has lost its document or holds an
+// older one, it writes its own back. An empty store never makes new keys by itself; Init does.
+//
+// # Secrets
+//
+// The document is sealed with XChaCha20-Poly1305 under a key derived from the master key. The
+// install id and the version are associated data, so a document that was forged, renumbered or
+// brought from elsewhere does not open, and nothing is written over it. With two master keys any
+// opens and the first seals: give all replicas "old,new", then "new,old", then "new". MasterKey and
+// the private part of Key print as [redacted] or as an address, never as what they are.
+//
+// # Clocks
+//
+// Ages (X and D) are measured by the wall clock and by the monotonic clock, and the larger counts:
+// the first can be set back, the second stops while a machine is suspended. Times in the keyring are
+// UTC to the millisecond, without a monotonic reading.
+package keys
