@@ -40,7 +40,7 @@ func (s *Server) authenticateAdmin(c *call) error {
 
 // refuseAdmin counts the failure against the caller's network. A good token is never turned away.
 func (s *Server) refuseAdmin(c *call, refusal error) error {
-	if limit := s.cfg.Throttle.PerNetwork; limit > 0 {
+	if limit := s.settings().Throttle.PerNetwork; limit > 0 {
 		bucket := store.Bucket{Key: s.throttle.mac("admin", network(c.address).String()), Limit: limit, Window: networkWindow}
 		wait, err := s.store.Take(c.Context(), c.begun, []store.Bucket{bucket})
 		if err != nil {

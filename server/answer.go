@@ -27,10 +27,11 @@ var (
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// write sends the answer or the error, once, and returns the status it sent.
-func (s *Server) write(w http.ResponseWriter, c *call, answer reply, err error) int {
+// write sends the answer or the error, once, and returns the status it sent and the error, which
+// may have come up only now, in a stream.
+func (s *Server) write(w http.ResponseWriter, c *call, rt *route, answer reply, err error) (int, error) {
 	if err != nil {
-		answer = errorReply(asOAuthError(err))
+		answer = rt.errorReply(asOAuthError(err))
 	}
 	h := w.Header()
 	h["Cache-Control"] = noStore // unless the handler knows better
@@ -46,6 +47,8 @@ func (s *Server) write(w http.ResponseWriter, c *call, answer reply, err error) 
 		status = http.StatusOK
 	}
 	switch {
+	case answer.stream != nil && c.Method != http.MethodHead:
+		return s.writeStream(w, c, rt, answer)
 	case answer.raw != nil:
 		h["Content-Length"] = []string{strconv.Itoa(len(answer.raw))}
 		w.WriteHeader(status)
@@ -58,7 +61,7 @@ func (s *Server) write(w http.ResponseWriter, c *call, answer reply, err error) 
 		}
 		w.WriteHeader(status)
 	}
-	return status
+	return status, err
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
@@ -79,7 +82,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Write(buf.Bytes())
 }
 
-func errorReply(e *oauthError) reply {
+func (rt *route) errorReply(e *oauthError) reply {
 	h := make(http.Header, 3)
 	if e.Challenge != "" {
 		h.Set("WWW-Authenticate", e.Challenge)
@@ -89,6 +92,9 @@ func errorReply(e *oauthError) reply {
 	}
 	if e.Close {
 		h["Connection"] = closeConn
+	}
+	if rt.errorBody != nil {
+		return reply{status: e.Status, header: h, body: rt.errorBody(e)}
 	}
 	return reply{status: e.Status, header: h, body: errorBody{e.Code, e.Description}}
 }

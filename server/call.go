@@ -15,7 +15,8 @@ import (
 // answer, the log line, the metrics and the audit trail.
 type call struct {
 	*http.Request
-	id      string // X-Request-Id: made here, never taken from the caller
+	writer  http.ResponseWriter // for limits and deadlines only; serve writes the answer
+	id      string              // X-Request-Id: made here, never taken from the caller
 	begun   time.Time
 	address netip.Addr
 
@@ -26,20 +27,22 @@ type call struct {
 	session store.SessionID
 	kid     string
 	outcome string // what happened, where success has more than one name
+	actor   string // who asks on the admin listener
 }
 
 // reply is what a handler answers. A nil body is an empty one.
 type reply struct {
 	status int // 0 means 200
 	header http.Header
-	body   any    // written as JSON
-	raw    []byte // written as it is, instead of body
+	body   any                             // written as JSON
+	raw    []byte                          // written as it is, instead of body
+	stream func(http.ResponseWriter) error // writes what is too large to hold, instead of body
 }
 
 // serve runs one matched route: headers first, then the handler, then exactly one answer, one log
 // line and one count, whatever happened.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
-	c := &call{Request: r, id: randomText(12), begun: s.now(), address: s.callerAddress(r)}
+	c := &call{Request: r, writer: w, id: randomText(12), begun: s.now(), address: s.callerAddress(r)}
 	h := w.Header()
 	h["X-Request-Id"] = []string{c.id}
 	h["X-Content-Type-Options"] = nosniff
@@ -50,8 +53,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
 	}
 	answer, err := s.run(w, c, rt)
 	rt.cors.answer(s, c, h)
-	status := s.write(w, c, answer, err)
+	status, err := s.write(w, c, rt, answer, err)
 	s.finish(c, rt, status, err)
+	if err != nil && answer.stream != nil && status == http.StatusOK {
+		panic(http.ErrAbortHandler) // it broke off: cut the connection, so that nobody takes it for the whole
+	}
 }
 
 var nosniff = []string{"nosniff"}
@@ -119,6 +125,7 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 	if c.client != nil {
 		attrs = append(attrs, slog.String("client_id", c.client.ID))
 	}
+	attrs = appendNonEmpty(attrs, "actor", c.actor)
 	attrs = appendNonEmpty(attrs, "sub", c.subject)
 	if !c.session.IsZero() {
 		attrs = append(attrs, slog.String("sid", c.session.String()))

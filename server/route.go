@@ -17,6 +17,8 @@ type route struct {
 	cors    cors
 	level   slog.Level // at which a good answer is logged
 	handle  func(*Server, *call) (reply, error)
+
+	errorBody func(*oauthError) any // how errors are spelt; nil: as RFC 6749 §5.2 does
 }
 
 var (

@@ -1,0 +1,42 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// maxUserClaims bounds what a user's claims take as JSON. They may all end up in one header.
+const maxUserClaims = 8 << 10
+
+// mergeClaims lays changes over claims, neither of which it touches (RFC 7396, one level deep).
+func mergeClaims(claims, changes map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+	merged := maps.Clone(claims)
+	if merged == nil {
+		merged = make(map[string]json.RawMessage, len(changes))
+	}
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		if why := checkClaimName(name); why != "" {
+			return nil, adminInvalid("claims: %s %s", quoteShort(name), why)
+		}
+		var value bytes.Buffer
+		if err := json.Compact(&value, changes[name]); err != nil {
+			return nil, adminInvalid("claims: the value of %s is not valid JSON", quoteShort(name))
+		}
+		if value.String() == "null" {
+			delete(merged, name)
+		} else {
+			merged[name] = value.Bytes()
+		}
+	}
+	if whole, err := json.Marshal(merged); err != nil || len(whole) > maxUserClaims {
+		return nil, adminInvalid("claims take more than 8 KiB as JSON; keep large facts elsewhere, under the user's sub")
+	}
+	return merged, nil
+}
+
+func claimNames(claims map[string]json.RawMessage) string {
+	return strings.Join(slices.Sorted(maps.Keys(claims)), " ")
+}

@@ -1,0 +1,158 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"signet/server/password"
+	"signet/store"
+)
+
+const (
+	maxImport = 4 << 30 // bytes
+	// importBatch lines are written at the same time: a store that commits for many at once then does.
+	importBatch = 64
+	// maxRefused is how many refusals are listed; all are counted.
+	maxRefused = 10_000
+)
+
+// importReport says what became of the lines. A second run of the same file is harmless: it refuses
+// the users who are there.
+type importReport struct {
+	Accepted     int             `json:"accepted"`
+	Refused      []refusedImport `json:"refused"`
+	RefusedCount int             `json:"refused_count"` // also those beyond the list
+}
+
+type refusedImport struct {
+	Line     int    `json:"line"`
+	Username string `json:"username"`
+	Reason   string `json:"reason"`
+}
+
+// importing is one line on its way.
+type importing struct {
+	line     int
+	username string // as it was given
+	user     store.User
+	err      error
+}
+
+// adminImportUsers takes a user table with the hashes of whatever made it, one JSON object a line. A
+// line that is refused changes nothing for the others.
+func (s *Server) adminImportUsers(c *call) (reply, error) {
+	report := importReport{Refused: []refusedImport{}}
+	lines := newLineReader(http.MaxBytesReader(c.writer, c.Body, maxImport))
+	defer func() {
+		s.did(c, event{Type: "user.import", Detail: map[string]string{
+			"accepted": strconv.Itoa(report.Accepted), "refused": strconv.Itoa(report.RefusedCount)}})
+	}()
+	for {
+		c.extendDeadlines()
+		batch, end := s.readBatch(lines)
+		if err := s.importAll(c, batch, &report); err != nil {
+			return reply{}, err
+		}
+		switch {
+		case end == io.EOF:
+			return reply{body: report}, nil
+		case end != nil:
+			e := adminInvalid("the body broke off after line %d; %d users were accepted: send all of it again, those are then refused as existing", lines.line, report.Accepted)
+			e.Close = true
+			return reply{}, e
+		}
+	}
+}
+
+// readBatch returns the next lines, and why there are no more after them.
+func (s *Server) readBatch(lines *lineReader) ([]*importing, error) {
+	var batch []*importing
+	first := make(map[string]int, importBatch)
+	for len(batch) < importBatch {
+		data, err := lines.next()
+		if errors.Is(err, errLineTooLong) {
+			batch = append(batch, &importing{line: lines.line, err: adminInvalid("the line is longer than %d KiB", maxImportLine>>10)})
+			continue
+		}
+		if err != nil {
+			return batch, err
+		}
+		in := s.parseImport(data)
+		in.line = lines.line
+		if earlier := first[in.user.Username]; earlier > 0 && in.err == nil {
+			in.err = adminInvalid("line %d has the same username", earlier)
+		} else if in.err == nil {
+			first[in.user.Username] = in.line
+		}
+		batch = append(batch, in)
+	}
+	return batch, nil
+}
+
+func (s *Server) parseImport(line []byte) *importing {
+	var row struct {
+		Username string                     `json:"username"`
+		Hash     string                     `json:"password_hash"` // none: somebody who cannot log in until a password is set
+		Claims   map[string]json.RawMessage `json:"claims"`
+	}
+	in := &importing{}
+	if in.err = decodeJSON(line, &row); in.err != nil {
+		return in
+	}
+	in.username = row.Username
+	if row.Hash != "" {
+		if err := password.Supported(row.Hash); err != nil {
+			in.err = adminInvalid("%s", err)
+			return in
+		}
+	}
+	in.user, in.err = s.newUser(row.Username, row.Claims)
+	in.user.PasswordHash = row.Hash
+	return in
+}
+
+// importAll writes the batch and reports on it. It fails only where the store does.
+func (s *Server) importAll(c *call, batch []*importing, report *importReport) error {
+	var writing sync.WaitGroup
+	for _, in := range batch {
+		if in.err == nil {
+			writing.Go(func() { in.err = userProblem(s.store.CreateUser(c.Context(), in.user)) })
+		}
+	}
+	writing.Wait()
+	var failed error
+	for _, in := range batch {
+		var refused *oauthError
+		switch {
+		case in.err == nil:
+			report.Accepted++
+		case errors.As(in.err, &refused):
+			report.refuse(in, refused.Description)
+		default:
+			failed = in.err
+		}
+	}
+	return failed
+}
+
+func (r *importReport) refuse(in *importing, reason string) {
+	r.RefusedCount++
+	if len(r.Refused) < maxRefused {
+		r.Refused = append(r.Refused, refusedImport{in.line, in.username, reason})
+	}
+}
+
+// streamStall is how long one step of a stream may take: what goes on has no limit, what hangs does.
+const streamStall = 30 * time.Second
+
+// extendDeadlines gives a stream time for its next step. A writer that has no deadlines needs none.
+func (c *call) extendDeadlines() {
+	rc, until := http.NewResponseController(c.writer), time.Now().Add(streamStall)
+	_ = rc.SetReadDeadline(until)
+	_ = rc.SetWriteDeadline(until)
+}

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"signet/keys"
+	"signet/store"
+)
+
+// keyView is what an operator sees of a signing key. A time that is not planned is left out.
+type keyView struct {
+	KID         string     `json:"kid"`
+	Alg         string     `json:"alg"`
+	State       keys.State `json:"state"`
+	CreatedAt   time.Time  `json:"created_at"`
+	PublishedAt time.Time  `json:"published_at,omitzero"`
+	ActivatesAt time.Time  `json:"activates_at,omitzero"`
+	RetiresAt   time.Time  `json:"retires_at,omitzero"`
+	RemovedAt   time.Time  `json:"removed_at,omitzero"`
+	Next        string     `json:"next,omitempty"`
+	NextAt      time.Time  `json:"next_at,omitzero"`
+}
+
+type keyList struct {
+	Version     uint64            `json:"version"`
+	Keys        []keyView         `json:"keys"`
+	Replicas    []store.Heartbeat `json:"replicas"`
+	ActivatesAt time.Time         `json:"activates_at,omitzero"` // of the key that a rotation brings on
+}
+
+func (s *Server) adminListKeys(c *call) (reply, error) {
+	list, err := s.listKeys(c.Context())
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{body: list}, nil
+}
+
+func (s *Server) listKeys(ctx context.Context) (keyList, error) {
+	beats, err := s.store.Beats(ctx, s.now())
+	if err != nil {
+		return keyList{}, err
+	}
+	list := keyList{Version: s.cfg.Keys.Version(), Keys: []keyView{}, Replicas: append([]store.Heartbeat{}, beats...)}
+	for _, k := range s.cfg.Keys.Keys() {
+		list.Keys = append(list.Keys, keyView{k.KID, k.Alg, k.State, k.CreatedAt, k.PublishAt, k.ActivateAt, k.RetireAt, k.RemoveAt, k.Next, k.NextAt})
+	}
+	return list, nil
+}
+
+// adminRotateKeys has the next key sign as soon as every verifier must have it, and says when that
+// is. Without an alg it does so for all of them. Asked twice it answers the same.
+func (s *Server) adminRotateKeys(c *call) (reply, error) {
+	var in struct {
+		Alg string `json:"alg"`
+	}
+	if _, err := readJSON(c, &in); err != nil {
+		return reply{}, err
+	}
+	algs := s.cfg.Keys.Algorithms()
+	if in.Alg != "" {
+		algs = []string{in.Alg}
+	}
+	activates, err := s.rotateKeys(c, algs)
+	if err != nil {
+		return reply{}, err
+	}
+	list, err := s.listKeys(c.Context())
+	if err != nil {
+		return reply{}, err
+	}
+	list.ActivatesAt = activates
+	return reply{status: http.StatusAccepted, body: list}, nil
+}
+
+// rotateKeys returns when the last of the new keys signs.
+func (s *Server) rotateKeys(c *call, algs []string) (activates time.Time, err error) {
+	for _, alg := range algs {
+		at, err := s.cfg.Keys.Rotate(c.Context(), alg)
+		if errors.Is(err, keys.ErrAlgorithm) {
+			return time.Time{}, adminInvalid("alg must be empty or one of the server's: %s", strings.Join(s.cfg.Keys.Algorithms(), ", "))
+		}
+		if err != nil {
+			return time.Time{}, err
+		}
+		s.did(c, event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "activates_at": at.UTC().Format(time.RFC3339)}})
+		activates = laterOf(activates, at)
+	}
+	return activates, nil
+}

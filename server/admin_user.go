@@ -1,0 +1,184 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"signet/server/password"
+	"signet/store"
+)
+
+// userView is what an operator sees of a user: never the hash.
+type userView struct {
+	Subject     store.UserID               `json:"sub"`
+	Username    string                     `json:"username"`
+	Claims      map[string]json.RawMessage `json:"claims"`
+	Disabled    bool                       `json:"disabled"`
+	HasPassword bool                       `json:"has_password"`
+	CreatedAt   time.Time                  `json:"created_at"`
+	UpdatedAt   time.Time                  `json:"updated_at"`
+}
+
+type userList struct {
+	Users []userView `json:"users"`
+	Next  string     `json:"next"`
+}
+
+func viewUser(u store.User) userView {
+	claims := u.Claims
+	if claims == nil {
+		claims = map[string]json.RawMessage{}
+	}
+	return userView{u.ID, u.Username, claims, u.Disabled, u.PasswordHash != "", u.CreatedAt, u.UpdatedAt}
+}
+
+func (s *Server) adminListUsers(c *call) (reply, error) {
+	q, err := readQuery(c, "after", "limit")
+	if err != nil {
+		return reply{}, err
+	}
+	limit, err := q.limit()
+	if err != nil {
+		return reply{}, err
+	}
+	all, err := s.store.ListUsers(c.Context(), q["after"], limit+1)
+	if err != nil {
+		return reply{}, err
+	}
+	all, next := pageOf(all, limit, func(u store.User) string { return u.Username })
+	views := make([]userView, 0, len(all))
+	for _, user := range all {
+		views = append(views, viewUser(user))
+	}
+	return reply{body: userList{views, next}}, nil
+}
+
+func (s *Server) adminCreateUser(c *call) (reply, error) {
+	var in struct {
+		Username string                     `json:"username"`
+		Password *string                    `json:"password"` // none: somebody who cannot log in until one is set
+		Claims   map[string]json.RawMessage `json:"claims"`
+	}
+	if _, err := readJSON(c, &in); err != nil {
+		return reply{}, err
+	}
+	user, err := s.newUser(in.Username, in.Claims)
+	if err != nil {
+		return reply{}, err
+	}
+	if in.Password != nil {
+		if user.PasswordHash, err = s.hashChosen(c, user.Username, *in.Password); err != nil {
+			return reply{}, err
+		}
+	}
+	c.subject = user.ID.String()
+	if err := s.store.CreateUser(c.Context(), user); err != nil {
+		return reply{}, userProblem(err)
+	}
+	s.did(c, event{Type: "user.create"})
+	return reply{status: http.StatusCreated, body: viewUser(user)}, nil
+}
+
+// newUser makes the record of somebody new.
+func (s *Server) newUser(username string, claims map[string]json.RawMessage) (store.User, error) {
+	name, err := password.CanonicalUsername(username)
+	if err != nil {
+		return store.User{}, adminInvalid("username: %s", err)
+	}
+	if strings.HasPrefix(name, userPrefix) {
+		return store.User{}, adminInvalid("username must not begin with %s, as subjects do", userPrefix)
+	}
+	merged, err := mergeClaims(nil, claims)
+	if err != nil {
+		return store.User{}, err
+	}
+	now := store.Millis(s.now())
+	user := store.User{Username: name, Claims: merged, CreatedAt: now, UpdatedAt: now}
+	randomBytes(user.ID[:])
+	return user, nil
+}
+
+// findUser finds the user that the path names, by sub or by any spelling of the username.
+func (s *Server) findUser(c *call) (store.User, error) {
+	name := c.PathValue("username")
+	var user store.User
+	id, err := store.ParseUserID(name)
+	if err == nil {
+		user, err = s.store.User(c.Context(), id)
+	} else if name, err = password.CanonicalUsername(name); err == nil {
+		user, err = s.store.UserByName(c.Context(), name)
+	} else {
+		err = store.ErrNotFound // nobody can have that name
+	}
+	if err != nil {
+		return store.User{}, userProblem(err)
+	}
+	c.subject = user.ID.String()
+	return user, nil
+}
+
+func (s *Server) adminShowUser(c *call) (reply, error) {
+	user, err := s.findUser(c)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{body: viewUser(user)}, nil
+}
+
+// changeUser is the one way in which an existing user changes.
+func (s *Server) changeUser(c *call, id store.UserID, e event, change func(u *store.User, now time.Time) error) (reply, error) {
+	now := store.Millis(s.now())
+	user, err := s.store.UpdateUser(c.Context(), id, func(u *store.User) error {
+		u.UpdatedAt = now
+		return change(u, now)
+	})
+	if err != nil {
+		return reply{}, userProblem(err)
+	}
+	s.did(c, e)
+	return reply{body: viewUser(user)}, nil
+}
+
+// adminUpdateUser merges claims: one that is null is removed, one that is not named stays (RFC 7396).
+func (s *Server) adminUpdateUser(c *call) (reply, error) {
+	var in struct {
+		Claims map[string]json.RawMessage `json:"claims"`
+	}
+	if _, err := readJSON(c, &in); err != nil {
+		return reply{}, err
+	}
+	user, err := s.findUser(c)
+	if err != nil {
+		return reply{}, err
+	}
+	e := event{Type: "user.update", Detail: map[string]string{"claims": claimNames(in.Claims)}}
+	return s.changeUser(c, user.ID, e, func(u *store.User, _ time.Time) (err error) {
+		u.Claims, err = mergeClaims(u.Claims, in.Claims)
+		return err
+	})
+}
+
+func (s *Server) adminDeleteUser(c *call) (reply, error) {
+	user, err := s.findUser(c)
+	if err != nil {
+		return reply{}, err
+	}
+	if err := s.store.DeleteUser(c.Context(), user.ID); err != nil {
+		return reply{}, userProblem(err)
+	}
+	s.did(c, event{Type: "user.delete"})
+	return reply{status: http.StatusNoContent}, nil
+}
+
+// passwordProblem tells a password that cannot be chosen from a pool that is busy.
+func passwordProblem(err error) error {
+	for _, fault := range []error{password.ErrPassword, password.ErrTooShort, password.ErrTooLong, password.ErrCommon, password.ErrContext} {
+		if errors.Is(err, fault) {
+			return adminInvalid("%s", err)
+		}
+	}
+	return err
+}
