@@ -90,7 +90,7 @@ func (a *app) userImport() *cobra.Command {
 			"JSON object: {\"username\", \"password_hash\", \"claims\"}. Hashes of bcrypt, scrypt, PBKDF2 and argon2 are\n" +
 			"taken in their usual spellings, passlib's and Django's too, and renewed as people sign in.\n\n" +
 			"A line that is refused is reported and does not keep the others out; the exit status is then 1.",
-		Example: "signet user import --file users.ndjson\npsql -Atc \"select json_build_object('username', email, 'password_hash', hash) from users\" | signet user import --file -",
+		Example: "signet user import --file users.ndjson\nzcat users.ndjson.gz | signet user import --file -",
 		Args:    positional(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := required(cmd, "file"); err != nil {

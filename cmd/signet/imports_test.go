@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go/parser"
+	"go/token"
+)
+
+const goOAuth2 = "github.com/go-oauth2/oauth2"
+
+// arrows says which packages of ours each package may import. What is not listed may import none
+// and must be listed before it exists.
+var arrows = map[string][]string{
+	"cmd/signet":        {"*"},
+	"config":            {},
+	"keys":              {},
+	"store":             {},
+	"store/bolt":        {"store"},
+	"store/redis":       {"store"},
+	"store/storetest":   {"store"},
+	"server":            {"store", "keys", "server/password"},
+	"server/password":   {},
+	"server/servertest": {"server", "server/password", "store", "store/bolt", "store/redis", "keys"},
+}
+
+type goPackage struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	Imports    []string
+}
+
+// TestImports holds the tree to its plan: imports point down only.
+func TestImports(t *testing.T) {
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, "signet/")
+		allowed, known := arrows[name]
+		if !known {
+			t.Errorf("%s is not in the plan; put it under cmd, server, store, keys, config or deploy and list it here", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			ours, found := strings.CutPrefix(imported, "signet/")
+			if found && !slices.Contains(allowed, ours) && !slices.Contains(allowed, "*") {
+				t.Errorf("%s imports %s", name, ours)
+			}
+		}
+	}
+}
+
+// TestGoOAuth2StaysBehindItsSeam: one file imports the grant engine, and never its bundled stores
+// and token generators.
+func TestGoOAuth2StaysBehindItsSeam(t *testing.T) {
+	for _, p := range listPackages(t) {
+		for _, file := range p.GoFiles {
+			place := path.Join(strings.TrimPrefix(p.ImportPath, "signet/"), file)
+			for _, imported := range fileImports(t, filepath.Join(p.Dir, file)) {
+				if strings.HasPrefix(imported, goOAuth2) && place != "server/oauth2.go" {
+					t.Errorf("%s imports %s; only server/oauth2.go may", place, imported)
+				}
+				if strings.HasPrefix(imported, goOAuth2) && (path.Base(imported) == "store" || path.Base(imported) == "generates") {
+					t.Errorf("%s imports %s, which we replace", place, imported)
+				}
+			}
+		}
+	}
+}
+
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Dir,GoFiles,Imports", "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var list []goPackage
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	if len(list) < 5 {
+		t.Fatalf("go list found only %d packages", len(list))
+	}
+	return list
+}
+
+func fileImports(t *testing.T, file string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, spec := range parsed.Imports {
+		list = append(list, strings.Trim(spec.Path.Value, `"`))
+	}
+	return list
+}
