@@ -120,8 +120,7 @@ func (e *events) count(s Step) (n int) {
 
 // testMaster is a fixed key, so that failures repeat.
 func testMaster(n byte) MasterKey {
-	b := [32]byte{31: n}
-	return MasterKey{&b}
+	return masterKeyOf([32]byte{31: n})
 }
 
 func testConfig(s Storage, c *clock) Config {

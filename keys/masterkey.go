@@ -27,14 +27,18 @@ var strictBase64 = base64.RawURLEncoding.Strict()
 // MACed derives from it. It prints as [redacted] in every way; Encode alone shows it.
 // The zero MasterKey is no key.
 type MasterKey struct {
-	secret *[32]byte // a pointer, so that package fmt does not reach it through unexported fields either
+	reveal func() []byte // a function, because package fmt looks into unexported fields and behind pointers
+}
+
+func masterKeyOf(b [32]byte) MasterKey {
+	return MasterKey{func() []byte { return b[:] }}
 }
 
 // NewMasterKey makes one from the system's random source.
 func NewMasterKey() MasterKey {
 	var b [32]byte
 	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
-	return MasterKey{&b}
+	return masterKeyOf(b)
 }
 
 // ParseMasterKey reads what Encode wrote, and nothing else: "signet_mk_" and 43 base64url
@@ -51,7 +55,7 @@ func ParseMasterKey(s string) (MasterKey, error) {
 	if _, err := strictBase64.Decode(b[:], []byte(digits)); err != nil || strings.ContainsAny(digits, "\r\n") {
 		return MasterKey{}, errors.New("master key is not base64url") // err would quote a piece of it
 	}
-	return MasterKey{&b}, nil
+	return masterKeyOf(b), nil
 }
 
 // ParseMasterKeys reads one master key or two, newest first, separated by a comma or a line end.
@@ -102,13 +106,13 @@ func (k MasterKey) Equal(other MasterKey) bool {
 }
 
 // IsZero reports whether k is no key.
-func (k MasterKey) IsZero() bool { return k.secret == nil }
+func (k MasterKey) IsZero() bool { return k.reveal == nil }
 
 func (k MasterKey) bytes() []byte {
-	if k.secret == nil {
+	if k.reveal == nil {
 		panic("keys: use of the zero MasterKey")
 	}
-	return k.secret[:]
+	return k.reveal()
 }
 
 // String implements fmt.Stringer without the secret.

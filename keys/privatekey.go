@@ -18,7 +18,10 @@ import (
 )
 
 // privateKey signs with one algorithm. Whether the key is here or in a KMS only its crypto.Signer knows.
-type privateKey struct {
+// Package fmt looks behind one pointer in some cases, but never behind two; hence the two types.
+type privateKey struct{ *privateParts }
+
+type privateParts struct {
 	alg    string
 	method jwt.SigningMethod
 	signer crypto.Signer
@@ -63,7 +66,7 @@ func keyOf(alg string, signer crypto.Signer, pkcs8 []byte) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	private := &privateKey{alg: alg, method: methodOf(alg), signer: signer, public: public, pkcs8: pkcs8}
+	private := &privateKey{&privateParts{alg: alg, method: methodOf(alg), signer: signer, public: public, pkcs8: pkcs8}}
 	switch signer.(type) {
 	case *ecdsa.PrivateKey, *rsa.PrivateKey, ed25519.PrivateKey:
 		private.local = true

@@ -1,0 +1,101 @@
+package keys
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestSecretsAreRedacted(t *testing.T) {
+	cfg := testConfig(&memory{}, newClock())
+	cfg.Algorithms = []string{EdDSA, ES256}
+	master := NewMasterKey()
+	cfg.Master = []MasterKey{master}
+	m := mustOpen(t, cfg)
+	s := m.state.Load()
+	secrets := [][]byte{master.bytes()}
+	for _, k := range s.ring.Keys {
+		secrets = append(secrets, k.private.pkcs8[len(k.private.pkcs8)-32:], k.private.pkcs8[16:40])
+	}
+	type hidden struct{ k MasterKey }
+	for name, v := range map[string]any{
+		"MasterKey": master, "*MasterKey": &master, "[]MasterKey": cfg.Master, "unexported MasterKey": hidden{master},
+		"Config": Config{Master: cfg.Master, InstallID: "x"}, "Ring": s.ring, "Key": s.ring.Keys[0], "*Key": &s.ring.Keys[0],
+		"KeyInfo": m.Keys(), "Lineup": s.view.lineup, "privateKey": s.ring.Keys[0].private, "member": *s.view.signers[0],
+		"sealer": *m.sealer,
+	} {
+		for _, printed := range prints(t, v) {
+			for _, secret := range secrets {
+				if leaks(printed, secret) {
+					t.Errorf("%s leaks: %.200q", name, printed)
+				}
+			}
+		}
+	}
+	if got := fmt.Sprint(master); got != redacted {
+		t.Errorf("got %q, want %q", got, redacted)
+	}
+}
+
+// prints prints v in every way that a careless line of code could.
+func prints(t *testing.T, v any) (all []string) {
+	t.Helper()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+		all = append(all, fmt.Sprintf(verb, v))
+	}
+	if out, err := json.Marshal(v); err == nil {
+		all = append(all, string(out))
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
+	return append(all, log.String(), fmt.Errorf("%v", v).Error())
+}
+
+// leaks looks for eight bytes of the secret in any usual spelling.
+func leaks(printed string, secret []byte) bool {
+	piece := secret[8:17]
+	var decimal, goHex []string
+	for _, b := range piece {
+		decimal, goHex = append(decimal, fmt.Sprint(b)), append(goHex, fmt.Sprintf("0x%x", b))
+	}
+	spellings := []string{
+		string(piece), strings.Join(decimal, " "), strings.Join(decimal, ","), strings.Join(goHex, ", "), hex.EncodeToString(piece),
+		strings.ToUpper(hex.EncodeToString(piece)), fmt.Sprintf("% x", piece),
+	}
+	for shift := range 3 { // base64 depends on where the piece falls
+		spellings = append(spellings, base64.RawStdEncoding.EncodeToString(secret[6+shift:15+shift]), base64.RawURLEncoding.EncodeToString(secret[6+shift:15+shift]))
+	}
+	return slices.ContainsFunc(spellings, func(s string) bool { return strings.Contains(printed, s) })
+}
+
+func TestLeaksFindsALeak(t *testing.T) {
+	secret := testMaster(1).bytes()
+	for i := range secret {
+		secret[i] = byte(17 * i)
+	}
+	for i, printed := range prints(t, [32]byte(secret)) {
+		if !leaks(printed, secret) && i != 4 { // %q escapes in its own way
+			t.Errorf("not found in %q", printed)
+		}
+	}
+	if out, _ := json.Marshal(secret); !leaks(string(out), secret) {
+		t.Errorf("not found in %s", out)
+	}
+}
+
+func TestSealedDocumentHidesKeys(t *testing.T) {
+	s := &memory{}
+	m := mustOpen(t, testConfig(s, newClock()))
+	for _, k := range m.state.Load().ring.Keys {
+		if bytes.Contains(s.document, k.private.pkcs8[20:40]) || bytes.Contains(s.document, []byte(k.KID)) {
+			t.Errorf("key %s can be read in the document", k.KID)
+		}
+	}
+}
