@@ -54,7 +54,7 @@ func (s *Store) AppendEvents(ctx context.Context, events []store.Event) error {
 		a.pending = append(a.pending, e)
 	}
 	if len(a.pending) >= manyPending {
-		signal(s.queue.wake)
+		notify(s.queue.wake)
 	}
 	s.queueLater()
 	return nil

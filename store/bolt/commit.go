@@ -61,7 +61,7 @@ func (q *queue) add(r *request) (*batch, error) {
 		return nil, errClosed
 	}
 	q.next.requests = append(q.next.requests, r)
-	signal(q.wake)
+	notify(q.wake)
 	return q.next, nil
 }
 
@@ -76,10 +76,10 @@ func (q *queue) close() {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
-	signal(q.wake)
+	notify(q.wake)
 }
 
-func signal(c chan struct{}) {
+func notify(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default: // it is signalled already
@@ -248,7 +248,7 @@ func (s *Store) failed(cause error) error {
 }
 
 // queueLater asks for a commit within writeBehind.
-func (s *Store) queueLater() { signal(s.queue.later) }
+func (s *Store) queueLater() { notify(s.queue.later) }
 
 func without(live []*request, r *request) []*request {
 	kept := live[:0]

@@ -28,8 +28,10 @@ type Options struct {
 
 var _ store.Store = (*Store)(nil)
 
-// mapRoom is how much address space is mapped at least.
-const mapRoom = 1 << 30
+const (
+	mapRoom = 1 << 30 // address space that is mapped at least
+	growBy  = 1 << 20 // bytes that a full file grows by
+)
 
 // Open opens the store at path. It answers an error that wraps
 //   - fs.ErrNotExist where there is no file and Options.Create is not set,
@@ -81,9 +83,8 @@ func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = damaged(path, fmt.Sprint(p))
-		}
-		if err != nil && file != nil {
-			file.Close() // releases the lock where bbolt did not get that far; a second close is harmless
+			unlock(file)
+			file.Close()
 		}
 	}()
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
@@ -102,9 +103,9 @@ func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
 	if err != nil {
 		return nil, explain(path, err)
 	}
+	db.AllocSize = growBy
 	if err := checkSize(db, file); err != nil {
-		db.Close()
-		return nil, err
+		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }

@@ -1,0 +1,97 @@
+package bolt
+
+import (
+	"bufio"
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"signet/store"
+)
+
+func TestFullDisk(t *testing.T) {
+	out, err := child(t, "limit", filepath.Join(t.TempDir(), "signet.db")).CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Fatalf("child: %v", err)
+	}
+	if !strings.Contains(string(out), "file too large") {
+		t.Errorf("the limit was not met")
+	}
+}
+
+func TestSecondProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signet.db")
+	mustOpen(t, path)
+	begin := time.Now()
+	out, err := child(t, "open", path).CombinedOutput()
+	if err == nil || !strings.HasPrefix(string(out), "ErrLocked: ") || !strings.Contains(string(out), path) {
+		t.Errorf("second process: got %v and %q, want ErrLocked with the path", err, out)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("the second process took %v to give up", took)
+	}
+}
+
+// TestKill9 kills a writing process again and again; whatever it had acknowledged must be there.
+func TestKill9(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signet.db")
+	var acknowledged []string
+	for round := range 20 {
+		acknowledged = append(acknowledged, writeAndKill(t, path, 5+7*round)...)
+		s, err := Open(path, Options{})
+		if err != nil {
+			t.Fatalf("round %d: Open after kill -9: %v", round, err)
+		}
+		for _, name := range acknowledged {
+			checkAcknowledged(t, s, name)
+		}
+		s.Close()
+		if err := Check(path); err != nil {
+			t.Fatalf("round %d: Check after kill -9: %v", round, err)
+		}
+	}
+	t.Logf("%d acknowledged", len(acknowledged))
+}
+
+// writeAndKill lets a child acknowledge some writes and kills it in the middle of the next.
+func writeAndKill(t *testing.T, path string, writes int) (acknowledged []string) {
+	t.Helper()
+	cmd := child(t, "write", path)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "error") {
+			t.Fatalf("child: %s", lines.Text())
+		}
+		acknowledged = append(acknowledged, lines.Text())
+		if len(acknowledged) == writes {
+			cmd.Process.Kill()
+		}
+	}
+	cmd.Wait()
+	if len(acknowledged) < writes {
+		t.Fatalf("the child acknowledged %d writes, want at least %d", len(acknowledged), writes)
+	}
+	return acknowledged
+}
+
+func checkAcknowledged(t *testing.T, s *Store, name string) {
+	t.Helper()
+	u, err := s.UserByName(context.Background(), name)
+	if err != nil {
+		t.Fatalf("user %s was acknowledged: %v", name, err)
+	}
+	list, err := s.ListSessions(context.Background(), u.ID, time.Now(), store.Lifetimes{Idle: time.Hour, Absolute: time.Hour})
+	if err != nil || len(list) != 1 {
+		t.Fatalf("sessions of %s: got %d and %v, want the acknowledged one", name, len(list), err)
+	}
+}
