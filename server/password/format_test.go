@@ -103,6 +103,7 @@ func TestSupportedRefuses(t *testing.T) {
 		"no tag at all":       "$argon2id$v=19$m=8,t=1,p=1$" + salt,
 		"short tag":           "$argon2id$v=19$m=8,t=1,p=1$" + salt + "$AAAA",
 		"padded base64":       id("m=8,t=1,p=1") + "=",
+		"stray bits":          id("m=8,t=1,p=1")[:len(id("m=8,t=1,p=1"))-1] + "5",
 		"line break":          id("m=8,t=1,p=1") + "\n",
 		"seventh part":        id("m=8,t=1,p=1") + "$",
 		"long salt":           "$argon2id$v=19$m=8,t=1,p=1$" + strings.Repeat("A", 88) + "$" + tag,

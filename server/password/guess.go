@@ -87,7 +87,8 @@ func pieces(text []rune, words []string) int {
 				reach(n)
 			}
 		}
-		for n := minRun; n <= max(walk(text[i:]), repeat(text, i)); n++ {
+		run := max(walk(text[i:]), repeat(text, i))
+		for n := minRun; n <= run; n++ {
 			reach(n)
 		}
 		if isYear(text[i:]) {

@@ -46,6 +46,7 @@ func TestPolicyRefuses(t *testing.T) {
 		"Xq7!vLp2#mTz9\x00wR":             ErrPassword,
 		"password12345678":                ErrCommon,
 		"P@ssw0rd!P@ssw0rd!":              ErrCommon,
+		"Pa$5w0rd+T3mp+2024":               ErrCommon,
 		"PASSWORD-password":               ErrCommon,
 		"123456789012345":                 ErrCommon,
 		"987654321987654":                 ErrCommon,
@@ -71,6 +72,7 @@ func TestPolicyRefuses(t *testing.T) {
 		"4l1c3.$m1th.4l1c3":               ErrContext,
 		"HooliCloudHooliCloud1":           ErrContext,
 		"signetsignet xq7v":               ErrContext,
+		"alicesmithexample xq7vlp2":       ErrContext, // more than half, though the rest is random
 		"exampleexample!!":                ErrContext,
 	} {
 		err := p.Check(user, password)
@@ -173,7 +175,7 @@ func FuzzGuessable(f *testing.F) {
 }
 
 func TestBlocklist(t *testing.T) {
-	file := "Kettle Umbrage Violin\r\nzu\u0308gellos gra\u0308mt\n\nshort\n" + strings.Repeat("x", 9000) + "\nbad\xff line here\n" +
+	file := "Kettle Umbrage Violin\r\nzu\u0308gellos gra\u0308mt\n\nshort\n" + strings.Repeat("x", maxRaw+2) + "tail of a long line\nbad\xff line here\n" +
 		"kettle umbrage violin\n trailing space \nlast without newline"
 	b, err := LoadBlocklist(strings.NewReader(file))
 	if err != nil {
