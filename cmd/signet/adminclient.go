@@ -21,7 +21,7 @@ package main
 //	DELETE /v1/users/{username}/sessions        {"revoked":n}
 //	DELETE /v1/users/{username}/sessions/{sid}  204, or 404 when there is no such session
 //	GET    /v1/keys                             {"version","keys":[Key…],"replicas":[{"replica","keyring_version","at"}]}
-//	POST   /v1/keys/rotate                      {"alg"}, empty for all; {"activates_at"}
+//	POST   /v1/keys/rotate                      {"alg"}, empty for all; the keys and "activates_at"
 //	GET    /v1/audit?after=&type=&client_id=&sub=&limit=&newest=true    {"events":[Event…],"next":seq}
 //	GET    /v1/backup                           the store, application/octet-stream
 //	GET    /v1/status                           {"issuer","version","started_at","store","ready"…}

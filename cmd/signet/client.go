@@ -40,7 +40,7 @@ func (a *app) clientCommand() *cobra.Command {
 			"client (a browser or phone app) has none. Each may use only the grants, scopes and audiences\n"+
 			"it is given.",
 		a.clientCreate(), a.clientList(), a.clientShow(), a.clientUpdate(), a.clientRotateSecret(),
-		a.clientSwitch("disable", "Refuse a client until it is enabled again", "Its tokens are refused by introspection and its sessions cannot be refreshed while it is disabled."),
+		a.clientSwitch("disable", "Refuse a client until it is enabled again", "Its sessions and tokens end. When it is enabled again, its users sign in anew."),
 		a.clientSwitch("enable", "Let a disabled client in again", ""),
 		a.clientDelete()))
 }
@@ -58,7 +58,10 @@ func (a *app) clientCreate() *cobra.Command {
 			"signet client create --id billing --grant client_credentials --audience https://api.example.com",
 		Args: positional(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required(cmd, "id", "grant"); err != nil {
+			if err := required(cmd, "id"); err != nil {
+				return err
+			}
+			if err := required(cmd, "grant"); err != nil && !spec.introspect {
 				return err
 			}
 			body := spec.given(cmd)

@@ -108,6 +108,7 @@ func (a *app) keysRotate() *cobra.Command {
 				return err
 			}
 			var answer struct {
+				keyring
 				ActivatesAt time.Time `json:"activates_at"`
 			}
 			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "rotate"), map[string]string{"alg": alg}, &answer); err != nil {

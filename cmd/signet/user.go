@@ -27,7 +27,7 @@ func (a *app) userCommand() *cobra.Command {
 		"Add, show and change users: the people who sign in with a password.\n\n"+
 			"A user is named by username or by the sub of their tokens (usr_…), which never changes.",
 		a.userCreate(), a.userList(), a.userShow(), a.userUpdate(), a.userSetPassword(),
-		a.userSwitch("disable", "Keep a user out and end their sessions"), a.userSwitch("enable", "Let a disabled user in again"),
+		a.userSwitch("disable", "Keep a user out, and end their sessions"), a.userSwitch("enable", "Let a disabled user in again"),
 		a.userDelete(), a.userImport()))
 }
 

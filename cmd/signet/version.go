@@ -37,6 +37,9 @@ func thisVersion() buildVersion {
 	return v
 }
 
+// version is the number alone, for the log and the metrics of a server.
+func version() string { return thisVersion().Version }
+
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
