@@ -9,7 +9,8 @@
 //     starves the endpoints that need no hash.
 //   - An unknown user costs what a known one costs: Verify with an empty hash runs the same
 //     algorithm with the current parameters through the same queue. So does a hash that cannot be
-//     read and a password that no hash can have.
+//     read and a password that no hash can have. Imported users cost what their old format does
+//     until their first login here replaces it.
 //   - Every character of a password counts. Nothing is cut, trimmed or folded; what is longer than
 //     a format can take does not match it. The only change is Unicode normalisation (NFC), so that
 //     one password typed on two keyboards is one password.

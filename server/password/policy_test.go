@@ -46,7 +46,7 @@ func TestPolicyRefuses(t *testing.T) {
 		"Xq7!vLp2#mTz9\x00wR":             ErrPassword,
 		"password12345678":                ErrCommon,
 		"P@ssw0rd!P@ssw0rd!":              ErrCommon,
-		"Pa$5w0rd+T3mp+2024":               ErrCommon,
+		"Pa$5w0rd+T3mp+2024":              ErrCommon,
 		"PASSWORD-password":               ErrCommon,
 		"123456789012345":                 ErrCommon,
 		"987654321987654":                 ErrCommon,
