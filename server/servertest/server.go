@@ -64,7 +64,10 @@ func New(t testing.TB, change func(*server.Config)) *Server {
 		Issuer: s.URL, Version: "test", Store: s.Store, Keys: s.Keys, Now: s.Clock.Now,
 		Passwords:   password.New(password.Config{Argon2: CheapHash, Slots: 2, Queue: 256, Wait: 30 * time.Second}),
 		RefreshKeys: [][32]byte{{1}}, ThrottleKey: [32]byte{2},
-		Settings: server.Settings{Grace: 10 * time.Second, Throttle: server.ThrottleConfig{PerAccount: 10, PerNetwork: 100, PerClient: 100}},
+		Settings: server.Settings{
+			Grace: 10 * time.Second, Lifetimes: store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour},
+			Throttle: server.ThrottleConfig{PerAccount: 10, PerNetwork: 100, PerClient: 100},
+		},
 		Log:      slog.New(slog.NewJSONHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {
@@ -152,4 +155,11 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Move moves the clock and lets the keyring keep up, as a running server does by itself.
+func (s *Server) Move(t testing.TB, d time.Duration) {
+	t.Helper()
+	s.Clock.Add(d)
+	must(t, s.Keys.Step(context.Background()))
 }

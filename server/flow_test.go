@@ -1,0 +1,155 @@
+package server_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"signet/server/servertest"
+)
+
+func TestLoginRefreshUserinfoRevoke(t *testing.T) {
+	s := servertest.New(t, nil)
+	first := login(t, s)
+	if first.str("token_type") != "Bearer" || first.JSON["expires_in"] != float64(300) || first.str("scope") != strings.Join(servertest.Scopes, " ") {
+		t.Errorf("login: got %s", first.Raw)
+	}
+	if got := first.Header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("login: Cache-Control got %q, want no-store", got)
+	}
+	info := call(t, s, http.MethodGet, "/userinfo").set("Authorization", "Bearer "+first.str("access_token")).wants(http.StatusOK, "")
+	if info.str("sub") != s.UserID.String() || info.str("preferred_username") != servertest.User || info.JSON["roles"] == nil || info.JSON["shoe_size"] != nil {
+		t.Errorf("userinfo: got %s", info.Raw)
+	}
+
+	second := refresh(t, s, first.str("refresh_token")).wants(http.StatusOK, "")
+	if second.str("refresh_token") == first.str("refresh_token") || second.str("access_token") == first.str("access_token") {
+		t.Error("refresh answered a token it had answered before")
+	}
+	if !active(t, s, second.str("access_token")) || !active(t, s, second.str("refresh_token")) || active(t, s, first.str("refresh_token")) {
+		t.Error("introspection: want the new tokens active and the rotated one not")
+	}
+
+	if a := form(t, s, "/revoke", "token="+second.str("refresh_token")).web().wants(http.StatusOK, ""); a.Raw != "" {
+		t.Errorf("revoke: got body %q, want none", a.Raw)
+	}
+	refresh(t, s, second.str("refresh_token")).wants(http.StatusBadRequest, "invalid_grant")
+	if active(t, s, first.str("access_token")) || active(t, s, second.str("access_token")) {
+		t.Error("an access token outlived its session in introspection")
+	}
+	call(t, s, http.MethodGet, "/userinfo").set("Authorization", "Bearer "+second.str("access_token")).wants(http.StatusUnauthorized, "invalid_token")
+}
+
+// The claims a verifier meets (RFC 9068 §2).
+func TestAccessTokenClaims(t *testing.T) {
+	s := servertest.New(t, nil)
+	token := login(t, s, "scope=profile").str("access_token")
+	header, claims := decodeJWT(t, token)
+	if header["typ"] != "at+jwt" || header["alg"] != "ES256" || header["kid"] == "" || len(header) != 3 {
+		t.Errorf("header: got %v", header)
+	}
+	now := float64(s.Clock.Now().Unix())
+	for name, want := range map[string]any{
+		"iss": s.URL, "sub": s.UserID.String(), "aud": s.URL, "client_id": servertest.Web, "scope": "profile",
+		"iat": now, "nbf": now, "exp": now + 300, "auth_time": now, "preferred_username": servertest.User,
+	} {
+		if claims[name] != want {
+			t.Errorf("claim %s: got %v, want %v", name, claims[name], want)
+		}
+	}
+	if claims["jti"] == "" || claims["sid"] == "" || claims["roles"] == nil || claims["shoe_size"] != nil {
+		t.Errorf("claims: got %v; want jti, sid and roles, which the client asks for, and no shoe_size", claims)
+	}
+
+	_, own := decodeJWT(t, form(t, s, "/token", "grant_type=client_credentials").basic(servertest.Service, servertest.ServiceSecret).
+		wants(http.StatusOK, "").str("access_token"))
+	if own["sub"] != servertest.Service || own["sid"] != nil || own["auth_time"] != nil {
+		t.Errorf("client's own token: got %v", own)
+	}
+	if aud, ok := own["aud"].([]any); !ok || len(aud) != 2 {
+		t.Errorf("two audiences: got %v, want an array of both", own["aud"])
+	}
+}
+
+func TestGraceAnswersTheSameSuccessor(t *testing.T) {
+	s := servertest.New(t, nil)
+	first := login(t, s)
+	second := refresh(t, s, first.str("refresh_token")).wants(http.StatusOK, "")
+	s.Clock.Add(9 * time.Second)
+	again := refresh(t, s, first.str("refresh_token")).wants(http.StatusOK, "")
+	if again.str("refresh_token") != second.str("refresh_token") {
+		t.Error("a retry inside the grace window got another successor")
+	}
+	if again.str("access_token") == second.str("access_token") {
+		t.Error("a retry got the same access token, want a fresh one")
+	}
+	s.Clock.Add(2 * time.Second)
+	refresh(t, s, first.str("refresh_token")).wants(http.StatusBadRequest, "invalid_grant")
+	refresh(t, s, second.str("refresh_token")).wants(http.StatusBadRequest, "invalid_grant") // the session has ended
+	if !strings.Contains(s.Log.String(), "refresh_reuse") {
+		t.Error("reuse left no audit event in the log")
+	}
+}
+
+func TestScopeNarrowsForTheAccessTokenOnly(t *testing.T) {
+	s := servertest.New(t, nil)
+	first := login(t, s)
+	narrow := refresh(t, s, first.str("refresh_token"), "scope=profile").wants(http.StatusOK, "")
+	if narrow.str("scope") != "profile" {
+		t.Errorf("narrowed: got scope %q", narrow.str("scope"))
+	}
+	wide := refresh(t, s, narrow.str("refresh_token")).wants(http.StatusOK, "")
+	if wide.str("scope") != strings.Join(servertest.Scopes, " ") {
+		t.Errorf("after narrowing: got scope %q, want all of the login's", wide.str("scope"))
+	}
+	one := login(t, s, "scope=profile")
+	refresh(t, s, one.str("refresh_token"), "scope=profile orders:read").wants(http.StatusBadRequest, "invalid_scope")
+	refresh(t, s, one.str("refresh_token")).wants(http.StatusOK, "") // the refusal consumed nothing
+}
+
+func TestLifetimes(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		steps []time.Duration // between refreshes
+		last  int
+	}{
+		{"idle, just before", []time.Duration{30*24*time.Hour - time.Second}, http.StatusOK},
+		{"idle", []time.Duration{30 * 24 * time.Hour}, http.StatusBadRequest},
+		{"absolute, just before", []time.Duration{29 * 24 * time.Hour, 29 * 24 * time.Hour, 29 * 24 * time.Hour}, http.StatusOK},
+		{"absolute", []time.Duration{29 * 24 * time.Hour, 29 * 24 * time.Hour, 29 * 24 * time.Hour, 3 * 24 * time.Hour}, http.StatusBadRequest},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := servertest.New(t, nil)
+			a := login(t, s)
+			for i, step := range test.steps {
+				s.Move(t, step)
+				want, code := http.StatusOK, ""
+				if i == len(test.steps)-1 && test.last != http.StatusOK {
+					want, code = test.last, "invalid_grant"
+				}
+				a = refresh(t, s, a.str("refresh_token")).wants(want, code)
+			}
+		})
+	}
+}
+
+func decodeJWT(t *testing.T, token string) (header, claims map[string]any) {
+	t.Helper()
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		t.Fatalf("token has %d parts", len(parts))
+	}
+	for i, into := range []*map[string]any{&header, &claims} {
+		raw, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(raw, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return header, claims
+}
