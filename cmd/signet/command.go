@@ -28,6 +28,9 @@ const (
 // commands is the whole command line, in the order of its help.
 func (a *app) commands() []row {
 	return []row{
+		{groupRun, a.devCommand()},
+		{groupRun, a.initCommand()},
+		{groupRun, a.serveCommand()},
 		{groupManage, a.clientCommand()},
 		{groupManage, a.userCommand()},
 		{groupManage, a.sessionCommand()},

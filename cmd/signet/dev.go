@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/config"
+	"signet/keys"
+)
+
+func (a *app) devCommand() *cobra.Command {
+	var dir, listen string
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Try Signet: a server with a demo user and clients, nothing to set up",
+		Long: `Run a server to develop against, on this machine only.
+
+The first start makes DIR with a store, keys, a demo user and two demo clients, and prints
+commands that use them. A later start finds everything again. It is for development: it
+speaks plain HTTP and keeps the demo's secrets in DIR/demo.json. For anything else make an
+install with ` + "`signet init`" + `.`,
+		Example: "  signet dev\n  signet dev --listen 127.0.0.1:9000 -o json",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.dev(cmd.Context(), dir, listen) },
+	}
+	cmd.Flags().StringVar(&dir, "dir", "signet-data", "keep everything in `DIR`")
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "listen on `HOST:PORT`; a loopback address, port 0 takes a free one")
+	return cmd
+}
+
+func (a *app) dev(ctx context.Context, dir, listen string) error {
+	host, err := devHost(listen)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, defaultConfig)); err == nil {
+		return fmt.Errorf("%s is an install made by `signet init`; run it with `signet serve --config %s`, or choose another --dir",
+			dir, shellQuote(filepath.Join(dir, defaultConfig)))
+	}
+	if err := makePrivateDir(dir); err != nil {
+		return err
+	}
+	// The listener comes first: with port 0 the issuer is known only then, and a port that is taken
+	// must leave nothing behind.
+	public, err := listenTCP("--listen", listen, nil)
+	if err != nil {
+		return err
+	}
+	cfg, err := devConfig(dir, host, public)
+	if err != nil {
+		public.Close()
+		return err
+	}
+	return a.runDev(ctx, cfg, dir, public)
+}
+
+// devHost is the host that the issuer names. Development mode speaks plain HTTP and has known
+// secrets, so nobody else may reach it.
+func devHost(listen string) (string, error) {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", misuse("--listen %s is not HOST:PORT, such as 127.0.0.1:8080", listen)
+	}
+	if !loopback(host) {
+		return "", misuse("--listen %s could be reached from other machines, and `signet dev` is for this one only: "+
+			"use 127.0.0.1, or make a real install with `signet init`", listen)
+	}
+	return host, nil
+}
+
+func devConfig(dir, host string, public net.Listener) (config.Config, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return config.Config{}, fmt.Errorf("finding the directory: %w", err)
+	}
+	cfg := config.Default()
+	_, port, _ := net.SplitHostPort(public.Addr().String())
+	cfg.Issuer = (&url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}).String()
+	cfg.Listen = public.Addr().String()
+	cfg.DataDir = dir
+	cfg.Store = "bolt:" + filepath.Join(dir, "signet.db")
+	cfg.MasterKeyFile = filepath.Join(dir, "master.key")
+	cfg.Admin.Socket = filepath.Join(dir, "admin.sock")
+	cfg.DefaultClient = demoPublicClient
+	cfg.Shutdown = config.Shutdown{Drain: 5 * time.Second}
+	cfg.Log = config.Log{Level: "info", Format: "text"}
+	return cfg, nil
+}
+
+func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public net.Listener) error {
+	l := listeners{public: public}
+	defer func() { l.close() }()
+	master, err := devInstall(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	log, level := newLog(a.err, cfg.Log)
+	n, err := openNode(ctx, cfg, master, log, level)
+	if err != nil {
+		return err
+	}
+	demo, fresh, err := n.demo(ctx, filepath.Join(dir, "demo.json"))
+	if err == nil {
+		l.socket, err = listenAdmin(cfg.Admin.Socket)
+	}
+	if err != nil {
+		n.close()
+		return err
+	}
+	demo.Issuer, demo.AdminSocket = cfg.Issuer, cfg.Admin.Socket
+	if err := a.greet(demo, fresh, dir); err != nil {
+		n.close()
+		return err
+	}
+	log.Info("serving", slog.String("issuer", cfg.Issuer))
+	if err := n.serve(ctx, l); err != nil {
+		n.close()
+		return err
+	}
+	return n.close()
+}
+
+// devInstall makes the install at the first start and reads its master key at every other. The key
+// is written first, so a start that was cut off in between leaves a key without a store: that one is used.
+func devInstall(ctx context.Context, cfg config.Config) ([]keys.MasterKey, error) {
+	path, _ := cfg.BoltPath()
+	noVariable := func(string) string { return "" } // the demo's key is the demo's own
+	if _, err := os.Stat(path); err == nil {
+		return readMasterKeys(cfg.MasterKeyFile, noVariable)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	if _, err := os.Stat(cfg.MasterKeyFile); errors.Is(err, fs.ErrNotExist) {
+		if _, err := writeMasterKey(cfg.MasterKeyFile); err != nil {
+			return nil, err
+		}
+	}
+	master, err := readMasterKeys(cfg.MasterKeyFile, noVariable)
+	if err != nil {
+		return nil, err
+	}
+	return master, createInstall(ctx, cfg, master[0])
+}

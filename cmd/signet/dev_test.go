@@ -1,0 +1,174 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The whole first session: what `signet dev` prints is pasted into a shell as it stands.
+func TestDevGreetingWorksAsPrinted(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		needs(t, "curl", "apt-get install curl")
+	}
+	dir := t.TempDir()
+	p, text := startDevForPeople(t, dir)
+	var script strings.Builder
+	for line := range strings.Lines(text) {
+		if command := strings.TrimPrefix(line, "  "); command != line && startsCommand(command) {
+			script.WriteString(command)
+		}
+	}
+	if strings.Count(script.String(), "curl ") != 4 {
+		t.Fatalf("want four curl commands in the greeting, got\n%s", script.String())
+	}
+	out, err := exec.Command("sh", "-e", "-c", script.String()).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out, p.stderr)
+	}
+	for _, want := range []string{`"access_token":`, `"refresh_token":`, `"username":"demo"`, "HTTP/1.1 200"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the pasted commands printed no %s:\n%s", want, out)
+		}
+	}
+}
+
+func startsCommand(line string) bool {
+	for _, word := range []string{"TOKENS=", "echo ", "ACCESS=", "REFRESH=", "curl "} {
+		if strings.HasPrefix(line, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// startDevForPeople returns all of the greeting.
+func startDevForPeople(t *testing.T, dir string) (*process, string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "greeting")
+	out, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	p := &process{t: t, cmd: exec.Command(signetBinary(t), "dev", "--dir", dir, "--listen", "127.0.0.1:0"), stderr: &lockedBuffer{}, exited: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = out, p.stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = p.cmd.Wait(); close(p.exited) }()
+	t.Cleanup(p.kill)
+	waitFor(t, "the greeting", func() bool { return strings.Contains(p.stderr.String(), "msg=serving") })
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, string(text)
+}
+
+// waitFor polls for something that another process does.
+func waitFor(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited 30 s for %s", what)
+		}
+	}
+}
+
+// needs skips a test that lacks a component; where everything is to be run, that is a failure.
+func needs(t testing.TB, what, install string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is missing: %s", what, install)
+	}
+	t.Skipf("%s is missing: %s", what, install)
+}
+
+// post sends a form and returns status and JSON.
+func post(t testing.TB, address string, params url.Values) (int, map[string]any) {
+	t.Helper()
+	res, err := http.PostForm(address, params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var body map[string]any
+	_ = json.NewDecoder(res.Body).Decode(&body)
+	return res.StatusCode, body
+}
+
+func (d demo) login() url.Values {
+	return url.Values{"grant_type": {"password"}, "client_id": {d.ClientID}, "client_secret": {d.ClientSecret}, "username": {d.Username}, "password": {d.Password}}
+}
+
+func (d demo) refresh(token string) url.Values {
+	return url.Values{"grant_type": {"refresh_token"}, "client_id": {d.ClientID}, "client_secret": {d.ClientSecret}, "refresh_token": {token}}
+}
+
+func TestDevFindsEverythingAgain(t *testing.T) {
+	dir := t.TempDir()
+	first := startDev(t, dir)
+	address := strings.TrimPrefix(first.demo.Issuer, "http://")
+	status, tokens := post(t, first.demo.Issuer+"/token", first.demo.login())
+	if status != http.StatusOK {
+		t.Fatalf("login: got %d %v", status, tokens)
+	}
+	if code := first.stop(); code != 0 {
+		t.Errorf("SIGTERM: exited with %d, want 0\n%s", code, first.stderr)
+	}
+	second := startDev(t, dir, address)
+	if second.demo.ClientSecret != first.demo.ClientSecret || second.demo.Password != first.demo.Password || second.demo.Issuer != first.demo.Issuer {
+		t.Errorf("the second start prints %+v, the first printed %+v", second.demo, first.demo)
+	}
+	if status, body := post(t, second.demo.Issuer+"/token", second.demo.refresh(tokens["refresh_token"].(string))); status != http.StatusOK {
+		t.Errorf("refresh after the restart: got %d %v", status, body)
+	}
+}
+
+// FastAPI's guide sends no client at all; the dev server takes it for the public demo client.
+func TestDevDefaultClient(t *testing.T) {
+	p := startDev(t, t.TempDir())
+	status, body := post(t, p.demo.Issuer+"/token", url.Values{"grant_type": {"password"}, "username": {p.demo.Username}, "password": {p.demo.Password}})
+	if status != http.StatusOK {
+		t.Errorf("got %d %v, want 200", status, body)
+	}
+}
+
+func TestDevRefuses(t *testing.T) {
+	busy := startDev(t, t.TempDir())
+	busyAddress := strings.TrimPrefix(busy.demo.Issuer, "http://")
+	taken := t.TempDir()
+	owner := startDev(t, taken)
+	install := t.TempDir()
+	if _, stderr, code := runSignet(t, "", "init", "--dir", install, "--issuer", "https://auth.example.com"); code != 0 {
+		t.Fatalf("init: %s", stderr)
+	}
+	for name, test := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"beyond loopback":    {[]string{"--dir", t.TempDir(), "--listen", "0.0.0.0:0"}, 2, "this one only"},
+		"every interface":    {[]string{"--dir", t.TempDir(), "--listen", ":8080"}, 2, "this one only"},
+		"a port in use":      {[]string{"--dir", t.TempDir(), "--listen", busyAddress}, 1, "another program is using " + busyAddress},
+		"a directory in use": {[]string{"--dir", taken, "--listen", "127.0.0.1:0"}, 1, "in use by another process"},
+		"an install to keep": {[]string{"--dir", install, "--listen", "127.0.0.1:0"}, 1, "signet serve --config"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, stderr, code := runSignet(t, "", append([]string{"dev"}, test.args...)...)
+			if code != test.code || !strings.Contains(stderr, test.says) || strings.Count(stderr, "\n") != 1 {
+				t.Errorf("got exit %d and %q, want %d and one line with %q", code, stderr, test.code, test.says)
+			}
+		})
+	}
+	if status, _ := post(t, owner.demo.Issuer+"/token", owner.demo.login()); status != http.StatusOK {
+		t.Errorf("the server whose directory was wanted: got %d, want it unharmed", status)
+	}
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"signet/config"
+	"signet/keys"
+)
+
+// initOptions are the flags of `signet init`.
+type initOptions struct {
+	dir, issuer, listen, store string
+}
+
+func (a *app) initCommand() *cobra.Command {
+	var opt initOptions
+	cmd := &cobra.Command{
+		Use:   "init --dir DIR --issuer URL",
+		Short: "Make a new install: configuration, master key, store and first keys",
+		Long: `Make a new install in DIR: signet.yaml, master.key, the store and its first signing keys.
+
+Keep a copy of master.key somewhere else than the backups of the store: the one opens
+the other. Nothing that is already there is overwritten.`,
+		Example: "  signet init --dir /etc/signet --issuer https://auth.example.com\n" +
+			"  signet serve --config /etc/signet/signet.yaml",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opt.dir == "" || opt.issuer == "" {
+				return misuse("--dir and --issuer are both needed: where the install goes, and the URL by which the world will know it")
+			}
+			return a.initInstall(cmd.Context(), opt)
+		},
+	}
+	cmd.Flags().StringVar(&opt.dir, "dir", "", "make the install in `DIR`; it is created if need be")
+	cmd.Flags().StringVar(&opt.issuer, "issuer", "", "the `URL` of this server as apps and services see it, such as https://auth.example.com")
+	cmd.Flags().StringVar(&opt.listen, "listen", "127.0.0.1:8080", "listen on `HOST:PORT`")
+	cmd.Flags().StringVar(&opt.store, "store", "bolt:signet.db", "keep everything at `URL`; bolt:PATH is one file, relative to DIR")
+	return cmd
+}
+
+func (a *app) initInstall(ctx context.Context, opt initOptions) (err error) {
+	path := filepath.Join(opt.dir, defaultConfig)
+	if _, err := os.Stat(path); err == nil {
+		return fmt.Errorf("%s is there already, and it is not overwritten; choose another --dir", path)
+	}
+	if err := makePrivateDir(opt.dir); err != nil {
+		return err
+	}
+	var undo cleanup
+	defer func() {
+		if err != nil {
+			undo.run()
+		}
+	}()
+	if err := writeNewFile(path, opt.yaml()); err != nil {
+		return err
+	}
+	undo.add(path)
+	cfg, _, err := config.Load(path, a.environ)
+	if err != nil {
+		return err
+	}
+	master, err := a.initMasterKey(cfg.MasterKeyFile, &undo)
+	if err != nil {
+		return err
+	}
+	if err := createInstall(ctx, cfg, master); err != nil {
+		return err
+	}
+	return a.reportInit(path, cfg)
+}
+
+// yaml is the new configuration: what was chosen, and where to read about the rest.
+func (opt initOptions) yaml() string {
+	return fmt.Sprintf(`# Signet's configuration. Every setting has a default and a variable (refresh.grace is
+# SIGNET_REFRESH_GRACE). After a change: signet config check --config FILE
+issuer: %q
+listen: %q
+store: %q
+master_key_file: master.key
+
+# When a proxy in front of Signet speaks TLS:
+# tls:
+#   terminated_by_proxy: true
+# When Signet speaks TLS itself:
+# tls:
+#   cert: fullchain.pem
+#   key: privkey.pem
+`, opt.issuer, opt.listen, opt.store)
+}
+
+// initMasterKey makes the master key's file, unless the environment holds the key.
+func (a *app) initMasterKey(path string, undo *cleanup) (keys.MasterKey, error) {
+	if a.getenv(masterKeyVariable) != "" {
+		master, err := readMasterKeys(path, a.getenv)
+		if err != nil {
+			return keys.MasterKey{}, err
+		}
+		return master[0], nil
+	}
+	master, err := writeMasterKey(path)
+	if err == nil {
+		undo.add(path)
+	}
+	return master, err
+}
+
+func (a *app) reportInit(path string, cfg config.Config) error {
+	store, _ := cfg.BoltPath()
+	if a.json() {
+		return a.printJSON(map[string]string{"config": path, "master_key_file": cfg.MasterKeyFile, "store": store, "issuer": cfg.Issuer})
+	}
+	quoted := shellQuote(path)
+	_, err := fmt.Fprintf(a.out, `Made a new install for %s:
+
+  %s
+  %s   keep a copy elsewhere; nothing opens without it
+  %s
+
+Next:
+
+  signet serve --config %s
+  signet client create --config %s --id web --grant password,refresh_token --scope profile
+  signet user create --config %s --username ada
+`, cfg.Issuer, path, cfg.MasterKeyFile, store, quoted, quoted, quoted)
+	return err
+}
+
+// cleanup removes what a command that failed half-way had made.
+type cleanup struct{ paths []string }
+
+func (c *cleanup) add(path string) { c.paths = append(c.paths, path) }
+
+func (c *cleanup) run() {
+	for _, path := range c.paths {
+		os.Remove(path)
+	}
+}
+
+func makePrivateDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the directory %s: %w", dir, err)
+	}
+	return nil
+}
+
+// writeNewFile writes a private file that must not be there yet, and its bytes reach the disk.
+func writeNewFile(path, text string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	_, err = file.WriteString(text)
+	if syncErr := file.Sync(); err == nil {
+		err = syncErr
+	}
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		os.Remove(path)
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+// shellQuote writes s so that a POSIX shell reads it as one word.
+func shellQuote(s string) string {
+	if s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,", r)
+	}) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

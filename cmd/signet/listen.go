@@ -1,0 +1,61 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// listenTCP opens a listener, with TLS where there are certificates. field is the setting it comes from.
+func listenTCP(field, addr string, certs *certificates) (net.Listener, error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, explainListen(field, addr, err)
+	}
+	if certs == nil {
+		return listener, nil
+	}
+	return tls.NewListener(listener, certs.config()), nil
+}
+
+// listenAdmin opens the admin socket for its owner only. The caller holds the lock on the store, so
+// a socket that is already there is left over from a process that is gone.
+func listenAdmin(path string) (net.Listener, error) {
+	if len(path) >= maxSocketPath {
+		return nil, fmt.Errorf("admin.socket: %s is longer than the %d bytes a socket's path may have; set a shorter one", path, maxSocketPath-1)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("admin.socket: removing what an earlier process left: %w", err)
+	}
+	// Between bind and chmod nobody else may connect; umask closes the gap. It belongs to the whole
+	// process, so this happens before anything else writes files.
+	old := syscall.Umask(0o177)
+	listener, err := net.Listen("unix", path)
+	syscall.Umask(old)
+	if err != nil {
+		return nil, explainListen("admin.socket", path, err)
+	}
+	return listener, nil
+}
+
+// maxSocketPath is the size of sun_path on Linux, its terminating NUL included.
+const maxSocketPath = 108
+
+func explainListen(field, addr string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s: another program is using %s; stop it, or choose another address with --listen or SIGNET_LISTEN", field, addr)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%s: this user may not listen on %s; choose a port above 1023, or a directory that is yours", field, addr)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%s: this machine has no address %s", field, addr)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: there is no directory %s", field, filepath.Dir(addr))
+	}
+	return fmt.Errorf("%s: %w", field, err)
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"signet/keys"
+)
+
+const masterKeyVariable = "SIGNET_MASTER_KEY"
+
+// readMasterKeys takes the master key from the environment or else from the file: one key, or the
+// new and the old one.
+func readMasterKeys(path string, getenv func(string) string) ([]keys.MasterKey, error) {
+	if text := getenv(masterKeyVariable); text != "" {
+		master, err := keys.ParseMasterKeys(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", masterKeyVariable, err)
+		}
+		return master, nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("master key: there is no %s; put back the file that `signet init` wrote, or set %s", path, masterKeyVariable)
+	case err != nil:
+		return nil, fmt.Errorf("master key: %w", err)
+	case info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("master key: others may read %s; make it yours alone with `chmod 600 %s`", path, path)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("master key: %w", err)
+	}
+	master, err := keys.ParseMasterKeys(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("master key: %s: %w", path, err)
+	}
+	return master, nil
+}
+
+// writeMasterKey makes a new master key and its file. It never overwrites one: without the old key
+// nothing that was sealed with it opens again.
+func writeMasterKey(path string) (keys.MasterKey, error) {
+	master := keys.NewMasterKey()
+	if _, err := os.Stat(path); err == nil {
+		return keys.MasterKey{}, fmt.Errorf("master key: %s is there already, and it is not overwritten; move it away if nothing needs it", path)
+	}
+	if err := writeNewFile(path, master.Encode()+"\n"); err != nil {
+		return keys.MasterKey{}, fmt.Errorf("master key: %w", err)
+	}
+	return master, nil
+}

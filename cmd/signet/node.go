@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"signet/config"
+	"signet/keys"
+	"signet/server"
+	"signet/server/password"
+	"signet/store"
+	"signet/store/bolt"
+)
+
+// node is one whole Signet, built from its configuration: what `serve` and `dev` run.
+type node struct {
+	cfg    config.Config
+	log    *slog.Logger
+	level  *slog.LevelVar
+	store  *bolt.Store
+	keys   *keys.Manager
+	server *server.Server
+
+	passwords *password.Pool
+}
+
+// openNode opens the store, the keyring and the server over them. It changes nothing in a store
+// that does not fit: no install, another master key, a newer schema.
+func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, log *slog.Logger, level *slog.LevelVar) (*node, error) {
+	n := &node{cfg: cfg, log: log, level: level}
+	path, _ := cfg.BoltPath()
+	var err error
+	if n.store, err = bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain}); err != nil {
+		return nil, explainStore(err, path)
+	}
+	if err := n.build(ctx, master); err != nil {
+		n.store.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+func explainStore(err error, path string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("store: there is no %s; make an install with `signet init`, or put a backup back", path)
+	}
+	return fmt.Errorf("store: %w", err)
+}
+
+func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
+	install, err := n.store.Install(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return errors.New("store: it holds no install; make one with `signet init`")
+	}
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	keyConfig := keyringConfig(n.cfg, n.store, install.ID, master)
+	keyConfig.Log = n.log
+	keyConfig.OnEvent = func(e keys.Event) {
+		if n.server != nil {
+			n.server.KeyEvent(e)
+		}
+	}
+	if n.keys, err = keys.Open(ctx, keyConfig); err != nil {
+		return fmt.Errorf("keyring: %w", err)
+	}
+	cfg, err := serverConfig(n.cfg)
+	if err != nil {
+		return err
+	}
+	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry = n.store, n.keys, n.log, version(), prometheus.NewRegistry()
+	for _, key := range master {
+		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))
+	}
+	cfg.ThrottleKey = master[0].Derive("signet throttle")
+	n.passwords = cfg.Passwords
+	n.server, err = server.New(cfg)
+	return err
+}
+
+// close ends the node after its last request.
+func (n *node) close() error {
+	n.server.Close()
+	if err := n.store.Close(); err != nil {
+		return fmt.Errorf("closing the store: %w", err)
+	}
+	return nil
+}
+
+// createInstall makes the store, its install and the first keys. On an error nothing of it is left.
+func createInstall(ctx context.Context, cfg config.Config, master keys.MasterKey) (err error) {
+	path, _ := cfg.BoltPath()
+	if _, err := os.Stat(path); err == nil {
+		return fmt.Errorf("store: %s is there already, and it is not overwritten", path)
+	}
+	db, err := bolt.Open(path, bolt.Options{Create: true})
+	if err != nil {
+		return explainStore(err, path)
+	}
+	defer func() {
+		if closeErr := db.Close(); err == nil && closeErr != nil {
+			err = fmt.Errorf("store: %w", closeErr)
+		}
+		if err != nil {
+			os.Remove(path)
+		}
+	}()
+	install := store.Install{ID: rand.Text(), Schema: bolt.Schema, CreatedAt: time.Now().UTC()}
+	if err := db.CreateInstall(ctx, install); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if err := keys.Init(ctx, keyringConfig(cfg, db, install.ID, []keys.MasterKey{master})); err != nil {
+		return fmt.Errorf("keyring: %w", err)
+	}
+	return nil
+}
+
+func keyringConfig(cfg config.Config, storage keys.Storage, installID string, master []keys.MasterKey) keys.Config {
+	k := cfg.Keys
+	return keys.Config{
+		Storage: storage, InstallID: installID, Master: master, Algorithms: cfg.Algorithms, Poll: k.Poll,
+		Timetable: keys.Timetable{
+			VerifierCache: k.Cache, EdgeCache: k.CDN, ClockSkew: k.Skew, TokenLife: k.MaxTokenLife, Leeway: k.Leeway,
+			SignStale: k.SignStale, ServeStale: k.ServeStale, Publish: k.Publish, Active: k.Active, Retain: k.Retain,
+		},
+	}
+}
+
+func serverConfig(cfg config.Config) (server.Config, error) {
+	policy, err := passwordPolicy(cfg.Password)
+	if err != nil {
+		return server.Config{}, err
+	}
+	argon2 := cfg.Password.Argon2
+	pool := password.Config{Slots: cfg.Password.Slots, Queue: cfg.Password.Queue, Wait: cfg.Password.Wait,
+		Argon2: password.Params{Memory: argon2.MemoryKiB, Time: argon2.Time, Threads: argon2.Threads}}
+	if err := pool.Validate(); err != nil {
+		return server.Config{}, fmt.Errorf("password: %w", err)
+	}
+	return server.Config{
+		Issuer: cfg.Issuer, Passwords: password.New(pool), MaxTokenLife: cfg.Keys.MaxTokenLife, StaleIfError: cfg.Keys.CDN,
+		Settings: server.Settings{
+			Audience: cfg.Audience, DefaultClient: cfg.DefaultClient, AccessTokenTTL: cfg.AccessToken.TTL,
+			Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute},
+			Grace:     cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), SessionsPerUser: cfg.Refresh.SessionsPerUser,
+			Policy:         policy,
+			Throttle:       server.ThrottleConfig{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient},
+			TrustedProxies: cfg.TrustedProxies,
+		},
+	}, nil
+}
+
+func passwordPolicy(cfg config.Password) (password.Policy, error) {
+	policy := password.Policy{MinLength: cfg.MinLength, Context: cfg.Context}
+	if cfg.Blocklist == "" {
+		return policy, nil
+	}
+	file, err := os.Open(cfg.Blocklist)
+	if err != nil {
+		return policy, fmt.Errorf("password.blocklist: %w", err)
+	}
+	defer file.Close()
+	if policy.Blocklist, err = password.LoadBlocklist(file); err != nil {
+		return policy, fmt.Errorf("password.blocklist: %s: %w", cfg.Blocklist, err)
+	}
+	return policy, nil
+}

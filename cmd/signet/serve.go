@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"signet/config"
+	"signet/server"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	var path, listen string
+	cmd := &cobra.Command{
+		Use:   "serve --config FILE",
+		Short: "Run the server",
+		Long: `Run the server that FILE describes, until SIGTERM or Ctrl-C.
+
+On the way out it says on /readyz that it is not ready, waits shutdown.delay for load
+balancers to notice, and finishes the requests under way. SIGHUP reads FILE again and
+applies what can change while the server runs; a FILE with a mistake changes nothing.`,
+		Example: "  signet serve --config /etc/signet/signet.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if path == "" {
+				if path = a.configPath(); path == "" {
+					return misuse("--config is missing; make an install with `signet init`, or try `signet dev`")
+				}
+			}
+			environ := a.environ
+			if listen != "" {
+				environ = append(environ[:len(environ):len(environ)], "SIGNET_LISTEN="+listen)
+			}
+			return a.serve(cmd.Context(), path, environ)
+		},
+	}
+	cmd.Flags().StringVar(&path, "config", "", "the configuration, as `signet init` writes it (default: SIGNET_CONFIG, then ./signet.yaml)")
+	cmd.Flags().StringVar(&listen, "listen", "", "listen on `HOST:PORT` instead of what the configuration says")
+	return cmd
+}
+
+func (a *app) serve(ctx context.Context, path string, environ []string) error {
+	cfg, warnings, err := config.Load(path, environ)
+	if err != nil {
+		return err
+	}
+	log, level := newLog(a.err, cfg.Log)
+	for _, w := range warnings {
+		log.Warn("configuration", slog.String("warning", fmt.Sprint(w)))
+	}
+	master, err := readMasterKeys(cfg.MasterKeyFile, a.getenv)
+	if err != nil {
+		return err
+	}
+	var certs *certificates
+	if cfg.TLS.Cert != "" {
+		if certs, err = loadCertificates(cfg.TLS.Cert, cfg.TLS.Key, log); err != nil {
+			return err
+		}
+	}
+	n, err := openNode(ctx, cfg, master, log, level)
+	if err != nil {
+		return err
+	}
+	l, err := n.openListeners(certs)
+	if err != nil {
+		n.close()
+		return err
+	}
+	log.Info("serving", slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),
+		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket), slog.String("version", version()))
+	stop := n.reloadOnHangup(path, environ)
+	defer stop()
+	if err := n.serve(ctx, l); err != nil {
+		n.close()
+		return err
+	}
+	log.Info("stopped")
+	return n.close()
+}
+
+// reloadOnHangup applies the configuration anew at each SIGHUP, until stop is called.
+func (n *node) reloadOnHangup(path string, environ []string) (stop func()) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		current := n.cfg
+		for range hangup {
+			current = n.reload(current, path, environ)
+		}
+	}()
+	return func() {
+		signal.Stop(hangup)
+		close(hangup)
+		<-done
+	}
+}
+
+// reload reads the configuration again and returns what is in force after it. With a mistake in it
+// everything stays as it is.
+func (n *node) reload(current config.Config, path string, environ []string) config.Config {
+	fresh, _, err := config.Load(path, environ)
+	var settings server.Config
+	if err == nil {
+		settings, err = serverConfig(fresh)
+	}
+	if err != nil {
+		n.server.ReloadFailed()
+		n.log.Error("the new configuration cannot be used; the one before stays", slog.Any("error", err))
+		return current
+	}
+	changed, needRestart := config.Reloadable(current, fresh)
+	n.server.Apply(settings.Settings)
+	n.level.Set(logLevel(fresh.Log.Level))
+	n.log.Info("configuration read again", slog.String("changed", strings.Join(changed, " ")))
+	if len(needRestart) > 0 {
+		n.log.Warn("some settings take effect at the next start only", slog.String("settings", strings.Join(needRestart, " ")))
+	}
+	return fresh
+}

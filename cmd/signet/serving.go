@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"signet/server"
+)
+
+// listeners are what a node answers on; admin over TCP may be nil.
+type listeners struct {
+	public, socket, adminTCP net.Listener
+}
+
+func (l listeners) close() {
+	for _, listener := range []net.Listener{l.public, l.socket, l.adminTCP} {
+		if listener != nil {
+			listener.Close()
+		}
+	}
+}
+
+// openListeners opens what the configuration names. On an error none is left open.
+func (n *node) openListeners(certs *certificates) (l listeners, err error) {
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	if l.public, err = listenTCP("listen", n.cfg.Listen, certs); err != nil {
+		return l, err
+	}
+	if l.socket, err = listenAdmin(n.cfg.Admin.Socket); err != nil {
+		return l, err
+	}
+	if n.cfg.Admin.Listen != "" {
+		l.adminTCP, err = listenTCP("admin.listen", n.cfg.Admin.Listen, certs)
+	}
+	return l, err
+}
+
+// serve answers until ctx ends, then drains: it says that it is not ready, waits until load
+// balancers have seen it, finishes what is under way, and returns.
+func (n *node) serve(ctx context.Context, l listeners) error {
+	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup
+	background.Go(func() { n.keys.Run(loops) })
+	background.Go(func() { n.server.Run(loops) })
+
+	var servers []*http.Server
+	failed := make(chan error, 3)
+	start := func(listener net.Listener, handler http.Handler) {
+		if listener == nil {
+			return
+		}
+		web := server.HTTPServer(handler, n.log)
+		servers = append(servers, web)
+		background.Go(func() {
+			if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("listener %s: %w", listener.Addr(), err)
+			}
+		})
+	}
+	start(l.public, n.server)
+	start(l.socket, n.server.Admin())
+	start(l.adminTCP, n.server.AdminWithToken())
+
+	var err error
+	select {
+	case <-ctx.Done():
+		n.drain(servers)
+	case err = <-failed:
+		for _, web := range servers {
+			web.Close()
+		}
+	}
+	stopLoops()
+	background.Wait()
+	return err
+}
+
+func (n *node) drain(servers []*http.Server) {
+	n.server.Drain()
+	n.log.Info("stopping", slog.Duration("delay", n.cfg.Shutdown.Delay), slog.Duration("drain", n.cfg.Shutdown.Drain))
+	time.Sleep(n.cfg.Shutdown.Delay)
+	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Shutdown.Drain)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, web := range servers {
+		all.Go(func() {
+			if web.Shutdown(ctx) != nil {
+				web.Close()
+			}
+		})
+	}
+	all.Wait()
+}
