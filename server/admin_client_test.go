@@ -1,0 +1,187 @@
+package server_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"signet/server/servertest"
+)
+
+func clientToken(t testing.TB, s *servertest.Server, id, secret string) *request {
+	return form(t, s, "/token", "grant_type=client_credentials").basic(id, secret)
+}
+
+func TestAdminClientLife(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	made := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"billing","grants":["client_credentials","password","refresh_token"],
+		"scopes":["jobs","read"],"audiences":["https://api.example","billing"],"origins":["https://app.example"],"claims":["roles","preferred_username"],
+		"introspect":true,"alg":"RS256","access_token_ttl":"90s"}`).wants(201, "")
+	secret := made.str("client_secret")
+	if !strings.HasPrefix(secret, "signet_cs_") || made.str("access_token_ttl") != "1m30s" || fmt.Sprint(made.JSON["auth_methods"]) != "[client_secret_basic client_secret_post]" {
+		t.Errorf("create: got %s", made.Raw)
+	}
+	clientToken(t, s, "billing", secret).wants(200, "")
+	if stored, _ := s.Store.Client(t.Context(), "billing"); strings.Contains(fmt.Sprintf("%+v", stored), secret) {
+		t.Error("the store has the secret itself")
+	}
+
+	adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"billing","grants":["client_credentials"]}`).wants(409, "exists")
+	shown := adminCall(t, admin, "GET", "/v1/clients/billing", "").wants(200, "")
+	for _, name := range []string{"client_id", "public", "auth_methods", "grants", "scopes", "audiences", "origins", "claims",
+		"introspect", "alg", "access_token_ttl", "disabled", "secrets", "created_at", "updated_at"} {
+		if _, ok := shown.JSON[name]; !ok {
+			t.Errorf("show: %s is missing", name)
+		}
+	}
+	if strings.Contains(shown.Raw, "signet_cs_") || strings.Contains(shown.Raw, "hash") {
+		t.Errorf("show: got %s, want no secret", shown.Raw)
+	}
+
+	s.Clock.Add(time.Minute)
+	changed := adminCall(t, admin, "PATCH", "/v1/clients/billing", `{"scopes":["jobs"],"access_token_ttl":""}`).wants(200, "")
+	if fmt.Sprint(changed.JSON["scopes"]) != "[jobs]" || changed.str("access_token_ttl") != "" || changed.str("alg") != "RS256" ||
+		fmt.Sprint(changed.JSON["audiences"]) != "[https://api.example billing]" || changed.str("updated_at") == changed.str("created_at") {
+		t.Errorf("update: got %s", changed.Raw)
+	}
+	if got := clientToken(t, s, "billing", secret).wants(200, "").str("scope"); got != "jobs" {
+		t.Errorf("the next token: got scope %q, want the new one at once", got)
+	}
+	adminCall(t, admin, "PATCH", "/v1/clients/billing", `{"public":true}`).wants(400, "invalid")
+	adminCall(t, admin, "PATCH", "/v1/clients/billing", `{"client_id":"other-name"}`).wants(400, "invalid")
+
+	adminCall(t, admin, "DELETE", "/v1/clients/billing", "").wants(204, "")
+	clientToken(t, s, "billing", secret).wants(401, "invalid_client")
+	for _, verb := range [][2]string{{"GET", ""}, {"DELETE", ""}, {"PATCH", ""}, {"POST", "/secret"}, {"POST", "/disable"}, {"POST", "/enable"}} {
+		adminCall(t, admin, verb[0], "/v1/clients/billing"+verb[1], "").wants(404, "not_found")
+	}
+	for _, kind := range []string{"client.create", "client.update", "client.delete"} {
+		if e := trail(t, s, kind); e.ClientID != "billing" || e.Actor != "socket" || e.RequestID == "" {
+			t.Errorf("audit: got %+v", e)
+		}
+	}
+	if got := trail(t, s, "client.update").Detail["members"]; got != "access_token_ttl scopes" {
+		t.Errorf("audit of the update: got members %q", got)
+	}
+	if strings.Contains(s.Log.String(), secret) {
+		t.Error("the log has the secret")
+	}
+}
+
+func TestAdminClientSecrets(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	first := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"job","grants":["client_credentials"]}`).wants(201, "").str("client_secret")
+	rotate := func(body string) string {
+		t.Helper()
+		a := adminCall(t, admin, "POST", "/v1/clients/job/secret", body).wants(200, "")
+		if a.str("client_id") != "job" || len(a.JSON) != 2 {
+			t.Errorf("rotate: got %s", a.Raw)
+		}
+		return a.str("client_secret")
+	}
+	works := func(want int, secrets ...string) {
+		t.Helper()
+		for i, secret := range secrets {
+			if got := clientToken(t, s, "job", secret).do().Status; got != want {
+				t.Errorf("secret %d of %d: got %d, want %d", i+1, len(secrets), got, want)
+			}
+		}
+	}
+	second := rotate("")
+	works(200, first, second)
+	third := rotate(`{"revoke_old":false}`)
+	works(200, second, third)
+	works(401, first)
+	fourth := rotate(`{"revoke_old":true}`)
+	works(200, fourth)
+	works(401, first, second, third)
+	shown := adminCall(t, admin, "GET", "/v1/clients/job", "").wants(200, "")
+	if got := len(shown.JSON["secrets"].([]any)); got != 1 {
+		t.Errorf("secrets shown: got %d, want 1", got)
+	}
+	adminCall(t, admin, "POST", "/v1/clients/"+servertest.SPA+"/secret", "").wants(400, "invalid").wantsMessage(t, "public client")
+	trail(t, s, "client.rotate_secret")
+}
+
+func TestAdminDisabledClientStartsAnew(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	old := login(t, s)
+	for range 2 { // asked twice, it is the same
+		if a := adminCall(t, admin, "POST", "/v1/clients/web/disable", "").wants(200, ""); a.JSON["disabled"] != true {
+			t.Errorf("disable: got %s", a.Raw)
+		}
+	}
+	refresh(t, s, old.str("refresh_token")).wants(401, "invalid_client")
+	for range 2 {
+		if a := adminCall(t, admin, "POST", "/v1/clients/web/enable", "").wants(200, ""); a.JSON["disabled"] != false {
+			t.Errorf("enable: got %s", a.Raw)
+		}
+	}
+	refresh(t, s, old.str("refresh_token")).wants(400, "invalid_grant")
+	if active(t, s, old.str("access_token")) {
+		t.Error("an access token from before came back to life")
+	}
+	refresh(t, s, login(t, s).str("refresh_token")).wants(200, "")
+	trail(t, s, "client.disable")
+	trail(t, s, "client.enable")
+}
+
+func TestAdminClientOfADeletedIDInheritsNothing(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	old := form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password, "client_id=spa").wants(200, "")
+	adminCall(t, admin, "DELETE", "/v1/clients/spa", "").wants(204, "")
+	s.Clock.Add(time.Second)
+	a := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"spa","public":true,"grants":["password","refresh_token"],"scopes":["profile"]}`).wants(201, "")
+	if _, has := a.JSON["client_secret"]; has || fmt.Sprint(a.JSON["auth_methods"]) != "[none]" {
+		t.Errorf("a public client: got %s", a.Raw)
+	}
+	form(t, s, "/token", "grant_type=refresh_token", "client_id=spa", "refresh_token="+old.str("refresh_token")).wants(400, "invalid_grant")
+}
+
+func TestAdminListClients(t *testing.T) {
+	_, admin := newAdmin(t, nil)
+	var ids []string
+	for next := ""; ; {
+		a := adminCall(t, admin, "GET", "/v1/clients?limit=3&after="+next, "").wants(200, "")
+		var page struct {
+			Clients []struct {
+				ID string `json:"client_id"`
+			}
+			Next string
+		}
+		if err := json.Unmarshal([]byte(a.Raw), &page); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range page.Clients {
+			ids = append(ids, c.ID)
+		}
+		if next = page.Next; next == "" {
+			break
+		}
+	}
+	if got := strings.Join(ids, " "); got != "other service spa web" {
+		t.Errorf("pages: got %q", got)
+	}
+	if a := adminCall(t, admin, "GET", "/v1/clients?after=zzz", "").wants(200, ""); a.Raw != `{"clients":[],"next":""}`+"\n" {
+		t.Errorf("behind the end: got %s", a.Raw)
+	}
+	if a := adminCall(t, admin, "GET", "/v1/clients?limit=4", "").wants(200, ""); a.str("next") != "" {
+		t.Errorf("a page that just fits: got next %q", a.str("next"))
+	}
+	for _, query := range []string{"limit=0", "limit=1001", "limit=x", "after=%00", "after='%20or%201=1", "sort=id", "limit=1&limit=2", "after=%zz", "after=%ff"} {
+		adminCall(t, admin, http.MethodGet, "/v1/clients?"+query, "").wants(400, "invalid")
+	}
+}
+
+func TestAdminPinnedToAnAlgorithm(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	adminCall(t, admin, "PATCH", "/v1/clients/web", `{"alg":"RS256"}`).wants(200, "")
+	token := login(t, s).str("access_token")
+	if header, _ := decodeJWT(t, token); header["alg"] != "RS256" {
+		t.Errorf("alg: got %v, want RS256", header["alg"])
+	}
+}
+
