@@ -38,7 +38,8 @@ package main
 //   - Times are RFC 3339. In a Key, a time that is not known is left out; "next" is the state it
 //     goes to at "next_at", both left out for a key that stays as it is.
 //   - Errors are {"error":"not_found|exists|invalid|unauthorized|unavailable|…","message":"a sentence
-//     that says what to do"} with 400, 401, 404, 409 or 503. The message is shown as it is.
+//     that says what to do"} with 400, 401, 404, 409 or 503. The message is shown as it is, except that
+//     not_found and exists are put in the words of the command line: see refusal.go.
 
 import (
 	"bytes"
@@ -66,15 +67,6 @@ type adminClient struct {
 	token string // empty on the socket
 	http  *http.Client
 }
-
-// apiError is the server's refusal.
-type apiError struct {
-	Status  int    `json:"-"`
-	Code    string `json:"error"`
-	Message string `json:"message"`
-}
-
-func (e *apiError) Error() string { return e.Message }
 
 // call sends in as JSON, unless it is nil, and decodes the answer into out, unless that is nil.
 func (c *adminClient) call(ctx context.Context, method, path string, in, out any) error {
@@ -128,19 +120,6 @@ func (c *adminClient) send(ctx context.Context, method, path, contentType string
 		return nil, c.refusal(resp)
 	}
 	return resp, nil
-}
-
-// refusal reads why the server said no.
-func (c *adminClient) refusal(resp *http.Response) error {
-	data, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	e := &apiError{Status: resp.StatusCode}
-	if err := json.Unmarshal(data, e); err != nil || e.Message == "" {
-		e.Message = fmt.Sprintf("%s answered %s; is it the admin API of a signet server of this version?", c.where, resp.Status)
-	}
-	if e.Status == http.StatusUnauthorized && c.token == "" {
-		e.Message += "; give a token of scope signet:admin with --admin-token-file or SIGNET_ADMIN_TOKEN"
-	}
-	return e
 }
 
 // A page is one part of a list, and what to send as after for the next one.

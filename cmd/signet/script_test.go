@@ -44,7 +44,7 @@ func setupScript(env *testscript.Env) error {
 	}
 	env.Defer(func() { os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "admin.sock")
-	stop, err := startAdmin(socket)
+	stop, err := startAdmin(dir, socket)
 	if err != nil {
 		return err
 	}

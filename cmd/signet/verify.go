@@ -83,11 +83,12 @@ func checkToken(token, issuer string, set keySet) error {
 		options = append(options, jwt.WithIssuer(issuer), jwt.WithExpirationRequired(), jwt.WithLeeway(time.Second))
 	}
 	_, err := jwt.NewParser(options...).Parse(token, set.keyFor)
+	var noKey noKeyError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, new(noKeyError)):
-		return fmt.Errorf("the token is not accepted: %w", errors.Unwrap(err))
+	case errors.As(err, &noKey):
+		return fmt.Errorf("the token is not accepted: %w", noKey)
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
 		return errors.New("the token is not accepted: its signature is not by the key it names; it was changed or forged")
 	case errors.Is(err, jwt.ErrTokenExpired):

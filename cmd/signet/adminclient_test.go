@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// runWith runs one command line against the server at url, and returns what it exits with and writes.
+func runWith(t *testing.T, url string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	environ := []string{"SIGNET_ADMIN_URL=" + url, "SIGNET_ADMIN_TOKEN=the-token"}
+	code = run(t.Context(), args, stdio{strings.NewReader(""), &o, &e}, environ)
+	return code, o.String(), e.String()
+}
+
+func TestListReadsEveryPage(t *testing.T) {
+	var asked []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		after := r.FormValue("after")
+		asked = append(asked, after)
+		next := map[string]string{"": "b", "b": "d", "d": ""}[after]
+		_ = json.NewEncoder(w).Encode(map[string]any{"clients": []clientRecord{{ID: after + "1"}, {ID: after + "2"}}, "next": next})
+	}))
+	defer srv.Close()
+	code, out, errs := runWith(t, srv.URL, "client", "list", "-o", "json")
+	if code != 0 || strings.Count(out, "client_id") != 6 || !json.Valid([]byte(out)) {
+		t.Errorf("got %d %s %s", code, out, errs)
+	}
+	if want := []string{"", "b", "d"}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %q, want %q", asked, want)
+	}
+}
+
+func TestListThatDoesNotEnd(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"users": []userRecord{}, "next": "x"})
+	}))
+	defer srv.Close()
+	if code, _, errs := runWith(t, srv.URL, "user", "list"); code != 1 || !strings.Contains(errs, "does not end") {
+		t.Errorf("got %d %s", code, errs)
+	}
+}
+
+func TestTokenIsSentAndNoRedirectFollowed(t *testing.T) {
+	stranger := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("a redirect was followed, with %q", r.Header.Get("Authorization"))
+	}))
+	defer stranger.Close()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("Authorization"); got != "Bearer the-token" {
+			t.Errorf("got Authorization %q", got)
+		}
+		http.Redirect(w, r, stranger.URL, http.StatusTemporaryRedirect)
+	}))
+	defer srv.Close()
+	code, _, errs := runWith(t, srv.URL, "keys", "list")
+	if code != 1 || !strings.Contains(errs, "307") || strings.Contains(errs, "the-token") {
+		t.Errorf("got %d %s", code, errs)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	tests := []struct {
+		status     int
+		body, want string
+	}{
+		{503, `{"error":"unavailable","message":"the store is busy; try again"}`, "signet: client show: the store is busy; try again\n"},
+		{404, `{"error":"not_found","message":"x"}`, "signet: client show: there is no client \"a/b\"; `signet client list` shows them\n"},
+		{500, `{"error":"internal","message":"see the log under this X-Request-Id"}`, "signet: client show: see the log under this X-Request-Id: r1\n"},
+		{404, `404 page not found`, "is it the admin API of a signet server"},
+		{200, `<html>`, "is it a signet server of this version?"},
+	}
+	for _, tt := range tests {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.EscapedPath() != "/v1/clients/a%2Fb" {
+				t.Errorf("got path %s", r.URL.EscapedPath())
+			}
+			w.Header().Set("X-Request-Id", "r1")
+			w.WriteHeader(tt.status)
+			_, _ = w.Write([]byte(tt.body))
+		}))
+		code, out, errs := runWith(t, srv.URL, "client", "show", "a/b")
+		if code != exitFailed || out != "" || !strings.Contains(errs, tt.want) || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%d %s: got %d %q", tt.status, tt.body, code, errs)
+		}
+		srv.Close()
+	}
+}
+
+// TestFollow sees what came before and what comes after, each once, and ends without an error.
+func TestFollow(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var calls atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := eventPage{Next: 7}
+		switch calls.Add(1) {
+		case 1:
+			if r.FormValue("newest") != "true" || r.FormValue("type") != "login" {
+				t.Errorf("first call: %s", r.URL.RawQuery)
+			}
+			p.Events = []eventRecord{{Seq: 6, Type: "login"}, {Seq: 7, Type: "login"}}
+		case 2:
+			if r.FormValue("after") != "7" || r.FormValue("newest") != "" {
+				t.Errorf("second call: %s", r.URL.RawQuery)
+			}
+			p.Events, p.Next = []eventRecord{{Seq: 9, Type: "login"}}, 9
+		default:
+			cancel()
+		}
+		_ = json.NewEncoder(w).Encode(p)
+	}))
+	defer srv.Close()
+	var out, errs bytes.Buffer
+	args := []string{"audit", "list", "--follow", "--limit", "2", "--type", "login", "--admin", srv.URL, "-o", "json"}
+	if code := run(ctx, args, stdio{strings.NewReader(""), &out, &errs}, nil); code != 0 {
+		t.Errorf("got exit %d: %s", code, errs.String())
+	}
+	var seqs []uint64
+	for decoder := json.NewDecoder(&out); decoder.More(); {
+		var e eventRecord
+		if err := decoder.Decode(&e); err != nil {
+			t.Fatal(err)
+		}
+		seqs = append(seqs, e.Seq)
+	}
+	if want := []uint64{6, 7, 9}; !slices.Equal(seqs, want) {
+		t.Errorf("got %v, want %v", seqs, want)
+	}
+}
+
+// TestBackupThatBreaksOff leaves nothing that looks like a backup.
+func TestBackupThatBreaksOff(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(bytes.Repeat([]byte("x"), 100_000))
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	defer srv.Close()
+	dir := t.TempDir()
+	code, _, errs := runWith(t, srv.URL, "backup", filepath.Join(dir, "copy.db"))
+	left, err := os.ReadDir(dir)
+	if code != 1 || !strings.Contains(errs, "nothing was kept") || err != nil || len(left) != 0 {
+		t.Errorf("got %d %s, files %v, %v", code, errs, left, err)
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	got := printable("a\x1b[2Jb\tc\u202edä漢")
+	if want := "a\uFFFD[2Jb\uFFFDc\uFFFDdä漢"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestMisuseIsFoundThroughWrapping(t *testing.T) {
+	if !errors.As(misuse("a: %w", errors.New("b")), new(misuseError)) {
+		t.Error("misuse is not a misuseError")
+	}
+}

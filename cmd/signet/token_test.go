@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// testIssuer publishes one key of each kind.
+type testIssuer struct {
+	url  string
+	keys map[string]crypto.Signer // by algorithm, which is also the kid
+}
+
+func newTestIssuer(t *testing.T) *testIssuer {
+	t.Helper()
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := &testIssuer{keys: map[string]crypto.Signer{"ES256": ec, "RS256": rsaKey, "EdDSA": ed}}
+	point, err := ec.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := keySet{Keys: []jwk{
+		{ID: "ES256", Alg: "ES256", Kty: "EC", Crv: "P-256", X: b64(point[1:33]), Y: b64(point[33:])},
+		{ID: "RS256", Alg: "RS256", Kty: "RSA", N: b64(rsaKey.N.Bytes()), E: b64(big.NewInt(int64(rsaKey.E)).Bytes())},
+		{ID: "EdDSA", Alg: "EdDSA", Kty: "OKP", Crv: "Ed25519", X: b64(ed.Public().(ed25519.PublicKey))},
+	}}
+	mux := http.NewServeMux()
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	is.url = srv.URL
+	mux.HandleFunc("/jwks", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(set) })
+	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": is.url, "jwks_uri": is.url + "/jwks"})
+	})
+	return is
+}
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+func (is *testIssuer) sign(t *testing.T, alg, kid string, change jwt.MapClaims) string {
+	t.Helper()
+	claims := jwt.MapClaims{"iss": is.url, "exp": time.Now().Add(time.Minute).Unix()}
+	maps.Copy(claims, change)
+	token := jwt.NewWithClaims(jwt.GetSigningMethod(alg), claims)
+	token.Header["kid"] = kid
+	s, err := token.SignedString(is.keys[alg])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestVerifyToken(t *testing.T) {
+	is := newTestIssuer(t)
+	good := is.sign(t, "ES256", "ES256", nil)
+	parts := strings.Split(good, ".")
+	none := b64([]byte(`{"alg":"none","kid":"ES256"}`)) + "." + parts[1] + "."
+	tests := []struct {
+		name, token, issuer, want string
+	}{
+		{"ES256", good, is.url, ""},
+		{"RS256", is.sign(t, "RS256", "RS256", nil), is.url, ""},
+		{"EdDSA", is.sign(t, "EdDSA", "EdDSA", nil), is.url, ""},
+		{"expired, only the key asked about", is.sign(t, "ES256", "ES256", jwt.MapClaims{"exp": 1}), "", ""},
+		{"expired", is.sign(t, "ES256", "ES256", jwt.MapClaims{"exp": 1}), is.url, "has expired"},
+		{"no exp", is.sign(t, "ES256", "ES256", jwt.MapClaims{"exp": nil}), is.url, "exp"},
+		{"other issuer", is.sign(t, "ES256", "ES256", jwt.MapClaims{"iss": "https://evil.example"}), is.url, "its iss is not"},
+		{"unknown kid", is.sign(t, "ES256", "k2", nil), is.url, `no key with the kid "k2"`},
+		{"no kid", is.sign(t, "ES256", "", nil), is.url, "no key with the kid"},
+		{"the key of another algorithm", is.sign(t, "RS256", "ES256", nil), is.url, "the token says alg RS256 and its key ES256"},
+		{"changed", parts[0] + "." + b64([]byte(`{"iss":"`+is.url+`","exp":9999999999}`)) + "." + parts[2], is.url, "changed or forged"},
+		{"alg none", none, is.url, "not accepted"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			jwks := ""
+			if tt.issuer == "" {
+				jwks = is.url + "/jwks"
+			}
+			_, err := verifyToken(t.Context(), tt.token, tt.issuer, jwks)
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestInspectExitsByTheVerdict: what is refused is shown all the same.
+func TestInspectExitsByTheVerdict(t *testing.T) {
+	is := newTestIssuer(t)
+	for token, want := range map[string]int{
+		is.sign(t, "ES256", "ES256", nil):                        exitDone,
+		is.sign(t, "ES256", "ES256", jwt.MapClaims{"exp": 1000}): exitFailed,
+	} {
+		var out, errs bytes.Buffer
+		std := stdio{strings.NewReader(token), &out, &errs}
+		if got := run(context.Background(), []string{"token", "inspect", "--issuer", is.url}, std, nil); got != want {
+			t.Errorf("got exit %d, want %d: %s", got, want, errs.String())
+		}
+		if !strings.Contains(out.String(), is.url) {
+			t.Errorf("the claims are not shown: %s", out.String())
+		}
+	}
+}
+
+func TestVerifyAsksForTheIssuersOwnName(t *testing.T) {
+	is := newTestIssuer(t)
+	_, err := verifyToken(t.Context(), is.sign(t, "ES256", "ES256", nil), is.url+"/", "")
+	if err == nil || !strings.Contains(err.Error(), "calls itself") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzDecodeToken(f *testing.F) {
+	f.Add("eyJhbGciOiJFUzI1NiJ9.eyJleHAiOjF9.c2ln")
+	f.Add("e30.e30.")
+	f.Add("bnVsbA.W10.")
+	f.Fuzz(func(t *testing.T, token string) {
+		in, err := decodeToken(token)
+		if err != nil {
+			return
+		}
+		if !json.Valid(in.Header) || !json.Valid(in.Claims) {
+			t.Errorf("accepted %q with parts that are not JSON", token)
+		}
+		var out bytes.Buffer
+		in.write(&out, time.Now())
+		if strings.ContainsAny(out.String(), "\x1b\r") {
+			t.Errorf("control characters of %q reach the terminal", token)
+		}
+	})
+}
+
+func FuzzParseClaim(f *testing.F) {
+	for _, s := range []string{"a=b", "a:=1", "a=[1]", "=", "a", "a==", `a={"b":"c"}`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		name, value, err := parseClaim(s)
+		if err == nil && (name == "" || !json.Valid(value)) {
+			t.Errorf("%q gives %q and %s", s, name, value)
+		}
+	})
+}
