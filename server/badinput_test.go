@@ -322,7 +322,29 @@ func TestRefreshBindings(t *testing.T) {
 	})
 	change("password grant withdrawn", client(func(c *store.Client) { c.Grants = []string{"refresh_token"} }))
 	change("scope withdrawn", client(func(c *store.Client) { c.Scopes = []string{"profile"} }))
-	change("audience withdrawn", client(func(c *store.Client) { c.Audiences = []string{"https://elsewhere.example"} }))
+	t.Run("84 audience withdrawn", func(t *testing.T) {
+		s := servertest.New(t, nil)
+		s.SetClient(t, servertest.Web, func(c *store.Client) { c.Audiences = []string{"https://api.example", "https://pay.example"} })
+		mine := login(t, s).str("refresh_token")
+		s.SetClient(t, servertest.Web, func(c *store.Client) { c.Audiences = []string{"https://pay.example", "https://new.example"} })
+		next := refresh(t, s, mine).wants(200, "")
+		if _, claims := decodeJWT(t, next.str("access_token")); claims["aud"] != "https://pay.example" {
+			t.Errorf("with one audience left: got %v", claims["aud"])
+		}
+		s.SetClient(t, servertest.Web, func(c *store.Client) { c.Audiences = []string{"https://new.example"} })
+		refresh(t, s, next.str("refresh_token")).wants(400, "invalid_grant")
+	})
+	t.Run("a new default audience signs nobody out", func(t *testing.T) {
+		s := servertest.New(t, nil)
+		mine := login(t, s).str("refresh_token")
+		settings := s.Config.Settings
+		settings.Audience = []string{"https://renamed.example"}
+		s.Apply(settings)
+		next := refresh(t, s, mine).wants(200, "")
+		if _, claims := decodeJWT(t, next.str("access_token")); claims["aud"] != "https://renamed.example" {
+			t.Errorf("got audience %v", claims["aud"])
+		}
+	})
 	change("client's not-before", client(func(c *store.Client) { c.NotBefore = time.Now().Add(time.Hour) }))
 }
 

@@ -88,11 +88,15 @@ func (s *Server) introspectRefreshToken(c *call, token refreshToken) (introspect
 	if why := s.sessionEnded(state.Session, &state.User, c.client, s.now()); why != "" {
 		return introspection{}, notLive("%s", why)
 	}
+	audience := token.Audience
+	if len(audience) == 0 {
+		audience = s.settings().Audience
+	}
 	ends := state.Session.RotatedAt.Add(s.settings().Lifetimes.Idle)
 	if absolute := state.Session.StartedAt.Add(s.settings().Lifetimes.Absolute); absolute.Before(ends) {
 		ends = absolute
 	}
 	return introspection{Active: true, Scope: token.Scope, ClientID: c.client.ID, Username: state.User.Username,
 		ExpiresAt: ends.Unix(), IssuedAt: state.Session.RotatedAt.Unix(), Subject: token.UserID.String(),
-		Audience: token.Audience, Issuer: s.cfg.Issuer, SessionID: token.SessionID.String(), AuthTime: token.AuthTime.Unix()}, nil
+		Audience: audience, Issuer: s.cfg.Issuer, SessionID: token.SessionID.String(), AuthTime: token.AuthTime.Unix()}, nil
 }

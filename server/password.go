@@ -41,8 +41,11 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 		return "", "", 0, err
 	}
 	if slices.Contains(g.client.Grants, grantRefreshToken) {
-		refresh = s.sealer.Seal(refreshToken{UserID: user.ID, SessionID: session.ID, AuthTime: session.StartedAt,
-			Scope: g.scope, Audience: g.audience}, g.client.ID)
+		token := refreshToken{UserID: user.ID, SessionID: session.ID, AuthTime: session.StartedAt, Scope: g.scope}
+		if len(g.client.Audiences) > 0 {
+			token.Audience = g.audience
+		}
+		refresh = s.sealer.Seal(token, g.client.ID)
 	}
 	return access, refresh, ttl, nil
 }

@@ -52,8 +52,13 @@ func (s *Server) withdrawn(g *granting) string {
 	return ""
 }
 
+// stillAllowed is what is left of the session's audience. A session that was for the server's
+// default follows it: an operator who changes the default signs nobody out.
 func (s *Server) stillAllowed(g *granting) []string {
 	allowed := s.audienceOf(g.client)
+	if len(g.presented.Audience) == 0 {
+		return allowed
+	}
 	var still []string
 	for _, aud := range g.presented.Audience {
 		if slices.Contains(allowed, aud) {
