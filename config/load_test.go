@@ -44,6 +44,8 @@ func TestLoadRefuses(t *testing.T) {
 			[]string{"signet.yaml:2: tls: must have keys below it, one a line, like `key: value`"}},
 		{"twice", issuerLine + "listen: localhost:1\nlisten: localhost:2\n", nil,
 			[]string{"signet.yaml:3: listen: is given twice, first in line 2; remove one"}},
+		{"a list for the issuer", "issuer: [https://auth.example.com]\n", nil,
+			[]string{"signet.yaml:1: issuer: takes one value"}},
 		{"no list", issuerLine + "algorithms: ES256\n", nil,
 			[]string{"signet.yaml:2: algorithms: takes a list; write it like [a, b]"}},
 		{"list of lists", issuerLine + "algorithms: [[ES256]]\n", nil,
@@ -129,7 +131,7 @@ func TestEnvSetsEveryField(t *testing.T) {
 	values := map[string]string{ // where the type does not tell what is valid
 		"issuer": "https://b.example", "listen": "[::1]:9", "data_dir": "/srv", "store": "bolt:/srv/x.db",
 		"algorithms": "EdDSA, RS256", "admin.listen": "localhost:99", "log.level": "debug", "log.format": "text",
-		"trusted_proxies": "10.1.2.3,fd00::/8", "access_token.ttl": "1m", "refresh.grace": "3s",
+		"trusted_proxies": "10.1.2.3,fd00::1/8", "access_token.ttl": "1m", "refresh.grace": "3s",
 		"refresh.absolute": "80d", "password.wait": "1s", "throttle.per_account": "7", "audit.retain": "5000",
 		"password.argon2.memory_kib": "8192", "password.min_length": "9",
 	}
