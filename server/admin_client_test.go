@@ -95,6 +95,9 @@ func TestAdminClientSecrets(t *testing.T) {
 	third := rotate(`{"revoke_old":false}`)
 	works(200, second, third)
 	works(401, first)
+	if stored, err := s.Store.Client(t.Context(), "job"); err != nil || len(stored.Secrets) != 2 {
+		t.Errorf("live secrets: got %d %v, want 2", len(stored.Secrets), err)
+	}
 	fourth := rotate(`{"revoke_old":true}`)
 	works(200, fourth)
 	works(401, first, second, third)
@@ -134,7 +137,7 @@ func TestAdminClientOfADeletedIDInheritsNothing(t *testing.T) {
 	old := form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password, "client_id=spa").wants(200, "")
 	adminCall(t, admin, "DELETE", "/v1/clients/spa", "").wants(204, "")
 	s.Clock.Add(time.Second)
-	a := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"spa","public":true,"grants":["password","refresh_token"],"scopes":["profile"]}`).wants(201, "")
+	a := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"spa","public":true,"grants":["password","refresh_token"],"scopes":["profile","orders:read","orders:write"]}`).wants(201, "")
 	if _, has := a.JSON["client_secret"]; has || fmt.Sprint(a.JSON["auth_methods"]) != "[none]" {
 		t.Errorf("a public client: got %s", a.Raw)
 	}
@@ -184,4 +187,3 @@ func TestAdminPinnedToAnAlgorithm(t *testing.T) {
 		t.Errorf("alg: got %v, want RS256", header["alg"])
 	}
 }
-

@@ -5,6 +5,10 @@ import "net/http"
 // writeStream lets the answer write itself. What fails before the first byte is answered as an
 // error like any other; after it only the connection can tell: see serve.
 func (s *Server) writeStream(w http.ResponseWriter, c *call, rt *route, answer reply) (int, error) {
+	if c.Method == http.MethodHead {
+		w.WriteHeader(http.StatusOK) // the work would be thrown away
+		return http.StatusOK, nil
+	}
 	begun := &beginWriter{ResponseWriter: w}
 	err := answer.run(begun)
 	if err == nil || begun.begun {
@@ -38,6 +42,9 @@ func (b *beginWriter) WriteHeader(status int) {
 }
 
 func (b *beginWriter) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil // net/http would send the headers
+	}
 	b.begun = true
 	return b.ResponseWriter.Write(p)
 }

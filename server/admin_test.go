@@ -96,6 +96,9 @@ func TestAdminEnvelope(t *testing.T) {
 			if a.Header.Get("X-Request-Id") == "" || a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("X-Content-Type-Options") != "nosniff" {
 				t.Errorf("headers: got %v", a.Header)
 			}
+			if c.path == "/v1/backup" && a.Header.Get("Content-Length") != "" {
+				t.Error("HEAD: a length that nobody knows")
+			}
 			if c.code != "" && a.str("message") == "" {
 				t.Errorf("no message in %s", a.Raw)
 			}

@@ -47,7 +47,7 @@ func (s *Server) write(w http.ResponseWriter, c *call, rt *route, answer reply, 
 		status = http.StatusOK
 	}
 	switch {
-	case answer.stream != nil && c.Method != http.MethodHead:
+	case answer.stream != nil:
 		return s.writeStream(w, c, rt, answer)
 	case answer.raw != nil:
 		h["Content-Length"] = []string{strconv.Itoa(len(answer.raw))}

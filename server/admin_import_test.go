@@ -1,0 +1,145 @@
+package server_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"signet/server"
+	"signet/server/servertest"
+)
+
+type importReport struct {
+	Accepted int
+	Refused  []struct {
+		Line     int
+		Username string
+		Reason   string
+	}
+	RefusedCount int `json:"refused_count"`
+}
+
+func importUsers(t testing.TB, admin *servertest.Server, body string) (r importReport) {
+	t.Helper()
+	a := adminCall(t, admin, "POST", "/v1/users:import", body).set("Content-Type", "application/x-ndjson").wants(200, "")
+	if err := json.Unmarshal([]byte(a.Raw), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestAdminImport(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	hash, err := bcrypt.GenerateFromPassword([]byte("old secret"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := []string{
+		1:  `{"username":"Bob","password_hash":"` + string(hash) + `","claims":{"roles":["a"]}}`,
+		2:  ``,
+		3:  `{"username":"carol"}`,
+		4:  `{"username":"bob"}`,
+		5:  `{"username":"ADA"}`,
+		6:  `{"username":"dan","password_hash":"$9$unknown"}`,
+		7:  `{"username":"erin","password":"in the clear, no"}`,
+		8:  `not JSON`,
+		9:  `{"username":"a b"}`,
+		10: `{"username":"frank","claims":{"sub":"x"}}`,
+		11: `{"username":"` + strings.Repeat("x", 100_000) + `"}`,
+		12: `{"username":"gina"}`, // no line end after it
+	}
+	got := importUsers(t, admin, strings.Join(lines[1:], "\r\n"))
+	want := map[int]string{4: "line 1", 5: "exists", 6: "password hash", 7: "password", 8: "JSON object", 9: "username", 10: "meaning of its own", 11: "64 KiB"}
+	if got.Accepted != 3 || got.RefusedCount != len(want) || len(got.Refused) != len(want) {
+		t.Errorf("got %+v, want 3 accepted and %d refused", got, len(want))
+	}
+	last := 0
+	for _, r := range got.Refused {
+		if part, ok := want[r.Line]; !ok || !strings.Contains(r.Reason, part) || r.Line <= last {
+			t.Errorf("line %d: got %q, want %q", r.Line, r.Reason, part)
+		}
+		if strings.Contains(r.Reason, "$9$") || strings.Contains(r.Reason, "in the clear") {
+			t.Errorf("line %d: the reason quotes a secret", r.Line)
+		}
+		last = r.Line
+	}
+	passwordLogin(t, s, "bob", "old secret").wants(200, "")
+	for _, name := range []string{"carol", "gina"} {
+		adminCall(t, admin, "GET", "/v1/users/"+name, "").wants(200, "")
+	}
+	if e := trail(t, s, "user.import"); e.Detail["accepted"] != "3" || e.Detail["refused"] != fmt.Sprint(len(want)) || e.Actor != "socket" {
+		t.Errorf("audit: got %+v", e)
+	}
+	if again := importUsers(t, admin, strings.Join(lines[1:], "\n")); again.Accepted != 0 || again.RefusedCount != 11 {
+		t.Errorf("a second time: got %+v, want nothing accepted", again)
+	}
+	if empty := importUsers(t, admin, ""); empty.Accepted != 0 || empty.Refused == nil {
+		t.Errorf("nothing: got %+v", empty)
+	}
+}
+
+func TestAdminImportOfMany(t *testing.T) {
+	_, admin := newAdmin(t, nil)
+	var b strings.Builder
+	const n = 500
+	for i := range n {
+		fmt.Fprintf(&b, "{\"username\":\"user%03d\"}\n{\"username\":\"User%03d\"}\n", i, i-i%7)
+	}
+	got := importUsers(t, admin, b.String())
+	if got.Accepted != n || got.RefusedCount != n {
+		t.Errorf("got %d accepted, %d refused, want %d of each", got.Accepted, got.RefusedCount, n)
+	}
+	for i, r := range got.Refused {
+		if r.Line != 2*(i+1) {
+			t.Fatalf("refusal %d: got line %d, want %d", i, r.Line, 2*(i+1))
+		}
+	}
+}
+
+// TestAdminImportIsNotCutByTheReadTimeout: what goes on has no limit in all.
+func TestAdminImportIsNotCutByTheReadTimeout(t *testing.T) {
+	s := servertest.New(t, nil)
+	web := httptest.NewUnstartedServer(nil)
+	web.Config = server.HTTPServer(s.Admin(), s.Config.Log)
+	web.Config.ReadTimeout, web.Config.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
+	web.Start()
+	defer web.Close()
+	body, upload := io.Pipe()
+	go func() {
+		defer upload.Close()
+		for i := range 4 {
+			time.Sleep(40 * time.Millisecond)
+			fmt.Fprintf(upload, "{\"username\":\"user%d\"}\n", i)
+		}
+	}()
+	res, err := http.Post(web.URL+"/v1/users:import", "application/x-ndjson", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var got importReport
+	if err := json.NewDecoder(res.Body).Decode(&got); err != nil || got.Accepted != 4 {
+		t.Errorf("got %d %+v %v, want 4 accepted", res.StatusCode, got, err)
+	}
+}
+
+func TestAdminImportThatBreaksOff(t *testing.T) {
+	s := servertest.New(t, nil)
+	broken := io.MultiReader(strings.NewReader("{\"username\":\"bob\"}\n{\"username\":\"carol\"}"), failingReader{})
+	w := httptest.NewRecorder()
+	s.Admin().ServeHTTP(w, httptest.NewRequest("POST", "/v1/users:import", broken))
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "after line 1; 1 users were accepted") {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
+type failingReader struct{}
+
+func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

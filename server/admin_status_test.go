@@ -1,0 +1,195 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"signet/server"
+	"signet/store"
+	"signet/store/bolt"
+)
+
+func TestAdminKeys(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	beat := store.Heartbeat{Replica: "r1", KeyringVersion: 1, At: s.Clock.Now()}
+	if err := s.Store.Beat(t.Context(), beat, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	var before, after struct {
+		Version uint64
+		Keys    []struct {
+			KID, Alg, State, Next string
+			CreatedAt             time.Time `json:"created_at"`
+			PublishedAt           time.Time `json:"published_at"`
+			ActivatesAt           time.Time `json:"activates_at"`
+			NextAt                time.Time `json:"next_at"`
+		}
+		Replicas    []store.Heartbeat
+		ActivatesAt time.Time `json:"activates_at"`
+	}
+	a := adminCall(t, admin, "GET", "/v1/keys", "").wants(200, "")
+	if err := json.Unmarshal([]byte(a.Raw), &before); err != nil {
+		t.Fatal(err)
+	}
+	if before.Version != s.Keys.Version() || len(before.Keys) != 4 || len(before.Replicas) != 1 || before.Replicas[0].Replica != "r1" || !before.ActivatesAt.IsZero() {
+		t.Fatalf("list: got %s", a.Raw)
+	}
+	for _, k := range before.Keys {
+		if k.KID == "" || k.CreatedAt.IsZero() || k.PublishedAt.IsZero() || k.ActivatesAt.IsZero() || (k.State == "pending" && (k.Next == "" || k.NextAt.IsZero())) {
+			t.Errorf("key: got %+v", k)
+		}
+	}
+	for _, private := range []string{`"d":`, `"private"`, `"x":`, `"n":`} {
+		if strings.Contains(a.Raw, private) {
+			t.Errorf("list: %s is there: %s", private, a.Raw)
+		}
+	}
+
+	first := adminCall(t, admin, "POST", "/v1/keys/rotate", `{"alg":""}`).wants(202, "")
+	if err := json.Unmarshal([]byte(first.Raw), &after); err != nil {
+		t.Fatal(err)
+	}
+	if len(after.Keys) != 4 || after.Version <= before.Version || !after.ActivatesAt.After(s.Clock.Now()) {
+		t.Errorf("rotate: got %s", first.Raw)
+	}
+	moved := 0
+	for i, k := range after.Keys {
+		if k.State == "pending" && k.ActivatesAt.Before(before.Keys[i].ActivatesAt) {
+			moved++
+		}
+	}
+	if moved != 2 {
+		t.Errorf("rotate of all algorithms: got %d keys brought on, want 2", moved)
+	}
+	if again := adminCall(t, admin, "POST", "/v1/keys/rotate", "").wants(202, ""); again.str("activates_at") != first.str("activates_at") {
+		t.Errorf("rotate again: got %s, want %s", again.Raw, first.Raw)
+	}
+	adminCall(t, admin, "POST", "/v1/keys/rotate", `{"alg":"ES256"}`).wants(202, "")
+	adminCall(t, admin, "POST", "/v1/keys/rotate", `{"alg":"PS256"}`).wants(400, "invalid").wantsMessage(t, "ES256, RS256")
+	if e := trail(t, s, "keys.rotate"); e.Detail["alg"] == "" || e.Actor != "socket" {
+		t.Errorf("audit: got %+v", e)
+	}
+}
+
+func TestAdminAudit(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	login(t, s)
+	passwordLogin(t, s, "ada", "wrong").wants(400, "invalid_grant")
+	adminCall(t, admin, "POST", "/v1/clients/web/enable", "").wants(200, "")
+	trail(t, s, "client.enable")
+	type page struct {
+		Events []store.Event
+		Next   uint64
+	}
+	read := func(query string) (p page) {
+		t.Helper()
+		a := adminCall(t, admin, "GET", "/v1/audit?"+query, "").wants(200, "")
+		if err := json.Unmarshal([]byte(a.Raw), &p); err != nil || p.Events == nil {
+			t.Fatalf("%s: %v in %s", query, err, a.Raw)
+		}
+		return p
+	}
+	all := read("")
+	if len(all.Events) != 3 || all.Events[2].Type != "client.enable" || all.Next != all.Events[2].Seq {
+		t.Fatalf("all: got %+v", all)
+	}
+	for query, want := range map[string]int{
+		"type=login": 2, "client_id=web": 3, "client_id=spa": 0, "sub=" + s.UserID.String(): 2, "limit=1": 1, "limit=1&newest=true": 1,
+		"newest=false": 3, fmt.Sprintf("after=%d", all.Events[0].Seq): 2,
+	} {
+		if got := read(query); len(got.Events) != want {
+			t.Errorf("%s: got %d events, want %d", query, len(got.Events), want)
+		}
+	}
+	if got := read("limit=1&newest=true"); got.Events[0].Seq != all.Next {
+		t.Errorf("the newest: got %+v", got)
+	}
+	if got := read(fmt.Sprintf("after=%d", all.Next)); got.Next != all.Next {
+		t.Errorf("nothing new: got next %d, want %d", got.Next, all.Next)
+	}
+	for _, query := range []string{"after=-1", "after=x", "limit=5000", "newest=yes", "actor=me", "type=a&type=b"} {
+		adminCall(t, admin, "GET", "/v1/audit?"+query, "").wants(400, "invalid")
+	}
+}
+
+func TestAdminBackup(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	a := adminCall(t, admin, "GET", "/v1/backup", "").wants(200, "")
+	if got := a.Header.Get("Content-Type"); got != "application/octet-stream" {
+		t.Errorf("Content-Type: got %q", got)
+	}
+	path := filepath.Join(t.TempDir(), "copy.db")
+	if err := os.WriteFile(path, []byte(a.Raw), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	copied, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer copied.Close()
+	if _, err := copied.Client(t.Context(), "web"); err != nil {
+		t.Error(err)
+	}
+	trail(t, s, "backup")
+}
+
+// brokenBackup writes what it has and then fails.
+type brokenBackup struct {
+	store.Store
+	first string
+}
+
+func (b *brokenBackup) Backup(_ context.Context, w io.Writer) (int64, error) {
+	n, _ := io.WriteString(w, b.first)
+	return int64(n), fmt.Errorf("reading page 7: %w", store.ErrUnavailable)
+}
+
+func TestAdminBackupThatFails(t *testing.T) {
+	broken := &brokenBackup{}
+	s, admin := newAdmin(t, func(cfg *server.Config) { broken.Store, cfg.Store = cfg.Store, broken })
+	a := adminCall(t, admin, "GET", "/v1/backup", "").wants(503, "unavailable")
+	if got := a.Header.Get("Content-Type"); got != "application/json" {
+		t.Errorf("Content-Type of the error: got %q", got)
+	}
+	broken.first = strings.Repeat("x", 100_000)
+	res, err := http.Get(admin.URL + "/v1/backup")
+	if err == nil {
+		defer res.Body.Close()
+		_, err = io.Copy(io.Discard, res.Body)
+	}
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("half a backup: got %v, want the connection cut", err)
+	}
+	if !strings.Contains(s.Log.String(), "reading page 7") {
+		t.Error("the log does not say why")
+	}
+}
+
+func TestAdminStatusAndMetrics(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	s.AdminWithToken() // a second listener registers nothing twice
+	login(t, s)
+	a := adminCall(t, admin, "GET", "/v1/status", "").wants(200, "")
+	if ready, _ := a.JSON["ready"].(map[string]any); a.str("issuer") != s.URL || a.str("version") != "test" || a.str("started_at") == "" || ready["ready"] != true {
+		t.Errorf("status: got %s", a.Raw)
+	}
+	m := adminCall(t, admin, "GET", "/metrics", "").wants(200, "")
+	for _, part := range []string{`signet_requests_total{endpoint="token",grant_type="password",outcome="ok"} 1`, "go_goroutines ", "process_start_time_seconds ",
+		`signet_requests_total{endpoint="admin.status",grant_type="",outcome="ok"} 1`} {
+		if !strings.Contains(m.Raw, part) {
+			t.Errorf("metrics: no %s", part)
+		}
+	}
+	if !strings.HasPrefix(m.Header.Get("Content-Type"), "text/plain") || m.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("metrics: got headers %v", m.Header)
+	}
+}

@@ -1,0 +1,167 @@
+package server_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+
+	"signet/server/servertest"
+)
+
+func passwordLogin(t testing.TB, s *servertest.Server, username, password string) *request {
+	return form(t, s, "/token", "grant_type=password", "username="+username, "password="+password).web()
+}
+
+func TestAdminUserLife(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	const secret, other = "correct donkey battery staple", "a quite different long phrase"
+	made := adminCall(t, admin, "POST", "/v1/users", `{"username":"Grace","password":"`+secret+`","claims":{"roles":["admiral"],"n":1.50,"none":null}}`).wants(201, "")
+	sub := made.str("sub")
+	if !strings.HasPrefix(sub, "usr_") || made.str("username") != "grace" || made.JSON["has_password"] != true || !strings.Contains(made.Raw, `"claims":{"n":1.50,"roles":["admiral"]}`) {
+		t.Errorf("create: got %s", made.Raw)
+	}
+	adminCall(t, admin, "POST", "/v1/users", `{"username":"GRACE"}`).wants(409, "exists")
+	tokens := passwordLogin(t, s, "grace", secret).wants(200, "")
+
+	for _, name := range []string{"grace", "GRACE", url.PathEscape("Ｇrace"), sub} {
+		if a := adminCall(t, admin, "GET", "/v1/users/"+name, "").wants(200, ""); a.Raw != made.Raw {
+			t.Errorf("show %s: got %s, want %s", name, a.Raw, made.Raw)
+		}
+	}
+	merged := adminCall(t, admin, "PATCH", "/v1/users/grace", `{"claims":{"n":null,"x":{"y":[]}}}`).wants(200, "")
+	if !strings.Contains(merged.Raw, `"claims":{"roles":["admiral"],"x":{"y":[]}}`) {
+		t.Errorf("update: got %s", merged.Raw)
+	}
+
+	adminCall(t, admin, "PUT", "/v1/users/grace/password", `{"password":"`+other+`"}`).wants(204, "")
+	passwordLogin(t, s, "grace", secret).wants(400, "invalid_grant")
+	refresh(t, s, tokens.str("refresh_token")).wants(400, "invalid_grant")
+	if active(t, s, tokens.str("access_token")) {
+		t.Error("an access token outlived the password")
+	}
+	tokens = passwordLogin(t, s, "grace", other).wants(200, "")
+
+	for range 2 {
+		if a := adminCall(t, admin, "POST", "/v1/users/"+sub+"/disable", "").wants(200, ""); a.JSON["disabled"] != true {
+			t.Errorf("disable: got %s", a.Raw)
+		}
+	}
+	passwordLogin(t, s, "grace", other).wants(400, "invalid_grant")
+	for range 2 {
+		if a := adminCall(t, admin, "POST", "/v1/users/grace/enable", "").wants(200, ""); a.JSON["disabled"] != false {
+			t.Errorf("enable: got %s", a.Raw)
+		}
+	}
+	refresh(t, s, tokens.str("refresh_token")).wants(400, "invalid_grant")
+	passwordLogin(t, s, "grace", other).wants(200, "")
+
+	adminCall(t, admin, "DELETE", "/v1/users/grace", "").wants(204, "")
+	passwordLogin(t, s, "grace", other).wants(400, "invalid_grant")
+	for _, verb := range [][3]string{{"GET"}, {"DELETE"}, {"PATCH", "", "{}"}, {"PUT", "/password", `{"password":"x"}`}, {"POST", "/disable"}, {"POST", "/enable"},
+		{"GET", "/sessions"}, {"DELETE", "/sessions"}, {"DELETE", "/sessions/x"}} {
+		for _, name := range []string{"grace", sub} {
+			adminCall(t, admin, verb[0], "/v1/users/"+name+verb[1], verb[2]).wants(404, "not_found")
+		}
+	}
+	again := adminCall(t, admin, "POST", "/v1/users", `{"username":"grace"}`).wants(201, "")
+	if again.str("sub") == sub {
+		t.Error("the name was used again and so was the sub")
+	}
+	for _, kind := range []string{"user.create", "user.update", "user.set_password", "user.disable", "user.enable", "user.delete"} {
+		if e := trail(t, s, kind); e.Actor != "socket" || !strings.HasPrefix(e.Subject, "usr_") || strings.Contains(e.Detail["claims"], "admiral") {
+			t.Errorf("audit: got %+v", e)
+		}
+	}
+	if log := s.Log.String(); strings.Contains(log, secret) || strings.Contains(log, other) || strings.Contains(log, "$argon2") {
+		t.Error("the log has a password or a hash")
+	}
+}
+
+func TestAdminUserWithoutAPassword(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	if a := adminCall(t, admin, "POST", "/v1/users", `{"username":"bob"}`).wants(201, ""); a.JSON["has_password"] != false || !strings.Contains(a.Raw, `"claims":{}`) {
+		t.Errorf("create: got %s", a.Raw)
+	}
+	passwordLogin(t, s, "bob", "correct donkey battery staple").wants(400, "invalid_grant")
+	adminCall(t, admin, "PUT", "/v1/users/bob/password", `{"password":"correct donkey battery staple"}`).wants(204, "")
+	passwordLogin(t, s, "bob", "correct donkey battery staple").wants(200, "")
+}
+
+func TestAdminUserNamesInPaths(t *testing.T) {
+	_, admin := newAdmin(t, nil)
+	for _, name := range []string{"..", ".", "a/b", "a%b", "a?b", "a:b", "a#b", "ann@mail.example", "日本"} {
+		quoted, _ := json.Marshal(name)
+		made := adminCall(t, admin, "POST", "/v1/users", `{"username":`+string(quoted)+`}`).wants(201, "")
+		if a := adminCall(t, admin, "GET", "/v1/users/"+url.PathEscape(name), "").wants(200, ""); a.str("sub") != made.str("sub") {
+			t.Errorf("%s: got %s, want %s", name, a.Raw, made.Raw)
+		}
+	}
+}
+
+func TestAdminUserValidation(t *testing.T) {
+	_, admin := newAdmin(t, nil)
+	big := strings.Repeat("x", 8<<10)
+	for _, c := range []struct{ name, body, message string }{
+		{"no name", `{}`, "username"},
+		{"name with a space", `{"username":"a b"}`, "username"},
+		{"name with a line break", `{"username":"a\nb"}`, "username"},
+		{"long name", `{"username":"` + big[:321] + `"}`, "username"},
+		{"name like a sub", `{"username":"usr_x"}`, "usr_"},
+		{"empty password", `{"username":"bob","password":""}`, "too short"},
+		{"short password", `{"username":"bob","password":"Tr0ub4dor&3"}`, "too short"},
+		{"long password", `{"username":"bob","password":"` + big + `"}`, "too long"},
+		{"common password", `{"username":"bob","password":"passwordpassword"}`, "guess"},
+		{"password with the name", `{"username":"bobsmithson","password":"bobsmithsonbobsmithson"}`, "password"},
+		{"hash as a member", `{"username":"bob","password_hash":"x"}`, "password_hash"},
+		{"reserved claim", `{"username":"bob","claims":{"sub":"x"}}`, "meaning of its own"},
+		{"the username's claim", `{"username":"bob","claims":{"preferred_username":"x"}}`, "meaning of its own"},
+		{"claim without a name", `{"username":"bob","claims":{"":"x"}}`, "1 to 64"},
+		{"claim with a long name", `{"username":"bob","claims":{"` + big[:65] + `":"x"}}`, "1 to 64"},
+		{"claims no object", `{"username":"bob","claims":[]}`, "claims"},
+		{"large claims", `{"username":"bob","claims":{"x":"` + big + `"}}`, "8 KiB"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			adminCall(t, admin, "POST", "/v1/users", c.body).wants(400, "invalid").wantsMessage(t, c.message)
+		})
+	}
+	adminCall(t, admin, "GET", "/v1/users/bob", "").wants(404, "not_found")
+
+	adminCall(t, admin, "PATCH", "/v1/users/ada", `{"claims":{"a":"`+big[:5000]+`"}}`).wants(200, "")
+	adminCall(t, admin, "PATCH", "/v1/users/ada", `{"claims":{"b":"`+big[:5000]+`"}}`).wants(400, "invalid").wantsMessage(t, "8 KiB")
+	adminCall(t, admin, "PATCH", "/v1/users/ada", `{"claims":{"iss":"x"}}`).wants(400, "invalid")
+	adminCall(t, admin, "PATCH", "/v1/users/ada", `{"username":"eve"}`).wants(400, "invalid")
+	adminCall(t, admin, "PUT", "/v1/users/ada/password", `{"password":"short"}`).wants(400, "invalid").wantsMessage(t, "too short")
+	adminCall(t, admin, "PUT", "/v1/users/ada/password", `{}`).wants(400, "invalid")
+}
+
+func TestAdminListUsers(t *testing.T) {
+	_, admin := newAdmin(t, nil)
+	for _, name := range []string{"bob", "carol", "dan"} {
+		adminCall(t, admin, "POST", "/v1/users", `{"username":"`+name+`"}`).wants(201, "")
+	}
+	var got []string
+	for next, pages := "", 0; pages == 0 || next != ""; pages++ {
+		var page struct {
+			Users []struct{ Username string }
+			Next  string
+		}
+		a := adminCall(t, admin, "GET", "/v1/users?limit=2&after="+next, "").wants(200, "")
+		if err := json.Unmarshal([]byte(a.Raw), &page); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(a.Raw, "$argon2") {
+			t.Error("a hash is in the list")
+		}
+		for _, u := range page.Users {
+			got = append(got, u.Username)
+		}
+		next = page.Next
+	}
+	if names := strings.Join(got, " "); names != "ada bob carol dan" {
+		t.Errorf("pages: got %q", names)
+	}
+	if a := adminCall(t, admin, "GET", "/v1/users?after=zzz", "").wants(200, ""); a.Raw != `{"users":[],"next":""}`+"\n" {
+		t.Errorf("behind the end: got %s", a.Raw)
+	}
+}
