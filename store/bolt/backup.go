@@ -13,10 +13,14 @@ import (
 // Backup writes a copy of the store as it is at this moment, a file that Open can open, and returns
 // its size. Reading and writing go on meanwhile.
 func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
+	guarded := &guardedWriter{ctx: ctx, store: s, w: w}
 	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
-		n, err = tx.WriteTo(&guardedWriter{ctx, s, w})
+		n, err = tx.WriteTo(guarded)
 		return err
 	})
+	if guarded.err != nil { // bbolt keeps only its text
+		err = guarded.err
+	}
 	if err != nil {
 		return n, fmt.Errorf("backing up: %w", err)
 	}
@@ -28,13 +32,15 @@ type guardedWriter struct {
 	ctx   context.Context
 	store *Store
 	w     io.Writer
+	err   error
 }
 
-func (g *guardedWriter) Write(p []byte) (int, error) {
-	if err := g.store.open(g.ctx); err != nil {
-		return 0, err
+func (g *guardedWriter) Write(p []byte) (n int, err error) {
+	if err = g.store.open(g.ctx); err == nil {
+		n, err = g.w.Write(p)
 	}
-	return g.w.Write(p)
+	g.err = err
+	return n, err
 }
 
 // Check reads all of the file at path and answers what is wrong with its structure, or nil. The
@@ -43,7 +49,7 @@ func Check(path string) (err error) {
 	if err := prepare(path, false); err != nil {
 		return err
 	}
-	db, err := openFile(path, true)
+	db, _, err := openFile(path, true)
 	if err != nil {
 		return err
 	}

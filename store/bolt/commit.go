@@ -166,7 +166,11 @@ func (s *Store) attempt(live []*request, flush bool) (spoilt *request, err error
 	if err := s.health.broken(); err != nil {
 		return nil, s.unavailable("writing", err)
 	}
-	tx, err := s.db.Begin(true)
+	var tx *bbolt.Tx
+	err = s.guard(func() (err error) {
+		tx, err = s.db.Begin(true)
+		return err
+	})
 	if err != nil {
 		return nil, s.failed(err)
 	}

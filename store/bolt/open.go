@@ -43,11 +43,11 @@ func Open(path string, opt Options) (*Store, error) {
 	if err := prepare(path, opt.Create); err != nil {
 		return nil, err
 	}
-	db, err := openFile(path, false)
+	db, file, err := openFile(path, false)
 	if err != nil {
 		return nil, err
 	}
-	s := newStore(db, path, opt)
+	s := newStore(db, file, path, opt)
 	if err := s.load(); err != nil {
 		db.Close()
 		return nil, err
@@ -77,12 +77,11 @@ func prepare(path string, create bool) error {
 
 // openFile opens an existing file and turns whatever bbolt makes of a bad one, panics and page
 // faults included, into an error.
-func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
-	var file *os.File
+func openFile(path string, readOnly bool) (db *bbolt.DB, file *os.File, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = damaged(path, fmt.Sprint(p))
+			db, err = nil, damaged(path, fmt.Sprint(p))
 			unlock(file)
 			file.Close()
 		}
@@ -101,13 +100,13 @@ func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
 		},
 	})
 	if err != nil {
-		return nil, explain(path, err)
+		return nil, nil, explain(path, err)
 	}
 	db.AllocSize = growBy
 	if err := checkSize(db, file); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, nil, errors.Join(err, db.Close())
 	}
-	return db, nil
+	return db, file, nil
 }
 
 func explain(path string, err error) error {

@@ -153,7 +153,7 @@ func TestFlipped(t *testing.T) {
 	raw := filled(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	path := filepath.Join(t.TempDir(), "signet.db")
-	const flips = 200
+	const flips = 100
 	refused, found := 0, 0
 	for range flips {
 		spoilt := append([]byte(nil), raw...)

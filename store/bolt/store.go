@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 // Store is a store.Store in one file. All methods may be called concurrently.
 type Store struct {
 	db   *bbolt.DB
+	file *os.File // db's own, for when db cannot close it
 	path string
 	now  func() time.Time
 
@@ -36,14 +38,14 @@ type Store struct {
 	commit atomic.Pointer[func(*bbolt.Tx) error]
 }
 
-func newStore(db *bbolt.DB, path string, opt Options) *Store {
+func newStore(db *bbolt.DB, file *os.File, path string, opt Options) *Store {
 	if opt.AuditEvents == 0 {
 		opt.AuditEvents = 100_000
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	s := &Store{db: db, path: path, now: opt.Now}
+	s := &Store{db: db, file: file, path: path, now: opt.Now}
 	s.queue.init()
 	s.audit.keep = uint64(max(opt.AuditEvents, 1))
 	s.throttle.init()
@@ -70,14 +72,24 @@ func (s *Store) view(read func(tx *bbolt.Tx) error) (err error) {
 
 // viewContext is view for a caller that may have given up already.
 func (s *Store) viewContext(ctx context.Context, read func(tx *bbolt.Tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return s.unavailable("reading", err)
+	if err := s.open(ctx); err != nil {
+		return err
 	}
 	return s.view(read)
 }
 
 func (s *Store) unavailable(doing string, err error) error {
 	return fmt.Errorf("%w: %s %s: %w", store.ErrUnavailable, doing, s.path, err)
+}
+
+// release closes the file. Where bbolt has panicked it may never give its own locks back; then the
+// file is let go without it.
+func (s *Store) release() error {
+	if s.health.broken() == nil {
+		return s.db.Close()
+	}
+	unlock(s.file)
+	return s.file.Close()
 }
 
 // left says what could not be written behind before the end.
@@ -95,7 +107,7 @@ func (s *Store) Close() error {
 		s.closed.Store(true)
 		s.queue.close()
 		s.running.Wait()
-		s.closeErr = errors.Join(s.left(), s.db.Close())
+		s.closeErr = errors.Join(s.left(), s.release())
 	})
 	return s.closeErr
 }

@@ -1,0 +1,115 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"signet/store"
+)
+
+// TestBackup takes a copy while eight writers go on, and opens it.
+func TestBackup(t *testing.T) {
+	s := testStore(t)
+	ctx := context.Background()
+	for i := range 50 {
+		must(t, s.CreateClient(ctx, store.Client{ID: fmt.Sprint("before", i)}))
+	}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				// One step makes two records, so that a copy of half a step would show.
+				u := store.User{ID: store.UserID{1, byte(g), byte(i), byte(i >> 8)}, Username: fmt.Sprint(g, "-", i)}
+				if err := s.CreateUser(ctx, u); err != nil {
+					t.Errorf("CreateUser: %v", err)
+					return
+				}
+			}
+		})
+	}
+	for range 5 {
+		var copied bytes.Buffer
+		n, err := s.Backup(ctx, &copied)
+		must(t, err)
+		if n != int64(copied.Len()) {
+			t.Errorf("Backup says %d bytes and wrote %d", n, copied.Len())
+		}
+		path := filepath.Join(t.TempDir(), "copy.db")
+		must(t, os.WriteFile(path, copied.Bytes(), 0o600))
+		must(t, Check(path))
+		restored, err := Open(path, Options{})
+		must(t, err)
+		list, err := restored.ListClients(ctx, "before", 1000)
+		must(t, err)
+		if len(list) != 50 {
+			t.Errorf("the copy has %d clients, want 50", len(list))
+		}
+		must(t, restored.Close())
+	}
+	close(stop)
+	wg.Wait()
+}
+
+type slowWriter struct{ begun, carryOn chan struct{} }
+
+func (w *slowWriter) Write(p []byte) (int, error) {
+	select {
+	case w.begun <- struct{}{}:
+		<-w.carryOn
+	default:
+	}
+	return len(p), nil
+}
+
+// TestBackupEnds: a slow backup holds up no write, and ends when its caller or the store does.
+func TestBackupEnds(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		end  func(s *Store, cancel func())
+	}{
+		{"cancelled", func(_ *Store, cancel func()) { cancel() }},
+		{"closed", func(s *Store, _ func()) { go s.Close() }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := testStore(t)
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			w := &slowWriter{make(chan struct{}), make(chan struct{})}
+			result := make(chan error)
+			go func() {
+				_, err := s.Backup(ctx, w)
+				result <- err
+			}()
+			<-w.begun
+			big := make([]byte, 3<<20) // the file has to grow
+			_, err := s.SwapKeyring(context.Background(), 0, 1, big)
+			must(t, err)
+			c.end(s, cancel)
+			if c.name == "closed" {
+				waitFor(t, "Close", s.closed.Load)
+			}
+			close(w.carryOn)
+			select {
+			case err := <-result:
+				if !errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("got %v, want ErrUnavailable", err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("the backup goes on")
+			}
+		})
+	}
+}

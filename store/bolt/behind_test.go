@@ -1,0 +1,137 @@
+package bolt
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"signet/store"
+)
+
+// written counts the records of a bucket that are committed.
+func written(t *testing.T, s *Store, bucket []byte) (n int) {
+	t.Helper()
+	must(t, s.view(func(tx *bbolt.Tx) error { n = tx.Bucket(bucket).Stats().KeyN; return nil }))
+	return n
+}
+
+func TestWriteBehind(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signet.db")
+	synctest.Test(t, func(t *testing.T) {
+		s := mustOpen(t, path)
+		defer s.Close()
+		ctx := context.Background()
+		must(t, s.AppendEvents(ctx, []store.Event{{Type: "login"}}))
+		_, err := s.Take(ctx, time.Now(), []store.Bucket{{Key: "x", Limit: 1, Window: time.Minute}})
+		must(t, err)
+		time.Sleep(writeBehind - time.Millisecond)
+		synctest.Wait()
+		if a, c := written(t, s, bucketAudit), written(t, s, bucketThrottle); a != 0 || c != 0 {
+			t.Errorf("before a second: got %d events and %d counts, want none", a, c)
+		}
+		time.Sleep(2 * time.Millisecond)
+		synctest.Wait()
+		if a, c := written(t, s, bucketAudit), written(t, s, bucketThrottle); a != 1 || c != 1 {
+			t.Errorf("after a second: got %d events and %d counts, want one each", a, c)
+		}
+		must(t, s.Forgive(ctx, []string{"x"}, nil))
+		time.Sleep(writeBehind + time.Millisecond)
+		synctest.Wait()
+		if c := written(t, s, bucketThrottle); c != 0 {
+			t.Errorf("after Forgive: got %d counts, want none", c)
+		}
+	})
+}
+
+// TestWriteBehindAgain: what a failed commit did not write is written once it works again, with
+// nobody asking.
+func TestWriteBehindAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signet.db")
+	synctest.Test(t, func(t *testing.T) {
+		s := mustOpen(t, path)
+		defer s.Close()
+		ctx := context.Background()
+		clear := s.injectFault(0)
+		must(t, s.AppendEvents(ctx, []store.Event{{Type: "login"}}))
+		_, err := s.Take(ctx, time.Now(), []store.Bucket{{Key: "x", Limit: 1, Window: time.Minute}})
+		must(t, err)
+		time.Sleep(10 * writeBehind)
+		synctest.Wait()
+		if err := s.Ping(ctx); err == nil {
+			t.Errorf("Ping: got nothing, want the failure")
+		}
+		events, err := s.Events(ctx, store.EventQuery{})
+		must(t, err)
+		if len(events) != 1 {
+			t.Errorf("got %d events meanwhile, want the one that waits", len(events))
+		}
+		clear()
+		time.Sleep(2 * writeBehind)
+		synctest.Wait()
+		if a, c := written(t, s, bucketAudit), written(t, s, bucketThrottle); a != 1 || c != 1 {
+			t.Errorf("got %d events and %d counts, want one each", a, c)
+		}
+	})
+}
+
+func TestAuditRetention(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signet.db")
+	s, err := Open(path, Options{Create: true, AuditEvents: 10})
+	must(t, err)
+	ctx := context.Background()
+	for i := range 35 {
+		must(t, s.AppendEvents(ctx, []store.Event{{RequestID: fmt.Sprint(i)}}))
+		if i%7 == 0 {
+			must(t, s.Close())
+			s, err = Open(path, Options{AuditEvents: 10})
+			must(t, err)
+		}
+	}
+	must(t, s.Close())
+	s = mustOpen(t, path)
+	events, err := s.Events(ctx, store.EventQuery{})
+	must(t, err)
+	if len(events) != 10 || events[0].RequestID != "25" || events[9].Seq != 35 {
+		t.Errorf("got %d events from %q, want the last ten of 35", len(events), events[0].RequestID)
+	}
+}
+
+func TestAuditBacklog(t *testing.T) {
+	s := testStore(t)
+	s.injectFault(0)
+	ctx := context.Background()
+	batch := make([]store.Event, 100)
+	var err error
+	n := 0
+	for ; err == nil && n < 1000; n++ {
+		err = s.AppendEvents(ctx, batch)
+	}
+	if err == nil || n > maxPending/100+1 {
+		t.Errorf("got %v after %d batches, want a refusal at %d events", err, n, maxPending)
+	}
+}
+
+// TestCountsAreBounded: a flood of keys pushes out what matters least, and not what is being throttled.
+func TestCountsAreBounded(t *testing.T) {
+	var c counts
+	c.init()
+	now := time.Now()
+	hot := store.Bucket{Key: "hot", Limit: 5, Window: time.Hour}
+	for range 5 {
+		c.take(now, []store.Bucket{hot})
+	}
+	for i := range maxCounts + 10_000 {
+		c.take(now, []store.Bucket{{Key: fmt.Sprint(i), Limit: 5, Window: time.Hour}})
+	}
+	if len(c.byKey) != maxCounts {
+		t.Errorf("got %d counts, want %d", len(c.byKey), maxCounts)
+	}
+	if wait := c.take(now, []store.Bucket{hot}); wait == 0 {
+		t.Errorf("the flood has made a full bucket forget")
+	}
+}
