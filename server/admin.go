@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// adminVerb is one row of the operator's surface. The answers are JSON; adminerror.go has the errors.
+// adminVerb is one row of the operator's surface. The answers are JSON; admin_error.go has the errors.
 type adminVerb struct {
 	method, path string // {name} stands for one segment of any text, percent-encoded
 	name         string // as logs and metrics call it

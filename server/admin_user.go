@@ -2,7 +2,6 @@ package server
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -171,14 +170,4 @@ func (s *Server) adminDeleteUser(c *call) (reply, error) {
 	}
 	s.did(c, event{Type: "user.delete"})
 	return reply{status: http.StatusNoContent}, nil
-}
-
-// passwordProblem tells a password that cannot be chosen from a pool that is busy.
-func passwordProblem(err error) error {
-	for _, fault := range []error{password.ErrPassword, password.ErrTooShort, password.ErrTooLong, password.ErrCommon, password.ErrContext} {
-		if errors.Is(err, fault) {
-			return adminInvalid("%s", err)
-		}
-	}
-	return err
 }

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
+	"signet/server/password"
 	"signet/store"
 )
 
@@ -66,4 +68,14 @@ func (s *Server) switchUser(c *call, e event, change func(*store.User, time.Time
 		return reply{}, err
 	}
 	return s.changeUser(c, user.ID, e, change)
+}
+
+// passwordProblem tells a password that cannot be chosen from a pool that is busy.
+func passwordProblem(err error) error {
+	for _, fault := range []error{password.ErrPassword, password.ErrTooShort, password.ErrTooLong, password.ErrCommon, password.ErrContext} {
+		if errors.Is(err, fault) {
+			return adminInvalid("%s", err)
+		}
+	}
+	return err
 }

@@ -120,7 +120,10 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 	}
 	attrs := make([]slog.Attr, 0, 12)
 	attrs = append(attrs, slog.String("request_id", c.id), slog.Int("status", status), slog.String("outcome", outcome),
-		slog.Duration("took", took), slog.String("address", c.address.String()))
+		slog.Duration("took", took))
+	if c.address.IsValid() { // not on a Unix socket
+		attrs = append(attrs, slog.String("address", c.address.String()))
+	}
 	attrs = appendNonEmpty(attrs, "grant_type", c.grant)
 	if c.client != nil {
 		attrs = append(attrs, slog.String("client_id", c.client.ID))
