@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +46,7 @@ func (a *app) configCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := a.checkFiles(c); err != nil {
+			if err := a.checkParts(c); err != nil {
 				return err
 			}
 			return a.print(map[string]any{"ok": true, "issuer": c.Issuer, "listen": c.Listen, "store": c.Store},
@@ -63,36 +61,19 @@ func (a *app) configCheck() *cobra.Command {
 	})
 }
 
-// checkFiles looks at the files a server would read at its start.
-func (a *app) checkFiles(c config.Config) error {
-	var problems []error
-	if a.getenv("SIGNET_MASTER_KEY") == "" {
-		problems = append(problems, checkMasterKey(c.MasterKeyFile))
+// checkParts asks those that a server is made of, by the same functions as its start does.
+func (a *app) checkParts(c config.Config) error {
+	problems := []error{keyringConfig(c, nil, "", nil).Timetable.Validate()}
+	if _, err := readMasterKeys(c.MasterKeyFile, a.getenv); err != nil {
+		problems = append(problems, err)
+	}
+	if _, err := serverConfig(c); err != nil {
+		problems = append(problems, err)
 	}
 	if c.TLS.Cert != "" {
 		if _, err := tls.LoadX509KeyPair(c.TLS.Cert, c.TLS.Key); err != nil {
 			problems = append(problems, fmt.Errorf("tls.cert: %w", err))
 		}
 	}
-	if c.Password.Blocklist != "" {
-		if f, err := os.Open(c.Password.Blocklist); err != nil {
-			problems = append(problems, fmt.Errorf("password.blocklist: %w", err))
-		} else {
-			f.Close()
-		}
-	}
 	return errors.Join(problems...)
-}
-
-func checkMasterKey(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("master_key_file: %s is not there; `signet init` makes it, or set SIGNET_MASTER_KEY", path)
-	case err != nil:
-		return fmt.Errorf("master_key_file: %w", err)
-	case info.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("master_key_file: others can read %s; run chmod 600 on it", path)
-	}
-	return nil
 }
