@@ -58,11 +58,12 @@ type Config struct {
 
 // Encryption of the public listener. Passwords cross it, so beyond loopback one of the two ways is needed.
 type TLS struct {
-	// The PEM file with the certificate and its chain, relative to this file. Read again on SIGHUP.
-	Cert string `yaml:"cert" live:"true"`
+	// The PEM file with the certificate and its chain, relative to this file. A file that
+	// is replaced is noticed by itself.
+	Cert string `yaml:"cert"`
 
 	// The PEM file with the certificate's private key, relative to this file.
-	Key string `yaml:"key" live:"true"`
+	Key string `yaml:"key"`
 
 	// A proxy in front of Signet speaks TLS with the world, and nobody else can reach the listener.
 	// Allows plain HTTP beyond loopback. The issuer stays https.
@@ -120,10 +121,11 @@ type Password struct {
 
 	Argon2 Argon2 `yaml:"argon2"`
 
-	// How many passwords are hashed at once. 0: as many as there are cores.
+	// How many passwords are hashed at once. 0: one less than there are cores, at least one, and no
+	// more than memory allows.
 	Slots int `yaml:"slots"`
 
-	// How many logins may wait for a slot; the next is answered 503 with Retry-After.
+	// How many logins may wait for a slot; the next is answered 503 with Retry-After. 0: eight a slot.
 	Queue int `yaml:"queue"`
 
 	// How long one waits at most before it is answered 503.
@@ -144,14 +146,14 @@ type Argon2 struct {
 
 // How many failed logins are answered before the next is asked to wait (429 with Retry-After).
 type Throttle struct {
-	// Failed logins of one account from one network; the waits then double from 1 s to 60 s. The
-	// owner can still sign in from elsewhere. 1 to 100.
+	// Failed logins of one account from one network; the waits then double from 1 s to 60 s, until
+	// it has been quiet for 15 minutes. The owner can still sign in from elsewhere. 1 to 100.
 	PerAccount int `yaml:"per_account" live:"true"`
 
 	// Failed logins a minute from one network (a /24, or a /64 of IPv6), whatever the account. 0: off.
 	PerNetwork int `yaml:"per_network" live:"true"`
 
-	// Failed client authentications a minute of one client. 0: off.
+	// Failed client authentications a minute of one client from one network. 0: off.
 	PerClient int `yaml:"per_client" live:"true"`
 }
 

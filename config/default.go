@@ -25,7 +25,6 @@ func Default() Config {
 		Password: Password{
 			MinLength: 15,
 			Argon2:    Argon2{MemoryKiB: 19456, Time: 2, Threads: 1},
-			Queue:     64,
 			Wait:      2 * time.Second,
 		},
 		Throttle: Throttle{PerAccount: 10, PerNetwork: 100, PerClient: 100},
