@@ -1,37 +1,8 @@
 package main
 
 import (
-	"fmt"
-	"io"
-	"net/http"
-	"time"
-
 	"github.com/spf13/cobra"
 )
-
-// clientRecord is a Client of the admin API.
-type clientRecord struct {
-	ID             string         `json:"client_id"`
-	Secret         string         `json:"client_secret,omitempty"` // only where it has just been made
-	Public         bool           `json:"public"`
-	AuthMethods    []string       `json:"auth_methods"`
-	Grants         []string       `json:"grants"`
-	Scopes         []string       `json:"scopes"`
-	Audiences      []string       `json:"audiences"`
-	Origins        []string       `json:"origins"`
-	Claims         []string       `json:"claims"`
-	Introspect     bool           `json:"introspect"`
-	Alg            string         `json:"alg"`
-	AccessTokenTTL string         `json:"access_token_ttl"`
-	Disabled       bool           `json:"disabled"`
-	Secrets        []clientSecret `json:"secrets"`
-	CreatedAt      time.Time      `json:"created_at"`
-	UpdatedAt      time.Time      `json:"updated_at"`
-}
-
-type clientSecret struct {
-	CreatedAt time.Time `json:"created_at"`
-}
 
 func (a *app) clientCommand() *cobra.Command {
 	return a.remote(noun("client", "Register and change the apps that ask for tokens",
@@ -149,63 +120,33 @@ func (a *app) clientSwitch(verb, short, more string) *cobra.Command {
 	return cmd
 }
 
-// clientCall makes one call that answers with a client, and shows it.
-func (a *app) clientCall(cmd *cobra.Command, method, path string, body any) error {
+func (a *app) clientDelete() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:     "delete ID",
+		Short:   "Remove a client for good",
+		Long:    "Remove a client for good. Its refresh tokens end, and its users must sign in again with another one.\nTo stop it for a while, disable it instead.",
+		Example: "signet client delete web",
+		Args:    positional("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.confirm(yes, fmt.Sprintf("Delete the client %q for good?", args[0])); err != nil {
+				return err
+			}
+			return a.deleted(cmd, args[0], "clients", args[0])
+		},
+	}
+	yesFlag(cmd, &yes)
+	return cmd
+}
+
+// deleted removes what is at the path and says so.
+func (a *app) deleted(cmd *cobra.Command, name string, path ...string) error {
 	c, err := a.connect()
 	if err != nil {
 		return err
 	}
-	var r clientRecord
-	if err := c.call(cmd.Context(), method, path, body, &r); err != nil {
+	if err := c.call(cmd.Context(), http.MethodDelete, pathTo(path...), nil, nil); err != nil {
 		return err
 	}
-	return a.print(r, r.write)
-}
-
-func (r clientRecord) write(w io.Writer) {
-	line(w, "client_id", r.ID)
-	line(w, "kind", r.kind())
-	line(w, "state", enabledWord(r.Disabled))
-	line(w, "authenticates by", words(r.AuthMethods))
-	line(w, "grants", words(r.Grants))
-	line(w, "scopes", words(r.Scopes))
-	line(w, "audiences", defaultWord(words(r.Audiences)))
-	line(w, "origins", words(r.Origins))
-	line(w, "claims", words(r.Claims))
-	line(w, "may introspect", yesNo(r.Introspect))
-	line(w, "algorithm", defaultWord(orDash(r.Alg)))
-	line(w, "token lifetime", defaultWord(orDash(r.AccessTokenTTL)))
-	for i, s := range r.Secrets {
-		line(w, fmt.Sprintf("secret %d made", i+1), stamp(s.CreatedAt))
-	}
-	line(w, "created", stamp(r.CreatedAt))
-	line(w, "updated", stamp(r.UpdatedAt))
-}
-
-func (r clientRecord) kind() string {
-	if r.Public {
-		return "public"
-	}
-	return "confidential"
-}
-
-func enabledWord(disabled bool) string {
-	if disabled {
-		return "disabled"
-	}
-	return "enabled"
-}
-
-func defaultWord(s string) string {
-	if s == "-" {
-		return "the server's"
-	}
-	return s
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
+	return a.print(map[string]string{"deleted": name}, func(w io.Writer) { line(w, "deleted "+name) })
 }

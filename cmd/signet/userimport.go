@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// importReport is what the server did with each line.
+type importReport struct {
+	Accepted int           `json:"accepted"`
+	Refused  []refusedLine `json:"refused"`
+}
+
+type refusedLine struct {
+	Line     int    `json:"line"`
+	Username string `json:"username"`
+	Reason   string `json:"reason"`
+}
+
+func (a *app) userImport() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "import --file FILE|-",
+		Short: "Add users with the password hashes they have",
+		Long: "Add users from another system with the password hashes they have. Each line of the file is one\n" +
+			"JSON object: {\"username\", \"password_hash\", \"claims\"}. Hashes of bcrypt, scrypt, PBKDF2 and argon2 are\n" +
+			"taken in their usual spellings, passlib's and Django's too, and renewed as people sign in.\n\n" +
+			"A line that is refused is reported and does not keep the others out; the exit status is then 1.",
+		Example: "signet user import --file users.ndjson\nzcat users.ndjson.gz | signet user import --file -",
+		Args:    positional(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := required(cmd, "file"); err != nil {
+				return err
+			}
+			in, err := a.openInput(file)
+			if err != nil {
+				return err
+			}
+			defer in.Close()
+			return a.importUsers(cmd, in)
+		},
+	}
+	cmd.Flags().StringVar(&file, "file", "", "the NDJSON `FILE`, or - for standard input")
+	return cmd
+}
+
+func (a *app) openInput(file string) (io.ReadCloser, error) {
+	if file == "-" {
+		return io.NopCloser(a.in), nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the users: %w", err)
+	}
+	return f, nil
+}
+
+func (a *app) importUsers(cmd *cobra.Command, in io.Reader) error {
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	var report importReport
+	body := a.watch("sent", in)
+	if err := c.exchange(cmd.Context(), http.MethodPost, "/v1/users:import", "application/x-ndjson", body, &report); err != nil {
+		return err
+	}
+	if err := a.print(report, report.write); err != nil {
+		return err
+	}
+	if n := len(report.Refused); n > 0 {
+		return fmt.Errorf("%d of %d lines were refused; mend them and import them again", n, n+report.Accepted)
+	}
+	return nil
+}
+
+func (r importReport) write(w io.Writer) {
+	if len(r.Refused) > 0 {
+		line(w, "LINE", "USERNAME", "REFUSED BECAUSE")
+	}
+	for _, l := range r.Refused {
+		line(w, fmt.Sprint(l.Line), orDash(l.Username), l.Reason)
+	}
+	fmt.Fprintf(w, "%d accepted, %d refused\n", r.Accepted, len(r.Refused))
+}
