@@ -155,6 +155,30 @@ func checkedAdvance(t *rapid.T, r Ring, tt Timetable, algs []string, now time.Ti
 	return next
 }
 
+// Where V is long against P and K, or an operator rotates without pause, successors wait for room.
+func TestKeySetStaysSmall(t *testing.T) {
+	tt, make := DefaultTimetable(), fakeKeys()
+	tt.Active, tt.Retain = time.Hour, 10*tt.Publish
+	now := testStart
+	r, _, _ := First(tt, []string{ES256}, now, make)
+	most := 0
+	for range 40 * 24 * 6 {
+		now = now.Add(10 * time.Minute)
+		p := newPlanner(r, tt, now, make)
+		if err := p.advance([]string{ES256}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.hasten(ES256); err != nil {
+			t.Fatal(err)
+		}
+		r = p.ring
+		most = max(most, len(r.At(now).Published))
+	}
+	if most != maxPublished {
+		t.Errorf("at most %d keys were published at a time, want %d", most, maxPublished)
+	}
+}
+
 func TestAddedAlgorithmIsPublishedFirst(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
 	r, _, _ := First(tt, []string{ES256}, testStart, make)
@@ -311,5 +335,31 @@ func TestAdvanceReturnsTheKeyMakersError(t *testing.T) {
 	_, _, err := Advance(Ring{}, DefaultTimetable(), []string{ES256}, testStart, func(string) (Key, error) { return Key{}, want })
 	if !errors.Is(err, want) {
 		t.Errorf("got %v, want %v", err, want)
+	}
+}
+
+// A replica that was cut off follows the plan it has read, for X. So a successor that is about to
+// activate is not taken out of the key set when its algorithm ends.
+func TestEndingAlgorithmKeepsWhatMaySoonSign(t *testing.T) {
+	tt, make := DefaultTimetable(), fakeKeys()
+	for _, tc := range []struct {
+		name  string
+		until time.Duration // from the end of the algorithm to the activation
+		stays bool
+	}{
+		{"soon", tt.SignStale + tt.ClockSkew, true},
+		{"later", tt.SignStale + tt.ClockSkew + notice, false},
+	} {
+		r, _, _ := First(tt, []string{RS256, ES256}, testStart, make)
+		successor := r.Keys[slices.IndexFunc(r.Keys, func(k Key) bool { return k.Alg == RS256 && k.State(testStart) == Pending })]
+		end := successor.ActivateAt.Add(-tc.until)
+		r.Leaving = []Leaving{{Alg: RS256, At: end}}
+		r, _, err := Advance(r, tt, []string{ES256}, end, make)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.ContainsFunc(r.Keys, func(k Key) bool { return k.KID == successor.KID }); got != tc.stays {
+			t.Errorf("%s: the successor stays: got %v, want %v", tc.name, got, tc.stays)
+		}
 	}
 }

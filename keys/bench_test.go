@@ -60,6 +60,21 @@ func BenchmarkSign(b *testing.B) {
 	}
 }
 
+// Sign must not allocate more than golang-jwt alone does for the same token.
+func TestSignAllocates(t *testing.T) {
+	m := mustOpen(t, testConfig(&memory{}, newClock()))
+	key := m.state.Load().view.signers[0]
+	ours := testing.AllocsPerRun(100, func() { _, _, _ = m.Sign(t.Context(), "", "at+jwt", &claimsOfBench) })
+	bare := testing.AllocsPerRun(100, func() {
+		token := jwt.NewWithClaims(jwt.SigningMethodES256, &claimsOfBench)
+		token.Header["kid"], token.Header["typ"] = key.kid, "at+jwt"
+		_, _ = token.SignedString(key.private.signer)
+	})
+	if ours >= bare {
+		t.Errorf("%v allocations, golang-jwt alone needs %v", ours, bare)
+	}
+}
+
 // BenchmarkSignAlone is for the allocations of Sign by itself.
 func BenchmarkSignAlone(b *testing.B) {
 	m := benchManager(b, ES256)

@@ -109,7 +109,9 @@ func TestKeySetHoldsPublicMembersOnly(t *testing.T) {
 func TestKeySetOrderAgeAndETag(t *testing.T) {
 	s, c := &memory{}, newClock()
 	cfg := testConfig(s, c)
-	cfg.Algorithms = []string{EdDSA, ES256}
+	cfg.Algorithms = []string{ES256, EdDSA}
+	mustOpen(t, cfg)
+	cfg.Algorithms = []string{EdDSA, ES256} // the primary is the configuration's, not the keyring's
 	m := mustOpen(t, cfg)
 	served := func() Set {
 		t.Helper()

@@ -2,11 +2,14 @@ package keys
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 func TestInit(t *testing.T) {
@@ -67,6 +70,9 @@ func TestStoreDown(t *testing.T) {
 		if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, tc.sign) {
 			t.Errorf("after %v: Sign: got %v, want %v", tc.after, err, tc.sign)
 		}
+		if err := m.Ready(); !errors.Is(err, tc.sign) {
+			t.Errorf("after %v: Ready: got %v, want %v", tc.after, err, tc.sign)
+		}
 		if _, err := m.JWKS(); !errors.Is(err, tc.jwks) {
 			t.Errorf("after %v: JWKS: got %v, want %v", tc.after, err, tc.jwks)
 		}
@@ -88,15 +94,27 @@ func TestStoreDown(t *testing.T) {
 
 func TestAgeCountsSuspendAndSetBackClocks(t *testing.T) {
 	start := time.Now()
-	wallOnly := start.Round(0).Add(time.Hour) // what a clock says after an hour's suspend
-	if got := age(start, wallOnly); got < time.Hour {
-		t.Errorf("after a suspend: got %v, want 1h", got)
+	for name, now := range map[string]time.Time{
+		"both clocks ran": start.Add(time.Hour),
+		"suspended":       shiftMonotonic(t, start.Add(time.Hour), -time.Hour),
+		"clock set back":  shiftMonotonic(t, start, time.Hour),
+	} {
+		if got := age(start, now); got != time.Hour {
+			t.Errorf("%s: got %v, want 1h", name, got)
+		}
 	}
-	// The monotonic clock ran on for an hour; the wall clock was set back cannot be built by hand,
-	// so the monotonic side is checked by itself.
-	if got := age(start, start.Add(time.Hour)); got != time.Hour {
-		t.Errorf("after an hour: got %v, want 1h", got)
+}
+
+// shiftMonotonic returns the time with only its monotonic reading moved, as no caller can but the
+// operating system does.
+func shiftMonotonic(t *testing.T, at time.Time, by time.Duration) time.Time {
+	t.Helper()
+	field, ok := reflect.TypeFor[time.Time]().FieldByName("ext")
+	if !ok {
+		t.Skip("time.Time keeps its monotonic reading elsewhere")
 	}
+	*(*int64)(unsafe.Add(unsafe.Pointer(&at), field.Offset)) += int64(by)
+	return at
 }
 
 func TestStoreSetBack(t *testing.T) {
@@ -332,6 +350,43 @@ func TestLateProposalIsPutOff(t *testing.T) {
 	for _, k := range witness.Keys() {
 		if k.State == Pending && !k.ActivateAt.Equal(c.now().Add(cfg.Timetable.Publish)) {
 			t.Errorf("the late successor activates at %v, want %v", k.ActivateAt, c.now().Add(cfg.Timetable.Publish))
+		}
+	}
+}
+
+// swapWatch notes when a swap happens.
+type swapWatch struct {
+	memory
+	now func() time.Time
+	at  time.Time
+}
+
+func (s *swapWatch) SwapKeyring(ctx context.Context, old, next uint64, document []byte) (bool, error) {
+	s.at = s.now()
+	return s.memory.SwapKeyring(ctx, old, next, document)
+}
+
+// Wherever in a Step the machine falls asleep, no plan is written whose first time is over.
+func TestPlansAreWrittenBeforeTheirTime(t *testing.T) {
+	for sleepAt := range 8 {
+		c := newClock()
+		s := &swapWatch{now: c.now}
+		cfg := testConfig(s, c)
+		calls := -1 << 30
+		cfg.Now = func() time.Time {
+			if calls++; calls == sleepAt {
+				c.advance(time.Minute)
+			}
+			return c.now()
+		}
+		m := mustOpen(t, cfg)
+		c.advance(31 * 24 * time.Hour)
+		calls = 0
+		mustStep(t, m)
+		for _, k := range m.Keys() {
+			if k.State == Pending && k.PublishAt.Before(s.at) {
+				t.Errorf("asleep at call %d: published at %v, written at %v", sleepAt, k.PublishAt, s.at)
+			}
 		}
 	}
 }

@@ -23,6 +23,7 @@ func TestParseMasterKeyRefuses(t *testing.T) {
 		"empty": "", "no prefix": good[len(masterKeyPrefix):], "short": good[:len(good)-1], "long": good + "A",
 		"padded": good + "=", "spare bits": good[:len(good)-1] + "F", "standard base64": good[:20] + "+" + good[21:],
 		"space": " " + good, "line end": good + "\n", "line end inside": good[:20] + "\n" + good[21:], "capitals": strings.ToUpper(good),
+		"line end instead of a character": masterKeyPrefix + strings.Repeat("A", 42) + "\n",
 	} {
 		if _, err := ParseMasterKey(s); err == nil {
 			t.Errorf("%s: accepted", name)
