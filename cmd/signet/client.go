@@ -1,6 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"io"
+	"net/http"
+
 	"github.com/spf13/cobra"
 )
 
