@@ -22,7 +22,7 @@ func TestParseIDs(t *testing.T) {
 			t.Errorf("ParseUserID(%q): got %v, want an error", bad, id)
 		}
 	}
-	for _, bad := range []string{"", s[:len(s)-1], s + "A", s + "==", s[:len(s)-1] + "B", strings.Repeat("+", 22)} {
+	for _, bad := range []string{"", s + "\n", s[:10] + "\r\n" + s[10:], s[:len(s)-1], s + "A", s + "==", s[:len(s)-1] + "B", strings.Repeat("+", 22)} {
 		if id, err := store.ParseSessionID(bad); err == nil {
 			t.Errorf("ParseSessionID(%q): got %v, want an error", bad, id)
 		}

@@ -19,6 +19,9 @@ func (id SessionID) IsZero() bool { return id == SessionID{} }
 // ParseSessionID reads what String wrote, and nothing else.
 func ParseSessionID(s string) (SessionID, error) {
 	var id SessionID
+	if len(s) != base64.RawURLEncoding.EncodedLen(len(id)) { // the decoder would skip line breaks
+		return SessionID{}, fmt.Errorf("session id is not %d base64url bytes", len(id))
+	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil || len(raw) != len(id) {
 		return SessionID{}, fmt.Errorf("session id is not %d base64url bytes", len(id))

@@ -1,0 +1,34 @@
+package server_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"signet/server/servertest"
+)
+
+// What one request costs inside the handler, without the network.
+func BenchmarkHandler(b *testing.B) {
+	s := servertest.New(b, nil)
+	for _, bench := range []struct{ name, method, path, body string }{
+		{"client_credentials", "POST", "/token", "grant_type=client_credentials&client_id=web&client_secret=web-secret"},
+		{"jwks", "GET", "/.well-known/jwks.json", ""},
+		{"refused", "POST", "/token", "grant_type=refresh_token&refresh_token=x&client_id=web&client_secret=web-secret"},
+		{"introspect", "POST", "/introspect", "client_id=web&client_secret=web-secret&token=" + login(b, s).str("access_token")},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				r := httptest.NewRequest(bench.method, bench.path, strings.NewReader(bench.body))
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				w := httptest.NewRecorder()
+				s.ServeHTTP(w, r)
+				if w.Code >= http.StatusInternalServerError {
+					b.Fatal(w.Code, w.Body)
+				}
+			}
+		})
+	}
+}
