@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -52,28 +51,35 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// startProcess runs the program and ends it with the test. What it prints first goes to line.
+// startProcess runs the program, which ends with the test, and returns the first line it prints.
 func startProcess(t testing.TB, args ...string) (p *process, line string) {
+	t.Helper()
+	p, stdout := startProcessNoLine(t, args...)
+	line, _ = stdout.ReadString('\n')
+	return p, line
+}
+
+// startProcessNoLine does not wait for a line.
+func startProcessNoLine(t testing.TB, args ...string) (p *process, stdout *bufio.Reader) {
 	t.Helper()
 	p = &process{t: t, cmd: exec.Command(signetBinary(t), args...), stderr: &lockedBuffer{}, exited: make(chan struct{})}
 	p.cmd.Stderr = p.stderr
 	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
-	stdout, err := p.cmd.StdoutPipe()
+	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.cmd.Stdout = write
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	reader := bufio.NewReader(stdout)
-	line, _ = reader.ReadString('\n')
+	write.Close()
+	t.Cleanup(func() { p.kill(); read.Close() })
 	go func() {
-		_, _ = io.Copy(io.Discard, reader)
 		_ = p.cmd.Wait()
 		close(p.exited)
 	}()
-	t.Cleanup(p.kill)
-	return p, line
+	return p, bufio.NewReader(read)
 }
 
 // startDev runs `signet dev` in dir on a free port, or on the given address.
