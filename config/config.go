@@ -125,7 +125,7 @@ type Password struct {
 	// more than memory allows.
 	Slots int `yaml:"slots"`
 
-	// How many logins may wait for a slot; the next is answered 503 with Retry-After. 0: eight a slot.
+	// How many logins may wait for a slot; the next is answered 503 with Retry-After. 0: 32 a slot.
 	Queue int `yaml:"queue"`
 
 	// How long one waits at most before it is answered 503.

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,8 +58,7 @@ func (a *auditor) add(c *call, e event) {
 }
 
 func (a *auditor) record(e event) {
-	a.log.Info("audit", slog.String("type", e.Type), slog.String("audit_outcome", e.Outcome), slog.String("request_id", e.RequestID),
-		slog.String("actor", e.Actor), slog.String("client_id", e.ClientID), slog.String("sub", e.Subject), slog.Any("detail", e.Detail))
+	a.log.LogAttrs(context.Background(), slog.LevelInfo, "audit", eventAttrs(e)...)
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	if a.closed {
@@ -69,6 +70,19 @@ func (a *auditor) record(e event) {
 	default:
 		a.lost(1)
 	}
+}
+
+// eventAttrs is an event as the log has it.
+func eventAttrs(e event) []slog.Attr {
+	attrs := []slog.Attr{slog.String("type", e.Type), slog.String("outcome", e.Outcome)}
+	for _, field := range [...]struct{ name, value string }{{"request_id", e.RequestID}, {"actor", e.Actor}, {"client_id", e.ClientID},
+		{"sub", e.Subject}, {"sid", e.SessionID}, {"kid", e.KeyID}, {"address", e.Address}} {
+		attrs = appendNonEmpty(attrs, field.name, field.value)
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Detail)) {
+		attrs = appendNonEmpty(attrs, name, e.Detail[name])
+	}
+	return attrs
 }
 
 // run writes until close, gathering what has come while the last batch was being written.

@@ -57,8 +57,9 @@ var reservedClaims = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "
 func (s *Server) issueAccessToken(g *granting, user *store.User, session *store.Session) (token string, ttl time.Duration, err error) {
 	ttl = s.settings().AccessTokenTTL
 	if own := g.client.AccessTokenTTL; own > 0 {
-		ttl = min(own, s.cfg.MaxTokenLife)
+		ttl = own
 	}
+	ttl = min(ttl, s.cfg.MaxTokenLife) // retired keys are kept no longer than that needs
 	now := s.now()
 	claims := accessClaims{
 		Issuer: s.cfg.Issuer, Subject: g.client.ID, Audience: g.audience, ClientID: g.client.ID, Scope: g.scope,

@@ -25,7 +25,7 @@ type refreshToken struct {
 	Generation uint32
 	AuthTime   time.Time // whole milliseconds
 	Scope      string    // as granted at the login
-	Audience   []string // as granted at the login; empty: the server's default, whatever it is
+	Audience   []string  // as granted at the login; empty: the server's default, whatever it is
 }
 
 const (

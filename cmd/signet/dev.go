@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -116,6 +117,9 @@ func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public 
 	if err != nil {
 		n.close()
 		return err
+	}
+	if fresh {
+		debug.FreeOSMemory() // hashing the demo's password took memory that a server without logins need not hold
 	}
 	demo.Issuer, demo.AdminSocket = cfg.Issuer, cfg.Admin.Socket
 	if err := a.greet(demo, fresh, dir); err != nil {

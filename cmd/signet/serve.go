@@ -40,7 +40,7 @@ applies what can change while the server runs; a FILE with a mistake changes not
 			return a.serve(cmd.Context(), path, environ)
 		},
 	}
-	cmd.Flags().StringVar(&path, "config", "", "the configuration, as `signet init` writes it (default: SIGNET_CONFIG, then ./signet.yaml)")
+	cmd.Flags().StringVar(&path, "config", "", "the configuration `FILE`, as signet init writes it (default: SIGNET_CONFIG, then ./signet.yaml)")
 	cmd.Flags().StringVar(&listen, "listen", "", "listen on `HOST:PORT` instead of what the configuration says")
 	return cmd
 }
@@ -117,7 +117,8 @@ func (n *node) reload(current config.Config, path string, environ []string) conf
 		n.log.Error("the new configuration cannot be used; the one before stays", slog.Any("error", err))
 		return current
 	}
-	changed, needRestart := config.Reloadable(current, fresh)
+	changed, _ := config.Reloadable(current, fresh)
+	_, needRestart := config.Reloadable(n.cfg, fresh) // against what the process was started with
 	n.server.Apply(settings.Settings)
 	n.level.Set(logLevel(fresh.Log.Level))
 	n.log.Info("configuration read again", slog.String("changed", strings.Join(changed, " ")))

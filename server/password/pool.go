@@ -14,7 +14,7 @@ import (
 type Config struct {
 	Argon2 Params        // costs of new hashes, and of what an unknown user is given to wait for
 	Slots  int           // passwords hashed at once; 0: one less than the cores, as memory allows, at least 1
-	Queue  int           // how many may wait for a slot; 0: eight a slot; negative: none
+	Queue  int           // how many may wait for a slot; 0: 32 a slot, about what Wait allows; negative: none
 	Wait   time.Duration // how long one waits at most; 0: a second
 
 	// Observe, when set, is told for every hash that is run how long it waited. It is called by
@@ -59,7 +59,7 @@ func New(c Config) *Pool {
 		c.Slots = slotsFor(runtime.GOMAXPROCS(0), memoryLimit(), p.params)
 	}
 	if c.Queue == 0 {
-		c.Queue = 8 * c.Slots
+		c.Queue = 32 * c.Slots
 	}
 	if c.Wait == 0 {
 		p.wait = time.Second

@@ -68,7 +68,7 @@ func New(t testing.TB, change func(*server.Config)) *Server {
 			Grace: 10 * time.Second, Lifetimes: store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour},
 			Throttle: server.ThrottleConfig{PerAccount: 10, PerNetwork: 100, PerClient: 100},
 		},
-		Log:      slog.New(slog.NewJSONHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: slog.New(slog.NewJSONHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {
 		change(&s.Config)

@@ -1,0 +1,45 @@
+package server_test
+
+import (
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"signet/server/servertest"
+	"signet/store"
+)
+
+// A user whose hash came from elsewhere logs in with it once; from then on the hash is the policy's.
+// The session of that login stays good.
+func TestLoginRehashes(t *testing.T) {
+	s := servertest.New(t, nil)
+	hash, err := bcrypt.GenerateFromPassword([]byte("imported password"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := store.User{Username: "grace", PasswordHash: string(hash), CreatedAt: s.Clock.Now(), UpdatedAt: s.Clock.Now()}
+	rand.Read(user.ID[:])
+	if err := s.Store.CreateUser(t.Context(), user); err != nil {
+		t.Fatal(err)
+	}
+	try := func(password string) *request {
+		return form(t, s, "/token", "grant_type=password", "username=grace", "password="+password).web()
+	}
+	try("wrong").wants(http.StatusBadRequest, "invalid_grant")
+	if now, err := s.Store.User(t.Context(), user.ID); err != nil || now.PasswordHash != string(hash) {
+		t.Errorf("a failed login changed the hash: %v", err)
+	}
+	tokens := try("imported password").wants(http.StatusOK, "")
+	now, err := s.Store.User(t.Context(), user.ID)
+	if err != nil || !strings.HasPrefix(now.PasswordHash, "$argon2id$") {
+		t.Errorf("after the login: got hash %.12s…, %v, want argon2id", now.PasswordHash, err)
+	}
+	refresh(t, s, tokens.str("refresh_token")).wants(http.StatusOK, "")
+	try("imported password").wants(http.StatusOK, "")
+	if again, err := s.Store.User(t.Context(), user.ID); err != nil || again.PasswordHash != now.PasswordHash {
+		t.Error("a second login hashed again although the hash is up to policy")
+	}
+}
