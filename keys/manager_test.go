@@ -220,10 +220,10 @@ func TestRunningReplicaLeavesWhatItCannotOpen(t *testing.T) {
 func TestTwoMasterKeys(t *testing.T) {
 	s, c := &memory{}, newClock()
 	cfg := testConfig(s, c)
-	m := mustOpen(t, cfg)
+	mustOpen(t, cfg)
 	both := cfg
 	both.Master = []MasterKey{testMaster(2), testMaster(1)}
-	m = mustOpen(t, both)
+	m := mustOpen(t, both)
 	c.advance(31 * 24 * time.Hour)
 	mustStep(t, m) // writes, and so seals with the new key
 	if _, err := Open(t.Context(), cfg); !errors.Is(err, ErrMasterKey) {

@@ -42,17 +42,17 @@ func DefaultTimetable() Timetable {
 func (t Timetable) Validate() error {
 	problems := t.ranges()
 	if need := t.ServeStale + t.EdgeCache + t.VerifierCache + t.ClockSkew; t.Publish < need {
-		problems = append(problems, fmt.Errorf("P >= D+C+J+S is broken: publish (P) is %v and must be at least %v "+
+		problems = append(problems, fmt.Errorf("publish (P) is %v and must be at least %v, or P >= D+C+J+S is broken "+
 			"(serve stale %v + edge cache %v + verifier cache %v + clock skew %v): raise publish by %v or lower one of these",
 			t.Publish, need, t.ServeStale, t.EdgeCache, t.VerifierCache, t.ClockSkew, need-t.Publish))
 	}
 	if need := t.SignStale + t.ClockSkew + t.TokenLife + t.Leeway; t.Retain < need {
-		problems = append(problems, fmt.Errorf("V >= X+S+T+L is broken: retain (V) is %v and must be at least %v "+
+		problems = append(problems, fmt.Errorf("retain (V) is %v and must be at least %v, or V >= X+S+T+L is broken "+
 			"(sign stale %v + clock skew %v + token life %v + leeway %v): raise retain by %v or lower one of these",
 			t.Retain, need, t.SignStale, t.ClockSkew, t.TokenLife, t.Leeway, need-t.Retain))
 	}
 	if t.SignStale >= t.ServeStale {
-		problems = append(problems, fmt.Errorf("X < D is broken: sign stale (X) is %v and must be below serve stale (D) %v: "+
+		problems = append(problems, fmt.Errorf("sign stale (X) is %v and must be below serve stale (D) %v, or X < D is broken: "+
 			"raise serve stale by more than %v or lower sign stale", t.SignStale, t.ServeStale, t.SignStale-t.ServeStale))
 	}
 	return errors.Join(problems...)

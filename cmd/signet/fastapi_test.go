@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
@@ -81,7 +82,8 @@ func (a *fastAPI) me(authorization string) (*http.Response, map[string]any) {
 	if authorization != "" {
 		req.Header.Set("Authorization", authorization)
 	}
-	res, err := http.DefaultClient.Do(req)
+	patient := http.Client{Timeout: 20 * time.Second} // not as patient as urllib
+	res, err := patient.Do(req)
 	if err != nil {
 		a.t.Fatalf("%v\n%s", err, a.log)
 	}
@@ -277,9 +279,10 @@ func kidsOf(t testing.TB, issuer string) map[string]bool {
 
 // forger is an issuer that signs whatever it is told to, and whose key set can fail in every way.
 type forger struct {
-	url  string
-	key  *ecdsa.PrivateKey
-	mood atomic.Value // how the key set is answered
+	url   string
+	key   *ecdsa.PrivateKey  // k1, which signs the tokens
+	other ed25519.PrivateKey // ed, of an algorithm that the app was not told to accept
+	mood  atomic.Value       // how the key set is answered
 }
 
 func newForger(t *testing.T) *forger {
@@ -288,7 +291,7 @@ func newForger(t *testing.T) *forger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &forger{key: key}
+	f := &forger{key: key, other: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
 	srv := httptest.NewServer(f)
 	t.Cleanup(srv.Close)
 	f.url = srv.URL
@@ -314,8 +317,10 @@ func (f *forger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 	default:
 		point, _ := f.key.PublicKey.Bytes() // of a curve that has the form
-		_ = json.NewEncoder(w).Encode(map[string]any{"keys": []map[string]string{{"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256",
-			"kid": "k1", "x": b64(point[1:33]), "y": b64(point[33:])}}})
+		_ = json.NewEncoder(w).Encode(map[string]any{"keys": []map[string]string{
+			{"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "k1", "x": b64(point[1:33]), "y": b64(point[33:])},
+			{"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": "ed", "x": b64(f.other.Public().(ed25519.PublicKey))},
+		}})
 	}
 }
 
@@ -340,6 +345,13 @@ func (f *forger) token(t testing.TB, header, claims map[string]any) string {
 		t.Fatal(err)
 	}
 	return signed
+}
+
+// unaccepted is a good token of an algorithm that the app was not told to accept.
+func (f *forger) unaccepted(t testing.TB) string {
+	t.Helper()
+	parts := strings.Split(f.token(t, map[string]any{"alg": "EdDSA", "kid": "ed"}, nil), ".")
+	return parts[0] + "." + parts[1] + "." + b64(ed25519.Sign(f.other, []byte(parts[0]+"."+parts[1])))
 }
 
 // confused is a token signed with the public key as if it were a shared secret.
@@ -400,6 +412,7 @@ func TestFastAPIChecks(t *testing.T) {
 		"a kid that is a number":   f.token(t, members{"kid": 1}, nil),
 		"alg none":                 f.token(t, members{"alg": "none"}, nil),
 		"the alg of another kind":  f.token(t, members{"alg": "RS256"}, nil),
+		"an alg not accepted here": f.unaccepted(t),
 		"the public key as secret": f.confused(t),
 		"a header without end":     deep + "." + parts[1] + "." + parts[2],
 		"claims without end":       parts[0] + "." + deep + "." + parts[2],
