@@ -120,7 +120,7 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 	}
 	attrs := make([]slog.Attr, 0, 12)
 	attrs = append(attrs, slog.String("request_id", c.id), slog.Int("status", status), slog.String("outcome", outcome),
-		slog.Duration("took", took))
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000))
 	if c.address.IsValid() { // not on a Unix socket
 		attrs = append(attrs, slog.String("address", c.address.String()))
 	}
