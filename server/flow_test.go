@@ -153,3 +153,29 @@ func decodeJWT(t *testing.T, token string) (header, claims map[string]any) {
 	}
 	return header, claims
 }
+
+// A store that was set back (a failover, a restored backup) knows an older generation than the
+// client holds. Nobody is signed out: the session moves on from what the client has.
+func TestLostRotationHeals(t *testing.T) {
+	s := servertest.New(t, nil)
+	token := login(t, s).str("refresh_token")
+	sessions, err := s.Store.ListSessions(t.Context(), s.UserID, s.Clock.Now(), s.Config.Lifetimes)
+	if err != nil || len(sessions) != 1 {
+		t.Fatalf("sessions: got %v, %v", sessions, err)
+	}
+	old := sessions[0] // generation 0
+	for range 3 {
+		token = refresh(t, s, token).wants(http.StatusOK, "").str("refresh_token")
+	}
+	if _, err := s.Store.RevokeSession(t.Context(), old.UserID, old.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Store.StartSession(t.Context(), old, 10); err != nil {
+		t.Fatal(err)
+	}
+	next := refresh(t, s, token).wants(http.StatusOK, "").str("refresh_token")
+	if !strings.Contains(s.Log.String(), `"outcome":"healed"`) {
+		t.Error("the log does not say that a rotation was lost")
+	}
+	refresh(t, s, next).wants(http.StatusOK, "")
+}

@@ -39,6 +39,42 @@ func TestDevGreetingWorksAsPrinted(t *testing.T) {
 	}
 }
 
+// The FastAPI app in the greeting is a file to save and run.
+func TestDevGreetingSnippet(t *testing.T) {
+	fastAPIPython(t) // skips where there is none
+	dir := t.TempDir()
+	_, text := startDevForPeople(t, dir)
+	_, code, found := strings.Cut(text, "pip install fastapi pyjwt[crypto] uvicorn):\n\n")
+	code, _, ended := strings.Cut(code, "\nCtrl-C")
+	if !found || !ended {
+		t.Fatalf("no snippet in the greeting:\n%s", text)
+	}
+	var file strings.Builder
+	for line := range strings.Lines(code) {
+		file.WriteString(strings.TrimPrefix(line, "  "))
+	}
+	app := t.TempDir()
+	write(t, filepath.Join(app, "main.py"), file.String())
+	_, issuer, _ := strings.Cut(text, "at ")
+	issuer, _, _ = strings.Cut(issuer, "\n")
+	api := runFastAPI(t, app, issuer)
+	data, err := os.ReadFile(filepath.Join(dir, "demo.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d demo
+	if err := json.Unmarshal(data, &d); err != nil {
+		t.Fatal(err)
+	}
+	_, tokens := post(t, issuer+"/token", d.login())
+	access, _ := tokens["access_token"].(string)
+	if res, body := api.me("Bearer " + access); res.StatusCode != http.StatusOK || body["username"] != d.Username {
+		t.Errorf("good token: got %d %v\n%s", res.StatusCode, body, api.log)
+	}
+	api.want("no token at all", "Bearer x", http.StatusUnauthorized)
+	api.want("tampered", "Bearer "+access[:len(access)-6]+"AAAAAA", http.StatusUnauthorized)
+}
+
 func startsCommand(line string) bool {
 	for _, word := range []string{"TOKENS=", "echo ", "ACCESS=", "REFRESH=", "curl "} {
 		if strings.HasPrefix(line, word) {

@@ -47,8 +47,14 @@ func fastAPIPython(t testing.TB) string {
 
 func startFastAPI(t testing.TB, issuer string) *fastAPI {
 	t.Helper()
+	return runFastAPI(t, "../../deploy/examples/fastapi", issuer)
+}
+
+// runFastAPI runs the main.py in dir.
+func runFastAPI(t testing.TB, dir, issuer string) *fastAPI {
+	t.Helper()
 	cmd := exec.Command(fastAPIPython(t), "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", "0")
-	cmd.Dir = "../../deploy/examples/fastapi"
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "SIGNET_ISSUER="+issuer, "PYTHONDONTWRITEBYTECODE=1", "NO_PROXY=127.0.0.1")
 	api := &fastAPI{t: t, log: &lockedBuffer{}}
 	cmd.Stdout, cmd.Stderr = api.log, api.log

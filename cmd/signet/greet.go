@@ -58,8 +58,6 @@ Sign the user out:
 
 A service verifies tokens by itself. FastAPI, for example (pip install fastapi pyjwt[crypto] uvicorn):
 
-  from typing import Annotated
-
   import jwt
   from fastapi import Depends, FastAPI, HTTPException
   from fastapi.security import OAuth2PasswordBearer
@@ -70,7 +68,7 @@ A service verifies tokens by itself. FastAPI, for example (pip install fastapi p
 
 
   @app.get("/users/me")
-  def read_users_me(token: Annotated[str, Depends(oauth2_scheme)]):
+  def read_users_me(token: str = Depends(oauth2_scheme)):
       try:
           key = jwks.get_signing_key_from_jwt(token).key
           claims = jwt.decode(token, key, algorithms=["ES256"], audience="{{.Issuer}}", issuer="{{.Issuer}}")
