@@ -87,7 +87,7 @@ func TestBackupEnds(t *testing.T) {
 			s := testStore(t)
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			w := &slowWriter{make(chan struct{}), make(chan struct{})}
+			w := &slowWriter{make(chan struct{}, 1), make(chan struct{})} // room for one: the backup may write before anybody listens
 			result := make(chan error)
 			go func() {
 				_, err := s.Backup(ctx, w)
