@@ -143,6 +143,10 @@ func swaggerLogin(t testing.TB, d demo, id, secret string) (status int, body map
 		if got := res.Header.Get("Access-Control-Allow-Origin"); got != origin {
 			t.Errorf("%s: got %d with Access-Control-Allow-Origin %q, want %s", method, res.StatusCode, got, origin)
 		}
+		allowed := res.Header.Get("Access-Control-Allow-Headers")
+		if method == http.MethodOptions && !(strings.Contains(allowed, "authorization") && strings.Contains(allowed, "x-requested-with")) {
+			t.Errorf("the preflight allows the headers %q; Swagger sends authorization and x-requested-with", allowed)
+		}
 		_ = json.NewDecoder(res.Body).Decode(&body)
 		res.Body.Close()
 		status = res.StatusCode
@@ -247,6 +251,10 @@ func TestFastAPIRotation(t *testing.T) {
 	if !published[kidOf(t, old)] || !published[kidOf(t, fresh)] {
 		t.Errorf("the keys published at the start are %v; %s and %s have signed", published, kidOf(t, old), kidOf(t, fresh))
 	}
+	// A kid that it does not know makes the app fetch the key set of now, after the rotation.
+	parts := strings.Split(old, ".")
+	stray := b64([]byte(`{"typ":"at+jwt","alg":"ES256","kid":"stray"}`))
+	api.want("a key that does not exist", "Bearer "+stray+"."+parts[1]+"."+parts[2], http.StatusUnauthorized)
 	expiry := time.Unix(int64(claimsOf(t, old)["exp"].(float64)), 0)
 	accepted := 0
 	waitFor(t, "the old key's token to expire", func() bool {
