@@ -238,18 +238,18 @@ func TestFastAPIRotation(t *testing.T) {
 	p := startInstall(t, "/auth", "SIGNET_KEYS_PUBLISH=6s", "SIGNET_KEYS_ACTIVE=6s", "SIGNET_KEYS_RETAIN=15s", "SIGNET_KEYS_CACHE=0s",
 		"SIGNET_KEYS_CDN=0s", "SIGNET_KEYS_SKEW=0s", "SIGNET_KEYS_MAX_TOKEN_LIFE=10s", "SIGNET_KEYS_LEEWAY=0s", "SIGNET_KEYS_SIGN_STALE=5s",
 		"SIGNET_KEYS_SERVE_STALE=6s", "SIGNET_KEYS_POLL=200ms", "SIGNET_ACCESS_TOKEN_TTL=10s")
-	published := kidsOf(t, p.demo.Issuer)
 	short := url.Values{"client_id": {"short"}, "client_secret": {p.createClient("short", "--ttl", "4s")}}
 	api := startFastAPI(t, p.demo.Issuer)
-	old := p.demo.accessToken(t, short)
-	fresh := old
+	published, now := map[string]bool{}, kidsOf(t, p.demo.Issuer) // the key set when old was issued, and when fresh was
+	old, fresh := "", p.demo.accessToken(t, short)
 	waitFor(t, "the next key to sign", func() bool {
+		published, now = now, kidsOf(t, p.demo.Issuer)
 		old, fresh = fresh, p.demo.accessToken(t, short)
 		api.want("a token just issued", "Bearer "+fresh, http.StatusOK)
 		return kidOf(t, fresh) != kidOf(t, old)
 	})
-	if !published[kidOf(t, old)] || !published[kidOf(t, fresh)] {
-		t.Errorf("the keys published at the start are %v; %s and %s have signed", published, kidOf(t, old), kidOf(t, fresh))
+	if !published[kidOf(t, fresh)] || !now[kidOf(t, old)] {
+		t.Errorf("%s signed when the key set was %v; then %s did, when it was %v", kidOf(t, old), published, kidOf(t, fresh), now)
 	}
 	// A kid that it does not know makes the app fetch the key set of now, after the rotation.
 	parts := strings.Split(old, ".")
