@@ -73,11 +73,18 @@ func freeAddress(t testing.TB) string {
 // admin runs a command against the process's admin socket.
 func (p *process) admin(stdin string, args ...string) string {
 	p.t.Helper()
-	stdout, stderr, code := runSignet(p.t, stdin, append(args, "--socket", p.demo.AdminSocket)...)
-	if code != 0 {
-		p.t.Fatalf("signet %v: exit %d: %s", args, code, stderr)
+	cmd := exec.Command(signetBinary(p.t), append(args, "--socket", p.demo.AdminSocket)...)
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // a second a command otherwise
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			err = fmt.Errorf("%w: %s", err, exit.Stderr)
+		}
+		p.t.Fatalf("signet %v: %v", args, err)
 	}
-	return stdout
+	return string(out)
 }
 
 // createClient registers a confidential client that may use every grant, and returns its secret.
