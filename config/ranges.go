@@ -11,19 +11,19 @@ const (
 )
 
 func (c Config) checkTokens(k *checker) {
-	k.duration("access_token.ttl", c.AccessToken.TTL, 10*time.Second, time.Hour)
+	k.duration("access_token.ttl", c.AccessToken.TTL, time.Second, time.Hour)
 	if c.AccessToken.TTL > c.Keys.MaxTokenLife {
 		k.add("access_token.ttl", "is %s and keys.max_token_life only %s; shorten the one or raise the other",
 			formatDuration(c.AccessToken.TTL), formatDuration(c.Keys.MaxTokenLife))
 	}
 	k.duration("refresh.grace", c.Refresh.Grace, 0, time.Minute)
-	k.duration("refresh.idle", c.Refresh.Idle, time.Minute, forever)
-	k.duration("refresh.absolute", c.Refresh.Absolute, time.Minute, forever)
+	k.duration("refresh.idle", c.Refresh.Idle, time.Second, forever)
+	k.duration("refresh.absolute", c.Refresh.Absolute, time.Second, forever)
 	if c.Refresh.Idle > c.Refresh.Absolute {
 		k.add("refresh.idle", "is %s, longer than refresh.absolute with %s; shorten the one or raise the other",
 			formatDuration(c.Refresh.Idle), formatDuration(c.Refresh.Absolute))
 	}
-	k.number("refresh.max_replays", c.Refresh.MaxReplays, 0, math.MaxUint16)
+	k.number("refresh.max_replays", c.Refresh.MaxReplays, 1, math.MaxUint16)
 	k.number("refresh.sessions_per_user", c.Refresh.SessionsPerUser, 1, 10_000)
 }
 
@@ -56,7 +56,7 @@ func (c Config) checkKeys(k *checker) {
 	k.duration("keys.cache", t.Cache, 0, forever)
 	k.duration("keys.cdn", t.CDN, 0, forever)
 	k.duration("keys.skew", t.Skew, 0, time.Hour)
-	k.duration("keys.max_token_life", t.MaxTokenLife, 10*time.Second, time.Hour)
+	k.duration("keys.max_token_life", t.MaxTokenLife, time.Second, time.Hour)
 	k.duration("keys.leeway", t.Leeway, 0, time.Hour)
 	k.duration("keys.sign_stale", t.SignStale, time.Second, forever)
 	k.duration("keys.serve_stale", t.ServeStale, time.Second, forever)

@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"time"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -28,15 +28,27 @@ func (a *app) devCommand() *cobra.Command {
 
 The first start makes DIR with a store, keys, a demo user and two demo clients, and prints
 commands that use them. A later start finds everything again. It is for development: it
-speaks plain HTTP and keeps the demo's secrets in DIR/demo.json. For anything else make an
-install with ` + "`signet init`" + `.`,
+speaks plain HTTP and keeps the demo's secrets in DIR/demo.json. Settings can be tried with
+their variables, SIGNET_REFRESH_GRACE=30s for one. For anything else make an install with
+` + "`signet init`" + `.`,
 		Example: "  signet dev\n  signet dev --listen 127.0.0.1:9000 -o json",
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.dev(cmd.Context(), dir, listen) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.fromVariable(cmd, "dir", "SIGNET_DATA_DIR")
+			a.fromVariable(cmd, "listen", "SIGNET_LISTEN")
+			return a.dev(cmd.Context(), dir, listen)
+		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "signet-data", "keep everything in `DIR`")
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "listen on `HOST:PORT`; a loopback address, port 0 takes a free one")
 	return cmd
+}
+
+// fromVariable gives a flag that is not on the command line the value of a variable.
+func (a *app) fromVariable(cmd *cobra.Command, flag, variable string) {
+	if value := a.getenv(variable); value != "" && !cmd.Flags().Changed(flag) {
+		_ = cmd.Flags().Set(flag, value) // text always sets a text flag
+	}
 }
 
 func (a *app) dev(ctx context.Context, dir, listen string) error {
@@ -57,12 +69,16 @@ func (a *app) dev(ctx context.Context, dir, listen string) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := devConfig(dir, host, public)
+	cfg, warnings, err := a.devConfig(dir, host, public)
 	if err != nil {
 		public.Close()
 		return err
 	}
-	return a.runDev(ctx, cfg, dir, public)
+	log, level := newLog(a.err, cfg.Log)
+	for _, w := range warnings {
+		log.Warn("configuration", slog.String("warning", string(w)))
+	}
+	return a.runDev(ctx, cfg, dir, public, log, level)
 }
 
 // devHost is the host that the issuer names. Development mode speaks plain HTTP and has known
@@ -79,33 +95,32 @@ func devHost(listen string) (string, error) {
 	return host, nil
 }
 
-func devConfig(dir, host string, public net.Listener) (config.Config, error) {
+// devConfig is what development mode would find in a file, with the variables laid over it, and over
+// those what it cannot do without.
+func (a *app) devConfig(dir, host string, public net.Listener) (config.Config, []config.Warning, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return config.Config{}, fmt.Errorf("finding the directory: %w", err)
+		return config.Config{}, nil, fmt.Errorf("finding the directory: %w", err)
 	}
-	cfg := config.Default()
 	_, port, _ := net.SplitHostPort(public.Addr().String())
-	cfg.Issuer = (&url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}).String()
-	cfg.Listen = public.Addr().String()
-	cfg.DataDir = dir
-	cfg.Store = "bolt:" + filepath.Join(dir, "signet.db")
-	cfg.MasterKeyFile = filepath.Join(dir, "master.key")
-	cfg.Admin.Socket = filepath.Join(dir, "admin.sock")
-	cfg.DefaultClient = demoPublicClient
-	cfg.Shutdown = config.Shutdown{Drain: 5 * time.Second}
-	cfg.Log = config.Log{Level: "info", Format: "text"}
-	return cfg, nil
+	issuer := url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}
+	environ := slices.Concat([]string{
+		"SIGNET_ISSUER=" + issuer.String(), "SIGNET_DEFAULT_CLIENT=" + demoPublicClient,
+		"SIGNET_LOG_FORMAT=text", "SIGNET_SHUTDOWN_DELAY=0s", "SIGNET_SHUTDOWN_DRAIN=5s",
+	}, a.environ, []string{
+		"SIGNET_DATA_DIR=" + dir, "SIGNET_LISTEN=" + public.Addr().String(), "SIGNET_MASTER_KEY_FILE=" + filepath.Join(dir, "master.key"),
+		"SIGNET_TLS_CERT=", "SIGNET_TLS_KEY=", "SIGNET_ADMIN_LISTEN=",
+	})
+	return config.Load("", environ)
 }
 
-func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public net.Listener) error {
+func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public net.Listener, log *slog.Logger, level *slog.LevelVar) error {
 	l := listeners{public: public}
 	defer func() { l.close() }()
 	master, err := devInstall(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	log, level := newLog(a.err, cfg.Log)
 	n, err := openNode(ctx, cfg, master, log, level)
 	if err != nil {
 		return err

@@ -177,6 +177,25 @@ func TestDevDefaultClient(t *testing.T) {
 	}
 }
 
+// Settings are tried with their variables; what development mode stands on stays as it is.
+func TestDevTakesSettings(t *testing.T) {
+	t.Setenv("SIGNET_ACCESS_TOKEN_TTL", "42s")
+	t.Setenv("SIGNET_DATA_DIR", t.TempDir())
+	dir := t.TempDir()
+	p := startDev(t, dir)
+	if want := filepath.Join(dir, "admin.sock"); p.demo.AdminSocket != want {
+		t.Errorf("a flag is stronger than a variable: got socket %s, want %s", p.demo.AdminSocket, want)
+	}
+	if _, tokens := post(t, p.demo.Issuer+"/token", p.demo.login()); tokens["expires_in"] != float64(42) {
+		t.Errorf("got %v, want expires_in 42", tokens)
+	}
+	t.Setenv("SIGNET_REFRESH_GRACE", "2h")
+	_, stderr, code := runSignet(t, "", "dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0")
+	if code != 1 || !strings.Contains(stderr, "refresh.grace") {
+		t.Errorf("a setting out of range: got exit %d and %q", code, stderr)
+	}
+}
+
 func TestDevRefuses(t *testing.T) {
 	busy := startDev(t, t.TempDir())
 	busyAddress := strings.TrimPrefix(busy.demo.Issuer, "http://")

@@ -120,6 +120,7 @@ func runSignet(t testing.TB, stdin string, args ...string) (stdout, stderr strin
 	t.Helper()
 	cmd := exec.Command(signetBinary(t), args...)
 	var out, errs bytes.Buffer
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
 	err := cmd.Run()
 	if _, isExit := err.(*exec.ExitError); err != nil && !isExit {
