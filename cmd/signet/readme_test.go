@@ -228,9 +228,11 @@ func (r *readmeRun) serve(line int, text, port string, inRepo bool) {
 	text = strings.Replace(text, readmeDev+"\n", fmt.Sprintf("%s --dir '%s/signet-data' --listen 127.0.0.1:%s -o json\n", readmeDev, r.dir, r.ports[port]), 1)
 	r.command(line, fmt.Sprintf("{ cd '%s'\n%s} &\n", dir, text))
 	fmt.Fprintf(&r.script, `for try in $(seq 1500); do
-  if curl -s -o probe http://127.0.0.1:%s/healthz; then break; fi
-  kill -0 $! && sleep 0.2
+  if curl -s -o probe http://127.0.0.1:%[1]s/healthz; then break; fi
+  kill -0 $! || exit 1
+  sleep 0.2
 done
+curl -s -o probe http://127.0.0.1:%[1]s/healthz
 `, r.ports[port])
 	r.ran = 0
 }
