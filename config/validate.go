@@ -116,7 +116,7 @@ func (c Config) checkListen(k *checker, field, addr string) {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		k.add(field, "%q is not host:port; write it like 127.0.0.1:8080", addr)
+		k.add(field, "%q is not host:port with a port from 0 to 65535; write it like 127.0.0.1:8080", addr)
 		return
 	}
 	if !isLoopback(host) && c.TLS.Cert == "" && !c.TLS.TerminatedByProxy {

@@ -40,7 +40,7 @@ func (k *specCheck) all(spec clientSpec, algs []string, maxTTL time.Duration) ti
 	k.list("origins", spec.Origins, maxOrigins, checkOrigin)
 	k.list("claims", spec.Claims, maxClaims, checkClientClaim)
 	if spec.Alg != "" && !slices.Contains(algs, spec.Alg) {
-		k.add("alg must be empty or one of the server's: %s", strings.Join(algs, ", "))
+		k.add("alg must be empty or what the server signs with now: %s (one that was added to the configuration joins them when its first key has been published for keys.publish)", strings.Join(algs, ", "))
 	}
 	return k.ttl(spec.AccessTokenTTL, maxTTL)
 }

@@ -57,7 +57,7 @@ func clientProblem(err error) error {
 	case errors.Is(err, store.ErrNotFound):
 		return adminNotFound("there is no client of that id; GET /v1/clients lists them")
 	case errors.Is(err, store.ErrExists):
-		return adminExists("a client of that id exists already; choose another id, or change that one with PATCH")
+		return adminExists("a client of that id exists already; choose another id, or change the one that is there")
 	}
 	return err
 }
@@ -68,7 +68,7 @@ func userProblem(err error) error {
 	case errors.Is(err, store.ErrNotFound):
 		return adminNotFound("there is no user of that name; GET /v1/users lists them")
 	case errors.Is(err, store.ErrExists):
-		return adminExists("a user of that name exists already; choose another name, or change that user with PATCH")
+		return adminExists("a user of that name exists already; choose another name, or change the one that is there")
 	}
 	return err
 }

@@ -55,6 +55,9 @@ func (a *app) backupToFile(ctx context.Context, c *adminClient, path string, for
 	if _, err := os.Lstat(path); err == nil && !force {
 		return 0, fmt.Errorf("%s exists already; give another name, or --force to replace it", path)
 	}
+	if err := a.guardOwnFiles(path); err != nil {
+		return 0, err
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
 	if err != nil {
 		return 0, fmt.Errorf("making the file: %w", err)

@@ -29,7 +29,11 @@ func (a *app) clientRotateSecret() *cobra.Command {
 			if err := c.call(cmd.Context(), http.MethodPost, pathTo("clients", args[0], "secret"), body, &answer); err != nil {
 				return err
 			}
-			return a.print(answer, func(w io.Writer) { writeCredentials(w, answer.ID, answer.Secret) })
+			if err := a.print(answer, func(w io.Writer) { writeCredentials(w, answer.ID, answer.Secret) }); err != nil {
+				return err
+			}
+			a.say("\nKeep the secret now: it is not shown again.")
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&revokeOld, "revoke-old", false, "end the older secrets at once")

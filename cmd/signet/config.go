@@ -26,7 +26,11 @@ func (a *app) configFlag(cmd *cobra.Command) *cobra.Command {
 
 // loadConfig reads the configuration that is meant and passes its warnings on.
 func (a *app) loadConfig() (config.Config, error) {
-	c, warnings, err := config.Load(a.configPath(), a.environ)
+	path := a.configPath()
+	if path == "" && a.getenv("SIGNET_ISSUER") == "" {
+		return config.Config{}, fmt.Errorf("there is no ./%s; name the configuration with --config FILE", defaultConfig)
+	}
+	c, warnings, err := config.Load(path, a.environ)
 	for _, w := range warnings {
 		fmt.Fprintf(a.err, "signet: warning: %s\n", w)
 	}

@@ -60,6 +60,11 @@ func (a *app) dev(ctx context.Context, dir, listen string) error {
 		return fmt.Errorf("%s is an install made by `signet init`; run it with `signet serve --config %s`, or choose another --dir",
 			dir, shellQuote(filepath.Join(dir, defaultConfig)))
 	}
+	if abs, err := filepath.Abs(dir); err == nil {
+		if err := checkSocketPath(filepath.Join(abs, "admin.sock")); err != nil {
+			return err // before anything is made
+		}
+	}
 	if err := makePrivateDir(dir); err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ A service verifies tokens by itself. FastAPI, for example (pip install fastapi p
           claims = jwt.decode(token, key, algorithms=["ES256"], audience="{{.Issuer}}", issuer="{{.Issuer}}")
       except jwt.PyJWTError:
           raise HTTPException(401, "Invalid token", {"WWW-Authenticate": "Bearer"})
-      return {"sub": claims["sub"], "username": claims["preferred_username"]}
+      return {"sub": claims["sub"], "username": claims.get("preferred_username")}
 
 Ctrl-C stops the server.
 `))

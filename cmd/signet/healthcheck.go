@@ -59,7 +59,7 @@ func (a *app) askReady(client *http.Client, req *http.Request) error {
 		if errors.As(err, &inner) {
 			err = inner.Err
 		}
-		return fmt.Errorf("no answer from %s: %w; is the server running?", req.URL, err)
+		return fmt.Errorf("no good answer from %s: %w; if it should run there, its log says more", req.URL, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

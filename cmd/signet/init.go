@@ -16,6 +16,7 @@ import (
 // initOptions are the flags of `signet init`.
 type initOptions struct {
 	dir, issuer, listen, store string
+	algorithms                 []string
 }
 
 func (a *app) initCommand() *cobra.Command {
@@ -41,6 +42,7 @@ the other. Nothing that is already there is overwritten.`,
 	cmd.Flags().StringVar(&opt.issuer, "issuer", "", "the `URL` of this server as apps and services see it, such as https://auth.example.com")
 	cmd.Flags().StringVar(&opt.listen, "listen", "127.0.0.1:8080", "listen on `HOST:PORT`")
 	cmd.Flags().StringVar(&opt.store, "store", "bolt:signet.db", "keep everything at `URL`; bolt:PATH is one file, relative to DIR")
+	cmd.Flags().StringSliceVar(&opt.algorithms, "algorithms", []string{keys.ES256}, "sign with `ALG[,ALG]`: ES256, RS256, PS256, EdDSA; the first is the usual one")
 	return cmd
 }
 
@@ -83,6 +85,7 @@ func (opt initOptions) yaml() string {
 issuer: %q
 listen: %q
 store: %q
+algorithms: [%s]
 master_key_file: master.key
 
 # When a proxy in front of Signet speaks TLS:
@@ -92,7 +95,7 @@ master_key_file: master.key
 # tls:
 #   cert: fullchain.pem
 #   key: privkey.pem
-`, opt.issuer, opt.listen, opt.store)
+`, opt.issuer, opt.listen, opt.store, strings.Join(opt.algorithms, ", "))
 }
 
 // initMasterKey makes the master key's file, unless the environment holds the key.

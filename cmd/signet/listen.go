@@ -26,8 +26,8 @@ func listenTCP(field, addr string, certs *certificates) (net.Listener, error) {
 // listenAdmin opens the admin socket for its owner only. The caller holds the lock on the store, so
 // a socket that is already there is left over from a process that is gone.
 func listenAdmin(path string) (net.Listener, error) {
-	if len(path) >= maxSocketPath {
-		return nil, fmt.Errorf("admin.socket: %s is longer than the %d bytes a socket's path may have; set a shorter one", path, maxSocketPath-1)
+	if err := checkSocketPath(path); err != nil {
+		return nil, err
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("admin.socket: removing what an earlier process left: %w", err)
@@ -38,20 +38,31 @@ func listenAdmin(path string) (net.Listener, error) {
 	listener, err := net.Listen("unix", path)
 	syscall.Umask(old)
 	if err != nil {
-		return nil, explainListen("admin.socket", path, err)
+		return nil, explainListen(socketField, path, err)
 	}
 	return listener, nil
 }
 
-// maxSocketPath is the size of sun_path on Linux, its terminating NUL included.
-const maxSocketPath = 108
+const socketField = "admin.socket"
+
+// maxSocketPath is what every system allows (macOS: 104 with the terminating NUL).
+const maxSocketPath = 103
+
+func checkSocketPath(path string) error {
+	if len(path) > maxSocketPath {
+		return fmt.Errorf("%s: %s is longer than the %d bytes a socket's path may have; choose a directory with a shorter path", socketField, path, maxSocketPath)
+	}
+	return nil
+}
 
 func explainListen(field, addr string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("%s: another program is using %s; stop it, or choose another address with --listen or SIGNET_LISTEN", field, addr)
+	case errors.Is(err, syscall.EACCES) && field == socketField:
+		return fmt.Errorf("%s: this user may not write in %s", field, filepath.Dir(addr))
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("%s: this user may not listen on %s; choose a port above 1023, or a directory that is yours", field, addr)
+		return fmt.Errorf("%s: this user may not listen on %s; choose a port above 1023", field, addr)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Errorf("%s: this machine has no address %s", field, addr)
 	case errors.Is(err, fs.ErrNotExist):

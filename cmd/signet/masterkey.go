@@ -24,7 +24,7 @@ func readMasterKeys(path string, getenv func(string) string) ([]keys.MasterKey, 
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("master key: there is no %s; put back the file that `signet init` wrote, or set %s", path, masterKeyVariable)
+		return nil, fmt.Errorf("master key: there is no %s; put the file back, or set %s", path, masterKeyVariable)
 	case err != nil:
 		return nil, fmt.Errorf("master key: %w", err)
 	case info.Mode().Perm()&0o077 != 0:
@@ -36,7 +36,7 @@ func readMasterKeys(path string, getenv func(string) string) ([]keys.MasterKey, 
 	}
 	master, err := keys.ParseMasterKeys(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("master key: %s: %w", path, err)
+		return nil, fmt.Errorf("master key: %s: %w; put the right file back", path, err)
 	}
 	return master, nil
 }

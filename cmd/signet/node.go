@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +38,9 @@ type node struct {
 func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, log *slog.Logger, level *slog.LevelVar) (*node, error) {
 	n := &node{cfg: cfg, log: log, level: level}
 	path, _ := cfg.BoltPath()
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
+		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, shellQuote(path))
+	}
 	var err error
 	if n.store, err = bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain}); err != nil {
 		return nil, explainStore(err, path)
@@ -70,7 +74,11 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 			n.server.KeyEvent(e)
 		}
 	}
-	if n.keys, err = keys.Open(ctx, keyConfig); err != nil {
+	n.keys, err = keys.Open(ctx, keyConfig)
+	if errors.Is(err, keys.ErrMasterKey) {
+		return fmt.Errorf("master key: it is not the one this store was made with (%w); put the right one back, nothing was changed", err)
+	}
+	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	cfg, err := serverConfig(n.cfg)
@@ -149,7 +157,7 @@ func serverConfig(cfg config.Config) (server.Config, error) {
 	return server.Config{
 		Issuer: cfg.Issuer, Passwords: password.New(pool), MaxTokenLife: cfg.Keys.MaxTokenLife, StaleIfError: cfg.Keys.CDN,
 		Settings: server.Settings{
-			Audience: cfg.Audience, DefaultClient: cfg.DefaultClient, AccessTokenTTL: cfg.AccessToken.TTL,
+			Audience: ownAudience(cfg), DefaultClient: cfg.DefaultClient, AccessTokenTTL: cfg.AccessToken.TTL,
 			Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute},
 			Grace:     cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), SessionsPerUser: cfg.Refresh.SessionsPerUser,
 			Policy:         policy,
@@ -157,6 +165,15 @@ func serverConfig(cfg config.Config) (server.Config, error) {
 			TrustedProxies: cfg.TrustedProxies,
 		},
 	}, nil
+}
+
+// ownAudience is nil where the audience is only the issuer again: the server then uses the issuer it
+// runs with, also after the one in the configuration has changed.
+func ownAudience(cfg config.Config) []string {
+	if slices.Equal(cfg.Audience, []string{cfg.Issuer}) {
+		return nil
+	}
+	return cfg.Audience
 }
 
 func passwordPolicy(cfg config.Password) (password.Policy, error) {

@@ -103,6 +103,24 @@ func TestInitAndServe(t *testing.T) {
 	}
 }
 
+// Algorithms chosen at the start need no waiting: each has a key that signs.
+func TestInitAlgorithms(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "x")
+	if _, stderr, code := runSignet(t, "", "init", "--dir", dir, "--issuer", "https://auth.example.com", "--algorithms", "ES256,RS256", "--listen", "127.0.0.1:0"); code != 0 {
+		t.Fatal(stderr)
+	}
+	configFile := filepath.Join(dir, "signet.yaml")
+	appendTo(t, configFile, "log: {format: text}\nshutdown: {delay: 0s}\n")
+	startServe(t, configFile)
+	out, stderr, code := runSignet(t, "", "client", "create", "--config", configFile, "--id", "aws", "--grant", "client_credentials", "--alg", "RS256")
+	if code != 0 {
+		t.Errorf("a client pinned to RS256: %s%s", out, stderr)
+	}
+	if _, stderr, code := runSignet(t, "", "init", "--dir", dir+"2", "--issuer", "https://auth.example.com", "--algorithms", "HS256"); code != 1 || !strings.Contains(stderr, "algorithms") {
+		t.Errorf("HS256: got %d %q", code, stderr)
+	}
+}
+
 func TestInitOverwritesNothing(t *testing.T) {
 	dir, _ := install(t, "")
 	before := snapshotDir(t, dir)
@@ -342,6 +360,57 @@ func writeCertificate(t *testing.T, certFile, keyFile string, serial int64) {
 	}
 	write(t, keyFile, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})))
 	write(t, certFile, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+}
+
+// A backup never lands on what the server lives on, however much it is forced.
+func TestBackupSparesTheServersFiles(t *testing.T) {
+	dir, configFile := install(t, "")
+	startServe(t, configFile)
+	before := snapshotDir(t, dir)
+	for _, name := range []string{"signet.db", "master.key", "signet.yaml"} {
+		_, stderr, code := runSignet(t, "", "backup", filepath.Join(dir, name), "--force", "--config", configFile)
+		if code != 1 || !strings.Contains(stderr, "the server itself uses") {
+			t.Errorf("onto %s: got exit %d and %q", name, code, stderr)
+		}
+	}
+	if err := os.Link(filepath.Join(dir, "signet.db"), filepath.Join(dir, "other.db")); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := runSignet(t, "", "backup", filepath.Join(dir, "other.db"), "--force", "--config", configFile); code != 1 {
+		t.Errorf("onto a link to the store: got exit %d and %q", code, stderr)
+	}
+	remove(t, filepath.Join(dir, "other.db"))
+	if !equalFiles(before, snapshotDir(t, dir)) {
+		t.Error("a refused backup changed a file")
+	}
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	for range 2 { // the second time over the first
+		if _, stderr, code := runSignet(t, "", "backup", copied, "--force", "--config", configFile); code != 0 {
+			t.Errorf("onto a file of its own: got exit %d and %q", code, stderr)
+		}
+	}
+}
+
+// A new issuer waits for the next start, and so does the audience that follows it.
+func TestReloadKeepsTheAudience(t *testing.T) {
+	_, configFile := install(t, "")
+	p, address := startServe(t, configFile)
+	text, err := os.ReadFile(configFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, configFile, strings.Replace(string(text), "https://auth.example.com", "https://new.example.com", 1))
+	hangup(t, p)
+	waitFor(t, "the warning", func() bool { return strings.Contains(p.stderr.String(), "settings=issuer") })
+	out, _, _ := runSignet(t, "", "client", "create", "--config", configFile, "--id", "job", "--grant", "client_credentials", "-o", "json")
+	_, secret, _ := strings.Cut(out, `"client_secret":"`)
+	secret, _, _ = strings.Cut(secret, `"`)
+	_, body := post(t, "http://"+address+"/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {"job"}, "client_secret": {secret}})
+	token, _ := body["access_token"].(string)
+	inspected, _, _ := runSignet(t, token, "token", "inspect", "-o", "json")
+	if !strings.Contains(inspected, `"aud":"https://auth.example.com"`) || !strings.Contains(inspected, `"iss":"https://auth.example.com"`) {
+		t.Errorf("after the reload: got %s, want iss and aud as before", inspected)
+	}
 }
 
 // SIGHUP applies what can change; a mistake changes nothing and is counted.

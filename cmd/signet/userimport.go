@@ -27,8 +27,8 @@ func (a *app) userImport() *cobra.Command {
 		Use:   "import --file FILE|-",
 		Short: "Add users with the password hashes they have",
 		Long: "Add users from another system with the password hashes they have. Each line of the file is one\n" +
-			"JSON object: {\"username\", \"password_hash\", \"claims\"}. Hashes of bcrypt, scrypt, PBKDF2 and argon2 are\n" +
-			"taken in their usual spellings, passlib's and Django's too, and renewed as people sign in.\n\n" +
+			"JSON object: {\"username\", \"password_hash\", \"claims\"}. Hashes of bcrypt, argon2id and argon2i are\n" +
+			"taken, and renewed as people sign in.\n\n" +
 			"A line that is refused is reported and does not keep the others out; the exit status is then 1.",
 		Example: "signet user import --file users.ndjson\nzcat users.ndjson.gz | signet user import --file -",
 		Args:    positional(),
@@ -55,6 +55,10 @@ func (a *app) openInput(file string) (io.ReadCloser, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("reading the users: %w", err)
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		f.Close()
+		return nil, fmt.Errorf("reading the users: %s is a directory", file)
 	}
 	return f, nil
 }

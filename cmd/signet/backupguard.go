@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"signet/config"
+)
+
+// guardOwnFiles refuses to replace a file that the server lives on: a copy put in the place of the
+// open store would leave the server writing to a file that nobody can find any more.
+func (a *app) guardOwnFiles(path string) error {
+	target, err := os.Stat(path)
+	if err != nil {
+		return nil // nothing is replaced
+	}
+	for _, own := range a.ownFiles() {
+		if info, err := os.Stat(own); err == nil && os.SameFile(info, target) {
+			return fmt.Errorf("%s is a file the server itself uses, and replacing it would lose what is in it; give another name", path)
+		}
+	}
+	return nil
+}
+
+// ownFiles are what the configuration names, and what usually lies beside the admin socket.
+func (a *app) ownFiles() []string {
+	var own []string
+	if path := a.configPath(); path != "" {
+		own = append(own, path)
+		if c, _, err := config.Load(path, a.environ); err == nil {
+			store, _ := c.BoltPath()
+			own = append(own, store, c.MasterKeyFile, c.Admin.Socket, c.TLS.Cert, c.TLS.Key, c.Password.Blocklist)
+		}
+	}
+	if socket, err := a.findSocket(); err == nil {
+		for _, name := range []string{"signet.db", "master.key", "demo.json", defaultConfig} {
+			own = append(own, filepath.Join(filepath.Dir(socket), name))
+		}
+		own = append(own, socket)
+	}
+	return own
+}
