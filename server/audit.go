@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -124,10 +125,10 @@ func (a *auditor) close() {
 // knownID passes a client id on to the log and the trail if it could be one; what somebody typed
 // there by mistake (a password, say) is not kept.
 func knownID(id string) string {
-	if validClientID(id) {
-		return id
+	if !validClientID(id) || strings.HasPrefix(id, ClientSecretPrefix) || strings.HasPrefix(id, refreshPrefix) {
+		return ""
 	}
-	return ""
+	return id
 }
 
 // validClientID reports whether id can name a client: 1 to 128 letters, digits, - . _ ~.

@@ -160,6 +160,10 @@ func TestBadTokenRequests(t *testing.T) {
 			call(t, s, http.MethodPost, "/token").raw(goodBody).wants(http.StatusOK, "")
 		})
 	}
+	call(t, s, http.MethodPost, "/token").raw("grant_type=password").basic("signet_cs_pasted", "x").wants(http.StatusUnauthorized, "invalid_client")
+	if strings.Contains(s.Log.String(), "signet_cs_pasted") {
+		t.Error("the log holds a secret that was sent in the place of the client id")
+	}
 	if strings.Contains(s.Log.String(), "a difference engine") || strings.Contains(s.Log.String(), "web-secret") {
 		t.Error("the log holds a password or a secret")
 	}

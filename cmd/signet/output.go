@@ -113,13 +113,13 @@ func roughly(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
 	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
+		return fmt.Sprintf("%ds", d.Round(time.Second)/time.Second)
 	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
+		return fmt.Sprintf("%dm", d.Round(time.Minute)/time.Minute)
 	case d < 2*day:
-		return fmt.Sprintf("%dh", int(d.Hours()))
+		return fmt.Sprintf("%dh", d.Round(time.Hour)/time.Hour)
 	default:
-		return fmt.Sprintf("%dd", int(d/day))
+		return fmt.Sprintf("%dd", d.Round(day)/day)
 	}
 }
 

@@ -87,7 +87,7 @@ func (n *node) serve(ctx context.Context, l listeners) error {
 
 func (n *node) drain(servers []*http.Server) {
 	n.server.Drain()
-	n.log.Info("stopping", slog.Duration("delay", n.cfg.Shutdown.Delay), slog.Duration("drain", n.cfg.Shutdown.Drain))
+	n.log.Info("stopping", slog.String("delay", n.cfg.Shutdown.Delay.String()), slog.String("drain", n.cfg.Shutdown.Drain.String()))
 	time.Sleep(n.cfg.Shutdown.Delay)
 	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Shutdown.Drain)
 	defer cancel()

@@ -3,6 +3,8 @@ package bolt
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -65,6 +67,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.health.broken(); err != nil {
 		return s.unavailable("writing", err)
 	}
+	if err := s.inPlace(); err != nil {
+		return s.unavailable("writing", err)
+	}
 	last, probe := s.health.due(s.now())
 	if probe {
 		last = s.update(ctx, func(t *txn) error {
@@ -76,4 +81,21 @@ func (s *Store) Ping(ctx context.Context) error {
 		return last
 	}
 	return s.viewContext(ctx, func(tx *bbolt.Tx) error { return checkSchema(tx, s.path) })
+}
+
+// inPlace answers an error when the path no longer leads to the open file: somebody has moved or
+// replaced it, and what is written now would be gone with this process.
+func (s *Store) inPlace() error {
+	there, err := os.Stat(s.path)
+	if err != nil {
+		return err
+	}
+	open, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(there, open) {
+		return fmt.Errorf("%s was replaced while it was open; stop the server and put the right file there", s.path)
+	}
+	return nil
 }
