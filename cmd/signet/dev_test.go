@@ -227,3 +227,14 @@ func TestDevRefuses(t *testing.T) {
 		t.Errorf("the server whose directory was wanted: got %d, want it unharmed", status)
 	}
 }
+
+// A place that cannot be written to is said to be one, with what to do. (A file in the way stops
+// root as well, whom modes do not.)
+func TestDevWhereNothingCanBeWritten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, "")
+	_, stderr, code := runSignet(t, "", "dev", "--dir", filepath.Join(file, "data"), "--listen", "127.0.0.1:0")
+	if code != 1 || !strings.Contains(stderr, "choose another --dir") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("got exit %d and %q", code, stderr)
+	}
+}

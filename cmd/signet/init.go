@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,7 +150,7 @@ func (c *cleanup) run() {
 
 func makePrivateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("making the directory %s: %w", dir, err)
+		return fmt.Errorf("making the directory: %w; choose another --dir, or run this as a user who may write there", err)
 	}
 	return nil
 }
@@ -156,6 +158,9 @@ func makePrivateDir(dir string) error {
 // writeNewFile writes a private file that must not be there yet, and its bytes reach the disk.
 func writeNewFile(path, text string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w; choose another --dir, or run this as a user who may write there", err)
+	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
