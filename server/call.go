@@ -52,6 +52,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
 		h.Set("Connection", "close")
 	}
 	answer, err := s.run(w, c, rt)
+	c.Request = r // run's deadline has been released, and with it its context
 	rt.cors.answer(s, c, h)
 	status, err := s.write(w, c, rt, answer, err)
 	s.finish(c, rt, status, err)

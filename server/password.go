@@ -63,6 +63,7 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.User, er
 	}
 	user, err := s.store.UserByName(ctx, name)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		s.giveBack(ctx, name, g, false)
 		return store.User{}, unavailable(err)
 	}
 	result, err := s.cfg.Passwords.Verify(ctx, user.PasswordHash, secret)
@@ -77,8 +78,8 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.User, er
 		if !user.ID.IsZero() {
 			g.subject = user.ID.String()
 		}
-		s.audit.add(g.call, event{Type: "login", Outcome: "refused", Detail: map[string]string{"reason": refusal(user, result)}})
-		return store.User{}, errInvalidLogin.because("%s", refusal(user, result))
+		s.audit.add(g.call, event{Type: "login", Outcome: "refused", Detail: map[string]string{"reason": refusal(user)}})
+		return store.User{}, errInvalidLogin.because("%s", refusal(user))
 	}
 	s.giveBack(ctx, name, g, true)
 	if result.Rehash {
@@ -88,7 +89,7 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.User, er
 }
 
 // refusal is the true reason, for the operator.
-func refusal(user store.User, result password.Result) string {
+func refusal(user store.User) string {
 	switch {
 	case user.ID.IsZero():
 		return "no such user"
@@ -96,14 +97,13 @@ func refusal(user store.User, result password.Result) string {
 		return "user is disabled"
 	case user.PasswordHash == "":
 		return "user has no password"
-	case !result.Match:
-		return "wrong password"
 	}
-	return "refused"
+	return "wrong password"
 }
 
 // giveBack undoes the count of an attempt that did not fail; a right password also forgets the
-// account's failures from here. An error only means that somebody may have to wait a little.
+// account's failures from here. The caller may have hung up by now; that must not leave a count
+// behind. An error only means that somebody may have to wait a little.
 func (s *Server) giveBack(ctx context.Context, name string, g *granting, right bool) {
 	account, network := s.throttle.accountKey(name, g.address), s.throttle.networkKey(g.address)
 	var clear []string
@@ -113,7 +113,7 @@ func (s *Server) giveBack(ctx context.Context, name string, g *granting, right b
 	} else {
 		refund = append(refund, account)
 	}
-	if err := s.store.Forgive(ctx, clear, refund); err != nil {
+	if err := s.store.Forgive(context.WithoutCancel(ctx), clear, refund); err != nil {
 		s.log.WarnContext(ctx, "giving back a login attempt", slog.Any("error", err))
 	}
 }

@@ -1,0 +1,45 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"signet/server"
+	"signet/server/servertest"
+	"signet/store"
+)
+
+// moody is a store that sometimes does not find out who a user is.
+type moody struct {
+	store.Store
+	down atomic.Bool
+}
+
+func (m *moody) UserByName(ctx context.Context, name string) (store.User, error) {
+	if m.down.Load() {
+		return store.User{}, fmt.Errorf("looking for a user: %w", store.ErrUnavailable)
+	}
+	return m.Store.UserByName(ctx, name)
+}
+
+// A login that could not be decided is no failure of the user's: it is 503 with Retry-After, and it
+// does not count.
+func TestUndecidedLoginsDoNotCount(t *testing.T) {
+	m := &moody{}
+	s := servertest.New(t, func(cfg *server.Config) {
+		m.Store, cfg.Store = cfg.Store, m
+		cfg.Throttle = server.ThrottleConfig{PerAccount: 2, PerNetwork: 2}
+	})
+	m.down.Store(true)
+	for i := range 5 {
+		a := form(t, s, "/token", "grant_type=password", "username=ada", fmt.Sprintf("password=%d", i)).web().wants(http.StatusServiceUnavailable, "temporarily_unavailable")
+		if a.Header.Get("Retry-After") == "" {
+			t.Error("503 without Retry-After")
+		}
+	}
+	m.down.Store(false)
+	login(t, s)
+}
