@@ -338,6 +338,15 @@ func TestRefreshBindings(t *testing.T) {
 		s.SetClient(t, servertest.Web, func(c *store.Client) { c.Audiences = []string{"https://new.example"} })
 		refresh(t, s, next.str("refresh_token")).wants(400, "invalid_grant")
 	})
+	t.Run("a login narrowed by resource stays narrow", func(t *testing.T) {
+		s := servertest.New(t, func(cfg *server.Config) { cfg.Audience = []string{"https://a.example", "https://b.example"} })
+		mine := login(t, s, "resource=https://a.example").str("refresh_token")
+		next := refresh(t, s, mine).wants(200, "")
+		if _, claims := decodeJWT(t, next.str("access_token")); claims["aud"] != "https://a.example" {
+			t.Errorf("after a refresh: got audience %v, want the login's", claims["aud"])
+		}
+		refresh(t, s, next.str("refresh_token"), "resource=https://b.example").wants(400, "invalid_target")
+	})
 	t.Run("a new default audience signs nobody out", func(t *testing.T) {
 		s := servertest.New(t, nil)
 		mine := login(t, s).str("refresh_token")

@@ -42,7 +42,7 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 	}
 	if slices.Contains(g.client.Grants, grantRefreshToken) {
 		token := refreshToken{UserID: user.ID, SessionID: session.ID, AuthTime: session.StartedAt, Scope: g.scope}
-		if len(g.client.Audiences) > 0 {
+		if len(g.client.Audiences) > 0 || len(g.form.resources) > 0 { // else it follows the server's default
 			token.Audience = g.audience
 		}
 		refresh = s.sealer.Seal(token, g.client.ID)
