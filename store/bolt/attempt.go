@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/packed"
 )
 
 // count is what is remembered about one throttle bucket.
@@ -72,15 +73,15 @@ func (c count) end(b store.Bucket) time.Time {
 // packCount writes: n 4 ‖ first 8 ‖ last 8 ‖ expires 8 ‖ same.
 func packCount(c count) []byte {
 	b := binary.BigEndian.AppendUint32(make([]byte, 0, 28+len(c.same)), c.n)
-	b = packTime(b, c.first)
-	b = packTime(b, c.last)
-	b = packTime(b, c.expires)
+	b = packed.AppendTime(b, c.first)
+	b = packed.AppendTime(b, c.last)
+	b = packed.AppendTime(b, c.expires)
 	return append(b, c.same...)
 }
 
 func unpackCount(raw []byte) (count, error) {
-	u := unpacker{rest: raw}
-	c := count{n: u.uint32(), first: u.time(), last: u.time(), expires: u.time()}
-	c.same = bytes.Clone(u.rest)
-	return c, u.err
+	r := packed.NewReader(raw)
+	c := count{n: r.Uint32(), first: r.Time(), last: r.Time(), expires: r.Time()}
+	c.same = bytes.Clone(r.Rest())
+	return c, r.Err()
 }

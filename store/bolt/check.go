@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/packed"
 )
 
 // maxComplaints is how many faults Check lists; a damaged page can cause thousands.
@@ -73,13 +74,13 @@ var recordChecks = map[string]func(tx *bbolt.Tx, key, value []byte) error{
 
 func size(value []byte, n int) error {
 	if len(value) != n {
-		return errPacked
+		return packed.ErrMalformed
 	}
 	return nil
 }
 
 func checkClient(_ *bbolt.Tx, key, value []byte) error {
-	c, err := unpackClient(value)
+	c, err := packed.DecodeClient(value)
 	if err == nil && c.ID != string(key) {
 		err = fmt.Errorf("client %q is filed as %q", c.ID, key)
 	}
@@ -87,7 +88,7 @@ func checkClient(_ *bbolt.Tx, key, value []byte) error {
 }
 
 func checkUser(tx *bbolt.Tx, key, value []byte) error {
-	u, err := unpackUser(value)
+	u, err := packed.DecodeUser(value)
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func checkUsername(tx *bbolt.Tx, _, value []byte) error {
 }
 
 func checkSession(tx *bbolt.Tx, key, value []byte) error {
-	_, err := unpackSession(key, value, "")
+	_, err := readSession(key, value, "")
 	return err
 }
 

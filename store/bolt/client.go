@@ -3,14 +3,13 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/packed"
 )
 
 // CreateClient implements store.Clients.
@@ -18,7 +17,7 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 	if c.ID == "" || len(c.ID) > bbolt.MaxKeySize {
 		return fmt.Errorf("the client id has %d bytes", len(c.ID))
 	}
-	packed, err := packClient(c)
+	raw, err := packed.EncodeClient(c)
 	if err != nil {
 		return err
 	}
@@ -26,31 +25,8 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 		if t.get(bucketClients, []byte(c.ID)) != nil {
 			return fmt.Errorf("client %q: %w", c.ID, store.ErrExists)
 		}
-		return t.put(bucketClients, []byte(c.ID), packed)
+		return t.put(bucketClients, []byte(c.ID), raw)
 	})
-}
-
-// packClient writes the record as JSON: it is read seldom (the server caches clients) and its
-// fields will grow.
-func packClient(c store.Client) ([]byte, error) {
-	c.NotBefore, c.CreatedAt, c.UpdatedAt = store.Millis(c.NotBefore), store.Millis(c.CreatedAt), store.Millis(c.UpdatedAt)
-	c.Secrets = slices.Clone(c.Secrets)
-	for i := range c.Secrets {
-		c.Secrets[i].CreatedAt = store.Millis(c.Secrets[i].CreatedAt)
-	}
-	packed, err := json.Marshal(c)
-	if err != nil {
-		return nil, fmt.Errorf("packing client %q: %w", c.ID, err)
-	}
-	return packed, nil
-}
-
-func unpackClient(raw []byte) (store.Client, error) {
-	var c store.Client
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return store.Client{}, fmt.Errorf("%w: reading a client: %w", store.ErrUnavailable, err)
-	}
-	return c, nil
 }
 
 // Client implements store.Clients.
@@ -59,7 +35,7 @@ func (s *Store) Client(ctx context.Context, id string) (store.Client, error) {
 	if err != nil {
 		return store.Client{}, err
 	}
-	return unpackClient(raw)
+	return packed.DecodeClient(raw)
 }
 
 func (s *Store) rawClient(ctx context.Context, id string) (raw []byte, err error) {
@@ -91,12 +67,12 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 		if err != nil {
 			return store.Client{}, err
 		}
-		return unpackClient(after)
+		return packed.DecodeClient(after)
 	}
 }
 
 func changeClient(before []byte, id string, change func(*store.Client) error) ([]byte, error) {
-	c, err := unpackClient(before)
+	c, err := packed.DecodeClient(before)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +80,7 @@ func changeClient(before []byte, id string, change func(*store.Client) error) ([
 		return nil, err
 	}
 	c.ID = id
-	return packClient(c)
+	return packed.EncodeClient(c)
 }
 
 func replaceClient(t *txn, id string, before, after []byte) error {
@@ -132,7 +108,7 @@ func (s *Store) DeleteClient(ctx context.Context, id string) error {
 func (s *Store) ListClients(ctx context.Context, after string, limit int) (list []store.Client, err error) {
 	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
 		return walkAfter(tx.Bucket(bucketClients), after, limit, func(_, raw []byte) error {
-			c, err := unpackClient(raw)
+			c, err := packed.DecodeClient(raw)
 			list = append(list, c)
 			return err
 		})

@@ -20,17 +20,16 @@
 //
 //	meta       "schema" → uint64; "install" → JSON; "probe" → time of the last write probe
 //	clients    client id → JSON
-//	users      user id (16) → packed record, see packUser
+//	users      user id (16) → packed record, see packed.EncodeUser
 //	usernames  username → user id (16)
-//	sessions   user id (16) ‖ session id (16) → packed record, see packSession
+//	sessions   user id (16) ‖ session id (16) → packed record, see packed.EncodeSession
 //	keyring    "current" → version uint64 ‖ sealed document
 //	revoked    jti → the time until which it matters
 //	audit      sequence number uint64 → JSON
 //	throttle   bucket key → packed count, see packCount
 //
 // The sessions of one user are one range, so that listing, capping and revoking them is one short
-// walk. The records on the refresh path are packed by hand: a refresh reads a session and a user,
-// and decoding JSON would cost more than the rest of the work together.
+// walk. Records are packed by package packed.
 //
 // # Choices
 //

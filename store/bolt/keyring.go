@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/packed"
 )
 
 // Install implements store.Installs.
@@ -74,7 +75,7 @@ func readKeyring(tx reader) (version uint64, document []byte, err error) {
 	case raw == nil:
 		return 0, nil, nil
 	case len(raw) < 8:
-		return 0, nil, fmt.Errorf("%w: reading the keyring: %w", store.ErrUnavailable, errPacked)
+		return 0, nil, fmt.Errorf("%w: reading the keyring: %w", store.ErrUnavailable, packed.ErrMalformed)
 	default:
 		return binary.BigEndian.Uint64(raw), raw[8:], nil
 	}

@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/packed"
 )
 
 // RevokeToken implements store.Revocations.
@@ -17,11 +18,11 @@ func (s *Store) RevokeToken(ctx context.Context, jti string, until time.Time) er
 		return fmt.Errorf("revoking a token: its jti has %d bytes", len(jti))
 	}
 	return s.update(ctx, func(t *txn) error {
-		u := unpacker{rest: t.get(bucketRevoked, []byte(jti))}
-		if len(u.rest) == 8 && !u.time().Before(store.Millis(until)) {
+		raw := t.get(bucketRevoked, []byte(jti))
+		if len(raw) == 8 && !packed.NewReader(raw).Time().Before(store.Millis(until)) {
 			return nil // already marked for longer
 		}
-		return t.put(bucketRevoked, []byte(jti), packTime(nil, until))
+		return t.put(bucketRevoked, []byte(jti), packed.AppendTime(nil, until))
 	})
 }
 
@@ -58,6 +59,6 @@ func tokenState(tx reader, ref store.TokenRef) (state store.TokenState, err erro
 		state.Live = false
 		return state, nil
 	}
-	state.Session, err = unpackSession(key, raw, "")
+	state.Session, err = readSession(key, raw, "")
 	return state, err
 }

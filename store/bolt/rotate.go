@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"signet/store"
+	"signet/store/packed"
 )
 
 // Rotate implements store.Sessions. It reads two records and writes one; what to do is decided by
@@ -32,7 +33,7 @@ func rotate(t *txn, key []byte, r store.Rotation) (next store.Session, u store.U
 	if raw == nil {
 		return next, u, store.Gone, nil
 	}
-	s, err := unpackSession(key, raw, r.ClientID)
+	s, err := readSession(key, raw, r.ClientID)
 	if err != nil {
 		return next, u, o, fmt.Errorf("%w: reading session %s: %w", store.ErrUnavailable, r.SessionID, err)
 	}
@@ -48,6 +49,6 @@ func rotate(t *txn, key []byte, r store.Rotation) (next store.Session, u store.U
 	case next.ID.IsZero():
 		return next, u, o, t.del(bucketSessions, key)
 	default:
-		return next, u, o, t.put(bucketSessions, key, packSession(next))
+		return next, u, o, t.put(bucketSessions, key, packed.EncodeSession(next))
 	}
 }

@@ -12,7 +12,24 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/packed"
 )
+
+const idSize = 16
+
+// sessionKey puts all sessions of a user next to each other.
+func sessionKey(user store.UserID, id store.SessionID) []byte {
+	key := make([]byte, 0, 2*idSize)
+	key = append(key, user[:]...)
+	return append(key, id[:]...)
+}
+
+func readSession(key, value []byte, clientID string) (store.Session, error) {
+	if len(key) != 2*idSize {
+		return store.Session{}, packed.ErrMalformed
+	}
+	return packed.DecodeSession(store.UserID(key[:idSize]), store.SessionID(key[idSize:]), value, clientID)
+}
 
 // StartSession implements store.Sessions.
 func (s *Store) StartSession(ctx context.Context, in store.Session, limit int) (started store.Session, u store.User, err error) {
@@ -46,7 +63,7 @@ func start(t *txn, s store.Session, limit int) (store.Session, store.User, error
 	if err := makeRoom(t, s.UserID, limit); err != nil {
 		return s, u, err
 	}
-	return s, u, t.put(bucketSessions, key, packSession(s))
+	return s, u, t.put(bucketSessions, key, packed.EncodeSession(s))
 }
 
 func later(a, b time.Time) time.Time {
@@ -104,7 +121,7 @@ func (s *Store) RevokeSessions(ctx context.Context, user store.UserID, now time.
 			return err
 		}
 		u.NotBefore = later(notBefore, u.NotBefore)
-		if err := t.put(bucketUsers, user[:], packUser(u)); err != nil {
+		if err := t.put(bucketUsers, user[:], packed.EncodeUser(u)); err != nil {
 			return err
 		}
 		ended, err = deleteSessions(t, user, func(s store.Session) bool { return s.StartedAt.Before(u.NotBefore) })
@@ -136,7 +153,7 @@ func readSessions(tx reader, user store.UserID) (list []store.Session, err error
 	c := tx.Bucket(bucketSessions).Cursor()
 	clientID := ""
 	for key, value := c.Seek(user[:]); bytes.HasPrefix(key, user[:]); key, value = c.Next() {
-		s, err := unpackSession(key, value, clientID)
+		s, err := readSession(key, value, clientID)
 		if err != nil {
 			return nil, fmt.Errorf("%w: reading the sessions of %s: %w", store.ErrUnavailable, user, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/packed"
 )
 
 // sweepSpan is how many records of each kind one Sweep looks at.
@@ -32,12 +33,12 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 	defer s.sweeper.mu.Unlock()
 
 	ended := func(key, value []byte) bool {
-		session, err := unpackSession(key, value, "")
+		session, err := readSession(key, value, "")
 		return err == nil && limits.Ended(session, now)
 	}
 	passed := func(_, value []byte) bool {
-		u := unpacker{rest: value}
-		return !now.Before(u.time()) && u.end() == nil
+		r := packed.NewReader(value)
+		return !now.Before(r.Time()) && r.End() == nil
 	}
 	n, err := s.sweepBucket(ctx, bucketSessions, &s.sweeper.sessions, ended)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/packed"
 )
 
 // CreateUser implements store.Users.
@@ -16,7 +17,7 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 	if err := validUser(u); err != nil {
 		return err
 	}
-	packed, name, id := packUser(u), []byte(u.Username), u.ID
+	raw, name, id := packed.EncodeUser(u), []byte(u.Username), u.ID
 	return s.update(ctx, func(t *txn) error {
 		if t.get(bucketUsers, id[:]) != nil || t.get(bucketUsernames, name) != nil {
 			return fmt.Errorf("user %s: %w", id, store.ErrExists)
@@ -24,7 +25,7 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 		if err := t.put(bucketUsernames, name, id[:]); err != nil {
 			return err
 		}
-		return t.put(bucketUsers, id[:], packed)
+		return t.put(bucketUsers, id[:], raw)
 	})
 }
 
@@ -53,7 +54,7 @@ func readUser(tx reader, id store.UserID) (store.User, error) {
 	if raw == nil {
 		return store.User{}, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
-	u, err := unpackUser(raw)
+	u, err := packed.DecodeUser(raw)
 	if err != nil {
 		return store.User{}, fmt.Errorf("%w: reading user %s: %w", store.ErrUnavailable, id, err)
 	}
@@ -84,12 +85,12 @@ func (s *Store) UpdateUser(ctx context.Context, id store.UserID, change func(*st
 		if err != nil {
 			return store.User{}, err
 		}
-		before, username := packUser(u), u.Username
+		before, username := packed.EncodeUser(u), u.Username
 		if err := change(&u); err != nil {
 			return store.User{}, err
 		}
 		u.ID, u.Username = id, username
-		after := packUser(u)
+		after := packed.EncodeUser(u)
 		err = s.update(ctx, func(t *txn) error { return replaceUser(t, u, before, after) })
 		if errors.Is(err, errRaced) {
 			continue
@@ -97,7 +98,7 @@ func (s *Store) UpdateUser(ctx context.Context, id store.UserID, change func(*st
 		if err != nil {
 			return store.User{}, err
 		}
-		return unpackUser(after)
+		return packed.DecodeUser(after)
 	}
 }
 

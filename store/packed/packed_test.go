@@ -1,4 +1,4 @@
-package bolt
+package packed
 
 import (
 	"encoding/json"
@@ -12,14 +12,10 @@ import (
 )
 
 func drawTime(t *rapid.T, label string) time.Time {
-	ms := rapid.Int64Range(0, 1<<45).Draw(t, label)
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
+	return readTime(uint64(rapid.Int64Range(0, 1<<45).Draw(t, label)))
 }
 
-func TestPackUser(t *testing.T) {
+func TestUser(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := store.User{
 			ID:           store.UserID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id")),
@@ -36,14 +32,14 @@ func TestPackUser(t *testing.T) {
 			}
 			want.Claims[name] = json.RawMessage(n)
 		}
-		got, err := unpackUser(packUser(want))
+		got, err := DecodeUser(EncodeUser(want))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("got %+v, %v, want %+v", got, err, want)
 		}
 	})
 }
 
-func TestPackSession(t *testing.T) {
+func TestSession(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := store.Session{
 			ID:         store.SessionID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id")),
@@ -54,7 +50,7 @@ func TestPackSession(t *testing.T) {
 			StartedAt:  drawTime(t, "started"),
 			RotatedAt:  drawTime(t, "rotated"),
 		}
-		got, err := unpackSession(sessionKey(want.UserID, want.ID), packSession(want), rapid.String().Draw(t, "expected"))
+		got, err := DecodeSession(want.UserID, want.ID, EncodeSession(want), rapid.String().Draw(t, "expected"))
 		if err != nil || got != want {
 			t.Fatalf("got %+v, %v, want %+v", got, err, want)
 		}
@@ -63,36 +59,26 @@ func TestPackSession(t *testing.T) {
 
 // The fuzz targets ask that damage is an error, never a panic, and that there is one spelling of a record.
 
-func FuzzUnpackUser(f *testing.F) {
-	f.Add(packUser(store.User{ID: store.UserID{1}, Username: "ada", Claims: map[string]json.RawMessage{"a": []byte("1")}}))
+func FuzzDecodeUser(f *testing.F) {
+	f.Add(EncodeUser(store.User{ID: store.UserID{1}, Username: "ada", Claims: map[string]json.RawMessage{"a": []byte("1")}}))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		u, err := unpackUser(raw)
+		u, err := DecodeUser(raw)
 		if err != nil {
 			return
 		}
-		again, err := unpackUser(packUser(u))
+		again, err := DecodeUser(EncodeUser(u))
 		if err != nil || !reflect.DeepEqual(again, u) {
 			t.Errorf("%x became %+v and then %+v, %v", raw, u, again, err)
 		}
 	})
 }
 
-func FuzzUnpackSession(f *testing.F) {
-	f.Add(packSession(store.Session{ClientID: "app", Generation: 7}))
+func FuzzDecodeSession(f *testing.F) {
+	f.Add(EncodeSession(store.Session{ClientID: "app", Generation: 7}))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		s, err := unpackSession(make([]byte, 32), raw, "app")
-		if err == nil && string(packSession(s)) != string(raw) {
-			t.Errorf("%x became %x", raw, packSession(s))
-		}
-	})
-}
-
-func FuzzUnpackCount(f *testing.F) {
-	f.Add(packCount(count{n: 3, first: time.Now(), same: []byte("x")}))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		c, err := unpackCount(raw)
-		if err == nil && string(packCount(c)) != string(raw) {
-			t.Errorf("%x became %x", raw, packCount(c))
+		s, err := DecodeSession(store.UserID{1}, store.SessionID{2}, raw, "app")
+		if err == nil && string(EncodeSession(s)) != string(raw) {
+			t.Errorf("%x became %x", raw, EncodeSession(s))
 		}
 	})
 }
