@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"signet/store"
 )
 
 // adminScope lets a client of its own standing, never a user, through AdminWithToken.
@@ -40,15 +38,12 @@ func (s *Server) authenticateAdmin(c *call) error {
 
 // refuseAdmin counts the failure against the caller's network. A good token is never turned away.
 func (s *Server) refuseAdmin(c *call, refusal error) error {
-	if limit := s.settings().Throttle.PerNetwork; limit > 0 {
-		bucket := store.Bucket{Key: s.throttle.mac("admin", network(c.address).String()), Limit: limit, Window: networkWindow}
-		wait, err := s.store.Take(c.Context(), c.begun, []store.Bucket{bucket})
-		if err != nil {
-			return unavailable(err)
-		}
-		if wait > 0 {
-			return slowDown(wait)
-		}
+	wait, err := s.store.Take(c.Context(), c.begun, s.throttle.admin(s.settings().Throttle, c.address))
+	if err != nil {
+		return unavailable(err)
+	}
+	if wait > 0 {
+		return slowDown(wait)
 	}
 	s.audit.add(c, event{Type: "admin_auth", Outcome: "refused", Detail: map[string]string{"reason": refusal.Error()}})
 	return refusal

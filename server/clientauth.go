@@ -145,7 +145,7 @@ func parseBasic(header string) (credentials, error) {
 // is never turned away: with 256 random bits there is nothing to guess, only work to limit.
 func (s *Server) refuseClient(c *call, id, why string) error {
 	refusal := errInvalidClient.because("%s", why)
-	wait, err := s.store.Take(c.Context(), c.begun, s.throttle.clientBuckets(s.settings().Throttle, id, c.address))
+	wait, err := s.store.Take(c.Context(), c.begun, s.throttle.client(s.settings().Throttle, id, c.address))
 	if err != nil {
 		return unavailable(err)
 	}

@@ -8,42 +8,40 @@ import (
 	"signet/store"
 )
 
-// clientCache keeps clients as they were read a moment ago, so that a request that needs nothing
-// else of the store costs it no round trip. A change made through this server is seen at once; one
-// made through another replica after at most maxAge.
+// clientCache keeps clients as they were read, so that a request that needs nothing else of the
+// store costs it no round trip. It is good for maxAge after the store last said that no client has
+// changed; Run asks it before that is over. A change made through this server is seen at once, one
+// made through another replica on its hint, and without the hint after at most maxAge.
 type clientCache struct {
 	store  store.Clients
 	now    func() time.Time
 	maxAge time.Duration
 
 	mu      sync.RWMutex
-	entries map[string]cachedClient
-	epoch   uint64 // counts drops, so that a read that began before one is not kept
-	origins map[string]bool
-	listed  time.Time
-}
-
-type cachedClient struct {
-	client store.Client
-	read   time.Time
+	entries map[string]*store.Client
+	origins map[string]bool // that some client lists; nil: not known
+	version string          // of the clients that entries and origins were read from, or of older ones
+	checked time.Time       // when the store was last asked for it
+	epoch   uint64          // counts what was dropped, so that a read that began before is not kept
 }
 
 const maxCachedClients = 10_000
 
 func newClientCache(s store.Clients, now func() time.Time, maxAge time.Duration) *clientCache {
-	return &clientCache{store: s, now: now, maxAge: maxAge, entries: make(map[string]cachedClient)}
+	return &clientCache{store: s, now: now, maxAge: maxAge, entries: make(map[string]*store.Client)}
 }
 
 // get returns the client or store.ErrNotFound. The caller must not change what it points to.
 // Unknown ids are not kept: they would let anybody fill the memory.
 func (c *clientCache) get(ctx context.Context, id string) (*store.Client, error) {
-	now := c.now()
+	if err := c.freshen(ctx); err != nil {
+		return nil, err
+	}
 	c.mu.RLock()
-	entry, ok := c.entries[id]
-	epoch := c.epoch
+	known, epoch := c.entries[id], c.epoch
 	c.mu.RUnlock()
-	if age := now.Sub(entry.read); ok && age >= 0 && age < c.maxAge {
-		return &entry.client, nil
+	if known != nil {
+		return known, nil
 	}
 	client, err := c.store.Client(ctx, id)
 	if err != nil {
@@ -55,39 +53,73 @@ func (c *clientCache) get(ctx context.Context, id string) (*store.Client, error)
 		if len(c.entries) >= maxCachedClients {
 			clear(c.entries)
 		}
-		c.entries[id] = cachedClient{client, now}
+		c.entries[id] = &client
 	}
 	return &client, nil
+}
+
+// freshen sees to it that what is cached is not older than maxAge.
+func (c *clientCache) freshen(ctx context.Context) error {
+	c.mu.RLock()
+	age := c.now().Sub(c.checked)
+	c.mu.RUnlock()
+	if age >= 0 && age < c.maxAge {
+		return nil
+	}
+	return c.check(ctx)
+}
+
+// check asks the store whether any client has changed, and forgets all of them if so.
+func (c *clientCache) check(ctx context.Context) error {
+	asked := c.now()
+	version, err := c.store.ClientsVersion(ctx)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.checked = asked
+	if version != c.version {
+		c.version = version
+		c.forget()
+		clear(c.entries)
+	}
+	return nil
 }
 
 // drop forgets what was cached of the client, after it was changed.
 func (c *clientCache) drop(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.epoch++
+	c.forget()
 	delete(c.entries, id)
-	c.listed = time.Time{}
+}
+
+func (c *clientCache) forget() {
+	c.epoch++
+	c.origins = nil
 }
 
 // anyLists reports whether some client is registered with the origin. When the store cannot say,
 // the answer is no: the browser then hides the answer from the script, and nothing else changes.
 func (c *clientCache) anyLists(ctx context.Context, origin string) bool {
-	if origin == "" {
+	if origin == "" || c.freshen(ctx) != nil {
 		return false
 	}
-	now := c.now()
 	c.mu.RLock()
-	origins, listed := c.origins, c.listed
+	origins, epoch := c.origins, c.epoch
 	c.mu.RUnlock()
-	if age := now.Sub(listed); origins == nil || age < 0 || age >= c.maxAge {
-		fresh, err := c.allOrigins(ctx)
-		if err != nil {
-			return false
-		}
-		c.mu.Lock()
-		c.origins, c.listed = fresh, now
-		c.mu.Unlock()
-		origins = fresh
+	if origins != nil {
+		return origins[origin]
+	}
+	origins, err := c.allOrigins(ctx)
+	if err != nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.epoch == epoch {
+		c.origins = origins
 	}
 	return origins[origin]
 }

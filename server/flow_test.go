@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signet/server/servertest"
+	"signet/store"
 )
 
 func TestLoginRefreshUserinfoRevoke(t *testing.T) {
@@ -170,7 +171,7 @@ func TestLostRotationHeals(t *testing.T) {
 	if _, err := s.Store.RevokeSession(t.Context(), old.UserID, old.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := s.Store.StartSession(t.Context(), old, 10); err != nil {
+	if _, _, err := s.Store.StartSession(t.Context(), old, store.Bounds{PerUser: 10}); err != nil {
 		t.Fatal(err)
 	}
 	next := refresh(t, s, token).wants(http.StatusOK, "").str("refresh_token")

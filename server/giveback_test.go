@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"signet/server"
 	"signet/server/servertest"
@@ -18,11 +19,12 @@ type moody struct {
 	down atomic.Bool
 }
 
-func (m *moody) UserByName(ctx context.Context, name string) (store.User, error) {
+func (m *moody) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, name string) (time.Duration, store.Credential, error) {
+	wait, c, err := m.Store.BeginLogin(ctx, now, a, name)
 	if m.down.Load() {
-		return store.User{}, fmt.Errorf("looking for a user: %w", store.ErrUnavailable)
+		return 0, store.Credential{}, fmt.Errorf("looking for a user: %w", store.ErrUnavailable)
 	}
-	return m.Store.UserByName(ctx, name)
+	return wait, c, err
 }
 
 // A login that could not be decided is no failure of the user's: it is 503 with Retry-After, and it

@@ -28,13 +28,16 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 	if err != nil {
 		name = typed // nobody has it, but it is counted and costs the same
 	}
-	user, err := s.checkPassword(g, name, secret)
+	credential, result, err := s.checkPassword(g, name, secret)
 	if err != nil {
 		return "", "", 0, err
 	}
-	session, user, err := s.startSession(g, user)
+	session, user, err := s.startSession(g, name, credential, secret)
 	if err != nil {
 		return "", "", 0, err
+	}
+	if result.Rehash {
+		s.rehash(g.Context(), user, secret)
 	}
 	s.audit.add(g.call, event{Type: "login", Outcome: "ok"})
 	if access, ttl, err = s.issueAccessToken(g, &user, &session); err != nil {
@@ -51,69 +54,60 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 }
 
 // checkPassword counts the attempt, then hashes, then looks at the result.
-func (s *Server) checkPassword(g *granting, name, secret string) (store.User, error) {
+func (s *Server) checkPassword(g *granting, name, secret string) (store.Credential, password.Result, error) {
 	ctx := g.Context()
-	wait, err := s.store.Take(ctx, g.begun, s.throttle.loginBuckets(s.settings().Throttle, name, secret, g.address))
+	wait, credential, err := s.store.BeginLogin(ctx, g.begun, s.throttle.login(s.settings().Throttle, name, secret, g.address), name)
 	if err != nil {
-		return store.User{}, unavailable(err)
+		// It is not known whether it counted. Undoing what did not happen can give one try too many;
+		// a count that stays could shut out somebody who did nothing wrong.
+		s.undecided(ctx, name, g)
+		return credential, password.Result{}, unavailable(err)
 	}
 	if wait > 0 {
 		s.audit.add(g.call, event{Type: "login", Outcome: "throttled"})
-		return store.User{}, slowDown(wait)
+		return credential, password.Result{}, slowDown(wait)
 	}
-	user, err := s.store.UserByName(ctx, name)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		s.giveBack(ctx, name, g, false)
-		return store.User{}, unavailable(err)
+	if !credential.UserID.IsZero() {
+		g.subject = credential.UserID.String()
 	}
-	result, err := s.cfg.Passwords.Verify(ctx, user.PasswordHash, secret)
+	result, err := s.cfg.Passwords.Verify(ctx, credential.PasswordHash, secret)
 	switch {
 	case errors.Is(err, password.ErrFormat):
-		s.log.WarnContext(ctx, "a user's password hash cannot be read; set a new password", slog.String("sub", user.ID.String()))
+		s.log.WarnContext(ctx, "a user's password hash cannot be read; set a new password", slog.String("sub", g.subject))
 	case err != nil:
-		s.giveBack(ctx, name, g, false)
-		return store.User{}, unavailable(err)
+		s.undecided(ctx, name, g)
+		return credential, result, unavailable(err)
 	}
-	if !result.Match || user.Disabled {
-		if !user.ID.IsZero() {
-			g.subject = user.ID.String()
-		}
-		s.audit.add(g.call, event{Type: "login", Outcome: "refused", Detail: map[string]string{"reason": refusal(user)}})
-		return store.User{}, errInvalidLogin.because("%s", refusal(user))
+	if !result.Match || credential.Disabled {
+		return credential, result, s.refuseLogin(g, refusal(credential))
 	}
-	s.giveBack(ctx, name, g, true)
-	if result.Rehash {
-		s.rehash(ctx, user, secret)
-	}
-	return user, nil
+	return credential, result, nil
+}
+
+func (s *Server) refuseLogin(g *granting, why string) error {
+	s.audit.add(g.call, event{Type: "login", Outcome: "refused", Detail: map[string]string{"reason": why}})
+	return errInvalidLogin.because("%s", why)
 }
 
 // refusal is the true reason, for the operator.
-func refusal(user store.User) string {
+func refusal(c store.Credential) string {
 	switch {
-	case user.ID.IsZero():
+	case c.UserID.IsZero():
 		return "no such user"
-	case user.Disabled:
+	case c.Disabled:
 		return "user is disabled"
-	case user.PasswordHash == "":
+	case c.PasswordHash == "":
 		return "user has no password"
 	}
 	return "wrong password"
 }
 
-// giveBack undoes the count of an attempt that did not fail; a right password also forgets the
-// account's failures from here. The caller may have hung up by now; that must not leave a count
-// behind. An error only means that somebody may have to wait a little.
-func (s *Server) giveBack(ctx context.Context, name string, g *granting, right bool) {
-	account, network := s.throttle.accountKey(name, g.address), s.throttle.networkKey(g.address)
-	var clear []string
-	refund := []string{network}
-	if right {
-		clear = []string{account}
-	} else {
-		refund = append(refund, account)
-	}
-	if err := s.store.Forgive(context.WithoutCancel(ctx), clear, refund); err != nil {
+// undecided gives back the count of an attempt that neither failed nor succeeded. The caller may
+// have hung up by now; that must not leave a count behind. An error only means that somebody may
+// have to wait a little.
+func (s *Server) undecided(ctx context.Context, name string, g *granting) {
+	f := store.Forgiveness{Place: s.throttle.place(g.address), Refund: []string{loginsKey, s.throttle.accountKey(name)}}
+	if err := s.store.Forgive(context.WithoutCancel(ctx), f); err != nil {
 		s.log.WarnContext(ctx, "giving back a login attempt", slog.Any("error", err))
 	}
 }
@@ -136,29 +130,43 @@ func (s *Server) rehash(ctx context.Context, user store.User, secret string) {
 	}
 }
 
-func (s *Server) startSession(g *granting, user store.User) (store.Session, store.User, error) {
-	fresh := store.Session{UserID: user.ID, ClientID: g.client.ID, StartedAt: laterOf(s.now(), g.client.NotBefore)}
+// startSession forgets the account's failures from here and begins the session.
+func (s *Server) startSession(g *granting, name string, checked store.Credential, secret string) (store.Session, store.User, error) {
+	fresh := store.Session{UserID: checked.UserID, ClientID: g.client.ID, StartedAt: laterOf(s.now(), g.client.NotBefore)}
 	randomBytes(fresh.ID[:])
-	session, current, err := s.store.StartSession(g.Context(), fresh, s.settings().SessionsPerUser)
+	set := s.settings()
+	right := store.Forgiveness{Place: s.throttle.place(g.address), Clear: []string{s.throttle.accountKey(name)}, Refund: []string{loginsKey}}
+	session, user, err := s.store.FinishLogin(g.Context(), right, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrDisabled):
-		return store.Session{}, store.User{}, errInvalidLogin.because("user went away during the login: %w", err)
+		return store.Session{}, store.User{}, s.refuseLogin(g, "user went away during the login: "+err.Error())
 	case err != nil:
 		return store.Session{}, store.User{}, unavailable(err)
 	}
-	if current.PasswordHash != user.PasswordHash && passwordChanged(user, current) {
-		_, err := s.store.RevokeSession(g.Context(), user.ID, session.ID)
-		if err != nil {
-			return store.Session{}, store.User{}, unavailable(err)
+	if user.PasswordHash != checked.PasswordHash {
+		if err := s.checkAgain(g, session, user, secret); err != nil {
+			return store.Session{}, store.User{}, err
 		}
-		return store.Session{}, store.User{}, errInvalidLogin.because("password was changed during the login")
 	}
-	g.subject, g.session = current.ID.String(), session.ID
-	return session, current, nil
+	g.session = session.ID
+	return session, user, nil
 }
 
-// passwordChanged tells a new password, which moves NotBefore, from a rehash of the same one.
-func passwordChanged(before, now store.User) bool { return now.NotBefore.After(before.NotBefore) }
+// checkAgain is for a hash that was replaced while the login was under way: by a stronger one of the
+// same password, which is fine, or by one of another password.
+func (s *Server) checkAgain(g *granting, session store.Session, user store.User, secret string) error {
+	result, err := s.cfg.Passwords.Verify(g.Context(), user.PasswordHash, secret)
+	if err == nil && result.Match {
+		return nil
+	}
+	if _, revokeErr := s.store.RevokeSession(context.WithoutCancel(g.Context()), user.ID, session.ID); revokeErr != nil {
+		return unavailable(revokeErr)
+	}
+	if err != nil && !errors.Is(err, password.ErrFormat) {
+		return unavailable(err)
+	}
+	return s.refuseLogin(g, "password was changed during the login")
+}
 
 func laterOf(a, b time.Time) time.Time {
 	if b.After(a) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,7 @@ type Config struct {
 	ThrottleKey [32]byte   // hides names and addresses in throttle keys
 
 	MaxTokenLife time.Duration // no access token lives longer (the timetable's T); 0: 1 hour
+	ClientMaxAge time.Duration // how long a change of a client made through another replica may go unseen; 0: 10 seconds
 	StaleIfError time.Duration // how long caches may serve the key set while they cannot reach us; 0: not at all
 
 	Settings // what Apply can change later
@@ -74,9 +76,6 @@ type Server struct {
 	draining atomic.Bool
 }
 
-// clientMaxAge bounds how long a change made through another replica goes unseen here.
-const clientMaxAge = 10 * time.Second
-
 // New returns a Server that is ready to answer. Close it when no request is in flight any more.
 func New(cfg Config) (*Server, error) {
 	if cfg.Store == nil || cfg.Keys == nil || cfg.Passwords == nil || cfg.Issuer == "" {
@@ -88,7 +87,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s := &Server{cfg: cfg, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
-		clients:  newClientCache(cfg.Store, cfg.Now, clientMaxAge),
+		clients:  newClientCache(cfg.Store, cfg.Now, cfg.ClientMaxAge),
 		throttle: &throttle{key: cfg.ThrottleKey},
 		metrics:  newMetrics(cfg.Registry, cfg.Keys, cfg.Passwords, cfg.Now),
 	}
@@ -101,6 +100,7 @@ func New(cfg Config) (*Server, error) {
 
 func (cfg Config) withDefaults() Config {
 	setDefault(&cfg.MaxTokenLife, time.Hour)
+	setDefault(&cfg.ClientMaxAge, 10*time.Second)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -159,9 +159,13 @@ const (
 
 // Run does the server's housekeeping until ctx ends.
 func (s *Server) Run(ctx context.Context) {
-	sweep, beat := time.NewTicker(sweepEvery), time.NewTicker(beatEvery)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { s.store.Watch(ctx, s.hinted) })
+	sweep, beat, clients := time.NewTicker(sweepEvery), time.NewTicker(beatEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
 	defer sweep.Stop()
 	defer beat.Stop()
+	defer clients.Stop()
 	s.beat(ctx)
 	for {
 		select {
@@ -169,11 +173,25 @@ func (s *Server) Run(ctx context.Context) {
 			return
 		case <-beat.C:
 			s.beat(ctx)
+		case <-clients.C:
+			if err := s.clients.check(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("asking whether clients have changed", slog.Any("error", err))
+			}
 		case <-sweep.C:
 			if _, err := s.store.Sweep(ctx, s.now(), s.settings().Lifetimes); err != nil && ctx.Err() == nil {
 				s.log.Warn("sweeping what has run out", slog.Any("error", err))
 			}
 		}
+	}
+}
+
+// hinted takes another replica's word that something has changed.
+func (s *Server) hinted(h store.Hint) {
+	switch h.Kind {
+	case store.HintClient:
+		s.clients.drop(h.ID)
+	case store.HintKeyring:
+		s.cfg.Keys.Wake()
 	}
 }
 

@@ -40,31 +40,41 @@ func (t *throttle) mac(kind string, parts ...string) string {
 	return kind + ":" + base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:16])
 }
 
-func (t *throttle) accountKey(username string, addr netip.Addr) string {
-	return t.mac("account", username, network(addr).String())
-}
+// place is the caller's network: everything is counted from there.
+func (t *throttle) place(addr netip.Addr) string { return t.mac("network", network(addr).String()) }
 
-func (t *throttle) networkKey(addr netip.Addr) string {
-	return t.mac("network", network(addr).String())
-}
+func (t *throttle) accountKey(username string) string { return t.mac("account", username) }
 
-// loginBuckets are what one login attempt counts against. They are taken before the password is
-// hashed; a login that succeeds gives back.
-func (t *throttle) loginBuckets(cfg ThrottleConfig, username, password string, addr netip.Addr) []store.Bucket {
-	buckets := make([]store.Bucket, 0, 2)
+// loginsKey counts the logins of a place, whatever the accounts.
+const loginsKey = "logins"
+
+// login is one login attempt. It counts before the password is hashed; a login that succeeds gives back.
+func (t *throttle) login(cfg ThrottleConfig, username, password string, addr netip.Addr) store.Attempt {
+	a := store.Attempt{Place: t.place(addr)}
 	if cfg.PerAccount > 0 {
-		buckets = append(buckets, store.Bucket{Key: t.accountKey(username, addr), Limit: cfg.PerAccount,
+		a.Buckets = append(a.Buckets, store.Bucket{Key: t.accountKey(username), Limit: cfg.PerAccount,
 			Window: accountWindow, Backoff: accountBackoff, Same: []byte(t.mac("attempt", username, password)), SameFor: sameAttempt})
 	}
 	if cfg.PerNetwork > 0 {
-		buckets = append(buckets, store.Bucket{Key: t.networkKey(addr), Limit: cfg.PerNetwork, Window: networkWindow})
+		a.Buckets = append(a.Buckets, store.Bucket{Key: loginsKey, Limit: cfg.PerNetwork, Window: networkWindow})
 	}
-	return buckets
+	return a
 }
 
-func (t *throttle) clientBuckets(cfg ThrottleConfig, clientID string, addr netip.Addr) []store.Bucket {
-	if cfg.PerClient <= 0 {
-		return nil
+// client is one failed client authentication.
+func (t *throttle) client(cfg ThrottleConfig, clientID string, addr netip.Addr) store.Attempt {
+	a := store.Attempt{Place: t.place(addr)}
+	if cfg.PerClient > 0 {
+		a.Buckets = []store.Bucket{{Key: t.mac("client", clientID), Limit: cfg.PerClient, Window: networkWindow}}
 	}
-	return []store.Bucket{{Key: t.mac("client", clientID, network(addr).String()), Limit: cfg.PerClient, Window: networkWindow}}
+	return a
+}
+
+// admin is one failed authentication at the admin listener.
+func (t *throttle) admin(cfg ThrottleConfig, addr netip.Addr) store.Attempt {
+	a := store.Attempt{Place: t.place(addr)}
+	if cfg.PerNetwork > 0 {
+		a.Buckets = []store.Bucket{{Key: "admin", Limit: cfg.PerNetwork, Window: networkWindow}}
+	}
+	return a
 }

@@ -43,6 +43,9 @@ type Clients interface {
 	UpdateClient(ctx context.Context, id string, change func(*Client) error) (Client, error)
 	// DeleteClient removes it, or answers ErrNotFound.
 	DeleteClient(ctx context.Context, id string) error
+	// ClientsVersion is another one whenever a client is another one: while it stays the same, what
+	// was read of the clients is still true.
+	ClientsVersion(ctx context.Context) (string, error)
 	// ListClients returns up to limit clients whose ids sort after the given one, in order.
 	ListClients(ctx context.Context, after string, limit int) ([]Client, error)
 }

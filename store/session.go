@@ -66,6 +66,12 @@ func (l Lifetimes) Ended(s Session, now time.Time) bool {
 	return now.Sub(s.RotatedAt) >= l.Idle || now.Sub(s.StartedAt) >= l.Absolute
 }
 
+// Bounds is how many sessions there may be, and how long.
+type Bounds struct {
+	PerUser  int           // 0 or less: any number
+	Absolute time.Duration // after which the session is over and a backend may forget it; 0: never
+}
+
 // Rotation is a refresh token presented for its successor.
 type Rotation struct {
 	UserID     UserID
@@ -123,8 +129,8 @@ func (o Outcome) String() string {
 type Sessions interface {
 	// StartSession begins s, whose ID, UserID, ClientID and StartedAt are set, and returns it with
 	// the user of this moment. Where the user's NotBefore is later, StartedAt becomes that. Beyond
-	// limit sessions of one user the oldest end. ErrNotFound or ErrDisabled when the user is.
-	StartSession(ctx context.Context, s Session, limit int) (Session, User, error)
+	// b.PerUser sessions of one user the oldest end. ErrNotFound or ErrDisabled when the user is.
+	StartSession(ctx context.Context, s Session, b Bounds) (Session, User, error)
 
 	// Rotate decides about one presented refresh token in one atomic step and says what it found;
 	// see Outcome. After Rotated, Replayed and Healed the session is returned as it now is, with the

@@ -11,11 +11,13 @@ type Store interface {
 	Clients
 	Users
 	Sessions
+	Logins
 	Revocations
 	Keyrings
 	Heartbeats
 	Throttle
 	Audit
+	Hints
 
 	// Ping answers nil when the backend can read and write at this moment, else an error that wraps
 	// ErrUnavailable and says why, for the operator.

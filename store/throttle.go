@@ -21,12 +21,27 @@ type Bucket struct {
 	SameFor time.Duration
 }
 
+// Attempt is one try at something that may be tried only so often.
+type Attempt struct {
+	// Place is what the buckets have in common, such as the caller's network. The same key in two
+	// places is two buckets. Backends keep a place together, so that one step decides about all of it.
+	Place   string
+	Buckets []Bucket
+}
+
+// Forgiveness takes back what attempts at one place have counted.
+type Forgiveness struct {
+	Place  string
+	Clear  []string // keys of buckets to forget
+	Refund []string // keys of buckets to give one attempt back to
+}
+
 // Throttle counts attempts, shared between replicas where the backend is. Counts survive an orderly
 // restart; a crash may lose the last second of them.
 type Throttle interface {
 	// Take counts one attempt against every bucket, or, when any refuses, against none, and returns
 	// how long to wait before the next try; 0 means go ahead.
-	Take(ctx context.Context, now time.Time, buckets []Bucket) (wait time.Duration, err error)
-	// Forgive forgets the keys in clear and gives back one attempt to the keys in refund.
-	Forgive(ctx context.Context, clear, refund []string) error
+	Take(ctx context.Context, now time.Time, a Attempt) (wait time.Duration, err error)
+	// Forgive does what f says. Keys that are unknown are no error.
+	Forgive(ctx context.Context, f Forgiveness) error
 }

@@ -130,7 +130,7 @@ func childWrite(path string) error {
 					return
 				}
 				started := store.Session{ID: store.SessionID(id), UserID: id, ClientID: "app", StartedAt: time.Now()}
-				if _, _, err := s.StartSession(context.Background(), started, 9); err != nil {
+				if _, _, err := s.StartSession(context.Background(), started, store.Bounds{PerUser: 9}); err != nil {
 					lines <- "error " + err.Error()
 					return
 				}

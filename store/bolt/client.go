@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"go.etcd.io/bbolt"
 
@@ -21,7 +22,7 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 	if err != nil {
 		return err
 	}
-	return s.update(ctx, func(t *txn) error {
+	return s.updateClients(ctx, func(t *txn) error {
 		if t.get(bucketClients, []byte(c.ID)) != nil {
 			return fmt.Errorf("client %q: %w", c.ID, store.ErrExists)
 		}
@@ -60,7 +61,7 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 		if err != nil {
 			return store.Client{}, err
 		}
-		err = s.update(ctx, func(t *txn) error { return replaceClient(t, id, before, after) })
+		err = s.updateClients(ctx, func(t *txn) error { return replaceClient(t, id, before, after) })
 		if errors.Is(err, errRaced) {
 			continue
 		}
@@ -96,12 +97,27 @@ func replaceClient(t *txn, id string, before, after []byte) error {
 
 // DeleteClient implements store.Clients.
 func (s *Store) DeleteClient(ctx context.Context, id string) error {
-	return s.update(ctx, func(t *txn) error {
+	return s.updateClients(ctx, func(t *txn) error {
 		if t.get(bucketClients, []byte(id)) == nil {
 			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 		}
 		return t.del(bucketClients, []byte(id))
 	})
+}
+
+// updateClients is update for what changes a client. The version changes after the commit: whoever
+// read the version first and a client then has never read an older client than the version says.
+func (s *Store) updateClients(ctx context.Context, apply func(*txn) error) error {
+	defer s.clientChanges.Add(1)
+	return s.update(ctx, apply)
+}
+
+// ClientsVersion implements store.Clients. There is one process, and it counts.
+func (s *Store) ClientsVersion(ctx context.Context) (string, error) {
+	if err := s.open(ctx); err != nil {
+		return "", err
+	}
+	return strconv.FormatUint(s.clientChanges.Load(), 10), nil
 }
 
 // ListClients implements store.Clients.

@@ -32,12 +32,12 @@ func readSession(key, value []byte, clientID string) (store.Session, error) {
 }
 
 // StartSession implements store.Sessions.
-func (s *Store) StartSession(ctx context.Context, in store.Session, limit int) (started store.Session, u store.User, err error) {
+func (s *Store) StartSession(ctx context.Context, in store.Session, b store.Bounds) (started store.Session, u store.User, err error) {
 	if in.ID.IsZero() || in.UserID.IsZero() || in.ClientID == "" {
 		return store.Session{}, store.User{}, errors.New("starting a session: its id, user or client is missing")
 	}
 	err = s.update(ctx, func(t *txn) (err error) {
-		started, u, err = start(t, in, limit)
+		started, u, err = start(t, in, b.PerUser)
 		return err
 	})
 	if err != nil {

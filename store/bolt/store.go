@@ -29,6 +29,8 @@ type Store struct {
 	beats    heartbeats
 	sweeper  sweeper
 
+	clientChanges atomic.Uint64
+
 	running  sync.WaitGroup // the committer, and backups
 	closed   atomic.Bool
 	closing  sync.Once

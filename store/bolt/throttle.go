@@ -42,34 +42,37 @@ func (c *counts) load(b *bbolt.Bucket) error {
 }
 
 // Take implements store.Throttle.
-func (s *Store) Take(ctx context.Context, now time.Time, buckets []store.Bucket) (time.Duration, error) {
+func (s *Store) Take(ctx context.Context, now time.Time, a store.Attempt) (time.Duration, error) {
 	if err := s.open(ctx); err != nil {
 		return 0, err
 	}
-	wait := s.throttle.take(store.Millis(now), buckets)
+	wait := s.throttle.take(store.Millis(now), a)
 	if wait == 0 {
 		s.queueLater()
 	}
 	return wait, nil
 }
 
-func (c *counts) take(now time.Time, buckets []store.Bucket) (wait time.Duration) {
+func (c *counts) take(now time.Time, a store.Attempt) (wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	next := make([]count, len(buckets))
-	for i, b := range buckets {
+	next := make([]count, len(a.Buckets))
+	for i, b := range a.Buckets {
 		var w time.Duration
-		w, next[i] = c.byKey[b.Key].take(now, b)
+		w, next[i] = c.byKey[placed(a.Place, b.Key)].take(now, b)
 		wait = max(wait, w)
 	}
 	if wait > 0 {
 		return wait
 	}
-	for i, b := range buckets {
-		c.set(b.Key, next[i])
+	for i, b := range a.Buckets {
+		c.set(placed(a.Place, b.Key), next[i])
 	}
 	return 0
 }
+
+// placed is what a bucket is kept under.
+func placed(place, key string) string { return place + "/" + key }
 
 func (c *counts) set(key string, n count) {
 	if _, known := c.byKey[key]; !known && len(c.byKey) >= maxCounts {
@@ -103,22 +106,23 @@ func (c *counts) drop(key string) {
 }
 
 // Forgive implements store.Throttle.
-func (s *Store) Forgive(ctx context.Context, clear, refund []string) error {
+func (s *Store) Forgive(ctx context.Context, f store.Forgiveness) error {
 	if err := s.open(ctx); err != nil {
 		return err
 	}
-	s.throttle.forgive(clear, refund)
+	s.throttle.forgive(f)
 	s.queueLater()
 	return nil
 }
 
-func (c *counts) forgive(clear, refund []string) {
+func (c *counts) forgive(f store.Forgiveness) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, key := range clear {
-		c.drop(key)
+	for _, key := range f.Clear {
+		c.drop(placed(f.Place, key))
 	}
-	for _, key := range refund {
+	for _, key := range f.Refund {
+		key = placed(f.Place, key)
 		n, known := c.byKey[key]
 		switch {
 		case !known:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -132,6 +133,29 @@ func testClientPaging(t *testing.T, b Backend) {
 		}
 		equal(t, fmt.Sprintf("ListClients(%q, %d)", c.after, c.limit), got, c.want)
 	}
+}
+
+func testClientsVersion(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	version := func() string {
+		t.Helper()
+		return must[string](t, "ClientsVersion")(s.ClientsVersion(ctx))
+	}
+	seen := []string{version()}
+	equal(t, "asked again", version(), seen[0])
+	noError(t, "CreateClient", s.CreateClient(ctx, store.Client{ID: "app"}))
+	seen = append(seen, version())
+	_, err := s.UpdateClient(ctx, "app", func(c *store.Client) error { c.Disabled = true; return nil })
+	noError(t, "UpdateClient", err)
+	seen = append(seen, version())
+	noError(t, "DeleteClient", s.DeleteClient(ctx, "app"))
+	seen = append(seen, version())
+	for i, v := range seen {
+		if slices.Contains(seen[:i], v) {
+			t.Errorf("the version was %q twice: %q", v, seen)
+		}
+	}
+	equal(t, "with nothing changed", version(), seen[len(seen)-1])
 }
 
 // noErrorf is noError for goroutines, which must not end the test themselves.

@@ -95,7 +95,7 @@ func testClosed(t *testing.T, b Backend) {
 func calls(ctx context.Context, s store.Store, session store.Session) map[string]error {
 	errs := map[string]error{}
 	_, _, _, errs["Rotate"] = s.Rotate(ctx, rotation(session, 0, t0))
-	_, _, errs["StartSession"] = s.StartSession(ctx, store.Session{ID: newSessionID(), UserID: session.UserID, ClientID: "app", StartedAt: t0}, 9)
+	_, _, errs["StartSession"] = s.StartSession(ctx, store.Session{ID: newSessionID(), UserID: session.UserID, ClientID: "app", StartedAt: t0}, store.Bounds{PerUser: 9})
 	_, errs["RevokeSession"] = s.RevokeSession(ctx, session.UserID, session.ID)
 	_, errs["RevokeSessions"] = s.RevokeSessions(ctx, session.UserID, t0)
 	_, errs["ListSessions"] = s.ListSessions(ctx, session.UserID, t0, month)
@@ -113,8 +113,11 @@ func calls(ctx context.Context, s store.Store, session store.Session) map[string
 	_, errs["SwapKeyring"] = s.SwapKeyring(ctx, 0, 1, nil)
 	errs["RevokeToken"] = s.RevokeToken(ctx, "x", t0)
 	_, errs["TokenState"] = s.TokenState(ctx, store.TokenRef{JTI: "x"})
-	_, errs["Take"] = s.Take(ctx, t0, []store.Bucket{{Key: "x", Limit: 1, Window: mi}})
-	errs["Forgive"] = s.Forgive(ctx, []string{"x"}, nil)
+	_, errs["Take"] = s.Take(ctx, t0, at("here", store.Bucket{Key: "x", Limit: 1, Window: mi}))
+	errs["Forgive"] = s.Forgive(ctx, store.Forgiveness{Clear: []string{"x"}})
+	_, _, errs["BeginLogin"] = s.BeginLogin(ctx, t0, at("here", store.Bucket{Key: "x", Limit: 1, Window: mi}), "x")
+	_, _, errs["FinishLogin"] = s.FinishLogin(ctx, store.Forgiveness{}, store.Session{ID: newSessionID(), UserID: session.UserID, ClientID: "app", StartedAt: t0}, ten)
+	_, errs["ClientsVersion"] = s.ClientsVersion(ctx)
 	errs["AppendEvents"] = s.AppendEvents(ctx, []store.Event{{Type: "x"}})
 	_, errs["Events"] = s.Events(ctx, store.EventQuery{})
 	errs["Beat"] = s.Beat(ctx, store.Heartbeat{Replica: "x", At: t0}, mi)

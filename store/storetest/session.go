@@ -8,10 +8,13 @@ import (
 	"signet/store"
 )
 
+// ten sessions are enough for most.
+var ten = store.Bounds{PerUser: 10, Absolute: month.Absolute}
+
 func testStartSession(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
 	in := store.Session{ID: newSessionID(), UserID: newUserID(), ClientID: "app", StartedAt: t0.Add(1500 * time.Microsecond)}
-	_, _, err := s.StartSession(ctx, in, 10)
+	_, _, err := s.StartSession(ctx, in, ten)
 	wantError(t, "StartSession of nobody", err, store.ErrNotFound)
 
 	u := addUser(t, s)
@@ -19,17 +22,17 @@ func testStartSession(t *testing.T, b Backend) {
 	want := in
 	want.StartedAt = t0.Add(time.Millisecond)
 	want.RotatedAt = want.StartedAt
-	got, user, err := s.StartSession(ctx, in, 10)
+	got, user, err := s.StartSession(ctx, in, ten)
 	noError(t, "StartSession", err)
 	equal(t, "StartSession", got, want)
 	equal(t, "the user it returns", user, u)
 	equal(t, "ListSessions", sessions(t, s, u.ID, t0), []store.Session{want})
-	_, _, err = s.StartSession(ctx, in, 10)
+	_, _, err = s.StartSession(ctx, in, ten)
 	wantError(t, "StartSession of a taken id", err, store.ErrExists)
 
 	moved := store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "app", StartedAt: t0,
 		Generation: 7, Replays: 2, RotatedAt: t0.Add(time.Hour)} // from another store
-	got, _, err = s.StartSession(ctx, moved, 10)
+	got, _, err = s.StartSession(ctx, moved, ten)
 	noError(t, "StartSession", err)
 	equal(t, "a session that already has a history", got, moved)
 
@@ -40,7 +43,7 @@ func testStartSession(t *testing.T, b Backend) {
 	equal(t, "StartedAt and RotatedAt before NotBefore", []time.Time{got.StartedAt, got.RotatedAt}, []time.Time{notBefore, notBefore})
 
 	disable(t, s, u.ID)
-	_, _, err = s.StartSession(ctx, store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "app", StartedAt: t0}, 10)
+	_, _, err = s.StartSession(ctx, store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "app", StartedAt: t0}, ten)
 	wantError(t, "StartSession of a disabled user", err, store.ErrDisabled)
 }
 
@@ -64,7 +67,7 @@ func testSessionCap(t *testing.T, b Backend) {
 	var all []store.Session
 	start := func(at time.Time, limit int) {
 		in := store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "app", StartedAt: at}
-		got, _, err := s.StartSession(ctx, in, limit)
+		got, _, err := s.StartSession(ctx, in, store.Bounds{PerUser: limit, Absolute: month.Absolute})
 		noError(t, "StartSession", err)
 		all = append(all, got)
 	}

@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"clients", testClients},
 		{"client updates", testClientUpdates},
 		{"client paging", testClientPaging},
+		{"clients version", testClientsVersion},
 		{"users", testUsers},
 		{"user updates", testUserUpdates},
 		{"user paging", testUserPaging},
@@ -58,6 +59,8 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"revoke session", testRevokeSession},
 		{"revoke all sessions", testRevokeSessions},
 		{"rotate", testRotate},
+		{"login", testLogin},
+		{"login after a change", testLoginAfterChange},
 		{"64 present one generation", testRotateRace},
 		{"revoke all against rotate", testRevokeRace},
 		{"revoke all against start", testRevokeStartRace},
@@ -116,7 +119,7 @@ func addUser(t testing.TB, s store.Store) store.User {
 func addSession(t testing.TB, s store.Store, user store.UserID, at time.Time) store.Session {
 	t.Helper()
 	in := store.Session{ID: newSessionID(), UserID: user, ClientID: "app", StartedAt: at}
-	got, _, err := s.StartSession(context.Background(), in, 100)
+	got, _, err := s.StartSession(context.Background(), in, store.Bounds{PerUser: 100})
 	noError(t, "StartSession", err)
 	return got
 }

@@ -81,7 +81,7 @@ func testThrottle(t *testing.T, b Backend) {
 			bucket.Key = "key-" + randomName()
 			for i, try := range c.tries {
 				bucket.Same = []byte(try.same)
-				wait, err := b.Store.Take(context.Background(), begin.Add(try.at), []store.Bucket{bucket})
+				wait, err := b.Store.Take(context.Background(), begin.Add(try.at), at("here", bucket))
 				noError(t, "Take", err)
 				if wait != try.wait {
 					t.Fatalf("attempt %d, at %v: got a wait of %v, want %v", i+1, try.at, wait, try.wait)
@@ -93,21 +93,30 @@ func testThrottle(t *testing.T, b Backend) {
 
 func take(t *testing.T, s store.Store, now time.Time, buckets ...store.Bucket) time.Duration {
 	t.Helper()
-	return must[time.Duration](t, "Take")(s.Take(context.Background(), now, buckets))
+	return must[time.Duration](t, "Take")(s.Take(context.Background(), now, at("here", buckets...)))
+}
+
+func at(place string, buckets ...store.Bucket) store.Attempt {
+	return store.Attempt{Place: place, Buckets: buckets}
+}
+
+func forgive(t *testing.T, s store.Store, clear, refund []string) {
+	t.Helper()
+	noError(t, "Forgive", s.Forgive(context.Background(), store.Forgiveness{Place: "here", Clear: clear, Refund: refund}))
 }
 
 func testForgive(t *testing.T, b Backend) {
-	ctx, s, now := context.Background(), b.Store, soon()
+	s, now := b.Store, soon()
 	x, y := store.Bucket{Key: "x", Limit: 2, Window: mi}, store.Bucket{Key: "y", Limit: 2, Window: mi}
 	for range 2 {
 		equal(t, "wait", take(t, s, now, x, y), 0*s1)
 	}
 	equal(t, "x is full", take(t, s, now, x), mi)
-	noError(t, "Forgive", s.Forgive(ctx, []string{"x", "unknown"}, []string{"y", "unknown"}))
+	forgive(t, s, []string{"x", "unknown"}, []string{"y", "unknown"})
 	equal(t, "x, cleared, takes two", []time.Duration{take(t, s, now, x), take(t, s, now, x), take(t, s, now, x)}, []time.Duration{0, 0, mi})
 	equal(t, "y, refunded, takes one", []time.Duration{take(t, s, now, y), take(t, s, now, y)}, []time.Duration{0, mi})
 	for range 5 {
-		noError(t, "Forgive", s.Forgive(ctx, nil, []string{"y"}))
+		forgive(t, s, nil, []string{"y"})
 	}
 	equal(t, "y, refunded beyond its count, takes two", []time.Duration{take(t, s, now, y), take(t, s, now, y), take(t, s, now, y)}, []time.Duration{0, 0, mi})
 }
@@ -120,6 +129,8 @@ func testTakeAll(t *testing.T, b Backend) {
 	equal(t, "the other has not counted", take(t, s, now, wide), 0*s1)
 	equal(t, "both refuse: the longer wait", take(t, s, now, narrow, wide), 2*mi)
 	equal(t, "no buckets", take(t, s, now), 0*s1)
+	elsewhere := must[time.Duration](t, "Take")(s.Take(context.Background(), now, at("elsewhere", narrow, wide)))
+	equal(t, "the same keys in another place", elsewhere, 0*s1)
 }
 
 func testThrottleRace(t *testing.T, b Backend) {
@@ -128,10 +139,9 @@ func testThrottleRace(t *testing.T, b Backend) {
 	var wg sync.WaitGroup
 	for i := range 40 {
 		wg.Go(func() {
-			wait, err := b.Store.Take(context.Background(), now, []store.Bucket{
-				{Key: "shared", Limit: 10, Window: mi},
-				{Key: fmt.Sprint("own", i), Limit: 1, Window: mi},
-			})
+			wait, err := b.Store.Take(context.Background(), now, at("here",
+				store.Bucket{Key: "shared", Limit: 10, Window: mi},
+				store.Bucket{Key: fmt.Sprint("own", i), Limit: 1, Window: mi}))
 			noErrorf(t, "Take", err)
 			if wait == 0 {
 				passed.Add(1)
@@ -151,6 +161,6 @@ func testThrottleReopen(t *testing.T, b Backend) {
 	equal(t, "the same after reopening", take(t, s, now.Add(s1), x), 0*s1)
 	x.Same = []byte("b")
 	equal(t, "another after reopening", take(t, s, now.Add(s1), x), 59*s1)
-	noError(t, "Forgive", s.Forgive(context.Background(), []string{"cleared"}, nil))
+	forgive(t, s, []string{"cleared"}, nil)
 	equal(t, "a cleared one", take(t, s, now.Add(s1), cleared), 0*s1)
 }

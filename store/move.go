@@ -1,0 +1,47 @@
+package store
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Record is one thing that moves from one backend to another. Exactly one field is set.
+type Record struct {
+	Client       *Client       `json:"client,omitempty"`
+	User         *User         `json:"user,omitempty"`
+	Session      *Session      `json:"session,omitempty"` // comes after its user
+	RevokedToken *RevokedToken `json:"revoked_token,omitempty"`
+	Event        *Event        `json:"event,omitempty"` // oldest first; its Seq is given anew
+}
+
+// RevokedToken is an access token that was revoked by itself.
+type RevokedToken struct {
+	JTI   string    `json:"jti"`
+	Until time.Time `json:"until"`
+}
+
+// Foundation is what a backend's data belong to and are sealed with.
+type Foundation struct {
+	Install        Install `json:"install"`
+	KeyringVersion uint64  `json:"keyring_version"`
+	Keyring        []byte  `json:"keyring"` // sealed
+}
+
+// Exporter is a backend whose data can move. Throttle counts and heartbeats do not: they are over
+// before they would arrive.
+type Exporter interface {
+	// Foundation returns the install and the keyring. ErrNotFound where there is no install.
+	Foundation(ctx context.Context) (Foundation, error)
+	// Export visits every record. What changes meanwhile may be seen before or after the change; a
+	// backend that can shows one moment.
+	Export(ctx context.Context, visit func(Record) error) error
+}
+
+// Importer is a backend that data can move into.
+type Importer interface {
+	// Import writes the records into a backend that holds nothing, and the foundation last: until it
+	// is there no server starts on them. An import that broke off may be begun again. ErrExists where
+	// the backend already holds an install or anything else.
+	Import(ctx context.Context, f Foundation, records iter.Seq2[Record, error]) error
+}

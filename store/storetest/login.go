@@ -1,0 +1,85 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"signet/store"
+)
+
+func testLogin(t *testing.T, b Backend) {
+	ctx, s, now := context.Background(), b.Store, soon().UTC()
+	begin := func(name string) (time.Duration, store.Credential) {
+		t.Helper()
+		wait, c, err := s.BeginLogin(ctx, now, at("here", store.Bucket{Key: "x", Limit: 2, Window: mi}), name)
+		noError(t, "BeginLogin", err)
+		return wait, c
+	}
+	u := fullUser("ada")
+	u.Disabled, u.NotBefore = false, time.Time{}
+	noError(t, "CreateUser", s.CreateUser(ctx, u))
+	wait, c := begin("ada")
+	equal(t, "of a user", []any{wait, c}, []any{0 * s1, u.Credential()})
+	wait, c = begin("nobody")
+	equal(t, "of nobody", []any{wait, c}, []any{0 * s1, store.Credential{}})
+	wait, c = begin("ada")
+	equal(t, "of one who has to wait", []any{wait, c}, []any{mi, store.Credential{}})
+
+	in := store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "app", StartedAt: now}
+	got, user, err := s.FinishLogin(ctx, store.Forgiveness{Place: "here", Refund: []string{"x"}}, in, ten)
+	noError(t, "FinishLogin", err)
+	in.RotatedAt = in.StartedAt
+	equal(t, "the session", got, in)
+	equal(t, "the user", user, u)
+	equal(t, "the session kept", sessions(t, s, u.ID, now), []store.Session{in})
+	wait, _ = begin("ada")
+	equal(t, "after a refund", wait, 0*s1)
+
+	in.ID, in.UserID = newSessionID(), newUserID()
+	_, _, err = s.FinishLogin(ctx, store.Forgiveness{}, in, ten)
+	wantError(t, "FinishLogin of nobody", err, store.ErrNotFound)
+	disable(t, s, u.ID)
+	in.UserID = u.ID
+	_, _, err = s.FinishLogin(ctx, store.Forgiveness{Place: "here", Clear: []string{"x"}}, in, ten)
+	wantError(t, "FinishLogin of a disabled user", err, store.ErrDisabled)
+}
+
+// testLoginAfterChange: what a login is checked against is never older than a change that was
+// acknowledged, however many are made at once.
+func testLoginAfterChange(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	u := addUser(t, s)
+	credential := func() store.Credential {
+		t.Helper()
+		_, c, err := s.BeginLogin(ctx, soon(), at("here"), u.Username)
+		noError(t, "BeginLogin", err)
+		return c
+	}
+	setHash := func(t testing.TB, hash string) {
+		_, err := s.UpdateUser(ctx, u.ID, func(u *store.User) error { u.PasswordHash = hash; return nil })
+		noErrorf(t, "UpdateUser", err)
+	}
+	for round := range 5 {
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() { setHash(t, fmt.Sprint("hash ", round, i)) })
+		}
+		wg.Wait()
+		equal(t, "after concurrent changes", credential().PasswordHash, must[store.User](t, "User")(s.User(ctx, u.ID)).PasswordHash)
+		setHash(t, fmt.Sprint("last ", round))
+		equal(t, "after one more", credential().PasswordHash, fmt.Sprint("last ", round))
+	}
+	disable(t, s, u.ID)
+	equal(t, "disabled", credential().Disabled, true)
+	_, err := s.UpdateUser(ctx, u.ID, func(u *store.User) error { u.Disabled = false; return nil })
+	noError(t, "UpdateUser", err)
+	equal(t, "enabled again", credential().Disabled, false)
+	noError(t, "DeleteUser", s.DeleteUser(ctx, u.ID))
+	equal(t, "deleted", credential(), store.Credential{})
+	again := store.User{ID: newUserID(), Username: u.Username, PasswordHash: "new"}
+	noError(t, "CreateUser", s.CreateUser(ctx, again))
+	equal(t, "the name's next user", credential(), again.Credential())
+}
