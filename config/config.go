@@ -21,7 +21,10 @@ type Config struct {
 	DataDir string `yaml:"data_dir"`
 
 	// Where clients, users, sessions and sealed keys are kept. bolt:PATH is one file, relative to
-	// data_dir, for one server process.
+	// data_dir, for one server process. Redis is for several: redis://HOST[:PORT][/DB] is one server,
+	// redis+sentinel://HOST[:PORT],HOST[:PORT]/MASTER[/DB] the master that Sentinels name, and
+	// redis+cluster://HOST[:PORT],HOST[:PORT] a cluster; rediss in place of redis means TLS. An IPv6
+	// address stands in brackets.
 	Store string `yaml:"store"`
 
 	// The file with the master key, which seals the signing keys and refresh tokens; relative to

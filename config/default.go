@@ -78,7 +78,19 @@ func within(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// BoltPath returns the file of an embedded store; ok is false for any other kind of store.
+// BoltPath returns the file of an embedded store; ok is false, and path empty, for any other kind of store.
 func (c Config) BoltPath() (path string, ok bool) {
-	return strings.CutPrefix(c.Store, "bolt:")
+	if path, ok = strings.CutPrefix(c.Store, "bolt:"); !ok {
+		return "", false
+	}
+	return path, true
+}
+
+// RedisStore returns the address of a Redis store; ok is false for any other kind of store.
+func (c Config) RedisStore() (r RedisStore, ok bool) {
+	r, err := parseRedisURL(c.Store)
+	if err != nil {
+		return RedisStore{}, false
+	}
+	return r, true
 }

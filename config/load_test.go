@@ -63,7 +63,8 @@ func TestLoadRefuses(t *testing.T) {
 			"SIGNET_REFRESH_GRACE: refresh.grace: is 2m; set it from 0s to 1m"}},
 		{"several", "issuer: http://auth.example.com/\nlisten: :8080\nstore: redis://user:hunter2@db\nlog:\n  level: loud\n", nil, []string{
 			`signet.yaml:1: issuer: "http://auth.example.com/" is plain http; write https:// (http is for localhost only; behind a TLS proxy the issuer is https too)`,
-			"signet.yaml:3: store: redis: is a kind of store that this build does not have; it has bolt:PATH only",
+			"signet.yaml:3: store: has a user name or password in it; remove it with the @, and set redis.username, " +
+				"and redis.password_file or the variable SIGNET_REDIS_PASSWORD",
 			`signet.yaml:2: listen: ":8080" is reachable from other machines and passwords would cross the network in the clear; ` +
 				"set tls.cert and tls.key, or tls.terminated_by_proxy: true behind a TLS proxy, or listen on 127.0.0.1",
 			`signet.yaml:5: log.level: "loud" is not one of debug, info, warn, error`}},
