@@ -41,6 +41,7 @@ func Default() Config {
 			ServeStale:   6 * time.Hour,
 			Poll:         10 * time.Second,
 		},
+		Redis:    Redis{Prefix: "signet", WaitReplicas: 1},
 		Log:      Log{Level: "info", Format: "json"},
 		Audit:    Audit{Retain: 100_000},
 		Shutdown: Shutdown{Delay: 5 * time.Second, Drain: 20 * time.Second},
@@ -59,7 +60,9 @@ func (c *Config) resolve(dir string) {
 	if path, ok := strings.CutPrefix(c.Store, "bolt:"); ok && path != "" {
 		c.Store = "bolt:" + within(c.DataDir, path)
 	}
-	for _, path := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Password.Blocklist} {
+	r := &c.Redis
+	for _, path := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Password.Blocklist,
+		&r.PasswordFile, &r.SentinelPasswordFile, &r.CA, &r.Cert, &r.Key} {
 		*path = within(dir, *path)
 	}
 	if len(c.Audience) == 0 && c.Issuer != "" {
