@@ -21,7 +21,10 @@ type Config struct {
 	DataDir string `yaml:"data_dir"`
 
 	// Where clients, users, sessions and sealed keys are kept. bolt:PATH is one file, relative to
-	// data_dir, for one server process.
+	// data_dir, for one server process. Redis is for several: redis://HOST[:PORT][/DB] is one server,
+	// redis+sentinel://HOST[:PORT],HOST[:PORT]/MASTER[/DB] the master that Sentinels name, and
+	// redis+cluster://HOST[:PORT],HOST[:PORT] a cluster; rediss in place of redis means TLS. An IPv6
+	// address stands in brackets. What else Redis needs, such as a password, is set below redis.
 	Store string `yaml:"store"`
 
 	// The file with the master key, which seals the signing keys and refresh tokens; relative to
@@ -51,6 +54,7 @@ type Config struct {
 	Password    Password    `yaml:"password"`
 	Throttle    Throttle    `yaml:"throttle"`
 	Keys        Keys        `yaml:"keys"`
+	Redis       Redis       `yaml:"redis"`
 	Log         Log         `yaml:"log"`
 	Audit       Audit       `yaml:"audit"`
 	Shutdown    Shutdown    `yaml:"shutdown"`
@@ -192,6 +196,48 @@ type Keys struct {
 
 	// How often a replica reads the keys.
 	Poll time.Duration `yaml:"poll"`
+}
+
+// How a Redis store is used. It has no effect on another kind of store.
+type Redis struct {
+	// Every key in Redis begins with it and a colon; installs that share a server need different
+	// ones. 1 to 32 letters, digits, hyphens, underscores and dots.
+	Prefix string `yaml:"prefix"`
+
+	// The ACL user to sign in as. Empty: Redis's default user.
+	Username string `yaml:"username"`
+
+	// The file with that user's password, relative to this file, readable by its owner only. The
+	// variable SIGNET_REDIS_PASSWORD can hold the password instead.
+	PasswordFile string `yaml:"password_file"`
+
+	// The ACL user to sign in as at the Sentinels. Empty: their default user.
+	SentinelUsername string `yaml:"sentinel_username"`
+
+	// The file with that user's password, like password_file. The variable
+	// SIGNET_REDIS_SENTINEL_PASSWORD can hold the password instead.
+	SentinelPasswordFile string `yaml:"sentinel_password_file"`
+
+	// The PEM file with the CA that signed the servers' certificates, relative to this file. Empty: the
+	// system's CAs.
+	CA string `yaml:"ca"`
+
+	// The PEM file with the certificate that Signet shows the servers, relative to this file. Empty: none.
+	Cert string `yaml:"cert"`
+
+	// The PEM file with that certificate's private key, relative to this file.
+	Key string `yaml:"key"`
+
+	// The name that the servers' certificates must have. Empty: the host of each address.
+	ServerName string `yaml:"server_name"`
+
+	// How many connections to each server there are at most. 0: chosen by the number of cores.
+	PoolSize int `yaml:"pool_size"`
+
+	// How many replicas must have confirmed a revocation, a change of a user or client, or a new
+	// keyring before it is acknowledged. 0 to 5; 0 means never to ask. It is asked only of servers that
+	// have a replica, or had one since the start.
+	WaitReplicas int `yaml:"wait_replicas"`
 }
 
 // The log, on standard error.

@@ -41,6 +41,7 @@ func Default() Config {
 			ServeStale:   6 * time.Hour,
 			Poll:         10 * time.Second,
 		},
+		Redis:    Redis{Prefix: "signet", WaitReplicas: 1},
 		Log:      Log{Level: "info", Format: "json"},
 		Audit:    Audit{Retain: 100_000},
 		Shutdown: Shutdown{Delay: 5 * time.Second, Drain: 20 * time.Second},
@@ -59,7 +60,9 @@ func (c *Config) resolve(dir string) {
 	if path, ok := strings.CutPrefix(c.Store, "bolt:"); ok && path != "" {
 		c.Store = "bolt:" + within(c.DataDir, path)
 	}
-	for _, path := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Password.Blocklist} {
+	r := &c.Redis
+	for _, path := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Password.Blocklist,
+		&r.PasswordFile, &r.SentinelPasswordFile, &r.CA, &r.Cert, &r.Key} {
 		*path = within(dir, *path)
 	}
 	if len(c.Audience) == 0 && c.Issuer != "" {
@@ -78,7 +81,19 @@ func within(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// BoltPath returns the file of an embedded store; ok is false for any other kind of store.
+// BoltPath returns the file of an embedded store; ok is false, and path empty, for any other kind of store.
 func (c Config) BoltPath() (path string, ok bool) {
-	return strings.CutPrefix(c.Store, "bolt:")
+	if path, ok = strings.CutPrefix(c.Store, "bolt:"); !ok {
+		return "", false
+	}
+	return path, true
+}
+
+// RedisStore returns the address of a Redis store; ok is false for any other kind of store.
+func (c Config) RedisStore() (r RedisStore, ok bool) {
+	r, err := parseRedisURL(c.Store)
+	if err != nil {
+		return RedisStore{}, false
+	}
+	return r, true
 }

@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// Variables that begin like a setting but are read elsewhere: by the command line, and for the one
-// thing that must not be in a file of settings.
+// Variables that begin like a setting but are read elsewhere: by the command line, and for the
+// secrets, which must not be in a file of settings.
 var otherVariables = []string{
 	"SIGNET_CONFIG", "SIGNET_MASTER_KEY", "SIGNET_ADMIN_URL", "SIGNET_ADMIN_TOKEN",
+	"SIGNET_REDIS_PASSWORD", "SIGNET_REDIS_SENTINEL_PASSWORD",
 }
 
 // readEnv lays the environment over the file.
@@ -25,6 +26,7 @@ func (l *loader) readEnv(env []string) {
 		l.readVariable(f, vars[f.env])
 		delete(vars, f.env)
 	}
+	l.redisPassword = vars["SIGNET_REDIS_PASSWORD"] != "" || vars["SIGNET_REDIS_SENTINEL_PASSWORD"] != ""
 	l.warnUnknown(vars)
 }
 

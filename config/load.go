@@ -78,7 +78,7 @@ func load(name string, data []byte, dir string, env []string) (Config, []Warning
 	if len(l.problems) > 0 {
 		return Config{}, l.warnings, join(l.problems)
 	}
-	return l.config, append(l.warnings, l.config.warnings()...), nil
+	return l.config, append(l.warnings, l.config.warnings(l.redisPassword)...), nil
 }
 
 // loader gathers one Config and what is wrong with it.
@@ -91,6 +91,8 @@ type loader struct {
 	broken   bool            // the file is not YAML, so nothing can be said about what it sets
 	problems []*Problem
 	warnings []Warning
+
+	redisPassword bool // a variable holds one, which is all that is noticed of it
 }
 
 func (l *loader) source(path string) string {

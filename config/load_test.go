@@ -63,7 +63,8 @@ func TestLoadRefuses(t *testing.T) {
 			"SIGNET_REFRESH_GRACE: refresh.grace: is 2m; set it from 0s to 1m"}},
 		{"several", "issuer: http://auth.example.com/\nlisten: :8080\nstore: redis://user:hunter2@db\nlog:\n  level: loud\n", nil, []string{
 			`signet.yaml:1: issuer: "http://auth.example.com/" is plain http; write https:// (http is for localhost only; behind a TLS proxy the issuer is https too)`,
-			"signet.yaml:3: store: redis: is a kind of store that this build does not have; it has bolt:PATH only",
+			"signet.yaml:3: store: has a user name or password in it; remove it with the @, and set redis.username, " +
+				"and redis.password_file or the variable SIGNET_REDIS_PASSWORD",
 			`signet.yaml:2: listen: ":8080" is reachable from other machines and passwords would cross the network in the clear; ` +
 				"set tls.cert and tls.key, or tls.terminated_by_proxy: true behind a TLS proxy, or listen on 127.0.0.1",
 			`signet.yaml:5: log.level: "loud" is not one of debug, info, warn, error`}},
@@ -99,7 +100,8 @@ func TestLoadMissingFile(t *testing.T) {
 func TestLoadResolvesPaths(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "signet.yaml")
-	file := issuerLine + "data_dir: data\nstore: bolt:db/s.db\npassword: {blocklist: words.txt}\nadmin: {socket: /run/s.sock}\n"
+	file := issuerLine + "data_dir: data\nstore: bolt:db/s.db\npassword: {blocklist: words.txt}\nadmin: {socket: /run/s.sock}\n" +
+		"redis: {password_file: pw, sentinel_password_file: spw, ca: ca.pem, cert: /c.pem, key: k.pem}\n"
 	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +113,11 @@ func TestLoadResolvesPaths(t *testing.T) {
 	want := []string{dir + "/data", "bolt:" + dir + "/data/db/s.db", dir + "/data/master.key", dir + "/words.txt", "/run/s.sock", "", c.Issuer}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	r := c.Redis
+	got = []string{r.PasswordFile, r.SentinelPasswordFile, r.CA, r.Cert, r.Key}
+	if want = []string{dir + "/pw", dir + "/spw", dir + "/ca.pem", "/c.pem", dir + "/k.pem"}; !slices.Equal(got, want) {
+		t.Errorf("redis: got %q, want %q", got, want)
 	}
 	if p, ok := c.BoltPath(); !ok || p != dir+"/data/db/s.db" {
 		t.Errorf("BoltPath: got %q, %v", p, ok)
@@ -129,11 +136,12 @@ func TestLoadWithoutFile(t *testing.T) {
 // TestEnvSetsEveryField gives each field, through its variable, a value that is not its default.
 func TestEnvSetsEveryField(t *testing.T) {
 	values := map[string]string{ // where the type does not tell what is valid
-		"issuer": "https://b.example", "listen": "[::1]:9", "data_dir": "/srv", "store": "bolt:/srv/x.db",
+		"issuer": "https://b.example", "listen": "[::1]:9", "data_dir": "/srv", "store": "rediss+sentinel://s/m",
 		"algorithms": "EdDSA, RS256", "admin.listen": "localhost:99", "log.level": "debug", "log.format": "text",
 		"trusted_proxies": "10.1.2.3,fd00::1/8", "access_token.ttl": "1m", "refresh.grace": "3s",
 		"refresh.absolute": "80d", "password.wait": "1s", "throttle.per_account": "7", "audit.retain": "5000",
 		"password.argon2.memory_kib": "8192", "password.min_length": "9",
+		"redis.prefix": "other", "redis.server_name": "redis.example", "redis.wait_replicas": "2",
 	}
 	probe := Default()
 	var env []string
@@ -187,7 +195,7 @@ func TestPrecedence(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	env := []string{"SIGNET_REFRESH_GARCE=1s", "SIGNET_MASTER_KEY=x", "SIGNET_CONFIG=y", "SIGNET_FOO_BAR_BAZ=1", "HOME=/", "SIGNET_TRUSTED_PROXIES=0.0.0.0/0"}
+	env := []string{"SIGNET_REFRESH_GARCE=1s", "SIGNET_MASTER_KEY=x", "SIGNET_REDIS_PASSWORD=x", "SIGNET_REDIS_SENTINEL_PASSWORD=x", "SIGNET_CONFIG=y", "SIGNET_FOO_BAR_BAZ=1", "HOME=/", "SIGNET_TRUSTED_PROXIES=0.0.0.0/0"}
 	_, got, err := load("signet.yaml", []byte(issuerLine), "/etc", env)
 	if err != nil {
 		t.Fatal(err)

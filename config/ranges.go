@@ -71,8 +71,9 @@ func (c Config) checkRunning(k *checker) {
 	k.duration("shutdown.drain", c.Shutdown.Drain, 0, 10*time.Minute)
 }
 
-// warnings are about settings that are allowed and hardly meant.
-func (c Config) warnings() []Warning {
+// warnings are about settings that are allowed and hardly meant. A password of Redis can be in a
+// variable, which c does not show.
+func (c Config) warnings(redisPassword bool) []Warning {
 	var list []Warning
 	for _, p := range c.TrustedProxies {
 		if p.Bits() == 0 {
@@ -80,5 +81,5 @@ func (c Config) warnings() []Warning {
 				"so throttling by network can be dodged; name your proxies' addresses"))
 		}
 	}
-	return list
+	return append(list, c.redisWarnings(redisPassword)...)
 }

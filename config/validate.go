@@ -53,6 +53,7 @@ func (c Config) problems() []*Problem {
 	c.checkTokens(k)
 	c.checkPassword(k)
 	c.checkKeys(k)
+	c.checkRedis(k)
 	c.checkRunning(k)
 	return k.list
 }
@@ -157,18 +158,14 @@ func checkIssuer(issuer string) error {
 	return nil
 }
 
+// checkStore never repeats what it is given: a password may be in it.
 func checkStore(store string) error {
-	scheme, rest, _ := strings.Cut(store, ":")
-	switch scheme {
-	case "bolt":
-		if rest == "" {
-			return fmt.Errorf("%q names no file; write it like bolt:signet.db", store)
+	if path, ok := strings.CutPrefix(store, "bolt:"); ok {
+		if path == "" {
+			return fmt.Errorf("bolt: names no file; write it like bolt:signet.db")
 		}
 		return nil
-	case "redis", "rediss", "redis+sentinel", "redis+cluster":
-		// The rest of it may hold a password, so it is not repeated.
-		return fmt.Errorf("%s: is a kind of store that this build does not have; it has bolt:PATH only", scheme)
-	default:
-		return fmt.Errorf("has an unknown kind of store; write it like bolt:signet.db")
 	}
+	_, err := parseRedisURL(store)
+	return err
 }

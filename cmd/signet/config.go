@@ -71,6 +71,9 @@ func (a *app) checkParts(c config.Config) error {
 	if _, err := readMasterKeys(c.MasterKeyFile, a.getenv); err != nil {
 		problems = append(problems, err)
 	}
+	if _, err := boltPath(c); err != nil {
+		problems = append(problems, err)
+	}
 	if _, err := serverConfig(c); err != nil {
 		problems = append(problems, err)
 	}

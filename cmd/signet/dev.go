@@ -157,7 +157,10 @@ func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public 
 // devInstall makes the install at the first start and reads its master key at every other. The key
 // is written first, so a start that was cut off in between leaves a key without a store: that one is used.
 func devInstall(ctx context.Context, cfg config.Config) ([]keys.MasterKey, error) {
-	path, _ := cfg.BoltPath()
+	path, err := boltPath(cfg)
+	if err != nil {
+		return nil, err
+	}
 	noVariable := func(string) string { return "" } // the demo's key is the demo's own
 	if _, err := os.Stat(path); err == nil {
 		return readMasterKeys(cfg.MasterKeyFile, noVariable)

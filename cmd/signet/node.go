@@ -37,11 +37,13 @@ type node struct {
 // that does not fit: no install, another master key, a newer schema.
 func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, log *slog.Logger, level *slog.LevelVar) (*node, error) {
 	n := &node{cfg: cfg, log: log, level: level}
-	path, _ := cfg.BoltPath()
+	path, err := boltPath(cfg)
+	if err != nil {
+		return nil, err
+	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
 		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, shellQuote(path))
 	}
-	var err error
 	if n.store, err = bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain}); err != nil {
 		return nil, explainStore(err, path)
 	}
@@ -50,6 +52,15 @@ func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, l
 		return nil, err
 	}
 	return n, nil
+}
+
+// boltPath refuses a store of another kind before its URL is taken for the name of a file.
+func boltPath(cfg config.Config) (string, error) {
+	path, ok := cfg.BoltPath()
+	if !ok {
+		return "", errors.New("store: this build opens bolt:PATH only; write it like bolt:signet.db")
+	}
+	return path, nil
 }
 
 func explainStore(err error, path string) error {
@@ -106,7 +117,10 @@ func (n *node) close() error {
 
 // createInstall makes the store, its install and the first keys. On an error nothing of it is left.
 func createInstall(ctx context.Context, cfg config.Config, master keys.MasterKey) (err error) {
-	path, _ := cfg.BoltPath()
+	path, err := boltPath(cfg)
+	if err != nil {
+		return err
+	}
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("store: %s is there already, and it is not overwritten", path)
 	}

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+func (c Config) checkRedis(k *checker) {
+	r := c.Redis
+	if len(r.Prefix) > 32 || !hasOnly(r.Prefix, "-_.") {
+		k.add("redis.prefix", "%q is not 1 to 32 letters, digits, hyphens, underscores and dots; write it like signet", r.Prefix)
+	}
+	checkACLUser(k, "redis.username", r.Username)
+	checkACLUser(k, "redis.sentinel_username", r.SentinelUsername)
+	k.number("redis.pool_size", r.PoolSize, 0, 10_000)
+	k.number("redis.wait_replicas", r.WaitReplicas, 0, 5)
+	c.checkRedisTLS(k)
+}
+
+func checkACLUser(k *checker, field, name string) {
+	if strings.ContainsAny(name, " \t\r\n\x00") {
+		k.add(field, "has a space in it, and no name of an ACL user has; write the name that ACL LIST shows")
+	}
+}
+
+func (c Config) checkRedisTLS(k *checker) {
+	r := c.Redis
+	if store, ok := c.RedisStore(); ok && !store.TLS {
+		c.refuseRedisTLS(k, store)
+		return
+	}
+	if (r.Cert == "") != (r.Key == "") {
+		k.add("redis.cert", "redis.cert and redis.key belong together; set both or neither")
+	}
+	if _, err := netip.ParseAddr(r.ServerName); r.ServerName != "" && err != nil && !isHost(r.ServerName) {
+		k.add("redis.server_name", "%q is neither a host name nor an IP address; write it like redis.example", r.ServerName)
+	}
+}
+
+// refuseRedisTLS is for a store without TLS: whoever sets one of these believes it to be encrypted.
+func (c Config) refuseRedisTLS(k *checker, store RedisStore) {
+	r := c.Redis
+	for _, f := range []struct{ name, value string }{
+		{"redis.ca", r.CA}, {"redis.cert", r.Cert}, {"redis.key", r.Key}, {"redis.server_name", r.ServerName},
+	} {
+		if f.value != "" {
+			k.add(f.name, "has no effect, since store begins with %s:// and is not encrypted; write %s:// there, or remove it",
+				store.scheme(), store.encrypted().scheme())
+		}
+	}
+}
+
+// encrypted is r with TLS.
+func (r RedisStore) encrypted() RedisStore {
+	r.TLS = true
+	return r
+}
+
+func (c Config) redisWarnings(password bool) []Warning {
+	store, ok := c.RedisStore()
+	if !ok {
+		return c.idleRedisWarnings()
+	}
+	var list []Warning
+	password = password || c.Redis.PasswordFile != "" || c.Redis.SentinelPasswordFile != ""
+	if password && !store.TLS && slices.ContainsFunc(store.Addrs, isRemote) {
+		list = append(list, Warning("store: "+store.scheme()+":// is not encrypted, so the password and all sessions cross the network "+
+			"in the clear; write "+store.encrypted().scheme()+"://"))
+	}
+	return list
+}
+
+// isRemote reports whether addr, a host:port, is on another machine.
+func isRemote(addr string) bool {
+	host, _, _ := net.SplitHostPort(addr)
+	return !isLoopback(host)
+}
+
+// idleRedisWarnings names what is set below redis and not used, because the store is another.
+func (c Config) idleRedisWarnings() []Warning {
+	changed, restart := Reloadable(Config{Redis: Default().Redis}, Config{Redis: c.Redis})
+	idle := append(changed, restart...)
+	if len(idle) == 0 {
+		return nil
+	}
+	return []Warning{Warning(strings.Join(idle, ", ") + ": without effect, since store is not redis; set store to redis://HOST, or remove this")}
+}
