@@ -1,0 +1,117 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Finding is a way in which a server is set up such that something can be lost.
+type Finding struct {
+	Server string // its address
+	Lacks  string // what is missing
+	Loses  string // what can be lost by that, and what to do
+}
+
+func (f Finding) String() string { return f.Server + ": " + f.Lacks + ": " + f.Loses }
+
+// Check asks every master how it is set up, and answers what is missing for a store that must not
+// lose anything. Servers that cannot be asked are an error that wraps store.ErrUnavailable.
+func (s *Store) Check(ctx context.Context) ([]Finding, error) {
+	masters, err := s.masters(ctx)
+	if err != nil {
+		return nil, s.unavailable("looking at the servers", err)
+	}
+	var all []Finding
+	for _, m := range masters {
+		for _, check := range []func(info map[string]string) (lacks, loses string){
+			checkVersion, checkRole, checkAppendOnly, checkEviction, checkReplicas, checkMinReplicas,
+		} {
+			if lacks, loses := check(m.fields); lacks != "" {
+				all = append(all, Finding{m.where(), lacks, loses})
+			}
+		}
+	}
+	all = append(all, s.checkFsync(ctx)...)
+	slices.SortFunc(all, func(a, b Finding) int { return strings.Compare(a.String(), b.String()) })
+	return all, nil
+}
+
+// where is the server's address; go-redis does not have that of a master found by Sentinel.
+func (m serverInfo) where() string {
+	if strings.Contains(m.addr, ":") {
+		return m.addr
+	}
+	return "the master on port " + m.fields["tcp_port"]
+}
+
+// least is the oldest version that is known to work; Valkey says 7.2.4 for the sake of old clients.
+var least = [2]int{6, 2}
+
+func checkVersion(info map[string]string) (lacks, loses string) {
+	version := info["redis_version"]
+	if info["valkey_version"] != "" {
+		return "", ""
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err == nil && (major > least[0] || major == least[0] && minor >= least[1]) {
+		return "", ""
+	}
+	return fmt.Sprintf("it is version %q", version), "Signet is tested with Redis 6.2 and later and with Valkey; commands may fail; upgrade it"
+}
+
+func checkRole(info map[string]string) (lacks, loses string) {
+	if info["role"] == "master" {
+		return "", ""
+	}
+	return "it is a replica", "it takes no writes, so no login and no refresh works; name its master, or use redis+sentinel://"
+}
+
+func checkAppendOnly(info map[string]string) (lacks, loses string) {
+	switch {
+	case info["aof_enabled"] != "1":
+		return "appendonly is off", "a restart loses every session, user and revocation since the last snapshot; set appendonly yes"
+	case info["aof_last_write_status"] == "err":
+		return "it cannot write its append-only file", "a restart loses everything since then; look at its disk"
+	}
+	return "", ""
+}
+
+func checkEviction(info map[string]string) (lacks, loses string) {
+	if policy := info["maxmemory_policy"]; policy != "noeviction" {
+		return "maxmemory-policy is " + policy, "when memory is full it throws away sessions, users or the signing keys; set maxmemory-policy noeviction"
+	}
+	return "", ""
+}
+
+func checkReplicas(info map[string]string) (lacks, loses string) {
+	if info["connected_slaves"] == "0" && info["role"] == "master" {
+		return "it has no replica", "with its disk everything is lost, and while it is down nobody can log in; add a replica, with Sentinel or in a cluster"
+	}
+	return "", ""
+}
+
+func checkMinReplicas(info map[string]string) (lacks, loses string) {
+	n, _ := strconv.Atoi(info["connected_slaves"])
+	if n > 0 && info["min_slaves_good_slaves"] == "" { // INFO has it only where min-replicas-to-write is set
+		return "min-replicas-to-write is 0", "a master that is cut off goes on taking logins and refreshes that are lost when another takes over; " +
+			"set min-replicas-to-write 1 and min-replicas-max-lag 10"
+	}
+	return "", ""
+}
+
+// checkFsync asks for what INFO does not tell. A server that does not let us ask is no finding.
+func (s *Store) checkFsync(ctx context.Context) (all []Finding) {
+	_ = s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		if set, err := node.ConfigGet(ctx, "appendfsync").Result(); err == nil && set["appendfsync"] == "no" {
+			all = append(all, Finding{serverInfo{addr: node.Options().Addr}.where(), "appendfsync is no",
+				"a power failure loses what the system had not written yet, often half a minute; set appendfsync everysec"})
+		}
+		return nil
+	})
+	return all
+}

@@ -1,0 +1,33 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+)
+
+// doDurably is do for what must not be lost when a master is: a revocation, a change of a user or a
+// client, a keyring. Where there are replicas it returns only when WaitReplicas of them have it,
+// and says store.ErrUnavailable on a shortfall: then the change is on the master, and the caller asks
+// again. All calls are of one slot.
+//
+// WAIT counts from the last write of its own connection. The barrier is such a write even when the
+// calls, being repeated, find nothing left to change; so the repetition waits for the first time's write.
+func (s *Store) doDurably(ctx context.Context, doing string, calls ...*call) error {
+	need := s.cfg.WaitReplicas
+	if need <= 0 || !s.replicated.Load() {
+		return s.do(ctx, doing, calls...)
+	}
+	key := calls[0].key
+	for _, c := range calls {
+		c.key = key
+	}
+	wait := command(key, "wait", need, waitTimeout.Milliseconds())
+	all := append(calls[:len(calls):len(calls)], command(key, "set", s.key.barrier(key), "", "px", 1000), wait)
+	if err := s.do(ctx, doing, all...); err != nil {
+		return err
+	}
+	if have := wait.number(); have < int64(need) {
+		return s.unavailable(doing, fmt.Errorf("it is on the master, but only %d of %d replicas have confirmed it", have, need))
+	}
+	return nil
+}

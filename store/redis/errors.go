@@ -1,0 +1,66 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/sony/gobreaker/v2"
+
+	"signet/store"
+)
+
+var (
+	errClosed  = errors.New("it is closed")
+	errForeign = errors.New("it holds another install's data; stop this server and look at its store setting")
+)
+
+// unavailable is the one answer to whatever goes wrong between us and Redis: nothing is known, and
+// asking again later is right. The messages of Redis and of the network hold no secrets.
+func (s *Store) unavailable(doing string, err error) error {
+	return fmt.Errorf("%w: redis: %s: %w", store.ErrUnavailable, doing, err)
+}
+
+func (s *Store) malformed(what string, err error) error {
+	return s.unavailable("reading "+what, err)
+}
+
+// failed reports whether an answer says that the server or the way to it does not work, which is
+// what a breaker counts. A caller who gave up says nothing about the server.
+func failed(err error) bool {
+	switch {
+	case err == nil, errors.Is(err, redis.Nil), errors.Is(err, context.Canceled):
+		return false
+	case hasPrefix(err, "NOSCRIPT", "MOVED", "ASK", "TRYAGAIN"):
+		return false
+	default:
+		return true
+	}
+}
+
+// sent reports whether the server may have carried out what was answered by err.
+func sent(err error) bool {
+	return err == nil || !errors.Is(err, gobreaker.ErrOpenState) && !errors.Is(err, gobreaker.ErrTooManyRequests) &&
+		!errors.Is(err, redis.ErrPoolTimeout) && !isReply(err)
+}
+
+// isReply reports whether err is what the server itself said: then nothing was carried out.
+func isReply(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}
+
+func hasPrefix(err error, codes ...string) bool {
+	if err == nil {
+		return false
+	}
+	code, _, _ := strings.Cut(err.Error(), " ")
+	for _, c := range codes {
+		if code == c {
+			return true
+		}
+	}
+	return false
+}

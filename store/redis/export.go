@@ -1,0 +1,161 @@
+package redis
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"signet/store"
+)
+
+// Foundation implements store.Exporter.
+func (s *Store) Foundation(ctx context.Context) (f store.Foundation, err error) {
+	if f.Install, err = s.Install(ctx); err != nil {
+		return f, err
+	}
+	f.KeyringVersion, f.Keyring, err = s.LoadKeyring(ctx)
+	return f, err
+}
+
+// Export implements store.Exporter. It reads what is there as it comes to it, so the servers should
+// be at rest: what changes meanwhile may be seen before or after.
+func (s *Store) Export(ctx context.Context, visit func(store.Record) error) error {
+	clients, err := s.allClients(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range clients {
+		if err := visit(store.Record{Client: &c}); err != nil {
+			return err
+		}
+	}
+	for part := range nameParts {
+		if err := s.exportPart(ctx, part, visit); err != nil {
+			return err
+		}
+	}
+	if err := s.exportRevoked(ctx, visit); err != nil {
+		return err
+	}
+	return s.exportEvents(ctx, visit)
+}
+
+const exportPage = 500
+
+func (s *Store) exportPart(ctx context.Context, part int, visit func(store.Record) error) error {
+	for after := ""; ; {
+		names := s.namesAfter(part, after, exportPage)
+		if err := s.do(ctx, "listing usernames", names); err != nil {
+			return err
+		}
+		page := names.list()
+		users, err := s.usersByName(ctx, page)
+		if err != nil {
+			return err
+		}
+		if err := s.exportUsers(ctx, users, visit); err != nil {
+			return err
+		}
+		if len(page) < exportPage {
+			return nil
+		}
+		after = page[len(page)-1]
+	}
+}
+
+func (s *Store) exportUsers(ctx context.Context, users []userRecord, visit func(store.Record) error) error {
+	if len(users) == 0 {
+		return nil
+	}
+	calls := make([]*call, len(users))
+	for i, u := range users {
+		key := s.key.sessions(u.ID)
+		calls[i] = command(key, "hgetall", key)
+	}
+	if err := s.do(ctx, "listing sessions", calls...); err != nil {
+		return err
+	}
+	for i, u := range users {
+		if err := visit(store.Record{User: &u.User}); err != nil {
+			return err
+		}
+		sessions, err := s.unpackSessions(u.ID, calls[i].list())
+		if err != nil {
+			return err
+		}
+		for _, session := range sessions {
+			if err := visit(store.Record{Session: &session}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) exportRevoked(ctx context.Context, visit func(store.Record) error) error {
+	return s.eachKey(ctx, "r", func(keys []string) error {
+		calls := make([]*call, len(keys))
+		for i, key := range keys {
+			calls[i] = command(key, "pttl", key)
+		}
+		if err := s.do(ctx, "reading revoked tokens", calls...); err != nil {
+			return err
+		}
+		now := time.Now()
+		for i, key := range keys {
+			left := calls[i].number()
+			if left <= 0 {
+				continue
+			}
+			r := store.RevokedToken{JTI: s.key.jti(key), Until: store.Millis(now.Add(time.Duration(left) * time.Millisecond))}
+			if err := visit(store.Record{RevokedToken: &r}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// eachKey visits every key of a kind, some at a time, one server after the other. A key may come twice.
+func (s *Store) eachKey(ctx context.Context, kind string, visit func(keys []string) error) error {
+	var one sync.Mutex
+	return s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		one.Lock()
+		defer one.Unlock()
+		for cursor := uint64(0); ; {
+			keys, next, err := node.Scan(ctx, cursor, s.key.pattern(kind), 1000).Result()
+			if err != nil {
+				return s.unavailable("walking over the keys", err)
+			}
+			for some := range slices.Chunk(keys, exportPage) {
+				if err := visit(some); err != nil {
+					return err
+				}
+			}
+			if cursor = next; cursor == 0 {
+				return nil
+			}
+		}
+	})
+}
+
+func (s *Store) exportEvents(ctx context.Context, visit func(store.Record) error) error {
+	for after := uint64(0); ; {
+		page, err := s.eventPage(ctx, store.EventQuery{}, after)
+		if err != nil {
+			return err
+		}
+		for _, e := range page {
+			if err := visit(store.Record{Event: &e}); err != nil {
+				return err
+			}
+			after = e.Seq
+		}
+		if len(page) < eventPage {
+			return nil
+		}
+	}
+}

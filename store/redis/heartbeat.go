@@ -1,0 +1,54 @@
+package redis
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"signet/store"
+)
+
+// beat is a heartbeat as it lies in Redis: one field of a hash that goes when nobody beats any more.
+type beat struct {
+	store.Heartbeat
+	Until time.Time `json:"until"`
+}
+
+const beatsKeptFor = time.Hour
+
+// Beat implements store.Heartbeats.
+func (s *Store) Beat(ctx context.Context, hb store.Heartbeat, ttl time.Duration) error {
+	hb.At = store.Millis(hb.At)
+	raw, err := json.Marshal(beat{hb, hb.At.Add(ttl)})
+	if err != nil {
+		return err
+	}
+	key := s.key.beats()
+	return s.do(ctx, "telling a heartbeat", command(key, "hset", key, hb.Replica, raw), command(key, "pexpire", key, beatsKeptFor.Milliseconds()))
+}
+
+// Beats implements store.Heartbeats.
+func (s *Store) Beats(ctx context.Context, now time.Time) ([]store.Heartbeat, error) {
+	key := s.key.beats()
+	all := command(key, "hgetall", key)
+	if err := s.do(ctx, "reading heartbeats", all); err != nil {
+		return nil, err
+	}
+	var live []store.Heartbeat
+	forget := []any{"hdel", key}
+	for pair := range slices.Chunk(all.list(), 2) {
+		var b beat
+		if err := json.Unmarshal([]byte(pair[1]), &b); err != nil || !now.Before(b.Until) {
+			forget = append(forget, pair[0])
+			continue
+		}
+		live = append(live, b.Heartbeat)
+	}
+	if len(forget) > 2 {
+		_ = s.do(ctx, "forgetting heartbeats", command(key, forget...)) // the next call tries again
+	}
+	slices.SortFunc(live, func(a, b store.Heartbeat) int { return strings.Compare(a.Replica, b.Replica) })
+	return live, nil
+}

@@ -1,0 +1,135 @@
+package redis
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"signet/store"
+)
+
+// message is what replicas tell each other: a hint for whoever watches, or a revocation for the journal.
+type message struct {
+	Hint  *store.Hint `json:"hint,omitempty"`
+	Ended *ended      `json:"ended,omitempty"`
+}
+
+// ended is a revocation: of one session, of all sessions of a user begun before a time, or of one
+// access token until it has run out.
+type ended struct {
+	User      store.UserID    `json:"sub,omitzero"`
+	Session   store.SessionID `json:"sid,omitzero"`
+	NotBefore time.Time       `json:"time,omitzero"`
+	JTI       string          `json:"jti,omitempty"`
+}
+
+// tell publishes a revocation by way of the server that has the key.
+func (s *Store) tell(key string, e ended) *call { return s.publish(key, message{Ended: &e}) }
+
+func (s *Store) tellClient(id string) *call {
+	return s.publish(s.key.clients()[0], message{Hint: &store.Hint{Kind: store.HintClient, ID: id}})
+}
+
+func (s *Store) tellKeyring() *call {
+	return s.publish(s.key.install(), message{Hint: &store.Hint{Kind: store.HintKeyring}})
+}
+
+func (s *Store) publish(key string, m message) *call {
+	raw, _ := json.Marshal(m) // nothing in it can fail
+	return command(key, "publish", s.key.channel(), raw)
+}
+
+// listen hears what other replicas tell, until ctx ends. go-redis subscribes again after a failure;
+// what was told meanwhile is lost, and the polls find it.
+func (s *Store) listen(ctx context.Context) {
+	var sub *redis.PubSub
+	if s.servers.single != nil {
+		sub = s.servers.single.Subscribe(ctx, s.key.channel())
+	} else {
+		sub = s.servers.cluster.Subscribe(ctx, s.key.channel())
+	}
+	defer sub.Close()
+	heard := sub.Channel()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m, open := <-heard:
+			if !open {
+				return
+			}
+			s.hear(m.Payload)
+		}
+	}
+}
+
+func (s *Store) hear(payload string) {
+	var m message
+	if json.Unmarshal([]byte(payload), &m) != nil {
+		return // of a later version, or nobody's
+	}
+	switch e := m.Ended; {
+	case m.Hint != nil:
+		s.hints.pass(*m.Hint)
+	case e == nil:
+	case e.JTI != "":
+		s.journal.tokenRevoked(e.JTI, e.NotBefore)
+	case !e.Session.IsZero():
+		s.journal.sessionEnded(e.User, e.Session)
+	default:
+		s.journal.sessionsEnded(e.User, e.NotBefore)
+	}
+}
+
+// listeners are those who watch for hints.
+type listeners struct {
+	mu   sync.Mutex
+	next int
+	on   map[int]chan store.Hint
+}
+
+const hintsHeld = 64 // of one listener; beyond that hints are lost
+
+// Watch implements store.Hints.
+func (s *Store) Watch(ctx context.Context, on func(store.Hint)) {
+	hints, leave := s.hints.join()
+	defer leave()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case h := <-hints:
+			on(h)
+		}
+	}
+}
+
+func (l *listeners) join() (hints <-chan store.Hint, leave func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.on == nil {
+		l.on = map[int]chan store.Hint{}
+	}
+	l.next++
+	id, c := l.next, make(chan store.Hint, hintsHeld)
+	l.on[id] = c
+	return c, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.on, id)
+	}
+}
+
+func (l *listeners) pass(h store.Hint) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.on {
+		select {
+		case c <- h:
+		default:
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"iter"
+	"time"
+
+	"signet/store"
+)
+
+// importBatch is how many records go in one round trip.
+const importBatch = 500
+
+// Import implements store.Importer. A key says that an import is under way: what an earlier one left
+// when it broke off is ours, and is deleted; anything else is not touched.
+func (s *Store) Import(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+	if err := s.makeRoom(ctx); err != nil {
+		return err
+	}
+	i := importing{Store: s}
+	for r, err := range records {
+		if err != nil {
+			return err
+		}
+		if err := i.add(ctx, r); err != nil {
+			return err
+		}
+	}
+	if err := i.flush(ctx); err != nil {
+		return err
+	}
+	return s.found(ctx, f)
+}
+
+// makeRoom refuses a store that holds anything, unless it is what an import has left.
+func (s *Store) makeRoom(ctx context.Context) error {
+	install, marker := s.key.install(), s.key.importing()
+	exists, unfinished := command(install, "exists", install), command(install, "exists", marker)
+	if err := s.do(ctx, "looking whether the store is empty", exists, unfinished); err != nil {
+		return err
+	}
+	if exists.number() == 1 {
+		return fmt.Errorf("the store holds an install already: %w", store.ErrExists)
+	}
+	err := s.eachKey(ctx, "", func(keys []string) error {
+		if unfinished.number() == 0 {
+			return fmt.Errorf("the store holds keys under %q that are not an install, such as %q: %w", s.cfg.Prefix, keys[0], store.ErrExists)
+		}
+		calls := make([]*call, 0, len(keys))
+		for _, key := range keys {
+			if key != marker {
+				calls = append(calls, command(key, "unlink", key))
+			}
+		}
+		if len(calls) == 0 {
+			return nil
+		}
+		return s.do(ctx, "deleting what an import has left", calls...)
+	})
+	if err != nil {
+		return err
+	}
+	return s.doDurably(ctx, "beginning the import", command(install, "set", marker, rand.Text()))
+}
+
+// found writes the install and the keyring: from here on servers start on what was imported.
+func (s *Store) found(ctx context.Context, f store.Foundation) error {
+	f.Install.Schema = Schema
+	if f.KeyringVersion > 0 {
+		if _, err := s.SwapKeyring(ctx, 0, f.KeyringVersion, f.Keyring); err != nil {
+			return err
+		}
+	}
+	if err := s.CreateInstall(ctx, f.Install); err != nil {
+		return err
+	}
+	return s.doDurably(ctx, "ending the import", command(s.key.install(), "del", s.key.importing()))
+}
+
+// importing gathers records into round trips.
+type importing struct {
+	*Store
+	calls  []*call
+	checks []func() error
+	events []store.Event
+}
+
+func (i *importing) add(ctx context.Context, r store.Record) error {
+	switch {
+	case r.Client != nil:
+		return i.CreateClient(ctx, *r.Client)
+	case r.User != nil:
+		i.addUser(*r.User)
+	case r.Session != nil:
+		if err := i.addSession(*r.Session); err != nil {
+			return err
+		}
+	case r.RevokedToken != nil:
+		i.addRevoked(*r.RevokedToken)
+	case r.Event != nil:
+		i.events = append(i.events, *r.Event)
+	}
+	if len(i.calls)+len(i.events) < importBatch {
+		return nil
+	}
+	return i.flush(ctx)
+}
+
+func (i *importing) addUser(u store.User) {
+	record := userRecord{1, u}
+	key := i.key.user(u.ID)
+	set := command(key, "set", key, record.pack(), "nx")
+	take := takeNameScript.call(i.key.nameAndNames(u.Username), nameOf(record).pack(), u.Username, "")
+	i.calls = append(i.calls, set, take)
+	i.checks = append(i.checks, func() error {
+		if _, ok := set.text(); !ok {
+			return fmt.Errorf("user %s: %w", u.ID, store.ErrExists)
+		}
+		if _, taken := take.text(); taken {
+			return fmt.Errorf("user %s: the username: %w", u.ID, store.ErrExists)
+		}
+		return nil
+	})
+}
+
+// addSession goes by the same script as a login, so that a session without a user is refused. Its
+// user's record is in the same slot, so even in the same round trip it is there before.
+func (i *importing) addSession(session store.Session) error {
+	start, err := i.startCall(session, store.Bounds{Absolute: longest})
+	if err != nil {
+		return err
+	}
+	i.calls = append(i.calls, start)
+	i.checks = append(i.checks, func() error {
+		_, _, err := i.started(session, start)
+		return err
+	})
+	return nil
+}
+
+// longest bounds the life of imported sessions, whose own bound only the server's configuration knows.
+const longest = 400 * 24 * time.Hour
+
+func (i *importing) addRevoked(r store.RevokedToken) {
+	if left := time.Until(r.Until).Milliseconds(); left > 0 {
+		i.calls = append(i.calls, revokeTokenScript.call([]string{i.key.revoked(r.JTI)}, left))
+	}
+}
+
+func (i *importing) flush(ctx context.Context) error {
+	if len(i.calls) > 0 {
+		if err := i.do(ctx, "importing", i.calls...); err != nil {
+			return err
+		}
+	}
+	for _, check := range i.checks {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	if err := i.AppendEvents(ctx, i.events); err != nil {
+		return err
+	}
+	i.calls, i.checks, i.events = nil, nil, nil
+	return nil
+}

@@ -1,0 +1,89 @@
+package redis
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"signet/store"
+)
+
+// Install implements store.Installs.
+func (s *Store) Install(ctx context.Context) (store.Install, error) {
+	get := command(s.key.install(), "get", s.key.install())
+	if err := s.send(ctx, "reading the install", get); err != nil {
+		return store.Install{}, err
+	}
+	raw, found := get.text()
+	if !found {
+		return store.Install{}, fmt.Errorf("install: %w", store.ErrNotFound)
+	}
+	if err := s.know(raw); err != nil {
+		return store.Install{}, err
+	}
+	return s.install.Load().Install, nil
+}
+
+// CreateInstall implements store.Installs.
+func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
+	in.CreatedAt = store.Millis(in.CreatedAt)
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("packing the install record: %w", err)
+	}
+	create := command(s.key.install(), "set", s.key.install(), raw, "nx")
+	if err := s.doDurably(ctx, "creating the install", create); err != nil {
+		return err
+	}
+	if _, ok := create.text(); !ok {
+		return fmt.Errorf("install: %w", store.ErrExists)
+	}
+	return s.know(string(raw))
+}
+
+// LoadKeyring implements store.Keyrings. It is asked for every few seconds, so it also finds out
+// whether the data are still this install's.
+func (s *Store) LoadKeyring(ctx context.Context) (version uint64, document []byte, err error) {
+	install := command(s.key.install(), "get", s.key.install())
+	ring := command(s.key.install(), "hmget", s.key.keyring(), "version", "document")
+	if err := s.send(ctx, "reading the keyring", install, ring); err != nil {
+		return 0, nil, err
+	}
+	if raw, found := install.text(); found {
+		if err := s.know(raw); err != nil {
+			return 0, nil, err
+		}
+	}
+	fields := ring.list()
+	if len(fields) != 2 || fields[0] == "" {
+		return 0, nil, nil
+	}
+	if version, err = strconv.ParseUint(fields[0], 10, 64); err != nil {
+		return 0, nil, s.malformed("the keyring", err)
+	}
+	return version, []byte(fields[1]), nil
+}
+
+// SwapKeyring implements store.Keyrings. With a keyring that is written back to a store that was
+// wiped goes the install record, and never over another install's.
+func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []byte) (bool, error) {
+	if next <= old {
+		return false, fmt.Errorf("swapping the keyring: version %d does not follow %d", next, old)
+	}
+	known := ""
+	if in := s.install.Load(); in != nil {
+		known = in.raw
+	}
+	keys := []string{s.key.install(), s.key.keyring()}
+	swap := swapKeyringScript.call(keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
+	if err := s.doDurably(ctx, "writing the keyring", swap, s.tellKeyring()); err != nil {
+		return false, err
+	}
+	outcome, _ := swap.text()
+	if outcome == "foreign" {
+		s.foreign.Store(true)
+		return false, s.unavailable("writing the keyring", errForeign)
+	}
+	return outcome == "ok", nil
+}

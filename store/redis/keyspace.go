@@ -1,0 +1,92 @@
+package redis
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+
+	"signet/store"
+)
+
+// keyspace makes the names of keys; see the package's documentation for all of them. What stands in
+// braces decides the slot, and is never empty.
+type keyspace string
+
+func (k keyspace) name(kind, tag, rest string) string {
+	return string(k) + ":" + kind + ":{" + tag + "}" + rest
+}
+
+// Everything about one user but the name is in one slot.
+
+func userTag(id store.UserID) string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+func (k keyspace) user(id store.UserID) string     { return k.name("u", userTag(id), "") }
+func (k keyspace) sessions(id store.UserID) string { return k.name("s", userTag(id), "") }
+
+func (k keyspace) userAndSessions(id store.UserID) []string {
+	tag := userTag(id)
+	return []string{k.name("u", tag, ""), k.name("s", tag, "")}
+}
+
+// Names are spread over parts, each with an ordered list of its own: a list of all would be one huge
+// key in one slot.
+
+const nameParts = 256
+
+func partOf(username string) int { return int(sha256.Sum256([]byte(username))[0]) }
+
+func partTag(part int) string { return hex.EncodeToString([]byte{byte(part)}) }
+
+func (k keyspace) names(part int) string { return k.name("names", partTag(part), "") }
+
+func (k keyspace) nameAndNames(username string) []string {
+	part := partOf(username)
+	return []string{k.name("n", partTag(part), ":"+username), k.names(part)}
+}
+
+func (k keyspace) username(username string) string { return k.nameAndNames(username)[0] }
+
+func (k keyspace) revoked(jti string) string { return k.name("r", "j"+jti, "") }
+
+// jti is what revoked made a key of.
+func (k keyspace) jti(key string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(key, string(k)+":r:{j"), "}")
+}
+
+func (k keyspace) bucket(place, key string) string {
+	return k.name("t", "t"+strings.ReplaceAll(place, "}", "%7D"), ":"+key)
+}
+
+func (k keyspace) clients() []string {
+	return []string{k.name("clients", "c", ""), k.name("clients", "c", ":version")}
+}
+
+func (k keyspace) install() string   { return k.name("install", "i", "") }
+func (k keyspace) keyring() string   { return k.name("install", "i", ":keyring") }
+func (k keyspace) beats() string     { return k.name("install", "i", ":beats") }
+func (k keyspace) probe() string     { return k.name("install", "i", ":probe") }
+func (k keyspace) sweeping() string  { return k.name("install", "i", ":sweeping") }
+func (k keyspace) importing() string { return k.name("install", "i", ":importing") }
+
+func (k keyspace) audit() []string {
+	return []string{k.name("audit", "a", ""), k.name("audit", "a", ":last")}
+}
+
+// barrier is a key in the slot of another that may be written at any time and means nothing.
+func (k keyspace) barrier(key string) string {
+	_, tag, _ := strings.Cut(key, "{")
+	tag, _, _ = strings.Cut(tag, "}")
+	return k.name("b", tag, "")
+}
+
+func (k keyspace) channel() string { return string(k) + ":hints" }
+
+// pattern matches every key of a kind, or of all kinds where it is empty.
+func (k keyspace) pattern(kind string) string {
+	escaped := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(string(k))
+	if kind == "" {
+		return escaped + ":*"
+	}
+	return escaped + ":" + kind + ":{*"
+}

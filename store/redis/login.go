@@ -1,0 +1,70 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"signet/store"
+)
+
+// BeginLogin implements store.Logins, in one round trip.
+func (s *Store) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, username string) (time.Duration, store.Credential, error) {
+	key := s.key.username(username)
+	get := command(key, "get", key)
+	calls := []*call{get}
+	take := s.takeCall(now, a)
+	if take != nil {
+		calls = append(calls, take)
+	}
+	if err := s.do(ctx, "beginning a login", calls...); err != nil {
+		return 0, store.Credential{}, err
+	}
+	if take != nil {
+		if wait := take.number(); wait > 0 {
+			return time.Duration(wait) * time.Millisecond, store.Credential{}, nil
+		}
+	}
+	c, err := s.credential(ctx, get)
+	return 0, c, err
+}
+
+// credential reads the copy beside the name, or, where it does not count, what it is a copy of.
+func (s *Store) credential(ctx context.Context, name *call) (store.Credential, error) {
+	raw, found := name.text()
+	if !found {
+		return store.Credential{}, nil
+	}
+	n, err := unpackName(raw)
+	if err != nil {
+		return store.Credential{}, s.malformed("a username", err)
+	}
+	if n.counts() {
+		return n.Credential, nil
+	}
+	_, u, err := s.readUser(ctx, n.UserID)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Credential{}, nil
+	}
+	if err != nil {
+		return store.Credential{}, err
+	}
+	_ = s.copyCredential(ctx, u) // the next login need not come here
+	return u.Credential(), nil
+}
+
+// FinishLogin implements store.Logins, in one round trip.
+func (s *Store) FinishLogin(ctx context.Context, f store.Forgiveness, in store.Session, b store.Bounds) (store.Session, store.User, error) {
+	start, err := s.startCall(in, b)
+	if err != nil {
+		return store.Session{}, store.User{}, err
+	}
+	calls := []*call{start}
+	if forgive := s.forgiveCall(f); forgive != nil {
+		calls = append(calls, forgive)
+	}
+	if err := s.do(ctx, "finishing a login", calls...); err != nil {
+		return store.Session{}, store.User{}, err
+	}
+	return s.started(in, start)
+}

@@ -1,0 +1,115 @@
+package redis
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"signet/store"
+	"signet/store/packed"
+)
+
+// A name leads to its user and has a copy of the user's credential, so that a login need not ask
+// twice before it hashes. The user's record, in another slot, is what counts; the copy counts while
+// its revision is not below the least that was announced. Whoever changes the credential announces
+// the new revision first, changes the record then, and copies last. So a change that breaks off
+// anywhere leaves a copy that does not count, and the login reads the record.
+
+// nameRecord is a name as it lies in Redis:
+//
+//	revision of the copy 4 ‖ least revision that counts 4 ‖ flags 1 ‖ user id 16 ‖ password hash
+type nameRecord struct {
+	revision, least uint32
+	store.Credential
+}
+
+const nameDisabled = 1 << 0
+
+func nameOf(u userRecord) nameRecord { return nameRecord{u.revision, u.revision, u.Credential()} }
+
+func (n nameRecord) pack() string {
+	b := make([]byte, 0, 25+len(n.PasswordHash))
+	b = binary.BigEndian.AppendUint32(b, n.revision)
+	b = binary.BigEndian.AppendUint32(b, n.least)
+	var flags byte
+	if n.Disabled {
+		flags |= nameDisabled
+	}
+	b = append(b, flags)
+	b = append(b, n.UserID[:]...)
+	return string(append(b, n.PasswordHash...))
+}
+
+func unpackName(raw string) (nameRecord, error) {
+	r := packed.NewReader([]byte(raw))
+	n := nameRecord{revision: r.Uint32(), least: r.Uint32()}
+	n.Disabled = r.Byte()&nameDisabled != 0
+	copy(n.UserID[:], r.Take(16))
+	n.PasswordHash = string(r.Rest())
+	return n, r.Err()
+}
+
+// counts reports whether the copy is as new as it must be.
+func (n nameRecord) counts() bool { return n.revision >= n.least }
+
+// readName answers ErrNotFound where the name leads nowhere.
+func (s *Store) readName(ctx context.Context, username string) (nameRecord, error) {
+	key := s.key.username(username)
+	get := command(key, "get", key)
+	if err := s.do(ctx, "looking up a username", get); err != nil {
+		return nameRecord{}, err
+	}
+	raw, found := get.text()
+	if !found {
+		return nameRecord{}, fmt.Errorf("user by name: %w", store.ErrNotFound)
+	}
+	n, err := unpackName(raw)
+	if err != nil {
+		return n, s.malformed("a username", err)
+	}
+	return n, nil
+}
+
+// takeName makes the name lead to u, or answers ErrExists. A name may have been left behind by a
+// deletion that broke off; user ids are never used again, so a user who is not there will not come back.
+func (s *Store) takeName(ctx context.Context, u userRecord) error {
+	gone := ""
+	for {
+		keys := s.key.nameAndNames(u.Username)
+		take := takeNameScript.call(keys, nameOf(u).pack(), u.Username, gone)
+		if err := s.doDurably(ctx, "taking a username", take); err != nil {
+			return err
+		}
+		taken, found := take.text()
+		if !found {
+			return nil
+		}
+		holder, err := unpackName(taken)
+		if err != nil {
+			return s.malformed("a username", err)
+		}
+		key := s.key.user(holder.UserID)
+		exists := command(key, "exists", key)
+		if err := s.do(ctx, "looking for the user of a username", exists); err != nil {
+			return err
+		}
+		if exists.number() == 1 || taken == gone {
+			return fmt.Errorf("user %s: %w", u.ID, store.ErrExists)
+		}
+		gone = taken
+	}
+}
+
+func (s *Store) freeName(ctx context.Context, u store.User) error {
+	return s.doDurably(ctx, "freeing a username", freeNameScript.call(s.key.nameAndNames(u.Username), u.ID[:], u.Username))
+}
+
+func (s *Store) announceCredential(ctx context.Context, u userRecord) error {
+	keys := []string{s.key.username(u.Username)}
+	return s.doDurably(ctx, "announcing a credential", announceCredentialScript.call(keys, u.ID[:], u.revision))
+}
+
+func (s *Store) copyCredential(ctx context.Context, u userRecord) error {
+	keys := []string{s.key.username(u.Username)}
+	return s.doDurably(ctx, "copying a credential", copyCredentialScript.call(keys, nameOf(u).pack()))
+}

@@ -1,0 +1,185 @@
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"signet/store"
+)
+
+// Schema is the layout that this package writes and the newest that it reads.
+const Schema = 1
+
+// Config says where the Redis is and how to speak to it. Addrs is required.
+type Config struct {
+	Mode   Mode     // zero means Standalone
+	Addrs  []string // host:port: the server, the Sentinels, or some nodes of the cluster
+	Master string   // Sentinel's name for the master
+	DB     int      // not in a cluster
+
+	TLS      *tls.Config // nil: no TLS
+	Username string      // ACL user; empty: the default user
+	Password func() (string, error)
+	// Of the Sentinels themselves. Password functions are asked at each new connection, so that a
+	// password can be changed while the server runs; nil means none.
+	SentinelUsername string
+	SentinelPassword func() (string, error)
+
+	Prefix       string        // of every key; empty means "signet"
+	PoolSize     int           // connections to each server; 0: ten for each core
+	WaitReplicas int           // how many replicas must confirm what must not be lost, where there are any; 0: none
+	AuditEvents  int           // events kept; 0 means 100,000
+	ReplicaPoll  time.Duration // how often the servers are looked at for a change of master; 0 means 2 s
+	Log          *slog.Logger  // nil discards
+	// Observe, which may be nil, is told of every round trip.
+	Observe func(doing string, took time.Duration, err error)
+}
+
+// Mode is how several Redis servers make one store.
+type Mode string
+
+const (
+	Standalone Mode = "standalone"
+	Sentinel   Mode = "sentinel"
+	Cluster    Mode = "cluster"
+)
+
+// Store is a store.Store in Redis. All methods may be called concurrently.
+type Store struct {
+	cfg     Config
+	key     keyspace
+	servers *servers
+	log     *slog.Logger
+
+	install atomic.Pointer[installRecord] // nil: none is known
+	foreign atomic.Bool                   // the data are another install's by now
+	closed  atomic.Bool
+
+	replicated atomic.Bool // some master has, or had, a replica
+	watch      watcher
+	journal    journal
+	hints      listeners
+	sweeper    sweeper
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	closing sync.Once
+}
+
+var (
+	_ store.Store    = (*Store)(nil)
+	_ store.Exporter = (*Store)(nil)
+	_ store.Importer = (*Store)(nil)
+)
+
+// Open connects and looks for an install. Where there is none the store is empty and good for
+// CreateInstall or Import. The error wraps store.ErrSchema where a newer Signet wrote the data, and
+// store.ErrUnavailable where Redis cannot be reached or refuses us.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	cfg = cfg.withDefaults()
+	servers, err := connect(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{cfg: cfg, key: keyspace(cfg.Prefix), servers: servers, log: cfg.Log}
+	s.journal.init()
+	if err := s.begin(ctx); err != nil {
+		servers.close()
+		return nil, err
+	}
+	loops, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.running.Go(func() { s.watchServers(loops) })
+	s.running.Go(func() { s.listen(loops) })
+	return s, nil
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.Mode == "" {
+		cfg.Mode = Standalone
+	}
+	if cfg.Prefix == "" {
+		cfg.Prefix = "signet"
+	}
+	if cfg.AuditEvents <= 0 {
+		cfg.AuditEvents = 100_000
+	}
+	if cfg.ReplicaPoll <= 0 {
+		cfg.ReplicaPoll = 2 * time.Second
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, time.Duration, error) {}
+	}
+	return cfg
+}
+
+// begin learns what is there before the store is used.
+func (s *Store) begin(ctx context.Context) error {
+	if err := s.lookAtServers(ctx); err != nil {
+		return s.unavailable("connecting", err)
+	}
+	in, err := s.Install(ctx)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case in.Schema > Schema:
+		return fmt.Errorf("the data under %q have schema %d, newest known is %d: %w", s.cfg.Prefix, in.Schema, Schema, store.ErrSchema)
+	}
+	return nil
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.closed.Store(true)
+		s.stop()
+		s.servers.close()
+		s.running.Wait()
+	})
+	return nil
+}
+
+// installRecord is the install as it lies in Redis, byte for byte, and what it says.
+type installRecord struct {
+	raw string
+	store.Install
+}
+
+func parseInstall(raw string) (*installRecord, error) {
+	in := installRecord{raw: raw}
+	if err := json.Unmarshal([]byte(raw), &in.Install); err != nil || in.ID == "" {
+		return nil, fmt.Errorf("%w: the install record is not one of Signet's", store.ErrUnavailable)
+	}
+	return &in, nil
+}
+
+// know compares the install that is in Redis at this moment with the one that this Store began
+// with. Data of another install are not touched from then on: somebody has pointed us elsewhere or
+// has put another install in the place of this one.
+func (s *Store) know(raw string) error {
+	found, err := parseInstall(raw)
+	if err != nil {
+		return err
+	}
+	if s.install.CompareAndSwap(nil, found) {
+		return nil
+	}
+	if known := s.install.Load(); known.raw != raw {
+		s.foreign.Store(true)
+		return fmt.Errorf("%w: Redis holds install %s under %q now and this server belongs to %s", store.ErrUnavailable, found.ID, s.cfg.Prefix, known.ID)
+	}
+	s.foreign.Store(false)
+	return nil
+}

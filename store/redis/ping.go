@@ -1,0 +1,30 @@
+package redis
+
+import (
+	"context"
+	"errors"
+)
+
+// Ping implements store.Store. It writes a key that means nothing: a server that only reads (a
+// replica, one that is full or cannot write its file) is not ready. In a cluster it asks one server;
+// the others are known from the last look at them.
+func (s *Store) Ping(ctx context.Context) error {
+	install := command(s.key.install(), "get", s.key.install())
+	probe := command(s.key.install(), "set", s.key.probe(), "", "px", 60_000)
+	if err := s.send(ctx, "checking", install, probe); err != nil {
+		return err
+	}
+	if raw, found := install.text(); found {
+		if err := s.know(raw); err != nil {
+			return err
+		}
+	} else if s.install.Load() != nil {
+		return s.unavailable("checking", errors.New("the install is gone: was Redis wiped? The keyring is written back with the next poll"))
+	}
+	s.watch.mu.Lock()
+	defer s.watch.mu.Unlock()
+	if err := s.watch.failed; err != nil {
+		return s.unavailable("looking at the servers", err)
+	}
+	return nil
+}

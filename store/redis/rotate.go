@@ -1,0 +1,57 @@
+package redis
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"signet/store"
+)
+
+// Rotate implements store.Sessions, in one round trip. The decision is that of store.Decide, in
+// rotate.lua.
+func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
+	if s.journal.hasSession(r.SessionID) { // a master that has lost the revocation does not bring it back to life
+		return store.Session{}, store.User{}, store.Gone, nil
+	}
+	rotate := rotateScript.call(s.key.userAndSessions(r.UserID), r.SessionID[:], r.ClientID, r.Generation, millis(r.Now),
+		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore))
+	if err := s.do(ctx, "rotating a session", rotate); err != nil {
+		return store.Session{}, store.User{}, store.Gone, err
+	}
+	reply := rotate.list()
+	outcome := outcomes[reply[0]]
+	switch outcome {
+	case store.Rotated, store.Replayed, store.Healed:
+		return s.rotated(ctx, r, outcome, reply)
+	case store.Reused, store.Revoked:
+		// The session has ended; that must not be lost with the master either.
+		if _, err := s.RevokeSession(ctx, r.UserID, r.SessionID); err != nil {
+			return store.Session{}, store.User{}, store.Gone, err
+		}
+		s.journal.sessionEnded(r.UserID, r.SessionID)
+	}
+	return store.Session{}, store.User{}, outcome, nil
+}
+
+// outcomes are the words of rotate.lua; a word that is not here is Gone.
+var outcomes = map[string]store.Outcome{
+	"rotated": store.Rotated, "replayed": store.Replayed, "healed": store.Healed, "reuse": store.Reused, "revoked": store.Revoked,
+}
+
+func (s *Store) rotated(ctx context.Context, r store.Rotation, o store.Outcome, reply []string) (store.Session, store.User, store.Outcome, error) {
+	session, u, err := s.unpackBoth(store.Session{ID: r.SessionID, UserID: r.UserID, ClientID: r.ClientID}, reply)
+	if err != nil {
+		return store.Session{}, store.User{}, store.Gone, err
+	}
+	if session.StartedAt.Before(s.journal.notBefore(r.UserID)) { // as above, of all of a user's sessions
+		_, err := s.RevokeSession(ctx, r.UserID, r.SessionID)
+		return store.Session{}, store.User{}, store.Revoked, err
+	}
+	return session, u, o, nil
+}
+
+// ceilMillis keeps "at least d" true in whole milliseconds.
+func ceilMillis(d time.Duration) int64 {
+	return int64(math.Ceil(float64(d) / float64(time.Millisecond)))
+}

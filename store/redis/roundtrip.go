@@ -1,0 +1,242 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// do sends the calls in one round trip and waits for all answers. Those for one server go in one
+// pipeline; those for several servers go side by side. Nothing is said about the order between
+// calls of different slots. The first error that is not redis.Nil comes back as store.ErrUnavailable;
+// each call has its own answer in cmd.
+func (s *Store) do(ctx context.Context, doing string, calls ...*call) error {
+	if s.foreign.Load() {
+		return s.unavailable(doing, errForeign)
+	}
+	return s.send(ctx, doing, calls...)
+}
+
+// send is do without a look at whose data they are.
+func (s *Store) send(ctx context.Context, doing string, calls ...*call) error {
+	if s.closed.Load() {
+		return s.unavailable(doing, errClosed)
+	}
+	if err := ctx.Err(); err != nil {
+		return s.unavailable(doing, err)
+	}
+	begun := time.Now()
+	err := s.route(ctx, calls)
+	s.cfg.Observe(doing, time.Since(begun), err)
+	if err != nil {
+		return s.unavailable(doing, err)
+	}
+	return nil
+}
+
+// route splits the calls by the server that has their slot.
+func (s *Store) route(ctx context.Context, calls []*call) error {
+	if s.servers.single != nil || oneSlot(calls) {
+		return s.follow(ctx, calls)
+	}
+	byNode := map[*redis.Client][]*call{}
+	for _, c := range calls {
+		node, err := s.servers.nodeFor(ctx, c.key)
+		if err != nil {
+			return err
+		}
+		byNode[node] = append(byNode[node], c)
+	}
+	errs := make(chan error, len(byNode))
+	for _, group := range byNode {
+		go func() { errs <- s.followEach(ctx, group) }()
+	}
+	var first error
+	for range byNode {
+		if err := <-errs; first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func oneSlot(calls []*call) bool {
+	for _, c := range calls[1:] {
+		if c.key != calls[0].key {
+			return false
+		}
+	}
+	return true
+}
+
+// followEach tries the calls together, and those that were sent elsewhere once more on their own:
+// in a cluster that is being resharded they may belong to different servers by now.
+func (s *Store) followEach(ctx context.Context, calls []*call) error {
+	node, err := s.servers.nodeFor(ctx, calls[0].key)
+	if err != nil {
+		return err
+	}
+	_ = s.attempt(ctx, node, false, calls) // each call has its own error
+	var first error
+	var again sync.WaitGroup
+	var mu sync.Mutex
+	for _, c := range calls {
+		again.Go(func() {
+			err := answer(c)
+			if moved(err) {
+				err = s.follow(ctx, []*call{c})
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if first == nil {
+				first = err
+			}
+		})
+	}
+	again.Wait()
+	return first
+}
+
+const (
+	maxRedirects  = 5
+	tryAgainAfter = 10 * time.Millisecond
+)
+
+// follow sends the calls, all of one slot, to the server that has it, and goes where it is sent. A
+// server that sends us on has carried out nothing, so that is no blind repetition.
+func (s *Store) follow(ctx context.Context, calls []*call) error {
+	node, err := s.servers.nodeFor(ctx, calls[0].key)
+	if err != nil {
+		return err
+	}
+	asking := false
+	for redirects := 0; ; redirects++ {
+		err := s.attempt(ctx, node, asking, calls)
+		if !moved(err) || redirects == maxRedirects || s.servers.cluster == nil {
+			if err != nil {
+				s.servers.stale(ctx)
+			}
+			return err
+		}
+		s.servers.stale(ctx)
+		addr, ask := redis.IsAskError(err)
+		if !ask {
+			addr, _ = redis.IsMovedError(err)
+		}
+		if asking = ask; addr != "" {
+			node = s.servers.nodeAt(addr)
+		} else if err := pause(ctx, tryAgainAfter<<redirects); err != nil { // a slot half-way between two servers
+			return err
+		}
+	}
+}
+
+func moved(err error) bool { return hasPrefix(err, "MOVED", "ASK", "TRYAGAIN") }
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// attempt sends the calls to one server. A script that it does not know goes once more, whole, to
+// the same server: it was not run, and what came with it does not depend on it.
+func (s *Store) attempt(ctx context.Context, node *redis.Client, asking bool, calls []*call) error {
+	done, err := s.servers.breakerOf(node).Allow()
+	if err != nil {
+		for _, c := range calls {
+			c.cmd = redis.NewCmd(ctx)
+			c.cmd.SetErr(err)
+		}
+		return err
+	}
+	err = exchange(ctx, node, asking, calls)
+	var unknown []*call
+	for _, c := range calls {
+		if c.script != nil && hasPrefix(c.cmd.Err(), "NOSCRIPT") {
+			c.whole()
+			unknown = append(unknown, c)
+		}
+	}
+	if len(unknown) > 0 {
+		_ = exchange(ctx, node, asking, unknown)
+		err = firstError(calls)
+	}
+	done(err)
+	return err
+}
+
+// exchange is one round trip on one connection, which goes back to the pool before anything else is asked.
+func exchange(ctx context.Context, node *redis.Client, asking bool, calls []*call) error {
+	for _, c := range calls {
+		c.cmd = redis.NewCmd(ctx, c.args...)
+	}
+	if len(calls) == 1 && !asking {
+		_ = node.Process(ctx, calls[0].cmd)
+		return answer(calls[0])
+	}
+	pipe := node.Pipeline()
+	for _, c := range calls {
+		if asking {
+			_ = pipe.Process(ctx, redis.NewCmd(ctx, "asking"))
+		}
+		_ = pipe.Process(ctx, c.cmd)
+	}
+	if _, err := pipe.Exec(ctx); err != nil && firstError(calls) == nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("asking: %w", err)
+	}
+	return firstError(calls)
+}
+
+func firstError(calls []*call) error {
+	for _, c := range calls {
+		if err := answer(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answer is the call's error; having found nothing is none.
+func answer(c *call) error {
+	if err := c.cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	return nil
+}
+
+// text is a reply that is a string; found is false for nil.
+func (c *call) text() (value string, found bool) {
+	value, err := c.cmd.Text()
+	return value, err == nil
+}
+
+func (c *call) number() int64 {
+	n, _ := c.cmd.Int64()
+	return n
+}
+
+// list is a reply that is an array of strings, with "" for nil.
+func (c *call) list() []string {
+	values, _ := c.cmd.Slice()
+	list := make([]string, len(values))
+	for i, v := range values {
+		switch v := v.(type) {
+		case string:
+			list[i] = v
+		case int64:
+			list[i] = strconv.FormatInt(v, 10)
+		}
+	}
+	return list
+}

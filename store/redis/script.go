@@ -1,0 +1,111 @@
+package redis
+
+import (
+	"crypto/sha1"
+	_ "embed"
+	"encoding/hex"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// script is an atomic step. Its keys are in one slot.
+type script struct {
+	source string
+	sha    string
+}
+
+func newScript(source string) *script {
+	sum := sha1.Sum([]byte(source)) // how Redis names scripts; nothing rests on it
+	return &script{source, hex.EncodeToString(sum[:])}
+}
+
+var (
+	//go:embed script/record.lua
+	recordLua string
+	//go:embed script/rotate.lua
+	rotateLua string
+	//go:embed script/start_session.lua
+	startSessionLua string
+	//go:embed script/revoke_sessions.lua
+	revokeSessionsLua string
+	//go:embed script/sweep_sessions.lua
+	sweepSessionsLua string
+	//go:embed script/update_user.lua
+	updateUserLua string
+	//go:embed script/restore_user.lua
+	restoreUserLua string
+	//go:embed script/delete_user.lua
+	deleteUserLua string
+	//go:embed script/take_name.lua
+	takeNameLua string
+	//go:embed script/free_name.lua
+	freeNameLua string
+	//go:embed script/announce_credential.lua
+	announceCredentialLua string
+	//go:embed script/copy_credential.lua
+	copyCredentialLua string
+	//go:embed script/create_client.lua
+	createClientLua string
+	//go:embed script/update_client.lua
+	updateClientLua string
+	//go:embed script/delete_client.lua
+	deleteClientLua string
+	//go:embed script/swap_keyring.lua
+	swapKeyringLua string
+	//go:embed script/revoke_token.lua
+	revokeTokenLua string
+	//go:embed script/append_events.lua
+	appendEventsLua string
+	//go:embed script/take.lua
+	takeLua string
+	//go:embed script/forgive.lua
+	forgiveLua string
+
+	rotateScript         = newScript(recordLua + rotateLua)
+	startSessionScript   = newScript(recordLua + startSessionLua)
+	revokeSessionsScript = newScript(recordLua + revokeSessionsLua)
+	sweepSessionsScript  = newScript(recordLua + sweepSessionsLua)
+	updateUserScript     = newScript(recordLua + updateUserLua)
+	restoreUserScript    = newScript(recordLua + restoreUserLua)
+	deleteUserScript     = newScript(deleteUserLua)
+
+	takeNameScript           = newScript(takeNameLua)
+	freeNameScript           = newScript(freeNameLua)
+	announceCredentialScript = newScript(announceCredentialLua)
+	copyCredentialScript     = newScript(copyCredentialLua)
+
+	createClientScript = newScript(createClientLua)
+	updateClientScript = newScript(updateClientLua)
+	deleteClientScript = newScript(deleteClientLua)
+
+	swapKeyringScript  = newScript(swapKeyringLua)
+	revokeTokenScript  = newScript(revokeTokenLua)
+	appendEventsScript = newScript(appendEventsLua)
+	takeScript         = newScript(takeLua)
+	forgiveScript      = newScript(forgiveLua)
+)
+
+// call is one command or script on its way. All its keys are in the slot of key.
+type call struct {
+	key    string
+	args   []any
+	script *script // nil: a plain command
+	cmd    *redis.Cmd
+}
+
+// command calls a command whose first key, as the router must know it, is key.
+func command(key string, args ...any) *call { return &call{key: key, args: args} }
+
+func (sc *script) call(keys []string, args ...any) *call {
+	all := make([]any, 0, 3+len(keys)+len(args))
+	all = append(all, "evalsha", sc.sha, len(keys))
+	for _, key := range keys {
+		all = append(all, key)
+	}
+	return &call{key: keys[0], args: append(all, args...), script: sc}
+}
+
+// whole sends the script itself instead of its name.
+func (c *call) whole() {
+	c.args[0], c.args[1] = "eval", c.script.source
+}

@@ -1,0 +1,144 @@
+package redis
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"signet/store"
+	"signet/store/packed"
+)
+
+// StartSession implements store.Sessions.
+func (s *Store) StartSession(ctx context.Context, in store.Session, b store.Bounds) (store.Session, store.User, error) {
+	start, err := s.startCall(in, b)
+	if err != nil {
+		return store.Session{}, store.User{}, err
+	}
+	if err := s.do(ctx, "starting a session", start); err != nil {
+		return store.Session{}, store.User{}, err
+	}
+	return s.started(in, start)
+}
+
+func (s *Store) startCall(in store.Session, b store.Bounds) (*call, error) {
+	if in.ID.IsZero() || in.UserID.IsZero() || in.ClientID == "" {
+		return nil, errors.New("starting a session: its id, user or client is missing")
+	}
+	return startSessionScript.call(s.key.userAndSessions(in.UserID), in.ID[:], millis(in.StartedAt), millis(in.RotatedAt),
+		in.Generation, in.Replays, in.ClientID, b.PerUser, b.Absolute.Milliseconds()), nil
+}
+
+func (s *Store) started(in store.Session, start *call) (store.Session, store.User, error) {
+	reply := start.list()
+	switch reply[0] {
+	case "ok":
+		session, u, err := s.unpackBoth(in, reply)
+		return session, u, err
+	case "disabled":
+		return store.Session{}, store.User{}, fmt.Errorf("starting a session: user %s: %w", in.UserID, store.ErrDisabled)
+	case "exists":
+		return store.Session{}, store.User{}, fmt.Errorf("starting a session: session %s: %w", in.ID, store.ErrExists)
+	default:
+		return store.Session{}, store.User{}, fmt.Errorf("starting a session: user %s: %w", in.UserID, store.ErrNotFound)
+	}
+}
+
+// unpackBoth reads the session and the user behind the first word of a script's reply.
+func (s *Store) unpackBoth(in store.Session, reply []string) (store.Session, store.User, error) {
+	session, err := packed.DecodeSession(in.UserID, in.ID, []byte(reply[1]), in.ClientID)
+	if err != nil {
+		return store.Session{}, store.User{}, s.malformed("session "+in.ID.String(), err)
+	}
+	u, err := unpackUser(reply[2])
+	if err != nil {
+		return store.Session{}, store.User{}, s.malformed("user "+in.UserID.String(), err)
+	}
+	return session, u.User, nil
+}
+
+// RevokeSession implements store.Sessions.
+func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
+	key := s.key.sessions(user)
+	del := command(key, "hdel", key, id[:])
+	err := s.doDurably(ctx, "revoking a session", del, s.tell(key, ended{User: user, Session: id}))
+	existed := del.cmd != nil && del.number() == 1
+	if existed {
+		s.journal.sessionEnded(user, id)
+	}
+	return existed && err == nil, err
+}
+
+// RevokeSessions implements store.Sessions.
+func (s *Store) RevokeSessions(ctx context.Context, user store.UserID, now time.Time) (int, error) {
+	notBefore := store.Millis(now).Add(time.Millisecond)
+	keys := s.key.userAndSessions(user)
+	revoke := revokeSessionsScript.call(keys, millis(notBefore))
+	err := s.doDurably(ctx, "revoking all sessions", revoke, s.tell(keys[0], ended{User: user, NotBefore: notBefore}))
+	n, found := 0, false
+	if reply := revoke.list(); len(reply) == 3 {
+		n, found = atoi(reply[1]), true
+		if u, bad := unpackUser(reply[2]); bad == nil {
+			s.journal.userChanged(u)
+		}
+	}
+	switch {
+	case err != nil:
+		return 0, err
+	case !found:
+		return 0, fmt.Errorf("revoking all sessions: user %s: %w", user, store.ErrNotFound)
+	}
+	return n, nil
+}
+
+// ListSessions implements store.Sessions.
+func (s *Store) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) ([]store.Session, error) {
+	key := s.key.sessions(user)
+	all := command(key, "hgetall", key)
+	if err := s.do(ctx, "listing sessions", all); err != nil {
+		return nil, err
+	}
+	list, err := s.unpackSessions(user, all.list())
+	if err != nil {
+		return nil, err
+	}
+	now = store.Millis(now)
+	return slices.DeleteFunc(list, func(session store.Session) bool { return l.Ended(session, now) }), nil
+}
+
+// unpackSessions reads what HGETALL answers and returns the oldest first.
+func (s *Store) unpackSessions(user store.UserID, fields []string) ([]store.Session, error) {
+	var list []store.Session
+	for pair := range slices.Chunk(fields, 2) {
+		if len(pair) != 2 || len(pair[0]) != 16 {
+			return nil, s.malformed("the sessions of "+user.String(), packed.ErrMalformed)
+		}
+		session, err := packed.DecodeSession(user, store.SessionID([]byte(pair[0])), []byte(pair[1]), "")
+		if err != nil {
+			return nil, s.malformed("the sessions of "+user.String(), err)
+		}
+		list = append(list, session)
+	}
+	slices.SortFunc(list, func(a, b store.Session) int {
+		return cmp.Or(a.StartedAt.Compare(b.StartedAt), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	return list, nil
+}
+
+// millis is a time as the scripts have it; the zero time is 0.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func atoi(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}

@@ -1,0 +1,107 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"signet/store"
+)
+
+// Most of what runs out goes by itself: revoked token ids and throttle counts at their time, the
+// sessions of a user when the youngest must be over. A sweep ends the other sessions that are over.
+// It walks over the keys in the background, a little each time, and only one replica does.
+const (
+	sweepScans = 20  // steps of the walk in one Sweep, of each server
+	sweepCount = 500 // keys that a step looks at
+	sweepLease = 90 * time.Second
+)
+
+type sweeper struct {
+	mu      sync.Mutex
+	token   string
+	cursors map[string]uint64 // where to go on, by server
+}
+
+// Sweep implements store.Store.
+func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes) (int, error) {
+	s.sweeper.mu.Lock()
+	defer s.sweeper.mu.Unlock()
+	if mine, err := s.leaseSweep(ctx); err != nil || !mine {
+		return 0, err
+	}
+	n := 0
+	var mu sync.Mutex
+	err := s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		swept, err := s.sweepServer(ctx, node, now, limits, &mu)
+		mu.Lock()
+		defer mu.Unlock()
+		n += swept
+		return err
+	})
+	if err != nil {
+		return n, s.unavailable("sweeping sessions", err)
+	}
+	return n, nil
+}
+
+// leaseSweep reports whether this replica is the one that sweeps.
+func (s *Store) leaseSweep(ctx context.Context) (bool, error) {
+	if s.sweeper.token == "" {
+		s.sweeper.token, s.sweeper.cursors = rand.Text(), map[string]uint64{}
+	}
+	key := s.key.sweeping()
+	take := command(key, "set", key, s.sweeper.token, "nx", "px", sweepLease.Milliseconds())
+	holder := command(key, "get", key)
+	if err := s.do(ctx, "asking who sweeps", take, holder); err != nil {
+		return false, err
+	}
+	if token, _ := holder.text(); token != s.sweeper.token {
+		return false, nil
+	}
+	return true, s.do(ctx, "going on to sweep", command(key, "pexpire", key, sweepLease.Milliseconds()))
+}
+
+func (s *Store) sweepServer(ctx context.Context, node *redis.Client, now time.Time, limits store.Lifetimes, mu *sync.Mutex) (n int, err error) {
+	addr := node.Options().Addr
+	mu.Lock()
+	cursor := s.sweeper.cursors[addr]
+	mu.Unlock()
+	for range sweepScans {
+		var keys []string
+		if keys, cursor, err = node.Scan(ctx, cursor, s.key.pattern("s"), sweepCount).Result(); err != nil {
+			return n, err
+		}
+		swept, err := s.sweepKeys(ctx, keys, now, limits)
+		if n += swept; err != nil {
+			return n, err
+		}
+		if cursor == 0 {
+			break
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	s.sweeper.cursors[addr] = cursor
+	return n, nil
+}
+
+func (s *Store) sweepKeys(ctx context.Context, keys []string, now time.Time, limits store.Lifetimes) (n int, err error) {
+	if len(keys) == 0 {
+		return 0, nil
+	}
+	calls := make([]*call, len(keys))
+	for i, key := range keys {
+		calls[i] = sweepSessionsScript.call([]string{key}, millis(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
+	}
+	if err := s.do(ctx, "sweeping sessions", calls...); err != nil {
+		return 0, err
+	}
+	for _, c := range calls {
+		n += int(c.number())
+	}
+	return n, nil
+}

@@ -1,0 +1,133 @@
+package redis
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"signet/store"
+)
+
+// ListUsers implements store.Users. The names lie in parts, each in order; the first of all parts
+// together are merged.
+func (s *Store) ListUsers(ctx context.Context, after string, limit int) ([]store.User, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	names, err := s.firstNames(ctx, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	var list []store.User
+	for batch := range slices.Chunk(names, 500) {
+		users, err := s.usersByName(ctx, batch)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range users {
+			list = append(list, u.User)
+		}
+	}
+	return list, nil
+}
+
+// firstNames returns the first names after the given one. A part is asked for a few more than its
+// share; one that gave all it was asked for may hide names below the last of them, so those beyond
+// the lowest such last are not yet in order and are asked for again.
+func (s *Store) firstNames(ctx context.Context, after string, limit int) (names []string, err error) {
+	share := limit/nameParts*2 + 8
+	for len(names) < limit {
+		calls := make([]*call, nameParts)
+		for part := range calls {
+			calls[part] = s.namesAfter(part, after, share)
+		}
+		if err := s.do(ctx, "listing usernames", calls...); err != nil {
+			return nil, err
+		}
+		var found []string
+		sure := "" // the lowest last name of a part that may have more; "": none has
+		for _, c := range calls {
+			some := c.list()
+			found = append(found, some...)
+			if len(some) == share && (sure == "" || some[share-1] < sure) {
+				sure = some[share-1]
+			}
+		}
+		slices.Sort(found)
+		for _, name := range found {
+			if sure == "" || name <= sure {
+				names = append(names, name)
+			}
+		}
+		if sure == "" {
+			break
+		}
+		after = sure
+	}
+	return names[:min(len(names), limit)], nil
+}
+
+// namesAfter asks one part for its next names.
+func (s *Store) namesAfter(part int, after string, limit int) *call {
+	from := "-"
+	if after != "" {
+		from = "(" + after
+	}
+	key := s.key.names(part)
+	return command(key, "zrangebylex", key, from, "+", "limit", 0, limit)
+}
+
+// usersByName reads the users that the names lead to. One that is being created or deleted at this
+// moment may be left out.
+func (s *Store) usersByName(ctx context.Context, names []string) ([]userRecord, error) {
+	keys := make([]string, len(names))
+	for i, name := range names {
+		keys[i] = s.key.username(name)
+	}
+	records, err := s.getStrings(ctx, "looking up usernames", keys)
+	if err != nil {
+		return nil, err
+	}
+	keys = keys[:0]
+	for _, raw := range records {
+		n, err := unpackName(raw)
+		if err != nil {
+			return nil, s.malformed("a username", err)
+		}
+		keys = append(keys, s.key.user(n.UserID))
+	}
+	records, err = s.getStrings(ctx, "reading users", keys)
+	if err != nil {
+		return nil, err
+	}
+	users := make([]userRecord, 0, len(records))
+	for _, raw := range records {
+		u, err := unpackUser(raw)
+		if err != nil {
+			return nil, s.malformed("a user", err)
+		}
+		users = append(users, u)
+	}
+	slices.SortFunc(users, func(a, b userRecord) int { return strings.Compare(a.Username, b.Username) })
+	return users, nil
+}
+
+// getStrings reads one string for each key, leaving out what is not there.
+func (s *Store) getStrings(ctx context.Context, doing string, keys []string) (found []string, err error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	calls := make([]*call, len(keys))
+	for i, key := range keys {
+		calls[i] = command(key, "get", key)
+	}
+	if err := s.do(ctx, doing, calls...); err != nil {
+		return nil, err
+	}
+	for _, c := range calls {
+		if raw, ok := c.text(); ok {
+			found = append(found, raw)
+		}
+	}
+	return found, nil
+}

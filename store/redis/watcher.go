@@ -1,0 +1,150 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// watcher knows the masters, so that a new one is noticed.
+type watcher struct {
+	mu      sync.Mutex
+	masters map[string]serverInfo // by run id
+	failed  error                 // of the last look
+
+	changes   atomic.Uint64 // of a master
+	reapplied atomic.Uint64 // revocations done again
+}
+
+// serverInfo is what a server says of itself, and where it is.
+type serverInfo struct {
+	addr   string
+	fields map[string]string
+}
+
+// watchServers looks at the servers every now and then, until ctx ends.
+func (s *Store) watchServers(ctx context.Context) {
+	ticker := time.NewTicker(s.cfg.ReplicaPoll)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := s.lookAtServers(ctx); err != nil && ctx.Err() == nil {
+			s.log.Debug("looking at the Redis servers", slog.Any("error", err))
+		}
+	}
+}
+
+// lookAtServers asks every master who it is. Where one is new, what was revoked lately is revoked
+// again: it may be a replica that took over without having heard of it, or a server that was
+// restarted from an older file.
+func (s *Store) lookAtServers(ctx context.Context) error {
+	masters, err := s.masters(ctx)
+	s.watch.mu.Lock()
+	s.watch.failed = err
+	before := s.watch.masters
+	if err == nil {
+		s.watch.masters = masters
+	}
+	s.watch.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	changed := false
+	for id, m := range masters {
+		if m.fields["connected_slaves"] != "0" {
+			s.replicated.Store(true)
+		}
+		if _, known := before[id]; !known && before != nil {
+			changed = true
+			s.watch.changes.Add(1)
+			s.log.Warn("a Redis master has changed or was restarted", slog.String("address", m.addr), slog.String("run_id", id))
+		}
+	}
+	if changed {
+		s.applyJournal(ctx)
+	}
+	return nil
+}
+
+// masters asks all of them. It goes past the breakers: this is how one finds out, too.
+func (s *Store) masters(ctx context.Context) (map[string]serverInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout+ioTimeout)
+	defer cancel()
+	found := map[string]serverInfo{}
+	var mu sync.Mutex
+	err := s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		text, err := node.Info(ctx).Result()
+		if err != nil {
+			return err
+		}
+		info := serverInfo{node.Options().Addr, parseInfo(text)}
+		if info.fields["loading"] == "1" {
+			return errors.New("LOADING it is reading its data")
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		found[info.fields["run_id"]] = info
+		return nil
+	})
+	if err == nil && len(found) == 0 {
+		err = errors.New("there is no master")
+	}
+	return found, err
+}
+
+func parseInfo(text string) map[string]string {
+	fields := map[string]string{}
+	for line := range strings.Lines(text) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if ok {
+			fields[name] = value
+		}
+	}
+	return fields
+}
+
+// applyJournal does what was revoked lately again. What fails is tried at the next change; this
+// replica does not believe the store meanwhile.
+func (s *Store) applyJournal(ctx context.Context) {
+	entries := s.journal.recent()
+	failed := 0
+	for _, e := range entries {
+		if err := e.again(ctx, s); err != nil {
+			failed++
+			continue
+		}
+		s.watch.reapplied.Add(1)
+	}
+	if len(entries) > 0 {
+		s.log.Warn("what was revoked lately was revoked again", slog.Int("revocations", len(entries)-failed), slog.Int("failed", failed))
+	}
+}
+
+// Stats are counts for the operator.
+type Stats struct {
+	MasterChanges uint64 // masters that took over or were restarted while this process ran
+	Reapplied     uint64 // revocations that were done again because of that
+	BreakersOpen  int    // servers that are answered for with an error at once at this moment
+	Pool          redis.PoolStats
+}
+
+// Stats returns the counts of this moment.
+func (s *Store) Stats() Stats {
+	stats := Stats{MasterChanges: s.watch.changes.Load(), Reapplied: s.watch.reapplied.Load(), BreakersOpen: s.servers.open()}
+	if s.servers.single != nil {
+		stats.Pool = *s.servers.single.PoolStats()
+	} else {
+		stats.Pool = *s.servers.cluster.PoolStats()
+	}
+	return stats
+}
