@@ -12,6 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+var errNotYet = errors.New("not yet")
+
 // through returns a client of s that goes through p, retries nothing and soon gives up.
 func through(t *testing.T, s *Server, p *Proxy) *redis.Client {
 	o := s.Options()
@@ -39,7 +41,7 @@ func TestProxyCut(t *testing.T) {
 	// The client may meet its closed connection first, and then find that there is no new one.
 	Wait(t, "a connection to be refused", func() error {
 		if err := incr(t, c); !errors.Is(err, syscall.ECONNREFUSED) {
-			return errors.New("not yet")
+			return errNotYet
 		}
 		return nil
 	})
@@ -78,7 +80,7 @@ func TestProxyHold(t *testing.T) {
 	p.Heal()
 	Wait(t, "the late request", func() error {
 		if got := s.Do("get", "n"); got != "2" {
-			return errors.New("n has not moved")
+			return errNotYet
 		}
 		return nil
 	})
