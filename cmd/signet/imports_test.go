@@ -20,17 +20,18 @@ const goOAuth2 = "github.com/go-oauth2/oauth2"
 // arrows says which packages of ours each package may import. What is not listed may import none
 // and must be listed before it exists.
 var arrows = map[string][]string{
-	"cmd/signet":        {"*"},
-	"config":            {},
-	"keys":              {},
-	"store":             {},
-	"store/packed":      {"store"},
-	"store/bolt":        {"store", "store/packed"},
-	"store/redis":       {"store", "store/packed"},
-	"store/storetest":   {"store"},
-	"server":            {"store", "keys", "server/password"},
-	"server/password":   {},
-	"server/servertest": {"server", "server/password", "store", "store/bolt", "store/redis", "keys"},
+	"cmd/signet":            {"*"},
+	"config":                {},
+	"keys":                  {},
+	"store":                 {},
+	"store/packed":          {"store"},
+	"store/bolt":            {"store", "store/packed"},
+	"store/redis":           {"store", "store/packed"},
+	"store/redis/redistest": {},
+	"store/storetest":       {"store"},
+	"server":                {"store", "keys", "server/password"},
+	"server/password":       {},
+	"server/servertest":     {"server", "server/password", "store", "store/bolt", "store/redis", "keys"},
 }
 
 type goPackage struct {

@@ -21,7 +21,7 @@ func (s *Store) doDurably(ctx context.Context, doing string, calls ...*call) err
 	for _, c := range calls {
 		c.key = key
 	}
-	wait := command(key, "wait", need, waitTimeout.Milliseconds())
+	wait := command(key, "wait", need, s.cfg.waitTimeout().Milliseconds())
 	all := append(calls[:len(calls):len(calls)], command(key, "set", s.key.barrier(key), "", "px", 1000), wait)
 	if err := s.do(ctx, doing, all...); err != nil {
 		return err

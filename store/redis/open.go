@@ -37,6 +37,7 @@ type Config struct {
 	WaitReplicas int           // how many replicas must confirm what must not be lost, where there are any; 0: none
 	AuditEvents  int           // events kept; 0 means 100,000
 	ReplicaPoll  time.Duration // how often the servers are looked at for a change of master; 0 means 2 s
+	Timeout      time.Duration // the longest that one round trip may take; 0 means 250 ms
 	Log          *slog.Logger  // nil discards
 	// Observe, which may be nil, is told of every round trip.
 	Observe func(doing string, took time.Duration, err error)
@@ -113,6 +114,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.ReplicaPoll <= 0 {
 		cfg.ReplicaPoll = 2 * time.Second
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 250 * time.Millisecond
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

@@ -215,19 +215,30 @@ func answer(c *call) error {
 	return nil
 }
 
+// A call that was not even sent has no answer: these find nothing in it.
+
 // text is a reply that is a string; found is false for nil.
 func (c *call) text() (value string, found bool) {
+	if c.cmd == nil {
+		return "", false
+	}
 	value, err := c.cmd.Text()
 	return value, err == nil
 }
 
 func (c *call) number() int64 {
+	if c.cmd == nil {
+		return 0
+	}
 	n, _ := c.cmd.Int64()
 	return n
 }
 
 // list is a reply that is an array of strings, with "" for nil.
 func (c *call) list() []string {
+	if c.cmd == nil {
+		return nil
+	}
 	values, _ := c.cmd.Slice()
 	list := make([]string, len(values))
 	for i, v := range values {

@@ -14,13 +14,15 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// Nothing waits longer than these, whatever the network does.
+// Nothing waits longer than these and Config.Timeout, whatever the network does.
 const (
 	dialTimeout = time.Second
-	ioTimeout   = 250 * time.Millisecond
-	poolTimeout = 200 * time.Millisecond
-	waitTimeout = 150 * time.Millisecond // for replicas; below ioTimeout, or the answer would be lost
+	poolTimeout = 200 * time.Millisecond // for a connection that is free
 )
+
+// waitTimeout is how long replicas have to confirm: less than a round trip may take, or the answer
+// that they have not would be lost.
+func (cfg Config) waitTimeout() time.Duration { return cfg.Timeout * 3 / 5 }
 
 // servers are the Redis servers behind one store. Exactly one of single and cluster is set.
 type servers struct {
@@ -67,7 +69,7 @@ func (cfg Config) nodeOptions() redis.Options {
 	}
 	return redis.Options{
 		DB: cfg.DB, Protocol: 2, CredentialsProviderContext: credentials(cfg.Username, cfg.Password), TLSConfig: cfg.TLS,
-		MaxRetries: -1, DialerRetries: 1, DialTimeout: dialTimeout, ReadTimeout: ioTimeout, WriteTimeout: ioTimeout,
+		MaxRetries: -1, DialerRetries: 1, DialTimeout: dialTimeout, ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout,
 		ContextTimeoutEnabled: true, PoolSize: size, PoolTimeout: poolTimeout, ConnMaxIdleTime: 5 * time.Minute,
 		DisableIdentity: true, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}

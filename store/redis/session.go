@@ -67,7 +67,7 @@ func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.S
 	key := s.key.sessions(user)
 	del := command(key, "hdel", key, id[:])
 	err := s.doDurably(ctx, "revoking a session", del, s.tell(key, ended{User: user, Session: id}))
-	existed := del.cmd != nil && del.number() == 1
+	existed := del.number() == 1
 	if existed {
 		s.journal.sessionEnded(user, id)
 	}

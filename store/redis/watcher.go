@@ -78,7 +78,7 @@ func (s *Store) lookAtServers(ctx context.Context) error {
 
 // masters asks all of them. It goes past the breakers: this is how one finds out, too.
 func (s *Store) masters(ctx context.Context) (map[string]serverInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout+ioTimeout)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout+s.cfg.Timeout)
 	defer cancel()
 	found := map[string]serverInfo{}
 	var mu sync.Mutex

@@ -1,0 +1,79 @@
+package redistest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Replicated is a master with replicas that nobody watches: a test promotes by hand.
+type Replicated struct {
+	Master   *Server
+	Replicas []*Server
+}
+
+// StartReplicated starts a master and replicas, all as c says, and returns when they are in sync.
+func StartReplicated(t testing.TB, c Config, replicas int) *Replicated {
+	t.Helper()
+	r := &Replicated{Master: Start(t, c)}
+	follower := c
+	follower.Dir = ""
+	follower.Conf = append(slices.Clone(c.Conf), fmt.Sprint("replicaof 127.0.0.1 ", r.Master.port))
+	for range replicas {
+		r.Replicas = append(r.Replicas, Start(t, follower))
+	}
+	WaitInSync(t, r.Master, r.Replicas...)
+	return r
+}
+
+// WaitInSync returns when all replicas follow master and have what it had at the call.
+func WaitInSync(t testing.TB, master *Server, replicas ...*Server) {
+	t.Helper()
+	want, err := offset(master.Info("replication")["master_repl_offset"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	Wait(t, "the replicas to be in sync", func() error {
+		if err := master.followed(); err != nil {
+			return err
+		}
+		for _, r := range replicas {
+			info := r.tryInfo("replication")
+			if info["role"] != "slave" || info["master_port"] != strconv.Itoa(master.port) {
+				return fmt.Errorf("%s does not follow %s", r.Addr(), master.Addr())
+			}
+			if err := r.synced(); err != nil {
+				return err
+			}
+			if got, err := offset(info["slave_repl_offset"]); err != nil || got < want {
+				return fmt.Errorf("%s is at %d, want %d; %v", r.Addr(), got, want, err)
+			}
+		}
+		return nil
+	})
+}
+
+func offset(text string) (int64, error) { return strconv.ParseInt(text, 10, 64) }
+
+// synced returns nil for a replica with a working link to its master, and for a master.
+func (s *Server) synced() error {
+	info := s.tryInfo("replication")
+	if info["role"] == "master" || info["master_link_status"] == "up" {
+		return nil
+	}
+	return fmt.Errorf("%s, %q: link to its master is %q", s.Addr(), info["role"], info["master_link_status"])
+}
+
+// followed returns nil once a master counts each of its replicas. One that has just loaded the data
+// thinks it is in sync up to a second before that, when it first acknowledges; until then the
+// master sends it nothing, and WAIT leaves it out.
+func (s *Server) followed() error {
+	for field, about := range s.tryInfo("replication") {
+		if strings.HasPrefix(field, "slave") && strings.Contains(about, "state=") && !strings.Contains(about, "state=online") {
+			return fmt.Errorf("%s has a replica that is not online: %s", s.Addr(), about)
+		}
+	}
+	return nil
+}
