@@ -30,7 +30,8 @@ func (a *app) ownFiles() []string {
 		own = append(own, path)
 		if c, _, err := config.Load(path, a.environ); err == nil {
 			store, _ := c.BoltPath()
-			own = append(own, store, c.MasterKeyFile, c.Admin.Socket, c.TLS.Cert, c.TLS.Key, c.Password.Blocklist)
+			own = append(own, store, c.MasterKeyFile, c.Admin.Socket, c.TLS.Cert, c.TLS.Key, c.Password.Blocklist,
+				c.Redis.PasswordFile, c.Redis.SentinelPasswordFile, c.Redis.CA, c.Redis.Cert, c.Redis.Key)
 		}
 	}
 	if socket, err := a.findSocket(); err == nil {
