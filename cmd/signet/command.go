@@ -39,6 +39,7 @@ func (a *app) commands() []row {
 		{groupManage, a.backupCommand()},
 		{groupTools, a.tokenCommand()},
 		{groupTools, a.configCommand()},
+		{groupTools, a.doctorCommand()},
 		{groupTools, a.healthcheckCommand()},
 		{groupTools, a.versionCommand()},
 		{groupTools, a.completionCommand()},
