@@ -137,7 +137,7 @@ func TestArchiveRefusals(t *testing.T) {
 		"no record":               {sealed(header+"{}\n", none), "line 2: it is not exactly one record"},
 		"null":                    {sealed(header+"null\n", none), "line 2: it is not exactly one record"},
 		"two records in a line":   {sealed(header+`{"user":{},"client":{}}`+"\n", none), "line 2: it is not exactly one record"},
-		"two values in a line":    {sealed(header+strings.TrimSpace(token)+token, one), "line 2: more than one value"},
+		"two values in a line":    {sealed(header+strings.TrimSpace(token)+token, one), "line 2: something comes after its value"},
 		"an unknown kind":         {sealed(header+`{"key":{}}`+"\n", none), `line 2: json: unknown field "key"`},
 		"an unknown field":        {sealed(header+`{"session":{"scope":"x"}}`+"\n", none), `line 2: json: unknown field "scope"`},
 		"a bad id":                {sealed(header+`{"user":{"id":"usr_x"}}`+"\n", none), "line 2: "},

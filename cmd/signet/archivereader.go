@@ -27,11 +27,17 @@ type archiveReader struct {
 	counts archiveCounts
 	number int    // of the current line
 	line   []byte // with its newline
+
+	feed bytes.Reader  // line, for json
+	fed  int64         // bytes of all lines that json was given
+	json *json.Decoder // one for all lines: making one costs as much as a session
 }
 
 // newArchiveReader reads the header.
 func newArchiveReader(in io.Reader) (*archiveReader, error) {
 	r := &archiveReader{in: bufio.NewReaderSize(in, 64<<10), digest: sha256.New()}
+	r.json = json.NewDecoder(&r.feed)
+	r.json.DisallowUnknownFields()
 	if err := r.readHeader(); err != nil {
 		return nil, err
 	}
@@ -142,17 +148,18 @@ func (r *archiveReader) readLine() error {
 	}
 }
 
-// parse reads one JSON value that is the whole line and has nothing that v does not know.
+// parse reads one JSON value that is the whole line and has nothing that v does not know. After an
+// error there is no next line: the decoder does not get over it.
 func (r *archiveReader) parse(v any) error {
-	d := json.NewDecoder(bytes.NewReader(r.line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); errors.Is(err, io.EOF) {
+	r.feed.Reset(r.line)
+	r.fed += int64(len(r.line))
+	if err := r.json.Decode(v); errors.Is(err, io.EOF) {
 		return r.wrong("it is empty") // not io.EOF, which would be the good end
 	} else if err != nil {
 		return r.wrong("%w", err)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return r.wrong("more than one value")
+	if r.fed-r.json.InputOffset() != int64(len("\n")) {
+		return r.wrong("something comes after its value")
 	}
 	return nil
 }
