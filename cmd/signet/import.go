@@ -68,7 +68,7 @@ func (a *app) writeImport(w io.Writer, r moveReport, elsewhere bool) {
 // importArchive reads the archive twice: nothing is written before all of it is known to be good,
 // and it need not fit into memory.
 func (a *app) importArchive(ctx context.Context, cfg config.Config, path string) (report moveReport, err error) {
-	target, err := openImporter(cfg)
+	target, err := opener{getenv: a.getenv, warn: a.warn}.openImporter(ctx, cfg)
 	if err != nil {
 		return report, err
 	}
@@ -83,11 +83,11 @@ func (a *app) importArchive(ctx context.Context, cfg config.Config, path string)
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
 	}
 	if err := a.fillStore(ctx, target, in); errors.Is(err, store.ErrExists) {
-		return report, notEmpty(cfg.Store)
+		return report, notEmpty(cfg, err)
 	} else if err != nil {
 		return report, fmt.Errorf("importing %s: %w", path, err)
 	}
-	return moveReport{Store: storeName(cfg.Store), ExportedAt: checked.header.ExportedAt, archiveTrailer: checked.trailer}, nil
+	return moveReport{Store: cfg.Store, ExportedAt: checked.header.ExportedAt, archiveTrailer: checked.trailer}, nil
 }
 
 // checkArchive reads all of it and keeps nothing.

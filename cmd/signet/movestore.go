@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"signet/config"
 	"signet/store"
 	"signet/store/bolt"
+	"signet/store/redis"
 )
 
 // exporter and importer are a store that is opened to move what is in it, or to move into it.
@@ -28,29 +29,46 @@ type importer interface {
 }
 
 // openExporter opens the store of the configuration as it is.
-func openExporter(cfg config.Config) (exporter, error) {
+func (o opener) openExporter(ctx context.Context, cfg config.Config) (exporter, error) {
 	path, ok := cfg.BoltPath()
 	if !ok {
-		return nil, notMovable(cfg.Store)
+		return asExporter(o.openRedis(ctx, cfg))
 	}
 	db, err := bolt.Open(path, bolt.Options{})
 	if errors.Is(err, store.ErrLocked) {
-		return nil, fmt.Errorf("%w; stop the server, or export from a copy of it: `signet backup copy.db` and then `signet export --store bolt:copy.db FILE`", explainStore(err, path))
+		return nil, fmt.Errorf("%w; stop the server, or export from a copy of it: `signet backup copy.db` and then `signet export --store bolt:copy.db FILE`", explainBolt(err, path))
 	}
 	if err != nil {
-		return nil, explainStore(err, path)
+		return nil, explainBolt(err, path)
 	}
 	return db, nil
 }
 
-// openImporter opens the store of the configuration if it holds nothing. With bolt it is not even there.
-func openImporter(cfg config.Config) (importer, error) {
+// asExporter keeps a nil store from becoming an interface that is not nil.
+func asExporter(s *redis.Store, err error) (exporter, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// openImporter opens the store of the configuration if it holds nothing. With bolt it is not even
+// there; Redis itself says so once more when the import begins.
+func (o opener) openImporter(ctx context.Context, cfg config.Config) (importer, error) {
 	path, ok := cfg.BoltPath()
 	if !ok {
-		return nil, notMovable(cfg.Store)
+		s, err := o.openRedis(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		o.check(ctx, s)
+		if _, err := s.Install(ctx); !errors.Is(err, store.ErrNotFound) {
+			return nil, errors.Join(notEmpty(cfg, err), s.Close())
+		}
+		return s, nil
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return nil, notEmpty(cfg.Store)
+		return nil, notEmpty(cfg, nil)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("store: %w; make that directory, or name another place with --store", err)
@@ -67,48 +85,38 @@ func (path boltImporter) Import(ctx context.Context, f store.Foundation, records
 
 func (boltImporter) Close() error { return nil }
 
-func notEmpty(storeURL string) error {
-	return fmt.Errorf("store: %s is there already, and an import goes only where nothing is; name another place with --store, or move that one away", storeName(storeURL))
-}
-
-func notMovable(storeURL string) error {
-	scheme, _, _ := strings.Cut(storeURL, ":") // the rest may hold a password
-	return fmt.Errorf("store: this build cannot move a store of the kind %q; it can move bolt:PATH", scheme)
-}
-
-// storeName is the store's URL for people: without a password.
-func storeName(storeURL string) string {
-	if strings.HasPrefix(storeURL, "bolt:") {
-		return storeURL
+// notEmpty refuses to import; why says more, where there is more to say.
+func notEmpty(cfg config.Config, why error) error {
+	if why != nil && !errors.Is(why, store.ErrExists) {
+		return fmt.Errorf("store: %w", why)
 	}
-	u, err := url.Parse(storeURL)
-	if err != nil {
-		scheme, _, _ := strings.Cut(storeURL, ":")
-		return scheme
+	if _, embedded := cfg.BoltPath(); embedded {
+		return fmt.Errorf("store: %s is there already, and an import goes only where nothing is; name another place with --store, or move that one away", storeName(cfg))
 	}
-	return u.Redacted()
+	return fmt.Errorf("store: %s holds something under the prefix %q already, and an import goes only where nothing is; set another redis.prefix, or name another database", storeName(cfg), cfg.Redis.Prefix)
 }
 
 // movingConfig is the configuration whose store is moved. --store names another store, and then
 // there need not be a configuration.
-func (a *app) movingConfig(storeURL string) (cfg config.Config, err error) {
+func (a *app) movingConfig(storeURL string) (config.Config, error) {
 	if storeURL == "" {
 		return a.loadConfig()
 	}
-	if storeURL, err = fromHere(storeURL); err != nil {
-		return cfg, err
+	storeURL, err := fromHere(storeURL)
+	if err != nil {
+		return config.Config{}, err
 	}
+	elsewhere := *a
+	elsewhere.environ = append(slices.Clone(a.environ), "SIGNET_STORE="+storeURL)
 	if a.configPath() != "" || a.getenv("SIGNET_ISSUER") != "" {
-		cfg, err = a.loadConfig()
-		cfg.Store = storeURL
-		return cfg, err
+		return elsewhere.loadConfig()
 	}
-	cfg = config.Default()
-	cfg.Store = storeURL
+	elsewhere.environ = append(elsewhere.environ, "SIGNET_ISSUER=https://moving.invalid") // nobody is told it
+	cfg, err := elsewhere.loadConfig()
 	if path, ok := cfg.BoltPath(); ok {
 		cfg.DataDir = filepath.Dir(path)
 	}
-	return cfg, nil
+	return cfg, err
 }
 
 // fromHere reads a path on the command line as the shell's user means it: from the working directory.
