@@ -21,8 +21,10 @@ func (s *Store) doDurably(ctx context.Context, doing string, calls ...*call) err
 	for _, c := range calls {
 		c.key = key
 	}
+	barrier := command(key, "set", s.key.barrier(key), "", "px", 1000)
 	wait := command(key, "wait", need, s.cfg.waitTimeout().Milliseconds())
-	all := append(calls[:len(calls):len(calls)], command(key, "set", s.key.barrier(key), "", "px", 1000), wait)
+	barrier.confirm, wait.confirm = true, true
+	all := append(calls[:len(calls):len(calls)], barrier, wait)
 	if err := s.do(ctx, doing, all...); err != nil {
 		return err
 	}

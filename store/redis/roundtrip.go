@@ -107,36 +107,51 @@ const (
 	tryAgainAfter = 10 * time.Millisecond
 )
 
-// follow sends the calls, all of one slot, to the server that has it, and goes where it is sent. A
-// server that sends us on has carried out nothing, so that is no blind repetition.
+// follow sends the calls, all of one slot, to the server that has it, and goes where it is sent. What
+// a server sends on it has not carried out, so that is no blind repetition. In a slot that is on its
+// way to another server some calls may be sent on and others not: those are done, and stay so.
 func (s *Store) follow(ctx context.Context, calls []*call) error {
 	node, err := s.servers.nodeFor(ctx, calls[0].key)
 	if err != nil {
 		return err
 	}
-	asking := false
+	asking, left := false, calls
 	for redirects := 0; ; redirects++ {
-		err := s.attempt(ctx, node, asking, calls)
+		err := s.attempt(ctx, node, asking, left)
+		if err != nil {
+			s.servers.stale(ctx)
+		}
 		if !moved(err) || redirects == maxRedirects || s.servers.cluster == nil {
-			if err != nil {
-				s.servers.stale(ctx)
-			}
 			return err
 		}
-		s.servers.stale(ctx)
+		if left = again(left, moved); left[0].confirm {
+			return fmt.Errorf("it is done, and cannot be confirmed while its slot moves: %w", err)
+		}
 		addr, ask := redis.IsAskError(err)
 		if !ask {
 			addr, _ = redis.IsMovedError(err)
 		}
-		if asking = ask; addr != "" {
-			node = s.servers.nodeAt(addr)
-		} else if err := pause(ctx, tryAgainAfter<<redirects); err != nil { // a slot half-way between two servers
+		if addr != "" {
+			node, asking = s.servers.nodeAt(addr), ask
+		} else if err := pause(ctx, tryAgainAfter<<redirects); err != nil { // half-way between two servers
 			return err
 		}
 	}
 }
 
+// again picks the calls that were answered like this, and those that are about them.
+func again(calls []*call, like func(error) bool) (list []*call) {
+	for _, c := range calls {
+		if like(c.cmd.Err()) || c.confirm && len(list) > 0 {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
 func moved(err error) bool { return hasPrefix(err, "MOVED", "ASK", "TRYAGAIN") }
+
+func noScript(err error) bool { return hasPrefix(err, "NOSCRIPT") }
 
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
@@ -150,7 +165,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // attempt sends the calls to one server. A script that it does not know goes once more, whole, to
-// the same server: it was not run, and what came with it does not depend on it.
+// the same server: it was not run. So does what asks whether replicas have it.
 func (s *Store) attempt(ctx context.Context, node *redis.Client, asking bool, calls []*call) error {
 	done, err := s.servers.breakerOf(node).Allow()
 	if err != nil {
@@ -161,14 +176,10 @@ func (s *Store) attempt(ctx context.Context, node *redis.Client, asking bool, ca
 		return err
 	}
 	err = exchange(ctx, node, asking, calls)
-	var unknown []*call
-	for _, c := range calls {
-		if c.script != nil && hasPrefix(c.cmd.Err(), "NOSCRIPT") {
+	if unknown := again(calls, noScript); len(unknown) > 0 {
+		for _, c := range unknown {
 			c.whole()
-			unknown = append(unknown, c)
 		}
-	}
-	if len(unknown) > 0 {
 		_ = exchange(ctx, node, asking, unknown)
 		err = firstError(calls)
 	}
@@ -216,6 +227,9 @@ func answer(c *call) error {
 }
 
 // A call that was not even sent has no answer: these find nothing in it.
+
+// done reports whether the server has answered that it did it.
+func (c *call) done() bool { return c.cmd != nil && answer(c) == nil }
 
 // text is a reply that is a string; found is false for nil.
 func (c *call) text() (value string, found bool) {

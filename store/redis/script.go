@@ -87,10 +87,11 @@ var (
 
 // call is one command or script on its way. All its keys are in the slot of key.
 type call struct {
-	key    string
-	args   []any
-	script *script // nil: a plain command
-	cmd    *redis.Cmd
+	key     string
+	args    []any
+	script  *script // nil: a plain command
+	confirm bool    // it is about the calls before it: where one of them goes again, so does this
+	cmd     *redis.Cmd
 }
 
 // command calls a command whose first key, as the router must know it, is key.
@@ -105,7 +106,9 @@ func (sc *script) call(keys []string, args ...any) *call {
 	return &call{key: keys[0], args: append(all, args...), script: sc}
 }
 
-// whole sends the script itself instead of its name.
+// whole sends the script itself instead of its name, where the call is one.
 func (c *call) whole() {
-	c.args[0], c.args[1] = "eval", c.script.source
+	if c.script != nil {
+		c.args[0], c.args[1] = "eval", c.script.source
+	}
 }
