@@ -66,7 +66,7 @@ func (s *Store) unpackBoth(in store.Session, reply []string) (store.Session, sto
 func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
 	key := s.key.sessions(user)
 	del := command(key, "hdel", key, id[:])
-	err := s.doDurably(ctx, "revoking a session", del, s.tell(key, ended{User: user, Session: id}))
+	err := s.doAndTell(ctx, "revoking a session", ended{User: user, Session: id}.message(), del)
 	existed := del.number() == 1
 	if existed {
 		s.journal.sessionEnded(user, id)
@@ -79,7 +79,7 @@ func (s *Store) RevokeSessions(ctx context.Context, user store.UserID, now time.
 	notBefore := store.Millis(now).Add(time.Millisecond)
 	keys := s.key.userAndSessions(user)
 	revoke := revokeSessionsScript.call(keys, millis(notBefore))
-	err := s.doDurably(ctx, "revoking all sessions", revoke, s.tell(keys[0], ended{User: user, NotBefore: notBefore}))
+	err := s.doAndTell(ctx, "revoking all sessions", ended{User: user, NotBefore: notBefore}.message(), revoke)
 	n, found := 0, false
 	if reply := revoke.list(); len(reply) == 3 {
 		n, found = atoi(reply[1]), true
