@@ -142,8 +142,9 @@ func TestProxyLosesReplies(t *testing.T) {
 			if got := p.Counts(); got.Lost != 1 {
 				t.Errorf("got %+v, want 1 lost", got)
 			}
-			// With a name, other commands still work, also on a new connection.
-			if err := c.Get(t.Context(), "n").Err(); (err == nil) != (test.commands != nil) {
+			// With a name, other commands still work, also on a new connection, and also when the
+			// name is one of their arguments.
+			if err := c.MGet(t.Context(), "n", "incr").Err(); (err == nil) != (test.commands != nil) {
 				t.Errorf("another command: got %v", err)
 			}
 			p.Heal()
