@@ -1,11 +1,10 @@
 package redistest
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net"
-	"strconv"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -115,21 +114,17 @@ func (p *Proxy) Delay(d time.Duration) {
 
 // LoseReplies forwards requests, but drops the replies and closes the connection: the command has
 // happened and nobody knows. With names of commands, only their replies are lost; a client can then
-// still connect, which takes commands too. Names are not seen inside TLS.
+// still connect, which takes commands too. Names are looked for in each piece of data as it arrives,
+// so they are not seen inside TLS, nor when a long pipeline happens to be torn within one.
 func (p *Proxy) LoseReplies(commands ...string) {
 	lose := func([]byte) bool { return true }
 	if len(commands) > 0 {
-		lose = func(request []byte) bool {
-			request = bytes.ToUpper(request)
-			for _, name := range commands {
-				// As the first word of a RESP array: *3 $7 EVALSHA.
-				word := "\r\n$" + strconv.Itoa(len(name)) + "\r\n" + strings.ToUpper(name) + "\r\n"
-				if bytes.Contains(request, []byte(word)) {
-					return true
-				}
-			}
-			return false
+		names := make([]string, len(commands))
+		for i, name := range commands {
+			names[i] = regexp.QuoteMeta(name)
 		}
+		// The first word of a command, as it is sent: *3 $7 EVALSHA.
+		lose = regexp.MustCompile(`(?i)\*\d+\r\n\$\d+\r\n(` + strings.Join(names, "|") + `)\r\n`).Match
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
