@@ -88,6 +88,8 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 			continue
 		case outcome == "not found":
 			return store.Client{}, fmt.Errorf("client %q: %w", id, store.ErrNotFound)
+		case outcome != "ok":
+			return store.Client{}, s.strange("updating a client", outcome)
 		}
 		return packed.DecodeClient(after)
 	}

@@ -28,16 +28,31 @@ func (s *Store) malformed(what string, err error) error {
 }
 
 // failed reports whether an answer says that the server or the way to it does not work, which is
-// what a breaker counts. A caller who gave up says nothing about the server.
+// what a breaker counts. A server that refuses one thing works: while it is full, say, it takes no
+// logins, and revocations and the keyring must still get through.
 func failed(err error) bool {
 	switch {
-	case err == nil, errors.Is(err, redis.Nil), errors.Is(err, context.Canceled):
+	case err == nil, errors.Is(err, redis.Nil):
 		return false
 	case hasPrefix(err, "NOSCRIPT", "MOVED", "ASK", "TRYAGAIN"):
+		return false
+	case hasPrefix(err, "OOM", "MISCONF", "READONLY", "NOREPLICAS", "NOPERM"), inScript(err):
 		return false
 	default:
 		return true
 	}
+}
+
+// inScript reports whether a command in a script was refused: before version 7 that is all that the
+// code says.
+func inScript(err error) bool {
+	return hasPrefix(err, "ERR") && strings.Contains(err.Error(), "@user_script")
+}
+
+// tellsNothing reports whether an error is not about the server at all: the caller gave up, or there
+// are more callers than connections. (A server that is too slow for them shows in timeouts.)
+func tellsNothing(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, redis.ErrPoolTimeout)
 }
 
 // sent reports whether the server may have carried out what was answered by err.
@@ -52,11 +67,13 @@ func isReply(err error) bool {
 	return errors.As(err, &reply)
 }
 
+// hasPrefix reports whether err is a server's reply with one of the codes, however deep it is wrapped.
 func hasPrefix(err error, codes ...string) bool {
-	if err == nil {
+	var reply redis.Error
+	if !errors.As(err, &reply) {
 		return false
 	}
-	code, _, _ := strings.Cut(err.Error(), " ")
+	code, _, _ := strings.Cut(reply.Error(), " ")
 	for _, c := range codes {
 		if code == c {
 			return true

@@ -39,6 +39,9 @@ func (s *Store) Beats(ctx context.Context, now time.Time) ([]store.Heartbeat, er
 	var live []store.Heartbeat
 	forget := []any{"hdel", key}
 	for pair := range slices.Chunk(all.list(), 2) {
+		if len(pair) != 2 {
+			return nil, s.malformed("heartbeats", errReply)
+		}
 		var b beat
 		if err := json.Unmarshal([]byte(pair[1]), &b); err != nil || !now.Before(b.Until) {
 			forget = append(forget, pair[0])

@@ -56,7 +56,10 @@ func (s *Store) LoadKeyring(ctx context.Context) (version uint64, document []byt
 		}
 	}
 	fields := ring.list()
-	if len(fields) != 2 || fields[0] == "" {
+	if len(fields) != 2 {
+		return 0, nil, s.malformed("the keyring", errReply)
+	}
+	if fields[0] == "" {
 		return 0, nil, nil
 	}
 	if version, err = strconv.ParseUint(fields[0], 10, 64); err != nil {
@@ -80,10 +83,15 @@ func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []by
 	if err := s.doAndTell(ctx, "writing the keyring", ofKeyring(), swap); err != nil {
 		return false, err
 	}
-	outcome, _ := swap.text()
-	if outcome == "foreign" {
+	switch outcome, _ := swap.text(); outcome {
+	case "ok":
+		return true, nil
+	case "raced":
+		return false, nil
+	case "foreign":
 		s.foreign.Store(true)
 		return false, s.unavailable("writing the keyring", errForeign)
+	default:
+		return false, s.strange("writing the keyring", outcome)
 	}
-	return outcome == "ok", nil
 }

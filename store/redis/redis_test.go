@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,7 +42,7 @@ var prefixes atomic.Int64
 
 // backend is an empty store: under a prefix of its own, on a server that others share.
 func backend(t *testing.T, cfg Config) storetest.Backend {
-	cfg.Prefix = fmt.Sprint("test-", os.Getpid(), "-", prefixes.Add(1))
+	cfg.Prefix = newPrefix()
 	cfg.Timeout, cfg.PoolSize = 10*time.Second, 100 // the machine may be busy; this is not about time
 	s := mustOpen(t, cfg)
 	return storetest.Backend{

@@ -47,7 +47,7 @@ func (s *Store) TokenState(ctx context.Context, ref store.TokenRef) (store.Token
 	if err := s.do(ctx, "looking up a token", calls...); err != nil {
 		return store.TokenState{}, err
 	}
-	state := store.TokenState{Revoked: revoked.number() == 1 || s.journal.hasToken(ref.JTI), Live: true}
+	state := store.TokenState{Revoked: revoked.number() != 0 || s.journal.hasToken(ref.JTI), Live: true}
 	if err := s.readTokenUser(&state, ref, user); err != nil {
 		return store.TokenState{}, err
 	}

@@ -19,11 +19,14 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 	if err := s.do(ctx, "rotating a session", rotate); err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
-	reply := rotate.list()
-	outcome := outcomes[reply[0]]
+	word, records := rotate.outcome()
+	outcome, known := outcomes[word]
+	if !known {
+		return store.Session{}, store.User{}, store.Gone, s.strange("rotating a session", word)
+	}
 	switch outcome {
 	case store.Rotated, store.Replayed, store.Healed:
-		return s.rotated(ctx, r, outcome, reply)
+		return s.rotated(ctx, r, outcome, records)
 	case store.Reused, store.Revoked:
 		// The session has ended; that must not be lost with the master either.
 		if _, err := s.RevokeSession(ctx, r.UserID, r.SessionID); err != nil {
@@ -34,13 +37,15 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 	return store.Session{}, store.User{}, outcome, nil
 }
 
-// outcomes are the words of rotate.lua; a word that is not here is Gone.
+// outcomes are the words of rotate.lua. Only what it says itself ends a session: a word that is not
+// here is an error.
 var outcomes = map[string]store.Outcome{
-	"rotated": store.Rotated, "replayed": store.Replayed, "healed": store.Healed, "reuse": store.Reused, "revoked": store.Revoked,
+	"rotated": store.Rotated, "replayed": store.Replayed, "healed": store.Healed,
+	"reuse": store.Reused, "revoked": store.Revoked, "gone": store.Gone,
 }
 
-func (s *Store) rotated(ctx context.Context, r store.Rotation, o store.Outcome, reply []string) (store.Session, store.User, store.Outcome, error) {
-	session, u, err := s.unpackBoth(store.Session{ID: r.SessionID, UserID: r.UserID, ClientID: r.ClientID}, reply)
+func (s *Store) rotated(ctx context.Context, r store.Rotation, o store.Outcome, records []string) (store.Session, store.User, store.Outcome, error) {
+	session, u, err := s.unpackBoth(store.Session{ID: r.SessionID, UserID: r.UserID, ClientID: r.ClientID}, records)
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -165,7 +164,8 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // attempt sends the calls to one server. A script that it does not know goes once more, whole, to
-// the same server: it was not run. So does what asks whether replicas have it.
+// the same server: it was not run. With it goes what confirms it; nothing else in the round trip
+// depends on it.
 func (s *Store) attempt(ctx context.Context, node *redis.Client, asking bool, calls []*call) error {
 	done, err := s.servers.breakerOf(node).Allow()
 	if err != nil {
@@ -194,7 +194,7 @@ func exchange(ctx context.Context, node *redis.Client, asking bool, calls []*cal
 	}
 	if len(calls) == 1 && !asking {
 		_ = node.Process(ctx, calls[0].cmd)
-		return answer(calls[0])
+		return checked(calls)
 	}
 	pipe := node.Pipeline()
 	for _, c := range calls {
@@ -206,62 +206,19 @@ func exchange(ctx context.Context, node *redis.Client, asking bool, calls []*cal
 	if _, err := pipe.Exec(ctx); err != nil && firstError(calls) == nil && !errors.Is(err, redis.Nil) {
 		return fmt.Errorf("asking: %w", err)
 	}
-	return firstError(calls)
+	return checked(calls)
 }
 
-func firstError(calls []*call) error {
+// checked is the first error among the replies. One of the wrong shape becomes an error here, before
+// anybody reads it.
+func checked(calls []*call) error {
 	for _, c := range calls {
-		if err := answer(c); err != nil {
-			return err
+		if answer(c) != nil {
+			continue
+		}
+		if err := c.check(); err != nil {
+			c.cmd.SetErr(err)
 		}
 	}
-	return nil
-}
-
-// answer is the call's error; having found nothing is none.
-func answer(c *call) error {
-	if err := c.cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
-		return err
-	}
-	return nil
-}
-
-// A call that was not even sent has no answer: these find nothing in it.
-
-// done reports whether the server has answered that it did it.
-func (c *call) done() bool { return c.cmd != nil && answer(c) == nil }
-
-// text is a reply that is a string; found is false for nil.
-func (c *call) text() (value string, found bool) {
-	if c.cmd == nil {
-		return "", false
-	}
-	value, err := c.cmd.Text()
-	return value, err == nil
-}
-
-func (c *call) number() int64 {
-	if c.cmd == nil {
-		return 0
-	}
-	n, _ := c.cmd.Int64()
-	return n
-}
-
-// list is a reply that is an array of strings, with "" for nil.
-func (c *call) list() []string {
-	if c.cmd == nil {
-		return nil
-	}
-	values, _ := c.cmd.Slice()
-	list := make([]string, len(values))
-	for i, v := range values {
-		switch v := v.(type) {
-		case string:
-			list[i] = v
-		case int64:
-			list[i] = strconv.FormatInt(v, 10)
-		}
-	}
-	return list
+	return firstError(calls)
 }

@@ -10,13 +10,14 @@ import (
 
 // script is an atomic step. Its keys are in one slot.
 type script struct {
-	source string
-	sha    string
+	source  string
+	sha     string
+	answers shape
 }
 
-func newScript(source string) *script {
+func newScript(source string, answers shape) *script {
 	sum := sha1.Sum([]byte(source)) // how Redis names scripts; nothing rests on it
-	return &script{source, hex.EncodeToString(sum[:])}
+	return &script{source, hex.EncodeToString(sum[:]), answers}
 }
 
 var (
@@ -61,41 +62,45 @@ var (
 	//go:embed script/forgive.lua
 	forgiveLua string
 
-	rotateScript         = newScript(recordLua + rotateLua)
-	startSessionScript   = newScript(recordLua + startSessionLua)
-	revokeSessionsScript = newScript(recordLua + revokeSessionsLua)
-	sweepSessionsScript  = newScript(recordLua + sweepSessionsLua)
-	updateUserScript     = newScript(recordLua + updateUserLua)
-	restoreUserScript    = newScript(recordLua + restoreUserLua)
-	deleteUserScript     = newScript(deleteUserLua)
+	rotateScript         = newScript(recordLua+rotateLua, listReply)
+	startSessionScript   = newScript(recordLua+startSessionLua, listReply)
+	revokeSessionsScript = newScript(recordLua+revokeSessionsLua, listReply)
+	sweepSessionsScript  = newScript(recordLua+sweepSessionsLua, numberReply)
+	updateUserScript     = newScript(recordLua+updateUserLua, textReply)
+	restoreUserScript    = newScript(recordLua+restoreUserLua, numberReply)
+	deleteUserScript     = newScript(deleteUserLua, textReply)
 
-	takeNameScript           = newScript(takeNameLua)
-	freeNameScript           = newScript(freeNameLua)
-	announceCredentialScript = newScript(announceCredentialLua)
-	copyCredentialScript     = newScript(copyCredentialLua)
+	takeNameScript           = newScript(takeNameLua, textReply)
+	freeNameScript           = newScript(freeNameLua, numberReply)
+	announceCredentialScript = newScript(announceCredentialLua, numberReply)
+	copyCredentialScript     = newScript(copyCredentialLua, numberReply)
 
-	createClientScript = newScript(createClientLua)
-	updateClientScript = newScript(updateClientLua)
-	deleteClientScript = newScript(deleteClientLua)
+	createClientScript = newScript(createClientLua, numberReply)
+	updateClientScript = newScript(updateClientLua, textReply)
+	deleteClientScript = newScript(deleteClientLua, numberReply)
 
-	swapKeyringScript  = newScript(swapKeyringLua)
-	revokeTokenScript  = newScript(revokeTokenLua)
-	appendEventsScript = newScript(appendEventsLua)
-	takeScript         = newScript(takeLua)
-	forgiveScript      = newScript(forgiveLua)
+	swapKeyringScript  = newScript(swapKeyringLua, textReply)
+	revokeTokenScript  = newScript(revokeTokenLua, numberReply)
+	appendEventsScript = newScript(appendEventsLua, numberReply)
+	takeScript         = newScript(takeLua, numberReply)
+	forgiveScript      = newScript(forgiveLua, numberReply)
 )
 
 // call is one command or script on its way. All its keys are in the slot of key.
 type call struct {
 	key     string
 	args    []any
+	shape   shape
 	script  *script // nil: a plain command
 	confirm bool    // it is about the calls before it: where one of them goes again, so does this
 	cmd     *redis.Cmd
 }
 
 // command calls a command whose first key, as the router must know it, is key.
-func command(key string, args ...any) *call { return &call{key: key, args: args} }
+func command(key string, args ...any) *call {
+	name, _ := args[0].(string)
+	return &call{key: key, args: args, shape: shapes[name]}
+}
 
 func (sc *script) call(keys []string, args ...any) *call {
 	all := make([]any, 0, 3+len(keys)+len(args))
@@ -103,7 +108,7 @@ func (sc *script) call(keys []string, args ...any) *call {
 	for _, key := range keys {
 		all = append(all, key)
 	}
-	return &call{key: keys[0], args: append(all, args...), script: sc}
+	return &call{key: keys[0], args: append(all, args...), shape: sc.answers, script: sc}
 }
 
 // whole sends the script itself instead of its name, where the call is one.

@@ -158,7 +158,7 @@ func (s *servers) breakerOf(node *redis.Client) *breaker {
 			Name: addr, MaxRequests: 1, Interval: 5 * time.Second, BucketPeriod: time.Second, Timeout: time.Second,
 			ReadyToTrip:  tripped,
 			IsSuccessful: func(err error) bool { return !failed(err) },
-			IsExcluded:   func(err error) bool { return errors.Is(err, context.Canceled) },
+			IsExcluded:   tellsNothing,
 		})
 		s.breakers[addr] = b
 	}
@@ -167,7 +167,7 @@ func (s *servers) breakerOf(node *redis.Client) *breaker {
 
 // tripped: ten failures in a row, or twenty that are half of all within five seconds.
 func tripped(c gobreaker.Counts) bool {
-	return c.ConsecutiveFailures >= 10 || c.TotalFailures >= 20 && c.TotalFailures*2 >= c.Requests
+	return c.ConsecutiveFailures >= 10 || c.TotalFailures >= 20 && c.TotalFailures*2 >= c.Requests-c.TotalExclusions
 }
 
 // open counts the nodes whose breaker lets nothing through.

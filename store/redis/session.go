@@ -35,27 +35,31 @@ func (s *Store) startCall(in store.Session, b store.Bounds) (*call, error) {
 }
 
 func (s *Store) started(in store.Session, start *call) (store.Session, store.User, error) {
-	reply := start.list()
-	switch reply[0] {
+	word, records := start.outcome()
+	switch word {
 	case "ok":
-		session, u, err := s.unpackBoth(in, reply)
-		return session, u, err
+		return s.unpackBoth(in, records)
 	case "disabled":
 		return store.Session{}, store.User{}, fmt.Errorf("starting a session: user %s: %w", in.UserID, store.ErrDisabled)
 	case "exists":
 		return store.Session{}, store.User{}, fmt.Errorf("starting a session: session %s: %w", in.ID, store.ErrExists)
-	default:
+	case "not found":
 		return store.Session{}, store.User{}, fmt.Errorf("starting a session: user %s: %w", in.UserID, store.ErrNotFound)
+	default:
+		return store.Session{}, store.User{}, s.strange("starting a session", word)
 	}
 }
 
-// unpackBoth reads the session and the user behind the first word of a script's reply.
-func (s *Store) unpackBoth(in store.Session, reply []string) (store.Session, store.User, error) {
-	session, err := packed.DecodeSession(in.UserID, in.ID, []byte(reply[1]), in.ClientID)
+// unpackBoth reads the session and the user that a script answers.
+func (s *Store) unpackBoth(in store.Session, records []string) (store.Session, store.User, error) {
+	if len(records) != 2 {
+		return store.Session{}, store.User{}, s.malformed("session "+in.ID.String(), errReply)
+	}
+	session, err := packed.DecodeSession(in.UserID, in.ID, []byte(records[0]), in.ClientID)
 	if err != nil {
 		return store.Session{}, store.User{}, s.malformed("session "+in.ID.String(), err)
 	}
-	u, err := unpackUser(reply[2])
+	u, err := unpackUser(records[1])
 	if err != nil {
 		return store.Session{}, store.User{}, s.malformed("user "+in.UserID.String(), err)
 	}
@@ -80,20 +84,25 @@ func (s *Store) RevokeSessions(ctx context.Context, user store.UserID, now time.
 	keys := s.key.userAndSessions(user)
 	revoke := revokeSessionsScript.call(keys, millis(notBefore))
 	err := s.doAndTell(ctx, "revoking all sessions", ended{User: user, NotBefore: notBefore}.message(), revoke)
-	n, found := 0, false
-	if reply := revoke.list(); len(reply) == 3 {
-		n, found = atoi(reply[1]), true
-		if u, bad := unpackUser(reply[2]); bad == nil {
+	word, about := revoke.outcome()
+	done := word == "ok" && len(about) == 2
+	if done {
+		if u, bad := unpackUser(about[1]); bad == nil {
 			s.journal.userChanged(u)
+		} else if err == nil {
+			err = s.malformed("user "+user.String(), bad)
 		}
 	}
 	switch {
 	case err != nil:
 		return 0, err
-	case !found:
+	case done:
+		return atoi(about[0]), nil
+	case word == "not found":
 		return 0, fmt.Errorf("revoking all sessions: user %s: %w", user, store.ErrNotFound)
+	default:
+		return 0, s.strange("revoking all sessions", word)
 	}
-	return n, nil
 }
 
 // ListSessions implements store.Sessions.

@@ -119,6 +119,8 @@ func (s *Store) UpdateUser(ctx context.Context, id store.UserID, change func(*st
 			continue
 		case outcome == "not found":
 			return store.User{}, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
+		case outcome != "ok":
+			return store.User{}, s.strange("updating a user", outcome)
 		}
 		if moved {
 			// It is done. Without the copy a login asks once more.

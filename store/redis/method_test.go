@@ -1,0 +1,214 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"testing"
+	"time"
+
+	"signet/store"
+)
+
+// subject is what the calls of a test are about.
+type subject struct {
+	user    store.User
+	session store.Session
+	client  store.Client
+	now     time.Time
+}
+
+var month = store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour}
+
+func newSubject() subject {
+	now := store.Millis(time.Now())
+	x := subject{
+		user:   store.User{Username: "ada", PasswordHash: "hash", CreatedAt: now, UpdatedAt: now},
+		client: store.Client{ID: "app", CreatedAt: now, UpdatedAt: now},
+		now:    now,
+	}
+	rand.Read(x.user.ID[:])
+	x.session = store.Session{UserID: x.user.ID, ClientID: x.client.ID, StartedAt: now}
+	rand.Read(x.session.ID[:])
+	return x
+}
+
+// populate writes what the subject says.
+func (x subject) populate(t testing.TB, s *Store) {
+	t.Helper()
+	ctx := t.Context()
+	_, _, started := s.StartSession(ctx, x.session, store.Bounds{})
+	if !errors.Is(started, store.ErrNotFound) {
+		t.Fatalf("StartSession without a user: got %v", started)
+	}
+	err := errors.Join(s.CreateUser(ctx, x.user), s.CreateClient(ctx, x.client))
+	if _, _, started = s.StartSession(ctx, x.session, store.Bounds{}); err != nil || started != nil {
+		t.Fatalf("the first records: %v, %v", err, started)
+	}
+}
+
+func (x subject) rotation(generation uint32) store.Rotation {
+	return store.Rotation{
+		UserID: x.user.ID, SessionID: x.session.ID, ClientID: x.client.ID, Generation: generation,
+		Now: x.now, Lifetimes: month, Grace: 10 * time.Second, MaxReplays: 3,
+	}
+}
+
+func (x subject) attempt() store.Attempt {
+	return store.Attempt{Place: "10.0.0.0/24", Buckets: []store.Bucket{{Key: "ada", Limit: 1000, Window: time.Minute}}}
+}
+
+// A method is one call of a Store's method. Reads names the kinds of reply that its first command
+// may have; whatever else comes back must be an error.
+type method struct {
+	name  string
+	reads shape
+	call  func(ctx context.Context, s *Store, x subject) (outcome any, err error)
+}
+
+// methods are all that ask Redis. Those that change what the others need come last.
+var methods = []method{
+	{"Install", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Install(ctx)) }},
+	{"CreateInstall", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.CreateInstall(ctx, store.Install{ID: "install", Schema: Schema})
+	}},
+	{"LoadKeyring", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		version, document, err := s.LoadKeyring(ctx)
+		return []any{version, string(document)}, err
+	}},
+	{"SwapKeyring", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.SwapKeyring(ctx, 0, 1, []byte("sealed")))
+	}},
+	{"Ping", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return nil, s.Ping(ctx) }},
+	{"Beat", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.Beat(ctx, store.Heartbeat{Replica: "one", At: x.now}, time.Minute)
+	}},
+	{"Beats", listReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Beats(ctx, x.now)) }},
+
+	{"CreateClient", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.CreateClient(ctx, store.Client{ID: "another"})
+	}},
+	{"Client", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.Client(ctx, x.client.ID))
+	}},
+	{"ListClients", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.ListClients(ctx, "", 10))
+	}},
+	{"ClientsVersion", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.ClientsVersion(ctx)) }},
+	{"UpdateClient", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.UpdateClient(ctx, x.client.ID, func(c *store.Client) error { c.Alg = "ES256"; return nil }))
+	}},
+
+	{"CreateUser", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		other := x.user
+		rand.Read(other.ID[:])
+		other.Username = "bob"
+		return nil, s.CreateUser(ctx, other)
+	}},
+	{"User", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.User(ctx, x.user.ID)) }},
+	{"UserByName", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.UserByName(ctx, x.user.Username))
+	}},
+	{"ListUsers", listReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.ListUsers(ctx, "", 10)) }},
+	{"UpdateUser", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.UpdateUser(ctx, x.user.ID, func(u *store.User) error { u.PasswordHash += "."; return nil }))
+	}},
+
+	{"BeginLogin", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		wait, c, err := s.BeginLogin(ctx, x.now, x.attempt(), x.user.Username)
+		return []any{wait, c}, err
+	}},
+	{"FinishLogin", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		next := x.session
+		rand.Read(next.ID[:])
+		started, _, err := s.FinishLogin(ctx, store.Forgiveness{Place: x.attempt().Place, Clear: []string{"ada"}}, next, store.Bounds{PerUser: 100})
+		return started, err
+	}},
+	{"Take", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.Take(ctx, x.now, x.attempt()))
+	}},
+	{"Forgive", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.Forgive(ctx, store.Forgiveness{Place: x.attempt().Place, Refund: []string{"ada"}})
+	}},
+
+	{"StartSession", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		next := x.session
+		rand.Read(next.ID[:])
+		started, _, err := s.StartSession(ctx, next, store.Bounds{PerUser: 100, Absolute: time.Hour})
+		return started, err
+	}},
+	{"Rotate", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		session, _, o, err := s.Rotate(ctx, x.rotation(0))
+		return []any{session, o}, err
+	}},
+	{"ListSessions", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.ListSessions(ctx, x.user.ID, x.now, month))
+	}},
+	{"TokenState", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.TokenState(ctx, store.TokenRef{JTI: "jti", UserID: x.user.ID, SessionID: x.session.ID}))
+	}},
+	{"RevokeToken", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.RevokeToken(ctx, "another", x.now.Add(time.Hour))
+	}},
+
+	{"AppendEvents", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.AppendEvents(ctx, []store.Event{{Type: "login"}})
+	}},
+	{"Events", nestedReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.Events(ctx, store.EventQuery{}))
+	}},
+	{"Events newest", nestedReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.Events(ctx, store.EventQuery{Newest: true}))
+	}},
+	{"Foundation", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Foundation(ctx)) }},
+
+	{"RevokeSession", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.RevokeSession(ctx, x.user.ID, x.session.ID))
+	}},
+	{"RevokeSessions", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.RevokeSessions(ctx, x.user.ID, x.now))
+	}},
+	{"DeleteUser", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return nil, s.DeleteUser(ctx, x.user.ID) }},
+	{"DeleteClient", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.DeleteClient(ctx, x.client.ID)
+	}},
+}
+
+// upkeep are the methods that may walk over keys.
+var upkeep = []method{
+	{"Sweep", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.Sweep(ctx, x.now, month))
+	}},
+	{"Check", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Check(ctx)) }},
+	{"Export", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.Export(ctx, func(store.Record) error { return nil })
+	}},
+	{"Import", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.Import(ctx, store.Foundation{Install: store.Install{ID: "x"}}, func(func(store.Record, error) bool) {})
+	}},
+}
+
+func outcome[T any](v T, err error) (any, error) { return v, err }
+
+// isUnavailable reports whether err is ErrUnavailable and nothing that the edge would take for an answer.
+func isUnavailable(err error) bool {
+	for _, answer := range []error{store.ErrNotFound, store.ErrExists, store.ErrDisabled, store.ErrLocked, store.ErrSchema} {
+		if errors.Is(err, answer) {
+			return false
+		}
+	}
+	return errors.Is(err, store.ErrUnavailable)
+}
+
+// rest is a store that asks nothing of its own accord while a test counts.
+func rest(cfg Config) Config {
+	cfg.ReplicaPoll = time.Hour
+	return cfg
+}
+
+// forget closes all breakers: the test is not about them.
+func (s *servers) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.breakers)
+}
