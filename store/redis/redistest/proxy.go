@@ -11,16 +11,17 @@ import (
 	"time"
 )
 
-// Proxy is the network between a client and one server: it forwards TCP until it is told to break.
+// Proxy is the network between a client and a server: it forwards TCP until it is told to break, or to
+// lead to another server.
 // Faults last until Heal, may be combined, and apply to connections that are already open too. All
 // methods may be called from any goroutine.
 type Proxy struct {
-	t        testing.TB
-	upstream string
-	port     int
-	links    sync.WaitGroup
+	t     testing.TB
+	port  int
+	links sync.WaitGroup
 
 	mu       sync.Mutex
+	upstream string             // guarded by mu
 	listener net.Listener       // guarded by mu; nil while cut
 	open     map[*link]struct{} // guarded by mu
 	faults   faults             // guarded by mu
@@ -30,7 +31,7 @@ type Proxy struct {
 // ProxyCounts say how often something happened, so that a test can prove that it did.
 type ProxyCounts struct {
 	Connections int // accepted
-	Cut         int // connections closed by Cut; what it refuses is not seen here
+	Cut         int // connections closed by Cut and LeadTo; what is refused is not seen here
 	Held        int // connections and pieces of data that Hold kept back
 	Delayed     int // replies that came late
 	Lost        int // replies that were dropped, with their connection
@@ -88,11 +89,25 @@ func (p *Proxy) Cut() {
 		p.listener.Close()
 		p.listener = nil
 	}
+	p.closeLinks()
+}
+
+// closeLinks needs mu.
+func (p *Proxy) closeLinks() {
 	for l := range p.open {
 		p.counts.Cut++
 		l.close()
 		delete(p.open, l)
 	}
+}
+
+// LeadTo closes all connections, and new ones lead to another server: what a client sees of an
+// address that moves to the server which has taken over.
+func (p *Proxy) LeadTo(upstream string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.upstream = upstream
+	p.closeLinks()
 }
 
 // Hold keeps connections open, and accepts new ones, but nothing gets through: what a client sees of
@@ -191,7 +206,10 @@ func (p *Proxy) serve(l *link) {
 	if !p.await(l) {
 		return
 	}
-	server, err := net.Dial("tcp", p.upstream)
+	p.mu.Lock()
+	upstream := p.upstream
+	p.mu.Unlock()
+	server, err := net.Dial("tcp", upstream)
 	if err != nil || !l.connected(server) {
 		return
 	}

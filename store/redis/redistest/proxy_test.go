@@ -72,6 +72,26 @@ func TestProxyCut(t *testing.T) {
 	}
 }
 
+func TestProxyLeadTo(t *testing.T) {
+	t.Parallel()
+	first, second := Start(t, Config{}), Start(t, Config{})
+	p := NewProxy(t, first.Addr())
+	c := through(t, first, p)
+	if err := incr(t, c); err != nil {
+		t.Fatal(err)
+	}
+	p.LeadTo(second.Addr())
+	Wait(t, "the client to notice", func() error { return incr(t, c) })
+	if got := p.Counts(); got.Cut != 1 || got.Connections != 2 {
+		t.Errorf("got %+v, want 1 connection cut of 2", got)
+	}
+	for _, s := range []*Server{first, second} {
+		if got := s.Do("get", "n"); got != "1" {
+			t.Errorf("n at %s: got %v, want 1", s.Addr(), got)
+		}
+	}
+}
+
 func TestProxyHold(t *testing.T) {
 	t.Parallel()
 	s := Start(t, Config{})
