@@ -25,7 +25,7 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 		return err
 	}
 	create := createClientScript.call(s.key.clients(), c.ID, raw, rand.Text())
-	if err := s.doDurably(ctx, "creating a client", create, s.tellClient(c.ID)); err != nil {
+	if err := s.doAndTell(ctx, "creating a client", ofClient(c.ID), create); err != nil {
 		return err
 	}
 	if create.number() == 0 {
@@ -76,7 +76,7 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 			return store.Client{}, err
 		}
 		update := updateClientScript.call(s.key.clients(), id, before, after, rand.Text())
-		err = s.doDurably(ctx, "updating a client", update, s.tellClient(id))
+		err = s.doAndTell(ctx, "updating a client", ofClient(id), update)
 		outcome, _ := update.text()
 		if outcome == "ok" {
 			s.journal.clientChanged(c)
@@ -98,7 +98,7 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 // DeleteClient implements store.Clients.
 func (s *Store) DeleteClient(ctx context.Context, id string) error {
 	del := deleteClientScript.call(s.key.clients(), id, rand.Text())
-	if err := s.doDurably(ctx, "deleting a client", del, s.tellClient(id)); err != nil {
+	if err := s.doAndTell(ctx, "deleting a client", ofClient(id), del); err != nil {
 		return err
 	}
 	if del.number() == 0 {

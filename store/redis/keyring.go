@@ -80,7 +80,7 @@ func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []by
 	}
 	keys := []string{s.key.install(), s.key.keyring()}
 	swap := swapKeyringScript.call(keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
-	if err := s.doDurably(ctx, "writing the keyring", swap, s.tellKeyring()); err != nil {
+	if err := s.doAndTell(ctx, "writing the keyring", ofKeyring(), swap); err != nil {
 		return false, err
 	}
 	switch outcome, _ := swap.text(); outcome {

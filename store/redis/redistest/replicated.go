@@ -66,9 +66,8 @@ func (s *Server) synced() error {
 	return fmt.Errorf("%s, %q: link to its master is %q", s.Addr(), info["role"], info["master_link_status"])
 }
 
-// followed returns nil once a master counts each of its replicas. One that has just loaded the data
-// thinks it is in sync up to a second before that, when it first acknowledges; until then the
-// master sends it nothing, and WAIT leaves it out.
+// followed returns nil once a master has all its replicas online. A replica may think that it is in
+// sync before that, but WAIT leaves it out.
 func (s *Server) followed() error {
 	for field, about := range s.tryInfo("replication") {
 		if strings.HasPrefix(field, "slave") && strings.Contains(about, "state=") && !strings.Contains(about, "state=online") {

@@ -54,7 +54,9 @@ func serverConf(c Config, port int) []string {
 	lines := append(endpointConf(c.TLS, port),
 		`save ""`,
 		"enable-debug-command yes",
-		"repl-diskless-sync-delay 0", // replicas of tests arrive one by one, and wait for nobody
+		// By way of a file, because a master that sends its data directly calls a replica online up
+		// to a second before it sends it any commands: WAIT would not count on it yet.
+		"repl-diskless-sync no",
 		"repl-ping-replica-period 1",
 	)
 	if c.Persist {
