@@ -105,7 +105,8 @@ func (cfg Config) failoverOptions(o redis.Options) *redis.FailoverOptions {
 func (cfg Config) clusterOptions(o redis.Options) *redis.ClusterOptions {
 	return &redis.ClusterOptions{
 		Addrs: cfg.Addrs, OnConnect: o.OnConnect, Protocol: o.Protocol, CredentialsProviderContext: o.CredentialsProviderContext, TLSConfig: o.TLSConfig,
-		MaxRedirects: -1, MaxRetries: o.MaxRetries, DialerRetries: o.DialerRetries, DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout,
+		ClusterStateReloadInterval: cfg.ReplicaPoll, // go-redis does not look by itself when a node is gone
+		MaxRedirects:               -1, MaxRetries: o.MaxRetries, DialerRetries: o.DialerRetries, DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout,
 		WriteTimeout: o.WriteTimeout, ContextTimeoutEnabled: true, PoolSize: o.PoolSize, PoolTimeout: o.PoolTimeout,
 		ConnMaxIdleTime: o.ConnMaxIdleTime, DisableIdentity: true, MaintNotificationsConfig: o.MaintNotificationsConfig,
 	}
