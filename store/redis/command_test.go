@@ -42,6 +42,7 @@ func TestCommands(t *testing.T) {
 			t.Fatalf("%s: %v", m.name, err)
 		}
 	}
+	brokenImport(t, server)
 	upkeep := heard(t)
 
 	for _, c := range requests {
@@ -66,6 +67,13 @@ func TestCommands(t *testing.T) {
 	for name := range asked {
 		sinceAtMost62(t, server, name)
 	}
+	for _, right := range strings.Fields(recommendedUser(t, "signet", "")) {
+		command, granted := strings.CutPrefix(right, "+")
+		elsewhere := []string{"ping", "select", "wait", "cluster|slots", "asking", "config|get"} // what MONITOR hides, and what one server is not asked
+		if granted && !asked[command] && !slices.Contains(elsewhere, command) {
+			t.Errorf("users.acl grants %s, which nothing uses", command)
+		}
+	}
 	for _, sc := range scripts {
 		if !ran[sc.sha] {
 			t.Errorf("nothing has run the script %.60q", sc.source)
@@ -74,6 +82,21 @@ func TestCommands(t *testing.T) {
 	files, err := os.ReadDir("script")
 	if err != nil || len(files)-1 != len(scripts) { // record.lua is a part of others
 		t.Errorf("there are %d files of scripts and %d scripts; error %v", len(files), len(scripts), err)
+	}
+}
+
+// brokenImport has an import clear away what an earlier one has left.
+func brokenImport(t *testing.T, server *redistest.Server) {
+	t.Helper()
+	s := mustOpen(t, rest(Config{Addrs: []string{server.Addr()}, Prefix: newPrefix(), Timeout: 10 * time.Second}))
+	user, broken := newSubject().user, errors.New("the file ends here")
+	for _, end := range []error{broken, nil} {
+		err := s.Import(t.Context(), store.Foundation{Install: store.Install{ID: "x"}}, func(yield func(store.Record, error) bool) {
+			_ = yield(store.Record{Client: &store.Client{ID: "app"}}, nil) && yield(store.Record{User: &user}, end)
+		})
+		if !errors.Is(err, end) {
+			t.Fatalf("Import: got error %v, want %v", err, end)
+		}
 	}
 }
 
