@@ -20,7 +20,9 @@ type watcher struct {
 	masters map[string]serverInfo // by run id
 	failed  error                 // of the last look
 
-	again     atomic.Bool   // something could not be revoked again yet
+	soon  chan struct{} // holds one: there is a new connection, perhaps to a new master
+	again atomic.Bool   // something could not be revoked again yet
+
 	changes   atomic.Uint64 // of a master
 	reapplied atomic.Uint64 // revocations done again
 }
@@ -31,7 +33,21 @@ type serverInfo struct {
 	fields map[string]string
 }
 
-// watchServers looks at the servers every now and then, until ctx ends.
+func (w *watcher) init() { w.soon = make(chan struct{}, 1) }
+
+// look asks for a look soon. It never blocks.
+func (w *watcher) look() {
+	select {
+	case w.soon <- struct{}{}:
+	default:
+	}
+}
+
+// lookAtMost bounds how often new connections make us look.
+const lookAtMost = 100 * time.Millisecond
+
+// watchServers looks at the servers every now and then, and when there are new connections, until
+// ctx ends.
 func (s *Store) watchServers(ctx context.Context) {
 	ticker := time.NewTicker(s.cfg.ReplicaPoll)
 	defer ticker.Stop()
@@ -40,6 +56,10 @@ func (s *Store) watchServers(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-s.watch.soon:
+			if pause(ctx, lookAtMost) != nil {
+				return
+			}
 		}
 		if err := s.lookAtServers(ctx); err != nil && ctx.Err() == nil {
 			s.log.Debug("looking at the Redis servers", slog.Any("error", err))

@@ -31,28 +31,30 @@ func StartReplicated(t testing.TB, c Config, replicas int) *Replicated {
 // WaitInSync returns when all replicas follow master and have what it had at the call.
 func WaitInSync(t testing.TB, master *Server, replicas ...*Server) {
 	t.Helper()
-	want, err := offset(master.Info("replication")["master_repl_offset"])
+	Wait(t, "the replicas to be in sync", func() error { return inSync(master, replicas) })
+}
+
+func inSync(master *Server, replicas []*Server) error {
+	want, err := offset(master.tryInfo("replication")["master_repl_offset"])
 	if err != nil {
-		t.Fatal(err)
+		return fmt.Errorf("the offset of %s: %w", master.Addr(), err)
 	}
-	Wait(t, "the replicas to be in sync", func() error {
-		if err := master.followed(); err != nil {
+	if err := master.followed(); err != nil {
+		return err
+	}
+	for _, r := range replicas {
+		info := r.tryInfo("replication")
+		if info["role"] != "slave" || info["master_port"] != strconv.Itoa(master.port) {
+			return fmt.Errorf("%s does not follow %s", r.Addr(), master.Addr())
+		}
+		if err := r.synced(); err != nil {
 			return err
 		}
-		for _, r := range replicas {
-			info := r.tryInfo("replication")
-			if info["role"] != "slave" || info["master_port"] != strconv.Itoa(master.port) {
-				return fmt.Errorf("%s does not follow %s", r.Addr(), master.Addr())
-			}
-			if err := r.synced(); err != nil {
-				return err
-			}
-			if got, err := offset(info["slave_repl_offset"]); err != nil || got < want {
-				return fmt.Errorf("%s is at %d, want %d; %v", r.Addr(), got, want, err)
-			}
+		if got, err := offset(info["slave_repl_offset"]); err != nil || got < want {
+			return fmt.Errorf("%s is at %d, want %d; %v", r.Addr(), got, want, err)
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func offset(text string) (int64, error) { return strconv.ParseInt(text, 10, 64) }
