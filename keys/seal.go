@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -21,7 +22,7 @@ const (
 	headSize   = len(sealMagic) + 1 + hintSize
 )
 
-// sealer seals with the first of its keys and opens with any.
+// sealer opens with any of its keys, and seals with the one it is told to use.
 type sealer struct {
 	installID string
 	keys      []sealKey
@@ -45,9 +46,21 @@ func newSealer(installID string, master []MasterKey) (*sealer, error) {
 	return s, nil
 }
 
-// seal returns the document for this version.
-func (s *sealer) seal(version uint64, plain []byte) []byte {
-	k := s.keys[0]
+// name is the hint as errors and heartbeats spell it.
+func (k sealKey) name() string { return hex.EncodeToString(k.hint[:]) }
+
+// keyOf is the index of the key that the document is sealed with; 0 where it is not one of ours.
+func (s *sealer) keyOf(document []byte) int {
+	if len(document) < headSize {
+		return 0
+	}
+	hint := [hintSize]byte(document[headSize-hintSize : headSize])
+	return max(0, slices.IndexFunc(s.keys, func(k sealKey) bool { return k.hint == hint }))
+}
+
+// seal returns the document for this version, sealed with that key.
+func (s *sealer) seal(version uint64, plain []byte, key int) []byte {
+	k := s.keys[key]
 	document := append([]byte(sealMagic), sealFormat)
 	document = append(document, k.hint[:]...)
 	bound := s.bound(document, version)
