@@ -27,6 +27,7 @@ type keyNeeded struct{ alg string }
 func (e keyNeeded) Error() string { return "a key for " + e.alg + " has to be made first" }
 
 // Step reads the keyring and proposes what is due. When another replica was faster it reads again.
+// While this replica's clock is off, or the storage's disputed, it only reads.
 // On an error the Manager goes on with what it has.
 func (m *Manager) Step(ctx context.Context) error {
 	return m.settle(ctx, nil)
@@ -74,6 +75,12 @@ func (m *Manager) round(ctx context.Context, made map[string]Key, edit func(*pla
 	m.noteRead(err)
 	if err != nil {
 		return err
+	}
+	switch c := m.Clock(); {
+	case c.Off && edit != nil:
+		return m.clockOff(c.Offset)
+	case c.Off, c.Disputed && edit == nil:
+		return nil // plans go by the time: they are left to those who know it
 	}
 	cur := m.state.Load()
 	now := m.cfg.Now()
