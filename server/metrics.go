@@ -36,6 +36,7 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, pool *password
 	reg.MustRegister(m.requests, m.latency, m.rotations, m.auditLost, m.reloadsFailed)
 	registerPool(reg, pool)
 	registerKeyring(reg, keyring, now)
+	registerClock(reg, keyring)
 	return m
 }
 

@@ -70,6 +70,9 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	if errors.Is(err, keys.ErrMasterKey) {
 		return fmt.Errorf("master key: it is not the one this store was made with (%w); put the right one back, nothing was changed", err)
 	}
+	if errors.Is(err, keys.ErrClock) {
+		return clockProblem(err)
+	}
 	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
@@ -85,6 +88,11 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	n.passwords = cfg.Passwords
 	n.server, err = server.New(cfg)
 	return err
+}
+
+// clockProblem says what to do about clocks that differ. Which of the two is wrong it cannot know.
+func clockProblem(err error) error {
+	return fmt.Errorf("clock: %w (keys.skew); set this machine's clock or that of the store right, nothing was changed", err)
 }
 
 // close ends the node after its last request.

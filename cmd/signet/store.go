@@ -131,7 +131,11 @@ func furnish(ctx context.Context, s store.Store, cfg config.Config, master keys.
 }
 
 func firstKeys(ctx context.Context, s store.Store, cfg config.Config, installID string, master keys.MasterKey) error {
-	if err := keys.Init(ctx, keyringConfig(cfg, s, installID, []keys.MasterKey{master})); err != nil {
+	err := keys.Init(ctx, keyringConfig(cfg, s, installID, []keys.MasterKey{master}))
+	if errors.Is(err, keys.ErrClock) {
+		return clockProblem(err)
+	}
+	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	return nil
