@@ -146,6 +146,9 @@ func (m *Manager) Algorithms() []string {
 	return algs
 }
 
+// Timetable is what this replica goes by.
+func (m *Manager) Timetable() Timetable { return m.cfg.Timetable }
+
 // Keys describes every key of the keyring, in the order they were made.
 func (m *Manager) Keys() []KeyInfo {
 	now := m.rightTime(m.cfg.Now())

@@ -45,7 +45,8 @@ var errNotRefreshToken = errors.New("not a refresh token of this client")
 // could be replayed is stored. The nonce is therefore a MAC of the content (a synthetic IV), which
 // XChaCha20's 192 bits make safe; equal strings only ever show equal content.
 type refreshSealer struct {
-	keys []refreshKey // newest first; the first one seals
+	keys  []refreshKey // any of them opens
+	inUse func() int   // the index of the one that seals
 }
 
 type refreshKey struct {
@@ -54,12 +55,13 @@ type refreshKey struct {
 	nonce [32]byte // MAC key
 }
 
-// newRefreshSealer takes one or two 32-byte keys, newest first.
-func newRefreshSealer(secrets [][32]byte) (*refreshSealer, error) {
+// newRefreshSealer takes one or two 32-byte keys, and the index of the one that seals: that of the
+// master key which all replicas are known to have.
+func newRefreshSealer(secrets [][32]byte, inUse func() int) (*refreshSealer, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("no refresh token key")
 	}
-	s := &refreshSealer{}
+	s := &refreshSealer{inUse: inUse}
 	for _, secret := range secrets {
 		sealing, naming := subkey(secret, "seal"), subkey(secret, "name")
 		aead, err := chacha20poly1305.NewX(sealing[:])
@@ -79,7 +81,7 @@ func subkey(secret [32]byte, purpose string) [32]byte {
 
 // Seal writes t for the client.
 func (s *refreshSealer) Seal(t refreshToken, clientID string) string {
-	key := &s.keys[0]
+	key := &s.keys[min(s.inUse(), len(s.keys)-1)]
 	plain := t.encode()
 	mac := hmac.New(sha256.New, key.nonce[:])
 	mac.Write(binary.AppendUvarint(nil, uint64(len(clientID))))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,7 +28,7 @@ type Config struct {
 	Keys      *keys.Manager
 	Passwords *password.Pool
 
-	RefreshKeys [][32]byte // seal refresh tokens; newest first, one or two
+	RefreshKeys [][32]byte // of the master keys that Keys has, in their order; that of the one in use seals refresh tokens
 	ThrottleKey [32]byte   // hides names and addresses in throttle keys
 
 	MaxTokenLife time.Duration // no access token lives longer (the timetable's T); 0: 1 hour
@@ -82,7 +83,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("server: Issuer, Store, Keys and Passwords are required")
 	}
 	cfg = cfg.withDefaults()
-	sealer, err := newRefreshSealer(cfg.RefreshKeys)
+	sealer, err := newRefreshSealer(cfg.RefreshKeys, cfg.Keys.MasterKeyInUse)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
@@ -178,6 +179,8 @@ func (s *Server) Run(ctx context.Context) {
 		case <-beat.C:
 			s.beat(ctx)
 			s.hearClocks(ctx)
+		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
+			s.beat(ctx)
 		case <-clients.C:
 			if err := s.clients.check(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("asking whether clients have changed", slog.Any("error", err))
@@ -204,7 +207,8 @@ func (s *Server) hinted(h store.Hint) {
 }
 
 func (s *Server) beat(ctx context.Context) {
-	hb := store.Heartbeat{Replica: s.replica, KeyringVersion: s.cfg.Keys.Version(), At: s.now()}
+	hb := store.Heartbeat{Replica: s.replica, KeyringVersion: s.cfg.Keys.Version(), At: s.now(),
+		MasterKeys: strings.Join(s.cfg.Keys.MasterKeyHints(), ",")}
 	if err := s.store.Beat(ctx, hb, beatTTL); err != nil && ctx.Err() == nil {
 		s.log.Warn("heartbeat", slog.Any("error", err))
 	}
