@@ -17,6 +17,9 @@ type Clocked interface {
 // leastSkew is tolerated also where S is less: so much is a matter of course on a network.
 const leastSkew = time.Second
 
+// shownTo is how exactly an offset is told: a network does not let one know more.
+const shownTo = 100 * time.Millisecond
+
 // ClockState is what a replica knows about its own clock; see the package's documentation.
 type ClockState struct {
 	Offset   time.Duration // how far it is ahead of the storage's; of the other replicas' where the storage has none
@@ -34,6 +37,21 @@ type verdict struct {
 // Clock is what this replica found out about its clock when it last read the keyring.
 func (m *Manager) Clock() ClockState { return m.clock.Load().ClockState }
 
+// CompareClocks answers ErrClock where the clocks of this machine and of the storage differ by more
+// than S. It writes nothing.
+func CompareClocks(ctx context.Context, cfg Config) error {
+	m, err := newManager(cfg)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	if _, _, err := m.load(ctx); err != nil {
+		return fmt.Errorf("comparing the clocks: %w", err)
+	}
+	return m.CheckClock()
+}
+
 // CheckClock answers ErrClock while this replica's clock is off, or has jumped since it was last
 // compared with another. It asks nobody.
 func (m *Manager) CheckClock() error { return m.checkClock(m.cfg.Now()) }
@@ -45,7 +63,7 @@ func (m *Manager) checkClock(now time.Time) error {
 	}
 	if by := jump(v.at, now); v.Known && by.Abs() > m.skew() {
 		m.Wake()
-		return fmt.Errorf("%w: it has jumped by %v and was not compared since", ErrClock, by.Round(time.Millisecond))
+		return fmt.Errorf("%w: it has jumped by %v and was not compared since", ErrClock, by.Round(shownTo))
 	}
 	return nil
 }
@@ -55,7 +73,7 @@ func (m *Manager) clockOff(offset time.Duration) error {
 	if offset < 0 {
 		way = "behind"
 	}
-	return fmt.Errorf("%w: it is %v %s the others, and %v is allowed", ErrClock, offset.Abs().Round(time.Millisecond), way, m.skew())
+	return fmt.Errorf("%w: it is %v %s the others, and %v is allowed", ErrClock, offset.Abs().Round(shownTo), way, m.skew())
 }
 
 func (m *Manager) skew() time.Duration { return max(m.cfg.Timetable.ClockSkew, leastSkew) }
@@ -113,7 +131,7 @@ func (m *Manager) noteClock(was, is ClockState) {
 }
 
 func (m *Manager) tellClock(level slog.Level, step Step, text string, is ClockState) {
-	m.cfg.Log.Log(context.Background(), level, text, "offset", is.Offset.Round(time.Millisecond).String(), "allowed", m.skew().String())
+	m.cfg.Log.Log(context.Background(), level, text, "offset", is.Offset.Round(shownTo).String(), "allowed", m.skew().String())
 	m.cfg.OnEvent(Event{Transition: Transition{Step: step, At: m.cfg.Now()}, Version: m.Version(), Offset: is.Offset})
 }
 

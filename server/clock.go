@@ -32,6 +32,12 @@ func (s *Server) checkAdminClock() error {
 		Description: "nothing was changed: " + err.Error() + "; set it right, or ask another replica"}
 }
 
+// beatAndHear tells the other replicas what this one holds, and hears the same of them.
+func (s *Server) beatAndHear(ctx context.Context) {
+	s.beat(ctx)
+	s.hearClocks(ctx)
+}
+
 // hearClocks tells the keyring what the clocks of the other replicas show. It asks for heartbeats of
 // long ago too, since this clock may be ahead, and for all when it is known to be off: the store
 // forgets what it takes for over.

@@ -137,7 +137,7 @@ func (s *Server) ReloadFailed() { s.metrics.reloadsFailed.Inc() }
 func (s *Server) KeyEvent(e keys.Event) {
 	detail := map[string]string{"alg": e.Alg, "version": strconv.FormatUint(e.Version, 10)}
 	if e.Offset != 0 {
-		detail["offset"] = e.Offset.Round(time.Millisecond).String()
+		detail["offset"] = e.Offset.Round(100 * time.Millisecond).String()
 	}
 	s.audit.record(event{At: s.now(), Type: "key." + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID, Detail: detail})
 }
@@ -170,17 +170,15 @@ func (s *Server) Run(ctx context.Context) {
 	defer sweep.Stop()
 	defer beat.Stop()
 	defer clients.Stop()
-	s.beat(ctx)
-	s.hearClocks(ctx)
+	s.beatAndHear(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-beat.C:
-			s.beat(ctx)
-			s.hearClocks(ctx)
+			s.beatAndHear(ctx)
 		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
-			s.beat(ctx)
+			s.beatAndHear(ctx)
 		case <-clients.C:
 			if err := s.clients.check(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("asking whether clients have changed", slog.Any("error", err))

@@ -90,11 +90,6 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	return err
 }
 
-// clockProblem says what to do about clocks that differ. Which of the two is wrong it cannot know.
-func clockProblem(err error) error {
-	return fmt.Errorf("clock: %w (keys.skew); set this machine's clock or that of the store right, nothing was changed", err)
-}
-
 // close ends the node after its last request.
 func (n *node) close() error {
 	n.server.Close()

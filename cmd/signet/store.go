@@ -124,6 +124,9 @@ func createBolt(ctx context.Context, path string, cfg config.Config, master keys
 // furnish writes the install and the first keys.
 func furnish(ctx context.Context, s store.Store, cfg config.Config, master keys.MasterKey, schema int) error {
 	install := store.Install{ID: rand.Text(), Schema: schema, CreatedAt: time.Now().UTC()}
+	if err := compareClocks(ctx, s, cfg, install.ID, master); err != nil {
+		return err
+	}
 	if err := s.CreateInstall(ctx, install); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
@@ -131,11 +134,7 @@ func furnish(ctx context.Context, s store.Store, cfg config.Config, master keys.
 }
 
 func firstKeys(ctx context.Context, s store.Store, cfg config.Config, installID string, master keys.MasterKey) error {
-	err := keys.Init(ctx, keyringConfig(cfg, s, installID, []keys.MasterKey{master}))
-	if errors.Is(err, keys.ErrClock) {
-		return clockProblem(err)
-	}
-	if err != nil {
+	if err := keys.Init(ctx, keyringConfig(cfg, s, installID, []keys.MasterKey{master})); err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	return nil
