@@ -190,6 +190,9 @@ var upkeep = []method{
 	{"Import", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.Import(ctx, store.Foundation{Install: store.Install{ID: "x"}}, func(func(store.Record, error) bool) {})
 	}},
+	{"Refill", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.Refill(ctx, func(func(store.Record, error) bool) {})
+	}},
 }
 
 func outcome[T any](v T, err error) (any, error) { return v, err }
