@@ -52,3 +52,30 @@ func TestRefill(t *testing.T) {
 		t.Errorf("a store with records: got %v, want ErrExists", err)
 	}
 }
+
+// TestImportOfEndedSessions: a session that its user's record has ended, and that the other store had
+// not swept yet, does not come to life by the move.
+func TestImportOfEndedSessions(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Config{})
+	s := mustOpen(t, rest(Config{Addrs: []string{server.Addr()}, Prefix: newPrefix(), Timeout: 10 * time.Second}))
+	live, disabled, changed := newSubject(), newSubject(), newSubject()
+	disabled.user.Username, disabled.user.Disabled = "bob", true
+	changed.user.Username, changed.user.NotBefore = "cora", changed.session.StartedAt.Add(time.Millisecond)
+	err := s.Import(t.Context(), store.Foundation{Install: store.Install{ID: "x"}}, func(yield func(store.Record, error) bool) {
+		for _, x := range []subject{live, disabled, changed} {
+			if !yield(store.Record{User: &x.user}, nil) || !yield(store.Record{Session: &x.session}, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []subject{live, disabled, changed} {
+		state, err := s.TokenState(t.Context(), store.TokenRef{UserID: x.user.ID, SessionID: x.session.ID})
+		if want := x.user.Username == "ada"; err != nil || state.Live != want {
+			t.Errorf("the session of %s: got live %v, %v, want %v", x.user.Username, state.Live, err, want)
+		}
+	}
+}
