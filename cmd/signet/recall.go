@@ -35,7 +35,9 @@ type changes struct {
 }
 
 func newRecall(b *backupFile) *recall {
-	return &recall{since: b.asOf, seen: maps.Clone(b.newest), keys: map[string]bool{}, sessions: map[store.SessionID]bool{},
+	seen := map[string]bool{}
+	maps.Copy(seen, b.newest)
+	return &recall{since: b.asOf, seen: seen, keys: map[string]bool{}, sessions: map[store.SessionID]bool{},
 		tokens: map[string]time.Time{}, users: map[string]*changes{}, clients: map[string]*changes{}}
 }
 

@@ -10,7 +10,12 @@ import (
 
 // kept is what was known to have been taken away since the backup, and stays so.
 type kept struct {
-	Keys            []string `json:"keys_revoked"`
+	Keys []string `json:"keys_revoked"`
+	changesKept
+}
+
+// changesKept are those of the records.
+type changesKept struct {
 	Sessions        int      `json:"sessions_ended"` // of those that the backup has
 	Tokens          int      `json:"tokens_revoked"`
 	DeletedUsers    []string `json:"users_deleted"`
@@ -26,7 +31,7 @@ type overlay struct {
 	*recall
 	tokenLife time.Duration // the longest that a revoked token can have had
 	now       time.Time
-	kept      kept
+	kept      changesKept
 	counts    archiveCounts
 	names     map[string]string          // usernames of the users that something has happened to, by sub
 	cut       map[store.UserID]time.Time // sessions of these users that began before are over

@@ -62,6 +62,8 @@ type restoration struct {
 	target restoreTarget
 	recall *recall
 	report restoreReport
+
+	knewRevoked []string // kids of keys that the backup itself knows to be revoked
 }
 
 // run looks at everything before it changes anything.
@@ -155,7 +157,7 @@ func (r *restoration) put(ctx context.Context, replaced *store.Foundation) error
 	if bolt, ok := r.target.(*boltTarget); ok {
 		r.report.MovedAside = bolt.aside
 	}
-	r.report.Counts, r.report.Kept = o.counts, o.kept
+	r.report.Counts, r.report.Kept.changesKept = o.counts, o.kept
 	r.report.Lost = o.lost(func(sub string) string { return r.target.name(ctx, sub) })
 	if inPlace {
 		return r.recoverInPlace(ctx, redis, hand)
@@ -177,6 +179,9 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *store.Foundatio
 		return m, hand, err
 	}
 	ring, hand, err := open(r.backup.foundation)
+	if err == nil {
+		r.knewRevoked = ring.RevokedKeys()
+	}
 	if errors.Is(err, keys.ErrMasterKey) {
 		return nil, nil, fmt.Errorf("master key: it is not the one of this backup (%w); put the right one back, nothing was changed", err)
 	}
@@ -207,7 +212,11 @@ func (r *restoration) recover(ctx context.Context, ring *keys.Manager) error {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	r.report.Keyring = done
-	r.report.Kept.Keys = done.Revoked
+	for _, kid := range slices.Sorted(maps.Keys(r.recall.keys)) {
+		if !slices.Contains(r.knewRevoked, kid) {
+			r.report.Kept.Keys = append(r.report.Kept.Keys, kid)
+		}
+	}
 	return nil
 }
 

@@ -55,7 +55,11 @@ func writeKept(w io.Writer, r restoreReport) {
 }
 
 func writeRotations(w io.Writer, r restoreReport) {
-	fmt.Fprintf(w, "\nKeyring version %d. Signing from now on:\n\n", r.Keyring.Version)
+	origin := "the backup's"
+	if r.NewerKeyring {
+		origin = "the store's, which was newer than the backup's"
+	}
+	fmt.Fprintf(w, "\nThe keyring is %s, now version %d. From now on signs:\n\n", origin, r.Keyring.Version)
 	if len(r.Keyring.Rotations) == 0 {
 		fmt.Fprintln(w, "the successors of the keys that were revoked; see `signet keys list`")
 	}
@@ -79,7 +83,7 @@ func writeChecks(w io.Writer, r restoreReport) {
 	fmt.Fprintln(w, "\nNow check:")
 	fmt.Fprintln(w)
 	check("What was revoked after %s and nobody here knew of lives again. Revoke it once more: sessions, tokens, users, clients, keys.", stamp(r.AsOf))
-	check("Logins since then: %d known. These users log in again; refreshes since then are recognised and carried on.", l.Logins)
+	check("Who has logged in since then logs in again (%d logins are known of). Refreshes since then are recognised and carried on.", l.Logins)
 	if len(r.Kept.Passwords) > 0 {
 		check("Passwords that were changed since do not work, nor do the ones before: `signet user set-password` for %s.", named(r.Kept.Passwords))
 	}
