@@ -168,6 +168,7 @@ func (s *Server) Run(ctx context.Context) {
 	defer beat.Stop()
 	defer clients.Stop()
 	s.beat(ctx)
+	defer s.leave()
 	for {
 		select {
 		case <-ctx.Done():
@@ -198,10 +199,20 @@ func (s *Server) hinted(h store.Hint) {
 	}
 }
 
-func (s *Server) beat(ctx context.Context) {
+func (s *Server) beat(ctx context.Context) { s.tell(ctx, beatTTL) }
+
+// leave takes this replica out of the list at an orderly end, so that nobody waits for it.
+func (s *Server) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	s.tell(ctx, 0)
+}
+
+// tell says what this replica holds, for others to believe for ttl.
+func (s *Server) tell(ctx context.Context, ttl time.Duration) {
 	hb := store.Heartbeat{Replica: s.replica, KeyringVersion: s.cfg.Keys.Version(), At: s.now(),
 		MasterKeys: strings.Join(s.cfg.Keys.MasterKeyHints(), ",")}
-	if err := s.store.Beat(ctx, hb, beatTTL); err != nil && ctx.Err() == nil {
+	if err := s.store.Beat(ctx, hb, ttl); err != nil && ctx.Err() == nil {
 		s.log.Warn("heartbeat", slog.Any("error", err))
 	}
 }
