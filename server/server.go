@@ -87,9 +87,11 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
+	throttleKey := hide(cfg.ThrottleKey)
+	cfg.RefreshKeys, cfg.ThrottleKey = nil, [32]byte{} // s is not to show them when it is printed
 	s := &Server{cfg: cfg, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
 		clients:  newClientCache(cfg.Store, cfg.Now, cfg.ClientMaxAge),
-		throttle: &throttle{key: cfg.ThrottleKey},
+		throttle: &throttle{key: throttleKey},
 		metrics:  newMetrics(cfg.Registry, cfg.Keys, cfg.Passwords, cfg.Now),
 	}
 	s.Apply(cfg.Settings)
