@@ -30,7 +30,7 @@ type sealer struct {
 
 type sealKey struct {
 	hint [hintSize]byte
-	aead cipher.AEAD
+	aead func() cipher.AEAD // a function, because package fmt would print the key in it
 }
 
 func newSealer(installID string, master []MasterKey) (*sealer, error) {
@@ -41,7 +41,7 @@ func newSealer(installID string, master []MasterKey) (*sealer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("preparing the keyring's cipher: %w", err)
 		}
-		s.keys = append(s.keys, sealKey{[hintSize]byte(hint[:hintSize]), aead})
+		s.keys = append(s.keys, sealKey{[hintSize]byte(hint[:hintSize]), func() cipher.AEAD { return aead }})
 	}
 	return s, nil
 }
@@ -64,10 +64,10 @@ func (s *sealer) seal(version uint64, plain []byte, key int) []byte {
 	document := append([]byte(sealMagic), sealFormat)
 	document = append(document, k.hint[:]...)
 	bound := s.bound(document, version)
-	nonce := make([]byte, k.aead.NonceSize())
+	nonce := make([]byte, k.aead().NonceSize())
 	rand.Read(nonce)
 	document = append(document, nonce...)
-	return k.aead.Seal(document, nonce, plain, bound)
+	return k.aead().Seal(document, nonce, plain, bound)
 }
 
 // open returns what was sealed as this version, or ErrMasterKey or ErrFormat.
@@ -81,11 +81,11 @@ func (s *sealer) open(version uint64, document []byte) ([]byte, error) {
 	head, rest := document[:headSize], document[headSize:]
 	hint := [hintSize]byte(head[headSize-hintSize:])
 	for _, k := range s.keys {
-		if k.hint != hint || len(rest) < k.aead.NonceSize() {
+		if k.hint != hint || len(rest) < k.aead().NonceSize() {
 			continue
 		}
-		nonce, ciphertext := rest[:k.aead.NonceSize()], rest[k.aead.NonceSize():]
-		plain, err := k.aead.Open(nil, nonce, ciphertext, s.bound(head, version))
+		nonce, ciphertext := rest[:k.aead().NonceSize()], rest[k.aead().NonceSize():]
+		plain, err := k.aead().Open(nil, nonce, ciphertext, s.bound(head, version))
 		if err != nil {
 			return nil, fmt.Errorf("%w: version %d was forged, renumbered or made for another install than %q", ErrMasterKey, version, s.installID)
 		}

@@ -51,8 +51,8 @@ type refreshSealer struct {
 
 type refreshKey struct {
 	id    [4]byte
-	aead  cipher.AEAD
-	nonce [32]byte // MAC key
+	aead  func() cipher.AEAD // a function, because package fmt would print the key in it
+	nonce secretKey          // MAC key
 }
 
 // newRefreshSealer takes one or two 32-byte keys, and the index of the one that seals: that of the
@@ -68,7 +68,7 @@ func newRefreshSealer(secrets [][32]byte, inUse func() int) (*refreshSealer, err
 		if err != nil {
 			return nil, err
 		}
-		s.keys = append(s.keys, refreshKey{id: [4]byte(naming[:4]), aead: aead, nonce: subkey(secret, "nonce")})
+		s.keys = append(s.keys, refreshKey{id: [4]byte(naming[:4]), aead: func() cipher.AEAD { return aead }, nonce: hide(subkey(secret, "nonce"))})
 	}
 	return s, nil
 }
@@ -83,7 +83,7 @@ func subkey(secret [32]byte, purpose string) [32]byte {
 func (s *refreshSealer) Seal(t refreshToken, clientID string) string {
 	key := &s.keys[min(s.inUse(), len(s.keys)-1)]
 	plain := t.encode()
-	mac := hmac.New(sha256.New, key.nonce[:])
+	mac := hmac.New(sha256.New, key.nonce.bytes())
 	mac.Write(binary.AppendUvarint(nil, uint64(len(clientID))))
 	mac.Write([]byte(clientID))
 	mac.Write(plain)
@@ -91,7 +91,7 @@ func (s *refreshSealer) Seal(t refreshToken, clientID string) string {
 	out = append(out, refreshFormat)
 	out = append(out, key.id[:]...)
 	out = append(out, mac.Sum(nil)[:chacha20poly1305.NonceSizeX]...)
-	out = key.aead.Seal(out, out[5:refreshHeaderSize], plain, []byte(clientID))
+	out = key.aead().Seal(out, out[5:refreshHeaderSize], plain, []byte(clientID))
 	return refreshPrefix + base64.RawURLEncoding.EncodeToString(out)
 }
 
@@ -109,7 +109,7 @@ func (s *refreshSealer) Open(token, clientID string) (refreshToken, error) {
 	if at < 0 || strings.ContainsAny(digits, "\r\n") { // the decoder skips line breaks
 		return refreshToken{}, errNotRefreshToken
 	}
-	plain, err := s.keys[at].aead.Open(nil, raw[5:refreshHeaderSize], raw[refreshHeaderSize:], []byte(clientID))
+	plain, err := s.keys[at].aead().Open(nil, raw[5:refreshHeaderSize], raw[refreshHeaderSize:], []byte(clientID))
 	if err != nil {
 		return refreshToken{}, errNotRefreshToken
 	}

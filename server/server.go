@@ -87,9 +87,11 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
+	throttleKey := hide(cfg.ThrottleKey)
+	cfg.RefreshKeys, cfg.ThrottleKey = nil, [32]byte{} // s is not to show them when it is printed
 	s := &Server{cfg: cfg, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
 		clients:  newClientCache(cfg.Store, cfg.Now, cfg.ClientMaxAge),
-		throttle: &throttle{key: cfg.ThrottleKey},
+		throttle: &throttle{key: throttleKey},
 		metrics:  newMetrics(cfg.Registry, cfg.Keys, cfg.Passwords, cfg.Now),
 	}
 	s.Apply(cfg.Settings)
@@ -171,6 +173,7 @@ func (s *Server) Run(ctx context.Context) {
 	defer beat.Stop()
 	defer clients.Stop()
 	s.beatAndHear(ctx)
+	defer s.leave()
 	for {
 		select {
 		case <-ctx.Done():
@@ -204,10 +207,20 @@ func (s *Server) hinted(h store.Hint) {
 	}
 }
 
-func (s *Server) beat(ctx context.Context) {
+func (s *Server) beat(ctx context.Context) { s.tell(ctx, beatTTL) }
+
+// leave takes this replica out of the list at an orderly end, so that nobody waits for it.
+func (s *Server) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	s.tell(ctx, 0)
+}
+
+// tell says what this replica holds, for others to believe for ttl.
+func (s *Server) tell(ctx context.Context, ttl time.Duration) {
 	hb := store.Heartbeat{Replica: s.replica, KeyringVersion: s.cfg.Keys.Version(), At: s.now(),
 		MasterKeys: strings.Join(s.cfg.Keys.MasterKeyHints(), ",")}
-	if err := s.store.Beat(ctx, hb, beatTTL); err != nil && ctx.Err() == nil {
+	if err := s.store.Beat(ctx, hb, ttl); err != nil && ctx.Err() == nil {
 		s.log.Warn("heartbeat", slog.Any("error", err))
 	}
 }
