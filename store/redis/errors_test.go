@@ -239,7 +239,7 @@ func TestOddScriptReplies(t *testing.T) {
 // mayAnswer reports whether a reply of the table above could be that of the script, or does not matter.
 func mayAnswer(sc *script, reply string, kind shape) bool {
 	switch sc {
-	case deleteUserScript, takeNameScript:
+	case deleteUserScript, deleteClientScript, takeNameScript:
 		return reply == "$-1\r\n" || reply == "*-1\r\n"
 	case copyCredentialScript: // what was asked for is done without it
 		return true

@@ -309,3 +309,29 @@ func TestReapplicationIsRepeated(t *testing.T) {
 	}
 	mustHold(t, fresh, c, true)
 }
+
+// TestClientMadeAnewStays: a change of master brings back that a client was deleted, and not the end
+// of another one that has its id since.
+func TestClientMadeAnewStays(t *testing.T) {
+	l := startLoss(t, 1)
+	s, other := l.open(t, 0), l.open(t, 0)
+	c := seedClient(t, s)
+	if err := s.DeleteClient(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	c.CreatedAt, c.UpdatedAt = presented, presented
+	if err := other.CreateClient(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	l.from(t)
+	l.takeOver(t)
+	if err := s.lookAtServers(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Stats().MasterChanges; got != 1 {
+		t.Fatalf("changes of master: got %d, want 1", got)
+	}
+	if _, err := s.Client(t.Context(), c.ID); err != nil {
+		t.Errorf("the client that was made anew: %v", err)
+	}
+}

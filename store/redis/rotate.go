@@ -32,7 +32,6 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 		if _, err := s.RevokeSession(ctx, r.UserID, r.SessionID); err != nil {
 			return store.Session{}, store.User{}, store.Gone, err
 		}
-		s.journal.sessionEnded(r.UserID, r.SessionID)
 	}
 	return store.Session{}, store.User{}, outcome, nil
 }

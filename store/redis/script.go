@@ -77,7 +77,7 @@ var (
 
 	createClientScript = newScript(createClientLua, numberReply)
 	updateClientScript = newScript(updateClientLua, textReply)
-	deleteClientScript = newScript(deleteClientLua, numberReply)
+	deleteClientScript = newScript(deleteClientLua, textReply)
 
 	swapKeyringScript  = newScript(swapKeyringLua, textReply)
 	revokeTokenScript  = newScript(revokeTokenLua, numberReply)
