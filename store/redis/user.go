@@ -13,7 +13,7 @@ import (
 // maxName is the longest username kept; longer ones are a mistake.
 const maxName = 4096
 
-// userRecord is a user as it lies in Redis: a revision, which rises with each change, in front of
+// userRecord is a user as it lies in Redis: a revision, which rises with each UpdateUser, in front of
 // the packed record.
 type userRecord struct {
 	revision uint32
