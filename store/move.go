@@ -23,7 +23,7 @@ type RevokedToken struct {
 
 // Foundation is what a backend's data belong to and are sealed with.
 type Foundation struct {
-	Install        Install `json:"install"`
+	Install        Install `json:"install"` // its Schema is the exporter's layout; the importer writes its own
 	KeyringVersion uint64  `json:"keyring_version"`
 	Keyring        []byte  `json:"keyring"` // sealed
 }
@@ -31,7 +31,7 @@ type Foundation struct {
 // Exporter is a backend whose data can move. Throttle counts and heartbeats do not: they are over
 // before they would arrive.
 type Exporter interface {
-	// Foundation returns the install and the keyring. ErrNotFound where there is no install.
+	// Foundation returns the install and the keyring. ErrNotFound where either is missing.
 	Foundation(ctx context.Context) (Foundation, error)
 	// Export visits every record. What changes meanwhile may be seen before or after the change; a
 	// backend that can shows one moment.
@@ -42,6 +42,7 @@ type Exporter interface {
 type Importer interface {
 	// Import writes the records into a backend that holds nothing, and the foundation last: until it
 	// is there no server starts on them. An import that broke off may be begun again. ErrExists where
-	// the backend already holds an install or anything else.
+	// the backend already holds an install or anything else. A client, user, username or session that
+	// comes twice and a session without its user are errors that name the record.
 	Import(ctx context.Context, f Foundation, records iter.Seq2[Record, error]) error
 }

@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 func (a *app) backupCommand() *cobra.Command {
@@ -43,37 +40,19 @@ func (a *app) backupCommand() *cobra.Command {
 }
 
 func (a *app) backupToStdout(ctx context.Context, c *adminClient) error {
-	if tty := fileOf(a.out); tty != nil && term.IsTerminal(int(tty.Fd())) {
-		return misuse("a backup is not for reading; send standard output to a file or a pipe")
+	if err := a.notForReading("a backup"); err != nil {
+		return err
 	}
 	_, err := a.fetchBackup(ctx, c, a.out)
 	return err
 }
 
-// backupToFile writes beside the file and renames, so that a backup that broke off never looks like one.
 func (a *app) backupToFile(ctx context.Context, c *adminClient, path string, force bool) (n int64, err error) {
-	if _, err := os.Lstat(path); err == nil && !force {
-		return 0, fmt.Errorf("%s exists already; give another name, or --force to replace it", path)
-	}
-	if err := a.guardOwnFiles(path); err != nil {
-		return 0, err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return 0, fmt.Errorf("making the file: %w", err)
-	}
-	defer os.Remove(f.Name()) // nothing is there any more after the rename
-	n, err = a.fetchBackup(ctx, c, f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return 0, err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return 0, fmt.Errorf("putting the file in its place: %w", err)
-	}
-	return n, nil
+	err = a.writeFile(path, force, func(w io.Writer) error {
+		n, err = a.fetchBackup(ctx, c, w)
+		return err
+	})
+	return n, err
 }
 
 // fetchBackup copies all of the answer, or fails: net/http reports one that broke off.
@@ -83,7 +62,7 @@ func (a *app) fetchBackup(ctx context.Context, c *adminClient, w io.Writer) (int
 		return 0, err
 	}
 	defer resp.Body.Close()
-	n, err := io.Copy(w, a.watch("received", resp.Body))
+	n, err := io.Copy(w, a.watch("received", resp.Body, 0))
 	if err != nil {
 		return n, fmt.Errorf("copying the store: %w; nothing was kept, try again", err)
 	}

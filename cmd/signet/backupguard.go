@@ -9,13 +9,14 @@ import (
 )
 
 // guardOwnFiles refuses to replace a file that the server lives on: a copy put in the place of the
-// open store would leave the server writing to a file that nobody can find any more.
-func (a *app) guardOwnFiles(path string) error {
+// open store would leave the server writing to a file that nobody can find any more. The files in more
+// are spared too.
+func (a *app) guardOwnFiles(path string, more ...string) error {
 	target, err := os.Stat(path)
 	if err != nil {
 		return nil // nothing is replaced
 	}
-	for _, own := range a.ownFiles() {
+	for _, own := range append(a.ownFiles(), more...) {
 		if info, err := os.Stat(own); err == nil && os.SameFile(info, target) {
 			return fmt.Errorf("%s is a file the server itself uses, and replacing it would lose what is in it; give another name", path)
 		}
@@ -30,7 +31,8 @@ func (a *app) ownFiles() []string {
 		own = append(own, path)
 		if c, _, err := config.Load(path, a.environ); err == nil {
 			store, _ := c.BoltPath()
-			own = append(own, store, c.MasterKeyFile, c.Admin.Socket, c.TLS.Cert, c.TLS.Key, c.Password.Blocklist)
+			own = append(own, store, c.MasterKeyFile, c.Admin.Socket, c.TLS.Cert, c.TLS.Key, c.Password.Blocklist,
+				c.Redis.PasswordFile, c.Redis.SentinelPasswordFile, c.Redis.CA, c.Redis.Cert, c.Redis.Key)
 		}
 	}
 	if socket, err := a.findSocket(); err == nil {

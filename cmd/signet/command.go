@@ -22,6 +22,7 @@ const (
 const (
 	groupRun    = "Run a server"
 	groupManage = "Manage a running server"
+	groupMove   = "Back up and move"
 	groupTools  = "Look and check"
 )
 
@@ -36,9 +37,12 @@ func (a *app) commands() []row {
 		{groupManage, a.sessionCommand()},
 		{groupManage, a.keysCommand()},
 		{groupManage, a.auditCommand()},
-		{groupManage, a.backupCommand()},
+		{groupMove, a.backupCommand()},
+		{groupMove, a.exportCommand()},
+		{groupMove, a.importCommand()},
 		{groupTools, a.tokenCommand()},
 		{groupTools, a.configCommand()},
+		{groupTools, a.doctorCommand()},
 		{groupTools, a.healthcheckCommand()},
 		{groupTools, a.versionCommand()},
 		{groupTools, a.completionCommand()},
@@ -100,7 +104,7 @@ func (a *app) root() *cobra.Command {
 	})
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeHelp(cmd.OutOrStdout(), cmd) })
 	root.PersistentFlags().VarP(&a.format, "output", "o", "write for people or for programs")
-	for _, group := range []string{groupRun, groupManage, groupTools} {
+	for _, group := range []string{groupRun, groupManage, groupMove, groupTools} {
 		root.AddGroup(&cobra.Group{ID: group, Title: group})
 	}
 	for _, r := range a.commands() {

@@ -32,10 +32,13 @@ func (a *app) loadConfig() (config.Config, error) {
 	}
 	c, warnings, err := config.Load(path, a.environ)
 	for _, w := range warnings {
-		fmt.Fprintf(a.err, "signet: warning: %s\n", w)
+		a.warn(errors.New(string(w)))
 	}
 	return c, err
 }
+
+// warn tells people what is allowed and hardly meant.
+func (a *app) warn(warning error) { fmt.Fprintf(a.err, "signet: warning: %s\n", warning) }
 
 func (a *app) configCheck() *cobra.Command {
 	return a.configFlag(&cobra.Command{
@@ -71,8 +74,10 @@ func (a *app) checkParts(c config.Config) error {
 	if _, err := readMasterKeys(c.MasterKeyFile, a.getenv); err != nil {
 		problems = append(problems, err)
 	}
-	if _, err := boltPath(c); err != nil {
-		problems = append(problems, err)
+	if _, embedded := c.BoltPath(); !embedded {
+		if _, err := redisConfig(c, a.getenv); err != nil {
+			problems = append(problems, err)
+		}
 	}
 	if _, err := serverConfig(c); err != nil {
 		problems = append(problems, err)

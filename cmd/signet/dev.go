@@ -126,7 +126,7 @@ func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public 
 	if err != nil {
 		return err
 	}
-	n, err := openNode(ctx, cfg, master, log, level)
+	n, err := openNode(ctx, cfg, master, a.getenv, log, level)
 	if err != nil {
 		return err
 	}
@@ -157,9 +157,9 @@ func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public 
 // devInstall makes the install at the first start and reads its master key at every other. The key
 // is written first, so a start that was cut off in between leaves a key without a store: that one is used.
 func devInstall(ctx context.Context, cfg config.Config) ([]keys.MasterKey, error) {
-	path, err := boltPath(cfg)
-	if err != nil {
-		return nil, err
+	path, embedded := cfg.BoltPath()
+	if !embedded {
+		return nil, errors.New("store: development mode keeps everything in one file; unset SIGNET_STORE, or make an install with `signet init`")
 	}
 	noVariable := func(string) string { return "" } // the demo's key is the demo's own
 	if _, err := os.Stat(path); err == nil {
@@ -176,5 +176,5 @@ func devInstall(ctx context.Context, cfg config.Config) ([]keys.MasterKey, error
 	if err != nil {
 		return nil, err
 	}
-	return master, createInstall(ctx, cfg, master[0])
+	return master, createBolt(ctx, path, cfg, master[0])
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -18,13 +19,15 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/redis/go-redis/v9"
 	"go.etcd.io/bbolt"
 	"golang.org/x/crypto/argon2"
 )
 
-// The floor is the least a token server with an embedded store can do for a request: HTTP, a form,
-// one comparison, one fsynced write shared with its neighbours where a session moves, one hash where
-// there is a password, one signature, JSON. It checks nothing and is safe for nothing.
+// The floor is the least a token server can do for a request: HTTP, a form, one comparison, one
+// write where a session moves (with an embedded store fsynced and shared with its neighbours, with
+// Redis one script), one hash where there is a password, one signature, JSON. It checks nothing and is
+// safe for nothing.
 
 const floorSecret = "floor-secret"
 
@@ -34,22 +37,13 @@ type floorClaims struct {
 	Scope    string `json:"scope"`
 }
 
-// floorMain runs the floor as a process of its own; it prints its address.
+// floorMain runs the floor as a process of its own; it prints its address. With an argument, which
+// is the address of a Redis, sessions are there.
 func floorMain() {
-	dir, err := os.MkdirTemp("", "floor")
-	if err != nil {
-		log.Fatal(err)
+	move := floorEmbedded()
+	if len(os.Args) > 1 {
+		move = floorRedis(os.Args[1])
 	}
-	defer os.RemoveAll(dir)
-	db, err := bbolt.Open(filepath.Join(dir, "floor.db"), 0o600, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	bucket := []byte("sessions")
-	if err := db.Update(func(tx *bbolt.Tx) error { _, err := tx.CreateBucket(bucket); return err }); err != nil {
-		log.Fatal(err)
-	}
-	db.MaxBatchDelay = 0
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		log.Fatal(err)
@@ -59,10 +53,40 @@ func floorMain() {
 		log.Fatal(err)
 	}
 	fmt.Println(listener.Addr())
-	log.Fatal(http.Serve(listener, floorHandler(db, bucket, key)))
+	log.Fatal(http.Serve(listener, floorHandler(move, key)))
 }
 
-func floorHandler(db *bbolt.DB, bucket []byte, key *ecdsa.PrivateKey) http.Handler {
+// floorMove writes what is kept of a session.
+type floorMove func(ctx context.Context, id, record []byte) error
+
+func floorEmbedded() floorMove {
+	dir, err := os.MkdirTemp("", "floor")
+	if err != nil {
+		log.Fatal(err)
+	}
+	db, err := bbolt.Open(filepath.Join(dir, "floor.db"), 0o600, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	bucket := []byte("sessions")
+	if err := db.Update(func(tx *bbolt.Tx) error { _, err := tx.CreateBucket(bucket); return err }); err != nil {
+		log.Fatal(err)
+	}
+	db.MaxBatchDelay = 0
+	return func(_ context.Context, id, record []byte) error {
+		return db.Batch(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put(id, record) })
+	}
+}
+
+func floorRedis(addr string) floorMove {
+	client := redis.NewClient(&redis.Options{Addr: addr})
+	script := redis.NewScript(`return {redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]), ARGV[2]}`)
+	return func(ctx context.Context, id, record []byte) error {
+		return script.Run(ctx, client, []string{"floor:" + string(id[:8])}, id, record).Err()
+	}
+}
+
+func floorHandler(move floorMove, key *ecdsa.PrivateKey) http.Handler {
 	want := sha256.Sum256([]byte(floorSecret))
 	slots := make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))
 	set := []byte(`{"keys":"` + strings.Repeat("x", 400) + `"}`)
@@ -90,7 +114,7 @@ func floorHandler(db *bbolt.DB, bucket []byte, key *ecdsa.PrivateKey) http.Handl
 		}
 		if grant != "client_credentials" {
 			id := []byte(rand.Text())
-			if err := db.Batch(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put(id[:16], set[:48]) }); err != nil {
+			if err := move(r.Context(), id[:16], set[:48]); err != nil {
 				w.WriteHeader(http.StatusServiceUnavailable)
 				return
 			}

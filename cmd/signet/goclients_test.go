@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -592,6 +593,19 @@ func (r *refreshResult) refresh(address, form string, opened func(), release <-c
 // wantOutcomes checks how often refreshing came out so, by the server's own count.
 func (p *process) wantOutcomes(outcome string, want int) {
 	p.t.Helper()
+	if got := p.outcomes(outcome); got != want {
+		p.t.Errorf("%s: got %d, want %d", outcome, got, want)
+	}
+}
+
+func (p *process) outcomes(outcome string) int {
+	p.t.Helper()
+	return int(p.metric(fmt.Sprintf("signet_refresh_outcomes_total{outcome=%q}", outcome)))
+}
+
+// metric is a number of the server's own, 0 where it has none of that name.
+func (p *process) metric(name string) float64 {
+	p.t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", p.demo.AdminSocket)
 	}}}
@@ -604,9 +618,14 @@ func (p *process) wantOutcomes(outcome string, want int) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	line := fmt.Sprintf("signet_refresh_outcomes_total{outcome=%q} ", outcome)
-	_, rest, _ := strings.Cut(string(metrics), line)
-	if got, _, _ := strings.Cut(rest, "\n"); got != fmt.Sprint(want) {
-		p.t.Errorf("%s: got %q, want %d", outcome, got, want)
+	_, rest, found := strings.Cut("\n"+string(metrics), "\n"+name+" ")
+	if !found {
+		return 0
 	}
+	value, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		p.t.Fatalf("%s is %q", name, value)
+	}
+	return n
 }

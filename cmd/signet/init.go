@@ -43,7 +43,7 @@ the other. Nothing that is already there is overwritten.`,
 	cmd.Flags().StringVar(&opt.dir, "dir", "", "make the install in `DIR`; it is created if need be")
 	cmd.Flags().StringVar(&opt.issuer, "issuer", "", "the `URL` of this server as apps and services see it, such as https://auth.example.com")
 	cmd.Flags().StringVar(&opt.listen, "listen", "127.0.0.1:8080", "listen on `HOST:PORT`")
-	cmd.Flags().StringVar(&opt.store, "store", "bolt:signet.db", "keep everything at `URL`; bolt:PATH is one file, relative to DIR")
+	cmd.Flags().StringVar(&opt.store, "store", "bolt:signet.db", "keep everything at `URL`: bolt:PATH (one file, relative to DIR, for one server) or, shared by several,\nredis://HOST, redis+sentinel://HOST,HOST/MASTER, redis+cluster://HOST,HOST; rediss… with TLS")
 	cmd.Flags().StringSliceVar(&opt.algorithms, "algorithms", []string{keys.ES256}, "sign with `ALG[,ALG]`: ES256, RS256, PS256, EdDSA; the first is the usual one")
 	return cmd
 }
@@ -74,7 +74,8 @@ func (a *app) initInstall(ctx context.Context, opt initOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := createInstall(ctx, cfg, master); err != nil {
+	o := opener{getenv: a.getenv, warn: a.warn}
+	if err := o.create(ctx, cfg, master); err != nil {
 		return err
 	}
 	return a.reportInit(path, cfg)
@@ -117,7 +118,7 @@ func (a *app) initMasterKey(path string, undo *cleanup) (keys.MasterKey, error) 
 }
 
 func (a *app) reportInit(path string, cfg config.Config) error {
-	store, _ := cfg.BoltPath()
+	store := storeName(cfg)
 	if a.json() {
 		return a.printJSON(map[string]string{"config": path, "master_key_file": cfg.MasterKeyFile, "store": store, "issuer": cfg.Issuer})
 	}

@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -18,7 +15,6 @@ import (
 	"signet/server"
 	"signet/server/password"
 	"signet/store"
-	"signet/store/bolt"
 )
 
 // node is one whole Signet, built from its configuration: what `serve` and `dev` run.
@@ -26,27 +22,28 @@ type node struct {
 	cfg    config.Config
 	log    *slog.Logger
 	level  *slog.LevelVar
-	store  *bolt.Store
+	store  store.Store
 	keys   *keys.Manager
 	server *server.Server
 
 	passwords *password.Pool
+	registry  *prometheus.Registry
 }
 
 // openNode opens the store, the keyring and the server over them. It changes nothing in a store
 // that does not fit: no install, another master key, a newer schema.
-func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, log *slog.Logger, level *slog.LevelVar) (*node, error) {
-	n := &node{cfg: cfg, log: log, level: level}
-	path, err := boltPath(cfg)
-	if err != nil {
+func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, getenv func(string) string, log *slog.Logger, level *slog.LevelVar) (*node, error) {
+	n := &node{cfg: cfg, log: log, level: level, registry: prometheus.NewRegistry()}
+	o := opener{getenv: getenv, log: log}
+	o.warn = func(warning error) { log.Warn("something can be lost", slog.Any("warning", warning)) }
+	if _, embedded := cfg.BoltPath(); !embedded {
+		o.observe = newStoreMetrics(n.registry).observe
+	}
+	var err error
+	if n.store, err = o.open(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
-		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, shellQuote(path))
-	}
-	if n.store, err = bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain}); err != nil {
-		return nil, explainStore(err, path)
-	}
+	registerRedis(n.registry, n.store)
 	if err := n.build(ctx, master); err != nil {
 		n.store.Close()
 		return nil, err
@@ -54,26 +51,10 @@ func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, l
 	return n, nil
 }
 
-// boltPath refuses a store of another kind before its URL is taken for the name of a file.
-func boltPath(cfg config.Config) (string, error) {
-	path, ok := cfg.BoltPath()
-	if !ok {
-		return "", errors.New("store: this build opens bolt:PATH only; write it like bolt:signet.db")
-	}
-	return path, nil
-}
-
-func explainStore(err error, path string) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("store: there is no %s; make an install with `signet init`, or put a backup back", path)
-	}
-	return fmt.Errorf("store: %w", err)
-}
-
 func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	install, err := n.store.Install(ctx)
 	if errors.Is(err, store.ErrNotFound) {
-		return errors.New("store: it holds no install; make one with `signet init`")
+		return fmt.Errorf("store: %s holds no install; make one with `signet init`", storeName(n.cfg))
 	}
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
@@ -96,7 +77,7 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	if err != nil {
 		return err
 	}
-	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry = n.store, n.keys, n.log, version(), prometheus.NewRegistry()
+	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry = n.store, n.keys, n.log, version(), n.registry
 	for _, key := range master {
 		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))
 	}
@@ -111,37 +92,6 @@ func (n *node) close() error {
 	n.server.Close()
 	if err := n.store.Close(); err != nil {
 		return fmt.Errorf("closing the store: %w", err)
-	}
-	return nil
-}
-
-// createInstall makes the store, its install and the first keys. On an error nothing of it is left.
-func createInstall(ctx context.Context, cfg config.Config, master keys.MasterKey) (err error) {
-	path, err := boltPath(cfg)
-	if err != nil {
-		return err
-	}
-	if _, err := os.Stat(path); err == nil {
-		return fmt.Errorf("store: %s is there already, and it is not overwritten", path)
-	}
-	db, err := bolt.Open(path, bolt.Options{Create: true})
-	if err != nil {
-		return explainStore(err, path)
-	}
-	defer func() {
-		if closeErr := db.Close(); err == nil && closeErr != nil {
-			err = fmt.Errorf("store: %w", closeErr)
-		}
-		if err != nil {
-			os.Remove(path)
-		}
-	}()
-	install := store.Install{ID: rand.Text(), Schema: bolt.Schema, CreatedAt: time.Now().UTC()}
-	if err := db.CreateInstall(ctx, install); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	if err := keys.Init(ctx, keyringConfig(cfg, db, install.ID, []keys.MasterKey{master})); err != nil {
-		return fmt.Errorf("keyring: %w", err)
 	}
 	return nil
 }
@@ -169,7 +119,7 @@ func serverConfig(cfg config.Config) (server.Config, error) {
 		return server.Config{}, fmt.Errorf("password: %w", err)
 	}
 	return server.Config{
-		Issuer: cfg.Issuer, Passwords: password.New(pool), MaxTokenLife: cfg.Keys.MaxTokenLife, StaleIfError: cfg.Keys.CDN,
+		Issuer: cfg.Issuer, Passwords: password.New(pool), MaxTokenLife: cfg.Keys.MaxTokenLife, ClientMaxAge: cfg.Keys.Poll, StaleIfError: cfg.Keys.CDN,
 		Settings: server.Settings{
 			Audience: ownAudience(cfg), DefaultClient: cfg.DefaultClient, AccessTokenTTL: cfg.AccessToken.TTL,
 			Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute},

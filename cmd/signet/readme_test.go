@@ -25,6 +25,7 @@ import (
 // to be done with it:
 //
 //	<!-- test: serves PORT -->         it is a server; it goes on in the background, and PORT answers
+//	<!-- test: serves redis PORT -->   the same, of a Redis
 //	<!-- test: in the repository -->   it is run at the top of the repository; also after serves PORT
 //	<!-- test: file NAME -->           it is no command: it is put into the file NAME. YAML must load
 //	<!-- test: prints -->              it is what the commands before it print; … stands for anything
@@ -47,9 +48,9 @@ type block struct {
 
 var (
 	directiveLine = regexp.MustCompile(`^<!-- test: (.+) -->$`)
-	serves        = regexp.MustCompile(`^serves (\d+)( in the repository)?$`)
+	serves        = regexp.MustCompile(`^serves (redis )?(\d+)( in the repository)?$`)
 	fileNamed     = regexp.MustCompile(`^file ([\w.-]+)$`)
-	portNumber    = regexp.MustCompile(`\b(8080|8000|9090|9091)\b`)
+	portNumber    = regexp.MustCompile(`\b(8080|8000|9090|9091|9092|6379)\b`)
 )
 
 func readReadme(t *testing.T) string {
@@ -110,9 +111,9 @@ func TestReadme(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs everything in README.md")
 	}
-	for _, tool := range []string{"bash", "curl", "jq", "openssl", "uvicorn"} {
+	for _, tool := range []string{"bash", "curl", "jq", "openssl", "uvicorn", "redis-server"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			needs(t, tool, "apt-get install bash curl jq openssl uvicorn python3-fastapi python3-jwt python3-cryptography")
+			needs(t, tool, "apt-get install bash curl jq openssl uvicorn python3-fastapi python3-jwt python3-cryptography redis-server")
 		}
 	}
 	repo, err := filepath.Abs("../..")
@@ -124,7 +125,7 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	r := &readmeRun{t: t, repo: repo, dir: dir, ports: freePorts(t, "8080", "8000", "9090", "9091")}
+	r := &readmeRun{t: t, repo: repo, dir: dir, ports: freePorts(t, "8080", "8000", "9090", "9091", "9092", "6379")}
 	r.prepare()
 	for _, b := range parseBlocks(t, readReadme(t)) {
 		r.add(b)
@@ -204,7 +205,7 @@ func (r *readmeRun) add(b block) {
 		r.t.Errorf("README.md:%d: nothing runs or checks this block; see the comment in readme_test.go", b.line)
 	case b.directive == "the suite" && b.text == readmeSuite+"\n":
 	case server != nil:
-		r.serve(b.line, text, server[1], server[2] != "")
+		r.serve(b.line, text, server[2], server[1] != "", server[3] != "")
 	case b.directive == "in the repository":
 		r.command(b.line, fmt.Sprintf("cd '%s'\n%scd '%s'\n", r.repo, text, r.dir))
 	case b.directive == "":
@@ -220,20 +221,24 @@ func (r *readmeRun) command(line int, text string) {
 }
 
 // serve starts a server and waits for it: five minutes at most, since `go run` may have to compile.
-func (r *readmeRun) serve(line int, text, port string, inRepo bool) {
+func (r *readmeRun) serve(line int, text, port string, redis, inRepo bool) {
 	dir := r.dir
 	if inRepo {
 		dir = r.repo
 	}
 	text = strings.Replace(text, readmeDev+"\n", fmt.Sprintf("%s --dir '%s/signet-data' --listen 127.0.0.1:%s -o json\n", readmeDev, r.dir, r.ports[port]), 1)
 	r.command(line, fmt.Sprintf("{ cd '%s'\n%s} &\n", dir, text))
+	probe := "curl -s -o probe http://127.0.0.1:" + r.ports[port] + "/healthz"
+	if redis {
+		probe = "redis-cli -p " + r.ports[port] + " ping"
+	}
 	fmt.Fprintf(&r.script, `for try in $(seq 1500); do
-  if curl -s -o probe http://127.0.0.1:%[1]s/healthz; then break; fi
+  if %[1]s; then break; fi
   kill -0 $! || exit 1
   sleep 0.2
 done
-curl -s -o probe http://127.0.0.1:%[1]s/healthz
-`, r.ports[port])
+%[1]s
+`, probe)
 	r.ran = 0
 }
 

@@ -77,14 +77,9 @@ func (a *trail) flush(t *txn) (committed func(), err error) {
 	if len(events) == 0 {
 		return func() {}, nil
 	}
-	b := t.Bucket(bucketAudit)
-	b.FillPercent = 0.95 // keys only grow
+	b := auditBucket(t)
 	for _, e := range events {
-		raw, err := json.Marshal(e)
-		if err != nil {
-			return nil, fmt.Errorf("packing audit event %d: %w", e.Seq, err)
-		}
-		if err := t.put(bucketAudit, seqKey(e.Seq), raw); err != nil {
+		if err := putEvent(t, b, e); err != nil {
 			return nil, err
 		}
 	}
@@ -92,6 +87,21 @@ func (a *trail) flush(t *txn) (committed func(), err error) {
 		return nil, err
 	}
 	return func() { a.forget(len(events)) }, nil
+}
+
+func auditBucket(t *txn) *bbolt.Bucket {
+	b := t.Bucket(bucketAudit)
+	b.FillPercent = 0.95 // keys only grow
+	return b
+}
+
+func putEvent(t *txn, b *bbolt.Bucket, e store.Event) error {
+	raw, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("packing audit event %d: %w", e.Seq, err)
+	}
+	t.writes++
+	return b.Put(seqKey(e.Seq), raw)
 }
 
 func (a *trail) trim(t *txn, b *bbolt.Bucket, last uint64, atMost int) error {

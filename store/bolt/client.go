@@ -15,8 +15,8 @@ import (
 
 // CreateClient implements store.Clients.
 func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
-	if c.ID == "" || len(c.ID) > bbolt.MaxKeySize {
-		return fmt.Errorf("the client id has %d bytes", len(c.ID))
+	if err := validClient(c); err != nil {
+		return err
 	}
 	raw, err := packed.EncodeClient(c)
 	if err != nil {
@@ -28,6 +28,13 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 		}
 		return t.put(bucketClients, []byte(c.ID), raw)
 	})
+}
+
+func validClient(c store.Client) error {
+	if c.ID == "" || len(c.ID) > bbolt.MaxKeySize {
+		return fmt.Errorf("the client id has %d bytes", len(c.ID))
+	}
+	return nil
 }
 
 // Client implements store.Clients.

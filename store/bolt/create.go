@@ -31,23 +31,30 @@ var (
 	keyCurrent = []byte("current")
 )
 
-// createFile makes a complete store under another name and then gives it its own, so that a crash
-// half-way leaves nothing at path, and two that create at once make one.
+// createFile makes an empty store. Two that create at once make one.
 func createFile(path string) error {
+	_, err := makeFile(path, initialise)
+	return err
+}
+
+// makeFile has a complete store made under another name and then gives it its own, so that a crash
+// half-way leaves nothing at path. It reports whether the file at path is the one it made.
+func makeFile(path string, fill func(path string) error) (made bool, err error) {
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, filepath.Base(path)+".new-*") // mode 0600
 	if err != nil {
-		return fmt.Errorf("creating the store in %s: %w", dir, err)
+		return false, fmt.Errorf("creating the store in %s: %w", dir, err)
 	}
 	defer os.Remove(tmp.Name())
 	tmp.Close()
-	if err := initialise(tmp.Name()); err != nil {
-		return fmt.Errorf("creating the store %s: %w", path, err)
+	if err := fill(tmp.Name()); err != nil {
+		return false, fmt.Errorf("creating the store %s: %w", path, err)
 	}
-	if err := publish(tmp.Name(), path); err != nil {
-		return fmt.Errorf("creating the store %s: %w", path, err)
+	made, err = publish(tmp.Name(), path)
+	if err != nil {
+		return false, fmt.Errorf("creating the store %s: %w", path, err)
 	}
-	return syncDir(dir)
+	return made, syncDir(dir)
 }
 
 func initialise(path string) error {
@@ -66,15 +73,24 @@ func initialise(path string) error {
 	return errors.Join(err, db.Close())
 }
 
-// publish names the finished file, never over one that another process has put there meanwhile.
-func publish(tmp, path string) error {
-	err := os.Link(tmp, path)
+// publish names the finished file, never over one that another process has put there meanwhile, and
+// reports whether it did.
+func publish(tmp, path string) (named bool, err error) {
+	err = os.Link(tmp, path)
 	switch {
-	case err == nil, errors.Is(err, fs.ErrExist):
-		return nil
-	default: // a file system without hard links
-		return os.Rename(tmp, path)
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrExist):
+		return false, nil
 	}
+	// A file system without hard links. Between the look and the renaming another may still come.
+	if _, err := os.Lstat(path); err == nil {
+		return false, nil
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
 // syncDir makes the name itself durable.

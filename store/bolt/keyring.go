@@ -16,21 +16,25 @@ import (
 // Install implements store.Installs.
 func (s *Store) Install(ctx context.Context) (in store.Install, err error) {
 	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
-		raw := tx.Bucket(bucketMeta).Get(keyInstall)
-		if raw == nil {
-			return fmt.Errorf("install: %w", store.ErrNotFound)
-		}
-		return json.Unmarshal(raw, &in)
+		in, err = readInstall(tx)
+		return err
 	})
 	return in, err
 }
 
+func readInstall(tx reader) (in store.Install, err error) {
+	raw := tx.Bucket(bucketMeta).Get(keyInstall)
+	if raw == nil {
+		return in, fmt.Errorf("install: %w", store.ErrNotFound)
+	}
+	return in, json.Unmarshal(raw, &in)
+}
+
 // CreateInstall implements store.Installs.
 func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
-	in.CreatedAt = store.Millis(in.CreatedAt)
-	raw, err := json.Marshal(in)
+	raw, err := packInstall(in)
 	if err != nil {
-		return fmt.Errorf("packing the install record: %w", err)
+		return err
 	}
 	return s.update(ctx, func(t *txn) error {
 		if t.get(bucketMeta, keyInstall) != nil {
@@ -38,6 +42,15 @@ func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
 		}
 		return t.put(bucketMeta, keyInstall, raw)
 	})
+}
+
+func packInstall(in store.Install) ([]byte, error) {
+	in.CreatedAt = store.Millis(in.CreatedAt)
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return nil, fmt.Errorf("packing the install record: %w", err)
+	}
+	return raw, nil
 }
 
 // LoadKeyring implements store.Keyrings.
@@ -55,7 +68,7 @@ func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []by
 	if next <= old {
 		return false, fmt.Errorf("swapping the keyring: version %d does not follow %d", next, old)
 	}
-	record := append(binary.BigEndian.AppendUint64(nil, next), document...)
+	record := packKeyring(next, document)
 	err = s.update(ctx, func(t *txn) error {
 		current, _, err := readKeyring(t)
 		if swapped = err == nil && current == old; !swapped {
@@ -67,6 +80,10 @@ func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []by
 		return false, fmt.Errorf("swapping the keyring: %w", err)
 	}
 	return swapped, nil
+}
+
+func packKeyring(version uint64, document []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, version), document...)
 }
 
 func readKeyring(tx reader) (version uint64, document []byte, err error) {

@@ -14,16 +14,25 @@ import (
 
 // RevokeToken implements store.Revocations.
 func (s *Store) RevokeToken(ctx context.Context, jti string, until time.Time) error {
-	if jti == "" || len(jti) > bbolt.MaxKeySize {
-		return fmt.Errorf("revoking a token: its jti has %d bytes", len(jti))
+	if err := validJTI(jti); err != nil {
+		return fmt.Errorf("revoking a token: %w", err)
 	}
-	return s.update(ctx, func(t *txn) error {
-		raw := t.get(bucketRevoked, []byte(jti))
-		if len(raw) == 8 && !packed.NewReader(raw).Time().Before(store.Millis(until)) {
-			return nil // already marked for longer
-		}
-		return t.put(bucketRevoked, []byte(jti), packed.AppendTime(nil, until))
-	})
+	return s.update(ctx, func(t *txn) error { return revokeToken(t, jti, until) })
+}
+
+func validJTI(jti string) error {
+	if jti == "" || len(jti) > bbolt.MaxKeySize {
+		return fmt.Errorf("its jti has %d bytes", len(jti))
+	}
+	return nil
+}
+
+func revokeToken(t *txn, jti string, until time.Time) error {
+	raw := t.get(bucketRevoked, []byte(jti))
+	if len(raw) == 8 && !packed.NewReader(raw).Time().Before(store.Millis(until)) {
+		return nil // already marked for longer
+	}
+	return t.put(bucketRevoked, []byte(jti), packed.AppendTime(nil, until))
 }
 
 // TokenState implements store.Revocations.

@@ -33,8 +33,8 @@ func readSession(key, value []byte, clientID string) (store.Session, error) {
 
 // StartSession implements store.Sessions.
 func (s *Store) StartSession(ctx context.Context, in store.Session, b store.Bounds) (started store.Session, u store.User, err error) {
-	if in.ID.IsZero() || in.UserID.IsZero() || in.ClientID == "" {
-		return store.Session{}, store.User{}, errors.New("starting a session: its id, user or client is missing")
+	if err := validSession(in); err != nil {
+		return store.Session{}, store.User{}, fmt.Errorf("starting a session: %w", err)
 	}
 	err = s.update(ctx, func(t *txn) (err error) {
 		started, u, err = start(t, in, b.PerUser)
@@ -44,6 +44,13 @@ func (s *Store) StartSession(ctx context.Context, in store.Session, b store.Boun
 		return store.Session{}, store.User{}, fmt.Errorf("starting a session: %w", err)
 	}
 	return started, u, nil
+}
+
+func validSession(s store.Session) error {
+	if s.ID.IsZero() || s.UserID.IsZero() || s.ClientID == "" {
+		return errors.New("its id, user or client is missing")
+	}
+	return nil
 }
 
 func start(t *txn, s store.Session, limit int) (store.Session, store.User, error) {

@@ -25,7 +25,7 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 		return err
 	}
 	create := createClientScript.call(s.key.clients(), c.ID, raw, rand.Text())
-	if err := s.doDurably(ctx, "creating a client", create, s.tellClient(c.ID)); err != nil {
+	if err := s.doAndTell(ctx, "creating a client", ofClient(c.ID), create); err != nil {
 		return err
 	}
 	if create.number() == 0 {
@@ -76,7 +76,7 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 			return store.Client{}, err
 		}
 		update := updateClientScript.call(s.key.clients(), id, before, after, rand.Text())
-		err = s.doDurably(ctx, "updating a client", update, s.tellClient(id))
+		err = s.doAndTell(ctx, "updating a client", ofClient(id), update)
 		outcome, _ := update.text()
 		if outcome == "ok" {
 			s.journal.clientChanged(c)
@@ -98,13 +98,18 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 // DeleteClient implements store.Clients.
 func (s *Store) DeleteClient(ctx context.Context, id string) error {
 	del := deleteClientScript.call(s.key.clients(), id, rand.Text())
-	if err := s.doDurably(ctx, "deleting a client", del, s.tellClient(id)); err != nil {
+	if err := s.doAndTell(ctx, "deleting a client", ofClient(id), del); err != nil {
 		return err
 	}
-	if del.number() == 0 {
+	raw, found := del.text()
+	if !found {
 		return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 	}
-	s.journal.clientDeleted(id)
+	c, err := packed.DecodeClient([]byte(raw))
+	if err != nil {
+		return s.malformed(fmt.Sprintf("client %q", id), err)
+	}
+	s.journal.clientDeleted(c)
 	return nil
 }
 
@@ -154,6 +159,16 @@ func (s *Store) allClients(ctx context.Context) ([]store.Client, error) {
 	}
 	slices.SortFunc(all, func(a, b store.Client) int { return cmp.Compare(a.ID, b.ID) })
 	return all, nil
+}
+
+// deleteClientAgain deletes a client that was deleted and that the store still has. One that was
+// created since is another client with the same id.
+func (s *Store) deleteClientAgain(ctx context.Context, deleted store.Client) error {
+	c, err := s.Client(ctx, deleted.ID)
+	if err != nil || !c.CreatedAt.Equal(deleted.CreatedAt) {
+		return known(err)
+	}
+	return known(s.DeleteClient(ctx, deleted.ID))
 }
 
 // restoreClient puts back a change that was acknowledged and that the store has lost.

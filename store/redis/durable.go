@@ -33,3 +33,15 @@ func (s *Store) doDurably(ctx context.Context, doing string, calls ...*call) err
 	}
 	return nil
 }
+
+// doAndTell is doDurably and then tells the other replicas. They are told in a round trip of its own:
+// in one pipeline they could hear of what has not happened yet, because a script that the server does
+// not know, or whose slot has moved, is sent again. What is told may be lost; the polls and this
+// replica's journal are there for that.
+func (s *Store) doAndTell(ctx context.Context, doing string, m message, calls ...*call) error {
+	err := s.doDurably(ctx, doing, calls...)
+	if calls[0].done() {
+		_ = s.do(context.WithoutCancel(ctx), "telling the other replicas", s.publish(calls[0].key, m))
+	}
+	return err
+}

@@ -26,17 +26,13 @@ type ended struct {
 	JTI       string          `json:"jti,omitempty"`
 }
 
-// tell publishes a revocation by way of the server that has the key.
-func (s *Store) tell(key string, e ended) *call { return s.publish(key, message{Ended: &e}) }
+func ofClient(id string) message { return message{Hint: &store.Hint{Kind: store.HintClient, ID: id}} }
 
-func (s *Store) tellClient(id string) *call {
-	return s.publish(s.key.clients()[0], message{Hint: &store.Hint{Kind: store.HintClient, ID: id}})
-}
+func ofKeyring() message { return message{Hint: &store.Hint{Kind: store.HintKeyring}} }
 
-func (s *Store) tellKeyring() *call {
-	return s.publish(s.key.install(), message{Hint: &store.Hint{Kind: store.HintKeyring}})
-}
+func (e ended) message() message { return message{Ended: &e} }
 
+// publish tells a message by way of the server that has the key.
 func (s *Store) publish(key string, m message) *call {
 	raw, _ := json.Marshal(m) // nothing in it can fail
 	return command(key, "publish", s.key.channel(), raw)

@@ -44,10 +44,12 @@ func (s *Store) makeRoom(ctx context.Context) error {
 	if exists.number() == 1 {
 		return fmt.Errorf("the store holds an install already: %w", store.ErrExists)
 	}
-	err := s.eachKey(ctx, "", func(keys []string) error {
-		if unfinished.number() == 0 {
-			return fmt.Errorf("the store holds keys under %q that are not an install, such as %q: %w", s.cfg.Prefix, keys[0], store.ErrExists)
+	if unfinished.number() == 0 {
+		if err := s.CheckEmpty(ctx); err != nil {
+			return err
 		}
+	}
+	err := s.eachKey(ctx, "", func(keys []string) error {
 		calls := make([]*call, 0, len(keys))
 		for _, key := range keys {
 			if key != marker {
@@ -63,6 +65,14 @@ func (s *Store) makeRoom(ctx context.Context) error {
 		return err
 	}
 	return s.doDurably(ctx, "beginning the import", command(install, "set", marker, rand.Text()))
+}
+
+// CheckEmpty answers store.ErrExists where some key begins with the prefix: it is another program's,
+// or what is left of an install.
+func (s *Store) CheckEmpty(ctx context.Context) error {
+	return s.eachKey(ctx, "", func(keys []string) error {
+		return fmt.Errorf("Redis holds keys under the prefix %q that are not an install, such as %q: %w", s.cfg.Prefix, keys[0], store.ErrExists)
+	})
 }
 
 // found writes the install and the keyring: from here on servers start on what was imported.

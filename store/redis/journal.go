@@ -123,10 +123,10 @@ func (j *journal) clientChanged(c store.Client) {
 	j.put("client "+c.ID, func() {}, func(ctx context.Context, s *Store) error { return s.restoreClient(ctx, c) })
 }
 
-func (j *journal) clientDeleted(id string) {
+func (j *journal) clientDeleted(c store.Client) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.put("client "+id, func() {}, func(ctx context.Context, s *Store) error { return known(s.DeleteClient(ctx, id)) })
+	j.put("client "+c.ID, func() {}, func(ctx context.Context, s *Store) error { return s.deleteClientAgain(ctx, c) })
 }
 
 func (j *journal) tokenRevoked(jti string, until time.Time) {

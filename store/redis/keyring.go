@@ -17,6 +17,7 @@ func (s *Store) Install(ctx context.Context) (store.Install, error) {
 	}
 	raw, found := get.text()
 	if !found {
+		s.foreign.Store(false)
 		return store.Install{}, fmt.Errorf("install: %w", store.ErrNotFound)
 	}
 	if err := s.know(raw); err != nil {
@@ -50,10 +51,10 @@ func (s *Store) LoadKeyring(ctx context.Context) (version uint64, document []byt
 	if err := s.send(ctx, "reading the keyring", install, ring); err != nil {
 		return 0, nil, err
 	}
-	if raw, found := install.text(); found {
-		if err := s.know(raw); err != nil {
-			return 0, nil, err
-		}
+	if raw, found := install.text(); !found {
+		s.foreign.Store(false) // nobody's: if it was wiped, this install is written back
+	} else if err := s.know(raw); err != nil {
+		return 0, nil, err
 	}
 	fields := ring.list()
 	if len(fields) != 2 {
@@ -80,7 +81,7 @@ func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []by
 	}
 	keys := []string{s.key.install(), s.key.keyring()}
 	swap := swapKeyringScript.call(keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
-	if err := s.doDurably(ctx, "writing the keyring", swap, s.tellKeyring()); err != nil {
+	if err := s.doAndTell(ctx, "writing the keyring", ofKeyring(), swap); err != nil {
 		return false, err
 	}
 	switch outcome, _ := swap.text(); outcome {

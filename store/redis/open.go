@@ -85,14 +85,15 @@ var (
 // store.ErrUnavailable where Redis cannot be reached or refuses us.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
-	servers, err := connect(cfg)
-	if err != nil {
+	s := &Store{cfg: cfg, key: keyspace(cfg.Prefix), log: cfg.Log}
+	s.journal.init()
+	s.watch.init()
+	var err error
+	if s.servers, err = connect(cfg, s.watch.look); err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, key: keyspace(cfg.Prefix), servers: servers, log: cfg.Log}
-	s.journal.init()
 	if err := s.begin(ctx); err != nil {
-		servers.close()
+		s.servers.close()
 		return nil, err
 	}
 	loops, stop := context.WithCancel(context.Background())

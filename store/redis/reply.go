@@ -84,6 +84,9 @@ func firstError(calls []*call) error {
 
 // A call that was not even sent has no answer: these find nothing in it.
 
+// done reports whether the server has answered that it did it.
+func (c *call) done() bool { return c.cmd != nil && answer(c) == nil }
+
 // text is a reply that is a string; found is false for nil.
 func (c *call) text() (value string, found bool) {
 	if c.cmd == nil {

@@ -20,7 +20,7 @@ func (s *Store) RevokeToken(ctx context.Context, jti string, until time.Time) er
 	}
 	key := s.key.revoked(jti)
 	revoke := revokeTokenScript.call([]string{key}, left)
-	err := s.doDurably(ctx, "revoking a token", revoke, s.tell(key, ended{JTI: jti, NotBefore: until}))
+	err := s.doAndTell(ctx, "revoking a token", ended{JTI: jti, NotBefore: until}.message(), revoke)
 	if revoke.cmd != nil && sent(revoke.cmd.Err()) {
 		s.journal.tokenRevoked(jti, until)
 	}

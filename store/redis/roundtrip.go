@@ -106,44 +106,51 @@ const (
 	tryAgainAfter = 10 * time.Millisecond
 )
 
-// follow sends the calls, all of one slot, to the server that has it, and goes where it is sent. A
-// server that sends us on has carried out nothing, so that is no blind repetition.
+// follow sends the calls, all of one slot, to the server that has it, and goes where it is sent. What
+// a server sends on it has not carried out, so that is no blind repetition. In a slot that is on its
+// way to another server some calls may be sent on and others not: those are done, and stay so.
 func (s *Store) follow(ctx context.Context, calls []*call) error {
 	node, err := s.servers.nodeFor(ctx, calls[0].key)
 	if err != nil {
 		return err
 	}
-	asking := false
+	asking, left := false, calls
 	for redirects := 0; ; redirects++ {
-		err := s.attempt(ctx, node, asking, calls)
-		if !moved(err) || halfDone(calls) || redirects == maxRedirects || s.servers.cluster == nil {
-			if err != nil {
-				s.servers.stale(ctx)
-			}
+		err := s.attempt(ctx, node, asking, left)
+		if err != nil {
+			s.servers.stale(ctx)
+		}
+		if !moved(err) || redirects == maxRedirects || s.servers.cluster == nil {
 			return err
 		}
-		s.servers.stale(ctx)
+		if left = again(left, moved); left[0].confirm {
+			return fmt.Errorf("it is done, and cannot be confirmed while its slot moves: %w", err)
+		}
 		addr, ask := redis.IsAskError(err)
 		if !ask {
 			addr, _ = redis.IsMovedError(err)
 		}
-		if asking = ask; addr != "" {
-			node = s.servers.nodeAt(addr)
-		} else if err := pause(ctx, tryAgainAfter<<redirects); err != nil { // a slot half-way between two servers
+		if addr != "" {
+			node, asking = s.servers.nodeAt(addr), ask
+		} else if err := pause(ctx, tryAgainAfter<<redirects); err != nil { // half-way between two servers
 			return err
 		}
 	}
 }
 
-// halfDone reports whether a change was made here and what confirms it was sent elsewhere: a key that
-// does not exist has moved already. To follow would make the change again; that nothing is known of
-// it is the truth.
-func halfDone(calls []*call) bool {
-	last := calls[len(calls)-1]
-	return last.confirm && answer(calls[0]) == nil
+// again picks the calls that were answered like this, and those that are about them.
+func again(calls []*call, like func(error) bool) (list []*call) {
+	for _, c := range calls {
+		if like(c.cmd.Err()) || c.confirm && len(list) > 0 {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 func moved(err error) bool { return hasPrefix(err, "MOVED", "ASK", "TRYAGAIN") }
+
+func noScript(err error) bool { return hasPrefix(err, "NOSCRIPT") }
 
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
@@ -169,16 +176,10 @@ func (s *Store) attempt(ctx context.Context, node *redis.Client, asking bool, ca
 		return err
 	}
 	err = exchange(ctx, node, asking, calls)
-	var unknown []*call
-	for _, c := range calls {
-		if c.script != nil && hasPrefix(c.cmd.Err(), "NOSCRIPT") {
+	if unknown := again(calls, noScript); len(unknown) > 0 {
+		for _, c := range unknown {
 			c.whole()
-			unknown = append(unknown, c)
-		} else if c.confirm && len(unknown) > 0 {
-			unknown = append(unknown, c)
 		}
-	}
-	if len(unknown) > 0 {
 		_ = exchange(ctx, node, asking, unknown)
 		err = firstError(calls)
 	}

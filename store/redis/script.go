@@ -77,7 +77,7 @@ var (
 
 	createClientScript = newScript(createClientLua, numberReply)
 	updateClientScript = newScript(updateClientLua, textReply)
-	deleteClientScript = newScript(deleteClientLua, numberReply)
+	deleteClientScript = newScript(deleteClientLua, textReply)
 
 	swapKeyringScript  = newScript(swapKeyringLua, textReply)
 	revokeTokenScript  = newScript(revokeTokenLua, numberReply)
@@ -111,7 +111,9 @@ func (sc *script) call(keys []string, args ...any) *call {
 	return &call{key: keys[0], args: append(all, args...), shape: sc.answers, script: sc}
 }
 
-// whole sends the script itself instead of its name.
+// whole sends the script itself instead of its name, where the call is one.
 func (c *call) whole() {
-	c.args[0], c.args[1] = "eval", c.script.source
+	if c.script != nil {
+		c.args[0], c.args[1] = "eval", c.script.source
+	}
 }

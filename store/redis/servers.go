@@ -39,12 +39,13 @@ type breaker = gobreaker.TwoStepCircuitBreaker[struct{}]
 
 var quiet sync.Once // go-redis has one logger for all
 
-func connect(cfg Config) (*servers, error) {
+// connect makes the clients; connected is called whenever one of them has a new connection.
+func connect(cfg Config, connected func()) (*servers, error) {
 	quiet.Do(func() { redis.SetLogger(&logging.VoidLogger{}) })
 	if len(cfg.Addrs) == 0 {
 		return nil, errors.New("redis: no address")
 	}
-	s := &servers{options: cfg.nodeOptions(), breakers: map[string]*breaker{}, others: map[string]*redis.Client{}}
+	s := &servers{options: cfg.nodeOptions(connected), breakers: map[string]*breaker{}, others: map[string]*redis.Client{}}
 	switch cfg.Mode {
 	case Standalone:
 		options := s.options
@@ -62,13 +63,14 @@ func connect(cfg Config) (*servers, error) {
 
 // nodeOptions: nothing is tried again behind our back. A rotation whose answer was lost is for the
 // app to repeat, and whether a dial is worth repeating is for the breaker to say.
-func (cfg Config) nodeOptions() redis.Options {
+func (cfg Config) nodeOptions(connected func()) redis.Options {
 	size := cfg.PoolSize
 	if size == 0 {
 		size = 10 * runtime.GOMAXPROCS(0)
 	}
 	return redis.Options{
-		DB: cfg.DB, Protocol: 2, CredentialsProviderContext: credentials(cfg.Username, cfg.Password), TLSConfig: cfg.TLS,
+		OnConnect: func(context.Context, *redis.Conn) error { connected(); return nil },
+		DB:        cfg.DB, Protocol: 2, CredentialsProviderContext: credentials(cfg.Username, cfg.Password), TLSConfig: cfg.TLS,
 		MaxRetries: -1, DialerRetries: 1, DialTimeout: dialTimeout, ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout,
 		ContextTimeoutEnabled: true, PoolSize: size, PoolTimeout: poolTimeout, ConnMaxIdleTime: 5 * time.Minute,
 		DisableIdentity: true, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
@@ -89,7 +91,7 @@ func credentials(username string, password func() (string, error)) func(context.
 func (cfg Config) failoverOptions(o redis.Options) *redis.FailoverOptions {
 	f := &redis.FailoverOptions{
 		MasterName: cfg.Master, SentinelAddrs: cfg.Addrs, SentinelUsername: cfg.SentinelUsername,
-		DB: o.DB, Protocol: o.Protocol, CredentialsProviderContext: o.CredentialsProviderContext, TLSConfig: o.TLSConfig,
+		OnConnect: o.OnConnect, DB: o.DB, Protocol: o.Protocol, CredentialsProviderContext: o.CredentialsProviderContext, TLSConfig: o.TLSConfig,
 		MaxRetries: o.MaxRetries, DialerRetries: o.DialerRetries, DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout,
 		ContextTimeoutEnabled: true, PoolSize: o.PoolSize, PoolTimeout: o.PoolTimeout, ConnMaxIdleTime: o.ConnMaxIdleTime,
 		DisableIdentity: true,
@@ -102,8 +104,9 @@ func (cfg Config) failoverOptions(o redis.Options) *redis.FailoverOptions {
 
 func (cfg Config) clusterOptions(o redis.Options) *redis.ClusterOptions {
 	return &redis.ClusterOptions{
-		Addrs: cfg.Addrs, Protocol: o.Protocol, CredentialsProviderContext: o.CredentialsProviderContext, TLSConfig: o.TLSConfig,
-		MaxRedirects: -1, MaxRetries: o.MaxRetries, DialerRetries: o.DialerRetries, DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout,
+		Addrs: cfg.Addrs, OnConnect: o.OnConnect, Protocol: o.Protocol, CredentialsProviderContext: o.CredentialsProviderContext, TLSConfig: o.TLSConfig,
+		ClusterStateReloadInterval: cfg.ReplicaPoll, // go-redis does not look by itself when a node is gone
+		MaxRedirects:               -1, MaxRetries: o.MaxRetries, DialerRetries: o.DialerRetries, DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout,
 		WriteTimeout: o.WriteTimeout, ContextTimeoutEnabled: true, PoolSize: o.PoolSize, PoolTimeout: o.PoolTimeout,
 		ConnMaxIdleTime: o.ConnMaxIdleTime, DisableIdentity: true, MaintNotificationsConfig: o.MaintNotificationsConfig,
 	}

@@ -70,9 +70,9 @@ func (s *Store) unpackBoth(in store.Session, records []string) (store.Session, s
 func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
 	key := s.key.sessions(user)
 	del := command(key, "hdel", key, id[:])
-	err := s.doDurably(ctx, "revoking a session", del, s.tell(key, ended{User: user, Session: id}))
+	err := s.doAndTell(ctx, "revoking a session", ended{User: user, Session: id}.message(), del)
 	existed := del.number() == 1
-	if existed {
+	if del.done() { // also where the answer to the first time was lost, and nothing is left to delete
 		s.journal.sessionEnded(user, id)
 	}
 	return existed && err == nil, err
@@ -83,7 +83,7 @@ func (s *Store) RevokeSessions(ctx context.Context, user store.UserID, now time.
 	notBefore := store.Millis(now).Add(time.Millisecond)
 	keys := s.key.userAndSessions(user)
 	revoke := revokeSessionsScript.call(keys, millis(notBefore))
-	err := s.doDurably(ctx, "revoking all sessions", revoke, s.tell(keys[0], ended{User: user, NotBefore: notBefore}))
+	err := s.doAndTell(ctx, "revoking all sessions", ended{User: user, NotBefore: notBefore}.message(), revoke)
 	word, about := revoke.outcome()
 	done := word == "ok" && len(about) == 2
 	if done {

@@ -13,7 +13,7 @@ import (
 // maxName is the longest username kept; longer ones are a mistake.
 const maxName = 4096
 
-// userRecord is a user as it lies in Redis: a revision, which rises with each change, in front of
+// userRecord is a user as it lies in Redis: a revision, which rises with each UpdateUser, in front of
 // the packed record.
 type userRecord struct {
 	revision uint32
@@ -134,7 +134,7 @@ func (s *Store) UpdateUser(ctx context.Context, id store.UserID, change func(*st
 func (s *Store) replaceUser(ctx context.Context, before string, u userRecord) (string, error) {
 	keys := s.key.userAndSessions(u.ID)
 	update := updateUserScript.call(keys, before, u.pack())
-	err := s.doDurably(ctx, "updating a user", update, s.tell(keys[0], ended{User: u.ID, NotBefore: u.NotBefore}))
+	err := s.doAndTell(ctx, "updating a user", ended{User: u.ID, NotBefore: u.NotBefore}.message(), update)
 	outcome, _ := update.text()
 	if outcome == "ok" {
 		s.journal.userChanged(u)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"signet/store"
 )
 
 // watcher knows the masters, so that a new one is noticed.
@@ -17,6 +19,9 @@ type watcher struct {
 	mu      sync.Mutex
 	masters map[string]serverInfo // by run id
 	failed  error                 // of the last look
+
+	soon  chan struct{} // holds one: there is a new connection, perhaps to a new master
+	again atomic.Bool   // something could not be revoked again yet
 
 	changes   atomic.Uint64 // of a master
 	reapplied atomic.Uint64 // revocations done again
@@ -28,7 +33,21 @@ type serverInfo struct {
 	fields map[string]string
 }
 
-// watchServers looks at the servers every now and then, until ctx ends.
+func (w *watcher) init() { w.soon = make(chan struct{}, 1) }
+
+// look asks for a look soon. It never blocks.
+func (w *watcher) look() {
+	select {
+	case w.soon <- struct{}{}:
+	default:
+	}
+}
+
+// lookAtMost bounds how often new connections make us look.
+const lookAtMost = 100 * time.Millisecond
+
+// watchServers looks at the servers every now and then, and when there are new connections, until
+// ctx ends.
 func (s *Store) watchServers(ctx context.Context) {
 	ticker := time.NewTicker(s.cfg.ReplicaPoll)
 	defer ticker.Stop()
@@ -37,6 +56,10 @@ func (s *Store) watchServers(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-s.watch.soon:
+			if pause(ctx, lookAtMost) != nil {
+				return
+			}
 		}
 		if err := s.lookAtServers(ctx); err != nil && ctx.Err() == nil {
 			s.log.Debug("looking at the Redis servers", slog.Any("error", err))
@@ -70,7 +93,7 @@ func (s *Store) lookAtServers(ctx context.Context) error {
 			s.log.Warn("a Redis master has changed or was restarted", slog.String("address", m.addr), slog.String("run_id", id))
 		}
 	}
-	if changed {
+	if changed || s.watch.again.Load() {
 		s.applyJournal(ctx)
 	}
 	return nil
@@ -113,9 +136,14 @@ func parseInfo(text string) map[string]string {
 	return fields
 }
 
-// applyJournal does what was revoked lately again. What fails is tried at the next change; this
-// replica does not believe the store meanwhile.
+// applyJournal does what was revoked lately again. Where something fails, often because a master
+// that has just taken over has no replica yet, all is done again with the next look; this replica
+// does not believe the store meanwhile. Another install's data are left alone.
 func (s *Store) applyJournal(ctx context.Context) {
+	if _, err := s.Install(ctx); err != nil && !errors.Is(err, store.ErrNotFound) {
+		s.watch.again.Store(true)
+		return
+	}
 	entries := s.journal.recent()
 	failed := 0
 	for _, e := range entries {
@@ -125,6 +153,7 @@ func (s *Store) applyJournal(ctx context.Context) {
 		}
 		s.watch.reapplied.Add(1)
 	}
+	s.watch.again.Store(failed > 0)
 	if len(entries) > 0 {
 		s.log.Warn("what was revoked lately was revoked again", slog.Int("revocations", len(entries)-failed), slog.Int("failed", failed))
 	}

@@ -35,8 +35,8 @@ func TestTLS(t *testing.T) {
 			t.Parallel()
 			test.serve.Files = files
 			s := Start(t, Config{TLS: &test.serve})
-			o := s.Options()
-			o.TLSConfig, o.MaxRetries, o.DialerRetries = files.Client(test.show), -1, 1
+			o := hasty(s)
+			o.TLSConfig = files.Client(test.show)
 			c := redis.NewClient(o)
 			defer c.Close()
 			err := c.Ping(t.Context()).Err()

@@ -36,9 +36,14 @@ func (s *Server) Restart() {
 	if s.Running() {
 		s.Stop()
 	}
-	if err := s.run(); err != nil {
-		s.t.Fatalf("restarting %s: %v", s.Addr(), err)
-	}
+	// Another process may hold the port for a moment, to see whether it is free.
+	Wait(s.t, "the port of "+s.Addr(), func() error {
+		err := s.run()
+		if err != nil && !s.taken() {
+			s.t.Fatalf("restarting %s: %v", s.Addr(), err)
+		}
+		return err
+	})
 }
 
 // Wipe deletes the data of a server that is down. Its configuration, and in a cluster its identity

@@ -1,27 +1,27 @@
 package redistest
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net"
-	"strconv"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// Proxy is the network between a client and one server: it forwards TCP until it is told to break.
+// Proxy is the network between a client and a server: it forwards TCP until it is told to break, or to
+// lead to another server.
 // Faults last until Heal, may be combined, and apply to connections that are already open too. All
 // methods may be called from any goroutine.
 type Proxy struct {
-	t        testing.TB
-	upstream string
-	port     int
-	links    sync.WaitGroup
+	t     testing.TB
+	port  int
+	links sync.WaitGroup
 
 	mu       sync.Mutex
+	upstream string             // guarded by mu
 	listener net.Listener       // guarded by mu; nil while cut
 	open     map[*link]struct{} // guarded by mu
 	faults   faults             // guarded by mu
@@ -31,7 +31,7 @@ type Proxy struct {
 // ProxyCounts say how often something happened, so that a test can prove that it did.
 type ProxyCounts struct {
 	Connections int // accepted
-	Cut         int // connections closed by Cut; what it refuses is not seen here
+	Cut         int // connections closed by Cut and LeadTo; what is refused is not seen here
 	Held        int // connections and pieces of data that Hold kept back
 	Delayed     int // replies that came late
 	Lost        int // replies that were dropped, with their connection
@@ -89,11 +89,25 @@ func (p *Proxy) Cut() {
 		p.listener.Close()
 		p.listener = nil
 	}
+	p.closeLinks()
+}
+
+// closeLinks needs mu.
+func (p *Proxy) closeLinks() {
 	for l := range p.open {
 		p.counts.Cut++
 		l.close()
 		delete(p.open, l)
 	}
+}
+
+// LeadTo closes all connections, and new ones lead to another server: what a client sees of an
+// address that moves to the server which has taken over.
+func (p *Proxy) LeadTo(upstream string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.upstream = upstream
+	p.closeLinks()
 }
 
 // Hold keeps connections open, and accepts new ones, but nothing gets through: what a client sees of
@@ -115,21 +129,17 @@ func (p *Proxy) Delay(d time.Duration) {
 
 // LoseReplies forwards requests, but drops the replies and closes the connection: the command has
 // happened and nobody knows. With names of commands, only their replies are lost; a client can then
-// still connect, which takes commands too. Names are not seen inside TLS.
+// still connect, which takes commands too. Names are looked for in each piece of data as it arrives,
+// so they are not seen inside TLS, nor when a long pipeline happens to be torn within one.
 func (p *Proxy) LoseReplies(commands ...string) {
 	lose := func([]byte) bool { return true }
 	if len(commands) > 0 {
-		lose = func(request []byte) bool {
-			request = bytes.ToUpper(request)
-			for _, name := range commands {
-				// As the first word of a RESP array: *3 $7 EVALSHA.
-				word := "\r\n$" + strconv.Itoa(len(name)) + "\r\n" + strings.ToUpper(name) + "\r\n"
-				if bytes.Contains(request, []byte(word)) {
-					return true
-				}
-			}
-			return false
+		names := make([]string, len(commands))
+		for i, name := range commands {
+			names[i] = regexp.QuoteMeta(name)
 		}
+		// The first word of a command, as it is sent: *3 $7 EVALSHA.
+		lose = regexp.MustCompile(`(?i)\*\d+\r\n\$\d+\r\n(` + strings.Join(names, "|") + `)\r\n`).Match
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -196,7 +206,10 @@ func (p *Proxy) serve(l *link) {
 	if !p.await(l) {
 		return
 	}
-	server, err := net.Dial("tcp", p.upstream)
+	p.mu.Lock()
+	upstream := p.upstream
+	p.mu.Unlock()
+	server, err := net.Dial("tcp", upstream)
 	if err != nil || !l.connected(server) {
 		return
 	}

@@ -3,6 +3,7 @@ package redistest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"syscall"
@@ -14,19 +15,33 @@ import (
 
 var errNotYet = errors.New("not yet")
 
-// through returns a client of s that goes through p, retries nothing and soon gives up.
+// through returns a client of s that goes through p and retries nothing.
 func through(t *testing.T, s *Server, p *Proxy) *redis.Client {
-	o := s.Options()
-	o.Addr, o.MaxRetries, o.ReadTimeout, o.DialerRetries = p.Addr(), -1, 200*time.Millisecond, 1
+	o := hasty(s)
+	o.Addr = p.Addr()
 	c := redis.NewClient(o)
 	t.Cleanup(func() { c.Close() })
 	return c
 }
 
-func incr(t *testing.T, c *redis.Client) error {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+// hasty options retry nothing, and leave it to the context when to give up.
+func hasty(s *Server) *redis.Options {
+	o := s.Options()
+	o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = -1, 1, true
+	o.ReadTimeout, o.WriteTimeout = patience, patience
+	return o
+}
+
+func incr(t *testing.T, c *redis.Client) error { return incrWithin(t, c, patience) }
+
+func incrWithin(t *testing.T, c *redis.Client, atMost time.Duration) error {
+	ctx, cancel := context.WithTimeout(t.Context(), atMost)
 	defer cancel()
 	return c.Incr(ctx, "n").Err()
+}
+
+func isTimeout(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func TestProxyCut(t *testing.T) {
@@ -57,6 +72,26 @@ func TestProxyCut(t *testing.T) {
 	}
 }
 
+func TestProxyLeadTo(t *testing.T) {
+	t.Parallel()
+	first, second := Start(t, Config{}), Start(t, Config{})
+	p := NewProxy(t, first.Addr())
+	c := through(t, first, p)
+	if err := incr(t, c); err != nil {
+		t.Fatal(err)
+	}
+	p.LeadTo(second.Addr())
+	Wait(t, "the client to notice", func() error { return incr(t, c) })
+	if got := p.Counts(); got.Cut != 1 || got.Connections != 2 {
+		t.Errorf("got %+v, want 1 connection cut of 2", got)
+	}
+	for _, s := range []*Server{first, second} {
+		if got := s.Do("get", "n"); got != "1" {
+			t.Errorf("n at %s: got %v, want 1", s.Addr(), got)
+		}
+	}
+}
+
 func TestProxyHold(t *testing.T) {
 	t.Parallel()
 	s := Start(t, Config{})
@@ -67,16 +102,19 @@ func TestProxyHold(t *testing.T) {
 	}
 	p.Hold()
 	for _, which := range []string{"an open connection", "a new connection"} {
-		if err := incr(t, c); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := incrWithin(t, c, 200*time.Millisecond); !isTimeout(err) {
 			t.Errorf("%s, held: got %v, want a timeout", which, err)
 		}
 	}
 	if got := s.Do("get", "n"); got != "1" {
 		t.Errorf("n while held: got %v, want 1", got)
 	}
-	if got := p.Counts(); got.Held < 2 || got.Connections != 2 {
-		t.Errorf("got %+v, want both connections held", got)
-	}
+	Wait(t, "both connections to be held", func() error {
+		if got := p.Counts(); got.Held < 2 || got.Connections != 2 {
+			return fmt.Errorf("got %+v", got)
+		}
+		return nil
+	})
 	p.Heal()
 	Wait(t, "the late request", func() error {
 		if got := s.Do("get", "n"); got != "2" {
@@ -93,10 +131,7 @@ func TestProxyDelay(t *testing.T) {
 	t.Parallel()
 	s := Start(t, Config{})
 	p := NewProxy(t, s.Addr())
-	o := s.Options()
-	o.Addr = p.Addr()
-	c := redis.NewClient(o)
-	defer c.Close()
+	c := through(t, s, p)
 	if err := incr(t, c); err != nil {
 		t.Fatal(err)
 	}
@@ -142,8 +177,9 @@ func TestProxyLosesReplies(t *testing.T) {
 			if got := p.Counts(); got.Lost != 1 {
 				t.Errorf("got %+v, want 1 lost", got)
 			}
-			// With a name, other commands still work, also on a new connection.
-			if err := c.Get(t.Context(), "n").Err(); (err == nil) != (test.commands != nil) {
+			// With a name, other commands still work, also on a new connection, and also when the
+			// name is one of their arguments.
+			if err := c.MGet(t.Context(), "n", "incr").Err(); (err == nil) != (test.commands != nil) {
 				t.Errorf("another command: got %v", err)
 			}
 			p.Heal()

@@ -31,28 +31,30 @@ func StartReplicated(t testing.TB, c Config, replicas int) *Replicated {
 // WaitInSync returns when all replicas follow master and have what it had at the call.
 func WaitInSync(t testing.TB, master *Server, replicas ...*Server) {
 	t.Helper()
-	want, err := offset(master.Info("replication")["master_repl_offset"])
+	Wait(t, "the replicas to be in sync", func() error { return inSync(master, replicas) })
+}
+
+func inSync(master *Server, replicas []*Server) error {
+	want, err := offset(master.tryInfo("replication")["master_repl_offset"])
 	if err != nil {
-		t.Fatal(err)
+		return fmt.Errorf("the offset of %s: %w", master.Addr(), err)
 	}
-	Wait(t, "the replicas to be in sync", func() error {
-		if err := master.followed(); err != nil {
+	if err := master.followed(); err != nil {
+		return err
+	}
+	for _, r := range replicas {
+		info := r.tryInfo("replication")
+		if info["role"] != "slave" || info["master_port"] != strconv.Itoa(master.port) {
+			return fmt.Errorf("%s does not follow %s", r.Addr(), master.Addr())
+		}
+		if err := r.synced(); err != nil {
 			return err
 		}
-		for _, r := range replicas {
-			info := r.tryInfo("replication")
-			if info["role"] != "slave" || info["master_port"] != strconv.Itoa(master.port) {
-				return fmt.Errorf("%s does not follow %s", r.Addr(), master.Addr())
-			}
-			if err := r.synced(); err != nil {
-				return err
-			}
-			if got, err := offset(info["slave_repl_offset"]); err != nil || got < want {
-				return fmt.Errorf("%s is at %d, want %d; %v", r.Addr(), got, want, err)
-			}
+		if got, err := offset(info["slave_repl_offset"]); err != nil || got < want {
+			return fmt.Errorf("%s is at %d, want %d; %v", r.Addr(), got, want, err)
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func offset(text string) (int64, error) { return strconv.ParseInt(text, 10, 64) }
@@ -66,9 +68,8 @@ func (s *Server) synced() error {
 	return fmt.Errorf("%s, %q: link to its master is %q", s.Addr(), info["role"], info["master_link_status"])
 }
 
-// followed returns nil once a master counts each of its replicas. One that has just loaded the data
-// thinks it is in sync up to a second before that, when it first acknowledges; until then the
-// master sends it nothing, and WAIT leaves it out.
+// followed returns nil once a master has all its replicas online. A replica may think that it is in
+// sync before that, but WAIT leaves it out.
 func (s *Server) followed() error {
 	for field, about := range s.tryInfo("replication") {
 		if strings.HasPrefix(field, "slave") && strings.Contains(about, "state=") && !strings.Contains(about, "state=online") {

@@ -44,11 +44,14 @@ func StartSentinel(t testing.TB, c SentinelConfig) *Sentinels {
 	if c.Server.TLS != nil {
 		t.Fatal("StartSentinel: TLS between sentinels is not provided for")
 	}
-	// A sentinel asks for the replicas only every ten seconds, so they come first.
 	r := StartReplicated(t, c.Server, c.Replicas)
 	s := &Sentinels{Servers: append([]*Server{r.Master}, r.Replicas...), t: t, config: c}
 	for range c.Sentinels {
-		s.Sentinels = append(s.Sentinels, start(t, sentinelProgram, Config{Password: c.SentinelPassword}, s.conf))
+		sentinel := start(t, sentinelProgram, Config{Password: c.SentinelPassword}, s.conf)
+		// By default they look around every ten seconds, and a master that comes back is made a
+		// replica after two such looks.
+		sentinel.Do("sentinel", "debug", "info-period", 1000, "publish-period", 500)
+		s.Sentinels = append(s.Sentinels, sentinel)
 	}
 	Wait(t, "the sentinels to know everyone", s.complete)
 	return s
@@ -184,8 +187,9 @@ func (s *Sentinels) Replicas() []*Server {
 	return slices.DeleteFunc(slices.Clone(s.Servers), func(server *Server) bool { return server == master })
 }
 
-// WaitForFailover returns the master that has replaced old, once all sentinels that answer say so,
-// and it says so itself. Zero for atMost means 30 seconds.
+// WaitForFailover returns the master that has replaced old, once all sentinels that answer say so
+// and are done, and it says so itself. Clients may have found it a little earlier. Zero for atMost
+// means 30 seconds.
 func (s *Sentinels) WaitForFailover(old *Server, atMost time.Duration) *Server {
 	s.t.Helper()
 	var now *Server
@@ -200,15 +204,44 @@ func (s *Sentinels) WaitForFailover(old *Server, atMost time.Duration) *Server {
 		if role := now.tryInfo("replication")["role"]; role != "master" {
 			return fmt.Errorf("%s is still a %s", now.Addr(), role)
 		}
-		return nil
+		return s.settled()
 	})
 	return now
 }
 
+// settled returns nil when no sentinel thinks that the master is down or being replaced. On a busy
+// machine they may do so of a new master at once, and elect again.
+func (s *Sentinels) settled() error {
+	for _, sentinel := range s.Sentinels {
+		if !sentinel.responsive() {
+			continue
+		}
+		reply, err := sentinel.Try("sentinel", "master", masterName)
+		if err != nil {
+			return err
+		}
+		if flags := pairs(reply)["flags"]; flags != "master" {
+			return fmt.Errorf("%s sees the master as %q", sentinel.Addr(), flags)
+		}
+	}
+	return nil
+}
+
 // WaitForReplicas returns when all other servers that answer follow the master and have what it had
-// at the call.
+// at the call. After a sentinel was restarted this may take half a minute.
 func (s *Sentinels) WaitForReplicas() {
 	s.t.Helper()
-	replicas := slices.DeleteFunc(s.Replicas(), func(server *Server) bool { return !server.responsive() })
-	WaitInSync(s.t, s.Master(), replicas...)
+	waitFor(s.t, "the replicas to be in sync", 2*patience, func() error {
+		master, err := s.master() // each time, as it may change meanwhile
+		if err != nil {
+			return err
+		}
+		var replicas []*Server
+		for _, server := range s.Servers {
+			if server != master && server.responsive() {
+				replicas = append(replicas, server)
+			}
+		}
+		return inSync(master, replicas)
+	})
 }

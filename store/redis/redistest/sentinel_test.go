@@ -17,8 +17,8 @@ func TestSentinelElection(t *testing.T) {
 		silent func(*Server)
 		again  func(*Server)
 	}{
-		{"killed", SentinelConfig{}, (*Server).Kill, (*Server).Restart},
-		{"frozen, with passwords", SentinelConfig{Server: Config{Password: "secret"}, SentinelPassword: "other", DownAfter: 600 * time.Millisecond},
+		{"killed", SentinelConfig{DownAfter: 2 * time.Second}, (*Server).Kill, (*Server).Restart},
+		{"frozen, with passwords", SentinelConfig{Server: Config{Password: "secret"}, SentinelPassword: "other", DownAfter: 1500 * time.Millisecond},
 			(*Server).Freeze, (*Server).Thaw},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -80,15 +80,13 @@ func TestPasswordIsNeeded(t *testing.T) {
 func TestFreeze(t *testing.T) {
 	t.Parallel()
 	s := Start(t, Config{})
-	o := s.Options()
-	o.ReadTimeout, o.MaxRetries = 50*time.Millisecond, -1
-	c := redis.NewClient(o)
+	c := redis.NewClient(hasty(s))
 	defer c.Close()
-	if err := c.Ping(t.Context()).Err(); err != nil {
+	if err := incr(t, c); err != nil {
 		t.Fatal(err)
 	}
 	s.Freeze()
-	if err := c.Ping(t.Context()).Err(); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if err := incrWithin(t, c, 50*time.Millisecond); !isTimeout(err) {
 		t.Errorf("frozen: got %v, want a timeout", err)
 	}
 	if !s.Running() {

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"signet/store"
+)
+
+var archiveDay = time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC)
+
+var archiveFoundation = store.Foundation{Install: store.Install{ID: "install", Schema: 1, CreatedAt: archiveDay}, KeyringVersion: 3, Keyring: []byte{0, 254, 255}}
+
+// archiveRecords is one of each, with what JSON likes to change.
+func archiveRecords() []store.Record {
+	user := store.UserID{1}
+	return []store.Record{
+		{Client: &store.Client{ID: "web<&>", Grants: []string{"password"}, Secrets: []store.Secret{{Hash: []byte{0xff}, CreatedAt: archiveDay}}, CreatedAt: archiveDay, UpdatedAt: archiveDay}},
+		{User: &store.User{ID: user, Username: "ad\u2028a\ufffd", PasswordHash: "$argon2id$v=19$", CreatedAt: archiveDay, UpdatedAt: archiveDay,
+			Claims: map[string]json.RawMessage{"n": json.RawMessage(`12345678901234567890.10`), "<": json.RawMessage(`["<\u003c"]`)}}},
+		{Session: &store.Session{ID: store.SessionID{2}, UserID: user, ClientID: "web<&>", Generation: 1<<32 - 1, Replays: 1<<16 - 1, StartedAt: archiveDay, RotatedAt: archiveDay}},
+		{RevokedToken: &store.RevokedToken{JTI: "jti", Until: archiveDay}},
+		{Event: &store.Event{Seq: 1, At: archiveDay, Type: "login", Outcome: "ok", Detail: map[string]string{"reason": "<\n>"}}},
+	}
+}
+
+func writeArchive(t testing.TB, f store.Foundation, records []store.Record) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := newArchiveWriter(&out, f, archiveDay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		if err := w.write(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.finish(); err != nil {
+		t.Fatal(err)
+	}
+	if w.bytes != int64(out.Len()) {
+		t.Errorf("the writer counts %d bytes, there are %d", w.bytes, out.Len())
+	}
+	return out.Bytes()
+}
+
+func readArchive(data []byte) (*archiveReader, []store.Record, error) {
+	r, err := newArchiveReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, nil, err
+	}
+	var records []store.Record
+	for record, err := range r.records() {
+		if err != nil {
+			return r, records, err
+		}
+		records = append(records, record)
+	}
+	return r, records, nil
+}
+
+func TestArchive(t *testing.T) {
+	want := archiveRecords()
+	data := writeArchive(t, archiveFoundation, want)
+	r, got, err := readArchive(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if !reflect.DeepEqual(r.header.Foundation, archiveFoundation) || !r.header.ExportedAt.Equal(archiveDay) {
+		t.Errorf("header: got %+v", r.header)
+	}
+	if want := (archiveCounts{1, 1, 1, 1, 1}); r.trailer.Counts != want {
+		t.Errorf("counts: got %+v, want %+v", r.trailer.Counts, want)
+	}
+}
+
+// TestArchiveFormat is for other programs that read it: version 1 stays as it is.
+func TestArchiveFormat(t *testing.T) {
+	got := string(writeArchive(t, archiveFoundation, archiveRecords()[2:4]))
+	want := `{"signet_export":1,"exported_at":"2026-03-04T05:06:07.008Z","foundation":{"install":{"id":"install","schema":1,"created_at":"2026-03-04T05:06:07.008Z"},"keyring_version":3,"keyring":"AP7/"}}
+{"session":{"sid":"AgAAAAAAAAAAAAAAAAAAAA","sub":"usr_aeaaaaaaaaaaaaaaaaaaaaaaaa","client_id":"web<&>","generation":4294967295,"replays":65535,"started_at":"2026-03-04T05:06:07.008Z","rotated_at":"2026-03-04T05:06:07.008Z"}}
+{"revoked_token":{"jti":"jti","until":"2026-03-04T05:06:07.008Z"}}
+`
+	want += fmt.Sprintf(`{"counts":{"clients":0,"users":0,"sessions":1,"revoked_tokens":1,"events":0},"sha256":"%x"}`+"\n", sha256.Sum256([]byte(want)))
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// sealed is body with a trailer that fits it.
+func sealed(body, counts string) string {
+	digest := sha256.Sum256([]byte(body))
+	return body + `{"counts":` + counts + `,"sha256":"` + hex.EncodeToString(digest[:]) + `"}` + "\n"
+}
+
+func TestArchiveRefusals(t *testing.T) {
+	good := string(writeArchive(t, archiveFoundation, archiveRecords()))
+	header, _, _ := strings.Cut(good, "\n")
+	header += "\n"
+	trailer := good[strings.LastIndex(strings.TrimSuffix(good, "\n"), "\n")+1:]
+	token := `{"revoked_token":{"jti":"a","until":"2026-03-04T05:06:07Z"}}` + "\n"
+	none, one := `{}`, `{"revoked_tokens":1}`
+	tests := map[string]struct{ text, want string }{
+		"nothing":                 {"", "cut short"},
+		"something else":          {"SQLite format 3\n", "not what `signet export` writes"},
+		"other JSON":              {"{}\n", "not what `signet export` writes"},
+		"a newer version":         {`{"signet_export":2,"shape":"new"}` + "\n", "version 2 of the format, and this signet reads version 1"},
+		"version 0":               {`{"signet_export":0}` + "\n", "version 0"},
+		"a header with more":      {sealed(strings.Replace(header, `"foundation"`, `"x":1,"foundation"`, 1), none), `unknown field "x"`},
+		"no foundation":           {sealed(`{"signet_export":1,"exported_at":"2026-03-04T05:06:07Z"}`+"\n", none), "line 1: the install or its keyring is missing"},
+		"no trailer":              {header + token, "cut short"},
+		"half a trailer":          {good[:len(good)-9], "cut short"},
+		"no last newline":         {good[:len(good)-1], "cut short"},
+		"another byte":            {strings.Replace(good, "argon2id", "argon2iD", 1), "damaged or altered"},
+		"a line less":             {header + trailer, "damaged or altered"},
+		"a line more":             {good[:len(good)-len(trailer)] + token + trailer, "damaged or altered"},
+		"another count":           {sealed(header+token, `{"revoked_tokens":2}`), "the counts are not those"},
+		"counts without digest":   {header + `{"counts":{}}` + "\n", "neither a record nor counts and digest"},
+		"digest without counts":   {header + `{"sha256":""}` + "\n", "neither a record nor counts and digest"},
+		"a record in the end":     {header + strings.TrimSuffix(strings.TrimSpace(token), "}") + `,"counts":{},"sha256":""}` + "\n", "neither a record nor counts and digest"},
+		"something behind":        {good + "\n", "something comes after"},
+		"two archives":            {good + good, "something comes after"},
+		"an empty line":           {sealed(header+"\n", none), "line 2: it is empty"},
+		"no record":               {sealed(header+"{}\n", none), "line 2: it is not exactly one record"},
+		"null":                    {sealed(header+"null\n", none), "line 2: it is not exactly one record"},
+		"two records in a line":   {sealed(header+`{"user":{},"client":{}}`+"\n", none), "line 2: it is not exactly one record"},
+		"two values in a line":    {sealed(header+strings.TrimSpace(token)+token, one), "line 2: something comes after its value"},
+		"an unknown kind":         {sealed(header+`{"key":{}}`+"\n", none), `line 2: json: unknown field "key"`},
+		"an unknown field":        {sealed(header+`{"session":{"scope":"x"}}`+"\n", none), `line 2: json: unknown field "scope"`},
+		"a bad id":                {sealed(header+`{"user":{"id":"usr_x"}}`+"\n", none), "line 2: "},
+		"a value that is too big": {sealed(header+`{"session":{"replays":65536}}`+"\n", none), "line 2: "},
+		"a line that is too long": {header + strings.Repeat(" ", maxArchiveLine) + token, "line 2 is longer than 16777216 bytes"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := readArchive([]byte(test.text))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+// TestArchiveCut: an archive that breaks off anywhere is not one.
+func TestArchiveCut(t *testing.T) {
+	data := writeArchive(t, archiveFoundation, archiveRecords())
+	for n := range data {
+		if _, _, err := readArchive(data[:n]); err == nil {
+			t.Errorf("the first %d of %d bytes are taken for an archive", n, len(data))
+		}
+	}
+}
+
+// What could not be read again is not written.
+func TestArchiveWriterRefuses(t *testing.T) {
+	long := strings.Repeat("x", maxArchiveLine)
+	for name, r := range map[string]store.Record{
+		"nothing":         {},
+		"two things":      {Client: &store.Client{}, User: &store.User{}},
+		"bad username":    {User: &store.User{Username: "\xff"}},
+		"bad hash":        {User: &store.User{PasswordHash: "\xff"}},
+		"bad claim":       {User: &store.User{Claims: map[string]json.RawMessage{"\xff": json.RawMessage("1")}}},
+		"a claim no JSON": {User: &store.User{Claims: map[string]json.RawMessage{"a": json.RawMessage("{")}}},
+		"bad client":      {Session: &store.Session{ClientID: "\xff"}},
+		"bad jti":         {RevokedToken: &store.RevokedToken{JTI: "\xff"}},
+		"a long record":   {Client: &store.Client{ID: long}},
+	} {
+		w, err := newArchiveWriter(io.Discard, archiveFoundation, archiveDay)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.write(r); err == nil {
+			t.Errorf("%s: written", name)
+		}
+	}
+	if _, err := newArchiveWriter(brokenWriter{}, archiveFoundation, archiveDay); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("a full disk: got %v", err)
+	}
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+// FuzzArchive asks that damage is an error, never a panic, and that what is accepted can be written
+// and read again as the same.
+func FuzzArchive(f *testing.F) {
+	good := writeArchive(f, archiveFoundation, archiveRecords())
+	f.Add(good)
+	f.Add(good[:len(good)/2])
+	f.Add(writeArchive(f, archiveFoundation, nil))
+	f.Add([]byte(`{"signet_export":2}` + "\n"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		_, _, _ = readArchive(body)
+		// The digest keeps almost everything out, so the same bytes are tried with one that fits.
+		var counts archiveCounts
+		for line := range bytes.Lines(body) {
+			var l archiveLine
+			if json.Unmarshal(line, &l) == nil {
+				counts.add(l.Record)
+			}
+		}
+		text, err := json.Marshal(counts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, records, err := readArchive([]byte(sealed(string(body), string(text))))
+		if err != nil {
+			return
+		}
+		once := writeArchive(t, r.header.Foundation, records)
+		_, again, err := readArchive(once)
+		if err != nil {
+			t.Fatalf("written again it is not read: %v", err)
+		}
+		if twice := writeArchive(t, r.header.Foundation, again); !bytes.Equal(once, twice) {
+			t.Errorf("got\n%s\nafter\n%s", twice, once)
+		}
+	})
+}

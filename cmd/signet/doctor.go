@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/config"
+	"signet/keys"
+	"signet/store"
+	"signet/store/bolt"
+	"signet/store/redis"
+)
+
+// finding is one line of the doctor's.
+type finding struct {
+	Check  string `json:"check"`
+	State  string `json:"state"` // ok, warning, problem
+	Detail string `json:"detail"`
+}
+
+const (
+	stateOK      = "ok"
+	stateWarning = "warning"
+	stateProblem = "problem"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	return a.configFlag(&cobra.Command{
+		Use:   "doctor",
+		Short: "Look an install over: settings, master key, store, signing keys",
+		Long: "Look an install over: the configuration and the files it names, the master key, the timetable of the\n" +
+			"signing keys, the store and how it is set up, and whether the keys in it open. It changes nothing and\n" +
+			"needs no running server; a bolt store is read whole when none is running. Exit 1 if there is a problem,\n" +
+			"0 if there are only warnings.",
+		Example: "signet doctor --config /etc/signet/signet.yaml",
+		Args:    positional(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d := &doctor{app: a}
+			d.examine(cmd.Context())
+			return d.report()
+		},
+	})
+}
+
+// doctor gathers findings.
+type doctor struct {
+	app   *app
+	found []finding
+}
+
+func (d *doctor) note(check, state, detail string) {
+	d.found = append(d.found, finding{check, state, detail})
+}
+
+// judge notes good where there is no error; each problem of a joined error is a line.
+func (d *doctor) judge(check string, err error, good string) bool {
+	if err == nil {
+		d.note(check, stateOK, good)
+		return true
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		d.note(check, stateProblem, strings.TrimPrefix(line, check+": "))
+	}
+	return false
+}
+
+func (d *doctor) examine(ctx context.Context) {
+	cfg, err := d.app.loadConfig()
+	if !d.judge("configuration", err, "it is good, and known as "+cfg.Issuer) {
+		return
+	}
+	master, err := readMasterKeys(cfg.MasterKeyFile, d.app.getenv)
+	d.judge("master key", err, "it can be read")
+	d.examineTimetable(cfg)
+	d.examineCertificate(cfg)
+	if path, ok := cfg.BoltPath(); ok {
+		d.examineBolt(ctx, path, cfg, master)
+		return
+	}
+	d.examineRedis(ctx, cfg, master)
+}
+
+func (d *doctor) examineTimetable(cfg config.Config) {
+	tt := keyringConfig(cfg, nil, "", nil).Timetable
+	d.judge("key timetable", tt.Validate(), fmt.Sprintf("a key is published %s before it signs, signs for %s and is kept for %s", roughly(tt.Publish), roughly(tt.Active), roughly(tt.Retain)))
+	if least := 2 * time.Hour; tt.Publish < least {
+		d.note("key timetable", stateWarning, fmt.Sprintf("keys.publish is %s; some verifiers (AWS API Gateway) look for new keys every two hours only", roughly(tt.Publish)))
+	}
+}
+
+// examineBolt: the file is locked while a server runs on it; that the server runs is good news then.
+func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config, master []keys.MasterKey) {
+	s, err := opener{getenv: d.app.getenv}.openBolt(path, cfg)
+	if errors.Is(err, store.ErrLocked) {
+		d.note("store", stateOK, path+" is in use by a running server; stop it, or examine a backup, to have it read whole")
+		return
+	}
+	if !d.judge("store", err, path+" opens") {
+		return
+	}
+	d.examineKeyring(ctx, s, cfg, master)
+	if err := s.Close(); err != nil {
+		d.judge("store", err, "")
+		return
+	}
+	d.judge("store", bolt.Check(path), "every record and page of it can be read")
+}
+
+func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []keys.MasterKey) {
+	s, err := opener{getenv: d.app.getenv}.openRedis(ctx, cfg)
+	if !d.judge("store", err, storeName(cfg)+" answers") {
+		return
+	}
+	defer s.Close()
+	d.judge("store", s.Ping(ctx), "it takes writes")
+	d.examineServers(ctx, s)
+	d.examineKeyring(ctx, s, cfg, master)
+}
+
+// examineServers shows the list that a start shows as well.
+func (d *doctor) examineServers(ctx context.Context, s *redis.Store) {
+	findings, err := s.Check(ctx)
+	if err != nil {
+		d.judge("durability", err, "")
+		return
+	}
+	if len(findings) == 0 {
+		d.note("durability", stateOK, "the servers are set up such that nothing acknowledged is lost by a crash or a failover")
+	}
+	for _, f := range findings {
+		d.note("durability", stateWarning, f.String())
+	}
+}
+
+// examineKeyring opens the signing keys as a start would, and writes nothing.
+func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.Config, master []keys.MasterKey) {
+	install, err := s.Install(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		err = errors.New("the store holds no install; make one with `signet init`, or import one")
+	}
+	if !d.judge("install", err, install.ID+", made "+stamp(install.CreatedAt)) || len(master) == 0 {
+		return
+	}
+	m, err := keys.Open(ctx, keyringConfig(cfg, s, install.ID, master))
+	if !d.judge("signing keys", err, "they open with this master key") {
+		return
+	}
+	if err := m.Ready(); err != nil {
+		d.note("signing keys", stateProblem, err.Error())
+	}
+}
+
+func (d *doctor) report() error {
+	problems := 0
+	for _, f := range d.found {
+		if f.State == stateProblem {
+			problems++
+		}
+	}
+	err := d.app.print(map[string]any{"ok": problems == 0, "findings": d.found}, func(w io.Writer) {
+		line(w, "CHECK", "STATE", "DETAIL")
+		for _, f := range d.found {
+			line(w, f.Check, f.State, f.Detail)
+		}
+	})
+	if err == nil && problems > 0 {
+		err = fmt.Errorf("problems found: %d", problems)
+	}
+	return err
+}

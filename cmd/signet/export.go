@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/config"
+	"signet/store"
+)
+
+func (a *app) exportCommand() *cobra.Command {
+	var storeURL string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "export FILE|-",
+		Short: "Write everything in a store to a file, for another store",
+		Long: "Write everything in a store to FILE, for `signet import` into another store: clients, users, sessions,\n" +
+			"revoked tokens, the audit trail and the signing keys. It opens the store itself, so stop the server\n" +
+			"first, or export from a copy that `signet backup` has made. FILE appears only when it is complete.\n" +
+			"With - it goes to standard output.\n\n" +
+			"Password hashes and the hashes of client secrets are in FILE: guard it as you guard the store. The\n" +
+			"signing keys in it are sealed. master.key, which opens them, is not in it, and moves with you.",
+		Example: "signet export --config /etc/signet/signet.yaml signet.ndjson\nsignet export --store bolt:copy.db - | age -r age1… > signet.ndjson.age",
+		Args:    positional("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := a.movingConfig(storeURL)
+			if err != nil {
+				return err
+			}
+			if args[0] == "-" {
+				return a.exportToStdout(cmd.Context(), cfg)
+			}
+			return a.exportToFile(cmd.Context(), cfg, args[0], force)
+		},
+	}
+	a.configFlag(cmd)
+	cmd.Flags().StringVar(&storeURL, "store", "", "export the store at `URL` instead of the configuration's; bolt:PATH is one file")
+	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if there is one")
+	return cmd
+}
+
+// exportReport is what was written.
+type exportReport struct {
+	File  string `json:"file"`
+	Bytes int64  `json:"bytes"`
+	archiveTrailer
+}
+
+func (r exportReport) write(w io.Writer) {
+	fmt.Fprintf(w, "wrote %s, %d bytes\n", r.File, r.Bytes)
+	r.archiveTrailer.write(w)
+}
+
+func (a *app) exportToFile(ctx context.Context, cfg config.Config, path string, force bool) error {
+	report := exportReport{File: path}
+	own, _ := cfg.BoltPath()
+	err := a.writeFile(path, force, func(w io.Writer) (err error) {
+		report.archiveTrailer, report.Bytes, err = a.exportStore(ctx, cfg, w)
+		return err
+	}, own)
+	if err != nil {
+		return err
+	}
+	return a.print(report, report.write)
+}
+
+// exportToStdout reports on standard error: the output is the archive.
+func (a *app) exportToStdout(ctx context.Context, cfg config.Config) (err error) {
+	if err := a.notForReading("an export"); err != nil {
+		return err
+	}
+	report := exportReport{File: "-"}
+	if report.archiveTrailer, report.Bytes, err = a.exportStore(ctx, cfg, a.out); err != nil {
+		return err
+	}
+	aside := *a
+	aside.out = a.err
+	return aside.print(report, report.write)
+}
+
+func (a *app) exportStore(ctx context.Context, cfg config.Config, out io.Writer) (t archiveTrailer, n int64, err error) {
+	db, err := opener{getenv: a.getenv}.openExporter(ctx, cfg)
+	if err != nil {
+		return t, 0, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	f, err := db.Foundation(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return t, 0, fmt.Errorf("store: it holds no complete install (%w), so there is nothing to move", err)
+	}
+	if err != nil {
+		return t, 0, fmt.Errorf("store: %w", err)
+	}
+	return a.writeArchive(ctx, db, f, out)
+}
+
+// writeArchive copies record by record.
+func (a *app) writeArchive(ctx context.Context, db store.Exporter, f store.Foundation, out io.Writer) (t archiveTrailer, n int64, err error) {
+	buffered := bufio.NewWriterSize(out, 256<<10)
+	w, err := newArchiveWriter(buffered, f, time.Now())
+	if err != nil {
+		return t, 0, err
+	}
+	tally := a.tally("exported")
+	defer tally.clear()
+	err = db.Export(ctx, func(r store.Record) error {
+		tally.add()
+		return w.write(r)
+	})
+	if err != nil {
+		return t, 0, err
+	}
+	if t, err = w.finish(); err != nil {
+		return t, 0, err
+	}
+	if err := buffered.Flush(); err != nil {
+		return t, 0, fmt.Errorf("writing the archive: %w", err)
+	}
+	return t, w.bytes, nil
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/config"
+	"signet/store"
+)
+
+func (a *app) importCommand() *cobra.Command {
+	var storeURL string
+	cmd := &cobra.Command{
+		Use:   "import FILE|-",
+		Short: "Fill an empty store with what export wrote",
+		Long: "Fill a store that holds nothing yet with what `signet export` wrote: that of the configuration, or the\n" +
+			"one that --store names. FILE is read and checked to its end before anything is written. With - it\n" +
+			"comes from standard input, and lies in the data directory meanwhile.\n\n" +
+			"The server on the new store takes the master key of the old one. Then everybody stays signed in, and\n" +
+			"every token stays valid. Do not start the old server again: what it does, the new one does not know.",
+		Example: "signet import --config /etc/signet/signet.yaml signet.ndjson\nage -d signet.ndjson.age | signet import --config /etc/signet/signet.yaml -",
+		Args:    positional("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := a.movingConfig(storeURL)
+			if err != nil {
+				return err
+			}
+			report, err := a.importArchive(cmd.Context(), cfg, args[0])
+			if err != nil {
+				return err
+			}
+			return a.print(report, func(w io.Writer) { a.writeImport(w, report, storeURL != "") })
+		},
+	}
+	a.configFlag(cmd)
+	cmd.Flags().StringVar(&storeURL, "store", "", "fill the store at `URL` instead of the configuration's; bolt:PATH is one file")
+	return cmd
+}
+
+// moveReport is what was imported.
+type moveReport struct {
+	Store      string    `json:"store"`
+	ExportedAt time.Time `json:"exported_at"`
+	archiveTrailer
+}
+
+func (a *app) writeImport(w io.Writer, r moveReport, elsewhere bool) {
+	fmt.Fprintf(w, "filled %s with what was exported at %s\n", r.Store, stamp(r.ExportedAt))
+	r.write(w)
+	path := a.configPath()
+	if path == "" {
+		path = "FILE"
+	} else {
+		path = shellQuote(path)
+	}
+	fmt.Fprint(w, "\nNext, with the master key of the install that this came from")
+	if elsewhere {
+		fmt.Fprintf(w, " and with\nstore: %q in the configuration", r.Store)
+	}
+	fmt.Fprintf(w, ":\n\n  signet serve --config %s\n", path)
+}
+
+// importArchive reads the archive twice: nothing is written before all of it is known to be good,
+// and it need not fit into memory.
+func (a *app) importArchive(ctx context.Context, cfg config.Config, path string) (report moveReport, err error) {
+	target, err := opener{getenv: a.getenv, warn: a.warn}.openImporter(ctx, cfg)
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	in, err := a.openArchive(path, cfg.DataDir)
+	if err != nil {
+		return report, err
+	}
+	defer in.close()
+	checked, err := a.checkArchive(ctx, in)
+	if err != nil {
+		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
+	}
+	if err := a.fillStore(ctx, target, in); errors.Is(err, store.ErrExists) {
+		return report, notEmpty(cfg, err)
+	} else if err != nil {
+		return report, fmt.Errorf("importing %s: %w", path, err)
+	}
+	return moveReport{Store: cfg.Store, ExportedAt: checked.header.ExportedAt, archiveTrailer: checked.trailer}, nil
+}
+
+// checkArchive reads all of it and keeps nothing.
+func (a *app) checkArchive(ctx context.Context, in *archiveFile) (*archiveReader, error) {
+	watched := a.watch("checked", in, in.size)
+	defer watched.clear()
+	r, err := newArchiveReader(watched)
+	if err != nil {
+		return nil, err
+	}
+	for _, err := range r.records() {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// fillStore reads it again, and checks it again: it may have been changed in between.
+func (a *app) fillStore(ctx context.Context, target store.Importer, in *archiveFile) error {
+	if _, err := in.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	watched := a.watch("imported", in, in.size)
+	defer watched.clear()
+	r, err := newArchiveReader(watched)
+	if err != nil {
+		return err
+	}
+	return target.Import(ctx, r.header.Foundation, r.records())
+}

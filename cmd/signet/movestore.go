@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"signet/config"
+	"signet/store"
+	"signet/store/bolt"
+	"signet/store/redis"
+)
+
+// exporter and importer are a store that is opened to move what is in it, or to move into it.
+type exporter interface {
+	store.Exporter
+	io.Closer
+}
+
+type importer interface {
+	store.Importer
+	io.Closer
+}
+
+// openExporter opens the store of the configuration as it is.
+func (o opener) openExporter(ctx context.Context, cfg config.Config) (exporter, error) {
+	path, ok := cfg.BoltPath()
+	if !ok {
+		return asExporter(o.openRedis(ctx, cfg))
+	}
+	db, err := bolt.Open(path, bolt.Options{})
+	if errors.Is(err, store.ErrLocked) {
+		return nil, fmt.Errorf("%w; stop the server, or export from a copy of it: `signet backup copy.db` and then `signet export --store bolt:copy.db FILE`", explainBolt(err, path))
+	}
+	if err != nil {
+		return nil, explainBolt(err, path)
+	}
+	return db, nil
+}
+
+// asExporter keeps a nil store from becoming an interface that is not nil.
+func asExporter(s *redis.Store, err error) (exporter, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// openImporter opens the store of the configuration if it holds nothing. With bolt it is not even
+// there; Redis itself says so once more when the import begins.
+func (o opener) openImporter(ctx context.Context, cfg config.Config) (importer, error) {
+	path, ok := cfg.BoltPath()
+	if !ok {
+		s, err := o.openRedis(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		o.check(ctx, s)
+		if _, err := s.Install(ctx); !errors.Is(err, store.ErrNotFound) {
+			return nil, errors.Join(notEmpty(cfg, err), s.Close())
+		}
+		return s, nil
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return nil, notEmpty(cfg, nil)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("store: %w; make that directory, or name another place with --store", err)
+	}
+	return boltImporter(path), nil
+}
+
+// boltImporter is the path of a file that the import makes.
+type boltImporter string
+
+func (path boltImporter) Import(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+	return bolt.Import(ctx, string(path), f, records)
+}
+
+func (boltImporter) Close() error { return nil }
+
+// notEmpty refuses to import; why says more, where there is more to say.
+func notEmpty(cfg config.Config, why error) error {
+	if why != nil && !errors.Is(why, store.ErrExists) {
+		return fmt.Errorf("store: %w", why)
+	}
+	if _, embedded := cfg.BoltPath(); embedded {
+		return fmt.Errorf("store: %s is there already, and an import goes only where nothing is; name another place with --store, or move that one away", storeName(cfg))
+	}
+	return fmt.Errorf("store: %s holds something under the prefix %q already, and an import goes only where nothing is; set another redis.prefix, or name another database", storeName(cfg), cfg.Redis.Prefix)
+}
+
+// movingConfig is the configuration whose store is moved. --store names another store, and then
+// there need not be a configuration.
+func (a *app) movingConfig(storeURL string) (config.Config, error) {
+	if storeURL == "" {
+		return a.loadConfig()
+	}
+	storeURL, err := fromHere(storeURL)
+	if err != nil {
+		return config.Config{}, err
+	}
+	elsewhere := *a
+	elsewhere.environ = append(slices.Clone(a.environ), "SIGNET_STORE="+storeURL)
+	if a.configPath() != "" || a.getenv("SIGNET_ISSUER") != "" {
+		return elsewhere.loadConfig()
+	}
+	elsewhere.environ = append(elsewhere.environ, "SIGNET_ISSUER=https://moving.invalid") // nobody is told it
+	cfg, err := elsewhere.loadConfig()
+	if path, ok := cfg.BoltPath(); ok {
+		cfg.DataDir = filepath.Dir(path)
+	}
+	return cfg, err
+}
+
+// fromHere reads a path on the command line as the shell's user means it: from the working directory.
+func fromHere(storeURL string) (string, error) {
+	path, isBolt := strings.CutPrefix(storeURL, "bolt:")
+	switch {
+	case isBolt && path != "":
+		path, err := filepath.Abs(path)
+		return "bolt:" + path, err
+	case isBolt || !strings.Contains(storeURL, ":"):
+		return "", misuse("--store: name the kind of store and the place, like bolt:signet.db")
+	}
+	return storeURL, nil
+}

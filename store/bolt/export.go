@@ -1,0 +1,151 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"signet/store"
+	"signet/store/packed"
+)
+
+var _ store.Exporter = (*Store)(nil)
+
+// Foundation implements store.Exporter.
+func (s *Store) Foundation(ctx context.Context) (f store.Foundation, err error) {
+	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+		if f.Install, err = readInstall(tx); err != nil {
+			return err
+		}
+		f.KeyringVersion, f.Keyring, err = readKeyring(tx)
+		if err == nil && f.KeyringVersion == 0 {
+			err = fmt.Errorf("keyring: %w", store.ErrNotFound)
+		}
+		f.Keyring = bytes.Clone(f.Keyring)
+		return err
+	})
+	return f, err
+}
+
+// Export implements store.Exporter. It shows one moment: clients, users each with its sessions behind
+// it, revoked tokens, events. A record that cannot be read ends it: what is left out of a move is lost.
+func (s *Store) Export(ctx context.Context, visit func(store.Record) error) error {
+	waiting := s.audit.waiting() // before the snapshot, so that none is missed between the two
+	return s.viewContext(ctx, func(tx *bbolt.Tx) error {
+		e := export{tx: tx, waiting: waiting, visit: func(r store.Record) error {
+			if err := s.open(ctx); err != nil {
+				return err
+			}
+			return visit(r)
+		}}
+		for _, walk := range []func() error{e.clients, e.users, e.revokedTokens, e.events} {
+			if err := walk(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// export is one walk through a snapshot.
+type export struct {
+	tx      *bbolt.Tx
+	waiting []store.Event
+	visit   func(store.Record) error
+}
+
+func (e *export) clients() error {
+	return e.tx.Bucket(bucketClients).ForEach(func(id, raw []byte) error {
+		c, err := packed.DecodeClient(raw)
+		if err == nil && c.ID != string(id) {
+			err = packed.ErrMalformed
+		}
+		if err != nil {
+			return unreadable(fmt.Sprintf("client %q", id), err)
+		}
+		return e.visit(store.Record{Client: &c})
+	})
+}
+
+// users walks through the users and the sessions side by side: both are in the order of user ids.
+func (e *export) users() error {
+	sessions := sessionWalk{cursor: e.tx.Bucket(bucketSessions).Cursor()}
+	sessions.key, sessions.value = sessions.cursor.First()
+	err := e.tx.Bucket(bucketUsers).ForEach(func(id, raw []byte) error {
+		u, err := packed.DecodeUser(raw)
+		if err == nil && !bytes.Equal(u.ID[:], id) {
+			err = packed.ErrMalformed
+		}
+		if err != nil {
+			return unreadable(fmt.Sprintf("user %x", id), err)
+		}
+		if err := e.visit(store.Record{User: &u}); err != nil {
+			return err
+		}
+		return sessions.of(id, e.visit)
+	})
+	if err == nil && sessions.key != nil {
+		err = unreadable(fmt.Sprintf("session %x", sessions.key), errNoUser)
+	}
+	return err
+}
+
+var errNoUser = errors.New("its user is not there")
+
+// sessionWalk is how far the sessions have been visited.
+type sessionWalk struct {
+	cursor     *bbolt.Cursor
+	key, value []byte
+	clientID   string // of the last one: neighbours often have the same
+}
+
+func (w *sessionWalk) of(user []byte, visit func(store.Record) error) error {
+	for ; bytes.HasPrefix(w.key, user); w.key, w.value = w.cursor.Next() {
+		s, err := readSession(w.key, w.value, w.clientID)
+		if err != nil {
+			return unreadable(fmt.Sprintf("session %x", w.key), err)
+		}
+		w.clientID = s.ClientID
+		if err := visit(store.Record{Session: &s}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *export) revokedTokens() error {
+	return e.tx.Bucket(bucketRevoked).ForEach(func(jti, raw []byte) error {
+		r := packed.NewReader(raw)
+		token := store.RevokedToken{JTI: string(jti), Until: r.Time()}
+		if err := r.End(); err != nil {
+			return unreadable(fmt.Sprintf("revoked token %q", jti), err)
+		}
+		return e.visit(store.Record{RevokedToken: &token})
+	})
+}
+
+func (e *export) events() error {
+	b := e.tx.Bucket(bucketAudit)
+	err := b.ForEach(func(seq, raw []byte) error {
+		var event store.Event
+		if err := json.Unmarshal(raw, &event); err != nil {
+			return unreadable(fmt.Sprintf("audit event %x", seq), err)
+		}
+		return e.visit(store.Record{Event: &event})
+	})
+	for _, event := range unwritten(b, e.waiting) {
+		if err != nil {
+			break
+		}
+		err = e.visit(store.Record{Event: &event})
+	}
+	return err
+}
+
+func unreadable(what string, err error) error {
+	return fmt.Errorf("%w: exporting %s: %w", store.ErrUnavailable, what, err)
+}

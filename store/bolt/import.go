@@ -1,0 +1,178 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+
+	"go.etcd.io/bbolt"
+
+	"signet/store"
+	"signet/store/packed"
+)
+
+// importBatch is how many records share a transaction: enough that a commit costs little, few enough
+// that the pages it has changed need little memory.
+const importBatch = 4096
+
+// Import makes a new store at path from what was exported elsewhere; see store.Importer. Nothing is
+// at path before all of it is there and synced: an import that breaks off leaves nothing, one that is
+// killed a file beside it. It answers store.ErrExists where there is a file already.
+func Import(ctx context.Context, path string, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+	exists := fmt.Errorf("the store %s: %w", path, store.ErrExists)
+	if _, err := os.Lstat(path); err == nil {
+		return exists
+	}
+	made, err := makeFile(path, func(tmp string) error { return fill(ctx, tmp, f, records) })
+	if err == nil && !made {
+		return exists
+	}
+	return err
+}
+
+// fill syncs once, at the end: until then the file has no name that anybody looks for.
+func fill(ctx context.Context, path string, f store.Foundation, records iter.Seq2[store.Record, error]) (err error) {
+	if err := initialise(path); err != nil {
+		return err
+	}
+	db, _, err := openFile(path, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.NoSync, db.NoGrowSync = true, true
+	in := intake{ctx: ctx}
+	var stop func()
+	in.next, stop = iter.Pull2(records)
+	defer stop()
+	for more := true; more; {
+		err := db.Update(func(tx *bbolt.Tx) (err error) {
+			more, err = in.batch(&txn{Tx: tx})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := db.Update(func(tx *bbolt.Tx) error { return putFoundation(&txn{Tx: tx}, f) }); err != nil {
+		return err
+	}
+	return db.Sync()
+}
+
+// intake is an import under way.
+type intake struct {
+	ctx  context.Context
+	next func() (store.Record, error, bool)
+	seq  uint64 // of the last event
+}
+
+// batch writes the next records and reports whether there may be more.
+func (in *intake) batch(t *txn) (more bool, err error) {
+	for range importBatch {
+		r, err, ok := in.next()
+		if !ok {
+			return false, nil
+		}
+		if err == nil {
+			err = in.ctx.Err()
+		}
+		if err == nil {
+			err = in.put(t, r)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (in *intake) put(t *txn, r store.Record) error {
+	switch {
+	case r.Client != nil:
+		return importClient(t, *r.Client)
+	case r.User != nil:
+		return importUser(t, *r.User)
+	case r.Session != nil:
+		return importSession(t, *r.Session)
+	case r.RevokedToken != nil:
+		return importRevokedToken(t, *r.RevokedToken)
+	case r.Event != nil:
+		in.seq++
+		e := *r.Event
+		e.Seq, e.At = in.seq, store.Millis(e.At)
+		return putEvent(t, auditBucket(t), e)
+	default:
+		return errors.New("a record is empty")
+	}
+}
+
+func importClient(t *txn, c store.Client) error {
+	if err := validClient(c); err != nil {
+		return err
+	}
+	if t.get(bucketClients, []byte(c.ID)) != nil {
+		return fmt.Errorf("client %q is there twice", c.ID)
+	}
+	raw, err := packed.EncodeClient(c)
+	if err != nil {
+		return err
+	}
+	return t.put(bucketClients, []byte(c.ID), raw)
+}
+
+func importUser(t *txn, u store.User) error {
+	if err := validUser(u); err != nil {
+		return err
+	}
+	if t.get(bucketUsers, u.ID[:]) != nil {
+		return fmt.Errorf("user %s is there twice", u.ID)
+	}
+	if t.get(bucketUsernames, []byte(u.Username)) != nil {
+		return fmt.Errorf("user %s: another has the username %q too", u.ID, u.Username)
+	}
+	if err := t.put(bucketUsernames, []byte(u.Username), u.ID[:]); err != nil {
+		return err
+	}
+	return t.put(bucketUsers, u.ID[:], packed.EncodeUser(u))
+}
+
+// importSession keeps the session as it is: what its user's NotBefore has ended stays ended by it.
+func importSession(t *txn, s store.Session) error {
+	if err := validSession(s); err != nil {
+		return fmt.Errorf("session %s: %w", s.ID, err)
+	}
+	if t.get(bucketUsers, s.UserID[:]) == nil {
+		return fmt.Errorf("session %s: its user %s has not come before it", s.ID, s.UserID)
+	}
+	key := sessionKey(s.UserID, s.ID)
+	if t.get(bucketSessions, key) != nil {
+		return fmt.Errorf("session %s is there twice", s.ID)
+	}
+	return t.put(bucketSessions, key, packed.EncodeSession(s))
+}
+
+func importRevokedToken(t *txn, token store.RevokedToken) error {
+	if err := validJTI(token.JTI); err != nil {
+		return fmt.Errorf("revoked token: %w", err)
+	}
+	return revokeToken(t, token.JTI, token.Until)
+}
+
+// putFoundation writes the install with the layout that these records have here.
+func putFoundation(t *txn, f store.Foundation) error {
+	if f.Install.ID == "" || f.KeyringVersion == 0 || len(f.Keyring) == 0 {
+		return errors.New("the install or the keyring is missing")
+	}
+	f.Install.Schema = Schema
+	raw, err := packInstall(f.Install)
+	if err != nil {
+		return err
+	}
+	if err := t.put(bucketMeta, keyInstall, raw); err != nil {
+		return err
+	}
+	return t.put(bucketKeyring, keyCurrent, packKeyring(f.KeyringVersion, f.Keyring))
+}

@@ -1,0 +1,78 @@
+// Package redis keeps everything in Redis or Valkey, for any number of replicas of the server: the
+// production store. One server, Sentinel and Cluster are served by the same code.
+//
+// # Promises
+//
+// Beyond what package store asks of every backend:
+//
+//   - One round trip each for a refresh, for both halves of a login, and for asking after a token.
+//     None for client credentials: replicas keep the clients they use and ask now and then whether
+//     any has changed.
+//   - Every atomic step is one script whose keys are in one slot. No request walks over keys.
+//   - Nothing waits longer than its deadline, and nothing is tried again behind the caller's back: a
+//     rotation that was sent may have happened, and only the app may repeat it. What a server refuses
+//     to do (MOVED, ASK, TRYAGAIN, NOSCRIPT) did not happen, and is sent where it belongs.
+//   - Whatever goes wrong between here and Redis is store.ErrUnavailable. A breaker for each server
+//     answers at once while one does not work.
+//
+// # What can be lost
+//
+// Redis acknowledges before its replicas have a write, so a master that dies may take the last
+// moments with it. What that means here:
+//
+//   - A lost rotation heals: the app's refresh token is newer than the record, and store.Decide moves
+//     the record on.
+//   - A revocation, a change of a user or client, and a keyring wait (WAIT) until WaitReplicas of the
+//     replicas have them, where the master has or had any; on a shortfall the answer is
+//     store.ErrUnavailable, and the repetition waits again. It can still be lost when a replica without
+//     it is elected. Therefore:
+//   - Every Store remembers the revocations of the last 15 minutes, its own and, by pub/sub, those of
+//     others. It does not believe a server that has forgotten one, and does them all again when a
+//     master changes or was restarted (journal.go, watcher.go).
+//   - A login that was acknowledged and is lost means that the user logs in again.
+//   - A power failure costs what the append-only file had not synced: about a second with everysec.
+//   - A Redis that was wiped gets its install record and keyring back from the first replica that
+//     polls (SwapKeyring). It never becomes another install: a record that is another install's is
+//     never written over, and the data around it are not touched.
+//
+// Check says what about a server's configuration makes this worse; deploy/redis has one that does not.
+//
+// # Layout
+//
+// Every key begins with Config.Prefix and a colon. What stands in braces decides the slot.
+//
+//	u:{USER}                   string: revision 4 ‖ packed user (package packed)
+//	s:{USER}                   hash: session id (16) → packed session
+//	n:{PP}:USERNAME            string: name record, see name.go
+//	names:{PP}                 sorted set, all scores 0: the usernames of one of 256 parts
+//	r:{jJTI}                   string, runs out by itself: a revoked access token
+//	t:{tPLACE}:BUCKET          string, runs out by itself: a throttle count, see take.lua
+//	b:{…}                      string, runs out in a second: a barrier, see durable.go
+//	clients:{c}                hash: client id → JSON
+//	clients:{c}:version        string: another one whenever a client is another one
+//	install:{i}                string: the install record, JSON
+//	install:{i}:keyring        hash: version, document (sealed)
+//	install:{i}:beats          hash: replica → JSON
+//	install:{i}:probe          string: what Ping writes
+//	install:{i}:sweeping       string: the replica that sweeps
+//	install:{i}:importing      string: an import is not finished
+//	audit:{a}                  stream: one event an entry, JSON in field e; the id is its number
+//	audit:{a}:last             string: the last number
+//	hints                      pub/sub channel, JSON: see hint.go
+//
+// USER is the user id in base64url, PP two hex digits of the username's SHA-256. Records of users and
+// sessions are apart because a hash stays a listpack, at about 70 bytes a session, only while its
+// values have 64 bytes at most; a client id of more than 41 bytes makes a user's hash larger.
+//
+// # Choices
+//
+// A login needs the credential of a name and the record of a user, which Cluster keeps in different
+// slots, and no script may touch both. So the name has a copy of the credential, and name.go makes
+// sure that a copy which is not up to date is never believed.
+//
+// Sessions are not indexed by time. The hash of a user's sessions runs out when its youngest session
+// must be over; single sessions in it are swept by one replica in the background.
+//
+// WAIT needs the connection that wrote, which is why a call goes to a node's client here and not to
+// go-redis' cluster client; that one would also repeat by itself what it does not know to have failed.
+package redis
