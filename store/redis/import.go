@@ -71,7 +71,7 @@ func (s *Store) makeRoom(ctx context.Context) error {
 // or what is left of an install.
 func (s *Store) CheckEmpty(ctx context.Context) error {
 	return s.eachKey(ctx, "", func(keys []string) error {
-		return fmt.Errorf("Redis holds keys under the prefix %q that are not an install, such as %q: %w", s.cfg.Prefix, keys[0], store.ErrExists)
+		return fmt.Errorf("keys under the prefix %q are no install, such as %q: %w", s.cfg.Prefix, keys[0], store.ErrExists)
 	})
 }
 
