@@ -62,6 +62,17 @@ func (k Key) changes() [5]time.Time {
 	return [5]time.Time{k.PublishAt, k.ActivateAt, k.RetireAt, k.RemoveAt, k.RevokedAt}
 }
 
+// keyStep is a step of a key's life and when it is; zero: never.
+type keyStep struct {
+	name string // published, or the state that begins
+	at   time.Time
+}
+
+// steps are those that a key takes by itself.
+func (k Key) steps() [4]keyStep {
+	return [4]keyStep{{"published", k.PublishAt}, {string(Active), k.ActivateAt}, {string(Retired), k.RetireAt}, {string(Removed), k.RemoveAt}}
+}
+
 // KeyInfo is what an operator sees of a key.
 type KeyInfo struct {
 	Key
@@ -74,15 +85,7 @@ type KeyInfo struct {
 func (k Key) info(now time.Time) KeyInfo {
 	info := KeyInfo{Key: k, State: k.State(now)}
 	info.private = nil
-	for _, step := range []struct {
-		name string
-		at   time.Time
-	}{
-		{"published", k.PublishAt},
-		{string(Active), k.ActivateAt},
-		{string(Retired), k.RetireAt},
-		{string(Removed), k.RemoveAt},
-	} {
+	for _, step := range k.steps() {
 		if info.State == Revoked || info.State == Removed || step.at.IsZero() || reached(step.at, now) {
 			continue
 		}
