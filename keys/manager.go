@@ -30,7 +30,7 @@ func Init(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
 	version, _, err := m.cfg.Storage.LoadKeyring(ctx)
 	if err != nil {
@@ -62,7 +62,7 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	now := m.cfg.Now()
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
 	version, document, err := m.cfg.Storage.LoadKeyring(ctx)
 	if err != nil {
