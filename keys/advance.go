@@ -149,10 +149,11 @@ func (p *planner) hasten(alg string) (time.Time, error) {
 	return pending.ActivateAt, nil
 }
 
-// interrupted reports whether the algorithm's signing key was revoked, so that nothing signs.
+// interrupted reports whether the algorithm's signing key was revoked without its successor taking
+// over in the same step, so that nothing signs. Revoke does not leave a ring so.
 func (p *planner) interrupted(alg string) bool {
 	return slices.ContainsFunc(p.ring.Keys, func(k Key) bool {
-		return k.Alg == alg && k.State(p.now) == Revoked && !k.ActivateAt.After(k.RevokedAt)
+		return k.Alg == alg && k.State(p.now) == Revoked && !k.ActivateAt.After(k.RevokedAt) && !reached(k.RetireAt, k.RevokedAt)
 	})
 }
 

@@ -25,13 +25,13 @@ const defaultPoll = 10 * time.Second
 type Config struct {
 	Storage    Storage
 	InstallID  string           // the install that the keyring belongs to; the document is bound to it
-	Master     []MasterKey      // one, or the new and the old one; any of them opens, the first seals
+	Master     []MasterKey      // one, or the new and the old one; any of them opens; the first seals a new install, and any other after Rewrap
 	Timetable  Timetable        // the zero Timetable means DefaultTimetable
 	Algorithms []string         // ES256, RS256, PS256, EdDSA; the first is the primary; empty means ES256
 	Poll       time.Duration    // how often Run reads the keyring, ± 20 %; 0 means 10 s
 	Now        func() time.Time // nil means time.Now
 	Log        *slog.Logger     // nil discards
-	OnEvent    func(Event)      // called for every Event, one at a time, by Step and Rotate; must not block; may be nil
+	OnEvent    func(Event)      // called for every Event, one at a time, by Step and what changes keys; must not block; may be nil
 }
 
 // withDefaults fills in what zero stands for and reports every problem at once.

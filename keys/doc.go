@@ -43,9 +43,20 @@
 //
 // The document is sealed with XChaCha20-Poly1305 under a key derived from the master key. The
 // install id and the version are associated data, so a document that was forged, renumbered or
-// brought from elsewhere does not open, and nothing is written over it. With two master keys any
-// opens and the first seals: give all replicas "old,new", then "new,old", then "new". MasterKey and
-// the private part of Key print as [redacted] or as an address, never as what they are.
+// brought from elsewhere does not open, and nothing is written over it. MasterKey and the private part
+// of Key print as [redacted] or as an address, never as what they are.
+//
+// With two master keys either opens, and the keyring stays under the one it is sealed with until
+// Rewrap puts it under the first. So the keys are changed over in three steps, each of which may be
+// done replica by replica and in any order: give all "new,old", Rewrap once, give all "new".
+//
+// # Emergencies
+//
+// Revoke takes a key out of service in one step of the keyring. That step is dated S back, so that it
+// is in force on every replica as soon as that has read it, whatever its clock says within S. When
+// the successor was published for P, every verifier goes on without a gap; when it was not, Revoke
+// refuses unless it is told that this is an emergency. Exposure says how long tokens of the key can
+// still be accepted elsewhere. RotateNow is the same without distrust: the key that signed retires.
 //
 // # Clocks
 //

@@ -13,7 +13,7 @@ type sealedRing struct {
 
 type sealedKey struct {
 	Key
-	PKCS8 []byte `json:"pkcs8"`
+	PKCS8 privateBytes `json:"pkcs8"`
 }
 
 // encodeRing writes the ring with its private keys, for sealing.

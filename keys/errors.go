@@ -1,6 +1,10 @@
 package keys
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 var (
 	// ErrExists: Init found a keyring; nothing was changed.
@@ -24,7 +28,46 @@ var (
 	// ErrAlgorithm: no key signs with that algorithm at this moment.
 	ErrAlgorithm = errors.New("no active signing key for the algorithm")
 
+	// ErrUnknownKey: the install never had a key of that kid.
+	ErrUnknownKey = errors.New("there is no key of that kid")
+
+	// ErrRevoked: the key was revoked before.
+	ErrRevoked = errors.New("the key was revoked before")
+
+	// ErrGone: the key has left the key set at the end of its life.
+	ErrGone = errors.New("the key is gone already")
+
 	// ErrInvalidToken: the token is not one that this install signed and still vouches for. It says
 	// no more than that on purpose.
 	ErrInvalidToken = errors.New("invalid token")
 )
+
+// NotAgedError: a signing key was to be revoked whose successor some verifiers may not have yet.
+// Nothing was changed.
+type NotAgedError struct {
+	Alg         string
+	KID         string // the successor; empty: there is none
+	PublishedAt time.Time
+	KnownAt     time.Time // when every verifier that honours its cache time has it
+}
+
+// Error implements error.
+func (e *NotAgedError) Error() string {
+	if e.KID == "" {
+		return fmt.Sprintf("the %s key has no successor", e.Alg)
+	}
+	return fmt.Sprintf("the successor %s is published since %s and known to every verifier from %s",
+		e.KID, e.PublishedAt.Format(time.RFC3339), e.KnownAt.Format(time.RFC3339))
+}
+
+// CrowdedError: the key set has as many keys of the algorithm as verifiers are known to keep.
+// Nothing was changed.
+type CrowdedError struct {
+	Alg   string
+	Until time.Time // when one of them leaves
+}
+
+// Error implements error.
+func (e *CrowdedError) Error() string {
+	return fmt.Sprintf("%d %s keys are published, and none leaves before %s", maxPublished, e.Alg, e.Until.Format(time.RFC3339))
+}

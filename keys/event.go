@@ -12,8 +12,10 @@ const (
 	StepActivated Step = "activated" // a key began to sign
 	StepRetired   Step = "retired"   // a key stopped signing
 	StepRemoved   Step = "removed"   // a key left the key set for good
+	StepRevoked   Step = "revoked"   // an operator took a key out of service
 	StepLeaving   Step = "leaving"   // an algorithm nobody configures ends at At, unless somebody objects
 	StepKept      Step = "kept"      // somebody objected
+	StepRewrapped Step = "rewrapped" // the keyring was sealed under another master key
 )
 
 // Noticed by one replica; told by each.

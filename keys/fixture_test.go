@@ -24,6 +24,7 @@ type memory struct {
 	document  []byte
 	down      bool // every call fails
 	loseReply bool // the next swap happens but answers an error
+	failSwap  bool // the next swap fails
 	swaps     int  // that happened
 }
 
@@ -39,7 +40,8 @@ func (s *memory) LoadKeyring(context.Context) (uint64, []byte, error) {
 func (s *memory) SwapKeyring(_ context.Context, old, next uint64, document []byte) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.down {
+	if s.down || s.failSwap {
+		s.failSwap = false
 		return false, errDown
 	}
 	if next <= old {

@@ -16,6 +16,7 @@ type Manager struct {
 	sealer *sealer
 	state  atomic.Pointer[snapshot] // never nil after Open
 	wake   chan struct{}            // holds one
+	news   chan struct{}            // holds one
 
 	stepping sync.Mutex           // serialises rounds; guards what follows
 	late     map[string]time.Time // pending keys that this replica did not see at their PublishAt, and when it did
@@ -43,7 +44,7 @@ func Init(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	_, swapped, err := m.write(ctx, 0, 1, ring)
+	_, swapped, err := m.write(ctx, 0, 1, ring, 0)
 	if err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func newManager(cfg Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{cfg: cfg, sealer: s, wake: make(chan struct{}, 1), late: map[string]time.Time{}}, nil
+	return &Manager{cfg: cfg, sealer: s, wake: make(chan struct{}, 1), news: make(chan struct{}, 1), late: map[string]time.Time{}}, nil
 }
 
 // Set is the public key set, ready to be served as application/jwk-set+json.
@@ -132,6 +133,9 @@ func (m *Manager) Algorithms() []string {
 	return algs
 }
 
+// Timetable is what this replica goes by.
+func (m *Manager) Timetable() Timetable { return m.cfg.Timetable }
+
 // Keys describes every key of the keyring, in the order they were made.
 func (m *Manager) Keys() []KeyInfo {
 	now := m.cfg.Now()
@@ -144,6 +148,10 @@ func (m *Manager) Keys() []KeyInfo {
 
 // Version is the version of the keyring that this replica holds.
 func (m *Manager) Version() uint64 { return m.state.Load().version }
+
+// News receives after a keyring of another version was adopted. It holds one, so whoever listens
+// asks for Version then and misses nothing. It is for one listener.
+func (m *Manager) News() <-chan struct{} { return m.news }
 
 // ReadAt is when this replica last began a read that succeeded.
 func (m *Manager) ReadAt() time.Time { return m.state.Load().readAt }

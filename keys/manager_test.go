@@ -225,7 +225,13 @@ func TestTwoMasterKeys(t *testing.T) {
 	both.Master = []MasterKey{testMaster(2), testMaster(1)}
 	m := mustOpen(t, both)
 	c.advance(31 * 24 * time.Hour)
-	mustStep(t, m) // writes, and so seals with the new key
+	mustStep(t, m) // writes, but replicas with the old key alone must go on
+	if _, err := Open(t.Context(), cfg); err != nil {
+		t.Errorf("Open with the old key alone, before Rewrap: %v", err)
+	}
+	if _, err := m.Rewrap(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := Open(t.Context(), cfg); !errors.Is(err, ErrMasterKey) {
 		t.Errorf("Open with the old key alone: got %v, want ErrMasterKey", err)
 	}

@@ -14,6 +14,7 @@ type planner struct {
 	notice time.Duration
 	newKey func(alg string) (Key, error)
 	steps  []Transition
+	rewrap bool // what comes of it is to be sealed under the first master key
 }
 
 func newPlanner(r Ring, tt Timetable, now time.Time, newKey func(alg string) (Key, error)) *planner {

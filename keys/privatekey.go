@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/crypto/cryptobyte"
@@ -30,8 +31,18 @@ type privateParts struct {
 	pkcs8  []byte // as it is sealed; nil for a remote key
 }
 
-// newKey makes a key for the algorithm, ready for a ring.
+// newKey makes a key for the algorithm, ready for a ring. Its kid does not begin with a dash, so that
+// it can stand in a command line as it is.
 func newKey(alg string) (Key, error) {
+	for {
+		k, err := anyKey(alg)
+		if err != nil || !strings.HasPrefix(k.KID, "-") {
+			return k, err
+		}
+	}
+}
+
+func anyKey(alg string) (Key, error) {
 	signer, err := generate(alg)
 	if err != nil {
 		return Key{}, err

@@ -43,7 +43,7 @@ func (m *Manager) read(ctx context.Context) error {
 
 // restore writes this replica's keyring back, above its own version and the one found.
 func (m *Manager) restore(ctx context.Context, cur *snapshot, found uint64, now time.Time) error {
-	next, swapped, err := m.write(ctx, found, cur.version+1, cur.ring)
+	next, swapped, err := m.write(ctx, found, cur.version+1, cur.ring, m.MasterKeyInUse())
 	if err != nil {
 		return fmt.Errorf("restoring the keyring over version %d: %w", found, err)
 	}
@@ -87,7 +87,13 @@ func (m *Manager) adopt(s *snapshot, now time.Time) (err error) {
 			return err
 		}
 	}
-	m.state.Store(s)
+	old := m.state.Swap(s)
+	if old != nil && old.version != s.version {
+		select {
+		case m.news <- struct{}{}:
+		default:
+		}
+	}
 	return nil
 }
 

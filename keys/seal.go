@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -21,7 +22,7 @@ const (
 	headSize   = len(sealMagic) + 1 + hintSize
 )
 
-// sealer seals with the first of its keys and opens with any.
+// sealer opens with any of its keys, and seals with the one it is told to use.
 type sealer struct {
 	installID string
 	keys      []sealKey
@@ -29,7 +30,7 @@ type sealer struct {
 
 type sealKey struct {
 	hint [hintSize]byte
-	aead cipher.AEAD
+	aead func() cipher.AEAD // a function, because package fmt would print the key in it
 }
 
 func newSealer(installID string, master []MasterKey) (*sealer, error) {
@@ -40,21 +41,33 @@ func newSealer(installID string, master []MasterKey) (*sealer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("preparing the keyring's cipher: %w", err)
 		}
-		s.keys = append(s.keys, sealKey{[hintSize]byte(hint[:hintSize]), aead})
+		s.keys = append(s.keys, sealKey{[hintSize]byte(hint[:hintSize]), func() cipher.AEAD { return aead }})
 	}
 	return s, nil
 }
 
-// seal returns the document for this version.
-func (s *sealer) seal(version uint64, plain []byte) []byte {
-	k := s.keys[0]
+// name is the hint as errors and heartbeats spell it.
+func (k sealKey) name() string { return hex.EncodeToString(k.hint[:]) }
+
+// keyOf is the index of the key that the document is sealed with; 0 where it is not one of ours.
+func (s *sealer) keyOf(document []byte) int {
+	if len(document) < headSize {
+		return 0
+	}
+	hint := [hintSize]byte(document[headSize-hintSize : headSize])
+	return max(0, slices.IndexFunc(s.keys, func(k sealKey) bool { return k.hint == hint }))
+}
+
+// seal returns the document for this version, sealed with that key.
+func (s *sealer) seal(version uint64, plain []byte, key int) []byte {
+	k := s.keys[key]
 	document := append([]byte(sealMagic), sealFormat)
 	document = append(document, k.hint[:]...)
 	bound := s.bound(document, version)
-	nonce := make([]byte, k.aead.NonceSize())
+	nonce := make([]byte, k.aead().NonceSize())
 	rand.Read(nonce)
 	document = append(document, nonce...)
-	return k.aead.Seal(document, nonce, plain, bound)
+	return k.aead().Seal(document, nonce, plain, bound)
 }
 
 // open returns what was sealed as this version, or ErrMasterKey or ErrFormat.
@@ -68,11 +81,11 @@ func (s *sealer) open(version uint64, document []byte) ([]byte, error) {
 	head, rest := document[:headSize], document[headSize:]
 	hint := [hintSize]byte(head[headSize-hintSize:])
 	for _, k := range s.keys {
-		if k.hint != hint || len(rest) < k.aead.NonceSize() {
+		if k.hint != hint || len(rest) < k.aead().NonceSize() {
 			continue
 		}
-		nonce, ciphertext := rest[:k.aead.NonceSize()], rest[k.aead.NonceSize():]
-		plain, err := k.aead.Open(nil, nonce, ciphertext, s.bound(head, version))
+		nonce, ciphertext := rest[:k.aead().NonceSize()], rest[k.aead().NonceSize():]
+		plain, err := k.aead().Open(nil, nonce, ciphertext, s.bound(head, version))
 		if err != nil {
 			return nil, fmt.Errorf("%w: version %d was forged, renumbered or made for another install than %q", ErrMasterKey, version, s.installID)
 		}

@@ -19,7 +19,8 @@ func TestSecretsAreRedacted(t *testing.T) {
 	cfg.Master = []MasterKey{master}
 	m := mustOpen(t, cfg)
 	s := m.state.Load()
-	secrets := [][]byte{master.bytes()}
+	wrap := master.Derive("signet keyring v1 seal")
+	secrets := [][]byte{master.bytes(), wrap[:]}
 	for _, k := range s.ring.Keys {
 		secrets = append(secrets, k.private.pkcs8[len(k.private.pkcs8)-32:], k.private.pkcs8[16:40])
 	}
@@ -96,6 +97,19 @@ func TestSealedDocumentHidesKeys(t *testing.T) {
 	for _, k := range m.state.Load().ring.Keys {
 		if bytes.Contains(s.document, k.private.pkcs8[20:40]) || bytes.Contains(s.document, []byte(k.KID)) {
 			t.Errorf("key %s can be read in the document", k.KID)
+		}
+	}
+}
+
+// The one form that holds private keys in the clear is for sealing, and prints nothing of them.
+func TestSealedFormIsNotPrinted(t *testing.T) {
+	m := mustOpen(t, testConfig(&memory{}, newClock()))
+	k := m.state.Load().ring.Keys[0]
+	for name, v := range map[string]any{"sealedKey": sealedKey{k, k.private.pkcs8}, "sealedRing": sealedRing{Keys: []sealedKey{{k, k.private.pkcs8}}}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+			if printed := fmt.Sprintf(verb, v); leaks(printed, k.private.pkcs8[16:40]) {
+				t.Errorf("%s leaks by %s: %.200q", name, verb, printed)
+			}
 		}
 	}
 }

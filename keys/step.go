@@ -103,7 +103,11 @@ func (m *Manager) propose(ctx context.Context, cur *snapshot, now time.Time, p *
 	if age(now, m.cfg.Now()) > m.cfg.Timetable.storageTimeout() {
 		return errAgain // the machine slept: the plan's notice may be over
 	}
-	next, swapped, err := m.write(ctx, cur.version, cur.version+1, p.ring)
+	master := m.MasterKeyInUse()
+	if p.rewrap {
+		master = 0
+	}
+	next, swapped, err := m.write(ctx, cur.version, cur.version+1, p.ring, master)
 	if err != nil {
 		m.unsure = &proposal{next.document, p.steps}
 		return err
@@ -120,14 +124,14 @@ func (m *Manager) propose(ctx context.Context, cur *snapshot, now time.Time, p *
 	return nil
 }
 
-// write seals the ring and swaps it in where the stored version is old. On an error it is not
-// known whether the document that it returns was written.
-func (m *Manager) write(ctx context.Context, old, next uint64, ring Ring) (s *snapshot, swapped bool, err error) {
+// write seals the ring with that master key and swaps it in where the stored version is old. On an
+// error it is not known whether the document that it returns was written.
+func (m *Manager) write(ctx context.Context, old, next uint64, ring Ring, master int) (s *snapshot, swapped bool, err error) {
 	plain, err := encodeRing(ring)
 	if err != nil {
 		return &snapshot{}, false, err
 	}
-	s = &snapshot{version: next, document: m.sealer.seal(next, plain), ring: ring}
+	s = &snapshot{version: next, document: m.sealer.seal(next, plain, master), ring: ring}
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
 	swapped, err = m.cfg.Storage.SwapKeyring(ctx, old, next, s.document)

@@ -38,6 +38,7 @@ var adminVerbs = []adminVerb{
 	{"POST", "/v1/users/{username}/disable", "user.disable", false, (*Server).adminDisableUser},
 	{"POST", "/v1/users/{username}/enable", "user.enable", false, (*Server).adminEnableUser},
 
+	{"DELETE", "/v1/sessions", "session.revoke_everybody", true, (*Server).adminEndAllSessions},
 	{"GET", "/v1/users/{username}/sessions", "session.list", false, (*Server).adminListSessions},
 	{"DELETE", "/v1/users/{username}/sessions", "session.revoke_all", false, (*Server).adminRevokeSessions},
 	{"DELETE", "/v1/users/{username}/sessions/{sid}", "session.revoke", false, (*Server).adminRevokeSession},
@@ -45,6 +46,8 @@ var adminVerbs = []adminVerb{
 	{"GET", "/v1/keys", "keys.list", false, (*Server).adminListKeys},
 	{"GET", "/v1/keys/plan", "keys.plan", false, (*Server).adminPlanKeys},
 	{"POST", "/v1/keys/rotate", "keys.rotate", false, (*Server).adminRotateKeys},
+	{"POST", "/v1/keys/rewrap", "keys.rewrap", false, (*Server).adminRewrap},
+	{"POST", "/v1/keys/{kid}/revoke", "keys.revoke", false, (*Server).adminRevokeKey},
 
 	{"GET", "/v1/audit", "audit.list", false, (*Server).adminListEvents},
 	{"GET", "/v1/backup", "backup", true, (*Server).adminBackup},

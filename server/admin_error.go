@@ -8,8 +8,8 @@ import (
 	"signet/store"
 )
 
-// adminErrorAnswer is how the admin API says no. Error is for programs: not_found, exists, invalid,
-// unauthorized, forbidden, throttled, unsupported, unavailable or internal. Message is for people
+// adminErrorAnswer is how the admin API says no. Error is for programs: not_found, exists, refused,
+// invalid, unauthorized, forbidden, throttled, unsupported, unavailable or internal. Message is for people
 // and says what to do; operators may know what exists, so it says that too.
 type adminErrorAnswer struct {
 	Error   string `json:"error"`

@@ -2,9 +2,7 @@ package server
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"signet/keys"
@@ -31,6 +29,7 @@ type keyList struct {
 	Keys        []keyView         `json:"keys"`
 	Replicas    []store.Heartbeat `json:"replicas"`
 	ActivatesAt time.Time         `json:"activates_at,omitzero"` // of the key that a rotation brings on
+	Rotations   []keys.Rotation   `json:"rotations,omitempty"`   // what an emergency rotation did
 }
 
 func (s *Server) adminListKeys(c *call) (reply, error) {
@@ -54,10 +53,12 @@ func (s *Server) listKeys(ctx context.Context) (keyList, error) {
 }
 
 // adminRotateKeys has the next key sign as soon as every verifier must have it, and says when that
-// is. Without an alg it does so for all of them. Asked twice it answers the same.
+// is. Without an alg it does so for all of them. Asked twice it answers the same. In an emergency the
+// next key signs at once, and asked twice it rotates twice.
 func (s *Server) adminRotateKeys(c *call) (reply, error) {
 	var in struct {
-		Alg string `json:"alg"`
+		Alg       string `json:"alg"`
+		Emergency bool   `json:"emergency"`
 	}
 	if _, err := readJSON(c, &in); err != nil {
 		return reply{}, err
@@ -66,7 +67,14 @@ func (s *Server) adminRotateKeys(c *call) (reply, error) {
 	if in.Alg != "" {
 		algs = []string{in.Alg}
 	}
-	activates, err := s.rotateKeys(c, algs)
+	var now []keys.Rotation
+	var activates time.Time
+	var err error
+	if in.Emergency {
+		now, err = s.rotateKeysNow(c, algs)
+	} else {
+		activates, err = s.rotateKeys(c, algs)
+	}
 	if err != nil {
 		return reply{}, err
 	}
@@ -74,7 +82,7 @@ func (s *Server) adminRotateKeys(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	list.ActivatesAt = activates
+	list.ActivatesAt, list.Rotations = activates, now
 	return reply{status: http.StatusAccepted, body: list}, nil
 }
 
@@ -82,14 +90,12 @@ func (s *Server) adminRotateKeys(c *call) (reply, error) {
 func (s *Server) rotateKeys(c *call, algs []string) (activates time.Time, err error) {
 	for _, alg := range algs {
 		at, err := s.cfg.Keys.Rotate(c.Context(), alg)
-		if errors.Is(err, keys.ErrAlgorithm) {
-			return time.Time{}, adminInvalid("alg must be empty or one of the server's: %s", strings.Join(s.cfg.Keys.Algorithms(), ", "))
-		}
 		if err != nil {
-			return time.Time{}, err
+			return time.Time{}, s.rotationProblem(err)
 		}
 		s.did(c, event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "activates_at": at.UTC().Format(time.RFC3339)}})
 		activates = laterOf(activates, at)
 	}
+	s.beat(c.Context())
 	return activates, nil
 }

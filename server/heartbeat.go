@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -14,17 +15,15 @@ const (
 	beatTTL   = time.Minute      // how long that counts
 )
 
-// heart says which keyring this replica holds, and remembers what the others have said.
+// heart remembers what the replicas have said.
 type heart struct {
-	said         atomic.Uint64 // the version that was said last
-	live, behind atomic.Int64  // replicas, this one included; those of them with an older keyring than ours
+	live, behind atomic.Int64 // replicas, this one included; those of them with an older keyring than ours
 }
 
+// beat says what this replica holds, and hears what the others do.
 func (s *Server) beat(ctx context.Context) {
-	hb := store.Heartbeat{Replica: s.replica, KeyringVersion: s.cfg.Keys.Version(), At: s.now()}
-	err := s.store.Beat(ctx, hb, beatTTL)
+	err := s.tell(ctx, beatTTL)
 	if err == nil {
-		s.heart.said.Store(hb.KeyringVersion)
 		err = s.listen(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
@@ -32,12 +31,20 @@ func (s *Server) beat(ctx context.Context) {
 	}
 }
 
-// beatNews says at once that the keyring is another: who waits for all replicas to have it must not
-// wait for the next turn.
-func (s *Server) beatNews(ctx context.Context) {
-	if s.heart.said.Load() != s.cfg.Keys.Version() {
-		s.beat(ctx)
+// leave takes this replica out of the list at an orderly end, so that nobody waits for it.
+func (s *Server) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.tell(ctx, 0); err != nil {
+		s.log.Warn("taking the heartbeat back", slog.Any("error", err))
 	}
+}
+
+// tell says what this replica holds, for others to believe for ttl.
+func (s *Server) tell(ctx context.Context, ttl time.Duration) error {
+	hb := store.Heartbeat{Replica: s.replica, KeyringVersion: s.cfg.Keys.Version(), At: s.now(),
+		MasterKeys: strings.Join(s.cfg.Keys.MasterKeyHints(), ",")}
+	return s.store.Beat(ctx, hb, ttl)
 }
 
 // listen counts the replicas.

@@ -45,28 +45,30 @@ var errNotRefreshToken = errors.New("not a refresh token of this client")
 // could be replayed is stored. The nonce is therefore a MAC of the content (a synthetic IV), which
 // XChaCha20's 192 bits make safe; equal strings only ever show equal content.
 type refreshSealer struct {
-	keys []refreshKey // newest first; the first one seals
+	keys  []refreshKey // any of them opens
+	inUse func() int   // the index of the one that seals
 }
 
 type refreshKey struct {
 	id    [4]byte
-	aead  cipher.AEAD
-	nonce [32]byte // MAC key
+	aead  func() cipher.AEAD // a function, because package fmt would print the key in it
+	nonce secretKey          // MAC key
 }
 
-// newRefreshSealer takes one or two 32-byte keys, newest first.
-func newRefreshSealer(secrets [][32]byte) (*refreshSealer, error) {
+// newRefreshSealer takes one or two 32-byte keys, and the index of the one that seals: that of the
+// master key which all replicas are known to have.
+func newRefreshSealer(secrets [][32]byte, inUse func() int) (*refreshSealer, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("no refresh token key")
 	}
-	s := &refreshSealer{}
+	s := &refreshSealer{inUse: inUse}
 	for _, secret := range secrets {
 		sealing, naming := subkey(secret, "seal"), subkey(secret, "name")
 		aead, err := chacha20poly1305.NewX(sealing[:])
 		if err != nil {
 			return nil, err
 		}
-		s.keys = append(s.keys, refreshKey{id: [4]byte(naming[:4]), aead: aead, nonce: subkey(secret, "nonce")})
+		s.keys = append(s.keys, refreshKey{id: [4]byte(naming[:4]), aead: func() cipher.AEAD { return aead }, nonce: hide(subkey(secret, "nonce"))})
 	}
 	return s, nil
 }
@@ -79,9 +81,9 @@ func subkey(secret [32]byte, purpose string) [32]byte {
 
 // Seal writes t for the client.
 func (s *refreshSealer) Seal(t refreshToken, clientID string) string {
-	key := &s.keys[0]
+	key := &s.keys[min(s.inUse(), len(s.keys)-1)]
 	plain := t.encode()
-	mac := hmac.New(sha256.New, key.nonce[:])
+	mac := hmac.New(sha256.New, key.nonce.bytes())
 	mac.Write(binary.AppendUvarint(nil, uint64(len(clientID))))
 	mac.Write([]byte(clientID))
 	mac.Write(plain)
@@ -89,7 +91,7 @@ func (s *refreshSealer) Seal(t refreshToken, clientID string) string {
 	out = append(out, refreshFormat)
 	out = append(out, key.id[:]...)
 	out = append(out, mac.Sum(nil)[:chacha20poly1305.NonceSizeX]...)
-	out = key.aead.Seal(out, out[5:refreshHeaderSize], plain, []byte(clientID))
+	out = key.aead().Seal(out, out[5:refreshHeaderSize], plain, []byte(clientID))
 	return refreshPrefix + base64.RawURLEncoding.EncodeToString(out)
 }
 
@@ -107,7 +109,7 @@ func (s *refreshSealer) Open(token, clientID string) (refreshToken, error) {
 	if at < 0 || strings.ContainsAny(digits, "\r\n") { // the decoder skips line breaks
 		return refreshToken{}, errNotRefreshToken
 	}
-	plain, err := s.keys[at].aead.Open(nil, raw[5:refreshHeaderSize], raw[refreshHeaderSize:], []byte(clientID))
+	plain, err := s.keys[at].aead().Open(nil, raw[5:refreshHeaderSize], raw[refreshHeaderSize:], []byte(clientID))
 	if err != nil {
 		return refreshToken{}, errNotRefreshToken
 	}

@@ -16,7 +16,7 @@ func testToken() refreshToken {
 
 func mustSealer(t testing.TB, secrets ...[32]byte) *refreshSealer {
 	t.Helper()
-	s, err := newRefreshSealer(secrets)
+	s, err := newRefreshSealer(secrets, func() int { return 0 })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type Config struct {
 	Keys      *keys.Manager
 	Passwords *password.Pool
 
-	RefreshKeys [][32]byte // seal refresh tokens; newest first, one or two
+	RefreshKeys [][32]byte // of the master keys that Keys has, in their order; that of the one in use seals refresh tokens
 	ThrottleKey [32]byte   // hides names and addresses in throttle keys
 
 	MaxTokenLife time.Duration // no access token lives longer (the timetable's T); 0: 1 hour
@@ -83,14 +83,16 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("server: Issuer, Store, Keys and Passwords are required")
 	}
 	cfg = cfg.withDefaults()
-	sealer, err := newRefreshSealer(cfg.RefreshKeys)
+	sealer, err := newRefreshSealer(cfg.RefreshKeys, cfg.Keys.MasterKeyInUse)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
+	throttleKey := hide(cfg.ThrottleKey)
+	cfg.RefreshKeys, cfg.ThrottleKey = nil, [32]byte{} // s is not to show them when it is printed
 	heart := &heart{}
 	s := &Server{cfg: cfg, heart: heart, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
 		clients:  newClientCache(cfg.Store, cfg.Now, cfg.ClientMaxAge),
-		throttle: &throttle{key: cfg.ThrottleKey},
+		throttle: &throttle{key: throttleKey},
 		metrics:  newMetrics(cfg.Registry, cfg.Keys, heart, cfg.Passwords, cfg.Now),
 	}
 	s.Apply(cfg.Settings)
@@ -165,14 +167,16 @@ func (s *Server) Run(ctx context.Context) {
 	defer beat.Stop()
 	defer clients.Stop()
 	s.beat(ctx)
+	defer s.leave()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-beat.C:
 			s.beat(ctx)
+		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
+			s.beat(ctx)
 		case <-clients.C:
-			s.beatNews(ctx)
 			if err := s.clients.check(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("asking whether clients have changed", slog.Any("error", err))
 			}

@@ -28,10 +28,10 @@ const (
 
 // throttle turns people and places into buckets. Keys are MACs: the store learns no username and
 // no address, and neither does who reads its dump.
-type throttle struct{ key [32]byte }
+type throttle struct{ key secretKey }
 
 func (t *throttle) mac(kind string, parts ...string) string {
-	m := hmac.New(sha256.New, t.key[:])
+	m := hmac.New(sha256.New, t.key.bytes())
 	m.Write([]byte(kind))
 	for _, part := range parts {
 		m.Write([]byte{0})

@@ -60,6 +60,7 @@ type Heartbeat struct {
 	Replica        string    `json:"replica"` // random per process
 	KeyringVersion uint64    `json:"keyring_version"`
 	At             time.Time `json:"at"`
+	MasterKeys     string    `json:"master_keys,omitempty"` // hints of those it has, separated by commas
 }
 
 // Heartbeats keeps what replicas last said. They need not survive a restart.

@@ -20,9 +20,13 @@ package main
 //	GET    /v1/users/{username}/sessions        {"sessions":[Session…]}
 //	DELETE /v1/users/{username}/sessions        {"revoked":n}
 //	DELETE /v1/users/{username}/sessions/{sid}  204, or 404 when there is no such session
+//	DELETE /v1/sessions                         everybody's; {"clients":n}, of which each had its not-before moved
 //	GET    /v1/keys                             {"version","keys":[Key…],"replicas":[{"replica","keyring_version","at"}]}
 //	GET    /v1/keys/plan?for=                   {"version","from","until","cut","keys":[…],"steps":[…]}
-//	POST   /v1/keys/rotate                      {"alg"}, empty for all; the keys and "activates_at"
+//	POST   /v1/keys/rotate                      {"alg","emergency":bool}, alg empty for all; the keys and "activates_at",
+//	                                            in an emergency "rotations"
+//	POST   /v1/keys/{kid}/revoke                {"emergency":bool}; a Revocation
+//	POST   /v1/keys/rewrap                      {"version","changed","master_keys","needed_until"}
 //	GET    /v1/audit?after=&type=&client_id=&sub=&limit=&newest=true    {"events":[Event…],"next":seq}
 //	GET    /v1/backup                           the store, application/octet-stream
 //	GET    /v1/status                           {"issuer","version","started_at","store","ready"…}
@@ -38,7 +42,7 @@ package main
 //     also when there were no events, so that following needs no other state.
 //   - Times are RFC 3339. In a Key, a time that is not known is left out; "next" is the state it
 //     goes to at "next_at", both left out for a key that stays as it is.
-//   - Errors are {"error":"not_found|exists|invalid|unauthorized|unavailable|…","message":"a sentence
+//   - Errors are {"error":"not_found|exists|refused|invalid|unauthorized|unavailable|…","message":"a sentence
 //     that says what to do"} with 400, 401, 404, 409 or 503. The message is shown as it is, except that
 //     not_found and exists are put in the words of the command line: see refusal.go.
 

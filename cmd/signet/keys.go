@@ -39,11 +39,11 @@ type replicaRecord struct {
 }
 
 func (a *app) keysCommand() *cobra.Command {
-	return a.remote(noun("keys", "See and rotate the signing keys",
-		"See and rotate the signing keys. They rotate by themselves: a new key is published first, signs\n"+
+	return a.remote(noun("keys", "See, rotate and revoke the signing keys",
+		"See, rotate and revoke the signing keys. They rotate by themselves: a new key is published first, signs\n"+
 			"later, and stays published after it has stopped, so that no verifier meets a key it cannot fetch.\n\n"+
 			"pending: published, not signing yet · active: signs · retired: verifies only · revoked: gone",
-		a.keysList(), a.keysPlan(), a.keysRotate()))
+		a.keysList(), a.keysPlan(), a.keysRotate(), a.keysRevoke(), a.keysRewrap()))
 }
 
 func (a *app) keysList() *cobra.Command {
@@ -113,34 +113,4 @@ func (k keyring) freshness(r replicaRecord) string {
 		return version + ", behind"
 	}
 	return version
-}
-
-func (a *app) keysRotate() *cobra.Command {
-	var alg string
-	cmd := &cobra.Command{
-		Use:   "rotate",
-		Short: "Have the next key sign earlier than planned",
-		Long: "Have the next key sign earlier than planned: as soon as every verifier must have seen it. Nothing\n" +
-			"breaks, and nothing happens before that moment, which is printed.",
-		Example: "signet keys rotate",
-		Args:    positional(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
-			}
-			var answer struct {
-				keyring
-				ActivatesAt time.Time `json:"activates_at"`
-			}
-			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "rotate"), map[string]string{"alg": alg}, &answer); err != nil {
-				return err
-			}
-			return a.print(answer, func(w io.Writer) {
-				line(w, "the next key signs from "+stamp(answer.ActivatesAt)+" ("+relative(answer.ActivatesAt, time.Now())+")")
-			})
-		},
-	}
-	cmd.Flags().StringVar(&alg, "alg", "", "only keys of `ALG` (default: of every algorithm)")
-	return cmd
 }

@@ -45,6 +45,8 @@ func (e *apiError) translate(path []string) {
 		id = "name"
 	}
 	switch {
+	case noun == "key" && e.Code == "not_found" && len(path) == 3:
+		e.Message = fmt.Sprintf("there is no key %q; `signet keys list` shows them", unescape(path[1]))
 	case noun != "client" && noun != "user":
 	case e.Code == "exists":
 		e.Message = fmt.Sprintf("a %s of that %s exists already; choose another %s, or `signet %s update` that one", noun, id, id, noun)

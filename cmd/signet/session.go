@@ -71,7 +71,7 @@ func (a *app) listSessions(cmd *cobra.Command, user string) error {
 
 func (a *app) sessionRevoke() *cobra.Command {
 	var user string
-	var all bool
+	var all, everybody bool
 	cmd := &cobra.Command{
 		Use:   "revoke --user NAME SID|--all",
 		Short: "End one session of a user, or all",
@@ -80,6 +80,12 @@ func (a *app) sessionRevoke() *cobra.Command {
 		Example: "signet session revoke --user alice 2vZ1mVnXo0m4qk9cQyq3Tg\nsignet session revoke --user alice --all",
 		Args:    positionalRange(0, "SID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if everybody {
+				if user != "" || all || len(args) > 0 {
+					return misuse("--everybody is all users; leave --user, --all and SID out")
+				}
+				return a.revokeEverybody(cmd)
+			}
 			if err := required(cmd, "user"); err != nil {
 				return err
 			}
@@ -96,6 +102,7 @@ func (a *app) sessionRevoke() *cobra.Command {
 	}
 	userFlag(cmd, &user)
 	cmd.Flags().BoolVar(&all, "all", false, "end every session of the user")
+	cmd.Flags().BoolVar(&everybody, "everybody", false, "end every session of every user, and clients' own tokens: everybody logs in again")
 	return cmd
 }
 

@@ -40,13 +40,14 @@ var Scopes = []string{"profile", "orders:read", "orders:write"}
 // Server is a running server and what stands behind it.
 type Server struct {
 	*server.Server
-	URL    string // the issuer
-	Config server.Config
-	Store  *bolt.Store
-	Keys   *keys.Manager
-	Clock  *Clock
-	Log    *Log
-	UserID store.UserID
+	URL       string // the issuer
+	Config    server.Config
+	Store     *bolt.Store
+	Keys      *keys.Manager
+	KeyConfig keys.Config // of Keys, for a test that opens the keyring as another replica
+	Clock     *Clock
+	Log       *Log
+	UserID    store.UserID
 }
 
 // New starts a server and stops it when the test ends. change, which may be nil, sees the
@@ -106,6 +107,7 @@ func (s *Server) openKeys(t testing.TB) {
 	must(t, err)
 	cfg := keys.Config{Storage: s.Store, InstallID: install.ID, Master: []keys.MasterKey{keys.NewMasterKey()}, Now: s.Clock.Now,
 		Algorithms: []string{keys.ES256, keys.RS256}}
+	s.KeyConfig = cfg
 	must(t, keys.Init(t.Context(), cfg))
 	s.Keys, err = keys.Open(t.Context(), cfg)
 	must(t, err)

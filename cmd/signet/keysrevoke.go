@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/keys"
+)
+
+// revoked is the answer of POST /v1/keys/{kid}/revoke, who has followed, and what else was done.
+type revoked struct {
+	keys.Revocation
+	Aged         bool   `json:"aged"`
+	CacheTime    string `json:"cache_time"`
+	PublishTime  string `json:"publish_time"`
+	ServeStale   string `json:"serve_stale"`
+	SignStale    string `json:"sign_stale"`
+	MaxTokenLife string `json:"max_token_life"`
+	following
+	ClientsEnded *int `json:"clients_ended,omitempty"` // whose sessions --end-sessions ended
+}
+
+func (a *app) keysRevoke() *cobra.Command {
+	var emergency, endSessions bool
+	var p patience
+	cmd := &cobra.Command{
+		Use:   "revoke KID",
+		Short: "Drop a signing key at once, because it has leaked",
+		Long: "Drop a signing key at once, because it has leaked. It signs no more and is not in the key set;\n" +
+			"introspection and /userinfo refuse its tokens; the next key signs, and a new one is published. The\n" +
+			"report says until when other verifiers can still accept its tokens, and who has to act.\n\n" +
+			"If the next key is younger than keys.publish, some verifiers would not have it: then nothing is done,\n" +
+			"unless you give --emergency.\n\n" +
+			"Apps keep their sessions and get new access tokens with their refresh tokens, which this key did not\n" +
+			"sign. --end-sessions is for when more than the key may be lost: it ends every session of every user,\n" +
+			"in every client, and everybody logs in again.\n\n" +
+			"A KID that begins with a dash goes after --.",
+		Example: "signet keys revoke KID --wait\nsignet keys revoke KID --emergency --wait",
+		Args:    positional("KID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] == "" {
+				return misuse("KID is empty; `signet keys list` shows them")
+			}
+			c, err := a.changeKeys(cmd, p)
+			if err != nil {
+				return err
+			}
+			return a.revokeKey(cmd, c, args[0], emergency, endSessions, p)
+		},
+	}
+	cmd.Flags().BoolVar(&emergency, "emergency", false, "revoke it also where some verifiers do not have the next key yet")
+	cmd.Flags().BoolVar(&endSessions, "end-sessions", false, "also end every session of every user")
+	p.flags(cmd)
+	return cmd
+}
+
+func (a *app) revokeKey(cmd *cobra.Command, c *adminClient, kid string, emergency, endSessions bool, p patience) error {
+	var answer revoked
+	if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", kid, "revoke"), map[string]bool{"emergency": emergency}, &answer); err != nil {
+		return err
+	}
+	if endSessions {
+		n, err := endAllSessions(cmd.Context(), c)
+		if err != nil {
+			return fmt.Errorf("the key is revoked, but not every session is ended; do that with `signet session revoke --everybody`: %w", err)
+		}
+		answer.ClientsEnded = &n
+	}
+	var err error
+	if answer.following, err = a.follow(cmd.Context(), c, answer.Version, p); err != nil {
+		return err
+	}
+	if err := a.print(answer, func(w io.Writer) { answer.write(w, time.Now()) }); err != nil {
+		return err
+	}
+	return answer.complete(answer.Version, p)
+}
+
+func (r revoked) write(w io.Writer, now time.Time) {
+	line(w, "revoked", r.KID+", which was "+string(r.Was)+" for "+r.Alg)
+	line(w, "signs now", signerText(r.Signer, now))
+	line(w, "next", nextText(r.Standby, now))
+	line(w, "replicas", r.text())
+	if r.ClientsEnded != nil {
+		line(w, "sessions", fmt.Sprintf("ended, of %d %s", *r.ClientsEnded, plural(*r.ClientsEnded, "client")))
+	}
+	line(w)
+	line(w, "ITS TOKENS ARE REFUSED BY", "IF SIGNET SIGNED THEM", "IF FORGED")
+	line(w, "introspection and /userinfo", "now", "now")
+	line(w, "verifiers that cache keys for "+r.CacheTime+" at most", r.genuine(r.Exposure.Genuine(), now), moment(r.Exposure.Forgotten, now))
+	line(w, "verifiers that keep a key until a new kid comes", r.genuine(r.Exposure.Expired, now), r.restart(now))
+	r.writeAdvice(w, now)
+}
+
+// writeAdvice says who has to do something.
+func (r revoked) writeAdvice(w io.Writer, now time.Time) {
+	line(w)
+	line(w, "If the key was stolen, restart the services that keep keys (go-oidc does), or ask /introspect in them.")
+	if len(r.Behind) > 0 {
+		signs := ""
+		if !r.Unread.Expired.Equal(r.Exposure.Expired) {
+			signs = "sign with the key for " + r.SignStale + " and "
+		}
+		line(w, "A replica that cannot read the keys may "+signs+"publish it for "+r.ServeStale+": then these times are "+
+			r.genuine(r.Unread.Expired, now)+" and "+moment(r.Unread.Forgotten, now)+".")
+	}
+}
+
+// genuine is a time in the column of tokens that Signet signed.
+func (r revoked) genuine(t, now time.Time) string {
+	if r.Exposure.Expired.IsZero() && t.IsZero() {
+		return "it signed none"
+	}
+	return moment(t, now)
+}
+
+// restart is when a verifier that keeps keys forgets this one.
+func (r revoked) restart(now time.Time) string {
+	switch {
+	case r.Was != keys.Active:
+		return "restarted"
+	case !r.Aged:
+		return "they see the new kid"
+	case r.Standby == nil:
+		return "restarted"
+	}
+	return "restarted, or " + moment(r.Standby.SignsFrom, now)
+}
+
+func moment(t, now time.Time) string {
+	if !t.After(now) {
+		return "now"
+	}
+	return "from " + stamp(t) + " (" + relative(t, now) + ")"
+}

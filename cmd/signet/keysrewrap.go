@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// rewrapped is the answer of POST /v1/keys/rewrap, and who has followed.
+type rewrapped struct {
+	At          time.Time `json:"at"`
+	Version     uint64    `json:"version"`
+	Changed     bool      `json:"changed"`
+	MasterKeys  []string  `json:"master_keys"`
+	NeededUntil time.Time `json:"needed_until,omitzero"`
+	following
+}
+
+func (a *app) keysRewrap() *cobra.Command {
+	var p patience
+	cmd := &cobra.Command{
+		Use:   "rewrap",
+		Short: "Put the signing keys under a new master key",
+		Long: "Put the signing keys under a new master key. First give every server the new key in front of the old\n" +
+			"one: two lines in master.key, or SIGNET_MASTER_KEY=NEW,OLD; restart them in any order. Then run this\n" +
+			"once. It is one step, which can be repeated; it refuses while a server lacks the new key.\n\n" +
+			"Refresh tokens from before are sealed under the old key: take that away when the report says so\n" +
+			"(refresh.absolute later), and keep it as long as backups from before.",
+		Example: "signet keys rewrap --wait",
+		Args:    positional(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.changeKeys(cmd, p)
+			if err != nil {
+				return err
+			}
+			var answer rewrapped
+			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "rewrap"), nil, &answer); err != nil {
+				return err
+			}
+			if answer.following, err = a.follow(cmd.Context(), c, answer.Version, p); err != nil {
+				return err
+			}
+			if err := a.print(answer, func(w io.Writer) { answer.write(w, time.Now()) }); err != nil {
+				return err
+			}
+			return answer.complete(answer.Version, p)
+		},
+	}
+	p.flags(cmd)
+	return cmd
+}
+
+func (r rewrapped) write(w io.Writer, now time.Time) {
+	what := "the signing keys are under it since now"
+	if !r.Changed {
+		what = "the signing keys were under it already; nothing to do"
+	}
+	line(w, "master key", r.MasterKeys[0]+": "+what)
+	if len(r.MasterKeys) > 1 {
+		old := "needed for refresh tokens until " + stamp(r.NeededUntil) + " (" + relative(r.NeededUntil, now) + ")"
+		if !r.Changed {
+			old = fmt.Sprintf("needed for refresh tokens until refresh.absolute after the change, so not after %s", stamp(r.NeededUntil))
+		}
+		line(w, "old key", r.MasterKeys[1]+": "+old+"; backups from before need it as long as you keep them")
+	}
+	line(w, "replicas", r.text())
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/keys"
+)
+
+// rotated is the answer of POST /v1/keys/rotate, and who has followed.
+type rotated struct {
+	keyring
+	ActivatesAt time.Time       `json:"activates_at,omitzero"`
+	Rotations   []keys.Rotation `json:"rotations,omitempty"`
+	following
+}
+
+func (a *app) keysRotate() *cobra.Command {
+	var in struct {
+		Alg       string `json:"alg"`
+		Emergency bool   `json:"emergency"`
+	}
+	var p patience
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Have the next key sign earlier than planned",
+		Long: "Have the next key sign earlier than planned: as soon as every verifier must have seen it. Nothing\n" +
+			"breaks, and nothing happens before that moment, which is printed.\n\n" +
+			"With --emergency it signs now. What the key before it has signed stays valid (`keys revoke` is for a\n" +
+			"key that has leaked). If the next key is younger than keys.publish, verifiers that do not fetch the\n" +
+			"key set again for an unknown kid refuse new tokens until they do.",
+		Example: "signet keys rotate\nsignet keys rotate --emergency --wait",
+		Args:    positional(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.changeKeys(cmd, p)
+			if err != nil {
+				return err
+			}
+			var answer rotated
+			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "rotate"), in, &answer); err != nil {
+				return err
+			}
+			if answer.following, err = a.follow(cmd.Context(), c, answer.Version, p); err != nil {
+				return err
+			}
+			if err := a.print(answer, func(w io.Writer) { answer.write(w, time.Now()) }); err != nil {
+				return err
+			}
+			return answer.complete(answer.Version, p)
+		},
+	}
+	cmd.Flags().StringVar(&in.Alg, "alg", "", "only keys of `ALG` (default: of every algorithm)")
+	cmd.Flags().BoolVar(&in.Emergency, "emergency", false, "sign with the next key now, also where some verifiers do not have it yet")
+	p.flags(cmd)
+	return cmd
+}
+
+func (r rotated) write(w io.Writer, now time.Time) {
+	if len(r.Rotations) == 0 {
+		line(w, "the next key signs from "+stamp(r.ActivatesAt)+" ("+relative(r.ActivatesAt, now)+")")
+	}
+	for _, done := range r.Rotations {
+		line(w, "retired", done.Retired+", which goes on verifying")
+		line(w, "signs now", signerText(done.Signer, now))
+		line(w, "next", nextText(done.Standby, now))
+	}
+	if len(r.Rotations) > 0 || len(r.Behind) > 0 {
+		line(w, "replicas", r.text())
+	}
+}
+
+// signerText says who has the key that signs now.
+func signerText(k *keys.Successor, now time.Time) string {
+	if k == nil {
+		return "-"
+	}
+	if k.Aged(now) {
+		return k.KID + ", which every verifier has"
+	}
+	return k.KID + ", younger than keys.publish: verifiers that do not fetch the key set again for an unknown kid refuse its tokens until they do, at the latest " +
+		stamp(k.KnownAt) + " (" + relative(k.KnownAt, now) + ")"
+}
+
+func nextText(k *keys.Successor, now time.Time) string {
+	if k == nil {
+		return "-"
+	}
+	return k.KID + ", signs from " + stamp(k.SignsFrom) + " (" + relative(k.SignsFrom, now) + ")"
+}

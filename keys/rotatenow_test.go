@@ -1,0 +1,73 @@
+package keys
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestRotateNow(t *testing.T) {
+	s, c, ev := &memory{}, newClock(), &events{}
+	cfg := testConfig(s, c)
+	cfg.OnEvent = ev.add
+	m := mustOpen(t, cfg)
+	tt := DefaultTimetable()
+	old, first := mustSign(t, m, "")
+	standby := kidOf(t, m, ES256, Pending)
+	r, err := m.RotateNow(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Retired != first || r.Signer.KID != standby || r.Signer.Aged(c.now()) || !r.Signer.KnownAt.Equal(testStart.Add(tt.Publish)) || r.Version != 2 {
+		t.Errorf("report: got %+v", r)
+	}
+	if _, kid := mustSign(t, m, ""); kid != standby {
+		t.Errorf("%s signs, want %s", kid, standby)
+	}
+	var claims any
+	c.advance(tt.Retain - time.Second)
+	mustStep(t, m)
+	if _, err := m.Verify(old, "at+jwt", &claims); err != nil {
+		t.Errorf("a token of the retired key, just before V: %v", err)
+	}
+	if got := ev.count(StepRetired); got != 1 {
+		t.Errorf("retired was told %d times, want once", got)
+	}
+	if _, err := m.RotateNow(t.Context(), EdDSA); !errors.Is(err, ErrAlgorithm) {
+		t.Errorf("of an algorithm that is not live: got %v, want ErrAlgorithm", err)
+	}
+}
+
+// Whoever rotates again and again is stopped before the key set has more keys than verifiers keep.
+func TestRotateNowLeavesRoom(t *testing.T) {
+	s, c := &memory{}, newClock()
+	m := mustOpen(t, testConfig(s, c))
+	var crowded *CrowdedError
+	done := 0
+	for ; done < 10; done++ {
+		if _, err := m.RotateNow(t.Context(), ES256); err != nil {
+			if !errors.As(err, &crowded) {
+				t.Fatal(err)
+			}
+			break
+		}
+		c.advance(time.Minute)
+		mustStep(t, m)
+	}
+	if done != 3 {
+		t.Errorf("%d rotations in a row, want 3", done)
+	}
+	set, err := m.JWKS()
+	if n := len(setKIDs(t, set)); err != nil || n != maxPublished {
+		t.Errorf("%d keys published, want %d", n, maxPublished)
+	}
+	c.advance(crowded.Until.Sub(c.now()))
+	mustStep(t, m)
+	if _, err := m.RotateNow(t.Context(), ES256); err != nil {
+		t.Errorf("when one has left: %v", err)
+	}
+	if slices.ContainsFunc(m.Keys(), func(k KeyInfo) bool { return k.State == Revoked }) {
+		t.Error("a rotation revoked a key")
+	}
+}

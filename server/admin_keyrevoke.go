@@ -1,0 +1,109 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"signet/keys"
+)
+
+// revocationView is what the operator must know after a revocation. The times are those of
+// keys.Revocation; the durations say what they were worked out with.
+type revocationView struct {
+	keys.Revocation
+	Aged         bool   `json:"aged"`           // whether every verifier had the new signer
+	CacheTime    string `json:"cache_time"`     // J and C together: as long as that the key set may be cached
+	PublishTime  string `json:"publish_time"`   // P
+	ServeStale   string `json:"serve_stale"`    // D
+	SignStale    string `json:"sign_stale"`     // X
+	MaxTokenLife string `json:"max_token_life"` // T
+}
+
+// adminRevokeKey takes a key out of service in one step. Whether the other replicas have followed is
+// in GET /v1/keys: those whose keyring_version is not below the version of this answer have.
+func (s *Server) adminRevokeKey(c *call) (reply, error) {
+	var in struct {
+		Emergency bool `json:"emergency"`
+	}
+	if _, err := readJSON(c, &in); err != nil {
+		return reply{}, err
+	}
+	done, err := s.cfg.Keys.Revoke(c.Context(), c.PathValue("kid"), keys.RevokeOptions{Emergency: in.Emergency})
+	if err != nil {
+		return reply{}, keyProblem(err)
+	}
+	detail := map[string]string{"alg": done.Alg, "was": string(done.Was)}
+	if done.Signer != nil {
+		detail["signer"] = done.Signer.KID
+	}
+	c.kid = done.KID
+	s.did(c, event{Type: "keys.revoke", Detail: detail})
+	s.beat(c.Context()) // so that a caller who waits need not wait for this replica
+	tt := s.cfg.Keys.Timetable()
+	return reply{body: revocationView{Revocation: done, Aged: done.Signer == nil || done.Signer.Aged(done.At),
+		CacheTime: (tt.EdgeCache + tt.VerifierCache).String(), PublishTime: tt.Publish.String(),
+		ServeStale: tt.ServeStale.String(), SignStale: tt.SignStale.String(), MaxTokenLife: tt.TokenLife.String()}}, nil
+}
+
+// rotateKeysNow is adminRotateKeys in an emergency.
+func (s *Server) rotateKeysNow(c *call, algs []string) ([]keys.Rotation, error) {
+	done := []keys.Rotation{}
+	for _, alg := range algs {
+		r, err := s.cfg.Keys.RotateNow(c.Context(), alg)
+		if err != nil {
+			return nil, s.rotationProblem(err)
+		}
+		c.kid = r.Signer.KID
+		s.did(c, event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "emergency": "true", "retired": r.Retired}})
+		done = append(done, r)
+	}
+	s.beat(c.Context())
+	return done, nil
+}
+
+func (s *Server) rotationProblem(err error) error {
+	if errors.Is(err, keys.ErrAlgorithm) {
+		return adminInvalid("alg must be empty or one of the server's: %s", strings.Join(s.cfg.Keys.Algorithms(), ", "))
+	}
+	return keyProblem(err)
+}
+
+// keyProblem puts what the keyring says of a key in words.
+func keyProblem(err error) error {
+	var young *keys.NotAgedError
+	var crowded *keys.CrowdedError
+	switch {
+	case errors.Is(err, keys.ErrUnknownKey):
+		return adminNotFound("there is no key of that kid; GET /v1/keys lists them")
+	case errors.Is(err, keys.ErrRevoked):
+		return adminRefused("this key was revoked already; nothing was changed")
+	case errors.Is(err, keys.ErrGone):
+		return adminRefused("this key has left the key set already, at the end of its life; nothing was changed")
+	case errors.As(err, &young):
+		return adminRefused("%s", notAged(young))
+	case errors.As(err, &crowded):
+		return adminRefused("there are as many %s keys in the key set as verifiers are known to keep, and one leaves at %s: "+
+			"rotate after that, or revoke a retired one; nothing was changed", crowded.Alg, crowded.Until.UTC().Format(time.RFC3339))
+	}
+	return err
+}
+
+// notAged says what will happen to whom if the operator goes on, and what it takes to.
+func notAged(e *keys.NotAgedError) string {
+	const harm = "revoked now, verifiers that fetch the key set for an unknown kid go on, and others refuse new tokens until they fetch it; " +
+		"to do that all the same, repeat it as an emergency (--emergency); nothing was changed"
+	if e.KID == "" {
+		return "this is the only " + e.Alg + " key and nothing has been published that could sign in its place: " + harm
+	}
+	return "the next " + e.Alg + " key, " + e.KID + ", is published since " + e.PublishedAt.UTC().Format(time.RFC3339) +
+		" and not every verifier has it before " + e.KnownAt.UTC().Format(time.RFC3339) + ": " + harm
+}
+
+// adminRefused is for what makes sense but cannot be done as things are.
+func adminRefused(format string, args ...any) *oauthError {
+	e := adminInvalid(format, args...)
+	e.Status, e.Code = http.StatusConflict, "refused"
+	return e
+}

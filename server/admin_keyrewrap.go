@@ -1,0 +1,62 @@
+package server
+
+import (
+	"strings"
+	"time"
+
+	"signet/keys"
+)
+
+// rewrapView says what was done and what remains: the old master key still opens refresh tokens that
+// were sealed with it, until NeededUntil.
+type rewrapView struct {
+	keys.Rewrapping
+	MasterKeys  []string  `json:"master_keys"`           // hints of those that this server has, the first in use
+	NeededUntil time.Time `json:"needed_until,omitzero"` // the second key; zero: there is none
+}
+
+// adminRewrap puts the keyring under the first master key, and with it the refresh tokens that are
+// made from now on. While any replica lacks that key it refuses: it would lock that one out.
+func (s *Server) adminRewrap(c *call) (reply, error) {
+	if _, err := readJSON(c, &struct{}{}); err != nil {
+		return reply{}, err
+	}
+	hints := s.cfg.Keys.MasterKeyHints()
+	if s.cfg.Keys.MasterKeyInUse() != 0 {
+		if err := s.allHave(c, hints[0]); err != nil {
+			return reply{}, err
+		}
+	}
+	done, err := s.cfg.Keys.Rewrap(c.Context())
+	if err != nil {
+		return reply{}, err
+	}
+	if done.Changed {
+		s.did(c, event{Type: "keys.rewrap", Detail: map[string]string{"master_key": hints[0]}})
+	}
+	s.beat(c.Context())
+	view := rewrapView{Rewrapping: done, MasterKeys: hints}
+	if len(hints) > 1 {
+		view.NeededUntil = done.At.Add(s.settings().Lifetimes.Absolute)
+	}
+	return reply{body: view}, nil
+}
+
+// allHave refuses while a replica that is alive does not say that it has the master key.
+func (s *Server) allHave(c *call, hint string) error {
+	beats, err := s.store.Beats(c.Context(), s.now())
+	if err != nil {
+		return err
+	}
+	var without []string
+	for _, b := range beats {
+		if b.Replica != s.replica && !strings.Contains(b.MasterKeys, hint) {
+			without = append(without, b.Replica)
+		}
+	}
+	if len(without) > 0 {
+		return adminRefused("not every replica has the new master key %s: give it to %s first, in front of the old one "+
+			"(one that has stopped is forgotten within a minute); nothing was changed", hint, strings.Join(without, ", "))
+	}
+	return nil
+}
