@@ -44,7 +44,7 @@ func CompareClocks(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
 	if _, _, err := m.load(ctx); err != nil {
 		return fmt.Errorf("comparing the clocks: %w", err)

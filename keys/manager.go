@@ -34,7 +34,7 @@ func Init(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
 	version, _, err := m.load(ctx)
 	if err != nil {
@@ -70,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	now := m.cfg.Now()
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
 	version, document, err := m.load(ctx)
 	if err != nil {

@@ -173,7 +173,7 @@ func TestRevokeOfTheSigner(t *testing.T) {
 	if _, err := other.Verify(old, "at+jwt", &claims); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("at a replica that has read: got %v, want ErrInvalidToken", err)
 	}
-	c.advance(notice)
+	c.advance(DefaultTimetable().notice())
 	if set, _ := m.JWKS(); !slices.Equal(setKIDs(t, set), []string{standby, r.Standby.KID}) {
 		t.Errorf("key set: got %v, want the new standby in it", setKIDs(t, set))
 	}

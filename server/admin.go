@@ -44,6 +44,7 @@ var adminVerbs = []adminVerb{
 	{"DELETE", "/v1/users/{username}/sessions/{sid}", "session.revoke", false, (*Server).adminRevokeSession},
 
 	{"GET", "/v1/keys", "keys.list", false, (*Server).adminListKeys},
+	{"GET", "/v1/keys/plan", "keys.plan", false, (*Server).adminPlanKeys},
 	{"POST", "/v1/keys/rotate", "keys.rotate", false, (*Server).adminRotateKeys},
 	{"POST", "/v1/keys/rewrap", "keys.rewrap", false, (*Server).adminRewrap},
 	{"POST", "/v1/keys/{kid}/revoke", "keys.revoke", false, (*Server).adminRevokeKey},

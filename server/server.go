@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,6 +69,7 @@ type Server struct {
 	clients  *clientCache
 	throttle *throttle
 	metrics  *metrics
+	heart    *heart
 	audit    *auditor
 	applied  atomic.Pointer[Settings]
 	replica  string // random, one a process
@@ -89,10 +89,11 @@ func New(cfg Config) (*Server, error) {
 	}
 	throttleKey := hide(cfg.ThrottleKey)
 	cfg.RefreshKeys, cfg.ThrottleKey = nil, [32]byte{} // s is not to show them when it is printed
-	s := &Server{cfg: cfg, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
+	heart := &heart{}
+	s := &Server{cfg: cfg, heart: heart, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
 		clients:  newClientCache(cfg.Store, cfg.Now, cfg.ClientMaxAge),
 		throttle: &throttle{key: throttleKey},
-		metrics:  newMetrics(cfg.Registry, cfg.Keys, cfg.Passwords, cfg.Now),
+		metrics:  newMetrics(cfg.Registry, cfg.Keys, heart, cfg.Passwords, cfg.Now),
 	}
 	s.Apply(cfg.Settings)
 	s.audit = newAuditor(cfg.Store, cfg.Log, func(n int) { s.metrics.auditLost.Add(float64(n)) })
@@ -157,11 +158,7 @@ func (s *Server) Drain() { s.draining.Store(true) }
 // Close writes what is left of the audit trail. It does not close the store.
 func (s *Server) Close() { s.audit.close() }
 
-const (
-	sweepEvery = time.Minute      // how often a little of what has run out is deleted
-	beatEvery  = 20 * time.Second // how often a replica says which keyring it holds
-	beatTTL    = time.Minute      // how long that counts
-)
+const sweepEvery = time.Minute // how often a little of what has run out is deleted
 
 // Run does the server's housekeeping until ctx ends.
 func (s *Server) Run(ctx context.Context) {
@@ -172,16 +169,16 @@ func (s *Server) Run(ctx context.Context) {
 	defer sweep.Stop()
 	defer beat.Stop()
 	defer clients.Stop()
-	s.beatAndHear(ctx)
+	s.beat(ctx)
 	defer s.leave()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-beat.C:
-			s.beatAndHear(ctx)
+			s.beat(ctx)
 		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
-			s.beatAndHear(ctx)
+			s.beat(ctx)
 		case <-clients.C:
 			if err := s.clients.check(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("asking whether clients have changed", slog.Any("error", err))
@@ -204,24 +201,6 @@ func (s *Server) hinted(h store.Hint) {
 		s.clients.drop(h.ID)
 	case store.HintKeyring:
 		s.cfg.Keys.Wake()
-	}
-}
-
-func (s *Server) beat(ctx context.Context) { s.tell(ctx, beatTTL) }
-
-// leave takes this replica out of the list at an orderly end, so that nobody waits for it.
-func (s *Server) leave() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	s.tell(ctx, 0)
-}
-
-// tell says what this replica holds, for others to believe for ttl.
-func (s *Server) tell(ctx context.Context, ttl time.Duration) {
-	hb := store.Heartbeat{Replica: s.replica, KeyringVersion: s.cfg.Keys.Version(), At: s.now(),
-		MasterKeys: strings.Join(s.cfg.Keys.MasterKeyHints(), ",")}
-	if err := s.store.Beat(ctx, hb, ttl); err != nil && ctx.Err() == nil {
-		s.log.Warn("heartbeat", slog.Any("error", err))
 	}
 }
 

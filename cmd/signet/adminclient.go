@@ -22,6 +22,7 @@ package main
 //	DELETE /v1/users/{username}/sessions/{sid}  204, or 404 when there is no such session
 //	DELETE /v1/sessions                         everybody's; {"clients":n}, of which each had its not-before moved
 //	GET    /v1/keys                             {"version","keys":[Key…],"replicas":[{"replica","keyring_version","at"}]}
+//	GET    /v1/keys/plan?for=                   {"version","from","until","cut","keys":[…],"steps":[…]}
 //	POST   /v1/keys/rotate                      {"alg","emergency":bool}, alg empty for all; the keys and "activates_at",
 //	                                            in an emergency "rotations"
 //	POST   /v1/keys/{kid}/revoke                {"emergency":bool}; a Revocation

@@ -37,7 +37,7 @@ func TestMigrationUnderLoad(t *testing.T) {
 		}
 	}
 
-	first := m.lines[0].token.user
+	first, last := m.lines[0].token.user, m.lines[len(m.lines)-1].token.user
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -57,22 +57,20 @@ func TestMigrationUnderLoad(t *testing.T) {
 			t.Errorf("before move %d there are %v keys in the slot, want 8", move, keys)
 		}
 		if move%2 == 0 {
-			cluster.MigrateSlot(slot, from, to, func() { m.goOn(t, 20) }) // half of the keys are here and half there
+			// The last user is there already, and the others are here: everybody goes on.
+			cluster.MigrateKeysFirst(slot, from, to, func() { m.allGoOn(t) }, s.key.userAndSessions(last)...)
 		} else {
 			// The first user is here and that user's sessions are there: nothing can be done with both,
 			// and the others go on.
 			cluster.MigrateKeysFirst(slot, from, to, func() {
-				given := countErrors(cluster, "TRYAGAIN") + teamSize*(maxRedirects+1)
+				gaveUp := countErrors(cluster, "TRYAGAIN") + teamSize*(maxRedirects+1) + 1
 				redistest.Wait(t, "those who ask about the first user to give up", func() error {
-					if countErrors(cluster, "TRYAGAIN") <= given {
-						return errors.New("not yet")
-					}
-					return nil
+					return atLeast(countErrors(cluster, "TRYAGAIN"), gaveUp)
 				})
 				m.goOn(t, 20)
 			}, s.key.sessions(first))
 		}
-		m.goOn(t, 20)
+		m.allGoOn(t)
 		from = to
 	}
 	cancel()
@@ -108,7 +106,10 @@ type migration struct {
 }
 
 // line is a session; only one team has it.
-type line struct{ token token }
+type line struct {
+	token  token
+	rounds atomic.Int64
+}
 
 // round has a whole team present one generation until everybody has an answer, and counts who was
 // first. Nobody need be, as far as one can hear, if there were errors: the first one's answer may have been lost.
@@ -130,6 +131,7 @@ func (m *migration) round(ctx context.Context, l *line) {
 	}
 	team.Wait()
 	m.rounds.Add(1)
+	l.rounds.Add(1)
 	m.presented.Add(teamSize)
 	m.unavailable.Add(int64(unavailable))
 	switch won := outcomes[store.Rotated]; {
@@ -145,12 +147,16 @@ func (m *migration) round(ctx context.Context, l *line) {
 func (m *migration) goOn(t *testing.T, rounds int64) {
 	t.Helper()
 	want := m.rounds.Load() + rounds
-	redistest.Wait(t, "sessions to be rotated", func() error {
-		if m.rounds.Load() < want {
-			return errors.New("not yet")
-		}
-		return nil
-	})
+	redistest.Wait(t, "sessions to be rotated", func() error { return atLeast(int(m.rounds.Load()), int(want)) })
+}
+
+// allGoOn returns when every session has been rotated some more times.
+func (m *migration) allGoOn(t *testing.T) {
+	t.Helper()
+	for _, l := range m.lines {
+		want := l.rounds.Load() + 3
+		redistest.Wait(t, "each session to be rotated", func() error { return atLeast(int(l.rounds.Load()), int(want)) })
+	}
 }
 
 func otherNode(c *redistest.Cluster, than *redistest.Server, n int) *redistest.Server {

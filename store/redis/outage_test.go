@@ -54,6 +54,46 @@ func TestWipedServer(t *testing.T) {
 	}
 }
 
+// TestForeignInstall: somebody else's data are where ours were. Nothing of them is taken for ours:
+// no session is over, and no keyring is written over theirs.
+func TestForeignInstall(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Config{})
+	cfg := rest(Config{Addrs: []string{server.Addr()}, Timeout: 10 * time.Second})
+	s := mustOpen(t, cfg)
+	x := newSubject()
+	if err := s.CreateInstall(t.Context(), store.Install{ID: "ours", Schema: Schema}); err != nil {
+		t.Fatal(err)
+	}
+	ours := server.Do("get", s.key.install())
+	x.populate(t, s)
+	server.Do("flushall")
+	other := mustOpen(t, cfg)
+	if err := other.CreateInstall(t.Context(), store.Install{ID: "theirs", Schema: Schema}); err != nil {
+		t.Fatal(err)
+	}
+	if swapped, err := s.SwapKeyring(t.Context(), 0, 8, []byte("sealed")); swapped || !isUnavailable(err) {
+		t.Errorf("SwapKeyring: got %v and error %v, want ErrUnavailable", swapped, err)
+	}
+	s.foreign.Store(false) // as it is where nothing was written
+	if _, _, err := s.LoadKeyring(t.Context()); !isUnavailable(err) {
+		t.Errorf("LoadKeyring: got error %v, want ErrUnavailable", err)
+	}
+	for _, m := range methods {
+		if got, err := m.call(t.Context(), s, x); !isUnavailable(err) {
+			t.Errorf("%s: got %v and error %v, want ErrUnavailable", m.name, got, err)
+		}
+	}
+	if version, _, err := other.LoadKeyring(t.Context()); version != 0 || err != nil {
+		t.Errorf("their keyring: got version %d and error %v, want none", version, err)
+	}
+	server.Do("set", s.key.install(), ours)
+	if _, _, err := s.LoadKeyring(t.Context()); err != nil {
+		t.Errorf("LoadKeyring when ours are back: %v", err)
+	}
+	x.populate(t, s)
+}
+
 // TestLostSubscription: while nothing comes on the channel nothing is heard, and afterwards it is
 // without anybody opening the store again.
 func TestLostSubscription(t *testing.T) {

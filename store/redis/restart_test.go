@@ -19,7 +19,7 @@ import (
 // that its journal does not mend what was lost.
 func TestRestartKeepsWhatWasAcknowledged(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{Persist: true, Conf: []string{"appendfsync always"}})
-	d := &deeds{t: t, store: mustOpen(t, Config{Addrs: []string{server.Addr()}, ReplicaPoll: time.Hour})}
+	d := &deeds{t: t, store: openUnaware(t, Config{Addrs: []string{server.Addr()}})}
 	for range 3 {
 		d.workUntilKilled(server, 100)
 		if lost := d.lost(mustOpen(t, Config{Addrs: []string{server.Addr()}})); len(lost) > 0 {
@@ -33,7 +33,7 @@ func TestRestartKeepsWhatWasAcknowledged(t *testing.T) {
 // TestRestartWithoutFileLoses shows that the above can fail.
 func TestRestartWithoutFileLoses(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{})
-	d := &deeds{t: t, store: mustOpen(t, Config{Addrs: []string{server.Addr()}, ReplicaPoll: time.Hour})}
+	d := &deeds{t: t, store: openUnaware(t, Config{Addrs: []string{server.Addr()}})}
 	d.workUntilKilled(server, 20)
 	if lost := d.lost(mustOpen(t, Config{Addrs: []string{server.Addr()}})); len(lost) == 0 {
 		t.Errorf("a server without a file has lost nothing of %d", d.count())
