@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,16 +18,6 @@ func (s *Server) checkClock() error {
 		return unavailable(err)
 	}
 	return nil
-}
-
-// checkAdminClock refuses a change that an operator asks for, and says why.
-func (s *Server) checkAdminClock() error {
-	err := s.cfg.Keys.CheckClock()
-	if err == nil {
-		return nil
-	}
-	return &oauthError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: time.Second, cause: err,
-		Description: "nothing was changed: " + err.Error() + "; set it right, or ask another replica"}
 }
 
 // hearClocks tells the keyring what the clocks of the other replicas show. It asks for heartbeats of
