@@ -63,4 +63,16 @@
 // Ages (X and D) are measured by the wall clock and by the monotonic clock, and the larger counts:
 // the first can be set back, the second stops while a machine is suspended. Times in the keyring are
 // UTC to the millisecond, without a monotonic reading.
+//
+// States are comparisons with the clock, so a replica whose clock is off by more than S must not sign,
+// and what it plans is wrong. Each replica compares its clock with the storage's whenever it reads the
+// keyring, where the storage has one, and with what the other replicas' showed in their heartbeats. The
+// majority of these clocks is right, a replica's own among them. The storage's alone is not, because
+// its jump would stop all replicas at once, which agree with each other. Where it is outvoted the
+// replicas go on signing, and nothing is planned until all agree. Where the votes are even (a single
+// replica and its storage; two replicas apart, with the storage on the side of one) the storage's side
+// is right: one must be, and there is one storage for all. A replica that is off does not sign, verify
+// or plan, and serves the key set by the others' time. Between two reads it notices by the monotonic
+// clock that its wall clock was set, or that the machine slept, and stops until the next read has
+// compared them. It goes on by itself when its clock is right again. None starts with a wrong clock.
 package keys

@@ -23,6 +23,11 @@ const (
 	StepUnreadable Step = "unreadable" // the keyring could not be read; Err says why
 	StepReadable   Step = "readable"   // it can be read again
 	StepRestored   Step = "restored"   // the store had an older keyring, or none: this replica wrote its own back
+
+	StepClockOff      Step = "clock_off"      // this replica's clock is wrong: it signs nothing
+	StepClockRight    Step = "clock_right"    // it is right again
+	StepClockDisputed Step = "clock_disputed" // the store's clock is wrong, by those of several replicas: keys do not rotate
+	StepClockAgreed   Step = "clock_agreed"   // it is no longer
 )
 
 // Transition is one change that Advance made or found.
@@ -36,6 +41,7 @@ type Transition struct {
 // Event is a Transition that has been written, or something that a replica noticed.
 type Event struct {
 	Transition
-	Version uint64 // of the keyring
-	Err     error  // StepUnreadable only
+	Version uint64        // of the keyring
+	Err     error         // StepUnreadable only
+	Offset  time.Duration // steps about a clock only: how far this replica's is ahead of the other
 }

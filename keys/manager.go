@@ -18,6 +18,9 @@ type Manager struct {
 	wake   chan struct{}            // holds one
 	news   chan struct{}            // holds one
 
+	clock     atomic.Pointer[verdict] // never nil
+	witnesses witnesses
+
 	stepping sync.Mutex           // serialises rounds; guards what follows
 	late     map[string]time.Time // pending keys that this replica did not see at their PublishAt, and when it did
 	failing  bool                 // the last read failed
@@ -25,7 +28,7 @@ type Manager struct {
 }
 
 // Init makes the first keyring of an install: for each algorithm one key that signs at once and its
-// published successor. ErrExists if there is a keyring.
+// published successor. ErrExists if there is a keyring, ErrClock if this machine's clock is off.
 func Init(ctx context.Context, cfg Config) error {
 	m, err := newManager(cfg)
 	if err != nil {
@@ -33,12 +36,15 @@ func Init(ctx context.Context, cfg Config) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
-	version, _, err := m.cfg.Storage.LoadKeyring(ctx)
+	version, _, err := m.load(ctx)
 	if err != nil {
 		return fmt.Errorf("looking for a keyring: %w", err)
 	}
 	if version != 0 {
 		return ErrExists
+	}
+	if err := m.CheckClock(); err != nil {
+		return err
 	}
 	ring, steps, err := First(m.cfg.Timetable, m.cfg.Algorithms, m.cfg.Now(), newKey)
 	if err != nil {
@@ -56,7 +62,8 @@ func Init(ctx context.Context, cfg Config) error {
 }
 
 // Open reads the keyring and returns a Manager that can sign. ErrNoKeyring if there is none,
-// ErrMasterKey if it does not open, ErrFormat if a newer version wrote it; nothing is written.
+// ErrMasterKey if it does not open, ErrFormat if a newer version wrote it, ErrClock if this machine's
+// clock is off; nothing is written.
 func Open(ctx context.Context, cfg Config) (*Manager, error) {
 	m, err := newManager(cfg)
 	if err != nil {
@@ -65,7 +72,7 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 	now := m.cfg.Now()
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
-	version, document, err := m.cfg.Storage.LoadKeyring(ctx)
+	version, document, err := m.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the keyring: %w", err)
 	}
@@ -75,6 +82,9 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 	ring, err := m.open(version, document)
 	if err != nil {
 		return nil, fmt.Errorf("opening the keyring: %w", err)
+	}
+	if err := m.CheckClock(); err != nil {
+		return nil, err
 	}
 	return m, m.adopt(&snapshot{version: version, document: document, ring: ring, readAt: now}, now)
 }
@@ -88,7 +98,9 @@ func newManager(cfg Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{cfg: cfg, sealer: s, wake: make(chan struct{}, 1), news: make(chan struct{}, 1), late: map[string]time.Time{}}, nil
+	m := &Manager{cfg: cfg, sealer: s, wake: make(chan struct{}, 1), news: make(chan struct{}, 1), late: map[string]time.Time{}}
+	m.clock.Store(&verdict{})
+	return m, nil
 }
 
 // Set is the public key set, ready to be served as application/jwk-set+json.
@@ -105,7 +117,8 @@ const maxAge = 5 * time.Minute
 // not read for D.
 func (m *Manager) JWKS() (Set, error) {
 	now := m.cfg.Now()
-	s, err := m.current(now)
+	right := m.rightTime(now)
+	s, err := m.current(right)
 	if err != nil {
 		return Set{}, err
 	}
@@ -115,14 +128,14 @@ func (m *Manager) JWKS() (Set, error) {
 	}
 	fresh := min(maxAge, m.cfg.Timetable.VerifierCache)
 	if until := s.view.lineup.Until; !until.IsZero() {
-		fresh = min(fresh, until.Sub(now))
+		fresh = min(fresh, until.Sub(right))
 	}
 	return Set{s.view.body, s.view.etag, max(fresh, 0).Truncate(time.Second)}, nil
 }
 
 // Algorithms returns the algorithms that sign at this moment, the primary first.
 func (m *Manager) Algorithms() []string {
-	s, err := m.current(m.cfg.Now())
+	s, err := m.current(m.rightTime(m.cfg.Now()))
 	if err != nil {
 		return nil
 	}
@@ -138,7 +151,7 @@ func (m *Manager) Timetable() Timetable { return m.cfg.Timetable }
 
 // Keys describes every key of the keyring, in the order they were made.
 func (m *Manager) Keys() []KeyInfo {
-	now := m.cfg.Now()
+	now := m.rightTime(m.cfg.Now())
 	var all []KeyInfo
 	for _, k := range m.state.Load().ring.Keys {
 		all = append(all, k.info(now))

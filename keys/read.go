@@ -14,11 +14,13 @@ import (
 func (m *Manager) read(ctx context.Context) error {
 	now := m.cfg.Now()
 	loadCtx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
-	version, document, err := m.cfg.Storage.LoadKeyring(loadCtx)
+	clock := m.Clock()
+	version, document, err := m.load(loadCtx)
 	cancel()
 	if err != nil {
 		return fmt.Errorf("reading the keyring: %w", err)
 	}
+	m.noteClock(clock, m.Clock())
 	cur := m.state.Load()
 	if version == cur.version && bytes.Equal(document, cur.document) {
 		return m.adopt(&snapshot{version, document, cur.ring, now, cur.view}, now)
@@ -64,7 +66,7 @@ func (m *Manager) restore(ctx context.Context, cur *snapshot, found uint64, now 
 // reached the store late, or they were not in a backup that this replica started from. Until now
 // this replica's key set was without them, so P counts from now.
 func (m *Manager) noteLate(had *snapshot, ring Ring) {
-	now := m.cfg.Now()
+	now := m.rightTime(m.cfg.Now())
 	for _, k := range ring.Keys {
 		if !had.ring.has(k.KID) && k.State(now) == Pending && k.PublishAt.Before(had.readAt) {
 			m.late[k.KID] = now
@@ -108,5 +110,5 @@ func (m *Manager) noteRead(err error) {
 		step, level, text = StepUnreadable, slog.LevelError, "the keyring cannot be read"
 	}
 	m.cfg.Log.Log(context.Background(), level, text, "error", err)
-	m.cfg.OnEvent(Event{Transition{Step: step, At: m.cfg.Now()}, m.Version(), err})
+	m.cfg.OnEvent(Event{Transition: Transition{Step: step, At: m.cfg.Now()}, Version: m.Version(), Err: err})
 }

@@ -2,7 +2,7 @@ package keys
 
 import "fmt"
 
-// Ready returns nil when Sign would sign now with the primary algorithm, and ErrStale or
+// Ready returns nil when Sign would sign now with the primary algorithm, and ErrStale, ErrClock or
 // ErrAlgorithm when it would not. It does no work, unlike a trial signature.
 func (m *Manager) Ready() error {
 	now := m.cfg.Now()
@@ -12,6 +12,9 @@ func (m *Manager) Ready() error {
 	}
 	if unread := age(s.readAt, now); unread > m.cfg.Timetable.SignStale {
 		return fmt.Errorf("last read %v ago: %w", unread, ErrStale)
+	}
+	if err := m.checkClock(now); err != nil {
+		return err
 	}
 	if len(s.view.signers) == 0 {
 		return ErrAlgorithm

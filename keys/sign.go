@@ -13,7 +13,8 @@ const maxTyp = 64
 
 // Sign returns a compact JWS (RFC 7515 §7.1) over the claims as JSON, with the header members alg,
 // kid and typ, and the kid of the key that signed. An empty alg means the primary algorithm.
-// ErrStale when the keyring was not read for X; ErrAlgorithm when nothing signs with alg.
+// ErrStale when the keyring was not read for X; ErrClock when this replica's clock is off; ErrAlgorithm
+// when nothing signs with alg.
 func (m *Manager) Sign(ctx context.Context, alg, typ string, claims any) (token, kid string, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", "", fmt.Errorf("signing a token: %w", err)
@@ -26,6 +27,9 @@ func (m *Manager) Sign(ctx context.Context, alg, typ string, claims any) (token,
 	if unread := age(s.readAt, now); unread > m.cfg.Timetable.SignStale {
 		m.Wake()
 		return "", "", fmt.Errorf("signing a token: %w: last read %v ago", ErrStale, unread)
+	}
+	if err := m.checkClock(now); err != nil {
+		return "", "", fmt.Errorf("signing a token: %w", err)
 	}
 	key := s.view.signer(alg)
 	if key == nil {

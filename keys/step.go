@@ -24,6 +24,7 @@ type keyNeeded struct{ alg string }
 func (e keyNeeded) Error() string { return "a key for " + e.alg + " has to be made first" }
 
 // Step reads the keyring and proposes what is due. When another replica was faster it reads again.
+// While this replica's clock is off, or the storage's disputed, it only reads.
 // On an error the Manager goes on with what it has.
 func (m *Manager) Step(ctx context.Context) error {
 	return m.settle(ctx, nil)
@@ -50,13 +51,15 @@ func (m *Manager) Rotate(ctx context.Context, alg string) (activates time.Time, 
 func (m *Manager) settle(ctx context.Context, edit func(*planner) error) error {
 	m.stepping.Lock()
 	defer m.stepping.Unlock()
-	made := map[string]Key{} // keys for this call, so that a lost race does not waste them
+	made := map[string][]Key{} // keys for this call, so that a lost race does not waste them
 	err := errAgain
 	for try := 0; try < maxTries && errors.Is(err, errAgain); try++ {
 		err = m.round(ctx, made, edit)
 		var need keyNeeded
 		if errors.As(err, &need) {
-			if made[need.alg], err = newKey(need.alg); err == nil {
+			var k Key
+			if k, err = newKey(need.alg); err == nil {
+				made[need.alg] = append(made[need.alg], k)
 				err = errAgain
 			}
 		}
@@ -66,20 +69,27 @@ func (m *Manager) settle(ctx context.Context, edit func(*planner) error) error {
 
 // round is one read, plan and proposal. Nothing slow happens between reading the clock and the
 // proposal; a key that is not made yet ends the round with keyNeeded.
-func (m *Manager) round(ctx context.Context, made map[string]Key, edit func(*planner) error) error {
+func (m *Manager) round(ctx context.Context, made map[string][]Key, edit func(*planner) error) error {
 	err := m.read(ctx)
 	m.noteRead(err)
 	if err != nil {
 		return err
 	}
+	switch c := m.Clock(); {
+	case c.Off && edit != nil:
+		return m.clockOff(c.Offset)
+	case c.Off, c.Disputed && edit == nil:
+		return nil // plans go by the time: they are left to those who know it
+	}
 	cur := m.state.Load()
 	now := m.cfg.Now()
+	used := map[string]int{} // how many of the made keys have a place in this plan
 	p := newPlanner(cur.ring, m.cfg.Timetable, now, func(alg string) (Key, error) {
-		k, ok := made[alg]
-		if !ok {
+		if used[alg] == len(made[alg]) {
 			return Key{}, keyNeeded{alg}
 		}
-		return k, nil
+		used[alg]++
+		return made[alg][used[alg]-1], nil
 	})
 	for kid, at := range m.late {
 		p.seenLate(kid, at)

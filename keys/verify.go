@@ -18,7 +18,8 @@ const (
 // or "alg":"none" are not even looked at (RFC 8725 §3). It does no I/O.
 //
 // The answer to everything that is wrong is ErrInvalidToken, also where the key was revoked or
-// removed; ErrStale when the keyring was not read for D, so that a revocation may have been missed.
+// removed; ErrStale when the keyring was not read for D, so that a revocation may have been missed;
+// ErrClock when this replica's clock is off, since what the caller judges next is the time.
 // Lifetimes, issuer and audience are for the caller to judge.
 func (m *Manager) Verify(token, typ string, claims any) (kid string, err error) {
 	now := m.cfg.Now()
@@ -29,6 +30,9 @@ func (m *Manager) Verify(token, typ string, claims any) (kid string, err error) 
 	if unread := age(s.readAt, now); unread > m.cfg.Timetable.ServeStale {
 		m.Wake()
 		return "", fmt.Errorf("verifying a token: %w: last read %v ago", ErrStale, unread)
+	}
+	if err := m.checkClock(now); err != nil {
+		return "", fmt.Errorf("verifying a token: %w", err)
 	}
 	return s.view.verify(token, typ, claims)
 }

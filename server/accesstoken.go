@@ -24,7 +24,7 @@ var errTokenNotLive = errors.New("token is not live")
 func (s *Server) checkAccessToken(ctx context.Context, raw string) (*liveToken, error) {
 	t := &liveToken{}
 	kid, err := s.cfg.Keys.Verify(raw, accessTokenType, &t.claims)
-	if errors.Is(err, keys.ErrStale) {
+	if errors.Is(err, keys.ErrStale) || errors.Is(err, keys.ErrClock) {
 		return nil, unavailable(err)
 	}
 	if err != nil {

@@ -113,6 +113,11 @@ func (a *admin) route(v adminVerb) *route {
 			if err := a.enter(s, c); err != nil {
 				return reply{}, err
 			}
+			if v.method != http.MethodGet {
+				if err := s.checkAdminClock(); err != nil {
+					return reply{}, err
+				}
+			}
 			return v.handle(s, c)
 		}}
 }

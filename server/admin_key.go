@@ -41,7 +41,7 @@ func (s *Server) adminListKeys(c *call) (reply, error) {
 }
 
 func (s *Server) listKeys(ctx context.Context) (keyList, error) {
-	beats, err := s.store.Beats(ctx, s.now())
+	beats, err := s.store.Beats(ctx, s.rightTime())
 	if err != nil {
 		return keyList{}, err
 	}

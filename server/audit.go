@@ -75,7 +75,7 @@ func (a *auditor) record(e event) {
 
 // eventAttrs is an event as the log has it.
 func eventAttrs(e event) []slog.Attr {
-	attrs := []slog.Attr{slog.String("type", e.Type), slog.String("outcome", e.Outcome)}
+	attrs := []slog.Attr{slog.String("type", e.Type), slog.String("outcome", e.Outcome), slog.Time("at", e.At.UTC())} // a line is written later
 	for _, field := range [...]struct{ name, value string }{{"request_id", e.RequestID}, {"actor", e.Actor}, {"client_id", e.ClientID},
 		{"sub", e.Subject}, {"sid", e.SessionID}, {"kid", e.KeyID}, {"address", e.Address}} {
 		attrs = appendNonEmpty(attrs, field.name, field.value)

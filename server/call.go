@@ -86,6 +86,11 @@ func (s *Server) run(w http.ResponseWriter, c *call, rt *route) (answer reply, e
 		defer cancel()
 		c.Request = c.WithContext(ctx)
 	}
+	if rt.timed {
+		if err := s.checkClock(); err != nil {
+			return reply{}, err
+		}
+	}
 	if rt.form {
 		if c.form, err = parseForm(w, c.Request); err != nil {
 			return reply{}, err

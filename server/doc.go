@@ -28,6 +28,10 @@
 // answer was lost finds its successor waiting. Every answer carries X-Request-Id, and the log line
 // with that request_id has the true reason of a refusal.
 //
+// A replica whose clock is off (package keys says when) is not ready, and answers 503 to whatever
+// depends on the time: all but the key set, the metadata and the health of the public endpoints, and
+// every change that an operator asks for (clock.go).
+//
 // # Tokens
 //
 // Access tokens are JWTs after RFC 9068 (issue.go), good for minutes. accesstoken.go has the one

@@ -16,6 +16,7 @@ type readiness struct {
 	Ready    bool `json:"ready"`
 	Store    bool `json:"store"`    // logins and refreshes
 	Signing  bool `json:"signing"`  // any token
+	Clock    bool `json:"clock"`    // tells the same time as the other replicas and the store
 	KeySet   bool `json:"key_set"`  // verifiers
 	Draining bool `json:"draining"` // shutting down; send nothing new
 }
@@ -33,8 +34,8 @@ func (s *Server) handleReady(c *call) (reply, error) {
 func (s *Server) readiness(c *call) readiness {
 	_, setErr := s.cfg.Keys.JWKS()
 	storeErr := s.store.Ping(c.Context())
-	r := readiness{Store: storeErr == nil, Signing: s.cfg.Keys.Ready() == nil, KeySet: setErr == nil, Draining: s.draining.Load()}
-	r.Ready = r.Store && r.Signing && r.KeySet && !r.Draining
+	r := readiness{Store: storeErr == nil, Signing: s.cfg.Keys.Ready() == nil, Clock: s.cfg.Keys.CheckClock() == nil, KeySet: setErr == nil, Draining: s.draining.Load()}
+	r.Ready = r.Store && r.Signing && r.Clock && r.KeySet && !r.Draining
 	if storeErr != nil {
 		s.log.WarnContext(c.Context(), "store is not ready", "error", storeErr)
 	}

@@ -37,6 +37,7 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 	reg.MustRegister(m.requests, m.latency, m.rotations, m.auditLost, m.reloadsFailed)
 	registerPool(reg, pool)
 	m.keys = newKeyMetrics(reg, keyring, heart, now)
+	registerClock(reg, keyring)
 	return m
 }
 

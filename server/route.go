@@ -14,6 +14,7 @@ type route struct {
 	methods []string
 	form    bool // a form body from an authenticated client; both are settled before the handler runs
 	store   bool // the handler asks the store, so its time is bounded (implied by form)
+	timed   bool // what it answers depends on the time: refused while the clock is off
 	cors    cors
 	level   slog.Level // at which a good answer is logged
 	handle  func(*Server, *call) (reply, error)
@@ -34,10 +35,10 @@ func (s *Server) routes() map[string]*route {
 	health := &route{name: "healthz", methods: get, level: slog.LevelDebug, handle: (*Server).handleHealth}
 	ready := &route{name: "readyz", methods: get, level: slog.LevelDebug, handle: (*Server).handleReady}
 	return map[string]*route{
-		prefix + "/token":      {name: "token", methods: post, form: true, cors: corsClient, handle: (*Server).handleToken},
-		prefix + "/revoke":     {name: "revoke", methods: post, form: true, cors: corsClient, handle: (*Server).handleRevoke},
-		prefix + "/introspect": {name: "introspect", methods: post, form: true, level: slog.LevelDebug, handle: (*Server).handleIntrospect},
-		prefix + "/userinfo":   {name: "userinfo", methods: get, store: true, cors: corsClient, level: slog.LevelDebug, handle: (*Server).handleUserinfo},
+		prefix + "/token":      {name: "token", methods: post, form: true, timed: true, cors: corsClient, handle: (*Server).handleToken},
+		prefix + "/revoke":     {name: "revoke", methods: post, form: true, timed: true, cors: corsClient, handle: (*Server).handleRevoke},
+		prefix + "/introspect": {name: "introspect", methods: post, form: true, timed: true, level: slog.LevelDebug, handle: (*Server).handleIntrospect},
+		prefix + "/userinfo":   {name: "userinfo", methods: get, store: true, timed: true, cors: corsClient, level: slog.LevelDebug, handle: (*Server).handleUserinfo},
 
 		prefix + "/.well-known/jwks.json":                  {name: "jwks", methods: get, cors: corsAny, level: slog.LevelDebug, handle: (*Server).handleJWKS},
 		"/.well-known/oauth-authorization-server" + prefix: metadata, // RFC 8414 §3.1 inserts

@@ -138,8 +138,11 @@ func (s *Server) ReloadFailed() { s.metrics.reloadsFailed.Inc() }
 
 // KeyEvent puts what happened to a signing key on the audit trail.
 func (s *Server) KeyEvent(e keys.Event) {
-	s.audit.record(event{At: s.now(), Type: "key." + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID,
-		Detail: map[string]string{"alg": e.Alg, "version": strconv.FormatUint(e.Version, 10)}})
+	detail := map[string]string{"alg": e.Alg, "version": strconv.FormatUint(e.Version, 10)}
+	if e.Offset != 0 {
+		detail["offset"] = e.Offset.Round(100 * time.Millisecond).String()
+	}
+	s.audit.record(event{At: s.now(), Type: "key." + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID, Detail: detail})
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -166,21 +169,24 @@ func (s *Server) Run(ctx context.Context) {
 	defer sweep.Stop()
 	defer beat.Stop()
 	defer clients.Stop()
-	s.beat(ctx)
+	s.beatAndHear(ctx)
 	defer s.leave()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-beat.C:
-			s.beat(ctx)
+			s.beatAndHear(ctx)
 		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
-			s.beat(ctx)
+			s.beatAndHear(ctx)
 		case <-clients.C:
 			if err := s.clients.check(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("asking whether clients have changed", slog.Any("error", err))
 			}
 		case <-sweep.C:
+			if s.cfg.Keys.CheckClock() != nil {
+				continue // it would delete what has not run out
+			}
 			if _, err := s.store.Sweep(ctx, s.now(), s.settings().Lifetimes); err != nil && ctx.Err() == nil {
 				s.log.Warn("sweeping what has run out", slog.Any("error", err))
 			}

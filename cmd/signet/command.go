@@ -38,6 +38,7 @@ func (a *app) commands() []row {
 		{groupManage, a.keysCommand()},
 		{groupManage, a.auditCommand()},
 		{groupMove, a.backupCommand()},
+		{groupMove, a.restoreCommand()},
 		{groupMove, a.exportCommand()},
 		{groupMove, a.importCommand()},
 		{groupTools, a.tokenCommand()},

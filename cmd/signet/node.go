@@ -70,6 +70,9 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	if errors.Is(err, keys.ErrMasterKey) {
 		return fmt.Errorf("master key: it is not the one this store was made with (%w); put the right one back, nothing was changed", err)
 	}
+	if errors.Is(err, keys.ErrClock) {
+		return clockProblem(err)
+	}
 	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}

@@ -125,6 +125,9 @@ func createBolt(ctx context.Context, path string, cfg config.Config, master keys
 // furnish writes the install and the first keys.
 func furnish(ctx context.Context, s store.Store, cfg config.Config, master keys.MasterKey, schema int) error {
 	install := store.Install{ID: rand.Text(), Schema: schema, CreatedAt: time.Now().UTC()}
+	if err := compareClocks(ctx, s, cfg, install.ID, master); err != nil {
+		return err
+	}
 	if err := s.CreateInstall(ctx, install); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}

@@ -38,6 +38,7 @@ func (s *Store) Check(ctx context.Context) ([]Finding, error) {
 	}
 	all = append(all, s.checkFsync(ctx)...)
 	all = append(all, s.checkConfirmation(masters)...)
+	all = append(all, s.checkClock(ctx)...)
 	slices.SortFunc(all, func(a, b Finding) int { return strings.Compare(a.String(), b.String()) })
 	return all, nil
 }

@@ -12,6 +12,7 @@
 //   - Nothing waits longer than its deadline, and nothing is tried again behind the caller's back: a
 //     rotation that was sent may have happened, and only the app may repeat it. What a server refuses
 //     to do (MOVED, ASK, TRYAGAIN, NOSCRIPT) did not happen, and is sent where it belongs.
+//   - A poll of the keyring also brings the time by Redis' clock, against which a replica checks its own.
 //   - Whatever goes wrong between here and Redis is store.ErrUnavailable. A breaker for each server
 //     answers at once while one does not work.
 //

@@ -46,9 +46,14 @@ func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
 // LoadKeyring implements store.Keyrings. It is asked for every few seconds, so it also finds out
 // whether the data are still this install's.
 func (s *Store) LoadKeyring(ctx context.Context) (version uint64, document []byte, err error) {
+	return s.loadKeyring(ctx)
+}
+
+// loadKeyring makes the other calls in the same round trip.
+func (s *Store) loadKeyring(ctx context.Context, others ...*call) (version uint64, document []byte, err error) {
 	install := command(s.key.install(), "get", s.key.install())
 	ring := command(s.key.install(), "hmget", s.key.keyring(), "version", "document")
-	if err := s.send(ctx, "reading the keyring", install, ring); err != nil {
+	if err := s.send(ctx, "reading the keyring", append([]*call{install, ring}, others...)...); err != nil {
 		return 0, nil, err
 	}
 	if raw, found := install.text(); !found {

@@ -174,8 +174,12 @@ var methods = []method{
 	}},
 }
 
-// upkeep are the methods that may walk over keys.
+// upkeep are the methods that may walk over keys, or ask for the time.
 var upkeep = []method{
+	{"LoadKeyringAt", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		version, document, _, err := s.LoadKeyringAt(ctx)
+		return []any{version, string(document)}, err
+	}},
 	{"Sweep", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.Sweep(ctx, x.now, month))
 	}},
@@ -185,6 +189,9 @@ var upkeep = []method{
 	}},
 	{"Import", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.Import(ctx, store.Foundation{Install: store.Install{ID: "x"}}, func(func(store.Record, error) bool) {})
+	}},
+	{"Refill", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.Refill(ctx, func(func(store.Record, error) bool) {})
 	}},
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -203,7 +204,7 @@ func exchange(ctx context.Context, node *redis.Client, asking bool, calls []*cal
 		}
 		_ = pipe.Process(ctx, c.cmd)
 	}
-	if _, err := pipe.Exec(ctx); err != nil && firstError(calls) == nil && !errors.Is(err, redis.Nil) {
+	if _, err := pipe.Exec(ctx); err != nil && !slices.ContainsFunc(calls, wentWrong) && !errors.Is(err, redis.Nil) {
 		return fmt.Errorf("asking: %w", err)
 	}
 	return checked(calls)

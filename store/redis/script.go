@@ -91,12 +91,13 @@ var (
 
 // call is one command or script on its way. All its keys are in the slot of key.
 type call struct {
-	key     string
-	args    []any
-	shape   shape
-	script  *script // nil: a plain command
-	confirm bool    // it is about the calls before it: where one of them goes again, so does this
-	cmd     *redis.Cmd
+	key      string
+	args     []any
+	shape    shape
+	script   *script // nil: a plain command
+	confirm  bool    // it is about the calls before it: where one of them goes again, so does this
+	optional bool    // the others are good without it
+	cmd      *redis.Cmd
 }
 
 // command calls a command whose first key, as the router must know it, is key.

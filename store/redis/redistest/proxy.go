@@ -35,6 +35,7 @@ type ProxyCounts struct {
 	Held        int // connections and pieces of data that Hold kept back
 	Delayed     int // replies that came late
 	Lost        int // replies that were dropped, with their connection
+	Shifted     int // answers about the time that ShiftClock has changed
 }
 
 // faults is a snapshot: what it holds is never changed.
@@ -42,6 +43,7 @@ type faults struct {
 	delay time.Duration
 	held  chan struct{} // nil unless held; closed when that ends
 	lose  func(request []byte) bool
+	shift time.Duration
 }
 
 // link is a client's connection and ours to the server.
@@ -277,8 +279,8 @@ func (p *Proxy) request(l *link, data []byte) bool {
 	return true
 }
 
-// reply says whether what comes from the server may go on.
-func (p *Proxy) reply(l *link, _ []byte) bool {
+// reply says whether what comes from the server may go on, and changes what must not go on as it is.
+func (p *Proxy) reply(l *link, data []byte) bool {
 	l.mu.Lock()
 	losing := l.losing
 	l.mu.Unlock()
@@ -289,6 +291,9 @@ func (p *Proxy) reply(l *link, _ []byte) bool {
 		p.counts.Lost++
 	} else if delay > 0 {
 		p.counts.Delayed++
+	}
+	if p.faults.shift != 0 {
+		p.counts.Shifted += shiftTimes(data, p.faults.shift)
 	}
 	p.mu.Unlock()
 	if losing {

@@ -1,6 +1,8 @@
--- KEYS: user, sessions. ARGV: session id, startedAt, rotatedAt, generation, replays, client id, per user, absolute lifetime (ms).
+-- KEYS: user, sessions. ARGV: session id, startedAt, rotatedAt, generation, replays, client id, per user, absolute lifetime (ms),
+-- and 1 for a session that began in another store: what its user's record has ended there stays ended.
 local user = redis.call('GET', KEYS[1])
 if not user then return {'not found'} end
+if ARGV[9] == '1' and (is_disabled(user) or tonumber(ARGV[2]) < not_before(user)) then return {'ended'} end
 if is_disabled(user) then return {'disabled'} end
 if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return {'exists'} end
 

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"time"
+
+	"signet/store"
+	"signet/store/bolt"
+)
+
+// backupFile is what `signet backup` or `signet export` has written, checked to its end.
+type backupFile struct {
+	path       string
+	foundation store.Foundation
+	asOf       time.Time       // the newest that is in it; an export may have been made of an older copy
+	newest     map[string]bool // the marks of its newest events
+	read       func(ctx context.Context) iter.Seq2[store.Record, error]
+	close      func() error
+}
+
+// openBackup tells the two kinds apart by how they begin.
+func (a *app) openBackup(ctx context.Context, path string) (*backupFile, error) {
+	kind, err := kindOfBackup(path)
+	if err != nil {
+		return nil, err
+	}
+	b := &backupFile{path: path, newest: map[string]bool{}}
+	if kind == "bolt" {
+		err = b.openBolt(ctx)
+	} else {
+		err = b.openArchive(a)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; nothing was changed", path, err)
+	}
+	if err := b.inspect(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w; nothing was changed", path, err), b.close())
+	}
+	return b, nil
+}
+
+// boltMagic is at the head of the first page of a bolt file.
+var boltMagic = []byte{0xED, 0xDA, 0x0C, 0xED}
+
+const boltMagicAt = 16
+
+func kindOfBackup(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("reading the backup: %w", err)
+	}
+	defer f.Close()
+	head := make([]byte, boltMagicAt+len(boltMagic))
+	n, err := io.ReadFull(f, head)
+	head = head[:n]
+	switch {
+	case errors.Is(err, io.EOF):
+		return "", fmt.Errorf("%s is empty", path)
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+		return "", fmt.Errorf("reading the backup: %w", err)
+	case head[0] == '{':
+		return "archive", nil
+	case len(head) > boltMagicAt && bytes.Equal(head[boltMagicAt:], boltMagic):
+		return "bolt", nil
+	}
+	return "", fmt.Errorf("%s is neither what `signet backup` writes nor what `signet export` does", path)
+}
+
+// openBolt reads every page before it believes one.
+func (b *backupFile) openBolt(ctx context.Context) error {
+	if err := bolt.Check(b.path); err != nil {
+		return err
+	}
+	db, err := bolt.Open(b.path, bolt.Options{})
+	if err != nil {
+		return err
+	}
+	if b.foundation, err = db.Foundation(ctx); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	b.close = db.Close
+	b.read = func(ctx context.Context) iter.Seq2[store.Record, error] { return exported(ctx, db) }
+	return nil
+}
+
+// exported are the records of a store, for a range loop.
+func exported(ctx context.Context, from store.Exporter) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		enough := errors.New("enough")
+		err := from.Export(ctx, func(r store.Record) error {
+			if !yield(r, nil) {
+				return enough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, enough) {
+			yield(store.Record{}, err)
+		}
+	}
+}
+
+func (b *backupFile) openArchive(a *app) error {
+	f, err := os.Open(b.path)
+	if err != nil {
+		return err
+	}
+	r, err := newArchiveReader(f)
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	b.foundation, b.close = r.header.Foundation, f.Close
+	b.read = func(ctx context.Context) iter.Seq2[store.Record, error] {
+		return func(yield func(store.Record, error) bool) {
+			_, err := f.Seek(0, io.SeekStart)
+			var again *archiveReader
+			if err == nil {
+				again, err = newArchiveReader(a.watch("read", f, 0))
+			}
+			if err != nil {
+				yield(store.Record{}, err)
+				return
+			}
+			for record, err := range again.records() {
+				if err == nil {
+					err = ctx.Err()
+				}
+				if !yield(record, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// newestKept is how many of the newest events are remembered, to know them again in a log.
+const newestKept = 1000
+
+// inspect reads all of it, with which an archive is checked, and finds out which moment it shows.
+func (b *backupFile) inspect(ctx context.Context) error {
+	b.asOf = b.foundation.Install.CreatedAt
+	var marks []string
+	for r, err := range b.read(ctx) {
+		if err != nil {
+			return err
+		}
+		if r.Event != nil {
+			marks = append(marks, eventMark(*r.Event))
+			marks = marks[max(0, len(marks)-newestKept):]
+		}
+		if t := timeOf(r); t.After(b.asOf) {
+			b.asOf = t
+		}
+	}
+	for _, mark := range marks {
+		b.newest[mark] = true
+	}
+	return nil
+}
+
+// timeOf is when the record was last changed.
+func timeOf(r store.Record) time.Time {
+	switch {
+	case r.Client != nil:
+		return r.Client.UpdatedAt
+	case r.User != nil:
+		return r.User.UpdatedAt
+	case r.Session != nil:
+		return r.Session.RotatedAt
+	case r.Event != nil:
+		return r.Event.At
+	}
+	return time.Time{}
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"signet/config"
+	"signet/keys"
+)
+
+// compareClocks is for what is about to write times into a store: its clock must tell the same.
+func compareClocks(ctx context.Context, storage keys.Storage, cfg config.Config, installID string, master keys.MasterKey) error {
+	err := keys.CompareClocks(ctx, keyringConfig(cfg, storage, installID, []keys.MasterKey{master}))
+	if errors.Is(err, keys.ErrClock) {
+		return clockProblem(err)
+	}
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}
+
+// clockProblem says what to do about clocks that differ. Which of the two is wrong it cannot know.
+func clockProblem(err error) error {
+	return fmt.Errorf("clock: %w (keys.skew); set this machine's clock or that of the store right, nothing was changed", err)
+}

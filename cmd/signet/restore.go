@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/config"
+	"signet/keys"
+	"signet/store"
+)
+
+func (a *app) restoreCommand() *cobra.Command {
+	var logs []string
+	cmd := &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Put a backup in the place of the store, and bring nothing back that was revoked",
+		Long: "Put FILE, which `signet backup` or `signet export` wrote, in the place of the configuration's store, while\n" +
+			"the server is stopped. FILE is read and checked to its end before anything is changed. A bolt store that\n" +
+			"is there is moved aside, to NAME.before-restore-TIME; a Redis must be empty, or hold only what running\n" +
+			"servers of this install have put back into it.\n\n" +
+			"What is known to have been revoked since the backup stays revoked: keys, sessions, tokens, users and\n" +
+			"clients that were disabled or deleted, and passwords that were replaced. It is known from the store that\n" +
+			"is replaced, where that can be read, and from the server's logs that --audit-log names. Then the next\n" +
+			"signing key signs at once, because nobody knows what has happened to the present one; tokens that it\n" +
+			"has signed stay valid. In the end it says what to check.",
+		Example: "signet restore --config /etc/signet/signet.yaml /backup/signet-2026-03-04.db\n" +
+			"signet restore --audit-log /var/log/signet.log signet.ndjson",
+		Args: positional("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			r := restoration{app: a, cfg: cfg, logs: logs, now: time.Now()}
+			if err := r.run(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			return a.print(r.report, r.report.write)
+		},
+	}
+	a.configFlag(cmd)
+	cmd.Flags().StringArrayVar(&logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
+	return cmd
+}
+
+// restoration is one restore under way.
+type restoration struct {
+	app    *app
+	cfg    config.Config
+	logs   []string
+	now    time.Time
+	master []keys.MasterKey
+	backup *backupFile
+	target restoreTarget
+	recall *recall
+	report restoreReport
+
+	knewRevoked []string // kids of keys that the backup itself knows to be revoked
+}
+
+// run looks at everything before it changes anything.
+func (r *restoration) run(ctx context.Context, path string) (err error) {
+	if err := r.app.refuseItself(r.cfg, path); err != nil {
+		return err
+	}
+	if r.master, err = readMasterKeys(r.cfg.MasterKeyFile, r.app.getenv); err != nil {
+		return err
+	}
+	if r.backup, err = r.app.openBackup(ctx, path); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.backup.close()) }()
+	if r.target, err = (opener{getenv: r.app.getenv}).openRestoreTarget(ctx, r.cfg, r.now); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.target.close()) }()
+	r.report = restoreReport{Store: storeName(r.cfg), From: path, AsOf: r.backup.asOf, Install: r.backup.foundation.Install.ID}
+	replaced, err := r.remember(ctx)
+	if err != nil {
+		return err
+	}
+	return r.put(ctx, replaced)
+}
+
+// refuseItself: a file cannot be put in its own place.
+func (a *app) refuseItself(cfg config.Config, path string) error {
+	own, _ := cfg.BoltPath()
+	one, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("reading the backup: %w", err)
+	}
+	if other, err := os.Stat(own); err == nil && os.SameFile(one, other) {
+		return misuse("%s is the store itself; name a backup of it", path)
+	}
+	return nil
+}
+
+// remember gathers what is known to have happened since the backup.
+func (r *restoration) remember(ctx context.Context) (replaced *store.Foundation, err error) {
+	r.recall = newRecall(r.backup)
+	replaced, unread, err := r.target.recall(ctx, r.recall)
+	if err != nil {
+		return nil, err
+	}
+	if unread != nil {
+		r.report.Unread = unread.Error()
+		replaced = nil
+	}
+	if replaced != nil {
+		if id := r.backup.foundation.Install.ID; replaced.Install.ID != id {
+			return nil, fmt.Errorf("store: %s is of another install (%s) than the backup (%s); move it away yourself if it is to be replaced, nothing was changed", storeName(r.cfg), replaced.Install.ID, id)
+		}
+		r.report.Knew = append(r.report.Knew, storeName(r.cfg))
+	}
+	for _, log := range r.logs {
+		if err := r.recall.readLog(log); err != nil {
+			return nil, fmt.Errorf("%w; nothing was changed", err)
+		}
+		r.report.Knew = append(r.report.Knew, log)
+	}
+	return replaced, nil
+}
+
+// put makes the keyring fit for use and puts everything into the target. A keyring that running servers
+// have put back is in a store already; that one is recovered where it is, after the records are there.
+func (r *restoration) put(ctx context.Context, replaced *store.Foundation) error {
+	redis, onRedis := r.target.(*redisTarget)
+	f := r.backup.foundation
+	ring, hand, err := r.openKeyring(ctx, replaced)
+	if err != nil {
+		return err
+	}
+	inPlace := onRedis && redis.live != nil
+	if onRedis {
+		if err := compareClocks(ctx, redis.s, r.cfg, f.Install.ID, r.master[0]); err != nil {
+			return err
+		}
+	}
+	if !inPlace {
+		if err := r.recover(ctx, ring); err != nil {
+			return err
+		}
+		f.KeyringVersion, f.Keyring = hand.version, hand.document
+	}
+	o := newOverlay(r.recall, r.cfg.Keys.MaxTokenLife, r.now)
+	if err := r.target.fill(ctx, f, o.records(r.backup.read(ctx))); err != nil {
+		return fmt.Errorf("restoring %s: %w", r.backup.path, err)
+	}
+	if bolt, ok := r.target.(*boltTarget); ok {
+		r.report.MovedAside = bolt.aside
+	}
+	r.report.Counts, r.report.Kept.changesKept = o.counts, o.kept
+	r.report.Lost = o.lost(func(sub string) string { return r.target.name(ctx, sub) })
+	if inPlace {
+		return r.recoverInPlace(ctx, redis, hand)
+	}
+	return nil
+}
+
+// openKeyring opens the newest keyring of the install that is known: the backup's, or that of the
+// store that is replaced. What the other knows to be revoked counts too.
+func (r *restoration) openKeyring(ctx context.Context, replaced *store.Foundation) (*keys.Manager, *keyringInHand, error) {
+	open := func(f store.Foundation) (*keys.Manager, *keyringInHand, error) {
+		hand := &keyringInHand{f.KeyringVersion, f.Keyring}
+		m, err := keys.Open(ctx, keyringConfig(r.cfg, hand, f.Install.ID, r.master))
+		if err == nil {
+			for _, kid := range m.RevokedKeys() {
+				r.recall.keys[kid] = true
+			}
+		}
+		return m, hand, err
+	}
+	ring, hand, err := open(r.backup.foundation)
+	if err == nil {
+		r.knewRevoked = ring.RevokedKeys()
+	}
+	if errors.Is(err, keys.ErrMasterKey) {
+		return nil, nil, fmt.Errorf("master key: it is not the one of this backup (%w); put the right one back, nothing was changed", err)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("keyring: %w; nothing was changed", err)
+	}
+	if replaced == nil {
+		return ring, hand, nil
+	}
+	newer, newerHand, err := open(*replaced)
+	if _, running := r.target.(*redisTarget); running && err != nil {
+		return nil, nil, fmt.Errorf("keyring: that in %s: %w; nothing was changed", storeName(r.cfg), err)
+	}
+	if err != nil {
+		r.report.Unread = fmt.Sprintf("its keyring: %v", err)
+		return ring, hand, nil
+	}
+	if newerHand.version > hand.version {
+		r.report.NewerKeyring = true
+		return newer, newerHand, nil
+	}
+	return ring, hand, nil
+}
+
+func (r *restoration) recover(ctx context.Context, ring *keys.Manager) error {
+	done, err := ring.Recover(ctx, slices.Sorted(maps.Keys(r.recall.keys)))
+	if err != nil {
+		return fmt.Errorf("keyring: %w", err)
+	}
+	r.report.Keyring = done
+	for _, kid := range slices.Sorted(maps.Keys(r.recall.keys)) {
+		if !slices.Contains(r.knewRevoked, kid) {
+			r.report.Kept.Keys = append(r.report.Kept.Keys, kid)
+		}
+	}
+	return nil
+}
+
+// recoverInPlace goes by compare-and-set against the servers that are running.
+func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest *keyringInHand) error {
+	if version := t.live.KeyringVersion; newest.version > version {
+		if _, err := t.s.SwapKeyring(ctx, version, newest.version, newest.document); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+	}
+	ring, err := keys.Open(ctx, keyringConfig(r.cfg, t.s, t.live.Install.ID, r.master))
+	if err != nil {
+		return fmt.Errorf("keyring: %w; the records are restored, run `signet keys rotate --emergency`", err)
+	}
+	return r.recover(ctx, ring)
+}
+
+// restoreReport is what was done and what is left to do.
+type restoreReport struct {
+	Store        string        `json:"store"`
+	From         string        `json:"from"`
+	AsOf         time.Time     `json:"as_of"`
+	Install      string        `json:"install"`
+	MovedAside   string        `json:"moved_aside,omitempty"`
+	Counts       archiveCounts `json:"counts"`
+	Knew         []string      `json:"known_from"`           // where it was known from what has happened since
+	Unread       string        `json:"unreadable,omitempty"` // why the store that was replaced could not be asked
+	NewerKeyring bool          `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
+	Keyring      keys.Recovery `json:"keyring"`
+	Kept         kept          `json:"kept"`
+	Lost         lost          `json:"lost"`
+}
+
+func (r restoreReport) write(w io.Writer) { writeRestore(w, r) }

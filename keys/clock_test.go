@@ -1,0 +1,346 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+)
+
+// clocked is a storage with a clock of its own.
+type clocked struct {
+	memory
+	clock *clock
+	trip  time.Duration // passes before and after the storage looks at its clock
+	ours  *clock        // where it passes
+	mute  bool          // it does not tell the time
+}
+
+func (s *clocked) LoadKeyringAt(ctx context.Context) (uint64, []byte, time.Time, error) {
+	s.pass()
+	at := s.clock.now()
+	if s.mute {
+		at = time.Time{}
+	}
+	s.pass()
+	version, document, err := s.LoadKeyring(ctx)
+	return version, document, at, err
+}
+
+func (s *clocked) pass() {
+	if s.trip > 0 {
+		s.clock.advance(s.trip)
+		s.ours.advance(s.trip)
+	}
+}
+
+// apart is a manager whose clock and whose storage's clock move by themselves.
+func apart(t *testing.T) (m *Manager, s *clocked, ours *clock, ev *events) {
+	t.Helper()
+	ours, ev = newClock(), &events{}
+	s = &clocked{clock: newClock(), ours: ours}
+	cfg := testConfig(s, ours)
+	cfg.OnEvent = ev.add
+	return mustOpen(t, cfg), s, ours, ev
+}
+
+// TestClockOff: a replica whose clock is off by more than S signs and verifies nothing, plans
+// nothing, and goes on by itself.
+func TestClockOff(t *testing.T) {
+	for _, by := range []time.Duration{time.Hour, -time.Hour, DefaultTimetable().ClockSkew + time.Millisecond, -DefaultTimetable().ClockSkew - time.Millisecond} {
+		t.Run(by.String(), func(t *testing.T) {
+			m, s, ours, ev := apart(t)
+			token, _ := mustSign(t, m, "")
+			ours.advance(by)
+			mustStep(t, m)
+			var claims any
+			if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, ErrClock) {
+				t.Errorf("Sign: got %v, want ErrClock", err)
+			}
+			if _, err := m.Verify(token, "at+jwt", &claims); !errors.Is(err, ErrClock) {
+				t.Errorf("Verify: got %v, want ErrClock", err)
+			}
+			if err := m.Ready(); !errors.Is(err, ErrClock) {
+				t.Errorf("Ready: got %v, want ErrClock", err)
+			}
+			if _, err := m.JWKS(); err != nil {
+				t.Errorf("JWKS: got %v, want it served", err)
+			}
+			if got := m.Clock(); got != (ClockState{Offset: by, Known: true, Off: true}) {
+				t.Errorf("got %+v", got)
+			}
+			if _, err := m.Rotate(t.Context(), ""); !errors.Is(err, ErrClock) {
+				t.Errorf("Rotate: got %v, want ErrClock", err)
+			}
+			version := m.Version()
+			s.clock.advance(40 * 24 * time.Hour) // a rotation is due
+			ours.advance(40 * 24 * time.Hour)
+			mustStep(t, m)
+			if m.Version() != version || s.swaps != 1 {
+				t.Errorf("it has planned: version %d after %d, %d swaps", m.Version(), version, s.swaps)
+			}
+			ours.advance(-by)
+			mustStep(t, m)
+			mustSign(t, m, "")
+			if m.Version() == version {
+				t.Error("it does not plan once its clock is right")
+			}
+			if off, right := ev.count(StepClockOff), ev.count(StepClockRight); off != 1 || right != 1 {
+				t.Errorf("told %d times that it is off and %d times that it is right, want once each", off, right)
+			}
+			if disputed := ev.count(StepClockDisputed); disputed != 0 {
+				t.Errorf("told %d times that it is disputed", disputed)
+			}
+		})
+	}
+}
+
+// TestClockWithinTolerance: S, and what the round trip leaves open, count for the replica.
+func TestClockWithinTolerance(t *testing.T) {
+	skew := DefaultTimetable().ClockSkew
+	for _, tc := range []struct {
+		name     string
+		by, trip time.Duration
+		s        time.Duration
+		off      bool
+	}{
+		{"S ahead", skew, 0, skew, false},
+		{"S behind", -skew, 0, skew, false},
+		{"more, but not more than the round trip leaves open", skew + 300*time.Millisecond, 300 * time.Millisecond, skew, false},
+		{"more than that", skew + 302*time.Millisecond, 300 * time.Millisecond, skew, true},
+		{"behind by more than that", -skew - 302*time.Millisecond, 300 * time.Millisecond, skew, true},
+		{"no S: a second is a matter of course", leastSkew, 0, 0, false},
+		{"no S: more is not", leastSkew + 1, 0, 0, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m, s, ours, _ := apart(t)
+			m.cfg.Timetable.ClockSkew = tc.s
+			ours.advance(tc.by)
+			s.trip = tc.trip
+			mustStep(t, m)
+			if got := m.Clock(); got.Off != tc.off || (got.Offset-tc.by).Abs() > time.Millisecond {
+				t.Errorf("got %+v, want an offset of %v, off %v", got, tc.by, tc.off)
+			}
+		})
+	}
+}
+
+// TestStartWithClockOff: neither an install nor a replica begins with a wrong clock, and nothing is written.
+func TestStartWithClockOff(t *testing.T) {
+	ours := newClock()
+	s := &clocked{clock: newClock()}
+	cfg := testConfig(s, ours)
+	ours.advance(time.Hour)
+	if err := Init(t.Context(), cfg); !errors.Is(err, ErrClock) {
+		t.Errorf("Init: got %v, want ErrClock", err)
+	}
+	ours.advance(-time.Hour)
+	mustOpen(t, cfg)
+	ours.advance(-time.Hour)
+	_, err := Open(t.Context(), cfg)
+	if !errors.Is(err, ErrClock) || !strings.Contains(err.Error(), "1h0m0s behind the others, and 1m0s is allowed") {
+		t.Errorf("Open: got %v, want ErrClock", err)
+	}
+	if s.swaps != 1 {
+		t.Errorf("%d swaps, want the one of the good start", s.swaps)
+	}
+}
+
+// TestRevokedKeyAtClockBehind: a replica whose clock is an hour behind takes a revoked key out of the
+// key set all the same.
+func TestRevokedKeyAtClockBehind(t *testing.T) {
+	m, s, ours, _ := apart(t)
+	theirs := newClock()
+	cfg := testConfig(s, theirs)
+	other := mustOpen(t, cfg)
+	_, kid := mustSign(t, m, "")
+	for _, c := range []*clock{ours, theirs, s.clock} {
+		c.advance(48 * time.Hour)
+	}
+	ours.advance(-time.Hour)
+	mustStep(t, m)
+	if _, err := other.Revoke(t.Context(), kid, RevokeOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	mustStep(t, m)
+	set, err := m.JWKS()
+	if err != nil || strings.Contains(string(set.Body), kid) {
+		t.Errorf("the key set an hour behind: got %s, %v, want it without %s", set.Body, err, kid)
+	}
+}
+
+// hear lets a replica hear of others twice, so that it knows when they spoke.
+func hear(m *Manager, others map[string]*clock) {
+	showed := func(ago time.Duration) map[string]time.Time {
+		all := map[string]time.Time{}
+		for name, c := range others {
+			all[name] = c.now().Add(-ago)
+		}
+		return all
+	}
+	m.Heard(m.cfg.Now(), showed(time.Second))
+	m.Heard(m.cfg.Now(), showed(0))
+}
+
+// TestWitnesses: whose clock is wrong is decided by the majority, and by the storage where it is even.
+func TestWitnesses(t *testing.T) {
+	const wrong = time.Hour
+	for _, tc := range []struct {
+		name    string
+		storage time.Duration // how far its clock is ahead of ours
+		mute    bool          // it tells no time
+		peers   []time.Duration
+		want    ClockState
+	}{
+		{"nobody to ask", 0, true, nil, ClockState{}},
+		{"all agree", 0, false, []time.Duration{0, time.Second}, ClockState{Known: true}},
+		{"alone against the storage", wrong, false, nil, ClockState{Offset: -wrong, Known: true, Off: true}},
+		{"off, as all say", -wrong, false, []time.Duration{-wrong, -wrong}, ClockState{Offset: wrong, Known: true, Off: true}},
+		{"the storage's clock jumped", wrong, false, []time.Duration{0}, ClockState{Offset: -wrong, Known: true, Disputed: true}},
+		{"the storage's clock jumped, and another replica's is wrong", wrong, false, []time.Duration{0, 0, -wrong}, ClockState{Offset: -wrong, Known: true, Disputed: true}},
+		{"another replica's clock is wrong", 0, false, []time.Duration{wrong}, ClockState{Known: true}},
+		{"two sides: with the storage", 0, false, []time.Duration{0, wrong, wrong, wrong}, ClockState{Known: true}},
+		{"two sides: against the storage", wrong, false, []time.Duration{0, wrong}, ClockState{Offset: -wrong, Known: true, Off: true}},
+		{"outvoted together with the storage", 0, false, []time.Duration{wrong, wrong, wrong}, ClockState{Offset: -wrong, Known: true, Off: true}},
+		{"no storage, as one other says", 0, true, []time.Duration{wrong}, ClockState{Offset: -wrong, Known: true, Off: true}},
+		{"no storage, as one of two says", 0, true, []time.Duration{0, wrong}, ClockState{Known: true}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m, s, _, ev := apart(t)
+			s.mute = tc.mute
+			m.witnesses.storage = nil
+			s.clock.advance(tc.storage)
+			others := map[string]*clock{}
+			for i, by := range tc.peers {
+				c := newClock()
+				c.advance(by)
+				others[fmt.Sprint(i)] = c
+			}
+			hear(m, others)
+			mustStep(t, m)
+			if got := m.Clock(); got != tc.want {
+				t.Errorf("got %+v, want %+v", got, tc.want)
+			}
+			_, _, err := m.Sign(t.Context(), "", "at+jwt", 1)
+			if signs := err == nil; signs == tc.want.Off {
+				t.Errorf("Sign: got %v", err)
+			}
+			if got := ev.count(StepClockDisputed) == 1; got != tc.want.Disputed {
+				t.Errorf("told that it is disputed: %v", got)
+			}
+		})
+	}
+}
+
+// TestStorageClockJumps: replicas that agree with each other go on signing, but plan nothing until
+// the storage's clock is right again. What an operator asks for is done.
+func TestStorageClockJumps(t *testing.T) {
+	m, s, ours, ev := apart(t)
+	s.clock.advance(time.Hour)
+	hear(m, map[string]*clock{"other": ours})
+	ours.advance(30*24*time.Hour + time.Minute)
+	s.clock.advance(30*24*time.Hour + time.Minute)
+	hear(m, map[string]*clock{"other": ours})
+	version := m.Version()
+	mustStep(t, m)
+	mustSign(t, m, "")
+	if m.Version() != version {
+		t.Error("a transition was proposed while the clocks are disputed")
+	}
+	s.clock.advance(-time.Hour)
+	mustStep(t, m)
+	if m.Version() != version+1 {
+		t.Errorf("version: got %d, want the transition that was due", m.Version())
+	}
+	if began, ended := ev.count(StepClockDisputed), ev.count(StepClockAgreed); began != 1 || ended != 1 {
+		t.Errorf("told %d times that it begins and %d times that it ends, want once each", began, ended)
+	}
+	s.clock.advance(time.Hour)
+	mustStep(t, m)
+	kid := activeOf(m.state.Load().ring, ES256, ours.now())[0].KID
+	if _, err := m.Revoke(t.Context(), kid, RevokeOptions{Emergency: true}); err != nil {
+		t.Errorf("Revoke while the clocks are disputed: %v", err)
+	}
+}
+
+// TestOldHeartbeats: how old a heartbeat is that was there before is not known, so it says nothing;
+// and a replica that has fallen silent is no witness for long.
+func TestOldHeartbeats(t *testing.T) {
+	m, _, ours, _ := apart(t)
+	m.witnesses.storage = nil
+	silent := map[string]time.Time{"other": testStart.Add(-10 * time.Minute)}
+	for range 5 {
+		m.Heard(ours.now(), maps.Clone(silent))
+		ours.advance(20 * time.Second)
+	}
+	if c := m.witnesses.judge(ours.now(), time.Second); c.Known || c.Off {
+		t.Errorf("by a heartbeat of somebody who is gone: got %+v", c)
+	}
+	m.Heard(ours.now(), map[string]time.Time{"other": ours.now().Add(-time.Hour)})
+	if c := m.witnesses.judge(ours.now(), time.Second); !c.Off {
+		t.Errorf("by one that has spoken since: got %+v, want off", c)
+	}
+	ours.advance(peerKept + 1)
+	if c := m.witnesses.judge(ours.now(), time.Second); c.Known || c.Off {
+		t.Errorf("by one that has fallen silent: got %+v", c)
+	}
+}
+
+// TestClockJumpsBetweenReads: the wall clock is set, or the machine sleeps, and no token leaves before
+// the next read has compared the clocks.
+func TestClockJumpsBetweenReads(t *testing.T) {
+	for name, tc := range map[string]struct{ wall, monotonic, passed time.Duration }{
+		"set ahead": {time.Hour, time.Second, time.Second},
+		"set back":  {-time.Hour, time.Second, time.Second},
+		"suspended": {5 * time.Minute, time.Second, 5 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			now, storage := start, newClock()
+			storage.t = start.Round(0)
+			s := &clocked{clock: storage}
+			cfg := testConfig(s, nil)
+			cfg.Now = func() time.Time { return now }
+			m := mustOpen(t, cfg)
+			mustSign(t, m, "")
+			now = shiftMonotonic(t, start.Add(tc.wall), tc.monotonic-tc.wall)
+			if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, ErrClock) && !errors.Is(err, ErrStale) {
+				t.Errorf("Sign: got %v, want ErrClock or ErrStale", err)
+			}
+			if err := m.CheckClock(); !errors.Is(err, ErrClock) {
+				t.Errorf("CheckClock: got %v, want ErrClock", err)
+			}
+			if len(m.wake) != 1 {
+				t.Error("it does not ask for a read")
+			}
+			storage.t = start.Round(0).Add(tc.passed)
+			mustStep(t, m)
+			if off := m.Clock().Off; off != (tc.wall != tc.passed) {
+				t.Errorf("after a read: off is %v", off)
+			}
+			now = start.Add(tc.passed) // and right again
+			mustStep(t, m)
+			mustSign(t, m, "")
+		})
+	}
+}
+
+// TestOtherReplicasBeforeAJump: what is known of the others' clocks moves with one's own, so they do
+// not vouch for a clock that was set since they were heard.
+func TestOtherReplicasBeforeAJump(t *testing.T) {
+	start := time.Now()
+	now, storage := start, newClock()
+	storage.t = start.Round(0)
+	cfg := testConfig(&clocked{clock: storage}, nil)
+	cfg.Now = func() time.Time { return now }
+	m := mustOpen(t, cfg)
+	hear(m, map[string]*clock{"a": storage, "b": storage})
+	now = shiftMonotonic(t, start.Add(time.Hour), -time.Hour)
+	mustStep(t, m)
+	if got := m.Clock(); !got.Off || got.Disputed || got.Offset != time.Hour {
+		t.Errorf("got %+v, want off by 1h", got)
+	}
+}

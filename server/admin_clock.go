@@ -1,0 +1,16 @@
+package server
+
+import (
+	"net/http"
+	"time"
+)
+
+// checkAdminClock refuses a change that an operator asks for, and says why.
+func (s *Server) checkAdminClock() error {
+	err := s.cfg.Keys.CheckClock()
+	if err == nil {
+		return nil
+	}
+	return &oauthError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: time.Second, cause: err,
+		Description: "nothing was changed: " + err.Error() + "; set it right, or ask another replica"}
+}

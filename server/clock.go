@@ -1,0 +1,66 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"signet/keys"
+)
+
+// A replica whose clock is off decides nothing: its tokens would say the wrong time, and so would
+// the sessions, revocations and attempts that it writes down for the others.
+
+// checkClock refuses a request of the public listener; another replica may have a better clock.
+func (s *Server) checkClock() error {
+	if err := s.cfg.Keys.CheckClock(); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// beatAndHear tells the other replicas what this one holds, and hears the same of them.
+func (s *Server) beatAndHear(ctx context.Context) {
+	s.beat(ctx)
+	s.hearClocks(ctx)
+}
+
+// hearClocks tells the keyring what the clocks of the other replicas show. It asks for heartbeats of
+// long ago too, since this clock may be ahead, and for all when it is known to be off: the store
+// forgets what it takes for over.
+func (s *Server) hearClocks(ctx context.Context) {
+	asked := s.now()
+	since := asked.Add(-time.Hour)
+	if s.cfg.Keys.CheckClock() != nil {
+		since = time.Time{}
+	}
+	beats, err := s.store.Beats(ctx, since)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Warn("reading the heartbeats of the other replicas", slog.Any("error", err))
+		}
+		return
+	}
+	clocks := make(map[string]time.Time, len(beats))
+	for _, b := range beats {
+		if b.Replica != s.replica {
+			clocks[b.Replica] = b.At
+		}
+	}
+	s.cfg.Keys.Heard(asked, clocks)
+}
+
+// rightTime is what the other replicas' clocks show, as far as this one knows.
+func (s *Server) rightTime() time.Time {
+	if c := s.cfg.Keys.Clock(); c.Off {
+		return s.now().Add(-c.Offset)
+	}
+	return s.now()
+}
+
+func registerClock(reg prometheus.Registerer, keyring *keys.Manager) {
+	gauge(reg, "signet_clock_offset_seconds", "Seconds that this machine's clock is ahead of the store's; 0 where the store has none.",
+		func() float64 { return keyring.Clock().Offset.Seconds() })
+}

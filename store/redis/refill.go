@@ -1,0 +1,62 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"iter"
+
+	"signet/store"
+)
+
+// recordKinds are the keys that hold what a server does not put back by itself: everything but the
+// install, its keyring, heartbeats, counts, revoked tokens and the audit trail.
+var recordKinds = []string{"clients", "u", "s", "n", "names"}
+
+// Refill puts the records of a backup into a store that was wiped while servers were running on it:
+// they have put its install and keyring back, which stay as they are. It answers store.ErrNotFound
+// where no install is, and store.ErrExists where there are clients, users or sessions. One that broke
+// off may be begun again.
+func (s *Store) Refill(ctx context.Context, records iter.Seq2[store.Record, error]) error {
+	if _, err := s.Install(ctx); err != nil {
+		return err
+	}
+	if err := s.makeRoomForRecords(ctx); err != nil {
+		return err
+	}
+	if err := s.fill(ctx, records); err != nil {
+		return err
+	}
+	return s.doDurably(ctx, "ending the refill", command(s.key.install(), "del", s.key.importing()))
+}
+
+// makeRoomForRecords refuses a store with records, unless they are what an import or refill has left.
+func (s *Store) makeRoomForRecords(ctx context.Context) error {
+	unfinished := command(s.key.install(), "exists", s.key.importing())
+	if err := s.do(ctx, "looking whether the store is empty", unfinished); err != nil {
+		return err
+	}
+	for _, kind := range recordKinds {
+		err := s.eachKey(ctx, kind, func(keys []string) error {
+			if unfinished.number() == 0 {
+				return fmt.Errorf("the store holds clients, users or sessions, such as %q: %w", keys[0], store.ErrExists)
+			}
+			return s.unlink(ctx, keys)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.doDurably(ctx, "beginning the refill", command(s.key.install(), "set", s.key.importing(), rand.Text()))
+}
+
+func (s *Store) unlink(ctx context.Context, keys []string) error {
+	calls := make([]*call, 0, len(keys))
+	for _, key := range keys {
+		calls = append(calls, command(key, "unlink", key))
+	}
+	if len(calls) == 0 {
+		return nil
+	}
+	return s.do(ctx, "deleting what an import has left", calls...)
+}
