@@ -27,7 +27,8 @@ func Advance(r Ring, tt Timetable, algs []string, now time.Time, newKey func(alg
 }
 
 // First returns the first ring of an install: per algorithm a key that signs at once, because
-// nobody can have tokens or key sets yet, and its published successor.
+// nobody can have tokens or key sets yet, and its published successor. At once is S ago, so that it
+// has come by the clock of every replica.
 func First(tt Timetable, algs []string, now time.Time, newKey func(alg string) (Key, error)) (Ring, []Transition, error) {
 	p := newPlanner(Ring{}, tt, now, newKey)
 	p.notice = 0
@@ -41,6 +42,12 @@ func First(tt Timetable, algs []string, now time.Time, newKey func(alg string) (
 	}
 	if err := p.advance(algs); err != nil {
 		return Ring{}, nil, err
+	}
+	for i := range p.ring.Keys {
+		if k := &p.ring.Keys[i]; k.ActivateAt.Equal(p.now) {
+			k.PublishAt = p.now.Add(-tt.ClockSkew)
+			k.ActivateAt = k.PublishAt
+		}
 	}
 	return p.ring, p.steps, nil
 }

@@ -155,6 +155,18 @@ func checkedAdvance(t *rapid.T, r Ring, tt Timetable, algs []string, now time.Ti
 	return next
 }
 
+// The first key signs and is published by the clock of every replica, also of the slowest.
+func TestFirstKeySignsAtOnceEverywhere(t *testing.T) {
+	tt := DefaultTimetable()
+	r, _, err := First(tt, []string{ES256}, testStart, fakeKeys())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := r.At(testStart.Add(-tt.ClockSkew)); len(l.Active) != 1 || len(l.Published) != 1 {
+		t.Errorf("by a clock that is slow by S: %d active and %d published keys, want one", len(l.Active), len(l.Published))
+	}
+}
+
 // Where V is long against P and K, or an operator rotates without pause, successors wait for room.
 func TestKeySetStaysSmall(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
