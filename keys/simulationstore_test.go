@@ -2,11 +2,8 @@ package keys
 
 import (
 	"context"
-	"errors"
 	"time"
 )
-
-var errKilled = errors.New("the replica was killed")
 
 // LoadKeyring reads through the replica's network.
 func (r *replica) LoadKeyring(ctx context.Context) (uint64, []byte, error) {
