@@ -152,8 +152,15 @@ func (p *planner) hasten(alg string) (time.Time, error) {
 		pending.ActivateAt = soonest
 		p.tell(StepScheduled, *pending, soonest)
 		p.schedule(active, pending)
+		active.RemoveAt = p.gone(active.RetireAt)
 	}
 	return pending.ActivateAt, nil
+}
+
+// gone is when a key goes whose end was brought forward. A replica that has not heard of it signs on
+// for X; and the clock that brought it forward may be S behind the one by which the key goes.
+func (p *planner) gone(retireAt time.Time) time.Time {
+	return retireAt.Add(p.tt.Retain + p.tt.ClockSkew)
 }
 
 // interrupted reports whether the algorithm's signing key was revoked, so that nothing signs.
