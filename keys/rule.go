@@ -32,17 +32,18 @@ type rule struct {
 	parts  []setting // that it must be at least as long as, together
 	strict bool      // longer, not only as long
 	why    string    // what breaks otherwise
+	covers string    // what the parts come to, for those who do not think in letters
 }
 
 // rules are the inequalities that keep every verifier supplied.
 func (t Timetable) rules() []rule {
 	return []rule{
 		{text: "P >= D+C+J+S", long: t.publish(), parts: []setting{t.serveStale(), t.cdn(), t.cache(), t.skew()},
-			why: "a verifier could meet a token whose key it has not seen"},
+			why: "a verifier could meet a token whose key it has not seen", covers: "the longest that a verifier can go without seeing a new key"},
 		{text: "V >= X+S+T+L", long: t.retain(), parts: []setting{t.signStale(), t.skew(), t.maxTokenLife(), t.leeway()},
-			why: "a verifier could lose a key before the key's last token has run out"},
+			why: "a verifier could lose a key before the key's last token has run out", covers: "the longest that a token can be accepted after its key has retired"},
 		{text: "X < D", long: t.serveStale(), parts: []setting{t.signStale()}, strict: true,
-			why: "a replica could sign with a key that it does not serve any more"},
+			why: "a replica could sign with a key that it does not serve any more", covers: "the longest that a replica signs by itself"},
 	}
 }
 
@@ -68,6 +69,31 @@ func (r rule) check() error {
 			r.long.name, spell(need-r.long.d))
 	}
 	return nil
+}
+
+// Margins says for each of the inequalities by how much it is kept, in a sentence.
+func (t Timetable) Margins() []string {
+	var all []string
+	for _, r := range t.rules() {
+		if r.check() == nil {
+			all = append(all, r.margin())
+		}
+	}
+	return all
+}
+
+func (r rule) margin() string {
+	text := spell(r.long.d-r.need()) + " longer than"
+	if r.long.d == r.need() {
+		text = "just as long as"
+	}
+	return fmt.Sprintf("%s %s is %s %s (%s)", r.long.name, spell(r.long.d), text, r.covers, r.sum())
+}
+
+// VerifierBudget is the longest that a verifier may cache the key set and still have each key before
+// it signs: what P leaves when the rest of D+C+J+S is taken from it. It may be more than J promises.
+func (t Timetable) VerifierBudget() time.Duration {
+	return t.Publish - t.ServeStale - t.EdgeCache - t.ClockSkew
 }
 
 // sum spells the parts out: keys.serve_stale 6h + keys.cdn 1h.

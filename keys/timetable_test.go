@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,5 +56,25 @@ func TestTimetableValidate(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestMargins(t *testing.T) {
+	tt := DefaultTimetable()
+	tt.Retain = 76 * time.Minute
+	want := []string{
+		"keys.publish 24h is 15h59m longer than the longest that a verifier can go without seeing a new key (keys.serve_stale 6h + keys.cdn 1h + keys.cache 1h + keys.skew 1m)",
+		"keys.retain 1h16m is just as long as the longest that a token can be accepted after its key has retired (keys.sign_stale 10m + keys.skew 1m + keys.max_token_life 1h + keys.leeway 5m)",
+		"keys.serve_stale 6h is 5h50m longer than the longest that a replica signs by itself (keys.sign_stale 10m)",
+	}
+	if got := tt.Margins(); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := tt.VerifierBudget(), 16*time.Hour+59*time.Minute; got != want {
+		t.Errorf("for verifiers: got %v, want %v", got, want)
+	}
+	tt.Publish = time.Hour
+	if got := tt.Margins(); !slices.Equal(got, want[1:]) {
+		t.Errorf("with one rule broken: got %q, want the others", got)
 	}
 }

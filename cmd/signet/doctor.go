@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -84,14 +83,6 @@ func (d *doctor) examine(ctx context.Context) {
 		return
 	}
 	d.examineRedis(ctx, cfg, master)
-}
-
-func (d *doctor) examineTimetable(cfg config.Config) {
-	tt := keyringConfig(cfg, nil, "", nil).Timetable
-	d.judge("key timetable", tt.Validate(), fmt.Sprintf("a key is published %s before it signs, signs for %s and is kept for %s", roughly(tt.Publish), roughly(tt.Active), roughly(tt.Retain)))
-	if least := 2 * time.Hour; tt.Publish < least {
-		d.note("key timetable", stateWarning, fmt.Sprintf("keys.publish is %s; some verifiers (AWS API Gateway) look for new keys every two hours only", roughly(tt.Publish)))
-	}
 }
 
 // examineBolt: the file is locked while a server runs on it; that the server runs is good news then.
