@@ -209,7 +209,7 @@ type Keys struct {
 
 // How a Redis store is used. It has no effect on another kind of store.
 type Redis struct {
-	// Every key in Redis begins with it and a colon; installs that share a server need different
+	// Every key in Redis begins with it and a colon; installs that share a database need different
 	// ones. 1 to 32 letters, digits, hyphens, underscores and dots.
 	Prefix string `yaml:"prefix"`
 

@@ -122,7 +122,7 @@ func (d *doctor) examineServers(ctx context.Context, s *redis.Store) {
 		return
 	}
 	if len(findings) == 0 {
-		d.note("durability", stateOK, "the servers are set up such that nothing acknowledged is lost by a crash or a failover")
+		d.note("durability", stateOK, "nothing to mend in how the servers are set up: a crash loses nothing, a failover the last moments at most")
 	}
 	for _, f := range findings {
 		d.note("durability", stateWarning, f.String())
@@ -133,7 +133,7 @@ func (d *doctor) examineServers(ctx context.Context, s *redis.Store) {
 func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.Config, master []keys.MasterKey) {
 	install, err := s.Install(ctx)
 	if errors.Is(err, store.ErrNotFound) {
-		err = errors.New("the store holds no install; make one with `signet init`, or import one")
+		err = noInstall(ctx, s, cfg)
 	}
 	if !d.judge("install", err, install.ID+", made "+stamp(install.CreatedAt)) || len(master) == 0 {
 		return
