@@ -27,7 +27,8 @@ func Advance(r Ring, tt Timetable, algs []string, now time.Time, newKey func(alg
 }
 
 // First returns the first ring of an install: per algorithm a key that signs at once, because
-// nobody can have tokens or key sets yet, and its published successor.
+// nobody can have tokens or key sets yet, and its published successor. At once is S ago, so that it
+// has come by the clock of every replica.
 func First(tt Timetable, algs []string, now time.Time, newKey func(alg string) (Key, error)) (Ring, []Transition, error) {
 	p := newPlanner(Ring{}, tt, now, newKey)
 	p.notice = 0
@@ -41,6 +42,12 @@ func First(tt Timetable, algs []string, now time.Time, newKey func(alg string) (
 	}
 	if err := p.advance(algs); err != nil {
 		return Ring{}, nil, err
+	}
+	for i := range p.ring.Keys {
+		if k := &p.ring.Keys[i]; k.ActivateAt.Equal(p.now) {
+			k.PublishAt = p.now.Add(-tt.ClockSkew)
+			k.ActivateAt = k.PublishAt
+		}
 	}
 	return p.ring, p.steps, nil
 }
@@ -145,8 +152,15 @@ func (p *planner) hasten(alg string) (time.Time, error) {
 		pending.ActivateAt = soonest
 		p.tell(StepScheduled, *pending, soonest)
 		p.schedule(active, pending)
+		active.RemoveAt = p.gone(active.RetireAt)
 	}
 	return pending.ActivateAt, nil
+}
+
+// gone is when a key goes whose end was brought forward. A replica that has not heard of it signs on
+// for X; and the clock that brought it forward may be S behind the one by which the key goes.
+func (p *planner) gone(retireAt time.Time) time.Time {
+	return retireAt.Add(p.tt.Retain + p.tt.ClockSkew)
 }
 
 // interrupted reports whether the algorithm's signing key was revoked without its successor taking

@@ -20,7 +20,8 @@
 // D more, a CDN repeats that for C, a verifier keeps what it got for J, and clocks differ by S. After
 // P ≥ D+C+J+S everyone who honours these has the key, and only then does it sign. At the other end:
 // a replica that has missed the retirement signs for X more, its clock is S off, the token lives for
-// T and the verifier adds L. The key stays for V ≥ X+S+T+L. What is measured from a write is measured
+// T and the verifier adds L. The key stays for V ≥ X+S+T+L; and for S more where its end was brought
+// forward, by a clock that may itself be S behind. What is measured from a write is measured
 // from PublishAt, which lies a notice (10 s, or P/5 where that is less) ahead of the proposal; a
 // proposal that has not reached the store by then is given up, and if it turns up all the same, the
 // first replica that can tell puts the activation off.
