@@ -65,6 +65,7 @@ func (k Key) changes() [5]time.Time {
 // KeyInfo is what an operator sees of a key.
 type KeyInfo struct {
 	Key
+	Held   string    `json:"held"` // where its private half is: local, or the name of a Provider
 	State  State     `json:"state"`
 	Next   string    `json:"next,omitempty"`   // published, or the state that comes next; empty: nothing is planned
 	NextAt time.Time `json:"next_at,omitzero"` // when
@@ -72,7 +73,7 @@ type KeyInfo struct {
 
 // info describes the key at now.
 func (k Key) info(now time.Time) KeyInfo {
-	info := KeyInfo{Key: k, State: k.State(now)}
+	info := KeyInfo{Key: k, Held: k.held(), State: k.State(now)}
 	info.private = nil
 	for _, step := range []struct {
 		name string
@@ -91,4 +92,12 @@ func (k Key) info(now time.Time) KeyInfo {
 		}
 	}
 	return info
+}
+
+// held says where the key's private half is.
+func (k Key) held() string {
+	if k.private != nil && k.private.remote != nil {
+		return k.private.remote.provider.Name()
+	}
+	return "local"
 }

@@ -21,11 +21,6 @@ type proposal struct {
 // errAgain says that a round did not settle: it is to be begun anew from a fresh read.
 var errAgain = errors.New("the keyring changed meanwhile")
 
-// keyNeeded asks for a key to be made outside the round.
-type keyNeeded struct{ alg string }
-
-func (e keyNeeded) Error() string { return "a key for " + e.alg + " has to be made first" }
-
 // Step reads the keyring and proposes what is due. When another replica was faster it reads again.
 // On an error the Manager goes on with what it has.
 func (m *Manager) Step(ctx context.Context) error {
@@ -49,27 +44,27 @@ func (m *Manager) Rotate(ctx context.Context, alg string) (activates time.Time, 
 	return activates, nil
 }
 
-// settle repeats rounds until one settles.
+// settle repeats rounds until one settles. Where a key could not be made it does all the rest, and
+// says so: that an HSM is away must not keep a key from being revoked.
 func (m *Manager) settle(ctx context.Context, edit func(*planner) error) error {
 	m.stepping.Lock()
 	defer m.stepping.Unlock()
-	made := map[string]Key{} // keys for this call, so that a lost race does not waste them
+	b := newBatch(m)
 	err := errAgain
 	for try := 0; try < maxTries && errors.Is(err, errAgain); try++ {
-		err = m.round(ctx, made, edit)
+		err = m.round(ctx, b, edit)
 		var need keyNeeded
 		if errors.As(err, &need) {
-			if made[need.alg], err = newKey(need.alg); err == nil {
-				err = errAgain
-			}
+			b.make(ctx, need.alg)
+			err = errAgain
 		}
 	}
-	return err
+	return b.settled(ctx, err)
 }
 
 // round is one read, plan and proposal. Nothing slow happens between reading the clock and the
 // proposal; a key that is not made yet ends the round with keyNeeded.
-func (m *Manager) round(ctx context.Context, made map[string]Key, edit func(*planner) error) error {
+func (m *Manager) round(ctx context.Context, b *batch, edit func(*planner) error) error {
 	err := m.read(ctx)
 	m.noteRead(err)
 	if err != nil {
@@ -77,13 +72,7 @@ func (m *Manager) round(ctx context.Context, made map[string]Key, edit func(*pla
 	}
 	cur := m.state.Load()
 	now := m.cfg.Now()
-	p := newPlanner(cur.ring, m.cfg.Timetable, now, func(alg string) (Key, error) {
-		k, ok := made[alg]
-		if !ok {
-			return Key{}, keyNeeded{alg}
-		}
-		return k, nil
-	})
+	p := newPlanner(cur.ring, m.cfg.Timetable, now, b.key)
 	for kid, at := range m.late {
 		p.seenLate(kid, at)
 	}
@@ -130,7 +119,7 @@ func (m *Manager) write(ctx context.Context, old, next uint64, ring Ring) (s *sn
 	if err != nil {
 		return &snapshot{}, false, err
 	}
-	s = &snapshot{version: next, document: m.sealer.seal(next, plain), ring: ring}
+	s = &snapshot{version: next, document: m.sealer.seal(next, ring.format(), plain), ring: ring}
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	swapped, err = m.cfg.Storage.SwapKeyring(ctx, old, next, s.document)
