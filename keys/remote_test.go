@@ -43,7 +43,7 @@ func TestRemoteKeysSign(t *testing.T) {
 func TestKeysMoveByRotation(t *testing.T) {
 	s, c, v := &memory{}, newClock(), newVault()
 	local := testConfig(s, c)
-	m := mustOpen(t, local)
+	mustOpen(t, local)
 	if format := s.document[len(sealMagic)]; format != sealLocal {
 		t.Errorf("format of a local keyring: got %d, want %d", format, sealLocal)
 	}
@@ -60,7 +60,7 @@ func TestKeysMoveByRotation(t *testing.T) {
 		{"back", back, "local", sealLocal},
 		{"without the provider", local, "local", sealLocal},
 	} {
-		m = mustOpen(t, stage.cfg)
+		m := mustOpen(t, stage.cfg)
 		const every = 6 * time.Hour
 		for range 65 * 24 * time.Hour / every {
 			token, _ := mustSign(t, m, "")
