@@ -40,6 +40,7 @@ func Default() Config {
 			SignStale:    10 * time.Minute,
 			ServeStale:   6 * time.Hour,
 			Poll:         10 * time.Second,
+			HSM:          HSM{Timeout: 2 * time.Second, Concurrency: 8},
 		},
 		Redis:    Redis{Prefix: "signet", WaitReplicas: 1},
 		Log:      Log{Level: "info", Format: "json"},
@@ -61,7 +62,7 @@ func (c *Config) resolve(dir string) {
 		c.Store = "bolt:" + within(c.DataDir, path)
 	}
 	r := &c.Redis
-	for _, path := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Password.Blocklist,
+	for _, path := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Password.Blocklist, &c.Keys.HSM.PINFile,
 		&r.PasswordFile, &r.SentinelPasswordFile, &r.CA, &r.Cert, &r.Key} {
 		*path = within(dir, *path)
 	}

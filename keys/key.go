@@ -65,7 +65,7 @@ func (k Key) changes() [5]time.Time {
 // KeyInfo is what an operator sees of a key.
 type KeyInfo struct {
 	Key
-	Held   string    `json:"held"` // where its private half is: local, or the name of a Provider
+	Held   string    `json:"held"` // where its private half is: Local, or the name of a Provider
 	State  State     `json:"state"`
 	Next   string    `json:"next,omitempty"`   // published, or the state that comes next; empty: nothing is planned
 	NextAt time.Time `json:"next_at,omitzero"` // when
@@ -94,10 +94,13 @@ func (k Key) info(now time.Time) KeyInfo {
 	return info
 }
 
+// Local is where the private half of a key is that is sealed in the keyring itself.
+const Local = "local"
+
 // held says where the key's private half is.
 func (k Key) held() string {
 	if k.private != nil && k.private.remote != nil {
 		return k.private.remote.provider.Name()
 	}
-	return "local"
+	return Local
 }

@@ -21,6 +21,7 @@ type keyRecord struct {
 	ID          string    `json:"kid"`
 	Alg         string    `json:"alg"`
 	State       string    `json:"state"`
+	Held        string    `json:"held,omitempty"` // where the private half is: local, or hsm
 	CreatedAt   time.Time `json:"created_at,omitzero"`
 	PublishedAt time.Time `json:"published_at,omitzero"`
 	ActivatesAt time.Time `json:"activates_at,omitzero"`
@@ -66,13 +67,13 @@ func (a *app) keysList() *cobra.Command {
 }
 
 func (k keyring) write(w io.Writer, now time.Time) {
-	line(w, "KID", "ALG", "STATE", "SIGNS FROM", "NEXT", "WHEN")
+	line(w, "KID", "ALG", "HELD", "STATE", "SIGNS FROM", "NEXT", "WHEN")
 	for _, r := range k.Keys {
 		when := "-"
 		if !r.NextAt.IsZero() {
 			when = relative(r.NextAt, now)
 		}
-		line(w, r.ID, r.Alg, r.State, stamp(r.ActivatesAt), orDash(r.Next), when)
+		line(w, r.ID, r.Alg, orDash(r.Held), r.State, stamp(r.ActivatesAt), orDash(r.Next), when)
 	}
 	if len(k.Replicas) == 0 {
 		return
