@@ -87,7 +87,7 @@ type Admin struct {
 // The signed tokens that services verify.
 type AccessToken struct {
 	// How long one is valid. A revocation reaches services that only use the key set when this is
-	// over. At most keys.max_token_life; a client may have its own.
+	// over. At most keys.max_token_life; a client may have its own. keys.preset lowers this default too.
 	TTL time.Duration `yaml:"ttl" live:"true"`
 }
 
@@ -162,8 +162,17 @@ type Throttle struct {
 }
 
 // The life of a signing key: published, active, retired, removed. The defaults suit every verifier
-// known to us; a start is refused when publish, retain and the rest do not fit together.
+// known to us; a start is refused when publish, retain and the rest do not fit together. `signet
+// doctor` says by how much they do, `signet keys plan` what comes of it.
 type Keys struct {
+	// The defaults of everything below and of access_token.ttl. What is set here wins over it.
+	//   standard  a key is published for 24h and signs for 30d
+	//   strict    it signs for 7d; tokens live 2m, none longer than 15m; a replica that cannot read the
+	//             store signs for 5m and serves the key set for 2h. Stolen keys and tokens are worth
+	//             less, and the store may be down for less long
+	//   fast      all of it in seconds, for tests and demos only
+	Preset string `yaml:"preset"`
+
 	// How long a new key is in the key set before it signs.
 	Publish time.Duration `yaml:"publish"`
 
@@ -228,7 +237,7 @@ type HSM struct {
 
 // How a Redis store is used. It has no effect on another kind of store.
 type Redis struct {
-	// Every key in Redis begins with it and a colon; installs that share a server need different
+	// Every key in Redis begins with it and a colon; installs that share a database need different
 	// ones. 1 to 32 letters, digits, hyphens, underscores and dots.
 	Prefix string `yaml:"prefix"`
 

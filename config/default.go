@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Default returns what holds where nothing is set. It is not yet a valid Config: the issuer has no default.
+// Default returns what holds where nothing is set, keys.preset included. It is not yet a valid Config: the issuer has no default.
 func Default() Config {
 	return Config{
 		Listen:        "127.0.0.1:8080",
@@ -28,20 +28,7 @@ func Default() Config {
 			Wait:      2 * time.Second,
 		},
 		Throttle: Throttle{PerAccount: 10, PerNetwork: 100, PerClient: 100},
-		Keys: Keys{
-			Publish:      24 * time.Hour,
-			Active:       30 * day,
-			Retain:       24 * time.Hour,
-			Cache:        time.Hour,
-			CDN:          time.Hour,
-			Skew:         time.Minute,
-			MaxTokenLife: time.Hour,
-			Leeway:       5 * time.Minute,
-			SignStale:    10 * time.Minute,
-			ServeStale:   6 * time.Hour,
-			Poll:         10 * time.Second,
-			HSM:          HSM{Timeout: 2 * time.Second, Concurrency: 8},
-		},
+		Keys:     standardKeys(),
 		Redis:    Redis{Prefix: "signet", WaitReplicas: 1},
 		Log:      Log{Level: "info", Format: "json"},
 		Audit:    Audit{Retain: 100_000},

@@ -3,7 +3,8 @@
 // There is one YAML file. Every key in it can be overridden by an environment variable: its path in
 // upper case, dots as underscores, SIGNET_ in front. So refresh.grace is SIGNET_REFRESH_GRACE. Lists
 // are written with commas there. A variable that is empty counts as not set. A flag wins over the
-// environment, the environment over the file, the file over the default.
+// environment, the environment over the file, the file over the preset that keys.preset names, and
+// that over the default.
 //
 // The comments on the fields of Config are the manual: deploy/signet.example.yaml is made from them.
 //

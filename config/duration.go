@@ -10,8 +10,8 @@ import (
 
 const day = 24 * time.Hour
 
-// parseDuration reads what time.ParseDuration reads, and days in front of it: 30d, 1d12h.
-func parseDuration(s string) (time.Duration, error) {
+// ParseDuration reads what time.ParseDuration reads, without a sign, and days in front of it: 30d, 1d12h.
+func ParseDuration(s string) (time.Duration, error) {
 	days, rest, found := strings.Cut(s, "d")
 	if !found {
 		days, rest = "", s
@@ -41,7 +41,7 @@ func errDuration(s string) error {
 	return fmt.Errorf("%q is not a duration; write it like 30s, 5m, 12h or 30d", s)
 }
 
-// formatDuration is the shortest spelling that parseDuration reads back.
+// formatDuration is the shortest spelling that ParseDuration reads back.
 func formatDuration(d time.Duration) string {
 	if d >= 2*day && d%day == 0 {
 		return strconv.FormatInt(int64(d/day), 10) + "d"

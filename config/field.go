@@ -50,7 +50,7 @@ func (f field) set(s string) error {
 	case *bool:
 		return setBool(p, s)
 	case *time.Duration:
-		return assign(p, s, parseDuration)
+		return assign(p, s, ParseDuration)
 	case *int, *uint8, *uint32:
 		return f.setNumber(s)
 	default:

@@ -60,10 +60,11 @@ func read(path string) ([]byte, error) {
 
 // load is Load without the file system.
 func load(name string, data []byte, dir string, env []string) (Config, []Warning, error) {
-	l := loader{config: Default(), name: name, sources: map[string]string{}, bad: map[string]bool{}}
-	l.fields = fields(&l.config)
-	l.readFile(data)
-	l.readEnv(env)
+	l := readOver(Default(), name, data, env)
+	if preset := l.config.Keys.Preset; preset != presetStandard {
+		// What is set stays above the preset because it is read over it anew.
+		l = readOver(withPreset(preset), name, data, env)
+	}
 	if l.broken {
 		return Config{}, l.warnings, join(l.problems)
 	}
@@ -79,6 +80,15 @@ func load(name string, data []byte, dir string, env []string) (Config, []Warning
 		return Config{}, l.warnings, join(l.problems)
 	}
 	return l.config, append(l.warnings, l.config.warnings(l.redisPassword)...), nil
+}
+
+// readOver lays the file, then the environment, over base.
+func readOver(base Config, name string, data []byte, env []string) *loader {
+	l := &loader{config: base, name: name, sources: map[string]string{}, bad: map[string]bool{}}
+	l.fields = fields(&l.config)
+	l.readFile(data)
+	l.readEnv(env)
+	return l
 }
 
 // loader gathers one Config and what is wrong with it.

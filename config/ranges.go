@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -49,6 +50,7 @@ func (c Config) checkPassword(k *checker) {
 
 // checkKeys checks each time by itself; whether they fit together is for package keys to say.
 func (c Config) checkKeys(k *checker) {
+	c.checkPreset(k)
 	t := c.Keys
 	k.duration("keys.publish", t.Publish, time.Second, forever)
 	k.duration("keys.active", t.Active, time.Second, forever)
@@ -81,5 +83,5 @@ func (c Config) warnings(redisPassword bool) []Warning {
 				"so throttling by network can be dodged; name your proxies' addresses"))
 		}
 	}
-	return append(list, c.redisWarnings(redisPassword)...)
+	return slices.Concat(list, c.presetWarnings(), c.redisWarnings(redisPassword))
 }

@@ -11,10 +11,6 @@ import (
 // caches seen in the wild hold five.
 const maxPublished = 4
 
-// notice is how far ahead every change is planned. A proposal that takes longer to reach the store
-// is given up, so that a plan is in the store before its first time comes.
-const notice = 10 * time.Second
-
 // Advance returns r as it should be at now, and what changed; without a Transition nothing did. It
 // does no I/O, and doing it twice is doing it once. newKey makes a key of the algorithm, of which
 // only KID, Alg and the private part count; its error comes back with r unchanged, except for

@@ -187,7 +187,7 @@ func TestAddedAlgorithmIsPublishedFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	live := now.Add(notice + tt.Publish)
+	live := now.Add(tt.notice() + tt.Publish)
 	for _, tc := range []struct {
 		at   time.Time
 		want int
@@ -348,7 +348,7 @@ func TestEndingAlgorithmKeepsWhatMaySoonSign(t *testing.T) {
 		stays bool
 	}{
 		{"soon", tt.SignStale + tt.ClockSkew, true},
-		{"later", tt.SignStale + tt.ClockSkew + notice, false},
+		{"later", tt.SignStale + tt.ClockSkew + tt.notice(), false},
 	} {
 		r, _, _ := First(tt, []string{RS256, ES256}, testStart, make)
 		successor := r.Keys[slices.IndexFunc(r.Keys, func(k Key) bool { return k.Alg == RS256 && k.State(testStart) == Pending })]

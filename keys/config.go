@@ -71,8 +71,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Poll == 0 {
 		c.Poll = defaultPoll
 	}
-	if c.Poll < 0 || c.Poll > c.Timetable.SignStale/2 {
-		problems = append(problems, fmt.Errorf("poll is %v and must be positive and at most half of sign stale (X) %v", c.Poll, c.Timetable.SignStale))
+	if err := c.Timetable.CheckPoll(c.Poll); err != nil {
+		problems = append(problems, err)
 	}
 	if c.Now == nil {
 		c.Now = time.Now

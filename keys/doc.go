@@ -21,9 +21,9 @@
 // P ≥ D+C+J+S everyone who honours these has the key, and only then does it sign. At the other end:
 // a replica that has missed the retirement signs for X more, its clock is S off, the token lives for
 // T and the verifier adds L. The key stays for V ≥ X+S+T+L. What is measured from a write is measured
-// from PublishAt, which lies a notice (10 s) ahead of the proposal; a proposal that has not reached
-// the store by then is given up, and if it turns up all the same, the first replica that can tell
-// puts the activation off.
+// from PublishAt, which lies a notice (10 s, or P/5 where that is less) ahead of the proposal; a
+// proposal that has not reached the store by then is given up, and if it turns up all the same, the
+// first replica that can tell puts the activation off.
 //
 // The exceptions: an install's first keys sign at once, and where a signing key was revoked without
 // an aged successor the next key does. Both lean on a verifier that fetches again for an unknown kid.

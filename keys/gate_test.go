@@ -83,7 +83,7 @@ func TestGateForgetsWhoHangsUp(t *testing.T) {
 // A key that comes when nobody waits for it any more is destroyed.
 func TestLateKeyIsDiscarded(t *testing.T) {
 	v := newVault()
-	r := newRemoteKeys(Remote{Provider: v, Timeout: time.Second, Concurrency: 1})
+	r := newRemoteKeys(Remote{Provider: v, Timeout: time.Second, Concurrency: 1}, DefaultTimetable())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if k, err := r.newKey(ctx, ES256); !errors.Is(err, ErrSigner) || k.KID != "" {

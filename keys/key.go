@@ -62,28 +62,48 @@ func (k Key) changes() [5]time.Time {
 	return [5]time.Time{k.PublishAt, k.ActivateAt, k.RetireAt, k.RemoveAt, k.RevokedAt}
 }
 
+// keyStep is a step of a key's life and when it is; zero: never.
+type keyStep struct {
+	name string // published, or the state that begins
+	at   time.Time
+}
+
+// steps are those that a key takes by itself.
+func (k Key) steps() [4]keyStep {
+	return [4]keyStep{{"published", k.PublishAt}, {string(Active), k.ActivateAt}, {string(Retired), k.RetireAt}, {string(Removed), k.RemoveAt}}
+}
+
+// since is when the key's state of now began; a pending key has been so since it was made.
+func (k Key) since(now time.Time) time.Time {
+	switch k.State(now) {
+	case Revoked:
+		return k.RevokedAt
+	case Removed:
+		return k.RemoveAt
+	case Retired:
+		return k.RetireAt
+	case Active:
+		return k.ActivateAt
+	default:
+		return k.CreatedAt
+	}
+}
+
 // KeyInfo is what an operator sees of a key.
 type KeyInfo struct {
 	Key
 	Held   string    `json:"held"` // where its private half is: Local, or the name of a Provider
 	State  State     `json:"state"`
+	Since  time.Time `json:"since"`            // in that state
 	Next   string    `json:"next,omitempty"`   // published, or the state that comes next; empty: nothing is planned
 	NextAt time.Time `json:"next_at,omitzero"` // when
 }
 
 // info describes the key at now.
 func (k Key) info(now time.Time) KeyInfo {
-	info := KeyInfo{Key: k, Held: k.held(), State: k.State(now)}
+	info := KeyInfo{Key: k, Held: k.held(), State: k.State(now), Since: k.since(now)}
 	info.private = nil
-	for _, step := range []struct {
-		name string
-		at   time.Time
-	}{
-		{"published", k.PublishAt},
-		{string(Active), k.ActivateAt},
-		{string(Retired), k.RetireAt},
-		{string(Removed), k.RemoveAt},
-	} {
+	for _, step := range k.steps() {
 		if info.State == Revoked || info.State == Removed || step.at.IsZero() || reached(step.at, now) {
 			continue
 		}

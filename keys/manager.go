@@ -55,7 +55,7 @@ func Init(ctx context.Context, cfg Config) error {
 
 // checkEmpty returns nil when there is no keyring in the store, and ErrExists when there is.
 func (m *Manager) checkEmpty(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
 	version, _, err := m.cfg.Storage.LoadKeyring(ctx)
 	if err != nil {
@@ -76,7 +76,7 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	now := m.cfg.Now()
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
 	version, document, err := m.cfg.Storage.LoadKeyring(ctx)
 	if err != nil {
@@ -101,7 +101,7 @@ func newManager(cfg Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{cfg: cfg, sealer: s, remote: newRemoteKeys(cfg.Remote), wake: make(chan struct{}, 1), late: map[string]time.Time{}}, nil
+	return &Manager{cfg: cfg, sealer: s, remote: newRemoteKeys(cfg.Remote, cfg.Timetable), wake: make(chan struct{}, 1), late: map[string]time.Time{}}, nil
 }
 
 // Set is the public key set, ready to be served as application/jwk-set+json.

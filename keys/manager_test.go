@@ -320,7 +320,7 @@ func TestRotate(t *testing.T) {
 	mustStep(t, m)
 	c.advance(tt.Publish * 2)
 	got, err := m.Rotate(t.Context(), ES256)
-	if want := c.now().Add(notice); err != nil || !got.Equal(want) {
+	if want := c.now().Add(DefaultTimetable().notice()); err != nil || !got.Equal(want) {
 		t.Errorf("Rotate of an aged successor: got %v, %v, want %v", got, err, want)
 	}
 	if _, err := m.Rotate(t.Context(), EdDSA); !errors.Is(err, ErrAlgorithm) {

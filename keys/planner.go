@@ -19,7 +19,7 @@ type planner struct {
 func newPlanner(r Ring, tt Timetable, now time.Time, newKey func(alg string) (Key, error)) *planner {
 	// Times are written in UTC to the millisecond, and without the monotonic reading, which stops
 	// while the machine is suspended.
-	return &planner{ring: r.clone(), tt: tt, now: now.Round(0).UTC().Truncate(time.Millisecond), notice: notice, newKey: newKey}
+	return &planner{ring: r.clone(), tt: tt, now: now.Round(0).UTC().Truncate(time.Millisecond), notice: tt.notice(), newKey: newKey}
 }
 
 // mint makes a key whose kid was never used.

@@ -13,7 +13,7 @@ import (
 // another document of the same number is a store that was set back: it is overwritten.
 func (m *Manager) read(ctx context.Context) error {
 	now := m.cfg.Now()
-	loadCtx, cancel := context.WithTimeout(ctx, storageTimeout)
+	loadCtx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	version, document, err := m.cfg.Storage.LoadKeyring(loadCtx)
 	cancel()
 	if err != nil {

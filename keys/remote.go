@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// makeTimeout is how long a Step waits for a new remote key. An HSM may search for RSA primes for
-// many seconds; meanwhile the keyring is not read.
+// makeTimeout is how long a Step waits for a new remote key at most. An HSM may search for RSA primes
+// for many seconds; meanwhile the keyring is not read.
 const makeTimeout = 30 * time.Second
 
 // remoteKeys makes, opens and uses the keys of one Provider. A nil one opens none.
@@ -21,11 +21,12 @@ type remoteKeys struct {
 	making   *gate
 }
 
-func newRemoteKeys(r Remote) *remoteKeys {
+func newRemoteKeys(r Remote, tt Timetable) *remoteKeys {
 	if r.Provider == nil {
 		return nil
 	}
-	return &remoteKeys{r.Provider, newGate(r.Concurrency, r.Queue, r.Timeout), newGate(1, 0, makeTimeout)}
+	making := min(makeTimeout, tt.SignStale/2)
+	return &remoteKeys{r.Provider, newGate(r.Concurrency, r.Queue, r.Timeout), newGate(1, 0, making)}
 }
 
 // newKey makes a remote key, ready for a ring.

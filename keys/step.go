@@ -7,10 +7,7 @@ import (
 	"time"
 )
 
-const (
-	storageTimeout = notice / 2 // for one call: a proposal is in the store within its notice, or given up
-	maxTries       = 16         // rounds of one Step, where other replicas win or keys must be made
-)
+const maxTries = 16 // rounds of one Step, where other replicas win or keys must be made
 
 // proposal is what was sent to the store, and what to tell once it is known to be there.
 type proposal struct {
@@ -92,7 +89,7 @@ func (m *Manager) round(ctx context.Context, b *batch, edit func(*planner) error
 
 // propose writes what the planner made of cur, planned at now.
 func (m *Manager) propose(ctx context.Context, cur *snapshot, now time.Time, p *planner) error {
-	if age(now, m.cfg.Now()) > storageTimeout {
+	if age(now, m.cfg.Now()) > m.cfg.Timetable.storageTimeout() {
 		return errAgain // the machine slept: the plan's notice may be over
 	}
 	next, swapped, err := m.write(ctx, cur.version, cur.version+1, p.ring)
@@ -120,7 +117,7 @@ func (m *Manager) write(ctx context.Context, old, next uint64, ring Ring) (s *sn
 		return &snapshot{}, false, err
 	}
 	s = &snapshot{version: next, document: m.sealer.seal(next, ring.format(), plain), ring: ring}
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
 	swapped, err = m.cfg.Storage.SwapKeyring(ctx, old, next, s.document)
 	if err != nil {

@@ -38,25 +38,33 @@ func DefaultTimetable() Timetable {
 }
 
 // Validate returns nil or every problem at once, each saying which rule is broken, by how much, and
-// which setting to change.
+// which setting to change. Settings are named as they are in the configuration.
 func (t Timetable) Validate() error {
 	problems := t.ranges()
-	if need := t.ServeStale + t.EdgeCache + t.VerifierCache + t.ClockSkew; t.Publish < need {
-		problems = append(problems, fmt.Errorf("publish (P) is %v and must be at least %v, or P >= D+C+J+S is broken "+
-			"(serve stale %v + edge cache %v + verifier cache %v + clock skew %v): raise publish by %v or lower one of these",
-			t.Publish, need, t.ServeStale, t.EdgeCache, t.VerifierCache, t.ClockSkew, need-t.Publish))
-	}
-	if need := t.SignStale + t.ClockSkew + t.TokenLife + t.Leeway; t.Retain < need {
-		problems = append(problems, fmt.Errorf("retain (V) is %v and must be at least %v, or V >= X+S+T+L is broken "+
-			"(sign stale %v + clock skew %v + token life %v + leeway %v): raise retain by %v or lower one of these",
-			t.Retain, need, t.SignStale, t.ClockSkew, t.TokenLife, t.Leeway, need-t.Retain))
-	}
-	if t.SignStale >= t.ServeStale {
-		problems = append(problems, fmt.Errorf("sign stale (X) is %v and must be below serve stale (D) %v, or X < D is broken: "+
-			"raise serve stale by more than %v or lower sign stale", t.SignStale, t.ServeStale, t.SignStale-t.ServeStale))
+	for _, r := range t.rules() {
+		if err := r.check(); err != nil {
+			problems = append(problems, err)
+		}
 	}
 	return errors.Join(problems...)
 }
+
+// CheckPoll says whether a replica that reads the keyring every poll ± 20 % reads it often enough to
+// survive a read that fails.
+func (t Timetable) CheckPoll(poll time.Duration) error {
+	if poll > 0 && poll <= t.SignStale/2 {
+		return nil
+	}
+	return fmt.Errorf("keys.poll is %s and must be positive and at most half of keys.sign_stale (%s): lower the one or raise the other",
+		spell(poll), spell(t.SignStale))
+}
+
+// notice is how far ahead every change is planned, and so how long its proposal may take to reach
+// the store. A timetable of seconds cannot wait as long as the others can.
+func (t Timetable) notice() time.Duration { return min(10*time.Second, t.Publish/5) }
+
+// storageTimeout is for one call of the store: a proposal is there within its notice, or given up.
+func (t Timetable) storageTimeout() time.Duration { return t.notice() / 2 }
 
 // longest is the most that a duration here may be; it keeps sums far from overflow.
 const longest = 20 * 365 * 24 * time.Hour
@@ -64,26 +72,25 @@ const longest = 20 * 365 * 24 * time.Hour
 // ranges checks each duration by itself.
 func (t Timetable) ranges() (problems []error) {
 	for _, f := range []struct {
-		name   string
-		d      time.Duration
+		setting
 		zeroOK bool
 	}{
-		{"verifier cache (J)", t.VerifierCache, true},
-		{"edge cache (C)", t.EdgeCache, true},
-		{"clock skew (S)", t.ClockSkew, true},
-		{"token life (T)", t.TokenLife, false},
-		{"leeway (L)", t.Leeway, true},
-		{"sign stale (X)", t.SignStale, false},
-		{"serve stale (D)", t.ServeStale, false},
-		{"publish (P)", t.Publish, false},
-		{"active (K)", t.Active, false},
-		{"retain (V)", t.Retain, false},
+		{t.cache(), true},
+		{t.cdn(), true},
+		{t.skew(), true},
+		{t.maxTokenLife(), false},
+		{t.leeway(), true},
+		{t.signStale(), false},
+		{t.serveStale(), false},
+		{t.publish(), false},
+		{setting{"keys.active", "K", t.Active}, false},
+		{t.retain(), false},
 	} {
 		switch {
 		case f.d < 0, f.d == 0 && !f.zeroOK:
-			problems = append(problems, fmt.Errorf("%s is %v and must be positive", f.name, f.d))
+			problems = append(problems, fmt.Errorf("%s (%s) is %s and must be positive", f.name, f.letter, spell(f.d)))
 		case f.d > longest:
-			problems = append(problems, fmt.Errorf("%s is %v and must be at most %v", f.name, f.d, longest))
+			problems = append(problems, fmt.Errorf("%s (%s) is %s and must be at most %s", f.name, f.letter, spell(f.d), spell(longest)))
 		}
 	}
 	return problems

@@ -43,6 +43,7 @@ var adminVerbs = []adminVerb{
 	{"DELETE", "/v1/users/{username}/sessions/{sid}", "session.revoke", false, (*Server).adminRevokeSession},
 
 	{"GET", "/v1/keys", "keys.list", false, (*Server).adminListKeys},
+	{"GET", "/v1/keys/plan", "keys.plan", false, (*Server).adminPlanKeys},
 	{"POST", "/v1/keys/rotate", "keys.rotate", false, (*Server).adminRotateKeys},
 
 	{"GET", "/v1/audit", "audit.list", false, (*Server).adminListEvents},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -17,6 +18,9 @@ const (
 	maxImport = 4 << 30 // bytes
 	// importBatch lines are written at the same time: a store that commits for many at once then does.
 	importBatch = 64
+	// importAtOnce of them are on their way together: more would find no free connection to a store across a network.
+	importAtOnce = 32
+	importTries  = 4 // of one line, while the store cannot answer
 	// maxRefused is how many refusals are listed; all are counted.
 	maxRefused = 10_000
 )
@@ -119,9 +123,14 @@ func (s *Server) parseImport(line []byte) *importing {
 // importAll writes the batch and reports on it. It fails only where the store does.
 func (s *Server) importAll(c *call, batch []*importing, report *importReport) error {
 	var writing sync.WaitGroup
+	slots := make(chan struct{}, importAtOnce)
 	for _, in := range batch {
 		if in.err == nil {
-			writing.Go(func() { in.err = userProblem(s.store.CreateUser(c.Context(), in.user)) })
+			slots <- struct{}{}
+			writing.Go(func() {
+				defer func() { <-slots }()
+				in.err = userProblem(s.createPatiently(c.Context(), in.user))
+			})
 		}
 	}
 	writing.Wait()
@@ -138,6 +147,18 @@ func (s *Server) importAll(c *call, batch []*importing, report *importReport) er
 		}
 	}
 	return failed
+}
+
+// createPatiently asks again where the store cannot answer for a moment. A creation that did happen,
+// and whose answer was lost, is then refused as existing.
+func (s *Server) createPatiently(ctx context.Context, u store.User) (err error) {
+	for try := range importTries {
+		if err = s.store.CreateUser(ctx, u); !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(200 * time.Millisecond << try)
+	}
+	return err
 }
 
 func (r *importReport) refuse(in *importing, reason string) {

@@ -62,6 +62,7 @@ func (s *Server) introspect(c *call, token string) (introspection, error) {
 	}
 	t, err := s.checkAccessToken(c.Context(), token)
 	if err != nil {
+		s.metrics.keys.refused(token)
 		return introspection{}, err
 	}
 	a := introspection{Active: true, Scope: t.claims.Scope, ClientID: t.claims.ClientID, TokenType: "Bearer",

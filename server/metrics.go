@@ -15,11 +15,12 @@ type metrics struct {
 	latency   *prometheus.HistogramVec
 	rotations *prometheus.CounterVec
 	auditLost prometheus.Counter
+	keys      *keyMetrics
 
 	reloadsFailed prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, pool *password.Pool, now func() time.Time) *metrics {
+func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, pool *password.Pool, now func() time.Time) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_requests_total",
 			Help: "Requests answered, by endpoint, grant type and outcome (ok, or the error code)."}, []string{"endpoint", "grant_type", "outcome"}),
@@ -35,7 +36,7 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, pool *password
 	}
 	reg.MustRegister(m.requests, m.latency, m.rotations, m.auditLost, m.reloadsFailed)
 	registerPool(reg, pool)
-	registerKeyring(reg, keyring, now)
+	m.keys = newKeyMetrics(reg, keyring, heart, now)
 	return m
 }
 
@@ -54,38 +55,4 @@ func registerPool(reg prometheus.Registerer, pool *password.Pool) {
 	gauge(reg, "signet_hash_pool_waiting", "Logins waiting for a slot.", func() float64 { return float64(pool.Stats().Waiting) })
 	reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "signet_hash_pool_refused_total",
 		Help: "Logins answered 503 because the queue was full or the wait too long."}, func() float64 { return float64(pool.Stats().Refused) }))
-}
-
-func registerKeyring(reg prometheus.Registerer, keyring *keys.Manager, now func() time.Time) {
-	gauge(reg, "signet_keyring_version", "Version of the keyring held.", func() float64 { return float64(keyring.Version()) })
-	gauge(reg, "signet_keyring_staleness_seconds", "Seconds since the keyring was last read.",
-		func() float64 { return now().Sub(keyring.ReadAt()).Seconds() })
-	gauge(reg, "signet_signing_key_age_seconds", "Seconds since the primary algorithm's key began to sign.", func() float64 {
-		return sinceActive(keyring, now())
-	})
-	gauge(reg, "signet_key_next_step_seconds", "Seconds until the next step of any key is due.", func() float64 {
-		return untilNextStep(keyring, now())
-	})
-}
-
-func sinceActive(keyring *keys.Manager, now time.Time) float64 {
-	for _, key := range keyring.Keys() {
-		if key.State == keys.Active {
-			return now.Sub(key.ActivateAt).Seconds()
-		}
-	}
-	return 0
-}
-
-func untilNextStep(keyring *keys.Manager, now time.Time) float64 {
-	var next time.Time
-	for _, key := range keyring.Keys() {
-		if at := key.NextAt; !at.IsZero() && (next.IsZero() || at.Before(next)) {
-			next = at
-		}
-	}
-	if next.IsZero() {
-		return 0
-	}
-	return next.Sub(now).Seconds()
 }

@@ -69,6 +69,7 @@ type Server struct {
 	clients  *clientCache
 	throttle *throttle
 	metrics  *metrics
+	heart    *heart
 	audit    *auditor
 	applied  atomic.Pointer[Settings]
 	replica  string // random, one a process
@@ -86,10 +87,11 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s := &Server{cfg: cfg, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
+	heart := &heart{}
+	s := &Server{cfg: cfg, heart: heart, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
 		clients:  newClientCache(cfg.Store, cfg.Now, cfg.ClientMaxAge),
 		throttle: &throttle{key: cfg.ThrottleKey},
-		metrics:  newMetrics(cfg.Registry, cfg.Keys, cfg.Passwords, cfg.Now),
+		metrics:  newMetrics(cfg.Registry, cfg.Keys, heart, cfg.Passwords, cfg.Now),
 	}
 	s.Apply(cfg.Settings)
 	s.audit = newAuditor(cfg.Store, cfg.Log, func(n int) { s.metrics.auditLost.Add(float64(n)) })
@@ -151,11 +153,7 @@ func (s *Server) Drain() { s.draining.Store(true) }
 // Close writes what is left of the audit trail. It does not close the store.
 func (s *Server) Close() { s.audit.close() }
 
-const (
-	sweepEvery = time.Minute      // how often a little of what has run out is deleted
-	beatEvery  = 20 * time.Second // how often a replica says which keyring it holds
-	beatTTL    = time.Minute      // how long that counts
-)
+const sweepEvery = time.Minute // how often a little of what has run out is deleted
 
 // Run does the server's housekeeping until ctx ends.
 func (s *Server) Run(ctx context.Context) {
@@ -174,6 +172,7 @@ func (s *Server) Run(ctx context.Context) {
 		case <-beat.C:
 			s.beat(ctx)
 		case <-clients.C:
+			s.beatNews(ctx)
 			if err := s.clients.check(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("asking whether clients have changed", slog.Any("error", err))
 			}
@@ -192,13 +191,6 @@ func (s *Server) hinted(h store.Hint) {
 		s.clients.drop(h.ID)
 	case store.HintKeyring:
 		s.cfg.Keys.Wake()
-	}
-}
-
-func (s *Server) beat(ctx context.Context) {
-	hb := store.Heartbeat{Replica: s.replica, KeyringVersion: s.cfg.Keys.Version(), At: s.now()}
-	if err := s.store.Beat(ctx, hb, beatTTL); err != nil && ctx.Err() == nil {
-		s.log.Warn("heartbeat", slog.Any("error", err))
 	}
 }
 

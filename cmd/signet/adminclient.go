@@ -21,6 +21,7 @@ package main
 //	DELETE /v1/users/{username}/sessions        {"revoked":n}
 //	DELETE /v1/users/{username}/sessions/{sid}  204, or 404 when there is no such session
 //	GET    /v1/keys                             {"version","keys":[Key…],"replicas":[{"replica","keyring_version","at"}]}
+//	GET    /v1/keys/plan?for=                   {"version","from","until","cut","keys":[…],"steps":[…]}
 //	POST   /v1/keys/rotate                      {"alg"}, empty for all; the keys and "activates_at"
 //	GET    /v1/audit?after=&type=&client_id=&sub=&limit=&newest=true    {"events":[Event…],"next":seq}
 //	GET    /v1/backup                           the store, application/octet-stream

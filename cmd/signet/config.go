@@ -70,7 +70,8 @@ func (a *app) configCheck() *cobra.Command {
 
 // checkParts asks those that a server is made of, by the same functions as its start does.
 func (a *app) checkParts(c config.Config) error {
-	problems := []error{keyringConfig(c, nil, "", nil).Timetable.Validate()}
+	tt := keyringConfig(c, nil, "", nil).Timetable
+	problems := []error{tt.Validate(), tt.CheckPoll(c.Keys.Poll)}
 	if _, err := readMasterKeys(c.MasterKeyFile, a.getenv); err != nil {
 		problems = append(problems, err)
 	}

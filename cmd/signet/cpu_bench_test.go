@@ -192,10 +192,10 @@ func refreshing(b *testing.B, d demo, bases ...string) func(int) func() error {
 	}
 }
 
-// cpuPerRequest loads a server and returns the processor seconds that its process spent on each request.
-func cpuPerRequest(b *testing.B, pid, workers int, work func(int) func() error) float64 {
+// underLoad has workers ask again and again while measure looks; requests counts what was answered.
+func underLoad(b *testing.B, workers int, work func(worker int) func() error, measure func(requests func() int64)) {
 	b.Helper()
-	var requests atomic.Int64
+	var done atomic.Int64
 	stop := make(chan struct{})
 	var all sync.WaitGroup
 	for i := range workers {
@@ -211,20 +211,29 @@ func cpuPerRequest(b *testing.B, pid, workers int, work func(int) func() error) 
 					b.Error(err)
 					return
 				}
-				requests.Add(1)
+				done.Add(1)
 			}
 		})
 	}
 	time.Sleep(500 * time.Millisecond) // warm-up
-	counted, cpu := requests.Load(), cpuSeconds(b, pid)
-	time.Sleep(2 * time.Second)
-	counted, cpu = requests.Load()-counted, cpuSeconds(b, pid)-cpu
+	measure(done.Load)
 	close(stop)
 	all.Wait()
-	if counted == 0 {
-		b.Fatal("no request was answered")
-	}
-	return cpu / float64(counted)
+}
+
+// cpuPerRequest loads a server and returns the processor seconds that its process spent on each request.
+func cpuPerRequest(b *testing.B, pid, workers int, work func(int) func() error) (seconds float64) {
+	b.Helper()
+	underLoad(b, workers, work, func(requests func() int64) {
+		counted, cpu := requests(), cpuSeconds(b, pid)
+		time.Sleep(2 * time.Second)
+		counted, cpu = requests()-counted, cpuSeconds(b, pid)-cpu
+		if counted == 0 {
+			b.Fatal("no request was answered")
+		}
+		seconds = cpu / float64(counted)
+	})
+	return seconds
 }
 
 // cpuSeconds is the user and system time of the process so far (proc_pid_stat(5), fields 14 and 15).

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -86,14 +85,6 @@ func (d *doctor) examine(ctx context.Context) {
 	d.examineRedis(ctx, cfg, master)
 }
 
-func (d *doctor) examineTimetable(cfg config.Config) {
-	tt := keyringConfig(cfg, nil, "", nil).Timetable
-	d.judge("key timetable", tt.Validate(), fmt.Sprintf("a key is published %s before it signs, signs for %s and is kept for %s", roughly(tt.Publish), roughly(tt.Active), roughly(tt.Retain)))
-	if least := 2 * time.Hour; tt.Publish < least {
-		d.note("key timetable", stateWarning, fmt.Sprintf("keys.publish is %s; some verifiers (AWS API Gateway) look for new keys every two hours only", roughly(tt.Publish)))
-	}
-}
-
 // examineBolt: the file is locked while a server runs on it; that the server runs is good news then.
 func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config, master []keys.MasterKey) {
 	s, err := opener{getenv: d.app.getenv}.openBolt(path, cfg)
@@ -131,7 +122,7 @@ func (d *doctor) examineServers(ctx context.Context, s *redis.Store) {
 		return
 	}
 	if len(findings) == 0 {
-		d.note("durability", stateOK, "the servers are set up such that nothing acknowledged is lost by a crash or a failover")
+		d.note("durability", stateOK, "nothing to mend in how the servers are set up: a crash loses nothing, a failover the last moments at most")
 	}
 	for _, f := range findings {
 		d.note("durability", stateWarning, f.String())
@@ -142,7 +133,7 @@ func (d *doctor) examineServers(ctx context.Context, s *redis.Store) {
 func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.Config, master []keys.MasterKey) {
 	install, err := s.Install(ctx)
 	if errors.Is(err, store.ErrNotFound) {
-		err = errors.New("the store holds no install; make one with `signet init`, or import one")
+		err = noInstall(ctx, s, cfg)
 	}
 	if !d.judge("install", err, install.ID+", made "+stamp(install.CreatedAt)) || len(master) == 0 {
 		return

@@ -85,7 +85,7 @@ func (a *app) exportToStdout(ctx context.Context, cfg config.Config) (err error)
 }
 
 func (a *app) exportStore(ctx context.Context, cfg config.Config, out io.Writer) (t archiveTrailer, n int64, err error) {
-	db, err := opener{getenv: a.getenv}.openExporter(ctx, cfg)
+	db, err := opener{getenv: a.getenv, warn: a.warn, patient: true}.openExporter(ctx, cfg)
 	if err != nil {
 		return t, 0, err
 	}

@@ -68,7 +68,7 @@ func (a *app) writeImport(w io.Writer, r moveReport, elsewhere bool) {
 // importArchive reads the archive twice: nothing is written before all of it is known to be good,
 // and it need not fit into memory.
 func (a *app) importArchive(ctx context.Context, cfg config.Config, path string) (report moveReport, err error) {
-	target, err := opener{getenv: a.getenv, warn: a.warn}.openImporter(ctx, cfg)
+	target, err := opener{getenv: a.getenv, warn: a.warn, patient: true}.openImporter(ctx, cfg)
 	if err != nil {
 		return report, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -22,6 +23,7 @@ type keyRecord struct {
 	Alg         string    `json:"alg"`
 	State       string    `json:"state"`
 	Held        string    `json:"held,omitempty"` // where the private half is: local, or hsm
+	Since       time.Time `json:"since,omitzero"`
 	CreatedAt   time.Time `json:"created_at,omitzero"`
 	PublishedAt time.Time `json:"published_at,omitzero"`
 	ActivatesAt time.Time `json:"activates_at,omitzero"`
@@ -42,7 +44,7 @@ func (a *app) keysCommand() *cobra.Command {
 		"See and rotate the signing keys. They rotate by themselves: a new key is published first, signs\n"+
 			"later, and stays published after it has stopped, so that no verifier meets a key it cannot fetch.\n\n"+
 			"pending: published, not signing yet · active: signs · retired: verifies only · revoked: gone",
-		a.keysList(), a.keysRotate()))
+		a.keysList(), a.keysPlan(), a.keysRotate()))
 }
 
 func (a *app) keysList() *cobra.Command {
@@ -67,22 +69,42 @@ func (a *app) keysList() *cobra.Command {
 }
 
 func (k keyring) write(w io.Writer, now time.Time) {
-	line(w, "KID", "ALG", "HELD", "STATE", "SIGNS FROM", "NEXT", "WHEN")
+	line(w, "KID", "ALG", "HELD", "STATE", "FOR", "SIGNS FROM", "NEXT", "WHEN")
 	for _, r := range k.Keys {
 		when := "-"
 		if !r.NextAt.IsZero() {
 			when = relative(r.NextAt, now)
 		}
-		line(w, r.ID, r.Alg, orDash(r.Held), r.State, stamp(r.ActivatesAt), orDash(r.Next), when)
+		line(w, r.ID, r.Alg, orDash(r.Held), r.State, lasting(r.Since, now), stamp(r.ActivatesAt), orDash(r.Next), when)
 	}
 	if len(k.Replicas) == 0 {
 		return
 	}
 	line(w)
+	fmt.Fprintln(w, k.holders())
+	line(w)
 	line(w, "REPLICA", "KEYS", "SEEN")
 	for _, r := range k.Replicas {
 		line(w, r.Replica, k.freshness(r), relative(r.At, now))
 	}
+}
+
+// holders says how many replicas have all of these keys.
+func (k keyring) holders() string {
+	n := 0
+	for _, r := range k.Replicas {
+		if r.Version >= k.Version {
+			n++
+		}
+	}
+	return fmt.Sprintf("This is version %d of the keyring; %d of %d %s it.", k.Version, n, len(k.Replicas), holding(len(k.Replicas)))
+}
+
+func holding(n int) string {
+	if n == 1 {
+		return "replica has"
+	}
+	return "replicas have"
 }
 
 // freshness says whether a replica has the keys of now.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // listenTCP opens a listener, with TLS where there are certificates. field is the setting it comes from.
@@ -23,11 +24,15 @@ func listenTCP(field, addr string, certs *certificates) (net.Listener, error) {
 	return tls.NewListener(listener, certs.config()), nil
 }
 
-// listenAdmin opens the admin socket for its owner only. The caller holds the lock on the store, so
-// a socket that is already there is left over from a process that is gone.
+// listenAdmin opens the admin socket for its owner only. A socket on which nobody answers is left
+// over from a process that is gone; one on which somebody does is another server's.
 func listenAdmin(path string) (net.Listener, error) {
 	if err := checkSocketPath(path); err != nil {
 		return nil, err
+	}
+	if other, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		other.Close()
+		return nil, fmt.Errorf("%s: another server listens on %s; give this one a data_dir of its own (or SIGNET_DATA_DIR)", socketField, path)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("admin.socket: removing what an earlier process left: %w", err)

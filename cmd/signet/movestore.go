@@ -10,11 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"signet/config"
 	"signet/store"
 	"signet/store/bolt"
-	"signet/store/redis"
 )
 
 // exporter and importer are a store that is opened to move what is in it, or to move into it.
@@ -32,7 +32,7 @@ type importer interface {
 func (o opener) openExporter(ctx context.Context, cfg config.Config) (exporter, error) {
 	path, ok := cfg.BoltPath()
 	if !ok {
-		return asExporter(o.openRedis(ctx, cfg))
+		return o.openRedisExporter(ctx, cfg)
 	}
 	db, err := bolt.Open(path, bolt.Options{})
 	if errors.Is(err, store.ErrLocked) {
@@ -44,10 +44,14 @@ func (o opener) openExporter(ctx context.Context, cfg config.Config) (exporter, 
 	return db, nil
 }
 
-// asExporter keeps a nil store from becoming an interface that is not nil.
-func asExporter(s *redis.Store, err error) (exporter, error) {
+// openRedisExporter says so where servers are at work on the store, which Redis does not forbid.
+func (o opener) openRedisExporter(ctx context.Context, cfg config.Config) (exporter, error) {
+	s, err := o.openRedis(ctx, cfg)
 	if err != nil {
 		return nil, err
+	}
+	if beats, err := s.Beats(ctx, time.Now()); err == nil && len(beats) > 0 {
+		o.warn(fmt.Errorf("store: servers run on it, or did a minute ago: %d; what they do meanwhile may be missing, so stop them for a move", len(beats)))
 	}
 	return s, nil
 }

@@ -61,7 +61,7 @@ func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, g
 func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	install, err := n.store.Install(ctx)
 	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("store: %s holds no install; make one with `signet init`", storeName(n.cfg))
+		return noInstall(ctx, n.store, n.cfg)
 	}
 	if err != nil {
 		return fmt.Errorf("store: %w", err)

@@ -16,17 +16,21 @@ type format string
 const (
 	formatTable format = "table"
 	formatJSON  format = "json"
+	formatSVG   format = "svg" // of `signet keys plan` only
 )
 
 func (f *format) String() string { return string(*f) }
 func (f *format) Type() string   { return "table|json" }
 
 func (f *format) Set(s string) error {
-	if s != string(formatTable) && s != string(formatJSON) {
-		return errors.New("write table or json")
+	switch format(s) {
+	case formatTable, formatJSON:
+		*f = format(s)
+		return nil
+	case formatSVG:
+		return errors.New("only `signet keys plan` draws a picture; write table or json")
 	}
-	*f = format(s)
-	return nil
+	return errors.New("write table or json")
 }
 
 func (a *app) json() bool { return a.format == formatJSON }
@@ -107,6 +111,14 @@ func relative(t, now time.Time) string {
 		return "in " + roughly(d)
 	}
 	return roughly(-d) + " ago"
+}
+
+// lasting says for how long something has been so.
+func lasting(since, now time.Time) string {
+	if since.IsZero() {
+		return "-"
+	}
+	return roughly(max(now.Sub(since), 0))
 }
 
 func roughly(d time.Duration) string {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"signet/config"
 	"signet/store"
@@ -25,14 +26,45 @@ func (o opener) openRedis(ctx context.Context, cfg config.Config) (*redis.Store,
 		return nil, err
 	}
 	settings.Log, settings.Observe = o.log, o.observe
+	if o.patient {
+		settings.Timeout = 30 * time.Second
+	}
 	s, err := redis.Open(ctx, settings)
 	if errors.Is(err, store.ErrUnavailable) {
-		return nil, fmt.Errorf("store: %s does not answer as it should (%w); is it running, and is store right?", storeName(cfg), err)
+		return nil, fmt.Errorf("store: %s does not answer as it should (%w); %s", storeName(cfg), oneLine{err}, adviceOn(err))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	return s, nil
+}
+
+// oneLine is an error whose text has no line breaks: go-redis joins what several servers said.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string { return strings.ReplaceAll(e.error.Error(), "\n", "; ") }
+func (e oneLine) Unwrap() error { return e.error }
+
+// adviceOn says what to look at, by what Redis, its Sentinels or the TLS library answered.
+func adviceOn(err error) string {
+	for _, known := range []struct{ says, do string }{
+		{"WRONGPASS", "look at redis.username and redis.password_file (or SIGNET_REDIS_PASSWORD)"},
+		{"NOAUTH", "set redis.password_file (or SIGNET_REDIS_PASSWORD), and redis.username for an ACL user"},
+		{"NOPERM", "the ACL user lacks a right, or redis.prefix is not the one it has a right to; deploy/redis/users.acl has them all"},
+		{"specified in configuration are unreachable: redis: nil", "the Sentinels know no master of that name; look at the name at the end of store"},
+		{"certificate signed by unknown authority", "look at redis.ca"},
+		{"certificate is valid for", "look at redis.server_name"},
+		{"doesn't contain any IP SANs", "set redis.server_name to a name in the certificate"},
+		{"certificate required", "the server asks for a client certificate: set redis.cert and redis.key"},
+		{"first record does not look like a TLS handshake", "it does not speak TLS: write redis in place of rediss"},
+		{"MOVED ", "it is a node of a cluster: write redis+cluster://"},
+		{"cluster support disabled", "it is no cluster: write redis://, or redis+sentinel:// with the Sentinels' addresses"},
+	} {
+		if strings.Contains(err.Error(), known.says) {
+			return known.do
+		}
+	}
+	return "is it running, and are address and kind in store right (rediss for TLS)?"
 }
 
 // redisConfig turns the configuration into that of the backend, and reads the files it names.
@@ -68,7 +100,7 @@ func secretSource(field, path, variable string) (func() (string, error), error) 
 	read := func() (string, error) {
 		info, err := os.Stat(path)
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", field, err)
+			return "", fmt.Errorf("%s: %w; put the password there, in a file that is yours alone", field, err)
 		}
 		if info.Mode().Perm()&0o077 != 0 {
 			return "", fmt.Errorf("%s: others may read %s; make it yours alone with `chmod 600 %s`", field, path, shellQuote(path))
@@ -81,7 +113,7 @@ func secretSource(field, path, variable string) (func() (string, error), error) 
 	}
 	secret, err := read()
 	if err == nil && secret == "" {
-		err = fmt.Errorf("%s: %s is empty", field, path)
+		err = fmt.Errorf("%s: %s is empty; put the password there", field, path)
 	}
 	return read, err
 }

@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,33 +61,12 @@ func benchFleet(b *testing.B, n int, server *redistest.Server) *fleet {
 	return startFleet(b, n, "redis://"+server.Addr())
 }
 
-func perSecond(b *testing.B, workers int, work func(int) func() error) float64 {
+func perSecond(b *testing.B, workers int, work func(int) func() error) (rate float64) {
 	b.Helper()
-	var done atomic.Int64
-	var all sync.WaitGroup
-	stop := make(chan struct{})
-	for i := range workers {
-		one := work(i)
-		all.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				if err := one(); err != nil {
-					b.Error(err)
-					return
-				}
-				done.Add(1)
-			}
-		})
-	}
-	time.Sleep(500 * time.Millisecond) // warm-up
-	before, begun := done.Load(), time.Now()
-	time.Sleep(3 * time.Second)
-	rate := float64(done.Load()-before) / time.Since(begun).Seconds()
-	close(stop)
-	all.Wait()
+	underLoad(b, workers, work, func(requests func() int64) {
+		before, begun := requests(), time.Now()
+		time.Sleep(3 * time.Second)
+		rate = float64(requests()-before) / time.Since(begun).Seconds()
+	})
 	return rate
 }

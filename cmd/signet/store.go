@@ -23,6 +23,7 @@ type opener struct {
 	log     *slog.Logger        // nil discards
 	warn    func(warning error) // told what can be lost; nil: nobody is
 	observe func(doing string, took time.Duration, err error)
+	patient bool // whole stores are moved: a slow answer is no reason to give up
 }
 
 // open opens the store that the configuration names. It makes none.
@@ -144,6 +145,16 @@ func (o opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config,
 		return fmt.Errorf("keyring: %w", err)
 	}
 	return nil
+}
+
+// noInstall explains a store that holds none.
+func noInstall(ctx context.Context, s store.Store, cfg config.Config) error {
+	if r, ok := s.(*redis.Store); ok {
+		if unfinished, err := r.Unfinished(ctx); err == nil && unfinished {
+			return fmt.Errorf("store: an import into %s was interrupted; run the same `signet import` again, it takes over what is there", storeName(cfg))
+		}
+	}
+	return fmt.Errorf("store: %s holds no install; make one with `signet init`, or import one", storeName(cfg))
 }
 
 // storeName is the store for people: a path, or a URL without secrets.

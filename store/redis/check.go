@@ -37,6 +37,7 @@ func (s *Store) Check(ctx context.Context) ([]Finding, error) {
 		}
 	}
 	all = append(all, s.checkFsync(ctx)...)
+	all = append(all, s.checkConfirmation(masters)...)
 	slices.SortFunc(all, func(a, b Finding) int { return strings.Compare(a.String(), b.String()) })
 	return all, nil
 }
@@ -102,6 +103,23 @@ func checkMinReplicas(info map[string]string) (lacks, loses string) {
 			"set min-replicas-to-write 1 and min-replicas-max-lag 10"
 	}
 	return "", ""
+}
+
+// checkConfirmation compares what is asked of replicas with how many there are.
+func (s *Store) checkConfirmation(masters map[string]serverInfo) (all []Finding) {
+	for _, m := range masters {
+		have, _ := strconv.Atoi(m.fields["connected_slaves"])
+		switch {
+		case have == 0:
+		case s.cfg.WaitReplicas == 0:
+			all = append(all, Finding{m.where(), "no replica is asked to confirm a revocation", "when a replica takes over that has not heard of it, " +
+				"what was revoked may be back; set redis.wait_replicas to 1"})
+		case s.cfg.WaitReplicas > have:
+			all = append(all, Finding{m.where(), fmt.Sprintf("it has %d of the %d replicas that are to confirm a revocation", have, s.cfg.WaitReplicas),
+				"revocations and changes of users, clients and keys are answered 503; add replicas, or lower redis.wait_replicas"})
+		}
+	}
+	return all
 }
 
 // checkFsync asks for what INFO does not tell. A server that does not let us ask is no finding.

@@ -42,14 +42,17 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	servers := redistest.StartReplicated(t, redistest.Config{}, 1)
 	master, replica := servers.Master, servers.Replicas[0]
-	patient := func(addr string) *Store {
-		return mustOpen(t, rest(Config{Addrs: []string{addr}, Prefix: newPrefix(), Timeout: 10 * time.Second}))
+	asking := func(addr string, waitReplicas int) *Store {
+		return mustOpen(t, rest(Config{Addrs: []string{addr}, WaitReplicas: waitReplicas, Prefix: newPrefix(), Timeout: 10 * time.Second}))
 	}
+	patient := func(addr string) *Store { return asking(addr, 1) }
 	s := patient(master.Addr())
 	wantLacks(t, "a server as it comes", s, "appendonly is off", "min-replicas-to-write is 0")
 	master.Do("config", "set", "appendonly", "yes")
 	master.Do("config", "set", "min-replicas-to-write", 1)
 	wantLacks(t, "once that is set", s)
+	wantLacks(t, "nobody asked to confirm", asking(master.Addr(), 0), "no replica is asked to confirm a revocation")
+	wantLacks(t, "more asked than there are", asking(master.Addr(), 2), "it has 1 of the 2 replicas that are to confirm a revocation")
 	for _, policy := range []string{"allkeys-lru", "volatile-lru", "volatile-ttl", "allkeys-random"} {
 		master.Do("config", "set", "maxmemory-policy", policy)
 		wantLacks(t, policy, s, "maxmemory-policy is "+policy)

@@ -101,10 +101,15 @@ func (s *Store) DeleteClient(ctx context.Context, id string) error {
 	if err := s.doAndTell(ctx, "deleting a client", ofClient(id), del); err != nil {
 		return err
 	}
-	if del.number() == 0 {
+	raw, found := del.text()
+	if !found {
 		return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 	}
-	s.journal.clientDeleted(id)
+	c, err := packed.DecodeClient([]byte(raw))
+	if err != nil {
+		return s.malformed(fmt.Sprintf("client %q", id), err)
+	}
+	s.journal.clientDeleted(c)
 	return nil
 }
 
@@ -154,6 +159,16 @@ func (s *Store) allClients(ctx context.Context) ([]store.Client, error) {
 	}
 	slices.SortFunc(all, func(a, b store.Client) int { return cmp.Compare(a.ID, b.ID) })
 	return all, nil
+}
+
+// deleteClientAgain deletes a client that was deleted and that the store still has. One that was
+// created since is another client with the same id.
+func (s *Store) deleteClientAgain(ctx context.Context, deleted store.Client) error {
+	c, err := s.Client(ctx, deleted.ID)
+	if err != nil || !c.CreatedAt.Equal(deleted.CreatedAt) {
+		return known(err)
+	}
+	return known(s.DeleteClient(ctx, deleted.ID))
 }
 
 // restoreClient puts back a change that was acknowledged and that the store has lost.

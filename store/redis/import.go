@@ -71,8 +71,22 @@ func (s *Store) makeRoom(ctx context.Context) error {
 // or what is left of an install.
 func (s *Store) CheckEmpty(ctx context.Context) error {
 	return s.eachKey(ctx, "", func(keys []string) error {
-		return fmt.Errorf("Redis holds keys under the prefix %q that are not an install, such as %q: %w", s.cfg.Prefix, keys[0], store.ErrExists)
+		for _, key := range keys {
+			if !s.key.meansNothing(key) {
+				return fmt.Errorf("keys under the prefix %q are no install, such as %q: %w", s.cfg.Prefix, key, store.ErrExists)
+			}
+		}
+		return nil
 	})
+}
+
+// Unfinished reports whether an import was begun here and broke off: the same import, begun again,
+// takes the store over.
+func (s *Store) Unfinished(ctx context.Context) (bool, error) {
+	key := s.key.importing()
+	marker := command(key, "exists", key)
+	err := s.do(ctx, "looking for an unfinished import", marker)
+	return marker.number() == 1, err
 }
 
 // found writes the install and the keyring: from here on servers start on what was imported.

@@ -111,10 +111,14 @@ func (j *journal) ended(user store.UserID, notBefore time.Time) bool {
 	return true
 }
 
+// forEver is the not-before of a user who was deleted: there will be no session that counts.
+var forEver = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
 func (j *journal) userDeleted(id store.UserID) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.put("user "+id.String(), func() {}, func(ctx context.Context, s *Store) error { return known(s.DeleteUser(ctx, id)) })
+	j.ended(id, forEver)
+	j.put("user "+id.String(), func() { delete(j.notBefores, id) }, func(ctx context.Context, s *Store) error { return known(s.DeleteUser(ctx, id)) })
 }
 
 func (j *journal) clientChanged(c store.Client) {
@@ -123,10 +127,10 @@ func (j *journal) clientChanged(c store.Client) {
 	j.put("client "+c.ID, func() {}, func(ctx context.Context, s *Store) error { return s.restoreClient(ctx, c) })
 }
 
-func (j *journal) clientDeleted(id string) {
+func (j *journal) clientDeleted(c store.Client) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.put("client "+id, func() {}, func(ctx context.Context, s *Store) error { return known(s.DeleteClient(ctx, id)) })
+	j.put("client "+c.ID, func() {}, func(ctx context.Context, s *Store) error { return s.deleteClientAgain(ctx, c) })
 }
 
 func (j *journal) tokenRevoked(jti string, until time.Time) {

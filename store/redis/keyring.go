@@ -17,6 +17,7 @@ func (s *Store) Install(ctx context.Context) (store.Install, error) {
 	}
 	raw, found := get.text()
 	if !found {
+		s.foreign.Store(false)
 		return store.Install{}, fmt.Errorf("install: %w", store.ErrNotFound)
 	}
 	if err := s.know(raw); err != nil {
@@ -50,10 +51,10 @@ func (s *Store) LoadKeyring(ctx context.Context) (version uint64, document []byt
 	if err := s.send(ctx, "reading the keyring", install, ring); err != nil {
 		return 0, nil, err
 	}
-	if raw, found := install.text(); found {
-		if err := s.know(raw); err != nil {
-			return 0, nil, err
-		}
+	if raw, found := install.text(); !found {
+		s.foreign.Store(false) // nobody's: if it was wiped, this install is written back
+	} else if err := s.know(raw); err != nil {
+		return 0, nil, err
 	}
 	fields := ring.list()
 	if len(fields) != 2 {

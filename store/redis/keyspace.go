@@ -80,6 +80,11 @@ func (k keyspace) barrier(key string) string {
 	return k.name("b", tag, "")
 }
 
+// meansNothing reports whether a key says nothing about an install: it only shows that somebody looked.
+func (k keyspace) meansNothing(key string) bool {
+	return key == k.probe() || strings.HasPrefix(key, string(k)+":b:{")
+}
+
 func (k keyspace) channel() string { return string(k) + ":hints" }
 
 // pattern matches every key of a kind, or of all kinds where it is empty.

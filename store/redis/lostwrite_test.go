@@ -27,10 +27,11 @@ func startLoss(t *testing.T, replicas int) *loss {
 	return &loss{r, redistest.NewProxy(t, r.Master.Addr()), r.Replicas[0]}
 }
 
-// open returns a store that looks for a change of master when it is told to.
+// open returns a store that hears of what others do, and looks for a change of master only when the
+// test tells it to.
 func (l *loss) open(t *testing.T, waitReplicas int) *Store {
 	t.Helper()
-	return mustOpen(t, Config{Addrs: []string{l.proxy.Addr()}, WaitReplicas: waitReplicas, ReplicaPoll: time.Hour, Timeout: time.Second})
+	return openUnaware(t, Config{Addrs: []string{l.proxy.Addr()}, WaitReplicas: waitReplicas, Timeout: time.Second})
 }
 
 // from is the moment from which everything will be lost.
@@ -124,8 +125,8 @@ func mustHold(t *testing.T, s *Store, c change, want bool) {
 
 // changes are one of each kind, each of a user or client of its own.
 func changes(t *testing.T, s *Store) []change {
-	all := []change{sessionRevoked(t, s), sessionsRevoked(t, s), userDisabled(t, s), passwordChanged(t, s), userDeleted(t, s)}
-	return append(all, tokenRevoked(), clientDisabled(t, s), clientDeleted(t, s))
+	all := []change{sessionRevoked(t, s), sessionsRevoked(t, s), userDisabled(t, s), passwordChanged(t, s)}
+	return append(all, userDeleted(t, s), userGone(t, s), tokenRevoked(), clientDisabled(t, s), clientDeleted(t, s))
 }
 
 // sessionEnded reports whether tokens of the session are dead.
@@ -204,10 +205,24 @@ func passwordChanged(t *testing.T, s *Store) change {
 	}
 }
 
+// userDeleted: others hear that no session of the user counts.
 func userDeleted(t *testing.T, s *Store) change {
 	u := seedUser(t, s)
+	seen, shown := seedSession(t, s, u.ID), seedSession(t, s, u.ID)
 	return change{
-		name: "a user deleted",
+		name:  "a user deleted",
+		do:    func(ctx context.Context, s *Store) error { return s.DeleteUser(ctx, u.ID) },
+		holds: sessionEnded(seen),
+		heard: func(s *Store) bool { return !s.journal.notBefore(u.ID).IsZero() },
+		token: tokenOf(shown),
+	}
+}
+
+// userGone is the same as seen by who looks for the user.
+func userGone(t *testing.T, s *Store) change {
+	u := seedUser(t, s)
+	return change{
+		name: "a user deleted, looked for",
 		do:   func(ctx context.Context, s *Store) error { return s.DeleteUser(ctx, u.ID) },
 		holds: func(ctx context.Context, s *Store) (bool, error) {
 			_, err := s.User(ctx, u.ID)
@@ -308,4 +323,30 @@ func TestReapplicationIsRepeated(t *testing.T) {
 		t.Errorf("with a replica: got %d done again, want 1", stats.Reapplied)
 	}
 	mustHold(t, fresh, c, true)
+}
+
+// TestClientMadeAnewStays: a change of master brings back that a client was deleted, and not the end
+// of another one that has its id since.
+func TestClientMadeAnewStays(t *testing.T) {
+	l := startLoss(t, 1)
+	s, other := l.open(t, 0), l.open(t, 0)
+	c := seedClient(t, s)
+	if err := s.DeleteClient(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	c.CreatedAt, c.UpdatedAt = presented, presented
+	if err := other.CreateClient(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	l.from(t)
+	l.takeOver(t)
+	if err := s.lookAtServers(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Stats().MasterChanges; got != 1 {
+		t.Fatalf("changes of master: got %d, want 1", got)
+	}
+	if _, err := s.Client(t.Context(), c.ID); err != nil {
+		t.Errorf("the client that was made anew: %v", err)
+	}
 }

@@ -169,7 +169,7 @@ var methods = []method{
 		return outcome(s.RevokeSessions(ctx, x.user.ID, x.now))
 	}},
 	{"DeleteUser", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return nil, s.DeleteUser(ctx, x.user.ID) }},
-	{"DeleteClient", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"DeleteClient", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.DeleteClient(ctx, x.client.ID)
 	}},
 }

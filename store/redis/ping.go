@@ -5,12 +5,13 @@ import (
 	"errors"
 )
 
-// Ping implements store.Store. It writes a key that means nothing: a server that only reads (a
-// replica, one that is full or cannot write its file) is not ready. In a cluster it asks one server;
+// Ping implements store.Store. It writes a key that means nothing, by a script as requests do: a
+// server that only reads (a replica, one that is full or cannot write its file), or that does not let
+// this user run scripts, is not ready. In a cluster it asks one server;
 // the others are known from the last look at them.
 func (s *Store) Ping(ctx context.Context) error {
 	install := command(s.key.install(), "get", s.key.install())
-	probe := command(s.key.install(), "set", s.key.probe(), "", "px", 60_000)
+	probe := probeScript.call([]string{s.key.probe()})
 	if err := s.send(ctx, "checking", install, probe); err != nil {
 		return err
 	}

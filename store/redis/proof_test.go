@@ -23,6 +23,19 @@ var (
 
 const app = "app"
 
+// openUnaware returns a store that hears of what others do, and does not look for a change of master
+// by itself.
+func openUnaware(t testing.TB, cfg Config) *Store {
+	t.Helper()
+	s := mustOpen(t, cfg)
+	s.stop()
+	s.running.Wait()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.running.Go(func() { s.listen(ctx) })
+	t.Cleanup(cancel)
+	return s
+}
+
 func randomID() (id [16]byte) {
 	rand.Read(id[:])
 	return id

@@ -28,11 +28,12 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 	case store.Rotated, store.Replayed, store.Healed:
 		return s.rotated(ctx, r, outcome, records)
 	case store.Reused, store.Revoked:
-		// The session has ended; that must not be lost with the master either.
+		// The session has ended; that must not be lost with the master either. Whoever asks again where
+		// no replica has confirmed it finds nothing to end, so it is remembered first.
+		s.journal.sessionEnded(r.UserID, r.SessionID)
 		if _, err := s.RevokeSession(ctx, r.UserID, r.SessionID); err != nil {
 			return store.Session{}, store.User{}, store.Gone, err
 		}
-		s.journal.sessionEnded(r.UserID, r.SessionID)
 	}
 	return store.Session{}, store.User{}, outcome, nil
 }

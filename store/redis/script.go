@@ -59,6 +59,8 @@ var (
 	appendEventsLua string
 	//go:embed script/take.lua
 	takeLua string
+	//go:embed script/probe.lua
+	probeLua string
 	//go:embed script/forgive.lua
 	forgiveLua string
 
@@ -77,13 +79,14 @@ var (
 
 	createClientScript = newScript(createClientLua, numberReply)
 	updateClientScript = newScript(updateClientLua, textReply)
-	deleteClientScript = newScript(deleteClientLua, numberReply)
+	deleteClientScript = newScript(deleteClientLua, textReply)
 
 	swapKeyringScript  = newScript(swapKeyringLua, textReply)
 	revokeTokenScript  = newScript(revokeTokenLua, numberReply)
 	appendEventsScript = newScript(appendEventsLua, numberReply)
 	takeScript         = newScript(takeLua, numberReply)
 	forgiveScript      = newScript(forgiveLua, numberReply)
+	probeScript        = newScript(probeLua, textReply)
 )
 
 // call is one command or script on its way. All its keys are in the slot of key.

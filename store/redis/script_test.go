@@ -6,5 +6,5 @@ var scripts = []*script{
 	updateUserScript, restoreUserScript, deleteUserScript,
 	takeNameScript, freeNameScript, announceCredentialScript, copyCredentialScript,
 	createClientScript, updateClientScript, deleteClientScript,
-	swapKeyringScript, revokeTokenScript, appendEventsScript, takeScript, forgiveScript,
+	swapKeyringScript, revokeTokenScript, appendEventsScript, takeScript, forgiveScript, probeScript,
 }

@@ -72,7 +72,7 @@ func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.S
 	del := command(key, "hdel", key, id[:])
 	err := s.doAndTell(ctx, "revoking a session", ended{User: user, Session: id}.message(), del)
 	existed := del.number() == 1
-	if existed {
+	if del.done() { // also where the answer to the first time was lost, and nothing is left to delete
 		s.journal.sessionEnded(user, id)
 	}
 	return existed && err == nil, err

@@ -13,7 +13,7 @@ import (
 // maxName is the longest username kept; longer ones are a mistake.
 const maxName = 4096
 
-// userRecord is a user as it lies in Redis: a revision, which rises with each change, in front of
+// userRecord is a user as it lies in Redis: a revision, which rises with each UpdateUser, in front of
 // the packed record.
 type userRecord struct {
 	revision uint32
@@ -145,7 +145,11 @@ func (s *Store) replaceUser(ctx context.Context, before string, u userRecord) (s
 // DeleteUser implements store.Users. Without its record the user is gone, whatever still has the name.
 func (s *Store) DeleteUser(ctx context.Context, id store.UserID) error {
 	del := deleteUserScript.call(s.key.userAndSessions(id))
-	if err := s.doDurably(ctx, "deleting a user", del); err != nil {
+	err := s.doAndTell(ctx, "deleting a user", ended{User: id, NotBefore: forEver}.message(), del)
+	if del.done() {
+		s.journal.userDeleted(id)
+	}
+	if err != nil {
 		return err
 	}
 	raw, found := del.text()
@@ -156,6 +160,5 @@ func (s *Store) DeleteUser(ctx context.Context, id store.UserID) error {
 	if err != nil {
 		return s.malformed("user "+id.String(), err)
 	}
-	s.journal.userDeleted(id)
 	return s.freeName(ctx, u.User)
 }

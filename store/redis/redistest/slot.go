@@ -32,16 +32,34 @@ func KeySlot(key string) int {
 // not exist, and TRYAGAIN for several that are not all in one place. between may be nil.
 func (c *Cluster) MigrateSlot(slot int, from, to *Server, between func()) {
 	c.t.Helper()
+	c.migrate(slot, from, to, func() {
+		total := int(from.Do("cluster", "countkeysinslot", slot).(int64))
+		for moved := 0; moved < total/2; {
+			moved += c.moveKeys(slot, from, to, min(10, total/2-moved))
+		}
+		if between != nil {
+			between()
+		}
+	})
+}
+
+// MigrateKeysFirst is MigrateSlot, but calls between when just these keys have moved.
+func (c *Cluster) MigrateKeysFirst(slot int, from, to *Server, between func(), keys ...string) {
+	c.t.Helper()
+	c.migrate(slot, from, to, func() {
+		for _, key := range keys {
+			c.move(from, to, key)
+		}
+		between()
+	})
+}
+
+// migrate calls begin when the slot is open on both sides, then moves what is left and closes it.
+func (c *Cluster) migrate(slot int, from, to *Server, begin func()) {
+	c.t.Helper()
 	to.Do("cluster", "setslot", slot, "importing", from.id())
 	from.Do("cluster", "setslot", slot, "migrating", to.id())
-
-	total := int(from.Do("cluster", "countkeysinslot", slot).(int64))
-	for moved := 0; moved < total/2; {
-		moved += c.moveKeys(slot, from, to, min(10, total/2-moved))
-	}
-	if between != nil {
-		between()
-	}
+	begin()
 	for c.moveKeys(slot, from, to, 10) > 0 {
 		continue
 	}
@@ -69,7 +87,12 @@ func (c *Cluster) moveKeys(slot int, from, to *Server, n int) int {
 	if len(keys) == 0 {
 		return 0
 	}
+	c.move(from, to, keys...)
+	return len(keys)
+}
+
+func (c *Cluster) move(from, to *Server, keys ...any) {
+	c.t.Helper()
 	const timeout = 10_000 // ms
 	from.Do(append([]any{"migrate", "127.0.0.1", to.port, "", 0, timeout, "keys"}, keys...)...)
-	return len(keys)
 }

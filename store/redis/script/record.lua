@@ -4,6 +4,11 @@
 local function is_disabled(user) return string.byte(user, 6) % 2 == 1 end
 local function not_before(user) return (struct.unpack('>I8', user, 23)) end
 
+
+local function with_not_before(user, time)
+  return string.sub(user, 1, 22) .. struct.pack('>I8', time) .. string.sub(user, 31)
+end
+
 local function read_session(raw)
   local version, started, rotated, generation, replays = struct.unpack('>BI8I8I4I2', raw)
   if version ~= 1 then error('session record of version ' .. version) end

@@ -1,6 +1,10 @@
--- KEYS: user, sessions. ARGV: a record that was acknowledged. Puts it back where the store has lost it.
-local now = redis.call('GET', KEYS[1])
-if not now or struct.unpack('>I4', now) >= struct.unpack('>I4', ARGV[1]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[1])
-if not_before(ARGV[1]) > 0 then end_before(KEYS[2], not_before(ARGV[1])) end
+-- KEYS: user, sessions. ARGV: a record that was acknowledged. Puts it back where the store has lost it: where
+-- what is there has a later revision only the not-before counts. On a tie another line of changes has come as
+-- far, and what was acknowledged first wins.
+local now, lost = redis.call('GET', KEYS[1]), ARGV[1]
+if not now then return 0 end
+local time = math.max(not_before(now), not_before(lost))
+local base = struct.unpack('>I4', now) <= struct.unpack('>I4', lost) and lost or now
+redis.call('SET', KEYS[1], with_not_before(base, time))
+if time > 0 then end_before(KEYS[2], time) end
 return 1

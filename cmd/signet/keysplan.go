@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/config"
+)
+
+// keyPlan is the answer of GET /v1/keys/plan.
+type keyPlan struct {
+	Version uint64        `json:"version"`
+	From    time.Time     `json:"from"`
+	Until   time.Time     `json:"until"`
+	Cut     bool          `json:"cut"`
+	Keys    []plannedKey  `json:"keys"`
+	Steps   []plannedStep `json:"steps"`
+}
+
+// plannedKey is a key that is there, or one that will be: that has no kid yet, and a letter for a name.
+type plannedKey struct {
+	Name        string    `json:"name"`
+	ID          string    `json:"kid,omitempty"`
+	Alg         string    `json:"alg"`
+	State       string    `json:"state,omitempty"`
+	PublishedAt time.Time `json:"published_at"`
+	ActivatesAt time.Time `json:"activates_at"`
+	RetiresAt   time.Time `json:"retires_at,omitzero"`
+	RemovedAt   time.Time `json:"removed_at,omitzero"`
+	RevokedAt   time.Time `json:"revoked_at,omitzero"`
+}
+
+type plannedStep struct {
+	At   time.Time `json:"at"`
+	Step string    `json:"step"`
+	Name string    `json:"name"`
+	Alg  string    `json:"alg"`
+}
+
+// planFormat is what -o takes where a picture can be drawn.
+type planFormat struct{ *format }
+
+func (planFormat) Type() string { return "table|json|svg" }
+
+func (f planFormat) Set(s string) error {
+	if format(s) == formatSVG {
+		*f.format = formatSVG
+		return nil
+	}
+	if err := f.format.Set(s); err != nil {
+		return errors.New("write table, json or svg")
+	}
+	return nil
+}
+
+func (a *app) keysPlan() *cobra.Command {
+	var long string
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what the signing keys will do",
+		Long: "Show what the signing keys will do by themselves in the coming year: when each is published, signs and\n" +
+			"leaves the key set. Keys that have not been made yet are called A, B, C. Nothing is changed. With\n" +
+			"-o svg it is a picture for a wiki or a ticket.",
+		Example: "signet keys plan\nsignet keys plan --for 90d -o svg > keys.svg",
+		Args:    positional(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			query := ""
+			if cmd.Flags().Changed("for") {
+				d, err := config.ParseDuration(long)
+				if err != nil {
+					return misuse("--for %w", err)
+				}
+				query = "?" + url.Values{"for": {d.String()}}.Encode()
+			}
+			c, err := a.connect()
+			if err != nil {
+				return err
+			}
+			var p keyPlan
+			if err := c.call(cmd.Context(), http.MethodGet, pathTo("keys", "plan")+query, nil, &p); err != nil {
+				return err
+			}
+			return a.printPlan(p)
+		},
+	}
+	cmd.Flags().StringVar(&long, "for", "", "plan for `DURATION`, such as 90d or 12h (default: a year, or 53 lives of a key)")
+	cmd.Flags().VarP(planFormat{&a.format}, "output", "o", "write for people, for programs, or a picture")
+	return cmd
+}
+
+func (a *app) printPlan(p keyPlan) error {
+	switch a.format {
+	case formatJSON:
+		return a.printJSON(p)
+	case formatSVG:
+		_, err := io.WriteString(a.out, drawPlan(p))
+		return err
+	}
+	if _, err := io.WriteString(a.out, newTimeline(p, a.columns(), a.unicode()).text()); err != nil {
+		return fmt.Errorf("writing the output: %w", err)
+	}
+	return a.print(nil, func(w io.Writer) { p.writeSteps(w) })
+}
+
+// nextSteps is how many steps are listed below the timeline.
+const nextSteps = 8
+
+func (p keyPlan) writeSteps(w io.Writer) {
+	if len(p.Steps) == 0 {
+		return
+	}
+	line(w, "NEXT", "AT", "KEY", "STEP")
+	for i, s := range p.Steps {
+		if i == nextSteps {
+			break
+		}
+		line(w, relative(s.At, p.From), stamp(s.At), s.label(), stepText(s.Step))
+	}
+}
+
+// label is the name of a key as far as it takes to tell it from others.
+func (s plannedStep) label() string { return keyLabel(s.Name, s.Alg) }
+
+func keyLabel(name, alg string) string {
+	const enough = 8
+	if len(name) > enough {
+		name = name[:enough]
+	}
+	return name + " " + alg
+}
+
+func stepText(step string) string {
+	switch step {
+	case "published":
+		return "is published"
+	case "active":
+		return "begins to sign"
+	case "retired":
+		return "stops signing, is kept"
+	case "removed":
+		return "leaves the key set"
+	}
+	return step
+}

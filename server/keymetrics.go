@@ -1,0 +1,84 @@
+package server
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"signet/keys"
+)
+
+// keyMetrics are the numbers of the keyring, of the replicas that hold it and of the tokens that name
+// keys which are not in it.
+type keyMetrics struct {
+	keyring     *keys.Manager
+	heart       *heart
+	now         func() time.Time
+	published   *prometheus.Desc
+	unpublished *prometheus.CounterVec
+}
+
+func newKeyMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, now func() time.Time) *keyMetrics {
+	m := &keyMetrics{keyring: keyring, heart: heart, now: now,
+		published: prometheus.NewDesc("signet_keys_published", "Keys in the key set, by algorithm; more than 4 overflow the caches of some verifiers.", []string{"alg"}, nil),
+		unpublished: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_introspected_unpublished_kids_total",
+			Help: "JWTs presented at introspection whose kid is not in the key set, by what is known of it: unknown, pending, removed, revoked."}, []string{"state"}),
+	}
+	for _, state := range []keys.State{keys.Unknown, keys.Pending, keys.Removed, keys.Revoked} {
+		m.unpublished.WithLabelValues(string(state)) // so that the first one is a rise from 0
+	}
+	reg.MustRegister(m, m.unpublished)
+	m.registerGauges(reg)
+	return m
+}
+
+func (m *keyMetrics) registerGauges(reg prometheus.Registerer) {
+	gauge(reg, "signet_keyring_version", "Version of the keyring held.", func() float64 { return float64(m.keyring.Version()) })
+	gauge(reg, "signet_keyring_staleness_seconds", "Seconds since the keyring was last read.",
+		func() float64 { return m.now().Sub(m.keyring.ReadAt()).Seconds() })
+	gauge(reg, "signet_signing_key_age_seconds", "Seconds since the primary algorithm's key began to sign.", m.sinceActive)
+	gauge(reg, "signet_key_next_step_seconds", "Seconds until the next step of any key is due; below 0 while one that was due has not been written.", m.untilNextStep)
+	gauge(reg, "signet_replicas_live", "Replicas that gave a sign of life in the last minute.", func() float64 { return float64(m.heart.live.Load()) })
+	gauge(reg, "signet_replicas_behind", "Replicas of these whose keyring is older than the one held here.", func() float64 { return float64(m.heart.behind.Load()) })
+}
+
+// Describe implements prometheus.Collector, for what has as many values as there are algorithms.
+func (m *keyMetrics) Describe(all chan<- *prometheus.Desc) { all <- m.published }
+
+// Collect implements prometheus.Collector.
+func (m *keyMetrics) Collect(all chan<- prometheus.Metric) {
+	count := map[string]int{}
+	for _, k := range m.keyring.Keys() {
+		if k.Published(m.now()) {
+			count[k.Alg]++
+		}
+	}
+	for alg, n := range count {
+		all <- prometheus.MustNewConstMetric(m.published, prometheus.GaugeValue, float64(n), alg)
+	}
+}
+
+// refused counts a presented token whose key is not in the key set.
+func (m *keyMetrics) refused(token string) {
+	if state := m.keyring.Unpublished(token); state != "" {
+		m.unpublished.WithLabelValues(string(state)).Inc()
+	}
+}
+
+func (m *keyMetrics) sinceActive() float64 {
+	primary := m.keyring.Algorithms()
+	for _, key := range m.keyring.Keys() {
+		if key.State == keys.Active && len(primary) > 0 && key.Alg == primary[0] {
+			return m.now().Sub(key.ActivateAt).Seconds()
+		}
+	}
+	return 0
+}
+
+func (m *keyMetrics) untilNextStep() float64 {
+	next := m.keyring.NextStep()
+	if next.IsZero() {
+		return 0
+	}
+	return next.Sub(m.now()).Seconds()
+}
