@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,7 +13,8 @@ const maxPublished = 4
 
 // Advance returns r as it should be at now, and what changed; without a Transition nothing did. It
 // does no I/O, and doing it twice is doing it once. newKey makes a key of the algorithm, of which
-// only KID, Alg and the private part count; its error comes back with r unchanged.
+// only KID, Alg and the private part count; its error comes back with r unchanged, except for
+// errNotMade, which leaves the algorithm as it is until the next time.
 //
 // Whenever it has run each of algs has one active key and one pending successor, which activates
 // when it has been published for P and its predecessor has signed for K. A new algorithm begins
@@ -69,7 +71,11 @@ func (p *planner) advance(algs []string) error {
 // keepUp makes sure of the algorithm's one successor and ties the active key's end to it.
 func (p *planner) keepUp(alg string) error {
 	if p.find(alg, Pending) == nil {
-		if err := p.create(alg); err != nil {
+		err := p.create(alg)
+		if errors.Is(err, errNotMade) {
+			return nil // the active key signs on until there is a successor
+		}
+		if err != nil {
 			return err
 		}
 	}

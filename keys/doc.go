@@ -40,6 +40,20 @@
 // A replica never goes back to an older keyring: where the store has lost its document or holds an
 // older one, it writes its own back. An empty store never makes new keys by itself; Init does.
 //
+// # Keys elsewhere
+//
+// A Provider keeps the private half of keys in an HSM or a KMS. The document then holds a reference
+// and the public key, and is sealed in a format of its own: a replica that does not know it, or has
+// no access to that Provider, refuses the keyring as a whole and changes nothing. New keys are made
+// by the Provider, those that are local go on until they retire, so an install moves by rotation; and
+// back with Remote.MakeLocal. Verifying and the key set need no Provider.
+//
+// What is elsewhere can be slow or away. A signature passes a gate (so many at once, so many waiting,
+// one timeout) and is verified before it goes out; what fails is ErrSigner, which decides nothing.
+// Trial asks every key that signs, or will, for a signature, so that Ready knows and that a key which
+// is missing is noticed before its turn. A key that cannot be made leaves its algorithm without a
+// successor until it can, and keeps nothing else from being done.
+//
 // # Secrets
 //
 // The document is sealed with XChaCha20-Poly1305 under a key derived from the master key. The

@@ -20,7 +20,7 @@ func TestRingSurvivesItsDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := decodeRing(plain)
+	got, err := decodeRing(plain, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestDecodeRingChecksKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := decodeRing(plain); !errors.Is(err, ErrFormat) {
+		if _, err := decodeRing(plain, nil); !errors.Is(err, ErrFormat) {
 			t.Errorf("%s: got %v, want ErrFormat", name, err)
 		}
 	}
@@ -75,7 +75,7 @@ func FuzzOpenDocument(f *testing.F) {
 		if _, err := m.open(s.version, document); err == nil && !bytes.Equal(document, s.document) {
 			t.Error("another document opens")
 		}
-		r, err := decodeRing(plain)
+		r, err := decodeRing(plain, nil)
 		if err != nil {
 			return
 		}
@@ -83,7 +83,7 @@ func FuzzOpenDocument(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
-		if _, err := decodeRing(again); err != nil {
+		if _, err := decodeRing(again, nil); err != nil {
 			t.Fatalf("what was written cannot be read: %v", err)
 		}
 	})

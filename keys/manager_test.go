@@ -163,7 +163,7 @@ func TestDocumentsThatDoNotOpen(t *testing.T) {
 	flipped := bytes.Clone(document)
 	flipped[len(flipped)/2] ^= 1
 	newer := bytes.Clone(document)
-	newer[len(sealMagic)]++
+	newer[len(sealMagic)] = sealRemote + 1
 	for _, tc := range []struct {
 		name     string
 		version  uint64
