@@ -73,6 +73,12 @@
 // refuses unless it is told that this is an emergency. Exposure says how long tokens of the key can
 // still be accepted elsewhere. RotateNow is the same without distrust: the key that signed retires.
 //
+// # Backups
+//
+// A keyring out of a backup may have as active what was revoked since. Recover revokes what is known to
+// be and has the successors sign. It counts the version up by one only: so replicas that are running
+// and have seen any change since the backup know better, and write their own keyring back.
+//
 // # Clocks
 //
 // Ages (X and D) are measured by the wall clock and by the monotonic clock, and the larger counts:
@@ -89,5 +95,6 @@
 // is right: one must be, and there is one storage for all. A replica that is off does not sign, verify
 // or plan, and serves the key set by the others' time. Between two reads it notices by the monotonic
 // clock that its wall clock was set, or that the machine slept, and stops until the next read has
-// compared them. It goes on by itself when its clock is right again. None starts with a wrong clock.
+// compared them. It goes on by itself when its clock is right again. None starts while its clock and
+// the storage's differ: it has not heard of the others yet.
 package keys

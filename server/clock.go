@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,27 +20,18 @@ func (s *Server) checkClock() error {
 	return nil
 }
 
-// beatAndHear tells the other replicas what this one holds, and hears the same of them.
-func (s *Server) beatAndHear(ctx context.Context) {
-	s.beat(ctx)
-	s.hearClocks(ctx)
-}
-
 // hearClocks tells the keyring what the clocks of the other replicas show. It asks for heartbeats of
 // long ago too, since this clock may be ahead, and for all when it is known to be off: the store
 // forgets what it takes for over.
-func (s *Server) hearClocks(ctx context.Context) {
+func (s *Server) hearClocks(ctx context.Context) error {
 	asked := s.now()
-	since := asked.Add(-time.Hour)
+	since := asked.Add(-24 * time.Hour)
 	if s.cfg.Keys.CheckClock() != nil {
 		since = time.Time{}
 	}
 	beats, err := s.store.Beats(ctx, since)
 	if err != nil {
-		if ctx.Err() == nil {
-			s.log.Warn("reading the heartbeats of the other replicas", slog.Any("error", err))
-		}
-		return
+		return err
 	}
 	clocks := make(map[string]time.Time, len(beats))
 	for _, b := range beats {
@@ -50,6 +40,7 @@ func (s *Server) hearClocks(ctx context.Context) {
 		}
 	}
 	s.cfg.Keys.Heard(asked, clocks)
+	return nil
 }
 
 // rightTime is what the other replicas' clocks show, as far as this one knows.

@@ -147,12 +147,16 @@ type beatingStore struct {
 	beats  []store.Heartbeat
 	asked  []time.Time
 	failed error
+	heard  func()
 }
 
 func (b *beatingStore) Beats(_ context.Context, now time.Time) ([]store.Heartbeat, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.asked = append(b.asked, now)
+	if b.heard != nil {
+		b.heard()
+	}
 	return b.beats, b.failed
 }
 
@@ -166,11 +170,10 @@ func TestServerHearsTheOthersClocks(t *testing.T) {
 	})
 	hear := func(at time.Time) {
 		t.Helper()
-		others.mu.Lock()
-		others.beats = []store.Heartbeat{{Replica: "other", At: at}}
-		others.mu.Unlock()
 		ctx, cancel := context.WithCancel(t.Context())
-		cancel() // Run hears once, at its beginning
+		others.mu.Lock()
+		others.beats, others.heard = []store.Heartbeat{{Replica: "other", At: at}}, cancel // Run hears at its beginning, and that is all
+		others.mu.Unlock()
 		s.Run(ctx)
 	}
 	hear(s.Clock.Now().Add(-2 * time.Second))

@@ -24,6 +24,9 @@ type heart struct {
 func (s *Server) beat(ctx context.Context) {
 	err := s.tell(ctx, beatTTL)
 	if err == nil {
+		err = s.hearClocks(ctx)
+	}
+	if err == nil {
 		err = s.listen(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
@@ -49,7 +52,7 @@ func (s *Server) tell(ctx context.Context, ttl time.Duration) error {
 
 // listen counts the replicas.
 func (s *Server) listen(ctx context.Context) error {
-	beats, err := s.store.Beats(ctx, s.now())
+	beats, err := s.store.Beats(ctx, s.rightTime())
 	if err != nil {
 		return err
 	}

@@ -169,16 +169,16 @@ func (s *Server) Run(ctx context.Context) {
 	defer sweep.Stop()
 	defer beat.Stop()
 	defer clients.Stop()
-	s.beatAndHear(ctx)
+	s.beat(ctx)
 	defer s.leave()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-beat.C:
-			s.beatAndHear(ctx)
+			s.beat(ctx)
 		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
-			s.beatAndHear(ctx)
+			s.beat(ctx)
 		case <-clients.C:
 			if err := s.clients.check(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("asking whether clients have changed", slog.Any("error", err))

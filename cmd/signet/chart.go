@@ -91,6 +91,7 @@ func orTime(t, other time.Time) time.Time {
 }
 
 func earliest(a, b time.Time) time.Time { return slices.MinFunc([]time.Time{a, b}, time.Time.Compare) }
+func latest(a, b time.Time) time.Time   { return slices.MaxFunc([]time.Time{a, b}, time.Time.Compare) }
 
 // layout is how moments are written on a scale of this length.
 func (c chart) layout() string {

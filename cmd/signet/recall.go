@@ -71,7 +71,7 @@ func (r *recall) note(e store.Event) {
 	case "revoke", "session.revoke", "refresh", "refresh_reuse":
 		r.noteSession(e)
 	case "session.revoke_everybody":
-		r.everybody = latest(r.everybody, e.At)
+		r.everybody = lastOf(r.everybody, e.At)
 	default:
 		r.noteChange(e)
 	}
@@ -126,10 +126,10 @@ func (r *recall) noteChange(e store.Event) {
 		all[id] = &changes{}
 	}
 	last := kind(all[id])
-	*last = latest(*last, e.At)
+	*last = lastOf(*last, e.At)
 }
 
-func latest(times ...time.Time) (last time.Time) {
+func lastOf(times ...time.Time) (last time.Time) {
 	for _, t := range times {
 		if t.After(last) {
 			last = t
@@ -141,8 +141,8 @@ func latest(times ...time.Time) (last time.Time) {
 // notBefore is the not-before that ends what was begun up to each of the times, and is not below what
 // it was.
 func notBefore(was time.Time, times ...time.Time) time.Time {
-	if last := latest(times...); !last.IsZero() {
-		return latest(was, store.Millis(last).Add(time.Millisecond))
+	if last := lastOf(times...); !last.IsZero() {
+		return lastOf(was, store.Millis(last).Add(time.Millisecond))
 	}
 	return was
 }

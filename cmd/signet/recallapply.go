@@ -153,7 +153,7 @@ func (o *overlay) applyClient(client *store.Client) bool {
 // it has disabled it.
 func (c *changes) switched(disabled *bool, changed time.Time) bool {
 	switch {
-	case !latest(c.disabled, c.enabled).After(changed):
+	case !lastOf(c.disabled, c.enabled).After(changed):
 	case c.enabled.After(c.disabled):
 		*disabled = false
 	case !*disabled:
