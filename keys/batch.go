@@ -68,18 +68,24 @@ func (b *batch) another(ctx context.Context, alg string) (Key, error) {
 }
 
 // settled is how a call ends whose rounds ended with err: it destroys the keys that another replica's
-// made unnecessary (after an error one may be in the store) and tells which could not be made.
-func (b *batch) settled(ctx context.Context, err error) error {
+// made unnecessary (after an error one may be in the store) and tells which could not be made. Where
+// an edit was asked for and is done, that is no failure of the edit: the next Step tries again.
+func (b *batch) settled(ctx context.Context, err error, edited bool) error {
 	if err == nil {
 		b.discard(ctx, b.m.state.Load().ring)
 	}
 	if len(b.failed) == 0 {
 		return err
 	}
-	if errors.Is(err, ErrAlgorithm) {
-		err = nil // for want of the key
+	missing := errors.Join(slices.Collect(maps.Values(b.failed))...)
+	switch {
+	case err == nil && edited:
+		b.m.cfg.Log.Warn("there is no new signing key yet", "error", missing)
+		return nil
+	case err == nil, errors.Is(err, ErrAlgorithm): // for want of the key
+		return missing
 	}
-	return errors.Join(append(slices.Collect(maps.Values(b.failed)), err)...)
+	return errors.Join(missing, err)
 }
 
 // discard destroys the remote keys that are not in the ring. What fails is only room.

@@ -157,6 +157,9 @@ func TestStepDoesWithoutAKeyThatCannotBeMade(t *testing.T) {
 	if _, err := m.Rotate(t.Context(), ES256); !errors.Is(err, ErrSigner) || errors.Is(err, ErrAlgorithm) {
 		t.Errorf("Rotate: got %v, want ErrSigner alone", err)
 	}
+	if _, err := m.Rotate(t.Context(), EdDSA); err != nil {
+		t.Errorf("Rotate of the other: %v", err)
+	}
 	mustSign(t, m, ES256) // for as long as it takes
 	v.set(func(v *vault) { v.refuses = "" })
 	mustStep(t, m)

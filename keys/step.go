@@ -42,8 +42,8 @@ func (m *Manager) Rotate(ctx context.Context, alg string) (activates time.Time, 
 	return activates, nil
 }
 
-// settle repeats rounds until one settles. Where a key could not be made it does all the rest, and
-// says so: that an HSM is away must not keep a key from being revoked.
+// settle repeats rounds until one settles. Where a key could not be made it does all the rest: that an
+// HSM is away must not keep a key from being revoked.
 func (m *Manager) settle(ctx context.Context, edit func(*planner) error) error {
 	m.stepping.Lock()
 	defer m.stepping.Unlock()
@@ -57,7 +57,7 @@ func (m *Manager) settle(ctx context.Context, edit func(*planner) error) error {
 			err = errAgain
 		}
 	}
-	return b.settled(ctx, err)
+	return b.settled(ctx, err, edit != nil)
 }
 
 // round is one read, plan and proposal. Nothing slow happens between reading the clock and the
