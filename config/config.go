@@ -206,6 +206,34 @@ type Keys struct {
 
 	// How often a replica reads the keys.
 	Poll time.Duration `yaml:"poll"`
+
+	HSM HSM `yaml:"hsm"`
+}
+
+// An HSM that holds the private half of the signing keys, so that no file or memory of this server
+// does. It takes a build with PKCS#11 (go build -tags pkcs11).
+type HSM struct {
+	// The vendor's PKCS#11 library: the absolute path of a shared object. Empty: no HSM.
+	Module string `yaml:"module"`
+
+	// The label of the token in it.
+	Token string `yaml:"token"`
+
+	// The file with the token's user PIN, relative to this file, readable by its owner only. The
+	// variable SIGNET_HSM_PIN can hold the PIN instead.
+	PINFile string `yaml:"pin_file"`
+
+	// Make new keys locally all the same; those in the HSM go on until they retire. It is for the way
+	// there, where every replica must know the HSM before one makes keys in it, and for the way back.
+	LocalKeys bool `yaml:"local_keys"`
+
+	// How long one signature may take, its wait for a turn included, before the request is answered 503
+	// with Retry-After.
+	Timeout time.Duration `yaml:"timeout"`
+
+	// How many signatures are asked of the HSM at once. Eight times as many may wait; the next is
+	// answered 503.
+	Concurrency int `yaml:"concurrency"`
 }
 
 // How a Redis store is used. It has no effect on another kind of store.

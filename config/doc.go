@@ -16,9 +16,9 @@
 //   - What it returns without an error is complete: defaults filled in, paths absolute, every field
 //     in its range. What only another package can judge (do the key times fit together, does the
 //     certificate parse) is left to that package.
-//   - It reads the one file it is given and nothing else, and it never keeps a secret: the master key
-//     and the passwords of Redis have files and variables of their own, and a password in the URL of
-//     the store is refused without repeating it.
+//   - It reads the one file it is given and nothing else, and it never keeps a secret: the master key,
+//     the HSM's PIN and the passwords of Redis have files and variables of their own, and a password
+//     in the URL of the store is refused without repeating it.
 //
 // The package imports nothing else of Signet. Only cmd reads it, and turns it into each package's own Config.
 package config

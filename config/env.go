@@ -10,7 +10,7 @@ import (
 // secrets, which must not be in a file of settings.
 var otherVariables = []string{
 	"SIGNET_CONFIG", "SIGNET_MASTER_KEY", "SIGNET_ADMIN_URL", "SIGNET_ADMIN_TOKEN",
-	"SIGNET_REDIS_PASSWORD", "SIGNET_REDIS_SENTINEL_PASSWORD",
+	"SIGNET_REDIS_PASSWORD", "SIGNET_REDIS_SENTINEL_PASSWORD", "SIGNET_HSM_PIN",
 }
 
 // readEnv lays the environment over the file.

@@ -141,7 +141,7 @@ func TestEnvSetsEveryField(t *testing.T) {
 		"trusted_proxies": "10.1.2.3,fd00::1/8", "access_token.ttl": "1m", "refresh.grace": "3s",
 		"refresh.absolute": "80d", "password.wait": "1s", "throttle.per_account": "7", "audit.retain": "5000",
 		"password.argon2.memory_kib": "8192", "password.min_length": "9",
-		"keys.preset": "strict", "redis.prefix": "other", "redis.server_name": "redis.example", "redis.wait_replicas": "2",
+		"keys.preset": "strict", "keys.hsm.timeout": "3s", "redis.prefix": "other", "redis.server_name": "redis.example", "redis.wait_replicas": "2",
 	}
 	probe := Default()
 	var env []string
@@ -195,7 +195,7 @@ func TestPrecedence(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	env := []string{"SIGNET_REFRESH_GARCE=1s", "SIGNET_MASTER_KEY=x", "SIGNET_REDIS_PASSWORD=x", "SIGNET_REDIS_SENTINEL_PASSWORD=x", "SIGNET_CONFIG=y", "SIGNET_FOO_BAR_BAZ=1", "HOME=/", "SIGNET_TRUSTED_PROXIES=0.0.0.0/0"}
+	env := []string{"SIGNET_REFRESH_GARCE=1s", "SIGNET_MASTER_KEY=x", "SIGNET_HSM_PIN=x", "SIGNET_REDIS_PASSWORD=x", "SIGNET_REDIS_SENTINEL_PASSWORD=x", "SIGNET_CONFIG=y", "SIGNET_FOO_BAR_BAZ=1", "HOME=/", "SIGNET_TRUSTED_PROXIES=0.0.0.0/0"}
 	_, got, err := load("signet.yaml", []byte(issuerLine), "/etc", env)
 	if err != nil {
 		t.Fatal(err)

@@ -43,6 +43,7 @@ func standardKeys() Keys {
 		SignStale:    10 * time.Minute,
 		ServeStale:   6 * time.Hour,
 		Poll:         10 * time.Second,
+		HSM:          standardHSM(),
 	}
 }
 
@@ -74,6 +75,7 @@ func fastKeys() Keys {
 		SignStale:    2 * time.Second,
 		ServeStale:   4 * time.Second,
 		Poll:         500 * time.Millisecond,
+		HSM:          standardHSM(),
 	}
 }
 

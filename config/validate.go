@@ -53,6 +53,7 @@ func (c Config) problems() []*Problem {
 	c.checkTokens(k)
 	c.checkPassword(k)
 	c.checkKeys(k)
+	c.checkHSM(k)
 	c.checkRedis(k)
 	c.checkRunning(k)
 	return k.list

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,7 +13,8 @@ const maxPublished = 4
 
 // Advance returns r as it should be at now, and what changed; without a Transition nothing did. It
 // does no I/O, and doing it twice is doing it once. newKey makes a key of the algorithm, of which
-// only KID, Alg and the private part count; its error comes back with r unchanged.
+// only KID, Alg and the private part count; its error comes back with r unchanged, except for
+// errNotMade, which leaves the algorithm as it is until the next time.
 //
 // Whenever it has run each of algs has one active key and one pending successor, which activates
 // when it has been published for P and its predecessor has signed for K. A new algorithm begins
@@ -27,7 +29,8 @@ func Advance(r Ring, tt Timetable, algs []string, now time.Time, newKey func(alg
 }
 
 // First returns the first ring of an install: per algorithm a key that signs at once, because
-// nobody can have tokens or key sets yet, and its published successor.
+// nobody can have tokens or key sets yet, and its published successor. At once is S ago, so that it
+// has come by the clock of every replica.
 func First(tt Timetable, algs []string, now time.Time, newKey func(alg string) (Key, error)) (Ring, []Transition, error) {
 	p := newPlanner(Ring{}, tt, now, newKey)
 	p.notice = 0
@@ -41,6 +44,12 @@ func First(tt Timetable, algs []string, now time.Time, newKey func(alg string) (
 	}
 	if err := p.advance(algs); err != nil {
 		return Ring{}, nil, err
+	}
+	for i := range p.ring.Keys {
+		if k := &p.ring.Keys[i]; k.ActivateAt.Equal(p.now) {
+			k.PublishAt = p.now.Add(-tt.ClockSkew)
+			k.ActivateAt = k.PublishAt
+		}
 	}
 	return p.ring, p.steps, nil
 }
@@ -62,7 +71,11 @@ func (p *planner) advance(algs []string) error {
 // keepUp makes sure of the algorithm's one successor and ties the active key's end to it.
 func (p *planner) keepUp(alg string) error {
 	if p.find(alg, Pending) == nil {
-		if err := p.create(alg); err != nil {
+		err := p.create(alg)
+		if errors.Is(err, errNotMade) {
+			return nil // the active key signs on until there is a successor
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -145,8 +158,15 @@ func (p *planner) hasten(alg string) (time.Time, error) {
 		pending.ActivateAt = soonest
 		p.tell(StepScheduled, *pending, soonest)
 		p.schedule(active, pending)
+		active.RemoveAt = p.gone(active.RetireAt)
 	}
 	return pending.ActivateAt, nil
+}
+
+// gone is when a key goes whose end was brought forward. A replica that has not heard of it signs on
+// for X; and the clock that brought it forward may be S behind the one by which the key goes.
+func (p *planner) gone(retireAt time.Time) time.Time {
+	return retireAt.Add(p.tt.Retain + p.tt.ClockSkew)
 }
 
 // interrupted reports whether the algorithm's signing key was revoked without its successor taking

@@ -155,6 +155,33 @@ func checkedAdvance(t *rapid.T, r Ring, tt Timetable, algs []string, now time.Ti
 	return next
 }
 
+// The first key signs and is published by the clock of every replica, also of the slowest.
+func TestFirstKeySignsAtOnceEverywhere(t *testing.T) {
+	tt := DefaultTimetable()
+	r, _, err := First(tt, []string{ES256}, testStart, fakeKeys())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := r.At(testStart.Add(-tt.ClockSkew)); len(l.Active) != 1 || len(l.Published) != 1 {
+		t.Errorf("by a clock that is slow by S: %d active and %d published keys, want one", len(l.Active), len(l.Published))
+	}
+}
+
+// A rotation by hand ends a key earlier than a replica that is cut off knows, which signs on for X by
+// a clock that may be fast. Whoever rotates may have a slow one, and whoever removes the key a fast one.
+func TestKeyWhoseEndWasBroughtForwardStaysLonger(t *testing.T) {
+	tt, make := DefaultTimetable(), fakeKeys()
+	r, _, _ := First(tt, []string{ES256}, testStart, make)
+	p := newPlanner(r, tt, testStart.Add(tt.Publish*2), make)
+	if _, err := p.hasten(ES256); err != nil {
+		t.Fatal(err)
+	}
+	active := p.find(ES256, Active)
+	if got, want := active.RemoveAt.Sub(active.RetireAt), tt.Retain+tt.ClockSkew; got != want {
+		t.Errorf("it stays for %v, want %v", got, want)
+	}
+}
+
 // Where V is long against P and K, or an operator rotates without pause, successors wait for room.
 func TestKeySetStaysSmall(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()

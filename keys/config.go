@@ -28,6 +28,7 @@ type Config struct {
 	Master     []MasterKey      // one, or the new and the old one; any of them opens; the first seals a new install, and any other after Rewrap
 	Timetable  Timetable        // the zero Timetable means DefaultTimetable
 	Algorithms []string         // ES256, RS256, PS256, EdDSA; the first is the primary; empty means ES256
+	Remote     Remote           // keys in an HSM or a KMS; the zero Remote means none
 	Poll       time.Duration    // how often Run reads the keyring, ± 20 %; 0 means 10 s
 	Now        func() time.Time // nil means time.Now
 	Log        *slog.Logger     // nil discards
@@ -56,6 +57,10 @@ func (c Config) withDefaults() (Config, error) {
 		if slices.Contains(c.Algorithms[:i], alg) {
 			problems = append(problems, fmt.Errorf("algorithm %q is named twice", alg))
 		}
+	}
+	var err error
+	if c.Remote, err = c.Remote.withDefaults(); err != nil {
+		problems = append(problems, err)
 	}
 	if c.Timetable == (Timetable{}) {
 		c.Timetable = DefaultTimetable()

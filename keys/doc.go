@@ -20,7 +20,8 @@
 // D more, a CDN repeats that for C, a verifier keeps what it got for J, and clocks differ by S. After
 // P ≥ D+C+J+S everyone who honours these has the key, and only then does it sign. At the other end:
 // a replica that has missed the retirement signs for X more, its clock is S off, the token lives for
-// T and the verifier adds L. The key stays for V ≥ X+S+T+L. What is measured from a write is measured
+// T and the verifier adds L. The key stays for V ≥ X+S+T+L; and for S more where its end was brought
+// forward, by a clock that may itself be S behind. What is measured from a write is measured
 // from PublishAt, which lies a notice (10 s, or P/5 where that is less) ahead of the proposal; a
 // proposal that has not reached the store by then is given up, and if it turns up all the same, the
 // first replica that can tell puts the activation off.
@@ -38,6 +39,20 @@
 //
 // A replica never goes back to an older keyring: where the store has lost its document or holds an
 // older one, it writes its own back. An empty store never makes new keys by itself; Init does.
+//
+// # Keys elsewhere
+//
+// A Provider keeps the private half of keys in an HSM or a KMS. The document then holds a reference
+// and the public key, and is sealed in a format of its own: a replica that does not know it, or has
+// no access to that Provider, refuses the keyring as a whole and changes nothing. New keys are made
+// by the Provider, those that are local go on until they retire, so an install moves by rotation; and
+// back with Remote.MakeLocal. Verifying and the key set need no Provider.
+//
+// What is elsewhere can be slow or away. A signature passes a gate (so many at once, so many waiting,
+// one timeout) and is verified before it goes out; what fails is ErrSigner, which decides nothing.
+// Trial asks every key that signs, or will, for a signature, so that Ready knows and that a key which
+// is missing is noticed before its turn. A key that cannot be made leaves its algorithm without a
+// successor until it can, and keeps nothing else from being done.
 //
 // # Secrets
 //

@@ -2,7 +2,9 @@ package keys
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 )
 
 // sealedRing is a Ring as it is sealed: the only form that holds private keys in the clear.
@@ -11,16 +13,34 @@ type sealedRing struct {
 	Keys []sealedKey `json:"keys"` // hides Ring.Keys
 }
 
+// sealedKey holds a private key, or says where it is.
 type sealedKey struct {
 	Key
-	PKCS8 privateBytes `json:"pkcs8"`
+	PKCS8  privateBytes  `json:"pkcs8,omitempty"`
+	Remote *sealedRemote `json:"remote,omitempty"`
+}
+
+// format is the sealFormat that the ring needs: one that readers without remote keys refuse, if and
+// only if it has some.
+func (r Ring) format() byte {
+	if slices.ContainsFunc(r.Keys, func(k Key) bool { return k.private.remote != nil }) {
+		return sealRemote
+	}
+	return sealLocal
 }
 
 // encodeRing writes the ring with its private keys, for sealing.
 func encodeRing(r Ring) ([]byte, error) {
 	sealed := sealedRing{Ring: r}
 	for _, k := range r.Keys {
-		sealed.Keys = append(sealed.Keys, sealedKey{k, k.private.pkcs8})
+		s := sealedKey{Key: k, PKCS8: k.private.pkcs8}
+		if remote := k.private.remote; remote != nil {
+			var err error
+			if s.Remote, err = remote.sealed(k.private); err != nil {
+				return nil, err
+			}
+		}
+		sealed.Keys = append(sealed.Keys, s)
 	}
 	plain, err := json.Marshal(sealed)
 	if err != nil {
@@ -30,8 +50,8 @@ func encodeRing(r Ring) ([]byte, error) {
 }
 
 // decodeRing reads what encodeRing wrote. Members it does not know are let be: a newer Signet that
-// adds one which must be understood also raises sealFormat.
-func decodeRing(plain []byte) (Ring, error) {
+// adds one which must be understood also raises the seal's format.
+func decodeRing(plain []byte, remote *remoteKeys) (Ring, error) {
 	var sealed sealedRing
 	if err := json.Unmarshal(plain, &sealed); err != nil {
 		return Ring{}, fmt.Errorf("%w: %T", ErrFormat, err) // its text could quote a piece of a key
@@ -39,7 +59,10 @@ func decodeRing(plain []byte) (Ring, error) {
 	r := sealed.Ring
 	r.Keys = make([]Key, 0, len(sealed.Keys))
 	for _, s := range sealed.Keys {
-		parsed, err := parsePrivateKey(s.Alg, s.PKCS8)
+		parsed, err := s.open(remote)
+		if errors.Is(err, ErrProvider) {
+			return Ring{}, fmt.Errorf("key %s: %w", s.KID, err)
+		}
 		if err != nil {
 			return Ring{}, fmt.Errorf("%w: key %q: %w", ErrFormat, s.KID, err)
 		}
@@ -51,4 +74,11 @@ func decodeRing(plain []byte) (Ring, error) {
 		r.Keys = append(r.Keys, k)
 	}
 	return r, nil
+}
+
+func (s sealedKey) open(remote *remoteKeys) (Key, error) {
+	if s.Remote != nil {
+		return remote.open(s.Alg, s.Remote)
+	}
+	return parsePrivateKey(s.Alg, s.PKCS8)
 }

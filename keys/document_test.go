@@ -20,7 +20,7 @@ func TestRingSurvivesItsDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := decodeRing(plain)
+	got, err := decodeRing(plain, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestDecodeRingChecksKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := decodeRing(plain); !errors.Is(err, ErrFormat) {
+		if _, err := decodeRing(plain, nil); !errors.Is(err, ErrFormat) {
 			t.Errorf("%s: got %v, want ErrFormat", name, err)
 		}
 	}
@@ -69,13 +69,19 @@ func FuzzOpenDocument(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(s.document, plain)
+	remote := mustOpen(f, remoteConfig(&memory{}, newClock(), newVault()))
+	elsewhere, err := encodeRing(remote.state.Load().ring)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte("SGKR"), elsewhere)
 	f.Add([]byte("SGKR"), []byte("{}"))
 	f.Add(s.document[:headSize+24], []byte(`{"keys":[{"pkcs8":"AAAA"}]}`))
 	f.Fuzz(func(t *testing.T, document, plain []byte) {
 		if _, err := m.open(s.version, document); err == nil && !bytes.Equal(document, s.document) {
 			t.Error("another document opens")
 		}
-		r, err := decodeRing(plain)
+		r, err := decodeRing(plain, remote.remote)
 		if err != nil {
 			return
 		}
@@ -83,7 +89,7 @@ func FuzzOpenDocument(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
-		if _, err := decodeRing(again); err != nil {
+		if _, err := decodeRing(again, remote.remote); err != nil {
 			t.Fatalf("what was written cannot be read: %v", err)
 		}
 	})

@@ -41,6 +41,14 @@ var (
 	// ErrGone: the key has left the key set at the end of its life.
 	ErrGone = errors.New("the key is gone already")
 
+	// ErrProvider: a key's private half is elsewhere, and this replica was given no Provider for it.
+	// Nothing was changed.
+	ErrProvider = errors.New("the keyring has a key that this replica has no access to")
+
+	// ErrSigner: a remote key did not sign, or was not made: too many wait, no answer in time, or a
+	// refusal. Nothing was decided; the edge answers 503 with Retry-After.
+	ErrSigner = errors.New("the signing key cannot be reached")
+
 	// ErrInvalidToken: the token is not one that this install signed and still vouches for. It says
 	// no more than that on purpose.
 	ErrInvalidToken = errors.New("invalid token")

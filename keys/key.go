@@ -92,6 +92,7 @@ func (k Key) since(now time.Time) time.Time {
 // KeyInfo is what an operator sees of a key.
 type KeyInfo struct {
 	Key
+	Held   string    `json:"held"` // where its private half is: Local, or the name of a Provider
 	State  State     `json:"state"`
 	Since  time.Time `json:"since"`            // in that state
 	Next   string    `json:"next,omitempty"`   // published, or the state that comes next; empty: nothing is planned
@@ -100,7 +101,7 @@ type KeyInfo struct {
 
 // info describes the key at now.
 func (k Key) info(now time.Time) KeyInfo {
-	info := KeyInfo{Key: k, State: k.State(now), Since: k.since(now)}
+	info := KeyInfo{Key: k, Held: k.held(), State: k.State(now), Since: k.since(now)}
 	info.private = nil
 	for _, step := range k.steps() {
 		if info.State == Revoked || info.State == Removed || step.at.IsZero() || reached(step.at, now) {
@@ -111,4 +112,15 @@ func (k Key) info(now time.Time) KeyInfo {
 		}
 	}
 	return info
+}
+
+// Local is where the private half of a key is that is sealed in the keyring itself.
+const Local = "local"
+
+// held says where the key's private half is.
+func (k Key) held() string {
+	if k.private != nil && k.private.remote != nil {
+		return k.private.remote.provider.Name()
+	}
+	return Local
 }

@@ -14,7 +14,9 @@ import (
 type Manager struct {
 	cfg    Config
 	sealer *sealer
+	remote *remoteKeys              // nil: all keys are local
 	state  atomic.Pointer[snapshot] // never nil after Open
+	tried  atomic.Pointer[trial]    // nil before the first Trial
 	wake   chan struct{}            // holds one
 	news   chan struct{}            // holds one
 
@@ -34,6 +36,30 @@ func Init(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if err := m.checkEmpty(ctx); err != nil {
+		return err
+	}
+	b := newBatch(m)
+	ring, steps, err := First(m.cfg.Timetable, m.cfg.Algorithms, m.cfg.Now(), func(alg string) (Key, error) { return b.another(ctx, alg) })
+	if err != nil {
+		b.discard(ctx, Ring{})
+		return err
+	}
+	_, swapped, err := m.write(ctx, 0, 1, ring, 0)
+	if err != nil {
+		return err
+	}
+	if !swapped {
+		b.discard(ctx, Ring{})
+		return ErrExists
+	}
+	m.announce(1, steps)
+	return nil
+}
+
+// checkEmpty returns nil when there is no keyring in the store and the clock is right for making one;
+// ErrExists when there is.
+func (m *Manager) checkEmpty(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
 	version, _, err := m.load(ctx)
@@ -43,27 +69,12 @@ func Init(ctx context.Context, cfg Config) error {
 	if version != 0 {
 		return ErrExists
 	}
-	if err := m.CheckClock(); err != nil {
-		return err
-	}
-	ring, steps, err := First(m.cfg.Timetable, m.cfg.Algorithms, m.cfg.Now(), newKey)
-	if err != nil {
-		return err
-	}
-	_, swapped, err := m.write(ctx, 0, 1, ring, 0)
-	if err != nil {
-		return err
-	}
-	if !swapped {
-		return ErrExists
-	}
-	m.announce(1, steps)
-	return nil
+	return m.CheckClock()
 }
 
 // Open reads the keyring and returns a Manager that can sign. ErrNoKeyring if there is none,
 // ErrMasterKey if it does not open, ErrFormat if a newer version wrote it, ErrClock if this machine's
-// clock is off; nothing is written.
+// clock is off, ErrProvider if it has keys of a Provider that cfg does not have; nothing is written.
 func Open(ctx context.Context, cfg Config) (*Manager, error) {
 	m, err := newManager(cfg)
 	if err != nil {
@@ -98,7 +109,7 @@ func newManager(cfg Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{cfg: cfg, sealer: s, wake: make(chan struct{}, 1), news: make(chan struct{}, 1), late: map[string]time.Time{}}
+	m := &Manager{cfg: cfg, sealer: s, remote: newRemoteKeys(cfg.Remote, cfg.Timetable), wake: make(chan struct{}, 1), news: make(chan struct{}, 1), late: map[string]time.Time{}}
 	m.clock.Store(&verdict{})
 	return m, nil
 }

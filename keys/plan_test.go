@@ -186,7 +186,7 @@ func TestPlanOfALeavingAlgorithm(t *testing.T) {
 		t.Fatalf("got %d keys of RS256, want no new one: %+v", len(rsa), rsa)
 	}
 	end := testStart.Add(tt.Publish + tt.notice())
-	if k := rsa[0]; !k.RetireAt.Equal(end) || !k.RemoveAt.Equal(end.Add(tt.Retain)) {
+	if k := rsa[0]; !k.RetireAt.Equal(end) || !k.RemoveAt.Equal(end.Add(tt.Retain+tt.ClockSkew)) {
 		t.Errorf("the active key retires at %v and goes at %v, want %v", k.RetireAt, k.RemoveAt, end)
 	}
 }

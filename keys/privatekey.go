@@ -1,10 +1,8 @@
 package keys
 
 import (
+	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -27,8 +25,10 @@ type privateParts struct {
 	method jwt.SigningMethod
 	signer crypto.Signer
 	public crypto.PublicKey
-	local  bool   // the signer is a key in memory, which method.Sign takes as it is
 	pkcs8  []byte // as it is sealed; nil for a remote key
+
+	remote    *remoteKeys // nil: the signer is a key in memory, which method.Sign takes as it is
+	reference string      // of a remote key
 }
 
 // newKey makes a key for the algorithm, ready for a ring. Its kid does not begin with a dash, so that
@@ -51,7 +51,7 @@ func anyKey(alg string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("encoding a %s key: %w", alg, err)
 	}
-	return keyOf(alg, signer, pkcs8)
+	return keyOf(alg, privateParts{signer: signer, public: signer.Public(), pkcs8: pkcs8})
 }
 
 // parsePrivateKey reads a PKCS #8 key for the algorithm.
@@ -64,41 +64,41 @@ func parsePrivateKey(alg string, pkcs8 []byte) (Key, error) {
 	if !ok {
 		return Key{}, fmt.Errorf("a private key of type %T does not sign", parsed)
 	}
-	return keyOf(alg, signer, pkcs8)
+	return keyOf(alg, privateParts{signer: signer, public: signer.Public(), pkcs8: pkcs8})
 }
 
-// keyOf joins a signer and its algorithm to a Key without a timetable.
-func keyOf(alg string, signer crypto.Signer, pkcs8 []byte) (Key, error) {
-	public := signer.Public()
-	if err := suits(alg, public); err != nil {
+// keyOf joins the parts and their algorithm to a Key without a timetable.
+func keyOf(alg string, parts privateParts) (Key, error) {
+	if err := suits(alg, parts.public); err != nil {
 		return Key{}, err
 	}
-	jwk, err := newJWK(public)
+	jwk, err := newJWK(parts.public)
 	if err != nil {
 		return Key{}, err
 	}
-	private := &privateKey{&privateParts{alg: alg, method: methodOf(alg), signer: signer, public: public, pkcs8: pkcs8}}
-	switch signer.(type) {
-	case *ecdsa.PrivateKey, *rsa.PrivateKey, ed25519.PrivateKey:
-		private.local = true
-	}
-	return Key{KID: jwk.thumbprint(), Alg: alg, private: private}, nil
+	parts.alg, parts.method = alg, methodOf(alg)
+	return Key{KID: jwk.thumbprint(), Alg: alg, private: &privateKey{&parts}}, nil
 }
 
-// sign returns the JWS signature of the input (RFC 7515 §5.1).
-func (k *privateKey) sign(input string) ([]byte, error) {
-	if k.local {
-		return k.method.Sign(input, k.signer)
+// sign returns the JWS signature of the input (RFC 7515 §5.1). Of a remote key it can be ErrSigner.
+func (k *privateKey) sign(ctx context.Context, input string) ([]byte, error) {
+	if k.remote != nil {
+		return k.signRemote(ctx, input)
 	}
+	return k.method.Sign(input, k.signer)
+}
+
+// signWith has the input signed by a crypto.Signer, as every KMS and HSM can be one.
+func (k *privateKey) signWith(signer contextual, input string) ([]byte, error) {
 	if k.alg == EdDSA {
-		return k.signer.Sign(rand.Reader, []byte(input), crypto.Hash(0))
+		return signer.sign([]byte(input), crypto.Hash(0))
 	}
 	digest := sha256.Sum256([]byte(input))
 	var opts crypto.SignerOpts = crypto.SHA256
 	if k.alg == PS256 {
 		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
 	}
-	signature, err := k.signer.Sign(rand.Reader, digest[:], opts)
+	signature, err := signer.sign(digest[:], opts)
 	if err != nil || k.alg != ES256 {
 		return signature, err
 	}

@@ -79,7 +79,7 @@ func (m *Manager) open(version uint64, document []byte) (Ring, error) {
 	if err != nil {
 		return Ring{}, err
 	}
-	return decodeRing(plain)
+	return decodeRing(plain, m.remote)
 }
 
 // adopt makes s the snapshot that requests see.

@@ -3,7 +3,8 @@ package keys
 import "fmt"
 
 // Ready returns nil when Sign would sign now with the primary algorithm, and ErrStale, ErrClock or
-// ErrAlgorithm when it would not. It does no work, unlike a trial signature.
+// ErrAlgorithm when it would not, or ErrSigner when the last Trial of its key failed. It does no work
+// itself, unlike a trial signature.
 func (m *Manager) Ready() error {
 	now := m.cfg.Now()
 	s, err := m.current(now)
@@ -18,6 +19,9 @@ func (m *Manager) Ready() error {
 	}
 	if len(s.view.signers) == 0 {
 		return ErrAlgorithm
+	}
+	if tried := m.tried.Load(); tried != nil && tried.kid == s.view.primary() {
+		return tried.err
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		if err := m.Step(ctx); err != nil && ctx.Err() == nil {
 			m.cfg.Log.Warn("keeping the keyring", "error", err)
 		}
+		m.tryRemote(ctx)
 		m.pause(ctx)
 	}
 	return nil

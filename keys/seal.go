@@ -16,10 +16,15 @@ import (
 // the version are bound to the ciphertext: a document that was forged, brought from another install
 // or given another version number does not open.
 const (
-	sealMagic  = "SGKR"
-	sealFormat = 1
-	hintSize   = 8
-	headSize   = len(sealMagic) + 1 + hintSize
+	sealMagic = "SGKR"
+	hintSize  = 8
+	headSize  = len(sealMagic) + 1 + hintSize
+)
+
+// The formats. A reader that does not know one refuses the document before it opens it.
+const (
+	sealLocal  = 1 // every key is in the document
+	sealRemote = 2 // some keys are elsewhere
 )
 
 // sealer opens with any of its keys, and seals with the one it is told to use.
@@ -58,10 +63,10 @@ func (s *sealer) keyOf(document []byte) int {
 	return max(0, slices.IndexFunc(s.keys, func(k sealKey) bool { return k.hint == hint }))
 }
 
-// seal returns the document for this version, sealed with that key.
-func (s *sealer) seal(version uint64, plain []byte, key int) []byte {
+// seal returns the document of that format for this version, sealed with that key.
+func (s *sealer) seal(version uint64, format byte, plain []byte, key int) []byte {
 	k := s.keys[key]
-	document := append([]byte(sealMagic), sealFormat)
+	document := append([]byte(sealMagic), format)
 	document = append(document, k.hint[:]...)
 	bound := s.bound(document, version)
 	nonce := make([]byte, k.aead().NonceSize())
@@ -75,8 +80,8 @@ func (s *sealer) open(version uint64, document []byte) ([]byte, error) {
 	if len(document) < headSize || string(document[:len(sealMagic)]) != sealMagic {
 		return nil, fmt.Errorf("%w: version %d is not a keyring document", ErrMasterKey, version)
 	}
-	if format := document[len(sealMagic)]; format != sealFormat {
-		return nil, fmt.Errorf("%w: format %d, want %d", ErrFormat, format, sealFormat)
+	if format := document[len(sealMagic)]; format < sealLocal || format > sealRemote {
+		return nil, fmt.Errorf("%w: format %d, want %d to %d", ErrFormat, format, sealLocal, sealRemote)
 	}
 	head, rest := document[:headSize], document[headSize:]
 	hint := [hintSize]byte(head[headSize-hintSize:])

@@ -105,7 +105,7 @@ func TestSealedDocumentHidesKeys(t *testing.T) {
 func TestSealedFormIsNotPrinted(t *testing.T) {
 	m := mustOpen(t, testConfig(&memory{}, newClock()))
 	k := m.state.Load().ring.Keys[0]
-	for name, v := range map[string]any{"sealedKey": sealedKey{k, k.private.pkcs8}, "sealedRing": sealedRing{Keys: []sealedKey{{k, k.private.pkcs8}}}} {
+	for name, v := range map[string]any{"sealedKey": sealedKey{Key: k, PKCS8: k.private.pkcs8}, "sealedRing": sealedRing{Keys: []sealedKey{{Key: k, PKCS8: k.private.pkcs8}}}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 			if printed := fmt.Sprintf(verb, v); leaks(printed, k.private.pkcs8[16:40]) {
 				t.Errorf("%s leaks by %s: %.200q", name, verb, printed)

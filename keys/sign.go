@@ -14,7 +14,7 @@ const maxTyp = 64
 // Sign returns a compact JWS (RFC 7515 §7.1) over the claims as JSON, with the header members alg,
 // kid and typ, and the kid of the key that signed. An empty alg means the primary algorithm.
 // ErrStale when the keyring was not read for X; ErrClock when this replica's clock is off; ErrAlgorithm
-// when nothing signs with alg.
+// when nothing signs with alg; ErrSigner when a remote key did not sign in time.
 func (m *Manager) Sign(ctx context.Context, alg, typ string, claims any) (token, kid string, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", "", fmt.Errorf("signing a token: %w", err)
@@ -35,7 +35,7 @@ func (m *Manager) Sign(ctx context.Context, alg, typ string, claims any) (token,
 	if key == nil {
 		return "", "", fmt.Errorf("signing a token: %w %q", ErrAlgorithm, alg)
 	}
-	token, err = key.token(typ, claims)
+	token, err = key.token(ctx, typ, claims)
 	if err != nil {
 		return "", "", fmt.Errorf("signing a token with %s: %w", key.alg, err)
 	}
@@ -53,7 +53,7 @@ func (v *view) signer(alg string) *member {
 }
 
 // token signs the claims.
-func (m *member) token(typ string, claims any) (string, error) {
+func (m *member) token(ctx context.Context, typ string, claims any) (string, error) {
 	if !plainTyp(typ) {
 		return "", fmt.Errorf("typ %q needs escaping or is empty or long", typ)
 	}
@@ -68,7 +68,7 @@ func (m *member) token(typ string, claims any) (string, error) {
 	buf = b64.AppendEncode(buf, header)
 	buf = append(buf, '.')
 	buf = b64.AppendEncode(buf, payload)
-	signature, err := m.private.sign(string(buf))
+	signature, err := m.private.sign(ctx, string(buf))
 	if err != nil {
 		return "", err
 	}

@@ -2,12 +2,10 @@ package keys
 
 import (
 	"context"
-	"crypto"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -60,37 +58,6 @@ func TestSignRefuses(t *testing.T) {
 	}
 }
 
-// remote hides what it holds, as a KMS does.
-type remote struct{ inner crypto.Signer }
-
-func (r remote) Public() crypto.PublicKey { return r.inner.Public() }
-func (r remote) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	return r.inner.Sign(rand, digest, opts)
-}
-
-func TestRemoteSigner(t *testing.T) {
-	for _, alg := range supported {
-		inner, err := generate(alg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		k, err := keyOf(alg, remote{inner}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if k.private.local {
-			t.Fatalf("%s: a remote signer is taken for a local key", alg)
-		}
-		signature, err := k.private.sign("header.payload")
-		if err != nil {
-			t.Fatalf("%s: %v", alg, err)
-		}
-		if err := methodOf(alg).Verify("header.payload", signature, inner.Public()); err != nil {
-			t.Errorf("%s: golang-jwt: %v", alg, err)
-		}
-	}
-}
-
 func TestRawECDSA(t *testing.T) {
 	long := "0221" + "00" + strings.Repeat("ff", 32)
 	for _, tc := range []struct{ name, der, want string }{
@@ -117,7 +84,7 @@ func encode(t testing.TB, k *privateKey, header, payload string) string {
 	t.Helper()
 	b64 := base64.RawURLEncoding
 	input := b64.EncodeToString([]byte(header)) + "." + b64.EncodeToString([]byte(payload))
-	signature, err := k.sign(input)
+	signature, err := k.sign(t.Context(), input)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,196 +1,344 @@
 package keys
 
 import (
+	"container/heap"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
-	"testing"
 	"time"
 )
 
-// simulation is a few replicas with skewed clocks and failing stores, a CDN, and verifiers that
-// cache for as long as they were ever promised they may.
+// simulation plays a scenario: real Managers over one store, edges that cache, verifiers that keep
+// what they got for as long as they may and never fetch for an unknown kid. Nothing runs beside
+// anything else; a call of the store that takes time lets the others go on meanwhile.
 type simulation struct {
-	t         *testing.T
-	rng       *rand.Rand
-	tt        Timetable
+	plan      scenario
 	now       time.Time // true time
+	agenda    agenda
+	made      int // appointments so far
 	store     *memory
+	faults    []fault // not yet happened; At only matters for those without a version
 	replicas  []*replica
-	edge      keySetCopy
+	edges     []keySetCopy
 	verifiers []keySetCopy
 	tokens    []outstanding
-	failures  []string
-	kids      map[string]bool // that signed
-	stale     int             // refused signatures: the faults must really happen
+	kids      map[string]map[string]bool // by ETag: key sets are parsed once
+	failure   string                     // the first
+	tally     tally
 }
 
+// tally counts what happened, so that a simulation of nothing does not pass for a proof.
+type tally struct {
+	scenarios, tokens, verifications, rotations, refused, unreadable, restarts int
+}
+
+func (a *tally) add(b tally) {
+	a.scenarios++
+	a.tokens += b.tokens
+	a.verifications += b.verifications
+	a.rotations += b.rotations
+	a.refused += b.refused
+	a.unreadable += b.unreadable
+	a.restarts += b.restarts
+}
+
+func (a tally) String() string {
+	return fmt.Sprintf("%d scenarios, %d rotations, %d tokens, %d verifications; %d signatures refused by stale replicas, %d reads failed, %d restarts of killed replicas",
+		a.scenarios, a.rotations, a.tokens, a.verifications, a.refused, a.unreadable, a.restarts)
+}
+
+// replica is a Manager, its clock and its way to the store.
 type replica struct {
-	*memory // the shared store, behind this replica's network
-	manager *Manager
-	skew    time.Duration
-	cut     bool
-}
-
-func (r *replica) LoadKeyring(ctx context.Context) (uint64, []byte, error) {
-	if r.cut {
-		return 0, nil, errDown
-	}
-	return r.memory.LoadKeyring(ctx)
-}
-
-func (r *replica) SwapKeyring(ctx context.Context, old, next uint64, document []byte) (bool, error) {
-	if r.cut {
-		return false, errDown
-	}
-	return r.memory.SwapKeyring(ctx, old, next, document)
+	replicaPlan
+	sim      *simulation
+	number   int
+	manager  *Manager // nil: killed
+	cutUntil time.Time
+	busy     bool      // in a call of the Manager that reads or writes
+	planned  time.Time // the change of its lineup that it will sign around
 }
 
 type keySetCopy struct {
-	kids []string
+	kids map[string]bool // nil: nothing that may be used
 	at   time.Time
 }
 
 type outstanding struct {
 	kid   string
-	until time.Time // exp and leeway
+	by    int
+	until time.Time // exp and leeway, by true time
 }
 
-func tightTimetable() Timetable {
-	tt := Timetable{
-		VerifierCache: 20 * time.Minute, EdgeCache: 15 * time.Minute, ClockSkew: 2 * time.Minute,
-		TokenLife: 20 * time.Minute, Leeway: 5 * time.Minute, SignStale: 10 * time.Minute, ServeStale: 40 * time.Minute,
-	}
-	tt.Publish = tt.ServeStale + tt.EdgeCache + tt.VerifierCache + tt.ClockSkew
-	tt.Retain = tt.SignStale + tt.ClockSkew + tt.TokenLife + tt.Leeway
-	tt.Active = tt.Publish + 10*time.Minute
-	return tt
+// appointment is something that happens at a time.
+type appointment struct {
+	at    time.Time
+	order int // of two at the same time the one that was made first
+	do    func()
 }
 
-// newSimulation starts the replicas; believed is the timetable that they follow.
-func newSimulation(t *testing.T, seed uint64, believed Timetable) *simulation {
-	s := &simulation{t: t, rng: rand.New(rand.NewPCG(seed, 1)), tt: tightTimetable(), now: testStart, store: &memory{}, kids: map[string]bool{}}
-	for i := range 3 {
-		r := &replica{memory: s.store, skew: time.Duration(i-1) * s.tt.ClockSkew / 2}
-		cfg := Config{Storage: r, InstallID: "simulation", Master: []MasterKey{testMaster(1)}, Timetable: s.tt,
-			Now: func() time.Time { return s.now.Add(r.skew) }}
-		r.manager = mustOpen(t, cfg)
-		r.manager.cfg.Timetable = believed
-		s.replicas = append(s.replicas, r)
+type agenda []appointment
+
+func (a agenda) Len() int      { return len(a) }
+func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+func (a agenda) Less(i, j int) bool {
+	if c := a[i].at.Compare(a[j].at); c != 0 {
+		return c < 0
 	}
-	s.verifiers = make([]keySetCopy, 6)
+	return a[i].order < a[j].order
+}
+func (a *agenda) Push(x any) { *a = append(*a, x.(appointment)) }
+func (a *agenda) Pop() any {
+	last := (*a)[len(*a)-1]
+	*a = (*a)[:len(*a)-1]
+	return last
+}
+
+// simulate plays the scenario to its end or to the first token that somebody cannot verify.
+func simulate(plan scenario) *simulation {
+	s := &simulation{plan: plan, now: testStart, store: &memory{}, faults: plan.Faults, kids: map[string]map[string]bool{}}
+	for i, p := range plan.Replicas {
+		s.replicas = append(s.replicas, &replica{replicaPlan: p, sim: s, number: i})
+	}
+	s.replicas[0].init()
+	for _, r := range s.replicas {
+		r.start()
+		s.every(r.Poll, r.poll)
+		s.every(r.Sign, r.sign)
+	}
+	s.edges, s.verifiers = make([]keySetCopy, len(plan.Edges)), make([]keySetCopy, len(plan.Verifiers))
+	for i, e := range plan.Edges {
+		s.after(e.Phase, func() { s.refreshEdge(i) })
+	}
+	for i, v := range plan.Verifiers {
+		s.after(v.Phase, func() { s.refreshVerifier(i) })
+	}
+	for _, r := range plan.Rotations {
+		s.after(r.At, func() { s.rotate(r) })
+	}
+	for _, f := range plan.Faults {
+		if f.Version == 0 {
+			s.after(f.At, func() { s.befall(s.replicas[f.Replica], f) })
+		}
+	}
+	s.runUntil(testStart.Add(plan.Horizon))
 	return s
 }
 
-// tick is half a minute of everybody's life.
-func (s *simulation) tick() {
-	s.now = s.now.Add(30 * time.Second)
-	for _, r := range s.replicas {
-		if s.rng.IntN(120) == 0 {
-			r.cut = !r.cut
-		}
-		if err := r.manager.Step(s.t.Context()); err != nil && !errors.Is(err, errDown) {
-			s.t.Fatalf("Step: %v", err)
-		}
-	}
-	if s.rng.IntN(400) == 0 {
-		_, _ = s.any().manager.Rotate(s.t.Context(), "") // may be cut off
-	}
-	s.refresh()
-	s.sign()
-	s.verify()
+func (s *simulation) after(d time.Duration, do func()) {
+	s.made++
+	heap.Push(&s.agenda, appointment{s.now.Add(d), s.made, do})
 }
 
-func (s *simulation) any() *replica { return s.replicas[s.rng.IntN(len(s.replicas))] }
+func (s *simulation) every(d time.Duration, do func()) {
+	s.after(d, func() { do(); s.every(d, do) })
+}
 
-// refresh fetches what has become too old; nothing is fetched sooner than it must be.
-func (s *simulation) refresh() {
-	if set, err := s.any().manager.JWKS(); err == nil && s.now.Sub(s.edge.at) > s.tt.EdgeCache {
-		s.edge = keySetCopy{setKIDs(s.t, set), s.now}
+// runUntil is entered again by calls of the store, which take time.
+func (s *simulation) runUntil(end time.Time) {
+	for s.failure == "" && len(s.agenda) > 0 && !s.agenda[0].at.After(end) {
+		next := heap.Pop(&s.agenda).(appointment)
+		s.now = later(s.now, next.at)
+		next.do()
 	}
-	for i, v := range s.verifiers {
-		due := s.now.Sub(v.at) > s.tt.VerifierCache-time.Duration(i)*3*time.Minute // they differ
-		if due && s.now.Sub(s.edge.at) <= s.tt.EdgeCache {
-			s.verifiers[i] = keySetCopy{s.edge.kids, s.now}
-		}
+	s.now = later(s.now, end)
+}
+
+func (s *simulation) fail(format string, args ...any) {
+	if s.failure == "" {
+		s.failure = fmt.Sprintf("after %v ", s.now.Sub(testStart)) + fmt.Sprintf(format, args...)
 	}
 }
 
-func (s *simulation) sign() {
-	r := s.any()
-	_, kid, err := r.manager.Sign(s.t.Context(), "", "at+jwt", struct{}{})
-	if errors.Is(err, ErrStale) {
-		s.stale++
+// config has a timetable that is valid. What the replicas believe need not be, and is put in later.
+func (r *replica) config() Config {
+	s := r.sim
+	tt := s.plan.Believed
+	tt.ServeStale = max(tt.ServeStale, tt.SignStale+1)
+	tt.Publish, tt.Retain = needs(tt)
+	return Config{Storage: r, InstallID: "simulation", Master: []MasterKey{testMaster(1)}, Algorithms: s.plan.Algs, Timetable: tt, Poll: r.Poll,
+		Now: func() time.Time { return s.now.Add(r.Skew) },
+		OnEvent: func(e Event) {
+			switch e.Step {
+			case StepActivated:
+				s.tally.rotations++
+			case StepUnreadable:
+				s.tally.unreadable++
+			}
+		}}
+}
+
+// init writes the first keyring.
+func (r *replica) init() {
+	m, err := newManager(r.config())
+	if err != nil {
+		panic(err)
+	}
+	ring, _, err := First(r.sim.plan.Believed, r.sim.plan.Algs, m.cfg.Now(), newKey)
+	if err != nil {
+		panic(err)
+	}
+	if _, swapped, err := m.write(context.Background(), 0, 1, ring, 0); !swapped {
+		panic(err)
+	}
+}
+
+// start opens the keyring, and tries again later where that does not work.
+func (r *replica) start() {
+	defer r.use()()
+	m, err := Open(context.Background(), r.config())
+	if err != nil {
+		r.sim.after(r.Poll, r.start)
 		return
 	}
+	m.cfg.Timetable = r.sim.plan.Believed
+	r.manager = m
+}
+
+// use says that the replica is busy, until the function it returns is called.
+func (r *replica) use() (done func()) {
+	r.busy = true
+	return func() { r.busy = false }
+}
+
+// poll is a turn of Manager.Run.
+func (r *replica) poll() {
+	if r.manager == nil || r.busy {
+		return
+	}
+	defer r.use()()
+	m := r.manager
+	if err := m.Step(context.Background()); err != nil {
+		r.signAt(m.ReadAt().Add(m.cfg.Timetable.SignStale)) // the last moment at which it does
+		return
+	}
+	if until := m.state.Load().view.lineup.Until; !until.Equal(r.planned) && !until.IsZero() {
+		r.planned = until
+		r.signAt(until.Add(-time.Millisecond))
+		r.signAt(until)
+	}
+}
+
+// signAt has the replica sign at a time of its own clock.
+func (r *replica) signAt(t time.Time) {
+	if d := t.Add(-r.Skew).Sub(r.sim.now); d >= 0 {
+		r.sim.after(d, r.sign)
+	}
+}
+
+// sign signs a token of each algorithm, which goes to all verifiers, and to one that starts now and
+// asks the replica that signed.
+func (r *replica) sign() {
+	s, m := r.sim, r.manager
+	if m == nil {
+		return
+	}
+	for _, alg := range s.plan.Algs {
+		_, kid, err := m.Sign(context.Background(), alg, "at+jwt", struct{}{})
+		if errors.Is(err, ErrStale) {
+			s.tally.refused++
+			return
+		}
+		if err != nil {
+			s.fail("replica %d cannot sign: %v", r.number, err)
+			return
+		}
+		s.tally.tokens++
+		token := outstanding{kid, r.number, s.now.Add(r.Skew + s.plan.World.TokenLife + s.plan.World.Leeway)}
+		s.tokens = append(s.tokens, token)
+		for i := range s.verifiers {
+			s.present(token, i)
+		}
+		if kids, err := s.fetch(r); err != nil {
+			s.fail("a new verifier gets no key set for the token that replica %d signed just now: %v", r.number, err)
+		} else if s.tally.verifications++; !kids[kid] {
+			s.fail("a new verifier does not find key %s of the token that replica %d signed just now", kid, r.number)
+		}
+	}
+}
+
+// present has a verifier verify a token. Its copy changes only where it is refreshed, and all
+// tokens are presented then; so nothing that could fail in between is missed.
+func (s *simulation) present(token outstanding, verifier int) {
+	v := s.verifiers[verifier]
+	if v.kids == nil || s.now.After(token.until) {
+		return
+	}
+	if s.tally.verifications++; !v.kids[token.kid] {
+		s.fail("verifier %d, with a key set it got %v ago, cannot verify a token of replica %d, good for %v more, with key %s",
+			verifier, s.now.Sub(v.at), token.by, token.until.Sub(s.now), token.kid)
+	}
+}
+
+// fetch asks one replica for the key set.
+func (s *simulation) fetch(r *replica) (map[string]bool, error) {
+	if r.manager == nil {
+		return nil, errDown
+	}
+	set, err := r.manager.JWKS()
 	if err != nil {
-		s.t.Fatalf("Sign: %v", err)
+		return nil, err
 	}
-	s.kids[kid] = true
-	s.tokens = append(s.tokens, outstanding{kid, s.now.Add(r.skew + s.tt.TokenLife + s.tt.Leeway)})
+	kids := s.kids[set.ETag]
+	if kids == nil {
+		kids = map[string]bool{}
+		for _, k := range r.manager.state.Load().view.published {
+			kids[k.kid] = true
+		}
+		s.kids[set.ETag] = kids
+	}
+	return kids, nil
 }
 
-// verify presents every token that is still good to every verifier whose copy is not too old.
-func (s *simulation) verify() {
+// ask is an edge's fetch: from the replica it prefers, or the next one that serves.
+func (s *simulation) ask(edge int) map[string]bool {
+	for i := range s.replicas {
+		if kids, err := s.fetch(s.replicas[(s.plan.Edges[edge].Prefers+i)%len(s.replicas)]); err == nil {
+			return kids
+		}
+	}
+	return nil
+}
+
+// refreshEdge lets an edge's copy go when it is too old, and not before.
+func (s *simulation) refreshEdge(i int) {
+	if cache := s.plan.Edges[i].Cache; cache > 0 {
+		s.edges[i] = keySetCopy{s.ask(i), s.now}
+		s.after(s.retry(cache, s.edges[i].kids), func() { s.refreshEdge(i) })
+	}
+}
+
+// refreshVerifier does so for a verifier.
+func (s *simulation) refreshVerifier(i int) {
+	plan := s.plan.Verifiers[i]
+	kids := s.edges[plan.Edge].kids
+	if s.plan.Edges[plan.Edge].Cache == 0 {
+		kids = s.ask(plan.Edge)
+	}
+	s.verifiers[i] = keySetCopy{kids, s.now}
+	s.after(s.retry(plan.Cache, kids), func() { s.refreshVerifier(i) })
 	s.tokens = slices.DeleteFunc(s.tokens, func(o outstanding) bool { return s.now.After(o.until) })
-	wanted := map[string]bool{}
-	for _, o := range s.tokens {
-		wanted[o.kid] = true
-	}
-	for i, v := range s.verifiers {
-		if s.now.Sub(v.at) > s.tt.VerifierCache {
-			continue // nothing to fetch: all replicas are cut off
-		}
-		for kid := range wanted {
-			if !slices.Contains(v.kids, kid) {
-				s.failures = append(s.failures, fmt.Sprintf("%v: verifier %d cannot verify a token of %s", s.now.Sub(testStart), i, kid))
-			}
-		}
+	for _, token := range s.tokens {
+		s.present(token, i)
 	}
 }
 
-// run lets that many ticks pass, or fewer when something has failed.
-func (s *simulation) run(ticks int) *simulation {
-	for range ticks {
-		if s.tick(); len(s.failures) > 0 {
-			break
-		}
+// retry is how long it is to the next fetch: soon after one that got nothing.
+func (s *simulation) retry(cache time.Duration, kids map[string]bool) time.Duration {
+	if kids == nil {
+		return min(cache, 10*time.Second)
 	}
-	return s
+	return cache
 }
 
-// The headline claim: no verifier that honours J ever meets a token that it cannot verify.
-func TestNoVerifierMeetsAnUnknownKey(t *testing.T) {
-	for seed := range uint64(4) {
-		s := newSimulation(t, seed, tightTimetable()).run(5000)
-		for _, f := range s.failures {
-			t.Errorf("seed %d: %s", seed, f)
-		}
-		if len(s.kids) < 15 || s.stale == 0 {
-			t.Errorf("seed %d: %d rotations and %d refused signatures prove little", seed, len(s.kids), s.stale)
-		}
+func (s *simulation) rotate(plan rotation) {
+	r := s.replicas[plan.By]
+	if r.manager == nil || r.busy {
+		return
 	}
-}
-
-// The simulation must notice when either inequality is broken.
-func TestSimulationCanFail(t *testing.T) {
-	for name, change := range map[string]func(*Timetable){
-		"P too short": func(tt *Timetable) { tt.Publish, tt.Active = tt.VerifierCache, tt.VerifierCache },
-		"V too short": func(tt *Timetable) { tt.Retain = tt.TokenLife - 10*time.Minute },
-		"D too long":  func(tt *Timetable) { tt.ServeStale *= 20 },
-		"X too long":  func(tt *Timetable) { tt.SignStale *= 20; tt.ServeStale *= 20 },
-	} {
-		t.Run(name, func(t *testing.T) {
-			believed := tightTimetable()
-			change(&believed)
-			for seed := range uint64(8) {
-				if s := newSimulation(t, seed, believed).run(4000); len(s.failures) > 0 {
-					return
-				}
-			}
-			t.Error("nothing failed")
-		})
+	if plan.CutOff != plan.By {
+		s.replicas[plan.CutOff].cutUntil = s.now.Add(plan.CutOffBy)
 	}
+	defer r.use()()
+	_, _ = r.manager.Rotate(context.Background(), s.plan.Algs[0]) // the store may be out of reach
 }

@@ -18,11 +18,6 @@ type proposal struct {
 // errAgain says that a round did not settle: it is to be begun anew from a fresh read.
 var errAgain = errors.New("the keyring changed meanwhile")
 
-// keyNeeded asks for a key to be made outside the round.
-type keyNeeded struct{ alg string }
-
-func (e keyNeeded) Error() string { return "a key for " + e.alg + " has to be made first" }
-
 // Step reads the keyring and proposes what is due. When another replica was faster it reads again.
 // While this replica's clock is off, or the storage's disputed, it only reads.
 // On an error the Manager goes on with what it has.
@@ -47,29 +42,27 @@ func (m *Manager) Rotate(ctx context.Context, alg string) (activates time.Time, 
 	return activates, nil
 }
 
-// settle repeats rounds until one settles.
+// settle repeats rounds until one settles. Where a key could not be made it does all the rest: that an
+// HSM is away must not keep a key from being revoked.
 func (m *Manager) settle(ctx context.Context, edit func(*planner) error) error {
 	m.stepping.Lock()
 	defer m.stepping.Unlock()
-	made := map[string][]Key{} // keys for this call, so that a lost race does not waste them
+	b := newBatch(m)
 	err := errAgain
 	for try := 0; try < maxTries && errors.Is(err, errAgain); try++ {
-		err = m.round(ctx, made, edit)
+		err = m.round(ctx, b, edit)
 		var need keyNeeded
 		if errors.As(err, &need) {
-			var k Key
-			if k, err = newKey(need.alg); err == nil {
-				made[need.alg] = append(made[need.alg], k)
-				err = errAgain
-			}
+			b.make(ctx, need.alg)
+			err = errAgain
 		}
 	}
-	return err
+	return b.settled(ctx, err, edit != nil)
 }
 
 // round is one read, plan and proposal. Nothing slow happens between reading the clock and the
 // proposal; a key that is not made yet ends the round with keyNeeded.
-func (m *Manager) round(ctx context.Context, made map[string][]Key, edit func(*planner) error) error {
+func (m *Manager) round(ctx context.Context, b *batch, edit func(*planner) error) error {
 	err := m.read(ctx)
 	m.noteRead(err)
 	if err != nil {
@@ -83,14 +76,7 @@ func (m *Manager) round(ctx context.Context, made map[string][]Key, edit func(*p
 	}
 	cur := m.state.Load()
 	now := m.cfg.Now()
-	used := map[string]int{} // how many of the made keys have a place in this plan
-	p := newPlanner(cur.ring, m.cfg.Timetable, now, func(alg string) (Key, error) {
-		if used[alg] == len(made[alg]) {
-			return Key{}, keyNeeded{alg}
-		}
-		used[alg]++
-		return made[alg][used[alg]-1], nil
-	})
+	p := newPlanner(cur.ring, m.cfg.Timetable, now, b.forPlan())
 	for kid, at := range m.late {
 		p.seenLate(kid, at)
 	}
@@ -141,7 +127,7 @@ func (m *Manager) write(ctx context.Context, old, next uint64, ring Ring, master
 	if err != nil {
 		return &snapshot{}, false, err
 	}
-	s = &snapshot{version: next, document: m.sealer.seal(next, plain, master), ring: ring}
+	s = &snapshot{version: next, document: m.sealer.seal(next, ring.format(), plain, master), ring: ring}
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
 	swapped, err = m.cfg.Storage.SwapKeyring(ctx, old, next, s.document)

@@ -14,6 +14,7 @@ type keyView struct {
 	KID         string     `json:"kid"`
 	Alg         string     `json:"alg"`
 	State       keys.State `json:"state"`
+	Held        string     `json:"held"`  // where the private half is: local, or hsm
 	Since       time.Time  `json:"since"` // in that state
 	CreatedAt   time.Time  `json:"created_at"`
 	PublishedAt time.Time  `json:"published_at,omitzero"`
@@ -47,7 +48,7 @@ func (s *Server) listKeys(ctx context.Context) (keyList, error) {
 	}
 	list := keyList{Version: s.cfg.Keys.Version(), Keys: []keyView{}, Replicas: append([]store.Heartbeat{}, beats...)}
 	for _, k := range s.cfg.Keys.Keys() {
-		list.Keys = append(list.Keys, keyView{k.KID, k.Alg, k.State, k.Since, k.CreatedAt, k.PublishAt, k.ActivateAt, k.RetireAt, k.RemoveAt, k.Next, k.NextAt})
+		list.Keys = append(list.Keys, keyView{k.KID, k.Alg, k.State, k.Held, k.Since, k.CreatedAt, k.PublishAt, k.ActivateAt, k.RetireAt, k.RemoveAt, k.Next, k.NextAt})
 	}
 	return list, nil
 }

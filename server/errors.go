@@ -83,7 +83,7 @@ func asOAuthError(err error) *oauthError {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, keys.ErrStale), errors.Is(err, keys.ErrClock), errors.Is(err, keys.ErrAlgorithm),
-		errors.Is(err, password.ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		errors.Is(err, keys.ErrSigner), errors.Is(err, password.ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return unavailable(err)
 	default:
 		return &oauthError{Status: http.StatusInternalServerError, Code: "server_error",

@@ -39,10 +39,11 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 	if result.Rehash {
 		s.rehash(g.Context(), user, secret)
 	}
-	s.audit.add(g.call, event{Type: "login", Outcome: "ok"})
 	if access, ttl, err = s.issueAccessToken(g, &user, &session); err != nil {
+		s.abandon(g, session)
 		return "", "", 0, err
 	}
+	s.audit.add(g.call, event{Type: "login", Outcome: "ok"})
 	if slices.Contains(g.client.Grants, grantRefreshToken) {
 		token := refreshToken{UserID: user.ID, SessionID: session.ID, AuthTime: session.StartedAt, Scope: g.scope}
 		if len(g.client.Audiences) > 0 || len(g.form.resources) > 0 { // else it follows the server's default
@@ -150,6 +151,14 @@ func (s *Server) startSession(g *granting, name string, checked store.Credential
 	}
 	g.session = session.ID
 	return session, user, nil
+}
+
+// abandon ends a session whose tokens could not be signed: nobody has them, and repeated tries must
+// not crowd out the user's other sessions.
+func (s *Server) abandon(g *granting, session store.Session) {
+	if _, err := s.store.RevokeSession(context.WithoutCancel(g.Context()), session.UserID, session.ID); err != nil {
+		s.log.WarnContext(g.Context(), "ending a session that began without tokens", slog.Any("error", err))
+	}
 }
 
 // checkAgain is for a hash that was replaced while the login was under way: by a stronger one of the

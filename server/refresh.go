@@ -77,8 +77,14 @@ func (s *Server) endSession(g *granting, why string) error {
 }
 
 // refresh is the refresh token grant (RFC 6749 §6): one atomic step in the store decides, and what
-// follows it can only fail into a 503 whose retry finds the same successor.
+// follows it can only fail into a 503 whose retry finds the same successor. A remote key, which may
+// well fail, signs before that step.
 func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration, err error) {
+	if s.cfg.Keys.Remote() {
+		if access, ttl, err = s.signAhead(g); err != nil {
+			return "", "", 0, err
+		}
+	}
 	session, user, outcome, err := s.store.Rotate(g.Context(), store.Rotation{
 		UserID: g.presented.UserID, SessionID: g.presented.SessionID, ClientID: g.client.ID, Generation: g.presented.Generation,
 		Now: s.now(), Lifetimes: s.settings().Lifetimes, Grace: s.settings().Grace, MaxReplays: s.settings().MaxReplays, NotBefore: g.client.NotBefore,
@@ -101,10 +107,26 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 		s.audit.add(g.call, event{Type: "refresh", Outcome: g.outcome})
 		return "", "", 0, errInvalidRefreshToken.because("session is %s", outcome)
 	}
-	if access, ttl, err = s.issueAccessToken(g, &user, &session); err != nil {
-		return "", "", 0, err
+	if access == "" {
+		if access, ttl, err = s.issueAccessToken(g, &user, &session); err != nil {
+			return "", "", 0, err
+		}
 	}
 	successor := g.presented
 	successor.Generation = session.Generation
 	return access, s.sealer.Seal(successor, g.client.ID), ttl, nil
+}
+
+// signAhead signs the access token of a refresh before the session moves on: a signature that does
+// not come then leaves the refresh token unspent, whatever the grace window is. The token goes out
+// only if the step in the store says so. "" where there is no session: that step is going to say so.
+func (s *Server) signAhead(g *granting) (access string, ttl time.Duration, err error) {
+	state, err := s.store.TokenState(g.Context(), store.TokenRef{UserID: g.presented.UserID, SessionID: g.presented.SessionID})
+	switch {
+	case err != nil:
+		return "", 0, unavailable(err)
+	case !state.Live:
+		return "", 0, nil
+	}
+	return s.issueAccessToken(g, &state.User, &state.Session)
 }

@@ -44,6 +44,7 @@ func (a *app) commands() []row {
 		{groupTools, a.tokenCommand()},
 		{groupTools, a.configCommand()},
 		{groupTools, a.doctorCommand()},
+		{groupTools, a.drillCommand()},
 		{groupTools, a.healthcheckCommand()},
 		{groupTools, a.versionCommand()},
 		{groupTools, a.completionCommand()},

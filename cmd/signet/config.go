@@ -80,6 +80,9 @@ func (a *app) checkParts(c config.Config) error {
 			problems = append(problems, err)
 		}
 	}
+	if _, err := openHSM(c, a.getenv); err != nil {
+		problems = append(problems, err)
+	}
 	if _, err := serverConfig(c); err != nil {
 		problems = append(problems, err)
 	}

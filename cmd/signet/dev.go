@@ -122,7 +122,7 @@ func (a *app) devConfig(dir, host string, public net.Listener) (config.Config, [
 func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public net.Listener, log *slog.Logger, level *slog.LevelVar) error {
 	l := listeners{public: public}
 	defer func() { l.close() }()
-	master, err := devInstall(ctx, cfg)
+	master, err := devInstall(ctx, cfg, a.getenv)
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public 
 
 // devInstall makes the install at the first start and reads its master key at every other. The key
 // is written first, so a start that was cut off in between leaves a key without a store: that one is used.
-func devInstall(ctx context.Context, cfg config.Config) ([]keys.MasterKey, error) {
+func devInstall(ctx context.Context, cfg config.Config, getenv func(string) string) ([]keys.MasterKey, error) {
 	path, embedded := cfg.BoltPath()
 	if !embedded {
 		return nil, errors.New("store: development mode keeps everything in one file; unset SIGNET_STORE, or make an install with `signet init`")
@@ -176,5 +176,5 @@ func devInstall(ctx context.Context, cfg config.Config) ([]keys.MasterKey, error
 	if err != nil {
 		return nil, err
 	}
-	return master, createBolt(ctx, path, cfg, master[0])
+	return master, opener{getenv: getenv}.createBolt(ctx, path, cfg, master[0])
 }

@@ -138,13 +138,21 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 	if !d.judge("install", err, install.ID+", made "+stamp(install.CreatedAt)) || len(master) == 0 {
 		return
 	}
-	m, err := keys.Open(ctx, keyringConfig(cfg, s, install.ID, master))
+	hsm, done := d.examineHSM(ctx, cfg)
+	defer done()
+	ring := keyringConfig(cfg, s, install.ID, master)
+	ring.Remote = remoteKeys(cfg, hsm)
+	m, err := keys.Open(ctx, ring)
+	if errors.Is(err, keys.ErrProvider) {
+		err = explainProvider(err)
+	}
 	if !d.judge("signing keys", err, "they open with this master key") {
 		return
 	}
 	if err := m.Ready(); err != nil {
 		d.note("signing keys", stateProblem, err.Error())
 	}
+	d.tryHSM(ctx, m)
 }
 
 func (d *doctor) report() error {

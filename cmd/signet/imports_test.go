@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"cmd/signet":            {"*"},
 	"config":                {},
 	"keys":                  {},
+	"keys/pkcs11":           {"keys"},
 	"store":                 {},
 	"store/packed":          {"store"},
 	"store/bolt":            {"store", "store/packed"},

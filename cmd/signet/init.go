@@ -19,6 +19,7 @@ import (
 type initOptions struct {
 	dir, issuer, listen, store string
 	algorithms                 []string
+	hsm                        hsmOptions
 }
 
 func (a *app) initCommand() *cobra.Command {
@@ -44,12 +45,16 @@ the other. Nothing that is already there is overwritten.`,
 	cmd.Flags().StringVar(&opt.issuer, "issuer", "", "the `URL` of this server as apps and services see it, such as https://auth.example.com")
 	cmd.Flags().StringVar(&opt.listen, "listen", "127.0.0.1:8080", "listen on `HOST:PORT`")
 	cmd.Flags().StringVar(&opt.store, "store", "bolt:signet.db", "keep everything at `URL`: bolt:PATH (one file, relative to DIR, for one server) or, shared by several,\nredis://HOST, redis+sentinel://HOST,HOST/MASTER, redis+cluster://HOST,HOST; rediss… with TLS")
+	opt.hsm.flags(cmd)
 	cmd.Flags().StringSliceVar(&opt.algorithms, "algorithms", []string{keys.ES256}, "sign with `ALG[,ALG]`: ES256, RS256, PS256, EdDSA; the first is the usual one")
 	return cmd
 }
 
 func (a *app) initInstall(ctx context.Context, opt initOptions) (err error) {
 	path := filepath.Join(opt.dir, defaultConfig)
+	if err := opt.hsm.resolve(); err != nil {
+		return err
+	}
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("%s is there already, and it is not overwritten; choose another --dir", path)
 	}
@@ -98,7 +103,7 @@ master_key_file: master.key
 # tls:
 #   cert: fullchain.pem
 #   key: privkey.pem
-`, opt.issuer, opt.listen, opt.store, strings.Join(opt.algorithms, ", "))
+%s`, opt.issuer, opt.listen, opt.store, strings.Join(opt.algorithms, ", "), opt.hsm.yaml())
 }
 
 // initMasterKey makes the master key's file, unless the environment holds the key.

@@ -22,6 +22,7 @@ type keyRecord struct {
 	ID          string    `json:"kid"`
 	Alg         string    `json:"alg"`
 	State       string    `json:"state"`
+	Held        string    `json:"held,omitempty"` // where the private half is: local, or hsm
 	Since       time.Time `json:"since,omitzero"`
 	CreatedAt   time.Time `json:"created_at,omitzero"`
 	PublishedAt time.Time `json:"published_at,omitzero"`
@@ -68,13 +69,13 @@ func (a *app) keysList() *cobra.Command {
 }
 
 func (k keyring) write(w io.Writer, now time.Time) {
-	line(w, "KID", "ALG", "STATE", "FOR", "SIGNS FROM", "NEXT", "WHEN")
+	line(w, "KID", "ALG", "HELD", "STATE", "FOR", "SIGNS FROM", "NEXT", "WHEN")
 	for _, r := range k.Keys {
 		when := "-"
 		if !r.NextAt.IsZero() {
 			when = relative(r.NextAt, now)
 		}
-		line(w, r.ID, r.Alg, r.State, lasting(r.Since, now), stamp(r.ActivatesAt), orDash(r.Next), when)
+		line(w, r.ID, r.Alg, orDash(r.Held), r.State, lasting(r.Since, now), stamp(r.ActivatesAt), orDash(r.Next), when)
 	}
 	if len(k.Replicas) == 0 {
 		return

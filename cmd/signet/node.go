@@ -12,6 +12,7 @@ import (
 
 	"signet/config"
 	"signet/keys"
+	"signet/keys/pkcs11"
 	"signet/server"
 	"signet/server/password"
 	"signet/store"
@@ -23,6 +24,7 @@ type node struct {
 	log    *slog.Logger
 	level  *slog.LevelVar
 	store  store.Store
+	hsm    pkcs11.Token // nil: signing keys are local
 	keys   *keys.Manager
 	server *server.Server
 
@@ -44,7 +46,12 @@ func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, g
 		return nil, err
 	}
 	registerRedis(n.registry, n.store)
+	if err := n.startHSM(ctx, getenv); err != nil {
+		n.store.Close()
+		return nil, err
+	}
 	if err := n.build(ctx, master); err != nil {
+		n.closeHSM()
 		n.store.Close()
 		return nil, err
 	}
@@ -60,6 +67,7 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 		return fmt.Errorf("store: %w", err)
 	}
 	keyConfig := keyringConfig(n.cfg, n.store, install.ID, master)
+	keyConfig.Remote = remoteKeys(n.cfg, n.hsm)
 	keyConfig.Log = n.log
 	keyConfig.OnEvent = func(e keys.Event) {
 		if n.server != nil {
@@ -72,6 +80,9 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	}
 	if errors.Is(err, keys.ErrClock) {
 		return clockProblem(err)
+	}
+	if errors.Is(err, keys.ErrProvider) {
+		return explainProvider(err)
 	}
 	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
@@ -93,6 +104,7 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 // close ends the node after its last request.
 func (n *node) close() error {
 	n.server.Close()
+	n.closeHSM()
 	if err := n.store.Close(); err != nil {
 		return fmt.Errorf("closing the store: %w", err)
 	}

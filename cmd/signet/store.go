@@ -19,7 +19,7 @@ import (
 
 // opener opens stores. What it does not get from the configuration it is given here.
 type opener struct {
-	getenv  func(string) string // has the secrets of Redis
+	getenv  func(string) string // has the secrets of Redis and the HSM
 	log     *slog.Logger        // nil discards
 	warn    func(warning error) // told what can be lost; nil: nobody is
 	observe func(doing string, took time.Duration, err error)
@@ -79,7 +79,7 @@ func (o opener) check(ctx context.Context, s *redis.Store) {
 // or nothing that the next try would not take up.
 func (o opener) create(ctx context.Context, cfg config.Config, master keys.MasterKey) error {
 	if path, ok := cfg.BoltPath(); ok {
-		return createBolt(ctx, path, cfg, master)
+		return o.createBolt(ctx, path, cfg, master)
 	}
 	s, err := o.openRedis(ctx, cfg)
 	if err != nil {
@@ -93,17 +93,17 @@ func (o opener) create(ctx context.Context, cfg config.Config, master keys.Maste
 		if err := s.CheckEmpty(ctx); err != nil {
 			return fmt.Errorf("store: %w; choose another redis.prefix or database", err)
 		}
-		return furnish(ctx, s, cfg, master, redis.Schema)
+		return o.furnish(ctx, s, cfg, master, redis.Schema)
 	case err != nil:
 		return fmt.Errorf("store: %w", err)
 	}
 	if version, _, err := s.LoadKeyring(ctx); err != nil || version > 0 {
 		return errors.Join(err, fmt.Errorf("store: it holds install %s already, and that is not overwritten; choose another redis.prefix or database", install.ID))
 	}
-	return firstKeys(ctx, s, cfg, install.ID, master) // an init that broke off
+	return o.firstKeys(ctx, s, cfg, install.ID, master) // an init that broke off
 }
 
-func createBolt(ctx context.Context, path string, cfg config.Config, master keys.MasterKey) (err error) {
+func (o opener) createBolt(ctx context.Context, path string, cfg config.Config, master keys.MasterKey) (err error) {
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("store: %s is there already, and it is not overwritten", path)
 	}
@@ -119,11 +119,11 @@ func createBolt(ctx context.Context, path string, cfg config.Config, master keys
 			os.Remove(path)
 		}
 	}()
-	return furnish(ctx, db, cfg, master, bolt.Schema)
+	return o.furnish(ctx, db, cfg, master, bolt.Schema)
 }
 
 // furnish writes the install and the first keys.
-func furnish(ctx context.Context, s store.Store, cfg config.Config, master keys.MasterKey, schema int) error {
+func (o opener) furnish(ctx context.Context, s store.Store, cfg config.Config, master keys.MasterKey, schema int) error {
 	install := store.Install{ID: rand.Text(), Schema: schema, CreatedAt: time.Now().UTC()}
 	if err := compareClocks(ctx, s, cfg, install.ID, master); err != nil {
 		return err
@@ -131,11 +131,20 @@ func furnish(ctx context.Context, s store.Store, cfg config.Config, master keys.
 	if err := s.CreateInstall(ctx, install); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	return firstKeys(ctx, s, cfg, install.ID, master)
+	return o.firstKeys(ctx, s, cfg, install.ID, master)
 }
 
-func firstKeys(ctx context.Context, s store.Store, cfg config.Config, installID string, master keys.MasterKey) error {
-	if err := keys.Init(ctx, keyringConfig(cfg, s, installID, []keys.MasterKey{master})); err != nil {
+func (o opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config, installID string, master keys.MasterKey) error {
+	hsm, err := openHSM(cfg, o.getenv)
+	if err != nil {
+		return err
+	}
+	if hsm != nil {
+		defer hsm.Close()
+	}
+	ring := keyringConfig(cfg, s, installID, []keys.MasterKey{master})
+	ring.Remote = remoteKeys(cfg, hsm)
+	if err := keys.Init(ctx, ring); err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	return nil

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/config"
+)
+
+// drillOptions are the flags of `drill`.
+type drillOptions struct {
+	jwks, verifier     string
+	client, secretFile string
+	alg                string
+	bound, every       string
+	rotations          int
+	yes                bool
+}
+
+func (a *app) drillCommand() *cobra.Command {
+	var o drillOptions
+	cmd := &cobra.Command{
+		Use:   "drill",
+		Short: "Rehearse a key rotation, and report who noticed",
+		Long: "Rotate the signing keys of a staging deployment and watch, as a service does. Again and again it asks\n" +
+			"for a token, verifies it with the key set at --jwks, such as a CDN serves it, and calls the service at\n" +
+			"--verifier with it, which must answer 2xx. It begins with one such round, and rotates only if that is\n" +
+			"good. The next key signs as soon as it has been published for keys.publish and no earlier; the drill\n" +
+			"goes on until it does and the last token of the old key has expired. Exit 1 if anything failed.\n\n" +
+			"The key that signs next has been published since the last rotation, so a service that fetched the key\n" +
+			"set then and never again passes. A second rotation, --rotations 2, finds it.\n\n" +
+			"Without --client there are no tokens, and only the key set is watched. The keys of the server that\n" +
+			"answers the admin API are rotated for good, so it asks whether that is the one you mean.",
+		Example: "signet drill --client drill --client-secret-file drill.secret --verifier https://staging.example.com/orders\n" +
+			"signet drill --jwks https://cdn.example.com/.well-known/jwks.json --for 25h --yes -o json",
+		Args: positional(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := a.newDrill(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			if err := a.confirm(o.yes, "This rotates the signing keys of "+d.report.Issuer+". Is that a deployment to rehearse on?"); err != nil {
+				return err
+			}
+			return d.run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.jwks, "jwks", "", "the key set at `URL`, where verifiers get it (default: the issuer's)")
+	f.StringVar(&o.verifier, "verifier", "", "call the service at `URL` with each token")
+	f.StringVar(&o.client, "client", "", "ask for tokens as the client `ID`, with its own credentials")
+	f.StringVar(&o.secretFile, "client-secret-file", "", "read the client's secret from `FILE`")
+	f.StringVar(&o.alg, "alg", "", "rotate the key of `ALG` (default: the one that signs the client's tokens)")
+	f.IntVar(&o.rotations, "rotations", 1, "rotate `N` times, one after the other")
+	f.StringVar(&o.bound, "for", "", "watch each for `DURATION` at most, such as 25h (default: until a minute after the key should sign)")
+	f.StringVar(&o.every, "every", "5s", "a round every `DURATION`")
+	yesFlag(cmd, &o.yes)
+	return a.remote(cmd)
+}
+
+// drill is one rehearsal.
+type drill struct {
+	app     *app
+	admin   *adminClient
+	http    *http.Client
+	opt     drillOptions
+	secret  string
+	bound   time.Duration // 0: as long as it takes
+	every   time.Duration
+	alg     string               // that is rotated
+	signer  string               // kid of the last token
+	seen    map[string]time.Time // kids, and when the key set first had them
+	last    string               // token of the old key
+	lastExp time.Time            // until when it is good
+	report  drillReport
+}
+
+// newDrill checks what it is told, and asks the server who it is. It changes nothing.
+func (a *app) newDrill(ctx context.Context, o drillOptions) (*drill, error) {
+	d := &drill{app: a, opt: o, alg: o.alg, seen: map[string]time.Time{}, http: newHTTPClient(http.DefaultTransport.(*http.Transport).Clone())}
+	d.http.Timeout = 10 * time.Second
+	if err := d.readOptions(); err != nil {
+		return nil, err
+	}
+	var err error
+	if d.admin, err = a.connect(); err != nil {
+		return nil, err
+	}
+	var status struct {
+		Issuer string `json:"issuer"`
+	}
+	if err := d.admin.call(ctx, http.MethodGet, pathTo("status"), nil, &status); err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(status.Issuer)
+	if err != nil || o.client != "" && u.Scheme != "https" && !loopback(u.Hostname()) {
+		return nil, fmt.Errorf("the issuer is %s, and the client's secret would go there in the clear", status.Issuer)
+	}
+	d.report.Issuer, d.report.Verifier = status.Issuer, o.verifier
+	d.report.KeySet = o.jwks
+	if o.jwks == "" {
+		d.report.KeySet = strings.TrimRight(status.Issuer, "/") + "/.well-known/jwks.json"
+	}
+	return d, nil
+}
+
+func (d *drill) readOptions() (err error) {
+	o := d.opt
+	for flag, address := range map[string]string{"--jwks": o.jwks, "--verifier": o.verifier} {
+		if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+			return misuse("%s %q is not a URL; write it like https://staging.example.com/orders", flag, address)
+		}
+	}
+	switch {
+	case (o.client == "") != (o.secretFile == ""):
+		return misuse("--client and --client-secret-file go together")
+	case o.client == "" && o.verifier != "":
+		return misuse("a service can be called with a token only; give --client and --client-secret-file as well")
+	}
+	if o.rotations < 1 {
+		return misuse("--rotations %d is no drill", o.rotations)
+	}
+	if d.every, err = config.ParseDuration(o.every); err != nil {
+		return misuse("--every %w", err)
+	}
+	if d.every < 100*time.Millisecond {
+		return misuse("--every %s is too often; 100ms is the least", o.every)
+	}
+	if o.bound != "" {
+		if d.bound, err = config.ParseDuration(o.bound); err != nil {
+			return misuse("--for %w", err)
+		}
+	}
+	if o.secretFile == "" {
+		return nil
+	}
+	f, err := os.Open(o.secretFile)
+	if err != nil {
+		return fmt.Errorf("reading the client's secret: %w", err)
+	}
+	defer f.Close()
+	if d.secret, err = readSecret(f); err != nil {
+		return fmt.Errorf("%s: %w", o.secretFile, err)
+	}
+	return nil
+}
+
+// run is the rehearsal: a round, and then rotations while that is good.
+func (d *drill) run(ctx context.Context) error {
+	d.report.StartedAt = time.Now().UTC()
+	if d.round(ctx); len(d.report.Failures) > 0 {
+		return d.conclude("nothing was rotated: it fails already with the key of now")
+	}
+	for range d.opt.rotations {
+		if err := d.rotate(ctx); err != nil {
+			return err
+		}
+		if d.watch(ctx); len(d.report.Failures) > 0 {
+			break
+		}
+	}
+	return d.conclude("somebody noticed")
+}
+
+// watch does rounds until the new key signs and what the old one signed has expired.
+func (d *drill) watch(ctx context.Context) {
+	status := d.app.newStatus()
+	defer status.clear()
+	end := d.deadline()
+	for ctx.Err() == nil && time.Now().Before(end) && !d.over() {
+		select {
+		case <-ctx.Done():
+		case <-time.After(min(d.every, time.Until(end))):
+			d.round(ctx)
+		}
+		status.show("round %d, %d failures, %s", d.report.Rounds, d.report.failed(), d.outlook(time.Now()))
+	}
+	switch r := d.rotation(); {
+	case ctx.Err() != nil:
+		d.report.fail(time.Now(), "drill", "interrupted before it was over")
+	case r.SignedAt.IsZero():
+		d.report.fail(time.Now(), "drill", "the new key did not sign by then; it should from "+stamp(r.ActivatesAt))
+	}
+}
+
+// rotate has the next key sign as soon as it may, and finds out which one that is.
+func (d *drill) rotate(ctx context.Context) error {
+	var answer struct {
+		keyring
+		ActivatesAt time.Time `json:"activates_at"`
+	}
+	if err := d.admin.call(ctx, http.MethodPost, pathTo("keys", "rotate"), map[string]string{"alg": d.alg}, &answer); err != nil {
+		return err
+	}
+	r := drillRotation{OldKey: d.signer}
+	for _, k := range answer.Keys {
+		if k.Alg == d.alg && k.State == "pending" {
+			r.NewKey, r.ActivatesAt = k.ID, k.ActivatesAt.UTC()
+		}
+	}
+	if r.NewKey == "" {
+		return errors.New("the server names no key that would sign next; see `signet keys list`")
+	}
+	d.report.Rotations = append(d.report.Rotations, r)
+	d.app.say("rotating: key %s signs from %s (%s)", r.NewKey, stamp(r.ActivatesAt), relative(r.ActivatesAt, time.Now()))
+	return nil
+}
+
+// rotation is the one that goes on, or nil before the first.
+func (d *drill) rotation() *drillRotation {
+	if n := len(d.report.Rotations); n > 0 {
+		return &d.report.Rotations[n-1]
+	}
+	return nil
+}
+
+// deadline is when watching ends, come what may.
+func (d *drill) deadline() time.Time {
+	if d.bound > 0 {
+		return time.Now().Add(d.bound)
+	}
+	end := d.rotation().ActivatesAt.Add(time.Minute)
+	if d.lastExp.After(end) {
+		end = d.lastExp
+	}
+	return end
+}
+
+// over reports whether the new key signs and the last token of the old one is of no use any more.
+func (d *drill) over() bool {
+	return !d.rotation().SignedAt.IsZero() && !time.Now().Add(d.every).Before(d.lastExp)
+}
+
+func (d *drill) outlook(now time.Time) string {
+	if r := d.rotation(); r.SignedAt.IsZero() {
+		return "the new key signs " + relative(r.ActivatesAt, now)
+	}
+	return "the last token of the old key expires " + relative(d.lastExp, now)
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+)
+
+// maxCacheControl is how many different headers are shown: max-age counts down before a change.
+const maxCacheControl = 4
+
+// drillReport is what a drill has seen.
+type drillReport struct {
+	OK           bool            `json:"ok"`
+	Verdict      string          `json:"verdict"`
+	Issuer       string          `json:"issuer"`
+	KeySet       string          `json:"jwks_uri"`
+	Verifier     string          `json:"verifier,omitempty"`
+	StartedAt    time.Time       `json:"started_at"`
+	EndedAt      time.Time       `json:"ended_at"`
+	Rounds       int             `json:"rounds"`
+	Rotations    []drillRotation `json:"rotations"`
+	CacheControl []string        `json:"cache_control"`
+	MaxAge       int             `json:"max_age_seconds"` // the longest seen
+	Age          int             `json:"age_seconds"`     // the oldest copy seen
+	Failures     []drillFailure  `json:"failures"`
+}
+
+// drillRotation is one rotation as it was seen from outside.
+type drillRotation struct {
+	OldKey         string    `json:"old_kid"`
+	NewKey         string    `json:"new_kid"`
+	ActivatesAt    time.Time `json:"activates_at"`
+	VisibleAt      time.Time `json:"visible_at,omitzero"` // in the key set
+	VisibleAtStart bool      `json:"visible_at_start"`    // and there before the drill
+	SignedAt       time.Time `json:"signed_at,omitzero"`
+	VisibleFor     float64   `json:"visible_before_it_signed_seconds"`
+}
+
+// drillFailure is something that failed in one round or in several in a row.
+type drillFailure struct {
+	At     time.Time `json:"at"`
+	Until  time.Time `json:"until"`
+	Times  int       `json:"times"`
+	Check  string    `json:"check"`
+	Detail string    `json:"detail"`
+}
+
+// fail notes a failure. One that goes on is told once.
+func (r *drillReport) fail(now time.Time, check, detail string) {
+	now = now.UTC()
+	for i := range r.Failures {
+		if f := &r.Failures[i]; f.Check == check && f.Detail == detail {
+			f.Until = now
+			f.Times++
+			return
+		}
+	}
+	r.Failures = append(r.Failures, drillFailure{At: now, Until: now, Times: 1, Check: check, Detail: detail})
+}
+
+func (r *drillReport) failed() (n int) {
+	for _, f := range r.Failures {
+		n += f.Times
+	}
+	return n
+}
+
+// conclude prints the report; bad is the verdict if there were failures.
+func (d *drill) conclude(bad string) error {
+	r := &d.report
+	r.EndedAt, r.OK, r.Verdict = time.Now().UTC(), len(r.Failures) == 0, "nobody noticed"
+	if !r.OK {
+		r.Verdict = bad
+	}
+	r.Rotations, r.CacheControl, r.Failures = append([]drillRotation{}, r.Rotations...), append([]string{}, r.CacheControl...), append([]drillFailure{}, r.Failures...)
+	if err := d.app.print(r, r.write); err != nil {
+		return err
+	}
+	if !r.OK {
+		return fmt.Errorf("%s; failures: %d", bad, r.failed())
+	}
+	return nil
+}
+
+func (r *drillReport) write(w io.Writer) {
+	line(w, "issuer", r.Issuer)
+	line(w, "key set", r.KeySet)
+	if r.Verifier != "" {
+		line(w, "verifier", r.Verifier)
+	}
+	line(w, "watched", fmt.Sprintf("%d rounds in %s", r.Rounds, roughly(r.EndedAt.Sub(r.StartedAt))))
+	for _, rotation := range r.Rotations {
+		line(w, "old key", rotation.OldKey)
+		line(w, "new key", rotation.NewKey+", "+rotation.visible())
+	}
+	for _, header := range r.CacheControl {
+		line(w, "cache-control", orDash(header))
+	}
+	if r.Age > 0 {
+		line(w, "oldest copy", strconv.Itoa(r.Age)+" s")
+	}
+	for _, f := range r.Failures {
+		line(w, "FAILED", fmt.Sprintf("%s  %s, %d times until %s: %s", stamp(f.At), f.Check, f.Times, stamp(f.Until), f.Detail))
+	}
+	line(w, "verdict", r.Verdict)
+}
+
+// visible says for how long verifiers could have got the new key before they needed it.
+func (r drillRotation) visible() string {
+	switch {
+	case r.SignedAt.IsZero():
+		return "which did not sign"
+	case r.VisibleAt.IsZero():
+		return "which signs since " + stamp(r.SignedAt) + " and was not in the key set before"
+	}
+	least := ""
+	if r.VisibleAtStart {
+		least = "at least "
+	}
+	return "in the key set for " + least + time.Duration(r.VisibleFor*float64(time.Second)).Round(time.Second).String() +
+		" before it signed, at " + stamp(r.SignedAt)
+}

@@ -1,0 +1,136 @@
+package keys
+
+import (
+	"flag"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// The headline claim: no verifier that honours J, behind caches that honour C, ever meets a token
+// that it cannot verify. SIGNET_SIMULATION=8h plays scenarios through the night.
+func TestNoVerifierMeetsAnUnknownKey(t *testing.T) {
+	budget, begun := 3*time.Second, time.Now()
+	if long, err := time.ParseDuration(os.Getenv("SIGNET_SIMULATION")); err == nil {
+		budget = long
+	}
+	var total tally
+	for time.Since(begun) < budget {
+		rapid.Check(t, func(t *rapid.T) {
+			if time.Since(begun) > budget {
+				return // within the hundred of one Check
+			}
+			plan := drawScenario(t, func(_, _ *Timetable) {})
+			s := simulate(plan)
+			if s.failure != "" {
+				t.Fatal(s.failure, plan)
+			}
+			total.add(s.tally)
+		})
+	}
+	t.Log(total)
+	if total.rotations == 0 || total.refused == 0 || total.unreadable == 0 || total.restarts == 0 || total.verifications < 10_000 {
+		t.Error("that proves little")
+	}
+}
+
+// breakage is one promise that is broken, by the configuration or by the world.
+type breakage struct {
+	name   string
+	change func(world, believed *Timetable)
+}
+
+// Where an inequality is broken the simulation finds the token that cannot be verified.
+func TestSimulationRefutesBrokenInequalities(t *testing.T) {
+	mustRefute(t,
+		breakage{"P is too short", func(_, b *Timetable) { b.Publish -= b.Publish / 4 }},
+		breakage{"V is too short", func(_, b *Timetable) { b.Retain -= b.Retain / 4 }},
+		breakage{"X is not below D", func(_, b *Timetable) { b.ServeStale = b.SignStale * 3 / 4 }},
+	)
+}
+
+// Each of their terms is needed.
+func TestSimulationRefutesBrokenPromises(t *testing.T) {
+	if os.Getenv("SIGNET_SIMULATION") == "" {
+		t.Skip("half a minute; set SIGNET_SIMULATION=1m to have it")
+	}
+	mustRefute(t,
+		breakage{"verifiers cache for longer than J", func(w, b *Timetable) { w.VerifierCache += b.Publish / 4 }},
+		breakage{"a CDN caches for longer than C", func(w, b *Timetable) { w.EdgeCache += b.Publish / 4 }},
+		breakage{"clocks differ by more than S", func(w, b *Timetable) { w.ClockSkew += b.Retain / 4 }},
+		breakage{"tokens live for longer than T", func(w, b *Timetable) { w.TokenLife += b.Retain / 4 }},
+		breakage{"verifiers add more than L", func(w, b *Timetable) { w.Leeway += b.Retain / 4 }},
+		breakage{"replicas serve for longer than D", func(_, b *Timetable) { b.ServeStale += b.Publish / 4 }},
+		breakage{"replicas sign for longer than X", func(_, b *Timetable) {
+			longer := b.Retain / 4
+			b.SignStale, b.ServeStale, b.Publish = b.SignStale+longer, b.ServeStale+longer, b.Publish+longer
+		}},
+	)
+}
+
+// mustRefute wants a counterexample for each.
+func mustRefute(t *testing.T, broken ...breakage) {
+	setFlag(t, "rapid.nofailfile", "true")
+	setFlag(t, "rapid.shrinktime", "500ms")
+	for _, b := range broken {
+		t.Run(b.name, func(t *testing.T) {
+			begun := time.Now()
+			found := refute(t, func(world, believed *Timetable) {
+				believed.Publish, believed.Retain = needs(*believed) // with nothing to spare
+				b.change(world, believed)
+			})
+			if found == "" {
+				t.Fatal("no counterexample was found")
+			}
+			t.Logf("in %v: %s", time.Since(begun).Round(10*time.Millisecond), found)
+		})
+	}
+}
+
+// refute has rapid look for a scenario that fails, and returns it in its smallest form.
+func refute(t *testing.T, broken func(world, believed *Timetable)) (found string) {
+	done := make(chan struct{})
+	go func() { // that Check ends when it has found one
+		defer close(done)
+		for range 20 {
+			rapid.Check(&finder{TB: t}, func(t *rapid.T) {
+				plan := drawScenario(t, broken)
+				if s := simulate(plan); s.failure != "" {
+					found = s.failure + plan.String() // of all that fail the last one is the smallest
+					t.FailNow()
+				}
+			})
+		}
+	}()
+	<-done
+	return found
+}
+
+// finder is a test that is meant to fail, and does so in silence.
+type finder struct {
+	testing.TB
+	failed bool
+}
+
+func (f *finder) Log(...any)            {}
+func (f *finder) Logf(string, ...any)   {}
+func (f *finder) Fail()                 { f.failed = true }
+func (f *finder) Failed() bool          { return f.failed }
+func (f *finder) FailNow()              { f.Fail(); runtime.Goexit() }
+func (f *finder) Error(...any)          { f.Fail() }
+func (f *finder) Errorf(string, ...any) { f.Fail() }
+func (f *finder) Fatal(...any)          { f.FailNow() }
+func (f *finder) Fatalf(string, ...any) { f.FailNow() }
+
+// setFlag sets one of rapid's for the length of a test.
+func setFlag(t *testing.T, name, value string) {
+	f := flag.Lookup(name)
+	before := f.Value.String()
+	if err := f.Value.Set(value); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Value.Set(before) })
+}

@@ -1,0 +1,230 @@
+package keys
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+func TestRemoteKeysSign(t *testing.T) {
+	s, c, v := &memory{}, newClock(), newVault()
+	cfg := remoteConfig(s, c, v)
+	cfg.Algorithms = slices.Clone(supported)
+	mustOpen(t, cfg)
+	m := mustOpen(t, cfg) // as after a restart: all that is left is the document and the vault
+	for _, alg := range supported {
+		token, kid := mustSign(t, m, alg)
+		mustVerify(t, m, token)
+		key := m.state.Load().view.signer(alg)
+		parsed, err := jwt.Parse(token, func(*jwt.Token) (any, error) { return key.private.public, nil }, jwt.WithValidMethods([]string{alg}))
+		if err != nil || parsed.Header["kid"] != kid {
+			t.Errorf("%s: golang-jwt: %v", alg, err)
+		}
+	}
+	if got, want := heldBy(m), map[string]int{"vault": 2 * len(supported)}; !maps.Equal(got, want) {
+		t.Errorf("held: got %v, want %v", got, want)
+	}
+	plain, err := m.sealer.open(s.version, s.document)
+	if err != nil || bytes.Contains(plain, []byte("pkcs8")) {
+		t.Errorf("the document of remote keys has a private key in it, or does not open: %v", err)
+	}
+}
+
+// An install moves to a provider, and back, by its normal rotation, and every token verifies to its end.
+func TestKeysMoveByRotation(t *testing.T) {
+	s, c, v := &memory{}, newClock(), newVault()
+	local := testConfig(s, c)
+	mustOpen(t, local)
+	if format := s.document[len(sealMagic)]; format != sealLocal {
+		t.Errorf("format of a local keyring: got %d, want %d", format, sealLocal)
+	}
+	remote := remoteConfig(s, c, v)
+	back := remote
+	back.Remote.MakeLocal = true
+	for _, stage := range []struct {
+		name   string
+		cfg    Config
+		held   string // where all keys are two rotations later
+		format byte
+	}{
+		{"to the provider", remote, "vault", sealRemote},
+		{"back", back, "local", sealLocal},
+		{"without the provider", local, "local", sealLocal},
+	} {
+		m := mustOpen(t, stage.cfg)
+		const every = 6 * time.Hour
+		for range 65 * 24 * time.Hour / every {
+			token, _ := mustSign(t, m, "")
+			c.advance(every)
+			mustStep(t, m)
+			mustVerify(t, m, token)
+		}
+		if got := heldBy(m); len(got) != 1 || got[stage.held] == 0 {
+			t.Errorf("%s: held: got %v, want all in %s", stage.name, got, stage.held)
+		}
+		if got := s.document[len(sealMagic)]; got != stage.format {
+			t.Errorf("%s: format %d, want %d", stage.name, got, stage.format)
+		}
+	}
+}
+
+func TestKeyringOfAProviderNeedsIt(t *testing.T) {
+	s, c, v := &memory{}, newClock(), newVault()
+	running := mustOpen(t, testConfig(s, c)) // a replica that was not given the provider
+	m := mustOpen(t, remoteConfig(s, c, v))
+	c.advance(31 * 24 * time.Hour)
+	mustStep(t, m)
+	_, before := s.get()
+	swaps := s.swaps
+	_, err := Open(t.Context(), testConfig(s, c))
+	if !errors.Is(err, ErrProvider) || !strings.Contains(err.Error(), `"vault"`) {
+		t.Errorf("Open: got %v, want ErrProvider that names the vault", err)
+	}
+	if err := running.Step(t.Context()); !errors.Is(err, ErrProvider) {
+		t.Errorf("Step: got %v, want ErrProvider", err)
+	}
+	if _, document := s.get(); s.swaps != swaps || !bytes.Equal(document, before) {
+		t.Error("the keyring was changed")
+	}
+}
+
+// testdata/keyring-format1.base64 was written before there were remote keys.
+func TestOldDocumentOpens(t *testing.T) {
+	text, err := os.ReadFile("testdata/keyring-format1.base64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(string(text), "\n", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := remoteConfig(&memory{version: 1, document: document}, newClock(), newVault())
+	cfg.Algorithms = []string{ES256, EdDSA}
+	m := mustOpen(t, cfg)
+	for _, alg := range cfg.Algorithms {
+		token, _ := mustSign(t, m, alg)
+		mustVerify(t, m, token)
+	}
+	if got := heldBy(m)["local"]; got != 4 {
+		t.Errorf("got %d local keys, want 4", got)
+	}
+}
+
+func TestBadSignatureGoesNowhere(t *testing.T) {
+	v := newVault()
+	m := mustOpen(t, remoteConfig(&memory{}, newClock(), v))
+	other, err := generate(ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.set(func(v *vault) { v.swapped = other })
+	if token, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, ErrSigner) || token != "" {
+		t.Errorf("got %q, %v, want ErrSigner", token, err)
+	}
+}
+
+// An HSM that is away or cannot do an algorithm keeps nothing else from being done.
+func TestStepDoesWithoutAKeyThatCannotBeMade(t *testing.T) {
+	s, c, v := &memory{}, newClock(), newVault()
+	cfg := remoteConfig(s, c, v)
+	cfg.Algorithms = []string{ES256, EdDSA}
+	m := mustOpen(t, cfg)
+	v.set(func(v *vault) { v.refuses = ES256 })
+	c.advance(31 * 24 * time.Hour)
+	if err := m.Step(t.Context()); !errors.Is(err, ErrSigner) || !errors.Is(err, errToken) {
+		t.Errorf("Step: got %v, want ErrSigner with its reason", err)
+	}
+	pending := func(alg string) (n int) {
+		for _, k := range m.Keys() {
+			if k.Alg == alg && k.State == Pending {
+				n++
+			}
+		}
+		return n
+	}
+	if pending(EdDSA) != 1 || pending(ES256) != 0 {
+		t.Errorf("successors: got %d of EdDSA and %d of ES256, want 1 and 0", pending(EdDSA), pending(ES256))
+	}
+	if _, err := m.Rotate(t.Context(), ES256); !errors.Is(err, ErrSigner) || errors.Is(err, ErrAlgorithm) {
+		t.Errorf("Rotate: got %v, want ErrSigner alone", err)
+	}
+	if _, err := m.Rotate(t.Context(), EdDSA); err != nil {
+		t.Errorf("Rotate of the other: %v", err)
+	}
+	mustSign(t, m, ES256) // for as long as it takes
+	v.set(func(v *vault) { v.refuses = "" })
+	mustStep(t, m)
+	if pending(ES256) != 1 {
+		t.Error("no successor once it can be made")
+	}
+}
+
+// Keys that lost a race are destroyed, those in the keyring never.
+func TestUnusedRemoteKeysAreDiscarded(t *testing.T) {
+	s, c, v := &memory{}, newClock(), newVault()
+	cfg := remoteConfig(s, c, v)
+	var replicas []*Manager
+	for range 8 {
+		replicas = append(replicas, mustOpen(t, cfg))
+	}
+	if err := Init(t.Context(), cfg); !errors.Is(err, ErrExists) {
+		t.Errorf("second Init: got %v", err)
+	}
+	for range 5 {
+		c.advance(31 * 24 * time.Hour)
+		var wg sync.WaitGroup
+		for _, m := range replicas {
+			wg.Go(func() {
+				if err := m.Step(t.Context()); err != nil {
+					t.Errorf("Step: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	ring := replicas[0].state.Load().ring
+	if made, used := v.serial-len(v.discarded), len(ring.Keys)+len(ring.Tombstones); made != used {
+		t.Errorf("the vault has %d keys and the keyring knows %d", made, used)
+	}
+	for _, k := range ring.Keys {
+		if v.keys[k.private.reference] == nil {
+			t.Errorf("key %s was destroyed", k.KID)
+		}
+	}
+}
+
+func TestTrialDecidesReady(t *testing.T) {
+	c, v := newClock(), newVault()
+	m := mustOpen(t, remoteConfig(&memory{}, c, v))
+	if err := errors.Join(m.Trial(t.Context()), m.Ready()); err != nil {
+		t.Fatalf("all is well: %v", err)
+	}
+	pending := m.state.Load().ring.Keys[1].private.reference
+	v.set(func(v *vault) { v.keys["aside"] = v.keys[pending]; delete(v.keys, pending) })
+	if err := m.Trial(t.Context()); !errors.Is(err, ErrSigner) || !strings.Contains(err.Error(), "pending") {
+		t.Errorf("the next key is missing: got %v, want ErrSigner about a pending key", err)
+	}
+	if err := m.Ready(); err != nil {
+		t.Errorf("the next key is missing: not ready: %v", err)
+	}
+	v.set(func(v *vault) { v.away = true })
+	if err := m.Trial(t.Context()); !errors.Is(err, ErrSigner) {
+		t.Errorf("away: got %v, want ErrSigner", err)
+	}
+	if err := m.Ready(); !errors.Is(err, ErrSigner) {
+		t.Errorf("away: Ready: got %v, want ErrSigner", err)
+	}
+	v.set(func(v *vault) { v.away, v.keys[pending] = false, v.keys["aside"] })
+	if err := errors.Join(m.Trial(t.Context()), m.Ready()); err != nil {
+		t.Errorf("back again: %v", err)
+	}
+}
