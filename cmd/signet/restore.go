@@ -14,6 +14,7 @@ import (
 
 	"signet/config"
 	"signet/keys"
+	"signet/keys/pkcs11"
 	"signet/store"
 )
 
@@ -58,6 +59,7 @@ type restoration struct {
 	logs   []string
 	now    time.Time
 	master []keys.MasterKey
+	hsm    pkcs11.Token // nil: there is none
 	backup *backupFile
 	target restoreTarget
 	recall *recall
@@ -73,6 +75,15 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 	}
 	if r.master, err = readMasterKeys(r.cfg.MasterKeyFile, r.app.getenv); err != nil {
 		return err
+	}
+	if r.hsm, err = openHSM(r.cfg, r.app.getenv); err != nil {
+		return err
+	}
+	if r.hsm != nil { // it is to make a key
+		defer r.hsm.Close()
+		if err := checkHSM(ctx, r.cfg, r.hsm); err != nil {
+			return fmt.Errorf("keys.hsm: %w; nothing was changed", err)
+		}
 	}
 	if r.backup, err = r.app.openBackup(ctx, path); err != nil {
 		return err
@@ -167,12 +178,18 @@ func (r *restoration) put(ctx context.Context, replaced *store.Foundation) error
 	return nil
 }
 
+func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys.Config {
+	cfg := keyringConfig(r.cfg, storage, installID, r.master)
+	cfg.Remote = remoteKeys(r.cfg, r.hsm)
+	return cfg
+}
+
 // openKeyring opens the newest keyring of the install that is known: the backup's, or that of the
 // store that is replaced. What the other knows to be revoked counts too.
 func (r *restoration) openKeyring(ctx context.Context, replaced *store.Foundation) (*keys.Manager, *keyringInHand, error) {
 	open := func(f store.Foundation) (*keys.Manager, *keyringInHand, error) {
 		hand := &keyringInHand{f.KeyringVersion, f.Keyring}
-		m, err := keys.Open(ctx, keyringConfig(r.cfg, hand, f.Install.ID, r.master))
+		m, err := keys.Open(ctx, r.keyringConfig(hand, f.Install.ID))
 		if err == nil {
 			for _, kid := range m.RevokedKeys() {
 				r.recall.keys[kid] = true
@@ -229,7 +246,7 @@ func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest
 			return fmt.Errorf("store: %w", err)
 		}
 	}
-	ring, err := keys.Open(ctx, keyringConfig(r.cfg, t.s, t.live.Install.ID, r.master))
+	ring, err := keys.Open(ctx, r.keyringConfig(t.s, t.live.Install.ID))
 	if err != nil {
 		return fmt.Errorf("keyring: %w; the records are restored, run `signet keys rotate --emergency`", err)
 	}
