@@ -188,7 +188,8 @@ type Keys struct {
 	// How long a cache between them (a CDN) may serve an old key set.
 	CDN time.Duration `yaml:"cdn"`
 
-	// How far the clocks of this server's replicas may be apart.
+	// How far the clocks of this server's replicas, and of a Redis, may be apart. A replica whose clock
+	// is further off signs nothing until it is right again.
 	Skew time.Duration `yaml:"skew"`
 
 	// The longest any token lives, whatever a client is given. At most 1h.

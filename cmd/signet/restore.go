@@ -150,6 +150,8 @@ func (r *restoration) put(ctx context.Context, replaced *store.Foundation) error
 		}
 		f.KeyringVersion, f.Keyring = hand.version, hand.document
 	}
+	r.recall.events = append(r.recall.events, store.Event{At: r.now.UTC(), Type: "restore", Outcome: "ok", Actor: "signet restore",
+		Detail: map[string]string{"as_of": r.report.AsOf.Format(time.RFC3339)}})
 	o := newOverlay(r.recall, r.cfg.Keys.MaxTokenLife, r.now)
 	if err := r.target.fill(ctx, f, o.records(r.backup.read(ctx))); err != nil {
 		return fmt.Errorf("restoring %s: %w", r.backup.path, err)

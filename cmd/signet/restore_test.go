@@ -149,8 +149,10 @@ func (d *disaster) check(r *replica) {
 	if status, body := d.loginAs("cora", newPassword); status != http.StatusOK {
 		t.Errorf("cora with a password that was set anew: got %d %v", status, body)
 	}
-	if events := r.admin("", "audit", "list", "--type", "user.disable", "-o", "json"); !strings.Contains(events, `"user.disable"`) {
-		t.Errorf("the trail from after the backup: got %s", events)
+	for _, kind := range []string{"user.disable", "restore"} {
+		if events := r.admin("", "audit", "list", "--type", kind, "-o", "json"); !strings.Contains(events, `"`+kind+`"`) {
+			t.Errorf("%s in the trail: got %s", kind, events)
+		}
 	}
 }
 
