@@ -65,7 +65,7 @@ func TestSimulationRefutesBrokenPromises(t *testing.T) {
 		breakage{"verifiers add more than L", func(w, b *Timetable) { w.Leeway += b.Retain / 4 }},
 		breakage{"replicas serve for longer than D", func(_, b *Timetable) { b.ServeStale += b.Publish / 4 }},
 		breakage{"replicas sign for longer than X", func(_, b *Timetable) {
-			longer := b.Retain / 4
+			longer := b.Retain / 2
 			b.SignStale, b.ServeStale, b.Publish = b.SignStale+longer, b.ServeStale+longer, b.Publish+longer
 		}},
 	)

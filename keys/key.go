@@ -83,7 +83,7 @@ func (k Key) since(now time.Time) time.Time {
 	case Retired:
 		return k.RetireAt
 	case Active:
-		return k.ActivateAt
+		return later(k.ActivateAt, k.CreatedAt) // an install's first key: see First
 	default:
 		return k.CreatedAt
 	}

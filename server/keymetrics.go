@@ -69,7 +69,7 @@ func (m *keyMetrics) sinceActive() float64 {
 	primary := m.keyring.Algorithms()
 	for _, key := range m.keyring.Keys() {
 		if key.State == keys.Active && len(primary) > 0 && key.Alg == primary[0] {
-			return m.now().Sub(key.ActivateAt).Seconds()
+			return m.now().Sub(key.Since).Seconds()
 		}
 	}
 	return 0

@@ -39,7 +39,7 @@ func wantMetrics(t testing.TB, s *servertest.Server, want map[string]string) {
 func TestKeyMetrics(t *testing.T) {
 	s := servertest.New(t, nil)
 	wantMetrics(t, s, map[string]string{
-		"signet_keyring_version": "1", "signet_signing_key_age_seconds": "60", // S: by every replica's clock
+		"signet_keyring_version": "1", "signet_signing_key_age_seconds": "0",
 		`signet_keys_published{alg="ES256"}`: "2", `signet_keys_published{alg="RS256"}`: "2",
 		"signet_key_next_step_seconds": "2.592e+06",
 	})

@@ -91,7 +91,7 @@ func (r revoked) write(w io.Writer, now time.Time) {
 	line(w)
 	line(w, "ITS TOKENS ARE REFUSED BY", "IF SIGNET SIGNED THEM", "IF FORGED")
 	line(w, "introspection and /userinfo", "now", "now")
-	line(w, "verifiers that cache keys for "+r.CacheTime+" at most", r.genuine(r.Exposure.Genuine(), now), moment(r.Exposure.Forgotten, now))
+	line(w, "verifiers that cache keys for "+plainly(r.CacheTime)+" at most", r.genuine(r.Exposure.Genuine(), now), moment(r.Exposure.Forgotten, now))
 	line(w, "verifiers that keep a key until a new kid comes", r.genuine(r.Exposure.Expired, now), r.restart(now))
 	r.writeAdvice(w, now)
 }
@@ -136,4 +136,13 @@ func moment(t, now time.Time) string {
 		return "now"
 	}
 	return "from " + stamp(t) + " (" + relative(t, now) + ")"
+}
+
+// plainly writes a duration of the API as people do.
+func plainly(s string) string {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return s
+	}
+	return roughly(d)
 }

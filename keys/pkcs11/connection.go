@@ -4,6 +4,7 @@ package pkcs11
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -88,6 +89,7 @@ func (c *connection) find(label string) (info cryptoki.TokenInfo, err error) {
 // login never tries a PIN twice that the token has called wrong.
 func (t *token) login(c *connection, info cryptoki.TokenInfo) error {
 	pin, err := t.cfg.PIN()
+	hash := sha256.Sum256([]byte(pin))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrSetup, err)
@@ -95,16 +97,16 @@ func (t *token) login(c *connection, info cryptoki.TokenInfo) error {
 		return fmt.Errorf("%w: the PIN of token %q is locked; its security officer can set a new one", ErrSetup, t.cfg.Token)
 	case info.Flags&cryptoki.CKF_USER_PIN_FINAL_TRY != 0:
 		return fmt.Errorf("%w: one more wrong PIN locks token %q, so none is tried; log in once with the vendor's tool", ErrSetup, t.cfg.Token)
-	case pin == t.refusedPIN && pin != "":
+	case hash == t.refusedPIN:
 		return fmt.Errorf("%w: token %q has refused this PIN, and it is not tried again", ErrSetup, t.cfg.Token)
 	}
 	err = ignore(c.lib.Login(c.home, cryptoki.CKU_USER, pin), cryptoki.CKR_USER_ALREADY_LOGGED_IN)
 	switch {
 	case err == nil:
-		t.refusedPIN = ""
+		t.refusedPIN = [sha256.Size]byte{}
 		return nil
 	case is(err, cryptoki.CKR_PIN_INCORRECT, cryptoki.CKR_PIN_INVALID, cryptoki.CKR_PIN_LEN_RANGE):
-		t.refusedPIN = pin
+		t.refusedPIN = hash
 		return fmt.Errorf("%w: token %q refuses the PIN: %w", ErrSetup, t.cfg.Token, err)
 	case is(err, cryptoki.CKR_PIN_LOCKED, cryptoki.CKR_PIN_EXPIRED, cryptoki.CKR_USER_PIN_NOT_INITIALIZED):
 		return fmt.Errorf("%w: logging in to token %q: %w", ErrSetup, t.cfg.Token, err)

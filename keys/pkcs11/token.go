@@ -4,6 +4,7 @@ package pkcs11
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
@@ -30,7 +31,7 @@ type token struct {
 	failedAt time.Time
 	closed   bool
 
-	refusedPIN string // guarded by turn: the PIN that the token called wrong
+	refusedPIN [sha256.Size]byte // guarded by turn: the hash of the PIN that the token called wrong
 }
 
 func open(cfg Config) (Token, error) {
