@@ -70,14 +70,7 @@ func (a *app) revokeKey(cmd *cobra.Command, c *adminClient, kid string, emergenc
 		}
 		answer.ClientsEnded = &n
 	}
-	var err error
-	if answer.following, err = a.follow(cmd.Context(), c, answer.Version, p); err != nil {
-		return err
-	}
-	if err := a.print(answer, func(w io.Writer) { answer.write(w, time.Now()) }); err != nil {
-		return err
-	}
-	return answer.complete(answer.Version, p)
+	return a.tellChange(cmd.Context(), c, answer.Version, p, &answer, &answer.following)
 }
 
 func (r revoked) write(w io.Writer, now time.Time) {

@@ -40,13 +40,7 @@ func (a *app) keysRewrap() *cobra.Command {
 			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "rewrap"), nil, &answer); err != nil {
 				return err
 			}
-			if answer.following, err = a.follow(cmd.Context(), c, answer.Version, p); err != nil {
-				return err
-			}
-			if err := a.print(answer, func(w io.Writer) { answer.write(w, time.Now()) }); err != nil {
-				return err
-			}
-			return answer.complete(answer.Version, p)
+			return a.tellChange(cmd.Context(), c, answer.Version, p, &answer, &answer.following)
 		},
 	}
 	p.flags(cmd)

@@ -43,13 +43,7 @@ func (a *app) keysRotate() *cobra.Command {
 			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "rotate"), in, &answer); err != nil {
 				return err
 			}
-			if answer.following, err = a.follow(cmd.Context(), c, answer.Version, p); err != nil {
-				return err
-			}
-			if err := a.print(answer, func(w io.Writer) { answer.write(w, time.Now()) }); err != nil {
-				return err
-			}
-			return answer.complete(answer.Version, p)
+			return a.tellChange(cmd.Context(), c, answer.Version, p, &answer, &answer.following)
 		},
 	}
 	cmd.Flags().StringVar(&in.Alg, "alg", "", "only keys of `ALG` (default: of every algorithm)")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -61,6 +62,23 @@ func (a *app) follow(ctx context.Context, c *adminClient, version uint64, p pati
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// keyChange is the answer to a change of the keyring, for people.
+type keyChange interface {
+	write(w io.Writer, now time.Time)
+}
+
+// tellChange finds out who follows the change, puts that into the answer, of which f is a part, and
+// prints it.
+func (a *app) tellChange(ctx context.Context, c *adminClient, version uint64, p patience, answer keyChange, f *following) (err error) {
+	if *f, err = a.follow(ctx, c, version, p); err != nil {
+		return err
+	}
+	if err := a.print(answer, func(w io.Writer) { answer.write(w, time.Now()) }); err != nil {
+		return err
+	}
+	return f.complete(version, p)
 }
 
 func (k keyring) following(version uint64) following {
