@@ -33,6 +33,14 @@ func (e *oauthError) Error() string {
 
 func (e *oauthError) Unwrap() error { return e.cause }
 
+// reason is what the log says of it: the true cause, or the description where that is all there is.
+func (e *oauthError) reason() string {
+	if e.cause != nil {
+		return e.cause.Error()
+	}
+	return e.Description
+}
+
 const basicChallenge = `Basic realm="signet", charset="UTF-8"`
 
 // because returns a copy of e with the operator's reason.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 	"unicode/utf8"
 )
@@ -44,6 +45,8 @@ func parseForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	switch {
 	case errors.As(err, &tooLarge):
 		return form{}, errBodyTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return form{}, errBodyTooSlow
 	case err != nil:
 		return form{}, &oauthError{Status: http.StatusBadRequest, Code: "invalid_request", Close: true,
 			Description: "the body could not be read to its end", cause: err}
@@ -53,6 +56,9 @@ func parseForm(w http.ResponseWriter, r *http.Request) (form, error) {
 
 var errBodyTooLarge = &oauthError{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Close: true,
 	Description: "the body is larger than 64 KiB"}
+
+var errBodyTooSlow = &oauthError{Status: http.StatusRequestTimeout, Code: "invalid_request", Close: true,
+	Description: "the body did not arrive in time: send as many bytes as Content-Length says, at once"}
 
 func checkFormHeaders(r *http.Request) error {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
