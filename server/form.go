@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -60,6 +61,8 @@ var errBodyTooLarge = &oauthError{Status: http.StatusRequestEntityTooLarge, Code
 var errBodyTooSlow = &oauthError{Status: http.StatusRequestTimeout, Code: "invalid_request", Close: true,
 	Description: "the body did not arrive in time: send as many bytes as Content-Length says, at once"}
 
+var errTooManyParameters = invalidRequest(fmt.Sprintf("send at most %d parameters", maxParameters))
+
 func checkFormHeaders(r *http.Request) error {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return &oauthError{Status: http.StatusUnsupportedMediaType, Code: "invalid_request", Close: true,
@@ -90,7 +93,7 @@ func parseFormBody(body string) (form, error) {
 			continue
 		}
 		if count++; count > maxParameters {
-			return form{}, invalidRequest("too many parameters")
+			return form{}, errTooManyParameters
 		}
 		if err := f.add(pair); err != nil {
 			return form{}, err
@@ -112,7 +115,7 @@ func (f *form) add(pair string) error {
 	name, okName := decodeComponent(rawName)
 	value, okValue := decodeComponent(rawValue)
 	if !okName || !okValue {
-		return invalidRequest("a parameter is not correctly percent-encoded UTF-8, or holds a NUL")
+		return invalidRequest(known(name) + " is not correctly percent-encoded UTF-8, or holds a NUL")
 	}
 	if name == "resource" {
 		if value != "" {
@@ -124,13 +127,21 @@ func (f *form) add(pair string) error {
 		return nil
 	}
 	if _, twice := f.values[name]; twice {
-		return invalidRequest("a parameter is given more than once")
+		return invalidRequest(name + " is given more than once")
 	}
 	if oneLine[name] && strings.ContainsAny(value, "\r\n") {
-		return invalidRequest("a parameter holds a line break")
+		return invalidRequest(name + " holds a line break")
 	}
 	f.values[name] = value
 	return nil
+}
+
+// known is the name if it is one of ours: no answer repeats what somebody made up.
+func known(name string) string {
+	if parameters[name] {
+		return name
+	}
+	return "a parameter"
 }
 
 // decodeComponent undoes application/x-www-form-urlencoded for one name or value. It is false for a

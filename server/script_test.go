@@ -214,3 +214,34 @@ func TestEveryRequirementHasASection(t *testing.T) {
 		}
 	}
 }
+
+// The README lists every answer that the scripts meet, for who has to make sense of one.
+func TestEveryErrorIsInTheReadme(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(readme), "## Errors")
+	table, _, _ = strings.Cut(table, "\n## ")
+	files, err := filepath.Glob("testdata/http/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		for _, s := range readSections(t, file) {
+			for i, line := range s.lines {
+				status, code, isError := strings.Cut(line.text, " ")
+				if !answerLine.MatchString(line.text) || !isError || i > 0 && ofOperator(s.lines[i-1].text) {
+					continue
+				}
+				if !regexp.MustCompile("(?m)^\\| .*`" + code + "`.*\\b" + status + "\\b|^\\| " + status + " \\| `" + code + "`").MatchString(table) {
+					t.Errorf("%s:%d: %s is not in the README's table of errors", file, line.number, line.text)
+				}
+			}
+		}
+	}
+}
+
+func ofOperator(line string) bool {
+	return strings.HasPrefix(line, "socket ") || strings.HasPrefix(line, "admin ")
+}
