@@ -12,7 +12,7 @@ var (
 		Challenge:   `Bearer realm="signet", error="invalid_token", error_description="the access token is not valid, or no longer"`,
 		Description: "the access token is not valid, or no longer: refresh it, or ask the user to log in again"}
 	errNoToken = &oauthError{Status: http.StatusUnauthorized, Code: "invalid_request", Challenge: `Bearer realm="signet"`,
-		Description: "send an access token: Authorization: Bearer …"} // RFC 6750 §3.1: no error code in the challenge
+		Description: "send an access token in the header: Authorization: Bearer ACCESS_TOKEN"} // RFC 6750 §3.1: no error code in the challenge
 	errNoUser = &oauthError{Status: http.StatusForbidden, Code: "insufficient_scope",
 		Challenge:   `Bearer realm="signet", error="insufficient_scope", error_description="this token has no user"`,
 		Description: "this token was given to a client, not to a user: log a user in"}
