@@ -37,6 +37,9 @@ func parsePublicJWK(data []byte) (publicKey, []error) {
 	if err != nil {
 		return publicKey{}, []error{err}
 	}
+	if kty, _ := text(members["kty"]); kty == "oct" {
+		return publicKey{}, []error{fmt.Errorf("%w: kty oct is a secret that both sides know", ErrPrivateKey)}
+	}
 	for _, name := range privateMembers {
 		if _, there := members[name]; there {
 			return publicKey{}, []error{fmt.Errorf("%w: it has the private member %q", ErrPrivateKey, name)}
@@ -89,8 +92,6 @@ func (r *jwkReader) public() crypto.PublicKey {
 		return r.rsa()
 	case "OKP":
 		return r.ed25519()
-	case "oct":
-		r.add("%w: kty oct is a secret that both sides know", ErrPrivateKey)
 	case "":
 		r.add("kty is missing; it must be EC, RSA or OKP")
 	default:

@@ -104,7 +104,8 @@ func (s *PublicSet) MarshalJSON() ([]byte, error) {
 	return json.Marshal(set)
 }
 
-func (s *PublicSet) kids() []string {
+// KIDs are the kids of the keys, in their order.
+func (s *PublicSet) KIDs() []string {
 	kids := make([]string, 0, len(s.keys))
 	for _, key := range s.keys {
 		kids = append(kids, key.jwk.Kid)

@@ -33,14 +33,14 @@ func (s *PublicSet) keyFor(j *JWS) (*publicKey, error) {
 	case s == nil || len(s.keys) == 0:
 		return nil, errors.New("there are no keys to verify it by")
 	case kid == "" && len(s.keys) > 1:
-		return nil, fmt.Errorf("its header has no kid, and there are %d keys; the kid must be one of %s", len(s.keys), quoteAll(s.kids()))
+		return nil, fmt.Errorf("its header has no kid, and there are %d keys; the kid must be one of %s", len(s.keys), quoteAll(s.KIDs()))
 	case kid == "":
 		kid = s.keys[0].jwk.Kid
 	}
 	key := s.find(kid)
 	switch {
 	case key == nil:
-		return nil, fmt.Errorf("there is no key of its kid %s; the kid must be one of %s", quote(kid), quoteAll(s.kids()))
+		return nil, fmt.Errorf("there is no key of its kid %s; the kid must be one of %s", quote(kid), quoteAll(s.KIDs()))
 	case !slices.Contains(key.algs, j.Alg):
 		return nil, fmt.Errorf("its alg is %s; the key %s is for %s", j.Alg, quote(kid), strings.Join(key.algs, " or "))
 	}
