@@ -7,7 +7,9 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -98,6 +100,18 @@ func (d *draft) sign() string {
 	return text
 }
 
+// signRaw signs a header and claims that are not JSON, or no good JSON.
+func (k appKey) signRaw(t testing.TB, header, claims string) string {
+	t.Helper()
+	b64 := base64.RawURLEncoding
+	input := b64.EncodeToString([]byte(header)) + "." + b64.EncodeToString([]byte(claims))
+	signature, err := k.method.Sign(input, k.private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return input + "." + b64.EncodeToString(signature)
+}
+
 const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // withAssertion is a request for a token of the client's own.
@@ -138,4 +152,13 @@ func lastCause(t testing.TB, s *servertest.Server) string {
 		}
 	}
 	return ""
+}
+
+// serve has the request answered inside the process, without a network, and returns the status.
+func (r *request) serve() int {
+	req := httptest.NewRequest(r.method, r.path, strings.NewReader(r.body))
+	req.Header = r.header
+	w := httptest.NewRecorder()
+	r.s.ServeHTTP(w, req)
+	return w.Code
 }
