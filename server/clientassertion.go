@@ -154,8 +154,9 @@ func assertionClient(claims map[string]json.RawMessage) (string, error) {
 	return sub, nil
 }
 
-// checkAssertionAudience wants the issuer and nothing else: an assertion that another server may take
-// for its own could be carried there, or here (RFC 10070; CVE-2025-27370).
+// checkAssertionAudience wants the issuer as the sole value: an assertion that another server may take
+// for its own could be carried there, or here (RFC 10070 §4; CVE-2025-27370). An array is refused
+// whatever is in it, so that there is one way to say it and nothing to overlook.
 func (s *Server) checkAssertionAudience(raw json.RawMessage) error {
 	issuer := s.cfg.Issuer
 	aud, isText := claimText(raw)
