@@ -272,9 +272,9 @@ type Redis struct {
 	// How many connections to each server there are at most. 0: chosen by the number of cores.
 	PoolSize int `yaml:"pool_size"`
 
-	// How many replicas must have confirmed a revocation, a change of a user or client, or a new
-	// keyring before it is acknowledged. 0 to 5; 0 means never to ask. It is asked only of servers that
-	// have a replica, or had one since the start.
+	// How many replicas must have confirmed a revocation, a change of a user or client, a new keyring,
+	// or that a client assertion was used, before it is acknowledged. 0 to 5; 0 means never to ask. It
+	// is asked only of servers that have a replica, or had one since the start.
 	WaitReplicas int `yaml:"wait_replicas"`
 }
 

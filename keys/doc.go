@@ -97,4 +97,11 @@
 // clock that its wall clock was set, or that the machine slept, and stops until the next read has
 // compared them. It goes on by itself when its clock is right again. None starts while its clock and
 // the storage's differ: it has not heard of the others yet.
+//
+// # Keys of others
+//
+// A client that signs its own assertions has given its public keys: a PublicSet. It is only ever what
+// was parsed once; no URL leads to keys. ParseJWS takes a token apart without believing it, and Verify
+// goes by the set: the kid chooses a key and the key its algorithm. Verifying costs one signature
+// whatever comes out, for a set without keys too, so that the time does not tell who has some.
 package keys

@@ -54,7 +54,7 @@ func (s *Server) adminCreateClient(c *call) (reply, error) {
 		return reply{}, err
 	}
 	secret := ""
-	if !client.Public {
+	if hasSecret(client.AuthMethods) {
 		secret = newClientSecret()
 		client.Secrets = []store.Secret{newSecret(secret, now)}
 	}

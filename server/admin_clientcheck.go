@@ -1,10 +1,14 @@
 package server
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"signet/keys"
 )
 
 // Limits of a client. A token carries its scopes, audiences and claims in every request's header.
@@ -62,14 +66,47 @@ func (k *specCheck) authMethods(spec clientSpec) {
 		return
 	}
 	if len(spec.AuthMethods) == 0 {
-		k.add("auth_methods of a confidential client must name %s, %s or both", authBasic, authPost)
+		k.add("auth_methods of a confidential client must name at least one of %s", strings.Join(confidentialMethods, ", "))
 	}
-	k.list("auth_methods", spec.AuthMethods, 2, func(method string) string {
-		if method != authBasic && method != authPost {
-			return "must be " + authBasic + " or " + authPost + "; only a public client has " + authNone
+	k.list("auth_methods", spec.AuthMethods, len(confidentialMethods), func(method string) string {
+		if !slices.Contains(confidentialMethods, method) {
+			return "must be one of " + strings.Join(confidentialMethods, ", ") + "; only a public client has " + authNone
 		}
 		return ""
 	})
+}
+
+// keys returns the client's keys as they are to be stored.
+func (k *specCheck) keys(spec clientSpec) json.RawMessage {
+	signs := slices.Contains(spec.AuthMethods, authPrivateKeyJWT)
+	if !spec.hasKeys() {
+		if signs {
+			k.add("jwks is missing: a client that authenticates by %s needs its public keys there", authPrivateKeyJWT)
+		}
+		return nil
+	}
+	if !signs {
+		k.add("jwks is for clients that have %s in auth_methods; name it there, or make jwks null", authPrivateKeyJWT)
+	}
+	set, err := keys.ParsePublicSet(spec.JWKS)
+	if err != nil {
+		k.addKeyProblems(err)
+		return nil
+	}
+	stored, err := json.Marshal(set)
+	if err != nil {
+		k.add("jwks: %s", err)
+	}
+	return stored
+}
+
+func (k *specCheck) addKeyProblems(err error) {
+	for problem := range strings.SplitSeq(err.Error(), "\n") {
+		k.add("jwks: %s", problem)
+	}
+	if errors.Is(err, keys.ErrPrivateKey) {
+		k.add("a private key was sent here: consider it leaked, make another pair, and send its public half alone")
+	}
 }
 
 func (k *specCheck) grants(spec clientSpec) {

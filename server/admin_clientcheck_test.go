@@ -16,6 +16,8 @@ func TestAdminClientValidation(t *testing.T) {
 		}
 		return `["` + strings.Join(all, `","`) + `"]`
 	}
+	x := strings.Repeat("A", 43)
+	key := `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"` + x + `"}]}`
 	long := strings.Repeat("x", 501)
 	for i, c := range []struct{ name, members, message string }{
 		{"plain", ``, ""},
@@ -36,10 +38,25 @@ func TestAdminClientValidation(t *testing.T) {
 		{"public that introspects", `"public":true,"grants":["password"],"introspect":true`, "cannot introspect"},
 
 		{"one method", `"auth_methods":["client_secret_basic"]`, ""},
-		{"no methods", `"auth_methods":[]`, "must name client_secret_basic"},
+		{"no methods", `"auth_methods":[]`, "must name at least one of client_secret_basic"},
 		{"none for a confidential client", `"auth_methods":["none"]`, "only a public client"},
-		{"unknown method", `"auth_methods":["tls_client_auth"]`, "must be client_secret_basic"},
+		{"unknown method", `"auth_methods":["tls_client_auth"]`, "must be one of client_secret_basic"},
 		{"a secret for a public client", `"public":true,"grants":["password"],"auth_methods":["client_secret_post"]`, "of a public client"},
+
+		{"key", `"auth_methods":["private_key_jwt"],"jwks":` + key, ""},
+		{"key and secret", `"auth_methods":["private_key_jwt","client_secret_basic"],"jwks":` + key, ""},
+		{"key alone says the method", `"jwks":` + key, ""},
+		{"method without a key", `"auth_methods":["private_key_jwt"]`, "jwks is missing"},
+		{"method with no key", `"auth_methods":["private_key_jwt"],"jwks":null`, "jwks is missing"},
+		{"key without the method", `"auth_methods":["client_secret_basic"],"jwks":` + key, "jwks is for clients that have private_key_jwt"},
+		{"key of a public client", `"public":true,"grants":["password"],"jwks":` + key, "jwks is for clients that have private_key_jwt"},
+		{"private_key_jwt for a public client", `"public":true,"grants":["password"],"auth_methods":["private_key_jwt"],"jwks":` + key, "of a public client"},
+		{"private key", `"jwks":{"keys":[{"kty":"OKP","crv":"Ed25519","x":"` + x + `","d":"` + x + `"}]}`, "consider it leaked"},
+		{"secret as a key", `"jwks":{"keys":[{"kty":"oct","k":"AAAA"}]}`, "consider it leaked"},
+		{"key set that is a string", `"jwks":"x"`, "jwks: it is not a JSON object"},
+		{"empty key set", `"jwks":{"keys":[]}`, "jwks: it has no keys"},
+		{"key set of encryption keys", `"jwks":{"keys":[{"kty":"OKP","crv":"X25519","x":"` + x + `","use":"enc"}]}`, `crv must be Ed25519, not "X25519"`},
+		{"key set at a URL", `"jwks_uri":"https://app.example/jwks"`, `"jwks_uri"`},
 
 		{"scopes", `"scopes":["a:b","https://x/y.z","!~"]`, ""},
 		{"scope with a space", `"scopes":["a b"]`, "printable ASCII"},

@@ -32,6 +32,9 @@ func (s *Server) adminRotateSecret(c *call) (reply, error) {
 		if client.Public {
 			return adminInvalid("a public client has no secret; create a confidential client for an app that can keep one")
 		}
+		if !hasSecret(client.AuthMethods) {
+			return adminInvalid("this client signs with a key of its own and has no secret; change its key by jwks, or give it %s or %s in auth_methods first", authBasic, authPost)
+		}
 		fresh := []store.Secret{newSecret(secret, now)}
 		if !in.RevokeOld {
 			fresh = append(fresh, client.Secrets...)

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"encoding/json"
+	"slices"
 	"time"
 
 	"signet/store"
@@ -8,17 +10,18 @@ import (
 
 // clientSpec is what an operator may set of a client.
 type clientSpec struct {
-	ID             string   `json:"client_id"`
-	Public         bool     `json:"public"`
-	AuthMethods    []string `json:"auth_methods"`
-	Grants         []string `json:"grants"`
-	Scopes         []string `json:"scopes"`
-	Audiences      []string `json:"audiences"`
-	Origins        []string `json:"origins"`
-	Claims         []string `json:"claims"`
-	Introspect     bool     `json:"introspect"`
-	Alg            string   `json:"alg"`
-	AccessTokenTTL string   `json:"access_token_ttl"` // as time.Duration prints it; empty: the server's
+	ID             string          `json:"client_id"`
+	Public         bool            `json:"public"`
+	AuthMethods    []string        `json:"auth_methods"`
+	JWKS           json.RawMessage `json:"jwks,omitempty"` // public keys, for private_key_jwt; null: none
+	Grants         []string        `json:"grants"`
+	Scopes         []string        `json:"scopes"`
+	Audiences      []string        `json:"audiences"`
+	Origins        []string        `json:"origins"`
+	Claims         []string        `json:"claims"`
+	Introspect     bool            `json:"introspect"`
+	Alg            string          `json:"alg"`
+	AccessTokenTTL string          `json:"access_token_ttl"` // as time.Duration prints it; empty: the server's
 }
 
 // clientView is what an operator sees of one. Hashes of secrets are not shown, and the secret itself
@@ -47,7 +50,7 @@ func viewClient(c store.Client) clientView {
 
 // specOf shares no memory with c, so that a body may be laid over it.
 func specOf(c store.Client) clientSpec {
-	spec := clientSpec{ID: c.ID, Public: c.Public, AuthMethods: listOf(c.AuthMethods), Grants: listOf(c.Grants), Scopes: listOf(c.Scopes),
+	spec := clientSpec{ID: c.ID, Public: c.Public, AuthMethods: listOf(c.AuthMethods), JWKS: slices.Clone(c.JWKS), Grants: listOf(c.Grants), Scopes: listOf(c.Scopes),
 		Audiences: listOf(c.Audiences), Origins: listOf(c.Origins), Claims: listOf(c.Claims), Introspect: c.Introspect, Alg: c.Alg}
 	if c.AccessTokenTTL > 0 {
 		spec.AccessTokenTTL = c.AccessTokenTTL.String()
@@ -63,9 +66,18 @@ func (spec *clientSpec) setDefaults() {
 	case spec.AuthMethods != nil:
 	case spec.Public:
 		spec.AuthMethods = []string{authNone}
+	case spec.hasKeys():
+		spec.AuthMethods = []string{authPrivateKeyJWT}
 	default:
 		spec.AuthMethods = []string{authBasic, authPost}
 	}
+}
+
+func (spec *clientSpec) hasKeys() bool { return len(spec.JWKS) > 0 && string(spec.JWKS) != "null" }
+
+// hasSecret reports whether a client of these methods is to have a secret.
+func hasSecret(methods []string) bool {
+	return slices.Contains(methods, authBasic) || slices.Contains(methods, authPost)
 }
 
 // applySpec makes the client what the spec says, or says all that is wrong with the spec.
@@ -78,12 +90,17 @@ func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time)
 		check.add("public cannot be changed; create another client")
 	}
 	ttl := check.all(spec, s.cfg.Keys.Algorithms(), s.cfg.MaxTokenLife)
+	jwks := check.keys(spec)
 	if err := check.err(); err != nil {
 		return err
 	}
 	client.AuthMethods, client.Grants, client.Scopes = spec.AuthMethods, spec.Grants, spec.Scopes
 	client.Audiences, client.Origins, client.Claims = spec.Audiences, spec.Origins, spec.Claims
 	client.Introspect, client.Alg, client.AccessTokenTTL = spec.Introspect, spec.Alg, ttl
+	client.JWKS = jwks
+	if !hasSecret(spec.AuthMethods) {
+		client.Secrets = nil // so that an old one does not work again when the methods do
+	}
 	client.UpdatedAt = now
 	return nil
 }

@@ -13,15 +13,20 @@ import (
 
 // Client authentication methods, as RFC 7591 §2 names them.
 const (
-	authBasic = "client_secret_basic"
-	authPost  = "client_secret_post"
-	authNone  = "none"
+	authBasic         = "client_secret_basic"
+	authPost          = "client_secret_post"
+	authPrivateKeyJWT = "private_key_jwt" // OpenID Connect Core §9
+	authNone          = "none"
 )
+
+// confidentialMethods are those of clients that can keep a secret or a private key.
+var confidentialMethods = []string{authBasic, authPost, authPrivateKeyJWT}
 
 // credentials are what a request says about its client.
 type credentials struct {
 	id, secret string
-	method     string // authBasic, authPost, authNone
+	assertion  string
+	method     string // one of the above
 }
 
 // authenticateClient finds out which client is asking (RFC 6749 §2.3). Whatever is wrong with the
@@ -30,6 +35,9 @@ func (s *Server) authenticateClient(c *call) (*store.Client, error) {
 	creds, err := readCredentials(c)
 	if err != nil {
 		return nil, err
+	}
+	if creds.method == authPrivateKeyJWT {
+		return s.authenticateByAssertion(c, creds)
 	}
 	if creds.id == "" && creds.secret == "" {
 		if s.settings().DefaultClient == "" {
@@ -95,7 +103,7 @@ func readCredentials(c *call) (credentials, error) {
 		return credentials{}, invalidRequest("send one Authorization header")
 	}
 	if c.form.get("client_assertion") != "" || c.form.get("client_assertion_type") != "" {
-		return credentials{}, errInvalidClient.because("client_assertion is not supported")
+		return readAssertion(c.form, len(headers) > 0)
 	}
 	body := credentials{id: c.form.get("client_id"), secret: c.form.get("client_secret"), method: authPost}
 	if body.secret == "" {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"signet/keys"
 	"signet/store"
 )
 
@@ -18,7 +19,7 @@ type clientCache struct {
 	maxAge time.Duration
 
 	mu      sync.RWMutex
-	entries map[string]*store.Client
+	entries map[string]*cachedClient
 	origins map[string]bool // that some client lists; nil: not known
 	version string          // of the clients that entries and origins were read from, or of older ones
 	checked time.Time       // when the store was last asked for it
@@ -28,12 +29,37 @@ type clientCache struct {
 const maxCachedClients = 10_000
 
 func newClientCache(s store.Clients, now func() time.Time, maxAge time.Duration) *clientCache {
-	return &clientCache{store: s, now: now, maxAge: maxAge, entries: make(map[string]*store.Client)}
+	return &clientCache{store: s, now: now, maxAge: maxAge, entries: make(map[string]*cachedClient)}
+}
+
+// cachedClient is a client and what is made of its record once, and not for each request.
+type cachedClient struct {
+	store.Client
+	keySet *keys.PublicSet // of its jwks; nil where it has none, or none that can be read
+}
+
+func newCachedClient(client store.Client) *cachedClient {
+	c := &cachedClient{Client: client}
+	if len(client.JWKS) > 0 {
+		// They were read when they were registered. What cannot be read now is from a newer version,
+		// and the client fails to authenticate as if it had no keys.
+		c.keySet, _ = keys.ParsePublicSet(client.JWKS)
+	}
+	return c
 }
 
 // get returns the client or store.ErrNotFound. The caller must not change what it points to.
-// Unknown ids are not kept: they would let anybody fill the memory.
 func (c *clientCache) get(ctx context.Context, id string) (*store.Client, error) {
+	cached, err := c.getWithKeys(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &cached.Client, nil
+}
+
+// getWithKeys is get with the client's keys beside it. Unknown ids are not kept: they would let
+// anybody fill the memory.
+func (c *clientCache) getWithKeys(ctx context.Context, id string) (*cachedClient, error) {
 	if err := c.freshen(ctx); err != nil {
 		return nil, err
 	}
@@ -43,19 +69,20 @@ func (c *clientCache) get(ctx context.Context, id string) (*store.Client, error)
 	if known != nil {
 		return known, nil
 	}
-	client, err := c.store.Client(ctx, id)
+	record, err := c.store.Client(ctx, id)
 	if err != nil {
 		return nil, err
 	}
+	client := newCachedClient(record)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.epoch == epoch {
 		if len(c.entries) >= maxCachedClients {
 			clear(c.entries)
 		}
-		c.entries[id] = &client
+		c.entries[id] = client
 	}
-	return &client, nil
+	return client, nil
 }
 
 // freshen sees to it that what is cached is not older than maxAge.

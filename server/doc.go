@@ -15,7 +15,8 @@
 // # How a request goes through
 //
 // route.go matches the path exactly. form.go parses strictly: one spelling, every parameter once,
-// nothing from the query. clientauth.go settles the client. token.go checks the grant and hands it
+// nothing from the query. clientauth.go settles the client: by a secret, or by an assertion that it has
+// signed with its own key (clientassertion.go), which then counts as used. token.go checks the grant and hands it
 // to go-oauth2 (oauth2.go, the one file that knows the library), which asks back for the checks of
 // the grant and, last, for the one step that consumes something: password.go, refresh.go or
 // clientcredentials.go. issue.go signs. A request that is refused before that step has changed nothing.

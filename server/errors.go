@@ -54,7 +54,7 @@ func (e *oauthError) because(format string, args ...any) *oauthError {
 // refused refresh token must not tell one reason from another.
 var (
 	errInvalidClient = &oauthError{Status: http.StatusUnauthorized, Code: "invalid_client", Challenge: basicChallenge,
-		Description: "client authentication failed: check client_id, client_secret and the method the client is registered for"}
+		Description: "client authentication failed: check client_id, client_secret or client_assertion, and the method the client is registered for"}
 	errInvalidLogin = &oauthError{Status: http.StatusBadRequest, Code: "invalid_grant",
 		Description: "the username or password is wrong"}
 	errInvalidRefreshToken = &oauthError{Status: http.StatusBadRequest, Code: "invalid_grant",
@@ -75,7 +75,7 @@ func invalidRequest(description string) *oauthError {
 
 func unavailable(cause error) *oauthError {
 	return &oauthError{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", RetryAfter: time.Second,
-		Description: "the server cannot answer right now; nothing was lost: send the same request again after Retry-After", cause: cause}
+		Description: "the server cannot answer right now; nothing was lost: send the same request again after Retry-After, with a new client_assertion if it had one", cause: cause}
 }
 
 func slowDown(wait time.Duration) *oauthError {

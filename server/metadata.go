@@ -3,6 +3,9 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
+
+	"signet/keys"
 )
 
 // metadata is the authorization server's own description (RFC 8414 §2), served where OpenID Connect
@@ -19,6 +22,10 @@ type metadata struct {
 	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
 	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported"`
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
+	// The algorithms of client assertions: what a client's key may be for, not what Signet signs with.
+	TokenAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	RevocationAuthAlgs    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionAuthAlgs []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	SubjectTypes          []string `json:"subject_types_supported"`
 	// SigningAlgs is OpenID Connect's name. No id_token is issued, but go-oidc and others take from
 	// here which algorithms to accept.
@@ -26,8 +33,7 @@ type metadata struct {
 }
 
 func renderMetadata(issuer string, algorithms []string) []byte {
-	withSecret := []string{authBasic, authPost}
-	all := []string{authBasic, authPost, authNone}
+	all := append(slices.Clip(confidentialMethods), authNone)
 	body, err := json.Marshal(metadata{
 		Issuer:                issuer,
 		TokenEndpoint:         issuer + "/token",
@@ -38,7 +44,10 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 		GrantTypes:            grantTypes,
 		TokenAuth:             all,
 		RevocationAuth:        all,
-		IntrospectionAuth:     withSecret,
+		IntrospectionAuth:     confidentialMethods,
+		TokenAuthAlgs:         keys.VerifiedAlgorithms,
+		RevocationAuthAlgs:    keys.VerifiedAlgorithms,
+		IntrospectionAuthAlgs: keys.VerifiedAlgorithms,
 		SubjectTypes:          []string{"public"},
 		SigningAlgs:           algorithms,
 	})

@@ -2,27 +2,29 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 )
 
 // Client is an OAuth 2.0 client (RFC 6749 §2): an app that asks for tokens.
 type Client struct {
-	ID             string        `json:"client_id"`
-	Public         bool          `json:"public"`                     // cannot keep a secret; authenticates with "none"
-	Secrets        []Secret      `json:"secrets,omitempty"`          // at most two live ones, newest first
-	AuthMethods    []string      `json:"auth_methods,omitempty"`     // client_secret_basic, client_secret_post, none
-	Grants         []string      `json:"grants"`                     // grant types it may use; nothing else
-	Scopes         []string      `json:"scopes,omitempty"`           // scopes it may be given; all of them when it asks for none
-	Audiences      []string      `json:"audiences,omitempty"`        // resources its tokens may be for; empty: the server's default
-	Origins        []string      `json:"origins,omitempty"`          // browser origins that may call for it (CORS), exact
-	Claims         []string      `json:"claims,omitempty"`           // user claims copied into its access tokens
-	Introspect     bool          `json:"introspect,omitempty"`       // may ask /introspect
-	Alg            string        `json:"alg,omitempty"`              // pins the signing algorithm; empty: the server's first
-	AccessTokenTTL time.Duration `json:"access_token_ttl,omitempty"` // in nanoseconds; 0: the server's
-	Disabled       bool          `json:"disabled,omitempty"`
-	NotBefore      time.Time     `json:"not_before,omitzero"` // its sessions and tokens from before this are dead
-	CreatedAt      time.Time     `json:"created_at"`
-	UpdatedAt      time.Time     `json:"updated_at"`
+	ID             string          `json:"client_id"`
+	Public         bool            `json:"public"`                     // cannot keep a secret; authenticates with "none"
+	Secrets        []Secret        `json:"secrets,omitempty"`          // at most two live ones, newest first
+	AuthMethods    []string        `json:"auth_methods,omitempty"`     // client_secret_basic, client_secret_post, private_key_jwt, none
+	JWKS           json.RawMessage `json:"jwks,omitempty"`             // its public keys as a JWK Set, for private_key_jwt
+	Grants         []string        `json:"grants"`                     // grant types it may use; nothing else
+	Scopes         []string        `json:"scopes,omitempty"`           // scopes it may be given; all of them when it asks for none
+	Audiences      []string        `json:"audiences,omitempty"`        // resources its tokens may be for; empty: the server's default
+	Origins        []string        `json:"origins,omitempty"`          // browser origins that may call for it (CORS), exact
+	Claims         []string        `json:"claims,omitempty"`           // user claims copied into its access tokens
+	Introspect     bool            `json:"introspect,omitempty"`       // may ask /introspect
+	Alg            string          `json:"alg,omitempty"`              // pins the signing algorithm; empty: the server's first
+	AccessTokenTTL time.Duration   `json:"access_token_ttl,omitempty"` // in nanoseconds; 0: the server's
+	Disabled       bool            `json:"disabled,omitempty"`
+	NotBefore      time.Time       `json:"not_before,omitzero"` // its sessions and tokens from before this are dead
+	CreatedAt      time.Time       `json:"created_at"`
+	UpdatedAt      time.Time       `json:"updated_at"`
 }
 
 // Secret is one live client secret, kept as its SHA-256. Signet makes client secrets itself, from

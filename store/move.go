@@ -12,13 +12,23 @@ type Record struct {
 	User         *User         `json:"user,omitempty"`
 	Session      *Session      `json:"session,omitempty"` // comes after its user
 	RevokedToken *RevokedToken `json:"revoked_token,omitempty"`
-	Event        *Event        `json:"event,omitempty"` // oldest first; its Seq is given anew
+
+	SpentAssertion *SpentAssertion `json:"spent_assertion,omitempty"`
+
+	Event *Event `json:"event,omitempty"` // oldest first; its Seq is given anew
 }
 
 // RevokedToken is an access token that was revoked by itself.
 type RevokedToken struct {
 	JTI   string    `json:"jti"`
 	Until time.Time `json:"until"`
+}
+
+// SpentAssertion is a client assertion that was used. It moves so that nobody can use it once more
+// where the data are then; see Assertions.
+type SpentAssertion struct {
+	ID    AssertionID `json:"id"`
+	Until time.Time   `json:"until"`
 }
 
 // Foundation is what a backend's data belong to and are sealed with.

@@ -17,17 +17,18 @@ func (id SessionID) String() string { return base64.RawURLEncoding.EncodeToStrin
 func (id SessionID) IsZero() bool { return id == SessionID{} }
 
 // ParseSessionID reads what String wrote, and nothing else.
-func ParseSessionID(s string) (SessionID, error) {
-	var id SessionID
+func ParseSessionID(s string) (SessionID, error) { return parseID("session id", s) }
+
+// parseID reads 16 bytes in base64url as they are written here; what names them in the error.
+func parseID(what, s string) (id [16]byte, err error) {
 	if len(s) != base64.RawURLEncoding.EncodedLen(len(id)) { // the decoder would skip line breaks
-		return SessionID{}, fmt.Errorf("session id is not %d base64url bytes", len(id))
+		return id, fmt.Errorf("%s is not %d base64url bytes", what, len(id))
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil || len(raw) != len(id) {
-		return SessionID{}, fmt.Errorf("session id is not %d base64url bytes", len(id))
+		return id, fmt.Errorf("%s is not %d base64url bytes", what, len(id))
 	}
-	copy(id[:], raw)
-	return id, nil
+	return [16]byte(raw), nil
 }
 
 // MarshalText implements encoding.TextMarshaler.

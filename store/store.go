@@ -13,6 +13,7 @@ type Store interface {
 	Sessions
 	Logins
 	Revocations
+	Assertions
 	Keyrings
 	Heartbeats
 	Throttle
@@ -23,8 +24,9 @@ type Store interface {
 	// ErrUnavailable and says why, for the operator.
 	Ping(ctx context.Context) error
 
-	// Sweep deletes some of what ran out before now (sessions, revoked token ids, throttle counts)
-	// and returns how many records went. It does a bounded amount of work; call it again later.
+	// Sweep deletes some of what ran out before now (sessions, revoked token ids, used assertions,
+	// throttle counts) and returns how many records went. It does a bounded amount of work; call it
+	// again later.
 	Sweep(ctx context.Context, now time.Time, limits Lifetimes) (int, error)
 
 	// Close flushes and releases everything. It is safe to call twice.

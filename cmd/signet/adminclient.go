@@ -37,6 +37,7 @@ package main
 //   - PATCH on a user is a merge: the claims that are named are set, one that is null is removed,
 //     the others stay (RFC 7396). PATCH on a client replaces each list as a whole.
 //   - POST /v1/users without a password makes a user who cannot log in until one is set.
+//   - jwks is a JWK Set of public keys, left out where there are none; null takes them away.
 //   - access_token_ttl is a Go duration such as "5m0s"; "" is the server's.
 //   - "next" of the audit trail is the seq to send as after for what comes later; it is always there,
 //     also when there were no events, so that following needs no other state.

@@ -12,7 +12,7 @@ import (
 // last line too ended by a newline. A header, any number of records, a trailer:
 //
 //	{"signet_export":1,"exported_at":…,"foundation":{"install":{…},"keyring_version":7,"keyring":"base64"}}
-//	{"client":{…}}   or user, session, revoked_token, event; see store.Record
+//	{"client":{…}}   or user, session, revoked_token, spent_assertion, event; see store.Record
 //	{"counts":{"clients":2,"users":40,"sessions":55,"revoked_tokens":0,"events":900},"sha256":"hex"}
 //
 // The digest is that of all bytes before the trailer. It finds accidents, not forgers: who can write
@@ -41,6 +41,7 @@ type archiveCounts struct {
 	Users         int64 `json:"users"`
 	Sessions      int64 `json:"sessions"`
 	RevokedTokens int64 `json:"revoked_tokens"`
+	Assertions    int64 `json:"spent_assertions,omitzero"` // came later; without any, an earlier signet reads it too
 	Events        int64 `json:"events"`
 }
 
@@ -57,12 +58,13 @@ func (c *archiveCounts) add(r store.Record) bool {
 	count(r.User != nil, &c.Users)
 	count(r.Session != nil, &c.Sessions)
 	count(r.RevokedToken != nil, &c.RevokedTokens)
+	count(r.SpentAssertion != nil, &c.Assertions)
 	count(r.Event != nil, &c.Events)
 	return fields == 1
 }
 
 func (c archiveCounts) total() int64 {
-	return c.Clients + c.Users + c.Sessions + c.RevokedTokens + c.Events
+	return c.Clients + c.Users + c.Sessions + c.RevokedTokens + c.Assertions + c.Events
 }
 
 // write is the trailer for people.
@@ -71,6 +73,7 @@ func (t archiveTrailer) write(w io.Writer) {
 	line(w, "users", fmt.Sprint(t.Counts.Users))
 	line(w, "sessions", fmt.Sprint(t.Counts.Sessions))
 	line(w, "revoked tokens", fmt.Sprint(t.Counts.RevokedTokens))
+	line(w, "spent assertions", fmt.Sprint(t.Counts.Assertions))
 	line(w, "audit events", fmt.Sprint(t.Counts.Events))
 	line(w, "sha256", t.SHA256)
 }

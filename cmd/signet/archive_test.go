@@ -29,6 +29,7 @@ func archiveRecords() []store.Record {
 			Claims: map[string]json.RawMessage{"n": json.RawMessage(`12345678901234567890.10`), "<": json.RawMessage(`["<\u003c"]`)}}},
 		{Session: &store.Session{ID: store.SessionID{2}, UserID: user, ClientID: "web<&>", Generation: 1<<32 - 1, Replays: 1<<16 - 1, StartedAt: archiveDay, RotatedAt: archiveDay}},
 		{RevokedToken: &store.RevokedToken{JTI: "jti", Until: archiveDay}},
+		{SpentAssertion: &store.SpentAssertion{ID: store.AssertionID{3, 255}, Until: archiveDay}},
 		{Event: &store.Event{Seq: 1, At: archiveDay, Type: "login", Outcome: "ok", Detail: map[string]string{"reason": "<\n>"}}},
 	}
 }
@@ -82,12 +83,13 @@ func TestArchive(t *testing.T) {
 	if !reflect.DeepEqual(r.header.Foundation, archiveFoundation) || !r.header.ExportedAt.Equal(archiveDay) {
 		t.Errorf("header: got %+v", r.header)
 	}
-	if want := (archiveCounts{1, 1, 1, 1, 1}); r.trailer.Counts != want {
+	if want := (archiveCounts{1, 1, 1, 1, 1, 1}); r.trailer.Counts != want {
 		t.Errorf("counts: got %+v, want %+v", r.trailer.Counts, want)
 	}
 }
 
-// TestArchiveFormat is for other programs that read it: version 1 stays as it is.
+// TestArchiveFormat is for other programs that read it: version 1 stays as it is. What came to it later
+// shows only where there is some.
 func TestArchiveFormat(t *testing.T) {
 	got := string(writeArchive(t, archiveFoundation, archiveRecords()[2:4]))
 	want := `{"signet_export":1,"exported_at":"2026-03-04T05:06:07.008Z","foundation":{"install":{"id":"install","schema":1,"created_at":"2026-03-04T05:06:07.008Z"},"keyring_version":3,"keyring":"AP7/"}}
@@ -97,6 +99,13 @@ func TestArchiveFormat(t *testing.T) {
 	want += fmt.Sprintf(`{"counts":{"clients":0,"users":0,"sessions":1,"revoked_tokens":1,"events":0},"sha256":"%x"}`+"\n", sha256.Sum256([]byte(want)))
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+
+	_, rest, _ := strings.Cut(string(writeArchive(t, archiveFoundation, archiveRecords()[4:5])), "\n")
+	want = `{"spent_assertion":{"id":"A_8AAAAAAAAAAAAAAAAAAA","until":"2026-03-04T05:06:07.008Z"}}
+{"counts":{"clients":0,"users":0,"sessions":0,"revoked_tokens":0,"spent_assertions":1,"events":0},"sha256":"`
+	if !strings.HasPrefix(rest, want) {
+		t.Errorf("with an assertion: got\n%s\nwant it to begin with\n%s", rest, want)
 	}
 }
 

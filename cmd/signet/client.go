@@ -11,9 +11,9 @@ import (
 func (a *app) clientCommand() *cobra.Command {
 	return a.remote(noun("client", "Register and change the apps that ask for tokens",
 		"Register, show and change clients: the apps that ask for tokens.\n\n"+
-			"A confidential client (a server) has a secret, which Signet makes and shows once. A public\n"+
-			"client (a browser or phone app) has none. Each may use only the grants, scopes and audiences\n"+
-			"it is given.",
+			"A confidential client (a server) has a secret, which Signet makes and shows once, or signs with\n"+
+			"a key of its own, whose public half it gives. A public client (a browser or phone app) has\n"+
+			"neither. Each may use only the grants, scopes and audiences it is given.",
 		a.clientCreate(), a.clientList(), a.clientShow(), a.clientUpdate(), a.clientRotateSecret(),
 		a.clientSwitch("disable", "Refuse a client until it is enabled again", "Its sessions and tokens end. When it is enabled again, its users sign in anew."),
 		a.clientSwitch("enable", "Let a disabled client in again", ""),
@@ -27,10 +27,12 @@ func (a *app) clientCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create --id ID --grant GRANT[,GRANT] [OPTIONS]",
 		Short: "Register a client",
-		Long:  "Register a client. Its secret is printed once and kept nowhere else: Signet stores only a hash.",
+		Long: "Register a client. Its secret is printed once and kept nowhere else: Signet stores only a hash.\n" +
+			"One that is given its public keys has no secret: it authenticates by private_key_jwt.",
 		Example: "signet client create --id web --grant password,refresh_token --scope read,write\n" +
 			"signet client create --id phone --public --grant password,refresh_token\n" +
-			"signet client create --id billing --grant client_credentials --audience https://api.example.com",
+			"signet client create --id billing --grant client_credentials --audience https://api.example.com\n" +
+			"signet client create --id reports --grant client_credentials --jwks reports.pub",
 		Args: positional(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := required(cmd, "id"); err != nil {
@@ -39,7 +41,10 @@ func (a *app) clientCreate() *cobra.Command {
 			if err := required(cmd, "grant"); err != nil && !spec.introspect {
 				return err
 			}
-			body := spec.given(cmd)
+			body, err := spec.given(a, cmd)
+			if err != nil {
+				return err
+			}
 			body["client_id"], body["public"] = id, public
 			return a.createClient(cmd, body)
 		},
@@ -59,7 +64,7 @@ func (a *app) createClient(cmd *cobra.Command, body map[string]any) error {
 	if err := c.call(cmd.Context(), http.MethodPost, pathTo("clients"), body, &made); err != nil {
 		return err
 	}
-	if err := a.print(made, func(w io.Writer) { writeCredentials(w, made.ID, made.Secret) }); err != nil {
+	if err := a.print(made, func(w io.Writer) { writeCredentials(w, made.ID, made.Secret); made.writeKeys(w) }); err != nil {
 		return err
 	}
 	if made.Secret != "" {
@@ -93,11 +98,17 @@ func (a *app) clientUpdate() *cobra.Command {
 		Use:   "update ID OPTIONS",
 		Short: "Change a client",
 		Long: "Change a client. What is not named stays as it is; a list that is named replaces the old one,\n" +
-			"and an empty one clears it. A grant or scope that is taken away also ends at the next refresh.",
-		Example: "signet client update web --scope read,write,admin --ttl 10m\nsignet client update web --audience ''",
-		Args:    positional("ID"),
+			"and an empty one clears it. A grant or scope that is taken away also ends at the next refresh.\n" +
+			"To change a client's key, give the new one and the old one, and once the app uses the new one, that\n" +
+			"alone. A client that changes from keys to a secret gets one by `signet client rotate-secret`.",
+		Example: "signet client update web --scope read,write,admin --ttl 10m\nsignet client update web --audience ''\n" +
+			"cat old.pub new.pub | signet client update reports --jwks -",
+		Args: positional("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			body := spec.given(cmd)
+			body, err := spec.given(a, cmd)
+			if err != nil {
+				return err
+			}
 			if len(body) == 0 {
 				return misuse("say what to change; see `%s --help`", cmd.CommandPath())
 			}

@@ -22,7 +22,7 @@ func (a *app) clientList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l := a.newList("clients", "CLIENT", "KIND", "STATE", "GRANTS", "SCOPES", "AUDIENCES")
+			l := a.newList("clients", "CLIENT", "KIND", "STATE", "GRANTS", "SCOPES", "AUDIENCES", "KEYS")
 			fetch := func(after string) (page[clientRecord], error) {
 				var answer struct {
 					Clients []clientRecord `json:"clients"`
@@ -32,7 +32,7 @@ func (a *app) clientList() *cobra.Command {
 				return page[clientRecord]{answer.Clients, answer.Next}, err
 			}
 			err = pages("", fetch, func(r clientRecord) error {
-				return l.add(r, r.ID, r.kind(), enabledWord(r.Disabled), words(r.Grants), words(r.Scopes), words(r.Audiences))
+				return l.add(r, r.ID, r.kind(), enabledWord(r.Disabled), words(r.Grants), words(r.Scopes), words(r.Audiences), words(r.kids()))
 			})
 			if err != nil {
 				return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -10,22 +11,23 @@ import (
 
 // clientRecord is a Client of the admin API.
 type clientRecord struct {
-	ID             string         `json:"client_id"`
-	Secret         string         `json:"client_secret,omitempty"` // only where it has just been made
-	Public         bool           `json:"public"`
-	AuthMethods    []string       `json:"auth_methods"`
-	Grants         []string       `json:"grants"`
-	Scopes         []string       `json:"scopes"`
-	Audiences      []string       `json:"audiences"`
-	Origins        []string       `json:"origins"`
-	Claims         []string       `json:"claims"`
-	Introspect     bool           `json:"introspect"`
-	Alg            string         `json:"alg"`
-	AccessTokenTTL string         `json:"access_token_ttl"`
-	Disabled       bool           `json:"disabled"`
-	Secrets        []clientSecret `json:"secrets"`
-	CreatedAt      time.Time      `json:"created_at"`
-	UpdatedAt      time.Time      `json:"updated_at"`
+	ID             string          `json:"client_id"`
+	Secret         string          `json:"client_secret,omitempty"` // only where it has just been made
+	Public         bool            `json:"public"`
+	AuthMethods    []string        `json:"auth_methods"`
+	JWKS           json.RawMessage `json:"jwks,omitempty"`
+	Grants         []string        `json:"grants"`
+	Scopes         []string        `json:"scopes"`
+	Audiences      []string        `json:"audiences"`
+	Origins        []string        `json:"origins"`
+	Claims         []string        `json:"claims"`
+	Introspect     bool            `json:"introspect"`
+	Alg            string          `json:"alg"`
+	AccessTokenTTL string          `json:"access_token_ttl"`
+	Disabled       bool            `json:"disabled"`
+	Secrets        []clientSecret  `json:"secrets"`
+	CreatedAt      time.Time       `json:"created_at"`
+	UpdatedAt      time.Time       `json:"updated_at"`
 }
 
 type clientSecret struct {
@@ -58,6 +60,7 @@ func (r clientRecord) write(w io.Writer) {
 	line(w, "may introspect", yesNo(r.Introspect))
 	line(w, "algorithm", defaultWord(orDash(r.Alg)))
 	line(w, "token lifetime", defaultWord(orDash(r.AccessTokenTTL)))
+	r.writeKeys(w)
 	for i, s := range r.Secrets {
 		line(w, fmt.Sprintf("secret %d made", i+1), stamp(s.CreatedAt))
 	}

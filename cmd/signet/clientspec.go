@@ -10,6 +10,7 @@ import (
 // clientSpec holds the flags for what can be set on a client.
 type clientSpec struct {
 	grants, scopes, audiences, origins, authMethods, claims []string
+	keys                                                    string // a file
 	introspect                                              bool
 	alg                                                     string
 	ttl                                                     time.Duration
@@ -21,7 +22,8 @@ func (s *clientSpec) flags(cmd *cobra.Command) {
 	listFlag(f, &s.scopes, "scope", "SCOPE[,SCOPE]", "scopes it may be given; all of them when it asks for none")
 	listFlag(f, &s.audiences, "audience", "AUD[,AUD]", "services its tokens may be for (default: the server's)")
 	listFlag(f, &s.origins, "origin", "ORIGIN[,ORIGIN]", "browser origins that may call for it, such as https://app.example.com")
-	listFlag(f, &s.authMethods, "auth-method", "METHOD[,METHOD]", "client_secret_basic, client_secret_post or none (default: both of the first; none for a public client)")
+	listFlag(f, &s.authMethods, "auth-method", "METHOD[,METHOD]", "client_secret_basic, client_secret_post, private_key_jwt or none (default: private_key_jwt where it has keys, none where it is public, or else both of the first)")
+	f.StringVar(&s.keys, "jwks", "", "its public keys from `FILE`, for private_key_jwt: a JWK Set, a JWK, or PEM; - reads standard input")
 	listFlag(f, &s.claims, "claim-name", "NAME[,NAME]", "claims of the user that are copied into its tokens, such as roles")
 	f.BoolVar(&s.introspect, "introspect", false, "it may ask /introspect about tokens")
 	f.StringVar(&s.alg, "alg", "", "sign its tokens with `ALG`: ES256, RS256, PS256, EdDSA (default: the server's first)")
@@ -29,7 +31,7 @@ func (s *clientSpec) flags(cmd *cobra.Command) {
 }
 
 // given returns what was set, under the admin API's names.
-func (s *clientSpec) given(cmd *cobra.Command) map[string]any {
+func (s *clientSpec) given(a *app, cmd *cobra.Command) (map[string]any, error) {
 	ttl := ""
 	if s.ttl != 0 {
 		ttl = s.ttl.String()
@@ -43,12 +45,19 @@ func (s *clientSpec) given(cmd *cobra.Command) map[string]any {
 		"introspect": {"introspect", s.introspect}, "alg": {"alg", s.alg}, "ttl": {"access_token_ttl", ttl},
 	}
 	body := map[string]any{}
+	if cmd.Flags().Changed("jwks") {
+		set, err := a.readPublicKeys(s.keys)
+		if err != nil {
+			return nil, err
+		}
+		body["jwks"] = set
+	}
 	for flag, field := range all {
 		if cmd.Flags().Changed(flag) {
 			body[field.name] = field.value
 		}
 	}
-	return body
+	return body, nil
 }
 
 // listFlag is a flag whose help shows that it takes several values.

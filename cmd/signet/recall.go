@@ -24,9 +24,10 @@ type recall struct {
 	tokens    map[string]time.Time // ids of revoked access tokens, and when
 	users     map[string]*changes  // by sub
 	clients   map[string]*changes
-	everybody time.Time // all sessions of everybody were ended
-	logins    int       // since the backup
-	imports   int       // of users, since the backup
+	spent     []store.SpentAssertion // of the store that is replaced: it may take less than their life
+	everybody time.Time              // all sessions of everybody were ended
+	logins    int                    // since the backup
+	imports   int                    // of users, since the backup
 }
 
 // changes are the things that can happen to a user or a client, each with when it did last.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/bolt"
 )
 
 var backupDay = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
@@ -186,6 +188,37 @@ func TestRecallOfTokensAndKeys(t *testing.T) {
 	}
 	if len(o.keys) != 2 || !o.keys["k1"] || !o.keys["k2"] {
 		t.Errorf("keys: got %v", o.keys)
+	}
+}
+
+// TestRecallOfAssertions: what the replaced store knows to have been used is used in the restored one
+// too, while it is good by some clock.
+func TestRecallOfAssertions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signet.db")
+	s, err := bolt.Open(path, bolt.Options{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, over := store.AssertionID{1}, store.AssertionID{2}
+	ends := at(30).Add(-store.AssertionMargin) // of what is over when recalled lays it
+	if err := errors.Join(s.SpendAssertion(t.Context(), good, ends.Add(time.Millisecond)), s.SpendAssertion(t.Context(), over, ends), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	target, err := openBoltTarget(path, at(30))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.close()
+	o, _ := recalled(nil)
+	if _, _, err := target.recall(t.Context(), o.recall); err != nil {
+		t.Fatal(err)
+	}
+	var got []store.AssertionID
+	for record := range o.records(all(nil)) {
+		got = append(got, record.SpentAssertion.ID)
+	}
+	if !reflect.DeepEqual(got, []store.AssertionID{good}) || o.counts.Assertions != 1 {
+		t.Errorf("got %v, counted %d, want %v", got, o.counts.Assertions, good)
 	}
 }
 

@@ -66,7 +66,7 @@ func (o *overlay) records(backup iter.Seq2[store.Record, error]) iter.Seq2[store
 	}
 }
 
-// further are revoked tokens and events that the backup does not have.
+// further are revoked tokens, used assertions and events that the backup does not have.
 func (o *overlay) further() iter.Seq[store.Record] {
 	return func(yield func(store.Record) bool) {
 		for jti, at := range o.tokens {
@@ -76,6 +76,11 @@ func (o *overlay) further() iter.Seq[store.Record] {
 			}
 			o.kept.Tokens++
 			if !yield(store.Record{RevokedToken: &store.RevokedToken{JTI: jti, Until: until}}) {
+				return
+			}
+		}
+		for _, a := range o.spent {
+			if a.Until.Add(store.AssertionMargin).After(o.now) && !yield(store.Record{SpentAssertion: &a}) {
 				return
 			}
 		}

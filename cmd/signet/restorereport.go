@@ -17,7 +17,7 @@ func writeRestore(w io.Writer, r restoreReport) {
 	for _, row := range []struct {
 		what string
 		n    int64
-	}{{"clients", c.Clients}, {"users", c.Users}, {"sessions", c.Sessions}, {"revoked tokens", c.RevokedTokens}, {"audit events", c.Events}} {
+	}{{"clients", c.Clients}, {"users", c.Users}, {"sessions", c.Sessions}, {"revoked tokens", c.RevokedTokens}, {"spent assertions", c.Assertions}, {"audit events", c.Events}} {
 		line(w, row.what, fmt.Sprint(row.n))
 	}
 	writeKept(w, r)
@@ -94,7 +94,7 @@ func writeChecks(w io.Writer, r restoreReport) {
 		{l.Users, "Users made since are gone, make them again: %s."},
 		{l.ChangedUsers, "Claims of these users are as before: %s."},
 		{l.Clients, "Clients made since are gone, make them again: %s."},
-		{l.ChangedClients, "These clients are as before their last change, with rights that they may have lost: %s."},
+		{l.ChangedClients, "These clients are as before their last change, with rights or keys that they may have lost: %s."},
 		{l.Secrets, "The newest secret of these clients does not work, and one that was replaced does: `signet client rotate-secret` for %s."},
 	} {
 		if len(lack.names) > 0 {

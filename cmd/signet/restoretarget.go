@@ -77,8 +77,11 @@ func (t *boltTarget) recall(ctx context.Context, r *recall) (*store.Foundation, 
 		if err != nil {
 			return nil, err, nil
 		}
-		if record.Event != nil {
+		switch {
+		case record.Event != nil:
 			r.note(*record.Event)
+		case record.SpentAssertion != nil:
+			r.spent = append(r.spent, *record.SpentAssertion)
 		}
 	}
 	f, err := t.old.Foundation(ctx)

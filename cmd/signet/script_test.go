@@ -43,6 +43,9 @@ func setupScript(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(func() { os.RemoveAll(dir) })
+	if err := writeKeyPairs(env.WorkDir); err != nil {
+		return err
+	}
 	socket := filepath.Join(dir, "admin.sock")
 	stop, err := startAdmin(dir, socket)
 	if err != nil {

@@ -59,8 +59,13 @@ func pyJWT(t testing.TB) string {
 	return ""
 }
 
-// joseFolder installs what the lock file names, and returns node and where that is.
 func joseFolder(t testing.TB) (node, folder string) {
+	t.Helper()
+	return npmFolder(t, "testdata/soak", "jose.mjs")
+}
+
+// npmFolder installs what the lock file beside the script names, and returns node and where that is.
+func npmFolder(t testing.TB, from, script string) (node, folder string) {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	npm, npmErr := exec.LookPath("npm")
@@ -68,8 +73,8 @@ func joseFolder(t testing.TB) (node, folder string) {
 		needs(t, "node", "apt-get install nodejs npm")
 	}
 	folder = t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "jose.mjs"} {
-		data, err := os.ReadFile(filepath.Join("testdata/soak", name))
+	for _, name := range []string{"package.json", "package-lock.json", script} {
+		data, err := os.ReadFile(filepath.Join(from, name))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,8 +27,8 @@ type inspection struct {
 }
 
 func (a *app) tokenCommand() *cobra.Command {
-	return noun("token", "Look into a token",
-		"Look into a token.", a.tokenInspect())
+	return noun("token", "Look into a token, or sign a client's assertion",
+		"Look into a token, or sign what a client without a secret authenticates with.", a.tokenInspect(), a.tokenAssertion())
 }
 
 func (a *app) tokenInspect() *cobra.Command {

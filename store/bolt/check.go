@@ -33,7 +33,10 @@ func checkPages(tx *bbolt.Tx, path string) (err error) {
 	if err := checkSchema(tx, path); err != nil {
 		return err
 	}
-	for _, name := range buckets {
+	for _, name := range slices.Concat(buckets, laterBuckets) {
+		if tx.Bucket(name) == nil {
+			continue // of laterBuckets
+		}
 		if err := checkBucket(tx, name); err != nil {
 			return damaged(path, err.Error())
 		}
@@ -67,9 +70,12 @@ var recordChecks = map[string]func(tx *bbolt.Tx, key, value []byte) error{
 	"usernames": checkUsername,
 	"sessions":  checkSession,
 	"revoked":   func(_ *bbolt.Tx, _, value []byte) error { return size(value, 8) },
-	"keyring":   func(_ *bbolt.Tx, _, value []byte) error { return size(value[:min(len(value), 8)], 8) },
-	"audit":     checkEvent,
-	"throttle":  func(_ *bbolt.Tx, _, value []byte) error { _, err := unpackCount(value); return err },
+	"assertions": func(_ *bbolt.Tx, key, value []byte) error {
+		return errors.Join(size(key, len(store.AssertionID{})), size(value, 8))
+	},
+	"keyring":  func(_ *bbolt.Tx, _, value []byte) error { return size(value[:min(len(value), 8)], 8) },
+	"audit":    checkEvent,
+	"throttle": func(_ *bbolt.Tx, _, value []byte) error { _, err := unpackCount(value); return err },
 }
 
 func size(value []byte, n int) error {

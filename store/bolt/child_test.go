@@ -111,7 +111,8 @@ func limitFileSize(bytes uint64) error {
 	return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: 1 << 40})
 }
 
-// childWrite creates users from eight goroutines, for ever, and prints each that was acknowledged.
+// childWrite creates users, each with a session and a used assertion of the same id, from eight
+// goroutines, for ever, and prints each that was acknowledged.
 func childWrite(path string) error {
 	s, err := Open(path, Options{Create: true})
 	if err != nil {
@@ -131,6 +132,10 @@ func childWrite(path string) error {
 				}
 				started := store.Session{ID: store.SessionID(id), UserID: id, ClientID: "app", StartedAt: time.Now()}
 				if _, _, err := s.StartSession(context.Background(), started, store.Bounds{PerUser: 9}); err != nil {
+					lines <- "error " + err.Error()
+					return
+				}
+				if err := s.SpendAssertion(context.Background(), store.AssertionID(id), time.Now().Add(time.Hour)); err != nil {
 					lines <- "error " + err.Error()
 					return
 				}

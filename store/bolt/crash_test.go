@@ -3,6 +3,7 @@ package bolt
 import (
 	"bufio"
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -93,5 +94,8 @@ func checkAcknowledged(t *testing.T, s *Store, name string) {
 	list, err := s.ListSessions(context.Background(), u.ID, time.Now(), store.Lifetimes{Idle: time.Hour, Absolute: time.Hour})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("sessions of %s: got %d and %v, want the acknowledged one", name, len(list), err)
+	}
+	if err := s.SpendAssertion(context.Background(), store.AssertionID(u.ID), time.Now().Add(time.Hour)); !errors.Is(err, store.ErrExists) {
+		t.Fatalf("the assertion of %s: got %v, want ErrExists", name, err)
 	}
 }

@@ -1,29 +1,36 @@
 package bolt
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"go.etcd.io/bbolt"
 )
 
 var (
-	bucketMeta      = []byte("meta")
-	bucketClients   = []byte("clients")
-	bucketUsers     = []byte("users")
-	bucketUsernames = []byte("usernames")
-	bucketSessions  = []byte("sessions")
-	bucketKeyring   = []byte("keyring")
-	bucketRevoked   = []byte("revoked")
-	bucketAudit     = []byte("audit")
-	bucketThrottle  = []byte("throttle")
+	bucketMeta       = []byte("meta")
+	bucketClients    = []byte("clients")
+	bucketUsers      = []byte("users")
+	bucketUsernames  = []byte("usernames")
+	bucketSessions   = []byte("sessions")
+	bucketKeyring    = []byte("keyring")
+	bucketRevoked    = []byte("revoked")
+	bucketAudit      = []byte("audit")
+	bucketThrottle   = []byte("throttle")
+	bucketAssertions = []byte("assertions")
 
 	buckets = [][]byte{bucketMeta, bucketClients, bucketUsers, bucketUsernames, bucketSessions,
 		bucketKeyring, bucketRevoked, bucketAudit, bucketThrottle}
+
+	// laterBuckets are not in every file of this schema: Open makes those that are missing. A Signet
+	// that does not know them passes them over, so a file with them may still be opened by it.
+	laterBuckets = [][]byte{bucketAssertions}
 
 	keySchema  = []byte("schema")
 	keyInstall = []byte("install")
@@ -63,7 +70,7 @@ func initialise(path string) error {
 		return err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range buckets {
+		for _, name := range slices.Concat(buckets, laterBuckets) {
 			if _, err := tx.CreateBucket(name); err != nil {
 				return err
 			}
@@ -71,6 +78,26 @@ func initialise(path string) error {
 		return tx.Bucket(bucketMeta).Put(keySchema, binary.BigEndian.AppendUint64(nil, Schema))
 	})
 	return errors.Join(err, db.Close())
+}
+
+// addBuckets makes the buckets that an earlier version has not made.
+func (s *Store) addBuckets() error {
+	var missing [][]byte
+	err := s.view(func(tx *bbolt.Tx) error {
+		missing = slices.DeleteFunc(slices.Clone(laterBuckets), func(name []byte) bool { return tx.Bucket(name) != nil })
+		return nil
+	})
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	return s.update(context.Background(), func(t *txn) error {
+		for _, name := range missing {
+			if err := t.create(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // publish names the finished file, never over one that another process has put there meanwhile, and

@@ -25,6 +25,7 @@
 //	sessions   user id (16) ‖ session id (16) → packed record, see packed.EncodeSession
 //	keyring    "current" → version uint64 ‖ sealed document
 //	revoked    jti → the time until which it matters
+//	assertions id of a client assertion that was used (16) → the time until which it is good by itself
 //	audit      sequence number uint64 → JSON
 //	throttle   bucket key → packed count, see packCount
 //

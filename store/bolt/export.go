@@ -32,7 +32,7 @@ func (s *Store) Foundation(ctx context.Context) (f store.Foundation, err error) 
 }
 
 // Export implements store.Exporter. It shows one moment: clients, users each with its sessions behind
-// it, revoked tokens, events. A record that cannot be read ends it: what is left out of a move is lost.
+// it, revoked tokens, used assertions, events. A record that cannot be read ends it: what is left out of a move is lost.
 func (s *Store) Export(ctx context.Context, visit func(store.Record) error) error {
 	waiting := s.audit.waiting() // before the snapshot, so that none is missed between the two
 	return s.viewContext(ctx, func(tx *bbolt.Tx) error {
@@ -42,7 +42,7 @@ func (s *Store) Export(ctx context.Context, visit func(store.Record) error) erro
 			}
 			return visit(r)
 		}}
-		for _, walk := range []func() error{e.clients, e.users, e.revokedTokens, e.events} {
+		for _, walk := range []func() error{e.clients, e.users, e.revokedTokens, e.assertions, e.events} {
 			if err := walk(); err != nil {
 				return err
 			}
@@ -125,6 +125,18 @@ func (e *export) revokedTokens() error {
 			return unreadable(fmt.Sprintf("revoked token %q", jti), err)
 		}
 		return e.visit(store.Record{RevokedToken: &token})
+	})
+}
+
+func (e *export) assertions() error {
+	return e.tx.Bucket(bucketAssertions).ForEach(func(id, raw []byte) error {
+		r := packed.NewReader(raw)
+		spent := store.SpentAssertion{Until: r.Time()}
+		if err := r.End(); err != nil || len(id) != len(spent.ID) {
+			return unreadable(fmt.Sprintf("used assertion %x", id), packed.ErrMalformed)
+		}
+		spent.ID = store.AssertionID(id)
+		return e.visit(store.Record{SpentAssertion: &spent})
 	})
 }
 

@@ -99,6 +99,8 @@ func (in *intake) put(t *txn, r store.Record) error {
 		return importSession(t, *r.Session)
 	case r.RevokedToken != nil:
 		return importRevokedToken(t, *r.RevokedToken)
+	case r.SpentAssertion != nil:
+		return markUntil(t, bucketAssertions, r.SpentAssertion.ID[:], r.SpentAssertion.Until)
 	case r.Event != nil:
 		in.seq++
 		e := *r.Event
@@ -158,7 +160,7 @@ func importRevokedToken(t *txn, token store.RevokedToken) error {
 	if err := validJTI(token.JTI); err != nil {
 		return fmt.Errorf("revoked token: %w", err)
 	}
-	return revokeToken(t, token.JTI, token.Until)
+	return markUntil(t, bucketRevoked, []byte(token.JTI), token.Until)
 }
 
 // putFoundation writes the install with the layout that these records have here.

@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/packed"
 )
 
 var moveDay = time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC)
@@ -44,6 +45,7 @@ func moveRecords() []store.Record {
 		{User: &ada}, {Session: &one}, {Session: &two},
 		{User: &bob},
 		{RevokedToken: &store.RevokedToken{JTI: "jti", Until: moveDay}},
+		{SpentAssertion: &store.SpentAssertion{ID: store.AssertionID{7}, Until: moveDay}},
 		{Event: &store.Event{Seq: 1, At: moveDay, Type: "login", Outcome: "ok"}},
 		{Event: &store.Event{Seq: 2, At: moveDay, Type: "refresh", Outcome: "reuse", Detail: map[string]string{"a": "b"}}},
 	}
@@ -90,6 +92,20 @@ func TestMove(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v, want a file of mode 0600", info, err)
+	}
+}
+
+// The same mark twice is the one that lasts longer: a copy may have one twice.
+func TestImportMarksTwice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signet.db")
+	assertion := func(until time.Time) store.Record {
+		return store.Record{SpentAssertion: &store.SpentAssertion{ID: store.AssertionID{7}, Until: until}}
+	}
+	later := moveDay.Add(time.Hour)
+	records := []store.Record{assertion(moveDay), assertion(later), assertion(moveDay)}
+	must(t, Import(t.Context(), path, moveFoundation, stream(records, nil)))
+	if got := exported(t, mustOpen(t, path)); !reflect.DeepEqual(got, []store.Record{assertion(later)}) {
+		t.Errorf("got %+v, want the one until %v", got, later)
 	}
 }
 
@@ -221,6 +237,8 @@ func TestExportNamesWhatIsDamaged(t *testing.T) {
 		"session without a user": {bucketSessions, orphan, []byte{1, 0}},
 		"session before users":   {bucketSessions, sessionKey(store.UserID{}, good.ID), []byte{1, 0}},
 		"revoked token":          {bucketRevoked, []byte("bad"), []byte{1}},
+		"used assertion":         {bucketAssertions, []byte("short"), packed.AppendTime(nil, moveDay)},
+		"used assertion, until":  {bucketAssertions, make([]byte, 16), []byte{1}},
 		"audit event":            {bucketAudit, seqKey(99), []byte("[")},
 	}
 	for name, test := range tests {

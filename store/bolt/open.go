@@ -54,6 +54,9 @@ func Open(path string, opt Options) (*Store, error) {
 	}
 	s.running.Add(1)
 	go s.run()
+	if err := s.addBuckets(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 

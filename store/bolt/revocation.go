@@ -17,7 +17,7 @@ func (s *Store) RevokeToken(ctx context.Context, jti string, until time.Time) er
 	if err := validJTI(jti); err != nil {
 		return fmt.Errorf("revoking a token: %w", err)
 	}
-	return s.update(ctx, func(t *txn) error { return revokeToken(t, jti, until) })
+	return s.update(ctx, func(t *txn) error { return markUntil(t, bucketRevoked, []byte(jti), until) })
 }
 
 func validJTI(jti string) error {
@@ -27,12 +27,13 @@ func validJTI(jti string) error {
 	return nil
 }
 
-func revokeToken(t *txn, jti string, until time.Time) error {
-	raw := t.get(bucketRevoked, []byte(jti))
+// markUntil marks a key until a time, and never for less than it is marked already.
+func markUntil(t *txn, bucket, key []byte, until time.Time) error {
+	raw := t.get(bucket, key)
 	if len(raw) == 8 && !packed.NewReader(raw).Time().Before(store.Millis(until)) {
-		return nil // already marked for longer
+		return nil
 	}
-	return t.put(bucketRevoked, []byte(jti), packed.AppendTime(nil, until))
+	return t.put(bucket, key, packed.AppendTime(nil, until))
 }
 
 // TokenState implements store.Revocations.

@@ -13,7 +13,7 @@ import (
 	"signet/store/packed"
 )
 
-// sweepSpan is how many records of each kind one Sweep looks at.
+// sweepSpan is how many records of each kind one Sweep looks at at once.
 const sweepSpan = 4096
 
 // sweeper remembers where the last Sweep stopped. There is no index by time: keeping one would
@@ -22,6 +22,7 @@ type sweeper struct {
 	mu       sync.Mutex
 	sessions []byte // the next key to look at; nil: the first
 	revoked  []byte
+	spent    []byte
 	trimmed  time.Time // when trimMemory last ran
 }
 
@@ -36,20 +37,43 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 		session, err := readSession(key, value, "")
 		return err == nil && limits.Ended(session, now)
 	}
-	passed := func(_, value []byte) bool {
-		r := packed.NewReader(value)
-		return !now.Before(r.Time()) && r.End() == nil
-	}
 	n, err := s.sweepBucket(ctx, bucketSessions, &s.sweeper.sessions, ended)
 	if err != nil {
 		return n, fmt.Errorf("sweeping sessions: %w", err)
 	}
-	m, err := s.sweepBucket(ctx, bucketRevoked, &s.sweeper.revoked, passed)
-	if err != nil {
-		return n + m, fmt.Errorf("sweeping revoked tokens: %w", err)
+	m, err := s.sweepBucket(ctx, bucketRevoked, &s.sweeper.revoked, passed(now))
+	if n += m; err != nil {
+		return n, fmt.Errorf("sweeping revoked tokens: %w", err)
+	}
+	m, err = s.sweepAssertions(ctx, now)
+	if n += m; err != nil {
+		return n, fmt.Errorf("sweeping used assertions: %w", err)
 	}
 	s.trimMemory()
-	return n + m + s.throttle.sweep(now, s.queueLater), nil
+	return n + s.throttle.sweep(now, s.queueLater), nil
+}
+
+// passed holds for a record that is a time up to now.
+func passed(now time.Time) func(key, value []byte) bool {
+	return func(_, value []byte) bool {
+		r := packed.NewReader(value)
+		return !now.Before(r.Time()) && r.End() == nil
+	}
+}
+
+// assertionSpans is how many spans of used assertions one Sweep looks at. They are all over within
+// minutes, and may come faster than one span for each Sweep.
+const assertionSpans = 64
+
+func (s *Store) sweepAssertions(ctx context.Context, now time.Time) (n int, err error) {
+	over := passed(now.Add(-store.AssertionMargin))
+	for range assertionSpans {
+		m, err := s.sweepBucket(ctx, bucketAssertions, &s.sweeper.spent, over)
+		if n += m; err != nil || s.sweeper.spent == nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 func (s *Store) sweepBucket(ctx context.Context, bucket []byte, from *[]byte, over func(key, value []byte) bool) (n int, err error) {

@@ -16,6 +16,12 @@ func (t *txn) put(bucket, key, value []byte) error {
 	return t.Bucket(bucket).Put(key, value)
 }
 
+func (t *txn) create(bucket []byte) error {
+	t.writes++
+	_, err := t.CreateBucket(bucket)
+	return err
+}
+
 func (t *txn) del(bucket, key []byte) error {
 	t.writes++
 	return t.Bucket(bucket).Delete(key)

@@ -117,7 +117,7 @@ func (s *Store) checkConfirmation(masters map[string]serverInfo) (all []Finding)
 				"what was revoked may be back; set redis.wait_replicas to 1"})
 		case s.cfg.WaitReplicas > have:
 			all = append(all, Finding{m.where(), fmt.Sprintf("it has %d of the %d replicas that are to confirm a revocation", have, s.cfg.WaitReplicas),
-				"revocations and changes of users, clients and keys are answered 503; add replicas, or lower redis.wait_replicas"})
+				"revocations, client assertions and changes of users, clients and keys are answered 503; add replicas, or lower redis.wait_replicas"})
 		}
 	}
 	return all

@@ -5,9 +5,9 @@
 //
 // Beyond what package store asks of every backend:
 //
-//   - One round trip each for a refresh, for both halves of a login, and for asking after a token.
-//     None for client credentials: replicas keep the clients they use and ask now and then whether
-//     any has changed.
+//   - One round trip each for a refresh, for both halves of a login, for asking after a token, and
+//     for a client assertion. None else for client credentials: replicas keep the clients they use and
+//     ask now and then whether any has changed.
 //   - Every atomic step is one script whose keys are in one slot. No request walks over keys.
 //   - Nothing waits longer than its deadline, and nothing is tried again behind the caller's back: a
 //     rotation that was sent may have happened, and only the app may repeat it. What a server refuses
@@ -23,13 +23,17 @@
 //
 //   - A lost rotation heals: the app's refresh token is newer than the record, and store.Decide moves
 //     the record on.
-//   - A revocation, a change of a user or client, and a keyring wait (WAIT) until WaitReplicas of the
+//   - A revocation, a used client assertion, a change of a user or client, and a keyring wait (WAIT) until WaitReplicas of the
 //     replicas have them, where the master has or had any; on a shortfall the answer is
 //     store.ErrUnavailable, and the repetition waits again. It can still be lost when a replica without
 //     it is elected. Therefore:
 //   - Every Store remembers the revocations of the last 15 minutes, its own and, by pub/sub, those of
 //     others. It does not believe a server that has forgotten one, and does them all again when a
 //     master changes or was restarted (journal.go, watcher.go).
+//   - Every Store remembers likewise the client assertions that were used through it. Others are not
+//     told of them, so when a replica without it is elected an assertion that was overheard could be
+//     used once more, at another replica of Signet, until the first one has marked it again: a moment
+//     after it has noticed the new master (assertion.go).
 //   - A login that was acknowledged and is lost means that the user logs in again.
 //   - A power failure costs what the append-only file had not synced: about a second with everysec.
 //   - A Redis that was wiped gets its install record and keyring back from the first replica that
@@ -47,6 +51,7 @@
 //	n:{PP}:USERNAME            string: name record, see name.go
 //	names:{PP}                 sorted set, all scores 0: the usernames of one of 256 parts
 //	r:{jJTI}                   string, runs out by itself: a revoked access token
+//	a:{aASSERTION}             string, runs out by itself: a client assertion that was used
 //	t:{tPLACE}:BUCKET          string, runs out by itself: a throttle count, see take.lua
 //	b:{…}                      string, runs out in a second: a barrier, see durable.go
 //	clients:{c}                hash: client id → JSON
@@ -61,7 +66,7 @@
 //	audit:{a}:last             string: the last number
 //	hints                      pub/sub channel, JSON: see hint.go
 //
-// USER is the user id in base64url, PP two hex digits of the username's SHA-256. Records of users and
+// USER and ASSERTION are ids in base64url, PP two hex digits of the username's SHA-256. Records of users and
 // sessions are apart because a hash stays a listpack, at about 70 bytes a session, only while its
 // values have 64 bytes at most; a client id of more than 41 bytes makes a user's hash larger.
 //

@@ -40,6 +40,9 @@ func (s *Store) Export(ctx context.Context, visit func(store.Record) error) erro
 	if err := s.exportRevoked(ctx, visit); err != nil {
 		return err
 	}
+	if err := s.exportSpent(ctx, visit); err != nil {
+		return err
+	}
 	return s.exportEvents(ctx, visit)
 }
 
@@ -96,12 +99,30 @@ func (s *Store) exportUsers(ctx context.Context, users []userRecord, visit func(
 }
 
 func (s *Store) exportRevoked(ctx context.Context, visit func(store.Record) error) error {
-	return s.eachKey(ctx, "r", func(keys []string) error {
+	return s.eachMark(ctx, "r", "reading revoked tokens", func(key string, until time.Time) error {
+		return visit(store.Record{RevokedToken: &store.RevokedToken{JTI: s.key.jti(key), Until: store.Millis(until)}})
+	})
+}
+
+// exportSpent leaves out the margin that the importer will add.
+func (s *Store) exportSpent(ctx context.Context, visit func(store.Record) error) error {
+	return s.eachMark(ctx, "a", "reading used assertions", func(key string, until time.Time) error {
+		id, err := s.key.assertionID(key)
+		if err != nil {
+			return s.malformed("the key of an assertion", err)
+		}
+		return visit(store.Record{SpentAssertion: &store.SpentAssertion{ID: id, Until: store.Millis(until.Add(-store.AssertionMargin))}})
+	})
+}
+
+// eachMark visits the keys of a kind that run out by themselves, each with the time at which it does.
+func (s *Store) eachMark(ctx context.Context, kind, doing string, visit func(key string, until time.Time) error) error {
+	return s.eachKey(ctx, kind, func(keys []string) error {
 		calls := make([]*call, len(keys))
 		for i, key := range keys {
 			calls[i] = command(key, "pttl", key)
 		}
-		if err := s.do(ctx, "reading revoked tokens", calls...); err != nil {
+		if err := s.do(ctx, doing, calls...); err != nil {
 			return err
 		}
 		now := time.Now()
@@ -110,8 +131,7 @@ func (s *Store) exportRevoked(ctx context.Context, visit func(store.Record) erro
 			if left <= 0 {
 				continue
 			}
-			r := store.RevokedToken{JTI: s.key.jti(key), Until: store.Millis(now.Add(time.Duration(left) * time.Millisecond))}
-			if err := visit(store.Record{RevokedToken: &r}); err != nil {
+			if err := visit(key, now.Add(time.Duration(left)*time.Millisecond)); err != nil {
 				return err
 			}
 		}

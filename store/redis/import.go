@@ -120,6 +120,8 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 		}
 	case r.RevokedToken != nil:
 		i.addRevoked(*r.RevokedToken)
+	case r.SpentAssertion != nil:
+		i.calls = append(i.calls, i.spendCall(r.SpentAssertion.ID, r.SpentAssertion.Until))
 	case r.Event != nil:
 		i.events = append(i.events, *r.Event)
 	}

@@ -54,6 +54,13 @@ func (k keyspace) jti(key string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(key, string(k)+":r:{j"), "}")
 }
 
+func (k keyspace) assertion(id store.AssertionID) string { return k.name("a", "a"+id.String(), "") }
+
+// assertionID reads what assertion made a key of.
+func (k keyspace) assertionID(key string) (store.AssertionID, error) {
+	return store.ParseAssertionID(strings.TrimSuffix(strings.TrimPrefix(key, string(k)+":a:{a"), "}"))
+}
+
 func (k keyspace) bucket(place, key string) string {
 	return k.name("t", "t"+strings.ReplaceAll(place, "}", "%7D"), ":"+key)
 }

@@ -151,6 +151,10 @@ var methods = []method{
 		return nil, s.RevokeToken(ctx, "another", x.now.Add(time.Hour))
 	}},
 
+	{"SpendAssertion", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.SpendAssertion(ctx, randomID(), x.now.Add(time.Minute))
+	}},
+
 	{"AppendEvents", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.AppendEvents(ctx, []store.Event{{Type: "login"}})
 	}},

@@ -66,6 +66,7 @@ type Store struct {
 	replicated atomic.Bool // some master has, or had, a replica
 	watch      watcher
 	journal    journal
+	spent      spent
 	hints      listeners
 	sweeper    sweeper
 
@@ -87,6 +88,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	s := &Store{cfg: cfg, key: keyspace(cfg.Prefix), log: cfg.Log}
 	s.journal.init()
+	s.spent.init()
 	s.watch.init()
 	var err error
 	if s.servers, err = connect(cfg, s.watch.look); err != nil {

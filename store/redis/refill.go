@@ -10,7 +10,7 @@ import (
 )
 
 // recordKinds are the keys that hold what a server does not put back by itself: everything but the
-// install, its keyring, heartbeats, counts, revoked tokens and the audit trail.
+// install, its keyring, heartbeats, counts, revoked tokens, used assertions and the audit trail.
 var recordKinds = []string{"clients", "u", "s", "n", "names"}
 
 // Refill puts the records of a backup into a store that was wiped while servers were running on it:

@@ -117,6 +117,10 @@ func (d *deeds) work(ctx context.Context) {
 			})
 		},
 		func() bool {
+			id := store.AssertionID(randomID())
+			return d.did(s.SpendAssertion(ctx, id, time.Now().Add(time.Hour)), func(ctx context.Context, s *Store) error { return wasUsed(ctx, s, id) })
+		},
+		func() bool {
 			_, err := s.UpdateUser(ctx, u.ID, func(u *store.User) error { u.PasswordHash = "second"; return nil })
 			return d.did(err, func(ctx context.Context, s *Store) error {
 				_, c, err := s.BeginLogin(ctx, presented, store.Attempt{}, u.Username)

@@ -11,9 +11,9 @@ import (
 	"signet/store"
 )
 
-// Most of what runs out goes by itself: revoked token ids and throttle counts at their time, the
-// sessions of a user when the youngest must be over. A sweep ends the other sessions that are over.
-// It walks over the keys in the background, a little each time, and only one replica does.
+// Most of what runs out goes by itself: revoked token ids, used assertions and throttle counts at
+// their time, the sessions of a user when the youngest must be over. A sweep ends the other sessions
+// that are over. It walks over the keys in the background, a little each time, and only one replica does.
 const (
 	sweepScans = 20  // steps of the walk in one Sweep, of each server
 	sweepCount = 500 // keys that a step looks at

@@ -136,7 +136,7 @@ func parseInfo(text string) map[string]string {
 	return fields
 }
 
-// applyJournal does what was revoked lately again. Where something fails, often because a master
+// applyJournal does what was revoked lately again, and marks the assertions that were used. Where something fails, often because a master
 // that has just taken over has no replica yet, all is done again with the next look; this replica
 // does not believe the store meanwhile. Another install's data are left alone.
 func (s *Store) applyJournal(ctx context.Context) {
@@ -144,6 +144,7 @@ func (s *Store) applyJournal(ctx context.Context) {
 		s.watch.again.Store(true)
 		return
 	}
+	spent, unspent := s.spendAgain(ctx) // first: they are quick, and an assertion is of use to a thief only for minutes
 	entries := s.journal.recent()
 	failed := 0
 	for _, e := range entries {
@@ -153,7 +154,10 @@ func (s *Store) applyJournal(ctx context.Context) {
 		}
 		s.watch.reapplied.Add(1)
 	}
-	s.watch.again.Store(failed > 0)
+	s.watch.again.Store(failed > 0 || unspent != nil)
+	if spent > 0 {
+		s.log.Warn("client assertions that were used lately were marked again", slog.Int("assertions", spent), slog.Any("error", unspent))
+	}
 	if len(entries) > 0 {
 		s.log.Warn("what was revoked lately was revoked again", slog.Int("revocations", len(entries)-failed), slog.Int("failed", failed))
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,7 +17,8 @@ func fullClient(id string) store.Client {
 	return store.Client{
 		ID:             id,
 		Secrets:        []store.Secret{{Hash: []byte{0, 1, 255}, CreatedAt: t0}},
-		AuthMethods:    []string{"client_secret_basic"},
+		AuthMethods:    []string{"client_secret_basic", "private_key_jwt"},
+		JWKS:           json.RawMessage(`{"keys":[{"kty":"OKP","kid":"one","crv":"Ed25519","x":"AAAA"}]}`),
 		Grants:         []string{"password", "refresh_token"},
 		Scopes:         []string{"read", "write"},
 		Audiences:      []string{"https://api.example.com"},

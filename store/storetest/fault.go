@@ -20,10 +20,13 @@ func testFaultBefore(t *testing.T, b Backend) {
 	wantError(t, "SwapKeyring", err, store.ErrUnavailable)
 	equal(t, "swapped", swapped, false)
 	wantError(t, "CreateUser", s.CreateUser(ctx, store.User{ID: newUserID(), Username: "new"}), store.ErrUnavailable)
+	assertion := newAssertionID()
+	wantUnknown(t, "SpendAssertion", s.SpendAssertion(ctx, assertion, t0))
 	equal(t, "reading meanwhile", must[store.User](t, "User")(s.User(ctx, kept.ID)), kept)
 
 	clear()
 	noError(t, "CreateUser once it works again", s.CreateUser(ctx, store.User{ID: newUserID(), Username: "new"}))
+	noError(t, "SpendAssertion, the retry", s.SpendAssertion(ctx, assertion, t0))
 	noError(t, "Ping", s.Ping(ctx))
 	equal(t, "sessions", sessions(t, s, session.UserID, t0), []store.Session{session})
 	_, _, o, err := s.Rotate(ctx, rotation(session, 0, t0.Add(2*s1)))
@@ -43,6 +46,8 @@ func testFaultAfter(t *testing.T, b Backend) {
 	_, err = s.SwapKeyring(ctx, 1, 2, []byte("two"))
 	wantError(t, "SwapKeyring", err, store.ErrUnavailable)
 	wantError(t, "CreateClient", s.CreateClient(ctx, store.Client{ID: "app"}), store.ErrUnavailable)
+	assertion := newAssertionID()
+	wantUnknown(t, "SpendAssertion", s.SpendAssertion(ctx, assertion, t0))
 
 	clear()
 	got, _, o, err := s.Rotate(ctx, rotation(session, 0, t0.Add(2*s1)))
@@ -53,7 +58,17 @@ func testFaultAfter(t *testing.T, b Backend) {
 	noError(t, "LoadKeyring", err)
 	equal(t, "keyring version", version, uint64(2))
 	equal(t, "keyring", string(document), "two")
+	wantError(t, "SpendAssertion, the retry", s.SpendAssertion(ctx, assertion, t0), store.ErrExists)
 	wantError(t, "CreateClient again", s.CreateClient(ctx, store.Client{ID: "app"}), store.ErrExists)
+}
+
+// wantUnknown: it is not known whether the assertion was used, so nobody may be told that it was.
+func wantUnknown(t *testing.T, what string, err error) {
+	t.Helper()
+	wantError(t, what, err, store.ErrUnavailable)
+	if errors.Is(err, store.ErrExists) {
+		t.Errorf("%s: got %v, which is ErrExists too", what, err)
+	}
 }
 
 func failing(t *testing.T, b Backend, at Fault) (store.Session, store.User, func()) {
@@ -112,6 +127,7 @@ func calls(ctx context.Context, s store.Store, session store.Session) map[string
 	_, _, errs["LoadKeyring"] = s.LoadKeyring(ctx)
 	_, errs["SwapKeyring"] = s.SwapKeyring(ctx, 0, 1, nil)
 	errs["RevokeToken"] = s.RevokeToken(ctx, "x", t0)
+	errs["SpendAssertion"] = s.SpendAssertion(ctx, newAssertionID(), t0)
 	_, errs["TokenState"] = s.TokenState(ctx, store.TokenRef{JTI: "x"})
 	_, errs["Take"] = s.Take(ctx, t0, at("here", store.Bucket{Key: "x", Limit: 1, Window: mi}))
 	errs["Forgive"] = s.Forgive(ctx, store.Forgiveness{Clear: []string{"x"}})

@@ -67,6 +67,8 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"model", testModel},
 		{"token state", testTokenState},
 		{"revoked tokens", testRevokedTokens},
+		{"assertions", testAssertions},
+		{"256 present four assertions", testAssertionRace},
 		{"throttle", testThrottle},
 		{"throttle forgives", testForgive},
 		{"throttle takes all or nothing", testTakeAll},

@@ -150,9 +150,9 @@ func testCopies(t *testing.T, b Backend) {
 
 	client := fullClient("app")
 	noError(t, "CreateClient", s.CreateClient(ctx, client))
-	client.Secrets[0].Hash[0], client.Scopes[0] = 9, "changed"
+	client.Secrets[0].Hash[0], client.Scopes[0], client.JWKS[0] = 9, "changed", 'X'
 	got := must[store.Client](t, "Client")(s.Client(ctx, "app"))
-	got.Secrets[0].Hash[1], got.Grants[0] = 9, "changed"
+	got.Secrets[0].Hash[1], got.Grants[0], got.JWKS[0] = 9, "changed", 'X'
 	equal(t, "Client", must[store.Client](t, "Client")(s.Client(ctx, "app")), fullClient("app"))
 
 	document := []byte("sealed")

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"signet/keys"
+)
+
+// maxKeyFile is more than any file of keys has.
+const maxKeyFile = 1 << 20
+
+// readPublicKeys reads a client's public keys. An empty path is no keys: they are taken away. A private
+// key does not get further than here.
+func (a *app) readPublicKeys(path string) (*keys.PublicSet, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := a.readKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	set, err := keys.ReadPublicSet(data)
+	switch {
+	case errors.Is(err, keys.ErrPrivateKey) && bytes.Contains(data, []byte("-----BEGIN ")):
+		return nil, fmt.Errorf("%s has a private key; nothing was sent. Keep it, and give its public half: `openssl pkey %s-pubout`", fileName(path), inOption(path))
+	case errors.Is(err, keys.ErrPrivateKey):
+		return nil, fmt.Errorf("%s: %w; nothing was sent. A client gives the public half of a pair (kty EC, RSA or OKP), without d, p, q, dp, dq and qi", fileName(path), oneLine{err})
+	case err != nil:
+		return nil, fmt.Errorf("the public keys in %s: %w", fileName(path), oneLine{err})
+	}
+	return set, nil
+}
+
+// readKeyFile reads a file, or standard input where its name is a dash.
+func (a *app) readKeyFile(path string) ([]byte, error) {
+	in := a.in
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("reading the key: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxKeyFile))
+	if err != nil {
+		return nil, fmt.Errorf("reading the key: %w", err)
+	}
+	return data, nil
+}
+
+func fileName(path string) string {
+	if path == "-" {
+		return "standard input"
+	}
+	return path
+}
+
+// inOption names the file to openssl.
+func inOption(path string) string {
+	if path == "-" {
+		return ""
+	}
+	return "-in " + path + " "
+}
+
+// keySet are the keys of a client, as far as they are shown.
+func (r clientRecord) keySet() keySet {
+	var set keySet
+	if len(r.JWKS) > 0 {
+		_ = json.Unmarshal(r.JWKS, &set) // what a newer server has is shown by -o json
+	}
+	return set
+}
+
+func (r clientRecord) kids() []string {
+	var kids []string
+	for _, k := range r.keySet().Keys {
+		kids = append(kids, k.ID)
+	}
+	return kids
+}
+
+func (r clientRecord) writeKeys(w io.Writer) {
+	for i, k := range r.keySet().Keys {
+		line(w, fmt.Sprintf("key %d", i+1), k.ID+" ("+k.signs()+")")
+	}
+}
+
+// signs is what the key may sign with.
+func (k jwk) signs() string {
+	switch {
+	case k.Alg != "":
+		return k.Alg
+	case k.Kty == "RSA":
+		return "RS256 or PS256"
+	case k.Kty == "OKP":
+		return "EdDSA"
+	}
+	return k.Kty
+}

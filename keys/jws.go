@@ -1,0 +1,107 @@
+package keys
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+)
+
+// maxJWSHeader is more than alg, typ and the longest kid take, in base64url.
+const maxJWSHeader = 1 << 10
+
+// JWS is a compact JWS (RFC 7515 §7.1) over claims, taken apart. Until a PublicSet has verified it,
+// anybody may have written what it says.
+type JWS struct {
+	Alg    string                     // one of VerifiedAlgorithms
+	KID    string                     // empty: the header has none
+	Typ    string                     // empty: the header has none
+	Claims map[string]json.RawMessage // each name once
+
+	input     string // what was signed
+	signature []byte
+}
+
+// ParseJWS takes a token of somebody else apart: at most 16 KiB, three parts, each in its one
+// base64url spelling; a header of alg, kid and typ and nothing else, so that no crit, b64, zip, jku,
+// jwk, x5u or x5c has any meaning (RFC 8725 §3); JSON with no name twice. It does no I/O. What is
+// wrong it says for a log: the error quotes names and not values.
+func ParseJWS(token string) (*JWS, error) {
+	if len(token) > maxToken {
+		return nil, fmt.Errorf("it is longer than %d KiB", maxToken>>10)
+	}
+	header, payload, signature, ok := split(token)
+	if !ok {
+		return nil, errors.New("it does not have the three parts of a JWT")
+	}
+	j := &JWS{input: token[:len(header)+1+len(payload)]}
+	if err := j.readHeader(header); err != nil {
+		return nil, fmt.Errorf("its header: %w", err)
+	}
+	claims, err := decodeSegment(payload)
+	if err != nil {
+		return nil, errors.New("its claims are not base64url")
+	}
+	if j.Claims, err = object(claims); err != nil {
+		return nil, fmt.Errorf("its claims: %w", err)
+	}
+	if j.signature, err = decodeSegment(signature); err != nil {
+		return nil, errors.New("its signature is not base64url")
+	}
+	return j, nil
+}
+
+func (j *JWS) readHeader(segment string) error {
+	if len(segment) > maxJWSHeader {
+		return errors.New("it is too long")
+	}
+	raw, err := decodeSegment(segment)
+	if err != nil {
+		return errors.New("it is not base64url")
+	}
+	members, err := object(raw)
+	if err != nil {
+		return err
+	}
+	for name, value := range members {
+		if err := j.readHeaderMember(name, value); err != nil {
+			return err
+		}
+	}
+	if j.Alg == "" {
+		return errors.New("alg is missing")
+	}
+	return nil
+}
+
+func (j *JWS) readHeaderMember(name string, value json.RawMessage) error {
+	s, ok := text(value)
+	switch {
+	case name != "alg" && name != "kid" && name != "typ":
+		return fmt.Errorf("the member %s is not accepted; it may have alg, kid and typ", quote(name))
+	case !ok || s == "":
+		return fmt.Errorf("%s is not a string, or empty", name)
+	case name == "alg" && !slices.Contains(VerifiedAlgorithms, s):
+		return fmt.Errorf("alg %s is not one of %s", quote(s), strings.Join(VerifiedAlgorithms, ", "))
+	}
+	switch name {
+	case "alg":
+		j.Alg = s
+	case "kid":
+		j.KID = s
+	case "typ":
+		j.Typ = s
+	}
+	return nil
+}
+
+// Format implements fmt.Formatter, for every verb without the token: it is a credential.
+func (JWS) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// LogValue implements slog.LogValuer without the token.
+func (JWS) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON implements json.Marshaler without the token.
+func (JWS) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }

@@ -1,0 +1,123 @@
+package keys
+
+import (
+	"crypto"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Limits of a PublicSet: a client has the key in use and, while it changes over, the next one.
+const (
+	maxPublicSet  = 16 << 10 // bytes of its JSON
+	maxPublicKeys = 10
+	maxKID        = 200 // bytes of a kid
+)
+
+// ErrPrivateKey: a private key, or a shared secret, was given where public keys belong. If it has
+// crossed a network to get here, it is to be considered leaked.
+var ErrPrivateKey = errors.New("not a public key")
+
+// PublicSet holds somebody else's public keys, to verify what they have signed. It is made from a
+// JWK Set (RFC 7517 §5) by ParsePublicSet, does not change after that, and never fetches anything.
+// A nil set has no keys.
+type PublicSet struct{ keys []publicKey }
+
+// publicKey is one key of a PublicSet. Every one has a kid.
+type publicKey struct {
+	jwk    jwk // as it is shown and stored
+	public crypto.PublicKey
+	algs   []string // what it may verify; never empty
+}
+
+// ParsePublicSet reads a JWK Set and says everything that is wrong with it, each problem as one of
+// the errors joined; ErrPrivateKey is among them where a key is not public. Members that mean nothing
+// here are dropped. A key without a kid gets its RFC 7638 thumbprint as one.
+func ParsePublicSet(data []byte) (*PublicSet, error) {
+	if len(data) > maxPublicSet {
+		return nil, fmt.Errorf("it is larger than %d KiB", maxPublicSet>>10)
+	}
+	members, err := object(data)
+	if err != nil {
+		return nil, err
+	}
+	var list []json.RawMessage
+	switch {
+	case members["keys"] == nil && members["kty"] != nil:
+		return nil, errors.New(`it is a single key, not a JWK Set; write {"keys":[…]} around it`)
+	case members["keys"] == nil || json.Unmarshal(members["keys"], &list) != nil:
+		return nil, errors.New(`it is not a JWK Set, {"keys":[…]}`)
+	}
+	return newPublicSet(list)
+}
+
+func newPublicSet(list []json.RawMessage) (*PublicSet, error) {
+	switch {
+	case len(list) == 0:
+		return nil, errors.New("it has no keys")
+	case len(list) > maxPublicKeys:
+		return nil, fmt.Errorf("it has %d keys; at most %d are possible", len(list), maxPublicKeys)
+	}
+	set := &PublicSet{}
+	var problems []error
+	for i, data := range list {
+		key, wrong := parsePublicJWK(data)
+		for _, problem := range append(wrong, set.clash(key)...) {
+			problems = append(problems, fmt.Errorf("key %d: %w", i+1, problem))
+		}
+		set.keys = append(set.keys, key)
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return set, nil
+}
+
+// clash says what the key has in common with one before it.
+func (s *PublicSet) clash(key publicKey) (problems []error) {
+	if key.public == nil {
+		return nil
+	}
+	for _, other := range s.keys {
+		switch {
+		case other.public == nil:
+		case other.jwk.thumbprint() == key.jwk.thumbprint():
+			return []error{errors.New("the same key is there twice")}
+		case other.jwk.Kid == key.jwk.Kid:
+			return []error{fmt.Errorf("another key has the kid %s too", quote(key.jwk.Kid))}
+		}
+	}
+	return nil
+}
+
+// MarshalJSON writes the set as a JWK Set that ParsePublicSet reads as the same.
+func (s *PublicSet) MarshalJSON() ([]byte, error) {
+	set := struct {
+		Keys []jwk `json:"keys"`
+	}{Keys: []jwk{}}
+	if s != nil {
+		for _, key := range s.keys {
+			set.Keys = append(set.Keys, key.jwk)
+		}
+	}
+	return json.Marshal(set)
+}
+
+// KIDs are the kids of the keys, in their order.
+func (s *PublicSet) KIDs() []string {
+	kids := make([]string, 0, len(s.keys))
+	for _, key := range s.keys {
+		kids = append(kids, key.jwk.Kid)
+	}
+	return kids
+}
+
+// find returns the key of that kid, or nil.
+func (s *PublicSet) find(kid string) *publicKey {
+	i := slices.IndexFunc(s.keys, func(k publicKey) bool { return k.jwk.Kid == kid })
+	if i < 0 {
+		return nil
+	}
+	return &s.keys[i]
+}

@@ -1,0 +1,220 @@
+package server
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"signet/keys"
+	"signet/store"
+)
+
+// assertionType is what client_assertion_type must be (RFC 7523 §2.2).
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+const (
+	// assertionLife is how far ahead exp may lie. An assertion is made for one request, so minutes are
+	// plenty; each one has to be remembered until then.
+	assertionLife = 5 * time.Minute
+	// assertionSkew is how much the client's clock may be ahead of ours.
+	assertionSkew = 30 * time.Second
+
+	maxJTI = 256 // bytes
+)
+
+// assertionTypes are the values of the header's typ, in lower case, with which a JWT may be a client
+// assertion (RFC 7519 §5.1, RFC 8725 §3.11): above all no at+jwt, an access token of anybody's.
+var assertionTypes = []string{"", "jwt", "client-authentication+jwt"}
+
+// assertion is what a client says of itself in a client_assertion.
+type assertion struct {
+	jws     *keys.JWS
+	client  string // iss and sub
+	jti     string
+	expires time.Time
+}
+
+// readAssertion takes the assertion from the body and refuses a second way to authenticate beside it.
+func readAssertion(f form, header bool) (credentials, error) {
+	creds := credentials{id: f.get("client_id"), assertion: f.get("client_assertion"), method: authPrivateKeyJWT}
+	switch kind := f.get("client_assertion_type"); {
+	case kind == "" || creds.assertion == "":
+		return credentials{}, invalidRequest("client_assertion and client_assertion_type go together")
+	case kind != assertionType:
+		return credentials{}, invalidRequest("client_assertion_type must be " + assertionType)
+	case header || f.get("client_secret") != "":
+		return credentials{}, invalidRequest("send either a client_assertion or the client's secret, not both")
+	}
+	return creds, nil
+}
+
+// authenticateByAssertion is private_key_jwt (RFC 7521 §4.2, RFC 7523 §3). What can be refused by
+// looking at the token alone is, first; then its signature is verified, at the same cost for a client
+// that does not exist; and the last step spends it, so that what has failed may be sent again.
+func (s *Server) authenticateByAssertion(c *call, creds credentials) (*store.Client, error) {
+	a, err := s.parseAssertion(creds.assertion, c.begun)
+	if err != nil {
+		return nil, s.refuseClient(c, cmp.Or(creds.id, a.client), "client assertion: "+err.Error())
+	}
+	if creds.id != "" && creds.id != a.client {
+		return nil, invalidRequest("client_id differs from the sub of the client_assertion; leave it out, or make them equal")
+	}
+	client, err := s.clients.getWithKeys(c.Context(), a.client)
+	if errors.Is(err, store.ErrNotFound) {
+		client, err = &cachedClient{}, nil
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if why := a.refuse(client); why != "" {
+		return nil, s.refuseClient(c, a.client, why)
+	}
+	return &client.Client, s.spend(c, a)
+}
+
+// refuse says, for the log, why the assertion is not one of the client, or "" if it is.
+func (a assertion) refuse(client *cachedClient) string {
+	unverified := client.keySet.Verify(a.jws) // also for a client that does not exist
+	switch {
+	case client.ID == "" || client.ID != a.client:
+		return "no such client"
+	case client.Disabled:
+		return "client is disabled"
+	case client.Public:
+		return "a public client sent a client assertion"
+	case !slices.Contains(client.AuthMethods, authPrivateKeyJWT):
+		return "client is not registered for " + authPrivateKeyJWT
+	case unverified != nil:
+		return "client assertion: " + unverified.Error()
+	}
+	return ""
+}
+
+// spend sees to it that nobody authenticates with the same assertion again (RFC 7523 §3, item 7). It is
+// remembered for longer than it is good: the clocks of two replicas and the store's may be apart, and
+// none may take for good what another has forgotten.
+func (s *Server) spend(c *call, a assertion) error {
+	until := a.expires.Add(2 * s.cfg.Keys.Timetable().ClockSkew)
+	err := s.store.SpendAssertion(c.Context(), a.id(), until)
+	switch {
+	case errors.Is(err, store.ErrExists):
+		return s.refuseClient(c, a.client, "client assertion: it was used before (its jti is known); make one for each request, also for a repeated one")
+	case err != nil:
+		return unavailable(fmt.Errorf("spending a client assertion: %w", err))
+	}
+	return nil
+}
+
+// id is what is remembered of it. Each client has its own jti values; no client id holds a NUL.
+func (a assertion) id() store.AssertionID {
+	sum := sha256.Sum256([]byte(a.client + "\x00" + a.jti))
+	return store.AssertionID(sum[:len(store.AssertionID{})])
+}
+
+// parseAssertion reads the token and checks all of RFC 7523 §3 that its own text decides. With an
+// error it returns what it knows until then.
+func (s *Server) parseAssertion(token string, now time.Time) (assertion, error) {
+	jws, err := keys.ParseJWS(token)
+	if err != nil {
+		return assertion{}, err
+	}
+	typ := strings.TrimPrefix(strings.ToLower(jws.Typ), "application/")
+	if !slices.Contains(assertionTypes, typ) || jws.Typ != "" && typ == "" {
+		return assertion{}, fmt.Errorf("typ %s is not that of a client assertion; it must be JWT or client-authentication+jwt, or be left out", quoteShort(jws.Typ))
+	}
+	a := assertion{jws: jws}
+	if a.client, err = assertionClient(jws.Claims); err != nil {
+		return a, err
+	}
+	if err := s.checkAssertionAudience(jws.Claims["aud"]); err != nil {
+		return a, err
+	}
+	if a.expires, err = checkAssertionTimes(jws.Claims, now); err != nil {
+		return a, err
+	}
+	a.jti, _ = claimText(jws.Claims["jti"])
+	if a.jti == "" || len(a.jti) > maxJTI {
+		return a, fmt.Errorf("jti must be a string of 1 to %d bytes, another one each time", maxJTI)
+	}
+	return a, nil
+}
+
+// assertionClient is who the assertion is by and about, which must be the same (RFC 7523 §3, items 1 and 2.B).
+func assertionClient(claims map[string]json.RawMessage) (string, error) {
+	iss, _ := claimText(claims["iss"])
+	sub, _ := claimText(claims["sub"])
+	if iss != sub || !validClientID(sub) {
+		return "", errors.New("iss and sub must both be the client_id")
+	}
+	return sub, nil
+}
+
+// checkAssertionAudience wants the issuer as the sole value: an assertion that another server may take
+// for its own could be carried there, or here (RFC 10070 §4; CVE-2025-27370). An array is refused
+// whatever is in it, so that there is one way to say it and nothing to overlook.
+func (s *Server) checkAssertionAudience(raw json.RawMessage) error {
+	issuer := s.cfg.Issuer
+	aud, isText := claimText(raw)
+	switch {
+	case isText && aud == issuer:
+		return nil
+	case raw == nil:
+		return fmt.Errorf("aud is missing; it must be the issuer, %q", issuer)
+	case !isText:
+		return fmt.Errorf("aud is not a string; it must be the issuer alone, %q, and not in an array", issuer)
+	case aud == issuer+"/token" || aud == issuer+"/revoke" || aud == issuer+"/introspect":
+		return fmt.Errorf("aud is the URL of the endpoint, as older libraries have it; it must be the issuer, %q: update the library, or set its audience", issuer)
+	}
+	return fmt.Errorf("aud is %s; it must be the issuer, %q, to the letter", quoteShort(aud), issuer)
+}
+
+// checkAssertionTimes returns exp.
+func checkAssertionTimes(claims map[string]json.RawMessage, now time.Time) (time.Time, error) {
+	exp, err := claimTime(claims, "exp")
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case exp.IsZero():
+		return time.Time{}, errors.New("exp is missing")
+	case !exp.After(now):
+		return time.Time{}, fmt.Errorf("it expired %s ago; is the client's clock right?", now.Sub(exp).Round(time.Second))
+	case exp.After(now.Add(assertionLife + assertionSkew)):
+		return time.Time{}, fmt.Errorf("exp lies %s ahead; at most %s are accepted", exp.Sub(now).Round(time.Second), assertionLife)
+	}
+	for _, name := range []string{"nbf", "iat"} {
+		begin, err := claimTime(claims, name)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if begin.After(now.Add(assertionSkew)) {
+			return time.Time{}, fmt.Errorf("%s lies %s ahead; is the client's clock right?", name, begin.Sub(now).Round(time.Second))
+		}
+	}
+	return exp, nil
+}
+
+// claimTime reads a NumericDate (RFC 7519 §2); the zero time where there is none.
+func claimTime(claims map[string]json.RawMessage, name string) (time.Time, error) {
+	raw, there := claims[name]
+	if !there {
+		return time.Time{}, nil
+	}
+	var seconds *float64
+	if json.Unmarshal(raw, &seconds) != nil || seconds == nil || *seconds < 1 || *seconds > 1<<40 {
+		return time.Time{}, fmt.Errorf("%s is not a time in seconds since 1970", name)
+	}
+	return time.UnixMilli(int64(*seconds * 1000)), nil
+}
+
+func claimText(raw json.RawMessage) (string, bool) {
+	var s *string
+	if json.Unmarshal(raw, &s) != nil || s == nil {
+		return "", false
+	}
+	return *s, true
+}

@@ -1,0 +1,24 @@
+package bolt
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"signet/store"
+	"signet/store/packed"
+)
+
+// SpendAssertion implements store.Assertions.
+func (s *Store) SpendAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
+	err := s.update(ctx, func(t *txn) error {
+		if t.get(bucketAssertions, id[:]) != nil {
+			return store.ErrExists
+		}
+		return t.put(bucketAssertions, id[:], packed.AppendTime(nil, until))
+	})
+	if err != nil {
+		return fmt.Errorf("spending assertion %s: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"signet/store"
+)
+
+// SpendAssertion implements store.Assertions, in one round trip. That nobody sends the command a
+// second time behind our back is what makes its answer mean something; see nodeOptions. Whoever asks
+// again after a lost answer finds the key there, and is refused: a new assertion costs the client nothing.
+func (s *Store) SpendAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
+	spend := s.spendCall(id, until)
+	err := s.doDurably(ctx, "spending an assertion", spend)
+	word, won := spend.text()
+	switch {
+	case spend.done() && !won: // whether replicas have heard of the winner does not matter to a loser
+		return errUsed(id)
+	case err != nil:
+		return err
+	case word != "OK":
+		return s.strange("spending an assertion", word)
+	case !s.spent.add(store.SpentAssertion{ID: id, Until: until}, time.Now()): // the server has forgotten it, and knows it again now
+		return errUsed(id)
+	}
+	return nil
+}
+
+func errUsed(id store.AssertionID) error {
+	return fmt.Errorf("spending assertion %s: %w", id, store.ErrExists)
+}
+
+// spendCall writes the key where it is missing. It stays for AssertionMargin at least, so that one of
+// many concurrent calls wins also when the assertion has run out by our clock.
+func (s *Store) spendCall(id store.AssertionID, until time.Time) *call {
+	key := s.key.assertion(id)
+	left := max(time.Until(until.Add(store.AssertionMargin)), store.AssertionMargin)
+	return command(key, "set", key, "", "nx", "px", left.Milliseconds())
+}
+
+// spent remembers the assertions that were used through this replica, for the reason that there is
+// the journal for, and apart from it: there are so many that they would push revocations out. Other
+// replicas are not told, which would be a message to all of them for each use; see the package's
+// documentation for what that means. What was unknown or refused is not remembered: nobody got in by it.
+type spent struct {
+	mu    sync.Mutex
+	ids   map[store.AssertionID]struct{}
+	order []store.SpentAssertion // of ids, oldest first
+}
+
+const spentMost = 100_000 // about 10 MB; beyond it the oldest go early
+
+func (m *spent) init() { m.ids = map[store.AssertionID]struct{}{} }
+
+// add reports whether a was not remembered before, and forgets older ones that are over.
+func (m *spent) add(a store.SpentAssertion, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, again := m.ids[a.ID]; again {
+		return false
+	}
+	for len(m.order) > 0 && (len(m.order) >= spentMost || over(m.order[0], now)) {
+		delete(m.ids, m.order[0].ID)
+		m.order = m.order[1:]
+	}
+	m.ids[a.ID] = struct{}{}
+	m.order = append(m.order, a)
+	return true
+}
+
+// over reports whether the assertion has run out by any clock.
+func over(a store.SpentAssertion, now time.Time) bool {
+	return !now.Before(a.Until.Add(store.AssertionMargin))
+}
+
+// left returns what has not run out.
+func (m *spent) left(now time.Time) []store.SpentAssertion {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(m.order), func(a store.SpentAssertion) bool { return over(a, now) })
+}
+
+// spendAgain marks what was used through this replica, where the server has forgotten it, and says
+// how much there was. It waits for no replica: with the next change of master it is done once more.
+func (s *Store) spendAgain(ctx context.Context) (n int, err error) {
+	var calls []*call
+	for _, a := range s.spent.left(time.Now()) {
+		calls = append(calls, s.spendCall(a.ID, a.Until))
+	}
+	for some := range slices.Chunk(calls, importBatch) {
+		if err := s.do(ctx, "spending assertions again", some...); err != nil {
+			return len(calls), err
+		}
+	}
+	return len(calls), nil
+}
