@@ -39,6 +39,10 @@ func (k *specCheck) all(spec clientSpec, algs []string, maxTTL time.Duration) ti
 	k.list("audiences", spec.Audiences, maxAudiences, checkAudience)
 	k.list("origins", spec.Origins, maxOrigins, checkOrigin)
 	k.list("claims", spec.Claims, maxClaims, checkClientClaim)
+	k.list("introspect_for", spec.IntrospectFor, maxAudiences, checkAudience)
+	if len(spec.IntrospectFor) > 0 && !spec.Introspect {
+		k.add("introspect_for narrows the right to introspect, which this client does not have: set introspect too, or leave it empty")
+	}
 	if spec.Alg != "" && !slices.Contains(algs, spec.Alg) {
 		k.add("alg must be empty or what the server signs with now: %s (one that was added to the configuration joins them when its first key has been published for keys.publish)", strings.Join(algs, ", "))
 	}

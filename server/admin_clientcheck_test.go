@@ -33,6 +33,9 @@ func TestAdminClientValidation(t *testing.T) {
 		{"password alone", `"grants":["password"]`, ""},
 		{"public", `"public":true,"grants":["password"]`, ""},
 		{"public with client_credentials", `"public":true`, "no credentials"},
+		{"introspects for some", `"introspect":true,"introspect_for":["https://api.example","orders"]`, ""},
+		{"introspects for some, without the right", `"introspect_for":["orders"]`, "narrows the right"},
+		{"introspects for no service's name", `"introspect":true,"introspect_for":["a b"]`, "visible ASCII"},
 		{"public that introspects", `"public":true,"grants":["password"],"introspect":true`, "cannot introspect"},
 
 		{"one method", `"auth_methods":["client_secret_basic"]`, ""},

@@ -19,6 +19,7 @@ type metadata struct {
 	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
 	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported"`
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAlgs     []string `json:"introspection_signing_alg_values_supported"` // RFC 9701 §7
 	SubjectTypes          []string `json:"subject_types_supported"`
 	// SigningAlgs is OpenID Connect's name. No id_token is issued, but go-oidc and others take from
 	// here which algorithms to accept.
@@ -39,6 +40,7 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 		TokenAuth:             all,
 		RevocationAuth:        all,
 		IntrospectionAuth:     withSecret,
+		IntrospectionAlgs:     algorithms,
 		SubjectTypes:          []string{"public"},
 		SigningAlgs:           algorithms,
 	})

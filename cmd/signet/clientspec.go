@@ -9,10 +9,10 @@ import (
 
 // clientSpec holds the flags for what can be set on a client.
 type clientSpec struct {
-	grants, scopes, audiences, origins, authMethods, claims []string
-	introspect                                              bool
-	alg                                                     string
-	ttl                                                     time.Duration
+	grants, scopes, audiences, origins, authMethods, claims, introspectFor []string
+	introspect                                                             bool
+	alg                                                                    string
+	ttl                                                                    time.Duration
 }
 
 func (s *clientSpec) flags(cmd *cobra.Command) {
@@ -24,6 +24,7 @@ func (s *clientSpec) flags(cmd *cobra.Command) {
 	listFlag(f, &s.authMethods, "auth-method", "METHOD[,METHOD]", "client_secret_basic, client_secret_post or none (default: both of the first; none for a public client)")
 	listFlag(f, &s.claims, "claim-name", "NAME[,NAME]", "claims of the user that are copied into its tokens, such as roles")
 	f.BoolVar(&s.introspect, "introspect", false, "it may ask /introspect about tokens")
+	listFlag(f, &s.introspectFor, "introspect-for", "AUD[,AUD]", "with --introspect: about tokens for one of these services alone (default: about any)")
 	f.StringVar(&s.alg, "alg", "", "sign its tokens with `ALG`: ES256, RS256, PS256, EdDSA (default: the server's first)")
 	f.DurationVar(&s.ttl, "ttl", 0, "its access tokens live for `TIME`, such as 10m (default, and 0: the server's)")
 }
@@ -40,7 +41,7 @@ func (s *clientSpec) given(cmd *cobra.Command) map[string]any {
 	}{
 		"grant": {"grants", s.grants}, "scope": {"scopes", s.scopes}, "audience": {"audiences", s.audiences},
 		"origin": {"origins", s.origins}, "auth-method": {"auth_methods", s.authMethods}, "claim-name": {"claims", s.claims},
-		"introspect": {"introspect", s.introspect}, "alg": {"alg", s.alg}, "ttl": {"access_token_ttl", ttl},
+		"introspect": {"introspect", s.introspect}, "introspect-for": {"introspect_for", s.introspectFor}, "alg": {"alg", s.alg}, "ttl": {"access_token_ttl", ttl},
 	}
 	body := map[string]any{}
 	for flag, field := range all {
