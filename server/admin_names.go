@@ -16,15 +16,19 @@ const userPrefix = "usr_"
 
 // The functions below say what is wrong with a name, or "".
 
-// checkAudience takes an absolute URI without a fragment (RFC 8707 §2) or a plain word.
+// checkAudience takes an absolute URI without a fragment (RFC 8707 §2) or a plain name, which is
+// nothing that could be read as a relative reference to one.
 func checkAudience(aud string) string {
 	if aud == "" || len(aud) > maxEntry || !visibleASCII(aud) {
 		return "must be 1 to 500 visible ASCII characters"
 	}
-	if strings.Contains(aud, ":") {
-		if u, err := url.Parse(aud); err != nil || u.Scheme == "" || strings.Contains(aud, "#") {
-			return "must be an absolute URI without a fragment, or a word without a colon"
-		}
+	if !strings.ContainsAny(aud, ":/?#") {
+		return ""
+	}
+	u, err := url.Parse(aud)
+	web := err == nil && (u.Scheme == "https" || u.Scheme == "http")
+	if err != nil || u.Scheme == "" || strings.Contains(aud, "#") || web && u.Hostname() == "" {
+		return "must be an absolute URI without a fragment, or a plain name without : / ? #"
 	}
 	return ""
 }
