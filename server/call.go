@@ -28,6 +28,7 @@ type call struct {
 	kid     string
 	outcome string // what happened, where success has more than one name
 	actor   string // who asks on the admin listener
+	origin  string // of a page that may not ask
 }
 
 // reply is what a handler answers. A nil body is an empty one.
@@ -135,6 +136,7 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 		attrs = append(attrs, slog.String("client_id", c.client.ID))
 	}
 	attrs = appendNonEmpty(attrs, "actor", c.actor)
+	attrs = appendNonEmpty(attrs, "origin", c.origin)
 	attrs = appendNonEmpty(attrs, "sub", c.subject)
 	if !c.session.IsZero() {
 		attrs = append(attrs, slog.String("sid", c.session.String()))

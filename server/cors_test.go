@@ -203,6 +203,21 @@ func checkPreflight(t *testing.T, a answer, methods string) {
 	}
 }
 
+// A developer whose page is refused sees no more than a failure in the browser; the log names the page.
+func TestForeignPagesAreLogged(t *testing.T) {
+	s := servertest.New(t, nil)
+	for _, origin := range []string{"http://localhost:4200", "https://x.example/" + strings.Repeat("x", 4000)} {
+		call(t, s, "OPTIONS", "/token").set("Origin", origin).set("Access-Control-Request-Method", "POST").wants(http.StatusNoContent, "")
+	}
+	log := s.Log.String()
+	if !strings.Contains(log, `"outcome":"foreign_origin"`) || !strings.Contains(log, `"origin":"http://localhost:4200"`) {
+		t.Errorf("got log\n%s", log)
+	}
+	if strings.Contains(log, strings.Repeat("x", 200)) {
+		t.Error("the log holds as much as a stranger likes")
+	}
+}
+
 // What is not for pages has no CORS, for no origin: introspection, which takes a secret, and what is
 // not there at all.
 func TestNoCORS(t *testing.T) {
