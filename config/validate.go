@@ -66,11 +66,7 @@ func (c Config) checkNames(k *checker) {
 		k.add("master_key_file", "is empty; name the file, or leave the key out and set SIGNET_MASTER_KEY")
 	}
 	checkAlgorithms(k, c.Algorithms)
-	for _, a := range c.Audience {
-		if a == "" || strings.ContainsAny(a, " \t\r\n") {
-			k.add("audience", "%q is not a name for a service; write a URL or a word without spaces", a)
-		}
-	}
+	c.checkAudience(k)
 	if strings.ContainsAny(c.DefaultClient, " \t\r\n:") {
 		k.add("default_client", "%q cannot be a client's id; write the id that `signet client list` shows", c.DefaultClient)
 	}

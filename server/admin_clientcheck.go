@@ -13,12 +13,13 @@ import (
 
 // Limits of a client. A token carries its scopes, audiences and claims in every request's header.
 const (
-	maxScopes      = 100
-	maxScopeLength = 1000 // joined
-	maxAudiences   = 20
-	maxOrigins     = 100
-	maxClaims      = 100
-	maxEntry       = 500 // bytes of one audience or origin
+	maxScopes         = 100
+	maxScopeLength    = 1000 // joined
+	maxAudiences      = 20
+	maxAudienceLength = 1500 // joined
+	maxOrigins        = 100
+	maxClaims         = 100
+	maxEntry          = 500 // bytes of one audience or origin
 )
 
 // specCheck collects what is wrong with a clientSpec, so that an operator learns it all at once.
@@ -40,9 +41,13 @@ func (k *specCheck) all(spec clientSpec, algs []string, maxTTL time.Duration) ti
 	k.authMethods(spec)
 	k.grants(spec)
 	k.scopes(spec)
-	k.list("audiences", spec.Audiences, maxAudiences, checkAudience)
+	k.audiences(spec)
 	k.list("origins", spec.Origins, maxOrigins, checkOrigin)
 	k.list("claims", spec.Claims, maxClaims, checkClientClaim)
+	k.list("introspect_for", spec.IntrospectFor, maxAudiences, checkAudience)
+	if len(spec.IntrospectFor) > 0 && !spec.Introspect {
+		k.add("introspect_for narrows the right to introspect, which this client does not have: set introspect too, or leave it empty")
+	}
 	if spec.Alg != "" && !slices.Contains(algs, spec.Alg) {
 		k.add("alg must be empty or what the server signs with now: %s (one that was added to the configuration joins them when its first key has been published for keys.publish)", strings.Join(algs, ", "))
 	}
@@ -149,6 +154,14 @@ func (k *specCheck) scopes(spec clientSpec) {
 	}
 	if slices.Contains(spec.Grants, grantPassword) {
 		k.add("the scope %s goes with the grant client_credentials alone: with password every user would be given it", adminScope)
+	}
+}
+
+// audiences are sealed into refresh tokens as well, and beside the scopes they must fit into one.
+func (k *specCheck) audiences(spec clientSpec) {
+	k.list("audiences", spec.Audiences, maxAudiences, checkAudience)
+	if n := len(strings.Join(spec.Audiences, "")); n > maxAudienceLength {
+		k.add("audiences have %d characters in all; at most %d fit in a token", n, maxAudienceLength)
 	}
 }
 

@@ -20,6 +20,7 @@ type clientSpec struct {
 	Origins        []string        `json:"origins"`
 	Claims         []string        `json:"claims"`
 	Introspect     bool            `json:"introspect"`
+	IntrospectFor  []string        `json:"introspect_for"`
 	Alg            string          `json:"alg"`
 	AccessTokenTTL string          `json:"access_token_ttl"` // as time.Duration prints it; empty: the server's
 }
@@ -51,7 +52,7 @@ func viewClient(c store.Client) clientView {
 // specOf shares no memory with c, so that a body may be laid over it.
 func specOf(c store.Client) clientSpec {
 	spec := clientSpec{ID: c.ID, Public: c.Public, AuthMethods: listOf(c.AuthMethods), JWKS: slices.Clone(c.JWKS), Grants: listOf(c.Grants), Scopes: listOf(c.Scopes),
-		Audiences: listOf(c.Audiences), Origins: listOf(c.Origins), Claims: listOf(c.Claims), Introspect: c.Introspect, Alg: c.Alg}
+		Audiences: listOf(c.Audiences), Origins: listOf(c.Origins), Claims: listOf(c.Claims), Introspect: c.Introspect, IntrospectFor: listOf(c.IntrospectFor), Alg: c.Alg}
 	if c.AccessTokenTTL > 0 {
 		spec.AccessTokenTTL = c.AccessTokenTTL.String()
 	}
@@ -96,7 +97,7 @@ func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time)
 	}
 	client.AuthMethods, client.Grants, client.Scopes = spec.AuthMethods, spec.Grants, spec.Scopes
 	client.Audiences, client.Origins, client.Claims = spec.Audiences, spec.Origins, spec.Claims
-	client.Introspect, client.Alg, client.AccessTokenTTL = spec.Introspect, spec.Alg, ttl
+	client.Introspect, client.IntrospectFor, client.Alg, client.AccessTokenTTL = spec.Introspect, spec.IntrospectFor, spec.Alg, ttl
 	client.JWKS = jwks
 	if !hasSecret(spec.AuthMethods) {
 		client.Secrets = nil // so that an old one does not work again when the methods do

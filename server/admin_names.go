@@ -16,15 +16,19 @@ const userPrefix = "usr_"
 
 // The functions below say what is wrong with a name, or "".
 
-// checkAudience takes an absolute URI without a fragment (RFC 8707 §2) or a plain word.
+// checkAudience takes an absolute URI without a fragment (RFC 8707 §2) or a plain name, which is
+// nothing that could be read as a relative reference to one.
 func checkAudience(aud string) string {
 	if aud == "" || len(aud) > maxEntry || !visibleASCII(aud) {
 		return "must be 1 to 500 visible ASCII characters"
 	}
-	if strings.Contains(aud, ":") {
-		if u, err := url.Parse(aud); err != nil || u.Scheme == "" || strings.Contains(aud, "#") {
-			return "must be an absolute URI without a fragment, or a word without a colon"
-		}
+	if !strings.ContainsAny(aud, ":/?#") {
+		return ""
+	}
+	u, err := url.Parse(aud)
+	web := err == nil && (u.Scheme == "https" || u.Scheme == "http")
+	if err != nil || u.Scheme == "" || strings.Contains(aud, "#") || web && u.Hostname() == "" {
+		return "must be an absolute URI without a fragment, or a plain name without : / ? #"
 	}
 	return ""
 }
@@ -40,25 +44,49 @@ func visibleASCII(s string) bool {
 
 // checkOrigin takes exactly what a browser sends as Origin; anything else would never match.
 func checkOrigin(origin string) string {
-	const want = "must be an origin as browsers send it, such as https://app.example or http://localhost:5173: no path, no slash at the end, no *"
-	scheme, rest, _ := strings.Cut(origin, "://")
-	if scheme != "https" && scheme != "http" || len(origin) > maxEntry {
-		return want
+	if len(origin) > maxEntry || !isOrigin(origin) {
+		if meant := originOfURL(origin); len(meant) <= maxEntry && isOrigin(meant) {
+			return "must be an origin as browsers send it: write " + meant
+		}
+		return "must be an origin as browsers send it, such as https://app.example or http://localhost:5173: no path, no slash at the end, no *"
 	}
-	u, err := url.Parse(origin)
-	if err != nil || u.Host != rest || u.User != nil || !plainHost(u.Hostname()) || !plainPort(rest, u) {
-		return want
-	}
-	if scheme == "http" && !loopback(u.Hostname()) {
+	u, _ := url.Parse(origin)
+	if u.Scheme == "http" && !loopback(u.Hostname()) {
 		return "must begin with https://; http is for loopback addresses"
 	}
 	return ""
 }
 
+func isOrigin(origin string) bool {
+	scheme, rest, _ := strings.Cut(origin, "://")
+	if scheme != "https" && scheme != "http" {
+		return false
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host == rest && u.User == nil && plainHost(u.Hostname()) && plainPort(rest, u)
+}
+
+// originOfURL is what a browser sends for a page at that address: without path and user, in lower
+// case, and without the port that goes without saying.
+func originOfURL(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	host := strings.ToLower(u.Host)
+	if u.Port() == usualPorts[u.Scheme] {
+		host = strings.TrimSuffix(host, ":"+u.Port())
+	}
+	return u.Scheme + "://" + host
+}
+
+var usualPorts = map[string]string{"https": "443", "http": "80"}
+
 func plainHost(host string) bool {
-	if strings.Contains(host, ":") {
-		addr, err := netip.ParseAddr(host)
-		return err == nil && addr.Zone() == "" && addr.String() == host
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if strings.Contains(host, ":") || strings.Trim(last, "0123456789") == "" || strings.HasPrefix(last, "0x") {
+		addr, err := netip.ParseAddr(host) // of the ways to write one, browsers choose one
+		return err == nil && addr.Zone() == "" && addr.String() == host && !addr.Is4In6()
 	}
 	return strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-._") == "" && strings.Trim(host, ".-") == host && host != ""
 }
@@ -70,8 +98,7 @@ func plainPort(authority string, u *url.URL) bool {
 		return !strings.HasSuffix(authority, ":")
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
-	usual := map[string]uint64{"https": 443, "http": 80}
-	return err == nil && n > 0 && n != usual[u.Scheme] && strconv.FormatUint(n, 10) == port
+	return err == nil && n > 0 && port != usualPorts[u.Scheme] && strconv.FormatUint(n, 10) == port
 }
 
 func loopback(host string) bool {

@@ -29,6 +29,7 @@ type call struct {
 	outcome string // what happened, where success has more than one name
 	actor   string // who asks on the admin listener
 	audited bool   // something of it is on the audit trail
+	origin  string // of a page that may not ask
 }
 
 // reply is what a handler answers. A nil body is an empty one.
@@ -139,6 +140,7 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 		attrs = append(attrs, slog.String("client_id", c.client.ID))
 	}
 	attrs = appendNonEmpty(attrs, "actor", c.actor)
+	attrs = appendNonEmpty(attrs, "origin", c.origin)
 	attrs = appendNonEmpty(attrs, "sub", c.subject)
 	if !c.session.IsZero() {
 		attrs = append(attrs, slog.String("sid", c.session.String()))

@@ -127,16 +127,19 @@ func (c *clientCache) forget() {
 	c.origins = nil
 }
 
-// anyLists reports whether some client is registered with the origin. When the store cannot say,
-// the answer is no: the browser then hides the answer from the script, and nothing else changes.
+// anyLists reports whether some client is registered with the origin. While the store cannot say, what
+// it said last counts, so that the scripts of registered pages can read the 503 and its Retry-After; if
+// nothing is known, the answer is no, and the browser hides the answer from the script. Neither
+// gives a token away: a request that succeeds is judged by its own client, which the store must know.
 func (c *clientCache) anyLists(ctx context.Context, origin string) bool {
-	if origin == "" || c.freshen(ctx) != nil {
+	if origin == "" {
 		return false
 	}
+	stale := c.freshen(ctx) != nil
 	c.mu.RLock()
 	origins, epoch := c.origins, c.epoch
 	c.mu.RUnlock()
-	if origins != nil {
+	if origins != nil || stale {
 		return origins[origin]
 	}
 	origins, err := c.allOrigins(ctx)

@@ -23,12 +23,15 @@ const corsMaxAge = "600"
 func (k cors) preflight(s *Server, c *call, rt *route) reply {
 	h := make(http.Header, 6)
 	h.Set("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
-	origin := c.Header.Get("Origin")
+	origin := originOf(c)
 	if k == corsAny || (k == corsClient && s.clients.anyLists(c.Context(), origin)) {
 		h.Set("Access-Control-Allow-Origin", k.allowed(origin))
 		h.Set("Access-Control-Allow-Methods", strings.Join(rt.methods, ", "))
 		h.Set("Access-Control-Allow-Headers", "authorization, content-type, x-requested-with, dpop")
 		h.Set("Access-Control-Max-Age", corsMaxAge)
+	} else {
+		// All that its developer sees is that the browser failed, so the log says why.
+		c.outcome, c.origin = "foreign_origin", origin[:min(len(origin), 100)]
 	}
 	return reply{status: http.StatusNoContent, header: h}
 }
@@ -39,7 +42,7 @@ func (k cors) answer(s *Server, c *call, h http.Header) {
 	if k == corsNone || c.Method == http.MethodOptions {
 		return
 	}
-	origin := c.Header.Get("Origin")
+	origin := originOf(c)
 	if k == corsClient {
 		h.Set("Vary", "Origin")
 		if origin == "" || !s.originAllowed(c, origin) {
@@ -48,6 +51,15 @@ func (k cors) answer(s *Server, c *call, h http.Header) {
 		h.Set("Access-Control-Expose-Headers", "www-authenticate, retry-after, x-request-id, dpop-nonce")
 	}
 	h.Set("Access-Control-Allow-Origin", k.allowed(origin))
+}
+
+// originOf is the page's origin, or "". Browsers send one Origin header; of two it is not known which
+// one is the page's, and none is believed.
+func originOf(c *call) string {
+	if all := c.Header["Origin"]; len(all) == 1 {
+		return all[0]
+	}
+	return ""
 }
 
 func (k cors) allowed(origin string) string {

@@ -1,27 +1,318 @@
 package server_test
 
 import (
+	"context"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"signet/server"
 	"signet/server/servertest"
+	"signet/store"
 )
 
-// A browser shows its script the error of a failed client authentication only with the CORS headers,
-// also when nobody has asked for the origins before.
-func TestCORSOnErrors(t *testing.T) {
+// lookAlikes are origins that somebody could hope to pass for SPAOrigin with.
+var lookAlikes = []string{
+	"https://evil.example", "null", "*", "",
+	servertest.SPAOrigin + ".evil.example", servertest.SPAOrigin + ":443", servertest.SPAOrigin + ":8443", servertest.SPAOrigin + "/",
+	servertest.SPAOrigin + " https://evil.example", servertest.SPAOrigin + ",https://evil.example",
+	strings.Replace(servertest.SPAOrigin, "https", "http", 1), strings.ToUpper(servertest.SPAOrigin),
+	"https://x.app.example.com", "https://appxexample.com", "https://me@app.example.com", "https://app.example.com.",
+}
+
+// The rules that no answer of an endpoint with tokens may break, to whomever it is given.
+func checkCORS(t *testing.T, a answer, origin string) {
+	t.Helper()
+	if got := a.Header.Get("Access-Control-Allow-Origin"); got != origin {
+		t.Errorf("Access-Control-Allow-Origin: got %q, want %q", got, origin)
+	}
+	if vary := a.Header.Values("Vary"); len(vary) != 1 || !slices.Contains(strings.Split(vary[0], ", "), "Origin") {
+		t.Errorf("Vary: got %q, want Origin in it", vary)
+	}
+	for _, never := range []string{"Access-Control-Allow-Credentials", "Access-Control-Allow-Private-Network"} {
+		if got, set := a.Header[never]; set {
+			t.Errorf("%s: got %q, want none", never, got)
+		}
+	}
+}
+
+// canRead checks that a script of the origin can read the answer, and what it may need of its headers.
+func canRead(t *testing.T, a answer, origin string) {
+	t.Helper()
+	checkCORS(t, a, origin)
+	for _, name := range []string{"x-request-id", "retry-after", "www-authenticate"} {
+		if !slices.Contains(strings.Split(a.Header.Get("Access-Control-Expose-Headers"), ", "), name) {
+			t.Errorf("Access-Control-Expose-Headers: got %q, want %s in it", a.Header.Get("Access-Control-Expose-Headers"), name)
+		}
+	}
+}
+
+func cannotRead(t *testing.T, a answer) {
+	t.Helper()
+	checkCORS(t, a, "")
+	for name := range a.Header {
+		if strings.HasPrefix(name, "Access-Control-") {
+			t.Errorf("got %s: %q", name, a.Header.Get(name))
+		}
+	}
+}
+
+// spaLogin logs in as the public client does.
+func spaLogin(t *testing.T, s *servertest.Server, more ...string) *request {
+	return form(t, s, "/token", append([]string{"grant_type=password", "client_id=spa", "username=ada", "password=" + servertest.Password}, more...)...)
+}
+
+// The answers that a page gets, good and bad, are its own to read, and nobody else's (R-32). Nothing
+// else about them depends on the origin: CORS is not authorization (row 32).
+func TestCORSOfEveryAnswer(t *testing.T) {
 	s := servertest.New(t, nil)
-	refused := form(t, s, "/token", "grant_type=password", "client_id=nobody").set("Origin", servertest.SPAOrigin).wants(http.StatusUnauthorized, "invalid_client")
-	if got := refused.Header.Get("Access-Control-Allow-Origin"); got != servertest.SPAOrigin {
-		t.Errorf("unknown client: got Access-Control-Allow-Origin %q, want %q", got, servertest.SPAOrigin)
+	tokens := spaLogin(t, s).wants(http.StatusOK, "")
+	access := "Bearer " + tokens.str("access_token")
+	refreshToken := tokens.str("refresh_token")
+	for _, c := range []struct {
+		name   string
+		req    func() *request
+		status int
+		code   string
+	}{
+		{"login", func() *request { return spaLogin(t, s) }, 200, ""},
+		{"refresh", func() *request {
+			return form(t, s, "/token", "grant_type=refresh_token", "client_id=spa", "refresh_token="+refreshToken)
+		}, 200, ""},
+		{"userinfo", func() *request { return call(t, s, "GET", "/userinfo").set("Authorization", access) }, 200, ""},
+		{"userinfo, HEAD", func() *request { return call(t, s, "HEAD", "/userinfo").set("Authorization", access) }, 200, ""},
+		{"revoke", func() *request { return form(t, s, "/revoke", "client_id=spa", "token=unknown") }, 200, ""},
+
+		{"wrong password", func() *request {
+			return form(t, s, "/token", "grant_type=password", "client_id=spa", "username=ada", "password=x")
+		}, 400, "invalid_grant"},
+		{"unknown scope", func() *request { return spaLogin(t, s, "scope=unknown") }, 400, "invalid_scope"},
+		{"unknown resource", func() *request { return spaLogin(t, s, "resource=unknown") }, 400, "invalid_target"},
+		{"another grant", func() *request { return form(t, s, "/token", "grant_type=client_credentials", "client_id=spa") }, 400, "unauthorized_client"},
+		{"JSON", func() *request { return call(t, s, "POST", "/token").set("Content-Type", "application/json") }, 400, "invalid_request"},
+		{"unknown client", func() *request { return form(t, s, "/token", "client_id=nobody") }, 401, "invalid_client"},
+		{"no client", func() *request { return form(t, s, "/revoke", "token=x") }, 401, "invalid_client"},
+		{"no token", func() *request { return call(t, s, "GET", "/userinfo") }, 401, "invalid_request"},
+		{"bad token", func() *request { return call(t, s, "GET", "/userinfo").set("Authorization", access+"x") }, 401, "invalid_token"},
+		{"method", func() *request { return call(t, s, "GET", "/token") }, 405, "invalid_request"},
+		{"method of userinfo", func() *request { return form(t, s, "/userinfo") }, 405, "invalid_request"},
+		{"too large", func() *request { return form(t, s, "/token", "x="+strings.Repeat("a", 64<<10)) }, 413, "invalid_request"},
+		{"encoding", func() *request { return spaLogin(t, s).set("Content-Encoding", "gzip") }, 415, "invalid_request"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			wants := func(r *request) answer {
+				if r.method == http.MethodHead {
+					return r.wants(c.status, "") // which has no body
+				}
+				return r.wants(c.status, c.code)
+			}
+			canRead(t, wants(c.req().set("Origin", servertest.SPAOrigin)), servertest.SPAOrigin)
+			cannotRead(t, wants(c.req()))
+			for _, origin := range lookAlikes[:5] { // TestPreflights has them all
+				cannotRead(t, wants(c.req().set("Origin", origin)))
+			}
+			two := c.req()
+			two.header["Origin"] = []string{servertest.SPAOrigin, "https://evil.example"}
+			cannotRead(t, wants(two))
+		})
 	}
-	wrong := form(t, s, "/token", "grant_type=password", "client_id=spa", "username=ada", "password=wrong").set("Origin", servertest.SPAOrigin).
-		wants(http.StatusBadRequest, "invalid_grant")
-	if got := wrong.Header.Get("Access-Control-Allow-Origin"); got != servertest.SPAOrigin {
-		t.Errorf("wrong password: got Access-Control-Allow-Origin %q, want %q", got, servertest.SPAOrigin)
+}
+
+// An origin belongs to a client: a page that is good for one cannot read the answers of another.
+func TestCORSIsPerClient(t *testing.T) {
+	const otherOrigin = "https://other.example"
+	s := servertest.New(t, nil)
+	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Origins = []string{otherOrigin} })
+	mine, other := spaLogin(t, s), login(t, s)
+	cannotRead(t, mine.set("Origin", otherOrigin).wants(http.StatusOK, ""))
+	for _, c := range []struct {
+		token   string
+		mine    string
+		foreign string
+	}{
+		{mine.wants(http.StatusOK, "").str("access_token"), servertest.SPAOrigin, otherOrigin},
+		{other.str("access_token"), otherOrigin, servertest.SPAOrigin},
+	} {
+		info := func(origin string) answer {
+			return call(t, s, "GET", "/userinfo").set("Authorization", "Bearer "+c.token).set("Origin", origin).wants(http.StatusOK, "")
+		}
+		canRead(t, info(c.mine), c.mine)
+		cannotRead(t, info(c.foreign))
 	}
-	foreign := login(t, s)
-	if got := foreign.Header.Get("Access-Control-Allow-Origin"); got != "" {
-		t.Errorf("a client without origins: got Access-Control-Allow-Origin %q", got)
+	s.SetClient(t, servertest.SPA, func(c *store.Client) { c.Origins = nil })
+	cannotRead(t, spaLogin(t, s).set("Origin", servertest.SPAOrigin).wants(http.StatusOK, ""))
+	cannotRead(t, call(t, s, "OPTIONS", "/token").set("Origin", servertest.SPAOrigin).wants(http.StatusNoContent, ""))
+}
+
+// Rows 33 and 34: what a browser asks before it sends anything.
+func TestPreflights(t *testing.T) {
+	s := servertest.New(t, nil)
+	ask := func(path, origin, method, headers string) *request {
+		r := call(t, s, "OPTIONS", path).set("Access-Control-Request-Method", method).set("Access-Control-Request-Headers", headers).
+			set("Access-Control-Request-Private-Network", "true")
+		if origin != "" {
+			r.set("Origin", origin)
+		}
+		return r
+	}
+	for path, methods := range map[string]string{"/token": "POST", "/revoke": "POST", "/userinfo": "GET, HEAD"} {
+		method, _, _ := strings.Cut(methods, ",")
+		a := ask(path, servertest.SPAOrigin, method, "authorization,x-requested-with").wants(http.StatusNoContent, "")
+		checkCORS(t, a, servertest.SPAOrigin)
+		checkPreflight(t, a, methods)
+		for _, origin := range lookAlikes {
+			cannotRead(t, ask(path, origin, method, "authorization").wants(http.StatusNoContent, ""))
+		}
+		two := ask(path, "", method, "")
+		two.header["Origin"] = []string{"https://evil.example", servertest.SPAOrigin}
+		cannotRead(t, two.wants(http.StatusNoContent, ""))
+		// Of what is not allowed the answer says nothing: that is how a browser learns of it.
+		refused := ask(path, servertest.SPAOrigin, "DELETE", "x-evil, cookie").wants(http.StatusNoContent, "")
+		checkPreflight(t, refused, methods)
+	}
+	for _, path := range []string{"/.well-known/jwks.json", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
+		for _, origin := range []string{"https://anyone.example", "null"} {
+			a := ask(path, origin, "GET", "").wants(http.StatusNoContent, "")
+			checkCORS(t, a, "*")
+			checkPreflight(t, a, "GET, HEAD")
+			document := call(t, s, "GET", path).set("Origin", origin).wants(http.StatusOK, "")
+			if got := document.Header.Get("Access-Control-Allow-Origin"); got != "*" {
+				t.Errorf("%s for %s: got Access-Control-Allow-Origin %q", path, origin, got)
+			}
+		}
+	}
+}
+
+func checkPreflight(t *testing.T, a answer, methods string) {
+	t.Helper()
+	if got := a.Header.Get("Access-Control-Allow-Methods"); got != methods {
+		t.Errorf("Access-Control-Allow-Methods: got %q, want %q", got, methods)
+	}
+	if got, want := a.Header.Get("Access-Control-Allow-Headers"), "authorization, content-type, x-requested-with, dpop"; got != want {
+		t.Errorf("Access-Control-Allow-Headers: got %q, want %q", got, want)
+	}
+	if age, err := strconv.Atoi(a.Header.Get("Access-Control-Max-Age")); err != nil || age < 1 || age > 600 {
+		t.Errorf("Access-Control-Max-Age: got %q, want 600 at most", a.Header.Get("Access-Control-Max-Age"))
+	}
+	if a.Raw != "" {
+		t.Errorf("a preflight with a body: %s", a.Raw)
+	}
+}
+
+// A developer whose page is refused sees no more than a failure in the browser; the log names the page.
+func TestForeignPagesAreLogged(t *testing.T) {
+	s := servertest.New(t, nil)
+	for _, origin := range []string{"http://localhost:4200", "https://x.example/" + strings.Repeat("x", 4000)} {
+		call(t, s, "OPTIONS", "/token").set("Origin", origin).set("Access-Control-Request-Method", "POST").wants(http.StatusNoContent, "")
+	}
+	log := s.Log.String()
+	if !strings.Contains(log, `"outcome":"foreign_origin"`) || !strings.Contains(log, `"origin":"http://localhost:4200"`) {
+		t.Errorf("got log\n%s", log)
+	}
+	if strings.Contains(log, strings.Repeat("x", 200)) {
+		t.Error("the log holds as much as a stranger likes")
+	}
+}
+
+// What is not for pages has no CORS, for no origin: introspection, which takes a secret, and what is
+// not there at all.
+func TestNoCORS(t *testing.T) {
+	s := servertest.New(t, nil)
+	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Origins = []string{servertest.SPAOrigin} })
+	for _, a := range []answer{
+		form(t, s, "/introspect", "token=x").web().set("Origin", servertest.SPAOrigin).wants(http.StatusOK, ""),
+		form(t, s, "/introspect", "token=x").set("Origin", servertest.SPAOrigin).wants(http.StatusUnauthorized, "invalid_client"),
+		call(t, s, "OPTIONS", "/introspect").set("Origin", servertest.SPAOrigin).set("Access-Control-Request-Method", "POST").wants(http.StatusMethodNotAllowed, "invalid_request"),
+		call(t, s, "OPTIONS", "/nothing").set("Origin", servertest.SPAOrigin).set("Access-Control-Request-Method", "POST").wants(http.StatusNotFound, "not_found"),
+		call(t, s, "GET", "/readyz").set("Origin", servertest.SPAOrigin).wants(http.StatusOK, ""),
+	} {
+		for name := range a.Header {
+			if strings.HasPrefix(name, "Access-Control-") {
+				t.Errorf("got %s: %q", name, a.Header.Get(name))
+			}
+		}
+	}
+}
+
+// A page that is told to wait can read for how long.
+func TestCORSWhenThrottled(t *testing.T) {
+	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = server.ThrottleConfig{PerAccount: 1} })
+	for i := range 3 {
+		form(t, s, "/token", "grant_type=password", "client_id=spa", "username=ada", "password="+strconv.Itoa(i)).do()
+	}
+	a := spaLogin(t, s).set("Origin", servertest.SPAOrigin).wants(http.StatusTooManyRequests, "slow_down")
+	canRead(t, a, servertest.SPAOrigin)
+	if a.Header.Get("Retry-After") == "" {
+		t.Error("429 without Retry-After")
+	}
+}
+
+// clientless is a store that cannot say which clients there are while it is down.
+type clientless struct {
+	store.Store
+	down atomic.Bool
+}
+
+func (c *clientless) trouble() error {
+	if c.down.Load() {
+		return store.ErrUnavailable
+	}
+	return nil
+}
+
+func (c *clientless) ClientsVersion(ctx context.Context) (string, error) {
+	if err := c.trouble(); err != nil {
+		return "", err
+	}
+	return c.Store.ClientsVersion(ctx)
+}
+
+func (c *clientless) Client(ctx context.Context, id string) (store.Client, error) {
+	if err := c.trouble(); err != nil {
+		return store.Client{}, err
+	}
+	return c.Store.Client(ctx, id)
+}
+
+func (c *clientless) ListClients(ctx context.Context, after string, limit int) ([]store.Client, error) {
+	if err := c.trouble(); err != nil {
+		return nil, err
+	}
+	return c.Store.ListClients(ctx, after, limit)
+}
+
+// While the store is away, pages that were registered when it was last seen can read the 503 and
+// send the same again; others cannot, and after a start without a store nobody can.
+func TestCORSWhileTheStoreIsAway(t *testing.T) {
+	for _, seen := range []bool{true, false} {
+		t.Run("seen before: "+strconv.FormatBool(seen), func(t *testing.T) {
+			away := &clientless{}
+			s := servertest.New(t, func(cfg *server.Config) { away.Store, cfg.Store = cfg.Store, away })
+			preflight := func() *request {
+				return call(t, s, "OPTIONS", "/token").set("Origin", servertest.SPAOrigin).set("Access-Control-Request-Method", "POST")
+			}
+			if seen {
+				checkCORS(t, preflight().wants(http.StatusNoContent, ""), servertest.SPAOrigin)
+			}
+			away.down.Store(true)
+			s.Clock.Add(time.Minute) // longer than a client is cached
+			a := spaLogin(t, s).set("Origin", servertest.SPAOrigin).wants(http.StatusServiceUnavailable, "temporarily_unavailable")
+			if !seen {
+				cannotRead(t, a)
+				cannotRead(t, preflight().wants(http.StatusNoContent, ""))
+				return
+			}
+			canRead(t, a, servertest.SPAOrigin)
+			checkCORS(t, preflight().wants(http.StatusNoContent, ""), servertest.SPAOrigin)
+			for _, origin := range lookAlikes {
+				cannotRead(t, spaLogin(t, s).set("Origin", origin).wants(http.StatusServiceUnavailable, "temporarily_unavailable"))
+			}
+			away.down.Store(false)
+			canRead(t, spaLogin(t, s).set("Origin", servertest.SPAOrigin).wants(http.StatusOK, ""), servertest.SPAOrigin)
+		})
 	}
 }

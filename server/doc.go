@@ -5,7 +5,7 @@
 //
 //	POST /token                                    RFC 6749: password, refresh_token, client_credentials
 //	POST /revoke                                   RFC 7009
-//	POST /introspect                               RFC 7662, for clients with the introspect right
+//	POST /introspect                               RFC 7662, for clients with the introspect right; signed on request (RFC 9701)
 //	GET  /userinfo                                 the user behind an access token
 //	GET  /.well-known/jwks.json                    RFC 7517: what verifiers need
 //	GET  /.well-known/oauth-authorization-server   RFC 8414 (its path rule: inserted before the issuer's path)
@@ -37,6 +37,8 @@
 //
 // Access tokens are JWTs after RFC 9068 (issue.go), good for minutes. accesstoken.go has the one
 // predicate for "good now", which also asks the session, the user and the client; services that
-// only verify signatures learn of a revocation when the token runs out. Refresh tokens are sealed,
+// only verify signatures learn of a revocation when the token runs out. The one other thing that the
+// same keys sign is an answer of introspection (introspectjwt.go), made so that nobody takes it for a
+// token: another typ, no exp, no sub, and the client that asked for its aud. Refresh tokens are sealed,
 // self-authenticating strings (refreshtoken.go); what is stored of a session cannot be replayed.
 package server

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"signet/keys"
@@ -66,7 +67,11 @@ var (
 	errInvalidScope = &oauthError{Status: http.StatusBadRequest, Code: "invalid_scope",
 		Description: "scope must be a space-separated list of scopes this client may ask for; a refresh cannot ask for more than the login was given; without scope you get all there is"}
 	errInvalidTarget = &oauthError{Status: http.StatusBadRequest, Code: "invalid_target",
-		Description: "resource must be one of the audiences this client is registered for; a refresh cannot ask for more than the login was given; without resource you get all of them"}
+		Description: "resource must be, to the letter, one of the audiences this client is registered for; a refresh cannot ask for more than the login was given; without resource you get all of them"}
+	errMalformedTarget = &oauthError{Status: http.StatusBadRequest, Code: "invalid_target",
+		Description: "resource must be an absolute URI without a fragment, or the plain name of an audience; to name several, repeat the parameter"}
+	errTooManyTargets = &oauthError{Status: http.StatusBadRequest, Code: "invalid_target",
+		Description: "resource may be repeated at most " + strconv.Itoa(maxAudiences) + " times"}
 )
 
 func invalidRequest(description string) *oauthError {

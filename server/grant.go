@@ -74,14 +74,23 @@ func chooseScope(asked, allowed string) (string, error) {
 	return strings.Join(once, " "), nil
 }
 
-// chooseAudience returns the resources asked for (RFC 8707 §2), or all of the allowed ones.
+// chooseAudience returns the resources asked for, each once, or all of the allowed ones where none
+// are asked for. RFC 8707 §2 wants absolute URIs. A plain name will do where an operator has registered
+// one as an audience: the token says the same name in aud, and there is no other way to ask for it.
+// Both are compared byte for byte: what looks nearly the same may be another service's.
 func chooseAudience(asked, allowed []string) ([]string, error) {
-	if len(asked) == 0 {
+	switch {
+	case len(asked) == 0:
 		return allowed, nil
+	case len(asked) > maxAudiences:
+		return nil, errTooManyTargets
 	}
 	var once []string
 	for _, resource := range asked {
-		if !slices.Contains(allowed, resource) {
+		switch {
+		case checkAudience(resource) != "":
+			return nil, errMalformedTarget
+		case !slices.Contains(allowed, resource):
 			return nil, errInvalidTarget
 		}
 		if !slices.Contains(once, resource) {

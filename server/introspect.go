@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"signet/store"
 )
@@ -29,7 +30,7 @@ type introspection struct {
 var errNoIntrospectRight = &oauthError{Status: http.StatusForbidden, Code: "unauthorized_client",
 	Description: "this client may not introspect tokens; an operator can register it with the introspect right"}
 
-// handleIntrospect is POST /introspect (RFC 7662).
+// handleIntrospect is POST /introspect (RFC 7662), with answers as JSON or signed (RFC 9701).
 func (s *Server) handleIntrospect(c *call) (reply, error) {
 	switch {
 	case c.client.Public:
@@ -45,17 +46,22 @@ func (s *Server) handleIntrospect(c *call) (reply, error) {
 	if errors.Is(err, errTokenNotLive) {
 		c.outcome = "inactive"
 		s.log.DebugContext(c.Context(), "introspected token is not live", slog.String("request_id", c.id), slog.Any("reason", err))
-		return reply{body: introspection{}}, nil
+		return s.replyIntrospection(c, introspection{})
 	}
 	if err != nil {
 		return reply{}, err
 	}
 	c.outcome, c.subject = "active", answer.Subject
-	return reply{body: answer}, nil
+	return s.replyIntrospection(c, answer)
 }
 
 // introspect takes access tokens of every client, and the asking client's own refresh tokens:
 // another client's do not even open.
+//
+// A token for other services than the one that asks is not active there (RFC 9701 §5, RFC 7662 §4).
+// Which services a client speaks for is for the operator to say, with introspect_for; its audiences
+// do not say it, since they are where its own tokens go. A client that was given the right without
+// that list speaks for all services, as a gateway does: it has aud in the answer to tell them apart.
 func (s *Server) introspect(c *call, token string) (introspection, error) {
 	if refresh, err := s.sealer.Open(token, c.client.ID); err == nil {
 		return s.introspectRefreshToken(c, refresh)
@@ -65,6 +71,9 @@ func (s *Server) introspect(c *call, token string) (introspection, error) {
 		s.metrics.keys.refused(token)
 		return introspection{}, err
 	}
+	if !speaksFor(c.client, t.claims.Audience) {
+		return introspection{}, notLive("for none of the services that the client may ask for")
+	}
 	a := introspection{Active: true, Scope: t.claims.Scope, ClientID: t.claims.ClientID, TokenType: "Bearer",
 		ExpiresAt: t.claims.ExpiresAt, IssuedAt: t.claims.IssuedAt, NotBefore: t.claims.NotBefore, Subject: t.claims.Subject,
 		Audience: t.claims.Audience, Issuer: t.claims.Issuer, ID: t.claims.ID, SessionID: t.claims.SessionID, AuthTime: t.claims.AuthTime}
@@ -72,6 +81,11 @@ func (s *Server) introspect(c *call, token string) (introspection, error) {
 		a.Username = t.user.Username
 	}
 	return a, nil
+}
+
+func speaksFor(client *store.Client, aud audience) bool {
+	return len(client.IntrospectFor) == 0 ||
+		slices.ContainsFunc(aud, func(service string) bool { return slices.Contains(client.IntrospectFor, service) })
 }
 
 // introspectRefreshToken asks the session without moving it. Only the newest generation is active:

@@ -50,7 +50,7 @@ func (a *audience) UnmarshalJSON(data []byte) error {
 // take their names.
 var reservedClaims = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "auth_time",
 	"acr", "amr", "azp", "cnf", "act", "may_act", "typ", "nonce", "at_hash", "c_hash", "events",
-	"active", "username", "preferred_username", "token_type"}
+	"active", "username", "preferred_username", "token_type", "token_introspection"}
 
 // issueAccessToken signs an access token for what g was granted. user and session are nil for a
 // token of the client's own. It also fills in what the log line says of it.

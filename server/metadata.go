@@ -26,6 +26,7 @@ type metadata struct {
 	TokenAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	RevocationAuthAlgs    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionAuthAlgs []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionAlgs     []string `json:"introspection_signing_alg_values_supported"` // RFC 9701 §7
 	SubjectTypes          []string `json:"subject_types_supported"`
 	// SigningAlgs is OpenID Connect's name. No id_token is issued, but go-oidc and others take from
 	// here which algorithms to accept.
@@ -48,6 +49,7 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 		TokenAuthAlgs:         keys.VerifiedAlgorithms,
 		RevocationAuthAlgs:    keys.VerifiedAlgorithms,
 		IntrospectionAuthAlgs: keys.VerifiedAlgorithms,
+		IntrospectionAlgs:     algorithms,
 		SubjectTypes:          []string{"public"},
 		SigningAlgs:           algorithms,
 	})

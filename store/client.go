@@ -19,6 +19,7 @@ type Client struct {
 	Origins        []string        `json:"origins,omitempty"`          // browser origins that may call for it (CORS), exact
 	Claims         []string        `json:"claims,omitempty"`           // user claims copied into its access tokens
 	Introspect     bool            `json:"introspect,omitempty"`       // may ask /introspect
+	IntrospectFor  []string        `json:"introspect_for,omitempty"`   // about tokens for one of these audiences alone; empty: about any token
 	Alg            string          `json:"alg,omitempty"`              // pins the signing algorithm; empty: the server's first
 	AccessTokenTTL time.Duration   `json:"access_token_ttl,omitempty"` // in nanoseconds; 0: the server's
 	Disabled       bool            `json:"disabled,omitempty"`

@@ -22,6 +22,7 @@ type clientRecord struct {
 	Origins        []string        `json:"origins"`
 	Claims         []string        `json:"claims"`
 	Introspect     bool            `json:"introspect"`
+	IntrospectFor  []string        `json:"introspect_for"`
 	Alg            string          `json:"alg"`
 	AccessTokenTTL string          `json:"access_token_ttl"`
 	Disabled       bool            `json:"disabled"`
@@ -57,7 +58,7 @@ func (r clientRecord) write(w io.Writer) {
 	line(w, "audiences", defaultWord(words(r.Audiences)))
 	line(w, "origins", words(r.Origins))
 	line(w, "claims", words(r.Claims))
-	line(w, "may introspect", yesNo(r.Introspect))
+	line(w, "may introspect", r.introspects())
 	line(w, "algorithm", defaultWord(orDash(r.Alg)))
 	line(w, "token lifetime", defaultWord(orDash(r.AccessTokenTTL)))
 	r.writeKeys(w)
@@ -66,6 +67,13 @@ func (r clientRecord) write(w io.Writer) {
 	}
 	line(w, "created", stamp(r.CreatedAt))
 	line(w, "updated", stamp(r.UpdatedAt))
+}
+
+func (r clientRecord) introspects() string {
+	if r.Introspect && len(r.IntrospectFor) > 0 {
+		return "tokens for " + words(r.IntrospectFor)
+	}
+	return yesNo(r.Introspect)
 }
 
 func (r clientRecord) kind() string {

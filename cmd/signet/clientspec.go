@@ -9,11 +9,11 @@ import (
 
 // clientSpec holds the flags for what can be set on a client.
 type clientSpec struct {
-	grants, scopes, audiences, origins, authMethods, claims []string
-	keys                                                    string // a file
-	introspect                                              bool
-	alg                                                     string
-	ttl                                                     time.Duration
+	grants, scopes, audiences, origins, authMethods, claims, introspectFor []string
+	keys                                                                   string // a file
+	introspect                                                             bool
+	alg                                                                    string
+	ttl                                                                    time.Duration
 }
 
 func (s *clientSpec) flags(cmd *cobra.Command) {
@@ -26,6 +26,7 @@ func (s *clientSpec) flags(cmd *cobra.Command) {
 	f.StringVar(&s.keys, "jwks", "", "its public keys from `FILE`, for private_key_jwt: a JWK Set, a JWK, or PEM; - reads standard input")
 	listFlag(f, &s.claims, "claim-name", "NAME[,NAME]", "claims of the user that are copied into its tokens, such as roles")
 	f.BoolVar(&s.introspect, "introspect", false, "it may ask /introspect about tokens")
+	listFlag(f, &s.introspectFor, "introspect-for", "AUD[,AUD]", "with --introspect: about tokens for one of these services alone (default: about any)")
 	f.StringVar(&s.alg, "alg", "", "sign its tokens with `ALG`: ES256, RS256, PS256, EdDSA (default: the server's first)")
 	f.DurationVar(&s.ttl, "ttl", 0, "its access tokens live for `TIME`, such as 10m (default, and 0: the server's)")
 }
@@ -42,7 +43,7 @@ func (s *clientSpec) given(a *app, cmd *cobra.Command) (map[string]any, error) {
 	}{
 		"grant": {"grants", s.grants}, "scope": {"scopes", s.scopes}, "audience": {"audiences", s.audiences},
 		"origin": {"origins", s.origins}, "auth-method": {"auth_methods", s.authMethods}, "claim-name": {"claims", s.claims},
-		"introspect": {"introspect", s.introspect}, "alg": {"alg", s.alg}, "ttl": {"access_token_ttl", ttl},
+		"introspect": {"introspect", s.introspect}, "introspect-for": {"introspect_for", s.introspectFor}, "alg": {"alg", s.alg}, "ttl": {"access_token_ttl", ttl},
 	}
 	body := map[string]any{}
 	if cmd.Flags().Changed("jwks") {

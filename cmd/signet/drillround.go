@@ -62,7 +62,7 @@ func (d *drill) verify(ctx context.Context, set keySet, token string) {
 	}
 	var header struct{ Kid, Alg string }
 	_ = json.Unmarshal(in.Header, &header) // what is missing fails below
-	d.noteSigner(header.Kid, header.Alg, token, in.times()["exp"])
+	d.noteSigner(header.Kid, header.Alg, token, timesIn(in.Claims)["exp"])
 	d.verifyWith(ctx, set, "token", token)
 }
 

@@ -33,7 +33,7 @@ func (p *process) createKeyClient(id, public string) clientRecord {
 // oauth4webapi, as it comes, is a client with a key of its own: with every algorithm, on every
 // endpoint, with and without a kid.
 func TestPrivateKeyJWTFromOAuth4WebAPI(t *testing.T) {
-	node, folder := npmFolder(t, "testdata/privatekeyjwt", "client.mjs")
+	node, folder := npmFolder(t, "privatekeyjwt")
 	dir := t.TempDir()
 	if err := writeKeyPairs(dir); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -59,35 +58,10 @@ func pyJWT(t testing.TB) string {
 	return ""
 }
 
+// joseFolder has jose in it, and the script that verifies with it.
 func joseFolder(t testing.TB) (node, folder string) {
 	t.Helper()
-	return npmFolder(t, "testdata/soak", "jose.mjs")
-}
-
-// npmFolder installs what the lock file beside the script names, and returns node and where that is.
-func npmFolder(t testing.TB, from, script string) (node, folder string) {
-	t.Helper()
-	node, err := exec.LookPath("node")
-	npm, npmErr := exec.LookPath("npm")
-	if err != nil || npmErr != nil {
-		needs(t, "node", "apt-get install nodejs npm")
-	}
-	folder = t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", script} {
-		data, err := os.ReadFile(filepath.Join(from, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(folder, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	install := exec.Command(npm, "ci", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts")
-	install.Dir = folder
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
-	return node, folder
+	return npmFolder(t, "soak")
 }
 
 func joseCommand(node, folder string, args ...string) *exec.Cmd {

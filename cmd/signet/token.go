@@ -36,7 +36,8 @@ func (a *app) tokenInspect() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect [TOKEN]",
 		Short: "Show what is in an access token, and check its signature",
-		Long: "Show what is in an access token. Without --issuer or --jwks nothing is checked and no network is used:\n" +
+		Long: "Show what is in an access token, or in the signed answer of an introspection (RFC 9701).\n" +
+			"Without --issuer or --jwks nothing is checked and no network is used:\n" +
 			"anyone could have written what it shows. With one of them the signature is checked, and with --issuer\n" +
 			"also who issued it and whether it is still valid; the exit status is 1 when a check does not pass.\n\n" +
 			"A token is a secret while it lives. Give it on standard input: an argument is in the process list\n" +
@@ -121,7 +122,7 @@ func (a *app) showToken(ctx context.Context, token string, in inspection, issuer
 			in.Signature = "not accepted"
 		}
 	}
-	exp, hasExp := in.times()["exp"]
+	exp, hasExp := timesIn(in.Claims)["exp"]
 	in.Expired = hasExp && !now.Before(exp)
 	if err := a.print(in, func(w io.Writer) { in.write(w, now) }); err != nil {
 		return err
@@ -129,10 +130,11 @@ func (a *app) showToken(ctx context.Context, token string, in inspection, issuer
 	return failed
 }
 
-func (in inspection) times() map[string]time.Time {
+// timesIn are the claims of an object that are moments.
+func timesIn(object json.RawMessage) map[string]time.Time {
 	var claims map[string]any
 	times := map[string]time.Time{}
-	if json.Unmarshal(in.Claims, &claims) != nil {
+	if json.Unmarshal(object, &claims) != nil {
 		return times
 	}
 	for _, name := range []string{"iat", "nbf", "exp", "auth_time"} {
@@ -144,17 +146,48 @@ func (in inspection) times() map[string]time.Time {
 }
 
 func (in inspection) write(w io.Writer, now time.Time) {
-	times := in.times()
 	line(w, "HEADER")
-	writeMembers(w, in.Header, nil, now)
+	writeMembers(w, in.Header, now)
 	line(w)
 	line(w, "CLAIMS")
-	writeMembers(w, in.Claims, times, now)
+	claims, answer := in.takeApart()
+	writeMembers(w, claims, now)
 	line(w)
+	if answer != nil {
+		line(w, "ANSWER")
+		writeMembers(w, answer, now)
+		line(w)
+		line(w, "this is", "the signed answer of an introspection (RFC 9701), not an access token")
+	}
 	line(w, "signature", in.verdict())
-	if exp, ok := times["exp"]; ok && in.Expired {
+	if exp, ok := timesIn(in.Claims)["exp"]; ok && in.Expired {
 		line(w, "expired", relative(exp, now))
 	}
+}
+
+// takeApart returns the claims, and the object in them that is a signed answer about a token.
+func (in inspection) takeApart() (claims, answer json.RawMessage) {
+	const name = "token_introspection"
+	var all, inner map[string]json.RawMessage
+	if !isAnswer(in.Header) || json.Unmarshal(in.Claims, &all) != nil || json.Unmarshal(all[name], &inner) != nil || inner == nil {
+		return in.Claims, nil
+	}
+	answer = all[name]
+	delete(all, name)
+	claims, _ = json.Marshal(all) // what was just read always encodes
+	return claims, answer
+}
+
+// isAnswer reports whether the header is that of a signed answer (RFC 9701 §5), with a typ that may
+// be spelt as RFC 7515 §4.1.9 allows.
+func isAnswer(header json.RawMessage) bool {
+	var h struct {
+		Typ string `json:"typ"`
+	}
+	if json.Unmarshal(header, &h) != nil {
+		return false
+	}
+	return strings.TrimPrefix(strings.ToLower(h.Typ), "application/") == "token-introspection+jwt"
 }
 
 func (in inspection) verdict() string {
@@ -168,7 +201,8 @@ func (in inspection) verdict() string {
 	}
 }
 
-func writeMembers(w io.Writer, object json.RawMessage, times map[string]time.Time, now time.Time) {
+func writeMembers(w io.Writer, object json.RawMessage, now time.Time) {
+	times := timesIn(object)
 	var members map[string]json.RawMessage
 	if json.Unmarshal(object, &members) != nil {
 		return

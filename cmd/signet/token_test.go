@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,40 @@ func (is *testIssuer) sign(t *testing.T, alg, kid string, change jwt.MapClaims) 
 	return s
 }
 
+// signAnswer makes a signed answer of an introspection: it has no exp unless the test gives it one.
+func (is *testIssuer) signAnswer(t *testing.T, change jwt.MapClaims) string {
+	t.Helper()
+	claims := jwt.MapClaims{"iss": is.url, "aud": "orders", "iat": time.Now().Unix(),
+		"token_introspection": map[string]any{"active": true, "sub": "usr_alice", "exp": 1_000_000_000}}
+	maps.Copy(claims, change)
+	token := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
+	token.Header["kid"], token.Header["typ"] = "ES256", "token-introspection+jwt"
+	s, err := token.SignedString(is.keys["ES256"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A signed answer says what it is, what it is about, and whether it is genuine.
+func TestInspectShowsASignedAnswer(t *testing.T) {
+	is := newTestIssuer(t)
+	var out, errs bytes.Buffer
+	std := stdio{strings.NewReader(is.signAnswer(t, nil)), &out, &errs}
+	if got := run(t.Context(), []string{"token", "inspect", "--issuer", is.url}, std, nil); got != exitDone {
+		t.Errorf("got exit %d: %s", got, errs.String())
+	}
+	for _, want := range []string{`(?m)^  aud +orders$`, `(?m)^ANSWER$`, `(?m)^  active +true$`, `(?m)^  sub +usr_alice$`,
+		`(?m)^  exp +2001-09-09 01:46:40Z \(\d+d ago\)$`, `(?m)^this is +the signed answer of an introspection`, `(?m)^signature +valid`} {
+		if !regexp.MustCompile(want).MatchString(out.String()) {
+			t.Errorf("want %s in\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "expired") || strings.Contains(out.String(), "token_introspection") {
+		t.Errorf("the token's time is taken for the answer's, or its claims are shown twice:\n%s", out.String())
+	}
+}
+
 func TestVerifyToken(t *testing.T) {
 	is := newTestIssuer(t)
 	good := is.sign(t, "ES256", "ES256", nil)
@@ -92,6 +127,9 @@ func TestVerifyToken(t *testing.T) {
 		{"expired, only the key asked about", is.sign(t, "ES256", "ES256", jwt.MapClaims{"exp": 1}), "", ""},
 		{"expired", is.sign(t, "ES256", "ES256", jwt.MapClaims{"exp": 1}), is.url, "has expired"},
 		{"no exp", is.sign(t, "ES256", "ES256", jwt.MapClaims{"exp": nil}), is.url, "exp"},
+		{"a signed answer, which has no exp", is.signAnswer(t, nil), is.url, ""},
+		{"a signed answer that has run out", is.signAnswer(t, jwt.MapClaims{"exp": 1}), is.url, "has expired"},
+		{"a signed answer of another issuer", is.signAnswer(t, jwt.MapClaims{"iss": "https://evil.example"}), is.url, "its iss is not"},
 		{"other issuer", is.sign(t, "ES256", "ES256", jwt.MapClaims{"iss": "https://evil.example"}), is.url, "its iss is not"},
 		{"unknown kid", is.sign(t, "ES256", "k2", nil), is.url, `no key with the kid "k2"`},
 		{"no kid", is.sign(t, "ES256", "", nil), is.url, "no key with the kid"},

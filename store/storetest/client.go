@@ -25,6 +25,7 @@ func fullClient(id string) store.Client {
 		Origins:        []string{"https://app.example.com"},
 		Claims:         []string{"roles"},
 		Introspect:     true,
+		IntrospectFor:  []string{"https://api.example"},
 		Alg:            "ES256",
 		AccessTokenTTL: 7 * time.Minute,
 		Disabled:       true,
