@@ -31,7 +31,11 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // may have come up only now, in a stream.
 func (s *Server) write(w http.ResponseWriter, c *call, rt *route, answer reply, err error) (int, error) {
 	if err != nil {
-		answer = rt.errorReply(asOAuthError(err))
+		refused := asOAuthError(err)
+		if refused.Close {
+			stopReading(w)
+		}
+		answer = rt.errorReply(refused)
 	}
 	h := w.Header()
 	h["Cache-Control"] = noStore // unless the handler knows better
@@ -62,6 +66,16 @@ func (s *Server) write(w http.ResponseWriter, c *call, rt *route, answer reply, 
 		w.WriteHeader(status)
 	}
 	return status, err
+}
+
+// refusedLinger is how long a caller whose body is not wanted may go on sending it. net/http reads
+// a little of it, since a client that is still sending would miss its answer on a connection that is
+// reset; without a limit of its own that would last for all of readTimeout.
+const refusedLinger = time.Second
+
+func stopReading(w http.ResponseWriter) {
+	// What cannot set a deadline has no connection to hold.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedLinger))
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
