@@ -219,7 +219,9 @@ func (c *Connections) register(reg prometheus.Registerer, listener string) {
 	labels := prometheus.Labels{"listener": listener}
 	reg.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signet_connections_open", ConstLabels: labels,
-			Help: "Open connections of a listener."}, func() float64 { return float64(c.count()) }),
+			Help: "Open connections of a listener."}, func() float64 { open, _ := c.count(); return float64(open) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signet_connections_idle", ConstLabels: labels,
+			Help: "Open connections of a listener without a request under way, which would make room for new ones."}, func() float64 { _, idle := c.count(); return float64(idle) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signet_connections_limit", ConstLabels: labels,
 			Help: "Connections of a listener that may be open at once."}, func() float64 { return float64(c.all.limit) }))
 	c.shed = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_connections_shed_total", ConstLabels: labels,
@@ -233,8 +235,8 @@ func (c *Connections) register(reg prometheus.Registerer, listener string) {
 	}
 }
 
-func (c *Connections) count() int {
+func (c *Connections) count() (open, idle int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.all.open
+	return c.all.open, c.all.idle.Len()
 }
