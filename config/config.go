@@ -17,6 +17,11 @@ type Config struct {
 	// loopback interface it takes tls.cert or tls.terminated_by_proxy.
 	Listen string `yaml:"listen"`
 
+	// How many connections to the public listener may be open. One beyond it, or beyond half of it from
+	// one network (a /24, or a /64 of IPv6; trusted_proxies excepted), takes the place of the one that
+	// has been idle longest. 0: 10000, or fewer where memory or the limit of open files is small.
+	MaxConnections int `yaml:"max_connections"`
+
 	// Where Signet keeps what it writes. Empty: the directory of this file.
 	DataDir string `yaml:"data_dir"`
 

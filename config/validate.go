@@ -90,6 +90,7 @@ func checkAlgorithms(k *checker, algorithms []string) {
 
 func (c Config) checkListeners(k *checker) {
 	c.checkListen(k, "listen", c.Listen)
+	k.number("max_connections", c.MaxConnections, 0, manyInt)
 	if c.Admin.Listen != "" {
 		c.checkListen(k, "admin.listen", c.Admin.Listen)
 		if c.Admin.Listen == c.Listen {

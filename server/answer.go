@@ -31,11 +31,11 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // may have come up only now, in a stream.
 func (s *Server) write(w http.ResponseWriter, c *call, rt *route, answer reply, err error) (int, error) {
 	if err != nil {
-		refusal := asOAuthError(err)
-		if refusal.Close {
-			readNoFurther(w)
+		refused := asOAuthError(err)
+		if refused.Close {
+			stopReading(w)
 		}
-		answer = rt.errorReply(refusal)
+		answer = rt.errorReply(refused)
 	}
 	h := w.Header()
 	h["Cache-Control"] = noStore // unless the handler knows better
@@ -68,10 +68,14 @@ func (s *Server) write(w http.ResponseWriter, c *call, rt *route, answer reply, 
 	return status, err
 }
 
-// readNoFurther keeps net/http from waiting for the rest of a body that nobody wants, which it would
-// do for as long as any request may take. A client that is still sending gets to see the answer.
-func readNoFurther(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second)) // a test's recorder has none
+// refusedLinger is how long a caller whose body is not wanted may go on sending it. net/http reads
+// a little of it, since a client that is still sending would miss its answer on a connection that is
+// reset; without a limit of its own that would last for all of readTimeout.
+const refusedLinger = time.Second
+
+func stopReading(w http.ResponseWriter) {
+	// What cannot set a deadline has no connection to hold.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedLinger))
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -48,9 +48,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
 	h := w.Header()
 	h["X-Request-Id"] = []string{c.id}
 	h["X-Content-Type-Options"] = nosniff
-	if len(r.TransferEncoding) > 0 {
-		// net/http keeps a connection open after a request with both Content-Length and
-		// Transfer-Encoding; closing after every chunked one leaves nothing to smuggle behind it.
+	if ambiguous(r) {
 		h.Set("Connection", "close")
 	}
 	answer, err := s.run(w, c, rt)
@@ -61,6 +59,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
 	if err != nil && answer.stream != nil && status == http.StatusOK {
 		panic(http.ErrAbortHandler) // it broke off: cut the connection, so that nobody takes it for the whole
 	}
+}
+
+// ambiguous reports whether what comes behind the request on its connection could be a part of it in
+// the eyes of a proxy that brought it. Closing leaves nothing to smuggle there. net/http keeps the
+// connection after a request with both Content-Length and Transfer-Encoding and after HTTP/1.0 with
+// chunks, whose Transfer-Encoding it hides (RFC 9112 §6.1 wants it closed), and after a refused
+// CONNECT, whose client may be sending through the tunnel already.
+func ambiguous(r *http.Request) bool {
+	return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) || r.Method == http.MethodConnect
 }
 
 var nosniff = []string{"nosniff"}

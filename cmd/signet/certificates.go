@@ -40,6 +40,9 @@ func loadCertificates(certFile, keyFile string, log *slog.Logger) (*certificates
 	return c, nil
 }
 
+// config offers HTTP/1.1 only. Over HTTP/2 one connection carries many requests, so that limits by
+// connection and the time-outs of one request hold less; apps that ask for a token now and then, and
+// caches of the key set, gain nothing by it.
 func (c *certificates) config() *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,

@@ -70,7 +70,7 @@ func (a *app) dev(ctx context.Context, dir, listen string) error {
 	}
 	// The listener comes first: with port 0 the issuer is known only then, and a port that is taken
 	// must leave nothing behind.
-	public, err := listenTCP("--listen", listen, nil)
+	public, err := listenTCP("--listen", listen)
 	if err != nil {
 		return err
 	}

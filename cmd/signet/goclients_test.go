@@ -606,6 +606,21 @@ func (p *process) outcomes(outcome string) int {
 // metric is a number of the server's own, 0 where it has none of that name.
 func (p *process) metric(name string) float64 {
 	p.t.Helper()
+	_, rest, found := strings.Cut("\n"+p.metrics(), "\n"+name+" ")
+	if !found {
+		return 0
+	}
+	value, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		p.t.Fatalf("%s is %q", name, value)
+	}
+	return n
+}
+
+// metrics is all that the server counts, as Prometheus reads it.
+func (p *process) metrics() string {
+	p.t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", p.demo.AdminSocket)
 	}}}
@@ -618,14 +633,5 @@ func (p *process) metric(name string) float64 {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	_, rest, found := strings.Cut("\n"+string(metrics), "\n"+name+" ")
-	if !found {
-		return 0
-	}
-	value, _, _ := strings.Cut(rest, "\n")
-	n, err := strconv.ParseFloat(value, 64)
-	if err != nil {
-		p.t.Fatalf("%s is %q", name, value)
-	}
-	return n
+	return string(metrics)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,16 +11,13 @@ import (
 	"time"
 )
 
-// listenTCP opens a listener, with TLS where there are certificates. field is the setting it comes from.
-func listenTCP(field, addr string, certs *certificates) (net.Listener, error) {
+// listenTCP opens a listener. field is the setting it comes from.
+func listenTCP(field, addr string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, explainListen(field, addr, err)
 	}
-	if certs == nil {
-		return listener, nil
-	}
-	return tls.NewListener(listener, certs.config()), nil
+	return listener, nil
 }
 
 // listenAdmin opens the admin socket for its owner only. A socket on which nobody answers is left

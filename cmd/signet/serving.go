@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,9 +14,12 @@ import (
 	"signet/server"
 )
 
-// listeners are what a node answers on; admin over TCP may be nil.
+// listeners are what a node answers on; admin over TCP may be nil. With certificates the two TCP
+// listeners speak TLS.
 type listeners struct {
 	public, socket, adminTCP net.Listener
+
+	certs *certificates
 }
 
 func (l listeners) close() {
@@ -26,21 +30,29 @@ func (l listeners) close() {
 	}
 }
 
+func (l listeners) encrypted(listener net.Listener) net.Listener {
+	if l.certs == nil {
+		return listener
+	}
+	return tls.NewListener(listener, l.certs.config())
+}
+
 // openListeners opens what the configuration names. On an error none is left open.
 func (n *node) openListeners(certs *certificates) (l listeners, err error) {
+	l.certs = certs
 	defer func() {
 		if err != nil {
 			l.close()
 		}
 	}()
-	if l.public, err = listenTCP("listen", n.cfg.Listen, certs); err != nil {
+	if l.public, err = listenTCP("listen", n.cfg.Listen); err != nil {
 		return l, err
 	}
 	if l.socket, err = listenAdmin(n.cfg.Admin.Socket); err != nil {
 		return l, err
 	}
 	if n.cfg.Admin.Listen != "" {
-		l.adminTCP, err = listenTCP("admin.listen", n.cfg.Admin.Listen, certs)
+		l.adminTCP, err = listenTCP("admin.listen", n.cfg.Admin.Listen)
 	}
 	return l, err
 }
@@ -55,21 +67,24 @@ func (n *node) serve(ctx context.Context, l listeners) error {
 
 	var servers []*http.Server
 	failed := make(chan error, 3)
-	start := func(listener net.Listener, handler http.Handler) {
+	start := func(listener net.Listener, handler http.Handler, bounds *server.Connections) {
 		if listener == nil {
 			return
 		}
 		web := server.HTTPServer(handler, n.log)
 		servers = append(servers, web)
+		if bounds != nil {
+			listener = l.encrypted(bounds.Bound(listener, web))
+		}
 		background.Go(func() {
 			if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("listener %s: %w", listener.Addr(), err)
 			}
 		})
 	}
-	start(l.public, n.server)
-	start(l.socket, n.server.Admin())
-	start(l.adminTCP, n.server.AdminWithToken())
+	start(l.public, n.server, n.server.Connections("public", n.publicConnections()))
+	start(l.socket, n.server.Admin(), nil)
+	start(l.adminTCP, n.server.AdminWithToken(), n.server.Connections("admin", server.ConnectionLimits{Total: adminConnections}))
 
 	var err error
 	select {

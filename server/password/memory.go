@@ -15,9 +15,9 @@ func slotsFor(cores int, memory uint64, p Params) int {
 	return int(max(1, min(uint64(max(cores-1, 0)), fit)))
 }
 
-// memoryLimit is the least of what Go, the control group and the machine allow, in bytes.
+// MemoryLimit is the least of what Go, the control group and the machine allow, in bytes.
 // Whatever cannot be read sets no limit.
-func memoryLimit() uint64 {
+func MemoryLimit() uint64 {
 	limit := uint64(debug.SetMemoryLimit(-1))
 	if b, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil {
 		limit = min(limit, parseBytes(string(b), 1))

@@ -56,7 +56,7 @@ func New(c Config) *Pool {
 	}
 	p := &Pool{params: c.Argon2.withDefaults(), wait: c.Wait, observe: c.Observe, work: hashed.verify}
 	if c.Slots == 0 {
-		c.Slots = slotsFor(runtime.GOMAXPROCS(0), memoryLimit(), p.params)
+		c.Slots = slotsFor(runtime.GOMAXPROCS(0), MemoryLimit(), p.params)
 	}
 	if c.Queue == 0 {
 		c.Queue = 32 * c.Slots

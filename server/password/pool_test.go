@@ -208,7 +208,7 @@ func TestParseBytes(t *testing.T) {
 	if got := parseBytes("18446744073709551615", 1024); got != 1<<64-1 {
 		t.Errorf("overflow: got %d, want no limit", got)
 	}
-	if got := memoryLimit(); got < 1<<20 {
+	if got := MemoryLimit(); got < 1<<20 {
 		t.Errorf("this machine: got %d bytes, want some memory", got)
 	}
 }

@@ -1,0 +1,242 @@
+package server
+
+import (
+	"container/list"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Connections bounds the open connections of one listener (CWE-400). At a limit the connection that
+// has been idle longest makes room for a new one, so that idle ones cannot lock everybody out; only
+// where none is idle the new one is closed. A request that is under way is never cut off.
+//
+// Idle is a connection without a whole request header: nothing has come yet, a handshake or a header
+// is still coming, or the next request is awaited. A body that stalls is under way, for ReadTimeout.
+type Connections struct {
+	log     *slog.Logger
+	share   int                   // of one network; 0: all
+	proxies func(netip.Addr) bool // who brings other people's connections and so has no share
+	shed    *prometheus.CounterVec
+
+	mu       sync.Mutex // guards what follows, and the marks of every heldConn
+	all      crowd
+	networks map[netip.Prefix]*crowd
+}
+
+// ConnectionLimits are how many connections of a listener may be open.
+type ConnectionLimits struct {
+	Total      int
+	PerNetwork int // from one IPv4 /24 or IPv6 /64, loopback and trusted proxies excepted; 0: as Total
+}
+
+// crowd are the connections that share a limit.
+type crowd struct {
+	name  string // as the metric calls it
+	limit int
+	open  int
+	idle  list.List // of *heldConn, longest idle first
+}
+
+// tcpConn is what net/http uses of a *net.TCPConn: without CloseWrite a client that is still sending
+// would lose the answer that refuses it.
+type tcpConn interface {
+	net.Conn
+	CloseWrite() error
+}
+
+// heldConn is a connection that counts until it is closed.
+type heldConn struct {
+	tcpConn
+	owner  *Connections
+	home   netip.Prefix // the network it counts for; zero: none
+	crowds []*crowd     // it counts in, the smallest first; nil once it has left
+	marks  []*list.Element
+}
+
+// Connections returns the bounds of the listener that metrics call name.
+func (s *Server) Connections(name string, limits ConnectionLimits) *Connections {
+	c := &Connections{log: s.log, share: limits.PerNetwork, networks: make(map[netip.Prefix]*crowd),
+		proxies: func(a netip.Addr) bool { return a.IsLoopback() || s.trustedProxy(a) }}
+	c.all = crowd{name: "all", limit: limits.Total}
+	c.register(s.cfg.Registry, name)
+	return c
+}
+
+// Bound returns the listener with its limits; web, which is to serve it, says what its connections
+// are doing. TLS goes on top of what is returned.
+func (c *Connections) Bound(listener net.Listener, web *http.Server) net.Listener {
+	web.ConnState = c.changed
+	return &boundListener{listener, c}
+}
+
+type boundListener struct {
+	net.Listener
+	connections *Connections
+}
+
+// Accept implements net.Listener.
+func (l *boundListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				l.connections.log.Warn("accepting a connection", slog.Any("error", err))
+			}
+			return nil, err
+		}
+		if held := l.connections.admit(conn.(tcpConn)); held != nil {
+			return held, nil
+		}
+		conn.Close()
+	}
+}
+
+// admit gives the connection a place, or returns nil where there is none. It is idle at first.
+func (c *Connections) admit(conn tcpConn) *heldConn {
+	h := &heldConn{tcpConn: conn, owner: c}
+	c.mu.Lock()
+	victim, ok := c.enter(h, peer(conn))
+	c.mu.Unlock()
+	if victim != nil {
+		victim.tcpConn.Close()
+	}
+	if !ok {
+		return nil
+	}
+	return h
+}
+
+// enter needs mu. Whoever leaves for h is returned and left to be closed.
+func (c *Connections) enter(h *heldConn, from netip.Addr) (victim *heldConn, ok bool) {
+	home, crowds := c.crowdsOf(from)
+	for _, crowd := range crowds {
+		if crowd.open < crowd.limit {
+			continue
+		}
+		longest := crowd.idle.Front()
+		if longest == nil {
+			c.shed.WithLabelValues("new", crowd.name).Inc()
+			return nil, false
+		}
+		c.shed.WithLabelValues("idle", crowd.name).Inc()
+		victim = longest.Value.(*heldConn)
+		c.leave(victim)
+		break // that made room in every crowd of the new one: all is one of the victim's
+	}
+	h.home, h.crowds = home, crowds
+	if home.IsValid() {
+		c.networks[home] = crowds[0]
+	}
+	for _, crowd := range crowds {
+		crowd.open++
+	}
+	h.rest()
+	return victim, true
+}
+
+func (c *Connections) crowdsOf(from netip.Addr) (netip.Prefix, []*crowd) {
+	if c.share == 0 || c.proxies(from) {
+		return netip.Prefix{}, []*crowd{&c.all}
+	}
+	home := network(from)
+	neighbours := c.networks[home]
+	if neighbours == nil {
+		neighbours = &crowd{name: "network", limit: c.share}
+	}
+	return home, []*crowd{neighbours, &c.all}
+}
+
+// leave needs mu. A second time it does nothing.
+func (c *Connections) leave(h *heldConn) {
+	h.stir()
+	for _, crowd := range h.crowds {
+		crowd.open--
+	}
+	if h.home.IsValid() && h.crowds != nil && h.crowds[0].open == 0 {
+		delete(c.networks, h.home)
+	}
+	h.crowds = nil
+}
+
+// rest puts the connection last in the row of those that can go; stir takes it out. Both need mu.
+func (h *heldConn) rest() {
+	h.stir()
+	for _, crowd := range h.crowds {
+		h.marks = append(h.marks, crowd.idle.PushBack(h))
+	}
+}
+
+func (h *heldConn) stir() {
+	for i, mark := range h.marks {
+		h.crowds[i].idle.Remove(mark)
+	}
+	h.marks = nil
+}
+
+// Close gives the place back.
+func (h *heldConn) Close() error {
+	h.owner.mu.Lock()
+	h.owner.leave(h)
+	h.owner.mu.Unlock()
+	return h.tcpConn.Close()
+}
+
+// changed is http.Server's ConnState.
+func (c *Connections) changed(conn net.Conn, state http.ConnState) {
+	if encrypted, ok := conn.(*tls.Conn); ok {
+		conn = encrypted.NetConn()
+	}
+	h, ok := conn.(*heldConn)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateActive:
+		h.stir()
+	case http.StateIdle:
+		h.rest()
+	}
+}
+
+func peer(conn net.Conn) netip.Addr {
+	addr, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return addr.AddrPort().Addr().Unmap()
+}
+
+func (c *Connections) register(reg prometheus.Registerer, listener string) {
+	labels := prometheus.Labels{"listener": listener}
+	reg.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signet_connections_open", ConstLabels: labels,
+			Help: "Open connections of a listener."}, func() float64 { open, _ := c.count(); return float64(open) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signet_connections_idle", ConstLabels: labels,
+			Help: "Open connections of a listener without a request under way, which would make room for new ones."}, func() float64 { _, idle := c.count(); return float64(idle) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signet_connections_limit", ConstLabels: labels,
+			Help: "Connections of a listener that may be open at once."}, func() float64 { return float64(c.all.limit) }))
+	c.shed = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_connections_shed_total", ConstLabels: labels,
+		Help: "Connections closed because a limit was reached: idle ones to make room, new ones where none was idle; the limit is that of all, or of one network."},
+		[]string{"closed", "limit"})
+	reg.MustRegister(c.shed)
+	for _, closed := range []string{"idle", "new"} {
+		for _, limit := range []string{"all", "network"} {
+			c.shed.WithLabelValues(closed, limit)
+		}
+	}
+}
+
+func (c *Connections) count() (open, idle int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all.open, c.all.idle.Len()
+}
