@@ -116,6 +116,7 @@ type script struct {
 	trapped     *atomic.Int64 // connections to the trap; nil where there is none
 	trapURL     string
 	gate        *gate
+	robot       appKey
 }
 
 func (sc *script) run(lines []scriptLine) {

@@ -111,6 +111,13 @@ func (b *breakable) RevokeToken(ctx context.Context, jti string, until time.Time
 	return b.Store.RevokeToken(ctx, jti, until)
 }
 
+func (b *breakable) SpendAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
+	if err := b.ask("SpendAssertion"); err != nil {
+		return err
+	}
+	return b.Store.SpendAssertion(ctx, id, until)
+}
+
 func (b *breakable) TokenState(ctx context.Context, ref store.TokenRef) (store.TokenState, error) {
 	if err := b.ask("TokenState"); err != nil {
 		return store.TokenState{}, err

@@ -27,7 +27,7 @@ func init() {
 		"claim": (*script).wantClaim, "jose": (*script).wantJOSE, "active": (*script).wantActive, "inactive": (*script).wantInactive,
 		"log": (*script).wantLog, "audit": (*script).wantAudit, "calls": (*script).wantCalls, "untouched": (*script).wantUntouched,
 		"answers": (*script).wantAnswers, "sessions": (*script).wantSessions, "occupy": (*script).occupy, "release": (*script).release,
-		"together": (*script).together, "reopen": (*script).reopen, "backup": (*script).wantBackup, "keys": (*script).wantKeys, "trail": (*script).wantTrail, "member": (*script).wantMember,
+		"together": (*script).together, "robot": (*script).addRobot, "reopen": (*script).reopen, "backup": (*script).wantBackup, "keys": (*script).wantKeys, "trail": (*script).wantTrail, "member": (*script).wantMember,
 	}
 }
 
