@@ -44,7 +44,7 @@ func testAssertions(t *testing.T, b Backend) {
 
 // testAssertionRace: an assertion that is presented by many at once gets one of them in.
 func testAssertionRace(t *testing.T, b Backend) {
-	const each = 64
+	const each = 16
 	for _, until := range []time.Time{time.Now().Add(time.Minute), time.Now().Add(-time.Hour)} {
 		ids := make([]store.AssertionID, 4)
 		won := make([]atomic.Int32, len(ids))

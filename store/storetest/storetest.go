@@ -68,7 +68,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"token state", testTokenState},
 		{"revoked tokens", testRevokedTokens},
 		{"assertions", testAssertions},
-		{"256 present four assertions", testAssertionRace},
+		{"64 present four assertions", testAssertionRace},
 		{"throttle", testThrottle},
 		{"throttle forgives", testForgive},
 		{"throttle takes all or nothing", testTakeAll},
