@@ -75,7 +75,11 @@ var errInjected = errors.New("the connection was lost, says the test")
 func (s *Store) injectFault(at storetest.Fault) (clear func()) {
 	hook := &faultHook{at: at}
 	hook.on.Store(true)
-	add := func(_ context.Context, node *redis.Client) error { node.AddHook(hook); return nil }
+	add := func(ctx context.Context, node *redis.Client) error {
+		err := node.ScriptLoad(ctx, createClientScript.source).Err() // a script the server lacks would not be carried out
+		node.AddHook(hook)
+		return err
+	}
 	if s.servers.single != nil {
 		_ = add(context.Background(), s.servers.single)
 	} else {
