@@ -76,9 +76,13 @@ func (s *Store) injectFault(at storetest.Fault) (clear func()) {
 	hook := &faultHook{at: at}
 	hook.on.Store(true)
 	add := func(ctx context.Context, node *redis.Client) error {
-		err := node.ScriptLoad(ctx, createClientScript.source).Err() // a script the server lacks would not be carried out
-		node.AddHook(hook)
-		return err
+		defer node.AddHook(hook)
+		for _, script := range []*script{rotateScript, swapKeyringScript, createClientScript} { // what the server lacks it does not carry out
+			if err := node.ScriptLoad(ctx, script.source).Err(); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	if s.servers.single != nil {
 		_ = add(context.Background(), s.servers.single)
