@@ -78,7 +78,16 @@ func failing(t *testing.T, b Backend, at Fault) (store.Session, store.User, func
 	u := addUser(t, b.Store)
 	session := addSession(t, b.Store, u.ID, t0)
 	must[bool](t, "SwapKeyring")(b.Store.SwapKeyring(context.Background(), 0, 1, []byte("one")))
+	warmUp(t, b.Store)
 	return session, u, b.Fault(t, at)
+}
+
+// warmUp calls what is going to fail, so that nothing is done for the first time then.
+func warmUp(t *testing.T, s store.Store) {
+	noError(t, "CreateClient", s.CreateClient(context.Background(), store.Client{ID: "warm"}))
+	other := addSession(t, s, addUser(t, s).ID, t0)
+	_, _, _, err := s.Rotate(context.Background(), rotation(other, 0, t0))
+	noError(t, "Rotate", err)
 }
 
 func testCancelled(t *testing.T, b Backend) {
