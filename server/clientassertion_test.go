@@ -360,3 +360,17 @@ func TestAssertionThrottle(t *testing.T) {
 		t.Errorf("audit: got %+v", event)
 	}
 }
+
+// The operator finds the reason with the client's name beside it, whatever the fault is.
+func TestAssertionFaultsOnTheAuditTrail(t *testing.T) {
+	s := servertest.New(t, nil)
+	key := newAppKey(t, "ES256")
+	addRobot(t, s, key.jwk(""))
+	d := key.draft(s, robot)
+	d.claims["aud"] = s.URL + "/token"
+	withAssertion(t, s, d.sign()).wants(401, "invalid_client")
+	e := trail(t, s, "client_auth")
+	if e.ClientID != robot || e.Outcome != "refused" || !strings.Contains(e.Detail["reason"], "as older libraries have it; it must be the issuer") {
+		t.Errorf("audit: got %+v", e)
+	}
+}
