@@ -52,19 +52,23 @@ func TestSweepAssertions(t *testing.T) {
 // was not used when that transaction fails.
 func TestSpendingThatFailsTogether(t *testing.T) {
 	s := testStore(t)
-	clear := s.injectFault(storetest.BeforeCommit)
+	g := newGate(s)
 	var all sync.WaitGroup
-	for range 32 {
+	g.hold(t, s, &all)
+	for range 8 {
 		all.Go(func() {
-			err := s.SpendAssertion(t.Context(), store.AssertionID{1}, time.Now())
+			err := s.SpendAssertion(t.Context(), store.AssertionID{1}, moveDay)
 			if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrExists) {
 				t.Errorf("got %v, want ErrUnavailable alone", err)
 			}
 		})
 	}
+	waitFor(t, "the batch", func() bool { return s.queued() == 8 })
+	clear := s.injectFault(storetest.BeforeCommit) // for the batch that waits
+	close(g.open)
 	all.Wait()
 	clear()
-	must(t, s.SpendAssertion(t.Context(), store.AssertionID{1}, time.Now()))
+	must(t, s.SpendAssertion(t.Context(), store.AssertionID{1}, moveDay))
 }
 
 // TestFileFromBeforeAssertions: a file of this schema may lack the bucket. It is whole, and gets it.

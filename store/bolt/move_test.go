@@ -237,7 +237,7 @@ func TestExportNamesWhatIsDamaged(t *testing.T) {
 		"session without a user": {bucketSessions, orphan, []byte{1, 0}},
 		"session before users":   {bucketSessions, sessionKey(store.UserID{}, good.ID), []byte{1, 0}},
 		"revoked token":          {bucketRevoked, []byte("bad"), []byte{1}},
-		"used assertion":         {bucketAssertions, []byte("short"), packed.AppendTime(nil, moveDay)},
+		"used assertion":         {bucketAssertions, []byte("longer than sixteen bytes"), packed.AppendTime(nil, moveDay)},
 		"used assertion, until":  {bucketAssertions, make([]byte, 16), []byte{1}},
 		"audit event":            {bucketAudit, seqKey(99), []byte("[")},
 	}

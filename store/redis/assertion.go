@@ -24,8 +24,8 @@ func (s *Store) SpendAssertion(ctx context.Context, id store.AssertionID, until 
 		return err
 	case word != "OK":
 		return s.strange("spending an assertion", word)
-	case !s.spent.add(store.SpentAssertion{ID: id, Until: until}, time.Now()): // the server has forgotten it, and knows it again now
-		return errUsed(id)
+	case !s.spent.add(store.SpentAssertion{ID: id, Until: until}, time.Now()):
+		return errUsed(id) // the server had forgotten it, and knows it again now
 	}
 	return nil
 }

@@ -176,6 +176,9 @@ func TestOddReplies(t *testing.T) {
 			if m.name == "Rotate" && !isUnavailable(err) { // a wrong outcome signs somebody out
 				t.Errorf("Rotate, answered %q: got %v and error %v, want ErrUnavailable", o.reply, got, err)
 			}
+			if m.name == "SpendAssertion" && err == nil && o.reply != "+OK\r\n" { // somebody gets in
+				t.Errorf("SpendAssertion, answered %q: got no error", o.reply)
+			}
 			s.install.Store(nil)
 			s.servers.forget()
 		}
