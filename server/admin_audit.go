@@ -1,6 +1,10 @@
 package server
 
-import "signet/store"
+import (
+	"strings"
+
+	"signet/store"
+)
 
 type eventList struct {
 	Events []event `json:"events"`
@@ -29,6 +33,14 @@ func readEventQuery(c *call) (q store.EventQuery, err error) {
 		return q, err
 	}
 	q.Type, q.ClientID, q.Subject = values["type"], values["client_id"], values["sub"]
+	switch {
+	case q.Type != "" && !eventType(q.Type):
+		return q, adminInvalid("type must be that of an event, such as login or client.create")
+	case q.ClientID != "" && !validClientID(q.ClientID):
+		return q, adminInvalid("client_id must be 1 to 128 letters, digits, - . _ ~")
+	case q.Subject != "" && !validClientID(q.Subject):
+		return q, adminInvalid("sub must be a user's (%s…) or a client_id", userPrefix)
+	}
 	if q.After, err = values.number("after"); err != nil {
 		return q, err
 	}
@@ -37,4 +49,9 @@ func readEventQuery(c *call) (q store.EventQuery, err error) {
 	}
 	q.Newest, err = values.flag("newest")
 	return q, err
+}
+
+// eventType reports whether text can be the type of an event.
+func eventType(text string) bool {
+	return strings.Trim(text, "abcdefghijklmnopqrstuvwxyz._") == ""
 }

@@ -43,6 +43,11 @@ func (s *Server) adminListUsers(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if after := q["after"]; after != "" {
+		if name, err := password.CanonicalUsername(after); err != nil || name != after {
+			return reply{}, adminInvalid("after must be a username: the next of the page before")
+		}
+	}
 	all, err := s.store.ListUsers(c.Context(), q["after"], limit+1)
 	if err != nil {
 		return reply{}, err

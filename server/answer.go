@@ -31,7 +31,11 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // may have come up only now, in a stream.
 func (s *Server) write(w http.ResponseWriter, c *call, rt *route, answer reply, err error) (int, error) {
 	if err != nil {
-		answer = rt.errorReply(asOAuthError(err))
+		refusal := asOAuthError(err)
+		if refusal.Close {
+			readNoFurther(w)
+		}
+		answer = rt.errorReply(refusal)
 	}
 	h := w.Header()
 	h["Cache-Control"] = noStore // unless the handler knows better
@@ -62,6 +66,12 @@ func (s *Server) write(w http.ResponseWriter, c *call, rt *route, answer reply, 
 		w.WriteHeader(status)
 	}
 	return status, err
+}
+
+// readNoFurther keeps net/http from waiting for the rest of a body that nobody wants, which it would
+// do for as long as any request may take. A client that is still sending gets to see the answer.
+func readNoFurther(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second)) // a test's recorder has none
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

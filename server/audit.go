@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -39,7 +40,26 @@ func newAuditor(s store.Audit, log *slog.Logger, lost func(int)) *auditor {
 }
 
 // add records what happened in the call. It never waits.
-func (a *auditor) add(c *call, e event) {
+func (a *auditor) add(c *call, e event) { a.record(a.about(c, e)) }
+
+// refused records a refusal of which nothing else was recorded. One that anybody could provoke, in
+// no client's name or in a public client's, is an event in the log alone: the trail keeps so many,
+// and noise must not push the others out.
+func (a *auditor) refused(c *call, rt *route, refusal *oauthError) {
+	e := event{Type: rt.name, Outcome: "refused", Detail: map[string]string{"reason": refusal.reason()}}
+	if refusal.Status >= http.StatusInternalServerError {
+		e.Outcome = "unavailable"
+	}
+	if c.client == nil || c.client.Public {
+		a.write(a.about(c, e))
+		return
+	}
+	a.add(c, e)
+}
+
+// about fills in what is known of the call.
+func (a *auditor) about(c *call, e event) event {
+	c.audited = true
 	e.At = c.begun
 	e.RequestID = c.id
 	e.KeyID = c.kid
@@ -55,11 +75,17 @@ func (a *auditor) add(c *call, e event) {
 	if e.SessionID == "" && !c.session.IsZero() {
 		e.SessionID = c.session.String()
 	}
-	a.record(e)
+	return e
 }
 
-func (a *auditor) record(e event) {
+// write puts the event in the log.
+func (a *auditor) write(e event) {
 	a.log.LogAttrs(context.Background(), slog.LevelInfo, "audit", eventAttrs(e)...)
+}
+
+// record puts it in the log and on the trail.
+func (a *auditor) record(e event) {
+	a.write(e)
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	if a.closed {

@@ -28,6 +28,7 @@ type call struct {
 	kid     string
 	outcome string // what happened, where success has more than one name
 	actor   string // who asks on the admin listener
+	audited bool   // something of it is on the audit trail
 }
 
 // reply is what a handler answers. A nil body is an empty one.
@@ -117,6 +118,9 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 		outcome = "ok"
 	}
 	s.metrics.observe(rt.name, c.grant, outcome, took)
+	if rt.form && refused != nil && !c.audited {
+		s.audit.refused(c, rt, refused)
+	}
 	level := rt.level
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
@@ -140,8 +144,8 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 		attrs = append(attrs, slog.String("sid", c.session.String()))
 	}
 	attrs = appendNonEmpty(attrs, "kid", c.kid)
-	if refused != nil && refused.cause != nil {
-		attrs = append(attrs, slog.String("cause", refused.cause.Error()))
+	if refused != nil {
+		attrs = append(attrs, slog.String("cause", refused.reason()))
 	}
 	var p *panicError
 	if errors.As(err, &p) {

@@ -33,6 +33,14 @@ func (e *oauthError) Error() string {
 
 func (e *oauthError) Unwrap() error { return e.cause }
 
+// reason is what the log says of it: the true cause, or the description where that is all there is.
+func (e *oauthError) reason() string {
+	if e.cause != nil {
+		return e.cause.Error()
+	}
+	return e.Description
+}
+
 const basicChallenge = `Basic realm="signet", charset="UTF-8"`
 
 // because returns a copy of e with the operator's reason.
@@ -54,11 +62,11 @@ var (
 	errUnsupportedGrantType = &oauthError{Status: http.StatusBadRequest, Code: "unsupported_grant_type",
 		Description: "grant_type must be password, refresh_token or client_credentials"}
 	errUnauthorizedClient = &oauthError{Status: http.StatusBadRequest, Code: "unauthorized_client",
-		Description: "this client is not registered for this grant_type"}
+		Description: "this client is not registered for this grant_type: use one it has, or ask the operator to add it"}
 	errInvalidScope = &oauthError{Status: http.StatusBadRequest, Code: "invalid_scope",
-		Description: "scope must be a space-separated list of scopes this client may ask for; a refresh cannot ask for more than the login was given"}
+		Description: "scope must be a space-separated list of scopes this client may ask for; a refresh cannot ask for more than the login was given; without scope you get all there is"}
 	errInvalidTarget = &oauthError{Status: http.StatusBadRequest, Code: "invalid_target",
-		Description: "resource must be one of the audiences this client is registered for; a refresh cannot ask for more than the login was given"}
+		Description: "resource must be one of the audiences this client is registered for; a refresh cannot ask for more than the login was given; without resource you get all of them"}
 )
 
 func invalidRequest(description string) *oauthError {

@@ -180,3 +180,16 @@ func TestLostRotationHeals(t *testing.T) {
 	}
 	refresh(t, s, next).wants(http.StatusOK, "")
 }
+
+// A session that asked for no resource follows the server's default: to change that signs nobody out.
+func TestNewDefaultAudienceSignsNobodyOut(t *testing.T) {
+	s := servertest.New(t, nil)
+	mine := login(t, s).str("refresh_token")
+	settings := s.Config.Settings
+	settings.Audience = []string{"https://renamed.example"}
+	s.Apply(settings)
+	next := refresh(t, s, mine).wants(http.StatusOK, "")
+	if _, claims := decodeJWT(t, next.str("access_token")); claims["aud"] != "https://renamed.example" {
+		t.Errorf("got audience %v", claims["aud"])
+	}
+}

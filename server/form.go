@@ -2,9 +2,11 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 	"unicode/utf8"
 )
@@ -44,6 +46,8 @@ func parseForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	switch {
 	case errors.As(err, &tooLarge):
 		return form{}, errBodyTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return form{}, errBodyTooSlow
 	case err != nil:
 		return form{}, &oauthError{Status: http.StatusBadRequest, Code: "invalid_request", Close: true,
 			Description: "the body could not be read to its end", cause: err}
@@ -53,6 +57,11 @@ func parseForm(w http.ResponseWriter, r *http.Request) (form, error) {
 
 var errBodyTooLarge = &oauthError{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Close: true,
 	Description: "the body is larger than 64 KiB"}
+
+var errBodyTooSlow = &oauthError{Status: http.StatusRequestTimeout, Code: "invalid_request", Close: true,
+	Description: "the body did not arrive in time: send as many bytes as Content-Length says, at once"}
+
+var errTooManyParameters = invalidRequest(fmt.Sprintf("send at most %d parameters", maxParameters))
 
 func checkFormHeaders(r *http.Request) error {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
@@ -84,7 +93,7 @@ func parseFormBody(body string) (form, error) {
 			continue
 		}
 		if count++; count > maxParameters {
-			return form{}, invalidRequest("too many parameters")
+			return form{}, errTooManyParameters
 		}
 		if err := f.add(pair); err != nil {
 			return form{}, err
@@ -106,7 +115,7 @@ func (f *form) add(pair string) error {
 	name, okName := decodeComponent(rawName)
 	value, okValue := decodeComponent(rawValue)
 	if !okName || !okValue {
-		return invalidRequest("a parameter is not correctly percent-encoded UTF-8, or holds a NUL")
+		return invalidRequest(known(name) + " is not correctly percent-encoded UTF-8, or holds a NUL")
 	}
 	if name == "resource" {
 		if value != "" {
@@ -118,13 +127,21 @@ func (f *form) add(pair string) error {
 		return nil
 	}
 	if _, twice := f.values[name]; twice {
-		return invalidRequest("a parameter is given more than once")
+		return invalidRequest(name + " is given more than once")
 	}
 	if oneLine[name] && strings.ContainsAny(value, "\r\n") {
-		return invalidRequest("a parameter holds a line break")
+		return invalidRequest(name + " holds a line break")
 	}
 	f.values[name] = value
 	return nil
+}
+
+// known is the name if it is one of ours: no answer repeats what somebody made up.
+func known(name string) string {
+	if parameters[name] {
+		return name
+	}
+	return "a parameter"
 }
 
 // decodeComponent undoes application/x-www-form-urlencoded for one name or value. It is false for a

@@ -32,6 +32,7 @@ type request struct {
 	path   string
 	body   string
 	header http.Header
+	note   func(answer) // told of the answer; may be nil
 }
 
 func call(t testing.TB, s *servertest.Server, method, path string) *request {
@@ -85,6 +86,9 @@ func (r *request) do() answer {
 	}
 	a := answer{Status: res.StatusCode, Header: res.Header, Raw: string(body)}
 	_ = json.Unmarshal(body, &a.JSON)
+	if r.note != nil {
+		r.note(a)
+	}
 	return a
 }
 

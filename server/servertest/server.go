@@ -43,6 +43,7 @@ type Server struct {
 	URL       string // the issuer
 	Config    server.Config
 	Store     *bolt.Store
+	StorePath string // its file
 	Keys      *keys.Manager
 	KeyConfig keys.Config // of Keys, for a test that opens the keyring as another replica
 	Clock     *Clock
@@ -94,7 +95,8 @@ var CheapHash = password.Params{Memory: 64, Time: 1, Threads: 1}
 func (s *Server) openStore(t testing.TB) {
 	t.Helper()
 	var err error
-	s.Store, err = bolt.Open(filepath.Join(t.TempDir(), "signet.db"), bolt.Options{Create: true, Now: s.Clock.Now})
+	s.StorePath = filepath.Join(t.TempDir(), "signet.db")
+	s.Store, err = bolt.Open(s.StorePath, bolt.Options{Create: true, Now: s.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

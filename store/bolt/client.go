@@ -112,11 +112,16 @@ func (s *Store) DeleteClient(ctx context.Context, id string) error {
 	})
 }
 
-// updateClients is update for what changes a client. The version changes after the commit: whoever
-// read the version first and a client then has never read an older client than the version says.
+// updateClients is update for what changes a client. The version changes after the commit, also where
+// the caller has gone by then: whoever read the version first and a client then has never read an
+// older client than the version says.
 func (s *Store) updateClients(ctx context.Context, apply func(*txn) error) error {
-	defer s.clientChanges.Add(1)
-	return s.update(ctx, apply)
+	changed := func() { s.clientChanges.Add(1) }
+	defer changed() // a commit that failed may have happened all the same
+	return s.update(ctx, func(t *txn) error {
+		t.OnCommit(changed)
+		return apply(t)
+	})
 }
 
 // ClientsVersion implements store.Clients. There is one process, and it counts.

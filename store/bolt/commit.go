@@ -109,6 +109,20 @@ func (s *Store) update(ctx context.Context, apply func(*txn) error) error {
 	}
 }
 
+// ask is update for a request that has something to answer. The answer is the committer's until the
+// request is done: a caller who has gone away does not look at it.
+func ask[T any](ctx context.Context, s *Store, apply func(*txn) (T, error)) (T, error) {
+	answer := new(T)
+	err := s.update(ctx, func(t *txn) (err error) {
+		*answer, err = apply(t)
+		return err
+	})
+	if err != nil {
+		return *new(T), err
+	}
+	return *answer, nil
+}
+
 // run is the committer.
 func (s *Store) run() {
 	defer s.running.Done()

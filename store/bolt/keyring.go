@@ -69,12 +69,12 @@ func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []by
 		return false, fmt.Errorf("swapping the keyring: version %d does not follow %d", next, old)
 	}
 	record := packKeyring(next, document)
-	err = s.update(ctx, func(t *txn) error {
+	swapped, err = ask(ctx, s, func(t *txn) (bool, error) {
 		current, _, err := readKeyring(t)
-		if swapped = err == nil && current == old; !swapped {
-			return err
+		if err != nil || current != old {
+			return false, err
 		}
-		return t.put(bucketKeyring, keyCurrent, record)
+		return true, t.put(bucketKeyring, keyCurrent, record)
 	})
 	if err != nil {
 		return false, fmt.Errorf("swapping the keyring: %w", err)

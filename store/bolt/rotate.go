@@ -11,21 +11,27 @@ import (
 
 // Rotate implements store.Sessions. It reads two records and writes one; what to do is decided by
 // store.Decide.
-func (s *Store) Rotate(ctx context.Context, r store.Rotation) (next store.Session, u store.User, o store.Outcome, err error) {
+func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
 	key := sessionKey(r.UserID, r.SessionID)
-	err = s.update(ctx, func(t *txn) (err error) {
-		next, u, o, err = rotate(t, key, r)
-		return err
+	now, err := ask(ctx, s, func(t *txn) (now rotated, err error) {
+		now.session, now.user, now.outcome, err = rotate(t, key, r)
+		return now, err
 	})
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, fmt.Errorf("rotating a session: %w", err)
 	}
-	switch o {
+	switch now.outcome {
 	case store.Rotated, store.Replayed, store.Healed:
-		return next, u, o, nil
+		return now.session, now.user, now.outcome, nil
 	default:
-		return store.Session{}, store.User{}, o, nil
+		return store.Session{}, store.User{}, now.outcome, nil
 	}
+}
+
+type rotated struct {
+	session store.Session
+	user    store.User
+	outcome store.Outcome
 }
 
 func rotate(t *txn, key []byte, r store.Rotation) (next store.Session, u store.User, o store.Outcome, err error) {

@@ -32,18 +32,23 @@ func readSession(key, value []byte, clientID string) (store.Session, error) {
 }
 
 // StartSession implements store.Sessions.
-func (s *Store) StartSession(ctx context.Context, in store.Session, b store.Bounds) (started store.Session, u store.User, err error) {
+func (s *Store) StartSession(ctx context.Context, in store.Session, b store.Bounds) (store.Session, store.User, error) {
 	if err := validSession(in); err != nil {
 		return store.Session{}, store.User{}, fmt.Errorf("starting a session: %w", err)
 	}
-	err = s.update(ctx, func(t *txn) (err error) {
-		started, u, err = start(t, in, b.PerUser)
-		return err
+	now, err := ask(ctx, s, func(t *txn) (now started, err error) {
+		now.session, now.user, err = start(t, in, b.PerUser)
+		return now, err
 	})
 	if err != nil {
 		return store.Session{}, store.User{}, fmt.Errorf("starting a session: %w", err)
 	}
-	return started, u, nil
+	return now.session, now.user, nil
+}
+
+type started struct {
+	session store.Session
+	user    store.User
 }
 
 func validSession(s store.Session) error {
@@ -106,12 +111,11 @@ func byAge(a, b store.Session) int {
 // RevokeSession implements store.Sessions.
 func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (existed bool, err error) {
 	key := sessionKey(user, id)
-	err = s.update(ctx, func(t *txn) error {
-		existed = t.get(bucketSessions, key) != nil
-		if !existed {
-			return nil
+	existed, err = ask(ctx, s, func(t *txn) (bool, error) {
+		if t.get(bucketSessions, key) == nil {
+			return false, nil
 		}
-		return t.del(bucketSessions, key)
+		return true, t.del(bucketSessions, key)
 	})
 	if err != nil {
 		return false, fmt.Errorf("revoking a session: %w", err)
@@ -122,17 +126,16 @@ func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.S
 // RevokeSessions implements store.Sessions.
 func (s *Store) RevokeSessions(ctx context.Context, user store.UserID, now time.Time) (ended int, err error) {
 	notBefore := store.Millis(now).Add(time.Millisecond)
-	err = s.update(ctx, func(t *txn) error {
+	ended, err = ask(ctx, s, func(t *txn) (int, error) {
 		u, err := readUser(t, user)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		u.NotBefore = later(notBefore, u.NotBefore)
 		if err := t.put(bucketUsers, user[:], packed.EncodeUser(u)); err != nil {
-			return err
+			return 0, err
 		}
-		ended, err = deleteSessions(t, user, func(s store.Session) bool { return s.StartedAt.Before(u.NotBefore) })
-		return err
+		return deleteSessions(t, user, func(s store.Session) bool { return s.StartedAt.Before(u.NotBefore) })
 	})
 	if err != nil {
 		return 0, fmt.Errorf("revoking all sessions: %w", err)

@@ -87,10 +87,7 @@ func (s *Store) sweepBucket(ctx context.Context, bucket []byte, from *[]byte, ov
 		return 0, err
 	}
 	if len(keys) > 0 {
-		err = s.update(ctx, func(t *txn) error {
-			n, err = sweepKeys(t, bucket, keys, over)
-			return err
-		})
+		n, err = ask(ctx, s, func(t *txn) (int, error) { return sweepKeys(t, bucket, keys, over) })
 		if err != nil {
 			return 0, err
 		}
