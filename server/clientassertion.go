@@ -74,7 +74,10 @@ func (s *Server) authenticateByAssertion(c *call, creds credentials) (*store.Cli
 	if why := a.refuse(client); why != "" {
 		return nil, s.refuseClient(c, a.client, why)
 	}
-	return &client.Client, s.spend(c, a)
+	if err := s.spend(c, a); err != nil {
+		return nil, err
+	}
+	return &client.Client, nil
 }
 
 // refuse says, for the log, why the assertion is not one of the client, or "" if it is.
