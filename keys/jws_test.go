@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -188,6 +189,38 @@ func TestJWSDoesNotPrint(t *testing.T) {
 	for _, printed := range []string{fmt.Sprint(j), fmt.Sprintf("%+v %#v %q", *j, j, *j), string(data), j.LogValue().String()} {
 		if strings.Contains(printed, j.input) || strings.Contains(printed, base64url(j.signature)) || !strings.Contains(printed, redacted) {
 			t.Errorf("got %s", printed)
+		}
+	}
+}
+
+// Whether there is a key, and of which kid, does not show in the time that a refusal takes. What is
+// compared is the shortest of many, and a verification costs a hundred times what goes without it.
+func TestVerifyForeignCostsTheSame(t *testing.T) {
+	k := foreignKeys()
+	own := mustSet(t, setOf(jwkOf(t, k.ec, `"kid":"ES256"`), jwkOf(t, k.rsa, `"kid":"RS256"`), jwkOf(t, k.ed, `"kid":"EdDSA"`)))
+	shortest := func(set *PublicSet, j *JWS) time.Duration {
+		best := time.Hour
+		for range 100 {
+			began := time.Now()
+			_ = set.Verify(j)
+			best = min(best, time.Since(began))
+		}
+		return best
+	}
+	for alg, key := range map[string]crypto.PrivateKey{ES256: k.ec, RS256: k.rsa, EdDSA: k.ed} {
+		parsed := func(kid string) *JWS {
+			j, err := ParseJWS(sealed(`{"alg":"`+alg+`","kid":"`+kid+`"}`, `{}`, signer(t, alg, key)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return j
+		}
+		good := shortest(own, parsed(alg))
+		other := map[string]string{ES256: RS256, RS256: ES256, EdDSA: ES256}[alg]
+		for what, took := range map[string]time.Duration{"no keys": shortest(nil, parsed(alg)), "unknown kid": shortest(own, parsed("x")), "a key of another type": shortest(own, parsed(other))} {
+			if took < good/4 || took > good*4 {
+				t.Errorf("%s, %s: took %v, and a good one %v", alg, what, took, good)
+			}
 		}
 	}
 }

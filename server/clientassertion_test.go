@@ -244,7 +244,9 @@ func TestRefusedAssertions(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			a := withAssertion(t, s, row.assertion).wants(401, "invalid_client")
-			checkRefusal(t, a)
+			if a.Header.Get("WWW-Authenticate") == "" || a.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("headers: got %v", a.Header)
+			}
 			if a.Raw != unknown.Raw {
 				t.Errorf("got %s, want what an unknown client gets, %s", a.Raw, unknown.Raw)
 			}
@@ -358,5 +360,19 @@ func TestAssertionThrottle(t *testing.T) {
 	asserted(t, s, key, robot).wants(200, "")
 	if event := trail(t, s, "client_auth"); event.ClientID != robot || !strings.Contains(event.Detail["reason"], "not by the key") {
 		t.Errorf("audit: got %+v", event)
+	}
+}
+
+// The operator finds the reason with the client's name beside it, whatever the fault is.
+func TestAssertionFaultsOnTheAuditTrail(t *testing.T) {
+	s := servertest.New(t, nil)
+	key := newAppKey(t, "ES256")
+	addRobot(t, s, key.jwk(""))
+	d := key.draft(s, robot)
+	d.claims["aud"] = s.URL + "/token"
+	withAssertion(t, s, d.sign()).wants(401, "invalid_client")
+	e := trail(t, s, "client_auth")
+	if e.ClientID != robot || e.Outcome != "refused" || !strings.Contains(e.Detail["reason"], "as older libraries have it; it must be the issuer") {
+		t.Errorf("audit: got %+v", e)
 	}
 }

@@ -84,16 +84,19 @@ type stage struct {
 	*servertest.Server
 	socket, tcp *servertest.Server
 	store       *breakable
+	robot       appKey // of the client robot, under the kid one
 }
 
 func newStage(t testing.TB, change func(*server.Config)) *stage {
-	st := &stage{store: &breakable{}}
+	st := &stage{store: &breakable{}, robot: newAppKey(t, "ES256")}
 	st.Server = servertest.New(t, func(cfg *server.Config) {
 		st.store.Store, cfg.Store = cfg.Store, st.store
 		change(cfg)
 	})
 	st.socket = adminOf(t, st.Server, st.Admin())
 	st.tcp = adminOf(t, st.Server, st.AdminWithToken())
+	addRobot(t, st.Server, st.robot.jwk(`"kid":"one"`))
+	asserted(t, st.Server, st.robot, robot).do()
 	for _, id := range []string{servertest.Web, servertest.SPA, servertest.Other, servertest.Service} { // so that they are in the cache
 		form(t, st.Server, "/token", "client_id="+id, "client_secret="+id+"-secret").do()
 	}
@@ -116,7 +119,6 @@ type script struct {
 	trapped     *atomic.Int64 // connections to the trap; nil where there is none
 	trapURL     string
 	gate        *gate
-	robot       appKey
 }
 
 func (sc *script) run(lines []scriptLine) {

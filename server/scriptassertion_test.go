@@ -1,49 +1,84 @@
 package server_test
 
 import (
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
-// addRobot registers the client "robot", which has a key of its own.
-func (sc *script) addRobot(string, []scriptLine) {
-	if sc.shared {
-		sc.fatalf("this changes the server of other sections; begin with: server")
-	}
-	sc.robot = newAppKey(sc.t, "ES256")
-	addRobot(sc.t, sc.stage.Server, sc.robot.jwk(`"kid":"one"`))
-}
-
-// assertion is a client assertion of robot's: {assertion}, a good one; {assertion aud token-endpoint},
-// with another claim; {assertion by stranger}, {assertion alg none}.
-func (sc *script) assertion(args []string) string {
-	d := sc.robot.draft(sc.stage.Server, robot)
-	switch {
-	case len(args) == 0:
-	case args[0] == "by":
-		d.key = newAppKey(sc.t, "ES256")
-	case args[0] == "alg":
-		d.header["alg"] = args[1]
-		return segment(d.header) + "." + strings.Split(d.sign(), ".")[1] + "."
-	case args[0] == "typ":
-		d.header["typ"] = args[1]
-	default:
-		d.claims[args[0]] = sc.claimValue(args[1])
+// assert signs a client assertion of robot, good but for what the arguments say: a claim with its value
+// (exp=+60 is a minute from now, aud=[a,b] an array, jti= leaves it out), header.kid=two, alg=none, or by=stranger.
+func (sc *script) assert(args []string) string {
+	d := sc.stage.robot.draft(sc.stage.Server, robot)
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		member, isHeader := strings.CutPrefix(name, "header.")
+		switch {
+		case name == "by":
+			return sc.assertBy(d, value)
+		case name == "alg":
+			return segment(map[string]any{"alg": value}) + "." + segment(d.claims) + "."
+		case isHeader:
+			d.header[member] = sc.evilOr(value)
+		case value == "":
+			delete(d.claims, name)
+		default:
+			d.claims[name] = sc.claimValue(value)
+		}
 	}
 	return d.sign()
 }
 
-func (sc *script) claimValue(name string) any {
-	issuer, now := sc.stage.URL, sc.stage.Clock.Now()
-	switch name {
-	case "token-endpoint":
-		return issuer + "/token"
-	case "issuer-in-a-list":
-		return []string{issuer}
-	case "past":
-		return now.Add(-time.Minute).Unix()
-	case "tomorrow":
-		return now.Add(24 * time.Hour).Unix()
+// assertBy has somebody else sign: a stranger, or one who takes the public key for a secret.
+func (sc *script) assertBy(d *draft, who string) string {
+	if who == "stranger" {
+		d.key.private = sc.stranger()
+		return d.sign()
 	}
-	return name
+	secret, known := macKeys(sc.t, d.key)[who]
+	if !known {
+		sc.fatalf("nobody knows the signer %s", who)
+	}
+	d.header["alg"] = "HS256"
+	token := jwt.NewWithClaims(jwt.SigningMethodHS256, d.claims)
+	token.Header = d.header
+	forged, err := token.SignedString(secret)
+	if err != nil {
+		sc.fatalf("%v", err)
+	}
+	return forged
+}
+
+// evilOr is what a careless verifier would act on, where the word names something like that.
+func (sc *script) evilOr(word string) any {
+	switch word {
+	case "url", "chain", "key", "unheard-of", "false":
+		return sc.evil(word)
+	}
+	return word
+}
+
+func (sc *script) claimValue(text string) any {
+	if strings.HasPrefix(text, "+") || strings.HasPrefix(text, "-") {
+		seconds, err := strconv.Atoi(text)
+		if err != nil {
+			sc.fatalf("%v", err)
+		}
+		return sc.stage.Clock.Now().Add(time.Duration(seconds) * time.Second).Unix()
+	}
+	if list, ok := strings.CutPrefix(text, "["); ok {
+		return strings.Split(strings.TrimSuffix(list, "]"), ",")
+	}
+	return text
+}
+
+// signAssertion keeps an assertion, to send it more than once: "sign one exp=+60".
+func (sc *script) signAssertion(rest string, _ []scriptLine) {
+	words := sc.words(rest)
+	for i := range words {
+		words[i] = sc.expand(words[i])
+	}
+	sc.vars[words[0]] = sc.assert(words[1:])
 }

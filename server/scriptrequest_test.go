@@ -69,6 +69,13 @@ func headerLine(text string) (name, value string, ok bool) {
 // identify says who asks: one of the test's clients by its id, or id:secret.
 func (sc *script) identify(r *request, who string) []string {
 	id, secret, given := strings.Cut(who, ":")
+	if id == robot {
+		assertion := secret
+		if !given {
+			assertion = sc.assert(nil)
+		}
+		return []string{sc.param("client_assertion_type=" + jwtBearer), "client_assertion=" + url.QueryEscape(assertion)}
+	}
 	if given {
 		r.basic(id, secret)
 		return nil
@@ -160,8 +167,6 @@ func (sc *script) variable(name string) string {
 		return servertest.WebSecret
 	case "issuer":
 		return sc.stage.URL
-	case "jwt-bearer":
-		return jwtBearer
 	case "sub":
 		return sc.stage.UserID.String()
 	case "kid":
@@ -177,14 +182,14 @@ func (sc *script) variable(name string) string {
 
 // functions are what {…} can compute.
 var functions = map[string]func(*script, []string) string{
-	"repeat":    func(sc *script, args []string) string { return strings.Repeat(args[0], sc.number(args[1])) },
-	"upper":     func(sc *script, args []string) string { return strings.ToUpper(sc.variable(args[0])) },
-	"head":      func(sc *script, args []string) string { return cutAt(sc, args, true) },
-	"tail":      func(sc *script, args []string) string { return cutAt(sc, args, false) },
-	"escape":    func(sc *script, args []string) string { return escapeAll(sc.argument(args[0])) },
-	"base64":    func(sc *script, args []string) string { return base64Of(sc.argument(strings.Join(args, " "))) },
-	"forge":     func(sc *script, args []string) string { return sc.forge(args) },
-	"assertion": func(sc *script, args []string) string { return sc.assertion(args) },
+	"repeat": func(sc *script, args []string) string { return strings.Repeat(args[0], sc.number(args[1])) },
+	"upper":  func(sc *script, args []string) string { return strings.ToUpper(sc.variable(args[0])) },
+	"head":   func(sc *script, args []string) string { return cutAt(sc, args, true) },
+	"tail":   func(sc *script, args []string) string { return cutAt(sc, args, false) },
+	"escape": func(sc *script, args []string) string { return escapeAll(sc.argument(args[0])) },
+	"base64": func(sc *script, args []string) string { return base64Of(sc.argument(strings.Join(args, " "))) },
+	"assert": func(sc *script, args []string) string { return sc.assert(args) },
+	"forge":  func(sc *script, args []string) string { return sc.forge(args) },
 }
 
 // argument is a kept value where there is one of that name, else the text itself.

@@ -22,12 +22,12 @@ func init() {
 	verbs = map[string]func(sc *script, rest string, more []scriptLine){
 		"server": (*script).freshServer, "slow": func(*script, string, []scriptLine) {}, "client": (*script).changeClient, "user": (*script).changeUser,
 		"clock": (*script).moveClock, "store": (*script).setStore, "drain": func(sc *script, _ string, _ []scriptLine) { sc.stage.Drain() },
-		"login": (*script).login, "keep": (*script).keep, "socket": (*script).askSocket, "admin": (*script).askAdmin, "wire": (*script).wire, "hang": (*script).hangUp, "secret": (*script).setSecret, "times": (*script).times,
+		"login": (*script).login, "keep": (*script).keep, "socket": (*script).askSocket, "admin": (*script).askAdmin, "wire": (*script).wire, "hang": (*script).hangUp, "secret": (*script).setSecret, "sign": (*script).signAssertion, "times": (*script).times,
 		"header": (*script).wantHeader, "no": (*script).wantNoHeader, "body": (*script).wantBody, "same": (*script).wantSame, "other": (*script).wantOther,
 		"claim": (*script).wantClaim, "jose": (*script).wantJOSE, "active": (*script).wantActive, "inactive": (*script).wantInactive,
 		"log": (*script).wantLog, "audit": (*script).wantAudit, "calls": (*script).wantCalls, "untouched": (*script).wantUntouched,
 		"answers": (*script).wantAnswers, "sessions": (*script).wantSessions, "occupy": (*script).occupy, "release": (*script).release,
-		"together": (*script).together, "robot": (*script).addRobot, "reopen": (*script).reopen, "backup": (*script).wantBackup, "keys": (*script).wantKeys, "trail": (*script).wantTrail, "member": (*script).wantMember,
+		"together": (*script).together, "reopen": (*script).reopen, "backup": (*script).wantBackup, "keys": (*script).wantKeys, "trail": (*script).wantTrail, "member": (*script).wantMember,
 	}
 }
 
