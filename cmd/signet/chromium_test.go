@@ -2,12 +2,13 @@ package main
 
 import (
 	"bufio"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -91,7 +92,7 @@ func (b *chromium) send(session, method string, params any) (json.RawMessage, er
 	if err != nil {
 		return nil, err
 	}
-	_ = b.out.SetReadDeadline(time.Now().Add(30 * time.Second)) // a pipe takes deadlines
+	_ = b.out.SetReadDeadline(time.Now().Add(time.Minute)) // a pipe takes deadlines
 	if _, err := b.in.Write(append(message, 0)); err != nil {
 		return nil, fmt.Errorf("%s: %w", method, err)
 	}
@@ -145,6 +146,7 @@ func (b *chromium) open(t testing.TB, address string) *tab {
 	if navigated.ErrorText != "" {
 		t.Fatalf("chromium: %s: %s", address, navigated.ErrorText)
 	}
+	t.Cleanup(p.keepPicture)
 	p.eval(`new Promise(done => document.readyState === "complete" ? done() : addEventListener("load", () => done()))`, nil)
 	return p
 }
@@ -201,16 +203,18 @@ func (p *tab) fill(selector, text string) {
 	p.call("Input.insertText", map[string]any{"text": text}, nil)
 }
 
-// picture is what a user would see, as a PNG.
-func (p *tab) picture() []byte {
-	p.t.Helper()
-	var shot struct{ Data string }
-	p.call("Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
-	png, err := base64.StdEncoding.DecodeString(shot.Data)
-	if err != nil {
-		p.t.Fatal(err)
+// keepPicture shows people what a user would have seen at the end, where TEST_PICTURES names a folder.
+func (p *tab) keepPicture() {
+	dir := os.Getenv("TEST_PICTURES")
+	if dir == "" {
+		return
 	}
-	return png
+	var shot struct{ Data []byte } // base64, as JSON has it
+	p.call("Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
+	name := fmt.Sprintf("%s-%d.png", strings.ReplaceAll(p.t.Name(), "/", "-"), p.calls)
+	if err := os.WriteFile(filepath.Join(dir, name), shot.Data, 0o600); err != nil {
+		p.t.Error(err)
+	}
 }
 
 // text is what stands in the first element of the selector.

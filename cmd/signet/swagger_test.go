@@ -114,10 +114,10 @@ func (d *docs) tryOut(p *tab) (status, body string) {
 // A developer logs in with the Authorize button of the docs page, with and without a client, and
 // what the page then sends has the token.
 func TestSwaggerUI(t *testing.T) {
+	browser := startChromium(t)
 	server := startDev(t, t.TempDir())
 	d := server.demo
 	page := startDocs(t, d.Issuer)
-	browser := startChromium(t)
 	for _, client := range []string{d.PublicClient, d.ClientID} {
 		server.admin("", "client", "update", client, "--origin", page.url)
 	}
