@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"crypto/ecdsa"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -115,7 +114,7 @@ type script struct {
 	before answer // to the one before it
 	many   []answer
 
-	strangerKey *ecdsa.PrivateKey
+	strangerKey appKey
 	trapped     *atomic.Int64 // connections to the trap; nil where there is none
 	trapURL     string
 	gate        *gate

@@ -34,7 +34,7 @@ func (sc *script) assert(args []string) string {
 // assertBy has somebody else sign: a stranger, or one who takes the public key for a secret.
 func (sc *script) assertBy(d *draft, who string) string {
 	if who == "stranger" {
-		d.key.private = sc.stranger()
+		d.key.private = sc.stranger().private
 		return d.sign()
 	}
 	secret, known := macKeys(sc.t, d.key)[who]

@@ -1,24 +1,21 @@
 package server_test
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
-	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // forge makes what an attacker could of an access token that was kept: {forge KIND TOKEN arguments}.
@@ -42,9 +39,9 @@ func (sc *script) forge(args []string) string {
 			name = args[0]
 		}
 		header[name] = sc.evil(value)
-		return signedBy(sc.stranger(), segment(header)+"."+parts[1])
+		return sc.signedByStranger(segment(header) + "." + parts[1])
 	case "stranger":
-		return signedBy(sc.stranger(), parts[0]+"."+parts[1])
+		return sc.signedByStranger(parts[0] + "." + parts[1])
 	case "claim": // really signed, as another product of the same keys would be
 		claims[args[0]] = strings.Join(args[1:], " ")
 		return sc.sign("at+jwt", claims)
@@ -90,8 +87,7 @@ func (sc *script) evil(name string) any {
 	case "chain":
 		return []string{b64([]byte("certificate"))}
 	case "key":
-		key := sc.stranger().PublicKey
-		return map[string]any{"kty": "EC", "crv": "P-256", "x": b64(padded(key.X)), "y": b64(padded(key.Y))}
+		return json.RawMessage(sc.stranger().jwk(""))
 	case "unheard-of":
 		return []string{"unheard-of"}
 	case "false":
@@ -100,8 +96,6 @@ func (sc *script) evil(name string) any {
 	sc.fatalf("nobody knows the evil %s", name)
 	return nil
 }
-
-func padded(n *big.Int) []byte { return n.FillBytes(make([]byte, 32)) }
 
 // sign signs the claims with Signet's own key.
 func (sc *script) sign(typ string, claims map[string]any) string {
@@ -113,30 +107,19 @@ func (sc *script) sign(typ string, claims map[string]any) string {
 }
 
 // stranger is a key that nobody knows, the same for the whole section.
-func (sc *script) stranger() *ecdsa.PrivateKey {
-	if sc.strangerKey == nil {
-		sc.strangerKey = newECKey(sc.t)
+func (sc *script) stranger() appKey {
+	if sc.strangerKey.private == nil {
+		sc.strangerKey = newAppKey(sc.t, "ES256")
 	}
 	return sc.strangerKey
 }
 
-func newECKey(t testing.TB) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+func (sc *script) signedByStranger(unsigned string) string {
+	signature, err := jwt.SigningMethodES256.Sign(unsigned, sc.stranger().private)
 	if err != nil {
-		t.Fatal(err)
+		sc.fatalf("%v", err)
 	}
-	return key
-}
-
-// signedBy appends an ES256 signature (RFC 7518 §3.4).
-func signedBy(key *ecdsa.PrivateKey, unsigned string) string {
-	sum := sha256.Sum256([]byte(unsigned))
-	r, s, err := ecdsa.Sign(rand.Reader, key, sum[:])
-	if err != nil {
-		panic(err) // the system's random numbers have run out
-	}
-	return unsigned + "." + b64(append(padded(r), padded(s)...))
+	return unsigned + "." + b64(signature)
 }
 
 // signingKey is the key set's first entry.
@@ -149,19 +132,15 @@ func (sc *script) signingKey() (key map[string]any, kid string) {
 // publicKey is Signet's signing key in a spelling that somebody might use as an HMAC secret.
 func (sc *script) publicKey(spelling string) []byte {
 	key, _ := sc.signingKey()
+	raw, _ := json.Marshal(key)
+	var public jose.JSONWebKey
+	if err := public.UnmarshalJSON(raw); err != nil {
+		sc.fatalf("%v", err)
+	}
 	if spelling == "jwk" {
-		raw, _ := json.Marshal(key)
 		return raw
 	}
-	number := func(member string) *big.Int {
-		raw, err := base64.RawURLEncoding.DecodeString(key[member].(string))
-		if err != nil {
-			sc.fatalf("%v", err)
-		}
-		return new(big.Int).SetBytes(raw)
-	}
-	var public crypto.PublicKey = &ecdsa.PublicKey{Curve: elliptic.P256(), X: number("x"), Y: number("y")}
-	der, err := x509.MarshalPKIXPublicKey(public)
+	der, err := x509.MarshalPKIXPublicKey(public.Key)
 	if err != nil {
 		sc.fatalf("%v", err)
 	}
