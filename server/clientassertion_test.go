@@ -128,6 +128,10 @@ func TestRefusedAssertions(t *testing.T) {
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle.PerClient = 0 })
 	key, stranger, second := newAppKey(t, "ES256"), newAppKey(t, "ES256"), newAppKey(t, "RS256")
 	addRobot(t, s, key.jwk(`"kid":"one"`), second.jwk(`"kid":"two","alg":"RS256"`))
+	theirs := newAppKey(t, "ES256")
+	s.SetClient(t, servertest.Other, func(c *store.Client) {
+		c.AuthMethods, c.JWKS = []string{"private_key_jwt"}, []byte(jwks(theirs.jwk(`"kid":"theirs"`)))
+	})
 	now := s.Clock.Now().Unix()
 	address, visits := listener(t)
 	good := func() *draft {
@@ -199,6 +203,7 @@ func TestRefusedAssertions(t *testing.T) {
 		{"stranger's key", by(stranger, "one"), `not by the key "one"`},
 		{"stranger's key, no kid", changed(func(d *draft) { d.key = stranger; delete(d.header, "kid") }), "its header has no kid, and there are 2 keys"},
 		{"kid of no key", header("kid", "three"), `no key of its kid "three"; the kid must be one of "one", "two"`},
+		{"kid and key of another client", by(theirs, "theirs"), `no key of its kid "theirs"`},
 		{"kid of another key", by(second, "one"), `its alg is RS256; the key "one" is for ES256`},
 		{"no kid, several keys", changed(func(d *draft) { delete(d.header, "kid") }), "its header has no kid"},
 		{"the key's other algorithm", changed(func(d *draft) { d.key, d.header["kid"] = appKey{t, jwt.SigningMethodPS256, second.private}, "two" }), `its alg is PS256; the key "two" is for RS256`},
