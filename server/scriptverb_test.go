@@ -480,10 +480,14 @@ func (sc *script) wantBackup(rest string, _ []scriptLine) {
 	}
 }
 
-// wantTrail: "trail login refused", the newest event of that type that the store has.
+// wantTrail: "trail login refused", the newest event of that type that the store has, once it has it.
 func (sc *script) wantTrail(rest string, _ []scriptLine) {
 	kind, outcome, _ := strings.Cut(rest, " ")
-	if e := trail(sc.t, sc.stage.Server, kind); e.Outcome != outcome {
-		sc.errorf("got %+v", e)
+	var e store.Event
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if e = trail(sc.t, sc.stage.Server, kind); e.Outcome == outcome {
+			return
+		}
 	}
+	sc.errorf("got %+v", e)
 }
