@@ -140,7 +140,7 @@ var canaryPlaces = []canaryPlace{
 		for _, value := range []string{
 			secret, "Basic " + secret, "Basic " + encode([]byte(secret)), "Basic " + encode([]byte(secret+":x")), "Basic " + encode([]byte("web:"+secret)),
 			"Basic " + encode([]byte("nobody:"+secret)), "Basic " + encode([]byte("web:"+secret+"%ZZ")), "Basic " + encode([]byte("web:"+secret)) + "!",
-			"basic  " + encode([]byte("web:" + secret)), "Bearer " + secret, "Bearer " + secret + " x", "Digest username=" + secret, "DPoP " + secret,
+			"basic  " + encode([]byte("web:"+secret)), "Bearer " + secret, "Bearer " + secret + " x", "Digest username=" + secret, "DPoP " + secret,
 		} {
 			for name, base := range e.base() {
 				base.Del("client_id")
