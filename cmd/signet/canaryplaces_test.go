@@ -134,6 +134,7 @@ var canaryPlaces = []canaryPlace{
 		e.form("password", secret, "Content-Type", "text/plain")
 		e.form("password", secret, "Content-Encoding", "gzip")
 		e.form("password", base.Encode()+"&x="+secret+strings.Repeat("a", 70_000))
+		e.form("password", base.Encode()+strings.Repeat("&a=b", 100)+"&x="+secret)
 	}},
 	{"Authorization", func(e *canaryEdge, secret string) {
 		encode := base64.StdEncoding.EncodeToString
