@@ -33,6 +33,12 @@
 // depends on the time: all but the key set, the metadata and the health of the public endpoints, and
 // every change that an operator asks for (clock.go).
 //
+// # Connections
+//
+// HTTPServer has the time-outs and sizes of one request, for every listener; Connections bounds how
+// many connections a TCP listener has open, and which of them go at the limit. What could be read in
+// two ways is answered once and its connection closed (call.go, ambiguous).
+//
 // # Tokens
 //
 // Access tokens are JWTs after RFC 9068 (issue.go), good for minutes. accesstoken.go has the one
