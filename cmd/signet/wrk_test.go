@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,28 +18,40 @@ wrk.body = "grant_type=client_credentials&client_id=web&client_secret=wrong"
 wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
 `
 
+// wrkLogins tries to log in as somebody else each time; %s is the client.
+const wrkLogins = `
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
+local n = 0
+function request()
+  n = n + 1
+  return wrk.format(nil, nil, nil, "%s&grant_type=password&password=guess&username=u" .. n)
+end
+`
+
 // wrkCount has wrk say in one line how requests were answered.
 const wrkCount = `
 local threads = {}
 function setup(thread) table.insert(threads, thread) end
-function init(args) ok, refused, other = 0, 0, 0 end
+function init(args) ok, refused, busy, other = 0, 0, 0, 0 end
 function response(status, headers, body)
   if status == 200 then ok = ok + 1
-  elseif status == 401 or status == 429 then refused = refused + 1
+  elseif status == 400 or status == 401 or status == 429 then refused = refused + 1
+  elseif status == 503 and headers["Retry-After"] then busy = busy + 1
   else other = other + 1 end
 end
 function done(summary, latency, requests)
-  local n = {ok = 0, refused = 0, other = 0}
+  local n = {ok = 0, refused = 0, busy = 0, other = 0}
   for _, thread in ipairs(threads) do
     for name in pairs(n) do n[name] = n[name] + thread:get(name) end
   end
   local e = summary.errors
-  print(string.format("counted ok=%d refused=%d other=%d failed=%d", n.ok, n.refused, n.other, e.connect + e.read + e.write + e.timeout))
+  print(string.format("counted ok=%d refused=%d busy=%d other=%d failed=%d", n.ok, n.refused, n.busy, n.other, e.connect + e.read + e.write + e.timeout))
 end
 `
 
 // wrkResult is what wrk counted; failed are requests without an answer.
-type wrkResult struct{ ok, refused, other, failed int }
+type wrkResult struct{ ok, refused, busy, other, failed int }
 
 func runWrk(t *testing.T, seconds int, script, url string) (r wrkResult) {
 	t.Helper()
@@ -50,14 +63,15 @@ func runWrk(t *testing.T, seconds int, script, url string) (r wrkResult) {
 		return r
 	}
 	_, counted, _ := strings.Cut(string(out), "counted ")
-	if _, err := fmt.Sscanf(counted, "ok=%d refused=%d other=%d failed=%d", &r.ok, &r.refused, &r.other, &r.failed); err != nil {
+	if _, err := fmt.Sscanf(counted, "ok=%d refused=%d busy=%d other=%d failed=%d", &r.ok, &r.refused, &r.busy, &r.other, &r.failed); err != nil {
 		t.Errorf("wrk said %s", out)
 	}
 	return r
 }
 
 // Under as much load as one machine makes every request is answered as it should be, and somebody
-// else's requests meanwhile, too. SIGNET_SOAK has it go on for a minute each.
+// else's requests meanwhile, too. A flood of logins, which are slow on purpose, is turned away in part
+// and slows nobody but other logins (R-37, row 68). SIGNET_SOAK has it go on for a minute each.
 func TestUnderLoadFromWrk(t *testing.T) {
 	for _, tool := range []string{"wrk", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -68,13 +82,17 @@ func TestUnderLoadFromWrk(t *testing.T) {
 	if os.Getenv("SIGNET_SOAK") != "" {
 		seconds = 60
 	}
-	p := startInstall(t, "")
+	p := startInstall(t, "", "SIGNET_THROTTLE_PER_NETWORK=0")
+	client := url.Values{"client_id": {p.demo.ClientID}, "client_secret": {p.demo.ClientSecret}}
+	machine := with(client, "grant_type", "client_credentials")
 	for _, load := range []struct {
 		name, script, path string
+		meanwhile          url.Values
 		good               func(wrkResult) int
 	}{
-		{"the key set", "", "/.well-known/jwks.json", func(r wrkResult) int { return r.ok }},
-		{"a wrong client secret", wrkScript, "/token", func(r wrkResult) int { return r.refused }},
+		{"the key set", "", "/.well-known/jwks.json", p.demo.login(), func(r wrkResult) int { return r.ok }},
+		{"a wrong client secret", wrkScript, "/token", p.demo.login(), func(r wrkResult) int { return r.refused }},
+		{"logins", fmt.Sprintf(wrkLogins, client.Encode()), "/token", machine, func(r wrkResult) int { return r.refused + r.busy }},
 	} {
 		t.Run(load.name, func(t *testing.T) {
 			before := p.publicRequests()
@@ -82,8 +100,14 @@ func TestUnderLoadFromWrk(t *testing.T) {
 			go func() { done <- runWrk(t, seconds, load.script, p.demo.Issuer+load.path) }()
 			asked, result := 0, wrkResult{}
 			for running := true; running; asked++ {
-				if status := p.curl(t, "-d", p.demo.login().Encode(), p.demo.Issuer+"/token"); status != "200" {
-					t.Errorf("a login meanwhile: got %s", status)
+				for path, body := range map[string]string{"/token": load.meanwhile.Encode(), "/.well-known/jwks.json": ""} {
+					args := []string{p.demo.Issuer + path}
+					if body != "" {
+						args = append(args, "-d", body)
+					}
+					if status := p.curl(t, args...); status != "200" {
+						t.Errorf("%s meanwhile: got %s", path, status)
+					}
 				}
 				select {
 				case result = <-done:
@@ -91,18 +115,19 @@ func TestUnderLoadFromWrk(t *testing.T) {
 				case <-time.After(50 * time.Millisecond):
 				}
 			}
-			good, all := load.good(result), result.ok+result.refused+result.other
-			if good != all || result.failed != 0 || good < 100 {
-				t.Errorf("got %+v, want answers of one kind only, and all of them", result)
+			good, all := load.good(result), result.ok+result.refused+result.busy+result.other
+			if good != all || result.failed != 0 || good < 20 {
+				t.Errorf("got %+v, want answers of the right kind only, and all of them", result)
 			}
 			if asked < 3 {
-				t.Errorf("only %d logins meanwhile: the test proves nothing", asked)
+				t.Errorf("somebody else asked only %d times: the test proves nothing", asked)
 			}
-			t.Logf("%d answers in %d s, %d logins meanwhile; the server counted %d", good, seconds, asked, p.publicRequests()-before)
+			t.Logf("%+v in %d s, others asked %d times; the server counted %d", result, seconds, asked, p.publicRequests()-before)
 		})
 	}
-	if lost := p.metric("signet_audit_events_lost_total"); lost > 0 {
-		t.Logf("%v audit events are in the log only", lost)
+	busy := p.metric(`signet_requests_total{endpoint="token",grant_type="password",outcome="temporarily_unavailable"}`)
+	if sentAway := p.metric("signet_hash_pool_refused_total"); sentAway == 0 || busy < sentAway {
+		t.Errorf("%v logins found no room to be hashed, and %v were answered so; want some, and all of them", sentAway, busy)
 	}
 }
 
