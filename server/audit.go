@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -146,28 +145,4 @@ func (a *auditor) close() {
 	}
 	a.mu.Unlock()
 	a.done.Wait()
-}
-
-// knownID passes a client id on to the log and the trail if it could be one; what somebody typed
-// there by mistake (a password, say) is not kept.
-func knownID(id string) string {
-	if !validClientID(id) || strings.HasPrefix(id, ClientSecretPrefix) || strings.HasPrefix(id, refreshPrefix) {
-		return ""
-	}
-	return id
-}
-
-// validClientID reports whether id can name a client: 1 to 128 letters, digits, - . _ ~.
-func validClientID(id string) bool {
-	if id == "" || len(id) > 128 {
-		return false
-	}
-	for i := range len(id) {
-		switch b := id[i]; {
-		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '.', b == '_', b == '~':
-		default:
-			return false
-		}
-	}
-	return true
 }

@@ -59,25 +59,31 @@ func readAssertion(f form, header bool) (credentials, error) {
 func (s *Server) authenticateByAssertion(c *call, creds credentials) (*store.Client, error) {
 	a, err := s.parseAssertion(creds.assertion, c.begun)
 	if err != nil {
-		return nil, s.refuseClient(c, cmp.Or(creds.id, a.client), "client assertion: "+err.Error())
+		return nil, s.refuseAssertion(c, cmp.Or(creds.id, a.client), err)
 	}
 	if creds.id != "" && creds.id != a.client {
 		return nil, invalidRequest("client_id differs from the sub of the client_assertion; leave it out, or make them equal")
 	}
-	client, err := s.clients.getWithKeys(c.Context(), a.client)
-	if errors.Is(err, store.ErrNotFound) {
-		client, err = &cachedClient{}, nil
-	}
+	client, err := s.clientOrNobody(c, a.client)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, err
 	}
 	if why := a.refuse(client); why != "" {
-		return nil, s.refuseClient(c, a.client, why)
+		return nil, s.refuseClient(c, client, a.client, why)
 	}
-	if err := s.spend(c, a); err != nil {
+	if err := s.spend(c, client, a); err != nil {
 		return nil, err
 	}
 	return &client.Client, nil
+}
+
+// refuseAssertion is for one that is no good whoever the client is.
+func (s *Server) refuseAssertion(c *call, id string, why error) error {
+	client, err := s.clientOrNobody(c, id)
+	if err != nil {
+		return err
+	}
+	return s.refuseClient(c, client, id, "client assertion: "+why.Error())
 }
 
 // refuse says, for the log, why the assertion is not one of the client, or "" if it is.
@@ -85,7 +91,7 @@ func (a assertion) refuse(client *cachedClient) string {
 	unverified := client.keySet.Verify(a.jws) // also for a client that does not exist
 	switch {
 	case client.ID == "" || client.ID != a.client:
-		return "no such client"
+		return noSuchClient
 	case client.Disabled:
 		return "client is disabled"
 	case client.Public:
@@ -101,12 +107,12 @@ func (a assertion) refuse(client *cachedClient) string {
 // spend sees to it that nobody authenticates with the same assertion again (RFC 7523 §3, item 7). It is
 // remembered for longer than it is good: the clocks of two replicas and the store's may be apart, and
 // none may take for good what another has forgotten.
-func (s *Server) spend(c *call, a assertion) error {
+func (s *Server) spend(c *call, client *cachedClient, a assertion) error {
 	until := a.expires.Add(2 * s.cfg.Keys.Timetable().ClockSkew)
 	err := s.store.SpendAssertion(c.Context(), a.id(), until)
 	switch {
 	case errors.Is(err, store.ErrExists):
-		return s.refuseClient(c, a.client, "client assertion: it was used before (its jti is known); make one for each request, also for a repeated one")
+		return s.refuseClient(c, client, a.client, "client assertion: it was used before (its jti is known); make one for each request, also for a repeated one")
 	case err != nil:
 		return unavailable(fmt.Errorf("spending a client assertion: %w", err))
 	}

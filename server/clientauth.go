@@ -45,15 +45,24 @@ func (s *Server) authenticateClient(c *call) (*store.Client, error) {
 		}
 		creds = credentials{id: s.settings().DefaultClient, method: authNone}
 	}
-	client, err := s.clients.get(c.Context(), creds.id)
+	client, err := s.clientOrNobody(c, creds.id)
+	if err != nil {
+		return nil, err
+	}
+	if why := creds.refuse(&client.Client); why != "" {
+		return nil, s.refuseClient(c, client, creds.id, why)
+	}
+	return &client.Client, nil
+}
+
+// clientOrNobody is the client of that id, or one without an id where there is none.
+func (s *Server) clientOrNobody(c *call, id string) (*cachedClient, error) {
+	client, err := s.clients.getWithKeys(c.Context(), id)
 	if errors.Is(err, store.ErrNotFound) {
-		client, err = &store.Client{}, nil
+		return &cachedClient{}, nil
 	}
 	if err != nil {
 		return nil, unavailable(err)
-	}
-	if why := creds.refuse(client); why != "" {
-		return nil, s.refuseClient(c, creds.id, why)
 	}
 	return client, nil
 }
@@ -68,7 +77,7 @@ func (cr credentials) refuse(client *store.Client) string {
 	}
 	switch {
 	case client.ID == "" || client.ID != cr.id:
-		return "no such client"
+		return noSuchClient
 	case client.Disabled:
 		return "client is disabled"
 	case client.Public && cr.secret != "":
@@ -84,6 +93,8 @@ func (cr credentials) refuse(client *store.Client) string {
 	}
 	return ""
 }
+
+const noSuchClient = "no such client (what was sent as its id is not written down: it may be a secret)"
 
 // noHash has the length of a hash and is the SHA-256 of nothing anybody can send.
 var noHash [sha256.Size]byte
@@ -151,13 +162,20 @@ func parseBasic(header string) (credentials, error) {
 
 // refuseClient counts the failure against the client id and the caller's network. The right secret
 // is never turned away: with 256 random bits there is nothing to guess, only work to limit.
-func (s *Server) refuseClient(c *call, id, why string) error {
+//
+// Only the id of a client that exists is written down: what else is sent as one may be a password or a
+// secret in the wrong place. And the store is asked for the client once more, so that this takes as
+// long as it does for one that does not exist and so is in no cache.
+func (s *Server) refuseClient(c *call, client *cachedClient, id, why string) error {
 	refusal := errInvalidClient.because("%s", why)
+	if client.ID != "" {
+		_, _ = s.store.Client(c.Context(), client.ID) // a store that fails says so in the next step
+	}
 	wait, err := s.store.Take(c.Context(), c.begun, s.throttle.client(s.settings().Throttle, id, c.address))
 	if err != nil {
 		return unavailable(err)
 	}
-	s.audit.add(c, event{Type: "client_auth", Outcome: "refused", ClientID: knownID(id), Detail: map[string]string{"reason": why}})
+	s.audit.add(c, event{Type: "client_auth", Outcome: "refused", ClientID: client.ID, Detail: map[string]string{"reason": why}})
 	if wait > 0 {
 		return slowDown(wait)
 	}

@@ -60,6 +60,9 @@ func (c *clientCache) get(ctx context.Context, id string) (*store.Client, error)
 // getWithKeys is get with the client's keys beside it. Unknown ids are not kept: they would let
 // anybody fill the memory.
 func (c *clientCache) getWithKeys(ctx context.Context, id string) (*cachedClient, error) {
+	if !validClientID(id) {
+		return nil, store.ErrNotFound // and the store need not carry it
+	}
 	if err := c.freshen(ctx); err != nil {
 		return nil, err
 	}
@@ -172,4 +175,19 @@ func (c *clientCache) allOrigins(ctx context.Context) (map[string]bool, error) {
 		}
 		after = clients[len(clients)-1].ID
 	}
+}
+
+// validClientID reports whether id can name a client: 1 to 128 letters, digits, - . _ ~.
+func validClientID(id string) bool {
+	if id == "" || len(id) > 128 {
+		return false
+	}
+	for i := range len(id) {
+		switch b := id[i]; {
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '.', b == '_', b == '~':
+		default:
+			return false
+		}
+	}
+	return true
 }

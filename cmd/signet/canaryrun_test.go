@@ -43,9 +43,7 @@ func newCanaryRun(t *testing.T, p *process) *canaryRun {
 	}
 	r.canaries = []canary{
 		{"right password", p.demo.Password},
-		// Without the space it could be a client's id, and as one would be in the audit trail: of a
-		// client that does not exist the id is what operators look for.
-		{"wrong password", "Wrong " + rand.Text()},
+		{"wrong password", "Wrong" + rand.Text()},
 		{"right client secret", p.demo.ClientSecret},
 		{"wrong client secret", "signet_cs_" + rand.Text() + rand.Text()},
 		{"access token", access},
