@@ -30,8 +30,12 @@ func (k cors) preflight(s *Server, c *call, rt *route) reply {
 		h.Set("Access-Control-Allow-Headers", "authorization, content-type, x-requested-with, dpop")
 		h.Set("Access-Control-Max-Age", corsMaxAge)
 	} else {
-		// All that its developer sees is that the browser failed, so the log says why.
-		c.outcome, c.origin = "foreign_origin", origin[:min(len(origin), 100)]
+		// All that its developer sees is that the browser failed, so the log says why, and of what
+		// can be an origin which it was.
+		c.outcome = "foreign_origin"
+		if origin == "null" || len(origin) <= maxEntry && isOrigin(origin) {
+			c.origin = origin
+		}
 	}
 	return reply{status: http.StatusNoContent, header: h}
 }
