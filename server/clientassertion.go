@@ -64,20 +64,14 @@ func (s *Server) authenticateByAssertion(c *call, creds credentials) (*store.Cli
 	if creds.id != "" && creds.id != a.client {
 		return nil, invalidRequest("client_id differs from the sub of the client_assertion; leave it out, or make them equal")
 	}
-	client, err := s.clients.getWithKeys(c.Context(), a.client)
-	if errors.Is(err, store.ErrNotFound) {
-		client, err = &cachedClient{}, nil
-	}
+	client, err := s.judgeClient(c, a.client, a.refuse)
 	if err != nil {
-		return nil, unavailable(err)
-	}
-	if why := a.refuse(client); why != "" {
-		return nil, s.refuseClient(c, a.client, why)
+		return nil, err
 	}
 	if err := s.spend(c, a); err != nil {
 		return nil, err
 	}
-	return &client.Client, nil
+	return client, nil
 }
 
 // refuse says, for the log, why the assertion is not one of the client, or "" if it is.

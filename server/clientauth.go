@@ -45,17 +45,30 @@ func (s *Server) authenticateClient(c *call) (*store.Client, error) {
 		}
 		creds = credentials{id: s.settings().DefaultClient, method: authNone}
 	}
-	client, err := s.clients.get(c.Context(), creds.id)
+	return s.judgeClient(c, creds.id, func(client *cachedClient) string { return creds.refuse(&client.Client) })
+}
+
+// judgeClient returns the client unless refuse says why not, for the log; it is asked of a client
+// without an id where there is none of that id. Whoever is refused has cost the store one question,
+// also a client that is cached: how long it took does not tell who exists.
+func (s *Server) judgeClient(c *call, id string, refuse func(*cachedClient) string) (*store.Client, error) {
+	client, kept, err := s.clients.find(c.Context(), id)
 	if errors.Is(err, store.ErrNotFound) {
-		client, err = &store.Client{}, nil
+		client, err = &cachedClient{}, nil
 	}
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	if why := creds.refuse(client); why != "" {
-		return nil, s.refuseClient(c, creds.id, why)
+	why := refuse(client)
+	if why == "" {
+		return &client.Client, nil
 	}
-	return client, nil
+	if kept {
+		if err := s.clients.check(c.Context()); err != nil {
+			return nil, unavailable(err)
+		}
+	}
+	return nil, s.refuseClient(c, id, why)
 }
 
 // refuse says, for the log, why the credentials do not fit the client, or "" if they do. Secrets are
