@@ -106,6 +106,9 @@ func (s *PublicSet) MarshalJSON() ([]byte, error) {
 
 // KIDs are the kids of the keys, in their order.
 func (s *PublicSet) KIDs() []string {
+	if s == nil {
+		return nil
+	}
 	kids := make([]string, 0, len(s.keys))
 	for _, key := range s.keys {
 		kids = append(kids, key.jwk.Kid)

@@ -314,3 +314,17 @@ func FuzzParsePublicSet(f *testing.F) {
 		}
 	})
 }
+
+// A client without keys has a nil set; everything that can be asked of it has an answer.
+func TestNilPublicSet(t *testing.T) {
+	var set *PublicSet
+	if kids := set.KIDs(); len(kids) != 0 {
+		t.Errorf("kids: got %q, want none", kids)
+	}
+	if data, err := set.MarshalJSON(); err != nil || string(data) != `{"keys":[]}` {
+		t.Errorf("got %s, %v", data, err)
+	}
+	if verifyForeign(set, sealed(`{"alg":"ES256"}`, `{}`, signer(t, ES256, foreignKeys().ec))) == nil {
+		t.Error("verified by no key at all")
+	}
+}

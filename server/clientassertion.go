@@ -64,7 +64,7 @@ func (s *Server) authenticateByAssertion(c *call, creds credentials) (*store.Cli
 	if creds.id != "" && creds.id != a.client {
 		return nil, invalidRequest("client_id differs from the sub of the client_assertion; leave it out, or make them equal")
 	}
-	client, err := s.clientOrNobody(c, a.client)
+	client, err := s.candidate(c, a.client)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (s *Server) authenticateByAssertion(c *call, creds credentials) (*store.Cli
 
 // refuseAssertion is for one that is no good whoever the client is.
 func (s *Server) refuseAssertion(c *call, id string, why error) error {
-	client, err := s.clientOrNobody(c, id)
+	client, err := s.candidate(c, id)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (s *Server) refuseAssertion(c *call, id string, why error) error {
 }
 
 // refuse says, for the log, why the assertion is not one of the client, or "" if it is.
-func (a assertion) refuse(client *cachedClient) string {
+func (a assertion) refuse(client candidate) string {
 	unverified := client.keySet.Verify(a.jws) // also for a client that does not exist
 	switch {
 	case client.ID == "" || client.ID != a.client:
@@ -107,7 +107,7 @@ func (a assertion) refuse(client *cachedClient) string {
 // spend sees to it that nobody authenticates with the same assertion again (RFC 7523 §3, item 7). It is
 // remembered for longer than it is good: the clocks of two replicas and the store's may be apart, and
 // none may take for good what another has forgotten.
-func (s *Server) spend(c *call, client *cachedClient, a assertion) error {
+func (s *Server) spend(c *call, client candidate, a assertion) error {
 	until := a.expires.Add(2 * s.cfg.Keys.Timetable().ClockSkew)
 	err := s.store.SpendAssertion(c.Context(), a.id(), until)
 	switch {

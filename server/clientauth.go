@@ -45,7 +45,7 @@ func (s *Server) authenticateClient(c *call) (*store.Client, error) {
 		}
 		creds = credentials{id: s.settings().DefaultClient, method: authNone}
 	}
-	client, err := s.clientOrNobody(c, creds.id)
+	client, err := s.candidate(c, creds.id)
 	if err != nil {
 		return nil, err
 	}
@@ -55,16 +55,21 @@ func (s *Server) authenticateClient(c *call) (*store.Client, error) {
 	return &client.Client, nil
 }
 
-// clientOrNobody is the client of that id, or one without an id where there is none.
-func (s *Server) clientOrNobody(c *call, id string) (*cachedClient, error) {
-	client, err := s.clients.getWithKeys(c.Context(), id)
+// candidate is who a request says its client is.
+type candidate struct {
+	*cachedClient      // without an id where there is no such client
+	kept          bool // it came from the cache
+}
+
+func (s *Server) candidate(c *call, id string) (candidate, error) {
+	client, kept, err := s.clients.find(c.Context(), id)
 	if errors.Is(err, store.ErrNotFound) {
-		return &cachedClient{}, nil
+		return candidate{cachedClient: &cachedClient{}}, nil
 	}
 	if err != nil {
-		return nil, unavailable(err)
+		return candidate{}, unavailable(err)
 	}
-	return client, nil
+	return candidate{client, kept}, nil
 }
 
 // refuse says, for the log, why the credentials do not fit the client, or "" if they do. Secrets are
@@ -166,9 +171,9 @@ func parseBasic(header string) (credentials, error) {
 // Only the id of a client that exists is written down: what else is sent as one may be a password or a
 // secret in the wrong place. And the store is asked for the client once more, so that this takes as
 // long as it does for one that does not exist and so is in no cache.
-func (s *Server) refuseClient(c *call, client *cachedClient, id, why string) error {
+func (s *Server) refuseClient(c *call, client candidate, id, why string) error {
 	refusal := errInvalidClient.because("%s", why)
-	if client.ID != "" {
+	if client.kept {
 		_, _ = s.store.Client(c.Context(), client.ID) // a store that fails says so in the next step
 	}
 	wait, err := s.store.Take(c.Context(), c.begun, s.throttle.client(s.settings().Throttle, id, c.address))

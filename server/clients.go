@@ -50,33 +50,33 @@ func newCachedClient(client store.Client) *cachedClient {
 
 // get returns the client or store.ErrNotFound. The caller must not change what it points to.
 func (c *clientCache) get(ctx context.Context, id string) (*store.Client, error) {
-	cached, err := c.getWithKeys(ctx, id)
+	client, _, err := c.find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return &cached.Client, nil
+	return &client.Client, nil
 }
 
-// getWithKeys is get with the client's keys beside it. Unknown ids are not kept: they would let
-// anybody fill the memory.
-func (c *clientCache) getWithKeys(ctx context.Context, id string) (*cachedClient, error) {
+// find is get with the client's keys beside it; kept says that the store was not asked for it.
+// Unknown ids are not kept: they would let anybody fill the memory.
+func (c *clientCache) find(ctx context.Context, id string) (client *cachedClient, kept bool, err error) {
 	if !validClientID(id) {
-		return nil, store.ErrNotFound // and the store need not carry it
+		return nil, false, store.ErrNotFound // and the store need not carry it
 	}
 	if err := c.freshen(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	c.mu.RLock()
 	known, epoch := c.entries[id], c.epoch
 	c.mu.RUnlock()
 	if known != nil {
-		return known, nil
+		return known, true, nil
 	}
 	record, err := c.store.Client(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	client := newCachedClient(record)
+	client = newCachedClient(record)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.epoch == epoch {
@@ -85,7 +85,7 @@ func (c *clientCache) getWithKeys(ctx context.Context, id string) (*cachedClient
 		}
 		c.entries[id] = client
 	}
-	return client, nil
+	return client, false, nil
 }
 
 // freshen sees to it that what is cached is not older than maxAge.

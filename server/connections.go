@@ -2,6 +2,7 @@ package server
 
 import (
 	"container/list"
+	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
@@ -15,7 +16,8 @@ import (
 
 // Connections bounds the open connections of one listener (CWE-400). At a limit the connection that
 // has been idle longest makes room for a new one, so that idle ones cannot lock everybody out; only
-// where none is idle the new one is closed. A request that is under way is never cut off.
+// where none is idle the new one is closed. A request that is under way is never cut off, and one
+// that comes just when its connection makes room is not carried out: nobody would see the answer.
 //
 // Idle is a connection without a whole request header: nothing has come yet, a handshake or a header
 // is still coming, or the next request is awaited. A body that stalls is under way, for ReadTimeout.
@@ -73,7 +75,30 @@ func (s *Server) Connections(name string, limits ConnectionLimits) *Connections 
 // are doing. TLS goes on top of what is returned.
 func (c *Connections) Bound(listener net.Listener, web *http.Server) net.Listener {
 	web.ConnState = c.changed
+	web.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, heldKey{}, held(conn))
+	}
+	web.Handler = c.whileOpen(web.Handler)
 	return &boundListener{listener, c}
+}
+
+type heldKey struct{}
+
+// whileOpen leaves out requests whose connection has made room. Whether it has is settled by now:
+// changed has been told of the request, and since then the connection cannot go.
+func (c *Connections) whileOpen(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h, _ := r.Context().Value(heldKey{}).(*heldConn); h != nil && c.left(h) {
+			panic(http.ErrAbortHandler)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (c *Connections) left(h *heldConn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return h.crowds == nil
 }
 
 type boundListener struct {
@@ -190,11 +215,8 @@ func (h *heldConn) Close() error {
 
 // changed is http.Server's ConnState.
 func (c *Connections) changed(conn net.Conn, state http.ConnState) {
-	if encrypted, ok := conn.(*tls.Conn); ok {
-		conn = encrypted.NetConn()
-	}
-	h, ok := conn.(*heldConn)
-	if !ok {
+	h := held(conn)
+	if h == nil {
 		return
 	}
 	c.mu.Lock()
@@ -205,6 +227,15 @@ func (c *Connections) changed(conn net.Conn, state http.ConnState) {
 	case http.StateIdle:
 		h.rest()
 	}
+}
+
+// held is what counts of a connection as net/http has it, or nil.
+func held(conn net.Conn) *heldConn {
+	if encrypted, ok := conn.(*tls.Conn); ok {
+		conn = encrypted.NetConn()
+	}
+	h, _ := conn.(*heldConn)
+	return h
 }
 
 func peer(conn net.Conn) netip.Addr {

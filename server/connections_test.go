@@ -1,11 +1,13 @@
 package server
 
 import (
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -108,6 +110,35 @@ func TestBusyConnectionsStay(t *testing.T) {
 	}
 	if got, _ := c.count(); got != 2 {
 		t.Errorf("got %d open, want 2", got)
+	}
+}
+
+// A request that has come when its connection makes room already is not carried out: its answer would
+// be lost, and a refresh token used up.
+func TestNoRequestIsCarriedOutForNobody(t *testing.T) {
+	c := newConnections(ConnectionLimits{Total: 1})
+	asked := 0
+	web := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ })}
+	c.Bound(nil, web)
+	ask := func(conn net.Conn) (aborted any) {
+		defer func() { aborted = recover() }()
+		web.ConnState(conn, http.StateActive)
+		r := httptest.NewRequest("POST", "/token", nil)
+		web.Handler.ServeHTTP(httptest.NewRecorder(), r.WithContext(web.ConnContext(r.Context(), conn)))
+		return nil
+	}
+	_, first := come(c, "192.0.2.1", false)
+	_, second := come(c, "192.0.2.2", false)
+	if aborted := ask(first); aborted != http.ErrAbortHandler || asked != 0 {
+		t.Errorf("the connection had made room: got %v, %d requests carried out", aborted, asked)
+	}
+	for _, conn := range []net.Conn{second, tls.Server(second, nil), &fakeConn{}} {
+		if aborted := ask(conn); aborted != nil {
+			t.Errorf("%T: got %v", conn, aborted)
+		}
+	}
+	if asked != 3 {
+		t.Errorf("%d requests were carried out, want 3", asked)
 	}
 }
 

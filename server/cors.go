@@ -29,7 +29,7 @@ func (k cors) preflight(s *Server, c *call, rt *route) reply {
 		h.Set("Access-Control-Allow-Methods", strings.Join(rt.methods, ", "))
 		h.Set("Access-Control-Allow-Headers", "authorization, content-type, x-requested-with, dpop")
 		h.Set("Access-Control-Max-Age", corsMaxAge)
-	} else {
+	} else if c.Header["Origin"] != nil {
 		// All that its developer sees is that the browser failed, so the log says why, and of what
 		// can be an origin which it was.
 		c.outcome = "foreign_origin"

@@ -1,0 +1,68 @@
+package server_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"signet/server"
+	"signet/server/servertest"
+	"signet/store"
+)
+
+// tollgate counts what an authentication asks of the store.
+type tollgate struct {
+	store.Store
+	asked atomic.Int32
+}
+
+func (g *tollgate) Client(ctx context.Context, id string) (store.Client, error) {
+	g.asked.Add(1)
+	return g.Store.Client(ctx, id)
+}
+
+func (g *tollgate) ClientsVersion(ctx context.Context) (string, error) {
+	g.asked.Add(1)
+	return g.Store.ClientsVersion(ctx)
+}
+
+func (g *tollgate) Take(ctx context.Context, now time.Time, a store.Attempt) (time.Duration, error) {
+	g.asked.Add(1)
+	return g.Store.Take(ctx, now, a)
+}
+
+// A store over a network takes as long as it is asked often. So whoever is turned away costs the same,
+// a client that is cached, one that is not and one that does not exist; and who is let in costs nothing.
+func TestRefusalsCostTheSame(t *testing.T) {
+	g := &tollgate{}
+	s := servertest.New(t, func(cfg *server.Config) { g.Store, cfg.Store = cfg.Store, g })
+	key, stranger := newAppKey(t, "ES256"), newAppKey(t, "ES256")
+	addRobot(t, s, key.jwk(""))
+	secret := func(id, secret string) *request {
+		return form(t, s, "/token", "grant_type=client_credentials").basic(id, secret)
+	}
+	good := []*request{secret(servertest.Service, servertest.ServiceSecret), asserted(t, s, key, robot)}
+	for _, r := range good {
+		r.wants(200, "") // and is cached
+	}
+	for _, row := range []struct {
+		name   string
+		r      *request
+		status int
+		want   int32
+	}{
+		{"right secret", secret(servertest.Service, servertest.ServiceSecret), 200, 0},
+		{"right key", asserted(t, s, key, robot), 200, 0},
+		{"wrong secret", secret(servertest.Service, "canary"), 401, 2},
+		{"wrong secret, not cached", secret(servertest.Web, "canary"), 401, 2},
+		{"unknown", secret("nobody", "canary"), 401, 2},
+		{"wrong key", asserted(t, s, stranger, robot), 401, 2},
+		{"unknown with a key", asserted(t, s, stranger, "nobody"), 401, 2},
+	} {
+		g.asked.Store(0)
+		if status := row.r.do().Status; status != row.status || g.asked.Load() != row.want {
+			t.Errorf("%s: got %d and asked the store %d times, want %d and %d", row.name, status, g.asked.Load(), row.status, row.want)
+		}
+	}
+}
