@@ -138,7 +138,8 @@ func (s *Server) adminDeleteClient(c *call) (reply, error) {
 // adminDisableClient ends the client's sessions and tokens as well: enabling it again is a new start.
 func (s *Server) adminDisableClient(c *call) (reply, error) {
 	return s.switchClient(c, event{Type: "client.disable"}, func(client *store.Client, now time.Time) error {
-		client.Disabled, client.NotBefore = true, justAfter(now, client.NotBefore)
+		// A whole second, as iat is: a token from just before must not be good again when it is enabled.
+		client.Disabled, client.NotBefore = true, justAfter(now, client.NotBefore).Truncate(time.Second).Add(time.Second)
 		return nil
 	})
 }

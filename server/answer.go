@@ -32,7 +32,7 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 func (s *Server) write(w http.ResponseWriter, c *call, rt *route, answer reply, err error) (int, error) {
 	if err != nil {
 		refused := asOAuthError(err)
-		if refused.Close {
+		if refused.Close || !rt.form && c.ContentLength != 0 {
 			stopReading(w)
 		}
 		answer = rt.errorReply(refused)

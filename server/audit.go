@@ -22,6 +22,9 @@ type auditor struct {
 	lost  func(n int)
 	done  sync.WaitGroup
 
+	withheld func()
+	budget   noiseBudget
+
 	mu     sync.RWMutex // guards the close of events against a send
 	events chan event
 	closed bool
@@ -32,8 +35,8 @@ const (
 	auditBatch = 256
 )
 
-func newAuditor(s store.Audit, log *slog.Logger, lost func(int)) *auditor {
-	a := &auditor{store: s, log: log, lost: lost, events: make(chan event, auditQueue)}
+func newAuditor(s store.Audit, log *slog.Logger, lost func(int), withheld func()) *auditor {
+	a := &auditor{store: s, log: log, lost: lost, withheld: withheld, events: make(chan event, auditQueue)}
 	a.done.Go(a.run)
 	return a
 }
@@ -41,16 +44,27 @@ func newAuditor(s store.Audit, log *slog.Logger, lost func(int)) *auditor {
 // add records what happened in the call. It never waits.
 func (a *auditor) add(c *call, e event) { a.record(a.about(c, e)) }
 
-// refused records a refusal of which nothing else was recorded. One that anybody could provoke, in
-// no client's name or in a public client's, is an event in the log alone: the trail keeps so many,
-// and noise must not push the others out.
+// noise records what anybody can provoke as often as they like. All of it is in the log; of the trail,
+// which keeps so many events, it gets a few places a minute, so that it pushes nothing else out.
+func (a *auditor) noise(c *call, e event) {
+	e = a.about(c, e)
+	if a.budget.spend(e.At) {
+		a.record(e)
+		return
+	}
+	a.write(e)
+	a.withheld()
+}
+
+// refused records a refusal of which nothing else was recorded. In no client's name, or in a public
+// client's, anybody could have provoked it.
 func (a *auditor) refused(c *call, rt *route, refusal *oauthError) {
 	e := event{Type: rt.name, Outcome: "refused", Detail: map[string]string{"reason": refusal.reason()}}
 	if refusal.Status >= http.StatusInternalServerError {
 		e.Outcome = "unavailable"
 	}
 	if c.client == nil || c.client.Public {
-		a.write(a.about(c, e))
+		a.noise(c, e)
 		return
 	}
 	a.add(c, e)
@@ -145,4 +159,24 @@ func (a *auditor) close() {
 	}
 	a.mu.Unlock()
 	a.done.Wait()
+}
+
+// noisePerMinute are the places of noise on the trail: some 14,000 a day, of 100,000.
+const noisePerMinute = 10
+
+// noiseBudget counts them.
+type noiseBudget struct {
+	mu    sync.Mutex
+	since time.Time // the minute that spent counts
+	spent int
+}
+
+func (b *noiseBudget) spend(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if age := now.Sub(b.since); age < 0 || age >= time.Minute {
+		b.since, b.spent = now, 0
+	}
+	b.spent++
+	return b.spent <= noisePerMinute
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -29,7 +30,9 @@ type call struct {
 	outcome string // what happened, where success has more than one name
 	actor   string // who asks on the admin listener
 	audited bool   // something of it is on the audit trail
+	cause   error  // of an outcome that is none of the caller's faults and still to be explained
 	origin  string // of a page that may not ask
+	unnamed bool   // it names no client, and the default one stands in
 }
 
 // reply is what a handler answers. A nil body is an empty one.
@@ -52,6 +55,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
 		h.Set("Connection", "close")
 	}
 	answer, err := s.run(w, c, rt)
+	if err != nil && rt.form && r.URL.RawQuery != "" {
+		err = pointToQuery(err)
+	}
 	c.Request = r // run's deadline has been released, and with it its context
 	rt.cors.answer(s, c, h)
 	status, err := s.write(w, c, rt, answer, err)
@@ -101,6 +107,9 @@ func (s *Server) run(w http.ResponseWriter, c *call, rt *route) (answer reply, e
 		}
 	}
 	if rt.form {
+		if err := s.checkPage(c); err != nil {
+			return reply{}, err
+		}
 		if c.form, err = parseForm(w, c.Request); err != nil {
 			return reply{}, err
 		}
@@ -129,9 +138,16 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 	if rt.form && refused != nil && !c.audited {
 		s.audit.refused(c, rt, refused)
 	}
+	why := c.cause
+	if refused != nil {
+		why = refused
+	}
 	level := rt.level
-	if status >= http.StatusInternalServerError {
+	switch {
+	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
+	case why != nil && status != http.StatusNotFound: // somebody will ask for the reason
+		level = max(level, slog.LevelInfo)
 	}
 	if !s.log.Enabled(c.Context(), level) {
 		return
@@ -153,8 +169,8 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 		attrs = append(attrs, slog.String("sid", c.session.String()))
 	}
 	attrs = appendNonEmpty(attrs, "kid", c.kid)
-	if refused != nil {
-		attrs = append(attrs, slog.String("cause", refused.reason()))
+	if why != nil {
+		attrs = append(attrs, slog.String("cause", asOAuthError(why).reason()))
 	}
 	var p *panicError
 	if errors.As(err, &p) {
@@ -168,4 +184,16 @@ func appendNonEmpty(attrs []slog.Attr, key, value string) []slog.Attr {
 		return attrs
 	}
 	return append(attrs, slog.String(key, value))
+}
+
+// pointToQuery says of a refusal what its caller may have overlooked: nothing is read from the URL, where
+// proxies would log it. What stands there is not looked at for this either.
+func pointToQuery(err error) error {
+	refusal := *asOAuthError(err)
+	const note = "; parameters in the URL are not read, and a secret there is to be changed"
+	if refusal.cause != nil {
+		refusal.cause = fmt.Errorf("%w%s", refusal.cause, note)
+	}
+	refusal.Description += note
+	return &refusal
 }

@@ -41,8 +41,9 @@ func (s *Server) authenticateClient(c *call) (*store.Client, error) {
 	}
 	if creds.id == "" && creds.secret == "" {
 		if s.settings().DefaultClient == "" {
-			return nil, errInvalidClient.because("no client named")
+			return nil, errNoClient
 		}
+		c.unnamed = true
 		creds = credentials{id: s.settings().DefaultClient, method: authNone}
 	}
 	client, err := s.candidate(c, creds.id)
@@ -180,9 +181,16 @@ func (s *Server) refuseClient(c *call, client candidate, id, why string) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	s.audit.add(c, event{Type: "client_auth", Outcome: "refused", ClientID: client.ID, Detail: map[string]string{"reason": why}})
-	if wait > 0 {
+	e := event{Type: "client_auth", Outcome: "refused", ClientID: client.ID, Detail: map[string]string{"reason": why}}
+	switch {
+	case wait > 0:
+		e.Outcome = "throttled"
+		s.audit.noise(c, e)
 		return slowDown(wait)
+	case client.ID == "":
+		s.audit.noise(c, e)
+	default:
+		s.audit.add(c, e)
 	}
 	return refusal
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -30,6 +31,7 @@ type Connections struct {
 	mu       sync.Mutex // guards what follows, and the marks of every heldConn
 	all      crowd
 	networks map[netip.Prefix]*crowd
+	warned   time.Time // when the log last said that there is no room
 }
 
 // ConnectionLimits are how many connections of a listener may be open.
@@ -148,6 +150,7 @@ func (c *Connections) enter(h *heldConn, from netip.Addr) (victim *heldConn, ok 
 		longest := crowd.idle.Front()
 		if longest == nil {
 			c.shed.WithLabelValues("new", crowd.name).Inc()
+			c.warnFull(crowd)
 			return nil, false
 		}
 		c.shed.WithLabelValues("idle", crowd.name).Inc()
@@ -164,6 +167,16 @@ func (c *Connections) enter(h *heldConn, from netip.Addr) (victim *heldConn, ok 
 	}
 	h.rest()
 	return victim, true
+}
+
+const warnFullEvery = time.Minute
+
+// warnFull needs mu.
+func (c *Connections) warnFull(full *crowd) {
+	if now := time.Now(); now.Sub(c.warned) >= warnFullEvery {
+		c.warned = now
+		c.log.Warn("new connections are closed: as many as may be are open, and none is idle", slog.Int("limit", full.limit), slog.String("of", full.name))
+	}
 }
 
 func (c *Connections) crowdsOf(from netip.Addr) (netip.Prefix, []*crowd) {

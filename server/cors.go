@@ -30,12 +30,8 @@ func (k cors) preflight(s *Server, c *call, rt *route) reply {
 		h.Set("Access-Control-Allow-Headers", "authorization, content-type, x-requested-with, dpop")
 		h.Set("Access-Control-Max-Age", corsMaxAge)
 	} else if c.Header["Origin"] != nil {
-		// All that its developer sees is that the browser failed, so the log says why, and of what
-		// can be an origin which it was.
 		c.outcome = "foreign_origin"
-		if origin == "null" || len(origin) <= maxEntry && isOrigin(origin) {
-			c.origin = origin
-		}
+		c.foreign(origin)
 	}
 	return reply{status: http.StatusNoContent, header: h}
 }
@@ -49,12 +45,43 @@ func (k cors) answer(s *Server, c *call, h http.Header) {
 	origin := originOf(c)
 	if k == corsClient {
 		h.Set("Vary", "Origin")
-		if origin == "" || !s.originAllowed(c, origin) {
+		if origin == "" {
+			return
+		}
+		if !s.originAllowed(c, origin) {
+			c.foreign(origin)
 			return
 		}
 		h.Set("Access-Control-Expose-Headers", "www-authenticate, retry-after, x-request-id, dpop-nonce")
 	}
 	h.Set("Access-Control-Allow-Origin", k.allowed(origin))
+}
+
+// foreign puts the origin in the log line, if it can be one. All that the developer of the page sees is
+// that the browser failed.
+func (c *call) foreign(origin string) {
+	if origin == "null" || len(origin) <= maxEntry && isOrigin(origin) {
+		c.origin = origin
+	}
+}
+
+var errForeignPage = &oauthError{Status: http.StatusForbidden, Code: "invalid_request",
+	Description: "the origin of this page is registered with no client: ask the operator to add it to yours"}
+
+// checkPage refuses what a browser sends for a page that no client lists (the Fetch Metadata headers,
+// which pages cannot set, tell). It could not read the answer; but with what it sends it could, in the
+// network of whoever looks at it, make the throttle turn everybody there away.
+func (s *Server) checkPage(c *call) error {
+	switch c.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin": // no browser; the person; a page of our own address
+		return nil
+	}
+	origin := originOf(c)
+	if s.clients.anyLists(c.Context(), origin) {
+		return nil
+	}
+	c.foreign(origin)
+	return errForeignPage
 }
 
 // originOf is the page's origin, or "". Browsers send one Origin header; of two it is not known which

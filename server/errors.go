@@ -56,6 +56,8 @@ func (e *oauthError) because(format string, args ...any) *oauthError {
 var (
 	errInvalidClient = &oauthError{Status: http.StatusUnauthorized, Code: "invalid_client", Challenge: basicChallenge,
 		Description: "client authentication failed: check client_id, client_secret or client_assertion, and the method the client is registered for"}
+	errNoClient = &oauthError{Status: http.StatusUnauthorized, Code: "invalid_client", Challenge: basicChallenge,
+		Description: "no client was named: send client_id and client_secret by HTTP Basic or in the body, or a public client's client_id in the body"}
 	errInvalidLogin = &oauthError{Status: http.StatusBadRequest, Code: "invalid_grant",
 		Description: "the username or password is wrong"}
 	errInvalidRefreshToken = &oauthError{Status: http.StatusBadRequest, Code: "invalid_grant",
@@ -64,8 +66,12 @@ var (
 		Description: "grant_type must be password, refresh_token or client_credentials"}
 	errUnauthorizedClient = &oauthError{Status: http.StatusBadRequest, Code: "unauthorized_client",
 		Description: "this client is not registered for this grant_type: use one it has, or ask the operator to add it"}
+	errDefaultClient = &oauthError{Status: http.StatusBadRequest, Code: "unauthorized_client",
+		Description: "no client was named, and the one that stands in for it is not registered for this grant_type: send client_id"}
 	errInvalidScope = &oauthError{Status: http.StatusBadRequest, Code: "invalid_scope",
-		Description: "scope must be a space-separated list of scopes this client may ask for; a refresh cannot ask for more than the login was given; without scope you get all there is"}
+		Description: "the client may not have every scope it asks for: ask for less; a refresh cannot ask for more than the login was given; without scope you get all there is"}
+	errMalformedScope = &oauthError{Status: http.StatusBadRequest, Code: "invalid_scope",
+		Description: "scope must be scopes with one space between them (no comma), of printable ASCII without quote and backslash"}
 	errInvalidTarget = &oauthError{Status: http.StatusBadRequest, Code: "invalid_target",
 		Description: "resource must be, to the letter, one of the audiences this client is registered for; a refresh cannot ask for more than the login was given; without resource you get all of them"}
 	errMalformedTarget = &oauthError{Status: http.StatusBadRequest, Code: "invalid_target",

@@ -57,10 +57,11 @@ func chooseScope(asked, allowed string) (string, error) {
 		return allowed, nil
 	}
 	if !validScope(asked) {
-		return "", errInvalidScope
+		return "", errMalformedScope
 	}
 	if !within(asked, strings.Split(allowed, " ")) {
-		return "", errInvalidScope
+		// What was asked for may be anything, and is not written down.
+		return "", errInvalidScope.because("not all of the %d scopes asked for are among these: %s", 1+strings.Count(asked, " "), allowed)
 	}
 	if !strings.Contains(asked, " ") {
 		return asked, nil
@@ -91,7 +92,7 @@ func chooseAudience(asked, allowed []string) ([]string, error) {
 		case checkAudience(resource) != "":
 			return nil, errMalformedTarget
 		case !slices.Contains(allowed, resource):
-			return nil, errInvalidTarget
+			return nil, errInvalidTarget.because("not all of the %d resources asked for are among these: %s", len(asked), strings.Join(allowed, " "))
 		}
 		if !slices.Contains(once, resource) {
 			once = append(once, resource)

@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"slices"
 
@@ -44,8 +43,7 @@ func (s *Server) handleIntrospect(c *call) (reply, error) {
 	}
 	answer, err := s.introspect(c, token)
 	if errors.Is(err, errTokenNotLive) {
-		c.outcome = "inactive"
-		s.log.DebugContext(c.Context(), "introspected token is not live", slog.String("request_id", c.id), slog.Any("reason", err))
+		c.outcome, c.cause = "inactive", err
 		return s.replyIntrospection(c, introspection{})
 	}
 	if err != nil {

@@ -15,6 +15,7 @@ type metrics struct {
 	latency   *prometheus.HistogramVec
 	rotations *prometheus.CounterVec
 	auditLost prometheus.Counter
+	withheld  prometheus.Counter
 	keys      *keyMetrics
 
 	reloadsFailed prometheus.Counter
@@ -31,10 +32,12 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 			Help: "What presented refresh tokens turned out to be: rotated, replayed, reuse, healed, revoked, gone."}, []string{"outcome"}),
 		auditLost: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_lost_total",
 			Help: "Audit events that are in the log but could not be written to the store's audit trail."}),
+		withheld: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_withheld_total",
+			Help: "Audit events that are in the log alone: refusals that anybody can provoke, beyond 10 a minute."}),
 		reloadsFailed: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_config_reloads_failed_total",
 			Help: "Configurations that were read again on SIGHUP and could not be used."}),
 	}
-	reg.MustRegister(m.requests, m.latency, m.rotations, m.auditLost, m.reloadsFailed)
+	reg.MustRegister(m.requests, m.latency, m.rotations, m.auditLost, m.withheld, m.reloadsFailed)
 	registerPool(reg, pool)
 	m.keys = newKeyMetrics(reg, keyring, heart, now)
 	registerClock(reg, keyring)

@@ -65,7 +65,7 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.Credenti
 		return credential, password.Result{}, unavailable(err)
 	}
 	if wait > 0 {
-		s.audit.add(g.call, event{Type: "login", Outcome: "throttled"})
+		s.audit.noise(g.call, event{Type: "login", Outcome: "throttled"})
 		return credential, password.Result{}, slowDown(wait)
 	}
 	if !credential.UserID.IsZero() {

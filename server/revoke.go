@@ -36,7 +36,7 @@ func (s *Server) revokeSession(c *call, token refreshToken) (reply, error) {
 func (s *Server) revokeAccessToken(c *call, token string) (reply, error) {
 	t, err := s.checkAccessToken(c.Context(), token)
 	if errors.Is(err, errTokenNotLive) {
-		c.outcome = "unknown"
+		c.outcome, c.cause = "unknown", err
 		return reply{}, nil
 	}
 	if err != nil {

@@ -96,7 +96,7 @@ func New(cfg Config) (*Server, error) {
 		metrics:  newMetrics(cfg.Registry, cfg.Keys, heart, cfg.Passwords, cfg.Now),
 	}
 	s.Apply(cfg.Settings)
-	s.audit = newAuditor(cfg.Store, cfg.Log, func(n int) { s.metrics.auditLost.Add(float64(n)) })
+	s.audit = newAuditor(cfg.Store, cfg.Log, func(n int) { s.metrics.auditLost.Add(float64(n)) }, func() { s.metrics.withheld.Inc() })
 	s.engine = newEngine(s)
 	s.table = s.routes()
 	return s, nil

@@ -34,7 +34,11 @@ func (s *Server) handleToken(c *call) (reply, error) {
 		return reply{}, errUnsupportedGrantType
 	}
 	c.grant = requested
-	if !slices.Contains(c.client.Grants, requested) {
+	switch {
+	case slices.Contains(c.client.Grants, requested):
+	case c.unnamed:
+		return reply{}, errDefaultClient
+	default:
 		return reply{}, errUnauthorizedClient
 	}
 	issued, err := s.runGrant(c)
