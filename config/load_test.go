@@ -210,6 +210,25 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// Behind a proxy everybody's address is the proxy's, unless it is believed who it speaks for.
+func TestProxyWarning(t *testing.T) {
+	const behind = issuerLine + "listen: 10.0.0.5:8080\ntls: {terminated_by_proxy: true}\n"
+	for name, c := range map[string]struct {
+		text string
+		want int
+	}{
+		"not named":     {behind, 1},
+		"an empty list": {behind + "trusted_proxies: []\n", 1},
+		"named":         {behind + "trusted_proxies: [10.0.0.1]\n", 0},
+		"no proxy":      {issuerLine, 0},
+	} {
+		_, got, err := load("signet.yaml", []byte(c.text), "/etc", nil)
+		if err != nil || len(got) != c.want || c.want > 0 && !strings.HasPrefix(string(got[0]), "trusted_proxies: is empty") {
+			t.Errorf("%s: got %q, %v, want %d warnings", name, got, err, c.want)
+		}
+	}
+}
+
 func TestAliases(t *testing.T) {
 	c, _, err := load("signet.yaml", []byte(issuerLine+"log: {level: &l debug}\ndefault_client: *l\n"), "/etc", nil)
 	if err != nil || c.DefaultClient != "debug" {

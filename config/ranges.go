@@ -76,6 +76,15 @@ func (c Config) checkRunning(k *checker) {
 // warnings are about settings that are allowed and hardly meant. A password of Redis can be in a
 // variable, which c does not show.
 func (c Config) warnings(redisPassword bool) []Warning {
+	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.redisWarnings(redisPassword))
+}
+
+// proxyWarnings: who a caller is for the throttles is what the proxies that are named say, and nobody else.
+func (c Config) proxyWarnings() []Warning {
+	if c.TLS.TerminatedByProxy && len(c.TrustedProxies) == 0 {
+		return []Warning{"trusted_proxies: is empty, so all users count as one caller, the proxy of tls.terminated_by_proxy, and failed " +
+			"logins of one shut out all; set it to the proxy's addresses, such as [10.0.0.1]"}
+	}
 	var list []Warning
 	for _, p := range c.TrustedProxies {
 		if p.Bits() == 0 {
@@ -83,5 +92,5 @@ func (c Config) warnings(redisPassword bool) []Warning {
 				"so throttling by network can be dodged; name your proxies' addresses"))
 		}
 	}
-	return slices.Concat(list, c.presetWarnings(), c.redisWarnings(redisPassword))
+	return list
 }

@@ -21,16 +21,29 @@ func (s *Server) callerAddress(r *http.Request) netip.Addr {
 	}
 	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		next, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil {
+		next, ok := forwardedAddress(strings.TrimSpace(hop))
+		if !ok {
 			return addr
 		}
-		addr = next.Unmap()
+		addr = next
 		if !s.trustedProxy(addr) {
 			return addr
 		}
 	}
 	return addr
+}
+
+// forwardedAddress reads what a proxy wrote: an address, which with some of them has its port behind it
+// and, if it is IPv6, brackets around it.
+func forwardedAddress(hop string) (netip.Addr, bool) {
+	if addr, err := netip.ParseAddr(hop); err == nil {
+		return addr.Unmap(), true
+	}
+	if strings.HasSuffix(hop, "]") {
+		hop += ":0"
+	}
+	withPort, err := netip.ParseAddrPort(hop)
+	return withPort.Addr().Unmap(), err == nil
 }
 
 func (s *Server) trustedProxy(addr netip.Addr) bool {

@@ -75,6 +75,21 @@ func TestAlertsNameMetricsThatExist(t *testing.T) {
 	}
 }
 
+// Two rows for one metric contradict each other sooner or later.
+func TestReadmeHasARowForAMetric(t *testing.T) {
+	rows := regexp.MustCompile("(?m)^\\| (`signet_[^|]+) \\|").FindAllStringSubmatch(readFile(t, "../../README.md"), -1)
+	if len(rows) < 10 {
+		t.Fatalf("got %d rows", len(rows))
+	}
+	seen := map[string]bool{}
+	for _, row := range rows {
+		if seen[row[1]] {
+			t.Errorf("%s has two rows", row[1])
+		}
+		seen[row[1]] = true
+	}
+}
+
 // Every alert is tested, and says how urgent it is and what to do.
 func TestAlertsAreComplete(t *testing.T) {
 	rules, tests := readFile(t, "../../deploy/alerts.yaml"), readFile(t, "testdata/alerts_test.yaml")

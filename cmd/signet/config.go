@@ -26,15 +26,19 @@ func (a *app) configFlag(cmd *cobra.Command) *cobra.Command {
 
 // loadConfig reads the configuration that is meant and passes its warnings on.
 func (a *app) loadConfig() (config.Config, error) {
-	path := a.configPath()
-	if path == "" && a.getenv("SIGNET_ISSUER") == "" {
-		return config.Config{}, fmt.Errorf("there is no ./%s; name the configuration with --config FILE", defaultConfig)
-	}
-	c, warnings, err := config.Load(path, a.environ)
+	c, warnings, err := a.readConfig()
 	for _, w := range warnings {
 		a.warn(errors.New(string(w)))
 	}
 	return c, err
+}
+
+func (a *app) readConfig() (config.Config, []config.Warning, error) {
+	path := a.configPath()
+	if path == "" && a.getenv("SIGNET_ISSUER") == "" {
+		return config.Config{}, nil, fmt.Errorf("there is no ./%s; name the configuration with --config FILE", defaultConfig)
+	}
+	return config.Load(path, a.environ)
 }
 
 // warn tells people what is allowed and hardly meant.

@@ -70,8 +70,12 @@ func (d *doctor) judge(check string, err error, good string) bool {
 }
 
 func (d *doctor) examine(ctx context.Context) {
-	cfg, err := d.app.loadConfig()
-	if !d.judge("configuration", err, "it is good, and known as "+cfg.Issuer) {
+	cfg, warnings, err := d.app.readConfig()
+	good := d.judge("configuration", err, "it is good, and known as "+cfg.Issuer)
+	for _, w := range warnings {
+		d.note("configuration", stateWarning, string(w))
+	}
+	if !good {
 		return
 	}
 	master, err := readMasterKeys(cfg.MasterKeyFile, d.app.getenv)

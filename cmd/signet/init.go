@@ -99,6 +99,7 @@ master_key_file: master.key
 # When a proxy in front of Signet speaks TLS:
 # tls:
 #   terminated_by_proxy: true
+# trusted_proxies: [10.0.0.1]   # its addresses; without them all users count as one caller
 # When Signet speaks TLS itself:
 # tls:
 #   cert: fullchain.pem

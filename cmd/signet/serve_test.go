@@ -446,6 +446,16 @@ func hangup(t *testing.T, p *process) {
 }
 
 // SIGTERM finishes what is under way: a request whose body is still coming gets its answer.
+func TestServeWarnsOfAProxyItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	for settings, want := range map[string]int{"SIGNET_TRUSTED_PROXIES=": 1, "SIGNET_TRUSTED_PROXIES=10.0.0.1": 0} {
+		p := startInstall(t, "", "SIGNET_TLS_TERMINATED_BY_PROXY=true", settings)
+		if got := strings.Count(p.stderr.String(), `"level":"WARN","msg":"configuration","warning":"trusted_proxies: is empty`); got != want {
+			t.Errorf("%s: warned %d times, want %d:\n%s", settings, got, want, p.stderr)
+		}
+	}
+}
+
 func TestServeDrains(t *testing.T) {
 	p := startDev(t, t.TempDir())
 	body := p.demo.login().Encode()
