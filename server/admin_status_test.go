@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,19 +128,92 @@ func TestAdminBackup(t *testing.T) {
 	if got := a.Header.Get("Content-Type"); got != "application/octet-stream" {
 		t.Errorf("Content-Type: got %q", got)
 	}
+	copied := openCopy(t, a.Raw)
+	if _, err := copied.Client(t.Context(), "web"); err != nil {
+		t.Error(err)
+	}
+	trail(t, s, "backup")
+}
+
+// heldTrail keeps events back until a test lets them go, or refuses them.
+type heldTrail struct {
+	*bolt.Store
+	letGo   chan struct{}
+	refusal error
+	missed  atomic.Bool // the store was told to flush before it had the event of the backup
+	came    atomic.Bool
+}
+
+func (h *heldTrail) AppendEvents(ctx context.Context, events []store.Event) error {
+	<-h.letGo
+	if h.refusal != nil {
+		return h.refusal
+	}
+	defer h.came.Store(true)
+	return h.Store.AppendEvents(ctx, events)
+}
+
+func (h *heldTrail) Flush(ctx context.Context, now time.Time) error {
+	h.missed.Store(!h.came.Load())
+	return h.Store.Flush(ctx, now)
+}
+
+// TestAdminBackupIsComplete: what happened before the backup is in its trail, however far behind that
+// is written, and it holds the moment of it.
+func TestAdminBackupIsComplete(t *testing.T) {
+	held := &heldTrail{letGo: make(chan struct{})}
+	s, admin := newAdmin(t, func(cfg *server.Config) { held.Store = cfg.Store.(*bolt.Store); cfg.Store = held })
+	go func() {
+		defer close(held.letGo)
+		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && !strings.Contains(s.Log.String(), `"type":"backup"`); {
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	adminCall(t, admin, "POST", "/v1/clients/other/disable", "").wants(200, "")
+	a := adminCall(t, admin, "GET", "/v1/backup", "").wants(200, "")
+	if held.missed.Load() {
+		t.Error("the store was flushed before it had the trail")
+	}
+	copied := openCopy(t, a.Raw)
+	events, err := copied.Events(t.Context(), store.EventQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range events {
+		got = append(got, e.Type)
+	}
+	if want := "client.disable backup"; !strings.HasSuffix(strings.Join(got, " "), want) {
+		t.Errorf("the trail of the copy: got %v, want %s last", got, want)
+	}
+	if at, err := copied.CopiedAt(t.Context()); err != nil || !at.Equal(s.Clock.Now()) {
+		t.Errorf("made at: got %v, %v, want %v", at, err, s.Clock.Now())
+	}
+}
+
+// TestAdminBackupWithoutTrail: a trail that cannot be written keeps nobody from a backup.
+func TestAdminBackupWithoutTrail(t *testing.T) {
+	held := &heldTrail{letGo: make(chan struct{}), refusal: errors.New("no room")}
+	close(held.letGo)
+	s, admin := newAdmin(t, func(cfg *server.Config) { held.Store = cfg.Store.(*bolt.Store); cfg.Store = held })
+	openCopy(t, adminCall(t, admin, "GET", "/v1/backup", "").wants(200, "").Raw)
+	if log := s.Log.String(); !strings.Contains(log, "the backup may lack the newest of the audit trail") {
+		t.Errorf("the log does not say so:\n%s", log)
+	}
+}
+
+func openCopy(t *testing.T, raw string) *bolt.Store {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "copy.db")
-	if err := os.WriteFile(path, []byte(a.Raw), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(raw), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	copied, err := bolt.Open(path, bolt.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer copied.Close()
-	if _, err := copied.Client(t.Context(), "web"); err != nil {
-		t.Error(err)
-	}
-	trail(t, s, "backup")
+	t.Cleanup(func() { copied.Close() })
+	return copied
 }
 
 // brokenBackup writes what it has and then fails.
@@ -152,6 +226,8 @@ func (b *brokenBackup) Backup(_ context.Context, w io.Writer) (int64, error) {
 	n, _ := io.WriteString(w, b.first)
 	return int64(n), fmt.Errorf("reading page 7: %w", store.ErrUnavailable)
 }
+
+func (b *brokenBackup) Flush(context.Context, time.Time) error { return nil }
 
 func TestAdminBackupThatFails(t *testing.T) {
 	broken := &brokenBackup{}

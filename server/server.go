@@ -70,7 +70,8 @@ type Server struct {
 	throttle *throttle
 	metrics  *metrics
 	heart    *heart
-	audit    *auditor
+	trail    *watchedTrail // the store's
+	audit    *auditor      // writes to trail
 	applied  atomic.Pointer[Settings]
 	replica  string // random, one a process
 	started  time.Time
@@ -96,7 +97,8 @@ func New(cfg Config) (*Server, error) {
 		metrics:  newMetrics(cfg.Registry, cfg.Keys, heart, cfg.Passwords, cfg.Now),
 	}
 	s.Apply(cfg.Settings)
-	s.audit = newAuditor(cfg.Store, cfg.Log, func(n int) { s.metrics.auditLost.Add(float64(n)) }, func() { s.metrics.withheld.Inc() })
+	s.trail = &watchedTrail{Audit: cfg.Store}
+	s.audit = newAuditor(s.trail, cfg.Log, func(n int) { s.metrics.auditLost.Add(float64(n)) }, func() { s.metrics.withheld.Inc() })
 	s.engine = newEngine(s)
 	s.table = s.routes()
 	return s, nil

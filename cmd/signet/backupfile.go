@@ -18,8 +18,12 @@ import (
 type backupFile struct {
 	path       string
 	foundation store.Foundation
-	asOf       time.Time       // the newest that is in it; an export may have been made of an older copy
+	copied     time.Time       // when it says it was made; zero: it does not
+	exported   time.Time       // when an export began, maybe of an older copy; zero: it is none
+	asOf       time.Time       // the moment that it shows: all that happened before is in it
+	last       time.Time       // of the newest that is in it
 	newest     map[string]bool // the marks of its newest events
+	late       []store.Event   // its own, which its records may not show
 	read       func(ctx context.Context) iter.Seq2[store.Record, error]
 	close      func() error
 }
@@ -84,6 +88,9 @@ func (b *backupFile) openBolt(ctx context.Context) error {
 	if b.foundation, err = db.Foundation(ctx); err != nil {
 		return errors.Join(err, db.Close())
 	}
+	if b.copied, err = db.CopiedAt(ctx); err != nil {
+		return errors.Join(err, db.Close())
+	}
 	b.close = db.Close
 	b.read = func(ctx context.Context) iter.Seq2[store.Record, error] { return exported(ctx, db) }
 	return nil
@@ -114,7 +121,7 @@ func (b *backupFile) openArchive(a *app) error {
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	b.foundation, b.close = r.header.Foundation, f.Close
+	b.foundation, b.exported, b.close = r.header.Foundation, r.header.ExportedAt, f.Close
 	b.read = func(ctx context.Context) iter.Seq2[store.Record, error] {
 		return func(yield func(store.Record, error) bool) {
 			_, err := f.Seek(0, io.SeekStart)
@@ -142,9 +149,13 @@ func (b *backupFile) openArchive(a *app) error {
 // newestKept is how many of the newest events are remembered, to know them again in a log.
 const newestKept = 1000
 
+// unsettled is how long a request may take from its event's time until the store has what it did, with
+// clocks that are apart.
+const unsettled = time.Minute
+
 // inspect reads all of it, with which an archive is checked, and finds out which moment it shows.
 func (b *backupFile) inspect(ctx context.Context) error {
-	b.asOf = b.foundation.Install.CreatedAt
+	b.last = b.foundation.Install.CreatedAt
 	var marks []string
 	for r, err := range b.read(ctx) {
 		if err != nil {
@@ -153,15 +164,33 @@ func (b *backupFile) inspect(ctx context.Context) error {
 		if r.Event != nil {
 			marks = append(marks, eventMark(*r.Event))
 			marks = marks[max(0, len(marks)-newestKept):]
+			if b.isLate(*r.Event) {
+				b.late = append(b.late, *r.Event)
+			}
 		}
-		if t := timeOf(r); t.After(b.asOf) {
-			b.asOf = t
-		}
+		b.last = lastOf(b.last, timeOf(r))
 	}
+	b.asOf = b.moment()
 	for _, mark := range marks {
 		b.newest[mark] = true
 	}
 	return nil
+}
+
+// moment is that of the newest record, or of the copy, whichever is later: a store that has gone on after
+// a backup of it still has the time of that. In an export of a Redis at work the newest event may be of
+// after the records were read, so it shows no later moment than its beginning.
+func (b *backupFile) moment() time.Time {
+	if !b.exported.IsZero() && b.last.After(b.exported) {
+		return b.exported
+	}
+	return lastOf(b.last, b.copied)
+}
+
+// isLate reports whether the event is of so shortly before the export, or of after its beginning, that
+// what it did may not be in the records.
+func (b *backupFile) isLate(e store.Event) bool {
+	return !b.exported.IsZero() && e.At.After(b.exported.Add(-unsettled))
 }
 
 // timeOf is when the record was last changed.

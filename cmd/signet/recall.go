@@ -15,7 +15,8 @@ import (
 // Only what takes away is laid over, and what gave it back again. What was added or changed since is
 // lost with the store, and is for the operator to do again; the report names it.
 type recall struct {
-	since  time.Time       // the backup shows this moment
+	since  time.Time       // the backup shows this moment, or a later one
+	last   time.Time       // of the newest that is in the backup
 	seen   map[string]bool // events by their marks: the trail and a log have the same ones
 	events []store.Event   // from after it, for the restored trail
 
@@ -38,8 +39,15 @@ type changes struct {
 func newRecall(b *backupFile) *recall {
 	seen := map[string]bool{}
 	maps.Copy(seen, b.newest)
-	return &recall{since: b.asOf, seen: seen, keys: map[string]bool{}, sessions: map[store.SessionID]bool{},
+	r := &recall{since: b.last, last: b.last, seen: seen, keys: map[string]bool{}, sessions: map[store.SessionID]bool{},
 		tokens: map[string]time.Time{}, users: map[string]*changes{}, clients: map[string]*changes{}}
+	if b.asOf.Before(b.last) {
+		r.since = b.asOf
+	}
+	for _, e := range b.late {
+		r.take(e)
+	}
+	return r
 }
 
 // eventMark tells events apart, wherever they are written down.
@@ -59,11 +67,16 @@ func (r *recall) note(e store.Event) {
 		return
 	}
 	r.seen[mark] = true
-	if e.At.After(r.since) {
+	if e.At.After(r.last) {
 		e.Seq = 0
 		r.events = append(r.events, e)
 		r.count(e)
 	}
+	r.take(e)
+}
+
+// take keeps what the event took away, or gave.
+func (r *recall) take(e store.Event) {
 	switch e.Type {
 	case "key.revoked", "keys.revoke":
 		if e.KeyID != "" {

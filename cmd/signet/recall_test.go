@@ -21,7 +21,7 @@ func at(minutes int) time.Time { return backupDay.Add(time.Duration(minutes) * t
 
 // recalled lays events over records, with a backup of backupDay.
 func recalled(records []store.Record, events ...store.Event) (*overlay, []store.Record) {
-	r := newRecall(&backupFile{asOf: backupDay})
+	r := newRecall(&backupFile{asOf: backupDay, last: backupDay})
 	for i, e := range events {
 		if e.Outcome == "" {
 			e.Outcome = "ok"
@@ -237,7 +237,7 @@ not JSON at all
 	}
 	inTrail := store.Event{Type: "user.disable", Outcome: "ok", RequestID: "r1", Subject: "usr_x", At: at(1)}
 	inBackup := store.Event{Type: "login", Outcome: "ok", RequestID: "old", At: at(0).Add(-time.Second)}
-	r := newRecall(&backupFile{asOf: at(0), newest: map[string]bool{eventMark(inBackup): true}})
+	r := newRecall(&backupFile{asOf: at(0), last: at(0), newest: map[string]bool{eventMark(inBackup): true}})
 	r.note(inTrail)
 	if err := r.readLog(log); err != nil {
 		t.Fatal(err)
@@ -267,7 +267,7 @@ func FuzzLogLine(f *testing.F) {
 		if e.Type == "" || e.At.IsZero() && e.At.Year() != 1 {
 			t.Errorf("got %+v", e)
 		}
-		r := newRecall(&backupFile{asOf: backupDay})
+		r := newRecall(&backupFile{asOf: backupDay, last: backupDay})
 		r.note(e)
 		for _, err := range newOverlay(r, time.Hour, backupDay).records(all(nil)) {
 			if err != nil {

@@ -104,6 +104,8 @@ func (o *overlay) apply(r *store.Record) bool {
 			o.kept.Sessions++
 			return false
 		}
+	case r.RevokedToken != nil:
+		delete(o.tokens, r.RevokedToken.JTI) // the backup knows it by itself
 	}
 	return true
 }

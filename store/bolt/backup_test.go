@@ -113,3 +113,45 @@ func TestBackupEnds(t *testing.T) {
 		})
 	}
 }
+
+// TestBackupAfterFlush: the copy has what is otherwise written behind, and says when it was made.
+func TestBackupAfterFlush(t *testing.T) {
+	s := testStore(t)
+	ctx := context.Background()
+	if at, err := s.CopiedAt(ctx); err != nil || !at.IsZero() {
+		t.Errorf("before any backup: got %v, %v, want no time", at, err)
+	}
+	must(t, s.AppendEvents(ctx, []store.Event{{Type: "login"}, {Type: "backup"}}))
+	_, err := s.Take(ctx, moveDay, store.Attempt{Buckets: []store.Bucket{{Key: "x", Limit: 1, Window: time.Minute}}})
+	must(t, err)
+	must(t, s.Flush(ctx, moveDay))
+	var copied bytes.Buffer
+	_, err = s.Backup(ctx, &copied)
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "copy.db")
+	must(t, os.WriteFile(path, copied.Bytes(), 0o600))
+	restored := mustOpen(t, path)
+	defer restored.Close()
+	if a, c := written(t, restored, bucketAudit), written(t, restored, bucketThrottle); a != 2 || c != 1 {
+		t.Errorf("the copy has %d events and %d counts, want 2 and one", a, c)
+	}
+	if at, err := restored.CopiedAt(ctx); err != nil || !at.Equal(moveDay) {
+		t.Errorf("made at: got %v, %v, want %v", at, err, moveDay)
+	}
+}
+
+// TestFlushThatFails says so, and loses nothing.
+func TestFlushThatFails(t *testing.T) {
+	s := testStore(t)
+	ctx := context.Background()
+	clear := s.injectFault(0)
+	must(t, s.AppendEvents(ctx, []store.Event{{Type: "login"}}))
+	if err := s.Flush(ctx, moveDay); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+	clear()
+	must(t, s.Flush(ctx, moveDay))
+	if n := written(t, s, bucketAudit); n != 1 {
+		t.Errorf("got %d events, want the one", n)
+	}
+}

@@ -23,6 +23,7 @@ const writeBehind = time.Second
 // request is one writer's wish.
 type request struct {
 	apply func(*txn) error
+	flush bool  // what is to be written behind goes with it
 	err   error // what came of it; written before the batch is done
 	state atomic.Int32
 }
@@ -35,6 +36,7 @@ const (
 
 type batch struct {
 	requests []*request
+	flush    bool // one of them wants it
 	done     chan struct{}
 }
 
@@ -61,6 +63,7 @@ func (q *queue) add(r *request) (*batch, error) {
 		return nil, errClosed
 	}
 	q.next.requests = append(q.next.requests, r)
+	q.next.flush = q.next.flush || r.flush
 	notify(q.wake)
 	return q.next, nil
 }
@@ -92,10 +95,13 @@ var errClosed = errors.New("it is closed")
 // applied more than once (only the last time counts) and must not call code that is not ours: the
 // whole batch would wait for it.
 func (s *Store) update(ctx context.Context, apply func(*txn) error) error {
+	return s.submit(ctx, &request{apply: apply})
+}
+
+func (s *Store) submit(ctx context.Context, r *request) error {
 	if err := ctx.Err(); err != nil {
 		return s.unavailable("writing", err)
 	}
-	r := &request{apply: apply}
 	b, err := s.queue.add(r)
 	if err != nil {
 		return s.unavailable("writing", err)
@@ -141,7 +147,7 @@ func (s *Store) run() {
 			continue
 		}
 		b, closed := s.queue.take()
-		s.write(b, due || closed || s.audit.many())
+		s.write(b, due || closed || b.flush || s.audit.many())
 		if closed {
 			return
 		}

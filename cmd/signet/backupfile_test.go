@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"signet/store"
+	"signet/store/bolt"
+)
+
+// TestMomentOfBackup: a copy shows when it was made, one of an earlier version and a store that has gone
+// on after its backup the newest that is in them.
+func TestMomentOfBackup(t *testing.T) {
+	newest := archiveDay.Add(time.Hour)
+	for _, tc := range []struct {
+		name         string
+		copied, want time.Time
+	}{
+		{"no word of it", time.Time{}, newest},
+		{"a copy", newest.Add(time.Minute), newest.Add(time.Minute)},
+		{"a store with a backup from before", newest.Add(-time.Minute), newest},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ctx, path := t.Context(), filepath.Join(t.TempDir(), "copy.db")
+			records := []store.Record{{Event: &store.Event{At: newest, Type: "login"}}}
+			if err := bolt.Import(ctx, path, archiveFoundation, all(records)); err != nil {
+				t.Fatal(err)
+			}
+			if !tc.copied.IsZero() {
+				flushAt(t, path, tc.copied)
+			}
+			b, err := (&app{}).openBackup(ctx, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.close()
+			if !b.asOf.Equal(tc.want) || !b.last.Equal(newest) {
+				t.Errorf("got %v, newest %v, want %v and %v", b.asOf, b.last, tc.want, newest)
+			}
+		})
+	}
+}
+
+func flushAt(t *testing.T, path string, now time.Time) {
+	t.Helper()
+	s, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Flush(context.Background(), now); err != nil {
+		t.Error(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMomentOfExport: an export of a store at work has read its users before its events. It shows its
+// beginning, and what its own events tell of later is kept revoked.
+func TestMomentOfExport(t *testing.T) {
+	user := backedUpUser(1, "bob", archiveDay.Add(-time.Hour))
+	during := archiveDay.Add(10 * time.Second)
+	path := filepath.Join(t.TempDir(), "export.ndjson")
+	write(t, path, string(writeArchive(t, archiveFoundation, []store.Record{
+		{User: &user},
+		{RevokedToken: &store.RevokedToken{JTI: "known", Until: during.Add(time.Minute)}},
+		{Event: &store.Event{At: during, Type: "user.disable", Outcome: "ok", RequestID: "1", Subject: user.ID.String()}},
+		{Event: &store.Event{At: during, Type: "revoke", Outcome: "ok", RequestID: "2", Detail: map[string]string{"jti": "known"}}},
+		{Event: &store.Event{At: during, Type: "revoke", Outcome: "ok", RequestID: "3", Detail: map[string]string{"jti": "unknown"}}},
+	})))
+	a := &app{}
+	b, err := a.openBackup(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	if !b.asOf.Equal(archiveDay) {
+		t.Errorf("as of %v, want %v", b.asOf, archiveDay)
+	}
+	o := newOverlay(newRecall(b), time.Hour, during)
+	var tokens []string
+	events := 0
+	for r, err := range o.records(b.read(t.Context())) {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case r.User != nil && !r.User.Disabled:
+			t.Error("the user is not disabled")
+		case r.RevokedToken != nil:
+			tokens = append(tokens, r.RevokedToken.JTI)
+		case r.Event != nil:
+			events++
+		}
+	}
+	if fmt.Sprint(tokens) != "[known unknown]" || o.kept.Tokens != 1 || events != 3 {
+		t.Errorf("got tokens %v, %d of them kept, and %d events, want each once", tokens, o.kept.Tokens, events)
+	}
+}
+
+// TestRestoreShowsItsMoment: a backup at once after a change has that change on its trail, and restore
+// says when it was made.
+func TestRestoreShowsItsMoment(t *testing.T) {
+	d := &disaster{t: t, dir: shortDir(t), environ: append(os.Environ(), "GORACE=atexit_sleep_ms=0", "SIGNET_SHUTDOWN_DELAY=0s")}
+	d.config, d.backup = filepath.Join(d.dir, "signet.yaml"), filepath.Join(d.dir, "copy.db")
+	signet(t, "", "init", "--dir", d.dir, "--issuer", "https://auth.example.com", "--listen", "127.0.0.1:0")
+	r := startReplica(t, d.dir, d.environ)
+	d.signet("", "client", "create", "--id", "late", "--public", "--grant", "password")
+	d.signet("", "client", "delete", "late", "--yes")
+	before := store.Millis(time.Now())
+	d.signet("", "backup", d.backup)
+	after := time.Now()
+	if code := r.stop(); code != exitDone {
+		t.Fatalf("the server exited with %d", code)
+	}
+	if got := d.restore().AsOf; got.Before(before) || got.After(after) {
+		t.Errorf("as of %v, and the backup was made from %v to %v", got, before, after)
+	}
+	archive := filepath.Join(d.dir, "restored.ndjson")
+	d.signet("", "export", "--store", "bolt:"+d.backup, archive)
+	raw, err := os.ReadFile(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, records, err := readArchive(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, record := range records {
+		if record.Event != nil {
+			got = append(got, record.Event.Type)
+		}
+	}
+	if want := "client.create client.delete backup"; !strings.HasSuffix(strings.Join(got, " "), want) {
+		t.Errorf("the trail of the backup: got %v, want %s last", got, want)
+	}
+}
