@@ -31,6 +31,16 @@ func Load(path string, env []string) (Config, []Warning, error) {
 	return load(path, data, dir, env)
 }
 
+// Parse is Load of text that is to become the file at path and is not there yet. What is wrong with it
+// is said without lines.
+func Parse(path string, text []byte, env []string) (Config, []Warning, error) {
+	dir, err := directory(path)
+	if err != nil {
+		return Config{}, nil, fmt.Errorf("finding the working directory: %w", err)
+	}
+	return load("", text, dir, env)
+}
+
 // directory is where relative paths of the file at path start.
 func directory(path string) (string, error) {
 	if path == "" {
@@ -117,4 +127,9 @@ func (l *loader) reject(source, path, text string) {
 	l.problems = append(l.problems, &Problem{Source: source, Field: path, Text: text})
 }
 
-func (l *loader) line(n int) string { return fmt.Sprintf("%s:%d", l.name, n) }
+func (l *loader) line(n int) string {
+	if l.name == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", l.name, n)
+}

@@ -90,8 +90,11 @@ func (k *specCheck) keys(spec clientSpec) json.RawMessage {
 		}
 		return nil
 	}
-	if !signs {
-		k.add("jwks is for clients that have %s in auth_methods; name it there, or make jwks null", authPrivateKeyJWT)
+	switch {
+	case spec.Public:
+		k.add("a public client has no keys: leave jwks out, or register a confidential client")
+	case !signs:
+		k.add("jwks is for clients that authenticate by %s: name that in auth_methods too (--auth-method %[1]s), or make jwks null (--jwks '')", authPrivateKeyJWT)
 	}
 	set, err := keys.ParsePublicSet(spec.JWKS)
 	if err != nil {

@@ -38,6 +38,9 @@ func (a *app) clientCreate() *cobra.Command {
 			if err := required(cmd, "id"); err != nil {
 				return err
 			}
+			if len(spec.introspectFor) > 0 && !spec.introspect {
+				return misuse("--introspect-for goes with --introspect, which is missing; see `%s --help`", cmd.CommandPath())
+			}
 			if err := required(cmd, "grant"); err != nil && !spec.introspect {
 				return err
 			}
@@ -98,7 +101,8 @@ func (a *app) clientUpdate() *cobra.Command {
 		Use:   "update ID OPTIONS",
 		Short: "Change a client",
 		Long: "Change a client. What is not named stays as it is; a list that is named replaces the old one,\n" +
-			"and an empty one clears it. A grant or scope that is taken away also ends at the next refresh.\n" +
+			"and an empty one clears it. A grant, scope or audience that is taken away also ends at the next\n" +
+			"refresh, and so does a session that has no audience left.\n" +
 			"To change a client's key, give the new one and the old one, and once the app uses the new one, that\n" +
 			"alone. A client that changes from keys to a secret gets one by `signet client rotate-secret`.",
 		Example: "signet client update web --scope read,write,admin --ttl 10m\nsignet client update web --audience ''\n" +

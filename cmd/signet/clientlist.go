@@ -22,7 +22,7 @@ func (a *app) clientList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l := a.newList("clients", "CLIENT", "KIND", "STATE", "GRANTS", "SCOPES", "AUDIENCES", "KEYS")
+			l := a.newList("clients", "CLIENT", "KIND", "STATE", "GRANTS", "SCOPES", "AUDIENCES", "ORIGINS", "INTROSPECTS", "KEYS")
 			fetch := func(after string) (page[clientRecord], error) {
 				var answer struct {
 					Clients []clientRecord `json:"clients"`
@@ -32,7 +32,8 @@ func (a *app) clientList() *cobra.Command {
 				return page[clientRecord]{answer.Clients, answer.Next}, err
 			}
 			err = pages("", fetch, func(r clientRecord) error {
-				return l.add(r, r.ID, r.kind(), enabledWord(r.Disabled), words(r.Grants), words(r.Scopes), words(r.Audiences), words(r.kids()))
+				return l.add(r, r.ID, r.kind(), enabledWord(r.Disabled), words(r.Grants), words(r.Scopes), words(r.Audiences),
+					words(r.Origins), r.introspects(), words(r.kids()))
 			})
 			if err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,7 +59,8 @@ func (a *app) initInstall(ctx context.Context, opt initOptions) (err error) {
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("%s is there already, and it is not overwritten; choose another --dir", path)
 	}
-	if err := makePrivateDir(opt.dir); err != nil {
+	cfg, _, err := config.Parse(path, []byte(opt.yaml()), a.environ)
+	if err != nil {
 		return err
 	}
 	var undo cleanup
@@ -67,14 +69,14 @@ func (a *app) initInstall(ctx context.Context, opt initOptions) (err error) {
 			undo.run()
 		}
 	}()
+	undo.addMissing(opt.dir)
+	if err := makePrivateDir(opt.dir); err != nil {
+		return err
+	}
 	if err := writeNewFile(path, opt.yaml()); err != nil {
 		return err
 	}
 	undo.add(path)
-	cfg, _, err := config.Load(path, a.environ)
-	if err != nil {
-		return err
-	}
 	master, err := a.initMasterKey(cfg.MasterKeyFile, &undo)
 	if err != nil {
 		return err
@@ -149,8 +151,17 @@ type cleanup struct{ paths []string }
 
 func (c *cleanup) add(path string) { c.paths = append(c.paths, path) }
 
+// addMissing adds the directories that making dir will make.
+func (c *cleanup) addMissing(dir string) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		c.addMissing(filepath.Dir(dir))
+		c.add(dir)
+	}
+}
+
+// run begins with what was made last. A directory in which something else lies by now stays.
 func (c *cleanup) run() {
-	for _, path := range c.paths {
+	for _, path := range slices.Backward(c.paths) {
 		os.Remove(path)
 	}
 }

@@ -9,8 +9,10 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math/big"
 	"net"
@@ -141,12 +143,23 @@ func TestInitOverwritesNothing(t *testing.T) {
 }
 
 func TestInitThatFailsLeavesNothing(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "new")
-	_, stderr, code := runSignet(t, "", "init", "--dir", dir, "--issuer", "http://auth.example.com/")
-	if code != 1 || !strings.Contains(stderr, "issuer") {
-		t.Errorf("got %d %q", code, stderr)
+	top, there := filepath.Join(t.TempDir(), "new"), t.TempDir()
+	for _, c := range []struct {
+		dir, issuer, store, stderr string
+	}{
+		{filepath.Join(top, "a", "b"), "http://auth.example.com", "bolt:signet.db", `signet: init: issuer: "http://auth.example.com" is plain http; `},
+		{filepath.Join(top, "a", "b"), "https://auth.example.com", "redis://127.0.0.1:1", "signet: init: store: redis://127.0.0.1:1 does not answer"},
+		{there, "https://auth.example.com", "redis://127.0.0.1:1", "signet: init: store: redis://127.0.0.1:1 does not answer"},
+	} {
+		_, stderr, code := runSignet(t, "", "init", "--dir", c.dir, "--issuer", c.issuer, "--store", c.store)
+		if code != 1 || !strings.HasPrefix(stderr, c.stderr) {
+			t.Errorf("got %d %q, want %q", code, stderr, c.stderr)
+		}
+		if _, err := os.Stat(top); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("left behind: %s, %v", top, err)
+		}
 	}
-	if files := snapshotDir(t, dir); len(files) != 0 {
+	if files := snapshotDir(t, there); len(files) != 0 {
 		t.Errorf("left behind: %v", files)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -114,10 +115,15 @@ func (a *app) readPrivateKey(path string) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
+	public := false
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
 			return parsePrivateKey(path, block)
 		}
+		public = public || strings.HasSuffix(block.Type, "PUBLIC KEY")
+	}
+	if public {
+		return nil, fmt.Errorf("%s has the public half of a key pair; an assertion is signed with the private one", fileName(path))
 	}
 	return nil, fmt.Errorf("%s has no private key in PEM; make one: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out client.key`", fileName(path))
 }
@@ -133,11 +139,19 @@ func parsePrivateKey(path string, block *pem.Block) (crypto.Signer, error) {
 	case "RSA PRIVATE KEY":
 		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
 	}
+	if err != nil {
+		key = nil // what the parsers return beside an error is no key
+	}
 	switch key := key.(type) {
-	case *ecdsa.PrivateKey, ed25519.PrivateKey, *rsa.PrivateKey:
-		if err == nil {
-			return key.(crypto.Signer), nil
+	case *ecdsa.PrivateKey:
+		if key.Curve != elliptic.P256() {
+			return nil, fmt.Errorf("the private key in %s is on the curve %s; it must be P-256, Ed25519 or RSA", fileName(path), key.Params().Name)
 		}
+		return key, nil
+	case ed25519.PrivateKey:
+		return key, nil
+	case *rsa.PrivateKey:
+		return key, nil
 	}
 	return nil, fmt.Errorf("the private key in %s cannot be read; it must be P-256, Ed25519 or RSA, as `openssl genpkey` makes it", fileName(path))
 }
