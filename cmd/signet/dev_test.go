@@ -73,6 +73,32 @@ func TestDevGreetingSnippet(t *testing.T) {
 	}
 	api.want("no token at all", "Bearer x", http.StatusUnauthorized)
 	api.want("tampered", "Bearer "+access[:len(access)-6]+"AAAAAA", http.StatusUnauthorized)
+	checkSnippet(t, strings.ReplaceAll(file.String(), issuer, "ISSUER"))
+}
+
+// checkSnippet runs the snippet against an issuer that signs tokens of which one thing is wrong.
+func checkSnippet(t *testing.T, code string) {
+	t.Helper()
+	f, app := newForger(t), t.TempDir()
+	f.mood.Store("fine")
+	write(t, filepath.Join(app, "main.py"), strings.ReplaceAll(code, "ISSUER", f.url))
+	api := runFastAPI(t, app, f.url)
+	type members = map[string]any
+	for what, token := range map[string]string{
+		"another issuer":           f.token(t, nil, members{"iss": "https://evil.example"}),
+		"no issuer":                f.token(t, nil, members{"iss": nil}),
+		"another audience":         f.token(t, nil, members{"aud": "https://api.example.com"}),
+		"no audience":              f.token(t, nil, members{"aud": nil}),
+		"expired":                  f.token(t, nil, members{"exp": time.Now().Add(-time.Minute).Unix()}),
+		"no expiry":                f.token(t, nil, members{"exp": nil}),
+		"no subject":               f.token(t, nil, members{"sub": nil}),
+		"an id_token":              f.token(t, members{"typ": "JWT"}, nil),
+		"no type":                  f.token(t, members{"typ": nil}, nil),
+		"an alg not accepted here": f.unaccepted(t),
+	} {
+		api.want(what, "Bearer "+token, http.StatusUnauthorized)
+	}
+	api.want("the good one", "Bearer "+f.token(t, nil, nil), http.StatusOK)
 }
 
 func startsCommand(line string) bool {
