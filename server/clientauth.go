@@ -166,16 +166,19 @@ func parseBasic(header string) (credentials, error) {
 	return credentials{id: id, secret: secret, method: authBasic}, nil
 }
 
+// nobody is the id of no client: validClientID does not allow it.
+const nobody = "*"
+
 // refuseClient counts the failure against the client id and the caller's network. The right secret
 // is never turned away: with 256 random bits there is nothing to guess, only work to limit.
 //
 // Only the id of a client that exists is written down: what else is sent as one may be a password or a
-// secret in the wrong place. And the store is asked for the client once more, so that this takes as
-// long as it does for one that does not exist and so is in no cache.
+// secret in the wrong place. And for a client that came from the cache the store is asked for one that
+// does not exist, as it was for those that do not: all take as long.
 func (s *Server) refuseClient(c *call, client candidate, id, why string) error {
 	refusal := errInvalidClient.because("%s", why)
 	if client.kept {
-		_, _ = s.store.Client(c.Context(), client.ID) // a store that fails says so in the next step
+		_, _ = s.store.Client(c.Context(), nobody) // a store that fails says so in the next step
 	}
 	wait, err := s.store.Take(c.Context(), c.begun, s.throttle.client(s.settings().Throttle, id, c.address))
 	if err != nil {

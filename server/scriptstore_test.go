@@ -168,3 +168,10 @@ func (sc *script) reopen(string, []scriptLine) {
 	sc.t.Cleanup(func() { again.Close() })
 	sc.stage.Store, b.Store = again, again
 }
+
+// Flush is asked for before a backup.
+func (b *breakable) Flush(ctx context.Context, now time.Time) error {
+	return b.Store.(interface {
+		Flush(context.Context, time.Time) error
+	}).Flush(ctx, now)
+}

@@ -50,7 +50,7 @@ var slowClients = []slowClient{
 	{"26", "chunk after chunk", requestLimit, func(s *slowness, conn net.Conn) error {
 		return s.dribble(conn, rawPost+"Transfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n")
 	}},
-	{"26", "a body where none is read", requestLimit, func(s *slowness, conn net.Conn) error {
+	{"26", "a body where none is read", refusedLimit, func(s *slowness, conn net.Conn) error {
 		return s.dribble(conn, "POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n", "a")
 	}},
 	{"26", "a body that waits for 100-continue, and then for ever", requestLimit, func(s *slowness, conn net.Conn) error {
