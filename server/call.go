@@ -30,7 +30,7 @@ type call struct {
 	outcome string // what happened, where success has more than one name
 	actor   string // who asks on the admin listener
 	audited bool   // something of it is on the audit trail
-	cause   error  // of an outcome that is none of the caller's faults and still to be explained
+	cause   error  // why, where the outcome is no error and somebody will ask all the same
 	origin  string // of a page that may not ask
 	unnamed bool   // it names no client, and the default one stands in
 }

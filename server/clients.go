@@ -130,31 +130,40 @@ func (c *clientCache) forget() {
 	c.origins = nil
 }
 
-// anyLists reports whether some client is registered with the origin. While the store cannot say, what
-// it said last counts, so that the scripts of registered pages can read the 503 and its Retry-After; if
-// nothing is known, the answer is no, and the browser hides the answer from the script. Neither
-// gives a token away: a request that succeeds is judged by its own client, which the store must know.
+// anyLists is listed where nothing known is a no: the browser then hides the answer from the script.
+// That gives no token away: a request that succeeds is judged by its own client, which the store must know.
 func (c *clientCache) anyLists(ctx context.Context, origin string) bool {
+	listed, err := c.listed(ctx, origin)
+	return err == nil && listed
+}
+
+// listed reports whether some client is registered with the origin. While the store cannot say, what
+// it said last counts, so that the scripts of registered pages can read the 503 and its Retry-After. An
+// error means that nothing is known.
+func (c *clientCache) listed(ctx context.Context, origin string) (bool, error) {
 	if origin == "" {
-		return false
+		return false, nil
 	}
-	stale := c.freshen(ctx) != nil
+	stale := c.freshen(ctx)
 	c.mu.RLock()
 	origins, epoch := c.origins, c.epoch
 	c.mu.RUnlock()
-	if origins != nil || stale {
-		return origins[origin]
+	if origins != nil {
+		return origins[origin], nil
+	}
+	if stale != nil {
+		return false, stale
 	}
 	origins, err := c.allOrigins(ctx)
 	if err != nil {
-		return false
+		return false, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.epoch == epoch {
 		c.origins = origins
 	}
-	return origins[origin]
+	return origins[origin], nil
 }
 
 func (c *clientCache) allOrigins(ctx context.Context) (map[string]bool, error) {

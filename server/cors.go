@@ -77,7 +77,11 @@ func (s *Server) checkPage(c *call) error {
 		return nil
 	}
 	origin := originOf(c)
-	if s.clients.anyLists(c.Context(), origin) {
+	listed, err := s.clients.listed(c.Context(), origin)
+	switch {
+	case err != nil:
+		return unavailable(err)
+	case listed:
 		return nil
 	}
 	c.foreign(origin)

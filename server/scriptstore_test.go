@@ -76,6 +76,13 @@ func (b *breakable) ClientsVersion(ctx context.Context) (string, error) {
 	return b.Store.ClientsVersion(ctx) // a server asks for it now and then, whatever the request
 }
 
+func (b *breakable) ListClients(ctx context.Context, after string, limit int) ([]store.Client, error) {
+	if b.down.Load() {
+		return nil, b.ask("ListClients")
+	}
+	return b.Store.ListClients(ctx, after, limit)
+}
+
 func (b *breakable) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, name string) (time.Duration, store.Credential, error) {
 	if err := b.ask("BeginLogin"); err != nil {
 		return 0, store.Credential{}, err
