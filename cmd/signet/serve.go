@@ -73,10 +73,10 @@ func (a *app) serve(ctx context.Context, path string, environ []string) error {
 		n.close()
 		return err
 	}
+	stop := n.reloadOnHangup(path, environ) // before anybody is told that it serves and may send SIGHUP
+	defer stop()
 	log.Info("serving", slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),
 		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket), slog.String("version", version()))
-	stop := n.reloadOnHangup(path, environ)
-	defer stop()
 	if err := n.serve(ctx, l); err != nil {
 		n.close()
 		return err

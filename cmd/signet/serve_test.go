@@ -458,7 +458,7 @@ func hangup(t *testing.T, p *process) {
 	}
 }
 
-// SIGTERM finishes what is under way: a request whose body is still coming gets its answer.
+// A proxy that speaks TLS and is not known makes one caller of all users; the log says so once.
 func TestServeWarnsOfAProxyItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	for settings, want := range map[string]int{"SIGNET_TRUSTED_PROXIES=": 1, "SIGNET_TRUSTED_PROXIES=10.0.0.1": 0} {
@@ -469,6 +469,7 @@ func TestServeWarnsOfAProxyItDoesNotKnow(t *testing.T) {
 	}
 }
 
+// SIGTERM finishes what is under way: a request whose body is still coming gets its answer.
 func TestServeDrains(t *testing.T) {
 	p := startDev(t, t.TempDir())
 	body := p.demo.login().Encode()
