@@ -56,18 +56,22 @@ func (a *auditor) noise(c *call, e event) {
 	a.withheld()
 }
 
-// refused records a refusal of which nothing else was recorded. In no client's name, or in a public
-// client's, anybody could have provoked it.
-func (a *auditor) refused(c *call, rt *route, refusal *oauthError) {
-	e := event{Type: rt.name, Outcome: "refused", Detail: map[string]string{"reason": refusal.reason()}}
-	if refusal.Status >= http.StatusInternalServerError {
-		e.Outcome = "unavailable"
-	}
+// refusal records one. In no client's name, or in a public client's, anybody could have provoked it.
+func (a *auditor) refusal(c *call, e event) {
 	if c.client == nil || c.client.Public {
 		a.noise(c, e)
 		return
 	}
 	a.add(c, e)
+}
+
+// refused records a refusal of which nothing else was recorded.
+func (a *auditor) refused(c *call, rt *route, refusal *oauthError) {
+	e := event{Type: rt.name, Outcome: "refused", Detail: map[string]string{"reason": refusal.reason()}}
+	if refusal.Status >= http.StatusInternalServerError {
+		e.Outcome = "unavailable"
+	}
+	a.refusal(c, e)
 }
 
 // about fills in what is known of the call.

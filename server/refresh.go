@@ -17,12 +17,7 @@ func (s *Server) openPresented(g *granting) error {
 	}
 	token, err := s.sealer.Open(presented, g.client.ID)
 	if err != nil {
-		e := event{Type: "refresh", Outcome: "refused", Detail: map[string]string{"reason": err.Error()}}
-		if g.client.Public { // anybody can say to be it
-			s.audit.noise(g.call, e)
-		} else {
-			s.audit.add(g.call, e)
-		}
+		s.audit.refusal(g.call, event{Type: "refresh", Outcome: "refused", Detail: map[string]string{"reason": err.Error()}})
 		return errInvalidRefreshToken.because("%w", err)
 	}
 	g.presented = token

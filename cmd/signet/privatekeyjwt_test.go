@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -91,7 +92,9 @@ func (s keySource) Token() (*oauth2.Token, error) {
 	return cfg.Token(s.ctx)
 }
 
-func TestPrivateKeyJWTFromGo(t *testing.T) {
+// startWithGoApp starts a server with the client go-app, whose key is "ec" of the pairs.
+func startWithGoApp(t *testing.T) (*process, map[string]crypto.Signer) {
+	t.Helper()
 	dir := t.TempDir()
 	if err := writeKeyPairs(dir); err != nil {
 		t.Fatal(err)
@@ -102,6 +105,11 @@ func TestPrivateKeyJWTFromGo(t *testing.T) {
 	}
 	p := startDev(t, t.TempDir())
 	p.createKeyClient("go-app", filepath.Join(dir, "ec.pub"))
+	return p, all
+}
+
+func TestPrivateKeyJWTFromGo(t *testing.T) {
+	p, all := startWithGoApp(t)
 	source := keySource{t.Context(), p.demo.Issuer, "go-app", all["ec"]}
 	for range 2 {
 		if _, err := source.Token(); err != nil {
@@ -116,16 +124,7 @@ func TestPrivateKeyJWTFromGo(t *testing.T) {
 
 // What golang-jwt makes of RegisteredClaims has aud in an array. That is refused, and the log says why.
 func TestPrivateKeyJWTAudienceOfGolangJWT(t *testing.T) {
-	dir := t.TempDir()
-	if err := writeKeyPairs(dir); err != nil {
-		t.Fatal(err)
-	}
-	all, err := pairs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := startDev(t, t.TempDir())
-	p.createKeyClient("go-app", filepath.Join(dir, "ec.pub"))
+	p, all := startWithGoApp(t)
 	assertion, err := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.RegisteredClaims{Issuer: "go-app", Subject: "go-app", Audience: jwt.ClaimStrings{p.demo.Issuer},
 		ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Minute)), ID: rand.Text()}).SignedString(all["ec"])
 	if err != nil {
