@@ -80,7 +80,10 @@ func (s *Store) Ping(ctx context.Context) error {
 	if last != nil {
 		return last
 	}
-	return s.viewContext(ctx, func(tx *bbolt.Tx) error { return checkSchema(tx, s.path) })
+	return s.viewContext(ctx, func(tx *bbolt.Tx) error {
+		_, err := checkSchema(tx, s.path)
+		return err
+	})
 }
 
 // inPlace answers an error when the path no longer leads to the open file: somebody has moved or
