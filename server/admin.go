@@ -113,7 +113,7 @@ func (a *admin) route(v adminVerb) *route {
 	if v.method == http.MethodGet && v.name != "backup" {
 		level = slog.LevelDebug
 	}
-	return &route{name: "admin." + v.name, level: level, store: !v.stream, errorBody: adminErrorBody,
+	return &route{name: "admin." + v.name, level: level, store: !v.stream, changes: v.method != "" && v.method != http.MethodGet, errorBody: adminErrorBody,
 		handle: func(s *Server, c *call) (reply, error) {
 			if err := a.enter(s, c, v.scope); err != nil {
 				return reply{}, err
