@@ -240,7 +240,7 @@ func TestFastAPIRotation(t *testing.T) {
 		"SIGNET_KEYS_CDN=0s", "SIGNET_KEYS_SKEW=0s", "SIGNET_KEYS_MAX_TOKEN_LIFE=10s", "SIGNET_KEYS_LEEWAY=0s", "SIGNET_KEYS_SIGN_STALE=5s",
 		"SIGNET_KEYS_SERVE_STALE=6s", "SIGNET_KEYS_POLL=200ms", "SIGNET_ACCESS_TOKEN_TTL=10s")
 	short := url.Values{"client_id": {"short"}, "client_secret": {p.createClient("short", "--ttl", "4s")}}
-	api := startFastAPI(t, p.demo.Issuer, "SIGNET_LEEWAY=0") // as SIGNET_KEYS_LEEWAY above
+	api := startFastAPI(t, p.demo.Issuer, "SIGNET_LEEWAY=0")      // as SIGNET_KEYS_LEEWAY above
 	published, now := map[string]bool{}, kidsOf(t, p.demo.Issuer) // the key set when old was issued, and when fresh was
 	old, fresh := "", p.demo.accessToken(t, short)
 	waitFor(t, "the next key to sign", func() bool {
