@@ -28,6 +28,7 @@ type metadata struct {
 	IntrospectionAuthAlgs []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionAlgs     []string `json:"introspection_signing_alg_values_supported"` // RFC 9701 §7
 	SubjectTypes          []string `json:"subject_types_supported"`
+	ProtectedResources    []string `json:"protected_resources"` // RFC 9728 §4: userinfo, and the admin API where it has a listener
 	// SigningAlgs is OpenID Connect's name. No id_token is issued, but go-oidc and others take from
 	// here which algorithms to accept.
 	SigningAlgs []string `json:"id_token_signing_alg_values_supported"`
@@ -51,6 +52,7 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 		IntrospectionAuthAlgs: keys.VerifiedAlgorithms,
 		IntrospectionAlgs:     algorithms,
 		SubjectTypes:          []string{"public"},
+		ProtectedResources:    []string{issuer, issuer + adminPathOfIssuer},
 		SigningAlgs:           algorithms,
 	})
 	if err != nil {
