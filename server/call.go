@@ -26,6 +26,9 @@ type call struct {
 	client  *store.Client // once authenticated
 	grant   string        // grant_type, once known to be one of ours
 	subject string
+	username  string // of the user subject, in canonical form
+	typedName string // of a login: what was typed, in canonical form if it has one
+	changing string // the type of the event of the change that is being made
 	session store.SessionID
 	kid     string
 	outcome string   // what happened, where success has more than one name
