@@ -76,6 +76,9 @@ func setDetail(e *event, name, value string) {
 
 // unsureDeed records a change through the admin API whose outcome is not known.
 func (a auditor) unsureDeed(c *call, typ string, refusal *oauthError) {
+	if c.kid == "" {
+		c.kid = c.PathValue("kid")
+	}
 	a.add(c, event{Type: typ, Outcome: store.OutcomeUnknown, Actor: c.actor, ClientID: c.PathValue("id"),
 		Detail: map[string]string{store.DetailReason: refusal.reason()}})
 }

@@ -43,6 +43,10 @@ var (
 	own = Limit{Window: time.Minute, PerKey: 60, Total: 600, Keys: 2048}
 )
 
+// Lines is the limit of lines of the log about refusals. It is wider than that of the trail: a log is
+// searched and rotated, and nothing is pushed out of it.
+var Lines = Limit{Window: time.Minute, PerKey: 100, Total: 1000, Keys: 2048}
+
 // Recorder takes events off the request path and writes them to the store in batches, and to the log at
 // once. No method waits for the store. What the store cannot take is counted, and is in the log alone.
 type Recorder struct {
@@ -51,6 +55,7 @@ type Recorder struct {
 	names  []func() []byte
 
 	strangers, clients, own *Limiter
+	lines                   *Limiter // of refusals, in the log
 
 	done   sync.WaitGroup
 	mu     sync.RWMutex // guards the close of events against a send
@@ -67,7 +72,7 @@ func New(cfg Config) *Recorder {
 		cfg.Withheld = func() {}
 	}
 	r := &Recorder{cfg: cfg, signer: Signer{install: cfg.Install, replica: cfg.Replica, log: cfg.Log},
-		strangers: NewLimiter(strangers), clients: NewLimiter(clients), own: NewLimiter(own), events: make(chan store.Event, queueSize)}
+		strangers: NewLimiter(strangers), clients: NewLimiter(clients), own: NewLimiter(own), lines: NewLimiter(Lines), events: make(chan store.Event, queueSize)}
 	for i, secret := range cfg.Keys {
 		if i == 0 {
 			chain := chainKey(secret)
@@ -124,8 +129,12 @@ func (r *Recorder) RecordRefusal(e store.Event, from netip.Prefix, authenticated
 	if authenticated {
 		limiter = r.clients
 	}
-	if limiter.Allow(e.At, Key{e.Type, e.ClientID, from}, e.Address) {
-		r.Record(e)
+	key := Key{e.Type, e.ClientID, from}
+	if r.lines.Allow(e.At, key, e.Address) {
+		r.signer.write(e)
+	}
+	if limiter.Allow(e.At, key, e.Address) {
+		r.enqueue(e)
 	} else {
 		r.cfg.Withheld()
 	}
@@ -139,6 +148,21 @@ func (r *Recorder) tick(now time.Time) {
 		for _, s := range l.Ended(now) {
 			r.Record(s.event())
 		}
+	}
+	LogSummaries(r.cfg.Log, Message, r.lines.Ended(now))
+}
+
+// LogSummaries writes a line for each count of lines that were left out; message is what they would have had.
+func LogSummaries(log *slog.Logger, message string, list []Summary) {
+	for _, s := range list {
+		attrs := []slog.Attr{slog.String("of", message), slog.String("type", s.Type), slog.Int(store.DetailMore, s.More), slog.Time("since", s.Since.UTC())}
+		if s.Client != "" {
+			attrs = append(attrs, slog.String("client_id", s.Client))
+		}
+		if s.Network.IsValid() {
+			attrs = append(attrs, slog.String(store.DetailNetwork, s.Network.String()))
+		}
+		log.LogAttrs(context.Background(), slog.LevelInfo, "more lines of this kind were left out", attrs...)
 	}
 }
 
