@@ -37,7 +37,7 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 		return "", "", 0, err
 	}
 	if result.Rehash {
-		s.rehash(g.Context(), user, secret)
+		s.rehash(g, user, secret)
 	}
 	if access, ttl, err = s.issueAccessToken(g, &user, &session); err != nil {
 		s.abandon(g, session)
@@ -71,7 +71,9 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.Credenti
 	if !credential.UserID.IsZero() {
 		g.subject = credential.UserID.String()
 	}
-	result, err := s.cfg.Passwords.Verify(ctx, credential.PasswordHash, secret)
+	waiting, cancel := g.whileCallerWaits()
+	defer cancel()
+	result, err := s.cfg.Passwords.Verify(waiting, credential.PasswordHash, secret)
 	switch {
 	case errors.Is(err, password.ErrFormat):
 		s.log.WarnContext(ctx, "a user's password hash cannot be read; set a new password", slog.String("sub", g.subject))
@@ -115,8 +117,11 @@ func (s *Server) undecided(ctx context.Context, name string, g *granting) {
 
 // rehash brings a hash that is weaker than the policy up to it, now that the password is at hand.
 // It must not spoil the login: what fails is tried again at the next one.
-func (s *Server) rehash(ctx context.Context, user store.User, secret string) {
-	stronger, err := s.cfg.Passwords.Hash(ctx, secret)
+func (s *Server) rehash(g *granting, user store.User, secret string) {
+	ctx := g.Context()
+	waiting, cancel := g.whileCallerWaits()
+	defer cancel()
+	stronger, err := s.cfg.Passwords.Hash(waiting, secret)
 	if err == nil {
 		_, err = s.store.UpdateUser(ctx, user.ID, func(u *store.User) error {
 			if u.PasswordHash == user.PasswordHash { // else somebody has just set a new password
@@ -164,7 +169,9 @@ func (s *Server) abandon(g *granting, session store.Session) {
 // checkAgain is for a hash that was replaced while the login was under way: by a stronger one of the
 // same password, which is fine, or by one of another password.
 func (s *Server) checkAgain(g *granting, session store.Session, user store.User, secret string) error {
-	result, err := s.cfg.Passwords.Verify(g.Context(), user.PasswordHash, secret)
+	waiting, cancel := g.whileCallerWaits()
+	defer cancel()
+	result, err := s.cfg.Passwords.Verify(waiting, user.PasswordHash, secret)
 	if err == nil && result.Match {
 		return nil
 	}

@@ -14,6 +14,7 @@ type route struct {
 	methods []string
 	form    bool // a form body from an authenticated client; both are settled before the handler runs
 	store   bool // the handler asks the store, so its time is bounded (implied by form)
+	changes bool // the handler changes something, so it is finished even if the caller hangs up (implied by form)
 	timed   bool // what it answers depends on the time: refused while the clock is off
 	cors    cors
 	level   slog.Level // at which a good answer is logged

@@ -47,7 +47,7 @@ func (o opener) openBolt(path string, cfg config.Config) (*bolt.Store, error) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
 		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, shellQuote(path))
 	}
-	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain})
+	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Log: o.log})
 	if err != nil {
 		return nil, explainBolt(err, path)
 	}

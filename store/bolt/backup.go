@@ -39,6 +39,9 @@ func (s *Store) CopiedAt(ctx context.Context) (at time.Time, err error) {
 // Backup writes a copy of the store as it is committed at this moment, a file that Open can open, and
 // returns its size. Reading and writing go on meanwhile.
 func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
+	if err := s.inPlace(); err != nil {
+		return 0, s.unavailable("backing up", err)
+	}
 	guarded := &guardedWriter{ctx: ctx, store: s, w: w}
 	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
 		n, err = tx.WriteTo(guarded)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"time"
@@ -24,6 +25,7 @@ type Options struct {
 	Create      bool             // make the file where there is none
 	AuditEvents int              // events kept; 0 means 100,000
 	Now         func() time.Time // paces write probes; nil means time.Now
+	Log         *slog.Logger     // nil discards
 }
 
 var _ store.Store = (*Store)(nil)
@@ -47,8 +49,11 @@ func Open(path string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newStore(db, file, path, opt)
-	if err := s.load(); err != nil {
+	s, err := newStore(db, file, path, opt)
+	if err == nil {
+		err = s.load()
+	}
+	if err != nil {
 		db.Close()
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -17,10 +18,12 @@ import (
 
 // Store is a store.Store in one file. All methods may be called concurrently.
 type Store struct {
-	db   *bbolt.DB
-	file *os.File // db's own, for when db cannot close it
-	path string
-	now  func() time.Time
+	db     *bbolt.DB
+	file   *os.File // db's own, for when db cannot close it
+	path   string
+	opened os.FileInfo // of file: which file it is
+	now    func() time.Time
+	log    *slog.Logger
 
 	queue    queue
 	health   health
@@ -40,19 +43,26 @@ type Store struct {
 	commit atomic.Pointer[func(*bbolt.Tx) error]
 }
 
-func newStore(db *bbolt.DB, file *os.File, path string, opt Options) *Store {
+func newStore(db *bbolt.DB, file *os.File, path string, opt Options) (*Store, error) {
 	if opt.AuditEvents == 0 {
 		opt.AuditEvents = 100_000
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	s := &Store{db: db, file: file, path: path, now: opt.Now}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	opened, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("opening the store: %w", err)
+	}
+	s := &Store{db: db, file: file, path: path, opened: opened, now: opt.Now, log: opt.Log}
 	s.queue.init()
 	s.audit.keep = uint64(max(opt.AuditEvents, 1))
 	s.throttle.init()
 	s.beats.last = map[string]beat{}
-	return s
+	return s, nil
 }
 
 // view runs read in a snapshot of what is committed. A page fault or an assertion of bbolt's, both
