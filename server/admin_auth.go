@@ -97,7 +97,7 @@ func (s *Server) mayHandle(c *call, scopes []string) error {
 // forbidAdmin counts and records the refusal of a good token.
 func (s *Server) forbidAdmin(c *call, reason string, refusal *oauthError) error {
 	s.metrics.adminRefused.WithLabelValues(reason).Inc()
-	s.audit.refusal(c, event{Type: "admin_auth", Outcome: "refused", Actor: c.actor, Detail: map[string]string{"reason": reason}})
+	s.audit.refusal(c, event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Actor: c.actor, Detail: map[string]string{store.DetailReason: reason}})
 	return refusal
 }
 
@@ -111,6 +111,6 @@ func (s *Server) refuseAdmin(c *call, refusal error) error {
 	if wait > 0 {
 		return slowDown(wait)
 	}
-	s.audit.refusal(c, event{Type: "admin_auth", Outcome: "refused", Detail: map[string]string{"reason": refusal.Error()}})
+	s.audit.refusal(c, event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: refusal.Error()}})
 	return refusal
 }
