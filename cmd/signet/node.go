@@ -95,8 +95,9 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry = n.store, n.keys, n.log, version(), n.registry
 	for _, key := range master {
 		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))
+		cfg.AuditKeys = append(cfg.AuditKeys, key.Derive("signet audit"))
 	}
-	cfg.ThrottleKey = master[0].Derive("signet throttle")
+	cfg.ThrottleKey, cfg.InstallID = master[0].Derive("signet throttle"), install.ID
 	n.passwords = cfg.Passwords
 	n.server, err = server.New(cfg)
 	return err
