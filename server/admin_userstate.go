@@ -14,7 +14,9 @@ func (s *Server) hashChosen(c *call, username, secret string) (string, error) {
 	if err := s.settings().Policy.Check(username, secret); err != nil {
 		return "", passwordProblem(err)
 	}
-	hash, err := s.cfg.Passwords.Hash(c.Context(), secret)
+	waiting, cancel := c.whileCallerWaits()
+	defer cancel()
+	hash, err := s.cfg.Passwords.Hash(waiting, secret)
 	if err != nil {
 		return "", passwordProblem(err)
 	}

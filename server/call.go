@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
+	"signet/keys"
 	"signet/store"
 )
 
@@ -20,19 +22,24 @@ type call struct {
 	id      string              // X-Request-Id: made here, never taken from the caller
 	begun   time.Time
 	address netip.Addr
+	caller  context.Context // ends when the caller hangs up; the request's own context may outlive that
 
-	form    form
-	client  *store.Client // once authenticated
-	grant   string        // grant_type, once known to be one of ours
-	subject string
-	session store.SessionID
-	kid     string
-	outcome string // what happened, where success has more than one name
-	actor   string // who asks on the admin listener
-	audited bool   // something of it is on the audit trail
-	cause   error  // why, where the outcome is no error and somebody will ask all the same
-	origin  string // of a page that may not ask
-	unnamed bool   // it names no client, and the default one stands in
+	form      form
+	client    *store.Client // once authenticated
+	grant     string        // grant_type, once known to be one of ours
+	subject   string
+	username  string // of the user subject, in canonical form
+	typedName string // of a login: what was typed, in canonical form if it has one
+	changing  string // the type of the event of the change that is being made
+	session   store.SessionID
+	kid       string
+	outcome   string   // what happened, where success has more than one name
+	actor     string   // who asks on the admin listener
+	rights    []string // scopes of the admin API that the caller has; scopeAdmin is all of them
+	audited   bool     // something of it is on the audit trail
+	cause     error    // why, where the outcome is no error and somebody will ask all the same
+	origin    string   // of a page that may not ask
+	unnamed   bool     // it names no client, and the default one stands in
 }
 
 // reply is what a handler answers. A nil body is an empty one.
@@ -47,11 +54,11 @@ type reply struct {
 // serve runs one matched route: headers first, then the handler, then exactly one answer, one log
 // line and one count, whatever happened.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
-	c := &call{Request: r, writer: w, id: randomText(12), begun: s.now(), address: s.callerAddress(r)}
+	c := &call{Request: r, writer: w, id: randomText(12), begun: s.now(), address: s.callerAddress(r), caller: r.Context()}
 	h := w.Header()
 	h["X-Request-Id"] = []string{c.id}
 	h["X-Content-Type-Options"] = nosniff
-	if ambiguous(r) {
+	if ambiguous(r) || s.draining.Load() {
 		h.Set("Connection", "close")
 	}
 	answer, err := s.run(w, c, rt)
@@ -96,11 +103,9 @@ func (s *Server) run(w http.ResponseWriter, c *call, rt *route) (answer reply, e
 		return reply{}, &oauthError{Status: http.StatusMethodNotAllowed, Code: "invalid_request",
 			Description: "this endpoint takes " + rt.allow() + " only"}
 	}
-	if rt.form || rt.store {
-		ctx, cancel := context.WithTimeout(c.Context(), answerWithin)
-		defer cancel()
-		c.Request = c.WithContext(ctx)
-	}
+	ctx, cancel := rt.bound(c.Context())
+	defer cancel()
+	c.Request = c.WithContext(ctx)
 	if rt.timed {
 		if err := s.checkClock(); err != nil {
 			return reply{}, err
@@ -120,6 +125,33 @@ func (s *Server) run(w http.ResponseWriter, c *call, rt *route) (answer reply, e
 	return rt.handle(s, c)
 }
 
+// bound returns the context of a request. What can change something outlives its caller: if a client that
+// hangs up could end a step halfway, the change could be made without its record, or a repeat could look
+// like theft. Its own deadline bounds it. Only the hash pool sees the hang-up; see call.whileCallerWaits.
+func (rt *route) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if rt.form || rt.changes {
+		ctx = context.WithoutCancel(ctx)
+	}
+	if rt.form || rt.store {
+		return context.WithTimeout(ctx, answerWithin)
+	}
+	return context.WithCancel(ctx)
+}
+
+// whileCallerWaits is the request's context for work that is of no use once the caller has hung up: it
+// ends at the hang-up or at the request's deadline, whichever is first.
+func (c *call) whileCallerWaits() (context.Context, context.CancelFunc) {
+	if deadline, ok := c.Context().Deadline(); ok {
+		return context.WithDeadline(c.caller, deadline)
+	}
+	return context.WithCancel(c.caller)
+}
+
+// hungUp reports whether err is only that the caller left before anything was decided.
+func (c *call) hungUp(err error) bool {
+	return errors.Is(err, context.Canceled) && c.caller.Err() != nil
+}
+
 // answerWithin bounds what one request may take before its caller is told to come again.
 const answerWithin = 10 * time.Second
 
@@ -134,9 +166,18 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 	} else if outcome == "" {
 		outcome = "ok"
 	}
+	left := c.hungUp(err)
+	if left {
+		outcome = "hung_up" // nobody got the 503
+	}
 	s.metrics.observe(rt.name, c.grant, outcome, took)
-	if rt.form && refused != nil && !c.audited {
-		s.audit.refused(c, rt, refused)
+	if refused != nil && !c.audited && !left {
+		switch {
+		case rt.form:
+			s.audit.refused(c, rt, refused)
+		case rt.changes && c.actor != "" && refused.Status >= http.StatusInternalServerError && !errors.Is(err, keys.ErrClock):
+			s.audit.unsureDeed(c, strings.TrimPrefix(rt.name, "admin."), refused)
+		}
 	}
 	why := c.cause
 	if refused != nil {
@@ -144,6 +185,8 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 	}
 	level := rt.level
 	switch {
+	case left:
+		level = max(level, slog.LevelInfo)
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	case why != nil && status != http.StatusNotFound: // somebody will ask for the reason

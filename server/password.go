@@ -28,6 +28,7 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 	if err != nil {
 		name = typed // nobody has it, but it is counted and costs the same
 	}
+	g.typedName = name
 	credential, result, err := s.checkPassword(g, name, secret)
 	if err != nil {
 		return "", "", 0, err
@@ -37,13 +38,13 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 		return "", "", 0, err
 	}
 	if result.Rehash {
-		s.rehash(g.Context(), user, secret)
+		s.rehash(g, user, secret)
 	}
 	if access, ttl, err = s.issueAccessToken(g, &user, &session); err != nil {
 		s.abandon(g, session)
 		return "", "", 0, err
 	}
-	s.audit.add(g.call, event{Type: "login", Outcome: "ok"})
+	s.audit.add(g.call, event{Type: store.EventLogin, Outcome: store.OutcomeOK})
 	if slices.Contains(g.client.Grants, grantRefreshToken) {
 		token := refreshToken{UserID: user.ID, SessionID: session.ID, AuthTime: session.StartedAt, Scope: g.scope}
 		if len(g.client.Audiences) > 0 || len(g.form.resources) > 0 { // else it follows the server's default
@@ -65,13 +66,15 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.Credenti
 		return credential, password.Result{}, unavailable(err)
 	}
 	if wait > 0 {
-		s.audit.noise(g.call, event{Type: "login", Outcome: "throttled"})
+		s.audit.refusal(g.call, event{Type: store.EventLogin, Outcome: store.OutcomeThrottled})
 		return credential, password.Result{}, slowDown(wait)
 	}
 	if !credential.UserID.IsZero() {
-		g.subject = credential.UserID.String()
+		g.subject, g.username = credential.UserID.String(), name
 	}
-	result, err := s.cfg.Passwords.Verify(ctx, credential.PasswordHash, secret)
+	waiting, cancel := g.whileCallerWaits()
+	defer cancel()
+	result, err := s.cfg.Passwords.Verify(waiting, credential.PasswordHash, secret)
 	switch {
 	case errors.Is(err, password.ErrFormat):
 		s.log.WarnContext(ctx, "a user's password hash cannot be read; set a new password", slog.String("sub", g.subject))
@@ -86,7 +89,7 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.Credenti
 }
 
 func (s *Server) refuseLogin(g *granting, why string) error {
-	s.audit.add(g.call, event{Type: "login", Outcome: "refused", Detail: map[string]string{"reason": why}})
+	s.audit.refusal(g.call, event{Type: store.EventLogin, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: why}})
 	return errInvalidLogin.because("%s", why)
 }
 
@@ -115,8 +118,11 @@ func (s *Server) undecided(ctx context.Context, name string, g *granting) {
 
 // rehash brings a hash that is weaker than the policy up to it, now that the password is at hand.
 // It must not spoil the login: what fails is tried again at the next one.
-func (s *Server) rehash(ctx context.Context, user store.User, secret string) {
-	stronger, err := s.cfg.Passwords.Hash(ctx, secret)
+func (s *Server) rehash(g *granting, user store.User, secret string) {
+	ctx := g.Context()
+	waiting, cancel := g.whileCallerWaits()
+	defer cancel()
+	stronger, err := s.cfg.Passwords.Hash(waiting, secret)
 	if err == nil {
 		_, err = s.store.UpdateUser(ctx, user.ID, func(u *store.User) error {
 			if u.PasswordHash == user.PasswordHash { // else somebody has just set a new password
@@ -136,6 +142,7 @@ func (s *Server) startSession(g *granting, name string, checked store.Credential
 	fresh := store.Session{UserID: checked.UserID, ClientID: g.client.ID, StartedAt: laterOf(s.now(), g.client.NotBefore)}
 	randomBytes(fresh.ID[:])
 	set := s.settings()
+	g.changing = store.EventLogin
 	right := store.Forgiveness{Place: s.throttle.place(g.address), Clear: []string{s.throttle.accountKey(name)}, Refund: []string{loginsKey}}
 	session, user, err := s.store.FinishLogin(g.Context(), right, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
 	switch {
@@ -164,7 +171,9 @@ func (s *Server) abandon(g *granting, session store.Session) {
 // checkAgain is for a hash that was replaced while the login was under way: by a stronger one of the
 // same password, which is fine, or by one of another password.
 func (s *Server) checkAgain(g *granting, session store.Session, user store.User, secret string) error {
-	result, err := s.cfg.Passwords.Verify(g.Context(), user.PasswordHash, secret)
+	waiting, cancel := g.whileCallerWaits()
+	defer cancel()
+	result, err := s.cfg.Passwords.Verify(waiting, user.PasswordHash, secret)
 	if err == nil && result.Match {
 		return nil
 	}

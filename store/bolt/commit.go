@@ -186,6 +186,9 @@ func (s *Store) attempt(live []*request, flush bool) (spoilt *request, err error
 	if err := s.health.broken(); err != nil {
 		return nil, s.unavailable("writing", err)
 	}
+	if err := s.inPlace(); err != nil {
+		return nil, s.failed(err)
+	}
 	var tx *bbolt.Tx
 	err = s.guard(func() (err error) {
 		tx, err = s.db.Begin(true)
@@ -211,6 +214,9 @@ func (s *Store) attempt(live []*request, flush bool) (spoilt *request, err error
 		return nil, s.undo(tx)
 	}
 	if err := s.guard(func() error { return s.doCommit(tx) }); err != nil {
+		return nil, s.failed(err)
+	}
+	if err := s.inPlace(); err != nil { // it went while this was synced
 		return nil, s.failed(err)
 	}
 	flushed()

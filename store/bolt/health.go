@@ -3,8 +3,6 @@ package bolt
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -20,6 +18,7 @@ type health struct {
 	last  error     // of the last commit; nil when it went well
 	tried time.Time // when that was
 	fatal error     // bbolt's state is in doubt: no commit is tried again
+	moved bool      // the path did not lead to the open file at the last look
 }
 
 func (h *health) ok() {
@@ -70,6 +69,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.inPlace(); err != nil {
 		return s.unavailable("writing", err)
 	}
+	if err := s.verified.damage(); err != nil {
+		return s.unavailable("reading", err)
+	}
 	last, probe := s.health.due(s.now())
 	if probe {
 		last = s.update(ctx, func(t *txn) error {
@@ -84,21 +86,4 @@ func (s *Store) Ping(ctx context.Context) error {
 		_, err := checkSchema(tx, s.path)
 		return err
 	})
-}
-
-// inPlace answers an error when the path no longer leads to the open file: somebody has moved or
-// replaced it, and what is written now would be gone with this process.
-func (s *Store) inPlace() error {
-	there, err := os.Stat(s.path)
-	if err != nil {
-		return err
-	}
-	open, err := s.file.Stat()
-	if err != nil {
-		return err
-	}
-	if !os.SameFile(there, open) {
-		return fmt.Errorf("%s was replaced while it was open; stop the server and put the right file there", s.path)
-	}
-	return nil
 }

@@ -1,11 +1,13 @@
 package bolt
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"time"
@@ -25,6 +27,8 @@ type Options struct {
 	Create      bool             // make the file where there is none
 	AuditEvents int              // events kept; 0 means 100,000
 	Now         func() time.Time // paces write probes; nil means time.Now
+	Log         *slog.Logger     // nil discards
+	Verify      bool             // read the whole file in the background once; damage makes Ping fail
 }
 
 var _ store.Store = (*Store)(nil)
@@ -48,15 +52,22 @@ func Open(path string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newStore(db, file, path, opt)
-	if err := s.load(); err != nil {
+	s, err := newStore(db, file, path, opt)
+	if err == nil {
+		err = s.load()
+	}
+	if err != nil {
 		db.Close()
 		return nil, err
 	}
+	clearSpools(path)
 	s.running.Add(1)
 	go s.run()
 	if err := s.addBuckets(); err != nil {
 		return nil, errors.Join(err, s.Close())
+	}
+	if opt.Verify {
+		s.running.Go(func() { s.verify(context.Background()) })
 	}
 	return s, nil
 }

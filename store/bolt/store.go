@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -13,14 +14,17 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/packed"
 )
 
 // Store is a store.Store in one file. All methods may be called concurrently.
 type Store struct {
-	db   *bbolt.DB
-	file *os.File // db's own, for when db cannot close it
-	path string
-	now  func() time.Time
+	db     *bbolt.DB
+	file   *os.File // db's own, for when db cannot close it
+	path   string
+	opened os.FileInfo // of file: which file it is
+	now    func() time.Time
+	log    *slog.Logger
 
 	queue    queue
 	health   health
@@ -28,11 +32,12 @@ type Store struct {
 	throttle counts
 	beats    heartbeats
 	sweeper  sweeper
+	verified verification
 
 	clientChanges atomic.Uint64
 	format        atomic.Int32 // of the records that are written
 
-	running  sync.WaitGroup // the committer, and backups
+	running  sync.WaitGroup // the committer, and the check of Options.Verify
 	closed   atomic.Bool
 	closing  sync.Once
 	closeErr error
@@ -41,20 +46,27 @@ type Store struct {
 	commit atomic.Pointer[func(*bbolt.Tx) error]
 }
 
-func newStore(db *bbolt.DB, file *os.File, path string, opt Options) *Store {
+func newStore(db *bbolt.DB, file *os.File, path string, opt Options) (*Store, error) {
 	if opt.AuditEvents == 0 {
 		opt.AuditEvents = 100_000
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	s := &Store{db: db, file: file, path: path, now: opt.Now}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	opened, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("opening the store: %w", err)
+	}
+	s := &Store{db: db, file: file, path: path, opened: opened, now: opt.Now, log: opt.Log}
 	s.format.Store(Schema)
 	s.queue.init()
 	s.audit.keep = uint64(max(opt.AuditEvents, 1))
 	s.throttle.init()
 	s.beats.last = map[string]beat{}
-	return s
+	return s, nil
 }
 
 // Format is the format of the records that this store writes; it reads all up to Schema.
@@ -75,6 +87,9 @@ func (s *Store) view(read func(tx *bbolt.Tx) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = s.unavailable("reading", damaged(s.path, fmt.Sprint(p)))
+		}
+		if errors.Is(err, packed.ErrMalformed) || errors.Is(err, errDamaged) {
+			s.noteDamage(err)
 		}
 		tx.Rollback() // a read transaction has nothing to lose; the only error is "already closed"
 	}()
