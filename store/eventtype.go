@@ -183,23 +183,3 @@ func changed(class EventClass, e Event) bool {
 	}
 	return e.Outcome == OutcomeOK || e.Outcome == OutcomeUnknown && class != ClassSessions
 }
-
-// Retention is how many events of each class are kept; see EventClass.
-type Retention map[EventClass]int
-
-// ShareRetention divides total among the classes.
-func ShareRetention(total int) Retention {
-	r := Retention{}
-	for class, percent := range map[EventClass]int{ClassKeys: 5, ClassAdmin: 20, ClassSessions: 45, ClassOwn: 10, ClassRefusals: 20} {
-		r[class] = max(total*percent/100, 1)
-	}
-	return r
-}
-
-// Total is how many events are kept in all.
-func (r Retention) Total() (n int) {
-	for _, class := range EventClasses {
-		n += r[class]
-	}
-	return n
-}
