@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"iter"
 	"os"
 	"slices"
 	"time"
@@ -16,6 +16,7 @@ import (
 	"signet/keys"
 	"signet/keys/pkcs11"
 	"signet/store"
+	"signet/store/recovery"
 )
 
 func (a *app) restoreCommand() *cobra.Command {
@@ -54,16 +55,16 @@ func (a *app) restoreCommand() *cobra.Command {
 
 // restoration is one restore under way.
 type restoration struct {
-	app    *app
-	cfg    config.Config
-	logs   []string
-	now    time.Time
-	master []keys.MasterKey
-	hsm    pkcs11.Token // nil: there is none
-	backup *backupFile
-	target restoreTarget
-	recall *recall
-	report restoreReport
+	app     *app
+	cfg     config.Config
+	logs    []string
+	now     time.Time
+	master  []keys.MasterKey
+	hsm     pkcs11.Token // nil: there is none
+	backup  *backupFile
+	target  restoreTarget
+	history *recovery.History
+	report  restoreReport
 
 	knewRevoked []string // kids of keys that the backup itself knows to be revoked
 }
@@ -94,7 +95,7 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.target.close()) }()
 	r.report = restoreReport{Store: storeName(r.cfg), From: path, AsOf: r.backup.asOf, Install: r.backup.foundation.Install.ID}
-	replaced, err := r.remember(ctx)
+	replaced, err := r.readHistory(ctx)
 	if err != nil {
 		return err
 	}
@@ -114,10 +115,12 @@ func (a *app) refuseItself(cfg config.Config, path string) error {
 	return nil
 }
 
-// remember gathers what is known to have happened since the backup.
-func (r *restoration) remember(ctx context.Context) (replaced *store.Foundation, err error) {
-	r.recall = newRecall(r.backup)
-	replaced, unread, err := r.target.recall(ctx, r.recall)
+// readHistory collects what is known to have happened since the backup: first from the store that is
+// replaced, then from the logs.
+func (r *restoration) readHistory(ctx context.Context) (replaced *recovery.Replaced, err error) {
+	b := r.backup
+	r.history = b.history(r.now)
+	replaced, unread, err := r.target.read(ctx, r.history, b)
 	if err != nil {
 		return nil, err
 	}
@@ -126,13 +129,17 @@ func (r *restoration) remember(ctx context.Context) (replaced *store.Foundation,
 		replaced = nil
 	}
 	if replaced != nil {
-		if id := r.backup.foundation.Install.ID; replaced.Install.ID != id {
-			return nil, fmt.Errorf("store: %s is of another install (%s) than the backup (%s); move it away yourself if it is to be replaced, nothing was changed", storeName(r.cfg), replaced.Install.ID, id)
+		if id := b.foundation.Install.ID; replaced.Foundation.Install.ID != id {
+			return nil, fmt.Errorf("store: %s is of another install (%s) than the backup (%s); move it away yourself if it is to be replaced, nothing was changed", storeName(r.cfg), replaced.Foundation.Install.ID, id)
 		}
 		r.report.Knew = append(r.report.Knew, storeName(r.cfg))
+		r.report.Older = replaced.Older()
+		if gap := replaced.Gap(); gap > 0 {
+			r.report.Gaps = append(r.report.Gaps, fmt.Sprintf("ATTENTION: the audit trail of %s no longer has %d events from after the backup. The state of its records was used for them.", storeName(r.cfg), gap))
+		}
 	}
 	for _, log := range r.logs {
-		if err := r.recall.readLog(log); err != nil {
+		if err := r.readLog(log); err != nil {
 			return nil, fmt.Errorf("%w; nothing was changed", err)
 		}
 		r.report.Knew = append(r.report.Knew, log)
@@ -142,7 +149,7 @@ func (r *restoration) remember(ctx context.Context) (replaced *store.Foundation,
 
 // put makes the keyring fit for use and puts everything into the target. A keyring that running servers
 // have put back is in a store already; that one is recovered where it is, after the records are there.
-func (r *restoration) put(ctx context.Context, replaced *store.Foundation) error {
+func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) error {
 	redis, onRedis := r.target.(*redisTarget)
 	f := r.backup.foundation
 	ring, hand, err := r.openKeyring(ctx, replaced)
@@ -161,21 +168,35 @@ func (r *restoration) put(ctx context.Context, replaced *store.Foundation) error
 		}
 		f.KeyringVersion, f.Keyring = hand.version, hand.document
 	}
-	r.recall.events = append(r.recall.events, store.Event{At: r.now.UTC(), Type: "restore", Outcome: "ok", Actor: "signet restore",
+	r.history.AddEvent(store.Event{At: r.now.UTC(), Type: "restore", Outcome: "ok", Actor: "signet restore",
 		Detail: map[string]string{"as_of": r.report.AsOf.Format(time.RFC3339)}})
-	o := newOverlay(r.recall, r.cfg.Keys.MaxTokenLife, r.now)
-	if err := r.target.fill(ctx, f, o.records(r.backup.read(ctx))); err != nil {
+	o := recovery.NewOverlay(ctx, r.history, replaced, r.cfg.Keys.MaxTokenLife)
+	if err := r.target.fill(ctx, f, r.report.Counts.counted(o.Records(r.backup.read(ctx)))); err != nil {
 		return fmt.Errorf("restoring %s: %w", r.backup.path, err)
 	}
 	if bolt, ok := r.target.(*boltTarget); ok {
 		r.report.MovedAside = bolt.aside
 	}
-	r.report.Counts, r.report.Kept.changesKept = o.counts, o.kept
-	r.report.Lost = o.lost(func(sub string) string { return r.target.name(ctx, sub) })
+	r.report.Kept.Preserved = o.Preserved
+	r.report.Lost = o.Lost(func(sub string) string { return r.target.name(ctx, sub) })
 	if inPlace {
 		return r.recoverInPlace(ctx, redis, hand)
 	}
 	return nil
+}
+
+// counted counts the records that go by.
+func (c *archiveCounts) counted(records iter.Seq2[store.Record, error]) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		for record, err := range records {
+			if err == nil {
+				c.add(record)
+			}
+			if !yield(record, err) {
+				return
+			}
+		}
+	}
 }
 
 func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys.Config {
@@ -186,13 +207,13 @@ func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys
 
 // openKeyring opens the newest keyring of the install that is known: the backup's, or that of the
 // store that is replaced. What the other knows to be revoked counts too.
-func (r *restoration) openKeyring(ctx context.Context, replaced *store.Foundation) (*keys.Manager, *keyringInHand, error) {
+func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replaced) (*keys.Manager, *keyringInHand, error) {
 	open := func(f store.Foundation) (*keys.Manager, *keyringInHand, error) {
 		hand := &keyringInHand{f.KeyringVersion, f.Keyring}
 		m, err := keys.Open(ctx, r.keyringConfig(hand, f.Install.ID))
 		if err == nil {
 			for _, kid := range m.RevokedKeys() {
-				r.recall.keys[kid] = true
+				r.history.NoteRevokedKey(kid)
 			}
 		}
 		return m, hand, err
@@ -210,7 +231,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *store.Foundatio
 	if replaced == nil {
 		return ring, hand, nil
 	}
-	newer, newerHand, err := open(*replaced)
+	newer, newerHand, err := open(replaced.Foundation)
 	if _, running := r.target.(*redisTarget); running && err != nil {
 		return nil, nil, fmt.Errorf("keyring: that in %s: %w; nothing was changed", storeName(r.cfg), err)
 	}
@@ -226,17 +247,24 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *store.Foundatio
 }
 
 func (r *restoration) recover(ctx context.Context, ring *keys.Manager) error {
-	done, err := ring.Recover(ctx, slices.Sorted(maps.Keys(r.recall.keys)))
+	revoked := r.history.RevokedKeys()
+	done, err := ring.Recover(ctx, revoked)
 	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	r.report.Keyring = done
-	for _, kid := range slices.Sorted(maps.Keys(r.recall.keys)) {
+	for _, kid := range revoked {
 		if !slices.Contains(r.knewRevoked, kid) {
 			r.report.Kept.Keys = append(r.report.Kept.Keys, kid)
 		}
 	}
 	return nil
+}
+
+// preserved is what was taken away since the backup and stays so.
+type preserved struct {
+	Keys []string `json:"keys_revoked"`
+	recovery.Preserved
 }
 
 // recoverInPlace goes by compare-and-set against the servers that are running.
@@ -263,10 +291,12 @@ type restoreReport struct {
 	Counts       archiveCounts `json:"counts"`
 	Knew         []string      `json:"known_from"`           // where it was known from what has happened since
 	Unread       string        `json:"unreadable,omitempty"` // why the store that was replaced could not be asked
+	Gaps         []string      `json:"gaps,omitempty"`       // what the logs and the trail lack
 	NewerKeyring bool          `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
 	Keyring      keys.Recovery `json:"keyring"`
-	Kept         kept          `json:"kept"`
-	Lost         lost          `json:"lost"`
+	Older        bool          `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
+	Kept         preserved     `json:"kept"`
+	Lost         recovery.Lost `json:"lost"`
 }
 
 func (r restoreReport) write(w io.Writer) { writeRestore(w, r) }
