@@ -26,6 +26,7 @@ type backupFile struct {
 	seq        uint64          // the highest of its events
 	newest     map[string]bool // the marks of its newest events
 	late       []store.Event   // its own, which its records may not show
+	source     store.Exporter  // where it is a store; nil: it is an archive
 	read       func(ctx context.Context) iter.Seq2[store.Record, error]
 	close      func() error
 }
@@ -93,7 +94,7 @@ func (b *backupFile) openBolt(ctx context.Context) error {
 	if b.copied, err = db.CopiedAt(ctx); err != nil {
 		return errors.Join(err, db.Close())
 	}
-	b.close = db.Close
+	b.source, b.close = db, db.Close
 	b.read = func(ctx context.Context) iter.Seq2[store.Record, error] { return exported(ctx, db) }
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 )
 
 func (a *app) restoreCommand() *cobra.Command {
-	var logs []string
+	var r restoration
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Put a backup in the place of the store, and bring nothing back that was revoked",
@@ -28,20 +28,24 @@ func (a *app) restoreCommand() *cobra.Command {
 			"the server is stopped. FILE is read and checked to its end before anything is changed. A bolt store that\n" +
 			"is there is moved aside, to NAME.before-restore-TIME; a Redis must be empty, or hold only what running\n" +
 			"servers of this install have put back into it.\n\n" +
-			"What is known to have been revoked since the backup stays revoked: keys, sessions, tokens, users and\n" +
-			"clients that were disabled or deleted, and passwords that were replaced. It is known from the store that\n" +
-			"is replaced, where that can be read, and from the server's logs that --audit-log names. Then the next\n" +
-			"signing key signs at once, because nobody knows what has happened to the present one; tokens that it\n" +
-			"has signed stay valid. In the end it says what to check.",
+			"What was revoked since the backup stays revoked: keys, sessions, tokens, users and clients that were disabled\n" +
+			"or deleted, passwords and secrets that were replaced, rights that were taken. This is taken from the store\n" +
+			"that is replaced, where it can be read, or from a copy of it that --replaced names, and from the server's\n" +
+			"logs that --audit-log names. To undo such a change on purpose, move the store away first. The next\n" +
+			"signing key then signs at once, because the present one may have leaked since; tokens that it has signed\n" +
+			"stay valid. The report lists what is left to do.\n\n" +
+			"--rehearsal tries FILE out beside a running install: it makes an install of its own, with new signing keys\n" +
+			"and without sessions, so that none of its tokens is valid in the other.",
 		Example: "signet restore --config /etc/signet/signet.yaml /backup/signet-2026-03-04.db\n" +
-			"signet restore --audit-log /var/log/signet.log signet.ndjson",
+			"signet restore --audit-log /var/log/signet.log signet.ndjson\n" +
+			"signet restore --config rehearsal/signet.yaml --rehearsal signet-backup.db",
 		Args: positional("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := a.loadConfig()
 			if err != nil {
 				return err
 			}
-			r := restoration{app: a, cfg: cfg, logs: logs, now: time.Now()}
+			r.app, r.cfg, r.now = a, cfg, time.Now()
 			if err := r.run(cmd.Context(), args[0]); err != nil {
 				return err
 			}
@@ -49,7 +53,9 @@ func (a *app) restoreCommand() *cobra.Command {
 		},
 	}
 	a.configFlag(cmd)
-	cmd.Flags().StringArrayVar(&logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
+	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
+	cmd.Flags().StringVar(&r.copied, "replaced", "", "take what was revoked from `FILE` too, a backup or export of the store that is replaced, made last")
+	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make an install of its own, whose tokens are not valid in the other")
 	return cmd
 }
 
@@ -58,6 +64,7 @@ type restoration struct {
 	app     *app
 	cfg     config.Config
 	logs    []string
+	copied  string // a copy of the store that is replaced; empty: there is none
 	now     time.Time
 	master  []keys.MasterKey
 	hsm     pkcs11.Token // nil: there is none
@@ -65,6 +72,9 @@ type restoration struct {
 	target  restoreTarget
 	history *recovery.History
 	report  restoreReport
+
+	rehearsal bool
+	closers   []func() error // of a copy of the replaced store
 
 	knewRevoked []string // kids of keys that the backup itself knows to be revoked
 }
@@ -94,6 +104,7 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.target.close()) }()
+	defer func() { err = errors.Join(err, r.closeAll()) }()
 	r.report = restoreReport{Store: storeName(r.cfg), From: path, AsOf: r.backup.asOf, Install: r.backup.foundation.Install.ID}
 	replaced, err := r.readHistory(ctx)
 	if err != nil {
@@ -138,6 +149,11 @@ func (r *restoration) readHistory(ctx context.Context) (replaced *recovery.Repla
 			r.report.Gaps = append(r.report.Gaps, fmt.Sprintf("ATTENTION: the audit trail of %s no longer has %d events from after the backup. The state of its records was used for them.", storeName(r.cfg), gap))
 		}
 	}
+	if r.copied != "" {
+		if replaced, err = r.readCopy(ctx, replaced); err != nil {
+			return nil, fmt.Errorf("%w; nothing was changed", err)
+		}
+	}
 	for _, log := range r.logs {
 		if err := r.readLog(log); err != nil {
 			return nil, fmt.Errorf("%w; nothing was changed", err)
@@ -156,6 +172,9 @@ func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) erro
 	if err != nil {
 		return err
 	}
+	if r.rehearsal {
+		return r.rehearse(ctx, replaced)
+	}
 	inPlace := onRedis && redis.live != nil
 	if onRedis {
 		if err := compareClocks(ctx, redis.s, r.cfg, f.Install.ID, r.master[0]); err != nil {
@@ -171,7 +190,18 @@ func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) erro
 	r.history.AddEvent(store.Event{At: r.now.UTC(), Type: "restore", Outcome: "ok", Actor: "signet restore",
 		Detail: map[string]string{"as_of": r.report.AsOf.Format(time.RFC3339)}})
 	o := recovery.NewOverlay(ctx, r.history, replaced, r.cfg.Keys.MaxTokenLife)
-	if err := r.target.fill(ctx, f, r.report.Counts.counted(o.Records(r.backup.read(ctx)))); err != nil {
+	if err := r.fill(ctx, f, o, o.Records(r.backup.read(ctx))); err != nil {
+		return err
+	}
+	if inPlace {
+		return r.recoverInPlace(ctx, redis, hand)
+	}
+	return nil
+}
+
+// fill puts the records into the target and reports what came of them.
+func (r *restoration) fill(ctx context.Context, f store.Foundation, o *recovery.Overlay, records iter.Seq2[store.Record, error]) error {
+	if err := r.target.fill(ctx, f, r.report.Counts.counted(records)); err != nil {
 		return fmt.Errorf("restoring %s: %w", r.backup.path, err)
 	}
 	if bolt, ok := r.target.(*boltTarget); ok {
@@ -179,9 +209,6 @@ func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) erro
 	}
 	r.report.Kept.Preserved = o.Preserved
 	r.report.Lost = o.Lost(func(sub string) string { return r.target.name(ctx, sub) })
-	if inPlace {
-		return r.recoverInPlace(ctx, redis, hand)
-	}
 	return nil
 }
 
@@ -287,6 +314,8 @@ type restoreReport struct {
 	From         string        `json:"from"`
 	AsOf         time.Time     `json:"as_of"`
 	Install      string        `json:"install"`
+	Rehearsal    bool          `json:"rehearsal,omitempty"`
+	LeftOut      int64         `json:"sessions_left_out,omitempty"` // of a rehearsal
 	MovedAside   string        `json:"moved_aside,omitempty"`
 	Counts       archiveCounts `json:"counts"`
 	Knew         []string      `json:"known_from"`           // where it was known from what has happened since

@@ -303,6 +303,23 @@ func TestRestore(t *testing.T) {
 			t.Errorf("a second restore: got %d %q", code, stderr)
 		}
 	})
+	t.Run("a copy of a Redis that was emptied knows", func(t *testing.T) {
+		server := redistest.Start(t, redistest.Config{Persist: true})
+		d := happen(t, "redis://"+server.Addr())
+		d.newPasswordKept = true
+		last := filepath.Join(d.dir, "last.ndjson")
+		d.signet("", "export", last)
+		server.Do("flushall")
+		report := d.restore("--replaced", last)
+		d.wantReport(report)
+		if fmt.Sprint(report.Knew) != "["+last+"]" {
+			t.Errorf("known from %v", report.Knew)
+		}
+		d.check(d.start())
+		if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "signet-restore-*")); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	})
 	t.Run("nobody knows", func(t *testing.T) {
 		d := happen(t, "bolt:signet.db")
 		if err := os.Remove(filepath.Join(d.dir, "signet.db")); err != nil {
@@ -320,6 +337,34 @@ func TestRestore(t *testing.T) {
 		}
 		d.app.token("grant_type", "refresh_token", "refresh_token", d.endedRefresh)
 	})
+}
+
+// TestRehearsal: nothing that a rehearsal signs or starts is good in the install that it was copied from.
+func TestRehearsal(t *testing.T) {
+	d := happen(t, "bolt:signet.db")
+	production := d.start()
+	kids := production.keyring()
+	elsewhere := filepath.Dir(copyInstall(t, d.dir, "signet.yaml", "master.key"))
+	config, own := d.config, d.app
+	d.config = filepath.Join(elsewhere, "signet.yaml")
+	report := d.restore("--rehearsal")
+	if !report.Rehearsal || report.LeftOut == 0 || report.Counts.Sessions != 0 || report.Counts.Users == 0 {
+		t.Errorf("report: got %+v", report)
+	}
+	r := startReplica(t, elsewhere, d.environ)
+	for _, key := range kids.Keys {
+		if r.publishes(key.ID) {
+			t.Errorf("the rehearsal publishes %s, a key of the install that it was copied from", key.ID)
+		}
+	}
+	d.app.address = r.address
+	d.app.wantRefused("a session of the install, in the rehearsal", d.keptRefresh)
+	access, refresh := d.app.login()
+	d.app.wantActive("a token of the rehearsal, there", access, true)
+	d.config, d.app = config, own
+	d.app.wantActive("a token of the rehearsal, in the install", access, false)
+	d.app.wantRefused("a session of the rehearsal, in the install", refresh)
+	d.app.login()
 }
 
 // TestRestoreBesideARunningReplica: Redis is wiped, and the servers that are running know the newest

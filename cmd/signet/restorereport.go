@@ -20,7 +20,14 @@ func writeRestore(w io.Writer, r restoreReport) {
 	}{{"clients", c.Clients}, {"users", c.Users}, {"sessions", c.Sessions}, {"revoked tokens", c.RevokedTokens}, {"spent assertions", c.Assertions}, {"audit events", c.Events}} {
 		line(w, row.what, fmt.Sprint(row.n))
 	}
+	if r.Rehearsal {
+		line(w, "left out", fmt.Sprint(r.LeftOut), "sessions, because this is a rehearsal")
+	}
 	writeKept(w, r)
+	if r.Rehearsal {
+		fmt.Fprintln(w, "\nThis is a rehearsal: an install of its own, with its own signing keys. None of its tokens is valid elsewhere.")
+		return
+	}
 	writeRotations(w, r)
 	writeChecks(w, r)
 }
