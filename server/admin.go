@@ -12,6 +12,7 @@ import (
 type adminVerb struct {
 	method, path string // {name} stands for one segment of any text, percent-encoded
 	name         string // as logs and metrics call it
+	scope        string // that a token needs; scopeAny: any of the signet: scopes
 	stream       bool   // takes as long as its bytes do: no limit on the whole
 	handle       func(*Server, *call) (reply, error)
 }
@@ -19,52 +20,53 @@ type adminVerb struct {
 // adminVerbs is the whole of it. The command line is one client of these; every change made through
 // them is in the audit trail.
 var adminVerbs = []adminVerb{
-	{"GET", "/v1/clients", "client.list", false, (*Server).adminListClients},
-	{"POST", "/v1/clients", "client.create", false, (*Server).adminCreateClient},
-	{"GET", "/v1/clients/{id}", "client.show", false, (*Server).adminShowClient},
-	{"PATCH", "/v1/clients/{id}", "client.update", false, (*Server).adminUpdateClient},
-	{"DELETE", "/v1/clients/{id}", "client.delete", false, (*Server).adminDeleteClient},
-	{"POST", "/v1/clients/{id}/secret", "client.rotate_secret", false, (*Server).adminRotateSecret},
-	{"POST", "/v1/clients/{id}/disable", "client.disable", false, (*Server).adminDisableClient},
-	{"POST", "/v1/clients/{id}/enable", "client.enable", false, (*Server).adminEnableClient},
+	{"GET", "/v1/clients", "client.list", scopeClients, false, (*Server).adminListClients},
+	{"POST", "/v1/clients", "client.create", scopeClients, false, (*Server).adminCreateClient},
+	{"GET", "/v1/clients/{id}", "client.show", scopeClients, false, (*Server).adminShowClient},
+	{"PATCH", "/v1/clients/{id}", "client.update", scopeClients, false, (*Server).adminUpdateClient},
+	{"DELETE", "/v1/clients/{id}", "client.delete", scopeClients, false, (*Server).adminDeleteClient},
+	{"POST", "/v1/clients/{id}/secret", "client.rotate_secret", scopeClients, false, (*Server).adminRotateSecret},
+	{"POST", "/v1/clients/{id}/disable", "client.disable", scopeClients, false, (*Server).adminDisableClient},
+	{"POST", "/v1/clients/{id}/enable", "client.enable", scopeClients, false, (*Server).adminEnableClient},
 
-	{"GET", "/v1/users", "user.list", false, (*Server).adminListUsers},
-	{"POST", "/v1/users", "user.create", false, (*Server).adminCreateUser},
-	{"POST", "/v1/users:import", "user.import", true, (*Server).adminImportUsers},
-	{"GET", "/v1/users/{username}", "user.show", false, (*Server).adminShowUser},
-	{"PATCH", "/v1/users/{username}", "user.update", false, (*Server).adminUpdateUser},
-	{"DELETE", "/v1/users/{username}", "user.delete", false, (*Server).adminDeleteUser},
-	{"PUT", "/v1/users/{username}/password", "user.set_password", false, (*Server).adminSetPassword},
-	{"POST", "/v1/users/{username}/disable", "user.disable", false, (*Server).adminDisableUser},
-	{"POST", "/v1/users/{username}/enable", "user.enable", false, (*Server).adminEnableUser},
+	{"GET", "/v1/users", "user.list", scopeUsers, false, (*Server).adminListUsers},
+	{"POST", "/v1/users", "user.create", scopeUsers, false, (*Server).adminCreateUser},
+	{"POST", "/v1/users:import", "user.import", scopeUsers, true, (*Server).adminImportUsers},
+	{"GET", "/v1/users/{username}", "user.show", scopeUsers, false, (*Server).adminShowUser},
+	{"PATCH", "/v1/users/{username}", "user.update", scopeUsers, false, (*Server).adminUpdateUser},
+	{"DELETE", "/v1/users/{username}", "user.delete", scopeUsers, false, (*Server).adminDeleteUser},
+	{"PUT", "/v1/users/{username}/password", "user.set_password", scopeUsers, false, (*Server).adminSetPassword},
+	{"POST", "/v1/users/{username}/disable", "user.disable", scopeUsers, false, (*Server).adminDisableUser},
+	{"POST", "/v1/users/{username}/enable", "user.enable", scopeUsers, false, (*Server).adminEnableUser},
 
-	{"DELETE", "/v1/sessions", "session.revoke_everybody", true, (*Server).adminEndAllSessions},
-	{"GET", "/v1/users/{username}/sessions", "session.list", false, (*Server).adminListSessions},
-	{"DELETE", "/v1/users/{username}/sessions", "session.revoke_all", false, (*Server).adminRevokeSessions},
-	{"DELETE", "/v1/users/{username}/sessions/{sid}", "session.revoke", false, (*Server).adminRevokeSession},
+	{"DELETE", "/v1/sessions", "session.revoke_everybody", scopeAdmin, true, (*Server).adminEndAllSessions},
+	{"GET", "/v1/users/{username}/sessions", "session.list", scopeUsers, false, (*Server).adminListSessions},
+	{"DELETE", "/v1/users/{username}/sessions", "session.revoke_all", scopeUsers, false, (*Server).adminRevokeSessions},
+	{"DELETE", "/v1/users/{username}/sessions/{sid}", "session.revoke", scopeUsers, false, (*Server).adminRevokeSession},
 
-	{"GET", "/v1/keys", "keys.list", false, (*Server).adminListKeys},
-	{"GET", "/v1/keys/plan", "keys.plan", false, (*Server).adminPlanKeys},
-	{"POST", "/v1/keys/rotate", "keys.rotate", false, (*Server).adminRotateKeys},
-	{"POST", "/v1/keys/rewrap", "keys.rewrap", false, (*Server).adminRewrap},
-	{"POST", "/v1/keys/{kid}/revoke", "keys.revoke", false, (*Server).adminRevokeKey},
+	{"GET", "/v1/keys", "keys.list", scopeKeys, false, (*Server).adminListKeys},
+	{"GET", "/v1/keys/plan", "keys.plan", scopeKeys, false, (*Server).adminPlanKeys},
+	{"POST", "/v1/keys/rotate", "keys.rotate", scopeKeys, false, (*Server).adminRotateKeys},
+	{"POST", "/v1/keys/rewrap", "keys.rewrap", scopeKeys, false, (*Server).adminRewrap},
+	{"POST", "/v1/keys/{kid}/revoke", "keys.revoke", scopeKeys, false, (*Server).adminRevokeKey},
 
-	{"GET", "/v1/audit", "audit.list", false, (*Server).adminListEvents},
-	{"GET", "/v1/backup", "backup", true, (*Server).adminBackup},
-	{"GET", "/v1/status", "status", false, (*Server).adminStatus},
-	{"GET", "/metrics", "metrics", true, (*Server).adminMetrics},
+	{"GET", "/v1/audit", "audit.list", scopeAudit, false, (*Server).adminListEvents},
+	{"GET", "/v1/backup", "backup", scopeBackup, true, (*Server).adminBackup},
+	{"GET", "/v1/status", "status", scopeAny, false, (*Server).adminStatus},
+	{"GET", "/metrics", "metrics", scopeMetrics, true, (*Server).adminMetrics},
 }
 
 // Admin returns the operator's verbs for a Unix socket, whose mode 0600 is the authentication: who
 // can open it may do everything.
 func (s *Server) Admin() http.Handler {
-	return newAdmin(s, func(_ *Server, c *call) error {
-		c.actor = "socket"
+	return newAdmin(s, func(_ *Server, c *call, _ string) error {
+		c.actor, c.rights = "socket", []string{scopeAdmin}
 		return nil
 	})
 }
 
-// AdminWithToken returns the same behind an access token of scope signet:admin, for a TCP listener.
+// AdminWithToken returns the same behind access tokens, for a TCP listener: each verb needs the scope
+// that its row names. See authenticateAdmin.
 func (s *Server) AdminWithToken() http.Handler {
 	return newAdmin(s, (*Server).authenticateAdmin)
 }
@@ -72,10 +74,13 @@ func (s *Server) AdminWithToken() http.Handler {
 // admin answers the operator's listener, in the same envelope as the public one: see Server.serve.
 type admin struct {
 	server  *Server
-	enter   func(*Server, *call) error // lets the caller in, whatever is asked for, and says who it is
+	enter   enterAdmin
 	paths   []*adminPath
 	missing *route
 }
+
+// enterAdmin lets a caller in that may use verbs of the scope, and notes in the call who it is and what it may.
+type enterAdmin func(s *Server, c *call, scope string) error
 
 type adminPath struct {
 	segments []string
@@ -83,7 +88,7 @@ type adminPath struct {
 	other    *route            // any other method
 }
 
-func newAdmin(s *Server, enter func(*Server, *call) error) *admin {
+func newAdmin(s *Server, enter enterAdmin) *admin {
 	a := &admin{server: s, enter: enter}
 	byPath := make(map[string]*adminPath)
 	for _, v := range adminVerbs {
@@ -110,7 +115,7 @@ func (a *admin) route(v adminVerb) *route {
 	}
 	return &route{name: "admin." + v.name, level: level, store: !v.stream, changes: v.method != "" && v.method != http.MethodGet, errorBody: adminErrorBody,
 		handle: func(s *Server, c *call) (reply, error) {
-			if err := a.enter(s, c); err != nil {
+			if err := a.enter(s, c, v.scope); err != nil {
 				return reply{}, err
 			}
 			if v.method != http.MethodGet {

@@ -5,18 +5,25 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"signet/store"
 )
 
-// adminScope lets a client of its own standing, never a user, through AdminWithToken.
-const adminScope = "signet:admin"
-
-var errNotAdmin = &oauthError{Status: http.StatusForbidden, Code: "insufficient_scope",
-	Challenge:   `Bearer realm="signet", error="insufficient_scope", scope="` + adminScope + `"`,
-	Description: "this needs a client_credentials token of scope " + adminScope + ", from a client that has that scope now"}
+// errNotAdmin is the answer to a good token that may not use the verb (RFC 6750 §3.1).
+func errNotAdmin(scope string) *oauthError {
+	named, needs := scope, "the scope "+scope
+	if scope == scopeAny {
+		named, needs = strings.Join(adminScopes, " "), "one of the scopes "+strings.Join(adminScopes, ", ")
+	}
+	return &oauthError{Status: http.StatusForbidden, Code: "insufficient_scope",
+		Challenge: `Bearer realm="signet", error="insufficient_scope", scope="` + named + `"`,
+		Description: "this needs a client_credentials token with " + needs + ", asked for by name, of a client that has it now; " +
+			scopeAdmin + " stands for all of them"}
+}
 
 // authenticateAdmin asks everything of the token that any other endpoint would, so that disabling
 // the client or revoking the token shuts it out at once; so does taking the scope from the client.
-func (s *Server) authenticateAdmin(c *call) error {
+func (s *Server) authenticateAdmin(c *call, scope string) error {
 	token, err := bearer(c.Request)
 	if err != nil {
 		return s.refuseAdmin(c, err)
@@ -28,12 +35,26 @@ func (s *Server) authenticateAdmin(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.actor = t.client.ID
-	if t.user != nil || !slices.Contains(strings.Split(t.claims.Scope, " "), adminScope) || !slices.Contains(t.client.Scopes, adminScope) {
-		s.audit.add(c, event{Type: "admin_auth", Outcome: "refused", Actor: c.actor, Detail: map[string]string{"reason": "scope"}})
-		return errNotAdmin
+	c.actor, c.rights = t.client.ID, adminRights(t)
+	if !allows(c.rights, scope) {
+		s.audit.refusal(c, event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Actor: c.actor, Detail: map[string]string{store.DetailReason: "scope"}})
+		return errNotAdmin(scope)
 	}
 	return nil
+}
+
+// adminRights are the scopes of the admin API that the token names and its client still has. A user's
+// token has none, whatever it says: operators are clients.
+func adminRights(t *liveToken) (rights []string) {
+	if t.user != nil {
+		return nil
+	}
+	for scope := range strings.SplitSeq(t.claims.Scope, " ") {
+		if slices.Contains(adminScopes, scope) && slices.Contains(t.client.Scopes, scope) {
+			rights = append(rights, scope)
+		}
+	}
+	return rights
 }
 
 // refuseAdmin counts the failure against the caller's network. A good token is never turned away.
@@ -45,6 +66,6 @@ func (s *Server) refuseAdmin(c *call, refusal error) error {
 	if wait > 0 {
 		return slowDown(wait)
 	}
-	s.audit.add(c, event{Type: "admin_auth", Outcome: "refused", Detail: map[string]string{"reason": refusal.Error()}})
+	s.audit.refusal(c, event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: refusal.Error()}})
 	return refusal
 }

@@ -149,14 +149,14 @@ func (k *specCheck) scopes(spec clientSpec) {
 	if n := len(strings.Join(spec.Scopes, " ")); n > maxScopeLength {
 		k.add("scopes have %d characters in all; at most %d fit in a token", n, maxScopeLength)
 	}
-	if !slices.Contains(spec.Scopes, adminScope) {
+	if !slices.Contains(spec.Scopes, scopeAdmin) {
 		return
 	}
 	if spec.Public {
-		k.add("a public client cannot have the scope %s", adminScope)
+		k.add("a public client cannot have the scope %s", scopeAdmin)
 	}
 	if slices.Contains(spec.Grants, grantPassword) {
-		k.add("the scope %s goes with the grant client_credentials alone: with password every user would be given it", adminScope)
+		k.add("the scope %s goes with the grant client_credentials alone: with password every user would be given it", scopeAdmin)
 	}
 }
 

@@ -28,11 +28,11 @@ func adminErrorBody(e *oauthError) any {
 		return adminErrorAnswer{"throttled", e.Description}
 	case "invalid_request":
 		if e.Status == http.StatusUnauthorized {
-			return adminErrorAnswer{"unauthorized", "send an access token of scope " + adminScope + ": Authorization: Bearer …"}
+			return adminErrorAnswer{"unauthorized", "send an access token of scope " + scopeAdmin + ": Authorization: Bearer …"}
 		}
 		return adminErrorAnswer{"invalid", e.Description}
 	case "invalid_token":
-		return adminErrorAnswer{"unauthorized", "the access token is not valid, or no longer: get a new one with client_credentials and scope " + adminScope}
+		return adminErrorAnswer{"unauthorized", "the access token is not valid, or no longer: get a new one with client_credentials and scope " + scopeAdmin}
 	case "insufficient_scope":
 		return adminErrorAnswer{"forbidden", e.Description}
 	}

@@ -6,8 +6,12 @@
 //
 // What every backend promises, and package storetest checks:
 //
-//   - A method that returns nil has made its change durable: it survives kill -9 and a restart.
+//   - A method that returns nil has made its change durable, and it survives a kill -9 of Signet.
 //     Throttle counts, heartbeats and the audit trail are the exceptions; their interfaces say so.
+//     The embedded store has synced the change by then, so a power failure does not lose it. In Redis
+//     it is as durable as Redis makes it: with "appendfsync always" it is in the synced file, with
+//     "everysec" a kill -9 of Redis can lose the last two seconds while the disk is busy, and a power
+//     failure the last second or two (package store/redis).
 //   - A method is one atomic step. Two that touch the same session (Rotate, RevokeSession,
 //     RevokeSessions, UpdateUser, DeleteUser) are serialised: there is an order that explains all answers.
 //   - An error that is not one of this package's sentinels means that nothing is known: the change

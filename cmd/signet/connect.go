@@ -119,12 +119,15 @@ func (a *app) connectURL(s string) (*adminClient, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A proxy of the environment is used: it sees the host and encrypted bytes, and plain http is for
+	// loopback addresses only, which are never sent to one.
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	return &adminClient{base: strings.TrimRight(s, "/"), where: s, token: token, http: newHTTPClient(transport)}, nil
 }
 
-// newHTTPClient follows no redirect: the token and passwords are for the server that was named.
-func newHTTPClient(t *http.Transport) *http.Client {
+// newHTTPClient follows no redirect: the token and passwords are for the server that was named. A nil
+// transport is the default one.
+func newHTTPClient(t http.RoundTripper) *http.Client {
 	return &http.Client{
 		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

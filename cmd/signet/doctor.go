@@ -126,10 +126,31 @@ func (d *doctor) examineServers(ctx context.Context, s *redis.Store) {
 		return
 	}
 	if len(findings) == 0 {
-		d.note("durability", stateOK, "nothing to mend in how the servers are set up: a crash loses nothing, a failover the last moments at most")
+		d.note("durability", stateOK, "nothing to change in how the servers are set up; a failover can lose the last moments before it")
 	}
 	for _, f := range findings {
 		d.note("durability", stateWarning, f.String())
+	}
+	d.examineSync(ctx, s)
+}
+
+// examineSync explains what a kill of Redis loses under its setting of appendfsync.
+func (d *doctor) examineSync(ctx context.Context, s *redis.Store) {
+	policies, err := s.SyncPolicies(ctx)
+	if err != nil {
+		d.judge("durability", err, "")
+		return
+	}
+	for _, p := range policies {
+		switch p.Policy {
+		case "always":
+			d.note("durability", stateOK, p.Server+": appendfsync is always: neither a kill of Redis nor a power failure loses what was answered")
+		case "":
+			d.note("durability", stateOK, p.Server+": it does not let Signet read appendfsync (CONFIG GET); only always makes answered writes survive a kill of Redis on a busy disk")
+		case "everysec":
+			d.note("durability", stateOK, p.Server+": appendfsync is everysec: a power failure, or a kill -9 of Redis while its disk is busy, "+
+				"loses up to two seconds of answered logins and refreshes; revocations are repeated by the servers of Signet; appendfsync always closes it")
+		}
 	}
 }
 

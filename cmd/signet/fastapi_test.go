@@ -45,17 +45,18 @@ func fastAPIPython(t testing.TB) string {
 	return ""
 }
 
-func startFastAPI(t testing.TB, issuer string) *fastAPI {
+func startFastAPI(t testing.TB, issuer string, env ...string) *fastAPI {
 	t.Helper()
-	return runFastAPI(t, "../../deploy/examples/fastapi", issuer)
+	return runFastAPI(t, "../../deploy/examples/fastapi", issuer, env...)
 }
 
 // runFastAPI runs the main.py in dir.
-func runFastAPI(t testing.TB, dir, issuer string) *fastAPI {
+func runFastAPI(t testing.TB, dir, issuer string, env ...string) *fastAPI {
 	t.Helper()
 	cmd := exec.Command(fastAPIPython(t), "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", "0")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "SIGNET_ISSUER="+issuer, "PYTHONDONTWRITEBYTECODE=1", "NO_PROXY=127.0.0.1")
+	cmd.Env = append(cmd.Env, env...)
 	api := &fastAPI{t: t, log: &lockedBuffer{}}
 	cmd.Stdout, cmd.Stderr = api.log, api.log
 	if err := cmd.Start(); err != nil {
@@ -239,7 +240,7 @@ func TestFastAPIRotation(t *testing.T) {
 		"SIGNET_KEYS_CDN=0s", "SIGNET_KEYS_SKEW=0s", "SIGNET_KEYS_MAX_TOKEN_LIFE=10s", "SIGNET_KEYS_LEEWAY=0s", "SIGNET_KEYS_SIGN_STALE=5s",
 		"SIGNET_KEYS_SERVE_STALE=6s", "SIGNET_KEYS_POLL=200ms", "SIGNET_ACCESS_TOKEN_TTL=10s")
 	short := url.Values{"client_id": {"short"}, "client_secret": {p.createClient("short", "--ttl", "4s")}}
-	api := startFastAPI(t, p.demo.Issuer)
+	api := startFastAPI(t, p.demo.Issuer, "SIGNET_LEEWAY=0")      // as SIGNET_KEYS_LEEWAY above
 	published, now := map[string]bool{}, kidsOf(t, p.demo.Issuer) // the key set when old was issued, and when fresh was
 	old, fresh := "", p.demo.accessToken(t, short)
 	waitFor(t, "the next key to sign", func() bool {
@@ -433,6 +434,11 @@ func TestFastAPIChecks(t *testing.T) {
 	} {
 		api.want(what, "Bearer "+token, http.StatusUnauthorized)
 	}
+	if log := api.log.String(); !strings.Contains(log, "token refused: ExpiredSignatureError") || !strings.Contains(log, "token refused: InvalidAudienceError") {
+		t.Errorf("the app's log does not have the reasons of its refusals:\n%s", log)
+	}
+	ahead := time.Now().Add(2 * time.Second).Unix()
+	api.want("a token of a server whose clock is 2 s ahead", "Bearer "+f.token(t, nil, members{"iat": ahead, "nbf": ahead}), http.StatusOK)
 	api.want("several audiences", "Bearer "+f.token(t, nil, members{"aud": []string{"a", f.url}}), http.StatusOK)
 	api.want("the good one after all", good, http.StatusOK)
 }

@@ -71,7 +71,7 @@ A service verifies tokens by itself. FastAPI, for example (pip install fastapi p
   def read_users_me(token: str = Depends(oauth2_scheme)):
       try:
           key = jwks.get_signing_key_from_jwt(token).key
-          claims = jwt.decode(token, key, algorithms=["ES256"], audience="{{.Issuer}}", issuer="{{.Issuer}}",
+          claims = jwt.decode(token, key, algorithms=["ES256"], audience="{{.Issuer}}", issuer="{{.Issuer}}", leeway=30,
                               options={"require": ["exp", "iss", "aud", "sub"]})
           if jwt.get_unverified_header(token).get("typ") != "at+jwt":
               raise jwt.InvalidTokenError("not an access token")

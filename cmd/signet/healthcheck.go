@@ -27,11 +27,13 @@ func (a *app) healthcheckCommand() *cobra.Command {
 		Use:   "healthcheck",
 		Short: "Ask a server whether it is ready",
 		Long: "Ask a server whether it is ready, and exit 0 if it is and 1 if not: for containers, which have no curl.\n" +
-			"Without --url the server is the one that the configuration describes, on this machine.",
+			"Without --url it asks the server that the configuration describes, on this machine and without a proxy.\n" +
+			"With --url it uses HTTPS_PROXY and HTTP_PROXY as other programs do. Redirects are not followed.",
 		Example: "signet healthcheck --config /etc/signet/signet.yaml\nsignet healthcheck --url https://auth.example.com",
 		Args:    positional(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client := &http.Client{Timeout: healthcheckTimeout}
+			client := newHTTPClient(nil)
+			client.Timeout = healthcheckTimeout
 			if address == "" {
 				c, err := a.loadConfig()
 				if err != nil {
@@ -80,10 +82,18 @@ func localServer(c config.Config) (string, http.RoundTripper, error) {
 	}
 	address := net.JoinHostPort(host, port)
 	if c.TLS.Cert == "" {
-		return "http://" + address, nil, nil
+		return "http://" + address, directTransport(), nil
 	}
 	transport, err := transportFor(c)
 	return "https://" + address, transport, err
+}
+
+// directTransport uses no proxy, whatever HTTP_PROXY is set to: the address is this machine's own, and a
+// proxy could not reach it, or would reach another machine's.
+func directTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = nil
+	return t
 }
 
 func transportFor(c config.Config) (http.RoundTripper, error) {
@@ -100,7 +110,7 @@ func transportFor(c config.Config) (http.RoundTripper, error) {
 		roots = x509.NewCertPool()
 	}
 	roots.AppendCertsFromPEM(pem)
-	t := http.DefaultTransport.(*http.Transport).Clone()
+	t := directTransport()
 	t.TLSClientConfig = &tls.Config{ServerName: issuer.Hostname(), RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return t, nil
 }

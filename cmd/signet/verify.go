@@ -60,7 +60,17 @@ func fetchJSON(ctx context.Context, address string, out any) error {
 	if err != nil {
 		return fmt.Errorf("asking %s: %w", address, err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	// As a verifier does it: by the environment's proxy, and with redirects, but never to plain http.
+	client := http.Client{CheckRedirect: func(next *http.Request, via []*http.Request) error {
+		if next.URL.Scheme != "https" && !loopback(next.URL.Hostname()) {
+			return fmt.Errorf("it redirects to %s, which is not https", next.URL)
+		}
+		if len(via) >= 10 {
+			return errors.New("it redirects without end")
+		}
+		return nil
+	}}
+	resp, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("asking %s: %w; is the server running and reachable from here?", address, errors.Unwrap(err))
 	}

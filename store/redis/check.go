@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -125,12 +126,54 @@ func (s *Store) checkConfirmation(masters map[string]serverInfo) (all []Finding)
 
 // checkFsync asks for what INFO does not tell. A server that does not let us ask is no finding.
 func (s *Store) checkFsync(ctx context.Context) (all []Finding) {
+	var mu sync.Mutex
 	_ = s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-		if set, err := node.ConfigGet(ctx, "appendfsync").Result(); err == nil && set["appendfsync"] == "no" {
-			all = append(all, Finding{serverInfo{addr: node.Options().Addr}.where(), "appendfsync is no",
-				"a power failure loses what the system had not written yet, often half a minute; set appendfsync everysec"})
+		set, err := node.ConfigGet(ctx, "*appendfsync*").Result()
+		if err != nil {
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		where := serverInfo{addr: node.Options().Addr}.where()
+		if set["appendfsync"] == "no" {
+			all = append(all, Finding{where, "appendfsync is no",
+				"a power failure loses what the system had not written yet, often half a minute; set appendfsync everysec, or always to lose nothing"})
+		} else if set["no-appendfsync-on-rewrite"] == "yes" {
+			all = append(all, Finding{where, "no-appendfsync-on-rewrite is yes",
+				"nothing is synced while the append-only file is rewritten, so a power failure then loses up to half a minute; set it to no"})
 		}
 		return nil
 	})
 	return all
+}
+
+// SyncPolicy is when a server writes its append-only file to the disk.
+type SyncPolicy struct {
+	Server string // its address
+	Policy string // appendfsync: "always", "everysec" or "no"; empty where the server does not let us ask
+}
+
+// SyncPolicies returns the policy of every master whose append-only file is on. It decides what a kill
+// of Redis or a power failure loses.
+func (s *Store) SyncPolicies(ctx context.Context) ([]SyncPolicy, error) {
+	var mu sync.Mutex
+	var all []SyncPolicy
+	err := s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		set, err := node.ConfigGet(ctx, "append*").Result()
+		if err != nil && !isReply(err) {
+			return err
+		}
+		if err == nil && set["appendonly"] != "yes" {
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, SyncPolicy{serverInfo{addr: node.Options().Addr}.where(), set["appendfsync"]})
+		return nil
+	})
+	if err != nil {
+		return nil, s.unavailable("asking for appendfsync", err)
+	}
+	slices.SortFunc(all, func(a, b SyncPolicy) int { return strings.Compare(a.Server, b.Server) })
+	return all, nil
 }

@@ -171,3 +171,24 @@ func TestFullMemory(t *testing.T) {
 	again.user.Username, again.client.ID = "again", "again"
 	again.populate(t, s)
 }
+
+// TestSyncPolicies: what decides what a kill of Redis loses is read from the server.
+func TestSyncPolicies(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Config{Persist: true})
+	s := mustOpen(t, rest(Config{Addrs: []string{server.Addr()}, Prefix: newPrefix(), Timeout: 10 * time.Second}))
+	for _, policy := range []string{"always", "everysec", "no"} {
+		server.Do("config", "set", "appendfsync", policy)
+		got, err := s.SyncPolicies(t.Context())
+		if want := []SyncPolicy{{server.Addr(), policy}}; err != nil || !slices.Equal(got, want) {
+			t.Errorf("SyncPolicies: got %v and error %v, want %v", got, err, want)
+		}
+	}
+	server.Do("config", "set", "appendfsync", "everysec")
+	server.Do("config", "set", "no-appendfsync-on-rewrite", "yes")
+	wantLacks(t, "no sync during a rewrite", s, "it has no replica", "no-appendfsync-on-rewrite is yes")
+	server.Do("config", "set", "appendonly", "no")
+	if got, err := s.SyncPolicies(t.Context()); err != nil || len(got) > 0 {
+		t.Errorf("SyncPolicies without a file: got %v and error %v, want none", got, err)
+	}
+}

@@ -35,7 +35,12 @@
 //     used once more, at another replica of Signet, until the first one has marked it again: a moment
 //     after it has noticed the new master (assertion.go).
 //   - A login that was acknowledged and is lost means that the user logs in again.
-//   - A power failure costs what the append-only file had not synced: about a second with everysec.
+//   - With "appendfsync everysec" a power failure costs what the append-only file had not synced, one
+//     to two seconds. So does a kill -9 of Redis on a busy disk: while a sync is under way Redis keeps
+//     new writes in its memory for up to two seconds, and answers them. "appendfsync always" syncs
+//     before each answer and closes both. Revocations and the keyring are repeated by every Store that
+//     remembers them when the server is back. WAIT does not help where the same server comes back: its
+//     replicas then follow the shorter file.
 //   - A Redis that was wiped gets its install record and keyring back from the first replica that
 //     polls (SwapKeyring). It never becomes another install: a record that is another install's is
 //     never written over, and the data around it are not touched.

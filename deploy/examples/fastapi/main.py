@@ -7,6 +7,7 @@ This is what FastAPI's security guide builds, with two differences: the tokens c
 """
 
 import json
+import logging
 import os
 import urllib.request
 from typing import List, Optional
@@ -19,6 +20,12 @@ from pydantic import BaseModel
 ISSUER = os.environ["SIGNET_ISSUER"]  # exactly as in Signet's configuration: no trailing slash
 AUDIENCE = os.environ.get("SIGNET_AUDIENCE", ISSUER)  # the name of this API; Signet's default is the issuer
 ALGORITHMS = os.environ.get("SIGNET_ALGORITHMS", "ES256").split(",")
+# How far this machine's clock may be from Signet's. Without it a clock that is one second slow refuses
+# every fresh token: PyJWT compares iat and nbf to the second. Signet allows for up to five minutes.
+LEEWAY = int(os.environ.get("SIGNET_LEEWAY", "30"))  # seconds
+
+# A child of uvicorn's logger, so that the lines appear without any configuration.
+log = logging.getLogger("uvicorn.error.signet")
 
 
 class KeySetUnavailable(Exception):
@@ -65,11 +72,13 @@ def get_token_claims(token: str = Depends(oauth2_scheme)) -> dict:
             algorithms=ALGORITHMS,
             issuer=ISSUER,
             audience=AUDIENCE,
+            leeway=LEEWAY,
             options={"require": ["iss", "aud", "exp", "sub", "client_id"]},
         )
         if jwt.get_unverified_header(token).get("typ") != "at+jwt":  # verified by now
             raise jwt.InvalidTokenError("not an access token")
     except KeySetUnavailable as error:
+        log.warning("token not checked: %s", error)
         raise HTTPException(
             status_code=status.HTTP_503_SERVICE_UNAVAILABLE,
             detail="Cannot check credentials right now",
@@ -77,6 +86,8 @@ def get_token_claims(token: str = Depends(oauth2_scheme)) -> dict:
         ) from error
     # PyJWT lets some malformed tokens out as plain Python errors.
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        # The caller is not told why. The reason never has the token in it, but may quote its header.
+        log.info("token refused: %s: %r", type(error).__name__, str(error)[:200])
         raise HTTPException(
             status_code=status.HTTP_401_UNAUTHORIZED,
             detail="Could not validate credentials",

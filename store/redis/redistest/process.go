@@ -17,7 +17,7 @@ type process struct {
 
 // startProcess runs program in dir, with its output appended to a file there. The output does not
 // go through a pipe, because a server must not block on a test that no longer reads.
-func startProcess(dir, program string, args ...string) (*process, error) {
+func startProcess(dir string, env []string, program string, args ...string) (*process, error) {
 	output, err := os.OpenFile(outputFile(dir), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -25,6 +25,7 @@ func startProcess(dir, program string, args ...string) (*process, error) {
 	defer output.Close() // the child has its own descriptor
 	p := &process{cmd: exec.Command(program, args...), done: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, output, output
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.SysProcAttr = dieWithParent()
 
 	started := make(chan error)

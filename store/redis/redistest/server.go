@@ -22,7 +22,8 @@ import (
 // TLS.
 type Config struct {
 	Conf     []string // further lines of redis.conf; they win over ours
-	Persist  bool     // an append-only file, synced every second
+	Persist  bool     // an append-only file, synced before each answer: what was answered survives Kill
+	Env      []string // additional environment variables of the process, NAME=VALUE
 	Dir      string   // the data of an earlier server; empty means a new temporary directory
 	Password string   // for clients and between servers; empty means none
 	TLS      *TLS     // nil means plain TCP
@@ -60,7 +61,7 @@ func serverConf(c Config, port int) []string {
 		"repl-ping-replica-period 1",
 	)
 	if c.Persist {
-		lines = append(lines, "appendonly yes", "appendfsync everysec")
+		lines = append(lines, "appendonly yes", "appendfsync always")
 	}
 	if c.Password != "" {
 		lines = append(lines, "requirepass "+c.Password, "masterauth "+c.Password)
@@ -115,7 +116,7 @@ func (s *Server) confFile() string { return filepath.Join(s.dir, "redis.conf") }
 func (s *Server) run() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := startProcess(s.dir, s.program, s.confFile())
+	p, err := startProcess(s.dir, s.config.Env, s.program, s.confFile())
 	if err != nil {
 		return err
 	}

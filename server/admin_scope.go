@@ -1,0 +1,34 @@
+package server
+
+import (
+	"slices"
+	"strings"
+)
+
+// The scopes of the admin API. A verb names the one that it needs in adminVerbs.
+const (
+	scopePrefix = "signet:" // no other scope begins with it
+
+	scopeAdmin   = scopePrefix + "admin" // all of the others
+	scopeUsers   = scopePrefix + "users" // users and their sessions
+	scopeClients = scopePrefix + "clients"
+	scopeKeys    = scopePrefix + "keys"
+	scopeAudit   = scopePrefix + "audit" // read the trail
+	scopeBackup  = scopePrefix + "backup"
+	scopeMetrics = scopePrefix + "metrics"
+
+	scopeAny = "" // any of them
+)
+
+var adminScopes = []string{scopeAdmin, scopeUsers, scopeClients, scopeKeys, scopeAudit, scopeBackup, scopeMetrics}
+
+// isAdminScope reports whether the scope is one of the admin API, or may become one.
+func isAdminScope(scope string) bool { return strings.HasPrefix(scope, scopePrefix) }
+
+// allows reports whether a caller with these rights may use a verb that needs the scope.
+func allows(rights []string, scope string) bool {
+	if scope == scopeAny {
+		return len(rights) > 0
+	}
+	return slices.Contains(rights, scopeAdmin) || slices.Contains(rights, scope)
+}
