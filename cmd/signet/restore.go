@@ -187,7 +187,7 @@ func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) erro
 		}
 		f.KeyringVersion, f.Keyring = hand.version, hand.document
 	}
-	r.history.AddEvent(store.Event{At: r.now.UTC(), Type: "restore", Outcome: "ok", Actor: "signet restore",
+	r.history.AddEvent(store.Event{At: r.now.UTC(), Type: store.EventRestore, Outcome: store.OutcomeOK, Actor: "signet restore",
 		Detail: map[string]string{"as_of": r.report.AsOf.Format(time.RFC3339)}})
 	o := recovery.NewOverlay(ctx, r.history, replaced, r.cfg.Keys.MaxTokenLife)
 	if err := r.fill(ctx, f, o, o.Records(r.backup.read(ctx))); err != nil {

@@ -194,7 +194,7 @@ func (d *disaster) pushOffTheTrail() {
 	}
 	about := func() (left []string) {
 		for _, kind := range []string{"user.disable", "user.set_password", "revoke", "keys.revoke"} {
-			events, err := s.Events(t.Context(), store.EventQuery{Type: kind, Limit: 1000})
+			events, err := s.Events(t.Context(), store.EventQuery{Types: []string{kind}, Limit: 1000})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -108,9 +108,9 @@ func (h *History) Note(e store.Event, trust Trust) {
 // keep puts a new event on the restored trail and counts what is lost with the store.
 func (h *History) keep(e store.Event, trust Trust) {
 	switch {
-	case e.Type == "login" && e.Outcome == "ok":
+	case e.Type == store.EventLogin && e.Outcome == store.OutcomeOK:
 		h.logins++
-	case e.Type == "user.import":
+	case e.Type == store.EventUserImport:
 		h.imports++
 	}
 	e.Seq = 0
@@ -155,13 +155,13 @@ func (h *History) newEvents() []store.Event {
 // take keeps what the event took away, or gave back.
 func (h *History) take(e store.Event, trust Trust) {
 	switch e.Type {
-	case "key.revoked", "keys.revoke":
+	case store.EventKeyRevoked, store.EventKeysRevoke:
 		if e.KeyID != "" {
 			h.keys[e.KeyID] = true
 		}
-	case "revoke", "session.revoke", "refresh", "refresh_reuse":
+	case store.EventRevoke, store.EventSessionRevoke, store.EventRefresh, store.EventRefreshReuse:
 		h.takeSession(e)
-	case "session.revoke_everybody":
+	case store.EventSessionRevokeEverybody:
 		h.everybody = latest(h.everybody, e.At)
 	default:
 		h.takeChange(e, trust)
@@ -171,10 +171,11 @@ func (h *History) take(e store.Event, trust Trust) {
 // takeSession notes what a revocation, an operator, a client that lost a right or a reuse has ended.
 func (h *History) takeSession(e store.Event) {
 	switch {
-	case e.Type == "refresh" && e.Outcome != "revoked", e.Outcome == "refused", e.Outcome == "unavailable":
+	case e.Type == store.EventRefresh && e.Outcome != store.Revoked.String(), !mayHaveHappened(e):
 		return // nothing was ended
-	case e.Detail["jti"] != "":
-		h.tokens[e.Detail["jti"]] = latest(h.tokens[e.Detail["jti"]], e.At)
+	case e.Detail[store.DetailJTI] != "":
+		jti := e.Detail[store.DetailJTI]
+		h.tokens[jti] = latest(h.tokens[jti], e.At)
 		return
 	}
 	if id, err := store.ParseSessionID(e.SessionID); err == nil {
@@ -182,27 +183,39 @@ func (h *History) takeSession(e store.Event) {
 	}
 }
 
-// changeKinds are the verbs of events about a user or a client, and where their time is kept.
+// changeKinds are the types of events about a user or a client, and where their time is kept.
 var changeKinds = map[string]func(*changes) *time.Time{
-	"create":        func(c *changes) *time.Time { return &c.created },
-	"update":        func(c *changes) *time.Time { return &c.updated },
-	"delete":        func(c *changes) *time.Time { return &c.deleted },
-	"disable":       func(c *changes) *time.Time { return &c.disabled },
-	"enable":        func(c *changes) *time.Time { return &c.enabled },
-	"set_password":  func(c *changes) *time.Time { return &c.secret },
-	"rotate_secret": func(c *changes) *time.Time { return &c.secret },
-	"revoke_secret": func(c *changes) *time.Time { return &c.secret },
-	"revoke_all":    func(c *changes) *time.Time { return &c.ended },
+	store.EventUserCreate:         func(c *changes) *time.Time { return &c.created },
+	store.EventUserUpdate:         func(c *changes) *time.Time { return &c.updated },
+	store.EventUserDelete:         func(c *changes) *time.Time { return &c.deleted },
+	store.EventUserDisable:        func(c *changes) *time.Time { return &c.disabled },
+	store.EventUserEnable:         func(c *changes) *time.Time { return &c.enabled },
+	store.EventUserSetPassword:    func(c *changes) *time.Time { return &c.secret },
+	store.EventSessionRevokeAll:   func(c *changes) *time.Time { return &c.ended },
+	store.EventClientCreate:       func(c *changes) *time.Time { return &c.created },
+	store.EventClientUpdate:       func(c *changes) *time.Time { return &c.updated },
+	store.EventClientDelete:       func(c *changes) *time.Time { return &c.deleted },
+	store.EventClientDisable:      func(c *changes) *time.Time { return &c.disabled },
+	store.EventClientEnable:       func(c *changes) *time.Time { return &c.enabled },
+	store.EventClientRotateSecret: func(c *changes) *time.Time { return &c.secret },
+	store.EventClientRevokeSecret: func(c *changes) *time.Time { return &c.secret },
+}
+
+// gives are the types of events that give something back. Only an attested event that was carried out counts.
+var gives = map[string]bool{store.EventUserEnable: true, store.EventClientEnable: true}
+
+// mayHaveHappened reports whether the event is of a change that was made, or whose outcome was never known.
+func mayHaveHappened(e store.Event) bool {
+	return e.Outcome != store.OutcomeRefused && e.Outcome != store.OutcomeThrottled && e.Outcome != store.OutcomeUnavailable && e.Outcome != store.OutcomeMore
 }
 
 func (h *History) takeChange(e store.Event, trust Trust) {
-	noun, verb, _ := strings.Cut(e.Type, ".")
 	all, id := h.users, e.Subject
-	if noun == "client" {
+	if strings.HasPrefix(e.Type, "client.") {
 		all, id = h.clients, e.ClientID
 	}
-	kind := changeKinds[verb]
-	if kind == nil || id == "" || e.Outcome != "ok" || verb == "enable" && trust == Unsigned {
+	kind := changeKinds[e.Type]
+	if kind == nil || id == "" || !mayHaveHappened(e) || gives[e.Type] && (trust == Unsigned || e.Outcome != store.OutcomeOK) {
 		return
 	}
 	c := all[id]
@@ -212,11 +225,14 @@ func (h *History) takeChange(e store.Event, trust Trust) {
 	}
 	last := kind(c)
 	*last = latest(*last, e.At)
-	if epoch, err := strconv.ParseUint(e.Detail["epoch"], 10, 24); err == nil && trust == Attested {
+	if epoch, err := strconv.ParseUint(e.Detail[store.DetailEpoch], 10, 24); err == nil && trust == Attested {
 		c.epoch = max(c.epoch, uint32(epoch))
 	}
-	if noun == "client" && (verb == "rotate_secret" || verb == "revoke_secret") {
-		c.rotated(secretRotation{e.At, verb == "revoke_secret" || e.Detail["revoke_old"] == "true", verb == "rotate_secret"})
+	switch e.Type {
+	case store.EventClientRotateSecret:
+		c.rotated(secretRotation{e.At, e.Detail["revoke_old"] == "true", true})
+	case store.EventClientRevokeSecret:
+		c.rotated(secretRotation{e.At, true, false})
 	}
 }
 
