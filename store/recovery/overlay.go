@@ -271,7 +271,7 @@ func (o *Overlay) applySession(s *store.Session) bool {
 	if reached := o.reached[s.ID]; reached > s.Generation {
 		// A line of the log names a later generation. Its predecessor may still be in the hands of an app
 		// that has not seen the answer.
-		s.Generation, s.Replays = reached, 0
+		s.Generation, s.Replays, s.Skipped = reached, 0, 0
 		o.Preserved.Generations++
 	}
 	return true
