@@ -56,6 +56,7 @@ func First(tt Timetable, algs []string, now time.Time, newKey func(alg string) (
 
 func (p *planner) advance(algs []string) error {
 	p.bury()
+	p.hold()
 	for _, alg := range algs {
 		p.object(alg)
 		if err := p.keepUp(alg); err != nil {
@@ -137,7 +138,7 @@ func (p *planner) schedule(active, pending *Key) {
 	if active == nil {
 		return
 	}
-	gone := pending.ActivateAt.Add(p.tt.Retain)
+	gone := pending.ActivateAt.Add(p.stay(*active))
 	switch {
 	case !active.RetireAt.Equal(pending.ActivateAt):
 		active.RetireAt, active.RemoveAt = pending.ActivateAt, gone
@@ -158,15 +159,15 @@ func (p *planner) hasten(alg string) (time.Time, error) {
 		pending.ActivateAt = soonest
 		p.tell(StepScheduled, *pending, soonest)
 		p.schedule(active, pending)
-		active.RemoveAt = p.gone(active.RetireAt)
+		active.RemoveAt = p.gone(*active, active.RetireAt)
 	}
 	return pending.ActivateAt, nil
 }
 
 // gone is when a key goes whose end was brought forward. A replica that has not heard of it signs on
 // for X; and the clock that brought it forward may be S behind the one by which the key goes.
-func (p *planner) gone(retireAt time.Time) time.Time {
-	return retireAt.Add(p.tt.Retain + p.tt.ClockSkew)
+func (p *planner) gone(k Key, retireAt time.Time) time.Time {
+	return retireAt.Add(p.stay(k) + p.tt.ClockSkew)
 }
 
 // interrupted reports whether the algorithm's signing key was revoked without its successor taking

@@ -23,15 +23,21 @@ type Key struct {
 	ActivateAt time.Time `json:"activate_at"`         // signs from here
 	RetireAt   time.Time `json:"retire_at,omitzero"`  // the moment its successor activates
 	RemoveAt   time.Time `json:"remove_at,omitzero"`  // out of the key set from here
-	RevokedAt  time.Time `json:"revoked_at,omitzero"` // an operator's word; overrides the rest
+	RevokedAt  time.Time `json:"revoked_at,omitzero"` // set: revoked, at every time; it overrides the rest
+
+	// Hold is how long the key stays in the key set after it has retired, at least: X+S+T+L of the
+	// longest timetable that it was to sign under, so that a shorter timetable does not take it from
+	// under the tokens that it has signed. Zero in keyrings that were written before it was recorded.
+	Hold time.Duration `json:"hold,omitempty"`
 
 	private *privateKey // nil in tests of the timetable; a pointer, so that nothing prints it
 }
 
-// State is what the key is at now.
+// State is what the key is at now. A planned step has been taken when its time has come; a revocation
+// is a fact, and no clock undoes it.
 func (k Key) State(now time.Time) State {
 	switch {
-	case reached(k.RevokedAt, now):
+	case !k.RevokedAt.IsZero():
 		return Revoked
 	case reached(k.RemoveAt, now):
 		return Removed

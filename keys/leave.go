@@ -88,7 +88,7 @@ func (p *planner) windDown(alg string) {
 	}
 	end := p.now.Add(p.notice)
 	if active := p.find(alg, Active); active != nil && (active.RetireAt.IsZero() || active.RetireAt.After(end)) {
-		active.RetireAt, active.RemoveAt = end, p.gone(end)
+		active.RetireAt, active.RemoveAt = end, p.gone(*active, end)
 		p.tell(StepScheduled, *active, end)
 	}
 }

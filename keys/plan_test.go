@@ -194,6 +194,7 @@ func TestPlanOfALeavingAlgorithm(t *testing.T) {
 func TestPlanOfSecondsIsCut(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
 	tt.Active, tt.Publish, tt.Retain = 15*time.Second, 10*time.Second, 15*time.Second
+	tt.SignStale, tt.ServeStale, tt.TokenLife, tt.Leeway, tt.ClockSkew = 2*time.Second, 4*time.Second, 5*time.Second, time.Second, time.Second
 	r, _, _ := First(tt, []string{ES256}, testStart, make)
 	p := mustPlan(t, r, tt, []string{ES256}, testStart, testStart.Add(365*24*time.Hour))
 	if !p.Cut || len(p.Keys) > maxPlanned+1 || len(p.Keys) < maxPlanned-2 || !p.Until.Before(testStart.Add(2*time.Hour)) {

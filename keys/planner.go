@@ -15,12 +15,14 @@ type planner struct {
 	newKey func(alg string) (Key, error)
 	steps  []Transition
 	rewrap bool // what comes of it is to be sealed under the first master key
+	noted  bool // something is to be written that is no step
 }
 
 func newPlanner(r Ring, tt Timetable, now time.Time, newKey func(alg string) (Key, error)) *planner {
 	// Times are written in UTC to the millisecond, and without the monotonic reading, which stops
 	// while the machine is suspended.
-	return &planner{ring: r.clone(), tt: tt, now: now.Round(0).UTC().Truncate(time.Millisecond), notice: tt.notice(), newKey: newKey}
+	now = later(now.Round(0).UTC().Truncate(time.Millisecond), r.SeenAt)
+	return &planner{ring: r.clone(), tt: tt, now: now, notice: tt.notice(), newKey: newKey}
 }
 
 // mint makes a key whose kid was never used.
@@ -32,7 +34,7 @@ func (p *planner) mint(alg string) (Key, error) {
 	if p.ring.has(made.KID) {
 		return Key{}, fmt.Errorf("making a signing key for %s: kid %s was used before", alg, made.KID)
 	}
-	return Key{KID: made.KID, Alg: alg, CreatedAt: p.now, private: made.private}, nil
+	return Key{KID: made.KID, Alg: alg, CreatedAt: p.now, Hold: p.tt.outlast(), private: made.private}, nil
 }
 
 func (p *planner) add(k Key) {
@@ -51,6 +53,7 @@ func (p *planner) find(alg string, s State) *Key {
 
 func (p *planner) tell(s Step, k Key, at time.Time) {
 	p.steps = append(p.steps, Transition{Step: s, KID: k.KID, Alg: k.Alg, At: at})
+	p.ring.SeenAt = p.now
 }
 
 // tellActivated tells of an activation and of the retirement that it was.

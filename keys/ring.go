@@ -11,6 +11,13 @@ type Ring struct {
 	Keys       []Key       `json:"keys"`
 	Tombstones []Tombstone `json:"tombstones,omitempty"`
 	Leaving    []Leaving   `json:"leaving,omitempty"`
+
+	// SeenAt is the highest time that was known when the ring was last changed. The ring is never
+	// looked at as of an earlier moment, so that no key moves backwards with a clock.
+	SeenAt time.Time `json:"seen_at,omitzero"`
+	// ClockResets counts how often an operator declared SeenAt and all marks of replicas wrong. Of two
+	// times that were seen the one after more resets counts.
+	ClockResets uint32 `json:"clock_resets,omitempty"`
 }
 
 // Tombstone remembers the kid of a key that is gone, so that it never comes back.
@@ -39,11 +46,14 @@ type Lineup struct {
 // At answers which keys sign and which are published at now. Every replica that holds this ring
 // gives the same answer without being told that a time has come.
 func (r Ring) At(now time.Time) Lineup {
+	now = later(now, r.SeenAt)
 	var l Lineup
 	var others []Key
 	for _, k := range r.Keys {
-		for _, t := range k.changes() {
-			l.bound(t, now)
+		if k.RevokedAt.IsZero() { // after it nothing changes any more
+			for _, t := range k.changes() {
+				l.bound(t, now)
+			}
 		}
 		switch {
 		case k.State(now) == Active:
@@ -90,7 +100,8 @@ func (l *Lineup) sortBy(algs []string) {
 
 // clone copies what a planner changes.
 func (r Ring) clone() Ring {
-	return Ring{slices.Clone(r.Keys), slices.Clone(r.Tombstones), slices.Clone(r.Leaving)}
+	r.Keys, r.Tombstones, r.Leaving = slices.Clone(r.Keys), slices.Clone(r.Tombstones), slices.Clone(r.Leaving)
+	return r
 }
 
 // has reports whether the kid is or was one of the ring's.

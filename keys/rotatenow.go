@@ -45,7 +45,7 @@ func (p *planner) rotateNow(alg string) (Rotation, error) {
 	}
 	r := Rotation{Alg: alg, At: p.now, Retired: active.KID, Signer: p.successor(pending)}
 	at := p.since(*active)
-	active.RetireAt, active.RemoveAt = at, p.now.Add(p.tt.Retain)
+	active.RetireAt, active.RemoveAt = at, p.now.Add(p.stay(*active))
 	p.takeOver(pending, at)
 	r.Signer.SignsFrom = p.now
 	if err := p.keepUp(alg); err != nil {

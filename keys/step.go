@@ -88,7 +88,7 @@ func (m *Manager) round(ctx context.Context, b *batch, edit func(*planner) error
 			return err
 		}
 	}
-	if len(p.steps) == 0 {
+	if len(p.steps) == 0 && !p.noted {
 		return nil
 	}
 	return m.propose(ctx, cur, now, p)

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"signet/store"
 )
 
 // errNotAdmin is the answer to a good token that may not use the verb (RFC 6750 §3.1).
@@ -35,7 +37,7 @@ func (s *Server) authenticateAdmin(c *call, scope string) error {
 	}
 	c.actor, c.rights = t.client.ID, adminRights(t)
 	if !allows(c.rights, scope) {
-		s.audit.refusal(c, event{Type: "admin_auth", Outcome: "refused", Actor: c.actor, Detail: map[string]string{"reason": "scope"}})
+		s.audit.refusal(c, event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Actor: c.actor, Detail: map[string]string{store.DetailReason: "scope"}})
 		return errNotAdmin(scope)
 	}
 	return nil
@@ -64,6 +66,6 @@ func (s *Server) refuseAdmin(c *call, refusal error) error {
 	if wait > 0 {
 		return slowDown(wait)
 	}
-	s.audit.add(c, event{Type: "admin_auth", Outcome: "refused", Detail: map[string]string{"reason": refusal.Error()}})
+	s.audit.refusal(c, event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: refusal.Error()}})
 	return refusal
 }

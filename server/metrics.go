@@ -33,7 +33,7 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 		auditLost: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_lost_total",
 			Help: "Audit events that are in the log but could not be written to the store's audit trail."}),
 		withheld: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_withheld_total",
-			Help: "Audit events that are in the log alone: refusals that anybody can provoke, beyond 10 a minute."}),
+			Help: "Audit events that the trail has as a part of a count only: what callers can repeat, beyond some a minute."}),
 		reloadsFailed: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_config_reloads_failed_total",
 			Help: "Configurations that were read again on SIGHUP and could not be used."}),
 	}

@@ -17,7 +17,7 @@ func (s *Server) openPresented(g *granting) error {
 	}
 	token, err := s.sealer.Open(presented, g.client.ID)
 	if err != nil {
-		s.audit.refusal(g.call, event{Type: "refresh", Outcome: "refused", Detail: map[string]string{"reason": err.Error()}})
+		s.audit.refusal(g.call, event{Type: store.EventRefresh, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: err.Error()}})
 		return errInvalidRefreshToken.because("%w", err)
 	}
 	g.presented = token
@@ -69,11 +69,23 @@ func (s *Server) stillAllowed(g *granting) []string {
 }
 
 func (s *Server) endSession(g *granting, why string) error {
-	if _, err := s.store.RevokeSession(g.Context(), g.presented.UserID, g.presented.SessionID); err != nil {
+	g.changing = store.EventRefresh
+	existed, err := s.store.RevokeSession(g.Context(), g.presented.UserID, g.presented.SessionID)
+	if err != nil {
 		return unavailable(err)
 	}
-	s.audit.add(g.call, event{Type: "refresh", Outcome: "revoked", Detail: map[string]string{"reason": why}})
+	s.recordEnded(g, existed, why)
 	return errInvalidRefreshToken.because("%s", why)
+}
+
+// recordEnded records a refresh whose session is over. That it ends the session happens once; the app can
+// come again with the same token as often as it likes.
+func (s *Server) recordEnded(g *granting, existed bool, why string) {
+	if existed {
+		s.audit.repeatable(g.call, event{Type: store.EventRefresh, Outcome: store.Revoked.String(), Detail: map[string]string{store.DetailReason: why}})
+		return
+	}
+	s.audit.refusal(g.call, event{Type: store.EventRefresh, Outcome: store.Gone.String(), Detail: map[string]string{store.DetailReason: why}})
 }
 
 // refresh is the refresh token grant (RFC 6749 §6): one atomic step in the store decides, and what
@@ -85,6 +97,7 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 			return "", "", 0, err
 		}
 	}
+	g.changing = store.EventRefresh
 	session, user, outcome, err := s.store.Rotate(g.Context(), store.Rotation{
 		UserID: g.presented.UserID, SessionID: g.presented.SessionID, ClientID: g.client.ID, Generation: g.presented.Generation,
 		Now: s.now(), Lifetimes: s.settings().Lifetimes, Grace: s.settings().Grace, MaxReplays: s.settings().MaxReplays, NotBefore: g.client.NotBefore,
@@ -98,13 +111,13 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 	case store.Rotated, store.Replayed:
 	case store.Healed:
 		s.log.WarnContext(g.Context(), "the store had lost a rotation; the session was moved on", slog.String("sid", session.ID.String()))
-		s.audit.add(g.call, event{Type: "refresh", Outcome: "healed"})
+		s.audit.add(g.call, event{Type: store.EventRefresh, Outcome: g.outcome})
 	case store.Reused:
 		s.log.WarnContext(g.Context(), "a spent refresh token was used again; the session was ended", slog.String("sid", g.session.String()))
-		s.audit.add(g.call, event{Type: "refresh_reuse", Outcome: "reuse"})
+		s.audit.add(g.call, event{Type: store.EventRefreshReuse, Outcome: g.outcome})
 		return "", "", 0, errInvalidRefreshToken.because("reuse of generation %d", g.presented.Generation)
 	default:
-		s.audit.add(g.call, event{Type: "refresh", Outcome: g.outcome})
+		s.recordEnded(g, outcome == store.Revoked, "session is "+g.outcome)
 		return "", "", 0, errInvalidRefreshToken.because("session is %s", outcome)
 	}
 	if access == "" {

@@ -69,6 +69,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.inPlace(); err != nil {
 		return s.unavailable("writing", err)
 	}
+	if err := s.verified.damage(); err != nil {
+		return s.unavailable("reading", err)
+	}
 	last, probe := s.health.due(s.now())
 	if probe {
 		last = s.update(ctx, func(t *txn) error {

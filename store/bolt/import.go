@@ -25,11 +25,27 @@ func Import(ctx context.Context, path string, f store.Foundation, records iter.S
 	if _, err := os.Lstat(path); err == nil {
 		return exists
 	}
-	made, err := makeFile(path, func(tmp string) error { return fill(ctx, tmp, f, records) })
+	made, err := makeFile(path, func(tmp string) error { return fillInOrder(ctx, tmp, f, records) })
 	if err == nil && !made {
 		return exists
 	}
 	return err
+}
+
+// fillInOrder writes the records as they come into a file beside path, and from there in the order of
+// their keys: pages that are filled at random are half empty. No step needs more memory than a batch.
+func fillInOrder(ctx context.Context, path string, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+	unordered := path + ".unordered"
+	defer os.Remove(unordered)
+	if err := fill(ctx, unordered, f, records); err != nil {
+		return err
+	}
+	db, _, err := openFile(unordered, false)
+	if err != nil {
+		return err
+	}
+	err = db.View(func(tx *bbolt.Tx) error { return copyCompact(tx, path, ctx.Err) })
+	return errors.Join(err, db.Close())
 }
 
 // fill syncs once, at the end: until then the file has no name that anybody looks for.

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ type Options struct {
 	AuditEvents int              // events kept; 0 means 100,000
 	Now         func() time.Time // paces write probes; nil means time.Now
 	Log         *slog.Logger     // nil discards
+	Verify      bool             // read the whole file in the background once; damage makes Ping fail
 }
 
 var _ store.Store = (*Store)(nil)
@@ -57,10 +59,14 @@ func Open(path string, opt Options) (*Store, error) {
 		db.Close()
 		return nil, err
 	}
+	clearSpools(path)
 	s.running.Add(1)
 	go s.run()
 	if err := s.addBuckets(); err != nil {
 		return nil, errors.Join(err, s.Close())
+	}
+	if opt.Verify {
+		s.running.Go(func() { s.verify(context.Background()) })
 	}
 	return s, nil
 }

@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/packed"
 )
 
 // Store is a store.Store in one file. All methods may be called concurrently.
@@ -31,10 +32,11 @@ type Store struct {
 	throttle counts
 	beats    heartbeats
 	sweeper  sweeper
+	verified verification
 
 	clientChanges atomic.Uint64
 
-	running  sync.WaitGroup // the committer, and backups
+	running  sync.WaitGroup // the committer, and the check of Options.Verify
 	closed   atomic.Bool
 	closing  sync.Once
 	closeErr error
@@ -76,6 +78,9 @@ func (s *Store) view(read func(tx *bbolt.Tx) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = s.unavailable("reading", damaged(s.path, fmt.Sprint(p)))
+		}
+		if errors.Is(err, packed.ErrMalformed) || errors.Is(err, errDamaged) {
+			s.noteDamage(err)
 		}
 		tx.Rollback() // a read transaction has nothing to lose; the only error is "already closed"
 	}()
