@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -172,7 +173,7 @@ func (a *app) adminToken() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}
-	return strings.TrimSpace(string(data)), nil
+	return strings.TrimSpace(string(bytes.TrimPrefix(data, byteOrderMark))), nil
 }
 
 // unreachable says in the operator's words why there was no answer.
