@@ -18,6 +18,8 @@ type metrics struct {
 	withheld  prometheus.Counter
 	keys      *keyMetrics
 
+	adminRefused *prometheus.CounterVec
+
 	reloadsFailed prometheus.Counter
 }
 
@@ -37,7 +39,13 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 		reloadsFailed: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_config_reloads_failed_total",
 			Help: "Configurations that were read again on SIGHUP and could not be used."}),
 	}
-	reg.MustRegister(m.requests, m.latency, m.rotations, m.auditLost, m.withheld, m.reloadsFailed)
+	m.adminRefused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_admin_refused_total",
+		Help: "Requests refused at the admin listener: no good token, a token without the scope, for another audience, or without the rights of the client it would change."},
+		[]string{"reason"})
+	for _, reason := range []string{"token", "scope", "audience", "rights"} {
+		m.adminRefused.WithLabelValues(reason)
+	}
+	reg.MustRegister(m.adminRefused, m.requests, m.latency, m.rotations, m.auditLost, m.withheld, m.reloadsFailed)
 	registerPool(reg, pool)
 	m.keys = newKeyMetrics(reg, keyring, heart, now)
 	registerClock(reg, keyring)

@@ -22,31 +22,32 @@ func (s *Server) openPresented(g *granting) error {
 	}
 	g.presented = token
 	g.subject, g.session = token.UserID.String(), token.SessionID
-	if why := s.withdrawn(g); why != "" {
+	if why := s.withdrawn(g.client, g.presented); why != "" {
 		return s.endSession(g, why)
 	}
-	g.scope, g.audience = token.Scope, s.stillAllowed(g)
+	g.scope, g.audience = ordinaryScope(token.Scope), s.stillAllowed(g.client, g.presented)
 	return nil
 }
 
 // checkNarrowing settles a refresh that asks for less than the login was given. The refresh token
 // keeps the login's own scope: narrowing is for this access token only.
 func (s *Server) checkNarrowing(g *granting) (err error) {
-	if g.scope, err = chooseScope(g.form.get("scope"), g.presented.Scope); err != nil {
+	if g.scope, err = chooseScope(g.form.get("scope"), ordinaryScope(g.presented.Scope)); err != nil {
 		return err
 	}
 	g.audience, err = chooseAudience(g.form.resources, g.audience)
 	return err
 }
 
-// withdrawn says which of the session's foundations the client has lost since the login, or "".
-func (s *Server) withdrawn(g *granting) string {
+// withdrawn says which of the session's foundations the client has lost since the login, or "". Refresh
+// and introspection both ask it.
+func (s *Server) withdrawn(client *store.Client, presented refreshToken) string {
 	switch {
-	case !slices.Contains(g.client.Grants, grantPassword):
+	case !slices.Contains(client.Grants, grantPassword):
 		return "the client has lost the password grant"
-	case g.presented.Scope != "" && !within(g.presented.Scope, g.client.Scopes):
+	case presented.Scope != "" && !within(presented.Scope, client.Scopes):
 		return "the client has lost a scope of the session"
-	case len(s.stillAllowed(g)) == 0:
+	case len(s.stillAllowed(client, presented)) == 0:
 		return "the client has lost the audience of the session"
 	}
 	return ""
@@ -54,13 +55,13 @@ func (s *Server) withdrawn(g *granting) string {
 
 // stillAllowed is what is left of the session's audience. A session that was for the server's
 // default follows it: an operator who changes the default signs nobody out.
-func (s *Server) stillAllowed(g *granting) []string {
-	allowed := s.audienceOf(g.client)
-	if len(g.presented.Audience) == 0 {
+func (s *Server) stillAllowed(client *store.Client, presented refreshToken) []string {
+	allowed := s.audienceOf(client)
+	if len(presented.Audience) == 0 {
 		return allowed
 	}
 	var still []string
-	for _, aud := range g.presented.Audience {
+	for _, aud := range presented.Audience {
 		if slices.Contains(allowed, aud) {
 			still = append(still, aud)
 		}

@@ -116,6 +116,7 @@ func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []k
 	defer s.Close()
 	d.judge("store", s.Ping(ctx), "it takes writes")
 	d.examineServers(ctx, s)
+	d.examineFleet(ctx, s, cfg)
 	d.examineKeyring(ctx, s, cfg, master)
 }
 

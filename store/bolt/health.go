@@ -82,5 +82,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	if last != nil {
 		return last
 	}
-	return s.viewContext(ctx, func(tx *bbolt.Tx) error { return checkSchema(tx, s.path) })
+	return s.viewContext(ctx, func(tx *bbolt.Tx) error {
+		_, err := checkSchema(tx, s.path)
+		return err
+	})
 }

@@ -134,7 +134,7 @@ func importClient(t *txn, c store.Client) error {
 	if t.get(bucketClients, []byte(c.ID)) != nil {
 		return fmt.Errorf("client %q is there twice", c.ID)
 	}
-	raw, err := packed.EncodeClient(c)
+	raw, err := packed.EncodeClient(c, Schema)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func importUser(t *txn, u store.User) error {
 	if err := t.put(bucketUsernames, []byte(u.Username), u.ID[:]); err != nil {
 		return err
 	}
-	return t.put(bucketUsers, u.ID[:], packed.EncodeUser(u))
+	return t.put(bucketUsers, u.ID[:], packed.EncodeUser(u, Schema))
 }
 
 // importSession keeps the session as it is: what its user's NotBefore has ended stays ended by it.
@@ -169,7 +169,7 @@ func importSession(t *txn, s store.Session) error {
 	if t.get(bucketSessions, key) != nil {
 		return fmt.Errorf("session %s is there twice", s.ID)
 	}
-	return t.put(bucketSessions, key, packed.EncodeSession(s))
+	return t.put(bucketSessions, key, packed.EncodeSession(s, Schema))
 }
 
 func importRevokedToken(t *txn, token store.RevokedToken) error {
