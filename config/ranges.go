@@ -81,7 +81,24 @@ func (c Config) checkRunning(k *checker) {
 // warnings are about settings that are allowed and hardly meant. A password of Redis can be in a
 // variable, which c does not show.
 func (c Config) warnings(redisPassword bool) []Warning {
-	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.redisWarnings(redisPassword))
+	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.throttleWarnings(), c.redisWarnings(redisPassword))
+}
+
+// throttleWarnings are about limits that are off.
+func (c Config) throttleWarnings() (list []Warning) {
+	for _, t := range []struct {
+		setting, guess string
+		value          int
+	}{
+		{"throttle.per_network", "passwords of many accounts", c.Throttle.PerNetwork},
+		{"throttle.per_client", "client secrets", c.Throttle.PerClient},
+	} {
+		if t.value == 0 {
+			list = append(list, Warning(t.setting+": 0 turns this limit off, so one network can guess "+t.guess+" as fast as the server answers; "+
+				"leave it out for the default of 100"))
+		}
+	}
+	return list
 }
 
 // proxyWarnings: who a caller is for the throttles is what the proxies that are named say, and nobody else.

@@ -40,6 +40,7 @@ const (
 	EventClientDisable      = "client.disable"
 	EventClientEnable       = "client.enable"
 	EventClientRotateSecret = "client.rotate_secret"
+	EventClientRevokeSecret = "client.revoke_secret"
 
 	EventUserCreate      = "user.create"
 	EventUserImport      = "user.import"
@@ -57,7 +58,8 @@ const (
 	EventKeysRevoke = "keys.revoke"
 	EventKeysRewrap = "keys.rewrap"
 
-	EventBackup = "backup"
+	EventBackup  = "backup"
+	EventRestore = "restore"
 
 	// EventKeyPrefix begins the type of what happened to a signing key; the step follows.
 	EventKeyPrefix  = "key."
@@ -101,6 +103,7 @@ var EventTypes = []EventType{
 	{EventClientDelete, ClassAdmin, "an operator deleted a client"},
 	{EventClientDisable, ClassAdmin, "an operator disabled a client"},
 	{EventClientEnable, ClassAdmin, "an operator enabled a client"},
+	{EventClientRevokeSecret, ClassAdmin, "an operator revoked a secret of a client"},
 	{EventClientRotateSecret, ClassAdmin, "an operator gave a client a new secret"},
 	{EventClientUpdate, ClassAdmin, "an operator changed a client"},
 	{EventClientAuth, ClassRefusals, "client authentication failed"},
@@ -128,6 +131,7 @@ var EventTypes = []EventType{
 	{EventRefresh, ClassSessions, "a refresh ended or healed a session, or was refused; a good one is not recorded"},
 	{EventRefreshLate, ClassSessions, "a refresh token was used late and its unused successor was skipped"},
 	{EventRefreshReuse, ClassSessions, "a spent refresh token was used again; the session was ended"},
+	{EventRestore, ClassAdmin, "a backup was put in the place of the store"},
 	{EventRevoke, ClassOwn, "a client revoked its own token or session, or was refused"},
 	{EventSessionRevoke, ClassAdmin, "an operator ended a session"},
 	{EventSessionRevokeAll, ClassAdmin, "an operator ended all sessions of a user"},
