@@ -40,6 +40,7 @@ const (
 	EventClientDisable      = "client.disable"
 	EventClientEnable       = "client.enable"
 	EventClientRotateSecret = "client.rotate_secret"
+	EventClientRevokeSecret = "client.revoke_secret"
 
 	EventUserCreate      = "user.create"
 	EventUserImport      = "user.import" // at its end
@@ -62,6 +63,7 @@ const (
 
 	EventBackup    = "backup" // at its beginning: the copy holds it
 	EventBackupEnd = "backup_end"
+	EventRestore   = "restore"
 
 	// EventKeyPrefix begins the type of what happened to a signing key; the step follows.
 	EventKeyPrefix  = "key."
@@ -106,6 +108,7 @@ var EventTypes = []EventType{
 	{EventClientDelete, ClassAdmin, "an operator deleted a client"},
 	{EventClientDisable, ClassAdmin, "an operator disabled a client"},
 	{EventClientEnable, ClassAdmin, "an operator enabled a client"},
+	{EventClientRevokeSecret, ClassAdmin, "an operator revoked a secret of a client"},
 	{EventClientRotateSecret, ClassAdmin, "an operator gave a client a new secret"},
 	{EventClientUpdate, ClassAdmin, "an operator changed a client"},
 	{EventClientAuth, ClassRefusals, "client authentication failed"},
@@ -133,6 +136,7 @@ var EventTypes = []EventType{
 	{EventRefresh, ClassSessions, "a refresh ended or healed a session, or was refused; a good one is not recorded"},
 	{EventRefreshLate, ClassSessions, "a refresh token was used late and its unused successor was skipped"},
 	{EventRefreshReuse, ClassSessions, "a spent refresh token was used again; the session was ended"},
+	{EventRestore, ClassAdmin, "a backup was put in the place of the store"},
 	{EventRevoke, ClassOwn, "a client revoked its own token or session, or was refused"},
 	{EventSessionRevoke, ClassAdmin, "an operator ended a session"},
 	{EventSessionRevokeAll, ClassAdmin, "an operator ended all sessions of a user"},
@@ -189,24 +193,4 @@ func changed(class EventClass, e Event) bool {
 		return e.Outcome != OutcomeMore
 	}
 	return e.Outcome == OutcomeOK || e.Outcome == OutcomeUnknown && class != ClassSessions
-}
-
-// Retention is how many events of each class are kept; see EventClass.
-type Retention map[EventClass]int
-
-// ShareRetention divides total among the classes.
-func ShareRetention(total int) Retention {
-	r := Retention{}
-	for class, percent := range map[EventClass]int{ClassKeys: 5, ClassAdmin: 20, ClassSessions: 45, ClassOwn: 10, ClassRefusals: 20} {
-		r[class] = max(total*percent/100, 1)
-	}
-	return r
-}
-
-// Total is how many events are kept in all.
-func (r Retention) Total() (n int) {
-	for _, class := range EventClasses {
-		n += r[class]
-	}
-	return n
 }
