@@ -16,6 +16,13 @@ type Credential struct {
 // Credential returns u's credential.
 func (u *User) Credential() Credential { return Credential{u.ID, u.PasswordHash, u.Disabled, u.Epoch} }
 
+// Login is a session that has begun with a login.
+type Login struct {
+	Session        Session
+	User           User   // of this moment
+	ClientsVersion string // see Clients
+}
+
 // Logins joins what comes before and what comes after the checking of a password, so that a backend
 // at the other end of a network is asked twice for a login.
 type Logins interface {
@@ -23,7 +30,8 @@ type Logins interface {
 	// that canonical username, or the zero Credential when there is no such user. A password change
 	// that was acknowledged before is seen.
 	BeginLogin(ctx context.Context, now time.Time, a Attempt, username string) (wait time.Duration, c Credential, err error)
-	// FinishLogin does what Forgive and StartSession do. Its errors are those of StartSession; after
+	// FinishLogin does what Forgive and StartSession do, and tells the version of the clients as it is
+	// after that: where it is another one than before the login, the client may be. Its errors are those of StartSession; after
 	// one it is not known whether anything was forgiven.
-	FinishLogin(ctx context.Context, f Forgiveness, s Session, b Bounds) (Session, User, error)
+	FinishLogin(ctx context.Context, f Forgiveness, s Session, b Bounds) (Login, error)
 }

@@ -121,8 +121,7 @@ var methods = []method{
 	{"FinishLogin", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		next := x.session
 		rand.Read(next.ID[:])
-		started, _, err := s.FinishLogin(ctx, store.Forgiveness{Place: x.attempt().Place, Clear: []string{"ada"}}, next, store.Bounds{PerUser: 100})
-		return started, err
+		return outcome(s.FinishLogin(ctx, store.Forgiveness{Place: x.attempt().Place, Clear: []string{"ada"}}, next, store.Bounds{PerUser: 100}))
 	}},
 	{"Take", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.Take(ctx, x.now, x.attempt()))

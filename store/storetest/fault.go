@@ -141,7 +141,7 @@ func calls(ctx context.Context, s store.Store, session store.Session) map[string
 	_, errs["Take"] = s.Take(ctx, t0, at("here", store.Bucket{Key: "x", Limit: 1, Window: mi}))
 	errs["Forgive"] = s.Forgive(ctx, store.Forgiveness{Clear: []string{"x"}})
 	_, _, errs["BeginLogin"] = s.BeginLogin(ctx, t0, at("here", store.Bucket{Key: "x", Limit: 1, Window: mi}), "x")
-	_, _, errs["FinishLogin"] = s.FinishLogin(ctx, store.Forgiveness{}, store.Session{ID: newSessionID(), UserID: session.UserID, ClientID: "app", StartedAt: t0}, ten)
+	_, errs["FinishLogin"] = s.FinishLogin(ctx, store.Forgiveness{}, store.Session{ID: newSessionID(), UserID: session.UserID, ClientID: "app", StartedAt: t0}, ten)
 	_, errs["ClientsVersion"] = s.ClientsVersion(ctx)
 	errs["AppendEvents"] = s.AppendEvents(ctx, []store.Event{{Type: "x"}})
 	_, errs["Events"] = s.Events(ctx, store.EventQuery{})

@@ -29,21 +29,21 @@ func testLogin(t *testing.T, b Backend) {
 	equal(t, "of one who has to wait", []any{wait, c}, []any{mi, store.Credential{}})
 
 	in := store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "app", StartedAt: now}
-	got, user, err := s.FinishLogin(ctx, store.Forgiveness{Place: "here", Refund: []string{"x"}}, in, ten)
+	got, err := s.FinishLogin(ctx, store.Forgiveness{Place: "here", Refund: []string{"x"}}, in, ten)
 	noError(t, "FinishLogin", err)
 	in.RotatedAt = in.StartedAt
-	equal(t, "the session", got, in)
-	equal(t, "the user", user, u)
+	version := must[string](t, "ClientsVersion")(s.ClientsVersion(ctx))
+	equal(t, "the login", got, store.Login{Session: in, User: u, ClientsVersion: version})
 	equal(t, "the session kept", sessions(t, s, u.ID, now), []store.Session{in})
 	wait, _ = begin("ada")
 	equal(t, "after a refund", wait, 0*s1)
 
 	in.ID, in.UserID = newSessionID(), newUserID()
-	_, _, err = s.FinishLogin(ctx, store.Forgiveness{}, in, ten)
+	_, err = s.FinishLogin(ctx, store.Forgiveness{}, in, ten)
 	wantError(t, "FinishLogin of nobody", err, store.ErrNotFound)
 	disable(t, s, u.ID)
 	in.UserID = u.ID
-	_, _, err = s.FinishLogin(ctx, store.Forgiveness{Place: "here", Clear: []string{"x"}}, in, ten)
+	_, err = s.FinishLogin(ctx, store.Forgiveness{Place: "here", Clear: []string{"x"}}, in, ten)
 	wantError(t, "FinishLogin of a disabled user", err, store.ErrDisabled)
 }
 
