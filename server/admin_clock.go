@@ -1,9 +1,6 @@
 package server
 
-import (
-	"net/http"
-	"time"
-)
+import "net/http"
 
 // checkAdminClock refuses a change that an operator asks for, and says why.
 func (s *Server) checkAdminClock() error {
@@ -11,6 +8,6 @@ func (s *Server) checkAdminClock() error {
 	if err == nil {
 		return nil
 	}
-	return &oauthError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: time.Second, cause: err,
+	return &oauthError{Status: http.StatusServiceUnavailable, Code: "unavailable", cause: err,
 		Description: "nothing was changed: " + err.Error() + "; set it right, or ask another replica"}
 }
