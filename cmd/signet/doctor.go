@@ -100,6 +100,7 @@ func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config
 		return
 	}
 	d.examineKeyring(ctx, s, cfg, master)
+	d.examineClients(ctx, s, cfg)
 	if err := s.Close(); err != nil {
 		d.judge("store", err, "")
 		return
@@ -116,6 +117,7 @@ func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []k
 	d.judge("store", s.Ping(ctx), "it takes writes")
 	d.examineServers(ctx, s)
 	d.examineKeyring(ctx, s, cfg, master)
+	d.examineClients(ctx, s, cfg)
 }
 
 // examineServers shows the list that a start shows as well.
