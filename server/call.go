@@ -53,7 +53,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
 	h := w.Header()
 	h["X-Request-Id"] = []string{c.id}
 	h["X-Content-Type-Options"] = nosniff
-	if ambiguous(r) {
+	if ambiguous(r) || s.draining.Load() {
 		h.Set("Connection", "close")
 	}
 	answer, err := s.run(w, c, rt)

@@ -71,7 +71,7 @@ var (
 	errInvalidScope = &oauthError{Status: http.StatusBadRequest, Code: "invalid_scope",
 		Description: "the client may not have every scope it asks for: ask for less; a refresh cannot ask for more than the login was given; without scope you get all there is"}
 	errMalformedScope = &oauthError{Status: http.StatusBadRequest, Code: "invalid_scope",
-		Description: "scope must be scopes with one space between them (no comma), of printable ASCII without quote and backslash"}
+		Description: "scope must be scopes with spaces between them (no comma, no tab), of printable ASCII without quote and backslash"}
 	errInvalidTarget = &oauthError{Status: http.StatusBadRequest, Code: "invalid_target",
 		Description: "resource must be, to the letter, one of the audiences this client is registered for; a refresh cannot ask for more than the login was given; without resource you get all of them"}
 	errMalformedTarget = &oauthError{Status: http.StatusBadRequest, Code: "invalid_target",

@@ -59,9 +59,8 @@ func chooseScope(asked, allowed string) (string, error) {
 	if !validScope(asked) {
 		return "", errMalformedScope
 	}
-	if !within(asked, strings.Split(allowed, " ")) {
-		// What was asked for may be anything, and is not written down.
-		return "", errInvalidScope.because("not all of the %d scopes asked for are among these: %s", 1+strings.Count(asked, " "), allowed)
+	if refused := firstOutside(asked, strings.Split(allowed, " ")); refused != "" {
+		return "", scopeRefused(refused, allowed)
 	}
 	if !strings.Contains(asked, " ") {
 		return asked, nil
@@ -73,6 +72,28 @@ func chooseScope(asked, allowed string) (string, error) {
 		}
 	}
 	return strings.Join(once, " "), nil
+}
+
+// maxNamedScope bounds what an answer repeats of a scope that was refused, in bytes.
+const maxNamedScope = 100
+
+// scopeHints are for scopes that client libraries ask for by themselves.
+var scopeHints = map[string]string{
+	"openid":         "openid is for OpenID Connect, and no id_token is issued here: configure the client library without it",
+	"offline_access": "offline_access is not needed here: a client with the grant refresh_token gets a refresh token without it",
+}
+
+// scopeRefused names the scope that was refused. It is a legal one (RFC 6749 §3.3), so it fits into an
+// error_description (§5.2) and into a line of the log as it is.
+func scopeRefused(refused, allowed string) error {
+	e := errInvalidScope.because("the scope %s is not among these: %s", quoteShort(refused), allowed)
+	switch hint := scopeHints[refused]; {
+	case hint != "":
+		e.Description = "the client may not have the scope " + refused + "; " + hint
+	case len(refused) <= maxNamedScope:
+		e.Description = "the client may not have the scope " + refused + ": ask for less; a refresh cannot ask for more than the login was given; without scope you get all there is"
+	}
+	return e
 }
 
 // chooseAudience returns the resources asked for, each once, or all of the allowed ones where none

@@ -76,6 +76,8 @@ type Server struct {
 	replica  string // random, one a process
 	started  time.Time
 	draining atomic.Bool
+
+	audienceNoted sync.Map // by client id: the log has it that the client sends audience
 }
 
 // New returns a Server that is ready to answer. Close it when no request is in flight any more.
@@ -154,7 +156,8 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Drain makes /readyz answer 503 from now on, so that load balancers stop sending.
+// Drain makes /readyz answer 503 from now on, so that load balancers stop sending, and every answer close
+// its connection: one that stays open could be closed by the end just as the next request arrives.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Close writes what is left of the audit trail. It does not close the store.

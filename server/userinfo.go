@@ -18,11 +18,19 @@ var (
 		Description: "this token was given to a client, not to a user: log a user in"}
 )
 
-// handleUserinfo is GET /userinfo: who the token's user is, with the user's own claims that the
+// handleUserinfo is GET or POST /userinfo (OpenID Connect Core §5.3.1): who the token's user is, with the user's own claims that the
 // token's client asks for, as they are now.
 func (s *Server) handleUserinfo(c *call) (reply, error) {
 	token, err := bearer(c.Request)
 	if err != nil {
+		return reply{}, err
+	}
+	// A body means nothing here. It is read all the same, within the usual bounds, so that the answer
+	// comes after the request and the connection can be used again.
+	if c.ContentLength > maxBody {
+		return reply{}, errBodyTooLarge
+	}
+	if _, err := readBody(c.writer, c.Request); err != nil {
 		return reply{}, err
 	}
 	t, err := s.checkAccessToken(c.Context(), token)
