@@ -36,7 +36,8 @@ type Manager struct {
 }
 
 // Init makes the first keyring of an install: for each algorithm one key that signs at once and its
-// published successor. ErrExists if there is a keyring, ErrClock if this machine's clock is off.
+// published successor. ErrExists if there is a keyring, ErrClock if this machine's clock is off. A mark
+// that an earlier install has left is replaced.
 func Init(ctx context.Context, cfg Config) error {
 	m, err := newManager(cfg)
 	if err != nil {
@@ -51,7 +52,7 @@ func Init(ctx context.Context, cfg Config) error {
 		b.discard(ctx, Ring{})
 		return err
 	}
-	_, swapped, err := m.write(ctx, 0, 1, ring, 0)
+	first, swapped, err := m.write(ctx, 0, 1, ring, 0)
 	if err != nil {
 		return err
 	}
@@ -60,6 +61,20 @@ func Init(ctx context.Context, cfg Config) error {
 		return ErrExists
 	}
 	m.announce(1, steps)
+	return m.firstMark(first)
+}
+
+// firstMark replaces whatever mark an earlier install has left.
+func (m *Manager) firstMark(first *snapshot) error {
+	if m.cfg.Mark == nil {
+		return nil
+	}
+	if err := m.adopt(first, m.cfg.Now()); err != nil {
+		return err
+	}
+	if err := m.ReplaceMark(m.cfg.Mark); err != nil {
+		m.cfg.Log.Warn("the mark of the keyring cannot be written", "error", err)
+	}
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -231,16 +230,33 @@ func (m *Manager) writeMark(mark Mark) error {
 	return nil
 }
 
-// ReplaceMark writes a mark of this keyring in the place of whatever mark is there. It is for commands
-// that have just filled the store; known are further kids that were revoked.
-func (m *Manager) ReplaceMark(known []string) error {
-	if m.cfg.Mark == nil {
-		return errors.New("there is no place for a mark")
-	}
+// Remember takes over what a mark of this install has: kids that were revoked, and the latest time seen.
+// It is for a store that was just put back.
+func (m *Manager) Remember(mark Mark) {
+	m.update(func(r ratchet) ratchet { return r.merge(mark.SeenAt, mark.ClockResets) })
 	m.stepping.Lock()
 	defer m.stepping.Unlock()
-	m.marked = markState{saved: &Mark{Revoked: known}}
+	m.marked.saved = &Mark{Revoked: mark.Revoked}
+}
+
+// ReplaceMark writes a mark of this keyring in the place of whatever is there. It is for commands that
+// have just filled the store.
+func (m *Manager) ReplaceMark(storage MarkStorage) error {
+	m.stepping.Lock()
+	defer m.stepping.Unlock()
+	m.cfg.Mark = storage
 	return m.writeMark(m.mark())
+}
+
+// PeekMark reads a mark without a proof of it; ok is false where it is none. It is for commands that have
+// no master key.
+func PeekMark(storage MarkStorage) (mark Mark, ok bool) {
+	text, err := storage.LoadMark()
+	var line markLine
+	if err != nil || json.Unmarshal(text, &line) != nil || json.Unmarshal(line.Mark, &mark) != nil {
+		return Mark{}, false
+	}
+	return mark, mark.Install != ""
 }
 
 // MarkedAt is when this replica last wrote its mark; zero: not since the start.

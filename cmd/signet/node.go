@@ -68,6 +68,7 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	}
 	keyConfig := keyringConfig(n.cfg, n.store, install.ID, master)
 	keyConfig.Remote = remoteKeys(n.cfg, n.hsm)
+	keyConfig.Mark = markFile(n.cfg)
 	keyConfig.Log = n.log
 	keyConfig.OnEvent = func(e keys.Event) {
 		if n.server != nil {
@@ -83,6 +84,9 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	}
 	if errors.Is(err, keys.ErrProvider) {
 		return explainProvider(err)
+	}
+	if errors.As(err, new(*keys.MarkError)) {
+		return explainMark(n.cfg, err)
 	}
 	if err != nil {
 		return fmt.Errorf("keyring: %w", err)

@@ -65,7 +65,8 @@ type restoration struct {
 	recall *recall
 	report restoreReport
 
-	knewRevoked []string // kids of keys that the backup itself knows to be revoked
+	mark        *keys.Mark // of this server; nil: there is none
+	knewRevoked []string   // kids of keys that the backup itself knows to be revoked
 }
 
 // run looks at everything before it changes anything.
@@ -131,6 +132,9 @@ func (r *restoration) remember(ctx context.Context) (replaced *store.Foundation,
 		}
 		r.report.Knew = append(r.report.Knew, storeName(r.cfg))
 	}
+	if err := r.readMark(); err != nil {
+		return nil, err
+	}
 	for _, log := range r.logs {
 		if err := r.recall.readLog(log); err != nil {
 			return nil, fmt.Errorf("%w; nothing was changed", err)
@@ -175,12 +179,16 @@ func (r *restoration) put(ctx context.Context, replaced *store.Foundation) error
 	if inPlace {
 		return r.recoverInPlace(ctx, redis, hand)
 	}
+	r.replaceMark(ring)
 	return nil
 }
 
 func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys.Config {
 	cfg := keyringConfig(r.cfg, storage, installID, r.master)
 	cfg.Remote = remoteKeys(r.cfg, r.hsm)
+	if r.mark != nil {
+		cfg.Above = r.mark.Version
+	}
 	return cfg
 }
 
@@ -250,7 +258,11 @@ func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest
 	if err != nil {
 		return fmt.Errorf("keyring: %w; the records are restored, run `signet keys rotate --emergency`", err)
 	}
-	return r.recover(ctx, ring)
+	if err := r.recover(ctx, ring); err != nil {
+		return err
+	}
+	r.replaceMark(ring)
+	return nil
 }
 
 // restoreReport is what was done and what is left to do.
