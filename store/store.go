@@ -36,7 +36,7 @@ type Store interface {
 // Install names one installation: all data in a backend belong to it, and sealed documents are bound to it.
 type Install struct {
 	ID        string    `json:"id"`     // random, made once
-	Schema    int       `json:"schema"` // layout of the data; a backend refuses a newer one with ErrSchema when it opens
+	Schema    int       `json:"schema"` // format of the records, see Format2; a backend refuses a newer one with ErrSchema when it opens
 	CreatedAt time.Time `json:"created_at"`
 }
 

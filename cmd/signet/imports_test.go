@@ -30,7 +30,8 @@ var arrows = map[string][]string{
 	"store/redis":           {"store", "store/packed"},
 	"store/redis/redistest": {},
 	"store/storetest":       {"store"},
-	"server":                {"store", "keys", "server/password"},
+	"server":                {"store", "keys", "server/audit", "server/password"},
+	"server/audit":          {"store"},
 	"server/password":       {},
 	"server/servertest":     {"server", "server/password", "store", "store/bolt", "store/redis", "keys"},
 }
