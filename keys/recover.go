@@ -21,7 +21,7 @@ type Recovery struct {
 // stays valid.
 //
 // A replica that is running and whose signing key this keyring lacks writes its own back, whatever the
-// version. Config.Above is for the replicas that have stopped: their marks refuse a version below the
+// version. Config.AtLeast is for the replicas that have stopped: their marks refuse a version below the
 // one that they have held.
 func (m *Manager) Recover(ctx context.Context, revoked []string) (r Recovery, err error) {
 	err = m.settle(ctx, func(p *planner) (err error) {

@@ -110,7 +110,7 @@ func (m *Manager) propose(ctx context.Context, cur *snapshot, now time.Time, p *
 	if p.rewrap {
 		master = 0
 	}
-	next, swapped, err := m.write(ctx, cur.version, max(cur.version, m.cfg.Above)+1, p.ring, master)
+	next, swapped, err := m.write(ctx, cur.version, max(cur.version+1, m.cfg.AtLeast), p.ring, master)
 	if err != nil {
 		m.unsure = &proposal{next.document, p.steps}
 		return err

@@ -66,6 +66,7 @@ type restoration struct {
 	report restoreReport
 
 	mark        *keys.Mark // of this server; nil: there is none
+	markProblem error      // why there is none, though there is a file
 	knewRevoked []string   // kids of keys that the backup itself knows to be revoked
 }
 
@@ -132,14 +133,14 @@ func (r *restoration) remember(ctx context.Context) (replaced *store.Foundation,
 		}
 		r.report.Knew = append(r.report.Knew, storeName(r.cfg))
 	}
-	if err := r.readMark(); err != nil {
-		return nil, err
-	}
 	for _, log := range r.logs {
 		if err := r.recall.readLog(log); err != nil {
 			return nil, fmt.Errorf("%w; nothing was changed", err)
 		}
 		r.report.Knew = append(r.report.Knew, log)
+	}
+	if err := r.readMark(); err != nil {
+		return nil, err
 	}
 	return replaced, nil
 }
@@ -187,7 +188,7 @@ func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys
 	cfg := keyringConfig(r.cfg, storage, installID, r.master)
 	cfg.Remote = remoteKeys(r.cfg, r.hsm)
 	if r.mark != nil {
-		cfg.Above = r.mark.Version
+		cfg.AtLeast = r.mark.Version
 	}
 	return cfg
 }

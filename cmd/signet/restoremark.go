@@ -8,7 +8,7 @@ import (
 )
 
 // readMark takes down what this server's mark of the keyring has: kids that were revoked, and the
-// version above which the restored keyring must be, so that no server's mark refuses it. A mark that
+// version that the restored keyring must have at least, so that no server's mark refuses it. A mark that
 // proves nothing, or is of another install, is replaced in the end.
 func (r *restoration) readMark() error {
 	cfg := r.keyringConfig(nil, r.backup.foundation.Install.ID)
@@ -17,7 +17,7 @@ func (r *restoration) readMark() error {
 	var problem *keys.MarkError
 	switch {
 	case errors.As(err, &problem):
-		r.app.warn(fmt.Errorf("%s is not used: %w", string(markFile(r.cfg)), err))
+		r.markProblem = err
 		return nil
 	case err != nil:
 		return fmt.Errorf("data_dir: %w; nothing was changed", err)
@@ -25,15 +25,22 @@ func (r *restoration) readMark() error {
 		return nil
 	}
 	r.mark = &mark
+	knew := false
 	for _, kid := range mark.Revoked {
+		knew = knew || !r.recall.keys[kid]
 		r.recall.keys[kid] = true
 	}
-	r.report.Knew = append(r.report.Knew, string(markFile(r.cfg)))
+	if knew {
+		r.report.Knew = append(r.report.Knew, string(markFile(r.cfg)))
+	}
 	return nil
 }
 
 // replaceMark writes the mark of the keyring that was restored.
 func (r *restoration) replaceMark(ring *keys.Manager) {
+	if r.markProblem != nil {
+		r.app.warn(fmt.Errorf("%s was not used, and is replaced: %w", string(markFile(r.cfg)), r.markProblem))
+	}
 	if r.mark != nil {
 		ring.Remember(*r.mark)
 	}
