@@ -33,6 +33,7 @@ type Config struct {
 	AuditKeys   [][32]byte // of the master keys, as RefreshKeys: the first signs the audit lines of the log; none: they are not signed
 	InstallID   string     // is signed with them
 
+	Timetable    string        // of the signing keys, as heartbeats tell it: settings and values, separated by spaces
 	MaxTokenLife time.Duration // no access token lives longer (the timetable's T); 0: 1 hour
 	ClientMaxAge time.Duration // how long a change of a client made through another replica may go unseen; 0: 10 seconds
 	StaleIfError time.Duration // how long caches may serve the key set while they cannot reach us; 0: not at all
@@ -79,6 +80,8 @@ type Server struct {
 	replica  string // random, one a process
 	started  time.Time
 	draining atomic.Bool
+
+	backingUp sync.Mutex // held while a backup is made and sent
 
 	audienceNoted sync.Map // by client id: the log has it that the client sends audience
 }

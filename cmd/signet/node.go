@@ -69,6 +69,9 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
+	if err := checkFleet(ctx, n.store, n.cfg); err != nil {
+		return err
+	}
 	keyConfig := keyringConfig(n.cfg, n.store, install.ID, master)
 	keyConfig.Remote = remoteKeys(n.cfg, n.hsm)
 	keyConfig.Mark, keyConfig.Now = markFile(n.cfg), n.now
@@ -103,6 +106,7 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))
 		cfg.AuditKeys = append(cfg.AuditKeys, key.Derive("signet audit"))
 	}
+	cfg.Timetable = timetable(n.cfg)
 	cfg.ThrottleKey, cfg.InstallID = master[0].Derive("signet throttle"), install.ID
 	n.passwords = cfg.Passwords
 	n.server, err = server.New(cfg)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"signet/keys"
 )
@@ -25,10 +26,10 @@ func (r *restoration) readMark() error {
 		return nil
 	}
 	r.mark = &mark
-	knew := false
+	knew, known := false, r.history.RevokedKeys()
 	for _, kid := range mark.Revoked {
-		knew = knew || !r.recall.keys[kid]
-		r.recall.keys[kid] = true
+		knew = knew || !slices.Contains(known, kid)
+		r.history.NoteRevokedKey(kid)
 	}
 	if knew {
 		r.report.Knew = append(r.report.Knew, string(markFile(r.cfg)))

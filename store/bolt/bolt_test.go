@@ -26,6 +26,12 @@ func TestContract(t *testing.T) {
 				_, err := Open(path, Options{})
 				return err
 			},
+			Retain: func(t *testing.T, keep store.Retention) store.Store {
+				s, err := Open(filepath.Join(t.TempDir(), "signet.db"), Options{Create: true, Retention: keep})
+				must(t, err)
+				t.Cleanup(func() { s.Close() })
+				return s
+			},
 			Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
 		}
 	})

@@ -55,6 +55,11 @@ func backend(t *testing.T, cfg Config) storetest.Backend {
 			}
 			return err
 		},
+		Retain: func(t *testing.T, keep store.Retention) store.Store {
+			cfg := cfg
+			cfg.Prefix, cfg.Retention = newPrefix(), keep
+			return mustOpen(t, cfg)
+		},
 		Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
 	}
 }
