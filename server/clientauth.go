@@ -209,16 +209,11 @@ func (s *Server) refuseClient(c *call, client candidate, id, why string) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	e := event{Type: "client_auth", Outcome: "refused", ClientID: client.ID, Detail: map[string]string{"reason": why}}
-	switch {
-	case wait > 0:
-		e.Outcome = "throttled"
-		s.audit.noise(c, e)
-		return slowDown(wait)
-	case client.ID == "":
-		s.audit.noise(c, e)
-	default:
-		s.audit.add(c, e)
+	e := event{Type: store.EventClientAuth, Outcome: store.OutcomeRefused, ClientID: client.ID, Detail: map[string]string{store.DetailReason: why}}
+	if wait > 0 {
+		e.Outcome = store.OutcomeThrottled
+		refusal = slowDown(wait)
 	}
+	s.audit.refusal(c, e) // the same cost whether there is such a client or not
 	return refusal
 }

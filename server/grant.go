@@ -31,16 +31,34 @@ func (s *Server) runGrant(c *call) (tokens, error) {
 // checkRequest settles scope and audience of a grant that begins something new. Asking for nothing
 // is asking for all the client is registered for.
 func (s *Server) checkRequest(g *granting) error {
-	scope, err := chooseScope(g.form.get("scope"), strings.Join(g.client.Scopes, " "))
+	allowed := strings.Join(g.client.Scopes, " ")
+	if g.grant != grantClientCredentials {
+		allowed = ordinaryScope(allowed) // no user is an operator
+	}
+	scope, err := chooseScope(g.form.get("scope"), allowed)
 	if err != nil {
 		return err
 	}
-	audience, err := chooseAudience(g.form.resources, s.audienceOf(g.client))
+	audience, err := s.checkAudienceOf(g, scope)
 	if err != nil {
 		return err
 	}
 	g.scope, g.audience = scope, audience
 	return nil
+}
+
+// checkAudienceOf settles the audience of a request for the scope. The scopes of the admin API are for that API:
+// a request that names one and no resource is for it alone, so that no other service is sent a token
+// with which it could administrate.
+func (s *Server) checkAudienceOf(g *granting, scope string) ([]string, error) {
+	allowed := s.audienceOf(g.client)
+	if g.grant == grantClientCredentials && ordinaryScope(scope) != scope {
+		if len(g.form.resources) == 0 {
+			return []string{s.adminAudience()}, nil
+		}
+		allowed = append(slices.Clip(allowed), s.adminAudience())
+	}
+	return chooseAudience(g.form.resources, allowed)
 }
 
 func (s *Server) audienceOf(client *store.Client) []string {
@@ -51,10 +69,10 @@ func (s *Server) audienceOf(client *store.Client) []string {
 }
 
 // chooseScope returns the scopes asked for, each once, or all of the allowed ones where none are
-// asked for (RFC 6749 §3.3).
+// asked for (RFC 6749 §3.3), except those of the admin API: who wants these names them.
 func chooseScope(asked, allowed string) (string, error) {
 	if asked == "" {
-		return allowed, nil
+		return ordinaryScope(allowed), nil
 	}
 	if !validScope(asked) {
 		return "", errMalformedScope

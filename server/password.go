@@ -28,6 +28,7 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 	if err != nil {
 		name = typed // nobody has it, but it is counted and costs the same
 	}
+	g.typedName = name
 	credential, result, err := s.checkPassword(g, name, secret)
 	if err != nil {
 		return "", "", 0, err
@@ -43,7 +44,7 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 		s.abandon(g, session)
 		return "", "", 0, err
 	}
-	s.audit.add(g.call, event{Type: "login", Outcome: "ok"})
+	s.audit.add(g.call, event{Type: store.EventLogin, Outcome: store.OutcomeOK})
 	if slices.Contains(g.client.Grants, grantRefreshToken) {
 		token := refreshToken{UserID: user.ID, SessionID: session.ID, AuthTime: session.StartedAt, Scope: g.scope}
 		if len(g.client.Audiences) > 0 || len(g.form.resources) > 0 { // else it follows the server's default
@@ -65,11 +66,11 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.Credenti
 		return credential, password.Result{}, unavailable(err)
 	}
 	if wait > 0 {
-		s.audit.noise(g.call, event{Type: "login", Outcome: "throttled"})
+		s.audit.refusal(g.call, event{Type: store.EventLogin, Outcome: store.OutcomeThrottled})
 		return credential, password.Result{}, slowDown(wait)
 	}
 	if !credential.UserID.IsZero() {
-		g.subject = credential.UserID.String()
+		g.subject, g.username = credential.UserID.String(), name
 	}
 	waiting, cancel := g.whileCallerWaits()
 	defer cancel()
@@ -88,7 +89,7 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.Credenti
 }
 
 func (s *Server) refuseLogin(g *granting, why string) error {
-	s.audit.add(g.call, event{Type: "login", Outcome: "refused", Detail: map[string]string{"reason": why}})
+	s.audit.refusal(g.call, event{Type: store.EventLogin, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: why}})
 	return errInvalidLogin.because("%s", why)
 }
 
@@ -141,6 +142,7 @@ func (s *Server) startSession(g *granting, name string, checked store.Credential
 	fresh := store.Session{UserID: checked.UserID, ClientID: g.client.ID, StartedAt: laterOf(s.now(), g.client.NotBefore)}
 	randomBytes(fresh.ID[:])
 	set := s.settings()
+	g.changing = store.EventLogin
 	right := store.Forgiveness{Place: s.throttle.place(g.address), Clear: []string{s.throttle.accountKey(name)}, Refund: []string{loginsKey}}
 	session, user, err := s.store.FinishLogin(g.Context(), right, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
 	switch {

@@ -3,6 +3,8 @@ package server
 import (
 	"errors"
 	"time"
+
+	"signet/store"
 )
 
 // handleRevoke is POST /revoke (RFC 7009). A refresh token, of whatever generation, ends its
@@ -25,14 +27,15 @@ func (s *Server) handleRevoke(c *call) (reply, error) {
 var revokedReply = reply{body: struct{}{}}
 
 func (s *Server) revokeSession(c *call, token refreshToken) (reply, error) {
+	c.changing, c.subject, c.session = store.EventRevoke, token.UserID.String(), token.SessionID
 	existed, err := s.store.RevokeSession(c.Context(), token.UserID, token.SessionID)
 	if err != nil {
 		return reply{}, unavailable(err)
 	}
-	c.subject, c.session, c.outcome = token.UserID.String(), token.SessionID, "unknown"
+	c.outcome = "unknown"
 	if existed {
 		c.outcome = "revoked"
-		s.audit.add(c, event{Type: "revoke", Outcome: "ok"})
+		s.audit.repeatable(c, event{Type: store.EventRevoke, Outcome: store.OutcomeOK})
 	}
 	return revokedReply, nil
 }
@@ -49,13 +52,15 @@ func (s *Server) revokeAccessToken(c *call, token string) (reply, error) {
 	c.subject = t.claims.Subject
 	if t.claims.ClientID != c.client.ID {
 		c.outcome = "foreign"
-		s.audit.add(c, event{Type: "revoke", Outcome: "refused", Detail: map[string]string{"reason": "the token of client " + t.claims.ClientID}})
+		s.audit.refusal(c, event{Type: store.EventRevoke, Outcome: store.OutcomeRefused,
+			Detail: map[string]string{store.DetailReason: "the token of client " + t.claims.ClientID}})
 		return revokedReply, nil
 	}
+	c.changing = store.EventRevoke
 	if err := s.store.RevokeToken(c.Context(), t.claims.ID, time.Unix(t.claims.ExpiresAt, 0)); err != nil {
 		return reply{}, unavailable(err)
 	}
 	c.outcome = "revoked"
-	s.audit.add(c, event{Type: "revoke", Outcome: "ok", Detail: map[string]string{"jti": t.claims.ID}})
+	s.audit.repeatable(c, event{Type: store.EventRevoke, Outcome: store.OutcomeOK, Detail: map[string]string{store.DetailJTI: t.claims.ID}})
 	return revokedReply, nil
 }

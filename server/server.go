@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/server/audit"
 	"signet/server/password"
 	"signet/store"
 )
@@ -29,7 +30,10 @@ type Config struct {
 
 	RefreshKeys [][32]byte // of the master keys that Keys has, in their order; that of the one in use seals refresh tokens
 	ThrottleKey [32]byte   // hides names and addresses in throttle keys
+	AuditKeys   [][32]byte // of the master keys, as RefreshKeys: the first signs the audit lines of the log; none: they are not signed
+	InstallID   string     // is signed with them
 
+	Timetable    string        // of the signing keys, as heartbeats tell it: settings and values, separated by spaces
 	MaxTokenLife time.Duration // no access token lives longer (the timetable's T); 0: 1 hour
 	ClientMaxAge time.Duration // how long a change of a client made through another replica may go unseen; 0: 10 seconds
 	StaleIfError time.Duration // how long caches may serve the key set while they cannot reach us; 0: not at all
@@ -71,11 +75,13 @@ type Server struct {
 	metrics  *metrics
 	heart    *heart
 	trail    *watchedTrail // the store's
-	audit    *auditor      // writes to trail
+	audit    auditor       // writes to trail
 	applied  atomic.Pointer[Settings]
 	replica  string // random, one a process
 	started  time.Time
 	draining atomic.Bool
+
+	backingUp sync.Mutex // held while a backup is made and sent
 
 	audienceNoted sync.Map // by client id: the log has it that the client sends audience
 }
@@ -90,8 +96,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	throttleKey := hide(cfg.ThrottleKey)
-	cfg.RefreshKeys, cfg.ThrottleKey = nil, [32]byte{} // s is not to show them when it is printed
+	throttleKey, auditKeys := hide(cfg.ThrottleKey), cfg.AuditKeys
+	cfg.RefreshKeys, cfg.ThrottleKey, cfg.AuditKeys = nil, [32]byte{}, nil // s is not to show them when it is printed
 	heart := &heart{}
 	s := &Server{cfg: cfg, heart: heart, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
 		clients:  newClientCache(cfg.Store, cfg.Now, cfg.ClientMaxAge),
@@ -100,7 +106,8 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.Apply(cfg.Settings)
 	s.trail = &watchedTrail{Audit: cfg.Store}
-	s.audit = newAuditor(s.trail, cfg.Log, func(n int) { s.metrics.auditLost.Add(float64(n)) }, func() { s.metrics.withheld.Inc() })
+	s.audit = auditor{audit.New(audit.Config{Store: s.trail, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
+		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc})}
 	s.engine = newEngine(s)
 	s.table = s.routes()
 	return s, nil
@@ -146,7 +153,7 @@ func (s *Server) KeyEvent(e keys.Event) {
 	if e.Offset != 0 {
 		detail["offset"] = e.Offset.Round(100 * time.Millisecond).String()
 	}
-	s.audit.record(event{At: s.now(), Type: "key." + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID, Detail: detail})
+	s.audit.Record(event{At: s.now(), Type: store.EventKeyPrefix + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID, Detail: detail})
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -161,7 +168,7 @@ func setDefault[T comparable](field *T, value T) {
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Close writes what is left of the audit trail. It does not close the store.
-func (s *Server) Close() { s.audit.close() }
+func (s *Server) Close() { s.audit.Close() }
 
 const sweepEvery = time.Minute // how often a little of what has run out is deleted
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -54,6 +55,28 @@ type Session struct {
 	Replays    uint16    `json:"replays"`    // how often this generation's predecessor was answered again
 	StartedAt  time.Time `json:"started_at"` // the login: auth_time
 	RotatedAt  time.Time `json:"rotated_at"` // the last rotation; StartedAt before the first
+
+	UserEpoch   uint32     `json:"user_epoch,omitempty"`   // the user's when it began
+	ClientEpoch uint32     `json:"client_epoch,omitempty"` // the client's when it began
+	Skipped     uint16     `json:"skipped,omitempty"`      // generations between its predecessor and Generation that late refreshes have skipped
+	Address     netip.Addr `json:"address,omitzero"`       // of the last rotation or the login, see NetworkOf; may be missing
+}
+
+// Predecessor is the generation whose holder gets the answer again; see Replayed and Late. A session
+// that was never rotated has none.
+func (s *Session) Predecessor() (generation uint32, ok bool) {
+	back := uint32(s.Skipped) + 1
+	return s.Generation - back, back <= s.Generation
+}
+
+// NetworkOf is what a session keeps of an address: an IPv4 address, or the first 8 bytes of an IPv6
+// address, which name a network of one subscriber.
+func NetworkOf(a netip.Addr) netip.Addr {
+	if a = a.Unmap().WithZone(""); !a.Is6() {
+		return a
+	}
+	network, _ := a.Prefix(64)
+	return network.Addr()
 }
 
 // Lifetimes bounds a session.
@@ -84,6 +107,13 @@ type Rotation struct {
 	Grace      time.Duration // how long after a rotation its predecessor is answered again; 0: never
 	MaxReplays uint16        // how often at most inside Grace
 	NotBefore  time.Time     // of the client: a session begun before it is revoked; zero: none
+
+	// Late is how long after a rotation the predecessor is answered with a new successor when Grace is
+	// over and the successor was never presented; 0: never.
+	Late            time.Duration
+	ClientEpoch     uint32     // of the client as the caller has it
+	ClientConfirmed bool       // the caller has read the client again, because of Stale
+	Address         netip.Addr // the caller's, kept with the session
 }
 
 // Outcome is what Rotate found.
@@ -98,15 +128,25 @@ const (
 	// Replayed: the presented generation is the immediate predecessor, inside the grace window and
 	// within the replay bound. Only Replays has changed; the window has not been extended.
 	Replayed
-	// Reused: an older generation. The session has been ended.
+	// Late: as Replayed, after the grace window, within Rotation.Late and while nobody has presented the
+	// stored generation. That one is skipped: the session is one generation higher, its predecessor is
+	// the same as before, and whoever presents the skipped one is Reused.
+	Late
+	// Reused: a skipped generation or an older one. The session has been ended.
 	Reused
 	// Healed: a newer generation than the stored one, so the store has lost a rotation. The
 	// session has been moved on to one above the presented generation.
 	Healed
-	// Revoked: the user is gone or disabled, or the user's or the client's NotBefore ends the
-	// session. It has been deleted.
+	// Revoked: the user is gone or disabled, or the session began in another epoch of the user or
+	// client, or before the NotBefore of either. It has been deleted.
 	Revoked
+	// Stale: the session began in a later epoch of the client than the caller's. Nothing was changed:
+	// the caller reads the client again and asks once more, with ClientConfirmed.
+	Stale
 )
+
+// GoesOn reports whether the session has a successor for the caller.
+func (o Outcome) GoesOn() bool { return o == Rotated || o == Replayed || o == Healed || o == Late }
 
 // String is the word used in logs and metrics.
 func (o Outcome) String() string {
@@ -119,8 +159,12 @@ func (o Outcome) String() string {
 		return "reuse"
 	case Healed:
 		return "healed"
+	case Late:
+		return "late"
 	case Revoked:
 		return "revoked"
+	case Stale:
+		return "stale"
 	default:
 		return "gone"
 	}
@@ -128,22 +172,22 @@ func (o Outcome) String() string {
 
 // Sessions keeps the sessions and decides about their refresh tokens.
 type Sessions interface {
-	// StartSession begins s, whose ID, UserID, ClientID and StartedAt are set, and returns it with
-	// the user of this moment. Where the user's NotBefore is later, StartedAt becomes that. Beyond
+	// StartSession begins s, whose ID, UserID, ClientID, ClientEpoch and StartedAt are set, and returns it with
+	// the user of this moment, whose epoch it gets. Where the user's NotBefore is later, StartedAt becomes that. Beyond
 	// b.PerUser sessions of one user the oldest end. ErrNotFound or ErrDisabled when the user is.
 	StartSession(ctx context.Context, s Session, b Bounds) (Session, User, error)
 
 	// Rotate decides about one presented refresh token in one atomic step and says what it found;
-	// see Outcome. After Rotated, Replayed and Healed the session is returned as it now is, with the
-	// user of this moment. On an error nothing is known: the caller answers 503 and the client asks again.
+	// see Outcome. Where that GoesOn, the session is returned as it now is, with the user of this moment;
+	// after Reused the session is returned as it was before it ended. On an error nothing is known: the caller answers 503 and the client asks again.
 	Rotate(ctx context.Context, r Rotation) (Session, User, Outcome, error)
 
 	// RevokeSession ends one session and reports whether there was one. Ending what is not there is no error.
 	RevokeSession(ctx context.Context, user UserID, id SessionID) (existed bool, err error)
 
-	// RevokeSessions ends every session of the user begun up to now, sets the user's NotBefore just
-	// above now, and returns how many there were. ErrNotFound when there is no such user.
-	RevokeSessions(ctx context.Context, user UserID, now time.Time) (int, error)
+	// RevokeSessions raises the user's epoch, ends every session of the user that is there, and returns
+	// how many there were. ErrNotFound when there is no such user.
+	RevokeSessions(ctx context.Context, user UserID) (int, error)
 
 	// ListSessions returns the sessions of one user, oldest first, ended ones left out.
 	ListSessions(ctx context.Context, user UserID, now time.Time, l Lifetimes) ([]Session, error)

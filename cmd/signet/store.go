@@ -23,6 +23,7 @@ type opener struct {
 	log     *slog.Logger        // nil discards
 	warn    func(warning error) // told what can be lost; nil: nobody is
 	observe func(doing string, took time.Duration, err error)
+	verify  bool // have a bolt store read whole in the background
 	patient bool // whole stores are moved: a slow answer is no reason to give up
 }
 
@@ -47,7 +48,7 @@ func (o opener) openBolt(path string, cfg config.Config) (*bolt.Store, error) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
 		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, shellQuote(path))
 	}
-	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Log: o.log})
+	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Retention: auditRetention(cfg), Log: o.log, Verify: o.verify})
 	if err != nil {
 		return nil, explainBolt(err, path)
 	}
@@ -144,6 +145,7 @@ func (o opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config,
 	}
 	ring := keyringConfig(cfg, s, installID, []keys.MasterKey{master})
 	ring.Remote = remoteKeys(cfg, hsm)
+	ring.Mark = markFile(cfg)
 	if err := keys.Init(ctx, ring); err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
@@ -167,4 +169,11 @@ func storeName(cfg config.Config) string {
 	}
 	r, _ := cfg.RedisStore()
 	return r.String()
+}
+
+// auditRetention is what the configuration sets for single classes of audit events.
+func auditRetention(cfg config.Config) store.Retention {
+	a := cfg.Audit
+	return store.Retention{store.ClassKeys: a.Keys, store.ClassAdmin: a.Admin, store.ClassSessions: a.Sessions,
+		store.ClassOwn: a.Own, store.ClassRefusals: a.Refusals}
 }

@@ -14,6 +14,7 @@ import (
 // selection collects the events that a query selects, from the file and from those still waiting.
 type selection struct {
 	store.EventQuery
+	filter store.EventFilter
 	limit  int
 	events []store.Event
 }
@@ -21,16 +22,15 @@ type selection struct {
 func (q *selection) full() bool { return len(q.events) >= q.limit }
 
 func (q *selection) add(e store.Event) {
-	if e.Seq <= q.After ||
-		q.Type != "" && e.Type != q.Type ||
-		q.ClientID != "" && e.ClientID != q.ClientID ||
-		q.Subject != "" && e.Subject != q.Subject {
-		return
+	if q.Selects(e) {
+		q.events = append(q.events, e)
 	}
-	q.events = append(q.events, e)
 }
 
 func (q *selection) addRaw(raw []byte) error {
+	if !q.filter.MaySelect(raw) {
+		return nil
+	}
 	var e store.Event
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return fmt.Errorf("%w: reading an audit event: %w", store.ErrUnavailable, err)

@@ -69,7 +69,7 @@ func (s *Store) exportPart(ctx context.Context, part int, visit func(store.Recor
 	}
 }
 
-func (s *Store) exportUsers(ctx context.Context, users []userRecord, visit func(store.Record) error) error {
+func (s *Store) exportUsers(ctx context.Context, users []store.User, visit func(store.Record) error) error {
 	if len(users) == 0 {
 		return nil
 	}
@@ -82,7 +82,7 @@ func (s *Store) exportUsers(ctx context.Context, users []userRecord, visit func(
 		return err
 	}
 	for i, u := range users {
-		if err := visit(store.Record{User: &u.User}); err != nil {
+		if err := visit(store.Record{User: &u}); err != nil {
 			return err
 		}
 		sessions, err := s.unpackSessions(u.ID, calls[i].list())
@@ -168,13 +168,17 @@ func (s *Store) exportEvents(ctx context.Context, visit func(store.Record) error
 		if err != nil {
 			return err
 		}
-		for _, e := range page {
+		for _, entry := range page.entries {
+			e, err := entry.event()
+			if err != nil {
+				return s.malformed("an audit event", err)
+			}
 			if err := visit(store.Record{Event: &e}); err != nil {
 				return err
 			}
 			after = e.Seq
 		}
-		if len(page) < eventPage {
+		if !page.more {
 			return nil
 		}
 	}

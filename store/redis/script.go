@@ -27,14 +27,10 @@ var (
 	rotateLua string
 	//go:embed script/start_session.lua
 	startSessionLua string
-	//go:embed script/revoke_sessions.lua
-	revokeSessionsLua string
 	//go:embed script/sweep_sessions.lua
 	sweepSessionsLua string
 	//go:embed script/update_user.lua
 	updateUserLua string
-	//go:embed script/restore_user.lua
-	restoreUserLua string
 	//go:embed script/delete_user.lua
 	deleteUserLua string
 	//go:embed script/take_name.lua
@@ -57,6 +53,8 @@ var (
 	revokeTokenLua string
 	//go:embed script/append_events.lua
 	appendEventsLua string
+	//go:embed script/read_events.lua
+	readEventsLua string
 	//go:embed script/take.lua
 	takeLua string
 	//go:embed script/probe.lua
@@ -64,13 +62,11 @@ var (
 	//go:embed script/forgive.lua
 	forgiveLua string
 
-	rotateScript         = newScript(recordLua+rotateLua, listReply)
-	startSessionScript   = newScript(recordLua+startSessionLua, listReply)
-	revokeSessionsScript = newScript(recordLua+revokeSessionsLua, listReply)
-	sweepSessionsScript  = newScript(recordLua+sweepSessionsLua, numberReply)
-	updateUserScript     = newScript(recordLua+updateUserLua, textReply)
-	restoreUserScript    = newScript(recordLua+restoreUserLua, numberReply)
-	deleteUserScript     = newScript(deleteUserLua, textReply)
+	rotateScript        = newScript(recordLua+rotateLua, listReply)
+	startSessionScript  = newScript(recordLua+startSessionLua, listReply)
+	sweepSessionsScript = newScript(recordLua+sweepSessionsLua, numberReply)
+	updateUserScript    = newScript(recordLua+updateUserLua, listReply)
+	deleteUserScript    = newScript(deleteUserLua, textReply)
 
 	takeNameScript           = newScript(takeNameLua, textReply)
 	freeNameScript           = newScript(freeNameLua, numberReply)
@@ -84,6 +80,7 @@ var (
 	swapKeyringScript  = newScript(swapKeyringLua, textReply)
 	revokeTokenScript  = newScript(revokeTokenLua, numberReply)
 	appendEventsScript = newScript(appendEventsLua, numberReply)
+	readEventsScript   = newScript(readEventsLua, nestedReply)
 	takeScript         = newScript(takeLua, numberReply)
 	forgiveScript      = newScript(forgiveLua, numberReply)
 	probeScript        = newScript(probeLua, textReply)

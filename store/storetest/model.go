@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -34,23 +33,24 @@ func testModel(t *testing.T, b Backend) {
 // entry is a session as the model keeps it; times are in milliseconds.
 type entry struct {
 	generation, replays int64
+	skipped             int64
 	started, rotated    int64
 }
 
 type model struct {
-	t         *rapid.T
-	store     store.Store
-	user      store.UserID
-	now       int64
-	notBefore int64
-	sessions  map[store.SessionID]*entry
-	known     []store.SessionID // all that ever were
+	t        *rapid.T
+	store    store.Store
+	user     store.UserID
+	now      int64
+	sessions map[store.SessionID]*entry
+	known    []store.SessionID // all that ever were
 }
 
 const (
 	modelLimit    = 3
 	modelGrace    = 2000
 	modelReplays  = 2
+	modelLate     = 9000
 	modelIdle     = 20_000
 	modelAbsolute = 60_000
 )
@@ -58,14 +58,14 @@ const (
 func (m *model) time(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 func (m *model) wait(t *rapid.T) {
-	m.now += rapid.SampledFrom([]int64{1, 999, 1000, 2000, 2001, 7000, 19_999, 20_000, -500, -3000}).Draw(t, "milliseconds")
+	m.now += rapid.SampledFrom([]int64{1, 999, 1000, 2000, 2001, 7000, 9000, 19_999, 20_000, -500, -3000}).Draw(t, "milliseconds")
 }
 
 func (m *model) start(t *rapid.T) {
 	id := newSessionID()
 	got, _, err := m.store.StartSession(context.Background(), store.Session{ID: id, UserID: m.user, ClientID: "app", StartedAt: m.time(m.now)}, store.Bounds{PerUser: modelLimit})
 	noError(t, "StartSession", err)
-	e := &entry{started: max(m.now, m.notBefore)}
+	e := &entry{started: m.now}
 	e.rotated = e.started
 	for len(m.sessions) >= modelLimit {
 		delete(m.sessions, m.oldest())
@@ -97,7 +97,7 @@ func (m *model) rotate(t *rapid.T) {
 	id := m.pick(t)
 	generation := rapid.Int64Range(0, 6).Draw(t, "generation")
 	if e := m.sessions[id]; e != nil {
-		generation = max(0, e.generation+rapid.Int64Range(-2, 2).Draw(t, "difference"))
+		generation = max(0, e.generation+rapid.Int64Range(-3, 2).Draw(t, "difference"))
 	}
 	m.present(t, id, generation, rapid.SampledFrom([]string{"app", "app", "app", "other"}).Draw(t, "client"))
 }
@@ -106,7 +106,7 @@ func (m *model) rotate(t *rapid.T) {
 func (m *model) retry(t *rapid.T) {
 	id := m.pick(t)
 	if e := m.sessions[id]; e != nil && e.generation > 0 {
-		m.present(t, id, e.generation-1, "app")
+		m.present(t, id, e.generation-1-e.skipped, "app")
 	}
 }
 
@@ -115,13 +115,13 @@ func (m *model) present(t *rapid.T, id store.SessionID, generation int64, client
 	got, _, o, err := m.store.Rotate(context.Background(), store.Rotation{
 		UserID: m.user, SessionID: id, ClientID: client, Generation: uint32(generation), Now: m.time(m.now),
 		Lifetimes: store.Lifetimes{Idle: modelIdle * time.Millisecond, Absolute: modelAbsolute * time.Millisecond},
-		Grace:     modelGrace * time.Millisecond, MaxReplays: modelReplays,
+		Grace:     modelGrace * time.Millisecond, MaxReplays: modelReplays, Late: modelLate * time.Millisecond,
 	})
 	noError(t, "Rotate", err)
 	if o != want {
 		t.Fatalf("Rotate of generation %d at %d: got %v, want %v", generation, m.now, o, want)
 	}
-	if e := m.sessions[id]; e != nil && o != store.Gone {
+	if e := m.sessions[id]; e != nil && o.GoesOn() {
 		equal(t, "generation", int64(got.Generation), e.generation)
 	}
 }
@@ -139,15 +139,21 @@ func (m *model) expect(id store.SessionID, generation int64, client string) stor
 	}
 	behind := e.generation - generation
 	if behind <= 0 {
-		e.generation, e.replays, e.rotated = generation+1, 0, now
+		e.generation, e.replays, e.rotated, e.skipped = generation+1, 0, now, 0
 		if behind == 0 {
 			return store.Rotated
 		}
 		return store.Healed
 	}
-	if behind == 1 && now <= e.rotated+modelGrace && e.replays < modelReplays {
+	inGrace := now <= e.rotated+modelGrace
+	switch {
+	case behind != 1+e.skipped:
+	case inGrace && e.replays < modelReplays:
 		e.replays++
 		return store.Replayed
+	case !inGrace && now <= e.rotated+modelLate && m.store.Format() >= store.Format2:
+		e.generation, e.replays, e.rotated, e.skipped = e.generation+1, 0, now, e.skipped+1
+		return store.Late
 	}
 	delete(m.sessions, id)
 	return store.Reused
@@ -162,12 +168,10 @@ func (m *model) revoke(t *rapid.T) {
 }
 
 func (m *model) revokeAll(t *rapid.T) {
-	n, err := m.store.RevokeSessions(context.Background(), m.user, m.time(m.now))
+	n, err := m.store.RevokeSessions(context.Background(), m.user)
 	noError(t, "RevokeSessions", err)
-	m.notBefore = max(m.notBefore, m.now+1)
-	before := len(m.sessions)
-	maps.DeleteFunc(m.sessions, func(_ store.SessionID, e *entry) bool { return e.started < m.notBefore })
-	equal(t, "ended", n, before-len(m.sessions))
+	equal(t, "ended", n, len(m.sessions))
+	clear(m.sessions)
 }
 
 func (m *model) compare(t *rapid.T) {
@@ -175,11 +179,11 @@ func (m *model) compare(t *rapid.T) {
 	noError(t, "ListSessions", err)
 	got := map[store.SessionID]entry{}
 	for _, s := range list {
-		got[s.ID] = entry{int64(s.Generation), int64(s.Replays), s.StartedAt.UnixMilli(), s.RotatedAt.UnixMilli()}
+		got[s.ID] = entry{int64(s.Generation), int64(s.Replays), int64(s.Skipped), s.StartedAt.UnixMilli(), s.RotatedAt.UnixMilli()}
 	}
 	want := map[store.SessionID]entry{}
 	for id, e := range m.sessions {
-		want[id] = entry{e.generation, e.replays, e.started, e.rotated}
+		want[id] = *e
 	}
 	equal(t, "sessions", got, want)
 }
