@@ -23,6 +23,7 @@ type sweeper struct {
 	sessions []byte // the next key to look at; nil: the first
 	revoked  []byte
 	spent    []byte
+	networks []byte
 	trimmed  time.Time // when trimMemory last ran
 }
 
@@ -48,6 +49,10 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 	m, err = s.sweepAssertions(ctx, now)
 	if n += m; err != nil {
 		return n, fmt.Errorf("sweeping used assertions: %w", err)
+	}
+	m, err = s.sweepBucket(ctx, bucketNetworks, &s.sweeper.networks, networksOver(now))
+	if n += m; err != nil {
+		return n, fmt.Errorf("sweeping the networks of accounts: %w", err)
 	}
 	s.trimMemory()
 	return n + s.throttle.sweep(now, s.queueLater), nil

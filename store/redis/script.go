@@ -57,12 +57,14 @@ var (
 	revokeTokenLua string
 	//go:embed script/append_events.lua
 	appendEventsLua string
-	//go:embed script/take.lua
-	takeLua string
+	//go:embed script/tally.lua
+	tallyLua string
+	//go:embed script/allow.lua
+	allowLua string
+	//go:embed script/decide.lua
+	decideLua string
 	//go:embed script/probe.lua
 	probeLua string
-	//go:embed script/forgive.lua
-	forgiveLua string
 
 	rotateScript         = newScript(recordLua+rotateLua, listReply)
 	startSessionScript   = newScript(recordLua+startSessionLua, listReply)
@@ -84,8 +86,8 @@ var (
 	swapKeyringScript  = newScript(swapKeyringLua, textReply)
 	revokeTokenScript  = newScript(revokeTokenLua, numberReply)
 	appendEventsScript = newScript(appendEventsLua, numberReply)
-	takeScript         = newScript(takeLua, numberReply)
-	forgiveScript      = newScript(forgiveLua, numberReply)
+	allowScript        = newScript(tallyLua+allowLua, listReply)
+	decideScript       = newScript(tallyLua+decideLua, listReply)
 	probeScript        = newScript(probeLua, textReply)
 )
 
