@@ -22,6 +22,11 @@ var errTokenNotLive = errors.New("token is not live")
 // userinfo, revocation and the admin listener all ask it. The error wraps errTokenNotLive, with the
 // reason for the log, or says that the store could not be asked.
 func (s *Server) checkAccessToken(ctx context.Context, raw string) (*liveToken, error) {
+	return s.checkAccessTokenOf(ctx, raw, s.clients.get)
+}
+
+// checkAccessTokenOf is checkAccessToken with another way to find the token's client.
+func (s *Server) checkAccessTokenOf(ctx context.Context, raw string, find func(ctx context.Context, id string) (*store.Client, error)) (*liveToken, error) {
 	t := &liveToken{}
 	kid, err := s.cfg.Keys.Verify(raw, accessTokenType, &t.claims)
 	if errors.Is(err, keys.ErrStale) || errors.Is(err, keys.ErrClock) {
@@ -39,7 +44,7 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*liveToken, 
 	case t.claims.ID == "" || t.claims.ClientID == "":
 		return nil, notLive("lacks jti or client_id")
 	}
-	if t.client, err = s.clients.get(ctx, t.claims.ClientID); err != nil {
+	if t.client, err = find(ctx, t.claims.ClientID); err != nil {
 		if errors.Is(err, store.ErrNotFound) {
 			return nil, notLive("its client is gone")
 		}

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"strings"
-
 	"signet/store"
 )
 
@@ -32,10 +30,11 @@ func readEventQuery(c *call) (q store.EventQuery, err error) {
 	if err != nil {
 		return q, err
 	}
-	q.Type, q.ClientID, q.Subject = values["type"], values["client_id"], values["sub"]
+	q.ClientID, q.Subject = values["client_id"], values["sub"]
+	q.Types = store.RelatedEventTypes(values["type"])
 	switch {
-	case q.Type != "" && !eventType(q.Type):
-		return q, adminInvalid("type must be that of an event, such as login or client.create")
+	case values["type"] != "" && q.Types == nil:
+		return q, adminInvalid("there is no event type %q; `signet audit list --types` lists them", values["type"])
 	case q.ClientID != "" && !validClientID(q.ClientID):
 		return q, adminInvalid("client_id must be 1 to 128 letters, digits, - . _ ~")
 	case q.Subject != "" && !validClientID(q.Subject):
@@ -49,9 +48,4 @@ func readEventQuery(c *call) (q store.EventQuery, err error) {
 	}
 	q.Newest, err = values.flag("newest")
 	return q, err
-}
-
-// eventType reports whether text can be the type of an event.
-func eventType(text string) bool {
-	return strings.Trim(text, "abcdefghijklmnopqrstuvwxyz._") == ""
 }

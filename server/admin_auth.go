@@ -1,13 +1,16 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
+
+	"signet/store"
 )
 
-// errNotAdmin is the answer to a good token that may not use the verb (RFC 6750 §3.1).
+// errNotAdmin is the answer to a good token that may not use a verb of the scope (RFC 6750 §3.1).
 func errNotAdmin(scope string) *oauthError {
 	named, needs := scope, "the scope "+scope
 	if scope == scopeAny {
@@ -19,14 +22,23 @@ func errNotAdmin(scope string) *oauthError {
 			scopeAdmin + " stands for all of them"}
 }
 
-// authenticateAdmin asks everything of the token that any other endpoint would, so that disabling
-// the client or revoking the token shuts it out at once; so does taking the scope from the client.
+// errNotForAdmin is the answer to a token that has the right scope and was made for other services. Whoever
+// runs one of these could have sent it here.
+func (s *Server) errNotForAdmin() *oauthError {
+	return &oauthError{Status: http.StatusUnauthorized, Code: "unauthorized",
+		Challenge:   `Bearer realm="signet", error="invalid_token", error_description="the access token is for other services"`,
+		Description: "the access token is for other services: name the scope and leave resource out, or send resource=" + s.adminAudience()}
+}
+
+// authenticateAdmin asks everything of the token that any other endpoint would, that it is for this API, and
+// that its client has the scope now. The client is read from the store: what is taken from it is gone
+// at once, at every replica.
 func (s *Server) authenticateAdmin(c *call, scope string) error {
 	token, err := bearer(c.Request)
 	if err != nil {
 		return s.refuseAdmin(c, err)
 	}
-	t, err := s.checkAccessToken(c.Context(), token)
+	t, err := s.checkAccessTokenOf(c.Context(), token, s.storedClient)
 	if errors.Is(err, errTokenNotLive) {
 		return s.refuseAdmin(c, err)
 	}
@@ -34,15 +46,25 @@ func (s *Server) authenticateAdmin(c *call, scope string) error {
 		return err
 	}
 	c.actor, c.rights = t.client.ID, adminRights(t)
-	if !allows(c.rights, scope) {
-		s.audit.refusal(c, event{Type: "admin_auth", Outcome: "refused", Actor: c.actor, Detail: map[string]string{"reason": "scope"}})
-		return errNotAdmin(scope)
+	switch {
+	case !allows(c.rights, scope):
+		return s.forbidAdmin(c, "scope", errNotAdmin(scope))
+	case !slices.Contains(t.claims.Audience, s.adminAudience()):
+		return s.forbidAdmin(c, "audience", s.errNotForAdmin())
 	}
 	return nil
 }
 
+func (s *Server) storedClient(ctx context.Context, id string) (*store.Client, error) {
+	if !validClientID(id) {
+		return nil, store.ErrNotFound
+	}
+	client, err := s.store.Client(ctx, id)
+	return &client, err
+}
+
 // adminRights are the scopes of the admin API that the token names and its client still has. A user's
-// token has none, whatever it says: operators are clients.
+// token has none, whatever is in it: operators are clients.
 func adminRights(t *liveToken) (rights []string) {
 	if t.user != nil {
 		return nil
@@ -55,15 +77,40 @@ func adminRights(t *liveToken) (rights []string) {
 	return rights
 }
 
+// mayHandle refuses a caller who would get at scopes of the admin API that it does not have: by giving them to a
+// client, or by changing one that has them, since whoever can give that a secret or a key can be it.
+func (s *Server) mayHandle(c *call, scopes []string) error {
+	var missing []string
+	for _, scope := range scopes {
+		if isAdminScope(scope) && !allows(c.rights, scope) {
+			missing = append(missing, scope)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	e := errNotAdmin(strings.Join(missing, " "))
+	e.Description = "this client has, or would have, scopes of the admin API that your token has not: " + strings.Join(missing, ", ")
+	return s.forbidAdmin(c, "rights", e)
+}
+
+// forbidAdmin counts and records the refusal of a good token.
+func (s *Server) forbidAdmin(c *call, reason string, refusal *oauthError) error {
+	s.metrics.adminRefused.WithLabelValues(reason).Inc()
+	s.audit.refusal(c, event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Actor: c.actor, Detail: map[string]string{store.DetailReason: reason}})
+	return refusal
+}
+
 // refuseAdmin counts the failure against the caller's network. A good token is never turned away.
 func (s *Server) refuseAdmin(c *call, refusal error) error {
-	wait, err := s.store.Take(c.Context(), c.begun, s.throttle.admin(s.settings().Throttle, c.address))
+	s.metrics.adminRefused.WithLabelValues("token").Inc()
+	wait, err := s.store.Count(c.Context(), c.begun, s.throttle.Admin(s.settings().Throttle, c.address))
 	if err != nil {
 		return unavailable(err)
 	}
 	if wait > 0 {
 		return slowDown(wait)
 	}
-	s.audit.add(c, event{Type: "admin_auth", Outcome: "refused", Detail: map[string]string{"reason": refusal.Error()}})
+	s.audit.refusal(c, event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: refusal.Error()}})
 	return refusal
 }

@@ -53,6 +53,9 @@ func (s *Server) adminCreateClient(c *call) (reply, error) {
 	if err := s.applySpec(spec, &client, now); err != nil {
 		return reply{}, err
 	}
+	if err := s.mayHandle(c, client.Scopes); err != nil {
+		return reply{}, err
+	}
 	secret := ""
 	if hasSecret(client.AuthMethods) {
 		secret = newClientSecret()
@@ -82,12 +85,19 @@ func (s *Server) adminShowClient(c *call) (reply, error) {
 	return reply{body: viewClient(client)}, nil
 }
 
-// changeClient is the one way in which an existing client changes.
+// changeClient is the one way in which an existing client changes. Neither as it was nor as it is to be may it
+// have scopes of the admin API that the caller has not.
 func (s *Server) changeClient(c *call, e event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
 	id, now := c.PathValue("id"), store.Millis(s.now())
 	client, err := s.store.UpdateClient(c.Context(), id, func(client *store.Client) error {
+		if err := s.mayHandle(c, client.Scopes); err != nil {
+			return err
+		}
 		client.UpdatedAt = now
-		return change(client, now)
+		if err := change(client, now); err != nil {
+			return err
+		}
+		return s.mayHandle(c, client.Scopes)
 	})
 	s.clients.drop(id)
 	if err != nil {
@@ -126,7 +136,14 @@ func memberNames(object []byte) string {
 
 func (s *Server) adminDeleteClient(c *call) (reply, error) {
 	id := c.PathValue("id")
-	err := s.store.DeleteClient(c.Context(), id)
+	client, err := s.store.Client(c.Context(), id)
+	if err != nil {
+		return reply{}, clientProblem(err)
+	}
+	if err := s.mayHandle(c, client.Scopes); err != nil {
+		return reply{}, err
+	}
+	err = s.store.DeleteClient(c.Context(), id)
 	s.clients.drop(id)
 	if err != nil {
 		return reply{}, clientProblem(err)

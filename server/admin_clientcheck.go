@@ -144,19 +144,23 @@ func (k *specCheck) scopes(spec clientSpec) {
 		if strings.Contains(scope, " ") || !validScope(scope) {
 			return "must be printable ASCII without space, quote or backslash"
 		}
+		if isAdminScope(scope) && !slices.Contains(adminScopes, scope) {
+			return "is not one of the admin API's: " + strings.Join(adminScopes, ", ") + "; no other scope may begin with " + scopePrefix
+		}
 		return ""
 	})
 	if n := len(strings.Join(spec.Scopes, " ")); n > maxScopeLength {
 		k.add("scopes have %d characters in all; at most %d fit in a token", n, maxScopeLength)
 	}
-	if !slices.Contains(spec.Scopes, scopeAdmin) {
+	at := slices.IndexFunc(spec.Scopes, isAdminScope)
+	if at < 0 {
 		return
 	}
 	if spec.Public {
-		k.add("a public client cannot have the scope %s", scopeAdmin)
+		k.add("a public client cannot have the scope %s", spec.Scopes[at])
 	}
 	if slices.Contains(spec.Grants, grantPassword) {
-		k.add("the scope %s goes with the grant client_credentials alone: with password every user would be given it", scopeAdmin)
+		k.add("the scope %s goes with the grant client_credentials alone: with password every user would be given it", spec.Scopes[at])
 	}
 }
 

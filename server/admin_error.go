@@ -11,32 +11,39 @@ import (
 // adminErrorAnswer is how the admin API says no. Error is for programs: not_found, exists, refused,
 // invalid, unauthorized, forbidden, throttled, unsupported, unavailable or internal. Message is for people
 // and says what to do; operators may know what exists, so it says that too.
+//
+// error_description is the message again, under the name that OAuth's errors have (RFC 6749 §5.2).
 type adminErrorAnswer struct {
-	Error   string `json:"error"`
-	Message string `json:"message"`
+	Error       string `json:"error"`
+	Message     string `json:"message"`
+	Description string `json:"error_description"`
+}
+
+func adminAnswer(code, message string) adminErrorAnswer {
+	return adminErrorAnswer{code, message, message}
 }
 
 // adminErrorBody puts an error of either listener in the admin API's words.
 func adminErrorBody(e *oauthError) any {
 	switch e.Code {
 	case "temporarily_unavailable":
-		return adminErrorAnswer{"unavailable", "the server or its store cannot do this right now; a change may or may not have been made: " +
-			"look, and try again after Retry-After; the server's log has the cause"}
+		return adminAnswer("unavailable", "the server or its store cannot do this right now; a change may or may not have been made: "+
+			"look, and try again after Retry-After; the server's log has the cause")
 	case "server_error":
-		return adminErrorAnswer{"internal", "something went wrong here; the server's log has the cause under this X-Request-Id"}
+		return adminAnswer("internal", "something went wrong here; the server's log has the cause under this X-Request-Id")
 	case "slow_down":
-		return adminErrorAnswer{"throttled", e.Description}
+		return adminAnswer("throttled", e.Description)
 	case "invalid_request":
 		if e.Status == http.StatusUnauthorized {
-			return adminErrorAnswer{"unauthorized", "send an access token of scope " + scopeAdmin + ": Authorization: Bearer …"}
+			return adminAnswer("unauthorized", "send an access token in the header: Authorization: Bearer …; get it with client_credentials, and name the scope ("+scopeAdmin+", or a narrower one)")
 		}
-		return adminErrorAnswer{"invalid", e.Description}
+		return adminAnswer("invalid", e.Description)
 	case "invalid_token":
-		return adminErrorAnswer{"unauthorized", "the access token is not valid, or no longer: get a new one with client_credentials and scope " + scopeAdmin}
+		return adminAnswer("unauthorized", "the access token is not valid, or no longer: get a new one with client_credentials, and name the scope ("+scopeAdmin+", or a narrower one)")
 	case "insufficient_scope":
-		return adminErrorAnswer{"forbidden", e.Description}
+		return adminAnswer("forbidden", e.Description)
 	}
-	return adminErrorAnswer{e.Code, e.Description}
+	return adminAnswer(e.Code, e.Description)
 }
 
 func adminInvalid(format string, args ...any) *oauthError {

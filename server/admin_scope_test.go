@@ -1,11 +1,14 @@
 package server_test
 
 import (
+	"encoding/json"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 
 	"signet/server"
+	"signet/server/servertest"
 	"signet/store"
 )
 
@@ -36,5 +39,207 @@ func TestAdminScopes(t *testing.T) {
 				t.Errorf("%s %s with %s: got WWW-Authenticate %q, want %s", verb.Method, verb.Path, scope, a.Header.Get("WWW-Authenticate"), want)
 			}
 		}
+	}
+}
+
+// newOps registers a client with the scopes, as an operator does, and returns what asks for its tokens.
+func newOps(t *testing.T, s, socket *servertest.Server, id string, scopes ...string) func(params ...string) *request {
+	t.Helper()
+	list, _ := json.Marshal(scopes)
+	secret := adminCall(t, socket, "POST", "/v1/clients", `{"client_id":"`+id+`","grants":["client_credentials"],"audiences":["https://orders.example.com"],"scopes":`+string(list)+`}`).
+		wants(201, "").str("client_secret")
+	return func(params ...string) *request {
+		return form(t, s, "/token", append(params, "grant_type=client_credentials")...).basic(id, secret)
+	}
+}
+
+// A token is for the admin API only when its request named the scope, and it is then for nothing else unless that
+// was asked for too.
+func TestAdminScopesAreNamed(t *testing.T) {
+	s, socket := newAdmin(t, nil)
+	admin := adminOf(t, s, s.AdminWithToken())
+	ask := newOps(t, s, socket, "ops", "orders:read", "signet:admin", "signet:users")
+	own := s.URL + "/admin"
+	const orders = "https://orders.example.com"
+	for _, c := range []struct {
+		name, scope string // asked for
+		resources   []string
+		granted     string
+		aud         any
+		status      int // of the admin API
+	}{
+		{"nothing", "", nil, "orders:read", orders, 403},
+		{"another service", "", []string{orders}, "orders:read", orders, 403},
+		{"by name", "signet:admin", nil, "signet:admin", own, 200},
+		{"a narrow one by name", "signet:users", nil, "signet:users", own, 200},
+		{"with another scope", "orders:read signet:admin", nil, "orders:read signet:admin", own, 200},
+		{"with its resource", "signet:admin", []string{own}, "signet:admin", own, 200},
+		{"with both resources", "signet:admin", []string{own, orders}, "signet:admin", []any{own, orders}, 200},
+		{"for another service", "signet:admin", []string{orders}, "signet:admin", orders, 401},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			params := resources(c.resources...)
+			if c.scope != "" {
+				params = append(params, "scope="+c.scope)
+			}
+			a := ask(params...).wants(200, "")
+			if got := a.str("scope"); got != c.granted {
+				t.Errorf("scope: got %q, want %q", got, c.granted)
+			}
+			if got := audienceOf(t, a); !reflect.DeepEqual(got, c.aud) {
+				t.Errorf("aud: got %v, want %v", got, c.aud)
+			}
+			b := withToken(t, admin, "GET", "/v1/users", "", a.str("access_token")).do()
+			if b.Status != c.status {
+				t.Errorf("admin API: got %d, want %d", b.Status, c.status)
+			}
+			if c.status != 200 && (!strings.Contains(b.Header.Get("WWW-Authenticate"), "error=") || b.str("message") == "" || b.str("error_description") != b.str("message")) {
+				t.Errorf("refusal: got %v %s", b.Header, b.Raw)
+			}
+		})
+	}
+	ask("resource="+own).wants(400, "invalid_target") // without the scope it has no business there
+}
+
+// A user's token never has one, whatever its client is registered for.
+func TestUsersHaveNoAdminScopes(t *testing.T) {
+	s := servertest.New(t, nil)
+	admin := adminOf(t, s, s.AdminWithToken())
+	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Scopes = []string{"profile", "signet:admin"} })
+	a := login(t, s)
+	for range 2 {
+		if a.str("scope") != "profile" {
+			t.Errorf("scope: got %q", a.str("scope"))
+		}
+		withToken(t, admin, "GET", "/v1/clients", "", a.str("access_token")).wants(403, "forbidden")
+		a = refresh(t, s, a.str("refresh_token")).wants(200, "")
+	}
+	refresh(t, s, a.str("refresh_token"), "scope=signet:admin").wants(400, "invalid_scope")
+	form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password, "scope=signet:admin").web().wants(400, "invalid_scope")
+}
+
+// Who may handle clients cannot get at a scope that it does not have, neither for itself nor through another client.
+func TestAdminRightsDoNotGrow(t *testing.T) {
+	s, socket := newAdmin(t, nil)
+	admin := adminOf(t, s, s.AdminWithToken())
+	narrow := newOps(t, s, socket, "narrow", "signet:clients", "signet:metrics")("scope="+"signet:clients signet:metrics").wants(200, "").str("access_token")
+	less := newOps(t, s, socket, "less", "signet:clients", "signet:admin")("scope=signet:clients").wants(200, "").str("access_token")
+	newOps(t, s, socket, "root", "signet:admin")
+	newOps(t, s, socket, "plain", "orders:read")
+	jwks := `{"jwks":{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]},"auth_methods":["private_key_jwt"]}`
+	for _, verb := range [][3]string{
+		{"POST", "", `{"client_id":"new","grants":["client_credentials"],"scopes":["signet:users"]}`},
+		{"POST", "", `{"client_id":"new","grants":["client_credentials"],"scopes":["signet:admin"]}`},
+		{"PATCH", "/narrow", `{"scopes":["signet:clients","signet:admin"]}`},
+		{"PATCH", "/plain", `{"scopes":["signet:keys"]}`},
+		{"PATCH", "/root", `{"scopes":["orders:read"]}`},
+		{"PATCH", "/root", jwks},
+		{"PATCH", "/root", `{"access_token_ttl":"1s"}`},
+		{"POST", "/root/secret", ``},
+		{"POST", "/root/secret", `{"revoke_old":true}`},
+		{"POST", "/root/disable", ``},
+		{"POST", "/root/enable", ``},
+		{"DELETE", "/root", ``},
+		{"POST", "/less/secret", ``},
+	} {
+		for _, token := range []string{narrow, less} {
+			if token == less && verb[1] == "/narrow" {
+				continue
+			}
+			a := withToken(t, admin, verb[0], "/v1/clients"+verb[1], verb[2], token).wants(403, "forbidden")
+			if got := a.Header.Get("WWW-Authenticate"); !strings.Contains(got, `scope="signet:`) {
+				t.Errorf("%s %s: WWW-Authenticate: got %q", verb[0], verb[1], got)
+			}
+		}
+	}
+	if a := adminCall(t, socket, "GET", "/v1/clients/root", "").wants(200, ""); !strings.Contains(a.Raw, `"signet:admin"`) || strings.Count(a.Raw, `"created_at"`) != 2 || a.JSON["disabled"] != false {
+		t.Errorf("root was changed: %s", a.Raw)
+	}
+	// What it has it may give, and other clients are its to handle.
+	withToken(t, admin, "PATCH", "/v1/clients/plain", `{"scopes":["signet:metrics","orders:read"]}`, narrow).wants(200, "")
+	withToken(t, admin, "POST", "/v1/clients/plain/secret", "", narrow).wants(200, "")
+	withToken(t, admin, "POST", "/v1/clients", `{"client_id":"new","grants":["client_credentials"],"scopes":["orders:read"]}`, narrow).wants(201, "")
+	withToken(t, admin, "DELETE", "/v1/clients/new", "", narrow).wants(204, "")
+	withToken(t, admin, "POST", "/v1/users", `{"username":"eve"}`, narrow).wants(403, "forbidden")
+	if e := trail(t, s, "admin_auth"); e.Actor != "narrow" || e.Outcome != "refused" {
+		t.Errorf("audit: got %+v", e)
+	}
+}
+
+// What is taken from the client is gone at once, whatever this server has cached.
+func TestAdminScopeTakenAway(t *testing.T) {
+	s, socket := newAdmin(t, nil)
+	admin := adminOf(t, s, s.AdminWithToken())
+	token := newOps(t, s, socket, "ops", "signet:admin")("scope=signet:admin").wants(200, "").str("access_token")
+	change := func(change func(*store.Client)) { // as another replica does, before its hint has come
+		if _, err := s.Store.UpdateClient(t.Context(), "ops", func(c *store.Client) error { change(c); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	withToken(t, admin, "GET", "/v1/clients", "", token).wants(200, "")
+	change(func(c *store.Client) { c.Scopes = []string{"signet:users"} })
+	withToken(t, admin, "GET", "/v1/clients", "", token).wants(403, "forbidden")
+	change(func(c *store.Client) { c.Scopes, c.Disabled = []string{"signet:admin"}, true })
+	withToken(t, admin, "GET", "/v1/clients", "", token).wants(401, "unauthorized")
+}
+
+// /userinfo takes tokens for the issuer or the server's default audience.
+func TestUserinfoAudience(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		server, client []string // audiences; URL stands for the issuer
+		resource       string
+		status         int
+	}{
+		{"the default", nil, nil, "", 200},
+		{"a default of its own", []string{"https://api.example.com"}, nil, "", 200},
+		{"the issuer beside others", nil, []string{"https://orders.example.com", "URL"}, "", 200},
+		{"narrowed to the issuer", nil, []string{"https://orders.example.com", "URL"}, "URL", 200},
+		{"narrowed to another", nil, []string{"https://orders.example.com", "URL"}, "https://orders.example.com", 401},
+		{"another service alone", nil, []string{"https://orders.example.com"}, "", 401},
+		{"another one than the default", []string{"https://api.example.com"}, []string{"https://orders.example.com"}, "", 401},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := servertest.New(t, func(cfg *server.Config) { cfg.Audience = c.server })
+			for i, aud := range c.client {
+				c.client[i] = strings.ReplaceAll(aud, "URL", s.URL)
+			}
+			s.SetClient(t, servertest.Web, func(client *store.Client) { client.Audiences = c.client })
+			params := []string{"grant_type=password", "username=" + servertest.User, "password=" + servertest.Password}
+			if c.resource != "" {
+				params = append(params, "resource="+strings.ReplaceAll(c.resource, "URL", s.URL))
+			}
+			token := form(t, s, "/token", params...).web().wants(200, "").str("access_token")
+			a := call(t, s, "GET", "/userinfo").set("Authorization", "Bearer "+token).do()
+			if got := a.Header.Get("WWW-Authenticate"); a.Status != c.status || (c.status == 401) != strings.Contains(got, `error="invalid_token"`) {
+				t.Errorf("got %d, WWW-Authenticate %q, want %d", a.Status, got, c.status)
+			}
+		})
+	}
+}
+
+// A refresh token is active where a refresh with it would go through.
+func TestIntrospectedRefreshTokenFollowsItsClient(t *testing.T) {
+	for name, change := range map[string]func(*store.Client){
+		"refresh grant":  func(c *store.Client) { c.Grants = []string{"password"} },
+		"password grant": func(c *store.Client) { c.Grants = []string{"refresh_token"} },
+		"scope":          func(c *store.Client) { c.Scopes = []string{"profile"} },
+		"audience":       func(c *store.Client) { c.Audiences = []string{"https://elsewhere.example.com"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := servertest.New(t, nil)
+			s.SetClient(t, servertest.Web, func(c *store.Client) { c.Audiences = []string{"https://orders.example.com"} })
+			token := login(t, s).str("refresh_token")
+			if !active(t, s, token) {
+				t.Fatal("it is not active from the start")
+			}
+			s.SetClient(t, servertest.Web, change)
+			if active(t, s, token) {
+				t.Error("it is active after the client has lost the " + name)
+			}
+			if refresh(t, s, token).do().Status == 200 {
+				t.Error("it refreshes")
+			}
+		})
 	}
 }

@@ -62,7 +62,7 @@ func (s *Server) adminRevokeSessions(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	revoked, err := s.store.RevokeSessions(c.Context(), user.ID, s.now())
+	revoked, err := s.store.RevokeSessions(c.Context(), user.ID)
 	if err != nil {
 		return reply{}, userProblem(err)
 	}

@@ -51,7 +51,7 @@ func (a answer) wantsMessage(t testing.TB, part string) {
 func trail(t testing.TB, s *servertest.Server, kind string) store.Event {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		events, err := s.Store.Events(context.Background(), store.EventQuery{Type: kind, Newest: true, Limit: 1})
+		events, err := s.Store.Events(context.Background(), store.EventQuery{Types: []string{kind}, Newest: true, Limit: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

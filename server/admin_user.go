@@ -78,7 +78,7 @@ func (s *Server) adminCreateUser(c *call) (reply, error) {
 			return reply{}, err
 		}
 	}
-	c.subject = user.ID.String()
+	c.subject, c.username = user.ID.String(), user.Username
 	if err := s.store.CreateUser(c.Context(), user); err != nil {
 		return reply{}, userProblem(err)
 	}
@@ -120,7 +120,7 @@ func (s *Server) findUser(c *call) (store.User, error) {
 	if err != nil {
 		return store.User{}, userProblem(err)
 	}
-	c.subject = user.ID.String()
+	c.subject, c.username = user.ID.String(), user.Username
 	return user, nil
 }
 

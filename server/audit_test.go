@@ -30,7 +30,7 @@ func TestNoiseDoesNotFillTheTrail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(events); n < 20 || n > 2*11+2 { // 10 a minute, and each minute's first wrong secret of a client that exists
+	if n := len(events); n < 20 || n > 2*(4*10+4)+2 { // 10 a minute of each type and client, and a count of the rest
 		t.Errorf("got %d events on the trail", n)
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
+	"signet/keys"
 	"signet/store"
 )
 
@@ -22,19 +24,22 @@ type call struct {
 	address netip.Addr
 	caller  context.Context // ends when the caller hangs up; the request's own context may outlive that
 
-	form    form
-	client  *store.Client // once authenticated
-	grant   string        // grant_type, once known to be one of ours
-	subject string
-	session store.SessionID
-	kid     string
-	outcome string   // what happened, where success has more than one name
-	actor   string   // who asks on the admin listener
-	rights  []string // scopes of the admin API that the caller has; scopeAdmin is all of them
-	audited bool     // something of it is on the audit trail
-	cause   error    // why, where the outcome is no error and somebody will ask all the same
-	origin  string   // of a page that may not ask
-	unnamed bool     // it names no client, and the default one stands in
+	form      form
+	client    *store.Client // once authenticated
+	grant     string        // grant_type, once known to be one of ours
+	subject   string
+	username  string // of the user subject, in canonical form
+	typedName string // of a login: what was typed, in canonical form if it has one
+	changing  string // the type of the event of the change that is being made
+	session   store.SessionID
+	kid       string
+	outcome   string   // what happened, where success has more than one name
+	actor     string   // who asks on the admin listener
+	rights    []string // scopes of the admin API that the caller has; scopeAdmin is all of them
+	audited   bool     // something of it is on the audit trail
+	cause     error    // why, where the outcome is no error and somebody will ask all the same
+	origin    string   // of a page that may not ask
+	unnamed   bool     // it names no client, and the default one stands in
 }
 
 // reply is what a handler answers. A nil body is an empty one.
@@ -53,7 +58,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
 	h := w.Header()
 	h["X-Request-Id"] = []string{c.id}
 	h["X-Content-Type-Options"] = nosniff
-	if ambiguous(r) {
+	if ambiguous(r) || s.draining.Load() {
 		h.Set("Connection", "close")
 	}
 	answer, err := s.run(w, c, rt)
@@ -166,8 +171,13 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 		outcome = "hung_up" // nobody got the 503
 	}
 	s.metrics.observe(rt.name, c.grant, outcome, took)
-	if rt.form && refused != nil && !c.audited && !left {
-		s.audit.refused(c, rt, refused)
+	if refused != nil && !c.audited && !left {
+		switch {
+		case rt.form:
+			s.audit.refused(c, rt, refused)
+		case rt.changes && c.actor != "" && refused.Status >= http.StatusInternalServerError && !errors.Is(err, keys.ErrClock):
+			s.audit.unsureDeed(c, strings.TrimPrefix(rt.name, "admin."), refused)
+		}
 	}
 	why := c.cause
 	if refused != nil {

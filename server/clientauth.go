@@ -7,7 +7,9 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
+	"signet/server/throttle"
 	"signet/store"
 )
 
@@ -116,6 +118,9 @@ func secretHash(client *store.Client, i int) []byte {
 // that uses more than one way (RFC 6749 §2.3).
 func readCredentials(c *call) (credentials, error) {
 	headers := c.Header["Authorization"]
+	if len(headers) == 1 && headers[0] == "" {
+		headers = nil // some libraries send the empty header where they have nothing to put into it
+	}
 	if len(headers) > 1 {
 		return credentials{}, invalidRequest("send one Authorization header")
 	}
@@ -144,15 +149,19 @@ func readCredentials(c *call) (credentials, error) {
 	return basic, nil
 }
 
-// parseBasic reads RFC 7617 credentials whose two parts are form-encoded (RFC 6749 §2.3.1).
+// parseBasic reads RFC 7617 credentials whose two parts are form-encoded (RFC 6749 §2.3.1). The base64
+// may lack its padding and have either alphabet of RFC 4648: all spellings decode to the same bytes.
 func parseBasic(header string) (credentials, error) {
-	scheme, encoded, _ := strings.Cut(header, " ")
+	scheme, encoded := header, ""
+	if i := strings.IndexAny(header, " \t"); i >= 0 {
+		scheme, encoded = header[:i], strings.Trim(header[i:], " \t")
+	}
 	if !strings.EqualFold(scheme, "Basic") {
 		return credentials{}, errors.New("not the Basic scheme")
 	}
-	raw, err := base64.StdEncoding.Strict().DecodeString(strings.TrimLeft(encoded, " "))
-	if err != nil || strings.ContainsAny(encoded, "\r\n") {
-		return credentials{}, errors.New("not base64")
+	raw, err := decodeBasic(encoded)
+	if err != nil {
+		return credentials{}, err
 	}
 	rawID, rawSecret, ok := strings.Cut(string(raw), ":")
 	if !ok {
@@ -164,6 +173,24 @@ func parseBasic(header string) (credentials, error) {
 		return credentials{}, errors.New("not form-encoded UTF-8")
 	}
 	return credentials{id: id, secret: secret, method: authBasic}, nil
+}
+
+var standardAlphabet = strings.NewReplacer("-", "+", "_", "/")
+
+func decodeBasic(encoded string) ([]byte, error) {
+	if strings.ContainsAny(encoded, "\r\n") { // which package base64 skips
+		return nil, errors.New("not base64")
+	}
+	encoded = standardAlphabet.Replace(encoded)
+	encoding := base64.RawStdEncoding
+	if strings.HasSuffix(encoded, "=") {
+		encoding = base64.StdEncoding
+	}
+	raw, err := encoding.Strict().DecodeString(encoded)
+	if err != nil {
+		return nil, errors.New("not base64")
+	}
+	return raw, nil
 }
 
 // nobody is the id of no client: validClientID does not allow it.
@@ -180,20 +207,25 @@ func (s *Server) refuseClient(c *call, client candidate, id, why string) error {
 	if client.kept {
 		_, _ = s.store.Client(c.Context(), nobody) // a store that fails says so in the next step
 	}
-	wait, err := s.store.Take(c.Context(), c.begun, s.throttle.client(s.settings().Throttle, id, c.address))
+	wait, err := s.countClientFailure(c, client.ID != "", id)
 	if err != nil {
 		return unavailable(err)
 	}
-	e := event{Type: "client_auth", Outcome: "refused", ClientID: client.ID, Detail: map[string]string{"reason": why}}
-	switch {
-	case wait > 0:
-		e.Outcome = "throttled"
-		s.audit.noise(c, e)
-		return slowDown(wait)
-	case client.ID == "":
-		s.audit.noise(c, e)
-	default:
-		s.audit.add(c, e)
+	e := event{Type: store.EventClientAuth, Outcome: store.OutcomeRefused, ClientID: client.ID, Detail: map[string]string{store.DetailReason: why}}
+	if wait > 0 {
+		e.Outcome = store.OutcomeThrottled
+		refusal = slowDown(wait)
 	}
+	s.audit.refusal(c, e) // the same cost whether there is such a client or not
 	return refusal
+}
+
+// countClientFailure returns how long the caller's network has to wait. Of ids that are made up it asks the
+// store only as long as the network has not had its share at this replica, so that a flood of them stays here.
+func (s *Server) countClientFailure(c *call, known bool, id string) (time.Duration, error) {
+	cfg := s.settings().Throttle
+	if !known && s.unknown.Full(c.begun, throttle.Network(c.address), cfg.PerClient) {
+		return s.unknown.Rest(c.begun), nil
+	}
+	return s.store.Count(c.Context(), c.begun, s.throttle.Client(cfg, id, known, c.address))
 }

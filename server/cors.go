@@ -27,13 +27,41 @@ func (k cors) preflight(s *Server, c *call, rt *route) reply {
 	if k == corsAny || (k == corsClient && s.clients.anyLists(c.Context(), origin)) {
 		h.Set("Access-Control-Allow-Origin", k.allowed(origin))
 		h.Set("Access-Control-Allow-Methods", strings.Join(rt.methods, ", "))
-		h.Set("Access-Control-Allow-Headers", "authorization, content-type, x-requested-with, dpop")
+		h.Set("Access-Control-Allow-Headers", allowedHeaders(c.Header["Access-Control-Request-Headers"]))
 		h.Set("Access-Control-Max-Age", corsMaxAge)
 	} else if c.Header["Origin"] != nil {
 		c.outcome = "foreign_origin"
 		c.foreign(origin)
 	}
 	return reply{status: http.StatusNoContent, header: h}
+}
+
+// usualHeaders are what a script may send even where its preflight asks for none of them.
+var usualHeaders = []string{"authorization", "content-type", "x-requested-with", "dpop"}
+
+// Limits of what a preflight may ask for. Browsers send each name once, in lower case.
+const (
+	maxAskedHeaders    = 50
+	maxAskedHeaderName = 100 // bytes
+)
+
+// allowedHeaders are the usual headers and those that the preflight asks for: tracing libraries add some
+// to every request of a page. Allowing a header gives a page of a registered origin nothing: what the
+// headers of the real request mean is decided there. What is no field name is left out.
+func allowedHeaders(asked []string) string {
+	allowed := slices.Clip(usualHeaders)
+	for name := range strings.SplitSeq(strings.Join(asked, ","), ",") {
+		name = strings.ToLower(strings.Trim(name, " \t"))
+		if len(allowed) < len(usualHeaders)+maxAskedHeaders && isFieldName(name) && !slices.Contains(allowed, name) {
+			allowed = append(allowed, name)
+		}
+	}
+	return strings.Join(allowed, ", ")
+}
+
+// isFieldName reports whether name is a token of RFC 9110 §5.6.2, in lower case and of bearable length.
+func isFieldName(name string) bool {
+	return name != "" && len(name) <= maxAskedHeaderName && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~") == ""
 }
 
 // answer adds the headers of a real request's answer, good or bad: without them a browser hides

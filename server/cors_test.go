@@ -99,7 +99,7 @@ func TestCORSOfEveryAnswer(t *testing.T) {
 		{"no token", func() *request { return call(t, s, "GET", "/userinfo") }, 401, "invalid_request"},
 		{"bad token", func() *request { return call(t, s, "GET", "/userinfo").set("Authorization", access+"x") }, 401, "invalid_token"},
 		{"method", func() *request { return call(t, s, "GET", "/token") }, 405, "invalid_request"},
-		{"method of userinfo", func() *request { return form(t, s, "/userinfo") }, 405, "invalid_request"},
+		{"method of userinfo", func() *request { return call(t, s, "DELETE", "/userinfo") }, 405, "invalid_request"},
 		{"too large", func() *request { return form(t, s, "/token", "x="+strings.Repeat("a", 64<<10)) }, 413, "invalid_request"},
 		{"encoding", func() *request { return spaLogin(t, s).set("Content-Encoding", "gzip") }, 415, "invalid_request"},
 	} {
@@ -159,26 +159,38 @@ func TestPreflights(t *testing.T) {
 		}
 		return r
 	}
-	for path, methods := range map[string]string{"/token": "POST", "/revoke": "POST", "/userinfo": "GET, HEAD"} {
+	for path, methods := range map[string]string{"/token": "POST", "/revoke": "POST", "/userinfo": "GET, HEAD, POST"} {
 		method, _, _ := strings.Cut(methods, ",")
 		a := ask(path, servertest.SPAOrigin, method, "authorization,x-requested-with").wants(http.StatusNoContent, "")
 		checkCORS(t, a, servertest.SPAOrigin)
-		checkPreflight(t, a, methods)
+		checkPreflight(t, a, methods, "")
 		for _, origin := range lookAlikes {
 			cannotRead(t, ask(path, origin, method, "authorization").wants(http.StatusNoContent, ""))
 		}
 		two := ask(path, "", method, "")
 		two.header["Origin"] = []string{"https://evil.example", servertest.SPAOrigin}
 		cannotRead(t, two.wants(http.StatusNoContent, ""))
-		// Of what is not allowed the answer says nothing: that is how a browser learns of it.
-		refused := ask(path, servertest.SPAOrigin, "DELETE", "x-evil, cookie").wants(http.StatusNoContent, "")
-		checkPreflight(t, refused, methods)
+		// Tracing libraries add headers of their own. What is no field name is left out, and so is what
+		// goes beyond the bounds.
+		traced := ask(path, servertest.SPAOrigin, "DELETE", "sentry-trace, baggage,TraceParent,authorization,,x y,\"q\","+strings.Repeat("x", 101)).wants(http.StatusNoContent, "")
+		checkPreflight(t, traced, methods, ", sentry-trace, baggage, traceparent")
+		var many strings.Builder
+		for i := range 60 {
+			many.WriteString("x-" + strconv.Itoa(100+i) + ",")
+		}
+		bounded := ask(path, servertest.SPAOrigin, method, many.String()).wants(http.StatusNoContent, "")
+		if got := strings.Count(bounded.Header.Get("Access-Control-Allow-Headers"), "x-1"); got != 50 {
+			t.Errorf("60 headers asked for: got %d, want 50", got)
+		}
+		if a := ask(path, "https://evil.example", method, "sentry-trace").wants(http.StatusNoContent, ""); a.Header.Get("Access-Control-Allow-Headers") != "" {
+			t.Error("a page that no client lists was answered which headers it may send")
+		}
 	}
 	for _, path := range []string{"/.well-known/jwks.json", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
 		for _, origin := range []string{"https://anyone.example", "null"} {
 			a := ask(path, origin, "GET", "").wants(http.StatusNoContent, "")
 			checkCORS(t, a, "*")
-			checkPreflight(t, a, "GET, HEAD")
+			checkPreflight(t, a, "GET, HEAD", "")
 			document := call(t, s, "GET", path).set("Origin", origin).wants(http.StatusOK, "")
 			if got := document.Header.Get("Access-Control-Allow-Origin"); got != "*" {
 				t.Errorf("%s for %s: got Access-Control-Allow-Origin %q", path, origin, got)
@@ -187,12 +199,12 @@ func TestPreflights(t *testing.T) {
 	}
 }
 
-func checkPreflight(t *testing.T, a answer, methods string) {
+func checkPreflight(t *testing.T, a answer, methods, more string) {
 	t.Helper()
 	if got := a.Header.Get("Access-Control-Allow-Methods"); got != methods {
 		t.Errorf("Access-Control-Allow-Methods: got %q, want %q", got, methods)
 	}
-	if got, want := a.Header.Get("Access-Control-Allow-Headers"), "authorization, content-type, x-requested-with, dpop"; got != want {
+	if got, want := a.Header.Get("Access-Control-Allow-Headers"), "authorization, content-type, x-requested-with, dpop"+more; got != want {
 		t.Errorf("Access-Control-Allow-Headers: got %q, want %q", got, want)
 	}
 	if age, err := strconv.Atoi(a.Header.Get("Access-Control-Max-Age")); err != nil || age < 1 || age > 600 {

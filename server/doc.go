@@ -6,7 +6,7 @@
 //	POST /token                                    RFC 6749: password, refresh_token, client_credentials
 //	POST /revoke                                   RFC 7009
 //	POST /introspect                               RFC 7662, for clients with the introspect right; signed on request (RFC 9701)
-//	GET  /userinfo                                 the user behind an access token
+//	GET, POST /userinfo                            the user behind an access token
 //	GET  /.well-known/jwks.json                    RFC 7517: what verifiers need
 //	GET  /.well-known/oauth-authorization-server   RFC 8414 (its path rule: inserted before the issuer's path)
 //	GET  /.well-known/openid-configuration         the same facts where OpenID Connect libraries look
@@ -20,6 +20,20 @@
 // to go-oauth2 (oauth2.go, the one file that knows the library), which asks back for the checks of
 // the grant and, last, for the one step that consumes something: password.go, refresh.go or
 // clientcredentials.go. issue.go signs. A request that is refused before that step has changed nothing.
+//
+// # Liberal where strictness protects nobody
+//
+// What two readers could understand in two ways is refused. What has one meaning, and real clients send,
+// is accepted:
+//
+//   - Content-Type: any case, any parameters; the body's bytes are judged, not the charset that is named
+//   - a byte order mark before the form and line ends behind it; empty parameters and empty pairs
+//   - scope: spaces at its ends, and more than one between two scopes (a tab or a comma is refused)
+//   - audience, another server's name for resource: ignored as any unknown parameter, and named in the log
+//   - Authorization: empty counts as absent; Basic with or without padding, in either base64 alphabet, with
+//     spaces or tabs around the credentials; "Basic Og==" for no client
+//   - a preflight of a registered origin may ask for any header
+//   - POST as well as GET to /userinfo; the body is not looked at
 //
 // # Answers
 //

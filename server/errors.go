@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -71,7 +72,7 @@ var (
 	errInvalidScope = &oauthError{Status: http.StatusBadRequest, Code: "invalid_scope",
 		Description: "the client may not have every scope it asks for: ask for less; a refresh cannot ask for more than the login was given; without scope you get all there is"}
 	errMalformedScope = &oauthError{Status: http.StatusBadRequest, Code: "invalid_scope",
-		Description: "scope must be scopes with one space between them (no comma), of printable ASCII without quote and backslash"}
+		Description: "scope must be scopes with spaces between them (no comma, no tab), of printable ASCII without quote and backslash"}
 	errInvalidTarget = &oauthError{Status: http.StatusBadRequest, Code: "invalid_target",
 		Description: "resource must be, to the letter, one of the audiences this client is registered for; a refresh cannot ask for more than the login was given; without resource you get all of them"}
 	errMalformedTarget = &oauthError{Status: http.StatusBadRequest, Code: "invalid_target",
@@ -87,6 +88,16 @@ func invalidRequest(description string) *oauthError {
 func unavailable(cause error) *oauthError {
 	return &oauthError{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", RetryAfter: time.Second,
 		Description: "the server cannot answer right now; nothing was lost: send the same request again after Retry-After, with a new client_assertion if it had one", cause: cause}
+}
+
+// errCrowded: attempts that are under way fill a limit of the throttle. None of them has failed yet.
+var errCrowded = errors.New("attempts that are under way fill a limit of the throttle")
+
+// crowded asks to come again in a moment, not all at once.
+func crowded() *oauthError {
+	e := unavailable(errCrowded)
+	e.RetryAfter += time.Duration(rand.IntN(2)) * time.Second
+	return e
 }
 
 func slowDown(wait time.Duration) *oauthError {

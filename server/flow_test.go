@@ -34,8 +34,8 @@ func TestLoginRefreshUserinfoRevoke(t *testing.T) {
 		t.Error("introspection: want the new tokens active and the rotated one not")
 	}
 
-	if a := form(t, s, "/revoke", "token="+second.str("refresh_token")).web().wants(http.StatusOK, ""); a.Raw != "" {
-		t.Errorf("revoke: got body %q, want none", a.Raw)
+	if a := form(t, s, "/revoke", "token="+second.str("refresh_token")).web().wants(http.StatusOK, ""); a.Raw != "{}\n" || a.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("revoke: got %q of type %q, want {}", a.Raw, a.Header.Get("Content-Type"))
 	}
 	refresh(t, s, second.str("refresh_token")).wants(http.StatusBadRequest, "invalid_grant")
 	if active(t, s, first.str("access_token")) || active(t, s, second.str("access_token")) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"os"
 	"strings"
@@ -21,6 +20,7 @@ const (
 type form struct {
 	values    map[string]string
 	resources []string // RFC 8707 §2 lets this one repeat
+	audience  bool     // audience was sent, another server's name for resource; its value is not looked at
 }
 
 func (f form) get(name string) string { return f.values[name] }
@@ -41,18 +41,30 @@ func parseForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	if err := checkFormHeaders(r); err != nil {
 		return form{}, err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return form{}, errBodyTooLarge
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return form{}, errBodyTooSlow
-	case err != nil:
-		return form{}, &oauthError{Status: http.StatusBadRequest, Code: "invalid_request", Close: true,
-			Description: "the body could not be read to its end", cause: err}
+	body, err := readBody(w, r)
+	if err != nil {
+		return form{}, err
 	}
 	return parseFormBody(string(body))
+}
+
+// readBody reads a body of bounded size to its end.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	var ours *oauthError
+	switch {
+	case err == nil:
+		return body, nil
+	case errors.As(err, &ours):
+		return nil, ours
+	case errors.As(err, &tooLarge):
+		return nil, errBodyTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, errBodyTooSlow
+	}
+	return nil, &oauthError{Status: http.StatusBadRequest, Code: "invalid_request", Close: true,
+		Description: "the body could not be read to its end", cause: err}
 }
 
 var errBodyTooLarge = &oauthError{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Close: true,
@@ -63,6 +75,8 @@ var errBodyTooSlow = &oauthError{Status: http.StatusRequestTimeout, Code: "inval
 
 var errTooManyParameters = invalidRequest(fmt.Sprintf("send at most %d parameters", maxParameters))
 
+// checkFormHeaders does not look at the parameters of the Content-Type: what the body is made of is
+// judged by its bytes, which are ASCII in every charset that a client may name.
 func checkFormHeaders(r *http.Request) error {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return &oauthError{Status: http.StatusUnsupportedMediaType, Code: "invalid_request", Close: true,
@@ -71,12 +85,9 @@ func checkFormHeaders(r *http.Request) error {
 	if len(r.Header["Content-Type"]) > 1 {
 		return invalidRequest("send one Content-Type header")
 	}
-	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" {
+	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if !strings.EqualFold(strings.Trim(media, " \t"), "application/x-www-form-urlencoded") {
 		return invalidRequest("send the parameters in the body as application/x-www-form-urlencoded")
-	}
-	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return invalidRequest("the body must be UTF-8")
 	}
 	if r.ContentLength > maxBody {
 		return errBodyTooLarge
@@ -85,6 +96,9 @@ func checkFormHeaders(r *http.Request) error {
 }
 
 func parseFormBody(body string) (form, error) {
+	// A byte order mark before the first name and line ends behind the last value are not part of either:
+	// within them a client would have had to escape both.
+	body = strings.TrimRight(strings.TrimPrefix(body, "\ufeff"), "\r\n")
 	f := form{values: make(map[string]string, 8)}
 	for count := 0; body != ""; {
 		var pair string
@@ -124,6 +138,7 @@ func (f *form) add(pair string) error {
 		return nil
 	}
 	if !parameters[name] {
+		f.audience = f.audience || name == "audience"
 		return nil
 	}
 	if _, twice := f.values[name]; twice {
@@ -132,8 +147,17 @@ func (f *form) add(pair string) error {
 	if oneLine[name] && strings.ContainsAny(value, "\r\n") {
 		return invalidRequest(name + " holds a line break")
 	}
+	if name == "scope" {
+		value = singleSpaced(value)
+	}
 	f.values[name] = value
 	return nil
+}
+
+// singleSpaced drops the spaces at both ends and all but one of those between words, which many clients
+// send. Other white space stays, and is refused as a part of a scope.
+func singleSpaced(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(c rune) bool { return c == ' ' }), " ")
 }
 
 // known is the name if it is one of ours: no answer repeats what somebody made up.

@@ -31,16 +31,34 @@ func (s *Server) runGrant(c *call) (tokens, error) {
 // checkRequest settles scope and audience of a grant that begins something new. Asking for nothing
 // is asking for all the client is registered for.
 func (s *Server) checkRequest(g *granting) error {
-	scope, err := chooseScope(g.form.get("scope"), strings.Join(g.client.Scopes, " "))
+	allowed := strings.Join(g.client.Scopes, " ")
+	if g.grant != grantClientCredentials {
+		allowed = ordinaryScope(allowed) // no user is an operator
+	}
+	scope, err := chooseScope(g.form.get("scope"), allowed)
 	if err != nil {
 		return err
 	}
-	audience, err := chooseAudience(g.form.resources, s.audienceOf(g.client))
+	audience, err := s.checkAudienceOf(g, scope)
 	if err != nil {
 		return err
 	}
 	g.scope, g.audience = scope, audience
 	return nil
+}
+
+// checkAudienceOf settles the audience of a request for the scope. The scopes of the admin API are for that API:
+// a request that names one and no resource is for it alone, so that no other service is sent a token
+// with which it could administrate.
+func (s *Server) checkAudienceOf(g *granting, scope string) ([]string, error) {
+	allowed := s.audienceOf(g.client)
+	if g.grant == grantClientCredentials && ordinaryScope(scope) != scope {
+		if len(g.form.resources) == 0 {
+			return []string{s.adminAudience()}, nil
+		}
+		allowed = append(slices.Clip(allowed), s.adminAudience())
+	}
+	return chooseAudience(g.form.resources, allowed)
 }
 
 func (s *Server) audienceOf(client *store.Client) []string {
@@ -51,17 +69,16 @@ func (s *Server) audienceOf(client *store.Client) []string {
 }
 
 // chooseScope returns the scopes asked for, each once, or all of the allowed ones where none are
-// asked for (RFC 6749 §3.3).
+// asked for (RFC 6749 §3.3), except those of the admin API: who wants these names them.
 func chooseScope(asked, allowed string) (string, error) {
 	if asked == "" {
-		return allowed, nil
+		return ordinaryScope(allowed), nil
 	}
 	if !validScope(asked) {
 		return "", errMalformedScope
 	}
-	if !within(asked, strings.Split(allowed, " ")) {
-		// What was asked for may be anything, and is not written down.
-		return "", errInvalidScope.because("not all of the %d scopes asked for are among these: %s", 1+strings.Count(asked, " "), allowed)
+	if refused := firstOutside(asked, strings.Split(allowed, " ")); refused != "" {
+		return "", scopeRefused(refused, allowed)
 	}
 	if !strings.Contains(asked, " ") {
 		return asked, nil
@@ -73,6 +90,28 @@ func chooseScope(asked, allowed string) (string, error) {
 		}
 	}
 	return strings.Join(once, " "), nil
+}
+
+// maxNamedScope bounds what an answer repeats of a scope that was refused, in bytes.
+const maxNamedScope = 100
+
+// scopeHints are for scopes that client libraries ask for by themselves.
+var scopeHints = map[string]string{
+	"openid":         "openid is for OpenID Connect, and no id_token is issued here: configure the client library without it",
+	"offline_access": "offline_access is not needed here: a client with the grant refresh_token gets a refresh token without it",
+}
+
+// scopeRefused names the scope that was refused. It is a legal one (RFC 6749 §3.3), so it fits into an
+// error_description (§5.2) and into a line of the log as it is.
+func scopeRefused(refused, allowed string) error {
+	e := errInvalidScope.because("the scope %s is not among these: %s", quoteShort(refused), allowed)
+	switch hint := scopeHints[refused]; {
+	case hint != "":
+		e.Description = "the client may not have the scope " + refused + "; " + hint
+	case len(refused) <= maxNamedScope:
+		e.Description = "the client may not have the scope " + refused + ": ask for less; a refresh cannot ask for more than the login was given; without scope you get all there is"
+	}
+	return e
 }
 
 // chooseAudience returns the resources asked for, each once, or all of the allowed ones where none

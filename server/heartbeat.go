@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,10 @@ const (
 // heart remembers what the replicas have said.
 type heart struct {
 	live, behind atomic.Int64 // replicas, this one included; those of them with an older keyring than ours
+	differing    atomic.Int64 // those of them with other settings
+
+	mu         sync.Mutex
+	difference string // that was logged last
 }
 
 // beat says what this replica holds, and hears what the others do.
@@ -46,7 +51,7 @@ func (s *Server) leave() {
 // tell says what this replica holds, for others to believe for ttl.
 func (s *Server) tell(ctx context.Context, ttl time.Duration) error {
 	hb := store.Heartbeat{Replica: s.replica, KeyringVersion: s.cfg.Keys.Version(), At: s.now(),
-		MasterKeys: strings.Join(s.cfg.Keys.MasterKeyHints(), ",")}
+		MasterKeys: strings.Join(s.cfg.Keys.MasterKeyHints(), ","), Issuer: s.cfg.Issuer, Timetable: s.cfg.Timetable}
 	return s.store.Beat(ctx, hb, ttl)
 }
 
@@ -64,5 +69,6 @@ func (s *Server) listen(ctx context.Context) error {
 	}
 	s.heart.live.Store(int64(len(beats)))
 	s.heart.behind.Store(int64(behind))
+	s.compareFleet(beats)
 	return nil
 }

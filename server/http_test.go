@@ -17,6 +17,7 @@ type answer struct {
 	Header http.Header
 	Raw    string
 	JSON   map[string]any // nil where the body is no JSON object
+	Closed bool           // the server closes the connection behind it
 }
 
 func (a answer) str(name string) string {
@@ -84,7 +85,7 @@ func (r *request) do() answer {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	a := answer{Status: res.StatusCode, Header: res.Header, Raw: string(body)}
+	a := answer{Status: res.StatusCode, Header: res.Header, Raw: string(body), Closed: res.Close}
 	_ = json.Unmarshal(body, &a.JSON)
 	if r.note != nil {
 		r.note(a)

@@ -86,9 +86,15 @@ func speaksFor(client *store.Client, aud audience) bool {
 		slices.ContainsFunc(aud, func(service string) bool { return slices.Contains(client.IntrospectFor, service) })
 }
 
-// introspectRefreshToken asks the session without moving it. Only the newest generation is active:
-// a rotated token never is.
+// introspectRefreshToken asks the session without moving it. A token is active where a refresh with it would go
+// through. Only the newest generation is: a rotated token never is.
 func (s *Server) introspectRefreshToken(c *call, token refreshToken) (introspection, error) {
+	if !slices.Contains(c.client.Grants, grantRefreshToken) {
+		return introspection{}, notLive("the client has lost the refresh_token grant")
+	}
+	if why := s.withdrawn(c.client, token); why != "" {
+		return introspection{}, notLive("%s", why)
+	}
 	state, err := s.store.TokenState(c.Context(), store.TokenRef{UserID: token.UserID, SessionID: token.SessionID})
 	switch {
 	case err != nil:
@@ -101,15 +107,11 @@ func (s *Server) introspectRefreshToken(c *call, token refreshToken) (introspect
 	if why := s.sessionEnded(state.Session, &state.User, c.client, s.now()); why != "" {
 		return introspection{}, notLive("%s", why)
 	}
-	audience := token.Audience
-	if len(audience) == 0 {
-		audience = s.settings().Audience
-	}
 	ends := state.Session.RotatedAt.Add(s.settings().Lifetimes.Idle)
 	if absolute := state.Session.StartedAt.Add(s.settings().Lifetimes.Absolute); absolute.Before(ends) {
 		ends = absolute
 	}
-	return introspection{Active: true, Scope: token.Scope, ClientID: c.client.ID, Username: state.User.Username,
+	return introspection{Active: true, Scope: ordinaryScope(token.Scope), ClientID: c.client.ID, Username: state.User.Username,
 		ExpiresAt: ends.Unix(), IssuedAt: state.Session.RotatedAt.Unix(), Subject: token.UserID.String(),
-		Audience: audience, Issuer: s.cfg.Issuer, SessionID: token.SessionID.String(), AuthTime: token.AuthTime.Unix()}, nil
+		Audience: s.stillAllowed(c.client, token), Issuer: s.cfg.Issuer, SessionID: token.SessionID.String(), AuthTime: token.AuthTime.Unix()}, nil
 }

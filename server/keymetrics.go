@@ -39,6 +39,7 @@ func (m *keyMetrics) registerGauges(reg prometheus.Registerer) {
 	gauge(reg, "signet_signing_key_age_seconds", "Seconds since the primary algorithm's key began to sign.", m.sinceActive)
 	gauge(reg, "signet_key_next_step_seconds", "Seconds until the next step of any key is due; below 0 while one that was due has not been written.", m.untilNextStep)
 	gauge(reg, "signet_replicas_live", "Replicas that gave a sign of life in the last minute.", func() float64 { return float64(m.heart.live.Load()) })
+	gauge(reg, "signet_replicas_differing", "Replicas of these that have another issuer or another timetable of the signing keys.", func() float64 { return float64(m.heart.differing.Load()) })
 	gauge(reg, "signet_replicas_behind", "Replicas of these whose keyring is older than the one held here.", func() float64 { return float64(m.heart.behind.Load()) })
 }
 

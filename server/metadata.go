@@ -28,6 +28,10 @@ type metadata struct {
 	IntrospectionAuthAlgs []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionAlgs     []string `json:"introspection_signing_alg_values_supported"` // RFC 9701 §7
 	SubjectTypes          []string `json:"subject_types_supported"`
+	ProtectedResources    []string `json:"protected_resources"` // RFC 9728 §4: userinfo, and the admin API where it has a listener
+	// Scopes are the standard scopes that mean something here, which some clients need to find. The
+	// scopes of clients are no one else's business.
+	Scopes []string `json:"scopes_supported"`
 	// SigningAlgs is OpenID Connect's name. No id_token is issued, but go-oidc and others take from
 	// here which algorithms to accept.
 	SigningAlgs []string `json:"id_token_signing_alg_values_supported"`
@@ -51,6 +55,8 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 		IntrospectionAuthAlgs: keys.VerifiedAlgorithms,
 		IntrospectionAlgs:     algorithms,
 		SubjectTypes:          []string{"public"},
+		ProtectedResources:    []string{issuer, issuer + adminPathOfIssuer},
+		Scopes:                []string{"profile"}, // /userinfo answers with preferred_username (OpenID Connect Core §5.4)
 		SigningAlgs:           algorithms,
 	})
 	if err != nil {

@@ -17,36 +17,37 @@ func (s *Server) openPresented(g *granting) error {
 	}
 	token, err := s.sealer.Open(presented, g.client.ID)
 	if err != nil {
-		s.audit.refusal(g.call, event{Type: "refresh", Outcome: "refused", Detail: map[string]string{"reason": err.Error()}})
+		s.audit.refusal(g.call, event{Type: store.EventRefresh, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: err.Error()}})
 		return errInvalidRefreshToken.because("%w", err)
 	}
 	g.presented = token
 	g.subject, g.session = token.UserID.String(), token.SessionID
-	if why := s.withdrawn(g); why != "" {
+	if why := s.withdrawn(g.client, g.presented); why != "" {
 		return s.endSession(g, why)
 	}
-	g.scope, g.audience = token.Scope, s.stillAllowed(g)
+	g.scope, g.audience = ordinaryScope(token.Scope), s.stillAllowed(g.client, g.presented)
 	return nil
 }
 
 // checkNarrowing settles a refresh that asks for less than the login was given. The refresh token
 // keeps the login's own scope: narrowing is for this access token only.
 func (s *Server) checkNarrowing(g *granting) (err error) {
-	if g.scope, err = chooseScope(g.form.get("scope"), g.presented.Scope); err != nil {
+	if g.scope, err = chooseScope(g.form.get("scope"), ordinaryScope(g.presented.Scope)); err != nil {
 		return err
 	}
 	g.audience, err = chooseAudience(g.form.resources, g.audience)
 	return err
 }
 
-// withdrawn says which of the session's foundations the client has lost since the login, or "".
-func (s *Server) withdrawn(g *granting) string {
+// withdrawn says which of the session's foundations the client has lost since the login, or "". Refresh
+// and introspection both ask it.
+func (s *Server) withdrawn(client *store.Client, presented refreshToken) string {
 	switch {
-	case !slices.Contains(g.client.Grants, grantPassword):
+	case !slices.Contains(client.Grants, grantPassword):
 		return "the client has lost the password grant"
-	case g.presented.Scope != "" && !within(g.presented.Scope, g.client.Scopes):
+	case presented.Scope != "" && !within(presented.Scope, client.Scopes):
 		return "the client has lost a scope of the session"
-	case len(s.stillAllowed(g)) == 0:
+	case len(s.stillAllowed(client, presented)) == 0:
 		return "the client has lost the audience of the session"
 	}
 	return ""
@@ -54,13 +55,13 @@ func (s *Server) withdrawn(g *granting) string {
 
 // stillAllowed is what is left of the session's audience. A session that was for the server's
 // default follows it: an operator who changes the default signs nobody out.
-func (s *Server) stillAllowed(g *granting) []string {
-	allowed := s.audienceOf(g.client)
-	if len(g.presented.Audience) == 0 {
+func (s *Server) stillAllowed(client *store.Client, presented refreshToken) []string {
+	allowed := s.audienceOf(client)
+	if len(presented.Audience) == 0 {
 		return allowed
 	}
 	var still []string
-	for _, aud := range g.presented.Audience {
+	for _, aud := range presented.Audience {
 		if slices.Contains(allowed, aud) {
 			still = append(still, aud)
 		}
@@ -69,11 +70,23 @@ func (s *Server) stillAllowed(g *granting) []string {
 }
 
 func (s *Server) endSession(g *granting, why string) error {
-	if _, err := s.store.RevokeSession(g.Context(), g.presented.UserID, g.presented.SessionID); err != nil {
+	g.changing = store.EventRefresh
+	existed, err := s.store.RevokeSession(g.Context(), g.presented.UserID, g.presented.SessionID)
+	if err != nil {
 		return unavailable(err)
 	}
-	s.audit.add(g.call, event{Type: "refresh", Outcome: "revoked", Detail: map[string]string{"reason": why}})
+	s.recordEnded(g, existed, why)
 	return errInvalidRefreshToken.because("%s", why)
+}
+
+// recordEnded records a refresh whose session is over. That it ends the session happens once; the app can
+// come again with the same token as often as it likes.
+func (s *Server) recordEnded(g *granting, existed bool, why string) {
+	if existed {
+		s.audit.repeatable(g.call, event{Type: store.EventRefresh, Outcome: store.Revoked.String(), Detail: map[string]string{store.DetailReason: why}})
+		return
+	}
+	s.audit.refusal(g.call, event{Type: store.EventRefresh, Outcome: store.Gone.String(), Detail: map[string]string{store.DetailReason: why}})
 }
 
 // refresh is the refresh token grant (RFC 6749 §6): one atomic step in the store decides, and what
@@ -85,6 +98,7 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 			return "", "", 0, err
 		}
 	}
+	g.changing = store.EventRefresh
 	session, user, outcome, err := s.store.Rotate(g.Context(), store.Rotation{
 		UserID: g.presented.UserID, SessionID: g.presented.SessionID, ClientID: g.client.ID, Generation: g.presented.Generation,
 		Now: s.now(), Lifetimes: s.settings().Lifetimes, Grace: s.settings().Grace, MaxReplays: s.settings().MaxReplays, NotBefore: g.client.NotBefore,
@@ -98,13 +112,13 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 	case store.Rotated, store.Replayed:
 	case store.Healed:
 		s.log.WarnContext(g.Context(), "the store had lost a rotation; the session was moved on", slog.String("sid", session.ID.String()))
-		s.audit.add(g.call, event{Type: "refresh", Outcome: "healed"})
+		s.audit.add(g.call, event{Type: store.EventRefresh, Outcome: g.outcome})
 	case store.Reused:
 		s.log.WarnContext(g.Context(), "a spent refresh token was used again; the session was ended", slog.String("sid", g.session.String()))
-		s.audit.add(g.call, event{Type: "refresh_reuse", Outcome: "reuse"})
+		s.audit.add(g.call, event{Type: store.EventRefreshReuse, Outcome: g.outcome})
 		return "", "", 0, errInvalidRefreshToken.because("reuse of generation %d", g.presented.Generation)
 	default:
-		s.audit.add(g.call, event{Type: "refresh", Outcome: g.outcome})
+		s.recordEnded(g, outcome == store.Revoked, "session is "+g.outcome)
 		return "", "", 0, errInvalidRefreshToken.because("session is %s", outcome)
 	}
 	if access == "" {

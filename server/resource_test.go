@@ -168,6 +168,8 @@ func TestTokensOfTheLargestClient(t *testing.T) {
 		audiences = append(audiences, fmt.Sprintf(`"https://%02d.example/%s"`, i, strings.Repeat("a", 75-len("https://00.example/"))))
 		scopes = append(scopes, fmt.Sprintf(`"%02d%s"`, i, strings.Repeat("s", 47)))
 	}
+	audiences[0] = `"` + s.URL + `"` // for /userinfo
+	audiences[1] = `"https://01.example/` + strings.Repeat("a", 2*75-len("https://01.example/")-len(s.URL)) + `"`
 	create := func(id, audiences string) *request {
 		return adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"`+id+`","public":true,"grants":["password","refresh_token"],
 			"scopes":[`+strings.Join(scopes, ",")+`],"audiences":[`+audiences+`]}`)

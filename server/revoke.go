@@ -3,12 +3,15 @@ package server
 import (
 	"errors"
 	"time"
+
+	"signet/store"
 )
 
 // handleRevoke is POST /revoke (RFC 7009). A refresh token, of whatever generation, ends its
 // session, and with it every access token of the session wherever one asks; an access token ends
 // alone. What is unknown, spent or another client's is answered 200 as well (§2.2) and nothing is
-// revoked. The hint is not needed: a token's own form says what it is.
+// revoked. The hint is not needed: a token's own form says what it is. The answer is an empty JSON object:
+// RFC 7009 §2.2 gives the body no meaning, and some clients parse it.
 func (s *Server) handleRevoke(c *call) (reply, error) {
 	token := c.form.get("token")
 	if token == "" {
@@ -20,24 +23,28 @@ func (s *Server) handleRevoke(c *call) (reply, error) {
 	return s.revokeAccessToken(c, token)
 }
 
+// revokedReply is the answer to every revocation that is not refused.
+var revokedReply = reply{body: struct{}{}}
+
 func (s *Server) revokeSession(c *call, token refreshToken) (reply, error) {
+	c.changing, c.subject, c.session = store.EventRevoke, token.UserID.String(), token.SessionID
 	existed, err := s.store.RevokeSession(c.Context(), token.UserID, token.SessionID)
 	if err != nil {
 		return reply{}, unavailable(err)
 	}
-	c.subject, c.session, c.outcome = token.UserID.String(), token.SessionID, "unknown"
+	c.outcome = "unknown"
 	if existed {
 		c.outcome = "revoked"
-		s.audit.add(c, event{Type: "revoke", Outcome: "ok"})
+		s.audit.repeatable(c, event{Type: store.EventRevoke, Outcome: store.OutcomeOK})
 	}
-	return reply{}, nil
+	return revokedReply, nil
 }
 
 func (s *Server) revokeAccessToken(c *call, token string) (reply, error) {
 	t, err := s.checkAccessToken(c.Context(), token)
 	if errors.Is(err, errTokenNotLive) {
 		c.outcome, c.cause = "unknown", err
-		return reply{}, nil
+		return revokedReply, nil
 	}
 	if err != nil {
 		return reply{}, err
@@ -45,13 +52,15 @@ func (s *Server) revokeAccessToken(c *call, token string) (reply, error) {
 	c.subject = t.claims.Subject
 	if t.claims.ClientID != c.client.ID {
 		c.outcome = "foreign"
-		s.audit.add(c, event{Type: "revoke", Outcome: "refused", Detail: map[string]string{"reason": "the token of client " + t.claims.ClientID}})
-		return reply{}, nil
+		s.audit.refusal(c, event{Type: store.EventRevoke, Outcome: store.OutcomeRefused,
+			Detail: map[string]string{store.DetailReason: "the token of client " + t.claims.ClientID}})
+		return revokedReply, nil
 	}
+	c.changing = store.EventRevoke
 	if err := s.store.RevokeToken(c.Context(), t.claims.ID, time.Unix(t.claims.ExpiresAt, 0)); err != nil {
 		return reply{}, unavailable(err)
 	}
 	c.outcome = "revoked"
-	s.audit.add(c, event{Type: "revoke", Outcome: "ok", Detail: map[string]string{"jti": t.claims.ID}})
-	return reply{}, nil
+	s.audit.repeatable(c, event{Type: store.EventRevoke, Outcome: store.OutcomeOK, Detail: map[string]string{store.DetailJTI: t.claims.ID}})
+	return revokedReply, nil
 }

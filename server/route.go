@@ -26,6 +26,8 @@ type route struct {
 var (
 	post = []string{http.MethodPost}
 	get  = []string{http.MethodGet, http.MethodHead}
+
+	getOrPost = []string{http.MethodGet, http.MethodHead, http.MethodPost}
 )
 
 // routes is the whole public surface. Paths are relative to the issuer's own path, except where an
@@ -39,7 +41,7 @@ func (s *Server) routes() map[string]*route {
 		prefix + "/token":      {name: "token", methods: post, form: true, timed: true, cors: corsClient, handle: (*Server).handleToken},
 		prefix + "/revoke":     {name: "revoke", methods: post, form: true, timed: true, cors: corsClient, handle: (*Server).handleRevoke},
 		prefix + "/introspect": {name: "introspect", methods: post, form: true, timed: true, level: slog.LevelDebug, handle: (*Server).handleIntrospect},
-		prefix + "/userinfo":   {name: "userinfo", methods: get, store: true, timed: true, cors: corsClient, level: slog.LevelDebug, handle: (*Server).handleUserinfo},
+		prefix + "/userinfo":   {name: "userinfo", methods: getOrPost, store: true, timed: true, cors: corsClient, level: slog.LevelDebug, handle: (*Server).handleUserinfo},
 
 		prefix + "/.well-known/jwks.json":                  {name: "jwks", methods: get, cors: corsAny, level: slog.LevelDebug, handle: (*Server).handleJWKS},
 		"/.well-known/oauth-authorization-server" + prefix: metadata, // RFC 8414 §3.1 inserts

@@ -15,11 +15,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/server/audit"
 	"signet/server/password"
+	"signet/server/throttle"
 	"signet/store"
 )
 
-// Config configures a Server. Issuer, Store, Keys, Passwords, RefreshKeys and ThrottleKey are required.
+// Config configures a Server. Issuer, Store, Keys, Passwords, RefreshKeys and ThrottleKeys are required.
 type Config struct {
 	Issuer    string // absolute URL without a trailing slash; every URL and iss is built from it
 	Version   string // of the program, for the admin listener's status
@@ -27,9 +29,12 @@ type Config struct {
 	Keys      *keys.Manager
 	Passwords *password.Pool
 
-	RefreshKeys [][32]byte // of the master keys that Keys has, in their order; that of the one in use seals refresh tokens
-	ThrottleKey [32]byte   // hides names and addresses in throttle keys
+	RefreshKeys  [][32]byte // of the master keys that Keys has, in their order; that of the one in use seals refresh tokens
+	ThrottleKeys [][32]byte // likewise; they hide names and addresses in throttle keys
+	AuditKeys    [][32]byte // of the master keys, as RefreshKeys: the first signs the audit lines of the log; none: they are not signed
+	InstallID    string     // is signed with them
 
+	Timetable    string        // of the signing keys, as heartbeats tell it: settings and values, separated by spaces
 	MaxTokenLife time.Duration // no access token lives longer (the timetable's T); 0: 1 hour
 	ClientMaxAge time.Duration // how long a change of a client made through another replica may go unseen; 0: 10 seconds
 	StaleIfError time.Duration // how long caches may serve the key set while they cannot reach us; 0: not at all
@@ -40,6 +45,9 @@ type Config struct {
 	Now      func() time.Time     // nil means time.Now
 	Registry *prometheus.Registry // nil: a registry of its own
 }
+
+// ThrottleConfig is how many attempts may fail; see package throttle.
+type ThrottleConfig = throttle.Config
 
 // Settings are the part of Config that can change while the server runs; see Apply.
 type Settings struct {
@@ -53,7 +61,7 @@ type Settings struct {
 	SessionsPerUser int             // beyond it the oldest ends; 0: 100
 
 	Policy         password.Policy // what a new password must be
-	Throttle       ThrottleConfig
+	Throttle       throttle.Config
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed, for throttling and the audit trail only
 }
 
@@ -67,38 +75,42 @@ type Server struct {
 	engine   *engine
 	sealer   *refreshSealer
 	clients  *clientCache
-	throttle *throttle
+	throttle *throttle.Throttle
+	unknown  throttle.Local // authentications in the name of no client
 	metrics  *metrics
 	heart    *heart
 	trail    *watchedTrail // the store's
-	audit    *auditor      // writes to trail
+	audit    auditor       // writes to trail
 	applied  atomic.Pointer[Settings]
 	replica  string // random, one a process
 	started  time.Time
 	draining atomic.Bool
+
+	audienceNoted sync.Map // by client id: the log has it that the client sends audience
 }
 
 // New returns a Server that is ready to answer. Close it when no request is in flight any more.
 func New(cfg Config) (*Server, error) {
-	if cfg.Store == nil || cfg.Keys == nil || cfg.Passwords == nil || cfg.Issuer == "" {
-		return nil, errors.New("server: Issuer, Store, Keys and Passwords are required")
+	if cfg.Store == nil || cfg.Keys == nil || cfg.Passwords == nil || cfg.Issuer == "" || len(cfg.ThrottleKeys) == 0 {
+		return nil, errors.New("server: Issuer, Store, Keys, Passwords and ThrottleKeys are required")
 	}
 	cfg = cfg.withDefaults()
 	sealer, err := newRefreshSealer(cfg.RefreshKeys, cfg.Keys.MasterKeyInUse)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	throttleKey := hide(cfg.ThrottleKey)
-	cfg.RefreshKeys, cfg.ThrottleKey = nil, [32]byte{} // s is not to show them when it is printed
+	throttleKeys, auditKeys := cfg.ThrottleKeys, cfg.AuditKeys
+	cfg.RefreshKeys, cfg.ThrottleKeys, cfg.AuditKeys = nil, nil, nil // s is not to show them when it is printed
 	heart := &heart{}
 	s := &Server{cfg: cfg, heart: heart, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
 		clients:  newClientCache(cfg.Store, cfg.Now, cfg.ClientMaxAge),
-		throttle: &throttle{key: throttleKey},
+		throttle: throttle.New(throttleKeys, cfg.Keys.MasterKeyInUse),
 		metrics:  newMetrics(cfg.Registry, cfg.Keys, heart, cfg.Passwords, cfg.Now),
 	}
 	s.Apply(cfg.Settings)
 	s.trail = &watchedTrail{Audit: cfg.Store}
-	s.audit = newAuditor(s.trail, cfg.Log, func(n int) { s.metrics.auditLost.Add(float64(n)) }, func() { s.metrics.withheld.Inc() })
+	s.audit = auditor{audit.New(audit.Config{Store: s.trail, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
+		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc})}
 	s.engine = newEngine(s)
 	s.table = s.routes()
 	return s, nil
@@ -144,7 +156,7 @@ func (s *Server) KeyEvent(e keys.Event) {
 	if e.Offset != 0 {
 		detail["offset"] = e.Offset.Round(100 * time.Millisecond).String()
 	}
-	s.audit.record(event{At: s.now(), Type: "key." + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID, Detail: detail})
+	s.audit.Record(event{At: s.now(), Type: store.EventKeyPrefix + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID, Detail: detail})
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -154,11 +166,12 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Drain makes /readyz answer 503 from now on, so that load balancers stop sending.
+// Drain makes /readyz answer 503 from now on, so that load balancers stop sending, and every answer close
+// its connection: one that stays open could be closed by the end just as the next request arrives.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Close writes what is left of the audit trail. It does not close the store.
-func (s *Server) Close() { s.audit.close() }
+func (s *Server) Close() { s.audit.Close() }
 
 const sweepEvery = time.Minute // how often a little of what has run out is deleted
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 )
@@ -34,6 +35,9 @@ func (s *Server) handleToken(c *call) (reply, error) {
 		return reply{}, errUnsupportedGrantType
 	}
 	c.grant = requested
+	if c.form.audience {
+		s.noteAudience(c.client.ID)
+	}
 	switch {
 	case slices.Contains(c.client.Grants, requested):
 	case c.unnamed:
@@ -46,6 +50,15 @@ func (s *Server) handleToken(c *call) (reply, error) {
 		return reply{}, err
 	}
 	return reply{body: issued}, nil
+}
+
+// noteAudience writes once for each client that it sends a parameter that is ignored. Other servers call
+// resource so; its value is not written down.
+func (s *Server) noteAudience(clientID string) {
+	if _, again := s.audienceNoted.LoadOrStore(clientID, true); !again {
+		s.log.Info("a client sends the parameter audience, which is ignored; the parameter that chooses the audience is resource (RFC 8707)",
+			slog.String("client_id", clientID))
+	}
 }
 
 // validScope reports whether s is a scope of RFC 6749 §3.3: tokens of printable ASCII without quote
@@ -65,11 +78,14 @@ func validScope(s string) bool {
 }
 
 // within reports whether every scope of asked stands in allowed.
-func within(asked string, allowed []string) bool {
+func within(asked string, allowed []string) bool { return firstOutside(asked, allowed) == "" }
+
+// firstOutside returns the first scope of asked that does not stand in allowed, or "".
+func firstOutside(asked string, allowed []string) string {
 	for token := range strings.SplitSeq(asked, " ") {
 		if !slices.Contains(allowed, token) {
-			return false
+			return token
 		}
 	}
-	return true
+	return ""
 }

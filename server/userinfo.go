@@ -16,13 +16,25 @@ var (
 	errNoUser = &oauthError{Status: http.StatusForbidden, Code: "insufficient_scope",
 		Challenge:   `Bearer realm="signet", error="insufficient_scope", error_description="this token has no user"`,
 		Description: "this token was given to a client, not to a user: log a user in"}
+	errOtherAudience = &oauthError{Status: http.StatusUnauthorized, Code: "invalid_token",
+		Challenge:   `Bearer realm="signet", error="invalid_token", error_description="the access token is for other services"`,
+		Description: "the access token is for other services: ask for one with the issuer among its audiences"}
 )
 
-// handleUserinfo is GET /userinfo: who the token's user is, with the user's own claims that the
-// token's client asks for, as they are now.
+// handleUserinfo is GET or POST /userinfo (OpenID Connect Core §5.3.1): who the token's user is, with the user's own claims that the
+// token's client asks for, as they are now. It takes tokens whose audience includes the issuer or the server's
+// default audience: a service that is sent a token of its own learns here nothing about the token's user.
 func (s *Server) handleUserinfo(c *call) (reply, error) {
 	token, err := bearer(c.Request)
 	if err != nil {
+		return reply{}, err
+	}
+	// A body means nothing here. It is read all the same, within the usual bounds, so that the answer
+	// comes after the request and the connection can be used again.
+	if c.ContentLength > maxBody {
+		return reply{}, errBodyTooLarge
+	}
+	if _, err := readBody(c.writer, c.Request); err != nil {
 		return reply{}, err
 	}
 	t, err := s.checkAccessToken(c.Context(), token)
@@ -33,6 +45,9 @@ func (s *Server) handleUserinfo(c *call) (reply, error) {
 	if t.user == nil {
 		return reply{}, errNoUser
 	}
+	if !s.forUserinfo(t.claims.Audience) {
+		return reply{}, errOtherAudience.because("aud does not include the issuer or the default audience")
+	}
 	info := make(map[string]json.RawMessage, len(t.client.Claims)+3)
 	for name, value := range claimsFor(t.client, t.user) {
 		info[name] = value
@@ -42,6 +57,12 @@ func (s *Server) handleUserinfo(c *call) (reply, error) {
 	info[usernameClaim], _ = json.Marshal(t.user.Username)
 	info["username"] = info[usernameClaim]
 	return reply{body: info}, nil
+}
+
+func (s *Server) forUserinfo(aud audience) bool {
+	return slices.ContainsFunc(aud, func(service string) bool {
+		return service == s.cfg.Issuer || slices.Contains(s.settings().Audience, service)
+	})
 }
 
 // bearer takes the token from the Authorization header, the one place where it may stand

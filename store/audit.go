@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -23,18 +25,52 @@ type Event struct {
 
 // EventQuery selects events; zero fields select everything.
 type EventQuery struct {
-	After    uint64 // only events with a higher Seq
-	Type     string
+	After    uint64   // only events with a higher Seq
+	Types    []string // any of them
 	ClientID string
 	Subject  string
-	Limit    int  // at most this many, and never more than 1000; 0 means 100
-	Newest   bool // the newest Limit events that fit, still returned oldest first
+	About    *Person      // only events that concern this person
+	Address  netip.Prefix // only events whose address is in it; the zero Prefix: any
+	Since    time.Time    // only events at or after it; zero: any
+	Until    time.Time    // only events before it; zero: any
+	Limit    int          // at most this many, and never more than 1000; 0 means 100
+	Newest   bool         // the newest Limit events that fit, still returned oldest first
 }
 
-// Audit keeps the newest part of the audit trail; the log has all of it.
+// Person is somebody whose events are asked for: any of the fields may name them.
+type Person struct {
+	Subject    string
+	Username   string
+	NameHashes []string // see DetailNameHash; one for each key that may have been used
+}
+
+// Selects reports whether q selects e. Limit and Newest are for the caller.
+func (q EventQuery) Selects(e Event) bool {
+	return e.Seq > q.After &&
+		(len(q.Types) == 0 || slices.Contains(q.Types, e.Type)) &&
+		(q.ClientID == "" || q.ClientID == e.ClientID) &&
+		(q.Subject == "" || q.Subject == e.Subject) &&
+		(q.About == nil || q.About.in(e)) &&
+		(q.Since.IsZero() || !e.At.Before(q.Since)) &&
+		(q.Until.IsZero() || e.At.Before(q.Until)) &&
+		(!q.Address.IsValid() || q.covers(e.Address))
+}
+
+func (q EventQuery) covers(address string) bool {
+	addr, err := netip.ParseAddr(address)
+	return err == nil && q.Address.Contains(addr.WithZone("").Unmap())
+}
+
+func (p *Person) in(e Event) bool {
+	return p.Subject != "" && p.Subject == e.Subject ||
+		p.Username != "" && p.Username == e.Detail[DetailUsername] ||
+		e.Detail[DetailNameHash] != "" && slices.Contains(p.NameHashes, e.Detail[DetailNameHash])
+}
+
+// Audit keeps the newest part of the audit trail, so many events of each class (see ClassOf).
 type Audit interface {
 	// AppendEvents adds events in order. It need not be durable when it returns.
 	AppendEvents(ctx context.Context, events []Event) error
-	// Events returns what the query selects, oldest first.
+	// Events returns what the query selects, oldest first, whatever the classes.
 	Events(ctx context.Context, q EventQuery) ([]Event, error)
 }

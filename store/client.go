@@ -23,7 +23,9 @@ type Client struct {
 	Alg            string          `json:"alg,omitempty"`              // pins the signing algorithm; empty: the server's first
 	AccessTokenTTL time.Duration   `json:"access_token_ttl,omitempty"` // in nanoseconds; 0: the server's
 	Disabled       bool            `json:"disabled,omitempty"`
-	NotBefore      time.Time       `json:"not_before,omitzero"` // its sessions and tokens from before this are dead
+	Epoch          uint32          `json:"epoch,omitempty"`     // its sessions and own tokens of another one are dead; see EndSessions
+	Revision       uint32          `json:"revision,omitempty"`  // raised by the store at each change of the record
+	NotBefore      time.Time       `json:"not_before,omitzero"` // its sessions and tokens from before this are dead; kept for stores of format 1
 	CreatedAt      time.Time       `json:"created_at"`
 	UpdatedAt      time.Time       `json:"updated_at"`
 }
@@ -34,6 +36,10 @@ type Secret struct {
 	Hash      []byte    `json:"hash"`
 	CreatedAt time.Time `json:"created_at"`
 }
+
+// EndSessions raises the epoch: every session and every token of the client from before is dead once
+// the record is written, whatever time it is from.
+func (c *Client) EndSessions() { c.Epoch = NextEpoch(c.Epoch) }
 
 // Clients keeps the registered clients.
 type Clients interface {

@@ -10,10 +10,11 @@ type Credential struct {
 	UserID       UserID // zero: there is no such user
 	PasswordHash string // self-describing; empty: cannot log in
 	Disabled     bool
+	Epoch        uint32 // the user's
 }
 
 // Credential returns u's credential.
-func (u *User) Credential() Credential { return Credential{u.ID, u.PasswordHash, u.Disabled} }
+func (u *User) Credential() Credential { return Credential{u.ID, u.PasswordHash, u.Disabled, u.Epoch} }
 
 // Logins joins what comes before and what comes after the checking of a password, so that a backend
 // at the other end of a network is asked twice for a login.

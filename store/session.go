@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -54,6 +55,28 @@ type Session struct {
 	Replays    uint16    `json:"replays"`    // how often this generation's predecessor was answered again
 	StartedAt  time.Time `json:"started_at"` // the login: auth_time
 	RotatedAt  time.Time `json:"rotated_at"` // the last rotation; StartedAt before the first
+
+	UserEpoch   uint32     `json:"user_epoch,omitempty"`   // the user's when it began
+	ClientEpoch uint32     `json:"client_epoch,omitempty"` // the client's when it began
+	Skipped     uint16     `json:"skipped,omitempty"`      // generations between its predecessor and Generation that late refreshes have skipped
+	Address     netip.Addr `json:"address,omitzero"`       // of the last rotation or the login, see NetworkOf; may be missing
+}
+
+// Predecessor is the generation whose holder gets the answer again; see Replayed and Late. A session
+// that was never rotated has none.
+func (s *Session) Predecessor() (generation uint32, ok bool) {
+	back := uint32(s.Skipped) + 1
+	return s.Generation - back, back <= s.Generation
+}
+
+// NetworkOf is what a session keeps of an address: an IPv4 address, or the first 8 bytes of an IPv6
+// address, which name a network of one subscriber.
+func NetworkOf(a netip.Addr) netip.Addr {
+	if a = a.Unmap().WithZone(""); !a.Is6() {
+		return a
+	}
+	network, _ := a.Prefix(64)
+	return network.Addr()
 }
 
 // Lifetimes bounds a session.
@@ -128,8 +151,8 @@ func (o Outcome) String() string {
 
 // Sessions keeps the sessions and decides about their refresh tokens.
 type Sessions interface {
-	// StartSession begins s, whose ID, UserID, ClientID and StartedAt are set, and returns it with
-	// the user of this moment. Where the user's NotBefore is later, StartedAt becomes that. Beyond
+	// StartSession begins s, whose ID, UserID, ClientID, ClientEpoch and StartedAt are set, and returns it with
+	// the user of this moment, whose epoch it gets. Where the user's NotBefore is later, StartedAt becomes that. Beyond
 	// b.PerUser sessions of one user the oldest end. ErrNotFound or ErrDisabled when the user is.
 	StartSession(ctx context.Context, s Session, b Bounds) (Session, User, error)
 
@@ -141,9 +164,9 @@ type Sessions interface {
 	// RevokeSession ends one session and reports whether there was one. Ending what is not there is no error.
 	RevokeSession(ctx context.Context, user UserID, id SessionID) (existed bool, err error)
 
-	// RevokeSessions ends every session of the user begun up to now, sets the user's NotBefore just
-	// above now, and returns how many there were. ErrNotFound when there is no such user.
-	RevokeSessions(ctx context.Context, user UserID, now time.Time) (int, error)
+	// RevokeSessions raises the user's epoch, ends every session of the user that is there, and returns
+	// how many there were. ErrNotFound when there is no such user.
+	RevokeSessions(ctx context.Context, user UserID) (int, error)
 
 	// ListSessions returns the sessions of one user, oldest first, ended ones left out.
 	ListSessions(ctx context.Context, user UserID, now time.Time, l Lifetimes) ([]Session, error)

@@ -36,7 +36,7 @@ type Store interface {
 // Install names one installation: all data in a backend belong to it, and sealed documents are bound to it.
 type Install struct {
 	ID        string    `json:"id"`     // random, made once
-	Schema    int       `json:"schema"` // layout of the data; a backend refuses a newer one with ErrSchema when it opens
+	Schema    int       `json:"schema"` // format of the records, see Format2; a backend refuses a newer one with ErrSchema when it opens
 	CreatedAt time.Time `json:"created_at"`
 }
 
@@ -63,6 +63,9 @@ type Heartbeat struct {
 	KeyringVersion uint64    `json:"keyring_version"`
 	At             time.Time `json:"at"`
 	MasterKeys     string    `json:"master_keys,omitempty"` // hints of those it has, separated by commas
+	Issuer         string    `json:"issuer,omitempty"`      // that it runs with
+	Timetable      string    `json:"timetable,omitempty"`   // of the signing keys: settings and values, separated by spaces
+	Format         int       `json:"format,omitempty"`      // the newest format of records that it can write; an older version does not say
 }
 
 // Heartbeats keeps what replicas last said. They need not survive a restart.

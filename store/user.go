@@ -62,10 +62,16 @@ type User struct {
 	PasswordHash string                     `json:"password_hash,omitempty"` // self-describing; empty: cannot log in
 	Claims       map[string]json.RawMessage `json:"claims,omitempty"`
 	Disabled     bool                       `json:"disabled,omitempty"`
-	NotBefore    time.Time                  `json:"not_before,omitzero"` // sessions begun before this are dead
+	Epoch        uint32                     `json:"epoch,omitempty"`     // sessions begun in another one are dead; see EndSessions
+	Revision     uint32                     `json:"revision,omitempty"`  // raised by the store at each change of the record
+	NotBefore    time.Time                  `json:"not_before,omitzero"` // sessions begun before this are dead; kept for stores of format 1
 	CreatedAt    time.Time                  `json:"created_at"`
 	UpdatedAt    time.Time                  `json:"updated_at"`
 }
+
+// EndSessions raises the epoch. The update that writes the record ends every session that is there at
+// that moment, whatever time the session began at.
+func (u *User) EndSessions() { u.Epoch = NextEpoch(u.Epoch) }
 
 // Users keeps the users, found by id or by canonical username.
 type Users interface {
@@ -76,8 +82,9 @@ type Users interface {
 	// UserByName returns the user with that canonical username, or ErrNotFound.
 	UserByName(ctx context.Context, username string) (User, error)
 	// UpdateUser changes one user in one step and returns it as it then is. ID and Username do not
-	// change. The function may run more than once; its error comes back as it is and nothing is
-	// changed. Sessions that a raised NotBefore ends are dead when it returns.
+	// change, and Revision is raised by the store. The function may run more than once; its error comes
+	// back as it is and nothing is changed. Where the function calls EndSessions, every session that is
+	// there has ended when it returns; so have those that a raised NotBefore ends.
 	UpdateUser(ctx context.Context, id UserID, change func(*User) error) (User, error)
 	// DeleteUser removes the user and every session, or answers ErrNotFound.
 	DeleteUser(ctx context.Context, id UserID) error

@@ -41,6 +41,7 @@ func (a *app) commands() []row {
 		{groupMove, a.restoreCommand()},
 		{groupMove, a.exportCommand()},
 		{groupMove, a.importCommand()},
+		{groupMove, a.storeCommand()},
 		{groupTools, a.tokenCommand()},
 		{groupTools, a.configCommand()},
 		{groupTools, a.doctorCommand()},

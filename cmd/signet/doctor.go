@@ -80,6 +80,7 @@ func (d *doctor) examine(ctx context.Context) {
 	}
 	master, err := readMasterKeys(cfg.MasterKeyFile, d.app.getenv)
 	d.judge("master key", err, "it can be read")
+	d.judge("files", checkPlaces(cfg), "nobody else can write to the data directory, the store or the keys of TLS")
 	d.examineTimetable(cfg)
 	d.examineCertificate(cfg)
 	if path, ok := cfg.BoltPath(); ok {
@@ -115,6 +116,7 @@ func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []k
 	defer s.Close()
 	d.judge("store", s.Ping(ctx), "it takes writes")
 	d.examineServers(ctx, s)
+	d.examineFleet(ctx, s, cfg)
 	d.examineKeyring(ctx, s, cfg, master)
 }
 

@@ -36,7 +36,7 @@ type node struct {
 // that does not fit: no install, another master key, a newer schema.
 func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, getenv func(string) string, log *slog.Logger, level *slog.LevelVar) (*node, error) {
 	n := &node{cfg: cfg, log: log, level: level, registry: prometheus.NewRegistry()}
-	o := opener{getenv: getenv, log: log}
+	o := opener{getenv: getenv, log: log, verify: true}
 	o.warn = func(warning error) { log.Warn("something can be lost", slog.Any("warning", warning)) }
 	if _, embedded := cfg.BoltPath(); !embedded {
 		o.observe = newStoreMetrics(n.registry).observe
@@ -46,6 +46,7 @@ func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, g
 		return nil, err
 	}
 	registerRedis(n.registry, n.store)
+	registerBolt(n.registry, n.store)
 	if err := n.startHSM(ctx, getenv); err != nil {
 		n.store.Close()
 		return nil, err
@@ -65,6 +66,9 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	}
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
+	}
+	if err := checkFleet(ctx, n.store, n.cfg); err != nil {
+		return err
 	}
 	keyConfig := keyringConfig(n.cfg, n.store, install.ID, master)
 	keyConfig.Remote = remoteKeys(n.cfg, n.hsm)
@@ -94,8 +98,11 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry = n.store, n.keys, n.log, version(), n.registry
 	for _, key := range master {
 		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))
+		cfg.ThrottleKeys = append(cfg.ThrottleKeys, key.Derive("signet throttle"))
+		cfg.AuditKeys = append(cfg.AuditKeys, key.Derive("signet audit"))
 	}
-	cfg.ThrottleKey = master[0].Derive("signet throttle")
+	cfg.Timetable = timetable(n.cfg)
+	cfg.InstallID = install.ID
 	n.passwords = cfg.Passwords
 	n.server, err = server.New(cfg)
 	return err
@@ -140,7 +147,7 @@ func serverConfig(cfg config.Config) (server.Config, error) {
 			Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute},
 			Grace:     cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), SessionsPerUser: cfg.Refresh.SessionsPerUser,
 			Policy:         policy,
-			Throttle:       server.ThrottleConfig{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient},
+			Throttle:       server.ThrottleConfig{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient, Anywhere: cfg.Throttle.Anywhere},
 			TrustedProxies: cfg.TrustedProxies,
 		},
 	}, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ func (r *recall) readLog(path string) error {
 
 // parseLogLine reads one line; ok is false for what is no audit event.
 func parseLogLine(line []byte) (e store.Event, ok bool) {
+	line = bytes.TrimPrefix(line, byteOrderMark) // syslog may put one before each message (RFC 5424 §6.4)
 	var fields map[string]any
 	if json.Unmarshal(line, &fields) != nil {
 		return store.Event{}, false

@@ -23,6 +23,7 @@ type opener struct {
 	log     *slog.Logger        // nil discards
 	warn    func(warning error) // told what can be lost; nil: nobody is
 	observe func(doing string, took time.Duration, err error)
+	verify  bool // have a bolt store read whole in the background
 	patient bool // whole stores are moved: a slow answer is no reason to give up
 }
 
@@ -47,7 +48,7 @@ func (o opener) openBolt(path string, cfg config.Config) (*bolt.Store, error) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
 		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, shellQuote(path))
 	}
-	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Log: o.log})
+	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Log: o.log, Verify: o.verify})
 	if err != nil {
 		return nil, explainBolt(err, path)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/store"
+	"signet/store/bolt"
 	"signet/store/redis"
 )
 
@@ -59,4 +60,60 @@ func registerRedis(reg prometheus.Registerer, s store.Store) {
 	gauge("signet_redis_connections_idle", "Connections to Redis that are not in use.", func(s redis.Stats) float64 { return float64(s.Pool.IdleConns) })
 	counter("signet_redis_pool_timeouts_total", "Requests that found no free connection to Redis in time.",
 		func(s redis.Stats) float64 { return float64(s.Pool.Timeouts) })
+}
+
+// registerBolt adds the numbers of the file.
+func registerBolt(reg prometheus.Registerer, s store.Store) {
+	b, ok := s.(*bolt.Store)
+	if !ok {
+		return
+	}
+	reg.MustRegister(boltCollector{b})
+}
+
+// boltCollector takes all numbers of one scrape from one look.
+type boltCollector struct{ store *bolt.Store }
+
+var (
+	boltDamaged = prometheus.NewDesc("signet_store_damaged",
+		"1 once damage was found in the store's file: restore a backup.", nil, nil)
+	boltVerified = prometheus.NewDesc("signet_store_verified",
+		"1 once the check of the whole file that follows a start has come to its end.", nil, nil)
+	boltBytes = prometheus.NewDesc("signet_store_bytes", "Size of the store's file.", nil, nil)
+	boltFree  = prometheus.NewDesc("signet_store_free_bytes",
+		"Bytes of the store's file that are free for new records; `signet store compact` gives them back to the disk.", nil, nil)
+	boltRecords = prometheus.NewDesc("signet_store_records",
+		"Records that were left when the sweep had last gone through all of a kind.", []string{"kind"}, nil)
+	boltLag = prometheus.NewDesc("signet_store_sweep_seconds",
+		"How long the sweep took to go through all records of a kind: what has run out may wait as long, and a minute, for its deletion.", []string{"kind"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (boltCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{boltDamaged, boltVerified, boltBytes, boltFree, boltRecords, boltLag} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c boltCollector) Collect(out chan<- prometheus.Metric) {
+	stats := c.store.Stats()
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	gauge(boltDamaged, oneIf(stats.Damaged))
+	gauge(boltVerified, oneIf(stats.Verified))
+	gauge(boltBytes, float64(stats.Bytes))
+	gauge(boltFree, float64(stats.FreeBytes))
+	for kind, swept := range stats.Swept {
+		gauge(boltRecords, float64(swept.Records), kind)
+		gauge(boltLag, swept.Took.Seconds(), kind)
+	}
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }

@@ -21,13 +21,9 @@ type selection struct {
 func (q *selection) full() bool { return len(q.events) >= q.limit }
 
 func (q *selection) add(e store.Event) {
-	if e.Seq <= q.After ||
-		q.Type != "" && e.Type != q.Type ||
-		q.ClientID != "" && e.ClientID != q.ClientID ||
-		q.Subject != "" && e.Subject != q.Subject {
-		return
+	if q.Selects(e) {
+		q.events = append(q.events, e)
 	}
-	q.events = append(q.events, e)
 }
 
 func (q *selection) addRaw(raw []byte) error {

@@ -6,7 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -37,16 +42,26 @@ func (s *Store) CopiedAt(ctx context.Context) (at time.Time, err error) {
 }
 
 // Backup writes a copy of the store as it is committed at this moment, a file that Open can open, and
-// returns its size. Reading and writing go on meanwhile.
+// returns its size. Reading and writing go on meanwhile. The copy is compact: it is made in a file beside
+// the store first, so a slow reader of it does not keep a snapshot open, which would make the store grow.
+// Where there is no space for that file the store is copied as it lies, free pages included.
 func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 	if err := s.inPlace(); err != nil {
 		return 0, s.unavailable("backing up", err)
 	}
 	guarded := &guardedWriter{ctx: ctx, store: s, w: w}
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
-		n, err = tx.WriteTo(guarded)
-		return err
-	})
+	spool, err := s.spool(ctx)
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		s.log.Warn("there is no space to make a compact backup: copying the file as it is", slog.Any("error", err))
+		err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+			n, err = tx.WriteTo(guarded)
+			return err
+		})
+	case err == nil:
+		n, err = io.Copy(guarded, spool)
+		spool.Close()
+	}
 	if guarded.err != nil { // bbolt keeps only its text
 		err = guarded.err
 	}
@@ -54,6 +69,40 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 		return n, fmt.Errorf("backing up: %w", err)
 	}
 	return n, nil
+}
+
+// spoolSuffix is in the name of the file that a backup is made in.
+const spoolSuffix = ".backup-"
+
+// spool makes a compact copy of this moment in a file that has no name any more.
+func (s *Store) spool(ctx context.Context) (file *os.File, err error) {
+	made, err := os.CreateTemp(filepath.Dir(s.path), filepath.Base(s.path)+spoolSuffix+"*") // mode 0600
+	if err != nil {
+		return nil, s.unavailable("making a copy of", err)
+	}
+	defer os.Remove(made.Name())
+	made.Close()
+	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+		return copyCompact(tx, made.Name(), func() error { return s.open(ctx) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(made.Name())
+}
+
+// clearSpools removes what backups of a process that was killed have left. The store is locked: nobody
+// else makes one.
+func clearSpools(path string) {
+	left, _ := filepath.Glob(globQuote(path) + spoolSuffix + "*") // the only error is a bad pattern
+	for _, name := range left {
+		os.Remove(name)
+	}
+}
+
+// globQuote makes a pattern that matches the path alone.
+func globQuote(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
 // guardedWriter ends a backup whose caller has given up or whose store is being closed.

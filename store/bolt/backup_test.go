@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -85,6 +86,7 @@ func TestBackupEnds(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := testStore(t)
+			must(t, s.CreateUser(t.Context(), store.User{ID: store.UserID{1}, Username: "large", PasswordHash: strings.Repeat("h", 200_000)})) // more than one write
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			w := &slowWriter{make(chan struct{}, 1), make(chan struct{})} // room for one: the backup may write before anybody listens

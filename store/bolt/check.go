@@ -30,7 +30,7 @@ func checkPages(tx *bbolt.Tx, path string) (err error) {
 			return damaged(path, fmt.Sprintf("it has no bucket %q", name))
 		}
 	}
-	if err := checkSchema(tx, path); err != nil {
+	if _, err := checkSchema(tx, path); err != nil {
 		return err
 	}
 	for _, name := range slices.Concat(buckets, laterBuckets) {

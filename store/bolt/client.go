@@ -18,7 +18,7 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 	if err := validClient(c); err != nil {
 		return err
 	}
-	raw, err := packed.EncodeClient(c)
+	raw, err := packed.EncodeClient(c, s.Format())
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 		if err != nil {
 			return store.Client{}, err
 		}
-		after, err := changeClient(before, id, change)
+		after, err := s.changeClient(before, id, change)
 		if err != nil {
 			return store.Client{}, err
 		}
@@ -79,16 +79,20 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 	}
 }
 
-func changeClient(before []byte, id string, change func(*store.Client) error) ([]byte, error) {
+func (s *Store) changeClient(before []byte, id string, change func(*store.Client) error) ([]byte, error) {
 	c, err := packed.DecodeClient(before)
 	if err != nil {
 		return nil, err
 	}
+	epoch, revision := c.Epoch, c.Revision
 	if err := change(&c); err != nil {
 		return nil, err
 	}
-	c.ID = id
-	return packed.EncodeClient(c)
+	c.ID, c.Revision = id, revision+1
+	if c.Epoch != epoch && s.Format() < store.Format2 {
+		c.NotBefore = store.ClientNotBefore(c, s.now())
+	}
+	return packed.EncodeClient(c, s.Format())
 }
 
 func replaceClient(t *txn, id string, before, after []byte) error {

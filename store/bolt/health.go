@@ -69,6 +69,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.inPlace(); err != nil {
 		return s.unavailable("writing", err)
 	}
+	if err := s.verified.damage(); err != nil {
+		return s.unavailable("reading", err)
+	}
 	last, probe := s.health.due(s.now())
 	if probe {
 		last = s.update(ctx, func(t *txn) error {
@@ -79,5 +82,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	if last != nil {
 		return last
 	}
-	return s.viewContext(ctx, func(tx *bbolt.Tx) error { return checkSchema(tx, s.path) })
+	return s.viewContext(ctx, func(tx *bbolt.Tx) error {
+		_, err := checkSchema(tx, s.path)
+		return err
+	})
 }

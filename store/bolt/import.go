@@ -25,11 +25,27 @@ func Import(ctx context.Context, path string, f store.Foundation, records iter.S
 	if _, err := os.Lstat(path); err == nil {
 		return exists
 	}
-	made, err := makeFile(path, func(tmp string) error { return fill(ctx, tmp, f, records) })
+	made, err := makeFile(path, func(tmp string) error { return fillInOrder(ctx, tmp, f, records) })
 	if err == nil && !made {
 		return exists
 	}
 	return err
+}
+
+// fillInOrder writes the records as they come into a file beside path, and from there in the order of
+// their keys: pages that are filled at random are half empty. No step needs more memory than a batch.
+func fillInOrder(ctx context.Context, path string, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+	unordered := path + ".unordered"
+	defer os.Remove(unordered)
+	if err := fill(ctx, unordered, f, records); err != nil {
+		return err
+	}
+	db, _, err := openFile(unordered, false)
+	if err != nil {
+		return err
+	}
+	err = db.View(func(tx *bbolt.Tx) error { return copyCompact(tx, path, ctx.Err) })
+	return errors.Join(err, db.Close())
 }
 
 // fill syncs once, at the end: until then the file has no name that anybody looks for.
@@ -118,7 +134,7 @@ func importClient(t *txn, c store.Client) error {
 	if t.get(bucketClients, []byte(c.ID)) != nil {
 		return fmt.Errorf("client %q is there twice", c.ID)
 	}
-	raw, err := packed.EncodeClient(c)
+	raw, err := packed.EncodeClient(c, Schema)
 	if err != nil {
 		return err
 	}
@@ -138,7 +154,7 @@ func importUser(t *txn, u store.User) error {
 	if err := t.put(bucketUsernames, []byte(u.Username), u.ID[:]); err != nil {
 		return err
 	}
-	return t.put(bucketUsers, u.ID[:], packed.EncodeUser(u))
+	return t.put(bucketUsers, u.ID[:], packed.EncodeUser(u, Schema))
 }
 
 // importSession keeps the session as it is: what its user's NotBefore has ended stays ended by it.
@@ -153,7 +169,7 @@ func importSession(t *txn, s store.Session) error {
 	if t.get(bucketSessions, key) != nil {
 		return fmt.Errorf("session %s is there twice", s.ID)
 	}
-	return t.put(bucketSessions, key, packed.EncodeSession(s))
+	return t.put(bucketSessions, key, packed.EncodeSession(s, Schema))
 }
 
 func importRevokedToken(t *txn, token store.RevokedToken) error {

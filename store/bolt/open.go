@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -17,8 +18,9 @@ import (
 	"signet/store"
 )
 
-// Schema is the layout that this package writes and the newest that it reads.
-const Schema = 1
+// Schema is the newest format that this package reads, and the one of new files. A file keeps the
+// format that it has; see Format.
+const Schema = store.Format2
 
 // Options configures Open. The zero value opens an existing file.
 type Options struct {
@@ -26,6 +28,7 @@ type Options struct {
 	AuditEvents int              // events kept; 0 means 100,000
 	Now         func() time.Time // paces write probes; nil means time.Now
 	Log         *slog.Logger     // nil discards
+	Verify      bool             // read the whole file in the background once; damage makes Ping fail
 }
 
 var _ store.Store = (*Store)(nil)
@@ -57,10 +60,14 @@ func Open(path string, opt Options) (*Store, error) {
 		db.Close()
 		return nil, err
 	}
+	clearSpools(path)
 	s.running.Add(1)
 	go s.run()
 	if err := s.addBuckets(); err != nil {
 		return nil, errors.Join(err, s.Close())
+	}
+	if opt.Verify {
+		s.running.Go(func() { s.verify(context.Background()) })
 	}
 	return s, nil
 }
@@ -162,30 +169,33 @@ func (s *Store) load() error {
 				return damaged(s.path, fmt.Sprintf("it has no bucket %q", name))
 			}
 		}
-		if err := checkSchema(tx, s.path); err != nil {
+		schema, err := checkSchema(tx, s.path)
+		if err != nil {
 			return err
 		}
+		s.SetFormat(schema)
 		s.audit.load(tx.Bucket(bucketAudit))
 		return s.throttle.load(tx.Bucket(bucketThrottle))
 	})
 }
 
-func checkSchema(tx *bbolt.Tx, path string) error {
+// checkSchema returns the file's format: the higher one of what the file and its install record have.
+func checkSchema(tx *bbolt.Tx, path string) (format int, err error) {
 	meta := tx.Bucket(bucketMeta)
 	raw := meta.Get(keySchema)
 	if len(raw) != 8 {
-		return damaged(path, "it does not say its schema")
+		return 0, damaged(path, "it does not say its schema")
 	}
 	schema := binary.BigEndian.Uint64(raw)
 	if raw := meta.Get(keyInstall); raw != nil {
 		var in store.Install
 		if err := json.Unmarshal(raw, &in); err != nil {
-			return damaged(path, "its install record is unreadable")
+			return 0, damaged(path, "its install record is unreadable")
 		}
 		schema = max(schema, uint64(max(in.Schema, 0)))
 	}
 	if schema > Schema {
-		return fmt.Errorf("the store %s has schema %d, newest known is %d: %w", path, schema, Schema, store.ErrSchema)
+		return 0, fmt.Errorf("the store %s has schema %d, newest known is %d: %w", path, schema, Schema, store.ErrSchema)
 	}
-	return nil
+	return int(schema), nil
 }

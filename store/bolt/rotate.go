@@ -14,7 +14,7 @@ import (
 func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
 	key := sessionKey(r.UserID, r.SessionID)
 	now, err := ask(ctx, s, func(t *txn) (now rotated, err error) {
-		now.session, now.user, now.outcome, err = rotate(t, key, r)
+		now.session, now.user, now.outcome, err = s.rotate(t, key, r)
 		return now, err
 	})
 	if err != nil {
@@ -34,12 +34,12 @@ type rotated struct {
 	outcome store.Outcome
 }
 
-func rotate(t *txn, key []byte, r store.Rotation) (next store.Session, u store.User, o store.Outcome, err error) {
+func (s *Store) rotate(t *txn, key []byte, r store.Rotation) (next store.Session, u store.User, o store.Outcome, err error) {
 	raw := t.get(bucketSessions, key)
 	if raw == nil {
 		return next, u, store.Gone, nil
 	}
-	s, err := readSession(key, raw, r.ClientID)
+	was, err := readSession(key, raw, r.ClientID)
 	if err != nil {
 		return next, u, o, fmt.Errorf("%w: reading session %s: %w", store.ErrUnavailable, r.SessionID, err)
 	}
@@ -48,13 +48,13 @@ func rotate(t *txn, key []byte, r store.Rotation) (next store.Session, u store.U
 	if standing.Missing = errors.Is(err, store.ErrNotFound); err != nil && !standing.Missing {
 		return next, u, o, err
 	}
-	next, o = store.Decide(s, standing, r)
+	next, o = store.Decide(was, standing, r)
 	switch {
-	case next == s:
+	case next == was:
 		return next, u, o, nil
 	case next.ID.IsZero():
 		return next, u, o, t.del(bucketSessions, key)
 	default:
-		return next, u, o, t.put(bucketSessions, key, packed.EncodeSession(next))
+		return next, u, o, t.put(bucketSessions, key, packed.EncodeSession(next, s.Format()))
 	}
 }

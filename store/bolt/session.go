@@ -42,7 +42,7 @@ func (s *Store) startSession(ctx context.Context, in store.Session, b store.Boun
 		return store.Session{}, store.User{}, fmt.Errorf("starting a session: %w", err)
 	}
 	now, err := ask(ctx, s, func(t *txn) (now started, err error) {
-		if now.session, now.user, err = start(t, in, b.PerUser); err != nil {
+		if now.session, now.user, err = s.start(t, in, b.PerUser); err != nil {
 			return now, err
 		}
 		return now, also(t)
@@ -65,24 +65,29 @@ func validSession(s store.Session) error {
 	return nil
 }
 
-func start(t *txn, s store.Session, limit int) (store.Session, store.User, error) {
-	u, err := readUser(t, s.UserID)
+func (s *Store) start(t *txn, in store.Session, limit int) (store.Session, store.User, error) {
+	u, err := readUser(t, in.UserID)
 	if err != nil {
-		return s, u, err
+		return in, u, err
 	}
 	if u.Disabled {
-		return s, u, fmt.Errorf("user %s: %w", u.ID, store.ErrDisabled)
+		return in, u, fmt.Errorf("user %s: %w", u.ID, store.ErrDisabled)
 	}
-	key := sessionKey(s.UserID, s.ID)
+	key := sessionKey(in.UserID, in.ID)
 	if t.get(bucketSessions, key) != nil {
-		return s, u, fmt.Errorf("session %s: %w", s.ID, store.ErrExists)
+		return in, u, fmt.Errorf("session %s: %w", in.ID, store.ErrExists)
 	}
-	s.StartedAt = later(store.Millis(s.StartedAt), u.NotBefore)
-	s.RotatedAt = later(store.Millis(s.RotatedAt), s.StartedAt)
-	if err := makeRoom(t, s.UserID, limit); err != nil {
-		return s, u, err
+	in.StartedAt = later(store.Millis(in.StartedAt), u.NotBefore)
+	in.RotatedAt = later(store.Millis(in.RotatedAt), in.StartedAt)
+	in.UserEpoch = u.Epoch
+	if err := makeRoom(t, in.UserID, limit); err != nil {
+		return in, u, err
 	}
-	return s, u, t.put(bucketSessions, key, packed.EncodeSession(s))
+	raw := packed.EncodeSession(in, s.Format())
+	if in, err = readSession(key, raw, in.ClientID); err != nil {
+		return in, u, err
+	}
+	return in, u, t.put(bucketSessions, key, raw)
 }
 
 func later(a, b time.Time) time.Time {
@@ -131,18 +136,10 @@ func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.S
 }
 
 // RevokeSessions implements store.Sessions.
-func (s *Store) RevokeSessions(ctx context.Context, user store.UserID, now time.Time) (ended int, err error) {
-	notBefore := store.Millis(now).Add(time.Millisecond)
-	ended, err = ask(ctx, s, func(t *txn) (int, error) {
-		u, err := readUser(t, user)
-		if err != nil {
-			return 0, err
-		}
-		u.NotBefore = later(notBefore, u.NotBefore)
-		if err := t.put(bucketUsers, user[:], packed.EncodeUser(u)); err != nil {
-			return 0, err
-		}
-		return deleteSessions(t, user, func(s store.Session) bool { return s.StartedAt.Before(u.NotBefore) })
+func (s *Store) RevokeSessions(ctx context.Context, user store.UserID) (ended int, err error) {
+	_, ended, err = s.changeUser(ctx, user, func(u *store.User) error {
+		u.EndSessions()
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("revoking all sessions: %w", err)

@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/packed"
 )
 
 // Store is a store.Store in one file. All methods may be called concurrently.
@@ -31,10 +32,12 @@ type Store struct {
 	throttle counts
 	beats    heartbeats
 	sweeper  sweeper
+	verified verification
 
 	clientChanges atomic.Uint64
+	format        atomic.Int32 // of the records that are written
 
-	running  sync.WaitGroup // the committer, and backups
+	running  sync.WaitGroup // the committer, and the check of Options.Verify
 	closed   atomic.Bool
 	closing  sync.Once
 	closeErr error
@@ -58,12 +61,20 @@ func newStore(db *bbolt.DB, file *os.File, path string, opt Options) (*Store, er
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
 	s := &Store{db: db, file: file, path: path, opened: opened, now: opt.Now, log: opt.Log}
+	s.format.Store(Schema)
 	s.queue.init()
 	s.audit.keep = uint64(max(opt.AuditEvents, 1))
 	s.throttle.init()
 	s.beats.last = map[string]beat{}
 	return s, nil
 }
+
+// Format is the format of the records that this store writes; it reads all up to Schema.
+func (s *Store) Format() int { return int(s.format.Load()) }
+
+// SetFormat changes what is written from now on. Whoever raises the format of a store sees to it that
+// its schema is raised as well.
+func (s *Store) SetFormat(format int) { s.format.Store(int32(format)) }
 
 // view runs read in a snapshot of what is committed. A page fault or an assertion of bbolt's, both
 // signs of a damaged file or a failing disk, becomes an error of this one call.
@@ -76,6 +87,9 @@ func (s *Store) view(read func(tx *bbolt.Tx) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = s.unavailable("reading", damaged(s.path, fmt.Sprint(p)))
+		}
+		if errors.Is(err, packed.ErrMalformed) || errors.Is(err, errDamaged) {
+			s.noteDamage(err)
 		}
 		tx.Rollback() // a read transaction has nothing to lose; the only error is "already closed"
 	}()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -13,23 +14,40 @@ import (
 	"signet/store/packed"
 )
 
-// sweepSpan is how many records of each kind one Sweep looks at at once.
+// sweepSpan is how many records one snapshot of a Sweep shows, and one transaction deletes at most.
 const sweepSpan = 4096
 
-// sweeper remembers where the last Sweep stopped. There is no index by time: keeping one would
-// cost a write in every refresh, to save a walk that has all the time in the world.
+// sweepSpans is how many spans of each kind one Sweep looks at at most: a million records. A Sweep ends
+// with the end of the bucket, so what has run out goes with the next Sweep, however much there is alive,
+// and only in a larger bucket with a later one. Spans hold up nobody: they are read outside of the write
+// transaction, and what they delete shares the commits of others.
+const sweepSpans = 256
+
+// sweeper remembers where the last Sweep stopped. There is no index by time: keeping one would cost a
+// write in every refresh, to save a walk that has all the time in the world.
 type sweeper struct {
-	mu       sync.Mutex
-	sessions []byte // the next key to look at; nil: the first
-	revoked  []byte
-	spent    []byte
-	networks []byte
-	trimmed  time.Time // when trimMemory last ran
+	mu                                 sync.Mutex
+	sessions, revoked, spent, networks walk
+	trimmed                            time.Time // when trimMemory last ran
+}
+
+// walk is how far the sweep of a bucket has come.
+type walk struct {
+	next  []byte                // the key to go on at; nil: the first
+	begun time.Time             // when it was at the first key
+	seen  int                   // records that are left since then
+	round atomic.Pointer[round] // the last that came to the end; nil: none did
+}
+
+// round is what a walk through a whole bucket has found.
+type round struct {
+	records int           // that are left
+	took    time.Duration // from the first key to the last, over several Sweeps
 }
 
 // Sweep implements store.Store. It walks on from where the last call stopped, outside of the write
 // transaction, and then deletes what it found, having looked again.
-func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes) (int, error) {
+func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes) (n int, err error) {
 	now = store.Millis(now)
 	s.sweeper.mu.Lock()
 	defer s.sweeper.mu.Unlock()
@@ -38,21 +56,21 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 		session, err := readSession(key, value, "")
 		return err == nil && limits.Ended(session, now)
 	}
-	n, err := s.sweepBucket(ctx, bucketSessions, &s.sweeper.sessions, ended)
-	if err != nil {
-		return n, fmt.Errorf("sweeping sessions: %w", err)
-	}
-	m, err := s.sweepBucket(ctx, bucketRevoked, &s.sweeper.revoked, passed(now))
-	if n += m; err != nil {
-		return n, fmt.Errorf("sweeping revoked tokens: %w", err)
-	}
-	m, err = s.sweepAssertions(ctx, now)
-	if n += m; err != nil {
-		return n, fmt.Errorf("sweeping used assertions: %w", err)
-	}
-	m, err = s.sweepBucket(ctx, bucketNetworks, &s.sweeper.networks, networksOver(now))
-	if n += m; err != nil {
-		return n, fmt.Errorf("sweeping the networks of accounts: %w", err)
+	for _, kind := range []struct {
+		what   string
+		bucket []byte
+		walk   *walk
+		over   func(key, value []byte) bool
+	}{
+		{"sessions", bucketSessions, &s.sweeper.sessions, ended},
+		{"revoked tokens", bucketRevoked, &s.sweeper.revoked, passed(now)},
+		{"used assertions", bucketAssertions, &s.sweeper.spent, passed(now.Add(-store.AssertionMargin))},
+		{"networks of accounts", bucketNetworks, &s.sweeper.networks, networksOver(now)},
+	} {
+		m, err := s.sweepBucket(ctx, kind.bucket, kind.walk, kind.over)
+		if n += m; err != nil {
+			return n, fmt.Errorf("sweeping %s: %w", kind.what, err)
+		}
 	}
 	s.trimMemory()
 	return n + s.throttle.sweep(now, s.queueLater), nil
@@ -66,26 +84,26 @@ func passed(now time.Time) func(key, value []byte) bool {
 	}
 }
 
-// assertionSpans is how many spans of used assertions one Sweep looks at. They are all over within
-// minutes, and may come faster than one span for each Sweep.
-const assertionSpans = 64
-
-func (s *Store) sweepAssertions(ctx context.Context, now time.Time) (n int, err error) {
-	over := passed(now.Add(-store.AssertionMargin))
-	for range assertionSpans {
-		m, err := s.sweepBucket(ctx, bucketAssertions, &s.sweeper.spent, over)
-		if n += m; err != nil || s.sweeper.spent == nil {
+// sweepBucket goes on to the end of the bucket, or for sweepSpans.
+func (s *Store) sweepBucket(ctx context.Context, bucket []byte, w *walk, over func(key, value []byte) bool) (n int, err error) {
+	for range sweepSpans {
+		m, err := s.sweepNext(ctx, bucket, w, over)
+		if n += m; err != nil || w.next == nil {
 			return n, err
 		}
 	}
 	return n, nil
 }
 
-func (s *Store) sweepBucket(ctx context.Context, bucket []byte, from *[]byte, over func(key, value []byte) bool) (n int, err error) {
+func (s *Store) sweepNext(ctx context.Context, bucket []byte, w *walk, over func(key, value []byte) bool) (n int, err error) {
+	if w.next == nil {
+		w.begun, w.seen = s.now(), 0
+	}
 	var keys [][]byte
 	var next []byte
+	var read int
 	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
-		keys, next = candidates(tx.Bucket(bucket), *from, over)
+		keys, next, read = candidates(tx.Bucket(bucket), w.next, over)
 		return nil
 	})
 	if err != nil {
@@ -97,23 +115,27 @@ func (s *Store) sweepBucket(ctx context.Context, bucket []byte, from *[]byte, ov
 			return 0, err
 		}
 	}
-	*from = next
+	w.next, w.seen = next, w.seen+read-n
+	if next == nil {
+		w.round.Store(&round{w.seen, s.now().Sub(w.begun)})
+	}
 	return n, nil
 }
 
-func candidates(b *bbolt.Bucket, from []byte, over func(key, value []byte) bool) (keys [][]byte, next []byte) {
+func candidates(b *bbolt.Bucket, from []byte, over func(key, value []byte) bool) (keys [][]byte, next []byte, read int) {
 	c := b.Cursor()
 	key, value := c.Seek(from)
 	for range sweepSpan {
 		if key == nil {
-			return keys, nil // the end: start again next time
+			return keys, nil, read // the end: start again next time
 		}
+		read++
 		if over(key, value) {
 			keys = append(keys, bytes.Clone(key))
 		}
 		key, value = c.Next()
 	}
-	return keys, bytes.Clone(key)
+	return keys, bytes.Clone(key), read
 }
 
 func sweepKeys(t *txn, bucket []byte, keys [][]byte, over func(key, value []byte) bool) (n int, err error) {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -17,7 +19,7 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 	if err := validUser(u); err != nil {
 		return err
 	}
-	raw, name, id := packed.EncodeUser(u), []byte(u.Username), u.ID
+	raw, name, id := packed.EncodeUser(u, s.Format()), []byte(u.Username), u.ID
 	return s.update(ctx, func(t *txn) error {
 		if t.get(bucketUsers, id[:]) != nil || t.get(bucketUsernames, name) != nil {
 			return fmt.Errorf("user %s: %w", id, store.ErrExists)
@@ -77,54 +79,80 @@ func (s *Store) UserByName(ctx context.Context, username string) (u store.User, 
 // errRaced: the record was changed by somebody else between reading and writing it.
 var errRaced = errors.New("changed meanwhile")
 
-// UpdateUser implements store.Users. The function runs in the caller's goroutine, so that it can
-// hold up nobody else; the write then goes through only if the record is still the one it saw.
+// UpdateUser implements store.Users.
 func (s *Store) UpdateUser(ctx context.Context, id store.UserID, change func(*store.User) error) (store.User, error) {
+	u, _, err := s.changeUser(ctx, id, change)
+	return u, err
+}
+
+// changeUser also returns how many sessions the change has ended. The function runs in the caller's
+// goroutine, so that it can hold up nobody else; the write then goes through only if the record is
+// still the one it saw.
+func (s *Store) changeUser(ctx context.Context, id store.UserID, change func(*store.User) error) (u store.User, ended int, err error) {
 	for {
-		u, err := s.User(ctx, id)
+		was, before, err := s.userAndRecord(ctx, id)
 		if err != nil {
-			return store.User{}, err
+			return store.User{}, 0, err
 		}
-		before, username := packed.EncodeUser(u), u.Username
+		u := was
+		u.Claims = maps.Clone(was.Claims)
 		if err := change(&u); err != nil {
-			return store.User{}, err
+			return store.User{}, 0, err
 		}
-		u.ID, u.Username = id, username
-		after := packed.EncodeUser(u)
-		err = s.update(ctx, func(t *txn) error { return replaceUser(t, u, before, after) })
+		u.ID, u.Username, u.Revision = id, was.Username, was.Revision+1
+		c := userChange{before: before, endAll: u.Epoch != was.Epoch}
+		if c.endAll && s.Format() < store.Format2 {
+			u.NotBefore = later(store.Millis(s.now()).Add(time.Millisecond), u.NotBefore)
+		}
+		c.after = packed.EncodeUser(u, s.Format())
+		if c.user, err = packed.DecodeUser(c.after); err != nil {
+			return store.User{}, 0, err
+		}
+		ended, err := ask(ctx, s, c.apply)
 		if errors.Is(err, errRaced) {
 			continue
 		}
 		if err != nil {
-			return store.User{}, err
+			return store.User{}, 0, err
 		}
-		return packed.DecodeUser(after)
+		return c.user, ended, nil
 	}
 }
 
-func replaceUser(t *txn, u store.User, before, after []byte) error {
-	now := t.get(bucketUsers, u.ID[:])
-	if now == nil {
-		return fmt.Errorf("user %s: %w", u.ID, store.ErrNotFound)
-	}
-	if !bytes.Equal(now, before) {
-		return errRaced
-	}
-	if err := t.put(bucketUsers, u.ID[:], after); err != nil {
+// userAndRecord returns the record with the bytes that it was read from.
+func (s *Store) userAndRecord(ctx context.Context, id store.UserID) (u store.User, raw []byte, err error) {
+	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+		u, err = readUser(tx, id)
+		raw = bytes.Clone(tx.Bucket(bucketUsers).Get(id[:]))
 		return err
-	}
-	return endBefore(t, u)
+	})
+	return u, raw, err
 }
 
-// endBefore deletes the sessions that the user's NotBefore ends.
-func endBefore(t *txn, u store.User) error {
-	if u.NotBefore.IsZero() {
-		return nil
+// userChange replaces one record of a user with the next.
+type userChange struct {
+	before, after []byte
+	user          store.User // what after holds
+	endAll        bool       // the epoch has risen
+}
+
+// apply returns how many sessions have ended.
+func (c userChange) apply(t *txn) (ended int, err error) {
+	id := c.user.ID
+	now := t.get(bucketUsers, id[:])
+	if now == nil {
+		return 0, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
-	_, err := deleteSessions(t, u.ID, func(s store.Session) bool {
-		return s.StartedAt.Before(store.Millis(u.NotBefore))
-	})
-	return err
+	if !bytes.Equal(now, c.before) {
+		return 0, errRaced
+	}
+	if err := t.put(bucketUsers, id[:], c.after); err != nil {
+		return 0, err
+	}
+	if !c.endAll && c.user.NotBefore.IsZero() {
+		return 0, nil
+	}
+	return deleteSessions(t, id, func(s store.Session) bool { return c.endAll || s.StartedAt.Before(c.user.NotBefore) })
 }
 
 // DeleteUser implements store.Users.

@@ -9,8 +9,11 @@ import (
 )
 
 // EncodeClient writes the record as JSON: it is read seldom (the server caches clients) and its
-// fields will grow.
-func EncodeClient(c store.Client) ([]byte, error) {
+// fields will grow. Format 1 keeps neither epoch nor revision.
+func EncodeClient(c store.Client, format int) ([]byte, error) {
+	if format < store.Format2 {
+		c.Epoch, c.Revision = 0, 0
+	}
 	c.NotBefore, c.CreatedAt, c.UpdatedAt = store.Millis(c.NotBefore), store.Millis(c.CreatedAt), store.Millis(c.UpdatedAt)
 	c.Secrets = slices.Clone(c.Secrets)
 	for i := range c.Secrets {

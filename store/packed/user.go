@@ -12,29 +12,49 @@ import (
 
 const (
 	idSize       = 16
-	userVersion  = 1
+	userVersion1 = 1
+	userVersion2 = 2
 	userDisabled = 1 << 0
 )
 
-// EncodeUser writes a user record; each string is its length as a varint and its bytes:
+// EncodeUser writes a user record in the layout of a store format; each string is its length as a
+// varint and its bytes. Format 1, which keeps neither epoch nor revision:
 //
 //	version 1 ‖ flags 1 ‖ id 16 ‖ notBefore 8 ‖ createdAt 8 ‖ updatedAt 8
 //	‖ username ‖ password hash ‖ number of claims (varint) ‖ { name ‖ JSON } by name
-func EncodeUser(u store.User) []byte {
-	return AppendUser(make([]byte, 0, 64+len(u.Username)+len(u.PasswordHash)), u)
+//
+// Format 2:
+//
+//	version 2 ‖ flags 1 ‖ id 16 ‖ epoch 4 ‖ notBefore 8 ‖ createdAt 8 ‖ updatedAt 8 ‖ revision 4
+//	‖ username ‖ password hash ‖ number of claims (varint) ‖ { name ‖ JSON } by name
+//
+// A MAC of the record belongs behind it, so that the offsets of the head, which the Redis scripts read,
+// stay as they are. Scripts carry a record whole and never change a byte of it. DecodeUser refuses
+// bytes that are left over: whoever appends a MAC takes it off before.
+func EncodeUser(u store.User, format int) []byte {
+	return AppendUser(make([]byte, 0, 72+len(u.Username)+len(u.PasswordHash)), u, format)
 }
 
 // AppendUser is EncodeUser behind what b holds already.
-func AppendUser(b []byte, u store.User) []byte {
+func AppendUser(b []byte, u store.User, format int) []byte {
 	var flags byte
 	if u.Disabled {
 		flags |= userDisabled
 	}
-	b = append(b, userVersion, flags)
-	b = append(b, u.ID[:]...)
+	if format < store.Format2 {
+		b = append(b, userVersion1, flags)
+		b = append(b, u.ID[:]...)
+	} else {
+		b = append(b, userVersion2, flags)
+		b = append(b, u.ID[:]...)
+		b = binary.BigEndian.AppendUint32(b, u.Epoch)
+	}
 	b = AppendTime(b, u.NotBefore)
 	b = AppendTime(b, u.CreatedAt)
 	b = AppendTime(b, u.UpdatedAt)
+	if format >= store.Format2 {
+		b = binary.BigEndian.AppendUint32(b, u.Revision)
+	}
 	b = AppendBytes(b, u.Username)
 	b = AppendBytes(b, u.PasswordHash)
 	b = binary.AppendUvarint(b, uint64(len(u.Claims)))
@@ -45,21 +65,27 @@ func AppendUser(b []byte, u store.User) []byte {
 	return b
 }
 
-// DecodeUser reads a record into memory of its own.
+// DecodeUser reads a record of either format into memory of its own.
 func DecodeUser(value []byte) (store.User, error) {
 	r := NewReader(bytes.Clone(value))
 	version, flags := r.Byte(), r.Byte()
-	if r.Err() != nil || version != userVersion || flags&^userDisabled != 0 {
+	if r.Err() != nil || version != userVersion1 && version != userVersion2 || flags&^userDisabled != 0 {
 		return store.User{}, ErrMalformed
 	}
 	u := store.User{Disabled: flags&userDisabled != 0}
 	copy(u.ID[:], r.Take(idSize))
+	if version >= userVersion2 {
+		u.Epoch = r.Uint32()
+	}
 	u.NotBefore, u.CreatedAt, u.UpdatedAt = r.Time(), r.Time(), r.Time()
+	if version >= userVersion2 {
+		u.Revision = r.Uint32()
+	}
 	u.Username = string(r.Bytes())
 	u.PasswordHash = string(r.Bytes())
 	u.Claims = readClaims(r)
-	if err := r.End(); err != nil {
-		return store.User{}, err
+	if err := r.End(); err != nil || u.Epoch > store.MaxEpoch {
+		return store.User{}, ErrMalformed
 	}
 	return u, nil
 }

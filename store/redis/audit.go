@@ -50,7 +50,7 @@ func (s *Store) Events(ctx context.Context, q store.EventQuery) ([]store.Event, 
 			return nil, err
 		}
 		for _, e := range page {
-			if from = e.Seq; len(found) < limit && fits(q, e) {
+			if from = e.Seq; len(found) < limit && q.Selects(e) {
 				found = append(found, e)
 			}
 		}
@@ -109,8 +109,4 @@ func parseEntry(entry any) (e store.Event, err error) {
 	number, _, _ := strings.Cut(id, "-")
 	e.Seq, err = strconv.ParseUint(number, 10, 64)
 	return e, err
-}
-
-func fits(q store.EventQuery, e store.Event) bool {
-	return (q.Type == "" || e.Type == q.Type) && (q.ClientID == "" || e.ClientID == q.ClientID) && (q.Subject == "" || e.Subject == q.Subject)
 }

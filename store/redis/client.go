@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"signet/store"
 	"signet/store/packed"
@@ -20,7 +20,7 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 	if c.ID == "" || len(c.ID) > maxName {
 		return fmt.Errorf("the client id has %d bytes", len(c.ID))
 	}
-	raw, err := packed.EncodeClient(c)
+	raw, err := packed.EncodeClient(c, s.Format())
 	if err != nil {
 		return err
 	}
@@ -36,51 +36,41 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 
 // Client implements store.Clients.
 func (s *Store) Client(ctx context.Context, id string) (store.Client, error) {
-	raw, err := s.rawClient(ctx, id)
-	if err != nil {
-		return store.Client{}, err
-	}
-	return packed.DecodeClient([]byte(raw))
+	_, c, err := s.clientAndRecord(ctx, id)
+	return c, err
 }
 
-func (s *Store) rawClient(ctx context.Context, id string) (string, error) {
+// clientAndRecord returns the record with the bytes that it was read from.
+func (s *Store) clientAndRecord(ctx context.Context, id string) (raw string, c store.Client, err error) {
 	key := s.key.clients()[0]
 	get := command(key, "hget", key, id)
 	if err := s.do(ctx, "reading a client", get); err != nil {
-		return "", err
+		return "", c, err
 	}
 	raw, found := get.text()
 	if !found {
-		return "", fmt.Errorf("client %q: %w", id, store.ErrNotFound)
+		return "", c, fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 	}
-	return raw, nil
+	c, err = packed.DecodeClient([]byte(raw))
+	return raw, c, err
 }
 
 // UpdateClient implements store.Clients; see UpdateUser.
 func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.Client) error) (store.Client, error) {
 	for {
-		before, err := s.rawClient(ctx, id)
+		before, c, err := s.clientAndRecord(ctx, id)
 		if err != nil {
 			return store.Client{}, err
 		}
-		c, err := packed.DecodeClient([]byte(before))
-		if err != nil {
-			return store.Client{}, err
-		}
+		epoch, revision := c.Epoch, c.Revision
 		if err := change(&c); err != nil {
 			return store.Client{}, err
 		}
-		c.ID = id
-		after, err := packed.EncodeClient(c)
-		if err != nil {
-			return store.Client{}, err
+		c.ID, c.Revision = id, revision+1
+		if c.Epoch != epoch && s.Format() < store.Format2 {
+			c.NotBefore = store.ClientNotBefore(c, time.Now())
 		}
-		update := updateClientScript.call(s.key.clients(), id, before, after, rand.Text())
-		err = s.doAndTell(ctx, "updating a client", ofClient(id), update)
-		outcome, _ := update.text()
-		if outcome == "ok" {
-			s.journal.clientChanged(c)
-		}
+		outcome, err := s.replaceClient(ctx, before, c)
 		switch {
 		case err != nil:
 			return store.Client{}, err
@@ -91,26 +81,61 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 		case outcome != "ok":
 			return store.Client{}, s.strange("updating a client", outcome)
 		}
+		after, err := packed.EncodeClient(c, s.Format())
+		if err != nil {
+			return store.Client{}, err
+		}
 		return packed.DecodeClient(after)
 	}
 }
 
-// DeleteClient implements store.Clients.
-func (s *Store) DeleteClient(ctx context.Context, id string) error {
-	del := deleteClientScript.call(s.key.clients(), id, rand.Text())
-	if err := s.doAndTell(ctx, "deleting a client", ofClient(id), del); err != nil {
-		return err
-	}
-	raw, found := del.text()
-	if !found {
-		return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
-	}
-	c, err := packed.DecodeClient([]byte(raw))
+// replaceClient writes c in the place of what was read.
+func (s *Store) replaceClient(ctx context.Context, before string, c store.Client) (outcome string, err error) {
+	after, err := packed.EncodeClient(c, s.Format())
 	if err != nil {
-		return s.malformed(fmt.Sprintf("client %q", id), err)
+		return "", err
 	}
-	s.journal.clientDeleted(c)
-	return nil
+	update := updateClientScript.call(s.key.clients(), c.ID, before, after, rand.Text())
+	err = s.doAndTell(ctx, "updating a client", ofClient(c.ID), update)
+	outcome, _ = update.text()
+	if outcome == "ok" {
+		s.journal.clientChanged(c, before)
+	}
+	return outcome, err
+}
+
+// DeleteClient implements store.Clients. It deletes the record that it has read and no other, so that a
+// command that comes late finds nothing to delete.
+func (s *Store) DeleteClient(ctx context.Context, id string) error {
+	for {
+		before, c, err := s.clientAndRecord(ctx, id)
+		if err != nil {
+			return err
+		}
+		outcome, err := s.removeClient(ctx, id, before)
+		if outcome == "ok" {
+			s.journal.clientDeleted(c)
+		}
+		switch {
+		case err != nil:
+			return err
+		case outcome == "raced":
+			continue
+		case outcome == "not found":
+			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
+		case outcome != "ok":
+			return s.strange("deleting a client", outcome)
+		}
+		return nil
+	}
+}
+
+// removeClient deletes the record that was read.
+func (s *Store) removeClient(ctx context.Context, id, before string) (outcome string, err error) {
+	del := deleteClientScript.call(s.key.clients(), id, before, rand.Text())
+	err = s.doAndTell(ctx, "deleting a client", ofClient(id), del)
+	outcome, _ = del.text()
+	return outcome, err
 }
 
 // ClientsVersion implements store.Clients. A store that was wiped, or set back, has another one too.
@@ -159,30 +184,4 @@ func (s *Store) allClients(ctx context.Context) ([]store.Client, error) {
 	}
 	slices.SortFunc(all, func(a, b store.Client) int { return cmp.Compare(a.ID, b.ID) })
 	return all, nil
-}
-
-// deleteClientAgain deletes a client that was deleted and that the store still has. One that was
-// created since is another client with the same id.
-func (s *Store) deleteClientAgain(ctx context.Context, deleted store.Client) error {
-	c, err := s.Client(ctx, deleted.ID)
-	if err != nil || !c.CreatedAt.Equal(deleted.CreatedAt) {
-		return known(err)
-	}
-	return known(s.DeleteClient(ctx, deleted.ID))
-}
-
-// restoreClient puts back a change that was acknowledged and that the store has lost.
-func (s *Store) restoreClient(ctx context.Context, lost store.Client) error {
-	newer := errors.New("there is a newer one")
-	_, err := s.UpdateClient(ctx, lost.ID, func(c *store.Client) error {
-		if !c.UpdatedAt.Before(store.Millis(lost.UpdatedAt)) {
-			return newer
-		}
-		*c = lost
-		return nil
-	})
-	if errors.Is(err, newer) || errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
 }

@@ -41,7 +41,12 @@ func (s *Store) doDurably(ctx context.Context, doing string, calls ...*call) err
 func (s *Store) doAndTell(ctx context.Context, doing string, m message, calls ...*call) error {
 	err := s.doDurably(ctx, doing, calls...)
 	if calls[0].done() {
-		_ = s.do(context.WithoutCancel(ctx), "telling the other replicas", s.publish(calls[0].key, m))
+		s.tell(ctx, calls[0], m)
 	}
 	return err
+}
+
+// tell tells the other replicas of what was done.
+func (s *Store) tell(ctx context.Context, done *call, m message) {
+	_ = s.do(context.WithoutCancel(ctx), "telling the other replicas", s.publish(done.key, m))
 }

@@ -37,7 +37,7 @@ func TestConfirmedByReplicas(t *testing.T) {
 	}
 	servers.Replicas[0].Thaw()
 	redistest.Wait(t, "the replica to confirm again", func() error {
-		_, err := s.RevokeSessions(t.Context(), x.user.ID, x.now)
+		_, err := s.RevokeSessions(t.Context(), x.user.ID)
 		return err
 	})
 }
@@ -89,7 +89,7 @@ func TestConfirmedAfterReload(t *testing.T) {
 	x.populate(t, s)
 	heard := monitor(t, servers.Master)
 	servers.Master.Do("script", "flush")
-	if _, err := s.RevokeSessions(t.Context(), x.user.ID, x.now); err != nil {
+	if _, err := s.RevokeSessions(t.Context(), x.user.ID); err != nil {
 		t.Fatal(err)
 	}
 	var order []string
@@ -102,7 +102,7 @@ func TestConfirmedAfterReload(t *testing.T) {
 	if len(order) < 3 || !slices.Equal(order[len(order)-3:], want) {
 		t.Errorf("the server was asked for %q, want %q at the end", order, want)
 	}
-	if _, err := s.RevokeSessions(t.Context(), x.user.ID, x.now); err != nil {
+	if _, err := s.RevokeSessions(t.Context(), x.user.ID); err != nil {
 		t.Fatal(err)
 	}
 	if last := heard(t); slices.ContainsFunc(last, func(c heardCommand) bool { return c.name() == "eval" }) {

@@ -114,7 +114,7 @@ func revocationOf(n int, u store.UserID, all []*life) revocation {
 		}}
 	case 1:
 		return revocation{all, func(ctx context.Context, s *Store) error {
-			_, err := s.RevokeSessions(ctx, u, presented)
+			_, err := s.RevokeSessions(ctx, u)
 			return err
 		}}
 	case 2:

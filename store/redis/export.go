@@ -69,7 +69,7 @@ func (s *Store) exportPart(ctx context.Context, part int, visit func(store.Recor
 	}
 }
 
-func (s *Store) exportUsers(ctx context.Context, users []userRecord, visit func(store.Record) error) error {
+func (s *Store) exportUsers(ctx context.Context, users []store.User, visit func(store.Record) error) error {
 	if len(users) == 0 {
 		return nil
 	}
@@ -82,7 +82,7 @@ func (s *Store) exportUsers(ctx context.Context, users []userRecord, visit func(
 		return err
 	}
 	for i, u := range users {
-		if err := visit(store.Record{User: &u.User}); err != nil {
+		if err := visit(store.Record{User: &u}); err != nil {
 			return err
 		}
 		sessions, err := s.unpackSessions(u.ID, calls[i].list())

@@ -17,18 +17,24 @@ type message struct {
 	Ended *ended      `json:"ended,omitempty"`
 }
 
-// ended is a revocation: of one session, of all sessions of a user begun before a time, or of one
-// access token until it has run out.
+// ended is a revocation: of one session, of all sessions of a user that began before a time or in an
+// epoch before one, or of one access token until it has run out.
 type ended struct {
 	User      store.UserID    `json:"sub,omitzero"`
 	Session   store.SessionID `json:"sid,omitzero"`
 	NotBefore time.Time       `json:"time,omitzero"`
+	Epoch     uint32          `json:"epoch,omitempty"`
 	JTI       string          `json:"jti,omitempty"`
 }
 
 func ofClient(id string) message { return message{Hint: &store.Hint{Kind: store.HintClient, ID: id}} }
 
 func ofKeyring() message { return message{Hint: &store.Hint{Kind: store.HintKeyring}} }
+
+// endedBy is what the record of a user ends.
+func endedBy(u store.User) ended {
+	return ended{User: u.ID, NotBefore: store.Millis(u.NotBefore), Epoch: u.Epoch}
+}
 
 func (e ended) message() message { return message{Ended: &e} }
 
@@ -76,7 +82,7 @@ func (s *Store) hear(payload string) {
 	case !e.Session.IsZero():
 		s.journal.sessionEnded(e.User, e.Session)
 	default:
-		s.journal.sessionsEnded(e.User, e.NotBefore)
+		s.journal.sessionsEnded(*e)
 	}
 }
 

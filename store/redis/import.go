@@ -132,10 +132,9 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 }
 
 func (i *importing) addUser(u store.User) {
-	record := userRecord{1, u}
 	key := i.key.user(u.ID)
-	set := command(key, "set", key, record.pack(), "nx")
-	take := takeNameScript.call(i.key.nameAndNames(u.Username), nameOf(record).pack(), u.Username, "")
+	set := command(key, "set", key, packUser(u, i.Format()), "nx")
+	take := takeNameScript.call(i.key.nameAndNames(u.Username), nameOf(u).pack(i.Format()), u.Username, "")
 	i.calls = append(i.calls, set, take)
 	i.checks = append(i.checks, func() error {
 		if _, ok := set.text(); !ok {
@@ -156,7 +155,7 @@ func (i *importing) addSession(session store.Session) error {
 	if err != nil {
 		return err
 	}
-	start.args = append(start.args, 1)
+	start.args = append(start.args, session.UserEpoch)
 	i.calls = append(i.calls, start)
 	i.checks = append(i.checks, func() error {
 		if word, _ := start.outcome(); word == "ended" {

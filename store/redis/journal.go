@@ -19,13 +19,13 @@ const (
 )
 
 type journal struct {
-	mu         sync.Mutex
-	entries    map[string]entry
-	order      []stamp // of entries, oldest first; one that was replaced is in it more than once
-	sessions   map[store.SessionID]struct{}
-	notBefores map[store.UserID]time.Time
-	tokens     map[string]struct{}
-	now        func() time.Time
+	mu       sync.Mutex
+	entries  map[string]entry
+	order    []stamp // of entries, oldest first; one that was replaced is in it more than once
+	sessions map[store.SessionID]struct{}
+	ends     map[store.UserID]end
+	tokens   map[string]struct{}
+	now      func() time.Time
 }
 
 // entry is one thing to do again. Doing it twice, or where nothing was lost, changes nothing.
@@ -33,6 +33,8 @@ type entry struct {
 	at     time.Time
 	again  func(ctx context.Context, s *Store) error
 	forget func()
+
+	replaced []digest // of the records that the change, and those before it, have replaced
 }
 
 type stamp struct {
@@ -43,7 +45,7 @@ type stamp struct {
 func (j *journal) init() {
 	j.entries = map[string]entry{}
 	j.sessions = map[store.SessionID]struct{}{}
-	j.notBefores = map[store.UserID]time.Time{}
+	j.ends = map[store.UserID]end{}
 	j.tokens = map[string]struct{}{}
 	j.now = time.Now
 }
@@ -51,7 +53,7 @@ func (j *journal) init() {
 // put remembers an entry under a key, in the place of an older one.
 func (j *journal) put(key string, forget func(), again func(ctx context.Context, s *Store) error) {
 	now := j.now()
-	j.entries[key] = entry{now, again, forget}
+	j.entries[key] = entry{at: now, again: again, forget: forget}
 	j.order = append(j.order, stamp{key, now})
 	for len(j.order) > 0 && (len(j.order) > journalMost || now.Sub(j.order[0].at) > journalKept) {
 		oldest := j.order[0]
@@ -73,42 +75,60 @@ func (j *journal) sessionEnded(user store.UserID, id store.SessionID) {
 	})
 }
 
-// userChanged remembers the whole record: a lost change may have been a new password, or the
-// disabling of the user.
-func (j *journal) userChanged(u userRecord) {
+// userChanged remembers the change: a lost one may have been a new password, or the disabling of the
+// user. before is the record that it has replaced, as it lies in Redis.
+func (j *journal) userChanged(u store.User, before string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.ended(u.ID, u.NotBefore)
-	j.put("user "+u.ID.String(), func() { delete(j.notBefores, u.ID) }, func(ctx context.Context, s *Store) error {
-		if err := s.doDurably(ctx, "changing a user again", restoreUserScript.call(s.key.userAndSessions(u.ID), u.pack())); err != nil {
-			return err
-		}
-		if err := s.announceCredential(ctx, u); err != nil {
-			return err
-		}
-		return s.copyCredential(ctx, u)
+	j.ended(endedBy(u))
+	key := "user " + u.ID.String()
+	replaced := j.replaced(key, before)
+	j.put(key, func() { j.forgetUser(u.ID) }, func(ctx context.Context, s *Store) error {
+		return s.repeatUser(ctx, u, replaced)
 	})
+	j.remember(key, replaced)
 }
+
+// forgetUser is called when the entry of the user goes.
+func (j *journal) forgetUser(id store.UserID) { delete(j.ends, id) }
 
 // sessionsEnded is userChanged for what another replica tells: it does not have the record.
-func (j *journal) sessionsEnded(user store.UserID, notBefore time.Time) {
+func (j *journal) sessionsEnded(e ended) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if !j.ended(user, notBefore) {
+	if !j.ended(e) {
 		return
 	}
-	j.put("sessions "+user.String(), func() { delete(j.notBefores, user) }, func(ctx context.Context, s *Store) error {
-		return s.doDurably(ctx, "revoking all sessions again", revokeSessionsScript.call(s.key.userAndSessions(user), millis(notBefore)))
+	j.put("sessions "+e.User.String(), func() { j.forgetUser(e.User) }, func(ctx context.Context, s *Store) error {
+		return s.repeatEnd(ctx, e)
 	})
 }
 
-// ended raises the user's not-before and reports whether that was news.
-func (j *journal) ended(user store.UserID, notBefore time.Time) bool {
-	if notBefore = store.Millis(notBefore); !j.notBefores[user].Before(notBefore) {
+// ended raises the user's epoch and not-before and reports whether that was news.
+func (j *journal) ended(e ended) bool {
+	known := j.ends[e.User]
+	next := known.and(e)
+	if next == known {
 		return false
 	}
-	j.notBefores[user] = notBefore
+	j.ends[e.User] = next
 	return true
+}
+
+// end is what the sessions of a user that have ended are known by.
+type end struct {
+	notBefore time.Time
+	epoch     uint32
+}
+
+// and is the end of whatever either of them ends.
+func (n end) and(e ended) end {
+	return end{later(n.notBefore, store.Millis(e.NotBefore)), max(n.epoch, e.Epoch)}
+}
+
+// of reports whether it ends a session.
+func (n end) of(s store.Session) bool {
+	return s.StartedAt.Before(n.notBefore) || s.UserEpoch < n.epoch
 }
 
 // forEver is the not-before of a user who was deleted: there will be no session that counts.
@@ -117,14 +137,17 @@ var forEver = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 func (j *journal) userDeleted(id store.UserID) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.ended(id, forEver)
-	j.put("user "+id.String(), func() { delete(j.notBefores, id) }, func(ctx context.Context, s *Store) error { return known(s.DeleteUser(ctx, id)) })
+	j.ended(ended{User: id, NotBefore: forEver})
+	j.put("user "+id.String(), func() { j.forgetUser(id) }, func(ctx context.Context, s *Store) error { return known(s.DeleteUser(ctx, id)) })
 }
 
-func (j *journal) clientChanged(c store.Client) {
+func (j *journal) clientChanged(c store.Client, before string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.put("client "+c.ID, func() {}, func(ctx context.Context, s *Store) error { return s.restoreClient(ctx, c) })
+	key := "client " + c.ID
+	replaced := j.replaced(key, before)
+	j.put(key, func() {}, func(ctx context.Context, s *Store) error { return s.repeatClient(ctx, c, replaced) })
+	j.remember(key, replaced)
 }
 
 func (j *journal) clientDeleted(c store.Client) {
@@ -155,10 +178,11 @@ func (j *journal) hasSession(id store.SessionID) bool {
 	return ended
 }
 
-func (j *journal) notBefore(user store.UserID) time.Time {
+// hasEnded reports whether all sessions of the user were ended after this one began.
+func (j *journal) hasEnded(session store.Session) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.notBefores[user]
+	return j.ends[session.UserID].of(session)
 }
 
 func (j *journal) hasToken(jti string) bool {

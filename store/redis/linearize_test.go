@@ -110,7 +110,7 @@ func rotateInTwoSteps(s *Store, ctx context.Context, r store.Rotation) (store.Se
 		return store.Session{}, store.User{}, store.Gone, err
 	}
 	session, o := store.Decide(was, store.Standing{}, r)
-	set := command(key, "hset", key, r.SessionID[:], packed.EncodeSession(session))
+	set := command(key, "hset", key, r.SessionID[:], packed.EncodeSession(session, store.Format2))
 	if session.ID.IsZero() {
 		set = command(key, "hdel", key, r.SessionID[:])
 	}
@@ -279,7 +279,7 @@ func (h *history) answer(ctx context.Context, s *Store, q question, k token) (r 
 			r.n = 1
 		}
 	case revokeAll:
-		r.n, err = s.RevokeSessions(ctx, k.user, time.UnixMilli(q.time))
+		r.n, err = s.RevokeSessions(ctx, k.user)
 	case list:
 		r.sessions, err = h.list(ctx, s, q)
 	case look:

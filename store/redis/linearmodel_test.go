@@ -54,8 +54,7 @@ type kept struct {
 
 // userState is compared with ==.
 type userState struct {
-	notBefore int64
-	sessions  [mostSessions]kept
+	sessions [mostSessions]kept
 }
 
 const modelReplays = 3 // the bound that all rotations of the histories name
@@ -89,7 +88,7 @@ func (u userState) step(q question, r reply) (bool, userState) {
 	var want reply
 	switch q.verb {
 	case start:
-		u.sessions[q.session] = kept{started: max(begun.UnixMilli(), u.notBefore)}
+		u.sessions[q.session] = kept{started: begun.UnixMilli()}
 	case rotate:
 		want.outcome = u.rotate(q.session, q.generation)
 		if goesOn(want.outcome) {
@@ -101,9 +100,8 @@ func (u userState) step(q question, r reply) (bool, userState) {
 		}
 		u.sessions[q.session] = kept{}
 	case revokeAll:
-		u.notBefore = max(u.notBefore, q.time+1)
 		for i, s := range u.sessions {
-			if s != (kept{}) && s.started < u.notBefore {
+			if s != (kept{}) {
 				u.sessions[i] = kept{}
 				want.n++
 			}

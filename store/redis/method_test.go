@@ -184,8 +184,8 @@ var methods = []method{
 	{"RevokeSession", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.RevokeSession(ctx, x.user.ID, x.session.ID))
 	}},
-	{"RevokeSessions", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
-		return outcome(s.RevokeSessions(ctx, x.user.ID, x.now))
+	{"RevokeSessions", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.RevokeSessions(ctx, x.user.ID))
 	}},
 	{"DeleteUser", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return nil, s.DeleteUser(ctx, x.user.ID) }},
 	{"DeleteClient", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {

@@ -17,34 +17,49 @@ import (
 
 // nameRecord is a name as it lies in Redis:
 //
-//	revision of the copy 4 ‖ least revision that counts 4 ‖ flags 1 ‖ user id 16 ‖ password hash
+//	revision of the copy 4 ‖ least revision that counts 4 ‖ flags 1 ‖ user id 16 ‖ epoch 4 ‖ password hash
+//
+// The epoch is there where a flag says so: not in a store of format 1.
 type nameRecord struct {
 	revision, least uint32
 	store.Credential
 }
 
-const nameDisabled = 1 << 0
+const (
+	nameDisabled = 1 << 0
+	nameEpoch    = 1 << 1 // it has the epoch
+)
 
-func nameOf(u userRecord) nameRecord { return nameRecord{u.revision, u.revision, u.Credential()} }
+func nameOf(u store.User) nameRecord { return nameRecord{u.Revision, u.Revision, u.Credential()} }
 
-func (n nameRecord) pack() string {
-	b := make([]byte, 0, 25+len(n.PasswordHash))
+func (n nameRecord) pack(format int) string {
+	b := make([]byte, 0, 29+len(n.PasswordHash))
 	b = binary.BigEndian.AppendUint32(b, n.revision)
 	b = binary.BigEndian.AppendUint32(b, n.least)
 	var flags byte
 	if n.Disabled {
 		flags |= nameDisabled
 	}
+	if format >= store.Format2 {
+		flags |= nameEpoch
+	}
 	b = append(b, flags)
 	b = append(b, n.UserID[:]...)
+	if format >= store.Format2 {
+		b = binary.BigEndian.AppendUint32(b, n.Epoch)
+	}
 	return string(append(b, n.PasswordHash...))
 }
 
 func unpackName(raw string) (nameRecord, error) {
 	r := packed.NewReader([]byte(raw))
 	n := nameRecord{revision: r.Uint32(), least: r.Uint32()}
-	n.Disabled = r.Byte()&nameDisabled != 0
+	flags := r.Byte()
+	n.Disabled = flags&nameDisabled != 0
 	copy(n.UserID[:], r.Take(16))
+	if flags&nameEpoch != 0 {
+		n.Epoch = r.Uint32()
+	}
 	n.PasswordHash = string(r.Rest())
 	return n, r.Err()
 }
@@ -72,11 +87,11 @@ func (s *Store) readName(ctx context.Context, username string) (nameRecord, erro
 
 // takeName makes the name lead to u, or answers ErrExists. A name may have been left behind by a
 // deletion that broke off; user ids are never used again, so a user who is not there will not come back.
-func (s *Store) takeName(ctx context.Context, u userRecord) error {
+func (s *Store) takeName(ctx context.Context, u store.User) error {
 	gone := ""
 	for {
 		keys := s.key.nameAndNames(u.Username)
-		take := takeNameScript.call(keys, nameOf(u).pack(), u.Username, gone)
+		take := takeNameScript.call(keys, nameOf(u).pack(s.Format()), u.Username, gone)
 		if err := s.doDurably(ctx, "taking a username", take); err != nil {
 			return err
 		}
@@ -104,12 +119,12 @@ func (s *Store) freeName(ctx context.Context, u store.User) error {
 	return s.doDurably(ctx, "freeing a username", freeNameScript.call(s.key.nameAndNames(u.Username), u.ID[:], u.Username))
 }
 
-func (s *Store) announceCredential(ctx context.Context, u userRecord) error {
+func (s *Store) announceCredential(ctx context.Context, u store.User) error {
 	keys := []string{s.key.username(u.Username)}
-	return s.doDurably(ctx, "announcing a credential", announceCredentialScript.call(keys, u.ID[:], u.revision))
+	return s.doDurably(ctx, "announcing a credential", announceCredentialScript.call(keys, u.ID[:], u.Revision))
 }
 
-func (s *Store) copyCredential(ctx context.Context, u userRecord) error {
+func (s *Store) copyCredential(ctx context.Context, u store.User) error {
 	keys := []string{s.key.username(u.Username)}
-	return s.doDurably(ctx, "copying a credential", copyCredentialScript.call(keys, nameOf(u).pack()))
+	return s.doDurably(ctx, "copying a credential", copyCredentialScript.call(keys, nameOf(u).pack(s.Format())))
 }

@@ -14,8 +14,9 @@ import (
 	"signet/store"
 )
 
-// Schema is the layout that this package writes and the newest that it reads.
-const Schema = 1
+// Schema is the newest format that this package reads, and the one of new stores. A store keeps the
+// format that it has; see Format.
+const Schema = store.Format2
 
 // Config says where the Redis is and how to speak to it. Addrs is required.
 type Config struct {
@@ -62,6 +63,7 @@ type Store struct {
 	install atomic.Pointer[installRecord] // nil: none is known
 	foreign atomic.Bool                   // the data are another install's by now
 	closed  atomic.Bool
+	format  atomic.Int32 // of the records that are written
 
 	replicated atomic.Bool // some master has, or had, a replica
 	watch      watcher
@@ -87,6 +89,7 @@ var (
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	s := &Store{cfg: cfg, key: keyspace(cfg.Prefix), log: cfg.Log}
+	s.format.Store(Schema)
 	s.journal.init()
 	s.spent.init()
 	s.watch.init()
@@ -147,6 +150,13 @@ func (s *Store) begin(ctx context.Context) error {
 	return nil
 }
 
+// Format is the format of the records that this store writes; it reads all up to Schema.
+func (s *Store) Format() int { return int(s.format.Load()) }
+
+// SetFormat changes what is written from now on. Whoever raises the format of a store sees to it that
+// its install record is raised as well.
+func (s *Store) SetFormat(format int) { s.format.Store(int32(format)) }
+
 // Close implements store.Store.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
@@ -164,6 +174,13 @@ type installRecord struct {
 	store.Install
 }
 
+// raised reports whether later is this record with a higher schema.
+func (in *installRecord) raised(later *installRecord) bool {
+	was := in.Install
+	was.Schema = later.Schema
+	return later.Schema > in.Schema && was == later.Install
+}
+
 func parseInstall(raw string) (*installRecord, error) {
 	in := installRecord{raw: raw}
 	if err := json.Unmarshal([]byte(raw), &in.Install); err != nil || in.ID == "" {
@@ -173,7 +190,7 @@ func parseInstall(raw string) (*installRecord, error) {
 }
 
 // know compares the install that is in Redis at this moment with the one that this Store began
-// with. Data of another install are not touched from then on: somebody has pointed us elsewhere or
+// with. Its format may have been raised meanwhile, and is then that of this Store too. Data of another install are not touched from then on: somebody has pointed us elsewhere or
 // has put another install in the place of this one.
 func (s *Store) know(raw string) error {
 	found, err := parseInstall(raw)
@@ -181,9 +198,15 @@ func (s *Store) know(raw string) error {
 		return err
 	}
 	if s.install.CompareAndSwap(nil, found) {
+		s.SetFormat(min(found.Schema, Schema))
 		return nil
 	}
-	if known := s.install.Load(); known.raw != raw {
+	known := s.install.Load()
+	if known.raised(found) && found.Schema <= Schema && s.install.CompareAndSwap(known, found) {
+		s.SetFormat(found.Schema)
+		known = found
+	}
+	if known.raw != raw {
 		s.foreign.Store(true)
 		return fmt.Errorf("%w: Redis holds install %s under %q now and this server belongs to %s", store.ErrUnavailable, found.ID, s.cfg.Prefix, known.ID)
 	}

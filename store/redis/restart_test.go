@@ -106,7 +106,7 @@ func (d *deeds) work(ctx context.Context) {
 		func() bool { return d.starts(ctx, ends) && d.starts(ctx, endsToo) },
 		func() bool { _, err := s.RevokeSession(ctx, u.ID, ends.ID); return d.did(err, hasEnded(ends)) },
 		func() bool {
-			_, err := s.RevokeSessions(ctx, other.ID, presented)
+			_, err := s.RevokeSessions(ctx, other.ID)
 			return d.did(err, hasEnded(endsToo))
 		},
 		func() bool {

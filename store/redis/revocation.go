@@ -70,7 +70,7 @@ func (s *Store) readTokenUser(state *store.TokenState, ref store.TokenRef, user 
 	if err != nil {
 		return s.malformed("user "+ref.UserID.String(), err)
 	}
-	state.User = u.User
+	state.User = u
 	return nil
 }
 
@@ -86,7 +86,7 @@ func (s *Store) readTokenSession(state *store.TokenState, ref store.TokenRef, se
 	if state.Session, err = packed.DecodeSession(ref.UserID, ref.SessionID, []byte(raw), ""); err != nil {
 		return s.malformed("session "+ref.SessionID.String(), err)
 	}
-	if state.Session.StartedAt.Before(s.journal.notBefore(ref.UserID)) {
+	if s.journal.hasEnded(state.Session) {
 		state.Live, state.Session = false, store.Session{}
 	}
 	return nil

@@ -15,7 +15,7 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 		return store.Session{}, store.User{}, store.Gone, nil
 	}
 	rotate := rotateScript.call(s.key.userAndSessions(r.UserID), r.SessionID[:], r.ClientID, r.Generation, millis(r.Now),
-		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore))
+		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.Format())
 	if err := s.do(ctx, "rotating a session", rotate); err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
@@ -50,7 +50,7 @@ func (s *Store) rotated(ctx context.Context, r store.Rotation, o store.Outcome, 
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
-	if session.StartedAt.Before(s.journal.notBefore(r.UserID)) { // as above, of all of a user's sessions
+	if s.journal.hasEnded(session) { // as above, of all of a user's sessions
 		_, err := s.RevokeSession(ctx, r.UserID, r.SessionID)
 		return store.Session{}, store.User{}, store.Revoked, err
 	}

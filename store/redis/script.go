@@ -27,14 +27,10 @@ var (
 	rotateLua string
 	//go:embed script/start_session.lua
 	startSessionLua string
-	//go:embed script/revoke_sessions.lua
-	revokeSessionsLua string
 	//go:embed script/sweep_sessions.lua
 	sweepSessionsLua string
 	//go:embed script/update_user.lua
 	updateUserLua string
-	//go:embed script/restore_user.lua
-	restoreUserLua string
 	//go:embed script/delete_user.lua
 	deleteUserLua string
 	//go:embed script/take_name.lua
@@ -66,13 +62,11 @@ var (
 	//go:embed script/probe.lua
 	probeLua string
 
-	rotateScript         = newScript(recordLua+rotateLua, listReply)
-	startSessionScript   = newScript(recordLua+startSessionLua, listReply)
-	revokeSessionsScript = newScript(recordLua+revokeSessionsLua, listReply)
-	sweepSessionsScript  = newScript(recordLua+sweepSessionsLua, numberReply)
-	updateUserScript     = newScript(recordLua+updateUserLua, textReply)
-	restoreUserScript    = newScript(recordLua+restoreUserLua, numberReply)
-	deleteUserScript     = newScript(deleteUserLua, textReply)
+	rotateScript        = newScript(recordLua+rotateLua, listReply)
+	startSessionScript  = newScript(recordLua+startSessionLua, listReply)
+	sweepSessionsScript = newScript(recordLua+sweepSessionsLua, numberReply)
+	updateUserScript    = newScript(recordLua+updateUserLua, listReply)
+	deleteUserScript    = newScript(deleteUserLua, textReply)
 
 	takeNameScript           = newScript(takeNameLua, textReply)
 	freeNameScript           = newScript(freeNameLua, numberReply)

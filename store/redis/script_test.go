@@ -2,8 +2,8 @@ package redis
 
 // scripts are all of them.
 var scripts = []*script{
-	rotateScript, startSessionScript, revokeSessionsScript, sweepSessionsScript,
-	updateUserScript, restoreUserScript, deleteUserScript,
+	rotateScript, startSessionScript, sweepSessionsScript,
+	updateUserScript, deleteUserScript,
 	takeNameScript, freeNameScript, announceCredentialScript, copyCredentialScript,
 	createClientScript, updateClientScript, deleteClientScript,
 	swapKeyringScript, revokeTokenScript, appendEventsScript, allowScript, decideScript, probeScript,

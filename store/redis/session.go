@@ -31,7 +31,8 @@ func (s *Store) startCall(in store.Session, b store.Bounds) (*call, error) {
 		return nil, errors.New("starting a session: its id, user or client is missing")
 	}
 	return startSessionScript.call(s.key.userAndSessions(in.UserID), in.ID[:], millis(in.StartedAt), millis(in.RotatedAt),
-		in.Generation, in.Replays, in.ClientID, b.PerUser, b.Absolute.Milliseconds()), nil
+		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, packed.SessionAddress(in.Address, in.ClientID),
+		b.PerUser, b.Absolute.Milliseconds(), s.Format()), nil
 }
 
 func (s *Store) started(in store.Session, start *call) (store.Session, store.User, error) {
@@ -63,7 +64,7 @@ func (s *Store) unpackBoth(in store.Session, records []string) (store.Session, s
 	if err != nil {
 		return store.Session{}, store.User{}, s.malformed("user "+in.UserID.String(), err)
 	}
-	return session, u.User, nil
+	return session, u, nil
 }
 
 // RevokeSession implements store.Sessions.
@@ -79,30 +80,15 @@ func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.S
 }
 
 // RevokeSessions implements store.Sessions.
-func (s *Store) RevokeSessions(ctx context.Context, user store.UserID, now time.Time) (int, error) {
-	notBefore := store.Millis(now).Add(time.Millisecond)
-	keys := s.key.userAndSessions(user)
-	revoke := revokeSessionsScript.call(keys, millis(notBefore))
-	err := s.doAndTell(ctx, "revoking all sessions", ended{User: user, NotBefore: notBefore}.message(), revoke)
-	word, about := revoke.outcome()
-	done := word == "ok" && len(about) == 2
-	if done {
-		if u, bad := unpackUser(about[1]); bad == nil {
-			s.journal.userChanged(u)
-		} else if err == nil {
-			err = s.malformed("user "+user.String(), bad)
-		}
+func (s *Store) RevokeSessions(ctx context.Context, user store.UserID) (int, error) {
+	_, n, err := s.changeUser(ctx, user, func(u *store.User) error {
+		u.EndSessions()
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("revoking all sessions: %w", err)
 	}
-	switch {
-	case err != nil:
-		return 0, err
-	case done:
-		return atoi(about[0]), nil
-	case word == "not found":
-		return 0, fmt.Errorf("revoking all sessions: user %s: %w", user, store.ErrNotFound)
-	default:
-		return 0, s.strange("revoking all sessions", word)
-	}
+	return n, nil
 }
 
 // ListSessions implements store.Sessions.

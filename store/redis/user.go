@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"time"
 
 	"signet/store"
 	"signet/store/packed"
@@ -13,25 +15,27 @@ import (
 // maxName is the longest username kept; longer ones are a mistake.
 const maxName = 4096
 
-// userRecord is a user as it lies in Redis: a revision, which rises with each UpdateUser, in front of
-// the packed record.
-type userRecord struct {
-	revision uint32
-	store.User
+// A user lies in Redis with its revision in front of the packed record, in every format: that is what
+// the copy beside the name is compared by; see name.go.
+
+func packUser(u store.User, format int) string {
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, 76+len(u.Username)+len(u.PasswordHash)), u.Revision)
+	return string(packed.AppendUser(b, u, format))
 }
 
-func (u userRecord) pack() string {
-	b := binary.BigEndian.AppendUint32(make([]byte, 0, 68+len(u.Username)+len(u.PasswordHash)), u.revision)
-	return string(packed.AppendUser(b, u.User))
-}
-
-func unpackUser(raw string) (u userRecord, err error) {
+func unpackUser(raw string) (u store.User, err error) {
 	if len(raw) < 4 {
 		return u, packed.ErrMalformed
 	}
-	u.revision = binary.BigEndian.Uint32([]byte(raw[:4]))
-	u.User, err = packed.DecodeUser([]byte(raw[4:]))
-	return u, err
+	revision := binary.BigEndian.Uint32([]byte(raw[:4]))
+	if u, err = packed.DecodeUser([]byte(raw[4:])); err != nil {
+		return u, err
+	}
+	if u.Revision != 0 && u.Revision != revision {
+		return u, packed.ErrMalformed
+	}
+	u.Revision = revision
+	return u, nil
 }
 
 // CreateUser implements store.Users. The record is there before the name leads to it: a creation
@@ -43,16 +47,15 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 	case u.Username == "" || len(u.Username) > maxName:
 		return fmt.Errorf("user %s: the username has %d bytes", u.ID, len(u.Username))
 	}
-	record := userRecord{1, u}
 	key := s.key.user(u.ID)
-	set := command(key, "set", key, record.pack(), "nx")
+	set := command(key, "set", key, packUser(u, s.Format()), "nx")
 	if err := s.doDurably(ctx, "creating a user", set); err != nil {
 		return err
 	}
 	if _, ok := set.text(); !ok {
 		return fmt.Errorf("user %s: %w", u.ID, store.ErrExists)
 	}
-	err := s.takeName(ctx, record)
+	err := s.takeName(ctx, u)
 	if errors.Is(err, store.ErrExists) {
 		if undo := s.doDurably(ctx, "undoing the creation of a user", command(key, "del", key)); undo != nil {
 			return undo
@@ -64,10 +67,10 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 // User implements store.Users.
 func (s *Store) User(ctx context.Context, id store.UserID) (store.User, error) {
 	_, u, err := s.readUser(ctx, id)
-	return u.User, err
+	return u, err
 }
 
-func (s *Store) readUser(ctx context.Context, id store.UserID) (raw string, u userRecord, err error) {
+func (s *Store) readUser(ctx context.Context, id store.UserID) (raw string, u store.User, err error) {
 	get := command(s.key.user(id), "get", s.key.user(id))
 	if err := s.do(ctx, "reading a user", get); err != nil {
 		return "", u, err
@@ -91,55 +94,83 @@ func (s *Store) UserByName(ctx context.Context, username string) (store.User, er
 	return s.User(ctx, n.UserID)
 }
 
-// UpdateUser implements store.Users. The function runs here, and the write goes through only if the
-// record is still the one it saw.
+// UpdateUser implements store.Users.
 func (s *Store) UpdateUser(ctx context.Context, id store.UserID, change func(*store.User) error) (store.User, error) {
+	u, _, err := s.changeUser(ctx, id, change)
+	return u, err
+}
+
+// changeUser also returns how many sessions the change has ended. The function runs here, and the
+// write goes through only if the record is still the one it saw.
+func (s *Store) changeUser(ctx context.Context, id store.UserID, change func(*store.User) error) (u store.User, ended int, err error) {
 	for {
-		before, u, err := s.readUser(ctx, id)
+		before, was, err := s.readUser(ctx, id)
 		if err != nil {
-			return store.User{}, err
+			return store.User{}, 0, err
 		}
-		old, username := u.Credential(), u.Username
-		if err := change(&u.User); err != nil {
-			return store.User{}, err
+		u := was
+		u.Claims = maps.Clone(was.Claims)
+		if err := change(&u); err != nil {
+			return store.User{}, 0, err
 		}
-		u.ID, u.Username = id, username
-		u.revision++
-		moved := u.Credential() != old
-		if moved {
-			if err := s.announceCredential(ctx, u); err != nil {
-				return store.User{}, err
-			}
+		u.ID, u.Username, u.Revision = id, was.Username, was.Revision+1
+		endAll := u.Epoch != was.Epoch
+		if endAll && s.Format() < store.Format2 {
+			u.NotBefore = later(store.Millis(time.Now()).Add(time.Millisecond), u.NotBefore)
 		}
-		outcome, err := s.replaceUser(ctx, before, u)
+		outcome, ended, err := s.replaceUser(ctx, before, was, u, endAll)
 		switch {
 		case err != nil:
-			return store.User{}, err
+			return store.User{}, 0, err
 		case outcome == "raced":
 			continue
 		case outcome == "not found":
-			return store.User{}, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
+			return store.User{}, 0, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 		case outcome != "ok":
-			return store.User{}, s.strange("updating a user", outcome)
+			return store.User{}, 0, s.strange("updating a user", outcome)
 		}
-		if moved {
-			// It is done. Without the copy a login asks once more.
-			_ = s.copyCredential(context.WithoutCancel(ctx), u)
-		}
-		again, err := unpackUser(u.pack())
-		return again.User, err
+		u, err = unpackUser(packUser(u, s.Format()))
+		return u, ended, err
 	}
 }
 
-func (s *Store) replaceUser(ctx context.Context, before string, u userRecord) (string, error) {
-	keys := s.key.userAndSessions(u.ID)
-	update := updateUserScript.call(keys, before, u.pack())
-	err := s.doAndTell(ctx, "updating a user", ended{User: u.ID, NotBefore: u.NotBefore}.message(), update)
-	outcome, _ := update.text()
-	if outcome == "ok" {
-		s.journal.userChanged(u)
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
 	}
-	return outcome, err
+	return a
+}
+
+// replaceUser writes u in the place of what was read, with the steps that name.go describes around it.
+func (s *Store) replaceUser(ctx context.Context, before string, was, u store.User, endAll bool) (outcome string, ended int, err error) {
+	if u.PasswordHash != was.PasswordHash || u.Disabled != was.Disabled {
+		if err := s.announceCredential(ctx, u); err != nil {
+			return "", 0, err
+		}
+	}
+	update := updateUserScript.call(s.key.userAndSessions(u.ID), before, packUser(u, s.Format()), oneIf(endAll))
+	err = s.doDurably(ctx, "updating a user", update)
+	outcome, about := update.outcome()
+	if outcome == "ok" && len(about) != 1 {
+		return "", 0, s.malformed("the answer to an update", errReply)
+	}
+	if outcome == "ok" {
+		s.tell(ctx, update, endedBy(u).message())
+		ended = atoi(about[0])
+		s.journal.userChanged(u, before)
+		if u.Credential() != was.Credential() {
+			// It is done. Without the copy a login asks once more, or checks its password twice.
+			_ = s.copyCredential(context.WithoutCancel(ctx), u)
+		}
+	}
+	return outcome, ended, err
+}
+
+func oneIf(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // DeleteUser implements store.Users. Without its record the user is gone, whatever still has the name.
@@ -160,5 +191,5 @@ func (s *Store) DeleteUser(ctx context.Context, id store.UserID) error {
 	if err != nil {
 		return s.malformed("user "+id.String(), err)
 	}
-	return s.freeName(ctx, u.User)
+	return s.freeName(ctx, u)
 }

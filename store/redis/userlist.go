@@ -25,7 +25,7 @@ func (s *Store) ListUsers(ctx context.Context, after string, limit int) ([]store
 			return nil, err
 		}
 		for _, u := range users {
-			list = append(list, u.User)
+			list = append(list, u)
 		}
 	}
 	return list, nil
@@ -79,7 +79,7 @@ func (s *Store) namesAfter(part int, after string, limit int) *call {
 
 // usersByName reads the users that the names lead to. One that is being created or deleted at this
 // moment may be left out.
-func (s *Store) usersByName(ctx context.Context, names []string) ([]userRecord, error) {
+func (s *Store) usersByName(ctx context.Context, names []string) ([]store.User, error) {
 	keys := make([]string, len(names))
 	for i, name := range names {
 		keys[i] = s.key.username(name)
@@ -100,7 +100,7 @@ func (s *Store) usersByName(ctx context.Context, names []string) ([]userRecord, 
 	if err != nil {
 		return nil, err
 	}
-	users := make([]userRecord, 0, len(records))
+	users := make([]store.User, 0, len(records))
 	for _, raw := range records {
 		u, err := unpackUser(raw)
 		if err != nil {
@@ -108,7 +108,7 @@ func (s *Store) usersByName(ctx context.Context, names []string) ([]userRecord, 
 		}
 		users = append(users, u)
 	}
-	slices.SortFunc(users, func(a, b userRecord) int { return strings.Compare(a.Username, b.Username) })
+	slices.SortFunc(users, func(a, b store.User) int { return strings.Compare(a.Username, b.Username) })
 	return users, nil
 }
 

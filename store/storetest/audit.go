@@ -50,11 +50,11 @@ func testAudit(t *testing.T, b Backend) {
 		{"after, newest", store.EventQuery{After: first + 6, Limit: 2, Newest: true}, []int{8, 9}},
 		{"after, newest, not that many", store.EventQuery{After: first + 6, Limit: 50, Newest: true}, []int{7, 8, 9}},
 		{"after the end", store.EventQuery{After: first + 9}, nil},
-		{"type", store.EventQuery{Type: "refresh"}, []int{2, 5, 8}},
+		{"type", store.EventQuery{Types: []string{"refresh"}}, []int{2, 5, 8}},
 		{"client", store.EventQuery{ClientID: "web"}, []int{2, 4, 6, 8}},
 		{"subject", store.EventQuery{Subject: "usr_1"}, []int{4, 5, 6}},
-		{"type and client", store.EventQuery{Type: "refresh", ClientID: "web"}, []int{2, 8}},
-		{"newest of a type", store.EventQuery{Type: "login", Newest: true, Limit: 2}, []int{4, 7}},
+		{"type and client", store.EventQuery{Types: []string{"refresh"}, ClientID: "web"}, []int{2, 8}},
+		{"newest of a type", store.EventQuery{Types: []string{"login"}, Newest: true, Limit: 2}, []int{4, 7}},
 		{"a limit beyond the most", store.EventQuery{Limit: 1 << 30}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
 	} {
 		var which []int

@@ -94,6 +94,9 @@ func testUserUpdates(t *testing.T, b Backend) {
 		return nil
 	})
 	noError(t, "UpdateUser", err)
+	if got.Revision > 0 { // not always in format 1
+		want.Revision = 1
+	}
 	equal(t, "UpdateUser, which keeps id and name", got, want)
 	equal(t, "UserByName after the update", must[store.User](t, "UserByName")(s.UserByName(ctx, "ada")), want)
 

@@ -1,22 +1,37 @@
--- The heads of the packed records (package packed). A user has its revision in front:
+-- The heads of the packed records (package packed), of format 1 and of format 2. A user has its revision in front:
 --   1 revision 4 | 5 version 1 | 6 flags 1 | 7 id 16 | 23 notBefore 8 | ...
--- A session: 1 version 1 | 2 startedAt 8 | 10 rotatedAt 8 | 18 generation 4 | 22 replays 2 | 24 client id
+--   1 revision 4 | 5 version 1 | 6 flags 1 | 7 id 16 | 23 epoch 4 | 27 notBefore 8 | ...
+-- A session:
+--   1 version 1 | 2 startedAt 8 | 10 rotatedAt 8 | 18 generation 4 | 22 replays 2 | 24 client id
+--   1 version 1 | 2 startedAt 6 | 8 rotatedAt 6 | 14 generation 4 | 18 replays 2 | 20 user epoch 3 | 23 client epoch 3
+--   | 26 skipped 2 | 28 length of the address 1 | 29 address | client id
 local function is_disabled(user) return string.byte(user, 6) % 2 == 1 end
-local function not_before(user) return (struct.unpack('>I8', user, 23)) end
-
-
-local function with_not_before(user, time)
-  return string.sub(user, 1, 22) .. struct.pack('>I8', time) .. string.sub(user, 31)
-end
+local function epoch(user) return string.byte(user, 5) == 1 and 0 or (struct.unpack('>I4', user, 23)) end
+local function not_before(user) return (struct.unpack('>I8', user, string.byte(user, 5) == 1 and 23 or 27)) end
 
 local function read_session(raw)
-  local version, started, rotated, generation, replays = struct.unpack('>BI8I8I4I2', raw)
-  if version ~= 1 then error('session record of version ' .. version) end
-  return started, rotated, generation, replays, string.sub(raw, 24)
+  local s, version = {}, string.byte(raw, 1)
+  if version == 1 then
+    s.started, s.rotated, s.generation, s.replays = struct.unpack('>I8I8I4I2', raw, 2)
+    s.user_epoch, s.client_epoch, s.skipped, s.address, s.client = 0, 0, 0, '', string.sub(raw, 24)
+  elseif version == 2 then
+    local length
+    s.started, s.rotated, s.generation, s.replays, s.user_epoch, s.client_epoch, s.skipped, length = struct.unpack('>I6I6I4I2I3I3I2B', raw, 2)
+    s.address, s.client = string.sub(raw, 29, 28 + length), string.sub(raw, 29 + length)
+  else
+    error('session record of version ' .. tostring(version))
+  end
+  return s
 end
 
-local function write_session(key, id, started, rotated, generation, replays, client)
-  local raw = struct.pack('>BI8I8I4I2', 1, started, rotated, generation, replays) .. client
+local function write_session(key, id, s, format)
+  local raw
+  if format < 2 then
+    raw = struct.pack('>BI8I8I4I2', 1, s.started, s.rotated, s.generation, s.replays) .. s.client
+  else
+    raw = struct.pack('>BI6I6I4I2I3I3I2B', 2, s.started, s.rotated, s.generation, s.replays, s.user_epoch, s.client_epoch, s.skipped, #s.address)
+      .. s.address .. s.client
+  end
   redis.call('HSET', key, id, raw)
   return raw
 end
@@ -25,7 +40,7 @@ end
 local function end_before(key, time)
   local all, ended = redis.call('HGETALL', key), 0
   for i = 1, #all, 2 do
-    if read_session(all[i + 1]) < time then
+    if read_session(all[i + 1]).started < time then
       redis.call('HDEL', key, all[i])
       ended = ended + 1
     end

@@ -2,8 +2,8 @@
 local all, ended = redis.call('HGETALL', KEYS[1]), 0
 local now, idle, absolute = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 for i = 1, #all, 2 do
-  local started, rotated = read_session(all[i + 1])
-  if now - rotated >= idle or now - started >= absolute then
+  local s = read_session(all[i + 1])
+  if now - s.rotated >= idle or now - s.started >= absolute then
     redis.call('HDEL', KEYS[1], all[i])
     ended = ended + 1
   end

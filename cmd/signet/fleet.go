@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"signet/config"
+	"signet/server"
+	"signet/store"
+)
+
+// timetable is the timetable of the signing keys as heartbeats tell it.
+func timetable(cfg config.Config) string {
+	k := cfg.Keys
+	text := "algorithms=" + strings.Join(cfg.Algorithms, ",")
+	for _, setting := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"publish", k.Publish}, {"active", k.Active}, {"retain", k.Retain}, {"cache", k.Cache}, {"cdn", k.CDN}, {"skew", k.Skew},
+		{"max_token_life", k.MaxTokenLife}, {"leeway", k.Leeway}, {"sign_stale", k.SignStale}, {"serve_stale", k.ServeStale},
+	} {
+		text += fmt.Sprintf(" keys.%s=%s", setting.name, setting.value)
+	}
+	return text
+}
+
+// checkFleet refuses to join servers that have another issuer. Other differences are warned about by
+// the server once it runs.
+func checkFleet(ctx context.Context, s store.Heartbeats, cfg config.Config) error {
+	beats, err := s.Beats(ctx, time.Now())
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	for _, b := range beats {
+		if b.Issuer != "" && b.Issuer != cfg.Issuer {
+			return fmt.Errorf("issuer: it is %s here, and replica %s on the same store has %s; give all servers of one store the same issuer "+
+				"(to change it, stop all of them first; one that did not stop in order is forgotten within a minute)", cfg.Issuer, b.Replica, b.Issuer)
+		}
+	}
+	return nil
+}
+
+// examineFleet compares the configuration with what running servers have.
+func (d *doctor) examineFleet(ctx context.Context, s store.Heartbeats, cfg config.Config) {
+	beats, err := s.Beats(ctx, time.Now())
+	if err != nil || len(beats) == 0 {
+		return // the store is examined elsewhere
+	}
+	same := 0
+	for _, b := range beats {
+		list := server.Differences(cfg.Issuer, timetable(cfg), b)
+		switch {
+		case len(list) == 0:
+			same++
+		case b.Issuer != "" && b.Issuer != cfg.Issuer:
+			d.note("replicas", stateProblem, fmt.Sprintf("replica %s runs with %s; all servers of one store need the same issuer", b.Replica, strings.Join(list, " ")))
+		default:
+			d.note("replicas", stateWarning, fmt.Sprintf("replica %s runs with %s; give all servers of one store the same timetable", b.Replica, strings.Join(list, " ")))
+		}
+	}
+	if same == len(beats) {
+		d.note("replicas", stateOK, fmt.Sprintf("%d running, with the settings of this configuration", same))
+	}
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"signet/config"
+	"signet/store"
+	"signet/store/bolt"
+)
+
+func (a *app) storeCommand() *cobra.Command {
+	return noun("store", "Look after the store itself", "Look after the store itself, not what is in it.", a.storeCompactCommand())
+}
+
+func (a *app) storeCompactCommand() *cobra.Command {
+	return a.configFlag(&cobra.Command{
+		Use:   "compact",
+		Short: "Give the free space in a bolt store back to the disk",
+		Long: "Rewrite the file of a bolt store without the space that deleted records have left. Stop the server\n" +
+			"first. The file is read and checked whole, and the new one, with the same mode and owner, takes its\n" +
+			"place in one step: an interruption leaves one or the other. It needs as much space again meanwhile.",
+		Example: "signet store compact --config /etc/signet/signet.yaml",
+		Args:    positional(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			path, embedded := cfg.BoltPath()
+			if !embedded {
+				return fmt.Errorf("store: %s is no file of Signet's; Redis gives space back by itself", storeName(cfg))
+			}
+			c, err := bolt.Compact(cmd.Context(), path)
+			if errors.Is(err, store.ErrLocked) {
+				return fmt.Errorf("%w; stop the server first", explainBolt(err, path))
+			}
+			if err != nil {
+				return explainBolt(err, path)
+			}
+			return a.printCompacted(cfg, c)
+		},
+	})
+}
+
+func (a *app) printCompacted(cfg config.Config, c bolt.Compacted) error {
+	path := storeName(cfg)
+	return a.print(map[string]any{"store": path, "bytes_before": c.Before, "bytes_after": c.After}, func(w io.Writer) {
+		fmt.Fprintf(w, "compacted %s from %d to %d bytes\n", path, c.Before, c.After)
+	})
+}

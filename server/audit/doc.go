@@ -1,0 +1,16 @@
+// Package audit decides what goes on the audit trail and writes it: to the store, where
+// `signet audit list` reads it, and to the log.
+//
+// A Recorder has three methods, by who can cause the event:
+//
+//   - Record: a change of state or what an operator did. It is always on the trail and in the log.
+//   - RecordRepeatable: a change that its own caller can repeat at will, such as the revocation of its
+//     own tokens. It is always in the log; the trail has a bounded number of them.
+//   - RecordRefusal: everything else that a caller can cause. It is counted by type, client and network.
+//     Beyond a few a minute only the count is recorded, as one event with the outcome "more".
+//
+// The trail is kept by class (store.ClassOf), so that no flood of one class ends what is known of another.
+//
+// Lines in the log are signed (Signer). A reader with the master key can tell lines that were forged,
+// changed, left out, put in another order or taken from another install (LogReader).
+package audit

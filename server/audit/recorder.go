@@ -1,0 +1,239 @@
+package audit
+
+import (
+	"context"
+	"encoding/base64"
+	"log/slog"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"signet/store"
+)
+
+// Config configures a Recorder. Store, Log and Now are required.
+type Config struct {
+	Store store.Audit
+	Log   *slog.Logger
+	Now   func() time.Time
+
+	// Keys derive from the master keys, in their order; the first one signs and hashes names. None: lines
+	// are not signed, and names that may be nobody's are left out.
+	Keys    [][32]byte
+	Install string // id
+	Replica string // random, one a process
+
+	Lost     func(n int) // counts events that could not be written to the store; nil: nobody
+	Withheld func()      // counts events that are on the trail only as a part of a count; nil: nobody
+}
+
+const (
+	queueSize = 4096
+	batchSize = 256
+)
+
+// Limits of what callers can repeat, a minute.
+var (
+	// strangers are those who authenticated as no client, or as a public one, which anybody can.
+	strangers = Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
+	// clients are those with a secret or a key.
+	clients = Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
+	// own are changes that a client makes to what is its own.
+	own = Limit{Window: time.Minute, PerKey: 60, Total: 600, Keys: 2048}
+)
+
+// Lines is the limit of lines of the log about refusals. It is wider than that of the trail: a log is
+// searched and rotated, and nothing is pushed out of it.
+var Lines = Limit{Window: time.Minute, PerKey: 100, Total: 1000, Keys: 2048}
+
+// Recorder takes events off the request path and writes them to the store in batches, and to the log at
+// once. No method waits for the store. What the store cannot take is counted, and is in the log alone.
+type Recorder struct {
+	cfg    Config
+	signer Signer
+	names  []func() []byte
+
+	strangers, clients, own *Limiter
+	lines                   *Limiter // of refusals, in the log
+
+	done   sync.WaitGroup
+	mu     sync.RWMutex // guards the close of events against a send
+	events chan store.Event
+	closed bool
+}
+
+// New returns a Recorder; Close it.
+func New(cfg Config) *Recorder {
+	if cfg.Lost == nil {
+		cfg.Lost = func(int) {}
+	}
+	if cfg.Withheld == nil {
+		cfg.Withheld = func() {}
+	}
+	r := &Recorder{cfg: cfg, signer: Signer{install: cfg.Install, replica: cfg.Replica, log: cfg.Log},
+		strangers: NewLimiter(strangers), clients: NewLimiter(clients), own: NewLimiter(own), lines: NewLimiter(Lines), events: make(chan store.Event, queueSize)}
+	for i, secret := range cfg.Keys {
+		if i == 0 {
+			chain := chainKey(secret)
+			r.signer.key = func() []byte { return chain }
+		}
+		name := nameKey(secret)
+		r.names = append(r.names, func() []byte { return name })
+	}
+	r.cfg.Keys = nil
+	r.done.Go(r.run)
+	return r
+}
+
+// NameHashes returns the keyed hashes of a username, one for each master key; the first is that of
+// DetailNameHash.
+func (r *Recorder) NameHashes(username string) []string {
+	hashes := make([]string, len(r.names))
+	for i, key := range r.names {
+		hashes[i] = base64.RawURLEncoding.EncodeToString(mac(key(), username)[:12])
+	}
+	return hashes
+}
+
+// NameHash returns the first of NameHashes, or "" without a key.
+func (r *Recorder) NameHash(username string) string {
+	if len(r.names) == 0 {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(mac(r.names[0](), username)[:12])
+}
+
+// Record records a change of state, or what an operator did.
+func (r *Recorder) Record(e store.Event) {
+	r.signer.write(e)
+	r.enqueue(e)
+}
+
+// RecordRepeatable records a change that its caller can repeat at will. It is always in the log.
+func (r *Recorder) RecordRepeatable(e store.Event, from netip.Prefix) {
+	r.tick(e.At)
+	r.signer.write(e)
+	if r.own.Allow(e.At, Key{e.Type, e.ClientID, from}, e.Address) {
+		r.enqueue(e)
+	} else {
+		r.cfg.Withheld()
+	}
+}
+
+// RecordRefusal records what an outsider can cause as often as they like. authenticated reports whether
+// the caller has proved to be the event's client, with something that is not public.
+func (r *Recorder) RecordRefusal(e store.Event, from netip.Prefix, authenticated bool) {
+	r.tick(e.At)
+	limiter := r.strangers
+	if authenticated {
+		limiter = r.clients
+	}
+	key := Key{e.Type, e.ClientID, from}
+	if r.lines.Allow(e.At, key, e.Address) {
+		r.signer.write(e)
+	}
+	if limiter.Allow(e.At, key, e.Address) {
+		r.enqueue(e)
+	} else {
+		r.cfg.Withheld()
+	}
+}
+
+// Tick records the counts of windows that have ended. Call it now and then; the other methods do it too.
+func (r *Recorder) Tick() { r.tick(r.cfg.Now()) }
+
+func (r *Recorder) tick(now time.Time) {
+	for _, l := range []*Limiter{r.strangers, r.clients, r.own} {
+		for _, s := range l.Ended(now) {
+			r.Record(s.event())
+		}
+	}
+	LogSummaries(r.cfg.Log, Message, r.lines.Ended(now))
+}
+
+// LogSummaries writes a line for each count of lines that were left out; message is what they would have had.
+func LogSummaries(log *slog.Logger, message string, list []Summary) {
+	for _, s := range list {
+		attrs := []slog.Attr{slog.String("of", message), slog.String("type", s.Type), slog.Int(store.DetailMore, s.More), slog.Time("since", s.Since.UTC())}
+		if s.Client != "" {
+			attrs = append(attrs, slog.String("client_id", s.Client))
+		}
+		if s.Network.IsValid() {
+			attrs = append(attrs, slog.String(store.DetailNetwork, s.Network.String()))
+		}
+		log.LogAttrs(context.Background(), slog.LevelInfo, "more lines of this kind were left out", attrs...)
+	}
+}
+
+// event is how the trail shows a count.
+func (s Summary) event() store.Event {
+	e := store.Event{At: s.Until, Type: s.Type, Outcome: store.OutcomeMore, ClientID: s.Client, Address: s.Address,
+		Detail: map[string]string{store.DetailMore: strconv.Itoa(s.More), "since": s.Since.UTC().Format(time.RFC3339)}}
+	if s.Network.IsValid() {
+		e.Detail[store.DetailNetwork] = s.Network.String()
+	} else {
+		e.Address = "" // of one of many
+	}
+	return e
+}
+
+func (r *Recorder) enqueue(e store.Event) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.closed {
+		r.cfg.Lost(1)
+		return
+	}
+	select {
+	case r.events <- e:
+	default:
+		r.cfg.Lost(1)
+	}
+}
+
+// run writes until Close, gathering what has come while the last batch was being written.
+func (r *Recorder) run() {
+	for first := range r.events {
+		batch := r.gather([]store.Event{first})
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		if err := r.cfg.Store.AppendEvents(ctx, batch); err != nil {
+			r.cfg.Lost(len(batch))
+			r.cfg.Log.Warn("writing the audit trail", slog.Int("lost", len(batch)), slog.Any("error", err))
+		}
+		cancel()
+	}
+}
+
+func (r *Recorder) gather(batch []store.Event) []store.Event {
+	for len(batch) < batchSize {
+		select {
+		case e, ok := <-r.events:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, e)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// Close records the counts of the open window and writes what is queued. What comes later is counted as
+// lost.
+func (r *Recorder) Close() {
+	now := r.cfg.Now()
+	for _, l := range []*Limiter{r.strangers, r.clients, r.own} {
+		for _, s := range l.Flush(now) {
+			r.Record(s.event())
+		}
+	}
+	r.mu.Lock()
+	if !r.closed {
+		r.closed = true
+		close(r.events)
+	}
+	r.mu.Unlock()
+	r.done.Wait()
+}

@@ -1,0 +1,195 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"signet/store"
+)
+
+// openVerified opens the file and waits for the end of its check.
+func openVerified(t *testing.T, path string) (s *Store, log *safeBuffer, err error) {
+	t.Helper()
+	log = &safeBuffer{}
+	if s, err = Open(path, Options{Verify: true, Log: slog.New(slog.NewTextHandler(log, nil))}); err != nil {
+		return nil, log, err
+	}
+	t.Cleanup(func() { s.Close() })
+	waitFor(t, "the end of the check", func() bool { return s.Stats().Verified })
+	return s, log, nil
+}
+
+type safeBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func TestVerifyGoodFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signet.db")
+	must(t, os.WriteFile(path, filled(t), 0o600))
+	s, log, err := openVerified(t, path)
+	must(t, err)
+	must(t, s.Ping(t.Context()))
+	if s.Stats().Damaged || strings.Contains(log.String(), "ERROR") {
+		t.Errorf("a good file is called damaged:\n%s", log)
+	}
+}
+
+// TestVerifyFindsDamage: whatever the check of a closed file finds, a server that runs on the file
+// notices too, and is not ready.
+func TestVerifyFindsDamage(t *testing.T) {
+	raw := filled(t)
+	random := rand.New(rand.NewPCG(3, 4))
+	path := filepath.Join(t.TempDir(), "signet.db")
+	opened, unready := 0, 0
+	for i := range 60 {
+		spoilt := bytes.Clone(raw)
+		at := random.IntN(len(spoilt))
+		for range 1 << random.IntN(8) {
+			spoilt[at%len(spoilt)] = byte(random.Uint32())
+			at++
+		}
+		must(t, os.WriteFile(path, spoilt, 0o600))
+		found := Check(path)
+		s, log, err := openVerified(t, path)
+		if err != nil {
+			continue
+		}
+		opened++
+		ping := s.Ping(t.Context())
+		must(t, s.Close())
+		if found == nil {
+			if ping != nil {
+				t.Errorf("file %d: Check finds nothing, Ping answers %v", i, ping)
+			}
+			continue
+		}
+		unready++
+		if !errors.Is(ping, store.ErrUnavailable) {
+			t.Errorf("file %d: Check finds %v, Ping answers %v", i, found, ping)
+		}
+		if n := strings.Count(log.String(), "level=ERROR"); n != 1 {
+			t.Errorf("file %d: %d errors in the log, want 1:\n%s", i, n, log)
+		}
+	}
+	t.Logf("opened %d of 60, not ready %d", opened, unready)
+	if unready < 5 {
+		t.Errorf("only %d damaged files opened: the test shows little", unready)
+	}
+}
+
+// TestVerifyFindsAPageInUseAndFree: the list of free pages names a page of the tree, which the next write
+// would overwrite. No record is unreadable yet.
+func TestVerifyFindsAPageInUseAndFree(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signet.db")
+	must(t, os.WriteFile(path, filled(t), 0o600))
+	s := mustOpen(t, path)
+	var list, users uint64
+	must(t, s.view(func(tx *bbolt.Tx) (err error) {
+		w := structure{file: s.file, pageSize: uint64(s.db.Info().PageSize)}
+		_, list, err = w.meta(uint64(tx.ID()))
+		users = uint64(tx.Bucket(bucketUsers).Root())
+		return err
+	}))
+	size := uint64(s.db.Info().PageSize)
+	must(t, s.Close())
+	raw, err := os.ReadFile(path)
+	must(t, err)
+	page := raw[list*size:]
+	if binary.NativeEndian.Uint16(page[10:]) == 0 {
+		t.Fatal("the file has no free page")
+	}
+	binary.NativeEndian.PutUint64(page[pageHead:], users)
+	must(t, os.WriteFile(path, raw, 0o600))
+	s, log, err := openVerified(t, path)
+	must(t, err)
+	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(log.String(), fmt.Sprintf("page %d is free and in use", users)) {
+		t.Errorf("got %v and the log\n%s", err, log)
+	}
+}
+
+// TestVerifyBesideWriters: the check takes snapshots while the file changes and grows. It finds nothing
+// wrong in any, and no writer waits for its end.
+func TestVerifyBesideWriters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signet.db")
+	s := mustOpen(t, path)
+	ctx, stop := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	var written atomic.Int64
+	for n := range 4 {
+		writers.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				u := store.User{ID: store.UserID{byte(n), byte(i), byte(i >> 8)}, Username: fmt.Sprintf("user-%d-%d", n, i), PasswordHash: strings.Repeat("h", i%3000)}
+				if err := s.CreateUser(ctx, u); err == nil && i%3 == 0 {
+					s.DeleteUser(ctx, u.ID)
+				}
+				written.Add(1)
+			}
+		})
+	}
+	for written.Load() < 400 {
+		if _, err := s.verifyRecords(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.verifyStructure(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	writers.Wait()
+}
+
+// TestSweepKeepsUp: marks that run out faster than one span a Sweep go with the next one all the same,
+// however many are still alive. 200 revocations a second of tokens that live for an hour.
+func TestSweepKeepsUp(t *testing.T) {
+	s := testStore(t)
+	const dead, alive = 12_000, 30_000
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	put := func(n int, until time.Time, kind string) {
+		must(t, s.db.Update(func(tx *bbolt.Tx) error {
+			for i := range n {
+				key := fmt.Sprintf("%x-%s-%d", rand.Uint64(), kind, i)
+				if err := markUntil(&txn{Tx: tx}, bucketRevoked, []byte(key), until); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+	put(alive, now.Add(time.Hour), "alive")
+	for minute := range 3 {
+		put(dead, now, "dead")
+		if n, err := s.Sweep(t.Context(), now, store.Lifetimes{Idle: time.Hour, Absolute: time.Hour}); n != dead || err != nil {
+			t.Errorf("minute %d: swept %d, %v, want %d", minute, n, err, dead)
+		}
+	}
+	if got := s.Stats().Swept["revoked_tokens"].Records; got != alive {
+		t.Errorf("%d records are counted, want %d", got, alive)
+	}
+}
