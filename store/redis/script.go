@@ -59,6 +59,8 @@ var (
 	allowLua string
 	//go:embed script/decide.lua
 	decideLua string
+	//go:embed script/read_events.lua
+	readEventsLua string
 	//go:embed script/probe.lua
 	probeLua string
 
@@ -82,6 +84,7 @@ var (
 	appendEventsScript = newScript(appendEventsLua, numberReply)
 	allowScript        = newScript(tallyLua+allowLua, listReply)
 	decideScript       = newScript(tallyLua+decideLua, listReply)
+	readEventsScript   = newScript(readEventsLua, nestedReply)
 	probeScript        = newScript(probeLua, textReply)
 )
 
