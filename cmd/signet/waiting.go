@@ -66,6 +66,7 @@ type waiter struct {
 // fails for good, or ctx ends. The listeners it returns are free for the server. They are closed, and n
 // is nil, where there is an error or ctx has ended.
 func (w *waiter) wait(ctx context.Context, cfg config.Config, first error, open func() (*node, error)) (n *node, err error) {
+	w.retry.Store(1)
 	stop := w.answer(cfg)
 	defer stop()
 	w.log.Warn("the store cannot be reached; waiting for it", slog.String("store", storeName(cfg)),

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -176,6 +177,8 @@ func TestServeEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	secret := redistest.Start(t, redistest.Config{Password: "secret"})
 	open := redistest.Start(t, redistest.Config{})
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
 	files := redistest.Certificates(t)
 	encrypted := redistest.Start(t, redistest.Config{TLS: &redistest.TLS{Files: files}})
 	for name, test := range map[string]struct{ store, more, env, says string }{
@@ -183,7 +186,7 @@ func TestServeEndsAtOnce(t *testing.T) {
 		"no password":           {"redis://" + secret.Addr(), "", "", "redis.password_file"},
 		"nothing in it":         {"redis://" + open.Addr(), "", "", "holds no install"},
 		"an unknown CA":         {"rediss://" + encrypted.Addr(), "", "", "redis.ca"},
-		"no TLS":                {"rediss://" + fakeServer(t, "-ERR what\r\n"), "", "", "write redis in place of rediss"},
+		"no TLS":                {"rediss://" + plain.Listener.Addr().String(), "", "", "write redis in place of rediss"},
 		"no cluster":            {"redis+cluster://" + open.Addr(), "", "", "no cluster"},
 		"another kind of thing": {"redis://" + fakeServer(t, "HTTP/1.1 400 Bad Request\r\n\r\n"), "", "", "does not answer as it should"},
 	} {
