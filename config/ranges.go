@@ -69,6 +69,11 @@ func (c Config) checkRunning(k *checker) {
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "json", "text")
 	k.number("audit.retain", c.Audit.Retain, 1000, 100*manyInt)
+	k.number("audit.keys", c.Audit.Keys, 0, 100*manyInt)
+	k.number("audit.admin", c.Audit.Admin, 0, 100*manyInt)
+	k.number("audit.sessions", c.Audit.Sessions, 0, 100*manyInt)
+	k.number("audit.own", c.Audit.Own, 0, 100*manyInt)
+	k.number("audit.refusals", c.Audit.Refusals, 0, 100*manyInt)
 	k.duration("shutdown.delay", c.Shutdown.Delay, 0, 10*time.Minute)
 	k.duration("shutdown.drain", c.Shutdown.Drain, 0, 10*time.Minute)
 }

@@ -78,7 +78,7 @@ func redisConfig(cfg config.Config, getenv func(string) string) (redis.Config, e
 	c := redis.Config{
 		Mode: redis.Mode(address.Mode), Addrs: address.Addrs, Master: address.Master, DB: address.DB,
 		Username: r.Username, SentinelUsername: r.SentinelUsername,
-		Prefix: r.Prefix, PoolSize: r.PoolSize, WaitReplicas: r.WaitReplicas, AuditEvents: cfg.Audit.Retain,
+		Prefix: r.Prefix, PoolSize: r.PoolSize, WaitReplicas: r.WaitReplicas, AuditEvents: cfg.Audit.Retain, Retention: auditRetention(cfg),
 	}
 	var passErr, sentinelErr, tlsErr error
 	c.Password, passErr = secretSource("redis.password_file", r.PasswordFile, redisPasswordVariable, getenv)

@@ -69,7 +69,7 @@ func (a *app) serve(ctx context.Context, path string, environ []string) error {
 	}
 	hangup := make(chan os.Signal, 1) // taken from here on: it must not end a server that waits for its store
 	signal.Notify(hangup, syscall.SIGHUP)
-	n, l, err := startNode(ctx, cfg, certs, log, func() (*node, error) { return openNode(ctx, cfg, master, a.getenv, log, level) })
+	n, l, err := startNode(ctx, cfg, certs, log, func() (*node, error) { return openNode(ctx, cfg, master, a.getenv, a.now, log, level) })
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (o opener) openBolt(path string, cfg config.Config) (*bolt.Store, error) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
 		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, shellQuote(path))
 	}
-	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Log: o.log, Verify: o.verify})
+	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Retention: auditRetention(cfg), Log: o.log, Verify: o.verify})
 	if err != nil {
 		return nil, explainBolt(err, path)
 	}
@@ -145,6 +145,7 @@ func (o opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config,
 	}
 	ring := keyringConfig(cfg, s, installID, []keys.MasterKey{master})
 	ring.Remote = remoteKeys(cfg, hsm)
+	ring.Mark = markFile(cfg)
 	if err := keys.Init(ctx, ring); err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
@@ -168,4 +169,11 @@ func storeName(cfg config.Config) string {
 	}
 	r, _ := cfg.RedisStore()
 	return r.String()
+}
+
+// auditRetention is what the configuration sets for single classes of audit events.
+func auditRetention(cfg config.Config) store.Retention {
+	a := cfg.Audit
+	return store.Retention{store.ClassKeys: a.Keys, store.ClassAdmin: a.Admin, store.ClassSessions: a.Sessions,
+		store.ClassOwn: a.Own, store.ClassRefusals: a.Refusals}
 }
