@@ -37,6 +37,27 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// TestContractOfFormat1 is the contract of a store that has not been raised to format 2.
+func TestContractOfFormat1(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Backend {
+		path := filepath.Join(t.TempDir(), "signet.db")
+		open := func() *Store {
+			s := mustOpen(t, path)
+			s.SetFormat(store.Format1)
+			return s
+		}
+		s := open()
+		return storetest.Backend{
+			Store: s,
+			Reopen: func(t *testing.T) store.Store {
+				s.Close()
+				return open()
+			},
+			Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
+		}
+	})
+}
+
 func mustOpen(t testing.TB, path string) *Store {
 	t.Helper()
 	s, err := Open(path, Options{Create: true})
