@@ -90,6 +90,7 @@ type Server struct {
 	started  time.Time
 	draining atomic.Bool
 
+	firstUses sync.Map   // SHA-256 of client secrets whose first use is being recorded
 	backingUp sync.Mutex // held while a backup is made and sent
 
 	audienceNoted sync.Map // by client id: the log has it that the client sends audience

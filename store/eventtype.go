@@ -92,6 +92,7 @@ const (
 	DetailMore     = "more"    // how many events were left out
 	DetailNetwork  = "network" // where they came from
 	DetailRevision = "revision"
+	DetailDropped  = "dropped" // the fingerprint of a client secret that was dropped; see Secret.Fingerprint
 	DetailEpoch    = "epoch"
 )
 
