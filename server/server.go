@@ -195,18 +195,20 @@ func (s *Server) Run(ctx context.Context) {
 	defer watching.Wait()
 	watching.Go(func() { s.store.Watch(ctx, s.hinted) })
 	watching.Go(func() { s.summariseUntil(ctx) })
-	sweep, beat, clients := time.NewTicker(sweepEvery), time.NewTicker(beatEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
+	sweep, beat, clients := time.NewTicker(sweepEvery), time.NewTimer(firstBeatEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
 	defer sweep.Stop()
 	defer beat.Stop()
 	defer clients.Stop()
 	s.beat(ctx)
 	defer s.leave()
+	started := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-beat.C:
 			s.beat(ctx)
+			beat.Reset(untilBeat(time.Since(started)))
 		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
 			s.beat(ctx)
 		case <-clients.C:
