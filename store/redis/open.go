@@ -66,7 +66,8 @@ type Store struct {
 	closed  atomic.Bool
 	format  atomic.Int32 // of the records that are written
 
-	replicated atomic.Bool // some master has, or had, a replica
+	late       atomic.Uint64 // answers that a command had come after its deadline
+	replicated atomic.Bool   // some master has, or had, a replica
 	watch      watcher
 	journal    journal
 	spent      spent

@@ -70,7 +70,7 @@ func (s *Store) unpackBoth(in store.Session, records []string) (store.Session, s
 // RevokeSession implements store.Sessions.
 func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
 	key := s.key.sessions(user)
-	del := command(key, "hdel", key, id[:])
+	del := write("hdel", key, id[:])
 	err := s.doAndTell(ctx, "revoking a session", ended{User: user, Session: id}.message(), del)
 	existed := del.number() == 1
 	if del.done() { // also where the answer to the first time was lost, and nothing is left to delete

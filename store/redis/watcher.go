@@ -110,6 +110,7 @@ func (s *Store) masters(ctx context.Context) (map[string]serverInfo, error) {
 		if err != nil {
 			return err
 		}
+		s.servers.sampleClock(ctx, node)
 		info := serverInfo{node.Options().Addr, parseInfo(text)}
 		if info.fields["loading"] == "1" {
 			return errors.New("LOADING it is reading its data")
@@ -167,13 +168,14 @@ func (s *Store) applyJournal(ctx context.Context) {
 type Stats struct {
 	MasterChanges uint64 // masters that took over or were restarted while this process ran
 	Reapplied     uint64 // revocations that were done again because of that
+	LateCommands  uint64 // answers that a command had come after its deadline, and had changed nothing
 	BreakersOpen  int    // servers that are answered for with an error at once at this moment
 	Pool          redis.PoolStats
 }
 
 // Stats returns the counts of this moment.
 func (s *Store) Stats() Stats {
-	stats := Stats{MasterChanges: s.watch.changes.Load(), Reapplied: s.watch.reapplied.Load(), BreakersOpen: s.servers.open()}
+	stats := Stats{MasterChanges: s.watch.changes.Load(), Reapplied: s.watch.reapplied.Load(), LateCommands: s.late.Load(), BreakersOpen: s.servers.open()}
 	if s.servers.single != nil {
 		stats.Pool = *s.servers.single.PoolStats()
 	} else {
