@@ -20,7 +20,7 @@ func TestLateCommands(t *testing.T) {
 	s := mustOpen(t, rest(Config{Addrs: []string{server.Addr()}, Prefix: newPrefix(), Timeout: 10 * time.Second}))
 	x := newSubject()
 	x.populate(t, s)
-	s.servers.single.AddHook(lateHook{})
+	s.servers.single.AddHook(deadlineHook(1))
 	before := server.Info("persistence")["rdb_changes_since_last_save"]
 	reads := map[string]bool{"Install": true, "LoadKeyring": true, "Beats": true, "Client": true, "ListClients": true, "ClientsVersion": true,
 		"User": true, "UserByName": true, "ListUsers": true, "ListSessions": true, "TokenState": true, "Events": true, "Events newest": true, "Foundation": true,
@@ -41,31 +41,31 @@ func TestLateCommands(t *testing.T) {
 	}
 }
 
-// lateHook puts a time that is long over in the place of the deadline.
-type lateHook struct{}
+// deadlineHook puts another time in the place of the deadline.
+type deadlineHook int
 
-func (lateHook) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (deadlineHook) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (lateHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (h deadlineHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		makeLate(cmd)
+		h.replace(cmd)
 		return next(ctx, cmd)
 	}
 }
 
-func (lateHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (h deadlineHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		for _, cmd := range cmds {
-			makeLate(cmd)
+			h.replace(cmd)
 		}
 		return next(ctx, cmds)
 	}
 }
 
-func makeLate(cmd redis.Cmder) {
+func (h deadlineHook) replace(cmd redis.Cmder) {
 	args := cmd.Args()
 	if _, ok := args[len(args)-1].(deadline); ok {
-		args[len(args)-1] = 1
+		args[len(args)-1] = int(h)
 	}
 }
 

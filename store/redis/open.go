@@ -43,6 +43,8 @@ type Config struct {
 	Log          *slog.Logger    // nil discards
 	// Observe, which may be nil, is told of every round trip.
 	Observe func(doing string, took time.Duration, err error)
+
+	callersTime bool // decides about sessions instead of the server's, in tests
 }
 
 // Mode is how several Redis servers make one store.

@@ -95,7 +95,7 @@ func (s *Store) sweepKeys(ctx context.Context, keys []string, now time.Time, lim
 	}
 	calls := make([]*call, len(keys))
 	for i, key := range keys {
-		calls[i] = sweepSessionsScript.call([]string{key}, millis(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
+		calls[i] = sweepSessionsScript.call([]string{key}, s.callersTime(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
 	}
 	if err := s.do(ctx, "sweeping sessions", calls...); err != nil {
 		return 0, err
