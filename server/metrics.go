@@ -16,6 +16,8 @@ type metrics struct {
 	rotations *prometheus.CounterVec
 	auditLost prometheus.Counter
 	withheld  prometheus.Counter
+
+	unreadable prometheus.Counter
 	keys      *keyMetrics
 
 	adminRefused *prometheus.CounterVec
@@ -36,6 +38,8 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 			Help: "Audit events that are in the log but could not be written to the store's audit trail."}),
 		withheld: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_withheld_total",
 			Help: "Audit events that the trail has as a part of a count only: what callers can repeat, beyond some a minute."}),
+		unreadable: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_unreadable_tokens_total",
+			Help: "Presented access tokens that were signed here and whose claims cannot be read. They count as inactive."}),
 		reloadsFailed: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_config_reloads_failed_total",
 			Help: "Configurations that were read again on SIGHUP and could not be used."}),
 	}
@@ -45,7 +49,7 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 	for _, reason := range []string{"token", "scope", "audience", "rights"} {
 		m.adminRefused.WithLabelValues(reason)
 	}
-	reg.MustRegister(m.adminRefused, m.requests, m.latency, m.rotations, m.auditLost, m.withheld, m.reloadsFailed)
+	reg.MustRegister(m.adminRefused, m.requests, m.latency, m.rotations, m.auditLost, m.withheld, m.reloadsFailed, m.unreadable)
 	registerPool(reg, pool)
 	m.keys = newKeyMetrics(reg, keyring, heart, now)
 	registerClock(reg, keyring)
