@@ -18,7 +18,7 @@ type metrics struct {
 	withheld  prometheus.Counter
 
 	unreadable prometheus.Counter
-	keys      *keyMetrics
+	keys       *keyMetrics
 
 	adminRefused *prometheus.CounterVec
 
