@@ -75,7 +75,7 @@ func (s *Server) adminCreateClient(c *call) (reply, error) {
 
 func newSecret(secret string, now time.Time) store.Secret {
 	sum := sha256.Sum256([]byte(secret))
-	return store.Secret{Hash: sum[:], CreatedAt: now}
+	return store.Secret{Hash: sum[:], CreatedAt: now, Unused: true}
 }
 
 func (s *Server) adminShowClient(c *call) (reply, error) {
@@ -86,9 +86,9 @@ func (s *Server) adminShowClient(c *call) (reply, error) {
 	return reply{body: viewClient(client)}, nil
 }
 
-// changeClient is the one way in which an existing client changes. Neither as it was nor as it is to be may it
+// changeClient is the one way in which an existing client changes. change may add to the event. Neither as it was nor as it is to be may it
 // have scopes of the admin API that the caller has not.
-func (s *Server) changeClient(c *call, e event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
+func (s *Server) changeClient(c *call, e *event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
 	id, now := c.PathValue("id"), store.Millis(s.now())
 	client, err := s.store.UpdateClient(c.Context(), id, func(client *store.Client) error {
 		if err := s.mayHandle(c, client.Scopes); err != nil {
@@ -105,7 +105,7 @@ func (s *Server) changeClient(c *call, e event, change func(client *store.Client
 		return store.Client{}, clientProblem(err)
 	}
 	e.ClientID = id
-	s.did(c, e)
+	s.did(c, *e)
 	return client, nil
 }
 
@@ -117,7 +117,7 @@ func (s *Server) adminUpdateClient(c *call) (reply, error) {
 	}
 	e := event{Type: "client.update", Detail: map[string]string{"members": memberNames(body)}}
 	var warnings []string
-	client, err := s.changeClient(c, e, func(client *store.Client, now time.Time) (err error) {
+	client, err := s.changeClient(c, &e, func(client *store.Client, now time.Time) (err error) {
 		spec := specOf(*client)
 		if err := decodeJSON(body, &spec); err != nil {
 			return err
@@ -174,7 +174,7 @@ func (s *Server) adminEnableClient(c *call) (reply, error) {
 }
 
 func (s *Server) switchClient(c *call, e event, change func(*store.Client, time.Time) error) (reply, error) {
-	client, err := s.changeClient(c, e, change)
+	client, err := s.changeClient(c, &e, change)
 	if err != nil {
 		return reply{}, err
 	}

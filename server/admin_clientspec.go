@@ -38,14 +38,16 @@ type clientView struct {
 }
 
 type secretView struct {
-	CreatedAt time.Time `json:"created_at"`
+	CreatedAt   time.Time `json:"created_at"`
+	Fingerprint string    `json:"fingerprint"` // the first 8 hexadecimal digits of the secret's SHA-256
+	Unused      bool      `json:"unused"`      // nobody has authenticated with it yet
 }
 
 func viewClient(c store.Client) clientView {
 	view := clientView{clientSpec: specOf(c), Disabled: c.Disabled, Secrets: make([]secretView, 0, liveSecrets),
 		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt}
 	for _, secret := range c.Secrets {
-		view.Secrets = append(view.Secrets, secretView{secret.CreatedAt})
+		view.Secrets = append(view.Secrets, secretView{secret.CreatedAt, secret.Fingerprint(), secret.Unused})
 	}
 	return view
 }

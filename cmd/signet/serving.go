@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"signet/config"
 	"signet/server"
 )
 
@@ -38,21 +39,21 @@ func (l listeners) encrypted(listener net.Listener) net.Listener {
 }
 
 // openListeners opens what the configuration names. On an error none is left open.
-func (n *node) openListeners(certs *certificates) (l listeners, err error) {
+func openListeners(cfg config.Config, certs *certificates) (l listeners, err error) {
 	l.certs = certs
 	defer func() {
 		if err != nil {
 			l.close()
 		}
 	}()
-	if l.public, err = listenTCP("listen", n.cfg.Listen); err != nil {
+	if l.public, err = listenTCP("listen", cfg.Listen); err != nil {
 		return l, err
 	}
-	if l.socket, err = listenAdmin(n.cfg.Admin.Socket); err != nil {
+	if l.socket, err = listenAdmin(cfg.Admin.Socket); err != nil {
 		return l, err
 	}
-	if n.cfg.Admin.Listen != "" {
-		l.adminTCP, err = listenTCP("admin.listen", n.cfg.Admin.Listen)
+	if cfg.Admin.Listen != "" {
+		l.adminTCP, err = listenTCP("admin.listen", cfg.Admin.Listen)
 	}
 	return l, err
 }
