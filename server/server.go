@@ -59,6 +59,7 @@ type Settings struct {
 	Lifetimes       store.Lifetimes // of sessions; zero: 30 days idle, 90 days in all
 	Grace           time.Duration   // in which a rotated refresh token gets its successor again; 0: none
 	MaxReplays      uint16          // how often at most; 0: 1000
+	Late            time.Duration   // in which it gets a new one after that, while the successor is unused; at most Lifetimes.Idle; 0: none
 	SessionsPerUser int             // beyond it the oldest ends; 0: 100
 
 	Policy         password.Policy // what a new password must be
@@ -194,18 +195,20 @@ func (s *Server) Run(ctx context.Context) {
 	defer watching.Wait()
 	watching.Go(func() { s.store.Watch(ctx, s.hinted) })
 	watching.Go(func() { s.summariseUntil(ctx) })
-	sweep, beat, clients := time.NewTicker(sweepEvery), time.NewTicker(beatEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
+	sweep, beat, clients := time.NewTicker(sweepEvery), time.NewTimer(firstBeatEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
 	defer sweep.Stop()
 	defer beat.Stop()
 	defer clients.Stop()
 	s.beat(ctx)
 	defer s.leave()
+	started := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-beat.C:
 			s.beat(ctx)
+			beat.Reset(untilBeat(time.Since(started)))
 		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
 			s.beat(ctx)
 		case <-clients.C:
