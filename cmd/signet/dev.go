@@ -135,7 +135,7 @@ func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public 
 	if err != nil {
 		return err
 	}
-	n, err := openNode(ctx, cfg, master, a.getenv, log, level)
+	n, err := openNode(ctx, cfg, master, a.getenv, a.now, log, level)
 	if err != nil {
 		return err
 	}

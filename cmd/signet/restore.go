@@ -76,7 +76,9 @@ type restoration struct {
 	rehearsal bool
 	closers   []func() error // of a copy of the replaced store
 
-	knewRevoked []string // kids of keys that the backup itself knows to be revoked
+	mark        *keys.Mark // of this server; nil: there is none
+	markProblem error      // why there is none, though there is a file
+	knewRevoked []string   // kids of keys that the backup itself knows to be revoked
 }
 
 // run looks at everything before it changes anything.
@@ -160,6 +162,9 @@ func (r *restoration) readHistory(ctx context.Context) (replaced *recovery.Repla
 		}
 		r.report.Knew = append(r.report.Knew, log)
 	}
+	if err := r.readMark(); err != nil {
+		return nil, err
+	}
 	return replaced, nil
 }
 
@@ -196,6 +201,7 @@ func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) erro
 	if inPlace {
 		return r.recoverInPlace(ctx, redis, hand)
 	}
+	r.replaceMark(ring)
 	return nil
 }
 
@@ -229,6 +235,9 @@ func (c *archiveCounts) counted(records iter.Seq2[store.Record, error]) iter.Seq
 func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys.Config {
 	cfg := keyringConfig(r.cfg, storage, installID, r.master)
 	cfg.Remote = remoteKeys(r.cfg, r.hsm)
+	if r.mark != nil {
+		cfg.AtLeast = r.mark.Version
+	}
 	return cfg
 }
 
@@ -305,7 +314,11 @@ func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest
 	if err != nil {
 		return fmt.Errorf("keyring: %w; the records are restored, run `signet keys rotate --emergency`", err)
 	}
-	return r.recover(ctx, ring)
+	if err := r.recover(ctx, ring); err != nil {
+		return err
+	}
+	r.replaceMark(ring)
+	return nil
 }
 
 // restoreReport is what was done and what is left to do.

@@ -320,10 +320,27 @@ func TestRestore(t *testing.T) {
 			t.Errorf("left behind: %v", left)
 		}
 	})
-	t.Run("nobody knows", func(t *testing.T) {
+	t.Run("the data directory knows of the keys", func(t *testing.T) {
 		d := happen(t, "bolt:signet.db")
 		if err := os.Remove(filepath.Join(d.dir, "signet.db")); err != nil {
 			t.Fatal(err)
+		}
+		out := d.signet("", "restore", d.backup)
+		for _, want := range []string{"restored ", "(as " + filepath.Join(d.dir, markName) + " knew)", d.leaked} {
+			if !strings.Contains(out, want) {
+				t.Errorf("the report does not say %q:\n%s", want, out)
+			}
+		}
+		if r := d.start(); r.publishes(d.leaked) {
+			t.Error("the key that was revoked after the backup is published again")
+		}
+	})
+	t.Run("nobody knows", func(t *testing.T) {
+		d := happen(t, "bolt:signet.db")
+		for _, name := range []string{"signet.db", markName} {
+			if err := os.Remove(filepath.Join(d.dir, name)); err != nil {
+				t.Fatal(err)
+			}
 		}
 		out := d.signet("", "restore", d.backup)
 		for _, want := range []string{"restored ", "there was no store that could be read", "in place of " + d.leaked, "Revoke again what you know of"} {

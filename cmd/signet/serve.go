@@ -67,7 +67,7 @@ func (a *app) serve(ctx context.Context, path string, environ []string) error {
 			return err
 		}
 	}
-	n, err := openNode(ctx, cfg, master, a.getenv, log, level)
+	n, err := openNode(ctx, cfg, master, a.getenv, a.now, log, level)
 	if err != nil {
 		return err
 	}

@@ -145,6 +145,7 @@ func (o opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config,
 	}
 	ring := keyringConfig(cfg, s, installID, []keys.MasterKey{master})
 	ring.Remote = remoteKeys(cfg, hsm)
+	ring.Mark = markFile(cfg)
 	if err := keys.Init(ctx, ring); err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
