@@ -57,6 +57,10 @@ var (
 	readEventsLua string
 	//go:embed script/take.lua
 	takeLua string
+	//go:embed script/note_masters.lua
+	noteMastersLua string
+	//go:embed script/record_loss.lua
+	recordLossLua string
 	//go:embed script/probe.lua
 	probeLua string
 	//go:embed script/forgive.lua
@@ -83,6 +87,8 @@ var (
 	readEventsScript   = newScript(readEventsLua, nestedReply)
 	takeScript         = newScript(takeLua, numberReply)
 	forgiveScript      = newScript(forgiveLua, numberReply)
+	noteMastersScript  = newScript(noteMastersLua, numberReply)
+	recordLossScript   = newScript(recordLossLua, numberReply)
 	probeScript        = newScript(probeLua, textReply)
 )
 
