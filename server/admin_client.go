@@ -50,7 +50,8 @@ func (s *Server) adminCreateClient(c *call) (reply, error) {
 	// NotBefore: should the id have belonged to another client once, its tokens stay dead.
 	now := store.Millis(s.now())
 	client := store.Client{ID: spec.ID, Public: spec.Public, NotBefore: now, CreatedAt: now}
-	if err := s.applySpec(spec, &client, now); err != nil {
+	warnings, err := s.applySpec(spec, &client, now)
+	if err != nil {
 		return reply{}, err
 	}
 	if err := s.mayHandle(c, client.Scopes); err != nil {
@@ -61,20 +62,20 @@ func (s *Server) adminCreateClient(c *call) (reply, error) {
 		secret = newClientSecret()
 		client.Secrets = []store.Secret{newSecret(secret, now)}
 	}
-	err := s.store.CreateClient(c.Context(), client)
+	err = s.store.CreateClient(c.Context(), client)
 	s.clients.drop(client.ID)
 	if err != nil {
 		return reply{}, clientProblem(err)
 	}
 	s.did(c, event{Type: "client.create", ClientID: client.ID})
 	view := viewClient(client)
-	view.Secret = secret
+	view.Secret, view.Warnings = secret, s.clientWarnings(c, client, warnings)
 	return reply{status: http.StatusCreated, body: view}, nil
 }
 
 func newSecret(secret string, now time.Time) store.Secret {
 	sum := sha256.Sum256([]byte(secret))
-	return store.Secret{Hash: sum[:], CreatedAt: now}
+	return store.Secret{Hash: sum[:], CreatedAt: now, Unused: true}
 }
 
 func (s *Server) adminShowClient(c *call) (reply, error) {
@@ -85,9 +86,9 @@ func (s *Server) adminShowClient(c *call) (reply, error) {
 	return reply{body: viewClient(client)}, nil
 }
 
-// changeClient is the one way in which an existing client changes. Neither as it was nor as it is to be may it
+// changeClient is the one way in which an existing client changes. change may add to the event. Neither as it was nor as it is to be may it
 // have scopes of the admin API that the caller has not.
-func (s *Server) changeClient(c *call, e event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
+func (s *Server) changeClient(c *call, e *event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
 	id, now := c.PathValue("id"), store.Millis(s.now())
 	client, err := s.store.UpdateClient(c.Context(), id, func(client *store.Client) error {
 		if err := s.mayHandle(c, client.Scopes); err != nil {
@@ -104,7 +105,7 @@ func (s *Server) changeClient(c *call, e event, change func(client *store.Client
 		return store.Client{}, clientProblem(err)
 	}
 	e.ClientID = id
-	s.did(c, e)
+	s.did(c, *e)
 	return client, nil
 }
 
@@ -115,17 +116,21 @@ func (s *Server) adminUpdateClient(c *call) (reply, error) {
 		return reply{}, err
 	}
 	e := event{Type: "client.update", Detail: map[string]string{"members": memberNames(body)}}
-	client, err := s.changeClient(c, e, func(client *store.Client, now time.Time) error {
+	var warnings []string
+	client, err := s.changeClient(c, &e, func(client *store.Client, now time.Time) (err error) {
 		spec := specOf(*client)
 		if err := decodeJSON(body, &spec); err != nil {
 			return err
 		}
-		return s.applySpec(spec, client, now)
+		warnings, err = s.applySpec(spec, client, now)
+		return err
 	})
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{body: viewClient(client)}, nil
+	view := viewClient(client)
+	view.Warnings = s.clientWarnings(c, client, warnings)
+	return reply{body: view}, nil
 }
 
 func memberNames(object []byte) string {
@@ -169,7 +174,7 @@ func (s *Server) adminEnableClient(c *call) (reply, error) {
 }
 
 func (s *Server) switchClient(c *call, e event, change func(*store.Client, time.Time) error) (reply, error) {
-	client, err := s.changeClient(c, e, change)
+	client, err := s.changeClient(c, &e, change)
 	if err != nil {
 		return reply{}, err
 	}

@@ -34,17 +34,20 @@ type clientView struct {
 	CreatedAt time.Time    `json:"created_at"`
 	UpdatedAt time.Time    `json:"updated_at"`
 	Secret    string       `json:"client_secret,omitempty"`
+	Warnings  []string     `json:"warnings,omitempty"` // of a change that was made
 }
 
 type secretView struct {
-	CreatedAt time.Time `json:"created_at"`
+	CreatedAt   time.Time `json:"created_at"`
+	Fingerprint string    `json:"fingerprint"` // the first 8 hexadecimal digits of the secret's SHA-256
+	Unused      bool      `json:"unused"`      // nobody has authenticated with it yet
 }
 
 func viewClient(c store.Client) clientView {
 	view := clientView{clientSpec: specOf(c), Disabled: c.Disabled, Secrets: make([]secretView, 0, liveSecrets),
 		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt}
 	for _, secret := range c.Secrets {
-		view.Secrets = append(view.Secrets, secretView{secret.CreatedAt})
+		view.Secrets = append(view.Secrets, secretView{secret.CreatedAt, secret.Fingerprint(), secret.Unused})
 	}
 	return view
 }
@@ -81,8 +84,9 @@ func hasSecret(methods []string) bool {
 	return slices.Contains(methods, authBasic) || slices.Contains(methods, authPost)
 }
 
-// applySpec makes the client what the spec says, or says all that is wrong with the spec.
-func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time) error {
+// applySpec makes the client what the spec says, or returns all that is wrong with the spec. Warnings are for
+// the answer.
+func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time) (warnings []string, err error) {
 	var check specCheck
 	if spec.ID != client.ID {
 		check.add("client_id cannot be changed; create another client")
@@ -93,7 +97,7 @@ func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time)
 	ttl := check.all(spec, s.cfg.Keys.Algorithms(), s.cfg.MaxTokenLife)
 	jwks := check.keys(spec)
 	if err := check.err(); err != nil {
-		return err
+		return nil, err
 	}
 	client.AuthMethods, client.Grants, client.Scopes = spec.AuthMethods, spec.Grants, spec.Scopes
 	client.Audiences, client.Origins, client.Claims = spec.Audiences, spec.Origins, spec.Claims
@@ -103,5 +107,5 @@ func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time)
 		client.Secrets = nil // so that an old one does not work again when the methods do
 	}
 	client.UpdatedAt = now
-	return nil
+	return check.warnings, nil
 }

@@ -141,7 +141,7 @@ func (f *fleet) start() {
 		m.Server, err = server.New(server.Config{
 			Issuer: "https://auth.example.com", Version: "test", Store: m.store, Keys: m.keys, Now: now, ClientMaxAge: time.Millisecond,
 			Passwords:   password.New(password.Config{Argon2: servertest.CheapHash, Slots: 2, Queue: 64, Wait: 30 * time.Second}),
-			RefreshKeys: [][32]byte{{1}}, ThrottleKey: [32]byte{2}, AuditKeys: [][32]byte{{3}},
+			RefreshKeys: [][32]byte{{1}}, ThrottleKeys: [][32]byte{{2}}, AuditKeys: [][32]byte{{3}},
 			Settings: server.Settings{Grace: 10 * time.Second,
 				Lifetimes: store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour}, SessionsPerUser: 1000},
 		})

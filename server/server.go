@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -17,10 +18,11 @@ import (
 	"signet/keys"
 	"signet/server/audit"
 	"signet/server/password"
+	"signet/server/throttle"
 	"signet/store"
 )
 
-// Config configures a Server. Issuer, Store, Keys, Passwords, RefreshKeys and ThrottleKey are required.
+// Config configures a Server. Issuer, Store, Keys, Passwords, RefreshKeys and ThrottleKeys are required.
 type Config struct {
 	Issuer    string // absolute URL without a trailing slash; every URL and iss is built from it
 	Version   string // of the program, for the admin listener's status
@@ -28,10 +30,10 @@ type Config struct {
 	Keys      *keys.Manager
 	Passwords *password.Pool
 
-	RefreshKeys [][32]byte // of the master keys that Keys has, in their order; that of the one in use seals refresh tokens
-	ThrottleKey [32]byte   // hides names and addresses in throttle keys
-	AuditKeys   [][32]byte // of the master keys, as RefreshKeys: the first signs the audit lines of the log; none: they are not signed
-	InstallID   string     // is signed with them
+	RefreshKeys  [][32]byte // of the master keys that Keys has, in their order; that of the one in use seals refresh tokens
+	ThrottleKeys [][32]byte // likewise; they hide names and addresses in throttle keys
+	AuditKeys    [][32]byte // of the master keys, as RefreshKeys: the first signs the audit lines of the log; none: they are not signed
+	InstallID    string     // is signed with them
 
 	Timetable    string        // of the signing keys, as heartbeats tell it: settings and values, separated by spaces
 	MaxTokenLife time.Duration // no access token lives longer (the timetable's T); 0: 1 hour
@@ -45,6 +47,9 @@ type Config struct {
 	Registry *prometheus.Registry // nil: a registry of its own
 }
 
+// ThrottleConfig is how many attempts may fail; see package throttle.
+type ThrottleConfig = throttle.Config
+
 // Settings are the part of Config that can change while the server runs; see Apply.
 type Settings struct {
 	Audience       []string      // aud of clients that list none; empty: the issuer
@@ -57,7 +62,7 @@ type Settings struct {
 	SessionsPerUser int             // beyond it the oldest ends; 0: 100
 
 	Policy         password.Policy // what a new password must be
-	Throttle       ThrottleConfig
+	Throttle       throttle.Config
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed, for throttling and the audit trail only
 }
 
@@ -71,16 +76,21 @@ type Server struct {
 	engine   *engine
 	sealer   *refreshSealer
 	clients  *clientCache
-	throttle *throttle
+	throttle *throttle.Throttle
+	unknown  throttle.Local // authentications in the name of no client
 	metrics  *metrics
 	heart    *heart
-	trail    *watchedTrail // the store's
-	audit    auditor       // writes to trail
+	trail    *watchedTrail  // the store's
+	audit    auditor        // writes to trail
+	lines    *audit.Limiter // of the log, about refused requests
+	outages  outages
+	random   func() float64 // from 0 to 1; spreads Retry-After
 	applied  atomic.Pointer[Settings]
 	replica  string // random, one a process
 	started  time.Time
 	draining atomic.Bool
 
+	firstUses sync.Map   // SHA-256 of client secrets whose first use is being recorded
 	backingUp sync.Mutex // held while a backup is made and sent
 
 	audienceNoted sync.Map // by client id: the log has it that the client sends audience
@@ -88,26 +98,27 @@ type Server struct {
 
 // New returns a Server that is ready to answer. Close it when no request is in flight any more.
 func New(cfg Config) (*Server, error) {
-	if cfg.Store == nil || cfg.Keys == nil || cfg.Passwords == nil || cfg.Issuer == "" {
-		return nil, errors.New("server: Issuer, Store, Keys and Passwords are required")
+	if cfg.Store == nil || cfg.Keys == nil || cfg.Passwords == nil || cfg.Issuer == "" || len(cfg.ThrottleKeys) == 0 {
+		return nil, errors.New("server: Issuer, Store, Keys, Passwords and ThrottleKeys are required")
 	}
 	cfg = cfg.withDefaults()
 	sealer, err := newRefreshSealer(cfg.RefreshKeys, cfg.Keys.MasterKeyInUse)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	throttleKey, auditKeys := hide(cfg.ThrottleKey), cfg.AuditKeys
-	cfg.RefreshKeys, cfg.ThrottleKey, cfg.AuditKeys = nil, [32]byte{}, nil // s is not to show them when it is printed
+	throttleKeys, auditKeys := cfg.ThrottleKeys, cfg.AuditKeys
+	cfg.RefreshKeys, cfg.ThrottleKeys, cfg.AuditKeys = nil, nil, nil // s is not to show them when it is printed
 	heart := &heart{}
 	s := &Server{cfg: cfg, heart: heart, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
 		clients:  newClientCache(cfg.Store, cfg.Now, cfg.ClientMaxAge),
-		throttle: &throttle{key: throttleKey},
+		throttle: throttle.New(throttleKeys, cfg.Keys.MasterKeyInUse),
 		metrics:  newMetrics(cfg.Registry, cfg.Keys, heart, cfg.Passwords, cfg.Now),
 	}
 	s.Apply(cfg.Settings)
 	s.trail = &watchedTrail{Audit: cfg.Store}
 	s.audit = auditor{audit.New(audit.Config{Store: s.trail, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
 		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc})}
+	s.lines, s.outages.log, s.random = audit.NewLimiter(audit.Lines), cfg.Log, rand.Float64
 	s.engine = newEngine(s)
 	s.table = s.routes()
 	return s, nil
@@ -168,7 +179,12 @@ func setDefault[T comparable](field *T, value T) {
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Close writes what is left of the audit trail. It does not close the store.
-func (s *Server) Close() { s.audit.Close() }
+func (s *Server) Close() {
+	s.summarise()
+	s.audit.Close()
+}
+
+const summariseEvery = time.Second // how often the log gets what is due of counts
 
 const sweepEvery = time.Minute // how often a little of what has run out is deleted
 
@@ -177,18 +193,21 @@ func (s *Server) Run(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { s.store.Watch(ctx, s.hinted) })
-	sweep, beat, clients := time.NewTicker(sweepEvery), time.NewTicker(beatEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
+	watching.Go(func() { s.summariseUntil(ctx) })
+	sweep, beat, clients := time.NewTicker(sweepEvery), time.NewTimer(firstBeatEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
 	defer sweep.Stop()
 	defer beat.Stop()
 	defer clients.Stop()
 	s.beat(ctx)
 	defer s.leave()
+	started := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-beat.C:
 			s.beat(ctx)
+			beat.Reset(untilBeat(time.Since(started)))
 		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
 			s.beat(ctx)
 		case <-clients.C:
@@ -202,6 +221,20 @@ func (s *Server) Run(ctx context.Context) {
 			if _, err := s.store.Sweep(ctx, s.now(), s.settings().Lifetimes); err != nil && ctx.Err() == nil {
 				s.log.Warn("sweeping what has run out", slog.Any("error", err))
 			}
+		}
+	}
+}
+
+// summariseUntil has its own loop: a store that hangs must not keep the outage out of the log.
+func (s *Server) summariseUntil(ctx context.Context) {
+	tick := time.NewTicker(summariseEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.summarise()
 		}
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"time"
 )
@@ -35,7 +36,11 @@ type Client struct {
 type Secret struct {
 	Hash      []byte    `json:"hash"`
 	CreatedAt time.Time `json:"created_at"`
+	Unused    bool      `json:"unused,omitempty"` // nobody has authenticated with it yet; false where that is not known
 }
+
+// Fingerprint is a short name for the secret: the first 8 hexadecimal digits of the SHA-256 of its text.
+func (s Secret) Fingerprint() string { return hex.EncodeToString(s.Hash[:min(len(s.Hash), 4)]) }
 
 // EndSessions raises the epoch: every session and every token of the client from before is dead once
 // the record is written, whatever time it is from.

@@ -23,6 +23,7 @@ var EventClasses = []EventClass{ClassKeys, ClassAdmin, ClassSessions, ClassOwn, 
 // Types of audit events. A change adds its type to EventTypes.
 const (
 	EventLogin        = "login"
+	EventUnderAttack  = "login_under_attack"
 	EventRefresh      = "refresh"
 	EventRefreshReuse = "refresh_reuse"
 	EventRefreshLate  = "refresh_late"
@@ -61,6 +62,8 @@ const (
 	EventKeysRevoke = "keys.revoke"
 	EventKeysRewrap = "keys.rewrap"
 
+	EventKeysClockReset = "keys.clock_reset"
+
 	EventBackup    = "backup" // at its beginning: the copy holds it
 	EventBackupEnd = "backup_end"
 	EventRestore   = "restore"
@@ -89,6 +92,7 @@ const (
 	DetailMore     = "more"    // how many events were left out
 	DetailNetwork  = "network" // where they came from
 	DetailRevision = "revision"
+	DetailDropped  = "dropped" // the fingerprint of a client secret that was dropped; see Secret.Fingerprint
 	DetailEpoch    = "epoch"
 )
 
@@ -117,6 +121,7 @@ var EventTypes = []EventType{
 	{"key.clock_agreed", ClassKeys, "the store's clock is no longer disputed"},
 	{"key.clock_disputed", ClassKeys, "the replicas dispute the store's clock; keys do not rotate"},
 	{"key.clock_off", ClassKeys, "a replica's clock is wrong; it signs nothing"},
+	{"key.clock_reset", ClassKeys, "the latest time that was seen was declared wrong"},
 	{"key.clock_right", ClassKeys, "a replica's clock is right again"},
 	{"key.created", ClassKeys, "a key was made"},
 	{"key.kept", ClassKeys, "an algorithm that was to end is kept"},
@@ -129,10 +134,12 @@ var EventTypes = []EventType{
 	{"key.rewrapped", ClassKeys, "the keyring was sealed under another master key"},
 	{"key.scheduled", ClassKeys, "an activation was planned anew"},
 	{"key.unreadable", ClassKeys, "the keyring could not be read"},
+	{EventKeysClockReset, ClassKeys, "an operator declared the latest time that was seen wrong"},
 	{EventKeysRevoke, ClassKeys, "an operator revoked a key"},
 	{EventKeysRewrap, ClassKeys, "an operator had the keyring sealed under another master key"},
 	{EventKeysRotate, ClassKeys, "an operator rotated a key"},
 	{EventLogin, ClassSessions, "a user logged in, or tried to"},
+	{EventUnderAttack, ClassSessions, "failed logins of one account from new networks reached their limit; such networks now share one try a minute"},
 	{EventRefresh, ClassSessions, "a refresh ended or healed a session, or was refused; a good one is not recorded"},
 	{EventRefreshLate, ClassSessions, "a refresh token was used late and its unused successor was skipped"},
 	{EventRefreshReuse, ClassSessions, "a spent refresh token was used again; the session was ended"},

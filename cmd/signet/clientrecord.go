@@ -29,10 +29,13 @@ type clientRecord struct {
 	Secrets        []clientSecret  `json:"secrets"`
 	CreatedAt      time.Time       `json:"created_at"`
 	UpdatedAt      time.Time       `json:"updated_at"`
+	Warnings       []string        `json:"warnings,omitempty"` // of the change that was just made
 }
 
 type clientSecret struct {
-	CreatedAt time.Time `json:"created_at"`
+	CreatedAt   time.Time `json:"created_at"`
+	Fingerprint string    `json:"fingerprint"`
+	Unused      bool      `json:"unused"`
 }
 
 // clientCall makes one call that answers with a client, and shows it.
@@ -45,7 +48,15 @@ func (a *app) clientCall(cmd *cobra.Command, method, path string, body any) erro
 	if err := c.call(cmd.Context(), method, path, body, &r); err != nil {
 		return err
 	}
+	a.showWarnings(r.Warnings)
 	return a.print(r, r.write)
+}
+
+// showWarnings shows warnings of the server's to who reads along.
+func (a *app) showWarnings(warnings []string) {
+	for _, warning := range warnings {
+		a.say("warning: %s", warning)
+	}
 }
 
 func (r clientRecord) write(w io.Writer) {
@@ -63,7 +74,11 @@ func (r clientRecord) write(w io.Writer) {
 	line(w, "token lifetime", defaultWord(orDash(r.AccessTokenTTL)))
 	r.writeKeys(w)
 	for i, s := range r.Secrets {
-		line(w, fmt.Sprintf("secret %d made", i+1), stamp(s.CreatedAt))
+		used := ""
+		if s.Unused {
+			used = ", not used yet"
+		}
+		line(w, fmt.Sprintf("secret %d made", i+1), stamp(s.CreatedAt)+", fingerprint "+s.Fingerprint+used)
 	}
 	line(w, "created", stamp(r.CreatedAt))
 	line(w, "updated", stamp(r.UpdatedAt))

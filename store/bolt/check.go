@@ -75,7 +75,8 @@ var recordChecks = map[string]func(tx *bbolt.Tx, key, value []byte) error{
 	},
 	"keyring":  func(_ *bbolt.Tx, _, value []byte) error { return size(value[:min(len(value), 8)], 8) },
 	"audit":    checkEvent,
-	"throttle": func(_ *bbolt.Tx, _, value []byte) error { _, err := unpackCount(value); return err },
+	"throttle": func(_ *bbolt.Tx, _, value []byte) error { _, err := unpackTally(value); return err },
+	"networks": func(_ *bbolt.Tx, _, value []byte) error { _, err := unpackNetworks(value); return err },
 }
 
 func size(value []byte, n int) error {
