@@ -59,6 +59,7 @@ type Settings struct {
 	Lifetimes       store.Lifetimes // of sessions; zero: 30 days idle, 90 days in all
 	Grace           time.Duration   // in which a rotated refresh token gets its successor again; 0: none
 	MaxReplays      uint16          // how often at most; 0: 1000
+	Late            time.Duration   // in which it gets a new one after that, while the successor is unused; at most Lifetimes.Idle; 0: none
 	SessionsPerUser int             // beyond it the oldest ends; 0: 100
 
 	Policy         password.Policy // what a new password must be

@@ -100,7 +100,7 @@ func decodePart(name, part string) (json.RawMessage, error) {
 		return nil, fmt.Errorf("this is not a JWT: its %s is not base64url; was it copied as a whole?", name)
 	}
 	var object map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &object); err != nil || object == nil {
+	if err := readExact(raw, &object); err != nil || object == nil {
 		return nil, fmt.Errorf("this is not a JWT: its %s is not a JSON object", name)
 	}
 	var compact bytes.Buffer
@@ -184,7 +184,7 @@ func isAnswer(header json.RawMessage) bool {
 	var h struct {
 		Typ string `json:"typ"`
 	}
-	if json.Unmarshal(header, &h) != nil {
+	if readExact(header, &h) != nil {
 		return false
 	}
 	return strings.TrimPrefix(strings.ToLower(h.Typ), "application/") == "token-introspection+jwt"
