@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"signet/server/password"
 	"signet/store"
 )
 
@@ -81,6 +80,7 @@ func (s *Server) adminImportUsers(c *call) (reply, error) {
 			broken = asOAuthError(err).reason()
 			return reply{}, err
 		case end == io.EOF:
+			s.hashes.want()
 			return reply{body: report}, nil
 		case end != nil:
 			e := adminInvalid("the body broke off after line %d; %d users were accepted: send all of it again, those are then refused as existing", lines.line, report.Accepted)
@@ -143,7 +143,7 @@ func (s *Server) parseImport(line []byte) *importing {
 	}
 	in.username = row.Username
 	if row.Hash != "" {
-		if err := password.Supported(row.Hash); err != nil {
+		if err := s.cfg.Passwords.Supported(row.Hash); err != nil {
 			in.err = adminInvalid("%s", err)
 			return in
 		}

@@ -58,6 +58,8 @@ const (
 
 	EventSessionRevokeEverybodyBegin = "session.revoke_everybody_begin"
 
+	EventThrottleClear = "throttle.clear"
+
 	EventKeysRotate = "keys.rotate"
 	EventKeysRevoke = "keys.revoke"
 	EventKeysRewrap = "keys.rewrap"
@@ -144,6 +146,7 @@ var EventTypes = []EventType{
 	{EventSessionRevokeAll, ClassAdmin, "an operator ended all sessions of a user"},
 	{EventSessionRevokeEverybody, ClassAdmin, "an operator ended all sessions of everybody"},
 	{EventSessionRevokeEverybodyBegin, ClassAdmin, "an operator began to end all sessions of everybody"},
+	{EventThrottleClear, ClassAdmin, "an operator had failed logins forgotten"},
 	{EventToken, ClassRefusals, "a request to /token was refused for another reason"},
 	{EventUserCreate, ClassAdmin, "an operator created a user"},
 	{EventUserDelete, ClassAdmin, "an operator deleted a user"},
