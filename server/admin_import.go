@@ -162,7 +162,7 @@ func (s *Server) importAll(c *call, batch []*importing, report *importReport) er
 			slots <- struct{}{}
 			writing.Go(func() {
 				defer func() { <-slots }()
-				in.err = userProblem(s.createPatiently(c.Context(), in.user))
+				in.err = userProblem(s.createPatiently(c.Context(), in.user, in.username))
 			})
 		}
 	}
@@ -184,9 +184,9 @@ func (s *Server) importAll(c *call, batch []*importing, report *importReport) er
 
 // createPatiently asks again where the store cannot answer for a moment. A creation that did happen,
 // and whose answer was lost, is then refused as existing.
-func (s *Server) createPatiently(ctx context.Context, u store.User) (err error) {
+func (s *Server) createPatiently(ctx context.Context, u store.User, typed string) (err error) {
 	for try := range importTries {
-		if err = s.store.CreateUser(ctx, u); !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+		if err = s.createUser(ctx, u, typed); !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
 		time.Sleep(200 * time.Millisecond << try)

@@ -25,9 +25,12 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 	case len(typed) > maxUsername:
 		return "", "", 0, invalidRequest("username is too long")
 	}
-	name, err := password.CanonicalUsername(typed)
-	if err != nil {
+	name, err := s.storedName(g.Context(), password.TrimUsername(typed))
+	switch {
+	case errors.Is(err, password.ErrUsername):
 		name = typed // nobody has it, but it is counted and costs the same
+	case err != nil:
+		return "", "", 0, unavailable(err)
 	}
 	g.typedName = name
 	receipt, credential, result, err := s.checkPassword(g, name, secret)
