@@ -49,6 +49,9 @@ var adminVerbs = []adminVerb{
 	{"DELETE", "/v1/users/{username}/sessions", "session.revoke_all", scopeUsers, false, (*Server).adminRevokeSessions},
 	{"DELETE", "/v1/users/{username}/sessions/{sid}", "session.revoke", scopeUsers, false, (*Server).adminRevokeSession},
 
+	{"GET", "/v1/throttle", "throttle.list", scopeUsers, false, (*Server).adminListThrottle},
+	{"DELETE", "/v1/throttle", "throttle.clear", scopeUsers, false, (*Server).adminClearThrottle},
+
 	{"GET", "/v1/keys", "keys.list", scopeKeys, false, (*Server).adminListKeys},
 	{"GET", "/v1/keys/plan", "keys.plan", scopeKeys, false, (*Server).adminPlanKeys},
 	{"POST", "/v1/keys/rotate", "keys.rotate", scopeKeys, false, (*Server).adminRotateKeys},

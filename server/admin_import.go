@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"signet/server/password"
 	"signet/store"
 )
 
@@ -81,6 +80,7 @@ func (s *Server) adminImportUsers(c *call) (reply, error) {
 			broken = asOAuthError(err).reason()
 			return reply{}, err
 		case end == io.EOF:
+			s.hashes.want()
 			return reply{body: report}, nil
 		case end != nil:
 			e := adminInvalid("the body broke off after line %d; %d users were accepted: send all of it again, those are then refused as existing", lines.line, report.Accepted)
@@ -143,7 +143,7 @@ func (s *Server) parseImport(line []byte) *importing {
 	}
 	in.username = row.Username
 	if row.Hash != "" {
-		if err := password.Supported(row.Hash); err != nil {
+		if err := s.cfg.Passwords.Supported(row.Hash); err != nil {
 			in.err = adminInvalid("%s", err)
 			return in
 		}
@@ -162,7 +162,7 @@ func (s *Server) importAll(c *call, batch []*importing, report *importReport) er
 			slots <- struct{}{}
 			writing.Go(func() {
 				defer func() { <-slots }()
-				in.err = userProblem(s.createPatiently(c.Context(), in.user))
+				in.err = userProblem(s.createPatiently(c.Context(), in.user, in.username))
 			})
 		}
 	}
@@ -184,9 +184,9 @@ func (s *Server) importAll(c *call, batch []*importing, report *importReport) er
 
 // createPatiently asks again where the store cannot answer for a moment. A creation that did happen,
 // and whose answer was lost, is then refused as existing.
-func (s *Server) createPatiently(ctx context.Context, u store.User) (err error) {
+func (s *Server) createPatiently(ctx context.Context, u store.User, typed string) (err error) {
 	for try := range importTries {
-		if err = s.store.CreateUser(ctx, u); !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+		if err = s.createUser(ctx, u, typed); !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
 		time.Sleep(200 * time.Millisecond << try)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ func (s *Server) adminCreateUser(c *call) (reply, error) {
 		}
 	}
 	c.subject, c.username = user.ID.String(), user.Username
-	if err := s.store.CreateUser(c.Context(), user); err != nil {
+	if err := s.createUser(c.Context(), user, in.Username); err != nil {
 		return reply{}, userProblem(err)
 	}
 	s.did(c, event{Type: "user.create"})
@@ -86,9 +87,9 @@ func (s *Server) findUser(c *call) (store.User, error) {
 	id, err := store.ParseUserID(name)
 	if err == nil {
 		user, err = s.store.User(c.Context(), id)
-	} else if name, err = password.CanonicalUsername(name); err == nil {
+	} else if name, err = s.storedName(c.Context(), name); err == nil {
 		user, err = s.store.UserByName(c.Context(), name)
-	} else {
+	} else if errors.Is(err, password.ErrUsername) {
 		err = store.ErrNotFound // nobody can have that name
 	}
 	if err != nil {

@@ -60,6 +60,8 @@ const (
 
 	EventSessionRevokeEverybodyBegin = "session.revoke_everybody_begin"
 
+	EventThrottleClear = "throttle.clear"
+
 	EventKeysRotate = "keys.rotate"
 	EventKeysRevoke = "keys.revoke"
 	EventKeysRewrap = "keys.rewrap"
@@ -151,6 +153,7 @@ var EventTypes = []EventType{
 	{EventSessionRevokeAll, ClassAdmin, "an operator ended all sessions of a user"},
 	{EventSessionRevokeEverybody, ClassAdmin, "an operator ended all sessions of everybody"},
 	{EventSessionRevokeEverybodyBegin, ClassAdmin, "an operator began to end all sessions of everybody"},
+	{EventThrottleClear, ClassAdmin, "an operator had failed logins forgotten"},
 	{EventToken, ClassRefusals, "a request to /token was refused for another reason"},
 	{EventUserBulk, ClassAdmin, "an operator changed many users; the stream of them ended"},
 	{EventUserBulkBegin, ClassAdmin, "an operator began to change many users"},

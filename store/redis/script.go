@@ -75,7 +75,7 @@ var (
 	announceCredentialScript = newScript(announceCredentialLua, numberReply)
 	copyCredentialScript     = newScript(copyCredentialLua, numberReply)
 
-	createClientScript = newScript(createClientLua, numberReply)
+	createClientScript = newScript(createClientLua, textReply)
 	updateClientScript = newScript(updateClientLua, textReply)
 	deleteClientScript = newScript(deleteClientLua, textReply)
 
