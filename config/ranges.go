@@ -83,7 +83,7 @@ func (c Config) checkRunning(k *checker) {
 // warnings are about settings that are allowed and hardly meant. A password of Redis can be in a
 // variable, which c does not show.
 func (c Config) warnings(redisPassword bool) []Warning {
-	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.throttleWarnings(), c.redisWarnings(redisPassword))
+	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.throttleWarnings(), c.dangerWarnings(), c.redisWarnings(redisPassword))
 }
 
 // throttleWarnings are about limits that are off.
