@@ -30,16 +30,16 @@ func TestDangerWarnings(t *testing.T) {
 		}
 	}
 	for text, wants := range map[string][]string{
-		"refresh: {grace: 1m, max_replays: 65535}":                 {"refresh.grace: ", "refresh.max_replays: 65535"},
-		"refresh: {absolute: 3650d}":                               {"refresh.absolute: "},
-		"refresh: {sessions_per_user: 10000}":                      {"refresh.sessions_per_user: "},
-		"keys: {skew: 1h}":                                         {"keys.skew: "},
-		"keys: {leeway: 1h}":                                       {"keys.leeway: "},
-		"keys: {sign_stale: 5h}":                                   {"keys.sign_stale: "},
-		"access_token: {ttl: 1h}":                                  {"access_token.ttl: "},
-		"throttle: {per_network: 1000000}":                         {"throttle.per_network: "},
-		"throttle: {per_client: 1000000}":                          {"throttle.per_client: "},
-		"throttle: {per_account: 100}":                             {"throttle.per_account: "},
+		"refresh: {grace: 1m, max_replays: 65535}":                  {"refresh.grace: ", "refresh.max_replays: 65535"},
+		"refresh: {absolute: 3650d}":                                {"refresh.absolute: "},
+		"refresh: {sessions_per_user: 10000}":                       {"refresh.sessions_per_user: "},
+		"keys: {skew: 1h}":                                          {"keys.skew: "},
+		"keys: {leeway: 1h}":                                        {"keys.leeway: "},
+		"keys: {sign_stale: 5h}":                                    {"keys.sign_stale: "},
+		"access_token: {ttl: 1h}":                                   {"access_token.ttl: "},
+		"throttle: {per_network: 1000000}":                          {"throttle.per_network: "},
+		"throttle: {per_client: 1000000}":                           {"throttle.per_client: "},
+		"throttle: {per_account: 100}":                              {"throttle.per_account: "},
 		"throttle: {per_network: 0, per_client: 0, per_account: 3}": {"throttle.per_network: 0", "throttle.per_client: 0"},
 	} {
 		got := load(text)

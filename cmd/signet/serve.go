@@ -80,6 +80,9 @@ func (a *app) serve(ctx context.Context, path string, environ []string) error {
 	n.overrides = func() []config.Override { return config.Overrides(path, environ) }
 	stop := n.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return a.loadFile(path, environ) }) // before anybody is told that it serves and may send SIGHUP
 	defer stop()
+	for _, p := range n.keys.KeptPlans() {
+		log.Warn("keys.* was changed and does not take effect yet", slog.String("warning", keptPlanText(cfg, p)))
+	}
 	log.Info("serving", slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),
 		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket), slog.String("version", version()))
 	if err := n.serve(ctx, l); err != nil {
