@@ -28,7 +28,8 @@ func (c Config) dangerWarnings() (list []Warning) {
 	warn(c.Refresh.Grace > 0 && c.Refresh.MaxReplays > manyReplays,
 		"refresh.max_replays: %d lets whoever has copied a refresh token use it that often within refresh.grace (%s) unnoticed; a retry needs a few: leave it out for the default of %d",
 		c.Refresh.MaxReplays, text(c.Refresh.Grace), Default().Refresh.MaxReplays)
-	warn(c.Refresh.Grace > longGrace,
+	warn(c.Refresh.Grace > longGrace && c.Refresh.MaxReplays <= Default().Refresh.MaxReplays, // together they have a warning of their own
+
 		"refresh.grace: for %s after each rotation a copied refresh token is answered and raises no alarm; apps retry within seconds: leave it out for the default of %s", text(c.Refresh.Grace), text(Default().Refresh.Grace))
 	warn(c.Refresh.Absolute > longAbsolute,
 		"refresh.absolute: %s is how long a stolen session can be carried on; leave it out for the default of %s", text(c.Refresh.Absolute), text(Default().Refresh.Absolute))

@@ -19,6 +19,7 @@ func (c Config) checkTokens(k *checker) {
 			formatDuration(c.AccessToken.TTL), formatDuration(c.Keys.MaxTokenLife))
 	}
 	k.duration("refresh.grace", c.Refresh.Grace, 0, time.Minute)
+	k.duration("refresh.late", c.Refresh.Late, 0, forever)
 	k.duration("refresh.idle", c.Refresh.Idle, time.Second, forever)
 	k.duration("refresh.absolute", c.Refresh.Absolute, time.Second, forever)
 	if c.Refresh.Idle > c.Refresh.Absolute {
@@ -41,6 +42,9 @@ func (c Config) checkPassword(k *checker) {
 	k.number("password.argon2.memory_kib", int(p.Argon2.MemoryKiB), 7168, 4<<20)
 	k.number("password.argon2.time", int(p.Argon2.Time), 1, 100)
 	k.number("password.argon2.threads", int(p.Argon2.Threads), 1, 64)
+	k.number("password.import.argon2_memory_kib", int(p.Import.MemoryKiB), 8, 1<<20)
+	k.number("password.import.argon2_work_kib", int(p.Import.WorkKiB), 8, 4<<20)
+	k.number("password.import.bcrypt_cost", p.Import.BcryptCost, 4, 16)
 	k.number("password.slots", p.Slots, 0, 1024)
 	k.number("password.queue", p.Queue, 0, 100_000)
 	k.duration("password.wait", p.Wait, 10*time.Millisecond, 10*time.Second)
@@ -83,7 +87,24 @@ func (c Config) checkRunning(k *checker) {
 // warnings are about settings that are allowed and hardly meant. A password of Redis can be in a
 // variable, which c does not show.
 func (c Config) warnings(redisPassword bool) []Warning {
-	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.throttleWarnings(), c.dangerWarnings(), c.redisWarnings(redisPassword))
+	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.throttleWarnings(), c.refreshWarnings(), c.dangerWarnings(), c.redisWarnings(redisPassword))
+}
+
+// refreshWarnings are about windows in which a stolen refresh token is worth more than by default.
+func (c Config) refreshWarnings() (list []Warning) {
+	r, usual := c.Refresh, Default().Refresh
+	if r.Late > r.Idle && r.Late != usual.Late {
+		list = append(list, Warning("refresh.late: is "+formatDuration(r.Late)+", longer than refresh.idle with "+formatDuration(r.Idle)+"; only the shorter one counts"))
+	}
+	if r.Late > 0 && r.Late < r.Grace {
+		list = append(list, Warning("refresh.late: is "+formatDuration(r.Late)+", shorter than refresh.grace with "+formatDuration(r.Grace)+
+			", so it has no effect; make it longer, or 0s to turn it off"))
+	}
+	if r.Grace >= time.Minute && r.MaxReplays > usual.MaxReplays {
+		list = append(list, Warning("refresh.grace: with "+formatDuration(r.Grace)+" and refresh.max_replays of "+strconv.Itoa(r.MaxReplays)+
+			" a refresh token that leaked can be used beside its owner for long; leave both out for the defaults"))
+	}
+	return list
 }
 
 // throttleWarnings are about limits that are off.

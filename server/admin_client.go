@@ -47,9 +47,8 @@ func (s *Server) adminCreateClient(c *call) (reply, error) {
 		return reply{}, err
 	}
 	spec.setDefaults()
-	// NotBefore: should the id have belonged to another client once, its tokens stay dead.
 	now := store.Millis(s.now())
-	client := store.Client{ID: spec.ID, Public: spec.Public, NotBefore: now, CreatedAt: now}
+	client := store.Client{ID: spec.ID, Public: spec.Public, CreatedAt: now}
 	warnings, err := s.applySpec(spec, &client, now)
 	if err != nil {
 		return reply{}, err
@@ -159,9 +158,9 @@ func (s *Server) adminDeleteClient(c *call) (reply, error) {
 
 // adminDisableClient ends the client's sessions and tokens as well: enabling it again is a new start.
 func (s *Server) adminDisableClient(c *call) (reply, error) {
-	return s.switchClient(c, event{Type: "client.disable"}, func(client *store.Client, now time.Time) error {
-		// A whole second, as iat is: a token from just before must not be good again when it is enabled.
-		client.Disabled, client.NotBefore = true, justAfter(now, client.NotBefore).Truncate(time.Second).Add(time.Second)
+	return s.switchClient(c, event{Type: "client.disable"}, func(client *store.Client, _ time.Time) error {
+		client.Disabled = true
+		client.EndSessions()
 		return nil
 	})
 }
@@ -179,9 +178,4 @@ func (s *Server) switchClient(c *call, e event, change func(*store.Client, time.
 		return reply{}, err
 	}
 	return reply{body: viewClient(client)}, nil
-}
-
-// justAfter is a new NotBefore that ends everything begun up to now, and is later than the last one.
-func justAfter(now, last time.Time) time.Time {
-	return laterOf(store.Millis(now), last).Add(time.Millisecond)
 }

@@ -103,6 +103,9 @@ func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
+	if slices.Contains(client.Grants, grantPassword) && !slices.Contains(spec.Grants, grantPassword) {
+		client.EndSessions() // they rest on the grant
+	}
 	client.AuthMethods, client.Grants, client.Scopes = spec.AuthMethods, spec.Grants, spec.Scopes
 	client.Audiences, client.Origins, client.Claims = spec.Audiences, spec.Origins, spec.Claims
 	client.Introspect, client.IntrospectFor, client.Alg, client.AccessTokenTTL = spec.Introspect, spec.IntrospectFor, spec.Alg, ttl

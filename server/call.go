@@ -61,6 +61,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
 	h := w.Header()
 	h["X-Request-Id"] = []string{c.id}
 	h["X-Content-Type-Options"] = nosniff
+	if r.TLS != nil {
+		h["Strict-Transport-Security"] = hsts
+	}
 	if ambiguous(r) || s.draining.Load() {
 		h.Set("Connection", "close")
 	}
@@ -86,7 +89,12 @@ func ambiguous(r *http.Request) bool {
 	return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) || r.Method == http.MethodConnect
 }
 
-var nosniff = []string{"nosniff"}
+var (
+	nosniff = []string{"nosniff"}
+	// hsts is sent over TLS of our own (RFC 6797 §7.2); a proxy that speaks TLS sends its own. Other hosts of the
+	// domain are not ours to decide about.
+	hsts = []string{"max-age=31536000"}
+)
 
 // run does what stands between the match and the answer. A panic ends this request only.
 func (s *Server) run(w http.ResponseWriter, c *call, rt *route) (answer reply, err error) {

@@ -27,6 +27,9 @@ type accessClaims struct {
 	ID        string   `json:"jti"`
 	SessionID string   `json:"sid,omitempty"`
 	AuthTime  int64    `json:"auth_time,omitempty"`
+	// ClientEpoch is the client's epoch, in a token of its own; there is none in the first one. The token
+	// is dead when the client has another. Tokens of users have it in their session's record.
+	ClientEpoch uint32 `json:"client_epoch,omitempty"`
 }
 
 type audience []string
@@ -47,10 +50,16 @@ func (a *audience) UnmarshalJSON(data []byte) error {
 }
 
 // reservedClaims have a meaning of their own in a token or an answer about one; no user's claim may
-// take their names.
-var reservedClaims = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "auth_time",
+// take their names, in any case: see reservedClaim.
+var reservedClaims = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "client_epoch", "scope", "sid", "auth_time",
 	"acr", "amr", "azp", "cnf", "act", "may_act", "typ", "nonce", "at_hash", "c_hash", "events",
 	"active", "username", "preferred_username", "token_type", "token_introspection"}
+
+// reservedClaim reports whether the name is a reserved one for some reader. Many, Go's encoding/json among
+// them, ignore case after Unicode's simple folding, in which even U+017F is an s.
+func reservedClaim(name string) bool {
+	return slices.ContainsFunc(reservedClaims, func(reserved string) bool { return strings.EqualFold(name, reserved) })
+}
 
 // issueAccessToken signs an access token for what g was granted. user and session are nil for a
 // token of the client's own. It also fills in what the log line says of it.
@@ -66,7 +75,9 @@ func (s *Server) issueAccessToken(g *granting, user *store.User, session *store.
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), ExpiresAt: now.Add(ttl).Unix(), ID: randomText(16),
 	}
 	var payload any = &claims
-	if user != nil {
+	if user == nil {
+		claims.ClientEpoch = g.client.Epoch
+	} else {
 		claims.Subject, claims.SessionID, claims.AuthTime = user.ID.String(), session.ID.String(), session.StartedAt.Unix()
 		if own := claimsFor(g.client, user); len(own) > 0 {
 			payload = withOwn{&claims, own}
@@ -90,7 +101,7 @@ func claimsFor(client *store.Client, user *store.User) map[string]json.RawMessag
 		switch {
 		case name == usernameClaim:
 			own[name], _ = json.Marshal(user.Username) // a string always encodes
-		case ok && !slices.Contains(reservedClaims, name):
+		case ok && !reservedClaim(name):
 			own[name] = value
 		}
 	}

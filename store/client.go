@@ -48,14 +48,16 @@ func (c *Client) EndSessions() { c.Epoch = NextEpoch(c.Epoch) }
 
 // Clients keeps the registered clients.
 type Clients interface {
-	// CreateClient registers c, or answers ErrExists.
+	// CreateClient registers c, or answers ErrExists. Its epoch becomes at least one above that of any
+	// client that was deleted, so that nothing of an earlier client with the same id works for it; a
+	// store of format 1 sets NotBefore to its own time instead.
 	CreateClient(ctx context.Context, c Client) error
 	// Client returns the client with that id, or ErrNotFound.
 	Client(ctx context.Context, id string) (Client, error)
 	// UpdateClient changes one client in one step and returns it as it then is. The function may run
 	// more than once; its error comes back as it is and nothing is changed. ErrNotFound if there is none.
 	UpdateClient(ctx context.Context, id string, change func(*Client) error) (Client, error)
-	// DeleteClient removes it, or answers ErrNotFound.
+	// DeleteClient removes the client as it was read in the call, or answers ErrNotFound.
 	DeleteClient(ctx context.Context, id string) error
 	// ClientsVersion is another one whenever a client is another one: while it stays the same, what
 	// was read of the clients is still true.

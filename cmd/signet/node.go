@@ -145,6 +145,7 @@ func serverConfig(cfg config.Config) (server.Config, error) {
 	}
 	argon2 := cfg.Password.Argon2
 	pool := password.Config{Slots: cfg.Password.Slots, Queue: cfg.Password.Queue, Wait: cfg.Password.Wait,
+		Caps:   password.Caps{Memory: cfg.Password.Import.MemoryKiB, Work: cfg.Password.Import.WorkKiB, BcryptCost: cfg.Password.Import.BcryptCost},
 		Argon2: password.Params{Memory: argon2.MemoryKiB, Time: argon2.Time, Threads: argon2.Threads}}
 	if err := pool.Validate(); err != nil {
 		return server.Config{}, fmt.Errorf("password: %w", err)
@@ -154,7 +155,7 @@ func serverConfig(cfg config.Config) (server.Config, error) {
 		Settings: server.Settings{
 			Audience: ownAudience(cfg), DefaultClient: cfg.DefaultClient, AccessTokenTTL: cfg.AccessToken.TTL,
 			Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute},
-			Grace:     cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), SessionsPerUser: cfg.Refresh.SessionsPerUser,
+			Grace:     cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), Late: cfg.Refresh.Late, SessionsPerUser: cfg.Refresh.SessionsPerUser,
 			Policy:         policy,
 			Throttle:       server.ThrottleConfig{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient, Anywhere: cfg.Throttle.Anywhere},
 			TrustedProxies: cfg.TrustedProxies,

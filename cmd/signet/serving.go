@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ type listeners struct {
 	public, socket, adminTCP net.Listener
 
 	certs *certificates
+	dev   bool // the public listener too is for this machine alone
 }
 
 func (l listeners) close() {
@@ -53,7 +56,7 @@ func openListeners(cfg config.Config, certs *certificates) (l listeners, err err
 		return l, err
 	}
 	if cfg.Admin.Listen != "" {
-		l.adminTCP, err = listenTCP("admin.listen", cfg.Admin.Listen)
+		l.adminTCP, err = listenTCP(adminListenField, cfg.Admin.Listen)
 	}
 	return l, err
 }
@@ -61,6 +64,9 @@ func openListeners(cfg config.Config, certs *certificates) (l listeners, err err
 // serve answers until ctx ends, then drains: it says that it is not ready, waits until load
 // balancers have seen it, finishes what is under way, and returns.
 func (n *node) serve(ctx context.Context, l listeners) error {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n.passwords.ExtraThreads())
+	}
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	background.Go(func() { n.keys.Run(loops) })
@@ -83,9 +89,9 @@ func (n *node) serve(ctx context.Context, l listeners) error {
 			}
 		})
 	}
-	start(l.public, n.server, n.server.Connections("public", n.publicConnections()))
+	start(l.public, n.checkHost(n.server, l.public, l.dev), n.server.Connections("public", n.publicConnections()))
 	start(l.socket, n.server.Admin(), nil)
-	start(l.adminTCP, n.server.AdminWithToken(), n.server.Connections("admin", server.ConnectionLimits{Total: adminConnections}))
+	start(l.adminTCP, n.checkHost(n.server.AdminWithToken(), l.adminTCP, true), n.server.Connections("admin", server.ConnectionLimits{Total: adminConnections}))
 
 	var err error
 	select {
@@ -99,6 +105,17 @@ func (n *node) serve(ctx context.Context, l listeners) error {
 	stopLoops()
 	background.Wait()
 	return err
+}
+
+// checkHost has a listener on a loopback address take requests to such hosts alone, where that is wanted.
+func (n *node) checkHost(h http.Handler, listener net.Listener, wanted bool) http.Handler {
+	if listener == nil || !wanted {
+		return h
+	}
+	if addr, ok := listener.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
+		return h
+	}
+	return server.LoopbackHosts(h, n.log)
 }
 
 func (n *node) drain(servers []*http.Server) {

@@ -11,8 +11,9 @@ import (
 
 // importReport is what the server did with each line.
 type importReport struct {
-	Accepted int           `json:"accepted"`
-	Refused  []refusedLine `json:"refused"`
+	Accepted     int           `json:"accepted"`
+	Refused      []refusedLine `json:"refused"`       // the first ones
+	RefusedCount int           `json:"refused_count"` // all of them
 }
 
 type refusedLine struct {
@@ -76,11 +77,14 @@ func (a *app) importUsers(cmd *cobra.Command, in io.Reader) error {
 	if err := a.print(report, report.write); err != nil {
 		return err
 	}
-	if n := len(report.Refused); n > 0 {
+	if n := report.refused(); n > 0 {
 		return fmt.Errorf("%d of %d lines were refused; mend them and import them again", n, n+report.Accepted)
 	}
 	return nil
 }
+
+// refused is how many lines were. An older server sends no count.
+func (r importReport) refused() int { return max(r.RefusedCount, len(r.Refused)) }
 
 func (r importReport) write(w io.Writer) {
 	if len(r.Refused) > 0 {
@@ -89,5 +93,9 @@ func (r importReport) write(w io.Writer) {
 	for _, l := range r.Refused {
 		line(w, fmt.Sprint(l.Line), orDash(l.Username), l.Reason)
 	}
-	fmt.Fprintf(w, "%d accepted, %d refused\n", r.Accepted, len(r.Refused))
+	refused := r.refused()
+	if more := refused - len(r.Refused); more > 0 {
+		fmt.Fprintf(w, "and %d more lines that were refused, which are not listed\n", more)
+	}
+	fmt.Fprintf(w, "%d accepted, %d refused\n", r.Accepted, refused)
 }

@@ -12,50 +12,41 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Backend {
-		path := filepath.Join(t.TempDir(), "signet.db")
-		s := mustOpen(t, path)
-		return storetest.Backend{
-			Store: s,
-			Reopen: func(t *testing.T) store.Store {
-				s.Close()
-				return mustOpen(t, path)
-			},
-			OpenError: func(t *testing.T) error {
-				s.Close()
-				_, err := Open(path, Options{})
-				return err
-			},
-			Retain: func(t *testing.T, keep store.Retention) store.Store {
-				s, err := Open(filepath.Join(t.TempDir(), "signet.db"), Options{Create: true, Retention: keep})
-				must(t, err)
-				t.Cleanup(func() { s.Close() })
-				return s
-			},
-			Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
-		}
-	})
+	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, Schema) })
 }
 
 // TestContractOfFormat1 is the contract of a store that has not been raised to format 2.
 func TestContractOfFormat1(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Backend {
-		path := filepath.Join(t.TempDir(), "signet.db")
-		open := func() *Store {
-			s := mustOpen(t, path)
-			s.SetFormat(store.Format1)
+	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, store.Format1) })
+}
+
+func backend(t *testing.T, format int) storetest.Backend {
+	path := filepath.Join(t.TempDir(), "signet.db")
+	open := func(t *testing.T) *Store {
+		s := mustOpen(t, path)
+		s.SetFormat(format)
+		return s
+	}
+	s := open(t)
+	return storetest.Backend{
+		Store: s,
+		Reopen: func(t *testing.T) store.Store {
+			s.Close()
+			return open(t)
+		},
+		OpenError: func(t *testing.T) error {
+			s.Close()
+			_, err := Open(path, Options{})
+			return err
+		},
+		Retain: func(t *testing.T, keep store.Retention) store.Store {
+			s, err := Open(filepath.Join(t.TempDir(), "signet.db"), Options{Create: true, Retention: keep})
+			must(t, err)
+			t.Cleanup(func() { s.Close() })
 			return s
-		}
-		s := open()
-		return storetest.Backend{
-			Store: s,
-			Reopen: func(t *testing.T) store.Store {
-				s.Close()
-				return open()
-			},
-			Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
-		}
-	})
+		},
+		Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
+	}
 }
 
 func mustOpen(t testing.TB, path string) *Store {

@@ -80,11 +80,18 @@ func (k keyspace) clients() []string {
 	return []string{k.name("clients", "c", ""), k.name("clients", "c", ":version")}
 }
 
+// clientsAndEpoch also has the least epoch of new clients.
+func (k keyspace) clientsAndEpoch() []string {
+	return append(k.clients(), k.name("clients", "c", ":epoch"))
+}
+
 func (k keyspace) install() string   { return k.name("install", "i", "") }
 func (k keyspace) keyring() string   { return k.name("install", "i", ":keyring") }
 func (k keyspace) beats() string     { return k.name("install", "i", ":beats") }
 func (k keyspace) probe() string     { return k.name("install", "i", ":probe") }
 func (k keyspace) sweeping() string  { return k.name("install", "i", ":sweeping") }
+func (k keyspace) masters() string   { return k.name("install", "i", ":masters") }
+func (k keyspace) loss() string      { return k.name("install", "i", ":loss") }
 func (k keyspace) importing() string { return k.name("install", "i", ":importing") }
 
 // audit names the last number, the stream of earlier versions, and those of the classes.

@@ -61,6 +61,8 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"list sessions", testListSessions},
 		{"revoke session", testRevokeSession},
 		{"revoke all sessions", testRevokeSessions},
+		{"sign-outs need no clock", testSignOuts},
+		{"epochs of clients", testClientEpochsRise},
 		{"rotate", testRotate},
 		{"login", testLogin},
 		{"login after a change", testLoginAfterChange},
@@ -141,6 +143,6 @@ func addSession(t testing.TB, s store.Store, user store.UserID, at time.Time) st
 func rotation(s store.Session, generation uint32, now time.Time) store.Rotation {
 	return store.Rotation{
 		UserID: s.UserID, SessionID: s.ID, ClientID: s.ClientID, Generation: generation,
-		Now: now, Lifetimes: month, Grace: 10 * time.Second, MaxReplays: 3,
+		Now: now, Lifetimes: month, Grace: 10 * time.Second, MaxReplays: 3, Loss: lossAfter(t0.Add(24 * time.Hour)),
 	}
 }
