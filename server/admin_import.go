@@ -76,7 +76,7 @@ func (s *Server) adminImportUsers(c *call) (reply, error) {
 		}
 		switch {
 		case err != nil:
-			err = importStopped(err, report.Accepted, lines.line)
+			err = streamStopped(err, report.Accepted, lines.line)
 			broken = asOAuthError(err).reason()
 			return reply{}, err
 		case end == io.EOF:
@@ -91,15 +91,15 @@ func (s *Server) adminImportUsers(c *call) (reply, error) {
 	}
 }
 
-// importStopped is the answer to an import whose caller lost the right to it on the way: what was accepted stays.
-func importStopped(err error, accepted, line int) error {
+// streamStopped is the answer to a stream whose caller lost the right to it on the way: what was accepted stays.
+func streamStopped(err error, accepted, line int) error {
 	var refused *oauthError
 	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized && refused.Status != http.StatusForbidden {
 		return err
 	}
 	stopped := *refused
 	stopped.Close = true
-	stopped.Description = fmt.Sprintf("the import was stopped before line %d: the access token is no longer good for it; %d users were accepted before", line, accepted)
+	stopped.Description = fmt.Sprintf("it was stopped before line %d: the access token is no longer good for it; %d users were accepted before", line, accepted)
 	if stopped.Status == http.StatusUnauthorized {
 		stopped.Code = "unauthorized" // keeps the description
 	}

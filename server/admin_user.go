@@ -35,32 +35,6 @@ func viewUser(u store.User) userView {
 	return userView{u.ID, u.Username, claims, u.Disabled, u.PasswordHash != "", u.CreatedAt, u.UpdatedAt}
 }
 
-func (s *Server) adminListUsers(c *call) (reply, error) {
-	q, err := readQuery(c, "after", "limit")
-	if err != nil {
-		return reply{}, err
-	}
-	limit, err := q.limit()
-	if err != nil {
-		return reply{}, err
-	}
-	if after := q["after"]; after != "" {
-		if name, err := password.CanonicalUsername(after); err != nil || name != after {
-			return reply{}, adminInvalid("after must be a username: the next of the page before")
-		}
-	}
-	all, err := s.store.ListUsers(c.Context(), q["after"], limit+1)
-	if err != nil {
-		return reply{}, err
-	}
-	all, next := pageOf(all, limit, func(u store.User) string { return u.Username })
-	views := make([]userView, 0, len(all))
-	for _, user := range all {
-		views = append(views, viewUser(user))
-	}
-	return reply{body: userList{views, next}}, nil
-}
-
 func (s *Server) adminCreateUser(c *call) (reply, error) {
 	var in struct {
 		Username string                     `json:"username"`
