@@ -34,6 +34,8 @@ type Config struct {
 
 	// The file with the master key, which seals the signing keys and refresh tokens; relative to
 	// data_dir, readable by its owner only. The variable SIGNET_MASTER_KEY can hold the key instead.
+	// Where the variable SIGNET_DATA_DIR names another directory for a second server, and there is no
+	// such file in it, the file is looked for where data_dir of this file has it.
 	MasterKeyFile string `yaml:"master_key_file"`
 
 	// The algorithms tokens are signed with: ES256, RS256, PS256, EdDSA. The first is what clients get
@@ -135,14 +137,17 @@ type Password struct {
 
 	Argon2 Argon2 `yaml:"argon2"`
 
-	// How many passwords are hashed at once. 0: one less than there are cores, at least one, and no
-	// more than memory allows.
+	Import ImportedHashes `yaml:"import"`
+
+	// How many passwords are hashed at once. 0: as many as there are cores, and no more than half of the
+	// memory allows.
 	Slots int `yaml:"slots"`
 
-	// How many logins may wait for a slot; the next is answered 503 with Retry-After. 0: 32 a slot.
+	// How many logins may wait for a slot, however short the wait; the next is answered 503 with
+	// Retry-After. 0: 256 a slot.
 	Queue int `yaml:"queue"`
 
-	// How long one waits at most before it is answered 503.
+	// How long one waits at most before it is answered 503; one that would wait longer is so at once.
 	Wait time.Duration `yaml:"wait"`
 }
 
@@ -156,6 +161,19 @@ type Argon2 struct {
 
 	// Threads for one hash.
 	Threads uint8 `yaml:"threads"`
+}
+
+// What a password hash from elsewhere may cost. One that costs more is refused by an import, and its user
+// cannot log in until a new password is set.
+type ImportedHashes struct {
+	// Memory for one argon2 hash, in KiB; at most half of the memory that the server has.
+	MemoryKiB uint32 `yaml:"argon2_memory_kib"`
+
+	// Passes of argon2 times its memory, in KiB.
+	WorkKiB uint32 `yaml:"argon2_work_kib"`
+
+	// The cost of bcrypt; 14 takes about a second.
+	BcryptCost int `yaml:"bcrypt_cost"`
 }
 
 // How many failed logins are answered before the next is asked to wait (429 with Retry-After).
@@ -185,7 +203,11 @@ type Keys struct {
 	//   strict    it signs for 7d; tokens live 2m, none longer than 15m; a replica that cannot read the
 	//             store signs for 5m and serves the key set for 2h. Stolen keys and tokens are worth
 	//             less, and the store may be down for less long
-	//   fast      all of it in seconds, for tests and demos only
+	//   fast      all of it in seconds, for tests and demos only: verifiers that fetch again for an unknown
+	//             kid at most every so often refuse fresh tokens (jose 30s, keyfunc 5m, jwx 15m, get-jwks);
+	//             PyJWT, go-oidc and Authlib fetch at once
+	// In an install that has keys a shorter timetable holds for the keys after the next: `signet keys
+	// rotate` brings the next one forward.
 	Preset string `yaml:"preset"`
 
 	// How long a new key is in the key set before it signs.

@@ -140,7 +140,7 @@ func TestEnvSetsEveryField(t *testing.T) {
 		"algorithms": "EdDSA, RS256", "audience": "orders, https://b.example", "admin.listen": "localhost:99", "log.level": "debug", "log.format": "text",
 		"trusted_proxies": "10.1.2.3,fd00::1/8", "access_token.ttl": "1m", "refresh.grace": "3s",
 		"refresh.absolute": "80d", "password.wait": "1s", "throttle.per_account": "7", "audit.retain": "5000",
-		"password.argon2.memory_kib": "8192", "password.min_length": "9",
+		"password.argon2.memory_kib": "8192", "password.min_length": "9", "password.import.bcrypt_cost": "9", "throttle.anywhere": "8",
 		"keys.preset": "strict", "keys.hsm.timeout": "3s", "redis.prefix": "other", "redis.server_name": "redis.example", "redis.wait_replicas": "2",
 	}
 	probe := Default()
@@ -272,4 +272,29 @@ func TestTextOfOtherEditors(t *testing.T) {
 			t.Errorf("%s: got %q, grace %v, warnings %q and error %v", name, c.Issuer, c.Refresh.Grace, warnings, err)
 		}
 	}
+}
+
+// TestSecondServerKeepsTheMasterKey: SIGNET_DATA_DIR moves what a server writes, not the key that it shares.
+func TestSecondServerKeepsTheMasterKey(t *testing.T) {
+	dir, second := t.TempDir(), t.TempDir()
+	path := filepath.Join(dir, "signet.yaml")
+	touch := func(path, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	touch(path, issuerLine)
+	want := func(what, key string, env ...string) {
+		t.Helper()
+		c, _, err := Load(path, append(env, "SIGNET_DATA_DIR="+second))
+		if err != nil || c.MasterKeyFile != key || c.DataDir != second || c.Store != "bolt:"+filepath.Join(second, "signet.db") {
+			t.Errorf("%s: got %s in %s and error %v, want %s", what, c.MasterKeyFile, c.DataDir, err, key)
+		}
+	}
+	want("no key anywhere", filepath.Join(second, "master.key"))
+	touch(filepath.Join(dir, "master.key"), "")
+	want("the shared key", filepath.Join(dir, "master.key"))
+	want("a key named by a variable", filepath.Join(second, "other.key"), "SIGNET_MASTER_KEY_FILE=other.key")
+	touch(filepath.Join(second, "master.key"), "")
+	want("a key of its own", filepath.Join(second, "master.key"))
 }

@@ -42,6 +42,9 @@ func (c Config) checkPassword(k *checker) {
 	k.number("password.argon2.memory_kib", int(p.Argon2.MemoryKiB), 7168, 4<<20)
 	k.number("password.argon2.time", int(p.Argon2.Time), 1, 100)
 	k.number("password.argon2.threads", int(p.Argon2.Threads), 1, 64)
+	k.number("password.import.argon2_memory_kib", int(p.Import.MemoryKiB), 8, 1<<20)
+	k.number("password.import.argon2_work_kib", int(p.Import.WorkKiB), 8, 4<<20)
+	k.number("password.import.bcrypt_cost", p.Import.BcryptCost, 4, 16)
 	k.number("password.slots", p.Slots, 0, 1024)
 	k.number("password.queue", p.Queue, 0, 100_000)
 	k.duration("password.wait", p.Wait, 10*time.Millisecond, 10*time.Second)
@@ -84,7 +87,7 @@ func (c Config) checkRunning(k *checker) {
 // warnings are about settings that are allowed and hardly meant. A password of Redis can be in a
 // variable, which c does not show.
 func (c Config) warnings(redisPassword bool) []Warning {
-	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.throttleWarnings(), c.refreshWarnings(), c.redisWarnings(redisPassword))
+	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.throttleWarnings(), c.refreshWarnings(), c.dangerWarnings(), c.redisWarnings(redisPassword))
 }
 
 // refreshWarnings are about windows in which a stolen refresh token is worth more than by default.

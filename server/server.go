@@ -78,6 +78,7 @@ type Server struct {
 	sealer   *refreshSealer
 	clients  *clientCache
 	throttle *throttle.Throttle
+	hashes   hashSampler
 	unknown  throttle.Local // authentications in the name of no client
 	metrics  *metrics
 	heart    *heart
@@ -95,6 +96,7 @@ type Server struct {
 	backingUp sync.Mutex // held while a backup is made and sent
 
 	audienceNoted sync.Map // by client id: the log has it that the client sends audience
+	pinnedNoted   sync.Map // clients that are pinned to an algorithm which is gone, and that one, as they were logged
 }
 
 // New returns a Server that is ready to answer. Close it when no request is in flight any more.
@@ -115,6 +117,7 @@ func New(cfg Config) (*Server, error) {
 		throttle: throttle.New(throttleKeys, cfg.Keys.MasterKeyInUse),
 		metrics:  newMetrics(cfg.Registry, cfg.Keys, heart, cfg.Passwords, cfg.Now),
 	}
+	s.hashes.wanted = make(chan struct{}, 1)
 	s.Apply(cfg.Settings)
 	s.trail = &watchedTrail{Audit: cfg.Store}
 	s.audit = auditor{audit.New(audit.Config{Store: s.trail, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
@@ -194,6 +197,7 @@ func (s *Server) Run(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { s.store.Watch(ctx, s.hinted) })
+	watching.Go(func() { s.sampleHashes(ctx) })
 	watching.Go(func() { s.summariseUntil(ctx) })
 	sweep, beat, clients := time.NewTicker(sweepEvery), time.NewTimer(firstBeatEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
 	defer sweep.Stop()
@@ -202,6 +206,7 @@ func (s *Server) Run(ctx context.Context) {
 	s.beat(ctx)
 	defer s.leave()
 	started := time.Now()
+	s.notePinned(ctx)
 	for {
 		select {
 		case <-ctx.Done():

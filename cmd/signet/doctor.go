@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,8 +34,8 @@ const (
 func (a *app) doctorCommand() *cobra.Command {
 	return a.configFlag(&cobra.Command{
 		Use:   "doctor",
-		Short: "Look an install over: settings, master key, store, signing keys",
-		Long: "Look an install over: the configuration and the files it names, the master key, the timetable of the\n" +
+		Short: "Check an install: settings, files, master key, store, signing keys",
+		Long: "Check an install: the configuration and the files it names, the master key, the timetable of the\n" +
 			"signing keys, the store and how it is set up, and whether the keys in it open. It changes nothing and\n" +
 			"needs no running server; a bolt store is read whole when none is running. Exit 1 if there is a problem,\n" +
 			"0 if there are only warnings.",
@@ -70,7 +72,7 @@ func (d *doctor) judge(check string, err error, good string) bool {
 }
 
 func (d *doctor) examine(ctx context.Context) {
-	cfg, warnings, err := d.app.readConfig()
+	cfg, warnings, err := d.app.readConfigOrDev()
 	good := d.judge("configuration", err, "it is good, and known as "+cfg.Issuer)
 	for _, w := range warnings {
 		d.note("configuration", stateWarning, string(w))
@@ -81,6 +83,7 @@ func (d *doctor) examine(ctx context.Context) {
 	master, err := readMasterKeys(cfg.MasterKeyFile, d.app.getenv)
 	d.judge("master key", err, "it can be read")
 	d.judge("files", checkPlaces(cfg), "nobody else can write to the data directory, the store or the keys of TLS")
+	d.examineLeftovers(cfg)
 	d.examineTimetable(cfg)
 	d.examineCertificate(cfg)
 	if path, ok := cfg.BoltPath(); ok {
@@ -88,6 +91,19 @@ func (d *doctor) examine(ctx context.Context) {
 		return
 	}
 	d.examineRedis(ctx, cfg, master)
+}
+
+// examineLeftovers names files of commands that were killed. They can have password hashes in them.
+func (d *doctor) examineLeftovers(cfg config.Config) {
+	dirs := []string{cfg.DataDir}
+	if here, err := os.Getwd(); err == nil && here != cfg.DataDir {
+		dirs = append(dirs, here)
+	}
+	for _, dir := range dirs {
+		for _, name := range leftovers(dir, "") {
+			d.note("files", stateWarning, fmt.Sprintf("%s is left over from a command that was killed, and may have password hashes in it; remove it with `rm %s`", name, shellQuote(name)))
+		}
+	}
 }
 
 // examineBolt: the file is locked while a server runs on it; that the server runs is good news then.
@@ -171,9 +187,13 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 	defer done()
 	ring := keyringConfig(cfg, s, install.ID, master)
 	ring.Remote = remoteKeys(cfg, hsm)
+	ring.Mark = markFile(cfg)
 	m, err := keys.Open(ctx, ring)
 	if errors.Is(err, keys.ErrProvider) {
 		err = explainProvider(err)
+	}
+	if errors.As(err, new(*keys.MarkError)) {
+		err = explainMark(cfg, err)
 	}
 	if !d.judge("signing keys", err, "they open with this master key") {
 		return
@@ -182,6 +202,31 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 		d.note("signing keys", stateProblem, err.Error())
 	}
 	d.tryHSM(ctx, m)
+	for _, p := range m.KeptPlans() {
+		d.note("key timetable", stateWarning, keptPlanText(cfg, p))
+	}
+	d.examinePinned(ctx, s, m)
+}
+
+// examinePinned names the clients that can get no tokens, because nothing signs with their algorithm.
+func (d *doctor) examinePinned(ctx context.Context, s store.Store, m *keys.Manager) {
+	const page = 1000
+	for after := ""; ; {
+		clients, err := s.ListClients(ctx, after, page)
+		if err != nil {
+			d.judge("clients", err, "")
+			return
+		}
+		for _, c := range clients {
+			if c.Alg != "" && !slices.Contains(m.Algorithms(), c.Alg) && !m.Configured(c.Alg) {
+				d.note("clients", stateWarning, fmt.Sprintf("%s is pinned to %s, and no key signs with it: it can get no tokens; `signet client update %s --alg ALG`, or add it to algorithms", c.ID, c.Alg, c.ID))
+			}
+		}
+		if len(clients) < page {
+			return
+		}
+		after = clients[len(clients)-1].ID
+	}
 }
 
 func (d *doctor) report() error {

@@ -35,8 +35,8 @@ func (a *app) drillCommand() *cobra.Command {
 			"--verifier with it, which must answer 2xx. It begins with one such round, and rotates only if that is\n" +
 			"good. The next key signs as soon as it has been published for keys.publish and no earlier; the drill\n" +
 			"goes on until it does and the last token of the old key has expired. Exit 1 if anything failed.\n\n" +
-			"The key that signs next has been published since the last rotation, so a service that fetched the key\n" +
-			"set then and never again passes. A second rotation, --rotations 2, finds it.\n\n" +
+			"The key that signs next has been published since the last rotation, so one rotation does not find a\n" +
+			"service that fetches the key set only once, at its start. A second rotation, --rotations 2, does.\n\n" +
 			"Without --client there are no tokens, and only the key set is watched. The keys of the server that\n" +
 			"answers the admin API are rotated for good, so it asks whether that is the one you mean.",
 		Example: "signet drill --client drill --client-secret-file drill.secret --verifier https://staging.example.com/orders\n" +
@@ -167,6 +167,9 @@ func (d *drill) run(ctx context.Context) error {
 			break
 		}
 	}
+	if d.report.onlyCutShort() {
+		return d.conclude("cut short: nothing that was checked failed, but the rotation was not watched to its end")
+	}
 	return d.conclude("somebody noticed")
 }
 
@@ -185,9 +188,9 @@ func (d *drill) watch(ctx context.Context) {
 	}
 	switch r := d.rotation(); {
 	case ctx.Err() != nil:
-		d.report.fail(time.Now(), "drill", "interrupted before it was over")
+		d.report.fail(time.Now(), drillItself, "interrupted before it was over")
 	case r.SignedAt.IsZero():
-		d.report.fail(time.Now(), "drill", "the new key did not sign by then; it should from "+stamp(r.ActivatesAt))
+		d.report.fail(time.Now(), drillItself, "the new key did not sign by then; it should from "+stamp(r.ActivatesAt))
 	}
 }
 

@@ -21,8 +21,11 @@ import (
 
 // node is one whole Signet, built from its configuration: what `serve` and `dev` run.
 type node struct {
-	cfg    config.Config
-	now    func() time.Time // nil: the machine's clock
+	cfg config.Config
+	now func() time.Time // nil: the machine's clock
+
+	overrides func() []config.Override // of the file that it was started with
+
 	log    *slog.Logger
 	level  *slog.LevelVar
 	store  store.Store
@@ -142,6 +145,7 @@ func serverConfig(cfg config.Config) (server.Config, error) {
 	}
 	argon2 := cfg.Password.Argon2
 	pool := password.Config{Slots: cfg.Password.Slots, Queue: cfg.Password.Queue, Wait: cfg.Password.Wait,
+		Caps:   password.Caps{Memory: cfg.Password.Import.MemoryKiB, Work: cfg.Password.Import.WorkKiB, BcryptCost: cfg.Password.Import.BcryptCost},
 		Argon2: password.Params{Memory: argon2.MemoryKiB, Time: argon2.Time, Threads: argon2.Threads}}
 	if err := pool.Validate(); err != nil {
 		return server.Config{}, fmt.Errorf("password: %w", err)

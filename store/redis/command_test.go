@@ -46,6 +46,9 @@ func TestCommands(t *testing.T) {
 	upkeep := heard(t)
 
 	for _, c := range requests {
+		if c.inScript && c.name() == "time" { // it costs nothing there
+			continue
+		}
 		switch c.name() {
 		case "scan", "keys", "sscan", "hscan", "zscan", "randomkey", "flushdb", "flushall", "sort", "multi", "script":
 			t.Errorf("a request asks for %q", c.args)
@@ -218,7 +221,7 @@ func (r scriptRun) check(t *testing.T) {
 		}
 	}
 	for _, args := range r.inner {
-		if args[0] == "TIME" {
+		if strings.EqualFold(args[0], "time") {
 			continue
 		}
 		if !slices.Contains(keys, args[1]) {
