@@ -738,7 +738,7 @@ func TestInterleavings(t *testing.T) {
 			return s
 		}
 		runFleet(t, backend{
-			skew: 20 * time.Second, // within the timetable's 60 s
+			skew: 4 * time.Second, // less than half of the grace window
 			open: func(rt *rapid.T) store.Store { return open(rt) },
 			fill: func(rt *rapid.T, f store.Foundation, records iter.Seq2[store.Record, error]) store.Store {
 				s := open(rt)
