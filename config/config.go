@@ -34,6 +34,8 @@ type Config struct {
 
 	// The file with the master key, which seals the signing keys and refresh tokens; relative to
 	// data_dir, readable by its owner only. The variable SIGNET_MASTER_KEY can hold the key instead.
+	// Where the variable SIGNET_DATA_DIR names another directory for a second server, and there is no
+	// such file in it, the file is looked for where data_dir of this file has it.
 	MasterKeyFile string `yaml:"master_key_file"`
 
 	// The algorithms tokens are signed with: ES256, RS256, PS256, EdDSA. The first is what clients get

@@ -34,8 +34,8 @@ const (
 func (a *app) doctorCommand() *cobra.Command {
 	return a.configFlag(&cobra.Command{
 		Use:   "doctor",
-		Short: "Look an install over: settings, master key, store, signing keys",
-		Long: "Look an install over: the configuration and the files it names, the master key, the timetable of the\n" +
+		Short: "Check an install: settings, files, master key, store, signing keys",
+		Long: "Check an install: the configuration and the files it names, the master key, the timetable of the\n" +
 			"signing keys, the store and how it is set up, and whether the keys in it open. It changes nothing and\n" +
 			"needs no running server; a bolt store is read whole when none is running. Exit 1 if there is a problem,\n" +
 			"0 if there are only warnings.",
