@@ -71,6 +71,7 @@ type Store struct {
 	journal    journal
 	spent      spent
 	hints      listeners
+	pings      hintPings
 	sweeper    sweeper
 
 	stop    context.CancelFunc
@@ -94,6 +95,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.journal.init()
 	s.spent.init()
 	s.watch.init()
+	s.pings.init()
 	var err error
 	if s.servers, err = connect(cfg, s.watch.look); err != nil {
 		return nil, err
@@ -106,6 +108,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.stop = stop
 	s.running.Go(func() { s.watchServers(loops) })
 	s.running.Go(func() { s.listen(loops) })
+	s.running.Go(func() { s.pingHints(loops, pingEvery, deafAfter) })
 	return s, nil
 }
 
