@@ -111,6 +111,7 @@ func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config
 	s, err := opener{getenv: d.app.getenv}.openBolt(path, cfg)
 	if errors.Is(err, store.ErrLocked) {
 		d.note("store", stateOK, path+" is in use by a running server; stop it, or examine a backup, to have it read whole")
+		d.examineServing(ctx, cfg)
 		return
 	}
 	if !d.judge("store", err, path+" opens") {
@@ -118,6 +119,7 @@ func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config
 	}
 	d.examineKeyring(ctx, s, cfg, master)
 	d.examineClients(ctx, s, cfg)
+	d.examineAdminClients(ctx, s, cfg)
 	if err := s.Close(); err != nil {
 		d.judge("store", err, "")
 		return
@@ -136,6 +138,7 @@ func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []k
 	d.examineFleet(ctx, s, cfg)
 	d.examineKeyring(ctx, s, cfg, master)
 	d.examineClients(ctx, s, cfg)
+	d.examineAdminClients(ctx, s, cfg)
 }
 
 // examineServers shows the list that a start shows as well.
