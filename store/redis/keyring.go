@@ -33,7 +33,7 @@ func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
 	if err != nil {
 		return fmt.Errorf("packing the install record: %w", err)
 	}
-	create := command(s.key.install(), "set", s.key.install(), raw, "nx")
+	create := write("set", s.key.install(), raw, "nx")
 	if err := s.doDurably(ctx, "creating the install", create); err != nil {
 		return err
 	}
