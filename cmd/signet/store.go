@@ -15,6 +15,7 @@ import (
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/redis"
+	"signet/store/seal"
 )
 
 // opener opens stores. What it does not get from the configuration it is given here.
@@ -23,7 +24,7 @@ type opener struct {
 	log     *slog.Logger        // nil discards
 	warn    func(warning error) // told what can be lost; nil: nobody is
 	observe func(doing string, took time.Duration, err error)
-	verify  bool // have a bolt store read whole in the background
+	seals   *seal.Keys // of the records
 	patient bool // whole stores are moved: a slow answer is no reason to give up
 }
 
@@ -48,7 +49,7 @@ func (o opener) openBolt(path string, cfg config.Config) (*bolt.Store, error) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
 		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, shellQuote(path))
 	}
-	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Log: o.log, Verify: o.verify})
+	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Log: o.log, Seals: o.seals})
 	if err != nil {
 		return nil, explainBolt(err, path)
 	}

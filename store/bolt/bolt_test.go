@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"crypto/sha256"
 	"errors"
 	"path/filepath"
 	"testing"
@@ -8,22 +9,29 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/seal"
 	"signet/store/storetest"
 )
 
 func TestContract(t *testing.T) {
+	for name, seals := range map[string]*seal.Keys{"unsealed": nil, "sealed": testSeals()} {
+		t.Run(name, func(t *testing.T) { testContract(t, seals) })
+	}
+}
+
+func testContract(t *testing.T, seals *seal.Keys) {
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
 		path := filepath.Join(t.TempDir(), "signet.db")
-		s := mustOpen(t, path)
+		s := mustOpenSealed(t, path, seals)
 		return storetest.Backend{
 			Store: s,
 			Reopen: func(t *testing.T) store.Store {
 				s.Close()
-				return mustOpen(t, path)
+				return mustOpenSealed(t, path, seals)
 			},
 			OpenError: func(t *testing.T) error {
 				s.Close()
-				_, err := Open(path, Options{})
+				_, err := Open(path, Options{Seals: seals})
 				return err
 			},
 			Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
@@ -31,9 +39,26 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// masterKey derives as a master key does.
+type masterKey string
+
+func (m masterKey) Derive(purpose string) [32]byte { return sha256.Sum256([]byte(string(m) + purpose)) }
+
+// testSeals are those of one master key, without which no record is read.
+func testSeals(others ...masterKey) *seal.Keys {
+	seals := seal.New(append([]masterKey{"one"}, others...))
+	seals.Require()
+	return seals
+}
+
 func mustOpen(t testing.TB, path string) *Store {
 	t.Helper()
-	s, err := Open(path, Options{Create: true})
+	return mustOpenSealed(t, path, nil)
+}
+
+func mustOpenSealed(t testing.TB, path string, seals *seal.Keys) *Store {
+	t.Helper()
+	s, err := Open(path, Options{Create: true, Seals: seals})
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}

@@ -39,7 +39,7 @@ func (s *Store) rotate(t *txn, key []byte, r store.Rotation) (next store.Session
 	if raw == nil {
 		return next, u, store.Gone, nil
 	}
-	was, err := readSession(key, raw, r.ClientID)
+	was, err := readSession(t, key, raw, r.ClientID)
 	if err != nil {
 		return next, u, o, fmt.Errorf("%w: reading session %s: %w", store.ErrUnavailable, r.SessionID, err)
 	}

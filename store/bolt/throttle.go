@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
 )
 
@@ -30,8 +28,12 @@ func (c *counts) init() {
 	c.changed = map[string]struct{}{}
 }
 
-func (c *counts) load(b *bbolt.Bucket) error {
-	return b.ForEach(func(key, raw []byte) error {
+func (c *counts) load(tx reader) error {
+	return tx.Bucket(bucketThrottle).ForEach(func(key, raw []byte) error {
+		raw, err := tx.opened(bucketThrottle, key, raw)
+		if err != nil {
+			return fmt.Errorf("%w: reading a throttle count: %w", errDamaged, err)
+		}
 		n, err := unpackCount(raw)
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", errDamaged, err)

@@ -10,10 +10,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.etcd.io/bbolt"
+	"signet/store"
+	"signet/store/packed"
+	"signet/store/seal"
 )
 
-// verification is what is known about the state of the file: from the check that Open starts, and from
+// verification is what is known about the state of the file: from the check that Verify begins, and from
 // reads that met something damaged.
 type verification struct {
 	running atomic.Bool
@@ -36,6 +38,23 @@ func (s *Store) noteDamage(err error) {
 			slog.Any("error", err))
 	}
 }
+
+// unreadable makes sure that a record that cannot be read is ErrUnavailable for the caller, and notes it.
+// Other errors stay as they are.
+func (s *Store) unreadable(err error) error {
+	if !errors.Is(err, packed.ErrMalformed) && !errors.Is(err, errDamaged) && !errors.Is(err, seal.ErrForged) {
+		return err
+	}
+	if !errors.Is(err, store.ErrUnavailable) {
+		err = s.unavailable("reading", err)
+	}
+	s.noteDamage(err)
+	return err
+}
+
+// Verify begins to read the whole file in the background; see Stats and Ping for what comes of it. It is
+// for a server: call it once, when the seals of the records are known to be right.
+func (s *Store) Verify() { s.running.Go(func() { s.verify(context.Background()) }) }
 
 // verify reads every record and every page once, beside the server's work. Damage makes Ping fail: a
 // server that serves from a damaged file must not look healthy. It stays until a restart, since nothing
@@ -67,7 +86,7 @@ func (s *Store) verifyRecords(ctx context.Context) (n int, err error) {
 	for _, name := range slices.Concat(buckets, laterBuckets) {
 		var from []byte
 		for more := true; more && err == nil; {
-			err = s.viewContext(ctx, func(tx *bbolt.Tx) (err error) {
+			err = s.viewContext(ctx, func(tx snapshot) (err error) {
 				var read int
 				read, from, err = verifySpan(tx, name, from)
 				n, more = n+read, from != nil
@@ -82,12 +101,11 @@ func (s *Store) verifyRecords(ctx context.Context) (n int, err error) {
 }
 
 // verifySpan checks up to sweepSpan records, beginning at a key, and returns where to go on; nil: nowhere.
-func verifySpan(tx *bbolt.Tx, name, from []byte) (n int, next []byte, err error) {
+func verifySpan(tx snapshot, name, from []byte) (n int, next []byte, err error) {
 	b := tx.Bucket(name)
 	if b == nil {
 		return 0, nil, nil // one of laterBuckets
 	}
-	check := recordChecks[string(name)]
 	c := b.Cursor()
 	var last []byte
 	for key, value := c.Seek(from); key != nil; key, value = c.Next() {
@@ -99,10 +117,7 @@ func verifySpan(tx *bbolt.Tx, name, from []byte) (n int, next []byte, err error)
 		}
 		last = key
 		n++
-		if check == nil {
-			continue
-		}
-		if err := check(tx, key, value); err != nil {
+		if err := checkRecord(tx, name, key, value); err != nil {
 			return n, nil, err
 		}
 	}
