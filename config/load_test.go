@@ -258,3 +258,18 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestTextOfOtherEditors: a byte order mark and CRLF change nothing.
+func TestTextOfOtherEditors(t *testing.T) {
+	const text = issuerLine + "refresh:\n  grace: 20s\n"
+	for name, data := range map[string]string{
+		"mark":          "\xef\xbb\xbf" + text,
+		"CRLF":          strings.ReplaceAll(text, "\n", "\r\n"),
+		"mark and CRLF": "\xef\xbb\xbf" + strings.ReplaceAll(text, "\n", "\r\n"),
+	} {
+		c, warnings, err := load("signet.yaml", []byte(data), "/etc", nil)
+		if err != nil || len(warnings) > 0 || c.Issuer != "https://auth.example.com" || c.Refresh.Grace != 20*time.Second {
+			t.Errorf("%s: got %q, grace %v, warnings %q and error %v", name, c.Issuer, c.Refresh.Grace, warnings, err)
+		}
+	}
+}

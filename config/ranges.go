@@ -69,6 +69,11 @@ func (c Config) checkRunning(k *checker) {
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "json", "text")
 	k.number("audit.retain", c.Audit.Retain, 1000, 100*manyInt)
+	k.number("audit.keys", c.Audit.Keys, 0, 100*manyInt)
+	k.number("audit.admin", c.Audit.Admin, 0, 100*manyInt)
+	k.number("audit.sessions", c.Audit.Sessions, 0, 100*manyInt)
+	k.number("audit.own", c.Audit.Own, 0, 100*manyInt)
+	k.number("audit.refusals", c.Audit.Refusals, 0, 100*manyInt)
 	k.duration("shutdown.delay", c.Shutdown.Delay, 0, 10*time.Minute)
 	k.duration("shutdown.drain", c.Shutdown.Drain, 0, 10*time.Minute)
 }
@@ -76,7 +81,24 @@ func (c Config) checkRunning(k *checker) {
 // warnings are about settings that are allowed and hardly meant. A password of Redis can be in a
 // variable, which c does not show.
 func (c Config) warnings(redisPassword bool) []Warning {
-	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.redisWarnings(redisPassword))
+	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.throttleWarnings(), c.redisWarnings(redisPassword))
+}
+
+// throttleWarnings are about limits that are off.
+func (c Config) throttleWarnings() (list []Warning) {
+	for _, t := range []struct {
+		setting, guess string
+		value          int
+	}{
+		{"throttle.per_network", "passwords of many accounts", c.Throttle.PerNetwork},
+		{"throttle.per_client", "client secrets", c.Throttle.PerClient},
+	} {
+		if t.value == 0 {
+			list = append(list, Warning(t.setting+": 0 turns this limit off, so one network can guess "+t.guess+" as fast as the server answers; "+
+				"leave it out for the default of 100"))
+		}
+	}
+	return list
 }
 
 // proxyWarnings: who a caller is for the throttles is what the proxies that are named say, and nobody else.

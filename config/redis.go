@@ -65,9 +65,18 @@ func (c Config) redisWarnings(password bool) []Warning {
 	}
 	var list []Warning
 	password = password || c.Redis.PasswordFile != "" || c.Redis.SentinelPasswordFile != ""
-	if password && !store.TLS && slices.ContainsFunc(store.Addrs, isRemote) {
+	const setPassword = "set redis.password_file or SIGNET_REDIS_PASSWORD"
+	switch {
+	case !slices.ContainsFunc(store.Addrs, isRemote):
+	case password && !store.TLS:
 		list = append(list, Warning("store: "+store.scheme()+":// is not encrypted, so the password and all sessions cross the network "+
 			"in the clear; write "+store.encrypted().scheme()+"://"))
+	case !store.TLS:
+		list = append(list, Warning("store: "+store.scheme()+":// is not encrypted and no password is set, so everybody on the network can read and change "+
+			"users, sessions and clients; write "+store.encrypted().scheme()+"://, and "+setPassword))
+	case !password && c.Redis.Cert == "":
+		list = append(list, Warning("store: neither a password nor redis.cert is set, so everybody who reaches Redis can read and change "+
+			"users, sessions and clients; "+setPassword))
 	}
 	return list
 }

@@ -69,7 +69,20 @@ func TestRedisWarnings(t *testing.T) {
 			"store: redis+sentinel:// is not encrypted, so the password and all sessions cross the network in the clear; write rediss+sentinel://"}},
 		{"encrypted", "store: rediss://r\nredis: {password_file: p}\n", nil, nil},
 		{"on this machine", "store: redis+cluster://localhost,127.0.0.2,[::1]\nredis: {password_file: p}\n", nil, nil},
-		{"no password", "store: redis://r\n", []string{"SIGNET_REDIS_PASSWORD="}, nil},
+		{"no password", "store: redis://r\n", []string{"SIGNET_REDIS_PASSWORD="}, []Warning{
+			"store: redis:// is not encrypted and no password is set, so everybody on the network can read and change users, sessions and clients; " +
+				"write rediss://, and set redis.password_file or SIGNET_REDIS_PASSWORD"}},
+		{"no password, for a cluster", "store: redis+cluster://127.0.0.1,r\n", nil, []Warning{
+			"store: redis+cluster:// is not encrypted and no password is set, so everybody on the network can read and change users, sessions and clients; " +
+				"write rediss+cluster://, and set redis.password_file or SIGNET_REDIS_PASSWORD"}},
+		{"no password, encrypted", "store: rediss://r\n", nil, []Warning{
+			"store: neither a password nor redis.cert is set, so everybody who reaches Redis can read and change users, sessions and clients; " +
+				"set redis.password_file or SIGNET_REDIS_PASSWORD"}},
+		{"no password, and a certificate", "store: rediss://r\nredis: {cert: c, key: k}\n", nil, nil},
+		{"no password, on this machine", "store: redis://localhost\n", nil, nil},
+		{"limits that are off", "throttle: {per_network: 0, per_client: 0}\n", nil, []Warning{
+			"throttle.per_network: 0 turns this limit off, so one network can guess passwords of many accounts as fast as the server answers; leave it out for the default of 100",
+			"throttle.per_client: 0 turns this limit off, so one network can guess client secrets as fast as the server answers; leave it out for the default of 100"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

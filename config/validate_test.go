@@ -89,6 +89,7 @@ func TestValidate(t *testing.T) {
 		{"log.level", func(c *Config) { c.Log.Level = "INFO" }},
 		{"log.format", func(c *Config) { c.Log.Format = "xml" }},
 		{"audit.retain", func(c *Config) { c.Audit.Retain = 0 }},
+		{"audit.refusals", func(c *Config) { c.Audit.Refusals = -1 }},
 		{"shutdown.drain", func(c *Config) { c.Shutdown.Drain = -1 }},
 	}
 	for _, tt := range tests {

@@ -65,6 +65,9 @@ func (m *Manager) checkClock(now time.Time) error {
 		m.Wake()
 		return fmt.Errorf("%w: it has jumped by %v and was not compared since", ErrClock, by.Round(shownTo))
 	}
+	if behind := m.look(now); behind > 0 {
+		return m.clockBehind(behind)
+	}
 	return nil
 }
 
@@ -78,13 +81,19 @@ func (m *Manager) clockOff(offset time.Duration) error {
 
 func (m *Manager) skew() time.Duration { return max(m.cfg.Timetable.ClockSkew, leastSkew) }
 
-// rightTime is the time that the others have. A replica whose clock is off goes on serving the key
-// set by it: by its own time it would drop a key too early, or publish one that was revoked.
+// rightTime is the time that the others have, and never earlier than the latest time that was seen. A
+// replica whose clock is off goes on serving the key set by it: by its own time it would drop a key too
+// early, or publish one that has not come yet. Where the clock has jumped since it was last compared,
+// the time is counted from that comparison.
 func (m *Manager) rightTime(now time.Time) time.Time {
-	if v := m.clock.Load(); v.Off {
-		return now.Add(-v.Offset)
+	v := m.clock.Load()
+	switch {
+	case v.Off:
+		now = now.Add(-v.Offset)
+	case v.Known && jump(v.at, now).Abs() > m.skew():
+		now = v.at.Round(0).Add(now.Sub(v.at))
 	}
-	return now
+	return later(now, m.seen.Load().high)
 }
 
 // load reads the document, and compares the clocks on the way.
@@ -128,6 +137,26 @@ func (m *Manager) noteClock(was, is ClockState) {
 			m.tellClock(slog.LevelInfo, StepClockAgreed, "the store's clock is no longer disputed", is)
 		}
 	}
+}
+
+// noteBehind looks at the clock, and tells when it falls behind the latest time that was seen, and when
+// it has caught up. It returns by how much it is.
+func (m *Manager) noteBehind() (by time.Duration) {
+	now := m.cfg.Now()
+	if m.Clock().Off {
+		return 0 // that is told already, and what the clock shows counts for nothing
+	}
+	if by = m.look(now); m.behind == (by > 0) {
+		return by
+	}
+	m.behind = by > 0
+	if m.behind {
+		m.tellClock(slog.LevelError, StepClockOff, "this machine's clock is behind the latest time that was seen, "+m.SeenAt().UTC().Format(time.RFC3339)+
+			": it signs nothing until it is right again; if that time was the wrong one, `signet keys clock-reset` forgets it", ClockState{Offset: -by})
+	} else {
+		m.tellClock(slog.LevelInfo, StepClockRight, "this machine's clock has reached the latest time that was seen", ClockState{})
+	}
+	return by
 }
 
 func (m *Manager) tellClock(level slog.Level, step Step, text string, is ClockState) {

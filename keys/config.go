@@ -31,6 +31,8 @@ type Config struct {
 	Remote     Remote           // keys in an HSM or a KMS; the zero Remote means none
 	Poll       time.Duration    // how often Run reads the keyring, ± 20 %; 0 means 10 s
 	Now        func() time.Time // nil means time.Now
+	Mark       MarkStorage      // what this replica remembers over a restart; nil: nothing
+	AtLeast    uint64           // what is written has this version or a higher one; for Recover
 	Log        *slog.Logger     // nil discards
 	OnEvent    func(Event)      // called for every Event, one at a time, by Step and what changes keys; must not block; may be nil
 }

@@ -7,15 +7,16 @@ type Step string
 
 // Written into the keyring; told once per install, by the replica whose proposal won.
 const (
-	StepCreated   Step = "created"   // a key was made; At is when it is published
-	StepScheduled Step = "scheduled" // an activation was set anew; At is when
-	StepActivated Step = "activated" // a key began to sign
-	StepRetired   Step = "retired"   // a key stopped signing
-	StepRemoved   Step = "removed"   // a key left the key set for good
-	StepRevoked   Step = "revoked"   // an operator took a key out of service
-	StepLeaving   Step = "leaving"   // an algorithm nobody configures ends at At, unless somebody objects
-	StepKept      Step = "kept"      // somebody objected
-	StepRewrapped Step = "rewrapped" // the keyring was sealed under another master key
+	StepCreated   Step = "created"     // a key was made; At is when it is published
+	StepScheduled Step = "scheduled"   // an activation was set anew; At is when
+	StepActivated Step = "activated"   // a key began to sign
+	StepRetired   Step = "retired"     // a key stopped signing
+	StepRemoved   Step = "removed"     // a key left the key set for good
+	StepRevoked   Step = "revoked"     // an operator took a key out of service
+	StepLeaving   Step = "leaving"     // an algorithm nobody configures ends at At, unless somebody objects
+	StepKept      Step = "kept"        // somebody objected
+	StepRewrapped Step = "rewrapped"   // the keyring was sealed under another master key
+	StepReset     Step = "clock_reset" // an operator declared the latest time that was seen wrong; At is the time of then
 )
 
 // Noticed by one replica; told by each.

@@ -21,16 +21,23 @@ type Manager struct {
 	news   chan struct{}            // holds one
 
 	clock     atomic.Pointer[verdict] // never nil
+	seen      atomic.Pointer[ratchet] // never nil
 	witnesses witnesses
+	markedAt  atomic.Int64 // when the mark was last written, in Unix milliseconds; 0: not yet
 
 	stepping sync.Mutex           // serialises rounds; guards what follows
 	late     map[string]time.Time // pending keys that this replica did not see at their PublishAt, and when it did
 	failing  bool                 // the last read failed
-	unsure   *proposal            // answered with an error, so that nobody knows whether it was written
+	behind   bool                 // the clock was behind at the last look
+	marked   markState
+	insisted int       // see maxInsisted
+	reassert bool      // the ring held has revocations that the document lacks
+	unsure   *proposal // answered with an error, so that nobody knows whether it was written
 }
 
 // Init makes the first keyring of an install: for each algorithm one key that signs at once and its
-// published successor. ErrExists if there is a keyring, ErrClock if this machine's clock is off.
+// published successor. ErrExists if there is a keyring, ErrClock if this machine's clock is off. A mark
+// that an earlier install has left is replaced.
 func Init(ctx context.Context, cfg Config) error {
 	m, err := newManager(cfg)
 	if err != nil {
@@ -45,7 +52,7 @@ func Init(ctx context.Context, cfg Config) error {
 		b.discard(ctx, Ring{})
 		return err
 	}
-	_, swapped, err := m.write(ctx, 0, 1, ring, 0)
+	first, swapped, err := m.write(ctx, 0, 1, ring, 0)
 	if err != nil {
 		return err
 	}
@@ -54,6 +61,20 @@ func Init(ctx context.Context, cfg Config) error {
 		return ErrExists
 	}
 	m.announce(1, steps)
+	return m.firstMark(first)
+}
+
+// firstMark replaces whatever mark an earlier install has left.
+func (m *Manager) firstMark(first *snapshot) error {
+	if m.cfg.Mark == nil {
+		return nil
+	}
+	if err := m.adopt(first, m.cfg.Now()); err != nil {
+		return err
+	}
+	if err := m.ReplaceMark(m.cfg.Mark); err != nil {
+		m.cfg.Log.Warn("the mark of the keyring cannot be written", "error", err)
+	}
 	return nil
 }
 
@@ -74,7 +95,10 @@ func (m *Manager) checkEmpty(ctx context.Context) error {
 
 // Open reads the keyring and returns a Manager that can sign. ErrNoKeyring if there is none,
 // ErrMasterKey if it does not open, ErrFormat if a newer version wrote it, ErrClock if this machine's
-// clock is off, ErrProvider if it has keys of a Provider that cfg does not have; nothing is written.
+// clock is off, ErrProvider if it has keys of a Provider that cfg does not have, a MarkError if the
+// keyring is older than this replica's mark or the mark is not this install's; nothing is written.
+// Where this machine's clock is only behind the latest time that was seen it returns a Manager, which
+// serves the key set and signs nothing until the clock is right.
 func Open(ctx context.Context, cfg Config) (*Manager, error) {
 	m, err := newManager(cfg)
 	if err != nil {
@@ -97,6 +121,9 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 	if err := m.CheckClock(); err != nil {
 		return nil, err
 	}
+	if err := m.openMark(version, ring); err != nil {
+		return nil, err
+	}
 	return m, m.adopt(&snapshot{version: version, document: document, ring: ring, readAt: now}, now)
 }
 
@@ -111,6 +138,7 @@ func newManager(cfg Config) (*Manager, error) {
 	}
 	m := &Manager{cfg: cfg, sealer: s, remote: newRemoteKeys(cfg.Remote, cfg.Timetable), wake: make(chan struct{}, 1), news: make(chan struct{}, 1), late: map[string]time.Time{}}
 	m.clock.Store(&verdict{})
+	m.seen.Store(&ratchet{})
 	return m, nil
 }
 
@@ -129,7 +157,7 @@ const maxAge = 5 * time.Minute
 func (m *Manager) JWKS() (Set, error) {
 	now := m.cfg.Now()
 	right := m.rightTime(now)
-	s, err := m.current(right)
+	s, err := m.current(now)
 	if err != nil {
 		return Set{}, err
 	}
@@ -146,7 +174,7 @@ func (m *Manager) JWKS() (Set, error) {
 
 // Algorithms returns the algorithms that sign at this moment, the primary first.
 func (m *Manager) Algorithms() []string {
-	s, err := m.current(m.rightTime(m.cfg.Now()))
+	s, err := m.current(m.cfg.Now())
 	if err != nil {
 		return nil
 	}

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// read loads the keyring and adopts it if it is newer. What is older than this replica's, gone, or
-// another document of the same number is a store that was set back: it is overwritten.
+// read loads the keyring and adopts it if it is newer. What is older than this replica's, gone, another
+// document of the same number, or lacks the key that signs, is a store that was set back: it is
+// overwritten. A key that is known to be revoked stays so, whatever a newer keyring has.
 func (m *Manager) read(ctx context.Context) error {
 	now := m.cfg.Now()
 	loadCtx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
@@ -32,6 +33,14 @@ func (m *Manager) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("opening the keyring: %w", err)
 	}
+	if ring.lacksSigner(cur.ring, m.rightTime(now)) && m.insisted < maxInsisted {
+		m.insisted++
+		return m.restore(ctx, cur, version, now)
+	}
+	if ring.revokeAgain(cur.ring.revoked(), m.rightTime(now)) {
+		m.reassert = true
+		m.cfg.Log.Error("the keyring had a key in use that was revoked: it stays revoked", "found_version", version)
+	}
 	m.noteLate(cur, ring)
 	if err := m.adopt(&snapshot{version: version, document: document, ring: ring, readAt: now}, now); err != nil {
 		return err
@@ -43,9 +52,13 @@ func (m *Manager) read(ctx context.Context) error {
 	return nil
 }
 
+// maxInsisted is how often a replica overwrites a newer keyring that lacks the key that signs. Two
+// replicas whose keyrings have parted would otherwise go on for ever.
+const maxInsisted = 3
+
 // restore writes this replica's keyring back, above its own version and the one found.
 func (m *Manager) restore(ctx context.Context, cur *snapshot, found uint64, now time.Time) error {
-	next, swapped, err := m.write(ctx, found, cur.version+1, cur.ring, m.MasterKeyInUse())
+	next, swapped, err := m.write(ctx, found, max(cur.version, found)+1, cur.ring, m.MasterKeyInUse())
 	if err != nil {
 		return fmt.Errorf("restoring the keyring over version %d: %w", found, err)
 	}
@@ -84,10 +97,13 @@ func (m *Manager) open(version uint64, document []byte) (Ring, error) {
 
 // adopt makes s the snapshot that requests see.
 func (m *Manager) adopt(s *snapshot, now time.Time) (err error) {
+	m.update(func(r ratchet) ratchet { return r.merge(s.ring.SeenAt, s.ring.ClockResets) })
+	now = m.rightTime(now)
 	if s.view == nil || !s.view.lineup.holds(now) {
 		if s.view, err = newView(s.ring, m.cfg.Algorithms, now); err != nil {
 			return err
 		}
+		m.reached(s.view)
 	}
 	old := m.state.Swap(s)
 	if old != nil && old.version != s.version {

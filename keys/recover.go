@@ -20,9 +20,9 @@ type Recovery struct {
 // key that signed: it may have leaked, and its revocation be forgotten. What that key has signed
 // stays valid.
 //
-// The keyring becomes one version newer than it was, and no more: a replica that has seen any change
-// since the backup has that version as well, or a higher one, does not accept this one, and writes
-// its own back.
+// A replica that is running and whose signing key this keyring lacks writes its own back, whatever the
+// version. Config.AtLeast is for the replicas that have stopped: their marks refuse a version below the
+// one that they have held.
 func (m *Manager) Recover(ctx context.Context, revoked []string) (r Recovery, err error) {
 	err = m.settle(ctx, func(p *planner) (err error) {
 		r, err = p.recover(revoked)
@@ -36,19 +36,8 @@ func (m *Manager) Recover(ctx context.Context, revoked []string) (r Recovery, er
 }
 
 // RevokedKeys are the kids of all keys that this keyring knows to have been revoked.
-func (m *Manager) RevokedKeys() (kids []string) {
-	ring := m.state.Load().ring
-	for _, k := range ring.Keys {
-		if !k.RevokedAt.IsZero() {
-			kids = append(kids, k.KID)
-		}
-	}
-	for _, t := range ring.Tombstones {
-		if t.Revoked {
-			kids = append(kids, t.KID)
-		}
-	}
-	return kids
+func (m *Manager) RevokedKeys() []string {
+	return m.state.Load().ring.revoked()
 }
 
 func (p *planner) recover(revoked []string) (r Recovery, err error) {

@@ -104,6 +104,47 @@ func (r Ring) clone() Ring {
 	return r
 }
 
+// lacksSigner reports whether the ring does not know a key that signs in another one.
+func (r Ring) lacksSigner(other Ring, now time.Time) bool {
+	return slices.ContainsFunc(other.At(now).Active, func(k Key) bool { return !r.has(k.KID) })
+}
+
+// revokeAgain revokes what the ring has of these kids and has not revoked, and reports whether there was any.
+func (r *Ring) revokeAgain(kids []string, now time.Time) (changed bool) {
+	for i, k := range r.Keys {
+		if k.RevokedAt.IsZero() && slices.Contains(kids, k.KID) {
+			r.Keys[i].RevokedAt, changed = now.Round(0).UTC().Truncate(time.Millisecond), true
+		}
+	}
+	for i, t := range r.Tombstones {
+		if !t.Revoked && slices.Contains(kids, t.KID) {
+			r.Tombstones[i].Revoked, changed = true, true
+		}
+	}
+	return changed
+}
+
+// unrevoked reports whether the ring has the kid, and not as that of a revoked key.
+func (r Ring) unrevoked(kid string) bool {
+	return slices.ContainsFunc(r.Keys, func(k Key) bool { return k.KID == kid && k.RevokedAt.IsZero() }) ||
+		slices.ContainsFunc(r.Tombstones, func(t Tombstone) bool { return t.KID == kid && !t.Revoked })
+}
+
+// revoked lists the kids that the ring knows to have been revoked.
+func (r Ring) revoked() (kids []string) {
+	for _, t := range r.Tombstones {
+		if t.Revoked {
+			kids = append(kids, t.KID)
+		}
+	}
+	for _, k := range r.Keys {
+		if !k.RevokedAt.IsZero() {
+			kids = append(kids, k.KID)
+		}
+	}
+	return kids
+}
+
 // has reports whether the kid is or was one of the ring's.
 func (r Ring) has(kid string) bool {
 	return slices.ContainsFunc(r.Keys, func(k Key) bool { return k.KID == kid }) ||

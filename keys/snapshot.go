@@ -57,10 +57,11 @@ func newView(r Ring, algs []string, now time.Time) (*view, error) {
 	return v, nil
 }
 
-// current returns the snapshot with a view that holds at now. It makes a new view when a time in
-// the timetable has come since the last one; nobody waits for it.
+// current returns the snapshot with a view that holds at the right time of now. It makes a new view when
+// a time in the timetable has come since the last one; nobody waits for it.
 func (m *Manager) current(now time.Time) (*snapshot, error) {
 	old := m.state.Load()
+	now = m.rightTime(now)
 	if old.view.lineup.holds(now) {
 		return old, nil
 	}
@@ -68,10 +69,19 @@ func (m *Manager) current(now time.Time) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.reached(v)
 	fresh := *old
 	fresh.view = v
 	m.state.CompareAndSwap(old, &fresh) // where it loses, a newer keyring was read: for the next request
 	return &fresh, nil
+}
+
+// reached keeps the time from which the view holds: the one before it never comes back.
+func (m *Manager) reached(v *view) {
+	m.update(func(r ratchet) ratchet {
+		r.high = later(r.high, v.lineup.From)
+		return r
+	})
 }
 
 // age is how long ago t was, by the wall clock or the monotonic clock, whichever says more: the one

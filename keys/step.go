@@ -57,6 +57,7 @@ func (m *Manager) settle(ctx context.Context, edit func(*planner) error) error {
 			err = errAgain
 		}
 	}
+	m.saveMark()
 	return b.settled(ctx, err, edit != nil)
 }
 
@@ -66,9 +67,15 @@ func (m *Manager) round(ctx context.Context, b *batch, edit func(*planner) error
 	err := m.read(ctx)
 	m.noteRead(err)
 	if err != nil {
+		m.noteBehind()
 		return err
 	}
+	behind := m.noteBehind()
 	switch c := m.Clock(); {
+	case behind > 0 && edit != nil:
+		return m.clockBehind(behind)
+	case behind > 0:
+		return nil
 	case c.Off && edit != nil:
 		return m.clockOff(c.Offset)
 	case c.Off, c.Disputed && edit == nil:
@@ -76,7 +83,7 @@ func (m *Manager) round(ctx context.Context, b *batch, edit func(*planner) error
 	}
 	cur := m.state.Load()
 	now := m.cfg.Now()
-	p := newPlanner(cur.ring, m.cfg.Timetable, now, b.forPlan())
+	p := newPlanner(cur.ring, m.cfg.Timetable, m.rightTime(now), b.forPlan())
 	for kid, at := range m.late {
 		p.seenLate(kid, at)
 	}
@@ -88,7 +95,7 @@ func (m *Manager) round(ctx context.Context, b *batch, edit func(*planner) error
 			return err
 		}
 	}
-	if len(p.steps) == 0 && !p.noted {
+	if len(p.steps) == 0 && !p.noted && !m.reassert {
 		return nil
 	}
 	return m.propose(ctx, cur, now, p)
@@ -103,7 +110,7 @@ func (m *Manager) propose(ctx context.Context, cur *snapshot, now time.Time, p *
 	if p.rewrap {
 		master = 0
 	}
-	next, swapped, err := m.write(ctx, cur.version, cur.version+1, p.ring, master)
+	next, swapped, err := m.write(ctx, cur.version, max(cur.version+1, m.cfg.AtLeast), p.ring, master)
 	if err != nil {
 		m.unsure = &proposal{next.document, p.steps}
 		return err
@@ -116,6 +123,7 @@ func (m *Manager) propose(ctx context.Context, cur *snapshot, now time.Time, p *
 		return err
 	}
 	clear(m.late)
+	m.reassert = false
 	m.announce(next.version, p.steps)
 	return nil
 }

@@ -52,7 +52,19 @@ func (s *Server) authenticateAdmin(c *call, scope string) error {
 	case !slices.Contains(t.claims.Audience, s.adminAudience()):
 		return s.forbidAdmin(c, "audience", s.errNotForAdmin())
 	}
+	c.recheck = func(ctx context.Context) error { return s.stillAdmin(ctx, token, scope) }
 	return nil
+}
+
+// stillAdmin asks of a token that was good for the scope whether it still is.
+func (s *Server) stillAdmin(ctx context.Context, token, scope string) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	t, err := s.checkAccessTokenOf(ctx, token, s.storedClient)
+	if err == nil && !allows(adminRights(t), scope) {
+		err = errNotAdmin(scope)
+	}
+	return err
 }
 
 func (s *Server) storedClient(ctx context.Context, id string) (*store.Client, error) {

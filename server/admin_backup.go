@@ -5,7 +5,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
+
+	"signet/store"
 )
 
 // backupper is a store that can write a copy of itself while it goes on working.
@@ -28,11 +31,28 @@ func (s *Server) adminBackup(c *call) (reply, error) {
 			Description: "this store is backed up with its own tools; signet export makes a copy that any store can import"}
 	}
 	h := http.Header{"Content-Type": {"application/octet-stream"}, "Content-Disposition": {`attachment; filename="signet.db"`}}
-	return reply{header: h, stream: func(w http.ResponseWriter) error {
-		s.settle(c, from)
-		_, err := from.Backup(c.Context(), &steadyWriter{c, w})
-		return err
-	}}, nil
+	return reply{header: h, stream: func(w http.ResponseWriter) error { return s.sendBackup(c, w, from) }}, nil
+}
+
+// sendBackup makes the copy and sends it. There is one at a time: each needs as much space as the store.
+func (s *Server) sendBackup(c *call, w http.ResponseWriter, from backupper) error {
+	if !s.backingUp.TryLock() {
+		return &oauthError{Status: http.StatusServiceUnavailable, Code: "busy", RetryAfter: backupRetry,
+			Description: "another backup is being made or sent; there is one at a time: try again after Retry-After"}
+	}
+	defer s.backingUp.Unlock()
+	guard := guardStream(c)
+	defer guard.close()
+	s.settle(c, from)
+	sender := &backupWriter{guard: guard, w: w}
+	n, err := from.Backup(c.Context(), sender)
+	err = guard.cause(err)
+	detail := map[string]string{"bytes": strconv.FormatInt(n, 10), "complete": strconv.FormatBool(err == nil)}
+	if err != nil {
+		detail[store.DetailReason] = asOAuthError(err).reason()
+	}
+	s.did(c, event{Type: store.EventBackupEnd, At: s.now(), Detail: detail})
+	return err
 }
 
 // settle has everything written that has happened, the backup's own event included, before the copy is
@@ -43,7 +63,7 @@ func (s *Server) settle(c *call, from backupper) {
 	defer cancel()
 	arrived, forget := s.trail.expect(c.id)
 	defer forget()
-	s.did(c, event{Type: "backup"})
+	s.did(c, event{Type: store.EventBackup})
 	var err error
 	select {
 	case err = <-arrived:
@@ -58,13 +78,38 @@ func (s *Server) settle(c *call, from backupper) {
 	}
 }
 
-// steadyWriter gives every write its own time.
-type steadyWriter struct {
-	call *call
-	w    io.Writer
+// Limits of a backup's reader.
+const (
+	backupRetry   = 10 * time.Second
+	backupGrace   = time.Minute // then it must have kept up with backupMinRate
+	backupMinRate = 128 << 10   // bytes a second
+)
+
+var errSlowReader = &oauthError{Status: http.StatusRequestTimeout, Code: "invalid", Description: "the backup was read too slowly"}
+
+// backupWriter gives every write its own time, and the whole as much as its bytes take at backupMinRate: a reader that
+// keeps it waiting keeps everybody else from a backup.
+type backupWriter struct {
+	guard *streamGuard
+	w     io.Writer
+	begun time.Time // the first write
+	sent  int64
 }
 
-func (s *steadyWriter) Write(p []byte) (int, error) {
-	s.call.extendDeadlines()
-	return s.w.Write(p)
+// Write implements io.Writer.
+func (b *backupWriter) Write(p []byte) (int, error) {
+	now := time.Now()
+	if b.begun.IsZero() {
+		b.begun = now
+		b.guard.send()
+	}
+	if err := b.guard.extend(); err != nil {
+		return 0, err
+	}
+	if now.Sub(b.begun) > backupGrace+time.Duration(b.sent)*time.Second/backupMinRate {
+		return 0, errSlowReader
+	}
+	n, err := b.w.Write(p)
+	b.sent += int64(n)
+	return n, err
 }

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 	"time"
+
+	"signet/keys"
 )
 
 // checkAdminClock refuses a change that an operator asks for, and says why.
@@ -12,5 +15,33 @@ func (s *Server) checkAdminClock() error {
 		return nil
 	}
 	return &oauthError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: time.Second, cause: err,
-		Description: "nothing was changed: " + err.Error() + "; set it right, or ask another replica"}
+		Description: "nothing was changed: " + err.Error() + "; set it right, or ask another replica" + s.resetAdvice()}
+}
+
+// resetAdvice names the way out where the clock is only behind a time that may have been the wrong one.
+func (s *Server) resetAdvice() string {
+	if s.cfg.Keys.Behind() == 0 {
+		return ""
+	}
+	return "; if it is right and that time was wrong, run `signet keys clock-reset`"
+}
+
+// adminResetClock makes the time of now the latest that was ever seen. It is the one change that is made
+// while the clock is behind: it is the way out after a clock that was ahead has been set right.
+func (s *Server) adminResetClock(c *call) (reply, error) {
+	if _, err := readJSON(c, &struct{}{}); err != nil {
+		return reply{}, err
+	}
+	done, err := s.cfg.Keys.ResetClock(c.Context())
+	if errors.Is(err, keys.ErrClock) {
+		return reply{}, adminRefused("this machine's clock differs from those of the store and the other replicas (%v): set it right first; nothing was changed", err)
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	if done.Changed {
+		s.did(c, event{Type: "keys.clock_reset", Detail: map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}})
+		s.beat(c.Context())
+	}
+	return reply{body: done}, nil
 }

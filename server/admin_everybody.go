@@ -11,8 +11,11 @@ import (
 // now, by one write for each client: each client's not-before moves to now. Broken off it can be
 // done again; the clients that it came to are done.
 func (s *Server) adminEndAllSessions(c *call) (reply, error) {
+	guard := guardStream(c)
+	defer guard.close()
+	s.did(c, event{Type: store.EventSessionRevokeEverybodyBegin})
 	ended := 0
-	err := s.eachClient(c, func(id string) error {
+	err := s.eachClient(c, guard, func(id string) error {
 		now := store.Millis(s.now())
 		_, err := s.store.UpdateClient(c.Context(), id, func(client *store.Client) error {
 			client.UpdatedAt, client.NotBefore = now, justAfter(now, client.NotBefore)
@@ -25,15 +28,18 @@ func (s *Server) adminEndAllSessions(c *call) (reply, error) {
 		ended++
 		return err
 	})
+	detail := map[string]string{"clients": strconv.Itoa(ended)}
 	if err != nil {
+		detail[store.DetailReason] = asOAuthError(err).reason()
+		s.audit.add(c, event{Type: store.EventSessionRevokeEverybody, Outcome: store.OutcomeUnknown, Actor: c.actor, Detail: detail})
 		return reply{}, err
 	}
-	s.did(c, event{Type: "session.revoke_everybody", Detail: map[string]string{"clients": strconv.Itoa(ended)}})
+	s.did(c, event{Type: store.EventSessionRevokeEverybody, Detail: detail})
 	return reply{body: map[string]int{"clients": ended}}, nil
 }
 
 // eachClient calls do for every client, which may take as long as there are clients.
-func (s *Server) eachClient(c *call, do func(id string) error) error {
+func (s *Server) eachClient(c *call, guard *streamGuard, do func(id string) error) error {
 	const page = 500
 	for after := ""; ; {
 		clients, err := s.store.ListClients(c.Context(), after, page)
@@ -41,7 +47,9 @@ func (s *Server) eachClient(c *call, do func(id string) error) error {
 			return err
 		}
 		for _, client := range clients {
-			c.extendDeadlines()
+			if err := guard.step(); err != nil {
+				return err
+			}
 			if err := do(client.ID); err != nil {
 				return err
 			}

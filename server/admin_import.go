@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -52,25 +53,57 @@ type importing struct {
 func (s *Server) adminImportUsers(c *call) (reply, error) {
 	report := importReport{Refused: []refusedImport{}}
 	lines := newLineReader(http.MaxBytesReader(c.writer, c.Body, maxImport))
+	guard := guardStream(c)
+	defer guard.close()
+	s.did(c, event{Type: store.EventUserImportBegin})
+	broken := ""
 	defer func() {
-		s.did(c, event{Type: "user.import", Detail: map[string]string{
-			"accepted": strconv.Itoa(report.Accepted), "refused": strconv.Itoa(report.RefusedCount)}})
+		detail := map[string]string{"accepted": strconv.Itoa(report.Accepted), "refused": strconv.Itoa(report.RefusedCount)}
+		if broken != "" {
+			detail[store.DetailReason] = broken
+		}
+		s.did(c, event{Type: store.EventUserImport, At: s.now(), Detail: detail})
 	}()
+	err := guard.extend()
 	for {
-		c.extendDeadlines()
-		batch, end := s.readBatch(lines)
-		if err := s.importAll(c, batch, &report); err != nil {
-			return reply{}, err
+		var batch []*importing
+		var end error
+		if err == nil {
+			batch, end = s.readBatch(lines)
+			err = guard.step() // what was read is taken only from somebody who still may
+		}
+		if err == nil {
+			err = s.importAll(c, batch, &report)
 		}
 		switch {
+		case err != nil:
+			err = importStopped(err, report.Accepted, lines.line)
+			broken = asOAuthError(err).reason()
+			return reply{}, err
 		case end == io.EOF:
 			return reply{body: report}, nil
 		case end != nil:
 			e := adminInvalid("the body broke off after line %d; %d users were accepted: send all of it again, those are then refused as existing", lines.line, report.Accepted)
 			e.Close = true
+			broken = "the body broke off"
 			return reply{}, e
 		}
 	}
+}
+
+// importStopped is the answer to an import whose caller lost the right to it on the way: what was accepted stays.
+func importStopped(err error, accepted, line int) error {
+	var refused *oauthError
+	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized && refused.Status != http.StatusForbidden {
+		return err
+	}
+	stopped := *refused
+	stopped.Close = true
+	stopped.Description = fmt.Sprintf("the import was stopped before line %d: the access token is no longer good for it; %d users were accepted before", line, accepted)
+	if stopped.Status == http.StatusUnauthorized {
+		stopped.Code = "unauthorized" // keeps the description
+	}
+	return &stopped
 }
 
 // readBatch returns the next lines, and why there are no more after them.
@@ -166,14 +199,4 @@ func (r *importReport) refuse(in *importing, reason string) {
 	if len(r.Refused) < maxRefused {
 		r.Refused = append(r.Refused, refusedImport{in.line, in.username, reason})
 	}
-}
-
-// streamStall is how long one step of a stream may take: what goes on has no limit, what hangs does.
-const streamStall = 30 * time.Second
-
-// extendDeadlines gives a stream time for its next step. A writer that has no deadlines needs none.
-func (c *call) extendDeadlines() {
-	rc, until := http.NewResponseController(c.writer), time.Now().Add(streamStall)
-	_ = rc.SetReadDeadline(until)
-	_ = rc.SetWriteDeadline(until)
 }

@@ -143,3 +143,16 @@ func TestAdminImportThatBreaksOff(t *testing.T) {
 type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// TestAdminImportWithByteOrderMark: RFC 8259 §8.1 lets a reader ignore the mark that editors write.
+func TestAdminImportWithByteOrderMark(t *testing.T) {
+	_, admin := newAdmin(t, nil)
+	got := importUsers(t, admin, "\xef\xbb\xbf{\"username\":\"marked\"}\r\n{\"username\":\"second\"}\r\n")
+	if got.Accepted != 2 || len(got.Refused) > 0 {
+		t.Errorf("got %+v, want 2 accepted", got)
+	}
+	got = importUsers(t, admin, "\xef\xbb\xbf\r\n{\"username\":\"third\"}\n\xef\xbb\xbf{\"username\":\"fourth\"}\n")
+	if got.Accepted != 1 || len(got.Refused) != 1 || got.Refused[0].Line != 3 {
+		t.Errorf("a mark inside: got %+v, want line 3 refused", got)
+	}
+}

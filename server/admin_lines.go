@@ -17,6 +17,10 @@ type lineReader struct {
 	line int // of what next returned last
 }
 
+// byteOrderMark may be in front of a file that an editor or a spreadsheet has written. RFC 8259 §8.1
+// allows to ignore it.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 func newLineReader(r io.Reader) *lineReader {
 	return &lineReader{in: bufio.NewReaderSize(r, maxImportLine)}
 }
@@ -28,6 +32,9 @@ func (l *lineReader) next() ([]byte, error) {
 		line, err := l.in.ReadSlice('\n')
 		if err == nil || err == io.EOF && len(line) > 0 {
 			l.line++
+			if l.line == 1 {
+				line = bytes.TrimPrefix(line, byteOrderMark)
+			}
 			if line = bytes.TrimSpace(line); len(line) > 0 {
 				return line, nil
 			}

@@ -40,7 +40,9 @@ func (a auditor) refused(c *call, rt *route, refusal *oauthError) {
 // about fills in what is known of the call.
 func (a auditor) about(c *call, e event) event {
 	c.audited = true
-	e.At = c.begun
+	if e.At.IsZero() {
+		e.At = c.begun
+	}
 	e.RequestID = c.id
 	e.KeyID = c.kid
 	if c.address.IsValid() {

@@ -33,13 +33,14 @@ type call struct {
 	changing  string // the type of the event of the change that is being made
 	session   store.SessionID
 	kid       string
-	outcome   string   // what happened, where success has more than one name
-	actor     string   // who asks on the admin listener
-	rights    []string // scopes of the admin API that the caller has; scopeAdmin is all of them
-	audited   bool     // something of it is on the audit trail
-	cause     error    // why, where the outcome is no error and somebody will ask all the same
-	origin    string   // of a page that may not ask
-	unnamed   bool     // it names no client, and the default one stands in
+	outcome   string                          // what happened, where success has more than one name
+	actor     string                          // who asks on the admin listener
+	rights    []string                        // scopes of the admin API that the caller has; scopeAdmin is all of them
+	recheck   func(ctx context.Context) error // whether the caller may still do on the admin listener what it does; nil: always
+	audited   bool                            // something of it is on the audit trail
+	cause     error                           // why, where the outcome is no error and somebody will ask all the same
+	origin    string                          // of a page that may not ask
+	unnamed   bool                            // it names no client, and the default one stands in
 }
 
 // reply is what a handler answers. A nil body is an empty one.

@@ -52,6 +52,15 @@ func (s *Server) rightTime() time.Time {
 }
 
 func registerClock(reg prometheus.Registerer, keyring *keys.Manager) {
+	gauge(reg, "signet_clock_behind_seconds", "Seconds that this machine's clock is behind the latest time that was ever seen, where that is more than keys.skew: it signs nothing then.",
+		func() float64 { return keyring.Behind().Seconds() })
+	gauge(reg, "signet_keyring_mark_timestamp_seconds", "When this server last wrote its mark of the keyring into data_dir, in Unix seconds; 0: not since the start.",
+		func() float64 {
+			if at := keyring.MarkedAt(); !at.IsZero() {
+				return float64(at.UnixMilli()) / 1000
+			}
+			return 0
+		})
 	gauge(reg, "signet_clock_offset_seconds", "Seconds that this machine's clock is ahead of the store's; 0 where the store has none.",
 		func() float64 { return keyring.Clock().Offset.Seconds() })
 }

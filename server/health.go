@@ -19,6 +19,10 @@ type readiness struct {
 	Clock    bool `json:"clock"`    // tells the same time as the other replicas and the store
 	KeySet   bool `json:"key_set"`  // verifiers
 	Draining bool `json:"draining"` // shutting down; send nothing new
+
+	// Why Clock is false: clock_off, by those of the store and the other replicas, or clock_behind, the
+	// latest time that was ever seen.
+	Reason string `json:"reason,omitempty"`
 }
 
 // handleReady is for load balancers: 503 takes this replica out of turn.
@@ -36,6 +40,13 @@ func (s *Server) readiness(c *call) readiness {
 	storeErr := s.store.Ping(c.Context())
 	r := readiness{Store: storeErr == nil, Signing: s.cfg.Keys.Ready() == nil, Clock: s.cfg.Keys.CheckClock() == nil, KeySet: setErr == nil, Draining: s.draining.Load()}
 	r.Ready = r.Store && r.Signing && r.Clock && r.KeySet && !r.Draining
+	switch {
+	case r.Clock:
+	case s.cfg.Keys.Behind() > 0 && !s.cfg.Keys.Clock().Off:
+		r.Reason = "clock_behind"
+	default:
+		r.Reason = "clock_off"
+	}
 	if storeErr != nil {
 		s.log.WarnContext(c.Context(), "store is not ready", "error", storeErr)
 	}

@@ -81,6 +81,8 @@ type Server struct {
 	started  time.Time
 	draining atomic.Bool
 
+	backingUp sync.Mutex // held while a backup is made and sent
+
 	audienceNoted sync.Map // by client id: the log has it that the client sends audience
 }
 

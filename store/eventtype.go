@@ -40,9 +40,11 @@ const (
 	EventClientDisable      = "client.disable"
 	EventClientEnable       = "client.enable"
 	EventClientRotateSecret = "client.rotate_secret"
+	EventClientRevokeSecret = "client.revoke_secret"
 
 	EventUserCreate      = "user.create"
-	EventUserImport      = "user.import"
+	EventUserImport      = "user.import" // at its end
+	EventUserImportBegin = "user.import_begin"
 	EventUserUpdate      = "user.update"
 	EventUserDelete      = "user.delete"
 	EventUserDisable     = "user.disable"
@@ -51,13 +53,17 @@ const (
 
 	EventSessionRevoke          = "session.revoke"
 	EventSessionRevokeAll       = "session.revoke_all"
-	EventSessionRevokeEverybody = "session.revoke_everybody"
+	EventSessionRevokeEverybody = "session.revoke_everybody" // at its end
+
+	EventSessionRevokeEverybodyBegin = "session.revoke_everybody_begin"
 
 	EventKeysRotate = "keys.rotate"
 	EventKeysRevoke = "keys.revoke"
 	EventKeysRewrap = "keys.rewrap"
 
-	EventBackup = "backup"
+	EventBackup    = "backup" // at its beginning: the copy holds it
+	EventBackupEnd = "backup_end"
+	EventRestore   = "restore"
 
 	// EventKeyPrefix begins the type of what happened to a signing key; the step follows.
 	EventKeyPrefix  = "key."
@@ -96,11 +102,13 @@ type EventType struct {
 // EventTypes lists every type, sorted by name.
 var EventTypes = []EventType{
 	{EventAdminAuth, ClassRefusals, "a request to the admin listener was refused: no good token, or not the scope for it"},
-	{EventBackup, ClassAdmin, "an operator downloaded a backup"},
+	{EventBackup, ClassAdmin, "an operator began to download a backup"},
+	{EventBackupEnd, ClassAdmin, "the download of a backup ended, complete or not"},
 	{EventClientCreate, ClassAdmin, "an operator registered a client"},
 	{EventClientDelete, ClassAdmin, "an operator deleted a client"},
 	{EventClientDisable, ClassAdmin, "an operator disabled a client"},
 	{EventClientEnable, ClassAdmin, "an operator enabled a client"},
+	{EventClientRevokeSecret, ClassAdmin, "an operator revoked a secret of a client"},
 	{EventClientRotateSecret, ClassAdmin, "an operator gave a client a new secret"},
 	{EventClientUpdate, ClassAdmin, "an operator changed a client"},
 	{EventClientAuth, ClassRefusals, "client authentication failed"},
@@ -128,16 +136,19 @@ var EventTypes = []EventType{
 	{EventRefresh, ClassSessions, "a refresh ended or healed a session, or was refused; a good one is not recorded"},
 	{EventRefreshLate, ClassSessions, "a refresh token was used late and its unused successor was skipped"},
 	{EventRefreshReuse, ClassSessions, "a spent refresh token was used again; the session was ended"},
+	{EventRestore, ClassAdmin, "a backup was put in the place of the store"},
 	{EventRevoke, ClassOwn, "a client revoked its own token or session, or was refused"},
 	{EventSessionRevoke, ClassAdmin, "an operator ended a session"},
 	{EventSessionRevokeAll, ClassAdmin, "an operator ended all sessions of a user"},
 	{EventSessionRevokeEverybody, ClassAdmin, "an operator ended all sessions of everybody"},
+	{EventSessionRevokeEverybodyBegin, ClassAdmin, "an operator began to end all sessions of everybody"},
 	{EventToken, ClassRefusals, "a request to /token was refused for another reason"},
 	{EventUserCreate, ClassAdmin, "an operator created a user"},
 	{EventUserDelete, ClassAdmin, "an operator deleted a user"},
 	{EventUserDisable, ClassAdmin, "an operator disabled a user"},
 	{EventUserEnable, ClassAdmin, "an operator enabled a user"},
-	{EventUserImport, ClassAdmin, "an operator imported users"},
+	{EventUserImport, ClassAdmin, "an operator imported users; the import ended"},
+	{EventUserImportBegin, ClassAdmin, "an operator began to import users"},
 	{EventUserSetPassword, ClassAdmin, "an operator set a user's password"},
 	{EventUserUpdate, ClassAdmin, "an operator changed a user's claims"},
 	{EventUserinfo, ClassRefusals, "a request to /userinfo was refused"},
@@ -182,24 +193,4 @@ func changed(class EventClass, e Event) bool {
 		return e.Outcome != OutcomeMore
 	}
 	return e.Outcome == OutcomeOK || e.Outcome == OutcomeUnknown && class != ClassSessions
-}
-
-// Retention is how many events of each class are kept; see EventClass.
-type Retention map[EventClass]int
-
-// ShareRetention divides total among the classes.
-func ShareRetention(total int) Retention {
-	r := Retention{}
-	for class, percent := range map[EventClass]int{ClassKeys: 5, ClassAdmin: 20, ClassSessions: 45, ClassOwn: 10, ClassRefusals: 20} {
-		r[class] = max(total*percent/100, 1)
-	}
-	return r
-}
-
-// Total is how many events are kept in all.
-func (r Retention) Total() (n int) {
-	for _, class := range EventClasses {
-		n += r[class]
-	}
-	return n
 }

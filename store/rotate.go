@@ -9,12 +9,13 @@ import (
 type Standing struct {
 	Missing   bool // there is no such user
 	Disabled  bool
+	Epoch     uint32
 	NotBefore time.Time
 }
 
 // Standing returns u's standing.
 func (u *User) Standing() Standing {
-	return Standing{Disabled: u.Disabled, NotBefore: u.NotBefore}
+	return Standing{Disabled: u.Disabled, Epoch: u.Epoch, NotBefore: u.NotBefore}
 }
 
 // Decide is the whole decision of Sessions.Rotate, without the storing: every backend must come to
@@ -33,7 +34,12 @@ func Decide(s Session, u Standing, r Rotation) (Session, Outcome) {
 	if now.Before(s.RotatedAt) { // a replica's clock is behind the one that rotated last
 		now = s.RotatedAt
 	}
-	if u.Missing || u.Disabled || s.StartedAt.Before(Millis(u.NotBefore)) || s.StartedAt.Before(Millis(r.NotBefore)) {
+	switch {
+	case u.Missing || u.Disabled || s.UserEpoch != u.Epoch:
+		return Session{}, Revoked
+	case s.ClientEpoch > r.ClientEpoch && !r.ClientConfirmed:
+		return s, Stale
+	case s.ClientEpoch != r.ClientEpoch || s.StartedAt.Before(Millis(u.NotBefore)) || s.StartedAt.Before(Millis(r.NotBefore)):
 		return Session{}, Revoked
 	}
 	if r.Lifetimes.Ended(s, now) {
@@ -45,30 +51,41 @@ func Decide(s Session, u Standing, r Rotation) (Session, Outcome) {
 func decideGeneration(s Session, r Rotation, now time.Time) (Session, Outcome) {
 	switch {
 	case r.Generation < s.Generation:
-		if !replayable(s, r, now) {
-			return Session{}, Reused
-		}
-		s.Replays++
-		return s, Replayed
+		return decidePredecessor(s, r, now)
 	case r.Generation == math.MaxUint32: // no successor can be counted: the session has worn out
 		return Session{}, Gone
 	case r.Generation == s.Generation:
-		return s.rotated(s.Generation+1, now), Rotated
+		return s.rotated(s.Generation+1, now, r), Rotated
 	default:
-		return s.rotated(r.Generation+1, now), Healed
+		return s.rotated(r.Generation+1, now, r), Healed
 	}
 }
 
-// replayable reports whether r presents the immediate predecessor within its bounds. The last
-// millisecond of the grace window still belongs to it.
-func replayable(s Session, r Rotation, now time.Time) bool {
-	return r.Generation == s.Generation-1 &&
-		r.Grace > 0 && now.Sub(s.RotatedAt) <= r.Grace &&
-		s.Replays < r.MaxReplays
+// decidePredecessor decides about a generation that has a successor. The last millisecond of both
+// windows still belongs to them.
+func decidePredecessor(s Session, r Rotation, now time.Time) (Session, Outcome) {
+	if predecessor, ok := s.Predecessor(); !ok || r.Generation != predecessor {
+		return Session{}, Reused
+	}
+	age := now.Sub(s.RotatedAt)
+	switch {
+	case r.Grace > 0 && age <= r.Grace && s.Replays < r.MaxReplays:
+		s.Replays++
+		return s, Replayed
+	case r.Grace > 0 && age <= r.Grace: // more often than any app loses an answer
+		return Session{}, Reused
+	case r.Late > 0 && age <= r.Late && s.Skipped < math.MaxUint16 && s.Generation < math.MaxUint32:
+		skipped := s.Skipped + 1
+		s = s.rotated(s.Generation+1, now, r)
+		s.Skipped = skipped
+		return s, Late
+	default:
+		return Session{}, Reused
+	}
 }
 
-func (s Session) rotated(generation uint32, now time.Time) Session {
-	s.Generation, s.RotatedAt, s.Replays = generation, now, 0
+func (s Session) rotated(generation uint32, now time.Time, r Rotation) Session {
+	s.Generation, s.RotatedAt, s.Replays, s.Skipped, s.Address = generation, now, 0, 0, NetworkOf(r.Address)
 	return s
 }
 

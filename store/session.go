@@ -107,6 +107,13 @@ type Rotation struct {
 	Grace      time.Duration // how long after a rotation its predecessor is answered again; 0: never
 	MaxReplays uint16        // how often at most inside Grace
 	NotBefore  time.Time     // of the client: a session begun before it is revoked; zero: none
+
+	// Late is how long after a rotation the predecessor is answered with a new successor when Grace is
+	// over and the successor was never presented; 0: never.
+	Late            time.Duration
+	ClientEpoch     uint32     // of the client as the caller has it
+	ClientConfirmed bool       // the caller has read the client again, because of Stale
+	Address         netip.Addr // the caller's, kept with the session
 }
 
 // Outcome is what Rotate found.
@@ -121,15 +128,25 @@ const (
 	// Replayed: the presented generation is the immediate predecessor, inside the grace window and
 	// within the replay bound. Only Replays has changed; the window has not been extended.
 	Replayed
-	// Reused: an older generation. The session has been ended.
+	// Late: as Replayed, after the grace window, within Rotation.Late and while nobody has presented the
+	// stored generation. That one is skipped: the session is one generation higher, its predecessor is
+	// the same as before, and whoever presents the skipped one is Reused.
+	Late
+	// Reused: a skipped generation or an older one. The session has been ended.
 	Reused
 	// Healed: a newer generation than the stored one, so the store has lost a rotation. The
 	// session has been moved on to one above the presented generation.
 	Healed
-	// Revoked: the user is gone or disabled, or the user's or the client's NotBefore ends the
-	// session. It has been deleted.
+	// Revoked: the user is gone or disabled, or the session began in another epoch of the user or
+	// client, or before the NotBefore of either. It has been deleted.
 	Revoked
+	// Stale: the session began in a later epoch of the client than the caller's. Nothing was changed:
+	// the caller reads the client again and asks once more, with ClientConfirmed.
+	Stale
 )
+
+// GoesOn reports whether the session has a successor for the caller.
+func (o Outcome) GoesOn() bool { return o == Rotated || o == Replayed || o == Healed || o == Late }
 
 // String is the word used in logs and metrics.
 func (o Outcome) String() string {
@@ -142,8 +159,12 @@ func (o Outcome) String() string {
 		return "reuse"
 	case Healed:
 		return "healed"
+	case Late:
+		return "late"
 	case Revoked:
 		return "revoked"
+	case Stale:
+		return "stale"
 	default:
 		return "gone"
 	}
@@ -157,8 +178,8 @@ type Sessions interface {
 	StartSession(ctx context.Context, s Session, b Bounds) (Session, User, error)
 
 	// Rotate decides about one presented refresh token in one atomic step and says what it found;
-	// see Outcome. After Rotated, Replayed and Healed the session is returned as it now is, with the
-	// user of this moment. On an error nothing is known: the caller answers 503 and the client asks again.
+	// see Outcome. Where that GoesOn, the session is returned as it now is, with the user of this moment;
+	// after Reused the session is returned as it was before it ended. On an error nothing is known: the caller answers 503 and the client asks again.
 	Rotate(ctx context.Context, r Rotation) (Session, User, Outcome, error)
 
 	// RevokeSession ends one session and reports whether there was one. Ending what is not there is no error.

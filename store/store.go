@@ -46,6 +46,8 @@ type Installs interface {
 	Install(ctx context.Context) (Install, error)
 	// CreateInstall writes it once; a second time is ErrExists.
 	CreateInstall(ctx context.Context, in Install) error
+	// Format is the format of the records that are written, see Format2.
+	Format() int
 }
 
 // Keyrings keeps the sealed keyring: opaque bytes under a version number.

@@ -12,6 +12,7 @@ import (
 
 	"signet/store"
 	"signet/store/bolt"
+	"signet/store/recovery"
 )
 
 // backupFile is what `signet backup` or `signet export` has written, checked to its end.
@@ -22,8 +23,10 @@ type backupFile struct {
 	exported   time.Time       // when an export began, maybe of an older copy; zero: it is none
 	asOf       time.Time       // the moment that it shows: all that happened before is in it
 	last       time.Time       // of the newest that is in it
+	seq        uint64          // the highest of its events
 	newest     map[string]bool // the marks of its newest events
 	late       []store.Event   // its own, which its records may not show
+	source     store.Exporter  // where it is a store; nil: it is an archive
 	read       func(ctx context.Context) iter.Seq2[store.Record, error]
 	close      func() error
 }
@@ -91,7 +94,7 @@ func (b *backupFile) openBolt(ctx context.Context) error {
 	if b.copied, err = db.CopiedAt(ctx); err != nil {
 		return errors.Join(err, db.Close())
 	}
-	b.close = db.Close
+	b.source, b.close = db, db.Close
 	b.read = func(ctx context.Context) iter.Seq2[store.Record, error] { return exported(ctx, db) }
 	return nil
 }
@@ -162,13 +165,14 @@ func (b *backupFile) inspect(ctx context.Context) error {
 			return err
 		}
 		if r.Event != nil {
-			marks = append(marks, eventMark(*r.Event))
+			b.seq = max(b.seq, r.Event.Seq)
+			marks = append(marks, recovery.Mark(*r.Event))
 			marks = marks[max(0, len(marks)-newestKept):]
 			if b.isLate(*r.Event) {
 				b.late = append(b.late, *r.Event)
 			}
 		}
-		b.last = lastOf(b.last, timeOf(r))
+		b.last = latestOf(b.last, timeOf(r))
 	}
 	b.asOf = b.moment()
 	for _, mark := range marks {
@@ -184,13 +188,25 @@ func (b *backupFile) moment() time.Time {
 	if !b.exported.IsZero() && b.last.After(b.exported) {
 		return b.exported
 	}
-	return lastOf(b.last, b.copied)
+	return latestOf(b.last, b.copied)
+}
+
+// history starts the history of what came after the backup.
+func (b *backupFile) history(now time.Time) *recovery.History {
+	return recovery.NewHistory(recovery.Backup{AsOf: b.asOf, Last: b.last, Seq: b.seq, Newest: b.newest, Late: b.late}, now)
 }
 
 // isLate reports whether the event is of so shortly before the export, or of after its beginning, that
 // what it did may not be in the records.
 func (b *backupFile) isLate(e store.Event) bool {
 	return !b.exported.IsZero() && e.At.After(b.exported.Add(-unsettled))
+}
+
+func latestOf(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // timeOf is when the record was last changed.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"signet/store"
 	"signet/store/bolt"
+	"signet/store/recovery"
 )
 
 // TestMomentOfBackup: a copy shows when it was made, one of an earlier version and a store that has gone
@@ -46,6 +48,16 @@ func TestMomentOfBackup(t *testing.T) {
 	}
 }
 
+func all(records []store.Record) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		for _, r := range records {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
 func flushAt(t *testing.T, path string, now time.Time) {
 	t.Helper()
 	s, err := bolt.Open(path, bolt.Options{})
@@ -63,7 +75,7 @@ func flushAt(t *testing.T, path string, now time.Time) {
 // TestMomentOfExport: an export of a store at work has read its users before its events. It shows its
 // beginning, and what its own events tell of later is kept revoked.
 func TestMomentOfExport(t *testing.T) {
-	user := backedUpUser(1, "bob", archiveDay.Add(-time.Hour))
+	user := store.User{ID: store.UserID{1}, Username: "bob", CreatedAt: archiveDay.Add(-time.Hour), UpdatedAt: archiveDay.Add(-time.Hour)}
 	during := archiveDay.Add(10 * time.Second)
 	path := filepath.Join(t.TempDir(), "export.ndjson")
 	write(t, path, string(writeArchive(t, archiveFoundation, []store.Record{
@@ -82,10 +94,10 @@ func TestMomentOfExport(t *testing.T) {
 	if !b.asOf.Equal(archiveDay) {
 		t.Errorf("as of %v, want %v", b.asOf, archiveDay)
 	}
-	o := newOverlay(newRecall(b), time.Hour, during)
+	o := recovery.NewOverlay(t.Context(), b.history(during), nil, time.Hour)
 	var tokens []string
 	events := 0
-	for r, err := range o.records(b.read(t.Context())) {
+	for r, err := range o.Records(b.read(t.Context())) {
 		switch {
 		case err != nil:
 			t.Fatal(err)
@@ -97,8 +109,8 @@ func TestMomentOfExport(t *testing.T) {
 			events++
 		}
 	}
-	if fmt.Sprint(tokens) != "[known unknown]" || o.kept.Tokens != 1 || events != 3 {
-		t.Errorf("got tokens %v, %d of them kept, and %d events, want each once", tokens, o.kept.Tokens, events)
+	if fmt.Sprint(tokens) != "[known unknown]" || o.Preserved.Tokens != 1 || events != 3 {
+		t.Errorf("got tokens %v, %d of them kept, and %d events, want each once", tokens, o.Preserved.Tokens, events)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -70,11 +71,15 @@ type app struct {
 	environ []string
 	format  format
 	conn    connection
+	now     func() time.Time // the clock that a server goes by; nil: the machine's
 }
 
 // run executes one command line and returns what to exit with.
 func run(ctx context.Context, args []string, std stdio, environ []string) int {
-	a := &app{stdio: std, environ: environ, format: formatTable}
+	return (&app{stdio: std, environ: environ, format: formatTable}).run(ctx, args)
+}
+
+func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)

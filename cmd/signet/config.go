@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,7 @@ func (a *app) readConfig() (config.Config, []config.Warning, error) {
 	if path == "" && a.getenv("SIGNET_ISSUER") == "" {
 		return config.Config{}, nil, fmt.Errorf("there is no ./%s; name the configuration with --config FILE", defaultConfig)
 	}
-	return config.Load(path, a.environ)
+	return a.loadFile(path, a.environ)
 }
 
 // warn tells people what is allowed and hardly meant.
@@ -72,10 +73,43 @@ func (a *app) configCheck() *cobra.Command {
 	})
 }
 
+// checkPlaces returns an error for each place of an install that others can write to. Whoever can put
+// another file there decides what the server does.
+func checkPlaces(c config.Config) error {
+	store, _ := c.BoltPath()
+	var problems []error
+	for _, place := range []struct{ setting, path, decides string }{
+		{"data_dir", c.DataDir, "which store and master key are used"},
+		{"store", store, "who may log in"},
+		{"tls.key", c.TLS.Key, "who can pose as this server"},
+		{"redis.key", c.Redis.Key, "who can pose as this server at Redis"},
+		{"redis.ca", c.Redis.CA, "who can pose as Redis"},
+	} {
+		problems = append(problems, checkUnchangedPath(place.setting, place.path, place.decides))
+	}
+	return errors.Join(problems...)
+}
+
+// exposedKeys returns a warning for each private key of TLS that others can read. Many tools write
+// them so, and the owner may have a reason, which is why it is not refused.
+func exposedKeys(c config.Config) (list []config.Warning) {
+	for _, key := range []struct{ setting, path string }{{"tls.key", c.TLS.Key}, {"redis.key", c.Redis.Key}} {
+		info, err := os.Stat(key.path)
+		if key.path == "" || err != nil {
+			continue
+		}
+		if who := accessOf(info).readers(thisAccount()); who != "" {
+			list = append(list, config.Warning(fmt.Sprintf("%s: %s may read %s (mode %04o), and with it pose as this server; close it with `chmod 600 %s`",
+				key.setting, who, key.path, info.Mode().Perm(), shellQuote(key.path))))
+		}
+	}
+	return list
+}
+
 // checkParts asks those that a server is made of, by the same functions as its start does.
 func (a *app) checkParts(c config.Config) error {
 	tt := keyringConfig(c, nil, "", nil).Timetable
-	problems := []error{tt.Validate(), tt.CheckPoll(c.Keys.Poll)}
+	problems := []error{checkPlaces(c), tt.Validate(), tt.CheckPoll(c.Keys.Poll)}
 	if _, err := readMasterKeys(c.MasterKeyFile, a.getenv); err != nil {
 		problems = append(problems, err)
 	}

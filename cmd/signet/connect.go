@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -64,7 +65,7 @@ func (a *app) connect() (*adminClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	return connectSocket(socket), nil
+	return connectSocket(socket, a.peerRuleFor(socket)), nil
 }
 
 // findSocket: the flag, the environment, the configuration, and last what `signet dev` makes.
@@ -79,7 +80,7 @@ func (a *app) findSocket() (string, error) {
 	if path == "" {
 		return defaultSocket, nil
 	}
-	c, _, err := config.Load(path, a.environ)
+	c, _, err := a.loadFile(path, a.environ)
 	if err != nil {
 		return "", err
 	}
@@ -100,9 +101,39 @@ func (a *app) configPath() string {
 	return ""
 }
 
-func connectSocket(path string) *adminClient {
+// foundConfig reports that nobody named a configuration: the one in the working directory is used.
+func (a *app) foundConfig() bool { return a.conn.config == "" && a.getenv("SIGNET_CONFIG") == "" }
+
+// loadFile reads the configuration at path, or the environment alone where path is "", after it has
+// looked at who can write to the file.
+func (a *app) loadFile(path string, environ []string) (config.Config, []config.Warning, error) {
+	if path != "" && a.foundConfig() {
+		if err := checkFoundPath(path, "--config ./"+path); err != nil {
+			return config.Config{}, nil, err
+		}
+	}
+	if err := checkUnchangedPath("configuration", path, "what this server is and where commands send passwords"); err != nil {
+		return config.Config{}, nil, err
+	}
+	c, warnings, err := config.Load(path, environ)
+	if err != nil {
+		return c, warnings, err
+	}
+	return c, append(warnings, exposedKeys(c)...), nil
+}
+
+// connectSocket talks to the server on a socket, if the rule admits the user that it runs as.
+func connectSocket(path string, rule peerRule) *adminClient {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", path)
+		conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", path)
+		if err != nil {
+			return nil, err
+		}
+		if err := rule.checkPeer(conn, path); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		return conn, nil
 	}
 	return &adminClient{base: "http://signet", where: path, http: newHTTPClient(&http.Transport{DialContext: dial})}
 }
@@ -142,7 +173,7 @@ func (a *app) adminToken() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}
-	return strings.TrimSpace(string(data)), nil
+	return strings.TrimSpace(string(bytes.TrimPrefix(data, byteOrderMark))), nil
 }
 
 // unreachable says in the operator's words why there was no answer.
@@ -150,6 +181,9 @@ func (c *adminClient) unreachable(err error) error {
 	where := c.where
 	if abs, absErr := filepath.Abs(where); absErr == nil && c.base == "http://signet" {
 		where = abs
+	}
+	if refused, ok := errors.AsType[peerError](err); ok {
+		return refused
 	}
 	switch {
 	case errors.Is(err, context.Canceled):

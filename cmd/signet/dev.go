@@ -36,6 +36,11 @@ their variables, SIGNET_REFRESH_GRACE=30s for one. For anything else make an ins
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a.fromVariable(cmd, "dir", "SIGNET_DATA_DIR")
 			a.fromVariable(cmd, "listen", "SIGNET_LISTEN")
+			if !cmd.Flags().Changed("dir") {
+				if err := checkFoundPath(dir, "--dir ./"+dir); err != nil {
+					return err
+				}
+			}
 			return a.dev(cmd.Context(), dir, listen)
 		},
 	}
@@ -76,6 +81,10 @@ func (a *app) dev(ctx context.Context, dir, listen string) error {
 	}
 	cfg, warnings, err := a.devConfig(dir, host, public)
 	if err != nil {
+		public.Close()
+		return err
+	}
+	if err := checkPlaces(cfg); err != nil {
 		public.Close()
 		return err
 	}
@@ -126,7 +135,7 @@ func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public 
 	if err != nil {
 		return err
 	}
-	n, err := openNode(ctx, cfg, master, a.getenv, log, level)
+	n, err := openNode(ctx, cfg, master, a.getenv, a.now, log, level)
 	if err != nil {
 		return err
 	}

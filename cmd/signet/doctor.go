@@ -80,6 +80,7 @@ func (d *doctor) examine(ctx context.Context) {
 	}
 	master, err := readMasterKeys(cfg.MasterKeyFile, d.app.getenv)
 	d.judge("master key", err, "it can be read")
+	d.judge("files", checkPlaces(cfg), "nobody else can write to the data directory, the store or the keys of TLS")
 	d.examineTimetable(cfg)
 	d.examineCertificate(cfg)
 	if path, ok := cfg.BoltPath(); ok {

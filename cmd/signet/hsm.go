@@ -23,7 +23,7 @@ func openHSM(cfg config.Config, getenv func(string) string) (pkcs11.Token, error
 	if !pkcs11.Built {
 		return nil, fmt.Errorf("keys.hsm: %w", pkcs11.ErrNotBuilt) // before a PIN is asked for
 	}
-	pin, err := secretSource("keys.hsm.pin_file", h.PINFile, getenv(hsmPINVariable))
+	pin, err := secretSource("keys.hsm.pin_file", h.PINFile, hsmPINVariable, getenv)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func (a *app) importCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report, err := a.importArchive(cmd.Context(), cfg, args[0])
+			report, err := a.importArchive(cmd.Context(), cfg, args[0], storeURL != "")
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ func (a *app) writeImport(w io.Writer, r moveReport, elsewhere bool) {
 
 // importArchive reads the archive twice: nothing is written before all of it is known to be good,
 // and it need not fit into memory.
-func (a *app) importArchive(ctx context.Context, cfg config.Config, path string) (report moveReport, err error) {
+func (a *app) importArchive(ctx context.Context, cfg config.Config, path string, elsewhere bool) (report moveReport, err error) {
 	target, err := opener{getenv: a.getenv, warn: a.warn, patient: true}.openImporter(ctx, cfg)
 	if err != nil {
 		return report, err
@@ -82,10 +82,20 @@ func (a *app) importArchive(ctx context.Context, cfg config.Config, path string)
 	if err != nil {
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
 	}
+	if !elsewhere {
+		if err := checkImportMark(cfg, path, checked.header.Foundation); err != nil {
+			return report, err
+		}
+	}
 	if err := a.fillStore(ctx, target, in); errors.Is(err, store.ErrExists) {
 		return report, notEmpty(cfg, err)
 	} else if err != nil {
 		return report, fmt.Errorf("importing %s: %w", path, err)
+	}
+	if !elsewhere {
+		if err := dropForeignMark(cfg, checked.header.Foundation.Install.ID); err != nil {
+			return report, err
+		}
 	}
 	return moveReport{Store: cfg.Store, ExportedAt: checked.header.ExportedAt, archiveTrailer: checked.trailer}, nil
 }

@@ -26,6 +26,7 @@ var arrows = map[string][]string{
 	"keys/pkcs11":           {"keys"},
 	"store":                 {},
 	"store/packed":          {"store"},
+	"store/recovery":        {"store"},
 	"store/seal":            {},
 	"store/bolt":            {"store", "store/packed", "store/seal"},
 	"store/redis":           {"store", "store/packed", "store/seal"},

@@ -73,6 +73,9 @@ func (a *app) initInstall(ctx context.Context, opt initOptions) (err error) {
 	if err := makePrivateDir(opt.dir); err != nil {
 		return err
 	}
+	if err := checkPlaces(cfg); err != nil {
+		return err
+	}
 	if err := writeNewFile(path, opt.yaml()); err != nil {
 		return err
 	}

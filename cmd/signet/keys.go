@@ -44,7 +44,7 @@ func (a *app) keysCommand() *cobra.Command {
 		"See, rotate and revoke the signing keys. They rotate by themselves: a new key is published first, signs\n"+
 			"later, and stays published after it has stopped, so that no verifier meets a key it cannot fetch.\n\n"+
 			"pending: published, not signing yet · active: signs · retired: verifies only · revoked: gone",
-		a.keysList(), a.keysPlan(), a.keysRotate(), a.keysRevoke(), a.keysRewrap()))
+		a.keysList(), a.keysPlan(), a.keysRotate(), a.keysRevoke(), a.keysRewrap(), a.keysClockReset()))
 }
 
 func (a *app) keysList() *cobra.Command {

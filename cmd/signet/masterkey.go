@@ -21,20 +21,14 @@ func readMasterKeys(path string, getenv func(string) string) ([]keys.MasterKey, 
 		}
 		return master, nil
 	}
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("master key: there is no %s; put the file back, or set %s", path, masterKeyVariable)
-	case err != nil:
-		return nil, fmt.Errorf("master key: %w", err)
-	case info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("master key: others may read %s; make it yours alone with `chmod 600 %s`", path, path)
+	text, err := readSecretFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("master key: there is no %s; put the file back, name another with master_key_file, or set %s", path, masterKeyVariable)
 	}
-	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("master key: %w", err)
+		return nil, fmt.Errorf("master key: %w (the file is named by master_key_file; %s can hold the key instead)", err, masterKeyVariable)
 	}
-	master, err := keys.ParseMasterKeys(string(text))
+	master, err := keys.ParseMasterKeys(text)
 	if err != nil {
 		return nil, fmt.Errorf("master key: %s: %w; put the right file back", path, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -21,6 +22,7 @@ import (
 // node is one whole Signet, built from its configuration: what `serve` and `dev` run.
 type node struct {
 	cfg    config.Config
+	now    func() time.Time // nil: the machine's clock
 	log    *slog.Logger
 	level  *slog.LevelVar
 	store  store.Store
@@ -34,8 +36,8 @@ type node struct {
 
 // openNode opens the store, the keyring and the server over them. It changes nothing in a store
 // that does not fit: no install, another master key, a newer schema.
-func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, getenv func(string) string, log *slog.Logger, level *slog.LevelVar) (*node, error) {
-	n := &node{cfg: cfg, log: log, level: level, registry: prometheus.NewRegistry()}
+func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, getenv func(string) string, now func() time.Time, log *slog.Logger, level *slog.LevelVar) (*node, error) {
+	n := &node{cfg: cfg, now: now, log: log, level: level, registry: prometheus.NewRegistry()}
 	o := opener{getenv: getenv, log: log, verify: true}
 	o.warn = func(warning error) { log.Warn("something can be lost", slog.Any("warning", warning)) }
 	if _, embedded := cfg.BoltPath(); !embedded {
@@ -72,6 +74,7 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	}
 	keyConfig := keyringConfig(n.cfg, n.store, install.ID, master)
 	keyConfig.Remote = remoteKeys(n.cfg, n.hsm)
+	keyConfig.Mark, keyConfig.Now = markFile(n.cfg), n.now
 	keyConfig.Log = n.log
 	keyConfig.OnEvent = func(e keys.Event) {
 		if n.server != nil {
@@ -88,6 +91,9 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	if errors.Is(err, keys.ErrProvider) {
 		return explainProvider(err)
 	}
+	if errors.As(err, new(*keys.MarkError)) {
+		return explainMark(n.cfg, err)
+	}
 	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
@@ -95,7 +101,7 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	if err != nil {
 		return err
 	}
-	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry = n.store, n.keys, n.log, version(), n.registry
+	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry, cfg.Now = n.store, n.keys, n.log, version(), n.registry, n.now
 	for _, key := range master {
 		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))
 		cfg.AuditKeys = append(cfg.AuditKeys, key.Derive("signet audit"))

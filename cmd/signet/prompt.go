@@ -52,6 +52,7 @@ func readSecret(r io.Reader) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the password: %w", err)
 	}
+	data = bytes.TrimPrefix(data, byteOrderMark)
 	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
 	switch {
 	case len(data) > maxSecret:

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -77,11 +78,11 @@ func redisConfig(cfg config.Config, getenv func(string) string) (redis.Config, e
 	c := redis.Config{
 		Mode: redis.Mode(address.Mode), Addrs: address.Addrs, Master: address.Master, DB: address.DB,
 		Username: r.Username, SentinelUsername: r.SentinelUsername,
-		Prefix: r.Prefix, PoolSize: r.PoolSize, WaitReplicas: r.WaitReplicas, AuditEvents: cfg.Audit.Retain,
+		Prefix: r.Prefix, PoolSize: r.PoolSize, WaitReplicas: r.WaitReplicas, AuditEvents: cfg.Audit.Retain, Retention: auditRetention(cfg),
 	}
 	var passErr, sentinelErr, tlsErr error
-	c.Password, passErr = secretSource("redis.password_file", r.PasswordFile, getenv(redisPasswordVariable))
-	c.SentinelPassword, sentinelErr = secretSource("redis.sentinel_password_file", r.SentinelPasswordFile, getenv(sentinelPasswordVariable))
+	c.Password, passErr = secretSource("redis.password_file", r.PasswordFile, redisPasswordVariable, getenv)
+	c.SentinelPassword, sentinelErr = secretSource("redis.sentinel_password_file", r.SentinelPasswordFile, sentinelPasswordVariable, getenv)
 	if address.TLS {
 		c.TLS, tlsErr = redisTLS(r)
 	}
@@ -90,26 +91,22 @@ func redisConfig(cfg config.Config, getenv func(string) string) (redis.Config, e
 
 // secretSource returns where a password comes from: the variable, or the file, which is read again
 // each time so that a password can change while the server runs. Nil means that there is none.
-func secretSource(field, path, variable string) (func() (string, error), error) {
-	if variable != "" {
-		return func() (string, error) { return variable, nil }, nil
+func secretSource(field, path, variable string, getenv func(string) string) (func() (string, error), error) {
+	if value := getenv(variable); value != "" {
+		return func() (string, error) { return value, nil }, nil
 	}
 	if path == "" {
 		return nil, nil
 	}
 	read := func() (string, error) {
-		info, err := os.Stat(path)
+		text, err := readSecretFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("%s: %w; put the password there, in a file that is yours alone, or set %s", field, err, variable)
+		}
 		if err != nil {
-			return "", fmt.Errorf("%s: %w; put the password there, in a file that is yours alone", field, err)
+			return "", fmt.Errorf("%s: %w (%s can hold it instead)", field, err, variable)
 		}
-		if info.Mode().Perm()&0o077 != 0 {
-			return "", fmt.Errorf("%s: others may read %s; make it yours alone with `chmod 600 %s`", field, path, shellQuote(path))
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", field, err)
-		}
-		return strings.TrimRight(string(text), "\r\n"), nil
+		return strings.TrimRight(text, "\r\n"), nil
 	}
 	secret, err := read()
 	if err == nil && secret == "" {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"iter"
 	"os"
 	"slices"
 	"time"
@@ -16,10 +16,11 @@ import (
 	"signet/keys"
 	"signet/keys/pkcs11"
 	"signet/store"
+	"signet/store/recovery"
 )
 
 func (a *app) restoreCommand() *cobra.Command {
-	var logs []string
+	var r restoration
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Put a backup in the place of the store, and bring nothing back that was revoked",
@@ -27,20 +28,24 @@ func (a *app) restoreCommand() *cobra.Command {
 			"the server is stopped. FILE is read and checked to its end before anything is changed. A bolt store that\n" +
 			"is there is moved aside, to NAME.before-restore-TIME; a Redis must be empty, or hold only what running\n" +
 			"servers of this install have put back into it.\n\n" +
-			"What is known to have been revoked since the backup stays revoked: keys, sessions, tokens, users and\n" +
-			"clients that were disabled or deleted, and passwords that were replaced. It is known from the store that\n" +
-			"is replaced, where that can be read, and from the server's logs that --audit-log names. Then the next\n" +
-			"signing key signs at once, because nobody knows what has happened to the present one; tokens that it\n" +
-			"has signed stay valid. In the end it says what to check.",
+			"What was revoked since the backup stays revoked: keys, sessions, tokens, users and clients that were disabled\n" +
+			"or deleted, passwords and secrets that were replaced, rights that were taken. This is taken from the store\n" +
+			"that is replaced, where it can be read, or from a copy of it that --replaced names, and from the server's\n" +
+			"logs that --audit-log names. To undo such a change on purpose, move the store away first. The next\n" +
+			"signing key then signs at once, because the present one may have leaked since; tokens that it has signed\n" +
+			"stay valid. The report lists what is left to do.\n\n" +
+			"--rehearsal tries FILE out beside a running install: it makes an install of its own, with new signing keys\n" +
+			"and without sessions, so that none of its tokens is valid in the other.",
 		Example: "signet restore --config /etc/signet/signet.yaml /backup/signet-2026-03-04.db\n" +
-			"signet restore --audit-log /var/log/signet.log signet.ndjson",
+			"signet restore --audit-log /var/log/signet.log signet.ndjson\n" +
+			"signet restore --config rehearsal/signet.yaml --rehearsal signet-backup.db",
 		Args: positional("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := a.loadConfig()
 			if err != nil {
 				return err
 			}
-			r := restoration{app: a, cfg: cfg, logs: logs, now: time.Now()}
+			r.app, r.cfg, r.now = a, cfg, time.Now()
 			if err := r.run(cmd.Context(), args[0]); err != nil {
 				return err
 			}
@@ -48,24 +53,32 @@ func (a *app) restoreCommand() *cobra.Command {
 		},
 	}
 	a.configFlag(cmd)
-	cmd.Flags().StringArrayVar(&logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
+	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
+	cmd.Flags().StringVar(&r.copied, "replaced", "", "take what was revoked from `FILE` too, a backup or export of the store that is replaced, made last")
+	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make an install of its own, whose tokens are not valid in the other")
 	return cmd
 }
 
 // restoration is one restore under way.
 type restoration struct {
-	app    *app
-	cfg    config.Config
-	logs   []string
-	now    time.Time
-	master []keys.MasterKey
-	hsm    pkcs11.Token // nil: there is none
-	backup *backupFile
-	target restoreTarget
-	recall *recall
-	report restoreReport
+	app     *app
+	cfg     config.Config
+	logs    []string
+	copied  string // a copy of the store that is replaced; empty: there is none
+	now     time.Time
+	master  []keys.MasterKey
+	hsm     pkcs11.Token // nil: there is none
+	backup  *backupFile
+	target  restoreTarget
+	history *recovery.History
+	report  restoreReport
 
-	knewRevoked []string // kids of keys that the backup itself knows to be revoked
+	rehearsal bool
+	closers   []func() error // of a copy of the replaced store
+
+	mark        *keys.Mark // of this server; nil: there is none
+	markProblem error      // why there is none, though there is a file
+	knewRevoked []string   // kids of keys that the backup itself knows to be revoked
 }
 
 // run looks at everything before it changes anything.
@@ -93,8 +106,9 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.target.close()) }()
+	defer func() { err = errors.Join(err, r.closeAll()) }()
 	r.report = restoreReport{Store: storeName(r.cfg), From: path, AsOf: r.backup.asOf, Install: r.backup.foundation.Install.ID}
-	replaced, err := r.remember(ctx)
+	replaced, err := r.readHistory(ctx)
 	if err != nil {
 		return err
 	}
@@ -114,10 +128,12 @@ func (a *app) refuseItself(cfg config.Config, path string) error {
 	return nil
 }
 
-// remember gathers what is known to have happened since the backup.
-func (r *restoration) remember(ctx context.Context) (replaced *store.Foundation, err error) {
-	r.recall = newRecall(r.backup)
-	replaced, unread, err := r.target.recall(ctx, r.recall)
+// readHistory collects what is known to have happened since the backup: first from the store that is
+// replaced, then from the logs.
+func (r *restoration) readHistory(ctx context.Context) (replaced *recovery.Replaced, err error) {
+	b := r.backup
+	r.history = b.history(r.now)
+	replaced, unread, err := r.target.read(ctx, r.history, b)
 	if err != nil {
 		return nil, err
 	}
@@ -126,28 +142,43 @@ func (r *restoration) remember(ctx context.Context) (replaced *store.Foundation,
 		replaced = nil
 	}
 	if replaced != nil {
-		if id := r.backup.foundation.Install.ID; replaced.Install.ID != id {
-			return nil, fmt.Errorf("store: %s is of another install (%s) than the backup (%s); move it away yourself if it is to be replaced, nothing was changed", storeName(r.cfg), replaced.Install.ID, id)
+		if id := b.foundation.Install.ID; replaced.Foundation.Install.ID != id {
+			return nil, fmt.Errorf("store: %s is of another install (%s) than the backup (%s); move it away yourself if it is to be replaced, nothing was changed", storeName(r.cfg), replaced.Foundation.Install.ID, id)
 		}
 		r.report.Knew = append(r.report.Knew, storeName(r.cfg))
+		r.report.Older = replaced.Older()
+		if gap := replaced.Gap(); gap > 0 {
+			r.report.Gaps = append(r.report.Gaps, fmt.Sprintf("ATTENTION: the audit trail of %s no longer has %d events from after the backup. The state of its records was used for them.", storeName(r.cfg), gap))
+		}
+	}
+	if r.copied != "" {
+		if replaced, err = r.readCopy(ctx, replaced); err != nil {
+			return nil, fmt.Errorf("%w; nothing was changed", err)
+		}
 	}
 	for _, log := range r.logs {
-		if err := r.recall.readLog(log); err != nil {
+		if err := r.readLog(log); err != nil {
 			return nil, fmt.Errorf("%w; nothing was changed", err)
 		}
 		r.report.Knew = append(r.report.Knew, log)
+	}
+	if err := r.readMark(); err != nil {
+		return nil, err
 	}
 	return replaced, nil
 }
 
 // put makes the keyring fit for use and puts everything into the target. A keyring that running servers
 // have put back is in a store already; that one is recovered where it is, after the records are there.
-func (r *restoration) put(ctx context.Context, replaced *store.Foundation) error {
+func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) error {
 	redis, onRedis := r.target.(*redisTarget)
 	f := r.backup.foundation
 	ring, hand, err := r.openKeyring(ctx, replaced)
 	if err != nil {
 		return err
+	}
+	if r.rehearsal {
+		return r.rehearse(ctx, replaced)
 	}
 	inPlace := onRedis && redis.live != nil
 	if onRedis {
@@ -161,38 +192,64 @@ func (r *restoration) put(ctx context.Context, replaced *store.Foundation) error
 		}
 		f.KeyringVersion, f.Keyring = hand.version, hand.document
 	}
-	r.recall.events = append(r.recall.events, store.Event{At: r.now.UTC(), Type: "restore", Outcome: "ok", Actor: "signet restore",
+	r.history.AddEvent(store.Event{At: r.now.UTC(), Type: store.EventRestore, Outcome: store.OutcomeOK, Actor: "signet restore",
 		Detail: map[string]string{"as_of": r.report.AsOf.Format(time.RFC3339)}})
-	o := newOverlay(r.recall, r.cfg.Keys.MaxTokenLife, r.now)
-	if err := r.target.fill(ctx, f, o.records(r.backup.read(ctx))); err != nil {
+	o := recovery.NewOverlay(ctx, r.history, replaced, r.cfg.Keys.MaxTokenLife)
+	if err := r.fill(ctx, f, o, o.Records(r.backup.read(ctx))); err != nil {
+		return err
+	}
+	if inPlace {
+		return r.recoverInPlace(ctx, redis, hand)
+	}
+	r.replaceMark(ring)
+	return nil
+}
+
+// fill puts the records into the target and reports what came of them.
+func (r *restoration) fill(ctx context.Context, f store.Foundation, o *recovery.Overlay, records iter.Seq2[store.Record, error]) error {
+	if err := r.target.fill(ctx, f, r.report.Counts.counted(records)); err != nil {
 		return fmt.Errorf("restoring %s: %w", r.backup.path, err)
 	}
 	if bolt, ok := r.target.(*boltTarget); ok {
 		r.report.MovedAside = bolt.aside
 	}
-	r.report.Counts, r.report.Kept.changesKept = o.counts, o.kept
-	r.report.Lost = o.lost(func(sub string) string { return r.target.name(ctx, sub) })
-	if inPlace {
-		return r.recoverInPlace(ctx, redis, hand)
-	}
+	r.report.Kept.Preserved = o.Preserved
+	r.report.Lost = o.Lost(func(sub string) string { return r.target.name(ctx, sub) })
 	return nil
+}
+
+// counted counts the records that go by.
+func (c *archiveCounts) counted(records iter.Seq2[store.Record, error]) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		for record, err := range records {
+			if err == nil {
+				c.add(record)
+			}
+			if !yield(record, err) {
+				return
+			}
+		}
+	}
 }
 
 func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys.Config {
 	cfg := keyringConfig(r.cfg, storage, installID, r.master)
 	cfg.Remote = remoteKeys(r.cfg, r.hsm)
+	if r.mark != nil {
+		cfg.AtLeast = r.mark.Version
+	}
 	return cfg
 }
 
 // openKeyring opens the newest keyring of the install that is known: the backup's, or that of the
 // store that is replaced. What the other knows to be revoked counts too.
-func (r *restoration) openKeyring(ctx context.Context, replaced *store.Foundation) (*keys.Manager, *keyringInHand, error) {
+func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replaced) (*keys.Manager, *keyringInHand, error) {
 	open := func(f store.Foundation) (*keys.Manager, *keyringInHand, error) {
 		hand := &keyringInHand{f.KeyringVersion, f.Keyring}
 		m, err := keys.Open(ctx, r.keyringConfig(hand, f.Install.ID))
 		if err == nil {
 			for _, kid := range m.RevokedKeys() {
-				r.recall.keys[kid] = true
+				r.history.NoteRevokedKey(kid)
 			}
 		}
 		return m, hand, err
@@ -210,7 +267,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *store.Foundatio
 	if replaced == nil {
 		return ring, hand, nil
 	}
-	newer, newerHand, err := open(*replaced)
+	newer, newerHand, err := open(replaced.Foundation)
 	if _, running := r.target.(*redisTarget); running && err != nil {
 		return nil, nil, fmt.Errorf("keyring: that in %s: %w; nothing was changed", storeName(r.cfg), err)
 	}
@@ -226,17 +283,24 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *store.Foundatio
 }
 
 func (r *restoration) recover(ctx context.Context, ring *keys.Manager) error {
-	done, err := ring.Recover(ctx, slices.Sorted(maps.Keys(r.recall.keys)))
+	revoked := r.history.RevokedKeys()
+	done, err := ring.Recover(ctx, revoked)
 	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	r.report.Keyring = done
-	for _, kid := range slices.Sorted(maps.Keys(r.recall.keys)) {
+	for _, kid := range revoked {
 		if !slices.Contains(r.knewRevoked, kid) {
 			r.report.Kept.Keys = append(r.report.Kept.Keys, kid)
 		}
 	}
 	return nil
+}
+
+// preserved is what was taken away since the backup and stays so.
+type preserved struct {
+	Keys []string `json:"keys_revoked"`
+	recovery.Preserved
 }
 
 // recoverInPlace goes by compare-and-set against the servers that are running.
@@ -250,7 +314,11 @@ func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest
 	if err != nil {
 		return fmt.Errorf("keyring: %w; the records are restored, run `signet keys rotate --emergency`", err)
 	}
-	return r.recover(ctx, ring)
+	if err := r.recover(ctx, ring); err != nil {
+		return err
+	}
+	r.replaceMark(ring)
+	return nil
 }
 
 // restoreReport is what was done and what is left to do.
@@ -259,14 +327,18 @@ type restoreReport struct {
 	From         string        `json:"from"`
 	AsOf         time.Time     `json:"as_of"`
 	Install      string        `json:"install"`
+	Rehearsal    bool          `json:"rehearsal,omitempty"`
+	LeftOut      int64         `json:"sessions_left_out,omitempty"` // of a rehearsal
 	MovedAside   string        `json:"moved_aside,omitempty"`
 	Counts       archiveCounts `json:"counts"`
 	Knew         []string      `json:"known_from"`           // where it was known from what has happened since
 	Unread       string        `json:"unreadable,omitempty"` // why the store that was replaced could not be asked
+	Gaps         []string      `json:"gaps,omitempty"`       // what the logs and the trail lack
 	NewerKeyring bool          `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
 	Keyring      keys.Recovery `json:"keyring"`
-	Kept         kept          `json:"kept"`
-	Lost         lost          `json:"lost"`
+	Older        bool          `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
+	Kept         preserved     `json:"kept"`
+	Lost         recovery.Lost `json:"lost"`
 }
 
 func (r restoreReport) write(w io.Writer) { writeRestore(w, r) }

@@ -9,7 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"signet/store"
+	"signet/store/bolt"
 	"signet/store/redis/redistest"
 )
 
@@ -32,6 +35,9 @@ type disaster struct {
 	endedToken   string // an access token of bob's session, which was revoked by itself
 	bobRefresh   string // of bob, who was disabled since
 	coraRefresh  string // of cora, whose password was changed since
+
+	trailLost       bool // the trail of the replaced store no longer has what happened
+	newPasswordKept bool // the replaced store is read, so that cora's new password works
 }
 
 const newPassword = "seventeen lemons on the moon"
@@ -138,7 +144,15 @@ func (d *disaster) check(r *replica) {
 	access, refresh := d.app.token("grant_type", "refresh_token", "refresh_token", d.newerRefresh)
 	d.app.wantActive("a token of the session that went on", access, true)
 	d.app.token("grant_type", "refresh_token", "refresh_token", refresh)
+	if d.newPasswordKept {
+		if status, body := d.loginAs("cora", newPassword); status != http.StatusOK {
+			t.Errorf("cora with the password that the replaced store has: got %d %v", status, body)
+		}
+	}
 	for name, password := range map[string]string{"bob": movingPassword, "cora": movingPassword, "Cora": newPassword} {
+		if d.newPasswordKept && name == "Cora" {
+			continue
+		}
 		if status, body := d.loginAs(name, password); status != http.StatusBadRequest || body["error"] != "invalid_grant" {
 			t.Errorf("login of %s: got %d %v, want invalid_grant", name, status, body)
 		}
@@ -149,18 +163,75 @@ func (d *disaster) check(r *replica) {
 	if status, body := d.loginAs("cora", newPassword); status != http.StatusOK {
 		t.Errorf("cora with a password that was set anew: got %d %v", status, body)
 	}
-	for _, kind := range []string{"user.disable", "restore"} {
+	onTrail := []string{"user.disable", "restore"}
+	if d.trailLost {
+		onTrail = []string{"restore"}
+	}
+	for _, kind := range onTrail {
 		if events := r.admin("", "audit", "list", "--type", kind, "-o", "json"); !strings.Contains(events, `"`+kind+`"`) {
 			t.Errorf("%s in the trail: got %s", kind, events)
 		}
 	}
 }
 
+// pushOffTheTrail replaces the events of the store by newer ones of the same kinds, about nobody. What the
+// events were about stays as it is in the records.
+func (d *disaster) pushOffTheTrail() {
+	t := d.t
+	t.Helper()
+	d.trailLost = true
+	s, err := bolt.Open(filepath.Join(d.dir, "signet.db"), bolt.Options{AuditEvents: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	sub := store.UserID{99}.String()
+	var others []store.Event
+	for _, kind := range []string{"user.disable", "user.set_password", "session.revoke_all", "revoke", "refresh_reuse", "keys.revoke", "key.revoked", "client.disable"} {
+		for range 200 {
+			others = append(others, store.Event{At: time.Now(), Type: kind, Outcome: "ok", Subject: sub, ClientID: "nobody"})
+		}
+	}
+	about := func() (left []string) {
+		for _, kind := range []string{"user.disable", "user.set_password", "revoke", "keys.revoke"} {
+			events, err := s.Events(t.Context(), store.EventQuery{Types: []string{kind}, Limit: 1000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range events {
+				if e.RequestID != "" {
+					left = append(left, e.Type)
+				}
+			}
+		}
+		return left
+	}
+	if len(about()) == 0 {
+		t.Fatal("the trail does not have the revocations to begin with")
+	}
+	for range 20 {
+		if err := s.AppendEvents(t.Context(), others); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Flush(t.Context(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if len(about()) == 0 {
+			return
+		}
+	}
+	t.Fatalf("still on the trail: %v", about())
+}
+
 func (d *disaster) wantReport(r restoreReport) {
 	t := d.t
 	t.Helper()
 	k, l := r.Kept, r.Lost
-	if got, want := fmt.Sprint(k.Sessions, k.Tokens, k.DisabledUsers, k.Passwords, l.Clients), "3 1 [bob] [cora] [late]"; got != want {
+	passwords := k.Passwords // void where only an event is known, and the new one where the store was read
+	if d.newPasswordKept {
+		passwords = k.NewPasswords
+	}
+	if got, want := fmt.Sprint(k.Sessions, k.Tokens, k.DisabledUsers, passwords, l.Clients), "3 1 [bob] [cora] [late]"; got != want {
 		t.Errorf("kept and lost: got %s, want %s", got, want)
 	}
 	if l.Logins != 1 || len(l.Users) != 1 {
@@ -175,6 +246,7 @@ func (d *disaster) wantReport(r restoreReport) {
 func TestRestore(t *testing.T) {
 	t.Run("the store that is replaced knows", func(t *testing.T) {
 		d := happen(t, "bolt:signet.db")
+		d.newPasswordKept = true
 		report := d.restore()
 		d.wantReport(report)
 		if got := report.Lost.Users; fmt.Sprint(got) != "[dora]" {
@@ -191,6 +263,19 @@ func TestRestore(t *testing.T) {
 		}
 		r.stop()
 		signet(t, "", "doctor", "--config", d.config)
+	})
+	t.Run("the trail of the store that is replaced is full of other events", func(t *testing.T) {
+		d := happen(t, "bolt:signet.db")
+		d.newPasswordKept = true
+		d.pushOffTheTrail()
+		report := d.restore()
+		if len(report.Gaps) != 1 || !strings.Contains(report.Gaps[0], "no longer has") {
+			t.Errorf("gaps: got %q", report.Gaps)
+		}
+		if k := report.Kept; fmt.Sprint(k.Sessions, k.Tokens, k.DisabledUsers, k.NewPasswords) != "3 1 [bob] [cora]" {
+			t.Errorf("kept: got %+v", k)
+		}
+		d.check(d.start())
 	})
 	t.Run("the log knows", func(t *testing.T) {
 		d := happen(t, "bolt:signet.db")
@@ -218,13 +303,47 @@ func TestRestore(t *testing.T) {
 			t.Errorf("a second restore: got %d %q", code, stderr)
 		}
 	})
-	t.Run("nobody knows", func(t *testing.T) {
+	t.Run("a copy of a Redis that was emptied knows", func(t *testing.T) {
+		server := redistest.Start(t, redistest.Config{Persist: true})
+		d := happen(t, "redis://"+server.Addr())
+		d.newPasswordKept = true
+		last := filepath.Join(d.dir, "last.ndjson")
+		d.signet("", "export", last)
+		server.Do("flushall")
+		report := d.restore("--replaced", last)
+		d.wantReport(report)
+		if fmt.Sprint(report.Knew) != "["+last+"]" {
+			t.Errorf("known from %v", report.Knew)
+		}
+		d.check(d.start())
+		if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "signet-restore-*")); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	})
+	t.Run("the data directory knows of the keys", func(t *testing.T) {
 		d := happen(t, "bolt:signet.db")
 		if err := os.Remove(filepath.Join(d.dir, "signet.db")); err != nil {
 			t.Fatal(err)
 		}
 		out := d.signet("", "restore", d.backup)
-		for _, want := range []string{"restored ", "nothing was there that knew", "in place of " + d.leaked, "Revoke it once more"} {
+		for _, want := range []string{"restored ", "(as " + filepath.Join(d.dir, markName) + " knew)", d.leaked} {
+			if !strings.Contains(out, want) {
+				t.Errorf("the report does not say %q:\n%s", want, out)
+			}
+		}
+		if r := d.start(); r.publishes(d.leaked) {
+			t.Error("the key that was revoked after the backup is published again")
+		}
+	})
+	t.Run("nobody knows", func(t *testing.T) {
+		d := happen(t, "bolt:signet.db")
+		for _, name := range []string{"signet.db", markName} {
+			if err := os.Remove(filepath.Join(d.dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out := d.signet("", "restore", d.backup)
+		for _, want := range []string{"restored ", "there was no store that could be read", "in place of " + d.leaked, "Revoke again what you know of"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("the report does not say %q:\n%s", want, out)
 			}
@@ -235,6 +354,34 @@ func TestRestore(t *testing.T) {
 		}
 		d.app.token("grant_type", "refresh_token", "refresh_token", d.endedRefresh)
 	})
+}
+
+// TestRehearsal: nothing that a rehearsal signs or starts is good in the install that it was copied from.
+func TestRehearsal(t *testing.T) {
+	d := happen(t, "bolt:signet.db")
+	production := d.start()
+	kids := production.keyring()
+	elsewhere := filepath.Dir(copyInstall(t, d.dir, "signet.yaml", "master.key"))
+	config, own := d.config, d.app
+	d.config = filepath.Join(elsewhere, "signet.yaml")
+	report := d.restore("--rehearsal")
+	if !report.Rehearsal || report.LeftOut == 0 || report.Counts.Sessions != 0 || report.Counts.Users == 0 {
+		t.Errorf("report: got %+v", report)
+	}
+	r := startReplica(t, elsewhere, d.environ)
+	for _, key := range kids.Keys {
+		if r.publishes(key.ID) {
+			t.Errorf("the rehearsal publishes %s, a key of the install that it was copied from", key.ID)
+		}
+	}
+	d.app.address = r.address
+	d.app.wantRefused("a session of the install, in the rehearsal", d.keptRefresh)
+	access, refresh := d.app.login()
+	d.app.wantActive("a token of the rehearsal, there", access, true)
+	d.config, d.app = config, own
+	d.app.wantActive("a token of the rehearsal, in the install", access, false)
+	d.app.wantRefused("a session of the rehearsal, in the install", refresh)
+	d.app.login()
 }
 
 // TestRestoreBesideARunningReplica: Redis is wiped, and the servers that are running know the newest

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// writeRestore says what was done, and what is left for people to do.
+// writeRestore reports what was done, and what the operator must do now.
 func writeRestore(w io.Writer, r restoreReport) {
 	fmt.Fprintf(w, "restored %s from %s, as of %s\n", r.Store, r.From, stamp(r.AsOf))
 	if r.MovedAside != "" {
@@ -20,21 +20,34 @@ func writeRestore(w io.Writer, r restoreReport) {
 	}{{"clients", c.Clients}, {"users", c.Users}, {"sessions", c.Sessions}, {"revoked tokens", c.RevokedTokens}, {"spent assertions", c.Assertions}, {"audit events", c.Events}} {
 		line(w, row.what, fmt.Sprint(row.n))
 	}
+	if r.Rehearsal {
+		line(w, "left out", fmt.Sprint(r.LeftOut), "sessions, because this is a rehearsal")
+	}
 	writeKept(w, r)
+	if r.Rehearsal {
+		fmt.Fprintln(w, "\nThis is a rehearsal: an install of its own, with its own signing keys. None of its tokens is valid elsewhere.")
+		return
+	}
 	writeRotations(w, r)
 	writeChecks(w, r)
 }
 
 func writeKept(w io.Writer, r restoreReport) {
-	fmt.Fprintln(w, "\nRevoked since the backup, and kept revoked:")
+	fmt.Fprintln(w, "\nRevoked since the backup, and still revoked:")
 	switch {
 	case len(r.Knew) > 0:
-		fmt.Fprintf(w, "(as %s knew)\n", strings.Join(r.Knew, ", "))
+		fmt.Fprintf(w, "(taken from %s)\n", strings.Join(r.Knew, ", "))
 	default:
-		fmt.Fprintln(w, "(nothing was there that knew: no store that could be read, and no --audit-log)")
+		fmt.Fprintln(w, "(there was no store that could be read, and no --audit-log)")
 	}
 	if r.Unread != "" {
-		fmt.Fprintf(w, "The store that was there could not be asked: %s\n", printable(r.Unread))
+		fmt.Fprintf(w, "The store that was there could not be read: %s\n", printable(r.Unread))
+	}
+	if r.Older {
+		fmt.Fprintln(w, "The store that was there is older than the backup. Records that are missing in it were not taken for deleted.")
+	}
+	for _, gap := range r.Gaps {
+		fmt.Fprintln(w, printable(gap))
 	}
 	fmt.Fprintln(w)
 	k := r.Kept
@@ -45,12 +58,20 @@ func writeKept(w io.Writer, r restoreReport) {
 		what  string
 		names []string
 	}{
-		{"users deleted", k.DeletedUsers}, {"users disabled", k.DisabledUsers}, {"users signed out", k.SignedOutUsers}, {"passwords void", k.Passwords},
-		{"clients deleted", k.DeletedClients}, {"clients disabled", k.DisabledClients},
+		{"users deleted", k.DeletedUsers}, {"users disabled", k.DisabledUsers}, {"users signed out", k.SignedOutUsers},
+		{"new passwords", k.NewPasswords}, {"passwords void", k.Passwords}, {"claims narrowed", k.NarrowedUsers},
+		{"clients deleted", k.DeletedClients}, {"clients disabled", k.DisabledClients}, {"clients narrowed", k.NarrowedClients},
+		{"secrets revoked", k.RevokedSecrets}, {"new secrets", k.NewSecrets},
 	} {
 		if len(row.names) > 0 {
 			line(w, row.what, named(row.names))
 		}
+	}
+	if k.Generations > 0 {
+		line(w, "sessions moved on", fmt.Sprint(k.Generations), "their spent refresh tokens stay spent")
+	}
+	if k.Unreadable > 0 {
+		line(w, "unreadable", fmt.Sprint(k.Unreadable), "records of the store that was there; its audit events counted for them")
 	}
 }
 
@@ -73,7 +94,7 @@ func writeRotations(w io.Writer, r restoreReport) {
 	}
 }
 
-// writeChecks is what a restore cannot do by itself.
+// writeChecks lists what a restore cannot do itself.
 func writeChecks(w io.Writer, r restoreReport) {
 	l, n := r.Lost, 0
 	check := func(format string, args ...any) {
@@ -82,20 +103,20 @@ func writeChecks(w io.Writer, r restoreReport) {
 	}
 	fmt.Fprintln(w, "\nNow check:")
 	fmt.Fprintln(w)
-	check("What was revoked after %s and nobody here knew of lives again. Revoke it once more: sessions, tokens, users, clients, keys.", stamp(r.AsOf))
-	check("Who has logged in since then logs in again (%d logins are known of). Refreshes since then are recognised and carried on.", l.Logins)
+	check("A revocation after %s that none of these sources has is undone. Revoke again what you know of: sessions, tokens, users, clients, keys.", stamp(r.AsOf))
+	check("Users who have logged in since then log in again (%d logins are known of). Refreshes since then are recognised and carried on.", l.Logins)
 	if len(r.Kept.Passwords) > 0 {
-		check("Passwords that were changed since do not work, nor do the ones before: `signet user set-password` for %s.", named(r.Kept.Passwords))
+		check("Passwords that were changed since do not work, and neither do the ones before: `signet user set-password` for %s.", named(r.Kept.Passwords))
 	}
 	for _, lack := range []struct {
 		names []string
 		text  string
 	}{
 		{l.Users, "Users made since are gone, make them again: %s."},
-		{l.ChangedUsers, "Claims of these users are as before: %s."},
+		{l.ChangedUsers, "Claims that were given to these users since are gone: %s."},
 		{l.Clients, "Clients made since are gone, make them again: %s."},
-		{l.ChangedClients, "These clients are as before their last change, with rights or keys that they may have lost: %s."},
-		{l.Secrets, "The newest secret of these clients does not work, and one that was replaced does: `signet client rotate-secret` for %s."},
+		{l.ChangedClients, "These clients were changed since, and may have rights or keys again that they lost: compare `signet client show` for %s."},
+		{l.Secrets, "The newest secret of these clients does not work. `signet client rotate-secret --revoke-old` makes one and revokes every older one: %s."},
 	} {
 		if len(lack.names) > 0 {
 			check(lack.text, named(lack.names))
@@ -104,9 +125,9 @@ func writeChecks(w io.Writer, r restoreReport) {
 	if l.UserImports > 0 {
 		check("Imports of users since are gone, do them again: %d.", l.UserImports)
 	}
-	check("Servers that have gone on running with a newer keyring write it back over this one, and that is right: it knows what was revoked. " +
-		"Their key then signs, not this one: `signet keys list` shows it. Servers that were stopped before the backup was made know nothing: start them after this.")
-	check("`signet keys list` and `signet audit list` once the server runs, and a login.")
+	check("A server that has kept running with a newer keyring writes it back over this one. That is right, because it has every revocation. " +
+		"Its key then signs: see `signet keys list`. A server that was stopped before the backup was made has no such keyring: start it after this.")
+	check("Run `signet keys list` and `signet audit list` once the server runs, and log in once.")
 }
 
 // listed is how many names are shown at most.

@@ -13,14 +13,15 @@ import (
 	"signet/keys"
 	"signet/store"
 	"signet/store/bolt"
+	"signet/store/recovery"
 	"signet/store/redis"
 )
 
 // restoreTarget is the store that a backup goes into.
 type restoreTarget interface {
-	// recall takes down what the store that is replaced knows, and returns its keyring, or none. unread
-	// says why it could not be read; that does not stop a restore, which is often for that.
-	recall(ctx context.Context, r *recall) (f *store.Foundation, unread error, err error)
+	// read reads the store that is replaced into h, and returns it, or nil where there is none. unread is
+	// why it could not be read. That does not stop a restore, which is often made because of it.
+	read(ctx context.Context, h *recovery.History, b *backupFile) (r *recovery.Replaced, unread error, err error)
 	// name is the username of a user of the store that is replaced, or "".
 	name(ctx context.Context, sub string) string
 	// fill puts the records in, and the foundation last.
@@ -66,29 +67,15 @@ func openBoltTarget(path string, now time.Time) (*boltTarget, error) {
 	return t, nil
 }
 
-func (t *boltTarget) recall(ctx context.Context, r *recall) (*store.Foundation, error, error) {
+func (t *boltTarget) read(ctx context.Context, h *recovery.History, b *backupFile) (*recovery.Replaced, error, error) {
 	if t.old == nil {
 		return nil, t.unread, nil
 	}
-	for record, err := range exported(ctx, t.old) {
-		if ctx.Err() != nil {
-			return nil, nil, ctx.Err()
-		}
-		if err != nil {
-			return nil, err, nil
-		}
-		switch {
-		case record.Event != nil:
-			r.note(*record.Event)
-		case record.SpentAssertion != nil:
-			r.spent = append(r.spent, *record.SpentAssertion)
-		}
+	r, err := recovery.ReadReplaced(ctx, t.old, h, b.foundation, b.asOf)
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
 	}
-	f, err := t.old.Foundation(ctx)
-	if err != nil {
-		return nil, err, nil
-	}
-	return &f, nil, nil
+	return r, err, nil
 }
 
 func (t *boltTarget) name(ctx context.Context, sub string) string {
@@ -139,7 +126,7 @@ type redisTarget struct {
 	live *store.Foundation // what they have put back
 }
 
-func (t *redisTarget) recall(ctx context.Context, _ *recall) (*store.Foundation, error, error) {
+func (t *redisTarget) read(ctx context.Context, _ *recovery.History, _ *backupFile) (*recovery.Replaced, error, error) {
 	f, err := t.s.Foundation(ctx)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil, nil
@@ -148,7 +135,7 @@ func (t *redisTarget) recall(ctx context.Context, _ *recall) (*store.Foundation,
 		return nil, nil, fmt.Errorf("store: %w", err)
 	}
 	t.live = &f
-	return t.live, nil, nil
+	return &recovery.Replaced{Foundation: f}, nil, nil
 }
 
 func (t *redisTarget) name(context.Context, string) string { return "" }

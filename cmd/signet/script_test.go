@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestMain(m *testing.M) {
 	cobra.EnableCommandSorting = false
-	testscript.Main(m, map[string]func(){"signet": main, "floor": floorMain})
+	testscript.Main(m, map[string]func(){"signet": clockedMain, "floor": floorMain})
 }
 
 // TestScript runs testdata/script against a server without clients and users. Scripts that want one

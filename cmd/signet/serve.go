@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -16,7 +17,7 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	var path, listen string
+	var listen string
 	cmd := &cobra.Command{
 		Use:   "serve --config FILE",
 		Short: "Run the server",
@@ -28,10 +29,9 @@ applies what can change while the server runs; a FILE with a mistake changes not
 		Example: "  signet serve --config /etc/signet/signet.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			path := a.configPath()
 			if path == "" {
-				if path = a.configPath(); path == "" {
-					return misuse("--config is missing; make an install with `signet init`, or try `signet dev`")
-				}
+				return misuse("--config is missing; make an install with `signet init`, or try `signet dev`")
 			}
 			environ := a.environ
 			if listen != "" {
@@ -40,14 +40,17 @@ applies what can change while the server runs; a FILE with a mistake changes not
 			return a.serve(cmd.Context(), path, environ)
 		},
 	}
-	cmd.Flags().StringVar(&path, "config", "", "the configuration `FILE`, as signet init writes it (default: SIGNET_CONFIG, then ./signet.yaml)")
+	cmd.Flags().StringVar(&a.conn.config, "config", "", "the configuration `FILE`, as signet init writes it (default: SIGNET_CONFIG, then ./signet.yaml)")
 	cmd.Flags().StringVar(&listen, "listen", "", "listen on `HOST:PORT` instead of what the configuration says")
 	return cmd
 }
 
 func (a *app) serve(ctx context.Context, path string, environ []string) error {
-	cfg, warnings, err := config.Load(path, environ)
+	cfg, warnings, err := a.loadFile(path, environ)
 	if err != nil {
+		return err
+	}
+	if err := errors.Join(hardenProcess(), checkPlaces(cfg)); err != nil {
 		return err
 	}
 	log, level := newLog(a.err, cfg.Log)
@@ -64,7 +67,7 @@ func (a *app) serve(ctx context.Context, path string, environ []string) error {
 			return err
 		}
 	}
-	n, err := openNode(ctx, cfg, master, a.getenv, log, level)
+	n, err := openNode(ctx, cfg, master, a.getenv, a.now, log, level)
 	if err != nil {
 		return err
 	}
@@ -73,7 +76,7 @@ func (a *app) serve(ctx context.Context, path string, environ []string) error {
 		n.close()
 		return err
 	}
-	stop := n.reloadOnHangup(path, environ) // before anybody is told that it serves and may send SIGHUP
+	stop := n.reloadOnHangup(func() (config.Config, []config.Warning, error) { return a.loadFile(path, environ) }) // before anybody is told that it serves and may send SIGHUP
 	defer stop()
 	log.Info("serving", slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),
 		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket), slog.String("version", version()))
@@ -86,7 +89,7 @@ func (a *app) serve(ctx context.Context, path string, environ []string) error {
 }
 
 // reloadOnHangup applies the configuration anew at each SIGHUP, until stop is called.
-func (n *node) reloadOnHangup(path string, environ []string) (stop func()) {
+func (n *node) reloadOnHangup(load func() (config.Config, []config.Warning, error)) (stop func()) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	done := make(chan struct{})
@@ -94,7 +97,7 @@ func (n *node) reloadOnHangup(path string, environ []string) (stop func()) {
 		defer close(done)
 		current := n.cfg
 		for range hangup {
-			current = n.reload(current, path, environ)
+			current = n.reload(current, load)
 		}
 	}()
 	return func() {
@@ -106,8 +109,8 @@ func (n *node) reloadOnHangup(path string, environ []string) (stop func()) {
 
 // reload reads the configuration again and returns what is in force after it. With a mistake in it
 // everything stays as it is.
-func (n *node) reload(current config.Config, path string, environ []string) config.Config {
-	fresh, _, err := config.Load(path, environ)
+func (n *node) reload(current config.Config, load func() (config.Config, []config.Warning, error)) config.Config {
+	fresh, _, err := load()
 	var settings server.Config
 	if err == nil {
 		settings, err = serverConfig(fresh)

@@ -235,7 +235,7 @@ func (s *soak) next(done map[string]bool) (next keyStep, ok bool) {
 func (s *soak) keys() (k keyring) {
 	waitFor(s.t, "a replica that lists the keys", func() bool {
 		return slices.ContainsFunc(s.inTurn(), func(r *replica) bool {
-			return connectSocket(r.demo.AdminSocket).call(s.t.Context(), http.MethodGet, pathTo("keys"), nil, &k) == nil
+			return connectSocket(r.demo.AdminSocket, peerRule{caller: uint32(os.Geteuid())}).call(s.t.Context(), http.MethodGet, pathTo("keys"), nil, &k) == nil
 		})
 	})
 	return k
@@ -245,7 +245,7 @@ func (s *soak) rotateByHand() {
 	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
 	defer cancel()
 	for _, r := range s.inTurn() {
-		if connectSocket(r.demo.AdminSocket).call(ctx, http.MethodPost, pathTo("keys", "rotate"), struct{}{}, nil) == nil {
+		if connectSocket(r.demo.AdminSocket, peerRule{caller: uint32(os.Geteuid())}).call(ctx, http.MethodPost, pathTo("keys", "rotate"), struct{}{}, nil) == nil {
 			return
 		}
 	}

@@ -25,7 +25,7 @@ type opener struct {
 	warn    func(warning error) // told what can be lost; nil: nobody is
 	observe func(doing string, took time.Duration, err error)
 	seals   *seal.Keys // of the records
-	patient bool // whole stores are moved: a slow answer is no reason to give up
+	patient bool       // whole stores are moved: a slow answer is no reason to give up
 }
 
 // open opens the store that the configuration names. It makes none.
@@ -49,7 +49,7 @@ func (o opener) openBolt(path string, cfg config.Config) (*bolt.Store, error) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
 		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, shellQuote(path))
 	}
-	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Log: o.log, Seals: o.seals})
+	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Retention: auditRetention(cfg), Log: o.log, Seals: o.seals})
 	if err != nil {
 		return nil, explainBolt(err, path)
 	}
@@ -146,6 +146,7 @@ func (o opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config,
 	}
 	ring := keyringConfig(cfg, s, installID, []keys.MasterKey{master})
 	ring.Remote = remoteKeys(cfg, hsm)
+	ring.Mark = markFile(cfg)
 	if err := keys.Init(ctx, ring); err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
@@ -169,4 +170,11 @@ func storeName(cfg config.Config) string {
 	}
 	r, _ := cfg.RedisStore()
 	return r.String()
+}
+
+// auditRetention is what the configuration sets for single classes of audit events.
+func auditRetention(cfg config.Config) store.Retention {
+	a := cfg.Audit
+	return store.Retention{store.ClassKeys: a.Keys, store.ClassAdmin: a.Admin, store.ClassSessions: a.Sessions,
+		store.ClassOwn: a.Own, store.ClassRefusals: a.Refusals}
 }

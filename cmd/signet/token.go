@@ -69,7 +69,7 @@ func (a *app) readToken(args []string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}
-	token := strings.TrimSpace(string(data))
+	token := strings.TrimSpace(string(bytes.TrimPrefix(data, byteOrderMark)))
 	if token == "" {
 		return "", misuse("there is no token on standard input; see `signet token inspect --help`")
 	}

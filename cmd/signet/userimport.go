@@ -69,7 +69,7 @@ func (a *app) importUsers(cmd *cobra.Command, in io.Reader) error {
 		return err
 	}
 	var report importReport
-	body := a.watch("sent", in, 0)
+	body := a.watch("sent", in, 0) // a byte order mark and CRLF are the server's to skip
 	if err := c.exchange(cmd.Context(), http.MethodPost, "/v1/users:import", "application/x-ndjson", body, &report); err != nil {
 		return err
 	}

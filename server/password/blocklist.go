@@ -23,7 +23,11 @@ type Blocklist struct {
 // would accept anyhow (too short, too long, not text) are left out.
 func LoadBlocklist(r io.Reader) (*Blocklist, error) {
 	var b Blocklist
-	for lines := bufio.NewReaderSize(r, maxRaw+2); ; {
+	lines := bufio.NewReaderSize(r, maxRaw+2)
+	if mark, _ := lines.Peek(3); string(mark) == "\xef\xbb\xbf" { // a byte order mark is no part of the first password
+		_, _ = lines.Discard(len(mark))
+	}
+	for {
 		line, err := lines.ReadSlice('\n')
 		if len(line) > 0 && !errors.Is(err, bufio.ErrBufferFull) {
 			b.add(strings.TrimRight(string(line), "\r\n"))

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -21,8 +22,12 @@ const (
 )
 
 // trail numbers events at once and writes them behind, so that no request waits for its own audit.
+//
+// Events of all classes are in one bucket, in the order of their numbers. Another bucket has their numbers
+// by class, so that each class loses its own oldest.
 type trail struct {
-	keep uint64
+	keep store.Retention
+	kept map[store.EventClass]int // committed; only the committer uses it
 
 	mu      sync.Mutex
 	last    uint64 // the number given last
@@ -70,23 +75,33 @@ func (a *trail) waiting() []store.Event {
 	return a.pending[:len(a.pending):len(a.pending)]
 }
 
-// flush writes what waits and drops what is beyond the retention. Two old events go for each new
-// one, so that a lowered retention takes effect without one long commit.
+// flush writes what waits and drops what is beyond the retention.
 func (a *trail) flush(t *txn) (committed func(), err error) {
 	events := a.waiting()
 	if len(events) == 0 {
 		return func() {}, nil
 	}
 	b := auditBucket(t)
+	change := map[store.EventClass]int{}
 	for _, e := range events {
 		if err := putEvent(t, b, e); err != nil {
 			return nil, err
 		}
+		change[store.ClassOf(e)]++
 	}
-	if err := a.trim(t, b, events[len(events)-1].Seq, 2*len(events)); err != nil {
-		return nil, err
+	for class, added := range change {
+		dropped, err := a.trim(t, class, added)
+		if err != nil {
+			return nil, err
+		}
+		change[class] -= dropped
 	}
-	return func() { a.forget(len(events)) }, nil
+	return func() {
+		for class, n := range change {
+			a.kept[class] += n
+		}
+		a.forget(len(events))
+	}, nil
 }
 
 func auditBucket(t *txn) *bbolt.Bucket {
@@ -101,21 +116,37 @@ func putEvent(t *txn, b *bbolt.Bucket, e store.Event) error {
 		return fmt.Errorf("packing audit event %d: %w", e.Seq, err)
 	}
 	t.writes++
-	return b.Put(seqKey(e.Seq), t.sealed(bucketAudit, seqKey(e.Seq), raw))
+	if err := b.Put(seqKey(e.Seq), t.sealed(bucketAudit, seqKey(e.Seq), raw)); err != nil {
+		return err
+	}
+	return t.put(bucketAuditRings, ringKey(store.ClassOf(e), e.Seq), nil)
 }
 
-func (a *trail) trim(t *txn, b *bbolt.Bucket, last uint64, atMost int) error {
-	c := b.Cursor()
-	for key, _ := c.First(); len(key) == 8 && atMost > 0; key, _ = c.First() {
-		if binary.BigEndian.Uint64(key)+a.keep > last {
+// ringPrefixes begin the keys of the classes. They are in the file: a new class needs a new one.
+var ringPrefixes = map[store.EventClass]byte{store.ClassKeys: 'k', store.ClassAdmin: 'a', store.ClassSessions: 's', store.ClassOwn: 'o', store.ClassRefusals: 'r'}
+
+func ringKey(class store.EventClass, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{ringPrefixes[class]}, seq)
+}
+
+// trim drops the oldest events of a class beyond its retention, after some were added. Two old events go
+// for each new one, so that a lowered retention takes effect without one long commit.
+func (a *trail) trim(t *txn, class store.EventClass, added int) (dropped int, err error) {
+	excess := a.kept[class] + added - a.keep[class]
+	c := t.Bucket(bucketAuditRings).Cursor()
+	for ; dropped < min(excess, 2*added); dropped++ {
+		key, _ := c.Seek([]byte{ringPrefixes[class]})
+		if len(key) != 9 || key[0] != ringPrefixes[class] {
 			break
 		}
-		if err := t.del(bucketAudit, key); err != nil {
-			return err
+		if err := t.del(bucketAudit, bytes.Clone(key[1:])); err != nil {
+			return dropped, err
 		}
-		atMost--
+		if err := t.del(bucketAuditRings, bytes.Clone(key)); err != nil {
+			return dropped, err
+		}
 	}
-	return nil
+	return dropped, nil
 }
 
 func (a *trail) forget(n int) {
@@ -128,7 +159,7 @@ func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) 
 
 // Events implements store.Audit. It sees events that are not committed yet.
 func (s *Store) Events(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
-	found := selection{EventQuery: q, limit: someEvents}
+	found := selection{EventQuery: q, filter: q.Filter(), limit: someEvents}
 	if q.Limit > 0 {
 		found.limit = min(q.Limit, maxEvents)
 	}

@@ -14,6 +14,7 @@ import (
 // selection collects the events that a query selects, from the file and from those still waiting.
 type selection struct {
 	store.EventQuery
+	filter store.EventFilter
 	limit  int
 	events []store.Event
 }
@@ -27,6 +28,9 @@ func (q *selection) add(e store.Event) {
 }
 
 func (q *selection) addRaw(tx reader, key, raw []byte) error {
+	if !q.filter.MaySelect(raw) {
+		return nil
+	}
 	e, err := readEvent(tx, key, raw)
 	if err != nil {
 		return fmt.Errorf("%w: reading an audit event: %w", store.ErrUnavailable, err)

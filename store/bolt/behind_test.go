@@ -78,15 +78,16 @@ func TestWriteBehindAgain(t *testing.T) {
 }
 
 func TestAuditRetention(t *testing.T) {
+	keep := store.Retention{store.ClassSessions: 10}
 	path := filepath.Join(t.TempDir(), "signet.db")
-	s, err := Open(path, Options{Create: true, AuditEvents: 10})
+	s, err := Open(path, Options{Create: true, Retention: keep})
 	must(t, err)
 	ctx := context.Background()
 	for i := range 35 {
-		must(t, s.AppendEvents(ctx, []store.Event{{RequestID: fmt.Sprint(i)}}))
+		must(t, s.AppendEvents(ctx, []store.Event{{Type: store.EventLogin, Outcome: store.OutcomeOK, RequestID: fmt.Sprint(i)}}))
 		if i%7 == 0 {
 			must(t, s.Close())
-			s, err = Open(path, Options{AuditEvents: 10})
+			s, err = Open(path, Options{Retention: keep})
 			must(t, err)
 		}
 	}

@@ -34,6 +34,40 @@ func testContract(t *testing.T, seals *seal.Keys) {
 				_, err := Open(path, Options{Seals: seals})
 				return err
 			},
+			Retain: func(t *testing.T, keep store.Retention) store.Store {
+				s, err := Open(filepath.Join(t.TempDir(), "signet.db"), Options{Create: true, Retention: keep})
+				must(t, err)
+				t.Cleanup(func() { s.Close() })
+				return s
+			},
+			Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
+		}
+	})
+}
+
+// TestContractOfFormat1 is the contract of a store that has not been raised to format 2.
+func TestContractOfFormat1(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Backend {
+		path := filepath.Join(t.TempDir(), "signet.db")
+		open := func() *Store {
+			s := mustOpenSealed(t, path, seal.New([]masterKey{"one"})) // which it does not use
+			s.SetFormat(store.Format1)
+			return s
+		}
+		s := open()
+		return storetest.Backend{
+			Store: s,
+			Reopen: func(t *testing.T) store.Store {
+				s.Close()
+				return open()
+			},
+			Retain: func(t *testing.T, keep store.Retention) store.Store {
+				s, err := Open(filepath.Join(t.TempDir(), "signet.db"), Options{Create: true, Retention: keep})
+				must(t, err)
+				s.SetFormat(store.Format1)
+				t.Cleanup(func() { s.Close() })
+				return s
+			},
 			Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
 		}
 	})

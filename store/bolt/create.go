@@ -24,13 +24,14 @@ var (
 	bucketAudit      = []byte("audit")
 	bucketThrottle   = []byte("throttle")
 	bucketAssertions = []byte("assertions")
+	bucketAuditRings = []byte("audit_rings")
 
 	buckets = [][]byte{bucketMeta, bucketClients, bucketUsers, bucketUsernames, bucketSessions,
 		bucketKeyring, bucketRevoked, bucketAudit, bucketThrottle}
 
 	// laterBuckets are not in every file of this schema: Open makes those that are missing. A Signet
 	// that does not know them passes them over, so a file with them may still be opened by it.
-	laterBuckets = [][]byte{bucketAssertions}
+	laterBuckets = [][]byte{bucketAssertions, bucketAuditRings}
 
 	keySchema  = []byte("schema")
 	keyInstall = []byte("install")

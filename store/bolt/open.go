@@ -25,7 +25,8 @@ const Schema = store.Format2
 // Options configures Open. The zero value opens an existing file.
 type Options struct {
 	Create      bool             // make the file where there is none
-	AuditEvents int              // events kept; 0 means 100,000
+	AuditEvents int              // audit events kept in all, divided by store.ShareRetention; 0: store.DefaultRetention
+	Retention   store.Retention  // of audit events, where a class has its own
 	Now         func() time.Time // paces write probes; nil means time.Now
 	Log         *slog.Logger     // nil discards
 	Seals       *seal.Keys       // of the records; nil: they have none, and what a record is sealed with is not understood
@@ -64,6 +65,9 @@ func Open(path string, opt Options) (*Store, error) {
 	s.running.Add(1)
 	go s.run()
 	if err := s.addBuckets(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.indexEvents(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

@@ -13,48 +13,51 @@ import (
 // store.Decide.
 func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
 	key := sessionKey(r.UserID, r.SessionID)
-	now, err := ask(ctx, s, func(t *txn) (now rotated, err error) {
-		now.session, now.user, now.outcome, err = s.rotate(t, key, r)
-		return now, err
-	})
+	now, err := ask(ctx, s, func(t *txn) (rotated, error) { return s.rotate(t, key, r) })
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, fmt.Errorf("rotating a session: %w", err)
 	}
-	switch now.outcome {
-	case store.Rotated, store.Replayed, store.Healed:
+	switch {
+	case now.outcome.GoesOn():
 		return now.session, now.user, now.outcome, nil
+	case now.outcome == store.Reused:
+		return now.was, store.User{}, now.outcome, nil
 	default:
 		return store.Session{}, store.User{}, now.outcome, nil
 	}
 }
 
+// rotated is what Rotate has found and done.
 type rotated struct {
-	session store.Session
+	was     store.Session // the record before
+	session store.Session // and after
 	user    store.User
 	outcome store.Outcome
 }
 
-func (s *Store) rotate(t *txn, key []byte, r store.Rotation) (next store.Session, u store.User, o store.Outcome, err error) {
+func (s *Store) rotate(t *txn, key []byte, r store.Rotation) (now rotated, err error) {
 	raw := t.get(bucketSessions, key)
 	if raw == nil {
-		return next, u, store.Gone, nil
+		return now, nil
 	}
-	was, err := readSession(t, key, raw, r.ClientID)
-	if err != nil {
-		return next, u, o, fmt.Errorf("%w: reading session %s: %w", store.ErrUnavailable, r.SessionID, err)
+	if now.was, err = readSession(t, key, raw, r.ClientID); err != nil {
+		return now, fmt.Errorf("%w: reading session %s: %w", store.ErrUnavailable, r.SessionID, err)
 	}
-	u, err = readUser(t, r.UserID)
-	standing := u.Standing()
+	now.user, err = readUser(t, r.UserID)
+	standing := now.user.Standing()
 	if standing.Missing = errors.Is(err, store.ErrNotFound); err != nil && !standing.Missing {
-		return next, u, o, err
+		return now, err
 	}
-	next, o = store.Decide(was, standing, r)
+	if s.Format() < store.Format2 {
+		r.Late, r.ClientEpoch = 0, 0
+	}
+	now.session, now.outcome = store.Decide(now.was, standing, r)
 	switch {
-	case next == was:
-		return next, u, o, nil
-	case next.ID.IsZero():
-		return next, u, o, t.del(bucketSessions, key)
+	case now.session == now.was:
+		return now, nil
+	case now.session.ID.IsZero():
+		return now, t.del(bucketSessions, key)
 	default:
-		return next, u, o, t.put(bucketSessions, key, packed.EncodeSession(next, s.Format()))
+		return now, t.put(bucketSessions, key, packed.EncodeSession(now.session, s.Format()))
 	}
 }

@@ -48,9 +48,6 @@ type Store struct {
 }
 
 func newStore(db *bbolt.DB, file *os.File, path string, opt Options) (*Store, error) {
-	if opt.AuditEvents == 0 {
-		opt.AuditEvents = 100_000
-	}
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
@@ -64,7 +61,7 @@ func newStore(db *bbolt.DB, file *os.File, path string, opt Options) (*Store, er
 	s := &Store{db: db, file: file, path: path, opened: opened, now: opt.Now, log: opt.Log, seals: opt.Seals}
 	s.format.Store(Schema)
 	s.queue.init()
-	s.audit.keep = uint64(max(opt.AuditEvents, 1))
+	s.audit.keep = store.ShareRetention(opt.AuditEvents, opt.Retention)
 	s.throttle.init()
 	s.beats.last = map[string]beat{}
 	return s, nil

@@ -75,7 +75,7 @@ func (s *Store) verify(ctx context.Context) {
 		s.verified.done.Store(true)
 	default:
 		s.verified.done.Store(true)
-		s.log.Info("the store was read whole and is in order", slog.Int("records", records), slog.Uint64("pages", pages),
+		s.log.Debug("the store was read whole and is in order", slog.Int("records", records), slog.Uint64("pages", pages),
 			slog.Duration("took", time.Since(begun).Round(time.Millisecond)))
 	}
 }

@@ -11,51 +11,68 @@ import (
 	"signet/store"
 )
 
-// The audit trail is a stream whose ids are the events' numbers.
+// The audit trail is a stream for each class of events, whose ids are the events' numbers: one counter
+// numbers all of them. Earlier versions had one stream for all; it is read as long as it is there.
 
 const (
 	someEvents = 100
 	maxEvents  = 1000
-	eventPage  = 500
+	eventPage  = 200 // of each stream
 )
+
+// classNumber is the place of a class among the arguments of scripts, from 1.
+func classNumber(class store.EventClass) int { return 1 + slices.Index(store.EventClasses, class) }
 
 // AppendEvents implements store.Audit.
 func (s *Store) AppendEvents(ctx context.Context, events []store.Event) error {
 	if len(events) == 0 {
 		return s.ready(ctx)
 	}
-	args := make([]any, 0, 1+len(events))
-	args = append(args, s.cfg.AuditEvents)
+	args := make([]any, 0, 1+len(store.EventClasses)+2*len(events))
+	args = append(args, s.cfg.Retention.Total())
+	for _, class := range store.EventClasses {
+		args = append(args, s.cfg.Retention[class])
+	}
 	for _, e := range events {
 		e.Seq, e.At = 0, store.Millis(e.At)
 		raw, err := json.Marshal(e)
 		if err != nil {
 			return fmt.Errorf("packing an audit event: %w", err)
 		}
-		args = append(args, raw)
+		args = append(args, classNumber(store.ClassOf(e)), raw)
 	}
 	return s.do(ctx, "writing the audit trail", appendEventsScript.call(s.key.audit(), args...))
 }
 
-// Events implements store.Audit. It reads the stream page by page until enough events fit.
+// Events implements store.Audit. It reads the streams page by page until enough events fit.
 func (s *Store) Events(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
 	limit := someEvents
 	if q.Limit > 0 {
 		limit = min(q.Limit, maxEvents)
 	}
+	filter := q.Filter()
 	var found []store.Event
-	for from := q.After; len(found) < limit; {
+	for from, more := q.After, true; more && len(found) < limit; {
 		page, err := s.eventPage(ctx, q, from)
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range page {
-			if from = e.Seq; len(found) < limit && q.Selects(e) {
+		more = page.more
+		for _, entry := range page.entries {
+			from = entry.seq
+			if len(found) == limit {
+				break
+			}
+			if !filter.MaySelect([]byte(entry.raw)) {
+				continue
+			}
+			e, err := entry.event()
+			if err != nil {
+				return nil, s.malformed("an audit event", err)
+			}
+			if q.Selects(e) {
 				found = append(found, e)
 			}
-		}
-		if len(page) < eventPage {
-			break
 		}
 	}
 	if q.Newest {
@@ -64,35 +81,88 @@ func (s *Store) Events(ctx context.Context, q store.EventQuery) ([]store.Event, 
 	return found, nil
 }
 
+// eventEntries are entries of all streams, in the order in which they are read.
+type eventEntries struct {
+	entries []eventEntry
+	more    bool // there are more behind them
+}
+
+type eventEntry struct {
+	seq uint64
+	raw string
+}
+
+func (e eventEntry) event() (event store.Event, err error) {
+	err = json.Unmarshal([]byte(e.raw), &event)
+	event.Seq = e.seq
+	return event, err
+}
+
 // eventPage reads forward from behind a number, or, for the newest, backward from before it; 0 is the end.
-func (s *Store) eventPage(ctx context.Context, q store.EventQuery, from uint64) ([]store.Event, error) {
-	key := s.key.audit()[0]
-	args := []any{"xrange", key, fmt.Sprintf("(%d-0", from), "+", "count", eventPage}
+func (s *Store) eventPage(ctx context.Context, q store.EventQuery, from uint64) (page eventEntries, err error) {
+	args := []any{">", fmt.Sprintf("(%d-0", from), "+", eventPage}
 	if q.Newest {
 		before := "+"
 		if from > q.After {
 			before = fmt.Sprintf("(%d-0", from)
 		}
-		args = []any{"xrevrange", key, before, fmt.Sprintf("(%d-0", q.After), "count", eventPage}
+		args = []any{"<", before, fmt.Sprintf("(%d-0", q.After), eventPage}
 	}
-	read := command(key, args...)
+	read := readEventsScript.call(s.key.audit()[1:], args...)
 	if err := s.do(ctx, "reading the audit trail", read); err != nil {
-		return nil, err
+		return page, err
 	}
-	entries, _ := read.cmd.Slice()
-	events := make([]store.Event, 0, len(entries))
-	for _, entry := range entries {
-		e, err := parseEntry(entry)
-		if err != nil {
-			return nil, s.malformed("an audit event", err)
-		}
-		events = append(events, e)
+	streams, _ := read.cmd.Slice()
+	if page, err = mergeStreams(streams, q.Newest); err != nil {
+		return page, s.malformed("an audit event", err)
 	}
-	return events, nil
+	return page, nil
 }
 
-// parseEntry reads an entry of the stream: its id, and the field "e" with the event.
-func parseEntry(entry any) (e store.Event, err error) {
+// mergeStreams puts what was read of the streams in one order. Of a stream that has more, nothing is known
+// beyond its last entry, so what lies beyond that is left for the next page.
+func mergeStreams(streams []any, newest bool) (page eventEntries, err error) {
+	ahead := func(a, b uint64) int { // how far b is behind a in the order of reading
+		order := 1
+		if a < b {
+			order = -1
+		}
+		if a == b {
+			order = 0
+		}
+		if newest {
+			order = -order
+		}
+		return order
+	}
+	var end uint64
+	for _, stream := range streams {
+		list, _ := stream.([]any)
+		for _, entry := range list {
+			e, err := parseEntry(entry)
+			if err != nil {
+				return page, err
+			}
+			page.entries = append(page.entries, e)
+		}
+		if len(list) < eventPage {
+			continue
+		}
+		last := page.entries[len(page.entries)-1].seq
+		if !page.more || ahead(last, end) < 0 {
+			end = last
+		}
+		page.more = true
+	}
+	slices.SortFunc(page.entries, func(a, b eventEntry) int { return ahead(a.seq, b.seq) })
+	if page.more {
+		page.entries = slices.DeleteFunc(page.entries, func(e eventEntry) bool { return ahead(e.seq, end) > 0 })
+	}
+	return page, nil
+}
+
+// parseEntry reads an entry of a stream: its id, and the field "e" with the event.
+func parseEntry(entry any) (e eventEntry, err error) {
 	parts, _ := entry.([]any)
 	if len(parts) != 2 {
 		return e, fmt.Errorf("an entry of %d parts", len(parts))
@@ -102,11 +172,8 @@ func parseEntry(entry any) (e store.Event, err error) {
 	if len(fields) != 2 {
 		return e, fmt.Errorf("entry %q has %d fields", id, len(fields))
 	}
-	raw, _ := fields[1].(string)
-	if err := json.Unmarshal([]byte(raw), &e); err != nil {
-		return e, err
-	}
+	e.raw, _ = fields[1].(string)
 	number, _, _ := strings.Cut(id, "-")
-	e.Seq, err = strconv.ParseUint(number, 10, 64)
+	e.seq, err = strconv.ParseUint(number, 10, 64)
 	return e, err
 }

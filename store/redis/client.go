@@ -68,7 +68,7 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 		}
 		c.ID, c.Revision = id, revision+1
 		if c.Epoch != epoch && s.Format() < store.Format2 {
-			c.NotBefore = store.ClientNotBefore(c, time.Now())
+			c.Epoch, c.NotBefore = epoch, store.ClientNotBefore(c, time.Now())
 		}
 		outcome, err := s.replaceClient(ctx, before, c)
 		switch {

@@ -67,8 +67,9 @@
 //	install:{i}:probe          string: what Ping writes
 //	install:{i}:sweeping       string: the replica that sweeps
 //	install:{i}:importing      string: an import is not finished
-//	audit:{a}                  stream: one event an entry, JSON in field e; the id is its number
-//	audit:{a}:last             string: the last number
+//	audit:{a}:CLASS            stream: one event of a class an entry, JSON in field e; the id is its number
+//	audit:{a}:last             string: the last number, of all classes
+//	audit:{a}                  stream: events of all classes, from earlier versions; it goes in time
 //	hints                      pub/sub channel, JSON: see hint.go
 //
 // USER and ASSERTION are ids in base64url, PP two hex digits of the username's SHA-256. Records of users and

@@ -168,13 +168,17 @@ func (s *Store) exportEvents(ctx context.Context, visit func(store.Record) error
 		if err != nil {
 			return err
 		}
-		for _, e := range page {
+		for _, entry := range page.entries {
+			e, err := entry.event()
+			if err != nil {
+				return s.malformed("an audit event", err)
+			}
 			if err := visit(store.Record{Event: &e}); err != nil {
 				return err
 			}
 			after = e.Seq
 		}
-		if len(page) < eventPage {
+		if !page.more {
 			return nil
 		}
 	}

@@ -76,8 +76,13 @@ func (k keyspace) probe() string     { return k.name("install", "i", ":probe") }
 func (k keyspace) sweeping() string  { return k.name("install", "i", ":sweeping") }
 func (k keyspace) importing() string { return k.name("install", "i", ":importing") }
 
+// audit names the last number, the stream of earlier versions, and those of the classes.
 func (k keyspace) audit() []string {
-	return []string{k.name("audit", "a", ""), k.name("audit", "a", ":last")}
+	names := []string{k.name("audit", "a", ":last"), k.name("audit", "a", "")}
+	for _, class := range store.EventClasses {
+		names = append(names, k.name("audit", "a", ":"+string(class)))
+	}
+	return names
 }
 
 // barrier is a key in the slot of another that may be written at any time and means nothing.

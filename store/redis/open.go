@@ -33,13 +33,14 @@ type Config struct {
 	SentinelUsername string
 	SentinelPassword func() (string, error)
 
-	Prefix       string        // of every key; empty means "signet"
-	PoolSize     int           // connections to each server; 0: ten for each core
-	WaitReplicas int           // how many replicas must confirm what must not be lost, where there are any; 0: none
-	AuditEvents  int           // events kept; 0 means 100,000
-	ReplicaPoll  time.Duration // how often the servers are looked at for a change of master; 0 means 2 s
-	Timeout      time.Duration // the longest that one round trip may take; 0 means 250 ms
-	Log          *slog.Logger  // nil discards
+	Prefix       string          // of every key; empty means "signet"
+	PoolSize     int             // connections to each server; 0: ten for each core
+	WaitReplicas int             // how many replicas must confirm what must not be lost, where there are any; 0: none
+	AuditEvents  int             // audit events kept in all, divided by store.ShareRetention; 0: store.DefaultRetention
+	Retention    store.Retention // of audit events, where a class has its own
+	ReplicaPoll  time.Duration   // how often the servers are looked at for a change of master; 0 means 2 s
+	Timeout      time.Duration   // the longest that one round trip may take; 0 means 250 ms
+	Log          *slog.Logger    // nil discards
 	// Observe, which may be nil, is told of every round trip.
 	Observe func(doing string, took time.Duration, err error)
 }
@@ -115,9 +116,7 @@ func (cfg Config) withDefaults() Config {
 	if cfg.Prefix == "" {
 		cfg.Prefix = "signet"
 	}
-	if cfg.AuditEvents <= 0 {
-		cfg.AuditEvents = 100_000
-	}
+	cfg.Retention = store.ShareRetention(cfg.AuditEvents, cfg.Retention)
 	if cfg.ReplicaPoll <= 0 {
 		cfg.ReplicaPoll = 2 * time.Second
 	}

@@ -23,6 +23,22 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// TestContractOfFormat1 is the contract of a store that has not been raised to format 2.
+func TestContractOfFormat1(t *testing.T) {
+	server := redistest.Start(t, redistest.Config{Persist: true})
+	storetest.Run(t, func(t *testing.T) storetest.Backend {
+		b := backend(t, Config{Addrs: []string{server.Addr()}})
+		b.Store.(*Store).SetFormat(store.Format1)
+		reopen := b.Reopen
+		b.Reopen = func(t *testing.T) store.Store {
+			s := reopen(t)
+			s.(*Store).SetFormat(store.Format1)
+			return s
+		}
+		return b
+	})
+}
+
 func TestContractOnCluster(t *testing.T) {
 	cluster := redistest.StartCluster(t, 3, 0)
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
@@ -54,6 +70,11 @@ func backend(t *testing.T, cfg Config) storetest.Backend {
 				again.Close()
 			}
 			return err
+		},
+		Retain: func(t *testing.T, keep store.Retention) store.Store {
+			cfg := cfg
+			cfg.Prefix, cfg.Retention = newPrefix(), keep
+			return mustOpen(t, cfg)
 		},
 		Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/packed"
 )
 
 // Rotate implements store.Sessions, in one round trip. The decision is that of store.Decide, in
@@ -14,8 +15,12 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 	if s.journal.hasSession(r.SessionID) { // a master that has lost the revocation does not bring it back to life
 		return store.Session{}, store.User{}, store.Gone, nil
 	}
+	if s.Format() < store.Format2 {
+		r.Late, r.ClientEpoch = 0, 0
+	}
 	rotate := rotateScript.call(s.key.userAndSessions(r.UserID), r.SessionID[:], r.ClientID, r.Generation, millis(r.Now),
-		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.Format())
+		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.Format(),
+		r.Late.Milliseconds(), r.ClientEpoch, oneIf(r.ClientConfirmed), packed.SessionAddress(r.Address, r.ClientID))
 	if err := s.do(ctx, "rotating a session", rotate); err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
@@ -24,10 +29,10 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 	if !known {
 		return store.Session{}, store.User{}, store.Gone, s.strange("rotating a session", word)
 	}
-	switch outcome {
-	case store.Rotated, store.Replayed, store.Healed:
+	switch {
+	case outcome.GoesOn():
 		return s.rotated(ctx, r, outcome, records)
-	case store.Reused, store.Revoked:
+	case outcome == store.Reused, outcome == store.Revoked:
 		// The session has ended; that must not be lost with the master either. Whoever asks again where
 		// no replica has confirmed it finds nothing to end, so it is remembered first.
 		s.journal.sessionEnded(r.UserID, r.SessionID)
@@ -35,13 +40,20 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 			return store.Session{}, store.User{}, store.Gone, err
 		}
 	}
+	if outcome == store.Reused && len(records) == 1 {
+		was, err := packed.DecodeSession(r.UserID, r.SessionID, []byte(records[0]), r.ClientID)
+		if err != nil {
+			return store.Session{}, store.User{}, store.Gone, s.malformed("session "+r.SessionID.String(), err)
+		}
+		return was, store.User{}, outcome, nil
+	}
 	return store.Session{}, store.User{}, outcome, nil
 }
 
 // outcomes are the words of rotate.lua. Only what it says itself ends a session: a word that is not
 // here is an error.
 var outcomes = map[string]store.Outcome{
-	"rotated": store.Rotated, "replayed": store.Replayed, "healed": store.Healed,
+	"rotated": store.Rotated, "replayed": store.Replayed, "healed": store.Healed, "late": store.Late, "stale": store.Stale,
 	"reuse": store.Reused, "revoked": store.Revoked, "gone": store.Gone,
 }
 

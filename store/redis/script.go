@@ -53,6 +53,8 @@ var (
 	revokeTokenLua string
 	//go:embed script/append_events.lua
 	appendEventsLua string
+	//go:embed script/read_events.lua
+	readEventsLua string
 	//go:embed script/take.lua
 	takeLua string
 	//go:embed script/probe.lua
@@ -78,6 +80,7 @@ var (
 	swapKeyringScript  = newScript(swapKeyringLua, textReply)
 	revokeTokenScript  = newScript(revokeTokenLua, numberReply)
 	appendEventsScript = newScript(appendEventsLua, numberReply)
+	readEventsScript   = newScript(readEventsLua, nestedReply)
 	takeScript         = newScript(takeLua, numberReply)
 	forgiveScript      = newScript(forgiveLua, numberReply)
 	probeScript        = newScript(probeLua, textReply)

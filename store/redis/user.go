@@ -116,7 +116,7 @@ func (s *Store) changeUser(ctx context.Context, id store.UserID, change func(*st
 		u.ID, u.Username, u.Revision = id, was.Username, was.Revision+1
 		endAll := u.Epoch != was.Epoch
 		if endAll && s.Format() < store.Format2 {
-			u.NotBefore = later(store.Millis(time.Now()).Add(time.Millisecond), u.NotBefore)
+			u.Epoch, u.NotBefore = was.Epoch, later(store.Millis(time.Now()).Add(time.Millisecond), u.NotBefore)
 		}
 		outcome, ended, err := s.replaceUser(ctx, before, was, u, endAll)
 		switch {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -99,4 +100,119 @@ func testAuditOrder(t *testing.T, b Backend) {
 	wg.Wait()
 	equal(t, "events after the last", len(must[[]store.Event](t, "Events")(s.Events(ctx, store.EventQuery{After: after}))), 0)
 	equal(t, "default limit", len(must[[]store.Event](t, "Events")(s.Events(ctx, store.EventQuery{}))), 100)
+}
+
+// testAuditRings: each class of events loses its own oldest, and all are read in one order.
+func testAuditRings(t *testing.T, b Backend) {
+	ctx := context.Background()
+	keep := store.Retention{store.ClassKeys: 300, store.ClassAdmin: 300, store.ClassSessions: 300, store.ClassOwn: 300, store.ClassRefusals: 300}
+	s := b.Retain(t, keep)
+	old := []store.Event{
+		{Type: store.EventKeyRevoked, Outcome: store.OutcomeOK, KeyID: "old"},
+		{Type: store.EventUserDisable, Outcome: store.OutcomeOK, Subject: "old"},
+		{Type: store.EventClientDelete, Outcome: store.OutcomeUnknown, ClientID: "old"},
+		{Type: store.EventLogin, Outcome: store.OutcomeOK, Subject: "old"},
+		{Type: store.EventRefreshReuse, Outcome: store.Reused.String(), Subject: "old"},
+		{Type: store.EventRefresh, Outcome: store.Revoked.String(), Subject: "old"},
+		{Type: store.EventRevoke, Outcome: store.OutcomeOK, Subject: "old"},
+		{Type: "something.new", Outcome: store.OutcomeOK, Subject: "old"},
+	}
+	noError(t, "AppendEvents", s.AppendEvents(ctx, old))
+	all := func(q store.EventQuery) (list []store.Event) {
+		t.Helper()
+		for q.Limit = 1000; ; q.After = list[len(list)-1].Seq {
+			page := must[[]store.Event](t, "Events")(s.Events(ctx, q))
+			list = append(list, page...)
+			if len(page) < q.Limit {
+				return list
+			}
+		}
+	}
+	flood := func(e store.Event, n int) {
+		t.Helper()
+		batch := make([]store.Event, 250)
+		for i := range batch {
+			batch[i] = e
+		}
+		for i := range n / len(batch) {
+			noError(t, "AppendEvents", s.AppendEvents(ctx, batch))
+			if i%4 == 3 { // events may be written behind; a write that waits takes them along
+				noError(t, "RevokeToken", s.RevokeToken(ctx, "any", time.Now().Add(time.Hour)))
+			}
+		}
+	}
+	const slack = 120 // a backend may keep some more than it is told
+	for _, outcome := range []string{store.OutcomeRefused, store.OutcomeThrottled, store.OutcomeUnavailable, store.OutcomeMore, store.Gone.String()} {
+		flood(store.Event{Type: store.EventRefresh, Outcome: outcome, Subject: "flood"}, 2000)
+	}
+	events := all(store.EventQuery{})
+	if n := len(events) - len(old); n < 300 || n > 300+slack {
+		t.Errorf("got %d refusals, want 300 and a little", n)
+	}
+	for i, e := range old {
+		equal(t, "an old event "+e.Type, events[i].Type, e.Type)
+		equal(t, "its number", events[i].Seq, uint64(i+1))
+	}
+	// Two classes at once: one order, without gaps at its end.
+	flood(store.Event{Type: store.EventRevoke, Outcome: store.OutcomeOK, Subject: "flood"}, 2000)
+	for range 20 {
+		noError(t, "AppendEvents", s.AppendEvents(ctx, []store.Event{{Type: store.EventLogin, Outcome: store.OutcomeOK}, {Type: store.EventLogin, Outcome: store.OutcomeRefused}}))
+	}
+	events = all(store.EventQuery{})
+	for i, e := range events[1:] {
+		if e.Seq <= events[i].Seq {
+			t.Fatalf("event %d comes after %d", e.Seq, events[i].Seq)
+		}
+	}
+	if n := len(all(store.EventQuery{Types: []string{store.EventRevoke}})); n < 300 || n > 300+slack {
+		t.Errorf("got %d revocations by clients, want 300 and a little", n)
+	}
+	equal(t, "old events of other classes", len(all(store.EventQuery{Subject: "old"})), len(old)-3) // two are of no subject
+	newest := must[[]store.Event](t, "Events")(s.Events(ctx, store.EventQuery{Newest: true, Limit: 40}))
+	for i, e := range newest {
+		equal(t, "the newest, in order", e.Seq, newest[len(newest)-1].Seq-uint64(len(newest)-1-i))
+	}
+	// Each of the other classes has its bound, too.
+	flood(store.Event{Type: store.EventLogin, Outcome: store.OutcomeOK, Subject: "flood"}, 1000)
+	flood(store.Event{Type: store.EventUserUpdate, Outcome: store.OutcomeOK, Subject: "flood"}, 1000)
+	flood(store.Event{Type: store.EventKeysRotate, Outcome: store.OutcomeOK, Subject: "flood"}, 1000)
+	if n := len(all(store.EventQuery{})); n > 5*(300+slack) {
+		t.Errorf("got %d events in all", n)
+	}
+}
+
+// testAuditQueries: what else can be asked.
+func testAuditQueries(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	noError(t, "AppendEvents", s.AppendEvents(ctx, []store.Event{
+		{At: t0, Type: "login", Outcome: "ok", Subject: "usr_a", Address: "192.0.2.7", Detail: map[string]string{store.DetailUsername: "<ada> & \"co\""}},
+		{At: t0.Add(s1), Type: "login", Outcome: "throttled", Address: "192.0.2.200", Detail: map[string]string{store.DetailNameHash: "h2"}},
+		{At: t0.Add(2 * s1), Type: "user.disable", Outcome: "ok", Subject: "usr_a", Actor: "socket"},
+		{At: t0.Add(3 * s1), Type: "refresh_reuse", Outcome: "reuse", Subject: "usr_b", Address: "2001:db8::7", Detail: map[string]string{store.DetailUsername: "bob"}},
+	}))
+	for _, c := range []struct {
+		name string
+		q    store.EventQuery
+		want []uint64
+	}{
+		{"several types", store.EventQuery{Types: []string{"refresh_reuse", "user.disable"}}, []uint64{3, 4}},
+		{"since", store.EventQuery{Since: t0.Add(2 * s1)}, []uint64{3, 4}},
+		{"until", store.EventQuery{Until: t0.Add(2 * s1)}, []uint64{1, 2}},
+		{"since and until", store.EventQuery{Since: t0.Add(s1), Until: t0.Add(3 * s1)}, []uint64{2, 3}},
+		{"address", store.EventQuery{Address: netip.MustParsePrefix("192.0.2.7/32")}, []uint64{1}},
+		{"network", store.EventQuery{Address: netip.MustParsePrefix("192.0.2.0/24")}, []uint64{1, 2}},
+		{"network of the other kind", store.EventQuery{Address: netip.MustParsePrefix("2001:db8::/32")}, []uint64{4}},
+		{"a person by sub", store.EventQuery{About: &store.Person{Subject: "usr_a"}}, []uint64{1, 3}},
+		{"a person by name", store.EventQuery{About: &store.Person{Username: "<ada> & \"co\""}}, []uint64{1}},
+		{"a person by all", store.EventQuery{About: &store.Person{Subject: "usr_a", Username: "bob", NameHashes: []string{"h1", "h2"}}}, []uint64{1, 2, 3, 4}},
+		{"a person by hash", store.EventQuery{About: &store.Person{NameHashes: []string{"h1", "h2"}}}, []uint64{2}},
+		{"nobody", store.EventQuery{About: &store.Person{}}, nil},
+		{"newest of a person", store.EventQuery{About: &store.Person{Subject: "usr_a"}, Newest: true, Limit: 1}, []uint64{3}},
+	} {
+		var got []uint64
+		for _, e := range must[[]store.Event](t, "Events")(s.Events(ctx, c.q)) {
+			got = append(got, e.Seq)
+		}
+		equal(t, c.name, got, c.want)
+	}
 }

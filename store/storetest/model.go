@@ -33,6 +33,7 @@ func testModel(t *testing.T, b Backend) {
 // entry is a session as the model keeps it; times are in milliseconds.
 type entry struct {
 	generation, replays int64
+	skipped             int64
 	started, rotated    int64
 }
 
@@ -49,6 +50,7 @@ const (
 	modelLimit    = 3
 	modelGrace    = 2000
 	modelReplays  = 2
+	modelLate     = 9000
 	modelIdle     = 20_000
 	modelAbsolute = 60_000
 )
@@ -56,7 +58,7 @@ const (
 func (m *model) time(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 func (m *model) wait(t *rapid.T) {
-	m.now += rapid.SampledFrom([]int64{1, 999, 1000, 2000, 2001, 7000, 19_999, 20_000, -500, -3000}).Draw(t, "milliseconds")
+	m.now += rapid.SampledFrom([]int64{1, 999, 1000, 2000, 2001, 7000, 9000, 19_999, 20_000, -500, -3000}).Draw(t, "milliseconds")
 }
 
 func (m *model) start(t *rapid.T) {
@@ -95,7 +97,7 @@ func (m *model) rotate(t *rapid.T) {
 	id := m.pick(t)
 	generation := rapid.Int64Range(0, 6).Draw(t, "generation")
 	if e := m.sessions[id]; e != nil {
-		generation = max(0, e.generation+rapid.Int64Range(-2, 2).Draw(t, "difference"))
+		generation = max(0, e.generation+rapid.Int64Range(-3, 2).Draw(t, "difference"))
 	}
 	m.present(t, id, generation, rapid.SampledFrom([]string{"app", "app", "app", "other"}).Draw(t, "client"))
 }
@@ -104,7 +106,7 @@ func (m *model) rotate(t *rapid.T) {
 func (m *model) retry(t *rapid.T) {
 	id := m.pick(t)
 	if e := m.sessions[id]; e != nil && e.generation > 0 {
-		m.present(t, id, e.generation-1, "app")
+		m.present(t, id, e.generation-1-e.skipped, "app")
 	}
 }
 
@@ -113,13 +115,13 @@ func (m *model) present(t *rapid.T, id store.SessionID, generation int64, client
 	got, _, o, err := m.store.Rotate(context.Background(), store.Rotation{
 		UserID: m.user, SessionID: id, ClientID: client, Generation: uint32(generation), Now: m.time(m.now),
 		Lifetimes: store.Lifetimes{Idle: modelIdle * time.Millisecond, Absolute: modelAbsolute * time.Millisecond},
-		Grace:     modelGrace * time.Millisecond, MaxReplays: modelReplays,
+		Grace:     modelGrace * time.Millisecond, MaxReplays: modelReplays, Late: modelLate * time.Millisecond,
 	})
 	noError(t, "Rotate", err)
 	if o != want {
 		t.Fatalf("Rotate of generation %d at %d: got %v, want %v", generation, m.now, o, want)
 	}
-	if e := m.sessions[id]; e != nil && o != store.Gone {
+	if e := m.sessions[id]; e != nil && o.GoesOn() {
 		equal(t, "generation", int64(got.Generation), e.generation)
 	}
 }
@@ -137,15 +139,21 @@ func (m *model) expect(id store.SessionID, generation int64, client string) stor
 	}
 	behind := e.generation - generation
 	if behind <= 0 {
-		e.generation, e.replays, e.rotated = generation+1, 0, now
+		e.generation, e.replays, e.rotated, e.skipped = generation+1, 0, now, 0
 		if behind == 0 {
 			return store.Rotated
 		}
 		return store.Healed
 	}
-	if behind == 1 && now <= e.rotated+modelGrace && e.replays < modelReplays {
+	inGrace := now <= e.rotated+modelGrace
+	switch {
+	case behind != 1+e.skipped:
+	case inGrace && e.replays < modelReplays:
 		e.replays++
 		return store.Replayed
+	case !inGrace && now <= e.rotated+modelLate && m.store.Format() >= store.Format2:
+		e.generation, e.replays, e.rotated, e.skipped = e.generation+1, 0, now, e.skipped+1
+		return store.Late
 	}
 	delete(m.sessions, id)
 	return store.Reused
@@ -171,11 +179,11 @@ func (m *model) compare(t *rapid.T) {
 	noError(t, "ListSessions", err)
 	got := map[store.SessionID]entry{}
 	for _, s := range list {
-		got[s.ID] = entry{int64(s.Generation), int64(s.Replays), s.StartedAt.UnixMilli(), s.RotatedAt.UnixMilli()}
+		got[s.ID] = entry{int64(s.Generation), int64(s.Replays), int64(s.Skipped), s.StartedAt.UnixMilli(), s.RotatedAt.UnixMilli()}
 	}
 	want := map[store.SessionID]entry{}
 	for id, e := range m.sessions {
-		want[id] = entry{e.generation, e.replays, e.started, e.rotated}
+		want[id] = *e
 	}
 	equal(t, "sessions", got, want)
 }

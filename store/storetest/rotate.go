@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,6 +21,7 @@ type present struct {
 	stored  uint32
 	replays uint16
 	rotated time.Duration // RotatedAt, after t0
+	skipped uint16
 
 	rotation func(r *store.Rotation) // changes what is presented
 	before   func(t *testing.T, s store.Store, user store.UserID)
@@ -32,6 +35,19 @@ func lifetimes(idle, absolute time.Duration) func(*store.Rotation) {
 	return func(r *store.Rotation) { r.Lifetimes = store.Lifetimes{Idle: idle, Absolute: absolute} }
 }
 
+// lately answers late refreshes within a minute.
+func lately(r *store.Rotation) { r.Late = time.Minute }
+
+func latelyWithoutGrace(r *store.Rotation) { r.Late, r.Grace = time.Minute, 0 }
+
+func clientEpoch(e uint32) func(*store.Rotation) {
+	return func(r *store.Rotation) { r.ClientEpoch = e }
+}
+
+func clientConfirmed(e uint32) func(*store.Rotation) {
+	return func(r *store.Rotation) { r.ClientEpoch, r.ClientConfirmed = e, true }
+}
+
 func clientNotBefore(d time.Duration) func(*store.Rotation) {
 	return func(r *store.Rotation) { r.NotBefore = t0.Add(d) }
 }
@@ -40,12 +56,18 @@ func deleteUser(t *testing.T, s store.Store, user store.UserID) {
 	noError(t, "DeleteUser", s.DeleteUser(context.Background(), user))
 }
 
+func endSessions(t *testing.T, s store.Store, user store.UserID) {
+	must[int](t, "RevokeSessions")(s.RevokeSessions(context.Background(), user))
+}
+
 func disableUser(t *testing.T, s store.Store, user store.UserID) { disable(t, s, user) }
 
 const (
 	rotated  = store.Rotated
 	replayed = store.Replayed
 	reused   = store.Reused
+	late     = store.Late
+	stale    = store.Stale
 	healed   = store.Healed
 	revoked  = store.Revoked
 	gone     = store.Gone
@@ -173,6 +195,72 @@ var stories = []struct {
 	{"user deleted", []present{
 		{at: s1, generation: 0, want: gone, before: deleteUser}, // its sessions went with it
 	}},
+	{"late", []present{
+		{at: s1, generation: 0, want: rotated, stored: 1, rotated: s1, rotation: lately},
+		{at: 11 * s1, generation: 0, want: replayed, stored: 1, replays: 1, rotated: s1, rotation: lately},
+		{at: 11*s1 + ms, generation: 0, want: late, stored: 2, rotated: 11*s1 + ms, skipped: 1, rotation: lately},
+		{at: 12 * s1, generation: 0, want: replayed, stored: 2, replays: 1, rotated: 11*s1 + ms, skipped: 1, rotation: lately},
+		{at: 71*s1 + ms, generation: 0, want: late, stored: 3, rotated: 71*s1 + ms, skipped: 2, rotation: lately}, // in its last millisecond
+		{at: 72 * s1, generation: 3, want: rotated, stored: 4, rotated: 72 * s1, rotation: lately},
+		{at: 73 * s1, generation: 3, want: replayed, stored: 4, replays: 1, rotated: 72 * s1, rotation: lately},
+		{at: 99 * s1, generation: 3, want: late, stored: 5, rotated: 99 * s1, skipped: 1, rotation: lately},
+	}},
+	{"too late", []present{
+		{at: s1, generation: 0, want: rotated, stored: 1, rotated: s1, rotation: lately},
+		{at: 61*s1 + ms, generation: 0, want: reused, rotation: lately},
+		{at: 62 * s1, generation: 1, want: gone, rotation: lately},
+	}},
+	{"late without grace", []present{
+		{at: s1, generation: 0, want: rotated, stored: 1, rotated: s1, rotation: latelyWithoutGrace},
+		{at: s1, generation: 0, want: late, stored: 2, rotated: s1, skipped: 1, rotation: latelyWithoutGrace},
+	}},
+	{"a skipped generation is reuse", []present{
+		{at: s1, generation: 0, want: rotated, stored: 1, rotated: s1, rotation: lately},
+		{at: 20 * s1, generation: 0, want: late, stored: 2, rotated: 20 * s1, skipped: 1, rotation: lately},
+		{at: 21 * s1, generation: 1, want: reused, rotation: lately}, // inside grace too
+		{at: 21 * s1, generation: 2, want: gone, rotation: lately},
+	}},
+	{"the first of two skipped generations is reuse", []present{
+		{at: s1, generation: 0, want: rotated, stored: 1, rotated: s1, rotation: lately},
+		{at: 20 * s1, generation: 0, want: late, stored: 2, rotated: 20 * s1, skipped: 1, rotation: lately},
+		{at: 40 * s1, generation: 0, want: late, stored: 3, rotated: 40 * s1, skipped: 2, rotation: lately},
+		{at: 41 * s1, generation: 1, want: reused, rotation: lately},
+	}},
+	{"the predecessor of a used successor is reuse", []present{
+		{at: s1, generation: 0, want: rotated, stored: 1, rotated: s1, rotation: lately},
+		{at: 20 * s1, generation: 0, want: late, stored: 2, rotated: 20 * s1, skipped: 1, rotation: lately},
+		{at: 30 * s1, generation: 2, want: rotated, stored: 3, rotated: 30 * s1, rotation: lately},
+		{at: 31 * s1, generation: 0, want: reused, rotation: lately},
+	}},
+	{"late refreshes are not answered for more replays inside grace", []present{
+		{at: s1, generation: 0, want: rotated, stored: 1, rotated: s1, rotation: lately},
+		{at: 2 * s1, generation: 0, want: replayed, stored: 1, replays: 1, rotated: s1, rotation: lately},
+		{at: 2 * s1, generation: 0, want: replayed, stored: 1, replays: 2, rotated: s1, rotation: lately},
+		{at: 2 * s1, generation: 0, want: replayed, stored: 1, replays: 3, rotated: s1, rotation: lately},
+		{at: 2 * s1, generation: 0, want: reused, rotation: lately},
+	}},
+	{"late refreshes of a disabled user are revoked", []present{
+		{at: s1, generation: 0, want: rotated, stored: 1, rotated: s1, rotation: lately},
+		{at: 20 * s1, generation: 0, want: revoked, rotation: lately, before: disableUser},
+	}},
+	{"a healed session that is late", []present{
+		{at: s1, generation: 5, want: healed, stored: 6, rotated: s1, rotation: lately},
+		{at: 20 * s1, generation: 5, want: late, stored: 7, rotated: 20 * s1, skipped: 1, rotation: lately},
+		{at: 21 * s1, generation: 9, want: healed, stored: 10, rotated: 21 * s1, rotation: lately},
+		{at: 22 * s1, generation: 5, want: reused, rotation: lately},
+	}},
+	{"the last generation has no late successor", []present{
+		{at: s1, generation: 1<<32 - 2, want: healed, stored: 1<<32 - 1, rotated: s1, rotation: lately},
+		{at: 20 * s1, generation: 1<<32 - 2, want: reused, rotation: lately},
+	}},
+	{"the session is from before an epoch of the client", []present{
+		{at: s1, generation: 0, want: rotated, stored: 1, rotated: s1, rotation: clientEpoch(0)},
+		{at: 2 * s1, generation: 1, want: revoked, rotation: clientEpoch(1)},
+		{at: 2 * s1, generation: 1, want: gone},
+	}},
+	{"all sessions ended", []present{
+		{at: s1, generation: 0, want: gone, before: endSessions},
+	}},
 	{"client's NotBefore", []present{
 		{at: s1, generation: 0, want: rotated, stored: 1, rotated: s1, rotation: clientNotBefore(0)}, // begun at it, not before
 		{at: 2 * s1, generation: 1, want: revoked, rotation: clientNotBefore(ms)},
@@ -182,7 +270,13 @@ var stories = []struct {
 
 func testRotate(t *testing.T, b Backend) {
 	for _, story := range stories {
+		if b.Store.Format() == store.Format1 && slices.ContainsFunc(story.steps, ofFormat2) {
+			continue
+		}
 		t.Run(story.name, func(t *testing.T) { tell(t, b.Store, story.steps) })
+	}
+	if b.Store.Format() >= store.Format2 {
+		t.Run("client epochs", func(t *testing.T) { testClientEpochs(t, b.Store) })
 	}
 	t.Run("unknown session", func(t *testing.T) {
 		r := rotation(store.Session{ID: newSessionID(), UserID: addUser(t, b.Store).ID, ClientID: "app"}, 0, t0)
@@ -193,9 +287,19 @@ func testRotate(t *testing.T, b Backend) {
 	})
 }
 
+// ofFormat2 reports whether a step needs what stores of format 1 do not keep.
+func ofFormat2(p present) bool {
+	r := store.Rotation{}
+	if p.rotation != nil {
+		p.rotation(&r)
+	}
+	return r.Late > 0 || r.ClientEpoch > 0
+}
+
 func tell(t *testing.T, s store.Store, steps []present) {
 	u := addUser(t, s)
 	session := addSession(t, s, u.ID, t0)
+	before := session
 	for i, step := range steps {
 		if step.before != nil {
 			step.before(t, s, u.ID)
@@ -210,11 +314,13 @@ func tell(t *testing.T, s store.Store, steps []present) {
 			t.Fatalf("step %d: generation %d at %v: got %v, want %v", i+1, step.generation, step.at, o, step.want)
 		}
 		want := session
-		want.Generation, want.Replays, want.RotatedAt = step.stored, step.replays, t0.Add(step.rotated)
-		switch o {
-		case rotated, replayed, healed:
+		want.Generation, want.Replays, want.RotatedAt, want.Skipped = step.stored, step.replays, t0.Add(step.rotated), step.skipped
+		switch {
+		case o.GoesOn():
 			equal(t, "the session returned", got, want)
 			equal(t, "the user returned", user, u)
+		case o == reused:
+			equal(t, "what comes with reuse", []any{got, user}, []any{before, store.User{}})
 		default:
 			equal(t, "what comes with "+o.String(), []any{got, user}, []any{store.Session{}, store.User{}})
 		}
@@ -223,5 +329,48 @@ func tell(t *testing.T, s store.Store, steps []present) {
 			want = store.Session{}
 		}
 		equal(t, "the record", left.Session, want)
+		before = want
+	}
+}
+
+// testClientEpochs: a session that began in a later epoch of its client than the caller has is not
+// touched until the caller has read the client again.
+func testClientEpochs(t *testing.T, s store.Store) {
+	ctx := context.Background()
+	begin := func() store.Session {
+		in := store.Session{ID: newSessionID(), UserID: addUser(t, s).ID, ClientID: "app", StartedAt: t0, ClientEpoch: 2, Address: netip.MustParseAddr("192.0.2.1")}
+		got, _, err := s.StartSession(ctx, in, ten)
+		noError(t, "StartSession", err)
+		return got
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*store.Rotation)
+		want   store.Outcome
+	}{
+		{"older", clientEpoch(1), stale},
+		{"older, confirmed", clientConfirmed(1), revoked},
+		{"the same", clientEpoch(2), rotated},
+		{"the same, confirmed", clientConfirmed(2), rotated},
+		{"newer", clientEpoch(3), revoked},
+	} {
+		session := begin()
+		r := rotation(session, 0, t0.Add(s1))
+		r.Address = netip.MustParseAddr("2001:db8:1:2:3:4:5:6")
+		c.change(&r)
+		got, _, o, err := s.Rotate(ctx, r)
+		noError(t, "Rotate", err)
+		equal(t, "the client's epoch is "+c.name, o, c.want)
+		want := session
+		switch o {
+		case stale:
+		case rotated:
+			want.Generation, want.RotatedAt, want.Address = 1, r.Now, netip.MustParseAddr("2001:db8:1:2::")
+			equal(t, "the session returned", got, want)
+		default:
+			want = store.Session{}
+		}
+		left := must[store.TokenState](t, "TokenState")(s.TokenState(ctx, store.TokenRef{JTI: "x", UserID: session.UserID, SessionID: session.ID}))
+		equal(t, c.name+": the record", left.Session, want)
 	}
 }

@@ -21,6 +21,9 @@ type Backend struct {
 	// OpenError tries to open the same data again and returns the error. Nil: not to be had.
 	OpenError func(t *testing.T) error
 
+	// Retain opens an empty store that keeps so many audit events.
+	Retain func(t *testing.T, keep store.Retention) store.Store
+
 	// Fault makes every write fail, at the given place, until clear is called. Nil: the backend
 	// cannot be made to fail.
 	Fault func(t *testing.T, at Fault) (clear func())
@@ -75,6 +78,8 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"throttle race", testThrottleRace},
 		{"audit", testAudit},
 		{"audit order", testAuditOrder},
+		{"audit rings", testAuditRings},
+		{"audit queries", testAuditQueries},
 		{"heartbeats", testHeartbeats},
 		{"sweep", testSweep},
 		{"reopen", testReopen},

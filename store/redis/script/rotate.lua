@@ -1,5 +1,6 @@
 -- store.Decide, where the session is. KEYS: user, sessions.
--- ARGV: session id, client id, generation, now, idle, absolute, grace, max replays, client's not-before, format.
+-- ARGV: session id, client id, generation, now, idle, absolute, grace, max replays, client's not-before, format, late,
+-- client's epoch, 1 where the caller has just read the client, address.
 local raw = redis.call('HGET', KEYS[2], ARGV[1])
 if not raw then return {'gone'} end
 local s = read_session(raw)
@@ -7,23 +8,33 @@ if s.client ~= ARGV[2] then return {'gone'} end
 
 local function over(outcome)
   redis.call('HDEL', KEYS[2], ARGV[1])
-  return {outcome}
+  return {outcome, raw}
 end
 
-local presented = tonumber(ARGV[3])
+local presented, client_epoch, format = tonumber(ARGV[3]), tonumber(ARGV[12]), tonumber(ARGV[10])
 local now = math.max(tonumber(ARGV[4]), s.rotated) -- a replica's clock may be behind the one that rotated last
 local user = redis.call('GET', KEYS[1])
-if not user or is_disabled(user) or s.user_epoch ~= epoch(user) or s.started < not_before(user) or s.started < tonumber(ARGV[9]) then return over('revoked') end
-if now - s.rotated >= tonumber(ARGV[5]) or now - s.started >= tonumber(ARGV[6]) then return over('gone') end
+if not user or is_disabled(user) or s.user_epoch ~= epoch(user) then return over('revoked') end
+if s.client_epoch > client_epoch and ARGV[13] ~= '1' then return {'stale'} end
+if s.client_epoch ~= client_epoch or s.started < not_before(user) or s.started < tonumber(ARGV[9]) then return over('revoked') end
+local age = now - s.rotated
+if age >= tonumber(ARGV[5]) or now - s.started >= tonumber(ARGV[6]) then return over('gone') end
 
-local format = tonumber(ARGV[10])
+local outcome, skipped = 'rotated', 0
 if presented < s.generation then
-  local grace = tonumber(ARGV[7])
-  if presented ~= s.generation - 1 - s.skipped or grace <= 0 or now - s.rotated > grace or s.replays >= tonumber(ARGV[8]) then return over('reuse') end
-  s.replays = s.replays + 1
-  return {'replayed', write_session(KEYS[2], ARGV[1], s, format), user}
+  if presented ~= s.generation - 1 - s.skipped then return over('reuse') end
+  local grace, late = tonumber(ARGV[7]), tonumber(ARGV[11])
+  if grace > 0 and age <= grace then
+    if s.replays >= tonumber(ARGV[8]) then return over('reuse') end
+    s.replays = s.replays + 1
+    return {'replayed', write_session(KEYS[2], ARGV[1], s, format), user}
+  end
+  if late <= 0 or age > late or s.skipped >= 65535 or s.generation >= 4294967295 then return over('reuse') end
+  outcome, skipped, presented = 'late', s.skipped + 1, s.generation
+elseif presented == 4294967295 then
+  return over('gone') -- no successor can be counted
+elseif presented > s.generation then
+  outcome = 'healed'
 end
-if presented == 4294967295 then return over('gone') end -- no successor can be counted
-local outcome = presented == s.generation and 'rotated' or 'healed'
-s.generation, s.rotated, s.replays, s.skipped = presented + 1, now, 0, 0
+s.generation, s.rotated, s.replays, s.skipped, s.address = presented + 1, now, 0, skipped, ARGV[14]
 return {outcome, write_session(KEYS[2], ARGV[1], s, format), user}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,11 +11,12 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/recovery"
 )
 
-// readLog takes down the audit events in a log of the server's, as it stands on standard error, or in
-// what `signet audit list --follow -o json` has printed. Other lines are passed over.
-func (r *recall) readLog(path string) error {
+// readLog notes the audit events in a log of the server, as it is written to standard error, or in
+// what `signet audit list --follow -o json` has printed. Other lines are skipped.
+func (r *restoration) readLog(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("reading the audit log: %w", err)
@@ -25,7 +27,7 @@ func (r *recall) readLog(path string) error {
 	for {
 		line, err := in.ReadBytes('\n')
 		if e, ok := parseLogLine(line); ok {
-			r.note(e)
+			r.history.Note(e, recovery.Unsigned)
 			found = true
 		}
 		if errors.Is(err, io.EOF) {
@@ -43,6 +45,7 @@ func (r *recall) readLog(path string) error {
 
 // parseLogLine reads one line; ok is false for what is no audit event.
 func parseLogLine(line []byte) (e store.Event, ok bool) {
+	line = bytes.TrimPrefix(line, byteOrderMark) // syslog may put one before each message (RFC 5424 §6.4)
 	var fields map[string]any
 	if json.Unmarshal(line, &fields) != nil {
 		return store.Event{}, false

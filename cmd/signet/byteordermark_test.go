@@ -1,0 +1,39 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestByteOrderMarks: text that other editors have written is read as it is meant.
+func TestByteOrderMarks(t *testing.T) {
+	const mark = "\xef\xbb\xbf"
+	path := filepath.Join(t.TempDir(), "file")
+	write := func(text string) string {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	a := &app{}
+	if got, err := readSecret(strings.NewReader(mark + "correct horse\r\n")); got != "correct horse" || err != nil {
+		t.Errorf("a password: got %q and error %v", got, err)
+	}
+	if got, err := a.readKeyFile(write(mark + `{"keys":[]}` + "\r\n")); string(got) != `{"keys":[]}`+"\r\n" || err != nil {
+		t.Errorf("a key set: got %q and error %v", got, err)
+	}
+	a.conn.tokenFile = write(mark + "token\r\n")
+	if got, err := a.adminToken(); got != "token" || err != nil {
+		t.Errorf("an admin token: got %q and error %v", got, err)
+	}
+	a.in = strings.NewReader(mark + "a.b.c\r\n")
+	if got, err := a.readToken(nil); got != "a.b.c" || err != nil {
+		t.Errorf("a token: got %q and error %v", got, err)
+	}
+	line := mark + `{"seq":1,"at":"2026-11-28T10:00:00Z","type":"login","outcome":"ok"}` + "\r\n"
+	if e, ok := parseLogLine([]byte(line)); !ok || e.Type != "login" {
+		t.Errorf("an audit event: got %+v, %v", e, ok)
+	}
+}

@@ -1,0 +1,337 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"signet/config"
+)
+
+// TestFileAccess is the table of who may own, read and write what.
+func TestFileAccess(t *testing.T) {
+	const me, mine, other = 1000, 1000, 1001
+	c := account{uid: me, groups: []uint32{mine, 2000}}
+	root := account{uid: 0, groups: []uint32{0}}
+	for _, test := range []struct {
+		name                     string
+		c                        account
+		f                        fileAccess
+		secret, unchanged, found bool
+	}{
+		{"mine alone", c, fileAccess{me, mine, 0o600}, true, true, true},
+		{"mine, read only", c, fileAccess{me, mine, 0o400}, true, true, true},
+		{"mine, my group reads", c, fileAccess{me, 2000, 0o640}, true, true, true},
+		{"mine, another group reads", c, fileAccess{me, 3000, 0o640}, false, true, true},
+		{"mine, everybody reads", c, fileAccess{me, mine, 0o644}, false, true, true},
+		{"mine, my private group writes", c, fileAccess{me, mine, 0o660}, false, true, true},
+		{"mine, a group of mine writes", c, fileAccess{me, 2000, 0o660}, false, true, false},
+		{"mine, another group writes", c, fileAccess{me, 3000, 0o620}, false, false, false},
+		{"mine, everybody writes", c, fileAccess{me, mine, 0o602}, false, false, false},
+		{"mine, everybody may everything", c, fileAccess{me, mine, fs.ModeDir | 0o777}, false, false, false},
+		{"everybody, and sticky", c, fileAccess{0, 0, fs.ModeDir | fs.ModeSticky | 0o777}, false, false, false},
+		{"Kubernetes: root:GROUP 0440", c, fileAccess{0, 2000, 0o440}, true, true, true},
+		{"Kubernetes: root:GROUP 0400", c, fileAccess{0, 2000, 0o400}, true, true, true},
+		{"Kubernetes: root:GROUP 0444", c, fileAccess{0, 2000, 0o444}, false, true, true},
+		{"Kubernetes: root:another GROUP 0440", c, fileAccess{0, 3000, 0o440}, false, true, true},
+		{"Kubernetes: a volume with fsGroup", c, fileAccess{0, 2000, fs.ModeDir | fs.ModeSetgid | 0o775}, false, true, false},
+		{"Kubernetes: root:root 0440 and a root process", root, fileAccess{0, 0, 0o440}, true, true, true},
+		{"another's", c, fileAccess{other, mine, 0o600}, false, true, false},
+		{"another's, my group reads", c, fileAccess{other, mine, 0o640}, false, true, false},
+		{"another's, for root", root, fileAccess{other, other, 0o600}, true, true, false},
+		{"another's, everybody writes, for root", root, fileAccess{other, other, 0o666}, false, false, false},
+	} {
+		for what, got := range map[string]struct {
+			err  error
+			want bool
+		}{
+			"checkSecret":    {test.f.checkSecret(test.c, "file"), test.secret},
+			"checkUnchanged": {test.f.checkUnchanged(test.c, "file", "something"), test.unchanged},
+			"checkFound":     {test.f.checkFound(test.c, "file", "--config ./file"), test.found},
+		} {
+			if (got.err == nil) != got.want {
+				t.Errorf("%s: %s: got %v, want good: %v", test.name, what, got.err, got.want)
+			}
+			if got.err != nil && strings.Contains(got.err.Error(), "\n") {
+				t.Errorf("%s: %s: %q has more than one line", test.name, what, got.err)
+			}
+		}
+	}
+}
+
+// TestSecretFiles: secrets as Kubernetes mounts them, with a byte order mark, and through links.
+func TestSecretFiles(t *testing.T) {
+	dir := t.TempDir()
+	data := filepath.Join(dir, "..2026_11_28")
+	if err := os.Mkdir(data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, text string, mode fs.FileMode) string {
+		path := filepath.Join(data, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("secret", "\xef\xbb\xbfhunter2\r\n", 0o440)
+	if err := os.Symlink(data, filepath.Join(dir, "..data")); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "secret")
+	if err := os.Symlink(filepath.Join("..data", "secret"), link); err != nil {
+		t.Fatal(err)
+	}
+	none := func(string) string { return "" }
+	read, err := secretSource("redis.password_file", link, redisPasswordVariable, none)
+	if err != nil {
+		t.Fatalf("a Secret of Kubernetes: %v", err)
+	}
+	if got, err := read(); got != "hunter2" || err != nil {
+		t.Errorf("a Secret of Kubernetes: got %q and error %v", got, err)
+	}
+	open := write("open", "hunter2", 0o444)
+	if _, err := secretSource("redis.password_file", open, redisPasswordVariable, none); err == nil ||
+		!strings.Contains(err.Error(), "redis.password_file") || !strings.Contains(err.Error(), redisPasswordVariable) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a secret that everybody reads: got %v, want an error with the setting and the variable", err)
+	}
+	master := write("master.key", "\xef\xbb\xbfsignet_mk_"+strings.Repeat("A", 43)+"\r\n", 0o440)
+	if _, err := readMasterKeys(master, none); err != nil {
+		t.Errorf("a master key with a byte order mark: %v", err)
+	}
+	if err := os.Chmod(master, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readMasterKeys(master, none); err == nil || !strings.Contains(err.Error(), "master_key_file") || !strings.Contains(err.Error(), masterKeyVariable) {
+		t.Errorf("a master key that everybody reads: got %v, want an error with the setting and the variable", err)
+	}
+}
+
+// TestPeerRule is the table of who may be at the other end of the admin socket.
+func TestPeerRule(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		rule peerRule
+		peer uint32
+		good bool
+	}{
+		{"root", peerRule{caller: 1000, owner: 1000}, 0, true},
+		{"the caller", peerRule{caller: 1000, owner: 1001}, 1000, true},
+		{"a stranger in their own directory", peerRule{caller: 1000, owner: 1001}, 1001, false},
+		{"the owner of a directory that was named", peerRule{caller: 1000, owner: 998, named: true}, 998, true},
+		{"another than the owner", peerRule{caller: 1000, owner: 998, named: true}, 1001, false},
+		{"the variable names it", peerRule{caller: 1000, owner: 998, named: true, extra: "1001"}, 1001, true},
+		{"the variable names another", peerRule{caller: 1000, owner: 998, named: true, extra: "1002"}, 1001, false},
+		{"the variable names nobody", peerRule{caller: 1000, owner: 998, named: true, extra: "no such user"}, 1001, false},
+		{"root does not obey a stranger's directory", peerRule{caller: 0, owner: 1001}, 1001, false},
+	} {
+		if err := test.rule.check("admin.sock", test.peer); (err == nil) != test.good {
+			t.Errorf("%s: got %v, want good: %v", test.name, err, test.good)
+		}
+	}
+}
+
+// asNobody runs a copy of the program as a user without rights, in dir. Only root can.
+func asNobody(t *testing.T, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("this needs root, to run the program as another user")
+	}
+	text, err := os.ReadFile(signetBinary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "signet")
+	if err := os.WriteFile(path, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Dir = dir
+	cmd.Env = []string{"GORACE=atexit_sleep_ms=0", "PATH=/usr/bin:/bin"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	return cmd
+}
+
+const nobody = 65534
+
+// strangersDirectory belongs to nobody and can be entered by all.
+func strangersDirectory(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "signet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		if err := os.Chown(dir, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestStrangersSocket: a command that is run in the directory of another user sends no password to
+// that user's server, whether it is found by a configuration or by where `signet dev` has it.
+func TestStrangersSocket(t *testing.T) {
+	t.Parallel()
+	dir := strangersDirectory(t)
+	if err := os.Mkdir(filepath.Join(dir, "signet-data"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, socket := range map[string]string{"dev": "signet-data/admin.sock", "configuration": "trap.sock"} {
+		t.Run(name, func(t *testing.T) {
+			heard := make(chan string, 10)
+			listener, err := net.Listen("unix", filepath.Join(dir, socket))
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { heard <- r.URL.Path })}
+			go func() { _ = server.Serve(listener) }()
+			defer server.Close()
+			if name == "configuration" {
+				path := filepath.Join(dir, "signet.yaml")
+				text := fmt.Sprintf("issuer: https://auth.example.com\nadmin: {socket: %s}\n", socket)
+				if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				if os.Geteuid() != 0 {
+					t.Skip("this needs root, to make a file of another user")
+				}
+				if err := os.Chown(path, nobody, nobody); err != nil {
+					t.Fatal(err)
+				}
+			} else if os.Geteuid() == 0 {
+				return // the listener is this process's, which is root's: TestPeerRule has the rule
+			}
+			cmd := exec.Command(signetBinary(t), "user", "set-password", "alice", "--password-stdin")
+			cmd.Dir, cmd.Stdin = dir, strings.NewReader("correct horse battery")
+			cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+			out, err := cmd.CombinedOutput()
+			if err == nil || len(heard) > 0 || !strings.Contains(string(out), "belongs to another user") || strings.Count(string(out), "\n") != 1 {
+				t.Errorf("got %v, %d requests and %q, want one line and no request", err, len(heard), out)
+			}
+		})
+	}
+}
+
+// TestStrangersServer: a server that really runs as another user gets nothing, until the caller says
+// that it is meant. `signet dev` stands in for the stranger's program.
+func TestStrangersServer(t *testing.T) {
+	t.Parallel()
+	dir := strangersDirectory(t)
+	server := asNobody(t, dir, "dev", "--listen", "127.0.0.1:0", "-o", "json")
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	var d demo
+	if err := json.NewDecoder(stdout).Decode(&d); err != nil {
+		t.Fatal(err)
+	}
+	run := func(env []string, args ...string) (string, error) {
+		cmd := exec.Command(signetBinary(t), args...)
+		cmd.Dir, cmd.Env = dir, append(append(os.Environ(), "GORACE=atexit_sleep_ms=0"), env...)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := run(nil, "user", "list"); err == nil || !strings.Contains(out, "runs as another user (uid 65534), and nothing was sent to it; if you mean it") || strings.Count(out, "\n") != 1 {
+		t.Errorf("in the stranger's directory: got %v and %q", err, out)
+	}
+	if out, err := run([]string{"SIGNET_ADMIN_SOCKET_USER=nobody"}, "user", "list"); err != nil {
+		t.Errorf("with the variable: %v: %s", err, out)
+	}
+	if out, err := run(nil, "user", "list", "--socket", d.AdminSocket); err != nil {
+		t.Errorf("root, with --socket, in the directory of its owner: %v: %s", err, out)
+	}
+}
+
+// TestPlacesOthersCanWriteTo: serve, doctor, config check, init and dev refuse them, each in one line.
+func TestPlacesOthersCanWriteTo(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "install")
+	if _, stderr, code := runSignet(t, "", "init", "--dir", dir, "--issuer", "https://auth.example.com", "--listen", "127.0.0.1:0"); code != 0 {
+		t.Fatal(stderr)
+	}
+	file := filepath.Join(dir, "signet.yaml")
+	for _, test := range []struct {
+		path, says string
+		mode, was  fs.FileMode
+	}{
+		{dir, "data_dir: everybody may write to", 0o777, 0o700},
+		{file, "configuration: everybody may write to", 0o666, 0o600},
+		{filepath.Join(dir, "signet.db"), "store: ", 0o606, 0o600},
+	} {
+		if err := os.Chmod(test.path, test.mode); err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range [][]string{{"serve"}, {"config", "check"}, {"doctor"}} {
+			stdout, stderr, code := runSignet(t, "", append(command, "--config", file)...)
+			if code != 1 || !strings.Contains(stdout+stderr, test.says) && !strings.Contains(stdout, strings.Replace(test.says, ": ", "  ", 1)) && !strings.Contains(stdout, "everybody may") {
+				t.Errorf("%s with mode %o: %v exits with %d\n%s%s", test.path, test.mode, command, code, stdout, stderr)
+			}
+		}
+		if err := os.Chmod(test.path, test.was); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := filepath.Join(t.TempDir(), "open")
+	if err := os.Mkdir(open, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(open, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := runSignet(t, "", "init", "--dir", open, "--issuer", "https://auth.example.com"); code != 1 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "everybody may write") {
+		t.Errorf("init: exits with %d and %q", code, stderr)
+	}
+	if _, stderr, code := runSignet(t, "", "dev", "--dir", open, "--listen", "127.0.0.1:0"); code != 1 || !strings.Contains(stderr, "everybody may write") {
+		t.Errorf("dev: exits with %d and %q", code, stderr)
+	}
+}
+
+// TestReadableTLSKey is warned of, by those who look before the start and by the start.
+func TestReadableTLSKey(t *testing.T) {
+	t.Parallel()
+	key := filepath.Join(t.TempDir(), "privkey.pem")
+	if err := os.WriteFile(key, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(key, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var c config.Config
+	c.TLS.Key, c.Redis.Key = key, key
+	list := exposedKeys(c)
+	if len(list) != 2 || !strings.HasPrefix(string(list[0]), "tls.key: everybody may read ") || !strings.HasPrefix(string(list[1]), "redis.key: ") {
+		t.Errorf("got %q, want a warning for each key", list)
+	}
+	if err := os.Chmod(key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if list := exposedKeys(c); len(list) > 0 {
+		t.Errorf("got %q for a private file", list)
+	}
+	if err := os.Chmod(key, 0o606); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkPlaces(c); err == nil || !strings.Contains(err.Error(), "tls.key: everybody may write") {
+		t.Errorf("a key that everybody may write to: got %v", err)
+	}
+}
