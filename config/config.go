@@ -159,6 +159,11 @@ type Throttle struct {
 	// it has been quiet for 15 minutes. The owner can still sign in from elsewhere. 1 to 100.
 	PerAccount int `yaml:"per_account" live:"true"`
 
+	// Failed logins of one account from all networks together where it has not logged in before; these
+	// then share one try a minute, until it has been quiet for an hour. The owner signs in at the normal
+	// rate from where they did before. 0: off.
+	Anywhere int `yaml:"anywhere" live:"true"`
+
 	// Failed logins a minute from one network (a /24, or a /64 of IPv6), whatever the account. 0: off.
 	PerNetwork int `yaml:"per_network" live:"true"`
 

@@ -27,7 +27,7 @@ func Default() Config {
 			Argon2:    Argon2{MemoryKiB: 19456, Time: 2, Threads: 1},
 			Wait:      2 * time.Second,
 		},
-		Throttle: Throttle{PerAccount: 10, PerNetwork: 100, PerClient: 100},
+		Throttle: Throttle{PerAccount: 10, Anywhere: 30, PerNetwork: 100, PerClient: 100},
 		Keys:     standardKeys(),
 		Redis:    Redis{Prefix: "signet", WaitReplicas: 1},
 		Log:      Log{Level: "info", Format: "json"},

@@ -3,6 +3,7 @@ package config
 import (
 	"math"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -44,6 +45,7 @@ func (c Config) checkPassword(k *checker) {
 	k.number("password.queue", p.Queue, 0, 100_000)
 	k.duration("password.wait", p.Wait, 10*time.Millisecond, 10*time.Second)
 	k.number("throttle.per_account", c.Throttle.PerAccount, 1, 100)
+	k.number("throttle.anywhere", c.Throttle.Anywhere, 0, 100)
 	k.number("throttle.per_network", c.Throttle.PerNetwork, 0, manyInt)
 	k.number("throttle.per_client", c.Throttle.PerClient, 0, manyInt)
 }
@@ -88,15 +90,18 @@ func (c Config) warnings(redisPassword bool) []Warning {
 func (c Config) throttleWarnings() (list []Warning) {
 	for _, t := range []struct {
 		setting, guess string
-		value          int
+		value, normal  int
 	}{
-		{"throttle.per_network", "passwords of many accounts", c.Throttle.PerNetwork},
-		{"throttle.per_client", "client secrets", c.Throttle.PerClient},
+		{"throttle.per_network", "passwords of many accounts", c.Throttle.PerNetwork, 100},
+		{"throttle.per_client", "client secrets", c.Throttle.PerClient, 100},
 	} {
 		if t.value == 0 {
 			list = append(list, Warning(t.setting+": 0 turns this limit off, so one network can guess "+t.guess+" as fast as the server answers; "+
-				"leave it out for the default of 100"))
+				"leave it out for the default of "+strconv.Itoa(t.normal)))
 		}
+	}
+	if c.Throttle.Anywhere == 0 {
+		list = append(list, "throttle.anywhere: 0 turns this limit off, so the passwords of one account can be guessed from many networks at once; leave it out for the default of 30")
 	}
 	return list
 }

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
@@ -62,12 +61,8 @@ func readBlock(block *pem.Block) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch key := public.(type) {
-	case *rsa.PublicKey, ed25519.PublicKey:
-	case *ecdsa.PublicKey:
-		if key.Curve != elliptic.P256() {
-			return nil, fmt.Errorf("its curve is %s; a P-256 (ES256), an Ed25519 (EdDSA) or an RSA key will do", key.Params().Name)
-		}
+	switch public.(type) {
+	case *rsa.PublicKey, ed25519.PublicKey, *ecdsa.PublicKey: // the bounds of each are those of a JWK
 	default:
 		return nil, errors.New("a P-256 (ES256), an Ed25519 (EdDSA) or an RSA key is wanted")
 	}

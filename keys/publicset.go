@@ -22,7 +22,10 @@ var ErrPrivateKey = errors.New("not a public key")
 // PublicSet holds somebody else's public keys, to verify what they have signed. It is made from a
 // JWK Set (RFC 7517 §5) by ParsePublicSet, does not change after that, and never fetches anything.
 // A nil set has no keys.
-type PublicSet struct{ keys []publicKey }
+type PublicSet struct {
+	keys     []publicKey
+	unusable []error
+}
 
 // publicKey is one key of a PublicSet. Every one has a kid.
 type publicKey struct {
@@ -31,9 +34,11 @@ type publicKey struct {
 	algs   []string // what it may verify; never empty
 }
 
-// ParsePublicSet reads a JWK Set and says everything that is wrong with it, each problem as one of
-// the errors joined; ErrPrivateKey is among them where a key is not public. Members that mean nothing
-// here are dropped. A key without a kid gets its RFC 7638 thumbprint as one.
+// ParsePublicSet reads a JWK Set. Keys that cannot verify anything here are left out (RFC 7517 §5), and
+// Unusable has the reasons; a set without a usable key is an error with all of them joined. So is one in which
+// two keys have the same kid, since nobody can tell which is meant, and one with a key that is not public:
+// ErrPrivateKey. Members that mean nothing here are dropped. A key without a kid gets its RFC 7638
+// thumbprint as one.
 func ParsePublicSet(data []byte) (*PublicSet, error) {
 	if len(data) > maxPublicSet {
 		return nil, fmt.Errorf("it is larger than %d KiB", maxPublicSet>>10)
@@ -60,35 +65,57 @@ func newPublicSet(list []json.RawMessage) (*PublicSet, error) {
 		return nil, fmt.Errorf("it has %d keys; at most %d are possible", len(list), maxPublicKeys)
 	}
 	set := &PublicSet{}
-	var problems []error
+	refused := false
 	for i, data := range list {
 		key, wrong := parsePublicJWK(data)
-		for _, problem := range append(wrong, set.clash(key)...) {
-			problems = append(problems, fmt.Errorf("key %d: %w", i+1, problem))
+		if len(wrong) == 0 {
+			wrong = set.clash(key)
 		}
-		set.keys = append(set.keys, key)
+		if len(wrong) == 0 {
+			set.keys = append(set.keys, key)
+		}
+		for _, problem := range wrong {
+			refused = refused || errors.Is(problem, ErrPrivateKey) || isSameKID(problem)
+			set.unusable = append(set.unusable, fmt.Errorf("key %d: %w", i+1, problem))
+		}
 	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
+	if refused || len(set.keys) == 0 {
+		return nil, errors.Join(set.unusable...)
 	}
 	return set, nil
 }
 
-// clash says what the key has in common with one before it.
-func (s *PublicSet) clash(key publicKey) (problems []error) {
-	if key.public == nil {
-		return nil
-	}
+// sameKID is the kid of two keys.
+type sameKID string
+
+func (kid sameKID) Error() string {
+	return fmt.Sprintf("another key has the kid %s too", quote(string(kid)))
+}
+
+func isSameKID(err error) bool {
+	var same sameKID
+	return errors.As(err, &same)
+}
+
+// clash returns what the key has in common with one before it.
+func (s *PublicSet) clash(key publicKey) []error {
 	for _, other := range s.keys {
 		switch {
-		case other.public == nil:
 		case other.jwk.thumbprint() == key.jwk.thumbprint():
 			return []error{errors.New("the same key is there twice")}
 		case other.jwk.Kid == key.jwk.Kid:
-			return []error{fmt.Errorf("another key has the kid %s too", quote(key.jwk.Kid))}
+			return []error{sameKID(key.jwk.Kid)}
 		}
 	}
 	return nil
+}
+
+// Unusable returns why keys of the JWK Set were left out, in their order.
+func (s *PublicSet) Unusable() []error {
+	if s == nil {
+		return nil
+	}
+	return s.unusable
 }
 
 // MarshalJSON writes the set as a JWK Set that ParsePublicSet reads as the same.

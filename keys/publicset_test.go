@@ -128,7 +128,7 @@ func TestParsePublicSet(t *testing.T) {
 		{"kid with a space", setOf(jwkOf(t, k.ec, `"kid":"a b"`)), "!kid must be"},
 		{"long kid", setOf(jwkOf(t, k.ec, `"kid":"`+strings.Repeat("x", 201)+`"`)), "!kid must be"},
 		{"kid twice", setOf(jwkOf(t, k.ec, `"kid":"a"`), jwkOf(t, k.ec2, `"kid":"a"`)), `!key 2: another key has the kid "a" too`},
-		{"key twice", setOf(jwkOf(t, k.ec, `"kid":"a"`), jwkOf(t, k.ec, `"kid":"b"`)), "!key 2: the same key is there twice"},
+		{"key twice", setOf(jwkOf(t, k.ec, `"kid":"a"`), jwkOf(t, k.ec, `"kid":"b"`)), `"kid":"a"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			set, err := ParsePublicSet([]byte(c.text))
@@ -262,9 +262,8 @@ func TestReadPublicSet(t *testing.T) {
 		"an SSH key":    {"ssh-ed25519 AAAA", "neither JSON"},
 		"cut short":     {pkix(t, k.ec)[:60], "damaged or cut short"},
 		"one cut short": {pkix(t, k.ec) + pkix(t, k.ed)[:60], "damaged or cut short"},
-		"P-384":         {pkix(t, p384(t)), "its curve is P-384"},
+		"P-384":         {pkix(t, p384(t)), `crv must be P-256, not "P-384"`},
 		"no key in it":  {pemOf(t, "X509 CRL", []byte{1}, nil), "neither a public key nor a certificate"},
-		"the same one":  {pkix(t, k.ec) + certificate(t, k.ec), "key 2: the same key is there twice"},
 		"too large":     {pkix(t, k.ec) + strings.Repeat("x", maxPublicSet), "larger than 16 KiB"},
 		"broken JSON":   {"{", "not a JSON object"},
 		"not DER":       {pemOf(t, "PUBLIC KEY", []byte("x"), nil), `PEM block "PUBLIC KEY"`},
@@ -273,12 +272,46 @@ func TestReadPublicSet(t *testing.T) {
 			t.Errorf("%s: got %v, want %q in an error", name, err, c[1])
 		}
 	}
+	for _, text := range []string{pkix(t, p384(t)) + pkix(t, k.ec), pkix(t, k.ec) + certificate(t, k.ec)} {
+		if set, err := ReadPublicSet([]byte(text)); err != nil || len(set.keys) != 1 || len(set.Unusable()) != 1 {
+			t.Errorf("a key and one that is of no use: got %v, %v", set, err)
+		}
+	}
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(k.ec)
 	for _, kind := range []string{"PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "OPENSSH PRIVATE KEY"} {
 		private := pemOf(t, kind, pkcs8, err)
 		if _, err := ReadPublicSet([]byte(pkix(t, k.ed) + private)); !errors.Is(err, ErrPrivateKey) {
 			t.Errorf("%s: got %v, want ErrPrivateKey", kind, err)
 		}
+	}
+}
+
+// RFC 7517 §5: keys that cannot be used are left out, and the others serve.
+func TestUnusableKeysAreLeftOut(t *testing.T) {
+	k := foreignKeys()
+	good := jwkOf(t, k.ec, `"kid":"good"`)
+	for name, c := range map[string][2]string{
+		"another curve":  {jwkOf(t, p384(t), ""), `key 1: crv must be P-256`},
+		"for encryption": {jwkOf(t, k.rsa, `"use":"enc"`), "key 1: use must be"},
+		"another kty":    {`{"kty":"AKP","alg":"ML-DSA-44","pub":"AAAA"}`, `key 1: kty "AKP"`},
+		"another alg":    {jwkOf(t, k.rsa, `"alg":"RS512"`), "key 1: alg must be"},
+		"no object":      {`7`, "key 1: it is not a JSON object"},
+		"a bad kid":      {jwkOf(t, k.ec2, `"kid":""`), "key 1: kid must be"},
+	} {
+		set, err := ParsePublicSet([]byte(setOf(c[0], good)))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if kids := set.KIDs(); len(kids) != 1 || kids[0] != "good" {
+			t.Errorf("%s: got keys %v, want the good one", name, kids)
+		}
+		if why := set.Unusable(); len(why) != 1 || !strings.Contains(why[0].Error(), c[1]) {
+			t.Errorf("%s: got reasons %v, want %q", name, why, c[1])
+		}
+	}
+	if _, err := ParsePublicSet([]byte(setOf(good, `{"kty":"oct","k":"AAAA"}`))); !errors.Is(err, ErrPrivateKey) {
+		t.Errorf("a secret beside a good key: got %v, want ErrPrivateKey", err)
 	}
 }
 

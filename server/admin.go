@@ -119,6 +119,7 @@ func (a *admin) route(v adminVerb) *route {
 			if err := a.enter(s, c, v.scope); err != nil {
 				return reply{}, err
 			}
+			beginNow(c.Context()) // a body may be larger than what is held, and is worked on while it comes
 			if v.method != http.MethodGet && v.name != "keys.clock_reset" {
 				if err := s.checkAdminClock(); err != nil {
 					return reply{}, err

@@ -116,7 +116,7 @@ func (s *Server) forbidAdmin(c *call, reason string, refusal *oauthError) error 
 // refuseAdmin counts the failure against the caller's network. A good token is never turned away.
 func (s *Server) refuseAdmin(c *call, refusal error) error {
 	s.metrics.adminRefused.WithLabelValues("token").Inc()
-	wait, err := s.store.Take(c.Context(), c.begun, s.throttle.admin(s.settings().Throttle, c.address))
+	wait, err := s.store.Count(c.Context(), c.begun, s.throttle.Admin(s.settings().Throttle, c.address))
 	if err != nil {
 		return unavailable(err)
 	}

@@ -50,7 +50,8 @@ func (s *Server) adminCreateClient(c *call) (reply, error) {
 	// NotBefore: should the id have belonged to another client once, its tokens stay dead.
 	now := store.Millis(s.now())
 	client := store.Client{ID: spec.ID, Public: spec.Public, NotBefore: now, CreatedAt: now}
-	if err := s.applySpec(spec, &client, now); err != nil {
+	warnings, err := s.applySpec(spec, &client, now)
+	if err != nil {
 		return reply{}, err
 	}
 	if err := s.mayHandle(c, client.Scopes); err != nil {
@@ -61,14 +62,14 @@ func (s *Server) adminCreateClient(c *call) (reply, error) {
 		secret = newClientSecret()
 		client.Secrets = []store.Secret{newSecret(secret, now)}
 	}
-	err := s.store.CreateClient(c.Context(), client)
+	err = s.store.CreateClient(c.Context(), client)
 	s.clients.drop(client.ID)
 	if err != nil {
 		return reply{}, clientProblem(err)
 	}
 	s.did(c, event{Type: "client.create", ClientID: client.ID})
 	view := viewClient(client)
-	view.Secret = secret
+	view.Secret, view.Warnings = secret, s.clientWarnings(c, client, warnings)
 	return reply{status: http.StatusCreated, body: view}, nil
 }
 
@@ -115,17 +116,21 @@ func (s *Server) adminUpdateClient(c *call) (reply, error) {
 		return reply{}, err
 	}
 	e := event{Type: "client.update", Detail: map[string]string{"members": memberNames(body)}}
-	client, err := s.changeClient(c, e, func(client *store.Client, now time.Time) error {
+	var warnings []string
+	client, err := s.changeClient(c, e, func(client *store.Client, now time.Time) (err error) {
 		spec := specOf(*client)
 		if err := decodeJSON(body, &spec); err != nil {
 			return err
 		}
-		return s.applySpec(spec, client, now)
+		warnings, err = s.applySpec(spec, client, now)
+		return err
 	})
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{body: viewClient(client)}, nil
+	view := viewClient(client)
+	view.Warnings = s.clientWarnings(c, client, warnings)
+	return reply{body: view}, nil
 }
 
 func memberNames(object []byte) string {

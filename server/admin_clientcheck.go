@@ -23,7 +23,10 @@ const (
 )
 
 // specCheck collects what is wrong with a clientSpec, so that an operator learns it all at once.
-type specCheck struct{ problems []string }
+type specCheck struct {
+	problems []string
+	warnings []string // what an operator should know of a spec that is taken
+}
 
 func (k *specCheck) add(format string, args ...any) {
 	k.problems = append(k.problems, fmt.Sprintf(format, args...))
@@ -100,6 +103,9 @@ func (k *specCheck) keys(spec clientSpec) json.RawMessage {
 	if err != nil {
 		k.addKeyProblems(err)
 		return nil
+	}
+	for _, why := range set.Unusable() {
+		k.warnings = append(k.warnings, "jwks: "+why.Error()+"; this key was left out")
 	}
 	stored, err := json.Marshal(set)
 	if err != nil {

@@ -34,6 +34,7 @@ type clientView struct {
 	CreatedAt time.Time    `json:"created_at"`
 	UpdatedAt time.Time    `json:"updated_at"`
 	Secret    string       `json:"client_secret,omitempty"`
+	Warnings  []string     `json:"warnings,omitempty"` // of a change that was made
 }
 
 type secretView struct {
@@ -81,8 +82,9 @@ func hasSecret(methods []string) bool {
 	return slices.Contains(methods, authBasic) || slices.Contains(methods, authPost)
 }
 
-// applySpec makes the client what the spec says, or says all that is wrong with the spec.
-func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time) error {
+// applySpec makes the client what the spec says, or returns all that is wrong with the spec. Warnings are for
+// the answer.
+func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time) (warnings []string, err error) {
 	var check specCheck
 	if spec.ID != client.ID {
 		check.add("client_id cannot be changed; create another client")
@@ -93,7 +95,7 @@ func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time)
 	ttl := check.all(spec, s.cfg.Keys.Algorithms(), s.cfg.MaxTokenLife)
 	jwks := check.keys(spec)
 	if err := check.err(); err != nil {
-		return err
+		return nil, err
 	}
 	client.AuthMethods, client.Grants, client.Scopes = spec.AuthMethods, spec.Grants, spec.Scopes
 	client.Audiences, client.Origins, client.Claims = spec.Audiences, spec.Origins, spec.Claims
@@ -103,5 +105,5 @@ func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time)
 		client.Secrets = nil // so that an old one does not work again when the methods do
 	}
 	client.UpdatedAt = now
-	return nil
+	return check.warnings, nil
 }

@@ -96,6 +96,9 @@ func (s *Server) run(w http.ResponseWriter, c *call, rt *route) (answer reply, e
 			err = recovered(p)
 		}
 	}()
+	if refused, _ := c.Context().Value(noPlaceKey{}).(error); refused != nil {
+		return reply{}, refused
+	}
 	if c.Method == http.MethodOptions && rt.cors != corsNone {
 		return rt.cors.preflight(s, c, rt), nil
 	}

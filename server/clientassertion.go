@@ -18,9 +18,12 @@ import (
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 const (
-	// assertionLife is how far ahead exp may lie. An assertion is made for one request, so minutes are
-	// plenty; each one has to be remembered until then.
+	// assertionLife is how long an assertion is taken: from its iat on, or, where it has none, until its exp,
+	// which then may lie no further ahead. An assertion is made for one request, so minutes are plenty; each
+	// one has to be remembered until then.
 	assertionLife = 5 * time.Minute
+	// assertionExpiry is how far ahead the exp of one with an iat may lie. Some libraries always write an hour.
+	assertionExpiry = time.Hour
 	// assertionSkew is how much the client's clock may be ahead of ours.
 	assertionSkew = 30 * time.Second
 
@@ -36,7 +39,7 @@ type assertion struct {
 	jws     *keys.JWS
 	client  string // iss and sub
 	jti     string
-	expires time.Time
+	expires time.Time // from then on it is not taken
 }
 
 // readAssertion takes the assertion from the body and refuses a second way to authenticate beside it.
@@ -164,36 +167,54 @@ func assertionClient(claims map[string]json.RawMessage) (string, error) {
 }
 
 // checkAssertionAudience wants the issuer as the sole value: an assertion that another server may take
-// for its own could be carried there, or here (RFC 10070 §4; CVE-2025-27370). An array is refused
-// whatever is in it, so that there is one way to say it and nothing to overlook.
+// for its own could be carried there, or here (RFC 10070 §4; CVE-2025-27370). An array with the issuer and
+// nothing else means the same as the string.
 func (s *Server) checkAssertionAudience(raw json.RawMessage) error {
 	issuer := s.cfg.Issuer
 	aud, isText := claimText(raw)
+	var list []json.RawMessage
+	if !isText && json.Unmarshal(raw, &list) == nil && len(list) == 1 {
+		aud, isText = claimText(list[0])
+	}
 	switch {
 	case isText && aud == issuer:
 		return nil
 	case raw == nil:
 		return fmt.Errorf("aud is missing; it must be the issuer, %q", issuer)
 	case !isText:
-		return fmt.Errorf("aud is not a string; it must be the issuer alone, %q, and not in an array", issuer)
+		return fmt.Errorf("aud is neither a string nor an array of one; it must be the issuer alone, %q", issuer)
 	case aud == issuer+"/token" || aud == issuer+"/revoke" || aud == issuer+"/introspect":
 		return fmt.Errorf("aud is the URL of the endpoint, as older libraries have it; it must be the issuer, %q: update the library, or set its audience", issuer)
 	}
 	return fmt.Errorf("aud is %s; it must be the issuer, %q, to the letter", quoteShort(aud), issuer)
 }
 
-// checkAssertionTimes returns exp.
+// checkAssertionTimes returns when the assertion ceases to be taken.
 func checkAssertionTimes(claims map[string]json.RawMessage, now time.Time) (time.Time, error) {
 	exp, err := claimTime(claims, "exp")
-	switch {
-	case err != nil:
+	if err != nil {
 		return time.Time{}, err
+	}
+	made, err := claimTime(claims, "iat")
+	if err != nil {
+		return time.Time{}, err
+	}
+	furthest, until := assertionLife, exp
+	if !made.IsZero() {
+		furthest = assertionExpiry
+		if last := made.Add(assertionLife); last.Before(exp) {
+			until = last
+		}
+	}
+	switch {
 	case exp.IsZero():
 		return time.Time{}, errors.New("exp is missing")
 	case !exp.After(now):
 		return time.Time{}, fmt.Errorf("it expired %s ago; is the client's clock right?", now.Sub(exp).Round(time.Second))
-	case exp.After(now.Add(assertionLife + assertionSkew)):
-		return time.Time{}, fmt.Errorf("exp lies %s ahead; at most %s are accepted", exp.Sub(now).Round(time.Second), assertionLife)
+	case exp.After(now.Add(furthest + assertionSkew)):
+		return time.Time{}, fmt.Errorf("exp lies %s ahead; at most %s are accepted, or with an iat %s", exp.Sub(now).Round(time.Second), assertionLife, assertionExpiry)
+	case !until.After(now):
+		return time.Time{}, fmt.Errorf("its iat was %s ago; it is taken for %s from then on; is the client's clock right?", now.Sub(made).Round(time.Second), assertionLife)
 	}
 	for _, name := range []string{"nbf", "iat"} {
 		begin, err := claimTime(claims, name)
@@ -204,7 +225,7 @@ func checkAssertionTimes(claims map[string]json.RawMessage, now time.Time) (time
 			return time.Time{}, fmt.Errorf("%s lies %s ahead; is the client's clock right?", name, begin.Sub(now).Round(time.Second))
 		}
 	}
-	return exp, nil
+	return until, nil
 }
 
 // claimTime reads a NumericDate (RFC 7519 §2); the zero time where there is none.

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
+	"signet/server/throttle"
 	"signet/store"
 )
 
@@ -205,7 +207,7 @@ func (s *Server) refuseClient(c *call, client candidate, id, why string) error {
 	if client.kept {
 		_, _ = s.store.Client(c.Context(), nobody) // a store that fails says so in the next step
 	}
-	wait, err := s.store.Take(c.Context(), c.begun, s.throttle.client(s.settings().Throttle, id, c.address))
+	wait, err := s.countClientFailure(c, client.ID != "", id)
 	if err != nil {
 		return unavailable(err)
 	}
@@ -216,4 +218,14 @@ func (s *Server) refuseClient(c *call, client candidate, id, why string) error {
 	}
 	s.audit.refusal(c, e) // the same cost whether there is such a client or not
 	return refusal
+}
+
+// countClientFailure returns how long the caller's network has to wait. Of ids that are made up it asks the
+// store only as long as the network has not had its share at this replica, so that a flood of them stays here.
+func (s *Server) countClientFailure(c *call, known bool, id string) (time.Duration, error) {
+	cfg := s.settings().Throttle
+	if !known && s.unknown.Full(c.begun, throttle.Network(c.address), cfg.PerClient) {
+		return s.unknown.Rest(c.begun), nil
+	}
+	return s.store.Count(c.Context(), c.begun, s.throttle.Client(cfg, id, known, c.address))
 }

@@ -27,9 +27,9 @@ func (g *tollgate) ClientsVersion(ctx context.Context) (string, error) {
 	return g.Store.ClientsVersion(ctx)
 }
 
-func (g *tollgate) Take(ctx context.Context, now time.Time, a store.Attempt) (time.Duration, error) {
+func (g *tollgate) Count(ctx context.Context, now time.Time, s store.Scope) (time.Duration, error) {
 	g.asked.Add(1)
-	return g.Store.Take(ctx, now, a)
+	return g.Store.Count(ctx, now, s)
 }
 
 // A store over a network takes as long as it is asked often. So whoever is turned away costs the same,

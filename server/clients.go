@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,10 +21,10 @@ type clientCache struct {
 
 	mu      sync.RWMutex
 	entries map[string]*cachedClient
-	origins map[string]bool // that some client lists; nil: not known
-	version string          // of the clients that entries and origins were read from, or of older ones
-	checked time.Time       // when the store was last asked for it
-	epoch   uint64          // counts what was dropped, so that a read that began before is not kept
+	lists   *clientLists // nil: not known
+	version string       // of the clients that entries and lists were read from, or of older ones
+	checked time.Time    // when the store was last asked for it
+	epoch   uint64       // counts what was dropped, so that a read that began before is not kept
 }
 
 const maxCachedClients = 10_000
@@ -127,7 +128,13 @@ func (c *clientCache) drop(id string) {
 
 func (c *clientCache) forget() {
 	c.epoch++
-	c.origins = nil
+	c.lists = nil
+}
+
+// clientLists are what some client is registered with.
+type clientLists struct {
+	origins   map[string]bool
+	audiences map[string]bool // of tokens, or of what a client may introspect
 }
 
 // anyLists is listed where nothing known is a no: the browser then hides the answer from the script.
@@ -144,31 +151,49 @@ func (c *clientCache) listed(ctx context.Context, origin string) (bool, error) {
 	if origin == "" {
 		return false, nil
 	}
-	stale := c.freshen(ctx)
-	c.mu.RLock()
-	origins, epoch := c.origins, c.epoch
-	c.mu.RUnlock()
-	if origins != nil {
-		return origins[origin], nil
-	}
-	if stale != nil {
-		return false, stale
-	}
-	origins, err := c.allOrigins(ctx)
+	lists, err := c.known(ctx)
 	if err != nil {
 		return false, err
+	}
+	return lists.origins[origin], nil
+}
+
+// isAudience reports whether some client is registered with the audience.
+func (c *clientCache) isAudience(ctx context.Context, name string) (bool, error) {
+	lists, err := c.known(ctx)
+	if err != nil {
+		return false, err
+	}
+	return lists.audiences[name], nil
+}
+
+// known returns what the store said last, or now where it was not asked yet.
+func (c *clientCache) known(ctx context.Context) (*clientLists, error) {
+	stale := c.freshen(ctx)
+	c.mu.RLock()
+	lists, epoch := c.lists, c.epoch
+	c.mu.RUnlock()
+	if lists != nil {
+		return lists, nil
+	}
+	if stale != nil {
+		return nil, stale
+	}
+	lists, err := c.readLists(ctx)
+	if err != nil {
+		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.epoch == epoch {
-		c.origins = origins
+		c.lists = lists
 	}
-	return origins[origin], nil
+	return lists, nil
 }
 
-func (c *clientCache) allOrigins(ctx context.Context) (map[string]bool, error) {
+func (c *clientCache) readLists(ctx context.Context) (*clientLists, error) {
 	const page = 500
-	origins := make(map[string]bool)
+	lists := &clientLists{origins: make(map[string]bool), audiences: make(map[string]bool)}
 	for after := ""; ; {
 		clients, err := c.store.ListClients(ctx, after, page)
 		if err != nil {
@@ -176,11 +201,14 @@ func (c *clientCache) allOrigins(ctx context.Context) (map[string]bool, error) {
 		}
 		for _, client := range clients {
 			for _, origin := range client.Origins {
-				origins[origin] = true
+				lists.origins[origin] = true
+			}
+			for _, audience := range slices.Concat(client.Audiences, client.IntrospectFor) {
+				lists.audiences[audience] = true
 			}
 		}
 		if len(clients) < page {
-			return origins, nil
+			return lists, nil
 		}
 		after = clients[len(clients)-1].ID
 	}

@@ -20,11 +20,22 @@ import (
 // where none is idle the new one is closed. A request that is under way is never cut off, and one
 // that comes just when its connection makes room is not carried out: nobody would see the answer.
 //
-// Idle is a connection without a whole request header: nothing has come yet, a handshake or a header
-// is still coming, or the next request is awaited. A body that stalls is under way, for ReadTimeout.
+// Idle is a connection without a whole request: nothing has come yet, a handshake, a header or a body
+// is still coming, or the next request is awaited. A connection becomes the youngest of the idle ones when
+// a header is complete, and not with each byte of a body, so a body that trickles does not stay for long.
+//
+// Where bodies that are still coming hold more than an eighth of the places, the oldest of those goes first, so
+// that connections whose handshake or header is on its way are not displaced by them.
+//
+// A request that is under way may wait for a password hash, for the store, or for its caller to read the
+// answer. Such requests never hold all places: some are kept for the light ones, which are answered from
+// memory: the key set above all, the metadata and health. A request beyond that is answered 503, and nothing
+// of it was carried out. A light one does not wait, and its connection may make room at any time.
 type Connections struct {
 	log     *slog.Logger
-	share   int                   // of one network; 0: all
+	share   int  // of one network; 0: all
+	keep    bool // an eighth of each limit is kept for light requests
+	light   func(*http.Request) bool
 	proxies func(netip.Addr) bool // who brings other people's connections and so has no share
 	shed    *prometheus.CounterVec
 
@@ -38,6 +49,9 @@ type Connections struct {
 type ConnectionLimits struct {
 	Total      int
 	PerNetwork int // from one IPv4 /24 or IPv6 /64, loopback and trusted proxies excepted; 0: as Total
+
+	// KeepSome leaves an eighth of each limit to the key set, the metadata and health.
+	KeepSome bool
 }
 
 // crowd are the connections that share a limit.
@@ -46,6 +60,10 @@ type crowd struct {
 	limit int
 	open  int
 	idle  list.List // of *heldConn, longest idle first
+	slow  list.List // those of idle whose body is still coming, in the same order
+
+	underWay     int // requests
+	mostUnderWay int
 }
 
 // tcpConn is what net/http uses of a *net.TCPConn: without CloseWrite a client that is still sending
@@ -55,20 +73,28 @@ type tcpConn interface {
 	CloseWrite() error
 }
 
+// mark is a connection's place in a list.
+type mark struct {
+	in *list.List
+	at *list.Element
+}
+
 // heldConn is a connection that counts until it is closed.
 type heldConn struct {
 	tcpConn
 	owner  *Connections
 	home   netip.Prefix // the network it counts for; zero: none
 	crowds []*crowd     // it counts in, the smallest first; nil once it has left
-	marks  []*list.Element
+	marks  []mark
+	coming bool // a request's header is complete, and its body may not be
+	busy   bool // a request is under way
 }
 
 // Connections returns the bounds of the listener that metrics call name.
 func (s *Server) Connections(name string, limits ConnectionLimits) *Connections {
-	c := &Connections{log: s.log, share: limits.PerNetwork, networks: make(map[netip.Prefix]*crowd),
+	c := &Connections{log: s.log, share: limits.PerNetwork, keep: limits.KeepSome, light: s.isLight, networks: make(map[netip.Prefix]*crowd),
 		proxies: func(a netip.Addr) bool { return a.IsLoopback() || s.trustedProxy(a) }}
-	c.all = crowd{name: "all", limit: limits.Total}
+	c.all = c.crowd("all", limits.Total)
 	c.register(s.cfg.Registry, name)
 	return c
 }
@@ -80,27 +106,18 @@ func (c *Connections) Bound(listener net.Listener, web *http.Server) net.Listene
 	web.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		return context.WithValue(ctx, heldKey{}, held(conn))
 	}
-	web.Handler = c.whileOpen(web.Handler)
+	web.Handler = c.whenWhole(web.Handler, c.light)
 	return &boundListener{listener, c}
 }
 
 type heldKey struct{}
 
-// whileOpen leaves out requests whose connection has made room. Whether it has is settled by now:
-// changed has been told of the request, and since then the connection cannot go.
-func (c *Connections) whileOpen(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h, _ := r.Context().Value(heldKey{}).(*heldConn); h != nil && c.left(h) {
-			panic(http.ErrAbortHandler)
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func (c *Connections) left(h *heldConn) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return h.crowds == nil
+func (c *Connections) crowd(name string, limit int) crowd {
+	kept := 0
+	if c.keep {
+		kept = limit / 8
+	}
+	return crowd{name: name, limit: limit, mostUnderWay: limit - kept}
 }
 
 type boundListener struct {
@@ -147,14 +164,14 @@ func (c *Connections) enter(h *heldConn, from netip.Addr) (victim *heldConn, ok 
 		if crowd.open < crowd.limit {
 			continue
 		}
-		longest := crowd.idle.Front()
+		longest := crowd.next()
 		if longest == nil {
 			c.shed.WithLabelValues("new", crowd.name).Inc()
 			c.warnFull(crowd)
 			return nil, false
 		}
-		c.shed.WithLabelValues("idle", crowd.name).Inc()
-		victim = longest.Value.(*heldConn)
+		victim = longest
+		c.shed.WithLabelValues(victim.idleKind(), crowd.name).Inc()
 		c.leave(victim)
 		break // that made room in every crowd of the new one: all is one of the victim's
 	}
@@ -167,6 +184,18 @@ func (c *Connections) enter(h *heldConn, from netip.Addr) (victim *heldConn, ok 
 	}
 	h.rest()
 	return victim, true
+}
+
+// next returns the connection that makes room next, or nil.
+func (c *crowd) next() *heldConn {
+	first := c.idle.Front()
+	if c.slow.Len() > c.limit/8 {
+		first = c.slow.Front()
+	}
+	if first == nil {
+		return nil
+	}
+	return first.Value.(*heldConn)
 }
 
 const warnFullEvery = time.Minute
@@ -186,7 +215,8 @@ func (c *Connections) crowdsOf(from netip.Addr) (netip.Prefix, []*crowd) {
 	home := network(from)
 	neighbours := c.networks[home]
 	if neighbours == nil {
-		neighbours = &crowd{name: "network", limit: c.share}
+		fresh := c.crowd("network", c.share)
+		neighbours = &fresh
 	}
 	return home, []*crowd{neighbours, &c.all}
 }
@@ -194,6 +224,7 @@ func (c *Connections) crowdsOf(from netip.Addr) (netip.Prefix, []*crowd) {
 // leave needs mu. A second time it does nothing.
 func (c *Connections) leave(h *heldConn) {
 	h.stir()
+	h.end()
 	for _, crowd := range h.crowds {
 		crowd.open--
 	}
@@ -207,15 +238,22 @@ func (c *Connections) leave(h *heldConn) {
 func (h *heldConn) rest() {
 	h.stir()
 	for _, crowd := range h.crowds {
-		h.marks = append(h.marks, crowd.idle.PushBack(h))
+		h.enlist(&crowd.idle)
+		if h.coming {
+			h.enlist(&crowd.slow)
+		}
 	}
 }
 
+func (h *heldConn) enlist(in *list.List) {
+	h.marks = append(h.marks, mark{in, in.PushBack(h)})
+}
+
 func (h *heldConn) stir() {
-	for i, mark := range h.marks {
-		h.crowds[i].idle.Remove(mark)
+	for _, m := range h.marks {
+		m.in.Remove(m.at)
 	}
-	h.marks = nil
+	h.marks = h.marks[:0]
 }
 
 // Close gives the place back.
@@ -234,10 +272,9 @@ func (c *Connections) changed(conn net.Conn, state http.ConnState) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch state {
-	case http.StateActive:
-		h.stir()
-	case http.StateIdle:
+	h.coming = state == http.StateActive
+	if state == http.StateActive || state == http.StateIdle {
+		h.end()
 		h.rest()
 	}
 }
@@ -265,14 +302,14 @@ func (c *Connections) register(reg prometheus.Registerer, listener string) {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signet_connections_open", ConstLabels: labels,
 			Help: "Open connections of a listener."}, func() float64 { open, _ := c.count(); return float64(open) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signet_connections_idle", ConstLabels: labels,
-			Help: "Open connections of a listener without a request under way, which would make room for new ones."}, func() float64 { _, idle := c.count(); return float64(idle) }),
+			Help: "Open connections of a listener without a whole request, which would make room for new ones."}, func() float64 { _, idle := c.count(); return float64(idle) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signet_connections_limit", ConstLabels: labels,
 			Help: "Connections of a listener that may be open at once."}, func() float64 { return float64(c.all.limit) }))
 	c.shed = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_connections_shed_total", ConstLabels: labels,
-		Help: "Connections closed because a limit was reached: idle ones to make room, new ones where none was idle; the limit is that of all, or of one network."},
+		Help: "Connections closed because a limit was reached: idle ones, and unfinished ones with a body still coming, to make room, new ones where there was neither. Of requests: those refused so that not all places wait for hashes and the store. The limit is that of all, or of one network."},
 		[]string{"closed", "limit"})
 	reg.MustRegister(c.shed)
-	for _, closed := range []string{"idle", "new"} {
+	for _, closed := range []string{"idle", "unfinished", "new", "request"} {
 		for _, limit := range []string{"all", "network"} {
 			c.shed.WithLabelValues(closed, limit)
 		}

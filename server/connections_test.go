@@ -38,12 +38,15 @@ func newConnections(limits ConnectionLimits) *Connections {
 	return s.Connections("public", limits)
 }
 
-// come opens a connection and has it begin a request where busy says so.
+// come opens a connection and has it begin a request, which is whole, where busy says so.
 func come(c *Connections, from string, busy bool) (*fakeConn, *heldConn) {
 	f := &fakeConn{from: netip.MustParseAddr(from)}
 	h := c.admit(f)
 	if h != nil && busy {
 		c.changed(h, http.StateActive)
+		if c.begin(h) != nil {
+			panic("a connection made room that was just let in")
+		}
 	}
 	return f, h
 }
@@ -198,7 +201,7 @@ func TestConnectionsAddUp(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 500 {
-				_, h := come(c, networks[rand.IntN(len(networks))], rand.IntN(2) == 0)
+				_, h := come(c, networks[rand.IntN(len(networks))], false)
 				if open, _ := c.count(); open > 20 {
 					t.Errorf("%d open, want 20 at most", open)
 				}
@@ -207,12 +210,16 @@ func TestConnectionsAddUp(t *testing.T) {
 				}
 				c.changed(h, http.StateIdle)
 				c.changed(h, http.StateActive)
+				_ = c.begin(h)
+				if rand.IntN(2) == 0 {
+					c.changed(h, http.StateIdle)
+				}
 				h.Close()
 			}
 		})
 	}
 	all.Wait()
-	if open, idle := c.count(); open != 0 || idle != 0 || len(c.networks) != 0 {
-		t.Errorf("all are closed: got %d open, %d idle, %d networks", open, idle, len(c.networks))
+	if open, idle := c.count(); open != 0 || idle != 0 || len(c.networks) != 0 || c.all.slow.Len() != 0 || c.all.underWay != 0 {
+		t.Errorf("all are closed: got %d open, %d idle, %d networks, %d with a body coming, %d under way", open, idle, len(c.networks), c.all.slow.Len(), c.all.underWay)
 	}
 }

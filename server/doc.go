@@ -34,6 +34,8 @@
 //     spaces or tabs around the credentials; "Basic Og==" for no client
 //   - a preflight of a registered origin may ask for any header
 //   - POST as well as GET to /userinfo; the body is not looked at
+//   - client assertions: unknown header members, an exp up to an hour ahead beside an iat, and an aud in an
+//     array of one; unusable keys beside usable ones in a client's key set
 //
 // # Answers
 //
@@ -50,7 +52,8 @@
 // # Connections
 //
 // HTTPServer has the time-outs and sizes of one request, for every listener; Connections bounds how
-// many connections a TCP listener has open, and which of them go at the limit. What could be read in
+// many connections a TCP listener has open, and which of them go at the limit: those without a whole request
+// (wholerequest.go). What could be read in
 // two ways is answered once and its connection closed (call.go, ambiguous).
 //
 // # Tokens

@@ -19,12 +19,12 @@ type moody struct {
 	down atomic.Bool
 }
 
-func (m *moody) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, name string) (time.Duration, store.Credential, error) {
-	wait, c, err := m.Store.BeginLogin(ctx, now, a, name)
+func (m *moody) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, name string) (store.Admission, store.Credential, error) {
+	adm, c, err := m.Store.BeginLogin(ctx, now, a, name)
 	if m.down.Load() {
-		return 0, store.Credential{}, fmt.Errorf("looking for a user: %w", store.ErrUnavailable)
+		return store.Admission{}, store.Credential{}, fmt.Errorf("looking for a user: %w", store.ErrUnavailable)
 	}
-	return wait, c, err
+	return adm, c, err
 }
 
 // A login that could not be decided is no failure of the user's: it is 503 with Retry-After, and it

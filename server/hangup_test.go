@@ -35,7 +35,7 @@ func (l *leaver) UpdateUser(ctx context.Context, id store.UserID, change func(*s
 	return l.Store.UpdateUser(ctx, id, change)
 }
 
-func (l *leaver) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, name string) (time.Duration, store.Credential, error) {
+func (l *leaver) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, name string) (store.Admission, store.Credential, error) {
 	l.leave()
 	return l.Store.BeginLogin(ctx, now, a, name)
 }

@@ -1,7 +1,12 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"slices"
+
+	"signet/store"
 )
 
 // introspectionType is the typ of a signed answer (RFC 9701 §5). Its media type is the same behind
@@ -27,6 +32,14 @@ func (s *Server) replyIntrospection(c *call, answer introspection) (reply, error
 	if !wantsSigned(c.Header["Accept"]) {
 		return reply{body: answer}, nil
 	}
+	service, err := s.namesService(c.Context(), c.client.ID)
+	if err != nil {
+		return reply{}, unavailable(err)
+	}
+	if service {
+		c.cause = errors.Join(c.cause, errors.New("the answer is not signed: "+answersUnsigned))
+		return reply{body: answer}, nil
+	}
 	claims := signedIntrospection{Issuer: s.cfg.Issuer, Audience: c.client.ID, IssuedAt: s.now().Unix(), Introspection: answer}
 	token, kid, err := s.cfg.Keys.Sign(c.Context(), c.client.Alg, introspectionType, claims)
 	if err != nil {
@@ -34,6 +47,35 @@ func (s *Server) replyIntrospection(c *call, answer introspection) (reply, error
 	}
 	c.kid = kid
 	return reply{header: http.Header{"Content-Type": typeIntrospectionJWT}, raw: []byte(token)}, nil
+}
+
+const answersUnsigned = "the client's id is also an audience of tokens, and many libraries would take a signed answer of introspection, whose aud is the client's id, for an access token of that service"
+
+// namesService reports whether a client's id is the name of a service that tokens are for. What is signed for
+// that client could pass as a token there: libraries that look at neither typ nor a missing exp check no
+// more than the signature, iss and aud.
+func (s *Server) namesService(ctx context.Context, id string) (bool, error) {
+	if slices.Contains(s.settings().Audience, id) {
+		return true, nil
+	}
+	return s.clients.isAudience(ctx, id)
+}
+
+// clientWarnings adds what an operator should know of a client that was just written. A store that fails
+// leaves the rest out: the change was made.
+func (s *Server) clientWarnings(c *call, client store.Client, warnings []string) []string {
+	if client.Introspect {
+		if service, err := s.namesService(c.Context(), client.ID); err == nil && service {
+			warnings = append(warnings, "introspection answers this client with plain JSON, never signed: "+answersUnsigned+"; register it under another id")
+		}
+	}
+	for _, audience := range slices.Concat(client.Audiences, client.IntrospectFor) {
+		other, err := s.clients.get(c.Context(), audience)
+		if err == nil && other.Introspect && other.ID != client.ID {
+			warnings = append(warnings, "the audience "+quoteShort(audience)+" is also the id of a client that may introspect: that client is answered with plain JSON now, never signed")
+		}
+	}
+	return slices.Compact(warnings)
 }
 
 // wantsSigned reports whether the caller asks for a signed answer (RFC 9701 §4). It must name the

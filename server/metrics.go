@@ -11,12 +11,13 @@ import (
 
 // metrics are the numbers of this package. Names of people, addresses and tokens are never labels.
 type metrics struct {
-	requests  *prometheus.CounterVec
-	latency   *prometheus.HistogramVec
-	rotations *prometheus.CounterVec
-	auditLost prometheus.Counter
-	withheld  prometheus.Counter
-	keys      *keyMetrics
+	requests    *prometheus.CounterVec
+	latency     *prometheus.HistogramVec
+	rotations   *prometheus.CounterVec
+	auditLost   prometheus.Counter
+	withheld    prometheus.Counter
+	underAttack prometheus.Counter
+	keys        *keyMetrics
 
 	adminRefused *prometheus.CounterVec
 
@@ -34,6 +35,8 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 			Help: "What presented refresh tokens turned out to be: rotated, replayed, reuse, healed, revoked, gone."}, []string{"outcome"}),
 		auditLost: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_lost_total",
 			Help: "Audit events that are in the log but could not be written to the store's audit trail."}),
+		underAttack: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_accounts_under_attack_total",
+			Help: "Times that the failed logins of one account from new networks reached their limit."}),
 		withheld: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_withheld_total",
 			Help: "Audit events that the trail has as a part of a count only: what callers can repeat, beyond some a minute."}),
 		reloadsFailed: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_config_reloads_failed_total",
@@ -45,7 +48,7 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 	for _, reason := range []string{"token", "scope", "audience", "rights"} {
 		m.adminRefused.WithLabelValues(reason)
 	}
-	reg.MustRegister(m.adminRefused, m.requests, m.latency, m.rotations, m.auditLost, m.withheld, m.reloadsFailed)
+	reg.MustRegister(m.adminRefused, m.requests, m.latency, m.rotations, m.auditLost, m.withheld, m.underAttack, m.reloadsFailed)
 	registerPool(reg, pool)
 	m.keys = newKeyMetrics(reg, keyring, heart, now)
 	registerClock(reg, keyring)

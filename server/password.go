@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/server/password"
+	"signet/server/throttle"
 	"signet/store"
 )
 
@@ -29,11 +30,11 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 		name = typed // nobody has it, but it is counted and costs the same
 	}
 	g.typedName = name
-	credential, result, err := s.checkPassword(g, name, secret)
+	receipt, credential, result, err := s.checkPassword(g, name, secret)
 	if err != nil {
 		return "", "", 0, err
 	}
-	session, user, err := s.startSession(g, name, credential, secret)
+	session, user, err := s.startSession(g, receipt, credential, secret)
 	if err != nil {
 		return "", "", 0, err
 	}
@@ -55,19 +56,12 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 	return access, refresh, ttl, nil
 }
 
-// checkPassword counts the attempt, then hashes, then looks at the result.
-func (s *Server) checkPassword(g *granting, name, secret string) (store.Credential, password.Result, error) {
-	ctx := g.Context()
-	wait, credential, err := s.store.BeginLogin(ctx, g.begun, s.throttle.login(s.settings().Throttle, name, secret, g.address), name)
+// checkPassword takes places in the throttle, then hashes, then looks at the result. The receipt is of the
+// places, which the caller gives back.
+func (s *Server) checkPassword(g *granting, name, secret string) (store.Receipt, store.Credential, password.Result, error) {
+	receipt, credential, err := s.beginLogin(g, name, secret)
 	if err != nil {
-		// It is not known whether it counted. Undoing what did not happen can give one try too many;
-		// a count that stays could shut out somebody who did nothing wrong.
-		s.undecided(ctx, name, g)
-		return credential, password.Result{}, unavailable(err)
-	}
-	if wait > 0 {
-		s.audit.refusal(g.call, event{Type: store.EventLogin, Outcome: store.OutcomeThrottled})
-		return credential, password.Result{}, slowDown(wait)
+		return receipt, credential, password.Result{}, err
 	}
 	if !credential.UserID.IsZero() {
 		g.subject, g.username = credential.UserID.String(), name
@@ -77,15 +71,82 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.Credenti
 	result, err := s.cfg.Passwords.Verify(waiting, credential.PasswordHash, secret)
 	switch {
 	case errors.Is(err, password.ErrFormat):
-		s.log.WarnContext(ctx, "a user's password hash cannot be read; set a new password", slog.String("sub", g.subject))
+		s.log.WarnContext(g.Context(), "a user's password hash cannot be read; set a new password", slog.String("sub", g.subject))
 	case err != nil:
-		s.undecided(ctx, name, g)
-		return credential, result, unavailable(err)
+		s.releaseAttempt(g, receipt)
+		return receipt, credential, result, unavailable(err)
 	}
 	if !result.Match || credential.Disabled {
-		return credential, result, s.refuseLogin(g, refusal(credential))
+		s.failAttempt(g, receipt)
+		return receipt, credential, result, s.refuseLogin(g, refusal(credential))
 	}
-	return credential, result, nil
+	return receipt, credential, result, nil
+}
+
+// beginLogin asks the throttle and looks for the user.
+func (s *Server) beginLogin(g *granting, name, secret string) (store.Receipt, store.Credential, error) {
+	var id store.AttemptID
+	randomBytes(id[:])
+	attempt := s.throttle.Login(s.settings().Throttle, id, name, secret, g.address)
+	admission, credential, err := s.store.BeginLogin(g.Context(), g.begun, attempt, name)
+	if err != nil {
+		// It is not known whether places were taken. The attempt's id finds them if they were, and nothing else.
+		s.releaseAttempt(g, store.Receipt{Attempt: attempt})
+		return store.Receipt{}, credential, unavailable(err)
+	}
+	s.noteReached(g, admission.Reached)
+	switch {
+	case admission.Wait > 0:
+		s.audit.refusal(g.call, event{Type: store.EventLogin, Outcome: store.OutcomeThrottled})
+		return store.Receipt{}, credential, slowDown(admission.Wait)
+	case admission.Busy:
+		return store.Receipt{}, credential, crowded()
+	}
+	return admission.Receipt, credential, nil
+}
+
+// releaseAttempt gives back the places of an attempt that neither failed nor succeeded. An error only means
+// that they count as failures later.
+func (s *Server) releaseAttempt(g *granting, r store.Receipt) {
+	ctx, cancel := afterwards(g.Context())
+	defer cancel()
+	if err := s.store.Refund(ctx, s.now(), r); err != nil {
+		s.log.WarnContext(ctx, "giving back a login attempt; it counts as failed later", slog.Any("error", err))
+	}
+}
+
+// failAttempt counts a wrong password. After an error its places count later.
+func (s *Server) failAttempt(g *granting, r store.Receipt) {
+	ctx, cancel := afterwards(g.Context())
+	defer cancel()
+	reached, err := s.store.Fail(ctx, s.now(), r)
+	if err != nil {
+		s.log.WarnContext(ctx, "counting a failed login; it counts later", slog.Any("error", err))
+		return
+	}
+	s.noteReached(g, reached)
+}
+
+// afterwards is a context for what has to be done although the request's time may be over.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), afterwardsWithin)
+}
+
+const afterwardsWithin = 2 * time.Second
+
+// noteReached records, once for each time that the limit is reached, that new networks share a trickle of
+// tries for the account.
+func (s *Server) noteReached(g *granting, reached []string) {
+	if !slices.Contains(reached, throttle.KindAnywhere) {
+		return
+	}
+	s.metrics.underAttack.Inc()
+	e := event{Type: store.EventUnderAttack, Outcome: store.OutcomeOK}
+	if g.subject != "" {
+		s.audit.add(g.call, e)
+		return
+	}
+	s.audit.refusal(g.call, e) // names that nobody has can be made up without end
 }
 
 func (s *Server) refuseLogin(g *granting, why string) error {
@@ -104,16 +165,6 @@ func refusal(c store.Credential) string {
 		return "user has no password"
 	}
 	return "wrong password"
-}
-
-// undecided gives back the count of an attempt that neither failed nor succeeded. The caller may
-// have hung up by now; that must not leave a count behind. An error only means that somebody may
-// have to wait a little.
-func (s *Server) undecided(ctx context.Context, name string, g *granting) {
-	f := store.Forgiveness{Place: s.throttle.place(g.address), Refund: []string{loginsKey, s.throttle.accountKey(name)}}
-	if err := s.store.Forgive(context.WithoutCancel(ctx), f); err != nil {
-		s.log.WarnContext(ctx, "giving back a login attempt", slog.Any("error", err))
-	}
 }
 
 // rehash brings a hash that is weaker than the policy up to it, now that the password is at hand.
@@ -138,17 +189,17 @@ func (s *Server) rehash(g *granting, user store.User, secret string) {
 }
 
 // startSession forgets the account's failures from here and begins the session.
-func (s *Server) startSession(g *granting, name string, checked store.Credential, secret string) (store.Session, store.User, error) {
+func (s *Server) startSession(g *granting, receipt store.Receipt, checked store.Credential, secret string) (store.Session, store.User, error) {
 	fresh := store.Session{UserID: checked.UserID, ClientID: g.client.ID, StartedAt: laterOf(s.now(), g.client.NotBefore)}
 	randomBytes(fresh.ID[:])
 	set := s.settings()
 	g.changing = store.EventLogin
-	right := store.Forgiveness{Place: s.throttle.place(g.address), Clear: []string{s.throttle.accountKey(name)}, Refund: []string{loginsKey}}
-	session, user, err := s.store.FinishLogin(g.Context(), right, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
+	session, user, err := s.store.FinishLogin(g.Context(), s.now(), receipt, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrDisabled):
 		return store.Session{}, store.User{}, s.refuseLogin(g, "user went away during the login: "+err.Error())
 	case err != nil:
+		s.releaseAttempt(g, receipt) // a right password, whatever became of the session
 		return store.Session{}, store.User{}, unavailable(err)
 	}
 	if user.PasswordHash != checked.PasswordHash {

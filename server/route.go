@@ -16,6 +16,7 @@ type route struct {
 	store   bool // the handler asks the store, so its time is bounded (implied by form)
 	changes bool // the handler changes something, so it is finished even if the caller hangs up (implied by form)
 	timed   bool // what it answers depends on the time: refused while the clock is off
+	light   bool // answered from memory and changes nothing: it never waits for a place, and its connection may make room
 	cors    cors
 	level   slog.Level // at which a good answer is logged
 	handle  func(*Server, *call) (reply, error)
@@ -34,16 +35,16 @@ var (
 // RFC or an operator's probe looks elsewhere.
 func (s *Server) routes() map[string]*route {
 	prefix := issuerPath(s.cfg.Issuer)
-	metadata := &route{name: "metadata", methods: get, cors: corsAny, level: slog.LevelDebug, handle: (*Server).handleMetadata}
-	health := &route{name: "healthz", methods: get, level: slog.LevelDebug, handle: (*Server).handleHealth}
-	ready := &route{name: "readyz", methods: get, level: slog.LevelDebug, handle: (*Server).handleReady}
+	metadata := &route{name: "metadata", methods: get, light: true, cors: corsAny, level: slog.LevelDebug, handle: (*Server).handleMetadata}
+	health := &route{name: "healthz", methods: get, light: true, level: slog.LevelDebug, handle: (*Server).handleHealth}
+	ready := &route{name: "readyz", methods: get, light: true, level: slog.LevelDebug, handle: (*Server).handleReady}
 	return map[string]*route{
 		prefix + "/token":      {name: "token", methods: post, form: true, timed: true, cors: corsClient, handle: (*Server).handleToken},
 		prefix + "/revoke":     {name: "revoke", methods: post, form: true, timed: true, cors: corsClient, handle: (*Server).handleRevoke},
 		prefix + "/introspect": {name: "introspect", methods: post, form: true, timed: true, level: slog.LevelDebug, handle: (*Server).handleIntrospect},
 		prefix + "/userinfo":   {name: "userinfo", methods: getOrPost, store: true, timed: true, cors: corsClient, level: slog.LevelDebug, handle: (*Server).handleUserinfo},
 
-		prefix + "/.well-known/jwks.json":                  {name: "jwks", methods: get, cors: corsAny, level: slog.LevelDebug, handle: (*Server).handleJWKS},
+		prefix + "/.well-known/jwks.json":                  {name: "jwks", methods: get, light: true, cors: corsAny, level: slog.LevelDebug, handle: (*Server).handleJWKS},
 		"/.well-known/oauth-authorization-server" + prefix: metadata, // RFC 8414 §3.1 inserts
 		prefix + "/.well-known/openid-configuration":       metadata, // OpenID Connect Discovery §4 appends
 
@@ -84,6 +85,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rt = &notFound
 	}
 	s.serve(w, r, rt)
+}
+
+// isLight reports whether the request is one that is answered from memory.
+func (s *Server) isLight(r *http.Request) bool {
+	rt, ok := s.table[r.URL.Path]
+	return ok && rt.light && rt.allows(r.Method) && r.URL.RawPath == ""
 }
 
 var notFound = route{

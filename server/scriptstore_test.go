@@ -83,18 +83,18 @@ func (b *breakable) ListClients(ctx context.Context, after string, limit int) ([
 	return b.Store.ListClients(ctx, after, limit)
 }
 
-func (b *breakable) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, name string) (time.Duration, store.Credential, error) {
+func (b *breakable) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, name string) (store.Admission, store.Credential, error) {
 	if err := b.ask("BeginLogin"); err != nil {
-		return 0, store.Credential{}, err
+		return store.Admission{}, store.Credential{}, err
 	}
 	return b.Store.BeginLogin(ctx, now, a, name)
 }
 
-func (b *breakable) FinishLogin(ctx context.Context, f store.Forgiveness, s store.Session, bounds store.Bounds) (store.Session, store.User, error) {
+func (b *breakable) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, s store.Session, bounds store.Bounds) (store.Session, store.User, error) {
 	if err := b.ask("FinishLogin"); err != nil {
 		return store.Session{}, store.User{}, err
 	}
-	return b.Store.FinishLogin(ctx, f, s, bounds)
+	return b.Store.FinishLogin(ctx, now, r, s, bounds)
 }
 
 func (b *breakable) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
@@ -132,11 +132,18 @@ func (b *breakable) TokenState(ctx context.Context, ref store.TokenRef) (store.T
 	return b.Store.TokenState(ctx, ref)
 }
 
-func (b *breakable) Take(ctx context.Context, now time.Time, a store.Attempt) (time.Duration, error) {
-	if err := b.ask("Take"); err != nil {
+func (b *breakable) Count(ctx context.Context, now time.Time, s store.Scope) (time.Duration, error) {
+	if err := b.ask("Count"); err != nil {
 		return 0, err
 	}
-	return b.Store.Take(ctx, now, a)
+	return b.Store.Count(ctx, now, s)
+}
+
+func (b *breakable) Fail(ctx context.Context, now time.Time, r store.Receipt) ([]string, error) {
+	if err := b.ask("Fail"); err != nil {
+		return nil, err
+	}
+	return b.Store.Fail(ctx, now, r)
 }
 
 func (b *breakable) Ping(ctx context.Context) error {

@@ -40,7 +40,7 @@ func TestKeysAreNotPrinted(t *testing.T) {
 		refresh[i], throttling[i] = byte(i*7+3), byte(i*5+11)
 	}
 	cfg := Config{Issuer: "https://auth.example.com", Store: db, Keys: m, Passwords: password.New(password.Config{}),
-		RefreshKeys: [][32]byte{refresh}, ThrottleKey: throttling}
+		RefreshKeys: [][32]byte{refresh}, ThrottleKeys: [][32]byte{throttling}}
 	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -17,10 +17,11 @@ import (
 	"signet/keys"
 	"signet/server/audit"
 	"signet/server/password"
+	"signet/server/throttle"
 	"signet/store"
 )
 
-// Config configures a Server. Issuer, Store, Keys, Passwords, RefreshKeys and ThrottleKey are required.
+// Config configures a Server. Issuer, Store, Keys, Passwords, RefreshKeys and ThrottleKeys are required.
 type Config struct {
 	Issuer    string // absolute URL without a trailing slash; every URL and iss is built from it
 	Version   string // of the program, for the admin listener's status
@@ -28,10 +29,10 @@ type Config struct {
 	Keys      *keys.Manager
 	Passwords *password.Pool
 
-	RefreshKeys [][32]byte // of the master keys that Keys has, in their order; that of the one in use seals refresh tokens
-	ThrottleKey [32]byte   // hides names and addresses in throttle keys
-	AuditKeys   [][32]byte // of the master keys, as RefreshKeys: the first signs the audit lines of the log; none: they are not signed
-	InstallID   string     // is signed with them
+	RefreshKeys  [][32]byte // of the master keys that Keys has, in their order; that of the one in use seals refresh tokens
+	ThrottleKeys [][32]byte // likewise; they hide names and addresses in throttle keys
+	AuditKeys    [][32]byte // of the master keys, as RefreshKeys: the first signs the audit lines of the log; none: they are not signed
+	InstallID    string     // is signed with them
 
 	Timetable    string        // of the signing keys, as heartbeats tell it: settings and values, separated by spaces
 	MaxTokenLife time.Duration // no access token lives longer (the timetable's T); 0: 1 hour
@@ -45,6 +46,9 @@ type Config struct {
 	Registry *prometheus.Registry // nil: a registry of its own
 }
 
+// ThrottleConfig is how many attempts may fail; see package throttle.
+type ThrottleConfig = throttle.Config
+
 // Settings are the part of Config that can change while the server runs; see Apply.
 type Settings struct {
 	Audience       []string      // aud of clients that list none; empty: the issuer
@@ -57,7 +61,7 @@ type Settings struct {
 	SessionsPerUser int             // beyond it the oldest ends; 0: 100
 
 	Policy         password.Policy // what a new password must be
-	Throttle       ThrottleConfig
+	Throttle       throttle.Config
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed, for throttling and the audit trail only
 }
 
@@ -71,7 +75,8 @@ type Server struct {
 	engine   *engine
 	sealer   *refreshSealer
 	clients  *clientCache
-	throttle *throttle
+	throttle *throttle.Throttle
+	unknown  throttle.Local // authentications in the name of no client
 	metrics  *metrics
 	heart    *heart
 	trail    *watchedTrail // the store's
@@ -88,20 +93,20 @@ type Server struct {
 
 // New returns a Server that is ready to answer. Close it when no request is in flight any more.
 func New(cfg Config) (*Server, error) {
-	if cfg.Store == nil || cfg.Keys == nil || cfg.Passwords == nil || cfg.Issuer == "" {
-		return nil, errors.New("server: Issuer, Store, Keys and Passwords are required")
+	if cfg.Store == nil || cfg.Keys == nil || cfg.Passwords == nil || cfg.Issuer == "" || len(cfg.ThrottleKeys) == 0 {
+		return nil, errors.New("server: Issuer, Store, Keys, Passwords and ThrottleKeys are required")
 	}
 	cfg = cfg.withDefaults()
 	sealer, err := newRefreshSealer(cfg.RefreshKeys, cfg.Keys.MasterKeyInUse)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	throttleKey, auditKeys := hide(cfg.ThrottleKey), cfg.AuditKeys
-	cfg.RefreshKeys, cfg.ThrottleKey, cfg.AuditKeys = nil, [32]byte{}, nil // s is not to show them when it is printed
+	throttleKeys, auditKeys := cfg.ThrottleKeys, cfg.AuditKeys
+	cfg.RefreshKeys, cfg.ThrottleKeys, cfg.AuditKeys = nil, nil, nil // s is not to show them when it is printed
 	heart := &heart{}
 	s := &Server{cfg: cfg, heart: heart, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
 		clients:  newClientCache(cfg.Store, cfg.Now, cfg.ClientMaxAge),
-		throttle: &throttle{key: throttleKey},
+		throttle: throttle.New(throttleKeys, cfg.Keys.MasterKeyInUse),
 		metrics:  newMetrics(cfg.Registry, cfg.Keys, heart, cfg.Passwords, cfg.Now),
 	}
 	s.Apply(cfg.Settings)

@@ -23,6 +23,7 @@ var EventClasses = []EventClass{ClassKeys, ClassAdmin, ClassSessions, ClassOwn, 
 // Types of audit events. A change adds its type to EventTypes.
 const (
 	EventLogin        = "login"
+	EventUnderAttack  = "login_under_attack"
 	EventRefresh      = "refresh"
 	EventRefreshReuse = "refresh_reuse"
 	EventRefreshLate  = "refresh_late"
@@ -133,6 +134,7 @@ var EventTypes = []EventType{
 	{EventKeysRewrap, ClassKeys, "an operator had the keyring sealed under another master key"},
 	{EventKeysRotate, ClassKeys, "an operator rotated a key"},
 	{EventLogin, ClassSessions, "a user logged in, or tried to"},
+	{EventUnderAttack, ClassSessions, "failed logins of one account from new networks reached their limit; such networks now share one try a minute"},
 	{EventRefresh, ClassSessions, "a refresh ended or healed a session, or was refused; a good one is not recorded"},
 	{EventRefreshLate, ClassSessions, "a refresh token was used late and its unused successor was skipped"},
 	{EventRefreshReuse, ClassSessions, "a spent refresh token was used again; the session was ended"},

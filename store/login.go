@@ -19,11 +19,12 @@ func (u *User) Credential() Credential { return Credential{u.ID, u.PasswordHash,
 // Logins joins what comes before and what comes after the checking of a password, so that a backend
 // at the other end of a network is asked twice for a login.
 type Logins interface {
-	// BeginLogin counts the attempt as Take does, and where it may go ahead returns the credential of
+	// BeginLogin reserves as Allow does, and where the attempt may go ahead returns the credential of
 	// that canonical username, or the zero Credential when there is no such user. A password change
 	// that was acknowledged before is seen.
-	BeginLogin(ctx context.Context, now time.Time, a Attempt, username string) (wait time.Duration, c Credential, err error)
-	// FinishLogin does what Forgive and StartSession do. Its errors are those of StartSession; after
-	// one it is not known whether anything was forgiven.
-	FinishLogin(ctx context.Context, f Forgiveness, s Session, b Bounds) (Session, User, error)
+	BeginLogin(ctx context.Context, now time.Time, a Attempt, username string) (Admission, Credential, error)
+	// FinishLogin does what StartSession does, and the attempt has succeeded: it gives its places back,
+	// forgets the failures of limits that forgive, and notes the network of scopes that have one. Its
+	// errors are those of StartSession; after one it is not known whether any of that was done.
+	FinishLogin(ctx context.Context, now time.Time, r Receipt, s Session, b Bounds) (Session, User, error)
 }

@@ -38,7 +38,7 @@ func startAdmin(dir, socket string) (stop func(), err error) {
 	cheap := password.Config{Argon2: password.Params{Memory: 64, Time: 1, Threads: 1}, Slots: 1, Queue: 16, Wait: 10 * time.Second}
 	s, err := server.New(server.Config{
 		Issuer: "https://auth.example.com", Version: "test", Store: db, Keys: manager,
-		Passwords: password.New(cheap), RefreshKeys: [][32]byte{{1}}, ThrottleKey: [32]byte{2},
+		Passwords: password.New(cheap), RefreshKeys: [][32]byte{{1}}, ThrottleKeys: [][32]byte{{2}},
 	})
 	if err != nil {
 		return nil, err

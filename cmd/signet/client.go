@@ -67,6 +67,7 @@ func (a *app) createClient(cmd *cobra.Command, body map[string]any) error {
 	if err := c.call(cmd.Context(), http.MethodPost, pathTo("clients"), body, &made); err != nil {
 		return err
 	}
+	a.showWarnings(made.Warnings)
 	if err := a.print(made, func(w io.Writer) { writeCredentials(w, made.ID, made.Secret); made.writeKeys(w) }); err != nil {
 		return err
 	}

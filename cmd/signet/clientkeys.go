@@ -33,6 +33,9 @@ func (a *app) readPublicKeys(path string) (*keys.PublicSet, error) {
 	case err != nil:
 		return nil, fmt.Errorf("the public keys in %s: %w", fileName(path), oneLine{err})
 	}
+	for _, why := range set.Unusable() {
+		a.say("warning: %s: %s; this key is left out", fileName(path), oneLine{why})
+	}
 	return set, nil
 }
 

@@ -29,6 +29,7 @@ type clientRecord struct {
 	Secrets        []clientSecret  `json:"secrets"`
 	CreatedAt      time.Time       `json:"created_at"`
 	UpdatedAt      time.Time       `json:"updated_at"`
+	Warnings       []string        `json:"warnings,omitempty"` // of the change that was just made
 }
 
 type clientSecret struct {
@@ -45,7 +46,15 @@ func (a *app) clientCall(cmd *cobra.Command, method, path string, body any) erro
 	if err := c.call(cmd.Context(), method, path, body, &r); err != nil {
 		return err
 	}
+	a.showWarnings(r.Warnings)
 	return a.print(r, r.write)
+}
+
+// showWarnings shows warnings of the server's to who reads along.
+func (a *app) showWarnings(warnings []string) {
+	for _, warning := range warnings {
+		a.say("warning: %s", warning)
+	}
 }
 
 func (r clientRecord) write(w io.Writer) {

@@ -25,7 +25,7 @@ func (n *node) publicConnections() server.ConnectionLimits {
 		n.log.Warn("max_connections is more than this process may open files for; raise the limit (LimitNOFILE) or lower the setting",
 			slog.Int("max_connections", n.cfg.MaxConnections), slog.Int("used", limit))
 	}
-	limits := server.ConnectionLimits{Total: limit, PerNetwork: max(1, limit/2)}
+	limits := server.ConnectionLimits{Total: limit, PerNetwork: max(1, limit/2), KeepSome: true}
 	if n.cfg.TLS.TerminatedByProxy {
 		limits.PerNetwork = 0 // nobody but proxies can reach the listener
 	}

@@ -101,6 +101,7 @@ func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config
 		return
 	}
 	d.examineKeyring(ctx, s, cfg, master)
+	d.examineClients(ctx, s, cfg)
 	if err := s.Close(); err != nil {
 		d.judge("store", err, "")
 		return
@@ -118,6 +119,7 @@ func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []k
 	d.examineServers(ctx, s)
 	d.examineFleet(ctx, s, cfg)
 	d.examineKeyring(ctx, s, cfg, master)
+	d.examineClients(ctx, s, cfg)
 }
 
 // examineServers shows the list that a start shows as well.

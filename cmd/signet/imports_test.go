@@ -32,9 +32,10 @@ var arrows = map[string][]string{
 	"store/redis":           {"store", "store/packed", "store/seal"},
 	"store/redis/redistest": {},
 	"store/storetest":       {"store"},
-	"server":                {"store", "store/seal", "keys", "server/audit", "server/password"},
+	"server":                {"store", "store/seal", "keys", "server/audit", "server/password", "server/throttle"},
 	"server/audit":          {"store"},
 	"server/password":       {},
+	"server/throttle":       {"store"},
 	"server/servertest":     {"server", "server/password", "store", "store/bolt", "store/redis", "keys"},
 }
 

@@ -104,10 +104,11 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry, cfg.Now = n.store, n.keys, n.log, version(), n.registry, n.now
 	for _, key := range master {
 		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))
+		cfg.ThrottleKeys = append(cfg.ThrottleKeys, key.Derive("signet throttle"))
 		cfg.AuditKeys = append(cfg.AuditKeys, key.Derive("signet audit"))
 	}
 	cfg.Timetable = timetable(n.cfg)
-	cfg.ThrottleKey, cfg.InstallID = master[0].Derive("signet throttle"), install.ID
+	cfg.InstallID = install.ID
 	n.passwords = cfg.Passwords
 	n.server, err = server.New(cfg)
 	return err
@@ -152,7 +153,7 @@ func serverConfig(cfg config.Config) (server.Config, error) {
 			Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute},
 			Grace:     cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), SessionsPerUser: cfg.Refresh.SessionsPerUser,
 			Policy:         policy,
-			Throttle:       server.ThrottleConfig{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient},
+			Throttle:       server.ThrottleConfig{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient, Anywhere: cfg.Throttle.Anywhere},
 			TrustedProxies: cfg.TrustedProxies,
 		},
 	}, nil

@@ -65,10 +65,10 @@ func New(t testing.TB, change func(*server.Config)) *Server {
 	s.Config = server.Config{
 		Issuer: s.URL, Version: "test", Store: s.Store, Keys: s.Keys, Now: s.Clock.Now,
 		Passwords:   password.New(password.Config{Argon2: CheapHash, Slots: 2, Queue: 256, Wait: 30 * time.Second}),
-		RefreshKeys: [][32]byte{{1}}, ThrottleKey: [32]byte{2}, AuditKeys: [][32]byte{{3}},
+		RefreshKeys: [][32]byte{{1}}, ThrottleKeys: [][32]byte{{2}}, AuditKeys: [][32]byte{{3}},
 		Settings: server.Settings{
 			Grace: 10 * time.Second, Lifetimes: store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour},
-			Throttle: server.ThrottleConfig{PerAccount: 10, PerNetwork: 100, PerClient: 100},
+			Throttle: server.ThrottleConfig{PerAccount: 10, PerNetwork: 100, PerClient: 100, Anywhere: 30},
 		},
 		Log: slog.New(slog.NewJSONHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

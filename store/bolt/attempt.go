@@ -3,85 +3,68 @@ package bolt
 import (
 	"bytes"
 	"encoding/binary"
-	"math"
-	"time"
 
 	"signet/store"
 	"signet/store/packed"
 )
 
-// count is what is remembered about one throttle bucket.
-type count struct {
-	n       uint32
-	first   time.Time // the attempt that the window of a bucket without backoff counts from
-	last    time.Time // the last attempt that counted
-	expires time.Time
-	same    []byte // of the last attempt that counted
+// tallyFormat comes after the head of a tally. Earlier versions had the text of Same there, which begins
+// with a letter; they read the head of ours and take the rest for a Same that no attempt has.
+const tallyFormat = 2
+
+// packTally writes: failures 4 ‖ first 8 ‖ last 8 ‖ ends 8 ‖ format 1 ‖ length of same 1 ‖ same ‖ places of
+// id 8 ‖ until 8.
+func packTally(t store.Tally) []byte {
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, 30+len(t.Same)+16*len(t.Reserved)), t.Failures)
+	b = packed.AppendTime(b, t.First)
+	b = packed.AppendTime(b, t.Last)
+	b = packed.AppendTime(b, t.Ends)
+	b = append(b, tallyFormat, byte(len(t.Same)))
+	b = append(b, t.Same...)
+	for _, r := range t.Reserved {
+		b = append(b, r.ID[:]...)
+		b = packed.AppendTime(b, r.Until)
+	}
+	return b
 }
 
-// take says what one attempt does to the count: how long it has to wait, or, when that is nothing,
-// the count as it then is. It does not change c.
-func (c count) take(now time.Time, b store.Bucket) (wait time.Duration, next count) {
-	if now.Before(c.last) { // the clock ran backwards
-		now = c.last
-	}
-	if !now.Before(c.expires) {
-		c = count{first: now}
-	}
-	if repeated := c.n > 0 && len(b.Same) > 0 && bytes.Equal(b.Same, c.same); repeated && now.Sub(c.last) <= b.SameFor {
-		return 0, c
-	}
-	if wait := c.wait(now, b); wait > 0 {
-		return wait, c
-	}
-	if c.n < math.MaxUint32 {
-		c.n++
-	}
-	c.last, c.same = now, bytes.Clone(b.Same)
-	c.expires = c.end(b)
-	return 0, c
-}
-
-func (c count) wait(now time.Time, b store.Bucket) time.Duration {
-	switch {
-	case int64(c.n) < int64(b.Limit):
-		return 0
-	case b.Backoff == 0:
-		return c.first.Add(b.Window).Sub(now)
-	case c.n == 0:
-		return 0
-	default:
-		return c.last.Add(backoff(int64(c.n)-int64(b.Limit), b.Backoff)).Sub(now)
-	}
-}
-
-// backoff is 1, 2, 4 … seconds, and never more than most.
-func backoff(above int64, most time.Duration) time.Duration {
-	if above > 32 {
-		return most
-	}
-	return min(time.Second<<above, most)
-}
-
-func (c count) end(b store.Bucket) time.Time {
-	if b.Backoff == 0 {
-		return c.first.Add(b.Window)
-	}
-	return c.last.Add(b.Window)
-}
-
-// packCount writes: n 4 ‖ first 8 ‖ last 8 ‖ expires 8 ‖ same.
-func packCount(c count) []byte {
-	b := binary.BigEndian.AppendUint32(make([]byte, 0, 28+len(c.same)), c.n)
-	b = packed.AppendTime(b, c.first)
-	b = packed.AppendTime(b, c.last)
-	b = packed.AppendTime(b, c.expires)
-	return append(b, c.same...)
-}
-
-func unpackCount(raw []byte) (count, error) {
+func unpackTally(raw []byte) (store.Tally, error) {
 	r := packed.NewReader(raw)
-	c := count{n: r.Uint32(), first: r.Time(), last: r.Time(), expires: r.Time()}
-	c.same = bytes.Clone(r.Rest())
-	return c, r.Err()
+	t := store.Tally{Failures: r.Uint32(), First: r.Time(), Last: r.Time(), Ends: r.Time()}
+	rest := r.Rest()
+	if len(rest) == 0 || rest[0] != tallyFormat {
+		return t, r.Err() // of an earlier version
+	}
+	r = packed.NewReader(rest[1:])
+	t.Same = bytes.Clone(r.Take(int(r.Byte())))
+	for rest = r.Rest(); len(rest) > 0; rest = r.Rest() {
+		r = packed.NewReader(rest)
+		place := store.Reservation{ID: store.AttemptID(r.Take(8)), Until: r.Time()}
+		if r.Err() != nil {
+			break
+		}
+		t.Reserved = append(t.Reserved, place)
+	}
+	return t, r.Err()
+}
+
+const networkSize = store.FromSize + 2
+
+// packNetworks writes, for each: network 6 ‖ day 2.
+func packNetworks(n store.Networks) []byte {
+	b := make([]byte, 0, networkSize*len(n))
+	for _, k := range n {
+		b = binary.BigEndian.AppendUint16(append(b, k.From[:]...), k.Day)
+	}
+	return b
+}
+
+func unpackNetworks(raw []byte) (n store.Networks, err error) {
+	if len(raw)%networkSize != 0 {
+		return nil, packed.ErrMalformed
+	}
+	for ; len(raw) > 0; raw = raw[networkSize:] {
+		n = append(n, store.Network{From: [store.FromSize]byte(raw), Day: binary.BigEndian.Uint16(raw[store.FromSize:])})
+	}
+	return n, nil
 }

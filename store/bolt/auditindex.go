@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 
-
 	"signet/store"
 )
 

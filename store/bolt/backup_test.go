@@ -124,7 +124,7 @@ func TestBackupAfterFlush(t *testing.T) {
 		t.Errorf("before any backup: got %v, %v, want no time", at, err)
 	}
 	must(t, s.AppendEvents(ctx, []store.Event{{Type: "login"}, {Type: "backup"}}))
-	_, err := s.Take(ctx, moveDay, store.Attempt{Buckets: []store.Bucket{{Key: "x", Limit: 1, Window: time.Minute}}})
+	_, err := s.Count(ctx, moveDay, store.Scope{Limits: []store.Limit{{Key: "x", Free: 1, Window: time.Minute}}})
 	must(t, err)
 	must(t, s.Flush(ctx, moveDay))
 	var copied bytes.Buffer

@@ -25,7 +25,7 @@ func TestWriteBehind(t *testing.T) {
 		defer s.Close()
 		ctx := context.Background()
 		must(t, s.AppendEvents(ctx, []store.Event{{Type: "login"}}))
-		_, err := s.Take(ctx, time.Now(), store.Attempt{Buckets: []store.Bucket{{Key: "x", Limit: 1, Window: time.Minute}}})
+		_, err := s.Count(ctx, time.Now(), store.Scope{Limits: []store.Limit{{Key: "x", Free: 1, Window: time.Minute}}})
 		must(t, err)
 		time.Sleep(writeBehind - time.Millisecond)
 		synctest.Wait()
@@ -37,11 +37,11 @@ func TestWriteBehind(t *testing.T) {
 		if a, c := written(t, s, bucketAudit), written(t, s, bucketThrottle); a != 1 || c != 1 {
 			t.Errorf("after a second: got %d events and %d counts, want one each", a, c)
 		}
-		must(t, s.Forgive(ctx, store.Forgiveness{Clear: []string{"x"}}))
+		must(t, s.ClearThrottle(ctx, "", []string{"x"}))
 		time.Sleep(writeBehind + time.Millisecond)
 		synctest.Wait()
 		if c := written(t, s, bucketThrottle); c != 0 {
-			t.Errorf("after Forgive: got %d counts, want none", c)
+			t.Errorf("after ClearThrottle: got %d counts, want none", c)
 		}
 	})
 }
@@ -56,7 +56,7 @@ func TestWriteBehindAgain(t *testing.T) {
 		ctx := context.Background()
 		clear := s.injectFault(0)
 		must(t, s.AppendEvents(ctx, []store.Event{{Type: "login"}}))
-		_, err := s.Take(ctx, time.Now(), store.Attempt{Buckets: []store.Bucket{{Key: "x", Limit: 1, Window: time.Minute}}})
+		_, err := s.Count(ctx, time.Now(), store.Scope{Limits: []store.Limit{{Key: "x", Free: 1, Window: time.Minute}}})
 		must(t, err)
 		time.Sleep(10 * writeBehind)
 		synctest.Wait()
@@ -120,17 +120,17 @@ func TestCountsAreBounded(t *testing.T) {
 	var c counts
 	c.init()
 	now := time.Now()
-	hot := store.Bucket{Key: "hot", Limit: 5, Window: time.Hour}
+	hot := store.Limit{Key: "hot", Free: 5, Window: time.Hour}
 	for range 5 {
-		c.take(now, store.Attempt{Buckets: []store.Bucket{hot}})
+		c.count(now, store.Scope{Limits: []store.Limit{hot}})
 	}
 	for i := range maxCounts + 10_000 {
-		c.take(now, store.Attempt{Buckets: []store.Bucket{{Key: fmt.Sprint(i), Limit: 5, Window: time.Hour}}})
+		c.count(now, store.Scope{Limits: []store.Limit{{Key: fmt.Sprint(i), Free: 5, Window: time.Hour}}})
 	}
 	if len(c.byKey) != maxCounts {
 		t.Errorf("got %d counts, want %d", len(c.byKey), maxCounts)
 	}
-	if wait := c.take(now, store.Attempt{Buckets: []store.Bucket{hot}}); wait == 0 {
+	if wait := c.count(now, store.Scope{Limits: []store.Limit{hot}}); wait == 0 {
 		t.Errorf("the flood has made a full bucket forget")
 	}
 }

@@ -83,7 +83,8 @@ var recordChecks = map[string]func(tx snapshot, key, value []byte) error{
 	},
 	"keyring":  func(_ snapshot, _, value []byte) error { return size(value[:min(len(value), 8)], 8) },
 	"audit":    checkEvent,
-	"throttle": func(_ snapshot, _, value []byte) error { _, err := unpackCount(value); return err },
+	"throttle": func(_ snapshot, _, value []byte) error { _, err := unpackTally(value); return err },
+	"networks": func(_ snapshot, _, value []byte) error { _, err := unpackNetworks(value); return err },
 }
 
 func size(value []byte, n int) error {

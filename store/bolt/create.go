@@ -24,6 +24,7 @@ var (
 	bucketAudit      = []byte("audit")
 	bucketThrottle   = []byte("throttle")
 	bucketAssertions = []byte("assertions")
+	bucketNetworks   = []byte("networks")
 	bucketAuditRings = []byte("audit_rings")
 
 	buckets = [][]byte{bucketMeta, bucketClients, bucketUsers, bucketUsernames, bucketSessions,
@@ -31,7 +32,7 @@ var (
 
 	// laterBuckets are not in every file of this schema: Open makes those that are missing. A Signet
 	// that does not know them passes them over, so a file with them may still be opened by it.
-	laterBuckets = [][]byte{bucketAssertions, bucketAuditRings}
+	laterBuckets = [][]byte{bucketAssertions, bucketAuditRings, bucketNetworks}
 
 	keySchema  = []byte("schema")
 	keyInstall = []byte("install")

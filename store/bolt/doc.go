@@ -28,7 +28,8 @@
 //	revoked    jti → the time until which it matters
 //	assertions id of a client assertion that was used (16) → the time until which it is good by itself
 //	audit      sequence number uint64 → JSON
-//	throttle   bucket key → packed count, see packCount
+//	throttle   place/key → packed tally, see packTally
+//	networks   place → networks that logins have succeeded from, see packNetworks
 //
 // The sessions of one user are one range, so that listing, capping and revoking them is one short
 // walk. Records are packed by package packed.

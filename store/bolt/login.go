@@ -9,22 +9,22 @@ import (
 )
 
 // BeginLogin implements store.Logins.
-func (s *Store) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, username string) (time.Duration, store.Credential, error) {
-	wait, err := s.Take(ctx, now, a)
-	if err != nil || wait > 0 {
-		return wait, store.Credential{}, err
+func (s *Store) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, username string) (store.Admission, store.Credential, error) {
+	adm, err := s.Allow(ctx, now, a)
+	if err != nil || adm.Wait > 0 || adm.Busy {
+		return adm, store.Credential{}, err
 	}
 	u, err := s.UserByName(ctx, username)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return 0, store.Credential{}, err
+		return store.Admission{}, store.Credential{}, err
 	}
-	return 0, u.Credential(), nil
+	return adm, u.Credential(), nil
 }
 
 // FinishLogin implements store.Logins.
-func (s *Store) FinishLogin(ctx context.Context, f store.Forgiveness, in store.Session, b store.Bounds) (store.Session, store.User, error) {
-	if err := s.Forgive(ctx, f); err != nil {
+func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, in store.Session, b store.Bounds) (store.Session, store.User, error) {
+	if err := s.succeed(ctx, r); err != nil {
 		return store.Session{}, store.User{}, err
 	}
-	return s.StartSession(ctx, in, b)
+	return s.startSession(ctx, in, b, func(t *txn) error { return noteNetworks(t, now, r.Attempt) })
 }

@@ -46,8 +46,11 @@ func poke(t *testing.T, s *Store, bucket []byte, key string, value []byte) {
 // TestEveryRecordIsSealed: in every bucket, under every key, but what sealKind leaves out.
 func TestEveryRecordIsSealed(t *testing.T) {
 	s, _ := sealedStore(t, testSeals())
-	_, err := s.Take(t.Context(), moveDay, store.Attempt{Buckets: []store.Bucket{{Key: "x", Limit: 1, Window: time.Minute}}})
+	_, err := s.Count(t.Context(), moveDay, store.Scope{Place: "ada", Limits: []store.Limit{{Key: "x", Free: 1, Window: time.Minute}}})
 	must(t, err)
+	must(t, s.update(t.Context(), func(tx *txn) error {
+		return noteNetworks(tx, moveDay, store.Attempt{Scopes: []store.Scope{{Place: "ada", From: make([]byte, 8)}}})
+	}))
 	must(t, s.Flush(t.Context(), moveDay))
 	for _, bucket := range slices.Concat(buckets, laterBuckets) {
 		all := raw(t, s, bucket)

@@ -24,9 +24,9 @@ const sweepSpans = 256
 // sweeper remembers where the last Sweep stopped. There is no index by time: keeping one would cost a
 // write in every refresh, to save a walk that has all the time in the world.
 type sweeper struct {
-	mu                       sync.Mutex
-	sessions, revoked, spent walk
-	trimmed                  time.Time // when trimMemory last ran
+	mu                                 sync.Mutex
+	sessions, revoked, spent, networks walk
+	trimmed                            time.Time // when trimMemory last ran
 }
 
 // walk is how far the sweep of a bucket has come.
@@ -63,6 +63,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 		{"sessions", bucketSessions, &s.sweeper.sessions, ended},
 		{"revoked tokens", bucketRevoked, &s.sweeper.revoked, passed(bucketRevoked, now)},
 		{"used assertions", bucketAssertions, &s.sweeper.spent, passed(bucketAssertions, now.Add(-store.AssertionMargin))},
+		{"networks of accounts", bucketNetworks, &s.sweeper.networks, networksOver(now)},
 	} {
 		m, err := s.sweepBucket(ctx, kind.bucket, kind.walk, kind.over)
 		if n += m; err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,20 +12,26 @@ import (
 )
 
 // maxCounts bounds the memory that an attacker with many addresses and names can fill; at about
-// 200 bytes each this is 13 MB.
+// 250 bytes each this is 16 MB. Attempts that are refused make no new ones.
 const maxCounts = 1 << 16
 
 // counts are kept in memory, where an attempt costs no I/O, and written behind.
 type counts struct {
 	mu      sync.Mutex
-	byKey   map[string]count
+	byKey   map[string]tally
 	changed map[string]struct{} // keys whose record in the file is out of date
 
 	flushing map[string]struct{} // those of them that are in a commit now, or were in one that failed
 }
 
+// tally is a store.Tally and when it may be deleted.
+type tally struct {
+	store.Tally
+	forgotten time.Time
+}
+
 func (c *counts) init() {
-	c.byKey = map[string]count{}
+	c.byKey = map[string]tally{}
 	c.changed = map[string]struct{}{}
 }
 
@@ -34,65 +41,195 @@ func (c *counts) load(tx reader) error {
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", errDamaged, err)
 		}
-		n, err := unpackCount(raw)
+		t, err := unpackTally(raw)
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", errDamaged, err)
 		}
-		c.byKey[string(key)] = n
+		c.byKey[string(key)] = tally{t, t.Forgotten(time.Hour)}
 		return nil
 	})
 }
 
-// Take implements store.Throttle.
-func (s *Store) Take(ctx context.Context, now time.Time, a store.Attempt) (time.Duration, error) {
+// Allow implements store.Throttle.
+func (s *Store) Allow(ctx context.Context, now time.Time, a store.Attempt) (store.Admission, error) {
+	now = store.Millis(now)
+	exempt, err := s.exempt(ctx, now, a.Scopes)
+	if err != nil {
+		return store.Admission{}, err
+	}
+	adm := s.throttle.allow(now, a, exempt)
+	s.queueLater()
+	return adm, nil
+}
+
+// exempt reports for each scope whether its limits do not hold for the network that the attempt is from.
+func (s *Store) exempt(ctx context.Context, now time.Time, scopes []store.Scope) ([]bool, error) {
+	exempt := make([]bool, len(scopes))
+	err := s.viewContext(ctx, func(tx snapshot) error {
+		for i, scope := range scopes {
+			if len(scope.From) == 0 {
+				continue
+			}
+			noted, err := readNetworks(tx, []byte(scope.Place))
+			if err != nil {
+				return s.unavailable("reading", damaged(s.path, "the networks of an account: "+err.Error()))
+			}
+			exempt[i] = noted.Has(now, scope.From)
+		}
+		return nil
+	})
+	return exempt, err
+}
+
+func (c *counts) allow(now time.Time, a store.Attempt, exempt []bool) (adm store.Admission) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	type place struct {
+		key   string
+		limit store.Limit
+	}
+	var places []place
+	for i, scope := range a.Scopes {
+		for _, l := range scope.Limits {
+			if exempt[i] {
+				continue
+			}
+			key := placed(scope.Place, l.Key)
+			t := c.byKey[key]
+			failures, underWay := t.Failures, len(t.Reserved)
+			v := t.Ask(now, l)
+			if v.Reached {
+				adm.Reached = append(adm.Reached, l.Key)
+			}
+			if t.Failures != failures || len(t.Reserved) != underWay {
+				c.set(key, t.Tally, l)
+			}
+			adm.Wait, adm.Busy = max(adm.Wait, v.Wait), adm.Busy || v.Busy
+			if v.Place {
+				places = append(places, place{key, l})
+			}
+		}
+	}
+	if adm.Wait > 0 || adm.Busy {
+		return adm
+	}
+	for _, p := range places {
+		t := c.byKey[p.key]
+		t.Ask(now, p.limit)
+		t.Take(now, a.ID)
+		c.set(p.key, t.Tally, p.limit)
+	}
+	adm.Receipt = store.Receipt{Attempt: a, Places: len(places)}
+	return adm
+}
+
+// Fail implements store.Throttle.
+func (s *Store) Fail(ctx context.Context, now time.Time, r store.Receipt) (reached []string, err error) {
+	err = s.decide(ctx, r, func(t *store.Tally, l store.Limit) {
+		if t.Fail(store.Millis(now), r.ID, l) {
+			reached = append(reached, l.Key)
+		}
+	})
+	return reached, err
+}
+
+// Refund implements store.Throttle.
+func (s *Store) Refund(ctx context.Context, _ time.Time, r store.Receipt) error {
+	return s.decide(ctx, r, func(t *store.Tally, _ store.Limit) { t.Refund(r.ID) })
+}
+
+func (s *Store) succeed(ctx context.Context, r store.Receipt) error {
+	return s.decide(ctx, r, func(t *store.Tally, l store.Limit) { t.Succeed(r.ID, l) })
+}
+
+func (s *Store) decide(ctx context.Context, r store.Receipt, change func(*store.Tally, store.Limit)) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	s.throttle.decide(r.Attempt, change)
+	s.queueLater()
+	return nil
+}
+
+func (c *counts) decide(a store.Attempt, change func(*store.Tally, store.Limit)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, scope := range a.Scopes {
+		for _, l := range scope.Limits {
+			key := placed(scope.Place, l.Key)
+			t, known := c.byKey[key]
+			if !known {
+				continue
+			}
+			change(&t.Tally, l)
+			c.set(key, t.Tally, l)
+		}
+	}
+}
+
+// Count implements store.Throttle.
+func (s *Store) Count(ctx context.Context, now time.Time, scope store.Scope) (wait time.Duration, err error) {
 	if err := s.open(ctx); err != nil {
 		return 0, err
 	}
-	wait := s.throttle.take(store.Millis(now), a)
-	if wait == 0 {
-		s.queueLater()
-	}
+	wait = s.throttle.count(store.Millis(now), scope)
+	s.queueLater()
 	return wait, nil
 }
 
-func (c *counts) take(now time.Time, a store.Attempt) (wait time.Duration) {
+func (c *counts) count(now time.Time, scope store.Scope) (wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	next := make([]count, len(a.Buckets))
-	for i, b := range a.Buckets {
-		var w time.Duration
-		w, next[i] = c.byKey[placed(a.Place, b.Key)].take(now, b)
-		wait = max(wait, w)
+	next := make([]store.Tally, len(scope.Limits))
+	for i, l := range scope.Limits {
+		t := c.byKey[placed(scope.Place, l.Key)].Tally
+		v := t.Ask(now, l)
+		wait = max(wait, v.Wait)
+		if v.Place {
+			t.CountNow(now, l)
+		}
+		next[i] = t
 	}
 	if wait > 0 {
 		return wait
 	}
-	for i, b := range a.Buckets {
-		c.set(placed(a.Place, b.Key), next[i])
+	for i, l := range scope.Limits {
+		c.set(placed(scope.Place, l.Key), next[i], l)
 	}
 	return 0
 }
 
-// placed is what a bucket is kept under.
+// placed is what a limit is kept under. No place has a slash.
 func placed(place, key string) string { return place + "/" + key }
 
-func (c *counts) set(key string, n count) {
+func (c *counts) set(key string, t store.Tally, l store.Limit) {
+	if t.Empty() {
+		c.drop(key)
+		return
+	}
 	if _, known := c.byKey[key]; !known && len(c.byKey) >= maxCounts {
 		c.evict()
 	}
-	c.byKey[key] = n
+	c.byKey[key] = tally{t, t.Forgotten(l.Window)}
 	c.changed[key] = struct{}{}
 }
 
-// evict forgets one count: of a few taken at random the one that matters least.
+// evictFrom is how many counts are looked at to find the one that is forgotten.
+const evictFrom = 16
+
+// evict forgets one count: of a few taken at random the one that matters least. A count that makes
+// somebody wait has more failures than those that an attacker can make by the thousand, each of which costs
+// a hashed password; so it is the last to go.
 func (c *counts) evict() {
 	var victim string
-	least, seen := count{}, 0
-	for key, n := range c.byKey {
-		if seen == 0 || n.n < least.n || n.n == least.n && n.expires.Before(least.expires) {
-			victim, least = key, n
+	var least tally
+	seen := 0
+	for key, t := range c.byKey {
+		weight, most := int(t.Failures)+len(t.Reserved), int(least.Failures)+len(least.Reserved)
+		if seen == 0 || weight < most || weight == most && t.forgotten.Before(least.forgotten) {
+			victim, least = key, t
 		}
-		if seen++; seen == 8 {
+		if seen++; seen == evictFrom {
 			break
 		}
 	}
@@ -107,42 +244,43 @@ func (c *counts) drop(key string) {
 	c.changed[key] = struct{}{}
 }
 
-// Forgive implements store.Throttle.
-func (s *Store) Forgive(ctx context.Context, f store.Forgiveness) error {
+// ListThrottle implements store.Throttle.
+func (s *Store) ListThrottle(ctx context.Context, now time.Time, pick func(place, key string) bool, limit int) ([]store.ThrottleState, error) {
 	if err := s.open(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	s.throttle.forgive(f)
-	s.queueLater()
-	return nil
+	return s.throttle.list(store.Millis(now), pick, limit), nil
 }
 
-func (c *counts) forgive(f store.Forgiveness) {
+func (c *counts) list(now time.Time, pick func(place, key string) bool, limit int) (list []store.ThrottleState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, key := range f.Clear {
-		c.drop(placed(f.Place, key))
-	}
-	for _, key := range f.Refund {
-		key = placed(f.Place, key)
-		n, known := c.byKey[key]
-		switch {
-		case !known:
-		case n.n <= 1:
-			c.drop(key)
-		default:
-			n.n--
-			c.set(key, n)
+	for full, t := range c.byKey {
+		place, key, _ := strings.Cut(full, "/")
+		if len(list) >= limit || !pick(place, key) || !now.Before(t.forgotten) {
+			continue
 		}
+		list = append(list, t.State(place, key))
 	}
+	return list
+}
+
+// ClearThrottle implements store.Throttle.
+func (s *Store) ClearThrottle(ctx context.Context, place string, keys []string) error {
+	var limits []store.Limit
+	for _, key := range keys {
+		limits = append(limits, store.Limit{Key: key})
+	}
+	a := store.Attempt{Scopes: []store.Scope{{Place: place, Limits: limits}}}
+	return s.decide(ctx, store.Receipt{Attempt: a}, func(t *store.Tally, _ store.Limit) { t.Clear() })
 }
 
 // sweep forgets what has run out, and asks for it to be written if there was any.
 func (c *counts) sweep(now time.Time, write func()) (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for key, count := range c.byKey {
-		if !now.Before(count.expires) {
+	for key, t := range c.byKey {
+		if !now.Before(t.forgotten) {
 			c.drop(key)
 			n++
 		}
@@ -177,8 +315,8 @@ func (c *counts) outgoing() map[string][]byte {
 	packed := make(map[string][]byte, len(c.flushing))
 	for key := range c.flushing {
 		packed[key] = nil
-		if n, known := c.byKey[key]; known {
-			packed[key] = packCount(n)
+		if t, known := c.byKey[key]; known {
+			packed[key] = packTally(t.Tally)
 		}
 	}
 	return packed
@@ -195,4 +333,48 @@ func (c *counts) unwritten() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.changed)+len(c.flushing) > 0
+}
+
+func readNetworks(tx reader, key []byte) (store.Networks, error) {
+	raw, err := tx.record(bucketNetworks, key)
+	if err != nil {
+		return nil, err
+	}
+	return unpackNetworks(raw)
+}
+
+// noteNetworks keeps the network of a success in the scopes that have one.
+func noteNetworks(t *txn, now time.Time, a store.Attempt) error {
+	for _, scope := range a.Scopes {
+		if len(scope.From) == 0 {
+			continue
+		}
+		key := []byte(scope.Place)
+		noted, err := readNetworks(t, key)
+		if err != nil {
+			noted = nil // damaged: begin anew
+		}
+		if noted, changed := noted.Note(now, scope.From); changed {
+			if err := t.put(bucketNetworks, key, packNetworks(noted)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// networksOver holds for a record without a network that is still kept.
+func networksOver(now time.Time) func(tx reader, key, value []byte) bool {
+	return func(tx reader, key, _ []byte) bool {
+		noted, err := readNetworks(tx, key)
+		if err != nil {
+			return true
+		}
+		for _, k := range noted {
+			if noted.Has(now, k.From[:]) {
+				return false
+			}
+		}
+		return true
+	}
 }

@@ -102,6 +102,8 @@ func sealKind(bucket, key []byte) (kind seal.Kind, has bool) {
 		return seal.Event, true
 	case "throttle":
 		return seal.Count, true
+	case "networks":
+		return seal.Networks, true
 	case "meta":
 		switch string(key) {
 		case "install":

@@ -65,6 +65,17 @@ func (k keyspace) bucket(place, key string) string {
 	return k.name("t", "t"+strings.ReplaceAll(place, "}", "%7D"), ":"+key)
 }
 
+// networks has no colon behind its braces, which every bucket has.
+func (k keyspace) networks(place string) string {
+	return k.name("t", "t"+strings.ReplaceAll(place, "}", "%7D"), "")
+}
+
+// placeOf reads what bucket made a key of; bucket is empty for a key of networks.
+func (k keyspace) placeOf(key string) (place, bucket string) {
+	place, bucket, _ = strings.Cut(strings.TrimPrefix(key, string(k)+":t:{t"), "}:")
+	return place, bucket
+}
+
 func (k keyspace) clients() []string {
 	return []string{k.name("clients", "c", ""), k.name("clients", "c", ":version")}
 }

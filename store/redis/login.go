@@ -9,24 +9,21 @@ import (
 )
 
 // BeginLogin implements store.Logins, in one round trip.
-func (s *Store) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, username string) (time.Duration, store.Credential, error) {
+func (s *Store) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, username string) (store.Admission, store.Credential, error) {
 	key := s.key.username(username)
-	get := command(key, "get", key)
-	calls := []*call{get}
-	take := s.takeCall(now, a)
-	if take != nil {
-		calls = append(calls, take)
+	get, allow := command(key, "get", key), s.allowCalls(now, a)
+	if err := s.do(ctx, "beginning a login", append([]*call{get}, allow...)...); err != nil {
+		return store.Admission{}, store.Credential{}, err
 	}
-	if err := s.do(ctx, "beginning a login", calls...); err != nil {
-		return 0, store.Credential{}, err
-	}
-	if take != nil {
-		if wait := take.number(); wait > 0 {
-			return time.Duration(wait) * time.Millisecond, store.Credential{}, nil
-		}
+	adm, err := s.admission(ctx, now, a, allow)
+	if err != nil || adm.Wait > 0 || adm.Busy {
+		return adm, store.Credential{}, err
 	}
 	c, err := s.credential(ctx, get)
-	return 0, c, err
+	if err != nil {
+		return store.Admission{}, store.Credential{}, err
+	}
+	return adm, c, nil
 }
 
 // credential reads the copy beside the name, or, where it does not count, what it is a copy of.
@@ -54,16 +51,12 @@ func (s *Store) credential(ctx context.Context, name *call) (store.Credential, e
 }
 
 // FinishLogin implements store.Logins, in one round trip.
-func (s *Store) FinishLogin(ctx context.Context, f store.Forgiveness, in store.Session, b store.Bounds) (store.Session, store.User, error) {
+func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, in store.Session, b store.Bounds) (store.Session, store.User, error) {
 	start, err := s.startCall(in, b)
 	if err != nil {
 		return store.Session{}, store.User{}, err
 	}
-	calls := []*call{start}
-	if forgive := s.forgiveCall(f); forgive != nil {
-		calls = append(calls, forgive)
-	}
-	if err := s.do(ctx, "finishing a login", calls...); err != nil {
+	if err := s.do(ctx, "finishing a login", append([]*call{start}, s.decideCalls(now, r.Attempt, attemptSucceeded)...)...); err != nil {
 		return store.Session{}, store.User{}, err
 	}
 	return s.started(in, start)

@@ -55,7 +55,12 @@ func (x subject) rotation(generation uint32) store.Rotation {
 }
 
 func (x subject) attempt() store.Attempt {
-	return store.Attempt{Place: "10.0.0.0/24", Buckets: []store.Bucket{{Key: "ada", Limit: 1000, Window: time.Minute}}}
+	a := store.Attempt{Scopes: []store.Scope{
+		{Place: "10.0.0.0/24", Limits: []store.Limit{{Key: "ada", Free: 1000, Window: time.Minute}}},
+		{Place: "ada", Limits: []store.Limit{{Key: "anywhere", Free: 1000, Window: time.Hour}}, From: []byte("abcdef")},
+	}}
+	rand.Read(a.ID[:])
+	return a
 }
 
 // A method is one call of a Store's method. Reads names the kinds of reply that its first command
@@ -115,20 +120,30 @@ var methods = []method{
 	}},
 
 	{"BeginLogin", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
-		wait, c, err := s.BeginLogin(ctx, x.now, x.attempt(), x.user.Username)
-		return []any{wait, c}, err
+		adm, c, err := s.BeginLogin(ctx, x.now, x.attempt(), x.user.Username)
+		return []any{adm.Wait, adm.Busy, c}, err
 	}},
 	{"FinishLogin", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		next := x.session
 		rand.Read(next.ID[:])
-		started, _, err := s.FinishLogin(ctx, store.Forgiveness{Place: x.attempt().Place, Clear: []string{"ada"}}, next, store.Bounds{PerUser: 100})
+		started, _, err := s.FinishLogin(ctx, x.now, store.Receipt{Attempt: x.attempt()}, next, store.Bounds{PerUser: 100})
 		return started, err
 	}},
-	{"Take", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
-		return outcome(s.Take(ctx, x.now, x.attempt()))
+	{"Allow", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		adm, err := s.Allow(ctx, x.now, x.attempt())
+		return []any{adm.Wait, adm.Busy}, err
 	}},
-	{"Forgive", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
-		return nil, s.Forgive(ctx, store.Forgiveness{Place: x.attempt().Place, Refund: []string{"ada"}})
+	{"Count", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.Count(ctx, x.now, x.attempt().Scopes[0]))
+	}},
+	{"Fail", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.Fail(ctx, x.now, store.Receipt{Attempt: x.attempt()}))
+	}},
+	{"Refund", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.Refund(ctx, x.now, store.Receipt{Attempt: x.attempt()})
+	}},
+	{"ClearThrottle", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.ClearThrottle(ctx, "10.0.0.0/24", []string{"ada"})
 	}},
 
 	{"StartSession", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
@@ -186,6 +201,9 @@ var upkeep = []method{
 	}},
 	{"Sweep", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.Sweep(ctx, x.now, month))
+	}},
+	{"ListThrottle", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.ListThrottle(ctx, x.now, func(_, _ string) bool { return false }, 10))
 	}},
 	{"Check", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Check(ctx)) }},
 	{"Export", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {

@@ -53,14 +53,16 @@ var (
 	revokeTokenLua string
 	//go:embed script/append_events.lua
 	appendEventsLua string
+	//go:embed script/tally.lua
+	tallyLua string
+	//go:embed script/allow.lua
+	allowLua string
+	//go:embed script/decide.lua
+	decideLua string
 	//go:embed script/read_events.lua
 	readEventsLua string
-	//go:embed script/take.lua
-	takeLua string
 	//go:embed script/probe.lua
 	probeLua string
-	//go:embed script/forgive.lua
-	forgiveLua string
 
 	rotateScript        = newScript(recordLua+rotateLua, listReply)
 	startSessionScript  = newScript(recordLua+startSessionLua, listReply)
@@ -80,9 +82,9 @@ var (
 	swapKeyringScript  = newScript(swapKeyringLua, textReply)
 	revokeTokenScript  = newScript(revokeTokenLua, numberReply)
 	appendEventsScript = newScript(appendEventsLua, numberReply)
+	allowScript        = newScript(tallyLua+allowLua, listReply)
+	decideScript       = newScript(tallyLua+decideLua, listReply)
 	readEventsScript   = newScript(readEventsLua, nestedReply)
-	takeScript         = newScript(takeLua, numberReply)
-	forgiveScript      = newScript(forgiveLua, numberReply)
 	probeScript        = newScript(probeLua, textReply)
 )
 

@@ -2,58 +2,160 @@ package redis
 
 import (
 	"context"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"signet/store"
+	"signet/store/packed"
 )
 
-// Take implements store.Throttle.
-func (s *Store) Take(ctx context.Context, now time.Time, a store.Attempt) (time.Duration, error) {
-	take := s.takeCall(now, a)
-	if take == nil {
+// Outcomes of an attempt, as decide.lua has them.
+const (
+	attemptFailed    = "failed"
+	attemptRefunded  = "refunded"
+	attemptSucceeded = "succeeded"
+	attemptCleared   = "cleared"
+)
+
+// Allow implements store.Throttle.
+func (s *Store) Allow(ctx context.Context, now time.Time, a store.Attempt) (store.Admission, error) {
+	calls := s.allowCalls(now, a)
+	if len(calls) == 0 {
+		return store.Admission{Receipt: store.Receipt{Attempt: a}}, s.ready(ctx)
+	}
+	if err := s.do(ctx, "asking the throttle", calls...); err != nil {
+		return store.Admission{}, err
+	}
+	return s.admission(ctx, now, a, calls)
+}
+
+// allowCalls are one for each scope that has limits. The scopes are in different slots.
+func (s *Store) allowCalls(now time.Time, a store.Attempt) (calls []*call) {
+	for _, scope := range a.Scopes {
+		if len(scope.Limits) > 0 {
+			calls = append(calls, s.scopeCall(allowScript, scope, now, "", a.ID))
+		}
+	}
+	return calls
+}
+
+func (s *Store) scopeCall(sc *script, scope store.Scope, now time.Time, how string, id store.AttemptID) *call {
+	keys := make([]string, 0, len(scope.Limits)+1)
+	args := []any{millis(now), how, id[:], scope.From, len(scope.Limits)}
+	for _, l := range scope.Limits {
+		keys = append(keys, s.key.bucket(scope.Place, l.Key))
+		forgive := 0
+		if l.Forgive {
+			forgive = 1
+		}
+		args = append(args, l.Free, l.Window.Milliseconds(), l.Backoff.Milliseconds(), l.Same, l.SameFor.Milliseconds(), forgive)
+	}
+	return sc.call(append(keys, s.key.networks(scope.Place)), args...)
+}
+
+// admission joins the answers of an attempt's scopes. Where one refuses, the places that others gave are
+// given back; the attempt's id sees to it that nothing else is.
+func (s *Store) admission(ctx context.Context, now time.Time, a store.Attempt, calls []*call) (adm store.Admission, err error) {
+	places := 0
+	for _, c := range calls {
+		word, rest := c.outcome()
+		if len(rest) == 0 {
+			return store.Admission{}, s.strange("asking the throttle", word)
+		}
+		n, err := strconv.Atoi(rest[0])
+		switch {
+		case err != nil:
+			return store.Admission{}, s.strange("asking the throttle", word)
+		case word == "ok":
+			places += n
+		case word == "wait":
+			adm.Wait = max(adm.Wait, time.Duration(n)*time.Millisecond)
+		case word == "busy":
+			adm.Busy = true
+		default:
+			return store.Admission{}, s.strange("asking the throttle", word)
+		}
+		adm.Reached = append(adm.Reached, s.limitKeys(c, rest[1:])...)
+	}
+	r := store.Receipt{Attempt: a, Places: places}
+	if adm.Wait == 0 && !adm.Busy {
+		adm.Receipt = r
+		return adm, nil
+	}
+	if places > 0 {
+		// Places that stay because this fails count as failures after a while: never too little is counted.
+		_ = s.Refund(context.WithoutCancel(ctx), now, r)
+	}
+	return adm, nil
+}
+
+// limitKeys turns a script's numbers of limits into their keys.
+func (s *Store) limitKeys(c *call, numbers []string) (keys []string) {
+	for _, number := range numbers {
+		const before = 2 // evalsha, sha, how many keys, the keys
+		i, err := strconv.Atoi(number)
+		if err != nil || i < 1 || before+i >= len(c.args) {
+			continue
+		}
+		if key, ok := c.args[before+i].(string); ok {
+			_, bucket := s.key.placeOf(key)
+			keys = append(keys, bucket)
+		}
+	}
+	return keys
+}
+
+// Fail implements store.Throttle.
+func (s *Store) Fail(ctx context.Context, now time.Time, r store.Receipt) (reached []string, err error) {
+	calls, err := s.decide(ctx, now, r, attemptFailed)
+	for _, c := range calls {
+		reached = append(reached, s.limitKeys(c, c.list())...)
+	}
+	return reached, err
+}
+
+// Refund implements store.Throttle.
+func (s *Store) Refund(ctx context.Context, now time.Time, r store.Receipt) error {
+	_, err := s.decide(ctx, now, r, attemptRefunded)
+	return err
+}
+
+func (s *Store) decide(ctx context.Context, now time.Time, r store.Receipt, outcome string) ([]*call, error) {
+	calls := s.decideCalls(now, r.Attempt, outcome)
+	if len(calls) == 0 {
+		return nil, s.ready(ctx)
+	}
+	if err := s.do(ctx, "deciding an attempt", calls...); err != nil {
+		return nil, err
+	}
+	return calls, nil
+}
+
+func (s *Store) decideCalls(now time.Time, a store.Attempt, outcome string) (calls []*call) {
+	for _, scope := range a.Scopes {
+		if len(scope.Limits) > 0 {
+			calls = append(calls, s.scopeCall(decideScript, scope, now, outcome, a.ID))
+		}
+	}
+	return calls
+}
+
+// Count implements store.Throttle.
+func (s *Store) Count(ctx context.Context, now time.Time, scope store.Scope) (time.Duration, error) {
+	if len(scope.Limits) == 0 {
 		return 0, s.ready(ctx)
 	}
-	if err := s.do(ctx, "counting an attempt", take); err != nil {
+	count := s.scopeCall(allowScript, scope, now, "1", store.AttemptID{})
+	if err := s.do(ctx, "counting a failure", count); err != nil {
 		return 0, err
 	}
-	return time.Duration(take.number()) * time.Millisecond, nil
-}
-
-// takeCall is nil where there is nothing to count against.
-func (s *Store) takeCall(now time.Time, a store.Attempt) *call {
-	if len(a.Buckets) == 0 {
-		return nil
-	}
-	keys := make([]string, len(a.Buckets))
-	args := []any{millis(now)}
-	for i, b := range a.Buckets {
-		keys[i] = s.key.bucket(a.Place, b.Key)
-		args = append(args, b.Limit, b.Window.Milliseconds(), b.Backoff.Milliseconds(), b.Same, b.SameFor.Milliseconds())
-	}
-	return takeScript.call(keys, args...)
-}
-
-// Forgive implements store.Throttle.
-func (s *Store) Forgive(ctx context.Context, f store.Forgiveness) error {
-	forgive := s.forgiveCall(f)
-	if forgive == nil {
-		return s.ready(ctx)
-	}
-	return s.do(ctx, "forgiving attempts", forgive)
-}
-
-func (s *Store) forgiveCall(f store.Forgiveness) *call {
-	if len(f.Clear)+len(f.Refund) == 0 {
-		return nil
-	}
-	var keys []string
-	for _, key := range f.Clear {
-		keys = append(keys, s.key.bucket(f.Place, key))
-	}
-	for _, key := range f.Refund {
-		keys = append(keys, s.key.bucket(f.Place, key))
-	}
-	return forgiveScript.call(keys, len(f.Clear))
+	adm, err := s.admission(ctx, now, store.Attempt{}, []*call{count})
+	return adm.Wait, err
 }
 
 // ready answers as a call would that has nothing to ask.
@@ -65,4 +167,77 @@ func (s *Store) ready(ctx context.Context) error {
 		return s.unavailable("using", ctx.Err())
 	}
 	return nil
+}
+
+// ListThrottle implements store.Throttle. It walks over all keys, as an operator may.
+func (s *Store) ListThrottle(ctx context.Context, _ time.Time, pick func(place, key string) bool, limit int) (list []store.ThrottleState, err error) {
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	err = s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		for cursor := uint64(0); ; {
+			keys, next, err := node.Scan(ctx, cursor, s.key.pattern("t"), 1000).Result()
+			if err != nil {
+				return err
+			}
+			for _, key := range keys {
+				place, bucket := s.key.placeOf(key)
+				mu.Lock()
+				full := len(list) >= limit
+				mu.Unlock()
+				if full || bucket == "" || !pick(place, bucket) {
+					continue
+				}
+				raw, err := node.Get(ctx, key).Bytes()
+				if err != nil {
+					continue // it has just run out
+				}
+				t, err := unpackTally(raw)
+				if err != nil {
+					return s.malformed("a throttle count", err)
+				}
+				mu.Lock()
+				list = append(list, t.State(place, bucket))
+				mu.Unlock()
+			}
+			if cursor = next; cursor == 0 {
+				return nil
+			}
+		}
+	})
+	if err != nil {
+		return nil, s.unavailable("listing what is throttled", err)
+	}
+	return list, nil
+}
+
+// unpackTally reads what tally.lua writes.
+func unpackTally(raw []byte) (store.Tally, error) {
+	r := packed.NewReader(raw)
+	t := store.Tally{Failures: r.Uint32(), First: r.Time(), Last: r.Time(), Ends: r.Time()}
+	if err := r.Err(); err != nil {
+		return t, err
+	}
+	rest := r.Rest()
+	if len(rest) < 2 || rest[0] != 2 || len(rest) < 2+int(rest[1]) {
+		return t, nil // of an earlier version
+	}
+	for rest = rest[2+int(rest[1]):]; len(rest) >= 16; rest = rest[16:] {
+		t.Reserved = append(t.Reserved, store.Reservation{ID: store.AttemptID(rest[:8]), Until: time.UnixMilli(int64(binary.BigEndian.Uint64(rest[8:])))})
+	}
+	if len(rest) > 0 {
+		return t, fmt.Errorf("%w: %d bytes after the last place", packed.ErrMalformed, len(rest))
+	}
+	return t, nil
+}
+
+// ClearThrottle implements store.Throttle.
+func (s *Store) ClearThrottle(ctx context.Context, place string, keys []string) error {
+	scope := store.Scope{Place: place}
+	for _, key := range keys {
+		scope.Limits = append(scope.Limits, store.Limit{Key: key, Window: time.Minute})
+	}
+	_, err := s.decide(ctx, time.Now(), store.Receipt{Attempt: store.Attempt{Scopes: []store.Scope{scope}}}, attemptCleared)
+	return err
 }

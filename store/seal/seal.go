@@ -29,11 +29,12 @@ const (
 	Hint      Kind = "hint"
 	Event     Kind = "audit event"
 	Count     Kind = "throttle count"
+	Networks  Kind = "networks of an account"
 	Moment    Kind = "time of a backup"
 	Archive   Kind = "archive"
 )
 
-var kinds = []Kind{User, Name, Client, Session, Revoked, Assertion, Install, Heartbeat, Hint, Event, Count, Moment, Archive}
+var kinds = []Kind{User, Name, Client, Session, Revoked, Assertion, Install, Heartbeat, Hint, Event, Count, Networks, Moment, Archive}
 
 const (
 	macSize = 16

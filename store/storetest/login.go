@@ -12,38 +12,44 @@ import (
 
 func testLogin(t *testing.T, b Backend) {
 	ctx, s, now := context.Background(), b.Store, soon().UTC()
+	var last store.Receipt
 	begin := func(name string) (time.Duration, store.Credential) {
 		t.Helper()
-		wait, c, err := s.BeginLogin(ctx, now, at("here", store.Bucket{Key: "x", Limit: 2, Window: mi}), name)
+		adm, c, err := s.BeginLogin(ctx, now, newAttempt(at("here", store.Limit{Key: "x", Free: 2, Window: mi})), name)
 		noError(t, "BeginLogin", err)
-		return wait, c
+		if adm.Receipt.Places > 0 {
+			last = adm.Receipt
+		}
+		return adm.Wait, c
 	}
 	u := fullUser("ada")
 	u.Disabled, u.NotBefore = false, time.Time{}
 	noError(t, "CreateUser", s.CreateUser(ctx, u))
 	wait, c := begin("ada")
+	fails(t, s, now, last)
 	equal(t, "of a user", []any{wait, c}, []any{0 * s1, u.Credential()})
 	wait, c = begin("nobody")
 	equal(t, "of nobody", []any{wait, c}, []any{0 * s1, store.Credential{}})
+	fails(t, s, now, last)
 	wait, c = begin("ada")
 	equal(t, "of one who has to wait", []any{wait, c}, []any{mi, store.Credential{}})
 
 	in := store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "app", StartedAt: now}
-	got, user, err := s.FinishLogin(ctx, store.Forgiveness{Place: "here", Refund: []string{"x"}}, in, ten)
+	there := goes(t, s, now, at("there", store.Limit{Key: "x", Free: 1, Window: mi}))
+	got, user, err := s.FinishLogin(ctx, now, there, in, ten)
 	noError(t, "FinishLogin", err)
 	in.RotatedAt = in.StartedAt
 	equal(t, "the session", got, in)
 	equal(t, "the user", user, u)
 	equal(t, "the session kept", sessions(t, s, u.ID, now), []store.Session{in})
-	wait, _ = begin("ada")
-	equal(t, "after a refund", wait, 0*s1)
+	goes(t, s, now, at("there", store.Limit{Key: "x", Free: 1, Window: mi}))
 
 	in.ID, in.UserID = newSessionID(), newUserID()
-	_, _, err = s.FinishLogin(ctx, store.Forgiveness{}, in, ten)
+	_, _, err = s.FinishLogin(ctx, now, store.Receipt{}, in, ten)
 	wantError(t, "FinishLogin of nobody", err, store.ErrNotFound)
 	disable(t, s, u.ID)
 	in.UserID = u.ID
-	_, _, err = s.FinishLogin(ctx, store.Forgiveness{Place: "here", Clear: []string{"x"}}, in, ten)
+	_, _, err = s.FinishLogin(ctx, now, last, in, ten)
 	wantError(t, "FinishLogin of a disabled user", err, store.ErrDisabled)
 }
 
@@ -54,7 +60,7 @@ func testLoginAfterChange(t *testing.T, b Backend) {
 	u := addUser(t, s)
 	credential := func() store.Credential {
 		t.Helper()
-		_, c, err := s.BeginLogin(ctx, soon(), at("here"), u.Username)
+		_, c, err := s.BeginLogin(ctx, soon(), newAttempt(at("here")), u.Username)
 		noError(t, "BeginLogin", err)
 		return c
 	}

@@ -58,10 +58,10 @@ func testSweep(t *testing.T, b Backend) {
 	equal(t, "left after the end of all", len(sessions(t, s, u.ID, t0)), 0)
 
 	begin := soon()
-	equal(t, "wait", take(t, s, begin, store.Bucket{Key: "x", Limit: 1, Window: mi}), 0*s1)
+	equal(t, "wait", count(t, s, begin, store.Limit{Key: "x", Free: 1, Window: mi}), 0*s1)
 	noError(t, "RevokeToken", s.RevokeToken(ctx, "x", begin.Add(mi)))
 	sweep(begin.Add(mi - ms))
-	equal(t, "a count that still counts", take(t, s, begin, store.Bucket{Key: "x", Limit: 1, Window: mi}), mi)
+	equal(t, "a count that still counts", count(t, s, begin, store.Limit{Key: "x", Free: 1, Window: mi}), mi)
 	sweep(begin.Add(mi))
 	noError(t, "Ping", s.Ping(ctx))
 }
