@@ -43,6 +43,8 @@ var (
 	copyCredentialLua string
 	//go:embed script/create_client.lua
 	createClientLua string
+	//go:embed script/rewrite.lua
+	rewriteLua string
 	//go:embed script/update_client.lua
 	updateClientLua string
 	//go:embed script/delete_client.lua
@@ -76,6 +78,7 @@ var (
 	copyCredentialScript     = newScript(copyCredentialLua, numberReply)
 
 	createClientScript = newScript(createClientLua, numberReply)
+	rewriteScript      = newScript(rewriteLua, numberReply)
 	updateClientScript = newScript(updateClientLua, textReply)
 	deleteClientScript = newScript(deleteClientLua, textReply)
 

@@ -87,7 +87,7 @@ type Deriver interface {
 type Keys struct {
 	all      []*masterKey
 	inUse    atomic.Pointer[func() int]
-	required atomic.Bool
+	required atomic.Pointer[func() bool] // nil: records without a seal are taken
 	onForged atomic.Pointer[func(*Error)]
 	forged   atomic.Uint64
 }
@@ -133,14 +133,23 @@ func (k *Keys) Use(inUse func() int) {
 }
 
 // Require refuses records without a seal from now on.
-func (k *Keys) Require() {
+func (k *Keys) Require() { k.RequireWhen(func() bool { return true }) }
+
+// RequireWhen refuses records without a seal whenever required says so.
+func (k *Keys) RequireWhen(required func() bool) {
 	if k != nil {
-		k.required.Store(true)
+		k.required.Store(&required)
 	}
 }
 
 // Required reports whether records without a seal are refused.
-func (k *Keys) Required() bool { return k != nil && k.required.Load() }
+func (k *Keys) Required() bool {
+	if k == nil {
+		return false
+	}
+	required := k.required.Load()
+	return required != nil && (*required)()
+}
 
 // OnForged has f called with each record that does not verify.
 func (k *Keys) OnForged(f func(*Error)) {
@@ -208,7 +217,7 @@ func (k *Keys) Open(kind Kind, key, sealed []byte) ([]byte, error) {
 
 func (k *Keys) open(kind Kind, key, sealed []byte) (record []byte, why string) {
 	if !Sealed(sealed) {
-		if k.required.Load() {
+		if k.Required() {
 			return nil, "it has no seal"
 		}
 		return sealed, ""
