@@ -102,6 +102,11 @@ type Refresh struct {
 	// lost stays signed in. Later it counts as stolen and ends the session. 0s to 60s; 0s means never.
 	Grace time.Duration `yaml:"grace" live:"true"`
 
+	// How long after a rotation its predecessor still gets a new successor when refresh.grace is over and
+	// nobody has used the first one: an app that lost the answer and slept stays signed in. A stolen token
+	// is worth more by that, see the README. At most refresh.idle counts; 0s means never.
+	Late time.Duration `yaml:"late" live:"true"`
+
 	// A session ends when it has not been refreshed for this long.
 	Idle time.Duration `yaml:"idle" live:"true"`
 

@@ -17,6 +17,7 @@ func Default() Config {
 		AccessToken:   AccessToken{TTL: 5 * time.Minute},
 		Refresh: Refresh{
 			Grace:           10 * time.Second,
+			Late:            day,
 			Idle:            30 * day,
 			Absolute:        90 * day,
 			MaxReplays:      1000,

@@ -19,6 +19,7 @@ func (c Config) checkTokens(k *checker) {
 			formatDuration(c.AccessToken.TTL), formatDuration(c.Keys.MaxTokenLife))
 	}
 	k.duration("refresh.grace", c.Refresh.Grace, 0, time.Minute)
+	k.duration("refresh.late", c.Refresh.Late, 0, forever)
 	k.duration("refresh.idle", c.Refresh.Idle, time.Second, forever)
 	k.duration("refresh.absolute", c.Refresh.Absolute, time.Second, forever)
 	if c.Refresh.Idle > c.Refresh.Absolute {
@@ -83,7 +84,24 @@ func (c Config) checkRunning(k *checker) {
 // warnings are about settings that are allowed and hardly meant. A password of Redis can be in a
 // variable, which c does not show.
 func (c Config) warnings(redisPassword bool) []Warning {
-	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.throttleWarnings(), c.redisWarnings(redisPassword))
+	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.throttleWarnings(), c.refreshWarnings(), c.redisWarnings(redisPassword))
+}
+
+// refreshWarnings are about windows in which a stolen refresh token is worth more than by default.
+func (c Config) refreshWarnings() (list []Warning) {
+	r, usual := c.Refresh, Default().Refresh
+	if r.Late > r.Idle && r.Late != usual.Late {
+		list = append(list, Warning("refresh.late: is "+formatDuration(r.Late)+", longer than refresh.idle with "+formatDuration(r.Idle)+"; only the shorter one counts"))
+	}
+	if r.Late > 0 && r.Late < r.Grace {
+		list = append(list, Warning("refresh.late: is "+formatDuration(r.Late)+", shorter than refresh.grace with "+formatDuration(r.Grace)+
+			", so it has no effect; make it longer, or 0s to turn it off"))
+	}
+	if r.Grace >= time.Minute && r.MaxReplays > usual.MaxReplays {
+		list = append(list, Warning("refresh.grace: with "+formatDuration(r.Grace)+" and refresh.max_replays of "+strconv.Itoa(r.MaxReplays)+
+			" a refresh token that leaked can be used beside its owner for long; leave both out for the defaults"))
+	}
+	return list
 }
 
 // throttleWarnings are about limits that are off.

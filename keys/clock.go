@@ -118,7 +118,11 @@ func (m *Manager) load(ctx context.Context) (version uint64, document []byte, er
 // Heard takes down what the clocks of the other replicas showed in the newest heartbeat of each.
 // asked is when the heartbeats began to be read, by this replica's clock.
 func (m *Manager) Heard(asked time.Time, clocks map[string]time.Time) {
-	m.witnesses.peersShowed(clocks, asked, m.cfg.Now())
+	now := m.cfg.Now()
+	m.witnesses.peersShowed(clocks, asked, now)
+	if was, is := m.Clock(), m.witnesses.judge(now, m.skew()); was.Off != is.Off || was.Disputed != is.Disputed {
+		m.Wake() // the next read decides
+	}
 }
 
 // noteClock tells when the clock becomes wrong, or disputed, and when that is over.

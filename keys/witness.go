@@ -60,23 +60,23 @@ func (w *witnesses) peersShowed(clocks map[string]time.Time, asked, now time.Tim
 // judge lets the clocks vote, this replica's own among them: those within the tolerance of it are on
 // its side. It is off if it is outvoted. Where the votes are even the storage's side wins: there is
 // one storage for all replicas, so they do not each believe that they are right.
+//
+// A peer whose reading is too coarse to tell abstains. It only counts where the storage's clock differs
+// and the reading is exact enough to show that the peer does not agree with the storage.
 func (w *witnesses) judge(now time.Time, tolerance time.Duration) (c ClockState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	agree, differ := 1, 0
-	vote := func(r reading) (differs bool) {
-		c.Known = true
-		if differs = r.differs(tolerance); differs {
+	against := true // where the storage does not say, in doubt nobody signs
+	var storage reading
+	if w.storage != nil {
+		c.Known, storage = true, w.storage.asOf(now)
+		c.Offset, against = storage.middle(), storage.differs(tolerance)
+		if against {
 			differ++
 		} else {
 			agree++
 		}
-		return differs
-	}
-	against := true // where the storage does not say, in doubt nobody signs
-	if w.storage != nil {
-		r := w.storage.asOf(now)
-		c.Offset, against = r.middle(), vote(r)
 	}
 	var others []time.Duration
 	for name, p := range w.peers {
@@ -87,7 +87,16 @@ func (w *witnesses) judge(now time.Time, tolerance time.Duration) (c ClockState)
 		if p.reading == nil {
 			continue
 		}
-		if r := p.reading.asOf(now); vote(r) || w.storage == nil {
+		c.Known = true
+		r := p.reading.asOf(now)
+		differs := r.differs(tolerance)
+		switch {
+		case differs:
+			differ++
+		case r.agrees(tolerance), w.storage != nil && against && storage.minus(r).differs(tolerance):
+			agree++
+		}
+		if differs || w.storage == nil {
 			others = append(others, r.middle())
 		}
 	}
@@ -111,4 +120,14 @@ func (r reading) middle() time.Duration { return r.least + (r.most-r.least)/2 }
 // differs reports whether the clocks are certainly further apart than that.
 func (r reading) differs(tolerance time.Duration) bool {
 	return r.least > tolerance || r.most < -tolerance
+}
+
+// agrees reports whether the clocks are certainly no further apart than that.
+func (r reading) agrees(tolerance time.Duration) bool {
+	return r.most <= tolerance && r.least >= -tolerance
+}
+
+// minus is by how much the clock of the other reading is ahead of the one of r.
+func (r reading) minus(other reading) reading {
+	return reading{r.least - other.most, r.most - other.least, r.at}
 }

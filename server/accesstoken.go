@@ -53,6 +53,11 @@ func (s *Server) checkAccessTokenOf(ctx context.Context, raw string, find func(c
 	if t.client.Disabled || t.claims.IssuedAt < t.client.NotBefore.Unix() {
 		return nil, notLive("its client was disabled")
 	}
+	if t.claims.SessionID == "" {
+		if err := s.confirmEpoch(ctx, t, t.claims.ClientEpoch); err != nil {
+			return nil, err
+		}
+	}
 	return t, s.checkTokenState(ctx, t, now)
 }
 
@@ -74,10 +79,30 @@ func (s *Server) checkTokenState(ctx context.Context, t *liveToken, now time.Tim
 	case state.Session.ClientID != t.client.ID:
 		return notLive("its session is another client's")
 	}
+	if err := s.confirmEpoch(ctx, t, state.Session.ClientEpoch); err != nil {
+		return err
+	}
 	if why := s.sessionEnded(state.Session, &state.User, t.client, now); why != "" {
 		return notLive("%s", why)
 	}
 	t.user = &state.User
+	return nil
+}
+
+// confirmEpoch compares the epoch of the client that the token or its session began in with the
+// client's. One that is later shows that the cache is behind, and the client is read again.
+func (s *Server) confirmEpoch(ctx context.Context, t *liveToken, epoch uint32) (err error) {
+	if epoch > t.client.Epoch {
+		if t.client, err = s.clients.reread(ctx, t.client.ID); errors.Is(err, store.ErrNotFound) {
+			return notLive("its client is gone")
+		}
+		if err != nil {
+			return unavailable(err)
+		}
+	}
+	if epoch != t.client.Epoch || t.client.Disabled {
+		return notLive("its client was disabled, made anew, or signed out everywhere")
+	}
 	return nil
 }
 
@@ -86,7 +111,8 @@ func (s *Server) sessionEnded(session store.Session, user *store.User, client *s
 	switch {
 	case user.Disabled:
 		return "its user is disabled"
-	case session.StartedAt.Before(user.NotBefore), session.StartedAt.Before(client.NotBefore):
+	case session.UserEpoch != user.Epoch, session.ClientEpoch != client.Epoch,
+		session.StartedAt.Before(user.NotBefore), session.StartedAt.Before(client.NotBefore):
 		return "its session was revoked"
 	case s.settings().Lifetimes.Ended(session, now):
 		return "its session is over"

@@ -26,6 +26,7 @@ var adminVerbs = []adminVerb{
 	{"PATCH", "/v1/clients/{id}", "client.update", scopeClients, false, (*Server).adminUpdateClient},
 	{"DELETE", "/v1/clients/{id}", "client.delete", scopeClients, false, (*Server).adminDeleteClient},
 	{"POST", "/v1/clients/{id}/secret", "client.rotate_secret", scopeClients, false, (*Server).adminRotateSecret},
+	{"DELETE", "/v1/clients/{id}/secrets/{secret}", "client.revoke_secret", scopeClients, false, (*Server).adminRevokeSecret},
 	{"POST", "/v1/clients/{id}/disable", "client.disable", scopeClients, false, (*Server).adminDisableClient},
 	{"POST", "/v1/clients/{id}/enable", "client.enable", scopeClients, false, (*Server).adminEnableClient},
 

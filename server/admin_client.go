@@ -47,9 +47,8 @@ func (s *Server) adminCreateClient(c *call) (reply, error) {
 		return reply{}, err
 	}
 	spec.setDefaults()
-	// NotBefore: should the id have belonged to another client once, its tokens stay dead.
 	now := store.Millis(s.now())
-	client := store.Client{ID: spec.ID, Public: spec.Public, NotBefore: now, CreatedAt: now}
+	client := store.Client{ID: spec.ID, Public: spec.Public, CreatedAt: now}
 	warnings, err := s.applySpec(spec, &client, now)
 	if err != nil {
 		return reply{}, err
@@ -75,7 +74,7 @@ func (s *Server) adminCreateClient(c *call) (reply, error) {
 
 func newSecret(secret string, now time.Time) store.Secret {
 	sum := sha256.Sum256([]byte(secret))
-	return store.Secret{Hash: sum[:], CreatedAt: now}
+	return store.Secret{Hash: sum[:], CreatedAt: now, Unused: true}
 }
 
 func (s *Server) adminShowClient(c *call) (reply, error) {
@@ -86,9 +85,9 @@ func (s *Server) adminShowClient(c *call) (reply, error) {
 	return reply{body: viewClient(client)}, nil
 }
 
-// changeClient is the one way in which an existing client changes. Neither as it was nor as it is to be may it
+// changeClient is the one way in which an existing client changes. change may add to the event. Neither as it was nor as it is to be may it
 // have scopes of the admin API that the caller has not.
-func (s *Server) changeClient(c *call, e event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
+func (s *Server) changeClient(c *call, e *event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
 	id, now := c.PathValue("id"), store.Millis(s.now())
 	client, err := s.store.UpdateClient(c.Context(), id, func(client *store.Client) error {
 		if err := s.mayHandle(c, client.Scopes); err != nil {
@@ -105,7 +104,7 @@ func (s *Server) changeClient(c *call, e event, change func(client *store.Client
 		return store.Client{}, clientProblem(err)
 	}
 	e.ClientID = id
-	s.did(c, e)
+	s.did(c, *e)
 	return client, nil
 }
 
@@ -117,7 +116,7 @@ func (s *Server) adminUpdateClient(c *call) (reply, error) {
 	}
 	e := event{Type: "client.update", Detail: map[string]string{"members": memberNames(body)}}
 	var warnings []string
-	client, err := s.changeClient(c, e, func(client *store.Client, now time.Time) (err error) {
+	client, err := s.changeClient(c, &e, func(client *store.Client, now time.Time) (err error) {
 		spec := specOf(*client)
 		if err := decodeJSON(body, &spec); err != nil {
 			return err
@@ -159,9 +158,9 @@ func (s *Server) adminDeleteClient(c *call) (reply, error) {
 
 // adminDisableClient ends the client's sessions and tokens as well: enabling it again is a new start.
 func (s *Server) adminDisableClient(c *call) (reply, error) {
-	return s.switchClient(c, event{Type: "client.disable"}, func(client *store.Client, now time.Time) error {
-		// A whole second, as iat is: a token from just before must not be good again when it is enabled.
-		client.Disabled, client.NotBefore = true, justAfter(now, client.NotBefore).Truncate(time.Second).Add(time.Second)
+	return s.switchClient(c, event{Type: "client.disable"}, func(client *store.Client, _ time.Time) error {
+		client.Disabled = true
+		client.EndSessions()
 		return nil
 	})
 }
@@ -174,14 +173,9 @@ func (s *Server) adminEnableClient(c *call) (reply, error) {
 }
 
 func (s *Server) switchClient(c *call, e event, change func(*store.Client, time.Time) error) (reply, error) {
-	client, err := s.changeClient(c, e, change)
+	client, err := s.changeClient(c, &e, change)
 	if err != nil {
 		return reply{}, err
 	}
 	return reply{body: viewClient(client)}, nil
-}
-
-// justAfter is a new NotBefore that ends everything begun up to now, and is later than the last one.
-func justAfter(now, last time.Time) time.Time {
-	return laterOf(store.Millis(now), last).Add(time.Millisecond)
 }

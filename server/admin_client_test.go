@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -107,6 +109,74 @@ func TestAdminClientSecrets(t *testing.T) {
 	}
 	adminCall(t, admin, "POST", "/v1/clients/"+servertest.SPA+"/secret", "").wants(400, "invalid").wantsMessage(t, "public client")
 	trail(t, s, "client.rotate_secret")
+}
+
+// TestAdminRotateAgain: a rotation whose answer was lost is repeated, and the secret that the app has goes on working.
+func TestAdminRotateAgain(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	inUse := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"job","grants":["client_credentials"]}`).wants(201, "").str("client_secret")
+	works := func(want int, secret string) {
+		t.Helper()
+		clientToken(t, s, "job", secret).wants(want, map[int]string{401: "invalid_client"}[want])
+	}
+	works(200, inUse)
+	var lost []string
+	for range 3 {
+		lost = append(lost, adminCall(t, admin, "POST", "/v1/clients/job/secret", "").wants(200, "").str("client_secret"))
+		works(200, inUse)
+	}
+	works(401, lost[0])
+	works(401, lost[1])
+	if e := trail(t, s, "client.rotate_secret"); len(e.Detail["dropped"]) != 8 {
+		t.Errorf("audit: got %+v, want the fingerprint of what was dropped", e)
+	}
+	works(200, lost[2]) // deployed at last: the next rotation drops the one before it
+	next := adminCall(t, admin, "POST", "/v1/clients/job/secret", "").wants(200, "").str("client_secret")
+	works(401, inUse)
+	works(200, lost[2])
+	works(200, next)
+}
+
+func TestAdminRevokeSecret(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	fingerprint := func(secret string) string {
+		sum := sha256.Sum256([]byte(secret))
+		return hex.EncodeToString(sum[:4])
+	}
+	for _, c := range []struct {
+		name  string
+		which func(old, fresh string) string
+		left  int // 0: the old one, 1: the new one
+	}{
+		{"oldest", func(_, _ string) string { return "oldest" }, 1},
+		{"newest", func(_, _ string) string { return "newest" }, 0},
+		{"the old by its fingerprint", func(old, _ string) string { return fingerprint(old) }, 1},
+		{"the new by its fingerprint", func(_, fresh string) string { return fingerprint(fresh) }, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			old := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"job","grants":["client_credentials"]}`).wants(201, "").str("client_secret")
+			defer adminCall(t, admin, "DELETE", "/v1/clients/job", "").do()
+			adminCall(t, admin, "DELETE", "/v1/clients/job/secrets/oldest", "").wants(409, "refused").wantsMessage(t, "only secret")
+			fresh := adminCall(t, admin, "POST", "/v1/clients/job/secret", "").wants(200, "").str("client_secret")
+			shown := adminCall(t, admin, "GET", "/v1/clients/job", "").wants(200, "").Raw
+			if !strings.Contains(shown, fingerprint(old)) || !strings.Contains(shown, fingerprint(fresh)) || !strings.Contains(shown, `"unused":true`) {
+				t.Errorf("show: got %s", shown)
+			}
+			adminCall(t, admin, "DELETE", "/v1/clients/job/secrets/00000000", "").wants(404, "not_found")
+			which := c.which(old, fresh)
+			adminCall(t, admin, "DELETE", "/v1/clients/job/secrets/"+which, "").wants(200, "")
+			for i, secret := range []string{old, fresh} {
+				if got := clientToken(t, s, "job", secret).do().Status; (got == 200) != (i == c.left) {
+					t.Errorf("secret %d: got %d", i, got)
+				}
+			}
+			if e := trail(t, s, "client.revoke_secret"); e.ClientID != "job" || len(e.Detail["dropped"]) != 8 {
+				t.Errorf("audit: got %+v", e)
+			}
+		})
+	}
+	adminCall(t, admin, "DELETE", "/v1/clients/"+servertest.SPA+"/secrets/oldest", "").wants(404, "not_found")
+	adminCall(t, admin, "DELETE", "/v1/clients/nobody/secrets/oldest", "").wants(404, "not_found")
 }
 
 func TestAdminDisabledClientStartsAnew(t *testing.T) {

@@ -1,6 +1,12 @@
 package server
 
 import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"net/http"
+	"slices"
 	"time"
 
 	"signet/store"
@@ -15,7 +21,9 @@ type secretAnswer struct {
 	Secret   string `json:"client_secret"`
 }
 
-// adminRotateSecret gives the client a new secret, shown this once.
+// adminRotateSecret gives the client a new secret, shown this once. The one before goes on working. Beyond liveSecrets the
+// oldest is dropped, but not while the newest has never been used: that is a rotation whose answer was lost or
+// not deployed, and dropping the oldest would lock the app out.
 func (s *Server) adminRotateSecret(c *call) (reply, error) {
 	var in struct {
 		RevokeOld bool `json:"revoke_old"`
@@ -25,20 +33,23 @@ func (s *Server) adminRotateSecret(c *call) (reply, error) {
 	}
 	secret := newClientSecret()
 	e := event{Type: "client.rotate_secret"}
-	if in.RevokeOld {
-		e.Detail = map[string]string{"revoke_old": "true"}
-	}
-	client, err := s.changeClient(c, e, func(client *store.Client, now time.Time) error {
+	client, err := s.changeClient(c, &e, func(client *store.Client, now time.Time) error {
 		if client.Public {
 			return adminInvalid("a public client has no secret; create a confidential client for an app that can keep one")
 		}
 		if !hasSecret(client.AuthMethods) {
 			return adminInvalid("this client signs with a key of its own and has no secret; change its key by jwks, or give it %s or %s in auth_methods first", authBasic, authPost)
 		}
-		fresh := []store.Secret{newSecret(secret, now)}
-		if !in.RevokeOld {
-			fresh = append(fresh, client.Secrets...)
+		old := client.Secrets
+		e.Detail = nil
+		switch {
+		case in.RevokeOld:
+			old, e.Detail = nil, map[string]string{"revoke_old": "true"}
+		case len(old) >= liveSecrets && old[0].Unused:
+			e.Detail = map[string]string{store.DetailDropped: old[0].Fingerprint()}
+			old = old[1:]
 		}
+		fresh := append([]store.Secret{newSecret(secret, now)}, old...)
 		client.Secrets = fresh[:min(len(fresh), liveSecrets)]
 		return nil
 	})
@@ -46,4 +57,69 @@ func (s *Server) adminRotateSecret(c *call) (reply, error) {
 		return reply{}, err
 	}
 	return reply{body: secretAnswer{client.ID, secret}}, nil
+}
+
+// Names that a path may have instead of a fingerprint.
+const (
+	oldestSecret = "oldest"
+	newestSecret = "newest"
+)
+
+// adminRevokeSecret drops one of two secrets at once and leaves the other. The path names it by its fingerprint, or
+// as the oldest or the newest.
+func (s *Server) adminRevokeSecret(c *call) (reply, error) {
+	name := c.PathValue("secret")
+	e := event{Type: store.EventClientRevokeSecret}
+	client, err := s.changeClient(c, &e, func(client *store.Client, _ time.Time) error {
+		at := slices.IndexFunc(client.Secrets, func(secret store.Secret) bool { return secret.Fingerprint() == name })
+		switch {
+		case len(client.Secrets) == 0:
+			return adminNotFound("this client has no secret")
+		case name == oldestSecret:
+			at = len(client.Secrets) - 1
+		case name == newestSecret:
+			at = 0
+		case at < 0:
+			return adminNotFound("this client has no such secret; GET …/clients/{id} shows the fingerprints of those it has")
+		}
+		if len(client.Secrets) == 1 {
+			return &oauthError{Status: http.StatusConflict, Code: "refused",
+				Description: "it is the client's only secret: rotate it with revoke_old, or disable the client"}
+		}
+		e.Detail = map[string]string{store.DetailDropped: client.Secrets[at].Fingerprint()}
+		client.Secrets = slices.Delete(client.Secrets, at, at+1)
+		return nil
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{body: viewClient(client)}, nil
+}
+
+// noteSecretUse records the first use of a secret, so that a later rotation does not take it for one that was never
+// deployed. It costs a write once in a secret's life. What fails is tried again at the next use.
+func (s *Server) noteSecretUse(ctx context.Context, client *store.Client, text string) *store.Client {
+	sum := sha256.Sum256([]byte(text))
+	fresh := func(c *store.Client) int {
+		return slices.IndexFunc(c.Secrets, func(secret store.Secret) bool { return secret.Unused && bytes.Equal(secret.Hash, sum[:]) })
+	}
+	if fresh(client) < 0 {
+		return client
+	}
+	if _, busy := s.firstUses.LoadOrStore(sum, nil); busy {
+		return client
+	}
+	defer s.firstUses.Delete(sum)
+	updated, err := s.store.UpdateClient(ctx, client.ID, func(c *store.Client) error {
+		if at := fresh(c); at >= 0 {
+			c.Secrets[at].Unused = false
+		}
+		return nil
+	})
+	s.clients.drop(client.ID)
+	if err != nil {
+		s.log.WarnContext(ctx, "noting the first use of a client secret", slog.String("client_id", client.ID), slog.Any("error", err))
+		return client
+	}
+	return &updated
 }

@@ -38,14 +38,16 @@ type clientView struct {
 }
 
 type secretView struct {
-	CreatedAt time.Time `json:"created_at"`
+	CreatedAt   time.Time `json:"created_at"`
+	Fingerprint string    `json:"fingerprint"` // the first 8 hexadecimal digits of the secret's SHA-256
+	Unused      bool      `json:"unused"`      // nobody has authenticated with it yet
 }
 
 func viewClient(c store.Client) clientView {
 	view := clientView{clientSpec: specOf(c), Disabled: c.Disabled, Secrets: make([]secretView, 0, liveSecrets),
 		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt}
 	for _, secret := range c.Secrets {
-		view.Secrets = append(view.Secrets, secretView{secret.CreatedAt})
+		view.Secrets = append(view.Secrets, secretView{secret.CreatedAt, secret.Fingerprint(), secret.Unused})
 	}
 	return view
 }
@@ -96,6 +98,9 @@ func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time)
 	jwks := check.keys(spec)
 	if err := check.err(); err != nil {
 		return nil, err
+	}
+	if slices.Contains(client.Grants, grantPassword) && !slices.Contains(spec.Grants, grantPassword) {
+		client.EndSessions() // they rest on the grant
 	}
 	client.AuthMethods, client.Grants, client.Scopes = spec.AuthMethods, spec.Grants, spec.Scopes
 	client.Audiences, client.Origins, client.Claims = spec.Audiences, spec.Origins, spec.Claims

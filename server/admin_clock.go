@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/store"
 )
 
 // checkAdminClock refuses a change that an operator asks for, and says why.
@@ -14,7 +15,7 @@ func (s *Server) checkAdminClock() error {
 	if err == nil {
 		return nil
 	}
-	return &oauthError{Status: http.StatusServiceUnavailable, Code: "unavailable", RetryAfter: time.Second, cause: err,
+	return &oauthError{Status: http.StatusServiceUnavailable, Code: "unavailable", cause: err,
 		Description: "nothing was changed: " + err.Error() + "; set it right, or ask another replica" + s.resetAdvice()}
 }
 
@@ -40,7 +41,7 @@ func (s *Server) adminResetClock(c *call) (reply, error) {
 		return reply{}, err
 	}
 	if done.Changed {
-		s.did(c, event{Type: "keys.clock_reset", Detail: map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}})
+		s.did(c, event{Type: store.EventKeysClockReset, Detail: map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}})
 		s.beat(c.Context())
 	}
 	return reply{body: done}, nil

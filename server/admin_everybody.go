@@ -8,7 +8,7 @@ import (
 )
 
 // adminEndAllSessions ends every session of every user, and every token that was given out up to
-// now, by one write for each client: each client's not-before moves to now. Broken off it can be
+// now, by one write for each client: each client's epoch rises. Broken off it can be
 // done again; the clients that it came to are done.
 func (s *Server) adminEndAllSessions(c *call) (reply, error) {
 	guard := guardStream(c)
@@ -18,7 +18,8 @@ func (s *Server) adminEndAllSessions(c *call) (reply, error) {
 	err := s.eachClient(c, guard, func(id string) error {
 		now := store.Millis(s.now())
 		_, err := s.store.UpdateClient(c.Context(), id, func(client *store.Client) error {
-			client.UpdatedAt, client.NotBefore = now, justAfter(now, client.NotBefore)
+			client.UpdatedAt = now
+			client.EndSessions()
 			return nil
 		})
 		s.clients.drop(id)

@@ -42,7 +42,7 @@ func (s *Server) adminListKeys(c *call) (reply, error) {
 }
 
 func (s *Server) listKeys(ctx context.Context) (keyList, error) {
-	beats, err := s.store.Beats(ctx, s.rightTime())
+	beats, err := s.liveBeats(ctx)
 	if err != nil {
 		return keyList{}, err
 	}

@@ -44,7 +44,7 @@ func (s *Server) adminRewrap(c *call) (reply, error) {
 
 // allHave refuses while a replica that is alive does not say that it has the master key.
 func (s *Server) allHave(c *call, hint string) error {
-	beats, err := s.store.Beats(c.Context(), s.now())
+	beats, err := s.liveBeats(c.Context())
 	if err != nil {
 		return err
 	}

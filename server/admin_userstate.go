@@ -39,8 +39,9 @@ func (s *Server) adminSetPassword(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	_, err = s.changeUser(c, user.ID, event{Type: "user.set_password"}, func(u *store.User, now time.Time) error {
-		u.PasswordHash, u.NotBefore = hash, justAfter(now, u.NotBefore)
+	_, err = s.changeUser(c, user.ID, event{Type: "user.set_password"}, func(u *store.User, _ time.Time) error {
+		u.PasswordHash = hash
+		u.EndSessions()
 		return nil
 	})
 	if err != nil {
@@ -51,8 +52,9 @@ func (s *Server) adminSetPassword(c *call) (reply, error) {
 
 // adminDisableUser ends every session as well: enabling the user again is a new start.
 func (s *Server) adminDisableUser(c *call) (reply, error) {
-	return s.switchUser(c, event{Type: "user.disable"}, func(u *store.User, now time.Time) error {
-		u.Disabled, u.NotBefore = true, justAfter(now, u.NotBefore)
+	return s.switchUser(c, event{Type: "user.disable"}, func(u *store.User, _ time.Time) error {
+		u.Disabled = true
+		u.EndSessions()
 		return nil
 	})
 }

@@ -31,7 +31,7 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // may have come up only now, in a stream.
 func (s *Server) write(w http.ResponseWriter, c *call, rt *route, answer reply, err error) (int, error) {
 	if err != nil {
-		refused := asOAuthError(err)
+		refused := s.pace(c, asOAuthError(err))
 		if refused.Close || !rt.form && c.ContentLength != 0 {
 			stopReading(w)
 		}

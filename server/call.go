@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/server/audit"
 	"signet/store"
 )
 
@@ -31,6 +32,7 @@ type call struct {
 	username  string // of the user subject, in canonical form
 	typedName string // of a login: what was typed, in canonical form if it has one
 	changing  string // the type of the event of the change that is being made
+	summed    bool   // the log has it in the summary of an outage
 	session   store.SessionID
 	kid       string
 	outcome   string                          // what happened, where success has more than one name
@@ -59,6 +61,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
 	h := w.Header()
 	h["X-Request-Id"] = []string{c.id}
 	h["X-Content-Type-Options"] = nosniff
+	if r.TLS != nil {
+		h["Strict-Transport-Security"] = hsts
+	}
 	if ambiguous(r) || s.draining.Load() {
 		h.Set("Connection", "close")
 	}
@@ -84,7 +89,12 @@ func ambiguous(r *http.Request) bool {
 	return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) || r.Method == http.MethodConnect
 }
 
-var nosniff = []string{"nosniff"}
+var (
+	nosniff = []string{"nosniff"}
+	// hsts is sent over TLS of our own (RFC 6797 §7.2); a proxy that speaks TLS sends its own. Other hosts of the
+	// domain are not ours to decide about.
+	hsts = []string{"max-age=31536000"}
+)
 
 // run does what stands between the match and the answer. A panic ends this request only.
 func (s *Server) run(w http.ResponseWriter, c *call, rt *route) (answer reply, err error) {
@@ -196,6 +206,9 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 	case why != nil && status != http.StatusNotFound: // somebody will ask for the reason
 		level = max(level, slog.LevelInfo)
 	}
+	if level >= slog.LevelInfo && !left && s.leftOut(c, rt, outcome, status, why != nil) {
+		level = slog.LevelDebug
+	}
 	if !s.log.Enabled(c.Context(), level) {
 		return
 	}
@@ -224,6 +237,31 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 		attrs = append(attrs, slog.String("stack", p.stack))
 	}
 	s.log.LogAttrs(c.Context(), level, rt.name, attrs...)
+}
+
+// leftOut reports whether the line of a request is only counted: in the summary of an outage, or because
+// its caller has had many lines about refusals already.
+func (s *Server) leftOut(c *call, rt *route, outcome string, status int, explained bool) bool {
+	if c.summed || !explained || status >= http.StatusInternalServerError {
+		return c.summed
+	}
+	key := audit.Key{Type: rt.name + " " + outcome, Network: network(c.address)}
+	if c.client != nil {
+		key.Client = c.client.ID
+	}
+	if s.lines.Allow(s.now(), key, "") {
+		return false
+	}
+	s.metrics.linesWithheld.Inc()
+	return true
+}
+
+// summarise writes what is due of outages, and of lines and events that were only counted.
+func (s *Server) summarise() {
+	now := s.now()
+	s.outages.tick(now)
+	audit.LogSummaries(s.log, "request", s.lines.Ended(now))
+	s.audit.Tick()
 }
 
 func appendNonEmpty(attrs []slog.Attr, key, value string) []slog.Attr {

@@ -55,7 +55,7 @@ func (s *Server) authenticateClient(c *call) (*store.Client, error) {
 	if why := creds.refuse(&client.Client); why != "" {
 		return nil, s.refuseClient(c, client, creds.id, why)
 	}
-	return &client.Client, nil
+	return s.noteSecretUse(c.Context(), &client.Client, creds.secret), nil
 }
 
 // candidate is who a request says its client is.

@@ -6,6 +6,14 @@ import "time"
 // session and no refresh token: the client can always ask again.
 func (s *Server) grantClientCredentials(g *granting) (access, refresh string, ttl time.Duration, err error) {
 	g.subject = g.client.ID
-	access, ttl, err = s.issueAccessToken(g, nil, nil)
-	return access, "", ttl, err
+	if access, ttl, err = s.issueAccessToken(g, nil, nil); err != nil {
+		return "", "", 0, err
+	}
+	switch ok, err := s.clients.unchanged(g.Context(), g.client); {
+	case err != nil:
+		return "", "", 0, unavailable(err)
+	case !ok:
+		return "", "", 0, errInvalidClient.because("the client was changed during the request")
+	}
+	return access, "", ttl, nil
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -110,11 +111,7 @@ func (c *clientCache) check(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.checked = asked
-	if version != c.version {
-		c.version = version
-		c.forget()
-		clear(c.entries)
-	}
+	c.take(version)
 	return nil
 }
 
@@ -124,6 +121,41 @@ func (c *clientCache) drop(id string) {
 	defer c.mu.Unlock()
 	c.forget()
 	delete(c.entries, id)
+}
+
+// reread returns the client as the store has it at this moment.
+func (c *clientCache) reread(ctx context.Context, id string) (*store.Client, error) {
+	c.drop(id)
+	return c.get(ctx, id)
+}
+
+// learn takes a version of the clients that the store has told with something else.
+func (c *clientCache) learn(version string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.take(version)
+}
+
+// take forgets all clients where version is another one.
+func (c *clientCache) take(version string) {
+	if version != c.version {
+		c.version = version
+		c.forget()
+		clear(c.entries)
+	}
+}
+
+// unchanged reports whether a request that began with the client may still end with it: nobody has
+// disabled or deleted it, or ended its sessions, in a change that this server has acknowledged.
+func (c *clientCache) unchanged(ctx context.Context, client *store.Client) (bool, error) {
+	now, err := c.get(ctx, client.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return now == client || !now.Disabled && now.Epoch == client.Epoch && now.NotBefore.Equal(client.NotBefore) && now.CreatedAt.Equal(client.CreatedAt), nil
 }
 
 func (c *clientCache) forget() {

@@ -20,7 +20,7 @@ type oauthError struct {
 	Status      int
 	Code        string
 	Description string
-	RetryAfter  time.Duration // sent as Retry-After, rounded up to seconds; 0: not sent
+	RetryAfter  time.Duration // sent as Retry-After, rounded up to seconds; 0: not sent, except with a 503: see Server.pace
 	Challenge   string        // sent as WWW-Authenticate; empty: not sent
 	Close       bool          // the connection is of no more use: answer with Connection: close
 	cause       error
@@ -86,7 +86,7 @@ func invalidRequest(description string) *oauthError {
 }
 
 func unavailable(cause error) *oauthError {
-	return &oauthError{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", RetryAfter: time.Second,
+	return &oauthError{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
 		Description: "the server cannot answer right now; nothing was lost: send the same request again after Retry-After, with a new client_assertion if it had one", cause: cause}
 }
 

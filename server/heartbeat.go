@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,7 +15,20 @@ import (
 const (
 	beatEvery = 20 * time.Second // how often a replica says which keyring it holds
 	beatTTL   = time.Minute      // how long that counts
+
+	// After its start a replica knows no other clock than the store's, until it has seen two heartbeats
+	// of another replica. So it beats faster at first.
+	firstBeats     = time.Minute
+	firstBeatEvery = 2 * time.Second
 )
+
+// untilBeat is how long it is to the next heartbeat of a replica that has run for that long.
+func untilBeat(running time.Duration) time.Duration {
+	if running < firstBeats {
+		return firstBeatEvery
+	}
+	return beatEvery
+}
 
 // heart remembers what the replicas have said.
 type heart struct {
@@ -55,9 +69,21 @@ func (s *Server) tell(ctx context.Context, ttl time.Duration) error {
 	return s.store.Beat(ctx, hb, ttl)
 }
 
+// liveBeats returns the heartbeats of the replicas that run. A replica whose clock is off asks for all and
+// chooses itself: the store forgets what it takes for over, and whether this replica is wrong or the
+// store is decided by the heartbeats.
+func (s *Server) liveBeats(ctx context.Context) ([]store.Heartbeat, error) {
+	if s.cfg.Keys.CheckClock() == nil {
+		return s.store.Beats(ctx, s.now())
+	}
+	now := s.rightTime()
+	beats, err := s.store.Beats(ctx, time.Time{})
+	return slices.DeleteFunc(beats, func(b store.Heartbeat) bool { return !now.Before(b.At.Add(beatTTL)) }), err
+}
+
 // listen counts the replicas.
 func (s *Server) listen(ctx context.Context) error {
-	beats, err := s.store.Beats(ctx, s.rightTime())
+	beats, err := s.liveBeats(ctx)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ type accessClaims struct {
 	ID        string   `json:"jti"`
 	SessionID string   `json:"sid,omitempty"`
 	AuthTime  int64    `json:"auth_time,omitempty"`
+	// ClientEpoch is the client's epoch, in a token of its own; there is none in the first one. The token
+	// is dead when the client has another. Tokens of users have it in their session's record.
+	ClientEpoch uint32 `json:"client_epoch,omitempty"`
 }
 
 type audience []string
@@ -48,7 +51,7 @@ func (a *audience) UnmarshalJSON(data []byte) error {
 
 // reservedClaims have a meaning of their own in a token or an answer about one; no user's claim may
 // take their names.
-var reservedClaims = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "auth_time",
+var reservedClaims = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "client_epoch", "scope", "sid", "auth_time",
 	"acr", "amr", "azp", "cnf", "act", "may_act", "typ", "nonce", "at_hash", "c_hash", "events",
 	"active", "username", "preferred_username", "token_type", "token_introspection"}
 
@@ -66,7 +69,9 @@ func (s *Server) issueAccessToken(g *granting, user *store.User, session *store.
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), ExpiresAt: now.Add(ttl).Unix(), ID: randomText(16),
 	}
 	var payload any = &claims
-	if user != nil {
+	if user == nil {
+		claims.ClientEpoch = g.client.Epoch
+	} else {
 		claims.Subject, claims.SessionID, claims.AuthTime = user.ID.String(), session.ID.String(), session.StartedAt.Unix()
 		if own := claimsFor(g.client, user); len(own) > 0 {
 			payload = withOwn{&claims, own}

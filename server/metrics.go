@@ -11,13 +11,14 @@ import (
 
 // metrics are the numbers of this package. Names of people, addresses and tokens are never labels.
 type metrics struct {
-	requests    *prometheus.CounterVec
-	latency     *prometheus.HistogramVec
-	rotations   *prometheus.CounterVec
-	auditLost   prometheus.Counter
-	withheld    prometheus.Counter
-	underAttack prometheus.Counter
-	keys        *keyMetrics
+	requests      *prometheus.CounterVec
+	latency       *prometheus.HistogramVec
+	rotations     *prometheus.CounterVec
+	auditLost     prometheus.Counter
+	withheld      prometheus.Counter
+	linesWithheld prometheus.Counter
+	underAttack   prometheus.Counter
+	keys          *keyMetrics
 
 	adminRefused *prometheus.CounterVec
 
@@ -39,6 +40,8 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 			Help: "Times that the failed logins of one account from new networks reached their limit."}),
 		withheld: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_withheld_total",
 			Help: "Audit events that the trail has as a part of a count only: what callers can repeat, beyond some a minute."}),
+		linesWithheld: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_log_lines_withheld_total",
+			Help: "Lines about refused requests that the log has as a part of a count only: beyond 100 a minute of one kind from one network."}),
 		reloadsFailed: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_config_reloads_failed_total",
 			Help: "Configurations that were read again on SIGHUP and could not be used."}),
 	}
@@ -48,7 +51,7 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 	for _, reason := range []string{"token", "scope", "audience", "rights"} {
 		m.adminRefused.WithLabelValues(reason)
 	}
-	reg.MustRegister(m.adminRefused, m.requests, m.latency, m.rotations, m.auditLost, m.withheld, m.underAttack, m.reloadsFailed)
+	reg.MustRegister(m.adminRefused, m.requests, m.latency, m.rotations, m.auditLost, m.withheld, m.underAttack, m.linesWithheld, m.reloadsFailed)
 	registerPool(reg, pool)
 	m.keys = newKeyMetrics(reg, keyring, heart, now)
 	registerClock(reg, keyring)

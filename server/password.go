@@ -190,11 +190,12 @@ func (s *Server) rehash(g *granting, user store.User, secret string) {
 
 // startSession forgets the account's failures from here and begins the session.
 func (s *Server) startSession(g *granting, receipt store.Receipt, checked store.Credential, secret string) (store.Session, store.User, error) {
-	fresh := store.Session{UserID: checked.UserID, ClientID: g.client.ID, StartedAt: laterOf(s.now(), g.client.NotBefore)}
+	fresh := store.Session{UserID: checked.UserID, ClientID: g.client.ID, ClientEpoch: g.client.Epoch, Address: store.NetworkOf(g.address),
+		StartedAt: laterOf(s.now(), g.client.NotBefore)}
 	randomBytes(fresh.ID[:])
 	set := s.settings()
 	g.changing = store.EventLogin
-	session, user, err := s.store.FinishLogin(g.Context(), s.now(), receipt, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
+	begun, err := s.store.FinishLogin(g.Context(), s.now(), receipt, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrDisabled):
 		return store.Session{}, store.User{}, s.refuseLogin(g, "user went away during the login: "+err.Error())
@@ -202,7 +203,12 @@ func (s *Server) startSession(g *granting, receipt store.Receipt, checked store.
 		s.releaseAttempt(g, receipt) // a right password, whatever became of the session
 		return store.Session{}, store.User{}, unavailable(err)
 	}
-	if user.PasswordHash != checked.PasswordHash {
+	session, user := begun.Session, begun.User
+	s.clients.learn(begun.ClientsVersion)
+	if err := s.stillServed(g, session); err != nil {
+		return store.Session{}, store.User{}, err
+	}
+	if user.PasswordHash != checked.PasswordHash || user.Epoch != checked.Epoch {
 		if err := s.checkAgain(g, session, user, secret); err != nil {
 			return store.Session{}, store.User{}, err
 		}
@@ -219,8 +225,8 @@ func (s *Server) abandon(g *granting, session store.Session) {
 	}
 }
 
-// checkAgain is for a hash that was replaced while the login was under way: by a stronger one of the
-// same password, which is fine, or by one of another password.
+// checkAgain is for a user who was changed while the login was under way: who got a stronger hash of
+// the same password or was signed out everywhere, which is fine, or has another password.
 func (s *Server) checkAgain(g *granting, session store.Session, user store.User, secret string) error {
 	waiting, cancel := g.whileCallerWaits()
 	defer cancel()
@@ -242,4 +248,20 @@ func laterOf(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// stillServed looks at the client once more, after the step that has begun or carried on the session:
+// a client that was disabled, deleted or made anew meanwhile gets nothing, and the session ends.
+func (s *Server) stillServed(g *granting, session store.Session) error {
+	ok, err := s.clients.unchanged(g.Context(), g.client)
+	switch {
+	case err != nil:
+		return unavailable(err)
+	case ok:
+		return nil
+	}
+	if _, err := s.store.RevokeSession(g.Context(), session.UserID, session.ID); err != nil {
+		return unavailable(err)
+	}
+	return errInvalidClient.because("the client was changed during the request")
 }

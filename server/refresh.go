@@ -1,8 +1,11 @@
 package server
 
 import (
+	"bytes"
+	"errors"
 	"log/slog"
 	"slices"
+	"strconv"
 	"time"
 
 	"signet/store"
@@ -99,23 +102,26 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 		}
 	}
 	g.changing = store.EventRefresh
-	session, user, outcome, err := s.store.Rotate(g.Context(), store.Rotation{
-		UserID: g.presented.UserID, SessionID: g.presented.SessionID, ClientID: g.client.ID, Generation: g.presented.Generation,
-		Now: s.now(), Lifetimes: s.settings().Lifetimes, Grace: s.settings().Grace, MaxReplays: s.settings().MaxReplays, NotBefore: g.client.NotBefore,
-	})
+	session, user, outcome, err := s.rotate(g)
 	if err != nil {
-		return "", "", 0, unavailable(err)
+		return "", "", 0, err
 	}
-	g.outcome = outcome.String()
-	s.metrics.rotations.WithLabelValues(g.outcome).Inc()
+	if outcome.GoesOn() {
+		if err := s.stillServed(g, session); err != nil {
+			return "", "", 0, err
+		}
+	}
 	switch outcome {
 	case store.Rotated, store.Replayed:
+	case store.Late:
+		s.audit.add(g.call, event{Type: store.EventRefreshLate, Outcome: store.OutcomeOK, Detail: map[string]string{
+			"presented_generation": number(g.presented.Generation), "stored_generation": number(session.Generation - 1)}})
 	case store.Healed:
 		s.log.WarnContext(g.Context(), "the store had lost a rotation; the session was moved on", slog.String("sid", session.ID.String()))
 		s.audit.add(g.call, event{Type: store.EventRefresh, Outcome: g.outcome})
 	case store.Reused:
 		s.log.WarnContext(g.Context(), "a spent refresh token was used again; the session was ended", slog.String("sid", g.session.String()))
-		s.audit.add(g.call, event{Type: store.EventRefreshReuse, Outcome: g.outcome})
+		s.audit.add(g.call, event{Type: store.EventRefreshReuse, Outcome: g.outcome, Detail: reuseDetail(g, session, s.now())})
 		return "", "", 0, errInvalidRefreshToken.because("reuse of generation %d", g.presented.Generation)
 	default:
 		s.recordEnded(g, outcome == store.Revoked, "session is "+g.outcome)
@@ -130,6 +136,70 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 	successor.Generation = session.Generation
 	return access, s.sealer.Seal(successor, g.client.ID), ttl, nil
 }
+
+// rotate asks the store. A session that began in a later epoch of the client than the one cached here
+// shows that the cache is behind: the client is read again, and if it is the one that has been
+// authenticated, the store is asked once more.
+func (s *Server) rotate(g *granting) (store.Session, store.User, store.Outcome, error) {
+	set := s.settings()
+	r := store.Rotation{
+		UserID: g.presented.UserID, SessionID: g.presented.SessionID, ClientID: g.client.ID, Generation: g.presented.Generation,
+		Now: s.now(), Lifetimes: set.Lifetimes, Grace: set.Grace, MaxReplays: set.MaxReplays, NotBefore: g.client.NotBefore,
+		Late: min(set.Late, set.Lifetimes.Idle), ClientEpoch: g.client.Epoch, Address: g.address,
+	}
+	session, user, outcome, err := s.countedRotate(g, r)
+	if err != nil || outcome != store.Stale {
+		return session, user, outcome, err
+	}
+	client, err := s.clients.reread(g.Context(), g.client.ID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return store.Session{}, store.User{}, store.Gone, errInvalidClient.because("the client was deleted during the request")
+	case err != nil:
+		return store.Session{}, store.User{}, store.Gone, unavailable(err)
+	case !sameCredentials(client, g.client):
+		return store.Session{}, store.User{}, store.Gone, unavailable(errors.New("the client was changed during the request; its credentials are to be checked again"))
+	}
+	g.client, r.ClientEpoch, r.NotBefore, r.ClientConfirmed = client, client.Epoch, client.NotBefore, true
+	return s.countedRotate(g, r)
+}
+
+func (s *Server) countedRotate(g *granting, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
+	session, user, outcome, err := s.store.Rotate(g.Context(), r)
+	if err != nil {
+		return store.Session{}, store.User{}, store.Gone, unavailable(err)
+	}
+	g.outcome = outcome.String()
+	s.metrics.rotations.WithLabelValues(g.outcome).Inc()
+	return session, user, outcome, nil
+}
+
+// sameCredentials reports whether what has authenticated one client authenticates the other.
+func sameCredentials(a, b *store.Client) bool {
+	return !a.Disabled && a.Public == b.Public && slices.Equal(a.AuthMethods, b.AuthMethods) && bytes.Equal(a.JWKS, b.JWKS) &&
+		slices.EqualFunc(a.Secrets, b.Secrets, func(x, y store.Secret) bool { return bytes.Equal(x.Hash, y.Hash) })
+}
+
+// reuseDetail lets an operator tell a thief from an app that has lost an answer. session is as it was
+// before the reuse ended it.
+func reuseDetail(g *granting, session store.Session, now time.Time) map[string]string {
+	predecessor, hasOne := session.Predecessor()
+	detail := map[string]string{
+		"presented_generation":   number(g.presented.Generation),
+		"stored_generation":      number(session.Generation),
+		"session_age_seconds":    wholeSeconds(now.Sub(session.StartedAt)),
+		"since_rotation_seconds": wholeSeconds(now.Sub(session.RotatedAt)),
+		"successor_used":         strconv.FormatBool(!hasOne || g.presented.Generation != predecessor),
+	}
+	if session.Address.IsValid() {
+		detail["last_address"] = session.Address.String()
+	}
+	return detail
+}
+
+func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
+func wholeSeconds(d time.Duration) string { return strconv.FormatInt(int64(max(d, 0)/time.Second), 10) }
 
 // signAhead signs the access token of a refresh before the session moves on: a signature that does
 // not come then leaves the refresh token unspent, whatever the grace window is. The token goes out

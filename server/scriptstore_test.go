@@ -90,9 +90,9 @@ func (b *breakable) BeginLogin(ctx context.Context, now time.Time, a store.Attem
 	return b.Store.BeginLogin(ctx, now, a, name)
 }
 
-func (b *breakable) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, s store.Session, bounds store.Bounds) (store.Session, store.User, error) {
+func (b *breakable) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, s store.Session, bounds store.Bounds) (store.Login, error) {
 	if err := b.ask("FinishLogin"); err != nil {
-		return store.Session{}, store.User{}, err
+		return store.Login{}, err
 	}
 	return b.Store.FinishLogin(ctx, now, r, s, bounds)
 }

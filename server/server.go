@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -58,6 +59,7 @@ type Settings struct {
 	Lifetimes       store.Lifetimes // of sessions; zero: 30 days idle, 90 days in all
 	Grace           time.Duration   // in which a rotated refresh token gets its successor again; 0: none
 	MaxReplays      uint16          // how often at most; 0: 1000
+	Late            time.Duration   // in which it gets a new one after that, while the successor is unused; at most Lifetimes.Idle; 0: none
 	SessionsPerUser int             // beyond it the oldest ends; 0: 100
 
 	Policy         password.Policy // what a new password must be
@@ -79,13 +81,17 @@ type Server struct {
 	unknown  throttle.Local // authentications in the name of no client
 	metrics  *metrics
 	heart    *heart
-	trail    *watchedTrail // the store's
-	audit    auditor       // writes to trail
+	trail    *watchedTrail  // the store's
+	audit    auditor        // writes to trail
+	lines    *audit.Limiter // of the log, about refused requests
+	outages  outages
+	random   func() float64 // from 0 to 1; spreads Retry-After
 	applied  atomic.Pointer[Settings]
 	replica  string // random, one a process
 	started  time.Time
 	draining atomic.Bool
 
+	firstUses sync.Map   // SHA-256 of client secrets whose first use is being recorded
 	backingUp sync.Mutex // held while a backup is made and sent
 
 	audienceNoted sync.Map // by client id: the log has it that the client sends audience
@@ -113,6 +119,7 @@ func New(cfg Config) (*Server, error) {
 	s.trail = &watchedTrail{Audit: cfg.Store}
 	s.audit = auditor{audit.New(audit.Config{Store: s.trail, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
 		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc})}
+	s.lines, s.outages.log, s.random = audit.NewLimiter(audit.Lines), cfg.Log, rand.Float64
 	s.engine = newEngine(s)
 	s.table = s.routes()
 	return s, nil
@@ -173,7 +180,12 @@ func setDefault[T comparable](field *T, value T) {
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Close writes what is left of the audit trail. It does not close the store.
-func (s *Server) Close() { s.audit.Close() }
+func (s *Server) Close() {
+	s.summarise()
+	s.audit.Close()
+}
+
+const summariseEvery = time.Second // how often the log gets what is due of counts
 
 const sweepEvery = time.Minute // how often a little of what has run out is deleted
 
@@ -182,18 +194,21 @@ func (s *Server) Run(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { s.store.Watch(ctx, s.hinted) })
-	sweep, beat, clients := time.NewTicker(sweepEvery), time.NewTicker(beatEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
+	watching.Go(func() { s.summariseUntil(ctx) })
+	sweep, beat, clients := time.NewTicker(sweepEvery), time.NewTimer(firstBeatEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
 	defer sweep.Stop()
 	defer beat.Stop()
 	defer clients.Stop()
 	s.beat(ctx)
 	defer s.leave()
+	started := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-beat.C:
 			s.beat(ctx)
+			beat.Reset(untilBeat(time.Since(started)))
 		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
 			s.beat(ctx)
 		case <-clients.C:
@@ -207,6 +222,20 @@ func (s *Server) Run(ctx context.Context) {
 			if _, err := s.store.Sweep(ctx, s.now(), s.settings().Lifetimes); err != nil && ctx.Err() == nil {
 				s.log.Warn("sweeping what has run out", slog.Any("error", err))
 			}
+		}
+	}
+}
+
+// summariseUntil has its own loop: a store that hangs must not keep the outage out of the log.
+func (s *Server) summariseUntil(ctx context.Context) {
+	tick := time.NewTicker(summariseEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.summarise()
 		}
 	}
 }

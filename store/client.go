@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"time"
 )
@@ -35,7 +36,11 @@ type Client struct {
 type Secret struct {
 	Hash      []byte    `json:"hash"`
 	CreatedAt time.Time `json:"created_at"`
+	Unused    bool      `json:"unused,omitempty"` // nobody has authenticated with it yet; false where that is not known
 }
+
+// Fingerprint is a short name for the secret: the first 8 hexadecimal digits of the SHA-256 of its text.
+func (s Secret) Fingerprint() string { return hex.EncodeToString(s.Hash[:min(len(s.Hash), 4)]) }
 
 // EndSessions raises the epoch: every session and every token of the client from before is dead once
 // the record is written, whatever time it is from.
@@ -43,14 +48,16 @@ func (c *Client) EndSessions() { c.Epoch = NextEpoch(c.Epoch) }
 
 // Clients keeps the registered clients.
 type Clients interface {
-	// CreateClient registers c, or answers ErrExists.
+	// CreateClient registers c, or answers ErrExists. Its epoch becomes at least one above that of any
+	// client that was deleted, so that nothing of an earlier client with the same id works for it; a
+	// store of format 1 sets NotBefore to its own time instead.
 	CreateClient(ctx context.Context, c Client) error
 	// Client returns the client with that id, or ErrNotFound.
 	Client(ctx context.Context, id string) (Client, error)
 	// UpdateClient changes one client in one step and returns it as it then is. The function may run
 	// more than once; its error comes back as it is and nothing is changed. ErrNotFound if there is none.
 	UpdateClient(ctx context.Context, id string, change func(*Client) error) (Client, error)
-	// DeleteClient removes it, or answers ErrNotFound.
+	// DeleteClient removes the client as it was read in the call, or answers ErrNotFound.
 	DeleteClient(ctx context.Context, id string) error
 	// ClientsVersion is another one whenever a client is another one: while it stays the same, what
 	// was read of the clients is still true.

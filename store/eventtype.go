@@ -62,6 +62,8 @@ const (
 	EventKeysRevoke = "keys.revoke"
 	EventKeysRewrap = "keys.rewrap"
 
+	EventKeysClockReset = "keys.clock_reset"
+
 	EventBackup    = "backup" // at its beginning: the copy holds it
 	EventBackupEnd = "backup_end"
 	EventRestore   = "restore"
@@ -90,6 +92,7 @@ const (
 	DetailMore     = "more"    // how many events were left out
 	DetailNetwork  = "network" // where they came from
 	DetailRevision = "revision"
+	DetailDropped  = "dropped" // the fingerprint of a client secret that was dropped; see Secret.Fingerprint
 	DetailEpoch    = "epoch"
 )
 
@@ -118,6 +121,7 @@ var EventTypes = []EventType{
 	{"key.clock_agreed", ClassKeys, "the store's clock is no longer disputed"},
 	{"key.clock_disputed", ClassKeys, "the replicas dispute the store's clock; keys do not rotate"},
 	{"key.clock_off", ClassKeys, "a replica's clock is wrong; it signs nothing"},
+	{"key.clock_reset", ClassKeys, "the latest time that was seen was declared wrong"},
 	{"key.clock_right", ClassKeys, "a replica's clock is right again"},
 	{"key.created", ClassKeys, "a key was made"},
 	{"key.kept", ClassKeys, "an algorithm that was to end is kept"},
@@ -130,6 +134,7 @@ var EventTypes = []EventType{
 	{"key.rewrapped", ClassKeys, "the keyring was sealed under another master key"},
 	{"key.scheduled", ClassKeys, "an activation was planned anew"},
 	{"key.unreadable", ClassKeys, "the keyring could not be read"},
+	{EventKeysClockReset, ClassKeys, "an operator declared the latest time that was seen wrong"},
 	{EventKeysRevoke, ClassKeys, "an operator revoked a key"},
 	{EventKeysRewrap, ClassKeys, "an operator had the keyring sealed under another master key"},
 	{EventKeysRotate, ClassKeys, "an operator rotated a key"},

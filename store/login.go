@@ -16,6 +16,13 @@ type Credential struct {
 // Credential returns u's credential.
 func (u *User) Credential() Credential { return Credential{u.ID, u.PasswordHash, u.Disabled, u.Epoch} }
 
+// Login is a session that has begun with a login.
+type Login struct {
+	Session        Session
+	User           User   // of this moment
+	ClientsVersion string // see Clients
+}
+
 // Logins joins what comes before and what comes after the checking of a password, so that a backend
 // at the other end of a network is asked twice for a login.
 type Logins interface {
@@ -25,6 +32,8 @@ type Logins interface {
 	BeginLogin(ctx context.Context, now time.Time, a Attempt, username string) (Admission, Credential, error)
 	// FinishLogin does what StartSession does, and the attempt has succeeded: it gives its places back,
 	// forgets the failures of limits that forgive, and notes the network of scopes that have one. Its
-	// errors are those of StartSession; after one it is not known whether any of that was done.
-	FinishLogin(ctx context.Context, now time.Time, r Receipt, s Session, b Bounds) (Session, User, error)
+	// errors are those of StartSession; after one it is not known whether any of that was done. It tells
+	// the version of the clients as it is then: where it is another one than before the login, the
+	// client may be too.
+	FinishLogin(ctx context.Context, now time.Time, r Receipt, s Session, b Bounds) (Login, error)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -167,5 +168,26 @@ func TestPrintable(t *testing.T) {
 func TestMisuseIsFoundThroughWrapping(t *testing.T) {
 	if !errors.As(misuse("a: %w", errors.New("b")), new(misuseError)) {
 		t.Error("misuse is not a misuseError")
+	}
+}
+
+// TestImportReportCounts: the server lists so many refusals and counts all.
+func TestImportReportCounts(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_ = json.NewEncoder(w).Encode(map[string]any{"accepted": 5, "refused": []refusedLine{{1, "a", "exists"}, {2, "b", "exists"}}, "refused_count": 20_000})
+	}))
+	defer srv.Close()
+	file := filepath.Join(t.TempDir(), "users.ndjson")
+	if err := os.WriteFile(file, []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := runWith(t, srv.URL, "user", "import", "--file", file)
+	if code != 1 || !strings.Contains(errs, "20000 of 20005 lines were refused") || !strings.Contains(out, "5 accepted, 20000 refused") || !strings.Contains(out, "19998 more") {
+		t.Errorf("got %d %s %s", code, out, errs)
+	}
+	_, out, _ = runWith(t, srv.URL, "user", "import", "--file", file, "-o", "json")
+	if !strings.Contains(out, `"refused_count":20000`) {
+		t.Errorf("as JSON: got %s", out)
 	}
 }

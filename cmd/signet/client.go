@@ -14,7 +14,7 @@ func (a *app) clientCommand() *cobra.Command {
 			"A confidential client (a server) has a secret, which Signet makes and shows once, or signs with\n"+
 			"a key of its own, whose public half it gives. A public client (a browser or phone app) has\n"+
 			"neither. Each may use only the grants, scopes and audiences it is given.",
-		a.clientCreate(), a.clientList(), a.clientShow(), a.clientUpdate(), a.clientRotateSecret(),
+		a.clientCreate(), a.clientList(), a.clientShow(), a.clientUpdate(), a.clientRotateSecret(), a.clientRevokeSecret(),
 		a.clientSwitch("disable", "Refuse a client until it is enabled again", "Its sessions and tokens end. When it is enabled again, its users sign in anew."),
 		a.clientSwitch("enable", "Let a disabled client in again", ""),
 		a.clientDelete()))

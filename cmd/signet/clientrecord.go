@@ -33,7 +33,9 @@ type clientRecord struct {
 }
 
 type clientSecret struct {
-	CreatedAt time.Time `json:"created_at"`
+	CreatedAt   time.Time `json:"created_at"`
+	Fingerprint string    `json:"fingerprint"`
+	Unused      bool      `json:"unused"`
 }
 
 // clientCall makes one call that answers with a client, and shows it.
@@ -72,7 +74,11 @@ func (r clientRecord) write(w io.Writer) {
 	line(w, "token lifetime", defaultWord(orDash(r.AccessTokenTTL)))
 	r.writeKeys(w)
 	for i, s := range r.Secrets {
-		line(w, fmt.Sprintf("secret %d made", i+1), stamp(s.CreatedAt))
+		used := ""
+		if s.Unused {
+			used = ", not used yet"
+		}
+		line(w, fmt.Sprintf("secret %d made", i+1), stamp(s.CreatedAt)+", fingerprint "+s.Fingerprint+used)
 	}
 	line(w, "created", stamp(r.CreatedAt))
 	line(w, "updated", stamp(r.UpdatedAt))

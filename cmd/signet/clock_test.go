@@ -153,6 +153,25 @@ func TestRedisClockJumps(t *testing.T) {
 	waitFor(t, "the end of it", func() bool { return strings.Contains(f.replicas[0].stderr.String(), `"type":"key.clock_agreed"`) })
 }
 
+// TestRedisClockJumpsAfterStart: Redis' clock jumps in the first seconds of a fleet. The replicas have
+// heard of each other by then, or do so soon, and go on signing.
+func TestRedisClockJumpsAfterStart(t *testing.T) {
+	proxy := redistest.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
+	f := startFleet(t, 3, "redis://"+proxy.Addr())
+	proxy.ShiftClock(time.Hour)
+	begun := time.Now()
+	for i, r := range f.replicas {
+		waitFor(t, "the replica to say that Redis' clock is wrong", func() bool {
+			return strings.Contains(r.stderr.String(), `"type":"key.clock_disputed"`) || t.Failed()
+		})
+		waitFor(t, "the replica to be ready", func() bool { status, _ := r.ready(); return status == http.StatusOK })
+		if took := time.Since(begun); took > 12*time.Second {
+			t.Errorf("replica %d was not ready for %v", i, took)
+		}
+	}
+	f.login(f.replicas[1])
+}
+
 // keyring is what the replica holds.
 func (r *replica) keyring() keyring {
 	r.t.Helper()

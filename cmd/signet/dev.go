@@ -57,9 +57,14 @@ func (a *app) fromVariable(cmd *cobra.Command, flag, variable string) {
 }
 
 func (a *app) dev(ctx context.Context, dir, listen string) error {
-	host, err := devHost(listen)
+	host, err := devHost("--listen", listen)
 	if err != nil {
 		return err
+	}
+	if admin := a.getenv("SIGNET_ADMIN_LISTEN"); admin != "" {
+		if _, err := devHost("SIGNET_ADMIN_LISTEN", admin); err != nil {
+			return err
+		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, defaultConfig)); err == nil {
 		return fmt.Errorf("%s is an install made by `signet init`; run it with `signet serve --config %s`, or choose another --dir",
@@ -97,14 +102,14 @@ func (a *app) dev(ctx context.Context, dir, listen string) error {
 
 // devHost is the host that the issuer names. Development mode speaks plain HTTP and has known
 // secrets, so nobody else may reach it.
-func devHost(listen string) (string, error) {
+func devHost(setting, listen string) (string, error) {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", misuse("--listen %s is not HOST:PORT, such as 127.0.0.1:8080", listen)
+		return "", misuse("%s %s is not HOST:PORT, such as 127.0.0.1:8080", setting, listen)
 	}
 	if !loopback(host) {
-		return "", misuse("--listen %s could be reached from other machines, and `signet dev` is for this one only: "+
-			"use 127.0.0.1, or make a real install with `signet init`", listen)
+		return "", misuse("%s %s could be reached from other machines, and `signet dev` is for this one only: "+
+			"use 127.0.0.1, or make a real install with `signet init`", setting, listen)
 	}
 	return host, nil
 }
@@ -123,13 +128,13 @@ func (a *app) devConfig(dir, host string, public net.Listener) (config.Config, [
 		"SIGNET_LOG_FORMAT=text", "SIGNET_SHUTDOWN_DELAY=0s", "SIGNET_SHUTDOWN_DRAIN=5s",
 	}, a.environ, []string{
 		"SIGNET_DATA_DIR=" + dir, "SIGNET_LISTEN=" + public.Addr().String(), "SIGNET_MASTER_KEY_FILE=" + filepath.Join(dir, "master.key"),
-		"SIGNET_TLS_CERT=", "SIGNET_TLS_KEY=", "SIGNET_ADMIN_LISTEN=",
+		"SIGNET_TLS_CERT=", "SIGNET_TLS_KEY=",
 	})
 	return config.Load("", environ)
 }
 
 func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public net.Listener, log *slog.Logger, level *slog.LevelVar) error {
-	l := listeners{public: public}
+	l := listeners{public: public, dev: true}
 	defer func() { l.close() }()
 	master, err := devInstall(ctx, cfg, a.getenv)
 	if err != nil {
@@ -143,6 +148,9 @@ func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public 
 	if err == nil {
 		l.socket, err = listenAdmin(cfg.Admin.Socket)
 	}
+	if err == nil && cfg.Admin.Listen != "" {
+		l.adminTCP, err = listenTCP(adminListenField, cfg.Admin.Listen)
+	}
 	if err != nil {
 		n.close()
 		return err
@@ -155,7 +163,11 @@ func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public 
 		n.close()
 		return err
 	}
-	log.Info("serving", slog.String("issuer", cfg.Issuer))
+	serving := []any{slog.String("issuer", cfg.Issuer)}
+	if l.adminTCP != nil {
+		serving = append(serving, slog.String("admin_listen", l.adminTCP.Addr().String()))
+	}
+	log.Info("serving", serving...)
 	if err := n.serve(ctx, l); err != nil {
 		n.close()
 		return err

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -263,4 +265,59 @@ func TestDevWhereNothingCanBeWritten(t *testing.T) {
 	if code != 1 || !strings.Contains(stderr, "choose another --dir") || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("got exit %d and %q", code, stderr)
 	}
+}
+
+// TestDevAdminListener: the admin API over TCP is there where the variable asks for it, on loopback alone, and neither
+// listener takes a request that names another host.
+func TestDevAdminListener(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := listener.Addr().String()
+	t.Setenv("SIGNET_ADMIN_LISTEN", admin)
+	_, stderr, code := runSignet(t, "", "dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0")
+	if code != 1 || !strings.Contains(stderr, "admin.listen: another program is using "+admin) || strings.Contains(stderr, "--listen") {
+		t.Errorf("a port in use: got exit %d and %q", code, stderr)
+	}
+	listener.Close()
+	p := startDev(t, t.TempDir())
+	secret := strings.Fields(mustRun(t, "client", "create", "--socket", p.demo.AdminSocket, "--id", "ops", "--grant", "client_credentials", "--scope", "signet:users"))[3]
+	_, tokens := post(t, p.demo.Issuer+"/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {"ops"}, "client_secret": {secret}, "scope": {"signet:users"}})
+	for _, c := range []struct {
+		url, host string
+		status    int
+	}{
+		{"http://" + admin + "/v1/users", "", http.StatusOK},
+		{"http://" + admin + "/v1/clients", "", http.StatusForbidden}, // not the scope
+		{"http://" + admin + "/v1/users", "localhost:1", http.StatusOK},
+		{"http://" + admin + "/v1/users", "evil.example", http.StatusForbidden},
+		{p.demo.Issuer + "/healthz", "", http.StatusOK},
+		{p.demo.Issuer + "/healthz", "evil.example:8080", http.StatusForbidden},
+	} {
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", c.url, nil)
+		req.Host = c.host
+		req.Header.Set("Authorization", fmt.Sprintf("Bearer %v", tokens["access_token"]))
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != c.status {
+			t.Errorf("%s with Host %q: got %d, want %d", c.url, c.host, res.StatusCode, c.status)
+		}
+	}
+	t.Setenv("SIGNET_ADMIN_LISTEN", "0.0.0.0:0")
+	if _, stderr, code := runSignet(t, "", "dev", "--dir", t.TempDir(), "--listen", "127.0.0.1:0"); code != 2 || !strings.Contains(stderr, "SIGNET_ADMIN_LISTEN 0.0.0.0:0 could be reached") {
+		t.Errorf("beyond loopback: got exit %d and %q", code, stderr)
+	}
+}
+
+func mustRun(t *testing.T, args ...string) string {
+	t.Helper()
+	stdout, stderr, code := runSignet(t, "", args...)
+	if code != 0 {
+		t.Fatalf("signet %s: exit %d, %s", strings.Join(args, " "), code, stderr)
+	}
+	return stdout
 }

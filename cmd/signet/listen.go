@@ -44,7 +44,10 @@ func listenAdmin(path string) (net.Listener, error) {
 	return listener, nil
 }
 
-const socketField = "admin.socket"
+const (
+	socketField      = "admin.socket"
+	adminListenField = "admin.listen"
+)
 
 // maxSocketPath is what every system allows (macOS: 104 with the terminating NUL).
 const maxSocketPath = 103
@@ -58,6 +61,8 @@ func checkSocketPath(path string) error {
 
 func explainListen(field, addr string, err error) error {
 	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && field == adminListenField:
+		return fmt.Errorf("%s: another program is using %s; stop it, or choose another address with admin.listen or SIGNET_ADMIN_LISTEN", field, addr)
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("%s: another program is using %s; stop it, or choose another address with --listen or SIGNET_LISTEN", field, addr)
 	case errors.Is(err, syscall.EACCES) && field == socketField:

@@ -326,7 +326,7 @@ func TestRestore(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := d.signet("", "restore", d.backup)
-		for _, want := range []string{"restored ", "(as " + filepath.Join(d.dir, markName) + " knew)", d.leaked} {
+		for _, want := range []string{"restored ", filepath.Join(d.dir, markName), d.leaked} {
 			if !strings.Contains(out, want) {
 				t.Errorf("the report does not say %q:\n%s", want, out)
 			}
@@ -417,7 +417,7 @@ func TestRestoreBesideARunningReplica(t *testing.T) {
 		proxy.Cut()
 		server.Do("flushall")
 		report := d.restore() // without the log, it does not know of the revocation
-		if report.Keyring.Version >= before {
+		if report.Keyring.Version > before {
 			t.Fatalf("version %d was restored, the replica has %d: the test proves nothing", report.Keyring.Version, before)
 		}
 		proxy.Heal()

@@ -64,7 +64,7 @@ func parseLogLine(line []byte) (e store.Event, ok bool) {
 	}
 	e = store.Event{At: at.UTC(), Type: take("type"), Outcome: take("outcome"), Actor: take("actor"), ClientID: take("client_id"), Subject: take("sub"),
 		SessionID: take("sid"), KeyID: take("kid"), RequestID: take("request_id"), Address: take("address")}
-	for _, ofTheLine := range []string{"time", "level", "msg"} {
+	for _, ofTheLine := range []string{"time", "level", "msg", "install", "replica", "n", "prev", "mac"} {
 		delete(fields, ofTheLine)
 	}
 	for name, value := range fields {

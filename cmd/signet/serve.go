@@ -67,16 +67,17 @@ func (a *app) serve(ctx context.Context, path string, environ []string) error {
 			return err
 		}
 	}
-	n, err := openNode(ctx, cfg, master, a.getenv, a.now, log, level)
+	hangup := make(chan os.Signal, 1) // taken from here on: it must not end a server that waits for its store
+	signal.Notify(hangup, syscall.SIGHUP)
+	n, l, err := startNode(ctx, cfg, certs, log, func() (*node, error) { return openNode(ctx, cfg, master, a.getenv, a.now, log, level) })
 	if err != nil {
 		return err
 	}
-	l, err := n.openListeners(certs)
-	if err != nil {
-		n.close()
-		return err
+	if n == nil {
+		log.Info("stopped", slog.String("before", "the store answered"))
+		return nil
 	}
-	stop := n.reloadOnHangup(func() (config.Config, []config.Warning, error) { return a.loadFile(path, environ) }) // before anybody is told that it serves and may send SIGHUP
+	stop := n.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return a.loadFile(path, environ) }) // before anybody is told that it serves and may send SIGHUP
 	defer stop()
 	log.Info("serving", slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),
 		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket), slog.String("version", version()))
@@ -88,10 +89,31 @@ func (a *app) serve(ctx context.Context, path string, environ []string) error {
 	return n.close()
 }
 
+// startNode opens the node and the listeners. Where the store is one across the network and cannot be
+// reached yet, it waits, and answers 503 meanwhile. Without an error, n is nil where ctx ended the wait.
+func startNode(ctx context.Context, cfg config.Config, certs *certificates, log *slog.Logger, open func() (*node, error)) (n *node, l listeners, err error) {
+	n, first := open()
+	if first != nil && !worthWaiting(cfg, first) {
+		return nil, l, first
+	}
+	if l, err = openListeners(cfg, certs); err != nil {
+		if n != nil {
+			n.close()
+		}
+		return nil, l, err
+	}
+	if first == nil {
+		return n, l, nil
+	}
+	w := waiter{log: log, listeners: l}
+	if n, err = w.wait(ctx, cfg, first, open); n == nil {
+		l.close()
+	}
+	return n, l, err
+}
+
 // reloadOnHangup applies the configuration anew at each SIGHUP, until stop is called.
-func (n *node) reloadOnHangup(load func() (config.Config, []config.Warning, error)) (stop func()) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
+func (n *node) reloadOnHangup(hangup chan os.Signal, load func() (config.Config, []config.Warning, error)) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

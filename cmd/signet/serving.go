@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"signet/config"
 	"signet/server"
 )
 
@@ -20,6 +21,7 @@ type listeners struct {
 	public, socket, adminTCP net.Listener
 
 	certs *certificates
+	dev   bool // the public listener too is for this machine alone
 }
 
 func (l listeners) close() {
@@ -38,21 +40,21 @@ func (l listeners) encrypted(listener net.Listener) net.Listener {
 }
 
 // openListeners opens what the configuration names. On an error none is left open.
-func (n *node) openListeners(certs *certificates) (l listeners, err error) {
+func openListeners(cfg config.Config, certs *certificates) (l listeners, err error) {
 	l.certs = certs
 	defer func() {
 		if err != nil {
 			l.close()
 		}
 	}()
-	if l.public, err = listenTCP("listen", n.cfg.Listen); err != nil {
+	if l.public, err = listenTCP("listen", cfg.Listen); err != nil {
 		return l, err
 	}
-	if l.socket, err = listenAdmin(n.cfg.Admin.Socket); err != nil {
+	if l.socket, err = listenAdmin(cfg.Admin.Socket); err != nil {
 		return l, err
 	}
-	if n.cfg.Admin.Listen != "" {
-		l.adminTCP, err = listenTCP("admin.listen", n.cfg.Admin.Listen)
+	if cfg.Admin.Listen != "" {
+		l.adminTCP, err = listenTCP(adminListenField, cfg.Admin.Listen)
 	}
 	return l, err
 }
@@ -82,9 +84,9 @@ func (n *node) serve(ctx context.Context, l listeners) error {
 			}
 		})
 	}
-	start(l.public, n.server, n.server.Connections("public", n.publicConnections()))
+	start(l.public, n.checkHost(n.server, l.public, l.dev), n.server.Connections("public", n.publicConnections()))
 	start(l.socket, n.server.Admin(), nil)
-	start(l.adminTCP, n.server.AdminWithToken(), n.server.Connections("admin", server.ConnectionLimits{Total: adminConnections}))
+	start(l.adminTCP, n.checkHost(n.server.AdminWithToken(), l.adminTCP, true), n.server.Connections("admin", server.ConnectionLimits{Total: adminConnections}))
 
 	var err error
 	select {
@@ -98,6 +100,17 @@ func (n *node) serve(ctx context.Context, l listeners) error {
 	stopLoops()
 	background.Wait()
 	return err
+}
+
+// checkHost has a listener on a loopback address take requests to such hosts alone, where that is wanted.
+func (n *node) checkHost(h http.Handler, listener net.Listener, wanted bool) http.Handler {
+	if listener == nil || !wanted {
+		return h
+	}
+	if addr, ok := listener.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
+		return h
+	}
+	return server.LoopbackHosts(h, n.log)
 }
 
 func (n *node) drain(servers []*http.Server) {

@@ -11,8 +11,9 @@ import (
 
 // importReport is what the server did with each line.
 type importReport struct {
-	Accepted int           `json:"accepted"`
-	Refused  []refusedLine `json:"refused"`
+	Accepted     int           `json:"accepted"`
+	Refused      []refusedLine `json:"refused"`       // the first ones
+	RefusedCount int           `json:"refused_count"` // all of them
 }
 
 type refusedLine struct {
@@ -76,7 +77,8 @@ func (a *app) importUsers(cmd *cobra.Command, in io.Reader) error {
 	if err := a.print(report, report.write); err != nil {
 		return err
 	}
-	if n := len(report.Refused); n > 0 {
+	report.RefusedCount = max(report.RefusedCount, len(report.Refused)) // an older server sends no count
+	if n := report.RefusedCount; n > 0 {
 		return fmt.Errorf("%d of %d lines were refused; mend them and import them again", n, n+report.Accepted)
 	}
 	return nil
@@ -89,5 +91,9 @@ func (r importReport) write(w io.Writer) {
 	for _, l := range r.Refused {
 		line(w, fmt.Sprint(l.Line), orDash(l.Username), l.Reason)
 	}
-	fmt.Fprintf(w, "%d accepted, %d refused\n", r.Accepted, len(r.Refused))
+	refused := max(r.RefusedCount, len(r.Refused))
+	if more := refused - len(r.Refused); more > 0 {
+		fmt.Fprintf(w, "and %d more lines that were refused, which are not listed\n", more)
+	}
+	fmt.Fprintf(w, "%d accepted, %d refused\n", r.Accepted, refused)
 }

@@ -14,63 +14,46 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	for name, seals := range map[string]*seal.Keys{"unsealed": nil, "sealed": testSeals()} {
-		t.Run(name, func(t *testing.T) { testContract(t, seals) })
-	}
+	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, Schema, nil) })
 }
 
-func testContract(t *testing.T, seals *seal.Keys) {
-	storetest.Run(t, func(t *testing.T) storetest.Backend {
-		path := filepath.Join(t.TempDir(), "signet.db")
-		s := mustOpenSealed(t, path, seals)
-		return storetest.Backend{
-			Store: s,
-			Reopen: func(t *testing.T) store.Store {
-				s.Close()
-				return mustOpenSealed(t, path, seals)
-			},
-			OpenError: func(t *testing.T) error {
-				s.Close()
-				_, err := Open(path, Options{Seals: seals})
-				return err
-			},
-			Retain: func(t *testing.T, keep store.Retention) store.Store {
-				s, err := Open(filepath.Join(t.TempDir(), "signet.db"), Options{Create: true, Retention: keep})
-				must(t, err)
-				t.Cleanup(func() { s.Close() })
-				return s
-			},
-			Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
-		}
-	})
+// TestContractSealed is the contract of a store whose records have seals.
+func TestContractSealed(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, Schema, testSeals()) })
 }
 
 // TestContractOfFormat1 is the contract of a store that has not been raised to format 2.
 func TestContractOfFormat1(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Backend {
-		path := filepath.Join(t.TempDir(), "signet.db")
-		open := func() *Store {
-			s := mustOpenSealed(t, path, seal.New([]masterKey{"one"})) // which it does not use
-			s.SetFormat(store.Format1)
+	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, store.Format1, seal.New([]masterKey{"one"})) })
+}
+
+func backend(t *testing.T, format int, seals *seal.Keys) storetest.Backend {
+	path := filepath.Join(t.TempDir(), "signet.db")
+	open := func(t *testing.T) *Store {
+		s := mustOpenSealed(t, path, seals)
+		s.SetFormat(format)
+		return s
+	}
+	s := open(t)
+	return storetest.Backend{
+		Store: s,
+		Reopen: func(t *testing.T) store.Store {
+			s.Close()
+			return open(t)
+		},
+		OpenError: func(t *testing.T) error {
+			s.Close()
+			_, err := Open(path, Options{Seals: seals})
+			return err
+		},
+		Retain: func(t *testing.T, keep store.Retention) store.Store {
+			s, err := Open(filepath.Join(t.TempDir(), "signet.db"), Options{Create: true, Retention: keep, Seals: seals})
+			must(t, err)
+			t.Cleanup(func() { s.Close() })
 			return s
-		}
-		s := open()
-		return storetest.Backend{
-			Store: s,
-			Reopen: func(t *testing.T) store.Store {
-				s.Close()
-				return open()
-			},
-			Retain: func(t *testing.T, keep store.Retention) store.Store {
-				s, err := Open(filepath.Join(t.TempDir(), "signet.db"), Options{Create: true, Retention: keep})
-				must(t, err)
-				s.SetFormat(store.Format1)
-				t.Cleanup(func() { s.Close() })
-				return s
-			},
-			Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
-		}
-	})
+		},
+		Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
+	}
 }
 
 // masterKey derives as a master key does.

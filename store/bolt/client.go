@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -18,16 +19,30 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 	if err := validClient(c); err != nil {
 		return err
 	}
-	raw, err := packed.EncodeClient(c, s.Format())
-	if err != nil {
-		return err
+	if s.Format() < store.Format2 {
+		c.NotBefore = later(c.NotBefore, store.Millis(s.now()))
 	}
 	return s.updateClients(ctx, func(t *txn) error {
 		if t.get(bucketClients, []byte(c.ID)) != nil {
 			return fmt.Errorf("client %q: %w", c.ID, store.ErrExists)
 		}
+		c := c
+		c.Epoch = max(c.Epoch, leastClientEpoch(t))
+		raw, err := packed.EncodeClient(c, s.Format())
+		if err != nil {
+			return err
+		}
 		return t.put(bucketClients, []byte(c.ID), raw)
 	})
+}
+
+// leastClientEpoch is the epoch at which new clients begin.
+func leastClientEpoch(t *txn) uint32 {
+	raw := t.get(bucketMeta, keyEpoch)
+	if len(raw) != 4 {
+		return 0
+	}
+	return binary.BigEndian.Uint32(raw)
 }
 
 func validClient(c store.Client) error {
@@ -116,8 +131,18 @@ func replaceClient(t *txn, id string, before, after []byte) error {
 // DeleteClient implements store.Clients.
 func (s *Store) DeleteClient(ctx context.Context, id string) error {
 	return s.updateClients(ctx, func(t *txn) error {
-		if t.get(bucketClients, []byte(id)) == nil {
+		raw := t.get(bucketClients, []byte(id))
+		if raw == nil {
 			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
+		}
+		c, err := packed.DecodeClient(raw)
+		if err != nil {
+			return err
+		}
+		if next := store.NextEpoch(c.Epoch); s.Format() >= store.Format2 && next > leastClientEpoch(t) {
+			if err := t.put(bucketMeta, keyEpoch, binary.BigEndian.AppendUint32(nil, next)); err != nil {
+				return err
+			}
 		}
 		return t.del(bucketClients, []byte(id))
 	})

@@ -36,6 +36,7 @@ var (
 
 	keySchema  = []byte("schema")
 	keyInstall = []byte("install")
+	keyEpoch   = []byte("client epoch")
 	keyProbe   = []byte("probe")
 	keyCopied  = []byte("copied")
 	keyCurrent = []byte("current")

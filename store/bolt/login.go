@@ -22,9 +22,14 @@ func (s *Store) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, 
 }
 
 // FinishLogin implements store.Logins.
-func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, in store.Session, b store.Bounds) (store.Session, store.User, error) {
+func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, in store.Session, b store.Bounds) (store.Login, error) {
 	if err := s.succeed(ctx, r); err != nil {
-		return store.Session{}, store.User{}, err
+		return store.Login{}, err
 	}
-	return s.startSession(ctx, in, b, func(t *txn) error { return noteNetworks(t, now, r.Attempt) })
+	session, user, err := s.startSession(ctx, in, b, func(t *txn) error { return noteNetworks(t, now, r.Attempt) })
+	if err != nil {
+		return store.Login{}, err
+	}
+	version, err := s.ClientsVersion(ctx)
+	return store.Login{Session: session, User: user, ClientsVersion: version}, err
 }

@@ -116,7 +116,7 @@ func (o *Overlay) clientOfEvents(c *store.Client, known *changes) {
 
 // secretsLeft returns which secrets of the backup are still good after rotations from after a time (Unix
 // milliseconds). A client has at most two: a rotation pushes the older out, or both where it revokes them;
-// a revocation by itself takes the older.
+// a revocation by itself takes the older. Where the event names the one that was dropped, it is that one.
 func secretsLeft(secrets []store.Secret, rotations []secretRotation, after int64) []store.Secret {
 	slices.SortStableFunc(rotations, func(a, b secretRotation) int { return a.at.Compare(b.at) })
 	known := slices.Clone(secrets) // newest first; the zero Secret stands for one that nobody here knows
@@ -124,7 +124,12 @@ func secretsLeft(secrets []store.Secret, rotations []secretRotation, after int64
 		if r.at.UnixMilli() <= after {
 			continue
 		}
+		if r.dropped != "" {
+			known = withoutSecret(known, r.dropped)
+		}
 		switch {
+		case r.dropped != "" && !r.adds:
+			continue
 		case r.adds && r.revoke:
 			known = []store.Secret{{}}
 		case r.adds:
@@ -136,4 +141,16 @@ func secretsLeft(secrets []store.Secret, rotations []secretRotation, after int64
 		}
 	}
 	return slices.DeleteFunc(known, func(s store.Secret) bool { return len(s.Hash) == 0 })
+}
+
+// withoutSecret removes the secret of the fingerprint. One that nobody here knows is the newest.
+func withoutSecret(known []store.Secret, fingerprint string) []store.Secret {
+	at := slices.IndexFunc(known, func(s store.Secret) bool { return len(s.Hash) > 0 && s.Fingerprint() == fingerprint })
+	if at < 0 {
+		at = slices.IndexFunc(known, func(s store.Secret) bool { return len(s.Hash) == 0 })
+	}
+	if at < 0 {
+		return known
+	}
+	return slices.Delete(known, at, at+1)
 }

@@ -64,6 +64,8 @@ type secretRotation struct {
 	at     time.Time
 	revoke bool // the secrets from before it died at once
 	adds   bool // there is a new one, which nobody here knows
+
+	dropped string // the fingerprint of the one that was dropped, where the event has it
 }
 
 // NewHistory starts a history of what came after b. now is the moment of the restore.
@@ -230,9 +232,9 @@ func (h *History) takeChange(e store.Event, trust Trust) {
 	}
 	switch e.Type {
 	case store.EventClientRotateSecret:
-		c.rotated(secretRotation{e.At, e.Detail["revoke_old"] == "true", true})
+		c.rotated(secretRotation{e.At, e.Detail["revoke_old"] == "true", true, e.Detail[store.DetailDropped]})
 	case store.EventClientRevokeSecret:
-		c.rotated(secretRotation{e.At, true, false})
+		c.rotated(secretRotation{e.At, true, false, e.Detail[store.DetailDropped]})
 	}
 }
 

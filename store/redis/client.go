@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"signet/store"
@@ -17,21 +19,40 @@ import (
 
 // CreateClient implements store.Clients.
 func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
+	if s.Format() < store.Format2 {
+		c.NotBefore = later(c.NotBefore, store.Millis(time.Now()))
+	}
+	return s.addClient(ctx, c)
+}
+
+// addClient keeps a client as it is, with a higher epoch where that is too low.
+func (s *Store) addClient(ctx context.Context, c store.Client) error {
 	if c.ID == "" || len(c.ID) > maxName {
 		return fmt.Errorf("the client id has %d bytes", len(c.ID))
 	}
-	raw, err := s.packClient(c)
-	if err != nil {
-		return err
+	for range 3 { // each time the least epoch has risen
+		raw, err := s.packClient(c)
+		if err != nil {
+			return err
+		}
+		create := createClientScript.call(s.key.clientsAndEpoch(), c.ID, rand.Text(), c.Epoch, raw)
+		if err := s.doAndTell(ctx, "creating a client", ofClient(c.ID), create); err != nil {
+			return err
+		}
+		switch outcome, _ := create.text(); outcome {
+		case "ok":
+			return nil
+		case "exists":
+			return fmt.Errorf("client %q: %w", c.ID, store.ErrExists)
+		default:
+			least, err := strconv.ParseUint(outcome, 10, 24)
+			if err != nil {
+				return s.strange("creating a client", outcome)
+			}
+			c.Epoch = uint32(least)
+		}
 	}
-	create := createClientScript.call(s.key.clients(), c.ID, raw, rand.Text())
-	if err := s.doAndTell(ctx, "creating a client", ofClient(c.ID), create); err != nil {
-		return err
-	}
-	if create.number() == 0 {
-		return fmt.Errorf("client %q: %w", c.ID, store.ErrExists)
-	}
-	return nil
+	return s.unavailable("creating a client", errors.New("clients are deleted faster than one can be created"))
 }
 
 // Client implements store.Clients.
@@ -112,7 +133,7 @@ func (s *Store) DeleteClient(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		outcome, err := s.removeClient(ctx, id, before)
+		outcome, err := s.removeClient(ctx, c, before)
 		if outcome == "ok" {
 			s.journal.clientDeleted(c)
 		}
@@ -131,9 +152,13 @@ func (s *Store) DeleteClient(ctx context.Context, id string) error {
 }
 
 // removeClient deletes the record that was read.
-func (s *Store) removeClient(ctx context.Context, id, before string) (outcome string, err error) {
-	del := deleteClientScript.call(s.key.clients(), id, before, rand.Text())
-	err = s.doAndTell(ctx, "deleting a client", ofClient(id), del)
+func (s *Store) removeClient(ctx context.Context, c store.Client, before string) (outcome string, err error) {
+	least := c.Epoch
+	if s.Format() >= store.Format2 {
+		least = store.NextEpoch(c.Epoch)
+	}
+	del := deleteClientScript.call(s.key.clientsAndEpoch(), c.ID, before, rand.Text(), least)
+	err = s.doAndTell(ctx, "deleting a client", ofClient(c.ID), del)
 	outcome, _ = del.text()
 	return outcome, err
 }

@@ -62,6 +62,7 @@
 //	b:{…}                      string, runs out in a second: a barrier, see durable.go
 //	clients:{c}                hash: client id → JSON
 //	clients:{c}:version        string: another one whenever a client is another one
+//	clients:{c}:epoch          string: the least epoch of new clients, above that of any client that was deleted
 //	install:{i}                string: the install record, JSON
 //	install:{i}:keyring        hash: version, document (sealed)
 //	install:{i}:beats          hash: replica → JSON

@@ -111,7 +111,7 @@ type importing struct {
 func (i *importing) add(ctx context.Context, r store.Record) error {
 	switch {
 	case r.Client != nil:
-		return i.CreateClient(ctx, *r.Client)
+		return i.addClient(ctx, *r.Client)
 	case r.User != nil:
 		i.addUser(*r.User)
 	case r.Session != nil:

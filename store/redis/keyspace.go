@@ -80,6 +80,11 @@ func (k keyspace) clients() []string {
 	return []string{k.name("clients", "c", ""), k.name("clients", "c", ":version")}
 }
 
+// clientsAndEpoch also has the least epoch of new clients.
+func (k keyspace) clientsAndEpoch() []string {
+	return append(k.clients(), k.name("clients", "c", ":epoch"))
+}
+
 func (k keyspace) install() string   { return k.name("install", "i", "") }
 func (k keyspace) keyring() string   { return k.name("install", "i", ":keyring") }
 func (k keyspace) beats() string     { return k.name("install", "i", ":beats") }

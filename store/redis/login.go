@@ -50,14 +50,22 @@ func (s *Store) credential(ctx context.Context, username string, name *call) (st
 	return u.Credential(), nil
 }
 
-// FinishLogin implements store.Logins, in one round trip.
-func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, in store.Session, b store.Bounds) (store.Session, store.User, error) {
+// FinishLogin implements store.Logins, in one round trip. In a cluster the clients may lie on another
+// server, which is asked at the same time.
+func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, in store.Session, b store.Bounds) (store.Login, error) {
 	start, err := s.startCall(in, b)
 	if err != nil {
-		return store.Session{}, store.User{}, err
+		return store.Login{}, err
 	}
-	if err := s.do(ctx, "finishing a login", append([]*call{start}, s.decideCalls(now, r.Attempt, attemptSucceeded)...)...); err != nil {
-		return store.Session{}, store.User{}, err
+	versionKey := s.key.clients()[1]
+	version := command(versionKey, "get", versionKey)
+	if err := s.do(ctx, "finishing a login", append([]*call{start, version}, s.decideCalls(now, r.Attempt, attemptSucceeded)...)...); err != nil {
+		return store.Login{}, err
 	}
-	return s.started(in, start)
+	session, user, err := s.started(in, start)
+	if err != nil {
+		return store.Login{}, err
+	}
+	clients, _ := version.text()
+	return store.Login{Session: session, User: user, ClientsVersion: clients}, nil
 }

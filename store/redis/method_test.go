@@ -126,8 +126,7 @@ var methods = []method{
 	{"FinishLogin", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		next := x.session
 		rand.Read(next.ID[:])
-		started, _, err := s.FinishLogin(ctx, x.now, store.Receipt{Attempt: x.attempt()}, next, store.Bounds{PerUser: 100})
-		return started, err
+		return outcome(s.FinishLogin(ctx, x.now, store.Receipt{Attempt: x.attempt()}, next, store.Bounds{PerUser: 100}))
 	}},
 	{"Allow", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		adm, err := s.Allow(ctx, x.now, x.attempt())

@@ -170,6 +170,6 @@ func (s *Store) deleteClientAgain(ctx context.Context, deleted store.Client) err
 	if err != nil || !c.CreatedAt.Equal(deleted.CreatedAt) || c.Epoch > deleted.Epoch {
 		return known(err)
 	}
-	_, err = s.removeClient(ctx, deleted.ID, before)
+	_, err = s.removeClient(ctx, c, before)
 	return err
 }

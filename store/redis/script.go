@@ -77,7 +77,7 @@ var (
 	announceCredentialScript = newScript(announceCredentialLua, numberReply)
 	copyCredentialScript     = newScript(copyCredentialLua, numberReply)
 
-	createClientScript = newScript(createClientLua, numberReply)
+	createClientScript = newScript(createClientLua, textReply)
 	rewriteScript      = newScript(rewriteLua, numberReply)
 	updateClientScript = newScript(updateClientLua, textReply)
 	deleteClientScript = newScript(deleteClientLua, textReply)

@@ -146,7 +146,7 @@ func calls(ctx context.Context, s store.Store, session store.Session) map[string
 	errs["ClearThrottle"] = s.ClearThrottle(ctx, "here", []string{"x"})
 	_, errs["ListThrottle"] = s.ListThrottle(ctx, t0, func(_, _ string) bool { return true }, 1)
 	_, _, errs["BeginLogin"] = s.BeginLogin(ctx, t0, a, "x")
-	_, _, errs["FinishLogin"] = s.FinishLogin(ctx, t0, store.Receipt{Attempt: a}, store.Session{ID: newSessionID(), UserID: session.UserID, ClientID: "app", StartedAt: t0}, ten)
+	_, errs["FinishLogin"] = s.FinishLogin(ctx, t0, store.Receipt{Attempt: a}, store.Session{ID: newSessionID(), UserID: session.UserID, ClientID: "app", StartedAt: t0}, ten)
 	_, errs["ClientsVersion"] = s.ClientsVersion(ctx)
 	errs["AppendEvents"] = s.AppendEvents(ctx, []store.Event{{Type: "x"}})
 	_, errs["Events"] = s.Events(ctx, store.EventQuery{})

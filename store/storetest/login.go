@@ -36,20 +36,20 @@ func testLogin(t *testing.T, b Backend) {
 
 	in := store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "app", StartedAt: now}
 	there := goes(t, s, now, at("there", store.Limit{Key: "x", Free: 1, Window: mi}))
-	got, user, err := s.FinishLogin(ctx, now, there, in, ten)
+	got, err := s.FinishLogin(ctx, now, there, in, ten)
 	noError(t, "FinishLogin", err)
 	in.RotatedAt = in.StartedAt
-	equal(t, "the session", got, in)
-	equal(t, "the user", user, u)
+	version := must[string](t, "ClientsVersion")(s.ClientsVersion(ctx))
+	equal(t, "the login", got, store.Login{Session: in, User: u, ClientsVersion: version})
 	equal(t, "the session kept", sessions(t, s, u.ID, now), []store.Session{in})
 	goes(t, s, now, at("there", store.Limit{Key: "x", Free: 1, Window: mi}))
 
 	in.ID, in.UserID = newSessionID(), newUserID()
-	_, _, err = s.FinishLogin(ctx, now, store.Receipt{}, in, ten)
+	_, err = s.FinishLogin(ctx, now, store.Receipt{}, in, ten)
 	wantError(t, "FinishLogin of nobody", err, store.ErrNotFound)
 	disable(t, s, u.ID)
 	in.UserID = u.ID
-	_, _, err = s.FinishLogin(ctx, now, last, in, ten)
+	_, err = s.FinishLogin(ctx, now, last, in, ten)
 	wantError(t, "FinishLogin of a disabled user", err, store.ErrDisabled)
 }
 

@@ -61,6 +61,8 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"list sessions", testListSessions},
 		{"revoke session", testRevokeSession},
 		{"revoke all sessions", testRevokeSessions},
+		{"sign-outs need no clock", testSignOuts},
+		{"epochs of clients", testClientEpochsRise},
 		{"rotate", testRotate},
 		{"login", testLogin},
 		{"login after a change", testLoginAfterChange},

@@ -1,4 +1,7 @@
--- KEYS: clients, version. ARGV: client id, record, new version.
-if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
-redis.call('SET', KEYS[2], ARGV[3])
-return 1
+-- KEYS: clients, version, least epoch. ARGV: client id, new version, the client's epoch, record. Where that epoch is
+-- below the least one for new clients, answers the least one.
+local least = redis.call('GET', KEYS[3]) or '0'
+if tonumber(ARGV[3]) < tonumber(least) then return least end
+if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[4]) == 0 then return 'exists' end
+redis.call('SET', KEYS[2], ARGV[2])
+return 'ok'
