@@ -92,7 +92,7 @@ func (d *doctor) examine(ctx context.Context) {
 
 // examineBolt: the file is locked while a server runs on it; that the server runs is good news then.
 func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config, master []keys.MasterKey) {
-	s, err := opener{getenv: d.app.getenv}.openBolt(path, cfg)
+	s, err := d.opener(master).openBolt(path, cfg)
 	if errors.Is(err, store.ErrLocked) {
 		d.note("store", stateOK, path+" is in use by a running server; stop it, or examine a backup, to have it read whole")
 		return
@@ -106,11 +106,11 @@ func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config
 		d.judge("store", err, "")
 		return
 	}
-	d.judge("store", bolt.Check(path), "every record and page of it can be read")
+	d.judge("store", bolt.Check(path, newSeals(master)), "every record and page of it can be read")
 }
 
 func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []keys.MasterKey) {
-	s, err := opener{getenv: d.app.getenv}.openRedis(ctx, cfg)
+	s, err := d.opener(master).openRedis(ctx, cfg)
 	if !d.judge("store", err, storeName(cfg)+" answers") {
 		return
 	}

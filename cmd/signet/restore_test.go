@@ -14,6 +14,7 @@ import (
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/redis/redistest"
+	"signet/store/seal"
 )
 
 // disaster is an install, a backup of it, and what has happened after the backup.
@@ -180,7 +181,7 @@ func (d *disaster) pushOffTheTrail() {
 	t := d.t
 	t.Helper()
 	d.trailLost = true
-	s, err := bolt.Open(filepath.Join(d.dir, "signet.db"), bolt.Options{AuditEvents: 100})
+	s, err := bolt.Open(filepath.Join(d.dir, "signet.db"), bolt.Options{AuditEvents: 100, Seals: d.seals()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -509,4 +510,14 @@ func TestRestoreRefuses(t *testing.T) {
 			t.Errorf("the store was changed: %v", err)
 		}
 	})
+}
+
+// seals are those of the install's records.
+func (d *disaster) seals() *seal.Keys {
+	d.t.Helper()
+	master, err := readMasterKeys(filepath.Join(d.dir, "master.key"), func(string) string { return "" })
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return newSeals(master)
 }

@@ -24,8 +24,9 @@ type opener struct {
 	log     *slog.Logger        // nil discards
 	warn    func(warning error) // told what can be lost; nil: nobody is
 	observe func(doing string, took time.Duration, err error)
-	seals   *seal.Keys // of the records
-	patient bool       // whole stores are moved: a slow answer is no reason to give up
+	seals   *seal.Keys       // of the records; nil: they are neither sealed nor verified
+	master  []keys.MasterKey // that the seals are of
+	patient bool             // whole stores are moved: a slow answer is no reason to give up
 }
 
 // open opens the store that the configuration names. It makes none.
@@ -145,7 +146,7 @@ func (o opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config,
 		defer hsm.Close()
 	}
 	ring := keyringConfig(cfg, s, installID, []keys.MasterKey{master})
-	ring.Remote = remoteKeys(cfg, hsm)
+	ring.Remote, ring.Sealed = remoteKeys(cfg, hsm), true
 	ring.Mark = markFile(cfg)
 	if err := keys.Init(ctx, ring); err != nil {
 		return fmt.Errorf("keyring: %w", err)

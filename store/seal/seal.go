@@ -243,6 +243,20 @@ func (k *Keys) open(kind Kind, key, sealed []byte) (record []byte, why string) {
 	return nil, "its MAC does not fit"
 }
 
+// Hash returns a hash whose sum is the MAC, in full, of what is written into it, under the master key that
+// seals now. It is for what is too large to hold.
+func (k *Keys) Hash(kind Kind) hash.Hash { return k.current().newHash(kind) }
+
+// Hashes are those of all master keys: what was sealed under any of them has one of their sums.
+func (k *Keys) Hashes(kind Kind) (all []hash.Hash) {
+	for _, m := range k.all {
+		all = append(all, m.newHash(kind))
+	}
+	return all
+}
+
+func (m *masterKey) newHash(kind Kind) hash.Hash { return m.kinds[kind].pool.New().(*mac).Hash }
+
 // Sealed reports whether the record has a trailer, whatever it is worth.
 func Sealed(record []byte) bool {
 	return len(record) >= Overhead && string(record[len(record)-len(mark):]) == mark
