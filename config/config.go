@@ -135,14 +135,17 @@ type Password struct {
 
 	Argon2 Argon2 `yaml:"argon2"`
 
-	// How many passwords are hashed at once. 0: one less than there are cores, at least one, and no
-	// more than memory allows.
+	Import ImportedHashes `yaml:"import"`
+
+	// How many passwords are hashed at once. 0: as many as there are cores, and no more than half of the
+	// memory allows.
 	Slots int `yaml:"slots"`
 
-	// How many logins may wait for a slot; the next is answered 503 with Retry-After. 0: 32 a slot.
+	// How many logins may wait for a slot, however short the wait; the next is answered 503 with
+	// Retry-After. 0: 256 a slot.
 	Queue int `yaml:"queue"`
 
-	// How long one waits at most before it is answered 503.
+	// How long one waits at most before it is answered 503; one that would wait longer is so at once.
 	Wait time.Duration `yaml:"wait"`
 }
 
@@ -156,6 +159,19 @@ type Argon2 struct {
 
 	// Threads for one hash.
 	Threads uint8 `yaml:"threads"`
+}
+
+// What a password hash from elsewhere may cost. One that costs more is refused by an import, and its user
+// cannot log in until a new password is set.
+type ImportedHashes struct {
+	// Memory for one argon2 hash, in KiB; at most half of the memory that the server has.
+	MemoryKiB uint32 `yaml:"argon2_memory_kib"`
+
+	// Passes of argon2 times its memory, in KiB.
+	WorkKiB uint32 `yaml:"argon2_work_kib"`
+
+	// The cost of bcrypt; 14 takes about a second.
+	BcryptCost int `yaml:"bcrypt_cost"`
 }
 
 // How many failed logins are answered before the next is asked to wait (429 with Retry-After).

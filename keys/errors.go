@@ -52,6 +52,10 @@ var (
 	// ErrInvalidToken: the token is not one that this install signed and still vouches for. It says
 	// no more than that on purpose.
 	ErrInvalidToken = errors.New("invalid token")
+
+	// ErrUnreadable is an ErrInvalidToken: this install has signed the token, and its claims are not of the
+	// expected types.
+	ErrUnreadable = fmt.Errorf("%w: it was signed here, and its claims cannot be read", ErrInvalidToken)
 )
 
 // NotAgedError: a signing key was to be revoked whose successor some verifiers may not have yet.

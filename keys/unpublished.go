@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"encoding/json"
 	"slices"
 )
 
@@ -23,8 +22,10 @@ func (m *Manager) Unpublished(token string) State {
 	if err != nil {
 		return ""
 	}
-	var named struct{ KID string }
-	if json.Unmarshal(plain, &named) != nil || named.KID == "" {
+	var named struct {
+		KID string `json:"kid"`
+	}
+	if readForeign(plain, &named) != nil || named.KID == "" {
 		return ""
 	}
 	return m.unpublished(named.KID)

@@ -2,7 +2,6 @@ package keys
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -18,7 +17,7 @@ const (
 // or "alg":"none" are not even looked at (RFC 8725 §3). It does no I/O.
 //
 // The answer to everything that is wrong is ErrInvalidToken, also where the key was revoked or
-// removed; ErrStale when the keyring was not read for D, so that a revocation may have been missed;
+// removed; ErrUnreadable when the signature is good and the payload does not fit claims; ErrStale when the keyring was not read for D, so that a revocation may have been missed;
 // ErrClock when this replica's clock is off, since what the caller judges next is the time.
 // Lifetimes, issuer and audience are for the caller to judge.
 func (m *Manager) Verify(token, typ string, claims any) (kid string, err error) {
@@ -54,8 +53,11 @@ func (v *view) verify(token, typ string, claims any) (string, error) {
 		return "", ErrInvalidToken
 	}
 	plain, err := decodeSegment(payload)
-	if err != nil || json.Unmarshal(plain, claims) != nil {
+	if err != nil {
 		return "", ErrInvalidToken
+	}
+	if readSigned(plain, claims) != nil {
+		return "", ErrUnreadable
 	}
 	return key.kid, nil
 }

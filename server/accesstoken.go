@@ -32,6 +32,10 @@ func (s *Server) checkAccessTokenOf(ctx context.Context, raw string, find func(c
 	if errors.Is(err, keys.ErrStale) || errors.Is(err, keys.ErrClock) {
 		return nil, unavailable(err)
 	}
+	if errors.Is(err, keys.ErrUnreadable) {
+		s.metrics.unreadable.Inc()
+		s.log.ErrorContext(ctx, "an access token that was signed here cannot be read, and counts as inactive; report this with the claims that its client is given")
+	}
 	if err != nil {
 		return nil, notLive("%w", err)
 	}

@@ -33,6 +33,10 @@ var adminVerbs = []adminVerb{
 	{"GET", "/v1/users", "user.list", scopeUsers, false, (*Server).adminListUsers},
 	{"POST", "/v1/users", "user.create", scopeUsers, false, (*Server).adminCreateUser},
 	{"POST", "/v1/users:import", "user.import", scopeUsers, true, (*Server).adminImportUsers},
+	{"POST", "/v1/users:disable", "user.bulk_disable", scopeUsers, true, bulk("disable", (*Server).adminDisableUser)},
+	{"POST", "/v1/users:enable", "user.bulk_enable", scopeUsers, true, bulk("enable", (*Server).adminEnableUser)},
+	{"POST", "/v1/users:delete", "user.bulk_delete", scopeUsers, true, bulk("delete", (*Server).adminDeleteUser)},
+	{"POST", "/v1/users:revoke-sessions", "session.bulk_revoke_all", scopeUsers, true, bulk("revoke-sessions", (*Server).adminRevokeSessions)},
 	{"GET", "/v1/users/{username}", "user.show", scopeUsers, false, (*Server).adminShowUser},
 	{"PATCH", "/v1/users/{username}", "user.update", scopeUsers, false, (*Server).adminUpdateUser},
 	{"DELETE", "/v1/users/{username}", "user.delete", scopeUsers, false, (*Server).adminDeleteUser},
@@ -44,6 +48,9 @@ var adminVerbs = []adminVerb{
 	{"GET", "/v1/users/{username}/sessions", "session.list", scopeUsers, false, (*Server).adminListSessions},
 	{"DELETE", "/v1/users/{username}/sessions", "session.revoke_all", scopeUsers, false, (*Server).adminRevokeSessions},
 	{"DELETE", "/v1/users/{username}/sessions/{sid}", "session.revoke", scopeUsers, false, (*Server).adminRevokeSession},
+
+	{"GET", "/v1/throttle", "throttle.list", scopeUsers, false, (*Server).adminListThrottle},
+	{"DELETE", "/v1/throttle", "throttle.clear", scopeUsers, false, (*Server).adminClearThrottle},
 
 	{"GET", "/v1/keys", "keys.list", scopeKeys, false, (*Server).adminListKeys},
 	{"GET", "/v1/keys/plan", "keys.plan", scopeKeys, false, (*Server).adminPlanKeys},

@@ -1,6 +1,13 @@
 package server
 
 import (
+	"errors"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"signet/server/password"
 	"signet/store"
 )
 
@@ -9,14 +16,31 @@ type eventList struct {
 	Next   uint64  `json:"next"` // the after of what comes later, also when nothing came yet
 }
 
+// adminListEvents answers what the query selects. An empty answer about somebody who never was is an error:
+// a misspelt name must not look like a user who did nothing.
 func (s *Server) adminListEvents(c *call) (reply, error) {
-	q, err := readEventQuery(c)
+	values, err := readQuery(c, "after", "type", "client_id", "sub", "user", "address", "since", "until", "limit", "newest")
 	if err != nil {
 		return reply{}, err
+	}
+	q, err := readEventQuery(values, s.now())
+	if err != nil {
+		return reply{}, err
+	}
+	var unknown error
+	if name := values["user"]; name != "" {
+		if q.About, unknown, err = s.person(c, name); err != nil {
+			return reply{}, err
+		}
 	}
 	events, err := s.store.Events(c.Context(), q)
 	if err != nil {
 		return reply{}, err
+	}
+	if len(events) == 0 && q.After == 0 {
+		if err := s.explainNothing(c, q, unknown); err != nil {
+			return reply{}, err
+		}
 	}
 	next := q.After
 	if len(events) > 0 {
@@ -25,20 +49,92 @@ func (s *Server) adminListEvents(c *call) (reply, error) {
 	return reply{body: eventList{append([]event{}, events...), next}}, nil
 }
 
-func readEventQuery(c *call) (q store.EventQuery, err error) {
-	values, err := readQuery(c, "after", "type", "client_id", "sub", "limit", "newest")
-	if err != nil {
-		return q, err
+// explainNothing returns the error for an empty answer about somebody who never was. Somebody who is gone
+// may still have events, which the rest of the query leaves out.
+func (s *Server) explainNothing(c *call, q store.EventQuery, unknown error) error {
+	if unknown == nil {
+		var err error
+		if unknown, err = s.unknownIn(c, q); unknown == nil {
+			return err
+		}
 	}
+	others, err := s.store.Events(c.Context(), store.EventQuery{About: q.About, Subject: q.Subject, ClientID: q.ClientID, Limit: 1})
+	if err != nil || len(others) > 0 {
+		return err
+	}
+	return unknown
+}
+
+// person finds whose events are asked for, by any spelling of the username or by sub. unknown is the error
+// for an empty answer: nil where there is such a user.
+func (s *Server) person(c *call, name string) (p *store.Person, unknown, err error) {
+	p = &store.Person{}
+	var user store.User
+	if id, notID := store.ParseUserID(name); notID == nil {
+		p.Subject = name
+		user, err = s.store.User(c.Context(), id)
+	} else {
+		p.Username = name
+		if canonical, notName := password.CanonicalUsername(name); notName == nil {
+			p.Username = canonical
+		}
+		p.NameHashes = s.audit.NameHashes(p.Username)
+		user, err = s.store.UserByName(c.Context(), p.Username)
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return p, adminNotFound("there is no user " + quoteShort(name) + ", and no event about one; GET /v1/users lists the users"), nil
+	case err != nil:
+		return nil, nil, err
+	}
+	p.Subject, p.Username, p.NameHashes = user.ID.String(), user.Username, s.audit.NameHashes(user.Username)
+	return p, nil, nil
+}
+
+// unknownIn is the error where q names a sub or a client that does not exist.
+func (s *Server) unknownIn(c *call, q store.EventQuery) (unknown, err error) {
+	if q.Subject != "" {
+		if id, notID := store.ParseUserID(q.Subject); notID == nil {
+			_, err = s.store.User(c.Context(), id)
+		} else {
+			_, err = s.store.Client(c.Context(), q.Subject)
+		}
+		if errors.Is(err, store.ErrNotFound) {
+			return adminNotFound("there is no user or client with the sub " + q.Subject + ", and no event of one; to ask by name, use user instead of sub"), nil
+		}
+	}
+	if err == nil && q.ClientID != "" {
+		if _, err = s.store.Client(c.Context(), q.ClientID); errors.Is(err, store.ErrNotFound) {
+			return adminNotFound("there is no client " + q.ClientID + ", and no event of one; GET /v1/clients lists the clients"), nil
+		}
+	}
+	return nil, err
+}
+
+func readEventQuery(values query, now time.Time) (q store.EventQuery, err error) {
 	q.ClientID, q.Subject = values["client_id"], values["sub"]
 	q.Types = store.RelatedEventTypes(values["type"])
 	switch {
 	case values["type"] != "" && q.Types == nil:
-		return q, adminInvalid("there is no event type %q; `signet audit list --types` lists them", values["type"])
+		return q, adminInvalid("there is no event type %s; `signet audit list --types` lists them", quoteShort(values["type"]))
 	case q.ClientID != "" && !validClientID(q.ClientID):
 		return q, adminInvalid("client_id must be 1 to 128 letters, digits, - . _ ~")
 	case q.Subject != "" && !validClientID(q.Subject):
-		return q, adminInvalid("sub must be a user's (%s…) or a client_id", userPrefix)
+		return q, adminInvalid("sub must be a user's (%s…) or a client_id; to ask by name, use user", userPrefix)
+	case q.Subject != "" && values["user"] != "":
+		return q, adminInvalid("give either user or sub")
+	}
+	if q.Address, err = readAddress(values["address"]); err != nil {
+		return q, err
+	}
+	if q.Since, err = readMoment("since", values["since"], now); err != nil {
+		return q, err
+	}
+	if q.Until, err = readMoment("until", values["until"], now); err != nil {
+		return q, err
+	}
+	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
+		return q, adminInvalid("since must be before until")
 	}
 	if q.After, err = values.number("after"); err != nil {
 		return q, err
@@ -48,4 +144,40 @@ func readEventQuery(c *call) (q store.EventQuery, err error) {
 	}
 	q.Newest, err = values.flag("newest")
 	return q, err
+}
+
+// readAddress reads an address or a prefix; zero where text is empty.
+func readAddress(text string) (netip.Prefix, error) {
+	if text == "" {
+		return netip.Prefix{}, nil
+	}
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil || prefix.Addr().Is4In6() {
+		return netip.Prefix{}, adminInvalid("address must be an IP address or a network such as 192.0.2.0/24 or 2001:db8::/32")
+	}
+	return prefix.Masked(), nil
+}
+
+// readMoment reads a time of RFC 3339, or how long ago it was, in units of time.ParseDuration or in days
+// (7d); zero where text is empty.
+func readMoment(name, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	if days, found := strings.CutSuffix(text, "d"); found {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= 100*366 {
+			return now.AddDate(0, 0, -n), nil
+		}
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	return time.Time{}, adminInvalid("%s must be a time such as 2026-03-04T12:00:00Z, or how long ago, such as 90m or 7d", name)
 }

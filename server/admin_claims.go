@@ -18,7 +18,9 @@ func mergeClaims(claims, changes map[string]json.RawMessage) (map[string]json.Ra
 		merged = make(map[string]json.RawMessage, len(changes))
 	}
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
-		if why := checkClaimName(name); why != "" {
+		_, there := merged[name]
+		removed := there && string(bytes.TrimSpace(changes[name])) == "null"
+		if why := checkClaimName(name); why != "" && !removed { // a record may have one from before it was reserved
 			return nil, adminInvalid("claims: %s %s", quoteShort(name), why)
 		}
 		var value bytes.Buffer

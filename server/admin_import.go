@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"signet/server/password"
 	"signet/store"
 )
 
@@ -77,10 +76,11 @@ func (s *Server) adminImportUsers(c *call) (reply, error) {
 		}
 		switch {
 		case err != nil:
-			err = importStopped(err, report.Accepted, lines.line)
+			err = streamStopped(err, report.Accepted, lines.line)
 			broken = asOAuthError(err).reason()
 			return reply{}, err
 		case end == io.EOF:
+			s.hashes.want()
 			return reply{body: report}, nil
 		case end != nil:
 			e := adminInvalid("the body broke off after line %d; %d users were accepted: send all of it again, those are then refused as existing", lines.line, report.Accepted)
@@ -91,15 +91,15 @@ func (s *Server) adminImportUsers(c *call) (reply, error) {
 	}
 }
 
-// importStopped is the answer to an import whose caller lost the right to it on the way: what was accepted stays.
-func importStopped(err error, accepted, line int) error {
+// streamStopped is the answer to a stream whose caller lost the right to it on the way: what was accepted stays.
+func streamStopped(err error, accepted, line int) error {
 	var refused *oauthError
 	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized && refused.Status != http.StatusForbidden {
 		return err
 	}
 	stopped := *refused
 	stopped.Close = true
-	stopped.Description = fmt.Sprintf("the import was stopped before line %d: the access token is no longer good for it; %d users were accepted before", line, accepted)
+	stopped.Description = fmt.Sprintf("it was stopped before line %d: the access token is no longer good for it; %d users were accepted before", line, accepted)
 	if stopped.Status == http.StatusUnauthorized {
 		stopped.Code = "unauthorized" // keeps the description
 	}
@@ -143,7 +143,7 @@ func (s *Server) parseImport(line []byte) *importing {
 	}
 	in.username = row.Username
 	if row.Hash != "" {
-		if err := password.Supported(row.Hash); err != nil {
+		if err := s.cfg.Passwords.Supported(row.Hash); err != nil {
 			in.err = adminInvalid("%s", err)
 			return in
 		}
@@ -162,7 +162,7 @@ func (s *Server) importAll(c *call, batch []*importing, report *importReport) er
 			slots <- struct{}{}
 			writing.Go(func() {
 				defer func() { <-slots }()
-				in.err = userProblem(s.createPatiently(c.Context(), in.user))
+				in.err = userProblem(s.createPatiently(c.Context(), in.user, in.username))
 			})
 		}
 	}
@@ -184,9 +184,9 @@ func (s *Server) importAll(c *call, batch []*importing, report *importReport) er
 
 // createPatiently asks again where the store cannot answer for a moment. A creation that did happen,
 // and whose answer was lost, is then refused as existing.
-func (s *Server) createPatiently(ctx context.Context, u store.User) (err error) {
+func (s *Server) createPatiently(ctx context.Context, u store.User, typed string) (err error) {
 	for try := range importTries {
-		if err = s.store.CreateUser(ctx, u); !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+		if err = s.createUser(ctx, u, typed); !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
 		time.Sleep(200 * time.Millisecond << try)

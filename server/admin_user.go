@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -34,32 +35,6 @@ func viewUser(u store.User) userView {
 	return userView{u.ID, u.Username, claims, u.Disabled, u.PasswordHash != "", u.CreatedAt, u.UpdatedAt}
 }
 
-func (s *Server) adminListUsers(c *call) (reply, error) {
-	q, err := readQuery(c, "after", "limit")
-	if err != nil {
-		return reply{}, err
-	}
-	limit, err := q.limit()
-	if err != nil {
-		return reply{}, err
-	}
-	if after := q["after"]; after != "" {
-		if name, err := password.CanonicalUsername(after); err != nil || name != after {
-			return reply{}, adminInvalid("after must be a username: the next of the page before")
-		}
-	}
-	all, err := s.store.ListUsers(c.Context(), q["after"], limit+1)
-	if err != nil {
-		return reply{}, err
-	}
-	all, next := pageOf(all, limit, func(u store.User) string { return u.Username })
-	views := make([]userView, 0, len(all))
-	for _, user := range all {
-		views = append(views, viewUser(user))
-	}
-	return reply{body: userList{views, next}}, nil
-}
-
 func (s *Server) adminCreateUser(c *call) (reply, error) {
 	var in struct {
 		Username string                     `json:"username"`
@@ -79,7 +54,7 @@ func (s *Server) adminCreateUser(c *call) (reply, error) {
 		}
 	}
 	c.subject, c.username = user.ID.String(), user.Username
-	if err := s.store.CreateUser(c.Context(), user); err != nil {
+	if err := s.createUser(c.Context(), user, in.Username); err != nil {
 		return reply{}, userProblem(err)
 	}
 	s.did(c, event{Type: "user.create"})
@@ -112,9 +87,9 @@ func (s *Server) findUser(c *call) (store.User, error) {
 	id, err := store.ParseUserID(name)
 	if err == nil {
 		user, err = s.store.User(c.Context(), id)
-	} else if name, err = password.CanonicalUsername(name); err == nil {
+	} else if name, err = s.storedName(c.Context(), name); err == nil {
 		user, err = s.store.UserByName(c.Context(), name)
-	} else {
+	} else if errors.Is(err, password.ErrUsername) {
 		err = store.ErrNotFound // nobody can have that name
 	}
 	if err != nil {

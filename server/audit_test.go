@@ -1,7 +1,10 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,27 +13,189 @@ import (
 	"signet/store"
 )
 
-// What anybody can send without end is in the log, and pushes nothing off the trail.
-func TestNoiseDoesNotFillTheTrail(t *testing.T) {
-	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = server.ThrottleConfig{PerClient: 1} })
-	flood := func() {
-		for i := range 30 {
-			form(t, s, "/token", "grant_type=client_credentials").basic(fmt.Sprint("nobody", i), "x").do()
-			form(t, s, "/token", "grant_typ=x").do()
-			form(t, s, "/token", "grant_type=refresh_token", "refresh_token=x", "client_id=spa").do()
-			form(t, s, "/token", "grant_type=client_credentials").basic(servertest.Other, "x").do() // throttled from the second on
+// allEvents returns the whole trail.
+func allEvents(t testing.TB, s store.Audit) (list []store.Event) {
+	t.Helper()
+	for q := (store.EventQuery{Limit: 1000}); ; q.After = list[len(list)-1].Seq {
+		page, err := s.Events(context.Background(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, page...)
+		if len(page) < q.Limit {
+			return list
 		}
 	}
-	flood()
-	s.Clock.Add(time.Minute)
-	flood()
-	login(t, s)
-	trail(t, s, "login") // the last, so that all the others are there
-	events, err := s.Store.Events(t.Context(), store.EventQuery{Limit: 1000})
-	if err != nil {
-		t.Fatal(err)
+}
+
+// TestGrowthOfTheTrail sends every refusal of every endpoint, and what a client can do to its own tokens, a
+// thousand times: what it can push out of the trail is bounded, and what was left out is counted.
+func TestGrowthOfTheTrail(t *testing.T) {
+	const times = 1000
+	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = server.ThrottleConfig{} })
+	dead := form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password, "client_id=spa").wants(200, "").str("refresh_token")
+	form(t, s, "/revoke", "client_id=spa", "token="+dead).wants(200, "")
+	foreign := form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password).web().wants(200, "").str("access_token")
+
+	outcomes := map[string]func(i int){
+		"unknown client": func(i int) {
+			form(t, s, "/token", "grant_type=client_credentials").basic(fmt.Sprint("nobody", i), "x").do()
+		},
+		"wrong secret":             func(int) { form(t, s, "/token", "grant_type=client_credentials").basic(servertest.Web, "x").do() },
+		"no client":                func(int) { form(t, s, "/token", "grant_type=client_credentials").do() },
+		"malformed":                func(int) { form(t, s, "/token", "grant_typ=x").do() },
+		"malformed, authenticated": func(int) { form(t, s, "/token", "grant_type=x").web().do() },
+		"wrong scope": func(i int) {
+			form(t, s, "/token", "grant_type=client_credentials", fmt.Sprint("scope=s", i)).web().do()
+		},
+		"wrong target": func(int) {
+			form(t, s, "/token", "grant_type=client_credentials", "resource=https://x.example").web().do()
+		},
+		"no such user": func(i int) {
+			form(t, s, "/token", "grant_type=password", fmt.Sprint("username=u", i), "password=x", "client_id=spa").do()
+		},
+		"wrong password": func(int) {
+			form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password=x", "client_id=spa").do()
+		},
+		"not a refresh token": func(int) { form(t, s, "/token", "grant_type=refresh_token", "refresh_token=x", "client_id=spa").do() },
+		"a dead refresh token": func(int) {
+			form(t, s, "/token", "grant_type=refresh_token", "refresh_token="+dead, "client_id=spa").do()
+		},
+		"revoke nothing":           func(int) { form(t, s, "/revoke", "client_id=spa").do() },
+		"revoke a dead token":      func(int) { form(t, s, "/revoke", "client_id=spa", "token="+dead).do() },
+		"revoke a foreign token":   func(int) { form(t, s, "/revoke", "client_id=spa", "token="+foreign).do() },
+		"introspect without right": func(int) { form(t, s, "/introspect", "token=x").basic(servertest.Other, servertest.OtherSecret).do() },
+		"introspect, public":       func(int) { form(t, s, "/introspect", "token=x", "client_id=spa").do() },
+		"introspect nothing":       func(int) { form(t, s, "/introspect").web().do() },
+		"introspect rubbish":       func(int) { form(t, s, "/introspect", "token=x").web().do() },
+		"userinfo":                 func(int) { call(t, s, "GET", "/userinfo").set("Authorization", "Bearer x").do() },
 	}
-	if n := len(events); n < 20 || n > 2*(4*10+4)+2 { // 10 a minute of each type and client, and a count of the rest
-		t.Errorf("got %d events on the trail", n)
+	before := len(allEvents(t, s.Store))
+	for _, send := range outcomes {
+		for i := range times {
+			send(i)
+		}
+	}
+	web := s.AdminWithToken()
+	for range times {
+		r, _ := http.NewRequest("GET", "/v1/clients", nil)
+		r.RemoteAddr, r.RequestURI = "127.0.0.1:1", "/v1/clients"
+		r.Header.Set("Authorization", "Bearer x")
+		web.ServeHTTP(discardWriter{http.Header{}}, r)
+	}
+	for range times / 4 { // what a client does to its own
+		token := form(t, s, "/token", "grant_type=client_credentials").basic(servertest.Service, servertest.ServiceSecret).wants(200, "").str("access_token")
+		form(t, s, "/revoke", "token="+token).basic(servertest.Service, servertest.ServiceSecret).wants(200, "")
+	}
+	s.Server.Close() // the counts of the open window, and what is queued
+	events := allEvents(t, s.Store)
+	counts, more := map[string]int{}, map[string]int{}
+	for _, e := range events {
+		counts[e.Type+" "+string(store.ClassOf(e))]++
+		if e.Outcome == store.OutcomeMore {
+			var n int
+			fmt.Sscan(e.Detail[store.DetailMore], &n)
+			more[e.Type] += n
+		}
+	}
+	// Ten of each type and client, and one count of the rest.
+	for what, most := range map[string]int{"client_auth refusals": 22, "token refusals": 22, "login refusals": 11, "refresh refusals": 11, "revoke refusals": 12,
+		"introspect refusals": 33, "admin_auth refusals": 11, "userinfo refusals": 11, "revoke own": 61} {
+		if counts[what] > most {
+			t.Errorf("%s: %d events, want at most %d", what, counts[what], most)
+		}
+	}
+	if grown := len(events) - before; grown > 200 {
+		t.Errorf("the trail has grown by %d events: %v", grown, counts)
+	}
+	for typ, least := range map[string]int{"client_auth": 2*times - 20, "login": 2*times - 10, "refresh": 2*times - 10, "admin_auth": times - 10, "revoke": times - 10} {
+		if more[typ] < least {
+			t.Errorf("%s: %d counted as left out, want at least %d", typ, more[typ], least)
+		}
+	}
+	if events[0].Type != "login" || events[0].Outcome != "ok" {
+		t.Errorf("the first event is gone; now it is %+v", events[0])
+	}
+}
+
+type discardWriter struct{ h http.Header }
+
+func (d discardWriter) Header() http.Header         { return d.h }
+func (d discardWriter) Write(b []byte) (int, error) { return len(b), nil }
+func (d discardWriter) WriteHeader(int)             {}
+
+// TestEventsOfAUser: by name, also of tries to log in under it that were throttled; a name that is nobody's is
+// written down nowhere.
+func TestEventsOfAUser(t *testing.T) {
+	s, admin := newAdmin(t, func(cfg *server.Config) { cfg.Throttle = server.ThrottleConfig{PerAccount: 2} })
+	try := func(name, password string) {
+		form(t, s, "/token", "grant_type=password", "username="+name, "password="+password, "client_id=spa").do()
+	}
+	try(servertest.User, servertest.Password)
+	for i := range 5 {
+		try(servertest.User, fmt.Sprint("wrong", i))
+		try("hunter2-typed-as-name", fmt.Sprint("wrong", i))
+	}
+	s.Clock.Add(time.Hour)
+	try(servertest.User, servertest.Password)
+	ask := func(query string) []any {
+		t.Helper()
+		for range 2000 { // the trail is written behind
+			events, _ := adminCall(t, admin, "GET", "/v1/audit?limit=1000&"+query, "").wants(200, "").JSON["events"].([]any)
+			if len(events) > 0 && !strings.Contains(query, "none") {
+				return events
+			}
+			time.Sleep(time.Millisecond)
+		}
+		return nil
+	}
+	trail(t, s, "login")
+	outcomes := map[string]int{}
+	for _, e := range ask("user=ADA&type=login") {
+		e := e.(map[string]any)
+		outcomes[e["outcome"].(string)]++
+		detail, _ := e["detail"].(map[string]any)
+		if detail["username"] != "ada" && detail["name_hash"] == nil {
+			t.Errorf("neither name nor hash: %v", e)
+		}
+	}
+	if outcomes["ok"] == 0 || outcomes["refused"] < 2 || outcomes["throttled"] == 0 {
+		t.Errorf("got %v, want logins, refused and throttled ones", outcomes)
+	}
+	if n := len(ask("user=hunter2-typed-as-name")); n < 3 {
+		t.Errorf("got %d events of a name that is nobody's", n)
+	}
+	for _, e := range allEvents(t, s.Store) {
+		if strings.Contains(fmt.Sprint(e), "hunter2") {
+			t.Errorf("the name that may be a password is on the trail: %+v", e)
+		}
+	}
+	if strings.Contains(s.Log.String(), "hunter2") {
+		t.Error("the name that may be a password is in the log")
+	}
+	for _, c := range []struct {
+		query  string
+		status int
+		text   string
+	}{
+		{"user=nobody", 404, "there is no user"},
+		{"sub=ada", 404, "use user instead of sub"},
+		{"sub=" + store.UserID{1}.String(), 404, "there is no user or client"},
+		{"client_id=nobody", 404, "there is no client"},
+		{"user=ada&sub=x", 400, "either"},
+		{"type=logins", 400, "--types"},
+		{"since=tomorrow", 400, "since must be"},
+		{"since=-1h", 400, "since must be"},
+		{"until=9999999999d", 400, "until must be"},
+		{"since=1h&until=2h", 400, "before until"},
+		{"address=here", 400, "address must be"},
+		{"address=fe80::1%25eth0", 400, "address must be"},
+		{"user=nobody&after=1", 200, ""},
+		{"client_id=web&type=backup", 200, ""},
+	} {
+		a := adminCall(t, admin, "GET", "/v1/audit?"+c.query, "").do()
+		if a.Status != c.status || !strings.Contains(a.str("message"), c.text) {
+			t.Errorf("%s: got %d %s, want %d %q", c.query, a.Status, a.Raw, c.status, c.text)
+		}
 	}
 }

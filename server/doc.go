@@ -34,6 +34,7 @@
 //     spaces or tabs around the credentials; "Basic Og==" for no client
 //   - a preflight of a registered origin may ask for any header
 //   - POST as well as GET to /userinfo; the body is not looked at
+//   - username: white space at its ends, and any spelling with the same canonical form
 //   - client assertions: unknown header members, an exp up to an hour ahead beside an iat, and an aud in an
 //     array of one; unusable keys beside usable ones in a client's key set
 //

@@ -50,10 +50,16 @@ func (a *audience) UnmarshalJSON(data []byte) error {
 }
 
 // reservedClaims have a meaning of their own in a token or an answer about one; no user's claim may
-// take their names.
+// take their names, in any case: see reservedClaim.
 var reservedClaims = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "client_epoch", "scope", "sid", "auth_time",
 	"acr", "amr", "azp", "cnf", "act", "may_act", "typ", "nonce", "at_hash", "c_hash", "events",
 	"active", "username", "preferred_username", "token_type", "token_introspection"}
+
+// reservedClaim reports whether the name is a reserved one for some reader. Many, Go's encoding/json among
+// them, ignore case after Unicode's simple folding, in which even U+017F is an s.
+func reservedClaim(name string) bool {
+	return slices.ContainsFunc(reservedClaims, func(reserved string) bool { return strings.EqualFold(name, reserved) })
+}
 
 // issueAccessToken signs an access token for what g was granted. user and session are nil for a
 // token of the client's own. It also fills in what the log line says of it.
@@ -95,7 +101,7 @@ func claimsFor(client *store.Client, user *store.User) map[string]json.RawMessag
 		switch {
 		case name == usernameClaim:
 			own[name], _ = json.Marshal(user.Username) // a string always encodes
-		case ok && !slices.Contains(reservedClaims, name):
+		case ok && !reservedClaim(name):
 			own[name] = value
 		}
 	}

@@ -20,6 +20,8 @@ type metrics struct {
 	underAttack   prometheus.Counter
 	keys          *keyMetrics
 
+	unreadable prometheus.Counter
+
 	adminRefused *prometheus.CounterVec
 
 	reloadsFailed prometheus.Counter
@@ -40,6 +42,8 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 			Help: "Times that the failed logins of one account from new networks reached their limit."}),
 		withheld: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_withheld_total",
 			Help: "Audit events that the trail has as a part of a count only: what callers can repeat, beyond some a minute."}),
+		unreadable: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_unreadable_tokens_total",
+			Help: "Presented access tokens that were signed here and whose claims cannot be read. They count as inactive."}),
 		linesWithheld: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_log_lines_withheld_total",
 			Help: "Lines about refused requests that the log has as a part of a count only: beyond 100 a minute of one kind from one network."}),
 		reloadsFailed: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_config_reloads_failed_total",
@@ -51,7 +55,7 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 	for _, reason := range []string{"token", "scope", "audience", "rights"} {
 		m.adminRefused.WithLabelValues(reason)
 	}
-	reg.MustRegister(m.adminRefused, m.requests, m.latency, m.rotations, m.auditLost, m.withheld, m.underAttack, m.linesWithheld, m.reloadsFailed)
+	reg.MustRegister(m.adminRefused, m.requests, m.latency, m.rotations, m.auditLost, m.withheld, m.underAttack, m.linesWithheld, m.reloadsFailed, m.unreadable)
 	registerPool(reg, pool)
 	m.keys = newKeyMetrics(reg, keyring, heart, now)
 	registerClock(reg, keyring)

@@ -25,9 +25,12 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 	case len(typed) > maxUsername:
 		return "", "", 0, invalidRequest("username is too long")
 	}
-	name, err := password.CanonicalUsername(typed)
-	if err != nil {
+	name, err := s.storedName(g.Context(), password.TrimUsername(typed))
+	switch {
+	case errors.Is(err, password.ErrUsername):
 		name = typed // nobody has it, but it is counted and costs the same
+	case err != nil:
+		return "", "", 0, unavailable(err)
 	}
 	g.typedName = name
 	receipt, credential, result, err := s.checkPassword(g, name, secret)
@@ -68,10 +71,14 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.Receipt,
 	}
 	waiting, cancel := g.whileCallerWaits()
 	defer cancel()
-	result, err := s.cfg.Passwords.Verify(waiting, credential.PasswordHash, secret)
+	result, err := s.cfg.Passwords.VerifyFor(waiting, s.throttle.Draw(name), credential.PasswordHash, secret)
+	if !s.cfg.Passwords.Sampled(credential.PasswordHash) {
+		s.hashes.want()
+	}
 	switch {
 	case errors.Is(err, password.ErrFormat):
-		s.log.WarnContext(g.Context(), "a user's password hash cannot be read; set a new password", slog.String("sub", g.subject))
+		s.log.WarnContext(g.Context(), "a user's password hash cannot be used; set a new password, or raise the limits of imported hashes if they are why",
+			slog.String("sub", g.subject), slog.Any("error", err))
 	case err != nil:
 		s.releaseAttempt(g, receipt)
 		return receipt, credential, result, unavailable(err)

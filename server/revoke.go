@@ -1,9 +1,11 @@
 package server
 
 import (
+	"encoding/json"
 	"errors"
 	"time"
 
+	"signet/keys"
 	"signet/store"
 )
 
@@ -42,6 +44,9 @@ func (s *Server) revokeSession(c *call, token refreshToken) (reply, error) {
 
 func (s *Server) revokeAccessToken(c *call, token string) (reply, error) {
 	t, err := s.checkAccessToken(c.Context(), token)
+	if errors.Is(err, keys.ErrUnreadable) {
+		return s.revokeUnreadable(c, token, err)
+	}
 	if errors.Is(err, errTokenNotLive) {
 		c.outcome, c.cause = "unknown", err
 		return revokedReply, nil
@@ -50,17 +55,41 @@ func (s *Server) revokeAccessToken(c *call, token string) (reply, error) {
 		return reply{}, err
 	}
 	c.subject = t.claims.Subject
-	if t.claims.ClientID != c.client.ID {
+	return s.revokeJTI(c, t.claims.ClientID, t.claims.ID, time.Unix(t.claims.ExpiresAt, 0))
+}
+
+func (s *Server) revokeJTI(c *call, clientID, jti string, until time.Time) (reply, error) {
+	if clientID != c.client.ID {
 		c.outcome = "foreign"
 		s.audit.refusal(c, event{Type: store.EventRevoke, Outcome: store.OutcomeRefused,
-			Detail: map[string]string{store.DetailReason: "the token of client " + t.claims.ClientID}})
+			Detail: map[string]string{store.DetailReason: "the token of client " + clientID}})
 		return revokedReply, nil
 	}
 	c.changing = store.EventRevoke
-	if err := s.store.RevokeToken(c.Context(), t.claims.ID, time.Unix(t.claims.ExpiresAt, 0)); err != nil {
+	if err := s.store.RevokeToken(c.Context(), jti, until); err != nil {
 		return reply{}, unavailable(err)
 	}
 	c.outcome = "revoked"
-	s.audit.repeatable(c, event{Type: store.EventRevoke, Outcome: store.OutcomeOK, Detail: map[string]string{store.DetailJTI: t.claims.ID}})
+	s.audit.repeatable(c, event{Type: store.EventRevoke, Outcome: store.OutcomeOK, Detail: map[string]string{store.DetailJTI: jti}})
 	return revokedReply, nil
+}
+
+// revokeUnreadable revokes a token of ours of which only some claims can be read: it is inactive here, but
+// services that verify it by themselves may take it, and a newer version may read it. Where not even its
+// client and its jti can be read, the answer is an error and not a success.
+func (s *Server) revokeUnreadable(c *call, token string, why error) (reply, error) {
+	var claims map[string]json.RawMessage
+	if _, err := s.cfg.Keys.Verify(token, accessTokenType, &claims); err != nil {
+		return reply{}, unavailable(why)
+	}
+	clientID, _ := claimText(claims["client_id"])
+	jti, _ := claimText(claims["jti"])
+	if clientID == "" || jti == "" {
+		return reply{}, unavailable(why)
+	}
+	until, err := claimTime(claims, "exp")
+	if latest := s.now().Add(s.cfg.MaxTokenLife); err != nil || until.IsZero() || until.After(latest) {
+		until = latest
+	}
+	return s.revokeJTI(c, clientID, jti, until)
 }

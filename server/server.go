@@ -80,6 +80,7 @@ type Server struct {
 	sealer   *refreshSealer
 	clients  *clientCache
 	throttle *throttle.Throttle
+	hashes   hashSampler
 	unknown  throttle.Local // authentications in the name of no client
 	metrics  *metrics
 	heart    *heart
@@ -117,6 +118,7 @@ func New(cfg Config) (*Server, error) {
 		throttle: throttle.New(throttleKeys, cfg.Keys.MasterKeyInUse),
 		metrics:  newMetrics(cfg.Registry, cfg.Keys, heart, cfg.Passwords, cfg.Now),
 	}
+	s.hashes.wanted = make(chan struct{}, 1)
 	s.Apply(cfg.Settings)
 	s.trail = &watchedTrail{Audit: cfg.Store}
 	s.audit = auditor{audit.New(audit.Config{Store: s.trail, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
@@ -196,6 +198,7 @@ func (s *Server) Run(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { s.store.Watch(ctx, s.hinted) })
+	watching.Go(func() { s.sampleHashes(ctx) })
 	watching.Go(func() { s.summariseUntil(ctx) })
 	sweep, beat, clients := time.NewTicker(sweepEvery), time.NewTimer(firstBeatEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
 	defer sweep.Stop()

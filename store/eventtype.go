@@ -46,6 +46,8 @@ const (
 	EventUserCreate      = "user.create"
 	EventUserImport      = "user.import" // at its end
 	EventUserImportBegin = "user.import_begin"
+	EventUserBulk        = "user.bulk" // at the end of a verb for many users, each of whom has an event as well
+	EventUserBulkBegin   = "user.bulk_begin"
 	EventUserUpdate      = "user.update"
 	EventUserDelete      = "user.delete"
 	EventUserDisable     = "user.disable"
@@ -57,6 +59,8 @@ const (
 	EventSessionRevokeEverybody = "session.revoke_everybody" // at its end
 
 	EventSessionRevokeEverybodyBegin = "session.revoke_everybody_begin"
+
+	EventThrottleClear = "throttle.clear"
 
 	EventKeysRotate = "keys.rotate"
 	EventKeysRevoke = "keys.revoke"
@@ -149,7 +153,10 @@ var EventTypes = []EventType{
 	{EventSessionRevokeAll, ClassAdmin, "an operator ended all sessions of a user"},
 	{EventSessionRevokeEverybody, ClassAdmin, "an operator ended all sessions of everybody"},
 	{EventSessionRevokeEverybodyBegin, ClassAdmin, "an operator began to end all sessions of everybody"},
+	{EventThrottleClear, ClassAdmin, "an operator had failed logins forgotten"},
 	{EventToken, ClassRefusals, "a request to /token was refused for another reason"},
+	{EventUserBulk, ClassAdmin, "an operator changed many users; the stream of them ended"},
+	{EventUserBulkBegin, ClassAdmin, "an operator began to change many users"},
 	{EventUserCreate, ClassAdmin, "an operator created a user"},
 	{EventUserDelete, ClassAdmin, "an operator deleted a user"},
 	{EventUserDisable, ClassAdmin, "an operator disabled a user"},

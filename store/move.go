@@ -15,6 +15,8 @@ type Record struct {
 
 	SpentAssertion *SpentAssertion `json:"spent_assertion,omitempty"`
 
+	Loss *Loss `json:"loss,omitempty"` // where there are several the last one stays
+
 	Event *Event `json:"event,omitempty"` // oldest first; its Seq is given anew
 }
 

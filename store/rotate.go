@@ -56,6 +56,8 @@ func decideGeneration(s Session, r Rotation, now time.Time) (Session, Outcome) {
 		return Session{}, Gone
 	case r.Generation == s.Generation:
 		return s.rotated(s.Generation+1, now, r), Rotated
+	case !r.Loss.Heals(s.RotatedAt, now):
+		return s, Ahead
 	default:
 		return s.rotated(r.Generation+1, now, r), Healed
 	}

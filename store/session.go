@@ -113,6 +113,7 @@ type Rotation struct {
 	Late            time.Duration
 	ClientEpoch     uint32     // of the client as the caller has it
 	ClientConfirmed bool       // the caller has read the client again, because of Stale
+	Loss            Loss       // the last one that the caller has been told of, see Losses
 	Address         netip.Addr // the caller's, kept with the session
 }
 
@@ -134,8 +135,8 @@ const (
 	Late
 	// Reused: a skipped generation or an older one. The session has been ended.
 	Reused
-	// Healed: a newer generation than the stored one, so the store has lost a rotation. The
-	// session has been moved on to one above the presented generation.
+	// Healed: a newer generation than the stored one, of a session whose rotation Rotation.Loss may have
+	// lost. The session has been moved on to one above the presented generation.
 	Healed
 	// Revoked: the user is gone or disabled, or the session began in another epoch of the user or
 	// client, or before the NotBefore of either. It has been deleted.
@@ -143,6 +144,9 @@ const (
 	// Stale: the session began in a later epoch of the client than the caller's. Nothing was changed:
 	// the caller reads the client again and asks once more, with ClientConfirmed.
 	Stale
+	// Ahead: a newer generation than the stored one, and no loss explains it. Nothing was changed: the
+	// caller asks for the last Loss and, where it is a later one, decides again.
+	Ahead
 )
 
 // GoesOn reports whether the session has a successor for the caller.
@@ -165,6 +169,8 @@ func (o Outcome) String() string {
 		return "revoked"
 	case Stale:
 		return "stale"
+	case Ahead:
+		return "ahead"
 	default:
 		return "gone"
 	}

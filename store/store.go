@@ -19,6 +19,7 @@ type Store interface {
 	Throttle
 	Audit
 	Hints
+	Losses
 
 	// Ping answers nil when the backend can read and write at this moment, else an error that wraps
 	// ErrUnavailable and says why, for the operator.

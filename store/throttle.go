@@ -93,6 +93,17 @@ type Throttle interface {
 	ClearThrottle(ctx context.Context, place string, keys []string) error
 }
 
+// WaitAfter is how long the failures of s make the next attempt wait.
+func (l Limit) WaitAfter(s ThrottleState, now time.Time) time.Duration {
+	switch {
+	case s.Failures < l.Free:
+		return 0
+	case l.Backoff == 0:
+		return max(0, s.Until.Sub(now))
+	}
+	return max(0, s.Last.Add(backoff(int64(s.Failures)-int64(l.Free), l.Backoff)).Sub(now))
+}
+
 // ThrottleState is what is remembered of one limit.
 type ThrottleState struct {
 	Place, Key string

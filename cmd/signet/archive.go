@@ -47,6 +47,7 @@ type archiveCounts struct {
 	Sessions      int64 `json:"sessions"`
 	RevokedTokens int64 `json:"revoked_tokens"`
 	Assertions    int64 `json:"spent_assertions,omitzero"` // came later; without any, an earlier signet reads it too
+	Losses        int64 `json:"losses,omitzero"`           // likewise
 	Events        int64 `json:"events"`
 }
 
@@ -64,12 +65,13 @@ func (c *archiveCounts) add(r store.Record) bool {
 	count(r.Session != nil, &c.Sessions)
 	count(r.RevokedToken != nil, &c.RevokedTokens)
 	count(r.SpentAssertion != nil, &c.Assertions)
+	count(r.Loss != nil, &c.Losses)
 	count(r.Event != nil, &c.Events)
 	return fields == 1
 }
 
 func (c archiveCounts) total() int64 {
-	return c.Clients + c.Users + c.Sessions + c.RevokedTokens + c.Assertions + c.Events
+	return c.Clients + c.Users + c.Sessions + c.RevokedTokens + c.Assertions + c.Losses + c.Events
 }
 
 // write is the trailer for people.

@@ -84,7 +84,7 @@ func TestArchive(t *testing.T) {
 	if !reflect.DeepEqual(r.header.Foundation, archiveFoundation) || !r.header.ExportedAt.Equal(archiveDay) {
 		t.Errorf("header: got %+v", r.header)
 	}
-	if want := (archiveCounts{1, 1, 1, 1, 1, 1}); r.trailer.Counts != want {
+	if want := (archiveCounts{1, 1, 1, 1, 1, 0, 1}); r.trailer.Counts != want {
 		t.Errorf("counts: got %+v, want %+v", r.trailer.Counts, want)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"signet/store"
 )
 
 // followEvery is how often --follow asks for what is new.
@@ -33,10 +35,10 @@ type eventRecord struct {
 
 // auditQuery holds the flags of `audit list`.
 type auditQuery struct {
-	typ, client, sub string
-	after            uint64
-	limit            int
-	follow           bool
+	typ, client, sub, user, address, since, until string
+	after                                         uint64
+	limit                                         int
+	follow                                        bool
 }
 
 func (a *app) auditCommand() *cobra.Command {
@@ -48,14 +50,20 @@ func (a *app) auditCommand() *cobra.Command {
 
 func (a *app) auditList() *cobra.Command {
 	var q auditQuery
+	var types bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the newest events, and follow what comes",
 		Long: "List the newest events, oldest first. With --follow it goes on with what comes, until interrupted;\n" +
-			"-o json then prints one event a line.",
-		Example: "signet audit list --client-id web --type refresh\nsignet audit list --follow",
+			"-o json then prints one event a line.\n\n" +
+			"A type stands for its relatives too: refresh for refresh_reuse and refresh_late, user for user.create\n" +
+			"and all others of users. An event with the outcome \"more\" counts refusals that were left out.",
+		Example: "signet audit list --user alice --since 24h\nsignet audit list --address 192.0.2.0/24 --type login\nsignet audit list --follow",
 		Args:    positional(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if types {
+				return a.listEventTypes()
+			}
 			c, err := a.connect()
 			if err != nil {
 				return err
@@ -69,7 +77,12 @@ func (a *app) auditList() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&q.follow, "follow", "f", false, "go on with what comes")
-	f.StringVar(&q.typ, "type", "", "only events of `TYPE`, such as login, refresh, revoke or client.create")
+	f.StringVar(&q.typ, "type", "", "only events of `TYPE` and its relatives, such as login, refresh or client")
+	f.BoolVar(&types, "types", false, "list the types instead")
+	f.StringVar(&q.user, "user", "", "only events about the user `NAME`, tries to log in under that name included")
+	f.StringVar(&q.address, "address", "", "only events from an `ADDRESS` or a network such as 192.0.2.0/24")
+	f.StringVar(&q.since, "since", "", "only events since a `TIME` (2026-03-04T12:00:00Z), or for so long (90m, 7d)")
+	f.StringVar(&q.until, "until", "", "only events before a `TIME`, or so long ago")
 	f.StringVar(&q.client, "client-id", "", "only events of the client `ID`")
 	f.StringVar(&q.sub, "sub", "", "only events of the user with that `SUB`")
 	f.Uint64Var(&q.after, "after", 0, "the oldest events with a higher number than `SEQ`, instead of the newest")
@@ -84,7 +97,8 @@ type eventPage struct {
 
 func (c *adminClient) events(ctx context.Context, q auditQuery, newest bool) (eventPage, error) {
 	v := url.Values{"limit": {fmt.Sprint(q.limit)}}
-	for name, value := range map[string]string{"type": q.typ, "client_id": q.client, "sub": q.sub} {
+	for name, value := range map[string]string{"type": q.typ, "client_id": q.client, "sub": q.sub, "user": q.user,
+		"address": q.address, "since": q.since, "until": q.until} {
 		if value != "" {
 			v.Set(name, value)
 		}
@@ -111,6 +125,25 @@ func (a *app) listEvents(ctx context.Context, c *adminClient, q auditQuery, newe
 		}
 	}
 	return l.end("There are no such events.")
+}
+
+// eventTypeRecord is one type of event, as -o json prints it.
+type eventTypeRecord struct {
+	Type    string `json:"type"`
+	Class   string `json:"class"`
+	Meaning string `json:"meaning"`
+}
+
+// listEventTypes asks no server.
+func (a *app) listEventTypes() error {
+	l := a.newList("types", "TYPE", "CLASS", "MEANING")
+	for _, t := range store.EventTypes {
+		r := eventTypeRecord{t.Name, string(t.Class), t.Meaning}
+		if err := l.add(r, r.Type, r.Class, r.Meaning); err != nil {
+			return err
+		}
+	}
+	return l.end("There are no types.")
 }
 
 // followEvents ends without an error when it is interrupted: that is how one stops it.

@@ -9,7 +9,7 @@ import (
 )
 
 // pageSize is how much of a list one call asks for.
-const pageSize = 500
+const pageSize = 1000
 
 func (a *app) clientList() *cobra.Command {
 	return &cobra.Command{

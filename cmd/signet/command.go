@@ -36,6 +36,7 @@ func (a *app) commands() []row {
 		{groupManage, a.clientCommand()},
 		{groupManage, a.userCommand()},
 		{groupManage, a.sessionCommand()},
+		{groupManage, a.throttleCommand()},
 		{groupManage, a.keysCommand()},
 		{groupManage, a.auditCommand()},
 		{groupMove, a.backupCommand()},

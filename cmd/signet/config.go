@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -27,11 +30,30 @@ func (a *app) configFlag(cmd *cobra.Command) *cobra.Command {
 
 // loadConfig reads the configuration that is meant and passes its warnings on.
 func (a *app) loadConfig() (config.Config, error) {
-	c, warnings, err := a.readConfig()
+	return a.passOn(a.readConfig())
+}
+
+// passOn prints the warnings of a configuration.
+func (a *app) passOn(c config.Config, warnings []config.Warning, err error) (config.Config, error) {
 	for _, w := range warnings {
 		a.warn(errors.New(string(w)))
 	}
 	return c, err
+}
+
+// readConfigOrDev is readConfig for commands that only look: without a configuration they look at what
+// `signet dev` has made in the working directory.
+func (a *app) readConfigOrDev() (config.Config, []config.Warning, error) {
+	dir := filepath.Dir(defaultSocket)
+	if _, err := os.Stat(filepath.Join(dir, "demo.json")); err != nil || a.configPath() != "" || a.getenv("SIGNET_ISSUER") != "" {
+		return a.readConfig()
+	}
+	if err := checkFoundPath(dir, "SIGNET_DATA_DIR=./"+dir+" and SIGNET_ISSUER"); err != nil {
+		return config.Config{}, nil, err
+	}
+	listen := cmp.Or(a.getenv("SIGNET_LISTEN"), config.Default().Listen)
+	c, warnings, err := a.loadFile("", slices.Concat(a.environ, []string{"SIGNET_DATA_DIR=" + dir, "SIGNET_ISSUER=http://" + listen}))
+	return c, append(warnings, config.Warning("there is no ./"+defaultConfig+", so this is about ./"+dir+", which `signet dev` has made")), err
 }
 
 func (a *app) readConfig() (config.Config, []config.Warning, error) {
@@ -54,7 +76,7 @@ func (a *app) configCheck() *cobra.Command {
 		Example: "signet config check --config /etc/signet/signet.yaml",
 		Args:    positional(),
 		RunE: func(*cobra.Command, []string) error {
-			c, err := a.loadConfig()
+			c, err := a.passOn(a.readConfigOrDev())
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -37,6 +38,12 @@ type connection struct {
 
 // remote gives cmd, and what is below it, the flags of a command that talks to a server.
 func (a *app) remote(cmd *cobra.Command) *cobra.Command {
+	cmd.PersistentFlags().AddFlagSet(a.connectionFlags())
+	return cmd
+}
+
+// connectionFlags say which server is meant.
+func (a *app) connectionFlags() *pflag.FlagSet {
 	flags := pflag.NewFlagSet("connection", pflag.ContinueOnError)
 	flags.SortFlags = false
 	flags.StringVar(&a.conn.socket, "socket", "", "admin socket at `PATH` (default: that of the configuration)")
@@ -44,9 +51,10 @@ func (a *app) remote(cmd *cobra.Command) *cobra.Command {
 	flags.StringVar(&a.conn.admin, "admin", "", "admin API at `URL` instead of a socket; takes a token")
 	flags.StringVar(&a.conn.tokenFile, "admin-token-file", "", "read the token for --admin from `FILE` (or set SIGNET_ADMIN_TOKEN)")
 	flags.VisitAll(func(f *pflag.Flag) { f.Annotations = map[string][]string{sectionKey: {connectionSection}} })
-	cmd.PersistentFlags().AddFlagSet(flags)
-	return cmd
+	return flags
 }
+
+func (a *app) showConnectionHelp(w io.Writer) { writeConnectionHelp(w, a.connectionFlags()) }
 
 // connect finds the server that is meant. It does not yet call it.
 func (a *app) connect() (*adminClient, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,7 +71,7 @@ func (d *doctor) judge(check string, err error, good string) bool {
 }
 
 func (d *doctor) examine(ctx context.Context) {
-	cfg, warnings, err := d.app.readConfig()
+	cfg, warnings, err := d.app.readConfigOrDev()
 	good := d.judge("configuration", err, "it is good, and known as "+cfg.Issuer)
 	for _, w := range warnings {
 		d.note("configuration", stateWarning, string(w))
@@ -81,6 +82,7 @@ func (d *doctor) examine(ctx context.Context) {
 	master, err := readMasterKeys(cfg.MasterKeyFile, d.app.getenv)
 	d.judge("master key", err, "it can be read")
 	d.judge("files", checkPlaces(cfg), "nobody else can write to the data directory, the store or the keys of TLS")
+	d.examineLeftovers(cfg)
 	d.examineTimetable(cfg)
 	d.examineCertificate(cfg)
 	if path, ok := cfg.BoltPath(); ok {
@@ -88,6 +90,19 @@ func (d *doctor) examine(ctx context.Context) {
 		return
 	}
 	d.examineRedis(ctx, cfg, master)
+}
+
+// examineLeftovers names files of commands that were killed. They can have password hashes in them.
+func (d *doctor) examineLeftovers(cfg config.Config) {
+	dirs := []string{cfg.DataDir}
+	if here, err := os.Getwd(); err == nil && here != cfg.DataDir {
+		dirs = append(dirs, here)
+	}
+	for _, dir := range dirs {
+		for _, name := range leftovers(dir, "") {
+			d.note("files", stateWarning, fmt.Sprintf("%s is left over from a command that was killed, and may have password hashes in it; remove it with `rm %s`", name, shellQuote(name)))
+		}
+	}
 }
 
 // examineBolt: the file is locked while a server runs on it; that the server runs is good news then.

@@ -167,6 +167,9 @@ func (d *drill) run(ctx context.Context) error {
 			break
 		}
 	}
+	if d.report.onlyCutShort() {
+		return d.conclude("cut short: nothing that was checked failed, but the rotation was not watched to its end")
+	}
 	return d.conclude("somebody noticed")
 }
 
@@ -185,9 +188,9 @@ func (d *drill) watch(ctx context.Context) {
 	}
 	switch r := d.rotation(); {
 	case ctx.Err() != nil:
-		d.report.fail(time.Now(), "drill", "interrupted before it was over")
+		d.report.fail(time.Now(), drillItself, "interrupted before it was over")
 	case r.SignedAt.IsZero():
-		d.report.fail(time.Now(), "drill", "the new key did not sign by then; it should from "+stamp(r.ActivatesAt))
+		d.report.fail(time.Now(), drillItself, "the new key did not sign by then; it should from "+stamp(r.ActivatesAt))
 	}
 }
 

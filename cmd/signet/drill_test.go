@@ -85,7 +85,7 @@ func TestDrillBeginsWithARound(t *testing.T) {
 
 	// Without a client only the key set is watched, and --for bounds that.
 	stdout, stderr, code := runSignet(t, "", "drill", "--socket", p.demo.AdminSocket, "--yes", "--every", "100ms", "--for", "1s")
-	if code != exitFailed || !strings.Contains(stdout, "the new key did not sign by then") || !strings.Contains(stderr, "rotating: key ") {
+	if code != exitFailed || !strings.Contains(stdout, "the new key did not sign by then") || !strings.Contains(stdout, "cut short") || strings.Contains(stdout, "somebody noticed") || !strings.Contains(stderr, "rotating: key ") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -65,6 +66,14 @@ func (r *drillReport) failed() (n int) {
 		n += f.Times
 	}
 	return n
+}
+
+// drillItself is the check that fails where the drill ended before the rotation did.
+const drillItself = "drill"
+
+// onlyCutShort reports whether the drill failed by ending early and by nothing else.
+func (r *drillReport) onlyCutShort() bool {
+	return !slices.ContainsFunc(r.Failures, func(f drillFailure) bool { return f.Check != drillItself })
 }
 
 // conclude prints the report; bad is the verdict if there were failures.

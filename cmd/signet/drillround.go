@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -60,8 +59,11 @@ func (d *drill) verify(ctx context.Context, set keySet, token string) {
 		d.fail(ctx, "token", err)
 		return
 	}
-	var header struct{ Kid, Alg string }
-	_ = json.Unmarshal(in.Header, &header) // what is missing fails below
+	var header struct {
+		Kid string `json:"kid"`
+		Alg string `json:"alg"`
+	}
+	_ = readExact(in.Header, &header) // what is missing fails below
 	d.noteSigner(header.Kid, header.Alg, token, timesIn(in.Claims)["exp"])
 	d.verifyWith(ctx, set, "token", token)
 }
@@ -129,8 +131,8 @@ func (d *drill) fetchKeySet(ctx context.Context) (set keySet, err error) {
 		return keySet{}, fmt.Errorf("it answered %s", resp.Status)
 	}
 	d.report.noteCaching(resp.Header)
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxDocument)).Decode(&set); err != nil {
-		return keySet{}, fmt.Errorf("it is not JSON: %w", err)
+	if err := readExactFrom(resp.Body, &set); err != nil {
+		return keySet{}, err
 	}
 	return set, nil
 }
@@ -150,7 +152,7 @@ func (d *drill) askToken(ctx context.Context) (string, error) {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	err = json.NewDecoder(io.LimitReader(resp.Body, maxDocument)).Decode(&answer)
+	err = readExactFrom(resp.Body, &answer)
 	switch {
 	case resp.StatusCode != http.StatusOK:
 		return "", fmt.Errorf("the server answered %s: %s", resp.Status, orDash(strings.Trim(answer.Error+": "+answer.Description, ": ")))

@@ -107,7 +107,25 @@ func writeFlags(w io.Writer, cmd *cobra.Command) {
 	cmd.LocalFlags().VisitAll(place)
 	cmd.InheritedFlags().VisitAll(place)
 	writeSection(w, "Options", options)
-	writeSection(w, connectionSection, connection)
+	if connection.HasAvailableFlags() {
+		fmt.Fprintf(w, "\n%s: --socket, --config, --admin and --admin-token-file, as in `%s`.\n", connectionSection, connectionHelp)
+	}
+}
+
+// connectionHelp is the command that explains the flags of every command that talks to a server.
+const connectionHelp = "signet help connection"
+
+// writeConnectionHelp explains once what dozens of commands have.
+func writeConnectionHelp(w io.Writer, flags *pflag.FlagSet) {
+	fmt.Fprintf(w, `%s: commands that manage a server talk to its admin API, on a Unix socket or at a URL.
+
+Without a flag they take, in this order: SIGNET_ADMIN_URL, SIGNET_ADMIN_SOCKET, the socket of the
+configuration that SIGNET_CONFIG names or that is ./%s, and ./%s of `+"`signet dev`"+`.
+A socket is used if its server runs as root, as you, or as the owner of the directory that you named
+with --socket or --config; %s=USER admits another user. A ./%s of
+another user is not used unless you name it.
+`, connectionSection, defaultConfig, defaultSocket, socketPeerVariable, defaultConfig)
+	writeSection(w, "Options", flags)
 }
 
 func writeSection(w io.Writer, title string, flags *pflag.FlagSet) {
@@ -123,6 +141,10 @@ func (a *app) helpCommand() *cobra.Command {
 		Short:  "Show the help of a command",
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && args[0] == "connection" {
+				a.showConnectionHelp(cmd.OutOrStdout())
+				return nil
+			}
 			found, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
 				return misuse("there is no command %q; see `signet --help`", strings.Join(args, " "))

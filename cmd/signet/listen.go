@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -59,12 +60,23 @@ func checkSocketPath(path string) error {
 	return nil
 }
 
+// settersOf names what sets the address that field stands for.
+func settersOf(field string) string {
+	switch field {
+	case "--listen", "listen":
+		return "--listen or SIGNET_LISTEN"
+	case socketField:
+		return "admin.socket or SIGNET_ADMIN_SOCKET"
+	}
+	return field + " or SIGNET_" + strings.ToUpper(strings.ReplaceAll(field, ".", "_"))
+}
+
 func explainListen(field, addr string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE) && field == adminListenField:
 		return fmt.Errorf("%s: another program is using %s; stop it, or choose another address with admin.listen or SIGNET_ADMIN_LISTEN", field, addr)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%s: another program is using %s; stop it, or choose another address with --listen or SIGNET_LISTEN", field, addr)
+		return fmt.Errorf("%s: another program is using %s; stop it, or choose another address with %s", field, addr, settersOf(field))
 	case errors.Is(err, syscall.EACCES) && field == socketField:
 		return fmt.Errorf("%s: this user may not write in %s", field, filepath.Dir(addr))
 	case errors.Is(err, syscall.EACCES):

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -140,12 +141,17 @@ func roughly(d time.Duration) string {
 type list struct {
 	a     *app
 	name  string
+	out   *bufio.Writer
 	table *tabwriter.Writer
 	count int
 }
 
+// listBlock is how many rows of a table are held to align their columns. A list of any length takes no more memory.
+const listBlock = 1000
+
 func (a *app) newList(name string, header ...string) *list {
-	l := &list{a: a, name: name, table: tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)}
+	out := bufio.NewWriterSize(a.out, 64<<10)
+	l := &list{a: a, name: name, out: out, table: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
 	if !a.json() {
 		line(l.table, header...)
 	}
@@ -156,6 +162,9 @@ func (l *list) add(v any, cells ...string) error {
 	l.count++
 	if !l.a.json() {
 		line(l.table, cells...)
+		if l.count%listBlock == 0 {
+			return flush(l.table)
+		}
 		return nil
 	}
 	data, err := json.Marshal(v)
@@ -166,7 +175,8 @@ func (l *list) add(v any, cells ...string) error {
 	if l.count == 1 {
 		before = fmt.Sprintf("{%q:[", l.name)
 	}
-	_, err = io.WriteString(l.a.out, before+string(data))
+	_, _ = l.out.WriteString(before) // the error comes again
+	_, err = l.out.Write(data)
 	return err
 }
 
@@ -177,10 +187,20 @@ func (l *list) end(none string) error {
 		l.a.say("%s", none)
 		return nil
 	case !l.a.json():
-		return flush(l.table)
+		if err := flush(l.table); err != nil {
+			return err
+		}
+		return l.flush()
 	case l.count == 0:
 		return l.a.printJSON(map[string][]struct{}{l.name: {}})
 	}
-	_, err := io.WriteString(l.a.out, "]}\n")
-	return err
+	_, _ = l.out.WriteString("]}\n") // the error comes again
+	return l.flush()
+}
+
+func (l *list) flush() error {
+	if err := l.out.Flush(); err != nil {
+		return fmt.Errorf("writing the output: %w", err)
+	}
+	return nil
 }

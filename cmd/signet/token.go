@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ type inspection struct {
 	Expired   bool            `json:"expired"`
 	Signature string          `json:"signature"` // "not checked" or "valid"; an invalid one is an error
 	KeySet    string          `json:"jwks_uri,omitempty"`
+	Audience  string          `json:"audience,omitempty"` // with --audience: "this service's" or "not this service's"
 }
 
 func (a *app) tokenCommand() *cobra.Command {
@@ -32,7 +34,7 @@ func (a *app) tokenCommand() *cobra.Command {
 }
 
 func (a *app) tokenInspect() *cobra.Command {
-	var issuer, jwks string
+	var issuer, jwks, audience string
 	cmd := &cobra.Command{
 		Use:   "inspect [TOKEN]",
 		Short: "Show what is in an access token, and check its signature",
@@ -42,7 +44,7 @@ func (a *app) tokenInspect() *cobra.Command {
 			"also who issued it and whether it is still valid; the exit status is 1 when a check does not pass.\n\n" +
 			"A token is a secret while it lives. Give it on standard input: an argument is in the process list\n" +
 			"and in the shell's history.",
-		Example: "signet token inspect < token.txt\ncurl -s … | jq -r .access_token | signet token inspect --issuer https://auth.example.com",
+		Example: "signet token inspect < token.txt\nsignet token inspect --issuer https://auth.example.com --audience https://api.example.com < token.txt",
 		Args:    positionalRange(0, "TOKEN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			token, err := a.readToken(args)
@@ -53,11 +55,12 @@ func (a *app) tokenInspect() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.showToken(cmd.Context(), token, in, issuer, jwks)
+			return a.showToken(cmd.Context(), token, in, issuer, jwks, audience)
 		},
 	}
 	cmd.Flags().StringVar(&issuer, "issuer", "", "check it with the keys of the issuer at `URL`")
 	cmd.Flags().StringVar(&jwks, "jwks", "", "check it with the key set at `URL`")
+	cmd.Flags().StringVar(&audience, "audience", "", "check that it is for the service `AUD`: that aud is this, or has it")
 	return cmd
 }
 
@@ -100,7 +103,7 @@ func decodePart(name, part string) (json.RawMessage, error) {
 		return nil, fmt.Errorf("this is not a JWT: its %s is not base64url; was it copied as a whole?", name)
 	}
 	var object map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &object); err != nil || object == nil {
+	if err := readExact(raw, &object); err != nil || object == nil {
 		return nil, fmt.Errorf("this is not a JWT: its %s is not a JSON object", name)
 	}
 	var compact bytes.Buffer
@@ -112,7 +115,7 @@ func decodePart(name, part string) (json.RawMessage, error) {
 
 // showToken prints what is in the token first, and then fails if a check does not pass: a token that
 // is refused is the one people want to look into.
-func (a *app) showToken(ctx context.Context, token string, in inspection, issuer, jwks string) error {
+func (a *app) showToken(ctx context.Context, token string, in inspection, issuer, jwks, audience string) error {
 	now := time.Now()
 	var failed error
 	if issuer != "" || jwks != "" {
@@ -122,12 +125,43 @@ func (a *app) showToken(ctx context.Context, token string, in inspection, issuer
 			in.Signature = "not accepted"
 		}
 	}
+	if audience != "" {
+		err := checkAudience(in.Claims, audience)
+		in.Audience = "this service's"
+		if err != nil {
+			in.Audience = "not this service's"
+		}
+		failed = errors.Join(failed, err)
+	}
 	exp, hasExp := timesIn(in.Claims)["exp"]
 	in.Expired = hasExp && !now.Before(exp)
 	if err := a.print(in, func(w io.Writer) { in.write(w, now) }); err != nil {
 		return err
 	}
 	return failed
+}
+
+// checkAudience compares aud byte for byte, as services must: it is one string or an array of them
+// (RFC 7519 §4.1.3).
+func checkAudience(claims json.RawMessage, want string) error {
+	var c struct {
+		Audience json.RawMessage `json:"aud"`
+	}
+	var one string
+	var several []string
+	if json.Unmarshal(claims, &c) != nil || c.Audience == nil {
+		return fmt.Errorf("the token is not for %q: it has no aud", want)
+	}
+	switch {
+	case json.Unmarshal(c.Audience, &one) == nil:
+		several = []string{one}
+	case json.Unmarshal(c.Audience, &several) != nil:
+		return fmt.Errorf("the token is not for %q: its aud is neither a string nor an array of strings", want)
+	}
+	if !slices.Contains(several, want) {
+		return fmt.Errorf("the token is not for %q: its aud is %s", want, plainJSON(c.Audience))
+	}
+	return nil
 }
 
 // timesIn are the claims of an object that are moments.
@@ -160,6 +194,9 @@ func (in inspection) write(w io.Writer, now time.Time) {
 		line(w, "this is", "the signed answer of an introspection (RFC 9701), not an access token")
 	}
 	line(w, "signature", in.verdict())
+	if in.Audience != "" {
+		line(w, "audience", in.Audience)
+	}
 	if exp, ok := timesIn(in.Claims)["exp"]; ok && in.Expired {
 		line(w, "expired", relative(exp, now))
 	}
@@ -184,7 +221,7 @@ func isAnswer(header json.RawMessage) bool {
 	var h struct {
 		Typ string `json:"typ"`
 	}
-	if json.Unmarshal(header, &h) != nil {
+	if readExact(header, &h) != nil {
 		return false
 	}
 	return strings.TrimPrefix(strings.ToLower(h.Typ), "application/") == "token-introspection+jwt"

@@ -95,26 +95,37 @@ func (a *app) userUpdate() *cobra.Command {
 }
 
 func (a *app) userSwitch(verb, short string) *cobra.Command {
-	return &cobra.Command{
-		Use:     verb + " NAME",
+	var file bulkFile
+	cmd := &cobra.Command{
+		Use:     verb + " NAME | --file FILE",
 		Short:   short,
-		Example: "signet user " + verb + " alice",
-		Args:    positional("NAME"),
+		Example: "signet user " + verb + " alice\nsignet user " + verb + " --file names.txt",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.bulk(cmd, file.path, verb)
+			}
 			return a.userCall(cmd, http.MethodPost, pathTo("users", args[0], verb), nil)
 		},
 	}
+	file.flag(cmd)
+	return cmd
 }
 
 func (a *app) userDelete() *cobra.Command {
 	var yes bool
+	var file bulkFile
 	cmd := &cobra.Command{
-		Use:     "delete NAME",
+		Use:     "delete NAME | --file FILE",
 		Short:   "Remove a user for good",
 		Long:    "Remove a user and all their sessions for good. A later user of the same name gets another sub and\ninherits nothing.",
-		Example: "signet user delete alice",
-		Args:    positional("NAME"),
+		Example: "signet user delete alice\nsignet user delete --file gone.txt --yes",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				if err := a.confirm(yes, fmt.Sprintf("Delete all users in %s for good?", file.path)); err != nil {
+					return err
+				}
+				return a.bulk(cmd, file.path, "delete")
+			}
 			if err := a.confirm(yes, fmt.Sprintf("Delete the user %q for good?", args[0])); err != nil {
 				return err
 			}
@@ -122,5 +133,6 @@ func (a *app) userDelete() *cobra.Command {
 		},
 	}
 	yesFlag(cmd, &yes)
+	file.flag(cmd)
 	return cmd
 }

@@ -77,12 +77,14 @@ func (a *app) importUsers(cmd *cobra.Command, in io.Reader) error {
 	if err := a.print(report, report.write); err != nil {
 		return err
 	}
-	report.RefusedCount = max(report.RefusedCount, len(report.Refused)) // an older server sends no count
-	if n := report.RefusedCount; n > 0 {
+	if n := report.refused(); n > 0 {
 		return fmt.Errorf("%d of %d lines were refused; mend them and import them again", n, n+report.Accepted)
 	}
 	return nil
 }
+
+// refused is how many lines were. An older server sends no count.
+func (r importReport) refused() int { return max(r.RefusedCount, len(r.Refused)) }
 
 func (r importReport) write(w io.Writer) {
 	if len(r.Refused) > 0 {
@@ -91,7 +93,7 @@ func (r importReport) write(w io.Writer) {
 	for _, l := range r.Refused {
 		line(w, fmt.Sprint(l.Line), orDash(l.Username), l.Reason)
 	}
-	refused := max(r.RefusedCount, len(r.Refused))
+	refused := r.refused()
 	if more := refused - len(r.Refused); more > 0 {
 		fmt.Fprintf(w, "and %d more lines that were refused, which are not listed\n", more)
 	}

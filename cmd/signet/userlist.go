@@ -2,15 +2,19 @@ package main
 
 import (
 	"net/http"
+	"net/url"
+	"strconv"
 
 	"github.com/spf13/cobra"
 )
 
 func (a *app) userList() *cobra.Command {
-	return &cobra.Command{
-		Use:     "list",
+	var prefix string
+	var disabled bool
+	cmd := &cobra.Command{
+		Use:     "list [OPTIONS]",
 		Short:   "List the users",
-		Example: "signet user list\nsignet user list -o json | jq -r '.users[] | select(.disabled) | .username'",
+		Example: "signet user list\nsignet user list --prefix ali\nsignet user list --disabled -o json | jq -r '.users[].username'",
 		Args:    positional(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.connect()
@@ -18,12 +22,19 @@ func (a *app) userList() *cobra.Command {
 				return err
 			}
 			l := a.newList("users", "USERNAME", "SUB", "STATE", "CREATED")
+			filter := url.Values{}
+			if prefix != "" {
+				filter.Set("prefix", prefix)
+			}
+			if cmd.Flags().Changed("disabled") {
+				filter.Set("disabled", strconv.FormatBool(disabled))
+			}
 			fetch := func(after string) (page[userRecord], error) {
 				var answer struct {
 					Users []userRecord `json:"users"`
 					Next  string       `json:"next"`
 				}
-				err := c.call(cmd.Context(), http.MethodGet, listPath(after, "users"), nil, &answer)
+				err := c.call(cmd.Context(), http.MethodGet, listPath(after, "users")+"&"+filter.Encode(), nil, &answer)
 				return page[userRecord]{answer.Users, answer.Next}, err
 			}
 			err = pages("", fetch, func(r userRecord) error {
@@ -32,7 +43,13 @@ func (a *app) userList() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(filter) > 0 {
+				return l.end("There are no such users.")
+			}
 			return l.end("There are no users yet. `signet user create --username NAME` adds one.")
 		},
 	}
+	cmd.Flags().StringVar(&prefix, "prefix", "", "only users whose names begin with `TEXT`")
+	cmd.Flags().BoolVar(&disabled, "disabled", false, "only users who are disabled (--disabled=false: who are not)")
+	return cmd
 }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -78,7 +76,7 @@ func fetchJSON(ctx context.Context, address string, out any) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answered %s; is the address right?", address, resp.Status)
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxDocument)).Decode(out); err != nil {
+	if err := readExactFrom(resp.Body, out); err != nil {
 		return fmt.Errorf("%s did not answer with JSON: %w", address, err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"io"
 	"runtime"
 	"runtime/debug"
@@ -17,13 +18,17 @@ type buildVersion struct {
 	Platform string `json:"platform"`
 }
 
+// release is the version of a build that has no repository beside it, such as that of the image:
+// -ldflags "-X main.release=v1.2.3". It wins over what Go has noted down.
+var release string
+
 func thisVersion() buildVersion {
-	v := buildVersion{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	v := buildVersion{Version: cmp.Or(release, "(devel)"), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
 	}
-	if info.Main.Version != "" {
+	if info.Main.Version != "" && release == "" {
 		v.Version = info.Main.Version
 	}
 	for _, s := range info.Settings {

@@ -11,6 +11,12 @@ type hashed interface {
 	verify(password string) bool
 	// weaker reports whether the hash should be replaced by one of argon2id with these costs.
 	weaker(policy Params) bool
+	// price is what verify takes, and refused why that is more than the caps allow.
+	price() price
+	refused(c Caps) error
+	// kind names the format with its costs, and dummy is another hash of that kind.
+	kind() string
+	dummy() hashed
 }
 
 // format is one spelling of hashes.
@@ -51,8 +57,20 @@ func parse(encoded string) (hashed, error) {
 }
 
 // Supported reports whether Verify can check passwords against this hash: nil, or an ErrFormat that
-// says what is wrong with it. It does no slow work.
-func Supported(encoded string) error {
-	_, err := parse(encoded)
+// says what is wrong with it, or that it costs more than the caps allow. It does no slow work.
+func (p *Pool) Supported(encoded string) error {
+	_, err := p.read(encoded)
 	return err
+}
+
+// read is parse within the pool's caps.
+func (p *Pool) read(encoded string) (hashed, error) {
+	h, err := parse(encoded)
+	if err != nil {
+		return nil, err
+	}
+	if why := h.refused(p.caps); why != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFormat, why)
+	}
+	return h, nil
 }

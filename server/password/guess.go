@@ -21,8 +21,9 @@ const minPieces = 7
 // than half is context.
 func guessable(password string, context []string) error {
 	text := fold(password)
-	if pieces(text, strings.Fields(common)) < minPieces {
-		return fmt.Errorf("%w: it is built from common words, keyboard rows, sequences or repetitions; add words that have nothing to do with each other", ErrCommon)
+	if n := pieces(text, strings.Fields(common)); n < minPieces {
+		return fmt.Errorf("%w: it is built from common words, keyboard rows, sequences or repetitions: it has %d such parts (a known word, name or phrase, a year, "+
+			"a keyboard row, a repetition, or a single character) and needs %d; add words that have nothing to do with each other", ErrCommon, n, minPieces)
 	}
 	if pieces(text, append(context, strings.Fields(common)...)) < minPieces || 2*covered(text, context) > len(text) {
 		return fmt.Errorf("%w; leave them out, or add words that have nothing to do with them", ErrContext)

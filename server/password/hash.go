@@ -22,7 +22,7 @@ func (p *Pool) Hash(ctx context.Context, password string) (encoded string, err e
 	}
 	h := argon2Hash{id: true, params: p.params, salt: make([]byte, saltSize), tag: make([]byte, tagSize)}
 	rand.Read(h.salt)
-	if err := p.run(ctx, func() { h.tag = h.derive(text) }); err != nil {
+	if err := p.run(ctx, h.price(), func() { h.tag = h.derive(text) }); err != nil {
 		return "", err
 	}
 	return h.encode(), nil
@@ -37,6 +37,12 @@ func (p *Pool) Hash(ctx context.Context, password string) (encoded string, err e
 // ErrBusy: the queue was full or the wait over. When ctx ends in the queue, its error comes back at
 // once; a hash that has begun is finished. After these errors nothing is known of the password.
 func (p *Pool) Verify(ctx context.Context, encoded, password string) (Result, error) {
+	return p.VerifyFor(ctx, 0, encoded, password)
+}
+
+// VerifyFor is Verify for a username, of which draw is a number that looks random and is always the same.
+// It decides the format that is worked on where there is none to compare with; see Sample.
+func (p *Pool) VerifyFor(ctx context.Context, draw uint64, encoded, password string) (Result, error) {
 	h, badHash := p.stored(encoded)
 	text, badText := normalizeWithin(password)
 	if badText != nil {
@@ -44,10 +50,10 @@ func (p *Pool) Verify(ctx context.Context, encoded, password string) (Result, er
 	}
 	target := h
 	if target == nil {
-		target = p.dummy
+		target = p.drawn(draw)
 	}
 	var match bool
-	if err := p.run(ctx, func() { match = p.work(target, text) }); err != nil {
+	if err := p.run(ctx, target.price(), func() { match = p.work(target, text) }); err != nil {
 		return Result{}, err
 	}
 	if badHash != nil {
@@ -62,7 +68,7 @@ func (p *Pool) stored(encoded string) (hashed, error) {
 	if encoded == "" {
 		return nil, nil
 	}
-	h, err := parse(encoded)
+	h, err := p.read(encoded)
 	if errors.Is(err, ErrFormat) {
 		return nil, err
 	}

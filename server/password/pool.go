@@ -8,14 +8,18 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // Config configures a Pool. All fields have working zero values.
 type Config struct {
 	Argon2 Params        // costs of new hashes, and of what an unknown user is given to wait for
-	Slots  int           // passwords hashed at once; 0: one less than the cores, as memory allows, at least 1
-	Queue  int           // how many may wait for a slot; 0: 32 a slot, about what Wait allows; negative: none
+	Slots  int           // passwords hashed at once; 0: as many as there are cores and memory allows, at least 1
+	Queue  int           // how many may wait for a slot, whatever the time; 0: 256 a slot; negative: none
 	Wait   time.Duration // how long one waits at most; 0: a second
+	Caps   Caps          // of hashes that were made elsewhere
+	Memory uint64        // bytes that running hashes may take together; 0: half of MemoryLimit
 
 	// Observe, when set, is told for every hash that is run how long it waited. It is called by
 	// many goroutines at once.
@@ -24,7 +28,7 @@ type Config struct {
 
 // Validate reports every field that cannot be used.
 func (c Config) Validate() error {
-	errs := []error{c.Argon2.Validate()}
+	errs := []error{c.Argon2.Validate(), c.Caps.Validate()}
 	if c.Slots < 0 {
 		errs = append(errs, fmt.Errorf("slots: %d is negative", c.Slots))
 	}
@@ -36,17 +40,27 @@ func (c Config) Validate() error {
 
 // Pool hashes and verifies passwords, a bounded number at once. It has no goroutines: the work is
 // done by its callers.
+//
+// A hash takes a slot while it runs, and its memory of what all of them may take. One that costs much more
+// than a new hash also takes one of a few places for such hashes, so that these cannot occupy all slots, and
+// waits for it outside of the queue of the others.
 type Pool struct {
 	params  Params
+	caps    Caps
 	queue   int64
 	wait    time.Duration
 	observe func(time.Duration)
-	dummy   argon2Hash // what is worked on when there is nothing to compare with
+	dummy   argon2Hash            // what is worked on when there is nothing to compare with, and no sample
+	kinds   atomic.Pointer[kinds] // see Sample
 	work    func(h hashed, password string) bool
 
 	slots   chan struct{} // holds one element for every hash that runs
+	heavy   chan struct{} // and of those for every expensive one
+	memory  *semaphore.Weighted
+	budget  uint64 // of memory
 	waiting atomic.Int64
 	refused atomic.Uint64
+	mean    atomic.Int64 // nanoseconds that a hash took lately
 }
 
 // New returns a Pool. It panics on a Config that Validate refuses.
@@ -55,17 +69,26 @@ func New(c Config) *Pool {
 		panic(fmt.Sprintf("password.New: %v", err))
 	}
 	p := &Pool{params: c.Argon2.withDefaults(), wait: c.Wait, observe: c.Observe, work: hashed.verify}
+	if c.Memory == 0 {
+		c.Memory = MemoryLimit() / 2
+	}
 	if c.Slots == 0 {
-		c.Slots = slotsFor(runtime.GOMAXPROCS(0), MemoryLimit(), p.params)
+		c.Slots = slotsFor(runtime.GOMAXPROCS(0), c.Memory, p.params)
 	}
 	if c.Queue == 0 {
-		c.Queue = 32 * c.Slots
+		c.Queue = 256 * c.Slots
 	}
 	if c.Wait == 0 {
 		p.wait = time.Second
 	}
 	p.queue = int64(max(c.Queue, 0))
 	p.slots = make(chan struct{}, c.Slots)
+	p.heavy = make(chan struct{}, max(1, c.Slots/2))
+	p.budget = max(min(c.Memory, 1<<62), uint64(c.Slots)*uint64(p.params.Memory)<<10, 1<<20) // what the slots need in any case
+	p.memory = semaphore.NewWeighted(int64(p.budget))
+	p.caps = c.Caps.withDefaults()
+	p.caps.Memory = uint32(min(uint64(p.caps.Memory), p.budget>>10))
+	p.caps = p.caps.raised(p.params)
 	p.dummy = argon2Hash{id: true, params: p.params, salt: make([]byte, saltSize), tag: make([]byte, tagSize)}
 	rand.Read(p.dummy.salt)
 	return p
@@ -85,55 +108,118 @@ func (p *Pool) Stats() Stats {
 }
 
 // run calls do in a slot. The slot is free again afterwards, even if do panics.
-func (p *Pool) run(ctx context.Context, do func()) error {
-	waited, err := p.acquire(ctx)
+func (p *Pool) run(ctx context.Context, cost price, do func()) error {
+	waited, release, err := p.acquire(ctx, cost)
 	if err != nil {
+		if errors.Is(err, ErrBusy) {
+			p.refused.Add(1)
+		}
 		return err
 	}
-	defer func() { <-p.slots }()
+	defer release()
 	if p.observe != nil {
 		p.observe(waited)
 	}
+	begun := time.Now()
 	do()
+	p.took(time.Since(begun))
 	return nil
+}
+
+// took moves the mean by an eighth towards how long a hash took.
+func (p *Pool) took(d time.Duration) {
+	if old := p.mean.Load(); old == 0 {
+		p.mean.Store(int64(d))
+	} else {
+		p.mean.Store(old + (int64(d)-old)/8) // two at once may lose one of them
+	}
+}
+
+// heavyWork is how much work, in that of a new hash or of the default's, makes a hash an expensive one.
+const heavyWork = 4
+
+func (p *Pool) isHeavy(c price) bool {
+	own, normal := p.dummy.price(), argon2Hash{params: Params{}.withDefaults()}.price()
+	return c.work > heavyWork*max(own.work, normal.work) || c.memory > heavyWork*max(own.memory, normal.memory) || c.lanes > max(own.lanes, cap(p.slots))
 }
 
 // acquire takes a slot and says how long that took. A freed slot goes to the one who has waited
 // longest: senders on a full channel are served in order, before any newcomer.
-func (p *Pool) acquire(ctx context.Context) (time.Duration, error) {
+func (p *Pool) acquire(ctx context.Context, cost price) (waited time.Duration, release func(), err error) {
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	select {
-	case p.slots <- struct{}{}:
-		return 0, nil
-	default:
+	start, size := time.Now(), int64(min(cost.memory, p.budget))
+	heavy := p.isHeavy(cost)
+	if !heavy && p.memory.TryAcquire(size) {
+		select {
+		case p.slots <- struct{}{}:
+			return 0, func() { <-p.slots; p.memory.Release(size) }, nil
+		default:
+			p.memory.Release(size)
+		}
 	}
-	if p.waiting.Add(1) > p.queue {
+	if n := p.waiting.Add(1); n > p.queue || p.tooLong(n) {
 		p.waiting.Add(-1)
-		p.refused.Add(1)
-		return 0, ErrBusy
+		return 0, nil, ErrBusy
 	}
 	defer p.waiting.Add(-1)
-	return p.await(ctx)
+	turn, cancel := context.WithTimeout(ctx, p.wait)
+	defer cancel()
+	if err := p.take(turn, heavy, size); err != nil {
+		if gone := ctx.Err(); gone != nil {
+			err = gone
+		}
+		return 0, nil, err
+	}
+	release = func() {
+		<-p.slots
+		p.memory.Release(size)
+		if heavy {
+			<-p.heavy
+		}
+	}
+	if err := ctx.Err(); err != nil { // the caller may have gone in the same moment; then there is nobody to hash for
+		release()
+		return 0, nil, err
+	}
+	return time.Since(start), release, nil
 }
 
-func (p *Pool) await(ctx context.Context) (time.Duration, error) {
-	start := time.Now()
-	timer := time.NewTimer(p.wait)
-	defer timer.Stop()
-	select {
-	case p.slots <- struct{}{}:
-		// The caller may have gone in the same moment; then there is nobody to hash for.
-		if err := ctx.Err(); err != nil {
-			<-p.slots
-			return 0, err
+// tooLong reports whether the n-th in the queue would wait in vain, as things are.
+func (p *Pool) tooLong(n int64) bool {
+	return time.Duration(n*p.mean.Load()/int64(cap(p.slots))) > p.wait
+}
+
+// take waits for what a hash needs, always in this order, so that no two wait for each other.
+func (p *Pool) take(turn context.Context, heavy bool, size int64) error {
+	if heavy {
+		if err := enter(turn, p.heavy); err != nil {
+			return err
 		}
-		return time.Since(start), nil
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	case <-timer.C:
-		p.refused.Add(1)
-		return 0, ErrBusy
+	}
+	leave := func() {
+		if heavy {
+			<-p.heavy
+		}
+	}
+	if err := enter(turn, p.slots); err != nil {
+		leave()
+		return err
+	}
+	if p.memory.Acquire(turn, size) != nil {
+		<-p.slots
+		leave()
+		return ErrBusy
+	}
+	return nil
+}
+
+func enter(turn context.Context, places chan struct{}) error {
+	select {
+	case places <- struct{}{}:
+		return nil
+	case <-turn.Done():
+		return ErrBusy
 	}
 }

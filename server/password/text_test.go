@@ -63,8 +63,16 @@ func TestCanonicalUsername(t *testing.T) {
 		"\uff21\uff4c\uff49ce":        "alice", // full-width
 		"alice\uff20example.com":      "alice@example.com",
 		"Zu\u0308rich":                "zürich",
-		"ΣΊΣΥΦΟΣ":                     "σίσυφοσ",
-		"Σίσυφος":                     "σίσυφος", // a name of its own, RFC 8265 §3.5
+		"ΣΊΣΥΦΟΣ":                     "σίσυφος",
+		"Σίσυφος":                     "σίσυφος",
+		"ΝΊΚΟΣ@ΕΛΛΆΣ":                 "νίκος@ελλάς",
+		"1é":                          "1é",
+		"007бонд":                     "007бонд",
+		"_ñandú":                      "_ñandú",
+		"-Ö-":                         "-ö-",
+		"1.山田":                        "1.山田",
+		"\u05d0\u05d1":                "\u05d0\u05d1", // in Hebrew
+		"ali\uff11\uff12":             "ali12",        // full-width digits
 		"\u1e9e":                      "ß",
 		"\u00df":                      "ß",
 		"ЖЕНЯ":                        "женя",
@@ -85,11 +93,25 @@ func TestCanonicalUsername(t *testing.T) {
 		"byte order mark": "\ufeffalice", "soft hyphen": "al\u00adice", "word joiner": "al\u2060ice",
 		"right to left override": "\u202ealice", "variation selector": "alice\ufe0f", "ligature": "of\ufb01ce",
 		"superscript": "alice²", "mathematical": "\U0001d41alice", "emoji": "👩", "not UTF-8": "al\xffice",
-		"mixed directions": "alice\u05d0", "321 bytes": long + "a", "107 full-width": strings.Repeat("\uff41", 107),
+		"mixed directions": "alice\u05d0", "a digit before Hebrew": "1\u05d0", "Arabic digits beside Latin": "a\u0661", "321 bytes": long + "a", "107 full-width": strings.Repeat("\uff41", 107),
 	} {
 		got, err := CanonicalUsername(in)
 		if got != "" || !errors.Is(err, ErrUsername) {
 			t.Errorf("%s %+q: got %+q, %v, want ErrUsername", name, in, got, err)
+		}
+	}
+}
+
+// Earlier versions stored names in capitals without the final sigma; they are found by that spelling.
+func TestFormerUsername(t *testing.T) {
+	for in, want := range map[string]string{"ΝΊΚΟΣ": "νίκοσ", "Νίκος": "νίκος", "ALICE": "alice", "1é": "1é"} {
+		if got, err := FormerUsername(in); err != nil || got != want {
+			t.Errorf("%q: got %q, %v, want %q", in, got, err, want)
+		}
+	}
+	for in, want := range map[string]string{" alice\t": "alice", "\u00a0alice\u3000": "alice", "a b": "a b", " ": "", "alice\u200b": "alice\u200b"} {
+		if got := TrimUsername(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
 }

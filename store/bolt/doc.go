@@ -20,7 +20,7 @@
 //
 //	meta       "schema" → uint64; "install" → JSON; "probe" → time of the last write probe;
 //	           "client epoch" → uint32, the least epoch of new clients, above that of any client that was deleted;
-//	           "copied" → time of the last Flush, which goes before a backup
+//	           "loss" → when writes were lost last; "copied" → time of the last Flush, which goes before a backup
 //	clients    client id → JSON
 //	users      user id (16) → packed record, see packed.EncodeUser
 //	usernames  username → user id (16)

@@ -41,7 +41,7 @@ func (s *Store) Export(ctx context.Context, visit func(store.Record) error) erro
 			}
 			return visit(r)
 		}}
-		for _, walk := range []func() error{e.clients, e.users, e.revokedTokens, e.assertions, e.events} {
+		for _, walk := range []func() error{e.clients, e.users, e.revokedTokens, e.assertions, e.loss, e.events} {
 			if err := walk(); err != nil {
 				return err
 			}

@@ -118,6 +118,8 @@ func (in *intake) put(t *txn, r store.Record) error {
 		return importRevokedToken(t, *r.RevokedToken)
 	case r.SpentAssertion != nil:
 		return markUntil(t, bucketAssertions, r.SpentAssertion.ID[:], r.SpentAssertion.Until)
+	case r.Loss != nil:
+		return putLoss(t, *r.Loss)
 	case r.Event != nil:
 		in.seq++
 		e := *r.Event

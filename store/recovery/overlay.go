@@ -82,7 +82,8 @@ func (o *Overlay) Records(backup iter.Seq2[store.Record, error]) iter.Seq2[store
 	}
 }
 
-// extraRecords are revoked tokens, used assertions and events that the backup does not have.
+// extraRecords are revoked tokens, used assertions and events that the backup does not have, and the restore
+// itself: it has lost the rotations since the backup.
 func (o *Overlay) extraRecords() iter.Seq[store.Record] {
 	return func(yield func(store.Record) bool) {
 		for jti, at := range o.tokens {
@@ -103,6 +104,9 @@ func (o *Overlay) extraRecords() iter.Seq[store.Record] {
 			if a.Until.Add(store.AssertionMargin).After(o.now) && !yield(store.Record{SpentAssertion: &a}) {
 				return
 			}
+		}
+		if !yield(store.Record{Loss: &store.Loss{At: o.now}}) {
+			return
 		}
 		for _, e := range o.newEvents() {
 			if !yield(store.Record{Event: &e}) {

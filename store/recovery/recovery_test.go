@@ -277,7 +277,7 @@ func TestUnsignedEventsOnlyTakeAway(t *testing.T) {
 		h := newHistory()
 		note(h, recovery.Unsigned, store.Event{Type: "login", At: at(2)})
 		left := second(lay(t, h, nil))
-		if len(left) != 1 || left[0].Event.Detail["unsigned"] != "true" {
+		if len(left) != 2 || left[1].Event.Detail["unsigned"] != "true" {
 			t.Errorf("got %v", left)
 		}
 	})
@@ -523,7 +523,7 @@ func TestStateCountsWithoutEvents(t *testing.T) {
 			[]store.Record{{RevokedToken: &store.RevokedToken{JTI: "j", Until: at(40)}}, {RevokedToken: &store.RevokedToken{JTI: "over", Until: at(29)}},
 				{SpentAssertion: &store.SpentAssertion{ID: store.AssertionID{1}, Until: at(31)}}, {SpentAssertion: &store.SpentAssertion{ID: store.AssertionID{2}, Until: at(28)}}},
 			func(t *testing.T, _ *recovery.Overlay, left []store.Record) {
-				if len(left) != 3 || left[0].RevokedToken.JTI != "j" || !left[0].RevokedToken.Until.Equal(at(40)) || left[1].SpentAssertion.ID != (store.AssertionID{1}) {
+				if len(left) != 4 || left[2].Loss == nil || left[0].RevokedToken.JTI != "j" || !left[0].RevokedToken.Until.Equal(at(40)) || left[1].SpentAssertion.ID != (store.AssertionID{1}) {
 					t.Errorf("got %v", left)
 				}
 			}},

@@ -113,6 +113,9 @@ func (s *Store) eventPage(ctx context.Context, q store.EventQuery, from uint64) 
 		return page, err
 	}
 	streams, _ := read.cmd.Slice()
+	if len(streams) != len(s.key.audit())-1 {
+		return page, s.malformed("the audit trail", errReply)
+	}
 	if page, err = mergeStreams(streams, q.Newest); err != nil {
 		return page, s.malformed("an audit event", err)
 	}
@@ -137,7 +140,10 @@ func mergeStreams(streams []any, newest bool) (page eventEntries, err error) {
 	}
 	var end uint64
 	for _, stream := range streams {
-		list, _ := stream.([]any)
+		list, isList := stream.([]any)
+		if !isList {
+			return page, errReply
+		}
 		for _, entry := range list {
 			e, err := parseEntry(entry)
 			if err != nil {

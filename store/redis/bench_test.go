@@ -172,7 +172,7 @@ func rotateMany(b *testing.B, s *Store, users, each int, generation uint32) []ti
 			for n := range rotations {
 				u := n*7919%(users/workers)*workers + w
 				r := store.Rotation{UserID: nthUser(u), SessionID: nthSession(u, n%each), ClientID: "web-app", Generation: generation + uint32(n), Now: time.Now(),
-					Lifetimes: store.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, Grace: 10 * time.Second, MaxReplays: 1000}
+					Lifetimes: store.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, Grace: 10 * time.Second, MaxReplays: 1000, Loss: store.Loss{At: time.Now().Add(time.Hour)}}
 				begun := time.Now()
 				_, _, o, err := s.Rotate(context.Background(), r)
 				if took[w] = append(took[w], time.Since(begun)); err != nil || o == store.Gone || o == store.Revoked {

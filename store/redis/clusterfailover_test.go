@@ -29,7 +29,7 @@ func TestClusterLosesAMaster(t *testing.T) {
 			t.Fatal(err)
 		}
 		return store.Rotation{UserID: u.ID, SessionID: in.ID, ClientID: "app", Now: now.Add(time.Second),
-			Lifetimes: store.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, Grace: time.Minute, MaxReplays: 1000}
+			Lifetimes: store.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, Grace: time.Minute, MaxReplays: 1000, Loss: store.Loss{At: now.Add(time.Hour)}}
 	}
 	hit := begin(0)
 	slot := redistest.KeySlot(s.key.user(hit.UserID))

@@ -46,6 +46,9 @@ func TestCommands(t *testing.T) {
 	upkeep := heard(t)
 
 	for _, c := range requests {
+		if c.inScript && c.name() == "time" { // it costs nothing there
+			continue
+		}
 		switch c.name() {
 		case "scan", "keys", "sscan", "hscan", "zscan", "randomkey", "flushdb", "flushall", "sort", "time", "multi", "script":
 			t.Errorf("a request asks for %q", c.args)
@@ -191,6 +194,9 @@ func (r scriptRun) check(t *testing.T) {
 		}
 	}
 	for _, args := range r.inner {
+		if strings.EqualFold(args[0], "time") {
+			continue
+		}
 		if !slices.Contains(keys, args[1]) {
 			t.Errorf("the script of %.60q calls %.60q, whose key is not one of %q", r.args[1], args, keys)
 		}

@@ -24,7 +24,7 @@ func TestDecideInLua(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) { decideInLua(t, s, counts) })
 	}
 	t.Log(counts)
-	for _, o := range []store.Outcome{store.Gone, store.Rotated, store.Replayed, store.Late, store.Reused, store.Healed, store.Revoked, store.Stale} {
+	for _, o := range []store.Outcome{store.Gone, store.Rotated, store.Replayed, store.Late, store.Reused, store.Healed, store.Revoked, store.Stale, store.Ahead} {
 		if counts[o] == 0 && testing.CoverMode() == "" {
 			t.Errorf("no rotation was %v", o)
 		}
@@ -125,6 +125,9 @@ func drawRotation(t *rapid.T) (session store.Session, u store.User, r store.Rota
 		Grace:     time.Duration(rapid.IntRange(0, 2).Draw(t, "grace")) * time.Second, MaxReplays: 3,
 		Late:        time.Duration(rapid.IntRange(0, 1).Draw(t, "late")) * time.Minute,
 		ClientEpoch: session.ClientEpoch, ClientConfirmed: rapid.Bool().Draw(t, "confirmed"), Address: address("caller"),
+	}
+	if rapid.IntRange(0, 3).Draw(t, "loss") > 0 {
+		r.Loss.At = session.RotatedAt.Add(rapid.SampledFrom([]time.Duration{-time.Hour, -time.Millisecond, 0, time.Millisecond, time.Hour, -store.HealWithin, -store.HealWithin - time.Second}).Draw(t, "lost"))
 	}
 	switch rapid.IntRange(0, 19).Draw(t, "other") {
 	case 0:

@@ -21,8 +21,8 @@
 // Redis acknowledges before its replicas have a write, so a master that dies may take the last
 // moments with it. What that means here:
 //
-//   - A lost rotation heals: the app's refresh token is newer than the record, and store.Decide moves
-//     the record on.
+//   - A lost rotation heals: the app's refresh token is newer than the record, a master was restarted or
+//     has taken over since the session was rotated last, and store.Decide moves the record on.
 //   - A revocation, a used client assertion, a change of a user or client, and a keyring wait (WAIT) until WaitReplicas of the
 //     replicas have them, where the master has or had any; on a shortfall the answer is
 //     store.ErrUnavailable, and the repetition waits again. It can still be lost when a replica without
@@ -68,6 +68,8 @@
 //	install:{i}:beats          hash: replica → JSON
 //	install:{i}:probe          string: what Ping writes
 //	install:{i}:sweeping       string: the replica that sweeps
+//	install:{i}:masters        hash: run ids of the masters that were seen last
+//	install:{i}:loss           string: when a master was seen last that may lack writes (ms)
 //	install:{i}:importing      string: an import is not finished
 //	audit:{a}:CLASS            stream: one event of a class an entry, JSON in field e; the id is its number
 //	audit:{a}:last             string: the last number, of all classes

@@ -89,6 +89,9 @@ const (
 
 func newElection(t *testing.T, a, b *Store) *election {
 	e := &election{t: t, stores: [2]*Store{a, b}}
+	if err := a.CreateInstall(t.Context(), store.Install{ID: "install", Schema: Schema}); err != nil { // losses are noted beside it
+		t.Fatal(err)
+	}
 	for n := range electionUsers {
 		u := seedUser(t, a)
 		var all []*life

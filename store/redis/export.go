@@ -43,6 +43,9 @@ func (s *Store) Export(ctx context.Context, visit func(store.Record) error) erro
 	if err := s.exportSpent(ctx, visit); err != nil {
 		return err
 	}
+	if err := s.exportLoss(ctx, visit); err != nil {
+		return err
+	}
 	return s.exportEvents(ctx, visit)
 }
 

@@ -122,6 +122,8 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 		i.addRevoked(*r.RevokedToken)
 	case r.SpentAssertion != nil:
 		i.calls = append(i.calls, i.spendCall(r.SpentAssertion.ID, r.SpentAssertion.Until))
+	case r.Loss != nil:
+		i.calls = append(i.calls, recordLossScript.call([]string{i.key.loss()}, millis(r.Loss.At)))
 	case r.Event != nil:
 		i.events = append(i.events, *r.Event)
 	}

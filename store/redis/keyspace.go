@@ -90,6 +90,8 @@ func (k keyspace) keyring() string   { return k.name("install", "i", ":keyring")
 func (k keyspace) beats() string     { return k.name("install", "i", ":beats") }
 func (k keyspace) probe() string     { return k.name("install", "i", ":probe") }
 func (k keyspace) sweeping() string  { return k.name("install", "i", ":sweeping") }
+func (k keyspace) masters() string   { return k.name("install", "i", ":masters") }
+func (k keyspace) loss() string      { return k.name("install", "i", ":loss") }
 func (k keyspace) importing() string { return k.name("install", "i", ":importing") }
 
 // audit names the last number, the stream of earlier versions, and those of the classes.

@@ -267,7 +267,7 @@ func (h *history) answer(ctx context.Context, s *Store, q question, k token) (r 
 		var session store.Session
 		session, _, r.outcome, err = h.rotate(s, ctx, store.Rotation{
 			UserID: k.user, SessionID: k.session, ClientID: app, Generation: q.generation, Now: presented,
-			Lifetimes: long, Grace: time.Minute, MaxReplays: modelReplays,
+			Lifetimes: long, Grace: time.Minute, MaxReplays: modelReplays, Loss: store.Loss{At: presented.Add(time.Hour)},
 		})
 		if goesOn(r.outcome) {
 			r.generation = session.Generation

@@ -275,6 +275,9 @@ func clientDeleted(t *testing.T, s *Store) change {
 func TestLostRotationHeals(t *testing.T) {
 	l := startLoss(t, 1)
 	s := l.open(t, 0)
+	if err := s.CreateInstall(t.Context(), store.Install{ID: "install", Schema: Schema}); err != nil {
+		t.Fatal(err)
+	}
 	k := tokenOf(seedSession(t, s, seedUser(t, s).ID))
 	l.from(t)
 	for range 3 {

@@ -50,7 +50,7 @@ func (x subject) populate(t testing.TB, s *Store) {
 func (x subject) rotation(generation uint32) store.Rotation {
 	return store.Rotation{
 		UserID: x.user.ID, SessionID: x.session.ID, ClientID: x.client.ID, Generation: generation,
-		Now: x.now, Lifetimes: month, Grace: 10 * time.Second, MaxReplays: 3,
+		Now: x.now, Lifetimes: month, Grace: 10 * time.Second, MaxReplays: 3, Loss: store.Loss{At: x.now.Add(time.Hour)},
 	}
 }
 
@@ -161,6 +161,11 @@ var methods = []method{
 	{"TokenState", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.TokenState(ctx, store.TokenRef{JTI: "jti", UserID: x.user.ID, SessionID: x.session.ID}))
 	}},
+	{"Import of a loss", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		i := importing{Store: s}
+		return nil, errors.Join(i.add(ctx, store.Record{Loss: &store.Loss{At: x.now}}), i.flush(ctx))
+	}},
+	{"Loss", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Loss(ctx)) }},
 	{"RevokeToken", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.RevokeToken(ctx, "another", x.now.Add(time.Hour))
 	}},

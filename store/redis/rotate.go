@@ -20,7 +20,8 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 	}
 	rotate := rotateScript.call(s.key.userAndSessions(r.UserID), r.SessionID[:], r.ClientID, r.Generation, millis(r.Now),
 		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.Format(),
-		r.Late.Milliseconds(), r.ClientEpoch, oneIf(r.ClientConfirmed), packed.SessionAddress(r.Address, r.ClientID))
+		r.Late.Milliseconds(), r.ClientEpoch, oneIf(r.ClientConfirmed), packed.SessionAddress(r.Address, r.ClientID),
+		millis(r.Loss.At), store.HealWithin.Milliseconds())
 	if err := s.do(ctx, "rotating a session", rotate); err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
@@ -53,7 +54,7 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 // outcomes are the words of rotate.lua. Only what it says itself ends a session: a word that is not
 // here is an error.
 var outcomes = map[string]store.Outcome{
-	"rotated": store.Rotated, "replayed": store.Replayed, "healed": store.Healed, "late": store.Late, "stale": store.Stale,
+	"rotated": store.Rotated, "replayed": store.Replayed, "healed": store.Healed, "late": store.Late, "stale": store.Stale, "ahead": store.Ahead,
 	"reuse": store.Reused, "revoked": store.Revoked, "gone": store.Gone,
 }
 

@@ -63,6 +63,10 @@ var (
 	decideLua string
 	//go:embed script/read_events.lua
 	readEventsLua string
+	//go:embed script/note_masters.lua
+	noteMastersLua string
+	//go:embed script/record_loss.lua
+	recordLossLua string
 	//go:embed script/probe.lua
 	probeLua string
 
@@ -88,6 +92,8 @@ var (
 	allowScript        = newScript(tallyLua+allowLua, listReply)
 	decideScript       = newScript(tallyLua+decideLua, listReply)
 	readEventsScript   = newScript(readEventsLua, nestedReply)
+	noteMastersScript  = newScript(noteMastersLua, numberReply)
+	recordLossScript   = newScript(recordLossLua, numberReply)
 	probeScript        = newScript(probeLua, textReply)
 )
 

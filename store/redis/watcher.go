@@ -23,6 +23,8 @@ type watcher struct {
 	soon  chan struct{} // holds one: there is a new connection, perhaps to a new master
 	again atomic.Bool   // something could not be revoked again yet
 
+	unnoted atomic.Bool // which masters there are could not be written down yet
+
 	changes   atomic.Uint64 // of a master
 	reapplied atomic.Uint64 // revocations done again
 }
@@ -71,26 +73,13 @@ func (s *Store) watchServers(ctx context.Context) {
 // again: it may be a replica that took over without having heard of it, or a server that was
 // restarted from an older file.
 func (s *Store) lookAtServers(ctx context.Context) error {
-	masters, err := s.masters(ctx)
-	s.watch.mu.Lock()
-	s.watch.failed = err
-	before := s.watch.masters
-	if err == nil {
-		s.watch.masters = masters
-	}
-	s.watch.mu.Unlock()
+	masters, changed, err := s.compareMasters(ctx)
 	if err != nil {
 		return err
 	}
-	changed := false
-	for id, m := range masters {
-		if m.fields["connected_slaves"] != "0" {
-			s.replicated.Store(true)
-		}
-		if _, known := before[id]; !known && before != nil {
-			changed = true
-			s.watch.changes.Add(1)
-			s.log.Warn("a Redis master has changed or was restarted", slog.String("address", m.addr), slog.String("run_id", id))
+	if changed || s.watch.unnoted.Load() {
+		if _, err := s.noteMasters(ctx, masters); err != nil {
+			s.log.Debug("noting the Redis masters; it is tried again", slog.Any("error", err))
 		}
 	}
 	if changed || s.watch.again.Load() {

@@ -104,6 +104,9 @@ func testAuditOrder(t *testing.T, b Backend) {
 
 // testAuditRings: each class of events loses its own oldest, and all are read in one order.
 func testAuditRings(t *testing.T, b Backend) {
+	if b.Retain == nil {
+		t.Skip("the trail is the same in every format, and is tested in the newest")
+	}
 	ctx := context.Background()
 	keep := store.Retention{store.ClassKeys: 300, store.ClassAdmin: 300, store.ClassSessions: 300, store.ClassOwn: 300, store.ClassRefusals: 300}
 	s := b.Retain(t, keep)

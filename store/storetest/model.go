@@ -115,7 +115,7 @@ func (m *model) present(t *rapid.T, id store.SessionID, generation int64, client
 	got, _, o, err := m.store.Rotate(context.Background(), store.Rotation{
 		UserID: m.user, SessionID: id, ClientID: client, Generation: uint32(generation), Now: m.time(m.now),
 		Lifetimes: store.Lifetimes{Idle: modelIdle * time.Millisecond, Absolute: modelAbsolute * time.Millisecond},
-		Grace:     modelGrace * time.Millisecond, MaxReplays: modelReplays, Late: modelLate * time.Millisecond,
+		Grace:     modelGrace * time.Millisecond, MaxReplays: modelReplays, Late: modelLate * time.Millisecond, Loss: lossAfter(m.time(m.now).Add(time.Hour)),
 	})
 	noError(t, "Rotate", err)
 	if o != want {

@@ -40,6 +40,21 @@ func lately(r *store.Rotation) { r.Late = time.Minute }
 
 func latelyWithoutGrace(r *store.Rotation) { r.Late, r.Grace = time.Minute, 0 }
 
+// lossAfter explains every generation that is newer than its record: t is after its last rotation.
+func lossAfter(t time.Time) store.Loss { return store.Loss{At: t} }
+
+func noLoss(r *store.Rotation) { r.Loss = store.Loss{} }
+
+func lossAt(d time.Duration) func(*store.Rotation) {
+	return func(r *store.Rotation) { r.Loss = store.Loss{At: t0.Add(d)} }
+}
+
+func lossAtFor(d, idle time.Duration) func(*store.Rotation) {
+	return func(r *store.Rotation) {
+		r.Loss, r.Lifetimes = store.Loss{At: t0.Add(d)}, store.Lifetimes{Idle: idle, Absolute: idle}
+	}
+}
+
 func clientEpoch(e uint32) func(*store.Rotation) {
 	return func(r *store.Rotation) { r.ClientEpoch = e }
 }
@@ -69,6 +84,7 @@ const (
 	late     = store.Late
 	stale    = store.Stale
 	healed   = store.Healed
+	ahead    = store.Ahead
 	revoked  = store.Revoked
 	gone     = store.Gone
 
@@ -134,6 +150,20 @@ var stories = []struct {
 		{at: 2 * s1, generation: 5, want: replayed, stored: 6, replays: 1, rotated: s1},
 		{at: 3 * s1, generation: 6, want: rotated, stored: 7, rotated: 3 * s1},
 		{at: 4 * s1, generation: 3, want: reused},
+	}},
+	{"a newer generation that no loss explains", []present{
+		{at: s1, generation: 0, want: rotated, stored: 1, rotated: s1},
+		{at: 2 * s1, generation: 5, want: ahead, stored: 1, rotated: s1, rotation: noLoss},
+		{at: 2 * s1, generation: 5, want: ahead, stored: 1, rotated: s1, rotation: lossAt(s1 - ms)}, // rotated after the loss
+		{at: 2 * s1, generation: 1, want: rotated, stored: 2, rotated: 2 * s1},
+		{at: 3 * s1, generation: 5, want: healed, stored: 6, rotated: 3 * s1, rotation: lossAt(2 * s1)},
+	}},
+	{"a loss explains a newer generation for a week", []present{
+		{at: store.HealWithin, generation: 5, want: healed, stored: 6, rotated: store.HealWithin, rotation: lossAtFor(0, 3*store.HealWithin)},
+	}},
+	{"a loss of more than a week ago", []present{
+		{at: store.HealWithin + ms, generation: 5, want: ahead, rotation: lossAtFor(0, 3*store.HealWithin)},
+		{at: store.HealWithin + ms, generation: 0, want: rotated, stored: 1, rotated: store.HealWithin + ms, rotation: lossAtFor(0, 3*store.HealWithin)},
 	}},
 	{"healing forgets replays", []present{
 		{at: s1, generation: 0, want: rotated, stored: 1, rotated: s1},

@@ -143,6 +143,6 @@ func addSession(t testing.TB, s store.Store, user store.UserID, at time.Time) st
 func rotation(s store.Session, generation uint32, now time.Time) store.Rotation {
 	return store.Rotation{
 		UserID: s.UserID, SessionID: s.ID, ClientID: s.ClientID, Generation: generation,
-		Now: now, Lifetimes: month, Grace: 10 * time.Second, MaxReplays: 3,
+		Now: now, Lifetimes: month, Grace: 10 * time.Second, MaxReplays: 3, Loss: lossAfter(t0.Add(24 * time.Hour)),
 	}
 }

@@ -1,6 +1,6 @@
 -- store.Decide, where the session is. KEYS: user, sessions.
 -- ARGV: session id, client id, generation, now, idle, absolute, grace, max replays, client's not-before, format, late,
--- client's epoch, 1 where the caller has just read the client, address.
+-- client's epoch, 1 where the caller has just read the client, address, the last loss, how long it explains a newer generation.
 local raw = redis.call('HGET', KEYS[2], ARGV[1])
 if not raw then return {'gone'} end
 local s = read_session(raw)
@@ -34,6 +34,8 @@ if presented < s.generation then
 elseif presented == 4294967295 then
   return over('gone') -- no successor can be counted
 elseif presented > s.generation then
+  local loss = tonumber(ARGV[15])
+  if loss == 0 or s.rotated > loss or now - loss > tonumber(ARGV[16]) then return {'ahead'} end
   outcome = 'healed'
 end
 s.generation, s.rotated, s.replays, s.skipped, s.address = presented + 1, now, 0, skipped, ARGV[14]

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/spf13/cobra"
+)
+
+// bulkFile is the flag of a command that does for one user, or for each of a file's, the same.
+type bulkFile struct{ path string }
+
+func (b *bulkFile) flag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&b.path, "file", "", "do it for each user in `FILE` (- for standard input): a name or sub a line, or NDJSON with \"username\"")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if !cmd.Flags().Changed("file") {
+			return positional("NAME")(cmd, args)
+		}
+		if len(args) > 0 {
+			return misuse("--file has the names; leave %q out", args[0])
+		}
+		return nil
+	}
+}
+
+// bulk sends the file's users to one of the verbs for many, and reports as an import does.
+func (a *app) bulk(cmd *cobra.Command, file, verb string) error {
+	in, err := a.openInput(file)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	var report importReport
+	body := asNDJSON(a.watch("sent", in, 0))
+	defer body.Close()
+	if err := c.exchange(cmd.Context(), http.MethodPost, "/v1/users:"+verb, "application/x-ndjson", body, &report); err != nil {
+		return err
+	}
+	if err := a.print(report, report.write); err != nil {
+		return err
+	}
+	if n := report.refused(); n > 0 {
+		return fmt.Errorf("%d of %d lines were refused", n, n+report.Accepted)
+	}
+	return nil
+}
+
+// asNDJSON makes {"username": …} of lines that are a name.
+func asNDJSON(in io.Reader) io.ReadCloser {
+	out, w := io.Pipe()
+	go func() {
+		lines := bufio.NewScanner(in)
+		lines.Buffer(nil, 128<<10)
+		for lines.Scan() {
+			line := bytes.TrimSpace(lines.Bytes())
+			if len(line) > 0 && line[0] != '{' {
+				quoted, _ := json.Marshal(map[string]string{"username": string(line)}) // text always encodes
+				line = quoted
+			}
+			if _, err := w.Write(append(line, '\n')); err != nil {
+				return // nobody reads on
+			}
+		}
+		w.CloseWithError(lines.Err()) // nil is the end
+	}()
+	return out
+}

@@ -1,0 +1,114 @@
+package server_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"signet/server/servertest"
+	"signet/store"
+)
+
+// userNames reads the list with the query, page by page.
+func userNames(t *testing.T, admin *servertest.Server, query string) (names []string, pages int) {
+	t.Helper()
+	for next := ""; pages == 0 || next != ""; pages++ {
+		var page struct {
+			Users []struct{ Username string }
+			Next  string
+		}
+		a := adminCall(t, admin, "GET", "/v1/users?"+query+"&after="+url.QueryEscape(next), "").wants(200, "")
+		if err := json.Unmarshal([]byte(a.Raw), &page); err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range page.Users {
+			names = append(names, u.Username)
+		}
+		next = page.Next
+	}
+	return names, pages
+}
+
+func TestAdminSearchUsers(t *testing.T) {
+	_, admin := newAdmin(t, nil)
+	for _, name := range []string{"al", "ali", "alice", "alina", "alz", "am", "Ålice", "b"} {
+		adminCall(t, admin, "POST", "/v1/users", `{"username":"`+name+`"}`).wants(201, "")
+	}
+	adminCall(t, admin, "POST", "/v1/users/alina/disable", "").wants(200, "")
+	for query, want := range map[string]string{
+		"prefix=ali":                       "ali alice alina",
+		"prefix=ALI":                       "ali alice alina",
+		"prefix=al&limit=1":                "al ali alice alina alz",
+		"prefix=al&limit=2":                "al ali alice alina alz",
+		"prefix=alice":                     "alice",
+		"prefix=alicex":                    "",
+		"prefix=%C3%85":                    "ålice",
+		"prefix=z":                         "",
+		"disabled=true":                    "alina",
+		"disabled=true&limit=2":            "alina",
+		"disabled=false&prefix=al":         "al ali alice alz",
+		"disabled=false&prefix=al&limit=1": "al ali alice alz",
+		"limit=3":                          "ada al ali alice alina alz am b ålice",
+	} {
+		if got, _ := userNames(t, admin, query); strings.Join(got, " ") != want {
+			t.Errorf("%s: got %q, want %q", query, got, want)
+		}
+	}
+	if _, pages := userNames(t, admin, "prefix=ali&limit=1000"); pages != 1 {
+		t.Errorf("a search of one page took %d", pages)
+	}
+	for _, bad := range []string{"prefix=a%20b", "prefix=%0a", "disabled=yes", "prefix=a&prefix=b"} {
+		adminCall(t, admin, "GET", "/v1/users?"+bad, "").wants(400, "invalid")
+	}
+}
+
+func TestAdminBulk(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	const n = 150
+	var lines strings.Builder
+	for i := range n {
+		adminCall(t, admin, "POST", "/v1/users", fmt.Sprintf(`{"username":"user%03d"}`, i)).wants(201, "")
+		fmt.Fprintf(&lines, "{\"username\":\"USER%03d\"}\n", i)
+	}
+	sub := adminCall(t, admin, "POST", "/v1/users", `{"username":"by-sub"}`).wants(201, "").str("sub")
+	fmt.Fprintf(&lines, "{\"username\":%q}\n{\"username\":\"nobody\"}\nnonsense\n{\"username\":\"user000\",\"other\":1}\n", sub)
+	refresh1 := login(t, s).str("refresh_token")
+	bulk := func(verb, body string) importReport {
+		t.Helper()
+		a := adminCall(t, admin, "POST", "/v1/users:"+verb, body).set("Content-Type", "application/x-ndjson").wants(200, "")
+		var r importReport
+		if err := json.Unmarshal([]byte(a.Raw), &r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	names := func() []string { got, _ := userNames(t, admin, "disabled=true"); return got }
+	for _, verb := range []string{"disable", "disable", "enable", "disable"} { // doing it again is harmless
+		if r := bulk(verb, lines.String()); r.Accepted != n+1 || r.RefusedCount != 3 || r.Refused[0].Line != n+2 || !strings.Contains(r.Refused[0].Reason, "no user") {
+			t.Fatalf("%s: got %+v", verb, r)
+		}
+		if got, want := len(names()), map[string]int{"disable": n + 1, "enable": 0}[verb]; got != want {
+			t.Errorf("%s: %d users are disabled, want %d", verb, got, want)
+		}
+	}
+	if r := bulk("revoke-sessions", `{"username":"ada"}`); r.Accepted != 1 {
+		t.Errorf("revoke-sessions: got %+v", r)
+	}
+	refresh(t, s, refresh1).wants(400, "invalid_grant")
+	if r := bulk("delete", lines.String()); r.Accepted != n+1 || r.RefusedCount != 3 {
+		t.Errorf("delete: got %+v", r)
+	}
+	if got, _ := userNames(t, admin, ""); !slices.Equal(got, []string{"ada"}) {
+		t.Errorf("users left: %v", got)
+	}
+	if e := trail(t, s, store.EventUserBulk); e.Detail["verb"] != "delete" || e.Detail["accepted"] != fmt.Sprint(n+1) {
+		t.Errorf("event at the end: got %+v", e)
+	}
+	if e := trail(t, s, store.EventUserDelete); !strings.HasPrefix(e.Subject, "usr_") {
+		t.Errorf("event of each: got %+v", e)
+	}
+	trail(t, s, store.EventUserBulkBegin)
+}

@@ -1,0 +1,126 @@
+package server
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"signet/server/password"
+	"signet/server/throttle"
+	"signet/store"
+)
+
+// maxThrottle is how many limits are listed, or cleared, at once.
+const maxThrottle = 1000
+
+type throttleView struct {
+	Kind     string     `json:"kind"`    // account, logins, anywhere, client, unknown or admin; see package throttle
+	Network  string     `json:"network"` // prefix, or its size where only a mark of it is kept
+	Failures int        `json:"failures"`
+	UnderWay int        `json:"under_way"`
+	Wait     float64    `json:"wait_seconds"` // before the next attempt
+	Until    *time.Time `json:"until,omitempty"`
+}
+
+type throttleList struct {
+	Limits []throttleView `json:"limits"`
+}
+
+// adminListThrottle shows what is counted of a user or from a network, or of everybody.
+func (s *Server) adminListThrottle(c *call) (reply, error) {
+	q, states, err := s.findThrottle(c)
+	if err != nil {
+		return reply{}, err
+	}
+	cfg, now := s.settings().Throttle, s.now()
+	list := make([]throttleView, 0, len(states))
+	for _, state := range states {
+		v := s.throttle.View(cfg, q, state, now)
+		view := throttleView{Kind: v.Kind, Network: v.Network, Failures: v.Failures, UnderWay: v.UnderWay, Wait: v.Wait.Seconds()}
+		if v.Failures > 0 {
+			view.Until = &v.Until
+		}
+		if v.Failures+v.UnderWay > 0 {
+			list = append(list, view)
+		}
+	}
+	slices.SortFunc(list, func(a, b throttleView) int {
+		if a.Wait != b.Wait {
+			return int(b.Wait*1000) - int(a.Wait*1000)
+		}
+		return strings.Compare(a.Kind+a.Network, b.Kind+b.Network)
+	})
+	return reply{body: throttleList{list}}, nil
+}
+
+// adminClearThrottle forgets the failures of a user, or those from a network.
+func (s *Server) adminClearThrottle(c *call) (reply, error) {
+	q, states, err := s.findThrottle(c)
+	switch {
+	case err != nil:
+		return reply{}, err
+	case q == throttle.Query{}:
+		return reply{}, adminInvalid("name a user or an address whose failures are to be forgotten")
+	}
+	byPlace := map[string][]string{}
+	cleared := 0
+	for _, state := range states {
+		if state.Failures > 0 {
+			byPlace[state.Place] = append(byPlace[state.Place], state.Key)
+			cleared++
+		}
+	}
+	c.changing = store.EventThrottleClear
+	for place, keys := range byPlace {
+		if err := s.store.ClearThrottle(c.Context(), place, keys); err != nil {
+			return reply{}, err
+		}
+	}
+	detail := map[string]string{"cleared": strconv.Itoa(cleared)}
+	if q.Address.IsValid() {
+		detail["of_address"] = q.Address.String()
+	}
+	s.did(c, event{Type: store.EventThrottleClear, Detail: detail})
+	return reply{body: map[string]int{"cleared": cleared}}, nil
+}
+
+func (s *Server) findThrottle(c *call) (q throttle.Query, states []store.ThrottleState, err error) {
+	values, err := readQuery(c, "user", "address")
+	if err != nil {
+		return q, nil, err
+	}
+	if typed := values["user"]; typed != "" {
+		if q.Username, err = s.throttledName(c, typed); err != nil {
+			return q, nil, err
+		}
+	}
+	if text := values["address"]; text != "" {
+		addr, err := netip.ParseAddr(text)
+		if err != nil {
+			return q, nil, adminInvalid("address must be an IPv4 or IPv6 address")
+		}
+		q.Address = addr.Unmap()
+	}
+	states, err = s.store.ListThrottle(c.Context(), s.now(), s.throttle.Picker(q), maxThrottle)
+	return q, states, err
+}
+
+// throttledName is the name that logins are counted by. Somebody who does not exist may be throttled too.
+func (s *Server) throttledName(c *call, typed string) (string, error) {
+	if id, err := store.ParseUserID(typed); err == nil {
+		user, err := s.store.User(c.Context(), id)
+		if err != nil {
+			return "", userProblem(err)
+		}
+		c.subject, c.username = typed, user.Username
+		return user.Username, nil
+	}
+	name, err := password.CanonicalUsername(typed)
+	if err != nil {
+		name = typed
+	}
+	c.typedName = name
+	return name, nil
+}

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"signet/server/password"
+	"signet/store"
+)
+
+// adminListUsers answers a page of the users in the order of their names. Filters look at no more than a page of
+// them: a page may be empty, and only one without a next is the last.
+func (s *Server) adminListUsers(c *call) (reply, error) {
+	q, err := readQuery(c, "after", "limit", "prefix", "disabled")
+	if err != nil {
+		return reply{}, err
+	}
+	limit, err := q.limit()
+	if err != nil {
+		return reply{}, err
+	}
+	if after := q["after"]; after != "" {
+		if name, err := password.CanonicalUsername(after); err != nil || name != after {
+			return reply{}, adminInvalid("after must be a username: the next of the page before")
+		}
+	}
+	prefix := q["prefix"]
+	if prefix != "" {
+		if prefix, err = password.CanonicalUsername(prefix); err != nil {
+			return reply{}, adminInvalid("prefix must be the beginning of a username: %s", err)
+		}
+	}
+	disabled, err := q.flag("disabled")
+	if err != nil {
+		return reply{}, err
+	}
+	all, err := s.usersAfter(c.Context(), q["after"], prefix, limit+1)
+	if err != nil {
+		return reply{}, err
+	}
+	all, next := pageOf(all, limit, func(u store.User) string { return u.Username })
+	views := make([]userView, 0, len(all))
+	for _, user := range all {
+		if q["disabled"] == "" || user.Disabled == disabled {
+			views = append(views, viewUser(user))
+		}
+	}
+	return reply{body: userList{views, next}}, nil
+}
+
+// usersAfter returns up to limit users whose names sort after the given one and begin with the prefix.
+func (s *Server) usersAfter(ctx context.Context, after, prefix string, limit int) (all []store.User, err error) {
+	if after < prefix { // begin at the prefix itself, which is the name of one user at most
+		exact, err := s.store.UserByName(ctx, prefix)
+		switch {
+		case err == nil:
+			all = append(all, exact)
+		case !errors.Is(err, store.ErrNotFound):
+			return nil, err
+		}
+		after = prefix
+	}
+	more, err := s.store.ListUsers(ctx, after, limit-len(all))
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, more...)
+	if end := slices.IndexFunc(all, func(u store.User) bool { return !strings.HasPrefix(u.Username, prefix) }); end >= 0 {
+		all = all[:end]
+	}
+	return all, nil
+}

@@ -1,0 +1,111 @@
+package password
+
+import (
+	"cmp"
+	"crypto/rand"
+	"fmt"
+	"math/bits"
+	"slices"
+)
+
+// Somebody who does not exist must cost what somebody who does costs. Where the store has hashes of several
+// formats, such as those of an import, no single dummy does that. So the dummy of a name is drawn from the
+// formats that the store has, as often as the store has each; a name always draws the same one.
+
+// maxKinds bounds how many formats are kept apart. The rarest beyond it count as the one before them.
+const maxKinds = 16
+
+// kinds are the formats of a sample, each with the share of users who have it or one before it.
+type kinds []kind
+
+type kind struct {
+	name  string // the format and its costs
+	dummy hashed
+	upTo  uint64 // of 2^64
+}
+
+// Sample replaces the formats that dummies are drawn from by those of these hashes. Hashes that cannot be
+// read are left out.
+func (p *Pool) Sample(encoded []string) {
+	count := map[string]int{}
+	dummies := map[string]hashed{}
+	total := 0
+	for _, e := range encoded {
+		h, err := p.stored(e)
+		if h == nil || err != nil {
+			continue
+		}
+		name := h.kind()
+		if dummies[name] == nil {
+			dummies[name] = h.dummy()
+		}
+		count[name]++
+		total++
+	}
+	if total == 0 {
+		p.kinds.Store(nil)
+		return
+	}
+	var list kinds
+	for name, h := range dummies {
+		list = append(list, kind{name: name, dummy: h})
+	}
+	slices.SortFunc(list, func(a, b kind) int { return cmp.Or(count[b.name]-count[a.name], cmp.Compare(a.name, b.name)) })
+	list = list[:min(len(list), maxKinds)]
+	before := 0
+	for i := range list {
+		before += count[list[i].name]
+		list[i].upTo, _ = bits.Div64(uint64(min(before, total-1)), 0, uint64(total))
+	}
+	list[len(list)-1].upTo = ^uint64(0)
+	p.kinds.Store(&list)
+}
+
+// Sampled reports whether the format of the hash is among those that dummies are drawn from. It is true for
+// what cannot be read.
+func (p *Pool) Sampled(encoded string) bool {
+	h, err := p.stored(encoded)
+	if h == nil || err != nil {
+		return true
+	}
+	list := p.kinds.Load()
+	return list != nil && slices.ContainsFunc(*list, func(k kind) bool { return k.name == h.kind() })
+}
+
+// drawn is the dummy for a name.
+func (p *Pool) drawn(draw uint64) hashed {
+	list := p.kinds.Load()
+	if list == nil {
+		return p.dummy
+	}
+	for _, k := range *list {
+		if draw <= k.upTo {
+			return k.dummy
+		}
+	}
+	return p.dummy
+}
+
+func (h argon2Hash) kind() string {
+	return fmt.Sprintf("argon2 %t %d %d %d", h.id, h.params.Memory, h.params.Time, h.params.Threads)
+}
+
+// dummy has the costs of h and matches nothing that anybody can know.
+func (h argon2Hash) dummy() hashed {
+	h.salt, h.tag = make([]byte, len(h.salt)), make([]byte, len(h.tag))
+	rand.Read(h.salt)
+	rand.Read(h.tag)
+	return h
+}
+
+func (h bcryptHash) kind() string { return fmt.Sprint("bcrypt ", h.cost()) }
+
+func (h bcryptHash) dummy() hashed {
+	var random [bcryptSize - len("$2b$12$")]byte
+	rand.Read(random[:])
+	encoded := append(make([]byte, 0, bcryptSize), h.encoded[:7]...)
+	for _, b := range random {
+		encoded = append(encoded, bcryptAlphabet[int(b)%len(bcryptAlphabet)])
+	}
+	return bcryptHash{canonicalBcrypt(string(encoded))}
+}
