@@ -27,7 +27,11 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 			return fmt.Errorf("client %q: %w", c.ID, store.ErrExists)
 		}
 		c := c
-		c.Epoch = max(c.Epoch, leastClientEpoch(t))
+		least, err := leastClientEpoch(t)
+		if err != nil {
+			return err
+		}
+		c.Epoch = max(c.Epoch, least)
 		raw, err := packed.EncodeClient(c, s.Format())
 		if err != nil {
 			return err
@@ -37,12 +41,15 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 }
 
 // leastClientEpoch is the epoch at which new clients begin.
-func leastClientEpoch(t *txn) uint32 {
-	raw := t.get(bucketMeta, keyEpoch)
-	if len(raw) != 4 {
-		return 0
+func leastClientEpoch(t *txn) (uint32, error) {
+	raw, err := t.record(bucketMeta, keyEpoch)
+	if err != nil {
+		return 0, fmt.Errorf("%w: reading the least epoch of clients: %w", store.ErrUnavailable, err)
 	}
-	return binary.BigEndian.Uint32(raw)
+	if len(raw) != 4 {
+		return 0, nil
+	}
+	return binary.BigEndian.Uint32(raw), nil
 }
 
 func validClient(c store.Client) error {
@@ -135,11 +142,15 @@ func (s *Store) DeleteClient(ctx context.Context, id string) error {
 		if raw == nil {
 			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 		}
-		c, err := packed.DecodeClient(raw)
+		c, err := readClient(t, []byte(id), raw)
 		if err != nil {
 			return err
 		}
-		if next := store.NextEpoch(c.Epoch); s.Format() >= store.Format2 && next > leastClientEpoch(t) {
+		least, err := leastClientEpoch(t)
+		if err != nil {
+			return err
+		}
+		if next := store.NextEpoch(c.Epoch); s.Format() >= store.Format2 && next > least {
 			if err := t.put(bucketMeta, keyEpoch, binary.BigEndian.AppendUint32(nil, next)); err != nil {
 				return err
 			}

@@ -108,8 +108,10 @@ func sealKind(bucket, key []byte) (kind seal.Kind, has bool) {
 		switch string(key) {
 		case "install":
 			return seal.Install, true
-		case "copied":
+		case "copied", "loss":
 			return seal.Moment, true
+		case string(keyEpoch):
+			return seal.Epoch, true
 		}
 	}
 	return "", false

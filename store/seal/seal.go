@@ -30,11 +30,12 @@ const (
 	Event     Kind = "audit event"
 	Count     Kind = "throttle count"
 	Networks  Kind = "networks of an account"
-	Moment    Kind = "time of a backup"
+	Moment    Kind = "time of a backup or loss"
+	Epoch     Kind = "least epoch of clients"
 	Archive   Kind = "archive"
 )
 
-var kinds = []Kind{User, Name, Client, Session, Revoked, Assertion, Install, Heartbeat, Hint, Event, Count, Networks, Moment, Archive}
+var kinds = []Kind{User, Name, Client, Session, Revoked, Assertion, Install, Heartbeat, Hint, Event, Count, Networks, Moment, Epoch, Archive}
 
 const (
 	macSize = 16
