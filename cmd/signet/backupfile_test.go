@@ -139,7 +139,7 @@ func TestRestoreShowsItsMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, records, err := readArchive(raw)
+	_, records, err := readArchiveOf(d.seals(), raw)
 	if err != nil {
 		t.Fatal(err)
 	}

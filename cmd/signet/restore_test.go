@@ -294,7 +294,7 @@ func TestRestore(t *testing.T) {
 	t.Run("an export into Redis", func(t *testing.T) {
 		d := happen(t, "bolt:signet.db")
 		archive := filepath.Join(d.dir, "backup.ndjson")
-		signet(t, "", "export", "--store", "bolt:"+d.backup, archive)
+		d.signet("", "export", "--store", "bolt:"+d.backup, archive)
 		d.backup = archive
 		server := redistest.Start(t, redistest.Config{Persist: true})
 		setStore(t, d.config, "redis://"+server.Addr())
@@ -452,7 +452,7 @@ func TestRestoreRefuses(t *testing.T) {
 		return path
 	}
 	archive := filepath.Join(d.dir, "good.ndjson")
-	signet(t, "", "export", "--store", "bolt:"+d.backup, archive)
+	d.signet("", "export", "--store", "bolt:"+d.backup, archive)
 	lines, err := os.ReadFile(archive)
 	if err != nil {
 		t.Fatal(err)

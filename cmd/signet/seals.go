@@ -84,3 +84,15 @@ func (r *restoration) recoverRecords(ctx context.Context, ring *keys.Manager) er
 	}
 	return nil
 }
+
+// examineSeals notes whether records must have seals, and has them verified from here on.
+func (d *doctor) examineSeals(m *keys.Manager, o opener) (readable bool) {
+	o.seals.Use(m.MasterKeyInUse)
+	if !m.Records().Sealed {
+		d.note("seals", stateWarning, unsealedWarning)
+		return true
+	}
+	o.seals.Require()
+	d.note("seals", stateOK, "every record must have one")
+	return true
+}

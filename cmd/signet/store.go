@@ -110,7 +110,7 @@ func (o opener) createBolt(ctx context.Context, path string, cfg config.Config, 
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("store: %s is there already, and it is not overwritten", path)
 	}
-	db, err := bolt.Open(path, bolt.Options{Create: true})
+	db, err := bolt.Open(path, bolt.Options{Create: true, Seals: o.seals})
 	if err != nil {
 		return explainBolt(err, path)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-
 	"signet/store"
 	"signet/store/packed"
 )

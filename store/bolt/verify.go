@@ -20,6 +20,7 @@ import (
 type verification struct {
 	running atomic.Bool
 	done    atomic.Bool // a check came to its end
+	trusted atomic.Bool // the master keys are known to be right
 	found   atomic.Pointer[error]
 }
 
@@ -48,13 +49,20 @@ func (s *Store) unreadable(err error) error {
 	if !errors.Is(err, store.ErrUnavailable) {
 		err = s.unavailable("reading", err)
 	}
+	var other *seal.Error
+	if errors.As(err, &other) && other.Unknown && !s.verified.trusted.Load() {
+		return err // perhaps it is the master key that is wrong
+	}
 	s.noteDamage(err)
 	return err
 }
 
 // Verify begins to read the whole file in the background; see Stats and Ping for what comes of it. It is
 // for a server: call it once, when the seals of the records are known to be right.
-func (s *Store) Verify() { s.running.Go(func() { s.verify(context.Background()) }) }
+func (s *Store) Verify() {
+	s.verified.trusted.Store(true)
+	s.running.Go(func() { s.verify(context.Background()) })
+}
 
 // verify reads every record and every page once, beside the server's work. Damage makes Ping fail: a
 // server that serves from a damaged file must not look healthy. It stays until a restart, since nothing

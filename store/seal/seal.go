@@ -83,8 +83,8 @@ type Deriver interface {
 	Derive(purpose string) [32]byte
 }
 
-// Keys seals and opens records. A nil *Keys does neither: records pass through it as they are. All
-// methods may be called concurrently.
+// Keys seals and opens records. A nil *Keys does neither: records without a seal pass through it as they
+// are, and those with one are refused. All methods may be called concurrently.
 type Keys struct {
 	all      []*masterKey
 	inUse    atomic.Pointer[func() int]
@@ -202,6 +202,9 @@ func (p *macs) of(key, record []byte) *mac {
 // and has been counted and told.
 func (k *Keys) Open(kind Kind, key, sealed []byte) ([]byte, error) {
 	if k == nil {
+		if Sealed(sealed) {
+			return nil, &Error{kind, string(key), otherKey, true}
+		}
 		return sealed, nil
 	}
 	record, why := k.open(kind, key, sealed)
