@@ -34,6 +34,8 @@ type Config struct {
 
 	// The file with the master key, which seals the signing keys and refresh tokens; relative to
 	// data_dir, readable by its owner only. The variable SIGNET_MASTER_KEY can hold the key instead.
+	// Where the variable SIGNET_DATA_DIR names another directory for a second server, and there is no
+	// such file in it, the file is looked for where data_dir of this file has it.
 	MasterKeyFile string `yaml:"master_key_file"`
 
 	// The algorithms tokens are signed with: ES256, RS256, PS256, EdDSA. The first is what clients get
@@ -201,7 +203,11 @@ type Keys struct {
 	//   strict    it signs for 7d; tokens live 2m, none longer than 15m; a replica that cannot read the
 	//             store signs for 5m and serves the key set for 2h. Stolen keys and tokens are worth
 	//             less, and the store may be down for less long
-	//   fast      all of it in seconds, for tests and demos only
+	//   fast      all of it in seconds, for tests and demos only: verifiers that fetch again for an unknown
+	//             kid at most every so often refuse fresh tokens (jose 30s, keyfunc 5m, jwx 15m, get-jwks);
+	//             PyJWT, go-oidc and Authlib fetch at once
+	// In an install that has keys a shorter timetable holds for the keys after the next: `signet keys
+	// rotate` brings the next one forward.
 	Preset string `yaml:"preset"`
 
 	// How long a new key is in the key set before it signs.

@@ -28,7 +28,31 @@ func Load(path string, env []string) (Config, []Warning, error) {
 	if err != nil {
 		return Config{}, nil, err
 	}
-	return load(path, data, dir, env)
+	c, warnings, err := load(path, data, dir, env)
+	if err == nil {
+		c.MasterKeyFile = sharedMasterKey(c.MasterKeyFile, path, data, dir, env)
+	}
+	return c, warnings, err
+}
+
+// sharedMasterKey returns where the master key is. A second server with the same file takes a data
+// directory of its own by SIGNET_DATA_DIR, and that must not take the master key away from it: if none is
+// in there, the one counts that the file alone means.
+func sharedMasterKey(found, path string, data []byte, dir string, env []string) string {
+	l := readOver(Default(), path, data, env)
+	if l.sources["data_dir"] != "SIGNET_DATA_DIR" || l.sources["master_key_file"] == "SIGNET_MASTER_KEY_FILE" || exists(found) {
+		return found
+	}
+	c := readOver(Default(), path, data, nil).config
+	if c.resolve(dir); exists(c.MasterKeyFile) {
+		return c.MasterKeyFile
+	}
+	return found
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // Parse is Load of text that is to become the file at path and is not there yet. What is wrong with it

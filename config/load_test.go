@@ -273,3 +273,28 @@ func TestTextOfOtherEditors(t *testing.T) {
 		}
 	}
 }
+
+// TestSecondServerKeepsTheMasterKey: SIGNET_DATA_DIR moves what a server writes, not the key that it shares.
+func TestSecondServerKeepsTheMasterKey(t *testing.T) {
+	dir, second := t.TempDir(), t.TempDir()
+	path := filepath.Join(dir, "signet.yaml")
+	touch := func(path, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	touch(path, issuerLine)
+	want := func(what, key string, env ...string) {
+		t.Helper()
+		c, _, err := Load(path, append(env, "SIGNET_DATA_DIR="+second))
+		if err != nil || c.MasterKeyFile != key || c.DataDir != second || c.Store != "bolt:"+filepath.Join(second, "signet.db") {
+			t.Errorf("%s: got %s in %s and error %v, want %s", what, c.MasterKeyFile, c.DataDir, err, key)
+		}
+	}
+	want("no key anywhere", filepath.Join(second, "master.key"))
+	touch(filepath.Join(dir, "master.key"), "")
+	want("the shared key", filepath.Join(dir, "master.key"))
+	want("a key named by a variable", filepath.Join(second, "other.key"), "SIGNET_MASTER_KEY_FILE=other.key")
+	touch(filepath.Join(second, "master.key"), "")
+	want("a key of its own", filepath.Join(second, "master.key"))
+}

@@ -83,7 +83,8 @@ func (c Config) presetWarnings() []Warning {
 	if c.Keys.Preset != presetFast {
 		return nil
 	}
-	return []Warning{"keys.preset: fast is for tests and demos: keys change every few seconds, while most verifiers cache a key set for minutes"}
+	return []Warning{"keys.preset: fast is for tests and demos: keys change every few seconds, and verifiers that fetch the key set again at most every so often refuse fresh tokens " +
+		"(jose 30s, keyfunc 5m, jwx 15m; PyJWT and go-oidc fetch at once)"}
 }
 
 func (c Config) checkPreset(k *checker) {

@@ -56,8 +56,16 @@ func ParseJWS(token string) (*JWS, error) {
 
 // meaningful are header members that a reader who knows them acts on: extensions that must be understood,
 // other encodings of the payload, and keys or places of keys that the token brings along (RFC 8725 §3). No
-// token is verified by those; one that has them expects what is not done here. Names differ in case.
+// token is verified by those; one that has them expects what is not done here.
 var meaningful = []string{"crit", "b64", "zip", "enc", "cty", "jku", "jwk", "x5u", "x5c"}
+
+// misleading reports whether a reader could act on the header member who is not meant to: it is one of the
+// meaningful ones, or one of those that are read here, in another case.
+func misleading(name string) bool {
+	isName := func(known string) bool { return strings.EqualFold(name, known) }
+	known := name == "alg" || name == "kid" || name == "typ"
+	return !known && (isName("alg") || isName("kid") || isName("typ") || slices.ContainsFunc(meaningful, isName))
+}
 
 func (j *JWS) readHeader(segment string) error {
 	if len(segment) > maxJWSHeader {
@@ -85,7 +93,7 @@ func (j *JWS) readHeader(segment string) error {
 func (j *JWS) readHeaderMember(name string, value json.RawMessage) error {
 	s, ok := text(value)
 	switch {
-	case slices.Contains(meaningful, name):
+	case misleading(name):
 		return fmt.Errorf("the member %s is not accepted; it may have alg, kid and typ, and others that mean nothing here", quote(name))
 	case name != "alg" && name != "kid" && name != "typ":
 		return nil

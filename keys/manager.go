@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -185,6 +186,10 @@ func (m *Manager) Algorithms() []string {
 	}
 	return algs
 }
+
+// Configured reports whether this replica is configured to sign with the algorithm, now or once its first
+// key has been published for P.
+func (m *Manager) Configured(alg string) bool { return slices.Contains(m.cfg.Algorithms, alg) }
 
 // Timetable is what this replica goes by.
 func (m *Manager) Timetable() Timetable { return m.cfg.Timetable }

@@ -103,6 +103,7 @@ func (s *Server) changeClient(c *call, e *event, change func(client *store.Clien
 	if err != nil {
 		return store.Client{}, clientProblem(err)
 	}
+	revised(e, client.Revision, client.Epoch)
 	e.ClientID = id
 	s.did(c, *e)
 	return client, nil

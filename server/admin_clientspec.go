@@ -94,7 +94,11 @@ func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time)
 	if spec.Public != client.Public {
 		check.add("public cannot be changed; create another client")
 	}
-	ttl := check.all(spec, s.cfg.Keys.Algorithms(), s.cfg.MaxTokenLife)
+	algs := s.cfg.Keys.Algorithms()
+	if spec.Alg != "" && spec.Alg == client.Alg {
+		algs = append(algs, spec.Alg) // that it is gone must not keep the rest from being changed; it is warned about
+	}
+	ttl := check.all(spec, algs, s.cfg.MaxTokenLife)
 	jwks := check.keys(spec)
 	if err := check.err(); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package server
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -41,13 +42,14 @@ func visibleASCII(s string) bool {
 	return true
 }
 
-// checkOrigin takes exactly what a browser sends as Origin; anything else would never match.
+// checkOrigin takes exactly what a browser, or the web view of an app, sends as Origin; anything else would
+// never match.
 func checkOrigin(origin string) string {
 	if len(origin) > maxEntry || !isOrigin(origin) {
 		if meant := originOfURL(origin); len(meant) <= maxEntry && isOrigin(meant) {
 			return "must be an origin as browsers send it: write " + meant
 		}
-		return "must be an origin as browsers send it, such as https://app.example or http://localhost:5173: no path, no slash at the end, no *"
+		return "must be an origin as browsers send it, such as https://app.example, http://localhost:5173 or capacitor://localhost: no path, no slash at the end, no *"
 	}
 	u, _ := url.Parse(origin)
 	if u.Scheme == "http" && !loopback(u.Hostname()) {
@@ -59,10 +61,32 @@ func checkOrigin(origin string) string {
 func isOrigin(origin string) bool {
 	scheme, rest, _ := strings.Cut(origin, "://")
 	if scheme != "https" && scheme != "http" {
-		return false
+		return isAppScheme(scheme) && isAppHost(rest)
 	}
 	u, err := url.Parse(origin)
 	return err == nil && u.Host == rest && u.User == nil && plainHost(u.Hostname()) && plainPort(rest, u)
+}
+
+// noOrigins are schemes whose pages have no origin of their own, or that no page has.
+var noOrigins = []string{"about", "blob", "data", "file", "filesystem", "ftp", "javascript", "view-source", "ws", "wss"}
+
+// isAppScheme reports whether the scheme can be one that apps and browser extensions have for their pages, such
+// as ionic, capacitor, tauri or chrome-extension (RFC 3986 §3.1, in the lower case in which it is sent).
+func isAppScheme(scheme string) bool {
+	return scheme != "" && 'a' <= scheme[0] && scheme[0] <= 'z' && !slices.Contains(noOrigins, scheme) &&
+		strings.Trim(scheme, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == ""
+}
+
+// isAppHost reports whether the rest can be the host of such a page, perhaps with a port. Unlike those of the
+// web its letters keep their case.
+func isAppHost(rest string) bool {
+	host, port, hasPort := strings.Cut(rest, ":")
+	if hasPort {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
+			return false
+		}
+	}
+	return host != "" && strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789-._") == ""
 }
 
 // originOfURL is what a browser sends for a page at that address: without path and user, in lower
@@ -72,7 +96,10 @@ func originOfURL(address string) string {
 	if err != nil {
 		return ""
 	}
-	host := strings.ToLower(u.Host)
+	host := u.Host
+	if usualPorts[u.Scheme] != "" {
+		host = strings.ToLower(host)
+	}
 	if u.Port() == usualPorts[u.Scheme] {
 		host = strings.TrimSuffix(host, ":"+u.Port())
 	}

@@ -117,6 +117,7 @@ func (s *Server) changeUser(c *call, id store.UserID, e event, change func(u *st
 	if err != nil {
 		return reply{}, userProblem(err)
 	}
+	revised(&e, user.Revision, user.Epoch)
 	s.did(c, e)
 	return reply{body: viewUser(user)}, nil
 }

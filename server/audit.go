@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strconv"
 
 	"signet/server/audit"
 	"signet/store"
@@ -64,6 +65,13 @@ func (a auditor) about(c *call, e event) event {
 		setDetail(&e, store.DetailNameHash, a.NameHash(c.typedName))
 	}
 	return e
+}
+
+// revised adds the revision and the epoch of a record after a change: what is read later can be put in order
+// without clocks.
+func revised(e *event, revision, epoch uint32) {
+	setDetail(e, store.DetailRevision, strconv.FormatUint(uint64(revision), 10))
+	setDetail(e, store.DetailEpoch, strconv.FormatUint(uint64(epoch), 10))
 }
 
 func setDetail(e *event, name, value string) {

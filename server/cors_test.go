@@ -234,6 +234,21 @@ func TestForeignPagesAreLogged(t *testing.T) {
 	}
 }
 
+// The pages of hybrid apps have origins of their own schemes, which are compared byte for byte.
+func TestOriginsOfApps(t *testing.T) {
+	s, admin := newAdmin(t, nil)
+	adminCall(t, admin, "PATCH", "/v1/clients/spa", `{"origins":["ionic://localhost","app://Notes"]}`).wants(200, "")
+	for _, origin := range []string{"ionic://localhost", "app://Notes"} {
+		canRead(t, spaLogin(t, s).set("Origin", origin).set("Sec-Fetch-Site", "cross-site").wants(200, ""), origin)
+		a := call(t, s, "OPTIONS", "/token").set("Origin", origin).set("Access-Control-Request-Method", "POST").wants(204, "")
+		checkPreflight(t, a, "POST", "")
+	}
+	for _, origin := range []string{"capacitor://localhost", "IONIC://localhost", "ionic://localhost:80", "app://notes", "ionic://localhost/"} {
+		cannotRead(t, spaLogin(t, s).set("Origin", origin).wants(200, ""))
+		spaLogin(t, s).set("Origin", origin).set("Sec-Fetch-Site", "cross-site").wants(403, "invalid_request")
+	}
+}
+
 // What is not for pages has no CORS, for no origin: introspection, which takes a secret, and what is
 // not there at all.
 func TestNoCORS(t *testing.T) {

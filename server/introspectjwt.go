@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"signet/store"
 )
@@ -40,6 +41,9 @@ func (s *Server) replyIntrospection(c *call, answer introspection) (reply, error
 		c.cause = errors.Join(c.cause, errors.New("the answer is not signed: "+answersUnsigned))
 		return reply{body: answer}, nil
 	}
+	if err := s.checkPinned(c.client); err != nil {
+		return reply{}, err
+	}
 	claims := signedIntrospection{Issuer: s.cfg.Issuer, Audience: c.client.ID, IssuedAt: s.now().Unix(), Introspection: answer}
 	token, kid, err := s.cfg.Keys.Sign(c.Context(), c.client.Alg, introspectionType, claims)
 	if err != nil {
@@ -64,6 +68,9 @@ func (s *Server) namesService(ctx context.Context, id string) (bool, error) {
 // clientWarnings adds what an operator should know of a client that was just written. A store that fails
 // leaves the rest out: the change was made.
 func (s *Server) clientWarnings(c *call, client store.Client, warnings []string) []string {
+	if s.pinnedOut(&client) {
+		warnings = append(warnings, "alg: no key signs with "+client.Alg+" any more, so this client can get no tokens; give it one of "+strings.Join(s.cfg.Keys.Algorithms(), ", ")+", or none")
+	}
 	if client.Introspect {
 		if service, err := s.namesService(c.Context(), client.ID); err == nil && service {
 			warnings = append(warnings, "introspection answers this client with plain JSON, never signed: "+answersUnsigned+"; register it under another id")

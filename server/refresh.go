@@ -169,6 +169,7 @@ func (s *Server) countedRotate(g *granting, r store.Rotation) (store.Session, st
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, unavailable(err)
 	}
+	g.username = user.Username // empty where there is no such user any more
 	g.outcome = outcome.String()
 	s.metrics.rotations.WithLabelValues(g.outcome).Inc()
 	return session, user, outcome, nil

@@ -98,6 +98,7 @@ type Server struct {
 	backingUp sync.Mutex // held while a backup is made and sent
 
 	audienceNoted sync.Map // by client id: the log has it that the client sends audience
+	pinnedNoted   sync.Map // clients that are pinned to an algorithm which is gone, and that one, as they were logged
 }
 
 // New returns a Server that is ready to answer. Close it when no request is in flight any more.
@@ -207,6 +208,7 @@ func (s *Server) Run(ctx context.Context) {
 	s.beat(ctx)
 	defer s.leave()
 	started := time.Now()
+	s.notePinned(ctx)
 	for {
 		select {
 		case <-ctx.Done():

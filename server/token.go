@@ -45,6 +45,9 @@ func (s *Server) handleToken(c *call) (reply, error) {
 	default:
 		return reply{}, errUnauthorizedClient
 	}
+	if err := s.checkPinned(c.client); err != nil {
+		return reply{}, err
+	}
 	issued, err := s.runGrant(c)
 	if err != nil {
 		return reply{}, err

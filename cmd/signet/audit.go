@@ -85,7 +85,7 @@ func (a *app) auditList() *cobra.Command {
 	f.StringVar(&q.until, "until", "", "only events before a `TIME`, or so long ago")
 	f.StringVar(&q.client, "client-id", "", "only events of the client `ID`")
 	f.StringVar(&q.sub, "sub", "", "only events of the user with that `SUB`")
-	f.Uint64Var(&q.after, "after", 0, "the oldest events with a higher number than `SEQ`, instead of the newest")
+	f.Uint64Var(&q.after, "after", 0, "list events after number `SEQ`, oldest first (default: the newest events)")
 	f.IntVar(&q.limit, "limit", 100, "at most `N` events, 1000 at the most")
 	return cmd
 }

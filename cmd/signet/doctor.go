@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,8 +35,8 @@ const (
 func (a *app) doctorCommand() *cobra.Command {
 	return a.configFlag(&cobra.Command{
 		Use:   "doctor",
-		Short: "Look an install over: settings, master key, store, signing keys",
-		Long: "Look an install over: the configuration and the files it names, the master key, the timetable of the\n" +
+		Short: "Check an install: settings, files, master key, store, signing keys",
+		Long: "Check an install: the configuration and the files it names, the master key, the timetable of the\n" +
 			"signing keys, the store and how it is set up, and whether the keys in it open. It changes nothing and\n" +
 			"needs no running server; a bolt store is read whole when none is running. Exit 1 if there is a problem,\n" +
 			"0 if there are only warnings.",
@@ -199,9 +200,13 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 	defer done()
 	ring := keyringConfig(cfg, s, install.ID, o.master)
 	ring.Remote = remoteKeys(cfg, hsm)
+	ring.Mark = markFile(cfg)
 	m, err := keys.Open(ctx, ring)
 	if errors.Is(err, keys.ErrProvider) {
 		err = explainProvider(err)
+	}
+	if errors.As(err, new(*keys.MarkError)) {
+		err = explainMark(cfg, err)
 	}
 	if !d.judge("signing keys", err, "they open with this master key") {
 		return false
@@ -210,7 +215,35 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 		d.note("signing keys", stateProblem, err.Error())
 	}
 	d.tryHSM(ctx, m)
-	return d.examineSeals(m, o)
+	for _, p := range m.KeptPlans() {
+		d.note("key timetable", stateWarning, keptPlanText(cfg, p))
+	}
+	if !d.examineSeals(m, o) {
+		return false
+	}
+	d.examinePinned(ctx, s, m)
+	return true
+}
+
+// examinePinned names the clients that can get no tokens, because nothing signs with their algorithm.
+func (d *doctor) examinePinned(ctx context.Context, s store.Store, m *keys.Manager) {
+	const page = 1000
+	for after := ""; ; {
+		clients, err := s.ListClients(ctx, after, page)
+		if err != nil {
+			d.judge("clients", err, "")
+			return
+		}
+		for _, c := range clients {
+			if c.Alg != "" && !slices.Contains(m.Algorithms(), c.Alg) && !m.Configured(c.Alg) {
+				d.note("clients", stateWarning, fmt.Sprintf("%s is pinned to %s, and no key signs with it: it can get no tokens; `signet client update %s --alg ALG`, or add it to algorithms", c.ID, c.Alg, c.ID))
+			}
+		}
+		if len(clients) < page {
+			return
+		}
+		after = clients[len(clients)-1].ID
+	}
 }
 
 func (d *doctor) report() error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signet/config"
+	"signet/keys"
 )
 
 // verifier is a library or product that is known to look for new keys only so often.
@@ -64,6 +65,12 @@ func (d *doctor) examineVerifiers(budget time.Duration) {
 		d.note(check, stateWarning, fmt.Sprintf("these look for new keys less often than that, and could refuse the tokens of one: %s; if you use them, raise keys.publish by up to %s",
 			strings.Join(late, ", "), hoursAndMinutes(longest-budget)))
 	}
+}
+
+// keptPlanText is about keys whose plan is older than the timetable of the configuration.
+func keptPlanText(cfg config.Config, p keys.KeptPlan) string {
+	return fmt.Sprintf("the next %s key signs from %s, as planned under an earlier timetable; by that of now (preset %s) it would be %s: "+
+		"a shorter timetable holds for the keys after it; `signet keys rotate` brings it forward", p.Alg, stamp(p.ActivatesAt), cfg.Keys.Preset, stamp(p.Would))
 }
 
 // hoursAndMinutes is exact where roughly is not.

@@ -35,8 +35,8 @@ func (a *app) drillCommand() *cobra.Command {
 			"--verifier with it, which must answer 2xx. It begins with one such round, and rotates only if that is\n" +
 			"good. The next key signs as soon as it has been published for keys.publish and no earlier; the drill\n" +
 			"goes on until it does and the last token of the old key has expired. Exit 1 if anything failed.\n\n" +
-			"The key that signs next has been published since the last rotation, so a service that fetched the key\n" +
-			"set then and never again passes. A second rotation, --rotations 2, finds it.\n\n" +
+			"The key that signs next has been published since the last rotation, so one rotation does not find a\n" +
+			"service that fetches the key set only once, at its start. A second rotation, --rotations 2, does.\n\n" +
 			"Without --client there are no tokens, and only the key set is watched. The keys of the server that\n" +
 			"answers the admin API are rotated for good, so it asks whether that is the one you mean.",
 		Example: "signet drill --client drill --client-secret-file drill.secret --verifier https://staging.example.com/orders\n" +

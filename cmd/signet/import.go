@@ -21,9 +21,9 @@ func (a *app) importCommand() *cobra.Command {
 		Short: "Fill an empty store with what export wrote",
 		Long: "Fill a store that holds nothing yet with what `signet export` wrote: that of the configuration, or the\n" +
 			"one that --store names. FILE is read and checked to its end before anything is written. With - it\n" +
-			"comes from standard input, and lies in the data directory meanwhile.\n\n" +
+			"is read from standard input, and kept in the data directory until the import is done.\n\n" +
 			"The server on the new store takes the master key of the old one. Then everybody stays signed in, and\n" +
-			"every token stays valid. Do not start the old server again: what it does, the new one does not know.",
+			"every token stays valid. Do not start the old server again: its changes would not reach the new one.",
 		Example: "signet import --config /etc/signet/signet.yaml signet.ndjson\nage -d signet.ndjson.age | signet import --config /etc/signet/signet.yaml -",
 		Args:    positional("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -30,8 +30,9 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "Make a new install: configuration, master key, store and first keys",
 		Long: `Make a new install in DIR: signet.yaml, master.key, the store and its first signing keys.
 
-Keep a copy of master.key somewhere else than the backups of the store: the one opens
-the other. Nothing that is already there is overwritten.`,
+Keep a copy of master.key, but not beside the backups of the store: a backup cannot be
+used without this key, and must not be usable by whoever finds it. Nothing that is already
+there is overwritten.`,
 		Example: "  signet init --dir /etc/signet --issuer https://auth.example.com\n" +
 			"  signet serve --config /etc/signet/signet.yaml",
 		Args: cobra.NoArgs,

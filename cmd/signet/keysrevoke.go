@@ -86,13 +86,15 @@ func (r revoked) write(w io.Writer, now time.Time) {
 	line(w, "introspection and /userinfo", "now", "now")
 	line(w, "verifiers that cache keys for "+plainly(r.CacheTime)+" at most", r.genuine(r.Exposure.Genuine(), now), moment(r.Exposure.Forgotten, now))
 	line(w, "verifiers that keep a key until a new kid comes", r.genuine(r.Exposure.Expired, now), r.restart(now))
+	line(w, "services that keep one key or one answer for itself", r.genuine(r.Exposure.Expired, now), "restarted")
 	r.writeAdvice(w, now)
 }
 
 // writeAdvice says who has to do something.
 func (r revoked) writeAdvice(w io.Writer, now time.Time) {
 	line(w)
-	line(w, "If the key was stolen, restart the services that keep keys (go-oidc does), or ask /introspect in them.")
+	line(w, "If the key was stolen, restart the services that keep keys (go-oidc does) or one key or answer for itself (get-jwks,")
+	line(w, "jwks-rsa, Apache's introspection cache), or ask /introspect in them.")
 	if len(r.Behind) > 0 {
 		signs := ""
 		if !r.Unread.Expired.Equal(r.Exposure.Expired) {

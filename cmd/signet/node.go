@@ -23,8 +23,11 @@ import (
 
 // node is one whole Signet, built from its configuration: what `serve` and `dev` run.
 type node struct {
-	cfg    config.Config
-	now    func() time.Time // nil: the machine's clock
+	cfg config.Config
+	now func() time.Time // nil: the machine's clock
+
+	overrides func() []config.Override // of the file that it was started with
+
 	log    *slog.Logger
 	level  *slog.LevelVar
 	store  store.Store

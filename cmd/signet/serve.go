@@ -77,8 +77,12 @@ func (a *app) serve(ctx context.Context, path string, environ []string) error {
 		log.Info("stopped", slog.String("before", "the store answered"))
 		return nil
 	}
+	n.overrides = func() []config.Override { return config.Overrides(path, environ) }
 	stop := n.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return a.loadFile(path, environ) }) // before anybody is told that it serves and may send SIGHUP
 	defer stop()
+	for _, p := range n.keys.KeptPlans() {
+		log.Warn("keys.* was changed and does not take effect yet", slog.String("warning", keptPlanText(cfg, p)))
+	}
 	log.Info("serving", slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),
 		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket), slog.String("version", version()))
 	if err := n.serve(ctx, l); err != nil {
@@ -117,9 +121,10 @@ func (n *node) reloadOnHangup(hangup chan os.Signal, load func() (config.Config,
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		current := n.cfg
+		current, overridden := n.cfg, n.overrides()
 		for range hangup {
 			current = n.reload(current, load)
+			overridden = n.noteOverrides(overridden)
 		}
 	}()
 	return func() {
@@ -151,4 +156,15 @@ func (n *node) reload(current config.Config, load func() (config.Config, []confi
 		n.log.Warn("some settings take effect at the next start only", slog.String("settings", strings.Join(needRestart, " ")))
 	}
 	return fresh
+}
+
+// noteOverrides names the environment variables that beat a value which was changed in the file: whoever
+// changed it expects something else to happen.
+func (n *node) noteOverrides(before []config.Override) (now []config.Override) {
+	now = n.overrides()
+	for _, o := range config.ChangedOverrides(before, now) {
+		n.log.Warn("a setting was changed in the file, and an environment variable beats it: the change has no effect",
+			slog.String("setting", o.Setting), slog.String("variable", o.Variable))
+	}
+	return now
 }

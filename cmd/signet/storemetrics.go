@@ -56,6 +56,8 @@ func registerRedis(reg prometheus.Registerer, s store.Store) {
 		func(s redis.Stats) float64 { return float64(s.Reapplied) })
 	gauge("signet_redis_breakers_open", "Redis servers that are answered for with an error at once, after repeated failures.",
 		func(s redis.Stats) float64 { return float64(s.BreakersOpen) })
+	gauge("signet_redis_hint_age_seconds", "Seconds since a hint that this server sends to itself every 20 s last came back; more than a minute: hints are lost, and changes are noticed at the next poll only.",
+		func(s redis.Stats) float64 { return s.HintAge.Seconds() })
 	gauge("signet_redis_connections", "Connections to Redis.", func(s redis.Stats) float64 { return float64(s.Pool.TotalConns) })
 	gauge("signet_redis_connections_idle", "Connections to Redis that are not in use.", func(s redis.Stats) float64 { return float64(s.Pool.IdleConns) })
 	counter("signet_redis_pool_timeouts_total", "Requests that found no free connection to Redis in time.",

@@ -28,8 +28,8 @@ func (a *app) userImport() *cobra.Command {
 		Use:   "import --file FILE|-",
 		Short: "Add users with the password hashes they have",
 		Long: "Add users from another system with the password hashes they have. Each line of the file is one\n" +
-			"JSON object: {\"username\", \"password_hash\", \"claims\"}. Hashes of bcrypt, argon2id and argon2i are\n" +
-			"taken, and renewed as people sign in.\n\n" +
+			"JSON object: {\"username\", \"password_hash\", \"claims\"}. Hashes of bcrypt ($2a$, $2b$, $2y$),\n" +
+			"argon2id and argon2i are accepted, and replaced by new ones as people sign in.\n\n" +
 			"A line that is refused is reported and does not keep the others out; the exit status is then 1.",
 		Example: "signet user import --file users.ndjson\nzcat users.ndjson.gz | signet user import --file -",
 		Args:    positional(),

@@ -53,7 +53,7 @@ func parse(encoded string) (hashed, error) {
 		}
 		return h, nil
 	}
-	return nil, fmt.Errorf("%w: unknown scheme; bcrypt ($2b$…), $argon2id$… and $argon2i$… are", ErrFormat)
+	return nil, fmt.Errorf("%w: unknown scheme; bcrypt ($2a$…, $2b$…, $2y$…), $argon2id$… and $argon2i$… are", ErrFormat)
 }
 
 // Supported reports whether Verify can check passwords against this hash: nil, or an ErrFormat that

@@ -79,6 +79,7 @@ func (s *Store) hear(payload string) {
 		return // of a later version, or nobody's
 	}
 	switch e := m.Ended; {
+	case m.Hint != nil && s.pings.take(*m.Hint):
 	case m.Hint != nil:
 		s.hints.pass(*m.Hint)
 	case e == nil:

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,13 +16,16 @@ import (
 
 const (
 	journalKept = 15 * time.Minute
-	journalMost = 100_000 // entries; beyond it the oldest go early
+	journalMost = 100_000 // entries of one kind; beyond it the oldest go early
 )
 
 type journal struct {
-	mu       sync.Mutex
-	entries  map[string]entry
-	order    []stamp // of entries, oldest first; one that was replaced is in it more than once
+	mu      sync.Mutex
+	entries map[string]entry
+	// order has the entries of each kind, oldest first; one that was replaced is in it more than once. The
+	// kinds are apart, because clients can revoke their own tokens at will: that must not end what is
+	// remembered of users, clients and sessions.
+	order    map[string][]stamp
 	sessions map[store.SessionID]struct{}
 	ends     map[store.UserID]end
 	tokens   map[string]struct{}
@@ -43,7 +47,7 @@ type stamp struct {
 }
 
 func (j *journal) init() {
-	j.entries = map[string]entry{}
+	j.entries, j.order = map[string]entry{}, map[string][]stamp{}
 	j.sessions = map[store.SessionID]struct{}{}
 	j.ends = map[store.UserID]end{}
 	j.tokens = map[string]struct{}{}
@@ -54,15 +58,25 @@ func (j *journal) init() {
 func (j *journal) put(key string, forget func(), again func(ctx context.Context, s *Store) error) {
 	now := j.now()
 	j.entries[key] = entry{at: now, again: again, forget: forget}
-	j.order = append(j.order, stamp{key, now})
-	for len(j.order) > 0 && (len(j.order) > journalMost || now.Sub(j.order[0].at) > journalKept) {
-		oldest := j.order[0]
-		j.order = j.order[1:]
+	kind, _, _ := strings.Cut(key, " ")
+	j.order[kind] = append(j.order[kind], stamp{key, now})
+	for kind := range j.order {
+		j.drop(kind, now)
+	}
+}
+
+// drop forgets the entries of a kind that are too old or too many.
+func (j *journal) drop(kind string, now time.Time) {
+	order := j.order[kind]
+	for len(order) > 0 && (len(order) > journalMost || now.Sub(order[0].at) > journalKept) {
+		oldest := order[0]
+		order = order[1:]
 		if e, ok := j.entries[oldest.key]; ok && e.at.Equal(oldest.at) {
 			delete(j.entries, oldest.key)
 			e.forget()
 		}
 	}
+	j.order[kind] = order
 }
 
 func (j *journal) sessionEnded(user store.UserID, id store.SessionID) {

@@ -73,6 +73,7 @@ type Store struct {
 	journal    journal
 	spent      spent
 	hints      listeners
+	pings      hintPings
 	sweeper    sweeper
 
 	stop    context.CancelFunc
@@ -96,6 +97,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.journal.init()
 	s.spent.init()
 	s.watch.init()
+	s.pings.init()
 	var err error
 	if s.servers, err = connect(cfg, s.watch.look); err != nil {
 		return nil, err
@@ -108,6 +110,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.stop = stop
 	s.running.Go(func() { s.watchServers(loops) })
 	s.running.Go(func() { s.listen(loops) })
+	s.running.Go(func() { s.pingHints(loops, pingEvery, deafAfter) })
 	return s, nil
 }
 

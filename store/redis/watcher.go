@@ -154,15 +154,16 @@ func (s *Store) applyJournal(ctx context.Context) {
 
 // Stats are counts for the operator.
 type Stats struct {
-	MasterChanges uint64 // masters that took over or were restarted while this process ran
-	Reapplied     uint64 // revocations that were done again because of that
-	BreakersOpen  int    // servers that are answered for with an error at once at this moment
+	MasterChanges uint64        // masters that took over or were restarted while this process ran
+	Reapplied     uint64        // revocations that were done again because of that
+	BreakersOpen  int           // servers that are answered for with an error at once at this moment
+	HintAge       time.Duration // since the last hint that this replica has sent to itself arrived
 	Pool          redis.PoolStats
 }
 
 // Stats returns the counts of this moment.
 func (s *Store) Stats() Stats {
-	stats := Stats{MasterChanges: s.watch.changes.Load(), Reapplied: s.watch.reapplied.Load(), BreakersOpen: s.servers.open()}
+	stats := Stats{MasterChanges: s.watch.changes.Load(), Reapplied: s.watch.reapplied.Load(), BreakersOpen: s.servers.open(), HintAge: s.pings.age()}
 	if s.servers.single != nil {
 		stats.Pool = *s.servers.single.PoolStats()
 	} else {
