@@ -86,7 +86,7 @@ type Admin struct {
 	// The Unix socket, relative to data_dir. Who may open it may do everything; only its owner may.
 	Socket string `yaml:"socket"`
 
-	// Also serve the admin API here (host:port), for callers with a token of scope signet:admin.
+	// Also serve the admin API here (host:port), for callers with a token of scope signet:admin, or a narrower one.
 	// Empty: not at all.
 	Listen string `yaml:"listen"`
 }

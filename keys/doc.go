@@ -98,6 +98,17 @@
 // compared them. It goes on by itself when its clock is right again. None starts while its clock and
 // the storage's differ: it has not heard of the others yet.
 //
+// # The latest time
+//
+// A revocation is a fact: it holds whatever the clock says. Planned steps are comparisons with the clock,
+// so each replica keeps the latest time that was seen, in memory, in the keyring and in its Mark, and never
+// looks at keys as of an earlier moment. A clock behind it by more than S is wrong, also where there is no
+// other clock to ask: the replica serves the key set, with every key that is to come, and signs nothing.
+// A clock that was ahead is the other case; ResetClock is the way out.
+//
+// A Mark also holds the version of the keyring and the kids that were revoked. It is written outside the
+// store, so that a store which was set back is noticed by a replica that was not running.
+//
 // # Keys of others
 //
 // A client that signs its own assertions has given its public keys: a PublicSet. It is only ever what

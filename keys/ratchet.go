@@ -72,8 +72,10 @@ func (m *Manager) look(now time.Time) (behind time.Duration) {
 
 // Behind is how far this replica's clock is behind the highest time that was ever seen, where that is
 // more than the clocks may differ: then the clock is wrong. Zero: it is not.
-func (m *Manager) Behind() time.Duration {
-	if by := m.seen.Load().high.Sub(m.cfg.Now().Round(0)); by > m.skew() {
+func (m *Manager) Behind() time.Duration { return m.behindAt(m.cfg.Now()) }
+
+func (m *Manager) behindAt(now time.Time) time.Duration {
+	if by := m.seen.Load().high.Sub(now.Round(0)); by > m.skew() {
 		return by
 	}
 	return 0

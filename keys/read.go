@@ -98,9 +98,10 @@ func (m *Manager) open(version uint64, document []byte) (Ring, error) {
 // adopt makes s the snapshot that requests see.
 func (m *Manager) adopt(s *snapshot, now time.Time) (err error) {
 	m.update(func(r ratchet) ratchet { return r.merge(s.ring.SeenAt, s.ring.ClockResets) })
+	early := m.behindAt(now) > 0
 	now = m.rightTime(now)
-	if s.view == nil || !s.view.lineup.holds(now) {
-		if s.view, err = newView(s.ring, m.cfg.Algorithms, now); err != nil {
+	if s.view == nil || !s.view.holds(now, early) {
+		if s.view, err = newView(s.ring, m.cfg.Algorithms, now, early); err != nil {
 			return err
 		}
 		m.reached(s.view)

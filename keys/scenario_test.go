@@ -43,6 +43,7 @@ type fault struct {
 	Replica int
 	At, For time.Duration
 	Version uint64 // 0: at At
+	Back    time.Duration
 }
 
 // What can happen to a replica. The last three happen to whoever writes Version.
@@ -52,6 +53,7 @@ const (
 	crashBefore = "is killed before the compare-and-set"
 	crashAfter  = "is killed after the compare-and-set"
 	loseReply   = "never hears of its compare-and-set"
+	stepBack    = "has its clock set back"
 )
 
 // rotation is one by hand, perhaps while a replica is cut off.
@@ -152,9 +154,14 @@ func (d draws) replica(s scenario) replicaPlan {
 }
 
 func (d draws) fault(s scenario) fault {
-	f := fault{Kind: rapid.SampledFrom([]string{cutOff, crash, crashBefore, crashAfter, loseReply}).Draw(d.T, "fault"),
+	f := fault{Kind: rapid.SampledFrom([]string{cutOff, crash, crashBefore, crashAfter, loseReply, stepBack}).Draw(d.T, "fault"),
 		Replica: d.index("of replica", len(s.Replicas)), For: d.upTo("for", 0, 2*s.World.ServeStale)}
-	if d.index("at a write", 3) > 0 || f.Kind != cutOff && f.Kind != crash {
+	if f.Kind == stepBack {
+		// By more than S since the replica last looked, which it does whenever it reads the keyring: a
+		// smaller step is within what clocks may differ.
+		f.Back = 2*max(s.World.ClockSkew, leastSkew) + s.World.SignStale + d.between("back by", time.Minute, 24*time.Hour)
+	}
+	if d.index("at a write", 3) > 0 || f.Kind != cutOff && f.Kind != crash && f.Kind != stepBack {
 		f.Version = uint64(rapid.IntRange(2, 12).Draw(d.T, "version"))
 	} else {
 		f.At = d.moment("at", s.Horizon)
@@ -187,7 +194,7 @@ func (s scenario) String() string {
 		if f.Version > 0 {
 			when = fmt.Sprintf("at the write of version %d", f.Version)
 		}
-		say("%s replica %d %s, for %v", when, f.Replica, f.Kind, f.For)
+		say("%s replica %d %s, for %v (back by %v)", when, f.Replica, f.Kind, f.For, f.Back)
 	}
 	for _, r := range s.Rotations {
 		say("at %v replica %d rotates by hand", r.At, r.By)

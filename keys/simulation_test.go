@@ -30,7 +30,7 @@ type simulation struct {
 
 // tally counts what happened, so that a simulation of nothing does not pass for a proof.
 type tally struct {
-	scenarios, tokens, verifications, rotations, refused, unreadable, restarts int
+	scenarios, tokens, verifications, rotations, refused, unreadable, restarts, behind int
 }
 
 func (a *tally) add(b tally) {
@@ -41,11 +41,12 @@ func (a *tally) add(b tally) {
 	a.refused += b.refused
 	a.unreadable += b.unreadable
 	a.restarts += b.restarts
+	a.behind += b.behind
 }
 
 func (a tally) String() string {
-	return fmt.Sprintf("%d scenarios, %d rotations, %d tokens, %d verifications; %d signatures refused by stale replicas, %d reads failed, %d restarts of killed replicas",
-		a.scenarios, a.rotations, a.tokens, a.verifications, a.refused, a.unreadable, a.restarts)
+	return fmt.Sprintf("%d scenarios, %d rotations, %d tokens, %d verifications; %d signatures refused by stale replicas, %d reads failed, %d restarts of killed replicas; %d signatures refused by clocks that were set back",
+		a.scenarios, a.rotations, a.tokens, a.verifications, a.refused, a.unreadable, a.restarts, a.behind)
 }
 
 // replica is a Manager, its clock and its way to the store.
@@ -57,6 +58,9 @@ type replica struct {
 	cutUntil time.Time
 	busy     bool      // in a call of the Manager that reads or writes
 	planned  time.Time // the change of its lineup that it will sign around
+	mark     *memoryMark
+	back     time.Duration    // by how much its clock is set back now
+	states   map[string]State // of each key, as it was last seen
 }
 
 type keySetCopy struct {
@@ -98,7 +102,7 @@ func (a *agenda) Pop() any {
 func simulate(plan scenario) *simulation {
 	s := &simulation{plan: plan, now: testStart, store: &memory{}, faults: plan.Faults, kids: map[string]map[string]bool{}}
 	for i, p := range plan.Replicas {
-		s.replicas = append(s.replicas, &replica{replicaPlan: p, sim: s, number: i})
+		s.replicas = append(s.replicas, &replica{replicaPlan: p, sim: s, number: i, mark: &memoryMark{}, states: map[string]State{}})
 	}
 	s.replicas[0].init()
 	for _, r := range s.replicas {
@@ -156,8 +160,8 @@ func (r *replica) config() Config {
 	tt := s.plan.Believed
 	tt.ServeStale = max(tt.ServeStale, tt.SignStale+1)
 	tt.Publish, tt.Retain = needs(tt)
-	return Config{Storage: r, InstallID: "simulation", Master: []MasterKey{testMaster(1)}, Algorithms: s.plan.Algs, Timetable: tt, Poll: r.Poll,
-		Now: func() time.Time { return s.now.Add(r.Skew) },
+	return Config{Storage: r, InstallID: "simulation", Master: []MasterKey{testMaster(1)}, Algorithms: s.plan.Algs, Timetable: tt, Poll: r.Poll, Mark: r.mark,
+		Now: func() time.Time { return s.now.Add(r.Skew - r.back) },
 		OnEvent: func(e Event) {
 			switch e.Step {
 			case StepActivated:
@@ -208,7 +212,9 @@ func (r *replica) poll() {
 	}
 	defer r.use()()
 	m := r.manager
-	if err := m.Step(context.Background()); err != nil {
+	err := m.Step(context.Background())
+	r.forward()
+	if err != nil {
 		r.signAt(m.ReadAt().Add(m.cfg.Timetable.SignStale)) // the last moment at which it does
 		return
 	}
@@ -216,6 +222,19 @@ func (r *replica) poll() {
 		r.planned = until
 		r.signAt(until.Add(-time.Millisecond))
 		r.signAt(until)
+	}
+}
+
+// forward checks that no key has moved backwards, as this replica sees it.
+func (r *replica) forward() {
+	if r.manager == nil { // killed meanwhile
+		return
+	}
+	for _, k := range r.manager.Keys() {
+		if rank(k.State) < rank(r.states[k.KID]) {
+			r.sim.fail("at replica %d key %s moved from %s to %s", r.number, k.KID, r.states[k.KID], k.State)
+		}
+		r.states[k.KID] = k.State
 	}
 }
 
@@ -237,6 +256,10 @@ func (r *replica) sign() {
 		_, kid, err := m.Sign(context.Background(), alg, "at+jwt", struct{}{})
 		if errors.Is(err, ErrStale) {
 			s.tally.refused++
+			return
+		}
+		if errors.Is(err, ErrClock) && r.back > 0 {
+			s.tally.behind++
 			return
 		}
 		if err != nil {

@@ -53,7 +53,7 @@ func (s *simulation) writing(r *replica, version uint64) (kind string) {
 		switch {
 		case f.Version != version:
 			rest = append(rest, f)
-		case f.Kind == cutOff || f.Kind == crash:
+		case f.Kind == cutOff || f.Kind == crash || f.Kind == stepBack:
 			s.befall(s.replicas[f.Replica], f)
 		default:
 			kind = f.Kind
@@ -70,6 +70,13 @@ func (s *simulation) writing(r *replica, version uint64) (kind string) {
 func (s *simulation) befall(r *replica, f fault) {
 	if f.Kind == cutOff {
 		r.cutUntil = later(r.cutUntil, s.now.Add(f.For))
+		return
+	}
+	if f.Kind == stepBack {
+		if r.back == 0 {
+			r.back = f.Back
+			s.after(f.For+time.Second, func() { r.back = 0 })
+		}
 		return
 	}
 	if r.manager == nil {

@@ -22,6 +22,7 @@ type view struct {
 	published []*member
 	body      []byte
 	etag      string
+	early     bool // see newView
 }
 
 // member is a published key with its JWS header as far as it is the same for every token.
@@ -31,10 +32,19 @@ type member struct {
 	private  *privateKey
 }
 
-// newView works out the lineup of the ring at now for a replica configured with algs.
-func newView(r Ring, algs []string, now time.Time) (*view, error) {
-	v := &view{lineup: r.At(now)}
+// newView works out the lineup of the ring at now for a replica configured with algs. A replica whose
+// clock is behind does not know how late it is, so it publishes early: each key that is to come. That
+// does no harm, where one that is missing would.
+func newView(r Ring, algs []string, now time.Time, early bool) (*view, error) {
+	v := &view{lineup: r.At(now), early: early}
 	v.lineup.sortBy(algs)
+	if early {
+		for _, k := range r.Keys {
+			if at := later(now, r.SeenAt); k.State(at) == Pending && !k.Published(at) {
+				v.lineup.Published = append(v.lineup.Published, k)
+			}
+		}
+	}
 	var err error
 	if v.body, v.etag, err = renderSet(v.lineup.Published); err != nil {
 		return nil, err
@@ -61,11 +71,12 @@ func newView(r Ring, algs []string, now time.Time) (*view, error) {
 // a time in the timetable has come since the last one; nobody waits for it.
 func (m *Manager) current(now time.Time) (*snapshot, error) {
 	old := m.state.Load()
+	early := m.behindAt(now) > 0
 	now = m.rightTime(now)
-	if old.view.lineup.holds(now) {
+	if old.view.holds(now, early) {
 		return old, nil
 	}
-	v, err := newView(old.ring, m.cfg.Algorithms, now)
+	v, err := newView(old.ring, m.cfg.Algorithms, now, early)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +86,8 @@ func (m *Manager) current(now time.Time) (*snapshot, error) {
 	m.state.CompareAndSwap(old, &fresh) // where it loses, a newer keyring was read: for the next request
 	return &fresh, nil
 }
+
+func (v *view) holds(now time.Time, early bool) bool { return v.early == early && v.lineup.holds(now) }
 
 // reached keeps the time from which the view holds: the one before it never comes back.
 func (m *Manager) reached(v *view) {

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"signet/server/audit"
 	"signet/store"
@@ -91,4 +92,12 @@ func (a auditor) unsureDeed(c *call, typ string, refusal *oauthError) {
 	}
 	a.add(c, event{Type: typ, Outcome: store.OutcomeUnknown, Actor: c.actor, ClientID: c.PathValue("id"),
 		Detail: map[string]string{store.DetailReason: refusal.reason()}})
+}
+
+// deedType is the type of the event of an admin verb. The verbs for many users share one.
+func deedType(verb string) string {
+	if strings.Contains(verb, ".bulk_") {
+		return store.EventUserBulk
+	}
+	return verb
 }

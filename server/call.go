@@ -190,7 +190,7 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 		case rt.form:
 			s.audit.refused(c, rt, refused)
 		case rt.changes && c.actor != "" && refused.Status >= http.StatusInternalServerError && !errors.Is(err, keys.ErrClock):
-			s.audit.unsureDeed(c, strings.TrimPrefix(rt.name, "admin."), refused)
+			s.audit.unsureDeed(c, deedType(strings.TrimPrefix(rt.name, "admin.")), refused)
 		}
 	}
 	why := c.cause

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"signet/server"
 	"signet/server/servertest"
 	"signet/store"
 )
@@ -155,10 +157,23 @@ func decodeJWT(t *testing.T, token string) (header, claims map[string]any) {
 	return header, claims
 }
 
-// A store that was set back (a failover, a restored backup) knows an older generation than the
-// client holds. Nobody is signed out: the session moves on from what the client has.
+// lossy is a store whose last loss a test sets.
+type lossy struct {
+	store.Store
+	loss store.Loss
+}
+
+func (l *lossy) Loss(context.Context) (store.Loss, error) { return l.loss, nil }
+
+// A store that was set back (a failover, a restored backup) has an older generation than the app holds.
+// Nobody is signed out: the session moves on from what the app has. Where nothing was lost, nobody can hold
+// such a token, and it gets nothing.
 func TestLostRotationHeals(t *testing.T) {
-	s := servertest.New(t, nil)
+	backend := &lossy{}
+	s := servertest.New(t, func(cfg *server.Config) {
+		backend.Store = cfg.Store
+		cfg.Store = backend
+	})
 	token := login(t, s).str("refresh_token")
 	sessions, err := s.Store.ListSessions(t.Context(), s.UserID, s.Clock.Now(), s.Config.Lifetimes)
 	if err != nil || len(sessions) != 1 {
@@ -174,6 +189,11 @@ func TestLostRotationHeals(t *testing.T) {
 	if _, _, err := s.Store.StartSession(t.Context(), old, store.Bounds{PerUser: 10}); err != nil {
 		t.Fatal(err)
 	}
+	refresh(t, s, token).wants(http.StatusBadRequest, "invalid_grant")
+	if !strings.Contains(s.Log.String(), `"outcome":"ahead"`) {
+		t.Error("the log does not name the token that is newer than its session")
+	}
+	backend.loss = store.Loss{At: s.Clock.Now()}
 	next := refresh(t, s, token).wants(http.StatusOK, "").str("refresh_token")
 	if !strings.Contains(s.Log.String(), `"outcome":"healed"`) {
 		t.Error("the log does not say that a rotation was lost")

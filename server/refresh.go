@@ -123,6 +123,10 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 		s.log.WarnContext(g.Context(), "a spent refresh token was used again; the session was ended", slog.String("sid", g.session.String()))
 		s.audit.add(g.call, event{Type: store.EventRefreshReuse, Outcome: g.outcome, Detail: reuseDetail(g, session, s.now())})
 		return "", "", 0, errInvalidRefreshToken.because("reuse of generation %d", g.presented.Generation)
+	case store.Ahead:
+		s.log.WarnContext(g.Context(), "a refresh token is newer than its session, and the store has lost nothing that explains it", slog.String("sid", g.session.String()))
+		s.audit.refusal(g.call, event{Type: store.EventRefresh, Outcome: g.outcome})
+		return "", "", 0, errInvalidRefreshToken.because("generation %d is newer than the session", g.presented.Generation)
 	default:
 		s.recordEnded(g, outcome == store.Revoked, "session is "+g.outcome)
 		return "", "", 0, errInvalidRefreshToken.because("session is %s", outcome)
@@ -165,7 +169,13 @@ func (s *Server) rotate(g *granting) (store.Session, store.User, store.Outcome, 
 }
 
 func (s *Server) countedRotate(g *granting, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
+	if known := s.loss.Load(); known != nil {
+		r.Loss = *known
+	}
 	session, user, outcome, err := s.store.Rotate(g.Context(), r)
+	if err == nil && outcome == store.Ahead {
+		session, user, outcome, err = s.rotateAfterLoss(g, r)
+	}
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, unavailable(err)
 	}
@@ -173,6 +183,18 @@ func (s *Server) countedRotate(g *granting, r store.Rotation) (store.Session, st
 	g.outcome = outcome.String()
 	s.metrics.rotations.WithLabelValues(g.outcome).Inc()
 	return session, user, outcome, nil
+}
+
+// rotateAfterLoss asks whether the store has lost writes that this replica has not been told of, and if so
+// decides again.
+func (s *Server) rotateAfterLoss(g *granting, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
+	loss, err := s.store.Loss(g.Context())
+	if err != nil || loss == r.Loss {
+		return store.Session{}, store.User{}, store.Ahead, err
+	}
+	s.loss.Store(&loss)
+	r.Loss = loss
+	return s.store.Rotate(g.Context(), r)
 }
 
 // sameCredentials reports whether what has authenticated one client authenticates the other.

@@ -90,7 +90,8 @@ type Server struct {
 	outages  outages
 	random   func() float64 // from 0 to 1; spreads Retry-After
 	applied  atomic.Pointer[Settings]
-	replica  string // random, one a process
+	loss     atomic.Pointer[store.Loss] // the last one that the store has told of
+	replica  string                     // random, one a process
 	started  time.Time
 	draining atomic.Bool
 

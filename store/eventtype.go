@@ -149,7 +149,6 @@ var EventTypes = []EventType{
 	{EventRefreshReuse, ClassSessions, "a spent refresh token was used again; the session was ended"},
 	{EventRestore, ClassAdmin, "a backup was put in the place of the store"},
 	{EventRevoke, ClassOwn, "a client revoked its own token or session, or was refused"},
-	{"session.bulk_revoke_all", ClassAdmin, "an operator ended all sessions of many users; each has its own event too"},
 	{EventSessionRevoke, ClassAdmin, "an operator ended a session"},
 	{EventSessionRevokeAll, ClassAdmin, "an operator ended all sessions of a user"},
 	{EventSessionRevokeEverybody, ClassAdmin, "an operator ended all sessions of everybody"},

@@ -1,51 +1,8 @@
 package main
 
-// The admin API, as the command line speaks it: JSON over HTTP, on the Unix socket or, with a bearer
-// token of scope signet:admin, on admin.listen. The socket needs no token: who may open it may do everything.
-//
-//	GET    /v1/clients?after=&limit=            {"clients":[Client…],"next":"id, or empty"}
-//	POST   /v1/clients                          a Client's writable fields; 201, Client and once "client_secret"
-//	GET    /v1/clients/{id}                     Client
-//	PATCH  /v1/clients/{id}                     only the given fields change; Client
-//	DELETE /v1/clients/{id}                     204
-//	POST   /v1/clients/{id}/secret              {"revoke_old":bool}; {"client_id","client_secret"}
-//	POST   /v1/clients/{id}/disable, /enable    Client
-//	GET    /v1/users?after=&limit=              {"users":[User…],"next":"username, or empty"}
-//	POST   /v1/users                            {"username","password","claims"}; 201, User
-//	GET, PATCH, DELETE /v1/users/{username}     User; {"claims":{…}} gives User; 204
-//	PUT    /v1/users/{username}/password        {"password"}; 204
-//	POST   /v1/users/{username}/disable, /enable    User
-//	POST   /v1/users:import                     NDJSON lines {"username","password_hash","claims"};
-//	                                            {"accepted":n,"refused":[{"line","username","reason"}]}
-//	GET    /v1/users/{username}/sessions        {"sessions":[Session…]}
-//	DELETE /v1/users/{username}/sessions        {"revoked":n}
-//	DELETE /v1/users/{username}/sessions/{sid}  204, or 404 when there is no such session
-//	DELETE /v1/sessions                         everybody's; {"clients":n}, of which each had its not-before moved
-//	GET    /v1/keys                             {"version","keys":[Key…],"replicas":[{"replica","keyring_version","at"}]}
-//	GET    /v1/keys/plan?for=                   {"version","from","until","cut","keys":[…],"steps":[…]}
-//	POST   /v1/keys/rotate                      {"alg","emergency":bool}, alg empty for all; the keys and "activates_at",
-//	                                            in an emergency "rotations"
-//	POST   /v1/keys/{kid}/revoke                {"emergency":bool}; a Revocation
-//	POST   /v1/keys/rewrap                      {"version","changed","master_keys","needed_until"}
-//	GET    /v1/audit?after=&type=&client_id=&sub=&limit=&newest=true    {"events":[Event…],"next":seq}
-//	GET    /v1/backup                           the store, application/octet-stream
-//	GET    /v1/status                           {"issuer","version","started_at","store","ready"…}
-//	GET    /metrics                             Prometheus text
-//
-// {username} is percent-encoded; a sub (usr_…) does as well. Refinements that the tables do not show:
-//
-//   - PATCH on a user is a merge: the claims that are named are set, one that is null is removed,
-//     the others stay (RFC 7396). PATCH on a client replaces each list as a whole.
-//   - POST /v1/users without a password makes a user who cannot log in until one is set.
-//   - jwks is a JWK Set of public keys, left out where there are none; null takes them away.
-//   - access_token_ttl is a Go duration such as "5m0s"; "" is the server's.
-//   - "next" of the audit trail is the seq to send as after for what comes later; it is always there,
-//     also when there were no events, so that following needs no other state.
-//   - Times are RFC 3339. In a Key, a time that is not known is left out; "next" is the state it
-//     goes to at "next_at", both left out for a key that stays as it is.
-//   - Errors are {"error":"not_found|exists|refused|invalid|unauthorized|unavailable|…","message":"a sentence
-//     that says what to do"} with 400, 401, 404, 409 or 503. The message is shown as it is, except that
-//     not_found and exists are put in the words of the command line: see refusal.go.
+// The admin API, as the command line uses it: JSON over HTTP, on the Unix socket or, with a bearer token, on
+// admin.listen. .github/ADMIN_API.md is its reference. Its messages are shown as they are, except that not_found and
+// exists are put in the words of the command line: see refusal.go.
 
 import (
 	"bytes"

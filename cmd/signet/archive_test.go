@@ -56,7 +56,9 @@ func writeArchive(t testing.TB, f store.Foundation, records []store.Record) []by
 	return out.Bytes()
 }
 
-func readArchive(data []byte) (*archiveReader, []store.Record, error) { return readArchiveOf(testSeals, data) }
+func readArchive(data []byte) (*archiveReader, []store.Record, error) {
+	return readArchiveOf(testSeals, data)
+}
 
 func readArchiveOf(seals *seal.Keys, data []byte) (*archiveReader, []store.Record, error) {
 	r, err := newArchiveReader(bytes.NewReader(data), seals, false)

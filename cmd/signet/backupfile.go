@@ -87,7 +87,9 @@ func kindOfBackup(path string) (string, error) {
 
 // openBolt reads every page before it believes one.
 func (b *backupFile) openBolt(ctx context.Context) error {
-	if err := bolt.Check(b.path, b.seals); err != nil {
+	if err := bolt.Check(b.path, b.seals); otherMaster(err) {
+		return fmt.Errorf("master key: it is not the one of this backup (%w)", err)
+	} else if err != nil {
 		return err
 	}
 	db, err := bolt.Open(b.path, bolt.Options{Seals: b.seals})

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -15,6 +17,7 @@ func (a *app) clientList() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
 		Short:   "List the clients",
+		Long:    "List the clients. Long lists are cut, and \"+2\" stands for two more entries; `signet client show` and -o json\nhave all of them.",
 		Example: "signet client list\nsignet client list -o json | jq -r '.clients[].client_id'",
 		Args:    positional(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -32,8 +35,8 @@ func (a *app) clientList() *cobra.Command {
 				return page[clientRecord]{answer.Clients, answer.Next}, err
 			}
 			err = pages("", fetch, func(r clientRecord) error {
-				return l.add(r, r.ID, r.kind(), enabledWord(r.Disabled), words(r.Grants), words(r.Scopes), words(r.Audiences),
-					words(r.Origins), r.introspects(), words(r.kids()))
+				return l.add(r, r.ID, r.kind(), enabledWord(r.Disabled), brief(r.Grants, 22), brief(r.Scopes, 18), brief(r.Audiences, 24),
+					orDash(strings.TrimPrefix(strconv.Itoa(len(r.Origins)), "0")), introspectsBriefly(r), orDash(strings.TrimPrefix(strconv.Itoa(len(r.kids())), "0")))
 			})
 			if err != nil {
 				return err
@@ -41,6 +44,36 @@ func (a *app) clientList() *cobra.Command {
 			return l.end("There are no clients yet. `signet client create --help` shows how to make one.")
 		},
 	}
+}
+
+func introspectsBriefly(r clientRecord) string {
+	if r.Introspect && len(r.IntrospectFor) > 0 {
+		return "for " + brief(r.IntrospectFor, 20)
+	}
+	return yesNo(r.Introspect)
+}
+
+// brief is a list that fits a column: the first entries, and how many more there are.
+func brief(list []string, width int) string {
+	all := words(list)
+	if len([]rune(all)) <= width {
+		return all
+	}
+	for n := len(list) - 1; n > 0; n-- {
+		if text := fmt.Sprintf("%s +%d", strings.Join(list[:n], " "), len(list)-n); n == 1 || len([]rune(text)) <= width {
+			first, more := strings.Join(list[:n], " "), fmt.Sprintf(" +%d", len(list)-n)
+			return briefText(first, width-len(more)) + more
+		}
+	}
+	return briefText(all, width)
+}
+
+// briefText cuts text to width characters.
+func briefText(s string, width int) string {
+	if r := []rune(s); len(r) > width {
+		return string(r[:width-1]) + "…"
+	}
+	return s
 }
 
 func listPath(after string, parts ...string) string {

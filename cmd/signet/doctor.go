@@ -113,6 +113,7 @@ func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config
 	s, err := o.openBolt(path, cfg)
 	if errors.Is(err, store.ErrLocked) {
 		d.note("store", stateOK, path+" is in use by a running server; stop it, or examine a backup, to have it read whole")
+		d.examineServing(ctx, cfg)
 		return
 	}
 	if !d.judge("store", err, path+" opens") {
@@ -121,6 +122,7 @@ func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config
 	readable := d.examineKeyring(ctx, s, cfg, o)
 	if readable {
 		d.examineClients(ctx, s, cfg)
+		d.examineAdminClients(ctx, s, cfg)
 	}
 	if err := s.Close(); err != nil {
 		d.judge("store", err, "")
@@ -144,6 +146,7 @@ func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []k
 	d.examineFleet(ctx, s, cfg)
 	if d.examineKeyring(ctx, s, cfg, o) {
 		d.examineClients(ctx, s, cfg)
+		d.examineAdminClients(ctx, s, cfg)
 		d.judge("records", s.Export(ctx, func(store.Record) error { return nil }), "every record can be read, and none is forged")
 	}
 }

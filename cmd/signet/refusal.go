@@ -30,7 +30,7 @@ func (c *adminClient) refusal(resp *http.Response) error {
 	case e.Code == "not_found" || e.Code == "exists":
 		e.translate(strings.Split(strings.TrimPrefix(resp.Request.URL.EscapedPath(), "/v1/"), "/"))
 	case e.Status == http.StatusUnauthorized && c.token == "":
-		e.Message = "the server wants a token of scope signet:admin; give one with --admin-token-file or SIGNET_ADMIN_TOKEN"
+		e.Message = "the server wants a token of scope signet:admin, or a narrower one; give one with --admin-token-file or SIGNET_ADMIN_TOKEN"
 	case e.Status == http.StatusInternalServerError:
 		e.Message += ": " + resp.Header.Get("X-Request-Id")
 	}

@@ -478,7 +478,7 @@ func TestRestoreRefuses(t *testing.T) {
 		{"half an export", in("half.ndjson", string(lines[:len(lines)-100])), "it is cut short", "", exitFailed, nil},
 		{"an export that was altered", in("altered.ndjson", strings.Replace(string(lines), `"username":"bob"`, `"username":"eve"`, 1)), "the digest is not that of the lines before it", "", exitFailed, nil},
 		{"another master key", d.backup, "master key: it is not the one of this backup", "SIGNET_MASTER_KEY=" + master, exitFailed, nil},
-		{"another install's", filepath.Join(other, "signet.db"), "is of another install", "", exitFailed, nil},
+		{"another install's", filepath.Join(other, "signet.db"), "master key: it is not the one of this backup", "", exitFailed, nil},
 		{"a log that is none", d.backup, "there is no audit event in", "", exitFailed, []string{"--audit-log", d.config}},
 		{"a log that is not there", d.backup, "reading the audit log", "", exitFailed, []string{"--audit-log", "missing.log"}},
 	} {

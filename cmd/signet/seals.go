@@ -45,11 +45,16 @@ func goBy(seals *seal.Keys, master []keys.MasterKey, f store.Foundation) error {
 // explainSeal names the master key where a record has the seal of another one: more often the key is the
 // wrong one than the record.
 func explainSeal(err error) error {
-	var forged *seal.Error
-	if errors.As(err, &forged) && forged.Unknown {
+	if otherMaster(err) {
 		return fmt.Errorf("master key: it is not the one this store was made with (%w); put the right one back, nothing was changed", err)
 	}
 	return fmt.Errorf("store: %w", err)
+}
+
+// otherMaster reports whether a record has the seal of a master key that is not here.
+func otherMaster(err error) bool {
+	var forged *seal.Error
+	return errors.As(err, &forged) && forged.Unknown
 }
 
 // unsealedWarning is what a start and the doctor say of a store whose records need not have seals.

@@ -54,6 +54,8 @@ func registerRedis(reg prometheus.Registerer, s store.Store) {
 		func(s redis.Stats) float64 { return float64(s.MasterChanges) })
 	counter("signet_redis_revocations_reapplied_total", "Revocations that were done again because a master had changed.",
 		func(s redis.Stats) float64 { return float64(s.Reapplied) })
+	counter("signet_store_late_commands_total", "Commands that reached Redis after their deadline and so changed nothing.",
+		func(s redis.Stats) float64 { return float64(s.LateCommands) })
 	gauge("signet_redis_breakers_open", "Redis servers that are answered for with an error at once, after repeated failures.",
 		func(s redis.Stats) float64 { return float64(s.BreakersOpen) })
 	gauge("signet_redis_hint_age_seconds", "Seconds since a hint that this server sends to itself every 20 s last came back; more than a minute: hints are lost, and changes are noticed at the next poll only.",

@@ -38,7 +38,7 @@ func checkPages(tx snapshot, path string) (err error) {
 			continue // of laterBuckets
 		}
 		if err := checkBucket(tx, name); err != nil {
-			return damaged(path, err.Error())
+			return damagedBy(path, err)
 		}
 	}
 	return checkStructure(tx.Tx, path)

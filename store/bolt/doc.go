@@ -32,6 +32,9 @@
 //	throttle   place/key → packed tally, see packTally
 //	networks   place → networks that logins have succeeded from, see packNetworks
 //
+// Whether a session is over is asked by the lifetimes of the moment: one that was over under a shorter
+// absolute lifetime, and was neither presented nor swept meanwhile, is alive under a longer one.
+//
 // The sessions of one user are one range, so that listing, capping and revoking them is one short
 // walk. Records are packed by package packed.
 //

@@ -158,8 +158,10 @@ func checkSize(db *bbolt.DB, file *os.File) error {
 // errDamaged tells a file that must be restored from one that is only busy or out of reach.
 var errDamaged = errors.New("the store is damaged")
 
-func damaged(path, how string) error {
-	return fmt.Errorf("%w: %s: %s; restore a backup", errDamaged, path, how)
+func damaged(path, how string) error { return damagedBy(path, errors.New(how)) }
+
+func damagedBy(path string, how error) error {
+	return fmt.Errorf("%w: %s: %w; restore a backup", errDamaged, path, how)
 }
 
 // load checks the layout and reads what is kept in memory.

@@ -94,17 +94,29 @@ func Mark(e store.Event) string {
 	return mark
 }
 
-// Note adds one event. Events may come in any order and more than once. An unsigned event that has the
-// mark of an attested one still takes away what it names: it must not hide the other.
+// Note adds one event of a log. Events may come in any order and more than once. An unsigned event that has
+// the mark of an attested one still takes away what it names: it must not hide the other.
 func (h *History) Note(e store.Event, trust Trust) {
 	e = h.bounded(e)
-	if mark := Mark(e); !h.seen[mark] {
-		h.seen[mark] = true
-		if e.At.After(h.last) {
-			h.keep(e, trust)
-		}
-	}
+	h.keepOnce(e, trust, e.At.After(h.last))
 	h.take(e, trust)
+}
+
+// noteStored adds one event of the replaced store, whose number shows better than its time whether it is from
+// after the backup: the clocks of replicas differ.
+func (h *History) noteStored(e store.Event) {
+	later := e.Seq > h.seq
+	e = h.bounded(e)
+	h.keepOnce(e, Attested, later || e.At.After(h.last))
+	h.take(e, Attested)
+}
+
+func (h *History) keepOnce(e store.Event, trust Trust, later bool) {
+	mark := Mark(e)
+	if !h.seen[mark] && later {
+		h.keep(e, trust)
+	}
+	h.seen[mark] = true
 }
 
 // keep puts a new event on the restored trail and counts what is lost with the store.

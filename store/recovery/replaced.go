@@ -51,7 +51,7 @@ func ReadReplaced(ctx context.Context, source Source, h *History, f store.Founda
 		switch {
 		case record.Event != nil:
 			r.count(record.Event.Seq, h.seq)
-			h.Note(*record.Event, Attested)
+			h.noteStored(*record.Event)
 		case record.SpentAssertion != nil:
 			h.assertions = append(h.assertions, *record.SpentAssertion)
 		case record.RevokedToken != nil:

@@ -39,7 +39,7 @@ func errUsed(id store.AssertionID) error {
 func (s *Store) spendCall(id store.AssertionID, until time.Time) *call {
 	key := s.key.assertion(id)
 	left := max(time.Until(until.Add(store.AssertionMargin)), store.AssertionMargin)
-	return command(key, "set", key, "", "nx", "px", left.Milliseconds())
+	return write("set", key, "", "nx", "px", left.Milliseconds())
 }
 
 // spent remembers the assertions that were used through this replica, for the reason that there is

@@ -73,7 +73,7 @@ func TestLostSpending(t *testing.T) {
 	cfg := rest(Config{Addrs: []string{proxy.Addr()}, Timeout: 10 * time.Second})
 	s, other := mustOpen(t, cfg), mustOpen(t, cfg)
 	id := store.AssertionID(randomID())
-	proxy.LoseReplies("set")
+	proxy.LoseReplies("eval")
 	if err := s.SpendAssertion(t.Context(), id, time.Now().Add(time.Hour)); !isUnavailable(err) {
 		t.Errorf("without its answer: got %v, want ErrUnavailable alone", err)
 	}

@@ -44,7 +44,7 @@ func (s *Store) checkClock(ctx context.Context) (all []Finding) {
 	_ = s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		if err := node.Time(ctx).Err(); hasPrefix(err, "NOPERM") {
 			all = append(all, Finding{serverInfo{addr: node.Options().Addr}.where(), "it may not be asked for the time",
-				"a replica of Signet whose clock is wrong is found out by the other replicas only, or not at all; grant +time"})
+				"commands have no deadline, so that one which comes late can end a session; and a replica of Signet whose clock is wrong is found out by the other replicas only, or not at all; grant +time"})
 		}
 		return nil
 	})

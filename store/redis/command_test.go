@@ -50,12 +50,15 @@ func TestCommands(t *testing.T) {
 			continue
 		}
 		switch c.name() {
-		case "scan", "keys", "sscan", "hscan", "zscan", "randomkey", "flushdb", "flushall", "sort", "time", "multi", "script":
+		case "scan", "keys", "sscan", "hscan", "zscan", "randomkey", "flushdb", "flushall", "sort", "multi", "script":
 			t.Errorf("a request asks for %q", c.args)
 		}
 	}
 	for _, run := range scriptRuns(slices.Concat(requests, upkeep)) {
 		run.check(t)
+	}
+	for _, c := range slices.Concat(requests, upkeep) {
+		checkDeadline(t, c)
 	}
 	asked, ran := map[string]bool{}, map[string]bool{}
 	for _, c := range slices.Concat(requests, upkeep) {
@@ -83,8 +86,32 @@ func TestCommands(t *testing.T) {
 		}
 	}
 	files, err := os.ReadDir("script")
-	if err != nil || len(files)-2 != len(scripts) { // record.lua and tally.lua are parts of others
+	if err != nil || len(files)-3 != len(scripts) { // record.lua, tally.lua and deadline.lua are parts of others
 		t.Errorf("there are %d files of scripts and %d scripts; error %v", len(files), len(scripts), err)
+	}
+}
+
+// checkDeadline: what changes something is a script with a deadline, a message to other replicas, or the
+// barrier, which means nothing.
+func checkDeadline(t *testing.T, c heardCommand) {
+	t.Helper()
+	reads := []string{"get", "hget", "hmget", "hgetall", "hvals", "exists", "pttl", "zrangebylex", "xrange", "xrevrange", "scan", "time", "info", "config", "wait", "publish", "subscribe", "auth", "hello", "select", "ping", "readonly"}
+	switch name := c.name(); {
+	case c.inScript || slices.Contains(reads, name):
+	case name == "evalsha" || name == "eval":
+		if c.args[1] == readEventsScript.sha || c.args[1] == readEventsScript.source {
+			return
+		}
+		left := time.Minute
+		if ms, err := strconv.ParseInt(c.args[len(c.args)-1], 10, 64); err == nil {
+			left = time.Until(time.UnixMilli(ms))
+		}
+		if left < -10*time.Second || left > 15*time.Second {
+			t.Errorf("the script of %.60q has no deadline", c.args)
+		}
+	case name == "set" && strings.Contains(c.args[1], ":b:{"):
+	default:
+		t.Errorf("%.80q has no deadline", c.args)
 	}
 }
 

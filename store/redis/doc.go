@@ -86,8 +86,14 @@
 // slots, and no script may touch both. So the name has a copy of the credential, and name.go makes
 // sure that a copy which is not up to date is never believed.
 //
-// Sessions are not indexed by time. The hash of a user's sessions runs out when its youngest session
-// must be over; single sessions in it are swept by one replica in the background.
+// Sessions are not indexed by time. Those that are over are swept by one replica in the background; the
+// hash of a user's sessions runs out long after the last login, when none can be alive under any setting.
+// Whether a session is over is asked by the lifetimes of the moment: one that was over under a shorter
+// absolute lifetime, and was neither presented nor swept meanwhile, is alive under a longer one, as in
+// package bolt.
+//
+// What decides about a session is the server's time, and a replica's clock counts only where the server
+// does not tell its own.
 //
 // WAIT needs the connection that wrote, which is why a call goes to a node's client here and not to
 // go-redis' cluster client; that one would also repeat by itself what it does not know to have failed.

@@ -34,7 +34,7 @@ func failed(err error) bool {
 	switch {
 	case err == nil, errors.Is(err, redis.Nil):
 		return false
-	case hasPrefix(err, "NOSCRIPT", "MOVED", "ASK", "TRYAGAIN"):
+	case hasPrefix(err, "NOSCRIPT", "LATE", "MOVED", "ASK", "TRYAGAIN"):
 		return false
 	case hasPrefix(err, "OOM", "MISCONF", "READONLY", "NOREPLICAS", "NOPERM"), inScript(err):
 		return false

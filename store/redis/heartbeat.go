@@ -27,7 +27,7 @@ func (s *Store) Beat(ctx context.Context, hb store.Heartbeat, ttl time.Duration)
 		return err
 	}
 	key := s.key.beats()
-	return s.do(ctx, "telling a heartbeat", command(key, "hset", key, hb.Replica, s.sealed(seal.Heartbeat, []byte(hb.Replica), raw)), command(key, "pexpire", key, beatsKeptFor.Milliseconds()))
+	return s.do(ctx, "telling a heartbeat", write("hset", key, hb.Replica, s.sealed(seal.Heartbeat, []byte(hb.Replica), raw)), write("pexpire", key, beatsKeptFor.Milliseconds()))
 }
 
 // Beats implements store.Heartbeats.
@@ -38,7 +38,7 @@ func (s *Store) Beats(ctx context.Context, now time.Time) ([]store.Heartbeat, er
 		return nil, err
 	}
 	var live []store.Heartbeat
-	forget := []any{"hdel", key}
+	var forget []any
 	for pair := range slices.Chunk(all.list(), 2) {
 		if len(pair) != 2 {
 			return nil, s.malformed("heartbeats", errReply)
@@ -54,8 +54,8 @@ func (s *Store) Beats(ctx context.Context, now time.Time) ([]store.Heartbeat, er
 		}
 		live = append(live, b.Heartbeat)
 	}
-	if len(forget) > 2 {
-		_ = s.do(ctx, "forgetting heartbeats", command(key, forget...)) // the next call tries again
+	if len(forget) > 0 {
+		_ = s.do(ctx, "forgetting heartbeats", write("hdel", key, forget...)) // the next call tries again
 	}
 	slices.SortFunc(live, func(a, b store.Heartbeat) int { return strings.Compare(a.Replica, b.Replica) })
 	return live, nil

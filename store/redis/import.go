@@ -61,7 +61,7 @@ func (s *Store) makeRoom(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.doDurably(ctx, "beginning the import", command(install, "set", marker, rand.Text()))
+	return s.doDurably(ctx, "beginning the import", write("set", marker, rand.Text()))
 }
 
 // CheckEmpty answers store.ErrExists where some key begins with the prefix: it is another program's,
@@ -97,7 +97,7 @@ func (s *Store) found(ctx context.Context, f store.Foundation) error {
 	if err := s.CreateInstall(ctx, f.Install); err != nil {
 		return err
 	}
-	return s.doDurably(ctx, "ending the import", command(s.key.install(), "del", s.key.importing()))
+	return s.doDurably(ctx, "ending the import", write("del", s.key.importing()))
 }
 
 // importing gathers records into round trips.
@@ -135,7 +135,7 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 
 func (i *importing) addUser(u store.User) {
 	key := i.key.user(u.ID)
-	set := command(key, "set", key, i.packUser(u), "nx")
+	set := write("set", key, i.packUser(u), "nx")
 	take := takeNameScript.call(i.key.nameAndNames(u.Username), i.packName(u.Username, nameOf(u)), u.Username, "")
 	i.calls = append(i.calls, set, take)
 	i.checks = append(i.checks, func() error {

@@ -85,7 +85,7 @@ func (j *journal) sessionEnded(user store.UserID, id store.SessionID) {
 	j.sessions[id] = struct{}{}
 	j.put("session "+id.String(), func() { delete(j.sessions, id) }, func(ctx context.Context, s *Store) error {
 		key := s.key.sessions(user)
-		return s.doDurably(ctx, "revoking a session again", command(key, "hdel", key, id[:]))
+		return s.doDurably(ctx, "revoking a session again", write("hdel", key, id[:]))
 	})
 }
 

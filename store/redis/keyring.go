@@ -31,7 +31,7 @@ func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
 	if err != nil {
 		return err
 	}
-	create := command(s.key.install(), "set", s.key.install(), raw, "nx")
+	create := write("set", s.key.install(), raw, "nx")
 	if err := s.doDurably(ctx, "creating the install", create); err != nil {
 		return err
 	}

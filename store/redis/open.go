@@ -45,6 +45,8 @@ type Config struct {
 	Log          *slog.Logger    // nil discards
 	// Observe, which may be nil, is told of every round trip.
 	Observe func(doing string, took time.Duration, err error)
+
+	callersTime bool // decides about sessions instead of the server's, in tests
 }
 
 // Mode is how several Redis servers make one store.
@@ -68,7 +70,8 @@ type Store struct {
 	closed  atomic.Bool
 	format  atomic.Int32 // of the records that are written
 
-	replicated atomic.Bool // some master has, or had, a replica
+	late       atomic.Uint64 // answers that a command had come after its deadline
+	replicated atomic.Bool   // some master has, or had, a replica
 	watch      watcher
 	journal    journal
 	spent      spent

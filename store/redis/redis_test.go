@@ -102,8 +102,10 @@ func backend(t *testing.T, cfg Config) storetest.Backend {
 	}
 }
 
+// mustOpen opens a store that decides by the times of its callers.
 func mustOpen(t testing.TB, cfg Config) *Store {
 	t.Helper()
+	cfg.callersTime = true
 	s, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatalf("Open: %v", err)

@@ -27,7 +27,7 @@ func (s *Store) Refill(ctx context.Context, records iter.Seq2[store.Record, erro
 	if err := s.fill(ctx, records); err != nil {
 		return err
 	}
-	return s.doDurably(ctx, "ending the refill", command(s.key.install(), "del", s.key.importing()))
+	return s.doDurably(ctx, "ending the refill", write("del", s.key.importing()))
 }
 
 // makeRoomForRecords refuses a store with records, unless they are what an import or refill has left.
@@ -47,13 +47,13 @@ func (s *Store) makeRoomForRecords(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.doDurably(ctx, "beginning the refill", command(s.key.install(), "set", s.key.importing(), rand.Text()))
+	return s.doDurably(ctx, "beginning the refill", write("set", s.key.importing(), rand.Text()))
 }
 
 func (s *Store) unlink(ctx context.Context, keys []string) error {
 	calls := make([]*call, 0, len(keys))
 	for _, key := range keys {
-		calls = append(calls, command(key, "unlink", key))
+		calls = append(calls, write("unlink", key))
 	}
 	if len(calls) == 0 {
 		return nil

@@ -18,7 +18,7 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 	if s.Format() < store.Format2 {
 		r.Late, r.ClientEpoch = 0, 0
 	}
-	rotate := rotateScript.call(s.key.userAndSessions(r.UserID), r.SessionID[:], r.ClientID, r.Generation, millis(r.Now),
+	rotate := rotateScript.call(s.key.userAndSessions(r.UserID), r.SessionID[:], r.ClientID, r.Generation, s.callersTime(r.Now),
 		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.Format(),
 		r.Late.Milliseconds(), r.ClientEpoch, oneIf(r.ClientConfirmed), packed.SessionAddress(r.Address, r.ClientID),
 		millis(r.Loss.At), store.HealWithin.Milliseconds())

@@ -165,8 +165,8 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // attempt sends the calls to one server. A script that it does not know goes once more, whole, to
-// the same server: it was not run. With it goes what confirms it; nothing else in the round trip
-// depends on it.
+// the same server: it was not run. So does one that has come too late by an estimate of the server's
+// clock that was wrong. With it goes what confirms it; nothing else in the round trip depends on it.
 func (s *Store) attempt(ctx context.Context, node *redis.Client, asking bool, calls []*call) error {
 	done, err := s.servers.breakerOf(node).Allow()
 	if err != nil {
@@ -176,12 +176,21 @@ func (s *Store) attempt(ctx context.Context, node *redis.Client, asking bool, ca
 		}
 		return err
 	}
-	err = exchange(ctx, node, asking, calls)
+	clock := s.servers.clockOf(node)
+	by := deadline{clock: clock, caller: ctx, within: s.cfg.Timeout}
+	begun := time.Now()
+	err = exchange(ctx, node, asking, calls, by)
 	if unknown := again(calls, noScript); len(unknown) > 0 {
 		for _, c := range unknown {
 			c.whole()
 		}
-		_ = exchange(ctx, node, asking, unknown)
+		_ = exchange(ctx, node, asking, unknown, by)
+		err = firstError(calls)
+	}
+	if late := again(calls, tooLate); len(late) > 0 {
+		s.late.Add(uint64(len(late)))
+		clock.learnFromLate(begun, late[0].cmd.Err())
+		_ = exchange(ctx, node, asking, late, by)
 		err = firstError(calls)
 	}
 	done(err)
@@ -189,9 +198,9 @@ func (s *Store) attempt(ctx context.Context, node *redis.Client, asking bool, ca
 }
 
 // exchange is one round trip on one connection, which goes back to the pool before anything else is asked.
-func exchange(ctx context.Context, node *redis.Client, asking bool, calls []*call) error {
+func exchange(ctx context.Context, node *redis.Client, asking bool, calls []*call, by deadline) error {
 	for _, c := range calls {
-		c.cmd = redis.NewCmd(ctx, c.args...)
+		c.cmd = redis.NewCmd(ctx, c.sent(by)...)
 	}
 	if len(calls) == 1 && !asking {
 		_ = node.Process(ctx, calls[0].cmd)

@@ -13,14 +13,27 @@ type script struct {
 	source  string
 	sha     string
 	answers shape
+	changes bool // it begins with deadline.lua
 }
 
-func newScript(source string, answers shape) *script {
+// newReadScript makes one that only reads.
+func newReadScript(source string, answers shape) *script {
 	sum := sha1.Sum([]byte(source)) // how Redis names scripts; nothing rests on it
-	return &script{source, hex.EncodeToString(sum[:]), answers}
+	return &script{source: source, sha: hex.EncodeToString(sum[:]), answers: answers}
+}
+
+// newScript makes a script that changes something.
+func newScript(source string, answers shape) *script {
+	sc := newReadScript(deadlineLua+source, answers)
+	sc.changes = true
+	return sc
 }
 
 var (
+	//go:embed script/deadline.lua
+	deadlineLua string
+	//go:embed script/write.lua
+	writeLua string
 	//go:embed script/record.lua
 	recordLua string
 	//go:embed script/rotate.lua
@@ -91,10 +104,11 @@ var (
 	appendEventsScript = newScript(appendEventsLua, numberReply)
 	allowScript        = newScript(tallyLua+allowLua, listReply)
 	decideScript       = newScript(tallyLua+decideLua, listReply)
-	readEventsScript   = newScript(readEventsLua, nestedReply)
+	readEventsScript   = newReadScript(readEventsLua, nestedReply)
 	noteMastersScript  = newScript(noteMastersLua, numberReply)
 	recordLossScript   = newScript(recordLossLua, numberReply)
 	probeScript        = newScript(probeLua, textReply)
+	writeScript        = newScript(writeLua, noReply) // the shape is that of the command
 )
 
 // call is one command or script on its way. All its keys are in the slot of key.
@@ -114,6 +128,13 @@ func command(key string, args ...any) *call {
 	return &call{key: key, args: args, shape: shapes[name]}
 }
 
+// write calls a command that writes its first argument, by a script, so that it has a deadline.
+func write(name, key string, args ...any) *call {
+	c := writeScript.call([]string{key}, append([]any{name}, args...)...)
+	c.shape = shapes[name]
+	return c
+}
+
 func (sc *script) call(keys []string, args ...any) *call {
 	all := make([]any, 0, 3+len(keys)+len(args))
 	all = append(all, "evalsha", sc.sha, len(keys))
@@ -121,6 +142,14 @@ func (sc *script) call(keys []string, args ...any) *call {
 		all = append(all, key)
 	}
 	return &call{key: keys[0], args: append(all, args...), shape: sc.answers, script: sc}
+}
+
+// sent are the arguments as they go to a server with that clock.
+func (c *call) sent(d deadline) []any {
+	if c.script == nil || !c.script.changes {
+		return c.args
+	}
+	return append(c.args[:len(c.args):len(c.args)], d)
 }
 
 // whole sends the script itself instead of its name, where the call is one.

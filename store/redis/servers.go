@@ -32,6 +32,7 @@ type servers struct {
 
 	mu       sync.Mutex
 	breakers map[string]*breaker
+	clocks   map[string]*serverClock
 	others   map[string]*redis.Client // nodes that we were sent to and that the cluster's map did not have
 }
 
@@ -45,7 +46,7 @@ func connect(cfg Config, connected func()) (*servers, error) {
 	if len(cfg.Addrs) == 0 {
 		return nil, errors.New("redis: no address")
 	}
-	s := &servers{options: cfg.nodeOptions(connected), breakers: map[string]*breaker{}, others: map[string]*redis.Client{}}
+	s := &servers{options: cfg.nodeOptions(connected), breakers: map[string]*breaker{}, clocks: map[string]*serverClock{}, others: map[string]*redis.Client{}}
 	switch cfg.Mode {
 	case Standalone:
 		options := s.options

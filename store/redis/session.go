@@ -30,9 +30,13 @@ func (s *Store) startCall(in store.Session, b store.Bounds) (*call, error) {
 	if in.ID.IsZero() || in.UserID.IsZero() || in.ClientID == "" {
 		return nil, errors.New("starting a session: its id, user or client is missing")
 	}
+	now := "" // it has begun before
+	if in.RotatedAt.IsZero() {
+		now = s.callersTime(in.StartedAt)
+	}
 	return startSessionScript.call(s.key.userAndSessions(in.UserID), in.ID[:], millis(in.StartedAt), millis(in.RotatedAt),
 		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, packed.SessionAddress(in.Address, in.ClientID),
-		b.PerUser, b.Absolute.Milliseconds(), s.Format()), nil
+		b.PerUser, b.Absolute.Milliseconds(), s.Format(), now), nil
 }
 
 func (s *Store) started(in store.Session, start *call) (store.Session, store.User, error) {
@@ -70,7 +74,7 @@ func (s *Store) unpackBoth(in store.Session, records []string) (store.Session, s
 // RevokeSession implements store.Sessions.
 func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
 	key := s.key.sessions(user)
-	del := command(key, "hdel", key, id[:])
+	del := write("hdel", key, id[:])
 	err := s.doAndTell(ctx, "revoking a session", ended{User: user, Session: id}.message(), del)
 	existed := del.number() == 1
 	if del.done() { // also where the answer to the first time was lost, and nothing is left to delete
@@ -123,6 +127,15 @@ func (s *Store) unpackSessions(user store.UserID, fields []string) ([]store.Sess
 		return cmp.Or(a.StartedAt.Compare(b.StartedAt), bytes.Compare(a.ID[:], b.ID[:]))
 	})
 	return list, nil
+}
+
+// callersTime is what the caller's clock shows, for a script that asks its server first.
+func (s *Store) callersTime(now time.Time) string {
+	ms := strconv.FormatInt(millis(now), 10)
+	if s.cfg.callersTime {
+		return "=" + ms
+	}
+	return ms
 }
 
 // millis is a time as the scripts have it; the zero time is 0.

@@ -54,7 +54,7 @@ func (s *Store) leaseSweep(ctx context.Context) (bool, error) {
 		s.sweeper.token, s.sweeper.cursors = rand.Text(), map[string]uint64{}
 	}
 	key := s.key.sweeping()
-	take := command(key, "set", key, s.sweeper.token, "nx", "px", sweepLease.Milliseconds())
+	take := write("set", key, s.sweeper.token, "nx", "px", sweepLease.Milliseconds())
 	holder := command(key, "get", key)
 	if err := s.do(ctx, "asking who sweeps", take, holder); err != nil {
 		return false, err
@@ -62,7 +62,7 @@ func (s *Store) leaseSweep(ctx context.Context) (bool, error) {
 	if token, _ := holder.text(); token != s.sweeper.token {
 		return false, nil
 	}
-	return true, s.do(ctx, "going on to sweep", command(key, "pexpire", key, sweepLease.Milliseconds()))
+	return true, s.do(ctx, "going on to sweep", write("pexpire", key, sweepLease.Milliseconds()))
 }
 
 func (s *Store) sweepServer(ctx context.Context, node *redis.Client, now time.Time, limits store.Lifetimes, mu *sync.Mutex) (n int, err error) {
@@ -95,7 +95,7 @@ func (s *Store) sweepKeys(ctx context.Context, keys []string, now time.Time, lim
 	}
 	calls := make([]*call, len(keys))
 	for i, key := range keys {
-		calls[i] = sweepSessionsScript.call([]string{key}, millis(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
+		calls[i] = sweepSessionsScript.call([]string{key}, s.callersTime(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
 	}
 	if err := s.do(ctx, "sweeping sessions", calls...); err != nil {
 		return 0, err

@@ -48,7 +48,7 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 		return fmt.Errorf("user %s: the username has %d bytes", u.ID, len(u.Username))
 	}
 	key := s.key.user(u.ID)
-	set := command(key, "set", key, s.packUser(u), "nx")
+	set := write("set", key, s.packUser(u), "nx")
 	if err := s.doDurably(ctx, "creating a user", set); err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 	}
 	err := s.takeName(ctx, u)
 	if errors.Is(err, store.ErrExists) {
-		if undo := s.doDurably(ctx, "undoing the creation of a user", command(key, "del", key)); undo != nil {
+		if undo := s.doDurably(ctx, "undoing the creation of a user", write("del", key)); undo != nil {
 			return undo
 		}
 	}

@@ -99,6 +99,7 @@ func (s *Store) masters(ctx context.Context) (map[string]serverInfo, error) {
 		if err != nil {
 			return err
 		}
+		s.servers.sampleClock(ctx, node)
 		info := serverInfo{node.Options().Addr, parseInfo(text)}
 		if info.fields["loading"] == "1" {
 			return errors.New("LOADING it is reading its data")
@@ -156,6 +157,7 @@ func (s *Store) applyJournal(ctx context.Context) {
 type Stats struct {
 	MasterChanges uint64        // masters that took over or were restarted while this process ran
 	Reapplied     uint64        // revocations that were done again because of that
+	LateCommands  uint64        // answers that a command had come after its deadline, and had changed nothing
 	BreakersOpen  int           // servers that are answered for with an error at once at this moment
 	HintAge       time.Duration // since the last hint that this replica has sent to itself arrived
 	Pool          redis.PoolStats
@@ -163,7 +165,7 @@ type Stats struct {
 
 // Stats returns the counts of this moment.
 func (s *Store) Stats() Stats {
-	stats := Stats{MasterChanges: s.watch.changes.Load(), Reapplied: s.watch.reapplied.Load(), BreakersOpen: s.servers.open(), HintAge: s.pings.age()}
+	stats := Stats{MasterChanges: s.watch.changes.Load(), Reapplied: s.watch.reapplied.Load(), LateCommands: s.late.Load(), BreakersOpen: s.servers.open(), HintAge: s.pings.age()}
 	if s.servers.single != nil {
 		stats.Pool = *s.servers.single.PoolStats()
 	} else {

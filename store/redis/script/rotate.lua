@@ -1,5 +1,5 @@
 -- store.Decide, where the session is. KEYS: user, sessions.
--- ARGV: session id, client id, generation, now, idle, absolute, grace, max replays, client's not-before, format, late,
+-- ARGV: session id, client id, generation, the caller's time, idle, absolute, grace, max replays, client's not-before, format, late,
 -- client's epoch, 1 where the caller has just read the client, address, the last loss, how long it explains a newer generation.
 local raw = redis.call('HGET', KEYS[2], ARGV[1])
 if not raw then return {'gone'} end
@@ -12,7 +12,7 @@ local function over(outcome)
 end
 
 local presented, client_epoch, format = tonumber(ARGV[3]), tonumber(ARGV[12]), tonumber(ARGV[10])
-local now = math.max(tonumber(ARGV[4]), s.rotated) -- a replica's clock may be behind the one that rotated last
+local now = math.max(session_time(ARGV[4]), s.rotated) -- a session's time never runs backwards
 local user = redis.call('GET', KEYS[1])
 if not user or is_disabled(user) or s.user_epoch ~= epoch(user) then return over('revoked') end
 if s.client_epoch > client_epoch and ARGV[13] ~= '1' then return {'stale'} end

@@ -1,9 +1,10 @@
 -- KEYS: user, sessions. ARGV: session id, startedAt, rotatedAt, generation, replays, client id, client epoch, skipped, address,
--- per user, absolute lifetime (ms), format, and the user's epoch of a session that began in another store: what its user's
+-- per user, absolute lifetime (ms), format, the caller's time or nothing for a session that has a history, and the user's epoch of one
+-- that began in another store: what its user's
 -- record has ended there stays ended.
 local user = redis.call('GET', KEYS[1])
 if not user then return {'not found'} end
-if ARGV[13] and (is_disabled(user) or tonumber(ARGV[13]) ~= epoch(user) or tonumber(ARGV[2]) < not_before(user)) then return {'ended'} end
+if ARGV[14] and (is_disabled(user) or tonumber(ARGV[14]) ~= epoch(user) or tonumber(ARGV[2]) < not_before(user)) then return {'ended'} end
 if is_disabled(user) then return {'disabled'} end
 if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return {'exists'} end
 
@@ -29,11 +30,19 @@ end
 local limit, have = tonumber(ARGV[10]), redis.call('HLEN', KEYS[2])
 if limit > 0 and have >= limit then end_oldest(have - limit + 1) end
 
-local started = math.max(tonumber(ARGV[2]), not_before(user))
+local started, format = tonumber(ARGV[2]), tonumber(ARGV[12])
+if format >= 2 and ARGV[13] ~= '' then started = math.min(started, session_time(ARGV[13])) end -- no replica's clock is ahead
+started = math.max(started, not_before(user))
 local rotated = math.max(tonumber(ARGV[3]), started)
 local session = {started = started, rotated = rotated, generation = tonumber(ARGV[4]), replays = tonumber(ARGV[5]), client = ARGV[6],
   user_epoch = epoch(user), client_epoch = tonumber(ARGV[7]), skipped = tonumber(ARGV[8]), address = ARGV[9]}
-local raw = write_session(KEYS[2], ARGV[1], session, tonumber(ARGV[12]))
--- The youngest session outlives all others, so when it must be over they all are.
-if tonumber(ARGV[11]) > 0 then redis.call('PEXPIRE', KEYS[2], ARGV[11]) else redis.call('PERSIST', KEYS[2]) end
+local raw = write_session(KEYS[2], ARGV[1], session, format)
+-- The sessions go by themselves when none can be alive, under the lifetimes of now or of before, which may have been longer
+-- or may be again. What is over earlier is swept.
+local lifetime = tonumber(ARGV[11])
+if lifetime > 0 then
+  redis.call('PEXPIRE', KEYS[2], math.max(lifetime, 400 * 86400000, redis.call('PTTL', KEYS[2])))
+else
+  redis.call('PERSIST', KEYS[2])
+end
 return {'ok', raw, user}
