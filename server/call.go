@@ -34,6 +34,7 @@ type call struct {
 	changing  string // the type of the event of the change that is being made
 	summed    bool   // the log has it in the summary of an outage
 	session   store.SessionID
+	reached   uint32 // the generation that a refresh has reached; 0: none
 	kid       string
 	outcome   string                          // what happened, where success has more than one name
 	actor     string                          // who asks on the admin listener
@@ -227,6 +228,9 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 	attrs = appendNonEmpty(attrs, "sub", c.subject)
 	if !c.session.IsZero() {
 		attrs = append(attrs, slog.String("sid", c.session.String()))
+	}
+	if c.reached > 0 {
+		attrs = append(attrs, slog.Uint64("generation", uint64(c.reached))) // a restore takes spent ones for spent
 	}
 	attrs = appendNonEmpty(attrs, "kid", c.kid)
 	if why != nil {

@@ -116,7 +116,7 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	for _, key := range master {
 		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))
 		cfg.ThrottleKeys = append(cfg.ThrottleKeys, key.Derive("signet throttle"))
-		cfg.AuditKeys = append(cfg.AuditKeys, key.Derive("signet audit"))
+		cfg.AuditKeys = append(cfg.AuditKeys, key.Derive(auditKeyPurpose))
 	}
 	cfg.Timetable = timetable(n.cfg)
 	cfg.InstallID = install.ID
@@ -162,6 +162,9 @@ func keyringConfig(cfg config.Config, storage keys.Storage, installID string, ma
 		},
 	}
 }
+
+// auditKeyPurpose names the key that signs the audit lines of the log.
+const auditKeyPurpose = "signet audit"
 
 func serverConfig(cfg config.Config) (server.Config, error) {
 	policy, err := passwordPolicy(cfg.Password)

@@ -162,11 +162,8 @@ func (r *restoration) readHistory(ctx context.Context) (replaced *recovery.Repla
 			return nil, fmt.Errorf("%w; nothing was changed", err)
 		}
 	}
-	for _, log := range r.logs {
-		if err := r.readLog(log); err != nil {
-			return nil, fmt.Errorf("%w; nothing was changed", err)
-		}
-		r.report.Knew = append(r.report.Knew, log)
+	if err := r.readLogs(); err != nil {
+		return nil, err
 	}
 	if err := r.readMark(); err != nil {
 		return nil, err
