@@ -20,6 +20,7 @@ import (
 	"signet/server/password"
 	"signet/server/throttle"
 	"signet/store"
+	"signet/store/seal"
 )
 
 // Config configures a Server. Issuer, Store, Keys, Passwords, RefreshKeys and ThrottleKeys are required.
@@ -27,6 +28,7 @@ type Config struct {
 	Issuer    string // absolute URL without a trailing slash; every URL and iss is built from it
 	Version   string // of the program, for the admin listener's status
 	Store     store.Store
+	Seals     *seal.Keys // of the store's records; nil: they have none
 	Keys      *keys.Manager
 	Passwords *password.Pool
 
