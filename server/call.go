@@ -12,6 +12,7 @@ import (
 
 	"signet/keys"
 	"signet/server/audit"
+	"signet/server/password"
 	"signet/store"
 )
 
@@ -34,6 +35,7 @@ type call struct {
 	changing  string // the type of the event of the change that is being made
 	summed    bool   // the log has it in the summary of an outage
 	session   store.SessionID
+	reached   uint32 // the generation that a refresh has reached; 0: none
 	kid       string
 	outcome   string                          // what happened, where success has more than one name
 	actor     string                          // who asks on the admin listener
@@ -201,6 +203,8 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 	switch {
 	case left:
 		level = max(level, slog.LevelInfo)
+	case errors.Is(err, errCrowded), errors.Is(err, password.ErrBusy): // a rush, and no fault
+		level = slog.LevelWarn
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	case why != nil && status != http.StatusNotFound: // somebody will ask for the reason
@@ -227,6 +231,9 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 	attrs = appendNonEmpty(attrs, "sub", c.subject)
 	if !c.session.IsZero() {
 		attrs = append(attrs, slog.String("sid", c.session.String()))
+	}
+	if c.reached > 0 {
+		attrs = append(attrs, slog.Uint64("generation", uint64(c.reached))) // a restore takes spent ones for spent
 	}
 	attrs = appendNonEmpty(attrs, "kid", c.kid)
 	if why != nil {

@@ -137,7 +137,7 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 		}
 	}
 	successor := g.presented
-	successor.Generation = session.Generation
+	successor.Generation, g.reached = session.Generation, session.Generation
 	return access, s.sealer.Seal(successor, g.client.ID), ttl, nil
 }
 

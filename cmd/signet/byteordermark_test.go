@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"signet/server/audit"
 )
 
 // TestByteOrderMarks: text that other editors have written is read as it is meant.
@@ -33,7 +36,7 @@ func TestByteOrderMarks(t *testing.T) {
 		t.Errorf("a token: got %q and error %v", got, err)
 	}
 	line := mark + `{"seq":1,"at":"2026-11-28T10:00:00Z","type":"login","outcome":"ok"}` + "\r\n"
-	if e, ok := parseLogLine([]byte(line)); !ok || e.Type != "login" {
+	if e, ok := audit.NewLogReader(nil, "install", time.Now()).Parse([]byte(line)); !ok || e.Type != "login" {
 		t.Errorf("an audit event: got %+v, %v", e, ok)
 	}
 }

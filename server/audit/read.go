@@ -143,6 +143,7 @@ func (r *LogReader) Report() LogReport {
 // Parse reads one line; ok is false for what holds no audit event. A line is a line of the server's log, or
 // an event as `signet audit list -o json` prints it.
 func (r *LogReader) Parse(text []byte) (line Line, ok bool) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // syslog may put a byte order mark before each message (RFC 5424 §6.4)
 	fields, ok := readFields(text)
 	if !ok {
 		return Line{}, false
