@@ -33,7 +33,10 @@ func TestRestartThatLosesNothing(t *testing.T) {
 		}
 		updateClient(first, func(c *store.Client) { c.Secrets, c.UpdatedAt = []store.Secret{good, leaked}, begun.Add(time.Hour) })
 		updateUser(first, func(u *store.User) { u.PasswordHash, u.UpdatedAt = "leaked", begun.Add(time.Hour) })
-		updateClient(second, func(c *store.Client) { c.Secrets, c.Disabled, c.UpdatedAt = c.Secrets[:1], true, begun; c.EndSessions() })
+		updateClient(second, func(c *store.Client) {
+			c.Secrets, c.Disabled, c.UpdatedAt = c.Secrets[:1], true, begun
+			c.EndSessions()
+		})
 		updateUser(second, func(u *store.User) { u.PasswordHash, u.Disabled, u.UpdatedAt = "good", true, begun; u.EndSessions() })
 		wantClient, err := first.Client(ctx, c.ID)
 		if err != nil {
