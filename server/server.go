@@ -66,6 +66,7 @@ type Settings struct {
 
 	Policy         password.Policy // what a new password must be
 	Throttle       throttle.Config
+	LogUsernames   bool           // record the username of every failed login as it was typed, also of nobody
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed, for throttling and the audit trail only
 }
 
@@ -123,8 +124,8 @@ func New(cfg Config) (*Server, error) {
 	s.hashes.wanted = make(chan struct{}, 1)
 	s.Apply(cfg.Settings)
 	s.trail = &watchedTrail{Audit: cfg.Store}
-	s.audit = auditor{audit.New(audit.Config{Store: s.trail, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
-		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc})}
+	s.audit = auditor{Recorder: audit.New(audit.Config{Store: s.trail, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
+		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc}), showNames: func() bool { return s.settings().LogUsernames }}
 	s.lines, s.outages.log, s.random = audit.NewLimiter(audit.Lines), cfg.Log, rand.Float64
 	s.clients.floor = s.checkFloor
 	s.watchSeals(cfg.Registry)

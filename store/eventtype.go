@@ -91,15 +91,16 @@ const (
 
 // Keys of Event.Detail that several types share.
 const (
-	DetailReason   = "reason"
-	DetailUsername = "username"  // of a user that exists or did, in its canonical form
-	DetailNameHash = "name_hash" // keyed hash of a username that was typed, where there may be no such user
-	DetailJTI      = "jti"
-	DetailMore     = "more"    // how many events were left out
-	DetailNetwork  = "network" // where they came from
-	DetailRevision = "revision"
-	DetailDropped  = "dropped" // the fingerprint of a client secret that was dropped; see Secret.Fingerprint
-	DetailEpoch    = "epoch"
+	DetailReason    = "reason"
+	DetailUsername  = "username"       // of a user that exists or did, in its canonical form
+	DetailNameHash  = "name_hash"      // keyed hash of a username that was typed, where there may be no such user
+	DetailTypedName = "typed_username" // that username itself, where log.usernames is set
+	DetailJTI       = "jti"
+	DetailMore      = "more"    // how many events were left out
+	DetailNetwork   = "network" // where they came from
+	DetailRevision  = "revision"
+	DetailDropped   = "dropped" // the fingerprint of a client secret that was dropped; see Secret.Fingerprint
+	DetailEpoch     = "epoch"
 )
 
 // EventType describes one type of audit event.

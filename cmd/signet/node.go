@@ -186,7 +186,7 @@ func serverConfig(cfg config.Config) (server.Config, error) {
 			Grace:     cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), Late: cfg.Refresh.Late, SessionsPerUser: cfg.Refresh.SessionsPerUser,
 			Policy:         policy,
 			Throttle:       server.ThrottleConfig{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient, Anywhere: cfg.Throttle.Anywhere},
-			TrustedProxies: cfg.TrustedProxies,
+			TrustedProxies: cfg.TrustedProxies, LogUsernames: cfg.Log.Usernames,
 		},
 	}, nil
 }
