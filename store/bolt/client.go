@@ -52,6 +52,15 @@ func leastClientEpoch(t *txn) (uint32, error) {
 	return binary.BigEndian.Uint32(raw), nil
 }
 
+// raiseClientEpoch sees to it that new clients begin at that epoch or later.
+func raiseClientEpoch(t *txn, epoch uint32) error {
+	least, err := leastClientEpoch(t)
+	if err != nil || epoch <= least {
+		return err
+	}
+	return t.put(bucketMeta, keyEpoch, binary.BigEndian.AppendUint32(nil, epoch))
+}
+
 func validClient(c store.Client) error {
 	if c.ID == "" || len(c.ID) > bbolt.MaxKeySize {
 		return fmt.Errorf("the client id has %d bytes", len(c.ID))
@@ -146,12 +155,8 @@ func (s *Store) DeleteClient(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		least, err := leastClientEpoch(t)
-		if err != nil {
-			return err
-		}
-		if next := store.NextEpoch(c.Epoch); s.Format() >= store.Format2 && next > least {
-			if err := t.put(bucketMeta, keyEpoch, binary.BigEndian.AppendUint32(nil, next)); err != nil {
+		if s.Format() >= store.Format2 {
+			if err := raiseClientEpoch(t, store.NextEpoch(c.Epoch)); err != nil {
 				return err
 			}
 		}

@@ -172,6 +172,11 @@ func importSession(t *txn, s store.Session) error {
 	if t.get(bucketSessions, key) != nil {
 		return fmt.Errorf("session %s is there twice", s.ID)
 	}
+	if t.get(bucketClients, []byte(s.ClientID)) == nil { // it was deleted, and one that is made anew must not inherit this
+		if err := raiseClientEpoch(t, store.NextEpoch(s.ClientEpoch)); err != nil {
+			return err
+		}
+	}
 	return t.put(bucketSessions, key, packed.EncodeSession(s, Schema))
 }
 
