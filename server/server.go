@@ -127,6 +127,8 @@ func New(cfg Config) (*Server, error) {
 	s.audit = auditor{Recorder: audit.New(audit.Config{Store: s.trail, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
 		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc}), showNames: func() bool { return s.settings().LogUsernames }}
 	s.lines, s.outages.log, s.random = audit.NewLimiter(audit.Lines), cfg.Log, rand.Float64
+	s.clients.floor = s.checkFloor
+	s.watchSeals(cfg.Registry)
 	s.engine = newEngine(s)
 	s.table = s.routes()
 	return s, nil
@@ -217,6 +219,9 @@ func (s *Server) Run(ctx context.Context) {
 			return
 		case <-beat.C:
 			s.beat(ctx)
+			if err := s.raiseFloors(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("noting the revisions of clients", slog.Any("error", err))
+			}
 			beat.Reset(untilBeat(time.Since(started)))
 		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
 			s.beat(ctx)

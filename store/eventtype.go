@@ -68,6 +68,8 @@ const (
 
 	EventKeysClockReset = "keys.clock_reset"
 
+	EventStoreSeal = "store.seal"
+
 	EventBackup    = "backup" // at its beginning: the copy holds it
 	EventBackupEnd = "backup_end"
 	EventRestore   = "restore"
@@ -154,6 +156,7 @@ var EventTypes = []EventType{
 	{EventSessionRevokeAll, ClassAdmin, "an operator ended all sessions of a user"},
 	{EventSessionRevokeEverybody, ClassAdmin, "an operator ended all sessions of everybody"},
 	{EventSessionRevokeEverybodyBegin, ClassAdmin, "an operator began to end all sessions of everybody"},
+	{EventStoreSeal, ClassAdmin, "an operator had every record of the store sealed"},
 	{EventThrottleClear, ClassAdmin, "an operator had failed logins forgotten"},
 	{EventToken, ClassRefusals, "a request to /token was refused for another reason"},
 	{EventUserBulk, ClassAdmin, "an operator changed many users; the stream of them ended"},

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) storeCommand() *cobra.Command {
-	return noun("store", "Look after the store itself", "Look after the store itself, not what is in it.", a.storeCompactCommand())
+	return noun("store", "Look after the store itself", "Look after the store itself, not what is in it.", a.storeSealCommand(), a.storeCompactCommand())
 }
 
 func (a *app) storeCompactCommand() *cobra.Command {
