@@ -183,7 +183,7 @@ func (b *backupFile) inspect(ctx context.Context) error {
 				b.late = append(b.late, *r.Event)
 			}
 		}
-		b.last = latestOf(b.last, timeOf(r))
+		b.last = latestOf(b.last, r.ChangedAt())
 	}
 	b.asOf = b.moment()
 	for _, mark := range marks {
@@ -218,19 +218,4 @@ func latestOf(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// timeOf is when the record was last changed.
-func timeOf(r store.Record) time.Time {
-	switch {
-	case r.Client != nil:
-		return r.Client.UpdatedAt
-	case r.User != nil:
-		return r.User.UpdatedAt
-	case r.Session != nil:
-		return r.Session.RotatedAt
-	case r.Event != nil:
-		return r.Event.At
-	}
-	return time.Time{}
 }
