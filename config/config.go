@@ -322,6 +322,10 @@ type Log struct {
 
 	// json for programs, text for people.
 	Format string `yaml:"format"`
+
+	// Also write the username of every failed login as it was typed, in the log and the audit trail. Without
+	// it, one that nobody has is a keyed hash there: people type passwords in the wrong field.
+	Usernames bool `yaml:"usernames" live:"true"`
 }
 
 // The audit trail that `signet audit list` shows. Each class of events loses its own oldest, so that a flood

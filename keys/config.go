@@ -29,6 +29,7 @@ type Config struct {
 	Timetable  Timetable        // the zero Timetable means DefaultTimetable
 	Algorithms []string         // ES256, RS256, PS256, EdDSA; the first is the primary; empty means ES256
 	Remote     Remote           // keys in an HSM or a KMS; the zero Remote means none
+	Sealed     bool             // Init makes a keyring that takes every record of the store as sealed; see Records
 	Poll       time.Duration    // how often Run reads the keyring, ± 20 %; 0 means 10 s
 	Now        func() time.Time // nil means time.Now
 	Mark       MarkStorage      // what this replica remembers over a restart; nil: nothing

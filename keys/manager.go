@@ -53,6 +53,7 @@ func Init(ctx context.Context, cfg Config) error {
 		b.discard(ctx, Ring{})
 		return err
 	}
+	ring.Records.Sealed = m.cfg.Sealed
 	first, swapped, err := m.write(ctx, 0, 1, ring, 0)
 	if err != nil {
 		return err

@@ -18,6 +18,8 @@ type Ring struct {
 	// ClockResets counts how often an operator declared SeenAt and all marks of replicas wrong. Of two
 	// times that were seen the one after more resets counts.
 	ClockResets uint32 `json:"clock_resets,omitempty"`
+
+	Records Records `json:"records,omitzero"`
 }
 
 // Tombstone remembers the kid of a key that is gone, so that it never comes back.
@@ -101,6 +103,7 @@ func (l *Lineup) sortBy(algs []string) {
 // clone copies what a planner changes.
 func (r Ring) clone() Ring {
 	r.Keys, r.Tombstones, r.Leaving = slices.Clone(r.Keys), slices.Clone(r.Tombstones), slices.Clone(r.Leaving)
+	r.Records = r.Records.clone()
 	return r
 }
 

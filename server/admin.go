@@ -61,6 +61,7 @@ var adminVerbs = []adminVerb{
 
 	{"GET", "/v1/audit", "audit.list", scopeAudit, false, (*Server).adminListEvents},
 	{"GET", "/v1/backup", "backup", scopeBackup, true, (*Server).adminBackup},
+	{"POST", "/v1/store/seal", "store.seal", scopeAdmin, true, (*Server).adminSeal},
 	{"GET", "/v1/status", "status", scopeAny, false, (*Server).adminStatus},
 	{"GET", "/metrics", "metrics", scopeMetrics, true, (*Server).adminMetrics},
 }

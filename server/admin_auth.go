@@ -72,6 +72,9 @@ func (s *Server) storedClient(ctx context.Context, id string) (*store.Client, er
 		return nil, store.ErrNotFound
 	}
 	client, err := s.store.Client(ctx, id)
+	if err == nil {
+		err = s.checkFloor(client)
+	}
 	return &client, err
 }
 

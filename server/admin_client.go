@@ -61,11 +61,13 @@ func (s *Server) adminCreateClient(c *call) (reply, error) {
 		secret = newClientSecret()
 		client.Secrets = []store.Secret{newSecret(secret, now)}
 	}
+	client.Revision = max(client.Revision, s.cfg.Keys.Records().Floors[client.ID]) // one of this name was deleted
 	err = s.store.CreateClient(c.Context(), client)
 	s.clients.drop(client.ID)
 	if err != nil {
 		return reply{}, clientProblem(err)
 	}
+	s.raiseFloor(c.Context(), client)
 	s.did(c, event{Type: "client.create", ClientID: client.ID})
 	view := viewClient(client)
 	view.Secret, view.Warnings = secret, s.clientWarnings(c, client, warnings)
@@ -79,6 +81,9 @@ func newSecret(secret string, now time.Time) store.Secret {
 
 func (s *Server) adminShowClient(c *call) (reply, error) {
 	client, err := s.store.Client(c.Context(), c.PathValue("id"))
+	if err == nil {
+		err = s.checkFloor(client)
+	}
 	if err != nil {
 		return reply{}, clientProblem(err)
 	}
@@ -90,6 +95,9 @@ func (s *Server) adminShowClient(c *call) (reply, error) {
 func (s *Server) changeClient(c *call, e *event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
 	id, now := c.PathValue("id"), store.Millis(s.now())
 	client, err := s.store.UpdateClient(c.Context(), id, func(client *store.Client) error {
+		if err := s.checkFloor(*client); err != nil {
+			return err
+		}
 		if err := s.mayHandle(c, client.Scopes); err != nil {
 			return err
 		}
@@ -103,6 +111,7 @@ func (s *Server) changeClient(c *call, e *event, change func(client *store.Clien
 	if err != nil {
 		return store.Client{}, clientProblem(err)
 	}
+	s.raiseFloor(c.Context(), client)
 	revised(e, client.Revision, client.Epoch)
 	e.ClientID = id
 	s.did(c, *e)
@@ -153,6 +162,7 @@ func (s *Server) adminDeleteClient(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, clientProblem(err)
 	}
+	s.raiseFloor(c.Context(), store.Client{ID: id, Scopes: client.Scopes, Revision: client.Revision + 1})
 	s.did(c, event{Type: "client.delete", ClientID: id})
 	return reply{status: http.StatusNoContent}, nil
 }

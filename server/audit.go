@@ -12,7 +12,10 @@ import (
 type event = store.Event
 
 // auditor records what requests did or were refused; see package audit.
-type auditor struct{ *audit.Recorder }
+type auditor struct {
+	*audit.Recorder
+	showNames func() bool // whether names that nobody may have are recorded as they were typed
+}
 
 // add records a change of state, or what an operator did. What callers can repeat as often as they like
 // goes through refusal or repeatable.
@@ -64,6 +67,9 @@ func (a auditor) about(c *call, e event) event {
 		setDetail(&e, store.DetailUsername, c.username)
 	case c.typedName != "": // it may be a password in the wrong field
 		setDetail(&e, store.DetailNameHash, a.NameHash(c.typedName))
+		if a.showNames() {
+			setDetail(&e, store.DetailTypedName, c.typedName)
+		}
 	}
 	return e
 }

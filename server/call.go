@@ -12,6 +12,7 @@ import (
 
 	"signet/keys"
 	"signet/server/audit"
+	"signet/server/password"
 	"signet/store"
 )
 
@@ -202,6 +203,8 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 	switch {
 	case left:
 		level = max(level, slog.LevelInfo)
+	case errors.Is(err, errCrowded), errors.Is(err, password.ErrBusy): // a rush, and no fault
+		level = slog.LevelWarn
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	case why != nil && status != http.StatusNotFound: // somebody will ask for the reason

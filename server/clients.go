@@ -19,6 +19,7 @@ type clientCache struct {
 	store  store.Clients
 	now    func() time.Time
 	maxAge time.Duration
+	floor  func(store.Client) error // refuses a record that is too old; may be nil
 
 	mu      sync.RWMutex
 	entries map[string]*cachedClient
@@ -75,6 +76,9 @@ func (c *clientCache) find(ctx context.Context, id string) (client *cachedClient
 		return known, true, nil
 	}
 	record, err := c.store.Client(ctx, id)
+	if err == nil && c.floor != nil {
+		err = c.floor(record)
+	}
 	if err != nil {
 		return nil, false, err
 	}

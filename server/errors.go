@@ -96,7 +96,7 @@ var errCrowded = errors.New("attempts that are under way fill a limit of the thr
 // crowded asks to come again in a moment, not all at once.
 func crowded() *oauthError {
 	e := unavailable(errCrowded)
-	e.RetryAfter += time.Duration(rand.IntN(2)) * time.Second
+	e.RetryAfter = time.Duration(1+rand.IntN(2)) * time.Second
 	return e
 }
 

@@ -65,7 +65,7 @@ func (s *Server) leave() {
 // tell says what this replica holds, for others to believe for ttl.
 func (s *Server) tell(ctx context.Context, ttl time.Duration) error {
 	hb := store.Heartbeat{Replica: s.replica, KeyringVersion: s.cfg.Keys.Version(), At: s.now(),
-		MasterKeys: strings.Join(s.cfg.Keys.MasterKeyHints(), ","), Issuer: s.cfg.Issuer, Timetable: s.cfg.Timetable}
+		MasterKeys: strings.Join(s.cfg.Keys.MasterKeyHints(), ","), Issuer: s.cfg.Issuer, Timetable: s.cfg.Timetable, Format: s.format()}
 	return s.store.Beat(ctx, hb, ttl)
 }
 

@@ -719,7 +719,7 @@ func TestInterleavings(t *testing.T) {
 			open: func(rt *rapid.T) store.Store { return open(rt, path(), bolt.Options{Create: true}) },
 			fill: func(rt *rapid.T, f store.Foundation, records iter.Seq2[store.Record, error]) store.Store {
 				path := path()
-				if err := bolt.Import(context.Background(), path, f, records); err != nil {
+				if err := bolt.Import(context.Background(), path, nil, f, records); err != nil {
 					rt.Fatal(err)
 				}
 				return open(rt, path, bolt.Options{})

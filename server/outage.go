@@ -152,6 +152,9 @@ const (
 func retryAfter(kind string, age time.Duration, random float64) time.Duration {
 	wait := min(retryAtFirst+max(age, 0)/3, retryAtMost)
 	if kind == outageHashing {
+		if age <= 0 {
+			return retryAtFirst // a full queue is empty in a second
+		}
 		wait = min(wait, retryHashing)
 	}
 	return time.Duration(float64(wait) * (0.5 + random))

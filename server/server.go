@@ -20,6 +20,7 @@ import (
 	"signet/server/password"
 	"signet/server/throttle"
 	"signet/store"
+	"signet/store/seal"
 )
 
 // Config configures a Server. Issuer, Store, Keys, Passwords, RefreshKeys and ThrottleKeys are required.
@@ -27,6 +28,7 @@ type Config struct {
 	Issuer    string // absolute URL without a trailing slash; every URL and iss is built from it
 	Version   string // of the program, for the admin listener's status
 	Store     store.Store
+	Seals     *seal.Keys // of the store's records; nil: they have none
 	Keys      *keys.Manager
 	Passwords *password.Pool
 
@@ -64,6 +66,7 @@ type Settings struct {
 
 	Policy         password.Policy // what a new password must be
 	Throttle       throttle.Config
+	LogUsernames   bool           // record the username of every failed login as it was typed, also of nobody
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed, for throttling and the audit trail only
 }
 
@@ -121,9 +124,11 @@ func New(cfg Config) (*Server, error) {
 	s.hashes.wanted = make(chan struct{}, 1)
 	s.Apply(cfg.Settings)
 	s.trail = &watchedTrail{Audit: cfg.Store}
-	s.audit = auditor{audit.New(audit.Config{Store: s.trail, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
-		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc})}
+	s.audit = auditor{Recorder: audit.New(audit.Config{Store: s.trail, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
+		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc}), showNames: func() bool { return s.settings().LogUsernames }}
 	s.lines, s.outages.log, s.random = audit.NewLimiter(audit.Lines), cfg.Log, rand.Float64
+	s.clients.floor = s.checkFloor
+	s.watchSeals(cfg.Registry)
 	s.engine = newEngine(s)
 	s.table = s.routes()
 	return s, nil
@@ -214,6 +219,9 @@ func (s *Server) Run(ctx context.Context) {
 			return
 		case <-beat.C:
 			s.beat(ctx)
+			if err := s.raiseFloors(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("noting the revisions of clients", slog.Any("error", err))
+			}
 			beat.Reset(untilBeat(time.Since(started)))
 		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
 			s.beat(ctx)

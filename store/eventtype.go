@@ -68,6 +68,8 @@ const (
 
 	EventKeysClockReset = "keys.clock_reset"
 
+	EventStoreSeal = "store.seal"
+
 	EventBackup    = "backup" // at its beginning: the copy holds it
 	EventBackupEnd = "backup_end"
 	EventRestore   = "restore"
@@ -89,15 +91,16 @@ const (
 
 // Keys of Event.Detail that several types share.
 const (
-	DetailReason   = "reason"
-	DetailUsername = "username"  // of a user that exists or did, in its canonical form
-	DetailNameHash = "name_hash" // keyed hash of a username that was typed, where there may be no such user
-	DetailJTI      = "jti"
-	DetailMore     = "more"    // how many events were left out
-	DetailNetwork  = "network" // where they came from
-	DetailRevision = "revision"
-	DetailDropped  = "dropped" // the fingerprint of a client secret that was dropped; see Secret.Fingerprint
-	DetailEpoch    = "epoch"
+	DetailReason    = "reason"
+	DetailUsername  = "username"       // of a user that exists or did, in its canonical form
+	DetailNameHash  = "name_hash"      // keyed hash of a username that was typed, where there may be no such user
+	DetailTypedName = "typed_username" // that username itself, where log.usernames is set
+	DetailJTI       = "jti"
+	DetailMore      = "more"    // how many events were left out
+	DetailNetwork   = "network" // where they came from
+	DetailRevision  = "revision"
+	DetailDropped   = "dropped" // the fingerprint of a client secret that was dropped; see Secret.Fingerprint
+	DetailEpoch     = "epoch"
 )
 
 // EventType describes one type of audit event.
@@ -153,6 +156,7 @@ var EventTypes = []EventType{
 	{EventSessionRevokeAll, ClassAdmin, "an operator ended all sessions of a user"},
 	{EventSessionRevokeEverybody, ClassAdmin, "an operator ended all sessions of everybody"},
 	{EventSessionRevokeEverybodyBegin, ClassAdmin, "an operator began to end all sessions of everybody"},
+	{EventStoreSeal, ClassAdmin, "an operator had every record of the store sealed"},
 	{EventThrottleClear, ClassAdmin, "an operator had failed logins forgotten"},
 	{EventToken, ClassRefusals, "a request to /token was refused for another reason"},
 	{EventUserBulk, ClassAdmin, "an operator changed many users; the stream of them ended"},

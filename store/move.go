@@ -20,6 +20,21 @@ type Record struct {
 	Event *Event `json:"event,omitempty"` // oldest first; its Seq is given anew
 }
 
+// ChangedAt is when the record was last changed; zero for one that has no such time.
+func (r Record) ChangedAt() time.Time {
+	switch {
+	case r.Client != nil:
+		return r.Client.UpdatedAt
+	case r.User != nil:
+		return r.User.UpdatedAt
+	case r.Session != nil:
+		return r.Session.RotatedAt
+	case r.Event != nil:
+		return r.Event.At
+	}
+	return time.Time{}
+}
+
 // RevokedToken is an access token that was revoked by itself.
 type RevokedToken struct {
 	JTI   string    `json:"jti"`

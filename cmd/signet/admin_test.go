@@ -19,7 +19,7 @@ import (
 // until stop is called.
 func startAdmin(dir, socket string) (stop func(), err error) {
 	ctx := context.Background()
-	db, err := bolt.Open(filepath.Join(dir, "signet.db"), bolt.Options{Create: true})
+	db, err := bolt.Open(filepath.Join(dir, "signet.db"), bolt.Options{Create: true, Seals: testSeals})
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func startAdmin(dir, socket string) (stop func(), err error) {
 	if err := db.CreateInstall(ctx, install); err != nil {
 		return nil, err
 	}
-	ring := keys.Config{Storage: db, InstallID: install.ID, Master: []keys.MasterKey{keys.NewMasterKey()}, Algorithms: []string{keys.ES256}}
+	ring := keys.Config{Storage: db, InstallID: install.ID, Master: []keys.MasterKey{testMaster}, Sealed: true, Algorithms: []string{keys.ES256}}
 	if err := keys.Init(ctx, ring); err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func startAdmin(dir, socket string) (stop func(), err error) {
 	}
 	cheap := password.Config{Argon2: password.Params{Memory: 64, Time: 1, Threads: 1}, Slots: 1, Queue: 16, Wait: 10 * time.Second}
 	s, err := server.New(server.Config{
-		Issuer: "https://auth.example.com", Version: "test", Store: db, Keys: manager,
+		Issuer: "https://auth.example.com", Version: "test", Store: db, Seals: testSeals, Keys: manager,
 		Passwords: password.New(cheap), RefreshKeys: [][32]byte{{1}}, ThrottleKeys: [][32]byte{{2}},
 	})
 	if err != nil {

@@ -13,11 +13,15 @@ import (
 //
 //	{"signet_export":1,"exported_at":…,"foundation":{"install":{…},"keyring_version":7,"keyring":"base64"}}
 //	{"client":{…}}   or user, session, revoked_token, spent_assertion, event; see store.Record
-//	{"counts":{"clients":2,"users":40,"sessions":55,"revoked_tokens":0,"events":900},"sha256":"hex"}
+//	{"counts":{"clients":2,"users":40,"sessions":55,"revoked_tokens":0,"events":900},"sha256":"hex","mac":"hex"}
 //
-// The digest is that of all bytes before the trailer. It finds accidents, not forgers: who can write
-// an archive can write a digest. The keyring is sealed, and nothing in here opens it.
-const archiveVersion = 1
+// Digest and MAC are of all bytes before the trailer. The digest finds accidents. The MAC finds forgers: its
+// key derives from the master key. Version 1 had none, and is read where the operator asks for it. The keyring
+// is sealed, and nothing in here opens it.
+const (
+	archiveVersion    = 2
+	archiveUnverified = 1 // has no MAC
+)
 
 // maxArchiveLine bounds what one record may take up in memory.
 const maxArchiveLine = 16 << 20
@@ -33,6 +37,7 @@ type archiveHeader struct {
 type archiveTrailer struct {
 	Counts archiveCounts `json:"counts"`
 	SHA256 string        `json:"sha256"`
+	MAC    string        `json:"mac,omitempty"` // HMAC-SHA-256
 }
 
 // archiveCounts is how many records of each kind there are.

@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"signet/keys"
 	"signet/store"
+	"signet/store/seal"
 )
 
 var archiveDay = time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC)
@@ -37,7 +39,7 @@ func archiveRecords() []store.Record {
 func writeArchive(t testing.TB, f store.Foundation, records []store.Record) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w, err := newArchiveWriter(&out, f, archiveDay)
+	w, err := newArchiveWriter(&out, testSeals, f, archiveDay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +58,11 @@ func writeArchive(t testing.TB, f store.Foundation, records []store.Record) []by
 }
 
 func readArchive(data []byte) (*archiveReader, []store.Record, error) {
-	r, err := newArchiveReader(bytes.NewReader(data))
+	return readArchiveOf(testSeals, data)
+}
+
+func readArchiveOf(seals *seal.Keys, data []byte) (*archiveReader, []store.Record, error) {
+	r, err := newArchiveReader(bytes.NewReader(data), seals, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -88,15 +94,16 @@ func TestArchive(t *testing.T) {
 	}
 }
 
-// TestArchiveFormat is for other programs that read it: version 1 stays as it is. What came to it later
+// TestArchiveFormat is for other programs that read it: version 2 stays as it is. What came to it later
 // shows only where there is some.
 func TestArchiveFormat(t *testing.T) {
 	got := string(writeArchive(t, archiveFoundation, archiveRecords()[2:4]))
-	want := `{"signet_export":1,"exported_at":"2026-03-04T05:06:07.008Z","foundation":{"install":{"id":"install","schema":1,"created_at":"2026-03-04T05:06:07.008Z"},"keyring_version":3,"keyring":"AP7/"}}
+	want := `{"signet_export":2,"exported_at":"2026-03-04T05:06:07.008Z","foundation":{"install":{"id":"install","schema":1,"created_at":"2026-03-04T05:06:07.008Z"},"keyring_version":3,"keyring":"AP7/"}}
 {"session":{"sid":"AgAAAAAAAAAAAAAAAAAAAA","sub":"usr_aeaaaaaaaaaaaaaaaaaaaaaaaa","client_id":"web<&>","generation":4294967295,"replays":65535,"started_at":"2026-03-04T05:06:07.008Z","rotated_at":"2026-03-04T05:06:07.008Z"}}
 {"revoked_token":{"jti":"jti","until":"2026-03-04T05:06:07.008Z"}}
 `
-	want += fmt.Sprintf(`{"counts":{"clients":0,"users":0,"sessions":1,"revoked_tokens":1,"events":0},"sha256":"%x"}`+"\n", sha256.Sum256([]byte(want)))
+	want += fmt.Sprintf(`{"counts":{"clients":0,"users":0,"sessions":1,"revoked_tokens":1,"events":0},"sha256":"%x","mac":"%x"}`+"\n",
+		sha256.Sum256([]byte(want)), archiveMAC(want))
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -112,7 +119,13 @@ func TestArchiveFormat(t *testing.T) {
 // sealed is body with a trailer that fits it.
 func sealed(body, counts string) string {
 	digest := sha256.Sum256([]byte(body))
-	return body + `{"counts":` + counts + `,"sha256":"` + hex.EncodeToString(digest[:]) + `"}` + "\n"
+	return body + `{"counts":` + counts + `,"sha256":"` + hex.EncodeToString(digest[:]) + `","mac":"` + hex.EncodeToString(archiveMAC(body)) + `"}` + "\n"
+}
+
+func archiveMAC(body string) []byte {
+	mac := testSeals.Hash(seal.Archive)
+	mac.Write([]byte(body))
+	return mac.Sum(nil)
 }
 
 func TestArchiveRefusals(t *testing.T) {
@@ -126,10 +139,10 @@ func TestArchiveRefusals(t *testing.T) {
 		"nothing":                 {"", "cut short"},
 		"something else":          {"SQLite format 3\n", "not what `signet export` writes"},
 		"other JSON":              {"{}\n", "not what `signet export` writes"},
-		"a newer version":         {`{"signet_export":2,"shape":"new"}` + "\n", "version 2 of the format, and this signet reads version 1"},
+		"a newer version":         {`{"signet_export":3,"shape":"new"}` + "\n", "version 3 of the format, and this signet reads version 2"},
 		"version 0":               {`{"signet_export":0}` + "\n", "version 0"},
 		"a header with more":      {sealed(strings.Replace(header, `"foundation"`, `"x":1,"foundation"`, 1), none), `unknown field "x"`},
-		"no foundation":           {sealed(`{"signet_export":1,"exported_at":"2026-03-04T05:06:07Z"}`+"\n", none), "line 1: the install or its keyring is missing"},
+		"no foundation":           {sealed(`{"signet_export":2,"exported_at":"2026-03-04T05:06:07Z"}`+"\n", none), "line 1: the install or its keyring is missing"},
 		"no trailer":              {header + token, "cut short"},
 		"half a trailer":          {good[:len(good)-9], "cut short"},
 		"no last newline":         {good[:len(good)-1], "cut short"},
@@ -187,7 +200,7 @@ func TestArchiveWriterRefuses(t *testing.T) {
 		"bad jti":         {RevokedToken: &store.RevokedToken{JTI: "\xff"}},
 		"a long record":   {Client: &store.Client{ID: long}},
 	} {
-		w, err := newArchiveWriter(io.Discard, archiveFoundation, archiveDay)
+		w, err := newArchiveWriter(io.Discard, testSeals, archiveFoundation, archiveDay)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +208,7 @@ func TestArchiveWriterRefuses(t *testing.T) {
 			t.Errorf("%s: written", name)
 		}
 	}
-	if _, err := newArchiveWriter(brokenWriter{}, archiveFoundation, archiveDay); !errors.Is(err, io.ErrShortWrite) {
+	if _, err := newArchiveWriter(brokenWriter{}, testSeals, archiveFoundation, archiveDay); !errors.Is(err, io.ErrShortWrite) {
 		t.Errorf("a full disk: got %v", err)
 	}
 }
@@ -239,4 +252,47 @@ func FuzzArchive(f *testing.F) {
 			t.Errorf("got\n%s\nafter\n%s", twice, once)
 		}
 	})
+}
+
+// TestEditedArchive: an export that was edited, with a digest that fits again, is refused; so is one whose
+// MAC was taken away, unless the operator takes it all the same.
+func TestEditedArchive(t *testing.T) {
+	good := string(writeArchive(t, archiveFoundation, archiveRecords()))
+	body := good[:strings.LastIndex(strings.TrimSuffix(good, "\n"), "\n")+1]
+	trailer := good[len(body):]
+	redigest := func(body, trailer string) string {
+		var old archiveTrailer
+		if err := json.Unmarshal([]byte(trailer), &old); err != nil {
+			t.Fatal(err)
+		}
+		digest := sha256.Sum256([]byte(body))
+		return body + strings.Replace(trailer, old.SHA256, hex.EncodeToString(digest[:]), 1)
+	}
+	if _, _, err := readArchive([]byte(redigest(body, trailer))); err != nil {
+		t.Fatalf("unchanged: %v", err)
+	}
+	edited := strings.Replace(body, `"client_id":"web<&>"`, `"client_id":"evil>"`, 1)
+	if edited == body {
+		t.Fatal("nothing was edited")
+	}
+	if _, _, err := readArchive([]byte(redigest(edited, trailer))); err == nil || !strings.Contains(err.Error(), "they were edited") {
+		t.Errorf("edited: got %v", err)
+	}
+	other := newSeals([]keys.MasterKey{keys.NewMasterKey()})
+	if _, _, err := readArchiveOf(other, []byte(good)); err == nil || !strings.Contains(err.Error(), "under this master key") {
+		t.Errorf("with another master key: got %v", err)
+	}
+	older := strings.Replace(edited, `{"signet_export":2,`, `{"signet_export":1,`, 1)
+	if _, _, err := readArchive([]byte(redigest(older, trailer))); err == nil || !strings.Contains(err.Error(), "--unverified") {
+		t.Errorf("as an older version: got %v", err)
+	}
+	r, err := newArchiveReader(strings.NewReader(redigest(older, trailer)), testSeals, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range r.records() {
+		if err != nil {
+			t.Errorf("as an older version, with --unverified: %v", err)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,8 +12,10 @@ import (
 	"hash"
 	"io"
 	"iter"
+	"slices"
 
 	"signet/store"
+	"signet/store/seal"
 )
 
 // archiveReader reads an archive line by line and believes nothing: an unknown field, a line that is
@@ -24,6 +27,8 @@ type archiveReader struct {
 
 	in     *bufio.Reader
 	digest hash.Hash
+	macs   []hash.Hash // one for each master key
+	lax    bool        // one without a MAC is read too
 	counts archiveCounts
 	number int    // of the current line
 	line   []byte // with its newline
@@ -34,8 +39,8 @@ type archiveReader struct {
 }
 
 // newArchiveReader reads the header.
-func newArchiveReader(in io.Reader) (*archiveReader, error) {
-	r := &archiveReader{in: bufio.NewReaderSize(in, 64<<10), digest: sha256.New()}
+func newArchiveReader(in io.Reader, seals *seal.Keys, lax bool) (*archiveReader, error) {
+	r := &archiveReader{in: bufio.NewReaderSize(in, 64<<10), digest: sha256.New(), macs: seals.Hashes(seal.Archive), lax: lax}
 	r.json = json.NewDecoder(&r.feed)
 	r.json.DisallowUnknownFields()
 	if err := r.readHeader(); err != nil {
@@ -54,7 +59,11 @@ func (r *archiveReader) readHeader() error {
 	if err := json.Unmarshal(r.line, &first); err != nil || first.Version == nil {
 		return errors.New("it is not what `signet export` writes: its first line is not a header")
 	}
-	if v := *first.Version; v != archiveVersion {
+	switch v := *first.Version; {
+	case v == archiveUnverified && !r.lax:
+		return errors.New("it has no MAC, so nobody can tell whether it was edited: an older signet wrote it, or somebody took the MAC away; " +
+			"--unverified takes it all the same, where you know that nobody else could write to it")
+	case v != archiveVersion && v != archiveUnverified:
 		return fmt.Errorf("it has version %d of the format, and this signet reads version %d; import it with the signet that wrote it or a newer one", v, archiveVersion)
 	}
 	if err := r.parse(&r.header); err != nil {
@@ -63,8 +72,22 @@ func (r *archiveReader) readHeader() error {
 	if f := r.header.Foundation; f.Install.ID == "" || f.KeyringVersion == 0 || len(f.Keyring) == 0 {
 		return errors.New("line 1: the install or its keyring is missing")
 	}
-	r.digest.Write(r.line)
+	r.sum()
 	return nil
+}
+
+// sum adds the line to digest and MACs.
+func (r *archiveReader) sum() {
+	r.digest.Write(r.line)
+	for _, mac := range r.macs {
+		mac.Write(r.line)
+	}
+}
+
+// verified reports whether the MAC in the trailer is that of the lines before it under one of the master keys.
+func (r *archiveReader) verified() bool {
+	want, err := hex.DecodeString(r.trailer.MAC)
+	return err == nil && slices.ContainsFunc(r.macs, func(mac hash.Hash) bool { return hmac.Equal(mac.Sum(nil), want) })
 }
 
 // archiveLine is any line but the first.
@@ -72,6 +95,7 @@ type archiveLine struct {
 	store.Record
 	Counts *archiveCounts `json:"counts"`
 	SHA256 *string        `json:"sha256"`
+	MAC    string         `json:"mac"`
 }
 
 // next returns the next record, and io.EOF after the last if everything was as it must be.
@@ -83,13 +107,13 @@ func (r *archiveReader) next() (store.Record, error) {
 	if err := r.parse(&l); err != nil {
 		return store.Record{}, err
 	}
-	if l.Counts != nil || l.SHA256 != nil {
+	if l.Counts != nil || l.SHA256 != nil || l.MAC != "" {
 		return store.Record{}, r.end(l)
 	}
 	if !r.counts.add(l.Record) {
 		return store.Record{}, r.wrong("it is not exactly one record")
 	}
-	r.digest.Write(r.line)
+	r.sum()
 	return l.Record, nil
 }
 
@@ -98,9 +122,12 @@ func (r *archiveReader) end(l archiveLine) error {
 	if (l.Record != store.Record{}) || l.Counts == nil || l.SHA256 == nil {
 		return r.wrong("it is neither a record nor counts and digest")
 	}
-	r.trailer = archiveTrailer{Counts: *l.Counts, SHA256: *l.SHA256}
+	r.trailer = archiveTrailer{Counts: *l.Counts, SHA256: *l.SHA256, MAC: l.MAC}
 	if r.trailer.SHA256 != hex.EncodeToString(r.digest.Sum(nil)) {
 		return r.wrong("the digest is not that of the lines before it: they were damaged or altered")
+	}
+	if r.header.Version != archiveUnverified && !r.verified() {
+		return r.wrong("the MAC is not that of the lines before it under this master key: they were edited, or another install wrote them")
 	}
 	if r.trailer.Counts != r.counts {
 		return r.wrong("the counts are not those of the records before it")

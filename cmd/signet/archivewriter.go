@@ -12,12 +12,14 @@ import (
 	"unicode/utf8"
 
 	"signet/store"
+	"signet/store/seal"
 )
 
 // archiveWriter writes an archive line by line and keeps none of them.
 type archiveWriter struct {
 	out    io.Writer
 	digest hash.Hash
+	mac    hash.Hash
 	counts archiveCounts
 	bytes  int64
 
@@ -26,8 +28,8 @@ type archiveWriter struct {
 }
 
 // newArchiveWriter writes the header.
-func newArchiveWriter(out io.Writer, f store.Foundation, now time.Time) (*archiveWriter, error) {
-	w := &archiveWriter{out: out, digest: sha256.New()}
+func newArchiveWriter(out io.Writer, seals *seal.Keys, f store.Foundation, now time.Time) (*archiveWriter, error) {
+	w := &archiveWriter{out: out, digest: sha256.New(), mac: seals.Hash(seal.Archive)}
 	w.json = json.NewEncoder(&w.line)
 	w.json.SetEscapeHTML(false)
 	return w, w.writeLine(archiveHeader{Version: archiveVersion, ExportedAt: store.Millis(now), Foundation: f})
@@ -42,6 +44,7 @@ func (w *archiveWriter) writeLine(v any) error {
 		return fmt.Errorf("writing the archive: a record has %d bytes, and more than %d are not read again", w.line.Len(), maxArchiveLine)
 	}
 	w.digest.Write(w.line.Bytes())
+	w.mac.Write(w.line.Bytes())
 	n, err := w.out.Write(w.line.Bytes())
 	w.bytes += int64(n)
 	if err != nil {
@@ -85,6 +88,6 @@ func textOfUser(u store.User) bool {
 
 // finish writes the trailer, without which an archive is not one.
 func (w *archiveWriter) finish() (archiveTrailer, error) {
-	t := archiveTrailer{Counts: w.counts, SHA256: hex.EncodeToString(w.digest.Sum(nil))}
+	t := archiveTrailer{Counts: w.counts, SHA256: hex.EncodeToString(w.digest.Sum(nil)), MAC: hex.EncodeToString(w.mac.Sum(nil))}
 	return t, w.writeLine(t)
 }

@@ -10,9 +10,11 @@ import (
 	"os"
 	"time"
 
+	"signet/keys"
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/recovery"
+	"signet/store/seal"
 )
 
 // backupFile is what `signet backup` or `signet export` has written, checked to its end.
@@ -29,15 +31,19 @@ type backupFile struct {
 	source     store.Exporter  // where it is a store; nil: it is an archive
 	read       func(ctx context.Context) iter.Seq2[store.Record, error]
 	close      func() error
+
+	master []keys.MasterKey
+	seals  *seal.Keys // of its records
+	lax    bool       // an archive without a MAC is taken too
 }
 
 // openBackup tells the two kinds apart by how they begin.
-func (a *app) openBackup(ctx context.Context, path string) (*backupFile, error) {
+func (a *app) openBackup(ctx context.Context, path string, master []keys.MasterKey, unverified bool) (*backupFile, error) {
 	kind, err := kindOfBackup(path)
 	if err != nil {
 		return nil, err
 	}
-	b := &backupFile{path: path, newest: map[string]bool{}}
+	b := &backupFile{path: path, newest: map[string]bool{}, master: master, seals: newSeals(master), lax: unverified}
 	if kind == "bolt" {
 		err = b.openBolt(ctx)
 	} else {
@@ -81,14 +87,19 @@ func kindOfBackup(path string) (string, error) {
 
 // openBolt reads every page before it believes one.
 func (b *backupFile) openBolt(ctx context.Context) error {
-	if err := bolt.Check(b.path); err != nil {
+	if err := bolt.Check(b.path, b.seals); otherMaster(err) {
+		return fmt.Errorf("master key: it is not the one of this backup (%w)", err)
+	} else if err != nil {
 		return err
 	}
-	db, err := bolt.Open(b.path, bolt.Options{})
+	db, err := bolt.Open(b.path, bolt.Options{Seals: b.seals})
 	if err != nil {
 		return err
 	}
 	if b.foundation, err = db.Foundation(ctx); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	if err := goBy(b.seals, b.master, b.foundation); err != nil {
 		return errors.Join(err, db.Close())
 	}
 	if b.copied, err = db.CopiedAt(ctx); err != nil {
@@ -120,7 +131,7 @@ func (b *backupFile) openArchive(a *app) error {
 	if err != nil {
 		return err
 	}
-	r, err := newArchiveReader(f)
+	r, err := newArchiveReader(f, b.seals, b.lax)
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
@@ -130,7 +141,7 @@ func (b *backupFile) openArchive(a *app) error {
 			_, err := f.Seek(0, io.SeekStart)
 			var again *archiveReader
 			if err == nil {
-				again, err = newArchiveReader(a.watch("read", f, 0))
+				again, err = newArchiveReader(a.watch("read", f, 0), b.seals, b.lax)
 			}
 			if err != nil {
 				yield(store.Record{}, err)
@@ -172,7 +183,7 @@ func (b *backupFile) inspect(ctx context.Context) error {
 				b.late = append(b.late, *r.Event)
 			}
 		}
-		b.last = latestOf(b.last, timeOf(r))
+		b.last = latestOf(b.last, r.ChangedAt())
 	}
 	b.asOf = b.moment()
 	for _, mark := range marks {
@@ -207,19 +218,4 @@ func latestOf(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// timeOf is when the record was last changed.
-func timeOf(r store.Record) time.Time {
-	switch {
-	case r.Client != nil:
-		return r.Client.UpdatedAt
-	case r.User != nil:
-		return r.User.UpdatedAt
-	case r.Session != nil:
-		return r.Session.RotatedAt
-	case r.Event != nil:
-		return r.Event.At
-	}
-	return time.Time{}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"signet/keys"
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/recovery"
@@ -30,13 +31,13 @@ func TestMomentOfBackup(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			ctx, path := t.Context(), filepath.Join(t.TempDir(), "copy.db")
 			records := []store.Record{{Event: &store.Event{At: newest, Type: "login"}}}
-			if err := bolt.Import(ctx, path, archiveFoundation, all(records)); err != nil {
+			if err := bolt.Import(ctx, path, testSeals, testFoundation(), all(records)); err != nil {
 				t.Fatal(err)
 			}
 			if !tc.copied.IsZero() {
 				flushAt(t, path, tc.copied)
 			}
-			b, err := (&app{}).openBackup(ctx, path)
+			b, err := (&app{}).openBackup(ctx, path, []keys.MasterKey{testMaster}, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +61,7 @@ func all(records []store.Record) iter.Seq2[store.Record, error] {
 
 func flushAt(t *testing.T, path string, now time.Time) {
 	t.Helper()
-	s, err := bolt.Open(path, bolt.Options{})
+	s, err := bolt.Open(path, bolt.Options{Seals: testSeals})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +87,7 @@ func TestMomentOfExport(t *testing.T) {
 		{Event: &store.Event{At: during, Type: "revoke", Outcome: "ok", RequestID: "3", Detail: map[string]string{"jti": "unknown"}}},
 	})))
 	a := &app{}
-	b, err := a.openBackup(t.Context(), path)
+	b, err := a.openBackup(t.Context(), path, []keys.MasterKey{testMaster}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +139,7 @@ func TestRestoreShowsItsMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, records, err := readArchive(raw)
+	_, records, err := readArchiveOf(d.seals(), raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -197,5 +197,5 @@ func devInstall(ctx context.Context, cfg config.Config, getenv func(string) stri
 	if err != nil {
 		return nil, err
 	}
-	return master, opener{getenv: getenv}.createBolt(ctx, path, cfg, master[0])
+	return master, opener{getenv: getenv, seals: newSeals(master), master: master}.createBolt(ctx, path, cfg, master[0])
 }

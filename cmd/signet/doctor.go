@@ -16,6 +16,7 @@ import (
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/redis"
+	"signet/store/seal"
 )
 
 // finding is one line of the doctor's.
@@ -108,7 +109,8 @@ func (d *doctor) examineLeftovers(cfg config.Config) {
 
 // examineBolt: the file is locked while a server runs on it; that the server runs is good news then.
 func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config, master []keys.MasterKey) {
-	s, err := opener{getenv: d.app.getenv}.openBolt(path, cfg)
+	o := d.opener(master)
+	s, err := o.openBolt(path, cfg)
 	if errors.Is(err, store.ErrLocked) {
 		d.note("store", stateOK, path+" is in use by a running server; stop it, or examine a backup, to have it read whole")
 		d.examineServing(ctx, cfg)
@@ -117,18 +119,24 @@ func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config
 	if !d.judge("store", err, path+" opens") {
 		return
 	}
-	d.examineKeyring(ctx, s, cfg, master)
-	d.examineClients(ctx, s, cfg)
-	d.examineAdminClients(ctx, s, cfg)
+	readable := d.examineKeyring(ctx, s, cfg, o)
+	if readable {
+		d.examineClients(ctx, s, cfg)
+		d.examineAdminClients(ctx, s, cfg)
+	}
 	if err := s.Close(); err != nil {
 		d.judge("store", err, "")
 		return
 	}
-	d.judge("store", bolt.Check(path), "every record and page of it can be read")
+	if !readable {
+		return
+	}
+	d.judge("store", bolt.Check(path, o.seals), "every record and page of it can be read")
 }
 
 func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []keys.MasterKey) {
-	s, err := opener{getenv: d.app.getenv}.openRedis(ctx, cfg)
+	o := d.opener(master)
+	s, err := o.openRedis(ctx, cfg)
 	if !d.judge("store", err, storeName(cfg)+" answers") {
 		return
 	}
@@ -136,9 +144,11 @@ func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []k
 	d.judge("store", s.Ping(ctx), "it takes writes")
 	d.examineServers(ctx, s)
 	d.examineFleet(ctx, s, cfg)
-	d.examineKeyring(ctx, s, cfg, master)
-	d.examineClients(ctx, s, cfg)
-	d.examineAdminClients(ctx, s, cfg)
+	if d.examineKeyring(ctx, s, cfg, o) {
+		d.examineClients(ctx, s, cfg)
+		d.examineAdminClients(ctx, s, cfg)
+		d.judge("records", s.Export(ctx, func(store.Record) error { return nil }), "every record can be read, and none is forged")
+	}
 }
 
 // examineServers shows the list that a start shows as well.
@@ -178,17 +188,20 @@ func (d *doctor) examineSync(ctx context.Context, s *redis.Store) {
 }
 
 // examineKeyring opens the signing keys as a start would, and writes nothing.
-func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.Config, master []keys.MasterKey) {
+func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.Config, o opener) (readable bool) {
 	install, err := s.Install(ctx)
 	if errors.Is(err, store.ErrNotFound) {
 		err = noInstall(ctx, s, cfg)
 	}
-	if !d.judge("install", err, install.ID+", made "+stamp(install.CreatedAt)) || len(master) == 0 {
-		return
+	if errors.Is(err, seal.ErrForged) {
+		err = explainSeal(err)
+	}
+	if !d.judge("install", err, install.ID+", made "+stamp(install.CreatedAt)) || len(o.master) == 0 {
+		return false
 	}
 	hsm, done := d.examineHSM(ctx, cfg)
 	defer done()
-	ring := keyringConfig(cfg, s, install.ID, master)
+	ring := keyringConfig(cfg, s, install.ID, o.master)
 	ring.Remote = remoteKeys(cfg, hsm)
 	ring.Mark = markFile(cfg)
 	m, err := keys.Open(ctx, ring)
@@ -199,7 +212,7 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 		err = explainMark(cfg, err)
 	}
 	if !d.judge("signing keys", err, "they open with this master key") {
-		return
+		return false
 	}
 	if err := m.Ready(); err != nil {
 		d.note("signing keys", stateProblem, err.Error())
@@ -208,7 +221,11 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 	for _, p := range m.KeptPlans() {
 		d.note("key timetable", stateWarning, keptPlanText(cfg, p))
 	}
+	if !d.examineSeals(m, o) {
+		return false
+	}
 	d.examinePinned(ctx, s, m)
+	return true
 }
 
 // examinePinned names the clients that can get no tokens, because nothing signs with their algorithm.

@@ -12,6 +12,7 @@ import (
 
 	"signet/config"
 	"signet/store"
+	"signet/store/seal"
 )
 
 func (a *app) exportCommand() *cobra.Command {
@@ -85,7 +86,11 @@ func (a *app) exportToStdout(ctx context.Context, cfg config.Config) (err error)
 }
 
 func (a *app) exportStore(ctx context.Context, cfg config.Config, out io.Writer) (t archiveTrailer, n int64, err error) {
-	db, err := opener{getenv: a.getenv, warn: a.warn, patient: true}.openExporter(ctx, cfg)
+	o, err := a.withMaster(opener{getenv: a.getenv, warn: a.warn, patient: true}, cfg)
+	if err != nil {
+		return t, 0, err
+	}
+	db, err := o.openExporter(ctx, cfg)
 	if err != nil {
 		return t, 0, err
 	}
@@ -95,15 +100,18 @@ func (a *app) exportStore(ctx context.Context, cfg config.Config, out io.Writer)
 		return t, 0, fmt.Errorf("store: it holds no complete install (%w), so there is nothing to move", err)
 	}
 	if err != nil {
-		return t, 0, fmt.Errorf("store: %w", err)
+		return t, 0, explainSeal(err)
 	}
-	return a.writeArchive(ctx, db, f, out)
+	if err := goBy(o.seals, o.master, f); err != nil {
+		return t, 0, err
+	}
+	return a.writeArchive(ctx, db, o.seals, f, out)
 }
 
 // writeArchive copies record by record.
-func (a *app) writeArchive(ctx context.Context, db store.Exporter, f store.Foundation, out io.Writer) (t archiveTrailer, n int64, err error) {
+func (a *app) writeArchive(ctx context.Context, db store.Exporter, seals *seal.Keys, f store.Foundation, out io.Writer) (t archiveTrailer, n int64, err error) {
 	buffered := bufio.NewWriterSize(out, 256<<10)
-	w, err := newArchiveWriter(buffered, f, time.Now())
+	w, err := newArchiveWriter(buffered, seals, f, time.Now())
 	if err != nil {
 		return t, 0, err
 	}

@@ -49,7 +49,7 @@ func installElsewhere(t *testing.T) (dir, configFile string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := bolt.Open(path, bolt.Options{Create: true})
+	db, err := bolt.Open(path, bolt.Options{Create: true, Seals: newSeals(master)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 func (a *app) importCommand() *cobra.Command {
 	var storeURL string
+	var unverified bool
 	cmd := &cobra.Command{
 		Use:   "import FILE|-",
 		Short: "Fill an empty store with what export wrote",
@@ -30,7 +31,7 @@ func (a *app) importCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report, err := a.importArchive(cmd.Context(), cfg, args[0], storeURL != "")
+			report, err := a.importArchive(cmd.Context(), cfg, args[0], importOptions{elsewhere: storeURL != "", unverified: unverified})
 			if err != nil {
 				return err
 			}
@@ -39,6 +40,7 @@ func (a *app) importCommand() *cobra.Command {
 	}
 	a.configFlag(cmd)
 	cmd.Flags().StringVar(&storeURL, "store", "", "fill the store at `URL` instead of the configuration's; bolt:PATH is one file")
+	cmd.Flags().BoolVar(&unverified, "unverified", false, "take a FILE that an older signet wrote, which has no MAC: anybody may have edited it")
 	return cmd
 }
 
@@ -65,10 +67,20 @@ func (a *app) writeImport(w io.Writer, r moveReport, elsewhere bool) {
 	fmt.Fprintf(w, ":\n\n  signet serve --config %s\n", path)
 }
 
+// importOptions are how an archive is taken.
+type importOptions struct {
+	elsewhere  bool // into another store than that of the configuration
+	unverified bool // without a MAC too
+}
+
 // importArchive reads the archive twice: nothing is written before all of it is known to be good,
 // and it need not fit into memory.
-func (a *app) importArchive(ctx context.Context, cfg config.Config, path string, elsewhere bool) (report moveReport, err error) {
-	target, err := opener{getenv: a.getenv, warn: a.warn, patient: true}.openImporter(ctx, cfg)
+func (a *app) importArchive(ctx context.Context, cfg config.Config, path string, opt importOptions) (report moveReport, err error) {
+	o, err := a.withMaster(opener{getenv: a.getenv, warn: a.warn, patient: true}, cfg)
+	if err != nil {
+		return report, err
+	}
+	target, err := o.openImporter(ctx, cfg)
 	if err != nil {
 		return report, err
 	}
@@ -78,21 +90,26 @@ func (a *app) importArchive(ctx context.Context, cfg config.Config, path string,
 		return report, err
 	}
 	defer in.close()
+	in.seals, in.lax = o.seals, opt.unverified
 	checked, err := a.checkArchive(ctx, in)
 	if err != nil {
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
 	}
-	if !elsewhere {
+	if !opt.elsewhere {
 		if err := checkImportMark(cfg, path, checked.header.Foundation); err != nil {
 			return report, err
 		}
 	}
-	if err := a.fillStore(ctx, target, in); errors.Is(err, store.ErrExists) {
+	f, err := o.sealedFoundation(checked.header.Foundation)
+	if err != nil {
+		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
+	}
+	if err := a.fillStore(ctx, target, in, f); errors.Is(err, store.ErrExists) {
 		return report, notEmpty(cfg, err)
 	} else if err != nil {
 		return report, fmt.Errorf("importing %s: %w", path, err)
 	}
-	if !elsewhere {
+	if !opt.elsewhere {
 		if err := dropForeignMark(cfg, checked.header.Foundation.Install.ID); err != nil {
 			return report, err
 		}
@@ -104,7 +121,7 @@ func (a *app) importArchive(ctx context.Context, cfg config.Config, path string,
 func (a *app) checkArchive(ctx context.Context, in *archiveFile) (*archiveReader, error) {
 	watched := a.watch("checked", in, in.size)
 	defer watched.clear()
-	r, err := newArchiveReader(watched)
+	r, err := newArchiveReader(watched, in.seals, in.lax)
 	if err != nil {
 		return nil, err
 	}
@@ -120,15 +137,15 @@ func (a *app) checkArchive(ctx context.Context, in *archiveFile) (*archiveReader
 }
 
 // fillStore reads it again, and checks it again: it may have been changed in between.
-func (a *app) fillStore(ctx context.Context, target store.Importer, in *archiveFile) error {
+func (a *app) fillStore(ctx context.Context, target store.Importer, in *archiveFile, f store.Foundation) error {
 	if _, err := in.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 	watched := a.watch("imported", in, in.size)
 	defer watched.clear()
-	r, err := newArchiveReader(watched)
+	r, err := newArchiveReader(watched, in.seals, in.lax)
 	if err != nil {
 		return err
 	}
-	return target.Import(ctx, r.header.Foundation, r.records())
+	return target.Import(ctx, f, r.records())
 }

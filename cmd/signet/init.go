@@ -85,7 +85,7 @@ func (a *app) initInstall(ctx context.Context, opt initOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	o := opener{getenv: a.getenv, warn: a.warn}
+	o := opener{getenv: a.getenv, warn: a.warn, seals: newSeals([]keys.MasterKey{master}), master: []keys.MasterKey{master}}
 	if err := o.create(ctx, cfg, master); err != nil {
 		return err
 	}

@@ -245,7 +245,7 @@ func TestMoveAMillionSessions(t *testing.T) {
 		}
 	}
 	phase("making", func() {
-		if err := bolt.Import(t.Context(), in("old.db"), archiveFoundation, sessionsOf(n)); err != nil {
+		if err := bolt.Import(t.Context(), in("old.db"), testSeals, testFoundation(), sessionsOf(n)); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -266,7 +266,7 @@ func TestMoveThroughRedis(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{})
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
-	if err := bolt.Import(t.Context(), in("old.db"), archiveFoundation, sessionsOf(n)); err != nil {
+	if err := bolt.Import(t.Context(), in("old.db"), testSeals, testFoundation(), sessionsOf(n)); err != nil {
 		t.Fatal(err)
 	}
 	before := liveHeap()
@@ -296,7 +296,7 @@ func raceEnabled() bool {
 func runHere(t *testing.T, args ...string) {
 	t.Helper()
 	var errs bytes.Buffer
-	if code := run(t.Context(), args, stdio{strings.NewReader(""), io.Discard, &errs}, nil); code != exitDone {
+	if code := run(t.Context(), args, stdio{strings.NewReader(""), io.Discard, &errs}, testEnviron); code != exitDone {
 		t.Fatalf("signet %v: %d\n%s", args, code, &errs)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"signet/config"
 	"signet/store"
 	"signet/store/bolt"
+	"signet/store/seal"
 )
 
 // exporter and importer are a store that is opened to move what is in it, or to move into it.
@@ -34,7 +35,7 @@ func (o opener) openExporter(ctx context.Context, cfg config.Config) (exporter, 
 	if !ok {
 		return o.openRedisExporter(ctx, cfg)
 	}
-	db, err := bolt.Open(path, bolt.Options{})
+	db, err := bolt.Open(path, bolt.Options{Seals: o.seals})
 	if errors.Is(err, store.ErrLocked) {
 		return nil, fmt.Errorf("%w; stop the server, or export from a copy of it: `signet backup copy.db` and then `signet export --store bolt:copy.db FILE`", explainBolt(err, path))
 	}
@@ -77,14 +78,17 @@ func (o opener) openImporter(ctx context.Context, cfg config.Config) (importer, 
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("store: %w; make that directory, or name another place with --store", err)
 	}
-	return boltImporter(path), nil
+	return boltImporter{path, o.seals}, nil
 }
 
 // boltImporter is the path of a file that the import makes.
-type boltImporter string
+type boltImporter struct {
+	path  string
+	seals *seal.Keys
+}
 
-func (path boltImporter) Import(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
-	return bolt.Import(ctx, string(path), f, records)
+func (to boltImporter) Import(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+	return bolt.Import(ctx, to.path, to.seals, f, records)
 }
 
 func (boltImporter) Close() error { return nil }

@@ -17,6 +17,8 @@ import (
 	"signet/server"
 	"signet/server/password"
 	"signet/store"
+	"signet/store/bolt"
+	"signet/store/seal"
 )
 
 // node is one whole Signet, built from its configuration: what `serve` and `dev` run.
@@ -30,6 +32,7 @@ type node struct {
 	level  *slog.LevelVar
 	store  store.Store
 	hsm    pkcs11.Token // nil: signing keys are local
+	seals  *seal.Keys   // of the store's records
 	keys   *keys.Manager
 	server *server.Server
 
@@ -41,7 +44,8 @@ type node struct {
 // that does not fit: no install, another master key, a newer schema.
 func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, getenv func(string) string, now func() time.Time, log *slog.Logger, level *slog.LevelVar) (*node, error) {
 	n := &node{cfg: cfg, now: now, log: log, level: level, registry: prometheus.NewRegistry()}
-	o := opener{getenv: getenv, log: log, verify: true}
+	n.seals = newSeals(master)
+	o := opener{getenv: getenv, log: log, seals: n.seals, master: master}
 	o.warn = func(warning error) { log.Warn("something can be lost", slog.Any("warning", warning)) }
 	if _, embedded := cfg.BoltPath(); !embedded {
 		o.observe = newStoreMetrics(n.registry).observe
@@ -70,7 +74,7 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 		return noInstall(ctx, n.store, n.cfg)
 	}
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return explainSeal(err)
 	}
 	if err := checkFleet(ctx, n.store, n.cfg); err != nil {
 		return err
@@ -100,10 +104,14 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
+	if err := n.trustRecords(ctx); err != nil {
+		return err
+	}
 	cfg, err := serverConfig(n.cfg)
 	if err != nil {
 		return err
 	}
+	cfg.Seals = n.seals
 	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry, cfg.Now = n.store, n.keys, n.log, version(), n.registry, n.now
 	for _, key := range master {
 		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))
@@ -115,6 +123,23 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 	n.passwords = cfg.Passwords
 	n.server, err = server.New(cfg)
 	return err
+}
+
+// trustRecords has the seals follow the keyring: from here on it decides which master key seals, and whether
+// a record without a seal is refused. What was read before is read again.
+func (n *node) trustRecords(ctx context.Context) error {
+	n.seals.Use(n.keys.MasterKeyInUse)
+	n.seals.RequireWhen(func() bool { return n.keys.Records().Sealed })
+	if _, err := n.store.Install(ctx); err != nil {
+		return explainSeal(err)
+	}
+	if !n.keys.Records().Sealed {
+		n.log.Warn("unsealed store", slog.String("warning", unsealedWarning))
+	}
+	if b, ok := n.store.(*bolt.Store); ok {
+		b.Verify()
+	}
+	return nil
 }
 
 // close ends the node after its last request.
@@ -161,7 +186,7 @@ func serverConfig(cfg config.Config) (server.Config, error) {
 			Grace:     cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), Late: cfg.Refresh.Late, SessionsPerUser: cfg.Refresh.SessionsPerUser,
 			Policy:         policy,
 			Throttle:       server.ThrottleConfig{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient, Anywhere: cfg.Throttle.Anywhere},
-			TrustedProxies: cfg.TrustedProxies,
+			TrustedProxies: cfg.TrustedProxies, LogUsernames: cfg.Log.Usernames,
 		},
 	}, nil
 }

@@ -26,7 +26,7 @@ func (o opener) openRedis(ctx context.Context, cfg config.Config) (*redis.Store,
 	if err != nil {
 		return nil, err
 	}
-	settings.Log, settings.Observe = o.log, o.observe
+	settings.Log, settings.Observe, settings.Seals = o.log, o.observe, o.seals
 	if o.patient {
 		settings.Timeout = 30 * time.Second
 	}

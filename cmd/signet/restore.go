@@ -17,6 +17,8 @@ import (
 	"signet/keys/pkcs11"
 	"signet/store"
 	"signet/store/recovery"
+
+	"signet/store/seal"
 )
 
 func (a *app) restoreCommand() *cobra.Command {
@@ -56,6 +58,7 @@ func (a *app) restoreCommand() *cobra.Command {
 	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
 	cmd.Flags().StringVar(&r.copied, "replaced", "", "take what was revoked from `FILE` too, a backup or export of the store that is replaced, made last")
 	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make an install of its own, whose tokens are not valid in the other")
+	cmd.Flags().BoolVar(&r.unverified, "unverified", false, "take an export that an older signet wrote, which has no MAC: anybody may have edited it")
 	return cmd
 }
 
@@ -67,14 +70,16 @@ type restoration struct {
 	copied  string // a copy of the store that is replaced; empty: there is none
 	now     time.Time
 	master  []keys.MasterKey
+	seals   *seal.Keys   // of the records that are put back
 	hsm     pkcs11.Token // nil: there is none
 	backup  *backupFile
 	target  restoreTarget
 	history *recovery.History
 	report  restoreReport
 
-	rehearsal bool
-	closers   []func() error // of a copy of the replaced store
+	rehearsal  bool
+	unverified bool           // an export without a MAC is taken too
+	closers    []func() error // of a copy of the replaced store
 
 	mark        *keys.Mark // of this server; nil: there is none
 	markProblem error      // why there is none, though there is a file
@@ -89,6 +94,7 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 	if r.master, err = readMasterKeys(r.cfg.MasterKeyFile, r.app.getenv); err != nil {
 		return err
 	}
+	r.seals = newSeals(r.master)
 	if r.hsm, err = openHSM(r.cfg, r.app.getenv); err != nil {
 		return err
 	}
@@ -98,11 +104,11 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 			return fmt.Errorf("keys.hsm: %w; nothing was changed", err)
 		}
 	}
-	if r.backup, err = r.app.openBackup(ctx, path); err != nil {
+	if r.backup, err = r.app.openBackup(ctx, path, r.master, r.unverified); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.backup.close()) }()
-	if r.target, err = (opener{getenv: r.app.getenv}).openRestoreTarget(ctx, r.cfg, r.now); err != nil {
+	if r.target, err = (opener{getenv: r.app.getenv, seals: r.seals, master: r.master}).openRestoreTarget(ctx, r.cfg, r.now); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.target.close()) }()
@@ -192,6 +198,7 @@ func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) erro
 	r.history.AddEvent(store.Event{At: r.now.UTC(), Type: store.EventRestore, Outcome: store.OutcomeOK, Actor: "signet restore",
 		Detail: map[string]string{"as_of": r.report.AsOf.Format(time.RFC3339)}})
 	o := recovery.NewOverlay(ctx, r.history, replaced, r.cfg.Keys.MaxTokenLife)
+	r.seals.Use(ring.MasterKeyInUse)
 	if err := r.fill(ctx, f, o, o.Records(r.backup.read(ctx))); err != nil {
 		return err
 	}
@@ -231,7 +238,7 @@ func (c *archiveCounts) counted(records iter.Seq2[store.Record, error]) iter.Seq
 
 func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys.Config {
 	cfg := keyringConfig(r.cfg, storage, installID, r.master)
-	cfg.Remote = remoteKeys(r.cfg, r.hsm)
+	cfg.Remote, cfg.Sealed = remoteKeys(r.cfg, r.hsm), true
 	if r.mark != nil {
 		cfg.AtLeast = r.mark.Version
 	}
@@ -286,6 +293,9 @@ func (r *restoration) recover(ctx context.Context, ring *keys.Manager) error {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	r.report.Keyring = done
+	if err := r.recoverRecords(ctx, ring); err != nil {
+		return err
+	}
 	for _, kid := range revoked {
 		if !slices.Contains(r.knewRevoked, kid) {
 			r.report.Kept.Keys = append(r.report.Kept.Keys, kid)

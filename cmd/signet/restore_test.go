@@ -14,6 +14,7 @@ import (
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/redis/redistest"
+	"signet/store/seal"
 )
 
 // disaster is an install, a backup of it, and what has happened after the backup.
@@ -180,7 +181,7 @@ func (d *disaster) pushOffTheTrail() {
 	t := d.t
 	t.Helper()
 	d.trailLost = true
-	s, err := bolt.Open(filepath.Join(d.dir, "signet.db"), bolt.Options{AuditEvents: 100})
+	s, err := bolt.Open(filepath.Join(d.dir, "signet.db"), bolt.Options{AuditEvents: 100, Seals: d.seals()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +294,7 @@ func TestRestore(t *testing.T) {
 	t.Run("an export into Redis", func(t *testing.T) {
 		d := happen(t, "bolt:signet.db")
 		archive := filepath.Join(d.dir, "backup.ndjson")
-		signet(t, "", "export", "--store", "bolt:"+d.backup, archive)
+		d.signet("", "export", "--store", "bolt:"+d.backup, archive)
 		d.backup = archive
 		server := redistest.Start(t, redistest.Config{Persist: true})
 		setStore(t, d.config, "redis://"+server.Addr())
@@ -451,7 +452,7 @@ func TestRestoreRefuses(t *testing.T) {
 		return path
 	}
 	archive := filepath.Join(d.dir, "good.ndjson")
-	signet(t, "", "export", "--store", "bolt:"+d.backup, archive)
+	d.signet("", "export", "--store", "bolt:"+d.backup, archive)
 	lines, err := os.ReadFile(archive)
 	if err != nil {
 		t.Fatal(err)
@@ -477,7 +478,7 @@ func TestRestoreRefuses(t *testing.T) {
 		{"half an export", in("half.ndjson", string(lines[:len(lines)-100])), "it is cut short", "", exitFailed, nil},
 		{"an export that was altered", in("altered.ndjson", strings.Replace(string(lines), `"username":"bob"`, `"username":"eve"`, 1)), "the digest is not that of the lines before it", "", exitFailed, nil},
 		{"another master key", d.backup, "master key: it is not the one of this backup", "SIGNET_MASTER_KEY=" + master, exitFailed, nil},
-		{"another install's", filepath.Join(other, "signet.db"), "is of another install", "", exitFailed, nil},
+		{"another install's", filepath.Join(other, "signet.db"), "master key: it is not the one of this backup", "", exitFailed, nil},
 		{"a log that is none", d.backup, "there is no audit event in", "", exitFailed, []string{"--audit-log", d.config}},
 		{"a log that is not there", d.backup, "reading the audit log", "", exitFailed, []string{"--audit-log", "missing.log"}},
 	} {
@@ -509,4 +510,14 @@ func TestRestoreRefuses(t *testing.T) {
 			t.Errorf("the store was changed: %v", err)
 		}
 	})
+}
+
+// seals are those of the install's records.
+func (d *disaster) seals() *seal.Keys {
+	d.t.Helper()
+	master, err := readMasterKeys(filepath.Join(d.dir, "master.key"), func(string) string { return "" })
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return newSeals(master)
 }

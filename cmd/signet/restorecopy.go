@@ -15,7 +15,7 @@ import (
 // or, with Redis, is empty already. Records are looked up one by one, so an export is put into a file first,
 // beside which it stays until the restore ends.
 func (r *restoration) readCopy(ctx context.Context, live *recovery.Replaced) (*recovery.Replaced, error) {
-	newest, err := r.app.openBackup(ctx, r.copied)
+	newest, err := r.app.openBackup(ctx, r.copied, r.master, r.unverified)
 	if err != nil {
 		return nil, err
 	}
@@ -49,10 +49,10 @@ func (r *restoration) unpack(ctx context.Context, archive *backupFile) (*bolt.St
 	}
 	r.closers = append(r.closers, func() error { return os.RemoveAll(dir) })
 	path := filepath.Join(dir, "replaced.db")
-	if err := bolt.Import(ctx, path, archive.foundation, archive.read(ctx)); err != nil {
+	if err := bolt.Import(ctx, path, archive.seals, archive.foundation, archive.read(ctx)); err != nil {
 		return nil, err
 	}
-	s, err := bolt.Open(path, bolt.Options{})
+	s, err := bolt.Open(path, bolt.Options{Seals: archive.seals})
 	if err != nil {
 		return nil, err
 	}

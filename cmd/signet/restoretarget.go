@@ -15,6 +15,7 @@ import (
 	"signet/store/bolt"
 	"signet/store/recovery"
 	"signet/store/redis"
+	"signet/store/seal"
 )
 
 // restoreTarget is the store that a backup goes into.
@@ -32,7 +33,7 @@ type restoreTarget interface {
 func (o opener) openRestoreTarget(ctx context.Context, cfg config.Config, now time.Time) (restoreTarget, error) {
 	path, embedded := cfg.BoltPath()
 	if embedded {
-		return openBoltTarget(path, now)
+		return o.openBoltTarget(path, now)
 	}
 	s, err := o.openRedis(ctx, cfg)
 	if err != nil {
@@ -47,11 +48,12 @@ type boltTarget struct {
 	path   string
 	old    *bolt.Store // nil: there is none, or it cannot be read
 	unread error
-	aside  string // what the old one will be called; empty: there is none
+	seals  *seal.Keys // of the new one
+	aside  string     // what the old one will be called; empty: there is none
 }
 
-func openBoltTarget(path string, now time.Time) (*boltTarget, error) {
-	t := &boltTarget{path: path}
+func (o opener) openBoltTarget(path string, now time.Time) (*boltTarget, error) {
+	t := &boltTarget{path: path, seals: o.seals}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("store: %w; make that directory first", err)
 	}
@@ -59,7 +61,7 @@ func openBoltTarget(path string, now time.Time) (*boltTarget, error) {
 		return t, nil
 	}
 	t.aside = path + ".before-restore-" + now.UTC().Format("20060102T150405Z")
-	old, err := bolt.Open(path, bolt.Options{})
+	old, err := bolt.Open(path, bolt.Options{Seals: newSeals(o.master)})
 	if errors.Is(err, store.ErrLocked) {
 		return nil, fmt.Errorf("%w; stop the server first, nothing was changed", explainBolt(err, path))
 	}
@@ -94,13 +96,13 @@ func (t *boltTarget) name(ctx context.Context, sub string) string {
 // the first, so whatever breaks off, one of them is there.
 func (t *boltTarget) fill(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
 	if t.aside == "" {
-		return bolt.Import(ctx, t.path, f, records)
+		return bolt.Import(ctx, t.path, t.seals, f, records)
 	}
 	made := t.path + ".restored"
 	if err := os.Remove(made); err != nil && !errors.Is(err, os.ErrNotExist) { // of a restore that was killed
 		return err
 	}
-	if err := bolt.Import(ctx, made, f, records); err != nil {
+	if err := bolt.Import(ctx, made, t.seals, f, records); err != nil {
 		return err
 	}
 	if err := os.Link(t.path, t.aside); err != nil {

@@ -53,6 +53,7 @@ func setupScript(env *testscript.Env) error {
 	}
 	env.Defer(stop)
 	env.Setenv("SIGNET_ADMIN_SOCKET", socket)
+	env.Setenv("TEST_MASTER_KEY", testMaster.Encode())
 	env.Setenv("GORACE", "atexit_sleep_ms=0") // a second a process otherwise
 	return nil
 }

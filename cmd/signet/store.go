@@ -15,6 +15,7 @@ import (
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/redis"
+	"signet/store/seal"
 )
 
 // opener opens stores. What it does not get from the configuration it is given here.
@@ -23,8 +24,9 @@ type opener struct {
 	log     *slog.Logger        // nil discards
 	warn    func(warning error) // told what can be lost; nil: nobody is
 	observe func(doing string, took time.Duration, err error)
-	verify  bool // have a bolt store read whole in the background
-	patient bool // whole stores are moved: a slow answer is no reason to give up
+	seals   *seal.Keys       // of the records; nil: they are neither sealed nor verified
+	master  []keys.MasterKey // that the seals are of
+	patient bool             // whole stores are moved: a slow answer is no reason to give up
 }
 
 // open opens the store that the configuration names. It makes none.
@@ -48,7 +50,7 @@ func (o opener) openBolt(path string, cfg config.Config) (*bolt.Store, error) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
 		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, shellQuote(path))
 	}
-	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Retention: auditRetention(cfg), Log: o.log, Verify: o.verify})
+	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Retention: auditRetention(cfg), Log: o.log, Seals: o.seals})
 	if err != nil {
 		return nil, explainBolt(err, path)
 	}
@@ -108,7 +110,7 @@ func (o opener) createBolt(ctx context.Context, path string, cfg config.Config, 
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("store: %s is there already, and it is not overwritten", path)
 	}
-	db, err := bolt.Open(path, bolt.Options{Create: true})
+	db, err := bolt.Open(path, bolt.Options{Create: true, Seals: o.seals})
 	if err != nil {
 		return explainBolt(err, path)
 	}
@@ -144,7 +146,7 @@ func (o opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config,
 		defer hsm.Close()
 	}
 	ring := keyringConfig(cfg, s, installID, []keys.MasterKey{master})
-	ring.Remote = remoteKeys(cfg, hsm)
+	ring.Remote, ring.Sealed = remoteKeys(cfg, hsm), true
 	ring.Mark = markFile(cfg)
 	if err := keys.Init(ctx, ring); err != nil {
 		return fmt.Errorf("keyring: %w", err)

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) storeCommand() *cobra.Command {
-	return noun("store", "Look after the store itself", "Look after the store itself, not what is in it.", a.storeCompactCommand())
+	return noun("store", "Look after the store itself", "Look after the store itself, not what is in it.", a.storeSealCommand(), a.storeCompactCommand())
 }
 
 func (a *app) storeCompactCommand() *cobra.Command {
@@ -34,7 +34,11 @@ func (a *app) storeCompactCommand() *cobra.Command {
 			if !embedded {
 				return fmt.Errorf("store: %s is no file of Signet's; Redis gives space back by itself", storeName(cfg))
 			}
-			c, err := bolt.Compact(cmd.Context(), path)
+			master, err := readMasterKeys(cfg.MasterKeyFile, a.getenv)
+			if err != nil {
+				return err
+			}
+			c, err := bolt.Compact(cmd.Context(), path, newSeals(master))
 			if errors.Is(err, store.ErrLocked) {
 				return fmt.Errorf("%w; stop the server first", explainBolt(err, path))
 			}

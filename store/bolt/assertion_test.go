@@ -74,12 +74,12 @@ func TestSpendingThatFailsTogether(t *testing.T) {
 // TestFileFromBeforeAssertions: a file of this schema may lack the bucket. It is whole, and gets it.
 func TestFileFromBeforeAssertions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "signet.db")
-	must(t, Import(t.Context(), path, moveFoundation, stream(moveRecords(), nil)))
+	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 	db, err := bbolt.Open(path, 0o600, nil)
 	must(t, err)
 	must(t, db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket(bucketAssertions) }))
 	must(t, db.Close())
-	must(t, Check(path))
+	must(t, Check(path, nil))
 
 	s := mustOpen(t, path)
 	if got, want := len(exported(t, s)), len(moveRecords())-1; got != want { // without the assertion
@@ -89,7 +89,7 @@ func TestFileFromBeforeAssertions(t *testing.T) {
 	must(t, err)
 	must(t, s.SpendAssertion(t.Context(), store.AssertionID{1}, moveDay))
 	must(t, s.Close())
-	must(t, Check(path))
+	must(t, Check(path, nil))
 	if err := mustOpen(t, path).SpendAssertion(t.Context(), store.AssertionID{1}, moveDay); !errors.Is(err, store.ErrExists) {
 		t.Errorf("after reopening: got %v, want ErrExists", err)
 	}

@@ -116,7 +116,7 @@ func putEvent(t *txn, b *bbolt.Bucket, e store.Event) error {
 		return fmt.Errorf("packing audit event %d: %w", e.Seq, err)
 	}
 	t.writes++
-	if err := b.Put(seqKey(e.Seq), raw); err != nil {
+	if err := b.Put(seqKey(e.Seq), t.sealed(bucketAudit, seqKey(e.Seq), raw)); err != nil {
 		return err
 	}
 	return t.put(bucketAuditRings, ringKey(store.ClassOf(e), e.Seq), nil)
@@ -164,11 +164,11 @@ func (s *Store) Events(ctx context.Context, q store.EventQuery) ([]store.Event, 
 		found.limit = min(q.Limit, maxEvents)
 	}
 	waiting := s.audit.waiting() // before the snapshot, so that none is missed between the two
-	err := s.viewContext(ctx, func(tx *bbolt.Tx) error {
+	err := s.viewContext(ctx, func(tx snapshot) error {
 		if q.Newest {
-			return found.backward(tx.Bucket(bucketAudit), waiting)
+			return found.backward(tx, waiting)
 		}
-		return found.forward(tx.Bucket(bucketAudit), waiting)
+		return found.forward(tx, waiting)
 	})
 	return found.events, err
 }

@@ -3,9 +3,6 @@ package bolt
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
-
-	"go.etcd.io/bbolt"
 
 	"signet/store"
 )
@@ -37,7 +34,7 @@ func (s *Store) indexEvents() error {
 			return err
 		}
 	}
-	return s.view(func(tx *bbolt.Tx) error {
+	return s.view(func(tx snapshot) error {
 		kept := map[byte]int{}
 		c := tx.Bucket(bucketAuditRings).Cursor()
 		for key, _ := c.First(); key != nil; key, _ = c.Next() {
@@ -53,7 +50,7 @@ func (s *Store) indexEvents() error {
 
 // unindexed returns the keys in bucketAuditRings of the next events that are in no class.
 func (s *Store) unindexed() (keys [][]byte, err error) {
-	err = s.view(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx snapshot) error {
 		rings := tx.Bucket(bucketAuditRings).Cursor()
 		var indexed uint64
 		for _, prefix := range ringPrefixes {
@@ -69,11 +66,11 @@ func (s *Store) unindexed() (keys [][]byte, err error) {
 		}
 		c := tx.Bucket(bucketAudit).Cursor()
 		for key, raw := c.Seek(seqKey(indexed + 1)); key != nil && len(keys) < indexBatch; key, raw = c.Next() {
-			var e store.Event
 			if len(key) != 8 {
 				continue
 			}
-			if json.Unmarshal(raw, &e) != nil {
+			e, err := readEvent(tx, key, raw)
+			if err != nil {
 				e = store.Event{} // whoever reads it reports it; it leaves with the refusals
 			}
 			keys = append(keys, ringKey(store.ClassOf(e), binary.BigEndian.Uint64(key)))

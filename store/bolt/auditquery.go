@@ -27,23 +27,31 @@ func (q *selection) add(e store.Event) {
 	}
 }
 
-func (q *selection) addRaw(raw []byte) error {
+func (q *selection) addRaw(tx reader, key, raw []byte) error {
 	if !q.filter.MaySelect(raw) {
 		return nil
 	}
-	var e store.Event
-	if err := json.Unmarshal(raw, &e); err != nil {
+	e, err := readEvent(tx, key, raw)
+	if err != nil {
 		return fmt.Errorf("%w: reading an audit event: %w", store.ErrUnavailable, err)
 	}
 	q.add(e)
 	return nil
 }
 
+func readEvent(tx reader, key, raw []byte) (e store.Event, err error) {
+	if raw, err = tx.opened(bucketAudit, key, raw); err != nil {
+		return e, err
+	}
+	return e, json.Unmarshal(raw, &e)
+}
+
 // forward takes the oldest first.
-func (q *selection) forward(b *bbolt.Bucket, waiting []store.Event) error {
+func (q *selection) forward(tx reader, waiting []store.Event) error {
+	b := tx.Bucket(bucketAudit)
 	c := b.Cursor()
 	for key, raw := c.Seek(seqKey(q.After)); key != nil && !q.full(); key, raw = c.Next() {
-		if err := q.addRaw(raw); err != nil {
+		if err := q.addRaw(tx, key, raw); err != nil {
 			return err
 		}
 	}
@@ -57,7 +65,8 @@ func (q *selection) forward(b *bbolt.Bucket, waiting []store.Event) error {
 }
 
 // backward takes the newest first and then turns them round.
-func (q *selection) backward(b *bbolt.Bucket, waiting []store.Event) error {
+func (q *selection) backward(tx reader, waiting []store.Event) error {
+	b := tx.Bucket(bucketAudit)
 	for _, e := range slices.Backward(unwritten(b, waiting)) {
 		if q.full() {
 			break
@@ -69,7 +78,7 @@ func (q *selection) backward(b *bbolt.Bucket, waiting []store.Event) error {
 		if binary.BigEndian.Uint64(key) <= q.After {
 			break
 		}
-		if err := q.addRaw(raw); err != nil {
+		if err := q.addRaw(tx, key, raw); err != nil {
 			return err
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"signet/store/seal"
 )
 
 // Flush commits what is kept in memory to be written behind, and now with it. A copy that is made
@@ -27,8 +29,11 @@ func (s *Store) Flush(ctx context.Context, now time.Time) error {
 // CopiedAt is the time of the last Flush. It is zero where there was none: in a copy that an earlier
 // version has made. In a store that has worked on after a backup it is that of the backup.
 func (s *Store) CopiedAt(ctx context.Context) (at time.Time, err error) {
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
-		raw := tx.Bucket(bucketMeta).Get(keyCopied)
+	err = s.viewContext(ctx, func(tx snapshot) error {
+		raw, err := tx.record(bucketMeta, keyCopied)
+		if err != nil {
+			return err
+		}
 		switch len(raw) {
 		case 0:
 		case 8:
@@ -54,7 +59,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		s.log.Warn("there is no space to make a compact backup: copying the file as it is", slog.Any("error", err))
-		err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+		err = s.viewContext(ctx, func(tx snapshot) error {
 			n, err = tx.WriteTo(guarded)
 			return err
 		})
@@ -82,8 +87,8 @@ func (s *Store) spool(ctx context.Context) (file *os.File, err error) {
 	}
 	defer os.Remove(made.Name())
 	made.Close()
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
-		return copyCompact(tx, made.Name(), func() error { return s.open(ctx) })
+	err = s.viewContext(ctx, func(tx snapshot) error {
+		return copyCompact(tx.Tx, made.Name(), func() error { return s.open(ctx) })
 	})
 	if err != nil {
 		return nil, err
@@ -122,8 +127,8 @@ func (g *guardedWriter) Write(p []byte) (n int, err error) {
 }
 
 // Check reads all of the file at path and answers what is wrong with its structure, or nil. The
-// store must not be open; Check changes nothing.
-func Check(path string) (err error) {
+// store must not be open; Check changes nothing. Records with a seal need the seals.
+func Check(path string, seals *seal.Keys) (err error) {
 	if err := prepare(path, false); err != nil {
 		return err
 	}
@@ -133,5 +138,5 @@ func Check(path string) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	return db.View(func(tx *bbolt.Tx) error { return checkPages(tx, path) })
+	return db.View(func(tx *bbolt.Tx) error { return checkPages(snapshot{tx, seals}, path) })
 }

@@ -50,7 +50,7 @@ func TestBackup(t *testing.T) {
 		}
 		path := filepath.Join(t.TempDir(), "copy.db")
 		must(t, os.WriteFile(path, copied.Bytes(), 0o600))
-		must(t, Check(path))
+		must(t, Check(path, nil))
 		restored, err := Open(path, Options{})
 		must(t, err)
 		list, err := restored.ListClients(ctx, "before", 1000)

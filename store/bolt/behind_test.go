@@ -8,15 +8,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
 )
 
 // written counts the records of a bucket that are committed.
 func written(t *testing.T, s *Store, bucket []byte) (n int) {
 	t.Helper()
-	must(t, s.view(func(tx *bbolt.Tx) error { n = tx.Bucket(bucket).Stats().KeyN; return nil }))
+	must(t, s.view(func(tx snapshot) error { n = tx.Bucket(bucket).Stats().KeyN; return nil }))
 	return n
 }
 

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"crypto/sha256"
 	"errors"
 	"path/filepath"
 	"testing"
@@ -8,22 +9,28 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/seal"
 	"signet/store/storetest"
 )
 
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, Schema) })
+	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, Schema, nil) })
+}
+
+// TestContractSealed is the contract of a store whose records have seals.
+func TestContractSealed(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, Schema, testSeals()) })
 }
 
 // TestContractOfFormat1 is the contract of a store that has not been raised to format 2.
 func TestContractOfFormat1(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, store.Format1) })
+	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, store.Format1, seal.New([]masterKey{"one"})) })
 }
 
-func backend(t *testing.T, format int) storetest.Backend {
+func backend(t *testing.T, format int, seals *seal.Keys) storetest.Backend {
 	path := filepath.Join(t.TempDir(), "signet.db")
 	open := func(t *testing.T) *Store {
-		s := mustOpen(t, path)
+		s := mustOpenSealed(t, path, seals)
 		s.SetFormat(format)
 		return s
 	}
@@ -36,11 +43,11 @@ func backend(t *testing.T, format int) storetest.Backend {
 		},
 		OpenError: func(t *testing.T) error {
 			s.Close()
-			_, err := Open(path, Options{})
+			_, err := Open(path, Options{Seals: seals})
 			return err
 		},
 		Retain: func(t *testing.T, keep store.Retention) store.Store {
-			s, err := Open(filepath.Join(t.TempDir(), "signet.db"), Options{Create: true, Retention: keep})
+			s, err := Open(filepath.Join(t.TempDir(), "signet.db"), Options{Create: true, Retention: keep, Seals: seals})
 			must(t, err)
 			t.Cleanup(func() { s.Close() })
 			return s
@@ -49,9 +56,26 @@ func backend(t *testing.T, format int) storetest.Backend {
 	}
 }
 
+// masterKey derives as a master key does.
+type masterKey string
+
+func (m masterKey) Derive(purpose string) [32]byte { return sha256.Sum256([]byte(string(m) + purpose)) }
+
+// testSeals are those of one master key, without which no record is read.
+func testSeals(others ...masterKey) *seal.Keys {
+	seals := seal.New(append([]masterKey{"one"}, others...))
+	seals.Require()
+	return seals
+}
+
 func mustOpen(t testing.TB, path string) *Store {
 	t.Helper()
-	s, err := Open(path, Options{Create: true})
+	return mustOpenSealed(t, path, nil)
+}
+
+func mustOpenSealed(t testing.TB, path string, seals *seal.Keys) *Store {
+	t.Helper()
+	s, err := Open(path, Options{Create: true, Seals: seals})
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}

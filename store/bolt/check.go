@@ -19,7 +19,7 @@ const maxComplaints = 10
 
 // checkPages reads every record first, in this goroutine, where page faults and panics are errors,
 // and only then lets bbolt count the pages, which it does in a goroutine of its own.
-func checkPages(tx *bbolt.Tx, path string) (err error) {
+func checkPages(tx snapshot, path string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = damaged(path, fmt.Sprint(p))
@@ -30,7 +30,7 @@ func checkPages(tx *bbolt.Tx, path string) (err error) {
 			return damaged(path, fmt.Sprintf("it has no bucket %q", name))
 		}
 	}
-	if _, err := checkSchema(tx, path); err != nil {
+	if _, err := checkSchema(tx.Tx, path); err != nil {
 		return err
 	}
 	for _, name := range slices.Concat(buckets, laterBuckets) {
@@ -38,14 +38,13 @@ func checkPages(tx *bbolt.Tx, path string) (err error) {
 			continue // of laterBuckets
 		}
 		if err := checkBucket(tx, name); err != nil {
-			return damaged(path, err.Error())
+			return damagedBy(path, err)
 		}
 	}
-	return checkStructure(tx, path)
+	return checkStructure(tx.Tx, path)
 }
 
-func checkBucket(tx *bbolt.Tx, name []byte) error {
-	check := recordChecks[string(name)]
+func checkBucket(tx snapshot, name []byte) error {
 	var last []byte
 	c := tx.Bucket(name).Cursor()
 	for key, value := c.First(); key != nil; key, value = c.Next() {
@@ -53,30 +52,39 @@ func checkBucket(tx *bbolt.Tx, name []byte) error {
 			return fmt.Errorf("the keys of bucket %q are out of order", name)
 		}
 		last = key
-		if check == nil {
-			continue
-		}
-		if err := check(tx, key, value); err != nil {
+		if err := checkRecord(tx, name, key, value); err != nil {
 			return fmt.Errorf("bucket %q: %w", name, err)
 		}
 	}
 	return nil
 }
 
+// checkRecord opens a record and looks into it.
+func checkRecord(tx snapshot, bucket, key, sealed []byte) error {
+	value, err := tx.opened(bucket, key, sealed)
+	if err != nil {
+		return err
+	}
+	if check := recordChecks[string(bucket)]; check != nil {
+		return check(tx, key, value)
+	}
+	return nil
+}
+
 // recordChecks says for each bucket what makes a record good.
-var recordChecks = map[string]func(tx *bbolt.Tx, key, value []byte) error{
+var recordChecks = map[string]func(tx snapshot, key, value []byte) error{
 	"clients":   checkClient,
 	"users":     checkUser,
 	"usernames": checkUsername,
 	"sessions":  checkSession,
-	"revoked":   func(_ *bbolt.Tx, _, value []byte) error { return size(value, 8) },
-	"assertions": func(_ *bbolt.Tx, key, value []byte) error {
+	"revoked":   func(_ snapshot, _, value []byte) error { return size(value, 8) },
+	"assertions": func(_ snapshot, key, value []byte) error {
 		return errors.Join(size(key, len(store.AssertionID{})), size(value, 8))
 	},
-	"keyring":  func(_ *bbolt.Tx, _, value []byte) error { return size(value[:min(len(value), 8)], 8) },
+	"keyring":  func(_ snapshot, _, value []byte) error { return size(value[:min(len(value), 8)], 8) },
 	"audit":    checkEvent,
-	"throttle": func(_ *bbolt.Tx, _, value []byte) error { _, err := unpackTally(value); return err },
-	"networks": func(_ *bbolt.Tx, _, value []byte) error { _, err := unpackNetworks(value); return err },
+	"throttle": func(_ snapshot, _, value []byte) error { _, err := unpackTally(value); return err },
+	"networks": func(_ snapshot, _, value []byte) error { _, err := unpackNetworks(value); return err },
 }
 
 func size(value []byte, n int) error {
@@ -86,7 +94,7 @@ func size(value []byte, n int) error {
 	return nil
 }
 
-func checkClient(_ *bbolt.Tx, key, value []byte) error {
+func checkClient(_ snapshot, key, value []byte) error {
 	c, err := packed.DecodeClient(value)
 	if err == nil && c.ID != string(key) {
 		err = fmt.Errorf("client %q is filed as %q", c.ID, key)
@@ -94,30 +102,35 @@ func checkClient(_ *bbolt.Tx, key, value []byte) error {
 	return err
 }
 
-func checkUser(tx *bbolt.Tx, key, value []byte) error {
+func checkUser(tx snapshot, key, value []byte) error {
 	u, err := packed.DecodeUser(value)
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(u.ID[:], key) || !bytes.Equal(tx.Bucket(bucketUsernames).Get([]byte(u.Username)), key) {
+	if !bytes.Equal(u.ID[:], key) || !leadsTo(tx, u.Username, key) {
 		return fmt.Errorf("user %s is not filed under its id and name", u.ID)
 	}
 	return nil
 }
 
-func checkUsername(tx *bbolt.Tx, _, value []byte) error {
+func leadsTo(tx snapshot, username string, id []byte) bool {
+	holder, err := tx.record(bucketUsernames, []byte(username))
+	return err == nil && bytes.Equal(holder, id)
+}
+
+func checkUsername(tx snapshot, _, value []byte) error {
 	if tx.Bucket(bucketUsers).Get(value) == nil {
 		return errors.New("a name leads to no user")
 	}
 	return nil
 }
 
-func checkSession(tx *bbolt.Tx, key, value []byte) error {
-	_, err := readSession(key, value, "")
+func checkSession(_ snapshot, key, value []byte) error {
+	_, err := decodeSession(key, value, "")
 	return err
 }
 
-func checkEvent(_ *bbolt.Tx, key, value []byte) error {
+func checkEvent(_ snapshot, key, value []byte) error {
 	var e store.Event
 	if err := json.Unmarshal(value, &e); err != nil {
 		return err

@@ -104,7 +104,7 @@ func childLimit(path string) error {
 	if err != nil || len(list) != n { // one failed, one came late
 		return fmt.Errorf("got %d clients and %v, want %d", len(list), err, n)
 	}
-	return errors.Join(s.Close(), Check(path))
+	return errors.Join(s.Close(), Check(path, nil))
 }
 
 func limitFileSize(bytes uint64) error {

@@ -27,7 +27,11 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 			return fmt.Errorf("client %q: %w", c.ID, store.ErrExists)
 		}
 		c := c
-		c.Epoch = max(c.Epoch, leastClientEpoch(t))
+		least, err := leastClientEpoch(t)
+		if err != nil {
+			return err
+		}
+		c.Epoch = max(c.Epoch, least)
 		raw, err := packed.EncodeClient(c, s.Format())
 		if err != nil {
 			return err
@@ -37,12 +41,24 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 }
 
 // leastClientEpoch is the epoch at which new clients begin.
-func leastClientEpoch(t *txn) uint32 {
-	raw := t.get(bucketMeta, keyEpoch)
-	if len(raw) != 4 {
-		return 0
+func leastClientEpoch(t *txn) (uint32, error) {
+	raw, err := t.record(bucketMeta, keyEpoch)
+	if err != nil {
+		return 0, fmt.Errorf("%w: reading the least epoch of clients: %w", store.ErrUnavailable, err)
 	}
-	return binary.BigEndian.Uint32(raw)
+	if len(raw) != 4 {
+		return 0, nil
+	}
+	return binary.BigEndian.Uint32(raw), nil
+}
+
+// raiseClientEpoch sees to it that new clients begin at that epoch or later.
+func raiseClientEpoch(t *txn, epoch uint32) error {
+	least, err := leastClientEpoch(t)
+	if err != nil || epoch <= least {
+		return err
+	}
+	return t.put(bucketMeta, keyEpoch, binary.BigEndian.AppendUint32(nil, epoch))
 }
 
 func validClient(c store.Client) error {
@@ -54,32 +70,43 @@ func validClient(c store.Client) error {
 
 // Client implements store.Clients.
 func (s *Store) Client(ctx context.Context, id string) (store.Client, error) {
-	raw, err := s.rawClient(ctx, id)
-	if err != nil {
-		return store.Client{}, err
-	}
-	return packed.DecodeClient(raw)
+	c, _, err := s.clientAndRecord(ctx, id)
+	return c, err
 }
 
-func (s *Store) rawClient(ctx context.Context, id string) (raw []byte, err error) {
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+// clientAndRecord returns the record with the bytes that it was read from.
+func (s *Store) clientAndRecord(ctx context.Context, id string) (c store.Client, raw []byte, err error) {
+	err = s.viewContext(ctx, func(tx snapshot) error {
 		raw = bytes.Clone(tx.Bucket(bucketClients).Get([]byte(id)))
-		return nil
+		if raw == nil {
+			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
+		}
+		c, err = readClient(tx, []byte(id), raw)
+		return err
 	})
-	if err == nil && raw == nil {
-		err = fmt.Errorf("client %q: %w", id, store.ErrNotFound)
+	return c, raw, err
+}
+
+func readClient(tx reader, id, raw []byte) (store.Client, error) {
+	raw, err := tx.opened(bucketClients, id, raw)
+	if err != nil {
+		return store.Client{}, fmt.Errorf("%w: reading client %q: %w", store.ErrUnavailable, id, err)
 	}
-	return raw, err
+	c, err := packed.DecodeClient(raw)
+	if err == nil && c.ID != string(id) {
+		err = fmt.Errorf("%w: client %q is filed as %q: %w", store.ErrUnavailable, c.ID, id, packed.ErrMalformed)
+	}
+	return c, err
 }
 
 // UpdateClient implements store.Clients; see UpdateUser for why it works as it does.
 func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.Client) error) (store.Client, error) {
 	for {
-		before, err := s.rawClient(ctx, id)
+		c, before, err := s.clientAndRecord(ctx, id)
 		if err != nil {
 			return store.Client{}, err
 		}
-		after, err := s.changeClient(before, id, change)
+		after, err := s.changeClient(c, id, change)
 		if err != nil {
 			return store.Client{}, err
 		}
@@ -94,11 +121,7 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 	}
 }
 
-func (s *Store) changeClient(before []byte, id string, change func(*store.Client) error) ([]byte, error) {
-	c, err := packed.DecodeClient(before)
-	if err != nil {
-		return nil, err
-	}
+func (s *Store) changeClient(c store.Client, id string, change func(*store.Client) error) ([]byte, error) {
 	epoch, revision := c.Epoch, c.Revision
 	if err := change(&c); err != nil {
 		return nil, err
@@ -128,12 +151,12 @@ func (s *Store) DeleteClient(ctx context.Context, id string) error {
 		if raw == nil {
 			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 		}
-		c, err := packed.DecodeClient(raw)
+		c, err := readClient(t, []byte(id), raw)
 		if err != nil {
 			return err
 		}
-		if next := store.NextEpoch(c.Epoch); s.Format() >= store.Format2 && next > leastClientEpoch(t) {
-			if err := t.put(bucketMeta, keyEpoch, binary.BigEndian.AppendUint32(nil, next)); err != nil {
+		if s.Format() >= store.Format2 {
+			if err := raiseClientEpoch(t, store.NextEpoch(c.Epoch)); err != nil {
 				return err
 			}
 		}
@@ -163,9 +186,9 @@ func (s *Store) ClientsVersion(ctx context.Context) (string, error) {
 
 // ListClients implements store.Clients.
 func (s *Store) ListClients(ctx context.Context, after string, limit int) (list []store.Client, err error) {
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
-		return walkAfter(tx.Bucket(bucketClients), after, limit, func(_, raw []byte) error {
-			c, err := packed.DecodeClient(raw)
+	err = s.viewContext(ctx, func(tx snapshot) error {
+		return walkAfter(tx.Bucket(bucketClients), after, limit, func(id, raw []byte) error {
+			c, err := readClient(tx, id, raw)
 			list = append(list, c)
 			return err
 		})

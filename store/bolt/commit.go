@@ -197,7 +197,7 @@ func (s *Store) attempt(live []*request, flush bool) (spoilt *request, err error
 	if err != nil {
 		return nil, s.failed(err)
 	}
-	t := &txn{Tx: tx}
+	t := &txn{snapshot: snapshot{tx, s.seals}, format: s.Format()}
 	for _, r := range live {
 		before := t.writes
 		if r.err = s.apply(t, r.apply); r.err != nil && t.writes != before {
@@ -231,6 +231,7 @@ func (s *Store) apply(t *txn, apply func(*txn) error) (err error) {
 			t.writes++ // it may have written
 			err = s.unavailable("writing", fmt.Errorf("panic: %v", p))
 		}
+		err = s.unreadable(err)
 	}()
 	return apply(t)
 }

@@ -77,7 +77,7 @@ func TestGroupCommit(t *testing.T) {
 				if t.get(bucketClients, []byte(id)) != nil {
 					return store.ErrExists
 				}
-				if err := t.put(bucketClients, []byte(id), []byte("{}")); err != nil {
+				if err := t.put(bucketClients, []byte(id), fmt.Appendf(nil, `{"client_id":%q}`, id)); err != nil {
 					return err
 				}
 				return then()

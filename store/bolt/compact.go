@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 
 	"go.etcd.io/bbolt"
+
+	"signet/store/seal"
 )
 
 // compactFill is how full the pages of a compacted file are: some room saves the first new records from
@@ -24,7 +26,7 @@ type Compacted struct {
 // Compact rewrites the file at path without its free pages, in the order of keys. The store must not be
 // open anywhere: the error wraps store.ErrLocked then. The new file has the mode and owner of the old one
 // and takes its name in one step, so that a crash leaves one or the other, whole.
-func Compact(ctx context.Context, path string) (c Compacted, err error) {
+func Compact(ctx context.Context, path string, seals *seal.Keys) (c Compacted, err error) {
 	if err := prepare(path, false); err != nil {
 		return c, err
 	}
@@ -51,7 +53,7 @@ func Compact(ctx context.Context, path string) (c Compacted, err error) {
 		return db.View(func(tx *bbolt.Tx) error { return copyCompact(tx, tmp, ctx.Err) })
 	})
 	if err == nil {
-		err = Check(tmp)
+		err = Check(tmp, seals)
 	}
 	if err != nil {
 		return c, fmt.Errorf("compacting the store: %w; nothing was changed", err)

@@ -21,7 +21,7 @@ import (
 // swollen is a store that once held much more than it does.
 func swollen(t *testing.T) (path string, records []store.Record) {
 	path = filepath.Join(t.TempDir(), "signet.db")
-	must(t, Import(t.Context(), path, moveFoundation, stream(moveRecords(), nil)))
+	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 	s := mustOpen(t, path)
 	must(t, s.db.Update(func(tx *bbolt.Tx) error {
 		for range 30_000 {
@@ -53,7 +53,7 @@ func TestCompact(t *testing.T) {
 	must(t, os.Symlink(path, link))
 	for what, name := range map[string]string{"itself": path, "through a link": link} {
 		before := fileSize(t, path)
-		c, err := Compact(t.Context(), name)
+		c, err := Compact(t.Context(), name, nil)
 		must(t, err)
 		if c.Before != before || c.After != fileSize(t, path) || c.After > c.Before {
 			t.Errorf("%s: got %+v, the file had %d and has %d bytes", what, c, before, fileSize(t, path))
@@ -70,12 +70,12 @@ func TestCompact(t *testing.T) {
 	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
 		t.Errorf("left behind: %v", left)
 	}
-	must(t, Check(path))
+	must(t, Check(path, nil))
 	s := mustOpen(t, path)
 	if got := exported(t, s); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if _, err := Compact(t.Context(), path); !errors.Is(err, store.ErrLocked) {
+	if _, err := Compact(t.Context(), path, nil); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("while it is open: got %v, want ErrLocked", err)
 	}
 }
@@ -87,7 +87,7 @@ func TestCompactChangesNothingOnFailure(t *testing.T) {
 	cancel()
 	raw, err := os.ReadFile(path)
 	must(t, err)
-	if _, err := Compact(ctx, path); !errors.Is(err, context.Canceled) {
+	if _, err := Compact(ctx, path, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: got %v", err)
 	}
 	if now, _ := os.ReadFile(path); !bytes.Equal(now, raw) {
@@ -102,10 +102,10 @@ func TestCompactChangesNothingOnFailure(t *testing.T) {
 		copy(raw[at-21:], strings.Repeat("\xff", 18))
 	}
 	must(t, os.WriteFile(path, raw, 0o600))
-	if Check(path) == nil {
+	if Check(path, nil) == nil {
 		t.Fatal("the file is not damaged")
 	}
-	if _, err := Compact(t.Context(), path); err == nil || !strings.Contains(err.Error(), "nothing was changed") {
+	if _, err := Compact(t.Context(), path, nil); err == nil || !strings.Contains(err.Error(), "nothing was changed") {
 		t.Errorf("damaged: got %v", err)
 	}
 	if now, _ := os.ReadFile(path); !bytes.Equal(now, raw) {
@@ -114,7 +114,7 @@ func TestCompactChangesNothingOnFailure(t *testing.T) {
 	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
 		t.Errorf("left behind: %v", left)
 	}
-	if _, err := Compact(t.Context(), path+".none"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Compact(t.Context(), path+".none", nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("of nothing: got %v, want fs.ErrNotExist", err)
 	}
 }
@@ -137,7 +137,7 @@ func TestBackupIsCompact(t *testing.T) {
 	}
 	restored := filepath.Join(t.TempDir(), "copy.db")
 	must(t, os.WriteFile(restored, copied.Bytes(), 0o600))
-	must(t, Check(restored))
+	must(t, Check(restored, nil))
 	if got := exported(t, mustOpen(t, restored)); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -151,9 +151,9 @@ func TestImportIsInOrder(t *testing.T) {
 		records = append(records, store.Record{RevokedToken: &store.RevokedToken{JTI: fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64()), Until: moveDay}})
 	}
 	path := filepath.Join(t.TempDir(), "signet.db")
-	must(t, Import(t.Context(), path, moveFoundation, stream(records, nil)))
+	must(t, Import(t.Context(), path, nil, moveFoundation, stream(records, nil)))
 	imported := fileSize(t, path)
-	c, err := Compact(t.Context(), path)
+	c, err := Compact(t.Context(), path, nil)
 	must(t, err)
 	if float64(imported) > 1.05*float64(c.After) {
 		t.Errorf("imported: %d bytes, compacted: %d", imported, c.After)

@@ -50,7 +50,7 @@ func TestKill9(t *testing.T) {
 			checkAcknowledged(t, s, name)
 		}
 		s.Close()
-		if err := Check(path); err != nil {
+		if err := Check(path, nil); err != nil {
 			t.Fatalf("round %d: Check after kill -9: %v", round, err)
 		}
 	}

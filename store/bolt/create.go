@@ -87,7 +87,7 @@ func initialise(path string) error {
 // addBuckets makes the buckets that an earlier version has not made.
 func (s *Store) addBuckets() error {
 	var missing [][]byte
-	err := s.view(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx snapshot) error {
 		missing = slices.DeleteFunc(slices.Clone(laterBuckets), func(name []byte) bool { return tx.Bucket(name) != nil })
 		return nil
 	})

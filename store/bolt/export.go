@@ -3,7 +3,6 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -17,7 +16,7 @@ var _ store.Exporter = (*Store)(nil)
 
 // Foundation implements store.Exporter.
 func (s *Store) Foundation(ctx context.Context) (f store.Foundation, err error) {
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+	err = s.viewContext(ctx, func(tx snapshot) error {
 		if f.Install, err = readInstall(tx); err != nil {
 			return err
 		}
@@ -35,7 +34,7 @@ func (s *Store) Foundation(ctx context.Context) (f store.Foundation, err error) 
 // it, revoked tokens, used assertions, events. A record that cannot be read ends it: what is left out of a move is lost.
 func (s *Store) Export(ctx context.Context, visit func(store.Record) error) error {
 	waiting := s.audit.waiting() // before the snapshot, so that none is missed between the two
-	return s.viewContext(ctx, func(tx *bbolt.Tx) error {
+	return s.viewContext(ctx, func(tx snapshot) error {
 		e := export{tx: tx, waiting: waiting, visit: func(r store.Record) error {
 			if err := s.open(ctx); err != nil {
 				return err
@@ -53,17 +52,14 @@ func (s *Store) Export(ctx context.Context, visit func(store.Record) error) erro
 
 // export is one walk through a snapshot.
 type export struct {
-	tx      *bbolt.Tx
+	tx      snapshot
 	waiting []store.Event
 	visit   func(store.Record) error
 }
 
 func (e *export) clients() error {
 	return e.tx.Bucket(bucketClients).ForEach(func(id, raw []byte) error {
-		c, err := packed.DecodeClient(raw)
-		if err == nil && c.ID != string(id) {
-			err = packed.ErrMalformed
-		}
+		c, err := readClient(e.tx, id, raw)
 		if err != nil {
 			return unreadable(fmt.Sprintf("client %q", id), err)
 		}
@@ -73,13 +69,10 @@ func (e *export) clients() error {
 
 // users walks through the users and the sessions side by side: both are in the order of user ids.
 func (e *export) users() error {
-	sessions := sessionWalk{cursor: e.tx.Bucket(bucketSessions).Cursor()}
+	sessions := sessionWalk{tx: e.tx, cursor: e.tx.Bucket(bucketSessions).Cursor()}
 	sessions.key, sessions.value = sessions.cursor.First()
 	err := e.tx.Bucket(bucketUsers).ForEach(func(id, raw []byte) error {
-		u, err := packed.DecodeUser(raw)
-		if err == nil && !bytes.Equal(u.ID[:], id) {
-			err = packed.ErrMalformed
-		}
+		u, err := decodeUser(e.tx, id, raw)
 		if err != nil {
 			return unreadable(fmt.Sprintf("user %x", id), err)
 		}
@@ -98,6 +91,7 @@ var errNoUser = errors.New("its user is not there")
 
 // sessionWalk is how far the sessions have been visited.
 type sessionWalk struct {
+	tx         reader
 	cursor     *bbolt.Cursor
 	key, value []byte
 	clientID   string // of the last one: neighbours often have the same
@@ -105,7 +99,7 @@ type sessionWalk struct {
 
 func (w *sessionWalk) of(user []byte, visit func(store.Record) error) error {
 	for ; bytes.HasPrefix(w.key, user); w.key, w.value = w.cursor.Next() {
-		s, err := readSession(w.key, w.value, w.clientID)
+		s, err := readSession(w.tx, w.key, w.value, w.clientID)
 		if err != nil {
 			return unreadable(fmt.Sprintf("session %x", w.key), err)
 		}
@@ -119,6 +113,10 @@ func (w *sessionWalk) of(user []byte, visit func(store.Record) error) error {
 
 func (e *export) revokedTokens() error {
 	return e.tx.Bucket(bucketRevoked).ForEach(func(jti, raw []byte) error {
+		raw, err := e.tx.opened(bucketRevoked, jti, raw)
+		if err != nil {
+			return unreadable(fmt.Sprintf("revoked token %q", jti), err)
+		}
 		r := packed.NewReader(raw)
 		token := store.RevokedToken{JTI: string(jti), Until: r.Time()}
 		if err := r.End(); err != nil {
@@ -130,6 +128,10 @@ func (e *export) revokedTokens() error {
 
 func (e *export) assertions() error {
 	return e.tx.Bucket(bucketAssertions).ForEach(func(id, raw []byte) error {
+		raw, err := e.tx.opened(bucketAssertions, id, raw)
+		if err != nil {
+			return unreadable(fmt.Sprintf("used assertion %x", id), err)
+		}
 		r := packed.NewReader(raw)
 		spent := store.SpentAssertion{Until: r.Time()}
 		if err := r.End(); err != nil || len(id) != len(spent.ID) {
@@ -143,8 +145,8 @@ func (e *export) assertions() error {
 func (e *export) events() error {
 	b := e.tx.Bucket(bucketAudit)
 	err := b.ForEach(func(seq, raw []byte) error {
-		var event store.Event
-		if err := json.Unmarshal(raw, &event); err != nil {
+		event, err := readEvent(e.tx, seq, raw)
+		if err != nil {
 			return unreadable(fmt.Sprintf("audit event %x", seq), err)
 		}
 		return e.visit(store.Record{Event: &event})

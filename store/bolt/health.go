@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"sync"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
 // probeEvery is how often Ping may try to write after a write has failed.
@@ -82,8 +80,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	if last != nil {
 		return last
 	}
-	return s.viewContext(ctx, func(tx *bbolt.Tx) error {
-		_, err := checkSchema(tx, s.path)
+	return s.viewContext(ctx, func(tx snapshot) error {
+		_, err := checkSchema(tx.Tx, s.path)
 		return err
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"signet/store"
 	"signet/store/packed"
+	"signet/store/seal"
 )
 
 // importBatch is how many records share a transaction: enough that a commit costs little, few enough
@@ -20,12 +21,12 @@ const importBatch = 4096
 // Import makes a new store at path from what was exported elsewhere; see store.Importer. Nothing is
 // at path before all of it is there and synced: an import that breaks off leaves nothing, one that is
 // killed a file beside it. It answers store.ErrExists where there is a file already.
-func Import(ctx context.Context, path string, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+func Import(ctx context.Context, path string, seals *seal.Keys, f store.Foundation, records iter.Seq2[store.Record, error]) error {
 	exists := fmt.Errorf("the store %s: %w", path, store.ErrExists)
 	if _, err := os.Lstat(path); err == nil {
 		return exists
 	}
-	made, err := makeFile(path, func(tmp string) error { return fillInOrder(ctx, tmp, f, records) })
+	made, err := makeFile(path, func(tmp string) error { return fillInOrder(ctx, tmp, seals, f, records) })
 	if err == nil && !made {
 		return exists
 	}
@@ -34,10 +35,10 @@ func Import(ctx context.Context, path string, f store.Foundation, records iter.S
 
 // fillInOrder writes the records as they come into a file beside path, and from there in the order of
 // their keys: pages that are filled at random are half empty. No step needs more memory than a batch.
-func fillInOrder(ctx context.Context, path string, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+func fillInOrder(ctx context.Context, path string, seals *seal.Keys, f store.Foundation, records iter.Seq2[store.Record, error]) error {
 	unordered := path + ".unordered"
 	defer os.Remove(unordered)
-	if err := fill(ctx, unordered, f, records); err != nil {
+	if err := fill(ctx, unordered, seals, f, records); err != nil {
 		return err
 	}
 	db, _, err := openFile(unordered, false)
@@ -49,7 +50,7 @@ func fillInOrder(ctx context.Context, path string, f store.Foundation, records i
 }
 
 // fill syncs once, at the end: until then the file has no name that anybody looks for.
-func fill(ctx context.Context, path string, f store.Foundation, records iter.Seq2[store.Record, error]) (err error) {
+func fill(ctx context.Context, path string, seals *seal.Keys, f store.Foundation, records iter.Seq2[store.Record, error]) (err error) {
 	if err := initialise(path); err != nil {
 		return err
 	}
@@ -65,14 +66,14 @@ func fill(ctx context.Context, path string, f store.Foundation, records iter.Seq
 	defer stop()
 	for more := true; more; {
 		err := db.Update(func(tx *bbolt.Tx) (err error) {
-			more, err = in.batch(&txn{Tx: tx})
+			more, err = in.batch(newTxn(tx, seals))
 			return err
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if err := db.Update(func(tx *bbolt.Tx) error { return putFoundation(&txn{Tx: tx}, f) }); err != nil {
+	if err := db.Update(func(tx *bbolt.Tx) error { return putFoundation(newTxn(tx, seals), f) }); err != nil {
 		return err
 	}
 	return db.Sync()
@@ -170,6 +171,11 @@ func importSession(t *txn, s store.Session) error {
 	key := sessionKey(s.UserID, s.ID)
 	if t.get(bucketSessions, key) != nil {
 		return fmt.Errorf("session %s is there twice", s.ID)
+	}
+	if t.get(bucketClients, []byte(s.ClientID)) == nil { // it was deleted, and one that is made anew must not inherit this
+		if err := raiseClientEpoch(t, store.NextEpoch(s.ClientEpoch)); err != nil {
+			return err
+		}
 	}
 	return t.put(bucketSessions, key, packed.EncodeSession(s, Schema))
 }

@@ -109,7 +109,7 @@ func TestWritesNoticeThatTheFileIsGone(t *testing.T) {
 			}
 			must(t, s.Ping(t.Context()))
 			must(t, s.Close())
-			must(t, Check(path))
+			must(t, Check(path, nil))
 			if n := strings.Count(log.String(), "\n"); n != 2 {
 				t.Errorf("%d lines in the log, want 2:\n%s", n, log.String())
 			}

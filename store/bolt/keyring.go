@@ -7,15 +7,13 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
 	"signet/store/packed"
 )
 
 // Install implements store.Installs.
 func (s *Store) Install(ctx context.Context) (in store.Install, err error) {
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+	err = s.viewContext(ctx, func(tx snapshot) error {
 		in, err = readInstall(tx)
 		return err
 	})
@@ -23,7 +21,10 @@ func (s *Store) Install(ctx context.Context) (in store.Install, err error) {
 }
 
 func readInstall(tx reader) (in store.Install, err error) {
-	raw := tx.Bucket(bucketMeta).Get(keyInstall)
+	raw, err := tx.record(bucketMeta, keyInstall)
+	if err != nil {
+		return in, fmt.Errorf("%w: reading the install: %w", store.ErrUnavailable, err)
+	}
 	if raw == nil {
 		return in, fmt.Errorf("install: %w", store.ErrNotFound)
 	}
@@ -55,7 +56,7 @@ func packInstall(in store.Install) ([]byte, error) {
 
 // LoadKeyring implements store.Keyrings.
 func (s *Store) LoadKeyring(ctx context.Context) (version uint64, document []byte, err error) {
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+	err = s.viewContext(ctx, func(tx snapshot) error {
 		version, document, err = readKeyring(tx)
 		document = bytes.Clone(document)
 		return err

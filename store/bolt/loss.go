@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
 	"signet/store/packed"
 )
@@ -15,7 +13,7 @@ var keyLoss = []byte("loss")
 
 // Loss implements store.Losses.
 func (s *Store) Loss(ctx context.Context) (l store.Loss, err error) {
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+	err = s.viewContext(ctx, func(tx snapshot) error {
 		l, err = readLoss(tx)
 		return err
 	})
@@ -23,7 +21,10 @@ func (s *Store) Loss(ctx context.Context) (l store.Loss, err error) {
 }
 
 func readLoss(tx reader) (store.Loss, error) {
-	raw := tx.Bucket(bucketMeta).Get(keyLoss)
+	raw, err := tx.record(bucketMeta, keyLoss)
+	if err != nil {
+		return store.Loss{}, fmt.Errorf("%w: reading the last loss: %w", store.ErrUnavailable, err)
+	}
 	if raw == nil {
 		return store.Loss{}, nil
 	}

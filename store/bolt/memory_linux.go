@@ -4,7 +4,6 @@ import (
 	"time"
 	"unsafe"
 
-	"go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,7 +21,7 @@ func (s *Store) trimMemory() {
 		return
 	}
 	s.sweeper.trimmed = now
-	s.view(func(tx *bbolt.Tx) error { // a snapshot holds the map in place
+	s.view(func(tx snapshot) error { // a snapshot holds the map in place
 		if tx.Size() < trimAbove {
 			return nil
 		}

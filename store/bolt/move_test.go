@@ -77,8 +77,8 @@ func exported(t *testing.T, s *Store) (records []store.Record) {
 func TestMove(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "signet.db")
 	want := moveRecords()
-	must(t, Import(t.Context(), path, moveFoundation, stream(want, nil)))
-	must(t, Check(path))
+	must(t, Import(t.Context(), path, nil, moveFoundation, stream(want, nil)))
+	must(t, Check(path, nil))
 	s, err := Open(path, Options{})
 	must(t, err)
 	t.Cleanup(func() { s.Close() })
@@ -104,7 +104,7 @@ func TestImportMarksTwice(t *testing.T) {
 	}
 	later := moveDay.Add(time.Hour)
 	records := []store.Record{assertion(moveDay), assertion(later), assertion(moveDay)}
-	must(t, Import(t.Context(), path, moveFoundation, stream(records, nil)))
+	must(t, Import(t.Context(), path, nil, moveFoundation, stream(records, nil)))
 	if got := exported(t, mustOpen(t, path)); !reflect.DeepEqual(got, []store.Record{assertion(later)}) {
 		t.Errorf("got %+v, want the one until %v", got, later)
 	}
@@ -114,7 +114,7 @@ func TestImportMarksTwice(t *testing.T) {
 func TestImportNumbersEvents(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "signet.db")
 	records := []store.Record{{Event: &store.Event{Seq: 70, Type: "a"}}, {Event: &store.Event{Seq: 90, Type: "b"}}}
-	must(t, Import(t.Context(), path, moveFoundation, stream(records, nil)))
+	must(t, Import(t.Context(), path, nil, moveFoundation, stream(records, nil)))
 	s := mustOpen(t, path)
 	must(t, s.AppendEvents(t.Context(), []store.Event{{Type: "c"}}))
 	got := exported(t, s) // with what is not written yet
@@ -133,7 +133,7 @@ func TestImportHasItsOwnSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "signet.db")
 	f := moveFoundation
 	f.Install.Schema = Schema + 5
-	must(t, Import(t.Context(), path, f, stream(nil, nil)))
+	must(t, Import(t.Context(), path, nil, f, stream(nil, nil)))
 	mustOpen(t, path)
 }
 
@@ -163,7 +163,7 @@ func TestImportRefuses(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			err := Import(t.Context(), filepath.Join(dir, "signet.db"), moveFoundation, stream(test.records, test.end))
+			err := Import(t.Context(), filepath.Join(dir, "signet.db"), nil, moveFoundation, stream(test.records, test.end))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
@@ -188,7 +188,7 @@ func TestImportWithoutFoundation(t *testing.T) {
 	} {
 		f := moveFoundation
 		spoil(&f)
-		if err := Import(t.Context(), filepath.Join(dir, "signet.db"), f, stream(moveRecords(), nil)); err == nil {
+		if err := Import(t.Context(), filepath.Join(dir, "signet.db"), nil, f, stream(moveRecords(), nil)); err == nil {
 			t.Errorf("without its %s: imported", name)
 		}
 	}
@@ -201,11 +201,11 @@ func TestImportOverAnother(t *testing.T) {
 	other := moveFoundation
 	other.Install.ID = "other"
 	inner := func(yield func(store.Record, error) bool) {
-		must(t, Import(t.Context(), path, moveFoundation, stream(moveRecords(), nil)))
+		must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 		yield(moveRecords()[0], nil)
 	}
 	for range 2 {
-		if err := Import(t.Context(), path, other, inner); !errors.Is(err, store.ErrExists) {
+		if err := Import(t.Context(), path, nil, other, inner); !errors.Is(err, store.ErrExists) {
 			t.Errorf("got %v, want ErrExists", err)
 		}
 	}
@@ -218,7 +218,7 @@ func TestImportGivenUp(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := Import(ctx, filepath.Join(dir, "signet.db"), moveFoundation, stream(moveRecords(), nil)); !errors.Is(err, context.Canceled) {
+	if err := Import(ctx, filepath.Join(dir, "signet.db"), nil, moveFoundation, stream(moveRecords(), nil)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 	wantEmpty(t, dir)
@@ -245,7 +245,7 @@ func TestExportNamesWhatIsDamaged(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "signet.db")
-			must(t, Import(t.Context(), path, moveFoundation, stream(moveRecords(), nil)))
+			must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 			s := mustOpen(t, path)
 			must(t, s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(test.bucket).Put(test.key, test.value) }))
 			err := s.Export(t.Context(), func(store.Record) error { return nil })
@@ -271,7 +271,7 @@ func TestFoundationOfAnEmptyStore(t *testing.T) {
 // An export ends with its caller's wish, and with the store.
 func TestExportEnds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "signet.db")
-	must(t, Import(t.Context(), path, moveFoundation, stream(moveRecords(), nil)))
+	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 	s := mustOpen(t, path)
 	enough := errors.New("enough")
 	n := 0

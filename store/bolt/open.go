@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"signet/store"
+	"signet/store/seal"
 )
 
 // Schema is the newest format that this package reads, and the one of new files. A file keeps the
@@ -29,7 +29,7 @@ type Options struct {
 	Retention   store.Retention  // of audit events, where a class has its own
 	Now         func() time.Time // paces write probes; nil means time.Now
 	Log         *slog.Logger     // nil discards
-	Verify      bool             // read the whole file in the background once; damage makes Ping fail
+	Seals       *seal.Keys       // of the records; nil: they have none, and what a record is sealed with is not understood
 }
 
 var _ store.Store = (*Store)(nil)
@@ -69,9 +69,6 @@ func Open(path string, opt Options) (*Store, error) {
 	}
 	if err := s.indexEvents(); err != nil {
 		return nil, errors.Join(err, s.Close())
-	}
-	if opt.Verify {
-		s.running.Go(func() { s.verify(context.Background()) })
 	}
 	return s, nil
 }
@@ -161,25 +158,27 @@ func checkSize(db *bbolt.DB, file *os.File) error {
 // errDamaged tells a file that must be restored from one that is only busy or out of reach.
 var errDamaged = errors.New("the store is damaged")
 
-func damaged(path, how string) error {
-	return fmt.Errorf("%w: %s: %s; restore a backup", errDamaged, path, how)
+func damaged(path, how string) error { return damagedBy(path, errors.New(how)) }
+
+func damagedBy(path string, how error) error {
+	return fmt.Errorf("%w: %s: %w; restore a backup", errDamaged, path, how)
 }
 
 // load checks the layout and reads what is kept in memory.
 func (s *Store) load() error {
-	return s.view(func(tx *bbolt.Tx) error {
+	return s.view(func(tx snapshot) error {
 		for _, name := range buckets {
 			if tx.Bucket(name) == nil {
 				return damaged(s.path, fmt.Sprintf("it has no bucket %q", name))
 			}
 		}
-		schema, err := checkSchema(tx, s.path)
+		schema, err := checkSchema(tx.Tx, s.path)
 		if err != nil {
 			return err
 		}
 		s.SetFormat(schema)
 		s.audit.load(tx.Bucket(bucketAudit))
-		return s.throttle.load(tx.Bucket(bucketThrottle))
+		return s.throttle.load(tx)
 	})
 }
 
@@ -191,9 +190,9 @@ func checkSchema(tx *bbolt.Tx, path string) (format int, err error) {
 		return 0, damaged(path, "it does not say its schema")
 	}
 	schema := binary.BigEndian.Uint64(raw)
-	if raw := meta.Get(keyInstall); raw != nil {
+	if raw := meta.Get(keyInstall); raw != nil { // whether it is forged is found when it is read
 		var in store.Install
-		if err := json.Unmarshal(raw, &in); err != nil {
+		if err := json.Unmarshal(seal.Unverified(raw), &in); err != nil {
 			return 0, damaged(path, "its install record is unreadable")
 		}
 		schema = max(schema, uint64(max(in.Schema, 0)))

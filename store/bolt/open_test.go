@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
 )
 
@@ -114,7 +112,7 @@ func filled(t *testing.T) []byte {
 	used := int64(0)
 	must(t, s.Close())
 	s = mustOpen(t, path)
-	must(t, s.view(func(tx *bbolt.Tx) error { used = tx.Size(); return nil }))
+	must(t, s.view(func(tx snapshot) error { used = tx.Size(); return nil }))
 	must(t, s.Close())
 	raw, err := os.ReadFile(path)
 	must(t, err)
@@ -141,7 +139,7 @@ func TestTruncated(t *testing.T) {
 		if !errors.Is(err, errDamaged) {
 			t.Errorf("cut to %d of %d bytes: got %v, want the damage", size, len(raw), err)
 		}
-		if err := Check(path); err == nil {
+		if err := Check(path, nil); err == nil {
 			t.Errorf("cut to %d of %d bytes: Check found nothing", size, len(raw))
 		}
 	}
@@ -163,7 +161,7 @@ func TestFlipped(t *testing.T) {
 			at++
 		}
 		must(t, os.WriteFile(path, spoilt, 0o600))
-		if Check(path) != nil {
+		if Check(path, nil) != nil {
 			found++
 		}
 		s, err := Open(path, Options{Create: true})
@@ -192,14 +190,14 @@ func TestCheck(t *testing.T) {
 	raw := filled(t)
 	path := filepath.Join(t.TempDir(), "signet.db")
 	must(t, os.WriteFile(path, raw, 0o600))
-	if err := Check(path); err != nil {
+	if err := Check(path, nil); err != nil {
 		t.Errorf("Check of a good file: %v", err)
 	}
 	mustOpen(t, path)
-	if err := Check(path); !errors.Is(err, store.ErrLocked) {
+	if err := Check(path, nil); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("Check of an open file: got %v, want ErrLocked", err)
 	}
-	if err := Check(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+	if err := Check(filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Check of nothing: got %v, want fs.ErrNotExist", err)
 	}
 }

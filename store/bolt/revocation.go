@@ -29,7 +29,10 @@ func validJTI(jti string) error {
 
 // markUntil marks a key until a time, and never for less than it is marked already.
 func markUntil(t *txn, bucket, key []byte, until time.Time) error {
-	raw := t.get(bucket, key)
+	raw, err := t.record(bucket, key)
+	if err != nil {
+		return fmt.Errorf("%w: reading a mark: %w", store.ErrUnavailable, err)
+	}
 	if len(raw) == 8 && !packed.NewReader(raw).Time().Before(store.Millis(until)) {
 		return nil
 	}
@@ -38,7 +41,7 @@ func markUntil(t *txn, bucket, key []byte, until time.Time) error {
 
 // TokenState implements store.Revocations.
 func (s *Store) TokenState(ctx context.Context, ref store.TokenRef) (state store.TokenState, err error) {
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+	err = s.viewContext(ctx, func(tx snapshot) error {
 		state, err = tokenState(tx, ref)
 		return err
 	})
@@ -49,7 +52,11 @@ func (s *Store) TokenState(ctx context.Context, ref store.TokenRef) (state store
 }
 
 func tokenState(tx reader, ref store.TokenRef) (state store.TokenState, err error) {
-	state.Revoked = tx.Bucket(bucketRevoked).Get([]byte(ref.JTI)) != nil
+	mark, err := tx.record(bucketRevoked, []byte(ref.JTI))
+	if err != nil {
+		return state, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	state.Revoked = mark != nil
 	state.Live = true
 	if !ref.UserID.IsZero() {
 		state.User, err = readUser(tx, ref.UserID)
@@ -69,6 +76,6 @@ func tokenState(tx reader, ref store.TokenRef) (state store.TokenState, err erro
 		state.Live = false
 		return state, nil
 	}
-	state.Session, err = readSession(key, raw, "")
+	state.Session, err = readSession(tx, key, raw, "")
 	return state, err
 }

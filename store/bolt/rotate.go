@@ -40,7 +40,7 @@ func (s *Store) rotate(t *txn, key []byte, r store.Rotation) (now rotated, err e
 	if raw == nil {
 		return now, nil
 	}
-	if now.was, err = readSession(key, raw, r.ClientID); err != nil {
+	if now.was, err = readSession(t, key, raw, r.ClientID); err != nil {
 		return now, fmt.Errorf("%w: reading session %s: %w", store.ErrUnavailable, r.SessionID, err)
 	}
 	now.user, err = readUser(t, r.UserID)

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
 	"signet/store/packed"
 )
@@ -24,7 +22,16 @@ func sessionKey(user store.UserID, id store.SessionID) []byte {
 	return append(key, id[:]...)
 }
 
-func readSession(key, value []byte, clientID string) (store.Session, error) {
+// readSession reads what lies under the key.
+func readSession(tx reader, key, value []byte, clientID string) (store.Session, error) {
+	value, err := tx.opened(bucketSessions, key, value)
+	if err != nil {
+		return store.Session{}, err
+	}
+	return decodeSession(key, value, clientID)
+}
+
+func decodeSession(key, value []byte, clientID string) (store.Session, error) {
 	if len(key) != 2*idSize {
 		return store.Session{}, packed.ErrMalformed
 	}
@@ -84,7 +91,7 @@ func (s *Store) start(t *txn, in store.Session, limit int) (store.Session, store
 		return in, u, err
 	}
 	raw := packed.EncodeSession(in, s.Format())
-	if in, err = readSession(key, raw, in.ClientID); err != nil {
+	if in, err = decodeSession(key, raw, in.ClientID); err != nil {
 		return in, u, err
 	}
 	return in, u, t.put(bucketSessions, key, raw)
@@ -150,7 +157,7 @@ func (s *Store) RevokeSessions(ctx context.Context, user store.UserID) (ended in
 // ListSessions implements store.Sessions.
 func (s *Store) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) (list []store.Session, err error) {
 	now = store.Millis(now)
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+	err = s.viewContext(ctx, func(tx snapshot) error {
 		list, err = readSessions(tx, user)
 		return err
 	})
@@ -167,7 +174,7 @@ func readSessions(tx reader, user store.UserID) (list []store.Session, err error
 	c := tx.Bucket(bucketSessions).Cursor()
 	clientID := ""
 	for key, value := c.Seek(user[:]); bytes.HasPrefix(key, user[:]); key, value = c.Next() {
-		s, err := readSession(key, value, clientID)
+		s, err := readSession(tx, key, value, clientID)
 		if err != nil {
 			return nil, fmt.Errorf("%w: reading the sessions of %s: %w", store.ErrUnavailable, user, err)
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
 // Stats are numbers for the operator.
@@ -13,7 +11,7 @@ type Stats struct {
 	Bytes     int64 // size of the file
 	FreeBytes int64 // of it that are free for new records; `signet store compact` gives them back
 	Damaged   bool  // damage was found since the start
-	Verified  bool  // the check of Options.Verify came to its end
+	Verified  bool  // the check that Verify begins came to its end
 	Swept     map[string]SweepStats
 }
 
@@ -41,7 +39,7 @@ func (s *Store) Stats() Stats {
 
 // freeBytes reads the length of the list of free pages; 0 where it cannot be read.
 func (s *Store) freeBytes() (free int64) {
-	_ = s.viewContext(context.Background(), func(tx *bbolt.Tx) error {
+	_ = s.viewContext(context.Background(), func(tx snapshot) error {
 		w := structure{file: s.file, pageSize: uint64(s.db.Info().PageSize)}
 		_, list, err := w.meta(uint64(tx.ID()))
 		if err != nil {

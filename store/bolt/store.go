@@ -14,7 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/seal"
 )
 
 // Store is a store.Store in one file. All methods may be called concurrently.
@@ -24,6 +24,7 @@ type Store struct {
 	path   string
 	opened os.FileInfo // of file: which file it is
 	now    func() time.Time
+	seals  *seal.Keys // nil: records have none
 	log    *slog.Logger
 
 	queue    queue
@@ -37,7 +38,7 @@ type Store struct {
 	clientChanges atomic.Uint64
 	format        atomic.Int32 // of the records that are written
 
-	running  sync.WaitGroup // the committer, and the check of Options.Verify
+	running  sync.WaitGroup // the committer, and the check that Verify begins
 	closed   atomic.Bool
 	closing  sync.Once
 	closeErr error
@@ -57,7 +58,7 @@ func newStore(db *bbolt.DB, file *os.File, path string, opt Options) (*Store, er
 	if err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
-	s := &Store{db: db, file: file, path: path, opened: opened, now: opt.Now, log: opt.Log}
+	s := &Store{db: db, file: file, path: path, opened: opened, now: opt.Now, log: opt.Log, seals: opt.Seals}
 	s.format.Store(Schema)
 	s.queue.init()
 	s.audit.keep = store.ShareRetention(opt.AuditEvents, opt.Retention)
@@ -75,7 +76,7 @@ func (s *Store) SetFormat(format int) { s.format.Store(int32(format)) }
 
 // view runs read in a snapshot of what is committed. A page fault or an assertion of bbolt's, both
 // signs of a damaged file or a failing disk, becomes an error of this one call.
-func (s *Store) view(read func(tx *bbolt.Tx) error) (err error) {
+func (s *Store) view(read func(tx snapshot) error) (err error) {
 	tx, err := s.db.Begin(false)
 	if err != nil {
 		return s.unavailable("reading", err)
@@ -85,16 +86,14 @@ func (s *Store) view(read func(tx *bbolt.Tx) error) (err error) {
 		if p := recover(); p != nil {
 			err = s.unavailable("reading", damaged(s.path, fmt.Sprint(p)))
 		}
-		if errors.Is(err, packed.ErrMalformed) || errors.Is(err, errDamaged) {
-			s.noteDamage(err)
-		}
+		err = s.unreadable(err)
 		tx.Rollback() // a read transaction has nothing to lose; the only error is "already closed"
 	}()
-	return read(tx)
+	return read(snapshot{tx, s.seals})
 }
 
 // viewContext is view for a caller that may have given up already.
-func (s *Store) viewContext(ctx context.Context, read func(tx *bbolt.Tx) error) error {
+func (s *Store) viewContext(ctx context.Context, read func(tx snapshot) error) error {
 	if err := s.open(ctx); err != nil {
 		return err
 	}

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
-
-	"go.etcd.io/bbolt"
 )
 
 // bbolt's own check shares the list of free pages with the writer, so it would have to hold up all
@@ -43,7 +41,7 @@ type structure struct {
 // verifyStructure checks that every page is what its parent takes it for, that keys are in order, and
 // that each page is in use once or free, not both. It returns the number of pages.
 func (s *Store) verifyStructure(ctx context.Context) (pages uint64, err error) {
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+	err = s.viewContext(ctx, func(tx snapshot) error {
 		w := structure{file: s.file, pageSize: uint64(s.db.Info().PageSize), stop: func() error { return s.open(ctx) }}
 		root, freelist, err := w.meta(uint64(tx.ID()))
 		if errors.Is(err, errMetaGone) { // two commits since: there is a newer snapshot to look at

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
 	"signet/store/packed"
 )
@@ -52,19 +50,19 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 	s.sweeper.mu.Lock()
 	defer s.sweeper.mu.Unlock()
 
-	ended := func(key, value []byte) bool {
-		session, err := readSession(key, value, "")
+	ended := func(tx reader, key, value []byte) bool {
+		session, err := readSession(tx, key, value, "")
 		return err == nil && limits.Ended(session, now)
 	}
 	for _, kind := range []struct {
 		what   string
 		bucket []byte
 		walk   *walk
-		over   func(key, value []byte) bool
+		over   func(tx reader, key, value []byte) bool
 	}{
 		{"sessions", bucketSessions, &s.sweeper.sessions, ended},
-		{"revoked tokens", bucketRevoked, &s.sweeper.revoked, passed(now)},
-		{"used assertions", bucketAssertions, &s.sweeper.spent, passed(now.Add(-store.AssertionMargin))},
+		{"revoked tokens", bucketRevoked, &s.sweeper.revoked, passed(bucketRevoked, now)},
+		{"used assertions", bucketAssertions, &s.sweeper.spent, passed(bucketAssertions, now.Add(-store.AssertionMargin))},
 		{"networks of accounts", bucketNetworks, &s.sweeper.networks, networksOver(now)},
 	} {
 		m, err := s.sweepBucket(ctx, kind.bucket, kind.walk, kind.over)
@@ -77,15 +75,19 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 }
 
 // passed holds for a record that is a time up to now.
-func passed(now time.Time) func(key, value []byte) bool {
-	return func(_, value []byte) bool {
+func passed(bucket []byte, now time.Time) func(tx reader, key, value []byte) bool {
+	return func(tx reader, key, value []byte) bool {
+		value, err := tx.opened(bucket, key, value)
+		if err != nil {
+			return false
+		}
 		r := packed.NewReader(value)
 		return !now.Before(r.Time()) && r.End() == nil
 	}
 }
 
 // sweepBucket goes on to the end of the bucket, or for sweepSpans.
-func (s *Store) sweepBucket(ctx context.Context, bucket []byte, w *walk, over func(key, value []byte) bool) (n int, err error) {
+func (s *Store) sweepBucket(ctx context.Context, bucket []byte, w *walk, over func(tx reader, key, value []byte) bool) (n int, err error) {
 	for range sweepSpans {
 		m, err := s.sweepNext(ctx, bucket, w, over)
 		if n += m; err != nil || w.next == nil {
@@ -95,15 +97,15 @@ func (s *Store) sweepBucket(ctx context.Context, bucket []byte, w *walk, over fu
 	return n, nil
 }
 
-func (s *Store) sweepNext(ctx context.Context, bucket []byte, w *walk, over func(key, value []byte) bool) (n int, err error) {
+func (s *Store) sweepNext(ctx context.Context, bucket []byte, w *walk, over func(tx reader, key, value []byte) bool) (n int, err error) {
 	if w.next == nil {
 		w.begun, w.seen = s.now(), 0
 	}
 	var keys [][]byte
 	var next []byte
 	var read int
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
-		keys, next, read = candidates(tx.Bucket(bucket), w.next, over)
+	err = s.viewContext(ctx, func(tx snapshot) error {
+		keys, next, read = candidates(tx, bucket, w.next, over)
 		return nil
 	})
 	if err != nil {
@@ -122,15 +124,15 @@ func (s *Store) sweepNext(ctx context.Context, bucket []byte, w *walk, over func
 	return n, nil
 }
 
-func candidates(b *bbolt.Bucket, from []byte, over func(key, value []byte) bool) (keys [][]byte, next []byte, read int) {
-	c := b.Cursor()
+func candidates(tx reader, bucket, from []byte, over func(tx reader, key, value []byte) bool) (keys [][]byte, next []byte, read int) {
+	c := tx.Bucket(bucket).Cursor()
 	key, value := c.Seek(from)
 	for range sweepSpan {
 		if key == nil {
 			return keys, nil, read // the end: start again next time
 		}
 		read++
-		if over(key, value) {
+		if over(tx, key, value) {
 			keys = append(keys, bytes.Clone(key))
 		}
 		key, value = c.Next()
@@ -138,10 +140,10 @@ func candidates(b *bbolt.Bucket, from []byte, over func(key, value []byte) bool)
 	return keys, bytes.Clone(key), read
 }
 
-func sweepKeys(t *txn, bucket []byte, keys [][]byte, over func(key, value []byte) bool) (n int, err error) {
+func sweepKeys(t *txn, bucket []byte, keys [][]byte, over func(tx reader, key, value []byte) bool) (n int, err error) {
 	for _, key := range keys {
 		value := t.get(bucket, key)
-		if value == nil || !over(key, value) {
+		if value == nil || !over(t, key, value) {
 			continue
 		}
 		if err := t.del(bucket, key); err != nil {

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
 )
 
@@ -37,8 +35,12 @@ func (c *counts) init() {
 	c.changed = map[string]struct{}{}
 }
 
-func (c *counts) load(b *bbolt.Bucket) error {
-	return b.ForEach(func(key, raw []byte) error {
+func (c *counts) load(tx reader) error {
+	return tx.Bucket(bucketThrottle).ForEach(func(key, raw []byte) error {
+		raw, err := tx.opened(bucketThrottle, key, raw)
+		if err != nil {
+			return fmt.Errorf("%w: reading a throttle count: %w", errDamaged, err)
+		}
 		t, err := unpackTally(raw)
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", errDamaged, err)
@@ -63,12 +65,12 @@ func (s *Store) Allow(ctx context.Context, now time.Time, a store.Attempt) (stor
 // exempt reports for each scope whether its limits do not hold for the network that the attempt is from.
 func (s *Store) exempt(ctx context.Context, now time.Time, scopes []store.Scope) ([]bool, error) {
 	exempt := make([]bool, len(scopes))
-	err := s.viewContext(ctx, func(tx *bbolt.Tx) error {
+	err := s.viewContext(ctx, func(tx snapshot) error {
 		for i, scope := range scopes {
 			if len(scope.From) == 0 {
 				continue
 			}
-			noted, err := unpackNetworks(tx.Bucket(bucketNetworks).Get([]byte(scope.Place)))
+			noted, err := readNetworks(tx, []byte(scope.Place))
 			if err != nil {
 				return s.unavailable("reading", damaged(s.path, "the networks of an account: "+err.Error()))
 			}
@@ -333,6 +335,14 @@ func (c *counts) unwritten() bool {
 	return len(c.changed)+len(c.flushing) > 0
 }
 
+func readNetworks(tx reader, key []byte) (store.Networks, error) {
+	raw, err := tx.record(bucketNetworks, key)
+	if err != nil {
+		return nil, err
+	}
+	return unpackNetworks(raw)
+}
+
 // noteNetworks keeps the network of a success in the scopes that have one.
 func noteNetworks(t *txn, now time.Time, a store.Attempt) error {
 	for _, scope := range a.Scopes {
@@ -340,7 +350,7 @@ func noteNetworks(t *txn, now time.Time, a store.Attempt) error {
 			continue
 		}
 		key := []byte(scope.Place)
-		noted, err := unpackNetworks(t.get(bucketNetworks, key))
+		noted, err := readNetworks(t, key)
 		if err != nil {
 			noted = nil // damaged: begin anew
 		}
@@ -354,9 +364,9 @@ func noteNetworks(t *txn, now time.Time, a store.Attempt) error {
 }
 
 // networksOver holds for a record without a network that is still kept.
-func networksOver(now time.Time) func(key, value []byte) bool {
-	return func(_, value []byte) bool {
-		noted, err := unpackNetworks(value)
+func networksOver(now time.Time) func(tx reader, key, value []byte) bool {
+	return func(tx reader, key, _ []byte) bool {
+		noted, err := readNetworks(tx, key)
 		if err != nil {
 			return true
 		}

@@ -43,7 +43,7 @@ func validUser(u store.User) error {
 
 // User implements store.Users.
 func (s *Store) User(ctx context.Context, id store.UserID) (u store.User, err error) {
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+	err = s.viewContext(ctx, func(tx snapshot) error {
 		u, err = readUser(tx, id)
 		return err
 	})
@@ -56,21 +56,52 @@ func readUser(tx reader, id store.UserID) (store.User, error) {
 	if raw == nil {
 		return store.User{}, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
-	u, err := packed.DecodeUser(raw)
+	u, err := decodeUser(tx, id[:], raw)
 	if err != nil {
 		return store.User{}, fmt.Errorf("%w: reading user %s: %w", store.ErrUnavailable, id, err)
 	}
 	return u, nil
 }
 
+// decodeUser reads what lies under the id.
+func decodeUser(tx reader, id, raw []byte) (store.User, error) {
+	raw, err := tx.opened(bucketUsers, id, raw)
+	if err != nil {
+		return store.User{}, err
+	}
+	u, err := packed.DecodeUser(raw)
+	if err == nil && !bytes.Equal(u.ID[:], id) {
+		err = packed.ErrMalformed
+	}
+	return u, err
+}
+
+// idOfName returns the id that a name leads to, or ErrNotFound. sealed is what lies under the name.
+func idOfName(tx reader, username, sealed []byte) (store.UserID, error) {
+	if sealed == nil {
+		return store.UserID{}, fmt.Errorf("user by name: %w", store.ErrNotFound)
+	}
+	raw, err := tx.opened(bucketUsernames, username, sealed)
+	if err == nil && len(raw) != idSize {
+		err = packed.ErrMalformed
+	}
+	if err != nil {
+		return store.UserID{}, fmt.Errorf("%w: reading username %q: %w", store.ErrUnavailable, username, err)
+	}
+	return store.UserID(raw), nil
+}
+
 // UserByName implements store.Users.
 func (s *Store) UserByName(ctx context.Context, username string) (u store.User, err error) {
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
-		raw := tx.Bucket(bucketUsernames).Get([]byte(username))
-		if len(raw) != idSize {
-			return fmt.Errorf("user by name: %w", store.ErrNotFound)
+	err = s.viewContext(ctx, func(tx snapshot) error {
+		id, err := idOfName(tx, []byte(username), tx.Bucket(bucketUsernames).Get([]byte(username)))
+		if err != nil {
+			return err
 		}
-		u, err = readUser(tx, store.UserID(raw))
+		u, err = readUser(tx, id)
+		if err == nil && u.Username != username {
+			err = fmt.Errorf("%w: username %q leads to another user: %w", store.ErrUnavailable, username, packed.ErrMalformed)
+		}
 		return err
 	})
 	return u, err
@@ -121,7 +152,7 @@ func (s *Store) changeUser(ctx context.Context, id store.UserID, change func(*st
 
 // userAndRecord returns the record with the bytes that it was read from.
 func (s *Store) userAndRecord(ctx context.Context, id store.UserID) (u store.User, raw []byte, err error) {
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
+	err = s.viewContext(ctx, func(tx snapshot) error {
 		u, err = readUser(tx, id)
 		raw = bytes.Clone(tx.Bucket(bucketUsers).Get(id[:]))
 		return err
@@ -174,9 +205,13 @@ func (s *Store) DeleteUser(ctx context.Context, id store.UserID) error {
 
 // ListUsers implements store.Users.
 func (s *Store) ListUsers(ctx context.Context, after string, limit int) (list []store.User, err error) {
-	err = s.viewContext(ctx, func(tx *bbolt.Tx) error {
-		return walkAfter(tx.Bucket(bucketUsernames), after, limit, func(_, id []byte) error {
-			u, err := readUser(tx, store.UserID(id))
+	err = s.viewContext(ctx, func(tx snapshot) error {
+		return walkAfter(tx.Bucket(bucketUsernames), after, limit, func(name, raw []byte) error {
+			id, err := idOfName(tx, name, raw)
+			if err != nil {
+				return err
+			}
+			u, err := readUser(tx, id)
 			list = append(list, u)
 			return err
 		})

@@ -10,14 +10,17 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.etcd.io/bbolt"
+	"signet/store"
+	"signet/store/packed"
+	"signet/store/seal"
 )
 
-// verification is what is known about the state of the file: from the check that Open starts, and from
+// verification is what is known about the state of the file: from the check that Verify begins, and from
 // reads that met something damaged.
 type verification struct {
 	running atomic.Bool
 	done    atomic.Bool // a check came to its end
+	trusted atomic.Bool // the master keys are known to be right
 	found   atomic.Pointer[error]
 }
 
@@ -35,6 +38,30 @@ func (s *Store) noteDamage(err error) {
 		s.log.Error("the store is damaged: stop the server and restore a backup; `signet doctor` reads the whole file and lists what is wrong",
 			slog.Any("error", err))
 	}
+}
+
+// unreadable makes sure that a record that cannot be read is ErrUnavailable for the caller, and notes it.
+// Other errors stay as they are.
+func (s *Store) unreadable(err error) error {
+	if !errors.Is(err, packed.ErrMalformed) && !errors.Is(err, errDamaged) && !errors.Is(err, seal.ErrForged) {
+		return err
+	}
+	if !errors.Is(err, store.ErrUnavailable) {
+		err = s.unavailable("reading", err)
+	}
+	var other *seal.Error
+	if errors.As(err, &other) && other.Unknown && !s.verified.trusted.Load() {
+		return err // perhaps it is the master key that is wrong
+	}
+	s.noteDamage(err)
+	return err
+}
+
+// Verify begins to read the whole file in the background; see Stats and Ping for what comes of it. It is
+// for a server: call it once, when the seals of the records are known to be right.
+func (s *Store) Verify() {
+	s.verified.trusted.Store(true)
+	s.running.Go(func() { s.verify(context.Background()) })
 }
 
 // verify reads every record and every page once, beside the server's work. Damage makes Ping fail: a
@@ -67,7 +94,7 @@ func (s *Store) verifyRecords(ctx context.Context) (n int, err error) {
 	for _, name := range slices.Concat(buckets, laterBuckets) {
 		var from []byte
 		for more := true; more && err == nil; {
-			err = s.viewContext(ctx, func(tx *bbolt.Tx) (err error) {
+			err = s.viewContext(ctx, func(tx snapshot) (err error) {
 				var read int
 				read, from, err = verifySpan(tx, name, from)
 				n, more = n+read, from != nil
@@ -82,12 +109,11 @@ func (s *Store) verifyRecords(ctx context.Context) (n int, err error) {
 }
 
 // verifySpan checks up to sweepSpan records, beginning at a key, and returns where to go on; nil: nowhere.
-func verifySpan(tx *bbolt.Tx, name, from []byte) (n int, next []byte, err error) {
+func verifySpan(tx snapshot, name, from []byte) (n int, next []byte, err error) {
 	b := tx.Bucket(name)
 	if b == nil {
 		return 0, nil, nil // one of laterBuckets
 	}
-	check := recordChecks[string(name)]
 	c := b.Cursor()
 	var last []byte
 	for key, value := c.Seek(from); key != nil; key, value = c.Next() {
@@ -99,10 +125,7 @@ func verifySpan(tx *bbolt.Tx, name, from []byte) (n int, next []byte, err error)
 		}
 		last = key
 		n++
-		if check == nil {
-			continue
-		}
-		if err := check(tx, key, value); err != nil {
+		if err := checkRecord(tx, name, key, value); err != nil {
 			return n, nil, err
 		}
 	}

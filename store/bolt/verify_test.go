@@ -25,10 +25,11 @@ import (
 func openVerified(t *testing.T, path string) (s *Store, log *safeBuffer, err error) {
 	t.Helper()
 	log = &safeBuffer{}
-	if s, err = Open(path, Options{Verify: true, Log: slog.New(slog.NewTextHandler(log, nil))}); err != nil {
+	if s, err = Open(path, Options{Log: slog.New(slog.NewTextHandler(log, nil))}); err != nil {
 		return nil, log, err
 	}
 	t.Cleanup(func() { s.Close() })
+	s.Verify()
 	waitFor(t, "the end of the check", func() bool { return s.Stats().Verified })
 	return s, log, nil
 }
@@ -76,7 +77,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 			at++
 		}
 		must(t, os.WriteFile(path, spoilt, 0o600))
-		found := Check(path)
+		found := Check(path, nil)
 		s, log, err := openVerified(t, path)
 		if err != nil {
 			continue
@@ -111,7 +112,7 @@ func TestVerifyFindsAPageInUseAndFree(t *testing.T) {
 	must(t, os.WriteFile(path, filled(t), 0o600))
 	s := mustOpen(t, path)
 	var list, users uint64
-	must(t, s.view(func(tx *bbolt.Tx) (err error) {
+	must(t, s.view(func(tx snapshot) (err error) {
 		w := structure{file: s.file, pageSize: uint64(s.db.Info().PageSize)}
 		_, list, err = w.meta(uint64(tx.ID()))
 		users = uint64(tx.Bucket(bucketUsers).Root())
@@ -175,7 +176,7 @@ func TestSweepKeepsUp(t *testing.T) {
 		must(t, s.db.Update(func(tx *bbolt.Tx) error {
 			for i := range n {
 				key := fmt.Sprintf("%x-%s-%d", rand.Uint64(), kind, i)
-				if err := markUntil(&txn{Tx: tx}, bucketRevoked, []byte(key), until); err != nil {
+				if err := markUntil(newTxn(tx, nil), bucketRevoked, []byte(key), until); err != nil {
 					return err
 				}
 			}

@@ -15,6 +15,7 @@ func (o *Overlay) applyClient(c *store.Client) bool {
 		known = &changes{}
 	} else {
 		o.clientsIn[c.ID] = true
+		known = known.against(c.UpdatedAt, c.Revision)
 	}
 	remade := stands == present && !now.CreatedAt.Equal(c.CreatedAt) // deleted, and created again under the same id
 	if stands == absent || remade || stands == unknown && known.deleted.After(c.CreatedAt) {

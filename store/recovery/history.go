@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -55,8 +56,46 @@ type History struct {
 type changes struct {
 	created, updated, deleted, disabled, enabled, ended, secret time.Time
 
+	numbered  []numbered       // those of attested events that name the revision of the record
 	epoch     uint32           // the highest that an event names
 	rotations []secretRotation // of a client, in the order in which they were read
+}
+
+// numbered is a change whose place among the changes of its record is known.
+type numbered struct {
+	kind     func(*changes) *time.Time
+	at       time.Time
+	revision uint32 // of the record after it
+}
+
+// against returns the changes with times that compare with a record's as the changes do: those with a higher
+// revision than the record's are later than it was updated, in the order of their revisions, and the others are
+// not. The clocks that wrote the times may differ.
+func (c *changes) against(updatedAt time.Time, revision uint32) *changes {
+	if len(c.numbered) == 0 || revision == 0 {
+		return c
+	}
+	ordered := *c
+	for _, n := range c.numbered {
+		if at := n.kind(&ordered); at.Equal(n.at) { // else a change without a revision is the latest
+			*at = time.Time{}
+		}
+	}
+	slices.SortFunc(c.numbered, func(a, b numbered) int { return cmp.Compare(a.revision, b.revision) })
+	last := updatedAt
+	for _, n := range c.numbered {
+		at := n.at
+		if n.revision <= revision {
+			if at.After(updatedAt) {
+				at = updatedAt
+			}
+		} else {
+			last = latest(last.Add(time.Millisecond), at)
+			at = last
+		}
+		*n.kind(&ordered) = latest(*n.kind(&ordered), at)
+	}
+	return &ordered
 }
 
 // secretRotation is a client secret that was replaced or revoked.
@@ -239,6 +278,9 @@ func (h *History) takeChange(e store.Event, trust Trust) {
 	}
 	last := kind(c)
 	*last = latest(*last, e.At)
+	if revision, err := strconv.ParseUint(e.Detail[store.DetailRevision], 10, 32); err == nil && trust == Attested {
+		c.numbered = append(c.numbered, numbered{kind, e.At, uint32(revision)})
+	}
 	if epoch, err := strconv.ParseUint(e.Detail[store.DetailEpoch], 10, 24); err == nil && trust == Attested {
 		c.epoch = max(c.epoch, uint32(epoch))
 	}

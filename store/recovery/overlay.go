@@ -147,6 +147,7 @@ func (o *Overlay) applyUser(u *store.User) bool {
 		c = &changes{}
 	} else {
 		o.names[sub] = u.Username
+		c = c.against(u.UpdatedAt, u.Revision)
 	}
 	if stands == absent || stands != present && !c.deleted.IsZero() { // a sub is never given again
 		o.users[u.ID] = ending{gone: true}

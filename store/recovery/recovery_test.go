@@ -247,6 +247,33 @@ func TestUsersByEvents(t *testing.T) {
 	}
 }
 
+// Revisions order changes that clocks do not: those of replicas may differ by the skew of the timetable.
+func TestRevisionsOrderEvents(t *testing.T) {
+	numbered := func(kind string, at time.Time, revision int) store.Event {
+		return store.Event{Type: kind, Subject: ada.String(), At: at, Detail: map[string]string{store.DetailRevision: fmt.Sprint(revision)}}
+	}
+	record := func(u *store.User) { u.UpdatedAt, u.Revision = at(-10), 7 }
+	for _, tc := range []struct {
+		name     string
+		events   []store.Event
+		disabled bool
+	}{
+		{"disabled after the backup by a clock that is behind", []store.Event{numbered(store.EventUserDisable, at(-11), 8)}, true},
+		{"disabled before the backup by a clock that is ahead", []store.Event{numbered(store.EventUserDisable, at(-9), 6)}, false},
+		{"disabled, then enabled by a clock that is behind", []store.Event{numbered(store.EventUserDisable, at(2), 8), numbered(store.EventUserEnable, at(1), 9)}, false},
+		{"enabled, then disabled by a clock that is behind", []store.Event{numbered(store.EventUserEnable, at(2), 8), numbered(store.EventUserDisable, at(1), 9)}, true},
+		{"disabled by an event without a revision", []store.Event{numbered(store.EventUserEnable, at(1), 8), {Type: store.EventUserDisable, Subject: ada.String(), At: at(2)}}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHistory()
+			note(h, recovery.Attested, tc.events...)
+			if u, _ := onlyUser(second(lay(t, h, nil, user(record)))); u.Disabled != tc.disabled {
+				t.Errorf("got disabled %v, want %v", u.Disabled, tc.disabled)
+			}
+		})
+	}
+}
+
 // Lines that nothing vouches for take away as any other, and never give back, whatever attested event they imitate.
 func TestUnsignedEventsOnlyTakeAway(t *testing.T) {
 	sub := ada.String()

@@ -47,7 +47,7 @@ func ReadReplaced(ctx context.Context, source Source, h *History, f store.Founda
 		return r, nil // for the caller to refuse
 	}
 	err = source.Export(ctx, func(record store.Record) error {
-		r.moment = latest(r.moment, timeOf(record))
+		r.moment = latest(r.moment, record.ChangedAt())
 		switch {
 		case record.Event != nil:
 			r.count(record.Event.Seq, h.seq)
@@ -87,21 +87,6 @@ func (r *Replaced) Gap() uint64 {
 
 // Older reports whether the store is older than the backup. What is absent in it then was not deleted.
 func (r *Replaced) Older() bool { return r != nil && r.source != nil && !r.successor }
-
-// timeOf is when the record was last changed.
-func timeOf(r store.Record) time.Time {
-	switch {
-	case r.Client != nil:
-		return r.Client.UpdatedAt
-	case r.User != nil:
-		return r.User.UpdatedAt
-	case r.Session != nil:
-		return r.Session.RotatedAt
-	case r.Event != nil:
-		return r.Event.At
-	}
-	return time.Time{}
-}
 
 // standing is what the replaced store has of a record of the backup.
 type standing int

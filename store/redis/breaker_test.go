@@ -26,6 +26,7 @@ func TestBreaker(t *testing.T) {
 		return err
 	}
 	stub.always("") // the connection is closed
+	s.servers.forget()
 	for range 10 {
 		if err := ask(); !isUnavailable(err) || errors.Is(err, gobreaker.ErrOpenState) {
 			t.Fatalf("got error %v, want that of the connection", err)

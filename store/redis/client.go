@@ -31,7 +31,7 @@ func (s *Store) addClient(ctx context.Context, c store.Client) error {
 		return fmt.Errorf("the client id has %d bytes", len(c.ID))
 	}
 	for range 3 { // each time the least epoch has risen
-		raw, err := packed.EncodeClient(c, s.Format())
+		raw, err := s.packClient(c)
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func (s *Store) clientAndRecord(ctx context.Context, id string) (raw string, c s
 	if !found {
 		return "", c, fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 	}
-	c, err = packed.DecodeClient([]byte(raw))
+	c, err = s.unpackClient(id, raw)
 	return raw, c, err
 }
 
@@ -112,7 +112,7 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 
 // replaceClient writes c in the place of what was read.
 func (s *Store) replaceClient(ctx context.Context, before string, c store.Client) (outcome string, err error) {
-	after, err := packed.EncodeClient(c, s.Format())
+	after, err := s.packClient(c)
 	if err != nil {
 		return "", err
 	}
@@ -195,13 +195,16 @@ func (s *Store) ListClients(ctx context.Context, after string, limit int) ([]sto
 // allClients returns every client, in order.
 func (s *Store) allClients(ctx context.Context) ([]store.Client, error) {
 	key := s.key.clients()[0]
-	get := command(key, "hvals", key)
+	get := command(key, "hgetall", key)
 	if err := s.do(ctx, "listing clients", get); err != nil {
 		return nil, err
 	}
 	var all []store.Client
-	for _, raw := range get.list() {
-		c, err := packed.DecodeClient([]byte(raw))
+	for pair := range slices.Chunk(get.list(), 2) {
+		if len(pair) != 2 {
+			return nil, s.malformed("the clients", errReply)
+		}
+		c, err := s.unpackClient(pair[0], pair[1])
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/seal"
 )
 
 // beat is a heartbeat as it lies in Redis: one field of a hash that goes when nobody beats any more.
@@ -26,7 +27,7 @@ func (s *Store) Beat(ctx context.Context, hb store.Heartbeat, ttl time.Duration)
 		return err
 	}
 	key := s.key.beats()
-	return s.do(ctx, "telling a heartbeat", write("hset", key, hb.Replica, raw), write("pexpire", key, beatsKeptFor.Milliseconds()))
+	return s.do(ctx, "telling a heartbeat", write("hset", key, hb.Replica, s.sealed(seal.Heartbeat, []byte(hb.Replica), raw)), write("pexpire", key, beatsKeptFor.Milliseconds()))
 }
 
 // Beats implements store.Heartbeats.
@@ -43,7 +44,11 @@ func (s *Store) Beats(ctx context.Context, now time.Time) ([]store.Heartbeat, er
 			return nil, s.malformed("heartbeats", errReply)
 		}
 		var b beat
-		if err := json.Unmarshal([]byte(pair[1]), &b); err != nil || !now.Before(b.Until) {
+		raw, err := s.opened(seal.Heartbeat, []byte(pair[0]), pair[1])
+		if err == nil {
+			err = json.Unmarshal(raw, &b)
+		}
+		if err != nil || b.Replica != pair[0] || !now.Before(b.Until) { // one that is forged stops nobody
 			forget = append(forget, pair[0])
 			continue
 		}

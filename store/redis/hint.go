@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"signet/store"
+	"signet/store/seal"
 )
 
 // message is what replicas tell each other: a hint for whoever watches, or a revocation for the journal.
@@ -41,7 +42,7 @@ func (e ended) message() message { return message{Ended: &e} }
 // publish tells a message by way of the server that has the key.
 func (s *Store) publish(key string, m message) *call {
 	raw, _ := json.Marshal(m) // nothing in it can fail
-	return command(key, "publish", s.key.channel(), raw)
+	return command(key, "publish", s.key.channel(), s.sealed(seal.Hint, nil, raw))
 }
 
 // listen hears what other replicas tell, until ctx ends. go-redis subscribes again after a failure;
@@ -70,7 +71,11 @@ func (s *Store) listen(ctx context.Context) {
 
 func (s *Store) hear(payload string) {
 	var m message
-	if json.Unmarshal([]byte(payload), &m) != nil {
+	raw, err := s.opened(seal.Hint, nil, payload)
+	if err != nil {
+		return // forged: it ends nothing
+	}
+	if json.Unmarshal(raw, &m) != nil {
 		return // of a later version, or nobody's
 	}
 	switch e := m.Ended; {

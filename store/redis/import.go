@@ -28,7 +28,7 @@ func (s *Store) Import(ctx context.Context, f store.Foundation, records iter.Seq
 
 // fill writes the records.
 func (s *Store) fill(ctx context.Context, records iter.Seq2[store.Record, error]) error {
-	i := importing{Store: s}
+	i := importing{Store: s, clients: map[string]struct{}{}}
 	for r, err := range records {
 		if err != nil {
 			return err
@@ -36,6 +36,9 @@ func (s *Store) fill(ctx context.Context, records iter.Seq2[store.Record, error]
 		if err := i.add(ctx, r); err != nil {
 			return err
 		}
+	}
+	if i.least > 0 {
+		i.calls = append(i.calls, write("set", s.key.clientsAndEpoch()[2], i.least))
 	}
 	return i.flush(ctx)
 }
@@ -106,15 +109,22 @@ type importing struct {
 	calls  []*call
 	checks []func() error
 	events []store.Event
+
+	clients map[string]struct{} // that came
+	least   uint32              // the least epoch of new clients: a session may be of one that was deleted
 }
 
 func (i *importing) add(ctx context.Context, r store.Record) error {
 	switch {
 	case r.Client != nil:
+		i.clients[r.Client.ID] = struct{}{}
 		return i.addClient(ctx, *r.Client)
 	case r.User != nil:
 		i.addUser(*r.User)
 	case r.Session != nil:
+		if _, there := i.clients[r.Session.ClientID]; !there {
+			i.least = max(i.least, store.NextEpoch(r.Session.ClientEpoch))
+		}
 		if err := i.addSession(*r.Session); err != nil {
 			return err
 		}
@@ -135,8 +145,8 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 
 func (i *importing) addUser(u store.User) {
 	key := i.key.user(u.ID)
-	set := write("set", key, packUser(u, i.Format()), "nx")
-	take := takeNameScript.call(i.key.nameAndNames(u.Username), nameOf(u).pack(i.Format()), u.Username, "")
+	set := write("set", key, i.packUser(u), "nx")
+	take := takeNameScript.call(i.key.nameAndNames(u.Username), i.packName(u.Username, nameOf(u)), u.Username, "")
 	i.calls = append(i.calls, set, take)
 	i.checks = append(i.checks, func() error {
 		if _, ok := set.text(); !ok {

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -28,10 +27,9 @@ func (s *Store) Install(ctx context.Context) (store.Install, error) {
 
 // CreateInstall implements store.Installs.
 func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
-	in.CreatedAt = store.Millis(in.CreatedAt)
-	raw, err := json.Marshal(in)
+	raw, err := s.packInstall(in)
 	if err != nil {
-		return fmt.Errorf("packing the install record: %w", err)
+		return err
 	}
 	create := write("set", s.key.install(), raw, "nx")
 	if err := s.doDurably(ctx, "creating the install", create); err != nil {
@@ -40,7 +38,7 @@ func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
 	if _, ok := create.text(); !ok {
 		return fmt.Errorf("install: %w", store.ErrExists)
 	}
-	return s.know(string(raw))
+	return s.know(raw)
 }
 
 // LoadKeyring implements store.Keyrings. It is asked for every few seconds, so it also finds out
@@ -95,6 +93,9 @@ func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []by
 	case "raced":
 		return false, nil
 	case "foreign":
+		if _, err := s.Install(ctx); err == nil {
+			return false, nil // the same install, written anew: the caller looks again
+		}
 		s.foreign.Store(true)
 		return false, s.unavailable("writing the keyring", errForeign)
 	default:

@@ -19,7 +19,7 @@ func (s *Store) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, 
 	if err != nil || adm.Wait > 0 || adm.Busy {
 		return adm, store.Credential{}, err
 	}
-	c, err := s.credential(ctx, get)
+	c, err := s.credential(ctx, username, get)
 	if err != nil {
 		return store.Admission{}, store.Credential{}, err
 	}
@@ -27,12 +27,12 @@ func (s *Store) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, 
 }
 
 // credential reads the copy beside the name, or, where it does not count, what it is a copy of.
-func (s *Store) credential(ctx context.Context, name *call) (store.Credential, error) {
+func (s *Store) credential(ctx context.Context, username string, name *call) (store.Credential, error) {
 	raw, found := name.text()
 	if !found {
 		return store.Credential{}, nil
 	}
-	n, err := unpackName(raw)
+	n, err := s.unpackName(username, raw)
 	if err != nil {
 		return store.Credential{}, s.malformed("a username", err)
 	}

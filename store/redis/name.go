@@ -78,7 +78,7 @@ func (s *Store) readName(ctx context.Context, username string) (nameRecord, erro
 	if !found {
 		return nameRecord{}, fmt.Errorf("user by name: %w", store.ErrNotFound)
 	}
-	n, err := unpackName(raw)
+	n, err := s.unpackName(username, raw)
 	if err != nil {
 		return n, s.malformed("a username", err)
 	}
@@ -91,7 +91,7 @@ func (s *Store) takeName(ctx context.Context, u store.User) error {
 	gone := ""
 	for {
 		keys := s.key.nameAndNames(u.Username)
-		take := takeNameScript.call(keys, nameOf(u).pack(s.Format()), u.Username, gone)
+		take := takeNameScript.call(keys, s.packName(u.Username, nameOf(u)), u.Username, gone)
 		if err := s.doDurably(ctx, "taking a username", take); err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (s *Store) takeName(ctx context.Context, u store.User) error {
 		if !found {
 			return nil
 		}
-		holder, err := unpackName(taken)
+		holder, err := s.unpackName(u.Username, taken)
 		if err != nil {
 			return s.malformed("a username", err)
 		}
@@ -126,5 +126,5 @@ func (s *Store) announceCredential(ctx context.Context, u store.User) error {
 
 func (s *Store) copyCredential(ctx context.Context, u store.User) error {
 	keys := []string{s.key.username(u.Username)}
-	return s.doDurably(ctx, "copying a credential", copyCredentialScript.call(keys, nameOf(u).pack(s.Format())))
+	return s.doDurably(ctx, "copying a credential", copyCredentialScript.call(keys, s.packName(u.Username, nameOf(u))))
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/seal"
 )
 
 // Schema is the newest format that this package reads, and the one of new stores. A store keeps the
@@ -40,6 +41,7 @@ type Config struct {
 	Retention    store.Retention // of audit events, where a class has its own
 	ReplicaPoll  time.Duration   // how often the servers are looked at for a change of master; 0 means 2 s
 	Timeout      time.Duration   // the longest that one round trip may take; 0 means 250 ms
+	Seals        *seal.Keys      // of the records; nil: they have none, and what a record is sealed with is not understood
 	Log          *slog.Logger    // nil discards
 	// Observe, which may be nil, is told of every round trip.
 	Observe func(doing string, took time.Duration, err error)
@@ -179,16 +181,20 @@ type installRecord struct {
 	store.Install
 }
 
-// raised reports whether later is this record with a higher schema.
-func (in *installRecord) raised(later *installRecord) bool {
+// follows reports whether later is this record with a higher schema, or the same one, sealed anew.
+func (in *installRecord) follows(later *installRecord) bool {
 	was := in.Install
 	was.Schema = later.Schema
-	return later.Schema > in.Schema && was == later.Install
+	return later.Schema >= in.Schema && was == later.Install
 }
 
-func parseInstall(raw string) (*installRecord, error) {
+func (s *Store) parseInstall(raw string) (*installRecord, error) {
 	in := installRecord{raw: raw}
-	if err := json.Unmarshal([]byte(raw), &in.Install); err != nil || in.ID == "" {
+	record, err := s.opened(seal.Install, nil, raw)
+	if err != nil {
+		return nil, s.malformed("the install", err)
+	}
+	if err := json.Unmarshal(record, &in.Install); err != nil || in.ID == "" {
 		return nil, fmt.Errorf("%w: the install record is not one of Signet's", store.ErrUnavailable)
 	}
 	return &in, nil
@@ -198,7 +204,7 @@ func parseInstall(raw string) (*installRecord, error) {
 // with. Its format may have been raised meanwhile, and is then that of this Store too. Data of another install are not touched from then on: somebody has pointed us elsewhere or
 // has put another install in the place of this one.
 func (s *Store) know(raw string) error {
-	found, err := parseInstall(raw)
+	found, err := s.parseInstall(raw)
 	if err != nil {
 		return err
 	}
@@ -207,7 +213,7 @@ func (s *Store) know(raw string) error {
 		return nil
 	}
 	known := s.install.Load()
-	if known.raised(found) && found.Schema <= Schema && s.install.CompareAndSwap(known, found) {
+	if known.raw != raw && known.follows(found) && found.Schema <= Schema && s.install.CompareAndSwap(known, found) {
 		s.SetFormat(found.Schema)
 		known = found
 	}

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/redistest"
+	"signet/store/seal"
 	"signet/store/storetest"
 )
 
@@ -21,6 +23,26 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
 		return backend(t, Config{Addrs: []string{server.Addr()}})
 	})
+}
+
+// TestContractSealed is the contract of a store whose records have seals.
+func TestContractSealed(t *testing.T) {
+	server := redistest.Start(t, redistest.Config{Persist: true})
+	storetest.Run(t, func(t *testing.T) storetest.Backend {
+		return backend(t, Config{Addrs: []string{server.Addr()}, Seals: testSeals()})
+	})
+}
+
+// masterKey derives as a master key does.
+type masterKey string
+
+func (m masterKey) Derive(purpose string) [32]byte { return sha256.Sum256([]byte(string(m) + purpose)) }
+
+// testSeals are those of one master key, without which no record is read.
+func testSeals(others ...masterKey) *seal.Keys {
+	seals := seal.New(append([]masterKey{"one"}, others...))
+	seals.Require()
+	return seals
 }
 
 // TestContractOfFormat1 is the contract of a store that has not been raised to format 2.

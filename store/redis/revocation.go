@@ -66,7 +66,7 @@ func (s *Store) readTokenUser(state *store.TokenState, ref store.TokenRef, user 
 		state.Live = false
 		return nil
 	}
-	u, err := unpackUser(raw)
+	u, err := s.unpackUser(ref.UserID, raw)
 	if err != nil {
 		return s.malformed("user "+ref.UserID.String(), err)
 	}

@@ -56,6 +56,8 @@ var (
 	copyCredentialLua string
 	//go:embed script/create_client.lua
 	createClientLua string
+	//go:embed script/rewrite.lua
+	rewriteLua string
 	//go:embed script/update_client.lua
 	updateClientLua string
 	//go:embed script/delete_client.lua
@@ -93,6 +95,7 @@ var (
 	copyCredentialScript     = newScript(copyCredentialLua, numberReply)
 
 	createClientScript = newScript(createClientLua, textReply)
+	rewriteScript      = newScript(rewriteLua, numberReply)
 	updateClientScript = newScript(updateClientLua, textReply)
 	deleteClientScript = newScript(deleteClientLua, textReply)
 

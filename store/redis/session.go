@@ -64,7 +64,7 @@ func (s *Store) unpackBoth(in store.Session, records []string) (store.Session, s
 	if err != nil {
 		return store.Session{}, store.User{}, s.malformed("session "+in.ID.String(), err)
 	}
-	u, err := unpackUser(records[1])
+	u, err := s.unpackUser(in.UserID, records[1])
 	if err != nil {
 		return store.Session{}, store.User{}, s.malformed("user "+in.UserID.String(), err)
 	}

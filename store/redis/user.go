@@ -48,7 +48,7 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 		return fmt.Errorf("user %s: the username has %d bytes", u.ID, len(u.Username))
 	}
 	key := s.key.user(u.ID)
-	set := write("set", key, packUser(u, s.Format()), "nx")
+	set := write("set", key, s.packUser(u), "nx")
 	if err := s.doDurably(ctx, "creating a user", set); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *Store) readUser(ctx context.Context, id store.UserID) (raw string, u st
 	if !found {
 		return "", u, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
-	if u, err = unpackUser(raw); err != nil {
+	if u, err = s.unpackUser(id, raw); err != nil {
 		return "", u, s.malformed("user "+id.String(), err)
 	}
 	return raw, u, nil
@@ -148,7 +148,7 @@ func (s *Store) replaceUser(ctx context.Context, before string, was, u store.Use
 			return "", 0, err
 		}
 	}
-	update := updateUserScript.call(s.key.userAndSessions(u.ID), before, packUser(u, s.Format()), oneIf(endAll))
+	update := updateUserScript.call(s.key.userAndSessions(u.ID), before, s.packUser(u), oneIf(endAll))
 	err = s.doDurably(ctx, "updating a user", update)
 	outcome, about := update.outcome()
 	if outcome == "ok" && len(about) != 1 {
@@ -187,7 +187,7 @@ func (s *Store) DeleteUser(ctx context.Context, id store.UserID) error {
 	if !found {
 		return fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
-	u, err := unpackUser(raw)
+	u, err := s.unpackUser(id, raw)
 	if err != nil {
 		return s.malformed("user "+id.String(), err)
 	}

@@ -84,50 +84,58 @@ func (s *Store) usersByName(ctx context.Context, names []string) ([]store.User, 
 	for i, name := range names {
 		keys[i] = s.key.username(name)
 	}
-	records, err := s.getStrings(ctx, "looking up usernames", keys)
-	if err != nil {
-		return nil, err
-	}
-	keys = keys[:0]
-	for _, raw := range records {
-		n, err := unpackName(raw)
+	var ids []store.UserID
+	err := s.getStrings(ctx, "looking up usernames", keys, func(i int, raw string) error {
+		n, err := s.unpackName(names[i], raw)
 		if err != nil {
-			return nil, s.malformed("a username", err)
+			return s.malformed("a username", err)
 		}
-		keys = append(keys, s.key.user(n.UserID))
-	}
-	records, err = s.getStrings(ctx, "reading users", keys)
+		ids = append(ids, n.UserID)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	users := make([]store.User, 0, len(records))
-	for _, raw := range records {
-		u, err := unpackUser(raw)
+	keys = make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = s.key.user(id)
+	}
+	users := make([]store.User, 0, len(ids))
+	err = s.getStrings(ctx, "reading users", keys, func(i int, raw string) error {
+		u, err := s.unpackUser(ids[i], raw)
 		if err != nil {
-			return nil, s.malformed("a user", err)
+			return s.malformed("user "+ids[i].String(), err)
 		}
 		users = append(users, u)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(users, func(a, b store.User) int { return strings.Compare(a.Username, b.Username) })
 	return users, nil
 }
 
-// getStrings reads one string for each key, leaving out what is not there.
-func (s *Store) getStrings(ctx context.Context, doing string, keys []string) (found []string, err error) {
+// getStrings reads one string for each key and visits those that are there.
+func (s *Store) getStrings(ctx context.Context, doing string, keys []string, visit func(i int, raw string) error) error {
 	if len(keys) == 0 {
-		return nil, nil
+		return nil
 	}
 	calls := make([]*call, len(keys))
 	for i, key := range keys {
 		calls[i] = command(key, "get", key)
 	}
 	if err := s.do(ctx, doing, calls...); err != nil {
-		return nil, err
+		return err
 	}
-	for _, c := range calls {
-		if raw, ok := c.text(); ok {
-			found = append(found, raw)
+	for i, c := range calls {
+		raw, found := c.text()
+		if !found {
+			continue
+		}
+		if err := visit(i, raw); err != nil {
+			return err
 		}
 	}
-	return found, nil
+	return nil
 }

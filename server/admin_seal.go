@@ -1,0 +1,131 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"signet/store"
+)
+
+// sealProgress is one line of the answer of POST /v1/store/seal. The last has Done or Error.
+type sealProgress struct {
+	Step string `json:"step"` // wait, seal or done
+	store.Sealing
+	Waiting []string `json:"waiting,omitempty"` // replicas that do not write the new format yet
+	Done    bool     `json:"done,omitempty"`
+	Error   string   `json:"error,omitempty"`
+}
+
+// sealWait bounds how long the other replicas may take to follow a raised format: several polls and
+// heartbeats.
+const sealWait = 2 * time.Minute
+
+// adminSeal gives every record of the store a seal under the master key in use, and has records without one
+// refused from then on. It refuses while a replica of an older version runs, which could not read the
+// records any more. It may be broken off and begun again, and does nothing where nothing is to be done.
+func (s *Server) adminSeal(c *call) (reply, error) {
+	if _, err := readJSON(c, &struct{}{}); err != nil {
+		return reply{}, err
+	}
+	sealer, ok := s.store.(store.Sealer)
+	if !ok || s.cfg.Seals == nil {
+		return reply{}, &oauthError{Status: http.StatusNotImplemented, Code: "unsupported", Description: "this store has no seals"}
+	}
+	beats, err := s.liveBeats(c.Context())
+	if err != nil {
+		return reply{}, err
+	}
+	var older []string
+	for _, b := range beats {
+		if b.Replica != s.replica && b.Format == 0 {
+			older = append(older, b.Replica)
+		}
+	}
+	if len(older) > 0 {
+		return reply{}, adminRefused("replicas of an older version run, which cannot read sealed records: bring %s up to date first "+
+			"(one that has stopped is forgotten within a minute); nothing was changed", strings.Join(older, ", "))
+	}
+	h := http.Header{"Content-Type": {"application/x-ndjson"}}
+	return reply{header: h, stream: func(w http.ResponseWriter) error { return s.seal(c, w, sealer) }}, nil
+}
+
+func (s *Server) seal(c *call, w http.ResponseWriter, sealer store.Sealer) error {
+	guard := guardStream(c)
+	defer guard.close()
+	guard.send()
+	out := json.NewEncoder(w)
+	send := func(p sealProgress) {
+		_ = guard.extend()
+		_ = out.Encode(p) // whoever asked may have gone; what has begun goes on until the next step
+		_ = http.NewResponseController(w).Flush()
+	}
+	done, err := s.sealSteps(c.Context(), sealer, send)
+	if err != nil {
+		s.log.Error("sealing the store", "error", err)
+		send(sealProgress{Step: "seal", Sealing: done, Error: err.Error()})
+		return nil // the line tells it
+	}
+	s.did(c, event{Type: store.EventStoreSeal, Detail: map[string]string{"records": strconv.Itoa(done.Looked), "sealed": strconv.Itoa(done.Sealed)}})
+	send(sealProgress{Step: "done", Sealing: done, Done: true})
+	return nil
+}
+
+func (s *Server) sealSteps(ctx context.Context, sealer store.Sealer, send func(sealProgress)) (done store.Sealing, err error) {
+	if err := sealer.RaiseFormat(ctx, store.Format2); err != nil {
+		return done, err
+	}
+	s.beat(ctx)
+	if err := s.awaitFormat(ctx, send); err != nil {
+		return done, err
+	}
+	progress := func(now store.Sealing) {
+		send(sealProgress{Step: "seal", Sealing: store.Sealing{Looked: done.Looked + now.Looked, Sealed: done.Sealed + now.Sealed}})
+	}
+	for { // until a walk finds nothing: a replica may have written one record more in the old format
+		walk, err := sealer.SealRecords(ctx, progress)
+		done.Looked, done.Sealed = max(done.Looked, walk.Looked), done.Sealed+walk.Sealed
+		if err != nil {
+			return done, err
+		}
+		if walk.Sealed == 0 {
+			break
+		}
+	}
+	if err := s.cfg.Keys.SealRecords(ctx); err != nil {
+		return done, err
+	}
+	s.beat(ctx)
+	return done, s.raiseFloors(ctx)
+}
+
+// awaitFormat waits until every replica that runs says that it writes the new format.
+func (s *Server) awaitFormat(ctx context.Context, send func(sealProgress)) error {
+	for deadline := time.Now().Add(sealWait); ; {
+		beats, err := s.liveBeats(ctx)
+		if err != nil {
+			return err
+		}
+		var waiting []string
+		for _, b := range beats {
+			if b.Format < store.Format2 {
+				waiting = append(waiting, b.Replica)
+			}
+		}
+		if len(waiting) == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return adminRefused("these replicas do not write the new format yet: %s; see their logs, and run this again", strings.Join(waiting, ", "))
+		}
+		send(sealProgress{Step: "wait", Waiting: waiting})
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package redis
+
+import (
+	"testing"
+	"time"
+
+	"signet/store"
+	"signet/store/redis/redistest"
+)
+
+// TestRestartThatLosesNothing: one replica has changed a client and a user, another one has disabled both and
+// taken a leaked secret away; its clock is behind. When the master was restarted, with all its data, each
+// replica does its changes again, and nothing is given back.
+func TestRestartThatLosesNothing(t *testing.T) {
+	t.Parallel()
+	for _, format := range []int{store.Format1, store.Format2} {
+		server := redistest.Start(t, redistest.Config{})
+		cfg := Config{Addrs: []string{server.Addr()}, Prefix: newPrefix(), Timeout: 10 * time.Second}
+		first, second := openUnaware(t, cfg), openUnaware(t, cfg)
+		first.SetFormat(format)
+		second.SetFormat(format)
+		ctx, c, u := t.Context(), seedClient(t, first), seedUser(t, first)
+		leaked, good := store.Secret{Hash: []byte("leaked")}, store.Secret{Hash: []byte("good")}
+		updateClient := func(s *Store, change func(c *store.Client)) {
+			if _, err := s.UpdateClient(ctx, c.ID, func(c *store.Client) error { change(c); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		updateUser := func(s *Store, change func(u *store.User)) {
+			if _, err := s.UpdateUser(ctx, u.ID, func(u *store.User) error { change(u); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		updateClient(first, func(c *store.Client) { c.Secrets, c.UpdatedAt = []store.Secret{good, leaked}, begun.Add(time.Hour) })
+		updateUser(first, func(u *store.User) { u.PasswordHash, u.UpdatedAt = "leaked", begun.Add(time.Hour) })
+		updateClient(second, func(c *store.Client) {
+			c.Secrets, c.Disabled, c.UpdatedAt = c.Secrets[:1], true, begun
+			c.EndSessions()
+		})
+		updateUser(second, func(u *store.User) { u.PasswordHash, u.Disabled, u.UpdatedAt = "good", true, begun; u.EndSessions() })
+		wantClient, err := first.Client(ctx, c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []*Store{first, second, first} {
+			s.applyJournal(ctx)
+			if s.watch.again.Load() {
+				t.Error("something could not be done again")
+			}
+		}
+		gotClient, err := second.Client(ctx, c.ID)
+		if err != nil || !sameClient(gotClient, wantClient) {
+			t.Errorf("format %d: the client: got %+v, %v, want %+v", format, gotClient, err, wantClient)
+		}
+		if got, err := second.User(ctx, u.ID); err != nil || !got.Disabled || got.PasswordHash != "good" {
+			t.Errorf("format %d: the user: got %+v, %v", format, got, err)
+		}
+	}
+}
+
+// TestMergeClient holds what is done again to its rule: it takes away, and gives nothing back.
+func TestMergeClient(t *testing.T) {
+	one, two, three := store.Secret{Hash: []byte("1")}, store.Secret{Hash: []byte("2")}, store.Secret{Hash: []byte("3")}
+	client := func(revision, epoch uint32, disabled bool, secrets ...store.Secret) store.Client {
+		return store.Client{ID: "app", Revision: revision, Epoch: epoch, Disabled: disabled, Secrets: secrets, CreatedAt: begun}
+	}
+	anew := client(9, 2, false, three)
+	anew.CreatedAt = begun.Add(time.Hour)
+	for name, c := range map[string]struct {
+		now, lost store.Client
+		before    bool
+		want      store.Client
+	}{
+		"it has seen the change":              {client(6, 1, true, one), client(5, 0, false, one, two), false, client(6, 1, true, one)},
+		"it is from before the change":        {client(4, 0, false, one), client(5, 1, true, two), true, client(5, 1, true, two)},
+		"before an enabling":                  {client(4, 1, true, one), client(5, 1, false, one), true, client(6, 1, true, one)},
+		"a tie":                               {client(5, 0, false, one, three), client(5, 0, true, one, two), false, client(6, 0, true, one)},
+		"a lost end, with later changes":      {client(7, 0, false, one), client(5, 1, true, one, two), false, client(8, 1, true, one)},
+		"made anew":                           {anew, client(5, 1, true, one), false, anew},
+		"an older state that nobody has seen": {client(3, 0, false, one), client(5, 0, false, two, one), false, client(6, 0, false, one)},
+	} {
+		if got := mergeClient(c.now, c.lost, c.before); !sameClient(got, c.want) {
+			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
+		}
+	}
+}

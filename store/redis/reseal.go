@@ -1,0 +1,168 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"signet/store"
+)
+
+var _ store.Sealer = (*Store)(nil)
+
+// RaiseFormat implements store.Sealer.
+func (s *Store) RaiseFormat(ctx context.Context, format int) error {
+	return s.rewriteInstall(ctx, func(in *store.Install) { in.Schema = max(in.Schema, format) })
+}
+
+// rewriteInstall changes the install record in one step and tells the other replicas to look.
+func (s *Store) rewriteInstall(ctx context.Context, change func(*store.Install)) error {
+	for {
+		if _, err := s.Install(ctx); err != nil {
+			return err
+		}
+		was := s.install.Load()
+		next := was.Install
+		change(&next)
+		raw, err := s.packInstall(next)
+		if err != nil {
+			return err
+		}
+		if raw == was.raw {
+			return nil
+		}
+		swap := rewriteScript.call([]string{s.key.install()}, was.raw, raw)
+		if err := s.doAndTell(ctx, "changing the install", ofKeyring(), swap); err != nil {
+			return err
+		}
+		if swap.number() == 1 {
+			return s.know(raw)
+		}
+	}
+}
+
+// SealRecords implements store.Sealer: clients, users and their names. A record that changes meanwhile is
+// left to whoever changed it, who has sealed it.
+func (s *Store) SealRecords(ctx context.Context, progress func(store.Sealing)) (store.Sealing, error) {
+	r := &resealing{Store: s, progress: progress}
+	if err := s.rewriteInstall(ctx, func(*store.Install) {}); err != nil {
+		return r.done, err
+	}
+	if err := r.clients(ctx); err != nil {
+		return r.done, err
+	}
+	for part := range nameParts {
+		if err := r.part(ctx, part); err != nil {
+			return r.done, err
+		}
+	}
+	return r.done, nil
+}
+
+// resealing is one walk of SealRecords.
+type resealing struct {
+	*Store
+	done     store.Sealing
+	progress func(store.Sealing)
+}
+
+// current reports whether a record is as it must be, and counts it.
+func (r *resealing) current(raw string) bool {
+	r.done.Looked++
+	return r.cfg.Seals.Current([]byte(raw))
+}
+
+func (r *resealing) clients(ctx context.Context) error {
+	key := r.key.clients()[0]
+	all := command(key, "hgetall", key)
+	if err := r.do(ctx, "listing clients", all); err != nil {
+		return err
+	}
+	fields := all.list()
+	for i := 0; i+1 < len(fields); i += 2 {
+		id, raw := fields[i], fields[i+1]
+		if r.current(raw) {
+			continue
+		}
+		c, err := r.unpackClient(id, raw)
+		if err != nil {
+			return err
+		}
+		after, err := r.packClient(c)
+		if err != nil {
+			return err
+		}
+		update := updateClientScript.call(r.key.clients(), id, raw, after, rand.Text())
+		if err := r.doAndTell(ctx, "sealing a client", ofClient(id), update); err != nil {
+			return err
+		}
+		if outcome, _ := update.text(); outcome == "ok" {
+			r.done.Sealed++
+		}
+	}
+	r.progress(r.done)
+	return nil
+}
+
+// part seals the names of one part and the users that they lead to.
+func (r *resealing) part(ctx context.Context, part int) error {
+	for after := ""; ; {
+		names := r.namesAfter(part, after, exportPage)
+		if err := r.do(ctx, "listing usernames", names); err != nil {
+			return err
+		}
+		page := names.list()
+		if err := r.names(ctx, page); err != nil {
+			return err
+		}
+		if len(page) < exportPage {
+			return nil
+		}
+		after = page[len(page)-1]
+	}
+}
+
+func (r *resealing) names(ctx context.Context, names []string) error {
+	keys := make([]string, len(names))
+	for i, name := range names {
+		keys[i] = r.key.username(name)
+	}
+	var ids []store.UserID
+	var users []string
+	var calls []*call
+	err := r.getStrings(ctx, "looking up usernames", keys, func(i int, raw string) error {
+		n, err := r.unpackName(names[i], raw)
+		if err != nil {
+			return r.malformed(fmt.Sprintf("username %q", names[i]), err)
+		}
+		ids, users = append(ids, n.UserID), append(users, r.key.user(n.UserID))
+		if !r.current(raw) {
+			calls = append(calls, rewriteScript.call([]string{keys[i]}, raw, r.packName(names[i], n)))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = r.getStrings(ctx, "reading users", users, func(i int, raw string) error {
+		u, err := r.unpackUser(ids[i], raw)
+		if err != nil {
+			return r.malformed("user "+ids[i].String(), err)
+		}
+		if !r.current(raw) {
+			calls = append(calls, rewriteScript.call([]string{users[i]}, raw, r.packUser(u)))
+		}
+		return nil
+	})
+	if err != nil || len(calls) == 0 {
+		return err
+	}
+	if err := r.doDurably(ctx, "sealing users", calls...); err != nil {
+		return err
+	}
+	for _, c := range calls {
+		r.done.Sealed += int(c.number())
+	}
+	r.progress(r.done)
+	return nil
+}
