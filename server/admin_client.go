@@ -81,6 +81,9 @@ func newSecret(secret string, now time.Time) store.Secret {
 
 func (s *Server) adminShowClient(c *call) (reply, error) {
 	client, err := s.store.Client(c.Context(), c.PathValue("id"))
+	if err == nil {
+		err = s.checkFloor(client)
+	}
 	if err != nil {
 		return reply{}, clientProblem(err)
 	}

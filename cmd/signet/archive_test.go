@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"signet/keys"
 	"signet/store"
 	"signet/store/seal"
 )
@@ -251,4 +252,47 @@ func FuzzArchive(f *testing.F) {
 			t.Errorf("got\n%s\nafter\n%s", twice, once)
 		}
 	})
+}
+
+// TestEditedArchive: an export that was edited, with a digest that fits again, is refused; so is one whose
+// MAC was taken away, unless the operator takes it all the same.
+func TestEditedArchive(t *testing.T) {
+	good := string(writeArchive(t, archiveFoundation, archiveRecords()))
+	body := good[:strings.LastIndex(strings.TrimSuffix(good, "\n"), "\n")+1]
+	trailer := good[len(body):]
+	redigest := func(body, trailer string) string {
+		var old archiveTrailer
+		if err := json.Unmarshal([]byte(trailer), &old); err != nil {
+			t.Fatal(err)
+		}
+		digest := sha256.Sum256([]byte(body))
+		return body + strings.Replace(trailer, old.SHA256, hex.EncodeToString(digest[:]), 1)
+	}
+	if _, _, err := readArchive([]byte(redigest(body, trailer))); err != nil {
+		t.Fatalf("unchanged: %v", err)
+	}
+	edited := strings.Replace(body, `"client_id":"web<&>"`, `"client_id":"evil>"`, 1)
+	if edited == body {
+		t.Fatal("nothing was edited")
+	}
+	if _, _, err := readArchive([]byte(redigest(edited, trailer))); err == nil || !strings.Contains(err.Error(), "they were edited") {
+		t.Errorf("edited: got %v", err)
+	}
+	other := newSeals([]keys.MasterKey{keys.NewMasterKey()})
+	if _, _, err := readArchiveOf(other, []byte(good)); err == nil || !strings.Contains(err.Error(), "under this master key") {
+		t.Errorf("with another master key: got %v", err)
+	}
+	older := strings.Replace(edited, `{"signet_export":2,`, `{"signet_export":1,`, 1)
+	if _, _, err := readArchive([]byte(redigest(older, trailer))); err == nil || !strings.Contains(err.Error(), "--unverified") {
+		t.Errorf("as an older version: got %v", err)
+	}
+	r, err := newArchiveReader(strings.NewReader(redigest(older, trailer)), testSeals, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range r.records() {
+		if err != nil {
+			t.Errorf("as an older version, with --unverified: %v", err)
+		}
+	}
 }
