@@ -107,7 +107,9 @@ var canaryParameters = []string{"grant_type", "username", "password", "scope", "
 	"client_assertion", "client_assertion_type", "token", "token_type_hint", "resource", "unknown"}
 
 // formOfASecret reports whether a secret can be told from other text by its beginning.
-func formOfASecret(s string) bool { return strings.HasPrefix(s, "signet_") || strings.HasPrefix(s, "eyJ") }
+func formOfASecret(s string) bool {
+	return strings.HasPrefix(s, "signet_") || strings.HasPrefix(s, "eyJ")
+}
 
 var canaryHeaders = []string{"User-Agent", "Origin", "X-Request-Id", "Cookie", "Referer", "X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Host",
 	"Accept", "Content-Type", "Content-Encoding", "If-None-Match", "Access-Control-Request-Headers", "Traceparent", "Proxy-Authorization", "X-Api-Key", "Expect"}
