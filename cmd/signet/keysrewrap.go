@@ -60,5 +60,8 @@ func (r rewrapped) write(w io.Writer, now time.Time) {
 		}
 		line(w, "old key", r.MasterKeys[1]+": "+old+"; backups from before need it as long as you keep them")
 	}
+	if len(r.MasterKeys) > 1 {
+		line(w, "records", "their seals are of the old key until they change: run `signet store seal` before you take it away")
+	}
 	line(w, "replicas", r.text())
 }

@@ -105,7 +105,11 @@ func startReplica(t testing.TB, dir string, environ []string) *replica {
 
 // post sends a form and returns the status, the header and the JSON of the answer.
 func (r *replica) post(path string, form url.Values) (int, http.Header, map[string]any, error) {
-	res, err := fleetClient.PostForm("http://"+r.address+path, form)
+	return r.postWith(fleetClient, path, form)
+}
+
+func (r *replica) postWith(client *http.Client, path string, form url.Values) (int, http.Header, map[string]any, error) {
+	res, err := client.PostForm("http://"+r.address+path, form)
 	if err != nil {
 		return 0, nil, nil, err
 	}
