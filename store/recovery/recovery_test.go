@@ -247,6 +247,35 @@ func TestUsersByEvents(t *testing.T) {
 	}
 }
 
+// Rotations of secrets by clocks that are behind, or ahead, of the one that wrote the client last.
+func TestRevisionsOrderRotations(t *testing.T) {
+	numbered := func(kind string, at time.Time, revision int, revokeOld bool) store.Event {
+		return store.Event{Type: kind, ClientID: "web", At: at, Detail: map[string]string{store.DetailRevision: fmt.Sprint(revision), "revoke_old": fmt.Sprint(revokeOld)}}
+	}
+	const rotate, revoke = store.EventClientRotateSecret, store.EventClientRevokeSecret
+	for _, tc := range []struct {
+		name   string
+		events []store.Event
+		want   string
+	}{
+		{"rotated after the backup by a clock that is behind", []store.Event{numbered(rotate, at(-11), 8, false)}, "newer"},
+		{"replaced after the backup by a clock that is behind", []store.Event{numbered(rotate, at(-11), 8, true)}, ""},
+		{"the older revoked after the backup by a clock that is behind", []store.Event{numbered(revoke, at(-11), 8, false)}, "newer"},
+		{"rotated before the backup by a clock that is ahead", []store.Event{numbered(rotate, at(-9), 7, false)}, "newer older"},
+		{"the older revoked, then rotated by a clock that is behind", []store.Event{numbered(revoke, at(2), 8, false), numbered(rotate, at(1), 9, false)}, "newer"},
+		{"rotated, then the older revoked by a clock that is behind", []store.Event{numbered(rotate, at(2), 8, false), numbered(revoke, at(1), 9, false)}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHistory()
+			note(h, recovery.Attested, tc.events...)
+			_, left := lay(t, h, nil, client("web", func(c *store.Client) { c.UpdatedAt, c.Revision = at(-10), 7 }))
+			if got := secretsOf(*left[0].Client); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 // Revisions order changes that clocks do not: those of replicas may differ by the skew of the timetable.
 func TestRevisionsOrderEvents(t *testing.T) {
 	numbered := func(kind string, at time.Time, revision int) store.Event {
