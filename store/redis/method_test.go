@@ -75,7 +75,7 @@ type method struct {
 var methods = []method{
 	{"Install", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Install(ctx)) }},
 	{"CreateInstall", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
-		return nil, s.CreateInstall(ctx, store.Install{ID: "install", Schema: Schema})
+		return nil, s.CreateInstall(ctx, store.Install{ID: "install", Schema: store.Format1})
 	}},
 	{"LoadKeyring", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		version, document, err := s.LoadKeyring(ctx)
@@ -199,6 +199,9 @@ var methods = []method{
 
 // upkeep are the methods that may walk over keys, or ask for the time.
 var upkeep = []method{
+	{"Change of the install", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.RaiseFormat(ctx, store.Format2)
+	}},
 	{"LoadKeyringAt", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		version, document, _, err := s.LoadKeyringAt(ctx)
 		return []any{version, string(document)}, err

@@ -6,5 +6,5 @@ var scripts = []*script{
 	updateUserScript, deleteUserScript,
 	takeNameScript, freeNameScript, announceCredentialScript, copyCredentialScript,
 	createClientScript, updateClientScript, deleteClientScript,
-	swapKeyringScript, revokeTokenScript, appendEventsScript, readEventsScript, allowScript, decideScript, noteMastersScript, recordLossScript, probeScript, writeScript,
+	swapKeyringScript, revokeTokenScript, appendEventsScript, readEventsScript, allowScript, decideScript, rewriteScript, noteMastersScript, recordLossScript, probeScript, writeScript,
 }

@@ -80,7 +80,11 @@ func (s *Store) admission(ctx context.Context, now time.Time, a store.Attempt, c
 		default:
 			return store.Admission{}, s.strange("asking the throttle", word)
 		}
-		adm.Reached = append(adm.Reached, s.limitKeys(c, rest[1:])...)
+		reached, err := s.limitKeys(c, rest[1:])
+		if err != nil {
+			return store.Admission{}, err
+		}
+		adm.Reached = append(adm.Reached, reached...)
 	}
 	r := store.Receipt{Attempt: a, Places: places}
 	if adm.Wait == 0 && !adm.Busy {
@@ -95,28 +99,26 @@ func (s *Store) admission(ctx context.Context, now time.Time, a store.Attempt, c
 }
 
 // limitKeys turns a script's numbers of limits into their keys.
-func (s *Store) limitKeys(c *call, numbers []string) (keys []string) {
+func (s *Store) limitKeys(c *call, numbers []string) (keys []string, err error) {
 	for _, number := range numbers {
 		const before = 2 // evalsha, sha, how many keys, the keys
 		i, err := strconv.Atoi(number)
 		if err != nil || i < 1 || before+i >= len(c.args) {
-			continue
+			return nil, s.strange("asking the throttle", number)
 		}
-		if key, ok := c.args[before+i].(string); ok {
-			_, bucket := s.key.placeOf(key)
-			keys = append(keys, bucket)
+		key, ok := c.args[before+i].(string)
+		if !ok {
+			return nil, s.strange("asking the throttle", number)
 		}
+		_, bucket := s.key.placeOf(key)
+		keys = append(keys, bucket)
 	}
-	return keys
+	return keys, nil
 }
 
 // Fail implements store.Throttle.
 func (s *Store) Fail(ctx context.Context, now time.Time, r store.Receipt) (reached []string, err error) {
-	calls, err := s.decide(ctx, now, r, attemptFailed)
-	for _, c := range calls {
-		reached = append(reached, s.limitKeys(c, c.list())...)
-	}
-	return reached, err
+	return s.decide(ctx, now, r, attemptFailed)
 }
 
 // Refund implements store.Throttle.
@@ -125,7 +127,7 @@ func (s *Store) Refund(ctx context.Context, now time.Time, r store.Receipt) erro
 	return err
 }
 
-func (s *Store) decide(ctx context.Context, now time.Time, r store.Receipt, outcome string) ([]*call, error) {
+func (s *Store) decide(ctx context.Context, now time.Time, r store.Receipt, outcome string) (reached []string, err error) {
 	calls := s.decideCalls(now, r.Attempt, outcome)
 	if len(calls) == 0 {
 		return nil, s.ready(ctx)
@@ -133,7 +135,23 @@ func (s *Store) decide(ctx context.Context, now time.Time, r store.Receipt, outc
 	if err := s.do(ctx, "deciding an attempt", calls...); err != nil {
 		return nil, err
 	}
-	return calls, nil
+	return s.decided(calls)
+}
+
+// decided reads the answers to decideCalls.
+func (s *Store) decided(calls []*call) (reached []string, err error) {
+	for _, c := range calls {
+		word, numbers := c.outcome()
+		if word != "done" {
+			return nil, s.strange("deciding an attempt", word)
+		}
+		keys, err := s.limitKeys(c, numbers)
+		if err != nil {
+			return nil, err
+		}
+		reached = append(reached, keys...)
+	}
+	return reached, nil
 }
 
 func (s *Store) decideCalls(now time.Time, a store.Attempt, outcome string) (calls []*call) {

@@ -1,9 +1,11 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -168,13 +170,18 @@ func (k *Keys) Forged() uint64 {
 }
 
 // Seal appends the trailer to the record, which has the key in the store. It may use the capacity that
-// the record has left.
+// the record has left. An Install stays a JSON object: a version of Signet that has no seals must be able to
+// read that it is of a newer format.
 func (k *Keys) Seal(kind Kind, key, record []byte) []byte {
 	if k == nil {
 		return record
 	}
 	m := k.current()
 	h := m.kinds[kind].of(key, record)
+	if kind == Install {
+		defer m.kinds[kind].pool.Put(h)
+		return sealJSON(record, h.sum[:macSize], m.tag[:])
+	}
 	record = append(record, h.sum[:macSize]...)
 	record = append(record, m.tag[:]...)
 	m.kinds[kind].pool.Put(h)
@@ -220,14 +227,13 @@ func (k *Keys) Open(kind Kind, key, sealed []byte) ([]byte, error) {
 }
 
 func (k *Keys) open(kind Kind, key, sealed []byte) (record []byte, why string) {
-	if !Sealed(sealed) {
+	record, sum, tag := split(sealed)
+	if sum == nil {
 		if k.Required() {
 			return nil, "it has no seal"
 		}
 		return sealed, ""
 	}
-	record = sealed[: len(sealed)-Overhead : len(sealed)-Overhead]
-	sum, tag := sealed[len(record):len(record)+macSize], sealed[len(record)+macSize:len(sealed)-len(mark)]
 	known := false
 	for _, m := range k.all {
 		if string(tag) != string(m.tag[:]) {
@@ -261,18 +267,46 @@ func (k *Keys) Hashes(kind Kind) (all []hash.Hash) {
 
 func (m *masterKey) newHash(kind Kind) hash.Hash { return m.kinds[kind].pool.New().(*mac).Hash }
 
+// jsonMember begins the last member of a JSON object that is sealed.
+const jsonMember = `,"seal":"`
+
+// sealJSON puts MAC and tag into the JSON object as its last member. Their 18 bytes are 24 characters, none of
+// which has spare bits.
+func sealJSON(object, sum, tag []byte) []byte {
+	sealed := append(bytes.Clone(object[:len(object)-1]), jsonMember...)
+	sealed = base64.StdEncoding.AppendEncode(sealed, append(bytes.Clone(sum), tag...))
+	return append(sealed, `"}`...)
+}
+
+// split takes the trailer apart. sum is nil where there is none.
+func split(sealed []byte) (record, sum, tag []byte) {
+	if len(sealed) >= Overhead && string(sealed[len(sealed)-len(mark):]) == mark {
+		n := len(sealed) - Overhead
+		return sealed[:n:n], sealed[n : n+macSize], sealed[n+macSize : len(sealed)-len(mark)]
+	}
+	text, isObject := bytes.CutSuffix(sealed, []byte(`"}`))
+	begins := len(text) - base64.StdEncoding.EncodedLen(macSize+tagSize)
+	if !isObject || begins < 0 || !bytes.HasSuffix(text[:begins], []byte(jsonMember)) {
+		return sealed, nil, nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(string(text[begins:]))
+	if err != nil || len(raw) != macSize+tagSize {
+		return sealed, nil, nil
+	}
+	return append(bytes.Clone(text[:begins-len(jsonMember)]), '}'), raw[:macSize], raw[macSize:]
+}
+
 // Sealed reports whether the record has a trailer, whatever it is worth.
 func Sealed(record []byte) bool {
-	return len(record) >= Overhead && string(record[len(record)-len(mark):]) == mark
+	_, sum, _ := split(record)
+	return sum != nil
 }
 
 // Unverified returns the record without its trailer, if it has one, and believes it. It is for what has to
 // be looked at before there are keys, and is verified later.
 func Unverified(sealed []byte) []byte {
-	if Sealed(sealed) {
-		return sealed[: len(sealed)-Overhead : len(sealed)-Overhead]
-	}
-	return sealed
+	record, _, _ := split(sealed)
+	return record
 }
 
 // Current reports whether the record is sealed under the master key that seals now. It does not verify.
@@ -280,6 +314,6 @@ func (k *Keys) Current(record []byte) bool {
 	if k == nil {
 		return true
 	}
-	m := k.current()
-	return Sealed(record) && string(record[len(record)-len(mark)-tagSize:len(record)-len(mark)]) == string(m.tag[:])
+	_, sum, tag := split(record)
+	return sum != nil && string(tag) == string(k.current().tag[:])
 }

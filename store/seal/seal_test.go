@@ -2,6 +2,7 @@ package seal_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"sync"
 	"testing"
@@ -36,6 +37,31 @@ func TestSeal(t *testing.T) {
 	k.Use(func() int { return 1 })
 	if !k.Current(old) || !bytes.Equal(k.Seal(seal.User, key, bytes.Clone(record)), old) {
 		t.Error("the second master key does not seal")
+	}
+}
+
+// A sealed install is a JSON object that a version without seals can read.
+func TestSealedInstall(t *testing.T) {
+	k := seal.New([]keys.MasterKey{keys.NewMasterKey()})
+	record := []byte(`{"id":"x","schema":2}`)
+	sealed := k.Seal(seal.Install, nil, bytes.Clone(record))
+	var in struct {
+		ID     string
+		Schema int
+	}
+	if err := json.Unmarshal(sealed, &in); err != nil || in.ID != "x" || in.Schema != 2 {
+		t.Fatalf("got %q: %+v, %v", sealed, in, err)
+	}
+	if got, err := k.Open(seal.Install, nil, sealed); err != nil || !bytes.Equal(got, record) || !k.Current(sealed) || !bytes.Equal(seal.Unverified(sealed), record) {
+		t.Errorf("Open: got %q, %v", got, err)
+	}
+	k.Require()
+	for i := range sealed {
+		flipped := bytes.Clone(sealed)
+		flipped[i] ^= 1
+		if got, err := k.Open(seal.Install, nil, flipped); !errors.Is(err, seal.ErrForged) {
+			t.Errorf("byte %d flipped: got %q, %v", i, got, err)
+		}
 	}
 }
 
