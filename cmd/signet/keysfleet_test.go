@@ -129,6 +129,7 @@ func TestFleetChangesItsMasterKey(t *testing.T) {
 	}
 	turn(f.replicas[1])
 	turn(f.replicas[0])
+	f.replicas[0].admin("", "store", "seal")
 	give(0, fresh)
 	give(1, fresh)
 }

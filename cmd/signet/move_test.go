@@ -347,7 +347,13 @@ func sameRecords(one, other string) error {
 		return rest[:bytes.LastIndexByte(bytes.TrimSuffix(rest, []byte("\n")), '\n')]
 	}
 	if !bytes.Equal(body(a), body(b)) {
-		return fmt.Errorf("%s and %s do not hold the same records", one, other)
+		x, y := bytes.Split(body(a), []byte("\n")), bytes.Split(body(b), []byte("\n"))
+		for i := range min(len(x), len(y)) {
+			if !bytes.Equal(x[i], y[i]) {
+				return fmt.Errorf("%s and %s do not hold the same records: line %d is %s and %s", one, other, i+2, x[i], y[i])
+			}
+		}
+		return fmt.Errorf("%s has %d records, %s has %d, the last of them %s", one, len(x), other, len(y), y[len(y)-1])
 	}
 	return nil
 }
