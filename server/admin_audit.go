@@ -116,7 +116,7 @@ func readEventQuery(values query, now time.Time) (q store.EventQuery, err error)
 	q.Types = store.RelatedEventTypes(values["type"])
 	switch {
 	case values["type"] != "" && q.Types == nil:
-		return q, adminInvalid("there is no event type %s; `signet audit list --types` lists them", quoteShort(values["type"]))
+		return q, adminInvalid("there is no such event type; `signet audit list --types` lists them")
 	case q.ClientID != "" && !validClientID(q.ClientID):
 		return q, adminInvalid("client_id must be 1 to 128 letters, digits, - . _ ~")
 	case q.Subject != "" && !validClientID(q.Subject):

@@ -102,8 +102,14 @@ var scopeHints = map[string]string{
 }
 
 // scopeRefused names the scope that was refused. It is a legal one (RFC 6749 §3.3), so it fits into an
-// error_description (§5.2) and into a line of the log as it is.
+// error_description (§5.2) and into a line of the log as it is. What looks like a secret that was sent in
+// the wrong parameter is not repeated.
 func scopeRefused(refused, allowed string) error {
+	if looksSecret(refused) {
+		e := errInvalidScope.because("one of the scopes looks like a token or a client secret")
+		e.Description = "one of the scopes looks like a token or a client secret: send that in the parameter it belongs to"
+		return e
+	}
 	e := errInvalidScope.because("the scope %s is not among these: %s", quoteShort(refused), allowed)
 	switch hint := scopeHints[refused]; {
 	case hint != "":
@@ -112,6 +118,11 @@ func scopeRefused(refused, allowed string) error {
 		e.Description = "the client may not have the scope " + refused + ": ask for less; a refresh cannot ask for more than the login was given; without scope you get all there is"
 	}
 	return e
+}
+
+// looksSecret reports whether s has the form of a token or of a client secret of ours.
+func looksSecret(s string) bool {
+	return strings.Contains(s, ClientSecretPrefix) || strings.Contains(s, refreshPrefix) || strings.HasPrefix(s, "eyJ") || strings.Contains(s, ".eyJ")
 }
 
 // chooseAudience returns the resources asked for, each once, or all of the allowed ones where none

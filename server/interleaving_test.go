@@ -73,7 +73,6 @@ type person struct {
 type appClient struct {
 	id       string
 	disabled bool
-	made     int
 }
 
 // held is a session as its app has it.
@@ -85,7 +84,6 @@ type held struct {
 	spent          []string // those from before
 	ended          bool     // somebody was told so
 	unsure         bool     // it may have ended: an answer was lost, or two things happened at once
-	sid            string
 }
 
 type copied struct {

@@ -108,6 +108,13 @@ func TestRefusedScopesAreNamed(t *testing.T) {
 			t.Errorf("scope %.50s: got log\n%s", row.scope, log)
 		}
 	}
+	for _, secret := range []string{"signet_cs_c2VjcmV0", "signet_rt_c2VjcmV0", "orders:signet_cs_c2VjcmV0", "eyJhbGciOiJFUzI1NiJ9.c2VjcmV0.c2VjcmV0"} {
+		s.Log.Drain()
+		a := form(t, s, "/token", "grant_type=client_credentials", "scope=profile "+secret).web().wants(400, "invalid_scope")
+		if log := s.Log.Drain(); !strings.Contains(a.str("error_description"), "looks like a token or a client secret") || strings.Contains(a.Raw+log, "c2VjcmV0") {
+			t.Errorf("%s as a scope: got %s and log\n%s", secret, a.Raw, log)
+		}
+	}
 	login := login(t, s, "scope=profile")
 	if a := refresh(t, s, login.str("refresh_token"), "scope=profile orders:read").wants(400, "invalid_scope"); !strings.Contains(a.str("error_description"), "scope orders:read:") {
 		t.Errorf("refresh: got %s", a.Raw)

@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
 // An epoch numbers the times between two sign-outs of a user or client. A session carries the epochs
 // that it began in, and is dead when they differ from those in the records of now. So no clock decides
@@ -31,3 +34,28 @@ const (
 	// Format2 has all fields of the records here.
 	Format2 = 2
 )
+
+// DropLaterEpochs passes the records of an archive on, except sessions that began in a later epoch than the
+// records before them have of their user or client; dropped is called for each. An archive that was made
+// beside running servers can have them, when the session was read after a sign-out and the client before it.
+// Such a session is dead, and would be alive again as soon as the epoch is raised to its own.
+func DropLaterEpochs(records iter.Seq2[Record, error], dropped func(Session)) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		users, clients := map[UserID]uint32{}, map[string]uint32{} // without those in the first epoch
+		for r, err := range records {
+			switch {
+			case err != nil:
+			case r.User != nil && r.User.Epoch != 0:
+				users[r.User.ID] = r.User.Epoch
+			case r.Client != nil && r.Client.Epoch != 0:
+				clients[r.Client.ID] = r.Client.Epoch
+			case r.Session != nil && (r.Session.UserEpoch > users[r.Session.UserID] || r.Session.ClientEpoch > clients[r.Session.ClientID]):
+				dropped(*r.Session)
+				continue
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}

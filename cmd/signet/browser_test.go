@@ -151,9 +151,15 @@ func TestPageOfARegisteredOrigin(t *testing.T) {
 	form("/token", url.Values{"client_id": {"nobody"}}).wants(t, "unknown client", 401, "invalid_client")
 	app.fetch(d.Issuer+"/token", fetchOptions{}).wants(t, "GET", 405, "invalid_request")
 	form("/introspect", url.Values{"client_id": {d.ClientID}, "client_secret": {d.ClientSecret}, "token": {"x"}}).wantsNothing(t, "introspection")
+	traced := posting(login)
+	traced.Headers["Sentry-Trace"] = "x"
+	app.fetch(d.Issuer+"/token", traced).wants(t, "a header that the page's tracing library adds", 200, "")
 	strange := posting(login)
-	strange.Headers["X-Strange"] = "x"
+	strange.Headers["X-"+strings.Repeat("strange", 20)] = "x"
 	app.fetch(d.Issuer+"/token", strange).wantsNothing(t, "a header that is not allowed")
+	put := posting(login)
+	put.Method = "PUT"
+	app.fetch(d.Issuer+"/token", put).wantsNothing(t, "a method that is not allowed")
 	withCookies := posting(login)
 	withCookies.Credentials = "include"
 	app.fetch(d.Issuer+"/token", withCookies).wantsNothing(t, "with credentials of the browser's own")

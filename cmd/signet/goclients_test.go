@@ -415,16 +415,25 @@ func TestProcessesRefreshOneTokenAtOnce(t *testing.T) {
 	p.wantOutcomes("rotated", 1)
 	p.wantOutcomes("replayed", refreshers*refreshesEach-1)
 
+	// Nobody has used the successor, so after the grace window it is skipped and another one is given out.
 	var body map[string]any
 	waitFor(t, "the grace window to end", func() bool {
 		status, body = post(t, p.demo.Issuer+"/token", p.demo.refresh(token))
-		return status != http.StatusOK
+		return status != http.StatusOK || body["refresh_token"] != successor
 	})
-	if took := time.Since(released); status != http.StatusBadRequest || body["error"] != "invalid_grant" || took < grace {
-		t.Errorf("after %v: got %d %v, want invalid_grant and not before %v", took, status, body, grace)
+	next, _ := body["refresh_token"].(string)
+	if took := time.Since(released); status != http.StatusOK || next == "" || next == token || took < grace {
+		t.Errorf("after %v: got %d %v, want another successor and not before %v", took, status, body, grace)
 	}
+	if sessions := p.sessions(); len(sessions) != 1 || sessions[0].Generation != 2 {
+		t.Errorf("got %+v, want one session that went two generations on", sessions)
+	}
+	p.wantOutcomes("late", 1)
 	if status, body = post(t, p.demo.Issuer+"/token", p.demo.refresh(successor)); status != http.StatusBadRequest || body["error"] != "invalid_grant" {
-		t.Errorf("the successor after the reuse: got %d %v, want the session ended", status, body)
+		t.Errorf("the skipped successor: got %d %v, want invalid_grant", status, body)
+	}
+	if status, body = post(t, p.demo.Issuer+"/token", p.demo.refresh(next)); status != http.StatusBadRequest || body["error"] != "invalid_grant" {
+		t.Errorf("the current token after the reuse: got %d %v, want the session ended", status, body)
 	}
 	if status := userinfo(t, p.demo, results[0].Access); status != http.StatusUnauthorized {
 		t.Errorf("userinfo after the reuse: got %d, want 401", status)

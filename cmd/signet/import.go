@@ -147,5 +147,10 @@ func (a *app) fillStore(ctx context.Context, target store.Importer, in *archiveF
 	if err != nil {
 		return err
 	}
-	return target.Import(ctx, f, r.records())
+	dropped := 0
+	err = target.Import(ctx, f, store.DropLaterEpochs(r.records(), func(store.Session) { dropped++ }))
+	if dropped > 0 && err == nil {
+		a.warn(fmt.Errorf("sessions left out, because they began after a sign-out that the archive does not have: %d. Their users sign in again", dropped))
+	}
+	return err
 }

@@ -71,7 +71,7 @@ var requestLine = regexp.MustCompile(`^(?:GET|POST|CONNECT) .+ HTTP/\d\.\d\r\n`)
 // and who comes next on the shared connection gets the answer to its own request.
 func TestNothingIsSmuggledThroughAProxy(t *testing.T) {
 	t.Parallel()
-	p := startDev(t, shortDir(t))
+	p := startInstall(t, "")
 	front := startHAProxy(t, p.address())
 	visitor := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	visit := func(t *testing.T) {

@@ -478,7 +478,7 @@ func TestServeDrains(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:10])
+	fmt.Fprintf(conn, "POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:10])
 	if status, _ := post(t, p.demo.Issuer+"/token", p.demo.login()); status != http.StatusOK { // by now the server has read the headers above
 		t.Fatalf("login: got %d", status)
 	}

@@ -100,7 +100,7 @@ var rawShapes = []rawShape{
 // the bytes behind are never obeyed.
 func TestNothingIsSmuggled(t *testing.T) {
 	t.Parallel()
-	p := startDev(t, shortDir(t))
+	p := startInstall(t, "")
 	for _, s := range rawShapes {
 		t.Run(s.row+" "+s.name, func(t *testing.T) {
 			before := p.metric(smuggledMetric)

@@ -82,6 +82,7 @@ func (c *changes) against(updatedAt time.Time, revision uint32) *changes {
 		}
 	}
 	slices.SortFunc(c.numbered, func(a, b numbered) int { return cmp.Compare(a.revision, b.revision) })
+	ordered.rotations = slices.Clone(c.rotations)
 	last := updatedAt
 	for _, n := range c.numbered {
 		at := n.at
@@ -94,6 +95,11 @@ func (c *changes) against(updatedAt time.Time, revision uint32) *changes {
 			at = last
 		}
 		*n.kind(&ordered) = latest(*n.kind(&ordered), at)
+		for i, r := range c.rotations {
+			if r.revision == n.revision {
+				ordered.rotations[i].at = at
+			}
+		}
 	}
 	return &ordered
 }
@@ -104,7 +110,8 @@ type secretRotation struct {
 	revoke bool // the secrets from before it died at once
 	adds   bool // there is a new one, which nobody here knows
 
-	dropped string // the fingerprint of the one that was dropped, where the event has it
+	dropped  string // the fingerprint of the one that was dropped, where the event has it
+	revision uint32 // of the client after it; 0: the event is not attested, or does not name it
 }
 
 // NewHistory starts a history of what came after b. now is the moment of the restore.
@@ -278,17 +285,20 @@ func (h *History) takeChange(e store.Event, trust Trust) {
 	}
 	last := kind(c)
 	*last = latest(*last, e.At)
-	if revision, err := strconv.ParseUint(e.Detail[store.DetailRevision], 10, 32); err == nil && trust == Attested {
+	revision, err := strconv.ParseUint(e.Detail[store.DetailRevision], 10, 32)
+	if err == nil && trust == Attested {
 		c.numbered = append(c.numbered, numbered{kind, e.At, uint32(revision)})
+	} else {
+		revision = 0
 	}
 	if epoch, err := strconv.ParseUint(e.Detail[store.DetailEpoch], 10, 24); err == nil && trust == Attested {
 		c.epoch = max(c.epoch, uint32(epoch))
 	}
 	switch e.Type {
 	case store.EventClientRotateSecret:
-		c.rotated(secretRotation{e.At, e.Detail["revoke_old"] == "true", true, e.Detail[store.DetailDropped]})
+		c.rotated(secretRotation{e.At, e.Detail["revoke_old"] == "true", true, e.Detail[store.DetailDropped], uint32(revision)})
 	case store.EventClientRevokeSecret:
-		c.rotated(secretRotation{e.At, true, false, e.Detail[store.DetailDropped]})
+		c.rotated(secretRotation{e.At, true, false, e.Detail[store.DetailDropped], uint32(revision)})
 	}
 }
 

@@ -120,8 +120,10 @@ func (o *Overlay) extraRecords() iter.Seq[store.Record] {
 func (o *Overlay) apply(r *store.Record) bool {
 	switch {
 	case r.Client != nil:
+		r.Client.UpdatedAt = o.comparable(r.Client.UpdatedAt, r.Client.CreatedAt)
 		return o.applyClient(r.Client)
 	case r.User != nil:
+		r.User.UpdatedAt = o.comparable(r.User.UpdatedAt, r.User.CreatedAt)
 		return o.applyUser(r.User)
 	case r.Session != nil:
 		if !o.applySession(r.Session) {
@@ -133,6 +135,18 @@ func (o *Overlay) apply(r *store.Record) bool {
 		delete(o.until, r.RevokedToken.JTI)
 	}
 	return true
+}
+
+// comparable returns when a record was updated. A time from after the restore was written by a wrong clock and
+// would be later than every event: then each event that takes something away counts.
+func (o *Overlay) comparable(updated, created time.Time) time.Time {
+	if !updated.After(o.now) {
+		return updated
+	}
+	if created.After(o.now) {
+		return time.Unix(0, 0).UTC()
+	}
+	return created
 }
 
 func (o *Overlay) applyUser(u *store.User) bool {
@@ -263,6 +277,8 @@ func (o *Overlay) applySession(s *store.Session) bool {
 	case s.UserEpoch < user.epoch && (stands != present || now.UserEpoch < user.epoch):
 		return false
 	case s.ClientEpoch < client.epoch && (stands != present || now.ClientEpoch < client.epoch):
+		return false
+	case s.UserEpoch > user.epoch || s.ClientEpoch > client.epoch: // see store.DropLaterEpochs
 		return false
 	case s.StartedAt.Before(user.before) || s.StartedAt.Before(client.before):
 		return false

@@ -247,6 +247,87 @@ func TestUsersByEvents(t *testing.T) {
 	}
 }
 
+// A clock that was years ahead has written the records of the backup: what was taken away since stays so.
+func TestRecordsFromTheFuture(t *testing.T) {
+	future := at(30).AddDate(7972, 0, 0)
+	for name, created := range map[string]time.Time{"updated": at(-1000), "made": future} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory()
+			note(h, recovery.Unsigned, store.Event{Type: store.EventUserSetPassword, Subject: ada.String(), At: at(1)}, store.Event{Type: store.EventUserDisable, Subject: ada.String(), At: at(2)},
+				store.Event{Type: store.EventClientDisable, ClientID: "web", At: at(1)},
+				store.Event{Type: store.EventClientRotateSecret, ClientID: "web", At: at(1), Detail: map[string]string{"revoke_old": "true"}})
+			_, left := lay(t, h, nil, client("web", func(c *store.Client) { c.CreatedAt, c.UpdatedAt = created, future }),
+				user(func(u *store.User) { u.CreatedAt, u.UpdatedAt = created, future }))
+			u, _ := onlyUser(left)
+			if c := left[0].Client; !c.Disabled || len(c.Secrets) > 0 || c.UpdatedAt.After(at(30)) {
+				t.Errorf("client: got %+v", c)
+			}
+			if !u.Disabled || u.PasswordHash != "" || u.UpdatedAt.After(at(30)) {
+				t.Errorf("user: got %+v", u)
+			}
+		})
+	}
+}
+
+// Sessions of an archive that began in a later epoch than their user or client has in it: they are dead, and would
+// live again at the next sign-out.
+func TestSessionsOfLaterEpochs(t *testing.T) {
+	for name, later := range map[string]func(*store.Session){
+		"of the user":   func(s *store.Session) { s.UserEpoch = 3 },
+		"of the client": func(s *store.Session) { s.ClientEpoch = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			records := []store.Record{client("web", nil), user(func(u *store.User) { u.Epoch = 2 }), session(func(s *store.Session) { s.ID, s.UserEpoch = store.SessionID{2}, 2 }),
+				session(func(s *store.Session) { s.UserEpoch = 2; later(s) })}
+			o, left := lay(t, newHistory(), nil, records...)
+			if _, sessions := onlyUser(left); sessions != 1 || o.Preserved.Sessions != 1 {
+				t.Errorf("restored: got %d sessions, %d left out, want one of each", sessions, o.Preserved.Sessions)
+			}
+			sessions, dropped := 0, 0
+			for r, err := range store.DropLaterEpochs(all(records), func(store.Session) { dropped++ }) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.Session != nil {
+					sessions++
+				}
+			}
+			if sessions != 1 || dropped != 1 {
+				t.Errorf("imported: got %d sessions, %d left out, want one of each", sessions, dropped)
+			}
+		})
+	}
+}
+
+// Rotations of secrets by clocks that are behind, or ahead, of the one that wrote the client last.
+func TestRevisionsOrderRotations(t *testing.T) {
+	numbered := func(kind string, at time.Time, revision int, revokeOld bool) store.Event {
+		return store.Event{Type: kind, ClientID: "web", At: at, Detail: map[string]string{store.DetailRevision: fmt.Sprint(revision), "revoke_old": fmt.Sprint(revokeOld)}}
+	}
+	const rotate, revoke = store.EventClientRotateSecret, store.EventClientRevokeSecret
+	for _, tc := range []struct {
+		name   string
+		events []store.Event
+		want   string
+	}{
+		{"rotated after the backup by a clock that is behind", []store.Event{numbered(rotate, at(-11), 8, false)}, "newer"},
+		{"replaced after the backup by a clock that is behind", []store.Event{numbered(rotate, at(-11), 8, true)}, ""},
+		{"the older revoked after the backup by a clock that is behind", []store.Event{numbered(revoke, at(-11), 8, false)}, "newer"},
+		{"rotated before the backup by a clock that is ahead", []store.Event{numbered(rotate, at(-9), 7, false)}, "newer older"},
+		{"the older revoked, then rotated by a clock that is behind", []store.Event{numbered(revoke, at(2), 8, false), numbered(rotate, at(1), 9, false)}, "newer"},
+		{"rotated, then the older revoked by a clock that is behind", []store.Event{numbered(rotate, at(2), 8, false), numbered(revoke, at(1), 9, false)}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHistory()
+			note(h, recovery.Attested, tc.events...)
+			_, left := lay(t, h, nil, client("web", func(c *store.Client) { c.UpdatedAt, c.Revision = at(-10), 7 }))
+			if got := secretsOf(*left[0].Client); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 // Revisions order changes that clocks do not: those of replicas may differ by the skew of the timetable.
 func TestRevisionsOrderEvents(t *testing.T) {
 	numbered := func(kind string, at time.Time, revision int) store.Event {

@@ -16,14 +16,14 @@ func TestSecretsLeftByName(t *testing.T) {
 		rotations []secretRotation
 		want      string
 	}{
-		"the older revoked":                        {[]secretRotation{{at(1), true, false, b.Fingerprint()}}, "a"},
-		"the newer revoked":                        {[]secretRotation{{at(1), true, false, a.Fingerprint()}}, "b"},
-		"revoked without a name":                   {[]secretRotation{{at(1), true, false, ""}}, "a"},
-		"rotated":                                  {[]secretRotation{{at(1), false, true, ""}}, "a"},
-		"rotated, the unused newest was replaced":  {[]secretRotation{{at(1), false, true, a.Fingerprint()}}, "b"},
-		"rotated twice, the first was never used":  {[]secretRotation{{at(1), false, true, ""}, {at(2), false, true, "00000000"}}, "a"},
-		"rotated with revoke_old":                  {[]secretRotation{{at(1), true, true, ""}}, ""},
-		"rotated, then the one before was revoked": {[]secretRotation{{at(1), false, true, ""}, {at(2), true, false, a.Fingerprint()}}, ""},
+		"the older revoked":                        {[]secretRotation{{at: at(1), revoke: true, dropped: b.Fingerprint()}}, "a"},
+		"the newer revoked":                        {[]secretRotation{{at: at(1), revoke: true, dropped: a.Fingerprint()}}, "b"},
+		"revoked without a name":                   {[]secretRotation{{at: at(1), revoke: true}}, "a"},
+		"rotated":                                  {[]secretRotation{{at: at(1), adds: true}}, "a"},
+		"rotated, the unused newest was replaced":  {[]secretRotation{{at: at(1), adds: true, dropped: a.Fingerprint()}}, "b"},
+		"rotated twice, the first was never used":  {[]secretRotation{{at: at(1), adds: true}, {at: at(2), adds: true, dropped: "00000000"}}, "a"},
+		"rotated with revoke_old":                  {[]secretRotation{{at: at(1), revoke: true, adds: true}}, ""},
+		"rotated, then the one before was revoked": {[]secretRotation{{at: at(1), adds: true}, {at: at(2), revoke: true, dropped: a.Fingerprint()}}, ""},
 	} {
 		got := ""
 		for _, s := range secretsLeft([]store.Secret{a, b}, slices.Clone(c.rotations), 0) {
