@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -129,6 +130,21 @@ func TestFleetChangesItsMasterKey(t *testing.T) {
 	}
 	turn(f.replicas[1])
 	turn(f.replicas[0])
+	f.replicas[0].admin("", "store", "seal")
 	give(0, fresh)
 	give(1, fresh)
+
+	const install, ring = "signet:install:{i}", "signet:install:{i}:keyring"
+	r := f.replicas[0]
+	r.stop()
+	f.replicas[1].stop()
+	kept := func() []any { return []any{server.Do("get", install), server.Do("hmget", ring, "version", "document")} }
+	before := kept()
+	write(t, file(0), keys.NewMasterKey().Encode()+"\n")
+	if text := startFails(t, r.dir()); !strings.Contains(text, "master key: it is not the one this store was made with") {
+		t.Errorf("a wrong key: got %q", text)
+	}
+	if !reflect.DeepEqual(kept(), before) {
+		t.Error("a server with a wrong key has changed the store")
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"signet/config"
 	"signet/store"
 	"signet/store/redis"
+	"signet/store/seal"
 )
 
 const (
@@ -31,6 +32,9 @@ func (o opener) openRedis(ctx context.Context, cfg config.Config) (*redis.Store,
 		settings.Timeout = 30 * time.Second
 	}
 	s, err := redis.Open(ctx, settings)
+	if errors.Is(err, seal.ErrForged) {
+		return nil, explainSeal(err)
+	}
 	if errors.Is(err, store.ErrUnavailable) {
 		return nil, fmt.Errorf("store: %s does not answer as it should (%w); %s", storeName(cfg), oneLine{err}, adviceOn(err))
 	}

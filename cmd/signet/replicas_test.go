@@ -89,6 +89,11 @@ func startReplica(t testing.TB, dir string, environ []string) *replica {
 	}
 	go func() { _ = r.cmd.Wait(); close(r.exited) }()
 	t.Cleanup(r.kill)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s said:\n%s", dir, tail(r.stderr.String(), 4000))
+		}
+	})
 	waitFor(t, "signet serve", func() bool {
 		select {
 		case <-r.exited:
@@ -102,6 +107,9 @@ func startReplica(t testing.TB, dir string, environ []string) *replica {
 	})
 	return r
 }
+
+// tail is the end of a text.
+func tail(s string, most int) string { return s[max(0, len(s)-most):] }
 
 // post sends a form and returns the status, the header and the JSON of the answer.
 func (r *replica) post(path string, form url.Values) (int, http.Header, map[string]any, error) {

@@ -8,7 +8,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"syscall"
 )
 
 // socketPeerVariable names one more user whose server the command line talks to on a socket.
@@ -95,17 +94,4 @@ func (r peerRule) checkPeer(conn net.Conn, path string) error {
 		return peerError{fmt.Errorf("asking who listens on %s: %w", path, credErr)}
 	}
 	return r.check(path, uid)
-}
-
-// socketOwner is who made the socket at path. It stands in for the peer where the system does not tell.
-func socketOwner(path string) (uint32, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0, err
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0, errors.New("the system does not tell who owns it")
-	}
-	return stat.Uid, nil
 }

@@ -56,6 +56,7 @@ func registerRedis(reg prometheus.Registerer, s store.Store) {
 		func(s redis.Stats) float64 { return float64(s.Reapplied) })
 	counter("signet_store_late_commands_total", "Commands that reached Redis after their deadline and so changed nothing.",
 		func(s redis.Stats) float64 { return float64(s.LateCommands) })
+	reg.MustRegister(redisSessions{r})
 	gauge("signet_redis_breakers_open", "Redis servers that are answered for with an error at once, after repeated failures.",
 		func(s redis.Stats) float64 { return float64(s.BreakersOpen) })
 	gauge("signet_redis_hint_age_seconds", "Seconds since a hint that this server sends to itself every 20 s last came back; more than a minute: hints are lost, and changes are noticed at the next poll only.",
@@ -64,6 +65,19 @@ func registerRedis(reg prometheus.Registerer, s store.Store) {
 	gauge("signet_redis_connections_idle", "Connections to Redis that are not in use.", func(s redis.Stats) float64 { return float64(s.Pool.IdleConns) })
 	counter("signet_redis_pool_timeouts_total", "Requests that found no free connection to Redis in time.",
 		func(s redis.Stats) float64 { return float64(s.Pool.Timeouts) })
+}
+
+// redisSessions is the number of sessions, at the one replica that sweeps them.
+type redisSessions struct{ store *redis.Store }
+
+// Describe implements prometheus.Collector.
+func (redisSessions) Describe(out chan<- *prometheus.Desc) { out <- storeRecords }
+
+// Collect implements prometheus.Collector.
+func (c redisSessions) Collect(out chan<- prometheus.Metric) {
+	if stats := c.store.Stats(); stats.Sweeps {
+		out <- prometheus.MustNewConstMetric(storeRecords, prometheus.GaugeValue, float64(stats.Sessions), "sessions")
+	}
 }
 
 // registerBolt adds the numbers of the file.
@@ -86,15 +100,15 @@ var (
 	boltBytes = prometheus.NewDesc("signet_store_bytes", "Size of the store's file.", nil, nil)
 	boltFree  = prometheus.NewDesc("signet_store_free_bytes",
 		"Bytes of the store's file that are free for new records; `signet store compact` gives them back to the disk.", nil, nil)
-	boltRecords = prometheus.NewDesc("signet_store_records",
-		"Records that were left when the sweep had last gone through all of a kind.", []string{"kind"}, nil)
+	storeRecords = prometheus.NewDesc("signet_store_records",
+		"Records that were left when the sweep had last gone through all of a kind, such as active sessions; with Redis at the replica that sweeps.", []string{"kind"}, nil)
 	boltLag = prometheus.NewDesc("signet_store_sweep_seconds",
 		"How long the sweep took to go through all records of a kind: what has run out may wait as long, and a minute, for its deletion.", []string{"kind"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (boltCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{boltDamaged, boltVerified, boltBytes, boltFree, boltRecords, boltLag} {
+	for _, d := range []*prometheus.Desc{boltDamaged, boltVerified, boltBytes, boltFree, storeRecords, boltLag} {
 		out <- d
 	}
 }
@@ -110,7 +124,7 @@ func (c boltCollector) Collect(out chan<- prometheus.Metric) {
 	gauge(boltBytes, float64(stats.Bytes))
 	gauge(boltFree, float64(stats.FreeBytes))
 	for kind, swept := range stats.Swept {
-		gauge(boltRecords, float64(swept.Records), kind)
+		gauge(storeRecords, float64(swept.Records), kind)
 		gauge(boltLag, swept.Took.Seconds(), kind)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"signet/config"
 	"signet/server"
 	"signet/store"
+	"signet/store/seal"
 )
 
 // How long a start waits between two tries to reach its store, and how often the log has a summary.
@@ -34,7 +35,7 @@ const waitingConnections = 256
 // yet, loads its data, or elects a master. What the configuration or the server has wrong is not.
 func worthWaiting(cfg config.Config, err error) bool {
 	_, embedded := cfg.BoltPath()
-	return !embedded && errors.Is(err, store.ErrUnavailable) && !misconfigured(err)
+	return !embedded && errors.Is(err, store.ErrUnavailable) && !errors.Is(err, seal.ErrForged) && !misconfigured(err)
 }
 
 // misconfigured reports whether Redis, or the TLS library, refuses in a way that time does not change.

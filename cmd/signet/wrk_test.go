@@ -82,7 +82,7 @@ func TestUnderLoadFromWrk(t *testing.T) {
 	if os.Getenv("SIGNET_SOAK") != "" {
 		seconds = 60
 	}
-	p := startInstall(t, "", "SIGNET_THROTTLE_PER_NETWORK=0")
+	p := startInstall(t, "", "SIGNET_THROTTLE_PER_NETWORK=0", "SIGNET_PASSWORD_QUEUE=16") // wrk has 64 connections
 	client := url.Values{"client_id": {p.demo.ClientID}, "client_secret": {p.demo.ClientSecret}}
 	machine := with(client, "grant_type", "client_credentials")
 	for _, load := range []struct {

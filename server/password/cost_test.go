@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,10 +61,18 @@ func TestCaps(t *testing.T) {
 func TestExpensiveHashesLeaveRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(Config{Slots: 4, Wait: time.Minute})
+		var mu sync.Mutex
 		running := map[string]int{}
+		count := func(kind string) int {
+			mu.Lock()
+			defer mu.Unlock()
+			return running[kind]
+		}
 		release := make(chan struct{})
 		p.work = func(h hashed, _ string) bool {
+			mu.Lock()
 			running[h.kind()]++
+			mu.Unlock()
 			<-release
 			return false
 		}
@@ -71,14 +80,14 @@ func TestExpensiveHashesLeaveRoom(t *testing.T) {
 			go p.Verify(t.Context(), bcryptOf(13), "x")
 		}
 		synctest.Wait()
-		if running["bcrypt 13"] != 2 {
-			t.Errorf("got %d expensive hashes at once, want 2 of 4 slots", running["bcrypt 13"])
+		if n := count("bcrypt 13"); n != 2 {
+			t.Errorf("got %d expensive hashes at once, want 2 of 4 slots", n)
 		}
 		for range 3 {
 			go p.Verify(t.Context(), "", "x")
 		}
 		synctest.Wait()
-		if n := running[p.dummy.kind()]; n != 2 {
+		if n := count(p.dummy.kind()); n != 2 {
 			t.Errorf("got %d others beside them, want 2", n)
 		}
 		close(release)
@@ -89,13 +98,19 @@ func TestExpensiveHashesLeaveRoom(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(Config{Argon2: Params{8 << 10, 1, 1}, Slots: 8, Memory: 128 << 20, Wait: time.Minute})
+		var mu sync.Mutex
 		most, now := uint64(0), uint64(0)
+		add := func(memory uint64) {
+			mu.Lock()
+			defer mu.Unlock()
+			now += memory
+			most = max(most, now)
+		}
 		release := make(chan struct{})
 		p.work = func(h hashed, _ string) bool {
-			now += h.price().memory
-			most = max(most, now)
+			add(h.price().memory)
 			<-release
-			now -= h.price().memory
+			add(-h.price().memory)
 			return false
 		}
 		for range 6 {
@@ -106,6 +121,8 @@ func TestMemoryIsBounded(t *testing.T) {
 			synctest.Wait()
 			release <- struct{}{}
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if most > 128<<20 || most == 0 {
 			t.Errorf("got %d MiB at once, want at most 128", most>>20)
 		}
@@ -173,8 +190,9 @@ func TestDummiesAreDrawn(t *testing.T) {
 	const names = 3000
 	for i := range uint64(names) {
 		n := i * (^uint64(0) / names)
-		counts[draw(n)]++
-		if draw(n) != draw(n) {
+		drawn := draw(n)
+		counts[drawn]++
+		if draw(n) != drawn {
 			t.Fatal("a name draws now one and now another")
 		}
 	}

@@ -53,9 +53,10 @@ func (s *Store) pingHints(ctx context.Context, every, deafAfter time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	deaf := false
+	key := s.key.beats()
+	var err error
 	for {
-		key := s.key.beats()
-		err := s.do(ctx, "sending a hint", s.publish(key, message{Hint: &store.Hint{Kind: hintPing, ID: s.pings.self}}))
+		// The first ping goes when the keyring has been read: it decides which master key seals.
 		select {
 		case <-ctx.Done():
 			return
@@ -70,5 +71,6 @@ func (s *Store) pingHints(ctx context.Context, every, deafAfter time.Duration) {
 				s.log.Info("hints of Redis arrive again")
 			}
 		}
+		err = s.do(ctx, "sending a hint", s.publish(key, message{Hint: &store.Hint{Kind: hintPing, ID: s.pings.self}}))
 	}
 }

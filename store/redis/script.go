@@ -85,7 +85,7 @@ var (
 
 	rotateScript        = newScript(recordLua+rotateLua, listReply)
 	startSessionScript  = newScript(recordLua+startSessionLua, listReply)
-	sweepSessionsScript = newScript(recordLua+sweepSessionsLua, numberReply)
+	sweepSessionsScript = newScript(recordLua+sweepSessionsLua, listReply)
 	updateUserScript    = newScript(recordLua+updateUserLua, listReply)
 	deleteUserScript    = newScript(deleteUserLua, textReply)
 

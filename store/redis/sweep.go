@@ -24,6 +24,19 @@ type sweeper struct {
 	mu      sync.Mutex
 	token   string
 	cursors map[string]uint64 // where to go on, by server
+	counted map[string]int    // sessions that the walk has found so far, by server
+
+	found sync.Map // by server: the sessions that the last whole walk has found
+}
+
+// sessions returns how many sessions the last whole walk has found; known is false before its end, and on
+// replicas that do not sweep. A walk beside changes may count a few twice, or not at all.
+func (w *sweeper) sessions() (n int, known bool) {
+	w.found.Range(func(_, found any) bool {
+		n, known = n+found.(int), true
+		return true
+	})
+	return n, known
 }
 
 // Sweep implements store.Store.
@@ -51,7 +64,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 // leaseSweep reports whether this replica is the one that sweeps.
 func (s *Store) leaseSweep(ctx context.Context) (bool, error) {
 	if s.sweeper.token == "" {
-		s.sweeper.token, s.sweeper.cursors = rand.Text(), map[string]uint64{}
+		s.sweeper.token, s.sweeper.cursors, s.sweeper.counted = rand.Text(), map[string]uint64{}, map[string]int{}
 	}
 	key := s.key.sweeping()
 	take := write("set", key, s.sweeper.token, "nx", "px", sweepLease.Milliseconds())
@@ -60,6 +73,7 @@ func (s *Store) leaseSweep(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if token, _ := holder.text(); token != s.sweeper.token {
+		s.sweeper.found.Clear()
 		return false, nil
 	}
 	return true, s.do(ctx, "going on to sweep", write("pexpire", key, sweepLease.Milliseconds()))
@@ -68,40 +82,46 @@ func (s *Store) leaseSweep(ctx context.Context) (bool, error) {
 func (s *Store) sweepServer(ctx context.Context, node *redis.Client, now time.Time, limits store.Lifetimes, mu *sync.Mutex) (n int, err error) {
 	addr := node.Options().Addr
 	mu.Lock()
-	cursor := s.sweeper.cursors[addr]
+	cursor, counted := s.sweeper.cursors[addr], s.sweeper.counted[addr]
 	mu.Unlock()
 	for range sweepScans {
 		var keys []string
 		if keys, cursor, err = node.Scan(ctx, cursor, s.key.pattern("s"), sweepCount).Result(); err != nil {
 			return n, err
 		}
-		swept, err := s.sweepKeys(ctx, keys, now, limits)
-		if n += swept; err != nil {
+		swept, left, err := s.sweepKeys(ctx, keys, now, limits)
+		if n, counted = n+swept, counted+left; err != nil {
 			return n, err
 		}
 		if cursor == 0 {
+			s.sweeper.found.Store(addr, counted)
+			counted = 0
 			break
 		}
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	s.sweeper.cursors[addr] = cursor
+	s.sweeper.cursors[addr], s.sweeper.counted[addr] = cursor, counted
 	return n, nil
 }
 
-func (s *Store) sweepKeys(ctx context.Context, keys []string, now time.Time, limits store.Lifetimes) (n int, err error) {
+func (s *Store) sweepKeys(ctx context.Context, keys []string, now time.Time, limits store.Lifetimes) (ended, left int, err error) {
 	if len(keys) == 0 {
-		return 0, nil
+		return 0, 0, nil
 	}
 	calls := make([]*call, len(keys))
 	for i, key := range keys {
 		calls[i] = sweepSessionsScript.call([]string{key}, s.callersTime(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
 	}
 	if err := s.do(ctx, "sweeping sessions", calls...); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for _, c := range calls {
-		n += int(c.number())
+		counts := c.list()
+		if len(counts) != 2 {
+			return ended, left, s.malformed("what a sweep has found", errReply)
+		}
+		ended, left = ended+atoi(counts[0]), left+atoi(counts[1])
 	}
-	return n, nil
+	return ended, left, nil
 }

@@ -24,9 +24,7 @@ func (s *Store) ListUsers(ctx context.Context, after string, limit int) ([]store
 		if err != nil {
 			return nil, err
 		}
-		for _, u := range users {
-			list = append(list, u)
-		}
+		list = append(list, users...)
 	}
 	return list, nil
 }

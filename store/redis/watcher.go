@@ -158,6 +158,8 @@ type Stats struct {
 	MasterChanges uint64        // masters that took over or were restarted while this process ran
 	Reapplied     uint64        // revocations that were done again because of that
 	LateCommands  uint64        // answers that a command had come after its deadline, and had changed nothing
+	Sessions      int           // that were alive when the sweep had last gone through all of them
+	Sweeps        bool          // this process sweeps and has gone through all once; else Sessions is 0
 	BreakersOpen  int           // servers that are answered for with an error at once at this moment
 	HintAge       time.Duration // since the last hint that this replica has sent to itself arrived
 	Pool          redis.PoolStats
@@ -166,6 +168,7 @@ type Stats struct {
 // Stats returns the counts of this moment.
 func (s *Store) Stats() Stats {
 	stats := Stats{MasterChanges: s.watch.changes.Load(), Reapplied: s.watch.reapplied.Load(), LateCommands: s.late.Load(), BreakersOpen: s.servers.open(), HintAge: s.pings.age()}
+	stats.Sessions, stats.Sweeps = s.sweeper.sessions()
 	if s.servers.single != nil {
 		stats.Pool = *s.servers.single.PoolStats()
 	} else {
