@@ -75,6 +75,14 @@ type app struct {
 	now     func() time.Time // the clock that a server goes by; nil: the machine's
 }
 
+// clock returns the time that the program goes by.
+func (a *app) clock() time.Time {
+	if a.now != nil {
+		return a.now()
+	}
+	return time.Now()
+}
+
 // run executes one command line and returns what to exit with.
 func run(ctx context.Context, args []string, std stdio, environ []string) int {
 	return (&app{stdio: std, environ: environ, format: formatTable}).run(ctx, args)

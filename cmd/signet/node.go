@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
 	"time"
 
@@ -177,6 +178,9 @@ func serverConfig(cfg config.Config) (server.Config, error) {
 		Argon2: password.Params{Memory: argon2.MemoryKiB, Time: argon2.Time, Threads: argon2.Threads}}
 	if err := pool.Validate(); err != nil {
 		return server.Config{}, fmt.Errorf("password: %w", err)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		pool.Threads = password.NewThreads(runtime.GOMAXPROCS(0), func(n int) { runtime.GOMAXPROCS(n) })
 	}
 	return server.Config{
 		Issuer: cfg.Issuer, Passwords: password.New(pool), MaxTokenLife: cfg.Keys.MaxTokenLife, ClientMaxAge: cfg.Keys.Poll, StaleIfError: cfg.Keys.CDN,

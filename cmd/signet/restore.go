@@ -47,7 +47,7 @@ func (a *app) restoreCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r.app, r.cfg, r.now = a, cfg, time.Now()
+			r.app, r.cfg, r.now = a, cfg, a.clock()
 			if err := r.run(cmd.Context(), args[0]); err != nil {
 				return err
 			}

@@ -60,7 +60,10 @@ func (d *disaster) loginAs(name, password string) (int, map[string]any) {
 }
 
 // happen makes the install and lets everything happen. It leaves the server stopped.
-func happen(t *testing.T, storeURL string) *disaster {
+func happen(t *testing.T, storeURL string) *disaster { return happenThrough(t, storeURL, func() {}) }
+
+// happenThrough is happen, and does something right after the backup.
+func happenThrough(t *testing.T, storeURL string, afterBackup func()) *disaster {
 	d := &disaster{t: t, dir: shortDir(t)}
 	d.environ = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "SIGNET_SHUTDOWN_DELAY=0s", "SIGNET_KEYS_POLL=1s", "SIGNET_PASSWORD_ARGON2_MEMORY_KIB=7168", "SIGNET_PASSWORD_ARGON2_TIME=1")
 	d.config = filepath.Join(d.dir, "signet.yaml")
@@ -80,6 +83,7 @@ func happen(t *testing.T, storeURL string) *disaster {
 	_, d.coraRefresh = tokensOf("cora")
 	d.leaked = r.keyring().signer()
 	d.backUp(r, storeURL)
+	afterBackup()
 
 	d.app.ask("/revoke", "token", d.endedToken)
 	d.app.ask("/revoke", "token", d.endedRefresh)

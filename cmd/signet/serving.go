@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
 	"sync"
 	"time"
 
@@ -64,9 +62,6 @@ func openListeners(cfg config.Config, certs *certificates) (l listeners, err err
 // serve answers until ctx ends, then drains: it says that it is not ready, waits until load
 // balancers have seen it, finishes what is under way, and returns.
 func (n *node) serve(ctx context.Context, l listeners) error {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n.passwords.ExtraThreads())
-	}
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	background.Go(func() { n.keys.Run(loops) })

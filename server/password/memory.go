@@ -10,15 +10,12 @@ import (
 )
 
 // slotsFor takes as many as there are cores and fit into the memory. The Go scheduler must have more
-// threads than cores then, so that a hash never keeps another request from running; see ExtraThreads.
+// threads than cores while all of them are used, so that a hash never keeps another request from running; see
+// Threads.
 func slotsFor(cores int, memory uint64, p Params) int {
 	fit := memory / (uint64(p.Memory) * 1024)
 	return int(max(1, min(uint64(max(cores, 1)), fit)))
 }
-
-// ExtraThreads is by how much GOMAXPROCS should be above the number of cores: the operating system then
-// shares the cores between hashes and everything else.
-func (p *Pool) ExtraThreads() int { return cap(p.slots) }
 
 // MemoryLimit is the least of what Go, the control group and the machine allow, in bytes.
 // Whatever cannot be read sets no limit.

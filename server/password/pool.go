@@ -24,6 +24,9 @@ type Config struct {
 	// Observe, when set, is told for every hash that is run how long it waited. It is called by
 	// many goroutines at once.
 	Observe func(wait time.Duration)
+
+	// Threads follows the hashes that run; nil: nothing does.
+	Threads *Threads
 }
 
 // Validate reports every field that cannot be used.
@@ -60,6 +63,7 @@ type Pool struct {
 	budget  uint64 // of memory
 	waiting atomic.Int64
 	refused atomic.Uint64
+	threads *Threads
 	mean    atomic.Int64 // nanoseconds that a hash took lately
 }
 
@@ -83,6 +87,9 @@ func New(c Config) *Pool {
 	}
 	p.queue = int64(max(c.Queue, 0))
 	p.slots = make(chan struct{}, c.Slots)
+	if p.threads = c.Threads; p.threads != nil {
+		p.threads.extra = c.Slots
+	}
 	p.heavy = make(chan struct{}, max(1, c.Slots/2))
 	p.budget = max(min(c.Memory, 1<<62), uint64(c.Slots)*uint64(p.params.Memory)<<10, 1<<20) // what the slots need in any case
 	p.memory = semaphore.NewWeighted(int64(p.budget))
@@ -120,6 +127,8 @@ func (p *Pool) run(ctx context.Context, cost price, do func()) error {
 	if p.observe != nil {
 		p.observe(waited)
 	}
+	p.threads.begin()
+	defer p.threads.end()
 	begun := time.Now()
 	do()
 	p.took(time.Since(begun))

@@ -143,8 +143,10 @@ func Mark(e store.Event) string {
 // Note adds one event of a log. Events may come in any order and more than once. An unsigned event that has
 // the mark of an attested one still takes away what it names: it must not hide the other.
 func (h *History) Note(e store.Event, trust Trust) {
+	// The clock may have been set back since the backup. Its newest events are known by their marks.
+	later := e.At.After(h.last.Add(-clockDifference))
 	e = h.bounded(e)
-	h.keepOnce(e, trust, e.At.After(h.last))
+	h.keepOnce(e, trust, later)
 	h.take(e, trust)
 }
 
