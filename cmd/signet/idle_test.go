@@ -192,17 +192,26 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 // request too many is refused with an answer, and the key set is there.
 func TestRequestsUnderWayAreNotCutOff(t *testing.T) {
 	t.Parallel()
-	const limit, most = 20, 20 - 20/8
+	const limit, most = 8, 8 - 8/8
 	p := startInstall(t, "", fmt.Sprint("SIGNET_MAX_CONNECTIONS=", limit), // and a hash takes so long that all logins are there at once
-		"SIGNET_PASSWORD_ARGON2_TIME=50", "SIGNET_PASSWORD_SLOTS=1", "SIGNET_PASSWORD_WAIT=10s", "SIGNET_THROTTLE_PER_ACCOUNT=100")
+		"SIGNET_PASSWORD_ARGON2_MEMORY_KIB=10240", "SIGNET_PASSWORD_ARGON2_TIME=100", "SIGNET_PASSWORD_SLOTS=1", "SIGNET_PASSWORD_WAIT=10s", "SIGNET_THROTTLE_PER_ACCOUNT=100")
 	c := newCrowd(t, p.address())
 	body := p.demo.login().Encode()
 	login := rawPost + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)) + body
+	busy := func() int {
+		return int(p.metric(openConnections) - p.metric(`signet_connections_idle{listener="public"}`))
+	}
+	begun := time.Now()
 	c.open(most, login, false)
-	underWay := c.conns
 	waitFor(t, "all of them to be under way", func() bool {
-		return p.metric(openConnections)-p.metric(`signet_connections_idle{listener="public"}`) == most
+		now := busy()
+		if now < most && time.Since(begun) > time.Second { // on a busy machine some are answered before this looks
+			begun = time.Now()
+			c.open(most-now, login, false)
+		}
+		return now == most
 	})
+	underWay := c.conns
 	if status, answer := post(t, p.demo.Issuer+"/token", p.demo.login()); status != http.StatusServiceUnavailable {
 		t.Errorf("one login more: got %d %v, want 503", status, answer)
 	}
@@ -220,7 +229,7 @@ func TestRequestsUnderWayAreNotCutOff(t *testing.T) {
 	if shed := p.metric(`signet_connections_shed_total{closed="idle",limit="all",listener="public"}`); shed < 3*limit {
 		t.Errorf("%v connections have made room: the test proves nothing", shed)
 	}
-	if still := p.metric(openConnections) - p.metric(`signet_connections_idle{listener="public"}`); still == 0 {
+	if busy() == 0 {
 		t.Error("no request was under way meanwhile: the test proves nothing")
 	}
 	for i, conn := range underWay {
