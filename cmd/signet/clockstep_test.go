@@ -93,7 +93,10 @@ func TestClockStepsBack(t *testing.T) {
 		for _, by := range []time.Duration{-70 * time.Second, -time.Hour, -24 * time.Hour} {
 			for _, cold := range []bool{false, true} {
 				name := store + by.String() + map[bool]string{true: "_cold", false: "_running"}[cold]
-				t.Run(name, func(t *testing.T) { testClockStepsBack(t, store, by, cold) })
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					testClockStepsBack(t, store, by, cold)
+				})
 			}
 		}
 	}

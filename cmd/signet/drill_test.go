@@ -43,6 +43,7 @@ func (p *process) drillOf(args ...string) (r drillReport, code int) {
 // TestDrill: a service that keeps the key set for no longer than J notices nothing; one that fetches
 // it once is found when a key signs that was not there then.
 func TestDrill(t *testing.T) {
+	t.Parallel()
 	p := startInstall(t, "", "SIGNET_KEYS_PRESET=fast")
 	keySet := p.demo.Issuer + "/.well-known/jwks.json"
 	front := httptest.NewServer(&edge{cache: time.Second, origins: func() []string { return []string{keySet} }})
