@@ -45,14 +45,12 @@ func (s *Store) repeatUser(ctx context.Context, lost store.User, replaced []dige
 	})
 }
 
-// repeatEnd ends the sessions that another replica has ended.
+// repeatEnd ends the sessions that another replica has ended. The revision stays: the other replica has the
+// whole change, and must find the record older than that.
 func (s *Store) repeatEnd(ctx context.Context, e ended) error {
 	return s.repeatUserChange(ctx, e.User, func(_ string, now store.User) store.User {
 		next := now
 		next.Epoch, next.NotBefore = max(now.Epoch, e.Epoch), later(now.NotBefore, store.Millis(e.NotBefore))
-		if next.Epoch != now.Epoch || next.NotBefore != now.NotBefore {
-			next.Revision++
-		}
 		return next
 	})
 }

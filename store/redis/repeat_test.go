@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -81,6 +82,58 @@ func TestMergeClient(t *testing.T) {
 	} {
 		if got := mergeClient(c.now, c.lost, c.before); !sameClient(got, c.want) {
 			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
+// TestRepeatsOfTwoReplicas: a master that has lost a new password gets it back, whichever replica is first: the
+// one through which it was changed, or one that only heard that the sessions ended.
+func TestRepeatsOfTwoReplicas(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Config{})
+	for _, format := range []int{store.Format1, store.Format2} {
+		for _, order := range [][]int{{0, 1}, {1, 0}, {1, 0, 1}, {1, 1, 0}} {
+			cfg := Config{Addrs: []string{server.Addr()}, Prefix: newPrefix(), Timeout: 10 * time.Second}
+			both := []*Store{openUnaware(t, cfg), openUnaware(t, cfg)}
+			for _, s := range both {
+				s.SetFormat(format)
+			}
+			ctx, u := t.Context(), seedUser(t, both[0])
+			dump := func(key string) string {
+				text, err := server.Client().Get(ctx, key).Result()
+				if err != nil {
+					t.Fatal(err)
+				}
+				return text
+			}
+			record, name := both[0].key.user(u.ID), both[0].key.username(u.Username)
+			oldRecord, oldName := dump(record), dump(name)
+			if _, err := both[0].UpdateUser(ctx, u.ID, func(u *store.User) error {
+				u.PasswordHash = "new"
+				u.EndSessions()
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			redistest.Wait(t, "the other replica to hear of it", func() error {
+				if both[1].journal.recent() == nil || len(both[1].journal.recent()) == 0 {
+					return errors.New("not yet")
+				}
+				return nil
+			})
+			server.Do("set", record, oldRecord)
+			server.Do("set", name, oldName)
+			for _, i := range order {
+				both[i].applyJournal(ctx)
+			}
+			got, err := both[0].User(ctx, u.ID)
+			if err != nil || got.PasswordHash != "new" {
+				t.Errorf("format %d, order %v: got %q, %v", format, order, got.PasswordHash, err)
+			}
+			_, c, err := both[1].BeginLogin(ctx, begun, store.Attempt{}, u.Username)
+			if err != nil || c.PasswordHash != "new" || c.Epoch != got.Epoch {
+				t.Errorf("format %d, order %v: the credential: got %+v, %v, want epoch %d", format, order, c, err, got.Epoch)
+			}
 		}
 	}
 }
