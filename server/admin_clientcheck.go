@@ -150,7 +150,7 @@ func (k *specCheck) scopes(spec clientSpec) {
 		if strings.Contains(scope, " ") || !validScope(scope) {
 			return "must be printable ASCII without space, quote or backslash"
 		}
-		if isAdminScope(scope) && !slices.Contains(adminScopes, scope) {
+		if isAdminScope(strings.ToLower(scope)) && !slices.Contains(adminScopes, scope) {
 			return "is not one of the admin API's: " + strings.Join(adminScopes, ", ") + "; no other scope may begin with " + scopePrefix
 		}
 		return ""

@@ -177,7 +177,15 @@ func (a *app) adminToken() (string, error) {
 	if a.conn.tokenFile == "" {
 		return a.getenv("SIGNET_ADMIN_TOKEN"), nil
 	}
-	data, err := os.ReadFile(a.conn.tokenFile)
+	f, err := os.Open(a.conn.tokenFile)
+	if err != nil {
+		return "", fmt.Errorf("reading the token: %w", err)
+	}
+	defer f.Close()
+	if err := checkNamedSecret(f); err != nil {
+		return "", fmt.Errorf("--admin-token-file: %w", err)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxSecret))
 	if err != nil {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}

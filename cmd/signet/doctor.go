@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -86,12 +87,29 @@ func (d *doctor) examine(ctx context.Context) {
 	d.judge("files", checkPlaces(cfg), "nobody else can write to the data directory, the store or the keys of TLS")
 	d.examineLeftovers(cfg)
 	d.examineTimetable(cfg)
+	d.examineClock(cfg)
 	d.examineCertificate(cfg)
 	if path, ok := cfg.BoltPath(); ok {
 		d.examineBolt(ctx, path, cfg, master)
 		return
 	}
 	d.examineRedis(ctx, cfg, master)
+}
+
+// examineClock compares the clock with the latest time that a server with this data directory has seen. A clock
+// that is further behind than keys.skew stops all signing.
+func (d *doctor) examineClock(cfg config.Config) {
+	mark, ok := keys.PeekMark(markFile(cfg))
+	if !ok || mark.SeenAt.IsZero() {
+		return
+	}
+	behind := mark.SeenAt.Sub(d.app.clock())
+	if behind <= cfg.Keys.Skew {
+		d.note("clock", stateOK, "it is not behind the latest time that this server has seen")
+		return
+	}
+	d.note("clock", stateProblem, fmt.Sprintf("it is %s behind the latest time that this server has seen, %s, and nothing is signed: set it right, or run `signet keys clock-reset` if that time was wrong",
+		behind.Round(time.Second), stamp(mark.SeenAt)))
 }
 
 // examineLeftovers names files of commands that were killed. They can have password hashes in them.

@@ -170,5 +170,15 @@ func readSecretFile(path string) (string, error) {
 	return string(bytes.TrimPrefix(text, byteOrderMark)), nil
 }
 
+// checkNamedSecret refuses a file that the command line names for a secret and that others can read or change.
+// What is no file, such as a pipe of the shell, has no such readers.
+func checkNamedSecret(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	return accessOf(info).checkSecret(thisAccount(), f.Name())
+}
+
 // byteOrderMark may be in front of any text that an editor has written; RFC 8259 §8.1 allows to ignore it.
 var byteOrderMark = []byte("\xef\xbb\xbf")

@@ -49,7 +49,10 @@ func (a *app) keysRewrap() *cobra.Command {
 
 func (r rewrapped) write(w io.Writer, now time.Time) {
 	what := "the signing keys are under it since now"
-	if !r.Changed {
+	switch {
+	case !r.Changed && len(r.MasterKeys) == 1:
+		what = "the signing keys were under it already, and the server has no other key. Where master.key has a new one now, restart every server first"
+	case !r.Changed:
 		what = "the signing keys were under it already; nothing to do"
 	}
 	line(w, "master key", r.MasterKeys[0]+": "+what)

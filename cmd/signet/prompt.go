@@ -41,6 +41,9 @@ func (p *passwordSource) read(a *app) (string, error) {
 			return "", fmt.Errorf("reading the password: %w", err)
 		}
 		defer f.Close()
+		if err := checkNamedSecret(f); err != nil {
+			return "", fmt.Errorf("--password-file: %w", err)
+		}
 		return readSecret(f)
 	default:
 		return a.promptPassword()

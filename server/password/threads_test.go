@@ -3,6 +3,7 @@ package password
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,8 +13,13 @@ import (
 // after that, and at no other time.
 func TestThreadsFollowTheHashes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var set []int
-		threads := NewThreads(2, func(n int) { set = append(set, n) })
+		threads := NewThreads(2, func(n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			set = append(set, n)
+		})
 		p := New(Config{Argon2: Params{Memory: 64, Time: 1, Threads: 1}, Slots: 2, Memory: 1 << 30, Threads: threads})
 		hash := func(d time.Duration) {
 			go func() { _ = p.run(context.Background(), price{}, func() { time.Sleep(d) }) }()
@@ -21,6 +27,8 @@ func TestThreadsFollowTheHashes(t *testing.T) {
 		wants := func(when string, want ...int) {
 			t.Helper()
 			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			if !slices.Equal(set, want) {
 				t.Errorf("%s: got %v, want %v", when, set, want)
 			}

@@ -22,7 +22,7 @@ const maxComplaints = 10
 func checkPages(tx snapshot, path string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = damaged(path, fmt.Sprint(p))
+			err = damaged(path, panicText(p))
 		}
 	}()
 	for _, name := range buckets {

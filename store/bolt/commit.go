@@ -264,7 +264,7 @@ func (s *Store) undo(tx *bbolt.Tx) error { return s.guard(tx.Rollback) }
 func (s *Store) guard(step func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = s.health.breaks(damaged(s.path, fmt.Sprint(p)))
+			err = s.health.breaks(damaged(s.path, panicText(p)))
 		}
 	}()
 	return step()

@@ -87,7 +87,7 @@ func safely(path string, do func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = damaged(path, fmt.Sprint(p))
+			err = damaged(path, panicText(p))
 		}
 	}()
 	return do()

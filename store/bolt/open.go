@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -97,7 +98,7 @@ func openFile(path string, readOnly bool) (db *bbolt.DB, file *os.File, err erro
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			db, err = nil, damaged(path, fmt.Sprint(p))
+			db, err = nil, damaged(path, panicText(p))
 			unlock(file)
 			file.Close()
 		}
@@ -157,6 +158,14 @@ func checkSize(db *bbolt.DB, file *os.File) error {
 
 // errDamaged tells a file that must be restored from one that is only busy or out of reach.
 var errDamaged = errors.New("the store is damaged")
+
+// panicText words a panic of bbolt, which trusts its pages.
+func panicText(p any) string {
+	if _, ok := p.(runtime.Error); ok {
+		return "its pages do not fit together"
+	}
+	return fmt.Sprint(p)
+}
 
 func damaged(path, how string) error { return damagedBy(path, errors.New(how)) }
 

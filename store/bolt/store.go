@@ -84,7 +84,7 @@ func (s *Store) view(read func(tx snapshot) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = s.unavailable("reading", damaged(s.path, fmt.Sprint(p)))
+			err = s.unavailable("reading", damaged(s.path, panicText(p)))
 		}
 		err = s.unreadable(err)
 		tx.Rollback() // a read transaction has nothing to lose; the only error is "already closed"

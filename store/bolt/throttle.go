@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/seal"
 )
 
 // maxCounts bounds the memory that an attacker with many addresses and names can fill; at about
@@ -38,6 +40,9 @@ func (c *counts) init() {
 func (c *counts) load(tx reader) error {
 	return tx.Bucket(bucketThrottle).ForEach(func(key, raw []byte) error {
 		raw, err := tx.opened(bucketThrottle, key, raw)
+		if sealed, ok := errors.AsType[*seal.Error](err); ok && sealed.Unknown {
+			return nil // of a master key that is not here: whoever opens the keyring reports that
+		}
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", errDamaged, err)
 		}
