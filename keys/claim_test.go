@@ -18,9 +18,16 @@ func TestNoVerifierMeetsAnUnknownKey(t *testing.T) {
 		budget = long
 	}
 	var total tally
-	for time.Since(begun) < budget {
+	proves := func() bool {
+		return total.rotations > 0 && total.refused > 0 && total.unreadable > 0 && total.restarts > 0 && total.behind > 0 && total.verifications >= 10_000
+	}
+	over := func() bool { // a slow machine needs longer until everything has come
+		took := time.Since(begun)
+		return took > budget && (proves() || took > 20*budget)
+	}
+	for !over() {
 		rapid.Check(t, func(t *rapid.T) {
-			if time.Since(begun) > budget {
+			if over() {
 				return // within the hundred of one Check
 			}
 			plan := drawScenario(t, func(_, _ *Timetable) {})
@@ -32,7 +39,7 @@ func TestNoVerifierMeetsAnUnknownKey(t *testing.T) {
 		})
 	}
 	t.Log(total)
-	if total.rotations == 0 || total.refused == 0 || total.unreadable == 0 || total.restarts == 0 || total.behind == 0 || total.verifications < 10_000 {
+	if !proves() {
 		t.Error("that proves little")
 	}
 }
