@@ -2,6 +2,7 @@ package keys
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -203,4 +204,10 @@ func (s scenario) String() string {
 		}
 	}
 	return b.String()
+}
+
+// stepsBack reports whether a clock is set back by more than S. That breaks a promise of the timetable, so
+// verifiers may miss a key then; what must hold all the same is that no key moves backwards.
+func (s scenario) stepsBack() bool {
+	return slices.ContainsFunc(s.Faults, func(f fault) bool { return f.Kind == stepBack })
 }
