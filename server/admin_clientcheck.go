@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"signet/keys"
+	"signet/keys/jose"
 	"signet/server/admin/api"
 )
 
@@ -100,7 +100,7 @@ func (k *specCheck) keys(spec api.ClientSpec) json.RawMessage {
 	case !signs:
 		k.add("jwks is for clients that authenticate by %s: name that in auth_methods too (--auth-method %[1]s), or make jwks null (--jwks '')", authPrivateKeyJWT)
 	}
-	set, err := keys.ParsePublicSet(spec.JWKS)
+	set, err := jose.ParsePublicSet(spec.JWKS)
 	if err != nil {
 		k.addKeyProblems(err)
 		return nil
@@ -119,7 +119,7 @@ func (k *specCheck) addKeyProblems(err error) {
 	for problem := range strings.SplitSeq(err.Error(), "\n") {
 		k.add("jwks: %s", problem)
 	}
-	if errors.Is(err, keys.ErrPrivateKey) {
+	if errors.Is(err, jose.ErrPrivateKey) {
 		k.add("a private key was sent here: consider it leaked, make another pair, and send its public half alone")
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"slices"
 
-	"signet/keys"
+	"signet/keys/jose"
 	"signet/server/admin/api"
 )
 
@@ -51,9 +51,9 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 		TokenAuth:             all,
 		RevocationAuth:        all,
 		IntrospectionAuth:     confidentialMethods,
-		TokenAuthAlgs:         keys.VerifiedAlgorithms,
-		RevocationAuthAlgs:    keys.VerifiedAlgorithms,
-		IntrospectionAuthAlgs: keys.VerifiedAlgorithms,
+		TokenAuthAlgs:         jose.VerifiedAlgorithms,
+		RevocationAuthAlgs:    jose.VerifiedAlgorithms,
+		IntrospectionAuthAlgs: jose.VerifiedAlgorithms,
 		IntrospectionAlgs:     algorithms,
 		SubjectTypes:          []string{"public"},
 		ProtectedResources:    []string{issuer, api.Audience(issuer)},
