@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"store/storetest":       {"store"},
 	"server":                {"store", "store/seal", "keys", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/password", "server/throttle"},
 	"server/admin/api":      {},
+	"server/admin/client":   {"server/admin/api"},
 	"server/audit":          {"store"},
 	"server/password":       {},
 	"server/throttle":       {"store"},
