@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/redis/redistest"
 	"signet/store/seal"
@@ -65,9 +65,9 @@ func editExport(t *testing.T, config, path string, change func(*store.Record)) {
 }
 
 // masterKeysOf reads the master key of an install.
-func masterKeysOf(t *testing.T, dir string) []keys.MasterKey {
+func masterKeysOf(t *testing.T, dir string) []masterkey.Key {
 	t.Helper()
-	master, err := keys.ParseMasterKeys(strings.TrimSpace(readFile(t, filepath.Join(dir, "master.key"))))
+	master, err := masterkey.ParseList(strings.TrimSpace(readFile(t, filepath.Join(dir, "master.key"))))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"testing"
 
-	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/store/redis/redistest"
 )
 
@@ -143,7 +143,7 @@ func writeInstall(t *testing.T, store, more string) string {
 	if err := os.WriteFile(filepath.Join(dir, "signet.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "master.key"), keys.NewMasterKey().Encode()+"\n")
+	write(t, filepath.Join(dir, "master.key"), masterkey.New().Encode()+"\n")
 	return dir
 }
 
