@@ -39,7 +39,7 @@ type call struct {
 	kid       string
 	outcome   string                          // what happened, where success has more than one name
 	actor     string                          // who asks on the admin listener
-	rights    []string                        // scopes of the admin API that the caller has; scopeAdmin is all of them
+	rights    []string                        // scopes of the admin API that the caller has; signet:admin is all of them
 	recheck   func(ctx context.Context) error // whether the caller may still do on the admin listener what it does; nil: always
 	audited   bool                            // something of it is on the audit trail
 	cause     error                           // why, where the outcome is no error and somebody will ask all the same

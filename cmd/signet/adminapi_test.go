@@ -17,7 +17,7 @@ func TestAdminAPIRecipes(t *testing.T) {
 			needs(t, program, "apt-get install "+program)
 		}
 	}
-	page, err := os.ReadFile("../../.github/ADMIN_API.md")
+	page, err := os.ReadFile("../../server/admin/api/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package server_test
+package api_test
 
 import (
 	"os"
@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"signet/server"
+	"signet/server/admin/api"
 )
 
-// TestAdminAPIPage: the reference has every verb with its scope, and none that is not there.
-func TestAdminAPIPage(t *testing.T) {
-	data, err := os.ReadFile("../.github/ADMIN_API.md")
+// TestReadme: README.md has every verb with its scope, and none that is not there.
+func TestReadme(t *testing.T) {
+	data, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,7 +19,7 @@ func TestAdminAPIPage(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| ([A-Z]+) \\| `([^`]+)` \\| `?([a-z:]+)`? \\|").FindAllStringSubmatch(string(data), -1) {
 		page[row[1]+" "+row[2]] = row[3]
 	}
-	for _, verb := range server.AdminVerbs() {
+	for _, verb := range api.Verbs {
 		name, scope := verb.Method+" "+verb.Path, verb.Scope
 		if scope == "" {
 			scope = "any"
