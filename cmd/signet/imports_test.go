@@ -21,6 +21,7 @@ const goOAuth2 = "github.com/go-oauth2/oauth2"
 // and must be listed before it exists.
 var arrows = map[string][]string{
 	"cmd/signet":            {"*"},
+	"cmd/signet/e2e":        {},
 	"config":                {},
 	"keys":                  {"keys/jose", "keys/masterkey", "keys/secret"},
 	"keys/jose":             {"keys/secret"},
