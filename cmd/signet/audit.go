@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -209,7 +211,7 @@ func (e eventRecord) more() string {
 	add("address", e.Address)
 	add("sid", e.SessionID)
 	add("kid", e.KeyID)
-	for _, name := range sortedKeys(e.Detail) {
+	for _, name := range slices.Sorted(maps.Keys(e.Detail)) {
 		add(name, e.Detail[name])
 	}
 	add("request_id", e.RequestID)

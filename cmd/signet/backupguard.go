@@ -9,14 +9,16 @@ import (
 )
 
 // guardOwnFiles refuses to replace a file that the server lives on: a copy put in the place of the
-// open store would leave the server writing to a file that nobody can find any more. The files in more
-// are spared too.
-func (a *app) guardOwnFiles(path string, more ...string) error {
+// open store would leave the server writing to a file that nobody can find any more.
+func (a *app) guardOwnFiles(path string) error { return guardFiles(path, a.ownFiles()) }
+
+// guardFiles refuses to replace one of the files.
+func guardFiles(path string, files []string) error {
 	target, err := os.Stat(path)
 	if err != nil {
 		return nil // nothing is replaced
 	}
-	for _, own := range append(a.ownFiles(), more...) {
+	for _, own := range files {
 		if info, err := os.Stat(own); err == nil && os.SameFile(info, target) {
 			return fmt.Errorf("%s is a file the server itself uses, and replacing it would lose what is in it; give another name", path)
 		}

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -60,32 +58,9 @@ type row struct {
 	command *cobra.Command
 }
 
-// stdio is what a command reads from and writes to.
-type stdio struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
-// app is one invocation of the command line.
-type app struct {
-	stdio
-	environ []string
-	format  format
-	conn    connection
-	now     func() time.Time // the clock that a server goes by; nil: the machine's
-}
-
-// clock returns the time that the program goes by.
-func (a *app) clock() time.Time {
-	if a.now != nil {
-		return a.now()
-	}
-	return time.Now()
-}
-
 // run executes one command line and returns what to exit with.
 func run(ctx context.Context, args []string, std stdio, environ []string) int {
-	return (&app{stdio: std, environ: environ, format: formatTable}).run(ctx, args)
+	return (&app{stdio: std, environ: environ, format: formatTable, version: version()}).run(ctx, args)
 }
 
 func (a *app) run(ctx context.Context, args []string) int {
@@ -129,58 +104,9 @@ func (a *app) root() *cobra.Command {
 		root.AddCommand(r.command)
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommand(a.helpCommand())
+	root.SetHelpCommand(helpCommand(map[string]func(io.Writer){connectionTopic: a.showConnectionHelp}))
 	settle(root)
 	return root
-}
-
-// settle gives every command what it must not lack: flags in the order of the code, and arguments
-// that count as misuse when they are wrong.
-func settle(cmd *cobra.Command) {
-	cmd.Flags().SortFlags = false
-	cmd.PersistentFlags().SortFlags = false
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			err := check(cmd, args)
-			if err != nil && !errors.As(err, new(misuseError)) {
-				err = misuse("%w; see `%s --help`", err, cmd.CommandPath())
-			}
-			return err
-		}
-	}
-	for _, c := range cmd.Commands() {
-		settle(c)
-	}
-}
-
-// noun is a command that only has commands below it.
-func noun(use, short, long string, verbs ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: subcommand}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return misuse("say what to do: %s; see `%s --help`", strings.Join(verbsOf(cmd), ", "), cmd.CommandPath())
-	}
-	cmd.AddCommand(verbs...)
-	return cmd
-}
-
-func verbsOf(cmd *cobra.Command) []string {
-	var list []string
-	for _, c := range cmd.Commands() {
-		if c.IsAvailableCommand() {
-			list = append(list, c.Name())
-		}
-	}
-	return list
-}
-
-// getenv returns the last value the environment gives the name.
-func (a *app) getenv(name string) string {
-	for i := len(a.environ) - 1; i >= 0; i-- {
-		if value, ok := strings.CutPrefix(a.environ[i], name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }
 
 // report writes one line: what was done, why it did not work, what to do. Several problems of a
@@ -195,10 +121,4 @@ func (a *app) report(cmd *cobra.Command, err error) {
 			fmt.Fprintln(a.err, what+line)
 		}
 	}
-}
-
-// fileOf returns the file behind a reader or writer, or nil.
-func fileOf(v any) *os.File {
-	f, _ := v.(*os.File)
-	return f
 }

@@ -64,9 +64,6 @@ func (a *app) readConfig() (config.Config, []config.Warning, error) {
 	return a.loadFile(path, a.environ)
 }
 
-// warn tells people what is allowed and hardly meant.
-func (a *app) warn(warning error) { fmt.Fprintf(a.err, "signet: warning: %s\n", warning) }
-
 func (a *app) configCheck() *cobra.Command {
 	return a.configFlag(&cobra.Command{
 		Use:   "check",
@@ -120,7 +117,7 @@ func exposedKeys(c config.Config) (list []config.Warning) {
 		if key.path == "" || err != nil {
 			continue
 		}
-		if who := accessOf(info).readers(thisAccount()); who != "" {
+		if who := otherReaders(info); who != "" {
 			list = append(list, config.Warning(fmt.Sprintf("%s: %s may read %s (mode %04o), and with it pose as this server; close it with `chmod 600 %s`",
 				key.setting, who, key.path, info.Mode().Perm(), shellQuote(key.path))))
 		}

@@ -28,14 +28,6 @@ const (
 	defaultSocket = "signet-data/admin.sock" // where `signet dev` has it
 )
 
-// connection is how the flags say which server is meant.
-type connection struct {
-	config    string
-	socket    string
-	admin     string
-	tokenFile string
-}
-
 // remote gives cmd, and what is below it, the flags of a command that talks to a server.
 func (a *app) remote(cmd *cobra.Command) *cobra.Command {
 	cmd.PersistentFlags().AddFlagSet(a.connectionFlags())
@@ -50,11 +42,22 @@ func (a *app) connectionFlags() *pflag.FlagSet {
 	flags.StringVar(&a.conn.config, "config", "", "find the socket by the configuration in `FILE` (default: ./signet.yaml)")
 	flags.StringVar(&a.conn.admin, "admin", "", "admin API at `URL` instead of a socket; takes a token")
 	flags.StringVar(&a.conn.tokenFile, "admin-token-file", "", "read the token for --admin from `FILE` (or set SIGNET_ADMIN_TOKEN)")
-	flags.VisitAll(func(f *pflag.Flag) { f.Annotations = map[string][]string{sectionKey: {connectionSection}} })
+	flags.VisitAll(markConnectionFlag)
 	return flags
 }
 
-func (a *app) showConnectionHelp(w io.Writer) { writeConnectionHelp(w, a.connectionFlags()) }
+// showConnectionHelp is `signet help connection`.
+func (a *app) showConnectionHelp(w io.Writer) {
+	fmt.Fprintf(w, `%s: commands that manage a server talk to its admin API, on a Unix socket or at a URL.
+
+Without a flag they take, in this order: SIGNET_ADMIN_URL, SIGNET_ADMIN_SOCKET, the socket of the
+configuration that SIGNET_CONFIG names or that is ./%s, and ./%s of `+"`signet dev`"+`.
+A socket is used if its server runs as root, as you, or as the owner of the directory that you named
+with --socket or --config; %s=USER admits another user. A ./%s of
+another user is not used unless you name it.
+`, connectionSection, defaultConfig, defaultSocket, socketPeerVariable, defaultConfig)
+	writeSection(w, "Options", a.connectionFlags())
+}
 
 // connect finds the server that is meant. It does not yet call it.
 func (a *app) connect() (*adminClient, error) {

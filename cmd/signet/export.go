@@ -61,10 +61,11 @@ func (r exportReport) write(w io.Writer) {
 func (a *app) exportToFile(ctx context.Context, cfg config.Config, path string, force bool) error {
 	report := exportReport{File: path}
 	own, _ := cfg.BoltPath()
-	err := a.writeFile(path, force, func(w io.Writer) (err error) {
+	refuse := func(path string) error { return guardFiles(path, append(a.ownFiles(), own)) }
+	err := writeFile(path, force, refuse, func(w io.Writer) (err error) {
 		report.archiveTrailer, report.Bytes, err = a.exportStore(ctx, cfg, w)
 		return err
-	}, own)
+	})
 	if err != nil {
 		return err
 	}

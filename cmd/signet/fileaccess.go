@@ -41,7 +41,13 @@ func accessOf(info fs.FileInfo) fileAccess {
 	return f
 }
 
-// trusted reports whether the owner is root or c itself. Root trusts every owner that it was pointed
+// fileOwner returns the number of the user that owns the file.
+func fileOwner(info fs.FileInfo) uint32 { return accessOf(info).uid }
+
+// otherReaders names who besides root and this account can read the file, in words for a message; "" is nobody.
+func otherReaders(info fs.FileInfo) string { return accessOf(info).readers(thisAccount()) }
+
+// trusts reports whether the owner is root or c itself. Root trusts every owner that it was pointed
 // to: it works on the files of services.
 func (c account) trusts(uid uint32) bool { return uid == 0 || uid == c.uid || c.uid == 0 }
 

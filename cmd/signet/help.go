@@ -13,7 +13,13 @@ import (
 const (
 	sectionKey        = "section"
 	connectionSection = "Which server"
+	connectionTopic   = "connection" // of `signet help`
 )
+
+// markConnectionFlag has the help refer to `signet help connection` for the flag.
+func markConnectionFlag(f *pflag.Flag) {
+	f.Annotations = map[string][]string{sectionKey: {connectionSection}}
+}
 
 // writeHelp writes the help of one command. What people look for comes first: what it does, how it
 // is spelt, an example to copy, and only then every flag.
@@ -108,24 +114,8 @@ func writeFlags(w io.Writer, cmd *cobra.Command) {
 	cmd.InheritedFlags().VisitAll(place)
 	writeSection(w, "Options", options)
 	if connection.HasAvailableFlags() {
-		fmt.Fprintf(w, "\n%s: --socket, --config, --admin and --admin-token-file, as in `%s`.\n", connectionSection, connectionHelp)
+		fmt.Fprintf(w, "\n%s: --socket, --config, --admin and --admin-token-file, as in `signet help %s`.\n", connectionSection, connectionTopic)
 	}
-}
-
-// connectionHelp is the command that explains the flags of every command that talks to a server.
-const connectionHelp = "signet help connection"
-
-// writeConnectionHelp explains once what dozens of commands have.
-func writeConnectionHelp(w io.Writer, flags *pflag.FlagSet) {
-	fmt.Fprintf(w, `%s: commands that manage a server talk to its admin API, on a Unix socket or at a URL.
-
-Without a flag they take, in this order: SIGNET_ADMIN_URL, SIGNET_ADMIN_SOCKET, the socket of the
-configuration that SIGNET_CONFIG names or that is ./%s, and ./%s of `+"`signet dev`"+`.
-A socket is used if its server runs as root, as you, or as the owner of the directory that you named
-with --socket or --config; %s=USER admits another user. A ./%s of
-another user is not used unless you name it.
-`, connectionSection, defaultConfig, defaultSocket, socketPeerVariable, defaultConfig)
-	writeSection(w, "Options", flags)
 }
 
 func writeSection(w io.Writer, title string, flags *pflag.FlagSet) {
@@ -134,15 +124,15 @@ func writeSection(w io.Writer, title string, flags *pflag.FlagSet) {
 	}
 }
 
-// helpCommand is `signet help COMMAND`, for those who type it that way.
-func (a *app) helpCommand() *cobra.Command {
+// helpCommand is `signet help COMMAND` and `signet help TOPIC`. Topics are what several commands have in common.
+func helpCommand(topics map[string]func(io.Writer)) *cobra.Command {
 	return &cobra.Command{
 		Use:    "help [COMMAND]...",
 		Short:  "Show the help of a command",
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 && args[0] == "connection" {
-				a.showConnectionHelp(cmd.OutOrStdout())
+			if len(args) == 1 && topics[args[0]] != nil {
+				topics[args[0]](cmd.OutOrStdout())
 				return nil
 			}
 			found, rest, err := cmd.Root().Find(args)

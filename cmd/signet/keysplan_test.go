@@ -88,7 +88,7 @@ func TestTimelineFits(t *testing.T) {
 	for _, preset := range []string{"standard", "strict", "fast"} {
 		tt := keyringConfig(presetConfig(t, preset), nil, "", nil).Timetable
 		p := examplePlan(t, tt, keys.ES256)
-		for _, width := range []int{leastWidth, timelineWidth, mostWidth} {
+		for _, width := range []int{leastWidth, defaultWidth, mostWidth} {
 			for _, line := range strings.Split(newTimeline(p, width, false).chartText(), "\n") {
 				if len(line) > width || strings.ContainsFunc(line, func(r rune) bool { return r > '~' }) {
 					t.Errorf("%s, width %d: got %d bytes: %s", preset, width, len(line), line)
@@ -104,7 +104,7 @@ func TestTimelineShowsEveryKey(t *testing.T) {
 	tt.Active, tt.Publish = 3*24*time.Hour, 24*time.Hour
 	p := examplePlan(t, tt, keys.ES256)
 	p.Until = p.From.Add(10 * 365 * 24 * time.Hour)
-	timeline := newTimeline(p, timelineWidth, false)
+	timeline := newTimeline(p, defaultWidth, false)
 	for _, k := range timeline.groups[0].keys {
 		if bar := timeline.bar(k); k.ActivatesAt.After(p.From) && !strings.Contains(bar, "#") {
 			t.Errorf("%s: got %q", k.Name, bar)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -48,4 +50,43 @@ func required(cmd *cobra.Command, flags ...string) error {
 		}
 	}
 	return nil
+}
+
+// settle gives every command what it must not lack: flags in the order of the code, and arguments
+// that count as misuse when they are wrong.
+func settle(cmd *cobra.Command) {
+	cmd.Flags().SortFlags = false
+	cmd.PersistentFlags().SortFlags = false
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			err := check(cmd, args)
+			if err != nil && !errors.As(err, new(misuseError)) {
+				err = misuse("%w; see `%s --help`", err, cmd.CommandPath())
+			}
+			return err
+		}
+	}
+	for _, c := range cmd.Commands() {
+		settle(c)
+	}
+}
+
+// noun is a command that only has commands below it.
+func noun(use, short, long string, verbs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: subcommand}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return misuse("say what to do: %s; see `%s --help`", strings.Join(verbsOf(cmd), ", "), cmd.CommandPath())
+	}
+	cmd.AddCommand(verbs...)
+	return cmd
+}
+
+func verbsOf(cmd *cobra.Command) []string {
+	var list []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			list = append(list, c.Name())
+		}
+	}
+	return list
 }

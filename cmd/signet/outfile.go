@@ -4,23 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
-
-	"golang.org/x/term"
 )
 
 // writeFile has a private file written beside path and renames it, so that one that broke off never
-// looks like a whole one. It replaces a file only by force, and never one that the server lives on,
-// among them those in own.
-func (a *app) writeFile(path string, force bool, write func(io.Writer) error, own ...string) error {
+// looks like a whole one. It replaces a file only by force. refuse may refuse the path; nil: it refuses none.
+func writeFile(path string, force bool, refuse func(path string) error, write func(io.Writer) error) error {
 	if _, err := os.Lstat(path); err == nil && !force {
 		return fmt.Errorf("%s exists already; give another name, or --force to replace it", path)
 	}
-	if err := a.guardOwnFiles(path, own...); err != nil {
-		return err
+	if refuse != nil {
+		if err := refuse(path); err != nil {
+			return err
+		}
 	}
 	clearLeftovers(path)
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
@@ -78,10 +78,35 @@ func leftovers(dir, prefix string) (list []string) {
 	return list
 }
 
-// notForReading refuses to fill a terminal with what is not for people.
-func (a *app) notForReading(what string) error {
-	if tty := fileOf(a.out); tty != nil && term.IsTerminal(int(tty.Fd())) {
-		return misuse("%s is not for reading; send standard output to a file or a pipe", what)
+// writeNewFile writes a private file that must not be there yet, and its bytes reach the disk.
+func writeNewFile(path, text string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w; choose another --dir, or run this as a user who may write there", err)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	_, err = file.WriteString(text)
+	if syncErr := file.Sync(); err == nil {
+		err = syncErr
+	}
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		os.Remove(path)
+		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil
+}
+
+// shellQuote writes s so that a POSIX shell reads it as one word.
+func shellQuote(s string) string {
+	if s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,", r)
+	}) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

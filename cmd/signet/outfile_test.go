@@ -32,11 +32,10 @@ func TestLeftoversOfAKilledCommand(t *testing.T) {
 	for _, other := range []string{".copy.db.swp", ".other.db.123456789", "copy.db.123456789", ".copy.db."} {
 		make(other).Close()
 	}
-	a := &app{}
-	if err := a.writeFile(path, false, func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }); err != nil {
+	if err := writeFile(path, false, nil, func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.writeFile(filepath.Join(dir, "failed.db"), false, func(io.Writer) error { return errors.New("no") }); err == nil {
+	if err := writeFile(filepath.Join(dir, "failed.db"), false, nil, func(io.Writer) error { return errors.New("no") }); err == nil {
 		t.Error("a write that fails is no error")
 	}
 	entries, err := os.ReadDir(dir)

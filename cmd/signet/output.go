@@ -69,6 +69,9 @@ func (a *app) say(format string, args ...any) {
 	}
 }
 
+// warn tells people what is allowed and hardly meant.
+func (a *app) warn(warning error) { fmt.Fprintf(a.err, "signet: warning: %s\n", warning) }
+
 // line writes cells in columns.
 func line(w io.Writer, cells ...string) {
 	for i, c := range cells {
@@ -134,6 +137,14 @@ func roughly(d time.Duration) string {
 	default:
 		return fmt.Sprintf("%dd", d.Round(day)/day)
 	}
+}
+
+// plural is the word for n things.
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
 }
 
 // list prints one page of a list after the other: for programs as an object with one array, for

@@ -28,6 +28,9 @@ func (p *passwordSource) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.file, "password-file", "", "read the password from `FILE`")
 }
 
+// given reports whether a flag names a password.
+func (p *passwordSource) given() bool { return p.stdin || p.file != "" }
+
 // read returns the password; a trailing line break is not part of it.
 func (p *passwordSource) read(a *app) (string, error) {
 	switch {

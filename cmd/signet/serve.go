@@ -84,7 +84,7 @@ func (a *app) serve(ctx context.Context, path string, environ []string) error {
 		log.Warn("keys.* was changed and does not take effect yet", slog.String("warning", keptPlanText(cfg, p)))
 	}
 	log.Info("serving", slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),
-		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket), slog.String("version", version()))
+		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket), slog.String("version", a.version))
 	if err := n.serve(ctx, l); err != nil {
 		n.close()
 		return err

@@ -150,10 +150,3 @@ func (a *app) revokeSessions(cmd *cobra.Command, user string) error {
 func (a *app) printRevoked(n int) error {
 	return a.print(map[string]int{"revoked": n}, func(w io.Writer) { fmt.Fprintf(w, "revoked %d %s\n", n, plural(n, "session")) })
 }
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
-}

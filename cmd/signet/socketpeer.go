@@ -70,7 +70,7 @@ func (a *app) peerRuleFor(path string) peerRule {
 	}
 	r.owner = r.caller
 	if info, err := os.Stat(filepath.Dir(path)); err == nil {
-		r.owner = accessOf(info).uid
+		r.owner = fileOwner(info)
 	}
 	return r
 }

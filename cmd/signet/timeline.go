@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 )
 
 // timeline draws a chart with characters.
@@ -20,12 +18,6 @@ type palette struct{ pending, active, retired, now rune }
 
 func shades() palette { return palette{'▒', '█', '░', '│'} }
 func ascii() palette  { return palette{'-', '#', '.', '|'} }
-
-const (
-	timelineWidth = 100 // where there is no terminal that has another
-	leastWidth    = 72
-	mostWidth     = 180
-)
 
 func newTimeline(p keyPlan, columns int, unicode bool) timeline {
 	t := timeline{chart: newChart(p), paint: ascii()}
@@ -132,24 +124,3 @@ func (p palette) of(state string) rune {
 
 // column is the character that stands for a moment.
 func (t timeline) column(at time.Time) int { return int(t.at(at) * float64(t.width)) }
-
-// columns is the width of the terminal, as far as it makes sense.
-func (a *app) columns() int {
-	if tty := fileOf(a.out); tty != nil && term.IsTerminal(int(tty.Fd())) {
-		if width, _, err := term.GetSize(int(tty.Fd())); err == nil {
-			return min(max(width, leastWidth), mostWidth)
-		}
-	}
-	return timelineWidth
-}
-
-// unicode reports whether the reader's locale says that more than ASCII can be shown.
-func (a *app) unicode() bool {
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if value := a.getenv(name); value != "" {
-			value = strings.ToLower(value)
-			return strings.Contains(value, "utf-8") || strings.Contains(value, "utf8")
-		}
-	}
-	return false
-}

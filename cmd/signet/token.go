@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -244,7 +245,7 @@ func writeMembers(w io.Writer, object json.RawMessage, now time.Time) {
 	if json.Unmarshal(object, &members) != nil {
 		return
 	}
-	for _, name := range sortedKeys(members) {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if t, ok := times[name]; ok {
 			line(w, "  "+name, stamp(t)+" ("+relative(t, now)+")")
 			continue

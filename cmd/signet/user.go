@@ -42,7 +42,7 @@ func (a *app) userCreate() *cobra.Command {
 				if body["password"], err = password.read(a); err != nil {
 					return err
 				}
-			} else if password.stdin || password.file != "" {
+			} else if password.given() {
 				return misuse("--no-password comes with a password; leave one of them out")
 			}
 			return a.userCall(cmd, http.MethodPost, pathTo("users"), body)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,7 +38,7 @@ func (r userRecord) write(w io.Writer) {
 	line(w, "username", r.Username)
 	line(w, "sub", r.Subject)
 	line(w, "state", r.state())
-	for _, name := range sortedKeys(r.Claims) {
+	for _, name := range slices.Sorted(maps.Keys(r.Claims)) {
 		line(w, "claim "+name, string(r.Claims[name]))
 	}
 	line(w, "created", stamp(r.CreatedAt))
@@ -49,13 +50,4 @@ func (r userRecord) state() string {
 		return "enabled, has no password"
 	}
 	return enabledWord(r.Disabled)
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
