@@ -48,7 +48,7 @@ func (a *app) backupToStdout(ctx context.Context, c *adminClient) error {
 }
 
 func (a *app) backupToFile(ctx context.Context, c *adminClient, path string, force bool) (n int64, err error) {
-	err = writeFile(path, force, a.guardOwnFiles, func(w io.Writer) error {
+	err = writeFile(path, force, func(path string) error { return a.guardOwnFiles(path) }, func(w io.Writer) error {
 		n, err = a.fetchBackup(ctx, c, w)
 		return err
 	})

@@ -104,7 +104,7 @@ func (a *app) root() *cobra.Command {
 		root.AddCommand(r.command)
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommand(helpCommand(map[string]func(io.Writer){connectionTopic: a.showConnectionHelp}))
+	root.SetHelpCommand(helpCommand(map[string]func(io.Writer){connectionTopic: func(w io.Writer) { a.showConnectionHelp(w) }}))
 	settle(root)
 	return root
 }
