@@ -30,7 +30,8 @@ func (a *app) configFlag(cmd *cobra.Command) *cobra.Command {
 
 // loadConfig reads the configuration that is meant and passes its warnings on.
 func (a *app) loadConfig() (config.Config, error) {
-	return a.passOn(a.readConfig())
+	c, warnings, err := a.readConfig()
+	return a.passOn(c, warnings, err)
 }
 
 // passOn prints the warnings of a configuration.
@@ -73,8 +74,8 @@ func (a *app) configCheck() *cobra.Command {
 		Example: "signet config check --config /etc/signet/signet.yaml",
 		Args:    positional(),
 		RunE: func(*cobra.Command, []string) error {
-			c, err := a.passOn(a.readConfigOrDev())
-			if err != nil {
+			c, warnings, err := a.readConfigOrDev()
+			if c, err = a.passOn(c, warnings, err); err != nil {
 				return err
 			}
 			if err := a.checkParts(c); err != nil {
