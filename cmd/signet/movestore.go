@@ -114,7 +114,8 @@ func (a *app) movingConfig(storeURL string) (config.Config, error) {
 	if err != nil {
 		return config.Config{}, err
 	}
-	elsewhere := *a
+	elsewhere := new(app)
+	*elsewhere = *a
 	elsewhere.environ = append(slices.Clone(a.environ), "SIGNET_STORE="+storeURL)
 	if a.configPath() != "" || a.getenv("SIGNET_ISSUER") != "" {
 		return elsewhere.loadConfig()
