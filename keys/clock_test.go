@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"signet/keys/jose"
 )
 
 // clocked is a storage with a clock of its own.
@@ -260,7 +262,7 @@ func TestStorageClockJumps(t *testing.T) {
 	}
 	s.clock.advance(time.Hour)
 	mustStep(t, m)
-	kid := activeOf(m.state.Load().ring, ES256, ours.now())[0].KID
+	kid := activeOf(m.state.Load().ring, jose.ES256, ours.now())[0].KID
 	if _, err := m.Revoke(t.Context(), kid, RevokeOptions{Emergency: true}); err != nil {
 		t.Errorf("Revoke while the clocks are disputed: %v", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"signet/keys/jose"
 )
 
 // scenario is everything that chance decides about one simulation: what is drawn is shrunk and
@@ -119,7 +121,7 @@ func drawScenario(t *rapid.T, broken func(world, believed *Timetable)) scenario 
 	s := scenario{World: d.tightTimetable()}
 	s.Believed = s.World
 	broken(&s.World, &s.Believed)
-	s.Algs = [][]string{{ES256}, {EdDSA}, {EdDSA, ES256}}[d.index("algorithms", 3)]
+	s.Algs = [][]string{{jose.ES256}, {jose.EdDSA}, {jose.EdDSA, jose.ES256}}[d.index("algorithms", 3)]
 	s.Horizon = 3*max(s.World.Active, s.World.Publish) + s.World.Retain
 	for range rapid.IntRange(1, 5).Draw(t, "replicas") {
 		s.Replicas = append(s.Replicas, d.replica(s))

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"signet/keys/masterkey"
 )
 
 // simulation plays a scenario: real Managers over one store, edges that cache, verifiers that keep
@@ -160,7 +162,7 @@ func (r *replica) config() Config {
 	tt := s.plan.Believed
 	tt.ServeStale = max(tt.ServeStale, tt.SignStale+1)
 	tt.Publish, tt.Retain = needs(tt)
-	return Config{Storage: r, InstallID: "simulation", Master: []MasterKey{testMaster(1)}, Algorithms: s.plan.Algs, Timetable: tt, Poll: r.Poll, Mark: r.mark,
+	return Config{Storage: r, InstallID: "simulation", Master: []masterkey.Key{testMaster(1)}, Algorithms: s.plan.Algs, Timetable: tt, Poll: r.Poll, Mark: r.mark,
 		Now: func() time.Time { return s.now.Add(r.Skew - r.back) },
 		OnEvent: func(e Event) {
 			switch e.Step {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"signet/keys"
+	"signet/keys/jose"
 )
 
 // Limits of a client. A token carries its scopes, audiences and claims in every request's header.
@@ -99,7 +99,7 @@ func (k *specCheck) keys(spec clientSpec) json.RawMessage {
 	case !signs:
 		k.add("jwks is for clients that authenticate by %s: name that in auth_methods too (--auth-method %[1]s), or make jwks null (--jwks '')", authPrivateKeyJWT)
 	}
-	set, err := keys.ParsePublicSet(spec.JWKS)
+	set, err := jose.ParsePublicSet(spec.JWKS)
 	if err != nil {
 		k.addKeyProblems(err)
 		return nil
@@ -118,7 +118,7 @@ func (k *specCheck) addKeyProblems(err error) {
 	for problem := range strings.SplitSeq(err.Error(), "\n") {
 		k.add("jwks: %s", problem)
 	}
-	if errors.Is(err, keys.ErrPrivateKey) {
+	if errors.Is(err, jose.ErrPrivateKey) {
 		k.add("a private key was sent here: consider it leaked, make another pair, and send its public half alone")
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"slices"
 
-	"signet/keys"
+	"signet/keys/jose"
 )
 
 // metadata is the authorization server's own description (RFC 8414 §2), served where OpenID Connect
@@ -50,9 +50,9 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 		TokenAuth:             all,
 		RevocationAuth:        all,
 		IntrospectionAuth:     confidentialMethods,
-		TokenAuthAlgs:         keys.VerifiedAlgorithms,
-		RevocationAuthAlgs:    keys.VerifiedAlgorithms,
-		IntrospectionAuthAlgs: keys.VerifiedAlgorithms,
+		TokenAuthAlgs:         jose.VerifiedAlgorithms,
+		RevocationAuthAlgs:    jose.VerifiedAlgorithms,
+		IntrospectionAuthAlgs: jose.VerifiedAlgorithms,
 		IntrospectionAlgs:     algorithms,
 		SubjectTypes:          []string{"public"},
 		ProtectedResources:    []string{issuer, issuer + adminPathOfIssuer},

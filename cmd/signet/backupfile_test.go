@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/recovery"
@@ -37,7 +37,7 @@ func TestMomentOfBackup(t *testing.T) {
 			if !tc.copied.IsZero() {
 				flushAt(t, path, tc.copied)
 			}
-			b, err := (&app{}).openBackup(ctx, path, []keys.MasterKey{testMaster}, false)
+			b, err := (&app{}).openBackup(ctx, path, []masterkey.Key{testMaster}, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func TestMomentOfExport(t *testing.T) {
 		{Event: &store.Event{At: during, Type: "revoke", Outcome: "ok", RequestID: "3", Detail: map[string]string{"jti": "unknown"}}},
 	})))
 	a := &app{}
-	b, err := a.openBackup(t.Context(), path, []keys.MasterKey{testMaster}, false)
+	b, err := a.openBackup(t.Context(), path, []masterkey.Key{testMaster}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

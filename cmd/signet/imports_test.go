@@ -22,8 +22,11 @@ const goOAuth2 = "github.com/go-oauth2/oauth2"
 var arrows = map[string][]string{
 	"cmd/signet":            {"*"},
 	"config":                {},
-	"keys":                  {},
-	"keys/pkcs11":           {"keys"},
+	"keys":                  {"keys/jose", "keys/masterkey", "keys/secret"},
+	"keys/jose":             {"keys/secret"},
+	"keys/masterkey":        {"keys/secret"},
+	"keys/pkcs11":           {"keys", "keys/jose"},
+	"keys/secret":           {},
 	"store":                 {},
 	"store/packed":          {"store"},
 	"store/recovery":        {"store"},
@@ -32,11 +35,11 @@ var arrows = map[string][]string{
 	"store/redis":           {"store", "store/packed", "store/seal"},
 	"store/redis/redistest": {},
 	"store/storetest":       {"store"},
-	"server":                {"store", "store/seal", "keys", "server/audit", "server/password", "server/throttle"},
+	"server":                {"store", "store/seal", "keys", "keys/jose", "keys/masterkey", "server/audit", "server/password", "server/throttle"},
 	"server/audit":          {"store"},
 	"server/password":       {},
 	"server/throttle":       {"store"},
-	"server/servertest":     {"server", "server/password", "store", "store/bolt", "store/redis", "keys"},
+	"server/servertest":     {"server", "server/password", "store", "store/bolt", "store/redis", "keys", "keys/jose", "keys/masterkey"},
 }
 
 type goPackage struct {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/store/redis/redistest"
 )
 
@@ -105,7 +105,7 @@ func TestFleetChangesItsMasterKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fresh := keys.NewMasterKey().Encode() + "\n"
+	fresh := masterkey.New().Encode() + "\n"
 	give := func(i int, text string) {
 		t.Helper()
 		if err := os.WriteFile(file(i), []byte(text), 0o600); err != nil {
@@ -140,7 +140,7 @@ func TestFleetChangesItsMasterKey(t *testing.T) {
 	f.replicas[1].stop()
 	kept := func() []any { return []any{server.Do("get", install), server.Do("hmget", ring, "version", "document")} }
 	before := kept()
-	write(t, file(0), keys.NewMasterKey().Encode()+"\n")
+	write(t, file(0), masterkey.New().Encode()+"\n")
 	if text := startFails(t, r.dir()); !strings.Contains(text, "master key: it is not the one this store was made with") {
 		t.Errorf("a wrong key: got %q", text)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/store/redis"
 	"signet/store/redis/redistest"
 )
@@ -52,10 +53,10 @@ func TestRotatorsOnRedis(t *testing.T) {
 			var ready sync.WaitGroup
 			var kill atomic.Value
 			var won atomic.Int64
-			master := keys.NewMasterKey()
+			master := masterkey.New()
 			now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 			config := func(r *rotator) keys.Config {
-				return keys.Config{Storage: r, InstallID: "rotators", Master: []keys.MasterKey{master}, Now: func() time.Time { return now }}
+				return keys.Config{Storage: r, InstallID: "rotators", Master: []masterkey.Key{master}, Now: func() time.Time { return now }}
 			}
 			rotators := make([]*rotator, n)
 			for i := range rotators {

@@ -25,7 +25,7 @@ import (
 	"testing"
 	"time"
 
-	"signet/keys"
+	"signet/keys/masterkey"
 )
 
 // install makes an install in a short directory (a socket's path must be short) and returns it.
@@ -204,7 +204,7 @@ func TestServeRefuses(t *testing.T) {
 		says    string
 	}{
 		"wrong master key": {func(t *testing.T, dir string) {
-			write(t, filepath.Join(dir, "master.key"), keys.NewMasterKey().Encode()+"\n")
+			write(t, filepath.Join(dir, "master.key"), masterkey.New().Encode()+"\n")
 		}, "master key"},
 		"no master key":       {func(t *testing.T, dir string) { remove(t, filepath.Join(dir, "master.key")) }, "there is no"},
 		"readable master key": {func(t *testing.T, dir string) { chmod(t, filepath.Join(dir, "master.key"), 0o644) }, "chmod 600"},

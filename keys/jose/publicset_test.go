@@ -1,4 +1,4 @@
-package keys
+package jose
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ type foreign struct {
 
 var foreignKeys = sync.OnceValue(func() foreign {
 	fresh := func(alg string) crypto.Signer {
-		key, err := generate(alg)
+		key, err := Generate(alg)
 		if err != nil {
 			panic(err)
 		}
@@ -173,13 +173,13 @@ func p384(t testing.TB) crypto.Signer {
 	return key
 }
 
-func publicThumbprint(t testing.TB, key crypto.Signer) (jwk, string) {
+func publicThumbprint(t testing.TB, key crypto.Signer) (JWK, string) {
 	t.Helper()
-	k, err := newJWK(key.Public())
+	k, err := NewJWK(key.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return k, k.thumbprint()
+	return k, k.Thumbprint()
 }
 
 // Whatever private member is there, the answer is that a private key was given, and it shows nothing of it.

@@ -1,4 +1,4 @@
-package keys
+package jose
 
 import (
 	"bytes"
@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"signet/keys/secret"
 )
 
 // sealed joins a header and claims to a token and has it signed; a nil sign leaves the signature out.
@@ -187,7 +189,7 @@ func TestJWSDoesNotPrint(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, printed := range []string{fmt.Sprint(j), fmt.Sprintf("%+v %#v %q", *j, j, *j), string(data), j.LogValue().String()} {
-		if strings.Contains(printed, j.input) || strings.Contains(printed, base64url(j.signature)) || !strings.Contains(printed, redacted) {
+		if strings.Contains(printed, j.input) || strings.Contains(printed, base64url(j.signature)) || !strings.Contains(printed, secret.Redacted) {
 			t.Errorf("got %s", printed)
 		}
 	}

@@ -1,4 +1,4 @@
-package keys
+package jose
 
 import (
 	"bytes"
@@ -8,12 +8,27 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	exact "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
+
+// Unmarshal decodes JSON that anybody may have written. Unlike encoding/json it takes names exactly as
+// they are spelt: {"SCOPE":…} sets no scope. It refuses a name that is given twice, and what is not
+// UTF-8. Its errors quote the input, so they are not for answers or logs.
+func Unmarshal(data []byte, into any) error { return exact.Unmarshal(data, into) }
+
+// UnmarshalSigned decodes JSON that this install has signed. All of it must stay readable, so that it
+// can be revoked: of a name that is given twice the last one counts, which in a token is the
+// registered claim. Its errors quote the input too.
+func UnmarshalSigned(data []byte, into any) error {
+	return exact.Unmarshal(data, into, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
 
 var errNoObject = errors.New("it is not a JSON object")
 
 // object reads one JSON object, member by member. Unlike encoding/json it takes names only as they
-// are spelt and none twice, so that no two readers of one document see two things in it.
+// are spelt and none twice, so that all readers of one document find the same members.
 func object(data []byte) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("it is not UTF-8")
@@ -54,7 +69,7 @@ func readMember(dec *json.Decoder, members map[string]json.RawMessage) error {
 	return nil
 }
 
-// text reads a JSON string. It is false for every other type, null among them, and for half a
+// text reads a JSON string. It returns false for every other type, null included, and for half a
 // surrogate pair, which encoding/json would replace.
 func text(value json.RawMessage) (string, bool) {
 	var s *string
@@ -64,7 +79,7 @@ func text(value json.RawMessage) (string, bool) {
 	return *s, true
 }
 
-// quote shows what others have written, as far as it is bearable in a line of a log.
+// quote quotes foreign text, cut to the length of a line of a log.
 func quote(s string) string {
 	if len(s) > 100 {
 		return fmt.Sprintf("%.97q…", s)

@@ -1,4 +1,4 @@
-package keys
+package masterkey
 
 import (
 	"encoding/hex"
@@ -6,43 +6,43 @@ import (
 	"testing"
 )
 
-func TestMasterKeyRoundTrip(t *testing.T) {
-	k := NewMasterKey()
-	got, err := ParseMasterKey(k.Encode())
+func TestRoundTrip(t *testing.T) {
+	k := New()
+	got, err := Parse(k.Encode())
 	if err != nil || !got.Equal(k) {
 		t.Errorf("got %v, %v, want the same key", got.Equal(k), err)
 	}
-	if NewMasterKey().Equal(k) {
+	if New().Equal(k) {
 		t.Error("two new keys are the same")
 	}
 }
 
-func TestParseMasterKeyRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	good := testMaster(1).Encode()
 	for name, s := range map[string]string{
-		"empty": "", "no prefix": good[len(masterKeyPrefix):], "short": good[:len(good)-1], "long": good + "A",
+		"empty": "", "no prefix": good[len(prefix):], "short": good[:len(good)-1], "long": good + "A",
 		"padded": good + "=", "spare bits": good[:len(good)-1] + "F", "standard base64": good[:20] + "+" + good[21:],
 		"space": " " + good, "line end": good + "\n", "line end inside": good[:20] + "\n" + good[21:], "capitals": strings.ToUpper(good),
-		"line end instead of a character": masterKeyPrefix + strings.Repeat("A", 42) + "\n",
+		"line end instead of a character": prefix + strings.Repeat("A", 42) + "\n",
 	} {
-		if _, err := ParseMasterKey(s); err == nil {
+		if _, err := Parse(s); err == nil {
 			t.Errorf("%s: accepted", name)
-		} else if strings.Contains(err.Error(), good[len(masterKeyPrefix):30]) {
+		} else if strings.Contains(err.Error(), good[len(prefix):30]) {
 			t.Errorf("%s: the error quotes the key: %v", name, err)
 		}
 	}
 }
 
-func TestParseMasterKeys(t *testing.T) {
+func TestParseList(t *testing.T) {
 	a, b, c := testMaster(1), testMaster(2), testMaster(3)
 	for _, tc := range []struct {
 		in   string
-		want []MasterKey // nil: refused
+		want []Key // nil: refused
 	}{
-		{a.Encode(), []MasterKey{a}},
-		{a.Encode() + "\n", []MasterKey{a}},
-		{b.Encode() + "," + a.Encode(), []MasterKey{b, a}},
-		{b.Encode() + " \r\n\n" + a.Encode() + "\r\n", []MasterKey{b, a}},
+		{a.Encode(), []Key{a}},
+		{a.Encode() + "\n", []Key{a}},
+		{b.Encode() + "," + a.Encode(), []Key{b, a}},
+		{b.Encode() + " \r\n\n" + a.Encode() + "\r\n", []Key{b, a}},
 		{"", nil},
 		{" \n,", nil},
 		{a.Encode() + " " + b.Encode(), nil},
@@ -50,7 +50,7 @@ func TestParseMasterKeys(t *testing.T) {
 		{a.Encode() + "," + b.Encode() + "," + c.Encode(), nil},
 		{a.Encode() + ",x", nil},
 	} {
-		got, err := ParseMasterKeys(tc.in)
+		got, err := ParseList(tc.in)
 		if (err == nil) != (tc.want != nil) || len(got) != len(tc.want) {
 			t.Errorf("%q: got %d keys, %v, want %d", tc.in, len(got), err, len(tc.want))
 			continue
@@ -76,16 +76,19 @@ func TestDeriveIsFixed(t *testing.T) {
 	}
 }
 
-func FuzzParseMasterKey(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add(testMaster(1).Encode())
 	f.Add(testMaster(1).Encode() + "," + testMaster(2).Encode())
 	f.Add("signet_mk_")
 	f.Fuzz(func(t *testing.T, s string) {
-		if k, err := ParseMasterKey(s); err == nil && k.Encode() != s {
+		if k, err := Parse(s); err == nil && k.Encode() != s {
 			t.Errorf("%q and %q are the same key", s, k.Encode())
 		}
-		if all, err := ParseMasterKeys(s); (err == nil) != (len(all) == 1 || len(all) == 2) {
+		if all, err := ParseList(s); (err == nil) != (len(all) == 1 || len(all) == 2) {
 			t.Errorf("%q: %d keys, %v", s, len(all), err)
 		}
 	})
 }
+
+// testMaster is a fixed key, so that failures repeat.
+func testMaster(n byte) Key { return keyOf([32]byte{31: n}) }

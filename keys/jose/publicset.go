@@ -1,4 +1,4 @@
-package keys
+package jose
 
 import (
 	"crypto"
@@ -15,13 +15,12 @@ const (
 	maxKID        = 200 // bytes of a kid
 )
 
-// ErrPrivateKey: a private key, or a shared secret, was given where public keys belong. If it has
-// crossed a network to get here, it is to be considered leaked.
+// ErrPrivateKey: a private key, or a shared secret, was given in place of public keys. If it was sent over
+// a network, it must be considered leaked.
 var ErrPrivateKey = errors.New("not a public key")
 
-// PublicSet holds somebody else's public keys, to verify what they have signed. It is made from a
-// JWK Set (RFC 7517 §5) by ParsePublicSet, does not change after that, and never fetches anything.
-// A nil set has no keys.
+// PublicSet holds the public keys of somebody else, to verify their signatures. ParsePublicSet makes it
+// from a JWK Set (RFC 7517 §5). It never changes and never fetches anything. A nil set has no keys.
 type PublicSet struct {
 	keys     []publicKey
 	unusable []error
@@ -29,16 +28,15 @@ type PublicSet struct {
 
 // publicKey is one key of a PublicSet. Every one has a kid.
 type publicKey struct {
-	jwk    jwk // as it is shown and stored
+	jwk    JWK // as it is shown and stored
 	public crypto.PublicKey
-	algs   []string // what it may verify; never empty
+	algs   []string // that it may verify; never empty
 }
 
 // ParsePublicSet reads a JWK Set. Keys that cannot verify anything here are left out (RFC 7517 §5), and
-// Unusable has the reasons; a set without a usable key is an error with all of them joined. So is one in which
-// two keys have the same kid, since nobody can tell which is meant, and one with a key that is not public:
-// ErrPrivateKey. Members that mean nothing here are dropped. A key without a kid gets its RFC 7638
-// thumbprint as one.
+// Unusable returns the reasons. A set without a usable key is an error that joins all of them. So is a set
+// in which two keys have the same kid, and one with a key that is not public: ErrPrivateKey. Unknown
+// members are dropped. A key without a kid gets its RFC 7638 thumbprint as kid.
 func ParsePublicSet(data []byte) (*PublicSet, error) {
 	if len(data) > maxPublicSet {
 		return nil, fmt.Errorf("it is larger than %d KiB", maxPublicSet>>10)
@@ -85,7 +83,7 @@ func newPublicSet(list []json.RawMessage) (*PublicSet, error) {
 	return set, nil
 }
 
-// sameKID is the kid of two keys.
+// sameKID is the error for a kid that two keys have.
 type sameKID string
 
 func (kid sameKID) Error() string {
@@ -97,11 +95,11 @@ func isSameKID(err error) bool {
 	return errors.As(err, &same)
 }
 
-// clash returns what the key has in common with one before it.
+// clash returns why the key cannot be beside those before it.
 func (s *PublicSet) clash(key publicKey) []error {
 	for _, other := range s.keys {
 		switch {
-		case other.jwk.thumbprint() == key.jwk.thumbprint():
+		case other.jwk.Thumbprint() == key.jwk.Thumbprint():
 			return []error{errors.New("the same key is there twice")}
 		case other.jwk.Kid == key.jwk.Kid:
 			return []error{sameKID(key.jwk.Kid)}
@@ -120,18 +118,16 @@ func (s *PublicSet) Unusable() []error {
 
 // MarshalJSON writes the set as a JWK Set that ParsePublicSet reads as the same.
 func (s *PublicSet) MarshalJSON() ([]byte, error) {
-	set := struct {
-		Keys []jwk `json:"keys"`
-	}{Keys: []jwk{}}
+	var list []JWK
 	if s != nil {
 		for _, key := range s.keys {
-			set.Keys = append(set.Keys, key.jwk)
+			list = append(list, key.jwk)
 		}
 	}
-	return json.Marshal(set)
+	return MarshalSet(list)
 }
 
-// KIDs are the kids of the keys, in their order.
+// KIDs returns the kids of the keys, in their order.
 func (s *PublicSet) KIDs() []string {
 	if s == nil {
 		return nil

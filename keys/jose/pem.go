@@ -1,4 +1,4 @@
-package keys
+package jose
 
 import (
 	"bytes"
@@ -14,9 +14,9 @@ import (
 	"strings"
 )
 
-// ReadPublicSet takes public keys in whatever form people have them: a JWK Set, a single JWK, or
-// public keys and certificates in PEM. Of a certificate only the key counts, not who issued it and
-// until when. Its errors are those of ParsePublicSet.
+// ReadPublicSet reads public keys in any common form: a JWK Set, a single JWK, or public keys and
+// certificates in PEM. Of a certificate only the key counts, not its issuer and dates. Its errors are
+// those of ParsePublicSet.
 func ReadPublicSet(data []byte) (*PublicSet, error) {
 	data = bytes.TrimSpace(data)
 	switch {
@@ -66,7 +66,7 @@ func readBlock(block *pem.Block) (json.RawMessage, error) {
 	default:
 		return nil, errors.New("a P-256 (ES256), an Ed25519 (EdDSA) or an RSA key is wanted")
 	}
-	key, err := newJWK(public)
+	key, err := NewJWK(public)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package keys
+package jose
 
 import (
 	"crypto"
@@ -14,14 +14,7 @@ import (
 	"strings"
 )
 
-// Ed25519 is RFC 9864's name for what EdDSA means here. Newer libraries write it where they sign, so it
-// is understood; what Signet itself signs says EdDSA.
-const Ed25519 = "Ed25519"
-
-// VerifiedAlgorithms are those that a PublicSet can verify.
-var VerifiedAlgorithms = []string{ES256, RS256, PS256, EdDSA, Ed25519}
-
-// Bounds of an RSA key of others. The upper one keeps a verification cheap.
+// Bounds of RSA keys of others. The upper one keeps a verification cheap.
 const (
 	maxRSABits  = 4096
 	minExponent = 65537
@@ -30,8 +23,8 @@ const (
 // privateMembers are what only a private or symmetric key has (RFC 7518 §6.2.2, §6.3.2, §6.4.1; RFC 8037 §2).
 var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
-// parsePublicJWK reads one key and says all that is wrong with it. Its errors quote no value but a
-// name: what was sent may be a private key.
+// parsePublicJWK reads one key and returns everything that is wrong with it. Its errors quote names and
+// no values: the input may be a private key.
 func parsePublicJWK(data []byte) (publicKey, []error) {
 	members, err := object(data)
 	if err != nil {
@@ -50,7 +43,7 @@ func parsePublicJWK(data []byte) (publicKey, []error) {
 	return key, r.problems
 }
 
-// jwkReader takes the members of a JWK one by one and collects what is wrong with them.
+// jwkReader reads the members of a JWK one by one and collects problems.
 type jwkReader struct {
 	members  map[string]json.RawMessage
 	problems []error
@@ -69,12 +62,12 @@ func (r *jwkReader) key() publicKey {
 	}
 	key.algs = r.algs(algorithmsOf(key.public))
 	var err error
-	if key.jwk, err = newJWK(key.public); err != nil {
+	if key.jwk, err = NewJWK(key.public); err != nil {
 		r.add("%w", err)
 		return publicKey{}
 	}
 	if kid == "" {
-		kid = key.jwk.thumbprint()
+		kid = key.jwk.Thumbprint()
 	}
 	key.jwk.Kid, key.jwk.Use = kid, "sig"
 	if len(key.algs) == 1 {
@@ -166,14 +159,14 @@ func checkRSA(key *rsa.PublicKey) error {
 // bytes decodes a base64url member; nil where there is none.
 func (r *jwkReader) bytes(name string) []byte {
 	s, _ := text(r.members[name])
-	raw, err := decodeSegment(s)
+	raw, err := DecodeSegment(s)
 	if err != nil {
 		return nil
 	}
 	return raw
 }
 
-// purpose checks what the owner says the key is for (RFC 7517 §4.2, §4.3).
+// purpose checks the use and key_ops of the key (RFC 7517 §4.2, §4.3).
 func (r *jwkReader) purpose() {
 	if raw, there := r.members["use"]; there {
 		if use, _ := text(raw); use != "sig" {
@@ -204,7 +197,7 @@ func plainKID(kid string) bool {
 	return kid != "" && len(kid) <= maxKID && !strings.ContainsFunc(kid, func(c rune) bool { return c <= ' ' || c > '~' })
 }
 
-// algs narrows what the key could verify to what its owner says it is for (RFC 7517 §4.4).
+// algs narrows the possible algorithms to the alg of the key, if it has one (RFC 7517 §4.4).
 func (r *jwkReader) algs(possible []string) []string {
 	raw, there := r.members["alg"]
 	if !there {
@@ -220,7 +213,7 @@ func (r *jwkReader) algs(possible []string) []string {
 	return []string{alg}
 }
 
-// algorithmsOf are what a key of that type can verify.
+// algorithmsOf returns the algorithms that a key of that type can verify.
 func algorithmsOf(public crypto.PublicKey) []string {
 	switch public.(type) {
 	case *ecdsa.PublicKey:

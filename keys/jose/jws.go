@@ -1,20 +1,22 @@
-package keys
+package jose
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
+
+	"signet/keys/secret"
 )
 
 // maxJWSHeader is more than alg, typ and the longest kid take, in base64url.
 const maxJWSHeader = 1 << 10
 
-// JWS is a compact JWS (RFC 7515 §7.1) over claims, taken apart. Until a PublicSet has verified it,
-// anybody may have written what it says.
+// JWS is a compact JWS (RFC 7515 §7.1) over claims, taken apart. Nothing in it is to be trusted until a
+// PublicSet has verified it. It prints as [redacted], because a token is a credential.
 type JWS struct {
+	secret.Hidden
 	Alg    string                     // one of VerifiedAlgorithms
 	KID    string                     // empty: the header has none
 	Typ    string                     // empty: the header has none
@@ -24,16 +26,15 @@ type JWS struct {
 	signature []byte
 }
 
-// ParseJWS takes a token of somebody else apart: at most 16 KiB, three parts, each in its one
-// base64url spelling; a header of alg, kid and typ, whose other members are ignored (RFC 7515 §4) except
-// those that would change how the token is read or verified, which are refused: see meaningful. JSON has
-// no name twice. It does no I/O. What is
-// wrong it says for a log: the error quotes names and not values.
+// ParseJWS takes a token of somebody else apart: at most MaxToken bytes, three parts, each in its one
+// base64url spelling. The header may have alg, kid and typ. Its other members are ignored (RFC 7515 §4),
+// except those that change how a token is read or verified, which are refused: see critical. No name may
+// occur twice. The error is for a log and quotes names, not values.
 func ParseJWS(token string) (*JWS, error) {
-	if len(token) > maxToken {
-		return nil, fmt.Errorf("it is longer than %d KiB", maxToken>>10)
+	if len(token) > MaxToken {
+		return nil, fmt.Errorf("it is longer than %d KiB", MaxToken>>10)
 	}
-	header, payload, signature, ok := split(token)
+	header, payload, signature, ok := Split(token)
 	if !ok {
 		return nil, errors.New("it does not have the three parts of a JWT")
 	}
@@ -41,37 +42,37 @@ func ParseJWS(token string) (*JWS, error) {
 	if err := j.readHeader(header); err != nil {
 		return nil, fmt.Errorf("its header: %w", err)
 	}
-	claims, err := decodeSegment(payload)
+	claims, err := DecodeSegment(payload)
 	if err != nil {
 		return nil, errors.New("its claims are not base64url")
 	}
 	if j.Claims, err = object(claims); err != nil {
 		return nil, fmt.Errorf("its claims: %w", err)
 	}
-	if j.signature, err = decodeSegment(signature); err != nil {
+	if j.signature, err = DecodeSegment(signature); err != nil {
 		return nil, errors.New("its signature is not base64url")
 	}
 	return j, nil
 }
 
-// meaningful are header members that a reader who knows them acts on: extensions that must be understood,
-// other encodings of the payload, and keys or places of keys that the token brings along (RFC 8725 §3). No
-// token is verified by those; one that has them expects what is not done here.
-var meaningful = []string{"crit", "b64", "zip", "enc", "cty", "jku", "jwk", "x5u", "x5c"}
+// critical are header members that change how a token is read or verified: extensions that must be
+// understood, other encodings of the payload, and keys or URLs of keys inside the token (RFC 8725 §3).
+// None of them is supported.
+var critical = []string{"crit", "b64", "zip", "enc", "cty", "jku", "jwk", "x5u", "x5c"}
 
-// misleading reports whether a reader could act on the header member who is not meant to: it is one of the
-// meaningful ones, or one of those that are read here, in another case.
+// misleading reports whether another reader could act on the header member: it is a critical one, or
+// alg, kid or typ in another case.
 func misleading(name string) bool {
 	isName := func(known string) bool { return strings.EqualFold(name, known) }
 	known := name == "alg" || name == "kid" || name == "typ"
-	return !known && (isName("alg") || isName("kid") || isName("typ") || slices.ContainsFunc(meaningful, isName))
+	return !known && (isName("alg") || isName("kid") || isName("typ") || slices.ContainsFunc(critical, isName))
 }
 
 func (j *JWS) readHeader(segment string) error {
 	if len(segment) > maxJWSHeader {
 		return errors.New("it is too long")
 	}
-	raw, err := decodeSegment(segment)
+	raw, err := DecodeSegment(segment)
 	if err != nil {
 		return errors.New("it is not base64url")
 	}
@@ -112,12 +113,3 @@ func (j *JWS) readHeaderMember(name string, value json.RawMessage) error {
 	}
 	return nil
 }
-
-// Format implements fmt.Formatter, for every verb without the token: it is a credential.
-func (JWS) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
-
-// LogValue implements slog.LogValuer without the token.
-func (JWS) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalJSON implements json.Marshaler without the token.
-func (JWS) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
