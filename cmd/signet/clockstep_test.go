@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/store/redis/redistest"
 )
 
@@ -27,8 +28,8 @@ func clockedMain() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	a := &app{stdio: stdio{os.Stdin, os.Stdout, os.Stderr}, environ: os.Environ(), format: formatTable}
-	a.now = func() time.Time {
+	app := &cli.App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ()}
+	app.Now = func() time.Time {
 		text, err := os.ReadFile(path)
 		by, badText := time.ParseDuration(string(text))
 		if err != nil || badText != nil {
@@ -36,7 +37,7 @@ func clockedMain() {
 		}
 		return time.Now().Round(0).Add(by) // a clock that is set has no monotonic reading in common with before
 	}
-	os.Exit(a.run(ctx, os.Args[1:]))
+	os.Exit(run(ctx, app, os.Args[1:]))
 }
 
 // steppedClock is the clock of a process.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // timeline draws a chart with characters.
@@ -36,7 +38,7 @@ func (t timeline) margin(key, from, until string) string {
 
 func (t timeline) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "The signing keys from %s to %s, keyring version %d\n\n", stamp(t.plan.From), stamp(t.plan.Until), t.plan.Version)
+	fmt.Fprintf(&b, "The signing keys from %s to %s, keyring version %d\n\n", cli.FormatTime(t.plan.From), cli.FormatTime(t.plan.Until), t.plan.Version)
 	b.WriteString(t.chartText())
 	fmt.Fprintf(&b, "\n%c published, not signing yet   %c signs   %c kept, verifies only   %c now\n", t.paint.pending, t.paint.active, t.paint.retired, t.paint.now)
 	b.WriteString("A key with a letter for a name has not been made yet.\n")
@@ -56,7 +58,7 @@ func (t timeline) chartText() string {
 			t.write(&b, t.margin(g.alg, "", "")+t.bar(plannedKey{}))
 		}
 		for _, k := range g.inOrder() {
-			t.write(&b, t.margin(printable(k.shortName()), t.date(k.ActivatesAt), t.date(k.signsUntil()))+t.bar(k))
+			t.write(&b, t.margin(cli.Printable(k.shortName()), t.date(k.ActivatesAt), t.date(k.signsUntil()))+t.bar(k))
 		}
 	}
 	return b.String()

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -11,9 +11,9 @@ import (
 	"syscall"
 )
 
-// writeFile has a private file written beside path and renames it, so that one that broke off never
-// looks like a whole one. It replaces a file only by force. refuse may refuse the path; nil: it refuses none.
-func writeFile(path string, force bool, refuse func(path string) error, write func(io.Writer) error) error {
+// WriteFile writes a private file beside path and renames it, so that an interrupted write leaves no file that looks
+// complete. It replaces a file only by force, and not if refuse, which may be nil, returns an error for the path.
+func WriteFile(path string, force bool, refuse func(path string) error, write func(io.Writer) error) error {
 	if _, err := os.Lstat(path); err == nil && !force {
 		return fmt.Errorf("%s exists already; give another name, or --force to replace it", path)
 	}
@@ -42,17 +42,17 @@ func writeFile(path string, force bool, refuse func(path string) error, write fu
 	return nil
 }
 
-// clearLeftovers removes what earlier runs that were killed have left beside path: with a backup, that
-// is a file full of password hashes. A file that another run still writes is locked, and stays.
+// clearLeftovers removes the temporary files of WriteFile that killed processes have left beside path: after a backup
+// they hold password hashes. A file that another process is writing is locked, and stays.
 func clearLeftovers(path string) {
-	for _, name := range leftovers(filepath.Dir(path), "."+filepath.Base(path)+".") {
+	for _, name := range Leftovers(filepath.Dir(path), "."+filepath.Base(path)+".") {
 		os.Remove(name)
 	}
 }
 
-// leftovers returns the temporary files in dir whose name is prefix and digits, or that any writeFile has
-// made where prefix is "", and that no process has locked.
-func leftovers(dir, prefix string) (list []string) {
+// Leftovers returns the temporary files in dir whose name is prefix and digits, or those of any WriteFile if prefix is
+// "". It leaves out files that a process has locked.
+func Leftovers(dir, prefix string) (list []string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil
@@ -78,8 +78,8 @@ func leftovers(dir, prefix string) (list []string) {
 	return list
 }
 
-// writeNewFile writes a private file that must not be there yet, and its bytes reach the disk.
-func writeNewFile(path, text string) error {
+// WriteNewFile writes a private file that must not exist yet, and syncs it to the disk.
+func WriteNewFile(path, text string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w; choose another --dir, or run this as a user who may write there", err)
@@ -101,8 +101,8 @@ func writeNewFile(path, text string) error {
 	return nil
 }
 
-// shellQuote writes s so that a POSIX shell reads it as one word.
-func shellQuote(s string) string {
+// ShellQuote quotes s so that a POSIX shell reads it as one word.
+func ShellQuote(s string) string {
 	if s != "" && strings.IndexFunc(s, func(r rune) bool {
 		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,", r)
 	}) < 0 {
