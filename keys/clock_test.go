@@ -308,7 +308,7 @@ func TestClockJumpsBetweenReads(t *testing.T) {
 			cfg.Now = func() time.Time { return now }
 			m := mustOpen(t, cfg)
 			mustSign(t, m, "")
-			now = shiftMonotonic(t, start.Add(tc.wall), tc.monotonic-tc.wall)
+			now = shiftMonotonic(start.Add(tc.wall), tc.monotonic-tc.wall)
 			if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, ErrClock) && !errors.Is(err, ErrStale) {
 				t.Errorf("Sign: got %v, want ErrClock or ErrStale", err)
 			}
@@ -340,7 +340,7 @@ func TestOtherReplicasBeforeAJump(t *testing.T) {
 	cfg.Now = func() time.Time { return now }
 	m := mustOpen(t, cfg)
 	hear(m, map[string]*clock{"a": storage, "b": storage})
-	now = shiftMonotonic(t, start.Add(time.Hour), -time.Hour)
+	now = shiftMonotonic(start.Add(time.Hour), -time.Hour)
 	mustStep(t, m)
 	if got := m.Clock(); !got.Off || got.Disputed || got.Offset != time.Hour {
 		t.Errorf("got %+v, want off by 1h", got)

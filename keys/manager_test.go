@@ -98,8 +98,8 @@ func TestAgeCountsSuspendAndSetBackClocks(t *testing.T) {
 	start := time.Now()
 	for name, now := range map[string]time.Time{
 		"both clocks ran": start.Add(time.Hour),
-		"suspended":       shiftMonotonic(t, start.Add(time.Hour), -time.Hour),
-		"clock set back":  shiftMonotonic(t, start, time.Hour),
+		"suspended":       shiftMonotonic(start.Add(time.Hour), -time.Hour),
+		"clock set back":  shiftMonotonic(start, time.Hour),
 	} {
 		if got := age(start, now); got != time.Hour {
 			t.Errorf("%s: got %v, want 1h", name, got)
@@ -109,11 +109,10 @@ func TestAgeCountsSuspendAndSetBackClocks(t *testing.T) {
 
 // shiftMonotonic returns the time with only its monotonic reading moved, as no caller can but the
 // operating system does.
-func shiftMonotonic(t *testing.T, at time.Time, by time.Duration) time.Time {
-	t.Helper()
+func shiftMonotonic(at time.Time, by time.Duration) time.Time {
 	field, ok := reflect.TypeFor[time.Time]().FieldByName("ext")
 	if !ok {
-		t.Skip("time.Time keeps its monotonic reading elsewhere")
+		panic("time.Time keeps its monotonic reading elsewhere")
 	}
 	*(*int64)(unsafe.Add(unsafe.Pointer(&at), field.Offset)) += int64(by)
 	return at

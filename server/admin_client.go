@@ -9,13 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/store"
 )
-
-type clientList struct {
-	Clients []clientView `json:"clients"`
-	Next    string       `json:"next"`
-}
 
 func (s *Server) adminListClients(c *call) (reply, error) {
 	q, err := readQuery(c, "after", "limit")
@@ -34,19 +30,19 @@ func (s *Server) adminListClients(c *call) (reply, error) {
 		return reply{}, err
 	}
 	all, next := pageOf(all, limit, func(c store.Client) string { return c.ID })
-	views := make([]clientView, 0, len(all))
+	views := make([]api.Client, 0, len(all))
 	for _, client := range all {
 		views = append(views, viewClient(client))
 	}
-	return reply{body: clientList{views, next}}, nil
+	return reply{body: api.ClientList{Clients: views, Next: next}}, nil
 }
 
 func (s *Server) adminCreateClient(c *call) (reply, error) {
-	var spec clientSpec
+	var spec api.ClientSpec
 	if _, err := readJSON(c, &spec); err != nil {
 		return reply{}, err
 	}
-	spec.setDefaults()
+	setDefaults(&spec)
 	now := store.Millis(s.now())
 	client := store.Client{ID: spec.ID, Public: spec.Public, CreatedAt: now}
 	warnings, err := s.applySpec(spec, &client, now)
@@ -120,7 +116,7 @@ func (s *Server) changeClient(c *call, e *event, change func(client *store.Clien
 
 // adminUpdateClient lays the body over what the client is: members that are not named stay.
 func (s *Server) adminUpdateClient(c *call) (reply, error) {
-	body, err := readJSON(c, &clientSpec{})
+	body, err := readJSON(c, &api.ClientSpec{})
 	if err != nil {
 		return reply{}, err
 	}

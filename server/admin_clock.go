@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/server/admin/api"
 	"signet/store"
 )
 
@@ -15,7 +16,7 @@ func (s *Server) checkAdminClock() error {
 	if err == nil {
 		return nil
 	}
-	return &oauthError{Status: http.StatusServiceUnavailable, Code: "unavailable", cause: err,
+	return &oauthError{Status: http.StatusServiceUnavailable, Code: api.CodeUnavailable, cause: err,
 		Description: "nothing was changed: " + err.Error() + "; set it right, or ask another replica" + s.resetAdvice()}
 }
 
@@ -44,5 +45,5 @@ func (s *Server) adminResetClock(c *call) (reply, error) {
 		s.did(c, event{Type: store.EventKeysClockReset, Detail: map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}})
 		s.beat(c.Context())
 	}
-	return reply{body: done}, nil
+	return reply{body: api.ClockReset(done)}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 
+	"signet/server/admin/api"
 	"signet/store"
 )
 
@@ -36,7 +37,7 @@ func (s *Server) adminEndAllSessions(c *call) (reply, error) {
 		return reply{}, err
 	}
 	s.did(c, event{Type: store.EventSessionRevokeEverybody, Detail: detail})
-	return reply{body: map[string]int{"clients": ended}}, nil
+	return reply{body: api.ClientsEnded{Clients: ended}}, nil
 }
 
 // eachClient calls do for every client, which may take as long as there are clients.

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"unicode/utf8"
+
+	"signet/server/admin/api"
 )
 
 const (
@@ -22,7 +24,7 @@ func readJSON(c *call, into any) ([]byte, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, &oauthError{Status: http.StatusRequestEntityTooLarge, Code: "invalid", Close: true, Description: "the body is larger than 1 MiB"}
+		return nil, &oauthError{Status: http.StatusRequestEntityTooLarge, Code: api.CodeInvalid, Close: true, Description: "the body is larger than 1 MiB"}
 	case err != nil:
 		e := adminInvalid("the body could not be read to its end")
 		e.Close = true

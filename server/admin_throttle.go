@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
+	"signet/server/admin/api"
 	"signet/server/password"
 	"signet/server/throttle"
 	"signet/store"
@@ -15,19 +15,6 @@ import (
 // maxThrottle is how many limits are listed, or cleared, at once.
 const maxThrottle = 1000
 
-type throttleView struct {
-	Kind     string     `json:"kind"`    // account, logins, anywhere, client, unknown or admin; see package throttle
-	Network  string     `json:"network"` // prefix, or its size where only a mark of it is kept
-	Failures int        `json:"failures"`
-	UnderWay int        `json:"under_way"`
-	Wait     float64    `json:"wait_seconds"` // before the next attempt
-	Until    *time.Time `json:"until,omitempty"`
-}
-
-type throttleList struct {
-	Limits []throttleView `json:"limits"`
-}
-
 // adminListThrottle shows what is counted of a user or from a network, or of everybody.
 func (s *Server) adminListThrottle(c *call) (reply, error) {
 	q, states, err := s.findThrottle(c)
@@ -35,10 +22,10 @@ func (s *Server) adminListThrottle(c *call) (reply, error) {
 		return reply{}, err
 	}
 	cfg, now := s.settings().Throttle, s.now()
-	list := make([]throttleView, 0, len(states))
+	list := make([]api.Limit, 0, len(states))
 	for _, state := range states {
 		v := s.throttle.View(cfg, q, state, now)
-		view := throttleView{Kind: v.Kind, Network: v.Network, Failures: v.Failures, UnderWay: v.UnderWay, Wait: v.Wait.Seconds()}
+		view := api.Limit{Kind: v.Kind, Network: v.Network, Failures: v.Failures, UnderWay: v.UnderWay, Wait: v.Wait.Seconds()}
 		if v.Failures > 0 {
 			view.Until = &v.Until
 		}
@@ -46,13 +33,13 @@ func (s *Server) adminListThrottle(c *call) (reply, error) {
 			list = append(list, view)
 		}
 	}
-	slices.SortFunc(list, func(a, b throttleView) int {
+	slices.SortFunc(list, func(a, b api.Limit) int {
 		if a.Wait != b.Wait {
 			return int(b.Wait*1000) - int(a.Wait*1000)
 		}
 		return strings.Compare(a.Kind+a.Network, b.Kind+b.Network)
 	})
-	return reply{body: throttleList{list}}, nil
+	return reply{body: api.LimitList{Limits: list}}, nil
 }
 
 // adminClearThrottle forgets the failures of a user, or those from a network.
@@ -83,7 +70,7 @@ func (s *Server) adminClearThrottle(c *call) (reply, error) {
 		detail["of_address"] = q.Address.String()
 	}
 	s.did(c, event{Type: store.EventThrottleClear, Detail: detail})
-	return reply{body: map[string]int{"cleared": cleared}}, nil
+	return reply{body: api.LimitsCleared{Cleared: cleared}}, nil
 }
 
 func (s *Server) findThrottle(c *call) (q throttle.Query, states []store.ThrottleState, err error) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/password"
 	"signet/store"
 )
@@ -25,9 +26,7 @@ func (s *Server) hashChosen(c *call, username, secret string) (string, error) {
 
 // adminSetPassword ends every session: whoever knew the old password is out.
 func (s *Server) adminSetPassword(c *call) (reply, error) {
-	var in struct {
-		Password string `json:"password"`
-	}
+	var in api.NewPassword
 	if _, err := readJSON(c, &in); err != nil {
 		return reply{}, err
 	}

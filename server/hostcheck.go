@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"signet/server/admin/api"
 )
 
 // LoopbackHosts is for a listener on a loopback address: it passes on requests whose Host is one. A web page whose name was
@@ -23,7 +25,7 @@ func LoopbackHosts(next http.Handler, log *slog.Logger) http.Handler {
 		}
 		h := w.Header()
 		h["Cache-Control"], h["X-Content-Type-Options"] = noStore, nosniff
-		writeJSON(w, http.StatusForbidden, adminAnswer("forbidden", message))
+		writeJSON(w, http.StatusForbidden, api.NewError(api.CodeForbidden, message))
 	})
 }
 

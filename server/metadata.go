@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"signet/keys/jose"
+	"signet/server/admin/api"
 )
 
 // metadata is the authorization server's own description (RFC 8414 §2), served where OpenID Connect
@@ -55,7 +56,7 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 		IntrospectionAuthAlgs: jose.VerifiedAlgorithms,
 		IntrospectionAlgs:     algorithms,
 		SubjectTypes:          []string{"public"},
-		ProtectedResources:    []string{issuer, issuer + adminPathOfIssuer},
+		ProtectedResources:    []string{issuer, api.Audience(issuer)},
 		Scopes:                []string{"profile"}, // /userinfo answers with preferred_username (OpenID Connect Core §5.4)
 		SigningAlgs:           algorithms,
 	})

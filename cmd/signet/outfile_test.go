@@ -1,29 +1,6 @@
 package main
 
-import (
-	"os"
-	"strings"
-	"testing"
-)
-
-// TestDoctorOfDev: doctor and config check find what `signet dev` has made, and doctor names leftovers.
-func TestDoctorOfDev(t *testing.T) {
-	dir := t.TempDir()
-	t.Chdir(dir)
-	p := startDev(t, "signet-data")
-	p.stop()
-	if err := os.WriteFile(".copy.db.123456789", nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	stdout, stderr, code := runSignet(t, "", "doctor")
-	if code != 0 || !strings.Contains(stdout, "signet-data/signet.db opens") || !strings.Contains(stdout, "./signet-data, which `signet dev` has made") ||
-		!strings.Contains(stdout, ".copy.db.123456789 is left over") {
-		t.Errorf("doctor exits with %d\n%s%s", code, stdout, stderr)
-	}
-	if stdout, stderr, code := runSignet(t, "", "config", "check"); code != 0 || !strings.Contains(stdout, "the configuration is good") {
-		t.Errorf("config check exits with %d\n%s%s", code, stdout, stderr)
-	}
-}
+import "testing"
 
 // TestCheckAudience compares aud as services must.
 func TestCheckAudience(t *testing.T) {
