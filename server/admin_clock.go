@@ -34,7 +34,7 @@ func (s *Server) adminResetClock(c *call) (reply, error) {
 	if _, err := readJSON(c, &struct{}{}); err != nil {
 		return reply{}, err
 	}
-	done, err := s.cfg.Keys.ResetClock(c.Context())
+	done, err := s.cfg.Keys.Edit().ResetClock(c.Context())
 	if errors.Is(err, clockcheck.ErrClock) {
 		return reply{}, adminRefused("this machine's clock differs from those of the store and the other replicas (%v): set it right first; nothing was changed", err)
 	}

@@ -65,7 +65,7 @@ func (s *Server) adminRotateKeys(c *call) (reply, error) {
 // rotateKeys returns when the last of the new keys signs.
 func (s *Server) rotateKeys(c *call, algs []string) (activates time.Time, err error) {
 	for _, alg := range algs {
-		at, err := s.cfg.Keys.Rotate(c.Context(), alg)
+		at, err := s.cfg.Keys.Edit().Rotate(c.Context(), alg)
 		if err != nil {
 			return time.Time{}, s.rotationProblem(err)
 		}

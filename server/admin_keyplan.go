@@ -3,7 +3,7 @@ package server
 import (
 	"time"
 
-	"signet/keys"
+	"signet/keys/rotation"
 	"signet/server/admin/api"
 )
 
@@ -30,7 +30,7 @@ func (s *Server) adminPlanKeys(c *call) (reply, error) {
 	return reply{body: viewPlan(version, plan)}, nil
 }
 
-func viewPlan(version uint64, p keys.Plan) api.KeyPlan {
+func viewPlan(version uint64, p rotation.Plan) api.KeyPlan {
 	v := api.KeyPlan{Version: version, From: p.From.UTC(), Until: p.Until.UTC(), Cut: p.Cut, Keys: []api.PlannedKey{}, Steps: []api.PlannedStep{}}
 	for _, k := range p.Keys {
 		state := string(k.State)

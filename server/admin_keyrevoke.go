@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"signet/keys"
+	"signet/keys/rotation"
 	"signet/server/admin/api"
 )
 
@@ -17,7 +17,7 @@ func (s *Server) adminRevokeKey(c *call) (reply, error) {
 	if _, err := readJSON(c, &in); err != nil {
 		return reply{}, err
 	}
-	done, err := s.cfg.Keys.Revoke(c.Context(), c.PathValue("kid"), keys.RevokeOptions{Emergency: in.Emergency})
+	done, err := s.cfg.Keys.Edit().Revoke(c.Context(), c.PathValue("kid"), rotation.RevokeOptions{Emergency: in.Emergency})
 	if err != nil {
 		return reply{}, keyProblem(err)
 	}
@@ -31,19 +31,19 @@ func (s *Server) adminRevokeKey(c *call) (reply, error) {
 	return reply{body: viewRevocation(done, s.cfg.Keys.Timetable())}, nil
 }
 
-func viewRevocation(r keys.Revocation, tt keys.Timetable) api.RevokedKey {
+func viewRevocation(r rotation.Revocation, tt rotation.Timetable) api.RevokedKey {
 	return api.RevokedKey{KID: r.KID, Alg: r.Alg, Was: string(r.Was), At: r.At, Version: r.Version,
 		Signer: (*api.Successor)(r.Signer), Standby: (*api.Successor)(r.Standby), Exposure: api.Exposure(r.Exposure), Unread: api.Exposure(r.Unread),
 		Aged:      r.Signer == nil || r.Signer.Aged(r.At),
-		CacheTime: (tt.EdgeCache + tt.VerifierCache).String(), PublishTime: tt.Publish.String(),
-		ServeStale: tt.ServeStale.String(), SignStale: tt.SignStale.String(), MaxTokenLife: tt.TokenLife.String()}
+		CacheTime: (tt.CDN + tt.Cache).String(), PublishTime: tt.Publish.String(),
+		ServeStale: tt.ServeStale.String(), SignStale: tt.SignStale.String(), MaxTokenLife: tt.MaxTokenLife.String()}
 }
 
 // rotateKeysNow is adminRotateKeys in an emergency.
 func (s *Server) rotateKeysNow(c *call, algs []string) ([]api.Rotation, error) {
 	done := []api.Rotation{}
 	for _, alg := range algs {
-		r, err := s.cfg.Keys.RotateNow(c.Context(), alg)
+		r, err := s.cfg.Keys.Edit().RotateNow(c.Context(), alg)
 		if err != nil {
 			return nil, s.rotationProblem(err)
 		}
@@ -57,7 +57,7 @@ func (s *Server) rotateKeysNow(c *call, algs []string) ([]api.Rotation, error) {
 }
 
 func (s *Server) rotationProblem(err error) error {
-	if errors.Is(err, keys.ErrAlgorithm) {
+	if errors.Is(err, rotation.ErrAlgorithm) {
 		return adminInvalid("alg must be empty or one of the server's: %s", strings.Join(s.cfg.Keys.Algorithms(), ", "))
 	}
 	return keyProblem(err)
@@ -65,14 +65,14 @@ func (s *Server) rotationProblem(err error) error {
 
 // keyProblem puts what the keyring says of a key in words.
 func keyProblem(err error) error {
-	var young *keys.NotAgedError
-	var crowded *keys.CrowdedError
+	var young *rotation.NotAgedError
+	var crowded *rotation.CrowdedError
 	switch {
-	case errors.Is(err, keys.ErrUnknownKey):
+	case errors.Is(err, rotation.ErrUnknownKey):
 		return adminNotFound("there is no key of that kid; GET /v1/keys lists them")
-	case errors.Is(err, keys.ErrRevoked):
+	case errors.Is(err, rotation.ErrRevoked):
 		return adminRefused("this key was revoked already; nothing was changed")
-	case errors.Is(err, keys.ErrGone):
+	case errors.Is(err, rotation.ErrGone):
 		return adminRefused("this key has left the key set already, at the end of its life; nothing was changed")
 	case errors.As(err, &young):
 		return adminRefused("%s", notAged(young))
@@ -84,7 +84,7 @@ func keyProblem(err error) error {
 }
 
 // notAged says what will happen to whom if the operator goes on, and what it takes to.
-func notAged(e *keys.NotAgedError) string {
+func notAged(e *rotation.NotAgedError) string {
 	const harm = "revoked now, verifiers that fetch the key set for an unknown kid go on, and others refuse new tokens until they fetch it; " +
 		"to do that all the same, repeat it as an emergency (--emergency); nothing was changed"
 	if e.KID == "" {

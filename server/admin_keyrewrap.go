@@ -18,7 +18,7 @@ func (s *Server) adminRewrap(c *call) (reply, error) {
 			return reply{}, err
 		}
 	}
-	done, err := s.cfg.Keys.Rewrap(c.Context())
+	done, err := s.cfg.Keys.Edit().Rewrap(c.Context())
 	if err != nil {
 		return reply{}, err
 	}

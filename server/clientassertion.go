@@ -111,7 +111,7 @@ func (a assertion) refuse(client candidate) string {
 // remembered for longer than it is good: the clocks of two replicas and the store's may be apart, and
 // none may take for good what another has forgotten.
 func (s *Server) spend(c *call, client candidate, a assertion) error {
-	until := a.expires.Add(2 * s.cfg.Keys.Timetable().ClockSkew)
+	until := a.expires.Add(2 * s.cfg.Keys.Timetable().Skew)
 	err := s.store.SpendAssertion(c.Context(), a.id(), until)
 	switch {
 	case errors.Is(err, store.ErrExists):

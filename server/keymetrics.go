@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/keys/rotation"
 )
 
 // keyMetrics are the numbers of the keyring, of the replicas that hold it and of the tokens that name
@@ -24,7 +25,7 @@ func newKeyMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *hear
 		unpublished: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_introspected_unpublished_kids_total",
 			Help: "JWTs presented at introspection whose kid is not in the key set, by what is known of it: unknown, pending, removed, revoked."}, []string{"state"}),
 	}
-	for _, state := range []keys.State{keys.Unknown, keys.Pending, keys.Removed, keys.Revoked} {
+	for _, state := range []rotation.State{rotation.Unknown, rotation.Pending, rotation.Removed, rotation.Revoked} {
 		m.unpublished.WithLabelValues(string(state)) // so that the first one is a rise from 0
 	}
 	reg.MustRegister(m, m.unpublished)
@@ -69,7 +70,7 @@ func (m *keyMetrics) refused(token string) {
 func (m *keyMetrics) sinceActive() float64 {
 	primary := m.keyring.Algorithms()
 	for _, key := range m.keyring.Keys() {
-		if key.State == keys.Active && len(primary) > 0 && key.Alg == primary[0] {
+		if key.State == rotation.Active && len(primary) > 0 && key.Alg == primary[0] {
 			return m.now().Sub(key.Since).Seconds()
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"signet/keys"
 	"signet/keys/clockcheck"
+	"signet/keys/rotation"
 	"signet/server/password"
 	"signet/store"
 )
@@ -29,7 +30,7 @@ func outageOf(err error) string {
 		return outageStore
 	case errors.Is(err, clockcheck.ErrClock):
 		return outageClock
-	case errors.Is(err, keys.ErrStale), errors.Is(err, keys.ErrAlgorithm), errors.Is(err, keys.ErrSigner):
+	case errors.Is(err, keys.ErrStale), errors.Is(err, rotation.ErrAlgorithm), errors.Is(err, keys.ErrSigner):
 		return outageSigning
 	case errors.Is(err, password.ErrBusy):
 		return outageHashing

@@ -16,6 +16,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
+
+	"signet/keys/jose"
 )
 
 // forge makes what an attacker could of an access token that was kept: {forge KIND TOKEN arguments}.

@@ -79,7 +79,7 @@ func (s *Server) raiseFloor(ctx context.Context, c store.Client) {
 	if _, known := records.Floors[c.ID]; !records.Sealed || !known && !hasRights(c) {
 		return
 	}
-	if err := s.cfg.Keys.RaiseFloors(ctx, map[string]uint32{c.ID: c.Revision}); err != nil {
+	if err := s.cfg.Keys.Edit().RaiseFloors(ctx, map[string]uint32{c.ID: c.Revision}); err != nil {
 		s.log.Warn("noting the revision of a client", slog.String("client_id", c.ID), slog.Any("error", err)) // raiseFloors does it later
 	}
 }
@@ -107,5 +107,5 @@ func (s *Server) raiseFloors(ctx context.Context) error {
 		}
 		after = clients[len(clients)-1].ID
 	}
-	return s.cfg.Keys.RaiseFloors(ctx, floors)
+	return s.cfg.Keys.Edit().RaiseFloors(ctx, floors)
 }

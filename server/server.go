@@ -223,7 +223,7 @@ func (s *Server) Run(ctx context.Context) {
 				s.log.Warn("noting the revisions of clients", slog.Any("error", err))
 			}
 			beat.Reset(untilBeat(time.Since(started)))
-		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
+		case <-s.cfg.Keys.Changed(): // an operator may be waiting for this replica to have it
 			s.beat(ctx)
 		case <-clients.C:
 			if err := s.clients.check(ctx); err != nil && ctx.Err() == nil {
@@ -260,7 +260,7 @@ func (s *Server) hinted(h store.Hint) {
 	case store.HintClient:
 		s.clients.drop(h.ID)
 	case store.HintKeyring:
-		s.cfg.Keys.Wake()
+		s.cfg.Keys.Poll()
 	}
 }
 

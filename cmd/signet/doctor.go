@@ -15,6 +15,7 @@ import (
 	"signet/cmd/signet/internal/cli"
 	"signet/config"
 	"signet/keys"
+	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/bolt"
@@ -101,7 +102,7 @@ func (d *doctor) examine(ctx context.Context) {
 // examineClock compares the clock with the latest time that a server with this data directory has seen. A clock
 // that is further behind than keys.skew stops all signing.
 func (d *doctor) examineClock(cfg config.Config) {
-	mark, ok := keys.PeekMark(markFile(cfg))
+	mark, ok := mark.Peek(markFile(cfg))
 	if !ok || mark.SeenAt.IsZero() {
 		return
 	}
@@ -228,7 +229,7 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 	if errors.Is(err, keys.ErrProvider) {
 		err = explainProvider(err)
 	}
-	if errors.As(err, new(*keys.MarkError)) {
+	if errors.As(err, new(*mark.Error)) {
 		err = explainMark(cfg, err)
 	}
 	if !d.judge("signing keys", err, "they open with this master key") {
@@ -258,7 +259,7 @@ func (d *doctor) examinePinned(ctx context.Context, s store.Store, m *keys.Manag
 			return
 		}
 		for _, c := range clients {
-			if c.Alg != "" && !slices.Contains(m.Algorithms(), c.Alg) && !m.Configured(c.Alg) {
+			if c.Alg != "" && !slices.Contains(m.Algorithms(), c.Alg) && !slices.Contains(m.Configured(), c.Alg) {
 				d.note("clients", stateWarning, fmt.Sprintf("%s is pinned to %s, and no key signs with it: it can get no tokens; `signet client update %s --alg ALG`, or add it to algorithms", c.ID, c.Alg, c.ID))
 			}
 		}

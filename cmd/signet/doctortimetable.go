@@ -8,7 +8,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/config"
-	"signet/keys"
+	"signet/keys/rotation"
 )
 
 // verifier is a library or product that is known to look for new keys only so often.
@@ -69,7 +69,7 @@ func (d *doctor) examineVerifiers(budget time.Duration) {
 }
 
 // keptPlanText is about keys whose plan is older than the timetable of the configuration.
-func keptPlanText(cfg config.Config, p keys.KeptPlan) string {
+func keptPlanText(cfg config.Config, p rotation.KeptPlan) string {
 	return fmt.Sprintf("the next %s key signs from %s, as planned under an earlier timetable; by that of now (preset %s) it would be %s: "+
 		"a shorter timetable holds for the keys after it; `signet keys rotate` brings it forward", p.Alg, cli.FormatTime(p.ActivatesAt), cfg.Keys.Preset, cli.FormatTime(p.Would))
 }

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"signet/config"
-	"signet/keys"
+	"signet/keys/mark"
 	"signet/store"
 )
 
@@ -15,23 +15,23 @@ import (
 // remembers over a restart.
 const markName = "keyring.mark"
 
-func markFile(cfg config.Config) keys.MarkFile {
-	return keys.MarkFile(filepath.Join(cfg.DataDir, markName))
+func markFile(cfg config.Config) mark.File {
+	return mark.File(filepath.Join(cfg.DataDir, markName))
 }
 
 // explainMark puts a mark that does not fit the store in words, and what to do.
 func explainMark(cfg config.Config, err error) error {
 	path := string(markFile(cfg))
-	var e *keys.MarkError
+	var e *mark.Error
 	if !errors.As(err, &e) {
 		return err
 	}
 	switch e.Problem {
-	case keys.MarkNewer, keys.MarkRevoked:
+	case mark.Newer, mark.Revoked:
 		return fmt.Errorf("keyring: %w (%s); keys that were revoked since would come back: put the store back with `signet restore`, nothing was changed", err, path)
-	case keys.MarkForeign:
+	case mark.Foreign:
 		return fmt.Errorf("data_dir: %w (%s); give this server a data_dir of its own, or remove that file if the old install is gone, nothing was changed", err, path)
-	case keys.MarkUnproved:
+	case mark.Unproved:
 		return fmt.Errorf("data_dir: %w (%s); start once with the new and the old master key, or remove that file if you know that the store was not set back, nothing was changed", err, path)
 	}
 	return fmt.Errorf("data_dir: %w (%s); remove that file if you know that the store was not set back, nothing was changed", err, path)
@@ -40,7 +40,7 @@ func explainMark(cfg config.Config, err error) error {
 // checkImportMark refuses to fill the store of the configuration with a keyring that is older than the
 // one that its server has held: that is what restore is for.
 func checkImportMark(cfg config.Config, path string, f store.Foundation) error {
-	mark, ok := keys.PeekMark(markFile(cfg))
+	mark, ok := mark.Peek(markFile(cfg))
 	if !ok || mark.Install != f.Install.ID || f.KeyringVersion >= mark.Version {
 		return nil
 	}
@@ -51,7 +51,7 @@ func checkImportMark(cfg config.Config, path string, f store.Foundation) error {
 // dropForeignMark removes the mark of an install that was here before the one that was imported.
 func dropForeignMark(cfg config.Config, install string) error {
 	path := markFile(cfg)
-	if mark, ok := keys.PeekMark(path); !ok || mark.Install == install {
+	if mark, ok := mark.Peek(path); !ok || mark.Install == install {
 		return nil
 	}
 	if err := os.Remove(string(path)); err != nil {

@@ -13,25 +13,25 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
-	"signet/keys"
 	"signet/keys/jose"
+	"signet/keys/rotation"
 )
 
 // examplePlan is a year, ten days after an install began, in which a key was revoked yesterday.
-func examplePlan(t *testing.T, tt keys.Timetable, algs ...string) keyPlan {
+func examplePlan(t *testing.T, tt rotation.Timetable, algs ...string) keyPlan {
 	t.Helper()
 	start := time.Date(2026, 11, 5, 9, 30, 0, 0, time.UTC)
 	n := 0
-	ring, _, err := keys.First(tt, algs, start, func(alg string) (keys.Key, error) {
+	ring, _, err := rotation.First(tt, algs, start, func(alg string) (rotation.Key, error) {
 		n++
-		return keys.Key{KID: fmt.Sprintf("%c7Qx_f%s-2vZ1mVnXo0m4", 'a'+n, alg)}, nil
+		return rotation.Key{KID: fmt.Sprintf("%c7Qx_f%s-2vZ1mVnXo0m4", 'a'+n, alg)}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := start.Add(tt.Active / 3)
 	long := min(365*24*time.Hour, 12*tt.Active)
-	plan, err := keys.NewPlan(ring, tt, algs, now, now.Add(long))
+	plan, err := rotation.NewPlan(ring, tt, algs, now, now.Add(long))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func printedPlan(t *testing.T, p keyPlan, f cli.Format, environ ...string) strin
 }
 
 func TestPlanIsDrawn(t *testing.T) {
-	p := examplePlan(t, keys.DefaultTimetable(), jose.ES256, jose.RS256)
+	p := examplePlan(t, rotation.DefaultTimetable(), jose.ES256, jose.RS256)
 	golden(t, "plan.golden", printedPlan(t, p, cli.FormatTable, "LANG=de_DE.UTF-8"))
 	golden(t, "plan-ascii.golden", printedPlan(t, p, cli.FormatTable, "LC_ALL=C", "LANG=de_DE.UTF-8"))
 	golden(t, "plan.svg", printedPlan(t, p, cli.FormatSVG))
@@ -102,7 +102,7 @@ func TestTimelineFits(t *testing.T) {
 
 // Every key that signs within the plan shows that it does, however short it does.
 func TestTimelineShowsEveryKey(t *testing.T) {
-	tt := keys.DefaultTimetable()
+	tt := rotation.DefaultTimetable()
 	tt.Active, tt.Publish = 3*24*time.Hour, 24*time.Hour
 	p := examplePlan(t, tt, jose.ES256)
 	p.Until = p.From.Add(10 * 365 * 24 * time.Hour)
@@ -116,7 +116,7 @@ func TestTimelineShowsEveryKey(t *testing.T) {
 
 // The picture is well-formed, fetches and runs nothing, and shows what others wrote as text.
 func TestPictureStandsForItself(t *testing.T) {
-	p := examplePlan(t, keys.DefaultTimetable(), jose.ES256)
+	p := examplePlan(t, rotation.DefaultTimetable(), jose.ES256)
 	p.Keys[1].Name = `<b>&"`
 	picture := drawPlan(p)
 	for decoder := xml.NewDecoder(strings.NewReader(picture)); ; {

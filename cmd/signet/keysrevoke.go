@@ -10,11 +10,12 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/keys"
+	"signet/keys/rotation"
 )
 
 // revoked is the answer of POST /v1/keys/{kid}/revoke, who has followed, and what else was done.
 type revoked struct {
-	keys.Revocation
+	rotation.Revocation
 	Aged         bool   `json:"aged"`
 	CacheTime    string `json:"cache_time"`
 	PublishTime  string `json:"publish_time"`

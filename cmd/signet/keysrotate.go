@@ -8,14 +8,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
-	"signet/keys"
+	"signet/keys/rotation"
 )
 
 // rotated is the answer of POST /v1/keys/rotate, and who has followed.
 type rotated struct {
 	keyring
-	ActivatesAt time.Time       `json:"activates_at,omitzero"`
-	Rotations   []keys.Rotation `json:"rotations,omitempty"`
+	ActivatesAt time.Time           `json:"activates_at,omitzero"`
+	Rotations   []rotation.Rotation `json:"rotations,omitempty"`
 	following
 }
 
@@ -68,7 +68,7 @@ func (r rotated) write(w io.Writer, now time.Time) {
 }
 
 // signerText says who has the key that signs now.
-func signerText(k *keys.Successor, now time.Time) string {
+func signerText(k *rotation.Successor, now time.Time) string {
 	if k == nil {
 		return "-"
 	}
@@ -79,7 +79,7 @@ func signerText(k *keys.Successor, now time.Time) string {
 		cli.FormatTime(k.KnownAt) + " (" + cli.Relative(k.KnownAt, now) + ")"
 }
 
-func nextText(k *keys.Successor, now time.Time) string {
+func nextText(k *rotation.Successor, now time.Time) string {
 	if k == nil {
 		return "-"
 	}

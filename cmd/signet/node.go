@@ -15,8 +15,10 @@ import (
 	"signet/config"
 	"signet/keys"
 	"signet/keys/clockcheck"
+	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
+	"signet/keys/rotation"
 	"signet/server"
 	"signet/server/password"
 	"signet/store"
@@ -101,7 +103,7 @@ func (n *node) build(ctx context.Context, master []masterkey.Key) error {
 	if errors.Is(err, keys.ErrProvider) {
 		return explainProvider(err)
 	}
-	if errors.As(err, new(*keys.MarkError)) {
+	if errors.As(err, new(*mark.Error)) {
 		return explainMark(n.cfg, err)
 	}
 	if err != nil {
@@ -159,8 +161,8 @@ func keyringConfig(cfg config.Config, storage keys.Storage, installID string, ma
 	k := cfg.Keys
 	return keys.Config{
 		Storage: storage, InstallID: installID, Master: master, Algorithms: cfg.Algorithms, Poll: k.Poll,
-		Timetable: keys.Timetable{
-			VerifierCache: k.Cache, EdgeCache: k.CDN, ClockSkew: k.Skew, TokenLife: k.MaxTokenLife, Leeway: k.Leeway,
+		Timetable: rotation.Timetable{
+			Cache: k.Cache, CDN: k.CDN, Skew: k.Skew, MaxTokenLife: k.MaxTokenLife, Leeway: k.Leeway,
 			SignStale: k.SignStale, ServeStale: k.ServeStale, Publish: k.Publish, Active: k.Active, Retain: k.Retain,
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"signet/keys"
+	"signet/keys/mark"
 )
 
 // readMark takes down what this server's mark of the keyring has: kids that were revoked, and the
@@ -14,8 +15,8 @@ import (
 func (r *restoration) readMark() error {
 	cfg := r.keyringConfig(nil, r.backup.foundation.Install.ID)
 	cfg.Mark = markFile(r.cfg)
-	mark, ok, err := keys.ReadMark(cfg)
-	var problem *keys.MarkError
+	mark, ok, err := mark.Read(cfg)
+	var problem *mark.Error
 	switch {
 	case errors.As(err, &problem):
 		r.markProblem = err

@@ -33,7 +33,7 @@ func (o opener) sealedFoundation(f store.Foundation) (store.Foundation, error) {
 
 // goBy has the seals follow a foundation: which master key seals, and whether every record must have a seal.
 func goBy(seals *seal.Keys, master []masterkey.Key, f store.Foundation) error {
-	look, err := keys.LookInto(f.Install.ID, master, f.KeyringVersion, f.Keyring)
+	look, err := keys.ReadContents(f.Install.ID, master, f.KeyringVersion, f.Keyring)
 	if err != nil {
 		return fmt.Errorf("master key: it is not the one of this install (%w)", err)
 	}
@@ -82,11 +82,11 @@ func (d *doctor) opener(master []masterkey.Key) opener {
 // records that were replaced.
 func (r *restoration) recoverRecords(ctx context.Context, ring *keys.Manager) error {
 	if t, onRedis := r.target.(*redisTarget); !onRedis || t.live == nil {
-		if err := ring.SealRecords(ctx); err != nil {
+		if err := ring.Edit().SealRecords(ctx); err != nil {
 			return fmt.Errorf("keyring: %w", err)
 		}
 	}
-	if err := ring.ReplaceFloors(ctx, nil); err != nil {
+	if err := ring.Edit().ReplaceFloors(ctx, nil); err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	return nil
