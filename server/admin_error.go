@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -24,7 +25,7 @@ func adminAnswer(code, message string) adminErrorAnswer {
 }
 
 // adminErrorBody puts an error of either listener in the admin API's words.
-func adminErrorBody(e *oauthError) any {
+func adminErrorBody(e *edge.Error) any {
 	switch e.Code {
 	case "temporarily_unavailable":
 		return adminAnswer("unavailable", "the server or its store cannot do this right now; a change may or may not have been made: "+
@@ -46,16 +47,16 @@ func adminErrorBody(e *oauthError) any {
 	return adminAnswer(e.Code, e.Description)
 }
 
-func adminInvalid(format string, args ...any) *oauthError {
-	return &oauthError{Status: http.StatusBadRequest, Code: "invalid", Description: fmt.Sprintf(format, args...)}
+func adminInvalid(format string, args ...any) *edge.Error {
+	return &edge.Error{Status: http.StatusBadRequest, Code: "invalid", Description: fmt.Sprintf(format, args...)}
 }
 
-func adminNotFound(message string) *oauthError {
-	return &oauthError{Status: http.StatusNotFound, Code: "not_found", Description: message}
+func adminNotFound(message string) *edge.Error {
+	return &edge.Error{Status: http.StatusNotFound, Code: "not_found", Description: message}
 }
 
-func adminExists(message string) *oauthError {
-	return &oauthError{Status: http.StatusConflict, Code: "exists", Description: message}
+func adminExists(message string) *edge.Error {
+	return &edge.Error{Status: http.StatusConflict, Code: "exists", Description: message}
 }
 
 // clientProblem puts what the store says of a client in words.

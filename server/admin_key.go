@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -33,12 +34,12 @@ type keyList struct {
 	Rotations   []keys.Rotation   `json:"rotations,omitempty"`   // what an emergency rotation did
 }
 
-func (s *Server) adminListKeys(c *call) (reply, error) {
+func (s *Server) adminListKeys(c *adminRequest) (edge.Response, error) {
 	list, err := s.listKeys(c.Context())
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	return reply{body: list}, nil
+	return edge.Response{Body: list}, nil
 }
 
 func (s *Server) listKeys(ctx context.Context) (keyList, error) {
@@ -56,13 +57,13 @@ func (s *Server) listKeys(ctx context.Context) (keyList, error) {
 // adminRotateKeys has the next key sign as soon as every verifier must have it, and says when that
 // is. Without an alg it does so for all of them. Asked twice it answers the same. In an emergency the
 // next key signs at once, and asked twice it rotates twice.
-func (s *Server) adminRotateKeys(c *call) (reply, error) {
+func (s *Server) adminRotateKeys(c *adminRequest) (edge.Response, error) {
 	var in struct {
 		Alg       string `json:"alg"`
 		Emergency bool   `json:"emergency"`
 	}
 	if _, err := readJSON(c, &in); err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	algs := s.cfg.Keys.Algorithms()
 	if in.Alg != "" {
@@ -77,18 +78,18 @@ func (s *Server) adminRotateKeys(c *call) (reply, error) {
 		activates, err = s.rotateKeys(c, algs)
 	}
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	list, err := s.listKeys(c.Context())
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	list.ActivatesAt, list.Rotations = activates, now
-	return reply{status: http.StatusAccepted, body: list}, nil
+	return edge.Response{Status: http.StatusAccepted, Body: list}, nil
 }
 
 // rotateKeys returns when the last of the new keys signs.
-func (s *Server) rotateKeys(c *call, algs []string) (activates time.Time, err error) {
+func (s *Server) rotateKeys(c *adminRequest, algs []string) (activates time.Time, err error) {
 	for _, alg := range algs {
 		at, err := s.cfg.Keys.Rotate(c.Context(), alg)
 		if err != nil {

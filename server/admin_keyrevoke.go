@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/server/edge"
 )
 
 // revocationView is what the operator must know after a revocation. The times are those of
@@ -23,39 +24,39 @@ type revocationView struct {
 
 // adminRevokeKey takes a key out of service in one step. Whether the other replicas have followed is
 // in GET /v1/keys: those whose keyring_version is not below the version of this answer have.
-func (s *Server) adminRevokeKey(c *call) (reply, error) {
+func (s *Server) adminRevokeKey(c *adminRequest) (edge.Response, error) {
 	var in struct {
 		Emergency bool `json:"emergency"`
 	}
 	if _, err := readJSON(c, &in); err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	done, err := s.cfg.Keys.Revoke(c.Context(), c.PathValue("kid"), keys.RevokeOptions{Emergency: in.Emergency})
 	if err != nil {
-		return reply{}, keyProblem(err)
+		return edge.Response{}, keyProblem(err)
 	}
 	detail := map[string]string{"alg": done.Alg, "was": string(done.Was)}
 	if done.Signer != nil {
 		detail["signer"] = done.Signer.KID
 	}
-	c.kid = done.KID
+	c.KeyID = done.KID
 	s.did(c, event{Type: "keys.revoke", Detail: detail})
 	s.beat(c.Context()) // so that a caller who waits need not wait for this replica
 	tt := s.cfg.Keys.Timetable()
-	return reply{body: revocationView{Revocation: done, Aged: done.Signer == nil || done.Signer.Aged(done.At),
+	return edge.Response{Body: revocationView{Revocation: done, Aged: done.Signer == nil || done.Signer.Aged(done.At),
 		CacheTime: (tt.EdgeCache + tt.VerifierCache).String(), PublishTime: tt.Publish.String(),
 		ServeStale: tt.ServeStale.String(), SignStale: tt.SignStale.String(), MaxTokenLife: tt.TokenLife.String()}}, nil
 }
 
 // rotateKeysNow is adminRotateKeys in an emergency.
-func (s *Server) rotateKeysNow(c *call, algs []string) ([]keys.Rotation, error) {
+func (s *Server) rotateKeysNow(c *adminRequest, algs []string) ([]keys.Rotation, error) {
 	done := []keys.Rotation{}
 	for _, alg := range algs {
 		r, err := s.cfg.Keys.RotateNow(c.Context(), alg)
 		if err != nil {
 			return nil, s.rotationProblem(err)
 		}
-		c.kid = r.Signer.KID
+		c.KeyID = r.Signer.KID
 		s.did(c, event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "emergency": "true", "retired": r.Retired}})
 		done = append(done, r)
 	}
@@ -102,7 +103,7 @@ func notAged(e *keys.NotAgedError) string {
 }
 
 // adminRefused is for what makes sense but cannot be done as things are.
-func adminRefused(format string, args ...any) *oauthError {
+func adminRefused(format string, args ...any) *edge.Error {
 	e := adminInvalid(format, args...)
 	e.Status, e.Code = http.StatusConflict, "refused"
 	return e

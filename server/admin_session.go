@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -22,15 +23,15 @@ type sessionList struct {
 }
 
 // adminListSessions shows the sessions that a refresh would go through for, oldest first.
-func (s *Server) adminListSessions(c *call) (reply, error) {
+func (s *Server) adminListSessions(c *adminRequest) (edge.Response, error) {
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	now := s.now()
 	all, err := s.store.ListSessions(c.Context(), user.ID, now, s.settings().Lifetimes)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	views := make([]sessionView, 0, len(all))
 	for _, session := range all {
@@ -39,13 +40,13 @@ func (s *Server) adminListSessions(c *call) (reply, error) {
 			continue
 		}
 		if err != nil {
-			return reply{}, err
+			return edge.Response{}, err
 		}
 		if s.sessionEnded(session, &user, client, now) == "" {
 			views = append(views, s.viewSession(session))
 		}
 	}
-	return reply{body: sessionList{views}}, nil
+	return edge.Response{Body: sessionList{views}}, nil
 }
 
 func (s *Server) viewSession(session store.Session) sessionView {
@@ -57,35 +58,35 @@ func (s *Server) viewSession(session store.Session) sessionView {
 	return sessionView{session.ID, session.ClientID, session.Generation, session.StartedAt, session.RotatedAt, expires}
 }
 
-func (s *Server) adminRevokeSessions(c *call) (reply, error) {
+func (s *Server) adminRevokeSessions(c *adminRequest) (edge.Response, error) {
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	revoked, err := s.store.RevokeSessions(c.Context(), user.ID)
 	if err != nil {
-		return reply{}, userProblem(err)
+		return edge.Response{}, userProblem(err)
 	}
 	s.did(c, event{Type: "session.revoke_all"})
-	return reply{body: map[string]int{"revoked": revoked}}, nil
+	return edge.Response{Body: map[string]int{"revoked": revoked}}, nil
 }
 
-func (s *Server) adminRevokeSession(c *call) (reply, error) {
+func (s *Server) adminRevokeSession(c *adminRequest) (edge.Response, error) {
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	id, err := store.ParseSessionID(c.PathValue("sid"))
 	existed := false
 	if err == nil {
-		c.session = id
+		c.SessionID = id.String()
 		if existed, err = s.store.RevokeSession(c.Context(), user.ID, id); err != nil {
-			return reply{}, err
+			return edge.Response{}, err
 		}
 	}
 	if !existed {
-		return reply{}, adminNotFound("this user has no such session, or no longer; GET …/sessions lists them")
+		return edge.Response{}, adminNotFound("this user has no such session, or no longer; GET …/sessions lists them")
 	}
 	s.did(c, event{Type: "session.revoke"})
-	return reply{status: http.StatusNoContent}, nil
+	return edge.Response{Status: http.StatusNoContent}, nil
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"signet/server/edge"
 )
 
 type statusAnswer struct {
@@ -16,14 +18,14 @@ type statusAnswer struct {
 	Ready     readiness `json:"ready"`
 }
 
-func (s *Server) adminStatus(c *call) (reply, error) {
-	return reply{body: statusAnswer{s.cfg.Issuer, s.cfg.Version, s.started.UTC(), s.readiness(c)}}, nil
+func (s *Server) adminStatus(c *adminRequest) (edge.Response, error) {
+	return edge.Response{Body: statusAnswer{s.cfg.Issuer, s.cfg.Version, s.started.UTC(), s.readiness(c.Context())}}, nil
 }
 
 // adminMetrics is the Prometheus exposition of everything registered.
-func (s *Server) adminMetrics(c *call) (reply, error) {
-	return reply{stream: func(w http.ResponseWriter) error {
-		promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{}).ServeHTTP(w, c.Request)
+func (s *Server) adminMetrics(c *adminRequest) (edge.Response, error) {
+	return edge.Response{Stream: func(w http.ResponseWriter) error {
+		promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{}).ServeHTTP(w, c.Request.Request)
 		return nil
 	}}, nil
 }

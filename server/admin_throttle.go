@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/throttle"
 	"signet/store"
@@ -29,10 +30,10 @@ type throttleList struct {
 }
 
 // adminListThrottle shows what is counted of a user or from a network, or of everybody.
-func (s *Server) adminListThrottle(c *call) (reply, error) {
+func (s *Server) adminListThrottle(c *adminRequest) (edge.Response, error) {
 	q, states, err := s.findThrottle(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	cfg, now := s.settings().Throttle, s.now()
 	list := make([]throttleView, 0, len(states))
@@ -52,17 +53,17 @@ func (s *Server) adminListThrottle(c *call) (reply, error) {
 		}
 		return strings.Compare(a.Kind+a.Network, b.Kind+b.Network)
 	})
-	return reply{body: throttleList{list}}, nil
+	return edge.Response{Body: throttleList{list}}, nil
 }
 
 // adminClearThrottle forgets the failures of a user, or those from a network.
-func (s *Server) adminClearThrottle(c *call) (reply, error) {
+func (s *Server) adminClearThrottle(c *adminRequest) (edge.Response, error) {
 	q, states, err := s.findThrottle(c)
 	switch {
 	case err != nil:
-		return reply{}, err
+		return edge.Response{}, err
 	case q == throttle.Query{}:
-		return reply{}, adminInvalid("name a user or an address whose failures are to be forgotten")
+		return edge.Response{}, adminInvalid("name a user or an address whose failures are to be forgotten")
 	}
 	byPlace := map[string][]string{}
 	cleared := 0
@@ -72,10 +73,10 @@ func (s *Server) adminClearThrottle(c *call) (reply, error) {
 			cleared++
 		}
 	}
-	c.changing = store.EventThrottleClear
+	c.Changing = store.EventThrottleClear
 	for place, keys := range byPlace {
 		if err := s.store.ClearThrottle(c.Context(), place, keys); err != nil {
-			return reply{}, err
+			return edge.Response{}, err
 		}
 	}
 	detail := map[string]string{"cleared": strconv.Itoa(cleared)}
@@ -83,10 +84,10 @@ func (s *Server) adminClearThrottle(c *call) (reply, error) {
 		detail["of_address"] = q.Address.String()
 	}
 	s.did(c, event{Type: store.EventThrottleClear, Detail: detail})
-	return reply{body: map[string]int{"cleared": cleared}}, nil
+	return edge.Response{Body: map[string]int{"cleared": cleared}}, nil
 }
 
-func (s *Server) findThrottle(c *call) (q throttle.Query, states []store.ThrottleState, err error) {
+func (s *Server) findThrottle(c *adminRequest) (q throttle.Query, states []store.ThrottleState, err error) {
 	values, err := readQuery(c, "user", "address")
 	if err != nil {
 		return q, nil, err
@@ -108,19 +109,19 @@ func (s *Server) findThrottle(c *call) (q throttle.Query, states []store.Throttl
 }
 
 // throttledName is the name that logins are counted by. Somebody who does not exist may be throttled too.
-func (s *Server) throttledName(c *call, typed string) (string, error) {
+func (s *Server) throttledName(c *adminRequest, typed string) (string, error) {
 	if id, err := store.ParseUserID(typed); err == nil {
 		user, err := s.store.User(c.Context(), id)
 		if err != nil {
 			return "", userProblem(err)
 		}
-		c.subject, c.username = typed, user.Username
+		c.Subject, c.Username = typed, user.Username
 		return user.Username, nil
 	}
 	name, err := password.CanonicalUsername(typed)
 	if err != nil {
 		name = typed
 	}
-	c.typedName = name
+	c.TypedName = name
 	return name, nil
 }

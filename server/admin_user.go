@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
 )
@@ -35,30 +36,30 @@ func viewUser(u store.User) userView {
 	return userView{u.ID, u.Username, claims, u.Disabled, u.PasswordHash != "", u.CreatedAt, u.UpdatedAt}
 }
 
-func (s *Server) adminCreateUser(c *call) (reply, error) {
+func (s *Server) adminCreateUser(c *adminRequest) (edge.Response, error) {
 	var in struct {
 		Username string                     `json:"username"`
 		Password *string                    `json:"password"` // none: somebody who cannot log in until one is set
 		Claims   map[string]json.RawMessage `json:"claims"`
 	}
 	if _, err := readJSON(c, &in); err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	user, err := s.newUser(in.Username, in.Claims)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	if in.Password != nil {
 		if user.PasswordHash, err = s.hashChosen(c, user.Username, *in.Password); err != nil {
-			return reply{}, err
+			return edge.Response{}, err
 		}
 	}
-	c.subject, c.username = user.ID.String(), user.Username
+	c.Subject, c.Username = user.ID.String(), user.Username
 	if err := s.createUser(c.Context(), user, in.Username); err != nil {
-		return reply{}, userProblem(err)
+		return edge.Response{}, userProblem(err)
 	}
 	s.did(c, event{Type: "user.create"})
-	return reply{status: http.StatusCreated, body: viewUser(user)}, nil
+	return edge.Response{Status: http.StatusCreated, Body: viewUser(user)}, nil
 }
 
 // newUser makes the record of somebody new.
@@ -81,7 +82,7 @@ func (s *Server) newUser(username string, claims map[string]json.RawMessage) (st
 }
 
 // findUser finds the user that the path names, by sub or by any spelling of the username.
-func (s *Server) findUser(c *call) (store.User, error) {
+func (s *Server) findUser(c *adminRequest) (store.User, error) {
 	name := c.PathValue("username")
 	var user store.User
 	id, err := store.ParseUserID(name)
@@ -95,44 +96,44 @@ func (s *Server) findUser(c *call) (store.User, error) {
 	if err != nil {
 		return store.User{}, userProblem(err)
 	}
-	c.subject, c.username = user.ID.String(), user.Username
+	c.Subject, c.Username = user.ID.String(), user.Username
 	return user, nil
 }
 
-func (s *Server) adminShowUser(c *call) (reply, error) {
+func (s *Server) adminShowUser(c *adminRequest) (edge.Response, error) {
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	return reply{body: viewUser(user)}, nil
+	return edge.Response{Body: viewUser(user)}, nil
 }
 
 // changeUser is the one way in which an existing user changes.
-func (s *Server) changeUser(c *call, id store.UserID, e event, change func(u *store.User, now time.Time) error) (reply, error) {
+func (s *Server) changeUser(c *adminRequest, id store.UserID, e event, change func(u *store.User, now time.Time) error) (edge.Response, error) {
 	now := store.Millis(s.now())
 	user, err := s.store.UpdateUser(c.Context(), id, func(u *store.User) error {
 		u.UpdatedAt = now
 		return change(u, now)
 	})
 	if err != nil {
-		return reply{}, userProblem(err)
+		return edge.Response{}, userProblem(err)
 	}
 	revised(&e, user.Revision, user.Epoch)
 	s.did(c, e)
-	return reply{body: viewUser(user)}, nil
+	return edge.Response{Body: viewUser(user)}, nil
 }
 
 // adminUpdateUser merges claims: one that is null is removed, one that is not named stays (RFC 7396).
-func (s *Server) adminUpdateUser(c *call) (reply, error) {
+func (s *Server) adminUpdateUser(c *adminRequest) (edge.Response, error) {
 	var in struct {
 		Claims map[string]json.RawMessage `json:"claims"`
 	}
 	if _, err := readJSON(c, &in); err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	e := event{Type: "user.update", Detail: map[string]string{"claims": claimNames(in.Claims)}}
 	return s.changeUser(c, user.ID, e, func(u *store.User, _ time.Time) (err error) {
@@ -141,14 +142,14 @@ func (s *Server) adminUpdateUser(c *call) (reply, error) {
 	})
 }
 
-func (s *Server) adminDeleteUser(c *call) (reply, error) {
+func (s *Server) adminDeleteUser(c *adminRequest) (edge.Response, error) {
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	if err := s.store.DeleteUser(c.Context(), user.ID); err != nil {
-		return reply{}, userProblem(err)
+		return edge.Response{}, userProblem(err)
 	}
 	s.did(c, event{Type: "user.delete"})
-	return reply{status: http.StatusNoContent}, nil
+	return edge.Response{Status: http.StatusNoContent}, nil
 }

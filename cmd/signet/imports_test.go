@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"go/parser"
+	"go/token"
 	"io"
 	"os/exec"
 	"path"
@@ -10,9 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"go/parser"
-	"go/token"
 )
 
 const goOAuth2 = "github.com/go-oauth2/oauth2"
@@ -32,11 +31,13 @@ var arrows = map[string][]string{
 	"store/redis":           {"store", "store/packed", "store/seal"},
 	"store/redis/redistest": {},
 	"store/storetest":       {"store"},
-	"server":                {"store", "store/seal", "keys", "server/audit", "server/password", "server/throttle"},
-	"server/audit":          {"store"},
+	"server":                {"store", "store/seal", "keys", "server/audit", "server/edge", "server/password", "server/throttle"},
+	"server/edge":           {"server/loglimit"},
+	"server/loglimit":       {},
+	"server/audit":          {"server/loglimit", "store"},
 	"server/password":       {},
 	"server/throttle":       {"store"},
-	"server/servertest":     {"server", "server/password", "store", "store/bolt", "store/redis", "keys"},
+	"server/servertest":     {"server", "server/edge", "server/password", "store", "store/bolt", "store/redis", "keys"},
 }
 
 type goPackage struct {
