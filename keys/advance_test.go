@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"signet/keys/jose"
 )
 
 // drawTimetable draws one that satisfies the inequalities, often tightly.
@@ -100,7 +102,7 @@ func TestAdvanceProperties(t *testing.T) {
 		if err := tt.Validate(); err != nil {
 			t.Fatalf("the drawn timetable: %v", err)
 		}
-		algs := supported[:rapid.IntRange(1, 3).Draw(t, "algorithms")]
+		algs := jose.Algorithms[:rapid.IntRange(1, 3).Draw(t, "algorithms")]
 		make, now := fakeKeys(), testStart
 		r, _, err := First(tt, algs, now, make)
 		if err != nil {
@@ -158,7 +160,7 @@ func checkedAdvance(t *rapid.T, r Ring, tt Timetable, algs []string, now time.Ti
 // The first key signs and is published by the clock of every replica, also of the slowest.
 func TestFirstKeySignsAtOnceEverywhere(t *testing.T) {
 	tt := DefaultTimetable()
-	r, _, err := First(tt, []string{ES256}, testStart, fakeKeys())
+	r, _, err := First(tt, []string{jose.ES256}, testStart, fakeKeys())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,12 +173,12 @@ func TestFirstKeySignsAtOnceEverywhere(t *testing.T) {
 // a clock that may be fast. Whoever rotates may have a slow one, and whoever removes the key a fast one.
 func TestKeyWhoseEndWasBroughtForwardStaysLonger(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
-	r, _, _ := First(tt, []string{ES256}, testStart, make)
+	r, _, _ := First(tt, []string{jose.ES256}, testStart, make)
 	p := newPlanner(r, tt, testStart.Add(tt.Publish*2), make)
-	if _, err := p.hasten(ES256); err != nil {
+	if _, err := p.hasten(jose.ES256); err != nil {
 		t.Fatal(err)
 	}
-	active := p.find(ES256, Active)
+	active := p.find(jose.ES256, Active)
 	if got, want := active.RemoveAt.Sub(active.RetireAt), tt.Retain+tt.ClockSkew; got != want {
 		t.Errorf("it stays for %v, want %v", got, want)
 	}
@@ -187,15 +189,15 @@ func TestKeySetStaysSmall(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
 	tt.Active, tt.Retain = time.Hour, 10*tt.Publish
 	now := testStart
-	r, _, _ := First(tt, []string{ES256}, now, make)
+	r, _, _ := First(tt, []string{jose.ES256}, now, make)
 	most := 0
 	for range 40 * 24 * 6 {
 		now = now.Add(10 * time.Minute)
 		p := newPlanner(r, tt, now, make)
-		if err := p.advance([]string{ES256}); err != nil {
+		if err := p.advance([]string{jose.ES256}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.hasten(ES256); err != nil {
+		if _, err := p.hasten(jose.ES256); err != nil {
 			t.Fatal(err)
 		}
 		r = p.ring
@@ -208,9 +210,9 @@ func TestKeySetStaysSmall(t *testing.T) {
 
 func TestAddedAlgorithmIsPublishedFirst(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
-	r, _, _ := First(tt, []string{ES256}, testStart, make)
+	r, _, _ := First(tt, []string{jose.ES256}, testStart, make)
 	now := testStart.Add(time.Hour)
-	r, _, err := Advance(r, tt, []string{RS256, ES256}, now, make)
+	r, _, err := Advance(r, tt, []string{jose.RS256, jose.ES256}, now, make)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +221,7 @@ func TestAddedAlgorithmIsPublishedFirst(t *testing.T) {
 		at   time.Time
 		want int
 	}{{now, 0}, {live.Add(-1), 0}, {live, 1}} {
-		if got := len(activeOf(r, RS256, tc.at)); got != tc.want {
+		if got := len(activeOf(r, jose.RS256, tc.at)); got != tc.want {
 			t.Errorf("%v after it was added: %d active keys, want %d", tc.at.Sub(now), got, tc.want)
 		}
 	}
@@ -228,18 +230,18 @@ func TestAddedAlgorithmIsPublishedFirst(t *testing.T) {
 // ES256 is replaced by RS256: it signs until RS256 does, and is gone some time after.
 func TestReplacedAlgorithm(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
-	r, _, _ := First(tt, []string{ES256}, testStart, make)
+	r, _, _ := First(tt, []string{jose.ES256}, testStart, make)
 	gone := time.Time{}
 	for now := testStart; now.Before(testStart.Add(10 * 24 * time.Hour)); now = now.Add(time.Minute) {
 		var err error
-		if r, _, err = Advance(r, tt, []string{RS256}, now, make); err != nil {
+		if r, _, err = Advance(r, tt, []string{jose.RS256}, now, make); err != nil {
 			t.Fatal(err)
 		}
 		l := r.At(now)
 		if len(l.Active) == 0 {
 			t.Fatalf("after %v nothing signs", now.Sub(testStart))
 		}
-		if gone.IsZero() && !slices.ContainsFunc(r.Keys, func(k Key) bool { return k.Alg == ES256 }) {
+		if gone.IsZero() && !slices.ContainsFunc(r.Keys, func(k Key) bool { return k.Alg == jose.ES256 }) {
 			gone = now
 		}
 	}
@@ -254,13 +256,13 @@ func TestReplacedAlgorithm(t *testing.T) {
 // While two configurations are in use the replicas must neither end the algorithm nor write all the time.
 func TestContestedAlgorithmStays(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
-	both := []string{ES256, RS256}
+	both := []string{jose.ES256, jose.RS256}
 	now := testStart
 	r, _, _ := First(tt, both, now, make)
 	writes := 0
 	for range 5 * 24 * 60 {
 		now = now.Add(time.Minute)
-		for _, algs := range [][]string{{ES256}, both} {
+		for _, algs := range [][]string{{jose.ES256}, both} {
 			next, steps, err := Advance(r, tt, algs, now, make)
 			if err != nil {
 				t.Fatal(err)
@@ -268,7 +270,7 @@ func TestContestedAlgorithmStays(t *testing.T) {
 			if r = next; len(steps) > 0 {
 				writes++
 			}
-			if len(activeOf(r, RS256, now)) != 1 {
+			if len(activeOf(r, jose.RS256, now)) != 1 {
 				t.Fatalf("RS256 does not sign after %v", now.Sub(testStart))
 			}
 		}
@@ -283,12 +285,12 @@ func TestDifferingTimetablesSettle(t *testing.T) {
 	short, make := DefaultTimetable(), fakeKeys()
 	long := short
 	long.Publish, long.Retain, long.Active = 60*24*time.Hour, 48*time.Hour, 60*24*time.Hour
-	r, _, _ := First(short, []string{ES256}, testStart, make)
+	r, _, _ := First(short, []string{jose.ES256}, testStart, make)
 	now := testStart.Add(time.Hour)
 	writes := 0
 	for range 10 {
 		for _, tt := range []Timetable{long, short} {
-			next, steps, err := Advance(r, tt, []string{ES256}, now, make)
+			next, steps, err := Advance(r, tt, []string{jose.ES256}, now, make)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -311,7 +313,7 @@ func TestDifferingTimetablesSettle(t *testing.T) {
 
 func TestRevokedSignerIsReplacedAtOnce(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
-	r, _, _ := First(tt, []string{ES256}, testStart, make)
+	r, _, _ := First(tt, []string{jose.ES256}, testStart, make)
 	now := testStart.Add(time.Hour)
 	r.Keys[0].RevokedAt = now
 	if got := r.Keys[0].State(now); got != Revoked {
@@ -319,11 +321,11 @@ func TestRevokedSignerIsReplacedAtOnce(t *testing.T) {
 	}
 	for range 2 { // promote, then plan the next
 		var err error
-		if r, _, err = Advance(r, tt, []string{ES256}, now, make); err != nil {
+		if r, _, err = Advance(r, tt, []string{jose.ES256}, now, make); err != nil {
 			t.Fatal(err)
 		}
 	}
-	active := activeOf(r, ES256, now)
+	active := activeOf(r, jose.ES256, now)
 	if len(active) != 1 || active[0].KID != r.Keys[1].KID {
 		t.Fatalf("active: got %v, want the successor", active)
 	}
@@ -333,7 +335,7 @@ func TestRevokedSignerIsReplacedAtOnce(t *testing.T) {
 		}
 	}
 	now = now.Add(tt.Retain)
-	r, _, _ = Advance(r, tt, []string{ES256}, now, make)
+	r, _, _ = Advance(r, tt, []string{jose.ES256}, now, make)
 	if len(r.Tombstones) != 1 || !r.Tombstones[0].Revoked {
 		t.Errorf("tombstones: got %v, want one that says revoked", r.Tombstones)
 	}
@@ -341,25 +343,25 @@ func TestRevokedSignerIsReplacedAtOnce(t *testing.T) {
 
 func TestKIDIsNeverUsedTwice(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
-	r, _, _ := First(tt, []string{ES256}, testStart, make)
+	r, _, _ := First(tt, []string{jose.ES256}, testStart, make)
 	first := r.Keys[0].KID
 	now := testStart
 	for range 4 {
 		now = now.Add(tt.Active)
-		r, _, _ = Advance(r, tt, []string{ES256}, now, make)
+		r, _, _ = Advance(r, tt, []string{jose.ES256}, now, make)
 	}
 	if !slices.ContainsFunc(r.Tombstones, func(s Tombstone) bool { return s.KID == first }) {
 		t.Fatalf("no tombstone for %s in %v", first, r.Tombstones)
 	}
 	again := func(string) (Key, error) { return Key{KID: first}, nil }
-	if got, _, err := Advance(r, tt, []string{ES256}, now.Add(tt.Active), again); err == nil || !reflect.DeepEqual(got, r) {
+	if got, _, err := Advance(r, tt, []string{jose.ES256}, now.Add(tt.Active), again); err == nil || !reflect.DeepEqual(got, r) {
 		t.Error("a kid came back from the dead")
 	}
 }
 
 func TestAdvanceReturnsTheKeyMakersError(t *testing.T) {
 	want := errors.New("no entropy")
-	_, _, err := Advance(Ring{}, DefaultTimetable(), []string{ES256}, testStart, func(string) (Key, error) { return Key{}, want })
+	_, _, err := Advance(Ring{}, DefaultTimetable(), []string{jose.ES256}, testStart, func(string) (Key, error) { return Key{}, want })
 	if !errors.Is(err, want) {
 		t.Errorf("got %v, want %v", err, want)
 	}
@@ -377,11 +379,11 @@ func TestEndingAlgorithmKeepsWhatMaySoonSign(t *testing.T) {
 		{"soon", tt.SignStale + tt.ClockSkew, true},
 		{"later", tt.SignStale + tt.ClockSkew + tt.notice(), false},
 	} {
-		r, _, _ := First(tt, []string{RS256, ES256}, testStart, make)
-		successor := r.Keys[slices.IndexFunc(r.Keys, func(k Key) bool { return k.Alg == RS256 && k.State(testStart) == Pending })]
+		r, _, _ := First(tt, []string{jose.RS256, jose.ES256}, testStart, make)
+		successor := r.Keys[slices.IndexFunc(r.Keys, func(k Key) bool { return k.Alg == jose.RS256 && k.State(testStart) == Pending })]
 		end := successor.ActivateAt.Add(-tc.until)
-		r.Leaving = []Leaving{{Alg: RS256, At: end}}
-		r, _, err := Advance(r, tt, []string{ES256}, end, make)
+		r.Leaving = []Leaving{{Alg: jose.RS256, At: end}}
+		r, _, err := Advance(r, tt, []string{jose.ES256}, end, make)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -94,7 +94,7 @@ func (b *batch) discard(ctx context.Context, used Ring) {
 		if used.has(k.KID) {
 			continue
 		}
-		if err := b.m.remote.discard(ctx, k.private.reference); err != nil {
+		if err := b.m.remote.discard(ctx, k.private.Reveal().reference); err != nil {
 			b.m.cfg.Log.Warn("a key that nothing uses stays where it was made", "error", err)
 		}
 	}

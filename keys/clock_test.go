@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"signet/keys/jose"
 )
 
 // clocked is a storage with a clock of its own.
@@ -260,7 +262,7 @@ func TestStorageClockJumps(t *testing.T) {
 	}
 	s.clock.advance(time.Hour)
 	mustStep(t, m)
-	kid := activeOf(m.state.Load().ring, ES256, ours.now())[0].KID
+	kid := activeOf(m.state.Load().ring, jose.ES256, ours.now())[0].KID
 	if _, err := m.Revoke(t.Context(), kid, RevokeOptions{Emergency: true}); err != nil {
 		t.Errorf("Revoke while the clocks are disputed: %v", err)
 	}
@@ -306,7 +308,7 @@ func TestClockJumpsBetweenReads(t *testing.T) {
 			cfg.Now = func() time.Time { return now }
 			m := mustOpen(t, cfg)
 			mustSign(t, m, "")
-			now = shiftMonotonic(t, start.Add(tc.wall), tc.monotonic-tc.wall)
+			now = shiftMonotonic(start.Add(tc.wall), tc.monotonic-tc.wall)
 			if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, ErrClock) && !errors.Is(err, ErrStale) {
 				t.Errorf("Sign: got %v, want ErrClock or ErrStale", err)
 			}
@@ -338,7 +340,7 @@ func TestOtherReplicasBeforeAJump(t *testing.T) {
 	cfg.Now = func() time.Time { return now }
 	m := mustOpen(t, cfg)
 	hear(m, map[string]*clock{"a": storage, "b": storage})
-	now = shiftMonotonic(t, start.Add(time.Hour), -time.Hour)
+	now = shiftMonotonic(start.Add(time.Hour), -time.Hour)
 	mustStep(t, m)
 	if got := m.Clock(); !got.Off || got.Disputed || got.Offset != time.Hour {
 		t.Errorf("got %+v, want off by 1h", got)

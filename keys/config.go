@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"signet/keys/jose"
+	"signet/keys/masterkey"
 )
 
 // Storage keeps the sealed keyring: opaque bytes under a version number.
@@ -25,7 +28,7 @@ const defaultPoll = 10 * time.Second
 type Config struct {
 	Storage    Storage
 	InstallID  string           // the install that the keyring belongs to; the document is bound to it
-	Master     []MasterKey      // one, or the new and the old one; any of them opens; the first seals a new install, and any other after Rewrap
+	Master     []masterkey.Key  // one, or the new and the old one; any of them opens; the first seals a new install, and any other after Rewrap
 	Timetable  Timetable        // the zero Timetable means DefaultTimetable
 	Algorithms []string         // ES256, RS256, PS256, EdDSA; the first is the primary; empty means ES256
 	Remote     Remote           // keys in an HSM or a KMS; the zero Remote means none
@@ -47,15 +50,15 @@ func (c Config) withDefaults() (Config, error) {
 	if c.InstallID == "" {
 		problems = append(problems, errors.New("no install id"))
 	}
-	if n := len(c.Master); n == 0 || n > maxMasterKeys || slices.ContainsFunc(c.Master, MasterKey.IsZero) {
+	if n := len(c.Master); n == 0 || n > masterkey.MaxKeys || slices.ContainsFunc(c.Master, masterkey.Key.IsZero) {
 		problems = append(problems, fmt.Errorf("%d master keys, want one or the new and the old one", n))
 	}
 	if len(c.Algorithms) == 0 {
-		c.Algorithms = []string{ES256}
+		c.Algorithms = []string{jose.ES256}
 	}
 	for i, alg := range c.Algorithms {
-		if !slices.Contains(supported, alg) {
-			problems = append(problems, fmt.Errorf("algorithm %q is not one of %v", alg, supported))
+		if !slices.Contains(jose.Algorithms, alg) {
+			problems = append(problems, fmt.Errorf("algorithm %q is not one of %v", alg, jose.Algorithms))
 		}
 		if slices.Contains(c.Algorithms[:i], alg) {
 			problems = append(problems, fmt.Errorf("algorithm %q is named twice", alg))

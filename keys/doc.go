@@ -58,8 +58,8 @@
 //
 // The document is sealed with XChaCha20-Poly1305 under a key derived from the master key. The
 // install id and the version are associated data, so a document that was forged, renumbered or
-// brought from elsewhere does not open, and nothing is written over it. MasterKey and the private part
-// of Key print as [redacted] or as an address, never as what they are.
+// brought from elsewhere does not open, and nothing is written over it. masterkey.Key and the private part
+// of Key print as [secret.Redacted] or as an address, never as what they are.
 //
 // With two master keys either opens, and the keyring stays under the one it is sealed with until
 // Rewrap puts it under the first. So the keys are changed over in three steps, each of which may be
@@ -111,8 +111,5 @@
 //
 // # Keys of others
 //
-// A client that signs its own assertions has given its public keys: a PublicSet. It is only ever what
-// was parsed once; no URL leads to keys. ParseJWS takes a token apart without believing it, and Verify
-// goes by the set: the kid chooses a key and the key its algorithm. Verifying costs one signature
-// whatever comes out, for a set without keys too, so that the time does not tell who has some.
+// Package jose verifies what clients sign with keys of their own.
 package keys

@@ -6,16 +6,19 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"signet/keys/jose"
+	"signet/keys/masterkey"
 )
 
 func TestRingSurvivesItsDocument(t *testing.T) {
-	r, _, err := First(DefaultTimetable(), slices.Clone(supported), testStart, newKey)
+	r, _, err := First(DefaultTimetable(), slices.Clone(jose.Algorithms), testStart, newKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Keys[0].RevokedAt = testStart
 	r.Tombstones = []Tombstone{{"gone", testStart, true}}
-	r.Leaving = []Leaving{{Alg: RS256, At: testStart}}
+	r.Leaving = []Leaving{{Alg: jose.RS256, At: testStart}}
 	plain, err := encodeRing(r)
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +28,7 @@ func TestRingSurvivesItsDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range got.Keys {
-		if !bytes.Equal(got.Keys[i].private.pkcs8, r.Keys[i].private.pkcs8) {
+		if !bytes.Equal(got.Keys[i].private.Reveal().pkcs8, r.Keys[i].private.Reveal().pkcs8) {
 			t.Errorf("key %d has another private key", i)
 		}
 		got.Keys[i].private, r.Keys[i].private = nil, nil
@@ -36,7 +39,7 @@ func TestRingSurvivesItsDocument(t *testing.T) {
 }
 
 func TestDecodeRingChecksKeys(t *testing.T) {
-	r, _, err := First(DefaultTimetable(), []string{ES256, EdDSA}, testStart, newKey)
+	r, _, err := First(DefaultTimetable(), []string{jose.ES256, jose.EdDSA}, testStart, newKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +47,7 @@ func TestDecodeRingChecksKeys(t *testing.T) {
 		"kid is not the thumbprint": func(r *Ring) { r.Keys[0].KID = "x" },
 		"same key twice":            func(r *Ring) { r.Keys = append(r.Keys, r.Keys[0]) },
 		"buried key":                func(r *Ring) { r.Tombstones = []Tombstone{{KID: r.Keys[0].KID}} },
-		"alg of another key type":   func(r *Ring) { r.Keys[0].Alg = RS256 },
+		"alg of another key type":   func(r *Ring) { r.Keys[0].Alg = jose.RS256 },
 		"unknown alg":               func(r *Ring) { r.Keys[0].Alg = "HS256" },
 	} {
 		bad := r.clone()
@@ -53,8 +56,8 @@ func TestDecodeRingChecksKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := decodeRing(plain, nil); !errors.Is(err, ErrFormat) {
-			t.Errorf("%s: got %v, want ErrFormat", name, err)
+		if _, err := decodeRing(plain, nil); !errors.Is(err, masterkey.ErrFormat) {
+			t.Errorf("%s: got %v, want masterkey.ErrFormat", name, err)
 		}
 	}
 }
@@ -62,9 +65,9 @@ func TestDecodeRingChecksKeys(t *testing.T) {
 func FuzzOpenDocument(f *testing.F) {
 	s := &memory{}
 	cfg := testConfig(s, newClock())
-	cfg.Master = []MasterKey{NewMasterKey()} // each fuzzing process has its own document, which no other's opens as
+	cfg.Master = []masterkey.Key{masterkey.New()} // each fuzzing process has its own document, which no other's opens as
 	m := mustOpen(f, cfg)
-	plain, err := m.sealer.open(s.version, s.document)
+	plain, _, err := m.sealer.Open(s.version, s.document)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -76,7 +79,7 @@ func FuzzOpenDocument(f *testing.F) {
 	}
 	f.Add([]byte("SGKR"), elsewhere)
 	f.Add([]byte("SGKR"), []byte("{}"))
-	f.Add(s.document[:headSize+24], []byte(`{"keys":[{"pkcs8":"AAAA"}]}`))
+	f.Add(s.document[:documentHead+24], []byte(`{"keys":[{"pkcs8":"AAAA"}]}`))
 	f.Fuzz(func(t *testing.T, document, plain []byte) {
 		if _, err := m.open(s.version, document); err == nil && !bytes.Equal(document, s.document) {
 			t.Error("another document opens")

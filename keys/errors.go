@@ -14,13 +14,6 @@ var (
 	// does not become a new issuer.
 	ErrNoKeyring = errors.New("there is no keyring in the store")
 
-	// ErrMasterKey: the keyring does not open: another master key, another install, or a forged or
-	// renumbered document. Nothing was changed.
-	ErrMasterKey = errors.New("the keyring does not open with this master key and install id")
-
-	// ErrFormat: the keyring is not one, or was written by a newer Signet. Nothing was changed.
-	ErrFormat = errors.New("the keyring is in a format this version does not read")
-
 	// ErrStale: the keyring could not be read for too long, so this replica may have missed a
 	// change. The edge answers 503 with Retry-After.
 	ErrStale = errors.New("the keyring has not been read for too long")

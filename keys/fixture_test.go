@@ -3,6 +3,7 @@ package keys
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"signet/keys/masterkey"
 )
 
 var (
@@ -120,13 +123,24 @@ func (e *events) count(s Step) (n int) {
 	return n
 }
 
+// Of the head of a sealed document.
+const (
+	documentFormat = 4  // the place of the format
+	documentHead   = 13 // bytes before the nonce
+)
+
 // testMaster is a fixed key, so that failures repeat.
-func testMaster(n byte) MasterKey {
-	return masterKeyOf([32]byte{31: n})
+func testMaster(n byte) masterkey.Key {
+	raw := [32]byte{31: n}
+	k, err := masterkey.Parse("signet_mk_" + base64.RawURLEncoding.EncodeToString(raw[:]))
+	if err != nil {
+		panic(err)
+	}
+	return k
 }
 
 func testConfig(s Storage, c *clock) Config {
-	return Config{Storage: s, InstallID: "install-1", Master: []MasterKey{testMaster(1)}, Now: c.now}
+	return Config{Storage: s, InstallID: "install-1", Master: []masterkey.Key{testMaster(1)}, Now: c.now}
 }
 
 // mustOpen makes the keyring if there is none and opens it.

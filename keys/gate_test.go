@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"signet/keys/jose"
 )
 
 // A signer that hangs costs so many slots and so many places in the queue, and never more; everybody
@@ -86,7 +88,7 @@ func TestLateKeyIsDiscarded(t *testing.T) {
 	r := newRemoteKeys(Remote{Provider: v, Timeout: time.Second, Concurrency: 1}, DefaultTimetable())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if k, err := r.newKey(ctx, ES256); !errors.Is(err, ErrSigner) || k.KID != "" {
+	if k, err := r.newKey(ctx, jose.ES256); !errors.Is(err, ErrSigner) || k.KID != "" {
 		t.Errorf("got %v, %v, want ErrSigner", k.KID, err)
 	}
 	r.making.slots <- struct{}{} // free when the key has been dealt with

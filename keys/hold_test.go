@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"signet/keys/jose"
 )
 
 // fastTimetable is one of seconds, as the preset for demos has it.
@@ -53,11 +55,11 @@ func TestShorterTimetableKeepsKey(t *testing.T) {
 
 // TestHoldOfAnOldKeyring: a keyring that was written before Hold was recorded has the plan of its key.
 func TestHoldOfAnOldKeyring(t *testing.T) {
-	r, _, _ := First(DefaultTimetable(), []string{ES256}, testStart, fakeKeys())
+	r, _, _ := First(DefaultTimetable(), []string{jose.ES256}, testStart, fakeKeys())
 	for i := range r.Keys {
 		r.Keys[i].Hold = 0
 	}
-	r, _, err := Advance(r, fastTimetable(), []string{ES256}, testStart.Add(time.Minute), fakeKeys())
+	r, _, err := Advance(r, fastTimetable(), []string{jose.ES256}, testStart.Add(time.Minute), fakeKeys())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +75,7 @@ func TestTokensOutliveTimetables(t *testing.T) {
 		d := draws{t}
 		now, make := testStart, fakeKeys()
 		tt := d.tightTimetable()
-		r, _, err := First(tt, []string{ES256}, now, make)
+		r, _, err := First(tt, []string{jose.ES256}, now, make)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,20 +92,20 @@ func TestTokensOutliveTimetables(t *testing.T) {
 				tt = d.tightTimetable()
 			case 1:
 				p := newPlanner(r, tt, now, make)
-				if p.advance([]string{ES256}) == nil {
-					if _, err := p.hasten(ES256); err == nil {
+				if p.advance([]string{jose.ES256}) == nil {
+					if _, err := p.hasten(jose.ES256); err == nil {
 						r = p.ring
 					}
 				}
 			case 2:
 				p := newPlanner(r, tt, now, make)
-				if p.advance([]string{ES256}) == nil {
-					if _, err := p.rotateNow(ES256); err == nil {
+				if p.advance([]string{jose.ES256}) == nil {
+					if _, err := p.rotateNow(jose.ES256); err == nil {
 						r = p.ring
 					}
 				}
 			}
-			if r, _, err = Advance(r, tt, []string{ES256}, now, make); err != nil {
+			if r, _, err = Advance(r, tt, []string{jose.ES256}, now, make); err != nil {
 				t.Fatal(err)
 			}
 			for _, k := range r.At(now).Active {

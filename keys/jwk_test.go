@@ -2,50 +2,32 @@ package keys
 
 import (
 	"crypto"
-	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
-	"math/big"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-)
+	gojose "github.com/go-jose/go-jose/v4"
 
-// RFC 7638 §3.1
-func TestThumbprintOfTheRFC(t *testing.T) {
-	const n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W" +
-		"-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbIS" +
-		"D08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
-	raw, err := base64.RawURLEncoding.DecodeString(n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := newJWK(&rsa.PublicKey{N: new(big.Int).SetBytes(raw), E: 65537})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := k.thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
+	"signet/keys/jose"
+)
 
 // go-jose reads our key set, agrees on every thumbprint and verifies our tokens with it.
 func TestKeySetAgainstGoJose(t *testing.T) {
 	cfg := testConfig(&memory{}, newClock())
-	cfg.Algorithms = slices.Clone(supported)
+	cfg.Algorithms = slices.Clone(jose.Algorithms)
 	m := mustOpen(t, cfg)
 	served, err := m.JWKS()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var set jose.JSONWebKeySet
+	var set gojose.JSONWebKeySet
 	if err := json.Unmarshal(served.Body, &set); err != nil {
 		t.Fatalf("go-jose: %v", err)
 	}
-	if len(set.Keys) != 2*len(supported) {
-		t.Fatalf("got %d keys, want %d", len(set.Keys), 2*len(supported))
+	if len(set.Keys) != 2*len(jose.Algorithms) {
+		t.Fatalf("got %d keys, want %d", len(set.Keys), 2*len(jose.Algorithms))
 	}
 	for _, k := range set.Keys {
 		sum, err := k.Thumbprint(crypto.SHA256)
@@ -55,13 +37,13 @@ func TestKeySetAgainstGoJose(t *testing.T) {
 		if got := base64.RawURLEncoding.EncodeToString(sum); got != k.KeyID {
 			t.Errorf("kid: got %s, want %s", k.KeyID, got)
 		}
-		if !k.IsPublic() || !k.Valid() || k.Use != "sig" || !slices.Contains(supported, k.Algorithm) {
+		if !k.IsPublic() || !k.Valid() || k.Use != "sig" || !slices.Contains(jose.Algorithms, k.Algorithm) {
 			t.Errorf("key %s: public %v, valid %v, use %q, alg %q", k.KeyID, k.IsPublic(), k.Valid(), k.Use, k.Algorithm)
 		}
 	}
-	for _, alg := range supported {
+	for _, alg := range jose.Algorithms {
 		token, kid := mustSign(t, m, alg)
-		jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+		jws, err := gojose.ParseSignedCompact(token, []gojose.SignatureAlgorithm{gojose.SignatureAlgorithm(alg)})
 		if err != nil {
 			t.Fatalf("%s: go-jose: %v", alg, err)
 		}
@@ -76,7 +58,7 @@ func TestKeySetAgainstGoJose(t *testing.T) {
 
 func TestKeySetHoldsPublicMembersOnly(t *testing.T) {
 	cfg := testConfig(&memory{}, newClock())
-	cfg.Algorithms = slices.Clone(supported)
+	cfg.Algorithms = slices.Clone(jose.Algorithms)
 	served, err := mustOpen(t, cfg).JWKS()
 	if err != nil {
 		t.Fatal(err)
@@ -109,9 +91,9 @@ func TestKeySetHoldsPublicMembersOnly(t *testing.T) {
 func TestKeySetOrderAgeAndETag(t *testing.T) {
 	s, c := &memory{}, newClock()
 	cfg := testConfig(s, c)
-	cfg.Algorithms = []string{ES256, EdDSA}
+	cfg.Algorithms = []string{jose.ES256, jose.EdDSA}
 	mustOpen(t, cfg)
-	cfg.Algorithms = []string{EdDSA, ES256} // the primary is the configuration's, not the keyring's
+	cfg.Algorithms = []string{jose.EdDSA, jose.ES256} // the primary is the configuration's, not the keyring's
 	m := mustOpen(t, cfg)
 	served := func() Set {
 		t.Helper()
@@ -121,7 +103,7 @@ func TestKeySetOrderAgeAndETag(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, primary := mustSign(t, m, "")
-		_, second := mustSign(t, m, ES256)
+		_, second := mustSign(t, m, jose.ES256)
 		if kids := setKIDs(t, set); kids[0] != primary || kids[1] != second {
 			t.Errorf("order: got %v, want %s, %s first", kids, primary, second)
 		}

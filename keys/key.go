@@ -125,8 +125,10 @@ const Local = "local"
 
 // held says where the key's private half is.
 func (k Key) held() string {
-	if k.private != nil && k.private.remote != nil {
-		return k.private.remote.provider.Name()
+	if k.private != nil {
+		if remote := k.private.Reveal().remote; remote != nil {
+			return remote.provider.Name()
+		}
 	}
 	return Local
 }

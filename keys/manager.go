@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"signet/keys/masterkey"
 )
 
 // Manager holds one replica's view of the keyring: it signs, verifies and serves the key set from
@@ -14,7 +16,7 @@ import (
 // the path of a request take no lock and do no I/O.
 type Manager struct {
 	cfg    Config
-	sealer *sealer
+	sealer *masterkey.Sealer
 	remote *remoteKeys              // nil: all keys are local
 	state  atomic.Pointer[snapshot] // never nil after Open
 	tried  atomic.Pointer[trial]    // nil before the first Trial
@@ -96,7 +98,7 @@ func (m *Manager) checkEmpty(ctx context.Context) error {
 }
 
 // Open reads the keyring and returns a Manager that can sign. ErrNoKeyring if there is none,
-// ErrMasterKey if it does not open, ErrFormat if a newer version wrote it, ErrClock if this machine's
+// masterkey.ErrMismatch if it does not open, masterkey.ErrFormat if a newer version wrote it, ErrClock if this machine's
 // clock is off, ErrProvider if it has keys of a Provider that cfg does not have, a MarkError if the
 // keyring is older than this replica's mark or the mark is not this install's; nothing is written.
 // Where this machine's clock is only behind the latest time that was seen it returns a Manager, which
@@ -134,7 +136,7 @@ func newManager(cfg Config) (*Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuring the signing keys: %w", err)
 	}
-	s, err := newSealer(cfg.InstallID, cfg.Master)
+	s, err := masterkey.NewSealer(cfg.InstallID, cfg.Master)
 	if err != nil {
 		return nil, err
 	}

@@ -9,12 +9,15 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"signet/keys/jose"
+	"signet/keys/masterkey"
 )
 
 func TestInit(t *testing.T) {
 	s, c := &memory{}, newClock()
 	cfg := testConfig(s, c)
-	cfg.Algorithms = []string{ES256, EdDSA}
+	cfg.Algorithms = []string{jose.ES256, jose.EdDSA}
 	if _, err := Open(t.Context(), cfg); !errors.Is(err, ErrNoKeyring) {
 		t.Errorf("Open of an empty store: got %v, want ErrNoKeyring", err)
 	}
@@ -95,8 +98,8 @@ func TestAgeCountsSuspendAndSetBackClocks(t *testing.T) {
 	start := time.Now()
 	for name, now := range map[string]time.Time{
 		"both clocks ran": start.Add(time.Hour),
-		"suspended":       shiftMonotonic(t, start.Add(time.Hour), -time.Hour),
-		"clock set back":  shiftMonotonic(t, start, time.Hour),
+		"suspended":       shiftMonotonic(start.Add(time.Hour), -time.Hour),
+		"clock set back":  shiftMonotonic(start, time.Hour),
 	} {
 		if got := age(start, now); got != time.Hour {
 			t.Errorf("%s: got %v, want 1h", name, got)
@@ -106,11 +109,10 @@ func TestAgeCountsSuspendAndSetBackClocks(t *testing.T) {
 
 // shiftMonotonic returns the time with only its monotonic reading moved, as no caller can but the
 // operating system does.
-func shiftMonotonic(t *testing.T, at time.Time, by time.Duration) time.Time {
-	t.Helper()
+func shiftMonotonic(at time.Time, by time.Duration) time.Time {
 	field, ok := reflect.TypeFor[time.Time]().FieldByName("ext")
 	if !ok {
-		t.Skip("time.Time keeps its monotonic reading elsewhere")
+		panic("time.Time keeps its monotonic reading elsewhere")
 	}
 	*(*int64)(unsafe.Add(unsafe.Pointer(&at), field.Offset)) += int64(by)
 	return at
@@ -163,7 +165,7 @@ func TestDocumentsThatDoNotOpen(t *testing.T) {
 	flipped := bytes.Clone(document)
 	flipped[len(flipped)/2] ^= 1
 	newer := bytes.Clone(document)
-	newer[len(sealMagic)] = sealRemote + 1
+	newer[documentFormat] = masterkey.FormatRemote + 1
 	for _, tc := range []struct {
 		name     string
 		version  uint64
@@ -171,15 +173,15 @@ func TestDocumentsThatDoNotOpen(t *testing.T) {
 		change   func(*Config)
 		want     error
 	}{
-		{"wrong master key", version, document, func(c *Config) { c.Master = []MasterKey{testMaster(2)} }, ErrMasterKey},
-		{"other install", version, document, func(c *Config) { c.InstallID = "install-2" }, ErrMasterKey},
-		{"renumbered", version + 1, document, nil, ErrMasterKey},
-		{"flipped bit", version, flipped, nil, ErrMasterKey},
-		{"cut off", version, document[:len(document)-1], nil, ErrMasterKey},
-		{"only a head", version, document[:headSize], nil, ErrMasterKey},
-		{"empty", version, nil, nil, ErrMasterKey},
-		{"garbage", version, []byte("garbage"), nil, ErrMasterKey},
-		{"newer format", version, newer, nil, ErrFormat},
+		{"wrong master key", version, document, func(c *Config) { c.Master = []masterkey.Key{testMaster(2)} }, masterkey.ErrMismatch},
+		{"other install", version, document, func(c *Config) { c.InstallID = "install-2" }, masterkey.ErrMismatch},
+		{"renumbered", version + 1, document, nil, masterkey.ErrMismatch},
+		{"flipped bit", version, flipped, nil, masterkey.ErrMismatch},
+		{"cut off", version, document[:len(document)-1], nil, masterkey.ErrMismatch},
+		{"only a head", version, document[:documentHead], nil, masterkey.ErrMismatch},
+		{"empty", version, nil, nil, masterkey.ErrMismatch},
+		{"garbage", version, []byte("garbage"), nil, masterkey.ErrMismatch},
+		{"newer format", version, newer, nil, masterkey.ErrFormat},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := &memory{version: tc.version, document: bytes.Clone(tc.document)}
@@ -205,8 +207,8 @@ func TestRunningReplicaLeavesWhatItCannotOpen(t *testing.T) {
 	m := mustOpen(t, testConfig(s, c))
 	s.set(7, []byte("cannot be opened"))
 	c.advance(DefaultTimetable().SignStale + 1)
-	if err := m.Step(t.Context()); !errors.Is(err, ErrMasterKey) {
-		t.Errorf("Step: got %v, want ErrMasterKey", err)
+	if err := m.Step(t.Context()); !errors.Is(err, masterkey.ErrMismatch) {
+		t.Errorf("Step: got %v, want masterkey.ErrMismatch", err)
 	}
 	if _, document := s.get(); string(document) != "cannot be opened" {
 		t.Error("the document was overwritten")
@@ -221,7 +223,7 @@ func TestTwoMasterKeys(t *testing.T) {
 	cfg := testConfig(s, c)
 	mustOpen(t, cfg)
 	both := cfg
-	both.Master = []MasterKey{testMaster(2), testMaster(1)}
+	both.Master = []masterkey.Key{testMaster(2), testMaster(1)}
 	m := mustOpen(t, both)
 	c.advance(31 * 24 * time.Hour)
 	mustStep(t, m) // writes, but replicas with the old key alone must go on
@@ -231,11 +233,11 @@ func TestTwoMasterKeys(t *testing.T) {
 	if _, err := m.Rewrap(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), cfg); !errors.Is(err, ErrMasterKey) {
-		t.Errorf("Open with the old key alone: got %v, want ErrMasterKey", err)
+	if _, err := Open(t.Context(), cfg); !errors.Is(err, masterkey.ErrMismatch) {
+		t.Errorf("Open with the old key alone: got %v, want masterkey.ErrMismatch", err)
 	}
 	alone := cfg
-	alone.Master = []MasterKey{testMaster(2)}
+	alone.Master = []masterkey.Key{testMaster(2)}
 	if _, err := Open(t.Context(), alone); err != nil {
 		t.Errorf("Open with the new key alone: %v", err)
 	}
@@ -289,11 +291,11 @@ func TestRotate(t *testing.T) {
 	}
 	mustStep(t, m)
 	c.advance(tt.Publish * 2)
-	got, err := m.Rotate(t.Context(), ES256)
+	got, err := m.Rotate(t.Context(), jose.ES256)
 	if want := c.now().Add(DefaultTimetable().notice()); err != nil || !got.Equal(want) {
 		t.Errorf("Rotate of an aged successor: got %v, %v, want %v", got, err, want)
 	}
-	if _, err := m.Rotate(t.Context(), EdDSA); !errors.Is(err, ErrAlgorithm) {
+	if _, err := m.Rotate(t.Context(), jose.EdDSA); !errors.Is(err, ErrAlgorithm) {
 		t.Errorf("Rotate of an algorithm that is not live: got %v, want ErrAlgorithm", err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"signet/keys/masterkey"
 )
 
 // MarkStorage keeps one small document of a replica outside the store, so that a store that was set
@@ -83,16 +85,11 @@ type markLine struct {
 	MACs map[string][]byte `json:"macs"` // by the hint of the master key
 }
 
-func (c Config) markMAC(key MasterKey, mark []byte) []byte {
+func (c Config) markMAC(key masterkey.Key, mark []byte) []byte {
 	derived := key.Derive("signet keyring mark v1")
 	mac := hmac.New(sha256.New, derived[:])
 	mac.Write(mark)
 	return mac.Sum(nil)
-}
-
-func markHint(key MasterKey) string {
-	hint := key.Derive("signet keyring v1 hint")
-	return fmt.Sprintf("%x", hint[:hintSize])
 }
 
 func (c Config) encodeMark(mark Mark) ([]byte, error) {
@@ -102,7 +99,7 @@ func (c Config) encodeMark(mark Mark) ([]byte, error) {
 	}
 	line := markLine{Mark: body, MACs: map[string][]byte{}}
 	for _, key := range c.Master {
-		line.MACs[markHint(key)] = c.markMAC(key, body)
+		line.MACs[key.Hint()] = c.markMAC(key, body)
 	}
 	text, err := json.Marshal(line)
 	if err != nil {
@@ -119,7 +116,7 @@ func (c Config) decodeMark(text []byte) (Mark, error) {
 	}
 	proved := false
 	for _, key := range c.Master {
-		if mac := line.MACs[markHint(key)]; hmac.Equal(mac, c.markMAC(key, line.Mark)) {
+		if mac := line.MACs[key.Hint()]; hmac.Equal(mac, c.markMAC(key, line.Mark)) {
 			proved = true
 		}
 	}

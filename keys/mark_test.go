@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"signet/keys/masterkey"
 )
 
 // memoryMark is a MarkStorage that can be made to fail.
@@ -85,7 +87,7 @@ func TestMarkMustFit(t *testing.T) {
 	s, c, mark := &memory{}, newClock(), &memoryMark{}
 	mustOpen(t, markedConfig(s, c, mark))
 	good := mark.text
-	open := func(text string, master ...MasterKey) error {
+	open := func(text string, master ...masterkey.Key) error {
 		cfg := markedConfig(s, c, &memoryMark{text: []byte(text)})
 		if master != nil {
 			cfg.Master = master
@@ -107,7 +109,7 @@ func TestMarkMustFit(t *testing.T) {
 		t.Errorf("with the new and the old master key: %v", err)
 	}
 	both := testConfig(s, c)
-	both.Master = []MasterKey{testMaster(2), testMaster(1)}
+	both.Master = []masterkey.Key{testMaster(2), testMaster(1)}
 	both.Mark = mark
 	m, err := Open(t.Context(), both)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"signet/keys/jose"
 )
 
 // drawRing draws a ring with a history: pauses, rotations, replicas that come late.
@@ -46,7 +48,7 @@ func mustPlan(t rapid.TB, r Ring, tt Timetable, algs []string, now, until time.T
 func TestPlanIsWhatHappens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tt := drawTimetable(t)
-		algs := supported[:rapid.IntRange(1, 3).Draw(t, "algorithms")]
+		algs := jose.Algorithms[:rapid.IntRange(1, 3).Draw(t, "algorithms")]
 		r, now, newKey := drawRing(t, tt, algs)
 		until := now.Add(2*(tt.Publish+tt.Active) + tt.Retain)
 		plan := mustPlan(t, r, tt, algs, now, until)
@@ -107,7 +109,7 @@ func compareLives(t *rapid.T, planned, happened []PlannedKey, from, until time.T
 func TestPlanKeepsThePromises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tt := drawTimetable(t)
-		algs := supported[:rapid.IntRange(1, 3).Draw(t, "algorithms")]
+		algs := jose.Algorithms[:rapid.IntRange(1, 3).Draw(t, "algorithms")]
 		r, now, _ := drawRing(t, tt, algs)
 		p := mustPlan(t, r, tt, algs, now, now.Add(5*tt.Active+tt.Publish))
 		var all Ring
@@ -179,11 +181,11 @@ func TestPlanOfAYear(t *testing.T) {
 // An algorithm that is not configured any more ends in the plan as well.
 func TestPlanOfALeavingAlgorithm(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
-	r, _, _ := First(tt, []string{ES256, RS256}, testStart, make)
-	p := mustPlan(t, r, tt, []string{ES256}, testStart, testStart.Add(90*24*time.Hour))
-	rsa := livesOf(p.Keys, RS256)
+	r, _, _ := First(tt, []string{jose.ES256, jose.RS256}, testStart, make)
+	p := mustPlan(t, r, tt, []string{jose.ES256}, testStart, testStart.Add(90*24*time.Hour))
+	rsa := livesOf(p.Keys, jose.RS256)
 	if len(rsa) != 2 {
-		t.Fatalf("got %d keys of RS256, want no new one: %+v", len(rsa), rsa)
+		t.Fatalf("got %d keys of jose.RS256, want no new one: %+v", len(rsa), rsa)
 	}
 	end := testStart.Add(tt.Publish + tt.notice())
 	if k := rsa[0]; !k.RetireAt.Equal(end) || !k.RemoveAt.Equal(end.Add(tt.Retain+tt.ClockSkew)) {
@@ -195,8 +197,8 @@ func TestPlanOfSecondsIsCut(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
 	tt.Active, tt.Publish, tt.Retain = 15*time.Second, 10*time.Second, 15*time.Second
 	tt.SignStale, tt.ServeStale, tt.TokenLife, tt.Leeway, tt.ClockSkew = 2*time.Second, 4*time.Second, 5*time.Second, time.Second, time.Second
-	r, _, _ := First(tt, []string{ES256}, testStart, make)
-	p := mustPlan(t, r, tt, []string{ES256}, testStart, testStart.Add(365*24*time.Hour))
+	r, _, _ := First(tt, []string{jose.ES256}, testStart, make)
+	p := mustPlan(t, r, tt, []string{jose.ES256}, testStart, testStart.Add(365*24*time.Hour))
 	if !p.Cut || len(p.Keys) > maxPlanned+1 || len(p.Keys) < maxPlanned-2 || !p.Until.Before(testStart.Add(2*time.Hour)) {
 		t.Errorf("got %d keys until %v, cut: %v", len(p.Keys), p.Until, p.Cut)
 	}

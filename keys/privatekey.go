@@ -3,31 +3,26 @@ package keys
 import (
 	"context"
 	"crypto"
-	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 
-	"github.com/golang-jwt/jwt/v5"
-	"golang.org/x/crypto/cryptobyte"
-	"golang.org/x/crypto/cryptobyte/asn1"
+	"signet/keys/jose"
+	"signet/keys/secret"
 )
 
-// privateKey signs with one algorithm. Whether the key is here or in a KMS only its crypto.Signer knows.
-// Package fmt looks behind one pointer in some cases, but never behind two; hence the two types.
-type privateKey struct{ *privateParts }
+// privateKey signs with one algorithm. A nil *privateKey is none: keys in tests of the timetable have none.
+type privateKey struct{ secret.Value[privateParts] }
 
 type privateParts struct {
 	alg    string
-	method jwt.SigningMethod
 	signer crypto.Signer
 	public crypto.PublicKey
 	pkcs8  []byte // as it is sealed; nil for a remote key
 
-	remote    *remoteKeys // nil: the signer is a key in memory, which method.Sign takes as it is
+	remote    *remoteKeys // nil: the signer is a key in memory
 	reference string      // of a remote key
 }
 
@@ -43,7 +38,7 @@ func newKey(alg string) (Key, error) {
 }
 
 func anyKey(alg string) (Key, error) {
-	signer, err := generate(alg)
+	signer, err := jose.Generate(alg)
 	if err != nil {
 		return Key{}, err
 	}
@@ -69,71 +64,45 @@ func parsePrivateKey(alg string, pkcs8 []byte) (Key, error) {
 
 // keyOf joins the parts and their algorithm to a Key without a timetable.
 func keyOf(alg string, parts privateParts) (Key, error) {
-	if err := suits(alg, parts.public); err != nil {
+	if err := jose.CheckKey(alg, parts.public); err != nil {
 		return Key{}, err
 	}
-	jwk, err := newJWK(parts.public)
+	jwk, err := jose.NewJWK(parts.public)
 	if err != nil {
 		return Key{}, err
 	}
-	parts.alg, parts.method = alg, methodOf(alg)
-	return Key{KID: jwk.thumbprint(), Alg: alg, private: &privateKey{&parts}}, nil
+	parts.alg = alg
+	return Key{KID: jwk.Thumbprint(), Alg: alg, private: &privateKey{secret.Of(parts)}}, nil
 }
 
 // sign returns the JWS signature of the input (RFC 7515 §5.1). Of a remote key it can be ErrSigner.
 func (k *privateKey) sign(ctx context.Context, input string) ([]byte, error) {
-	if k.remote != nil {
-		return k.signRemote(ctx, input)
+	parts := k.Reveal()
+	if parts.remote != nil {
+		return parts.signRemote(ctx, input)
 	}
-	return k.method.Sign(input, k.signer)
-}
-
-// signWith has the input signed by a crypto.Signer, as every KMS and HSM can be one.
-func (k *privateKey) signWith(signer contextual, input string) ([]byte, error) {
-	if k.alg == EdDSA {
-		return signer.sign([]byte(input), crypto.Hash(0))
-	}
-	digest := sha256.Sum256([]byte(input))
-	var opts crypto.SignerOpts = crypto.SHA256
-	if k.alg == PS256 {
-		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
-	}
-	signature, err := signer.sign(digest[:], opts)
-	if err != nil || k.alg != ES256 {
-		return signature, err
-	}
-	return rawECDSA(signature)
+	return jose.Sign(parts.alg, parts.signer, input)
 }
 
 // verify checks a signature by this key.
 func (k *privateKey) verify(input string, signature []byte) error {
-	return k.method.Verify(input, signature, k.public)
+	parts := k.Reveal()
+	return jose.Verify(parts.alg, parts.public, input, signature)
 }
 
-// rawECDSA turns the ASN.1 signature of a crypto.Signer into R and S of 32 bytes each (RFC 7518 §3.4).
-func rawECDSA(der []byte) ([]byte, error) {
-	var sequence cryptobyte.String
-	var r, s []byte
-	in := cryptobyte.String(der)
-	if !in.ReadASN1(&sequence, asn1.SEQUENCE) || !in.Empty() ||
-		!sequence.ReadASN1Integer(&r) || !sequence.ReadASN1Integer(&s) || !sequence.Empty() ||
-		len(r) > 32 || len(s) > 32 {
-		return nil, errors.New("the signer's ECDSA signature is not one for P-256")
+// privateBytes is a private key in the clear, as it goes into the sealed document and nowhere else.
+// JSON shows it, because that is its purpose; nothing else does.
+type privateBytes struct{ secret.Value[[]byte] }
+
+// MarshalJSON implements json.Marshaler with the key.
+func (b privateBytes) MarshalJSON() ([]byte, error) { return json.Marshal(b.Reveal()) }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (b *privateBytes) UnmarshalJSON(data []byte) error {
+	var pkcs8 []byte
+	if err := json.Unmarshal(data, &pkcs8); err != nil {
+		return err
 	}
-	raw := make([]byte, 64)
-	copy(raw[32-len(r):], r)
-	copy(raw[64-len(s):], s)
-	return raw, nil
+	b.Value = secret.Of(pkcs8)
+	return nil
 }
-
-// String implements fmt.Stringer without the key.
-func (*privateKey) String() string { return redacted }
-
-// Format implements fmt.Formatter, for every verb without the key.
-func (*privateKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
-
-// LogValue implements slog.LogValuer without the key.
-func (*privateKey) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalJSON implements json.Marshaler without the key.
-func (*privateKey) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"signet/keys/jose"
 )
 
 // rank orders the states that a key goes through.
@@ -28,7 +30,7 @@ func TestNoKeyMovesBackwards(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := draws{t}
 		tt, now, make := d.tightTimetable(), testStart, fakeKeys()
-		algs := supported[:rapid.IntRange(1, 3).Draw(t, "algorithms")]
+		algs := jose.Algorithms[:rapid.IntRange(1, 3).Draw(t, "algorithms")]
 		r, _, err := First(tt, algs, now, make)
 		if err != nil {
 			t.Fatal(err)

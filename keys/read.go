@@ -88,7 +88,7 @@ func (m *Manager) noteLate(had *snapshot, ring Ring) {
 }
 
 func (m *Manager) open(version uint64, document []byte) (Ring, error) {
-	plain, err := m.sealer.open(version, document)
+	plain, _, err := m.sealer.Open(version, document)
 	if err != nil {
 		return Ring{}, err
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"signet/keys/jose"
 )
 
 // backedUp is a keyring of some age, as a backup has it, and a manager that goes on.
@@ -33,10 +35,10 @@ func TestRecover(t *testing.T) {
 		age  time.Duration // of the backup
 		algs []string
 	}{
-		{"hours old", 26 * time.Hour, []string{ES256}},
-		{"taken at once", time.Minute, []string{ES256}},
-		{"several algorithms", 48 * time.Hour, []string{ES256, EdDSA}},
-		{"older than its successor's turn", 45 * 24 * time.Hour, []string{ES256}},
+		{"hours old", 26 * time.Hour, []string{jose.ES256}},
+		{"taken at once", time.Minute, []string{jose.ES256}},
+		{"several algorithms", 48 * time.Hour, []string{jose.ES256, jose.EdDSA}},
+		{"older than its successor's turn", 45 * 24 * time.Hour, []string{jose.ES256}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg, _, backup, m, c := backedUp(t, tc.age, tc.algs...)
@@ -87,7 +89,7 @@ func TestRecover(t *testing.T) {
 
 // TestRecoverForgetsNothing: a kid that the backup does not have, or has as gone, never comes in again.
 func TestRecoverForgetsNothing(t *testing.T) {
-	cfg, _, backup, _, c := backedUp(t, time.Hour, ES256)
+	cfg, _, backup, _, c := backedUp(t, time.Hour, jose.ES256)
 	restored := mustOpen(t, from(cfg, backup))
 	_, first := mustSign(t, restored, "")
 	for range 3 {
@@ -110,7 +112,7 @@ func TestRecoverForgetsNothing(t *testing.T) {
 // TestRecoveredKeyringBesideRunningReplicas: one that has seen a change since the backup does not
 // accept the recovered keyring, and writes its own over it; one that has not takes it.
 func TestRecoveredKeyringBesideRunningReplicas(t *testing.T) {
-	cfg, s, backup, m, c := backedUp(t, 26*time.Hour, ES256)
+	cfg, s, backup, m, c := backedUp(t, 26*time.Hour, jose.ES256)
 	_, leaked := mustSign(t, m, "")
 	if _, err := m.Revoke(t.Context(), leaked, RevokeOptions{}); err != nil {
 		t.Fatal(err)
@@ -131,7 +133,7 @@ func TestRecoveredKeyringBesideRunningReplicas(t *testing.T) {
 		t.Errorf("a fresh replica holds version %d and knows of %v, want %d and %s", fresh.Version(), fresh.RevokedKeys(), m.Version(), leaked)
 	}
 
-	cfg, s, backup, m, _ = backedUp(t, time.Minute, ES256)
+	cfg, s, backup, m, _ = backedUp(t, time.Minute, jose.ES256)
 	restored = mustOpen(t, from(cfg, backup))
 	r, err := restored.Recover(t.Context(), nil)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"signet/keys/jose"
 )
 
 // makeTimeout is how long a Step waits for a new remote key at most. An HSM may search for RSA primes
@@ -75,7 +77,7 @@ type sealedRemote struct {
 }
 
 // sealed is what the keyring holds of the key.
-func (r *remoteKeys) sealed(k *privateKey) (*sealedRemote, error) {
+func (r *remoteKeys) sealed(k privateParts) (*sealedRemote, error) {
 	public, err := x509.MarshalPKIXPublicKey(k.public)
 	if err != nil {
 		return nil, fmt.Errorf("encoding a public key: %w", err)
@@ -98,13 +100,13 @@ func (r *remoteKeys) open(alg string, sealed *sealedRemote) (Key, error) {
 // signRemote has the input signed elsewhere, within bounds. What comes back is verified before it
 // goes out: a wrong key under the reference, or a signer with a fault, must not make a token that
 // nobody can verify.
-func (k *privateKey) signRemote(ctx context.Context, input string) ([]byte, error) {
+func (k privateParts) signRemote(ctx context.Context, input string) ([]byte, error) {
 	var signature []byte
 	err := k.remote.signing.do(ctx, func(ctx context.Context) (err error) {
-		signature, err = k.signWith(contextual{k.signer, ctx}, input)
+		signature, err = jose.SignWith(k.alg, contextual{k.signer, ctx}.sign, input)
 		return err
 	})
-	if err == nil && k.verify(input, signature) != nil {
+	if err == nil && jose.Verify(k.alg, k.public, input, signature) != nil {
 		err = fmt.Errorf("the signature does not fit key %s", k.reference)
 	}
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"sync"
 	"testing"
+
+	"signet/keys/jose"
 )
 
 var errToken = errors.New("the token was pulled out")
@@ -36,7 +38,7 @@ func (v *vault) NewKey(_ context.Context, alg string) (string, crypto.PublicKey,
 	if v.away || v.refuses == alg {
 		return "", nil, errToken
 	}
-	signer, err := generate(alg)
+	signer, err := jose.Generate(alg)
 	if err != nil {
 		return "", nil, err
 	}

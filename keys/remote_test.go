@@ -13,27 +13,30 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"signet/keys/jose"
+	"signet/keys/masterkey"
 )
 
 func TestRemoteKeysSign(t *testing.T) {
 	s, c, v := &memory{}, newClock(), newVault()
 	cfg := remoteConfig(s, c, v)
-	cfg.Algorithms = slices.Clone(supported)
+	cfg.Algorithms = slices.Clone(jose.Algorithms)
 	mustOpen(t, cfg)
 	m := mustOpen(t, cfg) // as after a restart: all that is left is the document and the vault
-	for _, alg := range supported {
+	for _, alg := range jose.Algorithms {
 		token, kid := mustSign(t, m, alg)
 		mustVerify(t, m, token)
 		key := m.state.Load().view.signer(alg)
-		parsed, err := jwt.Parse(token, func(*jwt.Token) (any, error) { return key.private.public, nil }, jwt.WithValidMethods([]string{alg}))
+		parsed, err := jwt.Parse(token, func(*jwt.Token) (any, error) { return key.private.Reveal().public, nil }, jwt.WithValidMethods([]string{alg}))
 		if err != nil || parsed.Header["kid"] != kid {
 			t.Errorf("%s: golang-jwt: %v", alg, err)
 		}
 	}
-	if got, want := heldBy(m), map[string]int{"vault": 2 * len(supported)}; !maps.Equal(got, want) {
+	if got, want := heldBy(m), map[string]int{"vault": 2 * len(jose.Algorithms)}; !maps.Equal(got, want) {
 		t.Errorf("held: got %v, want %v", got, want)
 	}
-	plain, err := m.sealer.open(s.version, s.document)
+	plain, _, err := m.sealer.Open(s.version, s.document)
 	if err != nil || bytes.Contains(plain, []byte("pkcs8")) {
 		t.Errorf("the document of remote keys has a private key in it, or does not open: %v", err)
 	}
@@ -44,8 +47,8 @@ func TestKeysMoveByRotation(t *testing.T) {
 	s, c, v := &memory{}, newClock(), newVault()
 	local := testConfig(s, c)
 	mustOpen(t, local)
-	if format := s.document[len(sealMagic)]; format != sealLocal {
-		t.Errorf("format of a local keyring: got %d, want %d", format, sealLocal)
+	if format := s.document[documentFormat]; format != masterkey.FormatLocal {
+		t.Errorf("format of a local keyring: got %d, want %d", format, masterkey.FormatLocal)
 	}
 	remote := remoteConfig(s, c, v)
 	back := remote
@@ -56,9 +59,9 @@ func TestKeysMoveByRotation(t *testing.T) {
 		held   string // where all keys are two rotations later
 		format byte
 	}{
-		{"to the provider", remote, "vault", sealRemote},
-		{"back", back, "local", sealLocal},
-		{"without the provider", local, "local", sealLocal},
+		{"to the provider", remote, "vault", masterkey.FormatRemote},
+		{"back", back, "local", masterkey.FormatLocal},
+		{"without the provider", local, "local", masterkey.FormatLocal},
 	} {
 		m := mustOpen(t, stage.cfg)
 		const every = 6 * time.Hour
@@ -71,7 +74,7 @@ func TestKeysMoveByRotation(t *testing.T) {
 		if got := heldBy(m); len(got) != 1 || got[stage.held] == 0 {
 			t.Errorf("%s: held: got %v, want all in %s", stage.name, got, stage.held)
 		}
-		if got := s.document[len(sealMagic)]; got != stage.format {
+		if got := s.document[documentFormat]; got != stage.format {
 			t.Errorf("%s: format %d, want %d", stage.name, got, stage.format)
 		}
 	}
@@ -108,7 +111,7 @@ func TestOldDocumentOpens(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := remoteConfig(&memory{version: 1, document: document}, newClock(), newVault())
-	cfg.Algorithms = []string{ES256, EdDSA}
+	cfg.Algorithms = []string{jose.ES256, jose.EdDSA}
 	m := mustOpen(t, cfg)
 	for _, alg := range cfg.Algorithms {
 		token, _ := mustSign(t, m, alg)
@@ -122,7 +125,7 @@ func TestOldDocumentOpens(t *testing.T) {
 func TestBadSignatureGoesNowhere(t *testing.T) {
 	v := newVault()
 	m := mustOpen(t, remoteConfig(&memory{}, newClock(), v))
-	other, err := generate(ES256)
+	other, err := jose.Generate(jose.ES256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,9 +139,9 @@ func TestBadSignatureGoesNowhere(t *testing.T) {
 func TestStepDoesWithoutAKeyThatCannotBeMade(t *testing.T) {
 	s, c, v := &memory{}, newClock(), newVault()
 	cfg := remoteConfig(s, c, v)
-	cfg.Algorithms = []string{ES256, EdDSA}
+	cfg.Algorithms = []string{jose.ES256, jose.EdDSA}
 	m := mustOpen(t, cfg)
-	v.set(func(v *vault) { v.refuses = ES256 })
+	v.set(func(v *vault) { v.refuses = jose.ES256 })
 	c.advance(31 * 24 * time.Hour)
 	if err := m.Step(t.Context()); !errors.Is(err, ErrSigner) || !errors.Is(err, errToken) {
 		t.Errorf("Step: got %v, want ErrSigner with its reason", err)
@@ -151,19 +154,19 @@ func TestStepDoesWithoutAKeyThatCannotBeMade(t *testing.T) {
 		}
 		return n
 	}
-	if pending(EdDSA) != 1 || pending(ES256) != 0 {
-		t.Errorf("successors: got %d of EdDSA and %d of ES256, want 1 and 0", pending(EdDSA), pending(ES256))
+	if pending(jose.EdDSA) != 1 || pending(jose.ES256) != 0 {
+		t.Errorf("successors: got %d of jose.EdDSA and %d of jose.ES256, want 1 and 0", pending(jose.EdDSA), pending(jose.ES256))
 	}
-	if _, err := m.Rotate(t.Context(), ES256); !errors.Is(err, ErrSigner) || errors.Is(err, ErrAlgorithm) {
+	if _, err := m.Rotate(t.Context(), jose.ES256); !errors.Is(err, ErrSigner) || errors.Is(err, ErrAlgorithm) {
 		t.Errorf("Rotate: got %v, want ErrSigner alone", err)
 	}
-	if _, err := m.Rotate(t.Context(), EdDSA); err != nil {
+	if _, err := m.Rotate(t.Context(), jose.EdDSA); err != nil {
 		t.Errorf("Rotate of the other: %v", err)
 	}
-	mustSign(t, m, ES256) // for as long as it takes
+	mustSign(t, m, jose.ES256) // for as long as it takes
 	v.set(func(v *vault) { v.refuses = "" })
 	mustStep(t, m)
-	if pending(ES256) != 1 {
+	if pending(jose.ES256) != 1 {
 		t.Error("no successor once it can be made")
 	}
 }
@@ -196,7 +199,7 @@ func TestUnusedRemoteKeysAreDiscarded(t *testing.T) {
 		t.Errorf("the vault has %d keys and the keyring knows %d", made, used)
 	}
 	for _, k := range ring.Keys {
-		if v.keys[k.private.reference] == nil {
+		if v.keys[k.private.Reveal().reference] == nil {
 			t.Errorf("key %s was destroyed", k.KID)
 		}
 	}
@@ -208,7 +211,7 @@ func TestTrialDecidesReady(t *testing.T) {
 	if err := errors.Join(m.Trial(t.Context()), m.Ready()); err != nil {
 		t.Fatalf("all is well: %v", err)
 	}
-	pending := m.state.Load().ring.Keys[1].private.reference
+	pending := m.state.Load().ring.Keys[1].private.Reveal().reference
 	v.set(func(v *vault) { v.keys["aside"] = v.keys[pending]; delete(v.keys, pending) })
 	if err := m.Trial(t.Context()); !errors.Is(err, ErrSigner) || !strings.Contains(err.Error(), "pending") {
 		t.Errorf("the next key is missing: got %v, want ErrSigner about a pending key", err)

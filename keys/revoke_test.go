@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"signet/keys/jose"
 )
 
 // kidOf returns the kid of the algorithm's key in that state, as the manager has it now.
@@ -61,7 +63,7 @@ func checkRevoked(t *rapid.T, r Ring, tt Timetable, algs []string, kid string, n
 func TestRevokeProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tt := drawTimetable(t)
-		algs := supported[:rapid.IntRange(1, 3).Draw(t, "algorithms")]
+		algs := jose.Algorithms[:rapid.IntRange(1, 3).Draw(t, "algorithms")]
 		make, now := fakeKeys(), testStart
 		r, _, err := First(tt, algs, now, make)
 		if err != nil {
@@ -131,7 +133,7 @@ func TestRevokeOfTheSigner(t *testing.T) {
 	m, other := mustOpen(t, cfg), mustOpen(t, cfg)
 	tt := DefaultTimetable()
 	old, _ := mustSign(t, m, "")
-	leaked, standby := kidOf(t, m, ES256, Active), kidOf(t, m, ES256, Pending)
+	leaked, standby := kidOf(t, m, jose.ES256, Active), kidOf(t, m, jose.ES256, Pending)
 	before, document := s.get()
 
 	c.advance(tt.Publish - time.Second)
@@ -192,7 +194,7 @@ func TestRevokeHoldsForSlowClocks(t *testing.T) {
 	cfg.Now = func() time.Time { return c.now().Add(-DefaultTimetable().ClockSkew) }
 	slow := mustOpen(t, cfg)
 	c.advance(DefaultTimetable().Publish)
-	leaked := kidOf(t, m, ES256, Active)
+	leaked := kidOf(t, m, jose.ES256, Active)
 	if _, err := m.Revoke(t.Context(), leaked, RevokeOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +208,7 @@ func TestRevokeRefuses(t *testing.T) {
 	s, c := &memory{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
 	c.advance(DefaultTimetable().Publish)
-	first := kidOf(t, m, ES256, Active)
+	first := kidOf(t, m, jose.ES256, Active)
 	if _, err := m.Revoke(t.Context(), first, RevokeOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +238,7 @@ func TestConcurrentRevocations(t *testing.T) {
 	for range 8 {
 		s, c := &memory{}, newClock()
 		a, b := mustOpen(t, testConfig(s, c)), mustOpen(t, testConfig(s, c))
-		active, pending := kidOf(t, a, ES256, Active), kidOf(t, a, ES256, Pending)
+		active, pending := kidOf(t, a, jose.ES256, Active), kidOf(t, a, jose.ES256, Pending)
 		var all sync.WaitGroup
 		for m, kid := range map[*Manager]string{a: active, b: pending} {
 			all.Go(func() {
@@ -256,7 +258,7 @@ func TestConcurrentRevocations(t *testing.T) {
 	}
 	s, c := &memory{}, newClock()
 	a, b := mustOpen(t, testConfig(s, c)), mustOpen(t, testConfig(s, c))
-	kid := kidOf(t, a, ES256, Active)
+	kid := kidOf(t, a, jose.ES256, Active)
 	errs := make(chan error, 2)
 	for _, m := range []*Manager{a, b} {
 		go func() {
@@ -277,7 +279,7 @@ func TestConcurrentRevocations(t *testing.T) {
 func TestRevokeWithALostReply(t *testing.T) {
 	s, c := &memory{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
-	kid := kidOf(t, m, ES256, Active)
+	kid := kidOf(t, m, jose.ES256, Active)
 	s.loseReply = true
 	if _, err := m.Revoke(t.Context(), kid, RevokeOptions{Emergency: true}); !errors.Is(err, errDown) {
 		t.Fatalf("got %v, want %v", err, errDown)
@@ -293,17 +295,17 @@ func TestRevokeWithALostReply(t *testing.T) {
 // An algorithm that was wound down has no successor; its last key can still be revoked.
 func TestRevokeOfTheLastKeyOfAnEndingAlgorithm(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
-	r, _, _ := First(tt, []string{ES256, RS256}, testStart, make)
+	r, _, _ := First(tt, []string{jose.ES256, jose.RS256}, testStart, make)
 	now := testStart.Add(tt.Publish)
-	r.Leaving = []Leaving{{Alg: RS256, At: now}}
-	r, _, err := Advance(r, tt, []string{ES256}, now, make)
+	r.Leaving = []Leaving{{Alg: jose.RS256, At: now}}
+	r, _, err := Advance(r, tt, []string{jose.ES256}, now, make)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kid := activeOf(r, RS256, now)[0].KID
+	kid := activeOf(r, jose.RS256, now)[0].KID
 	p := newPlanner(r, tt, now, make)
 	report, err := p.revoke(kid, RevokeOptions{})
-	if err != nil || report.Signer != nil || len(activeOf(p.ring, RS256, now)) != 0 || len(activeOf(p.ring, ES256, now)) != 1 {
+	if err != nil || report.Signer != nil || len(activeOf(p.ring, jose.RS256, now)) != 0 || len(activeOf(p.ring, jose.ES256, now)) != 1 {
 		t.Errorf("got %+v, %v, ring %+v", report, err, p.ring)
 	}
 }
@@ -311,7 +313,7 @@ func TestRevokeOfTheLastKeyOfAnEndingAlgorithm(t *testing.T) {
 // A signing key without any successor gets one on the spot, in an emergency only.
 func TestRevokeWithoutASuccessor(t *testing.T) {
 	tt, make := DefaultTimetable(), fakeKeys()
-	r, _, _ := First(tt, []string{ES256}, testStart, make)
+	r, _, _ := First(tt, []string{jose.ES256}, testStart, make)
 	r.Keys, r.Keys[0].RetireAt, r.Keys[0].RemoveAt = r.Keys[:1], time.Time{}, time.Time{}
 	p := newPlanner(r, tt, testStart, make)
 	var young *NotAgedError
@@ -319,7 +321,7 @@ func TestRevokeWithoutASuccessor(t *testing.T) {
 		t.Fatalf("got %v, want a NotAgedError that names no successor", err)
 	}
 	report, err := p.revoke(r.Keys[0].KID, RevokeOptions{Emergency: true})
-	if active := activeOf(p.ring, ES256, testStart); err != nil || len(active) != 1 || active[0].KID != report.Signer.KID || report.Standby == nil {
+	if active := activeOf(p.ring, jose.ES256, testStart); err != nil || len(active) != 1 || active[0].KID != report.Signer.KID || report.Standby == nil {
 		t.Errorf("got %+v, %v, ring %+v", report, err, p.ring)
 	}
 }

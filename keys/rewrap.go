@@ -41,14 +41,10 @@ func (m *Manager) MasterKeyInUse() int {
 	if s == nil {
 		return 0
 	}
-	return m.sealer.keyOf(s.document)
+	return m.sealer.KeyOf(s.document)
 }
 
 // MasterKeyHints names the master keys that this replica has, without saying anything about them.
 func (m *Manager) MasterKeyHints() []string {
-	var hints []string
-	for _, k := range m.sealer.keys {
-		hints = append(hints, k.name())
-	}
-	return hints
+	return m.sealer.Hints()
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"signet/keys/masterkey"
 )
 
 var oldMaster, newMaster = testMaster(1), testMaster(2)
@@ -28,7 +30,7 @@ func startRollout(t *testing.T) *rollout {
 }
 
 // restart starts a replica anew with these master keys, as an operator does.
-func (r *rollout) restart(i int, master ...MasterKey) {
+func (r *rollout) restart(i int, master ...masterkey.Key) {
 	r.t.Helper()
 	cfg := testConfig(r.store, r.clock)
 	cfg.Master = master
@@ -82,10 +84,10 @@ func TestMasterKeyRollout(t *testing.T) {
 			r.restart(last, newMaster)
 			r.restart(1-last, newMaster)
 			cfg := testConfig(r.store, r.clock)
-			cfg.Master = []MasterKey{oldMaster}
+			cfg.Master = []masterkey.Key{oldMaster}
 			version, document := r.store.get()
-			if _, err := Open(t.Context(), cfg); !errors.Is(err, ErrMasterKey) {
-				t.Errorf("the old key alone: got %v, want ErrMasterKey", err)
+			if _, err := Open(t.Context(), cfg); !errors.Is(err, masterkey.ErrMismatch) {
+				t.Errorf("the old key alone: got %v, want masterkey.ErrMismatch", err)
 			}
 			if v, d := r.store.get(); v != version || !bytes.Equal(d, document) {
 				t.Error("a wrong key changed the keyring")
@@ -105,7 +107,7 @@ func TestRewrapInterrupted(t *testing.T) {
 			s, c := &memory{}, newClock()
 			token, kid := mustSign(t, mustOpen(t, testConfig(s, c)), "")
 			cfg := testConfig(s, c)
-			cfg.Master = []MasterKey{newMaster, oldMaster}
+			cfg.Master = []masterkey.Key{newMaster, oldMaster}
 			m := mustOpen(t, cfg)
 			cut(s)
 			if _, err := m.Rewrap(t.Context()); !errors.Is(err, errDown) {
@@ -124,7 +126,7 @@ func TestRewrapInterrupted(t *testing.T) {
 			if s.swaps != 2 {
 				t.Errorf("%d version steps, want Init and one", s.swaps)
 			}
-			cfg.Master = []MasterKey{newMaster}
+			cfg.Master = []masterkey.Key{newMaster}
 			mustOpen(t, cfg)
 		})
 	}
@@ -135,17 +137,17 @@ func TestRewrapLeavesBehindWhoLacksTheKey(t *testing.T) {
 	s, c := &memory{}, newClock()
 	behind := mustOpen(t, testConfig(s, c))
 	cfg := testConfig(s, c)
-	cfg.Master = []MasterKey{newMaster, oldMaster}
+	cfg.Master = []masterkey.Key{newMaster, oldMaster}
 	m := mustOpen(t, cfg)
 	if _, err := m.Rewrap(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	version, document := s.get()
-	if err := behind.Step(t.Context()); !errors.Is(err, ErrMasterKey) {
-		t.Errorf("Step: got %v, want ErrMasterKey", err)
+	if err := behind.Step(t.Context()); !errors.Is(err, masterkey.ErrMismatch) {
+		t.Errorf("Step: got %v, want masterkey.ErrMismatch", err)
 	}
-	if _, err := behind.Rewrap(t.Context()); !errors.Is(err, ErrMasterKey) {
-		t.Errorf("Rewrap: got %v, want ErrMasterKey", err)
+	if _, err := behind.Rewrap(t.Context()); !errors.Is(err, masterkey.ErrMismatch) {
+		t.Errorf("Rewrap: got %v, want masterkey.ErrMismatch", err)
 	}
 	if v, d := s.get(); v != version || !bytes.Equal(d, document) {
 		t.Error("it changed the keyring")

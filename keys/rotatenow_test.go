@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"signet/keys/jose"
 )
 
 func TestRotateNow(t *testing.T) {
@@ -14,7 +16,7 @@ func TestRotateNow(t *testing.T) {
 	m := mustOpen(t, cfg)
 	tt := DefaultTimetable()
 	old, first := mustSign(t, m, "")
-	standby := kidOf(t, m, ES256, Pending)
+	standby := kidOf(t, m, jose.ES256, Pending)
 	r, err := m.RotateNow(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +36,7 @@ func TestRotateNow(t *testing.T) {
 	if got := ev.count(StepRetired); got != 1 {
 		t.Errorf("retired was told %d times, want once", got)
 	}
-	if _, err := m.RotateNow(t.Context(), EdDSA); !errors.Is(err, ErrAlgorithm) {
+	if _, err := m.RotateNow(t.Context(), jose.EdDSA); !errors.Is(err, ErrAlgorithm) {
 		t.Errorf("of an algorithm that is not live: got %v, want ErrAlgorithm", err)
 	}
 }
@@ -46,7 +48,7 @@ func TestRotateNowLeavesRoom(t *testing.T) {
 	var crowded *CrowdedError
 	done := 0
 	for ; done < 10; done++ {
-		if _, err := m.RotateNow(t.Context(), ES256); err != nil {
+		if _, err := m.RotateNow(t.Context(), jose.ES256); err != nil {
 			if !errors.As(err, &crowded) {
 				t.Fatal(err)
 			}
@@ -64,7 +66,7 @@ func TestRotateNowLeavesRoom(t *testing.T) {
 	}
 	c.advance(crowded.Until.Sub(c.now()))
 	mustStep(t, m)
-	if _, err := m.RotateNow(t.Context(), ES256); err != nil {
+	if _, err := m.RotateNow(t.Context(), jose.ES256); err != nil {
 		t.Errorf("when one has left: %v", err)
 	}
 	if slices.ContainsFunc(m.Keys(), func(k KeyInfo) bool { return k.State == Revoked }) {

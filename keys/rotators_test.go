@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"signet/keys/jose"
 )
 
 var errKilled = errors.New("the replica was killed")
@@ -52,7 +54,7 @@ func TestRotators(t *testing.T) {
 			s, c, ev := &race{}, newClock(), &events{}
 			cfg := testConfig(s, c)
 			cfg.OnEvent = ev.add
-			cfg.Algorithms = []string{ES256, EdDSA}
+			cfg.Algorithms = []string{jose.ES256, jose.EdDSA}
 			s.ready.Add(1) // Init
 			mustOpen(t, cfg)
 			replicas := make([]*Manager, n)

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"signet/keys/jose"
+	"signet/keys/masterkey"
 )
 
 // counting counts reads.
@@ -23,7 +26,7 @@ func (s *counting) LoadKeyring(ctx context.Context) (uint64, []byte, error) {
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &counting{}
-		m := mustOpen(t, Config{Storage: s, InstallID: "install-1", Master: []MasterKey{testMaster(1)}})
+		m := mustOpen(t, Config{Storage: s, InstallID: "install-1", Master: []masterkey.Key{testMaster(1)}})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- m.Run(ctx) }()
@@ -55,7 +58,7 @@ func TestRun(t *testing.T) {
 
 func TestRunRotates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := mustOpen(t, Config{Storage: &memory{}, InstallID: "install-1", Master: []MasterKey{testMaster(1)}, Poll: 5 * time.Minute})
+		m := mustOpen(t, Config{Storage: &memory{}, InstallID: "install-1", Master: []masterkey.Key{testMaster(1)}, Poll: 5 * time.Minute})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- m.Run(ctx) }()
@@ -76,7 +79,7 @@ func TestRunRotates(t *testing.T) {
 func TestStaleRequestWakesRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asleep atomic.Int64
-		m := mustOpen(t, Config{Storage: &memory{}, InstallID: "install-1", Master: []MasterKey{testMaster(1)},
+		m := mustOpen(t, Config{Storage: &memory{}, InstallID: "install-1", Master: []masterkey.Key{testMaster(1)},
 			Poll: 5 * time.Minute, Now: func() time.Time { return time.Now().Add(time.Duration(asleep.Load())) }})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -95,7 +98,7 @@ func TestStaleRequestWakesRun(t *testing.T) {
 }
 
 func TestConfigReportsEverything(t *testing.T) {
-	err := Init(t.Context(), Config{Algorithms: []string{"none", ES256, ES256}, Poll: time.Hour})
+	err := Init(t.Context(), Config{Algorithms: []string{"none", jose.ES256, jose.ES256}, Poll: time.Hour})
 	if err == nil {
 		t.Fatal("accepted")
 	}

@@ -10,23 +10,28 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"signet/keys/jose"
+	"signet/keys/masterkey"
+	"signet/keys/secret"
 )
 
 func TestSecretsAreRedacted(t *testing.T) {
 	cfg := testConfig(&memory{}, newClock())
-	cfg.Algorithms = []string{EdDSA, ES256}
-	master := NewMasterKey()
-	cfg.Master = []MasterKey{master}
+	cfg.Algorithms = []string{jose.EdDSA, jose.ES256}
+	master := masterkey.New()
+	cfg.Master = []masterkey.Key{master}
 	m := mustOpen(t, cfg)
 	s := m.state.Load()
 	wrap := master.Derive("signet keyring v1 seal")
-	secrets := [][]byte{master.bytes(), wrap[:]}
+	raw := master.Reveal()
+	secrets := [][]byte{raw[:], wrap[:]}
 	for _, k := range s.ring.Keys {
-		secrets = append(secrets, k.private.pkcs8[len(k.private.pkcs8)-32:], k.private.pkcs8[16:40])
+		secrets = append(secrets, k.private.Reveal().pkcs8[len(k.private.Reveal().pkcs8)-32:], k.private.Reveal().pkcs8[16:40])
 	}
-	type hidden struct{ k MasterKey }
+	type hidden struct{ k masterkey.Key }
 	for name, v := range map[string]any{
-		"MasterKey": master, "*MasterKey": &master, "[]MasterKey": cfg.Master, "unexported MasterKey": hidden{master},
+		"masterkey.Key": master, "*masterkey.Key": &master, "[]masterkey.Key": cfg.Master, "unexported masterkey.Key": hidden{master},
 		"Config": Config{Master: cfg.Master, InstallID: "x"}, "Ring": s.ring, "Key": s.ring.Keys[0], "*Key": &s.ring.Keys[0],
 		"KeyInfo": m.Keys(), "Lineup": s.view.lineup, "privateKey": s.ring.Keys[0].private, "member": *s.view.signers[0],
 		"sealer": *m.sealer,
@@ -39,8 +44,8 @@ func TestSecretsAreRedacted(t *testing.T) {
 			}
 		}
 	}
-	if got := fmt.Sprint(master); got != redacted {
-		t.Errorf("got %q, want %q", got, redacted)
+	if got := fmt.Sprint(master); got != secret.Redacted {
+		t.Errorf("got %q, want %q", got, secret.Redacted)
 	}
 }
 
@@ -77,7 +82,7 @@ func leaks(printed string, secret []byte) bool {
 }
 
 func TestLeaksFindsALeak(t *testing.T) {
-	secret := testMaster(1).bytes()
+	secret := make([]byte, 32)
 	for i := range secret {
 		secret[i] = byte(17 * i)
 	}
@@ -95,7 +100,7 @@ func TestSealedDocumentHidesKeys(t *testing.T) {
 	s := &memory{}
 	m := mustOpen(t, testConfig(s, newClock()))
 	for _, k := range m.state.Load().ring.Keys {
-		if bytes.Contains(s.document, k.private.pkcs8[20:40]) || bytes.Contains(s.document, []byte(k.KID)) {
+		if bytes.Contains(s.document, k.private.Reveal().pkcs8[20:40]) || bytes.Contains(s.document, []byte(k.KID)) {
 			t.Errorf("key %s can be read in the document", k.KID)
 		}
 	}
@@ -105,9 +110,10 @@ func TestSealedDocumentHidesKeys(t *testing.T) {
 func TestSealedFormIsNotPrinted(t *testing.T) {
 	m := mustOpen(t, testConfig(&memory{}, newClock()))
 	k := m.state.Load().ring.Keys[0]
-	for name, v := range map[string]any{"sealedKey": sealedKey{Key: k, PKCS8: k.private.pkcs8}, "sealedRing": sealedRing{Keys: []sealedKey{{Key: k, PKCS8: k.private.pkcs8}}}} {
+	private := privateBytes{secret.Of(k.private.Reveal().pkcs8)}
+	for name, v := range map[string]any{"sealedKey": sealedKey{Key: k, PKCS8: private}, "sealedRing": sealedRing{Keys: []sealedKey{{Key: k, PKCS8: private}}}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
-			if printed := fmt.Sprintf(verb, v); leaks(printed, k.private.pkcs8[16:40]) {
+			if printed := fmt.Sprintf(verb, v); leaks(printed, k.private.Reveal().pkcs8[16:40]) {
 				t.Errorf("%s leaks by %s: %.200q", name, verb, printed)
 			}
 		}

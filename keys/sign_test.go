@@ -3,7 +3,6 @@ package keys
 import (
 	"context"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -11,13 +10,15 @@ import (
 	"testing"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"signet/keys/jose"
 )
 
 func TestSignAndVerify(t *testing.T) {
 	cfg := testConfig(&memory{}, newClock())
-	cfg.Algorithms = slices.Clone(supported)
+	cfg.Algorithms = slices.Clone(jose.Algorithms)
 	m := mustOpen(t, cfg)
-	for _, alg := range supported {
+	for _, alg := range jose.Algorithms {
 		token, kid := mustSign(t, m, alg)
 		header, _ := base64.RawURLEncoding.DecodeString(token[:strings.IndexByte(token, '.')])
 		if want := `{"alg":"` + alg + `","kid":"` + kid + `","typ":"at+jwt"}`; string(header) != want {
@@ -42,7 +43,7 @@ func TestSignRefuses(t *testing.T) {
 		claims   any
 		want     error
 	}{
-		{"algorithm that is not live", t.Context(), RS256, "JWT", 1, ErrAlgorithm},
+		{"algorithm that is not live", t.Context(), jose.RS256, "JWT", 1, ErrAlgorithm},
 		{"unknown algorithm", t.Context(), "none", "JWT", 1, ErrAlgorithm},
 		{"ended context", ended, "", "JWT", 1, context.Canceled},
 		{"quote in typ", t.Context(), "", `a"b`, 1, nil},
@@ -55,27 +56,6 @@ func TestSignRefuses(t *testing.T) {
 				t.Errorf("got %q, %q, %v, want %v", token, kid, err, tc.want)
 			}
 		})
-	}
-}
-
-func TestRawECDSA(t *testing.T) {
-	long := "0221" + "00" + strings.Repeat("ff", 32)
-	for _, tc := range []struct{ name, der, want string }{
-		{"short R and S", "3006" + "020101" + "020102", strings.Repeat("00", 31) + "01" + strings.Repeat("00", 31) + "02"},
-		{"high bits set", "3046" + long + long, strings.Repeat("ff", 64)},
-		{"too long", "3027" + "0222" + "01" + strings.Repeat("00", 33) + "020101", ""},
-		{"something after", "3006" + "020101" + "020102" + "00", ""},
-		{"third number", "3009" + "020101" + "020102" + "020103", ""},
-		{"not ASN.1", "00", ""},
-	} {
-		der, err := hex.DecodeString(tc.der)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := rawECDSA(der)
-		if hex.EncodeToString(got) != tc.want || (err == nil) != (tc.want != "") {
-			t.Errorf("%s: got %x, %v, want %s", tc.name, got, err, tc.want)
-		}
 	}
 }
 
@@ -94,14 +74,14 @@ func encode(t testing.TB, k *privateKey, header, payload string) string {
 func TestVerifyRefuses(t *testing.T) {
 	s, c := &memory{}, newClock()
 	cfg := testConfig(s, c)
-	cfg.Algorithms = []string{ES256, RS256}
+	cfg.Algorithms = []string{jose.ES256, jose.RS256}
 	m := mustOpen(t, cfg)
 	ec, rs := m.state.Load().view.signers[0], m.state.Load().view.signers[1]
 	good, kid := mustSign(t, m, "")
 	parts := strings.Split(good, ".")
 	header := func(members string) string { return encode(t, ec.private, "{"+members+"}", `{"sub":"x"}`) }
 	ours := `"alg":"ES256","kid":"` + kid + `","typ":"at+jwt"`
-	foreign, err := newKey(ES256)
+	foreign, err := newKey(jose.ES256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,8 +97,8 @@ func TestVerifyRefuses(t *testing.T) {
 		"three dots":             good + ".",
 		"four parts":             good + "." + parts[2],
 		"many dots":              strings.Repeat(".", 16000),
-		"too long":               good + strings.Repeat("A", maxToken),
-		"signed, but too long":   encode(t, ec.private, "{"+ours+"}", `{"sub":"`+strings.Repeat("x", maxToken)+`"}`),
+		"too long":               good + strings.Repeat("A", jose.MaxToken),
+		"signed, but too long":   encode(t, ec.private, "{"+ours+"}", `{"sub":"`+strings.Repeat("x", jose.MaxToken)+`"}`),
 		"padding":                parts[0] + "." + parts[1] + "." + parts[2] + "==",
 		"standard base64":        strings.NewReplacer("-", "+", "_", "/").Replace(good + "+"),
 		"line end":               good + "\n",
@@ -207,7 +187,7 @@ func TestVerifyForgetsRevokedAndRemovedKeys(t *testing.T) {
 // What Verify accepts an independent and more liberal verifier must accept too, with the same claims.
 func FuzzVerify(f *testing.F) {
 	cfg := testConfig(&memory{}, newClock())
-	cfg.Algorithms = []string{ES256, EdDSA}
+	cfg.Algorithms = []string{jose.ES256, jose.EdDSA}
 	m := mustOpen(f, cfg)
 	for _, alg := range cfg.Algorithms {
 		token, _ := mustSign(f, m, alg)
@@ -218,7 +198,7 @@ func FuzzVerify(f *testing.F) {
 	lookup := func(t *jwt.Token) (any, error) {
 		for _, p := range m.state.Load().view.published {
 			if p.kid == t.Header["kid"] && p.alg == t.Method.Alg() {
-				return p.private.public, nil
+				return p.private.Reveal().public, nil
 			}
 		}
 		return nil, errors.New("unknown kid")

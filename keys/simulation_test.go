@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"signet/keys/masterkey"
 )
 
 // simulation plays a scenario: real Managers over one store, edges that cache, verifiers that keep
@@ -100,7 +102,7 @@ func (a *agenda) Pop() any {
 
 // simulate plays the scenario to its end or to the first token that somebody cannot verify.
 func simulate(plan scenario) *simulation {
-	s := &simulation{plan: plan, now: testStart, store: &memory{}, faults: plan.Faults, kids: map[string]map[string]bool{}}
+	s := &simulation{plan: plan, now: simulationStart, store: &memory{}, faults: plan.Faults, kids: map[string]map[string]bool{}}
 	for i, p := range plan.Replicas {
 		s.replicas = append(s.replicas, &replica{replicaPlan: p, sim: s, number: i, mark: &memoryMark{}, states: map[string]State{}})
 	}
@@ -125,7 +127,7 @@ func simulate(plan scenario) *simulation {
 			s.after(f.At, func() { s.befall(s.replicas[f.Replica], f) })
 		}
 	}
-	s.runUntil(testStart.Add(plan.Horizon))
+	s.runUntil(simulationStart.Add(plan.Horizon))
 	return s
 }
 
@@ -150,7 +152,7 @@ func (s *simulation) runUntil(end time.Time) {
 
 func (s *simulation) fail(format string, args ...any) {
 	if s.failure == "" {
-		s.failure = fmt.Sprintf("after %v ", s.now.Sub(testStart)) + fmt.Sprintf(format, args...)
+		s.failure = fmt.Sprintf("after %v ", s.now.Sub(simulationStart)) + fmt.Sprintf(format, args...)
 	}
 }
 
@@ -160,8 +162,8 @@ func (r *replica) config() Config {
 	tt := s.plan.Believed
 	tt.ServeStale = max(tt.ServeStale, tt.SignStale+1)
 	tt.Publish, tt.Retain = needs(tt)
-	return Config{Storage: r, InstallID: "simulation", Master: []MasterKey{testMaster(1)}, Algorithms: s.plan.Algs, Timetable: tt, Poll: r.Poll, Mark: r.mark,
-		Now: func() time.Time { return s.now.Add(r.Skew - r.back) },
+	return Config{Storage: r, InstallID: "simulation", Master: []masterkey.Key{testMaster(1)}, Algorithms: s.plan.Algs, Timetable: tt, Poll: r.Poll, Mark: r.mark,
+		Now: r.clock,
 		OnEvent: func(e Event) {
 			switch e.Step {
 			case StepActivated:
@@ -170,6 +172,17 @@ func (r *replica) config() Config {
 				s.tally.unreadable++
 			}
 		}}
+}
+
+// simulationStart is testStart with a monotonic reading.
+var simulationStart = func() time.Time {
+	now := time.Now()
+	return now.Add(testStart.Sub(now))
+}()
+
+// clock is what the replica's clock shows. A step back moves only the wall clock.
+func (r *replica) clock() time.Time {
+	return shiftMonotonic(r.sim.now.Add(r.Skew-r.back), r.back)
 }
 
 // init writes the first keyring.
@@ -274,7 +287,7 @@ func (r *replica) sign() {
 		}
 		if kids, err := s.fetch(r); err != nil {
 			s.fail("a new verifier gets no key set for the token that replica %d signed just now: %v", r.number, err)
-		} else if s.tally.verifications++; !kids[kid] && !s.plan.stepsBack() {
+		} else if s.tally.verifications++; !kids[kid] && !s.plan.trustsWrongClock() {
 			s.fail("a new verifier does not find key %s of the token that replica %d signed just now", kid, r.number)
 		}
 	}
@@ -287,7 +300,7 @@ func (s *simulation) present(token outstanding, verifier int) {
 	if v.kids == nil || s.now.After(token.until) {
 		return
 	}
-	if s.tally.verifications++; !v.kids[token.kid] && !s.plan.stepsBack() {
+	if s.tally.verifications++; !v.kids[token.kid] && !s.plan.trustsWrongClock() {
 		s.fail("verifier %d, with a key set it got %v ago, cannot verify a token of replica %d, good for %v more, with key %s",
 			verifier, s.now.Sub(v.at), token.by, token.until.Sub(s.now), token.kid)
 	}

@@ -1,9 +1,13 @@
 package keys
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"time"
+
+	"signet/keys/jose"
 )
 
 // snapshot is all that a request needs. It is never changed, only replaced.
@@ -46,7 +50,7 @@ func newView(r Ring, algs []string, now time.Time, early bool) (*view, error) {
 		}
 	}
 	var err error
-	if v.body, v.etag, err = renderSet(v.lineup.Published); err != nil {
+	if v.body, v.etag, err = renderKeySet(v.lineup.Published); err != nil {
 		return nil, err
 	}
 	for _, k := range v.lineup.Published {
@@ -101,4 +105,22 @@ func (m *Manager) reached(v *view) {
 // can be set back, the other stops while the machine is suspended.
 func age(t, now time.Time) time.Duration {
 	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
+}
+
+// renderKeySet writes the keys as a JWK Set, in the order given, with a strong ETag.
+func renderKeySet(published []Key) (body []byte, etag string, err error) {
+	var keys []jose.JWK
+	for _, k := range published {
+		member, err := jose.NewJWK(k.private.Reveal().public)
+		if err != nil {
+			return nil, "", fmt.Errorf("rendering key %s: %w", k.KID, err)
+		}
+		member.Use, member.Alg, member.Kid = "sig", k.Alg, k.KID
+		keys = append(keys, member)
+	}
+	if body, err = jose.MarshalSet(keys); err != nil {
+		return nil, "", fmt.Errorf("rendering the key set: %w", err)
+	}
+	sum := sha256.Sum256(body)
+	return body, `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`, nil
 }

@@ -135,7 +135,7 @@ func (m *Manager) write(ctx context.Context, old, next uint64, ring Ring, master
 	if err != nil {
 		return &snapshot{}, false, err
 	}
-	s = &snapshot{version: next, document: m.sealer.seal(next, ring.format(), plain, master), ring: ring}
+	s = &snapshot{version: next, document: m.sealer.Seal(next, ring.format(), plain, master), ring: ring}
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
 	defer cancel()
 	swapped, err = m.cfg.Storage.SwapKeyring(ctx, old, next, s.document)

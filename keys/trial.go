@@ -46,7 +46,7 @@ func (t *trial) sign(ctx context.Context, r Ring, now time.Time, timeout time.Du
 	var problems []error
 	for _, k := range r.Keys {
 		state := k.State(now)
-		if k.private.remote == nil || state != Active && state != Pending {
+		if k.private.Reveal().remote == nil || state != Active && state != Pending {
 			continue
 		}
 		_, err := k.private.sign(ctx, trialInput)

@@ -2,6 +2,8 @@ package keys
 
 import (
 	"slices"
+
+	"signet/keys/jose"
 )
 
 // Unknown is what Unpublished says of a kid that was never in this keyring.
@@ -14,18 +16,18 @@ const maxForeignHeader = 4 << 10
 // where that is not in the key set. It is Unknown for a kid that was never ours, and empty where
 // the key is published or the token is no JWS with a kid. Nothing in the token is to be believed.
 func (m *Manager) Unpublished(token string) State {
-	header, _, _, ok := split(token)
+	header, _, _, ok := jose.Split(token)
 	if !ok || len(header) > maxForeignHeader {
 		return ""
 	}
-	plain, err := decodeSegment(header)
+	plain, err := jose.DecodeSegment(header)
 	if err != nil {
 		return ""
 	}
 	var named struct {
 		KID string `json:"kid"`
 	}
-	if readForeign(plain, &named) != nil || named.KID == "" {
+	if jose.Unmarshal(plain, &named) != nil || named.KID == "" {
 		return ""
 	}
 	return m.unpublished(named.KID)

@@ -3,13 +3,12 @@ package keys
 import (
 	"bytes"
 	"fmt"
-	"strings"
+
+	"signet/keys/jose"
 )
 
-const (
-	maxToken  = 16 << 10 // longer tokens are refused unread
-	maxHeader = 256      // more than the longest header made here
-)
+// maxHeader is more than the longest header made here.
+const maxHeader = 256
 
 // Verify checks a token that claims to be ours and reads its payload into claims. The only headers
 // accepted are, byte for byte, those that Sign makes for a published key and this typ: so a token
@@ -37,7 +36,7 @@ func (m *Manager) Verify(token, typ string, claims any) (kid string, err error) 
 }
 
 func (v *view) verify(token, typ string, claims any) (string, error) {
-	header, payload, signature, ok := split(token)
+	header, payload, signature, ok := jose.Split(token)
 	if !ok {
 		return "", ErrInvalidToken
 	}
@@ -45,31 +44,21 @@ func (v *view) verify(token, typ string, claims any) (string, error) {
 	if key == nil {
 		return "", ErrInvalidToken
 	}
-	sig, err := decodeSegment(signature)
+	sig, err := jose.DecodeSegment(signature)
 	if err != nil {
 		return "", ErrInvalidToken
 	}
 	if key.private.verify(token[:len(header)+1+len(payload)], sig) != nil {
 		return "", ErrInvalidToken
 	}
-	plain, err := decodeSegment(payload)
+	plain, err := jose.DecodeSegment(payload)
 	if err != nil {
 		return "", ErrInvalidToken
 	}
-	if readSigned(plain, claims) != nil {
+	if jose.UnmarshalSigned(plain, claims) != nil {
 		return "", ErrUnreadable
 	}
 	return key.kid, nil
-}
-
-// split cuts a token of bearable length at its two dots.
-func split(token string) (header, payload, signature string, ok bool) {
-	if len(token) > maxToken {
-		return "", "", "", false
-	}
-	header, rest, _ := strings.Cut(token, ".")
-	payload, signature, ok = strings.Cut(rest, ".")
-	return header, payload, signature, ok && !strings.Contains(signature, ".")
 }
 
 // keyFor returns the published key whose header this is, or nil. Each kid is in one header, so at
@@ -78,7 +67,7 @@ func (v *view) keyFor(segment, typ string) *member {
 	if len(segment) > maxHeader {
 		return nil
 	}
-	header, err := decodeSegment(segment)
+	header, err := jose.DecodeSegment(segment)
 	if err != nil || !plainTyp(typ) {
 		return nil
 	}
@@ -88,12 +77,4 @@ func (v *view) keyFor(segment, typ string) *member {
 		}
 	}
 	return nil
-}
-
-// decodeSegment accepts the one base64url spelling of some bytes: no padding, no spare bits, no line ends.
-func decodeSegment(s string) ([]byte, error) {
-	if strings.ContainsAny(s, "\r\n") { // which package base64 skips
-		return nil, ErrInvalidToken
-	}
-	return strictBase64.DecodeString(s)
 }

@@ -8,72 +8,70 @@ import (
 	"slices"
 	"strings"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 )
 
 // adminVerb is one row of the operator's surface. The answers are JSON; admin_error.go has the errors.
 type adminVerb struct {
-	method, path string // {name} stands for one segment of any text, percent-encoded
-	name         string // as logs and metrics call it
-	scope        string // that a token needs; scopeAny: any of the signet: scopes
-	stream       bool   // takes as long as its bytes do: no limit on the whole
-	handle       func(*Server, *adminRequest) (edge.Response, error)
+	api.Verb
+	handle func(*Server, *adminRequest) (edge.Response, error)
 }
 
 // adminVerbs is the whole of it. The command line is one client of these; every change made through
 // them is in the audit trail.
 var adminVerbs = []adminVerb{
-	{"GET", "/v1/clients", "client.list", scopeClients, false, (*Server).adminListClients},
-	{"POST", "/v1/clients", "client.create", scopeClients, false, (*Server).adminCreateClient},
-	{"GET", "/v1/clients/{id}", "client.show", scopeClients, false, (*Server).adminShowClient},
-	{"PATCH", "/v1/clients/{id}", "client.update", scopeClients, false, (*Server).adminUpdateClient},
-	{"DELETE", "/v1/clients/{id}", "client.delete", scopeClients, false, (*Server).adminDeleteClient},
-	{"POST", "/v1/clients/{id}/secret", "client.rotate_secret", scopeClients, false, (*Server).adminRotateSecret},
-	{"DELETE", "/v1/clients/{id}/secrets/{secret}", "client.revoke_secret", scopeClients, false, (*Server).adminRevokeSecret},
-	{"POST", "/v1/clients/{id}/disable", "client.disable", scopeClients, false, (*Server).adminDisableClient},
-	{"POST", "/v1/clients/{id}/enable", "client.enable", scopeClients, false, (*Server).adminEnableClient},
+	{api.ListClients, (*Server).adminListClients},
+	{api.CreateClient, (*Server).adminCreateClient},
+	{api.ShowClient, (*Server).adminShowClient},
+	{api.UpdateClient, (*Server).adminUpdateClient},
+	{api.DeleteClient, (*Server).adminDeleteClient},
+	{api.RotateSecret, (*Server).adminRotateSecret},
+	{api.RevokeSecret, (*Server).adminRevokeSecret},
+	{api.DisableClient, (*Server).adminDisableClient},
+	{api.EnableClient, (*Server).adminEnableClient},
 
-	{"GET", "/v1/users", "user.list", scopeUsers, false, (*Server).adminListUsers},
-	{"POST", "/v1/users", "user.create", scopeUsers, false, (*Server).adminCreateUser},
-	{"POST", "/v1/users:import", "user.import", scopeUsers, true, (*Server).adminImportUsers},
-	{"POST", "/v1/users:disable", "user.bulk_disable", scopeUsers, true, bulk("disable", (*Server).adminDisableUser)},
-	{"POST", "/v1/users:enable", "user.bulk_enable", scopeUsers, true, bulk("enable", (*Server).adminEnableUser)},
-	{"POST", "/v1/users:delete", "user.bulk_delete", scopeUsers, true, bulk("delete", (*Server).adminDeleteUser)},
-	{"POST", "/v1/users:revoke-sessions", "session.bulk_revoke_all", scopeUsers, true, bulk("revoke-sessions", (*Server).adminRevokeSessions)},
-	{"GET", "/v1/users/{username}", "user.show", scopeUsers, false, (*Server).adminShowUser},
-	{"PATCH", "/v1/users/{username}", "user.update", scopeUsers, false, (*Server).adminUpdateUser},
-	{"DELETE", "/v1/users/{username}", "user.delete", scopeUsers, false, (*Server).adminDeleteUser},
-	{"PUT", "/v1/users/{username}/password", "user.set_password", scopeUsers, false, (*Server).adminSetPassword},
-	{"POST", "/v1/users/{username}/disable", "user.disable", scopeUsers, false, (*Server).adminDisableUser},
-	{"POST", "/v1/users/{username}/enable", "user.enable", scopeUsers, false, (*Server).adminEnableUser},
+	{api.ListUsers, (*Server).adminListUsers},
+	{api.CreateUser, (*Server).adminCreateUser},
+	{api.ImportUsers, (*Server).adminImportUsers},
+	{api.DisableUsers, bulk("disable", (*Server).adminDisableUser)},
+	{api.EnableUsers, bulk("enable", (*Server).adminEnableUser)},
+	{api.DeleteUsers, bulk("delete", (*Server).adminDeleteUser)},
+	{api.RevokeSessionsOfUsers, bulk("revoke-sessions", (*Server).adminRevokeSessions)},
+	{api.ShowUser, (*Server).adminShowUser},
+	{api.UpdateUser, (*Server).adminUpdateUser},
+	{api.DeleteUser, (*Server).adminDeleteUser},
+	{api.SetPassword, (*Server).adminSetPassword},
+	{api.DisableUser, (*Server).adminDisableUser},
+	{api.EnableUser, (*Server).adminEnableUser},
 
-	{"DELETE", "/v1/sessions", "session.revoke_everybody", scopeAdmin, true, (*Server).adminEndAllSessions},
-	{"GET", "/v1/users/{username}/sessions", "session.list", scopeUsers, false, (*Server).adminListSessions},
-	{"DELETE", "/v1/users/{username}/sessions", "session.revoke_all", scopeUsers, false, (*Server).adminRevokeSessions},
-	{"DELETE", "/v1/users/{username}/sessions/{sid}", "session.revoke", scopeUsers, false, (*Server).adminRevokeSession},
+	{api.RevokeAllSessions, (*Server).adminEndAllSessions},
+	{api.ListSessions, (*Server).adminListSessions},
+	{api.RevokeSessions, (*Server).adminRevokeSessions},
+	{api.RevokeSession, (*Server).adminRevokeSession},
 
-	{"GET", "/v1/throttle", "throttle.list", scopeUsers, false, (*Server).adminListThrottle},
-	{"DELETE", "/v1/throttle", "throttle.clear", scopeUsers, false, (*Server).adminClearThrottle},
+	{api.ListThrottle, (*Server).adminListThrottle},
+	{api.ClearThrottle, (*Server).adminClearThrottle},
 
-	{"GET", "/v1/keys", "keys.list", scopeKeys, false, (*Server).adminListKeys},
-	{"GET", "/v1/keys/plan", "keys.plan", scopeKeys, false, (*Server).adminPlanKeys},
-	{"POST", "/v1/keys/rotate", "keys.rotate", scopeKeys, false, (*Server).adminRotateKeys},
-	{"POST", "/v1/keys/rewrap", "keys.rewrap", scopeKeys, false, (*Server).adminRewrap},
-	{"POST", "/v1/keys/clock-reset", "keys.clock_reset", scopeKeys, false, (*Server).adminResetClock},
-	{"POST", "/v1/keys/{kid}/revoke", "keys.revoke", scopeKeys, false, (*Server).adminRevokeKey},
+	{api.ListKeys, (*Server).adminListKeys},
+	{api.PlanKeys, (*Server).adminPlanKeys},
+	{api.RotateKeys, (*Server).adminRotateKeys},
+	{api.RewrapKeys, (*Server).adminRewrap},
+	{api.ResetClock, (*Server).adminResetClock},
+	{api.RevokeKey, (*Server).adminRevokeKey},
 
-	{"GET", "/v1/audit", "audit.list", scopeAudit, false, (*Server).adminListEvents},
-	{"GET", "/v1/backup", "backup", scopeBackup, true, (*Server).adminBackup},
-	{"POST", "/v1/store/seal", "store.seal", scopeAdmin, true, (*Server).adminSeal},
-	{"GET", "/v1/status", "status", scopeAny, false, (*Server).adminStatus},
-	{"GET", "/metrics", "metrics", scopeMetrics, true, (*Server).adminMetrics},
+	{api.ListEvents, (*Server).adminListEvents},
+	{api.Backup, (*Server).adminBackup},
+	{api.SealStore, (*Server).adminSeal},
+	{api.ShowStatus, (*Server).adminStatus},
+	{api.ShowMetrics, (*Server).adminMetrics},
 }
 
 // Admin returns the operator's verbs for a Unix socket, whose mode 0600 is the authentication: who
 // can open it may do everything.
 func (s *Server) Admin() http.Handler {
 	return newAdmin(s, func(_ *Server, c *adminRequest, _ string) error {
-		c.Actor, c.rights = "socket", []string{scopeAdmin}
+		c.Actor, c.rights = "socket", []string{api.ScopeAdmin}
 		return nil
 	})
 }
@@ -95,7 +93,7 @@ type admin struct {
 // adminRequest is a request of the admin listener, after its caller was let in. The caller's name is in Facts.Actor.
 type adminRequest struct {
 	*edge.Request
-	rights  []string                        // scopes of the admin API that the caller has; scopeAdmin is all of them
+	rights  []string                        // scopes of the admin API that the caller has; api.ScopeAdmin is all of them
 	recheck func(ctx context.Context) error // whether the caller may still do what it does; nil: always
 }
 
@@ -112,16 +110,16 @@ func newAdmin(s *Server, enter enterAdmin) *admin {
 	a := &admin{server: s, enter: enter}
 	byPath := make(map[string]*adminPath)
 	for _, v := range adminVerbs {
-		p := byPath[v.path]
+		p := byPath[v.Path]
 		if p == nil {
-			p = &adminPath{segments: strings.Split(v.path[1:], "/"), verbs: make(map[string]*edge.Route)}
-			p.other = a.route(adminVerb{name: "not_allowed", stream: true, handle: p.refuse})
-			byPath[v.path] = p
+			p = &adminPath{segments: strings.Split(v.Path[1:], "/"), verbs: make(map[string]*edge.Route)}
+			p.other = a.route(adminVerb{api.Verb{Name: "not_allowed", Stream: true}, p.refuse})
+			byPath[v.Path] = p
 			a.paths = append(a.paths, p)
 		}
-		p.verbs[v.method] = a.route(v)
+		p.verbs[v.Method] = a.route(v)
 	}
-	a.missing = a.route(adminVerb{name: "not_found", stream: true, handle: func(*Server, *adminRequest) (edge.Response, error) {
+	a.missing = a.route(adminVerb{api.Verb{Name: "not_found", Stream: true}, func(*Server, *adminRequest) (edge.Response, error) {
 		return edge.Response{}, adminNotFound("there is nothing at this path; the admin API begins with /v1/")
 	}})
 	s.registerProcess()
@@ -130,22 +128,22 @@ func newAdmin(s *Server, enter enterAdmin) *admin {
 
 func (a *admin) route(v adminVerb) *edge.Route {
 	level := slog.LevelInfo
-	if v.method == http.MethodGet && v.name != "backup" {
+	if v.Method == http.MethodGet && v.Name != api.Backup.Name {
 		level = slog.LevelDebug
 	}
 	timeout := edge.AnswerWithin
-	if v.stream {
+	if v.Stream {
 		timeout = 0
 	}
 	s := a.server
-	return &edge.Route{Name: "admin." + v.name, Level: level, Timeout: timeout, Changes: v.method != "" && v.method != http.MethodGet, Surface: adminSurface,
+	return &edge.Route{Name: "admin." + v.Name, Level: level, Timeout: timeout, Changes: v.Method != "" && v.Method != http.MethodGet, Surface: adminSurface,
 		Handle: func(r *edge.Request) (edge.Response, error) {
 			c := &adminRequest{Request: r}
-			if err := a.enter(s, c, v.scope); err != nil {
+			if err := a.enter(s, c, v.Scope); err != nil {
 				return edge.Response{}, err
 			}
 			beginNow(c.Context()) // a body may be larger than what is held, and is worked on while it comes
-			if v.method != http.MethodGet && v.name != "keys.clock_reset" {
+			if v.Method != http.MethodGet && v.Name != api.ResetClock.Name {
 				if err := s.checkAdminClock(); err != nil {
 					return edge.Response{}, err
 				}
@@ -209,7 +207,7 @@ func (p *adminPath) refuse(_ *Server, c *adminRequest) (edge.Response, error) {
 	slices.Sort(methods)
 	allow := strings.Join(methods, ", ")
 	c.Writer.Header().Set("Allow", allow)
-	return edge.Response{}, &edge.Error{Status: http.StatusMethodNotAllowed, Code: "invalid", Description: "this path takes " + allow + " only"}
+	return edge.Response{}, &edge.Error{Status: http.StatusMethodNotAllowed, Code: api.CodeInvalid, Description: "this path takes " + allow + " only"}
 }
 
 // did records a change in the audit trail.

@@ -7,15 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
 )
-
-type eventList struct {
-	Events []event `json:"events"`
-	Next   uint64  `json:"next"` // the after of what comes later, also when nothing came yet
-}
 
 // adminListEvents answers what the query selects. An empty answer about somebody who never was is an error:
 // a misspelt name must not look like a user who did nothing.
@@ -47,7 +43,11 @@ func (s *Server) adminListEvents(c *adminRequest) (edge.Response, error) {
 	if len(events) > 0 {
 		next = events[len(events)-1].Seq
 	}
-	return edge.Response{Body: eventList{append([]event{}, events...), next}}, nil
+	list := api.EventList{Events: make([]api.Event, 0, len(events)), Next: next}
+	for _, e := range events {
+		list.Events = append(list.Events, api.Event(e))
+	}
+	return edge.Response{Body: list}, nil
 }
 
 // explainNothing returns the error for an empty answer about somebody who never was. Somebody who is gone

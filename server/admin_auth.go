@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -14,19 +15,19 @@ import (
 // errNotAdmin is the answer to a good token that may not use a verb of the scope (RFC 6750 §3.1).
 func errNotAdmin(scope string) *edge.Error {
 	named, needs := scope, "the scope "+scope
-	if scope == scopeAny {
-		named, needs = strings.Join(adminScopes, " "), "one of the scopes "+strings.Join(adminScopes, ", ")
+	if scope == api.AnyScope {
+		named, needs = strings.Join(api.Scopes, " "), "one of the scopes "+strings.Join(api.Scopes, ", ")
 	}
 	return &edge.Error{Status: http.StatusForbidden, Code: "insufficient_scope",
 		Challenge: `Bearer realm="signet", error="insufficient_scope", scope="` + named + `"`,
 		Description: "this needs a client_credentials token with " + needs + ", asked for by name, of a client that has it now; " +
-			scopeAdmin + " stands for all of them"}
+			api.ScopeAdmin + " stands for all of them"}
 }
 
 // errNotForAdmin is the answer to a token that has the right scope and was made for other services. Whoever
 // runs one of these could have sent it here.
 func (s *Server) errNotForAdmin() *edge.Error {
-	return &edge.Error{Status: http.StatusUnauthorized, Code: "unauthorized",
+	return &edge.Error{Status: http.StatusUnauthorized, Code: api.CodeUnauthorized,
 		Challenge:   `Bearer realm="signet", error="invalid_token", error_description="the access token is for other services"`,
 		Description: "the access token is for other services: name the scope and leave resource out, or send resource=" + s.adminAudience()}
 }
@@ -86,7 +87,7 @@ func adminRights(t *liveToken) (rights []string) {
 		return nil
 	}
 	for scope := range strings.SplitSeq(t.claims.Scope, " ") {
-		if slices.Contains(adminScopes, scope) && slices.Contains(t.client.Scopes, scope) {
+		if slices.Contains(api.Scopes, scope) && slices.Contains(t.client.Scopes, scope) {
 			rights = append(rights, scope)
 		}
 	}
@@ -98,7 +99,7 @@ func adminRights(t *liveToken) (rights []string) {
 func (s *Server) mayHandle(c *adminRequest, scopes []string) error {
 	var missing []string
 	for _, scope := range scopes {
-		if isAdminScope(scope) && !allows(c.rights, scope) {
+		if api.IsScope(scope) && !allows(c.rights, scope) {
 			missing = append(missing, scope)
 		}
 	}

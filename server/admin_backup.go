@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -28,7 +29,7 @@ const settleWithin = 5 * time.Second
 func (s *Server) adminBackup(c *adminRequest) (edge.Response, error) {
 	from, ok := s.store.(backupper)
 	if !ok {
-		return edge.Response{}, &edge.Error{Status: http.StatusNotImplemented, Code: "unsupported",
+		return edge.Response{}, &edge.Error{Status: http.StatusNotImplemented, Code: api.CodeUnsupported,
 			Description: "this store is backed up with its own tools; signet export makes a copy that any store can import"}
 	}
 	h := http.Header{"Content-Type": {"application/octet-stream"}, "Content-Disposition": {`attachment; filename="signet.db"`}}
@@ -38,7 +39,7 @@ func (s *Server) adminBackup(c *adminRequest) (edge.Response, error) {
 // sendBackup makes the copy and sends it. There is one at a time: each needs as much space as the store.
 func (s *Server) sendBackup(c *adminRequest, w http.ResponseWriter, from backupper) error {
 	if !s.backingUp.TryLock() {
-		return &edge.Error{Status: http.StatusServiceUnavailable, Code: "busy", RetryAfter: backupRetry,
+		return &edge.Error{Status: http.StatusServiceUnavailable, Code: api.CodeBusy, RetryAfter: backupRetry,
 			Description: "another backup is being made or sent; there is one at a time: try again after Retry-After"}
 	}
 	defer s.backingUp.Unlock()
@@ -86,7 +87,7 @@ const (
 	backupMinRate = 128 << 10   // bytes a second
 )
 
-var errSlowReader = &edge.Error{Status: http.StatusRequestTimeout, Code: "invalid", Description: "the backup was read too slowly"}
+var errSlowReader = &edge.Error{Status: http.StatusRequestTimeout, Code: api.CodeInvalid, Description: "the backup was read too slowly"}
 
 // backupWriter gives every write its own time, and the whole as much as its bytes take at backupMinRate: a reader that
 // keeps it waiting keeps everybody else from a backup.

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -9,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -25,7 +25,7 @@ type bulkLine struct {
 }
 
 func (s *Server) adminBulk(c *adminRequest, verb string, one func(*Server, *adminRequest) (edge.Response, error)) (edge.Response, error) {
-	report := importReport{Refused: []refusedImport{}}
+	report := api.Report{Refused: []api.RefusedLine{}}
 	lines := newLineReader(http.MaxBytesReader(c.Writer, c.Body, maxImport))
 	guard := guardStream(c)
 	defer guard.close()
@@ -73,17 +73,13 @@ func readBulk(c *adminRequest, lines *lineReader) (batch []*bulkLine, err error)
 			return batch, err
 		}
 		in := &bulkLine{importing: importing{line: lines.line}}
-		var row struct {
-			Username string          `json:"username"`
-			Rest     json.RawMessage `json:"claims"` // so that the lines of an import do as well
-			Hash     json.RawMessage `json:"password_hash"`
-		}
+		var row api.UserLine
 		if err != nil {
 			in.err = adminInvalid("the line is longer than %d KiB", maxImportLine>>10)
 		} else if in.err = decodeJSON(data, &row); in.err == nil {
 			in.username = row.Username
 			one := *c.Request
-			one.Request = c.WithContext(c.Context())
+			one.Request = c.Request.Request.WithContext(c.Request.Request.Context()) // a copy, for its own path values
 			one.SetPathValue("username", row.Username)
 			in.one = &adminRequest{Request: &one, rights: c.rights, recheck: c.recheck}
 		}
@@ -93,7 +89,7 @@ func readBulk(c *adminRequest, lines *lineReader) (batch []*bulkLine, err error)
 }
 
 // doBulk fails only where the store does.
-func (s *Server) doBulk(batch []*bulkLine, do func(*Server, *adminRequest) (edge.Response, error), report *importReport) error {
+func (s *Server) doBulk(batch []*bulkLine, do func(*Server, *adminRequest) (edge.Response, error), report *api.Report) error {
 	var working sync.WaitGroup
 	slots := make(chan struct{}, importAtOnce)
 	for _, in := range batch {
@@ -113,7 +109,7 @@ func (s *Server) doBulk(batch []*bulkLine, do func(*Server, *adminRequest) (edge
 		case in.err == nil:
 			report.Accepted++
 		case errors.As(in.err, &refused) && refused.Status < http.StatusInternalServerError:
-			report.refuse(&in.importing, refused.Description)
+			refuseLine(report, &in.importing, refused.Description)
 		default:
 			failed = in.err
 		}

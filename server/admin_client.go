@@ -9,14 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
 )
-
-type clientList struct {
-	Clients []clientView `json:"clients"`
-	Next    string       `json:"next"`
-}
 
 func (s *Server) adminListClients(c *adminRequest) (edge.Response, error) {
 	q, err := readQuery(c, "after", "limit")
@@ -35,19 +31,19 @@ func (s *Server) adminListClients(c *adminRequest) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	all, next := pageOf(all, limit, func(c store.Client) string { return c.ID })
-	views := make([]clientView, 0, len(all))
+	views := make([]api.Client, 0, len(all))
 	for _, client := range all {
 		views = append(views, viewClient(client))
 	}
-	return edge.Response{Body: clientList{views, next}}, nil
+	return edge.Response{Body: api.ClientList{Clients: views, Next: next}}, nil
 }
 
 func (s *Server) adminCreateClient(c *adminRequest) (edge.Response, error) {
-	var spec clientSpec
+	var spec api.ClientSpec
 	if _, err := readJSON(c, &spec); err != nil {
 		return edge.Response{}, err
 	}
-	spec.setDefaults()
+	setDefaults(&spec)
 	now := store.Millis(s.now())
 	client := store.Client{ID: spec.ID, Public: spec.Public, CreatedAt: now}
 	warnings, err := s.applySpec(spec, &client, now)
@@ -121,7 +117,7 @@ func (s *Server) changeClient(c *adminRequest, e *event, change func(client *sto
 
 // adminUpdateClient lays the body over what the client is: members that are not named stay.
 func (s *Server) adminUpdateClient(c *adminRequest) (edge.Response, error) {
-	body, err := readJSON(c, &clientSpec{})
+	body, err := readJSON(c, &api.ClientSpec{})
 	if err != nil {
 		return edge.Response{}, err
 	}

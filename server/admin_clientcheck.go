@@ -8,7 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"signet/keys"
+	"signet/keys/jose"
+	"signet/server/admin/api"
 	"signet/server/edge"
 )
 
@@ -23,7 +24,7 @@ const (
 	maxEntry          = 500 // bytes of one audience or origin
 )
 
-// specCheck collects what is wrong with a clientSpec, so that an operator learns it all at once.
+// specCheck collects what is wrong with a client spec, so that an operator learns it all at once.
 type specCheck struct {
 	problems []string
 	warnings []string // what an operator should know of a spec that is taken
@@ -40,7 +41,7 @@ func (k *specCheck) err() error {
 	return adminInvalid("%s", strings.Join(k.problems, "; "))
 }
 
-func (k *specCheck) all(spec clientSpec, algs []string, maxTTL time.Duration) time.Duration {
+func (k *specCheck) all(spec api.ClientSpec, algs []string, maxTTL time.Duration) time.Duration {
 	k.id(spec.ID)
 	k.authMethods(spec)
 	k.grants(spec)
@@ -67,7 +68,7 @@ func (k *specCheck) id(id string) {
 	}
 }
 
-func (k *specCheck) authMethods(spec clientSpec) {
+func (k *specCheck) authMethods(spec api.ClientSpec) {
 	if spec.Public {
 		if !slices.Equal(spec.AuthMethods, []string{authNone}) {
 			k.add("auth_methods of a public client is %q alone; leave it out", authNone)
@@ -86,9 +87,9 @@ func (k *specCheck) authMethods(spec clientSpec) {
 }
 
 // keys returns the client's keys as they are to be stored.
-func (k *specCheck) keys(spec clientSpec) json.RawMessage {
+func (k *specCheck) keys(spec api.ClientSpec) json.RawMessage {
 	signs := slices.Contains(spec.AuthMethods, authPrivateKeyJWT)
-	if !spec.hasKeys() {
+	if !hasKeys(spec) {
 		if signs {
 			k.add("jwks is missing: a client that authenticates by %s needs its public keys there", authPrivateKeyJWT)
 		}
@@ -100,7 +101,7 @@ func (k *specCheck) keys(spec clientSpec) json.RawMessage {
 	case !signs:
 		k.add("jwks is for clients that authenticate by %s: name that in auth_methods too (--auth-method %[1]s), or make jwks null (--jwks '')", authPrivateKeyJWT)
 	}
-	set, err := keys.ParsePublicSet(spec.JWKS)
+	set, err := jose.ParsePublicSet(spec.JWKS)
 	if err != nil {
 		k.addKeyProblems(err)
 		return nil
@@ -119,12 +120,12 @@ func (k *specCheck) addKeyProblems(err error) {
 	for problem := range strings.SplitSeq(err.Error(), "\n") {
 		k.add("jwks: %s", problem)
 	}
-	if errors.Is(err, keys.ErrPrivateKey) {
+	if errors.Is(err, jose.ErrPrivateKey) {
 		k.add("a private key was sent here: consider it leaked, make another pair, and send its public half alone")
 	}
 }
 
-func (k *specCheck) grants(spec clientSpec) {
+func (k *specCheck) grants(spec api.ClientSpec) {
 	k.list("grants", spec.Grants, len(grantTypes), func(grant string) string {
 		if !slices.Contains(grantTypes, grant) {
 			return "must be one of " + strings.Join(grantTypes, ", ")
@@ -146,20 +147,20 @@ func (k *specCheck) grants(spec clientSpec) {
 	}
 }
 
-func (k *specCheck) scopes(spec clientSpec) {
+func (k *specCheck) scopes(spec api.ClientSpec) {
 	k.list("scopes", spec.Scopes, maxScopes, func(scope string) string {
 		if strings.Contains(scope, " ") || !validScope(scope) {
 			return "must be printable ASCII without space, quote or backslash"
 		}
-		if isAdminScope(strings.ToLower(scope)) && !slices.Contains(adminScopes, scope) {
-			return "is not one of the admin API's: " + strings.Join(adminScopes, ", ") + "; no other scope may begin with " + scopePrefix
+		if api.IsScope(strings.ToLower(scope)) && !slices.Contains(api.Scopes, scope) {
+			return "is not one of the admin API's: " + strings.Join(api.Scopes, ", ") + "; no other scope may begin with " + api.ScopePrefix
 		}
 		return ""
 	})
 	if n := len(strings.Join(spec.Scopes, " ")); n > maxScopeLength {
 		k.add("scopes have %d characters in all; at most %d fit in a token", n, maxScopeLength)
 	}
-	at := slices.IndexFunc(spec.Scopes, isAdminScope)
+	at := slices.IndexFunc(spec.Scopes, api.IsScope)
 	if at < 0 {
 		return
 	}
@@ -172,7 +173,7 @@ func (k *specCheck) scopes(spec clientSpec) {
 }
 
 // audiences are sealed into refresh tokens as well, and beside the scopes they must fit into one.
-func (k *specCheck) audiences(spec clientSpec) {
+func (k *specCheck) audiences(spec api.ClientSpec) {
 	k.list("audiences", spec.Audiences, maxAudiences, checkAudience)
 	if n := len(strings.Join(spec.Audiences, "")); n > maxAudienceLength {
 		k.add("audiences have %d characters in all; at most %d fit in a token", n, maxAudienceLength)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -17,18 +18,11 @@ import (
 // while it is still in use somewhere.
 const liveSecrets = 2
 
-type secretAnswer struct {
-	ClientID string `json:"client_id"`
-	Secret   string `json:"client_secret"`
-}
-
 // adminRotateSecret gives the client a new secret, shown this once. The one before goes on working. Beyond liveSecrets the
 // oldest is dropped, but not while the newest has never been used: that is a rotation whose answer was lost or
 // not deployed, and dropping the oldest would lock the app out.
 func (s *Server) adminRotateSecret(c *adminRequest) (edge.Response, error) {
-	var in struct {
-		RevokeOld bool `json:"revoke_old"`
-	}
+	var in api.SecretRotation
 	if _, err := readJSON(c, &in); err != nil {
 		return edge.Response{}, err
 	}
@@ -57,14 +51,8 @@ func (s *Server) adminRotateSecret(c *adminRequest) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	return edge.Response{Body: secretAnswer{client.ID, secret}}, nil
+	return edge.Response{Body: api.ClientSecret{ClientID: client.ID, Secret: secret}}, nil
 }
-
-// Names that a path may have instead of a fingerprint.
-const (
-	oldestSecret = "oldest"
-	newestSecret = "newest"
-)
 
 // adminRevokeSecret drops one of two secrets at once and leaves the other. The path names it by its fingerprint, or
 // as the oldest or the newest.
@@ -76,15 +64,15 @@ func (s *Server) adminRevokeSecret(c *adminRequest) (edge.Response, error) {
 		switch {
 		case len(client.Secrets) == 0:
 			return adminNotFound("this client has no secret")
-		case name == oldestSecret:
+		case name == api.OldestSecret:
 			at = len(client.Secrets) - 1
-		case name == newestSecret:
+		case name == api.NewestSecret:
 			at = 0
 		case at < 0:
 			return adminNotFound("this client has no such secret; GET …/clients/{id} shows the fingerprints of those it has")
 		}
 		if len(client.Secrets) == 1 {
-			return &edge.Error{Status: http.StatusConflict, Code: "refused",
+			return &edge.Error{Status: http.StatusConflict, Code: api.CodeRefused,
 				Description: "it is the client's only secret: rotate it with revoke_old, or disable the client"}
 		}
 		e.Detail = map[string]string{store.DetailDropped: client.Secrets[at].Fingerprint()}

@@ -1,60 +1,26 @@
 package server
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/store"
 )
 
-// clientSpec is what an operator may set of a client.
-type clientSpec struct {
-	ID             string          `json:"client_id"`
-	Public         bool            `json:"public"`
-	AuthMethods    []string        `json:"auth_methods"`
-	JWKS           json.RawMessage `json:"jwks,omitempty"` // public keys, for private_key_jwt; null: none
-	Grants         []string        `json:"grants"`
-	Scopes         []string        `json:"scopes"`
-	Audiences      []string        `json:"audiences"`
-	Origins        []string        `json:"origins"`
-	Claims         []string        `json:"claims"`
-	Introspect     bool            `json:"introspect"`
-	IntrospectFor  []string        `json:"introspect_for"`
-	Alg            string          `json:"alg"`
-	AccessTokenTTL string          `json:"access_token_ttl"` // as time.Duration prints it; empty: the server's
-}
-
-// clientView is what an operator sees of one. Hashes of secrets are not shown, and the secret itself
-// only in the answer that creates it.
-type clientView struct {
-	clientSpec
-	Disabled  bool         `json:"disabled"`
-	Secrets   []secretView `json:"secrets"`
-	CreatedAt time.Time    `json:"created_at"`
-	UpdatedAt time.Time    `json:"updated_at"`
-	Secret    string       `json:"client_secret,omitempty"`
-	Warnings  []string     `json:"warnings,omitempty"` // of a change that was made
-}
-
-type secretView struct {
-	CreatedAt   time.Time `json:"created_at"`
-	Fingerprint string    `json:"fingerprint"` // the first 8 hexadecimal digits of the secret's SHA-256
-	Unused      bool      `json:"unused"`      // nobody has authenticated with it yet
-}
-
-func viewClient(c store.Client) clientView {
-	view := clientView{clientSpec: specOf(c), Disabled: c.Disabled, Secrets: make([]secretView, 0, liveSecrets),
+// viewClient never shows a secret or its hash.
+func viewClient(c store.Client) api.Client {
+	view := api.Client{ClientSpec: specOf(c), Disabled: c.Disabled, Secrets: make([]api.SecretRecord, 0, liveSecrets),
 		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt}
 	for _, secret := range c.Secrets {
-		view.Secrets = append(view.Secrets, secretView{secret.CreatedAt, secret.Fingerprint(), secret.Unused})
+		view.Secrets = append(view.Secrets, api.SecretRecord{CreatedAt: secret.CreatedAt, Fingerprint: secret.Fingerprint(), Unused: secret.Unused})
 	}
 	return view
 }
 
 // specOf shares no memory with c, so that a body may be laid over it.
-func specOf(c store.Client) clientSpec {
-	spec := clientSpec{ID: c.ID, Public: c.Public, AuthMethods: listOf(c.AuthMethods), JWKS: slices.Clone(c.JWKS), Grants: listOf(c.Grants), Scopes: listOf(c.Scopes),
+func specOf(c store.Client) api.ClientSpec {
+	spec := api.ClientSpec{ID: c.ID, Public: c.Public, AuthMethods: listOf(c.AuthMethods), JWKS: slices.Clone(c.JWKS), Grants: listOf(c.Grants), Scopes: listOf(c.Scopes),
 		Audiences: listOf(c.Audiences), Origins: listOf(c.Origins), Claims: listOf(c.Claims), Introspect: c.Introspect, IntrospectFor: listOf(c.IntrospectFor), Alg: c.Alg}
 	if c.AccessTokenTTL > 0 {
 		spec.AccessTokenTTL = c.AccessTokenTTL.String()
@@ -65,19 +31,19 @@ func specOf(c store.Client) clientSpec {
 // listOf copies, and makes an empty list of none: JSON then has [] and not null.
 func listOf(all []string) []string { return append([]string{}, all...) }
 
-func (spec *clientSpec) setDefaults() {
+func setDefaults(spec *api.ClientSpec) {
 	switch {
 	case spec.AuthMethods != nil:
 	case spec.Public:
 		spec.AuthMethods = []string{authNone}
-	case spec.hasKeys():
+	case hasKeys(*spec):
 		spec.AuthMethods = []string{authPrivateKeyJWT}
 	default:
 		spec.AuthMethods = []string{authBasic, authPost}
 	}
 }
 
-func (spec *clientSpec) hasKeys() bool { return len(spec.JWKS) > 0 && string(spec.JWKS) != "null" }
+func hasKeys(spec api.ClientSpec) bool { return len(spec.JWKS) > 0 && string(spec.JWKS) != "null" }
 
 // hasSecret reports whether a client of these methods is to have a secret.
 func hasSecret(methods []string) bool {
@@ -86,7 +52,7 @@ func hasSecret(methods []string) bool {
 
 // applySpec makes the client what the spec says, or returns all that is wrong with the spec. Warnings are for
 // the answer.
-func (s *Server) applySpec(spec clientSpec, client *store.Client, now time.Time) (warnings []string, err error) {
+func (s *Server) applySpec(spec api.ClientSpec, client *store.Client, now time.Time) (warnings []string, err error) {
 	var check specCheck
 	if spec.ID != client.ID {
 		check.add("client_id cannot be changed; create another client")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -16,7 +17,7 @@ func (s *Server) checkAdminClock() error {
 	if err == nil {
 		return nil
 	}
-	return &edge.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Cause: err,
+	return &edge.Error{Status: http.StatusServiceUnavailable, Code: api.CodeUnavailable, Cause: err,
 		Description: "nothing was changed: " + err.Error() + "; set it right, or ask another replica" + s.resetAdvice()}
 }
 
@@ -45,5 +46,5 @@ func (s *Server) adminResetClock(c *adminRequest) (edge.Response, error) {
 		s.did(c, event{Type: store.EventKeysClockReset, Detail: map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}})
 		s.beat(c.Context())
 	}
-	return edge.Response{Body: done}, nil
+	return edge.Response{Body: api.ClockReset(done)}, nil
 }

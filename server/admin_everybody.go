@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -37,7 +38,7 @@ func (s *Server) adminEndAllSessions(c *adminRequest) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	s.did(c, event{Type: store.EventSessionRevokeEverybody, Detail: detail})
-	return edge.Response{Body: map[string]int{"clients": ended}}, nil
+	return edge.Response{Body: api.ClientsEnded{Clients: ended}}, nil
 }
 
 // eachClient calls do for every client, which may take as long as there are clients.

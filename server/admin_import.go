@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -22,23 +22,7 @@ const (
 	// importAtOnce of them are on their way together: more would find no free connection to a store across a network.
 	importAtOnce = 32
 	importTries  = 4 // of one line, while the store cannot answer
-	// maxRefused is how many refusals are listed; all are counted.
-	maxRefused = 10_000
 )
-
-// importReport says what became of the lines. A second run of the same file is harmless: it refuses
-// the users who are there.
-type importReport struct {
-	Accepted     int             `json:"accepted"`
-	Refused      []refusedImport `json:"refused"`
-	RefusedCount int             `json:"refused_count"` // also those beyond the list
-}
-
-type refusedImport struct {
-	Line     int    `json:"line"`
-	Username string `json:"username"`
-	Reason   string `json:"reason"`
-}
 
 // importing is one line on its way.
 type importing struct {
@@ -51,7 +35,7 @@ type importing struct {
 // adminImportUsers takes a user table with the hashes of whatever made it, one JSON object a line. A
 // line that is refused changes nothing for the others.
 func (s *Server) adminImportUsers(c *adminRequest) (edge.Response, error) {
-	report := importReport{Refused: []refusedImport{}}
+	report := api.Report{Refused: []api.RefusedLine{}}
 	lines := newLineReader(http.MaxBytesReader(c.Writer, c.Body, maxImport))
 	guard := guardStream(c)
 	defer guard.close()
@@ -102,7 +86,7 @@ func streamStopped(err error, accepted, line int) error {
 	stopped.Close = true
 	stopped.Description = fmt.Sprintf("it was stopped before line %d: the access token is no longer good for it; %d users were accepted before", line, accepted)
 	if stopped.Status == http.StatusUnauthorized {
-		stopped.Code = "unauthorized" // keeps the description
+		stopped.Code = api.CodeUnauthorized // keeps the description
 	}
 	return &stopped
 }
@@ -133,29 +117,25 @@ func (s *Server) readBatch(lines *lineReader) ([]*importing, error) {
 }
 
 func (s *Server) parseImport(line []byte) *importing {
-	var row struct {
-		Username string                     `json:"username"`
-		Hash     string                     `json:"password_hash"` // none: somebody who cannot log in until a password is set
-		Claims   map[string]json.RawMessage `json:"claims"`
-	}
+	var row api.UserRecord
 	in := &importing{}
 	if in.err = decodeJSON(line, &row); in.err != nil {
 		return in
 	}
 	in.username = row.Username
-	if row.Hash != "" {
-		if err := s.cfg.Passwords.Supported(row.Hash); err != nil {
+	if row.PasswordHash != "" {
+		if err := s.cfg.Passwords.Supported(row.PasswordHash); err != nil {
 			in.err = adminInvalid("%s", err)
 			return in
 		}
 	}
 	in.user, in.err = s.newUser(row.Username, row.Claims)
-	in.user.PasswordHash = row.Hash
+	in.user.PasswordHash = row.PasswordHash
 	return in
 }
 
 // importAll writes the batch and reports on it. It fails only where the store does.
-func (s *Server) importAll(c *adminRequest, batch []*importing, report *importReport) error {
+func (s *Server) importAll(c *adminRequest, batch []*importing, report *api.Report) error {
 	var writing sync.WaitGroup
 	slots := make(chan struct{}, importAtOnce)
 	for _, in := range batch {
@@ -175,7 +155,7 @@ func (s *Server) importAll(c *adminRequest, batch []*importing, report *importRe
 		case in.err == nil:
 			report.Accepted++
 		case errors.As(in.err, &refused):
-			report.refuse(in, refused.Description)
+			refuseLine(report, in, refused.Description)
 		default:
 			failed = in.err
 		}
@@ -195,9 +175,9 @@ func (s *Server) createPatiently(ctx context.Context, u store.User, typed string
 	return err
 }
 
-func (r *importReport) refuse(in *importing, reason string) {
+func refuseLine(r *api.Report, in *importing, reason string) {
 	r.RefusedCount++
-	if len(r.Refused) < maxRefused {
-		r.Refused = append(r.Refused, refusedImport{in.line, in.username, reason})
+	if len(r.Refused) < api.MaxRefused {
+		r.Refused = append(r.Refused, api.RefusedLine{Line: in.line, Username: in.username, Reason: reason})
 	}
 }

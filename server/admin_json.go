@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 )
 
@@ -24,7 +25,7 @@ func readJSON(c *adminRequest, into any) ([]byte, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, &edge.Error{Status: http.StatusRequestEntityTooLarge, Code: "invalid", Close: true, Description: "the body is larger than 1 MiB"}
+		return nil, &edge.Error{Status: http.StatusRequestEntityTooLarge, Code: api.CodeInvalid, Close: true, Description: "the body is larger than 1 MiB"}
 	case err != nil:
 		e := adminInvalid("the body could not be read to its end")
 		e.Close = true

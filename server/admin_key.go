@@ -5,34 +5,9 @@ import (
 	"net/http"
 	"time"
 
-	"signet/keys"
+	"signet/server/admin/api"
 	"signet/server/edge"
-	"signet/store"
 )
-
-// keyView is what an operator sees of a signing key. A time that is not planned is left out.
-type keyView struct {
-	KID         string     `json:"kid"`
-	Alg         string     `json:"alg"`
-	State       keys.State `json:"state"`
-	Held        string     `json:"held"`  // where the private half is: local, or hsm
-	Since       time.Time  `json:"since"` // in that state
-	CreatedAt   time.Time  `json:"created_at"`
-	PublishedAt time.Time  `json:"published_at,omitzero"`
-	ActivatesAt time.Time  `json:"activates_at,omitzero"`
-	RetiresAt   time.Time  `json:"retires_at,omitzero"`
-	RemovedAt   time.Time  `json:"removed_at,omitzero"`
-	Next        string     `json:"next,omitempty"`
-	NextAt      time.Time  `json:"next_at,omitzero"`
-}
-
-type keyList struct {
-	Version     uint64            `json:"version"`
-	Keys        []keyView         `json:"keys"`
-	Replicas    []store.Heartbeat `json:"replicas"`
-	ActivatesAt time.Time         `json:"activates_at,omitzero"` // of the key that a rotation brings on
-	Rotations   []keys.Rotation   `json:"rotations,omitempty"`   // what an emergency rotation did
-}
 
 func (s *Server) adminListKeys(c *adminRequest) (edge.Response, error) {
 	list, err := s.listKeys(c.Context())
@@ -42,14 +17,18 @@ func (s *Server) adminListKeys(c *adminRequest) (edge.Response, error) {
 	return edge.Response{Body: list}, nil
 }
 
-func (s *Server) listKeys(ctx context.Context) (keyList, error) {
+func (s *Server) listKeys(ctx context.Context) (api.KeyList, error) {
 	beats, err := s.liveBeats(ctx)
 	if err != nil {
-		return keyList{}, err
+		return api.KeyList{}, err
 	}
-	list := keyList{Version: s.cfg.Keys.Version(), Keys: []keyView{}, Replicas: append([]store.Heartbeat{}, beats...)}
+	list := api.KeyList{Version: s.cfg.Keys.Version(), Keys: []api.Key{}, Replicas: make([]api.Replica, 0, len(beats))}
+	for _, b := range beats {
+		list.Replicas = append(list.Replicas, api.Replica(b))
+	}
 	for _, k := range s.cfg.Keys.Keys() {
-		list.Keys = append(list.Keys, keyView{k.KID, k.Alg, k.State, k.Held, k.Since, k.CreatedAt, k.PublishAt, k.ActivateAt, k.RetireAt, k.RemoveAt, k.Next, k.NextAt})
+		list.Keys = append(list.Keys, api.Key{KID: k.KID, Alg: k.Alg, State: string(k.State), Held: k.Held, Since: k.Since, CreatedAt: k.CreatedAt,
+			PublishedAt: k.PublishAt, ActivatesAt: k.ActivateAt, RetiresAt: k.RetireAt, RemovedAt: k.RemoveAt, Next: k.Next, NextAt: k.NextAt})
 	}
 	return list, nil
 }
@@ -58,10 +37,7 @@ func (s *Server) listKeys(ctx context.Context) (keyList, error) {
 // is. Without an alg it does so for all of them. Asked twice it answers the same. In an emergency the
 // next key signs at once, and asked twice it rotates twice.
 func (s *Server) adminRotateKeys(c *adminRequest) (edge.Response, error) {
-	var in struct {
-		Alg       string `json:"alg"`
-		Emergency bool   `json:"emergency"`
-	}
+	var in api.KeyRotation
 	if _, err := readJSON(c, &in); err != nil {
 		return edge.Response{}, err
 	}
@@ -69,7 +45,7 @@ func (s *Server) adminRotateKeys(c *adminRequest) (edge.Response, error) {
 	if in.Alg != "" {
 		algs = []string{in.Alg}
 	}
-	var now []keys.Rotation
+	var now []api.Rotation
 	var activates time.Time
 	var err error
 	if in.Emergency {
@@ -84,8 +60,7 @@ func (s *Server) adminRotateKeys(c *adminRequest) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	list.ActivatesAt, list.Rotations = activates, now
-	return edge.Response{Status: http.StatusAccepted, Body: list}, nil
+	return edge.Response{Status: http.StatusAccepted, Body: api.RotatedKeys{KeyList: list, ActivatesAt: activates, Rotations: now}}, nil
 }
 
 // rotateKeys returns when the last of the new keys signs.

@@ -7,27 +7,14 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/server/admin/api"
 	"signet/server/edge"
 )
-
-// revocationView is what the operator must know after a revocation. The times are those of
-// keys.Revocation; the durations say what they were worked out with.
-type revocationView struct {
-	keys.Revocation
-	Aged         bool   `json:"aged"`           // whether every verifier had the new signer
-	CacheTime    string `json:"cache_time"`     // J and C together: as long as that the key set may be cached
-	PublishTime  string `json:"publish_time"`   // P
-	ServeStale   string `json:"serve_stale"`    // D
-	SignStale    string `json:"sign_stale"`     // X
-	MaxTokenLife string `json:"max_token_life"` // T
-}
 
 // adminRevokeKey takes a key out of service in one step. Whether the other replicas have followed is
 // in GET /v1/keys: those whose keyring_version is not below the version of this answer have.
 func (s *Server) adminRevokeKey(c *adminRequest) (edge.Response, error) {
-	var in struct {
-		Emergency bool `json:"emergency"`
-	}
+	var in api.KeyRevocation
 	if _, err := readJSON(c, &in); err != nil {
 		return edge.Response{}, err
 	}
@@ -42,15 +29,20 @@ func (s *Server) adminRevokeKey(c *adminRequest) (edge.Response, error) {
 	c.KeyID = done.KID
 	s.did(c, event{Type: "keys.revoke", Detail: detail})
 	s.beat(c.Context()) // so that a caller who waits need not wait for this replica
-	tt := s.cfg.Keys.Timetable()
-	return edge.Response{Body: revocationView{Revocation: done, Aged: done.Signer == nil || done.Signer.Aged(done.At),
+	return edge.Response{Body: viewRevocation(done, s.cfg.Keys.Timetable())}, nil
+}
+
+func viewRevocation(r keys.Revocation, tt keys.Timetable) api.RevokedKey {
+	return api.RevokedKey{KID: r.KID, Alg: r.Alg, Was: string(r.Was), At: r.At, Version: r.Version,
+		Signer: (*api.Successor)(r.Signer), Standby: (*api.Successor)(r.Standby), Exposure: api.Exposure(r.Exposure), Unread: api.Exposure(r.Unread),
+		Aged:      r.Signer == nil || r.Signer.Aged(r.At),
 		CacheTime: (tt.EdgeCache + tt.VerifierCache).String(), PublishTime: tt.Publish.String(),
-		ServeStale: tt.ServeStale.String(), SignStale: tt.SignStale.String(), MaxTokenLife: tt.TokenLife.String()}}, nil
+		ServeStale: tt.ServeStale.String(), SignStale: tt.SignStale.String(), MaxTokenLife: tt.TokenLife.String()}
 }
 
 // rotateKeysNow is adminRotateKeys in an emergency.
-func (s *Server) rotateKeysNow(c *adminRequest, algs []string) ([]keys.Rotation, error) {
-	done := []keys.Rotation{}
+func (s *Server) rotateKeysNow(c *adminRequest, algs []string) ([]api.Rotation, error) {
+	done := []api.Rotation{}
 	for _, alg := range algs {
 		r, err := s.cfg.Keys.RotateNow(c.Context(), alg)
 		if err != nil {
@@ -58,7 +50,8 @@ func (s *Server) rotateKeysNow(c *adminRequest, algs []string) ([]keys.Rotation,
 		}
 		c.KeyID = r.Signer.KID
 		s.did(c, event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "emergency": "true", "retired": r.Retired}})
-		done = append(done, r)
+		done = append(done, api.Rotation{Alg: r.Alg, At: r.At, Version: r.Version, Retired: r.Retired,
+			Signer: (*api.Successor)(r.Signer), Standby: (*api.Successor)(r.Standby)})
 	}
 	s.beat(c.Context())
 	return done, nil
@@ -105,6 +98,6 @@ func notAged(e *keys.NotAgedError) string {
 // adminRefused is for what makes sense but cannot be done as things are.
 func adminRefused(format string, args ...any) *edge.Error {
 	e := adminInvalid(format, args...)
-	e.Status, e.Code = http.StatusConflict, "refused"
+	e.Status, e.Code = http.StatusConflict, api.CodeRefused
 	return e
 }

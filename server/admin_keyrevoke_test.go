@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/keys/jose"
 	"signet/server"
 	"signet/server/edge"
 	"signet/server/servertest"
@@ -38,7 +39,7 @@ func userinfo(t testing.TB, s *servertest.Server, token string) *request {
 
 func TestAdminRevokeKey(t *testing.T) {
 	s, admin := newAdmin(t, nil)
-	active1, standby := kids(t, s.Keys, keys.ES256)
+	active1, standby := kids(t, s.Keys, jose.ES256)
 	tokens := login(t, s)
 	old := tokens.str("access_token")
 	path := "/v1/keys/" + active1 + "/revoke"
@@ -115,7 +116,7 @@ func TestRevokedKeyAtAnotherReplica(t *testing.T) {
 	if !active(t, other, old) {
 		t.Fatal("the second replica does not accept the token of the first")
 	}
-	kid, _ := kids(t, s.Keys, keys.ES256)
+	kid, _ := kids(t, s.Keys, jose.ES256)
 	adminCall(t, admin, "POST", "/v1/keys/"+kid+"/revoke", `{"emergency":true}`).wants(200, "")
 	begun := time.Now()
 	knock.hints <- store.Hint{Kind: store.HintKeyring}
@@ -173,7 +174,7 @@ func secondReplica(t testing.TB, s *servertest.Server, knock *knocker) *serverte
 
 func TestAdminRotateNow(t *testing.T) {
 	s, admin := newAdmin(t, nil)
-	was, standby := kids(t, s.Keys, keys.ES256)
+	was, standby := kids(t, s.Keys, jose.ES256)
 	old := login(t, s).str("access_token")
 	a := adminCall(t, admin, "POST", "/v1/keys/rotate", `{"alg":"ES256","emergency":true}`).wants(http.StatusAccepted, "")
 	var got struct{ Rotations []keys.Rotation }

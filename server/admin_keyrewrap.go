@@ -2,19 +2,10 @@ package server
 
 import (
 	"strings"
-	"time"
 
-	"signet/keys"
+	"signet/server/admin/api"
 	"signet/server/edge"
 )
-
-// rewrapView says what was done and what remains: the old master key still opens refresh tokens that
-// were sealed with it, until NeededUntil.
-type rewrapView struct {
-	keys.Rewrapping
-	MasterKeys  []string  `json:"master_keys"`           // hints of those that this server has, the first in use
-	NeededUntil time.Time `json:"needed_until,omitzero"` // the second key; zero: there is none
-}
 
 // adminRewrap puts the keyring under the first master key, and with it the refresh tokens that are
 // made from now on. While any replica lacks that key it refuses: it would lock that one out.
@@ -36,7 +27,7 @@ func (s *Server) adminRewrap(c *adminRequest) (edge.Response, error) {
 		s.did(c, event{Type: "keys.rewrap", Detail: map[string]string{"master_key": hints[0]}})
 	}
 	s.beat(c.Context())
-	view := rewrapView{Rewrapping: done, MasterKeys: hints}
+	view := api.RewrappedKeys{At: done.At, Version: done.Version, Changed: done.Changed, MasterKeys: hints}
 	if len(hints) > 1 {
 		view.NeededUntil = done.At.Add(s.settings().Lifetimes.Absolute)
 	}

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/server"
 	"signet/server/servertest"
 	"signet/store"
 )
 
 // withMaster is another replica of s that has these master keys.
-func withMaster(t testing.TB, s *servertest.Server, master ...keys.MasterKey) *servertest.Server {
+func withMaster(t testing.TB, s *servertest.Server, master ...masterkey.Key) *servertest.Server {
 	t.Helper()
 	ring := s.KeyConfig
 	ring.Master = master
@@ -38,7 +39,7 @@ func withMaster(t testing.TB, s *servertest.Server, master ...keys.MasterKey) *s
 // changes; and the old key can be taken away when the last session from before is over.
 func TestMasterKeyChangeKeepsSessions(t *testing.T) {
 	s := servertest.New(t, nil)
-	older, newer := s.KeyConfig.Master[0], keys.NewMasterKey()
+	older, newer := s.KeyConfig.Master[0], masterkey.New()
 	a, b := withMaster(t, s, older), withMaster(t, s, older)
 	token := login(t, a).str("refresh_token")
 	turn := func(what string, at *servertest.Server) {
@@ -86,7 +87,7 @@ func TestMasterKeyChangeKeepsSessions(t *testing.T) {
 
 func TestRewrapRefusesWhileAReplicaLacksTheKey(t *testing.T) {
 	s := servertest.New(t, nil)
-	a := withMaster(t, s, keys.NewMasterKey(), s.KeyConfig.Master[0])
+	a := withMaster(t, s, masterkey.New(), s.KeyConfig.Master[0])
 	admin := adminOf(t, a, a.Admin())
 	version := a.Keys.Version()
 	for _, has := range []string{a.Keys.MasterKeyHints()[1], ""} { // the old key alone; a version that does not say

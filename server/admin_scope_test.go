@@ -8,23 +8,22 @@ import (
 	"testing"
 
 	"signet/server"
+	"signet/server/admin/api"
 	"signet/server/servertest"
 	"signet/store"
 )
-
-var adminScopes = []string{"signet:admin", "signet:users", "signet:clients", "signet:keys", "signet:audit", "signet:backup", "signet:metrics"}
 
 // TestAdminScopes asks for every verb with every scope. What is asked for does not exist or is malformed, so that
 // nothing happens where the scope does.
 func TestAdminScopes(t *testing.T) {
 	s, admin, secret := newTokenAdmin(t, nil)
-	s.SetClient(t, "ops", func(c *store.Client) { c.Scopes = append(adminScopes, "other") })
+	s.SetClient(t, "ops", func(c *store.Client) { c.Scopes = append(api.Scopes, "other") })
 	tokens := map[string]string{}
-	for _, scope := range append(adminScopes, "other") {
+	for _, scope := range append(api.Scopes, "other") {
 		tokens[scope] = form(t, s, "/token", "grant_type=client_credentials", "scope="+scope).basic("ops", secret).wants(200, "").str("access_token")
 	}
 	parameter := regexp.MustCompile(`\{\w+\}`)
-	for _, verb := range server.AdminVerbs() {
+	for _, verb := range api.Verbs {
 		path := parameter.ReplaceAllString(verb.Path, "nobody")
 		for scope, token := range tokens {
 			allowed := scope == "signet:admin" || scope == verb.Scope || verb.Scope == "" && scope != "other"

@@ -8,18 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
 )
-
-// sealProgress is one line of the answer of POST /v1/store/seal. The last has Done or Error.
-type sealProgress struct {
-	Step string `json:"step"` // wait, seal or done
-	store.Sealing
-	Waiting []string `json:"waiting,omitempty"` // replicas that do not write the new format yet
-	Done    bool     `json:"done,omitempty"`
-	Error   string   `json:"error,omitempty"`
-}
 
 // sealWait bounds how long the other replicas may take to follow a raised format: several polls and
 // heartbeats.
@@ -34,7 +26,7 @@ func (s *Server) adminSeal(c *adminRequest) (edge.Response, error) {
 	}
 	sealer, ok := s.store.(store.Sealer)
 	if !ok || s.cfg.Seals == nil {
-		return edge.Response{}, &edge.Error{Status: http.StatusNotImplemented, Code: "unsupported", Description: "this store has no seals"}
+		return edge.Response{}, &edge.Error{Status: http.StatusNotImplemented, Code: api.CodeUnsupported, Description: "this store has no seals"}
 	}
 	beats, err := s.liveBeats(c.Context())
 	if err != nil {
@@ -59,7 +51,7 @@ func (s *Server) seal(c *adminRequest, w http.ResponseWriter, sealer store.Seale
 	defer guard.close()
 	guard.send()
 	out := json.NewEncoder(w)
-	send := func(p sealProgress) {
+	send := func(p api.SealProgress) {
 		_ = guard.extend()
 		_ = out.Encode(p) // whoever asked may have gone; what has begun goes on until the next step
 		_ = http.NewResponseController(w).Flush()
@@ -67,15 +59,15 @@ func (s *Server) seal(c *adminRequest, w http.ResponseWriter, sealer store.Seale
 	done, err := s.sealSteps(c.Context(), sealer, send)
 	if err != nil {
 		s.log.Error("sealing the store", "error", err)
-		send(sealProgress{Step: "seal", Sealing: done, Error: err.Error()})
+		send(api.SealProgress{Step: "seal", Looked: done.Looked, Sealed: done.Sealed, Error: err.Error()})
 		return nil // the line tells it
 	}
 	s.did(c, event{Type: store.EventStoreSeal, Detail: map[string]string{"records": strconv.Itoa(done.Looked), "sealed": strconv.Itoa(done.Sealed)}})
-	send(sealProgress{Step: "done", Sealing: done, Done: true})
+	send(api.SealProgress{Step: "done", Looked: done.Looked, Sealed: done.Sealed, Done: true})
 	return nil
 }
 
-func (s *Server) sealSteps(ctx context.Context, sealer store.Sealer, send func(sealProgress)) (done store.Sealing, err error) {
+func (s *Server) sealSteps(ctx context.Context, sealer store.Sealer, send func(api.SealProgress)) (done store.Sealing, err error) {
 	if err := sealer.RaiseFormat(ctx, store.Format2); err != nil {
 		return done, err
 	}
@@ -84,7 +76,7 @@ func (s *Server) sealSteps(ctx context.Context, sealer store.Sealer, send func(s
 		return done, err
 	}
 	progress := func(now store.Sealing) {
-		send(sealProgress{Step: "seal", Sealing: store.Sealing{Looked: done.Looked + now.Looked, Sealed: done.Sealed + now.Sealed}})
+		send(api.SealProgress{Step: "seal", Looked: done.Looked + now.Looked, Sealed: done.Sealed + now.Sealed})
 	}
 	for { // until a walk finds nothing: a replica may have written one record more in the old format
 		walk, err := sealer.SealRecords(ctx, progress)
@@ -104,7 +96,7 @@ func (s *Server) sealSteps(ctx context.Context, sealer store.Sealer, send func(s
 }
 
 // awaitFormat waits until every replica that runs says that it writes the new format.
-func (s *Server) awaitFormat(ctx context.Context, send func(sealProgress)) error {
+func (s *Server) awaitFormat(ctx context.Context, send func(api.SealProgress)) error {
 	for deadline := time.Now().Add(sealWait); ; {
 		beats, err := s.liveBeats(ctx)
 		if err != nil {
@@ -122,7 +114,7 @@ func (s *Server) awaitFormat(ctx context.Context, send func(sealProgress)) error
 		if time.Now().After(deadline) {
 			return adminRefused("these replicas do not write the new format yet: %s; see their logs, and run this again", strings.Join(waiting, ", "))
 		}
-		send(sealProgress{Step: "wait", Waiting: waiting})
+		send(api.SealProgress{Step: "wait", Waiting: waiting})
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

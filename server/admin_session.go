@@ -3,24 +3,11 @@ package server
 import (
 	"errors"
 	"net/http"
-	"time"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
 )
-
-type sessionView struct {
-	ID         store.SessionID `json:"sid"`
-	ClientID   string          `json:"client_id"`
-	Generation uint32          `json:"generation"`
-	StartedAt  time.Time       `json:"started_at"`
-	RotatedAt  time.Time       `json:"rotated_at"`
-	ExpiresAt  time.Time       `json:"expires_at"` // unless it is refreshed before
-}
-
-type sessionList struct {
-	Sessions []sessionView `json:"sessions"`
-}
 
 // adminListSessions shows the sessions that a refresh would go through for, oldest first.
 func (s *Server) adminListSessions(c *adminRequest) (edge.Response, error) {
@@ -33,7 +20,7 @@ func (s *Server) adminListSessions(c *adminRequest) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	views := make([]sessionView, 0, len(all))
+	views := make([]api.Session, 0, len(all))
 	for _, session := range all {
 		client, err := s.clients.get(c.Context(), session.ClientID)
 		if errors.Is(err, store.ErrNotFound) {
@@ -46,16 +33,16 @@ func (s *Server) adminListSessions(c *adminRequest) (edge.Response, error) {
 			views = append(views, s.viewSession(session))
 		}
 	}
-	return edge.Response{Body: sessionList{views}}, nil
+	return edge.Response{Body: api.SessionList{Sessions: views}}, nil
 }
 
-func (s *Server) viewSession(session store.Session) sessionView {
+func (s *Server) viewSession(session store.Session) api.Session {
 	limits := s.settings().Lifetimes
 	expires := session.RotatedAt.Add(limits.Idle)
 	if end := session.StartedAt.Add(limits.Absolute); end.Before(expires) {
 		expires = end
 	}
-	return sessionView{session.ID, session.ClientID, session.Generation, session.StartedAt, session.RotatedAt, expires}
+	return api.Session{ID: session.ID.String(), ClientID: session.ClientID, Generation: session.Generation, StartedAt: session.StartedAt, RotatedAt: session.RotatedAt, ExpiresAt: expires}
 }
 
 func (s *Server) adminRevokeSessions(c *adminRequest) (edge.Response, error) {
@@ -68,7 +55,7 @@ func (s *Server) adminRevokeSessions(c *adminRequest) (edge.Response, error) {
 		return edge.Response{}, userProblem(err)
 	}
 	s.did(c, event{Type: "session.revoke_all"})
-	return edge.Response{Body: map[string]int{"revoked": revoked}}, nil
+	return edge.Response{Body: api.SessionsRevoked{Revoked: revoked}}, nil
 }
 
 func (s *Server) adminRevokeSession(c *adminRequest) (edge.Response, error) {

@@ -2,24 +2,17 @@ package server
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 )
 
-type statusAnswer struct {
-	Issuer    string    `json:"issuer"`
-	Version   string    `json:"version"`
-	StartedAt time.Time `json:"started_at"`
-	Ready     readiness `json:"ready"`
-}
-
 func (s *Server) adminStatus(c *adminRequest) (edge.Response, error) {
-	return edge.Response{Body: statusAnswer{s.cfg.Issuer, s.cfg.Version, s.started.UTC(), s.readiness(c.Context())}}, nil
+	return edge.Response{Body: api.Status{Issuer: s.cfg.Issuer, Version: s.cfg.Version, StartedAt: s.started.UTC(), Ready: api.Readiness(s.readiness(c.Context()))}}, nil
 }
 
 // adminMetrics is the Prometheus exposition of everything registered.

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/throttle"
@@ -16,19 +16,6 @@ import (
 // maxThrottle is how many limits are listed, or cleared, at once.
 const maxThrottle = 1000
 
-type throttleView struct {
-	Kind     string     `json:"kind"`    // account, logins, anywhere, client, unknown or admin; see package throttle
-	Network  string     `json:"network"` // prefix, or its size where only a mark of it is kept
-	Failures int        `json:"failures"`
-	UnderWay int        `json:"under_way"`
-	Wait     float64    `json:"wait_seconds"` // before the next attempt
-	Until    *time.Time `json:"until,omitempty"`
-}
-
-type throttleList struct {
-	Limits []throttleView `json:"limits"`
-}
-
 // adminListThrottle shows what is counted of a user or from a network, or of everybody.
 func (s *Server) adminListThrottle(c *adminRequest) (edge.Response, error) {
 	q, states, err := s.findThrottle(c)
@@ -36,10 +23,10 @@ func (s *Server) adminListThrottle(c *adminRequest) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	cfg, now := s.settings().Throttle, s.now()
-	list := make([]throttleView, 0, len(states))
+	list := make([]api.Limit, 0, len(states))
 	for _, state := range states {
 		v := s.throttle.View(cfg, q, state, now)
-		view := throttleView{Kind: v.Kind, Network: v.Network, Failures: v.Failures, UnderWay: v.UnderWay, Wait: v.Wait.Seconds()}
+		view := api.Limit{Kind: v.Kind, Network: v.Network, Failures: v.Failures, UnderWay: v.UnderWay, Wait: v.Wait.Seconds()}
 		if v.Failures > 0 {
 			view.Until = &v.Until
 		}
@@ -47,13 +34,13 @@ func (s *Server) adminListThrottle(c *adminRequest) (edge.Response, error) {
 			list = append(list, view)
 		}
 	}
-	slices.SortFunc(list, func(a, b throttleView) int {
+	slices.SortFunc(list, func(a, b api.Limit) int {
 		if a.Wait != b.Wait {
 			return int(b.Wait*1000) - int(a.Wait*1000)
 		}
 		return strings.Compare(a.Kind+a.Network, b.Kind+b.Network)
 	})
-	return edge.Response{Body: throttleList{list}}, nil
+	return edge.Response{Body: api.LimitList{Limits: list}}, nil
 }
 
 // adminClearThrottle forgets the failures of a user, or those from a network.
@@ -84,7 +71,7 @@ func (s *Server) adminClearThrottle(c *adminRequest) (edge.Response, error) {
 		detail["of_address"] = q.Address.String()
 	}
 	s.did(c, event{Type: store.EventThrottleClear, Detail: detail})
-	return edge.Response{Body: map[string]int{"cleared": cleared}}, nil
+	return edge.Response{Body: api.LimitsCleared{Cleared: cleared}}, nil
 }
 
 func (s *Server) findThrottle(c *adminRequest) (q throttle.Query, states []store.ThrottleState, err error) {

@@ -7,41 +7,23 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
 )
 
-// userView is what an operator sees of a user: never the hash.
-type userView struct {
-	Subject     store.UserID               `json:"sub"`
-	Username    string                     `json:"username"`
-	Claims      map[string]json.RawMessage `json:"claims"`
-	Disabled    bool                       `json:"disabled"`
-	HasPassword bool                       `json:"has_password"`
-	CreatedAt   time.Time                  `json:"created_at"`
-	UpdatedAt   time.Time                  `json:"updated_at"`
-}
-
-type userList struct {
-	Users []userView `json:"users"`
-	Next  string     `json:"next"`
-}
-
-func viewUser(u store.User) userView {
+// viewUser never shows the password hash.
+func viewUser(u store.User) api.User {
 	claims := u.Claims
 	if claims == nil {
 		claims = map[string]json.RawMessage{}
 	}
-	return userView{u.ID, u.Username, claims, u.Disabled, u.PasswordHash != "", u.CreatedAt, u.UpdatedAt}
+	return api.User{Subject: u.ID.String(), Username: u.Username, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "", CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt}
 }
 
 func (s *Server) adminCreateUser(c *adminRequest) (edge.Response, error) {
-	var in struct {
-		Username string                     `json:"username"`
-		Password *string                    `json:"password"` // none: somebody who cannot log in until one is set
-		Claims   map[string]json.RawMessage `json:"claims"`
-	}
+	var in api.NewUser
 	if _, err := readJSON(c, &in); err != nil {
 		return edge.Response{}, err
 	}
@@ -125,9 +107,7 @@ func (s *Server) changeUser(c *adminRequest, id store.UserID, e event, change fu
 
 // adminUpdateUser merges claims: one that is null is removed, one that is not named stays (RFC 7396).
 func (s *Server) adminUpdateUser(c *adminRequest) (edge.Response, error) {
-	var in struct {
-		Claims map[string]json.RawMessage `json:"claims"`
-	}
+	var in api.UserChanges
 	if _, err := readJSON(c, &in); err != nil {
 		return edge.Response{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
@@ -42,13 +43,13 @@ func (s *Server) adminListUsers(c *adminRequest) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	all, next := pageOf(all, limit, func(u store.User) string { return u.Username })
-	views := make([]userView, 0, len(all))
+	views := make([]api.User, 0, len(all))
 	for _, user := range all {
 		if q["disabled"] == "" || user.Disabled == disabled {
 			views = append(views, viewUser(user))
 		}
 	}
-	return edge.Response{Body: userList{views, next}}, nil
+	return edge.Response{Body: api.UserList{Users: views, Next: next}}, nil
 }
 
 // usersAfter returns up to limit users whose names sort after the given one and begin with the prefix.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
@@ -26,9 +27,7 @@ func (s *Server) hashChosen(c *adminRequest, username, secret string) (string, e
 
 // adminSetPassword ends every session: whoever knew the old password is out.
 func (s *Server) adminSetPassword(c *adminRequest) (edge.Response, error) {
-	var in struct {
-		Password string `json:"password"`
-	}
+	var in api.NewPassword
 	if _, err := readJSON(c, &in); err != nil {
 		return edge.Response{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -276,6 +277,14 @@ func TestMadeUpClientsShareOneLimit(t *testing.T) {
 	}
 }
 
+// writtenBytes counts what is written to it.
+type writtenBytes struct{ atomic.Int64 }
+
+func (w *writtenBytes) Write(p []byte) (int, error) {
+	w.Add(int64(len(p)))
+	return len(p), nil
+}
+
 // An attacker with 1,000 networks goes for 100 accounts while their owners log in from where they were before. It takes
 // SIGNET_ATTACK, such as 10m; otherwise five seconds.
 func TestLongAttack(t *testing.T) {
@@ -290,8 +299,10 @@ func TestLongAttack(t *testing.T) {
 		}
 	}
 	var hashes *atomic.Int64
+	var logged writtenBytes
 	s := servertest.New(t, func(cfg *server.Config) {
 		cfg.Throttle, cfg.Now = normalThrottle, time.Now
+		cfg.Log = slog.New(slog.NewJSONHandler(&logged, nil)) // the test's own log keeps every line, and would be the heap
 		behindProxy(cfg)
 		hashes = hashCounter(cfg)
 	})
@@ -344,9 +355,13 @@ func TestLongAttack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	grown := int64(after.HeapAlloc) - int64(before.HeapAlloc)
 	bound := int64(normalThrottle.Anywhere + 6 + int(length/time.Minute) + 1)
-	t.Logf("%v: %d guesses hashed, at most %d of one account (bound %d), %d refused; %d owners' logins, %d refused; %d hashes in all; %d counts in the store; heap %+d KiB",
-		length, total, most, bound, refused.Load(), logins.Load(), owed.Load(), hashes.Load(), len(states), (int64(after.HeapAlloc)-int64(before.HeapAlloc))/1024)
+	t.Logf("%v: %d guesses hashed, at most %d of one account (bound %d), %d refused; %d owners' logins, %d refused; %d hashes in all; %d counts in the store; heap %+d KiB, log %d KiB",
+		length, total, most, bound, refused.Load(), logins.Load(), owed.Load(), hashes.Load(), len(states), grown/1024, logged.Load()/1024)
+	if grown > 64<<20 {
+		t.Errorf("the heap grew by %d bytes", grown)
+	}
 	if most > bound {
 		t.Errorf("%d guesses of one account were hashed, want at most %d", most, bound)
 	}

@@ -20,8 +20,8 @@ func TestEveryEventTypeIsListed(t *testing.T) {
 		return slices.ContainsFunc(store.EventTypes, func(e store.EventType) bool { return e.Name == name })
 	}
 	for _, v := range adminVerbs {
-		if v.method != "GET" && !listed(deedType(v.name)) {
-			t.Errorf("%s, which is recorded when its outcome is unknown, is not in store.EventTypes", v.name)
+		if v.Method != "GET" && !listed(deedType(v.Name)) {
+			t.Errorf("%s, which is recorded when its outcome is unknown, is not in store.EventTypes", v.Name)
 		}
 	}
 	for _, step := range []keys.Step{keys.StepCreated, keys.StepScheduled, keys.StepActivated, keys.StepRetired, keys.StepRemoved, keys.StepRevoked,

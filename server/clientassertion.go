@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"signet/keys"
+	"signet/keys/jose"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -37,7 +37,7 @@ var assertionTypes = []string{"", "jwt", "client-authentication+jwt"}
 
 // assertion is what a client says of itself in a client_assertion.
 type assertion struct {
-	jws     *keys.JWS
+	jws     *jose.JWS
 	client  string // iss and sub
 	jti     string
 	expires time.Time // from then on it is not taken
@@ -132,7 +132,7 @@ func (a assertion) id() store.AssertionID {
 // parseAssertion reads the token and checks all of RFC 7523 §3 that its own text decides. With an
 // error it returns what it knows until then.
 func (s *Server) parseAssertion(token string, now time.Time) (assertion, error) {
-	jws, err := keys.ParseJWS(token)
+	jws, err := jose.ParseJWS(token)
 	if err != nil {
 		return assertion{}, err
 	}

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"signet/keys"
+	"signet/keys/jose"
 	"signet/store"
 )
 
@@ -38,7 +38,7 @@ func newClientCache(s store.Clients, now func() time.Time, maxAge time.Duration)
 // cachedClient is a client and what is made of its record once, and not for each request.
 type cachedClient struct {
 	store.Client
-	keySet *keys.PublicSet // of its jwks; nil where it has none, or none that can be read
+	keySet *jose.PublicSet // of its jwks; nil where it has none, or none that can be read
 }
 
 func newCachedClient(client store.Client) *cachedClient {
@@ -46,7 +46,7 @@ func newCachedClient(client store.Client) *cachedClient {
 	if len(client.JWKS) > 0 {
 		// They were read when they were registered. What cannot be read now is from a newer version,
 		// and the client fails to authenticate as if it had no keys.
-		c.keySet, _ = keys.ParsePublicSet(client.JWKS)
+		c.keySet, _ = jose.ParsePublicSet(client.JWKS)
 	}
 	return c
 }

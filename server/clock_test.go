@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/server"
 	"signet/server/servertest"
 	"signet/store"
@@ -57,7 +58,7 @@ func newClocked(t *testing.T) (s, admin *servertest.Server) {
 
 func (k *clockedKeyring) open(t *testing.T, now func() time.Time, onEvent func(keys.Event)) *keys.Manager {
 	t.Helper()
-	cfg := keys.Config{Storage: k, InstallID: "install", Master: []keys.MasterKey{keys.NewMasterKey()}, Now: now}
+	cfg := keys.Config{Storage: k, InstallID: "install", Master: []masterkey.Key{masterkey.New()}, Now: now}
 	if err := keys.Init(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}

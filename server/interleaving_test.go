@@ -22,6 +22,8 @@ import (
 	"pgregory.net/rapid"
 
 	"signet/keys"
+	"signet/keys/jose"
+	"signet/keys/masterkey"
 	"signet/server"
 	"signet/server/password"
 	"signet/server/servertest"
@@ -106,7 +108,7 @@ func newFleet(t *rapid.T, b backend) *fleet {
 	f.store = b.open(t)
 	f.install = store.Install{ID: rand.Text(), Schema: bolt.Schema, CreatedAt: f.base.Now()}
 	f.ok(f.store.CreateInstall(context.Background(), f.install))
-	f.keyring = keys.Config{Storage: f.store, InstallID: f.install.ID, Master: []keys.MasterKey{keys.NewMasterKey()}, Now: f.base.Now, Algorithms: []string{keys.ES256}}
+	f.keyring = keys.Config{Storage: f.store, InstallID: f.install.ID, Master: []masterkey.Key{masterkey.New()}, Now: f.base.Now, Algorithms: []string{jose.ES256}}
 	f.ok(keys.Init(context.Background(), f.keyring))
 	f.start()
 	for _, id := range []string{"web", "app"} {

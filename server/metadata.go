@@ -5,7 +5,8 @@ import (
 	"net/http"
 	"slices"
 
-	"signet/keys"
+	"signet/keys/jose"
+	"signet/server/admin/api"
 	"signet/server/edge"
 )
 
@@ -51,12 +52,12 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 		TokenAuth:             all,
 		RevocationAuth:        all,
 		IntrospectionAuth:     confidentialMethods,
-		TokenAuthAlgs:         keys.VerifiedAlgorithms,
-		RevocationAuthAlgs:    keys.VerifiedAlgorithms,
-		IntrospectionAuthAlgs: keys.VerifiedAlgorithms,
+		TokenAuthAlgs:         jose.VerifiedAlgorithms,
+		RevocationAuthAlgs:    jose.VerifiedAlgorithms,
+		IntrospectionAuthAlgs: jose.VerifiedAlgorithms,
 		IntrospectionAlgs:     algorithms,
 		SubjectTypes:          []string{"public"},
-		ProtectedResources:    []string{issuer, issuer + adminPathOfIssuer},
+		ProtectedResources:    []string{issuer, api.Audience(issuer)},
 		Scopes:                []string{"profile"}, // /userinfo answers with preferred_username (OpenID Connect Core §5.4)
 		SigningAlgs:           algorithms,
 	})

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"signet/keys"
+	"signet/keys/jose"
 	"signet/store"
 )
 
@@ -15,7 +15,7 @@ func TestPinnedToAnAlgorithmThatIsGone(t *testing.T) {
 	s, admin := newAdmin(t, nil)
 	secret := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"billing","grants":["client_credentials"],"alg":"RS256"}`).wants(201, "").str("client_secret")
 	clientToken(t, s, "billing", secret).wants(200, "")
-	s.SetClient(t, "billing", func(c *store.Client) { c.Alg = keys.PS256 })
+	s.SetClient(t, "billing", func(c *store.Client) { c.Alg = jose.PS256 })
 	for range 2 {
 		answer := clientToken(t, s, "billing", secret).wants(400, "unauthorized_client")
 		if !strings.Contains(answer.Raw, "PS256") {

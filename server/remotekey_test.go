@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/server"
 	"signet/server/servertest"
 	"signet/store"
@@ -84,7 +85,7 @@ func newRemote(t *testing.T, change func(*server.Config)) (*servertest.Server, *
 	t.Helper()
 	v := &vault{}
 	return servertest.New(t, func(cfg *server.Config) {
-		ring := keys.Config{Storage: v, InstallID: "x", Master: []keys.MasterKey{keys.NewMasterKey()}, Now: cfg.Now, Remote: keys.Remote{Provider: v}}
+		ring := keys.Config{Storage: v, InstallID: "x", Master: []masterkey.Key{masterkey.New()}, Now: cfg.Now, Remote: keys.Remote{Provider: v}}
 		if err := keys.Init(t.Context(), ring); err != nil {
 			t.Fatal(err)
 		}

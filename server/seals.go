@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"signet/server/admin/api"
 	"signet/store"
 	"signet/store/seal"
 )
@@ -54,7 +55,7 @@ func (s *Server) format() int {
 
 func hasRights(c store.Client) bool {
 	for _, scope := range c.Scopes {
-		if strings.HasPrefix(scope, "signet:") {
+		if api.IsScope(scope) {
 			return true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/server/password"
 	"signet/store"
 	"signet/store/bolt"
@@ -27,7 +28,7 @@ func TestKeysAreNotPrinted(t *testing.T) {
 	if err := db.CreateInstall(t.Context(), store.Install{ID: "x", Schema: bolt.Schema}); err != nil {
 		t.Fatal(err)
 	}
-	ring := keys.Config{Storage: db, InstallID: "x", Master: []keys.MasterKey{keys.NewMasterKey()}}
+	ring := keys.Config{Storage: db, InstallID: "x", Master: []masterkey.Key{masterkey.New()}}
 	if err := keys.Init(t.Context(), ring); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/keys/jose"
+	"signet/keys/masterkey"
 	"signet/server"
 	"signet/server/password"
 	"signet/store"
@@ -27,7 +29,7 @@ func startAdmin(dir, socket string) (stop func(), err error) {
 	if err := db.CreateInstall(ctx, install); err != nil {
 		return nil, err
 	}
-	ring := keys.Config{Storage: db, InstallID: install.ID, Master: []keys.MasterKey{testMaster}, Sealed: true, Algorithms: []string{keys.ES256}}
+	ring := keys.Config{Storage: db, InstallID: install.ID, Master: []masterkey.Key{testMaster}, Sealed: true, Algorithms: []string{jose.ES256}}
 	if err := keys.Init(ctx, ring); err != nil {
 		return nil, err
 	}

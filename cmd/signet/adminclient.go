@@ -1,7 +1,7 @@
 package main
 
 // The admin API, as the command line uses it: JSON over HTTP, on the Unix socket or, with a bearer token, on
-// admin.listen. .github/ADMIN_API.md is its reference. Its messages are shown as they are, except that not_found and
+// admin.listen. package server/admin/api is its reference. Its messages are shown as they are, except that not_found and
 // exists are put in the words of the command line: see refusal.go.
 
 import (

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/seal"
 )
@@ -278,7 +278,7 @@ func TestEditedArchive(t *testing.T) {
 	if _, _, err := readArchive([]byte(redigest(edited, trailer))); err == nil || !strings.Contains(err.Error(), "they were edited") {
 		t.Errorf("edited: got %v", err)
 	}
-	other := newSeals([]keys.MasterKey{keys.NewMasterKey()})
+	other := newSeals([]masterkey.Key{masterkey.New()})
 	if _, _, err := readArchiveOf(other, []byte(good)); err == nil || !strings.Contains(err.Error(), "under this master key") {
 		t.Errorf("with another master key: got %v", err)
 	}

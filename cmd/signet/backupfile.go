@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/recovery"
@@ -32,13 +32,13 @@ type backupFile struct {
 	read       func(ctx context.Context) iter.Seq2[store.Record, error]
 	close      func() error
 
-	master []keys.MasterKey
+	master []masterkey.Key
 	seals  *seal.Keys // of its records
 	lax    bool       // an archive without a MAC is taken too
 }
 
 // openBackup tells the two kinds apart by how they begin.
-func (a *app) openBackup(ctx context.Context, path string, master []keys.MasterKey, unverified bool) (*backupFile, error) {
+func (a *app) openBackup(ctx context.Context, path string, master []masterkey.Key, unverified bool) (*backupFile, error) {
 	kind, err := kindOfBackup(path)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 	"io"
 	"os"
 
-	"signet/keys"
+	"signet/keys/jose"
 )
 
 // maxKeyFile is more than any file of keys has.
@@ -16,7 +16,7 @@ const maxKeyFile = 1 << 20
 
 // readPublicKeys reads a client's public keys. An empty path is no keys: they are taken away. A private
 // key does not get further than here.
-func (a *app) readPublicKeys(path string) (*keys.PublicSet, error) {
+func (a *app) readPublicKeys(path string) (*jose.PublicSet, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -24,11 +24,11 @@ func (a *app) readPublicKeys(path string) (*keys.PublicSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := keys.ReadPublicSet(data)
+	set, err := jose.ReadPublicSet(data)
 	switch {
-	case errors.Is(err, keys.ErrPrivateKey) && bytes.Contains(data, []byte("-----BEGIN ")):
+	case errors.Is(err, jose.ErrPrivateKey) && bytes.Contains(data, []byte("-----BEGIN ")):
 		return nil, fmt.Errorf("%s has a private key; nothing was sent. Keep it, and give its public half: `openssl pkey %s-pubout`", fileName(path), inOption(path))
-	case errors.Is(err, keys.ErrPrivateKey):
+	case errors.Is(err, jose.ErrPrivateKey):
 		return nil, fmt.Errorf("%s: %w; nothing was sent. A client gives the public half of a pair (kty EC, RSA or OKP), without d, p, q, dp, dq and qi", fileName(path), oneLine{err})
 	case err != nil:
 		return nil, fmt.Errorf("the public keys in %s: %w", fileName(path), oneLine{err})

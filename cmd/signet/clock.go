@@ -7,11 +7,12 @@ import (
 
 	"signet/config"
 	"signet/keys"
+	"signet/keys/masterkey"
 )
 
 // compareClocks is for what is about to write times into a store: its clock must tell the same.
-func compareClocks(ctx context.Context, storage keys.Storage, cfg config.Config, installID string, master keys.MasterKey) error {
-	err := keys.CompareClocks(ctx, keyringConfig(cfg, storage, installID, []keys.MasterKey{master}))
+func compareClocks(ctx context.Context, storage keys.Storage, cfg config.Config, installID string, master masterkey.Key) error {
+	err := keys.CompareClocks(ctx, keyringConfig(cfg, storage, installID, []masterkey.Key{master}))
 	if errors.Is(err, keys.ErrClock) {
 		return clockProblem(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/config"
-	"signet/keys"
+	"signet/keys/masterkey"
 )
 
 func (a *app) devCommand() *cobra.Command {
@@ -177,7 +177,7 @@ func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public 
 
 // devInstall makes the install at the first start and reads its master key at every other. The key
 // is written first, so a start that was cut off in between leaves a key without a store: that one is used.
-func devInstall(ctx context.Context, cfg config.Config, getenv func(string) string) ([]keys.MasterKey, error) {
+func devInstall(ctx context.Context, cfg config.Config, getenv func(string) string) ([]masterkey.Key, error) {
 	path, embedded := cfg.BoltPath()
 	if !embedded {
 		return nil, errors.New("store: development mode keeps everything in one file; unset SIGNET_STORE, or make an install with `signet init`")

@@ -14,6 +14,7 @@ import (
 
 	"signet/config"
 	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/redis"
@@ -126,7 +127,7 @@ func (d *doctor) examineLeftovers(cfg config.Config) {
 }
 
 // examineBolt: the file is locked while a server runs on it; that the server runs is good news then.
-func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config, master []keys.MasterKey) {
+func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config, master []masterkey.Key) {
 	o := d.opener(master)
 	s, err := o.openBolt(path, cfg)
 	if errors.Is(err, store.ErrLocked) {
@@ -152,7 +153,7 @@ func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config
 	d.judge("store", bolt.Check(path, o.seals), "every record and page of it can be read")
 }
 
-func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []keys.MasterKey) {
+func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []masterkey.Key) {
 	o := d.opener(master)
 	s, err := o.openRedis(ctx, cfg)
 	if !d.judge("store", err, storeName(cfg)+" answers") {

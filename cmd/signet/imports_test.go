@@ -20,9 +20,13 @@ const goOAuth2 = "github.com/go-oauth2/oauth2"
 // and must be listed before it exists.
 var arrows = map[string][]string{
 	"cmd/signet":            {"*"},
+	"cmd/signet/e2e":        {},
 	"config":                {},
-	"keys":                  {},
-	"keys/pkcs11":           {"keys"},
+	"keys":                  {"keys/jose", "keys/masterkey", "keys/secret"},
+	"keys/jose":             {"keys/secret"},
+	"keys/masterkey":        {"keys/secret"},
+	"keys/pkcs11":           {"keys", "keys/jose"},
+	"keys/secret":           {},
 	"store":                 {},
 	"store/packed":          {"store"},
 	"store/recovery":        {"store"},
@@ -31,13 +35,14 @@ var arrows = map[string][]string{
 	"store/redis":           {"store", "store/packed", "store/seal"},
 	"store/redis/redistest": {},
 	"store/storetest":       {"store"},
-	"server":                {"store", "store/seal", "keys", "server/audit", "server/edge", "server/password", "server/throttle"},
+	"server":                {"store", "store/seal", "keys", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/edge", "server/password", "server/throttle"},
+	"server/admin/api":      {},
+	"server/audit":          {"server/loglimit", "store"},
 	"server/edge":           {"server/loglimit"},
 	"server/loglimit":       {},
-	"server/audit":          {"server/loglimit", "store"},
 	"server/password":       {},
 	"server/throttle":       {"store"},
-	"server/servertest":     {"server", "server/edge", "server/password", "store", "store/bolt", "store/redis", "keys"},
+	"server/servertest":     {"server", "server/edge", "server/password", "store", "store/bolt", "store/redis", "keys", "keys/jose", "keys/masterkey"},
 }
 
 type goPackage struct {

@@ -13,7 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/config"
-	"signet/keys"
+	"signet/keys/jose"
+	"signet/keys/masterkey"
 )
 
 // initOptions are the flags of `signet init`.
@@ -48,7 +49,7 @@ there is overwritten.`,
 	cmd.Flags().StringVar(&opt.listen, "listen", "127.0.0.1:8080", "listen on `HOST:PORT`")
 	cmd.Flags().StringVar(&opt.store, "store", "bolt:signet.db", "keep everything at `URL`: bolt:PATH (one file, relative to DIR, for one server) or, shared by several,\nredis://HOST, redis+sentinel://HOST,HOST/MASTER, redis+cluster://HOST,HOST; rediss… with TLS")
 	opt.hsm.flags(cmd)
-	cmd.Flags().StringSliceVar(&opt.algorithms, "algorithms", []string{keys.ES256}, "sign with `ALG[,ALG]`: ES256, RS256, PS256, EdDSA; the first is the usual one")
+	cmd.Flags().StringSliceVar(&opt.algorithms, "algorithms", []string{jose.ES256}, "sign with `ALG[,ALG]`: ES256, RS256, PS256, EdDSA; the first is the usual one")
 	return cmd
 }
 
@@ -85,7 +86,7 @@ func (a *app) initInstall(ctx context.Context, opt initOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	o := opener{getenv: a.getenv, warn: a.warn, seals: newSeals([]keys.MasterKey{master}), master: []keys.MasterKey{master}}
+	o := opener{getenv: a.getenv, warn: a.warn, seals: newSeals([]masterkey.Key{master}), master: []masterkey.Key{master}}
 	if err := o.create(ctx, cfg, master); err != nil {
 		return err
 	}
@@ -114,11 +115,11 @@ master_key_file: master.key
 }
 
 // initMasterKey makes the master key's file, unless the environment holds the key.
-func (a *app) initMasterKey(path string, undo *cleanup) (keys.MasterKey, error) {
+func (a *app) initMasterKey(path string, undo *cleanup) (masterkey.Key, error) {
 	if a.getenv(masterKeyVariable) != "" {
 		master, err := readMasterKeys(path, a.getenv)
 		if err != nil {
-			return keys.MasterKey{}, err
+			return masterkey.Key{}, err
 		}
 		return master[0], nil
 	}

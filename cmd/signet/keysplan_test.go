@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/keys/jose"
 )
 
 // examplePlan is a year, ten days after an install began, in which a key was revoked yesterday.
@@ -75,19 +76,19 @@ func printedPlan(t *testing.T, p keyPlan, f format, environ ...string) string {
 }
 
 func TestPlanIsDrawn(t *testing.T) {
-	p := examplePlan(t, keys.DefaultTimetable(), keys.ES256, keys.RS256)
+	p := examplePlan(t, keys.DefaultTimetable(), jose.ES256, jose.RS256)
 	golden(t, "plan.golden", printedPlan(t, p, formatTable, "LANG=de_DE.UTF-8"))
 	golden(t, "plan-ascii.golden", printedPlan(t, p, formatTable, "LC_ALL=C", "LANG=de_DE.UTF-8"))
 	golden(t, "plan.svg", printedPlan(t, p, formatSVG))
 	seconds := keyringConfig(presetConfig(t, "fast"), nil, "", nil).Timetable
-	golden(t, "plan-fast.golden", printedPlan(t, examplePlan(t, seconds, keys.ES256), formatTable, "LANG=C.UTF-8"))
+	golden(t, "plan-fast.golden", printedPlan(t, examplePlan(t, seconds, jose.ES256), formatTable, "LANG=C.UTF-8"))
 }
 
 // A timeline keeps to its width, also where nothing fits well, and to ASCII where that is wanted.
 func TestTimelineFits(t *testing.T) {
 	for _, preset := range []string{"standard", "strict", "fast"} {
 		tt := keyringConfig(presetConfig(t, preset), nil, "", nil).Timetable
-		p := examplePlan(t, tt, keys.ES256)
+		p := examplePlan(t, tt, jose.ES256)
 		for _, width := range []int{leastWidth, timelineWidth, mostWidth} {
 			for _, line := range strings.Split(newTimeline(p, width, false).chartText(), "\n") {
 				if len(line) > width || strings.ContainsFunc(line, func(r rune) bool { return r > '~' }) {
@@ -102,7 +103,7 @@ func TestTimelineFits(t *testing.T) {
 func TestTimelineShowsEveryKey(t *testing.T) {
 	tt := keys.DefaultTimetable()
 	tt.Active, tt.Publish = 3*24*time.Hour, 24*time.Hour
-	p := examplePlan(t, tt, keys.ES256)
+	p := examplePlan(t, tt, jose.ES256)
 	p.Until = p.From.Add(10 * 365 * 24 * time.Hour)
 	timeline := newTimeline(p, timelineWidth, false)
 	for _, k := range timeline.groups[0].keys {
@@ -114,7 +115,7 @@ func TestTimelineShowsEveryKey(t *testing.T) {
 
 // The picture is well-formed, fetches and runs nothing, and shows what others wrote as text.
 func TestPictureStandsForItself(t *testing.T) {
-	p := examplePlan(t, keys.DefaultTimetable(), keys.ES256)
+	p := examplePlan(t, keys.DefaultTimetable(), jose.ES256)
 	p.Keys[1].Name = `<b>&"`
 	picture := drawPlan(p)
 	for decoder := xml.NewDecoder(strings.NewReader(picture)); ; {

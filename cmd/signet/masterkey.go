@@ -6,16 +6,16 @@ import (
 	"io/fs"
 	"os"
 
-	"signet/keys"
+	"signet/keys/masterkey"
 )
 
 const masterKeyVariable = "SIGNET_MASTER_KEY"
 
 // readMasterKeys takes the master key from the environment or else from the file: one key, or the
 // new and the old one.
-func readMasterKeys(path string, getenv func(string) string) ([]keys.MasterKey, error) {
+func readMasterKeys(path string, getenv func(string) string) ([]masterkey.Key, error) {
 	if text := getenv(masterKeyVariable); text != "" {
-		master, err := keys.ParseMasterKeys(text)
+		master, err := masterkey.ParseList(text)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", masterKeyVariable, err)
 		}
@@ -28,7 +28,7 @@ func readMasterKeys(path string, getenv func(string) string) ([]keys.MasterKey, 
 	if err != nil {
 		return nil, fmt.Errorf("master key: %w (the file is named by master_key_file; %s can hold the key instead)", err, masterKeyVariable)
 	}
-	master, err := keys.ParseMasterKeys(text)
+	master, err := masterkey.ParseList(text)
 	if err != nil {
 		return nil, fmt.Errorf("master key: %s: %w; put the right file back", path, err)
 	}
@@ -37,13 +37,13 @@ func readMasterKeys(path string, getenv func(string) string) ([]keys.MasterKey, 
 
 // writeMasterKey makes a new master key and its file. It never overwrites one: without the old key
 // nothing that was sealed with it opens again.
-func writeMasterKey(path string) (keys.MasterKey, error) {
-	master := keys.NewMasterKey()
+func writeMasterKey(path string) (masterkey.Key, error) {
+	master := masterkey.New()
 	if _, err := os.Stat(path); err == nil {
-		return keys.MasterKey{}, fmt.Errorf("master key: %s is there already, and it is not overwritten; move it away if nothing needs it", path)
+		return masterkey.Key{}, fmt.Errorf("master key: %s is there already, and it is not overwritten; move it away if nothing needs it", path)
 	}
 	if err := writeNewFile(path, master.Encode()+"\n"); err != nil {
-		return keys.MasterKey{}, fmt.Errorf("master key: %w", err)
+		return masterkey.Key{}, fmt.Errorf("master key: %w", err)
 	}
 	return master, nil
 }

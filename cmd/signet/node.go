@@ -14,6 +14,7 @@ import (
 
 	"signet/config"
 	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
 	"signet/server"
 	"signet/server/password"
@@ -43,7 +44,7 @@ type node struct {
 
 // openNode opens the store, the keyring and the server over them. It changes nothing in a store
 // that does not fit: no install, another master key, a newer schema.
-func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, getenv func(string) string, now func() time.Time, log *slog.Logger, level *slog.LevelVar) (*node, error) {
+func openNode(ctx context.Context, cfg config.Config, master []masterkey.Key, getenv func(string) string, now func() time.Time, log *slog.Logger, level *slog.LevelVar) (*node, error) {
 	n := &node{cfg: cfg, now: now, log: log, level: level, registry: prometheus.NewRegistry()}
 	n.seals = newSeals(master)
 	o := opener{getenv: getenv, log: log, seals: n.seals, master: master}
@@ -69,7 +70,7 @@ func openNode(ctx context.Context, cfg config.Config, master []keys.MasterKey, g
 	return n, nil
 }
 
-func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
+func (n *node) build(ctx context.Context, master []masterkey.Key) error {
 	install, err := n.store.Install(ctx)
 	if errors.Is(err, store.ErrNotFound) {
 		return noInstall(ctx, n.store, n.cfg)
@@ -90,7 +91,7 @@ func (n *node) build(ctx context.Context, master []keys.MasterKey) error {
 		}
 	}
 	n.keys, err = keys.Open(ctx, keyConfig)
-	if errors.Is(err, keys.ErrMasterKey) {
+	if errors.Is(err, masterkey.ErrMismatch) {
 		return fmt.Errorf("master key: it is not the one this store was made with (%w); put the right one back, nothing was changed", err)
 	}
 	if errors.Is(err, keys.ErrClock) {
@@ -153,7 +154,7 @@ func (n *node) close() error {
 	return nil
 }
 
-func keyringConfig(cfg config.Config, storage keys.Storage, installID string, master []keys.MasterKey) keys.Config {
+func keyringConfig(cfg config.Config, storage keys.Storage, installID string, master []masterkey.Key) keys.Config {
 	k := cfg.Keys
 	return keys.Config{
 		Storage: storage, InstallID: installID, Master: master, Algorithms: cfg.Algorithms, Poll: k.Poll,

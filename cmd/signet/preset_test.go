@@ -10,6 +10,7 @@ import (
 
 	"signet/config"
 	"signet/keys"
+	"signet/keys/masterkey"
 )
 
 func presetConfig(t *testing.T, preset string) config.Config {
@@ -65,7 +66,7 @@ func (s *keyringInMemory) SwapKeyring(_ context.Context, old, next uint64, docum
 // With the fast preset a replica that is left alone rotates every K, on the dot.
 func TestFastPresetRotatesInSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := keyringConfig(presetConfig(t, "fast"), &keyringInMemory{}, "install", []keys.MasterKey{keys.NewMasterKey()})
+		cfg := keyringConfig(presetConfig(t, "fast"), &keyringInMemory{}, "install", []masterkey.Key{masterkey.New()})
 		if err := keys.Init(t.Context(), cfg); err != nil {
 			t.Fatal(err)
 		}

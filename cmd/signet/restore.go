@@ -14,6 +14,7 @@ import (
 
 	"signet/config"
 	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
 	"signet/store"
 	"signet/store/recovery"
@@ -69,7 +70,7 @@ type restoration struct {
 	logs    []string
 	copied  string // a copy of the store that is replaced; empty: there is none
 	now     time.Time
-	master  []keys.MasterKey
+	master  []masterkey.Key
 	seals   *seal.Keys   // of the records that are put back
 	hsm     pkcs11.Token // nil: there is none
 	backup  *backupFile
@@ -262,7 +263,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replac
 	if err == nil {
 		r.knewRevoked = ring.RevokedKeys()
 	}
-	if errors.Is(err, keys.ErrMasterKey) {
+	if errors.Is(err, masterkey.ErrMismatch) {
 		return nil, nil, fmt.Errorf("master key: it is not the one of this backup (%w); put the right one back, nothing was changed", err)
 	}
 	if err != nil {

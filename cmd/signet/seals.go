@@ -7,12 +7,13 @@ import (
 
 	"signet/config"
 	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/seal"
 )
 
 // newSeals are the seals of the records under these master keys.
-func newSeals(master []keys.MasterKey) *seal.Keys {
+func newSeals(master []masterkey.Key) *seal.Keys {
 	if len(master) == 0 {
 		return nil
 	}
@@ -30,7 +31,7 @@ func (o opener) sealedFoundation(f store.Foundation) (store.Foundation, error) {
 }
 
 // goBy has the seals follow a foundation: which master key seals, and whether every record must have a seal.
-func goBy(seals *seal.Keys, master []keys.MasterKey, f store.Foundation) error {
+func goBy(seals *seal.Keys, master []masterkey.Key, f store.Foundation) error {
 	look, err := keys.LookInto(f.Install.ID, master, f.KeyringVersion, f.Keyring)
 	if err != nil {
 		return fmt.Errorf("master key: it is not the one of this install (%w)", err)
@@ -72,7 +73,7 @@ func (a *app) withMaster(o opener, cfg config.Config) (opener, error) {
 }
 
 // opener opens stores to look at them.
-func (d *doctor) opener(master []keys.MasterKey) opener {
+func (d *doctor) opener(master []masterkey.Key) opener {
 	return opener{getenv: d.app.getenv, master: master, seals: newSeals(master)}
 }
 

@@ -6,20 +6,21 @@ import (
 	"sync"
 
 	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/store"
 )
 
 // testMaster is the master key of installs that tests make up, testSeals are its seals.
 var (
-	testMaster  = keys.NewMasterKey()
-	testSeals   = newSeals([]keys.MasterKey{testMaster})
+	testMaster  = masterkey.New()
+	testSeals   = newSeals([]masterkey.Key{testMaster})
 	testEnviron = []string{masterKeyVariable + "=" + testMaster.Encode()}
 )
 
 // testFoundation is an install with a keyring that testMaster opens.
 var testFoundation = sync.OnceValue(func() store.Foundation {
 	hand := &keyringInHand{}
-	err := keys.Init(context.Background(), keys.Config{Storage: hand, InstallID: "install", Master: []keys.MasterKey{testMaster}, Sealed: true})
+	err := keys.Init(context.Background(), keys.Config{Storage: hand, InstallID: "install", Master: []masterkey.Key{testMaster}, Sealed: true})
 	if err != nil {
 		panic(fmt.Sprint("making a keyring: ", err))
 	}

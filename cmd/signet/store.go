@@ -12,6 +12,7 @@ import (
 
 	"signet/config"
 	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/redis"
@@ -24,9 +25,9 @@ type opener struct {
 	log     *slog.Logger        // nil discards
 	warn    func(warning error) // told what can be lost; nil: nobody is
 	observe func(doing string, took time.Duration, err error)
-	seals   *seal.Keys       // of the records; nil: they are neither sealed nor verified
-	master  []keys.MasterKey // that the seals are of
-	patient bool             // whole stores are moved: a slow answer is no reason to give up
+	seals   *seal.Keys      // of the records; nil: they are neither sealed nor verified
+	master  []masterkey.Key // that the seals are of
+	patient bool            // whole stores are moved: a slow answer is no reason to give up
 }
 
 // open opens the store that the configuration names. It makes none.
@@ -80,7 +81,7 @@ func (o opener) check(ctx context.Context, s *redis.Store) {
 
 // create makes the install in a store that is empty, and the first keys. On an error nothing of it is left,
 // or nothing that the next try would not take up.
-func (o opener) create(ctx context.Context, cfg config.Config, master keys.MasterKey) error {
+func (o opener) create(ctx context.Context, cfg config.Config, master masterkey.Key) error {
 	if path, ok := cfg.BoltPath(); ok {
 		return o.createBolt(ctx, path, cfg, master)
 	}
@@ -106,7 +107,7 @@ func (o opener) create(ctx context.Context, cfg config.Config, master keys.Maste
 	return o.firstKeys(ctx, s, cfg, install.ID, master) // an init that broke off
 }
 
-func (o opener) createBolt(ctx context.Context, path string, cfg config.Config, master keys.MasterKey) (err error) {
+func (o opener) createBolt(ctx context.Context, path string, cfg config.Config, master masterkey.Key) (err error) {
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("store: %s is there already, and it is not overwritten", path)
 	}
@@ -126,7 +127,7 @@ func (o opener) createBolt(ctx context.Context, path string, cfg config.Config, 
 }
 
 // furnish writes the install and the first keys.
-func (o opener) furnish(ctx context.Context, s store.Store, cfg config.Config, master keys.MasterKey, schema int) error {
+func (o opener) furnish(ctx context.Context, s store.Store, cfg config.Config, master masterkey.Key, schema int) error {
 	install := store.Install{ID: rand.Text(), Schema: schema, CreatedAt: time.Now().UTC()}
 	if err := compareClocks(ctx, s, cfg, install.ID, master); err != nil {
 		return err
@@ -137,7 +138,7 @@ func (o opener) furnish(ctx context.Context, s store.Store, cfg config.Config, m
 	return o.firstKeys(ctx, s, cfg, install.ID, master)
 }
 
-func (o opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config, installID string, master keys.MasterKey) error {
+func (o opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config, installID string, master masterkey.Key) error {
 	hsm, err := openHSM(cfg, o.getenv)
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (o opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config,
 	if hsm != nil {
 		defer hsm.Close()
 	}
-	ring := keyringConfig(cfg, s, installID, []keys.MasterKey{master})
+	ring := keyringConfig(cfg, s, installID, []masterkey.Key{master})
 	ring.Remote, ring.Sealed = remoteKeys(cfg, hsm), true
 	ring.Mark = markFile(cfg)
 	if err := keys.Init(ctx, ring); err != nil {

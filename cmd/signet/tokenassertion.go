@@ -18,7 +18,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/spf13/cobra"
 
-	"signet/keys"
+	"signet/keys/jose"
 )
 
 // assertionLife leaves time to paste, and for a clock that is a minute or two off.
@@ -86,7 +86,7 @@ func signAssertion(client, issuer, kid string, signer crypto.Signer, now time.Ti
 	if err != nil {
 		return "", err
 	}
-	public, err := keys.ReadPublicSet(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	public, err := jose.ReadPublicSet(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 	if err != nil {
 		return "", err
 	}

@@ -9,7 +9,7 @@ import (
 
 	cryptoki "github.com/miekg/pkcs11"
 
-	"signet/keys"
+	"signet/keys/jose"
 )
 
 // PKCS #11 v3.0 §2.3, which the library's constants do not reach.
@@ -45,13 +45,13 @@ func algorithmOf(alg string) (algorithm, bool) {
 		cryptoki.NewAttribute(cryptoki.CKA_UNWRAP, false),
 	}
 	switch alg {
-	case keys.ES256:
+	case jose.ES256:
 		return algorithm{cryptoki.CKM_EC_KEY_PAIR_GEN, cryptoki.CKM_ECDSA, "CKM_EC_KEY_PAIR_GEN and CKM_ECDSA", curve(curveP256), nil}, true
-	case keys.RS256:
+	case jose.RS256:
 		return algorithm{cryptoki.CKM_RSA_PKCS_KEY_PAIR_GEN, cryptoki.CKM_RSA_PKCS, "CKM_RSA_PKCS_KEY_PAIR_GEN and CKM_RSA_PKCS", rsa, signsOnly}, true
-	case keys.PS256:
+	case jose.PS256:
 		return algorithm{cryptoki.CKM_RSA_PKCS_KEY_PAIR_GEN, cryptoki.CKM_RSA_PKCS_PSS, "CKM_RSA_PKCS_KEY_PAIR_GEN and CKM_RSA_PKCS_PSS", rsa, signsOnly}, true
-	case keys.EdDSA:
+	case jose.EdDSA:
 		return algorithm{ckmEdwardsKeyPairGen, ckmEdDSA, "CKM_EC_EDWARDS_KEY_PAIR_GEN and CKM_EDDSA", curve(curveEd25519), nil}, true
 	}
 	return algorithm{}, false

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"signet/keys"
+	"signet/keys/masterkey"
 )
 
 const (
@@ -108,7 +109,7 @@ func (s *storage) SwapKeyring(_ context.Context, old, next uint64, document []by
 // openKeys opens the keyring in s, and makes it before if there is none.
 func openKeys(t *testing.T, s *storage, provider keys.Provider, algs ...string) *keys.Manager {
 	t.Helper()
-	cfg := keys.Config{Storage: s, InstallID: "test", Master: []keys.MasterKey{master}, Algorithms: algs, Remote: keys.Remote{Provider: provider}}
+	cfg := keys.Config{Storage: s, InstallID: "test", Master: []masterkey.Key{master}, Algorithms: algs, Remote: keys.Remote{Provider: provider}}
 	if s.version == 0 {
 		if err := keys.Init(t.Context(), cfg); err != nil {
 			t.Fatal(err)
@@ -121,4 +122,4 @@ func openKeys(t *testing.T, s *storage, provider keys.Provider, algs ...string) 
 	return m
 }
 
-var master = keys.NewMasterKey()
+var master = masterkey.New()

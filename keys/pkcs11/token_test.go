@@ -16,14 +16,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
+	gojose "github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 	cryptoki "github.com/miekg/pkcs11"
 
 	"signet/keys"
+	"signet/keys/jose"
 )
 
-var everyAlgorithm = []string{keys.ES256, keys.RS256, keys.PS256, keys.EdDSA}
+var everyAlgorithm = []string{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA}
 
 // Two libraries that know nothing of us verify what the token signed, with the key set alone; also
 // after everything but the token and the keyring is gone.
@@ -39,7 +40,7 @@ func TestSignsForOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var jwks jose.JSONWebKeySet
+	var jwks gojose.JSONWebKeySet
 	if err := json.Unmarshal(set.Body, &jwks); err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,7 @@ func TestSignsForOthers(t *testing.T) {
 			if err != nil || !parsed.Valid {
 				t.Errorf("%s: golang-jwt: %v", alg, err)
 			}
-			signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+			signed, err := gojose.ParseSignedCompact(token, []gojose.SignatureAlgorithm{gojose.SignatureAlgorithm(alg)})
 			if err != nil {
 				t.Fatalf("%s: go-jose: %v", alg, err)
 			}
@@ -69,7 +70,7 @@ func TestSignsForOthers(t *testing.T) {
 func TestPrivateKeyStays(t *testing.T) {
 	h := newSoftHSM(t)
 	p := h.open(t)
-	for alg, secret := range map[string]uint{keys.ES256: cryptoki.CKA_VALUE, keys.RS256: cryptoki.CKA_PRIVATE_EXPONENT, keys.EdDSA: cryptoki.CKA_VALUE} {
+	for alg, secret := range map[string]uint{jose.ES256: cryptoki.CKA_VALUE, jose.RS256: cryptoki.CKA_PRIVATE_EXPONENT, jose.EdDSA: cryptoki.CKA_VALUE} {
 		reference, _, err := p.NewKey(t.Context(), alg)
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +112,7 @@ func TestPrivateKeyStays(t *testing.T) {
 func TestConnectionComesBack(t *testing.T) {
 	h := newSoftHSM(t)
 	p := h.open(t)
-	m := openKeys(t, &storage{}, p, keys.ES256)
+	m := openKeys(t, &storage{}, p, jose.ES256)
 	for _, tc := range []struct {
 		name string
 		pull func(c *connection) error
@@ -146,7 +147,7 @@ func TestConnectionComesBack(t *testing.T) {
 // its return succeed.
 func TestTokenGoesAwayUnderLoad(t *testing.T) {
 	h := newSoftHSM(t)
-	m := openKeys(t, &storage{}, h.open(t), keys.ES256)
+	m := openKeys(t, &storage{}, h.open(t), jose.ES256)
 	var good, bad, wrong atomic.Int64
 	stop := make(chan struct{})
 	var load sync.WaitGroup
@@ -201,7 +202,7 @@ func TestTokenGoesAwayUnderLoad(t *testing.T) {
 func TestConcurrentSignatures(t *testing.T) {
 	h := newSoftHSM(t)
 	p := h.open(t)
-	algs := []string{keys.ES256, keys.EdDSA}
+	algs := []string{jose.ES256, jose.EdDSA}
 	m := openKeys(t, &storage{}, p, algs...)
 	var load sync.WaitGroup
 	for i := range 16 {
@@ -292,7 +293,7 @@ func TestSetup(t *testing.T) {
 		{"not a library", func(c *Config) { c.Module = text }, nil, true, "cannot be loaded"},
 		{"other token", func(c *Config) { c.Token = "other" }, nil, false, `token "other" is not there`},
 		{"no PIN", func(c *Config) { c.PIN = func() (string, error) { return "", fmt.Errorf("pin_file: gone") } }, nil, true, "pin_file: gone"},
-		{"unknown algorithm", func(*Config) {}, []string{keys.ES256, "HS256"}, true, "HS256 is not supported"},
+		{"unknown algorithm", func(*Config) {}, []string{jose.ES256, "HS256"}, true, "HS256 is not supported"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := h.config()
@@ -316,11 +317,11 @@ func TestSetup(t *testing.T) {
 func TestDiscard(t *testing.T) {
 	h := newSoftHSM(t)
 	p := h.open(t)
-	kept, public, err := p.NewKey(t.Context(), keys.ES256)
+	kept, public, err := p.NewKey(t.Context(), jose.ES256)
 	if err != nil {
 		t.Fatal(err)
 	}
-	unused, _, err := p.NewKey(t.Context(), keys.ES256)
+	unused, _, err := p.NewKey(t.Context(), jose.ES256)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 // Request carries one HTTP request and what handlers learn about it.
 type Request struct {
 	*http.Request
+	ctx     context.Context     // of the work for the request; the http.Request's own ends with its connection
 	Writer  http.ResponseWriter // for limits and deadlines only; the response is written by Server.Serve
 	ID      string              // X-Request-Id; made here, never taken from the caller
 	Begun   time.Time
@@ -18,9 +19,8 @@ type Request struct {
 	Form    Form       // of a route with Form
 	Facts
 
-	caller    context.Context // ends when the caller hangs up; the request's own context may outlive that
-	origins   []string        // of the client that ClientID names
-	inSummary bool            // the log has this request in the summary of an outage
+	origins   []string // of the client that ClientID names
+	inSummary bool     // the log has this request in the summary of an outage
 }
 
 // Facts are what handlers learn about a request. The access log, the metrics and the audit trail are written
@@ -47,6 +47,10 @@ type Facts struct {
 	RetryBefore time.Time // if a dependency fails, the first retry should come before this; zero: at any time
 }
 
+// Context returns the context of the work for the request. It is kept beside the http.Request, because to put it
+// there would copy that. The http.Request's own context ends when the caller hangs up.
+func (r *Request) Context() context.Context { return r.ctx }
+
 // SetClient records the client of the request. origins are those whose pages may read the response.
 func (r *Request) SetClient(id string, confidential bool, origins []string) {
 	r.ClientID, r.Confidential, r.origins = id, confidential, origins
@@ -56,12 +60,12 @@ func (r *Request) SetClient(id string, confidential bool, origins []string) {
 // hang-up or at the request's deadline, whichever is first.
 func (r *Request) WhileCallerWaits() (context.Context, context.CancelFunc) {
 	if deadline, ok := r.Context().Deadline(); ok {
-		return context.WithDeadline(r.caller, deadline)
+		return context.WithDeadline(r.Request.Context(), deadline)
 	}
-	return context.WithCancel(r.caller)
+	return context.WithCancel(r.Request.Context())
 }
 
 // hungUp reports whether err is only that the caller left before anything was decided.
 func (r *Request) hungUp(err error) bool {
-	return errors.Is(err, context.Canceled) && r.caller.Err() != nil
+	return errors.Is(err, context.Canceled) && r.Request.Context().Err() != nil
 }

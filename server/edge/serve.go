@@ -86,7 +86,7 @@ func (s *Server) Draining() bool { return s.draining.Load() }
 // Serve runs one matched route: headers first, then the handler, then exactly one response, one line in the
 // log and one count in the metrics, whatever happened.
 func (s *Server) Serve(w http.ResponseWriter, httpRequest *http.Request, rt *Route) {
-	r := &Request{Request: httpRequest, Writer: w, ID: RandomText(12), Begun: s.cfg.Now(), Address: s.CallerAddress(httpRequest), caller: httpRequest.Context()}
+	r := &Request{Request: httpRequest, ctx: httpRequest.Context(), Writer: w, ID: RandomText(12), Begun: s.cfg.Now(), Address: s.CallerAddress(httpRequest)}
 	h := w.Header()
 	h["X-Request-Id"] = []string{r.ID}
 	h["X-Content-Type-Options"] = nosniff
@@ -100,7 +100,7 @@ func (s *Server) Serve(w http.ResponseWriter, httpRequest *http.Request, rt *Rou
 	if err != nil && rt.Form && r.URL.RawQuery != "" {
 		err = rt.mentionQuery(err)
 	}
-	r.Request = httpRequest // run's deadline has been released, and with it its context
+	r.ctx = httpRequest.Context() // run's deadline has been released, and with it its context
 	s.addCORS(r, rt, h)
 	status, err := s.writeResponse(w, r, rt, answer, err)
 	s.logRequest(r, rt, status, err)
@@ -146,9 +146,11 @@ func (s *Server) run(w http.ResponseWriter, r *Request, rt *Route) (answer Respo
 		return Response{}, &Error{Status: http.StatusMethodNotAllowed, Code: "invalid_request",
 			Description: "this endpoint takes " + rt.allow() + " only"}
 	}
-	ctx, cancel := rt.bound(r.Context())
-	defer cancel()
-	r.Request = r.WithContext(ctx)
+	if rt.Form || rt.Changes || rt.Timeout > 0 {
+		var cancel context.CancelFunc
+		r.ctx, cancel = rt.bound(r.ctx)
+		defer cancel()
+	}
 	if rt.NeedsClock {
 		if err := s.cfg.CheckClock(); err != nil {
 			return Response{}, Unavailable(err)

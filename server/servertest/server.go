@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/keys/jose"
+	"signet/keys/masterkey"
 	"signet/server"
 	"signet/server/edge"
 	"signet/server/password"
@@ -108,8 +110,8 @@ func (s *Server) openKeys(t testing.TB) {
 	t.Helper()
 	install, err := s.Store.Install(t.Context())
 	must(t, err)
-	cfg := keys.Config{Storage: s.Store, InstallID: install.ID, Master: []keys.MasterKey{keys.NewMasterKey()}, Now: s.Clock.Now,
-		Algorithms: []string{keys.ES256, keys.RS256}}
+	cfg := keys.Config{Storage: s.Store, InstallID: install.ID, Master: []masterkey.Key{masterkey.New()}, Now: s.Clock.Now,
+		Algorithms: []string{jose.ES256, jose.RS256}}
 	s.KeyConfig = cfg
 	must(t, keys.Init(t.Context(), cfg))
 	s.Keys, err = keys.Open(t.Context(), cfg)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/redis/redistest"
 )
@@ -28,7 +29,7 @@ type replica struct {
 // house is what the replicas of one install have in common.
 type house struct {
 	install store.Install
-	master  keys.MasterKey
+	master  masterkey.Key
 	cfg     Config
 }
 
@@ -36,7 +37,7 @@ func newHouse(t *testing.T, addr string) house {
 	t.Helper()
 	h := house{
 		install: store.Install{ID: fmt.Sprintf("%x", randomID()), Schema: Schema, CreatedAt: begun},
-		master:  keys.NewMasterKey(),
+		master:  masterkey.New(),
 		cfg:     Config{Addrs: []string{addr}, ReplicaPoll: 50 * time.Millisecond, Timeout: time.Second},
 	}
 	s := mustOpen(t, h.cfg)
@@ -50,7 +51,7 @@ func newHouse(t *testing.T, addr string) house {
 }
 
 func (h house) keys(s *Store) keys.Config {
-	return keys.Config{Storage: s, InstallID: h.install.ID, Master: []keys.MasterKey{h.master}, Poll: 50 * time.Millisecond}
+	return keys.Config{Storage: s, InstallID: h.install.ID, Master: []masterkey.Key{h.master}, Poll: 50 * time.Millisecond}
 }
 
 func (h house) replica(t *testing.T) *replica {

@@ -7,12 +7,12 @@ import (
 	"sync"
 	"testing"
 
-	"signet/keys"
+	"signet/keys/masterkey"
 	"signet/store/seal"
 )
 
 func TestSeal(t *testing.T) {
-	master := []keys.MasterKey{keys.NewMasterKey(), keys.NewMasterKey()}
+	master := []masterkey.Key{masterkey.New(), masterkey.New()}
 	k := seal.New(master)
 	key, record := []byte("ada"), []byte("a record")
 	sealed := k.Seal(seal.User, key, bytes.Clone(record))
@@ -42,7 +42,7 @@ func TestSeal(t *testing.T) {
 
 // A sealed install is a JSON object that a version without seals can read.
 func TestSealedInstall(t *testing.T) {
-	k := seal.New([]keys.MasterKey{keys.NewMasterKey()})
+	k := seal.New([]masterkey.Key{masterkey.New()})
 	record := []byte(`{"id":"x","schema":2}`)
 	sealed := k.Seal(seal.Install, nil, bytes.Clone(record))
 	var in struct {
@@ -66,7 +66,7 @@ func TestSealedInstall(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	k := seal.New([]keys.MasterKey{keys.NewMasterKey()})
+	k := seal.New([]masterkey.Key{masterkey.New()})
 	var told []string
 	k.OnForged(func(e *seal.Error) { told = append(told, e.Error()) })
 	key := []byte("ada")
@@ -75,7 +75,7 @@ func TestOpenRefuses(t *testing.T) {
 		"another place": func() ([]byte, error) { return k.Open(seal.User, []byte("bob"), sealed) },
 		"another kind":  func() ([]byte, error) { return k.Open(seal.Name, key, sealed) },
 		"another master key": func() ([]byte, error) {
-			return seal.New([]keys.MasterKey{keys.NewMasterKey()}).Open(seal.User, key, sealed)
+			return seal.New([]masterkey.Key{masterkey.New()}).Open(seal.User, key, sealed)
 		},
 		"a longer key": func() ([]byte, error) { return k.Open(seal.User, []byte("adar"), sealed[1:]) },
 	} {
@@ -100,7 +100,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // TestUnsealed: what was written before there were seals is taken until they are required.
 func TestUnsealed(t *testing.T) {
-	k := seal.New([]keys.MasterKey{keys.NewMasterKey()})
+	k := seal.New([]masterkey.Key{masterkey.New()})
 	if got, err := k.Open(seal.Client, nil, []byte(`{"a":1}`)); err != nil || string(got) != `{"a":1}` {
 		t.Errorf("got %q, %v", got, err)
 	}
@@ -115,7 +115,7 @@ func TestUnsealed(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	k := seal.New([]keys.MasterKey{keys.NewMasterKey()})
+	k := seal.New([]masterkey.Key{masterkey.New()})
 	var all sync.WaitGroup
 	for g := range 4 {
 		all.Go(func() {
@@ -132,7 +132,7 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func BenchmarkOpen(b *testing.B) {
-	k := seal.New([]keys.MasterKey{keys.NewMasterKey()})
+	k := seal.New([]masterkey.Key{masterkey.New()})
 	key := bytes.Repeat([]byte{7}, 16)
 	sealed := k.Seal(seal.User, key, bytes.Repeat([]byte{1}, 220))
 	for b.Loop() {

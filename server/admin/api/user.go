@@ -1,0 +1,117 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// User is a user as the API shows it.
+type User struct {
+	Subject     string                     `json:"sub"` // never changes
+	Username    string                     `json:"username"`
+	Claims      map[string]json.RawMessage `json:"claims"`
+	Disabled    bool                       `json:"disabled"`
+	HasPassword bool                       `json:"has_password"`
+	CreatedAt   time.Time                  `json:"created_at"`
+	UpdatedAt   time.Time                  `json:"updated_at"`
+}
+
+// UserList is a page of users in the order of their names. It may be empty and not the last where a filter leaves users out.
+type UserList struct {
+	Users []User `json:"users"`
+	Next  string `json:"next"` // the after of the next page; empty: this is the last
+}
+
+// NewUser is the request of CreateUser.
+type NewUser struct {
+	Username string                     `json:"username"`
+	Password *string                    `json:"password,omitempty"` // nil: the user cannot log in until one is set
+	Claims   map[string]json.RawMessage `json:"claims"`
+}
+
+// UserChanges is the request of UpdateUser. Claims are merged: null removes one, and one that is not named stays (RFC 7396).
+type UserChanges struct {
+	Claims map[string]json.RawMessage `json:"claims"`
+}
+
+// NewPassword is the request of SetPassword.
+type NewPassword struct {
+	Password string `json:"password"`
+}
+
+// UserRecord is a line of ImportUsers.
+type UserRecord struct {
+	Username     string                     `json:"username"`
+	PasswordHash string                     `json:"password_hash"` // bcrypt, argon2id or argon2i; empty: the user cannot log in until a password is set
+	Claims       map[string]json.RawMessage `json:"claims"`
+}
+
+// UserLine is a line of the verbs for many users. A line of an import is one too: the other members are ignored.
+type UserLine struct {
+	Username     string          `json:"username"` // in any spelling, or a sub
+	Claims       json.RawMessage `json:"claims,omitempty"`
+	PasswordHash json.RawMessage `json:"password_hash,omitempty"`
+}
+
+// MaxRefused bounds Report.Refused.
+const MaxRefused = 10_000
+
+// Report is the result of the verbs for many users. A line that is refused does not affect the others.
+// Sending the same lines again does no harm.
+type Report struct {
+	Accepted     int           `json:"accepted"`
+	Refused      []RefusedLine `json:"refused"`       // the first MaxRefused
+	RefusedCount int           `json:"refused_count"` // all of them
+}
+
+// RefusedLine is a line that changed nothing.
+type RefusedLine struct {
+	Line     int    `json:"line"` // from 1
+	Username string `json:"username"`
+	Reason   string `json:"reason"`
+}
+
+// Session is one sign-in of a user in a client.
+type Session struct {
+	ID         string    `json:"sid"`
+	ClientID   string    `json:"client_id"`
+	Generation uint32    `json:"generation"` // how often it was refreshed
+	StartedAt  time.Time `json:"started_at"`
+	RotatedAt  time.Time `json:"rotated_at"` // the last refresh, or StartedAt
+	ExpiresAt  time.Time `json:"expires_at"` // unless it is refreshed before
+}
+
+// SessionList has the sessions that could be refreshed now, oldest first.
+type SessionList struct {
+	Sessions []Session `json:"sessions"`
+}
+
+// SessionsRevoked is the answer of RevokeSessions.
+type SessionsRevoked struct {
+	Revoked int `json:"revoked"`
+}
+
+// ClientsEnded is the answer of RevokeAllSessions.
+type ClientsEnded struct {
+	Clients int `json:"clients"` // whose sessions and tokens were ended
+}
+
+// Limit is what counts against a user or a network at present.
+type Limit struct {
+	Kind     string     `json:"kind"`    // account, logins, anywhere, client, unknown or admin
+	Network  string     `json:"network"` // a prefix, or its size where only a MAC of the network is stored
+	Failures int        `json:"failures"`
+	UnderWay int        `json:"under_way"`
+	Wait     float64    `json:"wait_seconds"` // before the next attempt
+	Until    *time.Time `json:"until,omitempty"`
+}
+
+// LimitList has the longest waits first.
+type LimitList struct {
+	Limits []Limit `json:"limits"`
+}
+
+// LimitsCleared is the answer of ClearThrottle.
+type LimitsCleared struct {
+	Cleared int `json:"cleared"`
+}
