@@ -32,6 +32,7 @@ var arrows = map[string][]string{
 	"store":                   {},
 	"store/packed":            {"store"},
 	"store/recovery":          {"store"},
+	"store/archive":           {"store", "store/seal"},
 	"store/seal":              {},
 	"store/bolt":              {"store", "store/packed", "store/seal"},
 	"store/redis":             {"store", "store/packed", "store/seal"},
