@@ -78,7 +78,7 @@ func readBulk(c *call, lines *lineReader) (batch []*bulkLine, err error) {
 		} else if in.err = decodeJSON(data, &row); in.err == nil {
 			in.username = row.Username
 			one := *c
-			one.Request = c.WithContext(c.Context())
+			one.Request = c.Request.WithContext(c.Request.Context())
 			one.SetPathValue("username", row.Username)
 			in.one = &one
 		}

@@ -20,11 +20,11 @@ import (
 // answer, the log line, the metrics and the audit trail.
 type call struct {
 	*http.Request
+	ctx     context.Context     // of the work for the request; the request's own ends with its connection
 	writer  http.ResponseWriter // for limits and deadlines only; serve writes the answer
 	id      string              // X-Request-Id: made here, never taken from the caller
 	begun   time.Time
 	address netip.Addr
-	caller  context.Context // ends when the caller hangs up; the request's own context may outlive that
 
 	form      form
 	client    *store.Client // once authenticated
@@ -47,6 +47,10 @@ type call struct {
 	unnamed   bool                            // it names no client, and the default one stands in
 }
 
+// Context returns the context of the work for the request. It is kept beside the request, because to put it
+// there would copy the request.
+func (c *call) Context() context.Context { return c.ctx }
+
 // reply is what a handler answers. A nil body is an empty one.
 type reply struct {
 	status int // 0 means 200
@@ -59,7 +63,7 @@ type reply struct {
 // serve runs one matched route: headers first, then the handler, then exactly one answer, one log
 // line and one count, whatever happened.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
-	c := &call{Request: r, writer: w, id: randomText(12), begun: s.now(), address: s.callerAddress(r), caller: r.Context()}
+	c := &call{Request: r, ctx: r.Context(), writer: w, id: randomText(12), begun: s.now(), address: s.callerAddress(r)}
 	h := w.Header()
 	h["X-Request-Id"] = []string{c.id}
 	h["X-Content-Type-Options"] = nosniff
@@ -73,7 +77,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt *route) {
 	if err != nil && rt.form && r.URL.RawQuery != "" {
 		err = pointToQuery(err)
 	}
-	c.Request = r // run's deadline has been released, and with it its context
+	c.ctx = r.Context() // run's deadline has been released, and with it its context
 	rt.cors.answer(s, c, h)
 	status, err := s.write(w, c, rt, answer, err)
 	s.finish(c, rt, status, err)
@@ -119,9 +123,11 @@ func (s *Server) run(w http.ResponseWriter, c *call, rt *route) (answer reply, e
 		return reply{}, &oauthError{Status: http.StatusMethodNotAllowed, Code: "invalid_request",
 			Description: "this endpoint takes " + rt.allow() + " only"}
 	}
-	ctx, cancel := rt.bound(c.Context())
-	defer cancel()
-	c.Request = c.WithContext(ctx)
+	if rt.form || rt.store || rt.changes {
+		var cancel context.CancelFunc
+		c.ctx, cancel = rt.bound(c.ctx)
+		defer cancel()
+	}
 	if rt.timed {
 		if err := s.checkClock(); err != nil {
 			return reply{}, err
@@ -158,14 +164,14 @@ func (rt *route) bound(ctx context.Context) (context.Context, context.CancelFunc
 // ends at the hang-up or at the request's deadline, whichever is first.
 func (c *call) whileCallerWaits() (context.Context, context.CancelFunc) {
 	if deadline, ok := c.Context().Deadline(); ok {
-		return context.WithDeadline(c.caller, deadline)
+		return context.WithDeadline(c.Request.Context(), deadline)
 	}
-	return context.WithCancel(c.caller)
+	return context.WithCancel(c.Request.Context())
 }
 
 // hungUp reports whether err is only that the caller left before anything was decided.
 func (c *call) hungUp(err error) bool {
-	return errors.Is(err, context.Canceled) && c.caller.Err() != nil
+	return errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil
 }
 
 // answerWithin bounds what one request may take before its caller is told to come again.

@@ -73,10 +73,10 @@ type tcpConn interface {
 	CloseWrite() error
 }
 
-// mark is a connection's place in a list.
-type mark struct {
-	in *list.List
-	at *list.Element
+// place is where a connection is in the lists of a crowd; nil where it is in none.
+type place struct {
+	crowd      *crowd
+	idle, slow *list.Element
 }
 
 // heldConn is a connection that counts until it is closed.
@@ -84,10 +84,9 @@ type heldConn struct {
 	tcpConn
 	owner  *Connections
 	home   netip.Prefix // the network it counts for; zero: none
-	crowds []*crowd     // it counts in, the smallest first; nil once it has left
-	marks  []mark
-	coming bool // a request's header is complete, and its body may not be
-	busy   bool // a request is under way
+	places []place      // in the crowds it counts in, the smallest first; nil once it has left
+	coming bool         // a request's header is complete, and its body may not be
+	busy   bool         // a request is under way
 }
 
 // Connections returns the bounds of the listener that metrics call name.
@@ -159,8 +158,9 @@ func (c *Connections) admit(conn tcpConn) *heldConn {
 
 // enter needs mu. Whoever leaves for h is returned and left to be closed.
 func (c *Connections) enter(h *heldConn, from netip.Addr) (victim *heldConn, ok bool) {
-	home, crowds := c.crowdsOf(from)
-	for _, crowd := range crowds {
+	home, places := c.placesFor(from)
+	for _, p := range places {
+		crowd := p.crowd
 		if crowd.open < crowd.limit {
 			continue
 		}
@@ -175,12 +175,12 @@ func (c *Connections) enter(h *heldConn, from netip.Addr) (victim *heldConn, ok 
 		c.leave(victim)
 		break // that made room in every crowd of the new one: all is one of the victim's
 	}
-	h.home, h.crowds = home, crowds
+	h.home, h.places = home, places
 	if home.IsValid() {
-		c.networks[home] = crowds[0]
+		c.networks[home] = places[0].crowd
 	}
-	for _, crowd := range crowds {
-		crowd.open++
+	for _, p := range places {
+		p.crowd.open++
 	}
 	h.rest()
 	return victim, true
@@ -208,9 +208,9 @@ func (c *Connections) warnFull(full *crowd) {
 	}
 }
 
-func (c *Connections) crowdsOf(from netip.Addr) (netip.Prefix, []*crowd) {
+func (c *Connections) placesFor(from netip.Addr) (netip.Prefix, []place) {
 	if c.share == 0 || c.proxies(from) {
-		return netip.Prefix{}, []*crowd{&c.all}
+		return netip.Prefix{}, []place{{crowd: &c.all}}
 	}
 	home := network(from)
 	neighbours := c.networks[home]
@@ -218,42 +218,56 @@ func (c *Connections) crowdsOf(from netip.Addr) (netip.Prefix, []*crowd) {
 		fresh := c.crowd("network", c.share)
 		neighbours = &fresh
 	}
-	return home, []*crowd{neighbours, &c.all}
+	return home, []place{{crowd: neighbours}, {crowd: &c.all}}
 }
 
 // leave needs mu. A second time it does nothing.
 func (c *Connections) leave(h *heldConn) {
 	h.stir()
 	h.end()
-	for _, crowd := range h.crowds {
-		crowd.open--
+	for _, p := range h.places {
+		p.crowd.open--
 	}
-	if h.home.IsValid() && h.crowds != nil && h.crowds[0].open == 0 {
+	if h.home.IsValid() && h.places != nil && h.places[0].crowd.open == 0 {
 		delete(c.networks, h.home)
 	}
-	h.crowds = nil
+	h.places = nil
 }
 
 // rest puts the connection last in the row of those that can go; stir takes it out. Both need mu.
 func (h *heldConn) rest() {
-	h.stir()
-	for _, crowd := range h.crowds {
-		h.enlist(&crowd.idle)
+	for i := range h.places {
+		p := &h.places[i]
+		moveToBack(&p.crowd.idle, &p.idle, h)
 		if h.coming {
-			h.enlist(&crowd.slow)
+			moveToBack(&p.crowd.slow, &p.slow, h)
+		} else {
+			takeOut(&p.crowd.slow, &p.slow)
 		}
 	}
 }
 
-func (h *heldConn) enlist(in *list.List) {
-	h.marks = append(h.marks, mark{in, in.PushBack(h)})
+func (h *heldConn) stir() {
+	for i := range h.places {
+		p := &h.places[i]
+		takeOut(&p.crowd.idle, &p.idle)
+		takeOut(&p.crowd.slow, &p.slow)
+	}
 }
 
-func (h *heldConn) stir() {
-	for _, m := range h.marks {
-		m.in.Remove(m.at)
+func moveToBack(in *list.List, at **list.Element, h *heldConn) {
+	if *at == nil {
+		*at = in.PushBack(h)
+		return
 	}
-	h.marks = h.marks[:0]
+	in.MoveToBack(*at)
+}
+
+func takeOut(of *list.List, at **list.Element) {
+	if *at != nil {
+		of.Remove(*at)
+		*at = nil
+	}
 }
 
 // Close gives the place back.

@@ -64,7 +64,7 @@ func newEngine(s *Server) *engine {
 // run gives the library an authenticated, parsed grant.
 func (e *engine) run(g *granting) (tokens, error) {
 	ctx := context.WithValue(g.Context(), grantingKey{}, g)
-	req := &oauth2.TokenGenerateRequest{ClientID: g.client.ID, Refresh: g.form.get("refresh_token"), Request: g.WithContext(ctx)}
+	req := &oauth2.TokenGenerateRequest{ClientID: g.client.ID, Refresh: g.form.get("refresh_token"), Request: g.Request.WithContext(ctx)}
 	if g.form.get("scope") != "" || len(g.form.resources) > 0 {
 		// Only whether something was asked for: what it was, the scope handlers read for themselves.
 		req.Scope = "asked"

@@ -77,19 +77,19 @@ func (c *Connections) begin(h *heldConn) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case h.crowds == nil:
+	case h.places == nil:
 		return errMadeRoom
 	case h.busy:
 		return nil
 	}
-	for _, crowd := range h.crowds {
-		if crowd.underWay >= crowd.mostUnderWay {
-			c.shed.WithLabelValues("request", crowd.name).Inc()
+	for _, p := range h.places {
+		if p.crowd.underWay >= p.crowd.mostUnderWay {
+			c.shed.WithLabelValues("request", p.crowd.name).Inc()
 			return errNoPlace
 		}
 	}
-	for _, crowd := range h.crowds {
-		crowd.underWay++
+	for _, p := range h.places {
+		p.crowd.underWay++
 	}
 	h.busy = true
 	h.stir()
@@ -100,8 +100,8 @@ func (c *Connections) begin(h *heldConn) error {
 func (h *heldConn) end() {
 	if h.busy {
 		h.busy = false
-		for _, crowd := range h.crowds {
-			crowd.underWay--
+		for _, p := range h.places {
+			p.crowd.underWay--
 		}
 	}
 }
@@ -132,5 +132,5 @@ func (h *heldConn) idleKind() string {
 func (c *Connections) left(h *heldConn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return h.crowds == nil
+	return h.places == nil
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -112,44 +110,5 @@ func TestMomentOfExport(t *testing.T) {
 	}
 	if fmt.Sprint(tokens) != "[known unknown]" || o.Preserved.Tokens != 1 || events != 3 {
 		t.Errorf("got tokens %v, %d of them kept, and %d events, want each once", tokens, o.Preserved.Tokens, events)
-	}
-}
-
-// TestRestoreShowsItsMoment: a backup at once after a change has that change on its trail, and restore
-// says when it was made.
-func TestRestoreShowsItsMoment(t *testing.T) {
-	d := &disaster{t: t, dir: shortDir(t), environ: append(os.Environ(), "GORACE=atexit_sleep_ms=0", "SIGNET_SHUTDOWN_DELAY=0s")}
-	d.config, d.backup = filepath.Join(d.dir, "signet.yaml"), filepath.Join(d.dir, "copy.db")
-	signet(t, "", "init", "--dir", d.dir, "--issuer", "https://auth.example.com", "--listen", "127.0.0.1:0")
-	r := startReplica(t, d.dir, d.environ)
-	d.signet("", "client", "create", "--id", "late", "--public", "--grant", "password")
-	d.signet("", "client", "delete", "late", "--yes")
-	before := store.Millis(time.Now())
-	d.signet("", "backup", d.backup)
-	after := time.Now()
-	if code := r.stop(); code != exitDone {
-		t.Fatalf("the server exited with %d", code)
-	}
-	if got := d.restore().AsOf; got.Before(before) || got.After(after) {
-		t.Errorf("as of %v, and the backup was made from %v to %v", got, before, after)
-	}
-	archive := filepath.Join(d.dir, "restored.ndjson")
-	d.signet("", "export", "--store", "bolt:"+d.backup, archive)
-	raw, err := os.ReadFile(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, records, err := readArchiveOf(d.seals(), raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, record := range records {
-		if record.Event != nil {
-			got = append(got, record.Event.Type)
-		}
-	}
-	if want := "client.create client.delete backup"; !strings.HasSuffix(strings.Join(got, " "), want) {
-		t.Errorf("the trail of the backup: got %v, want %s last", got, want)
 	}
 }

@@ -21,6 +21,7 @@ const goOAuth2 = "github.com/go-oauth2/oauth2"
 // and must be listed before it exists.
 var arrows = map[string][]string{
 	"cmd/signet":            {"*"},
+	"cmd/signet/e2e":        {},
 	"config":                {},
 	"keys":                  {"keys/jose", "keys/masterkey", "keys/secret"},
 	"keys/jose":             {"keys/secret"},
@@ -37,6 +38,7 @@ var arrows = map[string][]string{
 	"store/storetest":       {"store"},
 	"server":                {"store", "store/seal", "keys", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/password", "server/throttle"},
 	"server/admin/api":      {},
+	"server/admin/client":   {"server/admin/api"},
 	"server/audit":          {"store"},
 	"server/password":       {},
 	"server/throttle":       {"store"},

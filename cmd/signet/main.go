@@ -13,5 +13,6 @@ func main() {
 	cobra.EnableCommandSorting = false // the order of the code is the order of the help
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}, os.Environ()))
+	a := &app{stdio: stdio{os.Stdin, os.Stdout, os.Stderr}, environ: os.Environ(), format: formatTable, now: programClock()}
+	os.Exit(a.run(ctx, os.Args[1:]))
 }

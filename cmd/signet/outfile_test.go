@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 )
@@ -52,25 +51,6 @@ func TestLeftoversOfAKilledCommand(t *testing.T) {
 	}
 	if got := leftovers(dir, ""); !slices.Equal(got, []string{filepath.Join(dir, ".other.db.123456789")}) {
 		t.Errorf("doctor would name %q", got)
-	}
-}
-
-// TestDoctorOfDev: doctor and config check find what `signet dev` has made, and doctor names leftovers.
-func TestDoctorOfDev(t *testing.T) {
-	dir := t.TempDir()
-	t.Chdir(dir)
-	p := startDev(t, "signet-data")
-	p.stop()
-	if err := os.WriteFile(".copy.db.123456789", nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	stdout, stderr, code := runSignet(t, "", "doctor")
-	if code != 0 || !strings.Contains(stdout, "signet-data/signet.db opens") || !strings.Contains(stdout, "./signet-data, which `signet dev` has made") ||
-		!strings.Contains(stdout, ".copy.db.123456789 is left over") {
-		t.Errorf("doctor exits with %d\n%s%s", code, stdout, stderr)
-	}
-	if stdout, stderr, code := runSignet(t, "", "config", "check"); code != 0 || !strings.Contains(stdout, "the configuration is good") {
-		t.Errorf("config check exits with %d\n%s%s", code, stdout, stderr)
 	}
 }
 

@@ -14,13 +14,15 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
+
+	"signet/server/servertest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestMain(m *testing.M) {
 	cobra.EnableCommandSorting = false
-	testscript.Main(m, map[string]func(){"signet": clockedMain, "floor": floorMain})
+	testscript.Main(m, map[string]func(){"signet": main})
 }
 
 // TestScript runs testdata/script against a server without clients and users. Scripts that want one
@@ -43,7 +45,7 @@ func setupScript(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(func() { os.RemoveAll(dir) })
-	if err := writeKeyPairs(env.WorkDir); err != nil {
+	if err := servertest.WriteKeyPairs(env.WorkDir); err != nil {
 		return err
 	}
 	socket := filepath.Join(dir, "admin.sock")
