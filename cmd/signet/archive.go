@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/store"
 )
 
@@ -76,11 +77,11 @@ func (c archiveCounts) total() int64 {
 
 // write is the trailer for people.
 func (t archiveTrailer) write(w io.Writer) {
-	line(w, "clients", fmt.Sprint(t.Counts.Clients))
-	line(w, "users", fmt.Sprint(t.Counts.Users))
-	line(w, "sessions", fmt.Sprint(t.Counts.Sessions))
-	line(w, "revoked tokens", fmt.Sprint(t.Counts.RevokedTokens))
-	line(w, "spent assertions", fmt.Sprint(t.Counts.Assertions))
-	line(w, "audit events", fmt.Sprint(t.Counts.Events))
-	line(w, "sha256", t.SHA256)
+	cli.Row(w, "clients", fmt.Sprint(t.Counts.Clients))
+	cli.Row(w, "users", fmt.Sprint(t.Counts.Users))
+	cli.Row(w, "sessions", fmt.Sprint(t.Counts.Sessions))
+	cli.Row(w, "revoked tokens", fmt.Sprint(t.Counts.RevokedTokens))
+	cli.Row(w, "spent assertions", fmt.Sprint(t.Counts.Assertions))
+	cli.Row(w, "audit events", fmt.Sprint(t.Counts.Events))
+	cli.Row(w, "sha256", t.SHA256)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/bolt"
@@ -38,7 +39,7 @@ type backupFile struct {
 }
 
 // openBackup tells the two kinds apart by how they begin.
-func (a *app) openBackup(ctx context.Context, path string, master []masterkey.Key, unverified bool) (*backupFile, error) {
+func openBackup(app *cli.App, ctx context.Context, path string, master []masterkey.Key, unverified bool) (*backupFile, error) {
 	kind, err := kindOfBackup(path)
 	if err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func (a *app) openBackup(ctx context.Context, path string, master []masterkey.Ke
 	if kind == "bolt" {
 		err = b.openBolt(ctx)
 	} else {
-		err = b.openArchive(a)
+		err = b.openArchive(app)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; nothing was changed", path, err)
@@ -126,7 +127,7 @@ func exported(ctx context.Context, from store.Exporter) iter.Seq2[store.Record, 
 	}
 }
 
-func (b *backupFile) openArchive(a *app) error {
+func (b *backupFile) openArchive(app *cli.App) error {
 	f, err := os.Open(b.path)
 	if err != nil {
 		return err
@@ -141,7 +142,7 @@ func (b *backupFile) openArchive(a *app) error {
 			_, err := f.Seek(0, io.SeekStart)
 			var again *archiveReader
 			if err == nil {
-				again, err = newArchiveReader(a.watch("read", f, 0), b.seals, b.lax)
+				again, err = newArchiveReader(app.Watch("read", f, 0), b.seals, b.lax)
 			}
 			if err != nil {
 				yield(store.Record{}, err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/bolt"
@@ -35,7 +36,7 @@ func TestMomentOfBackup(t *testing.T) {
 			if !tc.copied.IsZero() {
 				flushAt(t, path, tc.copied)
 			}
-			b, err := (&app{}).openBackup(ctx, path, []masterkey.Key{testMaster}, false)
+			b, err := openBackup((&cli.App{}), ctx, path, []masterkey.Key{testMaster}, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,8 +85,8 @@ func TestMomentOfExport(t *testing.T) {
 		{Event: &store.Event{At: during, Type: "revoke", Outcome: "ok", RequestID: "2", Detail: map[string]string{"jti": "known"}}},
 		{Event: &store.Event{At: during, Type: "revoke", Outcome: "ok", RequestID: "3", Detail: map[string]string{"jti": "unknown"}}},
 	})))
-	a := &app{}
-	b, err := a.openBackup(t.Context(), path, []masterkey.Key{testMaster}, false)
+	app := &cli.App{}
+	b, err := openBackup(app, t.Context(), path, []masterkey.Key{testMaster}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,17 +12,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
 	"signet/store"
 	"signet/store/recovery"
-
 	"signet/store/seal"
 )
 
-func (a *app) restoreCommand() *cobra.Command {
+func restoreCommand(app *cli.App) *cobra.Command {
 	var r restoration
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
@@ -42,20 +42,20 @@ func (a *app) restoreCommand() *cobra.Command {
 		Example: "signet restore --config /etc/signet/signet.yaml /backup/signet-2026-03-04.db\n" +
 			"signet restore --audit-log /var/log/signet.log signet.ndjson\n" +
 			"signet restore --config rehearsal/signet.yaml --rehearsal signet-backup.db",
-		Args: positional("FILE"),
+		Args: cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := a.loadConfig()
+			cfg, err := loadConfig(app)
 			if err != nil {
 				return err
 			}
-			r.app, r.cfg, r.now = a, cfg, a.clock()
+			r.app, r.cfg, r.now = app, cfg, app.Clock()
 			if err := r.run(cmd.Context(), args[0]); err != nil {
 				return err
 			}
-			return a.print(r.report, r.report.write)
+			return app.Print(r.report, r.report.write)
 		},
 	}
-	a.configFlag(cmd)
+	configFlag(app, cmd)
 	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
 	cmd.Flags().StringVar(&r.copied, "replaced", "", "take what was revoked from `FILE` too, a backup or export of the store that is replaced, made last")
 	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make an install of its own, whose tokens are not valid in the other")
@@ -65,7 +65,7 @@ func (a *app) restoreCommand() *cobra.Command {
 
 // restoration is one restore under way.
 type restoration struct {
-	app     *app
+	app     *cli.App
 	cfg     config.Config
 	logs    []string
 	copied  string // a copy of the store that is replaced; empty: there is none
@@ -89,14 +89,14 @@ type restoration struct {
 
 // run looks at everything before it changes anything.
 func (r *restoration) run(ctx context.Context, path string) (err error) {
-	if err := r.app.refuseItself(r.cfg, path); err != nil {
+	if err := refuseItself(r.app, r.cfg, path); err != nil {
 		return err
 	}
-	if r.master, err = readMasterKeys(r.cfg.MasterKeyFile, r.app.getenv); err != nil {
+	if r.master, err = readMasterKeys(r.cfg.MasterKeyFile, r.app.Getenv); err != nil {
 		return err
 	}
 	r.seals = newSeals(r.master)
-	if r.hsm, err = openHSM(r.cfg, r.app.getenv); err != nil {
+	if r.hsm, err = openHSM(r.cfg, r.app.Getenv); err != nil {
 		return err
 	}
 	if r.hsm != nil { // it is to make a key
@@ -105,11 +105,11 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 			return fmt.Errorf("keys.hsm: %w; nothing was changed", err)
 		}
 	}
-	if r.backup, err = r.app.openBackup(ctx, path, r.master, r.unverified); err != nil {
+	if r.backup, err = openBackup(r.app, ctx, path, r.master, r.unverified); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.backup.close()) }()
-	if r.target, err = (opener{getenv: r.app.getenv, seals: r.seals, master: r.master}).openRestoreTarget(ctx, r.cfg, r.now); err != nil {
+	if r.target, err = (opener{getenv: r.app.Getenv, seals: r.seals, master: r.master}).openRestoreTarget(ctx, r.cfg, r.now); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.target.close()) }()
@@ -123,14 +123,14 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 }
 
 // refuseItself: a file cannot be put in its own place.
-func (a *app) refuseItself(cfg config.Config, path string) error {
+func refuseItself(app *cli.App, cfg config.Config, path string) error {
 	own, _ := cfg.BoltPath()
 	one, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("reading the backup: %w", err)
 	}
 	if other, err := os.Stat(own); err == nil && os.SameFile(one, other) {
-		return misuse("%s is the store itself; name a backup of it", path)
+		return cli.Usagef("%s is the store itself; name a backup of it", path)
 	}
 	return nil
 }
