@@ -10,6 +10,7 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/edge"
+	"signet/store"
 )
 
 // adminVerb is one row of the operator's surface. The answers are JSON; admin_error.go has the errors.
@@ -210,8 +211,23 @@ func (p *adminPath) refuse(_ *Server, c *adminRequest) (edge.Response, error) {
 	return edge.Response{}, &edge.Error{Status: http.StatusMethodNotAllowed, Code: api.CodeInvalid, Description: "this path takes " + allow + " only"}
 }
 
+// doing returns the context of a change that did records afterwards.
+func (s *Server) doing(c *adminRequest, e *event) context.Context {
+	e.Outcome, e.Actor = store.OutcomeOK, c.Actor
+	return s.audit.withEvent(c.Request, e)
+}
+
+// beginning records a change of several steps before the first of them. It fails where the store cannot keep the event.
+func (s *Server) beginning(c *adminRequest, e event) error {
+	if err := s.store.KeepEvent(s.doing(c, &e), &e); err != nil {
+		return err
+	}
+	s.did(c, e)
+	return nil
+}
+
 // did records a change in the audit trail.
 func (s *Server) did(c *adminRequest, e event) {
-	e.Outcome, e.Actor = "ok", c.Actor
+	e.Outcome, e.Actor = store.OutcomeOK, c.Actor
 	s.audit.add(c.Request, e)
 }

@@ -39,7 +39,9 @@ func (s *Server) adminImportUsers(c *adminRequest) (edge.Response, error) {
 	lines := newLineReader(http.MaxBytesReader(c.Writer, c.Body, maxImport))
 	guard := guardStream(c)
 	defer guard.close()
-	s.did(c, event{Type: store.EventUserImportBegin})
+	if err := s.beginning(c, event{Type: store.EventUserImportBegin}); err != nil {
+		return edge.Response{}, err
+	}
 	broken := ""
 	defer func() {
 		detail := map[string]string{"accepted": strconv.Itoa(report.Accepted), "refused": strconv.Itoa(report.RefusedCount)}

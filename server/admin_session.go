@@ -50,11 +50,12 @@ func (s *Server) adminRevokeSessions(c *adminRequest) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	revoked, err := s.store.RevokeSessions(c.Context(), user.ID)
+	e := event{Type: store.EventSessionRevokeAll}
+	revoked, err := s.store.RevokeSessions(s.doing(c, &e), user.ID)
 	if err != nil {
 		return edge.Response{}, userProblem(err)
 	}
-	s.did(c, event{Type: "session.revoke_all"})
+	s.did(c, e)
 	return edge.Response{Body: api.SessionsRevoked{Revoked: revoked}}, nil
 }
 
@@ -64,16 +65,16 @@ func (s *Server) adminRevokeSession(c *adminRequest) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	id, err := store.ParseSessionID(c.PathValue("sid"))
-	existed := false
+	e, existed := event{Type: store.EventSessionRevoke}, false
 	if err == nil {
 		c.SessionID = id.String()
-		if existed, err = s.store.RevokeSession(c.Context(), user.ID, id); err != nil {
+		if existed, err = s.store.RevokeSession(s.doing(c, &e), user.ID, id); err != nil {
 			return edge.Response{}, err
 		}
 	}
 	if !existed {
 		return edge.Response{}, adminNotFound("this user has no such session, or no longer; GET …/sessions lists them")
 	}
-	s.did(c, event{Type: "session.revoke"})
+	s.did(c, e)
 	return edge.Response{Status: http.StatusNoContent}, nil
 }

@@ -60,17 +60,23 @@ func (s *Server) adminClearThrottle(c *adminRequest) (edge.Response, error) {
 			cleared++
 		}
 	}
-	c.Changing = store.EventThrottleClear
-	for place, keys := range byPlace {
-		if err := s.store.ClearThrottle(c.Context(), place, keys); err != nil {
-			return edge.Response{}, err
-		}
-	}
 	detail := map[string]string{"cleared": strconv.Itoa(cleared)}
 	if q.Address.IsValid() {
 		detail["of_address"] = q.Address.String()
 	}
-	s.did(c, event{Type: store.EventThrottleClear, Detail: detail})
+	e := event{Type: store.EventThrottleClear, Detail: detail}
+	s.doing(c, &e)
+	c.Changing = store.EventThrottleClear
+	if err := s.store.KeepEvent(c.Context(), &e); err != nil {
+		return edge.Response{}, err
+	}
+	for place, keys := range byPlace {
+		if err := s.store.ClearThrottle(c.Context(), place, keys); err != nil {
+			s.audit.Drop(e) // the outcome is recorded as unknown
+			return edge.Response{}, err
+		}
+	}
+	s.did(c, e)
 	return edge.Response{Body: api.LimitsCleared{Cleared: cleared}}, nil
 }
 

@@ -37,10 +37,11 @@ func (s *Server) adminCreateUser(c *adminRequest) (edge.Response, error) {
 		}
 	}
 	c.Subject, c.Username = user.ID.String(), user.Username
-	if err := s.createUser(c.Context(), user, in.Username); err != nil {
+	e := event{Type: store.EventUserCreate}
+	if err := s.createUser(s.doing(c, &e), user, in.Username); err != nil {
 		return edge.Response{}, userProblem(err)
 	}
-	s.did(c, event{Type: "user.create"})
+	s.did(c, e)
 	return edge.Response{Status: http.StatusCreated, Body: viewUser(user)}, nil
 }
 
@@ -93,9 +94,13 @@ func (s *Server) adminShowUser(c *adminRequest) (edge.Response, error) {
 // changeUser is the one way in which an existing user changes.
 func (s *Server) changeUser(c *adminRequest, id store.UserID, e event, change func(u *store.User, now time.Time) error) (edge.Response, error) {
 	now := store.Millis(s.now())
-	user, err := s.store.UpdateUser(c.Context(), id, func(u *store.User) error {
+	user, err := s.store.UpdateUser(s.doing(c, &e), id, func(u *store.User) error {
 		u.UpdatedAt = now
-		return change(u, now)
+		if err := change(u, now); err != nil {
+			return err
+		}
+		revised(&e, u.Revision+1, u.Epoch)
+		return nil
 	})
 	if err != nil {
 		return edge.Response{}, userProblem(err)
@@ -115,7 +120,7 @@ func (s *Server) adminUpdateUser(c *adminRequest) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	e := event{Type: "user.update", Detail: map[string]string{"claims": claimNames(in.Claims)}}
+	e := event{Type: store.EventUserUpdate, Detail: map[string]string{"claims": claimNames(in.Claims)}}
 	return s.changeUser(c, user.ID, e, func(u *store.User, _ time.Time) (err error) {
 		u.Claims, err = mergeClaims(u.Claims, in.Claims)
 		return err
@@ -127,9 +132,10 @@ func (s *Server) adminDeleteUser(c *adminRequest) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	if err := s.store.DeleteUser(c.Context(), user.ID); err != nil {
+	e := event{Type: store.EventUserDelete}
+	if err := s.store.DeleteUser(s.doing(c, &e), user.ID); err != nil {
 		return edge.Response{}, userProblem(err)
 	}
-	s.did(c, event{Type: "user.delete"})
+	s.did(c, e)
 	return edge.Response{Status: http.StatusNoContent}, nil
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,15 +21,20 @@ type auditor struct {
 
 // add records a change of state, or what an operator did. What callers can repeat as often as they like
 // goes through refusal or repeatable.
-func (a auditor) add(c *edge.Request, e event) { a.Record(a.about(c, e)) }
+func (a auditor) add(c *edge.Request, e event) {
+	c.Audited = true
+	a.Record(a.about(c, e))
+}
 
 // repeatable records a change to what is the caller's own.
 func (a auditor) repeatable(c *edge.Request, e event) {
+	c.Audited = true
 	a.RecordRepeatable(a.about(c, e), edge.Network(c.Address))
 }
 
 // refusal records that a request was refused.
 func (a auditor) refusal(c *edge.Request, e event) {
+	c.Audited = true
 	a.RecordRefusal(a.about(c, e), edge.Network(c.Address), c.Confidential)
 }
 
@@ -45,9 +51,15 @@ func (a auditor) refused(c *edge.Request, rt *edge.Route, refusal *edge.Error) {
 	a.refusal(c, e)
 }
 
+// withEvent returns the context of a change whose event is e, which it completes. The store keeps e with the change, and
+// whoever records e afterwards takes it over from there.
+func (a auditor) withEvent(c *edge.Request, e *event) context.Context {
+	*e = a.about(c, *e)
+	return store.WithEvent(c.Context(), e)
+}
+
 // about fills in what is known of the call.
 func (a auditor) about(c *edge.Request, e event) event {
-	c.Audited = true
 	if e.At.IsZero() {
 		e.At = c.Begun
 	}

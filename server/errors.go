@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"signet/keys"
+	"signet/keys/clockcheck"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
@@ -61,7 +62,7 @@ func dependencyOf(err error) string {
 	switch {
 	case errors.Is(err, store.ErrUnavailable):
 		return edge.DependencyStore
-	case errors.Is(err, keys.ErrClock):
+	case errors.Is(err, clockcheck.ErrClock):
 		return edge.DependencyClock
 	case errors.Is(err, keys.ErrStale), errors.Is(err, keys.ErrAlgorithm), errors.Is(err, keys.ErrSigner):
 		return edge.DependencySigning

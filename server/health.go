@@ -41,11 +41,11 @@ func (s *Server) handleReady(c *edge.Request) (edge.Response, error) {
 func (s *Server) readiness(ctx context.Context) readiness {
 	_, setErr := s.cfg.Keys.JWKS()
 	storeErr := s.store.Ping(ctx)
-	r := readiness{Store: storeErr == nil, Signing: s.cfg.Keys.Ready() == nil, Clock: s.cfg.Keys.CheckClock() == nil, KeySet: setErr == nil, Draining: s.edge.Draining()}
+	r := readiness{Store: storeErr == nil, Signing: s.cfg.Keys.Ready() == nil, Clock: s.cfg.Keys.Clock().Check() == nil, KeySet: setErr == nil, Draining: s.edge.Draining()}
 	r.Ready = r.Store && r.Signing && r.Clock && r.KeySet && !r.Draining
 	switch {
 	case r.Clock:
-	case s.cfg.Keys.Behind() > 0 && !s.cfg.Keys.Clock().Off:
+	case s.cfg.Keys.Clock().Behind() > 0 && !s.cfg.Keys.Clock().Status().Off:
 		r.Reason = "clock_behind"
 	default:
 		r.Reason = "clock_off"

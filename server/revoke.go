@@ -31,14 +31,15 @@ var revokedReply = edge.Response{Body: struct{}{}}
 
 func (s *Server) revokeSession(c *edge.Request, token refreshToken) (edge.Response, error) {
 	c.Changing, c.Subject, c.SessionID = store.EventRevoke, token.UserID.String(), token.SessionID.String()
-	existed, err := s.store.RevokeSession(c.Context(), token.UserID, token.SessionID)
+	e := event{Type: store.EventRevoke, Outcome: store.OutcomeOK}
+	existed, err := s.store.RevokeSession(s.audit.withEvent(c, &e), token.UserID, token.SessionID)
 	if err != nil {
 		return edge.Response{}, edge.Unavailable(err)
 	}
 	c.Outcome = "unknown"
 	if existed {
 		c.Outcome = "revoked"
-		s.audit.repeatable(c, event{Type: store.EventRevoke, Outcome: store.OutcomeOK})
+		s.audit.repeatable(c, e)
 	}
 	return revokedReply, nil
 }
@@ -67,11 +68,12 @@ func (s *Server) revokeJTI(c *edge.Request, client *store.Client, clientID, jti 
 		return revokedReply, nil
 	}
 	c.Changing = store.EventRevoke
-	if err := s.store.RevokeToken(c.Context(), jti, until); err != nil {
+	e := event{Type: store.EventRevoke, Outcome: store.OutcomeOK, Detail: map[string]string{store.DetailJTI: jti}}
+	if err := s.store.RevokeToken(s.audit.withEvent(c, &e), jti, until); err != nil {
 		return edge.Response{}, edge.Unavailable(err)
 	}
 	c.Outcome = "revoked"
-	s.audit.repeatable(c, event{Type: store.EventRevoke, Outcome: store.OutcomeOK, Detail: map[string]string{store.DetailJTI: jti}})
+	s.audit.repeatable(c, e)
 	return revokedReply, nil
 }
 

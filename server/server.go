@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/keys/clockcheck"
 	"signet/server/audit"
 	"signet/server/edge"
 	"signet/server/password"
@@ -128,7 +129,7 @@ func New(cfg Config) (*Server, error) {
 	s.watchSeals(cfg.Registry)
 	s.engine = newEngine(s)
 	s.edge = edge.New(edge.Config{Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
-		TrustedProxies: func() []netip.Prefix { return s.settings().TrustedProxies }, CheckClock: cfg.Keys.CheckClock,
+		TrustedProxies: func() []netip.Prefix { return s.settings().TrustedProxies }, CheckClock: func() error { return cfg.Keys.Clock().Check() },
 		OriginListed: s.clients.listed, Dependency: dependencyOf, Refused: s.recordRefused})
 	s.table = s.routes()
 	return s, nil
@@ -230,7 +231,7 @@ func (s *Server) Run(ctx context.Context) {
 				s.log.Warn("asking whether clients have changed", slog.Any("error", err))
 			}
 		case <-sweep.C:
-			if s.cfg.Keys.CheckClock() != nil {
+			if s.cfg.Keys.Clock().Check() != nil {
 				continue // it would delete what has not run out
 			}
 			if _, err := s.store.Sweep(ctx, s.now(), s.settings().Lifetimes); err != nil && ctx.Err() == nil {
@@ -266,7 +267,7 @@ func (s *Server) recordRefused(r *edge.Request, rt *edge.Route, refused *edge.Er
 	case r.Audited:
 	case rt.Form:
 		s.audit.refused(r, rt, refused)
-	case rt.Changes && r.Actor != "" && refused.Status >= http.StatusInternalServerError && !errors.Is(err, keys.ErrClock):
+	case rt.Changes && r.Actor != "" && refused.Status >= http.StatusInternalServerError && !errors.Is(err, clockcheck.ErrClock):
 		s.audit.unsureDeed(r, deedType(strings.TrimPrefix(rt.Name, "admin.")), refused)
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // runWith runs one command line against the server at url, and returns what it exits with and writes.
@@ -22,7 +24,7 @@ func runWith(t *testing.T, url string, args ...string) (code int, out, errs stri
 	t.Helper()
 	var o, e bytes.Buffer
 	environ := []string{"SIGNET_ADMIN_URL=" + url, "SIGNET_ADMIN_TOKEN=the-token"}
-	code = run(t.Context(), args, stdio{strings.NewReader(""), &o, &e}, environ)
+	code = run(t.Context(), &cli.App{In: strings.NewReader(""), Out: &o, Err: &e, Environ: environ}, args)
 	return code, o.String(), e.String()
 }
 
@@ -126,7 +128,7 @@ func TestFollow(t *testing.T) {
 	defer srv.Close()
 	var out, errs bytes.Buffer
 	args := []string{"audit", "list", "--follow", "--limit", "2", "--type", "login", "--admin", srv.URL, "-o", "json"}
-	if code := run(ctx, args, stdio{strings.NewReader(""), &out, &errs}, nil); code != 0 {
+	if code := run(ctx, &cli.App{In: strings.NewReader(""), Out: &out, Err: &errs}, args); code != 0 {
 		t.Errorf("got exit %d: %s", code, errs.String())
 	}
 	var seqs []uint64
@@ -159,14 +161,14 @@ func TestBackupThatBreaksOff(t *testing.T) {
 }
 
 func TestPrintable(t *testing.T) {
-	got := printable("a\x1b[2Jb\tc\u202edä漢")
+	got := cli.Printable("a\x1b[2Jb\tc\u202edä漢")
 	if want := "a\uFFFD[2Jb\uFFFDc\uFFFDdä漢"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
 func TestMisuseIsFoundThroughWrapping(t *testing.T) {
-	if !errors.As(misuse("a: %w", errors.New("b")), new(misuseError)) {
+	if !errors.As(cli.Usagef("a: %w", errors.New("b")), new(cli.UsageError)) {
 		t.Error("misuse is not a misuseError")
 	}
 }

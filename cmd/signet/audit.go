@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/store"
 )
 
@@ -41,14 +44,14 @@ type auditQuery struct {
 	follow                                        bool
 }
 
-func (a *app) auditCommand() *cobra.Command {
-	return a.remote(noun("audit", "Answer what happened",
+func auditCommand(app *cli.App) *cobra.Command {
+	return remote(app, cli.Group("audit", "Answer what happened",
 		"Read the audit trail: sign-ins, refusals, reused refresh tokens, revocations, key changes and\n"+
 			"everything that was done through the admin API.",
-		a.auditList()))
+		auditList(app)))
 }
 
-func (a *app) auditList() *cobra.Command {
+func auditList(app *cli.App) *cobra.Command {
 	var q auditQuery
 	var types bool
 	cmd := &cobra.Command{
@@ -59,20 +62,20 @@ func (a *app) auditList() *cobra.Command {
 			"A type stands for its relatives too: refresh for refresh_reuse and refresh_late, user for user.create\n" +
 			"and all others of users. An event with the outcome \"more\" counts refusals that were left out.",
 		Example: "signet audit list --user alice --since 24h\nsignet audit list --address 192.0.2.0/24 --type login\nsignet audit list --follow",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if types {
-				return a.listEventTypes()
+				return listEventTypes(app)
 			}
-			c, err := a.connect()
+			c, err := connect(app)
 			if err != nil {
 				return err
 			}
 			newest := !cmd.Flags().Changed("after")
 			if q.follow {
-				return a.followEvents(cmd.Context(), c, q, newest)
+				return followEvents(app, cmd.Context(), c, q, newest)
 			}
-			return a.listEvents(cmd.Context(), c, q, newest)
+			return listEvents(app, cmd.Context(), c, q, newest)
 		},
 	}
 	f := cmd.Flags()
@@ -113,18 +116,18 @@ func (c *adminClient) events(ctx context.Context, q auditQuery, newest bool) (ev
 	return p, err
 }
 
-func (a *app) listEvents(ctx context.Context, c *adminClient, q auditQuery, newest bool) error {
+func listEvents(app *cli.App, ctx context.Context, c *adminClient, q auditQuery, newest bool) error {
 	p, err := c.events(ctx, q, newest)
 	if err != nil {
 		return err
 	}
-	l := a.newList("events", eventHeader()...)
+	l := app.NewList("events", eventHeader()...)
 	for _, e := range p.Events {
-		if err := l.add(e, e.cells()...); err != nil {
+		if err := l.Add(e, e.cells()...); err != nil {
 			return err
 		}
 	}
-	return l.end("There are no such events.")
+	return l.End("There are no such events.")
 }
 
 // eventTypeRecord is one type of event, as -o json prints it.
@@ -135,19 +138,19 @@ type eventTypeRecord struct {
 }
 
 // listEventTypes asks no server.
-func (a *app) listEventTypes() error {
-	l := a.newList("types", "TYPE", "CLASS", "MEANING")
+func listEventTypes(app *cli.App) error {
+	l := app.NewList("types", "TYPE", "CLASS", "MEANING")
 	for _, t := range store.EventTypes {
 		r := eventTypeRecord{t.Name, string(t.Class), t.Meaning}
-		if err := l.add(r, r.Type, r.Class, r.Meaning); err != nil {
+		if err := l.Add(r, r.Type, r.Class, r.Meaning); err != nil {
 			return err
 		}
 	}
-	return l.end("There are no types.")
+	return l.End("There are no types.")
 }
 
 // followEvents ends without an error when it is interrupted: that is how one stops it.
-func (a *app) followEvents(ctx context.Context, c *adminClient, q auditQuery, newest bool) error {
+func followEvents(app *cli.App, ctx context.Context, c *adminClient, q auditQuery, newest bool) error {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
 	for first := true; ; first = false {
@@ -158,7 +161,7 @@ func (a *app) followEvents(ctx context.Context, c *adminClient, q auditQuery, ne
 		if err != nil {
 			return err
 		}
-		if err := a.printEvents(p.Events, first); err != nil {
+		if err := printEvents(app, p.Events, first); err != nil {
 			return err
 		}
 		q.after, newest = max(q.after, p.Next), false
@@ -174,19 +177,19 @@ func (a *app) followEvents(ctx context.Context, c *adminClient, q auditQuery, ne
 }
 
 // printEvents keeps fixed columns, since what will come is not known.
-func (a *app) printEvents(events []eventRecord, header bool) error {
-	w := tabwriter.NewWriter(a.out, 20, 0, 2, ' ', 0)
-	if header && !a.json() {
-		line(w, eventHeader()...)
+func printEvents(app *cli.App, events []eventRecord, header bool) error {
+	w := tabwriter.NewWriter(app.Out, 20, 0, 2, ' ', 0)
+	if header && !app.JSON() {
+		cli.Row(w, eventHeader()...)
 	}
 	for _, e := range events {
-		if !a.json() {
-			line(w, e.cells()...)
-		} else if err := a.printJSON(e); err != nil {
+		if !app.JSON() {
+			cli.Row(w, e.cells()...)
+		} else if err := app.PrintJSON(e); err != nil {
 			return err
 		}
 	}
-	return flush(w)
+	return cli.Flush(w)
 }
 
 func eventHeader() []string {
@@ -194,7 +197,7 @@ func eventHeader() []string {
 }
 
 func (e eventRecord) cells() []string {
-	return []string{fmt.Sprint(e.Seq), stamp(e.At), e.Type, orDash(e.Outcome), orDash(e.ClientID), orDash(e.Subject), e.more()}
+	return []string{fmt.Sprint(e.Seq), cli.FormatTime(e.At), e.Type, cli.OrDash(e.Outcome), cli.OrDash(e.ClientID), cli.OrDash(e.Subject), e.more()}
 }
 
 // more is what only some events have.
@@ -209,9 +212,9 @@ func (e eventRecord) more() string {
 	add("address", e.Address)
 	add("sid", e.SessionID)
 	add("kid", e.KeyID)
-	for _, name := range sortedKeys(e.Detail) {
+	for _, name := range slices.Sorted(maps.Keys(e.Detail)) {
 		add(name, e.Detail[name])
 	}
 	add("request_id", e.RequestID)
-	return orDash(strings.Join(parts, " "))
+	return cli.OrDash(strings.Join(parts, " "))
 }

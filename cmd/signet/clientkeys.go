@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/keys/jose"
 )
 
@@ -16,11 +17,11 @@ const maxKeyFile = 1 << 20
 
 // readPublicKeys reads a client's public keys. An empty path is no keys: they are taken away. A private
 // key does not get further than here.
-func (a *app) readPublicKeys(path string) (*jose.PublicSet, error) {
+func readPublicKeys(app *cli.App, path string) (*jose.PublicSet, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := a.readKeyFile(path)
+	data, err := readKeyFile(app, path)
 	if err != nil {
 		return nil, err
 	}
@@ -34,14 +35,14 @@ func (a *app) readPublicKeys(path string) (*jose.PublicSet, error) {
 		return nil, fmt.Errorf("the public keys in %s: %w", fileName(path), oneLine{err})
 	}
 	for _, why := range set.Unusable() {
-		a.say("warning: %s: %s; this key is left out", fileName(path), oneLine{why})
+		app.Notef("warning: %s: %s; this key is left out", fileName(path), oneLine{why})
 	}
 	return set, nil
 }
 
 // readKeyFile reads a file, or standard input where its name is a dash.
-func (a *app) readKeyFile(path string) ([]byte, error) {
-	in := a.in
+func readKeyFile(app *cli.App, path string) ([]byte, error) {
+	in := app.In
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
@@ -54,7 +55,7 @@ func (a *app) readKeyFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the key: %w", err)
 	}
-	return bytes.TrimPrefix(data, byteOrderMark), nil
+	return bytes.TrimPrefix(data, cli.ByteOrderMark), nil
 }
 
 func fileName(path string) string {
@@ -91,7 +92,7 @@ func (r clientRecord) kids() []string {
 
 func (r clientRecord) writeKeys(w io.Writer) {
 	for i, k := range r.keySet().Keys {
-		line(w, fmt.Sprintf("key %d", i+1), k.ID+" ("+k.signs()+")")
+		cli.Row(w, fmt.Sprintf("key %d", i+1), k.ID+" ("+k.signs()+")")
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // clientRecord is a Client of the admin API.
@@ -39,8 +41,8 @@ type clientSecret struct {
 }
 
 // clientCall makes one call that answers with a client, and shows it.
-func (a *app) clientCall(cmd *cobra.Command, method, path string, body any) error {
-	c, err := a.connect()
+func clientCall(app *cli.App, cmd *cobra.Command, method, path string, body any) error {
+	c, err := connect(app)
 	if err != nil {
 		return err
 	}
@@ -48,45 +50,45 @@ func (a *app) clientCall(cmd *cobra.Command, method, path string, body any) erro
 	if err := c.call(cmd.Context(), method, path, body, &r); err != nil {
 		return err
 	}
-	a.showWarnings(r.Warnings)
-	return a.print(r, r.write)
+	showWarnings(app, r.Warnings)
+	return app.Print(r, r.write)
 }
 
 // showWarnings shows warnings of the server's to who reads along.
-func (a *app) showWarnings(warnings []string) {
+func showWarnings(app *cli.App, warnings []string) {
 	for _, warning := range warnings {
-		a.say("warning: %s", warning)
+		app.Notef("warning: %s", warning)
 	}
 }
 
 func (r clientRecord) write(w io.Writer) {
-	line(w, "client_id", r.ID)
-	line(w, "kind", r.kind())
-	line(w, "state", enabledWord(r.Disabled))
-	line(w, "authenticates by", words(r.AuthMethods))
-	line(w, "grants", words(r.Grants))
-	line(w, "scopes", words(r.Scopes))
-	line(w, "audiences", defaultWord(words(r.Audiences)))
-	line(w, "origins", words(r.Origins))
-	line(w, "claims", words(r.Claims))
-	line(w, "may introspect", r.introspects())
-	line(w, "algorithm", defaultWord(orDash(r.Alg)))
-	line(w, "token lifetime", defaultWord(orDash(r.AccessTokenTTL)))
+	cli.Row(w, "client_id", r.ID)
+	cli.Row(w, "kind", r.kind())
+	cli.Row(w, "state", enabledWord(r.Disabled))
+	cli.Row(w, "authenticates by", cli.Joined(r.AuthMethods))
+	cli.Row(w, "grants", cli.Joined(r.Grants))
+	cli.Row(w, "scopes", cli.Joined(r.Scopes))
+	cli.Row(w, "audiences", defaultWord(cli.Joined(r.Audiences)))
+	cli.Row(w, "origins", cli.Joined(r.Origins))
+	cli.Row(w, "claims", cli.Joined(r.Claims))
+	cli.Row(w, "may introspect", r.introspects())
+	cli.Row(w, "algorithm", defaultWord(cli.OrDash(r.Alg)))
+	cli.Row(w, "token lifetime", defaultWord(cli.OrDash(r.AccessTokenTTL)))
 	r.writeKeys(w)
 	for i, s := range r.Secrets {
 		used := ""
 		if s.Unused {
 			used = ", not used yet"
 		}
-		line(w, fmt.Sprintf("secret %d made", i+1), stamp(s.CreatedAt)+", fingerprint "+s.Fingerprint+used)
+		cli.Row(w, fmt.Sprintf("secret %d made", i+1), cli.FormatTime(s.CreatedAt)+", fingerprint "+s.Fingerprint+used)
 	}
-	line(w, "created", stamp(r.CreatedAt))
-	line(w, "updated", stamp(r.UpdatedAt))
+	cli.Row(w, "created", cli.FormatTime(r.CreatedAt))
+	cli.Row(w, "updated", cli.FormatTime(r.UpdatedAt))
 }
 
 func (r clientRecord) introspects() string {
 	if r.Introspect && len(r.IntrospectFor) > 0 {
-		return "tokens for " + words(r.IntrospectFor)
+		return "tokens for " + cli.Joined(r.IntrospectFor)
 	}
 	return yesNo(r.Introspect)
 }

@@ -12,84 +12,83 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/config"
 )
 
-func (a *app) configCommand() *cobra.Command {
-	return noun("config", "Check a configuration",
+func configCommand(app *cli.App) *cobra.Command {
+	return cli.Group("config", "Check a configuration",
 		"Check a configuration. deploy/signet.example.yaml has every key with its meaning and default; each can\n"+
 			"be set by an environment variable instead, such as SIGNET_REFRESH_GRACE for refresh.grace.",
-		a.configCheck())
+		configCheck(app))
 }
 
 // configFlag gives cmd the flag that names the configuration.
-func (a *app) configFlag(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().StringVar(&a.conn.config, "config", "", "the configuration `FILE` (default: SIGNET_CONFIG, or ./signet.yaml)")
+func configFlag(app *cli.App, cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVar(&app.Connection.Config, "config", "", "the configuration `FILE` (default: SIGNET_CONFIG, or ./signet.yaml)")
 	return cmd
 }
 
 // loadConfig reads the configuration that is meant and passes its warnings on.
-func (a *app) loadConfig() (config.Config, error) {
-	return a.passOn(a.readConfig())
+func loadConfig(app *cli.App) (config.Config, error) {
+	c, warnings, err := readConfig(app)
+	return passOn(app, c, warnings, err)
 }
 
 // passOn prints the warnings of a configuration.
-func (a *app) passOn(c config.Config, warnings []config.Warning, err error) (config.Config, error) {
+func passOn(app *cli.App, c config.Config, warnings []config.Warning, err error) (config.Config, error) {
 	for _, w := range warnings {
-		a.warn(errors.New(string(w)))
+		app.Warn(errors.New(string(w)))
 	}
 	return c, err
 }
 
 // readConfigOrDev is readConfig for commands that only look: without a configuration they look at what
 // `signet dev` has made in the working directory.
-func (a *app) readConfigOrDev() (config.Config, []config.Warning, error) {
+func readConfigOrDev(app *cli.App) (config.Config, []config.Warning, error) {
 	dir := filepath.Dir(defaultSocket)
-	if _, err := os.Stat(filepath.Join(dir, "demo.json")); err != nil || a.configPath() != "" || a.getenv("SIGNET_ISSUER") != "" {
-		return a.readConfig()
+	if _, err := os.Stat(filepath.Join(dir, "demo.json")); err != nil || configPath(app) != "" || app.Getenv("SIGNET_ISSUER") != "" {
+		return readConfig(app)
 	}
-	if err := checkFoundPath(dir, "SIGNET_DATA_DIR=./"+dir+" and SIGNET_ISSUER"); err != nil {
+	if err := cli.CheckFound(dir, "SIGNET_DATA_DIR=./"+dir+" and SIGNET_ISSUER"); err != nil {
 		return config.Config{}, nil, err
 	}
-	listen := cmp.Or(a.getenv("SIGNET_LISTEN"), config.Default().Listen)
-	c, warnings, err := a.loadFile("", slices.Concat(a.environ, []string{"SIGNET_DATA_DIR=" + dir, "SIGNET_ISSUER=http://" + listen}))
+	listen := cmp.Or(app.Getenv("SIGNET_LISTEN"), config.Default().Listen)
+	c, warnings, err := loadFile(app, "", slices.Concat(app.Environ, []string{"SIGNET_DATA_DIR=" + dir, "SIGNET_ISSUER=http://" + listen}))
 	return c, append(warnings, config.Warning("there is no ./"+defaultConfig+", so this is about ./"+dir+", which `signet dev` has made")), err
 }
 
-func (a *app) readConfig() (config.Config, []config.Warning, error) {
-	path := a.configPath()
-	if path == "" && a.getenv("SIGNET_ISSUER") == "" {
+func readConfig(app *cli.App) (config.Config, []config.Warning, error) {
+	path := configPath(app)
+	if path == "" && app.Getenv("SIGNET_ISSUER") == "" {
 		return config.Config{}, nil, fmt.Errorf("there is no ./%s; name the configuration with --config FILE", defaultConfig)
 	}
-	return a.loadFile(path, a.environ)
+	return loadFile(app, path, app.Environ)
 }
 
-// warn tells people what is allowed and hardly meant.
-func (a *app) warn(warning error) { fmt.Fprintf(a.err, "signet: warning: %s\n", warning) }
-
-func (a *app) configCheck() *cobra.Command {
-	return a.configFlag(&cobra.Command{
+func configCheck(app *cli.App) *cobra.Command {
+	return configFlag(app, &cobra.Command{
 		Use:   "check",
 		Short: "Say everything that is wrong with a configuration",
 		Long: "Say everything that is wrong with a configuration and the files it names, before a server is started or\n" +
 			"reloaded with it. It changes nothing and needs no server.",
 		Example: "signet config check --config /etc/signet/signet.yaml",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(*cobra.Command, []string) error {
-			c, err := a.passOn(a.readConfigOrDev())
-			if err != nil {
+			c, warnings, err := readConfigOrDev(app)
+			if c, err = passOn(app, c, warnings, err); err != nil {
 				return err
 			}
-			if err := a.checkParts(c); err != nil {
+			if err := checkParts(app, c); err != nil {
 				return err
 			}
-			return a.print(map[string]any{"ok": true, "issuer": c.Issuer, "listen": c.Listen, "store": c.Store},
+			return app.Print(map[string]any{"ok": true, "issuer": c.Issuer, "listen": c.Listen, "store": c.Store},
 				func(w io.Writer) {
-					line(w, "issuer", c.Issuer)
-					line(w, "listen", c.Listen)
-					line(w, "store", c.Store)
-					line(w, "admin socket", c.Admin.Socket)
-					line(w, "the configuration is good")
+					cli.Row(w, "issuer", c.Issuer)
+					cli.Row(w, "listen", c.Listen)
+					cli.Row(w, "store", c.Store)
+					cli.Row(w, "admin socket", c.Admin.Socket)
+					cli.Row(w, "the configuration is good")
 				})
 		},
 	})
@@ -107,7 +106,7 @@ func checkPlaces(c config.Config) error {
 		{"redis.key", c.Redis.Key, "who can pose as this server at Redis"},
 		{"redis.ca", c.Redis.CA, "who can pose as Redis"},
 	} {
-		problems = append(problems, checkUnchangedPath(place.setting, place.path, place.decides))
+		problems = append(problems, cli.CheckUnchanged(place.setting, place.path, place.decides))
 	}
 	return errors.Join(problems...)
 }
@@ -120,27 +119,27 @@ func exposedKeys(c config.Config) (list []config.Warning) {
 		if key.path == "" || err != nil {
 			continue
 		}
-		if who := accessOf(info).readers(thisAccount()); who != "" {
+		if who := cli.OtherReaders(info); who != "" {
 			list = append(list, config.Warning(fmt.Sprintf("%s: %s may read %s (mode %04o), and with it pose as this server; close it with `chmod 600 %s`",
-				key.setting, who, key.path, info.Mode().Perm(), shellQuote(key.path))))
+				key.setting, who, key.path, info.Mode().Perm(), cli.ShellQuote(key.path))))
 		}
 	}
 	return list
 }
 
 // checkParts asks those that a server is made of, by the same functions as its start does.
-func (a *app) checkParts(c config.Config) error {
+func checkParts(app *cli.App, c config.Config) error {
 	tt := keyringConfig(c, nil, "", nil).Timetable
 	problems := []error{checkPlaces(c), tt.Validate(), tt.CheckPoll(c.Keys.Poll)}
-	if _, err := readMasterKeys(c.MasterKeyFile, a.getenv); err != nil {
+	if _, err := readMasterKeys(c.MasterKeyFile, app.Getenv); err != nil {
 		problems = append(problems, err)
 	}
 	if _, embedded := c.BoltPath(); !embedded {
-		if _, err := redisConfig(c, a.getenv); err != nil {
+		if _, err := redisConfig(c, app.Getenv); err != nil {
 			problems = append(problems, err)
 		}
 	}
-	if _, err := openHSM(c, a.getenv); err != nil {
+	if _, err := openHSM(c, app.Getenv); err != nil {
 		problems = append(problems, err)
 	}
 	if _, err := serverConfig(c); err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/config"
 )
 
@@ -28,67 +29,70 @@ const (
 	defaultSocket = "signet-data/admin.sock" // where `signet dev` has it
 )
 
-// connection is how the flags say which server is meant.
-type connection struct {
-	config    string
-	socket    string
-	admin     string
-	tokenFile string
-}
-
 // remote gives cmd, and what is below it, the flags of a command that talks to a server.
-func (a *app) remote(cmd *cobra.Command) *cobra.Command {
-	cmd.PersistentFlags().AddFlagSet(a.connectionFlags())
+func remote(app *cli.App, cmd *cobra.Command) *cobra.Command {
+	cmd.PersistentFlags().AddFlagSet(connectionFlags(app))
 	return cmd
 }
 
 // connectionFlags say which server is meant.
-func (a *app) connectionFlags() *pflag.FlagSet {
+func connectionFlags(app *cli.App) *pflag.FlagSet {
 	flags := pflag.NewFlagSet("connection", pflag.ContinueOnError)
 	flags.SortFlags = false
-	flags.StringVar(&a.conn.socket, "socket", "", "admin socket at `PATH` (default: that of the configuration)")
-	flags.StringVar(&a.conn.config, "config", "", "find the socket by the configuration in `FILE` (default: ./signet.yaml)")
-	flags.StringVar(&a.conn.admin, "admin", "", "admin API at `URL` instead of a socket; takes a token")
-	flags.StringVar(&a.conn.tokenFile, "admin-token-file", "", "read the token for --admin from `FILE` (or set SIGNET_ADMIN_TOKEN)")
-	flags.VisitAll(func(f *pflag.Flag) { f.Annotations = map[string][]string{sectionKey: {connectionSection}} })
+	flags.StringVar(&app.Connection.Socket, "socket", "", "admin socket at `PATH` (default: that of the configuration)")
+	flags.StringVar(&app.Connection.Config, "config", "", "find the socket by the configuration in `FILE` (default: ./signet.yaml)")
+	flags.StringVar(&app.Connection.Admin, "admin", "", "admin API at `URL` instead of a socket; takes a token")
+	flags.StringVar(&app.Connection.TokenFile, "admin-token-file", "", "read the token for --admin from `FILE` (or set SIGNET_ADMIN_TOKEN)")
+	flags.VisitAll(cli.MarkConnectionFlag)
 	return flags
 }
 
-func (a *app) showConnectionHelp(w io.Writer) { writeConnectionHelp(w, a.connectionFlags()) }
+// showConnectionHelp is `signet help connection`.
+func showConnectionHelp(app *cli.App, w io.Writer) {
+	fmt.Fprintf(w, `%s: commands that manage a server talk to its admin API, on a Unix socket or at a URL.
+
+Without a flag they take, in this order: SIGNET_ADMIN_URL, SIGNET_ADMIN_SOCKET, the socket of the
+configuration that SIGNET_CONFIG names or that is ./%s, and ./%s of `+"`signet dev`"+`.
+A socket is used if its server runs as root, as you, or as the owner of the directory that you named
+with --socket or --config; %s=USER admits another user. A ./%s of
+another user is not used unless you name it.
+`, cli.ConnectionSection, defaultConfig, defaultSocket, socketPeerVariable, defaultConfig)
+	cli.WriteSection(w, "Options", connectionFlags(app))
+}
 
 // connect finds the server that is meant. It does not yet call it.
-func (a *app) connect() (*adminClient, error) {
-	if a.conn.admin != "" && a.conn.socket != "" {
-		return nil, misuse("--admin and --socket name two servers; give one of them")
+func connect(app *cli.App) (*adminClient, error) {
+	if app.Connection.Admin != "" && app.Connection.Socket != "" {
+		return nil, cli.Usagef("--admin and --socket name two servers; give one of them")
 	}
-	if a.conn.admin == "" && a.conn.socket == "" {
-		if u := a.getenv("SIGNET_ADMIN_URL"); u != "" {
-			return a.connectURL(u)
+	if app.Connection.Admin == "" && app.Connection.Socket == "" {
+		if u := app.Getenv("SIGNET_ADMIN_URL"); u != "" {
+			return connectURL(app, u)
 		}
 	}
-	if a.conn.admin != "" {
-		return a.connectURL(a.conn.admin)
+	if app.Connection.Admin != "" {
+		return connectURL(app, app.Connection.Admin)
 	}
-	socket, err := a.findSocket()
+	socket, err := findSocket(app)
 	if err != nil {
 		return nil, err
 	}
-	return connectSocket(socket, a.peerRuleFor(socket)), nil
+	return connectSocket(socket, peerRuleFor(app, socket)), nil
 }
 
 // findSocket: the flag, the environment, the configuration, and last what `signet dev` makes.
-func (a *app) findSocket() (string, error) {
-	if a.conn.socket != "" {
-		return a.conn.socket, nil
+func findSocket(app *cli.App) (string, error) {
+	if app.Connection.Socket != "" {
+		return app.Connection.Socket, nil
 	}
-	if s := a.getenv("SIGNET_ADMIN_SOCKET"); s != "" {
+	if s := app.Getenv("SIGNET_ADMIN_SOCKET"); s != "" {
 		return s, nil
 	}
-	path := a.configPath()
+	path := configPath(app)
 	if path == "" {
 		return defaultSocket, nil
 	}
-	c, _, err := a.loadFile(path, a.environ)
+	c, _, err := loadFile(app, path, app.Environ)
 	if err != nil {
 		return "", err
 	}
@@ -96,11 +100,11 @@ func (a *app) findSocket() (string, error) {
 }
 
 // configPath is the configuration that is meant, or "" when there is none.
-func (a *app) configPath() string {
-	if a.conn.config != "" {
-		return a.conn.config
+func configPath(app *cli.App) string {
+	if app.Connection.Config != "" {
+		return app.Connection.Config
 	}
-	if path := a.getenv("SIGNET_CONFIG"); path != "" {
+	if path := app.Getenv("SIGNET_CONFIG"); path != "" {
 		return path
 	}
 	if _, err := os.Stat(defaultConfig); err == nil {
@@ -110,17 +114,19 @@ func (a *app) configPath() string {
 }
 
 // foundConfig reports that nobody named a configuration: the one in the working directory is used.
-func (a *app) foundConfig() bool { return a.conn.config == "" && a.getenv("SIGNET_CONFIG") == "" }
+func foundConfig(app *cli.App) bool {
+	return app.Connection.Config == "" && app.Getenv("SIGNET_CONFIG") == ""
+}
 
 // loadFile reads the configuration at path, or the environment alone where path is "", after it has
 // looked at who can write to the file.
-func (a *app) loadFile(path string, environ []string) (config.Config, []config.Warning, error) {
-	if path != "" && a.foundConfig() {
-		if err := checkFoundPath(path, "--config ./"+path); err != nil {
+func loadFile(app *cli.App, path string, environ []string) (config.Config, []config.Warning, error) {
+	if path != "" && foundConfig(app) {
+		if err := cli.CheckFound(path, "--config ./"+path); err != nil {
 			return config.Config{}, nil, err
 		}
 	}
-	if err := checkUnchangedPath("configuration", path, "what this server is and where commands send passwords"); err != nil {
+	if err := cli.CheckUnchanged("configuration", path, "what this server is and where commands send passwords"); err != nil {
 		return config.Config{}, nil, err
 	}
 	c, warnings, err := config.Load(path, environ)
@@ -146,15 +152,15 @@ func connectSocket(path string, rule peerRule) *adminClient {
 	return &adminClient{base: "http://signet", where: path, http: newHTTPClient(&http.Transport{DialContext: dial})}
 }
 
-func (a *app) connectURL(s string) (*adminClient, error) {
+func connectURL(app *cli.App, s string) (*adminClient, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.RawQuery != "" || u.User != nil {
-		return nil, misuse("%q is not the URL of an admin API; write it like https://auth.example.com:8443", s)
+		return nil, cli.Usagef("%q is not the URL of an admin API; write it like https://auth.example.com:8443", s)
 	}
 	if u.Scheme == "http" && !loopback(u.Hostname()) {
-		return nil, misuse("%q would send the token in the clear; use https", s)
+		return nil, cli.Usagef("%q would send the token in the clear; use https", s)
 	}
-	token, err := a.adminToken()
+	token, err := adminToken(app)
 	if err != nil {
 		return nil, err
 	}
@@ -173,23 +179,23 @@ func newHTTPClient(t http.RoundTripper) *http.Client {
 	}
 }
 
-func (a *app) adminToken() (string, error) {
-	if a.conn.tokenFile == "" {
-		return a.getenv("SIGNET_ADMIN_TOKEN"), nil
+func adminToken(app *cli.App) (string, error) {
+	if app.Connection.TokenFile == "" {
+		return app.Getenv("SIGNET_ADMIN_TOKEN"), nil
 	}
-	f, err := os.Open(a.conn.tokenFile)
+	f, err := os.Open(app.Connection.TokenFile)
 	if err != nil {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}
 	defer f.Close()
-	if err := checkNamedSecret(f); err != nil {
+	if err := cli.CheckSecret(f); err != nil {
 		return "", fmt.Errorf("--admin-token-file: %w", err)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSecret))
+	data, err := io.ReadAll(io.LimitReader(f, cli.MaxSecret))
 	if err != nil {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}
-	return strings.TrimSpace(string(bytes.TrimPrefix(data, byteOrderMark))), nil
+	return strings.TrimSpace(string(bytes.TrimPrefix(data, cli.ByteOrderMark))), nil
 }
 
 // unreachable says in the operator's words why there was no answer.

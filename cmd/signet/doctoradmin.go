@@ -58,7 +58,7 @@ func (d *doctor) examineAdminClients(ctx context.Context, s store.Clients, cfg c
 // examineServing asks the running server for its clients.
 func (d *doctor) examineServing(ctx context.Context, cfg config.Config) {
 	var found adminClients
-	c := connectSocket(cfg.Admin.Socket, d.app.peerRuleFor(cfg.Admin.Socket))
+	c := connectSocket(cfg.Admin.Socket, peerRuleFor(d.app, cfg.Admin.Socket))
 	fetch := func(after string) (page[clientRecord], error) {
 		var answer struct {
 			Clients []clientRecord `json:"clients"`

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // round does once what apps and services do all the time, and notes what does not work.
@@ -155,7 +157,7 @@ func (d *drill) askToken(ctx context.Context) (string, error) {
 	err = readExactFrom(resp.Body, &answer)
 	switch {
 	case resp.StatusCode != http.StatusOK:
-		return "", fmt.Errorf("the server answered %s: %s", resp.Status, orDash(strings.Trim(answer.Error+": "+answer.Description, ": ")))
+		return "", fmt.Errorf("the server answered %s: %s", resp.Status, cli.OrDash(strings.Trim(answer.Error+": "+answer.Description, ": ")))
 	case err != nil || answer.Token == "":
 		return "", errors.New("the server answered without a token")
 	}

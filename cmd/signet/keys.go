@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // keyring is the answer of GET /v1/keys.
@@ -39,22 +41,22 @@ type replicaRecord struct {
 	At      time.Time `json:"at"`
 }
 
-func (a *app) keysCommand() *cobra.Command {
-	return a.remote(noun("keys", "See, rotate and revoke the signing keys",
+func keysCommand(app *cli.App) *cobra.Command {
+	return remote(app, cli.Group("keys", "See, rotate and revoke the signing keys",
 		"See, rotate and revoke the signing keys. They rotate by themselves: a new key is published first, signs\n"+
 			"later, and stays published after it has stopped, so that no verifier meets a key it cannot fetch.\n\n"+
 			"pending: published, not signing yet · active: signs · retired: verifies only · revoked: gone",
-		a.keysList(), a.keysPlan(), a.keysRotate(), a.keysRevoke(), a.keysRewrap(), a.keysClockReset()))
+		keysList(app), keysPlan(app), keysRotate(app), keysRevoke(app), keysRewrap(app), keysClockReset(app)))
 }
 
-func (a *app) keysList() *cobra.Command {
+func keysList(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
 		Short:   "List the signing keys, what comes next, and which replicas have them",
 		Example: "signet keys list",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
+			c, err := connect(app)
 			if err != nil {
 				return err
 			}
@@ -63,29 +65,29 @@ func (a *app) keysList() *cobra.Command {
 				return err
 			}
 			now := time.Now()
-			return a.print(k, func(w io.Writer) { k.write(w, now) })
+			return app.Print(k, func(w io.Writer) { k.write(w, now) })
 		},
 	}
 }
 
 func (k keyring) write(w io.Writer, now time.Time) {
-	line(w, "KID", "ALG", "HELD", "STATE", "FOR", "SIGNS FROM", "NEXT", "WHEN")
+	cli.Row(w, "KID", "ALG", "HELD", "STATE", "FOR", "SIGNS FROM", "NEXT", "WHEN")
 	for _, r := range k.Keys {
 		when := "-"
 		if !r.NextAt.IsZero() {
-			when = relative(r.NextAt, now)
+			when = cli.Relative(r.NextAt, now)
 		}
-		line(w, r.ID, r.Alg, orDash(r.Held), r.State, lasting(r.Since, now), stamp(r.ActivatesAt), orDash(r.Next), when)
+		cli.Row(w, r.ID, r.Alg, cli.OrDash(r.Held), r.State, cli.Elapsed(r.Since, now), cli.FormatTime(r.ActivatesAt), cli.OrDash(r.Next), when)
 	}
 	if len(k.Replicas) == 0 {
 		return
 	}
-	line(w)
+	cli.Row(w)
 	fmt.Fprintln(w, k.holders())
-	line(w)
-	line(w, "REPLICA", "KEYS", "SEEN")
+	cli.Row(w)
+	cli.Row(w, "REPLICA", "KEYS", "SEEN")
 	for _, r := range k.Replicas {
-		line(w, r.Replica, k.freshness(r), relative(r.At, now))
+		cli.Row(w, r.Replica, k.freshness(r), cli.Relative(r.At, now))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/config"
 )
 
@@ -44,22 +45,22 @@ type plannedStep struct {
 }
 
 // planFormat is what -o takes where a picture can be drawn.
-type planFormat struct{ *format }
+type planFormat struct{ *cli.Format }
 
 func (planFormat) Type() string { return "table|json|svg" }
 
 func (f planFormat) Set(s string) error {
-	if format(s) == formatSVG {
-		*f.format = formatSVG
+	if cli.Format(s) == cli.FormatSVG {
+		*f.Format = cli.FormatSVG
 		return nil
 	}
-	if err := f.format.Set(s); err != nil {
+	if err := f.Format.Set(s); err != nil {
 		return errors.New("write table, json or svg")
 	}
 	return nil
 }
 
-func (a *app) keysPlan() *cobra.Command {
+func keysPlan(app *cli.App) *cobra.Command {
 	var long string
 	cmd := &cobra.Command{
 		Use:   "plan",
@@ -68,17 +69,17 @@ func (a *app) keysPlan() *cobra.Command {
 			"leaves the key set. Keys that have not been made yet are called A, B, C. Nothing is changed. With\n" +
 			"-o svg it is a picture for a wiki or a ticket.",
 		Example: "signet keys plan\nsignet keys plan --for 90d -o svg > keys.svg",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := ""
 			if cmd.Flags().Changed("for") {
 				d, err := config.ParseDuration(long)
 				if err != nil {
-					return misuse("--for %w", err)
+					return cli.Usagef("--for %w", err)
 				}
 				query = "?" + url.Values{"for": {d.String()}}.Encode()
 			}
-			c, err := a.connect()
+			c, err := connect(app)
 			if err != nil {
 				return err
 			}
@@ -86,26 +87,26 @@ func (a *app) keysPlan() *cobra.Command {
 			if err := c.call(cmd.Context(), http.MethodGet, pathTo("keys", "plan")+query, nil, &p); err != nil {
 				return err
 			}
-			return a.printPlan(p)
+			return printPlan(app, p)
 		},
 	}
 	cmd.Flags().StringVar(&long, "for", "", "plan for `DURATION`, such as 90d or 12h (default: a year, or 53 lives of a key)")
-	cmd.Flags().VarP(planFormat{&a.format}, "output", "o", "write for people, for programs, or a picture")
+	cmd.Flags().VarP(planFormat{&app.Format}, "output", "o", "write for people, for programs, or a picture")
 	return cmd
 }
 
-func (a *app) printPlan(p keyPlan) error {
-	switch a.format {
-	case formatJSON:
-		return a.printJSON(p)
-	case formatSVG:
-		_, err := io.WriteString(a.out, drawPlan(p))
+func printPlan(app *cli.App, p keyPlan) error {
+	switch app.Format {
+	case cli.FormatJSON:
+		return app.PrintJSON(p)
+	case cli.FormatSVG:
+		_, err := io.WriteString(app.Out, drawPlan(p))
 		return err
 	}
-	if _, err := io.WriteString(a.out, newTimeline(p, a.columns(), a.unicode()).text()); err != nil {
+	if _, err := io.WriteString(app.Out, newTimeline(p, app.Columns(), app.Unicode()).text()); err != nil {
 		return fmt.Errorf("writing the output: %w", err)
 	}
-	return a.print(nil, func(w io.Writer) { p.writeSteps(w) })
+	return app.Print(nil, func(w io.Writer) { p.writeSteps(w) })
 }
 
 // nextSteps is how many steps are listed below the timeline.
@@ -115,12 +116,12 @@ func (p keyPlan) writeSteps(w io.Writer) {
 	if len(p.Steps) == 0 {
 		return
 	}
-	line(w, "NEXT", "AT", "KEY", "STEP")
+	cli.Row(w, "NEXT", "AT", "KEY", "STEP")
 	for i, s := range p.Steps {
 		if i == nextSteps {
 			break
 		}
-		line(w, relative(s.At, p.From), stamp(s.At), s.label(), stepText(s.Step))
+		cli.Row(w, cli.Relative(s.At, p.From), cli.FormatTime(s.At), s.label(), stepText(s.Step))
 	}
 }
 

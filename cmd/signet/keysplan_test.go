@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/keys"
 	"signet/keys/jose"
 )
@@ -65,11 +66,11 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func printedPlan(t *testing.T, p keyPlan, f format, environ ...string) string {
+func printedPlan(t *testing.T, p keyPlan, f cli.Format, environ ...string) string {
 	t.Helper()
 	var out bytes.Buffer
-	a := &app{stdio: stdio{out: &out, err: io.Discard}, environ: environ, format: f}
-	if err := a.printPlan(p); err != nil {
+	app := &cli.App{Out: &out, Err: io.Discard, Environ: environ, Format: f}
+	if err := printPlan(app, p); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -77,11 +78,11 @@ func printedPlan(t *testing.T, p keyPlan, f format, environ ...string) string {
 
 func TestPlanIsDrawn(t *testing.T) {
 	p := examplePlan(t, keys.DefaultTimetable(), jose.ES256, jose.RS256)
-	golden(t, "plan.golden", printedPlan(t, p, formatTable, "LANG=de_DE.UTF-8"))
-	golden(t, "plan-ascii.golden", printedPlan(t, p, formatTable, "LC_ALL=C", "LANG=de_DE.UTF-8"))
-	golden(t, "plan.svg", printedPlan(t, p, formatSVG))
+	golden(t, "plan.golden", printedPlan(t, p, cli.FormatTable, "LANG=de_DE.UTF-8"))
+	golden(t, "plan-ascii.golden", printedPlan(t, p, cli.FormatTable, "LC_ALL=C", "LANG=de_DE.UTF-8"))
+	golden(t, "plan.svg", printedPlan(t, p, cli.FormatSVG))
 	seconds := keyringConfig(presetConfig(t, "fast"), nil, "", nil).Timetable
-	golden(t, "plan-fast.golden", printedPlan(t, examplePlan(t, seconds, jose.ES256), formatTable, "LANG=C.UTF-8"))
+	golden(t, "plan-fast.golden", printedPlan(t, examplePlan(t, seconds, jose.ES256), cli.FormatTable, "LANG=C.UTF-8"))
 }
 
 // A timeline keeps to its width, also where nothing fits well, and to ASCII where that is wanted.
@@ -89,7 +90,7 @@ func TestTimelineFits(t *testing.T) {
 	for _, preset := range []string{"standard", "strict", "fast"} {
 		tt := keyringConfig(presetConfig(t, preset), nil, "", nil).Timetable
 		p := examplePlan(t, tt, jose.ES256)
-		for _, width := range []int{leastWidth, timelineWidth, mostWidth} {
+		for _, width := range []int{cli.LeastWidth, cli.DefaultWidth, cli.MostWidth} {
 			for _, line := range strings.Split(newTimeline(p, width, false).chartText(), "\n") {
 				if len(line) > width || strings.ContainsFunc(line, func(r rune) bool { return r > '~' }) {
 					t.Errorf("%s, width %d: got %d bytes: %s", preset, width, len(line), line)
@@ -105,7 +106,7 @@ func TestTimelineShowsEveryKey(t *testing.T) {
 	tt.Active, tt.Publish = 3*24*time.Hour, 24*time.Hour
 	p := examplePlan(t, tt, jose.ES256)
 	p.Until = p.From.Add(10 * 365 * 24 * time.Hour)
-	timeline := newTimeline(p, timelineWidth, false)
+	timeline := newTimeline(p, cli.DefaultWidth, false)
 	for _, k := range timeline.groups[0].keys {
 		if bar := timeline.bar(k); k.ActivatesAt.After(p.From) && !strings.Contains(bar, "#") {
 			t.Errorf("%s: got %q", k.Name, bar)
@@ -158,8 +159,8 @@ func TestKeysListSaysWhoHasThem(t *testing.T) {
 	k := keyring{Version: 3, Keys: []keyRecord{{ID: "kid", Alg: "ES256", State: "active", Since: now.Add(-49 * time.Hour)}},
 		Replicas: []replicaRecord{{"one", 3, now}, {"two", 2, now}, {"three", 4, now}}}
 	var out bytes.Buffer
-	a := &app{stdio: stdio{out: &out}, format: formatTable}
-	if err := a.print(k, func(w io.Writer) { k.write(w, now) }); err != nil {
+	app := &cli.App{Out: &out}
+	if err := app.Print(k, func(w io.Writer) { k.write(w, now) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"active  2d ", "This is version 3 of the keyring; 2 of 3 replicas have it.", "version 2, behind"} {

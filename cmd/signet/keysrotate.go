@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/keys"
 )
 
@@ -18,7 +19,7 @@ type rotated struct {
 	following
 }
 
-func (a *app) keysRotate() *cobra.Command {
+func keysRotate(app *cli.App) *cobra.Command {
 	var in struct {
 		Alg       string `json:"alg"`
 		Emergency bool   `json:"emergency"`
@@ -33,9 +34,9 @@ func (a *app) keysRotate() *cobra.Command {
 			"key that has leaked). If the next key is younger than keys.publish, verifiers that do not fetch the\n" +
 			"key set again for an unknown kid refuse new tokens until they do.",
 		Example: "signet keys rotate\nsignet keys rotate --emergency --wait",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.changeKeys(cmd, p)
+			c, err := changeKeys(app, cmd, p)
 			if err != nil {
 				return err
 			}
@@ -43,7 +44,7 @@ func (a *app) keysRotate() *cobra.Command {
 			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "rotate"), in, &answer); err != nil {
 				return err
 			}
-			return a.tellChange(cmd.Context(), c, answer.Version, p, &answer, &answer.following)
+			return tellChange(app, cmd.Context(), c, answer.Version, p, &answer, &answer.following)
 		},
 	}
 	cmd.Flags().StringVar(&in.Alg, "alg", "", "only keys of `ALG` (default: of every algorithm)")
@@ -54,15 +55,15 @@ func (a *app) keysRotate() *cobra.Command {
 
 func (r rotated) write(w io.Writer, now time.Time) {
 	if len(r.Rotations) == 0 {
-		line(w, "the next key signs from "+stamp(r.ActivatesAt)+" ("+relative(r.ActivatesAt, now)+")")
+		cli.Row(w, "the next key signs from "+cli.FormatTime(r.ActivatesAt)+" ("+cli.Relative(r.ActivatesAt, now)+")")
 	}
 	for _, done := range r.Rotations {
-		line(w, "retired", done.Retired+", which goes on verifying")
-		line(w, "signs now", signerText(done.Signer, now))
-		line(w, "next", nextText(done.Standby, now))
+		cli.Row(w, "retired", done.Retired+", which goes on verifying")
+		cli.Row(w, "signs now", signerText(done.Signer, now))
+		cli.Row(w, "next", nextText(done.Standby, now))
 	}
 	if len(r.Rotations) > 0 || len(r.Behind) > 0 {
-		line(w, "replicas", r.text())
+		cli.Row(w, "replicas", r.text())
 	}
 }
 
@@ -75,12 +76,12 @@ func signerText(k *keys.Successor, now time.Time) string {
 		return k.KID + ", which every verifier has"
 	}
 	return k.KID + ", younger than keys.publish: verifiers that do not fetch the key set again for an unknown kid refuse its tokens until they do, at the latest " +
-		stamp(k.KnownAt) + " (" + relative(k.KnownAt, now) + ")"
+		cli.FormatTime(k.KnownAt) + " (" + cli.Relative(k.KnownAt, now) + ")"
 }
 
 func nextText(k *keys.Successor, now time.Time) string {
 	if k == nil {
 		return "-"
 	}
-	return k.KID + ", signs from " + stamp(k.SignsFrom) + " (" + relative(k.SignsFrom, now) + ")"
+	return k.KID + ", signs from " + cli.FormatTime(k.SignsFrom) + " (" + cli.Relative(k.SignsFrom, now) + ")"
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // endAllSessions ends everybody's sessions and returns how many clients had any part in them. It may
@@ -19,8 +21,8 @@ func endAllSessions(ctx context.Context, c *adminClient) (clients int, err error
 	return answer.Clients, err
 }
 
-func (a *app) revokeEverybody(cmd *cobra.Command) error {
-	c, err := a.connect()
+func revokeEverybody(app *cli.App, cmd *cobra.Command) error {
+	c, err := connect(app)
 	if err != nil {
 		return err
 	}
@@ -28,7 +30,7 @@ func (a *app) revokeEverybody(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return a.print(map[string]int{"clients": n}, func(w io.Writer) {
-		fmt.Fprintf(w, "ended every session, of %d %s\n", n, plural(n, "client"))
+	return app.Print(map[string]int{"clients": n}, func(w io.Writer) {
+		fmt.Fprintf(w, "ended every session, of %d %s\n", n, cli.Plural(n, "client"))
 	})
 }

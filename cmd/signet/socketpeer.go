@@ -8,6 +8,8 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // socketPeerVariable names one more user whose server the command line talks to on a socket.
@@ -62,15 +64,15 @@ func lookupUser(name string) (uint32, error) {
 }
 
 // peerRuleFor gathers the facts for the socket at path. What cannot be learned admits nobody.
-func (a *app) peerRuleFor(path string) peerRule {
+func peerRuleFor(app *cli.App, path string) peerRule {
 	r := peerRule{
 		caller: uint32(os.Geteuid()),
-		named:  a.conn.socket != "" || a.getenv("SIGNET_ADMIN_SOCKET") != "" || !a.foundConfig(),
-		extra:  a.getenv(socketPeerVariable),
+		named:  app.Connection.Socket != "" || app.Getenv("SIGNET_ADMIN_SOCKET") != "" || !foundConfig(app),
+		extra:  app.Getenv(socketPeerVariable),
 	}
 	r.owner = r.caller
 	if info, err := os.Stat(filepath.Dir(path)); err == nil {
-		r.owner = accessOf(info).uid
+		r.owner = cli.FileOwner(info)
 	}
 	return r
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // sealProgress is one line of the answer of POST /v1/store/seal.
@@ -21,8 +23,8 @@ type sealProgress struct {
 	Error   string   `json:"error,omitempty"`
 }
 
-func (a *app) storeSealCommand() *cobra.Command {
-	return a.remote(&cobra.Command{
+func storeSealCommand(app *cli.App) *cobra.Command {
+	return remote(app, &cobra.Command{
 		Use:   "seal",
 		Short: "Give every record a seal, and refuse records without one",
 		Long: "Give every record of the store a seal: a MAC under the master key, by which servers notice records that\n" +
@@ -31,9 +33,9 @@ func (a *app) storeSealCommand() *cobra.Command {
 			"refused. Run it again after `signet keys rewrap`, so that the old master key can be taken away.\n\n" +
 			"Servers go on working meanwhile. An interruption does no harm: run it again.",
 		Example: "signet store seal --config /etc/signet/signet.yaml",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
+			c, err := connect(app)
 			if err != nil {
 				return err
 			}
@@ -42,11 +44,11 @@ func (a *app) storeSealCommand() *cobra.Command {
 				return err
 			}
 			defer resp.Body.Close()
-			last, err := a.followSeal(resp.Body)
+			last, err := followSeal(app, resp.Body)
 			if err != nil {
 				return err
 			}
-			return a.print(last, func(w io.Writer) {
+			return app.Print(last, func(w io.Writer) {
 				fmt.Fprintf(w, "every record has a seal now: %d, of which %d were sealed by this\n", last.Looked, last.Sealed)
 			})
 		},
@@ -54,9 +56,9 @@ func (a *app) storeSealCommand() *cobra.Command {
 }
 
 // followSeal reads the lines to the last one.
-func (a *app) followSeal(in io.Reader) (last sealProgress, err error) {
-	tally := a.tally("sealed")
-	defer tally.clear()
+func followSeal(app *cli.App, in io.Reader) (last sealProgress, err error) {
+	tally := app.Tally("sealed")
+	defer tally.Clear()
 	lines := json.NewDecoder(in)
 	for !last.Done {
 		last = sealProgress{}
@@ -69,7 +71,7 @@ func (a *app) followSeal(in io.Reader) (last sealProgress, err error) {
 		case last.Error != "":
 			return last, fmt.Errorf("%s; run this again once that is mended, it goes on where it stopped", last.Error)
 		case last.Step == "seal":
-			tally.add()
+			tally.Add()
 		}
 	}
 	return last, nil

@@ -9,6 +9,8 @@ import (
 	"net/http"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // bulkFile is the flag of a command that does for one user, or for each of a file's, the same.
@@ -18,33 +20,33 @@ func (b *bulkFile) flag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&b.path, "file", "", "do it for each user in `FILE` (- for standard input): a name or sub a line, or NDJSON with \"username\"")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if !cmd.Flags().Changed("file") {
-			return positional("NAME")(cmd, args)
+			return cli.Args("NAME")(cmd, args)
 		}
 		if len(args) > 0 {
-			return misuse("--file has the names; leave %q out", args[0])
+			return cli.Usagef("--file has the names; leave %q out", args[0])
 		}
 		return nil
 	}
 }
 
 // bulk sends the file's users to one of the verbs for many, and reports as an import does.
-func (a *app) bulk(cmd *cobra.Command, file, verb string) error {
-	in, err := a.openInput(file)
+func bulk(app *cli.App, cmd *cobra.Command, file, verb string) error {
+	in, err := openInput(app, file)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	c, err := a.connect()
+	c, err := connect(app)
 	if err != nil {
 		return err
 	}
 	var report importReport
-	body := asNDJSON(a.watch("sent", in, 0))
+	body := asNDJSON(app.Watch("sent", in, 0))
 	defer body.Close()
 	if err := c.exchange(cmd.Context(), http.MethodPost, "/v1/users:"+verb, "application/x-ndjson", body, &report); err != nil {
 		return err
 	}
-	if err := a.print(report, report.write); err != nil {
+	if err := app.Print(report, report.write); err != nil {
 		return err
 	}
 	if n := report.refused(); n > 0 {

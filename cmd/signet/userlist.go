@@ -6,22 +6,24 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
 )
 
-func (a *app) userList() *cobra.Command {
+func userList(app *cli.App) *cobra.Command {
 	var prefix string
 	var disabled bool
 	cmd := &cobra.Command{
 		Use:     "list [OPTIONS]",
 		Short:   "List the users",
 		Example: "signet user list\nsignet user list --prefix ali\nsignet user list --disabled -o json | jq -r '.users[].username'",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
+			c, err := connect(app)
 			if err != nil {
 				return err
 			}
-			l := a.newList("users", "USERNAME", "SUB", "STATE", "CREATED")
+			l := app.NewList("users", "USERNAME", "SUB", "STATE", "CREATED")
 			filter := url.Values{}
 			if prefix != "" {
 				filter.Set("prefix", prefix)
@@ -38,15 +40,15 @@ func (a *app) userList() *cobra.Command {
 				return page[userRecord]{answer.Users, answer.Next}, err
 			}
 			err = pages("", fetch, func(r userRecord) error {
-				return l.add(r, r.Username, r.Subject, r.state(), stamp(r.CreatedAt))
+				return l.Add(r, r.Username, r.Subject, r.state(), cli.FormatTime(r.CreatedAt))
 			})
 			if err != nil {
 				return err
 			}
 			if len(filter) > 0 {
-				return l.end("There are no such users.")
+				return l.End("There are no such users.")
 			}
-			return l.end("There are no users yet. `signet user create --username NAME` adds one.")
+			return l.End("There are no users yet. `signet user create --username NAME` adds one.")
 		},
 	}
 	cmd.Flags().StringVar(&prefix, "prefix", "", "only users whose names begin with `TEXT`")

@@ -3,10 +3,13 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // userRecord is a User of the admin API.
@@ -21,8 +24,8 @@ type userRecord struct {
 }
 
 // userCall makes one call that answers with a user, and shows it.
-func (a *app) userCall(cmd *cobra.Command, method, path string, body any) error {
-	c, err := a.connect()
+func userCall(app *cli.App, cmd *cobra.Command, method, path string, body any) error {
+	c, err := connect(app)
 	if err != nil {
 		return err
 	}
@@ -30,18 +33,18 @@ func (a *app) userCall(cmd *cobra.Command, method, path string, body any) error 
 	if err := c.call(cmd.Context(), method, path, body, &r); err != nil {
 		return err
 	}
-	return a.print(r, r.write)
+	return app.Print(r, r.write)
 }
 
 func (r userRecord) write(w io.Writer) {
-	line(w, "username", r.Username)
-	line(w, "sub", r.Subject)
-	line(w, "state", r.state())
-	for _, name := range sortedKeys(r.Claims) {
-		line(w, "claim "+name, string(r.Claims[name]))
+	cli.Row(w, "username", r.Username)
+	cli.Row(w, "sub", r.Subject)
+	cli.Row(w, "state", r.state())
+	for _, name := range slices.Sorted(maps.Keys(r.Claims)) {
+		cli.Row(w, "claim "+name, string(r.Claims[name]))
 	}
-	line(w, "created", stamp(r.CreatedAt))
-	line(w, "updated", stamp(r.UpdatedAt))
+	cli.Row(w, "created", cli.FormatTime(r.CreatedAt))
+	cli.Row(w, "updated", cli.FormatTime(r.UpdatedAt))
 }
 
 func (r userRecord) state() string {
@@ -49,13 +52,4 @@ func (r userRecord) state() string {
 		return "enabled, has no password"
 	}
 	return enabledWord(r.Disabled)
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

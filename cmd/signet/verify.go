@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // maxDocument bounds metadata and key sets.
@@ -52,7 +54,7 @@ func discover(ctx context.Context, issuer string) (string, error) {
 
 func fetchJSON(ctx context.Context, address string, out any) error {
 	if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
-		return misuse("%q is not an https URL", address)
+		return cli.Usagef("%q is not an https URL", address)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -9,15 +9,21 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// sectionKey annotates a flag that stands under a heading of its own.
+// sectionKey annotates the flags of the connection, which the help of a command does not repeat.
 const (
 	sectionKey        = "section"
-	connectionSection = "Which server"
+	ConnectionSection = "Which server"
+	ConnectionTopic   = "connection" // of `signet help`
 )
 
-// writeHelp writes the help of one command. What people look for comes first: what it does, how it
-// is spelt, an example to copy, and only then every flag.
-func writeHelp(w io.Writer, cmd *cobra.Command) {
+// MarkConnectionFlag has the help refer to `signet help connection` for the flag.
+func MarkConnectionFlag(f *pflag.Flag) {
+	f.Annotations = map[string][]string{sectionKey: {ConnectionSection}}
+}
+
+// WriteHelp writes the help of one command. It begins with what readers look for first: what the command does, its
+// usage, and an example to copy. The options come last.
+func WriteHelp(w io.Writer, cmd *cobra.Command) {
 	fmt.Fprintln(w, strings.TrimSpace(firstOf(cmd.Long, cmd.Short+".")))
 	fmt.Fprintf(w, "\nUsage:\n  %s\n", useLine(cmd))
 	if cmd.Example != "" {
@@ -79,7 +85,7 @@ func writeGroup(w io.Writer, cmd *cobra.Command, title, id string) {
 	}
 }
 
-// lowerFirst keeps names such as OAuth as they are.
+// lowerFirst writes the first letter small. It leaves names such as OAuth as they are.
 func lowerFirst(s string) string {
 	if len(s) > 1 && s[1] >= 'a' && s[1] <= 'z' {
 		return strings.ToLower(s[:1]) + s[1:]
@@ -87,7 +93,7 @@ func lowerFirst(s string) string {
 	return s
 }
 
-// writeFlags writes the flags of a command that does something. Those of a noun say nothing by themselves.
+// writeFlags writes the flags of a command that has no commands below it.
 func writeFlags(w io.Writer, cmd *cobra.Command) {
 	if cmd.HasAvailableSubCommands() {
 		return
@@ -106,48 +112,33 @@ func writeFlags(w io.Writer, cmd *cobra.Command) {
 	}
 	cmd.LocalFlags().VisitAll(place)
 	cmd.InheritedFlags().VisitAll(place)
-	writeSection(w, "Options", options)
+	WriteSection(w, "Options", options)
 	if connection.HasAvailableFlags() {
-		fmt.Fprintf(w, "\n%s: --socket, --config, --admin and --admin-token-file, as in `%s`.\n", connectionSection, connectionHelp)
+		fmt.Fprintf(w, "\n%s: --socket, --config, --admin and --admin-token-file, as in `signet help %s`.\n", ConnectionSection, ConnectionTopic)
 	}
 }
 
-// connectionHelp is the command that explains the flags of every command that talks to a server.
-const connectionHelp = "signet help connection"
-
-// writeConnectionHelp explains once what dozens of commands have.
-func writeConnectionHelp(w io.Writer, flags *pflag.FlagSet) {
-	fmt.Fprintf(w, `%s: commands that manage a server talk to its admin API, on a Unix socket or at a URL.
-
-Without a flag they take, in this order: SIGNET_ADMIN_URL, SIGNET_ADMIN_SOCKET, the socket of the
-configuration that SIGNET_CONFIG names or that is ./%s, and ./%s of `+"`signet dev`"+`.
-A socket is used if its server runs as root, as you, or as the owner of the directory that you named
-with --socket or --config; %s=USER admits another user. A ./%s of
-another user is not used unless you name it.
-`, connectionSection, defaultConfig, defaultSocket, socketPeerVariable, defaultConfig)
-	writeSection(w, "Options", flags)
-}
-
-func writeSection(w io.Writer, title string, flags *pflag.FlagSet) {
+// WriteSection writes flags under a heading.
+func WriteSection(w io.Writer, title string, flags *pflag.FlagSet) {
 	if flags.HasAvailableFlags() {
 		fmt.Fprintf(w, "\n%s:\n%s", title, flags.FlagUsagesWrapped(100))
 	}
 }
 
-// helpCommand is `signet help COMMAND`, for those who type it that way.
-func (a *app) helpCommand() *cobra.Command {
+// HelpCommand is `signet help COMMAND` and `signet help TOPIC`. Topics are what several commands have in common.
+func HelpCommand(topics map[string]func(io.Writer)) *cobra.Command {
 	return &cobra.Command{
 		Use:    "help [COMMAND]...",
 		Short:  "Show the help of a command",
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 && args[0] == "connection" {
-				a.showConnectionHelp(cmd.OutOrStdout())
+			if len(args) == 1 && topics[args[0]] != nil {
+				topics[args[0]](cmd.OutOrStdout())
 				return nil
 			}
 			found, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return misuse("there is no command %q; see `signet --help`", strings.Join(args, " "))
+				return Usagef("there is no command %q; see `signet --help`", strings.Join(args, " "))
 			}
 			return found.Help()
 		},

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ func TestProgress(t *testing.T) {
 		"of whatever is there": {0, "checked 2 MiB"},
 	} {
 		var out bytes.Buffer
-		p := &progress{status: &status{out: &out}, in: io.LimitReader(zeros{}, 4<<20), verb: "checked", total: test.total}
+		p := &Progress{Status: &Status{out: &out}, in: io.LimitReader(zeros{}, 4<<20), verb: "checked", total: test.total}
 		if _, err := io.Copy(io.Discard, p); err != nil {
 			t.Fatal(err)
 		}
@@ -34,11 +34,11 @@ func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 func TestTally(t *testing.T) {
 	var out bytes.Buffer
-	tally := &tally{status: &status{out: &out}, verb: "exported"}
+	tally := &Tally{Status: &Status{out: &out}, verb: "exported"}
 	for range 10_000 {
-		tally.add()
+		tally.Add()
 	}
-	tally.clear()
+	tally.Clear()
 	if want := "\rexported 4096 records\x1b[K\rexported 8192 records\x1b[K\r\x1b[K"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
@@ -46,15 +46,15 @@ func TestTally(t *testing.T) {
 
 func TestProgressWithoutTerminal(t *testing.T) {
 	var out bytes.Buffer
-	a := &app{stdio: stdio{err: &out}}
-	if _, err := io.Copy(io.Discard, a.watch("sent", io.LimitReader(zeros{}, 4<<20), 0)); err != nil {
+	app := &App{Err: &out}
+	if _, err := io.Copy(io.Discard, app.Watch("sent", io.LimitReader(zeros{}, 4<<20), 0)); err != nil {
 		t.Fatal(err)
 	}
-	tally := a.tally("exported")
+	tally := app.Tally("exported")
 	for range 10_000 {
-		tally.add()
+		tally.Add()
 	}
-	tally.clear()
+	tally.Clear()
 	if out.Len() > 0 {
 		t.Errorf("got %q, want nothing", out.String())
 	}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -11,13 +11,13 @@ import (
 	"syscall"
 )
 
-// fileAccess is what decides who else can reach a file: its owner, its group and its mode.
+// fileAccess decides who can read and write a file: its owner, its group and its mode.
 type fileAccess struct {
 	uid, gid uint32
 	mode     fs.FileMode
 }
 
-// account is a user of the system with its groups.
+// account is a user of the operating system with its groups.
 type account struct {
 	uid    uint32
 	groups []uint32
@@ -41,12 +41,18 @@ func accessOf(info fs.FileInfo) fileAccess {
 	return f
 }
 
-// trusted reports whether the owner is root or c itself. Root trusts every owner that it was pointed
-// to: it works on the files of services.
+// FileOwner returns the number of the user that owns the file.
+func FileOwner(info fs.FileInfo) uint32 { return accessOf(info).uid }
+
+// OtherReaders names who besides root and this account can read the file, in words for a message; "" is nobody.
+func OtherReaders(info fs.FileInfo) string { return accessOf(info).readers(thisAccount()) }
+
+// trusts reports whether files of the owner uid may be used: uid is root or c itself. Root works on the files of
+// services, so it trusts every owner.
 func (c account) trusts(uid uint32) bool { return uid == 0 || uid == c.uid || c.uid == 0 }
 
-// writers returns who besides root and c can write to the file: "" for nobody, else words for a
-// message. A group that c is in may write, as it may in a volume of Kubernetes with an fsGroup.
+// writers names who besides root and c can write to the file, in words for a message; "" is nobody. A group of c may
+// write: volumes of Kubernetes with an fsGroup are like that.
 func (f fileAccess) writers(c account) string {
 	perm := f.mode.Perm()
 	switch {
@@ -58,8 +64,8 @@ func (f fileAccess) writers(c account) string {
 	return ""
 }
 
-// readers is writers for reading. A group may read where root or c owns the file and c is in that
-// group: a Secret of Kubernetes is root:GROUP with mode 0440.
+// readers names who besides root and c can read the file; "" is nobody. A group of c may read a file that root or c
+// owns: a Secret of Kubernetes is root:GROUP with mode 0440.
 func (f fileAccess) readers(c account) string {
 	perm := f.mode.Perm()
 	switch {
@@ -71,9 +77,9 @@ func (f fileAccess) readers(c account) string {
 	return ""
 }
 
-// checkSecret returns nil where only root and c can read or change a file with a secret.
+// checkSecret returns nil if only root and c can read or change a file with a secret.
 func (f fileAccess) checkSecret(c account, path string) error {
-	quoted := shellQuote(path)
+	quoted := ShellQuote(path)
 	switch {
 	case !c.trusts(f.uid):
 		return fmt.Errorf("%s belongs to another user (uid %d), who can read and change it; make it yours with `chown %d %s`", path, f.uid, c.uid, quoted)
@@ -86,17 +92,17 @@ func (f fileAccess) checkSecret(c account, path string) error {
 	return nil
 }
 
-// checkUnchanged returns nil where only root, c and a group of c can change the file or directory.
-// what it decides is for the message.
+// checkUnchanged returns nil if only root, c and a group of c can change the file or directory. decides is for the
+// message: what the content of the file determines.
 func (f fileAccess) checkUnchanged(c account, path, decides string) error {
 	if who := f.writers(c); who != "" {
-		return fmt.Errorf("%s may write to %s (mode %04o), which decides %s; close it with `chmod go-w %s`", who, path, f.mode.Perm(), decides, shellQuote(path))
+		return fmt.Errorf("%s may write to %s (mode %04o), which decides %s; close it with `chmod go-w %s`", who, path, f.mode.Perm(), decides, ShellQuote(path))
 	}
 	return nil
 }
 
-// checkFound is for a file or directory that nobody named and that was found in the working directory.
-// Whoever owns the directory could have put it there, so it must be root's or the caller's.
+// checkFound checks a file or directory that was found in the working directory and not named by the user. The owner of
+// the working directory could have put it there, so it must belong to root or to the caller.
 func (f fileAccess) checkFound(c account, path, flag string) error {
 	if f.uid != 0 && f.uid != c.uid {
 		return fmt.Errorf("./%s belongs to another user (uid %d), and was only found because this directory has it; if you mean it, give %s",
@@ -109,12 +115,13 @@ func (f fileAccess) checkFound(c account, path, flag string) error {
 	return nil
 }
 
-// checkFoundPath is checkFound of path and, where it is a symbolic link, of what it points to.
-func checkFoundPath(path, flag string) error {
+// CheckFound checks a path that was found in the working directory and not named by the user: whoever owns that
+// directory could have put it there. flag names the path in the message. A symbolic link and its target are both checked.
+func CheckFound(path, flag string) error {
 	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
 		info, err := look(path)
 		if err != nil {
-			return nil // whoever opens it says why
+			return nil // opening it reports the reason
 		}
 		f := accessOf(info)
 		if info.Mode()&fs.ModeSymlink != 0 {
@@ -127,14 +134,15 @@ func checkFoundPath(path, flag string) error {
 	return nil
 }
 
-// checkUnchangedPath is checkUnchanged of a path that may be missing or "".
-func checkUnchangedPath(setting, path, decides string) error {
+// CheckUnchanged returns an error if others can change the file or directory at path, which setting names and which
+// determines what the text decides names. A path that is missing or "" is accepted.
+func CheckUnchanged(setting, path, decides string) error {
 	if path == "" {
 		return nil
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil // whoever opens it says why
+		return nil // opening it reports the reason
 	}
 	if err := accessOf(info).checkUnchanged(thisAccount(), path, decides); err != nil {
 		return fmt.Errorf("%s: %w", setting, err)
@@ -142,9 +150,9 @@ func checkUnchangedPath(setting, path, decides string) error {
 	return nil
 }
 
-// readSecretFile reads a file with a secret after it has looked at who else can. A byte order mark
-// in front is dropped: some editors write one.
-func readSecretFile(path string) (string, error) {
+// ReadSecretFile reads a file with a secret. It refuses a file that others can read or change. It drops a byte order mark
+// at the beginning, which some editors write.
+func ReadSecretFile(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -160,19 +168,19 @@ func readSecretFile(path string) (string, error) {
 	if err := accessOf(info).checkSecret(thisAccount(), path); err != nil {
 		return "", err
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	text, err := io.ReadAll(io.LimitReader(f, MaxSecret+1))
 	if err != nil {
 		return "", err
 	}
-	if len(text) > maxSecret {
+	if len(text) > MaxSecret {
 		return "", errors.New(path + " is too large for a secret")
 	}
-	return string(bytes.TrimPrefix(text, byteOrderMark)), nil
+	return string(bytes.TrimPrefix(text, ByteOrderMark)), nil
 }
 
-// checkNamedSecret refuses a file that the command line names for a secret and that others can read or change.
-// What is no file, such as a pipe of the shell, has no such readers.
-func checkNamedSecret(f *os.File) error {
+// CheckSecret refuses an open file with a secret that others can read or change. It accepts what is not a file, such as
+// a pipe of the shell.
+func CheckSecret(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
 		return err
@@ -180,5 +188,5 @@ func checkNamedSecret(f *os.File) error {
 	return accessOf(info).checkSecret(thisAccount(), f.Name())
 }
 
-// byteOrderMark may be in front of any text that an editor has written; RFC 8259 §8.1 allows to ignore it.
-var byteOrderMark = []byte("\xef\xbb\xbf")
+// ByteOrderMark can be at the beginning of any text that an editor has written. RFC 8259 §8.1 allows to ignore it.
+var ByteOrderMark = []byte("\xef\xbb\xbf")
