@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"signet/server/admin/api"
+	"signet/store"
 )
 
 // adminVerb is one row of the operator's surface. The answers are JSON; admin_error.go has the errors.
@@ -195,8 +197,23 @@ func (p *adminPath) refuse(_ *Server, c *call) (reply, error) {
 	return reply{}, &oauthError{Status: http.StatusMethodNotAllowed, Code: api.CodeInvalid, Description: "this path takes " + allow + " only"}
 }
 
+// doing returns the context of a change that did records afterwards.
+func (s *Server) doing(c *call, e *event) context.Context {
+	e.Outcome, e.Actor = store.OutcomeOK, c.actor
+	return s.audit.withEvent(c, e)
+}
+
+// beginning records a change of several steps before the first of them. It fails where the store cannot keep the event.
+func (s *Server) beginning(c *call, e event) error {
+	if err := s.store.KeepEvent(s.doing(c, &e), &e); err != nil {
+		return err
+	}
+	s.did(c, e)
+	return nil
+}
+
 // did records a change in the audit trail.
 func (s *Server) did(c *call, e event) {
-	e.Outcome, e.Actor = "ok", c.actor
+	e.Outcome, e.Actor = store.OutcomeOK, c.actor
 	s.audit.add(c, e)
 }

@@ -44,7 +44,8 @@ func (s *Server) adminListEvents(c *call) (reply, error) {
 	}
 	list := api.EventList{Events: make([]api.Event, 0, len(events)), Next: next}
 	for _, e := range events {
-		list.Events = append(list.Events, api.Event(e))
+		list.Events = append(list.Events, api.Event{Seq: e.Seq, At: e.At, Type: e.Type, Outcome: e.Outcome, Actor: e.Actor, ClientID: e.ClientID, Subject: e.Subject,
+			SessionID: e.SessionID, KeyID: e.KeyID, RequestID: e.RequestID, Address: e.Address, Detail: e.Detail})
 	}
 	return reply{body: list}, nil
 }

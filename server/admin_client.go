@@ -58,13 +58,14 @@ func (s *Server) adminCreateClient(c *call) (reply, error) {
 		client.Secrets = []store.Secret{newSecret(secret, now)}
 	}
 	client.Revision = max(client.Revision, s.cfg.Keys.Records().Floors[client.ID]) // one of this name was deleted
-	err = s.store.CreateClient(c.Context(), client)
+	e := event{Type: store.EventClientCreate, ClientID: client.ID}
+	err = s.store.CreateClient(s.doing(c, &e), client)
 	s.clients.drop(client.ID)
 	if err != nil {
 		return reply{}, clientProblem(err)
 	}
 	s.raiseFloor(c.Context(), client)
-	s.did(c, event{Type: "client.create", ClientID: client.ID})
+	s.did(c, e)
 	view := viewClient(client)
 	view.Secret, view.Warnings = secret, s.clientWarnings(c, client, warnings)
 	return reply{status: http.StatusCreated, body: view}, nil
@@ -90,7 +91,8 @@ func (s *Server) adminShowClient(c *call) (reply, error) {
 // have scopes of the admin API that the caller has not.
 func (s *Server) changeClient(c *call, e *event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
 	id, now := c.PathValue("id"), store.Millis(s.now())
-	client, err := s.store.UpdateClient(c.Context(), id, func(client *store.Client) error {
+	e.ClientID = id
+	client, err := s.store.UpdateClient(s.doing(c, e), id, func(client *store.Client) error {
 		if err := s.checkFloor(*client); err != nil {
 			return err
 		}
@@ -101,6 +103,7 @@ func (s *Server) changeClient(c *call, e *event, change func(client *store.Clien
 		if err := change(client, now); err != nil {
 			return err
 		}
+		revised(e, client.Revision+1, client.Epoch)
 		return s.mayHandle(c, client.Scopes)
 	})
 	s.clients.drop(id)
@@ -109,7 +112,6 @@ func (s *Server) changeClient(c *call, e *event, change func(client *store.Clien
 	}
 	s.raiseFloor(c.Context(), client)
 	revised(e, client.Revision, client.Epoch)
-	e.ClientID = id
 	s.did(c, *e)
 	return client, nil
 }
@@ -153,13 +155,14 @@ func (s *Server) adminDeleteClient(c *call) (reply, error) {
 	if err := s.mayHandle(c, client.Scopes); err != nil {
 		return reply{}, err
 	}
-	err = s.store.DeleteClient(c.Context(), id)
+	e := event{Type: store.EventClientDelete, ClientID: id}
+	err = s.store.DeleteClient(s.doing(c, &e), id)
 	s.clients.drop(id)
 	if err != nil {
 		return reply{}, clientProblem(err)
 	}
 	s.raiseFloor(c.Context(), store.Client{ID: id, Scopes: client.Scopes, Revision: client.Revision + 1})
-	s.did(c, event{Type: "client.delete", ClientID: id})
+	s.did(c, e)
 	return reply{status: http.StatusNoContent}, nil
 }
 

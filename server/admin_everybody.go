@@ -14,7 +14,9 @@ import (
 func (s *Server) adminEndAllSessions(c *call) (reply, error) {
 	guard := guardStream(c)
 	defer guard.close()
-	s.did(c, event{Type: store.EventSessionRevokeEverybodyBegin})
+	if err := s.beginning(c, event{Type: store.EventSessionRevokeEverybodyBegin}); err != nil {
+		return reply{}, err
+	}
 	ended := 0
 	err := s.eachClient(c, guard, func(id string) error {
 		now := store.Millis(s.now())

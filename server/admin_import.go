@@ -38,7 +38,9 @@ func (s *Server) adminImportUsers(c *call) (reply, error) {
 	lines := newLineReader(http.MaxBytesReader(c.writer, c.Body, maxImport))
 	guard := guardStream(c)
 	defer guard.close()
-	s.did(c, event{Type: store.EventUserImportBegin})
+	if err := s.beginning(c, event{Type: store.EventUserImportBegin}); err != nil {
+		return reply{}, err
+	}
 	broken := ""
 	defer func() {
 		detail := map[string]string{"accepted": strconv.Itoa(report.Accepted), "refused": strconv.Itoa(report.RefusedCount)}

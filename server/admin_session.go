@@ -49,11 +49,12 @@ func (s *Server) adminRevokeSessions(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	revoked, err := s.store.RevokeSessions(c.Context(), user.ID)
+	e := event{Type: store.EventSessionRevokeAll}
+	revoked, err := s.store.RevokeSessions(s.doing(c, &e), user.ID)
 	if err != nil {
 		return reply{}, userProblem(err)
 	}
-	s.did(c, event{Type: "session.revoke_all"})
+	s.did(c, e)
 	return reply{body: api.SessionsRevoked{Revoked: revoked}}, nil
 }
 
@@ -63,16 +64,16 @@ func (s *Server) adminRevokeSession(c *call) (reply, error) {
 		return reply{}, err
 	}
 	id, err := store.ParseSessionID(c.PathValue("sid"))
-	existed := false
+	e, existed := event{Type: store.EventSessionRevoke}, false
 	if err == nil {
 		c.session = id
-		if existed, err = s.store.RevokeSession(c.Context(), user.ID, id); err != nil {
+		if existed, err = s.store.RevokeSession(s.doing(c, &e), user.ID, id); err != nil {
 			return reply{}, err
 		}
 	}
 	if !existed {
 		return reply{}, adminNotFound("this user has no such session, or no longer; GET …/sessions lists them")
 	}
-	s.did(c, event{Type: "session.revoke"})
+	s.did(c, e)
 	return reply{status: http.StatusNoContent}, nil
 }

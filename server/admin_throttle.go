@@ -59,17 +59,23 @@ func (s *Server) adminClearThrottle(c *call) (reply, error) {
 			cleared++
 		}
 	}
-	c.changing = store.EventThrottleClear
-	for place, keys := range byPlace {
-		if err := s.store.ClearThrottle(c.Context(), place, keys); err != nil {
-			return reply{}, err
-		}
-	}
 	detail := map[string]string{"cleared": strconv.Itoa(cleared)}
 	if q.Address.IsValid() {
 		detail["of_address"] = q.Address.String()
 	}
-	s.did(c, event{Type: store.EventThrottleClear, Detail: detail})
+	e := event{Type: store.EventThrottleClear, Detail: detail}
+	s.doing(c, &e)
+	c.changing = store.EventThrottleClear
+	if err := s.store.KeepEvent(c.Context(), &e); err != nil {
+		return reply{}, err
+	}
+	for place, keys := range byPlace {
+		if err := s.store.ClearThrottle(c.Context(), place, keys); err != nil {
+			s.audit.Drop(e) // the outcome is recorded as unknown
+			return reply{}, err
+		}
+	}
+	s.did(c, e)
 	return reply{body: api.LimitsCleared{Cleared: cleared}}, nil
 }
 

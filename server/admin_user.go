@@ -36,10 +36,11 @@ func (s *Server) adminCreateUser(c *call) (reply, error) {
 		}
 	}
 	c.subject, c.username = user.ID.String(), user.Username
-	if err := s.createUser(c.Context(), user, in.Username); err != nil {
+	e := event{Type: store.EventUserCreate}
+	if err := s.createUser(s.doing(c, &e), user, in.Username); err != nil {
 		return reply{}, userProblem(err)
 	}
-	s.did(c, event{Type: "user.create"})
+	s.did(c, e)
 	return reply{status: http.StatusCreated, body: viewUser(user)}, nil
 }
 
@@ -92,9 +93,13 @@ func (s *Server) adminShowUser(c *call) (reply, error) {
 // changeUser is the one way in which an existing user changes.
 func (s *Server) changeUser(c *call, id store.UserID, e event, change func(u *store.User, now time.Time) error) (reply, error) {
 	now := store.Millis(s.now())
-	user, err := s.store.UpdateUser(c.Context(), id, func(u *store.User) error {
+	user, err := s.store.UpdateUser(s.doing(c, &e), id, func(u *store.User) error {
 		u.UpdatedAt = now
-		return change(u, now)
+		if err := change(u, now); err != nil {
+			return err
+		}
+		revised(&e, u.Revision+1, u.Epoch)
+		return nil
 	})
 	if err != nil {
 		return reply{}, userProblem(err)
@@ -114,7 +119,7 @@ func (s *Server) adminUpdateUser(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	e := event{Type: "user.update", Detail: map[string]string{"claims": claimNames(in.Claims)}}
+	e := event{Type: store.EventUserUpdate, Detail: map[string]string{"claims": claimNames(in.Claims)}}
 	return s.changeUser(c, user.ID, e, func(u *store.User, _ time.Time) (err error) {
 		u.Claims, err = mergeClaims(u.Claims, in.Claims)
 		return err
@@ -126,9 +131,10 @@ func (s *Server) adminDeleteUser(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if err := s.store.DeleteUser(c.Context(), user.ID); err != nil {
+	e := event{Type: store.EventUserDelete}
+	if err := s.store.DeleteUser(s.doing(c, &e), user.ID); err != nil {
 		return reply{}, userProblem(err)
 	}
-	s.did(c, event{Type: "user.delete"})
+	s.did(c, e)
 	return reply{status: http.StatusNoContent}, nil
 }

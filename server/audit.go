@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,13 +20,20 @@ type auditor struct {
 
 // add records a change of state, or what an operator did. What callers can repeat as often as they like
 // goes through refusal or repeatable.
-func (a auditor) add(c *call, e event) { a.Record(a.about(c, e)) }
+func (a auditor) add(c *call, e event) {
+	c.audited = true
+	a.Record(a.about(c, e))
+}
 
 // repeatable records a change to what is the caller's own.
-func (a auditor) repeatable(c *call, e event) { a.RecordRepeatable(a.about(c, e), network(c.address)) }
+func (a auditor) repeatable(c *call, e event) {
+	c.audited = true
+	a.RecordRepeatable(a.about(c, e), network(c.address))
+}
 
 // refusal records that a request was refused.
 func (a auditor) refusal(c *call, e event) {
+	c.audited = true
 	a.RecordRefusal(a.about(c, e), network(c.address), c.client != nil && !c.client.Public)
 }
 
@@ -42,9 +50,15 @@ func (a auditor) refused(c *call, rt *route, refusal *oauthError) {
 	a.refusal(c, e)
 }
 
+// withEvent returns the context of a change whose event is e, which it completes. The store keeps e with the change, and
+// whoever records e afterwards takes it over from there.
+func (a auditor) withEvent(c *call, e *event) context.Context {
+	*e = a.about(c, *e)
+	return store.WithEvent(c.Context(), e)
+}
+
 // about fills in what is known of the call.
 func (a auditor) about(c *call, e event) event {
-	c.audited = true
 	if e.At.IsZero() {
 		e.At = c.begun
 	}

@@ -37,8 +37,10 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 	if err != nil {
 		return "", "", 0, err
 	}
-	session, user, err := s.startSession(g, receipt, credential, secret)
+	e := event{Type: store.EventLogin, Outcome: store.OutcomeOK}
+	session, user, err := s.startSession(g, receipt, credential, secret, &e)
 	if err != nil {
+		s.audit.Drop(e)
 		return "", "", 0, err
 	}
 	if result.Rehash {
@@ -46,9 +48,10 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 	}
 	if access, ttl, err = s.issueAccessToken(g, &user, &session); err != nil {
 		s.abandon(g, session)
+		s.audit.Drop(e)
 		return "", "", 0, err
 	}
-	s.audit.add(g.call, event{Type: store.EventLogin, Outcome: store.OutcomeOK})
+	s.audit.add(g.call, e)
 	if slices.Contains(g.client.Grants, grantRefreshToken) {
 		token := refreshToken{UserID: user.ID, SessionID: session.ID, AuthTime: session.StartedAt, Scope: g.scope}
 		if len(g.client.Audiences) > 0 || len(g.form.resources) > 0 { // else it follows the server's default
@@ -195,14 +198,14 @@ func (s *Server) rehash(g *granting, user store.User, secret string) {
 	}
 }
 
-// startSession forgets the account's failures from here and begins the session.
-func (s *Server) startSession(g *granting, receipt store.Receipt, checked store.Credential, secret string) (store.Session, store.User, error) {
+// startSession forgets the account's failures from here and begins the session, with the event e.
+func (s *Server) startSession(g *granting, receipt store.Receipt, checked store.Credential, secret string, e *event) (store.Session, store.User, error) {
 	fresh := store.Session{UserID: checked.UserID, ClientID: g.client.ID, ClientEpoch: g.client.Epoch, Address: store.NetworkOf(g.address),
 		StartedAt: laterOf(s.now(), g.client.NotBefore)}
 	randomBytes(fresh.ID[:])
 	set := s.settings()
-	g.changing = store.EventLogin
-	begun, err := s.store.FinishLogin(g.Context(), s.now(), receipt, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
+	g.changing, e.SessionID = store.EventLogin, fresh.ID.String()
+	begun, err := s.store.FinishLogin(s.audit.withEvent(g.call, e), s.now(), receipt, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrDisabled):
 		return store.Session{}, store.User{}, s.refuseLogin(g, "user went away during the login: "+err.Error())

@@ -74,22 +74,29 @@ func (s *Server) stillAllowed(client *store.Client, presented refreshToken) []st
 
 func (s *Server) endSession(g *granting, why string) error {
 	g.changing = store.EventRefresh
-	existed, err := s.store.RevokeSession(g.Context(), g.presented.UserID, g.presented.SessionID)
+	e := ended(why)
+	existed, err := s.store.RevokeSession(s.audit.withEvent(g.call, &e), g.presented.UserID, g.presented.SessionID)
 	if err != nil {
 		return unavailable(err)
 	}
-	s.recordEnded(g, existed, why)
+	s.recordEnded(g, existed, e)
 	return errInvalidRefreshToken.because("%s", why)
+}
+
+// ended is the event of a refresh that has ended the session.
+func ended(why string) event {
+	return event{Type: store.EventRefresh, Outcome: store.Revoked.String(), Detail: map[string]string{store.DetailReason: why}}
 }
 
 // recordEnded records a refresh whose session is over. That it ends the session happens once; the app can
 // come again with the same token as often as it likes.
-func (s *Server) recordEnded(g *granting, existed bool, why string) {
+func (s *Server) recordEnded(g *granting, existed bool, e event) {
 	if existed {
-		s.audit.repeatable(g.call, event{Type: store.EventRefresh, Outcome: store.Revoked.String(), Detail: map[string]string{store.DetailReason: why}})
+		s.audit.repeatable(g.call, e)
 		return
 	}
-	s.audit.refusal(g.call, event{Type: store.EventRefresh, Outcome: store.Gone.String(), Detail: map[string]string{store.DetailReason: why}})
+	e.Outcome = store.Gone.String()
+	s.audit.refusal(g.call, e)
 }
 
 // refresh is the refresh token grant (RFC 6749 §6): one atomic step in the store decides, and what
@@ -106,30 +113,11 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 	if err != nil {
 		return "", "", 0, err
 	}
-	if outcome.GoesOn() {
-		if err := s.stillServed(g, session); err != nil {
-			return "", "", 0, err
-		}
+	if err := s.recordRotation(g, session, outcome); err != nil {
+		return "", "", 0, err
 	}
-	switch outcome {
-	case store.Rotated, store.Replayed:
-	case store.Late:
-		s.audit.add(g.call, event{Type: store.EventRefreshLate, Outcome: store.OutcomeOK, Detail: map[string]string{
-			"presented_generation": number(g.presented.Generation), "stored_generation": number(session.Generation - 1)}})
-	case store.Healed:
-		s.log.WarnContext(g.Context(), "the store had lost a rotation; the session was moved on", slog.String("sid", session.ID.String()))
-		s.audit.add(g.call, event{Type: store.EventRefresh, Outcome: g.outcome})
-	case store.Reused:
-		s.log.WarnContext(g.Context(), "a spent refresh token was used again; the session was ended", slog.String("sid", g.session.String()))
-		s.audit.add(g.call, event{Type: store.EventRefreshReuse, Outcome: g.outcome, Detail: reuseDetail(g, session, s.now())})
-		return "", "", 0, errInvalidRefreshToken.because("reuse of generation %d", g.presented.Generation)
-	case store.Ahead:
-		s.log.WarnContext(g.Context(), "a refresh token is newer than its session, and the store has lost nothing that explains it", slog.String("sid", g.session.String()))
-		s.audit.refusal(g.call, event{Type: store.EventRefresh, Outcome: g.outcome})
-		return "", "", 0, errInvalidRefreshToken.because("generation %d is newer than the session", g.presented.Generation)
-	default:
-		s.recordEnded(g, outcome == store.Revoked, "session is "+g.outcome)
-		return "", "", 0, errInvalidRefreshToken.because("session is %s", outcome)
+	if err := s.stillServed(g, session); err != nil {
+		return "", "", 0, err
 	}
 	if access == "" {
 		if access, ttl, err = s.issueAccessToken(g, &user, &session); err != nil {
@@ -141,16 +129,47 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 	return access, s.sealer.Seal(successor, g.client.ID), ttl, nil
 }
 
+// recordRotation records an outcome that is recorded, and returns the answer to one that does not go on.
+func (s *Server) recordRotation(g *granting, session store.Session, outcome store.Outcome) error {
+	e := event{}
+	var changed bool
+	if e.Type, e.Outcome, changed = outcome.Event(); changed {
+		r := s.rotation(g)
+		e.Outbox = r.Outbox()
+	}
+	switch outcome {
+	case store.Rotated, store.Replayed:
+		return nil
+	case store.Late:
+		e.Detail = map[string]string{"presented_generation": number(g.presented.Generation), "stored_generation": number(session.Generation - 1)}
+		s.audit.add(g.call, e)
+		return nil
+	case store.Healed:
+		s.log.WarnContext(g.Context(), "the store had lost a rotation; the session was moved on", slog.String("sid", session.ID.String()))
+		s.audit.add(g.call, e)
+		return nil
+	case store.Reused:
+		s.log.WarnContext(g.Context(), "a spent refresh token was used again; the session was ended", slog.String("sid", g.session.String()))
+		e.Detail = reuseDetail(g, session, s.now())
+		s.audit.add(g.call, e)
+		return errInvalidRefreshToken.because("reuse of generation %d", g.presented.Generation)
+	case store.Ahead:
+		s.log.WarnContext(g.Context(), "a refresh token is newer than its session, and the store has lost nothing that explains it", slog.String("sid", g.session.String()))
+		s.audit.refusal(g.call, event{Type: store.EventRefresh, Outcome: g.outcome})
+		return errInvalidRefreshToken.because("generation %d is newer than the session", g.presented.Generation)
+	default:
+		over := ended("session is " + g.outcome)
+		over.Outbox = e.Outbox
+		s.recordEnded(g, changed, over)
+		return errInvalidRefreshToken.because("session is %s", outcome)
+	}
+}
+
 // rotate asks the store. A session that began in a later epoch of the client than the one cached here
 // shows that the cache is behind: the client is read again, and if it is the one that has been
 // authenticated, the store is asked once more.
 func (s *Server) rotate(g *granting) (store.Session, store.User, store.Outcome, error) {
-	set := s.settings()
-	r := store.Rotation{
-		UserID: g.presented.UserID, SessionID: g.presented.SessionID, ClientID: g.client.ID, Generation: g.presented.Generation,
-		Now: s.now(), Lifetimes: set.Lifetimes, Grace: set.Grace, MaxReplays: set.MaxReplays, NotBefore: g.client.NotBefore,
-		Late: min(set.Late, set.Lifetimes.Idle), ClientEpoch: g.client.Epoch, Address: g.address,
-	}
+	r := s.rotation(g)
 	session, user, outcome, err := s.countedRotate(g, r)
 	if err != nil || outcome != store.Stale {
 		return session, user, outcome, err
@@ -166,6 +185,15 @@ func (s *Server) rotate(g *granting) (store.Session, store.User, store.Outcome, 
 	}
 	g.client, r.ClientEpoch, r.NotBefore, r.ClientConfirmed = client, client.Epoch, client.NotBefore, true
 	return s.countedRotate(g, r)
+}
+
+func (s *Server) rotation(g *granting) store.Rotation {
+	set := s.settings()
+	return store.Rotation{
+		UserID: g.presented.UserID, SessionID: g.presented.SessionID, ClientID: g.client.ID, Generation: g.presented.Generation,
+		Now: s.now(), Lifetimes: set.Lifetimes, Grace: set.Grace, MaxReplays: set.MaxReplays, NotBefore: g.client.NotBefore,
+		Late: min(set.Late, set.Lifetimes.Idle), ClientEpoch: g.client.Epoch, Address: g.address, RequestID: g.id,
+	}
 }
 
 func (s *Server) countedRotate(g *granting, r store.Rotation) (store.Session, store.User, store.Outcome, error) {

@@ -30,14 +30,15 @@ var revokedReply = reply{body: struct{}{}}
 
 func (s *Server) revokeSession(c *call, token refreshToken) (reply, error) {
 	c.changing, c.subject, c.session = store.EventRevoke, token.UserID.String(), token.SessionID
-	existed, err := s.store.RevokeSession(c.Context(), token.UserID, token.SessionID)
+	e := event{Type: store.EventRevoke, Outcome: store.OutcomeOK}
+	existed, err := s.store.RevokeSession(s.audit.withEvent(c, &e), token.UserID, token.SessionID)
 	if err != nil {
 		return reply{}, unavailable(err)
 	}
 	c.outcome = "unknown"
 	if existed {
 		c.outcome = "revoked"
-		s.audit.repeatable(c, event{Type: store.EventRevoke, Outcome: store.OutcomeOK})
+		s.audit.repeatable(c, e)
 	}
 	return revokedReply, nil
 }
@@ -66,11 +67,12 @@ func (s *Server) revokeJTI(c *call, clientID, jti string, until time.Time) (repl
 		return revokedReply, nil
 	}
 	c.changing = store.EventRevoke
-	if err := s.store.RevokeToken(c.Context(), jti, until); err != nil {
+	e := event{Type: store.EventRevoke, Outcome: store.OutcomeOK, Detail: map[string]string{store.DetailJTI: jti}}
+	if err := s.store.RevokeToken(s.audit.withEvent(c, &e), jti, until); err != nil {
 		return reply{}, unavailable(err)
 	}
 	c.outcome = "revoked"
-	s.audit.repeatable(c, event{Type: store.EventRevoke, Outcome: store.OutcomeOK, Detail: map[string]string{store.DetailJTI: jti}})
+	s.audit.repeatable(c, e)
 	return revokedReply, nil
 }
 

@@ -48,7 +48,8 @@ var (
 var Lines = Limit{Window: time.Minute, PerKey: 100, Total: 1000, Keys: 2048}
 
 // Recorder takes events off the request path and writes them to the store in batches, and to the log at
-// once. No method waits for the store. What the store cannot take is counted, and is in the log alone.
+// once. No method waits for the store. What the store cannot take is counted, and is in the log alone, unless the store
+// has it in its outbox.
 type Recorder struct {
 	cfg    Config
 	signer Signer
@@ -58,8 +59,8 @@ type Recorder struct {
 	lines                   *Limiter // of refusals, in the log
 
 	done   sync.WaitGroup
-	mu     sync.RWMutex // guards the close of events against a send
-	events chan store.Event
+	mu     sync.RWMutex // guards the close of queue against a send
+	queue  chan queued
 	closed bool
 }
 
@@ -72,7 +73,7 @@ func New(cfg Config) *Recorder {
 		cfg.Withheld = func() {}
 	}
 	r := &Recorder{cfg: cfg, signer: Signer{install: cfg.Install, replica: cfg.Replica, log: cfg.Log},
-		strangers: NewLimiter(strangers), clients: NewLimiter(clients), own: NewLimiter(own), lines: NewLimiter(Lines), events: make(chan store.Event, queueSize)}
+		strangers: NewLimiter(strangers), clients: NewLimiter(clients), own: NewLimiter(own), lines: NewLimiter(Lines), queue: make(chan queued, queueSize)}
 	for i, secret := range cfg.Keys {
 		if i == 0 {
 			chain := chainKey(secret)
@@ -104,10 +105,23 @@ func (r *Recorder) NameHash(username string) string {
 	return base64.RawURLEncoding.EncodeToString(mac(r.names[0](), username)[:12])
 }
 
+// queued is an event on its way to the store.
+type queued struct {
+	store.Event
+	drop bool // the event is not for the trail: only its entry of the outbox is to go
+}
+
 // Record records a change of state, or what an operator did.
 func (r *Recorder) Record(e store.Event) {
 	r.signer.write(e)
-	r.enqueue(e)
+	r.enqueue(queued{Event: e})
+}
+
+// Drop takes the event of a change out of the outbox, where it is there: the change is not recorded.
+func (r *Recorder) Drop(e store.Event) {
+	if e.Outbox != "" {
+		r.enqueue(queued{e, true})
+	}
 }
 
 // RecordRepeatable records a change that its caller can repeat at will. It is always in the log.
@@ -115,8 +129,9 @@ func (r *Recorder) RecordRepeatable(e store.Event, from netip.Prefix) {
 	r.tick(e.At)
 	r.signer.write(e)
 	if r.own.Allow(e.At, Key{e.Type, e.ClientID, from}, e.Address) {
-		r.enqueue(e)
+		r.enqueue(queued{Event: e})
 	} else {
+		r.Drop(e)
 		r.cfg.Withheld()
 	}
 }
@@ -134,7 +149,7 @@ func (r *Recorder) RecordRefusal(e store.Event, from netip.Prefix, authenticated
 		r.signer.write(e)
 	}
 	if limiter.Allow(e.At, key, e.Address) {
-		r.enqueue(e)
+		r.enqueue(queued{Event: e})
 	} else {
 		r.cfg.Withheld()
 	}
@@ -178,37 +193,44 @@ func (s Summary) event() store.Event {
 	return e
 }
 
-func (r *Recorder) enqueue(e store.Event) {
+func (r *Recorder) enqueue(e queued) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.closed {
-		r.cfg.Lost(1)
+		r.lost(e.Event)
 		return
 	}
 	select {
-	case r.events <- e:
+	case r.queue <- e:
 	default:
-		r.cfg.Lost(1)
+		r.lost(e.Event)
 	}
+}
+
+// lost counts events that the store does not take. Those in its outbox reach the trail by themselves.
+func (r *Recorder) lost(events ...store.Event) (n int) {
+	for _, e := range events {
+		if e.Outbox == "" {
+			n++
+		}
+	}
+	if n > 0 {
+		r.cfg.Lost(n)
+	}
+	return n
 }
 
 // run writes until Close, gathering what has come while the last batch was being written.
 func (r *Recorder) run() {
-	for first := range r.events {
-		batch := r.gather([]store.Event{first})
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		if err := r.cfg.Store.AppendEvents(ctx, batch); err != nil {
-			r.cfg.Lost(len(batch))
-			r.cfg.Log.Warn("writing the audit trail", slog.Int("lost", len(batch)), slog.Any("error", err))
-		}
-		cancel()
+	for first := range r.queue {
+		r.write(r.gather([]queued{first}))
 	}
 }
 
-func (r *Recorder) gather(batch []store.Event) []store.Event {
+func (r *Recorder) gather(batch []queued) []queued {
 	for len(batch) < batchSize {
 		select {
-		case e, ok := <-r.events:
+		case e, ok := <-r.queue:
 			if !ok {
 				return batch
 			}
@@ -218,6 +240,30 @@ func (r *Recorder) gather(batch []store.Event) []store.Event {
 		}
 	}
 	return batch
+}
+
+func (r *Recorder) write(batch []queued) {
+	var events []store.Event
+	var dropped []string
+	for _, e := range batch {
+		if e.drop {
+			dropped = append(dropped, e.Outbox)
+		} else {
+			events = append(events, e.Event)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if len(events) > 0 {
+		if err := r.cfg.Store.AppendEvents(ctx, events); err != nil {
+			r.cfg.Log.Warn("writing the audit trail", slog.Int("lost", r.lost(events...)), slog.Any("error", err))
+		}
+	}
+	if len(dropped) > 0 {
+		if err := r.cfg.Store.DropEvents(ctx, dropped); err != nil {
+			r.cfg.Log.Warn("leaving changes off the audit trail; they appear on it later", slog.Int("events", len(dropped)), slog.Any("error", err))
+		}
+	}
 }
 
 // Close records the counts of the open window and writes what is queued. What comes later is counted as
@@ -232,7 +278,7 @@ func (r *Recorder) Close() {
 	r.mu.Lock()
 	if !r.closed {
 		r.closed = true
-		close(r.events)
+		close(r.queue)
 	}
 	r.mu.Unlock()
 	r.done.Wait()
