@@ -115,6 +115,7 @@ func exposedKeys(c config.Config) (list []config.Warning) {
 	}
 	return list
 }
+
 // CheckAccess returns an error that names each file and directory of an install that others can write to. By replacing
 // it they could control the server.
 func CheckAccess(c config.Config) error {
