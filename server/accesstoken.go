@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/keys/clockcheck"
 	"signet/store"
 )
 
@@ -29,7 +30,7 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*liveToken, 
 func (s *Server) checkAccessTokenOf(ctx context.Context, raw string, find func(ctx context.Context, id string) (*store.Client, error)) (*liveToken, error) {
 	t := &liveToken{}
 	kid, err := s.cfg.Keys.Verify(raw, accessTokenType, &t.claims)
-	if errors.Is(err, keys.ErrStale) || errors.Is(err, keys.ErrClock) {
+	if errors.Is(err, keys.ErrStale) || errors.Is(err, clockcheck.ErrClock) {
 		return nil, unavailable(err)
 	}
 	if errors.Is(err, keys.ErrUnreadable) {

@@ -5,14 +5,14 @@ import (
 	"net/http"
 	"time"
 
-	"signet/keys"
+	"signet/keys/clockcheck"
 	"signet/server/admin/api"
 	"signet/store"
 )
 
 // checkAdminClock refuses a change that an operator asks for, and says why.
 func (s *Server) checkAdminClock() error {
-	err := s.cfg.Keys.CheckClock()
+	err := s.cfg.Keys.Clock().Check()
 	if err == nil {
 		return nil
 	}
@@ -22,7 +22,7 @@ func (s *Server) checkAdminClock() error {
 
 // resetAdvice names the way out where the clock is only behind a time that may have been the wrong one.
 func (s *Server) resetAdvice() string {
-	if s.cfg.Keys.Behind() == 0 {
+	if s.cfg.Keys.Clock().Behind() == 0 {
 		return ""
 	}
 	return "; if it is right and that time was wrong, run `signet keys clock-reset`"
@@ -35,7 +35,7 @@ func (s *Server) adminResetClock(c *call) (reply, error) {
 		return reply{}, err
 	}
 	done, err := s.cfg.Keys.ResetClock(c.Context())
-	if errors.Is(err, keys.ErrClock) {
+	if errors.Is(err, clockcheck.ErrClock) {
 		return reply{}, adminRefused("this machine's clock differs from those of the store and the other replicas (%v): set it right first; nothing was changed", err)
 	}
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"signet/keys"
+	"signet/keys/clockcheck"
 	"signet/server/audit"
 	"signet/server/password"
 	"signet/store"
@@ -197,7 +197,7 @@ func (s *Server) finish(c *call, rt *route, status int, err error) {
 		switch {
 		case rt.form:
 			s.audit.refused(c, rt, refused)
-		case rt.changes && c.actor != "" && refused.Status >= http.StatusInternalServerError && !errors.Is(err, keys.ErrClock):
+		case rt.changes && c.actor != "" && refused.Status >= http.StatusInternalServerError && !errors.Is(err, clockcheck.ErrClock):
 			s.audit.unsureDeed(c, deedType(strings.TrimPrefix(rt.name, "admin.")), refused)
 		}
 	}

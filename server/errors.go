@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/keys/clockcheck"
 	"signet/server/password"
 	"signet/store"
 )
@@ -112,7 +113,7 @@ func asOAuthError(err error) *oauthError {
 	switch {
 	case errors.As(err, &known):
 		return known
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, keys.ErrStale), errors.Is(err, keys.ErrClock), errors.Is(err, keys.ErrAlgorithm),
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, keys.ErrStale), errors.Is(err, clockcheck.ErrClock), errors.Is(err, keys.ErrAlgorithm),
 		errors.Is(err, keys.ErrSigner), errors.Is(err, password.ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return unavailable(err)
 	default:

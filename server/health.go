@@ -38,11 +38,11 @@ func (s *Server) handleReady(c *call) (reply, error) {
 func (s *Server) readiness(c *call) readiness {
 	_, setErr := s.cfg.Keys.JWKS()
 	storeErr := s.store.Ping(c.Context())
-	r := readiness{Store: storeErr == nil, Signing: s.cfg.Keys.Ready() == nil, Clock: s.cfg.Keys.CheckClock() == nil, KeySet: setErr == nil, Draining: s.draining.Load()}
+	r := readiness{Store: storeErr == nil, Signing: s.cfg.Keys.Ready() == nil, Clock: s.cfg.Keys.Clock().Check() == nil, KeySet: setErr == nil, Draining: s.draining.Load()}
 	r.Ready = r.Store && r.Signing && r.Clock && r.KeySet && !r.Draining
 	switch {
 	case r.Clock:
-	case s.cfg.Keys.Behind() > 0 && !s.cfg.Keys.Clock().Off:
+	case s.cfg.Keys.Clock().Behind() > 0 && !s.cfg.Keys.Clock().Status().Off:
 		r.Reason = "clock_behind"
 	default:
 		r.Reason = "clock_off"

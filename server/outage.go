@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/keys/clockcheck"
 	"signet/server/password"
 	"signet/store"
 )
@@ -26,7 +27,7 @@ func outageOf(err error) string {
 	switch {
 	case errors.Is(err, store.ErrUnavailable):
 		return outageStore
-	case errors.Is(err, keys.ErrClock):
+	case errors.Is(err, clockcheck.ErrClock):
 		return outageClock
 	case errors.Is(err, keys.ErrStale), errors.Is(err, keys.ErrAlgorithm), errors.Is(err, keys.ErrSigner):
 		return outageSigning

@@ -230,7 +230,7 @@ func (s *Server) Run(ctx context.Context) {
 				s.log.Warn("asking whether clients have changed", slog.Any("error", err))
 			}
 		case <-sweep.C:
-			if s.cfg.Keys.CheckClock() != nil {
+			if s.cfg.Keys.Clock().Check() != nil {
 				continue // it would delete what has not run out
 			}
 			if _, err := s.store.Sweep(ctx, s.now(), s.settings().Lifetimes); err != nil && ctx.Err() == nil {

@@ -1,7 +1,8 @@
-package keys
+package clockcheck
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 )
@@ -9,6 +10,7 @@ import (
 // TestCoarseReadings: a reading that cannot tell whether a clock is within the tolerance counts for
 // nobody, except where it shows that the storage's clock is not the peer's.
 func TestCoarseReadings(t *testing.T) {
+	start := time.Now()
 	const s, tolerance = time.Second, time.Minute
 	type span struct{ least, most time.Duration }
 	for _, tc := range []struct {
@@ -28,13 +30,36 @@ func TestCoarseReadings(t *testing.T) {
 		{"all exact, and all agree with this one", span{3600 * s, 3600 * s}, []span{{0, s}}, tolerance, false, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w := witnesses{storage: &reading{tc.storage.least, tc.storage.most, testStart}, peers: map[string]peer{}}
+			w := Samples{storage: &reading{tc.storage.least, tc.storage.most, start}, peers: map[string]peer{}}
 			for i, p := range tc.peers {
-				w.peers[fmt.Sprint(i)] = peer{reading: &reading{p.least, p.most, testStart}}
+				w.peers[fmt.Sprint(i)] = peer{reading: &reading{p.least, p.most, start}}
 			}
-			if got := w.judge(testStart, tc.tolerance); got.Off != tc.off || got.Disputed != tc.disputed {
+			if got := w.Evaluate(start, tc.tolerance); got.Off != tc.off || got.Disputed != tc.disputed {
 				t.Errorf("got %+v, want off %v, disputed %v", got, tc.off, tc.disputed)
 			}
 		})
+	}
+}
+
+// TestOldHeartbeats: the age of a heartbeat that was there before is not known, so it counts for nothing,
+// and neither does a replica that has been silent for long.
+func TestOldHeartbeats(t *testing.T) {
+	now := time.Now()
+	var s Samples
+	silent := map[string]time.Time{"other": now.Add(-10 * time.Minute)}
+	for range 5 {
+		s.ObservePeers(maps.Clone(silent), now, now)
+		now = now.Add(20 * time.Second)
+	}
+	if c := s.Evaluate(now, time.Second); c.Known || c.Off {
+		t.Errorf("by a heartbeat of a replica that is gone: got %+v", c)
+	}
+	s.ObservePeers(map[string]time.Time{"other": now.Add(-time.Hour)}, now, now)
+	if c := s.Evaluate(now, time.Second); !c.Off {
+		t.Errorf("by a new heartbeat: got %+v, want off", c)
+	}
+	now = now.Add(peerKept + 1)
+	if c := s.Evaluate(now, time.Second); c.Known || c.Off {
+		t.Errorf("by a replica that has become silent: got %+v", c)
 	}
 }
