@@ -86,7 +86,7 @@ type drill struct {
 
 // newDrill checks what it is told, and asks the server who it is. It changes nothing.
 func newDrill(app *cli.App, ctx context.Context, o drillOptions) (*drill, error) {
-	d := &drill{app: app, opt: o, alg: o.alg, seen: map[string]time.Time{}, http: newHTTPClient(http.DefaultTransport.(*http.Transport).Clone())}
+	d := &drill{app: app, opt: o, alg: o.alg, seen: map[string]time.Time{}, http: cli.NoRedirects(http.DefaultTransport.(*http.Transport).Clone())}
 	d.http.Timeout = 10 * time.Second
 	if err := d.readOptions(); err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func newDrill(app *cli.App, ctx context.Context, o drillOptions) (*drill, error)
 		return nil, err
 	}
 	u, err := url.Parse(status.Issuer)
-	if err != nil || o.client != "" && u.Scheme != "https" && !loopback(u.Hostname()) {
+	if err != nil || o.client != "" && u.Scheme != "https" && !cli.Loopback(u.Hostname()) {
 		return nil, fmt.Errorf("the issuer is %s, and the client's secret would go there in the clear", status.Issuer)
 	}
 	d.report.Issuer, d.report.Verifier = status.Issuer, o.verifier

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/store"
 	"signet/store/archive"
@@ -42,7 +43,7 @@ func exportCommand(app *cli.App) *cobra.Command {
 			return exportToFile(app, cmd.Context(), cfg, args[0], force)
 		},
 	}
-	configFlag(app, cmd)
+	configfile.Flag(app, cmd)
 	cmd.Flags().StringVar(&storeURL, "store", "", "export the store at `URL` instead of the configuration's; bolt:PATH is one file")
 	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if there is one")
 	return cmd

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/store"
 	"signet/store/archive"
@@ -40,7 +41,7 @@ func importCommand(app *cli.App) *cobra.Command {
 			return app.Print(report, func(w io.Writer) { writeImport(app, w, report, storeURL != "") })
 		},
 	}
-	configFlag(app, cmd)
+	configfile.Flag(app, cmd)
 	cmd.Flags().StringVar(&storeURL, "store", "", "fill the store at `URL` instead of the configuration's; bolt:PATH is one file")
 	cmd.Flags().BoolVar(&unverified, "unverified", false, "take a FILE that an older signet wrote, which has no MAC: anybody may have edited it")
 	return cmd
@@ -56,7 +57,7 @@ type moveReport struct {
 func writeImport(app *cli.App, w io.Writer, r moveReport, elsewhere bool) {
 	fmt.Fprintf(w, "filled %s with what was exported at %s\n", r.Store, cli.FormatTime(r.ExportedAt))
 	writeTrailer(w, r.Trailer)
-	path := configPath(app)
+	path := configfile.Path(app)
 	if path == "" {
 		path = "FILE"
 	} else {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/masterkey"
@@ -45,7 +46,7 @@ func restoreCommand(app *cli.App) *cobra.Command {
 			"signet restore --config rehearsal/signet.yaml --rehearsal signet-backup.db",
 		Args: cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := loadConfig(app)
+			cfg, err := configfile.Load(app)
 			if err != nil {
 				return err
 			}
@@ -56,7 +57,7 @@ func restoreCommand(app *cli.App) *cobra.Command {
 			return app.Print(r.report, r.report.write)
 		},
 	}
-	configFlag(app, cmd)
+	configfile.Flag(app, cmd)
 	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
 	cmd.Flags().StringVar(&r.copied, "replaced", "", "take what was revoked from `FILE` too, a backup or export of the store that is replaced, made last")
 	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make an install of its own, whose tokens are not valid in the other")
