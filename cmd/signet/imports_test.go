@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/edge", "server/password", "server/throttle", "store", "store/seal"},
 	"server/admin/api":    {},
 	"server/admin/client": {"server/admin/api"},
-	"server/audit":        {"server/loglimit", "store"},
+	"server/audit":        {"server/edge", "server/loglimit", "store"},
 	"server/edge":         {"server/loglimit"},
 	"server/loglimit":     {},
 	"server/password":     {},
