@@ -2,25 +2,18 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
-	"net/http"
-	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
+	"signet/server/admin/client"
 )
 
 // remote gives cmd, and what is below it, the flags of a command that talks to a server.
@@ -55,7 +48,7 @@ another user is not used unless you name it.
 }
 
 // connect finds the server that is meant. It does not yet call it.
-func connect(app *cli.App) (*adminClient, error) {
+func connect(app *cli.App) (*client.Client, error) {
 	if app.Connection.Admin != "" && app.Connection.Socket != "" {
 		return nil, cli.Usagef("--admin and --socket name two servers; give one of them")
 	}
@@ -93,38 +86,22 @@ func findSocket(app *cli.App) (string, error) {
 	return c.Admin.Socket, nil
 }
 
-// connectSocket talks to the server on a socket, if the rule admits the user that it runs as.
-func connectSocket(path string, rule peerRule) *adminClient {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", path)
-		if err != nil {
-			return nil, err
-		}
-		if err := rule.checkPeer(conn, path); err != nil {
-			conn.Close()
-			return nil, err
-		}
-		return conn, nil
-	}
-	return &adminClient{base: "http://signet", where: path, http: cli.NoRedirects(&http.Transport{DialContext: dial})}
+// connectSocket returns a client for the admin socket at path. It sends nothing where the server does not run as a
+// user that the rule admits.
+func connectSocket(path string, rule peerRule) *client.Client {
+	c := client.Socket(path, func(conn net.Conn) error { return rule.checkPeer(conn, path) })
+	c.Explain = explain
+	return c
 }
 
-func connectURL(app *cli.App, s string) (*adminClient, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.RawQuery != "" || u.User != nil {
-		return nil, cli.Usagef("%q is not the URL of an admin API; write it like https://auth.example.com:8443", s)
-	}
-	if u.Scheme == "http" && !cli.Loopback(u.Hostname()) {
-		return nil, cli.Usagef("%q would send the token in the clear; use https", s)
-	}
-	token, err := adminToken(app)
+func connectURL(app *cli.App, address string) (*client.Client, error) {
+	c, err := client.URL(address)
 	if err != nil {
-		return nil, err
+		return nil, cli.Usagef("%w", err)
 	}
-	// A proxy of the environment is used: it sees the host and encrypted bytes, and plain http is for
-	// loopback addresses only, which are never sent to one.
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	return &adminClient{base: strings.TrimRight(s, "/"), where: s, token: token, http: cli.NoRedirects(transport)}, nil
+	c.Explain = explain
+	c.Token, err = adminToken(app)
+	return c, err
 }
 
 func adminToken(app *cli.App) (string, error) {
@@ -144,26 +121,4 @@ func adminToken(app *cli.App) (string, error) {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}
 	return strings.TrimSpace(string(bytes.TrimPrefix(data, cli.ByteOrderMark))), nil
-}
-
-// unreachable says in the operator's words why there was no answer.
-func (c *adminClient) unreachable(err error) error {
-	where := c.where
-	if abs, absErr := filepath.Abs(where); absErr == nil && c.base == "http://signet" {
-		where = abs
-	}
-	if refused, ok := errors.AsType[peerError](err); ok {
-		return refused
-	}
-	switch {
-	case errors.Is(err, context.Canceled):
-		return errors.New("interrupted")
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("no server is listening on %s: start one with `signet serve --config FILE` or `signet dev`", where)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("you may not open %s; run this as the user the server runs as", where)
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s gave no answer in time, and whether it did what was asked is not known; look, then try again", where)
-	}
-	return fmt.Errorf("calling %s: %w", where, err)
 }
