@@ -19,8 +19,8 @@ type adminClients struct {
 }
 
 func (f *adminClients) look(id string, grants, scopes, audiences []string, cfg config.Config) {
-	isAdmin := func(scope string) bool { return strings.HasPrefix(scope, "signet:") }
-	if slices.Contains(scopes, "signet:admin") {
+	isAdmin := api.IsScope
+	if slices.Contains(scopes, api.ScopeAdmin) {
 		f.all = append(f.all, id)
 	}
 	if slices.ContainsFunc(scopes, isAdmin) && slices.ContainsFunc(scopes, func(scope string) bool { return !isAdmin(scope) }) {

@@ -14,11 +14,10 @@ import (
 	"signet/cmd/signet/internal/cli"
 )
 
-// verifyTimeout bounds the check of a token, with all documents that it fetches.
-const verifyTimeout = 30 * time.Second
-
-// maxDocument bounds metadata and key sets.
-const maxDocument = 1 << 20
+const (
+	maxDocument   = 1 << 20 // bytes of metadata and of a key set
+	verifyTimeout = 30 * time.Second
+)
 
 // verifyToken checks the token as a service would, and returns which key set it used.
 func verifyToken(ctx context.Context, token, issuer, jwks string) (string, error) {

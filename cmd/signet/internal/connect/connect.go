@@ -84,9 +84,6 @@ func atURL(app *cli.App, address string) (*client.Client, error) {
 		return nil, err
 	}
 	c.Explain = explain
-	if c.Token == "" {
-		c.Explain = explainWithoutToken
-	}
 	return c, nil
 }
 

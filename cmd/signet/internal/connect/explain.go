@@ -15,59 +15,63 @@ import (
 	"signet/server/admin/client"
 )
 
-// explain replaces an error of the client by one in the words of the command line.
+// explain replaces an error of the admin client by one in the words of the command line.
 func explain(err error) error {
-	if unreachable, ok := errors.AsType[*client.UnreachableError](err); ok {
-		return explainUnreachable(unreachable)
+	if e, ok := errors.AsType[*client.UnreachableError](err); ok {
+		return explainUnreachable(e)
 	}
-	if refused, ok := errors.AsType[*client.Error](err); ok {
-		explained := *refused
-		explained.Message = explainRefusal(refused)
-		return &explained
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return explainRefusal(e)
 	}
 	return err
 }
 
-// explainWithoutToken is explain for a client that sends no token.
-func explainWithoutToken(err error) error {
-	if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusUnauthorized {
-		return errors.New("the server wants a token of scope signet:admin, or a narrower one; give one with --admin-token-file or SIGNET_ADMIN_TOKEN")
-	}
-	return explain(err)
-}
-
 func explainUnreachable(e *client.UnreachableError) error {
-	where, err := e.Client.Where, e.Err
-	if abs, absErr := filepath.Abs(where); absErr == nil && e.Client.OnSocket() {
+	where := e.Client.Where
+	if abs, err := filepath.Abs(where); err == nil && e.Client.OnSocket() {
 		where = abs
 	}
-	if refused, ok := errors.AsType[peerError](err); ok {
+	if refused, ok := errors.AsType[peerError](e.Err); ok {
 		return refused
 	}
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(e.Err, context.Canceled):
 		return errors.New("interrupted")
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(e.Err, fs.ErrNotExist), errors.Is(e.Err, syscall.ECONNREFUSED):
 		return fmt.Errorf("no server is listening on %s: start one with `signet serve --config FILE` or `signet dev`", where)
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(e.Err, fs.ErrPermission):
 		return fmt.Errorf("you may not open %s; run this as the user the server runs as", where)
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(e.Err, context.DeadlineExceeded):
 		return fmt.Errorf("%s gave no answer in time, and whether it did what was asked is not known; look, then try again", where)
 	}
-	return fmt.Errorf("calling %s: %w", where, err)
+	return fmt.Errorf("calling %s: %w", where, e.Err)
 }
 
-// explainRefusal returns the message of the server, with commands in place of paths and JSON members.
-func explainRefusal(e *client.Error) string {
-	path := strings.Split(strings.TrimPrefix(e.Target.URL, "/v1/"), "/")
+// explainRefusal keeps the server's message, except where commands have other words for it.
+func explainRefusal(e *client.Error) error {
+	explained := *e
+	switch {
+	case e.Code == api.CodeNotFound || e.Code == api.CodeExists:
+		path, _, _ := strings.Cut(strings.TrimPrefix(e.Target.URL, "/v1/"), "?")
+		if message := nameRecord(e, strings.Split(path, "/")); message != "" {
+			explained.Message = message
+		}
+	case e.Status == http.StatusUnauthorized && e.Code != "" && !e.TokenSent:
+		explained.Message = "the server wants a token of scope signet:admin, or a narrower one; give one with --admin-token-file or SIGNET_ADMIN_TOKEN"
+	case e.Status == http.StatusInternalServerError && e.Code != "":
+		explained.Message += ": " + e.RequestID
+	}
+	return &explained
+}
+
+// nameRecord names the record that is missing or exists, with the command that lists such records. path is that
+// of the request, in parts. It returns "" where the server's message is the better one.
+func nameRecord(e *client.Error, path []string) string {
 	noun, id := strings.TrimSuffix(path[0], "s"), "id"
 	if noun == "user" {
 		id = "name"
 	}
 	switch {
-	case e.Status == http.StatusInternalServerError:
-		return e.Message + ": " + e.RequestID
-	case e.Code != api.CodeNotFound && e.Code != api.CodeExists:
 	case noun == "key" && e.Code == api.CodeNotFound && len(path) == 3:
 		return fmt.Sprintf("there is no key %q; `signet keys list` shows them", unescape(path[1]))
 	case noun != "client" && noun != "user":
@@ -79,7 +83,7 @@ func explainRefusal(e *client.Error) string {
 	case len(path) > 1:
 		return fmt.Sprintf("there is no %s %q; `signet %s list` shows them", noun, unescape(path[1]), noun)
 	}
-	return e.Message
+	return ""
 }
 
 func unescape(segment string) string {
