@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
+	"signet/server/admin/client"
 )
 
 func backupCommand(app *cli.App) *cobra.Command {
@@ -41,7 +42,7 @@ func backupCommand(app *cli.App) *cobra.Command {
 	return remote(app, cmd)
 }
 
-func backupToStdout(app *cli.App, ctx context.Context, c *adminClient) error {
+func backupToStdout(app *cli.App, ctx context.Context, c *client.Client) error {
 	if err := app.RefuseTerminal("a backup"); err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func backupToStdout(app *cli.App, ctx context.Context, c *adminClient) error {
 	return err
 }
 
-func backupToFile(app *cli.App, ctx context.Context, c *adminClient, path string, force bool) (n int64, err error) {
+func backupToFile(app *cli.App, ctx context.Context, c *client.Client, path string, force bool) (n int64, err error) {
 	err = cli.WriteFile(path, force, func(path string) error { return guardOwnFiles(app, path) }, func(w io.Writer) error {
 		n, err = fetchBackup(app, ctx, c, w)
 		return err
@@ -58,13 +59,13 @@ func backupToFile(app *cli.App, ctx context.Context, c *adminClient, path string
 }
 
 // fetchBackup copies all of the answer, or fails: net/http reports one that broke off.
-func fetchBackup(app *cli.App, ctx context.Context, c *adminClient, w io.Writer) (int64, error) {
-	resp, err := c.send(ctx, http.MethodGet, pathTo("backup"), "", nil)
+func fetchBackup(app *cli.App, ctx context.Context, c *client.Client, w io.Writer) (int64, error) {
+	answer, err := c.Open(ctx, api.Backup.At(), nil)
 	if err != nil {
 		return 0, err
 	}
-	defer resp.Body.Close()
-	n, err := io.Copy(w, app.Watch("received", resp.Body, 0))
+	defer answer.Close()
+	n, err := io.Copy(w, app.Watch("received", answer, 0))
 	if err != nil {
 		return n, fmt.Errorf("copying the store: %w; nothing was kept, try again", err)
 	}

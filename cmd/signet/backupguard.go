@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 )
 
@@ -30,7 +31,7 @@ func guardFiles(path string, files []string) error {
 // ownFiles are what the configuration names, and what usually lies beside the admin socket.
 func ownFiles(app *cli.App) []string {
 	var own []string
-	if path := configPath(app); path != "" {
+	if path := configfile.Path(app); path != "" {
 		own = append(own, path)
 		if c, _, err := config.Load(path, app.Environ); err == nil {
 			store, _ := c.BoltPath()
@@ -39,7 +40,7 @@ func ownFiles(app *cli.App) []string {
 		}
 	}
 	if socket, err := findSocket(app); err == nil {
-		for _, name := range []string{"signet.db", "master.key", "demo.json", defaultConfig} {
+		for _, name := range []string{"signet.db", "master.key", "demo.json", configfile.Name} {
 			own = append(own, filepath.Join(filepath.Dir(socket), name))
 		}
 		own = append(own, socket)

@@ -3,11 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 func clientCommand(app *cli.App) *cobra.Command {
@@ -17,8 +17,8 @@ func clientCommand(app *cli.App) *cobra.Command {
 			"a key of its own, whose public half it gives. A public client (a browser or phone app) has\n"+
 			"neither. Each may use only the grants, scopes and audiences it is given.",
 		clientCreate(app), clientList(app), clientShow(app), clientUpdate(app), clientRotateSecret(app), clientRevokeSecret(app),
-		clientSwitch(app, "disable", "Refuse a client until it is enabled again", "Its sessions and tokens end. When it is enabled again, its users sign in anew."),
-		clientSwitch(app, "enable", "Let a disabled client in again", ""),
+		clientSwitch(app, api.DisableClient, "disable", "Refuse a client until it is enabled again", "Its sessions and tokens end. When it is enabled again, its users sign in anew."),
+		clientSwitch(app, api.EnableClient, "enable", "Let a disabled client in again", ""),
 		clientDelete(app)))
 }
 
@@ -66,7 +66,7 @@ func createClient(app *cli.App, cmd *cobra.Command, body map[string]any) error {
 		return err
 	}
 	var made clientRecord
-	if err := c.call(cmd.Context(), http.MethodPost, pathTo("clients"), body, &made); err != nil {
+	if err := c.Call(cmd.Context(), api.CreateClient.At(), body, &made); err != nil {
 		return err
 	}
 	showWarnings(app, made.Warnings)
@@ -93,7 +93,7 @@ func clientShow(app *cli.App) *cobra.Command {
 		Example: "signet client show web",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return clientCall(app, cmd, http.MethodGet, pathTo("clients", args[0]), nil)
+			return clientCall(app, cmd, api.ShowClient.At(args[0]), nil)
 		},
 	}
 }
@@ -119,21 +119,21 @@ func clientUpdate(app *cli.App) *cobra.Command {
 			if len(body) == 0 {
 				return cli.Usagef("say what to change; see `%s --help`", cmd.CommandPath())
 			}
-			return clientCall(app, cmd, http.MethodPatch, pathTo("clients", args[0]), body)
+			return clientCall(app, cmd, api.UpdateClient.At(args[0]), body)
 		},
 	}
 	spec.flags(cmd)
 	return cmd
 }
 
-func clientSwitch(app *cli.App, verb, short, more string) *cobra.Command {
+func clientSwitch(app *cli.App, verb api.Verb, name, short, more string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     verb + " ID",
+		Use:     name + " ID",
 		Short:   short,
-		Example: "signet client " + verb + " web",
+		Example: "signet client " + name + " web",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return clientCall(app, cmd, http.MethodPost, pathTo("clients", args[0], verb), nil)
+			return clientCall(app, cmd, verb.At(args[0]), nil)
 		},
 	}
 	if more != "" {
@@ -154,20 +154,20 @@ func clientDelete(app *cli.App) *cobra.Command {
 			if err := app.Confirm(yes, fmt.Sprintf("Delete the client %q for good?", args[0])); err != nil {
 				return err
 			}
-			return deleted(app, cmd, args[0], "clients", args[0])
+			return deleted(app, cmd, args[0], api.DeleteClient)
 		},
 	}
 	cli.YesFlag(cmd, &yes)
 	return cmd
 }
 
-// deleted removes what is at the path and says so.
-func deleted(app *cli.App, cmd *cobra.Command, name string, path ...string) error {
+// deleted removes the record of that name and reports it.
+func deleted(app *cli.App, cmd *cobra.Command, name string, verb api.Verb) error {
 	c, err := connect(app)
 	if err != nil {
 		return err
 	}
-	if err := c.call(cmd.Context(), http.MethodDelete, pathTo(path...), nil, nil); err != nil {
+	if err := c.Call(cmd.Context(), verb.At(name), nil, nil); err != nil {
 		return err
 	}
 	return app.Print(map[string]string{"deleted": name}, func(w io.Writer) { cli.Row(w, "deleted "+name) })

@@ -2,18 +2,14 @@ package main
 
 import (
 	"fmt"
-	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
-
-// pageSize is how much of a list one call asks for.
-const pageSize = 1000
 
 func clientList(app *cli.App) *cobra.Command {
 	return &cobra.Command{
@@ -28,15 +24,8 @@ func clientList(app *cli.App) *cobra.Command {
 				return err
 			}
 			l := app.NewList("clients", "CLIENT", "KIND", "STATE", "GRANTS", "SCOPES", "AUDIENCES", "ORIGINS", "INTROSPECTS", "KEYS")
-			fetch := func(after string) (page[clientRecord], error) {
-				var answer struct {
-					Clients []clientRecord `json:"clients"`
-					Next    string         `json:"next"`
-				}
-				err := c.call(cmd.Context(), http.MethodGet, listPath(after, "clients"), nil, &answer)
-				return page[clientRecord]{answer.Clients, answer.Next}, err
-			}
-			err = pages("", fetch, func(r clientRecord) error {
+			err = c.Clients(cmd.Context(), func(made api.Client) error {
+				r := clientRecord{made}
 				return l.Add(r, r.ID, r.kind(), enabledWord(r.Disabled), brief(r.Grants, 22), brief(r.Scopes, 18), brief(r.Audiences, 24),
 					cli.OrDash(strings.TrimPrefix(strconv.Itoa(len(r.Origins)), "0")), introspectsBriefly(r), cli.OrDash(strings.TrimPrefix(strconv.Itoa(len(r.kids())), "0")))
 			})
@@ -76,12 +65,4 @@ func briefText(s string, width int) string {
 		return string(r[:width-1]) + "…"
 	}
 	return s
-}
-
-func listPath(after string, parts ...string) string {
-	q := url.Values{"limit": {fmt.Sprint(pageSize)}}
-	if after != "" {
-		q.Set("after", after)
-	}
-	return pathTo(parts...) + "?" + q.Encode()
 }

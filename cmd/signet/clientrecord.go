@@ -1,53 +1,26 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 // clientRecord is a Client of the admin API.
-type clientRecord struct {
-	ID             string          `json:"client_id"`
-	Secret         string          `json:"client_secret,omitempty"` // only where it has just been made
-	Public         bool            `json:"public"`
-	AuthMethods    []string        `json:"auth_methods"`
-	JWKS           json.RawMessage `json:"jwks,omitempty"`
-	Grants         []string        `json:"grants"`
-	Scopes         []string        `json:"scopes"`
-	Audiences      []string        `json:"audiences"`
-	Origins        []string        `json:"origins"`
-	Claims         []string        `json:"claims"`
-	Introspect     bool            `json:"introspect"`
-	IntrospectFor  []string        `json:"introspect_for"`
-	Alg            string          `json:"alg"`
-	AccessTokenTTL string          `json:"access_token_ttl"`
-	Disabled       bool            `json:"disabled"`
-	Secrets        []clientSecret  `json:"secrets"`
-	CreatedAt      time.Time       `json:"created_at"`
-	UpdatedAt      time.Time       `json:"updated_at"`
-	Warnings       []string        `json:"warnings,omitempty"` // of the change that was just made
-}
-
-type clientSecret struct {
-	CreatedAt   time.Time `json:"created_at"`
-	Fingerprint string    `json:"fingerprint"`
-	Unused      bool      `json:"unused"`
-}
+type clientRecord struct{ api.Client }
 
 // clientCall makes one call that answers with a client, and shows it.
-func clientCall(app *cli.App, cmd *cobra.Command, method, path string, body any) error {
+func clientCall(app *cli.App, cmd *cobra.Command, target api.Target, body any) error {
 	c, err := connect(app)
 	if err != nil {
 		return err
 	}
 	var r clientRecord
-	if err := c.call(cmd.Context(), method, path, body, &r); err != nil {
+	if err := c.Call(cmd.Context(), target, body, &r); err != nil {
 		return err
 	}
 	showWarnings(app, r.Warnings)

@@ -2,11 +2,11 @@ package main
 
 import (
 	"io"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 func clientRotateSecret(app *cli.App) *cobra.Command {
@@ -25,15 +25,11 @@ func clientRotateSecret(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var answer struct {
-				ID     string `json:"client_id"`
-				Secret string `json:"client_secret"`
-			}
-			body := map[string]bool{"revoke_old": revokeOld}
-			if err := c.call(cmd.Context(), http.MethodPost, pathTo("clients", args[0], "secret"), body, &answer); err != nil {
+			var answer api.ClientSecret
+			if err := c.Call(cmd.Context(), api.RotateSecret.At(args[0]), api.SecretRotation{RevokeOld: revokeOld}, &answer); err != nil {
 				return err
 			}
-			if err := app.Print(answer, func(w io.Writer) { writeCredentials(w, answer.ID, answer.Secret) }); err != nil {
+			if err := app.Print(answer, func(w io.Writer) { writeCredentials(w, answer.ClientID, answer.Secret) }); err != nil {
 				return err
 			}
 			app.Notef("\nKeep the secret now: it is not shown again.")
@@ -57,16 +53,16 @@ func clientRevokeSecret(app *cli.App) *cobra.Command {
 		Example: "signet client revoke-secret web\nsignet client revoke-secret web --secret 9f86d081",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			which := "oldest"
+			which := api.OldestSecret
 			switch {
 			case newest && fingerprint != "":
 				return cli.Usagef("--newest and --secret name two secrets; leave one of them out")
 			case newest:
-				which = "newest"
+				which = api.NewestSecret
 			case fingerprint != "":
 				which = fingerprint
 			}
-			return clientCall(app, cmd, http.MethodDelete, pathTo("clients", args[0], "secrets", which), nil)
+			return clientCall(app, cmd, api.RevokeSecret.At(args[0], which), nil)
 		},
 	}
 	cmd.Flags().BoolVar(&newest, "newest", false, "end the newer one instead")

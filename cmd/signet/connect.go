@@ -2,31 +2,18 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
-	"net/http"
-	"net/netip"
-	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"signet/cmd/signet/internal/cli"
-	"signet/config"
-)
-
-const (
-	defaultConfig = "signet.yaml"
-	defaultSocket = "signet-data/admin.sock" // where `signet dev` has it
+	"signet/cmd/signet/internal/configfile"
+	"signet/server/admin/client"
 )
 
 // remote gives cmd, and what is below it, the flags of a command that talks to a server.
@@ -56,12 +43,12 @@ configuration that SIGNET_CONFIG names or that is ./%s, and ./%s of `+"`signet d
 A socket is used if its server runs as root, as you, or as the owner of the directory that you named
 with --socket or --config; %s=USER admits another user. A ./%s of
 another user is not used unless you name it.
-`, cli.ConnectionSection, defaultConfig, defaultSocket, socketPeerVariable, defaultConfig)
+`, cli.ConnectionSection, configfile.Name, configfile.DevSocket, socketPeerVariable, configfile.Name)
 	cli.WriteSection(w, "Options", connectionFlags(app))
 }
 
 // connect finds the server that is meant. It does not yet call it.
-func connect(app *cli.App) (*adminClient, error) {
+func connect(app *cli.App) (*client.Client, error) {
 	if app.Connection.Admin != "" && app.Connection.Socket != "" {
 		return nil, cli.Usagef("--admin and --socket name two servers; give one of them")
 	}
@@ -88,95 +75,33 @@ func findSocket(app *cli.App) (string, error) {
 	if s := app.Getenv("SIGNET_ADMIN_SOCKET"); s != "" {
 		return s, nil
 	}
-	path := configPath(app)
+	path := configfile.Path(app)
 	if path == "" {
-		return defaultSocket, nil
+		return configfile.DevSocket, nil
 	}
-	c, _, err := loadFile(app, path, app.Environ)
+	c, _, err := configfile.ReadPath(app, path, app.Environ)
 	if err != nil {
 		return "", err
 	}
 	return c.Admin.Socket, nil
 }
 
-// configPath is the configuration that is meant, or "" when there is none.
-func configPath(app *cli.App) string {
-	if app.Connection.Config != "" {
-		return app.Connection.Config
-	}
-	if path := app.Getenv("SIGNET_CONFIG"); path != "" {
-		return path
-	}
-	if _, err := os.Stat(defaultConfig); err == nil {
-		return defaultConfig
-	}
-	return ""
+// connectSocket returns a client for the admin socket at path. It sends nothing where the server does not run as a
+// user that the rule admits.
+func connectSocket(path string, rule peerRule) *client.Client {
+	c := client.Socket(path, func(conn net.Conn) error { return rule.checkPeer(conn, path) })
+	c.Explain = explain
+	return c
 }
 
-// foundConfig reports that nobody named a configuration: the one in the working directory is used.
-func foundConfig(app *cli.App) bool {
-	return app.Connection.Config == "" && app.Getenv("SIGNET_CONFIG") == ""
-}
-
-// loadFile reads the configuration at path, or the environment alone where path is "", after it has
-// looked at who can write to the file.
-func loadFile(app *cli.App, path string, environ []string) (config.Config, []config.Warning, error) {
-	if path != "" && foundConfig(app) {
-		if err := cli.CheckFound(path, "--config ./"+path); err != nil {
-			return config.Config{}, nil, err
-		}
-	}
-	if err := cli.CheckUnchanged("configuration", path, "what this server is and where commands send passwords"); err != nil {
-		return config.Config{}, nil, err
-	}
-	c, warnings, err := config.Load(path, environ)
+func connectURL(app *cli.App, address string) (*client.Client, error) {
+	c, err := client.URL(address)
 	if err != nil {
-		return c, warnings, err
+		return nil, cli.Usagef("%w", err)
 	}
-	return c, append(warnings, exposedKeys(c)...), nil
-}
-
-// connectSocket talks to the server on a socket, if the rule admits the user that it runs as.
-func connectSocket(path string, rule peerRule) *adminClient {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", path)
-		if err != nil {
-			return nil, err
-		}
-		if err := rule.checkPeer(conn, path); err != nil {
-			conn.Close()
-			return nil, err
-		}
-		return conn, nil
-	}
-	return &adminClient{base: "http://signet", where: path, http: newHTTPClient(&http.Transport{DialContext: dial})}
-}
-
-func connectURL(app *cli.App, s string) (*adminClient, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.RawQuery != "" || u.User != nil {
-		return nil, cli.Usagef("%q is not the URL of an admin API; write it like https://auth.example.com:8443", s)
-	}
-	if u.Scheme == "http" && !loopback(u.Hostname()) {
-		return nil, cli.Usagef("%q would send the token in the clear; use https", s)
-	}
-	token, err := adminToken(app)
-	if err != nil {
-		return nil, err
-	}
-	// A proxy of the environment is used: it sees the host and encrypted bytes, and plain http is for
-	// loopback addresses only, which are never sent to one.
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	return &adminClient{base: strings.TrimRight(s, "/"), where: s, token: token, http: newHTTPClient(transport)}, nil
-}
-
-// newHTTPClient follows no redirect: the token and passwords are for the server that was named. A nil
-// transport is the default one.
-func newHTTPClient(t http.RoundTripper) *http.Client {
-	return &http.Client{
-		Transport:     t,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	c.Explain = explain
+	c.Token, err = adminToken(app)
+	return c, err
 }
 
 func adminToken(app *cli.App) (string, error) {
@@ -196,31 +121,4 @@ func adminToken(app *cli.App) (string, error) {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}
 	return strings.TrimSpace(string(bytes.TrimPrefix(data, cli.ByteOrderMark))), nil
-}
-
-// unreachable says in the operator's words why there was no answer.
-func (c *adminClient) unreachable(err error) error {
-	where := c.where
-	if abs, absErr := filepath.Abs(where); absErr == nil && c.base == "http://signet" {
-		where = abs
-	}
-	if refused, ok := errors.AsType[peerError](err); ok {
-		return refused
-	}
-	switch {
-	case errors.Is(err, context.Canceled):
-		return errors.New("interrupted")
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("no server is listening on %s: start one with `signet serve --config FILE` or `signet dev`", where)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("you may not open %s; run this as the user the server runs as", where)
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s gave no answer in time, and whether it did what was asked is not known; look, then try again", where)
-	}
-	return fmt.Errorf("calling %s: %w", where, err)
-}
-
-func loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"signet/config"
 )
 
 // TestSecretFiles: secrets as Kubernetes mounts them, with a byte order mark, and through links.
@@ -81,35 +79,5 @@ func TestPeerRule(t *testing.T) {
 		if err := test.rule.check("admin.sock", test.peer); (err == nil) != test.good {
 			t.Errorf("%s: got %v, want good: %v", test.name, err, test.good)
 		}
-	}
-}
-
-// TestReadableTLSKey is warned of, by those who look before the start and by the start.
-func TestReadableTLSKey(t *testing.T) {
-	t.Parallel()
-	key := filepath.Join(t.TempDir(), "privkey.pem")
-	if err := os.WriteFile(key, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(key, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	var c config.Config
-	c.TLS.Key, c.Redis.Key = key, key
-	list := exposedKeys(c)
-	if len(list) != 2 || !strings.HasPrefix(string(list[0]), "tls.key: everybody may read ") || !strings.HasPrefix(string(list[1]), "redis.key: ") {
-		t.Errorf("got %q, want a warning for each key", list)
-	}
-	if err := os.Chmod(key, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if list := exposedKeys(c); len(list) > 0 {
-		t.Errorf("got %q for a private file", list)
-	}
-	if err := os.Chmod(key, 0o606); err != nil {
-		t.Fatal(err)
-	}
-	if err := checkPlaces(c); err == nil || !strings.Contains(err.Error(), "tls.key: everybody may write") {
-		t.Errorf("a key that everybody may write to: got %v", err)
 	}
 }

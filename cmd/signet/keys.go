@@ -3,43 +3,17 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 // keyring is the answer of GET /v1/keys.
-type keyring struct {
-	Version  uint64          `json:"version"`
-	Keys     []keyRecord     `json:"keys"`
-	Replicas []replicaRecord `json:"replicas"`
-}
-
-// keyRecord is a Key of the admin API.
-type keyRecord struct {
-	ID          string    `json:"kid"`
-	Alg         string    `json:"alg"`
-	State       string    `json:"state"`
-	Held        string    `json:"held,omitempty"` // where the private half is: local, or hsm
-	Since       time.Time `json:"since,omitzero"`
-	CreatedAt   time.Time `json:"created_at,omitzero"`
-	PublishedAt time.Time `json:"published_at,omitzero"`
-	ActivatesAt time.Time `json:"activates_at,omitzero"`
-	RetiresAt   time.Time `json:"retires_at,omitzero"`
-	RemovedAt   time.Time `json:"removed_at,omitzero"`
-	Next        string    `json:"next,omitempty"`
-	NextAt      time.Time `json:"next_at,omitzero"`
-}
-
-type replicaRecord struct {
-	Replica string    `json:"replica"`
-	Version uint64    `json:"keyring_version"`
-	At      time.Time `json:"at"`
-}
+type keyring struct{ api.KeyList }
 
 func keysCommand(app *cli.App) *cobra.Command {
 	return remote(app, cli.Group("keys", "See, rotate and revoke the signing keys",
@@ -61,7 +35,7 @@ func keysList(app *cli.App) *cobra.Command {
 				return err
 			}
 			var k keyring
-			if err := c.call(cmd.Context(), http.MethodGet, pathTo("keys"), nil, &k); err != nil {
+			if err := c.Call(cmd.Context(), api.ListKeys.At(), nil, &k); err != nil {
 				return err
 			}
 			now := time.Now()
@@ -77,7 +51,7 @@ func (k keyring) write(w io.Writer, now time.Time) {
 		if !r.NextAt.IsZero() {
 			when = cli.Relative(r.NextAt, now)
 		}
-		cli.Row(w, r.ID, r.Alg, cli.OrDash(r.Held), r.State, cli.Elapsed(r.Since, now), cli.FormatTime(r.ActivatesAt), cli.OrDash(r.Next), when)
+		cli.Row(w, r.KID, r.Alg, cli.OrDash(r.Held), r.State, cli.Elapsed(r.Since, now), cli.FormatTime(r.ActivatesAt), cli.OrDash(r.Next), when)
 	}
 	if len(k.Replicas) == 0 {
 		return
@@ -95,7 +69,7 @@ func (k keyring) write(w io.Writer, now time.Time) {
 func (k keyring) holders() string {
 	n := 0
 	for _, r := range k.Replicas {
-		if r.Version >= k.Version {
+		if r.KeyringVersion >= k.Version {
 			n++
 		}
 	}
@@ -110,9 +84,9 @@ func holding(n int) string {
 }
 
 // freshness says whether a replica has the keys of now.
-func (k keyring) freshness(r replicaRecord) string {
-	version := "version " + strconv.FormatUint(r.Version, 10)
-	if r.Version < k.Version {
+func (k keyring) freshness(r api.Replica) string {
+	version := "version " + strconv.FormatUint(r.KeyringVersion, 10)
+	if r.KeyringVersion < k.Version {
 		return version + ", behind"
 	}
 	return version

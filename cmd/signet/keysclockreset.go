@@ -2,18 +2,17 @@ package main
 
 import (
 	"io"
-	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
-	"signet/keys"
+	"signet/server/admin/api"
 )
 
 // clockReset is the answer of POST /v1/keys/clock-reset.
-type clockReset struct{ keys.ClockReset }
+type clockReset struct{ api.ClockReset }
 
 func keysClockReset(app *cli.App) *cobra.Command {
 	return &cobra.Command{
@@ -32,7 +31,7 @@ func keysClockReset(app *cli.App) *cobra.Command {
 				return err
 			}
 			var answer clockReset
-			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "clock-reset"), struct{}{}, &answer); err != nil {
+			if err := c.Call(cmd.Context(), api.ResetClock.At(), struct{}{}, &answer); err != nil {
 				return err
 			}
 			return app.Print(answer, answer.write)

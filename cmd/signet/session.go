@@ -3,23 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
-
-// sessionRecord is a Session of the admin API.
-type sessionRecord struct {
-	ID         string    `json:"sid"`
-	ClientID   string    `json:"client_id"`
-	Generation uint32    `json:"generation"`
-	StartedAt  time.Time `json:"started_at"`
-	RotatedAt  time.Time `json:"rotated_at"`
-	ExpiresAt  time.Time `json:"expires_at"`
-}
 
 func sessionCommand(app *cli.App) *cobra.Command {
 	return remote(app, cli.Group("session", "See and end who is signed in",
@@ -60,10 +50,8 @@ func listSessions(app *cli.App, cmd *cobra.Command, user, client string) error {
 	if err != nil {
 		return err
 	}
-	var answer struct {
-		Sessions []sessionRecord `json:"sessions"`
-	}
-	if err := c.call(cmd.Context(), http.MethodGet, pathTo("users", user, "sessions"), nil, &answer); err != nil {
+	var answer api.SessionList
+	if err := c.Call(cmd.Context(), api.ListSessions.At(user), nil, &answer); err != nil {
 		return err
 	}
 	now := time.Now()
@@ -95,7 +83,7 @@ func sessionRevoke(app *cli.App) *cobra.Command {
 				if user != "" || all || everybody || len(args) > 0 {
 					return cli.Usagef("--file is all sessions of its users; leave --user, --all, --everybody and SID out")
 				}
-				return bulk(app, cmd, file, "revoke-sessions")
+				return bulk(app, cmd, file, api.RevokeSessionsOfUsers)
 			}
 			if everybody {
 				if user != "" || all || len(args) > 0 {
@@ -129,7 +117,7 @@ func revokeSession(app *cli.App, cmd *cobra.Command, user, sid string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.call(cmd.Context(), http.MethodDelete, pathTo("users", user, "sessions", sid), nil, nil); err != nil {
+	if err := c.Call(cmd.Context(), api.RevokeSession.At(user, sid), nil, nil); err != nil {
 		return err
 	}
 	return printRevoked(app, 1)
@@ -140,15 +128,13 @@ func revokeSessions(app *cli.App, cmd *cobra.Command, user string) error {
 	if err != nil {
 		return err
 	}
-	var answer struct {
-		Revoked int `json:"revoked"`
-	}
-	if err := c.call(cmd.Context(), http.MethodDelete, pathTo("users", user, "sessions"), nil, &answer); err != nil {
+	var answer api.SessionsRevoked
+	if err := c.Call(cmd.Context(), api.RevokeSessions.At(user), nil, &answer); err != nil {
 		return err
 	}
 	return printRevoked(app, answer.Revoked)
 }
 
 func printRevoked(app *cli.App, n int) error {
-	return app.Print(map[string]int{"revoked": n}, func(w io.Writer) { fmt.Fprintf(w, "revoked %d %s\n", n, cli.Plural(n, "session")) })
+	return app.Print(api.SessionsRevoked{Revoked: n}, func(w io.Writer) { fmt.Fprintf(w, "revoked %d %s\n", n, cli.Plural(n, "session")) })
 }

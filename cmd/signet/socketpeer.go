@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 )
 
 // socketPeerVariable names one more user whose server the command line talks to on a socket.
@@ -67,7 +68,7 @@ func lookupUser(name string) (uint32, error) {
 func peerRuleFor(app *cli.App, path string) peerRule {
 	r := peerRule{
 		caller: uint32(os.Geteuid()),
-		named:  app.Connection.Socket != "" || app.Getenv("SIGNET_ADMIN_SOCKET") != "" || !foundConfig(app),
+		named:  app.Connection.Socket != "" || app.Getenv("SIGNET_ADMIN_SOCKET") != "" || !configfile.Found(app),
 		extra:  app.Getenv(socketPeerVariable),
 	}
 	r.owner = r.caller

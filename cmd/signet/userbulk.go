@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 // bulkFile is the flag of a command that does for one user, or for each of a file's, the same.
@@ -30,7 +30,7 @@ func (b *bulkFile) flag(cmd *cobra.Command) {
 }
 
 // bulk sends the file's users to one of the verbs for many, and reports as an import does.
-func bulk(app *cli.App, cmd *cobra.Command, file, verb string) error {
+func bulk(app *cli.App, cmd *cobra.Command, file string, verb api.Verb) error {
 	in, err := openInput(app, file)
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func bulk(app *cli.App, cmd *cobra.Command, file, verb string) error {
 	var report importReport
 	body := asNDJSON(app.Watch("sent", in, 0))
 	defer body.Close()
-	if err := c.exchange(cmd.Context(), http.MethodPost, "/v1/users:"+verb, "application/x-ndjson", body, &report); err != nil {
+	if err := c.Call(cmd.Context(), verb.At(), body, &report); err != nil {
 		return err
 	}
 	if err := app.Print(report, report.write); err != nil {
@@ -64,7 +64,7 @@ func asNDJSON(in io.Reader) io.ReadCloser {
 		for lines.Scan() {
 			line := bytes.TrimSpace(lines.Bytes())
 			if len(line) > 0 && line[0] != '{' {
-				quoted, _ := json.Marshal(map[string]string{"username": string(line)}) // text always encodes
+				quoted, _ := json.Marshal(api.UserLine{Username: string(line)}) // text always encodes
 				line = quoted
 			}
 			if _, err := w.Write(append(line, '\n')); err != nil {

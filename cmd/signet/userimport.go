@@ -3,26 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 // importReport is what the server did with each line.
-type importReport struct {
-	Accepted     int           `json:"accepted"`
-	Refused      []refusedLine `json:"refused"`       // the first ones
-	RefusedCount int           `json:"refused_count"` // all of them
-}
-
-type refusedLine struct {
-	Line     int    `json:"line"`
-	Username string `json:"username"`
-	Reason   string `json:"reason"`
-}
+type importReport struct{ api.Report }
 
 func userImport(app *cli.App) *cobra.Command {
 	var file string
@@ -73,7 +63,7 @@ func importUsers(app *cli.App, cmd *cobra.Command, in io.Reader) error {
 	}
 	var report importReport
 	body := app.Watch("sent", in, 0) // a byte order mark and CRLF are the server's to skip
-	if err := c.exchange(cmd.Context(), http.MethodPost, "/v1/users:import", "application/x-ndjson", body, &report); err != nil {
+	if err := c.Call(cmd.Context(), api.ImportUsers.At(), body, &report); err != nil {
 		return err
 	}
 	if err := app.Print(report, report.write); err != nil {

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"net/http"
 	"net/url"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 func userList(app *cli.App) *cobra.Command {
@@ -31,15 +31,8 @@ func userList(app *cli.App) *cobra.Command {
 			if cmd.Flags().Changed("disabled") {
 				filter.Set("disabled", strconv.FormatBool(disabled))
 			}
-			fetch := func(after string) (page[userRecord], error) {
-				var answer struct {
-					Users []userRecord `json:"users"`
-					Next  string       `json:"next"`
-				}
-				err := c.call(cmd.Context(), http.MethodGet, listPath(after, "users")+"&"+filter.Encode(), nil, &answer)
-				return page[userRecord]{answer.Users, answer.Next}, err
-			}
-			err = pages("", fetch, func(r userRecord) error {
+			err = c.Users(cmd.Context(), filter, func(user api.User) error {
+				r := userRecord{user}
 				return l.Add(r, r.Username, r.Subject, r.state(), cli.FormatTime(r.CreatedAt))
 			})
 			if err != nil {

@@ -1,36 +1,27 @@
 package main
 
 import (
-	"encoding/json"
 	"io"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 // userRecord is a User of the admin API.
-type userRecord struct {
-	Subject     string                     `json:"sub"`
-	Username    string                     `json:"username"`
-	Claims      map[string]json.RawMessage `json:"claims"`
-	Disabled    bool                       `json:"disabled"`
-	HasPassword bool                       `json:"has_password"`
-	CreatedAt   time.Time                  `json:"created_at"`
-	UpdatedAt   time.Time                  `json:"updated_at"`
-}
+type userRecord struct{ api.User }
 
 // userCall makes one call that answers with a user, and shows it.
-func userCall(app *cli.App, cmd *cobra.Command, method, path string, body any) error {
+func userCall(app *cli.App, cmd *cobra.Command, target api.Target, body any) error {
 	c, err := connect(app)
 	if err != nil {
 		return err
 	}
 	var r userRecord
-	if err := c.call(cmd.Context(), method, path, body, &r); err != nil {
+	if err := c.Call(cmd.Context(), target, body, &r); err != nil {
 		return err
 	}
 	return app.Print(r, r.write)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"signet/server/loglimit"
 	"signet/store"
 )
 
@@ -36,16 +37,12 @@ const (
 // Limits of what callers can repeat, a minute.
 var (
 	// strangers are those who authenticated as no client, or as a public one, which anybody can.
-	strangers = Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
+	strangers = loglimit.Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
 	// clients are those with a secret or a key.
-	clients = Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
+	clients = loglimit.Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
 	// own are changes that a client makes to what is its own.
-	own = Limit{Window: time.Minute, PerKey: 60, Total: 600, Keys: 2048}
+	own = loglimit.Limit{Window: time.Minute, PerKey: 60, Total: 600, Keys: 2048}
 )
-
-// Lines is the limit of lines of the log about refusals. It is wider than that of the trail: a log is
-// searched and rotated, and nothing is pushed out of it.
-var Lines = Limit{Window: time.Minute, PerKey: 100, Total: 1000, Keys: 2048}
 
 // Recorder takes events off the request path and writes them to the store in batches, and to the log at
 // once. No method waits for the store. What the store cannot take is counted, and is in the log alone, unless the store
@@ -55,8 +52,8 @@ type Recorder struct {
 	signer Signer
 	names  []func() []byte
 
-	strangers, clients, own *Limiter
-	lines                   *Limiter // of refusals, in the log
+	strangers, clients, own *loglimit.Limiter
+	lines                   *loglimit.Limiter // of refusals, in the log
 
 	done   sync.WaitGroup
 	mu     sync.RWMutex // guards the close of queue against a send
@@ -73,7 +70,7 @@ func New(cfg Config) *Recorder {
 		cfg.Withheld = func() {}
 	}
 	r := &Recorder{cfg: cfg, signer: Signer{install: cfg.Install, replica: cfg.Replica, log: cfg.Log},
-		strangers: NewLimiter(strangers), clients: NewLimiter(clients), own: NewLimiter(own), lines: NewLimiter(Lines), queue: make(chan queued, queueSize)}
+		strangers: loglimit.NewLimiter(strangers), clients: loglimit.NewLimiter(clients), own: loglimit.NewLimiter(own), lines: loglimit.NewLimiter(loglimit.Lines), queue: make(chan queued, queueSize)}
 	for i, secret := range cfg.Keys {
 		if i == 0 {
 			chain := chainKey(secret)
@@ -128,7 +125,7 @@ func (r *Recorder) Drop(e store.Event) {
 func (r *Recorder) RecordRepeatable(e store.Event, from netip.Prefix) {
 	r.tick(e.At)
 	r.signer.write(e)
-	if r.own.Allow(e.At, Key{e.Type, e.ClientID, from}, e.Address) {
+	if r.own.Allow(e.At, loglimit.Key{Type: e.Type, Client: e.ClientID, Network: from}, e.Address) {
 		r.enqueue(queued{Event: e})
 	} else {
 		r.Drop(e)
@@ -144,7 +141,7 @@ func (r *Recorder) RecordRefusal(e store.Event, from netip.Prefix, authenticated
 	if authenticated {
 		limiter = r.clients
 	}
-	key := Key{e.Type, e.ClientID, from}
+	key := loglimit.Key{Type: e.Type, Client: e.ClientID, Network: from}
 	if r.lines.Allow(e.At, key, e.Address) {
 		r.signer.write(e)
 	}
@@ -159,30 +156,16 @@ func (r *Recorder) RecordRefusal(e store.Event, from netip.Prefix, authenticated
 func (r *Recorder) Tick() { r.tick(r.cfg.Now()) }
 
 func (r *Recorder) tick(now time.Time) {
-	for _, l := range []*Limiter{r.strangers, r.clients, r.own} {
+	for _, l := range []*loglimit.Limiter{r.strangers, r.clients, r.own} {
 		for _, s := range l.Ended(now) {
-			r.Record(s.event())
+			r.Record(summaryEvent(s))
 		}
 	}
-	LogSummaries(r.cfg.Log, Message, r.lines.Ended(now))
+	loglimit.Log(r.cfg.Log, Message, r.lines.Ended(now))
 }
 
-// LogSummaries writes a line for each count of lines that were left out; message is what they would have had.
-func LogSummaries(log *slog.Logger, message string, list []Summary) {
-	for _, s := range list {
-		attrs := []slog.Attr{slog.String("of", message), slog.String("type", s.Type), slog.Int(store.DetailMore, s.More), slog.Time("since", s.Since.UTC())}
-		if s.Client != "" {
-			attrs = append(attrs, slog.String("client_id", s.Client))
-		}
-		if s.Network.IsValid() {
-			attrs = append(attrs, slog.String(store.DetailNetwork, s.Network.String()))
-		}
-		log.LogAttrs(context.Background(), slog.LevelInfo, "more lines of this kind were left out", attrs...)
-	}
-}
-
-// event is how the trail shows a count.
-func (s Summary) event() store.Event {
+// summaryEvent returns the event that stands for a count on the trail.
+func summaryEvent(s loglimit.Summary) store.Event {
 	e := store.Event{At: s.Until, Type: s.Type, Outcome: store.OutcomeMore, ClientID: s.Client, Address: s.Address,
 		Detail: map[string]string{store.DetailMore: strconv.Itoa(s.More), "since": s.Since.UTC().Format(time.RFC3339)}}
 	if s.Network.IsValid() {
@@ -270,9 +253,9 @@ func (r *Recorder) write(batch []queued) {
 // lost.
 func (r *Recorder) Close() {
 	now := r.cfg.Now()
-	for _, l := range []*Limiter{r.strangers, r.clients, r.own} {
+	for _, l := range []*loglimit.Limiter{r.strangers, r.clients, r.own} {
 		for _, s := range l.Flush(now) {
-			r.Record(s.event())
+			r.Record(summaryEvent(s))
 		}
 	}
 	r.mu.Lock()

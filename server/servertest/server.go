@@ -16,6 +16,7 @@ import (
 	"signet/keys/jose"
 	"signet/keys/masterkey"
 	"signet/server"
+	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
 	"signet/store/bolt"
@@ -81,7 +82,7 @@ func New(t testing.TB, change func(*server.Config)) *Server {
 	if s.Server, err = server.New(s.Config); err != nil {
 		t.Fatal(err)
 	}
-	web := server.HTTPServer(s.Server, s.Config.Log)
+	web := edge.HTTPServer(s.Server, s.Config.Log)
 	go web.Serve(listener)
 	t.Cleanup(func() {
 		web.Close()

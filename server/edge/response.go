@@ -1,4 +1,4 @@
-package server
+package edge
 
 import (
 	"bytes"
@@ -6,11 +6,22 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
 )
+
+// Response is what a handler answers. Without Body, Raw and Stream the body is empty.
+type Response struct {
+	Status int // 0: 200
+	Header http.Header
+	Body   any                             // written as JSON
+	Raw    []byte                          // written as it is, instead of Body
+	Stream func(http.ResponseWriter) error // writes what is too large to hold, instead of Body; see Server.writeStream
+}
+
+// JSON is the media type of a Body.
+const JSON = "application/json"
 
 // errorBody is the JSON of RFC 6749 §5.2.
 type errorBody struct {
@@ -21,44 +32,44 @@ type errorBody struct {
 var (
 	noStore   = []string{"no-store"}
 	noCache   = []string{"no-cache"}
-	typeJSON  = []string{"application/json"}
+	typeJSON  = []string{JSON}
 	closeConn = []string{"close"}
 )
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// write sends the answer or the error, once, and returns the status it sent and the error, which
-// may have come up only now, in a stream.
-func (s *Server) write(w http.ResponseWriter, c *call, rt *route, answer reply, err error) (int, error) {
+// writeResponse sends the response or the error, once. It returns the status that it sent and the error,
+// which may have come up only now, in a stream.
+func (s *Server) writeResponse(w http.ResponseWriter, r *Request, rt *Route, answer Response, err error) (int, error) {
 	if err != nil {
-		refused := s.pace(c, asOAuthError(err))
-		if refused.Close || !rt.form && c.ContentLength != 0 {
+		refused := s.pace(r, rt.Surface.Error(err))
+		if refused.Close || !rt.Form && r.ContentLength != 0 {
 			stopReading(w)
 		}
-		answer = rt.errorReply(refused)
+		answer = rt.errorResponse(refused)
 	}
 	h := w.Header()
 	h["Cache-Control"] = noStore // unless the handler knows better
 	h["Pragma"] = noCache
-	for name, values := range answer.header {
+	for name, values := range answer.Header {
 		h[name] = values
 		if name == "Cache-Control" {
 			delete(h, "Pragma")
 		}
 	}
-	status := answer.status
+	status := answer.Status
 	if status == 0 {
 		status = http.StatusOK
 	}
 	switch {
-	case answer.stream != nil:
-		return s.writeStream(w, c, rt, answer)
-	case answer.raw != nil:
-		h["Content-Length"] = []string{strconv.Itoa(len(answer.raw))}
+	case answer.Stream != nil:
+		return s.writeStream(w, r, rt, answer)
+	case answer.Raw != nil:
+		h["Content-Length"] = []string{strconv.Itoa(len(answer.Raw))}
 		w.WriteHeader(status)
-		w.Write(answer.raw)
-	case answer.body != nil:
-		writeJSON(w, status, answer.body)
+		w.Write(answer.Raw)
+	case answer.Body != nil:
+		writeJSON(w, status, answer.Body)
 	default:
 		if status != http.StatusNoContent && status != http.StatusNotModified {
 			h["Content-Length"] = []string{"0"}
@@ -96,7 +107,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Write(buf.Bytes())
 }
 
-func (rt *route) errorReply(e *oauthError) reply {
+func (rt *Route) errorResponse(e *Error) Response {
 	h := make(http.Header, 3)
 	if e.Challenge != "" {
 		h.Set("WWW-Authenticate", e.Challenge)
@@ -107,23 +118,14 @@ func (rt *route) errorReply(e *oauthError) reply {
 	if e.Close {
 		h["Connection"] = closeConn
 	}
-	if rt.errorBody != nil {
-		return reply{status: e.Status, header: h, body: rt.errorBody(e)}
+	var body any = errorBody{e.Code, e.Description}
+	if rt.Surface.Body != nil {
+		body = rt.Surface.Body(e)
 	}
-	return reply{status: e.Status, header: h, body: errorBody{e.Code, e.Description}}
+	return Response{Status: e.Status, Header: h, Body: body}
 }
 
-// seconds rounds up, so that a caller who waits as long as told is not told to wait again.
+// seconds rounds up, so that a caller who waits that long is not refused again.
 func seconds(d time.Duration) string {
 	return strconv.Itoa(int(math.Ceil(d.Seconds())))
 }
-
-// panicError is a panic of a handler, kept for the log. Its text and stack never leave the server.
-type panicError struct {
-	value any
-	stack string
-}
-
-func recovered(p any) error { return &panicError{value: p, stack: string(debug.Stack())} }
-
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }

@@ -1,11 +1,11 @@
-package server
+package edge
 
 import "net/http"
 
-// writeStream lets the answer write itself. What fails before the first byte is answered as an
-// error like any other; after it only the connection can tell: see serve.
-func (s *Server) writeStream(w http.ResponseWriter, c *call, rt *route, answer reply) (int, error) {
-	if c.Method == http.MethodHead {
+// writeStream lets the response write itself. A failure before the first byte is answered as an error like
+// any other. After the first byte Serve cuts the connection.
+func (s *Server) writeStream(w http.ResponseWriter, r *Request, rt *Route, answer Response) (int, error) {
+	if r.Method == http.MethodHead {
 		w.WriteHeader(http.StatusOK) // the work would be thrown away
 		return http.StatusOK, nil
 	}
@@ -14,23 +14,23 @@ func (s *Server) writeStream(w http.ResponseWriter, c *call, rt *route, answer r
 	if err == nil || begun.begun {
 		return http.StatusOK, err
 	}
-	for name := range answer.header {
+	for name := range answer.Header {
 		w.Header().Del(name)
 	}
-	return s.write(w, c, rt, reply{}, err)
+	return s.writeResponse(w, r, rt, Response{}, err)
 }
 
 // run is the stream, with a panic of it as an error.
-func (r reply) run(w http.ResponseWriter) (err error) {
+func (answer Response) run(w http.ResponseWriter) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = recovered(p)
 		}
 	}()
-	return r.stream(w)
+	return answer.Stream(w)
 }
 
-// beginWriter knows whether anything was written.
+// beginWriter records whether anything was written.
 type beginWriter struct {
 	http.ResponseWriter
 	begun bool

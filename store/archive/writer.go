@@ -1,4 +1,4 @@
-package main
+package archive
 
 import (
 	"bytes"
@@ -15,33 +15,33 @@ import (
 	"signet/store/seal"
 )
 
-// archiveWriter writes an archive line by line and keeps none of them.
-type archiveWriter struct {
+// Writer writes an archive line by line.
+type Writer struct {
 	out    io.Writer
 	digest hash.Hash
 	mac    hash.Hash
-	counts archiveCounts
-	bytes  int64
+	counts Counts
+	bytes  int64 // written
 
 	line bytes.Buffer
 	json *json.Encoder // into line
 }
 
-// newArchiveWriter writes the header.
-func newArchiveWriter(out io.Writer, seals *seal.Keys, f store.Foundation, now time.Time) (*archiveWriter, error) {
-	w := &archiveWriter{out: out, digest: sha256.New(), mac: seals.Hash(seal.Archive)}
+// NewWriter writes the header. The MAC is made with the master key of seals that is in use.
+func NewWriter(out io.Writer, seals *seal.Keys, f store.Foundation, now time.Time) (*Writer, error) {
+	w := &Writer{out: out, digest: sha256.New(), mac: seals.Hash(seal.Archive)}
 	w.json = json.NewEncoder(&w.line)
 	w.json.SetEscapeHTML(false)
-	return w, w.writeLine(archiveHeader{Version: archiveVersion, ExportedAt: store.Millis(now), Foundation: f})
+	return w, w.writeLine(Header{Version: Version, ExportedAt: store.Millis(now), Foundation: f})
 }
 
-func (w *archiveWriter) writeLine(v any) error {
+func (w *Writer) writeLine(v any) error {
 	w.line.Reset()
 	if err := w.json.Encode(v); err != nil {
 		return fmt.Errorf("writing the archive: %w", err)
 	}
-	if w.line.Len() > maxArchiveLine {
-		return fmt.Errorf("writing the archive: a record has %d bytes, and more than %d are not read again", w.line.Len(), maxArchiveLine)
+	if w.line.Len() > MaxLine {
+		return fmt.Errorf("writing the archive: a record has %d bytes, and more than %d are not read again", w.line.Len(), MaxLine)
 	}
 	w.digest.Write(w.line.Bytes())
 	w.mac.Write(w.line.Bytes())
@@ -53,9 +53,10 @@ func (w *archiveWriter) writeLine(v any) error {
 	return nil
 }
 
-func (w *archiveWriter) write(r store.Record) error {
+// Write writes one record. It refuses what a Reader would not return as it was.
+func (w *Writer) Write(r store.Record) error {
 	if !w.counts.add(r) {
-		return fmt.Errorf("writing the archive: record %d is not exactly one thing", w.counts.total())
+		return fmt.Errorf("writing the archive: record %d is not exactly one thing", w.counts.Total())
 	}
 	if what := notText(r); what != "" {
 		return fmt.Errorf("writing the archive: %s holds bytes that are no text, which JSON would change", what)
@@ -63,8 +64,8 @@ func (w *archiveWriter) write(r store.Record) error {
 	return w.writeLine(r)
 }
 
-// notText names a record that JSON would change: what is not UTF-8 comes out of it as something
-// else. Clients and events are kept as JSON and have been through that.
+// notText names a record that JSON would change because it is not UTF-8. Clients and events are stored as JSON, so
+// they are UTF-8.
 func notText(r store.Record) string {
 	switch {
 	case r.User != nil && !textOfUser(*r.User):
@@ -86,8 +87,11 @@ func textOfUser(u store.User) bool {
 	return utf8.ValidString(u.Username) && utf8.ValidString(u.PasswordHash)
 }
 
-// finish writes the trailer, without which an archive is not one.
-func (w *archiveWriter) finish() (archiveTrailer, error) {
-	t := archiveTrailer{Counts: w.counts, SHA256: hex.EncodeToString(w.digest.Sum(nil)), MAC: hex.EncodeToString(w.mac.Sum(nil))}
+// Finish writes the trailer, without which no Reader accepts the archive.
+func (w *Writer) Finish() (Trailer, error) {
+	t := Trailer{Counts: w.counts, SHA256: hex.EncodeToString(w.digest.Sum(nil)), MAC: hex.EncodeToString(w.mac.Sum(nil))}
 	return t, w.writeLine(t)
 }
+
+// Bytes returns how many were written so far.
+func (w *Writer) Bytes() int64 { return w.bytes }

@@ -1,7 +1,9 @@
-package audit
+package loglimit
 
 import (
 	"cmp"
+	"context"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"sync"
@@ -161,4 +163,22 @@ func minTime(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// Lines limits lines of the log about refusals. It is wider than the limits of the audit trail: a log is
+// searched and rotated, so a flood pushes nothing out of it.
+var Lines = Limit{Window: time.Minute, PerKey: 100, Total: 1000, Keys: 2048}
+
+// Log writes a line for each count of lines that were left out. message is the message of those lines.
+func Log(log *slog.Logger, message string, list []Summary) {
+	for _, s := range list {
+		attrs := []slog.Attr{slog.String("of", message), slog.String("type", s.Type), slog.Int("more", s.More), slog.Time("since", s.Since.UTC())}
+		if s.Client != "" {
+			attrs = append(attrs, slog.String("client_id", s.Client))
+		}
+		if s.Network.IsValid() {
+			attrs = append(attrs, slog.String("network", s.Network.String()))
+		}
+		log.LogAttrs(context.Background(), slog.LevelInfo, "more lines of this kind were left out", attrs...)
+	}
 }

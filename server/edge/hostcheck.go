@@ -1,12 +1,10 @@
-package server
+package edge
 
 import (
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
-
-	"signet/server/admin/api"
 )
 
 // LoopbackHosts is for a listener on a loopback address: it passes on requests whose Host is one. A web page whose name was
@@ -14,7 +12,7 @@ import (
 // server to the browser.
 func LoopbackHosts(next http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Host == "" || loopback(hostname(r.Host)) { // HTTP/1.0 may have none; browsers always send one
+		if r.Host == "" || Loopback(hostname(r.Host)) { // HTTP/1.0 may have none; browsers always send one
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -25,8 +23,15 @@ func LoopbackHosts(next http.Handler, log *slog.Logger) http.Handler {
 		}
 		h := w.Header()
 		h["Cache-Control"], h["X-Content-Type-Options"] = noStore, nosniff
-		writeJSON(w, http.StatusForbidden, api.NewError(api.CodeForbidden, message))
+		writeJSON(w, http.StatusForbidden, wrongHost{"forbidden", message, message})
 	})
+}
+
+// wrongHost has the members of an error of the admin API, which both kinds of listener may be.
+type wrongHost struct {
+	Error       string `json:"error"`
+	Message     string `json:"message"`
+	Description string `json:"error_description"`
 }
 
 // hostname is the host of a Host header, without port and brackets.

@@ -1,41 +1,21 @@
-package server
+package edge
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
 	"time"
-
-	"signet/keys"
-	"signet/keys/clockcheck"
-	"signet/server/password"
-	"signet/store"
 )
 
-// What an outage is of. Each has its own line in the log and its own Retry-After.
+// Dependencies that can fail. Each has its own lines in the log and its own Retry-After.
 const (
-	outageStore   = "store"
-	outageSigning = "signing"
-	outageClock   = "clock"
-	outageHashing = "password hashing"
-	outageOther   = "other"
+	DependencyStore   = "store"
+	DependencySigning = "signing"
+	DependencyClock   = "clock"
+	DependencyHashing = "password hashing"
+	DependencyOther   = "other"
 )
-
-func outageOf(err error) string {
-	switch {
-	case errors.Is(err, store.ErrUnavailable):
-		return outageStore
-	case errors.Is(err, clockcheck.ErrClock):
-		return outageClock
-	case errors.Is(err, keys.ErrStale), errors.Is(err, keys.ErrAlgorithm), errors.Is(err, keys.ErrSigner):
-		return outageSigning
-	case errors.Is(err, password.ErrBusy):
-		return outageHashing
-	}
-	return outageOther
-}
 
 const (
 	outageQuiet   = 10 * time.Second // without a 503 of the kind: it is over
@@ -55,7 +35,7 @@ type outage struct {
 	since, last, logged time.Time
 	count, reported     int
 	cause               string
-	early               map[store.SessionID]struct{} // sessions that were sent back to come again early
+	early               map[string]struct{} // sessions that were sent back to come again early
 }
 
 // maxEarly bounds outage.early.
@@ -122,7 +102,7 @@ func (o *outages) line(level slog.Level, text, kind string, is *outage, more ...
 
 // firstTry reports whether the session has not been sent back in this outage. When too many are known, all
 // others count as new: coming early costs little.
-func (o *outages) firstTry(kind string, session store.SessionID) bool {
+func (o *outages) firstTry(kind string, session string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	is := o.open[kind]
@@ -134,7 +114,7 @@ func (o *outages) firstTry(kind string, session store.SessionID) bool {
 	}
 	if len(is.early) < maxEarly {
 		if is.early == nil {
-			is.early = map[store.SessionID]struct{}{}
+			is.early = map[string]struct{}{}
 		}
 		is.early[session] = struct{}{}
 	}
@@ -152,7 +132,7 @@ const (
 // to 20 s, ±50 %: random is from 0 to 1. Without the spread all callers would come back at once.
 func retryAfter(kind string, age time.Duration, random float64) time.Duration {
 	wait := min(retryAtFirst+max(age, 0)/3, retryAtMost)
-	if kind == outageHashing {
+	if kind == DependencyHashing {
 		if age <= 0 {
 			return retryAtFirst // a full queue is empty in a second
 		}
@@ -161,26 +141,25 @@ func retryAfter(kind string, age time.Duration, random float64) time.Duration {
 	return time.Duration(float64(wait) * (0.5 + random))
 }
 
-// earlyRetry shortens wait for a refresh whose session may have moved on: its first retry must come within
-// the grace window, which began at most took ago, where the same successor is answered again.
-func earlyRetry(wait, grace, took time.Duration) time.Duration {
+// earlyRetry shortens wait for a request whose first retry must come within left. Time for the way is left out.
+func earlyRetry(wait, left time.Duration) time.Duration {
 	const travel = time.Second
-	return min(wait, max(grace-took-travel, time.Second).Truncate(time.Second))
+	return min(wait, max(left-travel, time.Second).Truncate(time.Second))
 }
 
 // pace sets Retry-After of a request that a dependency failed. All but the first of an outage leave their
 // line in the log to its summary.
-func (s *Server) pace(c *call, refused *oauthError) *oauthError {
-	if refused.Status != http.StatusServiceUnavailable || refused.RetryAfter != 0 || c.hungUp(refused) {
+func (s *Server) pace(r *Request, refused *Error) *Error {
+	if refused.Status != http.StatusServiceUnavailable || refused.RetryAfter != 0 || r.hungUp(refused) {
 		return refused
 	}
-	now, kind := s.now(), outageOf(refused)
-	age, first := s.outages.observe(now, kind, refused.reason())
-	c.summed = !first
+	now, kind := s.cfg.Now(), s.cfg.Dependency(refused)
+	age, first := s.outages.observe(now, kind, refused.Reason())
+	r.inSummary = !first
 	paced := *refused
-	paced.RetryAfter = retryAfter(kind, age, s.random())
-	if c.grant == grantRefreshToken && c.changing == store.EventRefresh && s.outages.firstTry(kind, c.session) {
-		paced.RetryAfter = earlyRetry(paced.RetryAfter, s.settings().Grace, now.Sub(c.begun))
+	paced.RetryAfter = retryAfter(kind, age, s.cfg.Random())
+	if !r.RetryBefore.IsZero() && s.outages.firstTry(kind, r.SessionID) {
+		paced.RetryAfter = earlyRetry(paced.RetryAfter, r.RetryBefore.Sub(now))
 	}
 	return &paced
 }

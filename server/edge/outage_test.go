@@ -1,4 +1,4 @@
-package server
+package edge
 
 import (
 	"bytes"
@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"signet/store"
 )
 
 // TestRetryAfter: it grows with the outage and is spread, and a refresh comes once more within the grace window.
@@ -19,13 +17,13 @@ func TestRetryAfter(t *testing.T) {
 		random float64
 		want   time.Duration
 	}{
-		{outageStore, 0, 0, 500 * time.Millisecond},
-		{outageStore, 0, 1, 1500 * time.Millisecond},
-		{outageStore, -time.Hour, 0.5, time.Second},
-		{outageStore, 30 * time.Second, 0.5, 11 * time.Second},
-		{outageStore, time.Hour, 0, 10 * time.Second},
-		{outageStore, time.Hour, 1, 30 * time.Second},
-		{outageHashing, time.Hour, 1, 3 * time.Second},
+		{DependencyStore, 0, 0, 500 * time.Millisecond},
+		{DependencyStore, 0, 1, 1500 * time.Millisecond},
+		{DependencyStore, -time.Hour, 0.5, time.Second},
+		{DependencyStore, 30 * time.Second, 0.5, 11 * time.Second},
+		{DependencyStore, time.Hour, 0, 10 * time.Second},
+		{DependencyStore, time.Hour, 1, 30 * time.Second},
+		{DependencyHashing, time.Hour, 1, 3 * time.Second},
 	} {
 		if got := retryAfter(c.kind, c.age, c.random); got != c.want {
 			t.Errorf("%s after %s with %v: got %s, want %s", c.kind, c.age, c.random, got, c.want)
@@ -38,7 +36,7 @@ func TestRetryAfter(t *testing.T) {
 		{30 * time.Second, 0, 0, time.Second},
 		{time.Second, time.Minute, 0, time.Second},
 	} {
-		if got := earlyRetry(c.wait, c.grace, c.took); got != c.want {
+		if got := earlyRetry(c.wait, c.grace-c.took); got != c.want {
 			t.Errorf("%+v: got %s", c, got)
 		}
 	}
@@ -51,7 +49,7 @@ func TestOutageInTheLog(t *testing.T) {
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	firsts, oldest := 0, time.Duration(0)
 	for i := range 20_000 {
-		age, first := o.observe(now, outageStore, fmt.Sprint("cause ", i))
+		age, first := o.observe(now, DependencyStore, fmt.Sprint("cause ", i))
 		if first {
 			firsts++
 		}
@@ -69,7 +67,7 @@ func TestOutageInTheLog(t *testing.T) {
 	if len(o.open) != 0 {
 		t.Error("the outage is not over")
 	}
-	if _, first := o.observe(now.Add(time.Minute), outageStore, ""); !first {
+	if _, first := o.observe(now.Add(time.Minute), DependencyStore, ""); !first {
 		t.Error("the next outage has no beginning")
 	}
 }
@@ -77,16 +75,14 @@ func TestOutageInTheLog(t *testing.T) {
 // TestEarlyRetryOnce: a session is asked once to come early; the memory for that is bounded.
 func TestEarlyRetryOnce(t *testing.T) {
 	o := outages{log: slog.New(slog.DiscardHandler)}
-	o.observe(time.Now(), outageStore, "")
-	var id store.SessionID
-	if !o.firstTry(outageStore, id) || o.firstTry(outageStore, id) {
+	o.observe(time.Now(), DependencyStore, "")
+	if !o.firstTry(DependencyStore, "one") || o.firstTry(DependencyStore, "one") {
 		t.Error("not once")
 	}
 	for i := range 3 * maxEarly {
-		id[0], id[1] = byte(i), byte(i>>8)
-		o.firstTry(outageStore, id)
+		o.firstTry(DependencyStore, fmt.Sprint(i))
 	}
-	if n := len(o.open[outageStore].early); n != maxEarly {
+	if n := len(o.open[DependencyStore].early); n != maxEarly {
 		t.Errorf("%d sessions are known", n)
 	}
 }

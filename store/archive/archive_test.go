@@ -1,4 +1,4 @@
-package main
+package archive
 
 import (
 	"bytes"
@@ -18,56 +18,59 @@ import (
 	"signet/store/seal"
 )
 
-var archiveDay = time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC)
+// testSeals are those of one master key.
+var testSeals = seal.New([]masterkey.Key{masterkey.New()})
 
-var archiveFoundation = store.Foundation{Install: store.Install{ID: "install", Schema: 1, CreatedAt: archiveDay}, KeyringVersion: 3, Keyring: []byte{0, 254, 255}}
+var day = time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC)
 
-// archiveRecords is one of each, with what JSON likes to change.
-func archiveRecords() []store.Record {
+var foundation = store.Foundation{Install: store.Install{ID: "install", Schema: 1, CreatedAt: day}, KeyringVersion: 3, Keyring: []byte{0, 254, 255}}
+
+// oneOfEach is one of each, with what JSON likes to change.
+func oneOfEach() []store.Record {
 	user := store.UserID{1}
 	return []store.Record{
-		{Client: &store.Client{ID: "web<&>", Grants: []string{"password"}, Secrets: []store.Secret{{Hash: []byte{0xff}, CreatedAt: archiveDay}}, CreatedAt: archiveDay, UpdatedAt: archiveDay}},
-		{User: &store.User{ID: user, Username: "ad\u2028a\ufffd", PasswordHash: "$argon2id$v=19$", CreatedAt: archiveDay, UpdatedAt: archiveDay,
+		{Client: &store.Client{ID: "web<&>", Grants: []string{"password"}, Secrets: []store.Secret{{Hash: []byte{0xff}, CreatedAt: day}}, CreatedAt: day, UpdatedAt: day}},
+		{User: &store.User{ID: user, Username: "ad\u2028a\ufffd", PasswordHash: "$argon2id$v=19$", CreatedAt: day, UpdatedAt: day,
 			Claims: map[string]json.RawMessage{"n": json.RawMessage(`12345678901234567890.10`), "<": json.RawMessage(`["<\u003c"]`)}}},
-		{Session: &store.Session{ID: store.SessionID{2}, UserID: user, ClientID: "web<&>", Generation: 1<<32 - 1, Replays: 1<<16 - 1, StartedAt: archiveDay, RotatedAt: archiveDay}},
-		{RevokedToken: &store.RevokedToken{JTI: "jti", Until: archiveDay}},
-		{SpentAssertion: &store.SpentAssertion{ID: store.AssertionID{3, 255}, Until: archiveDay}},
-		{Event: &store.Event{Seq: 1, At: archiveDay, Type: "login", Outcome: "ok", Detail: map[string]string{"reason": "<\n>"}}},
+		{Session: &store.Session{ID: store.SessionID{2}, UserID: user, ClientID: "web<&>", Generation: 1<<32 - 1, Replays: 1<<16 - 1, StartedAt: day, RotatedAt: day}},
+		{RevokedToken: &store.RevokedToken{JTI: "jti", Until: day}},
+		{SpentAssertion: &store.SpentAssertion{ID: store.AssertionID{3, 255}, Until: day}},
+		{Event: &store.Event{Seq: 1, At: day, Type: "login", Outcome: "ok", Detail: map[string]string{"reason": "<\n>"}}},
 	}
 }
 
 func writeArchive(t testing.TB, f store.Foundation, records []store.Record) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w, err := newArchiveWriter(&out, testSeals, f, archiveDay)
+	w, err := NewWriter(&out, testSeals, f, day)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range records {
-		if err := w.write(r); err != nil {
+		if err := w.Write(r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.finish(); err != nil {
+	if _, err := w.Finish(); err != nil {
 		t.Fatal(err)
 	}
-	if w.bytes != int64(out.Len()) {
-		t.Errorf("the writer counts %d bytes, there are %d", w.bytes, out.Len())
+	if w.Bytes() != int64(out.Len()) {
+		t.Errorf("the writer counts %d bytes, there are %d", w.Bytes(), out.Len())
 	}
 	return out.Bytes()
 }
 
-func readArchive(data []byte) (*archiveReader, []store.Record, error) {
+func readArchive(data []byte) (*Reader, []store.Record, error) {
 	return readArchiveOf(testSeals, data)
 }
 
-func readArchiveOf(seals *seal.Keys, data []byte) (*archiveReader, []store.Record, error) {
-	r, err := newArchiveReader(bytes.NewReader(data), seals, false)
+func readArchiveOf(seals *seal.Keys, data []byte) (*Reader, []store.Record, error) {
+	r, err := NewReader(bytes.NewReader(data), seals, false)
 	if err != nil {
 		return nil, nil, err
 	}
 	var records []store.Record
-	for record, err := range r.records() {
+	for record, err := range r.Records() {
 		if err != nil {
 			return r, records, err
 		}
@@ -77,8 +80,8 @@ func readArchiveOf(seals *seal.Keys, data []byte) (*archiveReader, []store.Recor
 }
 
 func TestArchive(t *testing.T) {
-	want := archiveRecords()
-	data := writeArchive(t, archiveFoundation, want)
+	want := oneOfEach()
+	data := writeArchive(t, foundation, want)
 	r, got, err := readArchive(data)
 	if err != nil {
 		t.Fatal(err)
@@ -86,18 +89,18 @@ func TestArchive(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if !reflect.DeepEqual(r.header.Foundation, archiveFoundation) || !r.header.ExportedAt.Equal(archiveDay) {
-		t.Errorf("header: got %+v", r.header)
+	if !reflect.DeepEqual(r.Header.Foundation, foundation) || !r.Header.ExportedAt.Equal(day) {
+		t.Errorf("header: got %+v", r.Header)
 	}
-	if want := (archiveCounts{1, 1, 1, 1, 1, 0, 1}); r.trailer.Counts != want {
-		t.Errorf("counts: got %+v, want %+v", r.trailer.Counts, want)
+	if want := (Counts{1, 1, 1, 1, 1, 0, 1}); r.Trailer.Counts != want {
+		t.Errorf("counts: got %+v, want %+v", r.Trailer.Counts, want)
 	}
 }
 
-// TestArchiveFormat is for other programs that read it: version 2 stays as it is. What came to it later
+// TestFormat is for other programs that read it: version 2 stays as it is. What came to it later
 // shows only where there is some.
-func TestArchiveFormat(t *testing.T) {
-	got := string(writeArchive(t, archiveFoundation, archiveRecords()[2:4]))
+func TestFormat(t *testing.T) {
+	got := string(writeArchive(t, foundation, oneOfEach()[2:4]))
 	want := `{"signet_export":2,"exported_at":"2026-03-04T05:06:07.008Z","foundation":{"install":{"id":"install","schema":1,"created_at":"2026-03-04T05:06:07.008Z"},"keyring_version":3,"keyring":"AP7/"}}
 {"session":{"sid":"AgAAAAAAAAAAAAAAAAAAAA","sub":"usr_aeaaaaaaaaaaaaaaaaaaaaaaaa","client_id":"web<&>","generation":4294967295,"replays":65535,"started_at":"2026-03-04T05:06:07.008Z","rotated_at":"2026-03-04T05:06:07.008Z"}}
 {"revoked_token":{"jti":"jti","until":"2026-03-04T05:06:07.008Z"}}
@@ -108,7 +111,7 @@ func TestArchiveFormat(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 
-	_, rest, _ := strings.Cut(string(writeArchive(t, archiveFoundation, archiveRecords()[4:5])), "\n")
+	_, rest, _ := strings.Cut(string(writeArchive(t, foundation, oneOfEach()[4:5])), "\n")
 	want = `{"spent_assertion":{"id":"A_8AAAAAAAAAAAAAAAAAAA","until":"2026-03-04T05:06:07.008Z"}}
 {"counts":{"clients":0,"users":0,"sessions":0,"revoked_tokens":0,"spent_assertions":1,"events":0},"sha256":"`
 	if !strings.HasPrefix(rest, want) {
@@ -128,8 +131,8 @@ func archiveMAC(body string) []byte {
 	return mac.Sum(nil)
 }
 
-func TestArchiveRefusals(t *testing.T) {
-	good := string(writeArchive(t, archiveFoundation, archiveRecords()))
+func TestRefusals(t *testing.T) {
+	good := string(writeArchive(t, foundation, oneOfEach()))
 	header, _, _ := strings.Cut(good, "\n")
 	header += "\n"
 	trailer := good[strings.LastIndex(strings.TrimSuffix(good, "\n"), "\n")+1:]
@@ -164,7 +167,7 @@ func TestArchiveRefusals(t *testing.T) {
 		"an unknown field":        {sealed(header+`{"session":{"scope":"x"}}`+"\n", none), `line 2: json: unknown field "scope"`},
 		"a bad id":                {sealed(header+`{"user":{"id":"usr_x"}}`+"\n", none), "line 2: "},
 		"a value that is too big": {sealed(header+`{"session":{"replays":65536}}`+"\n", none), "line 2: "},
-		"a line that is too long": {header + strings.Repeat(" ", maxArchiveLine) + token, "line 2 is longer than 16777216 bytes"},
+		"a line that is too long": {header + strings.Repeat(" ", MaxLine) + token, "line 2 is longer than 16777216 bytes"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -176,9 +179,9 @@ func TestArchiveRefusals(t *testing.T) {
 	}
 }
 
-// TestArchiveCut: an archive that breaks off anywhere is not one.
-func TestArchiveCut(t *testing.T) {
-	data := writeArchive(t, archiveFoundation, archiveRecords())
+// TestCut: an archive that breaks off anywhere is not one.
+func TestCut(t *testing.T) {
+	data := writeArchive(t, foundation, oneOfEach())
 	for n := range data {
 		if _, _, err := readArchive(data[:n]); err == nil {
 			t.Errorf("the first %d of %d bytes are taken for an archive", n, len(data))
@@ -187,8 +190,8 @@ func TestArchiveCut(t *testing.T) {
 }
 
 // What could not be read again is not written.
-func TestArchiveWriterRefuses(t *testing.T) {
-	long := strings.Repeat("x", maxArchiveLine)
+func TestWriterRefuses(t *testing.T) {
+	long := strings.Repeat("x", MaxLine)
 	for name, r := range map[string]store.Record{
 		"nothing":         {},
 		"two things":      {Client: &store.Client{}, User: &store.User{}},
@@ -200,15 +203,15 @@ func TestArchiveWriterRefuses(t *testing.T) {
 		"bad jti":         {RevokedToken: &store.RevokedToken{JTI: "\xff"}},
 		"a long record":   {Client: &store.Client{ID: long}},
 	} {
-		w, err := newArchiveWriter(io.Discard, testSeals, archiveFoundation, archiveDay)
+		w, err := NewWriter(io.Discard, testSeals, foundation, day)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.write(r); err == nil {
+		if err := w.Write(r); err == nil {
 			t.Errorf("%s: written", name)
 		}
 	}
-	if _, err := newArchiveWriter(brokenWriter{}, testSeals, archiveFoundation, archiveDay); !errors.Is(err, io.ErrShortWrite) {
+	if _, err := NewWriter(brokenWriter{}, testSeals, foundation, day); !errors.Is(err, io.ErrShortWrite) {
 		t.Errorf("a full disk: got %v", err)
 	}
 }
@@ -217,21 +220,21 @@ type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
-// FuzzArchive asks that damage is an error, never a panic, and that what is accepted can be written
+// FuzzReader asks that damage is an error, never a panic, and that what is accepted can be written
 // and read again as the same.
-func FuzzArchive(f *testing.F) {
-	good := writeArchive(f, archiveFoundation, archiveRecords())
+func FuzzReader(f *testing.F) {
+	good := writeArchive(f, foundation, oneOfEach())
 	f.Add(good)
 	f.Add(good[:len(good)/2])
-	f.Add(writeArchive(f, archiveFoundation, nil))
+	f.Add(writeArchive(f, foundation, nil))
 	f.Add([]byte(`{"signet_export":2}` + "\n"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		_, _, _ = readArchive(body)
 		// The digest keeps almost everything out, so the same bytes are tried with one that fits.
-		var counts archiveCounts
-		for line := range bytes.Lines(body) {
-			var l archiveLine
-			if json.Unmarshal(line, &l) == nil {
+		var counts Counts
+		for text := range bytes.Lines(body) {
+			var l line
+			if json.Unmarshal(text, &l) == nil {
 				counts.add(l.Record)
 			}
 		}
@@ -243,25 +246,25 @@ func FuzzArchive(f *testing.F) {
 		if err != nil {
 			return
 		}
-		once := writeArchive(t, r.header.Foundation, records)
+		once := writeArchive(t, r.Header.Foundation, records)
 		_, again, err := readArchive(once)
 		if err != nil {
 			t.Fatalf("written again it is not read: %v", err)
 		}
-		if twice := writeArchive(t, r.header.Foundation, again); !bytes.Equal(once, twice) {
+		if twice := writeArchive(t, r.Header.Foundation, again); !bytes.Equal(once, twice) {
 			t.Errorf("got\n%s\nafter\n%s", twice, once)
 		}
 	})
 }
 
-// TestEditedArchive: an export that was edited, with a digest that fits again, is refused; so is one whose
+// TestEdited: an export that was edited, with a digest that fits again, is refused; so is one whose
 // MAC was taken away, unless the operator takes it all the same.
-func TestEditedArchive(t *testing.T) {
-	good := string(writeArchive(t, archiveFoundation, archiveRecords()))
+func TestEdited(t *testing.T) {
+	good := string(writeArchive(t, foundation, oneOfEach()))
 	body := good[:strings.LastIndex(strings.TrimSuffix(good, "\n"), "\n")+1]
 	trailer := good[len(body):]
 	redigest := func(body, trailer string) string {
-		var old archiveTrailer
+		var old Trailer
 		if err := json.Unmarshal([]byte(trailer), &old); err != nil {
 			t.Fatal(err)
 		}
@@ -278,7 +281,7 @@ func TestEditedArchive(t *testing.T) {
 	if _, _, err := readArchive([]byte(redigest(edited, trailer))); err == nil || !strings.Contains(err.Error(), "they were edited") {
 		t.Errorf("edited: got %v", err)
 	}
-	other := newSeals([]masterkey.Key{masterkey.New()})
+	other := seal.New([]masterkey.Key{masterkey.New()})
 	if _, _, err := readArchiveOf(other, []byte(good)); err == nil || !strings.Contains(err.Error(), "under this master key") {
 		t.Errorf("with another master key: got %v", err)
 	}
@@ -286,11 +289,11 @@ func TestEditedArchive(t *testing.T) {
 	if _, _, err := readArchive([]byte(redigest(older, trailer))); err == nil || !strings.Contains(err.Error(), "--unverified") {
 		t.Errorf("as an older version: got %v", err)
 	}
-	r, err := newArchiveReader(strings.NewReader(redigest(older, trailer)), testSeals, true)
+	r, err := NewReader(strings.NewReader(redigest(older, trailer)), testSeals, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range r.records() {
+	for _, err := range r.Records() {
 		if err != nil {
 			t.Errorf("as an older version, with --unverified: %v", err)
 		}

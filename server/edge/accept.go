@@ -1,4 +1,4 @@
-package server
+package edge
 
 import (
 	"math"
@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// weigh returns how much a caller with these Accept headers wants the media type, from 0 to 1, and
+// AcceptQuality returns how much a caller with these Accept headers wants the media type, from 0 to 1, and
 // whether one of them names it in full. The most specific range that fits decides (RFC 9110
 // §12.5.1); what cannot be read counts as not written, and a caller that wrote nothing takes anything.
-func weigh(headers []string, media string) (weight float64, named bool) {
+func AcceptQuality(headers []string, media string) (weight float64, named bool) {
 	if len(headers) == 0 {
 		return 1, false
 	}

@@ -1,4 +1,4 @@
-package server
+package edge
 
 import (
 	"net/http"
@@ -6,10 +6,17 @@ import (
 	"testing"
 )
 
+func trusting(proxies ...string) *Server {
+	var list []netip.Prefix
+	for _, p := range proxies {
+		list = append(list, netip.MustParsePrefix(p))
+	}
+	return New(Config{TrustedProxies: func() []netip.Prefix { return list }})
+}
+
 // Who is counted is who the trusted proxies say, in each of the forms that they write it in.
 func TestCallerAddress(t *testing.T) {
-	s := &Server{}
-	s.Apply(Settings{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("fd00::/64")}})
+	s := trusting("10.0.0.0/24", "fd00::/64")
 	const proxy = "10.0.0.1:4000"
 	for _, c := range []struct {
 		peer, forwarded, want string
@@ -42,7 +49,7 @@ func TestCallerAddress(t *testing.T) {
 		{"@", "1.2.3.4", "invalid IP"}, // a Unix socket
 	} {
 		r := &http.Request{RemoteAddr: c.peer, Header: http.Header{"X-Forwarded-For": {c.forwarded}}}
-		if got := s.callerAddress(r).String(); got != c.want {
+		if got := s.CallerAddress(r).String(); got != c.want {
 			t.Errorf("%s forwards %q: got %s, want %s", c.peer, c.forwarded, got, c.want)
 		}
 	}
@@ -50,10 +57,9 @@ func TestCallerAddress(t *testing.T) {
 
 // A list may be spread over several fields; the last one is the nearest.
 func TestCallerAddressInSeveralFields(t *testing.T) {
-	s := &Server{}
-	s.Apply(Settings{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}})
+	s := trusting("10.0.0.1/32")
 	r := &http.Request{RemoteAddr: "10.0.0.1:4000", Header: http.Header{"X-Forwarded-For": {"6.6.6.6", "1.2.3.4:5555"}}}
-	if got := s.callerAddress(r).String(); got != "1.2.3.4" {
+	if got := s.CallerAddress(r).String(); got != "1.2.3.4" {
 		t.Errorf("got %s, want 1.2.3.4", got)
 	}
 }
