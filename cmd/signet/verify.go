@@ -14,12 +14,14 @@ import (
 	"signet/cmd/signet/internal/cli"
 )
 
-// maxDocument bounds metadata and key sets.
-const maxDocument = 1 << 20
+const (
+	maxDocument   = 1 << 20 // bytes of metadata and of a key set
+	verifyTimeout = 30 * time.Second
+)
 
 // verifyToken checks the token as a service would, and returns which key set it used.
 func verifyToken(ctx context.Context, token, issuer, jwks string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
 	if jwks == "" {
 		var err error

@@ -123,7 +123,7 @@ var (
 // TestPagesNameCommands: each command and flag that a page names is one of the program's.
 func TestPagesNameCommands(t *testing.T) {
 	help := map[string]string{}
-	for _, path := range allPages(t) {
+	for _, path := range append(allPages(t), "deploy/alerts.yaml") {
 		text := page(t, path)
 		found := append(commandSpan.FindAllStringSubmatch(text, -1), commandLine.FindAllStringSubmatch(text, -1)...)
 		for _, m := range found {
