@@ -22,6 +22,7 @@ var arrows = map[string][]string{
 	"cmd/signet":                     {"*"},
 	"cmd/signet/e2e":                 {},
 	"cmd/signet/internal/cli":        {},
+	"cmd/signet/internal/connect":    {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "server/admin/api", "server/admin/client"},
 	"cmd/signet/internal/configfile": {"cmd/signet/internal/cli", "config"},
 	"config":                         {},
 	"keys":                           {"keys/clockcheck", "keys/jose", "keys/masterkey", "keys/secret"},
