@@ -6,11 +6,12 @@ import (
 	"net/http"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/store"
 )
 
 // adminErrorBody puts an error of either listener in the admin API's words.
-func adminErrorBody(e *oauthError) any {
+func adminErrorBody(e *edge.Error) any {
 	switch e.Code {
 	case "temporarily_unavailable":
 		return api.NewError(api.CodeUnavailable, "the server or its store cannot do this right now; a change may or may not have been made: "+
@@ -32,16 +33,16 @@ func adminErrorBody(e *oauthError) any {
 	return api.NewError(e.Code, e.Description)
 }
 
-func adminInvalid(format string, args ...any) *oauthError {
-	return &oauthError{Status: http.StatusBadRequest, Code: api.CodeInvalid, Description: fmt.Sprintf(format, args...)}
+func adminInvalid(format string, args ...any) *edge.Error {
+	return &edge.Error{Status: http.StatusBadRequest, Code: api.CodeInvalid, Description: fmt.Sprintf(format, args...)}
 }
 
-func adminNotFound(message string) *oauthError {
-	return &oauthError{Status: http.StatusNotFound, Code: api.CodeNotFound, Description: message}
+func adminNotFound(message string) *edge.Error {
+	return &edge.Error{Status: http.StatusNotFound, Code: api.CodeNotFound, Description: message}
 }
 
-func adminExists(message string) *oauthError {
-	return &oauthError{Status: http.StatusConflict, Code: api.CodeExists, Description: message}
+func adminExists(message string) *edge.Error {
+	return &edge.Error{Status: http.StatusConflict, Code: api.CodeExists, Description: message}
 }
 
 // clientProblem puts what the store says of a client in words.

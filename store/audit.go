@@ -21,6 +21,8 @@ type Event struct {
 	RequestID string            `json:"request_id,omitempty"`
 	Address   string            `json:"address,omitempty"` // the caller's IP address
 	Detail    map[string]string `json:"detail,omitempty"`
+
+	Outbox string `json:"-"` // the entry of the outbox that holds it; empty: none. See WithEvent
 }
 
 // EventQuery selects events; zero fields select everything.
@@ -69,8 +71,15 @@ func (p *Person) in(e Event) bool {
 
 // Audit keeps the newest part of the audit trail, so many events of each class (see ClassOf).
 type Audit interface {
-	// AppendEvents adds events in order. It need not be durable when it returns.
+	// AppendEvents adds events in order. It need not be durable when it returns. An event that has an entry in the
+	// outbox is taken out of it; where it is on the trail already, nothing is added.
 	AppendEvents(ctx context.Context, events []Event) error
+	// KeepEvent keeps e in the outbox and sets e.Outbox. It is for a change of several steps, before the first of
+	// them. It is durable when it returns.
+	KeepEvent(ctx context.Context, e *Event) error
+	// DropEvents takes entries out of the outbox whose events are not to be on the trail. It need not be durable
+	// when it returns.
+	DropEvents(ctx context.Context, outbox []string) error
 	// Events returns what the query selects, oldest first, whatever the classes.
 	Events(ctx context.Context, q EventQuery) ([]Event, error)
 }

@@ -14,6 +14,8 @@
 //     failure the last second or two (package store/redis).
 //   - A method is one atomic step. Two that touch the same session (Rotate, RevokeSession,
 //     RevokeSessions, UpdateUser, DeleteUser) are serialised: there is an order that explains all answers.
+//   - The audit event of a change is kept with the change, in the same atomic step, where the caller passes it
+//     (WithEvent). A crash between the change and the record of it does not lose the event.
 //   - An error that is not one of this package's sentinels means that nothing is known: the change
 //     may or may not have happened. The edge answers 503 and the client asks again.
 //   - Decisions take the caller's now. Times are kept to the millisecond, in UTC; a session's time

@@ -115,6 +115,7 @@ type Rotation struct {
 	ClientConfirmed bool       // the caller has read the client again, because of Stale
 	Loss            Loss       // the last one that the caller has been told of, see Losses
 	Address         netip.Addr // the caller's, kept with the session
+	RequestID       string     // of the audit event, which is kept in the outbox where the outcome has one; empty: none is kept
 }
 
 // Outcome is what Rotate found.

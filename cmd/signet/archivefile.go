@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/store/seal"
 )
 
@@ -25,9 +26,9 @@ func (f *archiveFile) close() {
 }
 
 // openArchive opens a file, or copies what is none (standard input, a pipe) into one in dir.
-func (a *app) openArchive(path, dir string) (*archiveFile, error) {
+func openArchive(app *cli.App, path, dir string) (*archiveFile, error) {
 	if path == "-" {
-		return a.spoolArchive(a.in, dir)
+		return spoolArchive(app, app.In, dir)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -45,12 +46,12 @@ func (a *app) openArchive(path, dir string) (*archiveFile, error) {
 		return &archiveFile{File: f, size: info.Size()}, nil
 	}
 	defer f.Close()
-	return a.spoolArchive(f, dir)
+	return spoolArchive(app, f, dir)
 }
 
 // spoolArchive removes the file's name at once where the system allows it, so that nothing is left
 // behind even by a process that is killed.
-func (a *app) spoolArchive(in io.Reader, dir string) (*archiveFile, error) {
+func spoolArchive(app *cli.App, in io.Reader, dir string) (*archiveFile, error) {
 	f, err := os.CreateTemp(dir, ".import-*") // mode 0600
 	if err != nil {
 		return nil, fmt.Errorf("keeping a copy of the archive until it is checked: %w", err)
@@ -59,8 +60,8 @@ func (a *app) spoolArchive(in io.Reader, dir string) (*archiveFile, error) {
 	if os.Remove(f.Name()) != nil {
 		spooled.spool = f.Name()
 	}
-	watched := a.watch("read", in, 0)
-	defer watched.clear()
+	watched := app.Watch("read", in, 0)
+	defer watched.Clear()
 	if spooled.size, err = io.Copy(f, watched); err == nil {
 		_, err = f.Seek(0, io.SeekStart)
 	}

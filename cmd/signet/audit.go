@@ -3,35 +3,24 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
+	"signet/server/admin/client"
 	"signet/store"
 )
 
 // followEvery is how often --follow asks for what is new.
 const followEvery = time.Second
-
-// eventRecord is one line of the audit trail.
-type eventRecord struct {
-	Seq       uint64            `json:"seq"`
-	At        time.Time         `json:"at"`
-	Type      string            `json:"type"`
-	Outcome   string            `json:"outcome"`
-	Actor     string            `json:"actor,omitempty"`
-	ClientID  string            `json:"client_id,omitempty"`
-	Subject   string            `json:"sub,omitempty"`
-	SessionID string            `json:"sid,omitempty"`
-	KeyID     string            `json:"kid,omitempty"`
-	RequestID string            `json:"request_id,omitempty"`
-	Address   string            `json:"address,omitempty"`
-	Detail    map[string]string `json:"detail,omitempty"`
-}
 
 // auditQuery holds the flags of `audit list`.
 type auditQuery struct {
@@ -41,14 +30,14 @@ type auditQuery struct {
 	follow                                        bool
 }
 
-func (a *app) auditCommand() *cobra.Command {
-	return a.remote(noun("audit", "Answer what happened",
+func auditCommand(app *cli.App) *cobra.Command {
+	return connect.Flags(app, cli.Group("audit", "Answer what happened",
 		"Read the audit trail: sign-ins, refusals, reused refresh tokens, revocations, key changes and\n"+
 			"everything that was done through the admin API.",
-		a.auditList()))
+		auditList(app)))
 }
 
-func (a *app) auditList() *cobra.Command {
+func auditList(app *cli.App) *cobra.Command {
 	var q auditQuery
 	var types bool
 	cmd := &cobra.Command{
@@ -59,20 +48,20 @@ func (a *app) auditList() *cobra.Command {
 			"A type stands for its relatives too: refresh for refresh_reuse and refresh_late, user for user.create\n" +
 			"and all others of users. An event with the outcome \"more\" counts refusals that were left out.",
 		Example: "signet audit list --user alice --since 24h\nsignet audit list --address 192.0.2.0/24 --type login\nsignet audit list --follow",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if types {
-				return a.listEventTypes()
+				return listEventTypes(app)
 			}
-			c, err := a.connect()
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
 			newest := !cmd.Flags().Changed("after")
 			if q.follow {
-				return a.followEvents(cmd.Context(), c, q, newest)
+				return followEvents(app, cmd.Context(), c, q, newest)
 			}
-			return a.listEvents(cmd.Context(), c, q, newest)
+			return listEvents(app, cmd.Context(), c, q, newest)
 		},
 	}
 	f := cmd.Flags()
@@ -90,12 +79,7 @@ func (a *app) auditList() *cobra.Command {
 	return cmd
 }
 
-type eventPage struct {
-	Events []eventRecord `json:"events"`
-	Next   uint64        `json:"next"`
-}
-
-func (c *adminClient) events(ctx context.Context, q auditQuery, newest bool) (eventPage, error) {
+func fetchEvents(ctx context.Context, c *client.Client, q auditQuery, newest bool) (api.EventList, error) {
 	v := url.Values{"limit": {fmt.Sprint(q.limit)}}
 	for name, value := range map[string]string{"type": q.typ, "client_id": q.client, "sub": q.sub, "user": q.user,
 		"address": q.address, "since": q.since, "until": q.until} {
@@ -108,23 +92,23 @@ func (c *adminClient) events(ctx context.Context, q auditQuery, newest bool) (ev
 	} else {
 		v.Set("after", fmt.Sprint(q.after))
 	}
-	var p eventPage
-	err := c.call(ctx, http.MethodGet, pathTo("audit")+"?"+v.Encode(), nil, &p)
+	var p api.EventList
+	err := c.Call(ctx, api.ListEvents.At().Query(v), nil, &p)
 	return p, err
 }
 
-func (a *app) listEvents(ctx context.Context, c *adminClient, q auditQuery, newest bool) error {
-	p, err := c.events(ctx, q, newest)
+func listEvents(app *cli.App, ctx context.Context, c *client.Client, q auditQuery, newest bool) error {
+	p, err := fetchEvents(ctx, c, q, newest)
 	if err != nil {
 		return err
 	}
-	l := a.newList("events", eventHeader()...)
+	l := app.NewList("events", eventHeader()...)
 	for _, e := range p.Events {
-		if err := l.add(e, e.cells()...); err != nil {
+		if err := l.Add(e, eventCells(e)...); err != nil {
 			return err
 		}
 	}
-	return l.end("There are no such events.")
+	return l.End("There are no such events.")
 }
 
 // eventTypeRecord is one type of event, as -o json prints it.
@@ -135,30 +119,30 @@ type eventTypeRecord struct {
 }
 
 // listEventTypes asks no server.
-func (a *app) listEventTypes() error {
-	l := a.newList("types", "TYPE", "CLASS", "MEANING")
+func listEventTypes(app *cli.App) error {
+	l := app.NewList("types", "TYPE", "CLASS", "MEANING")
 	for _, t := range store.EventTypes {
 		r := eventTypeRecord{t.Name, string(t.Class), t.Meaning}
-		if err := l.add(r, r.Type, r.Class, r.Meaning); err != nil {
+		if err := l.Add(r, r.Type, r.Class, r.Meaning); err != nil {
 			return err
 		}
 	}
-	return l.end("There are no types.")
+	return l.End("There are no types.")
 }
 
 // followEvents ends without an error when it is interrupted: that is how one stops it.
-func (a *app) followEvents(ctx context.Context, c *adminClient, q auditQuery, newest bool) error {
+func followEvents(app *cli.App, ctx context.Context, c *client.Client, q auditQuery, newest bool) error {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
 	for first := true; ; first = false {
-		p, err := c.events(ctx, q, newest)
+		p, err := fetchEvents(ctx, c, q, newest)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if err := a.printEvents(p.Events, first); err != nil {
+		if err := printEvents(app, p.Events, first); err != nil {
 			return err
 		}
 		q.after, newest = max(q.after, p.Next), false
@@ -174,31 +158,31 @@ func (a *app) followEvents(ctx context.Context, c *adminClient, q auditQuery, ne
 }
 
 // printEvents keeps fixed columns, since what will come is not known.
-func (a *app) printEvents(events []eventRecord, header bool) error {
-	w := tabwriter.NewWriter(a.out, 20, 0, 2, ' ', 0)
-	if header && !a.json() {
-		line(w, eventHeader()...)
+func printEvents(app *cli.App, events []api.Event, header bool) error {
+	w := tabwriter.NewWriter(app.Out, 20, 0, 2, ' ', 0)
+	if header && !app.JSON() {
+		cli.Row(w, eventHeader()...)
 	}
 	for _, e := range events {
-		if !a.json() {
-			line(w, e.cells()...)
-		} else if err := a.printJSON(e); err != nil {
+		if !app.JSON() {
+			cli.Row(w, eventCells(e)...)
+		} else if err := app.PrintJSON(e); err != nil {
 			return err
 		}
 	}
-	return flush(w)
+	return cli.Flush(w)
 }
 
 func eventHeader() []string {
 	return []string{"SEQ", "AT", "TYPE", "OUTCOME", "CLIENT", "SUB", "MORE"}
 }
 
-func (e eventRecord) cells() []string {
-	return []string{fmt.Sprint(e.Seq), stamp(e.At), e.Type, orDash(e.Outcome), orDash(e.ClientID), orDash(e.Subject), e.more()}
+func eventCells(e api.Event) []string {
+	return []string{fmt.Sprint(e.Seq), cli.FormatTime(e.At), e.Type, cli.OrDash(e.Outcome), cli.OrDash(e.ClientID), cli.OrDash(e.Subject), eventDetails(e)}
 }
 
-// more is what only some events have.
-func (e eventRecord) more() string {
+// eventDetails returns the members that only some events have.
+func eventDetails(e api.Event) string {
 	var parts []string
 	add := func(name, value string) {
 		if value != "" {
@@ -209,9 +193,9 @@ func (e eventRecord) more() string {
 	add("address", e.Address)
 	add("sid", e.SessionID)
 	add("kid", e.KeyID)
-	for _, name := range sortedKeys(e.Detail) {
+	for _, name := range slices.Sorted(maps.Keys(e.Detail)) {
 		add(name, e.Detail[name])
 	}
 	add("request_id", e.RequestID)
-	return orDash(strings.Join(parts, " "))
+	return cli.OrDash(strings.Join(parts, " "))
 }

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
+	"signet/server/admin/client"
 )
 
-func (a *app) backupCommand() *cobra.Command {
+func backupCommand(app *cli.App) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
@@ -19,50 +23,50 @@ func (a *app) backupCommand() *cobra.Command {
 			"appears only when it is complete. Signing keys in it are sealed: keep master.key, elsewhere.\n" +
 			"With - it goes to standard output.",
 		Example: "signet backup /backup/signet-$(date +%F).db\nsignet backup - | age -r age1… > signet.db.age",
-		Args:    positional("FILE"),
+		Args:    cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.connect()
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
 			if args[0] == "-" {
-				return a.backupToStdout(cmd.Context(), c)
+				return backupToStdout(app, cmd.Context(), c)
 			}
-			n, err := a.backupToFile(cmd.Context(), c, args[0], force)
+			n, err := backupToFile(app, cmd.Context(), c, args[0], force)
 			if err != nil {
 				return err
 			}
-			return a.print(map[string]any{"file": args[0], "bytes": n}, func(w io.Writer) { fmt.Fprintf(w, "wrote %s, %d bytes\n", args[0], n) })
+			return app.Print(map[string]any{"file": args[0], "bytes": n}, func(w io.Writer) { fmt.Fprintf(w, "wrote %s, %d bytes\n", args[0], n) })
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if there is one")
-	return a.remote(cmd)
+	return connect.Flags(app, cmd)
 }
 
-func (a *app) backupToStdout(ctx context.Context, c *adminClient) error {
-	if err := a.notForReading("a backup"); err != nil {
+func backupToStdout(app *cli.App, ctx context.Context, c *client.Client) error {
+	if err := app.RefuseTerminal("a backup"); err != nil {
 		return err
 	}
-	_, err := a.fetchBackup(ctx, c, a.out)
+	_, err := fetchBackup(app, ctx, c, app.Out)
 	return err
 }
 
-func (a *app) backupToFile(ctx context.Context, c *adminClient, path string, force bool) (n int64, err error) {
-	err = a.writeFile(path, force, func(w io.Writer) error {
-		n, err = a.fetchBackup(ctx, c, w)
+func backupToFile(app *cli.App, ctx context.Context, c *client.Client, path string, force bool) (n int64, err error) {
+	err = cli.WriteFile(path, force, func(path string) error { return connect.RefuseOwnFiles(app, path) }, func(w io.Writer) error {
+		n, err = fetchBackup(app, ctx, c, w)
 		return err
 	})
 	return n, err
 }
 
 // fetchBackup copies all of the answer, or fails: net/http reports one that broke off.
-func (a *app) fetchBackup(ctx context.Context, c *adminClient, w io.Writer) (int64, error) {
-	resp, err := c.send(ctx, http.MethodGet, pathTo("backup"), "", nil)
+func fetchBackup(app *cli.App, ctx context.Context, c *client.Client, w io.Writer) (int64, error) {
+	answer, err := c.Open(ctx, api.Backup.At(), nil)
 	if err != nil {
 		return 0, err
 	}
-	defer resp.Body.Close()
-	n, err := io.Copy(w, a.watch("received", resp.Body, 0))
+	defer answer.Close()
+	n, err := io.Copy(w, app.Watch("received", answer, 0))
 	if err != nil {
 		return n, fmt.Errorf("copying the store: %w; nothing was kept, try again", err)
 	}

@@ -10,8 +10,10 @@ import (
 	"os"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/keys/masterkey"
 	"signet/store"
+	"signet/store/archive"
 	"signet/store/bolt"
 	"signet/store/recovery"
 	"signet/store/seal"
@@ -38,7 +40,7 @@ type backupFile struct {
 }
 
 // openBackup tells the two kinds apart by how they begin.
-func (a *app) openBackup(ctx context.Context, path string, master []masterkey.Key, unverified bool) (*backupFile, error) {
+func openBackup(app *cli.App, ctx context.Context, path string, master []masterkey.Key, unverified bool) (*backupFile, error) {
 	kind, err := kindOfBackup(path)
 	if err != nil {
 		return nil, err
@@ -47,7 +49,7 @@ func (a *app) openBackup(ctx context.Context, path string, master []masterkey.Ke
 	if kind == "bolt" {
 		err = b.openBolt(ctx)
 	} else {
-		err = b.openArchive(a)
+		err = b.openArchive(app)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; nothing was changed", path, err)
@@ -126,28 +128,28 @@ func exported(ctx context.Context, from store.Exporter) iter.Seq2[store.Record, 
 	}
 }
 
-func (b *backupFile) openArchive(a *app) error {
+func (b *backupFile) openArchive(app *cli.App) error {
 	f, err := os.Open(b.path)
 	if err != nil {
 		return err
 	}
-	r, err := newArchiveReader(f, b.seals, b.lax)
+	r, err := archive.NewReader(f, b.seals, b.lax)
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	b.foundation, b.exported, b.close = r.header.Foundation, r.header.ExportedAt, f.Close
+	b.foundation, b.exported, b.close = r.Header.Foundation, r.Header.ExportedAt, f.Close
 	b.read = func(ctx context.Context) iter.Seq2[store.Record, error] {
 		return func(yield func(store.Record, error) bool) {
 			_, err := f.Seek(0, io.SeekStart)
-			var again *archiveReader
+			var again *archive.Reader
 			if err == nil {
-				again, err = newArchiveReader(a.watch("read", f, 0), b.seals, b.lax)
+				again, err = archive.NewReader(app.Watch("read", f, 0), b.seals, b.lax)
 			}
 			if err != nil {
 				yield(store.Record{}, err)
 				return
 			}
-			for record, err := range again.records() {
+			for record, err := range again.Records() {
 				if err == nil {
 					err = ctx.Err()
 				}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/server/audit"
 )
 
@@ -20,19 +21,15 @@ func TestByteOrderMarks(t *testing.T) {
 		}
 		return path
 	}
-	a := &app{}
-	if got, err := readSecret(strings.NewReader(mark + "correct horse\r\n")); got != "correct horse" || err != nil {
+	app := &cli.App{}
+	if got, err := cli.ReadSecret(strings.NewReader(mark + "correct horse\r\n")); got != "correct horse" || err != nil {
 		t.Errorf("a password: got %q and error %v", got, err)
 	}
-	if got, err := a.readKeyFile(write(mark + `{"keys":[]}` + "\r\n")); string(got) != `{"keys":[]}`+"\r\n" || err != nil {
+	if got, err := readKeyFile(app, write(mark+`{"keys":[]}`+"\r\n")); string(got) != `{"keys":[]}`+"\r\n" || err != nil {
 		t.Errorf("a key set: got %q and error %v", got, err)
 	}
-	a.conn.tokenFile = write(mark + "token\r\n")
-	if got, err := a.adminToken(); got != "token" || err != nil {
-		t.Errorf("an admin token: got %q and error %v", got, err)
-	}
-	a.in = strings.NewReader(mark + "a.b.c\r\n")
-	if got, err := a.readToken(nil); got != "a.b.c" || err != nil {
+	app.In = strings.NewReader(mark + "a.b.c\r\n")
+	if got, err := readToken(app, nil); got != "a.b.c" || err != nil {
 		t.Errorf("a token: got %q and error %v", got, err)
 	}
 	line := mark + `{"seq":1,"at":"2026-11-28T10:00:00Z","type":"login","outcome":"ok"}` + "\r\n"

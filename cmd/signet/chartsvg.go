@@ -5,6 +5,9 @@ import (
 	"html"
 	"strings"
 	"time"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 // The measures of the picture, in its own pixels.
@@ -21,7 +24,7 @@ const (
 
 // drawPlan draws a plan as a picture that stands for itself: no script, no font, nothing to fetch,
 // and readable on a light and on a dark page.
-func drawPlan(p keyPlan) string {
+func drawPlan(p api.KeyPlan) string {
 	d := &drawing{chart: newChart(p)}
 	d.frame()
 	d.scale()
@@ -73,7 +76,7 @@ func (d *drawing) frame() {
 	d.WriteString(svgStyle)
 	fmt.Fprintf(d, `<rect class="paper" width="%d" height="%d"/>`+"\n", svgWidth, h)
 	d.text(16, 34, "title", "Signing keys")
-	d.text(16, 54, "soft", fmt.Sprintf("by the plan of %s, keyring version %d; times are UTC", stamp(d.plan.From), d.plan.Version))
+	d.text(16, 54, "soft", fmt.Sprintf("by the plan of %s, keyring version %d; times are UTC", cli.FormatTime(d.plan.From), d.plan.Version))
 }
 
 // x is where a moment is.
@@ -82,7 +85,7 @@ func (d *drawing) x(t time.Time) float64 {
 }
 
 func (d *drawing) text(x float64, y int, class, text string) {
-	fmt.Fprintf(d, `<text x="%.1f" y="%d" class="%s">%s</text>`+"\n", x, y, class, html.EscapeString(printable(text)))
+	fmt.Fprintf(d, `<text x="%.1f" y="%d" class="%s">%s</text>`+"\n", x, y, class, html.EscapeString(cli.Printable(text)))
 }
 
 func (d *drawing) scale() {
@@ -99,37 +102,37 @@ func (d *drawing) scale() {
 }
 
 // key draws one row. Each part says in words what it is, for those who point at it or cannot see it.
-func (d *drawing) key(k plannedKey, y int) {
-	d.text(16, y+17, "name", k.shortName())
+func (d *drawing) key(k api.PlannedKey, y int) {
+	d.text(16, y+17, "name", shortName(k))
 	for _, s := range d.spans(k) {
 		from, width := d.x(s.from), max(d.x(s.to)-d.x(s.from), 3)
 		fmt.Fprintf(d, `<rect class="%s" x="%.1f" y="%d" width="%.1f" height="%d" rx="2"><title>%s</title></rect>`+"\n",
-			s.state, from, y+5, width, svgBar, html.EscapeString(printable(spanText(k, s.state))))
+			s.state, from, y+5, width, svgBar, html.EscapeString(cli.Printable(spanText(k, s.state))))
 		if label := d.signsFrom(k); s.state == "active" && width > 7*float64(len(label)) {
 			d.text(from+width/2, y+17, "date middle", label)
 		}
 	}
 	if !k.RevokedAt.IsZero() && !k.RevokedAt.Before(d.from) {
-		fmt.Fprintf(d, `<rect class="revoked" x="%.1f" y="%d" width="3" height="%d"><title>revoked %s</title></rect>`+"\n", d.x(k.RevokedAt), y+5, svgBar, stamp(k.RevokedAt))
+		fmt.Fprintf(d, `<rect class="revoked" x="%.1f" y="%d" width="3" height="%d"><title>revoked %s</title></rect>`+"\n", d.x(k.RevokedAt), y+5, svgBar, cli.FormatTime(k.RevokedAt))
 	}
 }
 
 // signsFrom is the date in the bar.
-func (d *drawing) signsFrom(k plannedKey) string {
+func (d *drawing) signsFrom(k api.PlannedKey) string {
 	if d.layout() == time.DateOnly {
 		return k.ActivatesAt.UTC().Format("Jan 2")
 	}
 	return k.ActivatesAt.UTC().Format("15:04:05")
 }
 
-func spanText(k plannedKey, state string) string {
+func spanText(k api.PlannedKey, state string) string {
 	switch state {
 	case "pending":
-		return k.Name + ": published from " + stamp(k.PublishedAt) + ", does not sign yet"
+		return k.Name + ": published from " + cli.FormatTime(k.PublishedAt) + ", does not sign yet"
 	case "active":
-		return k.Name + ": signs from " + stamp(k.ActivatesAt)
+		return k.Name + ": signs from " + cli.FormatTime(k.ActivatesAt)
 	default:
-		return k.Name + ": kept from " + stamp(k.RetiresAt) + ", verifies only"
+		return k.Name + ": kept from " + cli.FormatTime(k.RetiresAt) + ", verifies only"
 	}
 }
 

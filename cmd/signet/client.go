@@ -3,24 +3,27 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
-func (a *app) clientCommand() *cobra.Command {
-	return a.remote(noun("client", "Register and change the apps that ask for tokens",
+func clientCommand(app *cli.App) *cobra.Command {
+	return connect.Flags(app, cli.Group("client", "Register and change the apps that ask for tokens",
 		"Register, show and change clients: the apps that ask for tokens.\n\n"+
 			"A confidential client (a server) has a secret, which Signet makes and shows once, or signs with\n"+
 			"a key of its own, whose public half it gives. A public client (a browser or phone app) has\n"+
 			"neither. Each may use only the grants, scopes and audiences it is given.",
-		a.clientCreate(), a.clientList(), a.clientShow(), a.clientUpdate(), a.clientRotateSecret(), a.clientRevokeSecret(),
-		a.clientSwitch("disable", "Refuse a client until it is enabled again", "Its sessions and tokens end. When it is enabled again, its users sign in anew."),
-		a.clientSwitch("enable", "Let a disabled client in again", ""),
-		a.clientDelete()))
+		clientCreate(app), clientList(app), clientShow(app), clientUpdate(app), clientRotateSecret(app), clientRevokeSecret(app),
+		clientSwitch(app, "disable", api.DisableClient, "Refuse a client until it is enabled again", "Its sessions and tokens end. When it is enabled again, its users sign in anew."),
+		clientSwitch(app, "enable", api.EnableClient, "Let a disabled client in again", ""),
+		clientDelete(app)))
 }
 
-func (a *app) clientCreate() *cobra.Command {
+func clientCreate(app *cli.App) *cobra.Command {
 	var id string
 	var public bool
 	var spec clientSpec
@@ -33,23 +36,23 @@ func (a *app) clientCreate() *cobra.Command {
 			"signet client create --id phone --public --grant password,refresh_token\n" +
 			"signet client create --id billing --grant client_credentials --audience https://api.example.com\n" +
 			"signet client create --id reports --grant client_credentials --jwks reports.pub",
-		Args: positional(),
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required(cmd, "id"); err != nil {
+			if err := cli.Required(cmd, "id"); err != nil {
 				return err
 			}
 			if len(spec.introspectFor) > 0 && !spec.introspect {
-				return misuse("--introspect-for goes with --introspect, which is missing; see `%s --help`", cmd.CommandPath())
+				return cli.Usagef("--introspect-for goes with --introspect, which is missing; see `%s --help`", cmd.CommandPath())
 			}
-			if err := required(cmd, "grant"); err != nil && !spec.introspect {
+			if err := cli.Required(cmd, "grant"); err != nil && !spec.introspect {
 				return err
 			}
-			body, err := spec.given(a, cmd)
+			body, err := spec.given(app, cmd)
 			if err != nil {
 				return err
 			}
 			body["client_id"], body["public"] = id, public
-			return a.createClient(cmd, body)
+			return createClient(app, cmd, body)
 		},
 	}
 	cmd.Flags().StringVar(&id, "id", "", "the client's `ID`, as apps will send it")
@@ -58,45 +61,45 @@ func (a *app) clientCreate() *cobra.Command {
 	return cmd
 }
 
-func (a *app) createClient(cmd *cobra.Command, body map[string]any) error {
-	c, err := a.connect()
+func createClient(app *cli.App, cmd *cobra.Command, body map[string]any) error {
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	var made clientRecord
-	if err := c.call(cmd.Context(), http.MethodPost, pathTo("clients"), body, &made); err != nil {
+	var made api.Client
+	if err := c.Call(cmd.Context(), api.CreateClient.At(), body, &made); err != nil {
 		return err
 	}
-	a.showWarnings(made.Warnings)
-	if err := a.print(made, func(w io.Writer) { writeCredentials(w, made.ID, made.Secret); made.writeKeys(w) }); err != nil {
+	showWarnings(app, made.Warnings)
+	if err := app.Print(made, func(w io.Writer) { writeCredentials(w, made.ID, made.Secret); writeClientKeys(w, made) }); err != nil {
 		return err
 	}
 	if made.Secret != "" {
-		a.say("\nKeep the secret now: it is not shown again. `signet client rotate-secret %s` makes another.", made.ID)
+		app.Notef("\nKeep the secret now: it is not shown again. `signet client rotate-secret %s` makes another.", made.ID)
 	}
 	return nil
 }
 
 func writeCredentials(w io.Writer, id, secret string) {
-	line(w, "client_id", id)
+	cli.Row(w, "client_id", id)
 	if secret != "" {
-		line(w, "client_secret", secret)
+		cli.Row(w, "client_secret", secret)
 	}
 }
 
-func (a *app) clientShow() *cobra.Command {
+func clientShow(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show a client",
 		Example: "signet client show web",
-		Args:    positional("ID"),
+		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.clientCall(cmd, http.MethodGet, pathTo("clients", args[0]), nil)
+			return callClient(app, cmd, api.ShowClient.At(args[0]), nil)
 		},
 	}
 }
 
-func (a *app) clientUpdate() *cobra.Command {
+func clientUpdate(app *cli.App) *cobra.Command {
 	var spec clientSpec
 	cmd := &cobra.Command{
 		Use:   "update ID OPTIONS",
@@ -108,30 +111,30 @@ func (a *app) clientUpdate() *cobra.Command {
 			"alone. A client that changes from keys to a secret gets one by `signet client rotate-secret`.",
 		Example: "signet client update web --scope read,write,admin --ttl 10m\nsignet client update web --audience ''\n" +
 			"cat old.pub new.pub | signet client update reports --jwks -",
-		Args: positional("ID"),
+		Args: cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			body, err := spec.given(a, cmd)
+			body, err := spec.given(app, cmd)
 			if err != nil {
 				return err
 			}
 			if len(body) == 0 {
-				return misuse("say what to change; see `%s --help`", cmd.CommandPath())
+				return cli.Usagef("say what to change; see `%s --help`", cmd.CommandPath())
 			}
-			return a.clientCall(cmd, http.MethodPatch, pathTo("clients", args[0]), body)
+			return callClient(app, cmd, api.UpdateClient.At(args[0]), body)
 		},
 	}
 	spec.flags(cmd)
 	return cmd
 }
 
-func (a *app) clientSwitch(verb, short, more string) *cobra.Command {
+func clientSwitch(app *cli.App, name string, verb api.Verb, short, more string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     verb + " ID",
+		Use:     name + " ID",
 		Short:   short,
-		Example: "signet client " + verb + " web",
-		Args:    positional("ID"),
+		Example: "signet client " + name + " web",
+		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.clientCall(cmd, http.MethodPost, pathTo("clients", args[0], verb), nil)
+			return callClient(app, cmd, verb.At(args[0]), nil)
 		},
 	}
 	if more != "" {
@@ -140,33 +143,33 @@ func (a *app) clientSwitch(verb, short, more string) *cobra.Command {
 	return cmd
 }
 
-func (a *app) clientDelete() *cobra.Command {
+func clientDelete(app *cli.App) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:     "delete ID",
 		Short:   "Remove a client for good",
 		Long:    "Remove a client for good. Its refresh tokens end, and its users must sign in again with another one.\nTo stop it for a while, disable it instead.",
 		Example: "signet client delete web",
-		Args:    positional("ID"),
+		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := a.confirm(yes, fmt.Sprintf("Delete the client %q for good?", args[0])); err != nil {
+			if err := app.Confirm(yes, fmt.Sprintf("Delete the client %q for good?", args[0])); err != nil {
 				return err
 			}
-			return a.deleted(cmd, args[0], "clients", args[0])
+			return deleteRecord(app, cmd, args[0], api.DeleteClient.At(args[0]))
 		},
 	}
-	yesFlag(cmd, &yes)
+	cli.YesFlag(cmd, &yes)
 	return cmd
 }
 
-// deleted removes what is at the path and says so.
-func (a *app) deleted(cmd *cobra.Command, name string, path ...string) error {
-	c, err := a.connect()
+// deleteRecord calls a verb that deletes the record of that name, and reports it.
+func deleteRecord(app *cli.App, cmd *cobra.Command, name string, target api.Target) error {
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	if err := c.call(cmd.Context(), http.MethodDelete, pathTo(path...), nil, nil); err != nil {
+	if err := c.Call(cmd.Context(), target, nil, nil); err != nil {
 		return err
 	}
-	return a.print(map[string]string{"deleted": name}, func(w io.Writer) { line(w, "deleted "+name) })
+	return app.Print(map[string]string{"deleted": name}, func(w io.Writer) { cli.Row(w, "deleted "+name) })
 }

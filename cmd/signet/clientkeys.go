@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/keys/jose"
+	"signet/server/admin/api"
 )
 
 // maxKeyFile is more than any file of keys has.
@@ -16,11 +18,11 @@ const maxKeyFile = 1 << 20
 
 // readPublicKeys reads a client's public keys. An empty path is no keys: they are taken away. A private
 // key does not get further than here.
-func (a *app) readPublicKeys(path string) (*jose.PublicSet, error) {
+func readPublicKeys(app *cli.App, path string) (*jose.PublicSet, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := a.readKeyFile(path)
+	data, err := readKeyFile(app, path)
 	if err != nil {
 		return nil, err
 	}
@@ -34,14 +36,14 @@ func (a *app) readPublicKeys(path string) (*jose.PublicSet, error) {
 		return nil, fmt.Errorf("the public keys in %s: %w", fileName(path), oneLine{err})
 	}
 	for _, why := range set.Unusable() {
-		a.say("warning: %s: %s; this key is left out", fileName(path), oneLine{why})
+		app.Notef("warning: %s: %s; this key is left out", fileName(path), oneLine{why})
 	}
 	return set, nil
 }
 
 // readKeyFile reads a file, or standard input where its name is a dash.
-func (a *app) readKeyFile(path string) ([]byte, error) {
-	in := a.in
+func readKeyFile(app *cli.App, path string) ([]byte, error) {
+	in := app.In
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
@@ -54,7 +56,7 @@ func (a *app) readKeyFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the key: %w", err)
 	}
-	return bytes.TrimPrefix(data, byteOrderMark), nil
+	return bytes.TrimPrefix(data, cli.ByteOrderMark), nil
 }
 
 func fileName(path string) string {
@@ -72,26 +74,18 @@ func inOption(path string) string {
 	return "-in " + path + " "
 }
 
-// keySet are the keys of a client, as far as they are shown.
-func (r clientRecord) keySet() keySet {
+// clientKeySet has the public keys of a client.
+func clientKeySet(c api.Client) keySet {
 	var set keySet
-	if len(r.JWKS) > 0 {
-		_ = json.Unmarshal(r.JWKS, &set) // what a newer server has is shown by -o json
+	if len(c.JWKS) > 0 {
+		_ = json.Unmarshal(c.JWKS, &set) // what a newer server has is shown by -o json
 	}
 	return set
 }
 
-func (r clientRecord) kids() []string {
-	var kids []string
-	for _, k := range r.keySet().Keys {
-		kids = append(kids, k.ID)
-	}
-	return kids
-}
-
-func (r clientRecord) writeKeys(w io.Writer) {
-	for i, k := range r.keySet().Keys {
-		line(w, fmt.Sprintf("key %d", i+1), k.ID+" ("+k.signs()+")")
+func writeClientKeys(w io.Writer, c api.Client) {
+	for i, k := range clientKeySet(c).Keys {
+		cli.Row(w, fmt.Sprintf("key %d", i+1), k.ID+" ("+k.signs()+")")
 	}
 }
 

@@ -2,12 +2,15 @@ package main
 
 import (
 	"io"
-	"net/http"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
-func (a *app) clientRotateSecret() *cobra.Command {
+func clientRotateSecret(app *cli.App) *cobra.Command {
 	var revokeOld bool
 	cmd := &cobra.Command{
 		Use:   "rotate-secret ID",
@@ -17,24 +20,20 @@ func (a *app) clientRotateSecret() *cobra.Command {
 			"--revoke-old it ends at once. A new secret that the app has never used is replaced by the next\n" +
 			"rotation, and the one in use stays: a rotation whose answer was lost can be repeated.",
 		Example: "signet client rotate-secret web\nsignet client rotate-secret web --revoke-old   after a leak",
-		Args:    positional("ID"),
+		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.connect()
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
-			var answer struct {
-				ID     string `json:"client_id"`
-				Secret string `json:"client_secret"`
-			}
-			body := map[string]bool{"revoke_old": revokeOld}
-			if err := c.call(cmd.Context(), http.MethodPost, pathTo("clients", args[0], "secret"), body, &answer); err != nil {
+			var made api.ClientSecret
+			if err := c.Call(cmd.Context(), api.RotateSecret.At(args[0]), api.SecretRotation{RevokeOld: revokeOld}, &made); err != nil {
 				return err
 			}
-			if err := a.print(answer, func(w io.Writer) { writeCredentials(w, answer.ID, answer.Secret) }); err != nil {
+			if err := app.Print(made, func(w io.Writer) { writeCredentials(w, made.ClientID, made.Secret) }); err != nil {
 				return err
 			}
-			a.say("\nKeep the secret now: it is not shown again.")
+			app.Notef("\nKeep the secret now: it is not shown again.")
 			return nil
 		},
 	}
@@ -42,7 +41,7 @@ func (a *app) clientRotateSecret() *cobra.Command {
 	return cmd
 }
 
-func (a *app) clientRevokeSecret() *cobra.Command {
+func clientRevokeSecret(app *cli.App) *cobra.Command {
 	var newest bool
 	var fingerprint string
 	cmd := &cobra.Command{
@@ -53,18 +52,18 @@ func (a *app) clientRevokeSecret() *cobra.Command {
 			"secrets with their fingerprints: the first 8 digits of `printf %s SECRET | sha256sum`. Access tokens that\n" +
 			"were had with it go on until they expire; `signet client disable` ends those.",
 		Example: "signet client revoke-secret web\nsignet client revoke-secret web --secret 9f86d081",
-		Args:    positional("ID"),
+		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			which := "oldest"
+			which := api.OldestSecret
 			switch {
 			case newest && fingerprint != "":
-				return misuse("--newest and --secret name two secrets; leave one of them out")
+				return cli.Usagef("--newest and --secret name two secrets; leave one of them out")
 			case newest:
-				which = "newest"
+				which = api.NewestSecret
 			case fingerprint != "":
 				which = fingerprint
 			}
-			return a.clientCall(cmd, http.MethodDelete, pathTo("clients", args[0], "secrets", which), nil)
+			return callClient(app, cmd, api.RevokeSecret.At(args[0], which), nil)
 		},
 	}
 	cmd.Flags().BoolVar(&newest, "newest", false, "end the newer one instead")

@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // clientSpec holds the flags for what can be set on a client.
@@ -32,7 +34,7 @@ func (s *clientSpec) flags(cmd *cobra.Command) {
 }
 
 // given returns what was set, under the admin API's names.
-func (s *clientSpec) given(a *app, cmd *cobra.Command) (map[string]any, error) {
+func (s *clientSpec) given(app *cli.App, cmd *cobra.Command) (map[string]any, error) {
 	ttl := ""
 	if s.ttl != 0 {
 		ttl = s.ttl.String()
@@ -47,7 +49,7 @@ func (s *clientSpec) given(a *app, cmd *cobra.Command) (map[string]any, error) {
 	}
 	body := map[string]any{}
 	if cmd.Flags().Changed("jwks") {
-		set, err := a.readPublicKeys(s.keys)
+		set, err := readPublicKeys(app, s.keys)
 		if err != nil {
 			return nil, err
 		}

@@ -1,15 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 )
 
 // What the process exits with.
@@ -28,29 +30,29 @@ const (
 )
 
 // commands is the whole command line, in the order of its help.
-func (a *app) commands() []row {
+func commands(app *cli.App) []row {
 	return []row{
-		{groupRun, a.devCommand()},
-		{groupRun, a.initCommand()},
-		{groupRun, a.serveCommand()},
-		{groupManage, a.clientCommand()},
-		{groupManage, a.userCommand()},
-		{groupManage, a.sessionCommand()},
-		{groupManage, a.throttleCommand()},
-		{groupManage, a.keysCommand()},
-		{groupManage, a.auditCommand()},
-		{groupMove, a.backupCommand()},
-		{groupMove, a.restoreCommand()},
-		{groupMove, a.exportCommand()},
-		{groupMove, a.importCommand()},
-		{groupMove, a.storeCommand()},
-		{groupTools, a.tokenCommand()},
-		{groupTools, a.configCommand()},
-		{groupTools, a.doctorCommand()},
-		{groupTools, a.drillCommand()},
-		{groupTools, a.healthcheckCommand()},
-		{groupTools, a.versionCommand()},
-		{groupTools, a.completionCommand()},
+		{groupRun, devCommand(app)},
+		{groupRun, initCommand(app)},
+		{groupRun, serveCommand(app)},
+		{groupManage, clientCommand(app)},
+		{groupManage, userCommand(app)},
+		{groupManage, sessionCommand(app)},
+		{groupManage, throttleCommand(app)},
+		{groupManage, keysCommand(app)},
+		{groupManage, auditCommand(app)},
+		{groupMove, backupCommand(app)},
+		{groupMove, restoreCommand(app)},
+		{groupMove, exportCommand(app)},
+		{groupMove, importCommand(app)},
+		{groupMove, storeCommand(app)},
+		{groupTools, tokenCommand(app)},
+		{groupTools, configCommand(app)},
+		{groupTools, doctorCommand(app)},
+		{groupTools, drillCommand(app)},
+		{groupTools, healthcheckCommand(app)},
+		{groupTools, versionCommand(app)},
+		{groupTools, completionCommand(app)},
 	}
 }
 
@@ -60,145 +62,66 @@ type row struct {
 	command *cobra.Command
 }
 
-// stdio is what a command reads from and writes to.
-type stdio struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
-// app is one invocation of the command line.
-type app struct {
-	stdio
-	environ []string
-	format  format
-	conn    connection
-	now     func() time.Time // the clock that a server goes by; nil: the machine's
-}
-
-// clock returns the time that the program goes by.
-func (a *app) clock() time.Time {
-	if a.now != nil {
-		return a.now()
-	}
-	return time.Now()
-}
-
 // run executes one command line and returns what to exit with.
-func run(ctx context.Context, args []string, std stdio, environ []string) int {
-	return (&app{stdio: std, environ: environ, format: formatTable}).run(ctx, args)
-}
-
-func (a *app) run(ctx context.Context, args []string) int {
-	root := a.root()
+func run(ctx context.Context, app *cli.App, args []string) int {
+	app.Version = version()
+	root := newRoot(app)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitDone
 	}
-	a.report(cmd, err)
-	if errors.As(err, new(misuseError)) {
+	report(app, cmd, err)
+	if errors.As(err, new(cli.UsageError)) {
 		return exitMisuse
 	}
 	return exitFailed
 }
 
-func (a *app) root() *cobra.Command {
+// newRoot builds the command tree.
+func newRoot(app *cli.App) *cobra.Command {
+	app.Format = cmp.Or(app.Format, cli.FormatTable)
 	root := &cobra.Command{
 		Use:           "signet",
 		Short:         "Signet issues signed access tokens for your own apps",
 		Long:          "Signet is an OAuth 2.0 token server for your own apps: a password, a refresh token or client\ncredentials go in, a signed JWT that every service can verify comes out.",
 		Example:       "signet dev                                       try it, nothing to set up\nsignet init --dir DIR --issuer URL               set up a server to keep\nsignet serve --config DIR/signet.yaml            run it\nsignet client create --id web --grant password   let an app ask for tokens",
-		Args:          subcommand,
+		Args:          cli.OnlyCommands,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetIn(a.in)
-	root.SetOut(a.out)
-	root.SetErr(a.err)
+	root.SetIn(app.In)
+	root.SetOut(app.Out)
+	root.SetErr(app.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return misuse("%s; see `%s --help`", err, cmd.CommandPath())
+		return cli.Usagef("%s; see `%s --help`", err, cmd.CommandPath())
 	})
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeHelp(cmd.OutOrStdout(), cmd) })
-	root.PersistentFlags().VarP(&a.format, "output", "o", "write for people or for programs")
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { cli.WriteHelp(cmd.OutOrStdout(), cmd) })
+	root.PersistentFlags().VarP(&app.Format, "output", "o", "write for people or for programs")
 	for _, group := range []string{groupRun, groupManage, groupMove, groupTools} {
 		root.AddGroup(&cobra.Group{ID: group, Title: group})
 	}
-	for _, r := range a.commands() {
+	for _, r := range commands(app) {
 		r.command.GroupID = r.group
 		root.AddCommand(r.command)
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommand(a.helpCommand())
-	settle(root)
+	root.SetHelpCommand(cli.HelpCommand(map[string]func(io.Writer){cli.ConnectionTopic: func(w io.Writer) { connect.WriteHelp(app, w) }}))
+	cli.Prepare(root)
 	return root
-}
-
-// settle gives every command what it must not lack: flags in the order of the code, and arguments
-// that count as misuse when they are wrong.
-func settle(cmd *cobra.Command) {
-	cmd.Flags().SortFlags = false
-	cmd.PersistentFlags().SortFlags = false
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			err := check(cmd, args)
-			if err != nil && !errors.As(err, new(misuseError)) {
-				err = misuse("%w; see `%s --help`", err, cmd.CommandPath())
-			}
-			return err
-		}
-	}
-	for _, c := range cmd.Commands() {
-		settle(c)
-	}
-}
-
-// noun is a command that only has commands below it.
-func noun(use, short, long string, verbs ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: subcommand}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return misuse("say what to do: %s; see `%s --help`", strings.Join(verbsOf(cmd), ", "), cmd.CommandPath())
-	}
-	cmd.AddCommand(verbs...)
-	return cmd
-}
-
-func verbsOf(cmd *cobra.Command) []string {
-	var list []string
-	for _, c := range cmd.Commands() {
-		if c.IsAvailableCommand() {
-			list = append(list, c.Name())
-		}
-	}
-	return list
-}
-
-// getenv returns the last value the environment gives the name.
-func (a *app) getenv(name string) string {
-	for i := len(a.environ) - 1; i >= 0; i-- {
-		if value, ok := strings.CutPrefix(a.environ[i], name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }
 
 // report writes one line: what was done, why it did not work, what to do. Several problems of a
 // configuration are a line each.
-func (a *app) report(cmd *cobra.Command, err error) {
+func report(app *cli.App, cmd *cobra.Command, err error) {
 	what := "signet: "
 	if path := strings.TrimPrefix(cmd.CommandPath(), "signet"); path != "" {
 		what += path[1:] + ": "
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		if line != "" {
-			fmt.Fprintln(a.err, what+line)
+			fmt.Fprintln(app.Err, what+line)
 		}
 	}
-}
-
-// fileOf returns the file behind a reader or writer, or nil.
-func fileOf(v any) *os.File {
-	f, _ := v.(*os.File)
-	return f
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/server"
 	"signet/store"
 )
@@ -53,7 +54,7 @@ func (n *node) demo(ctx context.Context, path string) (d demo, fresh bool, err e
 		if err != nil {
 			return demo{}, false, fmt.Errorf("demo: %w", err)
 		}
-		if err := writeNewFile(path, string(text)+"\n"); err != nil {
+		if err := cli.WriteNewFile(path, string(text)+"\n"); err != nil {
 			return demo{}, false, err
 		}
 	case err != nil:

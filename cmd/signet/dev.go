@@ -15,11 +15,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/keys/masterkey"
 )
 
-func (a *app) devCommand() *cobra.Command {
+func devCommand(app *cli.App) *cobra.Command {
 	var dir, listen string
 	cmd := &cobra.Command{
 		Use:   "dev",
@@ -34,14 +36,14 @@ their variables, SIGNET_REFRESH_GRACE=30s for one. For anything else make an ins
 		Example: "  signet dev\n  signet dev --listen 127.0.0.1:9000 -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a.fromVariable(cmd, "dir", "SIGNET_DATA_DIR")
-			a.fromVariable(cmd, "listen", "SIGNET_LISTEN")
+			fromVariable(app, cmd, "dir", "SIGNET_DATA_DIR")
+			fromVariable(app, cmd, "listen", "SIGNET_LISTEN")
 			if !cmd.Flags().Changed("dir") {
-				if err := checkFoundPath(dir, "--dir ./"+dir); err != nil {
+				if err := cli.CheckFound(dir, "--dir ./"+dir); err != nil {
 					return err
 				}
 			}
-			return a.dev(cmd.Context(), dir, listen)
+			return dev(app, cmd.Context(), dir, listen)
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "signet-data", "keep everything in `DIR`")
@@ -50,25 +52,25 @@ their variables, SIGNET_REFRESH_GRACE=30s for one. For anything else make an ins
 }
 
 // fromVariable gives a flag that is not on the command line the value of a variable.
-func (a *app) fromVariable(cmd *cobra.Command, flag, variable string) {
-	if value := a.getenv(variable); value != "" && !cmd.Flags().Changed(flag) {
+func fromVariable(app *cli.App, cmd *cobra.Command, flag, variable string) {
+	if value := app.Getenv(variable); value != "" && !cmd.Flags().Changed(flag) {
 		_ = cmd.Flags().Set(flag, value) // text always sets a text flag
 	}
 }
 
-func (a *app) dev(ctx context.Context, dir, listen string) error {
+func dev(app *cli.App, ctx context.Context, dir, listen string) error {
 	host, err := devHost("--listen", listen)
 	if err != nil {
 		return err
 	}
-	if admin := a.getenv("SIGNET_ADMIN_LISTEN"); admin != "" {
+	if admin := app.Getenv("SIGNET_ADMIN_LISTEN"); admin != "" {
 		if _, err := devHost("SIGNET_ADMIN_LISTEN", admin); err != nil {
 			return err
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, defaultConfig)); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, configfile.Name)); err == nil {
 		return fmt.Errorf("%s is an install made by `signet init`; run it with `signet serve --config %s`, or choose another --dir",
-			dir, shellQuote(filepath.Join(dir, defaultConfig)))
+			dir, cli.ShellQuote(filepath.Join(dir, configfile.Name)))
 	}
 	if abs, err := filepath.Abs(dir); err == nil {
 		if err := checkSocketPath(filepath.Join(abs, "admin.sock")); err != nil {
@@ -84,20 +86,20 @@ func (a *app) dev(ctx context.Context, dir, listen string) error {
 	if err != nil {
 		return err
 	}
-	cfg, warnings, err := a.devConfig(dir, host, public)
+	cfg, warnings, err := devConfig(app, dir, host, public)
 	if err != nil {
 		public.Close()
 		return err
 	}
-	if err := checkPlaces(cfg); err != nil {
+	if err := configfile.CheckAccess(cfg); err != nil {
 		public.Close()
 		return err
 	}
-	log, level := newLog(a.err, cfg.Log)
+	log, level := newLog(app.Err, cfg.Log)
 	for _, w := range warnings {
 		log.Warn("configuration", slog.String("warning", string(w)))
 	}
-	return a.runDev(ctx, cfg, dir, public, log, level)
+	return runDev(app, ctx, cfg, dir, public, log, level)
 }
 
 // devHost is the host that the issuer names. Development mode speaks plain HTTP and has known
@@ -105,10 +107,10 @@ func (a *app) dev(ctx context.Context, dir, listen string) error {
 func devHost(setting, listen string) (string, error) {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", misuse("%s %s is not HOST:PORT, such as 127.0.0.1:8080", setting, listen)
+		return "", cli.Usagef("%s %s is not HOST:PORT, such as 127.0.0.1:8080", setting, listen)
 	}
-	if !loopback(host) {
-		return "", misuse("%s %s could be reached from other machines, and `signet dev` is for this one only: "+
+	if !cli.Loopback(host) {
+		return "", cli.Usagef("%s %s could be reached from other machines, and `signet dev` is for this one only: "+
 			"use 127.0.0.1, or make a real install with `signet init`", setting, listen)
 	}
 	return host, nil
@@ -116,7 +118,7 @@ func devHost(setting, listen string) (string, error) {
 
 // devConfig is what development mode would find in a file, with the variables laid over it, and over
 // those what it cannot do without.
-func (a *app) devConfig(dir, host string, public net.Listener) (config.Config, []config.Warning, error) {
+func devConfig(app *cli.App, dir, host string, public net.Listener) (config.Config, []config.Warning, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return config.Config{}, nil, fmt.Errorf("finding the directory: %w", err)
@@ -126,21 +128,21 @@ func (a *app) devConfig(dir, host string, public net.Listener) (config.Config, [
 	environ := slices.Concat([]string{
 		"SIGNET_ISSUER=" + issuer.String(), "SIGNET_DEFAULT_CLIENT=" + demoPublicClient,
 		"SIGNET_LOG_FORMAT=text", "SIGNET_SHUTDOWN_DELAY=0s", "SIGNET_SHUTDOWN_DRAIN=5s",
-	}, a.environ, []string{
+	}, app.Environ, []string{
 		"SIGNET_DATA_DIR=" + dir, "SIGNET_LISTEN=" + public.Addr().String(), "SIGNET_MASTER_KEY_FILE=" + filepath.Join(dir, "master.key"),
 		"SIGNET_TLS_CERT=", "SIGNET_TLS_KEY=",
 	})
 	return config.Load("", environ)
 }
 
-func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public net.Listener, log *slog.Logger, level *slog.LevelVar) error {
+func runDev(app *cli.App, ctx context.Context, cfg config.Config, dir string, public net.Listener, log *slog.Logger, level *slog.LevelVar) error {
 	l := listeners{public: public, dev: true}
 	defer func() { l.close() }()
-	master, err := devInstall(ctx, cfg, a.getenv)
+	master, err := devInstall(ctx, cfg, app.Getenv)
 	if err != nil {
 		return err
 	}
-	n, err := openNode(ctx, cfg, master, a.getenv, a.now, log, level)
+	n, err := openNode(ctx, cfg, master, app.Getenv, app.Now, log, level)
 	if err != nil {
 		return err
 	}
@@ -159,7 +161,7 @@ func (a *app) runDev(ctx context.Context, cfg config.Config, dir string, public 
 		debug.FreeOSMemory() // hashing the demo's password took memory that a server without logins need not hold
 	}
 	demo.Issuer, demo.AdminSocket = cfg.Issuer, cfg.Admin.Socket
-	if err := a.greet(demo, fresh, dir); err != nil {
+	if err := greet(app, demo, fresh, dir); err != nil {
 		n.close()
 		return err
 	}

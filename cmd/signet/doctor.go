@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/masterkey"
@@ -34,8 +36,8 @@ const (
 	stateProblem = "problem"
 )
 
-func (a *app) doctorCommand() *cobra.Command {
-	return a.configFlag(&cobra.Command{
+func doctorCommand(app *cli.App) *cobra.Command {
+	return configfile.Flag(app, &cobra.Command{
 		Use:   "doctor",
 		Short: "Check an install: settings, files, master key, store, signing keys",
 		Long: "Check an install: the configuration and the files it names, the master key, the timetable of the\n" +
@@ -43,9 +45,9 @@ func (a *app) doctorCommand() *cobra.Command {
 			"needs no running server; a bolt store is read whole when none is running. Exit 1 if there is a problem,\n" +
 			"0 if there are only warnings.",
 		Example: "signet doctor --config /etc/signet/signet.yaml",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d := &doctor{app: a}
+			d := &doctor{app: app}
 			d.examine(cmd.Context())
 			return d.report()
 		},
@@ -54,7 +56,7 @@ func (a *app) doctorCommand() *cobra.Command {
 
 // doctor gathers findings.
 type doctor struct {
-	app   *app
+	app   *cli.App
 	found []finding
 }
 
@@ -75,7 +77,7 @@ func (d *doctor) judge(check string, err error, good string) bool {
 }
 
 func (d *doctor) examine(ctx context.Context) {
-	cfg, warnings, err := d.app.readConfigOrDev()
+	cfg, warnings, err := configfile.ReadOrDev(d.app)
 	good := d.judge("configuration", err, "it is good, and known as "+cfg.Issuer)
 	for _, w := range warnings {
 		d.note("configuration", stateWarning, string(w))
@@ -83,9 +85,9 @@ func (d *doctor) examine(ctx context.Context) {
 	if !good {
 		return
 	}
-	master, err := readMasterKeys(cfg.MasterKeyFile, d.app.getenv)
+	master, err := readMasterKeys(cfg.MasterKeyFile, d.app.Getenv)
 	d.judge("master key", err, "it can be read")
-	d.judge("files", checkPlaces(cfg), "nobody else can write to the data directory, the store or the keys of TLS")
+	d.judge("files", configfile.CheckAccess(cfg), "nobody else can write to the data directory, the store or the keys of TLS")
 	d.examineLeftovers(cfg)
 	d.examineTimetable(cfg)
 	d.examineClock(cfg)
@@ -104,13 +106,13 @@ func (d *doctor) examineClock(cfg config.Config) {
 	if !ok || mark.SeenAt.IsZero() {
 		return
 	}
-	behind := mark.SeenAt.Sub(d.app.clock())
+	behind := mark.SeenAt.Sub(d.app.Clock())
 	if behind <= cfg.Keys.Skew {
 		d.note("clock", stateOK, "it is not behind the latest time that this server has seen")
 		return
 	}
 	d.note("clock", stateProblem, fmt.Sprintf("it is %s behind the latest time that this server has seen, %s, and nothing is signed: set it right, or run `signet keys clock-reset` if that time was wrong",
-		behind.Round(time.Second), stamp(mark.SeenAt)))
+		behind.Round(time.Second), cli.FormatTime(mark.SeenAt)))
 }
 
 // examineLeftovers names files of commands that were killed. They can have password hashes in them.
@@ -120,8 +122,8 @@ func (d *doctor) examineLeftovers(cfg config.Config) {
 		dirs = append(dirs, here)
 	}
 	for _, dir := range dirs {
-		for _, name := range leftovers(dir, "") {
-			d.note("files", stateWarning, fmt.Sprintf("%s is left over from a command that was killed, and may have password hashes in it; remove it with `rm %s`", name, shellQuote(name)))
+		for _, name := range cli.Leftovers(dir, "") {
+			d.note("files", stateWarning, fmt.Sprintf("%s is left over from a command that was killed, and may have password hashes in it; remove it with `rm %s`", name, cli.ShellQuote(name)))
 		}
 	}
 }
@@ -215,7 +217,7 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 	if errors.Is(err, seal.ErrForged) {
 		err = explainSeal(err)
 	}
-	if !d.judge("install", err, install.ID+", made "+stamp(install.CreatedAt)) || len(o.master) == 0 {
+	if !d.judge("install", err, install.ID+", made "+cli.FormatTime(install.CreatedAt)) || len(o.master) == 0 {
 		return false
 	}
 	hsm, done := d.examineHSM(ctx, cfg)
@@ -275,10 +277,10 @@ func (d *doctor) report() error {
 			problems++
 		}
 	}
-	err := d.app.print(map[string]any{"ok": problems == 0, "findings": d.found}, func(w io.Writer) {
-		line(w, "CHECK", "STATE", "DETAIL")
+	err := d.app.Print(map[string]any{"ok": problems == 0, "findings": d.found}, func(w io.Writer) {
+		cli.Row(w, "CHECK", "STATE", "DETAIL")
 		for _, f := range d.found {
-			line(w, f.Check, f.State, f.Detail)
+			cli.Row(w, f.Check, f.State, f.Detail)
 		}
 	})
 	if err == nil && problems > 0 {

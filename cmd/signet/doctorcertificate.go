@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/config"
 )
 
@@ -37,10 +38,10 @@ func (d *doctor) examineCertificate(cfg config.Config) {
 	now := time.Now()
 	switch left := leaf.NotAfter.Sub(now); {
 	case left <= 0:
-		d.note(check, stateProblem, "it ran out "+relative(leaf.NotAfter, now))
+		d.note(check, stateProblem, "it ran out "+cli.Relative(leaf.NotAfter, now))
 	case left < soon:
-		d.note(check, stateWarning, "it runs out "+relative(leaf.NotAfter, now)+"; renew it, the server notices the new file by itself")
+		d.note(check, stateWarning, "it runs out "+cli.Relative(leaf.NotAfter, now)+"; renew it, the server notices the new file by itself")
 	default:
-		d.note(check, stateOK, "good until "+stamp(leaf.NotAfter))
+		d.note(check, stateOK, "good until "+cli.FormatTime(leaf.NotAfter))
 	}
 }

@@ -12,7 +12,7 @@ import (
 // examineHSM logs in to the token, if there is one, and asks whether it can do the algorithms. done
 // logs out again.
 func (d *doctor) examineHSM(ctx context.Context, cfg config.Config) (token pkcs11.Token, done func()) {
-	token, err := openHSM(cfg, d.app.getenv)
+	token, err := openHSM(cfg, d.app.Getenv)
 	if err != nil {
 		d.judge("keys.hsm", err, "")
 	}

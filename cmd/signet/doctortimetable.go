@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/config"
 	"signet/keys"
 )
@@ -34,7 +35,7 @@ func (d *doctor) examineTimetable(cfg config.Config) {
 	k := keyringConfig(cfg, nil, "", nil)
 	tt := k.Timetable
 	if !d.judge(check, errors.Join(tt.Validate(), tt.CheckPoll(k.Poll)), fmt.Sprintf("a key is published %s before it signs, signs for %s and is kept for %s (preset %s)",
-		roughly(tt.Publish), roughly(tt.Active), roughly(tt.Retain), cfg.Keys.Preset)) {
+		cli.RoundDuration(tt.Publish), cli.RoundDuration(tt.Active), cli.RoundDuration(tt.Retain), cfg.Keys.Preset)) {
 		return
 	}
 	for _, margin := range tt.Margins() {
@@ -70,7 +71,7 @@ func (d *doctor) examineVerifiers(budget time.Duration) {
 // keptPlanText is about keys whose plan is older than the timetable of the configuration.
 func keptPlanText(cfg config.Config, p keys.KeptPlan) string {
 	return fmt.Sprintf("the next %s key signs from %s, as planned under an earlier timetable; by that of now (preset %s) it would be %s: "+
-		"a shorter timetable holds for the keys after it; `signet keys rotate` brings it forward", p.Alg, stamp(p.ActivatesAt), cfg.Keys.Preset, stamp(p.Would))
+		"a shorter timetable holds for the keys after it; `signet keys rotate` brings it forward", p.Alg, cli.FormatTime(p.ActivatesAt), cfg.Keys.Preset, cli.FormatTime(p.Would))
 }
 
 // hoursAndMinutes is exact where roughly is not.

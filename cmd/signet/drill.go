@@ -12,7 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/config"
+	"signet/server/admin/api"
+	"signet/server/admin/client"
 )
 
 // drillOptions are the flags of `drill`.
@@ -25,7 +29,7 @@ type drillOptions struct {
 	yes                bool
 }
 
-func (a *app) drillCommand() *cobra.Command {
+func drillCommand(app *cli.App) *cobra.Command {
 	var o drillOptions
 	cmd := &cobra.Command{
 		Use:   "drill",
@@ -41,13 +45,13 @@ func (a *app) drillCommand() *cobra.Command {
 			"answers the admin API are rotated for good, so it asks whether that is the one you mean.",
 		Example: "signet drill --client drill --client-secret-file drill.secret --verifier https://staging.example.com/orders\n" +
 			"signet drill --jwks https://cdn.example.com/.well-known/jwks.json --for 25h --yes -o json",
-		Args: positional(),
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, err := a.newDrill(cmd.Context(), o)
+			d, err := newDrill(app, cmd.Context(), o)
 			if err != nil {
 				return err
 			}
-			if err := a.confirm(o.yes, "This rotates the signing keys of "+d.report.Issuer+". Is that a deployment to rehearse on?"); err != nil {
+			if err := app.Confirm(o.yes, "This rotates the signing keys of "+d.report.Issuer+". Is that a deployment to rehearse on?"); err != nil {
 				return err
 			}
 			return d.run(cmd.Context())
@@ -62,14 +66,14 @@ func (a *app) drillCommand() *cobra.Command {
 	f.IntVar(&o.rotations, "rotations", 1, "rotate `N` times, one after the other")
 	f.StringVar(&o.bound, "for", "", "watch each for `DURATION` at most, such as 25h (default: until a minute after the key should sign)")
 	f.StringVar(&o.every, "every", "5s", "a round every `DURATION`")
-	yesFlag(cmd, &o.yes)
-	return a.remote(cmd)
+	cli.YesFlag(cmd, &o.yes)
+	return connect.Flags(app, cmd)
 }
 
 // drill is one rehearsal.
 type drill struct {
-	app     *app
-	admin   *adminClient
+	app     *cli.App
+	admin   *client.Client
 	http    *http.Client
 	opt     drillOptions
 	secret  string
@@ -84,24 +88,22 @@ type drill struct {
 }
 
 // newDrill checks what it is told, and asks the server who it is. It changes nothing.
-func (a *app) newDrill(ctx context.Context, o drillOptions) (*drill, error) {
-	d := &drill{app: a, opt: o, alg: o.alg, seen: map[string]time.Time{}, http: newHTTPClient(http.DefaultTransport.(*http.Transport).Clone())}
+func newDrill(app *cli.App, ctx context.Context, o drillOptions) (*drill, error) {
+	d := &drill{app: app, opt: o, alg: o.alg, seen: map[string]time.Time{}, http: cli.NoRedirects(http.DefaultTransport.(*http.Transport).Clone())}
 	d.http.Timeout = 10 * time.Second
 	if err := d.readOptions(); err != nil {
 		return nil, err
 	}
 	var err error
-	if d.admin, err = a.connect(); err != nil {
+	if d.admin, err = connect.Client(app); err != nil {
 		return nil, err
 	}
-	var status struct {
-		Issuer string `json:"issuer"`
-	}
-	if err := d.admin.call(ctx, http.MethodGet, pathTo("status"), nil, &status); err != nil {
+	var status api.Status
+	if err := d.admin.Call(ctx, api.ShowStatus.At(), nil, &status); err != nil {
 		return nil, err
 	}
 	u, err := url.Parse(status.Issuer)
-	if err != nil || o.client != "" && u.Scheme != "https" && !loopback(u.Hostname()) {
+	if err != nil || o.client != "" && u.Scheme != "https" && !cli.Loopback(u.Hostname()) {
 		return nil, fmt.Errorf("the issuer is %s, and the client's secret would go there in the clear", status.Issuer)
 	}
 	d.report.Issuer, d.report.Verifier = status.Issuer, o.verifier
@@ -116,27 +118,27 @@ func (d *drill) readOptions() (err error) {
 	o := d.opt
 	for flag, address := range map[string]string{"--jwks": o.jwks, "--verifier": o.verifier} {
 		if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
-			return misuse("%s %q is not a URL; write it like https://staging.example.com/orders", flag, address)
+			return cli.Usagef("%s %q is not a URL; write it like https://staging.example.com/orders", flag, address)
 		}
 	}
 	switch {
 	case (o.client == "") != (o.secretFile == ""):
-		return misuse("--client and --client-secret-file go together")
+		return cli.Usagef("--client and --client-secret-file go together")
 	case o.client == "" && o.verifier != "":
-		return misuse("a service can be called with a token only; give --client and --client-secret-file as well")
+		return cli.Usagef("a service can be called with a token only; give --client and --client-secret-file as well")
 	}
 	if o.rotations < 1 {
-		return misuse("--rotations %d is no drill", o.rotations)
+		return cli.Usagef("--rotations %d is no drill", o.rotations)
 	}
 	if d.every, err = config.ParseDuration(o.every); err != nil {
-		return misuse("--every %w", err)
+		return cli.Usagef("--every %w", err)
 	}
 	if d.every < 100*time.Millisecond {
-		return misuse("--every %s is too often; 100ms is the least", o.every)
+		return cli.Usagef("--every %s is too often; 100ms is the least", o.every)
 	}
 	if o.bound != "" {
 		if d.bound, err = config.ParseDuration(o.bound); err != nil {
-			return misuse("--for %w", err)
+			return cli.Usagef("--for %w", err)
 		}
 	}
 	if o.secretFile == "" {
@@ -147,7 +149,7 @@ func (d *drill) readOptions() (err error) {
 		return fmt.Errorf("reading the client's secret: %w", err)
 	}
 	defer f.Close()
-	if d.secret, err = readSecret(f); err != nil {
+	if d.secret, err = cli.ReadSecret(f); err != nil {
 		return fmt.Errorf("%s: %w", o.secretFile, err)
 	}
 	return nil
@@ -175,8 +177,8 @@ func (d *drill) run(ctx context.Context) error {
 
 // watch does rounds until the new key signs and what the old one signed has expired.
 func (d *drill) watch(ctx context.Context) {
-	status := d.app.newStatus()
-	defer status.clear()
+	status := d.app.NewStatus()
+	defer status.Clear()
 	end := d.deadline()
 	for ctx.Err() == nil && time.Now().Before(end) && !d.over() {
 		select {
@@ -184,36 +186,33 @@ func (d *drill) watch(ctx context.Context) {
 		case <-time.After(min(d.every, time.Until(end))):
 			d.round(ctx)
 		}
-		status.show("round %d, %d failures, %s", d.report.Rounds, d.report.failed(), d.outlook(time.Now()))
+		status.Show("round %d, %d failures, %s", d.report.Rounds, d.report.failed(), d.outlook(time.Now()))
 	}
 	switch r := d.rotation(); {
 	case ctx.Err() != nil:
 		d.report.fail(time.Now(), drillItself, "interrupted before it was over")
 	case r.SignedAt.IsZero():
-		d.report.fail(time.Now(), drillItself, "the new key did not sign by then; it should from "+stamp(r.ActivatesAt))
+		d.report.fail(time.Now(), drillItself, "the new key did not sign by then; it should from "+cli.FormatTime(r.ActivatesAt))
 	}
 }
 
 // rotate has the next key sign as soon as it may, and finds out which one that is.
 func (d *drill) rotate(ctx context.Context) error {
-	var answer struct {
-		keyring
-		ActivatesAt time.Time `json:"activates_at"`
-	}
-	if err := d.admin.call(ctx, http.MethodPost, pathTo("keys", "rotate"), map[string]string{"alg": d.alg}, &answer); err != nil {
+	var answer api.RotatedKeys
+	if err := d.admin.Call(ctx, api.RotateKeys.At(), api.KeyRotation{Alg: d.alg}, &answer); err != nil {
 		return err
 	}
 	r := drillRotation{OldKey: d.signer}
 	for _, k := range answer.Keys {
 		if k.Alg == d.alg && k.State == "pending" {
-			r.NewKey, r.ActivatesAt = k.ID, k.ActivatesAt.UTC()
+			r.NewKey, r.ActivatesAt = k.KID, k.ActivatesAt.UTC()
 		}
 	}
 	if r.NewKey == "" {
 		return errors.New("the server names no key that would sign next; see `signet keys list`")
 	}
 	d.report.Rotations = append(d.report.Rotations, r)
-	d.app.say("rotating: key %s signs from %s (%s)", r.NewKey, stamp(r.ActivatesAt), relative(r.ActivatesAt, time.Now()))
+	d.app.Notef("rotating: key %s signs from %s (%s)", r.NewKey, cli.FormatTime(r.ActivatesAt), cli.Relative(r.ActivatesAt, time.Now()))
 	return nil
 }
 
@@ -244,7 +243,7 @@ func (d *drill) over() bool {
 
 func (d *drill) outlook(now time.Time) string {
 	if r := d.rotation(); r.SignedAt.IsZero() {
-		return "the new key signs " + relative(r.ActivatesAt, now)
+		return "the new key signs " + cli.Relative(r.ActivatesAt, now)
 	}
-	return "the last token of the old key expires " + relative(d.lastExp, now)
+	return "the last token of the old key expires " + cli.Relative(d.lastExp, now)
 }

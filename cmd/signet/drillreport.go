@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // maxCacheControl is how many different headers are shown: max-age counts down before a change.
@@ -84,7 +86,7 @@ func (d *drill) conclude(bad string) error {
 		r.Verdict = bad
 	}
 	r.Rotations, r.CacheControl, r.Failures = append([]drillRotation{}, r.Rotations...), append([]string{}, r.CacheControl...), append([]drillFailure{}, r.Failures...)
-	if err := d.app.print(r, r.write); err != nil {
+	if err := d.app.Print(r, r.write); err != nil {
 		return err
 	}
 	if !r.OK {
@@ -94,26 +96,26 @@ func (d *drill) conclude(bad string) error {
 }
 
 func (r *drillReport) write(w io.Writer) {
-	line(w, "issuer", r.Issuer)
-	line(w, "key set", r.KeySet)
+	cli.Row(w, "issuer", r.Issuer)
+	cli.Row(w, "key set", r.KeySet)
 	if r.Verifier != "" {
-		line(w, "verifier", r.Verifier)
+		cli.Row(w, "verifier", r.Verifier)
 	}
-	line(w, "watched", fmt.Sprintf("%d rounds in %s", r.Rounds, roughly(r.EndedAt.Sub(r.StartedAt))))
+	cli.Row(w, "watched", fmt.Sprintf("%d rounds in %s", r.Rounds, cli.RoundDuration(r.EndedAt.Sub(r.StartedAt))))
 	for _, rotation := range r.Rotations {
-		line(w, "old key", rotation.OldKey)
-		line(w, "new key", rotation.NewKey+", "+rotation.visible())
+		cli.Row(w, "old key", rotation.OldKey)
+		cli.Row(w, "new key", rotation.NewKey+", "+rotation.visible())
 	}
 	for _, header := range r.CacheControl {
-		line(w, "cache-control", orDash(header))
+		cli.Row(w, "cache-control", cli.OrDash(header))
 	}
 	if r.Age > 0 {
-		line(w, "oldest copy", strconv.Itoa(r.Age)+" s")
+		cli.Row(w, "oldest copy", strconv.Itoa(r.Age)+" s")
 	}
 	for _, f := range r.Failures {
-		line(w, "FAILED", fmt.Sprintf("%s  %s, %d times until %s: %s", stamp(f.At), f.Check, f.Times, stamp(f.Until), f.Detail))
+		cli.Row(w, "FAILED", fmt.Sprintf("%s  %s, %d times until %s: %s", cli.FormatTime(f.At), f.Check, f.Times, cli.FormatTime(f.Until), f.Detail))
 	}
-	line(w, "verdict", r.Verdict)
+	cli.Row(w, "verdict", r.Verdict)
 }
 
 // visible says for how long verifiers could have got the new key before they needed it.
@@ -122,12 +124,12 @@ func (r drillRotation) visible() string {
 	case r.SignedAt.IsZero():
 		return "which did not sign"
 	case r.VisibleAt.IsZero():
-		return "which signs since " + stamp(r.SignedAt) + " and was not in the key set before"
+		return "which signs since " + cli.FormatTime(r.SignedAt) + " and was not in the key set before"
 	}
 	least := ""
 	if r.VisibleAtStart {
 		least = "at least "
 	}
 	return "in the key set for " + least + time.Duration(r.VisibleFor*float64(time.Second)).Round(time.Second).String() +
-		" before it signed, at " + stamp(r.SignedAt)
+		" before it signed, at " + cli.FormatTime(r.SignedAt)
 }

@@ -10,12 +10,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/connect"
 	"signet/config"
 	"signet/store"
+	"signet/store/archive"
 	"signet/store/seal"
 )
 
-func (a *app) exportCommand() *cobra.Command {
+func exportCommand(app *cli.App) *cobra.Command {
 	var storeURL string
 	var force bool
 	cmd := &cobra.Command{
@@ -28,19 +32,19 @@ func (a *app) exportCommand() *cobra.Command {
 			"Password hashes and the hashes of client secrets are in FILE: guard it as you guard the store. The\n" +
 			"signing keys in it are sealed. master.key, which opens them, is not in it, and moves with you.",
 		Example: "signet export --config /etc/signet/signet.yaml signet.ndjson\nsignet export --store bolt:copy.db - | age -r age1… > signet.ndjson.age",
-		Args:    positional("FILE"),
+		Args:    cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := a.movingConfig(storeURL)
+			cfg, err := movingConfig(app, storeURL)
 			if err != nil {
 				return err
 			}
 			if args[0] == "-" {
-				return a.exportToStdout(cmd.Context(), cfg)
+				return exportToStdout(app, cmd.Context(), cfg)
 			}
-			return a.exportToFile(cmd.Context(), cfg, args[0], force)
+			return exportToFile(app, cmd.Context(), cfg, args[0], force)
 		},
 	}
-	a.configFlag(cmd)
+	configfile.Flag(app, cmd)
 	cmd.Flags().StringVar(&storeURL, "store", "", "export the store at `URL` instead of the configuration's; bolt:PATH is one file")
 	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if there is one")
 	return cmd
@@ -50,43 +54,44 @@ func (a *app) exportCommand() *cobra.Command {
 type exportReport struct {
 	File  string `json:"file"`
 	Bytes int64  `json:"bytes"`
-	archiveTrailer
+	archive.Trailer
 }
 
 func (r exportReport) write(w io.Writer) {
 	fmt.Fprintf(w, "wrote %s, %d bytes\n", r.File, r.Bytes)
-	r.archiveTrailer.write(w)
+	writeTrailer(w, r.Trailer)
 }
 
-func (a *app) exportToFile(ctx context.Context, cfg config.Config, path string, force bool) error {
+func exportToFile(app *cli.App, ctx context.Context, cfg config.Config, path string, force bool) error {
 	report := exportReport{File: path}
 	own, _ := cfg.BoltPath()
-	err := a.writeFile(path, force, func(w io.Writer) (err error) {
-		report.archiveTrailer, report.Bytes, err = a.exportStore(ctx, cfg, w)
+	refuse := func(path string) error { return connect.RefuseOwnFiles(app, path, own) }
+	err := cli.WriteFile(path, force, refuse, func(w io.Writer) (err error) {
+		report.Trailer, report.Bytes, err = exportStore(app, ctx, cfg, w)
 		return err
-	}, own)
+	})
 	if err != nil {
 		return err
 	}
-	return a.print(report, report.write)
+	return app.Print(report, report.write)
 }
 
 // exportToStdout reports on standard error: the output is the archive.
-func (a *app) exportToStdout(ctx context.Context, cfg config.Config) (err error) {
-	if err := a.notForReading("an export"); err != nil {
+func exportToStdout(app *cli.App, ctx context.Context, cfg config.Config) (err error) {
+	if err := app.RefuseTerminal("an export"); err != nil {
 		return err
 	}
 	report := exportReport{File: "-"}
-	if report.archiveTrailer, report.Bytes, err = a.exportStore(ctx, cfg, a.out); err != nil {
+	if report.Trailer, report.Bytes, err = exportStore(app, ctx, cfg, app.Out); err != nil {
 		return err
 	}
-	aside := *a
-	aside.out = a.err
-	return aside.print(report, report.write)
+	aside := *app
+	aside.Out = app.Err
+	return aside.Print(report, report.write)
 }
 
-func (a *app) exportStore(ctx context.Context, cfg config.Config, out io.Writer) (t archiveTrailer, n int64, err error) {
-	o, err := a.withMaster(opener{getenv: a.getenv, warn: a.warn, patient: true}, cfg)
+func exportStore(app *cli.App, ctx context.Context, cfg config.Config, out io.Writer) (t archive.Trailer, n int64, err error) {
+	o, err := withMaster(app, opener{getenv: app.Getenv, warn: app.Warn, patient: true}, cfg)
 	if err != nil {
 		return t, 0, err
 	}
@@ -105,30 +110,41 @@ func (a *app) exportStore(ctx context.Context, cfg config.Config, out io.Writer)
 	if err := goBy(o.seals, o.master, f); err != nil {
 		return t, 0, err
 	}
-	return a.writeArchive(ctx, db, o.seals, f, out)
+	return copyRecords(app, ctx, db, o.seals, f, out)
 }
 
-// writeArchive copies record by record.
-func (a *app) writeArchive(ctx context.Context, db store.Exporter, seals *seal.Keys, f store.Foundation, out io.Writer) (t archiveTrailer, n int64, err error) {
+// copyRecords copies record by record.
+func copyRecords(app *cli.App, ctx context.Context, db store.Exporter, seals *seal.Keys, f store.Foundation, out io.Writer) (t archive.Trailer, n int64, err error) {
 	buffered := bufio.NewWriterSize(out, 256<<10)
-	w, err := newArchiveWriter(buffered, seals, f, time.Now())
+	w, err := archive.NewWriter(buffered, seals, f, time.Now())
 	if err != nil {
 		return t, 0, err
 	}
-	tally := a.tally("exported")
-	defer tally.clear()
+	tally := app.Tally("exported")
+	defer tally.Clear()
 	err = db.Export(ctx, func(r store.Record) error {
-		tally.add()
-		return w.write(r)
+		tally.Add()
+		return w.Write(r)
 	})
 	if err != nil {
 		return t, 0, err
 	}
-	if t, err = w.finish(); err != nil {
+	if t, err = w.Finish(); err != nil {
 		return t, 0, err
 	}
 	if err := buffered.Flush(); err != nil {
 		return t, 0, fmt.Errorf("writing the archive: %w", err)
 	}
-	return t, w.bytes, nil
+	return t, w.Bytes(), nil
+}
+
+// writeTrailer writes the trailer of an archive for people.
+func writeTrailer(w io.Writer, t archive.Trailer) {
+	cli.Row(w, "clients", fmt.Sprint(t.Counts.Clients))
+	cli.Row(w, "users", fmt.Sprint(t.Counts.Users))
+	cli.Row(w, "sessions", fmt.Sprint(t.Counts.Sessions))
+	cli.Row(w, "revoked tokens", fmt.Sprint(t.Counts.RevokedTokens))
+	cli.Row(w, "spent assertions", fmt.Sprint(t.Counts.Assertions))
+	cli.Row(w, "audit events", fmt.Sprint(t.Counts.Events))
+	cli.Row(w, "sha256", t.SHA256)
 }

@@ -6,60 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"signet/config"
 )
-
-// TestFileAccess is the table of who may own, read and write what.
-func TestFileAccess(t *testing.T) {
-	const me, mine, other = 1000, 1000, 1001
-	c := account{uid: me, groups: []uint32{mine, 2000}}
-	root := account{uid: 0, groups: []uint32{0}}
-	for _, test := range []struct {
-		name                     string
-		c                        account
-		f                        fileAccess
-		secret, unchanged, found bool
-	}{
-		{"mine alone", c, fileAccess{me, mine, 0o600}, true, true, true},
-		{"mine, read only", c, fileAccess{me, mine, 0o400}, true, true, true},
-		{"mine, my group reads", c, fileAccess{me, 2000, 0o640}, true, true, true},
-		{"mine, another group reads", c, fileAccess{me, 3000, 0o640}, false, true, true},
-		{"mine, everybody reads", c, fileAccess{me, mine, 0o644}, false, true, true},
-		{"mine, my private group writes", c, fileAccess{me, mine, 0o660}, false, true, true},
-		{"mine, a group of mine writes", c, fileAccess{me, 2000, 0o660}, false, true, false},
-		{"mine, another group writes", c, fileAccess{me, 3000, 0o620}, false, false, false},
-		{"mine, everybody writes", c, fileAccess{me, mine, 0o602}, false, false, false},
-		{"mine, everybody may everything", c, fileAccess{me, mine, fs.ModeDir | 0o777}, false, false, false},
-		{"everybody, and sticky", c, fileAccess{0, 0, fs.ModeDir | fs.ModeSticky | 0o777}, false, false, false},
-		{"Kubernetes: root:GROUP 0440", c, fileAccess{0, 2000, 0o440}, true, true, true},
-		{"Kubernetes: root:GROUP 0400", c, fileAccess{0, 2000, 0o400}, true, true, true},
-		{"Kubernetes: root:GROUP 0444", c, fileAccess{0, 2000, 0o444}, false, true, true},
-		{"Kubernetes: root:another GROUP 0440", c, fileAccess{0, 3000, 0o440}, false, true, true},
-		{"Kubernetes: a volume with fsGroup", c, fileAccess{0, 2000, fs.ModeDir | fs.ModeSetgid | 0o775}, false, true, false},
-		{"Kubernetes: root:root 0440 and a root process", root, fileAccess{0, 0, 0o440}, true, true, true},
-		{"another's", c, fileAccess{other, mine, 0o600}, false, true, false},
-		{"another's, my group reads", c, fileAccess{other, mine, 0o640}, false, true, false},
-		{"another's, for root", root, fileAccess{other, other, 0o600}, true, true, false},
-		{"another's, everybody writes, for root", root, fileAccess{other, other, 0o666}, false, false, false},
-	} {
-		for what, got := range map[string]struct {
-			err  error
-			want bool
-		}{
-			"checkSecret":    {test.f.checkSecret(test.c, "file"), test.secret},
-			"checkUnchanged": {test.f.checkUnchanged(test.c, "file", "something"), test.unchanged},
-			"checkFound":     {test.f.checkFound(test.c, "file", "--config ./file"), test.found},
-		} {
-			if (got.err == nil) != got.want {
-				t.Errorf("%s: %s: got %v, want good: %v", test.name, what, got.err, got.want)
-			}
-			if got.err != nil && strings.Contains(got.err.Error(), "\n") {
-				t.Errorf("%s: %s: %q has more than one line", test.name, what, got.err)
-			}
-		}
-	}
-}
 
 // TestSecretFiles: secrets as Kubernetes mounts them, with a byte order mark, and through links.
 func TestSecretFiles(t *testing.T) {
@@ -108,59 +55,5 @@ func TestSecretFiles(t *testing.T) {
 	}
 	if _, err := readMasterKeys(master, none); err == nil || !strings.Contains(err.Error(), "master_key_file") || !strings.Contains(err.Error(), masterKeyVariable) {
 		t.Errorf("a master key that everybody reads: got %v, want an error with the setting and the variable", err)
-	}
-}
-
-// TestPeerRule is the table of who may be at the other end of the admin socket.
-func TestPeerRule(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		rule peerRule
-		peer uint32
-		good bool
-	}{
-		{"root", peerRule{caller: 1000, owner: 1000}, 0, true},
-		{"the caller", peerRule{caller: 1000, owner: 1001}, 1000, true},
-		{"a stranger in their own directory", peerRule{caller: 1000, owner: 1001}, 1001, false},
-		{"the owner of a directory that was named", peerRule{caller: 1000, owner: 998, named: true}, 998, true},
-		{"another than the owner", peerRule{caller: 1000, owner: 998, named: true}, 1001, false},
-		{"the variable names it", peerRule{caller: 1000, owner: 998, named: true, extra: "1001"}, 1001, true},
-		{"the variable names another", peerRule{caller: 1000, owner: 998, named: true, extra: "1002"}, 1001, false},
-		{"the variable names nobody", peerRule{caller: 1000, owner: 998, named: true, extra: "no such user"}, 1001, false},
-		{"root does not obey a stranger's directory", peerRule{caller: 0, owner: 1001}, 1001, false},
-	} {
-		if err := test.rule.check("admin.sock", test.peer); (err == nil) != test.good {
-			t.Errorf("%s: got %v, want good: %v", test.name, err, test.good)
-		}
-	}
-}
-
-// TestReadableTLSKey is warned of, by those who look before the start and by the start.
-func TestReadableTLSKey(t *testing.T) {
-	t.Parallel()
-	key := filepath.Join(t.TempDir(), "privkey.pem")
-	if err := os.WriteFile(key, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(key, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	var c config.Config
-	c.TLS.Key, c.Redis.Key = key, key
-	list := exposedKeys(c)
-	if len(list) != 2 || !strings.HasPrefix(string(list[0]), "tls.key: everybody may read ") || !strings.HasPrefix(string(list[1]), "redis.key: ") {
-		t.Errorf("got %q, want a warning for each key", list)
-	}
-	if err := os.Chmod(key, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if list := exposedKeys(c); len(list) > 0 {
-		t.Errorf("got %q for a private file", list)
-	}
-	if err := os.Chmod(key, 0o606); err != nil {
-		t.Fatal(err)
-	}
-	if err := checkPlaces(c); err == nil || !strings.Contains(err.Error(), "tls.key: everybody may write") {
-		t.Errorf("a key that everybody may write to: got %v", err)
 	}
 }

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"strings"
 	"text/template"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // greet tells how to use the demo: people get commands to paste, programs one line of JSON.
-func (a *app) greet(d demo, fresh bool, dir string) error {
-	if a.json() {
-		return a.printJSON(d)
+func greet(app *cli.App, d demo, fresh bool, dir string) error {
+	if app.JSON() {
+		return app.PrintJSON(d)
 	}
 	var text strings.Builder
 	err := greeting.Execute(&text, struct {
@@ -21,7 +23,7 @@ func (a *app) greet(d demo, fresh bool, dir string) error {
 	if err != nil {
 		return fmt.Errorf("writing the greeting: %w", err)
 	}
-	_, err = fmt.Fprint(a.out, text.String())
+	_, err = fmt.Fprint(app.Out, text.String())
 	return err
 }
 

@@ -15,13 +15,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 )
 
 // healthcheckTimeout is shorter than what container runtimes allow by default.
 const healthcheckTimeout = 5 * time.Second
 
-func (a *app) healthcheckCommand() *cobra.Command {
+func healthcheckCommand(app *cli.App) *cobra.Command {
 	var address string
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
@@ -30,12 +32,12 @@ func (a *app) healthcheckCommand() *cobra.Command {
 			"Without --url it asks the server that the configuration describes, on this machine and without a proxy.\n" +
 			"With --url it uses HTTPS_PROXY and HTTP_PROXY as other programs do. Redirects are not followed.",
 		Example: "signet healthcheck --config /etc/signet/signet.yaml\nsignet healthcheck --url https://auth.example.com",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client := newHTTPClient(nil)
+			client := cli.NoRedirects(nil)
 			client.Timeout = healthcheckTimeout
 			if address == "" {
-				c, err := a.loadConfig()
+				c, err := configfile.Load(app)
 				if err != nil {
 					return err
 				}
@@ -45,16 +47,16 @@ func (a *app) healthcheckCommand() *cobra.Command {
 			}
 			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, strings.TrimRight(address, "/")+"/readyz", nil)
 			if err != nil {
-				return misuse("%q is not a URL; write it like https://auth.example.com", address)
+				return cli.Usagef("%q is not a URL; write it like https://auth.example.com", address)
 			}
-			return a.askReady(client, req)
+			return askReady(app, client, req)
 		},
 	}
 	cmd.Flags().StringVar(&address, "url", "", "ask the server at `URL`")
-	return a.configFlag(cmd)
+	return configfile.Flag(app, cmd)
 }
 
-func (a *app) askReady(client *http.Client, req *http.Request) error {
+func askReady(app *cli.App, client *http.Client, req *http.Request) error {
 	resp, err := client.Do(req)
 	if err != nil {
 		var inner *url.Error
@@ -67,7 +69,7 @@ func (a *app) askReady(client *http.Client, req *http.Request) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answered %s; the server's log says why", req.URL, resp.Status)
 	}
-	return a.print(map[string]bool{"ready": true}, func(w io.Writer) { line(w, "ready") })
+	return app.Print(map[string]bool{"ready": true}, func(w io.Writer) { cli.Row(w, "ready") })
 }
 
 // localServer returns where the server of a configuration listens, as seen from its own machine.

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 const helpGolden = "testdata/help.golden"
@@ -17,7 +19,7 @@ func TestHelp(t *testing.T) {
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
 		all.WriteString("$ " + cmd.CommandPath() + " --help\n")
-		writeHelp(&all, cmd)
+		cli.WriteHelp(&all, cmd)
 		all.WriteString("\n")
 		for _, c := range cmd.Commands() {
 			if c.IsAvailableCommand() {
@@ -25,7 +27,7 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
-	walk((&app{stdio: stdio{out: &all, err: &all}, format: formatTable}).root())
+	walk(newRoot(&cli.App{Out: &all, Err: &all}))
 	if *update {
 		if err := os.WriteFile(helpGolden, all.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
@@ -59,5 +61,5 @@ func TestEveryCommandHasHelp(t *testing.T) {
 			walk(c)
 		}
 	}
-	walk((&app{}).root())
+	walk(newRoot(&cli.App{}))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/pkcs11"
@@ -53,7 +54,7 @@ func checkHSM(ctx context.Context, cfg config.Config, token pkcs11.Token) error 
 	if cfg.Keys.HSM.LocalKeys {
 		algs = nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Keys.HSM.Timeout, fmt.Errorf("it does not answer within %s", roughly(cfg.Keys.HSM.Timeout)))
+	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Keys.HSM.Timeout, fmt.Errorf("it does not answer within %s", cli.RoundDuration(cfg.Keys.HSM.Timeout)))
 	defer cancel()
 	answer := make(chan error, 1)
 	go func() { answer <- token.Check(ctx, algs) }()

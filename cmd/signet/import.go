@@ -9,11 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/store"
+	"signet/store/archive"
 )
 
-func (a *app) importCommand() *cobra.Command {
+func importCommand(app *cli.App) *cobra.Command {
 	var storeURL string
 	var unverified bool
 	cmd := &cobra.Command{
@@ -25,20 +28,20 @@ func (a *app) importCommand() *cobra.Command {
 			"The server on the new store takes the master key of the old one. Then everybody stays signed in, and\n" +
 			"every token stays valid. Do not start the old server again: its changes would not reach the new one.",
 		Example: "signet import --config /etc/signet/signet.yaml signet.ndjson\nage -d signet.ndjson.age | signet import --config /etc/signet/signet.yaml -",
-		Args:    positional("FILE"),
+		Args:    cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := a.movingConfig(storeURL)
+			cfg, err := movingConfig(app, storeURL)
 			if err != nil {
 				return err
 			}
-			report, err := a.importArchive(cmd.Context(), cfg, args[0], importOptions{elsewhere: storeURL != "", unverified: unverified})
+			report, err := importArchive(app, cmd.Context(), cfg, args[0], importOptions{elsewhere: storeURL != "", unverified: unverified})
 			if err != nil {
 				return err
 			}
-			return a.print(report, func(w io.Writer) { a.writeImport(w, report, storeURL != "") })
+			return app.Print(report, func(w io.Writer) { writeImport(app, w, report, storeURL != "") })
 		},
 	}
-	a.configFlag(cmd)
+	configfile.Flag(app, cmd)
 	cmd.Flags().StringVar(&storeURL, "store", "", "fill the store at `URL` instead of the configuration's; bolt:PATH is one file")
 	cmd.Flags().BoolVar(&unverified, "unverified", false, "take a FILE that an older signet wrote, which has no MAC: anybody may have edited it")
 	return cmd
@@ -48,17 +51,17 @@ func (a *app) importCommand() *cobra.Command {
 type moveReport struct {
 	Store      string    `json:"store"`
 	ExportedAt time.Time `json:"exported_at"`
-	archiveTrailer
+	archive.Trailer
 }
 
-func (a *app) writeImport(w io.Writer, r moveReport, elsewhere bool) {
-	fmt.Fprintf(w, "filled %s with what was exported at %s\n", r.Store, stamp(r.ExportedAt))
-	r.write(w)
-	path := a.configPath()
+func writeImport(app *cli.App, w io.Writer, r moveReport, elsewhere bool) {
+	fmt.Fprintf(w, "filled %s with what was exported at %s\n", r.Store, cli.FormatTime(r.ExportedAt))
+	writeTrailer(w, r.Trailer)
+	path := configfile.Path(app)
 	if path == "" {
 		path = "FILE"
 	} else {
-		path = shellQuote(path)
+		path = cli.ShellQuote(path)
 	}
 	fmt.Fprint(w, "\nNext, with the master key of the install that this came from")
 	if elsewhere {
@@ -75,8 +78,8 @@ type importOptions struct {
 
 // importArchive reads the archive twice: nothing is written before all of it is known to be good,
 // and it need not fit into memory.
-func (a *app) importArchive(ctx context.Context, cfg config.Config, path string, opt importOptions) (report moveReport, err error) {
-	o, err := a.withMaster(opener{getenv: a.getenv, warn: a.warn, patient: true}, cfg)
+func importArchive(app *cli.App, ctx context.Context, cfg config.Config, path string, opt importOptions) (report moveReport, err error) {
+	o, err := withMaster(app, opener{getenv: app.Getenv, warn: app.Warn, patient: true}, cfg)
 	if err != nil {
 		return report, err
 	}
@@ -85,47 +88,47 @@ func (a *app) importArchive(ctx context.Context, cfg config.Config, path string,
 		return report, err
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
-	in, err := a.openArchive(path, cfg.DataDir)
+	in, err := openArchive(app, path, cfg.DataDir)
 	if err != nil {
 		return report, err
 	}
 	defer in.close()
 	in.seals, in.lax = o.seals, opt.unverified
-	checked, err := a.checkArchive(ctx, in)
+	checked, err := checkArchive(app, ctx, in)
 	if err != nil {
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
 	}
 	if !opt.elsewhere {
-		if err := checkImportMark(cfg, path, checked.header.Foundation); err != nil {
+		if err := checkImportMark(cfg, path, checked.Header.Foundation); err != nil {
 			return report, err
 		}
 	}
-	f, err := o.sealedFoundation(checked.header.Foundation)
+	f, err := o.sealedFoundation(checked.Header.Foundation)
 	if err != nil {
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
 	}
-	if err := a.fillStore(ctx, target, in, f); errors.Is(err, store.ErrExists) {
+	if err := fillStore(app, ctx, target, in, f); errors.Is(err, store.ErrExists) {
 		return report, notEmpty(cfg, err)
 	} else if err != nil {
 		return report, fmt.Errorf("importing %s: %w", path, err)
 	}
 	if !opt.elsewhere {
-		if err := dropForeignMark(cfg, checked.header.Foundation.Install.ID); err != nil {
+		if err := dropForeignMark(cfg, checked.Header.Foundation.Install.ID); err != nil {
 			return report, err
 		}
 	}
-	return moveReport{Store: cfg.Store, ExportedAt: checked.header.ExportedAt, archiveTrailer: checked.trailer}, nil
+	return moveReport{Store: cfg.Store, ExportedAt: checked.Header.ExportedAt, Trailer: checked.Trailer}, nil
 }
 
 // checkArchive reads all of it and keeps nothing.
-func (a *app) checkArchive(ctx context.Context, in *archiveFile) (*archiveReader, error) {
-	watched := a.watch("checked", in, in.size)
-	defer watched.clear()
-	r, err := newArchiveReader(watched, in.seals, in.lax)
+func checkArchive(app *cli.App, ctx context.Context, in *archiveFile) (*archive.Reader, error) {
+	watched := app.Watch("checked", in, in.size)
+	defer watched.Clear()
+	r, err := archive.NewReader(watched, in.seals, in.lax)
 	if err != nil {
 		return nil, err
 	}
-	for _, err := range r.records() {
+	for _, err := range r.Records() {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -137,20 +140,20 @@ func (a *app) checkArchive(ctx context.Context, in *archiveFile) (*archiveReader
 }
 
 // fillStore reads it again, and checks it again: it may have been changed in between.
-func (a *app) fillStore(ctx context.Context, target store.Importer, in *archiveFile, f store.Foundation) error {
+func fillStore(app *cli.App, ctx context.Context, target store.Importer, in *archiveFile, f store.Foundation) error {
 	if _, err := in.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	watched := a.watch("imported", in, in.size)
-	defer watched.clear()
-	r, err := newArchiveReader(watched, in.seals, in.lax)
+	watched := app.Watch("imported", in, in.size)
+	defer watched.Clear()
+	r, err := archive.NewReader(watched, in.seals, in.lax)
 	if err != nil {
 		return err
 	}
 	dropped := 0
-	err = target.Import(ctx, f, store.DropLaterEpochs(r.records(), func(store.Session) { dropped++ }))
+	err = target.Import(ctx, f, store.DropLaterEpochs(r.Records(), func(store.Session) { dropped++ }))
 	if dropped > 0 && err == nil {
-		a.warn(fmt.Errorf("sessions left out, because they began after a sign-out that the archive does not have: %d. Their users sign in again", dropped))
+		app.Warn(fmt.Errorf("sessions left out, because they began after a sign-out that the archive does not have: %d. Their users sign in again", dropped))
 	}
 	return err
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/keys/jose"
 	"signet/keys/masterkey"
@@ -24,7 +26,7 @@ type initOptions struct {
 	hsm                        hsmOptions
 }
 
-func (a *app) initCommand() *cobra.Command {
+func initCommand(app *cli.App) *cobra.Command {
 	var opt initOptions
 	cmd := &cobra.Command{
 		Use:   "init --dir DIR --issuer URL",
@@ -39,9 +41,9 @@ there is overwritten.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opt.dir == "" || opt.issuer == "" {
-				return misuse("--dir and --issuer are both needed: where the install goes, and the URL by which the world will know it")
+				return cli.Usagef("--dir and --issuer are both needed: where the install goes, and the URL by which the world will know it")
 			}
-			return a.initInstall(cmd.Context(), opt)
+			return initInstall(app, cmd.Context(), opt)
 		},
 	}
 	cmd.Flags().StringVar(&opt.dir, "dir", "", "make the install in `DIR`; it is created if need be")
@@ -53,15 +55,15 @@ there is overwritten.`,
 	return cmd
 }
 
-func (a *app) initInstall(ctx context.Context, opt initOptions) (err error) {
-	path := filepath.Join(opt.dir, defaultConfig)
+func initInstall(app *cli.App, ctx context.Context, opt initOptions) (err error) {
+	path := filepath.Join(opt.dir, configfile.Name)
 	if err := opt.hsm.resolve(); err != nil {
 		return err
 	}
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("%s is there already, and it is not overwritten; choose another --dir", path)
 	}
-	cfg, _, err := config.Parse(path, []byte(opt.yaml()), a.environ)
+	cfg, _, err := config.Parse(path, []byte(opt.yaml()), app.Environ)
 	if err != nil {
 		return err
 	}
@@ -75,22 +77,22 @@ func (a *app) initInstall(ctx context.Context, opt initOptions) (err error) {
 	if err := makePrivateDir(opt.dir); err != nil {
 		return err
 	}
-	if err := checkPlaces(cfg); err != nil {
+	if err := configfile.CheckAccess(cfg); err != nil {
 		return err
 	}
-	if err := writeNewFile(path, opt.yaml()); err != nil {
+	if err := cli.WriteNewFile(path, opt.yaml()); err != nil {
 		return err
 	}
 	undo.add(path)
-	master, err := a.initMasterKey(cfg.MasterKeyFile, &undo)
+	master, err := initMasterKey(app, cfg.MasterKeyFile, &undo)
 	if err != nil {
 		return err
 	}
-	o := opener{getenv: a.getenv, warn: a.warn, seals: newSeals([]masterkey.Key{master}), master: []masterkey.Key{master}}
+	o := opener{getenv: app.Getenv, warn: app.Warn, seals: newSeals([]masterkey.Key{master}), master: []masterkey.Key{master}}
 	if err := o.create(ctx, cfg, master); err != nil {
 		return err
 	}
-	return a.reportInit(path, cfg)
+	return reportInit(app, path, cfg)
 }
 
 // yaml is the new configuration: what was chosen, and where to read about the rest.
@@ -115,9 +117,9 @@ master_key_file: master.key
 }
 
 // initMasterKey makes the master key's file, unless the environment holds the key.
-func (a *app) initMasterKey(path string, undo *cleanup) (masterkey.Key, error) {
-	if a.getenv(masterKeyVariable) != "" {
-		master, err := readMasterKeys(path, a.getenv)
+func initMasterKey(app *cli.App, path string, undo *cleanup) (masterkey.Key, error) {
+	if app.Getenv(masterKeyVariable) != "" {
+		master, err := readMasterKeys(path, app.Getenv)
 		if err != nil {
 			return masterkey.Key{}, err
 		}
@@ -130,13 +132,13 @@ func (a *app) initMasterKey(path string, undo *cleanup) (masterkey.Key, error) {
 	return master, err
 }
 
-func (a *app) reportInit(path string, cfg config.Config) error {
+func reportInit(app *cli.App, path string, cfg config.Config) error {
 	store := storeName(cfg)
-	if a.json() {
-		return a.printJSON(map[string]string{"config": path, "master_key_file": cfg.MasterKeyFile, "store": store, "issuer": cfg.Issuer})
+	if app.JSON() {
+		return app.PrintJSON(map[string]string{"config": path, "master_key_file": cfg.MasterKeyFile, "store": store, "issuer": cfg.Issuer})
 	}
-	quoted := shellQuote(path)
-	_, err := fmt.Fprintf(a.out, `Made a new install for %s:
+	quoted := cli.ShellQuote(path)
+	_, err := fmt.Fprintf(app.Out, `Made a new install for %s:
 
   %s
   %s   keep a copy elsewhere; nothing opens without it
@@ -176,37 +178,4 @@ func makePrivateDir(dir string) error {
 		return fmt.Errorf("making the directory: %w; choose another --dir, or run this as a user who may write there", err)
 	}
 	return nil
-}
-
-// writeNewFile writes a private file that must not be there yet, and its bytes reach the disk.
-func writeNewFile(path, text string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w; choose another --dir, or run this as a user who may write there", err)
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	_, err = file.WriteString(text)
-	if syncErr := file.Sync(); err == nil {
-		err = syncErr
-	}
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		os.Remove(path)
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return nil
-}
-
-// shellQuote writes s so that a POSIX shell reads it as one word.
-func shellQuote(s string) string {
-	if s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,", r)
-	}) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // hsmOptions are the flags of `signet init` about an HSM.
@@ -22,7 +24,7 @@ func (opt *hsmOptions) resolve() error {
 		return nil
 	}
 	if opt.module == "" || opt.token == "" {
-		return misuse("--hsm-module and --hsm-token belong together: the library, and the token in it")
+		return cli.Usagef("--hsm-module and --hsm-token belong together: the library, and the token in it")
 	}
 	for _, path := range []*string{&opt.module, &opt.pinFile} {
 		if *path == "" {

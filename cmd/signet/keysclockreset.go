@@ -2,19 +2,17 @@ package main
 
 import (
 	"io"
-	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"signet/keys"
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
-// clockReset is the answer of POST /v1/keys/clock-reset.
-type clockReset struct{ keys.ClockReset }
-
-func (a *app) keysClockReset() *cobra.Command {
+func keysClockReset(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "clock-reset",
 		Short: "Forget a time that a wrong clock has shown, so that signing goes on",
@@ -24,27 +22,27 @@ func (a *app) keysClockReset() *cobra.Command {
 			"the clock of every server right first, and then run this once; it holds for all replicas.\n\n" +
 			"No key moves backwards: what the wrong clock brought forward counts as having come now.",
 		Example: "signet keys clock-reset",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
-			var answer clockReset
-			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "clock-reset"), struct{}{}, &answer); err != nil {
+			var answer api.ClockReset
+			if err := c.Call(cmd.Context(), api.ResetClock.At(), struct{}{}, &answer); err != nil {
 				return err
 			}
-			return a.print(answer, answer.write)
+			return app.Print(answer, func(w io.Writer) { writeClockReset(w, answer) })
 		},
 	}
 }
 
-func (r clockReset) write(w io.Writer) {
+func writeClockReset(w io.Writer, r api.ClockReset) {
 	if !r.Changed {
-		line(w, "the clock is not behind the latest time that was seen", stamp(r.SeenAt))
+		cli.Row(w, "the clock is not behind the latest time that was seen", cli.FormatTime(r.SeenAt))
 		return
 	}
-	line(w, "forgotten", stamp(r.SeenAt)+", "+roughly(r.SeenAt.Sub(r.At).Round(time.Second))+" ahead")
-	line(w, "the latest time seen", stamp(r.At))
-	line(w, "keyring", "version "+strconv.FormatUint(r.Version, 10))
+	cli.Row(w, "forgotten", cli.FormatTime(r.SeenAt)+", "+cli.RoundDuration(r.SeenAt.Sub(r.At).Round(time.Second))+" ahead")
+	cli.Row(w, "the latest time seen", cli.FormatTime(r.At))
+	cli.Row(w, "keyring", "version "+strconv.FormatUint(r.Version, 10))
 }

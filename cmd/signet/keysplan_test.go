@@ -12,12 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/keys"
 	"signet/keys/jose"
+	"signet/server/admin/api"
 )
 
 // examplePlan is a year, ten days after an install began, in which a key was revoked yesterday.
-func examplePlan(t *testing.T, tt keys.Timetable, algs ...string) keyPlan {
+func examplePlan(t *testing.T, tt keys.Timetable, algs ...string) api.KeyPlan {
 	t.Helper()
 	start := time.Date(2026, 11, 5, 9, 30, 0, 0, time.UTC)
 	n := 0
@@ -34,16 +36,16 @@ func examplePlan(t *testing.T, tt keys.Timetable, algs ...string) keyPlan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := keyPlan{Version: 7, From: plan.From, Until: plan.Until}
+	p := api.KeyPlan{Version: 7, From: plan.From, Until: plan.Until}
 	for _, k := range plan.Keys {
-		p.Keys = append(p.Keys, plannedKey{Name: k.Name, ID: k.KID, Alg: k.Alg, PublishedAt: k.PublishAt, ActivatesAt: k.ActivateAt, RetiresAt: k.RetireAt, RemovedAt: k.RemoveAt})
+		p.Keys = append(p.Keys, api.PlannedKey{Name: k.Name, KID: k.KID, Alg: k.Alg, PublishedAt: k.PublishAt, ActivatesAt: k.ActivateAt, RetiresAt: k.RetireAt, RemovedAt: k.RemoveAt})
 	}
 	for _, s := range plan.Steps {
-		p.Steps = append(p.Steps, plannedStep{At: s.At, Step: s.Step, Name: s.Name, Alg: s.Alg})
+		p.Steps = append(p.Steps, api.PlannedStep{At: s.At, Step: s.Step, Name: s.Name, Alg: s.Alg})
 	}
-	revoked := plannedKey{Name: "Revoked-key", ID: "Revoked-key", Alg: algs[0], State: "revoked",
+	revoked := api.PlannedKey{Name: "Revoked-key", KID: "Revoked-key", Alg: algs[0], State: "revoked",
 		PublishedAt: start.Add(-tt.Publish), ActivatesAt: start, RevokedAt: start.Add(tt.Active / 4)}
-	p.Keys = append([]plannedKey{revoked}, p.Keys...)
+	p.Keys = append([]api.PlannedKey{revoked}, p.Keys...)
 	return p
 }
 
@@ -65,11 +67,11 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func printedPlan(t *testing.T, p keyPlan, f format, environ ...string) string {
+func printedPlan(t *testing.T, p api.KeyPlan, f cli.Format, environ ...string) string {
 	t.Helper()
 	var out bytes.Buffer
-	a := &app{stdio: stdio{out: &out, err: io.Discard}, environ: environ, format: f}
-	if err := a.printPlan(p); err != nil {
+	app := &cli.App{Out: &out, Err: io.Discard, Environ: environ, Format: f}
+	if err := printPlan(app, p); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -77,11 +79,11 @@ func printedPlan(t *testing.T, p keyPlan, f format, environ ...string) string {
 
 func TestPlanIsDrawn(t *testing.T) {
 	p := examplePlan(t, keys.DefaultTimetable(), jose.ES256, jose.RS256)
-	golden(t, "plan.golden", printedPlan(t, p, formatTable, "LANG=de_DE.UTF-8"))
-	golden(t, "plan-ascii.golden", printedPlan(t, p, formatTable, "LC_ALL=C", "LANG=de_DE.UTF-8"))
-	golden(t, "plan.svg", printedPlan(t, p, formatSVG))
+	golden(t, "plan.golden", printedPlan(t, p, cli.FormatTable, "LANG=de_DE.UTF-8"))
+	golden(t, "plan-ascii.golden", printedPlan(t, p, cli.FormatTable, "LC_ALL=C", "LANG=de_DE.UTF-8"))
+	golden(t, "plan.svg", printedPlan(t, p, cli.FormatSVG))
 	seconds := keyringConfig(presetConfig(t, "fast"), nil, "", nil).Timetable
-	golden(t, "plan-fast.golden", printedPlan(t, examplePlan(t, seconds, jose.ES256), formatTable, "LANG=C.UTF-8"))
+	golden(t, "plan-fast.golden", printedPlan(t, examplePlan(t, seconds, jose.ES256), cli.FormatTable, "LANG=C.UTF-8"))
 }
 
 // A timeline keeps to its width, also where nothing fits well, and to ASCII where that is wanted.
@@ -89,7 +91,7 @@ func TestTimelineFits(t *testing.T) {
 	for _, preset := range []string{"standard", "strict", "fast"} {
 		tt := keyringConfig(presetConfig(t, preset), nil, "", nil).Timetable
 		p := examplePlan(t, tt, jose.ES256)
-		for _, width := range []int{leastWidth, timelineWidth, mostWidth} {
+		for _, width := range []int{cli.LeastWidth, cli.DefaultWidth, cli.MostWidth} {
 			for _, line := range strings.Split(newTimeline(p, width, false).chartText(), "\n") {
 				if len(line) > width || strings.ContainsFunc(line, func(r rune) bool { return r > '~' }) {
 					t.Errorf("%s, width %d: got %d bytes: %s", preset, width, len(line), line)
@@ -105,7 +107,7 @@ func TestTimelineShowsEveryKey(t *testing.T) {
 	tt.Active, tt.Publish = 3*24*time.Hour, 24*time.Hour
 	p := examplePlan(t, tt, jose.ES256)
 	p.Until = p.From.Add(10 * 365 * 24 * time.Hour)
-	timeline := newTimeline(p, timelineWidth, false)
+	timeline := newTimeline(p, cli.DefaultWidth, false)
 	for _, k := range timeline.groups[0].keys {
 		if bar := timeline.bar(k); k.ActivatesAt.After(p.From) && !strings.Contains(bar, "#") {
 			t.Errorf("%s: got %q", k.Name, bar)
@@ -143,7 +145,7 @@ func TestPictureStandsForItself(t *testing.T) {
 
 func TestTicksAreFew(t *testing.T) {
 	for long := 10 * time.Second; long < 20*365*24*time.Hour; long = long * 5 / 4 {
-		p := keyPlan{From: time.Date(2026, 11, 5, 9, 30, 7, 0, time.UTC)}
+		p := api.KeyPlan{From: time.Date(2026, 11, 5, 9, 30, 7, 0, time.UTC)}
 		p.Until = p.From.Add(long)
 		for _, most := range []int{5, 8, 14} {
 			if n := len(newChart(p).ticks(most)); n > most || n == 0 && long > time.Minute {
@@ -155,11 +157,11 @@ func TestTicksAreFew(t *testing.T) {
 
 func TestKeysListSaysWhoHasThem(t *testing.T) {
 	now := time.Date(2026, 11, 5, 9, 30, 0, 0, time.UTC)
-	k := keyring{Version: 3, Keys: []keyRecord{{ID: "kid", Alg: "ES256", State: "active", Since: now.Add(-49 * time.Hour)}},
-		Replicas: []replicaRecord{{"one", 3, now}, {"two", 2, now}, {"three", 4, now}}}
+	k := api.KeyList{Version: 3, Keys: []api.Key{{KID: "kid", Alg: "ES256", State: "active", Since: now.Add(-49 * time.Hour)}},
+		Replicas: []api.Replica{{Replica: "one", KeyringVersion: 3, At: now}, {Replica: "two", KeyringVersion: 2, At: now}, {Replica: "three", KeyringVersion: 4, At: now}}}
 	var out bytes.Buffer
-	a := &app{stdio: stdio{out: &out}, format: formatTable}
-	if err := a.print(k, func(w io.Writer) { k.write(w, now) }); err != nil {
+	app := &cli.App{Out: &out}
+	if err := app.Print(k, func(w io.Writer) { writeKeys(w, k, now) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"active  2d ", "This is version 3 of the keyring; 2 of 3 replicas have it.", "version 2, behind"} {

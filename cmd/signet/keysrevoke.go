@@ -3,28 +3,23 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"signet/keys"
+	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
+	"signet/server/admin/client"
 )
 
-// revoked is the answer of POST /v1/keys/{kid}/revoke, who has followed, and what else was done.
+// revoked is the report of `keys revoke`: the answer of the server, the replicas, and what else was done.
 type revoked struct {
-	keys.Revocation
-	Aged         bool   `json:"aged"`
-	CacheTime    string `json:"cache_time"`
-	PublishTime  string `json:"publish_time"`
-	ServeStale   string `json:"serve_stale"`
-	SignStale    string `json:"sign_stale"`
-	MaxTokenLife string `json:"max_token_life"`
+	api.RevokedKey
 	following
 	ClientsEnded *int `json:"clients_ended,omitempty"` // whose sessions --end-sessions ended
 }
 
-func (a *app) keysRevoke() *cobra.Command {
+func keysRevoke(app *cli.App) *cobra.Command {
 	var emergency, endSessions bool
 	var p patience
 	cmd := &cobra.Command{
@@ -40,16 +35,16 @@ func (a *app) keysRevoke() *cobra.Command {
 			"in every client, and everybody logs in again.\n\n" +
 			"A KID that begins with a dash goes after --.",
 		Example: "signet keys revoke KID --wait\nsignet keys revoke KID --emergency --wait",
-		Args:    positional("KID"),
+		Args:    cli.Args("KID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[0] == "" {
-				return misuse("KID is empty; `signet keys list` shows them")
+				return cli.Usagef("KID is empty; `signet keys list` shows them")
 			}
-			c, err := a.changeKeys(cmd, p)
+			c, err := changeKeys(app, cmd, p)
 			if err != nil {
 				return err
 			}
-			return a.revokeKey(cmd, c, args[0], emergency, endSessions, p)
+			return revokeKey(app, cmd, c, args[0], emergency, endSessions, p)
 		},
 	}
 	cmd.Flags().BoolVar(&emergency, "emergency", false, "revoke it also where some verifiers do not have the next key yet")
@@ -58,49 +53,49 @@ func (a *app) keysRevoke() *cobra.Command {
 	return cmd
 }
 
-func (a *app) revokeKey(cmd *cobra.Command, c *adminClient, kid string, emergency, endSessions bool, p patience) error {
+func revokeKey(app *cli.App, cmd *cobra.Command, c *client.Client, kid string, emergency, endSessions bool, p patience) error {
 	var answer revoked
-	if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", kid, "revoke"), map[string]bool{"emergency": emergency}, &answer); err != nil {
+	if err := c.Call(cmd.Context(), api.RevokeKey.At(kid), api.KeyRevocation{Emergency: emergency}, &answer); err != nil {
 		return err
 	}
 	if endSessions {
-		n, err := endAllSessions(cmd.Context(), c)
-		if err != nil {
+		var ended api.ClientsEnded
+		if err := c.Call(cmd.Context(), api.RevokeAllSessions.At(), nil, &ended); err != nil {
 			return fmt.Errorf("the key is revoked, but not every session is ended; do that with `signet session revoke --everybody`: %w", err)
 		}
-		answer.ClientsEnded = &n
+		answer.ClientsEnded = &ended.Clients
 	}
-	return a.tellChange(cmd.Context(), c, answer.Version, p, &answer, &answer.following)
+	return tellChange(app, cmd.Context(), c, answer.Version, p, &answer, &answer.following)
 }
 
 func (r revoked) write(w io.Writer, now time.Time) {
-	line(w, "revoked", r.KID+", which was "+string(r.Was)+" for "+r.Alg)
-	line(w, "signs now", signerText(r.Signer, now))
-	line(w, "next", nextText(r.Standby, now))
-	line(w, "replicas", r.text())
+	cli.Row(w, "revoked", r.KID+", which was "+r.Was+" for "+r.Alg)
+	cli.Row(w, "signs now", signerText(r.Signer, now))
+	cli.Row(w, "next", nextText(r.Standby, now))
+	cli.Row(w, "replicas", r.text())
 	if r.ClientsEnded != nil {
-		line(w, "sessions", fmt.Sprintf("ended, of %d %s", *r.ClientsEnded, plural(*r.ClientsEnded, "client")))
+		cli.Row(w, "sessions", fmt.Sprintf("ended, of %d %s", *r.ClientsEnded, cli.Plural(*r.ClientsEnded, "client")))
 	}
-	line(w)
-	line(w, "ITS TOKENS ARE REFUSED BY", "IF SIGNET SIGNED THEM", "IF FORGED")
-	line(w, "introspection and /userinfo", "now", "now")
-	line(w, "verifiers that cache keys for "+plainly(r.CacheTime)+" at most", r.genuine(r.Exposure.Genuine(), now), moment(r.Exposure.Forgotten, now))
-	line(w, "verifiers that keep a key until a new kid comes", r.genuine(r.Exposure.Expired, now), r.restart(now))
-	line(w, "services that keep one key or one answer for itself", r.genuine(r.Exposure.Expired, now), "restarted")
+	cli.Row(w)
+	cli.Row(w, "ITS TOKENS ARE REFUSED BY", "IF SIGNET SIGNED THEM", "IF FORGED")
+	cli.Row(w, "introspection and /userinfo", "now", "now")
+	cli.Row(w, "verifiers that cache keys for "+plainly(r.CacheTime)+" at most", r.genuine(r.Exposure.Genuine(), now), moment(r.Exposure.Forgotten, now))
+	cli.Row(w, "verifiers that keep a key until a new kid comes", r.genuine(r.Exposure.Expired, now), r.restart(now))
+	cli.Row(w, "services that keep one key or one answer for itself", r.genuine(r.Exposure.Expired, now), "restarted")
 	r.writeAdvice(w, now)
 }
 
 // writeAdvice says who has to do something.
 func (r revoked) writeAdvice(w io.Writer, now time.Time) {
-	line(w)
-	line(w, "If the key was stolen, restart the services that keep keys (go-oidc does) or one key or answer for itself (get-jwks,")
-	line(w, "jwks-rsa, Apache's introspection cache), or ask /introspect in them.")
+	cli.Row(w)
+	cli.Row(w, "If the key was stolen, restart the services that keep keys (go-oidc does) or one key or answer for itself (get-jwks,")
+	cli.Row(w, "jwks-rsa, Apache's introspection cache), or ask /introspect in them.")
 	if len(r.Behind) > 0 {
 		signs := ""
 		if !r.Unread.Expired.Equal(r.Exposure.Expired) {
 			signs = "sign with the key for " + r.SignStale + " and "
 		}
-		line(w, "A replica that cannot read the keys may "+signs+"publish it for "+r.ServeStale+": then these times are "+
+		cli.Row(w, "A replica that cannot read the keys may "+signs+"publish it for "+r.ServeStale+": then these times are "+
 			r.genuine(r.Unread.Expired, now)+" and "+moment(r.Unread.Forgotten, now)+".")
 	}
 }
@@ -116,7 +111,7 @@ func (r revoked) genuine(t, now time.Time) string {
 // restart is when a verifier that keeps keys forgets this one.
 func (r revoked) restart(now time.Time) string {
 	switch {
-	case r.Was != keys.Active:
+	case r.Was != "active":
 		return "restarted"
 	case !r.Aged:
 		return "they see the new kid"
@@ -130,7 +125,7 @@ func moment(t, now time.Time) string {
 	if !t.After(now) {
 		return "now"
 	}
-	return "from " + stamp(t) + " (" + relative(t, now) + ")"
+	return "from " + cli.FormatTime(t) + " (" + cli.Relative(t, now) + ")"
 }
 
 // plainly writes a duration of the API as people do.
@@ -139,5 +134,5 @@ func plainly(s string) string {
 	if err != nil {
 		return s
 	}
-	return roughly(d)
+	return cli.RoundDuration(d)
 }

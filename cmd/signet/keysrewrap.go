@@ -3,23 +3,21 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
-// rewrapped is the answer of POST /v1/keys/rewrap, and who has followed.
+// rewrapped is the report of `keys rewrap`: the answer of the server, and the replicas.
 type rewrapped struct {
-	At          time.Time `json:"at"`
-	Version     uint64    `json:"version"`
-	Changed     bool      `json:"changed"`
-	MasterKeys  []string  `json:"master_keys"`
-	NeededUntil time.Time `json:"needed_until,omitzero"`
+	api.RewrappedKeys
 	following
 }
 
-func (a *app) keysRewrap() *cobra.Command {
+func keysRewrap(app *cli.App) *cobra.Command {
 	var p patience
 	cmd := &cobra.Command{
 		Use:   "rewrap",
@@ -30,17 +28,17 @@ func (a *app) keysRewrap() *cobra.Command {
 			"Refresh tokens from before are sealed under the old key: take that away when the report says so\n" +
 			"(refresh.absolute later), and keep it as long as backups from before.",
 		Example: "signet keys rewrap --wait",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.changeKeys(cmd, p)
+			c, err := changeKeys(app, cmd, p)
 			if err != nil {
 				return err
 			}
 			var answer rewrapped
-			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "rewrap"), nil, &answer); err != nil {
+			if err := c.Call(cmd.Context(), api.RewrapKeys.At(), nil, &answer); err != nil {
 				return err
 			}
-			return a.tellChange(cmd.Context(), c, answer.Version, p, &answer, &answer.following)
+			return tellChange(app, cmd.Context(), c, answer.Version, p, &answer, &answer.following)
 		},
 	}
 	p.flags(cmd)
@@ -55,16 +53,16 @@ func (r rewrapped) write(w io.Writer, now time.Time) {
 	case !r.Changed:
 		what = "the signing keys were under it already; nothing to do"
 	}
-	line(w, "master key", r.MasterKeys[0]+": "+what)
+	cli.Row(w, "master key", r.MasterKeys[0]+": "+what)
 	if len(r.MasterKeys) > 1 {
-		old := "needed for refresh tokens until " + stamp(r.NeededUntil) + " (" + relative(r.NeededUntil, now) + ")"
+		old := "needed for refresh tokens until " + cli.FormatTime(r.NeededUntil) + " (" + cli.Relative(r.NeededUntil, now) + ")"
 		if !r.Changed {
-			old = fmt.Sprintf("needed for refresh tokens until refresh.absolute after the change, so not after %s", stamp(r.NeededUntil))
+			old = fmt.Sprintf("needed for refresh tokens until refresh.absolute after the change, so not after %s", cli.FormatTime(r.NeededUntil))
 		}
-		line(w, "old key", r.MasterKeys[1]+": "+old+"; backups from before need it as long as you keep them")
+		cli.Row(w, "old key", r.MasterKeys[1]+": "+old+"; backups from before need it as long as you keep them")
 	}
 	if len(r.MasterKeys) > 1 {
-		line(w, "records", "their seals are of the old key until they change: run `signet store seal` before you take it away")
+		cli.Row(w, "records", "their seals are of the old key until they change: run `signet store seal` before you take it away")
 	}
-	line(w, "replicas", r.text())
+	cli.Row(w, "replicas", r.text())
 }

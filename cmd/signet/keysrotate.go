@@ -2,27 +2,22 @@ package main
 
 import (
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"signet/keys"
+	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
-// rotated is the answer of POST /v1/keys/rotate, and who has followed.
+// rotated is the report of `keys rotate`: the answer of the server, and the replicas.
 type rotated struct {
-	keyring
-	ActivatesAt time.Time       `json:"activates_at,omitzero"`
-	Rotations   []keys.Rotation `json:"rotations,omitempty"`
+	api.RotatedKeys
 	following
 }
 
-func (a *app) keysRotate() *cobra.Command {
-	var in struct {
-		Alg       string `json:"alg"`
-		Emergency bool   `json:"emergency"`
-	}
+func keysRotate(app *cli.App) *cobra.Command {
+	var in api.KeyRotation
 	var p patience
 	cmd := &cobra.Command{
 		Use:   "rotate",
@@ -33,17 +28,17 @@ func (a *app) keysRotate() *cobra.Command {
 			"key that has leaked). If the next key is younger than keys.publish, verifiers that do not fetch the\n" +
 			"key set again for an unknown kid refuse new tokens until they do.",
 		Example: "signet keys rotate\nsignet keys rotate --emergency --wait",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.changeKeys(cmd, p)
+			c, err := changeKeys(app, cmd, p)
 			if err != nil {
 				return err
 			}
 			var answer rotated
-			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "rotate"), in, &answer); err != nil {
+			if err := c.Call(cmd.Context(), api.RotateKeys.At(), in, &answer); err != nil {
 				return err
 			}
-			return a.tellChange(cmd.Context(), c, answer.Version, p, &answer, &answer.following)
+			return tellChange(app, cmd.Context(), c, answer.Version, p, &answer, &answer.following)
 		},
 	}
 	cmd.Flags().StringVar(&in.Alg, "alg", "", "only keys of `ALG` (default: of every algorithm)")
@@ -54,20 +49,20 @@ func (a *app) keysRotate() *cobra.Command {
 
 func (r rotated) write(w io.Writer, now time.Time) {
 	if len(r.Rotations) == 0 {
-		line(w, "the next key signs from "+stamp(r.ActivatesAt)+" ("+relative(r.ActivatesAt, now)+")")
+		cli.Row(w, "the next key signs from "+cli.FormatTime(r.ActivatesAt)+" ("+cli.Relative(r.ActivatesAt, now)+")")
 	}
 	for _, done := range r.Rotations {
-		line(w, "retired", done.Retired+", which goes on verifying")
-		line(w, "signs now", signerText(done.Signer, now))
-		line(w, "next", nextText(done.Standby, now))
+		cli.Row(w, "retired", done.Retired+", which goes on verifying")
+		cli.Row(w, "signs now", signerText(done.Signer, now))
+		cli.Row(w, "next", nextText(done.Standby, now))
 	}
 	if len(r.Rotations) > 0 || len(r.Behind) > 0 {
-		line(w, "replicas", r.text())
+		cli.Row(w, "replicas", r.text())
 	}
 }
 
 // signerText says who has the key that signs now.
-func signerText(k *keys.Successor, now time.Time) string {
+func signerText(k *api.Successor, now time.Time) string {
 	if k == nil {
 		return "-"
 	}
@@ -75,12 +70,12 @@ func signerText(k *keys.Successor, now time.Time) string {
 		return k.KID + ", which every verifier has"
 	}
 	return k.KID + ", younger than keys.publish: verifiers that do not fetch the key set again for an unknown kid refuse its tokens until they do, at the latest " +
-		stamp(k.KnownAt) + " (" + relative(k.KnownAt, now) + ")"
+		cli.FormatTime(k.KnownAt) + " (" + cli.Relative(k.KnownAt, now) + ")"
 }
 
-func nextText(k *keys.Successor, now time.Time) string {
+func nextText(k *api.Successor, now time.Time) string {
 	if k == nil {
 		return "-"
 	}
-	return k.KID + ", signs from " + stamp(k.SignsFrom) + " (" + relative(k.SignsFrom, now) + ")"
+	return k.KID + ", signs from " + cli.FormatTime(k.SignsFrom) + " (" + cli.Relative(k.SignsFrom, now) + ")"
 }

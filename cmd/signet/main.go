@@ -7,12 +7,14 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 func main() {
 	cobra.EnableCommandSorting = false // the order of the code is the order of the help
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	a := &app{stdio: stdio{os.Stdin, os.Stdout, os.Stderr}, environ: os.Environ(), format: formatTable, now: programClock()}
-	os.Exit(a.run(ctx, os.Args[1:]))
+	app := &cli.App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Now: programClock()}
+	os.Exit(run(ctx, app, os.Args[1:]))
 }

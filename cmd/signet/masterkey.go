@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/keys/masterkey"
 )
 
@@ -21,7 +22,7 @@ func readMasterKeys(path string, getenv func(string) string) ([]masterkey.Key, e
 		}
 		return master, nil
 	}
-	text, err := readSecretFile(path)
+	text, err := cli.ReadSecretFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("master key: there is no %s; put the file back, name another with master_key_file, or set %s", path, masterKeyVariable)
 	}
@@ -42,7 +43,7 @@ func writeMasterKey(path string) (masterkey.Key, error) {
 	if _, err := os.Stat(path); err == nil {
 		return masterkey.Key{}, fmt.Errorf("master key: %s is there already, and it is not overwritten; move it away if nothing needs it", path)
 	}
-	if err := writeNewFile(path, master.Encode()+"\n"); err != nil {
+	if err := cli.WriteNewFile(path, master.Encode()+"\n"); err != nil {
 		return masterkey.Key{}, fmt.Errorf("master key: %w", err)
 	}
 	return master, nil

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/redis/redistest"
@@ -132,7 +133,7 @@ func raceEnabled() bool {
 func runHere(t *testing.T, args ...string) {
 	t.Helper()
 	var errs bytes.Buffer
-	if code := run(t.Context(), args, stdio{strings.NewReader(""), io.Discard, &errs}, testEnviron); code != exitDone {
+	if code := run(t.Context(), &cli.App{In: strings.NewReader(""), Out: io.Discard, Err: &errs, Environ: testEnviron}, args); code != exitDone {
 		t.Fatalf("signet %v: %d\n%s", args, code, &errs)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/store"
 	"signet/store/bolt"
@@ -106,21 +108,22 @@ func notEmpty(cfg config.Config, why error) error {
 
 // movingConfig is the configuration whose store is moved. --store names another store, and then
 // there need not be a configuration.
-func (a *app) movingConfig(storeURL string) (config.Config, error) {
+func movingConfig(app *cli.App, storeURL string) (config.Config, error) {
 	if storeURL == "" {
-		return a.loadConfig()
+		return configfile.Load(app)
 	}
 	storeURL, err := fromHere(storeURL)
 	if err != nil {
 		return config.Config{}, err
 	}
-	elsewhere := *a
-	elsewhere.environ = append(slices.Clone(a.environ), "SIGNET_STORE="+storeURL)
-	if a.configPath() != "" || a.getenv("SIGNET_ISSUER") != "" {
-		return elsewhere.loadConfig()
+	elsewhere := new(cli.App)
+	*elsewhere = *app
+	elsewhere.Environ = append(slices.Clone(app.Environ), "SIGNET_STORE="+storeURL)
+	if configfile.Path(app) != "" || app.Getenv("SIGNET_ISSUER") != "" {
+		return configfile.Load(elsewhere)
 	}
-	elsewhere.environ = append(elsewhere.environ, "SIGNET_ISSUER=https://moving.invalid") // nobody is told it
-	cfg, err := elsewhere.loadConfig()
+	elsewhere.Environ = append(elsewhere.Environ, "SIGNET_ISSUER=https://moving.invalid") // nobody is told it
+	cfg, err := configfile.Load(elsewhere)
 	if path, ok := cfg.BoltPath(); ok {
 		cfg.DataDir = filepath.Dir(path)
 	}
@@ -135,7 +138,7 @@ func fromHere(storeURL string) (string, error) {
 		path, err := filepath.Abs(path)
 		return "bolt:" + path, err
 	case isBolt || !strings.Contains(storeURL, ":"):
-		return "", misuse("--store: name the kind of store and the place, like bolt:signet.db")
+		return "", cli.Usagef("--store: name the kind of store and the place, like bolt:signet.db")
 	}
 	return storeURL, nil
 }

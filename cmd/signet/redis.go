@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/config"
 	"signet/store"
 	"signet/store/redis"
@@ -103,7 +104,7 @@ func secretSource(field, path, variable string, getenv func(string) string) (fun
 		return nil, nil
 	}
 	read := func() (string, error) {
-		text, err := readSecretFile(path)
+		text, err := cli.ReadSecretFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("%s: %w; put the password there, in a file that is yours alone, or set %s", field, err, variable)
 		}

@@ -12,17 +12,19 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
 	"signet/store"
+	"signet/store/archive"
 	"signet/store/recovery"
-
 	"signet/store/seal"
 )
 
-func (a *app) restoreCommand() *cobra.Command {
+func restoreCommand(app *cli.App) *cobra.Command {
 	var r restoration
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
@@ -42,20 +44,20 @@ func (a *app) restoreCommand() *cobra.Command {
 		Example: "signet restore --config /etc/signet/signet.yaml /backup/signet-2026-03-04.db\n" +
 			"signet restore --audit-log /var/log/signet.log signet.ndjson\n" +
 			"signet restore --config rehearsal/signet.yaml --rehearsal signet-backup.db",
-		Args: positional("FILE"),
+		Args: cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := a.loadConfig()
+			cfg, err := configfile.Load(app)
 			if err != nil {
 				return err
 			}
-			r.app, r.cfg, r.now = a, cfg, a.clock()
+			r.app, r.cfg, r.now = app, cfg, app.Clock()
 			if err := r.run(cmd.Context(), args[0]); err != nil {
 				return err
 			}
-			return a.print(r.report, r.report.write)
+			return app.Print(r.report, r.report.write)
 		},
 	}
-	a.configFlag(cmd)
+	configfile.Flag(app, cmd)
 	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
 	cmd.Flags().StringVar(&r.copied, "replaced", "", "take what was revoked from `FILE` too, a backup or export of the store that is replaced, made last")
 	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make an install of its own, whose tokens are not valid in the other")
@@ -65,7 +67,7 @@ func (a *app) restoreCommand() *cobra.Command {
 
 // restoration is one restore under way.
 type restoration struct {
-	app     *app
+	app     *cli.App
 	cfg     config.Config
 	logs    []string
 	copied  string // a copy of the store that is replaced; empty: there is none
@@ -89,14 +91,14 @@ type restoration struct {
 
 // run looks at everything before it changes anything.
 func (r *restoration) run(ctx context.Context, path string) (err error) {
-	if err := r.app.refuseItself(r.cfg, path); err != nil {
+	if err := refuseItself(r.app, r.cfg, path); err != nil {
 		return err
 	}
-	if r.master, err = readMasterKeys(r.cfg.MasterKeyFile, r.app.getenv); err != nil {
+	if r.master, err = readMasterKeys(r.cfg.MasterKeyFile, r.app.Getenv); err != nil {
 		return err
 	}
 	r.seals = newSeals(r.master)
-	if r.hsm, err = openHSM(r.cfg, r.app.getenv); err != nil {
+	if r.hsm, err = openHSM(r.cfg, r.app.Getenv); err != nil {
 		return err
 	}
 	if r.hsm != nil { // it is to make a key
@@ -105,11 +107,11 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 			return fmt.Errorf("keys.hsm: %w; nothing was changed", err)
 		}
 	}
-	if r.backup, err = r.app.openBackup(ctx, path, r.master, r.unverified); err != nil {
+	if r.backup, err = openBackup(r.app, ctx, path, r.master, r.unverified); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.backup.close()) }()
-	if r.target, err = (opener{getenv: r.app.getenv, seals: r.seals, master: r.master}).openRestoreTarget(ctx, r.cfg, r.now); err != nil {
+	if r.target, err = (opener{getenv: r.app.Getenv, seals: r.seals, master: r.master}).openRestoreTarget(ctx, r.cfg, r.now); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.target.close()) }()
@@ -123,14 +125,14 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 }
 
 // refuseItself: a file cannot be put in its own place.
-func (a *app) refuseItself(cfg config.Config, path string) error {
+func refuseItself(app *cli.App, cfg config.Config, path string) error {
 	own, _ := cfg.BoltPath()
 	one, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("reading the backup: %w", err)
 	}
 	if other, err := os.Stat(own); err == nil && os.SameFile(one, other) {
-		return misuse("%s is the store itself; name a backup of it", path)
+		return cli.Usagef("%s is the store itself; name a backup of it", path)
 	}
 	return nil
 }
@@ -212,7 +214,7 @@ func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) erro
 
 // fill puts the records into the target and reports what came of them.
 func (r *restoration) fill(ctx context.Context, f store.Foundation, o *recovery.Overlay, records iter.Seq2[store.Record, error]) error {
-	if err := r.target.fill(ctx, f, r.report.Counts.counted(records)); err != nil {
+	if err := r.target.fill(ctx, f, r.report.Counts.Counted(records)); err != nil {
 		return fmt.Errorf("restoring %s: %w", r.backup.path, err)
 	}
 	if bolt, ok := r.target.(*boltTarget); ok {
@@ -221,20 +223,6 @@ func (r *restoration) fill(ctx context.Context, f store.Foundation, o *recovery.
 	r.report.Kept.Preserved = o.Preserved
 	r.report.Lost = o.Lost(func(sub string) string { return r.target.name(ctx, sub) })
 	return nil
-}
-
-// counted counts the records that go by.
-func (c *archiveCounts) counted(records iter.Seq2[store.Record, error]) iter.Seq2[store.Record, error] {
-	return func(yield func(store.Record, error) bool) {
-		for record, err := range records {
-			if err == nil {
-				c.add(record)
-			}
-			if !yield(record, err) {
-				return
-			}
-		}
-	}
 }
 
 func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys.Config {
@@ -331,22 +319,22 @@ func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest
 
 // restoreReport is what was done and what is left to do.
 type restoreReport struct {
-	Store        string        `json:"store"`
-	From         string        `json:"from"`
-	AsOf         time.Time     `json:"as_of"`
-	Install      string        `json:"install"`
-	Rehearsal    bool          `json:"rehearsal,omitempty"`
-	LeftOut      int64         `json:"sessions_left_out,omitempty"` // of a rehearsal
-	MovedAside   string        `json:"moved_aside,omitempty"`
-	Counts       archiveCounts `json:"counts"`
-	Knew         []string      `json:"known_from"`           // where it was known from what has happened since
-	Unread       string        `json:"unreadable,omitempty"` // why the store that was replaced could not be asked
-	Gaps         []string      `json:"gaps,omitempty"`       // what the logs and the trail lack
-	NewerKeyring bool          `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
-	Keyring      keys.Recovery `json:"keyring"`
-	Older        bool          `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
-	Kept         preserved     `json:"kept"`
-	Lost         recovery.Lost `json:"lost"`
+	Store        string         `json:"store"`
+	From         string         `json:"from"`
+	AsOf         time.Time      `json:"as_of"`
+	Install      string         `json:"install"`
+	Rehearsal    bool           `json:"rehearsal,omitempty"`
+	LeftOut      int64          `json:"sessions_left_out,omitempty"` // of a rehearsal
+	MovedAside   string         `json:"moved_aside,omitempty"`
+	Counts       archive.Counts `json:"counts"`
+	Knew         []string       `json:"known_from"`           // where it was known from what has happened since
+	Unread       string         `json:"unreadable,omitempty"` // why the store that was replaced could not be asked
+	Gaps         []string       `json:"gaps,omitempty"`       // what the logs and the trail lack
+	NewerKeyring bool           `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
+	Keyring      keys.Recovery  `json:"keyring"`
+	Older        bool           `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
+	Kept         preserved      `json:"kept"`
+	Lost         recovery.Lost  `json:"lost"`
 }
 
 func (r restoreReport) write(w io.Writer) { writeRestore(w, r) }

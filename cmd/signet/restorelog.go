@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/server/audit"
 	"signet/store"
 	"signet/store/recovery"
@@ -99,7 +100,7 @@ func parseRefresh(line []byte) (id store.SessionID, generation uint32, ok bool) 
 		Session    store.SessionID `json:"sid"`
 		Generation uint32          `json:"generation"`
 	}
-	if json.Unmarshal(bytes.TrimPrefix(line, byteOrderMark), &fields) != nil {
+	if json.Unmarshal(bytes.TrimPrefix(line, cli.ByteOrderMark), &fields) != nil {
 		return id, 0, false
 	}
 	return fields.Session, fields.Generation, fields.Message == "token" && fields.Status == http.StatusOK && fields.Grant == "refresh_token" && !fields.Session.IsZero()

@@ -40,12 +40,12 @@ func (r *restoration) readMark() error {
 // replaceMark writes the mark of the keyring that was restored.
 func (r *restoration) replaceMark(ring *keys.Manager) {
 	if r.markProblem != nil {
-		r.app.warn(fmt.Errorf("%s was not used, and is replaced: %w", string(markFile(r.cfg)), r.markProblem))
+		r.app.Warn(fmt.Errorf("%s was not used, and is replaced: %w", string(markFile(r.cfg)), r.markProblem))
 	}
 	if r.mark != nil {
 		ring.Remember(*r.mark)
 	}
 	if err := ring.ReplaceMark(markFile(r.cfg)); err != nil {
-		r.app.warn(fmt.Errorf("data_dir: %w; remove %s before the server starts", err, string(markFile(r.cfg))))
+		r.app.Warn(fmt.Errorf("data_dir: %w; remove %s before the server starts", err, string(markFile(r.cfg))))
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // writeRestore reports what was done, and what the operator must do now.
 func writeRestore(w io.Writer, r restoreReport) {
-	fmt.Fprintf(w, "restored %s from %s, as of %s\n", r.Store, r.From, stamp(r.AsOf))
+	fmt.Fprintf(w, "restored %s from %s, as of %s\n", r.Store, r.From, cli.FormatTime(r.AsOf))
 	if r.MovedAside != "" {
 		fmt.Fprintf(w, "what was there is now %s\n", r.MovedAside)
 	}
@@ -18,10 +20,10 @@ func writeRestore(w io.Writer, r restoreReport) {
 		what string
 		n    int64
 	}{{"clients", c.Clients}, {"users", c.Users}, {"sessions", c.Sessions}, {"revoked tokens", c.RevokedTokens}, {"spent assertions", c.Assertions}, {"audit events", c.Events}} {
-		line(w, row.what, fmt.Sprint(row.n))
+		cli.Row(w, row.what, fmt.Sprint(row.n))
 	}
 	if r.Rehearsal {
-		line(w, "left out", fmt.Sprint(r.LeftOut), "sessions, because this is a rehearsal")
+		cli.Row(w, "left out", fmt.Sprint(r.LeftOut), "sessions, because this is a rehearsal")
 	}
 	writeKept(w, r)
 	if r.Rehearsal {
@@ -41,19 +43,19 @@ func writeKept(w io.Writer, r restoreReport) {
 		fmt.Fprintln(w, "(there was no store that could be read, and no --audit-log)")
 	}
 	if r.Unread != "" {
-		fmt.Fprintf(w, "The store that was there could not be read: %s\n", printable(r.Unread))
+		fmt.Fprintf(w, "The store that was there could not be read: %s\n", cli.Printable(r.Unread))
 	}
 	if r.Older {
 		fmt.Fprintln(w, "The store that was there is older than the backup. Records that are missing in it were not taken for deleted.")
 	}
 	for _, gap := range r.Gaps {
-		fmt.Fprintln(w, printable(gap))
+		fmt.Fprintln(w, cli.Printable(gap))
 	}
 	fmt.Fprintln(w)
 	k := r.Kept
-	line(w, "keys", named(k.Keys))
-	line(w, "sessions", fmt.Sprint(k.Sessions))
-	line(w, "access tokens", fmt.Sprint(k.Tokens))
+	cli.Row(w, "keys", named(k.Keys))
+	cli.Row(w, "sessions", fmt.Sprint(k.Sessions))
+	cli.Row(w, "access tokens", fmt.Sprint(k.Tokens))
 	for _, row := range []struct {
 		what  string
 		names []string
@@ -64,14 +66,14 @@ func writeKept(w io.Writer, r restoreReport) {
 		{"secrets revoked", k.RevokedSecrets}, {"new secrets", k.NewSecrets},
 	} {
 		if len(row.names) > 0 {
-			line(w, row.what, named(row.names))
+			cli.Row(w, row.what, named(row.names))
 		}
 	}
 	if k.Generations > 0 {
-		line(w, "sessions moved on", fmt.Sprint(k.Generations), "their spent refresh tokens stay spent")
+		cli.Row(w, "sessions moved on", fmt.Sprint(k.Generations), "their spent refresh tokens stay spent")
 	}
 	if k.Unreadable > 0 {
-		line(w, "unreadable", fmt.Sprint(k.Unreadable), "records of the store that was there; its audit events counted for them")
+		cli.Row(w, "unreadable", fmt.Sprint(k.Unreadable), "records of the store that was there; its audit events counted for them")
 	}
 }
 
@@ -87,10 +89,10 @@ func writeRotations(w io.Writer, r restoreReport) {
 	for _, rotation := range r.Keyring.Rotations {
 		known := "known to every verifier"
 		if !rotation.Signer.Aged(rotation.At) {
-			known = "some verifiers that do not ask again for an unknown kid lack it until " + stamp(rotation.Signer.KnownAt)
+			known = "some verifiers that do not ask again for an unknown kid lack it until " + cli.FormatTime(rotation.Signer.KnownAt)
 		}
-		line(w, rotation.Alg, rotation.Signer.KID, known)
-		line(w, "", "in place of "+rotation.Retired, "what that signed stays valid")
+		cli.Row(w, rotation.Alg, rotation.Signer.KID, known)
+		cli.Row(w, "", "in place of "+rotation.Retired, "what that signed stays valid")
 	}
 }
 
@@ -99,11 +101,11 @@ func writeChecks(w io.Writer, r restoreReport) {
 	l, n := r.Lost, 0
 	check := func(format string, args ...any) {
 		n++
-		fmt.Fprintf(w, "%d. %s\n", n, printable(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(w, "%d. %s\n", n, cli.Printable(fmt.Sprintf(format, args...)))
 	}
 	fmt.Fprintln(w, "\nNow check:")
 	fmt.Fprintln(w)
-	check("A revocation after %s that none of these sources has is undone. Revoke again what you know of: sessions, tokens, users, clients, keys.", stamp(r.AsOf))
+	check("A revocation after %s that none of these sources has is undone. Revoke again what you know of: sessions, tokens, users, clients, keys.", cli.FormatTime(r.AsOf))
 	check("Users who have logged in since then log in again (%d logins are known of). Refreshes since then are recognised and carried on.", l.Logins)
 	if len(r.Kept.Passwords) > 0 {
 		check("Passwords that were changed since do not work, and neither do the ones before: `signet user set-password` for %s.", named(r.Kept.Passwords))

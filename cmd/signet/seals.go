@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/masterkey"
@@ -63,8 +64,8 @@ const unsealedWarning = "the records have no seals that must be there: whoever c
 	"run `signet store seal` once all servers have this version"
 
 // withMaster returns o with the seals of the configuration's master keys.
-func (a *app) withMaster(o opener, cfg config.Config) (opener, error) {
-	master, err := readMasterKeys(cfg.MasterKeyFile, a.getenv)
+func withMaster(app *cli.App, o opener, cfg config.Config) (opener, error) {
+	master, err := readMasterKeys(cfg.MasterKeyFile, app.Getenv)
 	if err != nil {
 		return o, err
 	}
@@ -74,7 +75,7 @@ func (a *app) withMaster(o opener, cfg config.Config) (opener, error) {
 
 // opener opens stores to look at them.
 func (d *doctor) opener(master []masterkey.Key) opener {
-	return opener{getenv: d.app.getenv, master: master, seals: newSeals(master)}
+	return opener{getenv: d.app.Getenv, master: master, seals: newSeals(master)}
 }
 
 // recoverRecords notes in the keyring that every restored record has a seal, and forgets the floors of the

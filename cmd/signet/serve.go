@@ -12,11 +12,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/server"
 )
 
-func (a *app) serveCommand() *cobra.Command {
+func serveCommand(app *cli.App) *cobra.Command {
 	var listen string
 	cmd := &cobra.Command{
 		Use:   "serve --config FILE",
@@ -29,35 +31,35 @@ applies what can change while the server runs; a FILE with a mistake changes not
 		Example: "  signet serve --config /etc/signet/signet.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path := a.configPath()
+			path := configfile.Path(app)
 			if path == "" {
-				return misuse("--config is missing; make an install with `signet init`, or try `signet dev`")
+				return cli.Usagef("--config is missing; make an install with `signet init`, or try `signet dev`")
 			}
-			environ := a.environ
+			environ := app.Environ
 			if listen != "" {
 				environ = append(environ[:len(environ):len(environ)], "SIGNET_LISTEN="+listen)
 			}
-			return a.serve(cmd.Context(), path, environ)
+			return serve(app, cmd.Context(), path, environ)
 		},
 	}
-	cmd.Flags().StringVar(&a.conn.config, "config", "", "the configuration `FILE`, as signet init writes it (default: SIGNET_CONFIG, then ./signet.yaml)")
+	cmd.Flags().StringVar(&app.Connection.Config, "config", "", "the configuration `FILE`, as signet init writes it (default: SIGNET_CONFIG, then ./signet.yaml)")
 	cmd.Flags().StringVar(&listen, "listen", "", "listen on `HOST:PORT` instead of what the configuration says")
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, path string, environ []string) error {
-	cfg, warnings, err := a.loadFile(path, environ)
+func serve(app *cli.App, ctx context.Context, path string, environ []string) error {
+	cfg, warnings, err := configfile.ReadPath(app, path, environ)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(hardenProcess(), checkPlaces(cfg)); err != nil {
+	if err := errors.Join(hardenProcess(), configfile.CheckAccess(cfg)); err != nil {
 		return err
 	}
-	log, level := newLog(a.err, cfg.Log)
+	log, level := newLog(app.Err, cfg.Log)
 	for _, w := range warnings {
 		log.Warn("configuration", slog.String("warning", fmt.Sprint(w)))
 	}
-	master, err := readMasterKeys(cfg.MasterKeyFile, a.getenv)
+	master, err := readMasterKeys(cfg.MasterKeyFile, app.Getenv)
 	if err != nil {
 		return err
 	}
@@ -69,7 +71,7 @@ func (a *app) serve(ctx context.Context, path string, environ []string) error {
 	}
 	hangup := make(chan os.Signal, 1) // taken from here on: it must not end a server that waits for its store
 	signal.Notify(hangup, syscall.SIGHUP)
-	n, l, err := startNode(ctx, cfg, certs, log, func() (*node, error) { return openNode(ctx, cfg, master, a.getenv, a.now, log, level) })
+	n, l, err := startNode(ctx, cfg, certs, log, func() (*node, error) { return openNode(ctx, cfg, master, app.Getenv, app.Now, log, level) })
 	if err != nil {
 		return err
 	}
@@ -78,13 +80,13 @@ func (a *app) serve(ctx context.Context, path string, environ []string) error {
 		return nil
 	}
 	n.overrides = func() []config.Override { return config.Overrides(path, environ) }
-	stop := n.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return a.loadFile(path, environ) }) // before anybody is told that it serves and may send SIGHUP
+	stop := n.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return configfile.ReadPath(app, path, environ) }) // before anybody is told that it serves and may send SIGHUP
 	defer stop()
 	for _, p := range n.keys.KeptPlans() {
 		log.Warn("keys.* was changed and does not take effect yet", slog.String("warning", keptPlanText(cfg, p)))
 	}
 	log.Info("serving", slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),
-		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket), slog.String("version", version()))
+		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket), slog.String("version", app.Version))
 	if err := n.serve(ctx, l); err != nil {
 		n.close()
 		return err

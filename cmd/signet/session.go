@@ -3,29 +3,22 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
-// sessionRecord is a Session of the admin API.
-type sessionRecord struct {
-	ID         string    `json:"sid"`
-	ClientID   string    `json:"client_id"`
-	Generation uint32    `json:"generation"`
-	StartedAt  time.Time `json:"started_at"`
-	RotatedAt  time.Time `json:"rotated_at"`
-	ExpiresAt  time.Time `json:"expires_at"`
-}
-
-func (a *app) sessionCommand() *cobra.Command {
-	return a.remote(noun("session", "See and end who is signed in",
+func sessionCommand(app *cli.App) *cobra.Command {
+	return connect.Flags(app, cli.Group("session", "See and end who is signed in",
 		"See and end sessions: one session is one sign-in of one user in one client. Its sid is in its tokens.",
-		a.sessionList(), a.sessionRevoke()))
+		sessionList(app), sessionRevoke(app)))
 }
 
-func (a *app) sessionList() *cobra.Command {
+func sessionList(app *cli.App) *cobra.Command {
 	var user, client string
 	cmd := &cobra.Command{
 		Use:   "list --user NAME [--client ID]",
@@ -33,15 +26,15 @@ func (a *app) sessionList() *cobra.Command {
 		Long: "List a user's sessions. They are kept by user: who is signed in with a client is not kept, and\n" +
 			"`signet audit list --type login --client ID` shows who signed in with it.",
 		Example: "signet session list --user alice\nsignet session list --user alice --client web",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if user == "" && client != "" {
-				return misuse("sessions are kept by user: add --user; `signet audit list --type login --client %s` shows who signed in with it", client)
+				return cli.Usagef("sessions are kept by user: add --user; `signet audit list --type login --client %s` shows who signed in with it", client)
 			}
-			if err := required(cmd, "user"); err != nil {
+			if err := cli.Required(cmd, "user"); err != nil {
 				return err
 			}
-			return a.listSessions(cmd, user, client)
+			return listSessions(app, cmd, user, client)
 		},
 	}
 	userFlag(cmd, &user)
@@ -53,32 +46,30 @@ func userFlag(cmd *cobra.Command, user *string) {
 	cmd.Flags().StringVar(user, "user", "", "the user's `NAME`, or the sub of a token")
 }
 
-func (a *app) listSessions(cmd *cobra.Command, user, client string) error {
-	c, err := a.connect()
+func listSessions(app *cli.App, cmd *cobra.Command, user, client string) error {
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	var answer struct {
-		Sessions []sessionRecord `json:"sessions"`
-	}
-	if err := c.call(cmd.Context(), http.MethodGet, pathTo("users", user, "sessions"), nil, &answer); err != nil {
+	var answer api.SessionList
+	if err := c.Call(cmd.Context(), api.ListSessions.At(user), nil, &answer); err != nil {
 		return err
 	}
 	now := time.Now()
-	l := a.newList("sessions", "SID", "CLIENT", "SIGNED IN", "REFRESHED", "TIMES", "EXPIRES")
+	l := app.NewList("sessions", "SID", "CLIENT", "SIGNED IN", "REFRESHED", "TIMES", "EXPIRES")
 	for _, s := range answer.Sessions {
 		if client != "" && s.ClientID != client {
 			continue
 		}
-		err := l.add(s, s.ID, s.ClientID, stamp(s.StartedAt), relative(s.RotatedAt, now), fmt.Sprint(s.Generation), relative(s.ExpiresAt, now))
+		err := l.Add(s, s.ID, s.ClientID, cli.FormatTime(s.StartedAt), cli.Relative(s.RotatedAt, now), fmt.Sprint(s.Generation), cli.Relative(s.ExpiresAt, now))
 		if err != nil {
 			return err
 		}
 	}
-	return l.end(fmt.Sprintf("%s has no sessions.", user))
+	return l.End(fmt.Sprintf("%s has no sessions.", user))
 }
 
-func (a *app) sessionRevoke() *cobra.Command {
+func sessionRevoke(app *cli.App) *cobra.Command {
 	var user, file string
 	var all, everybody bool
 	cmd := &cobra.Command{
@@ -87,32 +78,32 @@ func (a *app) sessionRevoke() *cobra.Command {
 		Long: "End one session of a user, or all of them. Its refresh token is refused from now on, and its access\n" +
 			"tokens by introspection; services that only use the key set accept those until they expire.",
 		Example: "signet session revoke --user alice 2vZ1mVnXo0m4qk9cQyq3Tg\nsignet session revoke --user alice --all",
-		Args:    positionalRange(0, "SID"),
+		Args:    cli.ArgsRange(0, "SID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if file != "" {
 				if user != "" || all || everybody || len(args) > 0 {
-					return misuse("--file is all sessions of its users; leave --user, --all, --everybody and SID out")
+					return cli.Usagef("--file is all sessions of its users; leave --user, --all, --everybody and SID out")
 				}
-				return a.bulk(cmd, file, "revoke-sessions")
+				return callForEach(app, cmd, file, api.RevokeSessionsOfUsers)
 			}
 			if everybody {
 				if user != "" || all || len(args) > 0 {
-					return misuse("--everybody is all users; leave --user, --all and SID out")
+					return cli.Usagef("--everybody is all users; leave --user, --all and SID out")
 				}
-				return a.revokeEverybody(cmd)
+				return revokeEverybody(app, cmd)
 			}
-			if err := required(cmd, "user"); err != nil {
+			if err := cli.Required(cmd, "user"); err != nil {
 				return err
 			}
 			switch {
 			case all && len(args) > 0:
-				return misuse("--all and a SID do not go together; leave one of them out")
+				return cli.Usagef("--all and a SID do not go together; leave one of them out")
 			case all:
-				return a.revokeSessions(cmd, user)
+				return revokeSessions(app, cmd, user)
 			case len(args) == 0:
-				return misuse("say which session: give its SID, or --all; see `signet session list --user %s`", user)
+				return cli.Usagef("say which session: give its SID, or --all; see `signet session list --user %s`", user)
 			}
-			return a.revokeSession(cmd, user, args[0])
+			return revokeSession(app, cmd, user, args[0])
 		},
 	}
 	userFlag(cmd, &user)
@@ -122,38 +113,43 @@ func (a *app) sessionRevoke() *cobra.Command {
 	return cmd
 }
 
-func (a *app) revokeSession(cmd *cobra.Command, user, sid string) error {
-	c, err := a.connect()
+func revokeSession(app *cli.App, cmd *cobra.Command, user, sid string) error {
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	if err := c.call(cmd.Context(), http.MethodDelete, pathTo("users", user, "sessions", sid), nil, nil); err != nil {
+	if err := c.Call(cmd.Context(), api.RevokeSession.At(user, sid), nil, nil); err != nil {
 		return err
 	}
-	return a.printRevoked(1)
+	return printRevoked(app, 1)
 }
 
-func (a *app) revokeSessions(cmd *cobra.Command, user string) error {
-	c, err := a.connect()
+func revokeSessions(app *cli.App, cmd *cobra.Command, user string) error {
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	var answer struct {
-		Revoked int `json:"revoked"`
-	}
-	if err := c.call(cmd.Context(), http.MethodDelete, pathTo("users", user, "sessions"), nil, &answer); err != nil {
+	var answer api.SessionsRevoked
+	if err := c.Call(cmd.Context(), api.RevokeSessions.At(user), nil, &answer); err != nil {
 		return err
 	}
-	return a.printRevoked(answer.Revoked)
+	return printRevoked(app, answer.Revoked)
 }
 
-func (a *app) printRevoked(n int) error {
-	return a.print(map[string]int{"revoked": n}, func(w io.Writer) { fmt.Fprintf(w, "revoked %d %s\n", n, plural(n, "session")) })
+func printRevoked(app *cli.App, n int) error {
+	return app.Print(map[string]int{"revoked": n}, func(w io.Writer) { fmt.Fprintf(w, "revoked %d %s\n", n, cli.Plural(n, "session")) })
 }
 
-func plural(n int, word string) string {
-	if n == 1 {
-		return word
+func revokeEverybody(app *cli.App, cmd *cobra.Command) error {
+	c, err := connect.Client(app)
+	if err != nil {
+		return err
 	}
-	return word + "s"
+	var ended api.ClientsEnded
+	if err := c.Call(cmd.Context(), api.RevokeAllSessions.At(), nil, &ended); err != nil {
+		return err
+	}
+	return app.Print(ended, func(w io.Writer) {
+		fmt.Fprintf(w, "ended every session, of %d %s\n", ended.Clients, cli.Plural(ended.Clients, "client"))
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/masterkey"
@@ -49,7 +50,7 @@ func (o opener) open(ctx context.Context, cfg config.Config) (store.Store, error
 
 func (o opener) openBolt(path string, cfg config.Config) (*bolt.Store, error) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
-		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, shellQuote(path))
+		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, cli.ShellQuote(path))
 	}
 	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Retention: auditRetention(cfg), Log: o.log, Seals: o.seals})
 	if err != nil {

@@ -7,26 +7,28 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/store"
 	"signet/store/bolt"
 )
 
-func (a *app) storeCommand() *cobra.Command {
-	return noun("store", "Look after the store itself", "Look after the store itself, not what is in it.", a.storeSealCommand(), a.storeCompactCommand())
+func storeCommand(app *cli.App) *cobra.Command {
+	return cli.Group("store", "Look after the store itself", "Look after the store itself, not what is in it.", storeSealCommand(app), storeCompactCommand(app))
 }
 
-func (a *app) storeCompactCommand() *cobra.Command {
-	return a.configFlag(&cobra.Command{
+func storeCompactCommand(app *cli.App) *cobra.Command {
+	return configfile.Flag(app, &cobra.Command{
 		Use:   "compact",
 		Short: "Give the free space in a bolt store back to the disk",
 		Long: "Rewrite the file of a bolt store without the space that deleted records have left. Stop the server\n" +
 			"first. The file is read and checked whole, and the new one, with the same mode and owner, takes its\n" +
 			"place in one step: an interruption leaves one or the other. It needs as much space again meanwhile.",
 		Example: "signet store compact --config /etc/signet/signet.yaml",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.loadConfig()
+			cfg, err := configfile.Load(app)
 			if err != nil {
 				return err
 			}
@@ -34,7 +36,7 @@ func (a *app) storeCompactCommand() *cobra.Command {
 			if !embedded {
 				return fmt.Errorf("store: %s is no file of Signet's; Redis gives space back by itself", storeName(cfg))
 			}
-			master, err := readMasterKeys(cfg.MasterKeyFile, a.getenv)
+			master, err := readMasterKeys(cfg.MasterKeyFile, app.Getenv)
 			if err != nil {
 				return err
 			}
@@ -45,14 +47,14 @@ func (a *app) storeCompactCommand() *cobra.Command {
 			if err != nil {
 				return explainBolt(err, path)
 			}
-			return a.printCompacted(cfg, c)
+			return printCompacted(app, cfg, c)
 		},
 	})
 }
 
-func (a *app) printCompacted(cfg config.Config, c bolt.Compacted) error {
+func printCompacted(app *cli.App, cfg config.Config, c bolt.Compacted) error {
 	path := storeName(cfg)
-	return a.print(map[string]any{"store": path, "bytes_before": c.Before, "bytes_after": c.After}, func(w io.Writer) {
+	return app.Print(map[string]any{"store": path, "bytes_before": c.Before, "bytes_after": c.After}, func(w io.Writer) {
 		fmt.Fprintf(w, "compacted %s from %d to %d bytes\n", path, c.Before, c.After)
 	})
 }

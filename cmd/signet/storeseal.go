@@ -5,24 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
-// sealProgress is one line of the answer of POST /v1/store/seal.
-type sealProgress struct {
-	Step    string   `json:"step"`
-	Looked  int      `json:"looked"`
-	Sealed  int      `json:"sealed"`
-	Waiting []string `json:"waiting,omitempty"`
-	Done    bool     `json:"done,omitempty"`
-	Error   string   `json:"error,omitempty"`
-}
-
-func (a *app) storeSealCommand() *cobra.Command {
-	return a.remote(&cobra.Command{
+func storeSealCommand(app *cli.App) *cobra.Command {
+	return connect.Flags(app, &cobra.Command{
 		Use:   "seal",
 		Short: "Give every record a seal, and refuse records without one",
 		Long: "Give every record of the store a seal: a MAC under the master key, by which servers notice records that\n" +
@@ -31,22 +23,22 @@ func (a *app) storeSealCommand() *cobra.Command {
 			"refused. Run it again after `signet keys rewrap`, so that the old master key can be taken away.\n\n" +
 			"Servers go on working meanwhile. An interruption does no harm: run it again.",
 		Example: "signet store seal --config /etc/signet/signet.yaml",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
-			resp, err := c.send(cmd.Context(), http.MethodPost, pathTo("store", "seal"), "application/json", strings.NewReader("{}"))
+			answer, err := c.Open(cmd.Context(), api.SealStore.At(), struct{}{})
 			if err != nil {
 				return err
 			}
-			defer resp.Body.Close()
-			last, err := a.followSeal(resp.Body)
+			defer answer.Close()
+			last, err := followSeal(app, answer)
 			if err != nil {
 				return err
 			}
-			return a.print(last, func(w io.Writer) {
+			return app.Print(last, func(w io.Writer) {
 				fmt.Fprintf(w, "every record has a seal now: %d, of which %d were sealed by this\n", last.Looked, last.Sealed)
 			})
 		},
@@ -54,12 +46,12 @@ func (a *app) storeSealCommand() *cobra.Command {
 }
 
 // followSeal reads the lines to the last one.
-func (a *app) followSeal(in io.Reader) (last sealProgress, err error) {
-	tally := a.tally("sealed")
-	defer tally.clear()
+func followSeal(app *cli.App, in io.Reader) (last api.SealProgress, err error) {
+	tally := app.Tally("sealed")
+	defer tally.Clear()
 	lines := json.NewDecoder(in)
 	for !last.Done {
-		last = sealProgress{}
+		last = api.SealProgress{}
 		err := lines.Decode(&last)
 		switch {
 		case errors.Is(err, io.EOF):
@@ -69,7 +61,7 @@ func (a *app) followSeal(in io.Reader) (last sealProgress, err error) {
 		case last.Error != "":
 			return last, fmt.Errorf("%s; run this again once that is mended, it goes on where it stopped", last.Error)
 		case last.Step == "seal":
-			tally.add()
+			tally.Add()
 		}
 	}
 	return last, nil

@@ -4,30 +4,23 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
-// throttleRecord is one limit of the admin API's throttle.
-type throttleRecord struct {
-	Kind     string     `json:"kind"`
-	Network  string     `json:"network"`
-	Failures int        `json:"failures"`
-	UnderWay int        `json:"under_way"`
-	Wait     float64    `json:"wait_seconds"`
-	Until    *time.Time `json:"until,omitempty"`
-}
-
-func (a *app) throttleCommand() *cobra.Command {
-	return a.remote(noun("throttle", "See and lift what failed logins are made to wait for",
+func throttleCommand(app *cli.App) *cobra.Command {
+	return connect.Flags(app, cli.Group("throttle", "See and lift what failed logins are made to wait for",
 		"See and lift waits after failed logins. Names and addresses are kept as marks, so name the user or the\naddress that you ask about.",
-		a.throttleList(), a.throttleClear()))
+		throttleList(app), throttleClear(app)))
 }
 
-// throttleQuery is whom the commands are about.
+// throttleQuery has the flags that select failures.
 type throttleQuery struct{ user, address string }
 
 func (q *throttleQuery) flags(cmd *cobra.Command) {
@@ -35,8 +28,8 @@ func (q *throttleQuery) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&q.address, "address", "", "failures from the network of `ADDRESS`")
 }
 
-func (a *app) throttled(ctx context.Context, method string, q throttleQuery, answer any) error {
-	c, err := a.connect()
+func callThrottle(ctx context.Context, app *cli.App, verb api.Verb, q throttleQuery, answer any) error {
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
@@ -47,10 +40,10 @@ func (a *app) throttled(ctx context.Context, method string, q throttleQuery, ans
 	if q.address != "" {
 		v.Set("address", q.address)
 	}
-	return c.call(ctx, method, pathTo("throttle")+"?"+v.Encode(), nil, answer)
+	return c.Call(ctx, verb.At().Query(v), nil, answer)
 }
 
-func (a *app) throttleList() *cobra.Command {
+func throttleList(app *cli.App) *cobra.Command {
 	var q throttleQuery
 	cmd := &cobra.Command{
 		Use:   "list [--user NAME] [--address ADDRESS]",
@@ -63,34 +56,32 @@ func (a *app) throttleList() *cobra.Command {
   client    authentications of a client from a network; unknown: in the name of none
   admin     authentications at admin.listen from a network`,
 		Example: "signet throttle list --user alice\nsignet throttle list --address 203.0.113.7",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var answer struct {
-				Limits []throttleRecord `json:"limits"`
-			}
-			if err := a.throttled(cmd.Context(), http.MethodGet, q, &answer); err != nil {
+			var answer api.LimitList
+			if err := callThrottle(cmd.Context(), app, api.ListThrottle, q, &answer); err != nil {
 				return err
 			}
 			now := time.Now()
-			l := a.newList("limits", "OF", "NETWORK", "FAILURES", "UNDER WAY", "WAIT", "FORGOTTEN")
+			l := app.NewList("limits", "OF", "NETWORK", "FAILURES", "UNDER WAY", "WAIT", "FORGOTTEN")
 			for _, r := range answer.Limits {
 				until := ""
 				if r.Until != nil {
-					until = relative(*r.Until, now)
+					until = cli.Relative(*r.Until, now)
 				}
-				err := l.add(r, r.Kind, r.Network, fmt.Sprint(r.Failures), fmt.Sprint(r.UnderWay), fmt.Sprintf("%.0fs", r.Wait), until)
+				err := l.Add(r, r.Kind, r.Network, fmt.Sprint(r.Failures), fmt.Sprint(r.UnderWay), fmt.Sprintf("%.0fs", r.Wait), until)
 				if err != nil {
 					return err
 				}
 			}
-			return l.end("No failures count there at present.")
+			return l.End("No failures count there at present.")
 		},
 	}
 	q.flags(cmd)
 	return cmd
 }
 
-func (a *app) throttleClear() *cobra.Command {
+func throttleClear(app *cli.App) *cobra.Command {
 	var q throttleQuery
 	cmd := &cobra.Command{
 		Use:   "clear --user NAME|--address ADDRESS",
@@ -98,18 +89,18 @@ func (a *app) throttleClear() *cobra.Command {
 		Long: "Forget the failures of a user from everywhere, or those from the network of an address. With both,\n" +
 			"those of the user from there. It is recorded in the audit trail.",
 		Example: "signet throttle clear --user alice",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if q.user == "" && q.address == "" {
-				return misuse("say whose failures: --user NAME or --address ADDRESS")
+				return cli.Usagef("say whose failures: --user NAME or --address ADDRESS")
 			}
-			var answer struct {
-				Cleared int `json:"cleared"`
-			}
-			if err := a.throttled(cmd.Context(), http.MethodDelete, q, &answer); err != nil {
+			var answer api.LimitsCleared
+			if err := callThrottle(cmd.Context(), app, api.ClearThrottle, q, &answer); err != nil {
 				return err
 			}
-			return a.print(answer, func(w io.Writer) { fmt.Fprintf(w, "cleared %d %s\n", answer.Cleared, plural(answer.Cleared, "limit")) })
+			return app.Print(answer, func(w io.Writer) {
+				fmt.Fprintf(w, "cleared %d %s\n", answer.Cleared, cli.Plural(answer.Cleared, "limit"))
+			})
 		},
 	}
 	q.flags(cmd)

@@ -5,7 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/term"
+	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 // timeline draws a chart with characters.
@@ -21,13 +22,7 @@ type palette struct{ pending, active, retired, now rune }
 func shades() palette { return palette{'▒', '█', '░', '│'} }
 func ascii() palette  { return palette{'-', '#', '.', '|'} }
 
-const (
-	timelineWidth = 100 // where there is no terminal that has another
-	leastWidth    = 72
-	mostWidth     = 180
-)
-
-func newTimeline(p keyPlan, columns int, unicode bool) timeline {
+func newTimeline(p api.KeyPlan, columns int, unicode bool) timeline {
 	t := timeline{chart: newChart(p), paint: ascii()}
 	if unicode {
 		t.paint = shades()
@@ -44,7 +39,7 @@ func (t timeline) margin(key, from, until string) string {
 
 func (t timeline) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "The signing keys from %s to %s, keyring version %d\n\n", stamp(t.plan.From), stamp(t.plan.Until), t.plan.Version)
+	fmt.Fprintf(&b, "The signing keys from %s to %s, keyring version %d\n\n", cli.FormatTime(t.plan.From), cli.FormatTime(t.plan.Until), t.plan.Version)
 	b.WriteString(t.chartText())
 	fmt.Fprintf(&b, "\n%c published, not signing yet   %c signs   %c kept, verifies only   %c now\n", t.paint.pending, t.paint.active, t.paint.retired, t.paint.now)
 	b.WriteString("A key with a letter for a name has not been made yet.\n")
@@ -61,10 +56,10 @@ func (t timeline) chartText() string {
 	t.write(&b, t.margin("KEY", "SIGNS FROM", "UNTIL")+t.axis())
 	for _, g := range t.groups {
 		if len(t.groups) > 1 {
-			t.write(&b, t.margin(g.alg, "", "")+t.bar(plannedKey{}))
+			t.write(&b, t.margin(g.alg, "", "")+t.bar(api.PlannedKey{}))
 		}
 		for _, k := range g.inOrder() {
-			t.write(&b, t.margin(printable(k.shortName()), t.date(k.ActivatesAt), t.date(k.signsUntil()))+t.bar(k))
+			t.write(&b, t.margin(cli.Printable(shortName(k)), t.date(k.ActivatesAt), t.date(signsUntil(k)))+t.bar(k))
 		}
 	}
 	return b.String()
@@ -75,7 +70,7 @@ func (t timeline) write(b *strings.Builder, line string) {
 }
 
 // signsUntil is when the key stops signing, by whatever ends it.
-func (k plannedKey) signsUntil() time.Time {
+func signsUntil(k api.PlannedKey) time.Time {
 	if !k.RevokedAt.IsZero() {
 		return k.RevokedAt
 	}
@@ -103,7 +98,7 @@ func (t timeline) axis() string {
 
 // bar draws a key's life. What is too short for its scale has one character all the same, after what
 // comes before it.
-func (t timeline) bar(k plannedKey) string {
+func (t timeline) bar(k api.PlannedKey) string {
 	cells := []rune(strings.Repeat(" ", t.width))
 	least := 0
 	for _, s := range t.spans(k) {
@@ -132,24 +127,3 @@ func (p palette) of(state string) rune {
 
 // column is the character that stands for a moment.
 func (t timeline) column(at time.Time) int { return int(t.at(at) * float64(t.width)) }
-
-// columns is the width of the terminal, as far as it makes sense.
-func (a *app) columns() int {
-	if tty := fileOf(a.out); tty != nil && term.IsTerminal(int(tty.Fd())) {
-		if width, _, err := term.GetSize(int(tty.Fd())); err == nil {
-			return min(max(width, leastWidth), mostWidth)
-		}
-	}
-	return timelineWidth
-}
-
-// unicode reports whether the reader's locale says that more than ASCII can be shown.
-func (a *app) unicode() bool {
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if value := a.getenv(name); value != "" {
-			value = strings.ToLower(value)
-			return strings.Contains(value, "utf-8") || strings.Contains(value, "utf8")
-		}
-	}
-	return false
-}

@@ -8,11 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // maxToken is more than any server would take.
@@ -28,12 +31,12 @@ type inspection struct {
 	Audience  string          `json:"audience,omitempty"` // with --audience: "this service's" or "not this service's"
 }
 
-func (a *app) tokenCommand() *cobra.Command {
-	return noun("token", "Look into a token, or sign a client's assertion",
-		"Look into a token, or sign what a client without a secret authenticates with.", a.tokenInspect(), a.tokenAssertion())
+func tokenCommand(app *cli.App) *cobra.Command {
+	return cli.Group("token", "Look into a token, or sign a client's assertion",
+		"Look into a token, or sign what a client without a secret authenticates with.", tokenInspect(app), tokenAssertion(app))
 }
 
-func (a *app) tokenInspect() *cobra.Command {
+func tokenInspect(app *cli.App) *cobra.Command {
 	var issuer, jwks, audience string
 	cmd := &cobra.Command{
 		Use:   "inspect [TOKEN]",
@@ -45,9 +48,9 @@ func (a *app) tokenInspect() *cobra.Command {
 			"A token is a secret while it lives. Give it on standard input: an argument is in the process list\n" +
 			"and in the shell's history.",
 		Example: "signet token inspect < token.txt\nsignet token inspect --issuer https://auth.example.com --audience https://api.example.com < token.txt",
-		Args:    positionalRange(0, "TOKEN"),
+		Args:    cli.ArgsRange(0, "TOKEN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			token, err := a.readToken(args)
+			token, err := readToken(app, args)
 			if err != nil {
 				return err
 			}
@@ -55,7 +58,7 @@ func (a *app) tokenInspect() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.showToken(cmd.Context(), token, in, issuer, jwks, audience)
+			return showToken(app, cmd.Context(), token, in, issuer, jwks, audience)
 		},
 	}
 	cmd.Flags().StringVar(&issuer, "issuer", "", "check it with the keys of the issuer at `URL`")
@@ -64,17 +67,17 @@ func (a *app) tokenInspect() *cobra.Command {
 	return cmd
 }
 
-func (a *app) readToken(args []string) (string, error) {
+func readToken(app *cli.App, args []string) (string, error) {
 	if len(args) == 1 && args[0] != "-" {
 		return strings.TrimSpace(args[0]), nil
 	}
-	data, err := io.ReadAll(io.LimitReader(a.in, maxToken))
+	data, err := io.ReadAll(io.LimitReader(app.In, maxToken))
 	if err != nil {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}
-	token := strings.TrimSpace(string(bytes.TrimPrefix(data, byteOrderMark)))
+	token := strings.TrimSpace(string(bytes.TrimPrefix(data, cli.ByteOrderMark)))
 	if token == "" {
-		return "", misuse("there is no token on standard input; see `signet token inspect --help`")
+		return "", cli.Usagef("there is no token on standard input; see `signet token inspect --help`")
 	}
 	return token, nil
 }
@@ -115,7 +118,7 @@ func decodePart(name, part string) (json.RawMessage, error) {
 
 // showToken prints what is in the token first, and then fails if a check does not pass: a token that
 // is refused is the one people want to look into.
-func (a *app) showToken(ctx context.Context, token string, in inspection, issuer, jwks, audience string) error {
+func showToken(app *cli.App, ctx context.Context, token string, in inspection, issuer, jwks, audience string) error {
 	now := time.Now()
 	var failed error
 	if issuer != "" || jwks != "" {
@@ -135,7 +138,7 @@ func (a *app) showToken(ctx context.Context, token string, in inspection, issuer
 	}
 	exp, hasExp := timesIn(in.Claims)["exp"]
 	in.Expired = hasExp && !now.Before(exp)
-	if err := a.print(in, func(w io.Writer) { in.write(w, now) }); err != nil {
+	if err := app.Print(in, func(w io.Writer) { in.write(w, now) }); err != nil {
 		return err
 	}
 	return failed
@@ -180,25 +183,25 @@ func timesIn(object json.RawMessage) map[string]time.Time {
 }
 
 func (in inspection) write(w io.Writer, now time.Time) {
-	line(w, "HEADER")
+	cli.Row(w, "HEADER")
 	writeMembers(w, in.Header, now)
-	line(w)
-	line(w, "CLAIMS")
+	cli.Row(w)
+	cli.Row(w, "CLAIMS")
 	claims, answer := in.takeApart()
 	writeMembers(w, claims, now)
-	line(w)
+	cli.Row(w)
 	if answer != nil {
-		line(w, "ANSWER")
+		cli.Row(w, "ANSWER")
 		writeMembers(w, answer, now)
-		line(w)
-		line(w, "this is", "the signed answer of an introspection (RFC 9701), not an access token")
+		cli.Row(w)
+		cli.Row(w, "this is", "the signed answer of an introspection (RFC 9701), not an access token")
 	}
-	line(w, "signature", in.verdict())
+	cli.Row(w, "signature", in.verdict())
 	if in.Audience != "" {
-		line(w, "audience", in.Audience)
+		cli.Row(w, "audience", in.Audience)
 	}
 	if exp, ok := timesIn(in.Claims)["exp"]; ok && in.Expired {
-		line(w, "expired", relative(exp, now))
+		cli.Row(w, "expired", cli.Relative(exp, now))
 	}
 }
 
@@ -244,12 +247,12 @@ func writeMembers(w io.Writer, object json.RawMessage, now time.Time) {
 	if json.Unmarshal(object, &members) != nil {
 		return
 	}
-	for _, name := range sortedKeys(members) {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if t, ok := times[name]; ok {
-			line(w, "  "+name, stamp(t)+" ("+relative(t, now)+")")
+			cli.Row(w, "  "+name, cli.FormatTime(t)+" ("+cli.Relative(t, now)+")")
 			continue
 		}
-		line(w, "  "+name, plainJSON(members[name]))
+		cli.Row(w, "  "+name, plainJSON(members[name]))
 	}
 }
 

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // testIssuer publishes one key of each kind.
@@ -98,8 +100,8 @@ func (is *testIssuer) signAnswer(t *testing.T, change jwt.MapClaims) string {
 func TestInspectShowsASignedAnswer(t *testing.T) {
 	is := newTestIssuer(t)
 	var out, errs bytes.Buffer
-	std := stdio{strings.NewReader(is.signAnswer(t, nil)), &out, &errs}
-	if got := run(t.Context(), []string{"token", "inspect", "--issuer", is.url}, std, nil); got != exitDone {
+	app := &cli.App{In: strings.NewReader(is.signAnswer(t, nil)), Out: &out, Err: &errs}
+	if got := run(t.Context(), app, []string{"token", "inspect", "--issuer", is.url}); got != exitDone {
 		t.Errorf("got exit %d: %s", got, errs.String())
 	}
 	for _, want := range []string{`(?m)^  aud +orders$`, `(?m)^ANSWER$`, `(?m)^  active +true$`, `(?m)^  sub +usr_alice$`,
@@ -159,8 +161,8 @@ func TestInspectExitsByTheVerdict(t *testing.T) {
 		is.sign(t, "ES256", "ES256", jwt.MapClaims{"exp": 1000}): exitFailed,
 	} {
 		var out, errs bytes.Buffer
-		std := stdio{strings.NewReader(token), &out, &errs}
-		if got := run(context.Background(), []string{"token", "inspect", "--issuer", is.url}, std, nil); got != want {
+		app := &cli.App{In: strings.NewReader(token), Out: &out, Err: &errs}
+		if got := run(context.Background(), app, []string{"token", "inspect", "--issuer", is.url}); got != want {
 			t.Errorf("got exit %d, want %d: %s", got, want, errs.String())
 		}
 		if !strings.Contains(out.String(), is.url) {

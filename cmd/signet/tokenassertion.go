@@ -18,6 +18,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/keys/jose"
 )
 
@@ -30,7 +31,7 @@ type signedAssertion struct {
 	Assertion string `json:"client_assertion"`
 }
 
-func (a *app) tokenAssertion() *cobra.Command {
+func tokenAssertion(app *cli.App) *cobra.Command {
 	var client, issuer, key, kid string
 	cmd := &cobra.Command{
 		Use:   "assertion --client ID --issuer URL --key FILE [--kid KID]",
@@ -41,15 +42,15 @@ func (a *app) tokenAssertion() *cobra.Command {
 		Example: "SIGNED=$(signet token assertion --client reports --issuer https://auth.example.com --key reports.key)\n" +
 			"curl https://auth.example.com/token -d grant_type=client_credentials -d client_assertion=$SIGNED \\\n" +
 			"  -d client_assertion_type=" + assertionType,
-		Args: positional(),
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required(cmd, "client", "issuer", "key"); err != nil {
+			if err := cli.Required(cmd, "client", "issuer", "key"); err != nil {
 				return err
 			}
 			if err := checkIssuer(issuer); err != nil {
 				return err
 			}
-			signer, err := a.readPrivateKey(key)
+			signer, err := readPrivateKey(app, key)
 			if err != nil {
 				return err
 			}
@@ -57,7 +58,7 @@ func (a *app) tokenAssertion() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("the key in %s: %w", fileName(key), err)
 			}
-			return a.print(signedAssertion{assertionType, assertion}, func(w io.Writer) { line(w, assertion) })
+			return app.Print(signedAssertion{assertionType, assertion}, func(w io.Writer) { cli.Row(w, assertion) })
 		},
 	}
 	cmd.Flags().StringVar(&client, "client", "", "the client's `ID`")
@@ -74,9 +75,9 @@ func checkIssuer(issuer string) error {
 	u, err := url.Parse(issuer)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return misuse("--issuer %q is not a URL; give the server's issuer, such as https://auth.example.com", issuer)
+		return cli.Usagef("--issuer %q is not a URL; give the server's issuer, such as https://auth.example.com", issuer)
 	case strings.HasSuffix(issuer, "/") || strings.HasSuffix(u.Path, "/token"):
-		return misuse("--issuer %q is not an issuer; give it without /token and without a slash at the end", issuer)
+		return cli.Usagef("--issuer %q is not an issuer; give it without /token and without a slash at the end", issuer)
 	}
 	return nil
 }
@@ -110,8 +111,8 @@ func assertionMethod(signer crypto.Signer) jwt.SigningMethod {
 }
 
 // readPrivateKey reads the first private key of a PEM file. Its errors say nothing of what is in it.
-func (a *app) readPrivateKey(path string) (crypto.Signer, error) {
-	data, err := a.readKeyFile(path)
+func readPrivateKey(app *cli.App, path string) (crypto.Signer, error) {
+	data, err := readKeyFile(app, path)
 	if err != nil {
 		return nil, err
 	}

@@ -3,78 +3,83 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
-func (a *app) userCommand() *cobra.Command {
-	return a.remote(noun("user", "Add and change the people who sign in",
+func userCommand(app *cli.App) *cobra.Command {
+	return connect.Flags(app, cli.Group("user", "Add and change the people who sign in",
 		"Add, show and change users: the people who sign in with a password.\n\n"+
 			"A user is named by username or by the sub of their tokens (usr_…), which never changes.",
-		a.userCreate(), a.userList(), a.userShow(), a.userUpdate(), a.userSetPassword(),
-		a.userSwitch("disable", "Keep a user out, and end their sessions"), a.userSwitch("enable", "Let a disabled user in again"),
-		a.userDelete(), a.userImport()))
+		userCreate(app), userList(app), userShow(app), userUpdate(app), userSetPassword(app),
+		userSwitch(app, "disable", api.DisableUser, api.DisableUsers, "Keep a user out, and end their sessions"), userSwitch(app, "enable", api.EnableUser, api.EnableUsers, "Let a disabled user in again"),
+		userDelete(app), userImport(app)))
 }
 
-func (a *app) userCreate() *cobra.Command {
+func userCreate(app *cli.App) *cobra.Command {
 	var username string
 	var noPassword bool
 	var claims []string
-	var password passwordSource
+	var password cli.PasswordFlags
 	cmd := &cobra.Command{
 		Use:   "create --username NAME [OPTIONS]",
 		Short: "Add a user",
 		Long:  "Add a user. The password is asked for twice, or read from standard input or a file.\n\n" + claimHelp,
 		Example: "signet user create --username alice\n" +
 			"pwgen 20 1 | signet user create --username bob --password-stdin --claim 'roles=[\"admin\"]'",
-		Args: positional(),
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required(cmd, "username"); err != nil {
+			if err := cli.Required(cmd, "username"); err != nil {
 				return err
 			}
 			set, err := parseClaims(claims)
 			if err != nil {
 				return err
 			}
-			body := map[string]any{"username": username, "claims": set}
+			user := api.NewUser{Username: username, Claims: set}
 			if !noPassword {
-				if body["password"], err = password.read(a); err != nil {
+				secret, err := password.Read(app)
+				if err != nil {
 					return err
 				}
-			} else if password.stdin || password.file != "" {
-				return misuse("--no-password comes with a password; leave one of them out")
+				user.Password = &secret
+			} else if password.Given() {
+				return cli.Usagef("--no-password comes with a password; leave one of them out")
 			}
-			return a.userCall(cmd, http.MethodPost, pathTo("users"), body)
+			return callUser(app, cmd, api.CreateUser.At(), user)
 		},
 	}
 	cmd.Flags().StringVar(&username, "username", "", "the `NAME` to sign in with")
-	password.flags(cmd)
+	password.Register(cmd)
 	cmd.Flags().BoolVar(&noPassword, "no-password", false, "no password yet: the user cannot sign in until one is set")
 	cmd.Flags().StringArrayVar(&claims, "claim", nil, "a fact about the user (`NAME=VALUE`), any number of times")
 	return cmd
 }
 
-func (a *app) userShow() *cobra.Command {
+func userShow(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show NAME",
 		Short:   "Show a user",
 		Example: "signet user show alice",
-		Args:    positional("NAME"),
+		Args:    cli.Args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.userCall(cmd, http.MethodGet, pathTo("users", args[0]), nil)
+			return callUser(app, cmd, api.ShowUser.At(args[0]), nil)
 		},
 	}
 }
 
-func (a *app) userUpdate() *cobra.Command {
+func userUpdate(app *cli.App) *cobra.Command {
 	var claims, remove []string
 	cmd := &cobra.Command{
 		Use:     "update NAME OPTIONS",
 		Short:   "Change a user's claims",
 		Long:    "Change a user's claims. Those that are not named stay. The next refresh already sees the change.\n\n" + claimHelp,
 		Example: "signet user update alice --claim department=sales --remove-claim trial",
-		Args:    positional("NAME"),
+		Args:    cli.Args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set, err := parseClaims(claims)
 			if err != nil {
@@ -84,9 +89,9 @@ func (a *app) userUpdate() *cobra.Command {
 				set[name] = json.RawMessage("null")
 			}
 			if len(set) == 0 {
-				return misuse("say what to change with --claim or --remove-claim; see `%s --help`", cmd.CommandPath())
+				return cli.Usagef("say what to change with --claim or --remove-claim; see `%s --help`", cmd.CommandPath())
 			}
-			return a.userCall(cmd, http.MethodPatch, pathTo("users", args[0]), map[string]any{"claims": set})
+			return callUser(app, cmd, api.UpdateUser.At(args[0]), api.UserChanges{Claims: set})
 		},
 	}
 	cmd.Flags().StringArrayVar(&claims, "claim", nil, "set a claim (`NAME=VALUE`), any number of times")
@@ -94,24 +99,24 @@ func (a *app) userUpdate() *cobra.Command {
 	return cmd
 }
 
-func (a *app) userSwitch(verb, short string) *cobra.Command {
+func userSwitch(app *cli.App, name string, one, many api.Verb, short string) *cobra.Command {
 	var file bulkFile
 	cmd := &cobra.Command{
-		Use:     verb + " NAME | --file FILE",
+		Use:     name + " NAME | --file FILE",
 		Short:   short,
-		Example: "signet user " + verb + " alice\nsignet user " + verb + " --file names.txt",
+		Example: "signet user " + name + " alice\nsignet user " + name + " --file names.txt",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return a.bulk(cmd, file.path, verb)
+				return callForEach(app, cmd, file.path, many)
 			}
-			return a.userCall(cmd, http.MethodPost, pathTo("users", args[0], verb), nil)
+			return callUser(app, cmd, one.At(args[0]), nil)
 		},
 	}
 	file.flag(cmd)
 	return cmd
 }
 
-func (a *app) userDelete() *cobra.Command {
+func userDelete(app *cli.App) *cobra.Command {
 	var yes bool
 	var file bulkFile
 	cmd := &cobra.Command{
@@ -121,18 +126,18 @@ func (a *app) userDelete() *cobra.Command {
 		Example: "signet user delete alice\nsignet user delete --file gone.txt --yes",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				if err := a.confirm(yes, fmt.Sprintf("Delete all users in %s for good?", file.path)); err != nil {
+				if err := app.Confirm(yes, fmt.Sprintf("Delete all users in %s for good?", file.path)); err != nil {
 					return err
 				}
-				return a.bulk(cmd, file.path, "delete")
+				return callForEach(app, cmd, file.path, api.DeleteUsers)
 			}
-			if err := a.confirm(yes, fmt.Sprintf("Delete the user %q for good?", args[0])); err != nil {
+			if err := app.Confirm(yes, fmt.Sprintf("Delete the user %q for good?", args[0])); err != nil {
 				return err
 			}
-			return a.deleted(cmd, args[0], "users", args[0])
+			return deleteRecord(app, cmd, args[0], api.DeleteUser.At(args[0]))
 		},
 	}
-	yesFlag(cmd, &yes)
+	cli.YesFlag(cmd, &yes)
 	file.flag(cmd)
 	return cmd
 }

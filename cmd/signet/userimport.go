@@ -3,26 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
-// importReport is what the server did with each line.
-type importReport struct {
-	Accepted     int           `json:"accepted"`
-	Refused      []refusedLine `json:"refused"`       // the first ones
-	RefusedCount int           `json:"refused_count"` // all of them
-}
-
-type refusedLine struct {
-	Line     int    `json:"line"`
-	Username string `json:"username"`
-	Reason   string `json:"reason"`
-}
-
-func (a *app) userImport() *cobra.Command {
+func userImport(app *cli.App) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "import --file FILE|-",
@@ -32,26 +22,26 @@ func (a *app) userImport() *cobra.Command {
 			"argon2id and argon2i are accepted, and replaced by new ones as people sign in.\n\n" +
 			"A line that is refused is reported and does not keep the others out; the exit status is then 1.",
 		Example: "signet user import --file users.ndjson\nzcat users.ndjson.gz | signet user import --file -",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := required(cmd, "file"); err != nil {
+			if err := cli.Required(cmd, "file"); err != nil {
 				return err
 			}
-			in, err := a.openInput(file)
+			in, err := openInput(app, file)
 			if err != nil {
 				return err
 			}
 			defer in.Close()
-			return a.importUsers(cmd, in)
+			return importUsers(app, cmd, in)
 		},
 	}
 	cmd.Flags().StringVar(&file, "file", "", "the NDJSON `FILE`, or - for standard input")
 	return cmd
 }
 
-func (a *app) openInput(file string) (io.ReadCloser, error) {
+func openInput(app *cli.App, file string) (io.ReadCloser, error) {
 	if file == "-" {
-		return io.NopCloser(a.in), nil
+		return io.NopCloser(app.In), nil
 	}
 	f, err := os.Open(file)
 	if err != nil {
@@ -64,36 +54,36 @@ func (a *app) openInput(file string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-func (a *app) importUsers(cmd *cobra.Command, in io.Reader) error {
-	c, err := a.connect()
+func importUsers(app *cli.App, cmd *cobra.Command, in io.Reader) error {
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	var report importReport
-	body := a.watch("sent", in, 0) // a byte order mark and CRLF are the server's to skip
-	if err := c.exchange(cmd.Context(), http.MethodPost, "/v1/users:import", "application/x-ndjson", body, &report); err != nil {
+	var report api.Report
+	body := app.Watch("sent", in, 0) // a byte order mark and CRLF are the server's to skip
+	if err := c.Call(cmd.Context(), api.ImportUsers.At(), body, &report); err != nil {
 		return err
 	}
-	if err := a.print(report, report.write); err != nil {
+	if err := app.Print(report, func(w io.Writer) { writeReport(w, report) }); err != nil {
 		return err
 	}
-	if n := report.refused(); n > 0 {
+	if n := refusedLines(report); n > 0 {
 		return fmt.Errorf("%d of %d lines were refused; mend them and import them again", n, n+report.Accepted)
 	}
 	return nil
 }
 
-// refused is how many lines were. An older server sends no count.
-func (r importReport) refused() int { return max(r.RefusedCount, len(r.Refused)) }
+// refusedLines returns how many lines were refused. An older server sends no count.
+func refusedLines(r api.Report) int { return max(r.RefusedCount, len(r.Refused)) }
 
-func (r importReport) write(w io.Writer) {
+func writeReport(w io.Writer, r api.Report) {
 	if len(r.Refused) > 0 {
-		line(w, "LINE", "USERNAME", "REFUSED BECAUSE")
+		cli.Row(w, "LINE", "USERNAME", "REFUSED BECAUSE")
 	}
 	for _, l := range r.Refused {
-		line(w, fmt.Sprint(l.Line), orDash(l.Username), l.Reason)
+		cli.Row(w, fmt.Sprint(l.Line), cli.OrDash(l.Username), l.Reason)
 	}
-	refused := r.refused()
+	refused := refusedLines(r)
 	if more := refused - len(r.Refused); more > 0 {
 		fmt.Fprintf(w, "and %d more lines that were refused, which are not listed\n", more)
 	}

@@ -1,27 +1,30 @@
 package main
 
 import (
-	"net/http"
 	"net/url"
 	"strconv"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
-func (a *app) userList() *cobra.Command {
+func userList(app *cli.App) *cobra.Command {
 	var prefix string
 	var disabled bool
 	cmd := &cobra.Command{
 		Use:     "list [OPTIONS]",
 		Short:   "List the users",
 		Example: "signet user list\nsignet user list --prefix ali\nsignet user list --disabled -o json | jq -r '.users[].username'",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
-			l := a.newList("users", "USERNAME", "SUB", "STATE", "CREATED")
+			l := app.NewList("users", "USERNAME", "SUB", "STATE", "CREATED")
 			filter := url.Values{}
 			if prefix != "" {
 				filter.Set("prefix", prefix)
@@ -29,24 +32,16 @@ func (a *app) userList() *cobra.Command {
 			if cmd.Flags().Changed("disabled") {
 				filter.Set("disabled", strconv.FormatBool(disabled))
 			}
-			fetch := func(after string) (page[userRecord], error) {
-				var answer struct {
-					Users []userRecord `json:"users"`
-					Next  string       `json:"next"`
-				}
-				err := c.call(cmd.Context(), http.MethodGet, listPath(after, "users")+"&"+filter.Encode(), nil, &answer)
-				return page[userRecord]{answer.Users, answer.Next}, err
-			}
-			err = pages("", fetch, func(r userRecord) error {
-				return l.add(r, r.Username, r.Subject, r.state(), stamp(r.CreatedAt))
+			err = c.Users(cmd.Context(), filter, func(r api.User) error {
+				return l.Add(r, r.Username, r.Subject, userState(r), cli.FormatTime(r.CreatedAt))
 			})
 			if err != nil {
 				return err
 			}
 			if len(filter) > 0 {
-				return l.end("There are no such users.")
+				return l.End("There are no such users.")
 			}
-			return l.end("There are no users yet. `signet user create --username NAME` adds one.")
+			return l.End("There are no users yet. `signet user create --username NAME` adds one.")
 		},
 	}
 	cmd.Flags().StringVar(&prefix, "prefix", "", "only users whose names begin with `TEXT`")

@@ -1,61 +1,44 @@
 package main
 
 import (
-	"encoding/json"
 	"io"
+	"maps"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
-// userRecord is a User of the admin API.
-type userRecord struct {
-	Subject     string                     `json:"sub"`
-	Username    string                     `json:"username"`
-	Claims      map[string]json.RawMessage `json:"claims"`
-	Disabled    bool                       `json:"disabled"`
-	HasPassword bool                       `json:"has_password"`
-	CreatedAt   time.Time                  `json:"created_at"`
-	UpdatedAt   time.Time                  `json:"updated_at"`
-}
-
-// userCall makes one call that answers with a user, and shows it.
-func (a *app) userCall(cmd *cobra.Command, method, path string, body any) error {
-	c, err := a.connect()
+// callUser calls a verb that answers with a user, and shows the user.
+func callUser(app *cli.App, cmd *cobra.Command, target api.Target, body any) error {
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	var r userRecord
-	if err := c.call(cmd.Context(), method, path, body, &r); err != nil {
+	var r api.User
+	if err := c.Call(cmd.Context(), target, body, &r); err != nil {
 		return err
 	}
-	return a.print(r, r.write)
+	return app.Print(r, func(w io.Writer) { writeUser(w, r) })
 }
 
-func (r userRecord) write(w io.Writer) {
-	line(w, "username", r.Username)
-	line(w, "sub", r.Subject)
-	line(w, "state", r.state())
-	for _, name := range sortedKeys(r.Claims) {
-		line(w, "claim "+name, string(r.Claims[name]))
+func writeUser(w io.Writer, r api.User) {
+	cli.Row(w, "username", r.Username)
+	cli.Row(w, "sub", r.Subject)
+	cli.Row(w, "state", userState(r))
+	for _, name := range slices.Sorted(maps.Keys(r.Claims)) {
+		cli.Row(w, "claim "+name, string(r.Claims[name]))
 	}
-	line(w, "created", stamp(r.CreatedAt))
-	line(w, "updated", stamp(r.UpdatedAt))
+	cli.Row(w, "created", cli.FormatTime(r.CreatedAt))
+	cli.Row(w, "updated", cli.FormatTime(r.UpdatedAt))
 }
 
-func (r userRecord) state() string {
+func userState(r api.User) string {
 	if !r.HasPassword && !r.Disabled {
 		return "enabled, has no password"
 	}
 	return enabledWord(r.Disabled)
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

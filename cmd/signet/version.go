@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
 )
 
 // buildVersion is what `signet version` says, taken from what the Go linker has noted down.
@@ -45,15 +47,15 @@ func thisVersion() buildVersion {
 // version is the number alone, for the log and the metrics of a server.
 func version() string { return thisVersion().Version }
 
-func (a *app) versionCommand() *cobra.Command {
+func versionCommand(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Show which version this is",
 		Example: "signet version -o json",
-		Args:    positional(),
+		Args:    cli.Args(),
 		RunE: func(*cobra.Command, []string) error {
 			v := thisVersion()
-			return a.print(v, func(w io.Writer) { line(w, "signet "+v.Version+" ("+v.Go+", "+v.Platform+")") })
+			return app.Print(v, func(w io.Writer) { cli.Row(w, "signet "+v.Version+" ("+v.Go+", "+v.Platform+")") })
 		},
 	}
 }

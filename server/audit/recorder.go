@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"signet/server/loglimit"
 	"signet/store"
 )
 
@@ -36,30 +37,27 @@ const (
 // Limits of what callers can repeat, a minute.
 var (
 	// strangers are those who authenticated as no client, or as a public one, which anybody can.
-	strangers = Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
+	strangers = loglimit.Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
 	// clients are those with a secret or a key.
-	clients = Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
+	clients = loglimit.Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
 	// own are changes that a client makes to what is its own.
-	own = Limit{Window: time.Minute, PerKey: 60, Total: 600, Keys: 2048}
+	own = loglimit.Limit{Window: time.Minute, PerKey: 60, Total: 600, Keys: 2048}
 )
 
-// Lines is the limit of lines of the log about refusals. It is wider than that of the trail: a log is
-// searched and rotated, and nothing is pushed out of it.
-var Lines = Limit{Window: time.Minute, PerKey: 100, Total: 1000, Keys: 2048}
-
 // Recorder takes events off the request path and writes them to the store in batches, and to the log at
-// once. No method waits for the store. What the store cannot take is counted, and is in the log alone.
+// once. No method waits for the store. What the store cannot take is counted, and is in the log alone, unless the store
+// has it in its outbox.
 type Recorder struct {
 	cfg    Config
 	signer Signer
 	names  []func() []byte
 
-	strangers, clients, own *Limiter
-	lines                   *Limiter // of refusals, in the log
+	strangers, clients, own *loglimit.Limiter
+	lines                   *loglimit.Limiter // of refusals, in the log
 
 	done   sync.WaitGroup
-	mu     sync.RWMutex // guards the close of events against a send
-	events chan store.Event
+	mu     sync.RWMutex // guards the close of queue against a send
+	queue  chan queued
 	closed bool
 }
 
@@ -72,7 +70,7 @@ func New(cfg Config) *Recorder {
 		cfg.Withheld = func() {}
 	}
 	r := &Recorder{cfg: cfg, signer: Signer{install: cfg.Install, replica: cfg.Replica, log: cfg.Log},
-		strangers: NewLimiter(strangers), clients: NewLimiter(clients), own: NewLimiter(own), lines: NewLimiter(Lines), events: make(chan store.Event, queueSize)}
+		strangers: loglimit.NewLimiter(strangers), clients: loglimit.NewLimiter(clients), own: loglimit.NewLimiter(own), lines: loglimit.NewLimiter(loglimit.Lines), queue: make(chan queued, queueSize)}
 	for i, secret := range cfg.Keys {
 		if i == 0 {
 			chain := chainKey(secret)
@@ -104,19 +102,33 @@ func (r *Recorder) NameHash(username string) string {
 	return base64.RawURLEncoding.EncodeToString(mac(r.names[0](), username)[:12])
 }
 
+// queued is an event on its way to the store.
+type queued struct {
+	store.Event
+	drop bool // the event is not for the trail: only its entry of the outbox is to go
+}
+
 // Record records a change of state, or what an operator did.
 func (r *Recorder) Record(e store.Event) {
 	r.signer.write(e)
-	r.enqueue(e)
+	r.enqueue(queued{Event: e})
+}
+
+// Drop takes the event of a change out of the outbox, where it is there: the change is not recorded.
+func (r *Recorder) Drop(e store.Event) {
+	if e.Outbox != "" {
+		r.enqueue(queued{e, true})
+	}
 }
 
 // RecordRepeatable records a change that its caller can repeat at will. It is always in the log.
 func (r *Recorder) RecordRepeatable(e store.Event, from netip.Prefix) {
 	r.tick(e.At)
 	r.signer.write(e)
-	if r.own.Allow(e.At, Key{e.Type, e.ClientID, from}, e.Address) {
-		r.enqueue(e)
+	if r.own.Allow(e.At, loglimit.Key{Type: e.Type, Client: e.ClientID, Network: from}, e.Address) {
+		r.enqueue(queued{Event: e})
 	} else {
+		r.Drop(e)
 		r.cfg.Withheld()
 	}
 }
@@ -129,12 +141,12 @@ func (r *Recorder) RecordRefusal(e store.Event, from netip.Prefix, authenticated
 	if authenticated {
 		limiter = r.clients
 	}
-	key := Key{e.Type, e.ClientID, from}
+	key := loglimit.Key{Type: e.Type, Client: e.ClientID, Network: from}
 	if r.lines.Allow(e.At, key, e.Address) {
 		r.signer.write(e)
 	}
 	if limiter.Allow(e.At, key, e.Address) {
-		r.enqueue(e)
+		r.enqueue(queued{Event: e})
 	} else {
 		r.cfg.Withheld()
 	}
@@ -144,30 +156,16 @@ func (r *Recorder) RecordRefusal(e store.Event, from netip.Prefix, authenticated
 func (r *Recorder) Tick() { r.tick(r.cfg.Now()) }
 
 func (r *Recorder) tick(now time.Time) {
-	for _, l := range []*Limiter{r.strangers, r.clients, r.own} {
+	for _, l := range []*loglimit.Limiter{r.strangers, r.clients, r.own} {
 		for _, s := range l.Ended(now) {
-			r.Record(s.event())
+			r.Record(summaryEvent(s))
 		}
 	}
-	LogSummaries(r.cfg.Log, Message, r.lines.Ended(now))
+	loglimit.Log(r.cfg.Log, Message, r.lines.Ended(now))
 }
 
-// LogSummaries writes a line for each count of lines that were left out; message is what they would have had.
-func LogSummaries(log *slog.Logger, message string, list []Summary) {
-	for _, s := range list {
-		attrs := []slog.Attr{slog.String("of", message), slog.String("type", s.Type), slog.Int(store.DetailMore, s.More), slog.Time("since", s.Since.UTC())}
-		if s.Client != "" {
-			attrs = append(attrs, slog.String("client_id", s.Client))
-		}
-		if s.Network.IsValid() {
-			attrs = append(attrs, slog.String(store.DetailNetwork, s.Network.String()))
-		}
-		log.LogAttrs(context.Background(), slog.LevelInfo, "more lines of this kind were left out", attrs...)
-	}
-}
-
-// event is how the trail shows a count.
-func (s Summary) event() store.Event {
+// summaryEvent returns the event that stands for a count on the trail.
+func summaryEvent(s loglimit.Summary) store.Event {
 	e := store.Event{At: s.Until, Type: s.Type, Outcome: store.OutcomeMore, ClientID: s.Client, Address: s.Address,
 		Detail: map[string]string{store.DetailMore: strconv.Itoa(s.More), "since": s.Since.UTC().Format(time.RFC3339)}}
 	if s.Network.IsValid() {
@@ -178,37 +176,44 @@ func (s Summary) event() store.Event {
 	return e
 }
 
-func (r *Recorder) enqueue(e store.Event) {
+func (r *Recorder) enqueue(e queued) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.closed {
-		r.cfg.Lost(1)
+		r.lost(e.Event)
 		return
 	}
 	select {
-	case r.events <- e:
+	case r.queue <- e:
 	default:
-		r.cfg.Lost(1)
+		r.lost(e.Event)
 	}
+}
+
+// lost counts events that the store does not take. Those in its outbox reach the trail by themselves.
+func (r *Recorder) lost(events ...store.Event) (n int) {
+	for _, e := range events {
+		if e.Outbox == "" {
+			n++
+		}
+	}
+	if n > 0 {
+		r.cfg.Lost(n)
+	}
+	return n
 }
 
 // run writes until Close, gathering what has come while the last batch was being written.
 func (r *Recorder) run() {
-	for first := range r.events {
-		batch := r.gather([]store.Event{first})
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		if err := r.cfg.Store.AppendEvents(ctx, batch); err != nil {
-			r.cfg.Lost(len(batch))
-			r.cfg.Log.Warn("writing the audit trail", slog.Int("lost", len(batch)), slog.Any("error", err))
-		}
-		cancel()
+	for first := range r.queue {
+		r.write(r.gather([]queued{first}))
 	}
 }
 
-func (r *Recorder) gather(batch []store.Event) []store.Event {
+func (r *Recorder) gather(batch []queued) []queued {
 	for len(batch) < batchSize {
 		select {
-		case e, ok := <-r.events:
+		case e, ok := <-r.queue:
 			if !ok {
 				return batch
 			}
@@ -220,19 +225,43 @@ func (r *Recorder) gather(batch []store.Event) []store.Event {
 	return batch
 }
 
+func (r *Recorder) write(batch []queued) {
+	var events []store.Event
+	var dropped []string
+	for _, e := range batch {
+		if e.drop {
+			dropped = append(dropped, e.Outbox)
+		} else {
+			events = append(events, e.Event)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if len(events) > 0 {
+		if err := r.cfg.Store.AppendEvents(ctx, events); err != nil {
+			r.cfg.Log.Warn("writing the audit trail", slog.Int("lost", r.lost(events...)), slog.Any("error", err))
+		}
+	}
+	if len(dropped) > 0 {
+		if err := r.cfg.Store.DropEvents(ctx, dropped); err != nil {
+			r.cfg.Log.Warn("leaving changes off the audit trail; they appear on it later", slog.Int("events", len(dropped)), slog.Any("error", err))
+		}
+	}
+}
+
 // Close records the counts of the open window and writes what is queued. What comes later is counted as
 // lost.
 func (r *Recorder) Close() {
 	now := r.cfg.Now()
-	for _, l := range []*Limiter{r.strangers, r.clients, r.own} {
+	for _, l := range []*loglimit.Limiter{r.strangers, r.clients, r.own} {
 		for _, s := range l.Flush(now) {
-			r.Record(s.event())
+			r.Record(summaryEvent(s))
 		}
 	}
 	r.mu.Lock()
 	if !r.closed {
 		r.closed = true
-		close(r.events)
+		close(r.queue)
 	}
 	r.mu.Unlock()
 	r.done.Wait()

@@ -14,6 +14,7 @@ import (
 
 	"signet/keys"
 	"signet/server"
+	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
 	"signet/store/bolt"
@@ -91,7 +92,7 @@ func start(t testing.TB, first func(now func() time.Time) (*keyring, error), cha
 	if s.Server, err = server.New(s.Config); err != nil {
 		t.Fatal(err)
 	}
-	web := server.HTTPServer(s.Server, s.Config.Log)
+	web := edge.HTTPServer(s.Server, s.Config.Log)
 	go web.Serve(listener)
 	t.Cleanup(func() {
 		web.Close()

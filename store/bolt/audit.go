@@ -32,6 +32,7 @@ type trail struct {
 	mu      sync.Mutex
 	last    uint64 // the number given last
 	pending []store.Event
+	dropped []string // entries of the outbox that go without their events
 }
 
 func (a *trail) load(b *bbolt.Bucket) {
@@ -75,15 +76,34 @@ func (a *trail) waiting() []store.Event {
 	return a.pending[:len(a.pending):len(a.pending)]
 }
 
+// unwanted returns the entries of the outbox that are to go without their events.
+func (a *trail) unwanted() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.dropped[:len(a.dropped):len(a.dropped)]
+}
+
 // flush writes what waits and drops what is beyond the retention.
 func (a *trail) flush(t *txn) (committed func(), err error) {
-	events := a.waiting()
-	if len(events) == 0 {
+	events, dropped := a.waiting(), a.unwanted()
+	if len(events)+len(dropped) == 0 {
 		return func() {}, nil
+	}
+	for _, name := range dropped {
+		if _, err := takeOut(t, name); err != nil {
+			return nil, err
+		}
 	}
 	b := auditBucket(t)
 	change := map[store.EventClass]int{}
 	for _, e := range events {
+		if e.Outbox != "" {
+			if there, err := takeOut(t, e.Outbox); err != nil {
+				return nil, err
+			} else if !there {
+				continue
+			}
+		}
 		if err := putEvent(t, b, e); err != nil {
 			return nil, err
 		}
@@ -100,7 +120,7 @@ func (a *trail) flush(t *txn) (committed func(), err error) {
 		for class, n := range change {
 			a.kept[class] += n
 		}
-		a.forget(len(events))
+		a.forget(len(events), len(dropped))
 	}, nil
 }
 
@@ -149,10 +169,11 @@ func (a *trail) trim(t *txn, class store.EventClass, added int) (dropped int, er
 	return dropped, nil
 }
 
-func (a *trail) forget(n int) {
+func (a *trail) forget(events, dropped int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.pending = append([]store.Event(nil), a.pending[n:]...)
+	a.pending = append([]store.Event(nil), a.pending[events:]...)
+	a.dropped = append([]string(nil), a.dropped[dropped:]...)
 }
 
 func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }

@@ -83,6 +83,7 @@ var recordChecks = map[string]func(tx snapshot, key, value []byte) error{
 	},
 	"keyring":  func(_ snapshot, _, value []byte) error { return size(value[:min(len(value), 8)], 8) },
 	"audit":    checkEvent,
+	"outbox":   func(_ snapshot, _, value []byte) error { _, _, err := unpackEntry(value); return err },
 	"throttle": func(_ snapshot, _, value []byte) error { _, err := unpackTally(value); return err },
 	"networks": func(_ snapshot, _, value []byte) error { _, err := unpackNetworks(value); return err },
 }

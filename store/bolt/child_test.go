@@ -34,6 +34,7 @@ var childJobs = map[string]func(path string) error{
 	"open":  childOpen,
 	"limit": childLimit,
 	"write": childWrite,
+	"event": childEvent,
 }
 
 func child(t *testing.T, job, path string) *exec.Cmd {
@@ -149,4 +150,32 @@ func childWrite(path string) error {
 		}
 	}
 	return nil
+}
+
+// childEvent makes changes that have events and is killed by itself before any event is appended.
+func childEvent(path string) error {
+	ctx := context.Background()
+	s, err := Open(path, Options{Create: true})
+	if err != nil {
+		return err
+	}
+	u := store.User{ID: store.UserID{1}, Username: "ada"}
+	created := store.Event{Type: store.EventUserCreate, Outcome: store.OutcomeOK, RequestID: "create"}
+	if err := s.CreateUser(store.WithEvent(ctx, &created), u); err != nil {
+		return err
+	}
+	session := store.Session{ID: store.SessionID{1}, UserID: u.ID, ClientID: "app", StartedAt: time.Now()}
+	login := store.Event{Type: store.EventLogin, Outcome: store.OutcomeOK, RequestID: "login"}
+	if _, _, err := s.StartSession(store.WithEvent(ctx, &login), session, store.Bounds{PerUser: 9}); err != nil {
+		return err
+	}
+	_, err = s.UpdateUser(ctx, u.ID, func(u *store.User) error { u.Disabled = true; return nil })
+	if err != nil {
+		return err
+	}
+	hour := store.Lifetimes{Idle: time.Hour, Absolute: time.Hour}
+	if _, _, _, err := s.Rotate(ctx, store.Rotation{UserID: u.ID, SessionID: session.ID, ClientID: "app", Now: time.Now(), Lifetimes: hour, RequestID: "refresh"}); err != nil {
+		return err
+	}
+	return syscall.Kill(os.Getpid(), syscall.SIGKILL)
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"signet/store"
 )
 
 // Group commit. Writers add their request to the batch that is forming and wait for its end. One
@@ -94,7 +96,12 @@ var errClosed = errors.New("it is closed")
 // update applies one request as part of a batch and returns when it is durable. The request may be
 // applied more than once (only the last time counts) and must not call code that is not ours: the
 // whole batch would wait for it.
+//
+// The event of the context, if it has one, is kept in the same transaction; see store.WithEvent.
 func (s *Store) update(ctx context.Context, apply func(*txn) error) error {
+	if e := store.EventOf(ctx); e != nil {
+		return s.updateWithEvent(ctx, e, apply)
+	}
 	return s.submit(ctx, &request{apply: apply})
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,5 +98,34 @@ func checkAcknowledged(t *testing.T, s *Store, name string) {
 	}
 	if err := s.SpendAssertion(context.Background(), store.AssertionID(u.ID), time.Now().Add(time.Hour)); !errors.Is(err, store.ErrExists) {
 		t.Fatalf("the assertion of %s: got %v, want ErrExists", name, err)
+	}
+}
+
+// TestKill9BeforeTheRecorder: a process is killed after its changes and before anybody appends their events. The next
+// process has them on the trail, each once.
+func TestKill9BeforeTheRecorder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signet.db")
+	out, err := child(t, "event", path).CombinedOutput()
+	if err == nil || len(out) > 0 {
+		t.Fatalf("child: %v %s, want it killed", err, out)
+	}
+	for range 2 { // the second time nothing is in the outbox
+		s, err := Open(path, Options{})
+		must(t, err)
+		events, err := s.Events(t.Context(), store.EventQuery{})
+		must(t, err)
+		var got []string
+		for _, e := range events {
+			got = append(got, e.Type+" "+e.Outcome+" "+e.RequestID)
+		}
+		slices.Sort(got)
+		if want := []string{"login ok login", "refresh revoked refresh", "user.create ok create"}; !slices.Equal(got, want) {
+			t.Errorf("the trail has %q, want %q", got, want)
+		}
+		if left := raw(t, s, bucketOutbox); len(left) != 0 {
+			t.Errorf("the outbox has %d entries", len(left))
+		}
+		must(t, s.Close())
+		must(t, Check(path, nil))
 	}
 }

@@ -26,13 +26,14 @@ var (
 	bucketAssertions = []byte("assertions")
 	bucketNetworks   = []byte("networks")
 	bucketAuditRings = []byte("audit_rings")
+	bucketOutbox     = []byte("outbox")
 
 	buckets = [][]byte{bucketMeta, bucketClients, bucketUsers, bucketUsernames, bucketSessions,
 		bucketKeyring, bucketRevoked, bucketAudit, bucketThrottle}
 
 	// laterBuckets are not in every file of this schema: Open makes those that are missing. A Signet
 	// that does not know them passes them over, so a file with them may still be opened by it.
-	laterBuckets = [][]byte{bucketAssertions, bucketAuditRings, bucketNetworks}
+	laterBuckets = [][]byte{bucketAssertions, bucketAuditRings, bucketNetworks, bucketOutbox}
 
 	keySchema  = []byte("schema")
 	keyInstall = []byte("install")

@@ -12,7 +12,8 @@
 //   - One process. The file is locked; a second Open answers ErrLocked at once.
 //   - A missing, empty, truncated or damaged file is an error that says so. Only Options.Create
 //     makes a new file, and only where there is none: a lost disk must not become a new issuer.
-//   - Throttle counts and audit events are written behind, within a second; heartbeats never.
+//   - Throttle counts and audit events are written behind, within a second; heartbeats never. The event
+//     of a change is in the outbox from the commit of the change until then.
 //
 // # Layout
 //
@@ -29,6 +30,7 @@
 //	revoked    jti → the time until which it matters
 //	assertions id of a client assertion that was used (16) → the time until which it is good by itself
 //	audit      sequence number uint64 → JSON
+//	outbox     name → time of the commit ‖ JSON of the event of a change that was committed with it, until it is in audit
 //	throttle   place/key → packed tally, see packTally
 //	networks   place → networks that logins have succeeded from, see packNetworks
 //

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -71,6 +72,7 @@ func Open(path string, opt Options) (*Store, error) {
 	if err := s.indexEvents(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.emptyOutbox(context.Background())
 	return s, nil
 }
 

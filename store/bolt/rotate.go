@@ -56,8 +56,12 @@ func (s *Store) rotate(t *txn, key []byte, r store.Rotation) (now rotated, err e
 	case now.session == now.was:
 		return now, nil
 	case now.session.ID.IsZero():
-		return now, t.del(bucketSessions, key)
+		err = t.del(bucketSessions, key)
 	default:
-		return now, t.put(bucketSessions, key, packed.EncodeSession(now.session, s.Format()))
+		err = t.put(bucketSessions, key, packed.EncodeSession(now.session, s.Format()))
 	}
+	if err != nil {
+		return now, err
+	}
+	return now, s.keepRotation(t, r, now.outcome)
 }

@@ -21,6 +21,7 @@ func sealedStore(t *testing.T, seals *seal.Keys) (s *Store, records []store.Reco
 	path := filepath.Join(t.TempDir(), "signet.db")
 	must(t, Import(t.Context(), path, seals, moveFoundation, stream(moveRecords(), nil)))
 	s = mustOpenSealed(t, path, seals)
+	must(t, s.KeepEvent(t.Context(), &store.Event{At: moveDay, Type: store.EventLogin}))
 	must(t, s.Flush(t.Context(), moveDay))
 	return s, exported(t, s)
 }
@@ -130,7 +131,7 @@ func TestFlippedBits(t *testing.T) {
 				}
 				poke(t, s, bucket, key, value)
 			}
-			if flips > 0 && !bytes.Equal(bucket, bucketThrottle) {
+			if flips > 0 && !bytes.Equal(bucket, bucketThrottle) && !bytes.Equal(bucket, bucketOutbox) { // no read is of these
 				if refused == 0 || !s.Stats().Damaged || !errors.Is(s.Ping(t.Context()), store.ErrUnavailable) {
 					t.Errorf("%d flips, %d refused; damaged %v, Ping %v", flips, refused, s.Stats().Damaged, s.Ping(t.Context()))
 				}

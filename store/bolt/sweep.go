@@ -70,6 +70,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 			return n, fmt.Errorf("sweeping %s: %w", kind.what, err)
 		}
 	}
+	if _, err := s.appendKept(ctx, func(since time.Time) bool { return now.Sub(since) >= store.OutboxAfter }); err != nil {
+		return n, err
+	}
 	s.trimMemory()
 	return n + s.throttle.sweep(now, s.queueLater), nil
 }

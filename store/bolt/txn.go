@@ -98,7 +98,7 @@ func sealKind(bucket, key []byte) (kind seal.Kind, has bool) {
 		return seal.Revoked, true
 	case "assertions":
 		return seal.Assertion, true
-	case "audit":
+	case "audit", "outbox":
 		return seal.Event, true
 	case "throttle":
 		return seal.Count, true

@@ -183,3 +183,9 @@ func parseEntry(entry any) (e eventEntry, err error) {
 	e.seq, err = strconv.ParseUint(number, 10, 64)
 	return e, err
 }
+
+// KeepEvent implements store.Audit.
+func (s *Store) KeepEvent(ctx context.Context, _ *store.Event) error { return s.ready(ctx) }
+
+// DropEvents implements store.Audit.
+func (s *Store) DropEvents(ctx context.Context, _ []string) error { return s.ready(ctx) }

@@ -149,6 +149,8 @@ func calls(ctx context.Context, s store.Store, session store.Session) map[string
 	_, errs["FinishLogin"] = s.FinishLogin(ctx, t0, store.Receipt{Attempt: a}, store.Session{ID: newSessionID(), UserID: session.UserID, ClientID: "app", StartedAt: t0}, ten)
 	_, errs["ClientsVersion"] = s.ClientsVersion(ctx)
 	errs["AppendEvents"] = s.AppendEvents(ctx, []store.Event{{Type: "x"}})
+	errs["KeepEvent"] = s.KeepEvent(ctx, &store.Event{Type: "x"})
+	errs["DropEvents"] = s.DropEvents(ctx, []string{"x"})
 	_, errs["Events"] = s.Events(ctx, store.EventQuery{})
 	errs["Beat"] = s.Beat(ctx, store.Heartbeat{Replica: "x", At: t0}, mi)
 	_, errs["Beats"] = s.Beats(ctx, t0)
