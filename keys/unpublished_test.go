@@ -32,7 +32,7 @@ func TestWhyUnpublished(t *testing.T) {
 		t.Errorf("a removed key: got %q, want removed", got)
 	}
 	ring := m.held.load().ring.Clone()
-	ring.Tombstones = []rotation.Tombstone{{kid, c.now(), true}}
+	ring.Tombstones = []rotation.Tombstone{{KID: kid, RemovedAt: c.now(), Revoked: true}}
 	ring.Keys[1].RevokedAt = c.now().Add(-time.Second)
 	why = func(kid string) rotation.State { return ring.WhyUnpublished(kid, c.now()) }
 	if got := why(kid); got != rotation.Revoked {

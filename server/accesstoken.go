@@ -7,6 +7,7 @@ import (
 
 	"signet/keys"
 	"signet/keys/clockcheck"
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -31,7 +32,7 @@ func (s *Server) checkAccessTokenOf(ctx context.Context, raw string, find func(c
 	t := &liveToken{}
 	kid, err := s.cfg.Keys.Verify(raw, accessTokenType, &t.claims)
 	if errors.Is(err, keys.ErrStale) || errors.Is(err, clockcheck.ErrClock) {
-		return nil, unavailable(err)
+		return nil, edge.Unavailable(err)
 	}
 	if errors.Is(err, keys.ErrUnreadable) {
 		s.metrics.unreadable.Inc()
@@ -53,7 +54,7 @@ func (s *Server) checkAccessTokenOf(ctx context.Context, raw string, find func(c
 		if errors.Is(err, store.ErrNotFound) {
 			return nil, notLive("its client is gone")
 		}
-		return nil, unavailable(err)
+		return nil, edge.Unavailable(err)
 	}
 	if t.client.Disabled || t.claims.IssuedAt < t.client.NotBefore.Unix() {
 		return nil, notLive("its client was disabled")
@@ -74,7 +75,7 @@ func (s *Server) checkTokenState(ctx context.Context, t *liveToken, now time.Tim
 	state, err := s.store.TokenState(ctx, ref)
 	switch {
 	case err != nil:
-		return unavailable(err)
+		return edge.Unavailable(err)
 	case state.Revoked:
 		return notLive("revoked by its jti")
 	case ref.UserID.IsZero():
@@ -102,7 +103,7 @@ func (s *Server) confirmEpoch(ctx context.Context, t *liveToken, epoch uint32) (
 			return notLive("its client is gone")
 		}
 		if err != nil {
-			return unavailable(err)
+			return edge.Unavailable(err)
 		}
 	}
 	if epoch != t.client.Epoch || t.client.Disabled {
@@ -144,12 +145,13 @@ func tokenRef(claims *accessClaims) (store.TokenRef, error) {
 
 // notLive is errTokenNotLive with a reason.
 func notLive(format string, args ...any) error {
-	return &notLiveError{errInvalidToken.because(format, args...)}
+	return &notLiveError{errInvalidToken.Because(format, args...)}
 }
 
 // notLiveError is the answer of a protected resource (RFC 6750 §3.1) and at the same time
 // errTokenNotLive, for the endpoints that answer otherwise.
-type notLiveError struct{ *oauthError }
+type notLiveError struct{ refused *edge.Error }
 
+func (e *notLiveError) Error() string        { return e.refused.Error() }
 func (e *notLiveError) Is(target error) bool { return target == errTokenNotLive }
-func (e *notLiveError) Unwrap() error        { return e.oauthError }
+func (e *notLiveError) Unwrap() error        { return e.refused }

@@ -14,6 +14,7 @@ import (
 	"signet/keys/jose"
 	"signet/keys/rotation"
 	"signet/server"
+	"signet/server/edge"
 	"signet/server/servertest"
 	"signet/store"
 )
@@ -24,9 +25,9 @@ func kids(t testing.TB, m *keys.Manager, alg string) (active, pending string) {
 	for _, k := range m.Keys() {
 		switch {
 		case k.Alg != alg:
-		case k.State == keys.Active:
+		case k.State == rotation.Active:
 			active = k.KID
-		case k.State == keys.Pending:
+		case k.State == rotation.Pending:
 			pending = k.KID
 		}
 	}
@@ -162,7 +163,7 @@ func secondReplica(t testing.TB, s *servertest.Server, knock *knocker) *serverte
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := server.HTTPServer(srv, cfg.Log)
+	web := edge.HTTPServer(srv, cfg.Log)
 	ctx, cancel := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
 	loops.Go(func() { _ = m.Run(ctx) })

@@ -18,7 +18,6 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 
-	"signet/keys/jose"
 	"signet/server/servertest"
 	"signet/store"
 )

@@ -12,14 +12,6 @@ import (
 // A replica whose clock is off decides nothing: its tokens would say the wrong time, and so would
 // the sessions, revocations and attempts that it writes down for the others.
 
-// checkClock refuses a request of the public listener; another replica may have a better clock.
-func (s *Server) checkClock() error {
-	if err := s.cfg.Keys.Clock().Check(); err != nil {
-		return unavailable(err)
-	}
-	return nil
-}
-
 // hearClocks tells the keyring what the clocks of the other replicas show. It asks for heartbeats of
 // long ago too, since this clock may be ahead, and for all when it is known to be off: the store
 // forgets what it takes for over.

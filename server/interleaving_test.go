@@ -526,7 +526,7 @@ func (f *fleet) loginBeside() {
 
 func (f *fleet) step() {
 	for _, m := range f.replicas {
-		f.ok(m.rotation.Step(context.Background()))
+		f.ok(m.keys.Step(context.Background()))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/keys/jose"
 	"signet/keys/rotation"
 )
 
@@ -62,7 +63,11 @@ func (m *keyMetrics) Collect(all chan<- prometheus.Metric) {
 
 // refused counts a presented token whose key is not in the key set.
 func (m *keyMetrics) refused(token string) {
-	if state := m.keyring.Unpublished(token); state != "" {
+	kid := jose.NamedKey(token)
+	if kid == "" {
+		return
+	}
+	if state := m.keyring.Keyring().WhyUnpublished(kid, m.keyring.Clock().Now()); state != "" {
 		m.unpublished.WithLabelValues(string(state)).Inc()
 	}
 }
@@ -78,7 +83,7 @@ func (m *keyMetrics) sinceActive() float64 {
 }
 
 func (m *keyMetrics) untilNextStep() float64 {
-	next := m.keyring.NextStep()
+	next := m.keyring.Keyring().NextStep(m.keyring.Timetable(), m.keyring.Configured(), m.keyring.Clock().Now())
 	if next.IsZero() {
 		return 0
 	}

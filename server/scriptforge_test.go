@@ -16,8 +16,6 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
-
-	"signet/keys/jose"
 )
 
 // forge makes what an attacker could of an access token that was kept: {forge KIND TOKEN arguments}.

@@ -18,7 +18,7 @@ func compareClocks(ctx context.Context, storage keys.Storage, cfg config.Config,
 		return clockProblem(err)
 	}
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return fmt.Errorf("store: %w", explainTimetable(cfg, err))
 	}
 	return nil
 }

@@ -36,5 +36,5 @@ func (d *doctor) tryHSM(ctx context.Context, m *keys.Manager) {
 			remote++
 		}
 	}
-	d.judge("keys.hsm", m.Trial(ctx), fmt.Sprintf("%d signing keys are in it and those that sign do so; %d are local", remote, local))
+	d.judge("keys.hsm", m.Probe(ctx), fmt.Sprintf("%d signing keys are in it and those that sign do so; %d are local", remote, local))
 }

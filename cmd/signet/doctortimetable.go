@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -32,13 +31,12 @@ func slowVerifiers() []verifier {
 
 func (d *doctor) examineTimetable(cfg config.Config) {
 	const check = "key timetable"
-	k := keyringConfig(cfg, nil, "", nil)
-	tt := k.Timetable
-	if !d.judge(check, errors.Join(tt.Validate(), tt.CheckPoll(k.Poll)), fmt.Sprintf("a key is published %s before it signs, signs for %s and is kept for %s (preset %s)",
+	tt := cfg.Keys.Timetable()
+	if !d.judge(check, cfg.Keys.CheckTimetable(), fmt.Sprintf("a key is published %s before it signs, signs for %s and is kept for %s (preset %s)",
 		cli.RoundDuration(tt.Publish), cli.RoundDuration(tt.Active), cli.RoundDuration(tt.Retain), cfg.Keys.Preset)) {
 		return
 	}
-	for _, margin := range tt.Margins() {
+	for _, margin := range cfg.Keys.TimetableMargins() {
 		d.note(check, stateOK, margin)
 	}
 	d.examineVerifiers(tt.VerifierBudget())

@@ -107,7 +107,7 @@ func (n *node) build(ctx context.Context, master []masterkey.Key) error {
 		return explainMark(n.cfg, err)
 	}
 	if err != nil {
-		return fmt.Errorf("keyring: %w", err)
+		return fmt.Errorf("keyring: %w", explainTimetable(n.cfg, err))
 	}
 	if err := n.trustRecords(ctx); err != nil {
 		return err
@@ -157,14 +157,19 @@ func (n *node) close() error {
 	return nil
 }
 
+// explainTimetable words broken rules of the timetable with the names of the settings.
+func explainTimetable(cfg config.Config, err error) error {
+	if errors.As(err, new(*rotation.RuleError)) {
+		return cfg.Keys.CheckTimetable()
+	}
+	return err
+}
+
 func keyringConfig(cfg config.Config, storage keys.Storage, installID string, master []masterkey.Key) keys.Config {
 	k := cfg.Keys
 	return keys.Config{
 		Storage: storage, InstallID: installID, Master: master, Algorithms: cfg.Algorithms, Poll: k.Poll,
-		Timetable: rotation.Timetable{
-			Cache: k.Cache, CDN: k.CDN, Skew: k.Skew, MaxTokenLife: k.MaxTokenLife, Leeway: k.Leeway,
-			SignStale: k.SignStale, ServeStale: k.ServeStale, Publish: k.Publish, Active: k.Active, Retain: k.Retain,
-		},
+		Timetable: k.Timetable(),
 	}
 }
 

@@ -14,8 +14,7 @@ import (
 // proves nothing, or is of another install, is replaced in the end.
 func (r *restoration) readMark() error {
 	cfg := r.keyringConfig(nil, r.backup.foundation.Install.ID)
-	cfg.Mark = markFile(r.cfg)
-	mark, ok, err := mark.Read(cfg)
+	old, ok, err := mark.Read(markFile(r.cfg), cfg.InstallID, cfg.Master)
 	var problem *mark.Error
 	switch {
 	case errors.As(err, &problem):
@@ -26,9 +25,9 @@ func (r *restoration) readMark() error {
 	case !ok:
 		return nil
 	}
-	r.mark = &mark
+	r.mark = &old
 	knew, known := false, r.history.RevokedKeys()
-	for _, kid := range mark.Revoked {
+	for _, kid := range old.Revoked {
 		knew = knew || !slices.Contains(known, kid)
 		r.history.NoteRevokedKey(kid)
 	}
@@ -44,7 +43,7 @@ func (r *restoration) replaceMark(ring *keys.Manager) {
 		r.app.Warn(fmt.Errorf("%s was not used, and is replaced: %w", string(markFile(r.cfg)), r.markProblem))
 	}
 	if r.mark != nil {
-		ring.Remember(*r.mark)
+		ring.RestoreMark(*r.mark)
 	}
 	if err := ring.ReplaceMark(markFile(r.cfg)); err != nil {
 		r.app.Warn(fmt.Errorf("data_dir: %w; remove %s before the server starts", err, string(markFile(r.cfg))))

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"signet/cmd/signet/internal/cli"
-	"signet/keys/rotation"
 )
 
 // writeRestore reports what was done, and what the operator must do now.

@@ -151,7 +151,7 @@ func (o opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config,
 	ring.Remote, ring.Sealed = remoteKeys(cfg, hsm), true
 	ring.Mark = markFile(cfg)
 	if err := keys.Init(ctx, ring); err != nil {
-		return fmt.Errorf("keyring: %w", err)
+		return fmt.Errorf("keyring: %w", explainTimetable(cfg, err))
 	}
 	return nil
 }

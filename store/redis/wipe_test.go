@@ -179,7 +179,7 @@ func TestWipedWhileOneIsBehind(t *testing.T) {
 		}
 	}
 	for _, r := range []*replica{b, a, b} {
-		if err := r.rotation.Step(t.Context()); err != nil {
+		if err := r.keys.Step(t.Context()); err != nil {
 			t.Fatalf("Step: %v", err)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"signet/keys/jose"
 	"signet/keys/rotation"
 	"signet/store/recovery"
 )
