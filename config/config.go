@@ -106,7 +106,7 @@ type Refresh struct {
 
 	// How long after a rotation its predecessor still gets a new successor when refresh.grace is over and
 	// nobody has used the first one: an app that lost the answer and slept stays signed in. A stolen token
-	// is worth more by that, see the README. At most refresh.idle counts; 0s means never.
+	// is worth more by that, see server/README.md. At most refresh.idle counts; 0s means never.
 	Late time.Duration `yaml:"late" live:"true"`
 
 	// A session ends when it has not been refreshed for this long.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"testing"
 	"time"
 
+	"signet/keys/clockcheck"
 	"signet/keys/jose"
 )
 
@@ -42,8 +42,13 @@ func (s *clocked) pass() {
 // apart is a manager whose clock and whose storage's clock move by themselves.
 func apart(t *testing.T) (m *Manager, s *clocked, ours *clock, ev *events) {
 	t.Helper()
+	return apartFrom(t, &clocked{clock: newClock()})
+}
+
+func apartFrom(t *testing.T, s *clocked) (m *Manager, _ *clocked, ours *clock, ev *events) {
+	t.Helper()
 	ours, ev = newClock(), &events{}
-	s = &clocked{clock: newClock(), ours: ours}
+	s.ours = ours
 	cfg := testConfig(s, ours)
 	cfg.OnEvent = ev.add
 	return mustOpen(t, cfg), s, ours, ev
@@ -59,23 +64,23 @@ func TestClockOff(t *testing.T) {
 			ours.advance(by)
 			mustStep(t, m)
 			var claims any
-			if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, ErrClock) {
-				t.Errorf("Sign: got %v, want ErrClock", err)
+			if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, clockcheck.ErrClock) {
+				t.Errorf("Sign: got %v, want clockcheck.ErrClock", err)
 			}
-			if _, err := m.Verify(token, "at+jwt", &claims); !errors.Is(err, ErrClock) {
-				t.Errorf("Verify: got %v, want ErrClock", err)
+			if _, err := m.Verify(token, "at+jwt", &claims); !errors.Is(err, clockcheck.ErrClock) {
+				t.Errorf("Verify: got %v, want clockcheck.ErrClock", err)
 			}
-			if err := m.Ready(); !errors.Is(err, ErrClock) {
-				t.Errorf("Ready: got %v, want ErrClock", err)
+			if err := m.Ready(); !errors.Is(err, clockcheck.ErrClock) {
+				t.Errorf("Ready: got %v, want clockcheck.ErrClock", err)
 			}
 			if _, err := m.JWKS(); err != nil {
 				t.Errorf("JWKS: got %v, want it served", err)
 			}
-			if got := m.Clock(); got != (ClockState{Offset: by, Known: true, Off: true}) {
+			if got := m.clock.Status(); got != (clockcheck.Status{Offset: by, Known: true, Off: true}) {
 				t.Errorf("got %+v", got)
 			}
-			if _, err := m.Rotate(t.Context(), ""); !errors.Is(err, ErrClock) {
-				t.Errorf("Rotate: got %v, want ErrClock", err)
+			if _, err := m.Rotate(t.Context(), ""); !errors.Is(err, clockcheck.ErrClock) {
+				t.Errorf("Rotate: got %v, want clockcheck.ErrClock", err)
 			}
 			version := m.Version()
 			s.clock.advance(40 * 24 * time.Hour) // a rotation is due
@@ -114,16 +119,20 @@ func TestClockWithinTolerance(t *testing.T) {
 		{"more, but not more than the round trip leaves open", skew + 300*time.Millisecond, 300 * time.Millisecond, skew, false},
 		{"more than that", skew + 302*time.Millisecond, 300 * time.Millisecond, skew, true},
 		{"behind by more than that", -skew - 302*time.Millisecond, 300 * time.Millisecond, skew, true},
-		{"no S: a second is a matter of course", leastSkew, 0, 0, false},
-		{"no S: more is not", leastSkew + 1, 0, 0, true},
+		{"no S: a second is a matter of course", clockcheck.LeastTolerance, 0, 0, false},
+		{"no S: more is not", clockcheck.LeastTolerance + 1, 0, 0, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m, s, ours, _ := apart(t)
-			m.cfg.Timetable.ClockSkew = tc.s
+			ours, s := newClock(), &clocked{clock: newClock()}
+			s.ours = ours
+			cfg := testConfig(s, ours)
+			cfg.Timetable = DefaultTimetable()
+			cfg.Timetable.ClockSkew = tc.s
+			m := mustOpen(t, cfg)
 			ours.advance(tc.by)
 			s.trip = tc.trip
 			mustStep(t, m)
-			if got := m.Clock(); got.Off != tc.off || (got.Offset-tc.by).Abs() > time.Millisecond {
+			if got := m.clock.Status(); got.Off != tc.off || (got.Offset-tc.by).Abs() > time.Millisecond {
 				t.Errorf("got %+v, want an offset of %v, off %v", got, tc.by, tc.off)
 			}
 		})
@@ -136,15 +145,15 @@ func TestStartWithClockOff(t *testing.T) {
 	s := &clocked{clock: newClock()}
 	cfg := testConfig(s, ours)
 	ours.advance(time.Hour)
-	if err := Init(t.Context(), cfg); !errors.Is(err, ErrClock) {
-		t.Errorf("Init: got %v, want ErrClock", err)
+	if err := Init(t.Context(), cfg); !errors.Is(err, clockcheck.ErrClock) {
+		t.Errorf("Init: got %v, want clockcheck.ErrClock", err)
 	}
 	ours.advance(-time.Hour)
 	mustOpen(t, cfg)
 	ours.advance(-time.Hour)
 	_, err := Open(t.Context(), cfg)
-	if !errors.Is(err, ErrClock) || !strings.Contains(err.Error(), "1h0m0s behind the others, and 1m0s is allowed") {
-		t.Errorf("Open: got %v, want ErrClock", err)
+	if !errors.Is(err, clockcheck.ErrClock) || !strings.Contains(err.Error(), "1h0m0s behind the others, and 1m0s is allowed") {
+		t.Errorf("Open: got %v, want clockcheck.ErrClock", err)
 	}
 	if s.swaps != 1 {
 		t.Errorf("%d swaps, want the one of the good start", s.swaps)
@@ -183,8 +192,8 @@ func hear(m *Manager, others map[string]*clock) {
 		}
 		return all
 	}
-	m.Heard(m.cfg.Now(), showed(time.Second))
-	m.Heard(m.cfg.Now(), showed(0))
+	m.clock.ObservePeers(m.cfg.Now(), showed(time.Second))
+	m.clock.ObservePeers(m.cfg.Now(), showed(0))
 }
 
 // TestWitnesses: whose clock is wrong is decided by the majority, and by the storage where it is even.
@@ -195,25 +204,23 @@ func TestWitnesses(t *testing.T) {
 		storage time.Duration // how far its clock is ahead of ours
 		mute    bool          // it tells no time
 		peers   []time.Duration
-		want    ClockState
+		want    clockcheck.Status
 	}{
-		{"nobody to ask", 0, true, nil, ClockState{}},
-		{"all agree", 0, false, []time.Duration{0, time.Second}, ClockState{Known: true}},
-		{"alone against the storage", wrong, false, nil, ClockState{Offset: -wrong, Known: true, Off: true}},
-		{"off, as all say", -wrong, false, []time.Duration{-wrong, -wrong}, ClockState{Offset: wrong, Known: true, Off: true}},
-		{"the storage's clock jumped", wrong, false, []time.Duration{0}, ClockState{Offset: -wrong, Known: true, Disputed: true}},
-		{"the storage's clock jumped, and another replica's is wrong", wrong, false, []time.Duration{0, 0, -wrong}, ClockState{Offset: -wrong, Known: true, Disputed: true}},
-		{"another replica's clock is wrong", 0, false, []time.Duration{wrong}, ClockState{Known: true}},
-		{"two sides: with the storage", 0, false, []time.Duration{0, wrong, wrong, wrong}, ClockState{Known: true}},
-		{"two sides: against the storage", wrong, false, []time.Duration{0, wrong}, ClockState{Offset: -wrong, Known: true, Off: true}},
-		{"outvoted together with the storage", 0, false, []time.Duration{wrong, wrong, wrong}, ClockState{Offset: -wrong, Known: true, Off: true}},
-		{"no storage, as one other says", 0, true, []time.Duration{wrong}, ClockState{Offset: -wrong, Known: true, Off: true}},
-		{"no storage, as one of two says", 0, true, []time.Duration{0, wrong}, ClockState{Known: true}},
+		{"nobody to ask", 0, true, nil, clockcheck.Status{}},
+		{"all agree", 0, false, []time.Duration{0, time.Second}, clockcheck.Status{Known: true}},
+		{"alone against the storage", wrong, false, nil, clockcheck.Status{Offset: -wrong, Known: true, Off: true}},
+		{"off, as all say", -wrong, false, []time.Duration{-wrong, -wrong}, clockcheck.Status{Offset: wrong, Known: true, Off: true}},
+		{"the storage's clock jumped", wrong, false, []time.Duration{0}, clockcheck.Status{Offset: -wrong, Known: true, Disputed: true}},
+		{"the storage's clock jumped, and another replica's is wrong", wrong, false, []time.Duration{0, 0, -wrong}, clockcheck.Status{Offset: -wrong, Known: true, Disputed: true}},
+		{"another replica's clock is wrong", 0, false, []time.Duration{wrong}, clockcheck.Status{Known: true}},
+		{"two sides: with the storage", 0, false, []time.Duration{0, wrong, wrong, wrong}, clockcheck.Status{Known: true}},
+		{"two sides: against the storage", wrong, false, []time.Duration{0, wrong}, clockcheck.Status{Offset: -wrong, Known: true, Off: true}},
+		{"outvoted together with the storage", 0, false, []time.Duration{wrong, wrong, wrong}, clockcheck.Status{Offset: -wrong, Known: true, Off: true}},
+		{"no storage, as one other says", 0, true, []time.Duration{wrong}, clockcheck.Status{Offset: -wrong, Known: true, Off: true}},
+		{"no storage, as one of two says", 0, true, []time.Duration{0, wrong}, clockcheck.Status{Known: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m, s, _, ev := apart(t)
-			s.mute = tc.mute
-			m.witnesses.storage = nil
+			m, s, _, ev := apartFrom(t, &clocked{clock: newClock(), mute: tc.mute})
 			s.clock.advance(tc.storage)
 			others := map[string]*clock{}
 			for i, by := range tc.peers {
@@ -223,7 +230,7 @@ func TestWitnesses(t *testing.T) {
 			}
 			hear(m, others)
 			mustStep(t, m)
-			if got := m.Clock(); got != tc.want {
+			if got := m.clock.Status(); got != tc.want {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 			_, _, err := m.Sign(t.Context(), "", "at+jwt", 1)
@@ -268,29 +275,6 @@ func TestStorageClockJumps(t *testing.T) {
 	}
 }
 
-// TestOldHeartbeats: how old a heartbeat is that was there before is not known, so it says nothing;
-// and a replica that has fallen silent is no witness for long.
-func TestOldHeartbeats(t *testing.T) {
-	m, _, ours, _ := apart(t)
-	m.witnesses.storage = nil
-	silent := map[string]time.Time{"other": testStart.Add(-10 * time.Minute)}
-	for range 5 {
-		m.Heard(ours.now(), maps.Clone(silent))
-		ours.advance(20 * time.Second)
-	}
-	if c := m.witnesses.judge(ours.now(), time.Second); c.Known || c.Off {
-		t.Errorf("by a heartbeat of somebody who is gone: got %+v", c)
-	}
-	m.Heard(ours.now(), map[string]time.Time{"other": ours.now().Add(-time.Hour)})
-	if c := m.witnesses.judge(ours.now(), time.Second); !c.Off {
-		t.Errorf("by one that has spoken since: got %+v, want off", c)
-	}
-	ours.advance(peerKept + 1)
-	if c := m.witnesses.judge(ours.now(), time.Second); c.Known || c.Off {
-		t.Errorf("by one that has fallen silent: got %+v", c)
-	}
-}
-
 // TestClockJumpsBetweenReads: the wall clock is set, or the machine sleeps, and no token leaves before
 // the next read has compared the clocks.
 func TestClockJumpsBetweenReads(t *testing.T) {
@@ -309,18 +293,18 @@ func TestClockJumpsBetweenReads(t *testing.T) {
 			m := mustOpen(t, cfg)
 			mustSign(t, m, "")
 			now = shiftMonotonic(start.Add(tc.wall), tc.monotonic-tc.wall)
-			if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, ErrClock) && !errors.Is(err, ErrStale) {
-				t.Errorf("Sign: got %v, want ErrClock or ErrStale", err)
+			if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, clockcheck.ErrClock) && !errors.Is(err, ErrStale) {
+				t.Errorf("Sign: got %v, want clockcheck.ErrClock or ErrStale", err)
 			}
-			if err := m.CheckClock(); !errors.Is(err, ErrClock) {
-				t.Errorf("CheckClock: got %v, want ErrClock", err)
+			if err := m.clock.Check(); !errors.Is(err, clockcheck.ErrClock) {
+				t.Errorf("CheckClock: got %v, want clockcheck.ErrClock", err)
 			}
 			if len(m.wake) != 1 {
 				t.Error("it does not ask for a read")
 			}
 			storage.t = start.Round(0).Add(tc.passed)
 			mustStep(t, m)
-			if off := m.Clock().Off; off != (tc.wall != tc.passed) {
+			if off := m.clock.Status().Off; off != (tc.wall != tc.passed) {
 				t.Errorf("after a read: off is %v", off)
 			}
 			now = start.Add(tc.passed) // and right again
@@ -342,7 +326,7 @@ func TestOtherReplicasBeforeAJump(t *testing.T) {
 	hear(m, map[string]*clock{"a": storage, "b": storage})
 	now = shiftMonotonic(start.Add(time.Hour), -time.Hour)
 	mustStep(t, m)
-	if got := m.Clock(); !got.Off || got.Disputed || got.Offset != time.Hour {
+	if got := m.clock.Status(); !got.Off || got.Disputed || got.Offset != time.Hour {
 		t.Errorf("got %+v, want off by 1h", got)
 	}
 }

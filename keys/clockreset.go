@@ -41,18 +41,18 @@ func (m *Manager) resetClock(ctx context.Context) (ClockReset, error) {
 	if err != nil {
 		return ClockReset{}, err
 	}
-	if c := m.Clock(); c.Off {
-		return ClockReset{}, m.clockOff(c.Offset)
+	if c := m.clock.Status(); c.Off {
+		return ClockReset{}, m.clock.OffError(c.Offset)
 	}
-	cur, seen := m.state.Load(), m.seen.Load()
+	cur, seen := m.state.Load(), m.clock.Latest()
 	wall := m.cfg.Now()
 	now := wall.Round(0).UTC().Truncate(time.Millisecond)
-	r := ClockReset{At: now, SeenAt: seen.high.UTC(), Version: cur.version}
-	if seen.high.Sub(now) <= m.skew() {
+	r := ClockReset{At: now, SeenAt: seen.UTC(), Version: cur.version}
+	if seen.Sub(now) <= m.clock.Tolerance() {
 		return r, nil
 	}
-	ring := cur.ring.broughtBack(seen.high, now)
-	ring.ClockResets = seen.resets + 1
+	ring := cur.ring.broughtBack(seen, now)
+	ring.ClockResets = m.clock.Resets() + 1
 	next, swapped, err := m.write(ctx, cur.version, cur.version+1, ring, m.MasterKeyInUse())
 	if err != nil {
 		return ClockReset{}, err
@@ -61,7 +61,7 @@ func (m *Manager) resetClock(ctx context.Context) (ClockReset, error) {
 		return ClockReset{}, errAgain
 	}
 	next.readAt = wall
-	m.seen.Store(&ratchet{high: now, at: wall, resets: ring.ClockResets})
+	m.clock.Reset(wall, ring.ClockResets)
 	if err := m.adopt(next, wall); err != nil {
 		return ClockReset{}, err
 	}

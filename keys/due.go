@@ -55,7 +55,7 @@ func (r Ring) overdue(tt Timetable, algs []string, now time.Time) time.Time {
 // NextStep is when the next step of any key is planned. It lies in the past while what was due then
 // waits to be written: no replica can, or none runs. Zero when nothing is planned.
 func (m *Manager) NextStep() time.Time {
-	now, ring := m.rightTime(m.cfg.Now()), m.state.Load().ring
+	now, ring := m.clock.Correct(m.cfg.Now()), m.state.Load().ring
 	if since := ring.overdue(m.cfg.Timetable, m.cfg.Algorithms, now); !since.IsZero() {
 		return since
 	}

@@ -18,10 +18,6 @@ var (
 	// change. The edge answers 503 with Retry-After.
 	ErrStale = errors.New("the keyring has not been read for too long")
 
-	// ErrClock: this replica's clock differs by more than S from those of the storage and the other
-	// replicas, so a token would say the wrong time. The edge answers 503 with Retry-After.
-	ErrClock = errors.New("this machine's clock is off")
-
 	// ErrAlgorithm: no key signs with that algorithm at this moment.
 	ErrAlgorithm = errors.New("no active signing key for the algorithm")
 

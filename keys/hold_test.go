@@ -126,7 +126,7 @@ func publishedIn(r Ring, kid string, now time.Time) bool {
 
 // publishes reports whether the kid is in the key set that the Manager serves.
 func (m *Manager) publishes(kid string) bool {
-	s, err := m.current(m.rightTime(m.cfg.Now()))
+	s, err := m.current(m.clock.Correct(m.cfg.Now()))
 	if err != nil {
 		return false
 	}

@@ -15,7 +15,7 @@ type KeptPlan struct {
 // KeptPlans lists the algorithms whose next activation is later than the timetable would have it.
 func (m *Manager) KeptPlans() (kept []KeptPlan) {
 	const rounding = time.Minute
-	tt, now := m.cfg.Timetable, m.rightTime(m.cfg.Now())
+	tt, now := m.cfg.Timetable, m.clock.Correct(m.cfg.Now())
 	p := newPlanner(m.state.Load().ring, tt, now, nil)
 	for _, alg := range m.cfg.Algorithms {
 		active, pending := p.find(alg, Active), p.find(alg, Pending)

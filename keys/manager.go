@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"signet/keys/clockcheck"
 	"signet/keys/masterkey"
 )
 
@@ -23,10 +24,8 @@ type Manager struct {
 	wake   chan struct{}            // holds one
 	news   chan struct{}            // holds one
 
-	clock     atomic.Pointer[verdict] // never nil
-	seen      atomic.Pointer[ratchet] // never nil
-	witnesses witnesses
-	markedAt  atomic.Int64 // when the mark was last written, in Unix milliseconds; 0: not yet
+	clock    *clockcheck.Clock
+	markedAt atomic.Int64 // when the mark was last written, in Unix milliseconds; 0: not yet
 
 	stepping sync.Mutex           // serialises rounds; guards what follows
 	late     map[string]time.Time // pending keys that this replica did not see at their PublishAt, and when it did
@@ -94,7 +93,7 @@ func (m *Manager) checkEmpty(ctx context.Context) error {
 	if version != 0 {
 		return ErrExists
 	}
-	return m.CheckClock()
+	return m.clock.Check()
 }
 
 // Open reads the keyring and returns a Manager that can sign. ErrNoKeyring if there is none,
@@ -122,7 +121,7 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the keyring: %w", err)
 	}
-	if err := m.CheckClock(); err != nil {
+	if err := m.clock.Check(); err != nil {
 		return nil, err
 	}
 	if err := m.openMark(version, ring); err != nil {
@@ -141,8 +140,7 @@ func newManager(cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{cfg: cfg, sealer: s, remote: newRemoteKeys(cfg.Remote, cfg.Timetable), wake: make(chan struct{}, 1), news: make(chan struct{}, 1), late: map[string]time.Time{}}
-	m.clock.Store(&verdict{})
-	m.seen.Store(&ratchet{})
+	m.clock = clockcheck.New(cfg.Now, cfg.Timetable.ClockSkew, m.Wake)
 	return m, nil
 }
 
@@ -160,12 +158,12 @@ const maxAge = 5 * time.Minute
 // not read for D.
 func (m *Manager) JWKS() (Set, error) {
 	now := m.cfg.Now()
-	right := m.rightTime(now)
+	right := m.clock.Correct(now)
 	s, err := m.current(now)
 	if err != nil {
 		return Set{}, err
 	}
-	if unread := age(s.readAt, now); unread > m.cfg.Timetable.ServeStale {
+	if unread := clockcheck.Age(s.readAt, now); unread > m.cfg.Timetable.ServeStale {
 		m.Wake()
 		return Set{}, fmt.Errorf("serving the key set: %w: last read %v ago", ErrStale, unread)
 	}
@@ -198,7 +196,7 @@ func (m *Manager) Timetable() Timetable { return m.cfg.Timetable }
 
 // Keys describes every key of the keyring, in the order they were made.
 func (m *Manager) Keys() []KeyInfo {
-	now := m.rightTime(m.cfg.Now())
+	now := m.clock.Correct(m.cfg.Now())
 	var all []KeyInfo
 	for _, k := range m.state.Load().ring.Keys {
 		all = append(all, k.info(now))

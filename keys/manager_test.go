@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	"signet/keys/clockcheck"
 	"signet/keys/jose"
 	"signet/keys/masterkey"
 )
@@ -101,7 +102,7 @@ func TestAgeCountsSuspendAndSetBackClocks(t *testing.T) {
 		"suspended":       shiftMonotonic(start.Add(time.Hour), -time.Hour),
 		"clock set back":  shiftMonotonic(start, time.Hour),
 	} {
-		if got := age(start, now); got != time.Hour {
+		if got := clockcheck.Age(start, now); got != time.Hour {
 			t.Errorf("%s: got %v, want 1h", name, got)
 		}
 	}

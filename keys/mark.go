@@ -170,15 +170,15 @@ func (m *Manager) openMark(version uint64, ring Ring) error {
 			return &MarkError{Problem: MarkRevoked, Mark: mark, Install: m.cfg.InstallID, Version: version, KID: kid}
 		}
 	}
-	m.update(func(r ratchet) ratchet { return r.merge(mark.SeenAt, mark.ClockResets) })
+	m.clock.Merge(mark.SeenAt, mark.ClockResets)
 	m.marked.saved, m.marked.at = &mark, m.cfg.Now()
 	return nil
 }
 
 // mark is what is to be remembered now.
 func (m *Manager) mark() Mark {
-	s, seen := m.state.Load(), m.seen.Load()
-	mark := Mark{Install: m.cfg.InstallID, Version: s.version, SeenAt: seen.high.UTC(), ClockResets: seen.resets}
+	s := m.state.Load()
+	mark := Mark{Install: m.cfg.InstallID, Version: s.version, SeenAt: m.clock.Latest().UTC(), ClockResets: m.clock.Resets()}
 	if old := m.marked.saved; old != nil {
 		mark.Revoked = slices.Clone(old.Revoked)
 	}
@@ -230,7 +230,7 @@ func (m *Manager) writeMark(mark Mark) error {
 // Remember takes over what a mark of this install has: kids that were revoked, and the latest time seen.
 // It is for a store that was just put back.
 func (m *Manager) Remember(mark Mark) {
-	m.update(func(r ratchet) ratchet { return r.merge(mark.SeenAt, mark.ClockResets) })
+	m.clock.Merge(mark.SeenAt, mark.ClockResets)
 	m.stepping.Lock()
 	defer m.stepping.Unlock()
 	m.marked.saved = &Mark{Revoked: mark.Revoked}

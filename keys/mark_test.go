@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"signet/keys/clockcheck"
 	"signet/keys/masterkey"
 )
 
@@ -198,18 +199,18 @@ func TestClockBehind(t *testing.T) {
 			}
 			mustStep(t, m)
 			mustStep(t, m)
-			if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, ErrClock) {
-				t.Errorf("Sign: got %v, want ErrClock", err)
+			if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, clockcheck.ErrClock) {
+				t.Errorf("Sign: got %v, want clockcheck.ErrClock", err)
 			}
 			var claims any
-			if _, err := m.Verify(token, "at+jwt", &claims); !errors.Is(err, ErrClock) {
-				t.Errorf("Verify: got %v, want ErrClock", err)
+			if _, err := m.Verify(token, "at+jwt", &claims); !errors.Is(err, clockcheck.ErrClock) {
+				t.Errorf("Verify: got %v, want clockcheck.ErrClock", err)
 			}
-			if _, err := m.RotateNow(t.Context(), ""); !errors.Is(err, ErrClock) {
-				t.Errorf("RotateNow: got %v, want ErrClock", err)
+			if _, err := m.RotateNow(t.Context(), ""); !errors.Is(err, clockcheck.ErrClock) {
+				t.Errorf("RotateNow: got %v, want clockcheck.ErrClock", err)
 			}
-			if m.Behind() < by-time.Second || m.Ready() == nil {
-				t.Errorf("behind by %v, ready: %v", m.Behind(), m.Ready())
+			if m.clock.Behind() < by-time.Second || m.Ready() == nil {
+				t.Errorf("behind by %v, ready: %v", m.clock.Behind(), m.Ready())
 			}
 			if m.publishes(leaked) || !m.publishes(signer) || m.find(t, leaked).State != Revoked || m.find(t, signer).State != Active {
 				t.Errorf("a key moved backwards by a step of %v: %+v", by, m.Keys())
@@ -243,8 +244,8 @@ func TestResetClock(t *testing.T) {
 	c.advance(-years)
 	for _, m := range replicas {
 		mustStep(t, m)
-		if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, ErrClock) {
-			t.Fatalf("got %v, want ErrClock", err)
+		if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, clockcheck.ErrClock) {
+			t.Fatalf("got %v, want clockcheck.ErrClock", err)
 		}
 	}
 	r, err := replicas[0].ResetClock(t.Context())

@@ -67,7 +67,7 @@ func NewPlan(r Ring, tt Timetable, algs []string, now, until time.Time) (Plan, e
 // Plan is the plan of this replica's keyring and configuration for that long from now. Zero stands
 // for a year, or for a year's worth of weekly keys where they live for less than a week.
 func (m *Manager) Plan(long time.Duration) (Plan, error) {
-	tt, now := m.cfg.Timetable, m.rightTime(m.cfg.Now())
+	tt, now := m.cfg.Timetable, m.clock.Correct(m.cfg.Now())
 	if long == 0 {
 		long = min(365*24*time.Hour, plannedLives*max(tt.Active, tt.Publish))
 	}

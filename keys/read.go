@@ -15,13 +15,13 @@ import (
 func (m *Manager) read(ctx context.Context) error {
 	now := m.cfg.Now()
 	loadCtx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
-	clock := m.Clock()
+	clock := m.clock.Status()
 	version, document, err := m.load(loadCtx)
 	cancel()
 	if err != nil {
 		return fmt.Errorf("reading the keyring: %w", err)
 	}
-	m.noteClock(clock, m.Clock())
+	m.noteClock(clock, m.clock.Status())
 	cur := m.state.Load()
 	if version == cur.version && bytes.Equal(document, cur.document) {
 		return m.adopt(&snapshot{version, document, cur.ring, now, cur.view}, now)
@@ -33,11 +33,11 @@ func (m *Manager) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("opening the keyring: %w", err)
 	}
-	if ring.lacksSigner(cur.ring, m.rightTime(now)) && m.insisted < maxInsisted {
+	if ring.lacksSigner(cur.ring, m.clock.Correct(now)) && m.insisted < maxInsisted {
 		m.insisted++
 		return m.restore(ctx, cur, version, now)
 	}
-	if ring.revokeAgain(cur.ring.revoked(), m.rightTime(now)) {
+	if ring.revokeAgain(cur.ring.revoked(), m.clock.Correct(now)) {
 		m.reassert = true
 		m.cfg.Log.Error("the keyring had a key in use that was revoked: it stays revoked", "found_version", version)
 	}
@@ -79,7 +79,7 @@ func (m *Manager) restore(ctx context.Context, cur *snapshot, found uint64, now 
 // reached the store late, or they were not in a backup that this replica started from. Until now
 // this replica's key set was without them, so P counts from now.
 func (m *Manager) noteLate(had *snapshot, ring Ring) {
-	now := m.rightTime(m.cfg.Now())
+	now := m.clock.Correct(m.cfg.Now())
 	for _, k := range ring.Keys {
 		if !had.ring.has(k.KID) && k.State(now) == Pending && k.PublishAt.Before(had.readAt) {
 			m.late[k.KID] = now
@@ -97,14 +97,14 @@ func (m *Manager) open(version uint64, document []byte) (Ring, error) {
 
 // adopt makes s the snapshot that requests see.
 func (m *Manager) adopt(s *snapshot, now time.Time) (err error) {
-	m.update(func(r ratchet) ratchet { return r.merge(s.ring.SeenAt, s.ring.ClockResets) })
-	early := m.behindAt(now) > 0
-	now = m.rightTime(now)
+	m.clock.Merge(s.ring.SeenAt, s.ring.ClockResets)
+	early := m.clock.BehindAt(now) > 0
+	now = m.clock.Correct(now)
 	if s.view == nil || !s.view.holds(now, early) {
 		if s.view, err = newView(s.ring, m.cfg.Algorithms, now, early); err != nil {
 			return err
 		}
-		m.reached(s.view)
+		m.clock.Raise(s.view.lineup.From)
 	}
 	old := m.state.Swap(s)
 	if old != nil && old.version != s.version {

@@ -1,6 +1,10 @@
 package keys
 
-import "fmt"
+import (
+	"fmt"
+
+	"signet/keys/clockcheck"
+)
 
 // Ready returns nil when Sign would sign now with the primary algorithm, and ErrStale, ErrClock or
 // ErrAlgorithm when it would not, or ErrSigner when the last Trial of its key failed. It does no work
@@ -11,10 +15,10 @@ func (m *Manager) Ready() error {
 	if err != nil {
 		return err
 	}
-	if unread := age(s.readAt, now); unread > m.cfg.Timetable.SignStale {
+	if unread := clockcheck.Age(s.readAt, now); unread > m.cfg.Timetable.SignStale {
 		return fmt.Errorf("last read %v ago: %w", unread, ErrStale)
 	}
-	if err := m.checkClock(now); err != nil {
+	if err := m.clock.CheckAt(now); err != nil {
 		return err
 	}
 	if len(s.view.signers) == 0 {

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"signet/keys/clockcheck"
 	"signet/keys/jose"
 )
 
@@ -162,7 +163,7 @@ func (d draws) fault(s scenario) fault {
 	if f.Kind == stepBack {
 		// By more than S since the replica last looked, which it does whenever it reads the keyring: a
 		// smaller step is within what clocks may differ.
-		f.Back = 2*max(s.World.ClockSkew, leastSkew) + s.World.SignStale + d.between("back by", time.Minute, 24*time.Hour)
+		f.Back = 2*max(s.World.ClockSkew, clockcheck.LeastTolerance) + s.World.SignStale + d.between("back by", time.Minute, 24*time.Hour)
 	}
 	if d.index("at a write", 3) > 0 || f.Kind != cutOff && f.Kind != crash && f.Kind != stepBack {
 		f.Version = uint64(rapid.IntRange(2, 12).Draw(d.T, "version"))
@@ -214,6 +215,6 @@ func (s scenario) String() string {
 // What must hold all the same is that no key moves backwards.
 func (s scenario) trustsWrongClock() bool {
 	return slices.ContainsFunc(s.Faults, func(f fault) bool {
-		return f.Kind == stepBack && f.For+2*time.Second > f.Back-2*max(s.World.ClockSkew, leastSkew)
+		return f.Kind == stepBack && f.For+2*time.Second > f.Back-2*max(s.World.ClockSkew, clockcheck.LeastTolerance)
 	})
 }

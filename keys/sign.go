@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"signet/keys/clockcheck"
 )
 
 const maxTyp = 64
@@ -24,11 +26,11 @@ func (m *Manager) Sign(ctx context.Context, alg, typ string, claims any) (token,
 	if err != nil {
 		return "", "", err
 	}
-	if unread := age(s.readAt, now); unread > m.cfg.Timetable.SignStale {
+	if unread := clockcheck.Age(s.readAt, now); unread > m.cfg.Timetable.SignStale {
 		m.Wake()
 		return "", "", fmt.Errorf("signing a token: %w: last read %v ago", ErrStale, unread)
 	}
-	if err := m.checkClock(now); err != nil {
+	if err := m.clock.CheckAt(now); err != nil {
 		return "", "", fmt.Errorf("signing a token: %w", err)
 	}
 	key := s.view.signer(alg)

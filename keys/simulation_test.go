@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"signet/keys/clockcheck"
 	"signet/keys/masterkey"
 )
 
@@ -271,7 +272,7 @@ func (r *replica) sign() {
 			s.tally.refused++
 			return
 		}
-		if errors.Is(err, ErrClock) && r.back > 0 {
+		if errors.Is(err, clockcheck.ErrClock) && r.back > 0 {
 			s.tally.behind++
 			return
 		}

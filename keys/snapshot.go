@@ -75,8 +75,8 @@ func newView(r Ring, algs []string, now time.Time, early bool) (*view, error) {
 // a time in the timetable has come since the last one; nobody waits for it.
 func (m *Manager) current(now time.Time) (*snapshot, error) {
 	old := m.state.Load()
-	early := m.behindAt(now) > 0
-	now = m.rightTime(now)
+	early := m.clock.BehindAt(now) > 0
+	now = m.clock.Correct(now)
 	if old.view.holds(now, early) {
 		return old, nil
 	}
@@ -84,7 +84,7 @@ func (m *Manager) current(now time.Time) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.reached(v)
+	m.clock.Raise(v.lineup.From) // the view before it never comes back
 	fresh := *old
 	fresh.view = v
 	m.state.CompareAndSwap(old, &fresh) // where it loses, a newer keyring was read: for the next request
@@ -92,20 +92,6 @@ func (m *Manager) current(now time.Time) (*snapshot, error) {
 }
 
 func (v *view) holds(now time.Time, early bool) bool { return v.early == early && v.lineup.holds(now) }
-
-// reached keeps the time from which the view holds: the one before it never comes back.
-func (m *Manager) reached(v *view) {
-	m.update(func(r ratchet) ratchet {
-		r.high = later(r.high, v.lineup.From)
-		return r
-	})
-}
-
-// age is how long ago t was, by the wall clock or the monotonic clock, whichever says more: the one
-// can be set back, the other stops while the machine is suspended.
-func age(t, now time.Time) time.Duration {
-	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
-}
 
 // renderKeySet writes the keys as a JWK Set, in the order given, with a strong ETag.
 func renderKeySet(published []Key) (body []byte, etag string, err error) {

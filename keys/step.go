@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"signet/keys/clockcheck"
 )
 
 const maxTries = 16 // rounds of one Step, where other replicas win or keys must be made
@@ -71,19 +73,19 @@ func (m *Manager) round(ctx context.Context, b *batch, edit func(*planner) error
 		return err
 	}
 	behind := m.noteBehind()
-	switch c := m.Clock(); {
+	switch c := m.clock.Status(); {
 	case behind > 0 && edit != nil:
-		return m.clockBehind(behind)
+		return m.clock.BehindError(behind)
 	case behind > 0:
 		return nil
 	case c.Off && edit != nil:
-		return m.clockOff(c.Offset)
+		return m.clock.OffError(c.Offset)
 	case c.Off, c.Disputed && edit == nil:
 		return nil // plans go by the time: they are left to those who know it
 	}
 	cur := m.state.Load()
 	now := m.cfg.Now()
-	p := newPlanner(cur.ring, m.cfg.Timetable, m.rightTime(now), b.forPlan())
+	p := newPlanner(cur.ring, m.cfg.Timetable, m.clock.Correct(now), b.forPlan())
 	for kid, at := range m.late {
 		p.seenLate(kid, at)
 	}
@@ -103,7 +105,7 @@ func (m *Manager) round(ctx context.Context, b *batch, edit func(*planner) error
 
 // propose writes what the planner made of cur, planned at now.
 func (m *Manager) propose(ctx context.Context, cur *snapshot, now time.Time, p *planner) error {
-	if age(now, m.cfg.Now()) > m.cfg.Timetable.storageTimeout() {
+	if clockcheck.Age(now, m.cfg.Now()) > m.cfg.Timetable.storageTimeout() {
 		return errAgain // the machine slept: the plan's notice may be over
 	}
 	master := m.MasterKeyInUse()

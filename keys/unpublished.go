@@ -34,7 +34,7 @@ func (m *Manager) Unpublished(token string) State {
 }
 
 func (m *Manager) unpublished(kid string) State {
-	now, ring := m.rightTime(m.cfg.Now()), m.state.Load().ring
+	now, ring := m.clock.Correct(m.cfg.Now()), m.state.Load().ring
 	if i := slices.IndexFunc(ring.Keys, func(k Key) bool { return k.KID == kid }); i >= 0 {
 		if ring.Keys[i].Published(now) {
 			return ""

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"signet/keys/clockcheck"
 	"signet/keys/jose"
 )
 
@@ -25,11 +26,11 @@ func (m *Manager) Verify(token, typ string, claims any) (kid string, err error) 
 	if err != nil {
 		return "", err
 	}
-	if unread := age(s.readAt, now); unread > m.cfg.Timetable.ServeStale {
+	if unread := clockcheck.Age(s.readAt, now); unread > m.cfg.Timetable.ServeStale {
 		m.Wake()
 		return "", fmt.Errorf("verifying a token: %w: last read %v ago", ErrStale, unread)
 	}
-	if err := m.checkClock(now); err != nil {
+	if err := m.clock.CheckAt(now); err != nil {
 		return "", fmt.Errorf("verifying a token: %w", err)
 	}
 	return s.view.verify(token, typ, claims)

@@ -3,6 +3,8 @@ package server
 import (
 	"strings"
 	"testing"
+
+	"signet/server/edge"
 )
 
 func TestWantsSigned(t *testing.T) {
@@ -65,7 +67,7 @@ func FuzzWantsSigned(f *testing.F) {
 		if wantsSigned([]string{one, two}) && !strings.Contains(strings.ToLower(one+","+two), "application/token-introspection+jwt") {
 			t.Errorf("%q, %q: a signed answer that nobody asked for", one, two)
 		}
-		if weight, _ := weigh([]string{one, two}, "application/json"); !(weight >= 0 && weight <= 1) {
+		if weight, _ := edge.AcceptQuality([]string{one, two}, "application/json"); !(weight >= 0 && weight <= 1) {
 			t.Errorf("%q, %q: got weight %v", one, two, weight)
 		}
 	})

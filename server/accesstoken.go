@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/keys/clockcheck"
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -29,8 +31,8 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*liveToken, 
 func (s *Server) checkAccessTokenOf(ctx context.Context, raw string, find func(ctx context.Context, id string) (*store.Client, error)) (*liveToken, error) {
 	t := &liveToken{}
 	kid, err := s.cfg.Keys.Verify(raw, accessTokenType, &t.claims)
-	if errors.Is(err, keys.ErrStale) || errors.Is(err, keys.ErrClock) {
-		return nil, unavailable(err)
+	if errors.Is(err, keys.ErrStale) || errors.Is(err, clockcheck.ErrClock) {
+		return nil, edge.Unavailable(err)
 	}
 	if errors.Is(err, keys.ErrUnreadable) {
 		s.metrics.unreadable.Inc()
@@ -52,7 +54,7 @@ func (s *Server) checkAccessTokenOf(ctx context.Context, raw string, find func(c
 		if errors.Is(err, store.ErrNotFound) {
 			return nil, notLive("its client is gone")
 		}
-		return nil, unavailable(err)
+		return nil, edge.Unavailable(err)
 	}
 	if t.client.Disabled || t.claims.IssuedAt < t.client.NotBefore.Unix() {
 		return nil, notLive("its client was disabled")
@@ -73,7 +75,7 @@ func (s *Server) checkTokenState(ctx context.Context, t *liveToken, now time.Tim
 	state, err := s.store.TokenState(ctx, ref)
 	switch {
 	case err != nil:
-		return unavailable(err)
+		return edge.Unavailable(err)
 	case state.Revoked:
 		return notLive("revoked by its jti")
 	case ref.UserID.IsZero():
@@ -101,7 +103,7 @@ func (s *Server) confirmEpoch(ctx context.Context, t *liveToken, epoch uint32) (
 			return notLive("its client is gone")
 		}
 		if err != nil {
-			return unavailable(err)
+			return edge.Unavailable(err)
 		}
 	}
 	if epoch != t.client.Epoch || t.client.Disabled {
@@ -143,12 +145,13 @@ func tokenRef(claims *accessClaims) (store.TokenRef, error) {
 
 // notLive is errTokenNotLive with a reason.
 func notLive(format string, args ...any) error {
-	return &notLiveError{errInvalidToken.because(format, args...)}
+	return &notLiveError{errInvalidToken.Because(format, args...)}
 }
 
 // notLiveError is the answer of a protected resource (RFC 6750 §3.1) and at the same time
 // errTokenNotLive, for the endpoints that answer otherwise.
-type notLiveError struct{ *oauthError }
+type notLiveError struct{ refused *edge.Error }
 
+func (e *notLiveError) Error() string        { return e.refused.Error() }
 func (e *notLiveError) Is(target error) bool { return target == errTokenNotLive }
-func (e *notLiveError) Unwrap() error        { return e.oauthError }
+func (e *notLiveError) Unwrap() error        { return e.refused }

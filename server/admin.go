@@ -9,13 +9,14 @@ import (
 	"strings"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/store"
 )
 
 // adminVerb is one row of the operator's surface. The answers are JSON; admin_error.go has the errors.
 type adminVerb struct {
 	api.Verb
-	handle func(*Server, *call) (reply, error)
+	handle func(*Server, *adminRequest) (edge.Response, error)
 }
 
 // adminVerbs is the whole of it. The command line is one client of these; every change made through
@@ -70,8 +71,8 @@ var adminVerbs = []adminVerb{
 // Admin returns the operator's verbs for a Unix socket, whose mode 0600 is the authentication: who
 // can open it may do everything.
 func (s *Server) Admin() http.Handler {
-	return newAdmin(s, func(_ *Server, c *call, _ string) error {
-		c.actor, c.rights = "socket", []string{api.ScopeAdmin}
+	return newAdmin(s, func(_ *Server, c *adminRequest, _ string) error {
+		c.Actor, c.rights = "socket", []string{api.ScopeAdmin}
 		return nil
 	})
 }
@@ -82,21 +83,28 @@ func (s *Server) AdminWithToken() http.Handler {
 	return newAdmin(s, (*Server).authenticateAdmin)
 }
 
-// admin answers the operator's listener, in the same envelope as the public one: see Server.serve.
+// admin answers the operator's listener, in the same envelope as the public one: see edge.Server.
 type admin struct {
 	server  *Server
 	enter   enterAdmin
 	paths   []*adminPath
-	missing *route
+	missing *edge.Route
+}
+
+// adminRequest is a request of the admin listener, after its caller was let in. The caller's name is in Facts.Actor.
+type adminRequest struct {
+	*edge.Request
+	rights  []string                        // scopes of the admin API that the caller has; api.ScopeAdmin is all of them
+	recheck func(ctx context.Context) error // whether the caller may still do what it does; nil: always
 }
 
 // enterAdmin lets a caller in that may use verbs of the scope, and notes in the call who it is and what it may.
-type enterAdmin func(s *Server, c *call, scope string) error
+type enterAdmin func(s *Server, c *adminRequest, scope string) error
 
 type adminPath struct {
 	segments []string
-	verbs    map[string]*route // by method
-	other    *route            // any other method
+	verbs    map[string]*edge.Route // by method
+	other    *edge.Route            // any other method
 }
 
 func newAdmin(s *Server, enter enterAdmin) *admin {
@@ -105,34 +113,40 @@ func newAdmin(s *Server, enter enterAdmin) *admin {
 	for _, v := range adminVerbs {
 		p := byPath[v.Path]
 		if p == nil {
-			p = &adminPath{segments: strings.Split(v.Path[1:], "/"), verbs: make(map[string]*route)}
+			p = &adminPath{segments: strings.Split(v.Path[1:], "/"), verbs: make(map[string]*edge.Route)}
 			p.other = a.route(adminVerb{api.Verb{Name: "not_allowed", Stream: true}, p.refuse})
 			byPath[v.Path] = p
 			a.paths = append(a.paths, p)
 		}
 		p.verbs[v.Method] = a.route(v)
 	}
-	a.missing = a.route(adminVerb{api.Verb{Name: "not_found", Stream: true}, func(*Server, *call) (reply, error) {
-		return reply{}, adminNotFound("there is nothing at this path; the admin API begins with /v1/")
+	a.missing = a.route(adminVerb{api.Verb{Name: "not_found", Stream: true}, func(*Server, *adminRequest) (edge.Response, error) {
+		return edge.Response{}, adminNotFound("there is nothing at this path; the admin API begins with /v1/")
 	}})
 	s.registerProcess()
 	return a
 }
 
-func (a *admin) route(v adminVerb) *route {
+func (a *admin) route(v adminVerb) *edge.Route {
 	level := slog.LevelInfo
 	if v.Method == http.MethodGet && v.Name != api.Backup.Name {
 		level = slog.LevelDebug
 	}
-	return &route{name: "admin." + v.Name, level: level, store: !v.Stream, changes: v.Method != "" && v.Method != http.MethodGet, errorBody: adminErrorBody,
-		handle: func(s *Server, c *call) (reply, error) {
+	timeout := edge.AnswerWithin
+	if v.Stream {
+		timeout = 0
+	}
+	s := a.server
+	return &edge.Route{Name: "admin." + v.Name, Level: level, Timeout: timeout, Changes: v.Method != "" && v.Method != http.MethodGet, Surface: s.adminSurface(),
+		Handle: func(r *edge.Request) (edge.Response, error) {
+			c := &adminRequest{Request: r}
 			if err := a.enter(s, c, v.Scope); err != nil {
-				return reply{}, err
+				return edge.Response{}, err
 			}
 			beginNow(c.Context()) // a body may be larger than what is held, and is worked on while it comes
 			if v.Method != http.MethodGet && v.Name != api.ResetClock.Name {
 				if err := s.checkAdminClock(); err != nil {
-					return reply{}, err
+					return edge.Response{}, err
 				}
 			}
 			return v.handle(s, c)
@@ -140,12 +154,12 @@ func (a *admin) route(v adminVerb) *route {
 }
 
 func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a.server.serve(w, r, a.match(r))
+	a.server.edge.Serve(w, r, a.match(r))
 }
 
 // match finds the verb and leaves the named segments in the request. Paths match exactly, as on the
 // public side: http.ServeMux would clean ".." up, which is a user's name like any other.
-func (a *admin) match(r *http.Request) *route {
+func (a *admin) match(r *http.Request) *edge.Route {
 	parts := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	for i, part := range parts {
 		text, err := url.PathUnescape(part)
@@ -183,7 +197,7 @@ func (p *adminPath) fits(parts []string) bool {
 }
 
 // refuse answers a method that the path does not have.
-func (p *adminPath) refuse(_ *Server, c *call) (reply, error) {
+func (p *adminPath) refuse(_ *Server, c *adminRequest) (edge.Response, error) {
 	var methods []string
 	for method := range p.verbs {
 		methods = append(methods, method)
@@ -193,18 +207,18 @@ func (p *adminPath) refuse(_ *Server, c *call) (reply, error) {
 	}
 	slices.Sort(methods)
 	allow := strings.Join(methods, ", ")
-	c.writer.Header().Set("Allow", allow)
-	return reply{}, &oauthError{Status: http.StatusMethodNotAllowed, Code: api.CodeInvalid, Description: "this path takes " + allow + " only"}
+	c.Writer.Header().Set("Allow", allow)
+	return edge.Response{}, &edge.Error{Status: http.StatusMethodNotAllowed, Code: api.CodeInvalid, Description: "this path takes " + allow + " only"}
 }
 
 // doing returns the context of a change that did records afterwards.
-func (s *Server) doing(c *call, e *event) context.Context {
-	e.Outcome, e.Actor = store.OutcomeOK, c.actor
-	return s.audit.withEvent(c, e)
+func (s *Server) doing(c *adminRequest, e *store.Event) context.Context {
+	e.Outcome, e.Actor = store.OutcomeOK, c.Actor
+	return s.audit.WithEvent(c.Request, e)
 }
 
 // beginning records a change of several steps before the first of them. It fails where the store cannot keep the event.
-func (s *Server) beginning(c *call, e event) error {
+func (s *Server) beginning(c *adminRequest, e store.Event) error {
 	if err := s.store.KeepEvent(s.doing(c, &e), &e); err != nil {
 		return err
 	}
@@ -213,7 +227,7 @@ func (s *Server) beginning(c *call, e event) error {
 }
 
 // did records a change in the audit trail.
-func (s *Server) did(c *call, e event) {
-	e.Outcome, e.Actor = store.OutcomeOK, c.actor
-	s.audit.add(c, e)
+func (s *Server) did(c *adminRequest, e store.Event) {
+	e.Outcome, e.Actor = store.OutcomeOK, c.Actor
+	s.audit.Change(c.Request, e)
 }

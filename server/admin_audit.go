@@ -8,34 +8,35 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
 )
 
 // adminListEvents answers what the query selects. An empty answer about somebody who never was is an error:
 // a misspelt name must not look like a user who did nothing.
-func (s *Server) adminListEvents(c *call) (reply, error) {
+func (s *Server) adminListEvents(c *adminRequest) (edge.Response, error) {
 	values, err := readQuery(c, "after", "type", "client_id", "sub", "user", "address", "since", "until", "limit", "newest")
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	q, err := readEventQuery(values, s.now())
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	var unknown error
 	if name := values["user"]; name != "" {
 		if q.About, unknown, err = s.person(c, name); err != nil {
-			return reply{}, err
+			return edge.Response{}, err
 		}
 	}
 	events, err := s.store.Events(c.Context(), q)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	if len(events) == 0 && q.After == 0 {
 		if err := s.explainNothing(c, q, unknown); err != nil {
-			return reply{}, err
+			return edge.Response{}, err
 		}
 	}
 	next := q.After
@@ -47,12 +48,12 @@ func (s *Server) adminListEvents(c *call) (reply, error) {
 		list.Events = append(list.Events, api.Event{Seq: e.Seq, At: e.At, Type: e.Type, Outcome: e.Outcome, Actor: e.Actor, ClientID: e.ClientID, Subject: e.Subject,
 			SessionID: e.SessionID, KeyID: e.KeyID, RequestID: e.RequestID, Address: e.Address, Detail: e.Detail})
 	}
-	return reply{body: list}, nil
+	return edge.Response{Body: list}, nil
 }
 
 // explainNothing returns the error for an empty answer about somebody who never was. Somebody who is gone
 // may still have events, which the rest of the query leaves out.
-func (s *Server) explainNothing(c *call, q store.EventQuery, unknown error) error {
+func (s *Server) explainNothing(c *adminRequest, q store.EventQuery, unknown error) error {
 	if unknown == nil {
 		var err error
 		if unknown, err = s.unknownIn(c, q); unknown == nil {
@@ -68,7 +69,7 @@ func (s *Server) explainNothing(c *call, q store.EventQuery, unknown error) erro
 
 // person finds whose events are asked for, by any spelling of the username or by sub. unknown is the error
 // for an empty answer: nil where there is such a user.
-func (s *Server) person(c *call, name string) (p *store.Person, unknown, err error) {
+func (s *Server) person(c *adminRequest, name string) (p *store.Person, unknown, err error) {
 	p = &store.Person{}
 	var user store.User
 	if id, notID := store.ParseUserID(name); notID == nil {
@@ -84,7 +85,7 @@ func (s *Server) person(c *call, name string) (p *store.Person, unknown, err err
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return p, adminNotFound("there is no user " + quoteShort(name) + ", and no event about one; GET /v1/users lists the users"), nil
+		return p, adminNotFound("there is no user " + edge.QuoteShort(name) + ", and no event about one; GET /v1/users lists the users"), nil
 	case err != nil:
 		return nil, nil, err
 	}
@@ -93,7 +94,7 @@ func (s *Server) person(c *call, name string) (p *store.Person, unknown, err err
 }
 
 // unknownIn is the error where q names a sub or a client that does not exist.
-func (s *Server) unknownIn(c *call, q store.EventQuery) (unknown, err error) {
+func (s *Server) unknownIn(c *adminRequest, q store.EventQuery) (unknown, err error) {
 	if q.Subject != "" {
 		if id, notID := store.ParseUserID(q.Subject); notID == nil {
 			_, err = s.store.User(c.Context(), id)

@@ -8,16 +8,17 @@ import (
 	"strings"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/store"
 )
 
 // errNotAdmin is the answer to a good token that may not use a verb of the scope (RFC 6750 §3.1).
-func errNotAdmin(scope string) *oauthError {
+func errNotAdmin(scope string) *edge.Error {
 	named, needs := scope, "the scope "+scope
 	if scope == api.AnyScope {
 		named, needs = strings.Join(api.Scopes, " "), "one of the scopes "+strings.Join(api.Scopes, ", ")
 	}
-	return &oauthError{Status: http.StatusForbidden, Code: "insufficient_scope",
+	return &edge.Error{Status: http.StatusForbidden, Code: "insufficient_scope",
 		Challenge: `Bearer realm="signet", error="insufficient_scope", scope="` + named + `"`,
 		Description: "this needs a client_credentials token with " + needs + ", asked for by name, of a client that has it now; " +
 			api.ScopeAdmin + " stands for all of them"}
@@ -25,8 +26,8 @@ func errNotAdmin(scope string) *oauthError {
 
 // errNotForAdmin is the answer to a token that has the right scope and was made for other services. Whoever
 // runs one of these could have sent it here.
-func (s *Server) errNotForAdmin() *oauthError {
-	return &oauthError{Status: http.StatusUnauthorized, Code: api.CodeUnauthorized,
+func (s *Server) errNotForAdmin() *edge.Error {
+	return &edge.Error{Status: http.StatusUnauthorized, Code: api.CodeUnauthorized,
 		Challenge:   `Bearer realm="signet", error="invalid_token", error_description="the access token is for other services"`,
 		Description: "the access token is for other services: name the scope and leave resource out, or send resource=" + s.adminAudience()}
 }
@@ -34,7 +35,7 @@ func (s *Server) errNotForAdmin() *oauthError {
 // authenticateAdmin asks everything of the token that any other endpoint would, that it is for this API, and
 // that its client has the scope now. The client is read from the store: what is taken from it is gone
 // at once, at every replica.
-func (s *Server) authenticateAdmin(c *call, scope string) error {
+func (s *Server) authenticateAdmin(c *adminRequest, scope string) error {
 	token, err := bearer(c.Request)
 	if err != nil {
 		return s.refuseAdmin(c, err)
@@ -46,7 +47,7 @@ func (s *Server) authenticateAdmin(c *call, scope string) error {
 	if err != nil {
 		return err
 	}
-	c.actor, c.rights = t.client.ID, adminRights(t)
+	c.Actor, c.rights = t.client.ID, adminRights(t)
 	switch {
 	case !allows(c.rights, scope):
 		return s.forbidAdmin(c, "scope", errNotAdmin(scope))
@@ -59,7 +60,7 @@ func (s *Server) authenticateAdmin(c *call, scope string) error {
 
 // stillAdmin asks of a token that was good for the scope whether it still is.
 func (s *Server) stillAdmin(ctx context.Context, token, scope string) error {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	ctx, cancel := context.WithTimeout(ctx, edge.AnswerWithin)
 	defer cancel()
 	t, err := s.checkAccessTokenOf(ctx, token, s.storedClient)
 	if err == nil && !allows(adminRights(t), scope) {
@@ -95,7 +96,7 @@ func adminRights(t *liveToken) (rights []string) {
 
 // mayHandle refuses a caller who would get at scopes of the admin API that it does not have: by giving them to a
 // client, or by changing one that has them, since whoever can give that a secret or a key can be it.
-func (s *Server) mayHandle(c *call, scopes []string) error {
+func (s *Server) mayHandle(c *adminRequest, scopes []string) error {
 	var missing []string
 	for _, scope := range scopes {
 		if api.IsScope(scope) && !allows(c.rights, scope) {
@@ -111,22 +112,22 @@ func (s *Server) mayHandle(c *call, scopes []string) error {
 }
 
 // forbidAdmin counts and records the refusal of a good token.
-func (s *Server) forbidAdmin(c *call, reason string, refusal *oauthError) error {
+func (s *Server) forbidAdmin(c *adminRequest, reason string, refusal *edge.Error) error {
 	s.metrics.adminRefused.WithLabelValues(reason).Inc()
-	s.audit.refusal(c, event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Actor: c.actor, Detail: map[string]string{store.DetailReason: reason}})
+	s.audit.Refused(c.Request, store.Event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Actor: c.Actor, Detail: map[string]string{store.DetailReason: reason}})
 	return refusal
 }
 
 // refuseAdmin counts the failure against the caller's network. A good token is never turned away.
-func (s *Server) refuseAdmin(c *call, refusal error) error {
+func (s *Server) refuseAdmin(c *adminRequest, refusal error) error {
 	s.metrics.adminRefused.WithLabelValues("token").Inc()
-	wait, err := s.store.Count(c.Context(), c.begun, s.throttle.Admin(s.settings().Throttle, c.address))
+	wait, err := s.store.Count(c.Context(), c.Begun, s.throttle.Admin(s.settings().Throttle, c.Address))
 	if err != nil {
-		return unavailable(err)
+		return edge.Unavailable(err)
 	}
 	if wait > 0 {
-		return slowDown(wait)
+		return edge.SlowDown(wait)
 	}
-	s.audit.refusal(c, event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: refusal.Error()}})
+	s.audit.Refused(c.Request, store.Event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: refusal.Error()}})
 	return refusal
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -25,20 +26,20 @@ const settleWithin = 5 * time.Second
 
 // adminBackup streams a copy of the store. Signing keys in it are sealed; password hashes are not.
 // An answer that breaks off is no backup: the connection is then cut, so that nobody takes it for one.
-func (s *Server) adminBackup(c *call) (reply, error) {
+func (s *Server) adminBackup(c *adminRequest) (edge.Response, error) {
 	from, ok := s.store.(backupper)
 	if !ok {
-		return reply{}, &oauthError{Status: http.StatusNotImplemented, Code: api.CodeUnsupported,
+		return edge.Response{}, &edge.Error{Status: http.StatusNotImplemented, Code: api.CodeUnsupported,
 			Description: "this store is backed up with its own tools; signet export makes a copy that any store can import"}
 	}
 	h := http.Header{"Content-Type": {"application/octet-stream"}, "Content-Disposition": {`attachment; filename="signet.db"`}}
-	return reply{header: h, stream: func(w http.ResponseWriter) error { return s.sendBackup(c, w, from) }}, nil
+	return edge.Response{Header: h, Stream: func(w http.ResponseWriter) error { return s.sendBackup(c, w, from) }}, nil
 }
 
 // sendBackup makes the copy and sends it. There is one at a time: each needs as much space as the store.
-func (s *Server) sendBackup(c *call, w http.ResponseWriter, from backupper) error {
+func (s *Server) sendBackup(c *adminRequest, w http.ResponseWriter, from backupper) error {
 	if !s.backingUp.TryLock() {
-		return &oauthError{Status: http.StatusServiceUnavailable, Code: api.CodeBusy, RetryAfter: backupRetry,
+		return &edge.Error{Status: http.StatusServiceUnavailable, Code: api.CodeBusy, RetryAfter: backupRetry,
 			Description: "another backup is being made or sent; there is one at a time: try again after Retry-After"}
 	}
 	defer s.backingUp.Unlock()
@@ -50,21 +51,21 @@ func (s *Server) sendBackup(c *call, w http.ResponseWriter, from backupper) erro
 	err = guard.cause(err)
 	detail := map[string]string{"bytes": strconv.FormatInt(n, 10), "complete": strconv.FormatBool(err == nil)}
 	if err != nil {
-		detail[store.DetailReason] = asOAuthError(err).reason()
+		detail[store.DetailReason] = asError(err).Reason()
 	}
-	s.did(c, event{Type: store.EventBackupEnd, At: s.now(), Detail: detail})
+	s.did(c, store.Event{Type: store.EventBackupEnd, At: s.now(), Detail: detail})
 	return err
 }
 
 // settle has everything written that has happened, the backup's own event included, before the copy is
 // made: otherwise it would lack the last second of the trail and show an earlier moment than it holds.
 // A backup without it is better than none.
-func (s *Server) settle(c *call, from backupper) {
+func (s *Server) settle(c *adminRequest, from backupper) {
 	ctx, cancel := context.WithTimeout(c.Context(), settleWithin)
 	defer cancel()
-	arrived, forget := s.trail.expect(c.id)
+	arrived, forget := s.audit.Expect(c.ID)
 	defer forget()
-	s.did(c, event{Type: store.EventBackup})
+	s.did(c, store.Event{Type: store.EventBackup})
 	var err error
 	select {
 	case err = <-arrived:
@@ -86,7 +87,7 @@ const (
 	backupMinRate = 128 << 10   // bytes a second
 )
 
-var errSlowReader = &oauthError{Status: http.StatusRequestTimeout, Code: api.CodeInvalid, Description: "the backup was read too slowly"}
+var errSlowReader = &edge.Error{Status: http.StatusRequestTimeout, Code: api.CodeInvalid, Description: "the backup was read too slowly"}
 
 // backupWriter gives every write its own time, and the whole as much as its bytes take at backupMinRate: a reader that
 // keeps it waiting keeps everybody else from a backup.

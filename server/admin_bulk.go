@@ -9,33 +9,34 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/store"
 )
 
 // A bulk verb does to each of many users what a verb of one user does, with that one's event for each. The body has
 // a JSON object a line, {"username": …}, which may be a sub as well; the answer is a report as of an import.
-func bulk(name string, one func(*Server, *call) (reply, error)) func(*Server, *call) (reply, error) {
-	return func(s *Server, c *call) (reply, error) { return s.adminBulk(c, name, one) }
+func bulk(name string, one func(*Server, *adminRequest) (edge.Response, error)) func(*Server, *adminRequest) (edge.Response, error) {
+	return func(s *Server, c *adminRequest) (edge.Response, error) { return s.adminBulk(c, name, one) }
 }
 
 type bulkLine struct {
 	importing
-	one *call
+	one *adminRequest
 }
 
-func (s *Server) adminBulk(c *call, verb string, one func(*Server, *call) (reply, error)) (reply, error) {
+func (s *Server) adminBulk(c *adminRequest, verb string, one func(*Server, *adminRequest) (edge.Response, error)) (edge.Response, error) {
 	report := api.Report{Refused: []api.RefusedLine{}}
-	lines := newLineReader(http.MaxBytesReader(c.writer, c.Body, maxImport))
+	lines := newLineReader(http.MaxBytesReader(c.Writer, c.Body, maxImport))
 	guard := guardStream(c)
 	defer guard.close()
-	s.did(c, event{Type: store.EventUserBulkBegin, Detail: map[string]string{"verb": verb}})
+	s.did(c, store.Event{Type: store.EventUserBulkBegin, Detail: map[string]string{"verb": verb}})
 	broken := ""
 	defer func() {
 		detail := map[string]string{"verb": verb, "accepted": strconv.Itoa(report.Accepted), "refused": strconv.Itoa(report.RefusedCount)}
 		if broken != "" {
 			detail[store.DetailReason] = broken
 		}
-		s.did(c, event{Type: store.EventUserBulk, At: s.now(), Detail: detail})
+		s.did(c, store.Event{Type: store.EventUserBulk, At: s.now(), Detail: detail})
 	}()
 	err := guard.extend()
 	for {
@@ -51,21 +52,21 @@ func (s *Server) adminBulk(c *call, verb string, one func(*Server, *call) (reply
 		switch {
 		case err != nil:
 			err = streamStopped(err, report.Accepted, lines.line)
-			broken = asOAuthError(err).reason()
-			return reply{}, err
+			broken = asError(err).Reason()
+			return edge.Response{}, err
 		case end == io.EOF:
-			return reply{body: report}, nil
+			return edge.Response{Body: report}, nil
 		case end != nil:
 			e := adminInvalid("the body broke off after line %d; it was done for %d users: send all of it again", lines.line, report.Accepted)
 			e.Close = true
 			broken = "the body broke off"
-			return reply{}, e
+			return edge.Response{}, e
 		}
 	}
 }
 
 // readBulk returns the next lines, and why there are no more after them.
-func readBulk(c *call, lines *lineReader) (batch []*bulkLine, err error) {
+func readBulk(c *adminRequest, lines *lineReader) (batch []*bulkLine, err error) {
 	for len(batch) < importBatch {
 		data, err := lines.next()
 		if err != nil && !errors.Is(err, errLineTooLong) {
@@ -77,10 +78,10 @@ func readBulk(c *call, lines *lineReader) (batch []*bulkLine, err error) {
 			in.err = adminInvalid("the line is longer than %d KiB", maxImportLine>>10)
 		} else if in.err = decodeJSON(data, &row); in.err == nil {
 			in.username = row.Username
-			one := *c
-			one.Request = c.Request.WithContext(c.Request.Context())
+			one := *c.Request
+			one.Request = c.Request.Request.WithContext(c.Request.Request.Context()) // a copy, for its own path values
 			one.SetPathValue("username", row.Username)
-			in.one = &one
+			in.one = &adminRequest{Request: &one, rights: c.rights, recheck: c.recheck}
 		}
 		batch = append(batch, in)
 	}
@@ -88,7 +89,7 @@ func readBulk(c *call, lines *lineReader) (batch []*bulkLine, err error) {
 }
 
 // doBulk fails only where the store does.
-func (s *Server) doBulk(batch []*bulkLine, do func(*Server, *call) (reply, error), report *api.Report) error {
+func (s *Server) doBulk(batch []*bulkLine, do func(*Server, *adminRequest) (edge.Response, error), report *api.Report) error {
 	var working sync.WaitGroup
 	slots := make(chan struct{}, importAtOnce)
 	for _, in := range batch {
@@ -103,7 +104,7 @@ func (s *Server) doBulk(batch []*bulkLine, do func(*Server, *call) (reply, error
 	working.Wait()
 	var failed error
 	for _, in := range batch {
-		var refused *oauthError
+		var refused *edge.Error
 		switch {
 		case in.err == nil:
 			report.Accepted++
@@ -117,7 +118,7 @@ func (s *Server) doBulk(batch []*bulkLine, do func(*Server, *call) (reply, error
 }
 
 // patiently asks again where the store cannot answer for a moment. What it does may be done twice.
-func patiently(c *call, do func() error) (err error) {
+func patiently(c *adminRequest, do func() error) (err error) {
 	for try := range importTries {
 		if err = do(); !errors.Is(err, store.ErrUnavailable) || c.Context().Err() != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"signet/server/edge"
 )
 
 // maxUserClaims bounds what a user's claims take as JSON. They may all end up in one header.
@@ -21,11 +23,11 @@ func mergeClaims(claims, changes map[string]json.RawMessage) (map[string]json.Ra
 		_, there := merged[name]
 		removed := there && string(bytes.TrimSpace(changes[name])) == "null"
 		if why := checkClaimName(name); why != "" && !removed { // a record may have one from before it was reserved
-			return nil, adminInvalid("claims: %s %s", quoteShort(name), why)
+			return nil, adminInvalid("claims: %s %s", edge.QuoteShort(name), why)
 		}
 		var value bytes.Buffer
 		if err := json.Compact(&value, changes[name]); err != nil {
-			return nil, adminInvalid("claims: the value of %s is not valid JSON", quoteShort(name))
+			return nil, adminInvalid("claims: the value of %s is not valid JSON", edge.QuoteShort(name))
 		}
 		if value.String() == "null" {
 			delete(merged, name)

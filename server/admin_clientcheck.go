@@ -10,6 +10,7 @@ import (
 
 	"signet/keys/jose"
 	"signet/server/admin/api"
+	"signet/server/edge"
 )
 
 // Limits of a client. A token carries its scopes, audiences and claims in every request's header.
@@ -187,19 +188,12 @@ func (k *specCheck) list(name string, entries []string, most int, wrong func(str
 	}
 	for i, entry := range entries {
 		if why := wrong(entry); why != "" {
-			k.add("%s: %s %s", name, quoteShort(entry), why)
+			k.add("%s: %s %s", name, edge.QuoteShort(entry), why)
 		}
 		if slices.Contains(entries[:i], entry) {
-			k.add("%s: %s is there twice", name, quoteShort(entry))
+			k.add("%s: %s is there twice", name, edge.QuoteShort(entry))
 		}
 	}
-}
-
-func quoteShort(s string) string {
-	if len(s) > 100 {
-		return fmt.Sprintf("%.97q…", s)
-	}
-	return fmt.Sprintf("%q", s)
 }
 
 func (k *specCheck) ttl(text string, most time.Duration) time.Duration {

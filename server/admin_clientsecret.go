@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -20,13 +21,13 @@ const liveSecrets = 2
 // adminRotateSecret gives the client a new secret, shown this once. The one before goes on working. Beyond liveSecrets the
 // oldest is dropped, but not while the newest has never been used: that is a rotation whose answer was lost or
 // not deployed, and dropping the oldest would lock the app out.
-func (s *Server) adminRotateSecret(c *call) (reply, error) {
+func (s *Server) adminRotateSecret(c *adminRequest) (edge.Response, error) {
 	var in api.SecretRotation
 	if _, err := readJSON(c, &in); err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	secret := newClientSecret()
-	e := event{Type: "client.rotate_secret"}
+	e := store.Event{Type: "client.rotate_secret"}
 	client, err := s.changeClient(c, &e, func(client *store.Client, now time.Time) error {
 		if client.Public {
 			return adminInvalid("a public client has no secret; create a confidential client for an app that can keep one")
@@ -48,16 +49,16 @@ func (s *Server) adminRotateSecret(c *call) (reply, error) {
 		return nil
 	})
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	return reply{body: api.ClientSecret{ClientID: client.ID, Secret: secret}}, nil
+	return edge.Response{Body: api.ClientSecret{ClientID: client.ID, Secret: secret}}, nil
 }
 
 // adminRevokeSecret drops one of two secrets at once and leaves the other. The path names it by its fingerprint, or
 // as the oldest or the newest.
-func (s *Server) adminRevokeSecret(c *call) (reply, error) {
+func (s *Server) adminRevokeSecret(c *adminRequest) (edge.Response, error) {
 	name := c.PathValue("secret")
-	e := event{Type: store.EventClientRevokeSecret}
+	e := store.Event{Type: store.EventClientRevokeSecret}
 	client, err := s.changeClient(c, &e, func(client *store.Client, _ time.Time) error {
 		at := slices.IndexFunc(client.Secrets, func(secret store.Secret) bool { return secret.Fingerprint() == name })
 		switch {
@@ -71,7 +72,7 @@ func (s *Server) adminRevokeSecret(c *call) (reply, error) {
 			return adminNotFound("this client has no such secret; GET …/clients/{id} shows the fingerprints of those it has")
 		}
 		if len(client.Secrets) == 1 {
-			return &oauthError{Status: http.StatusConflict, Code: api.CodeRefused,
+			return &edge.Error{Status: http.StatusConflict, Code: api.CodeRefused,
 				Description: "it is the client's only secret: rotate it with revoke_old, or disable the client"}
 		}
 		e.Detail = map[string]string{store.DetailDropped: client.Secrets[at].Fingerprint()}
@@ -79,14 +80,21 @@ func (s *Server) adminRevokeSecret(c *call) (reply, error) {
 		return nil
 	})
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	return reply{body: viewClient(client)}, nil
+	return edge.Response{Body: viewClient(client)}, nil
 }
 
 // noteSecretUse records the first use of a secret, so that a later rotation does not take it for one that was never
 // deployed. It costs a write once in a secret's life. What fails is tried again at the next use.
 func (s *Server) noteSecretUse(ctx context.Context, client *store.Client, text string) *store.Client {
+	if !slices.ContainsFunc(client.Secrets, func(secret store.Secret) bool { return secret.Unused }) {
+		return client
+	}
+	return s.noteFirstUse(ctx, client, text)
+}
+
+func (s *Server) noteFirstUse(ctx context.Context, client *store.Client, text string) *store.Client {
 	sum := sha256.Sum256([]byte(text))
 	fresh := func(c *store.Client) int {
 		return slices.IndexFunc(c.Secrets, func(secret store.Secret) bool { return secret.Unused && bytes.Equal(secret.Hash, sum[:]) })

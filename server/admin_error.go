@@ -4,13 +4,42 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
+	"signet/keys/clockcheck"
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/store"
 )
 
+// adminSurface is that of the admin API.
+func (s *Server) adminSurface() *edge.Surface {
+	return &edge.Surface{Error: asError, Body: adminErrorBody, Refused: s.recordUnknown}
+}
+
+// recordUnknown records a change through the admin API whose outcome is not known, if nothing else of the request is
+// on the trail.
+func (s *Server) recordUnknown(r *edge.Request, rt *edge.Route, refused *edge.Error, err error) {
+	if r.Audited || !rt.Changes || r.Actor == "" || refused.Status < http.StatusInternalServerError || errors.Is(err, clockcheck.ErrClock) {
+		return
+	}
+	if r.KeyID == "" {
+		r.KeyID = r.PathValue("kid")
+	}
+	s.audit.Change(r, store.Event{Type: unknownEventType(rt.Name), Outcome: store.OutcomeUnknown, Actor: r.Actor, ClientID: r.PathValue("id"),
+		Detail: map[string]string{store.DetailReason: refused.Reason()}})
+}
+
+// unknownEventType returns the type of the event of a verb, whose route is given. The verbs for many users share one.
+func unknownEventType(route string) string {
+	if strings.Contains(route, ".bulk_") {
+		return store.EventUserBulk
+	}
+	return strings.TrimPrefix(route, "admin.")
+}
+
 // adminErrorBody puts an error of either listener in the admin API's words.
-func adminErrorBody(e *oauthError) any {
+func adminErrorBody(e *edge.Error) any {
 	switch e.Code {
 	case "temporarily_unavailable":
 		return api.NewError(api.CodeUnavailable, "the server or its store cannot do this right now; a change may or may not have been made: "+
@@ -32,16 +61,16 @@ func adminErrorBody(e *oauthError) any {
 	return api.NewError(e.Code, e.Description)
 }
 
-func adminInvalid(format string, args ...any) *oauthError {
-	return &oauthError{Status: http.StatusBadRequest, Code: api.CodeInvalid, Description: fmt.Sprintf(format, args...)}
+func adminInvalid(format string, args ...any) *edge.Error {
+	return &edge.Error{Status: http.StatusBadRequest, Code: api.CodeInvalid, Description: fmt.Sprintf(format, args...)}
 }
 
-func adminNotFound(message string) *oauthError {
-	return &oauthError{Status: http.StatusNotFound, Code: api.CodeNotFound, Description: message}
+func adminNotFound(message string) *edge.Error {
+	return &edge.Error{Status: http.StatusNotFound, Code: api.CodeNotFound, Description: message}
 }
 
-func adminExists(message string) *oauthError {
-	return &oauthError{Status: http.StatusConflict, Code: api.CodeExists, Description: message}
+func adminExists(message string) *edge.Error {
+	return &edge.Error{Status: http.StatusConflict, Code: api.CodeExists, Description: message}
 }
 
 // clientProblem puts what the store says of a client in words.

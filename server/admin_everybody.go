@@ -5,17 +5,18 @@ import (
 	"strconv"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/store"
 )
 
 // adminEndAllSessions ends every session of every user, and every token that was given out up to
 // now, by one write for each client: each client's epoch rises. Broken off it can be
 // done again; the clients that it came to are done.
-func (s *Server) adminEndAllSessions(c *call) (reply, error) {
+func (s *Server) adminEndAllSessions(c *adminRequest) (edge.Response, error) {
 	guard := guardStream(c)
 	defer guard.close()
-	if err := s.beginning(c, event{Type: store.EventSessionRevokeEverybodyBegin}); err != nil {
-		return reply{}, err
+	if err := s.beginning(c, store.Event{Type: store.EventSessionRevokeEverybodyBegin}); err != nil {
+		return edge.Response{}, err
 	}
 	ended := 0
 	err := s.eachClient(c, guard, func(id string) error {
@@ -34,16 +35,16 @@ func (s *Server) adminEndAllSessions(c *call) (reply, error) {
 	})
 	detail := map[string]string{"clients": strconv.Itoa(ended)}
 	if err != nil {
-		detail[store.DetailReason] = asOAuthError(err).reason()
-		s.audit.add(c, event{Type: store.EventSessionRevokeEverybody, Outcome: store.OutcomeUnknown, Actor: c.actor, Detail: detail})
-		return reply{}, err
+		detail[store.DetailReason] = asError(err).Reason()
+		s.audit.Change(c.Request, store.Event{Type: store.EventSessionRevokeEverybody, Outcome: store.OutcomeUnknown, Actor: c.Actor, Detail: detail})
+		return edge.Response{}, err
 	}
-	s.did(c, event{Type: store.EventSessionRevokeEverybody, Detail: detail})
-	return reply{body: api.ClientsEnded{Clients: ended}}, nil
+	s.did(c, store.Event{Type: store.EventSessionRevokeEverybody, Detail: detail})
+	return edge.Response{Body: api.ClientsEnded{Clients: ended}}, nil
 }
 
 // eachClient calls do for every client, which may take as long as there are clients.
-func (s *Server) eachClient(c *call, guard *streamGuard, do func(id string) error) error {
+func (s *Server) eachClient(c *adminRequest, guard *streamGuard, do func(id string) error) error {
 	const page = 500
 	for after := ""; ; {
 		clients, err := s.store.ListClients(c.Context(), after, page)

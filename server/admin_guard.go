@@ -20,7 +20,7 @@ const (
 // streamGuard bounds a verb that takes as long as its bytes do. Each step has a time of its own, and the caller's
 // token is checked again at each step and between them: a stream does not outlive the right to it.
 type streamGuard struct {
-	call  *call
+	call  *adminRequest
 	conn  *http.ResponseController
 	check func(ctx context.Context) error // nil on the socket
 	stop  context.CancelFunc
@@ -32,8 +32,8 @@ type streamGuard struct {
 }
 
 // guardStream begins one. The caller closes it.
-func guardStream(c *call) *streamGuard {
-	g := &streamGuard{call: c, conn: http.NewResponseController(c.writer), check: c.recheck}
+func guardStream(c *adminRequest) *streamGuard {
+	g := &streamGuard{call: c, conn: http.NewResponseController(c.Writer), check: c.recheck}
 	ctx, stop := context.WithCancel(c.Context())
 	g.stop = stop
 	if g.check != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -33,13 +34,13 @@ type importing struct {
 
 // adminImportUsers takes a user table with the hashes of whatever made it, one JSON object a line. A
 // line that is refused changes nothing for the others.
-func (s *Server) adminImportUsers(c *call) (reply, error) {
+func (s *Server) adminImportUsers(c *adminRequest) (edge.Response, error) {
 	report := api.Report{Refused: []api.RefusedLine{}}
-	lines := newLineReader(http.MaxBytesReader(c.writer, c.Body, maxImport))
+	lines := newLineReader(http.MaxBytesReader(c.Writer, c.Body, maxImport))
 	guard := guardStream(c)
 	defer guard.close()
-	if err := s.beginning(c, event{Type: store.EventUserImportBegin}); err != nil {
-		return reply{}, err
+	if err := s.beginning(c, store.Event{Type: store.EventUserImportBegin}); err != nil {
+		return edge.Response{}, err
 	}
 	broken := ""
 	defer func() {
@@ -47,7 +48,7 @@ func (s *Server) adminImportUsers(c *call) (reply, error) {
 		if broken != "" {
 			detail[store.DetailReason] = broken
 		}
-		s.did(c, event{Type: store.EventUserImport, At: s.now(), Detail: detail})
+		s.did(c, store.Event{Type: store.EventUserImport, At: s.now(), Detail: detail})
 	}()
 	err := guard.extend()
 	for {
@@ -63,23 +64,23 @@ func (s *Server) adminImportUsers(c *call) (reply, error) {
 		switch {
 		case err != nil:
 			err = streamStopped(err, report.Accepted, lines.line)
-			broken = asOAuthError(err).reason()
-			return reply{}, err
+			broken = asError(err).Reason()
+			return edge.Response{}, err
 		case end == io.EOF:
 			s.hashes.want()
-			return reply{body: report}, nil
+			return edge.Response{Body: report}, nil
 		case end != nil:
 			e := adminInvalid("the body broke off after line %d; %d users were accepted: send all of it again, those are then refused as existing", lines.line, report.Accepted)
 			e.Close = true
 			broken = "the body broke off"
-			return reply{}, e
+			return edge.Response{}, e
 		}
 	}
 }
 
 // streamStopped is the answer to a stream whose caller lost the right to it on the way: what was accepted stays.
 func streamStopped(err error, accepted, line int) error {
-	var refused *oauthError
+	var refused *edge.Error
 	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized && refused.Status != http.StatusForbidden {
 		return err
 	}
@@ -136,7 +137,7 @@ func (s *Server) parseImport(line []byte) *importing {
 }
 
 // importAll writes the batch and reports on it. It fails only where the store does.
-func (s *Server) importAll(c *call, batch []*importing, report *api.Report) error {
+func (s *Server) importAll(c *adminRequest, batch []*importing, report *api.Report) error {
 	var writing sync.WaitGroup
 	slots := make(chan struct{}, importAtOnce)
 	for _, in := range batch {
@@ -151,7 +152,7 @@ func (s *Server) importAll(c *call, batch []*importing, report *api.Report) erro
 	writing.Wait()
 	var failed error
 	for _, in := range batch {
-		var refused *oauthError
+		var refused *edge.Error
 		switch {
 		case in.err == nil:
 			report.Accepted++

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
-	"signet/server"
+	"signet/server/edge"
 	"signet/server/servertest"
 )
 
@@ -107,7 +107,7 @@ func TestAdminImportOfMany(t *testing.T) {
 func TestAdminImportIsNotCutByTheReadTimeout(t *testing.T) {
 	s := servertest.New(t, nil)
 	web := httptest.NewUnstartedServer(nil)
-	web.Config = server.HTTPServer(s.Admin(), s.Config.Log)
+	web.Config = edge.HTTPServer(s.Admin(), s.Config.Log)
 	web.Config.ReadTimeout, web.Config.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
 	web.Start()
 	defer web.Close()

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 )
 
 const (
@@ -19,12 +20,12 @@ const (
 
 // readJSON reads the body, one JSON object, into the value and returns its bytes. No body at all is
 // an object without members.
-func readJSON(c *call, into any) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.writer, c.Body, maxAdminBody))
+func readJSON(c *adminRequest, into any) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Body, maxAdminBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, &oauthError{Status: http.StatusRequestEntityTooLarge, Code: api.CodeInvalid, Close: true, Description: "the body is larger than 1 MiB"}
+		return nil, &edge.Error{Status: http.StatusRequestEntityTooLarge, Code: api.CodeInvalid, Close: true, Description: "the body is larger than 1 MiB"}
 	case err != nil:
 		e := adminInvalid("the body could not be read to its end")
 		e.Close = true
@@ -61,7 +62,7 @@ func jsonProblem(err error) error {
 	if err == nil {
 		return nil
 	}
-	var ours *oauthError
+	var ours *edge.Error
 	var wrongType *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	switch {

@@ -6,14 +6,16 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
+	"signet/store"
 )
 
-func (s *Server) adminListKeys(c *call) (reply, error) {
+func (s *Server) adminListKeys(c *adminRequest) (edge.Response, error) {
 	list, err := s.listKeys(c.Context())
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	return reply{body: list}, nil
+	return edge.Response{Body: list}, nil
 }
 
 func (s *Server) listKeys(ctx context.Context) (api.KeyList, error) {
@@ -35,10 +37,10 @@ func (s *Server) listKeys(ctx context.Context) (api.KeyList, error) {
 // adminRotateKeys has the next key sign as soon as every verifier must have it, and says when that
 // is. Without an alg it does so for all of them. Asked twice it answers the same. In an emergency the
 // next key signs at once, and asked twice it rotates twice.
-func (s *Server) adminRotateKeys(c *call) (reply, error) {
+func (s *Server) adminRotateKeys(c *adminRequest) (edge.Response, error) {
 	var in api.KeyRotation
 	if _, err := readJSON(c, &in); err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	algs := s.cfg.Keys.Algorithms()
 	if in.Alg != "" {
@@ -53,23 +55,23 @@ func (s *Server) adminRotateKeys(c *call) (reply, error) {
 		activates, err = s.rotateKeys(c, algs)
 	}
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	list, err := s.listKeys(c.Context())
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	return reply{status: http.StatusAccepted, body: api.RotatedKeys{KeyList: list, ActivatesAt: activates, Rotations: now}}, nil
+	return edge.Response{Status: http.StatusAccepted, Body: api.RotatedKeys{KeyList: list, ActivatesAt: activates, Rotations: now}}, nil
 }
 
 // rotateKeys returns when the last of the new keys signs.
-func (s *Server) rotateKeys(c *call, algs []string) (activates time.Time, err error) {
+func (s *Server) rotateKeys(c *adminRequest, algs []string) (activates time.Time, err error) {
 	for _, alg := range algs {
 		at, err := s.cfg.Keys.Rotate(c.Context(), alg)
 		if err != nil {
 			return time.Time{}, s.rotationProblem(err)
 		}
-		s.did(c, event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "activates_at": at.UTC().Format(time.RFC3339)}})
+		s.did(c, store.Event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "activates_at": at.UTC().Format(time.RFC3339)}})
 		activates = laterOf(activates, at)
 	}
 	s.beat(c.Context())

@@ -5,29 +5,30 @@ import (
 
 	"signet/keys"
 	"signet/server/admin/api"
+	"signet/server/edge"
 )
 
 // maxPlanFor is the longest time that can be planned for.
 const maxPlanFor = 10 * 365 * 24 * time.Hour
 
 // adminPlanKeys plans for a year, or for the duration that is asked for.
-func (s *Server) adminPlanKeys(c *call) (reply, error) {
+func (s *Server) adminPlanKeys(c *adminRequest) (edge.Response, error) {
 	q, err := readQuery(c, "for")
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	long := time.Duration(0)
 	if text := q["for"]; text != "" {
 		if long, err = time.ParseDuration(text); err != nil || long <= 0 || long > maxPlanFor {
-			return reply{}, adminInvalid("for must be a duration such as 2160h, and at most ten years")
+			return edge.Response{}, adminInvalid("for must be a duration such as 2160h, and at most ten years")
 		}
 	}
 	version := s.cfg.Keys.Version()
 	plan, err := s.cfg.Keys.Plan(long)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	return reply{body: viewPlan(version, plan)}, nil
+	return edge.Response{Body: viewPlan(version, plan)}, nil
 }
 
 func viewPlan(version uint64, p keys.Plan) api.KeyPlan {

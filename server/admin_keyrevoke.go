@@ -8,27 +8,29 @@ import (
 
 	"signet/keys"
 	"signet/server/admin/api"
+	"signet/server/edge"
+	"signet/store"
 )
 
 // adminRevokeKey takes a key out of service in one step. Whether the other replicas have followed is
 // in GET /v1/keys: those whose keyring_version is not below the version of this answer have.
-func (s *Server) adminRevokeKey(c *call) (reply, error) {
+func (s *Server) adminRevokeKey(c *adminRequest) (edge.Response, error) {
 	var in api.KeyRevocation
 	if _, err := readJSON(c, &in); err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	done, err := s.cfg.Keys.Revoke(c.Context(), c.PathValue("kid"), keys.RevokeOptions{Emergency: in.Emergency})
 	if err != nil {
-		return reply{}, keyProblem(err)
+		return edge.Response{}, keyProblem(err)
 	}
 	detail := map[string]string{"alg": done.Alg, "was": string(done.Was)}
 	if done.Signer != nil {
 		detail["signer"] = done.Signer.KID
 	}
-	c.kid = done.KID
-	s.did(c, event{Type: "keys.revoke", Detail: detail})
+	c.KeyID = done.KID
+	s.did(c, store.Event{Type: "keys.revoke", Detail: detail})
 	s.beat(c.Context()) // so that a caller who waits need not wait for this replica
-	return reply{body: viewRevocation(done, s.cfg.Keys.Timetable())}, nil
+	return edge.Response{Body: viewRevocation(done, s.cfg.Keys.Timetable())}, nil
 }
 
 func viewRevocation(r keys.Revocation, tt keys.Timetable) api.RevokedKey {
@@ -40,15 +42,15 @@ func viewRevocation(r keys.Revocation, tt keys.Timetable) api.RevokedKey {
 }
 
 // rotateKeysNow is adminRotateKeys in an emergency.
-func (s *Server) rotateKeysNow(c *call, algs []string) ([]api.Rotation, error) {
+func (s *Server) rotateKeysNow(c *adminRequest, algs []string) ([]api.Rotation, error) {
 	done := []api.Rotation{}
 	for _, alg := range algs {
 		r, err := s.cfg.Keys.RotateNow(c.Context(), alg)
 		if err != nil {
 			return nil, s.rotationProblem(err)
 		}
-		c.kid = r.Signer.KID
-		s.did(c, event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "emergency": "true", "retired": r.Retired}})
+		c.KeyID = r.Signer.KID
+		s.did(c, store.Event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "emergency": "true", "retired": r.Retired}})
 		done = append(done, api.Rotation{Alg: r.Alg, At: r.At, Version: r.Version, Retired: r.Retired,
 			Signer: (*api.Successor)(r.Signer), Standby: (*api.Successor)(r.Standby)})
 	}
@@ -95,7 +97,7 @@ func notAged(e *keys.NotAgedError) string {
 }
 
 // adminRefused is for what makes sense but cannot be done as things are.
-func adminRefused(format string, args ...any) *oauthError {
+func adminRefused(format string, args ...any) *edge.Error {
 	e := adminInvalid(format, args...)
 	e.Status, e.Code = http.StatusConflict, api.CodeRefused
 	return e

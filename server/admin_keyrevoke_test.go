@@ -13,6 +13,7 @@ import (
 	"signet/keys"
 	"signet/keys/jose"
 	"signet/server"
+	"signet/server/edge"
 	"signet/server/servertest"
 	"signet/store"
 )
@@ -161,7 +162,7 @@ func secondReplica(t testing.TB, s *servertest.Server, knock *knocker) *serverte
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := server.HTTPServer(srv, cfg.Log)
+	web := edge.HTTPServer(srv, cfg.Log)
 	ctx, cancel := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
 	loops.Go(func() { _ = m.Run(ctx) })

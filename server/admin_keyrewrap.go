@@ -4,37 +4,39 @@ import (
 	"strings"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
+	"signet/store"
 )
 
 // adminRewrap puts the keyring under the first master key, and with it the refresh tokens that are
 // made from now on. While any replica lacks that key it refuses: it would lock that one out.
-func (s *Server) adminRewrap(c *call) (reply, error) {
+func (s *Server) adminRewrap(c *adminRequest) (edge.Response, error) {
 	if _, err := readJSON(c, &struct{}{}); err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	hints := s.cfg.Keys.MasterKeyHints()
 	if s.cfg.Keys.MasterKeyInUse() != 0 {
 		if err := s.allHave(c, hints[0]); err != nil {
-			return reply{}, err
+			return edge.Response{}, err
 		}
 	}
 	done, err := s.cfg.Keys.Rewrap(c.Context())
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	if done.Changed {
-		s.did(c, event{Type: "keys.rewrap", Detail: map[string]string{"master_key": hints[0]}})
+		s.did(c, store.Event{Type: "keys.rewrap", Detail: map[string]string{"master_key": hints[0]}})
 	}
 	s.beat(c.Context())
 	view := api.RewrappedKeys{At: done.At, Version: done.Version, Changed: done.Changed, MasterKeys: hints}
 	if len(hints) > 1 {
 		view.NeededUntil = done.At.Add(s.settings().Lifetimes.Absolute)
 	}
-	return reply{body: view}, nil
+	return edge.Response{Body: view}, nil
 }
 
 // allHave refuses while a replica that is alive does not say that it has the master key.
-func (s *Server) allHave(c *call, hint string) error {
+func (s *Server) allHave(c *adminRequest, hint string) error {
 	beats, err := s.liveBeats(c.Context())
 	if err != nil {
 		return err

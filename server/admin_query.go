@@ -15,7 +15,7 @@ const (
 // query holds the URL's parameters: each known and there once.
 type query map[string]string
 
-func readQuery(c *call, known ...string) (query, error) {
+func readQuery(c *adminRequest, known ...string) (query, error) {
 	values, err := url.ParseQuery(c.URL.RawQuery)
 	if err != nil {
 		return nil, adminInvalid("the query is not correctly percent-encoded")

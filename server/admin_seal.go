@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -19,17 +20,17 @@ const sealWait = 2 * time.Minute
 // adminSeal gives every record of the store a seal under the master key in use, and has records without one
 // refused from then on. It refuses while a replica of an older version runs, which could not read the
 // records any more. It may be broken off and begun again, and does nothing where nothing is to be done.
-func (s *Server) adminSeal(c *call) (reply, error) {
+func (s *Server) adminSeal(c *adminRequest) (edge.Response, error) {
 	if _, err := readJSON(c, &struct{}{}); err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	sealer, ok := s.store.(store.Sealer)
 	if !ok || s.cfg.Seals == nil {
-		return reply{}, &oauthError{Status: http.StatusNotImplemented, Code: api.CodeUnsupported, Description: "this store has no seals"}
+		return edge.Response{}, &edge.Error{Status: http.StatusNotImplemented, Code: api.CodeUnsupported, Description: "this store has no seals"}
 	}
 	beats, err := s.liveBeats(c.Context())
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	var older []string
 	for _, b := range beats {
@@ -38,14 +39,14 @@ func (s *Server) adminSeal(c *call) (reply, error) {
 		}
 	}
 	if len(older) > 0 {
-		return reply{}, adminRefused("replicas of an older version run, which cannot read sealed records: bring %s up to date first "+
+		return edge.Response{}, adminRefused("replicas of an older version run, which cannot read sealed records: bring %s up to date first "+
 			"(one that has stopped is forgotten within a minute); nothing was changed", strings.Join(older, ", "))
 	}
 	h := http.Header{"Content-Type": {"application/x-ndjson"}}
-	return reply{header: h, stream: func(w http.ResponseWriter) error { return s.seal(c, w, sealer) }}, nil
+	return edge.Response{Header: h, Stream: func(w http.ResponseWriter) error { return s.seal(c, w, sealer) }}, nil
 }
 
-func (s *Server) seal(c *call, w http.ResponseWriter, sealer store.Sealer) error {
+func (s *Server) seal(c *adminRequest, w http.ResponseWriter, sealer store.Sealer) error {
 	guard := guardStream(c)
 	defer guard.close()
 	guard.send()
@@ -61,7 +62,7 @@ func (s *Server) seal(c *call, w http.ResponseWriter, sealer store.Sealer) error
 		send(api.SealProgress{Step: "seal", Looked: done.Looked, Sealed: done.Sealed, Error: err.Error()})
 		return nil // the line tells it
 	}
-	s.did(c, event{Type: store.EventStoreSeal, Detail: map[string]string{"records": strconv.Itoa(done.Looked), "sealed": strconv.Itoa(done.Sealed)}})
+	s.did(c, store.Event{Type: store.EventStoreSeal, Detail: map[string]string{"records": strconv.Itoa(done.Looked), "sealed": strconv.Itoa(done.Sealed)}})
 	send(api.SealProgress{Step: "done", Looked: done.Looked, Sealed: done.Sealed, Done: true})
 	return nil
 }

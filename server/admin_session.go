@@ -5,19 +5,20 @@ import (
 	"net/http"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/store"
 )
 
 // adminListSessions shows the sessions that a refresh would go through for, oldest first.
-func (s *Server) adminListSessions(c *call) (reply, error) {
+func (s *Server) adminListSessions(c *adminRequest) (edge.Response, error) {
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	now := s.now()
 	all, err := s.store.ListSessions(c.Context(), user.ID, now, s.settings().Lifetimes)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	views := make([]api.Session, 0, len(all))
 	for _, session := range all {
@@ -26,13 +27,13 @@ func (s *Server) adminListSessions(c *call) (reply, error) {
 			continue
 		}
 		if err != nil {
-			return reply{}, err
+			return edge.Response{}, err
 		}
 		if s.sessionEnded(session, &user, client, now) == "" {
 			views = append(views, s.viewSession(session))
 		}
 	}
-	return reply{body: api.SessionList{Sessions: views}}, nil
+	return edge.Response{Body: api.SessionList{Sessions: views}}, nil
 }
 
 func (s *Server) viewSession(session store.Session) api.Session {
@@ -44,36 +45,36 @@ func (s *Server) viewSession(session store.Session) api.Session {
 	return api.Session{ID: session.ID.String(), ClientID: session.ClientID, Generation: session.Generation, StartedAt: session.StartedAt, RotatedAt: session.RotatedAt, ExpiresAt: expires}
 }
 
-func (s *Server) adminRevokeSessions(c *call) (reply, error) {
+func (s *Server) adminRevokeSessions(c *adminRequest) (edge.Response, error) {
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	e := event{Type: store.EventSessionRevokeAll}
+	e := store.Event{Type: store.EventSessionRevokeAll}
 	revoked, err := s.store.RevokeSessions(s.doing(c, &e), user.ID)
 	if err != nil {
-		return reply{}, userProblem(err)
+		return edge.Response{}, userProblem(err)
 	}
 	s.did(c, e)
-	return reply{body: api.SessionsRevoked{Revoked: revoked}}, nil
+	return edge.Response{Body: api.SessionsRevoked{Revoked: revoked}}, nil
 }
 
-func (s *Server) adminRevokeSession(c *call) (reply, error) {
+func (s *Server) adminRevokeSession(c *adminRequest) (edge.Response, error) {
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	id, err := store.ParseSessionID(c.PathValue("sid"))
-	e, existed := event{Type: store.EventSessionRevoke}, false
+	e, existed := store.Event{Type: store.EventSessionRevoke}, false
 	if err == nil {
-		c.session = id
+		c.SessionID = id.String()
 		if existed, err = s.store.RevokeSession(s.doing(c, &e), user.ID, id); err != nil {
-			return reply{}, err
+			return edge.Response{}, err
 		}
 	}
 	if !existed {
-		return reply{}, adminNotFound("this user has no such session, or no longer; GET …/sessions lists them")
+		return edge.Response{}, adminNotFound("this user has no such session, or no longer; GET …/sessions lists them")
 	}
 	s.did(c, e)
-	return reply{status: http.StatusNoContent}, nil
+	return edge.Response{Status: http.StatusNoContent}, nil
 }

@@ -8,16 +8,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 )
 
-func (s *Server) adminStatus(c *call) (reply, error) {
-	return reply{body: api.Status{Issuer: s.cfg.Issuer, Version: s.cfg.Version, StartedAt: s.started.UTC(), Ready: api.Readiness(s.readiness(c))}}, nil
+func (s *Server) adminStatus(c *adminRequest) (edge.Response, error) {
+	return edge.Response{Body: api.Status{Issuer: s.cfg.Issuer, Version: s.cfg.Version, StartedAt: s.started.UTC(), Ready: api.Readiness(s.readiness(c.Context()))}}, nil
 }
 
 // adminMetrics is the Prometheus exposition of everything registered.
-func (s *Server) adminMetrics(c *call) (reply, error) {
-	return reply{stream: func(w http.ResponseWriter) error {
-		promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{}).ServeHTTP(w, c.Request)
+func (s *Server) adminMetrics(c *adminRequest) (edge.Response, error) {
+	return edge.Response{Stream: func(w http.ResponseWriter) error {
+		promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{}).ServeHTTP(w, c.Request.Request)
 		return nil
 	}}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signet/server"
+	"signet/server/edge"
 	"signet/server/servertest"
 	"signet/store"
 )
@@ -20,7 +21,7 @@ import (
 func adminOf(t testing.TB, s *servertest.Server, h http.Handler) *servertest.Server {
 	t.Helper()
 	web := httptest.NewUnstartedServer(nil)
-	web.Config = server.HTTPServer(h, s.Config.Log)
+	web.Config = edge.HTTPServer(h, s.Config.Log)
 	web.Start()
 	t.Cleanup(web.Close)
 	return &servertest.Server{Server: s.Server, URL: web.URL, Config: s.Config, Store: s.Store, Keys: s.Keys, Clock: s.Clock, Log: s.Log, UserID: s.UserID}
@@ -120,7 +121,7 @@ func TestAdminOnASocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := server.HTTPServer(s.Admin(), s.Config.Log)
+	web := edge.HTTPServer(s.Admin(), s.Config.Log)
 	go web.Serve(listener)
 	defer web.Close()
 	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/throttle"
 	"signet/store"
@@ -16,10 +17,10 @@ import (
 const maxThrottle = 1000
 
 // adminListThrottle shows what is counted of a user or from a network, or of everybody.
-func (s *Server) adminListThrottle(c *call) (reply, error) {
+func (s *Server) adminListThrottle(c *adminRequest) (edge.Response, error) {
 	q, states, err := s.findThrottle(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	cfg, now := s.settings().Throttle, s.now()
 	list := make([]api.Limit, 0, len(states))
@@ -39,17 +40,17 @@ func (s *Server) adminListThrottle(c *call) (reply, error) {
 		}
 		return strings.Compare(a.Kind+a.Network, b.Kind+b.Network)
 	})
-	return reply{body: api.LimitList{Limits: list}}, nil
+	return edge.Response{Body: api.LimitList{Limits: list}}, nil
 }
 
 // adminClearThrottle forgets the failures of a user, or those from a network.
-func (s *Server) adminClearThrottle(c *call) (reply, error) {
+func (s *Server) adminClearThrottle(c *adminRequest) (edge.Response, error) {
 	q, states, err := s.findThrottle(c)
 	switch {
 	case err != nil:
-		return reply{}, err
+		return edge.Response{}, err
 	case q == throttle.Query{}:
-		return reply{}, adminInvalid("name a user or an address whose failures are to be forgotten")
+		return edge.Response{}, adminInvalid("name a user or an address whose failures are to be forgotten")
 	}
 	byPlace := map[string][]string{}
 	cleared := 0
@@ -63,23 +64,23 @@ func (s *Server) adminClearThrottle(c *call) (reply, error) {
 	if q.Address.IsValid() {
 		detail["of_address"] = q.Address.String()
 	}
-	e := event{Type: store.EventThrottleClear, Detail: detail}
+	e := store.Event{Type: store.EventThrottleClear, Detail: detail}
 	s.doing(c, &e)
-	c.changing = store.EventThrottleClear
+	c.Changing = store.EventThrottleClear
 	if err := s.store.KeepEvent(c.Context(), &e); err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	for place, keys := range byPlace {
 		if err := s.store.ClearThrottle(c.Context(), place, keys); err != nil {
 			s.audit.Drop(e) // the outcome is recorded as unknown
-			return reply{}, err
+			return edge.Response{}, err
 		}
 	}
 	s.did(c, e)
-	return reply{body: api.LimitsCleared{Cleared: cleared}}, nil
+	return edge.Response{Body: api.LimitsCleared{Cleared: cleared}}, nil
 }
 
-func (s *Server) findThrottle(c *call) (q throttle.Query, states []store.ThrottleState, err error) {
+func (s *Server) findThrottle(c *adminRequest) (q throttle.Query, states []store.ThrottleState, err error) {
 	values, err := readQuery(c, "user", "address")
 	if err != nil {
 		return q, nil, err
@@ -101,19 +102,19 @@ func (s *Server) findThrottle(c *call) (q throttle.Query, states []store.Throttl
 }
 
 // throttledName is the name that logins are counted by. Somebody who does not exist may be throttled too.
-func (s *Server) throttledName(c *call, typed string) (string, error) {
+func (s *Server) throttledName(c *adminRequest, typed string) (string, error) {
 	if id, err := store.ParseUserID(typed); err == nil {
 		user, err := s.store.User(c.Context(), id)
 		if err != nil {
 			return "", userProblem(err)
 		}
-		c.subject, c.username = typed, user.Username
+		c.Subject, c.Username = typed, user.Username
 		return user.Username, nil
 	}
 	name, err := password.CanonicalUsername(typed)
 	if err != nil {
 		name = typed
 	}
-	c.typedName = name
+	c.TypedName = name
 	return name, nil
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/audit"
+	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
 )
@@ -21,27 +23,27 @@ func viewUser(u store.User) api.User {
 	return api.User{Subject: u.ID.String(), Username: u.Username, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "", CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt}
 }
 
-func (s *Server) adminCreateUser(c *call) (reply, error) {
+func (s *Server) adminCreateUser(c *adminRequest) (edge.Response, error) {
 	var in api.NewUser
 	if _, err := readJSON(c, &in); err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	user, err := s.newUser(in.Username, in.Claims)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	if in.Password != nil {
 		if user.PasswordHash, err = s.hashChosen(c, user.Username, *in.Password); err != nil {
-			return reply{}, err
+			return edge.Response{}, err
 		}
 	}
-	c.subject, c.username = user.ID.String(), user.Username
-	e := event{Type: store.EventUserCreate}
+	c.Subject, c.Username = user.ID.String(), user.Username
+	e := store.Event{Type: store.EventUserCreate}
 	if err := s.createUser(s.doing(c, &e), user, in.Username); err != nil {
-		return reply{}, userProblem(err)
+		return edge.Response{}, userProblem(err)
 	}
 	s.did(c, e)
-	return reply{status: http.StatusCreated, body: viewUser(user)}, nil
+	return edge.Response{Status: http.StatusCreated, Body: viewUser(user)}, nil
 }
 
 // newUser makes the record of somebody new.
@@ -64,7 +66,7 @@ func (s *Server) newUser(username string, claims map[string]json.RawMessage) (st
 }
 
 // findUser finds the user that the path names, by sub or by any spelling of the username.
-func (s *Server) findUser(c *call) (store.User, error) {
+func (s *Server) findUser(c *adminRequest) (store.User, error) {
 	name := c.PathValue("username")
 	var user store.User
 	id, err := store.ParseUserID(name)
@@ -78,63 +80,63 @@ func (s *Server) findUser(c *call) (store.User, error) {
 	if err != nil {
 		return store.User{}, userProblem(err)
 	}
-	c.subject, c.username = user.ID.String(), user.Username
+	c.Subject, c.Username = user.ID.String(), user.Username
 	return user, nil
 }
 
-func (s *Server) adminShowUser(c *call) (reply, error) {
+func (s *Server) adminShowUser(c *adminRequest) (edge.Response, error) {
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	return reply{body: viewUser(user)}, nil
+	return edge.Response{Body: viewUser(user)}, nil
 }
 
 // changeUser is the one way in which an existing user changes.
-func (s *Server) changeUser(c *call, id store.UserID, e event, change func(u *store.User, now time.Time) error) (reply, error) {
+func (s *Server) changeUser(c *adminRequest, id store.UserID, e store.Event, change func(u *store.User, now time.Time) error) (edge.Response, error) {
 	now := store.Millis(s.now())
 	user, err := s.store.UpdateUser(s.doing(c, &e), id, func(u *store.User) error {
 		u.UpdatedAt = now
 		if err := change(u, now); err != nil {
 			return err
 		}
-		revised(&e, u.Revision+1, u.Epoch)
+		audit.SetRevision(&e, u.Revision+1, u.Epoch)
 		return nil
 	})
 	if err != nil {
-		return reply{}, userProblem(err)
+		return edge.Response{}, userProblem(err)
 	}
-	revised(&e, user.Revision, user.Epoch)
+	audit.SetRevision(&e, user.Revision, user.Epoch)
 	s.did(c, e)
-	return reply{body: viewUser(user)}, nil
+	return edge.Response{Body: viewUser(user)}, nil
 }
 
 // adminUpdateUser merges claims: one that is null is removed, one that is not named stays (RFC 7396).
-func (s *Server) adminUpdateUser(c *call) (reply, error) {
+func (s *Server) adminUpdateUser(c *adminRequest) (edge.Response, error) {
 	var in api.UserChanges
 	if _, err := readJSON(c, &in); err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	e := event{Type: store.EventUserUpdate, Detail: map[string]string{"claims": claimNames(in.Claims)}}
+	e := store.Event{Type: store.EventUserUpdate, Detail: map[string]string{"claims": claimNames(in.Claims)}}
 	return s.changeUser(c, user.ID, e, func(u *store.User, _ time.Time) (err error) {
 		u.Claims, err = mergeClaims(u.Claims, in.Claims)
 		return err
 	})
 }
 
-func (s *Server) adminDeleteUser(c *call) (reply, error) {
+func (s *Server) adminDeleteUser(c *adminRequest) (edge.Response, error) {
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	e := event{Type: store.EventUserDelete}
+	e := store.Event{Type: store.EventUserDelete}
 	if err := s.store.DeleteUser(s.doing(c, &e), user.ID); err != nil {
-		return reply{}, userProblem(err)
+		return edge.Response{}, userProblem(err)
 	}
 	s.did(c, e)
-	return reply{status: http.StatusNoContent}, nil
+	return edge.Response{Status: http.StatusNoContent}, nil
 }

@@ -7,39 +7,40 @@ import (
 	"strings"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
 )
 
 // adminListUsers answers a page of the users in the order of their names. Filters look at no more than a page of
 // them: a page may be empty, and only one without a next is the last.
-func (s *Server) adminListUsers(c *call) (reply, error) {
+func (s *Server) adminListUsers(c *adminRequest) (edge.Response, error) {
 	q, err := readQuery(c, "after", "limit", "prefix", "disabled")
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	limit, err := q.limit()
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	if after := q["after"]; after != "" {
 		if name, err := password.CanonicalUsername(after); err != nil || name != after {
-			return reply{}, adminInvalid("after must be a username: the next of the page before")
+			return edge.Response{}, adminInvalid("after must be a username: the next of the page before")
 		}
 	}
 	prefix := q["prefix"]
 	if prefix != "" {
 		if prefix, err = password.CanonicalUsername(prefix); err != nil {
-			return reply{}, adminInvalid("prefix must be the beginning of a username: %s", err)
+			return edge.Response{}, adminInvalid("prefix must be the beginning of a username: %s", err)
 		}
 	}
 	disabled, err := q.flag("disabled")
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	all, err := s.usersAfter(c.Context(), q["after"], prefix, limit+1)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	all, next := pageOf(all, limit, func(u store.User) string { return u.Username })
 	views := make([]api.User, 0, len(all))
@@ -48,7 +49,7 @@ func (s *Server) adminListUsers(c *call) (reply, error) {
 			views = append(views, viewUser(user))
 		}
 	}
-	return reply{body: api.UserList{Users: views, Next: next}}, nil
+	return edge.Response{Body: api.UserList{Users: views, Next: next}}, nil
 }
 
 // usersAfter returns up to limit users whose names sort after the given one and begin with the prefix.

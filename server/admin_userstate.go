@@ -6,16 +6,17 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
 )
 
 // hashChosen checks a new password and hashes it, in the same bounded pool as logins.
-func (s *Server) hashChosen(c *call, username, secret string) (string, error) {
+func (s *Server) hashChosen(c *adminRequest, username, secret string) (string, error) {
 	if err := s.settings().Policy.Check(username, secret); err != nil {
 		return "", passwordProblem(err)
 	}
-	waiting, cancel := c.whileCallerWaits()
+	waiting, cancel := c.WhileCallerWaits()
 	defer cancel()
 	hash, err := s.cfg.Passwords.Hash(waiting, secret)
 	if err != nil {
@@ -25,50 +26,50 @@ func (s *Server) hashChosen(c *call, username, secret string) (string, error) {
 }
 
 // adminSetPassword ends every session: whoever knew the old password is out.
-func (s *Server) adminSetPassword(c *call) (reply, error) {
+func (s *Server) adminSetPassword(c *adminRequest) (edge.Response, error) {
 	var in api.NewPassword
 	if _, err := readJSON(c, &in); err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	hash, err := s.hashChosen(c, user.Username, in.Password)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	_, err = s.changeUser(c, user.ID, event{Type: "user.set_password"}, func(u *store.User, _ time.Time) error {
+	_, err = s.changeUser(c, user.ID, store.Event{Type: "user.set_password"}, func(u *store.User, _ time.Time) error {
 		u.PasswordHash = hash
 		u.EndSessions()
 		return nil
 	})
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	return reply{status: http.StatusNoContent}, nil
+	return edge.Response{Status: http.StatusNoContent}, nil
 }
 
 // adminDisableUser ends every session as well: enabling the user again is a new start.
-func (s *Server) adminDisableUser(c *call) (reply, error) {
-	return s.switchUser(c, event{Type: "user.disable"}, func(u *store.User, _ time.Time) error {
+func (s *Server) adminDisableUser(c *adminRequest) (edge.Response, error) {
+	return s.switchUser(c, store.Event{Type: "user.disable"}, func(u *store.User, _ time.Time) error {
 		u.Disabled = true
 		u.EndSessions()
 		return nil
 	})
 }
 
-func (s *Server) adminEnableUser(c *call) (reply, error) {
-	return s.switchUser(c, event{Type: "user.enable"}, func(u *store.User, _ time.Time) error {
+func (s *Server) adminEnableUser(c *adminRequest) (edge.Response, error) {
+	return s.switchUser(c, store.Event{Type: "user.enable"}, func(u *store.User, _ time.Time) error {
 		u.Disabled = false
 		return nil
 	})
 }
 
-func (s *Server) switchUser(c *call, e event, change func(*store.User, time.Time) error) (reply, error) {
+func (s *Server) switchUser(c *adminRequest, e store.Event, change func(*store.User, time.Time) error) (edge.Response, error) {
 	user, err := s.findUser(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	return s.changeUser(c, user.ID, e, change)
 }

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -8,6 +9,27 @@ import (
 
 	"signet/server/servertest"
 )
+
+// BenchmarkRefresh is one session that goes on and on. Its time is that of the store's commits; what counts is
+// what it allocates.
+func BenchmarkRefresh(b *testing.B) {
+	s := servertest.New(b, nil)
+	token := login(b, s).str("refresh_token")
+	b.ReportAllocs()
+	for b.Loop() {
+		r := httptest.NewRequest("POST", "/token", strings.NewReader("grant_type=refresh_token&client_id=web&client_secret=web-secret&refresh_token="+token))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		var issued struct {
+			RefreshToken string `json:"refresh_token"`
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &issued); err != nil || w.Code != http.StatusOK {
+			b.Fatal(w.Code, w.Body, err)
+		}
+		token = issued.RefreshToken
+	}
+}
 
 // What one request costs inside the handler, without the network.
 func BenchmarkHandler(b *testing.B) {

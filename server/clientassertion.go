@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signet/keys/jose"
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -43,15 +44,15 @@ type assertion struct {
 }
 
 // readAssertion takes the assertion from the body and refuses a second way to authenticate beside it.
-func readAssertion(f form, header bool) (credentials, error) {
-	creds := credentials{id: f.get("client_id"), assertion: f.get("client_assertion"), method: authPrivateKeyJWT}
-	switch kind := f.get("client_assertion_type"); {
+func readAssertion(f edge.Form, header bool) (credentials, error) {
+	creds := credentials{id: f.Get("client_id"), assertion: f.Get("client_assertion"), method: authPrivateKeyJWT}
+	switch kind := f.Get("client_assertion_type"); {
 	case kind == "" || creds.assertion == "":
-		return credentials{}, invalidRequest("client_assertion and client_assertion_type go together")
+		return credentials{}, edge.InvalidRequest("client_assertion and client_assertion_type go together")
 	case kind != assertionType:
-		return credentials{}, invalidRequest("client_assertion_type must be " + assertionType)
-	case header || f.get("client_secret") != "":
-		return credentials{}, invalidRequest("send either a client_assertion or the client's secret, not both")
+		return credentials{}, edge.InvalidRequest("client_assertion_type must be " + assertionType)
+	case header || f.Get("client_secret") != "":
+		return credentials{}, edge.InvalidRequest("send either a client_assertion or the client's secret, not both")
 	}
 	return creds, nil
 }
@@ -59,13 +60,13 @@ func readAssertion(f form, header bool) (credentials, error) {
 // authenticateByAssertion is private_key_jwt (RFC 7521 §4.2, RFC 7523 §3). What can be refused by
 // looking at the token alone is, first; then its signature is verified, at the same cost for a client
 // that does not exist; and the last step spends it, so that what has failed may be sent again.
-func (s *Server) authenticateByAssertion(c *call, creds credentials) (*store.Client, error) {
-	a, err := s.parseAssertion(creds.assertion, c.begun)
+func (s *Server) authenticateByAssertion(c *edge.Request, creds credentials) (*store.Client, error) {
+	a, err := s.parseAssertion(creds.assertion, c.Begun)
 	if err != nil {
 		return nil, s.refuseAssertion(c, cmp.Or(creds.id, a.client), err)
 	}
 	if creds.id != "" && creds.id != a.client {
-		return nil, invalidRequest("client_id differs from the sub of the client_assertion; leave it out, or make them equal")
+		return nil, edge.InvalidRequest("client_id differs from the sub of the client_assertion; leave it out, or make them equal")
 	}
 	client, err := s.candidate(c, a.client)
 	if err != nil {
@@ -81,7 +82,7 @@ func (s *Server) authenticateByAssertion(c *call, creds credentials) (*store.Cli
 }
 
 // refuseAssertion is for one that is no good whoever the client is.
-func (s *Server) refuseAssertion(c *call, id string, why error) error {
+func (s *Server) refuseAssertion(c *edge.Request, id string, why error) error {
 	client, err := s.candidate(c, id)
 	if err != nil {
 		return err
@@ -110,14 +111,14 @@ func (a assertion) refuse(client candidate) string {
 // spend sees to it that nobody authenticates with the same assertion again (RFC 7523 §3, item 7). It is
 // remembered for longer than it is good: the clocks of two replicas and the store's may be apart, and
 // none may take for good what another has forgotten.
-func (s *Server) spend(c *call, client candidate, a assertion) error {
+func (s *Server) spend(c *edge.Request, client candidate, a assertion) error {
 	until := a.expires.Add(2 * s.cfg.Keys.Timetable().ClockSkew)
 	err := s.store.SpendAssertion(c.Context(), a.id(), until)
 	switch {
 	case errors.Is(err, store.ErrExists):
 		return s.refuseClient(c, client, a.client, "client assertion: it was used before (its jti is known); make one for each request, also for a repeated one")
 	case err != nil:
-		return unavailable(fmt.Errorf("spending a client assertion: %w", err))
+		return edge.Unavailable(fmt.Errorf("spending a client assertion: %w", err))
 	}
 	return nil
 }
@@ -137,7 +138,7 @@ func (s *Server) parseAssertion(token string, now time.Time) (assertion, error) 
 	}
 	typ := strings.TrimPrefix(strings.ToLower(jws.Typ), "application/")
 	if !slices.Contains(assertionTypes, typ) || jws.Typ != "" && typ == "" {
-		return assertion{}, fmt.Errorf("typ %s is not that of a client assertion; it must be JWT or client-authentication+jwt, or be left out", quoteShort(jws.Typ))
+		return assertion{}, fmt.Errorf("typ %s is not that of a client assertion; it must be JWT or client-authentication+jwt, or be left out", edge.QuoteShort(jws.Typ))
 	}
 	a := assertion{jws: jws}
 	if a.client, err = assertionClient(jws.Claims); err != nil {
@@ -186,7 +187,7 @@ func (s *Server) checkAssertionAudience(raw json.RawMessage) error {
 	case aud == issuer+"/token" || aud == issuer+"/revoke" || aud == issuer+"/introspect":
 		return fmt.Errorf("aud is the URL of the endpoint, as older libraries have it; it must be the issuer, %q: update the library, or set its audience", issuer)
 	}
-	return fmt.Errorf("aud is %s; it must be the issuer, %q, to the letter", quoteShort(aud), issuer)
+	return fmt.Errorf("aud is %s; it must be the issuer, %q, to the letter", edge.QuoteShort(aud), issuer)
 }
 
 // checkAssertionTimes returns when the assertion ceases to be taken.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/edge"
 	"signet/server/throttle"
 	"signet/store"
 )
@@ -31,9 +32,26 @@ type credentials struct {
 	method     string // one of the above
 }
 
+// forClients makes a handler of one that needs an authenticated client.
+func (s *Server) forClients(next func(*edge.Request, *store.Client) (edge.Response, error)) edge.Handler {
+	return func(r *edge.Request) (edge.Response, error) {
+		client, err := s.authenticateClient(r)
+		if err != nil {
+			return edge.Response{}, err
+		}
+		identify(r, client)
+		return next(r, client)
+	}
+}
+
+// identify records the client of a request.
+func identify(r *edge.Request, client *store.Client) {
+	r.SetClient(client.ID, !client.Public, client.Origins)
+}
+
 // authenticateClient finds out which client is asking (RFC 6749 §2.3). Whatever is wrong with the
 // client (unknown, disabled, another method, a bad secret), the answer is the same to the byte.
-func (s *Server) authenticateClient(c *call) (*store.Client, error) {
+func (s *Server) authenticateClient(c *edge.Request) (*store.Client, error) {
 	creds, err := readCredentials(c)
 	if err != nil {
 		return nil, err
@@ -45,7 +63,7 @@ func (s *Server) authenticateClient(c *call) (*store.Client, error) {
 		if s.settings().DefaultClient == "" {
 			return nil, errNoClient
 		}
-		c.unnamed = true
+		c.DefaultClient = true
 		creds = credentials{id: s.settings().DefaultClient, method: authNone}
 	}
 	client, err := s.candidate(c, creds.id)
@@ -64,13 +82,13 @@ type candidate struct {
 	kept          bool // it came from the cache
 }
 
-func (s *Server) candidate(c *call, id string) (candidate, error) {
+func (s *Server) candidate(c *edge.Request, id string) (candidate, error) {
 	client, kept, err := s.clients.find(c.Context(), id)
 	if errors.Is(err, store.ErrNotFound) {
 		return candidate{cachedClient: &cachedClient{}}, nil
 	}
 	if err != nil {
-		return candidate{}, unavailable(err)
+		return candidate{}, edge.Unavailable(err)
 	}
 	return candidate{client, kept}, nil
 }
@@ -116,18 +134,18 @@ func secretHash(client *store.Client, i int) []byte {
 
 // readCredentials takes the client's credentials from the header or the body and refuses a request
 // that uses more than one way (RFC 6749 §2.3).
-func readCredentials(c *call) (credentials, error) {
+func readCredentials(c *edge.Request) (credentials, error) {
 	headers := c.Header["Authorization"]
 	if len(headers) == 1 && headers[0] == "" {
 		headers = nil // some libraries send the empty header where they have nothing to put into it
 	}
 	if len(headers) > 1 {
-		return credentials{}, invalidRequest("send one Authorization header")
+		return credentials{}, edge.InvalidRequest("send one Authorization header")
 	}
-	if c.form.get("client_assertion") != "" || c.form.get("client_assertion_type") != "" {
-		return readAssertion(c.form, len(headers) > 0)
+	if c.Form.Get("client_assertion") != "" || c.Form.Get("client_assertion_type") != "" {
+		return readAssertion(c.Form, len(headers) > 0)
 	}
-	body := credentials{id: c.form.get("client_id"), secret: c.form.get("client_secret"), method: authPost}
+	body := credentials{id: c.Form.Get("client_id"), secret: c.Form.Get("client_secret"), method: authPost}
 	if body.secret == "" {
 		body.method = authNone
 	}
@@ -136,15 +154,15 @@ func readCredentials(c *call) (credentials, error) {
 	}
 	basic, err := parseBasic(headers[0])
 	if err != nil {
-		return credentials{}, errInvalidClient.because("Authorization header: %w", err)
+		return credentials{}, errInvalidClient.Because("Authorization header: %w", err)
 	}
 	switch {
 	case basic.id == "" && basic.secret == "":
 		return body, nil // "Basic Og==": how Swagger UI says that it has no client
 	case body.secret != "":
-		return credentials{}, invalidRequest("send the client's credentials in the Authorization header or in the body, not in both")
+		return credentials{}, edge.InvalidRequest("send the client's credentials in the Authorization header or in the body, not in both")
 	case body.id != "" && body.id != basic.id:
-		return credentials{}, invalidRequest("client_id differs from the one in the Authorization header")
+		return credentials{}, edge.InvalidRequest("client_id differs from the one in the Authorization header")
 	}
 	return basic, nil
 }
@@ -167,8 +185,8 @@ func parseBasic(header string) (credentials, error) {
 	if !ok {
 		return credentials{}, errors.New("no colon")
 	}
-	id, okID := decodeComponent(rawID)
-	secret, okSecret := decodeComponent(rawSecret)
+	id, okID := edge.DecodeComponent(rawID)
+	secret, okSecret := edge.DecodeComponent(rawSecret)
 	if !okID || !okSecret {
 		return credentials{}, errors.New("not form-encoded UTF-8")
 	}
@@ -202,30 +220,30 @@ const nobody = "*"
 // Only the id of a client that exists is written down: what else is sent as one may be a password or a
 // secret in the wrong place. And for a client that came from the cache the store is asked for one that
 // does not exist, as it was for those that do not: all take as long.
-func (s *Server) refuseClient(c *call, client candidate, id, why string) error {
-	refusal := errInvalidClient.because("%s", why)
+func (s *Server) refuseClient(c *edge.Request, client candidate, id, why string) error {
+	refusal := errInvalidClient.Because("%s", why)
 	if client.kept {
 		_, _ = s.store.Client(c.Context(), nobody) // a store that fails says so in the next step
 	}
 	wait, err := s.countClientFailure(c, client.ID != "", id)
 	if err != nil {
-		return unavailable(err)
+		return edge.Unavailable(err)
 	}
-	e := event{Type: store.EventClientAuth, Outcome: store.OutcomeRefused, ClientID: client.ID, Detail: map[string]string{store.DetailReason: why}}
+	e := store.Event{Type: store.EventClientAuth, Outcome: store.OutcomeRefused, ClientID: client.ID, Detail: map[string]string{store.DetailReason: why}}
 	if wait > 0 {
 		e.Outcome = store.OutcomeThrottled
-		refusal = slowDown(wait)
+		refusal = edge.SlowDown(wait)
 	}
-	s.audit.refusal(c, e) // the same cost whether there is such a client or not
+	s.audit.Refused(c, e) // the same cost whether there is such a client or not
 	return refusal
 }
 
 // countClientFailure returns how long the caller's network has to wait. Of ids that are made up it asks the
 // store only as long as the network has not had its share at this replica, so that a flood of them stays here.
-func (s *Server) countClientFailure(c *call, known bool, id string) (time.Duration, error) {
+func (s *Server) countClientFailure(c *edge.Request, known bool, id string) (time.Duration, error) {
 	cfg := s.settings().Throttle
-	if !known && s.unknown.Full(c.begun, throttle.Network(c.address), cfg.PerClient) {
-		return s.unknown.Rest(c.begun), nil
+	if !known && s.unknown.Full(c.Begun, throttle.Network(c.Address), cfg.PerClient) {
+		return s.unknown.Rest(c.Begun), nil
 	}
-	return s.store.Count(c.Context(), c.begun, s.throttle.Client(cfg, id, known, c.address))
+	return s.store.Count(c.Context(), c.Begun, s.throttle.Client(cfg, id, known, c.Address))
 }

@@ -1,19 +1,23 @@
 package server
 
-import "time"
+import (
+	"time"
+
+	"signet/server/edge"
+)
 
 // grantClientCredentials gives a client a token of its own (RFC 6749 §4.4). There is no user, no
 // session and no refresh token: the client can always ask again.
 func (s *Server) grantClientCredentials(g *granting) (access, refresh string, ttl time.Duration, err error) {
-	g.subject = g.client.ID
+	g.Subject = g.client.ID
 	if access, ttl, err = s.issueAccessToken(g, nil, nil); err != nil {
 		return "", "", 0, err
 	}
 	switch ok, err := s.clients.unchanged(g.Context(), g.client); {
 	case err != nil:
-		return "", "", 0, unavailable(err)
+		return "", "", 0, edge.Unavailable(err)
 	case !ok:
-		return "", "", 0, errInvalidClient.because("the client was changed during the request")
+		return "", "", 0, errInvalidClient.Because("the client was changed during the request")
 	}
 	return access, "", ttl, nil
 }

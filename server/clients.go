@@ -173,13 +173,6 @@ type clientLists struct {
 	audiences map[string]bool // of tokens, or of what a client may introspect
 }
 
-// anyLists is listed where nothing known is a no: the browser then hides the answer from the script.
-// That gives no token away: a request that succeeds is judged by its own client, which the store must know.
-func (c *clientCache) anyLists(ctx context.Context, origin string) bool {
-	listed, err := c.listed(ctx, origin)
-	return err == nil && listed
-}
-
 // listed reports whether some client is registered with the origin. While the store cannot say, what
 // it said last counts, so that the scripts of registered pages can read the 503 and its Retry-After. An
 // error means that nothing is known.

@@ -181,14 +181,14 @@ func TestServerHearsTheOthersClocks(t *testing.T) {
 	hear(s.Clock.Now().Add(-time.Second))
 	ring.clock.Add(time.Hour)
 	step(t, s)
-	if c := s.Config.Keys.Clock(); c.Off || !c.Disputed {
+	if c := s.Config.Keys.Clock().Status(); c.Off || !c.Disputed {
 		t.Errorf("with another replica on its side: got %+v, want the storage disputed", c)
 	}
 	form(t, s, "/token", "grant_type=client_credentials").web().wants(200, "")
 	call(t, s, "GET", "/readyz").wants(200, "")
 	hear(s.Clock.Now().Add(time.Hour)) // the other one's clock shows what the storage's does
 	step(t, s)
-	if c := s.Config.Keys.Clock(); !c.Off || c.Disputed {
+	if c := s.Config.Keys.Clock().Status(); !c.Off || c.Disputed {
 		t.Errorf("with both against it: got %+v, want off", c)
 	}
 	form(t, s, "/token", "grant_type=client_credentials").web().wants(503, "temporarily_unavailable")

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"signet/server/edge"
 )
 
 // Connections bounds the open connections of one listener (CWE-400). At a limit the connection that
@@ -92,7 +94,7 @@ type heldConn struct {
 // Connections returns the bounds of the listener that metrics call name.
 func (s *Server) Connections(name string, limits ConnectionLimits) *Connections {
 	c := &Connections{log: s.log, share: limits.PerNetwork, keep: limits.KeepSome, light: s.isLight, networks: make(map[netip.Prefix]*crowd),
-		proxies: func(a netip.Addr) bool { return a.IsLoopback() || s.trustedProxy(a) }}
+		proxies: func(a netip.Addr) bool { return a.IsLoopback() || s.edge.TrustedProxy(a) }}
 	c.all = c.crowd("all", limits.Total)
 	c.register(s.cfg.Registry, name)
 	return c
@@ -212,7 +214,7 @@ func (c *Connections) placesFor(from netip.Addr) (netip.Prefix, []place) {
 	if c.share == 0 || c.proxies(from) {
 		return netip.Prefix{}, []place{{crowd: &c.all}}
 	}
-	home := network(from)
+	home := edge.Network(from)
 	neighbours := c.networks[home]
 	if neighbours == nil {
 		fresh := c.crowd("network", c.share)

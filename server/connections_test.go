@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"signet/server/edge"
 )
 
 // fakeConn comes from an address of the test's choice and knows whether it was closed.
@@ -34,7 +36,7 @@ func (f *fakeConn) Close() error {
 
 func newConnections(limits ConnectionLimits) *Connections {
 	s := &Server{log: slog.New(slog.NewTextHandler(io.Discard, nil)), cfg: Config{Registry: prometheus.NewRegistry()}}
-	s.Apply(Settings{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/28")}})
+	s.edge = edge.New(edge.Config{TrustedProxies: func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("198.51.100.0/28")} }})
 	return s.Connections("public", limits)
 }
 

@@ -12,7 +12,7 @@ import (
 	"signet/server/servertest"
 )
 
-// edgeCodes are all that an app can be told (the README's table of errors).
+// edgeCodes are all that an app can be told (the table of errors in README.md).
 var edgeCodes = []string{"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
 	"invalid_target", "invalid_token", "insufficient_scope", "not_found", "slow_down"}
 

@@ -5,12 +5,14 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/edge"
 	"signet/store"
 )
 
 // granting is one grant on its way: the authenticated call, and what the grant may give.
 type granting struct {
-	*call
+	*edge.Request
+	client    *store.Client
 	scope     string       // to be granted; set by checkScope
 	audience  []string     // to be granted
 	presented refreshToken // of the refresh token grant
@@ -18,9 +20,9 @@ type granting struct {
 
 // runGrant hands the call to go-oauth2, which asks back for the grant's checks and for its one
 // consuming step: see engine.
-func (s *Server) runGrant(c *call) (tokens, error) {
-	g := &granting{call: c}
-	if c.grant == grantRefreshToken {
+func (s *Server) runGrant(c *edge.Request, client *store.Client) (tokens, error) {
+	g := &granting{Request: c, client: client}
+	if c.GrantType == grantRefreshToken {
 		if err := s.openPresented(g); err != nil {
 			return tokens{}, err
 		}
@@ -32,10 +34,10 @@ func (s *Server) runGrant(c *call) (tokens, error) {
 // is asking for all the client is registered for.
 func (s *Server) checkRequest(g *granting) error {
 	allowed := strings.Join(g.client.Scopes, " ")
-	if g.grant != grantClientCredentials {
+	if g.GrantType != grantClientCredentials {
 		allowed = ordinaryScope(allowed) // no user is an operator
 	}
-	scope, err := chooseScope(g.form.get("scope"), allowed)
+	scope, err := chooseScope(g.Form.Get("scope"), allowed)
 	if err != nil {
 		return err
 	}
@@ -52,13 +54,13 @@ func (s *Server) checkRequest(g *granting) error {
 // with which it could administrate.
 func (s *Server) checkAudienceOf(g *granting, scope string) ([]string, error) {
 	allowed := s.audienceOf(g.client)
-	if g.grant == grantClientCredentials && ordinaryScope(scope) != scope {
-		if len(g.form.resources) == 0 {
+	if g.GrantType == grantClientCredentials && ordinaryScope(scope) != scope {
+		if len(g.Form.Resources) == 0 {
 			return []string{s.adminAudience()}, nil
 		}
 		allowed = append(slices.Clip(allowed), s.adminAudience())
 	}
-	return chooseAudience(g.form.resources, allowed)
+	return chooseAudience(g.Form.Resources, allowed)
 }
 
 func (s *Server) audienceOf(client *store.Client) []string {
@@ -106,11 +108,11 @@ var scopeHints = map[string]string{
 // the wrong parameter is not repeated.
 func scopeRefused(refused, allowed string) error {
 	if looksSecret(refused) {
-		e := errInvalidScope.because("one of the scopes looks like a token or a client secret")
+		e := errInvalidScope.Because("one of the scopes looks like a token or a client secret")
 		e.Description = "one of the scopes looks like a token or a client secret: send that in the parameter it belongs to"
 		return e
 	}
-	e := errInvalidScope.because("the scope %s is not among these: %s", quoteShort(refused), allowed)
+	e := errInvalidScope.Because("the scope %s is not among these: %s", edge.QuoteShort(refused), allowed)
 	switch hint := scopeHints[refused]; {
 	case hint != "":
 		e.Description = "the client may not have the scope " + refused + "; " + hint
@@ -142,7 +144,7 @@ func chooseAudience(asked, allowed []string) ([]string, error) {
 		case checkAudience(resource) != "":
 			return nil, errMalformedTarget
 		case !slices.Contains(allowed, resource):
-			return nil, errInvalidTarget.because("not all of the %d resources asked for are among these: %s", len(asked), strings.Join(allowed, " "))
+			return nil, errInvalidTarget.Because("not all of the %d resources asked for are among these: %s", len(asked), strings.Join(allowed, " "))
 		}
 		if !slices.Contains(once, resource) {
 			once = append(once, resource)
@@ -154,7 +156,7 @@ func chooseAudience(asked, allowed []string) ([]string, error) {
 // consume is the grant's one consuming step and the signature after it. go-oauth2 calls it when
 // every check has passed; nothing before it has changed anything.
 func (s *Server) consume(g *granting) (access, refresh string, ttl time.Duration, err error) {
-	switch g.grant {
+	switch g.GrantType {
 	case grantPassword:
 		return s.login(g)
 	case grantRefreshToken:

@@ -1,13 +1,16 @@
 package server
 
 import (
+	"context"
 	"net/http"
+
+	"signet/server/edge"
 )
 
 // handleHealth says that the process answers. It asks nobody: a store that is down is no reason to
 // restart a replica that still serves keys.
-func (s *Server) handleHealth(*call) (reply, error) {
-	return reply{body: map[string]string{"status": "ok"}}, nil
+func (s *Server) handleHealth(*edge.Request) (edge.Response, error) {
+	return edge.Response{Body: map[string]string{"status": "ok"}}, nil
 }
 
 // readiness says, per function, whether it would work now. It names functions, never causes: those
@@ -26,29 +29,29 @@ type readiness struct {
 }
 
 // handleReady is for load balancers: 503 takes this replica out of turn.
-func (s *Server) handleReady(c *call) (reply, error) {
-	r := s.readiness(c)
+func (s *Server) handleReady(c *edge.Request) (edge.Response, error) {
+	r := s.readiness(c.Context())
 	status := http.StatusOK
 	if !r.Ready {
 		status = http.StatusServiceUnavailable
 	}
-	return reply{status: status, body: r}, nil
+	return edge.Response{Status: status, Body: r}, nil
 }
 
-func (s *Server) readiness(c *call) readiness {
+func (s *Server) readiness(ctx context.Context) readiness {
 	_, setErr := s.cfg.Keys.JWKS()
-	storeErr := s.store.Ping(c.Context())
-	r := readiness{Store: storeErr == nil, Signing: s.cfg.Keys.Ready() == nil, Clock: s.cfg.Keys.CheckClock() == nil, KeySet: setErr == nil, Draining: s.draining.Load()}
+	storeErr := s.store.Ping(ctx)
+	r := readiness{Store: storeErr == nil, Signing: s.cfg.Keys.Ready() == nil, Clock: s.cfg.Keys.Clock().Check() == nil, KeySet: setErr == nil, Draining: s.edge.Draining()}
 	r.Ready = r.Store && r.Signing && r.Clock && r.KeySet && !r.Draining
 	switch {
 	case r.Clock:
-	case s.cfg.Keys.Behind() > 0 && !s.cfg.Keys.Clock().Off:
+	case s.cfg.Keys.Clock().Behind() > 0 && !s.cfg.Keys.Clock().Status().Off:
 		r.Reason = "clock_behind"
 	default:
 		r.Reason = "clock_off"
 	}
 	if storeErr != nil {
-		s.log.WarnContext(c.Context(), "store is not ready", "error", storeErr)
+		s.log.WarnContext(ctx, "store is not ready", "error", storeErr)
 	}
 	return r
 }

@@ -73,7 +73,7 @@ func (s *Server) tell(ctx context.Context, ttl time.Duration) error {
 // chooses itself: the store forgets what it takes for over, and whether this replica is wrong or the
 // store is decided by the heartbeats.
 func (s *Server) liveBeats(ctx context.Context) ([]store.Heartbeat, error) {
-	if s.cfg.Keys.CheckClock() == nil {
+	if s.cfg.Keys.Clock().Check() == nil {
 		return s.store.Beats(ctx, s.now())
 	}
 	now := s.rightTime()

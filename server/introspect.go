@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -26,31 +27,31 @@ type introspection struct {
 	AuthTime  int64    `json:"auth_time,omitempty"`
 }
 
-var errNoIntrospectRight = &oauthError{Status: http.StatusForbidden, Code: "unauthorized_client",
+var errNoIntrospectRight = &edge.Error{Status: http.StatusForbidden, Code: "unauthorized_client",
 	Description: "this client may not introspect tokens; an operator can register it with the introspect right"}
 
 // handleIntrospect is POST /introspect (RFC 7662), with answers as JSON or signed (RFC 9701).
-func (s *Server) handleIntrospect(c *call) (reply, error) {
+func (s *Server) handleIntrospect(c *edge.Request, client *store.Client) (edge.Response, error) {
 	switch {
-	case c.client.Public:
-		return reply{}, errInvalidClient.because("a public client asked to introspect")
-	case !c.client.Introspect:
-		return reply{}, errNoIntrospectRight
+	case client.Public:
+		return edge.Response{}, errInvalidClient.Because("a public client asked to introspect")
+	case !client.Introspect:
+		return edge.Response{}, errNoIntrospectRight
 	}
-	token := c.form.get("token")
+	token := c.Form.Get("token")
 	if token == "" {
-		return reply{}, invalidRequest("token is missing")
+		return edge.Response{}, edge.InvalidRequest("token is missing")
 	}
-	answer, err := s.introspect(c, token)
+	answer, err := s.introspect(c, client, token)
 	if errors.Is(err, errTokenNotLive) {
-		c.outcome, c.cause = "inactive", err
-		return s.replyIntrospection(c, introspection{})
+		c.Outcome, c.Cause = "inactive", err
+		return s.replyIntrospection(c, client, introspection{})
 	}
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	c.outcome, c.subject = "active", answer.Subject
-	return s.replyIntrospection(c, answer)
+	c.Outcome, c.Subject = "active", answer.Subject
+	return s.replyIntrospection(c, client, answer)
 }
 
 // introspect takes access tokens of every client, and the asking client's own refresh tokens:
@@ -60,16 +61,16 @@ func (s *Server) handleIntrospect(c *call) (reply, error) {
 // Which services a client speaks for is for the operator to say, with introspect_for; its audiences
 // do not say it, since they are where its own tokens go. A client that was given the right without
 // that list speaks for all services, as a gateway does: it has aud in the answer to tell them apart.
-func (s *Server) introspect(c *call, token string) (introspection, error) {
-	if refresh, err := s.sealer.Open(token, c.client.ID); err == nil {
-		return s.introspectRefreshToken(c, refresh)
+func (s *Server) introspect(c *edge.Request, client *store.Client, token string) (introspection, error) {
+	if refresh, err := s.sealer.Open(token, client.ID); err == nil {
+		return s.introspectRefreshToken(c, client, refresh)
 	}
 	t, err := s.checkAccessToken(c.Context(), token)
 	if err != nil {
 		s.metrics.keys.refused(token)
 		return introspection{}, err
 	}
-	if !speaksFor(c.client, t.claims.Audience) {
+	if !speaksFor(client, t.claims.Audience) {
 		return introspection{}, notLive("for none of the services that the client may ask for")
 	}
 	a := introspection{Active: true, Scope: t.claims.Scope, ClientID: t.claims.ClientID, TokenType: "Bearer",
@@ -88,30 +89,30 @@ func speaksFor(client *store.Client, aud audience) bool {
 
 // introspectRefreshToken asks the session without moving it. A token is active where a refresh with it would go
 // through. Only the newest generation is: a rotated token never is.
-func (s *Server) introspectRefreshToken(c *call, token refreshToken) (introspection, error) {
-	if !slices.Contains(c.client.Grants, grantRefreshToken) {
+func (s *Server) introspectRefreshToken(c *edge.Request, client *store.Client, token refreshToken) (introspection, error) {
+	if !slices.Contains(client.Grants, grantRefreshToken) {
 		return introspection{}, notLive("the client has lost the refresh_token grant")
 	}
-	if why := s.withdrawn(c.client, token); why != "" {
+	if why := s.withdrawn(client, token); why != "" {
 		return introspection{}, notLive("%s", why)
 	}
 	state, err := s.store.TokenState(c.Context(), store.TokenRef{UserID: token.UserID, SessionID: token.SessionID})
 	switch {
 	case err != nil:
-		return introspection{}, unavailable(err)
-	case !state.Live || state.Session.ClientID != c.client.ID:
+		return introspection{}, edge.Unavailable(err)
+	case !state.Live || state.Session.ClientID != client.ID:
 		return introspection{}, notLive("its session has ended")
 	case state.Session.Generation > token.Generation:
 		return introspection{}, notLive("it was rotated")
 	}
-	if why := s.sessionEnded(state.Session, &state.User, c.client, s.now()); why != "" {
+	if why := s.sessionEnded(state.Session, &state.User, client, s.now()); why != "" {
 		return introspection{}, notLive("%s", why)
 	}
 	ends := state.Session.RotatedAt.Add(s.settings().Lifetimes.Idle)
 	if absolute := state.Session.StartedAt.Add(s.settings().Lifetimes.Absolute); absolute.Before(ends) {
 		ends = absolute
 	}
-	return introspection{Active: true, Scope: ordinaryScope(token.Scope), ClientID: c.client.ID, Username: state.User.Username,
+	return introspection{Active: true, Scope: ordinaryScope(token.Scope), ClientID: client.ID, Username: state.User.Username,
 		ExpiresAt: ends.Unix(), IssuedAt: state.Session.RotatedAt.Unix(), Subject: token.UserID.String(),
-		Audience: s.stillAllowed(c.client, token), Issuer: s.cfg.Issuer, SessionID: token.SessionID.String(), AuthTime: token.AuthTime.Unix()}, nil
+		Audience: s.stillAllowed(client, token), Issuer: s.cfg.Issuer, SessionID: token.SessionID.String(), AuthTime: token.AuthTime.Unix()}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -29,28 +30,28 @@ type signedIntrospection struct {
 
 // replyIntrospection answers in the form that the caller wants. Signing comes last and consumes
 // nothing, so where it fails the 503 invites the same request again; errors are JSON in either form.
-func (s *Server) replyIntrospection(c *call, answer introspection) (reply, error) {
+func (s *Server) replyIntrospection(c *edge.Request, client *store.Client, answer introspection) (edge.Response, error) {
 	if !wantsSigned(c.Header["Accept"]) {
-		return reply{body: answer}, nil
+		return edge.Response{Body: answer}, nil
 	}
-	service, err := s.namesService(c.Context(), c.client.ID)
+	service, err := s.namesService(c.Context(), client.ID)
 	if err != nil {
-		return reply{}, unavailable(err)
+		return edge.Response{}, edge.Unavailable(err)
 	}
 	if service {
-		c.cause = errors.Join(c.cause, errors.New("the answer is not signed: "+answersUnsigned))
-		return reply{body: answer}, nil
+		c.Cause = errors.Join(c.Cause, errors.New("the answer is not signed: "+answersUnsigned))
+		return edge.Response{Body: answer}, nil
 	}
-	if err := s.checkPinned(c.client); err != nil {
-		return reply{}, err
+	if err := s.checkPinned(client); err != nil {
+		return edge.Response{}, err
 	}
-	claims := signedIntrospection{Issuer: s.cfg.Issuer, Audience: c.client.ID, IssuedAt: s.now().Unix(), Introspection: answer}
-	token, kid, err := s.cfg.Keys.Sign(c.Context(), c.client.Alg, introspectionType, claims)
+	claims := signedIntrospection{Issuer: s.cfg.Issuer, Audience: client.ID, IssuedAt: s.now().Unix(), Introspection: answer}
+	token, kid, err := s.cfg.Keys.Sign(c.Context(), client.Alg, introspectionType, claims)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	c.kid = kid
-	return reply{header: http.Header{"Content-Type": typeIntrospectionJWT}, raw: []byte(token)}, nil
+	c.KeyID = kid
+	return edge.Response{Header: http.Header{"Content-Type": typeIntrospectionJWT}, Raw: []byte(token)}, nil
 }
 
 const answersUnsigned = "the client's id is also an audience of tokens, and many libraries would take a signed answer of introspection, whose aud is the client's id, for an access token of that service"
@@ -67,19 +68,19 @@ func (s *Server) namesService(ctx context.Context, id string) (bool, error) {
 
 // clientWarnings adds what an operator should know of a client that was just written. A store that fails
 // leaves the rest out: the change was made.
-func (s *Server) clientWarnings(c *call, client store.Client, warnings []string) []string {
+func (s *Server) clientWarnings(ctx context.Context, client store.Client, warnings []string) []string {
 	if s.pinnedOut(&client) {
 		warnings = append(warnings, "alg: no key signs with "+client.Alg+" any more, so this client can get no tokens; give it one of "+strings.Join(s.cfg.Keys.Algorithms(), ", ")+", or none")
 	}
 	if client.Introspect {
-		if service, err := s.namesService(c.Context(), client.ID); err == nil && service {
+		if service, err := s.namesService(ctx, client.ID); err == nil && service {
 			warnings = append(warnings, "introspection answers this client with plain JSON, never signed: "+answersUnsigned+"; register it under another id")
 		}
 	}
 	for _, audience := range slices.Concat(client.Audiences, client.IntrospectFor) {
-		other, err := s.clients.get(c.Context(), audience)
+		other, err := s.clients.get(ctx, audience)
 		if err == nil && other.Introspect && other.ID != client.ID {
-			warnings = append(warnings, "the audience "+quoteShort(audience)+" is also the id of a client that may introspect: that client is answered with plain JSON now, never signed")
+			warnings = append(warnings, "the audience "+edge.QuoteShort(audience)+" is also the id of a client that may introspect: that client is answered with plain JSON now, never signed")
 		}
 	}
 	return slices.Compact(warnings)
@@ -91,10 +92,10 @@ func (s *Server) clientWarnings(c *call, client store.Client, warnings []string)
 // Whoever accepts neither gets JSON and not a 406 (RFC 9110 §12.5.1 leaves the choice): a service that
 // cannot read an answer about a token must turn its user away, for a header that nobody meant.
 func wantsSigned(accept []string) bool {
-	signed, named := weigh(accept, typeIntrospectionJWT[0])
+	signed, named := edge.AcceptQuality(accept, typeIntrospectionJWT[0])
 	if !named || signed == 0 {
 		return false
 	}
-	plain, _ := weigh(accept, typeJSON[0])
+	plain, _ := edge.AcceptQuality(accept, edge.JSON)
 	return signed >= plain
 }

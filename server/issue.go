@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -72,7 +73,7 @@ func (s *Server) issueAccessToken(g *granting, user *store.User, session *store.
 	now := s.now()
 	claims := accessClaims{
 		Issuer: s.cfg.Issuer, Subject: g.client.ID, Audience: g.audience, ClientID: g.client.ID, Scope: g.scope,
-		IssuedAt: now.Unix(), NotBefore: now.Unix(), ExpiresAt: now.Add(ttl).Unix(), ID: randomText(16),
+		IssuedAt: now.Unix(), NotBefore: now.Unix(), ExpiresAt: now.Add(ttl).Unix(), ID: edge.RandomText(16),
 	}
 	var payload any = &claims
 	if user == nil {
@@ -83,7 +84,7 @@ func (s *Server) issueAccessToken(g *granting, user *store.User, session *store.
 			payload = withOwn{&claims, own}
 		}
 	}
-	token, g.kid, err = s.cfg.Keys.Sign(g.Context(), g.client.Alg, accessTokenType, payload)
+	token, g.KeyID, err = s.cfg.Keys.Sign(g.Context(), g.client.Alg, accessTokenType, payload)
 	return token, ttl, err
 }
 

@@ -5,14 +5,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"signet/server/edge"
 )
 
 // handleJWKS is GET /.well-known/jwks.json: bytes that were rendered when the set last changed.
 // stale-if-error lets a cache answer with a set it has while this server cannot (RFC 5861 §4).
-func (s *Server) handleJWKS(c *call) (reply, error) {
+func (s *Server) handleJWKS(c *edge.Request) (edge.Response, error) {
 	set, err := s.cfg.Keys.JWKS()
 	if err != nil {
-		return reply{}, unavailable(err)
+		return edge.Response{}, edge.Unavailable(err)
 	}
 	h := http.Header{
 		"Cache-Control": {"public, max-age=" + strconv.Itoa(int(set.MaxAge/time.Second)) +
@@ -23,13 +25,13 @@ func (s *Server) handleJWKS(c *call) (reply, error) {
 }
 
 // notModified answers 304 without a body where the caller has these bytes already (RFC 9110 §13.1.2).
-func notModified(c *call, h http.Header, etag, contentType string, body []byte) reply {
+func notModified(c *edge.Request, h http.Header, etag, contentType string, body []byte) edge.Response {
 	for candidate := range strings.SplitSeq(c.Header.Get("If-None-Match"), ",") {
 		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
 		if candidate == etag || candidate == "*" {
-			return reply{status: http.StatusNotModified, header: h}
+			return edge.Response{Status: http.StatusNotModified, Header: h}
 		}
 	}
 	h["Content-Type"] = []string{contentType}
-	return reply{header: h, raw: body}
+	return edge.Response{Header: h, Raw: body}
 }

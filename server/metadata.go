@@ -7,6 +7,7 @@ import (
 
 	"signet/keys/jose"
 	"signet/server/admin/api"
+	"signet/server/edge"
 )
 
 // metadata is the authorization server's own description (RFC 8414 §2), served where OpenID Connect
@@ -68,8 +69,8 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 
 // handleMetadata answers at both well-known places with the same bytes. Every URL in it is built
 // from the configured issuer; no header of the request can change one.
-func (s *Server) handleMetadata(c *call) (reply, error) {
+func (s *Server) handleMetadata(c *edge.Request) (edge.Response, error) {
 	body := renderMetadata(s.cfg.Issuer, s.cfg.Keys.Algorithms())
-	h := http.Header{"Cache-Control": {"public, max-age=300"}, "Content-Type": typeJSON}
-	return reply{header: h, raw: body}, nil
+	h := http.Header{"Cache-Control": {"public, max-age=300"}, "Content-Type": []string{edge.JSON}}
+	return edge.Response{Header: h, Raw: body}, nil
 }

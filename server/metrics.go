@@ -11,14 +11,11 @@ import (
 
 // metrics are the numbers of this package. Names of people, addresses and tokens are never labels.
 type metrics struct {
-	requests      *prometheus.CounterVec
-	latency       *prometheus.HistogramVec
-	rotations     *prometheus.CounterVec
-	auditLost     prometheus.Counter
-	withheld      prometheus.Counter
-	linesWithheld prometheus.Counter
-	underAttack   prometheus.Counter
-	keys          *keyMetrics
+	rotations   *prometheus.CounterVec
+	auditLost   prometheus.Counter
+	withheld    prometheus.Counter
+	underAttack prometheus.Counter
+	keys        *keyMetrics
 
 	unreadable prometheus.Counter
 
@@ -29,11 +26,6 @@ type metrics struct {
 
 func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, pool *password.Pool, now func() time.Time) *metrics {
 	m := &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_requests_total",
-			Help: "Requests answered, by endpoint, grant type and outcome (ok, or the error code)."}, []string{"endpoint", "grant_type", "outcome"}),
-		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "signet_request_seconds",
-			Help: "Time from request to answer.", Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}},
-			[]string{"endpoint", "grant_type"}),
 		rotations: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_refresh_outcomes_total",
 			Help: "What presented refresh tokens turned out to be: rotated, replayed, reuse, healed, ahead, revoked, gone."}, []string{"outcome"}),
 		auditLost: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_lost_total",
@@ -44,8 +36,6 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 			Help: "Audit events that the trail has as a part of a count only: what callers can repeat, beyond some a minute."}),
 		unreadable: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_unreadable_tokens_total",
 			Help: "Presented access tokens that were signed here and whose claims cannot be read. They count as inactive."}),
-		linesWithheld: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_log_lines_withheld_total",
-			Help: "Lines about refused requests that the log has as a part of a count only: beyond 100 a minute of one kind from one network."}),
 		reloadsFailed: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_config_reloads_failed_total",
 			Help: "Configurations that were read again on SIGHUP and could not be used."}),
 	}
@@ -55,16 +45,11 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 	for _, reason := range []string{"token", "scope", "audience", "rights"} {
 		m.adminRefused.WithLabelValues(reason)
 	}
-	reg.MustRegister(m.adminRefused, m.requests, m.latency, m.rotations, m.auditLost, m.withheld, m.underAttack, m.linesWithheld, m.reloadsFailed, m.unreadable)
+	reg.MustRegister(m.adminRefused, m.rotations, m.auditLost, m.withheld, m.underAttack, m.reloadsFailed, m.unreadable)
 	registerPool(reg, pool)
 	m.keys = newKeyMetrics(reg, keyring, heart, now)
 	registerClock(reg, keyring)
 	return m
-}
-
-func (m *metrics) observe(endpoint, grant, outcome string, took time.Duration) {
-	m.requests.WithLabelValues(endpoint, grant, outcome).Inc()
-	m.latency.WithLabelValues(endpoint, grant).Observe(took.Seconds())
 }
 
 func gauge(reg prometheus.Registerer, name, help string, value func() float64) {

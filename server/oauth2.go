@@ -64,12 +64,12 @@ func newEngine(s *Server) *engine {
 // run gives the library an authenticated, parsed grant.
 func (e *engine) run(g *granting) (tokens, error) {
 	ctx := context.WithValue(g.Context(), grantingKey{}, g)
-	req := &oauth2.TokenGenerateRequest{ClientID: g.client.ID, Refresh: g.form.get("refresh_token"), Request: g.Request.WithContext(ctx)}
-	if g.form.get("scope") != "" || len(g.form.resources) > 0 {
+	req := &oauth2.TokenGenerateRequest{ClientID: g.client.ID, Refresh: g.Form.Get("refresh_token"), Request: g.Request.WithContext(ctx)}
+	if g.Form.Get("scope") != "" || len(g.Form.Resources) > 0 {
 		// Only whether something was asked for: what it was, the scope handlers read for themselves.
 		req.Scope = "asked"
 	}
-	info, err := e.server.GetAccessToken(ctx, oauth2.GrantType(g.grant), req)
+	info, err := e.server.GetAccessToken(ctx, oauth2.GrantType(g.GrantType), req)
 	if err != nil {
 		return tokens{}, engineError(err)
 	}
@@ -82,15 +82,15 @@ func (e *engine) run(g *granting) (tokens, error) {
 func engineError(err error) error {
 	switch {
 	case errors.Is(err, oautherrors.ErrInvalidClient):
-		return errInvalidClient.because("go-oauth2: %w", err)
+		return errInvalidClient.Because("go-oauth2: %w", err)
 	case errors.Is(err, oautherrors.ErrUnauthorizedClient):
-		return errUnauthorizedClient.because("go-oauth2: %w", err)
+		return errUnauthorizedClient.Because("go-oauth2: %w", err)
 	case errors.Is(err, oautherrors.ErrUnsupportedGrantType):
-		return errUnsupportedGrantType.because("go-oauth2: %w", err)
+		return errUnsupportedGrantType.Because("go-oauth2: %w", err)
 	case errors.Is(err, oautherrors.ErrInvalidScope):
-		return errInvalidScope.because("go-oauth2: %w", err)
+		return errInvalidScope.Because("go-oauth2: %w", err)
 	case errors.Is(err, oautherrors.ErrInvalidGrant), errors.Is(err, oautherrors.ErrInvalidRefreshToken):
-		return errInvalidRefreshToken.because("go-oauth2: %w", err)
+		return errInvalidRefreshToken.Because("go-oauth2: %w", err)
 	}
 	return err
 }
@@ -123,12 +123,12 @@ type engineTokens struct{}
 
 func (engineTokens) GetByRefresh(ctx context.Context, refresh string) (oauth2.TokenInfo, error) {
 	g, ok := grantingOf(ctx)
-	if !ok || g.presented.SessionID.IsZero() || g.form.get("refresh_token") != refresh {
+	if !ok || g.presented.SessionID.IsZero() || g.Form.Get("refresh_token") != refresh {
 		return nil, nil
 	}
 	info := models.NewToken()
 	info.SetClientID(g.client.ID)
-	info.SetUserID(g.subject)
+	info.SetUserID(g.Subject)
 	info.SetScope(g.presented.Scope)
 	info.SetRefresh(refresh)
 	return info, nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-oauth2/oauth2/v4"
 
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -36,8 +37,8 @@ func TestEngineFailsClosed(t *testing.T) {
 // An unauthenticated call is one without a client; a client of another name does not stand in for it.
 func TestEngineClientsAnswerForTheAuthenticatedOneOnly(t *testing.T) {
 	for name, g := range map[string]*granting{
-		"no client":     {call: &call{}},
-		"other client":  {call: &call{client: &store.Client{ID: "spa"}}},
+		"no client":     {Request: &edge.Request{}},
+		"other client":  {Request: &edge.Request{}, client: &store.Client{ID: "spa"}},
 		"empty context": nil,
 	} {
 		ctx := t.Context()
@@ -53,11 +54,11 @@ func TestEngineClientsAnswerForTheAuthenticatedOneOnly(t *testing.T) {
 // The library compares errors by identity and panics on some types; what comes back through it must
 // come back as it was.
 func TestEngineErrorPassesOursThrough(t *testing.T) {
-	ours := errInvalidRefreshToken.because("reason")
+	ours := errInvalidRefreshToken.Because("reason")
 	if got := engineError(ours); got != error(ours) {
 		t.Errorf("got %v, want %v", got, ours)
 	}
-	if got := asOAuthError(engineError(errors.New("store on fire"))); got.Status != http.StatusInternalServerError {
+	if got := asError(engineError(errors.New("store on fire"))); got.Status != http.StatusInternalServerError {
 		t.Errorf("unknown error: got %d", got.Status)
 	}
 }

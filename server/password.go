@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/throttle"
 	"signet/store"
@@ -18,26 +19,26 @@ const maxUsername = 320
 // login is the password grant (RFC 6749 §4.3): who is it, is the password right, and a new session.
 // An unknown user, a wrong password and a disabled user get the same answer after the same work.
 func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, err error) {
-	typed, secret := g.form.get("username"), g.form.get("password")
+	typed, secret := g.Form.Get("username"), g.Form.Get("password")
 	switch {
 	case typed == "" || secret == "":
-		return "", "", 0, invalidRequest("username and password are both needed")
+		return "", "", 0, edge.InvalidRequest("username and password are both needed")
 	case len(typed) > maxUsername:
-		return "", "", 0, invalidRequest("username is too long")
+		return "", "", 0, edge.InvalidRequest("username is too long")
 	}
 	name, err := s.storedName(g.Context(), password.TrimUsername(typed))
 	switch {
 	case errors.Is(err, password.ErrUsername):
 		name = typed // nobody has it, but it is counted and costs the same
 	case err != nil:
-		return "", "", 0, unavailable(err)
+		return "", "", 0, edge.Unavailable(err)
 	}
-	g.typedName = name
+	g.TypedName = name
 	receipt, credential, result, err := s.checkPassword(g, name, secret)
 	if err != nil {
 		return "", "", 0, err
 	}
-	e := event{Type: store.EventLogin, Outcome: store.OutcomeOK}
+	e := store.Event{Type: store.EventLogin, Outcome: store.OutcomeOK}
 	session, user, err := s.startSession(g, receipt, credential, secret, &e)
 	if err != nil {
 		s.audit.Drop(e)
@@ -51,10 +52,10 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 		s.audit.Drop(e)
 		return "", "", 0, err
 	}
-	s.audit.add(g.call, e)
+	s.audit.Change(g.Request, e)
 	if slices.Contains(g.client.Grants, grantRefreshToken) {
 		token := refreshToken{UserID: user.ID, SessionID: session.ID, AuthTime: session.StartedAt, Scope: g.scope}
-		if len(g.client.Audiences) > 0 || len(g.form.resources) > 0 { // else it follows the server's default
+		if len(g.client.Audiences) > 0 || len(g.Form.Resources) > 0 { // else it follows the server's default
 			token.Audience = g.audience
 		}
 		refresh = s.sealer.Seal(token, g.client.ID)
@@ -70,9 +71,9 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.Receipt,
 		return receipt, credential, password.Result{}, err
 	}
 	if !credential.UserID.IsZero() {
-		g.subject, g.username = credential.UserID.String(), name
+		g.Subject, g.Username = credential.UserID.String(), name
 	}
-	waiting, cancel := g.whileCallerWaits()
+	waiting, cancel := g.WhileCallerWaits()
 	defer cancel()
 	result, err := s.cfg.Passwords.VerifyFor(waiting, s.throttle.Draw(name), credential.PasswordHash, secret)
 	if !s.cfg.Passwords.Sampled(credential.PasswordHash) {
@@ -81,10 +82,10 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.Receipt,
 	switch {
 	case errors.Is(err, password.ErrFormat):
 		s.log.WarnContext(g.Context(), "a user's password hash cannot be used; set a new password, or raise the limits of imported hashes if they are why",
-			slog.String("sub", g.subject), slog.Any("error", err))
+			slog.String("sub", g.Subject), slog.Any("error", err))
 	case err != nil:
 		s.releaseAttempt(g, receipt)
-		return receipt, credential, result, unavailable(err)
+		return receipt, credential, result, edge.Unavailable(err)
 	}
 	if !result.Match || credential.Disabled {
 		s.failAttempt(g, receipt)
@@ -97,20 +98,20 @@ func (s *Server) checkPassword(g *granting, name, secret string) (store.Receipt,
 func (s *Server) beginLogin(g *granting, name, secret string) (store.Receipt, store.Credential, error) {
 	var id store.AttemptID
 	randomBytes(id[:])
-	attempt := s.throttle.Login(s.settings().Throttle, id, name, secret, g.address)
-	admission, credential, err := s.store.BeginLogin(g.Context(), g.begun, attempt, name)
+	attempt := s.throttle.Login(s.settings().Throttle, id, name, secret, g.Address)
+	admission, credential, err := s.store.BeginLogin(g.Context(), g.Begun, attempt, name)
 	if err != nil {
 		// It is not known whether places were taken. The attempt's id finds them if they were, and nothing else.
 		s.releaseAttempt(g, store.Receipt{Attempt: attempt})
-		return store.Receipt{}, credential, unavailable(err)
+		return store.Receipt{}, credential, edge.Unavailable(err)
 	}
 	s.noteReached(g, admission.Reached)
 	switch {
 	case admission.Wait > 0:
-		s.audit.refusal(g.call, event{Type: store.EventLogin, Outcome: store.OutcomeThrottled})
-		return store.Receipt{}, credential, slowDown(admission.Wait)
+		s.audit.Refused(g.Request, store.Event{Type: store.EventLogin, Outcome: store.OutcomeThrottled})
+		return store.Receipt{}, credential, edge.SlowDown(admission.Wait)
 	case admission.Busy:
-		return store.Receipt{}, credential, crowded()
+		return store.Receipt{}, credential, edge.Crowded()
 	}
 	return admission.Receipt, credential, nil
 }
@@ -151,17 +152,17 @@ func (s *Server) noteReached(g *granting, reached []string) {
 		return
 	}
 	s.metrics.underAttack.Inc()
-	e := event{Type: store.EventUnderAttack, Outcome: store.OutcomeOK}
-	if g.subject != "" {
-		s.audit.add(g.call, e)
+	e := store.Event{Type: store.EventUnderAttack, Outcome: store.OutcomeOK}
+	if g.Subject != "" {
+		s.audit.Change(g.Request, e)
 		return
 	}
-	s.audit.refusal(g.call, e) // names that nobody has can be made up without end
+	s.audit.Refused(g.Request, e) // names that nobody has can be made up without end
 }
 
 func (s *Server) refuseLogin(g *granting, why string) error {
-	s.audit.refusal(g.call, event{Type: store.EventLogin, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: why}})
-	return errInvalidLogin.because("%s", why)
+	s.audit.Refused(g.Request, store.Event{Type: store.EventLogin, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: why}})
+	return errInvalidLogin.Because("%s", why)
 }
 
 // refusal is the true reason, for the operator.
@@ -181,7 +182,7 @@ func refusal(c store.Credential) string {
 // It must not spoil the login: what fails is tried again at the next one.
 func (s *Server) rehash(g *granting, user store.User, secret string) {
 	ctx := g.Context()
-	waiting, cancel := g.whileCallerWaits()
+	waiting, cancel := g.WhileCallerWaits()
 	defer cancel()
 	stronger, err := s.cfg.Passwords.Hash(waiting, secret)
 	if err == nil {
@@ -199,19 +200,19 @@ func (s *Server) rehash(g *granting, user store.User, secret string) {
 }
 
 // startSession forgets the account's failures from here and begins the session, with the event e.
-func (s *Server) startSession(g *granting, receipt store.Receipt, checked store.Credential, secret string, e *event) (store.Session, store.User, error) {
-	fresh := store.Session{UserID: checked.UserID, ClientID: g.client.ID, ClientEpoch: g.client.Epoch, Address: store.NetworkOf(g.address),
+func (s *Server) startSession(g *granting, receipt store.Receipt, checked store.Credential, secret string, e *store.Event) (store.Session, store.User, error) {
+	fresh := store.Session{UserID: checked.UserID, ClientID: g.client.ID, ClientEpoch: g.client.Epoch, Address: store.NetworkOf(g.Address),
 		StartedAt: laterOf(s.now(), g.client.NotBefore)}
 	randomBytes(fresh.ID[:])
 	set := s.settings()
-	g.changing, e.SessionID = store.EventLogin, fresh.ID.String()
-	begun, err := s.store.FinishLogin(s.audit.withEvent(g.call, e), s.now(), receipt, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
+	g.Changing, e.SessionID = store.EventLogin, fresh.ID.String()
+	begun, err := s.store.FinishLogin(s.audit.WithEvent(g.Request, e), s.now(), receipt, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrDisabled):
 		return store.Session{}, store.User{}, s.refuseLogin(g, "user went away during the login: "+err.Error())
 	case err != nil:
 		s.releaseAttempt(g, receipt) // a right password, whatever became of the session
-		return store.Session{}, store.User{}, unavailable(err)
+		return store.Session{}, store.User{}, edge.Unavailable(err)
 	}
 	session, user := begun.Session, begun.User
 	s.clients.learn(begun.ClientsVersion)
@@ -223,7 +224,7 @@ func (s *Server) startSession(g *granting, receipt store.Receipt, checked store.
 			return store.Session{}, store.User{}, err
 		}
 	}
-	g.session = session.ID
+	g.SessionID = session.ID.String()
 	return session, user, nil
 }
 
@@ -238,17 +239,17 @@ func (s *Server) abandon(g *granting, session store.Session) {
 // checkAgain is for a user who was changed while the login was under way: who got a stronger hash of
 // the same password or was signed out everywhere, which is fine, or has another password.
 func (s *Server) checkAgain(g *granting, session store.Session, user store.User, secret string) error {
-	waiting, cancel := g.whileCallerWaits()
+	waiting, cancel := g.WhileCallerWaits()
 	defer cancel()
 	result, err := s.cfg.Passwords.Verify(waiting, user.PasswordHash, secret)
 	if err == nil && result.Match {
 		return nil
 	}
 	if _, revokeErr := s.store.RevokeSession(context.WithoutCancel(g.Context()), user.ID, session.ID); revokeErr != nil {
-		return unavailable(revokeErr)
+		return edge.Unavailable(revokeErr)
 	}
 	if err != nil && !errors.Is(err, password.ErrFormat) {
-		return unavailable(err)
+		return edge.Unavailable(err)
 	}
 	return s.refuseLogin(g, "password was changed during the login")
 }
@@ -266,12 +267,12 @@ func (s *Server) stillServed(g *granting, session store.Session) error {
 	ok, err := s.clients.unchanged(g.Context(), g.client)
 	switch {
 	case err != nil:
-		return unavailable(err)
+		return edge.Unavailable(err)
 	case ok:
 		return nil
 	}
 	if _, err := s.store.RevokeSession(g.Context(), session.UserID, session.ID); err != nil {
-		return unavailable(err)
+		return edge.Unavailable(err)
 	}
-	return errInvalidClient.because("the client was changed during the request")
+	return errInvalidClient.Because("the client was changed during the request")
 }

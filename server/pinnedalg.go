@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"signet/server/edge"
 	"signet/store"
 )
 
@@ -27,7 +28,7 @@ func (s *Server) checkPinned(client *store.Client) error {
 	if _, again := s.pinnedNoted.LoadOrStore(client.ID+" "+client.Alg, true); !again {
 		s.log.Error("a client cannot get tokens", slog.String("client_id", client.ID), slog.Any("error", cause))
 	}
-	return &oauthError{Status: http.StatusBadRequest, Code: "unauthorized_client", cause: cause,
+	return &edge.Error{Status: http.StatusBadRequest, Code: "unauthorized_client", Cause: cause,
 		Description: "this client's tokens are to be signed with " + client.Alg + ", and this server no longer does; ask its operator to change the client"}
 }
 

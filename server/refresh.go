@@ -8,23 +8,24 @@ import (
 	"strconv"
 	"time"
 
+	"signet/server/edge"
 	"signet/store"
 )
 
 // openPresented opens the refresh token for the authenticated client and settles what a refresh may
 // give, without touching the session: a refused request consumes nothing (RFC 6749 §6).
 func (s *Server) openPresented(g *granting) error {
-	presented := g.form.get("refresh_token")
+	presented := g.Form.Get("refresh_token")
 	if presented == "" {
-		return invalidRequest("refresh_token is missing")
+		return edge.InvalidRequest("refresh_token is missing")
 	}
 	token, err := s.sealer.Open(presented, g.client.ID)
 	if err != nil {
-		s.audit.refusal(g.call, event{Type: store.EventRefresh, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: err.Error()}})
-		return errInvalidRefreshToken.because("%w", err)
+		s.audit.Refused(g.Request, store.Event{Type: store.EventRefresh, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: err.Error()}})
+		return errInvalidRefreshToken.Because("%w", err)
 	}
 	g.presented = token
-	g.subject, g.session = token.UserID.String(), token.SessionID
+	g.Subject, g.SessionID = token.UserID.String(), token.SessionID.String()
 	if why := s.withdrawn(g.client, g.presented); why != "" {
 		return s.endSession(g, why)
 	}
@@ -35,10 +36,10 @@ func (s *Server) openPresented(g *granting) error {
 // checkNarrowing settles a refresh that asks for less than the login was given. The refresh token
 // keeps the login's own scope: narrowing is for this access token only.
 func (s *Server) checkNarrowing(g *granting) (err error) {
-	if g.scope, err = chooseScope(g.form.get("scope"), ordinaryScope(g.presented.Scope)); err != nil {
+	if g.scope, err = chooseScope(g.Form.Get("scope"), ordinaryScope(g.presented.Scope)); err != nil {
 		return err
 	}
-	g.audience, err = chooseAudience(g.form.resources, g.audience)
+	g.audience, err = chooseAudience(g.Form.Resources, g.audience)
 	return err
 }
 
@@ -73,30 +74,36 @@ func (s *Server) stillAllowed(client *store.Client, presented refreshToken) []st
 }
 
 func (s *Server) endSession(g *granting, why string) error {
-	g.changing = store.EventRefresh
+	s.beginRefresh(g)
 	e := ended(why)
-	existed, err := s.store.RevokeSession(s.audit.withEvent(g.call, &e), g.presented.UserID, g.presented.SessionID)
+	existed, err := s.store.RevokeSession(s.audit.WithEvent(g.Request, &e), g.presented.UserID, g.presented.SessionID)
 	if err != nil {
-		return unavailable(err)
+		return edge.Unavailable(err)
 	}
 	s.recordEnded(g, existed, e)
-	return errInvalidRefreshToken.because("%s", why)
+	return errInvalidRefreshToken.Because("%s", why)
+}
+
+// beginRefresh notes that the session may move on from now on: if a dependency fails, the app should come again
+// within the grace window, where it is answered the same successor.
+func (s *Server) beginRefresh(g *granting) {
+	g.Changing, g.RetryBefore = store.EventRefresh, g.Begun.Add(s.settings().Grace)
 }
 
 // ended is the event of a refresh that has ended the session.
-func ended(why string) event {
-	return event{Type: store.EventRefresh, Outcome: store.Revoked.String(), Detail: map[string]string{store.DetailReason: why}}
+func ended(why string) store.Event {
+	return store.Event{Type: store.EventRefresh, Outcome: store.Revoked.String(), Detail: map[string]string{store.DetailReason: why}}
 }
 
 // recordEnded records a refresh whose session is over. That it ends the session happens once; the app can
 // come again with the same token as often as it likes.
-func (s *Server) recordEnded(g *granting, existed bool, e event) {
+func (s *Server) recordEnded(g *granting, existed bool, e store.Event) {
 	if existed {
-		s.audit.repeatable(g.call, e)
+		s.audit.RateLimited(g.Request, e)
 		return
 	}
 	e.Outcome = store.Gone.String()
-	s.audit.refusal(g.call, e)
+	s.audit.Refused(g.Request, e)
 }
 
 // refresh is the refresh token grant (RFC 6749 §6): one atomic step in the store decides, and what
@@ -108,7 +115,7 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 			return "", "", 0, err
 		}
 	}
-	g.changing = store.EventRefresh
+	s.beginRefresh(g)
 	session, user, outcome, err := s.rotate(g)
 	if err != nil {
 		return "", "", 0, err
@@ -125,13 +132,13 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 		}
 	}
 	successor := g.presented
-	successor.Generation, g.reached = session.Generation, session.Generation
+	successor.Generation, g.Generation = session.Generation, session.Generation
 	return access, s.sealer.Seal(successor, g.client.ID), ttl, nil
 }
 
 // recordRotation records an outcome that is recorded, and returns the answer to one that does not go on.
 func (s *Server) recordRotation(g *granting, session store.Session, outcome store.Outcome) error {
-	e := event{}
+	e := store.Event{}
 	var changed bool
 	if e.Type, e.Outcome, changed = outcome.Event(); changed {
 		r := s.rotation(g)
@@ -142,26 +149,26 @@ func (s *Server) recordRotation(g *granting, session store.Session, outcome stor
 		return nil
 	case store.Late:
 		e.Detail = map[string]string{"presented_generation": number(g.presented.Generation), "stored_generation": number(session.Generation - 1)}
-		s.audit.add(g.call, e)
+		s.audit.Change(g.Request, e)
 		return nil
 	case store.Healed:
 		s.log.WarnContext(g.Context(), "the store had lost a rotation; the session was moved on", slog.String("sid", session.ID.String()))
-		s.audit.add(g.call, e)
+		s.audit.Change(g.Request, e)
 		return nil
 	case store.Reused:
-		s.log.WarnContext(g.Context(), "a spent refresh token was used again; the session was ended", slog.String("sid", g.session.String()))
+		s.log.WarnContext(g.Context(), "a spent refresh token was used again; the session was ended", slog.String("sid", g.SessionID))
 		e.Detail = reuseDetail(g, session, s.now())
-		s.audit.add(g.call, e)
-		return errInvalidRefreshToken.because("reuse of generation %d", g.presented.Generation)
+		s.audit.Change(g.Request, e)
+		return errInvalidRefreshToken.Because("reuse of generation %d", g.presented.Generation)
 	case store.Ahead:
-		s.log.WarnContext(g.Context(), "a refresh token is newer than its session, and the store has lost nothing that explains it", slog.String("sid", g.session.String()))
-		s.audit.refusal(g.call, event{Type: store.EventRefresh, Outcome: g.outcome})
-		return errInvalidRefreshToken.because("generation %d is newer than the session", g.presented.Generation)
+		s.log.WarnContext(g.Context(), "a refresh token is newer than its session, and the store has lost nothing that explains it", slog.String("sid", g.SessionID))
+		s.audit.Refused(g.Request, store.Event{Type: store.EventRefresh, Outcome: g.Outcome})
+		return errInvalidRefreshToken.Because("generation %d is newer than the session", g.presented.Generation)
 	default:
-		over := ended("session is " + g.outcome)
+		over := ended("session is " + g.Outcome)
 		over.Outbox = e.Outbox
 		s.recordEnded(g, changed, over)
-		return errInvalidRefreshToken.because("session is %s", outcome)
+		return errInvalidRefreshToken.Because("session is %s", outcome)
 	}
 }
 
@@ -177,12 +184,13 @@ func (s *Server) rotate(g *granting) (store.Session, store.User, store.Outcome, 
 	client, err := s.clients.reread(g.Context(), g.client.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return store.Session{}, store.User{}, store.Gone, errInvalidClient.because("the client was deleted during the request")
+		return store.Session{}, store.User{}, store.Gone, errInvalidClient.Because("the client was deleted during the request")
 	case err != nil:
-		return store.Session{}, store.User{}, store.Gone, unavailable(err)
+		return store.Session{}, store.User{}, store.Gone, edge.Unavailable(err)
 	case !sameCredentials(client, g.client):
-		return store.Session{}, store.User{}, store.Gone, unavailable(errors.New("the client was changed during the request; its credentials are to be checked again"))
+		return store.Session{}, store.User{}, store.Gone, edge.Unavailable(errors.New("the client was changed during the request; its credentials are to be checked again"))
 	}
+	identify(g.Request, client)
 	g.client, r.ClientEpoch, r.NotBefore, r.ClientConfirmed = client, client.Epoch, client.NotBefore, true
 	return s.countedRotate(g, r)
 }
@@ -192,7 +200,7 @@ func (s *Server) rotation(g *granting) store.Rotation {
 	return store.Rotation{
 		UserID: g.presented.UserID, SessionID: g.presented.SessionID, ClientID: g.client.ID, Generation: g.presented.Generation,
 		Now: s.now(), Lifetimes: set.Lifetimes, Grace: set.Grace, MaxReplays: set.MaxReplays, NotBefore: g.client.NotBefore,
-		Late: min(set.Late, set.Lifetimes.Idle), ClientEpoch: g.client.Epoch, Address: g.address, RequestID: g.id,
+		Late: min(set.Late, set.Lifetimes.Idle), ClientEpoch: g.client.Epoch, Address: g.Address, RequestID: g.ID,
 	}
 }
 
@@ -205,11 +213,11 @@ func (s *Server) countedRotate(g *granting, r store.Rotation) (store.Session, st
 		session, user, outcome, err = s.rotateAfterLoss(g, r)
 	}
 	if err != nil {
-		return store.Session{}, store.User{}, store.Gone, unavailable(err)
+		return store.Session{}, store.User{}, store.Gone, edge.Unavailable(err)
 	}
-	g.username = user.Username // empty where there is no such user any more
-	g.outcome = outcome.String()
-	s.metrics.rotations.WithLabelValues(g.outcome).Inc()
+	g.Username = user.Username // empty where there is no such user any more
+	g.Outcome = outcome.String()
+	s.metrics.rotations.WithLabelValues(g.Outcome).Inc()
 	return session, user, outcome, nil
 }
 
@@ -259,7 +267,7 @@ func (s *Server) signAhead(g *granting) (access string, ttl time.Duration, err e
 	state, err := s.store.TokenState(g.Context(), store.TokenRef{UserID: g.presented.UserID, SessionID: g.presented.SessionID})
 	switch {
 	case err != nil:
-		return "", 0, unavailable(err)
+		return "", 0, edge.Unavailable(err)
 	case !state.Live:
 		return "", 0, nil
 	}

@@ -7,8 +7,10 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"hash"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -50,9 +52,9 @@ type refreshSealer struct {
 }
 
 type refreshKey struct {
-	id    [4]byte
-	aead  func() cipher.AEAD // a function, because package fmt would print the key in it
-	nonce secretKey          // MAC key
+	id   [4]byte
+	aead func() cipher.AEAD // a function, because package fmt would print the key in it
+	macs *sync.Pool         // of HMACs with the key of the nonces
 }
 
 // newRefreshSealer takes one or two 32-byte keys, and the index of the one that seals: that of the
@@ -68,9 +70,14 @@ func newRefreshSealer(secrets [][32]byte, inUse func() int) (*refreshSealer, err
 		if err != nil {
 			return nil, err
 		}
-		s.keys = append(s.keys, refreshKey{id: [4]byte(naming[:4]), aead: func() cipher.AEAD { return aead }, nonce: hide(subkey(secret, "nonce"))})
+		s.keys = append(s.keys, refreshKey{id: [4]byte(naming[:4]), aead: func() cipher.AEAD { return aead }, macs: keyedHMACs(subkey(secret, "nonce"))})
 	}
 	return s, nil
+}
+
+// keyedHMACs returns a pool of HMACs with the key. Using one again costs half as much as making one.
+func keyedHMACs(key [32]byte) *sync.Pool {
+	return &sync.Pool{New: func() any { return hmac.New(sha256.New, key[:]) }}
 }
 
 func subkey(secret [32]byte, purpose string) [32]byte {
@@ -82,17 +89,24 @@ func subkey(secret [32]byte, purpose string) [32]byte {
 // Seal writes t for the client.
 func (s *refreshSealer) Seal(t refreshToken, clientID string) string {
 	key := &s.keys[min(s.inUse(), len(s.keys)-1)]
-	plain := t.encode()
-	mac := hmac.New(sha256.New, key.nonce.bytes())
-	mac.Write(binary.AppendUvarint(nil, uint64(len(clientID))))
-	mac.Write([]byte(clientID))
-	mac.Write(plain)
-	out := make([]byte, 0, refreshHeaderSize+len(plain)+chacha20poly1305.Overhead)
+	content := appendText(make([]byte, 0, 160+len(clientID)+len(t.Scope)), clientID)
+	plain := len(content)
+	content = t.appendTo(content)
+	out := make([]byte, 0, refreshHeaderSize+len(content)+chacha20poly1305.Overhead)
 	out = append(out, refreshFormat)
 	out = append(out, key.id[:]...)
-	out = append(out, mac.Sum(nil)[:chacha20poly1305.NonceSizeX]...)
-	out = key.aead().Seal(out, out[5:refreshHeaderSize], plain, []byte(clientID))
-	return refreshPrefix + base64.RawURLEncoding.EncodeToString(out)
+	out = append(out, key.mac(content)[:chacha20poly1305.NonceSizeX]...)
+	out = key.aead().Seal(out, out[5:refreshHeaderSize], content[plain:], []byte(clientID))
+	return string(base64.RawURLEncoding.AppendEncode([]byte(refreshPrefix), out))
+}
+
+// mac may use the capacity that content has left.
+func (k *refreshKey) mac(content []byte) []byte {
+	h := k.macs.Get().(hash.Hash)
+	defer k.macs.Put(h)
+	h.Reset()
+	h.Write(content)
+	return h.Sum(content)[len(content):]
 }
 
 // Open reads a token that Seal wrote for the same client; anything else is errNotRefreshToken.
@@ -116,8 +130,7 @@ func (s *refreshSealer) Open(token, clientID string) (refreshToken, error) {
 	return decodeRefreshToken(plain)
 }
 
-func (t refreshToken) encode() []byte {
-	b := make([]byte, 0, 64+len(t.Scope))
+func (t refreshToken) appendTo(b []byte) []byte {
 	b = append(b, t.UserID[:]...)
 	b = append(b, t.SessionID[:]...)
 	b = binary.AppendUvarint(b, uint64(t.Generation))

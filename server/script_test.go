@@ -219,7 +219,7 @@ func TestEveryRequirementHasASection(t *testing.T) {
 
 // The README lists every answer that the scripts meet, for who has to make sense of one.
 func TestEveryErrorIsInTheReadme(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
+	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,18 +7,6 @@ import (
 
 const redacted = "[redacted]"
 
-// secretKey holds 32 bytes that derive from the master key. It is a function, because package fmt
-// looks into unexported fields and behind pointers.
-type secretKey func() [32]byte
-
-func hide(b [32]byte) secretKey { return func() [32]byte { return b } }
-
-// bytes are the key itself.
-func (k secretKey) bytes() []byte {
-	b := k()
-	return b[:]
-}
-
 // Format implements fmt.Formatter, for every verb without the keys: a Config is what a careless line
 // of a log would print.
 func (c Config) Format(f fmt.State, _ rune) {

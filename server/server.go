@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"net/http"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -17,6 +15,7 @@ import (
 
 	"signet/keys"
 	"signet/server/audit"
+	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/throttle"
 	"signet/store"
@@ -76,7 +75,8 @@ type Server struct {
 	store    store.Store
 	log      *slog.Logger
 	now      func() time.Time
-	table    map[string]*route
+	edge     *edge.Server
+	table    map[string]*edge.Route
 	engine   *engine
 	sealer   *refreshSealer
 	clients  *clientCache
@@ -85,16 +85,11 @@ type Server struct {
 	unknown  throttle.Local // authentications in the name of no client
 	metrics  *metrics
 	heart    *heart
-	trail    *watchedTrail  // the store's
-	audit    auditor        // writes to trail
-	lines    *audit.Limiter // of the log, about refused requests
-	outages  outages
-	random   func() float64 // from 0 to 1; spreads Retry-After
+	audit    *audit.Recorder
 	applied  atomic.Pointer[Settings]
 	loss     atomic.Pointer[store.Loss] // the last one that the store has told of
 	replica  string                     // random, one a process
 	started  time.Time
-	draining atomic.Bool
 
 	firstUses sync.Map   // SHA-256 of client secrets whose first use is being recorded
 	backingUp sync.Mutex // held while a backup is made and sent
@@ -116,20 +111,21 @@ func New(cfg Config) (*Server, error) {
 	throttleKeys, auditKeys := cfg.ThrottleKeys, cfg.AuditKeys
 	cfg.RefreshKeys, cfg.ThrottleKeys, cfg.AuditKeys = nil, nil, nil // s is not to show them when it is printed
 	heart := &heart{}
-	s := &Server{cfg: cfg, heart: heart, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: randomText(6),
+	s := &Server{cfg: cfg, heart: heart, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: edge.RandomText(6),
 		clients:  newClientCache(cfg.Store, cfg.Now, cfg.ClientMaxAge),
 		throttle: throttle.New(throttleKeys, cfg.Keys.MasterKeyInUse),
 		metrics:  newMetrics(cfg.Registry, cfg.Keys, heart, cfg.Passwords, cfg.Now),
 	}
 	s.hashes.wanted = make(chan struct{}, 1)
 	s.Apply(cfg.Settings)
-	s.trail = &watchedTrail{Audit: cfg.Store}
-	s.audit = auditor{Recorder: audit.New(audit.Config{Store: s.trail, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
-		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc}), showNames: func() bool { return s.settings().LogUsernames }}
-	s.lines, s.outages.log, s.random = audit.NewLimiter(audit.Lines), cfg.Log, rand.Float64
+	s.audit = audit.New(audit.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
+		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc, ShowNames: func() bool { return s.settings().LogUsernames }})
 	s.clients.floor = s.checkFloor
 	s.watchSeals(cfg.Registry)
 	s.engine = newEngine(s)
+	s.edge = edge.New(edge.Config{Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
+		TrustedProxies: func() []netip.Prefix { return s.settings().TrustedProxies }, CheckClock: func() error { return cfg.Keys.Clock().Check() },
+		OriginListed: s.clients.listed, Dependency: dependencyOf})
 	s.table = s.routes()
 	return s, nil
 }
@@ -174,7 +170,7 @@ func (s *Server) KeyEvent(e keys.Event) {
 	if e.Offset != 0 {
 		detail["offset"] = e.Offset.Round(100 * time.Millisecond).String()
 	}
-	s.audit.Record(event{At: s.now(), Type: store.EventKeyPrefix + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID, Detail: detail})
+	s.audit.Record(store.Event{At: s.now(), Type: store.EventKeyPrefix + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID, Detail: detail})
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -184,9 +180,9 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Drain makes /readyz answer 503 from now on, so that load balancers stop sending, and every answer close
-// its connection: one that stays open could be closed by the end just as the next request arrives.
-func (s *Server) Drain() { s.draining.Store(true) }
+// Drain makes /readyz answer 503 from now on, so that load balancers stop sending, and every response close
+// its connection.
+func (s *Server) Drain() { s.edge.Drain() }
 
 // Close writes what is left of the audit trail. It does not close the store.
 func (s *Server) Close() {
@@ -230,7 +226,7 @@ func (s *Server) Run(ctx context.Context) {
 				s.log.Warn("asking whether clients have changed", slog.Any("error", err))
 			}
 		case <-sweep.C:
-			if s.cfg.Keys.CheckClock() != nil {
+			if s.cfg.Keys.Clock().Check() != nil {
 				continue // it would delete what has not run out
 			}
 			if _, err := s.store.Sweep(ctx, s.now(), s.settings().Lifetimes); err != nil && ctx.Err() == nil {
@@ -254,6 +250,12 @@ func (s *Server) summariseUntil(ctx context.Context) {
 	}
 }
 
+// summarise writes what is due of outages, and of lines and events that were only counted.
+func (s *Server) summarise() {
+	s.edge.Summarise()
+	s.audit.Tick()
+}
+
 // hinted takes another replica's word that something has changed.
 func (s *Server) hinted(h store.Hint) {
 	switch h.Kind {
@@ -261,29 +263,5 @@ func (s *Server) hinted(h store.Hint) {
 		s.clients.drop(h.ID)
 	case store.HintKeyring:
 		s.cfg.Keys.Wake()
-	}
-}
-
-// Limits of a connection. A request that stalls must not hold one for long.
-const (
-	headerTimeout = 5 * time.Second
-	readTimeout   = 10 * time.Second
-	writeTimeout  = 15 * time.Second
-	idleTimeout   = 60 * time.Second
-	maxHeader     = 16 << 10
-)
-
-// HTTPServer wraps a handler of this package in the limits that every listener of Signet has.
-func HTTPServer(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader - 4096, // net/http allows 4 KiB on top
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		// OPTIONS * is answered by net/http itself unless told not to.
-		DisableGeneralOptionsHandler: true,
 	}
 }

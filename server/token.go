@@ -4,6 +4,9 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+
+	"signet/server/edge"
+	"signet/store"
 )
 
 // Grant types (RFC 6749 §4.3.2, §4.4.2, §6).
@@ -26,33 +29,33 @@ type tokens struct {
 
 // handleToken is POST /token. Whatever can be refused is refused before anything is consumed: parse,
 // client, grant type, the client's grants, then the grant's own checks and its one atomic step.
-func (s *Server) handleToken(c *call) (reply, error) {
-	requested := c.form.get("grant_type")
+func (s *Server) handleToken(c *edge.Request, client *store.Client) (edge.Response, error) {
+	requested := c.Form.Get("grant_type")
 	switch {
 	case requested == "":
-		return reply{}, invalidRequest("grant_type is missing")
+		return edge.Response{}, edge.InvalidRequest("grant_type is missing")
 	case !slices.Contains(grantTypes, requested):
-		return reply{}, errUnsupportedGrantType
+		return edge.Response{}, errUnsupportedGrantType
 	}
-	c.grant = requested
-	if c.form.audience {
-		s.noteAudience(c.client.ID)
+	c.GrantType = requested
+	if c.Form.HasAudience {
+		s.noteAudience(client.ID)
 	}
 	switch {
-	case slices.Contains(c.client.Grants, requested):
-	case c.unnamed:
-		return reply{}, errDefaultClient
+	case slices.Contains(client.Grants, requested):
+	case c.DefaultClient:
+		return edge.Response{}, errDefaultClient
 	default:
-		return reply{}, errUnauthorizedClient
+		return edge.Response{}, errUnauthorizedClient
 	}
-	if err := s.checkPinned(c.client); err != nil {
-		return reply{}, err
+	if err := s.checkPinned(client); err != nil {
+		return edge.Response{}, err
 	}
-	issued, err := s.runGrant(c)
+	issued, err := s.runGrant(c, client)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	return reply{body: issued}, nil
+	return edge.Response{Body: issued}, nil
 }
 
 // noteAudience writes once for each client that it sends a parameter that is ignored. Other servers call

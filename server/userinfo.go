@@ -5,18 +5,20 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"signet/server/edge"
 )
 
 var (
-	errInvalidToken = &oauthError{Status: http.StatusUnauthorized, Code: "invalid_token",
+	errInvalidToken = &edge.Error{Status: http.StatusUnauthorized, Code: "invalid_token",
 		Challenge:   `Bearer realm="signet", error="invalid_token", error_description="the access token is not valid, or no longer"`,
 		Description: "the access token is not valid, or no longer: refresh it, or ask the user to log in again"}
-	errNoToken = &oauthError{Status: http.StatusUnauthorized, Code: "invalid_request", Challenge: `Bearer realm="signet"`,
+	errNoToken = &edge.Error{Status: http.StatusUnauthorized, Code: "invalid_request", Challenge: `Bearer realm="signet"`,
 		Description: "send an access token in the header: Authorization: Bearer ACCESS_TOKEN"} // RFC 6750 §3.1: no error code in the challenge
-	errNoUser = &oauthError{Status: http.StatusForbidden, Code: "insufficient_scope",
+	errNoUser = &edge.Error{Status: http.StatusForbidden, Code: "insufficient_scope",
 		Challenge:   `Bearer realm="signet", error="insufficient_scope", error_description="this token has no user"`,
 		Description: "this token was given to a client, not to a user: log a user in"}
-	errOtherAudience = &oauthError{Status: http.StatusUnauthorized, Code: "invalid_token",
+	errOtherAudience = &edge.Error{Status: http.StatusUnauthorized, Code: "invalid_token",
 		Challenge:   `Bearer realm="signet", error="invalid_token", error_description="the access token is for other services"`,
 		Description: "the access token is for other services: ask for one with the issuer among its audiences"}
 )
@@ -24,29 +26,27 @@ var (
 // handleUserinfo is GET or POST /userinfo (OpenID Connect Core §5.3.1): who the token's user is, with the user's own claims that the
 // token's client asks for, as they are now. It takes tokens whose audience includes the issuer or the server's
 // default audience: a service that is sent a token of its own learns here nothing about the token's user.
-func (s *Server) handleUserinfo(c *call) (reply, error) {
-	token, err := bearer(c.Request)
+func (s *Server) handleUserinfo(c *edge.Request) (edge.Response, error) {
+	token, err := bearer(c)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
 	// A body means nothing here. It is read all the same, within the usual bounds, so that the answer
 	// comes after the request and the connection can be used again.
-	if c.ContentLength > maxBody {
-		return reply{}, errBodyTooLarge
-	}
-	if _, err := readBody(c.writer, c.Request); err != nil {
-		return reply{}, err
+	if _, err := c.ReadBody(); err != nil {
+		return edge.Response{}, err
 	}
 	t, err := s.checkAccessToken(c.Context(), token)
 	if err != nil {
-		return reply{}, err
+		return edge.Response{}, err
 	}
-	c.client, c.subject = t.client, t.claims.Subject
+	identify(c, t.client)
+	c.Subject = t.claims.Subject
 	if t.user == nil {
-		return reply{}, errNoUser
+		return edge.Response{}, errNoUser
 	}
 	if !s.forUserinfo(t.claims.Audience) {
-		return reply{}, errOtherAudience.because("aud does not include the issuer or the default audience")
+		return edge.Response{}, errOtherAudience.Because("aud does not include the issuer or the default audience")
 	}
 	info := make(map[string]json.RawMessage, len(t.client.Claims)+3)
 	for name, value := range claimsFor(t.client, t.user) {
@@ -56,7 +56,7 @@ func (s *Server) handleUserinfo(c *call) (reply, error) {
 	info["sub"], _ = json.Marshal(t.claims.Subject)
 	info[usernameClaim], _ = json.Marshal(t.user.Username)
 	info["username"] = info[usernameClaim]
-	return reply{body: info}, nil
+	return edge.Response{Body: info}, nil
 }
 
 func (s *Server) forUserinfo(aud audience) bool {
@@ -67,20 +67,20 @@ func (s *Server) forUserinfo(aud audience) bool {
 
 // bearer takes the token from the Authorization header, the one place where it may stand
 // (RFC 6750 §2.1): the form and the query are for logs and histories to leak.
-func bearer(r *http.Request) (string, error) {
+func bearer(r *edge.Request) (string, error) {
 	headers := r.Header["Authorization"]
 	switch {
 	case len(headers) == 0:
 		return "", errNoToken
 	case len(headers) > 1:
-		return "", invalidRequest("send one Authorization header")
+		return "", edge.InvalidRequest("send one Authorization header")
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return "", errNoToken
 	}
 	if token = strings.TrimLeft(token, " "); token == "" || slices.Contains([]byte(token), ' ') {
-		return "", errInvalidToken.because("not one token after Bearer")
+		return "", errInvalidToken.Because("not one token after Bearer")
 	}
 	return token, nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+
+	"signet/server/edge"
 )
 
 // whenWhole lets a request count as under way when all of it has come: at once where it has no body, else
@@ -26,15 +28,12 @@ func (c *Connections) whenWhole(next http.Handler, light func(*http.Request) boo
 			if err := c.begin(h); err == errMadeRoom {
 				panic(http.ErrAbortHandler)
 			} else if err != nil {
-				r = r.WithContext(context.WithValue(r.Context(), noPlaceKey{}, err))
+				r = edge.WithRefusal(r, err)
 			}
 		}
 		next.ServeHTTP(w, r)
 	})
 }
-
-// noPlaceKey finds the error of a request without a body that is to be refused.
-type noPlaceKey struct{}
 
 // comingBody is a request's body that counts its connection as under way from its end on.
 type comingBody struct {
@@ -68,7 +67,7 @@ func (b *comingBody) Read(p []byte) (int, error) {
 
 var (
 	errMadeRoom = errors.New("the connection has made room for another")
-	errNoPlace  = unavailable(errors.New("as many requests as may be are under way; raise max_connections, or look for what holds them up"))
+	errNoPlace  = edge.Unavailable(errors.New("as many requests as may be are under way; raise max_connections, or look for what holds them up"))
 )
 
 // begin counts the request of the connection as under way until it is idle again. Until then the

@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"signet/server/edge"
 )
 
 // starts has the connection send the header of a request, and returns the request's body as the handler
@@ -94,12 +96,12 @@ func TestSomePlacesAreKept(t *testing.T) {
 	c := newConnections(ConnectionLimits{Total: 16, PerNetwork: 8, KeepSome: true})
 	served := 0
 	handler := c.whenWhole(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err, _ := r.Context().Value(noPlaceKey{}).(error)
+		err := edge.Refusal(r)
 		if err == nil {
 			_, err = io.ReadAll(r.Body)
 		}
 		if err != nil {
-			w.WriteHeader(asOAuthError(err).Status)
+			w.WriteHeader(asError(err).Status)
 			return
 		}
 		served++

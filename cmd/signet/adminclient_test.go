@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 // runWith runs one command line against the server at url, and returns what it exits with and writes.
@@ -34,7 +35,7 @@ func TestListReadsEveryPage(t *testing.T) {
 		after := r.FormValue("after")
 		asked = append(asked, after)
 		next := map[string]string{"": "b", "b": "d", "d": ""}[after]
-		_ = json.NewEncoder(w).Encode(map[string]any{"clients": []clientRecord{{ID: after + "1"}, {ID: after + "2"}}, "next": next})
+		_ = json.NewEncoder(w).Encode(map[string]any{"clients": []api.Client{{ClientSpec: api.ClientSpec{ID: after + "1"}}, {ClientSpec: api.ClientSpec{ID: after + "2"}}}, "next": next})
 	}))
 	defer srv.Close()
 	code, out, errs := runWith(t, srv.URL, "client", "list", "-o", "json")
@@ -48,7 +49,7 @@ func TestListReadsEveryPage(t *testing.T) {
 
 func TestListThatDoesNotEnd(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{"users": []userRecord{}, "next": "x"})
+		_ = json.NewEncoder(w).Encode(map[string]any{"users": []api.User{}, "next": "x"})
 	}))
 	defer srv.Close()
 	if code, _, errs := runWith(t, srv.URL, "user", "list"); code != 1 || !strings.Contains(errs, "does not end") {
@@ -108,18 +109,18 @@ func TestFollow(t *testing.T) {
 	defer cancel()
 	var calls atomic.Int32
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := eventPage{Next: 7}
+		p := api.EventList{Next: 7}
 		switch calls.Add(1) {
 		case 1:
 			if r.FormValue("newest") != "true" || r.FormValue("type") != "login" {
 				t.Errorf("first call: %s", r.URL.RawQuery)
 			}
-			p.Events = []eventRecord{{Seq: 6, Type: "login"}, {Seq: 7, Type: "login"}}
+			p.Events = []api.Event{{Seq: 6, Type: "login"}, {Seq: 7, Type: "login"}}
 		case 2:
 			if r.FormValue("after") != "7" || r.FormValue("newest") != "" {
 				t.Errorf("second call: %s", r.URL.RawQuery)
 			}
-			p.Events, p.Next = []eventRecord{{Seq: 9, Type: "login"}}, 9
+			p.Events, p.Next = []api.Event{{Seq: 9, Type: "login"}}, 9
 		default:
 			cancel()
 		}
@@ -133,7 +134,7 @@ func TestFollow(t *testing.T) {
 	}
 	var seqs []uint64
 	for decoder := json.NewDecoder(&out); decoder.More(); {
-		var e eventRecord
+		var e api.Event
 		if err := decoder.Decode(&e); err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +178,7 @@ func TestMisuseIsFoundThroughWrapping(t *testing.T) {
 func TestImportReportCounts(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		_ = json.NewEncoder(w).Encode(map[string]any{"accepted": 5, "refused": []refusedLine{{1, "a", "exists"}, {2, "b", "exists"}}, "refused_count": 20_000})
+		_ = json.NewEncoder(w).Encode(map[string]any{"accepted": 5, "refused": []api.RefusedLine{{Line: 1, Username: "a", Reason: "exists"}, {Line: 2, Username: "b", Reason: "exists"}}, "refused_count": 20_000})
 	}))
 	defer srv.Close()
 	file := filepath.Join(t.TempDir(), "users.ndjson")

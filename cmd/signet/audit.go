@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,27 +13,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
+	"signet/server/admin/client"
 	"signet/store"
 )
 
 // followEvery is how often --follow asks for what is new.
 const followEvery = time.Second
-
-// eventRecord is one line of the audit trail.
-type eventRecord struct {
-	Seq       uint64            `json:"seq"`
-	At        time.Time         `json:"at"`
-	Type      string            `json:"type"`
-	Outcome   string            `json:"outcome"`
-	Actor     string            `json:"actor,omitempty"`
-	ClientID  string            `json:"client_id,omitempty"`
-	Subject   string            `json:"sub,omitempty"`
-	SessionID string            `json:"sid,omitempty"`
-	KeyID     string            `json:"kid,omitempty"`
-	RequestID string            `json:"request_id,omitempty"`
-	Address   string            `json:"address,omitempty"`
-	Detail    map[string]string `json:"detail,omitempty"`
-}
 
 // auditQuery holds the flags of `audit list`.
 type auditQuery struct {
@@ -45,7 +31,7 @@ type auditQuery struct {
 }
 
 func auditCommand(app *cli.App) *cobra.Command {
-	return remote(app, cli.Group("audit", "Answer what happened",
+	return connect.Flags(app, cli.Group("audit", "Answer what happened",
 		"Read the audit trail: sign-ins, refusals, reused refresh tokens, revocations, key changes and\n"+
 			"everything that was done through the admin API.",
 		auditList(app)))
@@ -67,7 +53,7 @@ func auditList(app *cli.App) *cobra.Command {
 			if types {
 				return listEventTypes(app)
 			}
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
@@ -93,12 +79,7 @@ func auditList(app *cli.App) *cobra.Command {
 	return cmd
 }
 
-type eventPage struct {
-	Events []eventRecord `json:"events"`
-	Next   uint64        `json:"next"`
-}
-
-func (c *adminClient) events(ctx context.Context, q auditQuery, newest bool) (eventPage, error) {
+func fetchEvents(ctx context.Context, c *client.Client, q auditQuery, newest bool) (api.EventList, error) {
 	v := url.Values{"limit": {fmt.Sprint(q.limit)}}
 	for name, value := range map[string]string{"type": q.typ, "client_id": q.client, "sub": q.sub, "user": q.user,
 		"address": q.address, "since": q.since, "until": q.until} {
@@ -111,19 +92,19 @@ func (c *adminClient) events(ctx context.Context, q auditQuery, newest bool) (ev
 	} else {
 		v.Set("after", fmt.Sprint(q.after))
 	}
-	var p eventPage
-	err := c.call(ctx, http.MethodGet, pathTo("audit")+"?"+v.Encode(), nil, &p)
+	var p api.EventList
+	err := c.Call(ctx, api.ListEvents.At().Query(v), nil, &p)
 	return p, err
 }
 
-func listEvents(app *cli.App, ctx context.Context, c *adminClient, q auditQuery, newest bool) error {
-	p, err := c.events(ctx, q, newest)
+func listEvents(app *cli.App, ctx context.Context, c *client.Client, q auditQuery, newest bool) error {
+	p, err := fetchEvents(ctx, c, q, newest)
 	if err != nil {
 		return err
 	}
 	l := app.NewList("events", eventHeader()...)
 	for _, e := range p.Events {
-		if err := l.Add(e, e.cells()...); err != nil {
+		if err := l.Add(e, eventCells(e)...); err != nil {
 			return err
 		}
 	}
@@ -150,11 +131,11 @@ func listEventTypes(app *cli.App) error {
 }
 
 // followEvents ends without an error when it is interrupted: that is how one stops it.
-func followEvents(app *cli.App, ctx context.Context, c *adminClient, q auditQuery, newest bool) error {
+func followEvents(app *cli.App, ctx context.Context, c *client.Client, q auditQuery, newest bool) error {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
 	for first := true; ; first = false {
-		p, err := c.events(ctx, q, newest)
+		p, err := fetchEvents(ctx, c, q, newest)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -177,14 +158,14 @@ func followEvents(app *cli.App, ctx context.Context, c *adminClient, q auditQuer
 }
 
 // printEvents keeps fixed columns, since what will come is not known.
-func printEvents(app *cli.App, events []eventRecord, header bool) error {
+func printEvents(app *cli.App, events []api.Event, header bool) error {
 	w := tabwriter.NewWriter(app.Out, 20, 0, 2, ' ', 0)
 	if header && !app.JSON() {
 		cli.Row(w, eventHeader()...)
 	}
 	for _, e := range events {
 		if !app.JSON() {
-			cli.Row(w, e.cells()...)
+			cli.Row(w, eventCells(e)...)
 		} else if err := app.PrintJSON(e); err != nil {
 			return err
 		}
@@ -196,12 +177,12 @@ func eventHeader() []string {
 	return []string{"SEQ", "AT", "TYPE", "OUTCOME", "CLIENT", "SUB", "MORE"}
 }
 
-func (e eventRecord) cells() []string {
-	return []string{fmt.Sprint(e.Seq), cli.FormatTime(e.At), e.Type, cli.OrDash(e.Outcome), cli.OrDash(e.ClientID), cli.OrDash(e.Subject), e.more()}
+func eventCells(e api.Event) []string {
+	return []string{fmt.Sprint(e.Seq), cli.FormatTime(e.At), e.Type, cli.OrDash(e.Outcome), cli.OrDash(e.ClientID), cli.OrDash(e.Subject), eventDetails(e)}
 }
 
-// more is what only some events have.
-func (e eventRecord) more() string {
+// eventDetails returns the members that only some events have.
+func eventDetails(e api.Event) string {
 	var parts []string
 	add := func(name, value string) {
 		if value != "" {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
+	"signet/server/admin/client"
 )
 
 func backupCommand(app *cli.App) *cobra.Command {
@@ -23,7 +25,7 @@ func backupCommand(app *cli.App) *cobra.Command {
 		Example: "signet backup /backup/signet-$(date +%F).db\nsignet backup - | age -r age1… > signet.db.age",
 		Args:    cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
@@ -38,10 +40,10 @@ func backupCommand(app *cli.App) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if there is one")
-	return remote(app, cmd)
+	return connect.Flags(app, cmd)
 }
 
-func backupToStdout(app *cli.App, ctx context.Context, c *adminClient) error {
+func backupToStdout(app *cli.App, ctx context.Context, c *client.Client) error {
 	if err := app.RefuseTerminal("a backup"); err != nil {
 		return err
 	}
@@ -49,8 +51,8 @@ func backupToStdout(app *cli.App, ctx context.Context, c *adminClient) error {
 	return err
 }
 
-func backupToFile(app *cli.App, ctx context.Context, c *adminClient, path string, force bool) (n int64, err error) {
-	err = cli.WriteFile(path, force, func(path string) error { return guardOwnFiles(app, path) }, func(w io.Writer) error {
+func backupToFile(app *cli.App, ctx context.Context, c *client.Client, path string, force bool) (n int64, err error) {
+	err = cli.WriteFile(path, force, func(path string) error { return connect.RefuseOwnFiles(app, path) }, func(w io.Writer) error {
 		n, err = fetchBackup(app, ctx, c, w)
 		return err
 	})
@@ -58,13 +60,13 @@ func backupToFile(app *cli.App, ctx context.Context, c *adminClient, path string
 }
 
 // fetchBackup copies all of the answer, or fails: net/http reports one that broke off.
-func fetchBackup(app *cli.App, ctx context.Context, c *adminClient, w io.Writer) (int64, error) {
-	resp, err := c.send(ctx, http.MethodGet, pathTo("backup"), "", nil)
+func fetchBackup(app *cli.App, ctx context.Context, c *client.Client, w io.Writer) (int64, error) {
+	answer, err := c.Open(ctx, api.Backup.At(), nil)
 	if err != nil {
 		return 0, err
 	}
-	defer resp.Body.Close()
-	n, err := io.Copy(w, app.Watch("received", resp.Body, 0))
+	defer answer.Close()
+	n, err := io.Copy(w, app.Watch("received", answer, 0))
 	if err != nil {
 		return n, fmt.Errorf("copying the store: %w; nothing was kept, try again", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"signet/cmd/signet/internal/cli"
 	"signet/keys/masterkey"
 	"signet/store"
+	"signet/store/archive"
 	"signet/store/bolt"
 	"signet/store/recovery"
 	"signet/store/seal"
@@ -132,23 +133,23 @@ func (b *backupFile) openArchive(app *cli.App) error {
 	if err != nil {
 		return err
 	}
-	r, err := newArchiveReader(f, b.seals, b.lax)
+	r, err := archive.NewReader(f, b.seals, b.lax)
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	b.foundation, b.exported, b.close = r.header.Foundation, r.header.ExportedAt, f.Close
+	b.foundation, b.exported, b.close = r.Header.Foundation, r.Header.ExportedAt, f.Close
 	b.read = func(ctx context.Context) iter.Seq2[store.Record, error] {
 		return func(yield func(store.Record, error) bool) {
 			_, err := f.Seek(0, io.SeekStart)
-			var again *archiveReader
+			var again *archive.Reader
 			if err == nil {
-				again, err = newArchiveReader(app.Watch("read", f, 0), b.seals, b.lax)
+				again, err = archive.NewReader(app.Watch("read", f, 0), b.seals, b.lax)
 			}
 			if err != nil {
 				yield(store.Record{}, err)
 				return
 			}
-			for record, err := range again.records() {
+			for record, err := range again.Records() {
 				if err == nil {
 					err = ctx.Err()
 				}

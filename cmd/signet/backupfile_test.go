@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -11,6 +12,7 @@ import (
 	"signet/cmd/signet/internal/cli"
 	"signet/keys/masterkey"
 	"signet/store"
+	"signet/store/archive"
 	"signet/store/bolt"
 	"signet/store/recovery"
 )
@@ -78,13 +80,13 @@ func TestMomentOfExport(t *testing.T) {
 	user := store.User{ID: store.UserID{1}, Username: "bob", CreatedAt: archiveDay.Add(-time.Hour), UpdatedAt: archiveDay.Add(-time.Hour)}
 	during := archiveDay.Add(10 * time.Second)
 	path := filepath.Join(t.TempDir(), "export.ndjson")
-	write(t, path, string(writeArchive(t, archiveFoundation, []store.Record{
+	writeArchive(t, path, []store.Record{
 		{User: &user},
 		{RevokedToken: &store.RevokedToken{JTI: "known", Until: during.Add(time.Minute)}},
 		{Event: &store.Event{At: during, Type: "user.disable", Outcome: "ok", RequestID: "1", Subject: user.ID.String()}},
 		{Event: &store.Event{At: during, Type: "revoke", Outcome: "ok", RequestID: "2", Detail: map[string]string{"jti": "known"}}},
 		{Event: &store.Event{At: during, Type: "revoke", Outcome: "ok", RequestID: "3", Detail: map[string]string{"jti": "unknown"}}},
-	})))
+	})
 	app := &cli.App{}
 	b, err := openBackup(app, t.Context(), path, []masterkey.Key{testMaster}, false)
 	if err != nil {
@@ -112,4 +114,26 @@ func TestMomentOfExport(t *testing.T) {
 	if fmt.Sprint(tokens) != "[known unknown]" || o.Preserved.Tokens != 1 || events != 3 {
 		t.Errorf("got tokens %v, %d of them kept, and %d events, want each once", tokens, o.Preserved.Tokens, events)
 	}
+}
+
+// archiveDay is the moment of the archives of these tests.
+var archiveDay = time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC)
+
+func writeArchive(t *testing.T, path string, records []store.Record) {
+	t.Helper()
+	var out bytes.Buffer
+	f := store.Foundation{Install: store.Install{ID: "install", Schema: 1, CreatedAt: archiveDay}, KeyringVersion: 3, Keyring: []byte{0, 254, 255}}
+	w, err := archive.NewWriter(&out, testSeals, f, archiveDay)
+	for _, r := range records {
+		if err == nil {
+			err = w.Write(r)
+		}
+	}
+	if err == nil {
+		_, err = w.Finish()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, out.String())
 }

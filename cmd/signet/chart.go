@@ -2,13 +2,14 @@ package main
 
 import (
 	"cmp"
+	"signet/server/admin/api"
 	"slices"
 	"time"
 )
 
 // chart is a plan as it is drawn: a row for each key, on a scale of time.
 type chart struct {
-	plan        keyPlan
+	plan        api.KeyPlan
 	from, until time.Time
 	groups      []chartGroup
 }
@@ -16,7 +17,7 @@ type chart struct {
 // chartGroup has the keys of one algorithm.
 type chartGroup struct {
 	alg  string
-	keys []plannedKey
+	keys []api.PlannedKey
 }
 
 // span is a part of a key's life.
@@ -26,7 +27,7 @@ type span struct {
 }
 
 // newChart begins a little before now, so that one sees what now is in the middle of.
-func newChart(p keyPlan) chart {
+func newChart(p api.KeyPlan) chart {
 	c := chart{plan: p, from: p.From.Add(-p.Until.Sub(p.From) / 12), until: p.Until}
 	first := p.From
 	for _, k := range p.Keys {
@@ -38,7 +39,7 @@ func newChart(p keyPlan) chart {
 		c.from = first
 	}
 	for _, k := range p.Keys {
-		if end := k.end(); !end.IsZero() && !end.After(c.from) {
+		if end := end(k); !end.IsZero() && !end.After(c.from) {
 			continue // its life is over
 		}
 		i := slices.IndexFunc(c.groups, func(g chartGroup) bool { return g.alg == k.Alg })
@@ -52,7 +53,7 @@ func newChart(p keyPlan) chart {
 }
 
 // end is when the key leaves the key set; zero when that is not planned.
-func (k plannedKey) end() time.Time {
+func end(k api.PlannedKey) time.Time {
 	if !k.RevokedAt.IsZero() {
 		return k.RevokedAt
 	}
@@ -60,11 +61,11 @@ func (k plannedKey) end() time.Time {
 }
 
 // spans are the parts of the key's life that the chart shows.
-func (c chart) spans(k plannedKey) (list []span) {
+func (c chart) spans(k api.PlannedKey) (list []span) {
 	if k.ActivatesAt.IsZero() {
 		return nil // no key, only its row
 	}
-	end := orTime(k.end(), c.until)
+	end := orTime(end(k), c.until)
 	for _, s := range []span{
 		{"pending", k.PublishedAt, k.ActivatesAt},
 		{"active", k.ActivatesAt, orTime(k.RetiresAt, end)},
@@ -158,11 +159,11 @@ func (c chart) monthTicks(months int) (list []tick) {
 }
 
 // shortName is as much of a key's name as tells it from the others.
-func (k plannedKey) shortName() string { return k.Name[:min(len(k.Name), 8)] }
+func shortName(k api.PlannedKey) string { return k.Name[:min(len(k.Name), 8)] }
 
 // inOrder are the keys of a group as they sign.
-func (g chartGroup) inOrder() []plannedKey {
-	return slices.SortedStableFunc(slices.Values(g.keys), func(a, b plannedKey) int {
+func (g chartGroup) inOrder() []api.PlannedKey {
+	return slices.SortedStableFunc(slices.Values(g.keys), func(a, b api.PlannedKey) int {
 		return cmp.Or(a.ActivatesAt.Compare(b.ActivatesAt), a.PublishedAt.Compare(b.PublishedAt))
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 // The measures of the picture, in its own pixels.
@@ -23,7 +24,7 @@ const (
 
 // drawPlan draws a plan as a picture that stands for itself: no script, no font, nothing to fetch,
 // and readable on a light and on a dark page.
-func drawPlan(p keyPlan) string {
+func drawPlan(p api.KeyPlan) string {
 	d := &drawing{chart: newChart(p)}
 	d.frame()
 	d.scale()
@@ -101,8 +102,8 @@ func (d *drawing) scale() {
 }
 
 // key draws one row. Each part says in words what it is, for those who point at it or cannot see it.
-func (d *drawing) key(k plannedKey, y int) {
-	d.text(16, y+17, "name", k.shortName())
+func (d *drawing) key(k api.PlannedKey, y int) {
+	d.text(16, y+17, "name", shortName(k))
 	for _, s := range d.spans(k) {
 		from, width := d.x(s.from), max(d.x(s.to)-d.x(s.from), 3)
 		fmt.Fprintf(d, `<rect class="%s" x="%.1f" y="%d" width="%.1f" height="%d" rx="2"><title>%s</title></rect>`+"\n",
@@ -117,14 +118,14 @@ func (d *drawing) key(k plannedKey, y int) {
 }
 
 // signsFrom is the date in the bar.
-func (d *drawing) signsFrom(k plannedKey) string {
+func (d *drawing) signsFrom(k api.PlannedKey) string {
 	if d.layout() == time.DateOnly {
 		return k.ActivatesAt.UTC().Format("Jan 2")
 	}
 	return k.ActivatesAt.UTC().Format("15:04:05")
 }
 
-func spanText(k plannedKey, state string) string {
+func spanText(k api.PlannedKey, state string) string {
 	switch state {
 	case "pending":
 		return k.Name + ": published from " + cli.FormatTime(k.PublishedAt) + ", does not sign yet"

@@ -2,18 +2,15 @@ package main
 
 import (
 	"fmt"
-	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
-
-// pageSize is how much of a list one call asks for.
-const pageSize = 1000
 
 func clientList(app *cli.App) *cobra.Command {
 	return &cobra.Command{
@@ -23,22 +20,14 @@ func clientList(app *cli.App) *cobra.Command {
 		Example: "signet client list\nsignet client list -o json | jq -r '.clients[].client_id'",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
 			l := app.NewList("clients", "CLIENT", "KIND", "STATE", "GRANTS", "SCOPES", "AUDIENCES", "ORIGINS", "INTROSPECTS", "KEYS")
-			fetch := func(after string) (page[clientRecord], error) {
-				var answer struct {
-					Clients []clientRecord `json:"clients"`
-					Next    string         `json:"next"`
-				}
-				err := c.call(cmd.Context(), http.MethodGet, listPath(after, "clients"), nil, &answer)
-				return page[clientRecord]{answer.Clients, answer.Next}, err
-			}
-			err = pages("", fetch, func(r clientRecord) error {
-				return l.Add(r, r.ID, r.kind(), enabledWord(r.Disabled), brief(r.Grants, 22), brief(r.Scopes, 18), brief(r.Audiences, 24),
-					cli.OrDash(strings.TrimPrefix(strconv.Itoa(len(r.Origins)), "0")), introspectsBriefly(r), cli.OrDash(strings.TrimPrefix(strconv.Itoa(len(r.kids())), "0")))
+			err = c.Clients(cmd.Context(), func(r api.Client) error {
+				return l.Add(r, r.ID, clientKind(r), enabledWord(r.Disabled), brief(r.Grants, 22), brief(r.Scopes, 18), brief(r.Audiences, 24),
+					countOrDash(len(r.Origins)), introspectsBriefly(r), countOrDash(len(clientKeySet(r).Keys)))
 			})
 			if err != nil {
 				return err
@@ -48,7 +37,14 @@ func clientList(app *cli.App) *cobra.Command {
 	}
 }
 
-func introspectsBriefly(r clientRecord) string {
+func countOrDash(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return strconv.Itoa(n)
+}
+
+func introspectsBriefly(r api.Client) string {
 	if r.Introspect && len(r.IntrospectFor) > 0 {
 		return "for " + brief(r.IntrospectFor, 20)
 	}
@@ -76,12 +72,4 @@ func briefText(s string, width int) string {
 		return string(r[:width-1]) + "…"
 	}
 	return s
-}
-
-func listPath(after string, parts ...string) string {
-	q := url.Values{"limit": {fmt.Sprint(pageSize)}}
-	if after != "" {
-		q.Set("after", after)
-	}
-	return pathTo(parts...) + "?" + q.Encode()
 }

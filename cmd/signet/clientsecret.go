@@ -2,11 +2,12 @@ package main
 
 import (
 	"io"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
 func clientRotateSecret(app *cli.App) *cobra.Command {
@@ -21,19 +22,15 @@ func clientRotateSecret(app *cli.App) *cobra.Command {
 		Example: "signet client rotate-secret web\nsignet client rotate-secret web --revoke-old   after a leak",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
-			var answer struct {
-				ID     string `json:"client_id"`
-				Secret string `json:"client_secret"`
-			}
-			body := map[string]bool{"revoke_old": revokeOld}
-			if err := c.call(cmd.Context(), http.MethodPost, pathTo("clients", args[0], "secret"), body, &answer); err != nil {
+			var made api.ClientSecret
+			if err := c.Call(cmd.Context(), api.RotateSecret.At(args[0]), api.SecretRotation{RevokeOld: revokeOld}, &made); err != nil {
 				return err
 			}
-			if err := app.Print(answer, func(w io.Writer) { writeCredentials(w, answer.ID, answer.Secret) }); err != nil {
+			if err := app.Print(made, func(w io.Writer) { writeCredentials(w, made.ClientID, made.Secret) }); err != nil {
 				return err
 			}
 			app.Notef("\nKeep the secret now: it is not shown again.")
@@ -57,16 +54,16 @@ func clientRevokeSecret(app *cli.App) *cobra.Command {
 		Example: "signet client revoke-secret web\nsignet client revoke-secret web --secret 9f86d081",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			which := "oldest"
+			which := api.OldestSecret
 			switch {
 			case newest && fingerprint != "":
 				return cli.Usagef("--newest and --secret name two secrets; leave one of them out")
 			case newest:
-				which = "newest"
+				which = api.NewestSecret
 			case fingerprint != "":
 				which = fingerprint
 			}
-			return clientCall(app, cmd, http.MethodDelete, pathTo("clients", args[0], "secrets", which), nil)
+			return callClient(app, cmd, api.RevokeSecret.At(args[0], which), nil)
 		},
 	}
 	cmd.Flags().BoolVar(&newest, "newest", false, "end the newer one instead")

@@ -7,13 +7,14 @@ import (
 
 	"signet/config"
 	"signet/keys"
+	"signet/keys/clockcheck"
 	"signet/keys/masterkey"
 )
 
 // compareClocks is for what is about to write times into a store: its clock must tell the same.
 func compareClocks(ctx context.Context, storage keys.Storage, cfg config.Config, installID string, master masterkey.Key) error {
 	err := keys.CompareClocks(ctx, keyringConfig(cfg, storage, installID, []masterkey.Key{master}))
-	if errors.Is(err, keys.ErrClock) {
+	if errors.Is(err, clockcheck.ErrClock) {
 		return clockProblem(err)
 	}
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/keys/masterkey"
 )
@@ -67,9 +68,9 @@ func dev(app *cli.App, ctx context.Context, dir, listen string) error {
 			return err
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, defaultConfig)); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, configfile.Name)); err == nil {
 		return fmt.Errorf("%s is an install made by `signet init`; run it with `signet serve --config %s`, or choose another --dir",
-			dir, cli.ShellQuote(filepath.Join(dir, defaultConfig)))
+			dir, cli.ShellQuote(filepath.Join(dir, configfile.Name)))
 	}
 	if abs, err := filepath.Abs(dir); err == nil {
 		if err := checkSocketPath(filepath.Join(abs, "admin.sock")); err != nil {
@@ -90,7 +91,7 @@ func dev(app *cli.App, ctx context.Context, dir, listen string) error {
 		public.Close()
 		return err
 	}
-	if err := checkPlaces(cfg); err != nil {
+	if err := configfile.CheckAccess(cfg); err != nil {
 		public.Close()
 		return err
 	}
@@ -108,7 +109,7 @@ func devHost(setting, listen string) (string, error) {
 	if err != nil {
 		return "", cli.Usagef("%s %s is not HOST:PORT, such as 127.0.0.1:8080", setting, listen)
 	}
-	if !loopback(host) {
+	if !cli.Loopback(host) {
 		return "", cli.Usagef("%s %s could be reached from other machines, and `signet dev` is for this one only: "+
 			"use 127.0.0.1, or make a real install with `signet init`", setting, listen)
 	}

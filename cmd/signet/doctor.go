@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/masterkey"
@@ -36,7 +37,7 @@ const (
 )
 
 func doctorCommand(app *cli.App) *cobra.Command {
-	return configFlag(app, &cobra.Command{
+	return configfile.Flag(app, &cobra.Command{
 		Use:   "doctor",
 		Short: "Check an install: settings, files, master key, store, signing keys",
 		Long: "Check an install: the configuration and the files it names, the master key, the timetable of the\n" +
@@ -76,7 +77,7 @@ func (d *doctor) judge(check string, err error, good string) bool {
 }
 
 func (d *doctor) examine(ctx context.Context) {
-	cfg, warnings, err := readConfigOrDev(d.app)
+	cfg, warnings, err := configfile.ReadOrDev(d.app)
 	good := d.judge("configuration", err, "it is good, and known as "+cfg.Issuer)
 	for _, w := range warnings {
 		d.note("configuration", stateWarning, string(w))
@@ -86,7 +87,7 @@ func (d *doctor) examine(ctx context.Context) {
 	}
 	master, err := readMasterKeys(cfg.MasterKeyFile, d.app.Getenv)
 	d.judge("master key", err, "it can be read")
-	d.judge("files", checkPlaces(cfg), "nobody else can write to the data directory, the store or the keys of TLS")
+	d.judge("files", configfile.CheckAccess(cfg), "nobody else can write to the data directory, the store or the keys of TLS")
 	d.examineLeftovers(cfg)
 	d.examineTimetable(cfg)
 	d.examineClock(cfg)

@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"strings"
 
+	"signet/cmd/signet/internal/connect"
 	"signet/config"
+	"signet/server/admin/api"
 	"signet/store"
 )
 
@@ -18,8 +19,8 @@ type adminClients struct {
 }
 
 func (f *adminClients) look(id string, grants, scopes, audiences []string, cfg config.Config) {
-	isAdmin := func(scope string) bool { return strings.HasPrefix(scope, "signet:") }
-	if slices.Contains(scopes, "signet:admin") {
+	isAdmin := api.IsScope
+	if slices.Contains(scopes, api.ScopeAdmin) {
 		f.all = append(f.all, id)
 	}
 	if slices.ContainsFunc(scopes, isAdmin) && slices.ContainsFunc(scopes, func(scope string) bool { return !isAdmin(scope) }) {
@@ -58,16 +59,7 @@ func (d *doctor) examineAdminClients(ctx context.Context, s store.Clients, cfg c
 // examineServing asks the running server for its clients.
 func (d *doctor) examineServing(ctx context.Context, cfg config.Config) {
 	var found adminClients
-	c := connectSocket(cfg.Admin.Socket, peerRuleFor(d.app, cfg.Admin.Socket))
-	fetch := func(after string) (page[clientRecord], error) {
-		var answer struct {
-			Clients []clientRecord `json:"clients"`
-			Next    string         `json:"next"`
-		}
-		err := c.call(ctx, http.MethodGet, listPath(after, "clients"), nil, &answer)
-		return page[clientRecord]{answer.Clients, answer.Next}, err
-	}
-	err := pages("", fetch, func(c clientRecord) error {
+	err := connect.Socket(d.app, cfg.Admin.Socket).Clients(ctx, func(c api.Client) error {
 		found.look(c.ID, c.Grants, c.Scopes, c.Audiences, cfg)
 		return nil
 	})

@@ -13,7 +13,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/config"
+	"signet/server/admin/api"
+	"signet/server/admin/client"
 )
 
 // drillOptions are the flags of `drill`.
@@ -64,13 +67,13 @@ func drillCommand(app *cli.App) *cobra.Command {
 	f.StringVar(&o.bound, "for", "", "watch each for `DURATION` at most, such as 25h (default: until a minute after the key should sign)")
 	f.StringVar(&o.every, "every", "5s", "a round every `DURATION`")
 	cli.YesFlag(cmd, &o.yes)
-	return remote(app, cmd)
+	return connect.Flags(app, cmd)
 }
 
 // drill is one rehearsal.
 type drill struct {
 	app     *cli.App
-	admin   *adminClient
+	admin   *client.Client
 	http    *http.Client
 	opt     drillOptions
 	secret  string
@@ -86,23 +89,21 @@ type drill struct {
 
 // newDrill checks what it is told, and asks the server who it is. It changes nothing.
 func newDrill(app *cli.App, ctx context.Context, o drillOptions) (*drill, error) {
-	d := &drill{app: app, opt: o, alg: o.alg, seen: map[string]time.Time{}, http: newHTTPClient(http.DefaultTransport.(*http.Transport).Clone())}
+	d := &drill{app: app, opt: o, alg: o.alg, seen: map[string]time.Time{}, http: cli.NoRedirects(http.DefaultTransport.(*http.Transport).Clone())}
 	d.http.Timeout = 10 * time.Second
 	if err := d.readOptions(); err != nil {
 		return nil, err
 	}
 	var err error
-	if d.admin, err = connect(app); err != nil {
+	if d.admin, err = connect.Client(app); err != nil {
 		return nil, err
 	}
-	var status struct {
-		Issuer string `json:"issuer"`
-	}
-	if err := d.admin.call(ctx, http.MethodGet, pathTo("status"), nil, &status); err != nil {
+	var status api.Status
+	if err := d.admin.Call(ctx, api.ShowStatus.At(), nil, &status); err != nil {
 		return nil, err
 	}
 	u, err := url.Parse(status.Issuer)
-	if err != nil || o.client != "" && u.Scheme != "https" && !loopback(u.Hostname()) {
+	if err != nil || o.client != "" && u.Scheme != "https" && !cli.Loopback(u.Hostname()) {
 		return nil, fmt.Errorf("the issuer is %s, and the client's secret would go there in the clear", status.Issuer)
 	}
 	d.report.Issuer, d.report.Verifier = status.Issuer, o.verifier
@@ -197,17 +198,14 @@ func (d *drill) watch(ctx context.Context) {
 
 // rotate has the next key sign as soon as it may, and finds out which one that is.
 func (d *drill) rotate(ctx context.Context) error {
-	var answer struct {
-		keyring
-		ActivatesAt time.Time `json:"activates_at"`
-	}
-	if err := d.admin.call(ctx, http.MethodPost, pathTo("keys", "rotate"), map[string]string{"alg": d.alg}, &answer); err != nil {
+	var answer api.RotatedKeys
+	if err := d.admin.Call(ctx, api.RotateKeys.At(), api.KeyRotation{Alg: d.alg}, &answer); err != nil {
 		return err
 	}
 	r := drillRotation{OldKey: d.signer}
 	for _, k := range answer.Keys {
 		if k.Alg == d.alg && k.State == "pending" {
-			r.NewKey, r.ActivatesAt = k.ID, k.ActivatesAt.UTC()
+			r.NewKey, r.ActivatesAt = k.KID, k.ActivatesAt.UTC()
 		}
 	}
 	if r.NewKey == "" {

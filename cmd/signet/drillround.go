@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 // round does once what apps and services do all the time, and notes what does not work.
@@ -196,13 +197,13 @@ func (d *drill) send(ctx context.Context, method, address string, header http.He
 
 // activeKey asks the admin API which key signs, where there are no tokens to see it by.
 func (d *drill) activeKey(ctx context.Context) (kid, alg string, err error) {
-	var ring keyring
-	if err := d.admin.call(ctx, http.MethodGet, pathTo("keys"), nil, &ring); err != nil {
+	var ring api.KeyList
+	if err := d.admin.Call(ctx, api.ListKeys.At(), nil, &ring); err != nil {
 		return "", "", err
 	}
 	for _, k := range ring.Keys {
 		if k.State == "active" && (d.alg == "" || k.Alg == d.alg) {
-			return k.ID, k.Alg, nil
+			return k.KID, k.Alg, nil
 		}
 	}
 	return "", "", fmt.Errorf("no active key of %s", d.alg)

@@ -11,8 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/connect"
 	"signet/config"
 	"signet/store"
+	"signet/store/archive"
 	"signet/store/seal"
 )
 
@@ -41,7 +44,7 @@ func exportCommand(app *cli.App) *cobra.Command {
 			return exportToFile(app, cmd.Context(), cfg, args[0], force)
 		},
 	}
-	configFlag(app, cmd)
+	configfile.Flag(app, cmd)
 	cmd.Flags().StringVar(&storeURL, "store", "", "export the store at `URL` instead of the configuration's; bolt:PATH is one file")
 	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if there is one")
 	return cmd
@@ -51,20 +54,20 @@ func exportCommand(app *cli.App) *cobra.Command {
 type exportReport struct {
 	File  string `json:"file"`
 	Bytes int64  `json:"bytes"`
-	archiveTrailer
+	archive.Trailer
 }
 
 func (r exportReport) write(w io.Writer) {
 	fmt.Fprintf(w, "wrote %s, %d bytes\n", r.File, r.Bytes)
-	r.archiveTrailer.write(w)
+	writeTrailer(w, r.Trailer)
 }
 
 func exportToFile(app *cli.App, ctx context.Context, cfg config.Config, path string, force bool) error {
 	report := exportReport{File: path}
 	own, _ := cfg.BoltPath()
-	refuse := func(path string) error { return guardFiles(path, append(ownFiles(app), own)) }
+	refuse := func(path string) error { return connect.RefuseOwnFiles(app, path, own) }
 	err := cli.WriteFile(path, force, refuse, func(w io.Writer) (err error) {
-		report.archiveTrailer, report.Bytes, err = exportStore(app, ctx, cfg, w)
+		report.Trailer, report.Bytes, err = exportStore(app, ctx, cfg, w)
 		return err
 	})
 	if err != nil {
@@ -79,7 +82,7 @@ func exportToStdout(app *cli.App, ctx context.Context, cfg config.Config) (err e
 		return err
 	}
 	report := exportReport{File: "-"}
-	if report.archiveTrailer, report.Bytes, err = exportStore(app, ctx, cfg, app.Out); err != nil {
+	if report.Trailer, report.Bytes, err = exportStore(app, ctx, cfg, app.Out); err != nil {
 		return err
 	}
 	aside := *app
@@ -87,7 +90,7 @@ func exportToStdout(app *cli.App, ctx context.Context, cfg config.Config) (err e
 	return aside.Print(report, report.write)
 }
 
-func exportStore(app *cli.App, ctx context.Context, cfg config.Config, out io.Writer) (t archiveTrailer, n int64, err error) {
+func exportStore(app *cli.App, ctx context.Context, cfg config.Config, out io.Writer) (t archive.Trailer, n int64, err error) {
 	o, err := withMaster(app, opener{getenv: app.Getenv, warn: app.Warn, patient: true}, cfg)
 	if err != nil {
 		return t, 0, err
@@ -111,9 +114,9 @@ func exportStore(app *cli.App, ctx context.Context, cfg config.Config, out io.Wr
 }
 
 // copyRecords copies record by record.
-func copyRecords(app *cli.App, ctx context.Context, db store.Exporter, seals *seal.Keys, f store.Foundation, out io.Writer) (t archiveTrailer, n int64, err error) {
+func copyRecords(app *cli.App, ctx context.Context, db store.Exporter, seals *seal.Keys, f store.Foundation, out io.Writer) (t archive.Trailer, n int64, err error) {
 	buffered := bufio.NewWriterSize(out, 256<<10)
-	w, err := newArchiveWriter(buffered, seals, f, time.Now())
+	w, err := archive.NewWriter(buffered, seals, f, time.Now())
 	if err != nil {
 		return t, 0, err
 	}
@@ -121,16 +124,27 @@ func copyRecords(app *cli.App, ctx context.Context, db store.Exporter, seals *se
 	defer tally.Clear()
 	err = db.Export(ctx, func(r store.Record) error {
 		tally.Add()
-		return w.write(r)
+		return w.Write(r)
 	})
 	if err != nil {
 		return t, 0, err
 	}
-	if t, err = w.finish(); err != nil {
+	if t, err = w.Finish(); err != nil {
 		return t, 0, err
 	}
 	if err := buffered.Flush(); err != nil {
 		return t, 0, fmt.Errorf("writing the archive: %w", err)
 	}
-	return t, w.bytes, nil
+	return t, w.Bytes(), nil
+}
+
+// writeTrailer writes the trailer of an archive for people.
+func writeTrailer(w io.Writer, t archive.Trailer) {
+	cli.Row(w, "clients", fmt.Sprint(t.Counts.Clients))
+	cli.Row(w, "users", fmt.Sprint(t.Counts.Users))
+	cli.Row(w, "sessions", fmt.Sprint(t.Counts.Sessions))
+	cli.Row(w, "revoked tokens", fmt.Sprint(t.Counts.RevokedTokens))
+	cli.Row(w, "spent assertions", fmt.Sprint(t.Counts.Assertions))
+	cli.Row(w, "audit events", fmt.Sprint(t.Counts.Events))
+	cli.Row(w, "sha256", t.SHA256)
 }

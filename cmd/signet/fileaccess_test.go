@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"signet/config"
 )
 
 // TestSecretFiles: secrets as Kubernetes mounts them, with a byte order mark, and through links.
@@ -57,59 +55,5 @@ func TestSecretFiles(t *testing.T) {
 	}
 	if _, err := readMasterKeys(master, none); err == nil || !strings.Contains(err.Error(), "master_key_file") || !strings.Contains(err.Error(), masterKeyVariable) {
 		t.Errorf("a master key that everybody reads: got %v, want an error with the setting and the variable", err)
-	}
-}
-
-// TestPeerRule is the table of who may be at the other end of the admin socket.
-func TestPeerRule(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		rule peerRule
-		peer uint32
-		good bool
-	}{
-		{"root", peerRule{caller: 1000, owner: 1000}, 0, true},
-		{"the caller", peerRule{caller: 1000, owner: 1001}, 1000, true},
-		{"a stranger in their own directory", peerRule{caller: 1000, owner: 1001}, 1001, false},
-		{"the owner of a directory that was named", peerRule{caller: 1000, owner: 998, named: true}, 998, true},
-		{"another than the owner", peerRule{caller: 1000, owner: 998, named: true}, 1001, false},
-		{"the variable names it", peerRule{caller: 1000, owner: 998, named: true, extra: "1001"}, 1001, true},
-		{"the variable names another", peerRule{caller: 1000, owner: 998, named: true, extra: "1002"}, 1001, false},
-		{"the variable names nobody", peerRule{caller: 1000, owner: 998, named: true, extra: "no such user"}, 1001, false},
-		{"root does not obey a stranger's directory", peerRule{caller: 0, owner: 1001}, 1001, false},
-	} {
-		if err := test.rule.check("admin.sock", test.peer); (err == nil) != test.good {
-			t.Errorf("%s: got %v, want good: %v", test.name, err, test.good)
-		}
-	}
-}
-
-// TestReadableTLSKey is warned of, by those who look before the start and by the start.
-func TestReadableTLSKey(t *testing.T) {
-	t.Parallel()
-	key := filepath.Join(t.TempDir(), "privkey.pem")
-	if err := os.WriteFile(key, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(key, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	var c config.Config
-	c.TLS.Key, c.Redis.Key = key, key
-	list := exposedKeys(c)
-	if len(list) != 2 || !strings.HasPrefix(string(list[0]), "tls.key: everybody may read ") || !strings.HasPrefix(string(list[1]), "redis.key: ") {
-		t.Errorf("got %q, want a warning for each key", list)
-	}
-	if err := os.Chmod(key, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if list := exposedKeys(c); len(list) > 0 {
-		t.Errorf("got %q for a private file", list)
-	}
-	if err := os.Chmod(key, 0o606); err != nil {
-		t.Fatal(err)
-	}
-	if err := checkPlaces(c); err == nil || !strings.Contains(err.Error(), "tls.key: everybody may write") {
-		t.Errorf("a key that everybody may write to: got %v", err)
 	}
 }

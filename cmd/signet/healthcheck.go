@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 )
 
@@ -33,10 +34,10 @@ func healthcheckCommand(app *cli.App) *cobra.Command {
 		Example: "signet healthcheck --config /etc/signet/signet.yaml\nsignet healthcheck --url https://auth.example.com",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client := newHTTPClient(nil)
+			client := cli.NoRedirects(nil)
 			client.Timeout = healthcheckTimeout
 			if address == "" {
-				c, err := loadConfig(app)
+				c, err := configfile.Load(app)
 				if err != nil {
 					return err
 				}
@@ -52,7 +53,7 @@ func healthcheckCommand(app *cli.App) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&address, "url", "", "ask the server at `URL`")
-	return configFlag(app, cmd)
+	return configfile.Flag(app, cmd)
 }
 
 func askReady(app *cli.App, client *http.Client, req *http.Request) error {

@@ -10,8 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/store"
+	"signet/store/archive"
 )
 
 func importCommand(app *cli.App) *cobra.Command {
@@ -39,7 +41,7 @@ func importCommand(app *cli.App) *cobra.Command {
 			return app.Print(report, func(w io.Writer) { writeImport(app, w, report, storeURL != "") })
 		},
 	}
-	configFlag(app, cmd)
+	configfile.Flag(app, cmd)
 	cmd.Flags().StringVar(&storeURL, "store", "", "fill the store at `URL` instead of the configuration's; bolt:PATH is one file")
 	cmd.Flags().BoolVar(&unverified, "unverified", false, "take a FILE that an older signet wrote, which has no MAC: anybody may have edited it")
 	return cmd
@@ -49,13 +51,13 @@ func importCommand(app *cli.App) *cobra.Command {
 type moveReport struct {
 	Store      string    `json:"store"`
 	ExportedAt time.Time `json:"exported_at"`
-	archiveTrailer
+	archive.Trailer
 }
 
 func writeImport(app *cli.App, w io.Writer, r moveReport, elsewhere bool) {
 	fmt.Fprintf(w, "filled %s with what was exported at %s\n", r.Store, cli.FormatTime(r.ExportedAt))
-	r.write(w)
-	path := configPath(app)
+	writeTrailer(w, r.Trailer)
+	path := configfile.Path(app)
 	if path == "" {
 		path = "FILE"
 	} else {
@@ -97,11 +99,11 @@ func importArchive(app *cli.App, ctx context.Context, cfg config.Config, path st
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
 	}
 	if !opt.elsewhere {
-		if err := checkImportMark(cfg, path, checked.header.Foundation); err != nil {
+		if err := checkImportMark(cfg, path, checked.Header.Foundation); err != nil {
 			return report, err
 		}
 	}
-	f, err := o.sealedFoundation(checked.header.Foundation)
+	f, err := o.sealedFoundation(checked.Header.Foundation)
 	if err != nil {
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
 	}
@@ -111,22 +113,22 @@ func importArchive(app *cli.App, ctx context.Context, cfg config.Config, path st
 		return report, fmt.Errorf("importing %s: %w", path, err)
 	}
 	if !opt.elsewhere {
-		if err := dropForeignMark(cfg, checked.header.Foundation.Install.ID); err != nil {
+		if err := dropForeignMark(cfg, checked.Header.Foundation.Install.ID); err != nil {
 			return report, err
 		}
 	}
-	return moveReport{Store: cfg.Store, ExportedAt: checked.header.ExportedAt, archiveTrailer: checked.trailer}, nil
+	return moveReport{Store: cfg.Store, ExportedAt: checked.Header.ExportedAt, Trailer: checked.Trailer}, nil
 }
 
 // checkArchive reads all of it and keeps nothing.
-func checkArchive(app *cli.App, ctx context.Context, in *archiveFile) (*archiveReader, error) {
+func checkArchive(app *cli.App, ctx context.Context, in *archiveFile) (*archive.Reader, error) {
 	watched := app.Watch("checked", in, in.size)
 	defer watched.Clear()
-	r, err := newArchiveReader(watched, in.seals, in.lax)
+	r, err := archive.NewReader(watched, in.seals, in.lax)
 	if err != nil {
 		return nil, err
 	}
-	for _, err := range r.records() {
+	for _, err := range r.Records() {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -144,12 +146,12 @@ func fillStore(app *cli.App, ctx context.Context, target store.Importer, in *arc
 	}
 	watched := app.Watch("imported", in, in.size)
 	defer watched.Clear()
-	r, err := newArchiveReader(watched, in.seals, in.lax)
+	r, err := archive.NewReader(watched, in.seals, in.lax)
 	if err != nil {
 		return err
 	}
 	dropped := 0
-	err = target.Import(ctx, f, store.DropLaterEpochs(r.records(), func(store.Session) { dropped++ }))
+	err = target.Import(ctx, f, store.DropLaterEpochs(r.Records(), func(store.Session) { dropped++ }))
 	if dropped > 0 && err == nil {
 		app.Warn(fmt.Errorf("sessions left out, because they began after a sign-out that the archive does not have: %d. Their users sign in again", dropped))
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"go/parser"
+	"go/token"
 	"io"
 	"os/exec"
 	"path"
@@ -10,9 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"go/parser"
-	"go/token"
 )
 
 const goOAuth2 = "github.com/go-oauth2/oauth2"
@@ -20,30 +19,40 @@ const goOAuth2 = "github.com/go-oauth2/oauth2"
 // arrows says which packages of ours each package may import. What is not listed may import none
 // and must be listed before it exists.
 var arrows = map[string][]string{
-	"cmd/signet":              {"*"},
-	"cmd/signet/internal/cli": {},
-	"cmd/signet/e2e":          {},
-	"config":                  {},
-	"keys":                    {"keys/jose", "keys/masterkey", "keys/secret"},
-	"keys/jose":               {"keys/secret"},
-	"keys/masterkey":          {"keys/secret"},
-	"keys/pkcs11":             {"keys", "keys/jose"},
-	"keys/secret":             {},
-	"store":                   {},
-	"store/packed":            {"store"},
-	"store/recovery":          {"store"},
-	"store/seal":              {},
-	"store/bolt":              {"store", "store/packed", "store/seal"},
-	"store/redis":             {"store", "store/packed", "store/seal"},
-	"store/redis/redistest":   {},
-	"store/storetest":         {"store"},
-	"server":                  {"store", "store/seal", "keys", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/password", "server/throttle"},
-	"server/admin/api":        {},
-	"server/admin/client":     {"server/admin/api"},
-	"server/audit":            {"store"},
-	"server/password":         {},
-	"server/throttle":         {"store"},
-	"server/servertest":       {"server", "server/password", "store", "store/bolt", "store/redis", "keys", "keys/jose", "keys/masterkey"},
+	"cmd/signet":                     {"*"},
+	"cmd/signet/e2e":                 {},
+	"cmd/signet/internal/cli":        {},
+	"cmd/signet/internal/connect":    {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "server/admin/api", "server/admin/client"},
+	"cmd/signet/internal/configfile": {"cmd/signet/internal/cli", "config"},
+
+	"config": {},
+
+	"keys":            {"keys/clockcheck", "keys/jose", "keys/masterkey", "keys/secret"},
+	"keys/clockcheck": {},
+	"keys/jose":       {"keys/secret"},
+	"keys/masterkey":  {"keys/secret"},
+	"keys/pkcs11":     {"keys", "keys/jose"},
+	"keys/secret":     {},
+
+	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/edge", "server/password", "server/throttle", "store", "store/seal"},
+	"server/admin/api":    {},
+	"server/admin/client": {"server/admin/api"},
+	"server/audit":        {"server/edge", "server/loglimit", "store"},
+	"server/edge":         {"server/loglimit"},
+	"server/loglimit":     {},
+	"server/password":     {},
+	"server/servertest":   {"keys", "keys/jose", "keys/masterkey", "server", "server/edge", "server/password", "store", "store/bolt", "store/redis"},
+	"server/throttle":     {"store"},
+
+	"store":                 {},
+	"store/archive":         {"store", "store/seal"},
+	"store/bolt":            {"store", "store/packed", "store/seal"},
+	"store/packed":          {"store"},
+	"store/recovery":        {"store"},
+	"store/redis":           {"store", "store/packed", "store/seal"},
+	"store/redis/redistest": {},
+	"store/seal":            {},
+	"store/storetest":       {"store"},
 }
 
 type goPackage struct {

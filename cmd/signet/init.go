@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/keys/jose"
 	"signet/keys/masterkey"
@@ -55,7 +56,7 @@ there is overwritten.`,
 }
 
 func initInstall(app *cli.App, ctx context.Context, opt initOptions) (err error) {
-	path := filepath.Join(opt.dir, defaultConfig)
+	path := filepath.Join(opt.dir, configfile.Name)
 	if err := opt.hsm.resolve(); err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func initInstall(app *cli.App, ctx context.Context, opt initOptions) (err error)
 	if err := makePrivateDir(opt.dir); err != nil {
 		return err
 	}
-	if err := checkPlaces(cfg); err != nil {
+	if err := configfile.CheckAccess(cfg); err != nil {
 		return err
 	}
 	if err := cli.WriteNewFile(path, opt.yaml()); err != nil {

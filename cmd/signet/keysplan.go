@@ -4,45 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/config"
+	"signet/server/admin/api"
 )
-
-// keyPlan is the answer of GET /v1/keys/plan.
-type keyPlan struct {
-	Version uint64        `json:"version"`
-	From    time.Time     `json:"from"`
-	Until   time.Time     `json:"until"`
-	Cut     bool          `json:"cut"`
-	Keys    []plannedKey  `json:"keys"`
-	Steps   []plannedStep `json:"steps"`
-}
-
-// plannedKey is a key that is there, or one that will be: that has no kid yet, and a letter for a name.
-type plannedKey struct {
-	Name        string    `json:"name"`
-	ID          string    `json:"kid,omitempty"`
-	Alg         string    `json:"alg"`
-	State       string    `json:"state,omitempty"`
-	PublishedAt time.Time `json:"published_at"`
-	ActivatesAt time.Time `json:"activates_at"`
-	RetiresAt   time.Time `json:"retires_at,omitzero"`
-	RemovedAt   time.Time `json:"removed_at,omitzero"`
-	RevokedAt   time.Time `json:"revoked_at,omitzero"`
-}
-
-type plannedStep struct {
-	At   time.Time `json:"at"`
-	Step string    `json:"step"`
-	Name string    `json:"name"`
-	Alg  string    `json:"alg"`
-}
 
 // planFormat is what -o takes where a picture can be drawn.
 type planFormat struct{ *cli.Format }
@@ -71,20 +41,20 @@ func keysPlan(app *cli.App) *cobra.Command {
 		Example: "signet keys plan\nsignet keys plan --for 90d -o svg > keys.svg",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			query := ""
+			query := url.Values{}
 			if cmd.Flags().Changed("for") {
 				d, err := config.ParseDuration(long)
 				if err != nil {
 					return cli.Usagef("--for %w", err)
 				}
-				query = "?" + url.Values{"for": {d.String()}}.Encode()
+				query.Set("for", d.String())
 			}
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
-			var p keyPlan
-			if err := c.call(cmd.Context(), http.MethodGet, pathTo("keys", "plan")+query, nil, &p); err != nil {
+			var p api.KeyPlan
+			if err := c.Call(cmd.Context(), api.PlanKeys.At().Query(query), nil, &p); err != nil {
 				return err
 			}
 			return printPlan(app, p)
@@ -95,7 +65,7 @@ func keysPlan(app *cli.App) *cobra.Command {
 	return cmd
 }
 
-func printPlan(app *cli.App, p keyPlan) error {
+func printPlan(app *cli.App, p api.KeyPlan) error {
 	switch app.Format {
 	case cli.FormatJSON:
 		return app.PrintJSON(p)
@@ -106,13 +76,13 @@ func printPlan(app *cli.App, p keyPlan) error {
 	if _, err := io.WriteString(app.Out, newTimeline(p, app.Columns(), app.Unicode()).text()); err != nil {
 		return fmt.Errorf("writing the output: %w", err)
 	}
-	return app.Print(nil, func(w io.Writer) { p.writeSteps(w) })
+	return app.Print(nil, func(w io.Writer) { writeSteps(w, p) })
 }
 
 // nextSteps is how many steps are listed below the timeline.
 const nextSteps = 8
 
-func (p keyPlan) writeSteps(w io.Writer) {
+func writeSteps(w io.Writer, p api.KeyPlan) {
 	if len(p.Steps) == 0 {
 		return
 	}
@@ -121,13 +91,11 @@ func (p keyPlan) writeSteps(w io.Writer) {
 		if i == nextSteps {
 			break
 		}
-		cli.Row(w, cli.Relative(s.At, p.From), cli.FormatTime(s.At), s.label(), stepText(s.Step))
+		cli.Row(w, cli.Relative(s.At, p.From), cli.FormatTime(s.At), keyLabel(s.Name, s.Alg), stepText(s.Step))
 	}
 }
 
-// label is the name of a key as far as it takes to tell it from others.
-func (s plannedStep) label() string { return keyLabel(s.Name, s.Alg) }
-
+// keyLabel returns the beginning of a key's name and its algorithm.
 func keyLabel(name, alg string) string {
 	const enough = 8
 	if len(name) > enough {

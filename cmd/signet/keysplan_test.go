@@ -15,10 +15,11 @@ import (
 	"signet/cmd/signet/internal/cli"
 	"signet/keys"
 	"signet/keys/jose"
+	"signet/server/admin/api"
 )
 
 // examplePlan is a year, ten days after an install began, in which a key was revoked yesterday.
-func examplePlan(t *testing.T, tt keys.Timetable, algs ...string) keyPlan {
+func examplePlan(t *testing.T, tt keys.Timetable, algs ...string) api.KeyPlan {
 	t.Helper()
 	start := time.Date(2026, 11, 5, 9, 30, 0, 0, time.UTC)
 	n := 0
@@ -35,16 +36,16 @@ func examplePlan(t *testing.T, tt keys.Timetable, algs ...string) keyPlan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := keyPlan{Version: 7, From: plan.From, Until: plan.Until}
+	p := api.KeyPlan{Version: 7, From: plan.From, Until: plan.Until}
 	for _, k := range plan.Keys {
-		p.Keys = append(p.Keys, plannedKey{Name: k.Name, ID: k.KID, Alg: k.Alg, PublishedAt: k.PublishAt, ActivatesAt: k.ActivateAt, RetiresAt: k.RetireAt, RemovedAt: k.RemoveAt})
+		p.Keys = append(p.Keys, api.PlannedKey{Name: k.Name, KID: k.KID, Alg: k.Alg, PublishedAt: k.PublishAt, ActivatesAt: k.ActivateAt, RetiresAt: k.RetireAt, RemovedAt: k.RemoveAt})
 	}
 	for _, s := range plan.Steps {
-		p.Steps = append(p.Steps, plannedStep{At: s.At, Step: s.Step, Name: s.Name, Alg: s.Alg})
+		p.Steps = append(p.Steps, api.PlannedStep{At: s.At, Step: s.Step, Name: s.Name, Alg: s.Alg})
 	}
-	revoked := plannedKey{Name: "Revoked-key", ID: "Revoked-key", Alg: algs[0], State: "revoked",
+	revoked := api.PlannedKey{Name: "Revoked-key", KID: "Revoked-key", Alg: algs[0], State: "revoked",
 		PublishedAt: start.Add(-tt.Publish), ActivatesAt: start, RevokedAt: start.Add(tt.Active / 4)}
-	p.Keys = append([]plannedKey{revoked}, p.Keys...)
+	p.Keys = append([]api.PlannedKey{revoked}, p.Keys...)
 	return p
 }
 
@@ -66,7 +67,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func printedPlan(t *testing.T, p keyPlan, f cli.Format, environ ...string) string {
+func printedPlan(t *testing.T, p api.KeyPlan, f cli.Format, environ ...string) string {
 	t.Helper()
 	var out bytes.Buffer
 	app := &cli.App{Out: &out, Err: io.Discard, Environ: environ, Format: f}
@@ -144,7 +145,7 @@ func TestPictureStandsForItself(t *testing.T) {
 
 func TestTicksAreFew(t *testing.T) {
 	for long := 10 * time.Second; long < 20*365*24*time.Hour; long = long * 5 / 4 {
-		p := keyPlan{From: time.Date(2026, 11, 5, 9, 30, 7, 0, time.UTC)}
+		p := api.KeyPlan{From: time.Date(2026, 11, 5, 9, 30, 7, 0, time.UTC)}
 		p.Until = p.From.Add(long)
 		for _, most := range []int{5, 8, 14} {
 			if n := len(newChart(p).ticks(most)); n > most || n == 0 && long > time.Minute {
@@ -156,11 +157,11 @@ func TestTicksAreFew(t *testing.T) {
 
 func TestKeysListSaysWhoHasThem(t *testing.T) {
 	now := time.Date(2026, 11, 5, 9, 30, 0, 0, time.UTC)
-	k := keyring{Version: 3, Keys: []keyRecord{{ID: "kid", Alg: "ES256", State: "active", Since: now.Add(-49 * time.Hour)}},
-		Replicas: []replicaRecord{{"one", 3, now}, {"two", 2, now}, {"three", 4, now}}}
+	k := api.KeyList{Version: 3, Keys: []api.Key{{KID: "kid", Alg: "ES256", State: "active", Since: now.Add(-49 * time.Hour)}},
+		Replicas: []api.Replica{{Replica: "one", KeyringVersion: 3, At: now}, {Replica: "two", KeyringVersion: 2, At: now}, {Replica: "three", KeyringVersion: 4, At: now}}}
 	var out bytes.Buffer
 	app := &cli.App{Out: &out}
-	if err := app.Print(k, func(w io.Writer) { k.write(w, now) }); err != nil {
+	if err := app.Print(k, func(w io.Writer) { writeKeys(w, k, now) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"active  2d ", "This is version 3 of the keyring; 2 of 3 replicas have it.", "version 2, behind"} {

@@ -3,24 +3,18 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
-	"signet/keys"
+	"signet/server/admin/api"
+	"signet/server/admin/client"
 )
 
-// revoked is the answer of POST /v1/keys/{kid}/revoke, who has followed, and what else was done.
+// revoked is the report of `keys revoke`: the answer of the server, the replicas, and what else was done.
 type revoked struct {
-	keys.Revocation
-	Aged         bool   `json:"aged"`
-	CacheTime    string `json:"cache_time"`
-	PublishTime  string `json:"publish_time"`
-	ServeStale   string `json:"serve_stale"`
-	SignStale    string `json:"sign_stale"`
-	MaxTokenLife string `json:"max_token_life"`
+	api.RevokedKey
 	following
 	ClientsEnded *int `json:"clients_ended,omitempty"` // whose sessions --end-sessions ended
 }
@@ -59,23 +53,23 @@ func keysRevoke(app *cli.App) *cobra.Command {
 	return cmd
 }
 
-func revokeKey(app *cli.App, cmd *cobra.Command, c *adminClient, kid string, emergency, endSessions bool, p patience) error {
+func revokeKey(app *cli.App, cmd *cobra.Command, c *client.Client, kid string, emergency, endSessions bool, p patience) error {
 	var answer revoked
-	if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", kid, "revoke"), map[string]bool{"emergency": emergency}, &answer); err != nil {
+	if err := c.Call(cmd.Context(), api.RevokeKey.At(kid), api.KeyRevocation{Emergency: emergency}, &answer); err != nil {
 		return err
 	}
 	if endSessions {
-		n, err := endAllSessions(cmd.Context(), c)
-		if err != nil {
+		var ended api.ClientsEnded
+		if err := c.Call(cmd.Context(), api.RevokeAllSessions.At(), nil, &ended); err != nil {
 			return fmt.Errorf("the key is revoked, but not every session is ended; do that with `signet session revoke --everybody`: %w", err)
 		}
-		answer.ClientsEnded = &n
+		answer.ClientsEnded = &ended.Clients
 	}
 	return tellChange(app, cmd.Context(), c, answer.Version, p, &answer, &answer.following)
 }
 
 func (r revoked) write(w io.Writer, now time.Time) {
-	cli.Row(w, "revoked", r.KID+", which was "+string(r.Was)+" for "+r.Alg)
+	cli.Row(w, "revoked", r.KID+", which was "+r.Was+" for "+r.Alg)
 	cli.Row(w, "signs now", signerText(r.Signer, now))
 	cli.Row(w, "next", nextText(r.Standby, now))
 	cli.Row(w, "replicas", r.text())
@@ -117,7 +111,7 @@ func (r revoked) genuine(t, now time.Time) string {
 // restart is when a verifier that keeps keys forgets this one.
 func (r revoked) restart(now time.Time) string {
 	switch {
-	case r.Was != keys.Active:
+	case r.Was != "active":
 		return "restarted"
 	case !r.Aged:
 		return "they see the new kid"

@@ -3,21 +3,17 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
-// rewrapped is the answer of POST /v1/keys/rewrap, and who has followed.
+// rewrapped is the report of `keys rewrap`: the answer of the server, and the replicas.
 type rewrapped struct {
-	At          time.Time `json:"at"`
-	Version     uint64    `json:"version"`
-	Changed     bool      `json:"changed"`
-	MasterKeys  []string  `json:"master_keys"`
-	NeededUntil time.Time `json:"needed_until,omitzero"`
+	api.RewrappedKeys
 	following
 }
 
@@ -39,7 +35,7 @@ func keysRewrap(app *cli.App) *cobra.Command {
 				return err
 			}
 			var answer rewrapped
-			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "rewrap"), nil, &answer); err != nil {
+			if err := c.Call(cmd.Context(), api.RewrapKeys.At(), nil, &answer); err != nil {
 				return err
 			}
 			return tellChange(app, cmd.Context(), c, answer.Version, p, &answer, &answer.following)

@@ -2,28 +2,22 @@ package main
 
 import (
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
-	"signet/keys"
+	"signet/server/admin/api"
 )
 
-// rotated is the answer of POST /v1/keys/rotate, and who has followed.
+// rotated is the report of `keys rotate`: the answer of the server, and the replicas.
 type rotated struct {
-	keyring
-	ActivatesAt time.Time       `json:"activates_at,omitzero"`
-	Rotations   []keys.Rotation `json:"rotations,omitempty"`
+	api.RotatedKeys
 	following
 }
 
 func keysRotate(app *cli.App) *cobra.Command {
-	var in struct {
-		Alg       string `json:"alg"`
-		Emergency bool   `json:"emergency"`
-	}
+	var in api.KeyRotation
 	var p patience
 	cmd := &cobra.Command{
 		Use:   "rotate",
@@ -41,7 +35,7 @@ func keysRotate(app *cli.App) *cobra.Command {
 				return err
 			}
 			var answer rotated
-			if err := c.call(cmd.Context(), http.MethodPost, pathTo("keys", "rotate"), in, &answer); err != nil {
+			if err := c.Call(cmd.Context(), api.RotateKeys.At(), in, &answer); err != nil {
 				return err
 			}
 			return tellChange(app, cmd.Context(), c, answer.Version, p, &answer, &answer.following)
@@ -68,7 +62,7 @@ func (r rotated) write(w io.Writer, now time.Time) {
 }
 
 // signerText says who has the key that signs now.
-func signerText(k *keys.Successor, now time.Time) string {
+func signerText(k *api.Successor, now time.Time) string {
 	if k == nil {
 		return "-"
 	}
@@ -79,7 +73,7 @@ func signerText(k *keys.Successor, now time.Time) string {
 		cli.FormatTime(k.KnownAt) + " (" + cli.Relative(k.KnownAt, now) + ")"
 }
 
-func nextText(k *keys.Successor, now time.Time) string {
+func nextText(k *api.Successor, now time.Time) string {
 	if k == nil {
 		return "-"
 	}

@@ -4,13 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
+	"signet/server/admin/client"
 )
 
 // patience says whether a change of the keyring is waited for, and how long.
@@ -27,14 +29,14 @@ func (p *patience) flags(cmd *cobra.Command) {
 }
 
 // changeKeys is connect for a command that changes the keyring.
-func changeKeys(app *cli.App, cmd *cobra.Command, p patience) (*adminClient, error) {
+func changeKeys(app *cli.App, cmd *cobra.Command, p patience) (*client.Client, error) {
 	switch {
 	case cmd.Flags().Changed("timeout") && !p.wait:
 		return nil, cli.Usagef("--timeout says how long to wait; give --wait as well")
 	case p.timeout <= 0:
 		return nil, cli.Usagef("--timeout %v is no time; write it like 30s", p.timeout)
 	}
-	return connect(app)
+	return connect.Client(app)
 }
 
 // following is which replicas hold a version of the keyring, or a newer one.
@@ -45,15 +47,15 @@ type following struct {
 
 // follow asks who has the version, once or until all have it or patience is over. The change itself
 // is made whatever comes of this.
-func follow(app *cli.App, ctx context.Context, c *adminClient, version uint64, p patience) (following, error) {
+func follow(app *cli.App, ctx context.Context, c *client.Client, version uint64, p patience) (following, error) {
 	status := app.NewStatus()
 	defer status.Clear()
 	for end := time.Now().Add(p.timeout); ; {
-		var k keyring
-		if err := c.call(ctx, http.MethodGet, pathTo("keys"), nil, &k); err != nil {
+		var k api.KeyList
+		if err := c.Call(ctx, api.ListKeys.At(), nil, &k); err != nil {
 			return following{}, fmt.Errorf("it is done, but not who has version %d of the keys yet; `signet keys list` shows it: %w", version, err)
 		}
-		f := k.following(version)
+		f := followers(k, version)
 		if !p.wait || len(f.Behind) == 0 || time.Now().After(end) {
 			return f, nil
 		}
@@ -73,7 +75,7 @@ type keyChange interface {
 
 // tellChange finds out who follows the change, puts that into the answer, of which f is a part, and
 // prints it.
-func tellChange(app *cli.App, ctx context.Context, c *adminClient, version uint64, p patience, answer keyChange, f *following) (err error) {
+func tellChange(app *cli.App, ctx context.Context, c *client.Client, version uint64, p patience, answer keyChange, f *following) (err error) {
 	if *f, err = follow(app, ctx, c, version, p); err != nil {
 		return err
 	}
@@ -83,10 +85,10 @@ func tellChange(app *cli.App, ctx context.Context, c *adminClient, version uint6
 	return f.complete(version, p)
 }
 
-func (k keyring) following(version uint64) following {
+func followers(k api.KeyList, version uint64) following {
 	f := following{Have: []string{}, Behind: []string{}}
 	for _, r := range k.Replicas {
-		if r.Version < version {
+		if r.KeyringVersion < version {
 			f.Behind = append(f.Behind, r.Replica)
 		} else {
 			f.Have = append(f.Have, r.Replica)

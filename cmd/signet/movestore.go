@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/store"
 	"signet/store/bolt"
@@ -109,7 +110,7 @@ func notEmpty(cfg config.Config, why error) error {
 // there need not be a configuration.
 func movingConfig(app *cli.App, storeURL string) (config.Config, error) {
 	if storeURL == "" {
-		return loadConfig(app)
+		return configfile.Load(app)
 	}
 	storeURL, err := fromHere(storeURL)
 	if err != nil {
@@ -118,11 +119,11 @@ func movingConfig(app *cli.App, storeURL string) (config.Config, error) {
 	elsewhere := new(cli.App)
 	*elsewhere = *app
 	elsewhere.Environ = append(slices.Clone(app.Environ), "SIGNET_STORE="+storeURL)
-	if configPath(app) != "" || app.Getenv("SIGNET_ISSUER") != "" {
-		return loadConfig(elsewhere)
+	if configfile.Path(app) != "" || app.Getenv("SIGNET_ISSUER") != "" {
+		return configfile.Load(elsewhere)
 	}
 	elsewhere.Environ = append(elsewhere.Environ, "SIGNET_ISSUER=https://moving.invalid") // nobody is told it
-	cfg, err := loadConfig(elsewhere)
+	cfg, err := configfile.Load(elsewhere)
 	if path, ok := cfg.BoltPath(); ok {
 		cfg.DataDir = filepath.Dir(path)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"signet/config"
 	"signet/keys"
+	"signet/keys/clockcheck"
 	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
 	"signet/server"
@@ -94,7 +95,7 @@ func (n *node) build(ctx context.Context, master []masterkey.Key) error {
 	if errors.Is(err, masterkey.ErrMismatch) {
 		return fmt.Errorf("master key: it is not the one this store was made with (%w); put the right one back, nothing was changed", err)
 	}
-	if errors.Is(err, keys.ErrClock) {
+	if errors.Is(err, clockcheck.ErrClock) {
 		return clockProblem(err)
 	}
 	if errors.Is(err, keys.ErrProvider) {

@@ -13,11 +13,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
 	"signet/store"
+	"signet/store/archive"
 	"signet/store/recovery"
 	"signet/store/seal"
 )
@@ -44,7 +46,7 @@ func restoreCommand(app *cli.App) *cobra.Command {
 			"signet restore --config rehearsal/signet.yaml --rehearsal signet-backup.db",
 		Args: cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := loadConfig(app)
+			cfg, err := configfile.Load(app)
 			if err != nil {
 				return err
 			}
@@ -55,7 +57,7 @@ func restoreCommand(app *cli.App) *cobra.Command {
 			return app.Print(r.report, r.report.write)
 		},
 	}
-	configFlag(app, cmd)
+	configfile.Flag(app, cmd)
 	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
 	cmd.Flags().StringVar(&r.copied, "replaced", "", "take what was revoked from `FILE` too, a backup or export of the store that is replaced, made last")
 	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make an install of its own, whose tokens are not valid in the other")
@@ -212,7 +214,7 @@ func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) erro
 
 // fill puts the records into the target and reports what came of them.
 func (r *restoration) fill(ctx context.Context, f store.Foundation, o *recovery.Overlay, records iter.Seq2[store.Record, error]) error {
-	if err := r.target.fill(ctx, f, r.report.Counts.counted(records)); err != nil {
+	if err := r.target.fill(ctx, f, r.report.Counts.Counted(records)); err != nil {
 		return fmt.Errorf("restoring %s: %w", r.backup.path, err)
 	}
 	if bolt, ok := r.target.(*boltTarget); ok {
@@ -221,20 +223,6 @@ func (r *restoration) fill(ctx context.Context, f store.Foundation, o *recovery.
 	r.report.Kept.Preserved = o.Preserved
 	r.report.Lost = o.Lost(func(sub string) string { return r.target.name(ctx, sub) })
 	return nil
-}
-
-// counted counts the records that go by.
-func (c *archiveCounts) counted(records iter.Seq2[store.Record, error]) iter.Seq2[store.Record, error] {
-	return func(yield func(store.Record, error) bool) {
-		for record, err := range records {
-			if err == nil {
-				c.add(record)
-			}
-			if !yield(record, err) {
-				return
-			}
-		}
-	}
 }
 
 func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys.Config {
@@ -331,22 +319,22 @@ func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest
 
 // restoreReport is what was done and what is left to do.
 type restoreReport struct {
-	Store        string        `json:"store"`
-	From         string        `json:"from"`
-	AsOf         time.Time     `json:"as_of"`
-	Install      string        `json:"install"`
-	Rehearsal    bool          `json:"rehearsal,omitempty"`
-	LeftOut      int64         `json:"sessions_left_out,omitempty"` // of a rehearsal
-	MovedAside   string        `json:"moved_aside,omitempty"`
-	Counts       archiveCounts `json:"counts"`
-	Knew         []string      `json:"known_from"`           // where it was known from what has happened since
-	Unread       string        `json:"unreadable,omitempty"` // why the store that was replaced could not be asked
-	Gaps         []string      `json:"gaps,omitempty"`       // what the logs and the trail lack
-	NewerKeyring bool          `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
-	Keyring      keys.Recovery `json:"keyring"`
-	Older        bool          `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
-	Kept         preserved     `json:"kept"`
-	Lost         recovery.Lost `json:"lost"`
+	Store        string         `json:"store"`
+	From         string         `json:"from"`
+	AsOf         time.Time      `json:"as_of"`
+	Install      string         `json:"install"`
+	Rehearsal    bool           `json:"rehearsal,omitempty"`
+	LeftOut      int64          `json:"sessions_left_out,omitempty"` // of a rehearsal
+	MovedAside   string         `json:"moved_aside,omitempty"`
+	Counts       archive.Counts `json:"counts"`
+	Knew         []string       `json:"known_from"`           // where it was known from what has happened since
+	Unread       string         `json:"unreadable,omitempty"` // why the store that was replaced could not be asked
+	Gaps         []string       `json:"gaps,omitempty"`       // what the logs and the trail lack
+	NewerKeyring bool           `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
+	Keyring      keys.Recovery  `json:"keyring"`
+	Older        bool           `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
+	Kept         preserved      `json:"kept"`
+	Lost         recovery.Lost  `json:"lost"`
 }
 
 func (r restoreReport) write(w io.Writer) { writeRestore(w, r) }

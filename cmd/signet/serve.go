@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/server"
 )
@@ -30,7 +31,7 @@ applies what can change while the server runs; a FILE with a mistake changes not
 		Example: "  signet serve --config /etc/signet/signet.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path := configPath(app)
+			path := configfile.Path(app)
 			if path == "" {
 				return cli.Usagef("--config is missing; make an install with `signet init`, or try `signet dev`")
 			}
@@ -47,11 +48,11 @@ applies what can change while the server runs; a FILE with a mistake changes not
 }
 
 func serve(app *cli.App, ctx context.Context, path string, environ []string) error {
-	cfg, warnings, err := loadFile(app, path, environ)
+	cfg, warnings, err := configfile.ReadPath(app, path, environ)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(hardenProcess(), checkPlaces(cfg)); err != nil {
+	if err := errors.Join(hardenProcess(), configfile.CheckAccess(cfg)); err != nil {
 		return err
 	}
 	log, level := newLog(app.Err, cfg.Log)
@@ -79,7 +80,7 @@ func serve(app *cli.App, ctx context.Context, path string, environ []string) err
 		return nil
 	}
 	n.overrides = func() []config.Override { return config.Overrides(path, environ) }
-	stop := n.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return loadFile(app, path, environ) }) // before anybody is told that it serves and may send SIGHUP
+	stop := n.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return configfile.ReadPath(app, path, environ) }) // before anybody is told that it serves and may send SIGHUP
 	defer stop()
 	for _, p := range n.keys.KeptPlans() {
 		log.Warn("keys.* was changed and does not take effect yet", slog.String("warning", keptPlanText(cfg, p)))

@@ -13,6 +13,7 @@ import (
 
 	"signet/config"
 	"signet/server"
+	"signet/server/edge"
 )
 
 // listeners are what a node answers on; admin over TCP may be nil. With certificates the two TCP
@@ -73,7 +74,7 @@ func (n *node) serve(ctx context.Context, l listeners) error {
 		if listener == nil {
 			return
 		}
-		web := server.HTTPServer(handler, n.log)
+		web := edge.HTTPServer(handler, n.log)
 		servers = append(servers, web)
 		if bounds != nil {
 			listener = l.encrypted(bounds.Bound(listener, web))
@@ -110,7 +111,7 @@ func (n *node) checkHost(h http.Handler, listener net.Listener, wanted bool) htt
 	if addr, ok := listener.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
 		return h
 	}
-	return server.LoopbackHosts(h, n.log)
+	return edge.LoopbackHosts(h, n.log)
 }
 
 func (n *node) drain(servers []*http.Server) {

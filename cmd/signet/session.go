@@ -3,26 +3,17 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
-// sessionRecord is a Session of the admin API.
-type sessionRecord struct {
-	ID         string    `json:"sid"`
-	ClientID   string    `json:"client_id"`
-	Generation uint32    `json:"generation"`
-	StartedAt  time.Time `json:"started_at"`
-	RotatedAt  time.Time `json:"rotated_at"`
-	ExpiresAt  time.Time `json:"expires_at"`
-}
-
 func sessionCommand(app *cli.App) *cobra.Command {
-	return remote(app, cli.Group("session", "See and end who is signed in",
+	return connect.Flags(app, cli.Group("session", "See and end who is signed in",
 		"See and end sessions: one session is one sign-in of one user in one client. Its sid is in its tokens.",
 		sessionList(app), sessionRevoke(app)))
 }
@@ -56,14 +47,12 @@ func userFlag(cmd *cobra.Command, user *string) {
 }
 
 func listSessions(app *cli.App, cmd *cobra.Command, user, client string) error {
-	c, err := connect(app)
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	var answer struct {
-		Sessions []sessionRecord `json:"sessions"`
-	}
-	if err := c.call(cmd.Context(), http.MethodGet, pathTo("users", user, "sessions"), nil, &answer); err != nil {
+	var answer api.SessionList
+	if err := c.Call(cmd.Context(), api.ListSessions.At(user), nil, &answer); err != nil {
 		return err
 	}
 	now := time.Now()
@@ -95,7 +84,7 @@ func sessionRevoke(app *cli.App) *cobra.Command {
 				if user != "" || all || everybody || len(args) > 0 {
 					return cli.Usagef("--file is all sessions of its users; leave --user, --all, --everybody and SID out")
 				}
-				return bulk(app, cmd, file, "revoke-sessions")
+				return callForEach(app, cmd, file, api.RevokeSessionsOfUsers)
 			}
 			if everybody {
 				if user != "" || all || len(args) > 0 {
@@ -125,25 +114,23 @@ func sessionRevoke(app *cli.App) *cobra.Command {
 }
 
 func revokeSession(app *cli.App, cmd *cobra.Command, user, sid string) error {
-	c, err := connect(app)
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	if err := c.call(cmd.Context(), http.MethodDelete, pathTo("users", user, "sessions", sid), nil, nil); err != nil {
+	if err := c.Call(cmd.Context(), api.RevokeSession.At(user, sid), nil, nil); err != nil {
 		return err
 	}
 	return printRevoked(app, 1)
 }
 
 func revokeSessions(app *cli.App, cmd *cobra.Command, user string) error {
-	c, err := connect(app)
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	var answer struct {
-		Revoked int `json:"revoked"`
-	}
-	if err := c.call(cmd.Context(), http.MethodDelete, pathTo("users", user, "sessions"), nil, &answer); err != nil {
+	var answer api.SessionsRevoked
+	if err := c.Call(cmd.Context(), api.RevokeSessions.At(user), nil, &answer); err != nil {
 		return err
 	}
 	return printRevoked(app, answer.Revoked)
@@ -151,4 +138,18 @@ func revokeSessions(app *cli.App, cmd *cobra.Command, user string) error {
 
 func printRevoked(app *cli.App, n int) error {
 	return app.Print(map[string]int{"revoked": n}, func(w io.Writer) { fmt.Fprintf(w, "revoked %d %s\n", n, cli.Plural(n, "session")) })
+}
+
+func revokeEverybody(app *cli.App, cmd *cobra.Command) error {
+	c, err := connect.Client(app)
+	if err != nil {
+		return err
+	}
+	var ended api.ClientsEnded
+	if err := c.Call(cmd.Context(), api.RevokeAllSessions.At(), nil, &ended); err != nil {
+		return err
+	}
+	return app.Print(ended, func(w io.Writer) {
+		fmt.Fprintf(w, "ended every session, of %d %s\n", ended.Clients, cli.Plural(ended.Clients, "client"))
+	})
 }

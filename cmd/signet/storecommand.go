@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
 	"signet/config"
 	"signet/store"
 	"signet/store/bolt"
@@ -18,7 +19,7 @@ func storeCommand(app *cli.App) *cobra.Command {
 }
 
 func storeCompactCommand(app *cli.App) *cobra.Command {
-	return configFlag(app, &cobra.Command{
+	return configfile.Flag(app, &cobra.Command{
 		Use:   "compact",
 		Short: "Give the free space in a bolt store back to the disk",
 		Long: "Rewrite the file of a bolt store without the space that deleted records have left. Stop the server\n" +
@@ -27,7 +28,7 @@ func storeCompactCommand(app *cli.App) *cobra.Command {
 		Example: "signet store compact --config /etc/signet/signet.yaml",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(app)
+			cfg, err := configfile.Load(app)
 			if err != nil {
 				return err
 			}

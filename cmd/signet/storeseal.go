@@ -5,26 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
-// sealProgress is one line of the answer of POST /v1/store/seal.
-type sealProgress struct {
-	Step    string   `json:"step"`
-	Looked  int      `json:"looked"`
-	Sealed  int      `json:"sealed"`
-	Waiting []string `json:"waiting,omitempty"`
-	Done    bool     `json:"done,omitempty"`
-	Error   string   `json:"error,omitempty"`
-}
-
 func storeSealCommand(app *cli.App) *cobra.Command {
-	return remote(app, &cobra.Command{
+	return connect.Flags(app, &cobra.Command{
 		Use:   "seal",
 		Short: "Give every record a seal, and refuse records without one",
 		Long: "Give every record of the store a seal: a MAC under the master key, by which servers notice records that\n" +
@@ -35,16 +25,16 @@ func storeSealCommand(app *cli.App) *cobra.Command {
 		Example: "signet store seal --config /etc/signet/signet.yaml",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
-			resp, err := c.send(cmd.Context(), http.MethodPost, pathTo("store", "seal"), "application/json", strings.NewReader("{}"))
+			answer, err := c.Open(cmd.Context(), api.SealStore.At(), struct{}{})
 			if err != nil {
 				return err
 			}
-			defer resp.Body.Close()
-			last, err := followSeal(app, resp.Body)
+			defer answer.Close()
+			last, err := followSeal(app, answer)
 			if err != nil {
 				return err
 			}
@@ -56,12 +46,12 @@ func storeSealCommand(app *cli.App) *cobra.Command {
 }
 
 // followSeal reads the lines to the last one.
-func followSeal(app *cli.App, in io.Reader) (last sealProgress, err error) {
+func followSeal(app *cli.App, in io.Reader) (last api.SealProgress, err error) {
 	tally := app.Tally("sealed")
 	defer tally.Clear()
 	lines := json.NewDecoder(in)
 	for !last.Done {
-		last = sealProgress{}
+		last = api.SealProgress{}
 		err := lines.Decode(&last)
 		switch {
 		case errors.Is(err, io.EOF):

@@ -4,32 +4,23 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
-// throttleRecord is one limit of the admin API's throttle.
-type throttleRecord struct {
-	Kind     string     `json:"kind"`
-	Network  string     `json:"network"`
-	Failures int        `json:"failures"`
-	UnderWay int        `json:"under_way"`
-	Wait     float64    `json:"wait_seconds"`
-	Until    *time.Time `json:"until,omitempty"`
-}
-
 func throttleCommand(app *cli.App) *cobra.Command {
-	return remote(app, cli.Group("throttle", "See and lift what failed logins are made to wait for",
+	return connect.Flags(app, cli.Group("throttle", "See and lift what failed logins are made to wait for",
 		"See and lift waits after failed logins. Names and addresses are kept as marks, so name the user or the\naddress that you ask about.",
 		throttleList(app), throttleClear(app)))
 }
 
-// throttleQuery is whom the commands are about.
+// throttleQuery has the flags that select failures.
 type throttleQuery struct{ user, address string }
 
 func (q *throttleQuery) flags(cmd *cobra.Command) {
@@ -37,8 +28,8 @@ func (q *throttleQuery) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&q.address, "address", "", "failures from the network of `ADDRESS`")
 }
 
-func throttled(app *cli.App, ctx context.Context, method string, q throttleQuery, answer any) error {
-	c, err := connect(app)
+func callThrottle(ctx context.Context, app *cli.App, verb api.Verb, q throttleQuery, answer any) error {
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
@@ -49,7 +40,7 @@ func throttled(app *cli.App, ctx context.Context, method string, q throttleQuery
 	if q.address != "" {
 		v.Set("address", q.address)
 	}
-	return c.call(ctx, method, pathTo("throttle")+"?"+v.Encode(), nil, answer)
+	return c.Call(ctx, verb.At().Query(v), nil, answer)
 }
 
 func throttleList(app *cli.App) *cobra.Command {
@@ -67,10 +58,8 @@ func throttleList(app *cli.App) *cobra.Command {
 		Example: "signet throttle list --user alice\nsignet throttle list --address 203.0.113.7",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var answer struct {
-				Limits []throttleRecord `json:"limits"`
-			}
-			if err := throttled(app, cmd.Context(), http.MethodGet, q, &answer); err != nil {
+			var answer api.LimitList
+			if err := callThrottle(cmd.Context(), app, api.ListThrottle, q, &answer); err != nil {
 				return err
 			}
 			now := time.Now()
@@ -105,10 +94,8 @@ func throttleClear(app *cli.App) *cobra.Command {
 			if q.user == "" && q.address == "" {
 				return cli.Usagef("say whose failures: --user NAME or --address ADDRESS")
 			}
-			var answer struct {
-				Cleared int `json:"cleared"`
-			}
-			if err := throttled(app, cmd.Context(), http.MethodDelete, q, &answer); err != nil {
+			var answer api.LimitsCleared
+			if err := callThrottle(cmd.Context(), app, api.ClearThrottle, q, &answer); err != nil {
 				return err
 			}
 			return app.Print(answer, func(w io.Writer) {

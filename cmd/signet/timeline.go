@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
 )
 
 // timeline draws a chart with characters.
@@ -21,7 +22,7 @@ type palette struct{ pending, active, retired, now rune }
 func shades() palette { return palette{'▒', '█', '░', '│'} }
 func ascii() palette  { return palette{'-', '#', '.', '|'} }
 
-func newTimeline(p keyPlan, columns int, unicode bool) timeline {
+func newTimeline(p api.KeyPlan, columns int, unicode bool) timeline {
 	t := timeline{chart: newChart(p), paint: ascii()}
 	if unicode {
 		t.paint = shades()
@@ -55,10 +56,10 @@ func (t timeline) chartText() string {
 	t.write(&b, t.margin("KEY", "SIGNS FROM", "UNTIL")+t.axis())
 	for _, g := range t.groups {
 		if len(t.groups) > 1 {
-			t.write(&b, t.margin(g.alg, "", "")+t.bar(plannedKey{}))
+			t.write(&b, t.margin(g.alg, "", "")+t.bar(api.PlannedKey{}))
 		}
 		for _, k := range g.inOrder() {
-			t.write(&b, t.margin(cli.Printable(k.shortName()), t.date(k.ActivatesAt), t.date(k.signsUntil()))+t.bar(k))
+			t.write(&b, t.margin(cli.Printable(shortName(k)), t.date(k.ActivatesAt), t.date(signsUntil(k)))+t.bar(k))
 		}
 	}
 	return b.String()
@@ -69,7 +70,7 @@ func (t timeline) write(b *strings.Builder, line string) {
 }
 
 // signsUntil is when the key stops signing, by whatever ends it.
-func (k plannedKey) signsUntil() time.Time {
+func signsUntil(k api.PlannedKey) time.Time {
 	if !k.RevokedAt.IsZero() {
 		return k.RevokedAt
 	}
@@ -97,7 +98,7 @@ func (t timeline) axis() string {
 
 // bar draws a key's life. What is too short for its scale has one character all the same, after what
 // comes before it.
-func (t timeline) bar(k plannedKey) string {
+func (t timeline) bar(k api.PlannedKey) string {
 	cells := []rune(strings.Repeat(" ", t.width))
 	least := 0
 	for _, s := range t.spans(k) {

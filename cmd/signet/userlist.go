@@ -1,13 +1,14 @@
 package main
 
 import (
-	"net/http"
 	"net/url"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
 func userList(app *cli.App) *cobra.Command {
@@ -19,7 +20,7 @@ func userList(app *cli.App) *cobra.Command {
 		Example: "signet user list\nsignet user list --prefix ali\nsignet user list --disabled -o json | jq -r '.users[].username'",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
@@ -31,16 +32,8 @@ func userList(app *cli.App) *cobra.Command {
 			if cmd.Flags().Changed("disabled") {
 				filter.Set("disabled", strconv.FormatBool(disabled))
 			}
-			fetch := func(after string) (page[userRecord], error) {
-				var answer struct {
-					Users []userRecord `json:"users"`
-					Next  string       `json:"next"`
-				}
-				err := c.call(cmd.Context(), http.MethodGet, listPath(after, "users")+"&"+filter.Encode(), nil, &answer)
-				return page[userRecord]{answer.Users, answer.Next}, err
-			}
-			err = pages("", fetch, func(r userRecord) error {
-				return l.Add(r, r.Username, r.Subject, r.state(), cli.FormatTime(r.CreatedAt))
+			err = c.Users(cmd.Context(), filter, func(r api.User) error {
+				return l.Add(r, r.Username, r.Subject, userState(r), cli.FormatTime(r.CreatedAt))
 			})
 			if err != nil {
 				return err

@@ -2,11 +2,12 @@ package main
 
 import (
 	"io"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
 )
 
 func userSetPassword(app *cli.App) *cobra.Command {
@@ -22,12 +23,11 @@ func userSetPassword(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
-			body := map[string]string{"password": secret}
-			if err := c.call(cmd.Context(), http.MethodPut, pathTo("users", args[0], "password"), body, nil); err != nil {
+			if err := c.Call(cmd.Context(), api.SetPassword.At(args[0]), api.NewPassword{Password: secret}, nil); err != nil {
 				return err
 			}
 			return app.Print(map[string]string{"password_set": args[0]}, func(w io.Writer) { cli.Row(w, "set the password of "+args[0]) })

@@ -14,12 +14,14 @@ import (
 	"signet/cmd/signet/internal/cli"
 )
 
-// maxDocument bounds metadata and key sets.
-const maxDocument = 1 << 20
+const (
+	maxDocument   = 1 << 20 // bytes of metadata and of a key set
+	verifyTimeout = 30 * time.Second
+)
 
 // verifyToken checks the token as a service would, and returns which key set it used.
 func verifyToken(ctx context.Context, token, issuer, jwks string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
 	if jwks == "" {
 		var err error
@@ -53,7 +55,7 @@ func discover(ctx context.Context, issuer string) (string, error) {
 }
 
 func fetchJSON(ctx context.Context, address string, out any) error {
-	if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+	if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && cli.Loopback(u.Hostname())) {
 		return cli.Usagef("%q is not an https URL", address)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -62,7 +64,7 @@ func fetchJSON(ctx context.Context, address string, out any) error {
 	}
 	// As a verifier does it: by the environment's proxy, and with redirects, but never to plain http.
 	client := http.Client{CheckRedirect: func(next *http.Request, via []*http.Request) error {
-		if next.URL.Scheme != "https" && !loopback(next.URL.Hostname()) {
+		if next.URL.Scheme != "https" && !cli.Loopback(next.URL.Hostname()) {
 			return fmt.Errorf("it redirects to %s, which is not https", next.URL)
 		}
 		if len(via) >= 10 {

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"signet/config"
-	"signet/server"
+	"signet/server/edge"
 	"signet/store"
 	"signet/store/seal"
 )
@@ -115,7 +115,7 @@ func (w *waiter) answer(cfg config.Config) (stop func()) {
 			continue
 		}
 		l := newLentListener(listener, waitingConnections)
-		web := server.HTTPServer(w, w.log)
+		web := edge.HTTPServer(w, w.log)
 		web.SetKeepAlivesEnabled(false)
 		lent, servers = append(lent, l), append(servers, web)
 		var serves net.Listener = l

@@ -89,7 +89,9 @@ func CheckKey(alg string, public crypto.PublicKey) error {
 
 // Sign returns the JWS signature of the input (RFC 7515 §5.1) by a key that Generate made.
 func Sign(alg string, key crypto.Signer, input string) ([]byte, error) {
-	return methodOf(alg).Sign(input, key)
+	return SignWith(alg, func(digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+		return key.Sign(rand.Reader, digest, opts)
+	}, input)
 }
 
 // SignWith is Sign by a key that is elsewhere: sign is the Sign method of a crypto.Signer.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"signet/server/loglimit"
 	"signet/store"
 )
 
@@ -24,6 +25,9 @@ type Config struct {
 	Install string // id
 	Replica string // random, one a process
 
+	// ShowNames reports whether names that nobody may have are recorded as they were typed; nil: they are not.
+	ShowNames func() bool
+
 	Lost     func(n int) // counts events that could not be written to the store; nil: nobody
 	Withheld func()      // counts events that are on the trail only as a part of a count; nil: nobody
 }
@@ -36,16 +40,12 @@ const (
 // Limits of what callers can repeat, a minute.
 var (
 	// strangers are those who authenticated as no client, or as a public one, which anybody can.
-	strangers = Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
+	strangers = loglimit.Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
 	// clients are those with a secret or a key.
-	clients = Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
+	clients = loglimit.Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
 	// own are changes that a client makes to what is its own.
-	own = Limit{Window: time.Minute, PerKey: 60, Total: 600, Keys: 2048}
+	own = loglimit.Limit{Window: time.Minute, PerKey: 60, Total: 600, Keys: 2048}
 )
-
-// Lines is the limit of lines of the log about refusals. It is wider than that of the trail: a log is
-// searched and rotated, and nothing is pushed out of it.
-var Lines = Limit{Window: time.Minute, PerKey: 100, Total: 1000, Keys: 2048}
 
 // Recorder takes events off the request path and writes them to the store in batches, and to the log at
 // once. No method waits for the store. What the store cannot take is counted, and is in the log alone, unless the store
@@ -55,8 +55,10 @@ type Recorder struct {
 	signer Signer
 	names  []func() []byte
 
-	strangers, clients, own *Limiter
-	lines                   *Limiter // of refusals, in the log
+	tracking trackingStore
+
+	strangers, clients, own *loglimit.Limiter
+	lines                   *loglimit.Limiter // of refusals, in the log
 
 	done   sync.WaitGroup
 	mu     sync.RWMutex // guards the close of queue against a send
@@ -69,11 +71,14 @@ func New(cfg Config) *Recorder {
 	if cfg.Lost == nil {
 		cfg.Lost = func(int) {}
 	}
+	if cfg.ShowNames == nil {
+		cfg.ShowNames = func() bool { return false }
+	}
 	if cfg.Withheld == nil {
 		cfg.Withheld = func() {}
 	}
 	r := &Recorder{cfg: cfg, signer: Signer{install: cfg.Install, replica: cfg.Replica, log: cfg.Log},
-		strangers: NewLimiter(strangers), clients: NewLimiter(clients), own: NewLimiter(own), lines: NewLimiter(Lines), queue: make(chan queued, queueSize)}
+		strangers: loglimit.NewLimiter(strangers), clients: loglimit.NewLimiter(clients), own: loglimit.NewLimiter(own), lines: loglimit.NewLimiter(loglimit.Lines), queue: make(chan queued, queueSize), tracking: trackingStore{Audit: cfg.Store}}
 	for i, secret := range cfg.Keys {
 		if i == 0 {
 			chain := chainKey(secret)
@@ -124,11 +129,10 @@ func (r *Recorder) Drop(e store.Event) {
 	}
 }
 
-// RecordRepeatable records a change that its caller can repeat at will. It is always in the log.
-func (r *Recorder) RecordRepeatable(e store.Event, from netip.Prefix) {
+func (r *Recorder) recordRateLimited(e store.Event, from netip.Prefix) {
 	r.tick(e.At)
 	r.signer.write(e)
-	if r.own.Allow(e.At, Key{e.Type, e.ClientID, from}, e.Address) {
+	if r.own.Allow(e.At, loglimit.Key{Type: e.Type, Client: e.ClientID, Network: from}, e.Address) {
 		r.enqueue(queued{Event: e})
 	} else {
 		r.Drop(e)
@@ -136,15 +140,15 @@ func (r *Recorder) RecordRepeatable(e store.Event, from netip.Prefix) {
 	}
 }
 
-// RecordRefusal records what an outsider can cause as often as they like. authenticated reports whether
-// the caller has proved to be the event's client, with something that is not public.
-func (r *Recorder) RecordRefusal(e store.Event, from netip.Prefix, authenticated bool) {
+// recordRefused records what an outsider can cause at will. authenticated reports whether the caller has proved to
+// be the event's client, with something that is not public.
+func (r *Recorder) recordRefused(e store.Event, from netip.Prefix, authenticated bool) {
 	r.tick(e.At)
 	limiter := r.strangers
 	if authenticated {
 		limiter = r.clients
 	}
-	key := Key{e.Type, e.ClientID, from}
+	key := loglimit.Key{Type: e.Type, Client: e.ClientID, Network: from}
 	if r.lines.Allow(e.At, key, e.Address) {
 		r.signer.write(e)
 	}
@@ -159,30 +163,16 @@ func (r *Recorder) RecordRefusal(e store.Event, from netip.Prefix, authenticated
 func (r *Recorder) Tick() { r.tick(r.cfg.Now()) }
 
 func (r *Recorder) tick(now time.Time) {
-	for _, l := range []*Limiter{r.strangers, r.clients, r.own} {
+	for _, l := range []*loglimit.Limiter{r.strangers, r.clients, r.own} {
 		for _, s := range l.Ended(now) {
-			r.Record(s.event())
+			r.Record(summaryEvent(s))
 		}
 	}
-	LogSummaries(r.cfg.Log, Message, r.lines.Ended(now))
+	loglimit.Log(r.cfg.Log, Message, r.lines.Ended(now))
 }
 
-// LogSummaries writes a line for each count of lines that were left out; message is what they would have had.
-func LogSummaries(log *slog.Logger, message string, list []Summary) {
-	for _, s := range list {
-		attrs := []slog.Attr{slog.String("of", message), slog.String("type", s.Type), slog.Int(store.DetailMore, s.More), slog.Time("since", s.Since.UTC())}
-		if s.Client != "" {
-			attrs = append(attrs, slog.String("client_id", s.Client))
-		}
-		if s.Network.IsValid() {
-			attrs = append(attrs, slog.String(store.DetailNetwork, s.Network.String()))
-		}
-		log.LogAttrs(context.Background(), slog.LevelInfo, "more lines of this kind were left out", attrs...)
-	}
-}
-
-// event is how the trail shows a count.
-func (s Summary) event() store.Event {
+// summaryEvent returns the event that stands for a count on the trail.
+func summaryEvent(s loglimit.Summary) store.Event {
 	e := store.Event{At: s.Until, Type: s.Type, Outcome: store.OutcomeMore, ClientID: s.Client, Address: s.Address,
 		Detail: map[string]string{store.DetailMore: strconv.Itoa(s.More), "since": s.Since.UTC().Format(time.RFC3339)}}
 	if s.Network.IsValid() {
@@ -255,12 +245,12 @@ func (r *Recorder) write(batch []queued) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if len(events) > 0 {
-		if err := r.cfg.Store.AppendEvents(ctx, events); err != nil {
+		if err := r.tracking.AppendEvents(ctx, events); err != nil {
 			r.cfg.Log.Warn("writing the audit trail", slog.Int("lost", r.lost(events...)), slog.Any("error", err))
 		}
 	}
 	if len(dropped) > 0 {
-		if err := r.cfg.Store.DropEvents(ctx, dropped); err != nil {
+		if err := r.tracking.DropEvents(ctx, dropped); err != nil {
 			r.cfg.Log.Warn("leaving changes off the audit trail; they appear on it later", slog.Int("events", len(dropped)), slog.Any("error", err))
 		}
 	}
@@ -270,9 +260,9 @@ func (r *Recorder) write(batch []queued) {
 // lost.
 func (r *Recorder) Close() {
 	now := r.cfg.Now()
-	for _, l := range []*Limiter{r.strangers, r.clients, r.own} {
+	for _, l := range []*loglimit.Limiter{r.strangers, r.clients, r.own} {
 		for _, s := range l.Flush(now) {
-			r.Record(s.event())
+			r.Record(summaryEvent(s))
 		}
 	}
 	r.mu.Lock()

@@ -46,7 +46,7 @@ func metricNames(t *testing.T) map[string]bool {
 	return names
 }
 
-func readFile(t *testing.T, path string) string {
+func readFile(t testing.TB, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -55,10 +55,10 @@ func readFile(t *testing.T, path string) string {
 	return string(data)
 }
 
-// What the alerts and the README name exists: an alert on a metric that was renamed never fires.
+// What the alerts and the pages name exists: an alert on a metric that was renamed never fires.
 func TestAlertsNameMetricsThatExist(t *testing.T) {
 	known := metricNames(t)
-	for _, path := range []string{"../../../deploy/alerts.yaml", "../../../README.md"} {
+	for _, path := range []string{"../../../deploy/alerts.yaml", "../../../deploy/README.md", "../../../deploy/incidents.md", "../../../store/README.md"} {
 		found := 0
 		for _, name := range metricName.FindAllString(readFile(t, path), -1) {
 			if strings.HasPrefix(name, "signet_rt_") || name == "signet_rt" || name == "signet_cs" {
@@ -76,8 +76,8 @@ func TestAlertsNameMetricsThatExist(t *testing.T) {
 }
 
 // Two rows for one metric contradict each other sooner or later.
-func TestReadmeHasARowForAMetric(t *testing.T) {
-	rows := regexp.MustCompile("(?m)^\\| (`signet_[^|]+) \\|").FindAllStringSubmatch(readFile(t, "../../../README.md"), -1)
+func TestMetricsHaveOneRow(t *testing.T) {
+	rows := regexp.MustCompile("(?m)^\\| (`signet_[^|]+) \\|").FindAllStringSubmatch(readFile(t, "../../../deploy/README.md"), -1)
 	if len(rows) < 10 {
 		t.Fatalf("got %d rows", len(rows))
 	}

@@ -46,7 +46,7 @@ func TestDrill(t *testing.T) {
 	t.Parallel()
 	p := startInstall(t, "", "SIGNET_KEYS_PRESET=fast")
 	keySet := p.demo.Issuer + "/.well-known/jwks.json"
-	front := httptest.NewServer(&edge{cache: time.Second, origins: func() []string { return []string{keySet} }})
+	front := httptest.NewServer(&frontCache{cache: time.Second, origins: func() []string { return []string{keySet} }})
 	defer front.Close()
 	good := drillService(t, strictVerifier(front.URL, p.demo.Issuer, p.demo.Issuer, time.Second))
 	bad := drillService(t, strictVerifier(front.URL, p.demo.Issuer, p.demo.Issuer, time.Hour))

@@ -16,7 +16,7 @@ import (
 	"signet/store/redis/redistest"
 )
 
-// apps are programs that follow the README's rule for retries: on 503 or no answer they send the same request
+// apps are programs that follow the rule for retries in server/README.md: on 503 or no answer they send the same request
 // again after Retry-After, at any replica; they store the new token before they use it.
 type apps struct {
 	f     *fleet

@@ -22,7 +22,7 @@ type slowClient struct {
 	stall     func(s *slowness, conn net.Conn) error
 }
 
-// The limits as README.md states them.
+// The limits as server/README.md states them.
 const (
 	refusedLimit = time.Second // of a body that is not wanted, for the sake of who is still sending it
 	headerLimit  = 5 * time.Second

@@ -53,7 +53,7 @@ func TestSoak(t *testing.T) {
 	}
 	s := startSoak(t)
 	const cache, cdn = time.Second, time.Second // J and C of the preset
-	front := &edge{cache: cdn, origins: s.keySets}
+	front := &frontCache{cache: cdn, origins: s.keySets}
 	server := httptest.NewServer(front)
 	defer server.Close()
 	issuer := s.fleet.app.Issuer

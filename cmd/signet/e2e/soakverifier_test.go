@@ -180,9 +180,9 @@ func fetchKeySet(url string) (set jose.JSONWebKeySet, err error) {
 	return set, json.NewDecoder(res.Body).Decode(&set)
 }
 
-// edge is a CDN in front of the fleet: it keeps a key set for as long as C allows, whatever its
+// frontCache is a CDN in front of the fleet: it keeps a key set for as long as C allows, whatever its
 // header says, and asks one replica after the other.
-type edge struct {
+type frontCache struct {
 	cache   time.Duration
 	origins func() []string // URLs of the key set, the one to ask first first
 
@@ -192,7 +192,7 @@ type edge struct {
 	count int
 }
 
-func (e *edge) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+func (e *frontCache) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if time.Since(e.asked) > e.cache && !e.fetch() {
@@ -204,7 +204,7 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 }
 
 // fetch reports whether a replica had a key set.
-func (e *edge) fetch() bool {
+func (e *frontCache) fetch() bool {
 	for _, origin := range e.origins() {
 		asked := time.Now()
 		res, err := fleetClient.Get(origin)

@@ -16,13 +16,14 @@ type Error struct {
 	Code      string // one of package api's; empty where the answer is not one of the admin API
 	Message   string // what to do
 	RequestID string // names the request in the server's log
+	TokenSent bool
 }
 
 func (e *Error) Error() string { return e.Message }
 
 // refusal reads the body of an answer that is a refusal.
 func (c *Client) refusal(t api.Target, resp *http.Response) *Error {
-	e := &Error{Target: t, Status: resp.StatusCode, RequestID: resp.Header.Get("X-Request-Id")}
+	e := &Error{Target: t, Status: resp.StatusCode, RequestID: resp.Header.Get("X-Request-Id"), TokenSent: c.Token != ""}
 	var body api.Error
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, maxError)) // an answer that breaks off is no JSON
 	if err := json.Unmarshal(data, &body); err != nil || body.Message == "" {

@@ -1,0 +1,181 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxBody       = 64 << 10
+	maxParameters = 64
+)
+
+// Form holds the parameters of a request body that are defined here. Each stands in it once and is not
+// empty: an empty parameter counts as omitted (RFC 6749 §3.2).
+type Form struct {
+	values      map[string]string
+	Resources   []string // RFC 8707 §2 lets this one repeat
+	HasAudience bool     // audience was sent, another server's name for resource; its value is not looked at
+}
+
+// Get returns the value of a parameter, or "".
+func (f Form) Get(name string) string { return f.values[name] }
+
+// parameters are the names that must not repeat. All others are ignored, however often they come.
+var parameters = map[string]bool{
+	"grant_type": true, "username": true, "password": true, "scope": true, "refresh_token": true,
+	"client_id": true, "client_secret": true, "client_assertion": true, "client_assertion_type": true,
+	"token": true, "token_type_hint": true,
+}
+
+// oneLine are the parameters that end up in logs, look-ups or claims: a line break in one is refused.
+var oneLine = map[string]bool{"username": true, "client_id": true, "scope": true}
+
+// parseForm reads the whole body of a POST and refuses whatever is not plainly a form. The URL's
+// query is never looked at: a secret there would be in every proxy's log.
+func parseForm(r *Request) (Form, error) {
+	if err := checkFormHeaders(r); err != nil {
+		return Form{}, err
+	}
+	body, err := r.ReadBody()
+	if err != nil {
+		return Form{}, err
+	}
+	return parseFormBody(string(body))
+}
+
+// ReadBody reads a body of at most 64 KiB to its end.
+func (r *Request) ReadBody() ([]byte, error) {
+	if r.ContentLength > maxBody {
+		return nil, errBodyTooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(r.Writer, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	var ours *Error
+	switch {
+	case err == nil:
+		return body, nil
+	case errors.As(err, &ours):
+		return nil, ours
+	case errors.As(err, &tooLarge):
+		return nil, errBodyTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, errBodyTooSlow
+	}
+	return nil, &Error{Status: http.StatusBadRequest, Code: "invalid_request", Close: true,
+		Description: "the body could not be read to its end", Cause: err}
+}
+
+var errBodyTooLarge = &Error{Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Close: true,
+	Description: "the body is larger than 64 KiB"}
+
+var errBodyTooSlow = &Error{Status: http.StatusRequestTimeout, Code: "invalid_request", Close: true,
+	Description: "the body did not arrive in time: send as many bytes as Content-Length says, at once"}
+
+var errTooManyParameters = InvalidRequest(fmt.Sprintf("send at most %d parameters", maxParameters))
+
+// checkFormHeaders does not look at the parameters of the Content-Type: what the body is made of is
+// judged by its bytes, which are ASCII in every charset that a client may name.
+func checkFormHeaders(r *Request) error {
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return &Error{Status: http.StatusUnsupportedMediaType, Code: "invalid_request", Close: true,
+			Description: "send the body as it is, without Content-Encoding"}
+	}
+	if len(r.Header["Content-Type"]) > 1 {
+		return InvalidRequest("send one Content-Type header")
+	}
+	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if !strings.EqualFold(strings.Trim(media, " \t"), "application/x-www-form-urlencoded") {
+		return InvalidRequest("send the parameters in the body as application/x-www-form-urlencoded")
+	}
+	return nil
+}
+
+func parseFormBody(body string) (Form, error) {
+	// A byte order mark before the first name and line ends behind the last value are not part of either:
+	// within them a client would have had to escape both.
+	body = strings.TrimRight(strings.TrimPrefix(body, "\ufeff"), "\r\n")
+	f := Form{values: make(map[string]string, 8)}
+	for count := 0; body != ""; {
+		var pair string
+		pair, body, _ = strings.Cut(body, "&")
+		if pair == "" {
+			continue
+		}
+		if count++; count > maxParameters {
+			return Form{}, errTooManyParameters
+		}
+		if err := f.add(pair); err != nil {
+			return Form{}, err
+		}
+	}
+	for name, value := range f.values {
+		if value == "" {
+			delete(f.values, name)
+		}
+	}
+	return f, nil
+}
+
+func (f *Form) add(pair string) error {
+	if strings.Contains(pair, ";") {
+		return InvalidRequest("a semicolon in a parameter must be written %3B")
+	}
+	rawName, rawValue, _ := strings.Cut(pair, "=")
+	name, okName := DecodeComponent(rawName)
+	value, okValue := DecodeComponent(rawValue)
+	if !okName || !okValue {
+		return InvalidRequest(known(name) + " is not correctly percent-encoded UTF-8, or holds a NUL")
+	}
+	if name == "resource" {
+		if value != "" {
+			f.Resources = append(f.Resources, value)
+		}
+		return nil
+	}
+	if !parameters[name] {
+		f.HasAudience = f.HasAudience || name == "audience"
+		return nil
+	}
+	if _, twice := f.values[name]; twice {
+		return InvalidRequest(name + " is given more than once")
+	}
+	if oneLine[name] && strings.ContainsAny(value, "\r\n") {
+		return InvalidRequest(name + " holds a line break")
+	}
+	if name == "scope" {
+		value = singleSpaced(value)
+	}
+	f.values[name] = value
+	return nil
+}
+
+// singleSpaced drops the spaces at both ends and all but one of those between words, which many clients
+// send. Other white space stays, and is refused as a part of a scope.
+func singleSpaced(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(c rune) bool { return c == ' ' }), " ")
+}
+
+// known returns the name if it is one of ours: no answer repeats a name that a caller made up.
+func known(name string) string {
+	if parameters[name] {
+		return name
+	}
+	return "a parameter"
+}
+
+// DecodeComponent undoes application/x-www-form-urlencoded for one name or value. It is false for a
+// broken escape, for what is not UTF-8 and for a NUL.
+func DecodeComponent(s string) (string, bool) {
+	decoded, err := url.QueryUnescape(s)
+	if err != nil {
+		return "", false
+	}
+	return decoded, utf8.ValidString(decoded) && strings.IndexByte(decoded, 0) < 0
+}
