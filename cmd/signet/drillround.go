@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/keys/jose"
 	"signet/server/admin/api"
 )
 
@@ -32,7 +33,7 @@ func (d *drill) round(ctx context.Context) {
 			return
 		}
 		d.noteSigner(kid, alg, "", time.Time{})
-		if err := set.has(kid); err != nil {
+		if err := hasKey(set, kid); err != nil {
 			d.fail(ctx, "key set", err)
 		}
 		return
@@ -110,14 +111,14 @@ func (d *drill) noteVisible(set keySet) {
 		now = d.report.StartedAt
 	}
 	for _, k := range set.Keys {
-		if _, ok := d.seen[k.ID]; !ok {
-			d.seen[k.ID] = now
+		if _, ok := d.seen[k.Kid]; !ok {
+			d.seen[k.Kid] = now
 		}
 	}
 }
 
-func (s keySet) has(kid string) error {
-	if slices.ContainsFunc(s.Keys, func(k jwk) bool { return k.ID == kid }) {
+func hasKey(s keySet, kid string) error {
+	if slices.ContainsFunc(s.Keys, func(k jose.JWK) bool { return k.Kid == kid }) {
 		return nil
 	}
 	return fmt.Errorf("it has no key with the kid %q, which signs", kid)

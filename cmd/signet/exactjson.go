@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/go-json-experiment/json"
+	"signet/keys/jose"
 )
 
 var errNotJSON = errors.New("it is not JSON of the expected form, or has a name twice")
@@ -12,7 +12,7 @@ var errNotJSON = errors.New("it is not JSON of the expected form, or has a name 
 // readExact decodes JSON of a token, a key set or a server's metadata. Unlike encoding/json it takes names
 // exactly as they are spelt and none twice. The error does not quote what was read.
 func readExact(data []byte, into any) error {
-	if json.Unmarshal(data, into) != nil {
+	if jose.Unmarshal(data, into) != nil {
 		return errNotJSON
 	}
 	return nil

@@ -73,7 +73,7 @@ func printPlan(app *cli.App, p api.KeyPlan) error {
 		_, err := io.WriteString(app.Out, drawPlan(p))
 		return err
 	}
-	if _, err := io.WriteString(app.Out, newTimeline(p, app.Columns(), app.Unicode()).text()); err != nil {
+	if _, err := io.WriteString(app.Out, Text(p, app.Columns(), app.Unicode())); err != nil {
 		return fmt.Errorf("writing the output: %w", err)
 	}
 	return app.Print(nil, func(w io.Writer) { writeSteps(w, p) })

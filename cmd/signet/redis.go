@@ -37,19 +37,13 @@ func (o opener) openRedis(ctx context.Context, cfg config.Config) (*redis.Store,
 		return nil, explainSeal(err)
 	}
 	if errors.Is(err, store.ErrUnavailable) {
-		return nil, fmt.Errorf("store: %s does not answer as it should (%w); %s", storeName(cfg), oneLine{err}, adviceOn(err))
+		return nil, fmt.Errorf("store: %s does not answer as it should (%w); %s", storeName(cfg), oneLine(err), adviceOn(err))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	return s, nil
 }
-
-// oneLine is an error whose text has no line breaks: go-redis joins what several servers said.
-type oneLine struct{ error }
-
-func (e oneLine) Error() string { return strings.ReplaceAll(e.error.Error(), "\n", "; ") }
-func (e oneLine) Unwrap() error { return e.error }
 
 // adviceOn says what to look at, by what Redis, its Sentinels or the TLS library answered.
 func adviceOn(err error) string {

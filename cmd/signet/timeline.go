@@ -22,6 +22,11 @@ type palette struct{ pending, active, retired, now rune }
 func shades() palette { return palette{'▒', '█', '░', '│'} }
 func ascii() palette  { return palette{'-', '#', '.', '|'} }
 
+// Text draws a plan with characters, within the columns: with block elements if unicode is set, else with ASCII alone.
+func Text(p api.KeyPlan, columns int, unicode bool) string {
+	return newTimeline(p, columns, unicode).text()
+}
+
 func newTimeline(p api.KeyPlan, columns int, unicode bool) timeline {
 	t := timeline{chart: newChart(p), paint: ascii()}
 	if unicode {

@@ -23,6 +23,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/keys/jose"
 )
 
 // testIssuer publishes one key of each kind.
@@ -50,10 +51,10 @@ func newTestIssuer(t *testing.T) *testIssuer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := keySet{Keys: []jwk{
-		{ID: "ES256", Alg: "ES256", Kty: "EC", Crv: "P-256", X: b64(point[1:33]), Y: b64(point[33:])},
-		{ID: "RS256", Alg: "RS256", Kty: "RSA", N: b64(rsaKey.N.Bytes()), E: b64(big.NewInt(int64(rsaKey.E)).Bytes())},
-		{ID: "EdDSA", Alg: "EdDSA", Kty: "OKP", Crv: "Ed25519", X: b64(ed.Public().(ed25519.PublicKey))},
+	set := keySet{Keys: []jose.JWK{
+		{Kid: "ES256", Alg: "ES256", Kty: "EC", Crv: "P-256", X: b64(point[1:33]), Y: b64(point[33:])},
+		{Kid: "RS256", Alg: "RS256", Kty: "RSA", N: b64(rsaKey.N.Bytes()), E: b64(big.NewInt(int64(rsaKey.E)).Bytes())},
+		{Kid: "EdDSA", Alg: "EdDSA", Kty: "OKP", Crv: "Ed25519", X: b64(ed.Public().(ed25519.PublicKey))},
 	}}
 	mux := http.NewServeMux()
 	srv := httptest.NewServer(mux)

@@ -71,7 +71,7 @@ func (w *waiter) wait(ctx context.Context, cfg config.Config, first error, open 
 	stop := w.answer(cfg)
 	defer stop()
 	w.log.Warn("the store cannot be reached; waiting for it", slog.String("store", storeName(cfg)),
-		slog.String("listen", w.listeners.public.Addr().String()), slog.Any("error", oneLine{first}))
+		slog.String("listen", w.listeners.public.Addr().String()), slog.Any("error", oneLine(first)))
 	begun, told, tries := time.Now(), time.Now(), 1
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		w.retry.Store(int64(max(pause.Round(time.Second)/time.Second, 1)))
@@ -97,7 +97,7 @@ func (w *waiter) wait(ctx context.Context, cfg config.Config, first error, open 
 		if time.Since(told) >= summaryEvery {
 			told = time.Now()
 			w.log.Warn("still waiting for the store", slog.String("waited", time.Since(begun).Round(time.Second).String()),
-				slog.Int("tries", tries), slog.Any("error", oneLine{err}))
+				slog.Int("tries", tries), slog.Any("error", oneLine(err)))
 		}
 	}
 }
