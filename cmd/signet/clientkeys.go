@@ -18,21 +18,21 @@ func readPublicKeys(app *cli.App, path string) (*jose.PublicSet, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := readKeyFile(app, path)
+	data, err := cli.ReadInput(app, path)
 	if err != nil {
 		return nil, err
 	}
 	set, err := jose.ReadPublicSet(data)
 	switch {
 	case errors.Is(err, jose.ErrPrivateKey) && bytes.Contains(data, []byte("-----BEGIN ")):
-		return nil, fmt.Errorf("%s has a private key; nothing was sent. Keep it, and give its public half: `openssl pkey %s-pubout`", fileName(path), inOption(path))
+		return nil, fmt.Errorf("%s has a private key; nothing was sent. Keep it, and give its public half: `openssl pkey %s-pubout`", cli.InputName(path), cli.OpenSSLInput(path))
 	case errors.Is(err, jose.ErrPrivateKey):
-		return nil, fmt.Errorf("%s: %w; nothing was sent. A client gives the public half of a pair (kty EC, RSA or OKP), without d, p, q, dp, dq and qi", fileName(path), oneLine(err))
+		return nil, fmt.Errorf("%s: %w; nothing was sent. A client gives the public half of a pair (kty EC, RSA or OKP), without d, p, q, dp, dq and qi", cli.InputName(path), cli.OneLine(err))
 	case err != nil:
-		return nil, fmt.Errorf("the public keys in %s: %w", fileName(path), oneLine(err))
+		return nil, fmt.Errorf("the public keys in %s: %w", cli.InputName(path), cli.OneLine(err))
 	}
 	for _, why := range set.Unusable() {
-		app.Notef("warning: %s: %s; this key is left out", fileName(path), oneLine(why))
+		app.Notef("warning: %s: %s; this key is left out", cli.InputName(path), cli.OneLine(why))
 	}
 	return set, nil
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -6,12 +6,10 @@ import (
 	"io"
 	"os"
 	"strings"
-
-	"signet/cmd/signet/internal/cli"
 )
 
-// oneLine returns an error with the text of err on one line. Joined errors have a line each.
-func oneLine(err error) error { return flatError{err} }
+// OneLine returns an error with the text of err on one line. Joined errors have a line each.
+func OneLine(err error) error { return flatError{err} }
 
 type flatError struct{ error }
 
@@ -21,8 +19,8 @@ func (e flatError) Unwrap() error { return e.error }
 // maxKeyFile is more than any file of keys has.
 const maxKeyFile = 1 << 20
 
-// readKeyFile reads a file, or standard input where its name is a dash.
-func readKeyFile(app *cli.App, path string) ([]byte, error) {
+// ReadInput reads a file, or standard input where its name is a dash.
+func ReadInput(app *App, path string) ([]byte, error) {
 	in := app.In
 	if path != "-" {
 		f, err := os.Open(path)
@@ -36,18 +34,18 @@ func readKeyFile(app *cli.App, path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the key: %w", err)
 	}
-	return bytes.TrimPrefix(data, cli.ByteOrderMark), nil
+	return bytes.TrimPrefix(data, ByteOrderMark), nil
 }
 
-func fileName(path string) string {
+func InputName(path string) string {
 	if path == "-" {
 		return "standard input"
 	}
 	return path
 }
 
-// inOption names the file to openssl.
-func inOption(path string) string {
+// OpenSSLInput names the file to openssl.
+func OpenSSLInput(path string) string {
 	if path == "-" {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"crypto"
@@ -9,13 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+
 	"signet/keys/jose"
 
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// keySet is a JWK Set (RFC 7517 §5) with the members that public keys have.
-type keySet struct {
+// KeySet is a JWK Set (RFC 7517 §5) with the members that public keys have.
+type KeySet struct {
 	Keys []jose.JWK `json:"keys"`
 }
 
@@ -24,7 +25,7 @@ type noKeyError struct{ error }
 
 // keyFor chooses the key that the token names and no other, and takes the algorithm from the key,
 // not from the token (RFC 8725 §3.1).
-func (s keySet) keyFor(t *jwt.Token) (any, error) {
+func (s KeySet) keyFor(t *jwt.Token) (any, error) {
 	kid, _ := t.Header["kid"].(string)
 	for _, k := range s.Keys {
 		if k.Kid != kid || kid == "" {

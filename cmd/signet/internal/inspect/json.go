@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"errors"
@@ -9,20 +9,20 @@ import (
 
 var errNotJSON = errors.New("it is not JSON of the expected form, or has a name twice")
 
-// readExact decodes JSON of a token, a key set or a server's metadata. Unlike encoding/json it takes names
+// Unmarshal decodes JSON of a token, a key set or a server's metadata. Unlike encoding/json it takes names
 // exactly as they are spelt and none twice. The error does not quote what was read.
-func readExact(data []byte, into any) error {
+func Unmarshal(data []byte, into any) error {
 	if jose.Unmarshal(data, into) != nil {
 		return errNotJSON
 	}
 	return nil
 }
 
-// readExactFrom is readExact for a document that is read first.
-func readExactFrom(r io.Reader, into any) error {
+// ReadJSON is readExact for a document that is read first.
+func ReadJSON(r io.Reader, into any) error {
 	data, err := io.ReadAll(io.LimitReader(r, maxDocument))
 	if err != nil {
 		return err
 	}
-	return readExact(data, into)
+	return Unmarshal(data, into)
 }
