@@ -88,6 +88,13 @@ func (s *Server) adminRevokeSecret(c *adminRequest) (edge.Response, error) {
 // noteSecretUse records the first use of a secret, so that a later rotation does not take it for one that was never
 // deployed. It costs a write once in a secret's life. What fails is tried again at the next use.
 func (s *Server) noteSecretUse(ctx context.Context, client *store.Client, text string) *store.Client {
+	if !slices.ContainsFunc(client.Secrets, func(secret store.Secret) bool { return secret.Unused }) {
+		return client
+	}
+	return s.noteFirstUse(ctx, client, text)
+}
+
+func (s *Server) noteFirstUse(ctx context.Context, client *store.Client, text string) *store.Client {
 	sum := sha256.Sum256([]byte(text))
 	fresh := func(c *store.Client) int {
 		return slices.IndexFunc(c.Secrets, func(secret store.Secret) bool { return secret.Unused && bytes.Equal(secret.Hash, sum[:]) })

@@ -24,16 +24,21 @@ func (s *Store) inPlace() error {
 }
 
 func (s *Store) findFile() error {
-	there, err := os.Stat(s.path)
+	same, err := isAt(s.path, s.opened)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s was moved or deleted while it was open; %s", s.path, s.rescue())
 	case err != nil:
 		return err
-	case !os.SameFile(there, s.opened):
+	case !same:
 		return fmt.Errorf("%s was replaced by another file while it was open; %s", s.path, s.rescue())
 	}
 	return nil
+}
+
+func statIsAt(path string, opened os.FileInfo) (bool, error) {
+	is, err := os.Stat(path)
+	return err == nil && os.SameFile(is, opened), err
 }
 
 // rescue is the advice for whoever reads the error. Linux keeps the bytes of an open file.
