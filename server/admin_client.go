@@ -11,6 +11,7 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/edge"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -23,7 +24,7 @@ func (s *Server) adminListClients(c *adminRequest) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	if after := q["after"]; after != "" && !validClientID(after) {
+	if after := q["after"]; after != "" && !syntax.ClientID(after) {
 		return edge.Response{}, adminInvalid("after must be a client_id: the next of the page before")
 	}
 	all, err := s.store.ListClients(c.Context(), q["after"], limit+1)

@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/cli":        {},
 	"cmd/signet/internal/configfile": {"cmd/signet/internal/cli", "config"},
 
-	"config": {},
+	"config": {"server/syntax"},
 
 	"keys":            {"keys/clockcheck", "keys/jose", "keys/masterkey", "keys/secret"},
 	"keys/clockcheck": {},
@@ -33,7 +33,7 @@ var arrows = map[string][]string{
 	"keys/pkcs11":     {"keys", "keys/jose"},
 	"keys/secret":     {},
 
-	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/edge", "server/password", "server/throttle", "store", "store/seal"},
+	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/edge", "server/password", "server/syntax", "server/throttle", "store", "store/seal"},
 	"server/admin/api":    {},
 	"server/admin/client": {"server/admin/api"},
 	"server/audit":        {"server/loglimit", "store"},
@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"server/loglimit":     {},
 	"server/password":     {},
 	"server/servertest":   {"keys", "keys/jose", "keys/masterkey", "server", "server/edge", "server/password", "store", "store/bolt", "store/redis"},
+	"server/syntax":       {},
 	"server/throttle":     {"store"},
 
 	"store":                 {},
