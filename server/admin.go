@@ -137,7 +137,7 @@ func (a *admin) route(v adminVerb) *edge.Route {
 		timeout = 0
 	}
 	s := a.server
-	return &edge.Route{Name: "admin." + v.Name, Level: level, Timeout: timeout, Changes: v.Method != "" && v.Method != http.MethodGet, Surface: adminSurface,
+	return &edge.Route{Name: "admin." + v.Name, Level: level, Timeout: timeout, Changes: v.Method != "" && v.Method != http.MethodGet, Surface: s.adminSurface(),
 		Handle: func(r *edge.Request) (edge.Response, error) {
 			c := &adminRequest{Request: r}
 			if err := a.enter(s, c, v.Scope); err != nil {
@@ -212,13 +212,13 @@ func (p *adminPath) refuse(_ *Server, c *adminRequest) (edge.Response, error) {
 }
 
 // doing returns the context of a change that did records afterwards.
-func (s *Server) doing(c *adminRequest, e *event) context.Context {
+func (s *Server) doing(c *adminRequest, e *store.Event) context.Context {
 	e.Outcome, e.Actor = store.OutcomeOK, c.Actor
-	return s.audit.withEvent(c.Request, e)
+	return s.audit.WithEvent(c.Request, e)
 }
 
 // beginning records a change of several steps before the first of them. It fails where the store cannot keep the event.
-func (s *Server) beginning(c *adminRequest, e event) error {
+func (s *Server) beginning(c *adminRequest, e store.Event) error {
 	if err := s.store.KeepEvent(s.doing(c, &e), &e); err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func (s *Server) beginning(c *adminRequest, e event) error {
 }
 
 // did records a change in the audit trail.
-func (s *Server) did(c *adminRequest, e event) {
+func (s *Server) did(c *adminRequest, e store.Event) {
 	e.Outcome, e.Actor = store.OutcomeOK, c.Actor
-	s.audit.add(c.Request, e)
+	s.audit.Change(c.Request, e)
 }

@@ -115,7 +115,7 @@ func (s *Server) mayHandle(c *adminRequest, scopes []string) error {
 // forbidAdmin counts and records the refusal of a good token.
 func (s *Server) forbidAdmin(c *adminRequest, reason string, refusal *edge.Error) error {
 	s.metrics.adminRefused.WithLabelValues(reason).Inc()
-	s.audit.refusal(c.Request, event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Actor: c.Actor, Detail: map[string]string{store.DetailReason: reason}})
+	s.audit.Refused(c.Request, store.Event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Actor: c.Actor, Detail: map[string]string{store.DetailReason: reason}})
 	return refusal
 }
 
@@ -129,6 +129,6 @@ func (s *Server) refuseAdmin(c *adminRequest, refusal error) error {
 	if wait > 0 {
 		return edge.SlowDown(wait)
 	}
-	s.audit.refusal(c.Request, event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: refusal.Error()}})
+	s.audit.Refused(c.Request, store.Event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: refusal.Error()}})
 	return refusal
 }

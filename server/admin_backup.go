@@ -53,7 +53,7 @@ func (s *Server) sendBackup(c *adminRequest, w http.ResponseWriter, from backupp
 	if err != nil {
 		detail[store.DetailReason] = asError(err).Reason()
 	}
-	s.did(c, event{Type: store.EventBackupEnd, At: s.now(), Detail: detail})
+	s.did(c, store.Event{Type: store.EventBackupEnd, At: s.now(), Detail: detail})
 	return err
 }
 
@@ -63,9 +63,9 @@ func (s *Server) sendBackup(c *adminRequest, w http.ResponseWriter, from backupp
 func (s *Server) settle(c *adminRequest, from backupper) {
 	ctx, cancel := context.WithTimeout(c.Context(), settleWithin)
 	defer cancel()
-	arrived, forget := s.trail.expect(c.ID)
+	arrived, forget := s.audit.Expect(c.ID)
 	defer forget()
-	s.did(c, event{Type: store.EventBackup})
+	s.did(c, store.Event{Type: store.EventBackup})
 	var err error
 	select {
 	case err = <-arrived:

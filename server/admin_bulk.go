@@ -29,14 +29,14 @@ func (s *Server) adminBulk(c *adminRequest, verb string, one func(*Server, *admi
 	lines := newLineReader(http.MaxBytesReader(c.Writer, c.Body, maxImport))
 	guard := guardStream(c)
 	defer guard.close()
-	s.did(c, event{Type: store.EventUserBulkBegin, Detail: map[string]string{"verb": verb}})
+	s.did(c, store.Event{Type: store.EventUserBulkBegin, Detail: map[string]string{"verb": verb}})
 	broken := ""
 	defer func() {
 		detail := map[string]string{"verb": verb, "accepted": strconv.Itoa(report.Accepted), "refused": strconv.Itoa(report.RefusedCount)}
 		if broken != "" {
 			detail[store.DetailReason] = broken
 		}
-		s.did(c, event{Type: store.EventUserBulk, At: s.now(), Detail: detail})
+		s.did(c, store.Event{Type: store.EventUserBulk, At: s.now(), Detail: detail})
 	}()
 	err := guard.extend()
 	for {

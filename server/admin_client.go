@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/audit"
 	"signet/server/edge"
 	"signet/server/syntax"
 	"signet/store"
@@ -60,7 +61,7 @@ func (s *Server) adminCreateClient(c *adminRequest) (edge.Response, error) {
 		client.Secrets = []store.Secret{newSecret(secret, now)}
 	}
 	client.Revision = max(client.Revision, s.cfg.Keys.Records().Floors[client.ID]) // one of this name was deleted
-	e := event{Type: store.EventClientCreate, ClientID: client.ID}
+	e := store.Event{Type: store.EventClientCreate, ClientID: client.ID}
 	err = s.store.CreateClient(s.doing(c, &e), client)
 	s.clients.drop(client.ID)
 	if err != nil {
@@ -91,7 +92,7 @@ func (s *Server) adminShowClient(c *adminRequest) (edge.Response, error) {
 
 // changeClient is the one way in which an existing client changes. change may add to the event. Neither as it was nor as it is to be may it
 // have scopes of the admin API that the caller has not.
-func (s *Server) changeClient(c *adminRequest, e *event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
+func (s *Server) changeClient(c *adminRequest, e *store.Event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
 	id, now := c.PathValue("id"), store.Millis(s.now())
 	e.ClientID = id
 	client, err := s.store.UpdateClient(s.doing(c, e), id, func(client *store.Client) error {
@@ -105,7 +106,7 @@ func (s *Server) changeClient(c *adminRequest, e *event, change func(client *sto
 		if err := change(client, now); err != nil {
 			return err
 		}
-		revised(e, client.Revision+1, client.Epoch)
+		audit.SetRevision(e, client.Revision+1, client.Epoch)
 		return s.mayHandle(c, client.Scopes)
 	})
 	s.clients.drop(id)
@@ -113,7 +114,7 @@ func (s *Server) changeClient(c *adminRequest, e *event, change func(client *sto
 		return store.Client{}, clientProblem(err)
 	}
 	s.raiseFloor(c.Context(), client)
-	revised(e, client.Revision, client.Epoch)
+	audit.SetRevision(e, client.Revision, client.Epoch)
 	s.did(c, *e)
 	return client, nil
 }
@@ -124,7 +125,7 @@ func (s *Server) adminUpdateClient(c *adminRequest) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	e := event{Type: "client.update", Detail: map[string]string{"members": memberNames(body)}}
+	e := store.Event{Type: "client.update", Detail: map[string]string{"members": memberNames(body)}}
 	var warnings []string
 	client, err := s.changeClient(c, &e, func(client *store.Client, now time.Time) (err error) {
 		spec := specOf(*client)
@@ -157,7 +158,7 @@ func (s *Server) adminDeleteClient(c *adminRequest) (edge.Response, error) {
 	if err := s.mayHandle(c, client.Scopes); err != nil {
 		return edge.Response{}, err
 	}
-	e := event{Type: store.EventClientDelete, ClientID: id}
+	e := store.Event{Type: store.EventClientDelete, ClientID: id}
 	err = s.store.DeleteClient(s.doing(c, &e), id)
 	s.clients.drop(id)
 	if err != nil {
@@ -170,7 +171,7 @@ func (s *Server) adminDeleteClient(c *adminRequest) (edge.Response, error) {
 
 // adminDisableClient ends the client's sessions and tokens as well: enabling it again is a new start.
 func (s *Server) adminDisableClient(c *adminRequest) (edge.Response, error) {
-	return s.switchClient(c, event{Type: "client.disable"}, func(client *store.Client, _ time.Time) error {
+	return s.switchClient(c, store.Event{Type: "client.disable"}, func(client *store.Client, _ time.Time) error {
 		client.Disabled = true
 		client.EndSessions()
 		return nil
@@ -178,13 +179,13 @@ func (s *Server) adminDisableClient(c *adminRequest) (edge.Response, error) {
 }
 
 func (s *Server) adminEnableClient(c *adminRequest) (edge.Response, error) {
-	return s.switchClient(c, event{Type: "client.enable"}, func(client *store.Client, _ time.Time) error {
+	return s.switchClient(c, store.Event{Type: "client.enable"}, func(client *store.Client, _ time.Time) error {
 		client.Disabled = false
 		return nil
 	})
 }
 
-func (s *Server) switchClient(c *adminRequest, e event, change func(*store.Client, time.Time) error) (edge.Response, error) {
+func (s *Server) switchClient(c *adminRequest, e store.Event, change func(*store.Client, time.Time) error) (edge.Response, error) {
 	client, err := s.changeClient(c, &e, change)
 	if err != nil {
 		return edge.Response{}, err

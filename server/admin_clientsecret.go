@@ -27,7 +27,7 @@ func (s *Server) adminRotateSecret(c *adminRequest) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	secret := newClientSecret()
-	e := event{Type: "client.rotate_secret"}
+	e := store.Event{Type: "client.rotate_secret"}
 	client, err := s.changeClient(c, &e, func(client *store.Client, now time.Time) error {
 		if client.Public {
 			return adminInvalid("a public client has no secret; create a confidential client for an app that can keep one")
@@ -58,7 +58,7 @@ func (s *Server) adminRotateSecret(c *adminRequest) (edge.Response, error) {
 // as the oldest or the newest.
 func (s *Server) adminRevokeSecret(c *adminRequest) (edge.Response, error) {
 	name := c.PathValue("secret")
-	e := event{Type: store.EventClientRevokeSecret}
+	e := store.Event{Type: store.EventClientRevokeSecret}
 	client, err := s.changeClient(c, &e, func(client *store.Client, _ time.Time) error {
 		at := slices.IndexFunc(client.Secrets, func(secret store.Secret) bool { return secret.Fingerprint() == name })
 		switch {

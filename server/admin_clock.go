@@ -43,7 +43,7 @@ func (s *Server) adminResetClock(c *adminRequest) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	if done.Changed {
-		s.did(c, event{Type: store.EventKeysClockReset, Detail: map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}})
+		s.did(c, store.Event{Type: store.EventKeysClockReset, Detail: map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}})
 		s.beat(c.Context())
 	}
 	return edge.Response{Body: api.ClockReset(done)}, nil

@@ -4,11 +4,39 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
+	"signet/keys/clockcheck"
 	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
 )
+
+// adminSurface is that of the admin API.
+func (s *Server) adminSurface() *edge.Surface {
+	return &edge.Surface{Error: asError, Body: adminErrorBody, Refused: s.recordUnknown}
+}
+
+// recordUnknown records a change through the admin API whose outcome is not known, if nothing else of the request is
+// on the trail.
+func (s *Server) recordUnknown(r *edge.Request, rt *edge.Route, refused *edge.Error, err error) {
+	if r.Audited || !rt.Changes || r.Actor == "" || refused.Status < http.StatusInternalServerError || errors.Is(err, clockcheck.ErrClock) {
+		return
+	}
+	if r.KeyID == "" {
+		r.KeyID = r.PathValue("kid")
+	}
+	s.audit.Change(r, store.Event{Type: unknownEventType(rt.Name), Outcome: store.OutcomeUnknown, Actor: r.Actor, ClientID: r.PathValue("id"),
+		Detail: map[string]string{store.DetailReason: refused.Reason()}})
+}
+
+// unknownEventType returns the type of the event of a verb, whose route is given. The verbs for many users share one.
+func unknownEventType(route string) string {
+	if strings.Contains(route, ".bulk_") {
+		return store.EventUserBulk
+	}
+	return strings.TrimPrefix(route, "admin.")
+}
 
 // adminErrorBody puts an error of either listener in the admin API's words.
 func adminErrorBody(e *edge.Error) any {

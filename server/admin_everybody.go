@@ -15,7 +15,7 @@ import (
 func (s *Server) adminEndAllSessions(c *adminRequest) (edge.Response, error) {
 	guard := guardStream(c)
 	defer guard.close()
-	if err := s.beginning(c, event{Type: store.EventSessionRevokeEverybodyBegin}); err != nil {
+	if err := s.beginning(c, store.Event{Type: store.EventSessionRevokeEverybodyBegin}); err != nil {
 		return edge.Response{}, err
 	}
 	ended := 0
@@ -36,10 +36,10 @@ func (s *Server) adminEndAllSessions(c *adminRequest) (edge.Response, error) {
 	detail := map[string]string{"clients": strconv.Itoa(ended)}
 	if err != nil {
 		detail[store.DetailReason] = asError(err).Reason()
-		s.audit.add(c.Request, event{Type: store.EventSessionRevokeEverybody, Outcome: store.OutcomeUnknown, Actor: c.Actor, Detail: detail})
+		s.audit.Change(c.Request, store.Event{Type: store.EventSessionRevokeEverybody, Outcome: store.OutcomeUnknown, Actor: c.Actor, Detail: detail})
 		return edge.Response{}, err
 	}
-	s.did(c, event{Type: store.EventSessionRevokeEverybody, Detail: detail})
+	s.did(c, store.Event{Type: store.EventSessionRevokeEverybody, Detail: detail})
 	return edge.Response{Body: api.ClientsEnded{Clients: ended}}, nil
 }
 

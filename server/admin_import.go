@@ -39,7 +39,7 @@ func (s *Server) adminImportUsers(c *adminRequest) (edge.Response, error) {
 	lines := newLineReader(http.MaxBytesReader(c.Writer, c.Body, maxImport))
 	guard := guardStream(c)
 	defer guard.close()
-	if err := s.beginning(c, event{Type: store.EventUserImportBegin}); err != nil {
+	if err := s.beginning(c, store.Event{Type: store.EventUserImportBegin}); err != nil {
 		return edge.Response{}, err
 	}
 	broken := ""
@@ -48,7 +48,7 @@ func (s *Server) adminImportUsers(c *adminRequest) (edge.Response, error) {
 		if broken != "" {
 			detail[store.DetailReason] = broken
 		}
-		s.did(c, event{Type: store.EventUserImport, At: s.now(), Detail: detail})
+		s.did(c, store.Event{Type: store.EventUserImport, At: s.now(), Detail: detail})
 	}()
 	err := guard.extend()
 	for {

@@ -7,6 +7,7 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/edge"
+	"signet/store"
 )
 
 func (s *Server) adminListKeys(c *adminRequest) (edge.Response, error) {
@@ -70,7 +71,7 @@ func (s *Server) rotateKeys(c *adminRequest, algs []string) (activates time.Time
 		if err != nil {
 			return time.Time{}, s.rotationProblem(err)
 		}
-		s.did(c, event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "activates_at": at.UTC().Format(time.RFC3339)}})
+		s.did(c, store.Event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "activates_at": at.UTC().Format(time.RFC3339)}})
 		activates = laterOf(activates, at)
 	}
 	s.beat(c.Context())

@@ -9,6 +9,7 @@ import (
 	"signet/keys"
 	"signet/server/admin/api"
 	"signet/server/edge"
+	"signet/store"
 )
 
 // adminRevokeKey takes a key out of service in one step. Whether the other replicas have followed is
@@ -27,7 +28,7 @@ func (s *Server) adminRevokeKey(c *adminRequest) (edge.Response, error) {
 		detail["signer"] = done.Signer.KID
 	}
 	c.KeyID = done.KID
-	s.did(c, event{Type: "keys.revoke", Detail: detail})
+	s.did(c, store.Event{Type: "keys.revoke", Detail: detail})
 	s.beat(c.Context()) // so that a caller who waits need not wait for this replica
 	return edge.Response{Body: viewRevocation(done, s.cfg.Keys.Timetable())}, nil
 }
@@ -49,7 +50,7 @@ func (s *Server) rotateKeysNow(c *adminRequest, algs []string) ([]api.Rotation, 
 			return nil, s.rotationProblem(err)
 		}
 		c.KeyID = r.Signer.KID
-		s.did(c, event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "emergency": "true", "retired": r.Retired}})
+		s.did(c, store.Event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "emergency": "true", "retired": r.Retired}})
 		done = append(done, api.Rotation{Alg: r.Alg, At: r.At, Version: r.Version, Retired: r.Retired,
 			Signer: (*api.Successor)(r.Signer), Standby: (*api.Successor)(r.Standby)})
 	}

@@ -5,6 +5,7 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/edge"
+	"signet/store"
 )
 
 // adminRewrap puts the keyring under the first master key, and with it the refresh tokens that are
@@ -24,7 +25,7 @@ func (s *Server) adminRewrap(c *adminRequest) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	if done.Changed {
-		s.did(c, event{Type: "keys.rewrap", Detail: map[string]string{"master_key": hints[0]}})
+		s.did(c, store.Event{Type: "keys.rewrap", Detail: map[string]string{"master_key": hints[0]}})
 	}
 	s.beat(c.Context())
 	view := api.RewrappedKeys{At: done.At, Version: done.Version, Changed: done.Changed, MasterKeys: hints}

@@ -62,7 +62,7 @@ func (s *Server) seal(c *adminRequest, w http.ResponseWriter, sealer store.Seale
 		send(api.SealProgress{Step: "seal", Looked: done.Looked, Sealed: done.Sealed, Error: err.Error()})
 		return nil // the line tells it
 	}
-	s.did(c, event{Type: store.EventStoreSeal, Detail: map[string]string{"records": strconv.Itoa(done.Looked), "sealed": strconv.Itoa(done.Sealed)}})
+	s.did(c, store.Event{Type: store.EventStoreSeal, Detail: map[string]string{"records": strconv.Itoa(done.Looked), "sealed": strconv.Itoa(done.Sealed)}})
 	send(api.SealProgress{Step: "done", Looked: done.Looked, Sealed: done.Sealed, Done: true})
 	return nil
 }

@@ -50,7 +50,7 @@ func (s *Server) adminRevokeSessions(c *adminRequest) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	e := event{Type: store.EventSessionRevokeAll}
+	e := store.Event{Type: store.EventSessionRevokeAll}
 	revoked, err := s.store.RevokeSessions(s.doing(c, &e), user.ID)
 	if err != nil {
 		return edge.Response{}, userProblem(err)
@@ -65,7 +65,7 @@ func (s *Server) adminRevokeSession(c *adminRequest) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	id, err := store.ParseSessionID(c.PathValue("sid"))
-	e, existed := event{Type: store.EventSessionRevoke}, false
+	e, existed := store.Event{Type: store.EventSessionRevoke}, false
 	if err == nil {
 		c.SessionID = id.String()
 		if existed, err = s.store.RevokeSession(s.doing(c, &e), user.ID, id); err != nil {

@@ -64,7 +64,7 @@ func (s *Server) adminClearThrottle(c *adminRequest) (edge.Response, error) {
 	if q.Address.IsValid() {
 		detail["of_address"] = q.Address.String()
 	}
-	e := event{Type: store.EventThrottleClear, Detail: detail}
+	e := store.Event{Type: store.EventThrottleClear, Detail: detail}
 	s.doing(c, &e)
 	c.Changing = store.EventThrottleClear
 	if err := s.store.KeepEvent(c.Context(), &e); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/audit"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/syntax"
@@ -38,7 +39,7 @@ func (s *Server) adminCreateUser(c *adminRequest) (edge.Response, error) {
 		}
 	}
 	c.Subject, c.Username = user.ID.String(), user.Username
-	e := event{Type: store.EventUserCreate}
+	e := store.Event{Type: store.EventUserCreate}
 	if err := s.createUser(s.doing(c, &e), user, in.Username); err != nil {
 		return edge.Response{}, userProblem(err)
 	}
@@ -93,20 +94,20 @@ func (s *Server) adminShowUser(c *adminRequest) (edge.Response, error) {
 }
 
 // changeUser is the one way in which an existing user changes.
-func (s *Server) changeUser(c *adminRequest, id store.UserID, e event, change func(u *store.User, now time.Time) error) (edge.Response, error) {
+func (s *Server) changeUser(c *adminRequest, id store.UserID, e store.Event, change func(u *store.User, now time.Time) error) (edge.Response, error) {
 	now := store.Millis(s.now())
 	user, err := s.store.UpdateUser(s.doing(c, &e), id, func(u *store.User) error {
 		u.UpdatedAt = now
 		if err := change(u, now); err != nil {
 			return err
 		}
-		revised(&e, u.Revision+1, u.Epoch)
+		audit.SetRevision(&e, u.Revision+1, u.Epoch)
 		return nil
 	})
 	if err != nil {
 		return edge.Response{}, userProblem(err)
 	}
-	revised(&e, user.Revision, user.Epoch)
+	audit.SetRevision(&e, user.Revision, user.Epoch)
 	s.did(c, e)
 	return edge.Response{Body: viewUser(user)}, nil
 }
@@ -121,7 +122,7 @@ func (s *Server) adminUpdateUser(c *adminRequest) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	e := event{Type: store.EventUserUpdate, Detail: map[string]string{"claims": claimNames(in.Claims)}}
+	e := store.Event{Type: store.EventUserUpdate, Detail: map[string]string{"claims": claimNames(in.Claims)}}
 	return s.changeUser(c, user.ID, e, func(u *store.User, _ time.Time) (err error) {
 		u.Claims, err = mergeClaims(u.Claims, in.Claims)
 		return err
@@ -133,7 +134,7 @@ func (s *Server) adminDeleteUser(c *adminRequest) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	e := event{Type: store.EventUserDelete}
+	e := store.Event{Type: store.EventUserDelete}
 	if err := s.store.DeleteUser(s.doing(c, &e), user.ID); err != nil {
 		return edge.Response{}, userProblem(err)
 	}

@@ -39,7 +39,7 @@ func (s *Server) adminSetPassword(c *adminRequest) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	_, err = s.changeUser(c, user.ID, event{Type: "user.set_password"}, func(u *store.User, _ time.Time) error {
+	_, err = s.changeUser(c, user.ID, store.Event{Type: "user.set_password"}, func(u *store.User, _ time.Time) error {
 		u.PasswordHash = hash
 		u.EndSessions()
 		return nil
@@ -52,7 +52,7 @@ func (s *Server) adminSetPassword(c *adminRequest) (edge.Response, error) {
 
 // adminDisableUser ends every session as well: enabling the user again is a new start.
 func (s *Server) adminDisableUser(c *adminRequest) (edge.Response, error) {
-	return s.switchUser(c, event{Type: "user.disable"}, func(u *store.User, _ time.Time) error {
+	return s.switchUser(c, store.Event{Type: "user.disable"}, func(u *store.User, _ time.Time) error {
 		u.Disabled = true
 		u.EndSessions()
 		return nil
@@ -60,13 +60,13 @@ func (s *Server) adminDisableUser(c *adminRequest) (edge.Response, error) {
 }
 
 func (s *Server) adminEnableUser(c *adminRequest) (edge.Response, error) {
-	return s.switchUser(c, event{Type: "user.enable"}, func(u *store.User, _ time.Time) error {
+	return s.switchUser(c, store.Event{Type: "user.enable"}, func(u *store.User, _ time.Time) error {
 		u.Disabled = false
 		return nil
 	})
 }
 
-func (s *Server) switchUser(c *adminRequest, e event, change func(*store.User, time.Time) error) (edge.Response, error) {
+func (s *Server) switchUser(c *adminRequest, e store.Event, change func(*store.User, time.Time) error) (edge.Response, error) {
 	user, err := s.findUser(c)
 	if err != nil {
 		return edge.Response{}, err

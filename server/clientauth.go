@@ -229,12 +229,12 @@ func (s *Server) refuseClient(c *edge.Request, client candidate, id, why string)
 	if err != nil {
 		return edge.Unavailable(err)
 	}
-	e := event{Type: store.EventClientAuth, Outcome: store.OutcomeRefused, ClientID: client.ID, Detail: map[string]string{store.DetailReason: why}}
+	e := store.Event{Type: store.EventClientAuth, Outcome: store.OutcomeRefused, ClientID: client.ID, Detail: map[string]string{store.DetailReason: why}}
 	if wait > 0 {
 		e.Outcome = store.OutcomeThrottled
 		refusal = edge.SlowDown(wait)
 	}
-	s.audit.refusal(c, e) // the same cost whether there is such a client or not
+	s.audit.Refused(c, e) // the same cost whether there is such a client or not
 	return refusal
 }
 

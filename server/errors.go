@@ -73,8 +73,11 @@ func dependencyOf(err error) string {
 	return edge.DependencyOther
 }
 
-// The surfaces word errors: OAuth's endpoints as RFC 6749 §5.2 does, the admin API in its own words.
-var (
-	oauthSurface = &edge.Surface{Error: asError}
-	adminSurface = &edge.Surface{Error: asError, Body: adminErrorBody}
-)
+// surface is that of OAuth's endpoints: errors as RFC 6749 §5.2 has them.
+func (s *Server) surface() *edge.Surface {
+	return &edge.Surface{Error: asError, Refused: func(r *edge.Request, rt *edge.Route, refused *edge.Error, _ error) {
+		if rt.Form && !r.Audited {
+			s.audit.RefusedRequest(r, rt.Name, refused)
+		}
+	}}
+}

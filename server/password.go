@@ -38,7 +38,7 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 	if err != nil {
 		return "", "", 0, err
 	}
-	e := event{Type: store.EventLogin, Outcome: store.OutcomeOK}
+	e := store.Event{Type: store.EventLogin, Outcome: store.OutcomeOK}
 	session, user, err := s.startSession(g, receipt, credential, secret, &e)
 	if err != nil {
 		s.audit.Drop(e)
@@ -52,7 +52,7 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 		s.audit.Drop(e)
 		return "", "", 0, err
 	}
-	s.audit.add(g.Request, e)
+	s.audit.Change(g.Request, e)
 	if slices.Contains(g.client.Grants, grantRefreshToken) {
 		token := refreshToken{UserID: user.ID, SessionID: session.ID, AuthTime: session.StartedAt, Scope: g.scope}
 		if len(g.client.Audiences) > 0 || len(g.Form.Resources) > 0 { // else it follows the server's default
@@ -108,7 +108,7 @@ func (s *Server) beginLogin(g *granting, name, secret string) (store.Receipt, st
 	s.noteReached(g, admission.Reached)
 	switch {
 	case admission.Wait > 0:
-		s.audit.refusal(g.Request, event{Type: store.EventLogin, Outcome: store.OutcomeThrottled})
+		s.audit.Refused(g.Request, store.Event{Type: store.EventLogin, Outcome: store.OutcomeThrottled})
 		return store.Receipt{}, credential, edge.SlowDown(admission.Wait)
 	case admission.Busy:
 		return store.Receipt{}, credential, edge.Crowded()
@@ -152,16 +152,16 @@ func (s *Server) noteReached(g *granting, reached []string) {
 		return
 	}
 	s.metrics.underAttack.Inc()
-	e := event{Type: store.EventUnderAttack, Outcome: store.OutcomeOK}
+	e := store.Event{Type: store.EventUnderAttack, Outcome: store.OutcomeOK}
 	if g.Subject != "" {
-		s.audit.add(g.Request, e)
+		s.audit.Change(g.Request, e)
 		return
 	}
-	s.audit.refusal(g.Request, e) // names that nobody has can be made up without end
+	s.audit.Refused(g.Request, e) // names that nobody has can be made up without end
 }
 
 func (s *Server) refuseLogin(g *granting, why string) error {
-	s.audit.refusal(g.Request, event{Type: store.EventLogin, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: why}})
+	s.audit.Refused(g.Request, store.Event{Type: store.EventLogin, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: why}})
 	return errInvalidLogin.Because("%s", why)
 }
 
@@ -200,13 +200,13 @@ func (s *Server) rehash(g *granting, user store.User, secret string) {
 }
 
 // startSession forgets the account's failures from here and begins the session, with the event e.
-func (s *Server) startSession(g *granting, receipt store.Receipt, checked store.Credential, secret string, e *event) (store.Session, store.User, error) {
+func (s *Server) startSession(g *granting, receipt store.Receipt, checked store.Credential, secret string, e *store.Event) (store.Session, store.User, error) {
 	fresh := store.Session{UserID: checked.UserID, ClientID: g.client.ID, ClientEpoch: g.client.Epoch, Address: store.NetworkOf(g.Address),
 		StartedAt: laterOf(s.now(), g.client.NotBefore)}
 	randomBytes(fresh.ID[:])
 	set := s.settings()
 	g.Changing, e.SessionID = store.EventLogin, fresh.ID.String()
-	begun, err := s.store.FinishLogin(s.audit.withEvent(g.Request, e), s.now(), receipt, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
+	begun, err := s.store.FinishLogin(s.audit.WithEvent(g.Request, e), s.now(), receipt, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrDisabled):
 		return store.Session{}, store.User{}, s.refuseLogin(g, "user went away during the login: "+err.Error())

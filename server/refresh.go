@@ -21,7 +21,7 @@ func (s *Server) openPresented(g *granting) error {
 	}
 	token, err := s.sealer.Open(presented, g.client.ID)
 	if err != nil {
-		s.audit.refusal(g.Request, event{Type: store.EventRefresh, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: err.Error()}})
+		s.audit.Refused(g.Request, store.Event{Type: store.EventRefresh, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: err.Error()}})
 		return errInvalidRefreshToken.Because("%w", err)
 	}
 	g.presented = token
@@ -76,7 +76,7 @@ func (s *Server) stillAllowed(client *store.Client, presented refreshToken) []st
 func (s *Server) endSession(g *granting, why string) error {
 	s.beginRefresh(g)
 	e := ended(why)
-	existed, err := s.store.RevokeSession(s.audit.withEvent(g.Request, &e), g.presented.UserID, g.presented.SessionID)
+	existed, err := s.store.RevokeSession(s.audit.WithEvent(g.Request, &e), g.presented.UserID, g.presented.SessionID)
 	if err != nil {
 		return edge.Unavailable(err)
 	}
@@ -91,19 +91,19 @@ func (s *Server) beginRefresh(g *granting) {
 }
 
 // ended is the event of a refresh that has ended the session.
-func ended(why string) event {
-	return event{Type: store.EventRefresh, Outcome: store.Revoked.String(), Detail: map[string]string{store.DetailReason: why}}
+func ended(why string) store.Event {
+	return store.Event{Type: store.EventRefresh, Outcome: store.Revoked.String(), Detail: map[string]string{store.DetailReason: why}}
 }
 
 // recordEnded records a refresh whose session is over. That it ends the session happens once; the app can
 // come again with the same token as often as it likes.
-func (s *Server) recordEnded(g *granting, existed bool, e event) {
+func (s *Server) recordEnded(g *granting, existed bool, e store.Event) {
 	if existed {
-		s.audit.repeatable(g.Request, e)
+		s.audit.RateLimited(g.Request, e)
 		return
 	}
 	e.Outcome = store.Gone.String()
-	s.audit.refusal(g.Request, e)
+	s.audit.Refused(g.Request, e)
 }
 
 // refresh is the refresh token grant (RFC 6749 §6): one atomic step in the store decides, and what
@@ -138,7 +138,7 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 
 // recordRotation records an outcome that is recorded, and returns the answer to one that does not go on.
 func (s *Server) recordRotation(g *granting, session store.Session, outcome store.Outcome) error {
-	e := event{}
+	e := store.Event{}
 	var changed bool
 	if e.Type, e.Outcome, changed = outcome.Event(); changed {
 		r := s.rotation(g)
@@ -149,20 +149,20 @@ func (s *Server) recordRotation(g *granting, session store.Session, outcome stor
 		return nil
 	case store.Late:
 		e.Detail = map[string]string{"presented_generation": number(g.presented.Generation), "stored_generation": number(session.Generation - 1)}
-		s.audit.add(g.Request, e)
+		s.audit.Change(g.Request, e)
 		return nil
 	case store.Healed:
 		s.log.WarnContext(g.Context(), "the store had lost a rotation; the session was moved on", slog.String("sid", session.ID.String()))
-		s.audit.add(g.Request, e)
+		s.audit.Change(g.Request, e)
 		return nil
 	case store.Reused:
 		s.log.WarnContext(g.Context(), "a spent refresh token was used again; the session was ended", slog.String("sid", g.SessionID))
 		e.Detail = reuseDetail(g, session, s.now())
-		s.audit.add(g.Request, e)
+		s.audit.Change(g.Request, e)
 		return errInvalidRefreshToken.Because("reuse of generation %d", g.presented.Generation)
 	case store.Ahead:
 		s.log.WarnContext(g.Context(), "a refresh token is newer than its session, and the store has lost nothing that explains it", slog.String("sid", g.SessionID))
-		s.audit.refusal(g.Request, event{Type: store.EventRefresh, Outcome: g.Outcome})
+		s.audit.Refused(g.Request, store.Event{Type: store.EventRefresh, Outcome: g.Outcome})
 		return errInvalidRefreshToken.Because("generation %d is newer than the session", g.presented.Generation)
 	default:
 		over := ended("session is " + g.Outcome)

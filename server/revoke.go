@@ -31,15 +31,15 @@ var revokedReply = edge.Response{Body: struct{}{}}
 
 func (s *Server) revokeSession(c *edge.Request, token refreshToken) (edge.Response, error) {
 	c.Changing, c.Subject, c.SessionID = store.EventRevoke, token.UserID.String(), token.SessionID.String()
-	e := event{Type: store.EventRevoke, Outcome: store.OutcomeOK}
-	existed, err := s.store.RevokeSession(s.audit.withEvent(c, &e), token.UserID, token.SessionID)
+	e := store.Event{Type: store.EventRevoke, Outcome: store.OutcomeOK}
+	existed, err := s.store.RevokeSession(s.audit.WithEvent(c, &e), token.UserID, token.SessionID)
 	if err != nil {
 		return edge.Response{}, edge.Unavailable(err)
 	}
 	c.Outcome = "unknown"
 	if existed {
 		c.Outcome = "revoked"
-		s.audit.repeatable(c, e)
+		s.audit.RateLimited(c, e)
 	}
 	return revokedReply, nil
 }
@@ -63,17 +63,17 @@ func (s *Server) revokeAccessToken(c *edge.Request, client *store.Client, token 
 func (s *Server) revokeJTI(c *edge.Request, client *store.Client, clientID, jti string, until time.Time) (edge.Response, error) {
 	if clientID != client.ID {
 		c.Outcome = "foreign"
-		s.audit.refusal(c, event{Type: store.EventRevoke, Outcome: store.OutcomeRefused,
+		s.audit.Refused(c, store.Event{Type: store.EventRevoke, Outcome: store.OutcomeRefused,
 			Detail: map[string]string{store.DetailReason: "the token of client " + clientID}})
 		return revokedReply, nil
 	}
 	c.Changing = store.EventRevoke
-	e := event{Type: store.EventRevoke, Outcome: store.OutcomeOK, Detail: map[string]string{store.DetailJTI: jti}}
-	if err := s.store.RevokeToken(s.audit.withEvent(c, &e), jti, until); err != nil {
+	e := store.Event{Type: store.EventRevoke, Outcome: store.OutcomeOK, Detail: map[string]string{store.DetailJTI: jti}}
+	if err := s.store.RevokeToken(s.audit.WithEvent(c, &e), jti, until); err != nil {
 		return edge.Response{}, edge.Unavailable(err)
 	}
 	c.Outcome = "revoked"
-	s.audit.repeatable(c, e)
+	s.audit.RateLimited(c, e)
 	return revokedReply, nil
 }
 

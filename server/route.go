@@ -42,8 +42,9 @@ func (s *Server) routes() map[string]*edge.Route {
 		prefix + "/healthz": health,
 		prefix + "/readyz":  ready,
 	}
+	surface := s.surface()
 	for _, rt := range table {
-		rt.Surface = oauthSurface
+		rt.Surface = surface
 	}
 	return table
 }
@@ -74,7 +75,7 @@ func (s *Server) isLight(r *http.Request) bool {
 }
 
 var notFound = edge.Route{
-	Name: "not_found", Level: slog.LevelDebug, Surface: oauthSurface,
+	Name: "not_found", Level: slog.LevelDebug, Surface: &edge.Surface{Error: asError},
 	Handle: func(*edge.Request) (edge.Response, error) {
 		return edge.Response{}, &edge.Error{Status: http.StatusNotFound, Code: "not_found",
 			Description: "there is nothing at this path; /.well-known/oauth-authorization-server lists the endpoints"}

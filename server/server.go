@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
-	"signet/keys/clockcheck"
 	"signet/server/audit"
 	"signet/server/edge"
 	"signet/server/password"
@@ -88,8 +85,7 @@ type Server struct {
 	unknown  throttle.Local // authentications in the name of no client
 	metrics  *metrics
 	heart    *heart
-	trail    *watchedTrail // the store's
-	audit    auditor       // writes to trail
+	audit    *audit.Recorder
 	applied  atomic.Pointer[Settings]
 	loss     atomic.Pointer[store.Loss] // the last one that the store has told of
 	replica  string                     // random, one a process
@@ -122,15 +118,14 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.hashes.wanted = make(chan struct{}, 1)
 	s.Apply(cfg.Settings)
-	s.trail = &watchedTrail{Audit: cfg.Store}
-	s.audit = auditor{Recorder: audit.New(audit.Config{Store: s.trail, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
-		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc}), showNames: func() bool { return s.settings().LogUsernames }}
+	s.audit = audit.New(audit.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
+		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc, ShowNames: func() bool { return s.settings().LogUsernames }})
 	s.clients.floor = s.checkFloor
 	s.watchSeals(cfg.Registry)
 	s.engine = newEngine(s)
 	s.edge = edge.New(edge.Config{Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		TrustedProxies: func() []netip.Prefix { return s.settings().TrustedProxies }, CheckClock: func() error { return cfg.Keys.Clock().Check() },
-		OriginListed: s.clients.listed, Dependency: dependencyOf, Refused: s.recordRefused})
+		OriginListed: s.clients.listed, Dependency: dependencyOf})
 	s.table = s.routes()
 	return s, nil
 }
@@ -175,7 +170,7 @@ func (s *Server) KeyEvent(e keys.Event) {
 	if e.Offset != 0 {
 		detail["offset"] = e.Offset.Round(100 * time.Millisecond).String()
 	}
-	s.audit.Record(event{At: s.now(), Type: store.EventKeyPrefix + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID, Detail: detail})
+	s.audit.Record(store.Event{At: s.now(), Type: store.EventKeyPrefix + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID, Detail: detail})
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -259,17 +254,6 @@ func (s *Server) summariseUntil(ctx context.Context) {
 func (s *Server) summarise() {
 	s.edge.Summarise()
 	s.audit.Tick()
-}
-
-// recordRefused puts a refused request on the audit trail, if nothing else of it is there.
-func (s *Server) recordRefused(r *edge.Request, rt *edge.Route, refused *edge.Error, err error) {
-	switch {
-	case r.Audited:
-	case rt.Form:
-		s.audit.refused(r, rt, refused)
-	case rt.Changes && r.Actor != "" && refused.Status >= http.StatusInternalServerError && !errors.Is(err, clockcheck.ErrClock):
-		s.audit.unsureDeed(r, deedType(strings.TrimPrefix(rt.Name, "admin.")), refused)
-	}
 }
 
 // hinted takes another replica's word that something has changed.

@@ -35,7 +35,7 @@ func TestListReadsEveryPage(t *testing.T) {
 		after := r.FormValue("after")
 		asked = append(asked, after)
 		next := map[string]string{"": "b", "b": "d", "d": ""}[after]
-		_ = json.NewEncoder(w).Encode(api.ClientList{Clients: []api.Client{{ClientSpec: api.ClientSpec{ID: after + "1"}}, {ClientSpec: api.ClientSpec{ID: after + "2"}}}, Next: next})
+		_ = json.NewEncoder(w).Encode(map[string]any{"clients": []api.Client{{ClientSpec: api.ClientSpec{ID: after + "1"}}, {ClientSpec: api.ClientSpec{ID: after + "2"}}}, "next": next})
 	}))
 	defer srv.Close()
 	code, out, errs := runWith(t, srv.URL, "client", "list", "-o", "json")
@@ -49,7 +49,7 @@ func TestListReadsEveryPage(t *testing.T) {
 
 func TestListThatDoesNotEnd(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(api.UserList{Next: "x"})
+		_ = json.NewEncoder(w).Encode(map[string]any{"users": []api.User{}, "next": "x"})
 	}))
 	defer srv.Close()
 	if code, _, errs := runWith(t, srv.URL, "user", "list"); code != 1 || !strings.Contains(errs, "does not end") {
@@ -178,7 +178,7 @@ func TestMisuseIsFoundThroughWrapping(t *testing.T) {
 func TestImportReportCounts(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		_ = json.NewEncoder(w).Encode(api.Report{Accepted: 5, Refused: []api.RefusedLine{{Line: 1, Username: "a", Reason: "exists"}, {Line: 2, Username: "b", Reason: "exists"}}, RefusedCount: 20_000})
+		_ = json.NewEncoder(w).Encode(map[string]any{"accepted": 5, "refused": []api.RefusedLine{{Line: 1, Username: "a", Reason: "exists"}, {Line: 2, Username: "b", Reason: "exists"}}, "refused_count": 20_000})
 	}))
 	defer srv.Close()
 	file := filepath.Join(t.TempDir(), "users.ndjson")

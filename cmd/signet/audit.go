@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 	"signet/server/admin/client"
 	"signet/store"
@@ -20,9 +21,6 @@ import (
 
 // followEvery is how often --follow asks for what is new.
 const followEvery = time.Second
-
-// eventRecord is one line of the audit trail.
-type eventRecord struct{ api.Event }
 
 // auditQuery holds the flags of `audit list`.
 type auditQuery struct {
@@ -33,7 +31,7 @@ type auditQuery struct {
 }
 
 func auditCommand(app *cli.App) *cobra.Command {
-	return remote(app, cli.Group("audit", "Answer what happened",
+	return connect.Flags(app, cli.Group("audit", "Answer what happened",
 		"Read the audit trail: sign-ins, refusals, reused refresh tokens, revocations, key changes and\n"+
 			"everything that was done through the admin API.",
 		auditList(app)))
@@ -55,7 +53,7 @@ func auditList(app *cli.App) *cobra.Command {
 			if types {
 				return listEventTypes(app)
 			}
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
@@ -81,7 +79,7 @@ func auditList(app *cli.App) *cobra.Command {
 	return cmd
 }
 
-func readEvents(ctx context.Context, c *client.Client, q auditQuery, newest bool) (api.EventList, error) {
+func fetchEvents(ctx context.Context, c *client.Client, q auditQuery, newest bool) (api.EventList, error) {
 	v := url.Values{"limit": {fmt.Sprint(q.limit)}}
 	for name, value := range map[string]string{"type": q.typ, "client_id": q.client, "sub": q.sub, "user": q.user,
 		"address": q.address, "since": q.since, "until": q.until} {
@@ -100,14 +98,13 @@ func readEvents(ctx context.Context, c *client.Client, q auditQuery, newest bool
 }
 
 func listEvents(app *cli.App, ctx context.Context, c *client.Client, q auditQuery, newest bool) error {
-	p, err := readEvents(ctx, c, q, newest)
+	p, err := fetchEvents(ctx, c, q, newest)
 	if err != nil {
 		return err
 	}
 	l := app.NewList("events", eventHeader()...)
-	for _, event := range p.Events {
-		e := eventRecord{event}
-		if err := l.Add(e, e.cells()...); err != nil {
+	for _, e := range p.Events {
+		if err := l.Add(e, eventCells(e)...); err != nil {
 			return err
 		}
 	}
@@ -138,7 +135,7 @@ func followEvents(app *cli.App, ctx context.Context, c *client.Client, q auditQu
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
 	for first := true; ; first = false {
-		p, err := readEvents(ctx, c, q, newest)
+		p, err := fetchEvents(ctx, c, q, newest)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -166,10 +163,9 @@ func printEvents(app *cli.App, events []api.Event, header bool) error {
 	if header && !app.JSON() {
 		cli.Row(w, eventHeader()...)
 	}
-	for _, event := range events {
-		e := eventRecord{event}
+	for _, e := range events {
 		if !app.JSON() {
-			cli.Row(w, e.cells()...)
+			cli.Row(w, eventCells(e)...)
 		} else if err := app.PrintJSON(e); err != nil {
 			return err
 		}
@@ -181,12 +177,12 @@ func eventHeader() []string {
 	return []string{"SEQ", "AT", "TYPE", "OUTCOME", "CLIENT", "SUB", "MORE"}
 }
 
-func (e eventRecord) cells() []string {
-	return []string{fmt.Sprint(e.Seq), cli.FormatTime(e.At), e.Type, cli.OrDash(e.Outcome), cli.OrDash(e.ClientID), cli.OrDash(e.Subject), e.more()}
+func eventCells(e api.Event) []string {
+	return []string{fmt.Sprint(e.Seq), cli.FormatTime(e.At), e.Type, cli.OrDash(e.Outcome), cli.OrDash(e.ClientID), cli.OrDash(e.Subject), eventDetails(e)}
 }
 
-// more is what only some events have.
-func (e eventRecord) more() string {
+// eventDetails returns the members that only some events have.
+func eventDetails(e api.Event) string {
 	var parts []string
 	add := func(name, value string) {
 		if value != "" {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 	"signet/server/admin/client"
 )
@@ -24,7 +25,7 @@ func backupCommand(app *cli.App) *cobra.Command {
 		Example: "signet backup /backup/signet-$(date +%F).db\nsignet backup - | age -r age1… > signet.db.age",
 		Args:    cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
@@ -39,7 +40,7 @@ func backupCommand(app *cli.App) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "replace FILE if there is one")
-	return remote(app, cmd)
+	return connect.Flags(app, cmd)
 }
 
 func backupToStdout(app *cli.App, ctx context.Context, c *client.Client) error {
@@ -51,7 +52,7 @@ func backupToStdout(app *cli.App, ctx context.Context, c *client.Client) error {
 }
 
 func backupToFile(app *cli.App, ctx context.Context, c *client.Client, path string, force bool) (n int64, err error) {
-	err = cli.WriteFile(path, force, func(path string) error { return guardOwnFiles(app, path) }, func(w io.Writer) error {
+	err = cli.WriteFile(path, force, func(path string) error { return connect.RefuseOwnFiles(app, path) }, func(w io.Writer) error {
 		n, err = fetchBackup(app, ctx, c, w)
 		return err
 	})

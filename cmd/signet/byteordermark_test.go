@@ -28,10 +28,6 @@ func TestByteOrderMarks(t *testing.T) {
 	if got, err := readKeyFile(app, write(mark+`{"keys":[]}`+"\r\n")); string(got) != `{"keys":[]}`+"\r\n" || err != nil {
 		t.Errorf("a key set: got %q and error %v", got, err)
 	}
-	app.Connection.TokenFile = write(mark + "token\r\n")
-	if got, err := adminToken(app); got != "token" || err != nil {
-		t.Errorf("an admin token: got %q and error %v", got, err)
-	}
 	app.In = strings.NewReader(mark + "a.b.c\r\n")
 	if got, err := readToken(app, nil); got != "a.b.c" || err != nil {
 		t.Errorf("a token: got %q and error %v", got, err)

@@ -2,10 +2,9 @@ package main
 
 import (
 	"cmp"
+	"signet/server/admin/api"
 	"slices"
 	"time"
-
-	"signet/server/admin/api"
 )
 
 // chart is a plan as it is drawn: a row for each key, on a scale of time.
@@ -40,7 +39,7 @@ func newChart(p api.KeyPlan) chart {
 		c.from = first
 	}
 	for _, k := range p.Keys {
-		if end := endOf(k); !end.IsZero() && !end.After(c.from) {
+		if end := end(k); !end.IsZero() && !end.After(c.from) {
 			continue // its life is over
 		}
 		i := slices.IndexFunc(c.groups, func(g chartGroup) bool { return g.alg == k.Alg })
@@ -53,8 +52,8 @@ func newChart(p api.KeyPlan) chart {
 	return c
 }
 
-// endOf is when the key leaves the key set; zero when that is not planned.
-func endOf(k api.PlannedKey) time.Time {
+// end is when the key leaves the key set; zero when that is not planned.
+func end(k api.PlannedKey) time.Time {
 	if !k.RevokedAt.IsZero() {
 		return k.RevokedAt
 	}
@@ -66,7 +65,7 @@ func (c chart) spans(k api.PlannedKey) (list []span) {
 	if k.ActivatesAt.IsZero() {
 		return nil // no key, only its row
 	}
-	end := orTime(endOf(k), c.until)
+	end := orTime(end(k), c.until)
 	for _, s := range []span{
 		{"pending", k.PublishedAt, k.ActivatesAt},
 		{"active", k.ActivatesAt, orTime(k.RetiresAt, end)},

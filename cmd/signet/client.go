@@ -7,18 +7,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
 
 func clientCommand(app *cli.App) *cobra.Command {
-	return remote(app, cli.Group("client", "Register and change the apps that ask for tokens",
+	return connect.Flags(app, cli.Group("client", "Register and change the apps that ask for tokens",
 		"Register, show and change clients: the apps that ask for tokens.\n\n"+
 			"A confidential client (a server) has a secret, which Signet makes and shows once, or signs with\n"+
 			"a key of its own, whose public half it gives. A public client (a browser or phone app) has\n"+
 			"neither. Each may use only the grants, scopes and audiences it is given.",
 		clientCreate(app), clientList(app), clientShow(app), clientUpdate(app), clientRotateSecret(app), clientRevokeSecret(app),
-		clientSwitch(app, api.DisableClient, "disable", "Refuse a client until it is enabled again", "Its sessions and tokens end. When it is enabled again, its users sign in anew."),
-		clientSwitch(app, api.EnableClient, "enable", "Let a disabled client in again", ""),
+		clientSwitch(app, "disable", api.DisableClient, "Refuse a client until it is enabled again", "Its sessions and tokens end. When it is enabled again, its users sign in anew."),
+		clientSwitch(app, "enable", api.EnableClient, "Let a disabled client in again", ""),
 		clientDelete(app)))
 }
 
@@ -61,16 +62,16 @@ func clientCreate(app *cli.App) *cobra.Command {
 }
 
 func createClient(app *cli.App, cmd *cobra.Command, body map[string]any) error {
-	c, err := connect(app)
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	var made clientRecord
+	var made api.Client
 	if err := c.Call(cmd.Context(), api.CreateClient.At(), body, &made); err != nil {
 		return err
 	}
 	showWarnings(app, made.Warnings)
-	if err := app.Print(made, func(w io.Writer) { writeCredentials(w, made.ID, made.Secret); made.writeKeys(w) }); err != nil {
+	if err := app.Print(made, func(w io.Writer) { writeCredentials(w, made.ID, made.Secret); writeClientKeys(w, made) }); err != nil {
 		return err
 	}
 	if made.Secret != "" {
@@ -93,7 +94,7 @@ func clientShow(app *cli.App) *cobra.Command {
 		Example: "signet client show web",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return clientCall(app, cmd, api.ShowClient.At(args[0]), nil)
+			return callClient(app, cmd, api.ShowClient.At(args[0]), nil)
 		},
 	}
 }
@@ -119,21 +120,21 @@ func clientUpdate(app *cli.App) *cobra.Command {
 			if len(body) == 0 {
 				return cli.Usagef("say what to change; see `%s --help`", cmd.CommandPath())
 			}
-			return clientCall(app, cmd, api.UpdateClient.At(args[0]), body)
+			return callClient(app, cmd, api.UpdateClient.At(args[0]), body)
 		},
 	}
 	spec.flags(cmd)
 	return cmd
 }
 
-func clientSwitch(app *cli.App, verb api.Verb, name, short, more string) *cobra.Command {
+func clientSwitch(app *cli.App, name string, verb api.Verb, short, more string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     name + " ID",
 		Short:   short,
 		Example: "signet client " + name + " web",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return clientCall(app, cmd, verb.At(args[0]), nil)
+			return callClient(app, cmd, verb.At(args[0]), nil)
 		},
 	}
 	if more != "" {
@@ -154,20 +155,20 @@ func clientDelete(app *cli.App) *cobra.Command {
 			if err := app.Confirm(yes, fmt.Sprintf("Delete the client %q for good?", args[0])); err != nil {
 				return err
 			}
-			return deleted(app, cmd, args[0], api.DeleteClient)
+			return deleteRecord(app, cmd, args[0], api.DeleteClient.At(args[0]))
 		},
 	}
 	cli.YesFlag(cmd, &yes)
 	return cmd
 }
 
-// deleted removes the record of that name and reports it.
-func deleted(app *cli.App, cmd *cobra.Command, name string, verb api.Verb) error {
-	c, err := connect(app)
+// deleteRecord calls a verb that deletes the record of that name, and reports it.
+func deleteRecord(app *cli.App, cmd *cobra.Command, name string, target api.Target) error {
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	if err := c.Call(cmd.Context(), verb.At(name), nil, nil); err != nil {
+	if err := c.Call(cmd.Context(), target, nil, nil); err != nil {
 		return err
 	}
 	return app.Print(map[string]string{"deleted": name}, func(w io.Writer) { cli.Row(w, "deleted "+name) })

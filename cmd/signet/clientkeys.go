@@ -10,6 +10,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/keys/jose"
+	"signet/server/admin/api"
 )
 
 // maxKeyFile is more than any file of keys has.
@@ -73,25 +74,17 @@ func inOption(path string) string {
 	return "-in " + path + " "
 }
 
-// keySet are the keys of a client, as far as they are shown.
-func (r clientRecord) keySet() keySet {
+// clientKeySet has the public keys of a client.
+func clientKeySet(c api.Client) keySet {
 	var set keySet
-	if len(r.JWKS) > 0 {
-		_ = json.Unmarshal(r.JWKS, &set) // what a newer server has is shown by -o json
+	if len(c.JWKS) > 0 {
+		_ = json.Unmarshal(c.JWKS, &set) // what a newer server has is shown by -o json
 	}
 	return set
 }
 
-func (r clientRecord) kids() []string {
-	var kids []string
-	for _, k := range r.keySet().Keys {
-		kids = append(kids, k.ID)
-	}
-	return kids
-}
-
-func (r clientRecord) writeKeys(w io.Writer) {
-	for i, k := range r.keySet().Keys {
+func writeClientKeys(w io.Writer, c api.Client) {
+	for i, k := range clientKeySet(c).Keys {
 		cli.Row(w, fmt.Sprintf("key %d", i+1), k.ID+" ("+k.signs()+")")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
 
@@ -19,15 +20,14 @@ func clientList(app *cli.App) *cobra.Command {
 		Example: "signet client list\nsignet client list -o json | jq -r '.clients[].client_id'",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
 			l := app.NewList("clients", "CLIENT", "KIND", "STATE", "GRANTS", "SCOPES", "AUDIENCES", "ORIGINS", "INTROSPECTS", "KEYS")
-			err = c.Clients(cmd.Context(), func(made api.Client) error {
-				r := clientRecord{made}
-				return l.Add(r, r.ID, r.kind(), enabledWord(r.Disabled), brief(r.Grants, 22), brief(r.Scopes, 18), brief(r.Audiences, 24),
-					cli.OrDash(strings.TrimPrefix(strconv.Itoa(len(r.Origins)), "0")), introspectsBriefly(r), cli.OrDash(strings.TrimPrefix(strconv.Itoa(len(r.kids())), "0")))
+			err = c.Clients(cmd.Context(), func(r api.Client) error {
+				return l.Add(r, r.ID, clientKind(r), enabledWord(r.Disabled), brief(r.Grants, 22), brief(r.Scopes, 18), brief(r.Audiences, 24),
+					countOrDash(len(r.Origins)), introspectsBriefly(r), countOrDash(len(clientKeySet(r).Keys)))
 			})
 			if err != nil {
 				return err
@@ -37,7 +37,14 @@ func clientList(app *cli.App) *cobra.Command {
 	}
 }
 
-func introspectsBriefly(r clientRecord) string {
+func countOrDash(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return strconv.Itoa(n)
+}
+
+func introspectsBriefly(r api.Client) string {
 	if r.Introspect && len(r.IntrospectFor) > 0 {
 		return "for " + brief(r.IntrospectFor, 20)
 	}

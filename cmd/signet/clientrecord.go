@@ -7,36 +7,34 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
 
-// clientRecord is a Client of the admin API.
-type clientRecord struct{ api.Client }
-
-// clientCall makes one call that answers with a client, and shows it.
-func clientCall(app *cli.App, cmd *cobra.Command, target api.Target, body any) error {
-	c, err := connect(app)
+// callClient calls a verb that answers with a client, and shows the client.
+func callClient(app *cli.App, cmd *cobra.Command, target api.Target, body any) error {
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	var r clientRecord
+	var r api.Client
 	if err := c.Call(cmd.Context(), target, body, &r); err != nil {
 		return err
 	}
 	showWarnings(app, r.Warnings)
-	return app.Print(r, r.write)
+	return app.Print(r, func(w io.Writer) { writeClient(w, r) })
 }
 
-// showWarnings shows warnings of the server's to who reads along.
+// showWarnings shows the warnings in an answer of the server.
 func showWarnings(app *cli.App, warnings []string) {
 	for _, warning := range warnings {
 		app.Notef("warning: %s", warning)
 	}
 }
 
-func (r clientRecord) write(w io.Writer) {
+func writeClient(w io.Writer, r api.Client) {
 	cli.Row(w, "client_id", r.ID)
-	cli.Row(w, "kind", r.kind())
+	cli.Row(w, "kind", clientKind(r))
 	cli.Row(w, "state", enabledWord(r.Disabled))
 	cli.Row(w, "authenticates by", cli.Joined(r.AuthMethods))
 	cli.Row(w, "grants", cli.Joined(r.Grants))
@@ -44,10 +42,10 @@ func (r clientRecord) write(w io.Writer) {
 	cli.Row(w, "audiences", defaultWord(cli.Joined(r.Audiences)))
 	cli.Row(w, "origins", cli.Joined(r.Origins))
 	cli.Row(w, "claims", cli.Joined(r.Claims))
-	cli.Row(w, "may introspect", r.introspects())
+	cli.Row(w, "may introspect", introspects(r))
 	cli.Row(w, "algorithm", defaultWord(cli.OrDash(r.Alg)))
 	cli.Row(w, "token lifetime", defaultWord(cli.OrDash(r.AccessTokenTTL)))
-	r.writeKeys(w)
+	writeClientKeys(w, r)
 	for i, s := range r.Secrets {
 		used := ""
 		if s.Unused {
@@ -59,14 +57,14 @@ func (r clientRecord) write(w io.Writer) {
 	cli.Row(w, "updated", cli.FormatTime(r.UpdatedAt))
 }
 
-func (r clientRecord) introspects() string {
+func introspects(r api.Client) string {
 	if r.Introspect && len(r.IntrospectFor) > 0 {
 		return "tokens for " + cli.Joined(r.IntrospectFor)
 	}
 	return yesNo(r.Introspect)
 }
 
-func (r clientRecord) kind() string {
+func clientKind(r api.Client) string {
 	if r.Public {
 		return "public"
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
 
@@ -21,15 +22,15 @@ func clientRotateSecret(app *cli.App) *cobra.Command {
 		Example: "signet client rotate-secret web\nsignet client rotate-secret web --revoke-old   after a leak",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
-			var answer api.ClientSecret
-			if err := c.Call(cmd.Context(), api.RotateSecret.At(args[0]), api.SecretRotation{RevokeOld: revokeOld}, &answer); err != nil {
+			var made api.ClientSecret
+			if err := c.Call(cmd.Context(), api.RotateSecret.At(args[0]), api.SecretRotation{RevokeOld: revokeOld}, &made); err != nil {
 				return err
 			}
-			if err := app.Print(answer, func(w io.Writer) { writeCredentials(w, answer.ClientID, answer.Secret) }); err != nil {
+			if err := app.Print(made, func(w io.Writer) { writeCredentials(w, made.ClientID, made.Secret) }); err != nil {
 				return err
 			}
 			app.Notef("\nKeep the secret now: it is not shown again.")
@@ -62,7 +63,7 @@ func clientRevokeSecret(app *cli.App) *cobra.Command {
 			case fingerprint != "":
 				which = fingerprint
 			}
-			return clientCall(app, cmd, api.RevokeSecret.At(args[0], which), nil)
+			return callClient(app, cmd, api.RevokeSecret.At(args[0], which), nil)
 		},
 	}
 	cmd.Flags().BoolVar(&newest, "newest", false, "end the newer one instead")

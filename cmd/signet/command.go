@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 )
 
 // What the process exits with.
@@ -106,7 +107,7 @@ func newRoot(app *cli.App) *cobra.Command {
 		root.AddCommand(r.command)
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommand(cli.HelpCommand(map[string]func(io.Writer){cli.ConnectionTopic: func(w io.Writer) { showConnectionHelp(app, w) }}))
+	root.SetHelpCommand(cli.HelpCommand(map[string]func(io.Writer){cli.ConnectionTopic: func(w io.Writer) { connect.WriteHelp(app, w) }}))
 	cli.Prepare(root)
 	return root
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"signet/cmd/signet/internal/connect"
 	"signet/config"
 	"signet/server/admin/api"
 	"signet/store"
@@ -58,8 +59,7 @@ func (d *doctor) examineAdminClients(ctx context.Context, s store.Clients, cfg c
 // examineServing asks the running server for its clients.
 func (d *doctor) examineServing(ctx context.Context, cfg config.Config) {
 	var found adminClients
-	c := connectSocket(cfg.Admin.Socket, peerRuleFor(d.app, cfg.Admin.Socket))
-	err := c.Clients(ctx, func(c api.Client) error {
+	err := connect.Socket(d.app, cfg.Admin.Socket).Clients(ctx, func(c api.Client) error {
 		found.look(c.ID, c.Grants, c.Scopes, c.Audiences, cfg)
 		return nil
 	})

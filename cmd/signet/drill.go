@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/config"
 	"signet/server/admin/api"
 	"signet/server/admin/client"
@@ -66,7 +67,7 @@ func drillCommand(app *cli.App) *cobra.Command {
 	f.StringVar(&o.bound, "for", "", "watch each for `DURATION` at most, such as 25h (default: until a minute after the key should sign)")
 	f.StringVar(&o.every, "every", "5s", "a round every `DURATION`")
 	cli.YesFlag(cmd, &o.yes)
-	return remote(app, cmd)
+	return connect.Flags(app, cmd)
 }
 
 // drill is one rehearsal.
@@ -94,7 +95,7 @@ func newDrill(app *cli.App, ctx context.Context, o drillOptions) (*drill, error)
 		return nil, err
 	}
 	var err error
-	if d.admin, err = connect(app); err != nil {
+	if d.admin, err = connect.Client(app); err != nil {
 		return nil, err
 	}
 	var status api.Status

@@ -12,6 +12,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/connect"
 	"signet/config"
 	"signet/store"
 	"signet/store/archive"
@@ -64,7 +65,7 @@ func (r exportReport) write(w io.Writer) {
 func exportToFile(app *cli.App, ctx context.Context, cfg config.Config, path string, force bool) error {
 	report := exportReport{File: path}
 	own, _ := cfg.BoltPath()
-	refuse := func(path string) error { return guardFiles(path, append(ownFiles(app), own)) }
+	refuse := func(path string) error { return connect.RefuseOwnFiles(app, path, own) }
 	err := cli.WriteFile(path, force, refuse, func(w io.Writer) (err error) {
 		report.Trailer, report.Bytes, err = exportStore(app, ctx, cfg, w)
 		return err

@@ -22,6 +22,7 @@ var arrows = map[string][]string{
 	"cmd/signet":                     {"*"},
 	"cmd/signet/e2e":                 {},
 	"cmd/signet/internal/cli":        {},
+	"cmd/signet/internal/connect":    {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "server/admin/api", "server/admin/client"},
 	"cmd/signet/internal/configfile": {"cmd/signet/internal/cli", "config"},
 
 	"config": {"server/syntax"},
@@ -36,7 +37,7 @@ var arrows = map[string][]string{
 	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/edge", "server/password", "server/syntax", "server/throttle", "store", "store/seal"},
 	"server/admin/api":    {},
 	"server/admin/client": {"server/admin/api"},
-	"server/audit":        {"server/loglimit", "store"},
+	"server/audit":        {"server/edge", "server/loglimit", "store"},
 	"server/edge":         {"server/loglimit"},
 	"server/loglimit":     {},
 	"server/password":     {},

@@ -9,14 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
 
-// keyring is the answer of GET /v1/keys.
-type keyring struct{ api.KeyList }
-
 func keysCommand(app *cli.App) *cobra.Command {
-	return remote(app, cli.Group("keys", "See, rotate and revoke the signing keys",
+	return connect.Flags(app, cli.Group("keys", "See, rotate and revoke the signing keys",
 		"See, rotate and revoke the signing keys. They rotate by themselves: a new key is published first, signs\n"+
 			"later, and stays published after it has stopped, so that no verifier meets a key it cannot fetch.\n\n"+
 			"pending: published, not signing yet · active: signs · retired: verifies only · revoked: gone",
@@ -30,21 +28,21 @@ func keysList(app *cli.App) *cobra.Command {
 		Example: "signet keys list",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
-			var k keyring
+			var k api.KeyList
 			if err := c.Call(cmd.Context(), api.ListKeys.At(), nil, &k); err != nil {
 				return err
 			}
 			now := time.Now()
-			return app.Print(k, func(w io.Writer) { k.write(w, now) })
+			return app.Print(k, func(w io.Writer) { writeKeys(w, k, now) })
 		},
 	}
 }
 
-func (k keyring) write(w io.Writer, now time.Time) {
+func writeKeys(w io.Writer, k api.KeyList, now time.Time) {
 	cli.Row(w, "KID", "ALG", "HELD", "STATE", "FOR", "SIGNS FROM", "NEXT", "WHEN")
 	for _, r := range k.Keys {
 		when := "-"
@@ -57,16 +55,16 @@ func (k keyring) write(w io.Writer, now time.Time) {
 		return
 	}
 	cli.Row(w)
-	fmt.Fprintln(w, k.holders())
+	fmt.Fprintln(w, holders(k))
 	cli.Row(w)
 	cli.Row(w, "REPLICA", "KEYS", "SEEN")
 	for _, r := range k.Replicas {
-		cli.Row(w, r.Replica, k.freshness(r), cli.Relative(r.At, now))
+		cli.Row(w, r.Replica, freshness(k, r), cli.Relative(r.At, now))
 	}
 }
 
-// holders says how many replicas have all of these keys.
-func (k keyring) holders() string {
+// holders writes how many replicas have all of these keys.
+func holders(k api.KeyList) string {
 	n := 0
 	for _, r := range k.Replicas {
 		if r.KeyringVersion >= k.Version {
@@ -83,8 +81,8 @@ func holding(n int) string {
 	return "replicas have"
 }
 
-// freshness says whether a replica has the keys of now.
-func (k keyring) freshness(r api.Replica) string {
+// freshness writes which version of the keyring a replica has.
+func freshness(k api.KeyList, r api.Replica) string {
 	version := "version " + strconv.FormatUint(r.KeyringVersion, 10)
 	if r.KeyringVersion < k.Version {
 		return version + ", behind"

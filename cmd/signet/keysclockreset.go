@@ -8,11 +8,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
-
-// clockReset is the answer of POST /v1/keys/clock-reset.
-type clockReset struct{ api.ClockReset }
 
 func keysClockReset(app *cli.App) *cobra.Command {
 	return &cobra.Command{
@@ -26,20 +24,20 @@ func keysClockReset(app *cli.App) *cobra.Command {
 		Example: "signet keys clock-reset",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
-			var answer clockReset
+			var answer api.ClockReset
 			if err := c.Call(cmd.Context(), api.ResetClock.At(), struct{}{}, &answer); err != nil {
 				return err
 			}
-			return app.Print(answer, answer.write)
+			return app.Print(answer, func(w io.Writer) { writeClockReset(w, answer) })
 		},
 	}
 }
 
-func (r clockReset) write(w io.Writer) {
+func writeClockReset(w io.Writer, r api.ClockReset) {
 	if !r.Changed {
 		cli.Row(w, "the clock is not behind the latest time that was seen", cli.FormatTime(r.SeenAt))
 		return

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/config"
 	"signet/server/admin/api"
 )
@@ -48,7 +49,7 @@ func keysPlan(app *cli.App) *cobra.Command {
 				}
 				query.Set("for", d.String())
 			}
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
@@ -94,7 +95,7 @@ func writeSteps(w io.Writer, p api.KeyPlan) {
 	}
 }
 
-// keyLabel is the name of a key as far as it takes to tell it from others.
+// keyLabel returns the beginning of a key's name and its algorithm.
 func keyLabel(name, alg string) string {
 	const enough = 8
 	if len(name) > enough {

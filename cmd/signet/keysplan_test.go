@@ -41,7 +41,7 @@ func examplePlan(t *testing.T, tt keys.Timetable, algs ...string) api.KeyPlan {
 		p.Keys = append(p.Keys, api.PlannedKey{Name: k.Name, KID: k.KID, Alg: k.Alg, PublishedAt: k.PublishAt, ActivatesAt: k.ActivateAt, RetiresAt: k.RetireAt, RemovedAt: k.RemoveAt})
 	}
 	for _, s := range plan.Steps {
-		p.Steps = append(p.Steps, api.PlannedStep(s))
+		p.Steps = append(p.Steps, api.PlannedStep{At: s.At, Step: s.Step, Name: s.Name, Alg: s.Alg})
 	}
 	revoked := api.PlannedKey{Name: "Revoked-key", KID: "Revoked-key", Alg: algs[0], State: "revoked",
 		PublishedAt: start.Add(-tt.Publish), ActivatesAt: start, RevokedAt: start.Add(tt.Active / 4)}
@@ -157,11 +157,11 @@ func TestTicksAreFew(t *testing.T) {
 
 func TestKeysListSaysWhoHasThem(t *testing.T) {
 	now := time.Date(2026, 11, 5, 9, 30, 0, 0, time.UTC)
-	k := keyring{api.KeyList{Version: 3, Keys: []api.Key{{KID: "kid", Alg: "ES256", State: "active", Since: now.Add(-49 * time.Hour)}},
-		Replicas: []api.Replica{{Replica: "one", KeyringVersion: 3, At: now}, {Replica: "two", KeyringVersion: 2, At: now}, {Replica: "three", KeyringVersion: 4, At: now}}}}
+	k := api.KeyList{Version: 3, Keys: []api.Key{{KID: "kid", Alg: "ES256", State: "active", Since: now.Add(-49 * time.Hour)}},
+		Replicas: []api.Replica{{Replica: "one", KeyringVersion: 3, At: now}, {Replica: "two", KeyringVersion: 2, At: now}, {Replica: "three", KeyringVersion: 4, At: now}}}
 	var out bytes.Buffer
 	app := &cli.App{Out: &out}
-	if err := app.Print(k, func(w io.Writer) { k.write(w, now) }); err != nil {
+	if err := app.Print(k, func(w io.Writer) { writeKeys(w, k, now) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"active  2d ", "This is version 3 of the keyring; 2 of 3 replicas have it.", "version 2, behind"} {

@@ -8,12 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
-	"signet/keys"
 	"signet/server/admin/api"
 	"signet/server/admin/client"
 )
 
-// revoked is the answer of POST /v1/keys/{kid}/revoke, who has followed, and what else was done.
+// revoked is the report of `keys revoke`: the answer of the server, the replicas, and what else was done.
 type revoked struct {
 	api.RevokedKey
 	following
@@ -60,11 +59,11 @@ func revokeKey(app *cli.App, cmd *cobra.Command, c *client.Client, kid string, e
 		return err
 	}
 	if endSessions {
-		n, err := endAllSessions(cmd.Context(), c)
-		if err != nil {
+		var ended api.ClientsEnded
+		if err := c.Call(cmd.Context(), api.RevokeAllSessions.At(), nil, &ended); err != nil {
 			return fmt.Errorf("the key is revoked, but not every session is ended; do that with `signet session revoke --everybody`: %w", err)
 		}
-		answer.ClientsEnded = &n
+		answer.ClientsEnded = &ended.Clients
 	}
 	return tellChange(app, cmd.Context(), c, answer.Version, p, &answer, &answer.following)
 }
@@ -112,7 +111,7 @@ func (r revoked) genuine(t, now time.Time) string {
 // restart is when a verifier that keeps keys forgets this one.
 func (r revoked) restart(now time.Time) string {
 	switch {
-	case r.Was != string(keys.Active):
+	case r.Was != "active":
 		return "restarted"
 	case !r.Aged:
 		return "they see the new kid"

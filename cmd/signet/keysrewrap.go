@@ -11,7 +11,7 @@ import (
 	"signet/server/admin/api"
 )
 
-// rewrapped is the answer of POST /v1/keys/rewrap, and who has followed.
+// rewrapped is the report of `keys rewrap`: the answer of the server, and the replicas.
 type rewrapped struct {
 	api.RewrappedKeys
 	following

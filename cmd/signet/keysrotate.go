@@ -10,7 +10,7 @@ import (
 	"signet/server/admin/api"
 )
 
-// rotated is the answer of POST /v1/keys/rotate, and who has followed.
+// rotated is the report of `keys rotate`: the answer of the server, and the replicas.
 type rotated struct {
 	api.RotatedKeys
 	following

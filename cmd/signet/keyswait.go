@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 	"signet/server/admin/client"
 )
@@ -35,7 +36,7 @@ func changeKeys(app *cli.App, cmd *cobra.Command, p patience) (*client.Client, e
 	case p.timeout <= 0:
 		return nil, cli.Usagef("--timeout %v is no time; write it like 30s", p.timeout)
 	}
-	return connect(app)
+	return connect.Client(app)
 }
 
 // following is which replicas hold a version of the keyring, or a newer one.
@@ -50,11 +51,11 @@ func follow(app *cli.App, ctx context.Context, c *client.Client, version uint64,
 	status := app.NewStatus()
 	defer status.Clear()
 	for end := time.Now().Add(p.timeout); ; {
-		var k keyring
+		var k api.KeyList
 		if err := c.Call(ctx, api.ListKeys.At(), nil, &k); err != nil {
 			return following{}, fmt.Errorf("it is done, but not who has version %d of the keys yet; `signet keys list` shows it: %w", version, err)
 		}
-		f := k.following(version)
+		f := followers(k, version)
 		if !p.wait || len(f.Behind) == 0 || time.Now().After(end) {
 			return f, nil
 		}
@@ -84,7 +85,7 @@ func tellChange(app *cli.App, ctx context.Context, c *client.Client, version uin
 	return f.complete(version, p)
 }
 
-func (k keyring) following(version uint64) following {
+func followers(k api.KeyList, version uint64) following {
 	f := following{Have: []string{}, Behind: []string{}}
 	for _, r := range k.Replicas {
 		if r.KeyringVersion < version {

@@ -8,11 +8,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
 
 func sessionCommand(app *cli.App) *cobra.Command {
-	return remote(app, cli.Group("session", "See and end who is signed in",
+	return connect.Flags(app, cli.Group("session", "See and end who is signed in",
 		"See and end sessions: one session is one sign-in of one user in one client. Its sid is in its tokens.",
 		sessionList(app), sessionRevoke(app)))
 }
@@ -46,7 +47,7 @@ func userFlag(cmd *cobra.Command, user *string) {
 }
 
 func listSessions(app *cli.App, cmd *cobra.Command, user, client string) error {
-	c, err := connect(app)
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func sessionRevoke(app *cli.App) *cobra.Command {
 				if user != "" || all || everybody || len(args) > 0 {
 					return cli.Usagef("--file is all sessions of its users; leave --user, --all, --everybody and SID out")
 				}
-				return bulk(app, cmd, file, api.RevokeSessionsOfUsers)
+				return callForEach(app, cmd, file, api.RevokeSessionsOfUsers)
 			}
 			if everybody {
 				if user != "" || all || len(args) > 0 {
@@ -113,7 +114,7 @@ func sessionRevoke(app *cli.App) *cobra.Command {
 }
 
 func revokeSession(app *cli.App, cmd *cobra.Command, user, sid string) error {
-	c, err := connect(app)
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
@@ -124,7 +125,7 @@ func revokeSession(app *cli.App, cmd *cobra.Command, user, sid string) error {
 }
 
 func revokeSessions(app *cli.App, cmd *cobra.Command, user string) error {
-	c, err := connect(app)
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
@@ -136,5 +137,19 @@ func revokeSessions(app *cli.App, cmd *cobra.Command, user string) error {
 }
 
 func printRevoked(app *cli.App, n int) error {
-	return app.Print(api.SessionsRevoked{Revoked: n}, func(w io.Writer) { fmt.Fprintf(w, "revoked %d %s\n", n, cli.Plural(n, "session")) })
+	return app.Print(map[string]int{"revoked": n}, func(w io.Writer) { fmt.Fprintf(w, "revoked %d %s\n", n, cli.Plural(n, "session")) })
+}
+
+func revokeEverybody(app *cli.App, cmd *cobra.Command) error {
+	c, err := connect.Client(app)
+	if err != nil {
+		return err
+	}
+	var ended api.ClientsEnded
+	if err := c.Call(cmd.Context(), api.RevokeAllSessions.At(), nil, &ended); err != nil {
+		return err
+	}
+	return app.Print(ended, func(w io.Writer) {
+		fmt.Fprintf(w, "ended every session, of %d %s\n", ended.Clients, cli.Plural(ended.Clients, "client"))
+	})
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
 
 func storeSealCommand(app *cli.App) *cobra.Command {
-	return remote(app, &cobra.Command{
+	return connect.Flags(app, &cobra.Command{
 		Use:   "seal",
 		Short: "Give every record a seal, and refuse records without one",
 		Long: "Give every record of the store a seal: a MAC under the master key, by which servers notice records that\n" +
@@ -24,7 +25,7 @@ func storeSealCommand(app *cli.App) *cobra.Command {
 		Example: "signet store seal --config /etc/signet/signet.yaml",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}

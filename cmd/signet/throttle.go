@@ -10,16 +10,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
 
 func throttleCommand(app *cli.App) *cobra.Command {
-	return remote(app, cli.Group("throttle", "See and lift what failed logins are made to wait for",
+	return connect.Flags(app, cli.Group("throttle", "See and lift what failed logins are made to wait for",
 		"See and lift waits after failed logins. Names and addresses are kept as marks, so name the user or the\naddress that you ask about.",
 		throttleList(app), throttleClear(app)))
 }
 
-// throttleQuery is whom the commands are about.
+// throttleQuery has the flags that select failures.
 type throttleQuery struct{ user, address string }
 
 func (q *throttleQuery) flags(cmd *cobra.Command) {
@@ -27,8 +28,8 @@ func (q *throttleQuery) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&q.address, "address", "", "failures from the network of `ADDRESS`")
 }
 
-func throttled(app *cli.App, ctx context.Context, verb api.Verb, q throttleQuery, answer any) error {
-	c, err := connect(app)
+func callThrottle(ctx context.Context, app *cli.App, verb api.Verb, q throttleQuery, answer any) error {
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func throttleList(app *cli.App) *cobra.Command {
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var answer api.LimitList
-			if err := throttled(app, cmd.Context(), api.ListThrottle, q, &answer); err != nil {
+			if err := callThrottle(cmd.Context(), app, api.ListThrottle, q, &answer); err != nil {
 				return err
 			}
 			now := time.Now()
@@ -94,7 +95,7 @@ func throttleClear(app *cli.App) *cobra.Command {
 				return cli.Usagef("say whose failures: --user NAME or --address ADDRESS")
 			}
 			var answer api.LimitsCleared
-			if err := throttled(app, cmd.Context(), api.ClearThrottle, q, &answer); err != nil {
+			if err := callThrottle(cmd.Context(), app, api.ClearThrottle, q, &answer); err != nil {
 				return err
 			}
 			return app.Print(answer, func(w io.Writer) {

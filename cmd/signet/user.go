@@ -7,15 +7,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
 
 func userCommand(app *cli.App) *cobra.Command {
-	return remote(app, cli.Group("user", "Add and change the people who sign in",
+	return connect.Flags(app, cli.Group("user", "Add and change the people who sign in",
 		"Add, show and change users: the people who sign in with a password.\n\n"+
 			"A user is named by username or by the sub of their tokens (usr_…), which never changes.",
 		userCreate(app), userList(app), userShow(app), userUpdate(app), userSetPassword(app),
-		userSwitch(app, api.DisableUser, api.DisableUsers, "disable", "Keep a user out, and end their sessions"), userSwitch(app, api.EnableUser, api.EnableUsers, "enable", "Let a disabled user in again"),
+		userSwitch(app, "disable", api.DisableUser, api.DisableUsers, "Keep a user out, and end their sessions"), userSwitch(app, "enable", api.EnableUser, api.EnableUsers, "Let a disabled user in again"),
 		userDelete(app), userImport(app)))
 }
 
@@ -39,15 +40,17 @@ func userCreate(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			body := map[string]any{"username": username, "claims": set}
+			user := api.NewUser{Username: username, Claims: set}
 			if !noPassword {
-				if body["password"], err = password.Read(app); err != nil {
+				secret, err := password.Read(app)
+				if err != nil {
 					return err
 				}
+				user.Password = &secret
 			} else if password.Given() {
 				return cli.Usagef("--no-password comes with a password; leave one of them out")
 			}
-			return userCall(app, cmd, api.CreateUser.At(), body)
+			return callUser(app, cmd, api.CreateUser.At(), user)
 		},
 	}
 	cmd.Flags().StringVar(&username, "username", "", "the `NAME` to sign in with")
@@ -64,7 +67,7 @@ func userShow(app *cli.App) *cobra.Command {
 		Example: "signet user show alice",
 		Args:    cli.Args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return userCall(app, cmd, api.ShowUser.At(args[0]), nil)
+			return callUser(app, cmd, api.ShowUser.At(args[0]), nil)
 		},
 	}
 }
@@ -88,7 +91,7 @@ func userUpdate(app *cli.App) *cobra.Command {
 			if len(set) == 0 {
 				return cli.Usagef("say what to change with --claim or --remove-claim; see `%s --help`", cmd.CommandPath())
 			}
-			return userCall(app, cmd, api.UpdateUser.At(args[0]), api.UserChanges{Claims: set})
+			return callUser(app, cmd, api.UpdateUser.At(args[0]), api.UserChanges{Claims: set})
 		},
 	}
 	cmd.Flags().StringArrayVar(&claims, "claim", nil, "set a claim (`NAME=VALUE`), any number of times")
@@ -96,7 +99,7 @@ func userUpdate(app *cli.App) *cobra.Command {
 	return cmd
 }
 
-func userSwitch(app *cli.App, one, many api.Verb, name, short string) *cobra.Command {
+func userSwitch(app *cli.App, name string, one, many api.Verb, short string) *cobra.Command {
 	var file bulkFile
 	cmd := &cobra.Command{
 		Use:     name + " NAME | --file FILE",
@@ -104,9 +107,9 @@ func userSwitch(app *cli.App, one, many api.Verb, name, short string) *cobra.Com
 		Example: "signet user " + name + " alice\nsignet user " + name + " --file names.txt",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return bulk(app, cmd, file.path, many)
+				return callForEach(app, cmd, file.path, many)
 			}
-			return userCall(app, cmd, one.At(args[0]), nil)
+			return callUser(app, cmd, one.At(args[0]), nil)
 		},
 	}
 	file.flag(cmd)
@@ -126,12 +129,12 @@ func userDelete(app *cli.App) *cobra.Command {
 				if err := app.Confirm(yes, fmt.Sprintf("Delete all users in %s for good?", file.path)); err != nil {
 					return err
 				}
-				return bulk(app, cmd, file.path, api.DeleteUsers)
+				return callForEach(app, cmd, file.path, api.DeleteUsers)
 			}
 			if err := app.Confirm(yes, fmt.Sprintf("Delete the user %q for good?", args[0])); err != nil {
 				return err
 			}
-			return deleted(app, cmd, args[0], api.DeleteUser)
+			return deleteRecord(app, cmd, args[0], api.DeleteUser.At(args[0]))
 		},
 	}
 	cli.YesFlag(cmd, &yes)

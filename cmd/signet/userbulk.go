@@ -10,10 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
 
-// bulkFile is the flag of a command that does for one user, or for each of a file's, the same.
+// bulkFile is the flag of a command that takes one user, or a file of users.
 type bulkFile struct{ path string }
 
 func (b *bulkFile) flag(cmd *cobra.Command) {
@@ -29,27 +30,27 @@ func (b *bulkFile) flag(cmd *cobra.Command) {
 	}
 }
 
-// bulk sends the file's users to one of the verbs for many, and reports as an import does.
-func bulk(app *cli.App, cmd *cobra.Command, file string, verb api.Verb) error {
+// callForEach sends the users of a file to a verb for many users, and reports the refused lines as an import does.
+func callForEach(app *cli.App, cmd *cobra.Command, file string, verb api.Verb) error {
 	in, err := openInput(app, file)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	c, err := connect(app)
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	var report importReport
+	var report api.Report
 	body := asNDJSON(app.Watch("sent", in, 0))
 	defer body.Close()
 	if err := c.Call(cmd.Context(), verb.At(), body, &report); err != nil {
 		return err
 	}
-	if err := app.Print(report, report.write); err != nil {
+	if err := app.Print(report, func(w io.Writer) { writeReport(w, report) }); err != nil {
 		return err
 	}
-	if n := report.refused(); n > 0 {
+	if n := refusedLines(report); n > 0 {
 		return fmt.Errorf("%d of %d lines were refused", n, n+report.Accepted)
 	}
 	return nil
@@ -64,7 +65,7 @@ func asNDJSON(in io.Reader) io.ReadCloser {
 		for lines.Scan() {
 			line := bytes.TrimSpace(lines.Bytes())
 			if len(line) > 0 && line[0] != '{' {
-				quoted, _ := json.Marshal(api.UserLine{Username: string(line)}) // text always encodes
+				quoted, _ := json.Marshal(map[string]string{"username": string(line)}) // text always encodes
 				line = quoted
 			}
 			if _, err := w.Write(append(line, '\n')); err != nil {

@@ -8,11 +8,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
-
-// importReport is what the server did with each line.
-type importReport struct{ api.Report }
 
 func userImport(app *cli.App) *cobra.Command {
 	var file string
@@ -57,35 +55,35 @@ func openInput(app *cli.App, file string) (io.ReadCloser, error) {
 }
 
 func importUsers(app *cli.App, cmd *cobra.Command, in io.Reader) error {
-	c, err := connect(app)
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	var report importReport
+	var report api.Report
 	body := app.Watch("sent", in, 0) // a byte order mark and CRLF are the server's to skip
 	if err := c.Call(cmd.Context(), api.ImportUsers.At(), body, &report); err != nil {
 		return err
 	}
-	if err := app.Print(report, report.write); err != nil {
+	if err := app.Print(report, func(w io.Writer) { writeReport(w, report) }); err != nil {
 		return err
 	}
-	if n := report.refused(); n > 0 {
+	if n := refusedLines(report); n > 0 {
 		return fmt.Errorf("%d of %d lines were refused; mend them and import them again", n, n+report.Accepted)
 	}
 	return nil
 }
 
-// refused is how many lines were. An older server sends no count.
-func (r importReport) refused() int { return max(r.RefusedCount, len(r.Refused)) }
+// refusedLines returns how many lines were refused. An older server sends no count.
+func refusedLines(r api.Report) int { return max(r.RefusedCount, len(r.Refused)) }
 
-func (r importReport) write(w io.Writer) {
+func writeReport(w io.Writer, r api.Report) {
 	if len(r.Refused) > 0 {
 		cli.Row(w, "LINE", "USERNAME", "REFUSED BECAUSE")
 	}
 	for _, l := range r.Refused {
 		cli.Row(w, fmt.Sprint(l.Line), cli.OrDash(l.Username), l.Reason)
 	}
-	refused := r.refused()
+	refused := refusedLines(r)
 	if more := refused - len(r.Refused); more > 0 {
 		fmt.Fprintf(w, "and %d more lines that were refused, which are not listed\n", more)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
 
@@ -19,7 +20,7 @@ func userList(app *cli.App) *cobra.Command {
 		Example: "signet user list\nsignet user list --prefix ali\nsignet user list --disabled -o json | jq -r '.users[].username'",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}
@@ -31,9 +32,8 @@ func userList(app *cli.App) *cobra.Command {
 			if cmd.Flags().Changed("disabled") {
 				filter.Set("disabled", strconv.FormatBool(disabled))
 			}
-			err = c.Users(cmd.Context(), filter, func(user api.User) error {
-				r := userRecord{user}
-				return l.Add(r, r.Username, r.Subject, r.state(), cli.FormatTime(r.CreatedAt))
+			err = c.Users(cmd.Context(), filter, func(r api.User) error {
+				return l.Add(r, r.Username, r.Subject, userState(r), cli.FormatTime(r.CreatedAt))
 			})
 			if err != nil {
 				return err

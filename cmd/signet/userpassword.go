@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
 
@@ -22,7 +23,7 @@ func userSetPassword(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := connect(app)
+			c, err := connect.Client(app)
 			if err != nil {
 				return err
 			}

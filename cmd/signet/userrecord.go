@@ -8,29 +8,27 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/server/admin/api"
 )
 
-// userRecord is a User of the admin API.
-type userRecord struct{ api.User }
-
-// userCall makes one call that answers with a user, and shows it.
-func userCall(app *cli.App, cmd *cobra.Command, target api.Target, body any) error {
-	c, err := connect(app)
+// callUser calls a verb that answers with a user, and shows the user.
+func callUser(app *cli.App, cmd *cobra.Command, target api.Target, body any) error {
+	c, err := connect.Client(app)
 	if err != nil {
 		return err
 	}
-	var r userRecord
+	var r api.User
 	if err := c.Call(cmd.Context(), target, body, &r); err != nil {
 		return err
 	}
-	return app.Print(r, r.write)
+	return app.Print(r, func(w io.Writer) { writeUser(w, r) })
 }
 
-func (r userRecord) write(w io.Writer) {
+func writeUser(w io.Writer, r api.User) {
 	cli.Row(w, "username", r.Username)
 	cli.Row(w, "sub", r.Subject)
-	cli.Row(w, "state", r.state())
+	cli.Row(w, "state", userState(r))
 	for _, name := range slices.Sorted(maps.Keys(r.Claims)) {
 		cli.Row(w, "claim "+name, string(r.Claims[name]))
 	}
@@ -38,7 +36,7 @@ func (r userRecord) write(w io.Writer) {
 	cli.Row(w, "updated", cli.FormatTime(r.UpdatedAt))
 }
 
-func (r userRecord) state() string {
+func userState(r api.User) string {
 	if !r.HasPassword && !r.Disabled {
 		return "enabled, has no password"
 	}

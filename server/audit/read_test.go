@@ -203,7 +203,7 @@ func BenchmarkRefusal(b *testing.B) {
 			defer r.Close()
 			e := store.Event{At: at, Type: store.EventClientAuth, Outcome: store.OutcomeRefused, ClientID: client}
 			for b.Loop() {
-				r.RecordRefusal(e, netip.Prefix{}, false)
+				r.recordRefused(e, netip.Prefix{}, false)
 			}
 		})
 	}

@@ -25,6 +25,9 @@ type Config struct {
 	Install string // id
 	Replica string // random, one a process
 
+	// ShowNames reports whether names that nobody may have are recorded as they were typed; nil: they are not.
+	ShowNames func() bool
+
 	Lost     func(n int) // counts events that could not be written to the store; nil: nobody
 	Withheld func()      // counts events that are on the trail only as a part of a count; nil: nobody
 }
@@ -52,6 +55,8 @@ type Recorder struct {
 	signer Signer
 	names  []func() []byte
 
+	tracking trackingStore
+
 	strangers, clients, own *loglimit.Limiter
 	lines                   *loglimit.Limiter // of refusals, in the log
 
@@ -66,11 +71,14 @@ func New(cfg Config) *Recorder {
 	if cfg.Lost == nil {
 		cfg.Lost = func(int) {}
 	}
+	if cfg.ShowNames == nil {
+		cfg.ShowNames = func() bool { return false }
+	}
 	if cfg.Withheld == nil {
 		cfg.Withheld = func() {}
 	}
 	r := &Recorder{cfg: cfg, signer: Signer{install: cfg.Install, replica: cfg.Replica, log: cfg.Log},
-		strangers: loglimit.NewLimiter(strangers), clients: loglimit.NewLimiter(clients), own: loglimit.NewLimiter(own), lines: loglimit.NewLimiter(loglimit.Lines), queue: make(chan queued, queueSize)}
+		strangers: loglimit.NewLimiter(strangers), clients: loglimit.NewLimiter(clients), own: loglimit.NewLimiter(own), lines: loglimit.NewLimiter(loglimit.Lines), queue: make(chan queued, queueSize), tracking: trackingStore{Audit: cfg.Store}}
 	for i, secret := range cfg.Keys {
 		if i == 0 {
 			chain := chainKey(secret)
@@ -121,8 +129,7 @@ func (r *Recorder) Drop(e store.Event) {
 	}
 }
 
-// RecordRepeatable records a change that its caller can repeat at will. It is always in the log.
-func (r *Recorder) RecordRepeatable(e store.Event, from netip.Prefix) {
+func (r *Recorder) recordRateLimited(e store.Event, from netip.Prefix) {
 	r.tick(e.At)
 	r.signer.write(e)
 	if r.own.Allow(e.At, loglimit.Key{Type: e.Type, Client: e.ClientID, Network: from}, e.Address) {
@@ -133,9 +140,9 @@ func (r *Recorder) RecordRepeatable(e store.Event, from netip.Prefix) {
 	}
 }
 
-// RecordRefusal records what an outsider can cause as often as they like. authenticated reports whether
-// the caller has proved to be the event's client, with something that is not public.
-func (r *Recorder) RecordRefusal(e store.Event, from netip.Prefix, authenticated bool) {
+// recordRefused records what an outsider can cause at will. authenticated reports whether the caller has proved to
+// be the event's client, with something that is not public.
+func (r *Recorder) recordRefused(e store.Event, from netip.Prefix, authenticated bool) {
 	r.tick(e.At)
 	limiter := r.strangers
 	if authenticated {
@@ -238,12 +245,12 @@ func (r *Recorder) write(batch []queued) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if len(events) > 0 {
-		if err := r.cfg.Store.AppendEvents(ctx, events); err != nil {
+		if err := r.tracking.AppendEvents(ctx, events); err != nil {
 			r.cfg.Log.Warn("writing the audit trail", slog.Int("lost", r.lost(events...)), slog.Any("error", err))
 		}
 	}
 	if len(dropped) > 0 {
-		if err := r.cfg.Store.DropEvents(ctx, dropped); err != nil {
+		if err := r.tracking.DropEvents(ctx, dropped); err != nil {
 			r.cfg.Log.Warn("leaving changes off the audit trail; they appear on it later", slog.Int("events", len(dropped)), slog.Any("error", err))
 		}
 	}

@@ -24,8 +24,8 @@ func (s *Server) logRequest(r *Request, rt *Route, status int, err error) {
 		outcome = "hung_up" // nobody got the 503
 	}
 	s.metrics.observe(rt.Name, r.GrantType, outcome, took)
-	if refused != nil && !left {
-		s.cfg.Refused(r, rt, refused, err)
+	if refused != nil && !left && rt.Surface.Refused != nil {
+		rt.Surface.Refused(r, rt, refused, err)
 	}
 	why := r.Cause
 	if refused != nil {

@@ -26,13 +26,15 @@ type Route struct {
 // Handler answers one request.
 type Handler func(*Request) (Response, error)
 
-// Surface words the errors of one API.
+// Surface is what the routes of one API have in common: how errors are worded and recorded.
 type Surface struct {
 	// Error returns the response for any error of a handler: an *Error in its chain as it is, any other by
 	// what has failed.
 	Error func(error) *Error
 	// Body returns the JSON of an error; nil: as RFC 6749 §5.2 has it.
 	Body func(*Error) any
+	// Refused is called once for each request that was refused, unless its caller has hung up; nil: nothing.
+	Refused func(r *Request, rt *Route, refused *Error, err error)
 }
 
 // AnswerWithin is the usual Timeout: how long one request may take before its caller is asked to come again.

@@ -31,8 +31,6 @@ type Config struct {
 	OriginListed func(ctx context.Context, origin string) (bool, error)
 	// Dependency returns which dependency has failed, one of the constants Dependency…; nil: always DependencyOther.
 	Dependency func(err error) string
-	// Refused is called once for each request that is refused, unless its caller has hung up; nil: nothing.
-	Refused func(r *Request, rt *Route, refused *Error, err error)
 }
 
 // Server runs matched routes. It is safe for concurrent use.
@@ -69,9 +67,6 @@ func New(cfg Config) *Server {
 	}
 	if cfg.Dependency == nil {
 		cfg.Dependency = func(error) string { return DependencyOther }
-	}
-	if cfg.Refused == nil {
-		cfg.Refused = func(*Request, *Route, *Error, error) {}
 	}
 	return &Server{cfg: cfg, metrics: newMetrics(cfg.Registry), outages: outages{log: cfg.Log}, lines: loglimit.NewLimiter(loglimit.Lines)}
 }

@@ -1,4 +1,4 @@
-package main
+package connect
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 	"signet/cmd/signet/internal/configfile"
 )
 
-// socketPeerVariable names one more user whose server the command line talks to on a socket.
-const socketPeerVariable = "SIGNET_ADMIN_SOCKET_USER"
+// peerVariable names one more user whose server the command line talks to on a socket.
+const peerVariable = "SIGNET_ADMIN_SOCKET_USER"
 
 // peerError refuses a socket whose server is not one that the caller may trust with a password.
 type peerError struct{ error }
@@ -36,13 +36,13 @@ func (r peerRule) check(path string, uid uint32) error {
 	if r.extra != "" {
 		extra, err := lookupUser(r.extra)
 		if err != nil {
-			return peerError{fmt.Errorf("%s: %w", socketPeerVariable, err)}
+			return peerError{fmt.Errorf("%s: %w", peerVariable, err)}
 		}
 		if uid == extra {
 			return nil
 		}
 	}
-	hint := fmt.Sprintf("if you mean it, set %s=%d", socketPeerVariable, uid)
+	hint := fmt.Sprintf("if you mean it, set %s=%d", peerVariable, uid)
 	if !r.named && uid == r.owner {
 		hint = "if you mean it, name the server with --config or --socket"
 	}
@@ -69,7 +69,7 @@ func peerRuleFor(app *cli.App, path string) peerRule {
 	r := peerRule{
 		caller: uint32(os.Geteuid()),
 		named:  app.Connection.Socket != "" || app.Getenv("SIGNET_ADMIN_SOCKET") != "" || !configfile.Found(app),
-		extra:  app.Getenv(socketPeerVariable),
+		extra:  app.Getenv(peerVariable),
 	}
 	r.owner = r.caller
 	if info, err := os.Stat(filepath.Dir(path)); err == nil {

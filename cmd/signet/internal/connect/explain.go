@@ -1,4 +1,4 @@
-package main
+package connect
 
 import (
 	"context"
@@ -77,7 +77,7 @@ func nameRecord(e *client.Error, path []string) string {
 	case noun != "client" && noun != "user":
 	case e.Code == api.CodeExists:
 		return fmt.Sprintf("a %s of that %s exists already; choose another %s, or `signet %s update` that one", noun, id, id, noun)
-	case len(path) == 4 && path[2] == "secrets" && strings.HasPrefix(e.Message, "this client has no"): // which is about the secret
+	case len(path) == 4 && path[2] == "secrets" && strings.HasPrefix(e.Message, "this client has no"): // it is about the secret
 	case len(path) == 4 && path[2] == "sessions":
 		return fmt.Sprintf("user %q has no session %q; `signet session list` shows them", unescape(path[1]), unescape(path[3]))
 	case len(path) > 1:
