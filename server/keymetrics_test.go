@@ -37,7 +37,7 @@ func wantMetrics(t testing.TB, s *servertest.Server, want map[string]string) {
 }
 
 func TestKeyMetrics(t *testing.T) {
-	s := servertest.New(t, nil)
+	s := servertest.NewFresh(t, nil)
 	wantMetrics(t, s, map[string]string{
 		"signet_keyring_version": "1", "signet_signing_key_age_seconds": "0",
 		`signet_keys_published{alg="ES256"}`: "2", `signet_keys_published{alg="RS256"}`: "2",
@@ -92,7 +92,8 @@ func TestUnpublishedKIDsAreCounted(t *testing.T) {
 }
 
 func TestAdminKeyPlan(t *testing.T) {
-	s, admin := newAdmin(t, nil)
+	s := servertest.NewFresh(t, nil)
+	admin := adminOf(t, s, s.Admin())
 	var plan struct {
 		Version     uint64
 		From, Until time.Time

@@ -1,12 +1,12 @@
 // Package audit decides what goes on the audit trail and writes it: to the store, where
 // `signet audit list` reads it, and to the log.
 //
-// A Recorder has three methods for events, by who can cause the event:
+// A Recorder has three methods for events of requests, by who can cause the event:
 //
-//   - Record: a change of state or what an operator did. It is always on the trail and in the log.
-//   - RecordRepeatable: a change that its own caller can repeat at will, such as the revocation of its
+//   - Change: a change of state or what an operator did. It is always on the trail and in the log.
+//   - RateLimited: a change that its own caller can repeat at will, such as the revocation of its
 //     own tokens. It is always in the log; the trail has a bounded number of them.
-//   - RecordRefusal: everything else that a caller can cause. It is counted by type, client and network.
+//   - Refused: everything else that a caller can cause. It is counted by type, client and network.
 //     Beyond a few a minute only the count is recorded, as one event with the outcome "more".
 //
 // A Recorder writes to the store in a second step, which a crash may prevent. So the event of a change is in the store's

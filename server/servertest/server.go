@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"signet/keys"
-	"signet/keys/jose"
-	"signet/keys/masterkey"
 	"signet/server"
 	"signet/server/edge"
 	"signet/server/password"
@@ -58,13 +56,25 @@ type Server struct {
 // configuration before it is used.
 func New(t testing.TB, change func(*server.Config)) *Server {
 	t.Helper()
+	return start(t, sharedKeyring, change)
+}
+
+// NewFresh is New with a keyring that is made when the server starts, for tests of what happens to keys after an exact time.
+// The keyring of New is as old as the test binary.
+func NewFresh(t testing.TB, change func(*server.Config)) *Server {
+	t.Helper()
+	return start(t, newKeyring, change)
+}
+
+func start(t testing.TB, first func(now func() time.Time) (*keyring, error), change func(*server.Config)) *Server {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &Server{URL: "http://" + listener.Addr().String(), Clock: NewClock(), Log: &Log{}}
 	s.openStore(t)
-	s.openKeys(t)
+	s.openKeys(t, first)
 	s.Config = server.Config{
 		Issuer: s.URL, Version: "test", Store: s.Store, Keys: s.Keys, Now: s.Clock.Now,
 		Passwords:   password.New(password.Config{Argon2: CheapHash, Slots: 2, Queue: 256, Wait: 30 * time.Second}),
@@ -103,18 +113,19 @@ func (s *Server) openStore(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	must(t, s.Store.CreateInstall(t.Context(), store.Install{ID: rand.Text(), Schema: bolt.Schema, CreatedAt: s.Clock.Now()}))
+	must(t, s.Store.CreateInstall(t.Context(), store.Install{ID: installID, Schema: bolt.Schema, CreatedAt: s.Clock.Now()}))
 }
 
-func (s *Server) openKeys(t testing.TB) {
+func (s *Server) openKeys(t testing.TB, first func(now func() time.Time) (*keyring, error)) {
 	t.Helper()
-	install, err := s.Store.Install(t.Context())
+	ring, err := first(s.Clock.Now)
 	must(t, err)
-	cfg := keys.Config{Storage: s.Store, InstallID: install.ID, Master: []masterkey.Key{masterkey.New()}, Now: s.Clock.Now,
-		Algorithms: []string{jose.ES256, jose.RS256}}
-	s.KeyConfig = cfg
-	must(t, keys.Init(t.Context(), cfg))
-	s.Keys, err = keys.Open(t.Context(), cfg)
+	if swapped, err := s.Store.SwapKeyring(t.Context(), 0, ring.version, ring.document); err != nil || !swapped {
+		t.Fatalf("writing the keyring: %v, %v", swapped, err)
+	}
+	s.KeyConfig = ring.config(s.Clock.Now)
+	s.KeyConfig.Storage = s.Store
+	s.Keys, err = keys.Open(t.Context(), s.KeyConfig)
 	must(t, err)
 }
 

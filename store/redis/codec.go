@@ -28,7 +28,7 @@ func (s *Store) opened(kind seal.Kind, key []byte, raw string) ([]byte, error) {
 }
 
 func (s *Store) packUser(u store.User) string {
-	return s.sealed(seal.User, u.ID[:], []byte(packUser(u, s.Format())))
+	return s.sealed(seal.User, u.ID[:], packUser(u, s.Format()))
 }
 
 // unpackUser reads what lies under the id.
@@ -37,7 +37,7 @@ func (s *Store) unpackUser(id store.UserID, raw string) (store.User, error) {
 	if err != nil {
 		return store.User{}, err
 	}
-	u, err := unpackUser(string(record))
+	u, err := unpackUser(record)
 	if err == nil && u.ID != id {
 		err = packed.ErrMalformed
 	}

@@ -205,7 +205,7 @@ func TestOddScriptReplies(t *testing.T) {
 				asked.Store(true)
 				return reply
 			case name == "evalsha" && args[1] == deleteUserScript.sha, name == "get" && args[1] == s.key.user(x.user.ID):
-				return bulk(packUser(x.user, s.Format()))
+				return bulk(string(packUser(x.user, s.Format())))
 			case name == "evalsha" && args[1] == updateUserScript.sha:
 				return "*2\r\n$2\r\nok\r\n:1\r\n"
 			case name == "evalsha" && args[1] == writeScript.sha && args[4] == "set":

@@ -89,7 +89,7 @@ func (s *Store) repeatUserChange(ctx context.Context, id store.UserID, merge fun
 			return known(err)
 		}
 		next := merge(before, now)
-		if packUser(next, s.Format()) != packUser(now, s.Format()) {
+		if !bytes.Equal(packUser(next, s.Format()), packUser(now, s.Format())) {
 			outcome, _, err := s.replaceUser(ctx, before, now, next, next.Epoch != now.Epoch)
 			switch {
 			case err != nil:

@@ -18,17 +18,17 @@ const maxName = 4096
 // A user lies in Redis with its revision in front of the packed record, in every format: that is what
 // the copy beside the name is compared by; see name.go.
 
-func packUser(u store.User, format int) string {
+func packUser(u store.User, format int) []byte {
 	b := binary.BigEndian.AppendUint32(make([]byte, 0, 76+len(u.Username)+len(u.PasswordHash)), u.Revision)
-	return string(packed.AppendUser(b, u, format))
+	return packed.AppendUser(b, u, format)
 }
 
-func unpackUser(raw string) (u store.User, err error) {
+func unpackUser(raw []byte) (u store.User, err error) {
 	if len(raw) < 4 {
 		return u, packed.ErrMalformed
 	}
-	revision := binary.BigEndian.Uint32([]byte(raw[:4]))
-	if u, err = packed.DecodeUser([]byte(raw[4:])); err != nil {
+	revision := binary.BigEndian.Uint32(raw)
+	if u, err = packed.DecodeUser(raw[4:]); err != nil {
 		return u, err
 	}
 	if u.Revision != 0 && u.Revision != revision {

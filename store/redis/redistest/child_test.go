@@ -29,6 +29,9 @@ func TestChild(t *testing.T) {
 
 func child(t *testing.T, job string, env ...string) *exec.Cmd {
 	t.Helper()
+	if job != "need" {
+		Need(t)
+	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChild$", "-test.v")
 	cmd.Env = append(append(os.Environ(), childJob+"="+job), env...)
 	return cmd

@@ -11,10 +11,13 @@ const (
 	sentinelProgram = "redis-sentinel"
 )
 
-// Need skips the test where Redis is not installed. Under CI=true it fails instead: a suite that
+// Need skips the test with -short, and where Redis is not installed. With CI=true the latter fails instead: a suite that
 // skips what it is there for must not be green.
 func Need(t testing.TB) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: it starts redis-server")
+	}
 	for _, program := range []string{serverProgram, sentinelProgram} {
 		if _, err := exec.LookPath(program); err == nil {
 			continue

@@ -98,6 +98,7 @@ func TestFreeze(t *testing.T) {
 }
 
 func TestServersEndWithTheirTest(t *testing.T) {
+	Need(t)
 	t.Parallel()
 	var s *Server
 	t.Run("inner", func(t *testing.T) { s = Start(t, Config{}) })

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"signet/cmd/signet/internal/cli"
+)
+
+// The commands of the pages are run in package e2e. What can be compared without running anything is compared here.
+
+// top is the repository.
+const top = "../.."
+
+func page(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(top, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// allPages returns the path of every Markdown file of the repository.
+func allPages(t *testing.T) (paths []string) {
+	t.Helper()
+	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{".git", "node_modules", "signet-data"}, d.Name()):
+			return filepath.SkipDir
+		case strings.HasSuffix(path, ".md"):
+			relative, err := filepath.Rel(top, path)
+			paths = append(paths, filepath.ToSlash(relative))
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+var (
+	heading   = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	notAnchor = regexp.MustCompile(`[^\w -]`)
+	linkTo    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+)
+
+// anchors returns the anchors of a page's headings, as GitHub makes them.
+func anchors(text string) map[string]bool {
+	found := map[string]bool{}
+	for _, m := range heading.FindAllStringSubmatch(text, -1) {
+		anchor := notAnchor.ReplaceAllString(strings.ToLower(m[1]), "")
+		found[strings.ReplaceAll(anchor, " ", "-")] = true
+	}
+	return found
+}
+
+// TestLinks: the links of every page to files and headings lead somewhere.
+func TestLinks(t *testing.T) {
+	count := 0
+	for _, path := range allPages(t) {
+		text := page(t, path)
+		for _, m := range linkTo.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			count++
+			target, anchor, _ := strings.Cut(m[1], "#")
+			other := text
+			if target != "" {
+				target = filepath.ToSlash(filepath.Join(filepath.Dir(path), target))
+				info, err := os.Stat(filepath.Join(top, target))
+				if err != nil {
+					t.Errorf("%s: the link to %s: %v", path, m[1], err)
+					continue
+				}
+				if info.IsDir() || anchor == "" {
+					continue
+				}
+				other = page(t, target)
+			}
+			if !anchors(other)[anchor] {
+				t.Errorf("%s: there is no heading for %s", path, m[1])
+			}
+		}
+	}
+	if count < 50 {
+		t.Errorf("got %d links to files, want more: are they still found?", count)
+	}
+}
+
+var (
+	commandSpan = regexp.MustCompile("`signet ([a-z][^`]*)`")
+	commandLine = regexp.MustCompile(`(?m)^ *(?:[A-Z_]+=\S+ )*(?:\| *)?signet ([a-z].*)$`)
+	commandWord = regexp.MustCompile(`^[a-z][a-z-]*$`)
+	flagName    = regexp.MustCompile(`(?:^| )--([a-z][a-z-]*)`)
+)
+
+// TestPagesNameCommands: each command and flag that a page names is one of the program's.
+func TestPagesNameCommands(t *testing.T) {
+	root := newRoot(&cli.App{Out: io.Discard, Err: io.Discard})
+	count := 0
+	for _, path := range append(allPages(t), "deploy/alerts.yaml") {
+		if path == "CHANGELOG.md" {
+			continue // it also names what is gone
+		}
+		text := page(t, path)
+		for _, m := range append(commandSpan.FindAllStringSubmatch(text, -1), commandLine.FindAllStringSubmatch(text, -1)...) {
+			count++
+			command, _, _ := strings.Cut(m[1], "#")
+			command, _, _ = strings.Cut(command, "|")
+			if strings.HasPrefix(command, "help ") {
+				continue
+			}
+			words := strings.Fields(command)
+			found, rest, err := root.Find(words[:min(2, len(words))])
+			if err != nil || found == root || found.HasSubCommands() && len(rest) > 0 && commandWord.MatchString(rest[0]) {
+				t.Errorf("%s: there is no command %q", path, m[1])
+				continue
+			}
+			for _, flag := range flagName.FindAllStringSubmatch(command, -1) {
+				if !hasFlag(found, flag[1]) {
+					t.Errorf("%s: signet %s has no flag --%s", path, found.Name(), flag[1])
+				}
+			}
+		}
+	}
+	if count < 100 {
+		t.Errorf("got %d commands on the pages, want more: are they still found?", count)
+	}
+}
+
+func hasFlag(cmd *cobra.Command, name string) bool {
+	return name == "help" || cmd.Flags().Lookup(name) != nil || cmd.InheritedFlags().Lookup(name) != nil
+}
+
+// TestErrorsAreExplained: the table of errors has every code that a public endpoint answers, and no other.
+func TestErrorsAreExplained(t *testing.T) {
+	documented := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| \\d{3} \\| `(\\w+)` \\|").FindAllStringSubmatch(page(t, "server/README.md"), -1) {
+		documented[m[1]] = true
+	}
+	answered := map[string]bool{}
+	err := filepath.WalkDir(filepath.Join(top, "server"), func(path string, d fs.DirEntry, err error) error {
+		switch name := d.Name(); {
+		case err != nil:
+			return err
+		case d.IsDir() && (name == "admin" || name == "testdata"):
+			return filepath.SkipDir
+		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") && !strings.HasPrefix(name, "admin"):
+			source, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			for _, m := range regexp.MustCompile(`Code:\s*"(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+				answered[m[1]] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for code := range answered {
+		if !documented[code] {
+			t.Errorf("server/README.md does not explain the error %s", code)
+		}
+	}
+	for code := range documented {
+		if !answered[code] {
+			t.Errorf("server/README.md explains the error %s, which nothing answers", code)
+		}
+	}
+}
+
+// The defaults in the tables of settings are those of the example configuration, which has its own test against the
+// program's.
+func TestTablesOfSettings(t *testing.T) {
+	var example map[string]any
+	if err := yaml.Unmarshal([]byte(page(t, "deploy/signet.example.yaml")), &example); err != nil {
+		t.Fatal(err)
+	}
+	settings := func(path, section, pattern string, name, value, least int) {
+		_, text, _ := strings.Cut(page(t, path), "\n"+section+"\n")
+		rows := regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1)
+		if len(rows) < least {
+			t.Fatalf("%s: got %d rows with defaults, want them all", path, len(rows))
+		}
+		for _, row := range rows {
+			var have any = example
+			for key := range strings.SplitSeq(row[name], ".") {
+				section, _ := have.(map[string]any)
+				have = section[key]
+			}
+			if fmt.Sprint(have) != row[value] {
+				t.Errorf("%s: %s has %s on the page, want %v", path, row[name], row[value], have)
+			}
+		}
+	}
+	settings("server/README.md", "## Limits", "(?m)^\\| [^|]+ \\| (\\w+) \\| `([\\w.]+)`", 2, 1, 20)
+	settings("keys/README.md", "## The timetable", "(?m)^\\| `(keys\\.\\w+)` \\| (\\w+) \\|", 1, 2, 10)
+}
