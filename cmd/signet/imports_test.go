@@ -29,7 +29,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/keychart":   {"cmd/signet/internal/cli", "server/admin/api"},
 	"cmd/signet/e2e":                 {},
 
-	"config": {},
+	"config": {"server/syntax"},
 
 	"keys":            {"keys/clockcheck", "keys/jose", "keys/masterkey", "keys/secret"},
 	"keys/clockcheck": {},
@@ -38,7 +38,7 @@ var arrows = map[string][]string{
 	"keys/pkcs11":     {"keys", "keys/jose"},
 	"keys/secret":     {},
 
-	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/edge", "server/password", "server/throttle", "store", "store/seal"},
+	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/edge", "server/password", "server/syntax", "server/throttle", "store", "store/seal"},
 	"server/admin/api":    {},
 	"server/admin/client": {"server/admin/api"},
 	"server/audit":        {"server/edge", "server/loglimit", "store"},
@@ -46,6 +46,7 @@ var arrows = map[string][]string{
 	"server/loglimit":     {},
 	"server/password":     {},
 	"server/servertest":   {"keys", "keys/jose", "keys/masterkey", "server", "server/edge", "server/password", "store", "store/bolt", "store/redis"},
+	"server/syntax":       {},
 	"server/throttle":     {"store"},
 
 	"store":                 {},
