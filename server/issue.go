@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/server/edge"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -50,18 +51,6 @@ func (a *audience) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(a))
 }
 
-// reservedClaims have a meaning of their own in a token or an answer about one; no user's claim may
-// take their names, in any case: see reservedClaim.
-var reservedClaims = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "client_epoch", "scope", "sid", "auth_time",
-	"acr", "amr", "azp", "cnf", "act", "may_act", "typ", "nonce", "at_hash", "c_hash", "events",
-	"active", "username", "preferred_username", "token_type", "token_introspection"}
-
-// reservedClaim reports whether the name is a reserved one for some reader. Many, Go's encoding/json among
-// them, ignore case after Unicode's simple folding, in which even U+017F is an s.
-func reservedClaim(name string) bool {
-	return slices.ContainsFunc(reservedClaims, func(reserved string) bool { return strings.EqualFold(name, reserved) })
-}
-
 // issueAccessToken signs an access token for what g was granted. user and session are nil for a
 // token of the client's own. It also fills in what the log line says of it.
 func (s *Server) issueAccessToken(g *granting, user *store.User, session *store.Session) (token string, ttl time.Duration, err error) {
@@ -88,9 +77,6 @@ func (s *Server) issueAccessToken(g *granting, user *store.User, session *store.
 	return token, ttl, err
 }
 
-// usernameClaim is the one claim that every user has (OpenID Connect Core §5.1).
-const usernameClaim = "preferred_username"
-
 // claimsFor picks the user's own claims that the client asks for.
 func claimsFor(client *store.Client, user *store.User) map[string]json.RawMessage {
 	if len(client.Claims) == 0 {
@@ -100,9 +86,9 @@ func claimsFor(client *store.Client, user *store.User) map[string]json.RawMessag
 	for _, name := range client.Claims {
 		value, ok := user.Claims[name]
 		switch {
-		case name == usernameClaim:
+		case name == syntax.UsernameClaim:
 			own[name], _ = json.Marshal(user.Username) // a string always encodes
-		case ok && !reservedClaim(name):
+		case ok && !syntax.ReservedClaim(name):
 			own[name] = value
 		}
 	}
