@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"signet/server/edge"
+	"signet/server/token"
 )
 
 // userPrefix begins every sub of a user. No client id and no username may, so that a name in a path
@@ -58,7 +59,7 @@ func checkOrigin(origin string) string {
 }
 
 func checkClientClaim(name string) string {
-	if name == usernameClaim {
+	if name == token.UsernameClaim {
 		return ""
 	}
 	return checkClaimName(name)
@@ -68,7 +69,7 @@ func checkClaimName(name string) string {
 	switch {
 	case name == "" || utf8.RuneCountInString(name) > 64 || strings.ContainsFunc(name, unicode.IsControl):
 		return "must be a name of 1 to 64 characters"
-	case reservedClaim(name):
+	case token.IsReserved(name):
 		return "has a meaning of its own in tokens; choose another name"
 	}
 	return ""
