@@ -9,6 +9,7 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/edge"
+	"signet/server/syntax"
 	"signet/server/token"
 	"signet/store"
 )
@@ -71,7 +72,7 @@ func (s *Server) stillAdmin(ctx context.Context, raw, scope string) error {
 }
 
 func (s *Server) storedClient(ctx context.Context, id string) (*store.Client, error) {
-	if !validClientID(id) {
+	if !syntax.ClientID(id) {
 		return nil, store.ErrNotFound
 	}
 	client, err := s.store.Client(ctx, id)

@@ -12,6 +12,7 @@ import (
 
 	"signet/keys/jose"
 	"signet/server/edge"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -161,7 +162,7 @@ func (s *Server) parseAssertion(token string, now time.Time) (assertion, error) 
 func assertionClient(claims map[string]json.RawMessage) (string, error) {
 	iss, _ := jose.ClaimText(claims["iss"])
 	sub, _ := jose.ClaimText(claims["sub"])
-	if iss != sub || !validClientID(sub) {
+	if iss != sub || !syntax.ClientID(sub) {
 		return "", errors.New("iss and sub must both be the client_id")
 	}
 	return sub, nil

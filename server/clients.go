@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/keys/jose"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -63,7 +64,7 @@ func (c *clientCache) Get(ctx context.Context, id string) (*store.Client, error)
 // find is Get with the client's keys beside it; kept says that the store was not asked for it.
 // Unknown ids are not kept: they would let anybody fill the memory.
 func (c *clientCache) find(ctx context.Context, id string) (client *cachedClient, kept bool, err error) {
-	if !validClientID(id) {
+	if !syntax.ClientID(id) {
 		return nil, false, store.ErrNotFound // and the store need not carry it
 	}
 	if err := c.freshen(ctx); err != nil {
@@ -241,19 +242,4 @@ func (c *clientCache) readLists(ctx context.Context) (*clientLists, error) {
 		}
 		after = clients[len(clients)-1].ID
 	}
-}
-
-// validClientID reports whether id can name a client: 1 to 128 letters, digits, - . _ ~.
-func validClientID(id string) bool {
-	if id == "" || len(id) > 128 {
-		return false
-	}
-	for i := range len(id) {
-		switch b := id[i]; {
-		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '.', b == '_', b == '~':
-		default:
-			return false
-		}
-	}
-	return true
 }

@@ -10,6 +10,7 @@ import (
 	"signet/keys/clockcheck"
 	"signet/server/edge"
 	"signet/server/password"
+	"signet/server/syntax"
 	"signet/server/token"
 	"signet/store"
 )
@@ -42,7 +43,7 @@ var (
 	errMalformedTarget = &edge.Error{Status: http.StatusBadRequest, Code: "invalid_target",
 		Description: "resource must be an absolute URI without a fragment, or the plain name of an audience; to name several, repeat the parameter"}
 	errTooManyTargets = &edge.Error{Status: http.StatusBadRequest, Code: "invalid_target",
-		Description: "resource may be repeated at most " + strconv.Itoa(maxAudiences) + " times"}
+		Description: "resource may be repeated at most " + strconv.Itoa(syntax.MaxAudiences) + " times"}
 )
 
 // asError is the one bridge from inner errors to RFC 6749 codes. A failure of something Signet depends on is

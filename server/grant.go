@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signet/server/edge"
+	"signet/server/syntax"
 	"signet/server/token"
 	"signet/store"
 )
@@ -77,7 +78,7 @@ func chooseScope(asked, allowed string) (string, error) {
 	if asked == "" {
 		return ordinaryScope(allowed), nil
 	}
-	if !validScope(asked) {
+	if !syntax.Scope(asked) {
 		return "", errMalformedScope
 	}
 	if refused := firstOutside(asked, strings.Split(allowed, " ")); refused != "" {
@@ -136,13 +137,13 @@ func chooseAudience(asked, allowed []string) ([]string, error) {
 	switch {
 	case len(asked) == 0:
 		return allowed, nil
-	case len(asked) > maxAudiences:
+	case len(asked) > syntax.MaxAudiences:
 		return nil, errTooManyTargets
 	}
 	var once []string
 	for _, resource := range asked {
 		switch {
-		case checkAudience(resource) != "":
+		case syntax.CheckAudience(resource) != "":
 			return nil, errMalformedTarget
 		case !slices.Contains(allowed, resource):
 			return nil, errInvalidTarget.Because("not all of the %d resources asked for are among these: %s", len(asked), strings.Join(allowed, " "))

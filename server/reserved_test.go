@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"signet/server/syntax"
 	"signet/server/token"
 )
 
@@ -13,7 +14,7 @@ func TestOwnClaimsAreReserved(t *testing.T) {
 	for _, holder := range []any{token.Claims{}, introspection{}, signedIntrospection{}} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(holder)) {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-			if !token.IsReserved(name) || !token.IsReserved(strings.ToUpper(name)) || !token.IsReserved(strings.ReplaceAll(name, "s", "\u017f")) {
+			if !syntax.ReservedClaim(name) || !syntax.ReservedClaim(strings.ToUpper(name)) || !syntax.ReservedClaim(strings.ReplaceAll(name, "s", "\u017f")) {
 				t.Errorf("%T: %s is not reserved", holder, name)
 			}
 		}

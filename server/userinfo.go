@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"signet/server/edge"
+	"signet/server/syntax"
 	"signet/server/token"
 )
 
@@ -55,8 +56,8 @@ func (s *Server) handleUserinfo(c *edge.Request) (edge.Response, error) {
 	}
 	// A string always encodes. username is what introspection (RFC 7662 §2.2) and FastAPI's guide call it.
 	info["sub"], _ = json.Marshal(t.Claims.Subject)
-	info[token.UsernameClaim], _ = json.Marshal(t.User.Username)
-	info["username"] = info[token.UsernameClaim]
+	info[syntax.UsernameClaim], _ = json.Marshal(t.User.Username)
+	info["username"] = info[syntax.UsernameClaim]
 	return edge.Response{Body: info}, nil
 }
 

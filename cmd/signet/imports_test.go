@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/configfile": {"cmd/signet/internal/cli", "config"},
 	"cmd/signet/internal/connect":    {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "server/admin/api", "server/admin/client"},
 
-	"config": {},
+	"config": {"server/syntax"},
 
 	"keys":            {"keys/clockcheck", "keys/jose", "keys/masterkey", "keys/secret"},
 	"keys/clockcheck": {},
@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	"keys/pkcs11":     {"keys", "keys/jose"},
 	"keys/secret":     {},
 
-	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/edge", "server/password", "server/throttle", "server/token", "store", "store/seal"},
+	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/edge", "server/password", "server/syntax", "server/throttle", "server/token", "store", "store/seal"},
 	"server/admin/api":    {},
 	"server/admin/client": {"server/admin/api"},
 	"server/audit":        {"server/edge", "server/loglimit", "store"},
@@ -42,8 +42,9 @@ var arrows = map[string][]string{
 	"server/loglimit":     {},
 	"server/password":     {},
 	"server/servertest":   {"keys", "keys/jose", "keys/masterkey", "server", "server/edge", "server/password", "store", "store/bolt", "store/redis"},
+	"server/syntax":       {},
 	"server/throttle":     {"store"},
-	"server/token":        {"keys", "keys/clockcheck", "keys/jose", "store"},
+	"server/token":        {"keys", "keys/clockcheck", "keys/jose", "server/syntax", "store"},
 
 	"store":                 {},
 	"store/archive":         {"store", "store/seal"},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signet/keys"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -54,18 +55,6 @@ func (a *Audience) UnmarshalJSON(data []byte) error {
 		return json.Unmarshal(data, &(*a)[0])
 	}
 	return json.Unmarshal(data, (*[]string)(a))
-}
-
-// reservedClaims have a meaning of their own in a token or an answer about one; no user's claim may
-// take their names, in any case: see IsReserved.
-var reservedClaims = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "client_epoch", "scope", "sid", "auth_time",
-	"acr", "amr", "azp", "cnf", "act", "may_act", "typ", "nonce", "at_hash", "c_hash", "events",
-	"active", "username", "preferred_username", "token_type", "token_introspection"}
-
-// IsReserved reports whether the name is a reserved one for some reader. Many, Go's encoding/json among
-// them, ignore case after Unicode's simple folding, in which even U+017F is an s.
-func IsReserved(name string) bool {
-	return slices.ContainsFunc(reservedClaims, func(reserved string) bool { return strings.EqualFold(name, reserved) })
 }
 
 // IssuerConfig configures an Issuer. All fields are required.
@@ -131,9 +120,6 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// UsernameClaim is the one claim that every user has (OpenID Connect Core §5.1).
-const UsernameClaim = "preferred_username"
-
 // UserClaims returns those of the user's own claims that the client asks for.
 func UserClaims(client *store.Client, user *store.User) map[string]json.RawMessage {
 	if len(client.Claims) == 0 {
@@ -143,9 +129,9 @@ func UserClaims(client *store.Client, user *store.User) map[string]json.RawMessa
 	for _, name := range client.Claims {
 		value, ok := user.Claims[name]
 		switch {
-		case name == UsernameClaim:
+		case name == syntax.UsernameClaim:
 			own[name], _ = json.Marshal(user.Username) // a string always encodes
-		case ok && !IsReserved(name):
+		case ok && !syntax.ReservedClaim(name):
 			own[name] = value
 		}
 	}
