@@ -97,6 +97,8 @@ type Server struct {
 	firstUses sync.Map   // SHA-256 of client secrets whose first use is being recorded
 	backingUp sync.Mutex // held while a backup is made and sent
 
+	keySetHeaders atomic.Pointer[keySetHeaders] // as they were sent last
+
 	audienceNoted sync.Map // by client id: the log has it that the client sends audience
 	pinnedNoted   sync.Map // clients that are pinned to an algorithm which is gone, and that one, as they were logged
 }

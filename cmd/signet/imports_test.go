@@ -24,6 +24,10 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/cli":        {},
 	"cmd/signet/internal/configfile": {"cmd/signet/internal/cli", "config"},
 	"cmd/signet/internal/connect":    {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "server/admin/api", "server/admin/client"},
+	"cmd/signet/internal/drill":      {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/inspect", "config", "keys/jose", "server/admin/api", "server/admin/client"},
+	"cmd/signet/internal/inspect":    {"cmd/signet/internal/cli", "keys/jose"},
+	"cmd/signet/internal/install":    {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "keys/pkcs11", "store", "store/bolt", "store/redis", "store/seal"},
+	"cmd/signet/internal/keychart":   {"cmd/signet/internal/cli", "server/admin/api"},
 
 	"config": {"server/syntax"},
 

@@ -1,4 +1,4 @@
-package main
+package install
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"signet/keys/masterkey"
 )
 
-func presetConfig(t *testing.T, preset string) config.Config {
+func PresetConfig(t *testing.T, preset string) config.Config {
 	t.Helper()
 	cfg, _, err := config.Load("", []string{"SIGNET_ISSUER=https://auth.example.com", "SIGNET_KEYS_PRESET=" + preset})
 	if err != nil {
@@ -26,8 +26,8 @@ func presetConfig(t *testing.T, preset string) config.Config {
 // successor is ready in time.
 func TestPresetsFitTogether(t *testing.T) {
 	for _, preset := range config.Presets() {
-		cfg := presetConfig(t, preset)
-		k := keyringConfig(cfg, nil, "", nil)
+		cfg := PresetConfig(t, preset)
+		k := KeyringConfig(cfg, nil, "", nil)
 		if err := k.Timetable.Validate(); err != nil {
 			t.Errorf("%s: %v", preset, err)
 		}
@@ -66,7 +66,7 @@ func (s *keyringInMemory) SwapKeyring(_ context.Context, old, next uint64, docum
 // With the fast preset a replica that is left alone rotates every K, on the dot.
 func TestFastPresetRotatesInSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := keyringConfig(presetConfig(t, "fast"), &keyringInMemory{}, "install", []masterkey.Key{masterkey.New()})
+		cfg := KeyringConfig(PresetConfig(t, "fast"), &keyringInMemory{}, "install", []masterkey.Key{masterkey.New()})
 		if err := keys.Init(t.Context(), cfg); err != nil {
 			t.Fatal(err)
 		}

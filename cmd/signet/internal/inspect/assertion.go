@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"crypto"
@@ -56,7 +56,7 @@ func tokenAssertion(app *cli.App) *cobra.Command {
 			}
 			assertion, err := signAssertion(client, issuer, kid, signer, time.Now())
 			if err != nil {
-				return fmt.Errorf("the key in %s: %w", fileName(key), err)
+				return fmt.Errorf("the key in %s: %w", cli.InputName(key), err)
 			}
 			return app.Print(signedAssertion{assertionType, assertion}, func(w io.Writer) { cli.Row(w, assertion) })
 		},
@@ -112,7 +112,7 @@ func assertionMethod(signer crypto.Signer) jwt.SigningMethod {
 
 // readPrivateKey reads the first private key of a PEM file. Its errors say nothing of what is in it.
 func readPrivateKey(app *cli.App, path string) (crypto.Signer, error) {
-	data, err := readKeyFile(app, path)
+	data, err := cli.ReadInput(app, path)
 	if err != nil {
 		return nil, err
 	}
@@ -124,14 +124,14 @@ func readPrivateKey(app *cli.App, path string) (crypto.Signer, error) {
 		public = public || strings.HasSuffix(block.Type, "PUBLIC KEY")
 	}
 	if public {
-		return nil, fmt.Errorf("%s has the public half of a key pair; an assertion is signed with the private one", fileName(path))
+		return nil, fmt.Errorf("%s has the public half of a key pair; an assertion is signed with the private one", cli.InputName(path))
 	}
-	return nil, fmt.Errorf("%s has no private key in PEM; make one: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out client.key`", fileName(path))
+	return nil, fmt.Errorf("%s has no private key in PEM; make one: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out client.key`", cli.InputName(path))
 }
 
 func parsePrivateKey(path string, block *pem.Block) (crypto.Signer, error) {
 	if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
-		return nil, fmt.Errorf("the key in %s is encrypted; decrypt it on the way: `openssl pkey %s| signet token assertion --key - …`", fileName(path), inOption(path))
+		return nil, fmt.Errorf("the key in %s is encrypted; decrypt it on the way: `openssl pkey %s| signet token assertion --key - …`", cli.InputName(path), cli.OpenSSLInput(path))
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	switch block.Type {
@@ -146,7 +146,7 @@ func parsePrivateKey(path string, block *pem.Block) (crypto.Signer, error) {
 	switch key := key.(type) {
 	case *ecdsa.PrivateKey:
 		if key.Curve != elliptic.P256() {
-			return nil, fmt.Errorf("the private key in %s is on the curve %s; it must be P-256, Ed25519 or RSA", fileName(path), key.Params().Name)
+			return nil, fmt.Errorf("the private key in %s is on the curve %s; it must be P-256, Ed25519 or RSA", cli.InputName(path), key.Params().Name)
 		}
 		return key, nil
 	case ed25519.PrivateKey:
@@ -154,5 +154,5 @@ func parsePrivateKey(path string, block *pem.Block) (crypto.Signer, error) {
 	case *rsa.PrivateKey:
 		return key, nil
 	}
-	return nil, fmt.Errorf("the private key in %s cannot be read; it must be P-256, Ed25519 or RSA, as `openssl genpkey` makes it", fileName(path))
+	return nil, fmt.Errorf("the private key in %s cannot be read; it must be P-256, Ed25519 or RSA, as `openssl genpkey` makes it", cli.InputName(path))
 }

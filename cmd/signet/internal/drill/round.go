@@ -1,4 +1,4 @@
-package main
+package drill
 
 import (
 	"context"
@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/inspect"
+	"signet/keys/jose"
 	"signet/server/admin/api"
 )
 
 // round does once what apps and services do all the time, and notes what does not work.
-func (d *drill) round(ctx context.Context) {
+func (d *rehearsal) round(ctx context.Context) {
 	r := &d.report
 	r.Rounds++
 	set, err := d.fetchKeySet(ctx)
@@ -32,7 +34,7 @@ func (d *drill) round(ctx context.Context) {
 			return
 		}
 		d.noteSigner(kid, alg, "", time.Time{})
-		if err := set.has(kid); err != nil {
+		if err := hasKey(set, kid); err != nil {
 			d.fail(ctx, "key set", err)
 		}
 		return
@@ -49,15 +51,15 @@ func (d *drill) round(ctx context.Context) {
 }
 
 // fail notes a failure, unless it is the drill itself that was interrupted.
-func (d *drill) fail(ctx context.Context, check string, err error) {
+func (d *rehearsal) fail(ctx context.Context, check string, err error) {
 	if ctx.Err() == nil {
 		d.report.fail(time.Now(), check, err.Error())
 	}
 }
 
 // verify has a fresh token verified, and notes whose key has signed it.
-func (d *drill) verify(ctx context.Context, set keySet, token string) {
-	in, err := decodeToken(token)
+func (d *rehearsal) verify(ctx context.Context, set inspect.KeySet, token string) {
+	in, err := inspect.Decode(token)
 	if err != nil {
 		d.fail(ctx, "token", err)
 		return
@@ -66,14 +68,14 @@ func (d *drill) verify(ctx context.Context, set keySet, token string) {
 		Kid string `json:"kid"`
 		Alg string `json:"alg"`
 	}
-	_ = readExact(in.Header, &header) // what is missing fails below
-	d.noteSigner(header.Kid, header.Alg, token, timesIn(in.Claims)["exp"])
+	_ = inspect.Unmarshal(in.Header, &header) // what is missing fails below
+	d.noteSigner(header.Kid, header.Alg, token, inspect.Times(in.Claims)["exp"])
 	d.verifyWith(ctx, set, "token", token)
 }
 
 // verifyWith verifies with the key set as it was served, and has the service do so.
-func (d *drill) verifyWith(ctx context.Context, set keySet, what, token string) {
-	if err := checkToken(token, d.report.Issuer, set); err != nil {
+func (d *rehearsal) verifyWith(ctx context.Context, set inspect.KeySet, what, token string) {
+	if err := inspect.Verify(token, d.report.Issuer, set); err != nil {
 		d.fail(ctx, what+" and key set", err)
 	}
 	if d.opt.verifier == "" {
@@ -85,7 +87,7 @@ func (d *drill) verifyWith(ctx context.Context, set keySet, what, token string) 
 }
 
 // noteSigner notes which key signs, and keeps the last token of a key that is to be followed.
-func (d *drill) noteSigner(kid, alg, token string, exp time.Time) {
+func (d *rehearsal) noteSigner(kid, alg, token string, exp time.Time) {
 	d.signer = kid
 	if d.alg == "" {
 		d.alg = alg
@@ -104,43 +106,43 @@ func (d *drill) noteSigner(kid, alg, token string, exp time.Time) {
 }
 
 // noteVisible notes the keys that were not in the key set before.
-func (d *drill) noteVisible(set keySet) {
+func (d *rehearsal) noteVisible(set inspect.KeySet) {
 	now := time.Now().UTC()
 	if d.report.Rounds == 1 {
 		now = d.report.StartedAt
 	}
 	for _, k := range set.Keys {
-		if _, ok := d.seen[k.ID]; !ok {
-			d.seen[k.ID] = now
+		if _, ok := d.seen[k.Kid]; !ok {
+			d.seen[k.Kid] = now
 		}
 	}
 }
 
-func (s keySet) has(kid string) error {
-	if slices.ContainsFunc(s.Keys, func(k jwk) bool { return k.ID == kid }) {
+func hasKey(s inspect.KeySet, kid string) error {
+	if slices.ContainsFunc(s.Keys, func(k jose.JWK) bool { return k.Kid == kid }) {
 		return nil
 	}
 	return fmt.Errorf("it has no key with the kid %q, which signs", kid)
 }
 
 // fetchKeySet gets the key set as a verifier does, and notes what caches are told.
-func (d *drill) fetchKeySet(ctx context.Context) (set keySet, err error) {
+func (d *rehearsal) fetchKeySet(ctx context.Context) (set inspect.KeySet, err error) {
 	resp, err := d.send(ctx, http.MethodGet, d.report.KeySet, nil, nil)
 	if err != nil {
-		return keySet{}, err
+		return inspect.KeySet{}, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return keySet{}, fmt.Errorf("it answered %s", resp.Status)
+		return inspect.KeySet{}, fmt.Errorf("it answered %s", resp.Status)
 	}
 	d.report.noteCaching(resp.Header)
-	if err := readExactFrom(resp.Body, &set); err != nil {
-		return keySet{}, err
+	if err := inspect.ReadJSON(resp.Body, &set); err != nil {
+		return inspect.KeySet{}, err
 	}
 	return set, nil
 }
 
-func (d *drill) askToken(ctx context.Context) (string, error) {
+func (d *rehearsal) askToken(ctx context.Context) (string, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	req := http.Request{Header: header}
@@ -155,7 +157,7 @@ func (d *drill) askToken(ctx context.Context) (string, error) {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	err = readExactFrom(resp.Body, &answer)
+	err = inspect.ReadJSON(resp.Body, &answer)
 	switch {
 	case resp.StatusCode != http.StatusOK:
 		return "", fmt.Errorf("the server answered %s: %s", resp.Status, cli.OrDash(strings.Trim(answer.Error+": "+answer.Description, ": ")))
@@ -165,7 +167,7 @@ func (d *drill) askToken(ctx context.Context) (string, error) {
 	return answer.Token, nil
 }
 
-func (d *drill) callVerifier(ctx context.Context, token string) error {
+func (d *rehearsal) callVerifier(ctx context.Context, token string) error {
 	resp, err := d.send(ctx, http.MethodGet, d.opt.verifier, http.Header{"Authorization": {"Bearer " + token}}, nil)
 	if err != nil {
 		return err
@@ -180,7 +182,7 @@ func (d *drill) callVerifier(ctx context.Context, token string) error {
 	return fmt.Errorf("it answered %s", resp.Status)
 }
 
-func (d *drill) send(ctx context.Context, method, address string, header http.Header, body io.Reader) (*http.Response, error) {
+func (d *rehearsal) send(ctx context.Context, method, address string, header http.Header, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
 		return nil, err
@@ -196,7 +198,7 @@ func (d *drill) send(ctx context.Context, method, address string, header http.He
 }
 
 // activeKey asks the admin API which key signs, where there are no tokens to see it by.
-func (d *drill) activeKey(ctx context.Context) (kid, alg string, err error) {
+func (d *rehearsal) activeKey(ctx context.Context) (kid, alg string, err error) {
 	var ring api.KeyList
 	if err := d.admin.Call(ctx, api.ListKeys.At(), nil, &ring); err != nil {
 		return "", "", err
@@ -210,7 +212,7 @@ func (d *drill) activeKey(ctx context.Context) (kid, alg string, err error) {
 }
 
 // noteCaching keeps what the answers say about how long they may be used.
-func (r *drillReport) noteCaching(h http.Header) {
+func (r *report) noteCaching(h http.Header) {
 	if value := h.Get("Cache-Control"); !slices.Contains(r.CacheControl, value) && len(r.CacheControl) < maxCacheControl {
 		r.CacheControl = append(r.CacheControl, value)
 	}

@@ -1,23 +1,24 @@
-package main
+package keychart
 
 import (
 	"cmp"
-	"signet/server/admin/api"
 	"slices"
 	"time"
+
+	"signet/server/admin/api"
 )
 
 // chart is a plan as it is drawn: a row for each key, on a scale of time.
 type chart struct {
 	plan        api.KeyPlan
 	from, until time.Time
-	groups      []chartGroup
+	Groups      []chartGroup
 }
 
 // chartGroup has the keys of one algorithm.
 type chartGroup struct {
 	alg  string
-	keys []api.PlannedKey
+	Keys []api.PlannedKey
 }
 
 // span is a part of a key's life.
@@ -26,8 +27,8 @@ type span struct {
 	from, to time.Time
 }
 
-// newChart begins a little before now, so that one sees what now is in the middle of.
-func newChart(p api.KeyPlan) chart {
+// NewChart begins a little before now, so that one sees what now is in the middle of.
+func NewChart(p api.KeyPlan) chart {
 	c := chart{plan: p, from: p.From.Add(-p.Until.Sub(p.From) / 12), until: p.Until}
 	first := p.From
 	for _, k := range p.Keys {
@@ -42,12 +43,12 @@ func newChart(p api.KeyPlan) chart {
 		if end := end(k); !end.IsZero() && !end.After(c.from) {
 			continue // its life is over
 		}
-		i := slices.IndexFunc(c.groups, func(g chartGroup) bool { return g.alg == k.Alg })
+		i := slices.IndexFunc(c.Groups, func(g chartGroup) bool { return g.alg == k.Alg })
 		if i < 0 {
-			i = len(c.groups)
-			c.groups = append(c.groups, chartGroup{alg: k.Alg})
+			i = len(c.Groups)
+			c.Groups = append(c.Groups, chartGroup{alg: k.Alg})
 		}
-		c.groups[i].keys = append(c.groups[i].keys, k)
+		c.Groups[i].Keys = append(c.Groups[i].Keys, k)
 	}
 	return c
 }
@@ -113,8 +114,8 @@ type tick struct {
 	label string
 }
 
-// ticks returns at most that many marks at round times.
-func (c chart) ticks(most int) []tick {
+// Ticks returns at most that many marks at round times.
+func (c chart) Ticks(most int) []tick {
 	long := c.until.Sub(c.from)
 	for _, step := range []time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute,
 		30 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour, 14 * 24 * time.Hour} {
@@ -163,7 +164,7 @@ func shortName(k api.PlannedKey) string { return k.Name[:min(len(k.Name), 8)] }
 
 // inOrder are the keys of a group as they sign.
 func (g chartGroup) inOrder() []api.PlannedKey {
-	return slices.SortedStableFunc(slices.Values(g.keys), func(a, b api.PlannedKey) int {
+	return slices.SortedStableFunc(slices.Values(g.Keys), func(a, b api.PlannedKey) int {
 		return cmp.Or(a.ActivatesAt.Compare(b.ActivatesAt), a.PublishedAt.Compare(b.PublishedAt))
 	})
 }

@@ -1,4 +1,4 @@
-package main
+package install
 
 import (
 	"errors"
@@ -10,24 +10,24 @@ import (
 	"signet/keys/masterkey"
 )
 
-const masterKeyVariable = "SIGNET_MASTER_KEY"
+const MasterKeyVariable = "SIGNET_MASTER_KEY"
 
-// readMasterKeys takes the master key from the environment or else from the file: one key, or the
+// ReadMasterKeys takes the master key from the environment or else from the file: one key, or the
 // new and the old one.
-func readMasterKeys(path string, getenv func(string) string) ([]masterkey.Key, error) {
-	if text := getenv(masterKeyVariable); text != "" {
+func ReadMasterKeys(path string, getenv func(string) string) ([]masterkey.Key, error) {
+	if text := getenv(MasterKeyVariable); text != "" {
 		master, err := masterkey.ParseList(text)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", masterKeyVariable, err)
+			return nil, fmt.Errorf("%s: %w", MasterKeyVariable, err)
 		}
 		return master, nil
 	}
 	text, err := cli.ReadSecretFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("master key: there is no %s; put the file back, name another with master_key_file, or set %s", path, masterKeyVariable)
+		return nil, fmt.Errorf("master key: there is no %s; put the file back, name another with master_key_file, or set %s", path, MasterKeyVariable)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("master key: %w (the file is named by master_key_file; %s can hold the key instead)", err, masterKeyVariable)
+		return nil, fmt.Errorf("master key: %w (the file is named by master_key_file; %s can hold the key instead)", err, MasterKeyVariable)
 	}
 	master, err := masterkey.ParseList(text)
 	if err != nil {
@@ -36,9 +36,9 @@ func readMasterKeys(path string, getenv func(string) string) ([]masterkey.Key, e
 	return master, nil
 }
 
-// writeMasterKey makes a new master key and its file. It never overwrites one: without the old key
+// WriteMasterKey makes a new master key and its file. It never overwrites one: without the old key
 // nothing that was sealed with it opens again.
-func writeMasterKey(path string) (masterkey.Key, error) {
+func WriteMasterKey(path string) (masterkey.Key, error) {
 	master := masterkey.New()
 	if _, err := os.Stat(path); err == nil {
 		return masterkey.Key{}, fmt.Errorf("master key: %s is there already, and it is not overwritten; move it away if nothing needs it", path)

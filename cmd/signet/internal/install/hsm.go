@@ -1,10 +1,9 @@
-package main
+package install
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"signet/cmd/signet/internal/cli"
 	"signet/config"
@@ -14,9 +13,9 @@ import (
 
 const hsmPINVariable = "SIGNET_HSM_PIN"
 
-// openHSM returns the token that holds signing keys, or nil where none is configured. The token is
+// OpenHSM returns the token that holds signing keys, or nil where none is configured. The token is
 // not asked anything yet.
-func openHSM(cfg config.Config, getenv func(string) string) (pkcs11.Token, error) {
+func OpenHSM(cfg config.Config, getenv func(string) string) (pkcs11.Token, error) {
 	h := cfg.Keys.HSM
 	if h.Module == "" {
 		return nil, nil
@@ -38,8 +37,8 @@ func openHSM(cfg config.Config, getenv func(string) string) (pkcs11.Token, error
 	return token, nil
 }
 
-// remoteKeys tells the keyring of the token; there may be none.
-func remoteKeys(cfg config.Config, token pkcs11.Token) keys.Remote {
+// RemoteKeys tells the keyring of the token; there may be none.
+func RemoteKeys(cfg config.Config, token pkcs11.Token) keys.Remote {
 	if token == nil {
 		return keys.Remote{}
 	}
@@ -47,9 +46,9 @@ func remoteKeys(cfg config.Config, token pkcs11.Token) keys.Remote {
 	return keys.Remote{Provider: token, MakeLocal: h.LocalKeys, Timeout: h.Timeout, Concurrency: h.Concurrency}
 }
 
-// checkHSM logs in and asks whether the token can do what it is to do. A library that hangs is not
+// CheckHSM logs in and asks whether the token can do what it is to do. A library that hangs is not
 // waited for.
-func checkHSM(ctx context.Context, cfg config.Config, token pkcs11.Token) error {
+func CheckHSM(ctx context.Context, cfg config.Config, token pkcs11.Token) error {
 	algs := cfg.Algorithms
 	if cfg.Keys.HSM.LocalKeys {
 		algs = nil
@@ -66,35 +65,8 @@ func checkHSM(ctx context.Context, cfg config.Config, token pkcs11.Token) error 
 	}
 }
 
-// startHSM opens the node's token. What only an operator can mend ends the start; a token that is
-// away does not: the key set is served without it, and /token answers 503 until it is back.
-func (n *node) startHSM(ctx context.Context, getenv func(string) string) (err error) {
-	if n.hsm, err = openHSM(n.cfg, getenv); err != nil || n.hsm == nil {
-		return err
-	}
-	err = checkHSM(ctx, n.cfg, n.hsm)
-	if errors.Is(err, pkcs11.ErrSetup) {
-		n.closeHSM()
-		return fmt.Errorf("keys.hsm: %w", err)
-	}
-	if err != nil {
-		n.log.Error("the HSM cannot be reached; tokens are signed when it can", slog.Any("error", err))
-	}
-	return nil
-}
-
-// closeHSM logs out. What a library says to that stops nobody from stopping.
-func (n *node) closeHSM() {
-	if n.hsm == nil {
-		return
-	}
-	if err := n.hsm.Close(); err != nil {
-		n.log.Warn("closing the HSM", slog.Any("error", err))
-	}
-}
-
-// explainProvider says what to do about a keyring that has keys in an HSM.
-func explainProvider(err error) error {
+// ExplainProvider says what to do about a keyring that has keys in an HSM.
+func ExplainProvider(err error) error {
 	advice := "set keys.hsm as it is where the keys were made"
 	if !pkcs11.Built {
 		advice += ", and use a build with PKCS#11 (go build -tags pkcs11)"

@@ -1,4 +1,4 @@
-package main
+package drill
 
 import (
 	"context"
@@ -19,8 +19,8 @@ import (
 	"signet/server/admin/client"
 )
 
-// drillOptions are the flags of `drill`.
-type drillOptions struct {
+// options are the flags of `drill`.
+type options struct {
 	jwks, verifier     string
 	client, secretFile string
 	alg                string
@@ -29,8 +29,8 @@ type drillOptions struct {
 	yes                bool
 }
 
-func drillCommand(app *cli.App) *cobra.Command {
-	var o drillOptions
+func New(app *cli.App) *cobra.Command {
+	var o options
 	cmd := &cobra.Command{
 		Use:   "drill",
 		Short: "Rehearse a key rotation, and report who noticed",
@@ -70,12 +70,12 @@ func drillCommand(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cmd)
 }
 
-// drill is one rehearsal.
-type drill struct {
+// rehearsal is one rehearsal.
+type rehearsal struct {
 	app     *cli.App
 	admin   *client.Client
 	http    *http.Client
-	opt     drillOptions
+	opt     options
 	secret  string
 	bound   time.Duration // 0: as long as it takes
 	every   time.Duration
@@ -84,12 +84,12 @@ type drill struct {
 	seen    map[string]time.Time // kids, and when the key set first had them
 	last    string               // token of the old key
 	lastExp time.Time            // until when it is good
-	report  drillReport
+	report  report
 }
 
 // newDrill checks what it is told, and asks the server who it is. It changes nothing.
-func newDrill(app *cli.App, ctx context.Context, o drillOptions) (*drill, error) {
-	d := &drill{app: app, opt: o, alg: o.alg, seen: map[string]time.Time{}, http: cli.NoRedirects(http.DefaultTransport.(*http.Transport).Clone())}
+func newDrill(app *cli.App, ctx context.Context, o options) (*rehearsal, error) {
+	d := &rehearsal{app: app, opt: o, alg: o.alg, seen: map[string]time.Time{}, http: cli.NoRedirects(http.DefaultTransport.(*http.Transport).Clone())}
 	d.http.Timeout = 10 * time.Second
 	if err := d.readOptions(); err != nil {
 		return nil, err
@@ -114,7 +114,7 @@ func newDrill(app *cli.App, ctx context.Context, o drillOptions) (*drill, error)
 	return d, nil
 }
 
-func (d *drill) readOptions() (err error) {
+func (d *rehearsal) readOptions() (err error) {
 	o := d.opt
 	for flag, address := range map[string]string{"--jwks": o.jwks, "--verifier": o.verifier} {
 		if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
@@ -156,7 +156,7 @@ func (d *drill) readOptions() (err error) {
 }
 
 // run is the rehearsal: a round, and then rotations while that is good.
-func (d *drill) run(ctx context.Context) error {
+func (d *rehearsal) run(ctx context.Context) error {
 	d.report.StartedAt = time.Now().UTC()
 	if d.round(ctx); len(d.report.Failures) > 0 {
 		return d.conclude("nothing was rotated: it fails already with the key of now")
@@ -176,7 +176,7 @@ func (d *drill) run(ctx context.Context) error {
 }
 
 // watch does rounds until the new key signs and what the old one signed has expired.
-func (d *drill) watch(ctx context.Context) {
+func (d *rehearsal) watch(ctx context.Context) {
 	status := d.app.NewStatus()
 	defer status.Clear()
 	end := d.deadline()
@@ -190,19 +190,19 @@ func (d *drill) watch(ctx context.Context) {
 	}
 	switch r := d.rotation(); {
 	case ctx.Err() != nil:
-		d.report.fail(time.Now(), drillItself, "interrupted before it was over")
+		d.report.fail(time.Now(), itself, "interrupted before it was over")
 	case r.SignedAt.IsZero():
-		d.report.fail(time.Now(), drillItself, "the new key did not sign by then; it should from "+cli.FormatTime(r.ActivatesAt))
+		d.report.fail(time.Now(), itself, "the new key did not sign by then; it should from "+cli.FormatTime(r.ActivatesAt))
 	}
 }
 
 // rotate has the next key sign as soon as it may, and finds out which one that is.
-func (d *drill) rotate(ctx context.Context) error {
+func (d *rehearsal) rotate(ctx context.Context) error {
 	var answer api.RotatedKeys
 	if err := d.admin.Call(ctx, api.RotateKeys.At(), api.KeyRotation{Alg: d.alg}, &answer); err != nil {
 		return err
 	}
-	r := drillRotation{OldKey: d.signer}
+	r := rotation{OldKey: d.signer}
 	for _, k := range answer.Keys {
 		if k.Alg == d.alg && k.State == "pending" {
 			r.NewKey, r.ActivatesAt = k.KID, k.ActivatesAt.UTC()
@@ -217,7 +217,7 @@ func (d *drill) rotate(ctx context.Context) error {
 }
 
 // rotation is the one that goes on, or nil before the first.
-func (d *drill) rotation() *drillRotation {
+func (d *rehearsal) rotation() *rotation {
 	if n := len(d.report.Rotations); n > 0 {
 		return &d.report.Rotations[n-1]
 	}
@@ -225,7 +225,7 @@ func (d *drill) rotation() *drillRotation {
 }
 
 // deadline is when watching ends, come what may.
-func (d *drill) deadline() time.Time {
+func (d *rehearsal) deadline() time.Time {
 	if d.bound > 0 {
 		return time.Now().Add(d.bound)
 	}
@@ -237,11 +237,11 @@ func (d *drill) deadline() time.Time {
 }
 
 // over reports whether the new key signs and the last token of the old one is of no use any more.
-func (d *drill) over() bool {
+func (d *rehearsal) over() bool {
 	return !d.rotation().SignedAt.IsZero() && !time.Now().Add(d.every).Before(d.lastExp)
 }
 
-func (d *drill) outlook(now time.Time) string {
+func (d *rehearsal) outlook(now time.Time) string {
 	if r := d.rotation(); r.SignedAt.IsZero() {
 		return "the new key signs " + cli.Relative(r.ActivatesAt, now)
 	}

@@ -1,9 +1,10 @@
-package main
+package keychart
 
 import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/install"
+	"signet/config"
 	"signet/keys"
 	"signet/keys/jose"
 	"signet/server/admin/api"
@@ -49,6 +52,18 @@ func examplePlan(t *testing.T, tt keys.Timetable, algs ...string) api.KeyPlan {
 	return p
 }
 
+// presetTimetable returns the timetable of a preset of the configuration.
+func presetTimetable(t *testing.T, preset string) keys.Timetable {
+	t.Helper()
+	cfg, _, err := config.Load("", []string{"SIGNET_ISSUER=https://auth.example.com", "SIGNET_KEYS_PRESET=" + preset})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return install.KeyringConfig(cfg, nil, "", nil).Timetable
+}
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
 // golden compares with a file of testdata, or writes it with -update.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
@@ -71,7 +86,7 @@ func printedPlan(t *testing.T, p api.KeyPlan, f cli.Format, environ ...string) s
 	t.Helper()
 	var out bytes.Buffer
 	app := &cli.App{Out: &out, Err: io.Discard, Environ: environ, Format: f}
-	if err := printPlan(app, p); err != nil {
+	if err := Print(app, p); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -82,17 +97,17 @@ func TestPlanIsDrawn(t *testing.T) {
 	golden(t, "plan.golden", printedPlan(t, p, cli.FormatTable, "LANG=de_DE.UTF-8"))
 	golden(t, "plan-ascii.golden", printedPlan(t, p, cli.FormatTable, "LC_ALL=C", "LANG=de_DE.UTF-8"))
 	golden(t, "plan.svg", printedPlan(t, p, cli.FormatSVG))
-	seconds := keyringConfig(presetConfig(t, "fast"), nil, "", nil).Timetable
+	seconds := presetTimetable(t, "fast")
 	golden(t, "plan-fast.golden", printedPlan(t, examplePlan(t, seconds, jose.ES256), cli.FormatTable, "LANG=C.UTF-8"))
 }
 
 // A timeline keeps to its width, also where nothing fits well, and to ASCII where that is wanted.
 func TestTimelineFits(t *testing.T) {
 	for _, preset := range []string{"standard", "strict", "fast"} {
-		tt := keyringConfig(presetConfig(t, preset), nil, "", nil).Timetable
+		tt := presetTimetable(t, preset)
 		p := examplePlan(t, tt, jose.ES256)
 		for _, width := range []int{cli.LeastWidth, cli.DefaultWidth, cli.MostWidth} {
-			for _, line := range strings.Split(newTimeline(p, width, false).chartText(), "\n") {
+			for _, line := range strings.Split(NewTimeline(p, width, false).ChartText(), "\n") {
 				if len(line) > width || strings.ContainsFunc(line, func(r rune) bool { return r > '~' }) {
 					t.Errorf("%s, width %d: got %d bytes: %s", preset, width, len(line), line)
 				}
@@ -107,9 +122,9 @@ func TestTimelineShowsEveryKey(t *testing.T) {
 	tt.Active, tt.Publish = 3*24*time.Hour, 24*time.Hour
 	p := examplePlan(t, tt, jose.ES256)
 	p.Until = p.From.Add(10 * 365 * 24 * time.Hour)
-	timeline := newTimeline(p, cli.DefaultWidth, false)
-	for _, k := range timeline.groups[0].keys {
-		if bar := timeline.bar(k); k.ActivatesAt.After(p.From) && !strings.Contains(bar, "#") {
+	timeline := NewTimeline(p, cli.DefaultWidth, false)
+	for _, k := range timeline.Groups[0].Keys {
+		if bar := timeline.Bar(k); k.ActivatesAt.After(p.From) && !strings.Contains(bar, "#") {
 			t.Errorf("%s: got %q", k.Name, bar)
 		}
 	}
@@ -119,7 +134,7 @@ func TestTimelineShowsEveryKey(t *testing.T) {
 func TestPictureStandsForItself(t *testing.T) {
 	p := examplePlan(t, keys.DefaultTimetable(), jose.ES256)
 	p.Keys[1].Name = `<b>&"`
-	picture := drawPlan(p)
+	picture := DrawPlan(p)
 	for decoder := xml.NewDecoder(strings.NewReader(picture)); ; {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
@@ -148,25 +163,9 @@ func TestTicksAreFew(t *testing.T) {
 		p := api.KeyPlan{From: time.Date(2026, 11, 5, 9, 30, 7, 0, time.UTC)}
 		p.Until = p.From.Add(long)
 		for _, most := range []int{5, 8, 14} {
-			if n := len(newChart(p).ticks(most)); n > most || n == 0 && long > time.Minute {
+			if n := len(NewChart(p).Ticks(most)); n > most || n == 0 && long > time.Minute {
 				t.Errorf("%v: got %d ticks, want 1 to %d", long, n, most)
 			}
-		}
-	}
-}
-
-func TestKeysListSaysWhoHasThem(t *testing.T) {
-	now := time.Date(2026, 11, 5, 9, 30, 0, 0, time.UTC)
-	k := api.KeyList{Version: 3, Keys: []api.Key{{KID: "kid", Alg: "ES256", State: "active", Since: now.Add(-49 * time.Hour)}},
-		Replicas: []api.Replica{{Replica: "one", KeyringVersion: 3, At: now}, {Replica: "two", KeyringVersion: 2, At: now}, {Replica: "three", KeyringVersion: 4, At: now}}}
-	var out bytes.Buffer
-	app := &cli.App{Out: &out}
-	if err := app.Print(k, func(w io.Writer) { writeKeys(w, k, now) }); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"active  2d ", "This is version 3 of the keyring; 2 of 3 replicas have it.", "version 2, behind"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("it does not say %q:\n%s", want, out.String())
 		}
 	}
 }

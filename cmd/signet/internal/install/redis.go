@@ -1,4 +1,4 @@
-package main
+package install
 
 import (
 	"context"
@@ -23,33 +23,27 @@ const (
 	sentinelPasswordVariable = "SIGNET_REDIS_SENTINEL_PASSWORD"
 )
 
-func (o opener) openRedis(ctx context.Context, cfg config.Config) (*redis.Store, error) {
-	settings, err := redisConfig(cfg, o.getenv)
+func (o Opener) OpenRedis(ctx context.Context, cfg config.Config) (*redis.Store, error) {
+	settings, err := RedisConfig(cfg, o.Getenv)
 	if err != nil {
 		return nil, err
 	}
-	settings.Log, settings.Observe, settings.Seals = o.log, o.observe, o.seals
-	if o.patient {
+	settings.Log, settings.Observe, settings.Seals = o.Log, o.Observe, o.Seals
+	if o.Patient {
 		settings.Timeout = 30 * time.Second
 	}
 	s, err := redis.Open(ctx, settings)
 	if errors.Is(err, seal.ErrForged) {
-		return nil, explainSeal(err)
+		return nil, ExplainSeal(err)
 	}
 	if errors.Is(err, store.ErrUnavailable) {
-		return nil, fmt.Errorf("store: %s does not answer as it should (%w); %s", storeName(cfg), oneLine{err}, adviceOn(err))
+		return nil, fmt.Errorf("store: %s does not answer as it should (%w); %s", StoreName(cfg), cli.OneLine(err), adviceOn(err))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	return s, nil
 }
-
-// oneLine is an error whose text has no line breaks: go-redis joins what several servers said.
-type oneLine struct{ error }
-
-func (e oneLine) Error() string { return strings.ReplaceAll(e.error.Error(), "\n", "; ") }
-func (e oneLine) Unwrap() error { return e.error }
 
 // adviceOn says what to look at, by what Redis, its Sentinels or the TLS library answered.
 func adviceOn(err error) string {
@@ -73,8 +67,8 @@ func adviceOn(err error) string {
 	return "is it running, and are address and kind in store right (rediss for TLS)?"
 }
 
-// redisConfig turns the configuration into that of the backend, and reads the files it names.
-func redisConfig(cfg config.Config, getenv func(string) string) (redis.Config, error) {
+// RedisConfig turns the configuration into that of the backend, and reads the files it names.
+func RedisConfig(cfg config.Config, getenv func(string) string) (redis.Config, error) {
 	address, ok := cfg.RedisStore()
 	if !ok {
 		return redis.Config{}, errors.New("store: it is neither bolt:PATH nor a URL of Redis")

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"bytes"
@@ -21,8 +21,8 @@ import (
 // maxToken is more than any server would take.
 const maxToken = 1 << 20
 
-// inspection is what can be said about a token.
-type inspection struct {
+// Token is what can be said about a token.
+type Token struct {
 	Header    json.RawMessage `json:"header"`
 	Claims    json.RawMessage `json:"claims"`
 	Expired   bool            `json:"expired"`
@@ -31,7 +31,7 @@ type inspection struct {
 	Audience  string          `json:"audience,omitempty"` // with --audience: "this service's" or "not this service's"
 }
 
-func tokenCommand(app *cli.App) *cobra.Command {
+func New(app *cli.App) *cobra.Command {
 	return cli.Group("token", "Look into a token, or sign a client's assertion",
 		"Look into a token, or sign what a client without a secret authenticates with.", tokenInspect(app), tokenAssertion(app))
 }
@@ -54,7 +54,7 @@ func tokenInspect(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			in, err := decodeToken(token)
+			in, err := Decode(token)
 			if err != nil {
 				return err
 			}
@@ -82,21 +82,21 @@ func readToken(app *cli.App, args []string) (string, error) {
 	return token, nil
 }
 
-// decodeToken takes a token apart without believing it.
-func decodeToken(token string) (inspection, error) {
+// Decode takes a token apart without believing it.
+func Decode(token string) (Token, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return inspection{}, errors.New("this is not a JWT; refresh tokens and client secrets can be read by the server only")
+		return Token{}, errors.New("this is not a JWT; refresh tokens and client secrets can be read by the server only")
 	}
 	header, err := decodePart("header", parts[0])
 	if err != nil {
-		return inspection{}, err
+		return Token{}, err
 	}
 	claims, err := decodePart("claims", parts[1])
 	if err != nil {
-		return inspection{}, err
+		return Token{}, err
 	}
-	return inspection{Header: header, Claims: claims, Signature: "not checked"}, nil
+	return Token{Header: header, Claims: claims, Signature: "not checked"}, nil
 }
 
 // decodePart reads one JSON object. The message does not repeat it: it may be part of a secret.
@@ -106,7 +106,7 @@ func decodePart(name, part string) (json.RawMessage, error) {
 		return nil, fmt.Errorf("this is not a JWT: its %s is not base64url; was it copied as a whole?", name)
 	}
 	var object map[string]json.RawMessage
-	if err := readExact(raw, &object); err != nil || object == nil {
+	if err := Unmarshal(raw, &object); err != nil || object == nil {
 		return nil, fmt.Errorf("this is not a JWT: its %s is not a JSON object", name)
 	}
 	var compact bytes.Buffer
@@ -118,7 +118,7 @@ func decodePart(name, part string) (json.RawMessage, error) {
 
 // showToken prints what is in the token first, and then fails if a check does not pass: a token that
 // is refused is the one people want to look into.
-func showToken(app *cli.App, ctx context.Context, token string, in inspection, issuer, jwks, audience string) error {
+func showToken(app *cli.App, ctx context.Context, token string, in Token, issuer, jwks, audience string) error {
 	now := time.Now()
 	var failed error
 	if issuer != "" || jwks != "" {
@@ -136,7 +136,7 @@ func showToken(app *cli.App, ctx context.Context, token string, in inspection, i
 		}
 		failed = errors.Join(failed, err)
 	}
-	exp, hasExp := timesIn(in.Claims)["exp"]
+	exp, hasExp := Times(in.Claims)["exp"]
 	in.Expired = hasExp && !now.Before(exp)
 	if err := app.Print(in, func(w io.Writer) { in.write(w, now) }); err != nil {
 		return err
@@ -167,8 +167,8 @@ func checkAudience(claims json.RawMessage, want string) error {
 	return nil
 }
 
-// timesIn are the claims of an object that are moments.
-func timesIn(object json.RawMessage) map[string]time.Time {
+// Times are the claims of an object that are moments.
+func Times(object json.RawMessage) map[string]time.Time {
 	var claims map[string]any
 	times := map[string]time.Time{}
 	if json.Unmarshal(object, &claims) != nil {
@@ -182,7 +182,7 @@ func timesIn(object json.RawMessage) map[string]time.Time {
 	return times
 }
 
-func (in inspection) write(w io.Writer, now time.Time) {
+func (in Token) write(w io.Writer, now time.Time) {
 	cli.Row(w, "HEADER")
 	writeMembers(w, in.Header, now)
 	cli.Row(w)
@@ -200,13 +200,13 @@ func (in inspection) write(w io.Writer, now time.Time) {
 	if in.Audience != "" {
 		cli.Row(w, "audience", in.Audience)
 	}
-	if exp, ok := timesIn(in.Claims)["exp"]; ok && in.Expired {
+	if exp, ok := Times(in.Claims)["exp"]; ok && in.Expired {
 		cli.Row(w, "expired", cli.Relative(exp, now))
 	}
 }
 
 // takeApart returns the claims, and the object in them that is a signed answer about a token.
-func (in inspection) takeApart() (claims, answer json.RawMessage) {
+func (in Token) takeApart() (claims, answer json.RawMessage) {
 	const name = "token_introspection"
 	var all, inner map[string]json.RawMessage
 	if !isAnswer(in.Header) || json.Unmarshal(in.Claims, &all) != nil || json.Unmarshal(all[name], &inner) != nil || inner == nil {
@@ -224,13 +224,13 @@ func isAnswer(header json.RawMessage) bool {
 	var h struct {
 		Typ string `json:"typ"`
 	}
-	if readExact(header, &h) != nil {
+	if Unmarshal(header, &h) != nil {
 		return false
 	}
 	return strings.TrimPrefix(strings.ToLower(h.Typ), "application/") == "token-introspection+jwt"
 }
 
-func (in inspection) verdict() string {
+func (in Token) verdict() string {
 	switch in.Signature {
 	case "valid":
 		return "valid, by " + in.KeySet
@@ -242,7 +242,7 @@ func (in inspection) verdict() string {
 }
 
 func writeMembers(w io.Writer, object json.RawMessage, now time.Time) {
-	times := timesIn(object)
+	times := Times(object)
 	var members map[string]json.RawMessage
 	if json.Unmarshal(object, &members) != nil {
 		return

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"crypto"
@@ -6,28 +6,18 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/big"
 
+	"signet/keys/jose"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// keySet is a JWK Set (RFC 7517 §5) with the members that public keys have.
-type keySet struct {
-	Keys []jwk `json:"keys"`
-}
-
-type jwk struct {
-	ID  string `json:"kid"`
-	Alg string `json:"alg"`
-	Kty string `json:"kty"`
-	Crv string `json:"crv"`
-	X   string `json:"x"`
-	Y   string `json:"y"`
-	N   string `json:"n"`
-	E   string `json:"e"`
+// KeySet is a JWK Set (RFC 7517 §5) with the members that public keys have.
+type KeySet struct {
+	Keys []jose.JWK `json:"keys"`
 }
 
 // noKeyError says that the key set has no key for the token.
@@ -35,16 +25,16 @@ type noKeyError struct{ error }
 
 // keyFor chooses the key that the token names and no other, and takes the algorithm from the key,
 // not from the token (RFC 8725 §3.1).
-func (s keySet) keyFor(t *jwt.Token) (any, error) {
+func (s KeySet) keyFor(t *jwt.Token) (any, error) {
 	kid, _ := t.Header["kid"].(string)
 	for _, k := range s.Keys {
-		if k.ID != kid || kid == "" {
+		if k.Kid != kid || kid == "" {
 			continue
 		}
 		if k.Alg != t.Method.Alg() {
 			return nil, noKeyError{fmt.Errorf("the token says alg %s and its key %s", t.Method.Alg(), k.Alg)}
 		}
-		key, err := k.public()
+		key, err := publicKey(k)
 		if err != nil {
 			return nil, noKeyError{fmt.Errorf("reading key %q of the key set: %w", kid, err)}
 		}
@@ -53,42 +43,40 @@ func (s keySet) keyFor(t *jwt.Token) (any, error) {
 	return nil, noKeyError{fmt.Errorf("the key set has no key with the kid %q; was the key revoked, or is it another server's token?", kid)}
 }
 
-func (k jwk) public() (crypto.PublicKey, error) {
+func publicKey(k jose.JWK) (crypto.PublicKey, error) {
 	switch k.Kty {
 	case "EC":
-		return k.ec()
+		return ecKey(k)
 	case "RSA":
-		return k.rsa()
+		return rsaKey(k)
 	case "OKP":
-		return k.ed25519()
+		return ed25519Key(k)
 	}
 	return nil, fmt.Errorf("unknown kty %q", k.Kty)
 }
 
-func (k jwk) ec() (crypto.PublicKey, error) {
-	x, errX := decode(k.X)
-	y, errY := decode(k.Y)
+func ecKey(k jose.JWK) (crypto.PublicKey, error) {
+	x, errX := jose.DecodeSegment(k.X)
+	y, errY := jose.DecodeSegment(k.Y)
 	if errX != nil || errY != nil || k.Crv != "P-256" || len(x) != 32 || len(y) != 32 {
 		return nil, errors.New("not a P-256 key")
 	}
 	return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(append([]byte{4}, x...), y...))
 }
 
-func (k jwk) rsa() (crypto.PublicKey, error) {
-	n, errN := decode(k.N)
-	e, errE := decode(k.E)
+func rsaKey(k jose.JWK) (crypto.PublicKey, error) {
+	n, errN := jose.DecodeSegment(k.N)
+	e, errE := jose.DecodeSegment(k.E)
 	if errN != nil || errE != nil || len(e) == 0 || len(e) > 4 || len(n) < 256 || len(n) > 2048 {
 		return nil, errors.New("not an RSA key of 2048 bits or more")
 	}
 	return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}, nil
 }
 
-func (k jwk) ed25519() (crypto.PublicKey, error) {
-	x, err := decode(k.X)
+func ed25519Key(k jose.JWK) (crypto.PublicKey, error) {
+	x, err := jose.DecodeSegment(k.X)
 	if err != nil || k.Crv != "Ed25519" || len(x) != ed25519.PublicKeySize {
 		return nil, errors.New("not an Ed25519 key")
 	}
 	return ed25519.PublicKey(x), nil
 }
-
-func decode(s string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(s) }

@@ -1,4 +1,4 @@
-package main
+package install
 
 import (
 	"context"
@@ -26,7 +26,7 @@ type initOptions struct {
 	hsm                        hsmOptions
 }
 
-func initCommand(app *cli.App) *cobra.Command {
+func New(app *cli.App) *cobra.Command {
 	var opt initOptions
 	cmd := &cobra.Command{
 		Use:   "init --dir DIR --issuer URL",
@@ -74,7 +74,7 @@ func initInstall(app *cli.App, ctx context.Context, opt initOptions) (err error)
 		}
 	}()
 	undo.addMissing(opt.dir)
-	if err := makePrivateDir(opt.dir); err != nil {
+	if err := MakePrivateDir(opt.dir); err != nil {
 		return err
 	}
 	if err := configfile.CheckAccess(cfg); err != nil {
@@ -88,7 +88,7 @@ func initInstall(app *cli.App, ctx context.Context, opt initOptions) (err error)
 	if err != nil {
 		return err
 	}
-	o := opener{getenv: app.Getenv, warn: app.Warn, seals: newSeals([]masterkey.Key{master}), master: []masterkey.Key{master}}
+	o := Opener{Getenv: app.Getenv, Warn: app.Warn, Seals: NewSeals([]masterkey.Key{master}), Master: []masterkey.Key{master}}
 	if err := o.create(ctx, cfg, master); err != nil {
 		return err
 	}
@@ -118,14 +118,14 @@ master_key_file: master.key
 
 // initMasterKey makes the master key's file, unless the environment holds the key.
 func initMasterKey(app *cli.App, path string, undo *cleanup) (masterkey.Key, error) {
-	if app.Getenv(masterKeyVariable) != "" {
-		master, err := readMasterKeys(path, app.Getenv)
+	if app.Getenv(MasterKeyVariable) != "" {
+		master, err := ReadMasterKeys(path, app.Getenv)
 		if err != nil {
 			return masterkey.Key{}, err
 		}
 		return master[0], nil
 	}
-	master, err := writeMasterKey(path)
+	master, err := WriteMasterKey(path)
 	if err == nil {
 		undo.add(path)
 	}
@@ -133,7 +133,7 @@ func initMasterKey(app *cli.App, path string, undo *cleanup) (masterkey.Key, err
 }
 
 func reportInit(app *cli.App, path string, cfg config.Config) error {
-	store := storeName(cfg)
+	store := StoreName(cfg)
 	if app.JSON() {
 		return app.PrintJSON(map[string]string{"config": path, "master_key_file": cfg.MasterKeyFile, "store": store, "issuer": cfg.Issuer})
 	}
@@ -173,7 +173,7 @@ func (c *cleanup) run() {
 	}
 }
 
-func makePrivateDir(dir string) error {
+func MakePrivateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the directory: %w; choose another --dir, or run this as a user who may write there", err)
 	}

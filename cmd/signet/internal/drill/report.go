@@ -1,4 +1,4 @@
-package main
+package drill
 
 import (
 	"fmt"
@@ -13,25 +13,25 @@ import (
 // maxCacheControl is how many different headers are shown: max-age counts down before a change.
 const maxCacheControl = 4
 
-// drillReport is what a drill has seen.
-type drillReport struct {
-	OK           bool            `json:"ok"`
-	Verdict      string          `json:"verdict"`
-	Issuer       string          `json:"issuer"`
-	KeySet       string          `json:"jwks_uri"`
-	Verifier     string          `json:"verifier,omitempty"`
-	StartedAt    time.Time       `json:"started_at"`
-	EndedAt      time.Time       `json:"ended_at"`
-	Rounds       int             `json:"rounds"`
-	Rotations    []drillRotation `json:"rotations"`
-	CacheControl []string        `json:"cache_control"`
-	MaxAge       int             `json:"max_age_seconds"` // the longest seen
-	Age          int             `json:"age_seconds"`     // the oldest copy seen
-	Failures     []drillFailure  `json:"failures"`
+// report is what a drill has seen.
+type report struct {
+	OK           bool       `json:"ok"`
+	Verdict      string     `json:"verdict"`
+	Issuer       string     `json:"issuer"`
+	KeySet       string     `json:"jwks_uri"`
+	Verifier     string     `json:"verifier,omitempty"`
+	StartedAt    time.Time  `json:"started_at"`
+	EndedAt      time.Time  `json:"ended_at"`
+	Rounds       int        `json:"rounds"`
+	Rotations    []rotation `json:"rotations"`
+	CacheControl []string   `json:"cache_control"`
+	MaxAge       int        `json:"max_age_seconds"` // the longest seen
+	Age          int        `json:"age_seconds"`     // the oldest copy seen
+	Failures     []failure  `json:"failures"`
 }
 
-// drillRotation is one rotation as it was seen from outside.
-type drillRotation struct {
+// rotation is one rotation as it was seen from outside.
+type rotation struct {
 	OldKey         string    `json:"old_kid"`
 	NewKey         string    `json:"new_kid"`
 	ActivatesAt    time.Time `json:"activates_at"`
@@ -41,8 +41,8 @@ type drillRotation struct {
 	VisibleFor     float64   `json:"visible_before_it_signed_seconds"`
 }
 
-// drillFailure is something that failed in one round or in several in a row.
-type drillFailure struct {
+// failure is something that failed in one round or in several in a row.
+type failure struct {
 	At     time.Time `json:"at"`
 	Until  time.Time `json:"until"`
 	Times  int       `json:"times"`
@@ -51,7 +51,7 @@ type drillFailure struct {
 }
 
 // fail notes a failure. One that goes on is told once.
-func (r *drillReport) fail(now time.Time, check, detail string) {
+func (r *report) fail(now time.Time, check, detail string) {
 	now = now.UTC()
 	for i := range r.Failures {
 		if f := &r.Failures[i]; f.Check == check && f.Detail == detail {
@@ -60,32 +60,32 @@ func (r *drillReport) fail(now time.Time, check, detail string) {
 			return
 		}
 	}
-	r.Failures = append(r.Failures, drillFailure{At: now, Until: now, Times: 1, Check: check, Detail: detail})
+	r.Failures = append(r.Failures, failure{At: now, Until: now, Times: 1, Check: check, Detail: detail})
 }
 
-func (r *drillReport) failed() (n int) {
+func (r *report) failed() (n int) {
 	for _, f := range r.Failures {
 		n += f.Times
 	}
 	return n
 }
 
-// drillItself is the check that fails where the drill ended before the rotation did.
-const drillItself = "drill"
+// itself is the check that fails where the drill ended before the rotation did.
+const itself = "drill"
 
 // onlyCutShort reports whether the drill failed by ending early and by nothing else.
-func (r *drillReport) onlyCutShort() bool {
-	return !slices.ContainsFunc(r.Failures, func(f drillFailure) bool { return f.Check != drillItself })
+func (r *report) onlyCutShort() bool {
+	return !slices.ContainsFunc(r.Failures, func(f failure) bool { return f.Check != itself })
 }
 
 // conclude prints the report; bad is the verdict if there were failures.
-func (d *drill) conclude(bad string) error {
+func (d *rehearsal) conclude(bad string) error {
 	r := &d.report
 	r.EndedAt, r.OK, r.Verdict = time.Now().UTC(), len(r.Failures) == 0, "nobody noticed"
 	if !r.OK {
 		r.Verdict = bad
 	}
-	r.Rotations, r.CacheControl, r.Failures = append([]drillRotation{}, r.Rotations...), append([]string{}, r.CacheControl...), append([]drillFailure{}, r.Failures...)
+	r.Rotations, r.CacheControl, r.Failures = append([]rotation{}, r.Rotations...), append([]string{}, r.CacheControl...), append([]failure{}, r.Failures...)
 	if err := d.app.Print(r, r.write); err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (d *drill) conclude(bad string) error {
 	return nil
 }
 
-func (r *drillReport) write(w io.Writer) {
+func (r *report) write(w io.Writer) {
 	cli.Row(w, "issuer", r.Issuer)
 	cli.Row(w, "key set", r.KeySet)
 	if r.Verifier != "" {
@@ -119,7 +119,7 @@ func (r *drillReport) write(w io.Writer) {
 }
 
 // visible says for how long verifiers could have got the new key before they needed it.
-func (r drillRotation) visible() string {
+func (r rotation) visible() string {
 	switch {
 	case r.SignedAt.IsZero():
 		return "which did not sign"

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -29,11 +29,11 @@ func verifyToken(ctx context.Context, token, issuer, jwks string) (string, error
 			return "", err
 		}
 	}
-	var set keySet
+	var set KeySet
 	if err := fetchJSON(ctx, jwks, &set); err != nil {
 		return jwks, err
 	}
-	return jwks, checkToken(token, issuer, set)
+	return jwks, Verify(token, issuer, set)
 }
 
 // discover finds the key set of an issuer, which must call itself by the same name (RFC 8414 §3.3).
@@ -80,20 +80,20 @@ func fetchJSON(ctx context.Context, address string, out any) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answered %s; is the address right?", address, resp.Status)
 	}
-	if err := readExactFrom(resp.Body, out); err != nil {
+	if err := ReadJSON(resp.Body, out); err != nil {
 		return fmt.Errorf("%s did not answer with JSON: %w", address, err)
 	}
 	return nil
 }
 
-// checkToken checks the signature; with an issuer also iss and the times.
-func checkToken(token, issuer string, set keySet) error {
+// Verify checks the signature; with an issuer also iss and the times.
+func Verify(token, issuer string, set KeySet) error {
 	options := []jwt.ParserOption{jwt.WithValidMethods([]string{"ES256", "RS256", "PS256", "EdDSA"}), jwt.WithStrictDecoding()}
 	if issuer == "" {
 		options = append(options, jwt.WithoutClaimsValidation())
 	} else {
 		options = append(options, jwt.WithIssuer(issuer), jwt.WithLeeway(time.Second))
-		if in, err := decodeToken(token); err != nil || !isAnswer(in.Header) { // a signed answer has no exp (RFC 9701 §5)
+		if in, err := Decode(token); err != nil || !isAnswer(in.Header) { // a signed answer has no exp (RFC 9701 §5)
 			options = append(options, jwt.WithExpirationRequired())
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package install
 
 import (
 	"io/fs"
@@ -47,13 +47,13 @@ func TestSecretFiles(t *testing.T) {
 		t.Errorf("a secret that everybody reads: got %v, want an error with the setting and the variable", err)
 	}
 	master := write("master.key", "\xef\xbb\xbfsignet_mk_"+strings.Repeat("A", 43)+"\r\n", 0o440)
-	if _, err := readMasterKeys(master, none); err != nil {
+	if _, err := ReadMasterKeys(master, none); err != nil {
 		t.Errorf("a master key with a byte order mark: %v", err)
 	}
 	if err := os.Chmod(master, 0o444); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readMasterKeys(master, none); err == nil || !strings.Contains(err.Error(), "master_key_file") || !strings.Contains(err.Error(), masterKeyVariable) {
+	if _, err := ReadMasterKeys(master, none); err == nil || !strings.Contains(err.Error(), "master_key_file") || !strings.Contains(err.Error(), MasterKeyVariable) {
 		t.Errorf("a master key that everybody reads: got %v, want an error with the setting and the variable", err)
 	}
 }
