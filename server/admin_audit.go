@@ -10,6 +10,7 @@ import (
 	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/server/password"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -119,10 +120,10 @@ func readEventQuery(values query, now time.Time) (q store.EventQuery, err error)
 	switch {
 	case values["type"] != "" && q.Types == nil:
 		return q, adminInvalid("there is no such event type; `signet audit list --types` lists them")
-	case q.ClientID != "" && !validClientID(q.ClientID):
+	case q.ClientID != "" && !syntax.ClientID(q.ClientID):
 		return q, adminInvalid("client_id must be 1 to 128 letters, digits, - . _ ~")
-	case q.Subject != "" && !validClientID(q.Subject):
-		return q, adminInvalid("sub must be a user's (%s…) or a client_id; to ask by name, use user", userPrefix)
+	case q.Subject != "" && !syntax.ClientID(q.Subject):
+		return q, adminInvalid("sub must be a user's (%s…) or a client_id; to ask by name, use user", syntax.UserPrefix)
 	case q.Subject != "" && values["user"] != "":
 		return q, adminInvalid("give either user or sub")
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"signet/server/edge"
+	"signet/server/syntax"
 )
 
 // maxUserClaims bounds what a user's claims take as JSON. They may all end up in one header.
@@ -22,7 +23,7 @@ func mergeClaims(claims, changes map[string]json.RawMessage) (map[string]json.Ra
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		_, there := merged[name]
 		removed := there && string(bytes.TrimSpace(changes[name])) == "null"
-		if why := checkClaimName(name); why != "" && !removed { // a record may have one from before it was reserved
+		if why := syntax.CheckClaim(name); why != "" && !removed { // a record may have one from before it was reserved
 			return nil, adminInvalid("claims: %s %s", edge.QuoteShort(name), why)
 		}
 		var value bytes.Buffer

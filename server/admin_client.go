@@ -12,6 +12,7 @@ import (
 	"signet/server/admin/api"
 	"signet/server/audit"
 	"signet/server/edge"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -24,7 +25,7 @@ func (s *Server) adminListClients(c *adminRequest) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	if after := q["after"]; after != "" && !validClientID(after) {
+	if after := q["after"]; after != "" && !syntax.ClientID(after) {
 		return edge.Response{}, adminInvalid("after must be a client_id: the next of the page before")
 	}
 	all, err := s.store.ListClients(c.Context(), q["after"], limit+1)

@@ -11,17 +11,13 @@ import (
 	"signet/keys/jose"
 	"signet/server/admin/api"
 	"signet/server/edge"
+	"signet/server/syntax"
 )
 
-// Limits of a client. A token carries its scopes, audiences and claims in every request's header.
+// Limits of a client, beside those of package syntax.
 const (
-	maxScopes         = 100
-	maxScopeLength    = 1000 // joined
-	maxAudiences      = 20
-	maxAudienceLength = 1500 // joined
-	maxOrigins        = 100
-	maxClaims         = 100
-	maxEntry          = 500 // bytes of one audience or origin
+	maxOrigins = 100
+	maxClaims  = 100
 )
 
 // specCheck collects what is wrong with a client spec, so that an operator learns it all at once.
@@ -48,8 +44,8 @@ func (k *specCheck) all(spec api.ClientSpec, algs []string, maxTTL time.Duration
 	k.scopes(spec)
 	k.audiences(spec)
 	k.list("origins", spec.Origins, maxOrigins, checkOrigin)
-	k.list("claims", spec.Claims, maxClaims, checkClientClaim)
-	k.list("introspect_for", spec.IntrospectFor, maxAudiences, checkAudience)
+	k.list("claims", spec.Claims, maxClaims, syntax.CheckClientClaim)
+	k.list("introspect_for", spec.IntrospectFor, syntax.MaxAudiences, syntax.CheckAudience)
 	if len(spec.IntrospectFor) > 0 && !spec.Introspect {
 		k.add("introspect_for narrows the right to introspect, which this client does not have: set introspect too, or leave it empty")
 	}
@@ -61,10 +57,10 @@ func (k *specCheck) all(spec api.ClientSpec, algs []string, maxTTL time.Duration
 
 func (k *specCheck) id(id string) {
 	switch {
-	case !validClientID(id):
+	case !syntax.ClientID(id):
 		k.add("client_id must be 1 to 128 letters, digits, - . _ ~")
-	case strings.HasPrefix(id, userPrefix):
-		k.add("client_id must not begin with %s, as the sub of users does", userPrefix)
+	case strings.HasPrefix(id, syntax.UserPrefix):
+		k.add("client_id must not begin with %s, as the sub of users does", syntax.UserPrefix)
 	}
 }
 
@@ -148,8 +144,8 @@ func (k *specCheck) grants(spec api.ClientSpec) {
 }
 
 func (k *specCheck) scopes(spec api.ClientSpec) {
-	k.list("scopes", spec.Scopes, maxScopes, func(scope string) string {
-		if strings.Contains(scope, " ") || !validScope(scope) {
+	k.list("scopes", spec.Scopes, syntax.MaxScopes, func(scope string) string {
+		if strings.Contains(scope, " ") || !syntax.Scope(scope) {
 			return "must be printable ASCII without space, quote or backslash"
 		}
 		if api.IsScope(strings.ToLower(scope)) && !slices.Contains(api.Scopes, scope) {
@@ -157,8 +153,8 @@ func (k *specCheck) scopes(spec api.ClientSpec) {
 		}
 		return ""
 	})
-	if n := len(strings.Join(spec.Scopes, " ")); n > maxScopeLength {
-		k.add("scopes have %d characters in all; at most %d fit in a token", n, maxScopeLength)
+	if n := len(strings.Join(spec.Scopes, " ")); n > syntax.MaxScopeLength {
+		k.add("scopes have %d characters in all; at most %d fit in a token", n, syntax.MaxScopeLength)
 	}
 	at := slices.IndexFunc(spec.Scopes, api.IsScope)
 	if at < 0 {
@@ -174,9 +170,9 @@ func (k *specCheck) scopes(spec api.ClientSpec) {
 
 // audiences are sealed into refresh tokens as well, and beside the scopes they must fit into one.
 func (k *specCheck) audiences(spec api.ClientSpec) {
-	k.list("audiences", spec.Audiences, maxAudiences, checkAudience)
-	if n := len(strings.Join(spec.Audiences, "")); n > maxAudienceLength {
-		k.add("audiences have %d characters in all; at most %d fit in a token", n, maxAudienceLength)
+	k.list("audiences", spec.Audiences, syntax.MaxAudiences, syntax.CheckAudience)
+	if n := len(strings.Join(spec.Audiences, "")); n > syntax.MaxAudienceLength {
+		k.add("audiences have %d characters in all; at most %d fit in a token", n, syntax.MaxAudienceLength)
 	}
 }
 

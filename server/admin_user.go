@@ -11,6 +11,7 @@ import (
 	"signet/server/audit"
 	"signet/server/edge"
 	"signet/server/password"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -52,8 +53,8 @@ func (s *Server) newUser(username string, claims map[string]json.RawMessage) (st
 	if err != nil {
 		return store.User{}, adminInvalid("username: %s", err)
 	}
-	if strings.HasPrefix(name, userPrefix) {
-		return store.User{}, adminInvalid("username must not begin with %s, as subjects do", userPrefix)
+	if strings.HasPrefix(name, syntax.UserPrefix) {
+		return store.User{}, adminInvalid("username must not begin with %s, as subjects do", syntax.UserPrefix)
 	}
 	merged, err := mergeClaims(nil, claims)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"signet/keys/clockcheck"
 	"signet/server/edge"
 	"signet/server/password"
+	"signet/server/syntax"
+	"signet/server/token"
 	"signet/store"
 )
 
@@ -41,7 +43,7 @@ var (
 	errMalformedTarget = &edge.Error{Status: http.StatusBadRequest, Code: "invalid_target",
 		Description: "resource must be an absolute URI without a fragment, or the plain name of an audience; to name several, repeat the parameter"}
 	errTooManyTargets = &edge.Error{Status: http.StatusBadRequest, Code: "invalid_target",
-		Description: "resource may be repeated at most " + strconv.Itoa(maxAudiences) + " times"}
+		Description: "resource may be repeated at most " + strconv.Itoa(syntax.MaxAudiences) + " times"}
 )
 
 // asError is the one bridge from inner errors to RFC 6749 codes. A failure of something Signet depends on is
@@ -51,7 +53,9 @@ func asError(err error) *edge.Error {
 	switch {
 	case errors.As(err, &known):
 		return known
-	case dependencyOf(err) != edge.DependencyOther, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, token.ErrInactive):
+		return errInvalidToken.Because("%w", err)
+	case errors.Is(err, token.ErrUndecided), dependencyOf(err) != edge.DependencyOther, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return edge.Unavailable(err)
 	}
 	return edge.Internal(err)

@@ -67,22 +67,6 @@ func (s *Server) noteAudience(clientID string) {
 	}
 }
 
-// validScope reports whether s is a scope of RFC 6749 §3.3: tokens of printable ASCII without quote
-// and backslash, one space between them.
-func validScope(s string) bool {
-	for token := range strings.SplitSeq(s, " ") {
-		if token == "" {
-			return false
-		}
-		for i := range len(token) {
-			if b := token[i]; b < 0x21 || b > 0x7e || b == '"' || b == '\\' {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // within reports whether every scope of asked stands in allowed.
 func within(asked string, allowed []string) bool { return firstOutside(asked, allowed) == "" }
 

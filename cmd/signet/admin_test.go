@@ -25,11 +25,11 @@ func startAdmin(dir, socket string) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	install := store.Install{ID: rand.Text(), Schema: bolt.Schema, CreatedAt: time.Now().UTC()}
-	if err := db.CreateInstall(ctx, install); err != nil {
+	record := store.Install{ID: rand.Text(), Schema: bolt.Schema, CreatedAt: time.Now().UTC()}
+	if err := db.CreateInstall(ctx, record); err != nil {
 		return nil, err
 	}
-	ring := keys.Config{Storage: db, InstallID: install.ID, Master: []masterkey.Key{testMaster}, Sealed: true, Algorithms: []string{jose.ES256}}
+	ring := keys.Config{Storage: db, InstallID: record.ID, Master: []masterkey.Key{testMaster}, Sealed: true, Algorithms: []string{jose.ES256}}
 	if err := keys.Init(ctx, ring); err != nil {
 		return nil, err
 	}

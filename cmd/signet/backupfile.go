@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/install"
 	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/archive"
@@ -45,7 +46,7 @@ func openBackup(app *cli.App, ctx context.Context, path string, master []masterk
 	if err != nil {
 		return nil, err
 	}
-	b := &backupFile{path: path, newest: map[string]bool{}, master: master, seals: newSeals(master), lax: unverified}
+	b := &backupFile{path: path, newest: map[string]bool{}, master: master, seals: install.NewSeals(master), lax: unverified}
 	if kind == "bolt" {
 		err = b.openBolt(ctx)
 	} else {
@@ -89,7 +90,7 @@ func kindOfBackup(path string) (string, error) {
 
 // openBolt reads every page before it believes one.
 func (b *backupFile) openBolt(ctx context.Context) error {
-	if err := bolt.Check(b.path, b.seals); otherMaster(err) {
+	if err := bolt.Check(b.path, b.seals); install.OtherMaster(err) {
 		return fmt.Errorf("master key: it is not the one of this backup (%w)", err)
 	} else if err != nil {
 		return err
@@ -101,7 +102,7 @@ func (b *backupFile) openBolt(ctx context.Context) error {
 	if b.foundation, err = db.Foundation(ctx); err != nil {
 		return errors.Join(err, db.Close())
 	}
-	if err := goBy(b.seals, b.master, b.foundation); err != nil {
+	if err := install.FollowKeyring(b.seals, b.master, b.foundation); err != nil {
 		return errors.Join(err, db.Close())
 	}
 	if b.copied, err = db.CopiedAt(ctx); err != nil {

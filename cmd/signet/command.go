@@ -12,6 +12,9 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/connect"
+	"signet/cmd/signet/internal/drill"
+	"signet/cmd/signet/internal/inspect"
+	"signet/cmd/signet/internal/install"
 )
 
 // What the process exits with.
@@ -33,7 +36,7 @@ const (
 func commands(app *cli.App) []row {
 	return []row{
 		{groupRun, devCommand(app)},
-		{groupRun, initCommand(app)},
+		{groupRun, install.New(app)},
 		{groupRun, serveCommand(app)},
 		{groupManage, clientCommand(app)},
 		{groupManage, userCommand(app)},
@@ -46,10 +49,10 @@ func commands(app *cli.App) []row {
 		{groupMove, exportCommand(app)},
 		{groupMove, importCommand(app)},
 		{groupMove, storeCommand(app)},
-		{groupTools, tokenCommand(app)},
+		{groupTools, inspect.New(app)},
 		{groupTools, configCommand(app)},
 		{groupTools, doctorCommand(app)},
-		{groupTools, drillCommand(app)},
+		{groupTools, drill.New(app)},
 		{groupTools, healthcheckCommand(app)},
 		{groupTools, versionCommand(app)},
 		{groupTools, completionCommand(app)},

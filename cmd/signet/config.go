@@ -10,6 +10,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 )
 
@@ -51,17 +52,17 @@ func configCheck(app *cli.App) *cobra.Command {
 
 // checkParts asks those that a server is made of, by the same functions as its start does.
 func checkParts(app *cli.App, c config.Config) error {
-	tt := keyringConfig(c, nil, "", nil).Timetable
+	tt := install.KeyringConfig(c, nil, "", nil).Timetable
 	problems := []error{configfile.CheckAccess(c), tt.Validate(), tt.CheckPoll(c.Keys.Poll)}
-	if _, err := readMasterKeys(c.MasterKeyFile, app.Getenv); err != nil {
+	if _, err := install.ReadMasterKeys(c.MasterKeyFile, app.Getenv); err != nil {
 		problems = append(problems, err)
 	}
 	if _, embedded := c.BoltPath(); !embedded {
-		if _, err := redisConfig(c, app.Getenv); err != nil {
+		if _, err := install.RedisConfig(c, app.Getenv); err != nil {
 			problems = append(problems, err)
 		}
 	}
-	if _, err := openHSM(c, app.Getenv); err != nil {
+	if _, err := install.OpenHSM(c, app.Getenv); err != nil {
 		problems = append(problems, err)
 	}
 	if _, err := serverConfig(c); err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/keys/masterkey"
 )
@@ -77,7 +78,7 @@ func dev(app *cli.App, ctx context.Context, dir, listen string) error {
 			return err // before anything is made
 		}
 	}
-	if err := makePrivateDir(dir); err != nil {
+	if err := install.MakePrivateDir(dir); err != nil {
 		return err
 	}
 	// The listener comes first: with port 0 the issuer is known only then, and a port that is taken
@@ -186,18 +187,18 @@ func devInstall(ctx context.Context, cfg config.Config, getenv func(string) stri
 	}
 	noVariable := func(string) string { return "" } // the demo's key is the demo's own
 	if _, err := os.Stat(path); err == nil {
-		return readMasterKeys(cfg.MasterKeyFile, noVariable)
+		return install.ReadMasterKeys(cfg.MasterKeyFile, noVariable)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	if _, err := os.Stat(cfg.MasterKeyFile); errors.Is(err, fs.ErrNotExist) {
-		if _, err := writeMasterKey(cfg.MasterKeyFile); err != nil {
+		if _, err := install.WriteMasterKey(cfg.MasterKeyFile); err != nil {
 			return nil, err
 		}
 	}
-	master, err := readMasterKeys(cfg.MasterKeyFile, noVariable)
+	master, err := install.ReadMasterKeys(cfg.MasterKeyFile, noVariable)
 	if err != nil {
 		return nil, err
 	}
-	return master, opener{getenv: getenv, seals: newSeals(master), master: master}.createBolt(ctx, path, cfg, master[0])
+	return master, install.Opener{Getenv: getenv, Seals: install.NewSeals(master), Master: master}.CreateBolt(ctx, path, cfg, master[0])
 }

@@ -14,6 +14,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/masterkey"
@@ -85,7 +86,7 @@ func (d *doctor) examine(ctx context.Context) {
 	if !good {
 		return
 	}
-	master, err := readMasterKeys(cfg.MasterKeyFile, d.app.Getenv)
+	master, err := install.ReadMasterKeys(cfg.MasterKeyFile, d.app.Getenv)
 	d.judge("master key", err, "it can be read")
 	d.judge("files", configfile.CheckAccess(cfg), "nobody else can write to the data directory, the store or the keys of TLS")
 	d.examineLeftovers(cfg)
@@ -102,7 +103,7 @@ func (d *doctor) examine(ctx context.Context) {
 // examineClock compares the clock with the latest time that a server with this data directory has seen. A clock
 // that is further behind than keys.skew stops all signing.
 func (d *doctor) examineClock(cfg config.Config) {
-	mark, ok := keys.PeekMark(markFile(cfg))
+	mark, ok := keys.PeekMark(install.MarkFile(cfg))
 	if !ok || mark.SeenAt.IsZero() {
 		return
 	}
@@ -131,7 +132,7 @@ func (d *doctor) examineLeftovers(cfg config.Config) {
 // examineBolt: the file is locked while a server runs on it; that the server runs is good news then.
 func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config, master []masterkey.Key) {
 	o := d.opener(master)
-	s, err := o.openBolt(path, cfg)
+	s, err := o.OpenBolt(path, cfg)
 	if errors.Is(err, store.ErrLocked) {
 		d.note("store", stateOK, path+" is in use by a running server; stop it, or examine a backup, to have it read whole")
 		d.examineServing(ctx, cfg)
@@ -152,13 +153,13 @@ func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config
 	if !readable {
 		return
 	}
-	d.judge("store", bolt.Check(path, o.seals), "every record and page of it can be read")
+	d.judge("store", bolt.Check(path, o.Seals), "every record and page of it can be read")
 }
 
 func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []masterkey.Key) {
 	o := d.opener(master)
-	s, err := o.openRedis(ctx, cfg)
-	if !d.judge("store", err, storeName(cfg)+" answers") {
+	s, err := o.OpenRedis(ctx, cfg)
+	if !d.judge("store", err, install.StoreName(cfg)+" answers") {
 		return
 	}
 	defer s.Close()
@@ -209,28 +210,28 @@ func (d *doctor) examineSync(ctx context.Context, s *redis.Store) {
 }
 
 // examineKeyring opens the signing keys as a start would, and writes nothing.
-func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.Config, o opener) (readable bool) {
-	install, err := s.Install(ctx)
+func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.Config, o install.Opener) (readable bool) {
+	record, err := s.Install(ctx)
 	if errors.Is(err, store.ErrNotFound) {
-		err = noInstall(ctx, s, cfg)
+		err = install.ExplainNoInstall(ctx, s, cfg)
 	}
 	if errors.Is(err, seal.ErrForged) {
-		err = explainSeal(err)
+		err = install.ExplainSeal(err)
 	}
-	if !d.judge("install", err, install.ID+", made "+cli.FormatTime(install.CreatedAt)) || len(o.master) == 0 {
+	if !d.judge("install", err, record.ID+", made "+cli.FormatTime(record.CreatedAt)) || len(o.Master) == 0 {
 		return false
 	}
 	hsm, done := d.examineHSM(ctx, cfg)
 	defer done()
-	ring := keyringConfig(cfg, s, install.ID, o.master)
-	ring.Remote = remoteKeys(cfg, hsm)
-	ring.Mark = markFile(cfg)
+	ring := install.KeyringConfig(cfg, s, record.ID, o.Master)
+	ring.Remote = install.RemoteKeys(cfg, hsm)
+	ring.Mark = install.MarkFile(cfg)
 	m, err := keys.Open(ctx, ring)
 	if errors.Is(err, keys.ErrProvider) {
-		err = explainProvider(err)
+		err = install.ExplainProvider(err)
 	}
 	if errors.As(err, new(*keys.MarkError)) {
-		err = explainMark(cfg, err)
+		err = install.ExplainMark(cfg, err)
 	}
 	if !d.judge("signing keys", err, "they open with this master key") {
 		return false
@@ -287,4 +288,21 @@ func (d *doctor) report() error {
 		err = fmt.Errorf("problems found: %d", problems)
 	}
 	return err
+}
+
+// opener opens stores to look at them.
+func (d *doctor) opener(master []masterkey.Key) install.Opener {
+	return install.Opener{Getenv: d.app.Getenv, Master: master, Seals: install.NewSeals(master)}
+}
+
+// examineSeals notes whether records must have seals, and has them verified from here on.
+func (d *doctor) examineSeals(m *keys.Manager, o install.Opener) (readable bool) {
+	o.Seals.Use(m.MasterKeyInUse)
+	if !m.Records().Sealed {
+		d.note("seals", stateWarning, install.UnsealedWarning)
+		return true
+	}
+	o.Seals.Require()
+	d.note("seals", stateOK, "every record must have one")
+	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/pkcs11"
@@ -12,14 +13,14 @@ import (
 // examineHSM logs in to the token, if there is one, and asks whether it can do the algorithms. done
 // logs out again.
 func (d *doctor) examineHSM(ctx context.Context, cfg config.Config) (token pkcs11.Token, done func()) {
-	token, err := openHSM(cfg, d.app.Getenv)
+	token, err := install.OpenHSM(cfg, d.app.Getenv)
 	if err != nil {
 		d.judge("keys.hsm", err, "")
 	}
 	if token == nil {
 		return nil, func() {}
 	}
-	d.judge("keys.hsm", checkHSM(ctx, cfg, token), fmt.Sprintf("token %q takes the PIN and can do what is asked of it", cfg.Keys.HSM.Token))
+	d.judge("keys.hsm", install.CheckHSM(ctx, cfg, token), fmt.Sprintf("token %q takes the PIN and can do what is asked of it", cfg.Keys.HSM.Token))
 	return token, func() { token.Close() }
 }
 

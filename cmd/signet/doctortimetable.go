@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/keys"
 )
@@ -32,7 +33,7 @@ func slowVerifiers() []verifier {
 
 func (d *doctor) examineTimetable(cfg config.Config) {
 	const check = "key timetable"
-	k := keyringConfig(cfg, nil, "", nil)
+	k := install.KeyringConfig(cfg, nil, "", nil)
 	tt := k.Timetable
 	if !d.judge(check, errors.Join(tt.Validate(), tt.CheckPoll(k.Poll)), fmt.Sprintf("a key is published %s before it signs, signs for %s and is kept for %s (preset %s)",
 		cli.RoundDuration(tt.Publish), cli.RoundDuration(tt.Active), cli.RoundDuration(tt.Retain), cfg.Keys.Preset)) {

@@ -13,6 +13,7 @@ import (
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
 	"signet/cmd/signet/internal/connect"
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/store"
 	"signet/store/archive"
@@ -91,11 +92,11 @@ func exportToStdout(app *cli.App, ctx context.Context, cfg config.Config) (err e
 }
 
 func exportStore(app *cli.App, ctx context.Context, cfg config.Config, out io.Writer) (t archive.Trailer, n int64, err error) {
-	o, err := withMaster(app, opener{getenv: app.Getenv, warn: app.Warn, patient: true}, cfg)
+	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, Patient: true}, cfg)
 	if err != nil {
 		return t, 0, err
 	}
-	db, err := o.openExporter(ctx, cfg)
+	db, err := openExporter(o, ctx, cfg)
 	if err != nil {
 		return t, 0, err
 	}
@@ -105,12 +106,12 @@ func exportStore(app *cli.App, ctx context.Context, cfg config.Config, out io.Wr
 		return t, 0, fmt.Errorf("store: it holds no complete install (%w), so there is nothing to move", err)
 	}
 	if err != nil {
-		return t, 0, explainSeal(err)
+		return t, 0, install.ExplainSeal(err)
 	}
-	if err := goBy(o.seals, o.master, f); err != nil {
+	if err := install.FollowKeyring(o.Seals, o.Master, f); err != nil {
 		return t, 0, err
 	}
-	return copyRecords(app, ctx, db, o.seals, f, out)
+	return copyRecords(app, ctx, db, o.Seals, f, out)
 }
 
 // copyRecords copies record by record.

@@ -6,26 +6,11 @@ import (
 	"strings"
 	"time"
 
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/server"
 	"signet/store"
 )
-
-// timetable is the timetable of the signing keys as heartbeats tell it.
-func timetable(cfg config.Config) string {
-	k := cfg.Keys
-	text := "algorithms=" + strings.Join(cfg.Algorithms, ",")
-	for _, setting := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"publish", k.Publish}, {"active", k.Active}, {"retain", k.Retain}, {"cache", k.Cache}, {"cdn", k.CDN}, {"skew", k.Skew},
-		{"max_token_life", k.MaxTokenLife}, {"leeway", k.Leeway}, {"sign_stale", k.SignStale}, {"serve_stale", k.ServeStale},
-	} {
-		text += fmt.Sprintf(" keys.%s=%s", setting.name, setting.value)
-	}
-	return text
-}
 
 // checkFleet refuses to join servers that have another issuer. Other differences are warned about by
 // the server once it runs.
@@ -51,7 +36,7 @@ func (d *doctor) examineFleet(ctx context.Context, s store.Heartbeats, cfg confi
 	}
 	same := 0
 	for _, b := range beats {
-		list := server.Differences(cfg.Issuer, timetable(cfg), b)
+		list := server.Differences(cfg.Issuer, install.TimetableText(cfg), b)
 		switch {
 		case len(list) == 0:
 			same++

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
 	"signet/config"
+	"signet/keys"
 	"signet/store"
 	"signet/store/archive"
 )
@@ -79,11 +82,11 @@ type importOptions struct {
 // importArchive reads the archive twice: nothing is written before all of it is known to be good,
 // and it need not fit into memory.
 func importArchive(app *cli.App, ctx context.Context, cfg config.Config, path string, opt importOptions) (report moveReport, err error) {
-	o, err := withMaster(app, opener{getenv: app.Getenv, warn: app.Warn, patient: true}, cfg)
+	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, Patient: true}, cfg)
 	if err != nil {
 		return report, err
 	}
-	target, err := o.openImporter(ctx, cfg)
+	target, err := openImporter(o, ctx, cfg)
 	if err != nil {
 		return report, err
 	}
@@ -93,7 +96,7 @@ func importArchive(app *cli.App, ctx context.Context, cfg config.Config, path st
 		return report, err
 	}
 	defer in.close()
-	in.seals, in.lax = o.seals, opt.unverified
+	in.seals, in.lax = o.Seals, opt.unverified
 	checked, err := checkArchive(app, ctx, in)
 	if err != nil {
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
@@ -103,7 +106,7 @@ func importArchive(app *cli.App, ctx context.Context, cfg config.Config, path st
 			return report, err
 		}
 	}
-	f, err := o.sealedFoundation(checked.Header.Foundation)
+	f, err := o.SealedFoundation(checked.Header.Foundation)
 	if err != nil {
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
 	}
@@ -156,4 +159,27 @@ func fillStore(app *cli.App, ctx context.Context, target store.Importer, in *arc
 		app.Warn(fmt.Errorf("sessions left out, because they began after a sign-out that the archive does not have: %d. Their users sign in again", dropped))
 	}
 	return err
+}
+
+// checkImportMark refuses to fill the store of the configuration with a keyring that is older than the
+// one that its server has held: that is what restore is for.
+func checkImportMark(cfg config.Config, path string, f store.Foundation) error {
+	mark, ok := keys.PeekMark(install.MarkFile(cfg))
+	if !ok || mark.Install != f.Install.ID || f.KeyringVersion >= mark.Version {
+		return nil
+	}
+	return fmt.Errorf("%s holds version %d of the keyring, and the server of this configuration has held version %d (%s); "+
+		"keys that were revoked since would come back: use `signet restore`, nothing was imported", path, f.KeyringVersion, mark.Version, install.MarkFile(cfg))
+}
+
+// dropForeignMark removes the mark of an install that was here before the one that was imported.
+func dropForeignMark(cfg config.Config, id string) error {
+	path := install.MarkFile(cfg)
+	if mark, ok := keys.PeekMark(path); !ok || mark.Install == id {
+		return nil
+	}
+	if err := os.Remove(string(path)); err != nil {
+		return fmt.Errorf("data_dir: %w; it is the mark of another install: remove it before the server starts", err)
+	}
+	return nil
 }

@@ -2,14 +2,13 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"net/url"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/connect"
+	"signet/cmd/signet/internal/keychart"
 	"signet/config"
 	"signet/server/admin/api"
 )
@@ -57,63 +56,10 @@ func keysPlan(app *cli.App) *cobra.Command {
 			if err := c.Call(cmd.Context(), api.PlanKeys.At().Query(query), nil, &p); err != nil {
 				return err
 			}
-			return printPlan(app, p)
+			return keychart.Print(app, p)
 		},
 	}
 	cmd.Flags().StringVar(&long, "for", "", "plan for `DURATION`, such as 90d or 12h (default: a year, or 53 lives of a key)")
 	cmd.Flags().VarP(planFormat{&app.Format}, "output", "o", "write for people, for programs, or a picture")
 	return cmd
-}
-
-func printPlan(app *cli.App, p api.KeyPlan) error {
-	switch app.Format {
-	case cli.FormatJSON:
-		return app.PrintJSON(p)
-	case cli.FormatSVG:
-		_, err := io.WriteString(app.Out, drawPlan(p))
-		return err
-	}
-	if _, err := io.WriteString(app.Out, newTimeline(p, app.Columns(), app.Unicode()).text()); err != nil {
-		return fmt.Errorf("writing the output: %w", err)
-	}
-	return app.Print(nil, func(w io.Writer) { writeSteps(w, p) })
-}
-
-// nextSteps is how many steps are listed below the timeline.
-const nextSteps = 8
-
-func writeSteps(w io.Writer, p api.KeyPlan) {
-	if len(p.Steps) == 0 {
-		return
-	}
-	cli.Row(w, "NEXT", "AT", "KEY", "STEP")
-	for i, s := range p.Steps {
-		if i == nextSteps {
-			break
-		}
-		cli.Row(w, cli.Relative(s.At, p.From), cli.FormatTime(s.At), keyLabel(s.Name, s.Alg), stepText(s.Step))
-	}
-}
-
-// keyLabel returns the beginning of a key's name and its algorithm.
-func keyLabel(name, alg string) string {
-	const enough = 8
-	if len(name) > enough {
-		name = name[:enough]
-	}
-	return name + " " + alg
-}
-
-func stepText(step string) string {
-	switch step {
-	case "published":
-		return "is published"
-	case "active":
-		return "begins to sign"
-	case "retired":
-		return "stops signing, is kept"
-	case "removed":
-		return "leaves the key set"
-	}
-	return step
 }

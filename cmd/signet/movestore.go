@@ -14,6 +14,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/store"
 	"signet/store/bolt"
@@ -32,43 +33,43 @@ type importer interface {
 }
 
 // openExporter opens the store of the configuration as it is.
-func (o opener) openExporter(ctx context.Context, cfg config.Config) (exporter, error) {
+func openExporter(o install.Opener, ctx context.Context, cfg config.Config) (exporter, error) {
 	path, ok := cfg.BoltPath()
 	if !ok {
-		return o.openRedisExporter(ctx, cfg)
+		return openRedisExporter(o, ctx, cfg)
 	}
-	db, err := bolt.Open(path, bolt.Options{Seals: o.seals})
+	db, err := bolt.Open(path, bolt.Options{Seals: o.Seals})
 	if errors.Is(err, store.ErrLocked) {
-		return nil, fmt.Errorf("%w; stop the server, or export from a copy of it: `signet backup copy.db` and then `signet export --store bolt:copy.db FILE`", explainBolt(err, path))
+		return nil, fmt.Errorf("%w; stop the server, or export from a copy of it: `signet backup copy.db` and then `signet export --store bolt:copy.db FILE`", install.ExplainBolt(err, path))
 	}
 	if err != nil {
-		return nil, explainBolt(err, path)
+		return nil, install.ExplainBolt(err, path)
 	}
 	return db, nil
 }
 
 // openRedisExporter says so where servers are at work on the store, which Redis does not forbid.
-func (o opener) openRedisExporter(ctx context.Context, cfg config.Config) (exporter, error) {
-	s, err := o.openRedis(ctx, cfg)
+func openRedisExporter(o install.Opener, ctx context.Context, cfg config.Config) (exporter, error) {
+	s, err := o.OpenRedis(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	if beats, err := s.Beats(ctx, time.Now()); err == nil && len(beats) > 0 {
-		o.warn(fmt.Errorf("store: servers run on it, or did a minute ago: %d; what they do meanwhile may be missing, so stop them for a move", len(beats)))
+		o.Warn(fmt.Errorf("store: servers run on it, or did a minute ago: %d; what they do meanwhile may be missing, so stop them for a move", len(beats)))
 	}
 	return s, nil
 }
 
 // openImporter opens the store of the configuration if it holds nothing. With bolt it is not even
 // there; Redis itself says so once more when the import begins.
-func (o opener) openImporter(ctx context.Context, cfg config.Config) (importer, error) {
+func openImporter(o install.Opener, ctx context.Context, cfg config.Config) (importer, error) {
 	path, ok := cfg.BoltPath()
 	if !ok {
-		s, err := o.openRedis(ctx, cfg)
+		s, err := o.OpenRedis(ctx, cfg)
 		if err != nil {
 			return nil, err
 		}
-		o.check(ctx, s)
+		o.Check(ctx, s)
 		if _, err := s.Install(ctx); !errors.Is(err, store.ErrNotFound) {
 			return nil, errors.Join(notEmpty(cfg, err), s.Close())
 		}
@@ -80,7 +81,7 @@ func (o opener) openImporter(ctx context.Context, cfg config.Config) (importer, 
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("store: %w; make that directory, or name another place with --store", err)
 	}
-	return boltImporter{path, o.seals}, nil
+	return boltImporter{path, o.Seals}, nil
 }
 
 // boltImporter is the path of a file that the import makes.
@@ -101,9 +102,9 @@ func notEmpty(cfg config.Config, why error) error {
 		return fmt.Errorf("store: %w", why)
 	}
 	if _, embedded := cfg.BoltPath(); embedded {
-		return fmt.Errorf("store: %s is there already, and an import goes only where nothing is; name another place with --store, or move that one away", storeName(cfg))
+		return fmt.Errorf("store: %s is there already, and an import goes only where nothing is; name another place with --store, or move that one away", install.StoreName(cfg))
 	}
-	return fmt.Errorf("store: %s holds something under the prefix %q already, and an import goes only where nothing is; set another redis.prefix, or name another database", storeName(cfg), cfg.Redis.Prefix)
+	return fmt.Errorf("store: %s holds something under the prefix %q already, and an import goes only where nothing is; set another redis.prefix, or name another database", install.StoreName(cfg), cfg.Redis.Prefix)
 }
 
 // movingConfig is the configuration whose store is moved. --store names another store, and then

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/clockcheck"
@@ -47,14 +48,14 @@ type node struct {
 // that does not fit: no install, another master key, a newer schema.
 func openNode(ctx context.Context, cfg config.Config, master []masterkey.Key, getenv func(string) string, now func() time.Time, log *slog.Logger, level *slog.LevelVar) (*node, error) {
 	n := &node{cfg: cfg, now: now, log: log, level: level, registry: prometheus.NewRegistry()}
-	n.seals = newSeals(master)
-	o := opener{getenv: getenv, log: log, seals: n.seals, master: master}
-	o.warn = func(warning error) { log.Warn("something can be lost", slog.Any("warning", warning)) }
+	n.seals = install.NewSeals(master)
+	o := install.Opener{Getenv: getenv, Log: log, Seals: n.seals, Master: master}
+	o.Warn = func(warning error) { log.Warn("something can be lost", slog.Any("warning", warning)) }
 	if _, embedded := cfg.BoltPath(); !embedded {
-		o.observe = newStoreMetrics(n.registry).observe
+		o.Observe = newStoreMetrics(n.registry).observe
 	}
 	var err error
-	if n.store, err = o.open(ctx, cfg); err != nil {
+	if n.store, err = o.Open(ctx, cfg); err != nil {
 		return nil, err
 	}
 	registerRedis(n.registry, n.store)
@@ -72,19 +73,19 @@ func openNode(ctx context.Context, cfg config.Config, master []masterkey.Key, ge
 }
 
 func (n *node) build(ctx context.Context, master []masterkey.Key) error {
-	install, err := n.store.Install(ctx)
+	record, err := n.store.Install(ctx)
 	if errors.Is(err, store.ErrNotFound) {
-		return noInstall(ctx, n.store, n.cfg)
+		return install.ExplainNoInstall(ctx, n.store, n.cfg)
 	}
 	if err != nil {
-		return explainSeal(err)
+		return install.ExplainSeal(err)
 	}
 	if err := checkFleet(ctx, n.store, n.cfg); err != nil {
 		return err
 	}
-	keyConfig := keyringConfig(n.cfg, n.store, install.ID, master)
-	keyConfig.Remote = remoteKeys(n.cfg, n.hsm)
-	keyConfig.Mark, keyConfig.Now = markFile(n.cfg), n.now
+	keyConfig := install.KeyringConfig(n.cfg, n.store, record.ID, master)
+	keyConfig.Remote = install.RemoteKeys(n.cfg, n.hsm)
+	keyConfig.Mark, keyConfig.Now = install.MarkFile(n.cfg), n.now
 	keyConfig.Log = n.log
 	keyConfig.OnEvent = func(e keys.Event) {
 		if n.server != nil {
@@ -96,13 +97,13 @@ func (n *node) build(ctx context.Context, master []masterkey.Key) error {
 		return fmt.Errorf("master key: it is not the one this store was made with (%w); put the right one back, nothing was changed", err)
 	}
 	if errors.Is(err, clockcheck.ErrClock) {
-		return clockProblem(err)
+		return install.ExplainClock(err)
 	}
 	if errors.Is(err, keys.ErrProvider) {
-		return explainProvider(err)
+		return install.ExplainProvider(err)
 	}
 	if errors.As(err, new(*keys.MarkError)) {
-		return explainMark(n.cfg, err)
+		return install.ExplainMark(n.cfg, err)
 	}
 	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
@@ -119,10 +120,10 @@ func (n *node) build(ctx context.Context, master []masterkey.Key) error {
 	for _, key := range master {
 		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))
 		cfg.ThrottleKeys = append(cfg.ThrottleKeys, key.Derive("signet throttle"))
-		cfg.AuditKeys = append(cfg.AuditKeys, key.Derive(auditKeyPurpose))
+		cfg.AuditKeys = append(cfg.AuditKeys, key.Derive(install.AuditKeyPurpose))
 	}
-	cfg.Timetable = timetable(n.cfg)
-	cfg.InstallID = install.ID
+	cfg.Timetable = install.TimetableText(n.cfg)
+	cfg.InstallID = record.ID
 	n.passwords = cfg.Passwords
 	n.server, err = server.New(cfg)
 	return err
@@ -134,10 +135,10 @@ func (n *node) trustRecords(ctx context.Context) error {
 	n.seals.Use(n.keys.MasterKeyInUse)
 	n.seals.RequireWhen(func() bool { return n.keys.Records().Sealed })
 	if _, err := n.store.Install(ctx); err != nil {
-		return explainSeal(err)
+		return install.ExplainSeal(err)
 	}
 	if !n.keys.Records().Sealed {
-		n.log.Warn("unsealed store", slog.String("warning", unsealedWarning))
+		n.log.Warn("unsealed store", slog.String("warning", install.UnsealedWarning))
 	}
 	if b, ok := n.store.(*bolt.Store); ok {
 		b.Verify()
@@ -154,20 +155,6 @@ func (n *node) close() error {
 	}
 	return nil
 }
-
-func keyringConfig(cfg config.Config, storage keys.Storage, installID string, master []masterkey.Key) keys.Config {
-	k := cfg.Keys
-	return keys.Config{
-		Storage: storage, InstallID: installID, Master: master, Algorithms: cfg.Algorithms, Poll: k.Poll,
-		Timetable: keys.Timetable{
-			VerifierCache: k.Cache, EdgeCache: k.CDN, ClockSkew: k.Skew, TokenLife: k.MaxTokenLife, Leeway: k.Leeway,
-			SignStale: k.SignStale, ServeStale: k.ServeStale, Publish: k.Publish, Active: k.Active, Retain: k.Retain,
-		},
-	}
-}
-
-// auditKeyPurpose names the key that signs the audit lines of the log.
-const auditKeyPurpose = "signet audit"
 
 func serverConfig(cfg config.Config) (server.Config, error) {
 	policy, err := passwordPolicy(cfg.Password)
@@ -220,4 +207,31 @@ func passwordPolicy(cfg config.Password) (password.Policy, error) {
 		return policy, fmt.Errorf("password.blocklist: %s: %w", cfg.Blocklist, err)
 	}
 	return policy, nil
+}
+
+// startHSM opens the node's token. What only an operator can mend ends the start; a token that is
+// away does not: the key set is served without it, and /token answers 503 until it is back.
+func (n *node) startHSM(ctx context.Context, getenv func(string) string) (err error) {
+	if n.hsm, err = install.OpenHSM(n.cfg, getenv); err != nil || n.hsm == nil {
+		return err
+	}
+	err = install.CheckHSM(ctx, n.cfg, n.hsm)
+	if errors.Is(err, pkcs11.ErrSetup) {
+		n.closeHSM()
+		return fmt.Errorf("keys.hsm: %w", err)
+	}
+	if err != nil {
+		n.log.Error("the HSM cannot be reached; tokens are signed when it can", slog.Any("error", err))
+	}
+	return nil
+}
+
+// closeHSM logs out. What a library says to that stops nobody from stopping.
+func (n *node) closeHSM() {
+	if n.hsm == nil {
+		return
+	}
+	if err := n.hsm.Close(); err != nil {
+		n.log.Warn("closing the HSM", slog.Any("error", err))
+	}
 }

@@ -14,13 +14,13 @@ import (
 // rehearse fills the target with the backup as an install of its own. New signing keys sign there, and no
 // session comes along: neither an access token nor a refresh token of the rehearsal is good anywhere else.
 func (r *restoration) rehearse(ctx context.Context, replaced *recovery.Replaced) error {
-	install := r.backup.foundation.Install
-	install.ID, install.CreatedAt = rand.Text(), r.now.UTC()
+	record := r.backup.foundation.Install
+	record.ID, record.CreatedAt = rand.Text(), r.now.UTC()
 	hand := &keyringInHand{}
-	if err := keys.Init(ctx, r.keyringConfig(hand, install.ID)); err != nil {
+	if err := keys.Init(ctx, r.keyringConfig(hand, record.ID)); err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
-	f := store.Foundation{Install: install, KeyringVersion: hand.version, Keyring: hand.document}
+	f := store.Foundation{Install: record, KeyringVersion: hand.version, Keyring: hand.document}
 	r.report.Rehearsal, r.report.Keyring.Version = true, hand.version
 	o := recovery.NewOverlay(ctx, r.history, replaced, r.cfg.Keys.MaxTokenLife)
 	return r.fill(ctx, f, o, r.withoutSessions(o.Records(r.backup.read(ctx))))

@@ -14,6 +14,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/masterkey"
@@ -94,16 +95,16 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 	if err := refuseItself(r.app, r.cfg, path); err != nil {
 		return err
 	}
-	if r.master, err = readMasterKeys(r.cfg.MasterKeyFile, r.app.Getenv); err != nil {
+	if r.master, err = install.ReadMasterKeys(r.cfg.MasterKeyFile, r.app.Getenv); err != nil {
 		return err
 	}
-	r.seals = newSeals(r.master)
-	if r.hsm, err = openHSM(r.cfg, r.app.Getenv); err != nil {
+	r.seals = install.NewSeals(r.master)
+	if r.hsm, err = install.OpenHSM(r.cfg, r.app.Getenv); err != nil {
 		return err
 	}
 	if r.hsm != nil { // it is to make a key
 		defer r.hsm.Close()
-		if err := checkHSM(ctx, r.cfg, r.hsm); err != nil {
+		if err := install.CheckHSM(ctx, r.cfg, r.hsm); err != nil {
 			return fmt.Errorf("keys.hsm: %w; nothing was changed", err)
 		}
 	}
@@ -111,12 +112,12 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.backup.close()) }()
-	if r.target, err = (opener{getenv: r.app.Getenv, seals: r.seals, master: r.master}).openRestoreTarget(ctx, r.cfg, r.now); err != nil {
+	if r.target, err = openRestoreTarget((install.Opener{Getenv: r.app.Getenv, Seals: r.seals, Master: r.master}), ctx, r.cfg, r.now); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.target.close()) }()
 	defer func() { err = errors.Join(err, r.closeAll()) }()
-	r.report = restoreReport{Store: storeName(r.cfg), From: path, AsOf: r.backup.asOf, Install: r.backup.foundation.Install.ID}
+	r.report = restoreReport{Store: install.StoreName(r.cfg), From: path, AsOf: r.backup.asOf, Install: r.backup.foundation.Install.ID}
 	replaced, err := r.readHistory(ctx)
 	if err != nil {
 		return err
@@ -152,12 +153,12 @@ func (r *restoration) readHistory(ctx context.Context) (replaced *recovery.Repla
 	}
 	if replaced != nil {
 		if id := b.foundation.Install.ID; replaced.Foundation.Install.ID != id {
-			return nil, fmt.Errorf("store: %s is of another install (%s) than the backup (%s); move it away yourself if it is to be replaced, nothing was changed", storeName(r.cfg), replaced.Foundation.Install.ID, id)
+			return nil, fmt.Errorf("store: %s is of another install (%s) than the backup (%s); move it away yourself if it is to be replaced, nothing was changed", install.StoreName(r.cfg), replaced.Foundation.Install.ID, id)
 		}
-		r.report.Knew = append(r.report.Knew, storeName(r.cfg))
+		r.report.Knew = append(r.report.Knew, install.StoreName(r.cfg))
 		r.report.Older = replaced.Older()
 		if gap := replaced.Gap(); gap > 0 {
-			r.report.Gaps = append(r.report.Gaps, fmt.Sprintf("ATTENTION: the audit trail of %s no longer has %d events from after the backup. The state of its records was used for them.", storeName(r.cfg), gap))
+			r.report.Gaps = append(r.report.Gaps, fmt.Sprintf("ATTENTION: the audit trail of %s no longer has %d events from after the backup. The state of its records was used for them.", install.StoreName(r.cfg), gap))
 		}
 	}
 	if r.copied != "" {
@@ -188,7 +189,7 @@ func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) erro
 	}
 	inPlace := onRedis && redis.live != nil
 	if onRedis {
-		if err := compareClocks(ctx, redis.s, r.cfg, f.Install.ID, r.master[0]); err != nil {
+		if err := install.CompareClocks(ctx, redis.s, r.cfg, f.Install.ID, r.master[0]); err != nil {
 			return err
 		}
 	}
@@ -226,8 +227,8 @@ func (r *restoration) fill(ctx context.Context, f store.Foundation, o *recovery.
 }
 
 func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys.Config {
-	cfg := keyringConfig(r.cfg, storage, installID, r.master)
-	cfg.Remote, cfg.Sealed = remoteKeys(r.cfg, r.hsm), true
+	cfg := install.KeyringConfig(r.cfg, storage, installID, r.master)
+	cfg.Remote, cfg.Sealed = install.RemoteKeys(r.cfg, r.hsm), true
 	if r.mark != nil {
 		cfg.AtLeast = r.mark.Version
 	}
@@ -262,7 +263,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replac
 	}
 	newer, newerHand, err := open(replaced.Foundation)
 	if _, running := r.target.(*redisTarget); running && err != nil {
-		return nil, nil, fmt.Errorf("keyring: that in %s: %w; nothing was changed", storeName(r.cfg), err)
+		return nil, nil, fmt.Errorf("keyring: that in %s: %w; nothing was changed", install.StoreName(r.cfg), err)
 	}
 	if err != nil {
 		r.report.Unread = fmt.Sprintf("its keyring: %v", err)
@@ -338,3 +339,17 @@ type restoreReport struct {
 }
 
 func (r restoreReport) write(w io.Writer) { writeRestore(w, r) }
+
+// recoverRecords notes in the keyring that every restored record has a seal, and forgets the floors of the
+// records that were replaced.
+func (r *restoration) recoverRecords(ctx context.Context, ring *keys.Manager) error {
+	if t, onRedis := r.target.(*redisTarget); !onRedis || t.live == nil {
+		if err := ring.SealRecords(ctx); err != nil {
+			return fmt.Errorf("keyring: %w", err)
+		}
+	}
+	if err := ring.ReplaceFloors(ctx, nil); err != nil {
+		return fmt.Errorf("keyring: %w", err)
+	}
+	return nil
+}

@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/install"
 	"signet/server/audit"
 	"signet/store"
 	"signet/store/recovery"
@@ -23,7 +24,7 @@ func (r *restoration) readLogs() error {
 	}
 	var keys [][32]byte
 	for _, key := range r.master {
-		keys = append(keys, key.Derive(auditKeyPurpose))
+		keys = append(keys, key.Derive(install.AuditKeyPurpose))
 	}
 	reader := audit.NewLogReader(keys, r.backup.foundation.Install.ID, r.now)
 	for _, path := range r.logs {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"signet/cmd/signet/internal/install"
 	"signet/keys"
 )
 
@@ -13,7 +14,7 @@ import (
 // proves nothing, or is of another install, is replaced in the end.
 func (r *restoration) readMark() error {
 	cfg := r.keyringConfig(nil, r.backup.foundation.Install.ID)
-	cfg.Mark = markFile(r.cfg)
+	cfg.Mark = install.MarkFile(r.cfg)
 	mark, ok, err := keys.ReadMark(cfg)
 	var problem *keys.MarkError
 	switch {
@@ -32,7 +33,7 @@ func (r *restoration) readMark() error {
 		r.history.NoteRevokedKey(kid)
 	}
 	if knew {
-		r.report.Knew = append(r.report.Knew, string(markFile(r.cfg)))
+		r.report.Knew = append(r.report.Knew, string(install.MarkFile(r.cfg)))
 	}
 	return nil
 }
@@ -40,12 +41,12 @@ func (r *restoration) readMark() error {
 // replaceMark writes the mark of the keyring that was restored.
 func (r *restoration) replaceMark(ring *keys.Manager) {
 	if r.markProblem != nil {
-		r.app.Warn(fmt.Errorf("%s was not used, and is replaced: %w", string(markFile(r.cfg)), r.markProblem))
+		r.app.Warn(fmt.Errorf("%s was not used, and is replaced: %w", string(install.MarkFile(r.cfg)), r.markProblem))
 	}
 	if r.mark != nil {
 		ring.Remember(*r.mark)
 	}
-	if err := ring.ReplaceMark(markFile(r.cfg)); err != nil {
-		r.app.Warn(fmt.Errorf("data_dir: %w; remove %s before the server starts", err, string(markFile(r.cfg))))
+	if err := ring.ReplaceMark(install.MarkFile(r.cfg)); err != nil {
+		r.app.Warn(fmt.Errorf("data_dir: %w; remove %s before the server starts", err, string(install.MarkFile(r.cfg))))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/keys"
 	"signet/store"
@@ -30,12 +31,12 @@ type restoreTarget interface {
 	close() error
 }
 
-func (o opener) openRestoreTarget(ctx context.Context, cfg config.Config, now time.Time) (restoreTarget, error) {
+func openRestoreTarget(o install.Opener, ctx context.Context, cfg config.Config, now time.Time) (restoreTarget, error) {
 	path, embedded := cfg.BoltPath()
 	if embedded {
-		return o.openBoltTarget(path, now)
+		return openBoltTarget(o, path, now)
 	}
-	s, err := o.openRedis(ctx, cfg)
+	s, err := o.OpenRedis(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +53,8 @@ type boltTarget struct {
 	aside  string     // what the old one will be called; empty: there is none
 }
 
-func (o opener) openBoltTarget(path string, now time.Time) (*boltTarget, error) {
-	t := &boltTarget{path: path, seals: o.seals}
+func openBoltTarget(o install.Opener, path string, now time.Time) (*boltTarget, error) {
+	t := &boltTarget{path: path, seals: o.Seals}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("store: %w; make that directory first", err)
 	}
@@ -61,9 +62,9 @@ func (o opener) openBoltTarget(path string, now time.Time) (*boltTarget, error) 
 		return t, nil
 	}
 	t.aside = path + ".before-restore-" + now.UTC().Format("20060102T150405Z")
-	old, err := bolt.Open(path, bolt.Options{Seals: newSeals(o.master)})
+	old, err := bolt.Open(path, bolt.Options{Seals: install.NewSeals(o.Master)})
 	if errors.Is(err, store.ErrLocked) {
-		return nil, fmt.Errorf("%w; stop the server first, nothing was changed", explainBolt(err, path))
+		return nil, fmt.Errorf("%w; stop the server first, nothing was changed", install.ExplainBolt(err, path))
 	}
 	t.old, t.unread = old, err
 	return t, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"signet/cmd/signet/internal/install"
 	"signet/keys"
 	"signet/keys/masterkey"
 	"signet/store"
@@ -13,8 +14,8 @@ import (
 // testMaster is the master key of installs that tests make up, testSeals are its seals.
 var (
 	testMaster  = masterkey.New()
-	testSeals   = newSeals([]masterkey.Key{testMaster})
-	testEnviron = []string{masterKeyVariable + "=" + testMaster.Encode()}
+	testSeals   = install.NewSeals([]masterkey.Key{testMaster})
+	testEnviron = []string{install.MasterKeyVariable + "=" + testMaster.Encode()}
 )
 
 // testFoundation is an install with a keyring that testMaster opens.

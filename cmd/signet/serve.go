@@ -14,6 +14,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/server"
 )
@@ -59,7 +60,7 @@ func serve(app *cli.App, ctx context.Context, path string, environ []string) err
 	for _, w := range warnings {
 		log.Warn("configuration", slog.String("warning", fmt.Sprint(w)))
 	}
-	master, err := readMasterKeys(cfg.MasterKeyFile, app.Getenv)
+	master, err := install.ReadMasterKeys(cfg.MasterKeyFile, app.Getenv)
 	if err != nil {
 		return err
 	}

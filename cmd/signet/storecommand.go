@@ -9,6 +9,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/store"
 	"signet/store/bolt"
@@ -34,18 +35,18 @@ func storeCompactCommand(app *cli.App) *cobra.Command {
 			}
 			path, embedded := cfg.BoltPath()
 			if !embedded {
-				return fmt.Errorf("store: %s is no file of Signet's; Redis gives space back by itself", storeName(cfg))
+				return fmt.Errorf("store: %s is no file of Signet's; Redis gives space back by itself", install.StoreName(cfg))
 			}
-			master, err := readMasterKeys(cfg.MasterKeyFile, app.Getenv)
+			master, err := install.ReadMasterKeys(cfg.MasterKeyFile, app.Getenv)
 			if err != nil {
 				return err
 			}
-			c, err := bolt.Compact(cmd.Context(), path, newSeals(master))
+			c, err := bolt.Compact(cmd.Context(), path, install.NewSeals(master))
 			if errors.Is(err, store.ErrLocked) {
-				return fmt.Errorf("%w; stop the server first", explainBolt(err, path))
+				return fmt.Errorf("%w; stop the server first", install.ExplainBolt(err, path))
 			}
 			if err != nil {
-				return explainBolt(err, path)
+				return install.ExplainBolt(err, path)
 			}
 			return printCompacted(app, cfg, c)
 		},
@@ -53,7 +54,7 @@ func storeCompactCommand(app *cli.App) *cobra.Command {
 }
 
 func printCompacted(app *cli.App, cfg config.Config, c bolt.Compacted) error {
-	path := storeName(cfg)
+	path := install.StoreName(cfg)
 	return app.Print(map[string]any{"store": path, "bytes_before": c.Before, "bytes_after": c.After}, func(w io.Writer) {
 		fmt.Fprintf(w, "compacted %s from %d to %d bytes\n", path, c.Before, c.After)
 	})

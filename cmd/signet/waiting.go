@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/server/edge"
 	"signet/store"
@@ -70,8 +72,8 @@ func (w *waiter) wait(ctx context.Context, cfg config.Config, first error, open 
 	w.retry.Store(1)
 	stop := w.answer(cfg)
 	defer stop()
-	w.log.Warn("the store cannot be reached; waiting for it", slog.String("store", storeName(cfg)),
-		slog.String("listen", w.listeners.public.Addr().String()), slog.Any("error", oneLine{first}))
+	w.log.Warn("the store cannot be reached; waiting for it", slog.String("store", install.StoreName(cfg)),
+		slog.String("listen", w.listeners.public.Addr().String()), slog.Any("error", cli.OneLine(first)))
 	begun, told, tries := time.Now(), time.Now(), 1
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		w.retry.Store(int64(max(pause.Round(time.Second)/time.Second, 1)))
@@ -97,7 +99,7 @@ func (w *waiter) wait(ctx context.Context, cfg config.Config, first error, open 
 		if time.Since(told) >= summaryEvery {
 			told = time.Now()
 			w.log.Warn("still waiting for the store", slog.String("waited", time.Since(begun).Round(time.Second).String()),
-				slog.Int("tries", tries), slog.Any("error", oneLine{err}))
+				slog.Int("tries", tries), slog.Any("error", cli.OneLine(err)))
 		}
 	}
 }

@@ -28,7 +28,8 @@ func (s *Store) AppendEvents(ctx context.Context, events []store.Event) error {
 	if len(events) == 0 {
 		return s.ready(ctx)
 	}
-	args := make([]any, 0, 1+len(store.EventClasses)+2*len(events))
+	args := make([]any, 0, 1+len(store.EventClasses)+3*len(events))
+	var outbox []string
 	args = append(args, s.cfg.Retention.Total())
 	for _, class := range store.EventClasses {
 		args = append(args, s.cfg.Retention[class])
@@ -39,9 +40,13 @@ func (s *Store) AppendEvents(ctx context.Context, events []store.Event) error {
 		if err != nil {
 			return fmt.Errorf("packing an audit event: %w", err)
 		}
-		args = append(args, classNumber(store.ClassOf(e)), raw)
+		args = append(args, classNumber(store.ClassOf(e)), e.Outbox, raw)
+		outbox = append(outbox, e.Outbox)
 	}
-	return s.do(ctx, "writing the audit trail", appendEventsScript.call(s.key.audit(), args...))
+	if err := s.do(ctx, "writing the audit trail", appendEventsScript.call(s.key.trail(), args...)); err != nil {
+		return err
+	}
+	return s.DropEvents(ctx, outbox)
 }
 
 // Events implements store.Audit. It reads the streams page by page until enough events fit.
@@ -183,9 +188,3 @@ func parseEntry(entry any) (e eventEntry, err error) {
 	e.seq, err = strconv.ParseUint(number, 10, 64)
 	return e, err
 }
-
-// KeepEvent implements store.Audit.
-func (s *Store) KeepEvent(ctx context.Context, _ *store.Event) error { return s.ready(ctx) }
-
-// DropEvents implements store.Audit.
-func (s *Store) DropEvents(ctx context.Context, _ []string) error { return s.ready(ctx) }

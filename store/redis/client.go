@@ -35,12 +35,16 @@ func (s *Store) addClient(ctx context.Context, c store.Client) error {
 		if err != nil {
 			return err
 		}
-		create := createClientScript.call(s.key.clientsAndEpoch(), c.ID, rand.Text(), c.Epoch, raw)
+		create, err := s.keep(ctx, createClientScript, s.key.clientsAndEpoch(), c.ID, rand.Text(), c.Epoch, raw)
+		if err != nil {
+			return err
+		}
 		if err := s.doAndTell(ctx, "creating a client", ofClient(c.ID), create); err != nil {
 			return err
 		}
 		switch outcome, _ := create.text(); outcome {
 		case "ok":
+			create.kept(true)
 			return nil
 		case "exists":
 			return fmt.Errorf("client %q: %w", c.ID, store.ErrExists)
@@ -116,12 +120,16 @@ func (s *Store) replaceClient(ctx context.Context, before string, c store.Client
 	if err != nil {
 		return "", err
 	}
-	update := updateClientScript.call(s.key.clients(), c.ID, before, after, rand.Text())
+	update, err := s.keep(ctx, updateClientScript, s.key.clients(), c.ID, before, after, rand.Text())
+	if err != nil {
+		return "", err
+	}
 	err = s.doAndTell(ctx, "updating a client", ofClient(c.ID), update)
 	outcome, _ = update.text()
 	if outcome == "ok" {
 		s.journal.clientChanged(c, before)
 	}
+	update.kept(outcome == "ok" && err == nil)
 	return outcome, err
 }
 
@@ -157,9 +165,13 @@ func (s *Store) removeClient(ctx context.Context, c store.Client, before string)
 	if s.Format() >= store.Format2 {
 		least = store.NextEpoch(c.Epoch)
 	}
-	del := deleteClientScript.call(s.key.clientsAndEpoch(), c.ID, before, rand.Text(), least)
+	del, err := s.keep(ctx, deleteClientScript, s.key.clientsAndEpoch(), c.ID, before, rand.Text(), least)
+	if err != nil {
+		return "", err
+	}
 	err = s.doAndTell(ctx, "deleting a client", ofClient(c.ID), del)
 	outcome, _ = del.text()
+	del.kept(outcome == "ok" && err == nil)
 	return outcome, err
 }
 

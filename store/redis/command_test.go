@@ -86,7 +86,7 @@ func TestCommands(t *testing.T) {
 		}
 	}
 	files, err := os.ReadDir("script")
-	if err != nil || len(files)-3 != len(scripts) { // record.lua, tally.lua and deadline.lua are parts of others
+	if err != nil || len(files)-4 != len(scripts) { // record.lua, tally.lua, outbox.lua and deadline.lua are parts of others
 		t.Errorf("there are %d files of scripts and %d scripts; error %v", len(files), len(scripts), err)
 	}
 }
@@ -228,12 +228,6 @@ func (r scriptRun) check(t *testing.T) {
 			t.Errorf("the script of %.60q calls %.60q, whose key is not one of %q", r.args[1], args, keys)
 		}
 	}
-}
-
-func tagOf(key string) string {
-	_, rest, _ := strings.Cut(key, "{")
-	tag, _, _ := strings.Cut(rest, "}")
-	return tag
 }
 
 // newArgument names an argument that Redis 6.2 does not know.

@@ -5,7 +5,7 @@
 //
 // Beyond what package store asks of every backend:
 //
-//   - One round trip each for a refresh, for both halves of a login, for asking after a token, and
+//   - One round trip each for a refresh that goes on, for both halves of a login, for asking after a token, and
 //     for a client assertion. None else for client credentials: replicas keep the clients they use and
 //     ask now and then whether any has changed.
 //   - Every atomic step is one script whose keys are in one slot. No request walks over keys.
@@ -34,6 +34,8 @@
 //     told of them, so when a replica without it is elected an assertion that was overheard could be
 //     used once more, at another replica of Signet, until the first one has marked it again: a moment
 //     after it has noticed the new master (assertion.go).
+//   - The event of a change is in the outbox of the same slot, as durable as the change. While a slot moves to another
+//     server, a change in it may go on without its event there; a replica that is killed in that moment loses the event.
 //   - A login that was acknowledged and is lost means that the user logs in again.
 //   - With "appendfsync everysec" a power failure costs what the append-only file had not synced, one
 //     to two seconds. So does a kill -9 of Redis on a busy disk: while a sync is under way Redis keeps
@@ -73,6 +75,8 @@
 //	install:{i}:importing      string: an import is not finished
 //	audit:{a}:CLASS            stream: one event of a class an entry, JSON in field e; the id is its number
 //	audit:{a}:last             string: the last number, of all classes
+//	audit:{a}:appended:N       hash: names of the entries of outboxes whose events were appended last; two take turns
+//	o:{TAG}                    hash, the outbox of a slot: name → event of a change in the slot, until it is in its stream; see outbox.go
 //	audit:{a}                  stream: events of all classes, from earlier versions; it goes in time
 //	hints                      pub/sub channel, JSON: see hint.go
 //

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -46,7 +47,11 @@ func (s *Store) Export(ctx context.Context, visit func(store.Record) error) erro
 	if err := s.exportLoss(ctx, visit); err != nil {
 		return err
 	}
-	return s.exportEvents(ctx, visit)
+	after, err := s.exportEvents(ctx, visit)
+	if err != nil {
+		return err
+	}
+	return s.exportOutbox(ctx, after, visit)
 }
 
 const exportPage = 500
@@ -165,24 +170,42 @@ func (s *Store) eachKey(ctx context.Context, kind string, visit func(keys []stri
 	})
 }
 
-func (s *Store) exportEvents(ctx context.Context, visit func(store.Record) error) error {
-	for after := uint64(0); ; {
+func (s *Store) exportEvents(ctx context.Context, visit func(store.Record) error) (after uint64, err error) {
+	for {
 		page, err := s.eventPage(ctx, store.EventQuery{}, after)
 		if err != nil {
-			return err
+			return after, err
 		}
 		for _, entry := range page.entries {
 			e, err := entry.event()
 			if err != nil {
-				return s.malformed("an audit event", err)
+				return after, s.malformed("an audit event", err)
 			}
 			if err := visit(store.Record{Event: &e}); err != nil {
-				return err
+				return after, err
 			}
 			after = e.Seq
 		}
 		if !page.more {
-			return nil
+			return after, nil
 		}
 	}
+}
+
+// exportOutbox visits the events that have not reached the trail, with the numbers after the last one.
+func (s *Store) exportOutbox(ctx context.Context, after uint64, visit func(store.Record) error) error {
+	return s.eachKey(ctx, "o", func(keys []string) error {
+		events, err := s.keptEvents(ctx, keys, time.Now(), math.MinInt64)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			after++
+			e.Seq, e.Outbox = after, ""
+			if err := visit(store.Record{Event: &e}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -146,7 +146,7 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 func (i *importing) addUser(u store.User) {
 	key := i.key.user(u.ID)
 	set := write("set", key, i.packUser(u), "nx")
-	take := takeNameScript.call(i.key.nameAndNames(u.Username), i.packName(u.Username, nameOf(u)), u.Username, "")
+	take := takeNameScript.call(i.key.nameAndNames(u.Username), i.packName(u.Username, nameOf(u)), u.Username, "", noEvent)
 	i.calls = append(i.calls, set, take)
 	i.checks = append(i.checks, func() error {
 		if _, ok := set.text(); !ok {
@@ -163,11 +163,10 @@ func (i *importing) addUser(u store.User) {
 // user's record is in the same slot, so even in the same round trip it is there before. What that
 // record has ended is left out: a login would make it young again.
 func (i *importing) addSession(session store.Session) error {
-	start, err := i.startCall(session, store.Bounds{Absolute: longest})
+	start, err := i.startCall(context.Background(), session, store.Bounds{Absolute: longest}, session.UserEpoch)
 	if err != nil {
 		return err
 	}
-	start.args = append(start.args, session.UserEpoch)
 	i.calls = append(i.calls, start)
 	i.checks = append(i.checks, func() error {
 		if word, _ := start.outcome(); word == "ended" {
@@ -184,7 +183,7 @@ const longest = 400 * 24 * time.Hour
 
 func (i *importing) addRevoked(r store.RevokedToken) {
 	if left := time.Until(r.Until).Milliseconds(); left > 0 {
-		i.calls = append(i.calls, revokeTokenScript.call([]string{i.key.revoked(r.JTI)}, left))
+		i.calls = append(i.calls, revokeTokenScript.call([]string{i.key.revoked(r.JTI)}, left, noEvent))
 	}
 }
 

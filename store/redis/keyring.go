@@ -83,12 +83,16 @@ func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []by
 		known = in.raw
 	}
 	keys := []string{s.key.install(), s.key.keyring()}
-	swap := swapKeyringScript.call(keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
+	swap, err := s.keep(ctx, swapKeyringScript, keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
+	if err != nil {
+		return false, err
+	}
 	if err := s.doAndTell(ctx, "writing the keyring", ofKeyring(), swap); err != nil {
 		return false, err
 	}
 	switch outcome, _ := swap.text(); outcome {
 	case "ok":
+		swap.kept(true)
 		return true, nil
 	case "raced":
 		return false, nil

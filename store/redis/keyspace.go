@@ -24,6 +24,12 @@ func userTag(id store.UserID) string { return base64.RawURLEncoding.EncodeToStri
 func (k keyspace) user(id store.UserID) string     { return k.name("u", userTag(id), "") }
 func (k keyspace) sessions(id store.UserID) string { return k.name("s", userTag(id), "") }
 
+// userOfTag reads what userTag wrote.
+func userOfTag(tag string) (store.UserID, error) {
+	id, err := store.ParseSessionID(tag) // the same bytes in the same letters
+	return store.UserID(id), err
+}
+
 func (k keyspace) userAndSessions(id store.UserID) []string {
 	tag := userTag(id)
 	return []string{k.name("u", tag, ""), k.name("s", tag, "")}
@@ -94,6 +100,14 @@ func (k keyspace) masters() string   { return k.name("install", "i", ":masters")
 func (k keyspace) loss() string      { return k.name("install", "i", ":loss") }
 func (k keyspace) importing() string { return k.name("install", "i", ":importing") }
 
+// outbox has the events of changes in a slot until they are on the trail.
+func (k keyspace) outbox(tag string) string { return k.name("o", tag, "") }
+
+// trail is audit and the names of the entries of outboxes whose events have been appended last.
+func (k keyspace) trail() []string {
+	return append(k.audit(), k.name("audit", "a", ":appended:0"), k.name("audit", "a", ":appended:1"))
+}
+
 // audit names the last number, the stream of earlier versions, and those of the classes.
 func (k keyspace) audit() []string {
 	names := []string{k.name("audit", "a", ":last"), k.name("audit", "a", "")}
@@ -104,10 +118,13 @@ func (k keyspace) audit() []string {
 }
 
 // barrier is a key in the slot of another that may be written at any time and means nothing.
-func (k keyspace) barrier(key string) string {
+func (k keyspace) barrier(key string) string { return k.name("b", tagOf(key), "") }
+
+// tagOf is what stands in the braces of a key.
+func tagOf(key string) string {
 	_, tag, _ := strings.Cut(key, "{")
 	tag, _, _ = strings.Cut(tag, "}")
-	return k.name("b", tag, "")
+	return tag
 }
 
 // meansNothing reports whether a key says nothing about an install: it only shows that somebody looked.

@@ -53,7 +53,7 @@ func (s *Store) credential(ctx context.Context, username string, name *call) (st
 // FinishLogin implements store.Logins, in one round trip. In a cluster the clients may lie on another
 // server, which is asked at the same time.
 func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, in store.Session, b store.Bounds) (store.Login, error) {
-	start, err := s.startCall(in, b)
+	start, err := s.startCall(ctx, in, b)
 	if err != nil {
 		return store.Login{}, err
 	}
@@ -63,6 +63,7 @@ func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt,
 		return store.Login{}, err
 	}
 	session, user, err := s.started(in, start)
+	start.kept(err == nil)
 	if err != nil {
 		return store.Login{}, err
 	}

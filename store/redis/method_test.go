@@ -177,6 +177,12 @@ var methods = []method{
 	{"AppendEvents", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.AppendEvents(ctx, []store.Event{{Type: "login"}})
 	}},
+	{"KeepEvent", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.KeepEvent(ctx, &store.Event{Type: "login"})
+	}},
+	{"DropEvents", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.DropEvents(ctx, []string{"a/one", userTag(x.user.ID) + "/one"})
+	}},
 	{"Events", nestedReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.Events(ctx, store.EventQuery{}))
 	}},

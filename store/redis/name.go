@@ -91,12 +91,16 @@ func (s *Store) takeName(ctx context.Context, u store.User) error {
 	gone := ""
 	for {
 		keys := s.key.nameAndNames(u.Username)
-		take := takeNameScript.call(keys, s.packName(u.Username, nameOf(u)), u.Username, gone)
+		take, err := s.keep(ctx, takeNameScript, keys, s.packName(u.Username, nameOf(u)), u.Username, gone)
+		if err != nil {
+			return err
+		}
 		if err := s.doDurably(ctx, "taking a username", take); err != nil {
 			return err
 		}
 		taken, found := take.text()
 		if !found {
+			take.kept(true)
 			return nil
 		}
 		holder, err := s.unpackName(u.Username, taken)

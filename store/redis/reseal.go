@@ -92,7 +92,7 @@ func (r *resealing) clients(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		update := updateClientScript.call(r.key.clients(), id, raw, after, rand.Text())
+		update := updateClientScript.call(r.key.clients(), id, raw, after, rand.Text(), noEvent)
 		if err := r.doAndTell(ctx, "sealing a client", ofClient(id), update); err != nil {
 			return err
 		}

@@ -19,11 +19,15 @@ func (s *Store) RevokeToken(ctx context.Context, jti string, until time.Time) er
 		return s.ready(ctx)
 	}
 	key := s.key.revoked(jti)
-	revoke := revokeTokenScript.call([]string{key}, left)
-	err := s.doAndTell(ctx, "revoking a token", ended{JTI: jti, NotBefore: until}.message(), revoke)
+	revoke, err := s.keep(ctx, revokeTokenScript, []string{key}, left)
+	if err != nil {
+		return err
+	}
+	err = s.doAndTell(ctx, "revoking a token", ended{JTI: jti, NotBefore: until}.message(), revoke)
 	if revoke.cmd != nil && sent(revoke.cmd.Err()) {
 		s.journal.tokenRevoked(jti, until)
 	}
+	revoke.kept(err == nil && revoke.number() == 1)
 	return err
 }
 

@@ -9,7 +9,7 @@ import (
 	"signet/store/packed"
 )
 
-// Rotate implements store.Sessions, in one round trip. The decision is that of store.Decide, in
+// Rotate implements store.Sessions, in one round trip, or in two where the outcome has an audit event. The decision is that of store.Decide, in
 // rotate.lua.
 func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
 	if s.journal.hasSession(r.SessionID) { // a master that has lost the revocation does not bring it back to life
@@ -18,11 +18,8 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 	if s.Format() < store.Format2 {
 		r.Late, r.ClientEpoch = 0, 0
 	}
-	rotate := rotateScript.call(s.key.userAndSessions(r.UserID), r.SessionID[:], r.ClientID, r.Generation, s.callersTime(r.Now),
-		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.Format(),
-		r.Late.Milliseconds(), r.ClientEpoch, oneIf(r.ClientConfirmed), packed.SessionAddress(r.Address, r.ClientID),
-		millis(r.Loss.At), store.HealWithin.Milliseconds())
-	if err := s.do(ctx, "rotating a session", rotate); err != nil {
+	rotate, err := s.sendRotation(ctx, r)
+	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
 	word, records := rotate.outcome()
@@ -49,6 +46,26 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 		return was, store.User{}, outcome, nil
 	}
 	return store.Session{}, store.User{}, outcome, nil
+}
+
+// sendRotation asks once more, with the event, where the outcome of a rotation has one.
+func (s *Store) sendRotation(ctx context.Context, r store.Rotation) (*call, error) {
+	keys := s.key.userAndSessions(r.UserID)
+	args := append(make([]any, 0, 17), r.SessionID[:], r.ClientID, r.Generation, s.callersTime(r.Now),
+		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.Format(),
+		r.Late.Milliseconds(), r.ClientEpoch, oneIf(r.ClientConfirmed), packed.SessionAddress(r.Address, r.ClientID),
+		millis(r.Loss.At), store.HealWithin.Milliseconds())
+	if r.RequestID == "" {
+		args = append(args, noEvent)
+	}
+	rotate := rotateScript.call(keys, args...)
+	err := s.do(ctx, "rotating a session", rotate)
+	if word, _ := rotate.outcome(); err == nil && word == "again" {
+		rotate = rotateScript.call(append(keys, s.key.outbox(userTag(r.UserID))), append(args, rotationEntry(r))...)
+		rotate.outbox = r.Outbox()
+		err = s.do(ctx, "rotating a session", rotate)
+	}
+	return rotate, err
 }
 
 // outcomes are the words of rotate.lua. Only what it says itself ends a session: a word that is not

@@ -124,7 +124,13 @@ func (s *Store) follow(ctx context.Context, calls []*call) error {
 		if !moved(err) || redirects == maxRedirects || s.servers.cluster == nil {
 			return err
 		}
-		if left = again(left, moved); left[0].confirm {
+		left = again(left, moved)
+		for _, c := range left {
+			if tryAgain(c.cmd.Err()) {
+				c.forgetEvent()
+			}
+		}
+		if left[0].confirm {
 			return fmt.Errorf("it is done, and cannot be confirmed while its slot moves: %w", err)
 		}
 		addr, ask := redis.IsAskError(err)
@@ -150,6 +156,8 @@ func again(calls []*call, like func(error) bool) (list []*call) {
 }
 
 func moved(err error) bool { return hasPrefix(err, "MOVED", "ASK", "TRYAGAIN") }
+
+func tryAgain(err error) bool { return hasPrefix(err, "TRYAGAIN") }
 
 func noScript(err error) bool { return hasPrefix(err, "NOSCRIPT") }
 

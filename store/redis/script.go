@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 
 	"github.com/redis/go-redis/v9"
+
+	"signet/store"
 )
 
 // script is an atomic step. Its keys are in one slot.
@@ -82,26 +84,37 @@ var (
 	recordLossLua string
 	//go:embed script/probe.lua
 	probeLua string
+	//go:embed script/outbox.lua
+	outboxLua string
+	//go:embed script/keep_event.lua
+	keepEventLua string
+	//go:embed script/kept_events.lua
+	keptEventsLua string
+	//go:embed script/revoke_session.lua
+	revokeSessionLua string
 
 	rotateScript        = newScript(recordLua+rotateLua, listReply)
-	startSessionScript  = newScript(recordLua+startSessionLua, listReply)
+	startSessionScript  = newScript(outboxLua+recordLua+startSessionLua, listReply)
 	sweepSessionsScript = newScript(recordLua+sweepSessionsLua, listReply)
-	updateUserScript    = newScript(recordLua+updateUserLua, listReply)
-	deleteUserScript    = newScript(deleteUserLua, textReply)
+	updateUserScript    = newScript(outboxLua+recordLua+updateUserLua, listReply)
+	deleteUserScript    = newScript(outboxLua+deleteUserLua, textReply)
+	revokeSessionScript = newScript(outboxLua+revokeSessionLua, numberReply)
 
-	takeNameScript           = newScript(takeNameLua, textReply)
+	takeNameScript           = newScript(outboxLua+takeNameLua, textReply)
 	freeNameScript           = newScript(freeNameLua, numberReply)
 	announceCredentialScript = newScript(announceCredentialLua, numberReply)
 	copyCredentialScript     = newScript(copyCredentialLua, numberReply)
 
-	createClientScript = newScript(createClientLua, textReply)
+	createClientScript = newScript(outboxLua+createClientLua, textReply)
 	rewriteScript      = newScript(rewriteLua, numberReply)
-	updateClientScript = newScript(updateClientLua, textReply)
-	deleteClientScript = newScript(deleteClientLua, textReply)
+	updateClientScript = newScript(outboxLua+updateClientLua, textReply)
+	deleteClientScript = newScript(outboxLua+deleteClientLua, textReply)
 
-	swapKeyringScript  = newScript(swapKeyringLua, textReply)
-	revokeTokenScript  = newScript(revokeTokenLua, numberReply)
+	swapKeyringScript  = newScript(outboxLua+swapKeyringLua, textReply)
+	revokeTokenScript  = newScript(outboxLua+revokeTokenLua, numberReply)
 	appendEventsScript = newScript(appendEventsLua, numberReply)
+	keepEventScript    = newScript(outboxLua+keepEventLua, numberReply)
+	keptEventsScript   = newScript(recordLua+keptEventsLua, listReply)
 	allowScript        = newScript(tallyLua+allowLua, listReply)
 	decideScript       = newScript(tallyLua+decideLua, listReply)
 	readEventsScript   = newReadScript(readEventsLua, nestedReply)
@@ -120,6 +133,9 @@ type call struct {
 	confirm  bool    // it is about the calls before it: where one of them goes again, so does this
 	optional bool    // the others are good without it
 	cmd      *redis.Cmd
+
+	event  *store.Event // that the script keeps in the outbox, its last key; nil: none
+	outbox string       // the name of the entry; empty: none is kept
 }
 
 // command calls a command whose first key, as the router must know it, is key.

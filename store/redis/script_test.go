@@ -7,4 +7,5 @@ var scripts = []*script{
 	takeNameScript, freeNameScript, announceCredentialScript, copyCredentialScript,
 	createClientScript, updateClientScript, deleteClientScript,
 	swapKeyringScript, revokeTokenScript, appendEventsScript, readEventsScript, allowScript, decideScript, rewriteScript, noteMastersScript, recordLossScript, probeScript, writeScript,
+	keepEventScript, keptEventsScript, revokeSessionScript,
 }

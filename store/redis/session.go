@@ -16,17 +16,20 @@ import (
 
 // StartSession implements store.Sessions.
 func (s *Store) StartSession(ctx context.Context, in store.Session, b store.Bounds) (store.Session, store.User, error) {
-	start, err := s.startCall(in, b)
+	start, err := s.startCall(ctx, in, b)
 	if err != nil {
 		return store.Session{}, store.User{}, err
 	}
 	if err := s.do(ctx, "starting a session", start); err != nil {
 		return store.Session{}, store.User{}, err
 	}
-	return s.started(in, start)
+	session, user, err := s.started(in, start)
+	start.kept(err == nil)
+	return session, user, err
 }
 
-func (s *Store) startCall(in store.Session, b store.Bounds) (*call, error) {
+// startCall takes the epoch of the user in addition, for a session that began in another store.
+func (s *Store) startCall(ctx context.Context, in store.Session, b store.Bounds, epoch ...any) (*call, error) {
 	if in.ID.IsZero() || in.UserID.IsZero() || in.ClientID == "" {
 		return nil, errors.New("starting a session: its id, user or client is missing")
 	}
@@ -34,9 +37,10 @@ func (s *Store) startCall(in store.Session, b store.Bounds) (*call, error) {
 	if in.RotatedAt.IsZero() {
 		now = s.callersTime(in.StartedAt)
 	}
-	return startSessionScript.call(s.key.userAndSessions(in.UserID), in.ID[:], millis(in.StartedAt), millis(in.RotatedAt),
+	args := []any{in.ID[:], millis(in.StartedAt), millis(in.RotatedAt),
 		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, packed.SessionAddress(in.Address, in.ClientID),
-		b.PerUser, b.Absolute.Milliseconds(), s.Format(), now), nil
+		b.PerUser, b.Absolute.Milliseconds(), s.Format(), now}
+	return s.keep(ctx, startSessionScript, s.key.userAndSessions(in.UserID), append(args, epoch...)...)
 }
 
 func (s *Store) started(in store.Session, start *call) (store.Session, store.User, error) {
@@ -73,13 +77,16 @@ func (s *Store) unpackBoth(in store.Session, records []string) (store.Session, s
 
 // RevokeSession implements store.Sessions.
 func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
-	key := s.key.sessions(user)
-	del := write("hdel", key, id[:])
-	err := s.doAndTell(ctx, "revoking a session", ended{User: user, Session: id}.message(), del)
+	del, err := s.keep(ctx, revokeSessionScript, []string{s.key.sessions(user)}, id[:])
+	if err != nil {
+		return false, err
+	}
+	err = s.doAndTell(ctx, "revoking a session", ended{User: user, Session: id}.message(), del)
 	existed := del.number() == 1
 	if del.done() { // also where the answer to the first time was lost, and nothing is left to delete
 		s.journal.sessionEnded(user, id)
 	}
+	del.kept(existed && err == nil)
 	return existed && err == nil, err
 }
 

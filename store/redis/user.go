@@ -148,7 +148,10 @@ func (s *Store) replaceUser(ctx context.Context, before string, was, u store.Use
 			return "", 0, err
 		}
 	}
-	update := updateUserScript.call(s.key.userAndSessions(u.ID), before, s.packUser(u), oneIf(endAll))
+	update, err := s.keep(ctx, updateUserScript, s.key.userAndSessions(u.ID), before, s.packUser(u), oneIf(endAll))
+	if err != nil {
+		return "", 0, err
+	}
 	err = s.doDurably(ctx, "updating a user", update)
 	outcome, about := update.outcome()
 	if outcome == "ok" && len(about) != 1 {
@@ -163,6 +166,7 @@ func (s *Store) replaceUser(ctx context.Context, before string, was, u store.Use
 			_ = s.copyCredential(context.WithoutCancel(ctx), u)
 		}
 	}
+	update.kept(outcome == "ok" && err == nil)
 	return outcome, ended, err
 }
 
@@ -175,8 +179,11 @@ func oneIf(yes bool) int {
 
 // DeleteUser implements store.Users. Without its record the user is gone, whatever still has the name.
 func (s *Store) DeleteUser(ctx context.Context, id store.UserID) error {
-	del := deleteUserScript.call(s.key.userAndSessions(id))
-	err := s.doAndTell(ctx, "deleting a user", ended{User: id, NotBefore: forEver}.message(), del)
+	del, err := s.keep(ctx, deleteUserScript, s.key.userAndSessions(id))
+	if err != nil {
+		return err
+	}
+	err = s.doAndTell(ctx, "deleting a user", ended{User: id, NotBefore: forEver}.message(), del)
 	if del.done() {
 		s.journal.userDeleted(id)
 	}
@@ -187,6 +194,7 @@ func (s *Store) DeleteUser(ctx context.Context, id store.UserID) error {
 	if !found {
 		return fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
+	del.kept(true)
 	u, err := s.unpackUser(id, raw)
 	if err != nil {
 		return s.malformed("user "+id.String(), err)

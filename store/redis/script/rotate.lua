@@ -1,12 +1,28 @@
--- store.Decide, where the session is. KEYS: user, sessions.
+-- store.Decide, where the session is. KEYS: user, sessions, and the outbox where an event is to be kept.
 -- ARGV: session id, client id, generation, the caller's time, idle, absolute, grace, max replays, client's not-before, format, late,
--- client's epoch, 1 where the caller has just read the client, address, the last loss, how long it explains a newer generation.
+-- client's epoch, 1 where the caller has just read the client, address, the last loss, how long it explains a newer generation,
+-- and, on the second try, address and id of the request with a space between them, or nothing where no event is to be kept.
+-- On the first try an outcome that has an event changes nothing, and the answer is {'again'}: such outcomes are rare, so the
+-- others need not carry what the event takes.
 local raw = redis.call('HGET', KEYS[2], ARGV[1])
 if not raw then return {'gone'} end
 local s = read_session(raw)
 if s.client ~= ARGV[2] then return {'gone'} end
 
+-- An entry of the outbox: r | time 8 | outcome, client id, session id, address and id of the request, each with its length 2 before it.
+local function keep_event(outcome)
+  local request = string.match(ARGV[17], '^%S* (.*)$')
+  if not request then return end
+  local entry = 'r' .. struct.pack('>I8', session_time(ARGV[4]))
+  for _, part in ipairs({outcome, ARGV[2], ARGV[1], ARGV[17]}) do entry = entry .. struct.pack('>I2', #part) .. part end
+  redis.call('HSET', KEYS[3], request, entry)
+end
+
 local function over(outcome)
+  if outcome ~= 'gone' then
+    if not ARGV[17] then return {'again'} end
+    keep_event(outcome)
+  end
   redis.call('HDEL', KEYS[2], ARGV[1])
   return {outcome, raw}
 end
@@ -37,6 +53,10 @@ elseif presented > s.generation then
   local loss = tonumber(ARGV[15])
   if loss == 0 or s.rotated > loss or now - loss > tonumber(ARGV[16]) then return {'ahead'} end
   outcome = 'healed'
+end
+if outcome ~= 'rotated' then
+  if not ARGV[17] then return {'again'} end
+  keep_event(outcome)
 end
 s.generation, s.rotated, s.replays, s.skipped, s.address = presented + 1, now, 0, skipped, ARGV[14]
 return {outcome, write_session(KEYS[2], ARGV[1], s, format), user}

@@ -1,4 +1,4 @@
--- KEYS: user, sessions. ARGV: session id, startedAt, rotatedAt, generation, replays, client id, client epoch, skipped, address,
+-- KEYS: user, sessions, outbox. ARGV: session id, startedAt, rotatedAt, generation, replays, client id, client epoch, skipped, address,
 -- per user, absolute lifetime (ms), format, the caller's time or nothing for a session that has a history, and the user's epoch of one
 -- that began in another store: what its user's
 -- record has ended there stays ended.
@@ -45,4 +45,5 @@ if lifetime > 0 then
 else
   redis.call('PERSIST', KEYS[2])
 end
+keep_event()
 return {'ok', raw, user}

@@ -1,4 +1,4 @@
--- KEYS: user, sessions. ARGV: the record as it was read, the record as it is to be, 1 where that ends every session.
+-- KEYS: user, sessions, outbox. ARGV: the record as it was read, the record as it is to be, 1 where that ends every session.
 -- Answers how many sessions have ended.
 local now = redis.call('GET', KEYS[1])
 if not now then return {'not found'} end
@@ -11,4 +11,5 @@ if ARGV[3] == '1' then
 elseif not_before(ARGV[2]) > 0 then
   ended = end_before(KEYS[2], not_before(ARGV[2]))
 end
+keep_event()
 return {'ok', ended}

@@ -1,0 +1,181 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
+	"signet/config"
+	"signet/keys/jose"
+	"signet/keys/masterkey"
+)
+
+// initOptions are the flags of `signet init`.
+type initOptions struct {
+	dir, issuer, listen, store string
+	algorithms                 []string
+	hsm                        hsmOptions
+}
+
+func New(app *cli.App) *cobra.Command {
+	var opt initOptions
+	cmd := &cobra.Command{
+		Use:   "init --dir DIR --issuer URL",
+		Short: "Make a new install: configuration, master key, store and first keys",
+		Long: `Make a new install in DIR: signet.yaml, master.key, the store and its first signing keys.
+
+Keep a copy of master.key, but not beside the backups of the store: a backup cannot be
+used without this key, and must not be usable by whoever finds it. Nothing that is already
+there is overwritten.`,
+		Example: "  signet init --dir /etc/signet --issuer https://auth.example.com\n" +
+			"  signet serve --config /etc/signet/signet.yaml",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opt.dir == "" || opt.issuer == "" {
+				return cli.Usagef("--dir and --issuer are both needed: where the install goes, and the URL by which the world will know it")
+			}
+			return initInstall(app, cmd.Context(), opt)
+		},
+	}
+	cmd.Flags().StringVar(&opt.dir, "dir", "", "make the install in `DIR`; it is created if need be")
+	cmd.Flags().StringVar(&opt.issuer, "issuer", "", "the `URL` of this server as apps and services see it, such as https://auth.example.com")
+	cmd.Flags().StringVar(&opt.listen, "listen", "127.0.0.1:8080", "listen on `HOST:PORT`")
+	cmd.Flags().StringVar(&opt.store, "store", "bolt:signet.db", "keep everything at `URL`: bolt:PATH (one file, relative to DIR, for one server) or, shared by several,\nredis://HOST, redis+sentinel://HOST,HOST/MASTER, redis+cluster://HOST,HOST; rediss… with TLS")
+	opt.hsm.flags(cmd)
+	cmd.Flags().StringSliceVar(&opt.algorithms, "algorithms", []string{jose.ES256}, "sign with `ALG[,ALG]`: ES256, RS256, PS256, EdDSA; the first is the usual one")
+	return cmd
+}
+
+func initInstall(app *cli.App, ctx context.Context, opt initOptions) (err error) {
+	path := filepath.Join(opt.dir, configfile.Name)
+	if err := opt.hsm.resolve(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err == nil {
+		return fmt.Errorf("%s is there already, and it is not overwritten; choose another --dir", path)
+	}
+	cfg, _, err := config.Parse(path, []byte(opt.yaml()), app.Environ)
+	if err != nil {
+		return err
+	}
+	var undo cleanup
+	defer func() {
+		if err != nil {
+			undo.run()
+		}
+	}()
+	undo.addMissing(opt.dir)
+	if err := MakePrivateDir(opt.dir); err != nil {
+		return err
+	}
+	if err := configfile.CheckAccess(cfg); err != nil {
+		return err
+	}
+	if err := cli.WriteNewFile(path, opt.yaml()); err != nil {
+		return err
+	}
+	undo.add(path)
+	master, err := initMasterKey(app, cfg.MasterKeyFile, &undo)
+	if err != nil {
+		return err
+	}
+	o := Opener{Getenv: app.Getenv, Warn: app.Warn, Seals: NewSeals([]masterkey.Key{master}), Master: []masterkey.Key{master}}
+	if err := o.create(ctx, cfg, master); err != nil {
+		return err
+	}
+	return reportInit(app, path, cfg)
+}
+
+// yaml is the new configuration: what was chosen, and where to read about the rest.
+func (opt initOptions) yaml() string {
+	return fmt.Sprintf(`# Signet's configuration. Every setting has a default and a variable (refresh.grace is
+# SIGNET_REFRESH_GRACE). After a change: signet config check --config FILE
+issuer: %q
+listen: %q
+store: %q
+algorithms: [%s]
+master_key_file: master.key
+
+# When a proxy in front of Signet speaks TLS:
+# tls:
+#   terminated_by_proxy: true
+# trusted_proxies: [10.0.0.1]   # its addresses; without them all users count as one caller
+# When Signet speaks TLS itself:
+# tls:
+#   cert: fullchain.pem
+#   key: privkey.pem
+%s`, opt.issuer, opt.listen, opt.store, strings.Join(opt.algorithms, ", "), opt.hsm.yaml())
+}
+
+// initMasterKey makes the master key's file, unless the environment holds the key.
+func initMasterKey(app *cli.App, path string, undo *cleanup) (masterkey.Key, error) {
+	if app.Getenv(MasterKeyVariable) != "" {
+		master, err := ReadMasterKeys(path, app.Getenv)
+		if err != nil {
+			return masterkey.Key{}, err
+		}
+		return master[0], nil
+	}
+	master, err := WriteMasterKey(path)
+	if err == nil {
+		undo.add(path)
+	}
+	return master, err
+}
+
+func reportInit(app *cli.App, path string, cfg config.Config) error {
+	store := StoreName(cfg)
+	if app.JSON() {
+		return app.PrintJSON(map[string]string{"config": path, "master_key_file": cfg.MasterKeyFile, "store": store, "issuer": cfg.Issuer})
+	}
+	quoted := cli.ShellQuote(path)
+	_, err := fmt.Fprintf(app.Out, `Made a new install for %s:
+
+  %s
+  %s   keep a copy elsewhere; nothing opens without it
+  %s
+
+Next:
+
+  signet serve --config %s
+  signet client create --config %s --id web --grant password,refresh_token --scope profile
+  signet user create --config %s --username ada
+`, cfg.Issuer, path, cfg.MasterKeyFile, store, quoted, quoted, quoted)
+	return err
+}
+
+// cleanup removes what a command that failed half-way had made.
+type cleanup struct{ paths []string }
+
+func (c *cleanup) add(path string) { c.paths = append(c.paths, path) }
+
+// addMissing adds the directories that making dir will make.
+func (c *cleanup) addMissing(dir string) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		c.addMissing(filepath.Dir(dir))
+		c.add(dir)
+	}
+}
+
+// run begins with what was made last. A directory in which something else lies by now stays.
+func (c *cleanup) run() {
+	for _, path := range slices.Backward(c.paths) {
+		os.Remove(path)
+	}
+}
+
+func MakePrivateDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the directory: %w; choose another --dir, or run this as a user who may write there", err)
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+package install
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"signet/config"
+	"signet/keys"
+	"signet/keys/masterkey"
+)
+
+func KeyringConfig(cfg config.Config, storage keys.Storage, installID string, master []masterkey.Key) keys.Config {
+	k := cfg.Keys
+	return keys.Config{
+		Storage: storage, InstallID: installID, Master: master, Algorithms: cfg.Algorithms, Poll: k.Poll,
+		Timetable: keys.Timetable{
+			VerifierCache: k.Cache, EdgeCache: k.CDN, ClockSkew: k.Skew, TokenLife: k.MaxTokenLife, Leeway: k.Leeway,
+			SignStale: k.SignStale, ServeStale: k.ServeStale, Publish: k.Publish, Active: k.Active, Retain: k.Retain,
+		},
+	}
+}
+
+// AuditKeyPurpose names the key that signs the audit lines of the log.
+const AuditKeyPurpose = "signet audit"
+
+// TimetableText is the timetable of the signing keys as heartbeats tell it.
+func TimetableText(cfg config.Config) string {
+	k := cfg.Keys
+	text := "algorithms=" + strings.Join(cfg.Algorithms, ",")
+	for _, setting := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"publish", k.Publish}, {"active", k.Active}, {"retain", k.Retain}, {"cache", k.Cache}, {"cdn", k.CDN}, {"skew", k.Skew},
+		{"max_token_life", k.MaxTokenLife}, {"leeway", k.Leeway}, {"sign_stale", k.SignStale}, {"serve_stale", k.ServeStale},
+	} {
+		text += fmt.Sprintf(" keys.%s=%s", setting.name, setting.value)
+	}
+	return text
+}

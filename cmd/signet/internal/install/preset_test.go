@@ -1,0 +1,93 @@
+package install
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signet/config"
+	"signet/keys"
+	"signet/keys/masterkey"
+)
+
+func PresetConfig(t *testing.T, preset string) config.Config {
+	t.Helper()
+	cfg, _, err := config.Load("", []string{"SIGNET_ISSUER=https://auth.example.com", "SIGNET_KEYS_PRESET=" + preset})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// Every preset is a timetable that a start accepts, and whose keys sign for K and not longer: the
+// successor is ready in time.
+func TestPresetsFitTogether(t *testing.T) {
+	for _, preset := range config.Presets() {
+		cfg := PresetConfig(t, preset)
+		k := KeyringConfig(cfg, nil, "", nil)
+		if err := k.Timetable.Validate(); err != nil {
+			t.Errorf("%s: %v", preset, err)
+		}
+		if err := k.Timetable.CheckPoll(k.Poll); err != nil {
+			t.Errorf("%s: %v", preset, err)
+		}
+		if preset == "standard" && k.Timetable != keys.DefaultTimetable() {
+			t.Errorf("%s: got %+v, want the defaults of package keys", preset, k.Timetable)
+		}
+	}
+}
+
+// keyringInMemory is a keys.Storage.
+type keyringInMemory struct {
+	mu       sync.Mutex
+	version  uint64
+	document []byte
+}
+
+func (s *keyringInMemory) LoadKeyring(context.Context) (uint64, []byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.version, bytes.Clone(s.document), nil
+}
+
+func (s *keyringInMemory) SwapKeyring(_ context.Context, old, next uint64, document []byte) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.version != old {
+		return false, nil
+	}
+	s.version, s.document = next, bytes.Clone(document)
+	return true, nil
+}
+
+// With the fast preset a replica that is left alone rotates every K, on the dot.
+func TestFastPresetRotatesInSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := KeyringConfig(PresetConfig(t, "fast"), &keyringInMemory{}, "install", []masterkey.Key{masterkey.New()})
+		if err := keys.Init(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		m, err := keys.Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go m.Run(t.Context())
+		const minutes = 10
+		kids := map[string]bool{}
+		for range minutes * 60 {
+			time.Sleep(time.Second)
+			_, kid, err := m.Sign(t.Context(), "", "at+jwt", struct{}{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			kids[kid] = true
+		}
+		want := int(minutes*time.Minute/cfg.Timetable.Active) + 1
+		if len(kids) != want {
+			t.Errorf("%d keys signed in %d minutes, want %d", len(kids), minutes, want)
+		}
+	})
+}

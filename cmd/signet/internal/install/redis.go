@@ -1,0 +1,138 @@
+package install
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/config"
+	"signet/store"
+	"signet/store/redis"
+	"signet/store/seal"
+)
+
+const (
+	redisPasswordVariable    = "SIGNET_REDIS_PASSWORD"
+	sentinelPasswordVariable = "SIGNET_REDIS_SENTINEL_PASSWORD"
+)
+
+func (o Opener) OpenRedis(ctx context.Context, cfg config.Config) (*redis.Store, error) {
+	settings, err := RedisConfig(cfg, o.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	settings.Log, settings.Observe, settings.Seals = o.Log, o.Observe, o.Seals
+	if o.Patient {
+		settings.Timeout = 30 * time.Second
+	}
+	s, err := redis.Open(ctx, settings)
+	if errors.Is(err, seal.ErrForged) {
+		return nil, ExplainSeal(err)
+	}
+	if errors.Is(err, store.ErrUnavailable) {
+		return nil, fmt.Errorf("store: %s does not answer as it should (%w); %s", StoreName(cfg), cli.OneLine(err), adviceOn(err))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return s, nil
+}
+
+// adviceOn says what to look at, by what Redis, its Sentinels or the TLS library answered.
+func adviceOn(err error) string {
+	for _, known := range []struct{ says, do string }{
+		{"WRONGPASS", "look at redis.username and redis.password_file (or SIGNET_REDIS_PASSWORD)"},
+		{"NOAUTH", "set redis.password_file (or SIGNET_REDIS_PASSWORD), and redis.username for an ACL user"},
+		{"NOPERM", "the ACL user lacks a right, or redis.prefix is not the one it has a right to; deploy/redis/users.acl has them all"},
+		{"specified in configuration are unreachable: redis: nil", "the Sentinels know no master of that name; look at the name at the end of store"},
+		{"certificate signed by unknown authority", "look at redis.ca"},
+		{"certificate is valid for", "look at redis.server_name"},
+		{"doesn't contain any IP SANs", "set redis.server_name to a name in the certificate"},
+		{"certificate required", "the server asks for a client certificate: set redis.cert and redis.key"},
+		{"first record does not look like a TLS handshake", "it does not speak TLS: write redis in place of rediss"},
+		{"MOVED ", "it is a node of a cluster: write redis+cluster://"},
+		{"cluster support disabled", "it is no cluster: write redis://, or redis+sentinel:// with the Sentinels' addresses"},
+	} {
+		if strings.Contains(err.Error(), known.says) {
+			return known.do
+		}
+	}
+	return "is it running, and are address and kind in store right (rediss for TLS)?"
+}
+
+// RedisConfig turns the configuration into that of the backend, and reads the files it names.
+func RedisConfig(cfg config.Config, getenv func(string) string) (redis.Config, error) {
+	address, ok := cfg.RedisStore()
+	if !ok {
+		return redis.Config{}, errors.New("store: it is neither bolt:PATH nor a URL of Redis")
+	}
+	r := cfg.Redis
+	c := redis.Config{
+		Mode: redis.Mode(address.Mode), Addrs: address.Addrs, Master: address.Master, DB: address.DB,
+		Username: r.Username, SentinelUsername: r.SentinelUsername,
+		Prefix: r.Prefix, PoolSize: r.PoolSize, WaitReplicas: r.WaitReplicas, AuditEvents: cfg.Audit.Retain, Retention: auditRetention(cfg),
+	}
+	var passErr, sentinelErr, tlsErr error
+	c.Password, passErr = secretSource("redis.password_file", r.PasswordFile, redisPasswordVariable, getenv)
+	c.SentinelPassword, sentinelErr = secretSource("redis.sentinel_password_file", r.SentinelPasswordFile, sentinelPasswordVariable, getenv)
+	if address.TLS {
+		c.TLS, tlsErr = redisTLS(r)
+	}
+	return c, errors.Join(passErr, sentinelErr, tlsErr)
+}
+
+// secretSource returns where a password comes from: the variable, or the file, which is read again
+// each time so that a password can change while the server runs. Nil means that there is none.
+func secretSource(field, path, variable string, getenv func(string) string) (func() (string, error), error) {
+	if value := getenv(variable); value != "" {
+		return func() (string, error) { return value, nil }, nil
+	}
+	if path == "" {
+		return nil, nil
+	}
+	read := func() (string, error) {
+		text, err := cli.ReadSecretFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("%s: %w; put the password there, in a file that is yours alone, or set %s", field, err, variable)
+		}
+		if err != nil {
+			return "", fmt.Errorf("%s: %w (%s can hold it instead)", field, err, variable)
+		}
+		return strings.TrimRight(text, "\r\n"), nil
+	}
+	secret, err := read()
+	if err == nil && secret == "" {
+		err = fmt.Errorf("%s: %s is empty; put the password there", field, path)
+	}
+	return read, err
+}
+
+func redisTLS(r config.Redis) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: r.ServerName}
+	var problems []error
+	if r.CA != "" {
+		pem, err := os.ReadFile(r.CA)
+		c.RootCAs = x509.NewCertPool()
+		if err == nil && !c.RootCAs.AppendCertsFromPEM(pem) {
+			err = fmt.Errorf("%s has no certificate in it", r.CA)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("redis.ca: %w", err))
+		}
+	}
+	if r.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(r.Cert, r.Key)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("redis.cert: %w", err))
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, errors.Join(problems...)
+}

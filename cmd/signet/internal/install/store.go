@@ -1,0 +1,183 @@
+package install
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/config"
+	"signet/keys"
+	"signet/keys/masterkey"
+	"signet/store"
+	"signet/store/bolt"
+	"signet/store/redis"
+	"signet/store/seal"
+)
+
+// Opener opens stores. What it does not get from the configuration it is given here.
+type Opener struct {
+	Getenv  func(string) string // has the secrets of Redis and the HSM
+	Log     *slog.Logger        // nil discards
+	Warn    func(warning error) // told what can be lost; nil: nobody is
+	Observe func(doing string, took time.Duration, err error)
+	Seals   *seal.Keys      // of the records; nil: they are neither sealed nor verified
+	Master  []masterkey.Key // that the seals are of
+	Patient bool            // whole stores are moved: a slow answer is no reason to give up
+}
+
+// Open opens the store that the configuration names. It makes none.
+func (o Opener) Open(ctx context.Context, cfg config.Config) (store.Store, error) {
+	if path, ok := cfg.BoltPath(); ok {
+		s, err := o.OpenBolt(path, cfg)
+		if err != nil {
+			return nil, err // never a nil *bolt.Store in an interface
+		}
+		return s, nil
+	}
+	s, err := o.OpenRedis(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	o.Check(ctx, s)
+	return s, nil
+}
+
+func (o Opener) OpenBolt(path string, cfg config.Config) (*bolt.Store, error) {
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
+		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, cli.ShellQuote(path))
+	}
+	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Retention: auditRetention(cfg), Log: o.Log, Seals: o.Seals})
+	if err != nil {
+		return nil, ExplainBolt(err, path)
+	}
+	return s, nil
+}
+
+func ExplainBolt(err error, path string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("store: there is no %s; make an install with `signet init`, or put a backup back", path)
+	}
+	return fmt.Errorf("store: %w", err)
+}
+
+// Check says what the Redis servers may lose as they are set up.
+func (o Opener) Check(ctx context.Context, s *redis.Store) {
+	if o.Warn == nil {
+		return
+	}
+	findings, err := s.Check(ctx)
+	if err != nil {
+		o.Warn(err)
+	}
+	for _, f := range findings {
+		o.Warn(fmt.Errorf("store: %s", f))
+	}
+}
+
+// create makes the install in a store that is empty, and the first keys. On an error nothing of it is left,
+// or nothing that the next try would not take up.
+func (o Opener) create(ctx context.Context, cfg config.Config, master masterkey.Key) error {
+	if path, ok := cfg.BoltPath(); ok {
+		return o.CreateBolt(ctx, path, cfg, master)
+	}
+	s, err := o.OpenRedis(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	o.Check(ctx, s)
+	record, err := s.Install(ctx)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		if err := s.CheckEmpty(ctx); err != nil {
+			return fmt.Errorf("store: %w; choose another redis.prefix or database", err)
+		}
+		return o.furnish(ctx, s, cfg, master, redis.Schema)
+	case err != nil:
+		return fmt.Errorf("store: %w", err)
+	}
+	if version, _, err := s.LoadKeyring(ctx); err != nil || version > 0 {
+		return errors.Join(err, fmt.Errorf("store: it holds install %s already, and that is not overwritten; choose another redis.prefix or database", record.ID))
+	}
+	return o.firstKeys(ctx, s, cfg, record.ID, master) // an init that broke off
+}
+
+func (o Opener) CreateBolt(ctx context.Context, path string, cfg config.Config, master masterkey.Key) (err error) {
+	if _, err := os.Stat(path); err == nil {
+		return fmt.Errorf("store: %s is there already, and it is not overwritten", path)
+	}
+	db, err := bolt.Open(path, bolt.Options{Create: true, Seals: o.Seals})
+	if err != nil {
+		return ExplainBolt(err, path)
+	}
+	defer func() {
+		if closeErr := db.Close(); err == nil && closeErr != nil {
+			err = fmt.Errorf("store: %w", closeErr)
+		}
+		if err != nil {
+			os.Remove(path)
+		}
+	}()
+	return o.furnish(ctx, db, cfg, master, bolt.Schema)
+}
+
+// furnish writes the install and the first keys.
+func (o Opener) furnish(ctx context.Context, s store.Store, cfg config.Config, master masterkey.Key, schema int) error {
+	record := store.Install{ID: rand.Text(), Schema: schema, CreatedAt: time.Now().UTC()}
+	if err := CompareClocks(ctx, s, cfg, record.ID, master); err != nil {
+		return err
+	}
+	if err := s.CreateInstall(ctx, record); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return o.firstKeys(ctx, s, cfg, record.ID, master)
+}
+
+func (o Opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config, installID string, master masterkey.Key) error {
+	hsm, err := OpenHSM(cfg, o.Getenv)
+	if err != nil {
+		return err
+	}
+	if hsm != nil {
+		defer hsm.Close()
+	}
+	ring := KeyringConfig(cfg, s, installID, []masterkey.Key{master})
+	ring.Remote, ring.Sealed = RemoteKeys(cfg, hsm), true
+	ring.Mark = MarkFile(cfg)
+	if err := keys.Init(ctx, ring); err != nil {
+		return fmt.Errorf("keyring: %w", err)
+	}
+	return nil
+}
+
+// ExplainNoInstall explains a store that holds none.
+func ExplainNoInstall(ctx context.Context, s store.Store, cfg config.Config) error {
+	if r, ok := s.(*redis.Store); ok {
+		if unfinished, err := r.Unfinished(ctx); err == nil && unfinished {
+			return fmt.Errorf("store: an import into %s was interrupted; run the same `signet import` again, it takes over what is there", StoreName(cfg))
+		}
+	}
+	return fmt.Errorf("store: %s holds no install; make one with `signet init`, or import one", StoreName(cfg))
+}
+
+// StoreName is the store for people: a path, or a URL without secrets.
+func StoreName(cfg config.Config) string {
+	if path, ok := cfg.BoltPath(); ok {
+		return path
+	}
+	r, _ := cfg.RedisStore()
+	return r.String()
+}
+
+// auditRetention is what the configuration sets for single classes of audit events.
+func auditRetention(cfg config.Config) store.Retention {
+	a := cfg.Audit
+	return store.Retention{store.ClassKeys: a.Keys, store.ClassAdmin: a.Admin, store.ClassSessions: a.Sessions,
+		store.ClassOwn: a.Own, store.ClassRefusals: a.Refusals}
+}

@@ -1,0 +1,225 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"signet/store"
+	"signet/store/packed"
+)
+
+// A change and the audit trail are in different slots, so no script can write both. The script of the change keeps the
+// event in the outbox of its own slot. AppendEvents writes the whole event to the trail, which remembers the names of the
+// last events, and then deletes the entry. What a replica that died has left in an outbox is appended by the one that
+// sweeps.
+
+// noEvent is the last argument of a script that begins with outbox.lua, where there is no event.
+const noEvent = ""
+
+// keep calls a script that begins with outbox.lua. It keeps the event of the context, if there is one.
+func (s *Store) keep(ctx context.Context, sc *script, keys []string, args ...any) (*call, error) {
+	e := store.EventOf(ctx)
+	if e == nil {
+		return sc.call(keys, append(args, noEvent)...), nil
+	}
+	tag := tagOf(keys[0])
+	field, entry, err := packEntry(*e)
+	if err != nil {
+		return nil, err
+	}
+	c := sc.call(append(keys, s.key.outbox(tag)), append(args, entry)...)
+	c.event, c.outbox = e, tag+"/"+field
+	return c, nil
+}
+
+// packEntry gives an event a field, and packs both for outbox.lua.
+func packEntry(e store.Event) (field, entry string, err error) {
+	e.At = store.Millis(e.At)
+	raw, err := json.Marshal(e)
+	if err != nil {
+		return "", "", fmt.Errorf("packing an audit event: %w", err)
+	}
+	field = rand.Text()
+	return field, field + " " + string(raw), nil
+}
+
+// kept names the entry in the event where the call has made the change.
+func (c *call) kept(changed bool) {
+	if changed && c.event != nil && c.outbox != "" {
+		c.event.Outbox = c.outbox
+	}
+}
+
+// forgetEvent lets the call go on without its event. In a slot that is on its way to another server, a script whose keys
+// are not all there has to wait until the slot has moved, and an outbox is empty most of the time.
+func (c *call) forgetEvent() {
+	if c.outbox == "" {
+		return
+	}
+	const before = 3 // evalsha, sha, how many keys
+	keys, _ := c.args[before-1].(int)
+	c.args = slices.Delete(slices.Clone(c.args), before+keys-1, before+keys)
+	c.args[before-1], c.args[len(c.args)-1] = keys-1, noEvent
+	c.outbox = ""
+}
+
+// rotationEntry is what rotate.lua needs of the event of a rotation; the rest is in its other arguments.
+func rotationEntry(r store.Rotation) string {
+	address := ""
+	if r.Address.IsValid() {
+		address = r.Address.String()
+	}
+	return address + " " + r.RequestID
+}
+
+// keptEvent reads an entry, and names it in the event.
+func (s *Store) keptEvent(key, field, entry string) (e store.Event, err error) {
+	r := packed.NewReader([]byte(entry))
+	kind, at := r.Byte(), r.Time()
+	tag := tagOf(key)
+	switch kind {
+	case 'e':
+		if err := r.Err(); err != nil {
+			return e, err
+		}
+		err = json.Unmarshal(r.Rest(), &e)
+		e.Outbox = tag + "/" + field
+		return e, err
+	case 'r':
+		text := func() string { return string(r.Take(int(r.Uint16()))) }
+		outcome, rotation := outcomes[text()], store.Rotation{Now: at, ClientID: text()}
+		id, origin := text(), text()
+		if err := r.End(); err != nil {
+			return e, err
+		}
+		if rotation.UserID, err = userOfTag(tag); err != nil {
+			return e, err
+		}
+		copy(rotation.SessionID[:], id)
+		address := ""
+		address, rotation.RequestID, _ = strings.Cut(origin, " ")
+		e = store.RotationEvent(rotation, outcome)
+		e.Address, e.Outbox = address, rotation.Outbox()
+		return e, nil
+	}
+	return e, packed.ErrMalformed
+}
+
+// entryOf returns the key and field of an entry by its name.
+func (s *Store) entryOf(name string) (key, field string) {
+	at := strings.LastIndexByte(name, '/')
+	if at < 0 {
+		return s.key.outbox("a"), name
+	}
+	tag := name[:at]
+	if id, err := store.ParseUserID(tag); err == nil { // of a rotation
+		tag = userTag(id)
+	}
+	return s.key.outbox(tag), name[at+1:]
+}
+
+// KeepEvent implements store.Audit.
+func (s *Store) KeepEvent(ctx context.Context, e *store.Event) error {
+	if e.Outbox != "" {
+		return s.ready(ctx)
+	}
+	field, entry, err := packEntry(*e)
+	if err != nil {
+		return err
+	}
+	const tag = "a"
+	if err := s.doDurably(ctx, "keeping an audit event", keepEventScript.call([]string{s.key.outbox(tag)}, entry)); err != nil {
+		return err
+	}
+	e.Outbox = tag + "/" + field
+	return nil
+}
+
+// DropEvents implements store.Audit.
+func (s *Store) DropEvents(ctx context.Context, outbox []string) error {
+	fields := map[string][]any{}
+	for _, name := range outbox {
+		if name != "" {
+			key, field := s.entryOf(name)
+			fields[key] = append(fields[key], field)
+		}
+	}
+	if len(fields) == 0 {
+		return s.ready(ctx)
+	}
+	var calls []*call
+	for key, fields := range fields {
+		calls = append(calls, write("hdel", key, fields...))
+	}
+	return s.do(ctx, "emptying the outbox", calls...)
+}
+
+// outboxWalk goes through the outboxes of a server. It is apart from that of the sessions, which does more at each key.
+const (
+	outboxScans = 200
+	outboxCount = 1000
+)
+
+// sweepOutbox appends what has been in the outboxes of a server for too long.
+func (s *Store) sweepOutbox(ctx context.Context, node *redis.Client, now time.Time, mu *sync.Mutex) error {
+	addr := node.Options().Addr
+	mu.Lock()
+	cursor := s.sweeper.outboxes[addr]
+	mu.Unlock()
+	for range outboxScans {
+		var keys []string
+		var err error
+		if keys, cursor, err = node.Scan(ctx, cursor, s.key.pattern("o"), outboxCount).Result(); err != nil {
+			return err
+		}
+		events, err := s.keptEvents(ctx, keys, now, store.OutboxAfter)
+		if err == nil && len(events) > 0 {
+			err = s.AppendEvents(ctx, events)
+		}
+		if err != nil {
+			return err
+		}
+		if cursor == 0 {
+			break
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	s.sweeper.outboxes[addr] = cursor
+	return nil
+}
+
+// keptEvents returns the events that have been in these outboxes for so long. An entry that cannot be read stays.
+func (s *Store) keptEvents(ctx context.Context, keys []string, now time.Time, age time.Duration) (events []store.Event, err error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	calls := make([]*call, len(keys))
+	for i, key := range keys {
+		calls[i] = keptEventsScript.call([]string{key}, s.callersTime(now), age.Milliseconds())
+	}
+	if err := s.do(ctx, "reading the outbox", calls...); err != nil {
+		return nil, err
+	}
+	for i, key := range keys {
+		entries := calls[i].list()
+		for at := 0; at+1 < len(entries); at += 2 {
+			e, err := s.keptEvent(key, entries[at], entries[at+1])
+			if err != nil {
+				s.log.Warn("an audit event cannot be read", slog.Any("error", s.malformed("an entry of "+key, err)))
+				continue
+			}
+			events = append(events, e)
+		}
+	}
+	return events, nil
+}

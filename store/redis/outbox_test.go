@@ -1,0 +1,123 @@
+package redis
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"signet/store"
+	"signet/store/redis/redistest"
+)
+
+// outboxStores returns two replicas of one store, whose sweeps go by the caller's time.
+func outboxStores(t *testing.T) (*redistest.Server, *Store, *Store) {
+	server := redistest.Start(t, redistest.Config{})
+	cfg := rest(Config{Addrs: []string{server.Addr()}, Prefix: newPrefix(), callersTime: true})
+	return server, mustOpen(t, cfg), mustOpen(t, cfg)
+}
+
+func onTrail(t *testing.T, s *Store) int {
+	t.Helper()
+	events, err := s.Events(t.Context(), store.EventQuery{})
+	must(t, err)
+	return len(events)
+}
+
+func keptEvent(t *testing.T, s *Store) store.Event {
+	t.Helper()
+	e := store.Event{At: begun, Type: store.EventLogin, Outcome: store.OutcomeOK, RequestID: "r"}
+	must(t, s.KeepEvent(t.Context(), &e))
+	return e
+}
+
+// TestSweepWaitsForTheRecorder: an event that is young is left to the replica whose change it is of.
+func TestSweepWaitsForTheRecorder(t *testing.T) {
+	t.Parallel()
+	_, s, _ := outboxStores(t)
+	keptEvent(t, s)
+	now := time.Now()
+	for _, step := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 0}, {store.OutboxAfter - 10*time.Second, 0}, {store.OutboxAfter + 10*time.Second, 1}, {store.OutboxAfter + 20*time.Second, 1}} {
+		_, err := s.Sweep(t.Context(), now.Add(step.after), month)
+		must(t, err)
+		if got := onTrail(t, s); got != step.want {
+			t.Errorf("after %v: %d events are on the trail, want %d", step.after, got, step.want)
+		}
+	}
+}
+
+// TestOutboxOfADeadReplica: the replica died after it had written the event to the trail, and before it took it out of the
+// outbox. And two replicas may sweep at the same moment.
+func TestOutboxOfADeadReplica(t *testing.T) {
+	t.Parallel()
+	server, s, other := outboxStores(t)
+	key := s.key.outbox("a")
+	for range 20 {
+		keptEvent(t, s)
+	}
+	e := keptEvent(t, s)
+	entries := server.Do("hgetall", key).([]any)
+	must(t, s.AppendEvents(t.Context(), []store.Event{e}))
+	server.Do(append([]any{"hset", key}, entries...)...)
+
+	now := time.Now().Add(2 * store.OutboxAfter)
+	node, err := s.servers.nodeFor(t.Context(), key)
+	must(t, err)
+	s.sweeper.outboxes, other.sweeper.outboxes = map[string]uint64{}, map[string]uint64{}
+	var sweeps sync.WaitGroup
+	for _, s := range []*Store{s, other} {
+		sweeps.Go(func() {
+			var guard sync.Mutex
+			if err := s.sweepOutbox(t.Context(), node, now, &guard); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	sweeps.Wait()
+	if got := onTrail(t, s); got != 21 {
+		t.Errorf("%d events are on the trail, want 21", got)
+	}
+	if left := server.Do("hlen", key); left != int64(0) {
+		t.Errorf("the outbox has %v entries", left)
+	}
+}
+
+// TestRememberedEventsAreBounded: what the trail remembers of the outbox does not grow for ever.
+func TestRememberedEventsAreBounded(t *testing.T) {
+	t.Parallel()
+	server, s, _ := outboxStores(t)
+	for batch := range 60 {
+		events := make([]store.Event, 512)
+		for i := range events {
+			events[i] = store.Event{Type: store.EventLogin, Outcome: store.OutcomeOK, Outbox: fmt.Sprintf("a/%d-%d", batch, i)}
+		}
+		must(t, s.AppendEvents(t.Context(), events))
+	}
+	names := s.key.trail()[len(s.key.audit()):]
+	n := server.Do("hlen", names[0]).(int64) + server.Do("hlen", names[1]).(int64)
+	if n < 8192 || n > 2*8192 {
+		t.Errorf("the trail remembers %d events", n)
+	}
+}
+
+// TestExportOfTheOutbox: what is moved away has the events that have not reached the trail.
+func TestExportOfTheOutbox(t *testing.T) {
+	t.Parallel()
+	_, s, _ := outboxStores(t)
+	must(t, s.AppendEvents(t.Context(), []store.Event{{Type: store.EventLogin, Outcome: store.OutcomeOK}}))
+	keptEvent(t, s)
+	var got []uint64
+	must(t, s.Export(t.Context(), func(r store.Record) error {
+		if r.Event != nil {
+			got = append(got, r.Event.Seq)
+		}
+		return nil
+	}))
+	if !slices.Equal(got, []uint64{1, 2}) {
+		t.Errorf("the events have the numbers %v", got)
+	}
+}

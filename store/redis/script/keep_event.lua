@@ -1,0 +1,3 @@
+-- KEYS: outbox. Keeps an event by itself.
+keep_event()
+return 1
