@@ -120,7 +120,7 @@ func TestForgedUsers(t *testing.T) {
 		a.refused("BeginLogin as bob", err)
 		_, err = a.s.UserByName(t.Context(), "ada")
 		a.refused("UserByName", err)
-		a.set(a.key.username("ada"), nameOf(a.bob).pack(store.Format1))
+		a.set(a.key.username("ada"), nameOf(a.bob).encode(store.Format1))
 		_, err = a.begin("ada")
 		a.refused("BeginLogin with a name that has no seal", err)
 	})
