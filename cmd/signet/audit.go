@@ -59,9 +59,9 @@ func auditList(app *cli.App) *cobra.Command {
 			}
 			newest := !cmd.Flags().Changed("after")
 			if q.follow {
-				return followEvents(app, cmd.Context(), c, q, newest)
+				return followEvents(cmd.Context(), app, c, q, newest)
 			}
-			return listEvents(app, cmd.Context(), c, q, newest)
+			return listEvents(cmd.Context(), app, c, q, newest)
 		},
 	}
 	f := cmd.Flags()
@@ -97,7 +97,7 @@ func fetchEvents(ctx context.Context, c *client.Client, q auditQuery, newest boo
 	return p, err
 }
 
-func listEvents(app *cli.App, ctx context.Context, c *client.Client, q auditQuery, newest bool) error {
+func listEvents(ctx context.Context, app *cli.App, c *client.Client, q auditQuery, newest bool) error {
 	p, err := fetchEvents(ctx, c, q, newest)
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func listEventTypes(app *cli.App) error {
 }
 
 // followEvents ends without an error when it is interrupted: that is how one stops it.
-func followEvents(app *cli.App, ctx context.Context, c *client.Client, q auditQuery, newest bool) error {
+func followEvents(ctx context.Context, app *cli.App, c *client.Client, q auditQuery, newest bool) error {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
 	for first := true; ; first = false {

@@ -30,9 +30,9 @@ func backupCommand(app *cli.App) *cobra.Command {
 				return err
 			}
 			if args[0] == "-" {
-				return backupToStdout(app, cmd.Context(), c)
+				return backupToStdout(cmd.Context(), app, c)
 			}
-			n, err := backupToFile(app, cmd.Context(), c, args[0], force)
+			n, err := backupToFile(cmd.Context(), app, c, args[0], force)
 			if err != nil {
 				return err
 			}
@@ -43,24 +43,24 @@ func backupCommand(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cmd)
 }
 
-func backupToStdout(app *cli.App, ctx context.Context, c *client.Client) error {
+func backupToStdout(ctx context.Context, app *cli.App, c *client.Client) error {
 	if err := app.RefuseTerminal("a backup"); err != nil {
 		return err
 	}
-	_, err := fetchBackup(app, ctx, c, app.Out)
+	_, err := fetchBackup(ctx, app, c, app.Out)
 	return err
 }
 
-func backupToFile(app *cli.App, ctx context.Context, c *client.Client, path string, force bool) (n int64, err error) {
+func backupToFile(ctx context.Context, app *cli.App, c *client.Client, path string, force bool) (n int64, err error) {
 	err = cli.WriteFile(path, force, func(path string) error { return connect.RefuseOwnFiles(app, path) }, func(w io.Writer) error {
-		n, err = fetchBackup(app, ctx, c, w)
+		n, err = fetchBackup(ctx, app, c, w)
 		return err
 	})
 	return n, err
 }
 
 // fetchBackup copies all of the answer, or fails: net/http reports one that broke off.
-func fetchBackup(app *cli.App, ctx context.Context, c *client.Client, w io.Writer) (int64, error) {
+func fetchBackup(ctx context.Context, app *cli.App, c *client.Client, w io.Writer) (int64, error) {
 	answer, err := c.Open(ctx, api.Backup.At(), nil)
 	if err != nil {
 		return 0, err

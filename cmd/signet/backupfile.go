@@ -41,7 +41,7 @@ type backupFile struct {
 }
 
 // openBackup tells the two kinds apart by how they begin.
-func openBackup(app *cli.App, ctx context.Context, path string, master []masterkey.Key, unverified bool) (*backupFile, error) {
+func openBackup(ctx context.Context, app *cli.App, path string, master []masterkey.Key, unverified bool) (*backupFile, error) {
 	kind, err := kindOfBackup(path)
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func TestMomentOfBackup(t *testing.T) {
 			if !tc.copied.IsZero() {
 				flushAt(t, path, tc.copied)
 			}
-			b, err := openBackup((&cli.App{}), ctx, path, []masterkey.Key{testMaster}, false)
+			b, err := openBackup(ctx, &cli.App{}, path, []masterkey.Key{testMaster}, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +88,7 @@ func TestMomentOfExport(t *testing.T) {
 		{Event: &store.Event{At: during, Type: "revoke", Outcome: "ok", RequestID: "3", Detail: map[string]string{"jti": "unknown"}}},
 	})
 	app := &cli.App{}
-	b, err := openBackup(app, t.Context(), path, []masterkey.Key{testMaster}, false)
+	b, err := openBackup(t.Context(), app, path, []masterkey.Key{testMaster}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

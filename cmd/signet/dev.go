@@ -44,7 +44,7 @@ their variables, SIGNET_REFRESH_GRACE=30s for one. For anything else make an ins
 					return err
 				}
 			}
-			return dev(app, cmd.Context(), dir, listen)
+			return dev(cmd.Context(), app, dir, listen)
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "signet-data", "keep everything in `DIR`")
@@ -59,7 +59,7 @@ func fromVariable(app *cli.App, cmd *cobra.Command, flag, variable string) {
 	}
 }
 
-func dev(app *cli.App, ctx context.Context, dir, listen string) error {
+func dev(ctx context.Context, app *cli.App, dir, listen string) error {
 	host, err := devHost("--listen", listen)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func dev(app *cli.App, ctx context.Context, dir, listen string) error {
 	for _, w := range warnings {
 		log.Warn("configuration", slog.String("warning", string(w)))
 	}
-	return runDev(app, ctx, cfg, dir, public, log, level)
+	return runDev(ctx, app, cfg, dir, public, log, level)
 }
 
 // devHost is the host that the issuer names. Development mode speaks plain HTTP and has known
@@ -136,7 +136,7 @@ func devConfig(app *cli.App, dir, host string, public net.Listener) (config.Conf
 	return config.Load("", environ)
 }
 
-func runDev(app *cli.App, ctx context.Context, cfg config.Config, dir string, public net.Listener, log *slog.Logger, level *slog.LevelVar) error {
+func runDev(ctx context.Context, app *cli.App, cfg config.Config, dir string, public net.Listener, log *slog.Logger, level *slog.LevelVar) error {
 	l := listeners{public: public, dev: true}
 	defer func() { l.close() }()
 	master, err := devInstall(ctx, cfg, app.Getenv)

@@ -40,9 +40,9 @@ func exportCommand(app *cli.App) *cobra.Command {
 				return err
 			}
 			if args[0] == "-" {
-				return exportToStdout(app, cmd.Context(), cfg)
+				return exportToStdout(cmd.Context(), app, cfg)
 			}
-			return exportToFile(app, cmd.Context(), cfg, args[0], force)
+			return exportToFile(cmd.Context(), app, cfg, args[0], force)
 		},
 	}
 	configfile.Flag(app, cmd)
@@ -63,12 +63,12 @@ func (r exportReport) write(w io.Writer) {
 	writeTrailer(w, r.Trailer)
 }
 
-func exportToFile(app *cli.App, ctx context.Context, cfg config.Config, path string, force bool) error {
+func exportToFile(ctx context.Context, app *cli.App, cfg config.Config, path string, force bool) error {
 	report := exportReport{File: path}
 	own, _ := cfg.BoltPath()
 	refuse := func(path string) error { return connect.RefuseOwnFiles(app, path, own) }
 	err := cli.WriteFile(path, force, refuse, func(w io.Writer) (err error) {
-		report.Trailer, report.Bytes, err = exportStore(app, ctx, cfg, w)
+		report.Trailer, report.Bytes, err = exportStore(ctx, app, cfg, w)
 		return err
 	})
 	if err != nil {
@@ -78,12 +78,12 @@ func exportToFile(app *cli.App, ctx context.Context, cfg config.Config, path str
 }
 
 // exportToStdout reports on standard error: the output is the archive.
-func exportToStdout(app *cli.App, ctx context.Context, cfg config.Config) (err error) {
+func exportToStdout(ctx context.Context, app *cli.App, cfg config.Config) (err error) {
 	if err := app.RefuseTerminal("an export"); err != nil {
 		return err
 	}
 	report := exportReport{File: "-"}
-	if report.Trailer, report.Bytes, err = exportStore(app, ctx, cfg, app.Out); err != nil {
+	if report.Trailer, report.Bytes, err = exportStore(ctx, app, cfg, app.Out); err != nil {
 		return err
 	}
 	aside := *app
@@ -91,12 +91,12 @@ func exportToStdout(app *cli.App, ctx context.Context, cfg config.Config) (err e
 	return aside.Print(report, report.write)
 }
 
-func exportStore(app *cli.App, ctx context.Context, cfg config.Config, out io.Writer) (t archive.Trailer, n int64, err error) {
+func exportStore(ctx context.Context, app *cli.App, cfg config.Config, out io.Writer) (t archive.Trailer, n int64, err error) {
 	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, Patient: true}, cfg)
 	if err != nil {
 		return t, 0, err
 	}
-	db, err := openExporter(o, ctx, cfg)
+	db, err := openExporter(ctx, o, cfg)
 	if err != nil {
 		return t, 0, err
 	}
@@ -111,11 +111,11 @@ func exportStore(app *cli.App, ctx context.Context, cfg config.Config, out io.Wr
 	if err := install.FollowKeyring(o.Seals, o.Master, f); err != nil {
 		return t, 0, err
 	}
-	return copyRecords(app, ctx, db, o.Seals, f, out)
+	return copyRecords(ctx, app, db, o.Seals, f, out)
 }
 
 // copyRecords copies record by record.
-func copyRecords(app *cli.App, ctx context.Context, db store.Exporter, seals *seal.Keys, f store.Foundation, out io.Writer) (t archive.Trailer, n int64, err error) {
+func copyRecords(ctx context.Context, app *cli.App, db store.Exporter, seals *seal.Keys, f store.Foundation, out io.Writer) (t archive.Trailer, n int64, err error) {
 	buffered := bufio.NewWriterSize(out, 256<<10)
 	w, err := archive.NewWriter(buffered, seals, f, time.Now())
 	if err != nil {

@@ -37,7 +37,7 @@ func importCommand(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report, err := importArchive(app, cmd.Context(), cfg, args[0], importOptions{elsewhere: storeURL != "", unverified: unverified})
+			report, err := importArchive(cmd.Context(), app, cfg, args[0], importOptions{elsewhere: storeURL != "", unverified: unverified})
 			if err != nil {
 				return err
 			}
@@ -81,12 +81,12 @@ type importOptions struct {
 
 // importArchive reads the archive twice: nothing is written before all of it is known to be good,
 // and it need not fit into memory.
-func importArchive(app *cli.App, ctx context.Context, cfg config.Config, path string, opt importOptions) (report moveReport, err error) {
+func importArchive(ctx context.Context, app *cli.App, cfg config.Config, path string, opt importOptions) (report moveReport, err error) {
 	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, Patient: true}, cfg)
 	if err != nil {
 		return report, err
 	}
-	target, err := openImporter(o, ctx, cfg)
+	target, err := openImporter(ctx, o, cfg)
 	if err != nil {
 		return report, err
 	}
@@ -97,7 +97,7 @@ func importArchive(app *cli.App, ctx context.Context, cfg config.Config, path st
 	}
 	defer in.close()
 	in.seals, in.lax = o.Seals, opt.unverified
-	checked, err := checkArchive(app, ctx, in)
+	checked, err := checkArchive(ctx, app, in)
 	if err != nil {
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
 	}
@@ -110,7 +110,7 @@ func importArchive(app *cli.App, ctx context.Context, cfg config.Config, path st
 	if err != nil {
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
 	}
-	if err := fillStore(app, ctx, target, in, f); errors.Is(err, store.ErrExists) {
+	if err := fillStore(ctx, app, target, in, f); errors.Is(err, store.ErrExists) {
 		return report, notEmpty(cfg, err)
 	} else if err != nil {
 		return report, fmt.Errorf("importing %s: %w", path, err)
@@ -124,7 +124,7 @@ func importArchive(app *cli.App, ctx context.Context, cfg config.Config, path st
 }
 
 // checkArchive reads all of it and keeps nothing.
-func checkArchive(app *cli.App, ctx context.Context, in *archiveFile) (*archive.Reader, error) {
+func checkArchive(ctx context.Context, app *cli.App, in *archiveFile) (*archive.Reader, error) {
 	watched := app.Watch("checked", in, in.size)
 	defer watched.Clear()
 	r, err := archive.NewReader(watched, in.seals, in.lax)
@@ -143,7 +143,7 @@ func checkArchive(app *cli.App, ctx context.Context, in *archiveFile) (*archive.
 }
 
 // fillStore reads it again, and checks it again: it may have been changed in between.
-func fillStore(app *cli.App, ctx context.Context, target store.Importer, in *archiveFile, f store.Foundation) error {
+func fillStore(ctx context.Context, app *cli.App, target store.Importer, in *archiveFile, f store.Foundation) error {
 	if _, err := in.Seek(0, io.SeekStart); err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func revokeKey(app *cli.App, cmd *cobra.Command, c *client.Client, kid string, e
 		}
 		answer.ClientsEnded = &ended.Clients
 	}
-	return tellChange(app, cmd.Context(), c, answer.Version, p, &answer, &answer.following)
+	return tellChange(cmd.Context(), app, c, answer.Version, p, &answer, &answer.following)
 }
 
 func (r revoked) write(w io.Writer, now time.Time) {

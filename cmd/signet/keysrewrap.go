@@ -38,7 +38,7 @@ func keysRewrap(app *cli.App) *cobra.Command {
 			if err := c.Call(cmd.Context(), api.RewrapKeys.At(), nil, &answer); err != nil {
 				return err
 			}
-			return tellChange(app, cmd.Context(), c, answer.Version, p, &answer, &answer.following)
+			return tellChange(cmd.Context(), app, c, answer.Version, p, &answer, &answer.following)
 		},
 	}
 	p.flags(cmd)

@@ -38,7 +38,7 @@ func keysRotate(app *cli.App) *cobra.Command {
 			if err := c.Call(cmd.Context(), api.RotateKeys.At(), in, &answer); err != nil {
 				return err
 			}
-			return tellChange(app, cmd.Context(), c, answer.Version, p, &answer, &answer.following)
+			return tellChange(cmd.Context(), app, c, answer.Version, p, &answer, &answer.following)
 		},
 	}
 	cmd.Flags().StringVar(&in.Alg, "alg", "", "only keys of `ALG` (default: of every algorithm)")

@@ -47,7 +47,7 @@ type following struct {
 
 // follow asks who has the version, once or until all have it or patience is over. The change itself
 // is made whatever comes of this.
-func follow(app *cli.App, ctx context.Context, c *client.Client, version uint64, p patience) (following, error) {
+func follow(ctx context.Context, app *cli.App, c *client.Client, version uint64, p patience) (following, error) {
 	status := app.NewStatus()
 	defer status.Clear()
 	for end := time.Now().Add(p.timeout); ; {
@@ -75,8 +75,8 @@ type keyChange interface {
 
 // tellChange finds out who follows the change, puts that into the answer, of which f is a part, and
 // prints it.
-func tellChange(app *cli.App, ctx context.Context, c *client.Client, version uint64, p patience, answer keyChange, f *following) (err error) {
-	if *f, err = follow(app, ctx, c, version, p); err != nil {
+func tellChange(ctx context.Context, app *cli.App, c *client.Client, version uint64, p patience, answer keyChange, f *following) (err error) {
+	if *f, err = follow(ctx, app, c, version, p); err != nil {
 		return err
 	}
 	if err := app.Print(answer, func(w io.Writer) { answer.write(w, time.Now()) }); err != nil {

@@ -33,10 +33,10 @@ type importer interface {
 }
 
 // openExporter opens the store of the configuration as it is.
-func openExporter(o install.Opener, ctx context.Context, cfg config.Config) (exporter, error) {
+func openExporter(ctx context.Context, o install.Opener, cfg config.Config) (exporter, error) {
 	path, ok := cfg.BoltPath()
 	if !ok {
-		return openRedisExporter(o, ctx, cfg)
+		return openRedisExporter(ctx, o, cfg)
 	}
 	db, err := bolt.Open(path, bolt.Options{Seals: o.Seals})
 	if errors.Is(err, store.ErrLocked) {
@@ -49,7 +49,7 @@ func openExporter(o install.Opener, ctx context.Context, cfg config.Config) (exp
 }
 
 // openRedisExporter says so where servers are at work on the store, which Redis does not forbid.
-func openRedisExporter(o install.Opener, ctx context.Context, cfg config.Config) (exporter, error) {
+func openRedisExporter(ctx context.Context, o install.Opener, cfg config.Config) (exporter, error) {
 	s, err := o.OpenRedis(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func openRedisExporter(o install.Opener, ctx context.Context, cfg config.Config)
 
 // openImporter opens the store of the configuration if it holds nothing. With bolt it is not even
 // there; Redis itself says so once more when the import begins.
-func openImporter(o install.Opener, ctx context.Context, cfg config.Config) (importer, error) {
+func openImporter(ctx context.Context, o install.Opener, cfg config.Config) (importer, error) {
 	path, ok := cfg.BoltPath()
 	if !ok {
 		s, err := o.OpenRedis(ctx, cfg)

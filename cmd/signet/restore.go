@@ -108,11 +108,11 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 			return fmt.Errorf("keys.hsm: %w; nothing was changed", err)
 		}
 	}
-	if r.backup, err = openBackup(r.app, ctx, path, r.master, r.unverified); err != nil {
+	if r.backup, err = openBackup(ctx, r.app, path, r.master, r.unverified); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.backup.close()) }()
-	if r.target, err = openRestoreTarget((install.Opener{Getenv: r.app.Getenv, Seals: r.seals, Master: r.master}), ctx, r.cfg, r.now); err != nil {
+	if r.target, err = openRestoreTarget(ctx, (install.Opener{Getenv: r.app.Getenv, Seals: r.seals, Master: r.master}), r.cfg, r.now); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.target.close()) }()

@@ -15,7 +15,7 @@ import (
 // or, with Redis, is empty already. Records are looked up one by one, so an export is put into a file first,
 // beside which it stays until the restore ends.
 func (r *restoration) readCopy(ctx context.Context, live *recovery.Replaced) (*recovery.Replaced, error) {
-	newest, err := openBackup(r.app, ctx, r.copied, r.master, r.unverified)
+	newest, err := openBackup(ctx, r.app, r.copied, r.master, r.unverified)
 	if err != nil {
 		return nil, err
 	}

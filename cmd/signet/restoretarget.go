@@ -31,7 +31,7 @@ type restoreTarget interface {
 	close() error
 }
 
-func openRestoreTarget(o install.Opener, ctx context.Context, cfg config.Config, now time.Time) (restoreTarget, error) {
+func openRestoreTarget(ctx context.Context, o install.Opener, cfg config.Config, now time.Time) (restoreTarget, error) {
 	path, embedded := cfg.BoltPath()
 	if embedded {
 		return openBoltTarget(o, path, now)

@@ -40,7 +40,7 @@ applies what can change while the server runs; a FILE with a mistake changes not
 			if listen != "" {
 				environ = append(environ[:len(environ):len(environ)], "SIGNET_LISTEN="+listen)
 			}
-			return serve(app, cmd.Context(), path, environ)
+			return serve(cmd.Context(), app, path, environ)
 		},
 	}
 	cmd.Flags().StringVar(&app.Connection.Config, "config", "", "the configuration `FILE`, as signet init writes it (default: SIGNET_CONFIG, then ./signet.yaml)")
@@ -48,7 +48,7 @@ applies what can change while the server runs; a FILE with a mistake changes not
 	return cmd
 }
 
-func serve(app *cli.App, ctx context.Context, path string, environ []string) error {
+func serve(ctx context.Context, app *cli.App, path string, environ []string) error {
 	cfg, warnings, err := configfile.ReadPath(app, path, environ)
 	if err != nil {
 		return err
