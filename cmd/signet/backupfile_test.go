@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/install/installtest"
 	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/archive"
@@ -20,7 +22,7 @@ import (
 // TestMomentOfBackup: a copy shows when it was made, one of an earlier version and a store that has gone
 // on after its backup the newest that is in them.
 func TestMomentOfBackup(t *testing.T) {
-	newest := archiveDay.Add(time.Hour)
+	newest := installtest.Day.Add(time.Hour)
 	for _, tc := range []struct {
 		name         string
 		copied, want time.Time
@@ -32,13 +34,13 @@ func TestMomentOfBackup(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			ctx, path := t.Context(), filepath.Join(t.TempDir(), "copy.db")
 			records := []store.Record{{Event: &store.Event{At: newest, Type: "login"}}}
-			if err := bolt.Import(ctx, path, testSeals, testFoundation(), all(records)); err != nil {
+			if err := bolt.Import(ctx, path, installtest.Seals, installtest.Foundation(), all(records)); err != nil {
 				t.Fatal(err)
 			}
 			if !tc.copied.IsZero() {
 				flushAt(t, path, tc.copied)
 			}
-			b, err := openBackup(ctx, &cli.App{}, path, []masterkey.Key{testMaster}, false)
+			b, err := openBackup(ctx, &cli.App{}, path, []masterkey.Key{installtest.Master}, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +64,7 @@ func all(records []store.Record) iter.Seq2[store.Record, error] {
 
 func flushAt(t *testing.T, path string, now time.Time) {
 	t.Helper()
-	s, err := bolt.Open(path, bolt.Options{Seals: testSeals})
+	s, err := bolt.Open(path, bolt.Options{Seals: installtest.Seals})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,8 +79,8 @@ func flushAt(t *testing.T, path string, now time.Time) {
 // TestMomentOfExport: an export of a store at work has read its users before its events. It shows its
 // beginning, and what its own events tell of later is kept revoked.
 func TestMomentOfExport(t *testing.T) {
-	user := store.User{ID: store.UserID{1}, Username: "bob", CreatedAt: archiveDay.Add(-time.Hour), UpdatedAt: archiveDay.Add(-time.Hour)}
-	during := archiveDay.Add(10 * time.Second)
+	user := store.User{ID: store.UserID{1}, Username: "bob", CreatedAt: installtest.Day.Add(-time.Hour), UpdatedAt: installtest.Day.Add(-time.Hour)}
+	during := installtest.Day.Add(10 * time.Second)
 	path := filepath.Join(t.TempDir(), "export.ndjson")
 	writeArchive(t, path, []store.Record{
 		{User: &user},
@@ -88,13 +90,13 @@ func TestMomentOfExport(t *testing.T) {
 		{Event: &store.Event{At: during, Type: "revoke", Outcome: "ok", RequestID: "3", Detail: map[string]string{"jti": "unknown"}}},
 	})
 	app := &cli.App{}
-	b, err := openBackup(t.Context(), app, path, []masterkey.Key{testMaster}, false)
+	b, err := openBackup(t.Context(), app, path, []masterkey.Key{installtest.Master}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer b.close()
-	if !b.asOf.Equal(archiveDay) {
-		t.Errorf("as of %v, want %v", b.asOf, archiveDay)
+	if !b.asOf.Equal(installtest.Day) {
+		t.Errorf("as of %v, want %v", b.asOf, installtest.Day)
 	}
 	o := recovery.NewOverlay(t.Context(), b.history(during), nil, time.Hour)
 	var tokens []string
@@ -116,14 +118,11 @@ func TestMomentOfExport(t *testing.T) {
 	}
 }
 
-// archiveDay is the moment of the archives of these tests.
-var archiveDay = time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC)
-
 func writeArchive(t *testing.T, path string, records []store.Record) {
 	t.Helper()
 	var out bytes.Buffer
-	f := store.Foundation{Install: store.Install{ID: "install", Schema: 1, CreatedAt: archiveDay}, KeyringVersion: 3, Keyring: []byte{0, 254, 255}}
-	w, err := archive.NewWriter(&out, testSeals, f, archiveDay)
+	f := store.Foundation{Install: store.Install{ID: "install", Schema: 1, CreatedAt: installtest.Day}, KeyringVersion: 3, Keyring: []byte{0, 254, 255}}
+	w, err := archive.NewWriter(&out, installtest.Seals, f, installtest.Day)
 	for _, r := range records {
 		if err == nil {
 			err = w.Write(r)
@@ -135,5 +134,7 @@ func writeArchive(t *testing.T, path string, records []store.Record) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, path, out.String())
+	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -143,7 +143,7 @@ func runDev(ctx context.Context, app *cli.App, cfg config.Config, dir string, pu
 	if err != nil {
 		return err
 	}
-	n, err := openNode(ctx, cfg, master, app.Getenv, app.Now, log, level)
+	n, err := openNode(ctx, nodeOptions{config: cfg, master: master, version: app.Version, getenv: app.Getenv, now: app.Now, log: log, level: level})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/install/installtest"
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/redis/redistest"
@@ -66,7 +67,7 @@ func TestMoveAMillionSessions(t *testing.T) {
 		}
 	}
 	phase("making", func() {
-		if err := bolt.Import(t.Context(), in("old.db"), testSeals, testFoundation(), sessionsOf(n)); err != nil {
+		if err := bolt.Import(t.Context(), in("old.db"), installtest.Seals, installtest.Foundation(), sessionsOf(n)); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -90,7 +91,9 @@ func dropLoss(t *testing.T, path string) {
 		t.Fatal("there is no loss")
 	}
 	end := i + 1 + bytes.IndexByte(data[i+1:], '\n')
-	write(t, path, string(data[:i])+string(data[end:]))
+	if err := os.WriteFile(path, append(data[:i:i], data[end:]...), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestMoveThroughRedis: a million sessions would take a minute more and show nothing else.
@@ -102,7 +105,7 @@ func TestMoveThroughRedis(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{})
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
-	if err := bolt.Import(t.Context(), in("old.db"), testSeals, testFoundation(), sessionsOf(n)); err != nil {
+	if err := bolt.Import(t.Context(), in("old.db"), installtest.Seals, installtest.Foundation(), sessionsOf(n)); err != nil {
 		t.Fatal(err)
 	}
 	before := liveHeap()
@@ -129,12 +132,19 @@ func raceEnabled() bool {
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// runHere runs the command line in this process.
+// runHere runs export or import in this process.
 func runHere(t *testing.T, args ...string) {
 	t.Helper()
 	var errs bytes.Buffer
-	if code := run(t.Context(), &cli.App{In: strings.NewReader(""), Out: io.Discard, Err: &errs, Environ: testEnviron}, args); code != exitDone {
-		t.Fatalf("signet %v: %d\n%s", args, code, &errs)
+	app := &cli.App{In: strings.NewReader(""), Out: io.Discard, Err: &errs, Environ: installtest.Environ}
+	cmd := exportCommand(app)
+	if args[0] == "import" {
+		cmd = importCommand(app)
+	}
+	cmd.SetArgs(args[1:])
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	if err := cmd.ExecuteContext(t.Context()); err != nil {
+		t.Fatalf("signet %v: %v\n%s", args, err, &errs)
 	}
 }
 

@@ -27,8 +27,9 @@ import (
 
 // node is one whole Signet, built from its configuration: what `serve` and `dev` run.
 type node struct {
-	cfg config.Config
-	now func() time.Time // nil: the machine's clock
+	cfg     config.Config
+	version string
+	now     func() time.Time // nil: the machine's clock
 
 	overrides func() []config.Override // of the file that it was started with
 
@@ -44,12 +45,24 @@ type node struct {
 	registry  *prometheus.Registry
 }
 
+// nodeOptions are what a node is opened with.
+type nodeOptions struct {
+	config  config.Config
+	master  []masterkey.Key     // the first one is in use
+	version string              // of the program
+	getenv  func(string) string // has the secrets of Redis and the HSM
+	now     func() time.Time    // nil: the machine's clock
+	log     *slog.Logger
+	level   *slog.LevelVar // of log; reload sets it
+}
+
 // openNode opens the store, the keyring and the server over them. It changes nothing in a store
 // that does not fit: no install, another master key, a newer schema.
-func openNode(ctx context.Context, cfg config.Config, master []masterkey.Key, getenv func(string) string, now func() time.Time, log *slog.Logger, level *slog.LevelVar) (*node, error) {
-	n := &node{cfg: cfg, now: now, log: log, level: level, registry: prometheus.NewRegistry()}
+func openNode(ctx context.Context, opt nodeOptions) (*node, error) {
+	cfg, master, log := opt.config, opt.master, opt.log
+	n := &node{cfg: cfg, version: opt.version, now: opt.now, log: log, level: opt.level, registry: prometheus.NewRegistry()}
 	n.seals = install.NewSeals(master)
-	o := install.Opener{Getenv: getenv, Log: log, Seals: n.seals, Master: master}
+	o := install.Opener{Getenv: opt.getenv, Log: log, Seals: n.seals, Master: master}
 	o.Warn = func(warning error) { log.Warn("something can be lost", slog.Any("warning", warning)) }
 	if _, embedded := cfg.BoltPath(); !embedded {
 		o.Observe = newStoreMetrics(n.registry).observe
@@ -60,7 +73,7 @@ func openNode(ctx context.Context, cfg config.Config, master []masterkey.Key, ge
 	}
 	registerRedis(n.registry, n.store)
 	registerBolt(n.registry, n.store)
-	if err := n.startHSM(ctx, getenv); err != nil {
+	if err := n.startHSM(ctx, opt.getenv); err != nil {
 		n.store.Close()
 		return nil, err
 	}
@@ -116,7 +129,7 @@ func (n *node) build(ctx context.Context, master []masterkey.Key) error {
 		return err
 	}
 	cfg.Seals = n.seals
-	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry, cfg.Now = n.store, n.keys, n.log, version(), n.registry, n.now
+	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry, cfg.Now = n.store, n.keys, n.log, n.version, n.registry, n.now
 	for _, key := range master {
 		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))
 		cfg.ThrottleKeys = append(cfg.ThrottleKeys, key.Derive("signet throttle"))

@@ -72,7 +72,9 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 	}
 	hangup := make(chan os.Signal, 1) // taken from here on: it must not end a server that waits for its store
 	signal.Notify(hangup, syscall.SIGHUP)
-	n, l, err := startNode(ctx, cfg, certs, log, func() (*node, error) { return openNode(ctx, cfg, master, app.Getenv, app.Now, log, level) })
+	n, l, err := startNode(ctx, cfg, certs, log, func() (*node, error) {
+		return openNode(ctx, nodeOptions{config: cfg, master: master, version: app.Version, getenv: app.Getenv, now: app.Now, log: log, level: level})
+	})
 	if err != nil {
 		return err
 	}
