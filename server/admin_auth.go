@@ -10,6 +10,7 @@ import (
 	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/server/syntax"
+	"signet/server/token"
 	"signet/store"
 )
 
@@ -37,33 +38,33 @@ func (s *Server) errNotForAdmin() *edge.Error {
 // that its client has the scope now. The client is read from the store: what is taken from it is gone
 // at once, at every replica.
 func (s *Server) authenticateAdmin(c *adminRequest, scope string) error {
-	token, err := bearer(c.Request)
+	raw, err := bearer(c.Request)
 	if err != nil {
 		return s.refuseAdmin(c, err)
 	}
-	t, err := s.checkAccessTokenOf(c.Context(), token, s.storedClient)
-	if errors.Is(err, errTokenNotLive) {
-		return s.refuseAdmin(c, err)
+	t, err := s.checker.CheckWith(c.Context(), raw, s.storedClient)
+	if errors.Is(err, token.ErrInactive) {
+		return s.refuseAdmin(c, asError(err))
 	}
 	if err != nil {
 		return err
 	}
-	c.Actor, c.rights = t.client.ID, adminRights(t)
+	c.Actor, c.rights = t.Client.ID, adminRights(t)
 	switch {
 	case !allows(c.rights, scope):
 		return s.forbidAdmin(c, "scope", errNotAdmin(scope))
-	case !slices.Contains(t.claims.Audience, s.adminAudience()):
+	case !slices.Contains(t.Claims.Audience, s.adminAudience()):
 		return s.forbidAdmin(c, "audience", s.errNotForAdmin())
 	}
-	c.recheck = func(ctx context.Context) error { return s.stillAdmin(ctx, token, scope) }
+	c.recheck = func(ctx context.Context) error { return s.stillAdmin(ctx, raw, scope) }
 	return nil
 }
 
 // stillAdmin asks of a token that was good for the scope whether it still is.
-func (s *Server) stillAdmin(ctx context.Context, token, scope string) error {
+func (s *Server) stillAdmin(ctx context.Context, raw, scope string) error {
 	ctx, cancel := context.WithTimeout(ctx, edge.AnswerWithin)
 	defer cancel()
-	t, err := s.checkAccessTokenOf(ctx, token, s.storedClient)
+	t, err := s.checker.CheckWith(ctx, raw, s.storedClient)
 	if err == nil && !allows(adminRights(t), scope) {
 		err = errNotAdmin(scope)
 	}
@@ -83,12 +84,12 @@ func (s *Server) storedClient(ctx context.Context, id string) (*store.Client, er
 
 // adminRights are the scopes of the admin API that the token names and its client still has. A user's
 // token has none, whatever is in it: operators are clients.
-func adminRights(t *liveToken) (rights []string) {
-	if t.user != nil {
+func adminRights(t *token.Access) (rights []string) {
+	if t.User != nil {
 		return nil
 	}
-	for scope := range strings.SplitSeq(t.claims.Scope, " ") {
-		if slices.Contains(api.Scopes, scope) && slices.Contains(t.client.Scopes, scope) {
+	for scope := range strings.SplitSeq(t.Claims.Scope, " ") {
+		if slices.Contains(api.Scopes, scope) && slices.Contains(t.Client.Scopes, scope) {
 			rights = append(rights, scope)
 		}
 	}

@@ -35,7 +35,8 @@ func (s *Server) adminResetClock(c *adminRequest) (edge.Response, error) {
 	if _, err := readJSON(c, &struct{}{}); err != nil {
 		return edge.Response{}, err
 	}
-	done, err := s.cfg.Keys.ResetClock(c.Context())
+	e := store.Event{Type: store.EventKeysClockReset}
+	done, err := s.cfg.Keys.ResetClock(s.doing(c, &e))
 	if errors.Is(err, clockcheck.ErrClock) {
 		return edge.Response{}, adminRefused("this machine's clock differs from those of the store and the other replicas (%v): set it right first; nothing was changed", err)
 	}
@@ -43,7 +44,8 @@ func (s *Server) adminResetClock(c *adminRequest) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	if done.Changed {
-		s.did(c, store.Event{Type: store.EventKeysClockReset, Detail: map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}})
+		e.Detail = map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}
+		s.did(c, e)
 		s.beat(c.Context())
 	}
 	return edge.Response{Body: api.ClockReset(done)}, nil

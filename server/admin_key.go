@@ -67,11 +67,13 @@ func (s *Server) adminRotateKeys(c *adminRequest) (edge.Response, error) {
 // rotateKeys returns when the last of the new keys signs.
 func (s *Server) rotateKeys(c *adminRequest, algs []string) (activates time.Time, err error) {
 	for _, alg := range algs {
-		at, err := s.cfg.Keys.Rotate(c.Context(), alg)
+		e := store.Event{Type: store.EventKeysRotate, Detail: map[string]string{"alg": alg}}
+		at, err := s.cfg.Keys.Rotate(s.doing(c, &e), alg)
 		if err != nil {
 			return time.Time{}, s.rotationProblem(err)
 		}
-		s.did(c, store.Event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "activates_at": at.UTC().Format(time.RFC3339)}})
+		e.Detail["activates_at"] = at.UTC().Format(time.RFC3339)
+		s.did(c, e)
 		activates = laterOf(activates, at)
 	}
 	s.beat(c.Context())

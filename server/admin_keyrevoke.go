@@ -19,16 +19,19 @@ func (s *Server) adminRevokeKey(c *adminRequest) (edge.Response, error) {
 	if _, err := readJSON(c, &in); err != nil {
 		return edge.Response{}, err
 	}
-	done, err := s.cfg.Keys.Revoke(c.Context(), c.PathValue("kid"), keys.RevokeOptions{Emergency: in.Emergency})
+	e := store.Event{Type: store.EventKeysRevoke}
+	ctx := s.doing(c, &e)
+	e.KeyID = c.PathValue("kid")
+	done, err := s.cfg.Keys.Revoke(ctx, e.KeyID, keys.RevokeOptions{Emergency: in.Emergency})
 	if err != nil {
 		return edge.Response{}, keyProblem(err)
 	}
-	detail := map[string]string{"alg": done.Alg, "was": string(done.Was)}
+	e.Detail = map[string]string{"alg": done.Alg, "was": string(done.Was)}
 	if done.Signer != nil {
-		detail["signer"] = done.Signer.KID
+		e.Detail["signer"] = done.Signer.KID
 	}
 	c.KeyID = done.KID
-	s.did(c, store.Event{Type: "keys.revoke", Detail: detail})
+	s.did(c, e)
 	s.beat(c.Context()) // so that a caller who waits need not wait for this replica
 	return edge.Response{Body: viewRevocation(done, s.cfg.Keys.Timetable())}, nil
 }
@@ -45,12 +48,14 @@ func viewRevocation(r keys.Revocation, tt keys.Timetable) api.RevokedKey {
 func (s *Server) rotateKeysNow(c *adminRequest, algs []string) ([]api.Rotation, error) {
 	done := []api.Rotation{}
 	for _, alg := range algs {
-		r, err := s.cfg.Keys.RotateNow(c.Context(), alg)
+		e := store.Event{Type: store.EventKeysRotate, Detail: map[string]string{"alg": alg, "emergency": "true"}}
+		r, err := s.cfg.Keys.RotateNow(s.doing(c, &e), alg)
 		if err != nil {
 			return nil, s.rotationProblem(err)
 		}
 		c.KeyID = r.Signer.KID
-		s.did(c, store.Event{Type: "keys.rotate", Detail: map[string]string{"alg": alg, "emergency": "true", "retired": r.Retired}})
+		e.Detail["retired"] = r.Retired
+		s.did(c, e)
 		done = append(done, api.Rotation{Alg: r.Alg, At: r.At, Version: r.Version, Retired: r.Retired,
 			Signer: (*api.Successor)(r.Signer), Standby: (*api.Successor)(r.Standby)})
 	}

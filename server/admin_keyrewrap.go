@@ -20,12 +20,15 @@ func (s *Server) adminRewrap(c *adminRequest) (edge.Response, error) {
 			return edge.Response{}, err
 		}
 	}
-	done, err := s.cfg.Keys.Rewrap(c.Context())
+	e := store.Event{Type: store.EventKeysRewrap, Detail: map[string]string{"master_key": hints[0]}}
+	done, err := s.cfg.Keys.Rewrap(s.doing(c, &e))
 	if err != nil {
 		return edge.Response{}, err
 	}
 	if done.Changed {
-		s.did(c, store.Event{Type: "keys.rewrap", Detail: map[string]string{"master_key": hints[0]}})
+		s.did(c, e)
+	} else {
+		s.audit.Drop(e) // the keyring was written for another reason
 	}
 	s.beat(c.Context())
 	view := api.RewrappedKeys{At: done.At, Version: done.Version, Changed: done.Changed, MasterKeys: hints}

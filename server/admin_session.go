@@ -22,14 +22,14 @@ func (s *Server) adminListSessions(c *adminRequest) (edge.Response, error) {
 	}
 	views := make([]api.Session, 0, len(all))
 	for _, session := range all {
-		client, err := s.clients.get(c.Context(), session.ClientID)
+		client, err := s.clients.Get(c.Context(), session.ClientID)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return edge.Response{}, err
 		}
-		if s.sessionEnded(session, &user, client, now) == "" {
+		if s.checker.SessionEnded(session, &user, client, now) == "" {
 			views = append(views, s.viewSession(session))
 		}
 	}

@@ -45,7 +45,7 @@ var arrows = map[string][]string{
 	"keys/pkcs11":     {"keys", "keys/jose"},
 	"keys/secret":     {},
 
-	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/edge", "server/password", "server/syntax", "server/throttle", "store", "store/seal"},
+	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/edge", "server/password", "server/syntax", "server/throttle", "server/token", "store", "store/seal"},
 	"server/admin/api":    {},
 	"server/admin/client": {"server/admin/api"},
 	"server/audit":        {"server/edge", "server/loglimit", "store"},
@@ -55,6 +55,7 @@ var arrows = map[string][]string{
 	"server/servertest":   {"keys", "keys/jose", "keys/masterkey", "server", "server/edge", "server/password", "store", "store/bolt", "store/redis"},
 	"server/syntax":       {},
 	"server/throttle":     {"store"},
+	"server/token":        {"keys", "keys/clockcheck", "keys/jose", "server/syntax", "store"},
 
 	"store":                 {},
 	"store/archive":         {"store", "store/seal"},
