@@ -77,7 +77,7 @@ func (s *Server) storedClient(ctx context.Context, id string) (*store.Client, er
 	}
 	client, err := s.store.Client(ctx, id)
 	if err == nil {
-		err = s.checkFloor(client)
+		err = s.floors.Check(client)
 	}
 	return &client, err
 }

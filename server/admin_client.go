@@ -11,6 +11,7 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/audit"
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/syntax"
 	"signet/store"
@@ -57,17 +58,17 @@ func (s *Server) adminCreateClient(c *adminRequest) (edge.Response, error) {
 	}
 	secret := ""
 	if hasSecret(client.AuthMethods) {
-		secret = newClientSecret()
+		secret = clientauth.NewSecret()
 		client.Secrets = []store.Secret{newSecret(secret, now)}
 	}
 	client.Revision = max(client.Revision, s.cfg.Keys.Records().Floors[client.ID]) // one of this name was deleted
 	e := store.Event{Type: store.EventClientCreate, ClientID: client.ID}
 	err = s.store.CreateClient(s.doing(c, &e), client)
-	s.clients.drop(client.ID)
+	s.clients.Drop(client.ID)
 	if err != nil {
 		return edge.Response{}, clientProblem(err)
 	}
-	s.raiseFloor(c.Context(), client)
+	s.floors.Raise(c.Context(), client)
 	s.did(c, e)
 	view := viewClient(client)
 	view.Secret, view.Warnings = secret, s.clientWarnings(c.Context(), client, warnings)
@@ -82,7 +83,7 @@ func newSecret(secret string, now time.Time) store.Secret {
 func (s *Server) adminShowClient(c *adminRequest) (edge.Response, error) {
 	client, err := s.store.Client(c.Context(), c.PathValue("id"))
 	if err == nil {
-		err = s.checkFloor(client)
+		err = s.floors.Check(client)
 	}
 	if err != nil {
 		return edge.Response{}, clientProblem(err)
@@ -96,7 +97,7 @@ func (s *Server) changeClient(c *adminRequest, e *store.Event, change func(clien
 	id, now := c.PathValue("id"), store.Millis(s.now())
 	e.ClientID = id
 	client, err := s.store.UpdateClient(s.doing(c, e), id, func(client *store.Client) error {
-		if err := s.checkFloor(*client); err != nil {
+		if err := s.floors.Check(*client); err != nil {
 			return err
 		}
 		if err := s.mayHandle(c, client.Scopes); err != nil {
@@ -109,11 +110,11 @@ func (s *Server) changeClient(c *adminRequest, e *store.Event, change func(clien
 		audit.SetRevision(e, client.Revision+1, client.Epoch)
 		return s.mayHandle(c, client.Scopes)
 	})
-	s.clients.drop(id)
+	s.clients.Drop(id)
 	if err != nil {
 		return store.Client{}, clientProblem(err)
 	}
-	s.raiseFloor(c.Context(), client)
+	s.floors.Raise(c.Context(), client)
 	audit.SetRevision(e, client.Revision, client.Epoch)
 	s.did(c, *e)
 	return client, nil
@@ -160,11 +161,11 @@ func (s *Server) adminDeleteClient(c *adminRequest) (edge.Response, error) {
 	}
 	e := store.Event{Type: store.EventClientDelete, ClientID: id}
 	err = s.store.DeleteClient(s.doing(c, &e), id)
-	s.clients.drop(id)
+	s.clients.Drop(id)
 	if err != nil {
 		return edge.Response{}, clientProblem(err)
 	}
-	s.raiseFloor(c.Context(), store.Client{ID: id, Scopes: client.Scopes, Revision: client.Revision + 1})
+	s.floors.Raise(c.Context(), store.Client{ID: id, Scopes: client.Scopes, Revision: client.Revision + 1})
 	s.did(c, e)
 	return edge.Response{Status: http.StatusNoContent}, nil
 }

@@ -1,15 +1,12 @@
 package server
 
 import (
-	"bytes"
-	"context"
-	"crypto/sha256"
-	"log/slog"
 	"net/http"
 	"slices"
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -26,14 +23,14 @@ func (s *Server) adminRotateSecret(c *adminRequest) (edge.Response, error) {
 	if _, err := readJSON(c, &in); err != nil {
 		return edge.Response{}, err
 	}
-	secret := newClientSecret()
+	secret := clientauth.NewSecret()
 	e := store.Event{Type: "client.rotate_secret"}
 	client, err := s.changeClient(c, &e, func(client *store.Client, now time.Time) error {
 		if client.Public {
 			return adminInvalid("a public client has no secret; create a confidential client for an app that can keep one")
 		}
 		if !hasSecret(client.AuthMethods) {
-			return adminInvalid("this client signs with a key of its own and has no secret; change its key by jwks, or give it %s or %s in auth_methods first", authBasic, authPost)
+			return adminInvalid("this client signs with a key of its own and has no secret; change its key by jwks, or give it %s or %s in auth_methods first", clientauth.SecretBasic, clientauth.SecretPost)
 		}
 		old := client.Secrets
 		e.Detail = nil
@@ -83,39 +80,4 @@ func (s *Server) adminRevokeSecret(c *adminRequest) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	return edge.Response{Body: viewClient(client)}, nil
-}
-
-// noteSecretUse records the first use of a secret, so that a later rotation does not take it for one that was never
-// deployed. It costs a write once in a secret's life. What fails is tried again at the next use.
-func (s *Server) noteSecretUse(ctx context.Context, client *store.Client, text string) *store.Client {
-	if !slices.ContainsFunc(client.Secrets, func(secret store.Secret) bool { return secret.Unused }) {
-		return client
-	}
-	return s.noteFirstUse(ctx, client, text)
-}
-
-func (s *Server) noteFirstUse(ctx context.Context, client *store.Client, text string) *store.Client {
-	sum := sha256.Sum256([]byte(text))
-	fresh := func(c *store.Client) int {
-		return slices.IndexFunc(c.Secrets, func(secret store.Secret) bool { return secret.Unused && bytes.Equal(secret.Hash, sum[:]) })
-	}
-	if fresh(client) < 0 {
-		return client
-	}
-	if _, busy := s.firstUses.LoadOrStore(sum, nil); busy {
-		return client
-	}
-	defer s.firstUses.Delete(sum)
-	updated, err := s.store.UpdateClient(ctx, client.ID, func(c *store.Client) error {
-		if at := fresh(c); at >= 0 {
-			c.Secrets[at].Unused = false
-		}
-		return nil
-	})
-	s.clients.drop(client.ID)
-	if err != nil {
-		s.log.WarnContext(ctx, "noting the first use of a client secret", slog.String("client_id", client.ID), slog.Any("error", err))
-		return client
-	}
-	return &updated
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/clientauth"
 	"signet/store"
 )
 
@@ -35,11 +36,11 @@ func setDefaults(spec *api.ClientSpec) {
 	switch {
 	case spec.AuthMethods != nil:
 	case spec.Public:
-		spec.AuthMethods = []string{authNone}
+		spec.AuthMethods = []string{clientauth.None}
 	case hasKeys(*spec):
-		spec.AuthMethods = []string{authPrivateKeyJWT}
+		spec.AuthMethods = []string{clientauth.PrivateKeyJWT}
 	default:
-		spec.AuthMethods = []string{authBasic, authPost}
+		spec.AuthMethods = []string{clientauth.SecretBasic, clientauth.SecretPost}
 	}
 }
 
@@ -47,7 +48,7 @@ func hasKeys(spec api.ClientSpec) bool { return len(spec.JWKS) > 0 && string(spe
 
 // hasSecret reports whether a client of these methods is to have a secret.
 func hasSecret(methods []string) bool {
-	return slices.Contains(methods, authBasic) || slices.Contains(methods, authPost)
+	return slices.Contains(methods, clientauth.SecretBasic) || slices.Contains(methods, clientauth.SecretPost)
 }
 
 // applySpec makes the client what the spec says, or returns all that is wrong with the spec. Warnings are for

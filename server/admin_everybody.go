@@ -26,7 +26,7 @@ func (s *Server) adminEndAllSessions(c *adminRequest) (edge.Response, error) {
 			client.EndSessions()
 			return nil
 		})
-		s.clients.drop(id)
+		s.clients.Drop(id)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil // deleted meanwhile: its sessions are over
 		}

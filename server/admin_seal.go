@@ -92,7 +92,7 @@ func (s *Server) sealSteps(ctx context.Context, sealer store.Sealer, send func(a
 		return done, err
 	}
 	s.beat(ctx)
-	return done, s.raiseFloors(ctx)
+	return done, s.floors.RaiseAll(ctx)
 }
 
 // awaitFormat waits until every replica that runs says that it writes the new format.

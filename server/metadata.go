@@ -7,6 +7,7 @@ import (
 
 	"signet/keys/jose"
 	"signet/server/admin/api"
+	"signet/server/clientauth"
 	"signet/server/edge"
 )
 
@@ -40,7 +41,7 @@ type metadata struct {
 }
 
 func renderMetadata(issuer string, algorithms []string) []byte {
-	all := append(slices.Clip(confidentialMethods), authNone)
+	all := append(slices.Clip(clientauth.ConfidentialMethods), clientauth.None)
 	body, err := json.Marshal(metadata{
 		Issuer:                issuer,
 		TokenEndpoint:         issuer + "/token",
@@ -51,7 +52,7 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 		GrantTypes:            grantTypes,
 		TokenAuth:             all,
 		RevocationAuth:        all,
-		IntrospectionAuth:     confidentialMethods,
+		IntrospectionAuth:     clientauth.ConfidentialMethods,
 		TokenAuthAlgs:         jose.VerifiedAlgorithms,
 		RevocationAuthAlgs:    jose.VerifiedAlgorithms,
 		IntrospectionAuthAlgs: jose.VerifiedAlgorithms,

@@ -45,10 +45,11 @@ var arrows = map[string][]string{
 	"keys/pkcs11":     {"keys", "keys/jose"},
 	"keys/secret":     {},
 
-	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/edge", "server/password", "server/syntax", "server/throttle", "server/token", "store", "store/seal"},
+	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/password", "server/syntax", "server/throttle", "server/token", "store", "store/seal"},
 	"server/admin/api":    {},
 	"server/admin/client": {"server/admin/api"},
 	"server/audit":        {"server/edge", "server/loglimit", "store"},
+	"server/clientauth":   {"keys", "keys/jose", "server/admin/api", "server/audit", "server/edge", "server/syntax", "server/throttle", "store"},
 	"server/edge":         {"server/loglimit"},
 	"server/loglimit":     {},
 	"server/password":     {},
