@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/cli":                 {},
 	"cmd/signet/internal/configfile":          {"cmd/signet/internal/cli", "config"},
 	"cmd/signet/internal/connect":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "server/admin/api", "server/admin/client"},
-	"cmd/signet/internal/daemon":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/install", "config", "keys", "keys/clockcheck", "keys/masterkey", "keys/pkcs11", "server", "server/edge", "server/password", "store", "store/bolt", "store/redis", "store/seal"},
+	"cmd/signet/internal/daemon":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/install", "config", "keys", "keys/clockcheck", "keys/masterkey", "keys/pkcs11", "server", "server/clientauth", "server/edge", "server/password", "store", "store/bolt", "store/redis", "store/seal"},
 	"cmd/signet/internal/doctor":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/install", "config", "keys", "keys/masterkey", "keys/pkcs11", "server", "server/admin/api", "store", "store/bolt", "store/redis", "store/seal"},
 	"cmd/signet/internal/drill":               {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/inspect", "config", "keys/jose", "server/admin/api", "server/admin/client"},
 	"cmd/signet/internal/inspect":             {"cmd/signet/internal/cli", "keys/jose"},
