@@ -60,10 +60,10 @@ var arrows = map[string][]string{
 
 	"store":                 {},
 	"store/archive":         {"store", "store/seal"},
-	"store/bolt":            {"store", "store/packed", "store/seal"},
-	"store/packed":          {"store"},
+	"store/bolt":            {"store", "store/codec", "store/seal"},
+	"store/codec":           {"store"},
 	"store/recovery":        {"store"},
-	"store/redis":           {"store", "store/packed", "store/seal"},
+	"store/redis":           {"store", "store/codec", "store/seal"},
 	"store/redis/redistest": {},
 	"store/seal":            {},
 	"store/storetest":       {"store"},
