@@ -234,7 +234,7 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 	if errors.As(err, new(*mark.Error)) {
 		err = install.ExplainMark(cfg, err)
 	}
-	if !d.check("signing keys", err, "they open with this master key") {
+	if !d.check("signing keys", install.ExplainTimetable(cfg, err), "they open with this master key") {
 		return false
 	}
 	if err := m.Ready(); err != nil {
