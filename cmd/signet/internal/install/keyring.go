@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/masterkey"
@@ -38,4 +39,10 @@ func TimetableText(cfg config.Config) string {
 		text += fmt.Sprintf(" keys.%s=%s", setting.name, setting.value)
 	}
 	return text
+}
+
+// KeptPlanText is about keys whose plan is older than the timetable of the configuration.
+func KeptPlanText(cfg config.Config, p keys.KeptPlan) string {
+	return fmt.Sprintf("the next %s key signs from %s, as planned under an earlier timetable; by that of now (preset %s) it would be %s: "+
+		"a shorter timetable holds for the keys after it; `signet keys rotate` brings it forward", p.Alg, cli.FormatTime(p.ActivatesAt), cfg.Keys.Preset, cli.FormatTime(p.Would))
 }

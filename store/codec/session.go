@@ -1,0 +1,137 @@
+package codec
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"signet/store"
+)
+
+const (
+	sessionVersion1 = 1
+	sessionVersion2 = 2
+
+	sessionHead2 = 28 // of a record of format 2, without address and client id
+
+	// listpackValue is the longest value with which Redis keeps a hash as a listpack, by default.
+	listpackValue = 64
+)
+
+// EncodeSession writes what the place of the record does not say, in the layout of a store format.
+// Format 1, which keeps neither epochs nor skipped generations nor the address:
+//
+//	version 1 ‖ startedAt 8 ‖ rotatedAt 8 ‖ generation 4 ‖ replays 2 ‖ client id
+//
+// Format 2, whose times are Unix milliseconds in six bytes:
+//
+//	version 2 ‖ startedAt 6 ‖ rotatedAt 6 ‖ generation 4 ‖ replays 2 ‖ user epoch 3 ‖ client epoch 3
+//	‖ skipped 2 ‖ length of the address 1 ‖ address ‖ client id
+//
+// The address is left out where with it the record would be too long for a listpack of Redis.
+func EncodeSession(s store.Session, format int) []byte {
+	if format < store.Format2 {
+		return encodeSession1(s)
+	}
+	address := SessionAddress(s.Address, s.ClientID)
+	b := make([]byte, 0, sessionHead2+len(address)+len(s.ClientID))
+	b = append(b, sessionVersion2)
+	b = appendTime6(b, s.StartedAt)
+	b = appendTime6(b, s.RotatedAt)
+	b = binary.BigEndian.AppendUint32(b, s.Generation)
+	b = binary.BigEndian.AppendUint16(b, s.Replays)
+	b = appendUint24(b, s.UserEpoch)
+	b = appendUint24(b, s.ClientEpoch)
+	b = binary.BigEndian.AppendUint16(b, s.Skipped)
+	b = append(b, byte(len(address)))
+	b = append(b, address...)
+	return append(b, s.ClientID...)
+}
+
+func encodeSession1(s store.Session) []byte {
+	b := make([]byte, 0, 23+len(s.ClientID))
+	b = append(b, sessionVersion1)
+	b = AppendTime(b, s.StartedAt)
+	b = AppendTime(b, s.RotatedAt)
+	b = binary.BigEndian.AppendUint32(b, s.Generation)
+	b = binary.BigEndian.AppendUint16(b, s.Replays)
+	return append(b, s.ClientID...)
+}
+
+// SessionAddress is the address as a record of the client's session has it: 4 bytes, 8 bytes, or none.
+func SessionAddress(a netip.Addr, clientID string) []byte {
+	raw := store.NetworkOf(a).AsSlice()
+	if len(raw) > 8 {
+		raw = raw[:8]
+	}
+	if n := sessionHead2 + len(clientID); n <= listpackValue && n+len(raw) > listpackValue {
+		return nil
+	}
+	return raw
+}
+
+// DecodeSession reads the record of that user's session, in either format. clientID is what the caller
+// expects to find: where it is found, the string need not be made again.
+func DecodeSession(user store.UserID, id store.SessionID, value []byte, clientID string) (store.Session, error) {
+	s := store.Session{UserID: user, ID: id}
+	r := Reader{rest: value}
+	switch r.Byte() {
+	case sessionVersion1:
+		s.StartedAt, s.RotatedAt = r.Time(), r.Time()
+		s.Generation, s.Replays = r.Uint32(), r.Uint16()
+	case sessionVersion2:
+		s.StartedAt, s.RotatedAt = r.time6(), r.time6()
+		s.Generation, s.Replays = r.Uint32(), r.Uint16()
+		s.UserEpoch, s.ClientEpoch, s.Skipped = r.uint24(), r.uint24(), r.Uint16()
+		s.Address = r.address()
+	default:
+		return store.Session{}, ErrMalformed
+	}
+	if s.ClientID = clientID; string(r.rest) != clientID {
+		s.ClientID = string(r.rest)
+	}
+	if r.err != nil {
+		return store.Session{}, r.err
+	}
+	return s, nil
+}
+
+// address reads one of the lengths that SessionAddress has.
+func (r *Reader) address() netip.Addr {
+	switch raw := r.Take(int(r.Byte())); len(raw) {
+	case 0:
+	case 4:
+		return netip.AddrFrom4([4]byte(raw))
+	case 8:
+		var all [16]byte
+		copy(all[:], raw)
+		if a := netip.AddrFrom16(all); !a.Is4In6() {
+			return a
+		}
+	default:
+		r.fail()
+	}
+	return netip.Addr{}
+}
+
+func appendUint24(b []byte, v uint32) []byte { return append(b, byte(v>>16), byte(v>>8), byte(v)) }
+
+func (r *Reader) uint24() uint32 {
+	b := r.Take(3)
+	return uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])
+}
+
+// appendTime6 writes 48 bits: enough until the year 10889.
+func appendTime6(b []byte, t time.Time) []byte {
+	var raw [8]byte
+	if !t.IsZero() {
+		binary.BigEndian.PutUint64(raw[:], uint64(t.UnixMilli()))
+	}
+	return append(b, raw[2:]...)
+}
+
+func (r *Reader) time6() time.Time {
+	var raw [8]byte
+	copy(raw[2:], r.Take(6))
+	return readTime(binary.BigEndian.Uint64(raw[:]))
+}
