@@ -68,7 +68,7 @@ func (s *Server) adminRotateKeys(c *adminRequest) (edge.Response, error) {
 func (s *Server) rotateKeys(c *adminRequest, algs []string) (activates time.Time, err error) {
 	for _, alg := range algs {
 		e := store.Event{Type: store.EventKeysRotate, Detail: map[string]string{"alg": alg}}
-		at, err := s.cfg.Keys.Rotate(s.doing(c, &e), alg)
+		at, err := s.cfg.Keys.Edit().Rotate(s.doing(c, &e), alg)
 		if err != nil {
 			return time.Time{}, s.rotationProblem(err)
 		}

@@ -21,7 +21,7 @@ func (s *Server) adminRewrap(c *adminRequest) (edge.Response, error) {
 		}
 	}
 	e := store.Event{Type: store.EventKeysRewrap, Detail: map[string]string{"master_key": hints[0]}}
-	done, err := s.cfg.Keys.Rewrap(s.doing(c, &e))
+	done, err := s.cfg.Keys.Edit().Rewrap(s.doing(c, &e))
 	if err != nil {
 		return edge.Response{}, err
 	}

@@ -88,7 +88,7 @@ func (s *Server) sealSteps(ctx context.Context, sealer store.Sealer, send func(a
 			break
 		}
 	}
-	if err := s.cfg.Keys.SealRecords(ctx); err != nil {
+	if err := s.cfg.Keys.Edit().SealRecords(ctx); err != nil {
 		return done, err
 	}
 	s.replica.Beat(ctx)

@@ -93,7 +93,7 @@ func (r *Replica) Run(ctx context.Context) {
 			r.Beat(ctx)
 			r.cfg.AfterBeat(ctx)
 			timer.Reset(untilBeat(time.Since(started)))
-		case <-r.cfg.Keys.News(): // an operator may be waiting for this replica to have it
+		case <-r.cfg.Keys.Changed(): // an operator may be waiting for this replica to have it
 			r.Beat(ctx)
 		}
 	}
