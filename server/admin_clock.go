@@ -36,7 +36,7 @@ func (s *Server) adminResetClock(c *adminRequest) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	e := store.Event{Type: store.EventKeysClockReset}
-	done, err := s.cfg.Keys.ResetClock(s.doing(c, &e))
+	done, err := s.cfg.Keys.Edit().ResetClock(s.doing(c, &e))
 	if errors.Is(err, clockcheck.ErrClock) {
 		return edge.Response{}, adminRefused("this machine's clock differs from those of the store and the other replicas (%v): set it right first; nothing was changed", err)
 	}
@@ -46,7 +46,7 @@ func (s *Server) adminResetClock(c *adminRequest) (edge.Response, error) {
 	if done.Changed {
 		e.Detail = map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}
 		s.did(c, e)
-		s.beat(c.Context())
+		s.replica.Beat(c.Context())
 	}
 	return edge.Response{Body: api.ClockReset(done)}, nil
 }

@@ -80,8 +80,8 @@ func (s *Server) adminImportUsers(c *adminRequest) (edge.Response, error) {
 
 // streamStopped is the answer to a stream whose caller lost the right to it on the way: what was accepted stays.
 func streamStopped(err error, accepted, line int) error {
-	var refused *edge.Error
-	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized && refused.Status != http.StatusForbidden {
+	refused := asError(err)
+	if refused.Status != http.StatusUnauthorized && refused.Status != http.StatusForbidden {
 		return err
 	}
 	stopped := *refused

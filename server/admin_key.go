@@ -19,7 +19,7 @@ func (s *Server) adminListKeys(c *adminRequest) (edge.Response, error) {
 }
 
 func (s *Server) listKeys(ctx context.Context) (api.KeyList, error) {
-	beats, err := s.liveBeats(ctx)
+	beats, err := s.replica.Live(ctx)
 	if err != nil {
 		return api.KeyList{}, err
 	}
@@ -68,7 +68,7 @@ func (s *Server) adminRotateKeys(c *adminRequest) (edge.Response, error) {
 func (s *Server) rotateKeys(c *adminRequest, algs []string) (activates time.Time, err error) {
 	for _, alg := range algs {
 		e := store.Event{Type: store.EventKeysRotate, Detail: map[string]string{"alg": alg}}
-		at, err := s.cfg.Keys.Rotate(s.doing(c, &e), alg)
+		at, err := s.cfg.Keys.Edit().Rotate(s.doing(c, &e), alg)
 		if err != nil {
 			return time.Time{}, s.rotationProblem(err)
 		}
@@ -76,6 +76,6 @@ func (s *Server) rotateKeys(c *adminRequest, algs []string) (activates time.Time
 		s.did(c, e)
 		activates = laterOf(activates, at)
 	}
-	s.beat(c.Context())
+	s.replica.Beat(c.Context())
 	return activates, nil
 }

@@ -3,7 +3,7 @@ package server
 import (
 	"time"
 
-	"signet/keys"
+	"signet/keys/rotation"
 	"signet/server/admin/api"
 	"signet/server/edge"
 )
@@ -23,15 +23,18 @@ func (s *Server) adminPlanKeys(c *adminRequest) (edge.Response, error) {
 			return edge.Response{}, adminInvalid("for must be a duration such as 2160h, and at most ten years")
 		}
 	}
-	version := s.cfg.Keys.Version()
-	plan, err := s.cfg.Keys.Plan(long)
+	version, tt, now := s.cfg.Keys.Version(), s.cfg.Keys.Timetable(), s.cfg.Keys.Clock().Now()
+	if long == 0 {
+		long = tt.PlanLength()
+	}
+	plan, err := rotation.NewPlan(s.cfg.Keys.Keyring(), tt, s.cfg.Keys.Configured(), now, now.Add(long))
 	if err != nil {
 		return edge.Response{}, err
 	}
 	return edge.Response{Body: viewPlan(version, plan)}, nil
 }
 
-func viewPlan(version uint64, p keys.Plan) api.KeyPlan {
+func viewPlan(version uint64, p rotation.Plan) api.KeyPlan {
 	v := api.KeyPlan{Version: version, From: p.From.UTC(), Until: p.Until.UTC(), Cut: p.Cut, Keys: []api.PlannedKey{}, Steps: []api.PlannedStep{}}
 	for _, k := range p.Keys {
 		state := string(k.State)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"signet/keys"
+	"signet/keys/rotation"
 	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
@@ -22,7 +22,7 @@ func (s *Server) adminRevokeKey(c *adminRequest) (edge.Response, error) {
 	e := store.Event{Type: store.EventKeysRevoke}
 	ctx := s.doing(c, &e)
 	e.KeyID = c.PathValue("kid")
-	done, err := s.cfg.Keys.Revoke(ctx, e.KeyID, keys.RevokeOptions{Emergency: in.Emergency})
+	done, err := s.cfg.Keys.Edit().Revoke(ctx, e.KeyID, rotation.RevokeOptions{Emergency: in.Emergency})
 	if err != nil {
 		return edge.Response{}, keyProblem(err)
 	}
@@ -32,16 +32,16 @@ func (s *Server) adminRevokeKey(c *adminRequest) (edge.Response, error) {
 	}
 	c.KeyID = done.KID
 	s.did(c, e)
-	s.beat(c.Context()) // so that a caller who waits need not wait for this replica
+	s.replica.Beat(c.Context()) // so that a caller who waits need not wait for this replica
 	return edge.Response{Body: viewRevocation(done, s.cfg.Keys.Timetable())}, nil
 }
 
-func viewRevocation(r keys.Revocation, tt keys.Timetable) api.RevokedKey {
+func viewRevocation(r rotation.Revocation, tt rotation.Timetable) api.RevokedKey {
 	return api.RevokedKey{KID: r.KID, Alg: r.Alg, Was: string(r.Was), At: r.At, Version: r.Version,
 		Signer: (*api.Successor)(r.Signer), Standby: (*api.Successor)(r.Standby), Exposure: api.Exposure(r.Exposure), Unread: api.Exposure(r.Unread),
 		Aged:      r.Signer == nil || r.Signer.Aged(r.At),
-		CacheTime: (tt.EdgeCache + tt.VerifierCache).String(), PublishTime: tt.Publish.String(),
-		ServeStale: tt.ServeStale.String(), SignStale: tt.SignStale.String(), MaxTokenLife: tt.TokenLife.String()}
+		CacheTime: (tt.CDN + tt.Cache).String(), PublishTime: tt.Publish.String(),
+		ServeStale: tt.ServeStale.String(), SignStale: tt.SignStale.String(), MaxTokenLife: tt.MaxTokenLife.String()}
 }
 
 // rotateKeysNow is adminRotateKeys in an emergency.
@@ -49,7 +49,7 @@ func (s *Server) rotateKeysNow(c *adminRequest, algs []string) ([]api.Rotation, 
 	done := []api.Rotation{}
 	for _, alg := range algs {
 		e := store.Event{Type: store.EventKeysRotate, Detail: map[string]string{"alg": alg, "emergency": "true"}}
-		r, err := s.cfg.Keys.RotateNow(s.doing(c, &e), alg)
+		r, err := s.cfg.Keys.Edit().RotateNow(s.doing(c, &e), alg)
 		if err != nil {
 			return nil, s.rotationProblem(err)
 		}
@@ -59,12 +59,12 @@ func (s *Server) rotateKeysNow(c *adminRequest, algs []string) ([]api.Rotation, 
 		done = append(done, api.Rotation{Alg: r.Alg, At: r.At, Version: r.Version, Retired: r.Retired,
 			Signer: (*api.Successor)(r.Signer), Standby: (*api.Successor)(r.Standby)})
 	}
-	s.beat(c.Context())
+	s.replica.Beat(c.Context())
 	return done, nil
 }
 
 func (s *Server) rotationProblem(err error) error {
-	if errors.Is(err, keys.ErrAlgorithm) {
+	if errors.Is(err, rotation.ErrAlgorithm) {
 		return adminInvalid("alg must be empty or one of the server's: %s", strings.Join(s.cfg.Keys.Algorithms(), ", "))
 	}
 	return keyProblem(err)
@@ -72,14 +72,14 @@ func (s *Server) rotationProblem(err error) error {
 
 // keyProblem puts what the keyring says of a key in words.
 func keyProblem(err error) error {
-	var young *keys.NotAgedError
-	var crowded *keys.CrowdedError
+	var young *rotation.NotAgedError
+	var crowded *rotation.CrowdedError
 	switch {
-	case errors.Is(err, keys.ErrUnknownKey):
+	case errors.Is(err, rotation.ErrUnknownKey):
 		return adminNotFound("there is no key of that kid; GET /v1/keys lists them")
-	case errors.Is(err, keys.ErrRevoked):
+	case errors.Is(err, rotation.ErrRevoked):
 		return adminRefused("this key was revoked already; nothing was changed")
-	case errors.Is(err, keys.ErrGone):
+	case errors.Is(err, rotation.ErrGone):
 		return adminRefused("this key has left the key set already, at the end of its life; nothing was changed")
 	case errors.As(err, &young):
 		return adminRefused("%s", notAged(young))
@@ -91,7 +91,7 @@ func keyProblem(err error) error {
 }
 
 // notAged says what will happen to whom if the operator goes on, and what it takes to.
-func notAged(e *keys.NotAgedError) string {
+func notAged(e *rotation.NotAgedError) string {
 	const harm = "revoked now, verifiers that fetch the key set for an unknown kid go on, and others refuse new tokens until they fetch it; " +
 		"to do that all the same, repeat it as an emergency (--emergency); nothing was changed"
 	if e.KID == "" {

@@ -86,7 +86,7 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 	n.overrides = func() []config.Override { return config.Overrides(path, environ) }
 	stop := n.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return configfile.ReadPath(app, path, environ) }) // before anybody is told that it serves and may send SIGHUP
 	defer stop()
-	for _, p := range n.keys.KeptPlans() {
+	for _, p := range n.keys.Keyring().KeptPlans(n.keys.Timetable(), n.keys.Configured(), n.keys.Clock().Now()) {
 		log.Warn("keys.* was changed and does not take effect yet", slog.String("warning", install.KeptPlanText(cfg, p)))
 	}
 	log.Info("serving", slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),

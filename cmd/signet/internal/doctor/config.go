@@ -53,8 +53,7 @@ func configCheck(app *cli.App) *cobra.Command {
 
 // checkParts asks those that a server is made of, by the same functions as its start does.
 func checkParts(app *cli.App, c config.Config) error {
-	tt := install.KeyringConfig(c, nil, "", nil).Timetable
-	problems := []error{configfile.CheckAccess(c), tt.Validate(), tt.CheckPoll(c.Keys.Poll)}
+	problems := []error{configfile.CheckAccess(c), c.Keys.CheckTimetable()}
 	if _, err := install.ReadMasterKeys(c.MasterKeyFile, app.Getenv); err != nil {
 		problems = append(problems, err)
 	}

@@ -38,7 +38,7 @@ func (d *doctor) examineTimetable(cfg config.Config) {
 		cli.RoundDuration(tt.Publish), cli.RoundDuration(tt.Active), cli.RoundDuration(tt.Retain), cfg.Keys.Preset)) {
 		return
 	}
-	for _, margin := range tt.Margins() {
+	for _, margin := range cfg.Keys.TimetableMargins() {
 		d.note(check, stateOK, margin)
 	}
 	d.examineVerifiers(tt.VerifierBudget())

@@ -17,8 +17,10 @@ import (
 	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/keys"
+	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
+	"signet/keys/rotation"
 	"signet/store"
 	"signet/store/archive"
 	"signet/store/recovery"
@@ -84,7 +86,7 @@ type restoration struct {
 	unverified bool           // an export without a MAC is taken too
 	closers    []func() error // of a copy of the replaced store
 
-	mark        *keys.Mark // of this server; nil: there is none
+	mark        *mark.Mark // of this server; nil: there is none
 	markProblem error      // why there is none, though there is a file
 	knewRevoked []string   // kids of keys that the backup itself knows to be revoked
 }
@@ -241,7 +243,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replac
 		hand := &keyringInHand{f.KeyringVersion, f.Keyring}
 		m, err := keys.Open(ctx, r.keyringConfig(hand, f.Install.ID))
 		if err == nil {
-			for _, kid := range m.RevokedKeys() {
+			for _, kid := range m.Keyring().Revoked() {
 				r.history.NoteRevokedKey(kid)
 			}
 		}
@@ -249,7 +251,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replac
 	}
 	ring, hand, err := open(r.backup.foundation)
 	if err == nil {
-		r.knewRevoked = ring.RevokedKeys()
+		r.knewRevoked = ring.Keyring().Revoked()
 	}
 	if errors.Is(err, masterkey.ErrMismatch) {
 		return nil, nil, fmt.Errorf("master key: it is not the one of this backup (%w); put the right one back, nothing was changed", err)
@@ -277,7 +279,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replac
 
 func (r *restoration) recover(ctx context.Context, ring *keys.Manager) error {
 	revoked := r.history.RevokedKeys()
-	done, err := ring.Recover(ctx, revoked)
+	done, err := ring.Edit().Recover(ctx, revoked)
 	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
@@ -319,22 +321,22 @@ func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest
 
 // restoreReport is what was done and what is left to do.
 type restoreReport struct {
-	Store        string         `json:"store"`
-	From         string         `json:"from"`
-	AsOf         time.Time      `json:"as_of"`
-	Install      string         `json:"install"`
-	Rehearsal    bool           `json:"rehearsal,omitempty"`
-	LeftOut      int64          `json:"sessions_left_out,omitempty"` // of a rehearsal
-	MovedAside   string         `json:"moved_aside,omitempty"`
-	Counts       archive.Counts `json:"counts"`
-	Knew         []string       `json:"known_from"`           // where it was known from what has happened since
-	Unread       string         `json:"unreadable,omitempty"` // why the store that was replaced could not be asked
-	Gaps         []string       `json:"gaps,omitempty"`       // what the logs and the trail lack
-	NewerKeyring bool           `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
-	Keyring      keys.Recovery  `json:"keyring"`
-	Older        bool           `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
-	Kept         preserved      `json:"kept"`
-	Lost         recovery.Lost  `json:"lost"`
+	Store        string            `json:"store"`
+	From         string            `json:"from"`
+	AsOf         time.Time         `json:"as_of"`
+	Install      string            `json:"install"`
+	Rehearsal    bool              `json:"rehearsal,omitempty"`
+	LeftOut      int64             `json:"sessions_left_out,omitempty"` // of a rehearsal
+	MovedAside   string            `json:"moved_aside,omitempty"`
+	Counts       archive.Counts    `json:"counts"`
+	Knew         []string          `json:"known_from"`           // where it was known from what has happened since
+	Unread       string            `json:"unreadable,omitempty"` // why the store that was replaced could not be asked
+	Gaps         []string          `json:"gaps,omitempty"`       // what the logs and the trail lack
+	NewerKeyring bool              `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
+	Keyring      rotation.Recovery `json:"keyring"`
+	Older        bool              `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
+	Kept         preserved         `json:"kept"`
+	Lost         recovery.Lost     `json:"lost"`
 }
 
 func (r restoreReport) write(w io.Writer) { writeRestore(w, r) }
@@ -343,11 +345,11 @@ func (r restoreReport) write(w io.Writer) { writeRestore(w, r) }
 // records that were replaced.
 func (r *restoration) recoverRecords(ctx context.Context, ring *keys.Manager) error {
 	if t, onRedis := r.target.(*redisTarget); !onRedis || t.live == nil {
-		if err := ring.SealRecords(ctx); err != nil {
+		if err := ring.Edit().SealRecords(ctx); err != nil {
 			return fmt.Errorf("keyring: %w", err)
 		}
 	}
-	if err := ring.ReplaceFloors(ctx, nil); err != nil {
+	if err := ring.Edit().ReplaceFloors(ctx, nil); err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 	"signet/cmd/signet/internal/configfile"
 	"signet/cmd/signet/internal/install"
 	"signet/config"
-	"signet/keys"
+	"signet/keys/mark"
 	"signet/store"
 	"signet/store/archive"
 )
@@ -164,7 +164,7 @@ func fillStore(ctx context.Context, app *cli.App, target store.Importer, in *arc
 // checkImportMark refuses to fill the store of the configuration with a keyring that is older than the
 // one that its server has held: that is what restore is for.
 func checkImportMark(cfg config.Config, path string, f store.Foundation) error {
-	mark, ok := keys.PeekMark(install.MarkFile(cfg))
+	mark, ok := mark.Peek(install.MarkFile(cfg))
 	if !ok || mark.Install != f.Install.ID || f.KeyringVersion >= mark.Version {
 		return nil
 	}
@@ -175,7 +175,7 @@ func checkImportMark(cfg config.Config, path string, f store.Foundation) error {
 // dropForeignMark removes the mark of an install that was here before the one that was imported.
 func dropForeignMark(cfg config.Config, id string) error {
 	path := install.MarkFile(cfg)
-	if mark, ok := keys.PeekMark(path); !ok || mark.Install == id {
+	if mark, ok := mark.Peek(path); !ok || mark.Install == id {
 		return nil
 	}
 	if err := os.Remove(string(path)); err != nil {
