@@ -24,7 +24,7 @@ var errTokenNotLive = errors.New("token is not live")
 // userinfo, revocation and the admin listener all ask it. The error wraps errTokenNotLive, with the
 // reason for the log, or says that the store could not be asked.
 func (s *Server) checkAccessToken(ctx context.Context, raw string) (*liveToken, error) {
-	return s.checkAccessTokenOf(ctx, raw, s.clients.get)
+	return s.checkAccessTokenOf(ctx, raw, s.clients.Get)
 }
 
 // checkAccessTokenOf is checkAccessToken with another way to find the token's client.

@@ -1,29 +1,30 @@
 package server
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
 	"signet/server/edge"
+	"signet/server/syntax"
 	"signet/server/throttle"
 	"signet/store"
 )
 
-// Client authentication methods, as RFC 7591 §2 names them.
+// Client authentication methods, see package syntax.
 const (
-	authBasic         = "client_secret_basic"
-	authPost          = "client_secret_post"
-	authPrivateKeyJWT = "private_key_jwt" // OpenID Connect Core §9
-	authNone          = "none"
+	authBasic         = syntax.AuthBasic
+	authPost          = syntax.AuthPost
+	authPrivateKeyJWT = syntax.AuthPrivateKeyJWT
+	authNone          = syntax.AuthNone
 )
-
-// confidentialMethods are those of clients that can keep a secret or a private key.
-var confidentialMethods = []string{authBasic, authPost, authPrivateKeyJWT}
 
 // credentials are what a request says about its client.
 type credentials struct {
@@ -246,4 +247,39 @@ func (s *Server) countClientFailure(c *edge.Request, known bool, id string) (tim
 		return s.unknown.Rest(c.Begun), nil
 	}
 	return s.store.Count(c.Context(), c.Begun, s.throttle.Client(cfg, id, known, c.Address))
+}
+
+// noteSecretUse records the first use of a secret, so that a later rotation does not take it for one that was never
+// deployed. It costs a write once in a secret's life. What fails is tried again at the next use.
+func (s *Server) noteSecretUse(ctx context.Context, client *store.Client, text string) *store.Client {
+	if !slices.ContainsFunc(client.Secrets, func(secret store.Secret) bool { return secret.Unused }) {
+		return client
+	}
+	return s.noteFirstUse(ctx, client, text)
+}
+
+func (s *Server) noteFirstUse(ctx context.Context, client *store.Client, text string) *store.Client {
+	sum := sha256.Sum256([]byte(text))
+	fresh := func(c *store.Client) int {
+		return slices.IndexFunc(c.Secrets, func(secret store.Secret) bool { return secret.Unused && bytes.Equal(secret.Hash, sum[:]) })
+	}
+	if fresh(client) < 0 {
+		return client
+	}
+	if _, busy := s.firstUses.LoadOrStore(sum, nil); busy {
+		return client
+	}
+	defer s.firstUses.Delete(sum)
+	updated, err := s.store.UpdateClient(ctx, client.ID, func(c *store.Client) error {
+		if at := fresh(c); at >= 0 {
+			c.Secrets[at].Unused = false
+		}
+		return nil
+	})
+	s.clients.Drop(client.ID)
+	if err != nil {
+		s.log.WarnContext(ctx, "noting the first use of a client secret", slog.String("client_id", client.ID), slog.Any("error", err))
+		return client
+	}
+	return &updated
 }

@@ -52,8 +52,8 @@ func newCachedClient(client store.Client) *cachedClient {
 	return c
 }
 
-// get returns the client or store.ErrNotFound. The caller must not change what it points to.
-func (c *clientCache) get(ctx context.Context, id string) (*store.Client, error) {
+// Get returns the client or store.ErrNotFound. The caller must not change what it points to.
+func (c *clientCache) Get(ctx context.Context, id string) (*store.Client, error) {
 	client, _, err := c.find(ctx, id)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (c *clientCache) get(ctx context.Context, id string) (*store.Client, error)
 	return &client.Client, nil
 }
 
-// find is get with the client's keys beside it; kept says that the store was not asked for it.
+// find is Get with the client's keys beside it; kept says that the store was not asked for it.
 // Unknown ids are not kept: they would let anybody fill the memory.
 func (c *clientCache) find(ctx context.Context, id string) (client *cachedClient, kept bool, err error) {
 	if !syntax.ClientID(id) {
@@ -120,8 +120,8 @@ func (c *clientCache) check(ctx context.Context) error {
 	return nil
 }
 
-// drop forgets what was cached of the client, after it was changed.
-func (c *clientCache) drop(id string) {
+// Drop forgets what was cached of the client, after it was changed.
+func (c *clientCache) Drop(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forget()
@@ -130,8 +130,8 @@ func (c *clientCache) drop(id string) {
 
 // reread returns the client as the store has it at this moment.
 func (c *clientCache) reread(ctx context.Context, id string) (*store.Client, error) {
-	c.drop(id)
-	return c.get(ctx, id)
+	c.Drop(id)
+	return c.Get(ctx, id)
 }
 
 // learn takes a version of the clients that the store has told with something else.
@@ -153,7 +153,7 @@ func (c *clientCache) take(version string) {
 // unchanged reports whether a request that began with the client may still end with it: nobody has
 // disabled or deleted it, or ended its sessions, in a change that this server has acknowledged.
 func (c *clientCache) unchanged(ctx context.Context, client *store.Client) (bool, error) {
-	now, err := c.get(ctx, client.ID)
+	now, err := c.Get(ctx, client.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/server/syntax"
 	"signet/store"
@@ -36,7 +37,7 @@ func (s *Server) runGrant(c *edge.Request, client *store.Client) (tokens, error)
 func (s *Server) checkRequest(g *granting) error {
 	allowed := strings.Join(g.client.Scopes, " ")
 	if g.GrantType != grantClientCredentials {
-		allowed = ordinaryScope(allowed) // no user is an operator
+		allowed = api.Ordinary(allowed) // no user is an operator
 	}
 	scope, err := chooseScope(g.Form.Get("scope"), allowed)
 	if err != nil {
@@ -55,11 +56,11 @@ func (s *Server) checkRequest(g *granting) error {
 // with which it could administrate.
 func (s *Server) checkAudienceOf(g *granting, scope string) ([]string, error) {
 	allowed := s.audienceOf(g.client)
-	if g.GrantType == grantClientCredentials && ordinaryScope(scope) != scope {
+	if g.GrantType == grantClientCredentials && api.Ordinary(scope) != scope {
 		if len(g.Form.Resources) == 0 {
-			return []string{s.adminAudience()}, nil
+			return []string{api.Audience(s.cfg.Issuer)}, nil
 		}
-		allowed = append(slices.Clip(allowed), s.adminAudience())
+		allowed = append(slices.Clip(allowed), api.Audience(s.cfg.Issuer))
 	}
 	return chooseAudience(g.Form.Resources, allowed)
 }
@@ -75,7 +76,7 @@ func (s *Server) audienceOf(client *store.Client) []string {
 // asked for (RFC 6749 §3.3), except those of the admin API: who wants these names them.
 func chooseScope(asked, allowed string) (string, error) {
 	if asked == "" {
-		return ordinaryScope(allowed), nil
+		return api.Ordinary(allowed), nil
 	}
 	if !syntax.Scope(asked) {
 		return "", errMalformedScope
@@ -125,7 +126,7 @@ func scopeRefused(refused, allowed string) error {
 
 // looksSecret reports whether s has the form of a token or of a client secret of ours.
 func looksSecret(s string) bool {
-	return strings.Contains(s, ClientSecretPrefix) || strings.Contains(s, refreshPrefix) || strings.HasPrefix(s, "eyJ") || strings.Contains(s, ".eyJ")
+	return strings.Contains(s, syntax.ClientSecretPrefix) || strings.Contains(s, refreshPrefix) || strings.HasPrefix(s, "eyJ") || strings.Contains(s, ".eyJ")
 }
 
 // chooseAudience returns the resources asked for, each once, or all of the allowed ones where none

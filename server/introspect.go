@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -112,7 +113,7 @@ func (s *Server) introspectRefreshToken(c *edge.Request, client *store.Client, t
 	if absolute := state.Session.StartedAt.Add(s.settings().Lifetimes.Absolute); absolute.Before(ends) {
 		ends = absolute
 	}
-	return introspection{Active: true, Scope: ordinaryScope(token.Scope), ClientID: client.ID, Username: state.User.Username,
+	return introspection{Active: true, Scope: api.Ordinary(token.Scope), ClientID: client.ID, Username: state.User.Username,
 		ExpiresAt: ends.Unix(), IssuedAt: state.Session.RotatedAt.Unix(), Subject: token.UserID.String(),
 		Audience: s.stillAllowed(client, token), Issuer: s.cfg.Issuer, SessionID: token.SessionID.String(), AuthTime: token.AuthTime.Unix()}, nil
 }

@@ -78,7 +78,7 @@ func (s *Server) clientWarnings(ctx context.Context, client store.Client, warnin
 		}
 	}
 	for _, audience := range slices.Concat(client.Audiences, client.IntrospectFor) {
-		other, err := s.clients.get(ctx, audience)
+		other, err := s.clients.Get(ctx, audience)
 		if err == nil && other.Introspect && other.ID != client.ID {
 			warnings = append(warnings, "the audience "+edge.QuoteShort(audience)+" is also the id of a client that may introspect: that client is answered with plain JSON now, never signed")
 		}

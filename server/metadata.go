@@ -8,6 +8,7 @@ import (
 	"signet/keys/jose"
 	"signet/server/admin/api"
 	"signet/server/edge"
+	"signet/server/syntax"
 )
 
 // metadata is the authorization server's own description (RFC 8414 §2), served where OpenID Connect
@@ -40,7 +41,7 @@ type metadata struct {
 }
 
 func renderMetadata(issuer string, algorithms []string) []byte {
-	all := append(slices.Clip(confidentialMethods), authNone)
+	all := append(slices.Clip(syntax.ConfidentialMethods), authNone)
 	body, err := json.Marshal(metadata{
 		Issuer:                issuer,
 		TokenEndpoint:         issuer + "/token",
@@ -48,10 +49,10 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 		RevocationEndpoint:    issuer + "/revoke",
 		IntrospectionEndpoint: issuer + "/introspect",
 		UserinfoEndpoint:      issuer + "/userinfo",
-		GrantTypes:            grantTypes,
+		GrantTypes:            syntax.GrantTypes,
 		TokenAuth:             all,
 		RevocationAuth:        all,
-		IntrospectionAuth:     confidentialMethods,
+		IntrospectionAuth:     syntax.ConfidentialMethods,
 		TokenAuthAlgs:         jose.VerifiedAlgorithms,
 		RevocationAuthAlgs:    jose.VerifiedAlgorithms,
 		IntrospectionAuthAlgs: jose.VerifiedAlgorithms,

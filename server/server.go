@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/server/admin"
 	"signet/server/audit"
 	"signet/server/edge"
 	"signet/server/password"
@@ -78,6 +79,8 @@ type Server struct {
 	edge     *edge.Server
 	table    map[string]*edge.Route
 	engine   *engine
+	admin    *admin.Admin
+	floors   floors
 	sealer   *refreshSealer
 	clients  *clientCache
 	throttle *throttle.Throttle
@@ -91,8 +94,7 @@ type Server struct {
 	replica  string                     // random, one a process
 	started  time.Time
 
-	firstUses sync.Map   // SHA-256 of client secrets whose first use is being recorded
-	backingUp sync.Mutex // held while a backup is made and sent
+	firstUses sync.Map // SHA-256 of client secrets whose first use is being recorded
 
 	audienceNoted sync.Map // by client id: the log has it that the client sends audience
 	pinnedNoted   sync.Map // clients that are pinned to an algorithm which is gone, and that one, as they were logged
@@ -120,13 +122,15 @@ func New(cfg Config) (*Server, error) {
 	s.Apply(cfg.Settings)
 	s.audit = audit.New(audit.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
 		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc, ShowNames: func() bool { return s.settings().LogUsernames }})
-	s.clients.floor = s.checkFloor
+	s.floors = floors{cfg.Keys, cfg.Store, cfg.Log}
+	s.clients.floor = s.floors.Check
 	s.watchSeals(cfg.Registry)
 	s.engine = newEngine(s)
 	s.edge = edge.New(edge.Config{Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		TrustedProxies: func() []netip.Prefix { return s.settings().TrustedProxies }, CheckClock: func() error { return cfg.Keys.Clock().Check() },
 		OriginListed: s.clients.listed, Dependency: dependencyOf})
 	s.table = s.routes()
+	s.admin = newAdmin(s)
 	return s, nil
 }
 
@@ -215,7 +219,7 @@ func (s *Server) Run(ctx context.Context) {
 			return
 		case <-beat.C:
 			s.beat(ctx)
-			if err := s.raiseFloors(ctx); err != nil && ctx.Err() == nil {
+			if err := s.floors.RaiseAll(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("noting the revisions of clients", slog.Any("error", err))
 			}
 			beat.Reset(untilBeat(time.Since(started)))
@@ -260,7 +264,7 @@ func (s *Server) summarise() {
 func (s *Server) hinted(h store.Hint) {
 	switch h.Kind {
 	case store.HintClient:
-		s.clients.drop(h.ID)
+		s.clients.Drop(h.ID)
 	case store.HintKeyring:
 		s.cfg.Keys.Wake()
 	}

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
-	"signet/server"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -72,7 +72,7 @@ func newDemo() demo {
 	rand.Read(secret[:])
 	return demo{
 		Username: demoUser, Password: strings.ToLower(rand.Text()[:20]),
-		ClientID: demoClient, ClientSecret: server.ClientSecretPrefix + base64.RawURLEncoding.EncodeToString(secret[:]),
+		ClientID: demoClient, ClientSecret: syntax.ClientSecretPrefix + base64.RawURLEncoding.EncodeToString(secret[:]),
 		PublicClient: demoPublicClient, Scopes: demoScopes,
 	}
 }

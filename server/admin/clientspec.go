@@ -1,10 +1,11 @@
-package server
+package admin
 
 import (
 	"slices"
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -35,11 +36,11 @@ func setDefaults(spec *api.ClientSpec) {
 	switch {
 	case spec.AuthMethods != nil:
 	case spec.Public:
-		spec.AuthMethods = []string{authNone}
+		spec.AuthMethods = []string{syntax.AuthNone}
 	case hasKeys(*spec):
-		spec.AuthMethods = []string{authPrivateKeyJWT}
+		spec.AuthMethods = []string{syntax.AuthPrivateKeyJWT}
 	default:
-		spec.AuthMethods = []string{authBasic, authPost}
+		spec.AuthMethods = []string{syntax.AuthBasic, syntax.AuthPost}
 	}
 }
 
@@ -47,12 +48,12 @@ func hasKeys(spec api.ClientSpec) bool { return len(spec.JWKS) > 0 && string(spe
 
 // hasSecret reports whether a client of these methods is to have a secret.
 func hasSecret(methods []string) bool {
-	return slices.Contains(methods, authBasic) || slices.Contains(methods, authPost)
+	return slices.Contains(methods, syntax.AuthBasic) || slices.Contains(methods, syntax.AuthPost)
 }
 
 // applySpec makes the client what the spec says, or returns all that is wrong with the spec. Warnings are for
 // the answer.
-func (s *Server) applySpec(spec api.ClientSpec, client *store.Client, now time.Time) (warnings []string, err error) {
+func (h *clients) applySpec(spec api.ClientSpec, client *store.Client, now time.Time) (warnings []string, err error) {
 	var check specCheck
 	if spec.ID != client.ID {
 		check.add("client_id cannot be changed; create another client")
@@ -60,16 +61,16 @@ func (s *Server) applySpec(spec api.ClientSpec, client *store.Client, now time.T
 	if spec.Public != client.Public {
 		check.add("public cannot be changed; create another client")
 	}
-	algs := s.cfg.Keys.Algorithms()
+	algs := h.keys.Algorithms()
 	if spec.Alg != "" && spec.Alg == client.Alg {
 		algs = append(algs, spec.Alg) // that it is gone must not keep the rest from being changed; it is warned about
 	}
-	ttl := check.all(spec, algs, s.cfg.MaxTokenLife)
+	ttl := check.all(spec, algs, h.maxTokenLife)
 	jwks := check.keys(spec)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if slices.Contains(client.Grants, grantPassword) && !slices.Contains(spec.Grants, grantPassword) {
+	if slices.Contains(client.Grants, syntax.GrantPassword) && !slices.Contains(spec.Grants, syntax.GrantPassword) {
 		client.EndSessions() // they rest on the grant
 	}
 	client.AuthMethods, client.Grants, client.Scopes = spec.AuthMethods, spec.Grants, spec.Scopes

@@ -1,0 +1,77 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"signet/keys"
+	"signet/server/admin/api"
+	"signet/store"
+)
+
+// floors are the least revisions that count of clients with scopes of the admin API. An old record of such a client
+// verifies, and may have a secret that was revoked or a right that was taken away. So the keyring holds the revision of
+// its newest record, which rises with each change.
+type floors struct {
+	keys  *keys.Manager
+	store store.Clients
+	log   *slog.Logger
+}
+
+func hasRights(c store.Client) bool {
+	for _, scope := range c.Scopes {
+		if api.IsScope(scope) {
+			return true
+		}
+	}
+	return false
+}
+
+// Check refuses a record that is older than the keyring has it.
+func (f floors) Check(c store.Client) error {
+	floor, known := f.keys.Records().Floors[c.ID]
+	if !known || c.Revision >= floor {
+		return nil
+	}
+	f.log.Error("a client's record is older than it must be: it is refused. Somebody has put it back into the store",
+		slog.String("client_id", c.ID), slog.Uint64("revision", uint64(c.Revision)), slog.Uint64("least", uint64(floor)))
+	return fmt.Errorf("%w: client %q has revision %d, and at least %d is known", store.ErrUnavailable, c.ID, c.Revision, floor)
+}
+
+// Raise notes a change of a client that has, or had, such scopes.
+func (f floors) Raise(ctx context.Context, c store.Client) {
+	records := f.keys.Records()
+	if _, known := records.Floors[c.ID]; !records.Sealed || !known && !hasRights(c) {
+		return
+	}
+	if err := f.keys.RaiseFloors(ctx, map[string]uint32{c.ID: c.Revision}); err != nil {
+		f.log.Warn("noting the revision of a client", slog.String("client_id", c.ID), slog.Any("error", err)) // RaiseAll does it later
+	}
+}
+
+// RaiseAll does what Raise could not do.
+func (f floors) RaiseAll(ctx context.Context) error {
+	records := f.keys.Records()
+	if !records.Sealed {
+		return nil
+	}
+	floors := map[string]uint32{}
+	const page = 500
+	for after := ""; ; {
+		clients, err := f.store.ListClients(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		for _, c := range clients {
+			if _, known := records.Floors[c.ID]; known || hasRights(c) {
+				floors[c.ID] = c.Revision
+			}
+		}
+		if len(clients) < page {
+			break
+		}
+		after = clients[len(clients)-1].ID
+	}
+	return f.keys.RaiseFloors(ctx, floors)
+}
