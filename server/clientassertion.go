@@ -151,7 +151,7 @@ func (s *Server) parseAssertion(token string, now time.Time) (assertion, error) 
 	if a.expires, err = checkAssertionTimes(jws.Claims, now); err != nil {
 		return a, err
 	}
-	a.jti, _ = claimText(jws.Claims["jti"])
+	a.jti, _ = jose.ClaimText(jws.Claims["jti"])
 	if a.jti == "" || len(a.jti) > maxJTI {
 		return a, fmt.Errorf("jti must be a string of 1 to %d bytes, another one each time", maxJTI)
 	}
@@ -160,8 +160,8 @@ func (s *Server) parseAssertion(token string, now time.Time) (assertion, error) 
 
 // assertionClient is who the assertion is by and about, which must be the same (RFC 7523 §3, items 1 and 2.B).
 func assertionClient(claims map[string]json.RawMessage) (string, error) {
-	iss, _ := claimText(claims["iss"])
-	sub, _ := claimText(claims["sub"])
+	iss, _ := jose.ClaimText(claims["iss"])
+	sub, _ := jose.ClaimText(claims["sub"])
 	if iss != sub || !syntax.ClientID(sub) {
 		return "", errors.New("iss and sub must both be the client_id")
 	}
@@ -173,10 +173,10 @@ func assertionClient(claims map[string]json.RawMessage) (string, error) {
 // nothing else means the same as the string.
 func (s *Server) checkAssertionAudience(raw json.RawMessage) error {
 	issuer := s.cfg.Issuer
-	aud, isText := claimText(raw)
+	aud, isText := jose.ClaimText(raw)
 	var list []json.RawMessage
 	if !isText && json.Unmarshal(raw, &list) == nil && len(list) == 1 {
-		aud, isText = claimText(list[0])
+		aud, isText = jose.ClaimText(list[0])
 	}
 	switch {
 	case isText && aud == issuer:
@@ -193,11 +193,11 @@ func (s *Server) checkAssertionAudience(raw json.RawMessage) error {
 
 // checkAssertionTimes returns when the assertion ceases to be taken.
 func checkAssertionTimes(claims map[string]json.RawMessage, now time.Time) (time.Time, error) {
-	exp, err := claimTime(claims, "exp")
+	exp, err := jose.ClaimTime(claims, "exp")
 	if err != nil {
 		return time.Time{}, err
 	}
-	made, err := claimTime(claims, "iat")
+	made, err := jose.ClaimTime(claims, "iat")
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -219,7 +219,7 @@ func checkAssertionTimes(claims map[string]json.RawMessage, now time.Time) (time
 		return time.Time{}, fmt.Errorf("its iat was %s ago; it is taken for %s from then on; is the client's clock right?", now.Sub(made).Round(time.Second), assertionLife)
 	}
 	for _, name := range []string{"nbf", "iat"} {
-		begin, err := claimTime(claims, name)
+		begin, err := jose.ClaimTime(claims, name)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -228,25 +228,4 @@ func checkAssertionTimes(claims map[string]json.RawMessage, now time.Time) (time
 		}
 	}
 	return until, nil
-}
-
-// claimTime reads a NumericDate (RFC 7519 §2); the zero time where there is none.
-func claimTime(claims map[string]json.RawMessage, name string) (time.Time, error) {
-	raw, there := claims[name]
-	if !there {
-		return time.Time{}, nil
-	}
-	var seconds *float64
-	if json.Unmarshal(raw, &seconds) != nil || seconds == nil || *seconds < 1 || *seconds > 1<<40 {
-		return time.Time{}, fmt.Errorf("%s is not a time in seconds since 1970", name)
-	}
-	return time.UnixMilli(int64(*seconds * 1000)), nil
-}
-
-func claimText(raw json.RawMessage) (string, bool) {
-	var s *string
-	if json.Unmarshal(raw, &s) != nil || s == nil {
-		return "", false
-	}
-	return *s, true
 }

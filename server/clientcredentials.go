@@ -10,7 +10,7 @@ import (
 // session and no refresh token: the client can always ask again.
 func (s *Server) grantClientCredentials(g *granting) (access, refresh string, ttl time.Duration, err error) {
 	g.Subject = g.client.ID
-	if access, ttl, err = s.issueAccessToken(g, nil, nil); err != nil {
+	if access, ttl, err = s.issue(g, nil, nil); err != nil {
 		return "", "", 0, err
 	}
 	switch ok, err := s.clients.unchanged(g.Context(), g.client); {

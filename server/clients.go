@@ -128,8 +128,8 @@ func (c *clientCache) Drop(id string) {
 	delete(c.entries, id)
 }
 
-// reread returns the client as the store has it at this moment.
-func (c *clientCache) reread(ctx context.Context, id string) (*store.Client, error) {
+// Reread returns the client as the store has it at this moment.
+func (c *clientCache) Reread(ctx context.Context, id string) (*store.Client, error) {
 	c.Drop(id)
 	return c.Get(ctx, id)
 }

@@ -11,6 +11,7 @@ import (
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/syntax"
+	"signet/server/token"
 	"signet/store"
 )
 
@@ -52,7 +53,9 @@ func asError(err error) *edge.Error {
 	switch {
 	case errors.As(err, &known):
 		return known
-	case dependencyOf(err) != edge.DependencyOther, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, token.ErrInactive):
+		return errInvalidToken.Because("%w", err)
+	case errors.Is(err, token.ErrUndecided), dependencyOf(err) != edge.DependencyOther, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return edge.Unavailable(err)
 	}
 	return edge.Internal(err)

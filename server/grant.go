@@ -8,6 +8,7 @@ import (
 	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/server/syntax"
+	"signet/server/token"
 	"signet/store"
 )
 
@@ -15,9 +16,9 @@ import (
 type granting struct {
 	*edge.Request
 	client    *store.Client
-	scope     string       // to be granted; set by checkScope
-	audience  []string     // to be granted
-	presented refreshToken // of the refresh token grant
+	scope     string        // to be granted; set by checkScope
+	audience  []string      // to be granted
+	presented token.Refresh // of the refresh token grant
 }
 
 // runGrant hands the call to go-oauth2, which asks back for the grant's checks and for its one
@@ -88,9 +89,9 @@ func chooseScope(asked, allowed string) (string, error) {
 		return asked, nil
 	}
 	var once []string
-	for token := range strings.SplitSeq(asked, " ") {
-		if !slices.Contains(once, token) {
-			once = append(once, token)
+	for scope := range strings.SplitSeq(asked, " ") {
+		if !slices.Contains(once, scope) {
+			once = append(once, scope)
 		}
 	}
 	return strings.Join(once, " "), nil
@@ -126,7 +127,7 @@ func scopeRefused(refused, allowed string) error {
 
 // looksSecret reports whether s has the form of a token or of a client secret of ours.
 func looksSecret(s string) bool {
-	return strings.Contains(s, syntax.ClientSecretPrefix) || strings.Contains(s, refreshPrefix) || strings.HasPrefix(s, "eyJ") || strings.Contains(s, ".eyJ")
+	return strings.Contains(s, syntax.ClientSecretPrefix) || strings.Contains(s, token.RefreshPrefix) || strings.HasPrefix(s, "eyJ") || strings.Contains(s, ".eyJ")
 }
 
 // chooseAudience returns the resources asked for, each once, or all of the allowed ones where none
@@ -166,4 +167,11 @@ func (s *Server) consume(g *granting) (access, refresh string, ttl time.Duration
 	default:
 		return s.grantClientCredentials(g)
 	}
+}
+
+// issue signs the access token of the grant. user and session are nil for a token of the client's own.
+func (s *Server) issue(g *granting, user *store.User, session *store.Session) (access string, ttl time.Duration, err error) {
+	issued, err := s.issuer.Issue(g.Context(), token.Grant{Client: g.client, User: user, Session: session, Scope: g.scope, Audience: g.audience})
+	g.KeyID = issued.KeyID
+	return issued.Token, issued.Life, err
 }

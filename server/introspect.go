@@ -7,25 +7,26 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/edge"
+	"signet/server/token"
 	"signet/store"
 )
 
 // introspection is an answer of RFC 7662 §2.2. Of a token that is not live it says so and nothing else.
 type introspection struct {
-	Active    bool     `json:"active"`
-	Scope     string   `json:"scope,omitempty"`
-	ClientID  string   `json:"client_id,omitempty"`
-	Username  string   `json:"username,omitempty"`
-	TokenType string   `json:"token_type,omitempty"`
-	ExpiresAt int64    `json:"exp,omitempty"`
-	IssuedAt  int64    `json:"iat,omitempty"`
-	NotBefore int64    `json:"nbf,omitempty"`
-	Subject   string   `json:"sub,omitempty"`
-	Audience  audience `json:"aud,omitempty"`
-	Issuer    string   `json:"iss,omitempty"`
-	ID        string   `json:"jti,omitempty"`
-	SessionID string   `json:"sid,omitempty"`
-	AuthTime  int64    `json:"auth_time,omitempty"`
+	Active    bool           `json:"active"`
+	Scope     string         `json:"scope,omitempty"`
+	ClientID  string         `json:"client_id,omitempty"`
+	Username  string         `json:"username,omitempty"`
+	TokenType string         `json:"token_type,omitempty"`
+	ExpiresAt int64          `json:"exp,omitempty"`
+	IssuedAt  int64          `json:"iat,omitempty"`
+	NotBefore int64          `json:"nbf,omitempty"`
+	Subject   string         `json:"sub,omitempty"`
+	Audience  token.Audience `json:"aud,omitempty"`
+	Issuer    string         `json:"iss,omitempty"`
+	ID        string         `json:"jti,omitempty"`
+	SessionID string         `json:"sid,omitempty"`
+	AuthTime  int64          `json:"auth_time,omitempty"`
 }
 
 var errNoIntrospectRight = &edge.Error{Status: http.StatusForbidden, Code: "unauthorized_client",
@@ -39,12 +40,12 @@ func (s *Server) handleIntrospect(c *edge.Request, client *store.Client) (edge.R
 	case !client.Introspect:
 		return edge.Response{}, errNoIntrospectRight
 	}
-	token := c.Form.Get("token")
-	if token == "" {
+	presented := c.Form.Get("token")
+	if presented == "" {
 		return edge.Response{}, edge.InvalidRequest("token is missing")
 	}
-	answer, err := s.introspect(c, client, token)
-	if errors.Is(err, errTokenNotLive) {
+	answer, err := s.introspect(c, client, presented)
+	if errors.Is(err, token.ErrInactive) {
 		c.Outcome, c.Cause = "inactive", err
 		return s.replyIntrospection(c, client, introspection{})
 	}
@@ -62,58 +63,58 @@ func (s *Server) handleIntrospect(c *edge.Request, client *store.Client) (edge.R
 // Which services a client speaks for is for the operator to say, with introspect_for; its audiences
 // do not say it, since they are where its own tokens go. A client that was given the right without
 // that list speaks for all services, as a gateway does: it has aud in the answer to tell them apart.
-func (s *Server) introspect(c *edge.Request, client *store.Client, token string) (introspection, error) {
-	if refresh, err := s.sealer.Open(token, client.ID); err == nil {
+func (s *Server) introspect(c *edge.Request, client *store.Client, raw string) (introspection, error) {
+	if refresh, err := s.sealer.Open(raw, client.ID); err == nil {
 		return s.introspectRefreshToken(c, client, refresh)
 	}
-	t, err := s.checkAccessToken(c.Context(), token)
+	t, err := s.checker.Check(c.Context(), raw)
 	if err != nil {
-		s.metrics.keys.refused(token)
+		s.metrics.keys.refused(raw)
 		return introspection{}, err
 	}
-	if !speaksFor(client, t.claims.Audience) {
-		return introspection{}, notLive("for none of the services that the client may ask for")
+	if !speaksFor(client, t.Claims.Audience) {
+		return introspection{}, token.Inactive("for none of the services that the client may ask for")
 	}
-	a := introspection{Active: true, Scope: t.claims.Scope, ClientID: t.claims.ClientID, TokenType: "Bearer",
-		ExpiresAt: t.claims.ExpiresAt, IssuedAt: t.claims.IssuedAt, NotBefore: t.claims.NotBefore, Subject: t.claims.Subject,
-		Audience: t.claims.Audience, Issuer: t.claims.Issuer, ID: t.claims.ID, SessionID: t.claims.SessionID, AuthTime: t.claims.AuthTime}
-	if t.user != nil {
-		a.Username = t.user.Username
+	a := introspection{Active: true, Scope: t.Claims.Scope, ClientID: t.Claims.ClientID, TokenType: "Bearer",
+		ExpiresAt: t.Claims.ExpiresAt, IssuedAt: t.Claims.IssuedAt, NotBefore: t.Claims.NotBefore, Subject: t.Claims.Subject,
+		Audience: t.Claims.Audience, Issuer: t.Claims.Issuer, ID: t.Claims.ID, SessionID: t.Claims.SessionID, AuthTime: t.Claims.AuthTime}
+	if t.User != nil {
+		a.Username = t.User.Username
 	}
 	return a, nil
 }
 
-func speaksFor(client *store.Client, aud audience) bool {
+func speaksFor(client *store.Client, aud token.Audience) bool {
 	return len(client.IntrospectFor) == 0 ||
 		slices.ContainsFunc(aud, func(service string) bool { return slices.Contains(client.IntrospectFor, service) })
 }
 
 // introspectRefreshToken asks the session without moving it. A token is active where a refresh with it would go
 // through. Only the newest generation is: a rotated token never is.
-func (s *Server) introspectRefreshToken(c *edge.Request, client *store.Client, token refreshToken) (introspection, error) {
+func (s *Server) introspectRefreshToken(c *edge.Request, client *store.Client, refresh token.Refresh) (introspection, error) {
 	if !slices.Contains(client.Grants, grantRefreshToken) {
-		return introspection{}, notLive("the client has lost the refresh_token grant")
+		return introspection{}, token.Inactive("the client has lost the refresh_token grant")
 	}
-	if why := s.withdrawn(client, token); why != "" {
-		return introspection{}, notLive("%s", why)
+	if why := s.withdrawn(client, refresh); why != "" {
+		return introspection{}, token.Inactive("%s", why)
 	}
-	state, err := s.store.TokenState(c.Context(), store.TokenRef{UserID: token.UserID, SessionID: token.SessionID})
+	state, err := s.store.TokenState(c.Context(), store.TokenRef{UserID: refresh.UserID, SessionID: refresh.SessionID})
 	switch {
 	case err != nil:
 		return introspection{}, edge.Unavailable(err)
 	case !state.Live || state.Session.ClientID != client.ID:
-		return introspection{}, notLive("its session has ended")
-	case state.Session.Generation > token.Generation:
-		return introspection{}, notLive("it was rotated")
+		return introspection{}, token.Inactive("its session has ended")
+	case state.Session.Generation > refresh.Generation:
+		return introspection{}, token.Inactive("it was rotated")
 	}
-	if why := s.sessionEnded(state.Session, &state.User, client, s.now()); why != "" {
-		return introspection{}, notLive("%s", why)
+	if why := s.checker.SessionEnded(state.Session, &state.User, client, s.now()); why != "" {
+		return introspection{}, token.Inactive("%s", why)
 	}
 	ends := state.Session.RotatedAt.Add(s.settings().Lifetimes.Idle)
 	if absolute := state.Session.StartedAt.Add(s.settings().Lifetimes.Absolute); absolute.Before(ends) {
 		ends = absolute
 	}
-	return introspection{Active: true, Scope: api.Ordinary(token.Scope), ClientID: client.ID, Username: state.User.Username,
-		ExpiresAt: ends.Unix(), IssuedAt: state.Session.RotatedAt.Unix(), Subject: token.UserID.String(),
-		Audience: s.stillAllowed(client, token), Issuer: s.cfg.Issuer, SessionID: token.SessionID.String(), AuthTime: token.AuthTime.Unix()}, nil
+	return introspection{Active: true, Scope: api.Ordinary(refresh.Scope), ClientID: client.ID, Username: state.User.Username,
+		ExpiresAt: ends.Unix(), IssuedAt: state.Session.RotatedAt.Unix(), Subject: refresh.UserID.String(),
+		Audience: s.stillAllowed(client, refresh), Issuer: s.cfg.Issuer, SessionID: refresh.SessionID.String(), AuthTime: refresh.AuthTime.Unix()}, nil
 }

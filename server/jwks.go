@@ -1,37 +1,59 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
+	"signet/keys"
 	"signet/server/edge"
 )
 
 // handleJWKS is GET /.well-known/jwks.json: bytes that were rendered when the set last changed.
-// stale-if-error lets a cache answer with a set it has while this server cannot (RFC 5861 §4).
 func (s *Server) handleJWKS(c *edge.Request) (edge.Response, error) {
 	set, err := s.cfg.Keys.JWKS()
 	if err != nil {
 		return edge.Response{}, edge.Unavailable(err)
 	}
-	h := http.Header{
-		"Cache-Control": {"public, max-age=" + strconv.Itoa(int(set.MaxAge/time.Second)) +
-			", stale-if-error=" + strconv.Itoa(int(s.cfg.StaleIfError/time.Second))},
-		"Etag": {set.ETag},
+	headers := s.keySetHeaders.Load()
+	if headers == nil || headers.etag != set.ETag || headers.maxAge != set.MaxAge {
+		headers = newKeySetHeaders(set, s.cfg.StaleIfError)
+		s.keySetHeaders.Store(headers)
 	}
-	return notModified(c, h, set.ETag, "application/jwk-set+json", set.Body), nil
+	if namesETag(c.Header.Get("If-None-Match"), set.ETag) {
+		return edge.Response{Status: http.StatusNotModified, Header: headers.unchanged}, nil
+	}
+	return edge.Response{Header: headers.whole, Raw: set.Body}, nil
 }
 
-// notModified answers 304 without a body where the caller has these bytes already (RFC 9110 §13.1.2).
-func notModified(c *edge.Request, h http.Header, etag, contentType string, body []byte) edge.Response {
-	for candidate := range strings.SplitSeq(c.Header.Get("If-None-Match"), ",") {
+// keySetHeaders are the headers of a key set. All responses with that set and that age share them.
+type keySetHeaders struct {
+	etag   string
+	maxAge time.Duration
+
+	whole     http.Header // of status 200
+	unchanged http.Header // of status 304
+}
+
+// newKeySetHeaders has stale-if-error let a cache respond with a set it has while this server cannot (RFC 5861 §4).
+func newKeySetHeaders(set keys.Set, staleIfError time.Duration) *keySetHeaders {
+	h := &keySetHeaders{etag: set.ETag, maxAge: set.MaxAge, unchanged: http.Header{
+		"Cache-Control": {fmt.Sprintf("public, max-age=%d, stale-if-error=%d", set.MaxAge/time.Second, staleIfError/time.Second)},
+		"Etag":          {set.ETag},
+	}}
+	h.whole = h.unchanged.Clone()
+	h.whole["Content-Type"] = []string{"application/jwk-set+json"}
+	return h
+}
+
+// namesETag reports whether an If-None-Match header names the entity tag (RFC 9110 §13.1.2).
+func namesETag(header, etag string) bool {
+	for candidate := range strings.SplitSeq(header, ",") {
 		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
 		if candidate == etag || candidate == "*" {
-			return edge.Response{Status: http.StatusNotModified, Header: h}
+			return true
 		}
 	}
-	h["Content-Type"] = []string{contentType}
-	return edge.Response{Header: h, Raw: body}
+	return false
 }

@@ -2,9 +2,7 @@ package server
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"time"
 
 	"signet/server/admin"
 	"signet/server/admin/api"
@@ -23,31 +21,17 @@ func newAdmin(s *Server) *admin.Admin {
 	cfg := s.cfg
 	return admin.New(admin.Config{
 		Issuer: cfg.Issuer, Version: cfg.Version, Started: s.started, MaxTokenLife: cfg.MaxTokenLife,
-		Store: cfg.Store, Keys: cfg.Keys, Passwords: cfg.Passwords, Throttle: s.throttle, Audit: s.audit, Edge: s.edge,
+		Store: cfg.Store, Keys: cfg.Keys, Passwords: cfg.Passwords, Throttle: s.throttle, Audit: s.audit, Checker: s.checker, Edge: s.edge,
 		Registry: cfg.Registry, Log: cfg.Log, Now: cfg.Now,
 		Settings: func() admin.Settings {
 			set := s.settings()
 			return admin.Settings{Lifetimes: set.Lifetimes, Policy: set.Policy, Throttle: set.Throttle}
 		},
 		Clients: s.clients, Floors: s.floors, Replicas: replicas{s}, Sealed: cfg.Seals != nil,
-		Error: asError, Bearer: bearer, CheckToken: s.checkCaller, Begin: beginNow,
+		Error: asError, Bearer: bearer, Begin: beginNow,
 		StoredName: s.storedName, ClientWarnings: s.clientWarnings, SampleHashes: s.hashes.want,
-		SessionEnded: func(session store.Session, user *store.User, client *store.Client, now time.Time) bool {
-			return s.sessionEnded(session, user, client, now) != ""
-		},
 		Readiness: func(r *edge.Request) api.Readiness { return api.Readiness(s.readiness(r.Context())) },
 	})
-}
-
-func (s *Server) checkCaller(ctx context.Context, token string, find admin.FindClient) (admin.Caller, error) {
-	t, err := s.checkAccessTokenOf(ctx, token, find)
-	if errors.Is(err, errTokenNotLive) {
-		return admin.Caller{}, &admin.InvalidTokenError{Err: err}
-	}
-	if err != nil {
-		return admin.Caller{}, err
-	}
-	return admin.Caller{Client: t.client, User: t.user != nil, Scope: t.claims.Scope, Audience: t.claims.Audience}, nil
 }
 
 // replicas are the servers on the same store, for the admin API.

@@ -10,6 +10,7 @@ import (
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/throttle"
+	"signet/server/token"
 	"signet/store"
 )
 
@@ -47,18 +48,18 @@ func (s *Server) login(g *granting) (access, refresh string, ttl time.Duration, 
 	if result.Rehash {
 		s.rehash(g, user, secret)
 	}
-	if access, ttl, err = s.issueAccessToken(g, &user, &session); err != nil {
+	if access, ttl, err = s.issue(g, &user, &session); err != nil {
 		s.abandon(g, session)
 		s.audit.Drop(e)
 		return "", "", 0, err
 	}
 	s.audit.Change(g.Request, e)
 	if slices.Contains(g.client.Grants, grantRefreshToken) {
-		token := refreshToken{UserID: user.ID, SessionID: session.ID, AuthTime: session.StartedAt, Scope: g.scope}
+		begun := token.Refresh{UserID: user.ID, SessionID: session.ID, AuthTime: session.StartedAt, Scope: g.scope}
 		if len(g.client.Audiences) > 0 || len(g.Form.Resources) > 0 { // else it follows the server's default
-			token.Audience = g.audience
+			begun.Audience = g.audience
 		}
-		refresh = s.sealer.Seal(token, g.client.ID)
+		refresh = s.sealer.Seal(begun, g.client.ID)
 	}
 	return access, refresh, ttl, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/edge"
+	"signet/server/token"
 	"signet/store"
 )
 
@@ -20,17 +21,17 @@ func (s *Server) openPresented(g *granting) error {
 	if presented == "" {
 		return edge.InvalidRequest("refresh_token is missing")
 	}
-	token, err := s.sealer.Open(presented, g.client.ID)
+	opened, err := s.sealer.Open(presented, g.client.ID)
 	if err != nil {
 		s.audit.Refused(g.Request, store.Event{Type: store.EventRefresh, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: err.Error()}})
 		return errInvalidRefreshToken.Because("%w", err)
 	}
-	g.presented = token
-	g.Subject, g.SessionID = token.UserID.String(), token.SessionID.String()
+	g.presented = opened
+	g.Subject, g.SessionID = opened.UserID.String(), opened.SessionID.String()
 	if why := s.withdrawn(g.client, g.presented); why != "" {
 		return s.endSession(g, why)
 	}
-	g.scope, g.audience = api.Ordinary(token.Scope), s.stillAllowed(g.client, g.presented)
+	g.scope, g.audience = api.Ordinary(opened.Scope), s.stillAllowed(g.client, g.presented)
 	return nil
 }
 
@@ -46,7 +47,7 @@ func (s *Server) checkNarrowing(g *granting) (err error) {
 
 // withdrawn says which of the session's foundations the client has lost since the login, or "". Refresh
 // and introspection both ask it.
-func (s *Server) withdrawn(client *store.Client, presented refreshToken) string {
+func (s *Server) withdrawn(client *store.Client, presented token.Refresh) string {
 	switch {
 	case !slices.Contains(client.Grants, grantPassword):
 		return "the client has lost the password grant"
@@ -60,7 +61,7 @@ func (s *Server) withdrawn(client *store.Client, presented refreshToken) string 
 
 // stillAllowed is what is left of the session's audience. A session that was for the server's
 // default follows it: an operator who changes the default signs nobody out.
-func (s *Server) stillAllowed(client *store.Client, presented refreshToken) []string {
+func (s *Server) stillAllowed(client *store.Client, presented token.Refresh) []string {
 	allowed := s.audienceOf(client)
 	if len(presented.Audience) == 0 {
 		return allowed
@@ -128,7 +129,7 @@ func (s *Server) refresh(g *granting) (access, refresh string, ttl time.Duration
 		return "", "", 0, err
 	}
 	if access == "" {
-		if access, ttl, err = s.issueAccessToken(g, &user, &session); err != nil {
+		if access, ttl, err = s.issue(g, &user, &session); err != nil {
 			return "", "", 0, err
 		}
 	}
@@ -182,7 +183,7 @@ func (s *Server) rotate(g *granting) (store.Session, store.User, store.Outcome, 
 	if err != nil || outcome != store.Stale {
 		return session, user, outcome, err
 	}
-	client, err := s.clients.reread(g.Context(), g.client.ID)
+	client, err := s.clients.Reread(g.Context(), g.client.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return store.Session{}, store.User{}, store.Gone, errInvalidClient.Because("the client was deleted during the request")
@@ -272,5 +273,5 @@ func (s *Server) signAhead(g *granting) (access string, ttl time.Duration, err e
 	case !state.Live:
 		return "", 0, nil
 	}
-	return s.issueAccessToken(g, &state.User, &state.Session)
+	return s.issue(g, &state.User, &state.Session)
 }

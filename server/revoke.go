@@ -1,12 +1,12 @@
 package server
 
 import (
-	"encoding/json"
 	"errors"
 	"time"
 
 	"signet/keys"
 	"signet/server/edge"
+	"signet/server/token"
 	"signet/store"
 )
 
@@ -16,23 +16,23 @@ import (
 // revoked. The hint is not needed: a token's own form says what it is. The answer is an empty JSON object:
 // RFC 7009 §2.2 gives the body no meaning, and some clients parse it.
 func (s *Server) handleRevoke(c *edge.Request, client *store.Client) (edge.Response, error) {
-	token := c.Form.Get("token")
-	if token == "" {
+	presented := c.Form.Get("token")
+	if presented == "" {
 		return edge.Response{}, edge.InvalidRequest("token is missing")
 	}
-	if refresh, err := s.sealer.Open(token, client.ID); err == nil {
+	if refresh, err := s.sealer.Open(presented, client.ID); err == nil {
 		return s.revokeSession(c, refresh)
 	}
-	return s.revokeAccessToken(c, client, token)
+	return s.revokeAccessToken(c, client, presented)
 }
 
 // revokedReply is the answer to every revocation that is not refused.
 var revokedReply = edge.Response{Body: struct{}{}}
 
-func (s *Server) revokeSession(c *edge.Request, token refreshToken) (edge.Response, error) {
-	c.Changing, c.Subject, c.SessionID = store.EventRevoke, token.UserID.String(), token.SessionID.String()
+func (s *Server) revokeSession(c *edge.Request, refresh token.Refresh) (edge.Response, error) {
+	c.Changing, c.Subject, c.SessionID = store.EventRevoke, refresh.UserID.String(), refresh.SessionID.String()
 	e := store.Event{Type: store.EventRevoke, Outcome: store.OutcomeOK}
-	existed, err := s.store.RevokeSession(s.audit.WithEvent(c, &e), token.UserID, token.SessionID)
+	existed, err := s.store.RevokeSession(s.audit.WithEvent(c, &e), refresh.UserID, refresh.SessionID)
 	if err != nil {
 		return edge.Response{}, edge.Unavailable(err)
 	}
@@ -44,20 +44,20 @@ func (s *Server) revokeSession(c *edge.Request, token refreshToken) (edge.Respon
 	return revokedReply, nil
 }
 
-func (s *Server) revokeAccessToken(c *edge.Request, client *store.Client, token string) (edge.Response, error) {
-	t, err := s.checkAccessToken(c.Context(), token)
+func (s *Server) revokeAccessToken(c *edge.Request, client *store.Client, raw string) (edge.Response, error) {
+	t, err := s.checker.Check(c.Context(), raw)
 	if errors.Is(err, keys.ErrUnreadable) {
-		return s.revokeUnreadable(c, client, token, err)
+		return s.revokeUnreadable(c, client, raw, err)
 	}
-	if errors.Is(err, errTokenNotLive) {
+	if errors.Is(err, token.ErrInactive) {
 		c.Outcome, c.Cause = "unknown", err
 		return revokedReply, nil
 	}
 	if err != nil {
 		return edge.Response{}, err
 	}
-	c.Subject = t.claims.Subject
-	return s.revokeJTI(c, client, t.claims.ClientID, t.claims.ID, time.Unix(t.claims.ExpiresAt, 0))
+	c.Subject = t.Claims.Subject
+	return s.revokeJTI(c, client, t.Claims.ClientID, t.Claims.ID, time.Unix(t.Claims.ExpiresAt, 0))
 }
 
 func (s *Server) revokeJTI(c *edge.Request, client *store.Client, clientID, jti string, until time.Time) (edge.Response, error) {
@@ -80,18 +80,12 @@ func (s *Server) revokeJTI(c *edge.Request, client *store.Client, clientID, jti 
 // revokeUnreadable revokes a token of ours of which only some claims can be read: it is inactive here, but
 // services that verify it by themselves may take it, and a newer version may read it. Where not even its
 // client and its jti can be read, the answer is an error and not a success.
-func (s *Server) revokeUnreadable(c *edge.Request, client *store.Client, token string, why error) (edge.Response, error) {
-	var claims map[string]json.RawMessage
-	if _, err := s.cfg.Keys.Verify(token, accessTokenType, &claims); err != nil {
+func (s *Server) revokeUnreadable(c *edge.Request, client *store.Client, raw string, why error) (edge.Response, error) {
+	clientID, jti, until, ok := s.checker.Partial(raw)
+	if !ok {
 		return edge.Response{}, edge.Unavailable(why)
 	}
-	clientID, _ := claimText(claims["client_id"])
-	jti, _ := claimText(claims["jti"])
-	if clientID == "" || jti == "" {
-		return edge.Response{}, edge.Unavailable(why)
-	}
-	until, err := claimTime(claims, "exp")
-	if latest := s.now().Add(s.cfg.MaxTokenLife); err != nil || until.IsZero() || until.After(latest) {
+	if latest := s.now().Add(s.cfg.MaxTokenLife); until.IsZero() || until.After(latest) {
 		until = latest
 	}
 	return s.revokeJTI(c, client, clientID, jti, until)

@@ -2,6 +2,8 @@ package server
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -47,17 +49,23 @@ func TestKeysAreNotPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	nonce := subkey(refresh, "nonce")
-	for name, v := range map[string]any{"Config": cfg, "*Config": &cfg, "[]Config": []Config{cfg}, "refreshSealer": *s.sealer,
-		"refreshKey": s.sealer.keys[0], "throttle": *s.throttle, "cfg of a Server": s.cfg, "struct": struct{ c Config }{s.cfg}} {
+	for name, v := range map[string]any{"Config": cfg, "*Config": &cfg, "[]Config": []Config{cfg}, "sealer of refresh tokens": *s.sealer,
+		"throttle": *s.throttle, "cfg of a Server": s.cfg, "struct": struct{ c Config }{s.cfg}} {
 		for _, printed := range printings(v) {
-			for _, secret := range [][32]byte{refresh, throttling, nonce, subkey(refresh, "seal")} {
+			for _, secret := range [][32]byte{refresh, throttling, refreshSubkey(refresh, "nonce"), refreshSubkey(refresh, "seal")} {
 				if shows(printed, secret[8:16]) {
 					t.Errorf("%s shows a key: %.300s", name, printed)
 				}
 			}
 		}
 	}
+}
+
+// refreshSubkey derives a key as package token does.
+func refreshSubkey(secret [32]byte, purpose string) [32]byte {
+	mac := hmac.New(sha256.New, secret[:])
+	mac.Write([]byte("signet refresh token " + purpose))
+	return [32]byte(mac.Sum(nil))
 }
 
 func printings(v any) (all []string) {

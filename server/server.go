@@ -19,6 +19,7 @@ import (
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/throttle"
+	"signet/server/token"
 	"signet/store"
 	"signet/store/seal"
 )
@@ -81,7 +82,9 @@ type Server struct {
 	engine   *engine
 	admin    *admin.Admin
 	floors   floors
-	sealer   *refreshSealer
+	sealer   *token.Sealer
+	issuer   *token.Issuer
+	checker  *token.Checker
 	clients  *clientCache
 	throttle *throttle.Throttle
 	hashes   hashSampler
@@ -96,6 +99,8 @@ type Server struct {
 
 	firstUses sync.Map // SHA-256 of client secrets whose first use is being recorded
 
+	keySetHeaders atomic.Pointer[keySetHeaders] // as they were sent last
+
 	audienceNoted sync.Map // by client id: the log has it that the client sends audience
 	pinnedNoted   sync.Map // clients that are pinned to an algorithm which is gone, and that one, as they were logged
 }
@@ -106,7 +111,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("server: Issuer, Store, Keys, Passwords and ThrottleKeys are required")
 	}
 	cfg = cfg.withDefaults()
-	sealer, err := newRefreshSealer(cfg.RefreshKeys, cfg.Keys.MasterKeyInUse)
+	sealer, err := token.NewSealer(cfg.RefreshKeys, cfg.Keys.MasterKeyInUse)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
@@ -124,6 +129,10 @@ func New(cfg Config) (*Server, error) {
 		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc, ShowNames: func() bool { return s.settings().LogUsernames }})
 	s.floors = floors{cfg.Keys, cfg.Store, cfg.Log}
 	s.clients.floor = s.floors.Check
+	s.issuer = token.NewIssuer(token.IssuerConfig{Issuer: cfg.Issuer, Keys: cfg.Keys, Now: cfg.Now, MaxLife: cfg.MaxTokenLife,
+		Life: func() time.Duration { return s.settings().AccessTokenTTL }})
+	s.checker = token.NewChecker(token.CheckerConfig{Issuer: cfg.Issuer, Keys: cfg.Keys, Store: cfg.Store, Clients: s.clients, Now: cfg.Now,
+		Lifetimes: func() store.Lifetimes { return s.settings().Lifetimes }, Unreadable: s.noteUnreadable})
 	s.watchSeals(cfg.Registry)
 	s.engine = newEngine(s)
 	s.edge = edge.New(edge.Config{Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
@@ -160,6 +169,12 @@ func (s *Server) Apply(set Settings) {
 		set.Audience = []string{s.cfg.Issuer}
 	}
 	s.applied.Store(&set)
+}
+
+// noteUnreadable is for a token that was signed here and cannot be read.
+func (s *Server) noteUnreadable(ctx context.Context) {
+	s.metrics.unreadable.Inc()
+	s.log.ErrorContext(ctx, "an access token that was signed here cannot be read, and counts as inactive; report this with the claims that its client is given")
 }
 
 // settings are those in force; nobody changes what it points to.

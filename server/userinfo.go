@@ -8,6 +8,7 @@ import (
 
 	"signet/server/edge"
 	"signet/server/syntax"
+	"signet/server/token"
 )
 
 var (
@@ -28,7 +29,7 @@ var (
 // token's client asks for, as they are now. It takes tokens whose audience includes the issuer or the server's
 // default audience: a service that is sent a token of its own learns here nothing about the token's user.
 func (s *Server) handleUserinfo(c *edge.Request) (edge.Response, error) {
-	token, err := bearer(c)
+	raw, err := bearer(c)
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -37,30 +38,30 @@ func (s *Server) handleUserinfo(c *edge.Request) (edge.Response, error) {
 	if _, err := c.ReadBody(); err != nil {
 		return edge.Response{}, err
 	}
-	t, err := s.checkAccessToken(c.Context(), token)
+	t, err := s.checker.Check(c.Context(), raw)
 	if err != nil {
 		return edge.Response{}, err
 	}
-	identify(c, t.client)
-	c.Subject = t.claims.Subject
-	if t.user == nil {
+	identify(c, t.Client)
+	c.Subject = t.Claims.Subject
+	if t.User == nil {
 		return edge.Response{}, errNoUser
 	}
-	if !s.forUserinfo(t.claims.Audience) {
+	if !s.forUserinfo(t.Claims.Audience) {
 		return edge.Response{}, errOtherAudience.Because("aud does not include the issuer or the default audience")
 	}
-	info := make(map[string]json.RawMessage, len(t.client.Claims)+3)
-	for name, value := range claimsFor(t.client, t.user) {
+	info := make(map[string]json.RawMessage, len(t.Client.Claims)+3)
+	for name, value := range token.UserClaims(t.Client, t.User) {
 		info[name] = value
 	}
 	// A string always encodes. username is what introspection (RFC 7662 §2.2) and FastAPI's guide call it.
-	info["sub"], _ = json.Marshal(t.claims.Subject)
-	info[syntax.UsernameClaim], _ = json.Marshal(t.user.Username)
+	info["sub"], _ = json.Marshal(t.Claims.Subject)
+	info[syntax.UsernameClaim], _ = json.Marshal(t.User.Username)
 	info["username"] = info[syntax.UsernameClaim]
 	return edge.Response{Body: info}, nil
 }
 
-func (s *Server) forUserinfo(aud audience) bool {
+func (s *Server) forUserinfo(aud token.Audience) bool {
 	return slices.ContainsFunc(aud, func(service string) bool {
 		return service == s.cfg.Issuer || slices.Contains(s.settings().Audience, service)
 	})
@@ -76,12 +77,12 @@ func bearer(r *edge.Request) (string, error) {
 	case len(headers) > 1:
 		return "", edge.InvalidRequest("send one Authorization header")
 	}
-	scheme, token, _ := strings.Cut(headers[0], " ")
+	scheme, raw, _ := strings.Cut(headers[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return "", errNoToken
 	}
-	if token = strings.TrimLeft(token, " "); token == "" || slices.Contains([]byte(token), ' ') {
+	if raw = strings.TrimLeft(raw, " "); raw == "" || slices.Contains([]byte(raw), ' ') {
 		return "", errInvalidToken.Because("not one token after Bearer")
 	}
-	return token, nil
+	return raw, nil
 }

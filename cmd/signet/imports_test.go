@@ -20,6 +20,7 @@ const goOAuth2 = "github.com/go-oauth2/oauth2"
 // and must be listed before it exists.
 var arrows = map[string][]string{
 	"cmd/signet":                     {"*"},
+	"cmd/signet/e2e":                 {},
 	"cmd/signet/internal/cli":        {},
 	"cmd/signet/internal/configfile": {"cmd/signet/internal/cli", "config"},
 	"cmd/signet/internal/connect":    {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "server/admin/api", "server/admin/client"},
@@ -27,7 +28,6 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/inspect":    {"cmd/signet/internal/cli", "keys/jose"},
 	"cmd/signet/internal/install":    {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "keys/pkcs11", "store", "store/bolt", "store/redis", "store/seal"},
 	"cmd/signet/internal/keychart":   {"cmd/signet/internal/cli", "server/admin/api"},
-	"cmd/signet/e2e":                 {},
 
 	"config": {"server/syntax"},
 
@@ -38,8 +38,8 @@ var arrows = map[string][]string{
 	"keys/pkcs11":     {"keys", "keys/jose"},
 	"keys/secret":     {},
 
-	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin", "server/admin/api", "server/audit", "server/edge", "server/password", "server/syntax", "server/throttle", "store", "store/seal"},
-	"server/admin":        {"keys", "keys/clockcheck", "keys/jose", "server/admin/api", "server/audit", "server/edge", "server/password", "server/syntax", "server/throttle", "store"},
+	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/masterkey", "server/admin", "server/admin/api", "server/audit", "server/edge", "server/password", "server/syntax", "server/throttle", "server/token", "store", "store/seal"},
+	"server/admin":        {"keys", "keys/clockcheck", "keys/jose", "server/admin/api", "server/audit", "server/edge", "server/password", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/admin/api":    {},
 	"server/admin/client": {"server/admin/api"},
 	"server/audit":        {"server/edge", "server/loglimit", "store"},
@@ -49,6 +49,7 @@ var arrows = map[string][]string{
 	"server/servertest":   {"keys", "keys/jose", "keys/masterkey", "server", "server/edge", "server/password", "store", "store/bolt", "store/redis"},
 	"server/syntax":       {},
 	"server/throttle":     {"store"},
+	"server/token":        {"keys", "keys/clockcheck", "keys/jose", "server/syntax", "store"},
 
 	"store":                 {},
 	"store/archive":         {"store", "store/seal"},

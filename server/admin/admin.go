@@ -14,6 +14,7 @@ import (
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/throttle"
+	"signet/server/token"
 	"signet/store"
 )
 
@@ -29,6 +30,7 @@ type Config struct {
 	Passwords *password.Pool
 	Throttle  *throttle.Throttle
 	Audit     *audit.Recorder
+	Checker   *token.Checker
 	Edge      *edge.Server
 	Registry  *prometheus.Registry
 	Log       *slog.Logger
@@ -44,9 +46,6 @@ type Config struct {
 	Error func(error) *edge.Error
 	// Bearer returns the access token of a request.
 	Bearer func(*edge.Request) (string, error)
-	// CheckToken returns who presents an access token. find reads the client of the token. The error is an
-	// InvalidTokenError where the token is not valid, and any other where that is not known.
-	CheckToken func(ctx context.Context, token string, find FindClient) (Caller, error)
 	// Begin counts a request as under way, whose body is worked on while it comes.
 	Begin func(ctx context.Context)
 
@@ -54,8 +53,7 @@ type Config struct {
 	// can be no name.
 	StoredName func(ctx context.Context, typed string) (string, error)
 
-	SessionEnded   func(session store.Session, user *store.User, client *store.Client, now time.Time) bool // the session is over, though its record is there
-	ClientWarnings func(ctx context.Context, client store.Client, warnings []string) []string              // adds what an operator should know of a client
+	ClientWarnings func(ctx context.Context, client store.Client, warnings []string) []string // adds what an operator should know of a client
 	Readiness      func(*edge.Request) api.Readiness
 	SampleHashes   func() // looks soon which formats of password hashes the store has
 }
@@ -88,25 +86,6 @@ type Replicas interface {
 	Live(context.Context) ([]store.Heartbeat, error) // this one included
 }
 
-// FindClient reads a client. It returns store.ErrNotFound where there is none.
-type FindClient func(ctx context.Context, id string) (*store.Client, error)
-
-// Caller is who presents a valid access token.
-type Caller struct {
-	Client   *store.Client
-	User     bool // the token is a user's
-	Scope    string
-	Audience []string
-}
-
-// InvalidTokenError is why a token is not valid.
-type InvalidTokenError struct{ Err error }
-
-func (e *InvalidTokenError) Error() string { return e.Err.Error() }
-
-// Unwrap returns the response to the token.
-func (e *InvalidTokenError) Unwrap() error { return e.Err }
-
 // Admin answers the verbs of the admin API.
 type Admin struct {
 	cfg     Config
@@ -124,7 +103,7 @@ func New(cfg Config) *Admin {
 		maxTokenLife: cfg.MaxTokenLife, warnings: cfg.ClientWarnings}
 	users := &users{store: cfg.Store, passwords: cfg.Passwords, storedName: cfg.StoredName, settings: cfg.Settings, rec: rec, now: cfg.Now}
 	bulk := &bulk{users: users, rec: rec, now: cfg.Now, sampleHashes: cfg.SampleHashes, asError: cfg.Error}
-	sessions := &sessions{store: cfg.Store, users: users, cache: cfg.Clients, settings: cfg.Settings, ended: cfg.SessionEnded, rec: rec, now: cfg.Now, asError: cfg.Error}
+	sessions := &sessions{store: cfg.Store, users: users, cache: cfg.Clients, settings: cfg.Settings, checker: cfg.Checker, rec: rec, now: cfg.Now, asError: cfg.Error}
 	limits := &limits{store: cfg.Store, throttle: cfg.Throttle, settings: cfg.Settings, rec: rec, now: cfg.Now}
 	keyring := &keyring{keys: cfg.Keys, replicas: cfg.Replicas, settings: cfg.Settings, rec: rec}
 	events := &events{store: cfg.Store, audit: cfg.Audit, now: cfg.Now}

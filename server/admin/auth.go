@@ -14,6 +14,7 @@ import (
 	"signet/server/edge"
 	"signet/server/syntax"
 	"signet/server/throttle"
+	"signet/server/token"
 	"signet/store"
 )
 
@@ -21,17 +22,18 @@ import (
 type auth struct {
 	audience string // of tokens for this API
 	bearer   func(*edge.Request) (string, error)
-	check    func(ctx context.Context, token string, find FindClient) (Caller, error)
+	checker  *token.Checker
 	store    store.Store
 	floors   Floors
 	throttle *throttle.Throttle
 	settings func() Settings
 	audit    *audit.Recorder
+	asError  func(error) *edge.Error
 	refused  *prometheus.CounterVec // by reason
 }
 
 func newAuth(cfg Config) *auth {
-	h := &auth{audience: api.Audience(cfg.Issuer), bearer: cfg.Bearer, check: cfg.CheckToken, store: cfg.Store, floors: cfg.Floors,
+	h := &auth{audience: api.Audience(cfg.Issuer), bearer: cfg.Bearer, checker: cfg.Checker, asError: cfg.Error, store: cfg.Store, floors: cfg.Floors,
 		throttle: cfg.Throttle, settings: cfg.Settings, audit: cfg.Audit}
 	h.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_admin_refused_total",
 		Help: "Requests refused at the admin listener: no good token, a token without the scope, for another audience, or without the rights of the client it would change."},
@@ -66,35 +68,38 @@ func (h *auth) otherAudience() *edge.Error {
 // authenticate checks the token as any other endpoint does, and that it is for this API and its client has the scope
 // now. It reads the client from the store: a right that is taken away is gone at once, at every replica.
 func (h *auth) authenticate(r *Request, scope string) error {
-	token, err := h.bearer(r.Request)
+	raw, err := h.bearer(r.Request)
 	if err != nil {
 		return h.refuse(r, err)
 	}
-	caller, err := h.check(r.Context(), token, h.storedClient)
-	if _, invalid := errors.AsType[*InvalidTokenError](err); invalid {
-		return h.refuse(r, err)
+	t, err := h.checker.CheckWith(r.Context(), raw, h.storedClient)
+	if errors.Is(err, token.ErrInactive) {
+		return h.refuse(r, h.asError(err))
 	}
 	if err != nil {
 		return err
 	}
-	r.Actor, r.rights = caller.Client.ID, rightsOf(caller)
+	r.Actor, r.rights = t.Client.ID, rightsOf(t)
 	switch {
 	case !allows(r.rights, scope):
 		return h.forbid(r, "scope", missingScope(scope))
-	case !slices.Contains(caller.Audience, h.audience):
+	case !slices.Contains(t.Claims.Audience, h.audience):
 		return h.forbid(r, "audience", h.otherAudience())
 	}
-	r.recheck = func(ctx context.Context) error { return h.recheck(ctx, token, scope) }
+	r.recheck = func(ctx context.Context) error { return h.recheck(ctx, raw, scope) }
 	return nil
 }
 
 // recheck checks again a token that was valid for the scope.
-func (h *auth) recheck(ctx context.Context, token, scope string) error {
+func (h *auth) recheck(ctx context.Context, raw, scope string) error {
 	ctx, cancel := context.WithTimeout(ctx, edge.AnswerWithin)
 	defer cancel()
-	caller, err := h.check(ctx, token, h.storedClient)
-	if err == nil && !allows(rightsOf(caller), scope) {
-		err = missingScope(scope)
+	t, err := h.checker.CheckWith(ctx, raw, h.storedClient)
+	switch {
+	case errors.Is(err, token.ErrInactive):
+		return h.asError(err)
+	case err == nil && !allows(rightsOf(t), scope):
+		return missingScope(scope)
 	}
 	return err
 }
@@ -112,12 +117,12 @@ func (h *auth) storedClient(ctx context.Context, id string) (*store.Client, erro
 
 // rightsOf are the scopes of the API that the token names and its client still has. A user's token has none, whatever
 // is in it: operators are clients.
-func rightsOf(caller Caller) (rights []string) {
-	if caller.User {
+func rightsOf(t *token.Access) (rights []string) {
+	if t.User != nil {
 		return nil
 	}
-	for scope := range strings.SplitSeq(caller.Scope, " ") {
-		if slices.Contains(api.Scopes, scope) && slices.Contains(caller.Client.Scopes, scope) {
+	for scope := range strings.SplitSeq(t.Claims.Scope, " ") {
+		if slices.Contains(api.Scopes, scope) && slices.Contains(t.Client.Scopes, scope) {
 			rights = append(rights, scope)
 		}
 	}

@@ -18,16 +18,19 @@ func (h *keyring) revoke(r *Request) (edge.Response, error) {
 	if _, err := readJSON(r, &in); err != nil {
 		return edge.Response{}, err
 	}
-	done, err := h.keys.Revoke(r.Context(), r.PathValue("kid"), keys.RevokeOptions{Emergency: in.Emergency})
+	e := store.Event{Type: store.EventKeysRevoke}
+	ctx := h.rec.withEvent(r, &e)
+	e.KeyID = r.PathValue("kid")
+	done, err := h.keys.Revoke(ctx, e.KeyID, keys.RevokeOptions{Emergency: in.Emergency})
 	if err != nil {
 		return edge.Response{}, keyError(err)
 	}
-	detail := map[string]string{"alg": done.Alg, "was": string(done.Was)}
+	e.Detail = map[string]string{"alg": done.Alg, "was": string(done.Was)}
 	if done.Signer != nil {
-		detail["signer"] = done.Signer.KID
+		e.Detail["signer"] = done.Signer.KID
 	}
 	r.KeyID = done.KID
-	h.rec.ok(r, store.Event{Type: store.EventKeysRevoke, Detail: detail})
+	h.rec.ok(r, e)
 	h.replicas.Beat(r.Context()) // so that a caller who waits need not wait for this replica
 	return edge.Response{Body: viewRevocation(done, h.keys.Timetable())}, nil
 }
@@ -44,12 +47,14 @@ func viewRevocation(r keys.Revocation, tt keys.Timetable) api.RevokedKey {
 func (h *keyring) rotateKeysNow(r *Request, algs []string) ([]api.Rotation, error) {
 	done := []api.Rotation{}
 	for _, alg := range algs {
-		rotated, err := h.keys.RotateNow(r.Context(), alg)
+		e := store.Event{Type: store.EventKeysRotate, Detail: map[string]string{"alg": alg, "emergency": "true"}}
+		rotated, err := h.keys.RotateNow(h.rec.withEvent(r, &e), alg)
 		if err != nil {
 			return nil, h.rotationError(err)
 		}
 		r.KeyID = rotated.Signer.KID
-		h.rec.ok(r, store.Event{Type: store.EventKeysRotate, Detail: map[string]string{"alg": alg, "emergency": "true", "retired": rotated.Retired}})
+		e.Detail["retired"] = rotated.Retired
+		h.rec.ok(r, e)
 		done = append(done, api.Rotation{Alg: rotated.Alg, At: rotated.At, Version: rotated.Version, Retired: rotated.Retired,
 			Signer: (*api.Successor)(rotated.Signer), Standby: (*api.Successor)(rotated.Standby)})
 	}
@@ -107,12 +112,15 @@ func (h *keyring) rewrap(r *Request) (edge.Response, error) {
 			return edge.Response{}, err
 		}
 	}
-	done, err := h.keys.Rewrap(r.Context())
+	e := store.Event{Type: store.EventKeysRewrap, Detail: map[string]string{"master_key": hints[0]}}
+	done, err := h.keys.Rewrap(h.rec.withEvent(r, &e))
 	if err != nil {
 		return edge.Response{}, err
 	}
 	if done.Changed {
-		h.rec.ok(r, store.Event{Type: store.EventKeysRewrap, Detail: map[string]string{"master_key": hints[0]}})
+		h.rec.ok(r, e)
+	} else {
+		h.rec.audit.Drop(e) // the keyring was written for another reason
 	}
 	h.replicas.Beat(r.Context())
 	view := api.RewrappedKeys{At: done.At, Version: done.Version, Changed: done.Changed, MasterKeys: hints}

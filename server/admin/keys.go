@@ -78,11 +78,13 @@ func (h *keyring) rotate(r *Request) (edge.Response, error) {
 // rotateKeys returns when the last of the new keys signs.
 func (h *keyring) rotateKeys(r *Request, algs []string) (activates time.Time, err error) {
 	for _, alg := range algs {
-		at, err := h.keys.Rotate(r.Context(), alg)
+		e := store.Event{Type: store.EventKeysRotate, Detail: map[string]string{"alg": alg}}
+		at, err := h.keys.Rotate(h.rec.withEvent(r, &e), alg)
 		if err != nil {
 			return time.Time{}, h.rotationError(err)
 		}
-		h.rec.ok(r, store.Event{Type: store.EventKeysRotate, Detail: map[string]string{"alg": alg, "activates_at": at.UTC().Format(time.RFC3339)}})
+		e.Detail["activates_at"] = at.UTC().Format(time.RFC3339)
+		h.rec.ok(r, e)
 		if at.After(activates) {
 			activates = at
 		}
@@ -150,7 +152,8 @@ func (h *keyring) resetClock(r *Request) (edge.Response, error) {
 	if _, err := readJSON(r, &struct{}{}); err != nil {
 		return edge.Response{}, err
 	}
-	done, err := h.keys.ResetClock(r.Context())
+	e := store.Event{Type: store.EventKeysClockReset}
+	done, err := h.keys.ResetClock(h.rec.withEvent(r, &e))
 	if errors.Is(err, clockcheck.ErrClock) {
 		return edge.Response{}, conflict("this machine's clock differs from those of the store and the other replicas (%v): set it right first; nothing was changed", err)
 	}
@@ -158,7 +161,8 @@ func (h *keyring) resetClock(r *Request) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	if done.Changed {
-		h.rec.ok(r, store.Event{Type: store.EventKeysClockReset, Detail: map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}})
+		e.Detail = map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}
+		h.rec.ok(r, e)
 		h.replicas.Beat(r.Context())
 	}
 	return edge.Response{Body: api.ClockReset(done)}, nil

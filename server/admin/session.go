@@ -8,6 +8,7 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/edge"
+	"signet/server/token"
 	"signet/store"
 )
 
@@ -17,7 +18,7 @@ type sessions struct {
 	users    *users
 	cache    ClientCache
 	settings func() Settings
-	ended    func(store.Session, *store.User, *store.Client, time.Time) bool
+	checker  *token.Checker
 	rec      recorder
 	now      func() time.Time
 	asError  func(error) *edge.Error
@@ -43,7 +44,7 @@ func (h *sessions) list(r *Request) (edge.Response, error) {
 		if err != nil {
 			return edge.Response{}, err
 		}
-		if !h.ended(session, &user, client, now) {
+		if h.checker.SessionEnded(session, &user, client, now) == "" {
 			views = append(views, h.viewSession(session))
 		}
 	}

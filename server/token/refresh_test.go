@@ -1,4 +1,4 @@
-package server
+package token
 
 import (
 	"reflect"
@@ -9,14 +9,14 @@ import (
 	"signet/store"
 )
 
-func testToken() refreshToken {
-	return refreshToken{UserID: store.UserID{1, 2}, SessionID: store.SessionID{3, 4}, Generation: 7,
+func testToken() Refresh {
+	return Refresh{UserID: store.UserID{1, 2}, SessionID: store.SessionID{3, 4}, Generation: 7,
 		AuthTime: time.UnixMilli(1795432303123).UTC(), Scope: "profile orders:read", Audience: []string{"https://api.example.com", "https://b.example.com"}}
 }
 
-func mustSealer(t testing.TB, secrets ...[32]byte) *refreshSealer {
+func mustSealer(t testing.TB, secrets ...[32]byte) *Sealer {
 	t.Helper()
-	s, err := newRefreshSealer(secrets, func() int { return 0 })
+	s, err := NewSealer(secrets, func() int { return 0 })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,8 +33,8 @@ func TestRefreshTokenRoundTrip(t *testing.T) {
 	if s.Seal(testToken(), "web") != token {
 		t.Error("sealing the same token twice gave two strings; a retry would not get the same successor")
 	}
-	if !strings.HasPrefix(token, refreshPrefix) {
-		t.Errorf("got %q, want the prefix %s", token, refreshPrefix)
+	if !strings.HasPrefix(token, RefreshPrefix) {
+		t.Errorf("got %q, want the prefix %s", token, RefreshPrefix)
 	}
 	if strings.Contains(token, "profile") {
 		t.Error("the scope can be read in the token")
@@ -83,7 +83,7 @@ func FuzzOpenRefreshToken(f *testing.F) {
 	good := s.Seal(testToken(), "web")
 	f.Add(good, "web")
 	f.Add(good[:50], "web")
-	f.Add(refreshPrefix, "")
+	f.Add(RefreshPrefix, "")
 	f.Fuzz(func(t *testing.T, token, client string) {
 		got, err := s.Open(token, client)
 		if err == nil && (token != s.Seal(got, client)) {
@@ -97,11 +97,11 @@ func FuzzDecodeRefreshToken(f *testing.F) {
 	f.Add(testToken().appendTo(nil))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := decodeRefreshToken(b)
+		got, err := decodeRefresh(b)
 		if err != nil {
 			return
 		}
-		again, err := decodeRefreshToken(got.appendTo(nil))
+		again, err := decodeRefresh(got.appendTo(nil))
 		if err != nil || !reflect.DeepEqual(again, got) {
 			t.Errorf("%x: decoded %+v, again %+v, %v", b, got, again, err)
 		}

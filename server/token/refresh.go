@@ -1,4 +1,4 @@
-package server
+package token
 
 import (
 	"crypto/cipher"
@@ -18,10 +18,10 @@ import (
 	"signet/store"
 )
 
-// refreshToken is what a refresh token says: whose session, which generation, and the facts that do
-// not change while the session lives. It is sealed with the client id as associated data, so a
-// token of another client, or a forged one, does not open and costs the store nothing.
-type refreshToken struct {
+// Refresh is the content of a refresh token: the session, the generation, and the facts that do not change while
+// the session lives. It is sealed with the client id as associated data, so a token of another client, or a forged
+// one, does not open and costs the store nothing.
+type Refresh struct {
 	UserID     store.UserID
 	SessionID  store.SessionID
 	Generation uint32
@@ -31,22 +31,23 @@ type refreshToken struct {
 }
 
 const (
-	// refreshPrefix lets secret scanners spot a token that leaked.
-	refreshPrefix = "signet_rt_"
-	// maxRefreshToken is far above any token sealed here; longer input is not even decoded.
-	maxRefreshToken = 4096
+	// RefreshPrefix lets secret scanners spot a token that leaked.
+	RefreshPrefix = "signet_rt_"
+	// maxRefresh is far above any token sealed here; longer input is not even decoded.
+	maxRefresh = 4096
 
 	refreshFormat     = 1
 	refreshHeaderSize = 1 + 4 + chacha20poly1305.NonceSizeX // format, key id, nonce
 )
 
-var errNotRefreshToken = errors.New("not a refresh token of this client")
+// ErrNotRefresh is text that is no refresh token of the client.
+var ErrNotRefresh = errors.New("not a refresh token of this client")
 
-// refreshSealer turns refreshTokens into strings and back. The same token always seals to the same
+// Sealer seals and opens refresh tokens. The same token always seals to the same
 // string: that is how a retry inside the grace window gets the same successor although nothing that
 // could be replayed is stored. The nonce is therefore a MAC of the content (a synthetic IV), which
 // XChaCha20's 192 bits make safe; equal strings only ever show equal content.
-type refreshSealer struct {
+type Sealer struct {
 	keys  []refreshKey // any of them opens
 	inUse func() int   // the index of the one that seals
 }
@@ -57,13 +58,13 @@ type refreshKey struct {
 	macs *sync.Pool         // of HMACs with the key of the nonces
 }
 
-// newRefreshSealer takes one or two 32-byte keys, and the index of the one that seals: that of the
+// NewSealer takes one or two 32-byte keys, and the index of the one that seals: that of the
 // master key which all replicas are known to have.
-func newRefreshSealer(secrets [][32]byte, inUse func() int) (*refreshSealer, error) {
+func NewSealer(secrets [][32]byte, inUse func() int) (*Sealer, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("no refresh token key")
 	}
-	s := &refreshSealer{inUse: inUse}
+	s := &Sealer{inUse: inUse}
 	for _, secret := range secrets {
 		sealing, naming := subkey(secret, "seal"), subkey(secret, "name")
 		aead, err := chacha20poly1305.NewX(sealing[:])
@@ -87,7 +88,7 @@ func subkey(secret [32]byte, purpose string) [32]byte {
 }
 
 // Seal writes t for the client.
-func (s *refreshSealer) Seal(t refreshToken, clientID string) string {
+func (s *Sealer) Seal(t Refresh, clientID string) string {
 	key := &s.keys[min(s.inUse(), len(s.keys)-1)]
 	content := appendText(make([]byte, 0, 160+len(clientID)+len(t.Scope)), clientID)
 	plain := len(content)
@@ -97,7 +98,7 @@ func (s *refreshSealer) Seal(t refreshToken, clientID string) string {
 	out = append(out, key.id[:]...)
 	out = append(out, key.mac(content)[:chacha20poly1305.NonceSizeX]...)
 	out = key.aead().Seal(out, out[5:refreshHeaderSize], content[plain:], []byte(clientID))
-	return string(base64.RawURLEncoding.AppendEncode([]byte(refreshPrefix), out))
+	return string(base64.RawURLEncoding.AppendEncode([]byte(RefreshPrefix), out))
 }
 
 // mac may use the capacity that content has left.
@@ -109,28 +110,28 @@ func (k *refreshKey) mac(content []byte) []byte {
 	return h.Sum(content)[len(content):]
 }
 
-// Open reads a token that Seal wrote for the same client; anything else is errNotRefreshToken.
-func (s *refreshSealer) Open(token, clientID string) (refreshToken, error) {
-	digits, ok := strings.CutPrefix(token, refreshPrefix)
-	if !ok || len(token) > maxRefreshToken {
-		return refreshToken{}, errNotRefreshToken
+// Open reads a token that Seal wrote for the same client; anything else is ErrNotRefresh.
+func (s *Sealer) Open(token, clientID string) (Refresh, error) {
+	digits, ok := strings.CutPrefix(token, RefreshPrefix)
+	if !ok || len(token) > maxRefresh {
+		return Refresh{}, ErrNotRefresh
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(digits)
 	if err != nil || len(raw) < refreshHeaderSize || raw[0] != refreshFormat {
-		return refreshToken{}, errNotRefreshToken
+		return Refresh{}, ErrNotRefresh
 	}
 	at := slices.IndexFunc(s.keys, func(k refreshKey) bool { return k.id == [4]byte(raw[1:5]) })
 	if at < 0 || strings.ContainsAny(digits, "\r\n") { // the decoder skips line breaks
-		return refreshToken{}, errNotRefreshToken
+		return Refresh{}, ErrNotRefresh
 	}
 	plain, err := s.keys[at].aead().Open(nil, raw[5:refreshHeaderSize], raw[refreshHeaderSize:], []byte(clientID))
 	if err != nil {
-		return refreshToken{}, errNotRefreshToken
+		return Refresh{}, ErrNotRefresh
 	}
-	return decodeRefreshToken(plain)
+	return decodeRefresh(plain)
 }
 
-func (t refreshToken) appendTo(b []byte) []byte {
+func (t Refresh) appendTo(b []byte) []byte {
 	b = append(b, t.UserID[:]...)
 	b = append(b, t.SessionID[:]...)
 	b = binary.AppendUvarint(b, uint64(t.Generation))
@@ -147,10 +148,10 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-func decodeRefreshToken(b []byte) (refreshToken, error) {
-	var t refreshToken
+func decodeRefresh(b []byte) (Refresh, error) {
+	var t Refresh
 	if len(b) < len(t.UserID)+len(t.SessionID) {
-		return refreshToken{}, errNotRefreshToken
+		return Refresh{}, ErrNotRefresh
 	}
 	b = b[copy(t.UserID[:], b):]
 	b = b[copy(t.SessionID[:], b):]
@@ -163,7 +164,7 @@ func decodeRefreshToken(b []byte) (refreshToken, error) {
 		t.Audience = append(t.Audience, r.text())
 	}
 	if r.bad || len(r.rest) > 0 || generation > 1<<32-1 {
-		return refreshToken{}, errNotRefreshToken
+		return Refresh{}, ErrNotRefresh
 	}
 	return t, nil
 }
