@@ -39,7 +39,7 @@ type Config struct {
 	MasterKeyFile string `yaml:"master_key_file"`
 
 	// The algorithms tokens are signed with: ES256, RS256, PS256, EdDSA. The first is what clients get
-	// that are not pinned to another. RS256 is for verifiers that know nothing else.
+	// that are not pinned to another. RS256 is for verifiers that support nothing else.
 	Algorithms []string `yaml:"algorithms"`
 
 	// The aud of tokens for clients that have no audiences of their own. Empty: the issuer.
@@ -51,8 +51,8 @@ type Config struct {
 
 	TLS TLS `yaml:"tls"`
 
-	// The proxies (addresses or CIDR ranges) whose X-Forwarded-For is believed. It is used for
-	// throttling and in the audit trail, never to build a URL. Empty: nobody's is.
+	// The proxies (addresses or CIDR ranges) whose X-Forwarded-For is read. It is used for
+	// throttling and in the audit trail, never to build a URL. Empty: it is never read.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" live:"true"`
 
 	Admin       Admin       `yaml:"admin"`
@@ -76,14 +76,14 @@ type TLS struct {
 	// The PEM file with the certificate's private key, relative to this file.
 	Key string `yaml:"key"`
 
-	// A proxy in front of Signet speaks TLS with the world, and nobody else can reach the listener.
+	// A proxy in front of Signet speaks TLS, and only that proxy can reach the listener.
 	// Allows plain HTTP beyond loopback. The issuer stays https.
 	TerminatedByProxy bool `yaml:"terminated_by_proxy"`
 }
 
 // The operator's side, which the signet command talks to.
 type Admin struct {
-	// The Unix socket, relative to data_dir. Who may open it may do everything; only its owner may.
+	// The Unix socket, relative to data_dir. Only its owner can open it, and may then do everything.
 	Socket string `yaml:"socket"`
 
 	// Also serve the admin API here (host:port), for callers with a token of scope signet:admin, or a narrower one.
@@ -105,8 +105,8 @@ type Refresh struct {
 	Grace time.Duration `yaml:"grace" live:"true"`
 
 	// How long after a rotation its predecessor still gets a new successor when refresh.grace is over and
-	// nobody has used the first one: an app that lost the answer and slept stays signed in. A stolen token
-	// is worth more by that, see server/README.md. At most refresh.idle counts; 0s means never.
+	// nobody has used the first one: an app that lost the answer and slept stays signed in. It makes a stolen
+	// token worth more (see server/README.md). At most refresh.idle counts; 0s means never.
 	Late time.Duration `yaml:"late" live:"true"`
 
 	// A session ends when it has not been refreshed for this long.
@@ -124,7 +124,7 @@ type Refresh struct {
 
 // What passwords must be, and how they are hashed.
 type Password struct {
-	// Characters a new password must have; 8 at least. NIST SP 800-63B-4 wants 15 where the password
+	// Characters a new password must have; 8 at least. NIST SP 800-63B-4 requires 15 where the password
 	// is the only factor.
 	MinLength int `yaml:"min_length" live:"true"`
 
@@ -194,20 +194,20 @@ type Throttle struct {
 	PerClient int `yaml:"per_client" live:"true"`
 }
 
-// The life of a signing key: published, active, retired, removed. The defaults suit every verifier
-// known to us; a start is refused when publish, retain and the rest do not fit together. `signet
-// doctor` says by how much they do, `signet keys plan` what comes of it.
+// The life of a signing key: published, active, retired, removed. The defaults suit every verifier that
+// we tried. Signet does not start when these settings do not fit together. `signet doctor` shows how much
+// there is to spare, and `signet keys plan` shows the coming year.
 type Keys struct {
 	// The defaults of everything below and of access_token.ttl. What is set here wins over it.
 	//   standard  a key is published for 24h and signs for 30d
 	//   strict    it signs for 7d; tokens live 2m, none longer than 15m; a replica that cannot read the
 	//             store signs for 5m and serves the key set for 2h. Stolen keys and tokens are worth
 	//             less, and the store may be down for less long
-	//   fast      all of it in seconds, for tests and demos only: verifiers that fetch again for an unknown
-	//             kid at most every so often refuse fresh tokens (jose 30s, keyfunc 5m, jwx 15m, get-jwks);
+	//   fast      everything in seconds, for tests and demos only. Verifiers that wait before they fetch
+	//             the key set again refuse fresh tokens (jose 30s, keyfunc 5m, jwx 15m, get-jwks always);
 	//             PyJWT, go-oidc and Authlib fetch at once
-	// In an install that has keys a shorter timetable holds for the keys after the next: `signet keys
-	// rotate` brings the next one forward.
+	// Keys that exist keep their plan, so a shorter timetable holds for the keys after the next one.
+	// `signet keys rotate` lets the next one sign earlier.
 	Preset string `yaml:"preset"`
 
 	// How long a new key is in the key set before it signs.
@@ -324,7 +324,7 @@ type Log struct {
 	Format string `yaml:"format"`
 
 	// Also write the username of every failed login as it was typed, in the log and the audit trail. Without
-	// it, one that nobody has is a keyed hash there: people type passwords in the wrong field.
+	// it, a name that is no user's is a keyed hash there, because people type passwords in the wrong field.
 	Usernames bool `yaml:"usernames" live:"true"`
 }
 
@@ -353,7 +353,7 @@ type Audit struct {
 
 // What happens on SIGTERM.
 type Shutdown struct {
-	// How long the server says it is not ready before it stops accepting, so that a load balancer notices.
+	// How long the server reports that it is not ready before it stops accepting, so that a load balancer notices.
 	Delay time.Duration `yaml:"delay"`
 
 	// How long the requests under way may take after that.

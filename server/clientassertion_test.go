@@ -118,7 +118,7 @@ func listener(t *testing.T) (url string, visits *atomic.Int32) {
 }
 
 // macKeys are the forms in which a public key is at hand for one who hopes that it is used as a secret.
-func macKeys(t *testing.T, key appKey) map[string][]byte {
+func macKeys(t testing.TB, key appKey) map[string][]byte {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(key.private.Public())
 	if err != nil {

@@ -3,6 +3,7 @@ package server
 import (
 	"time"
 
+	"signet/server/clientauth"
 	"signet/server/edge"
 )
 
@@ -13,11 +14,11 @@ func (s *Server) grantClientCredentials(g *granting) (access, refresh string, tt
 	if access, ttl, err = s.issue(g, nil, nil); err != nil {
 		return "", "", 0, err
 	}
-	switch ok, err := s.clients.unchanged(g.Context(), g.client); {
+	switch ok, err := s.clients.Unchanged(g.Context(), g.client); {
 	case err != nil:
 		return "", "", 0, edge.Unavailable(err)
 	case !ok:
-		return "", "", 0, errInvalidClient.Because("the client was changed during the request")
+		return "", "", 0, clientauth.ErrInvalidClient.Because("the client was changed during the request")
 	}
 	return access, "", ttl, nil
 }

@@ -15,15 +15,9 @@ import (
 	"signet/store"
 )
 
-const basicChallenge = `Basic realm="signet", charset="UTF-8"`
-
 // The answers that say the same wherever they are given. What one says of a failed login or a
 // refused refresh token must not tell one reason from another.
 var (
-	errInvalidClient = &edge.Error{Status: http.StatusUnauthorized, Code: "invalid_client", Challenge: basicChallenge,
-		Description: "client authentication failed: check client_id, client_secret or client_assertion, and the method the client is registered for"}
-	errNoClient = &edge.Error{Status: http.StatusUnauthorized, Code: "invalid_client", Challenge: basicChallenge,
-		Description: "no client was named: send client_id and client_secret by HTTP Basic or in the body, or a public client's client_id in the body"}
 	errInvalidLogin = &edge.Error{Status: http.StatusBadRequest, Code: "invalid_grant",
 		Description: "the username or password is wrong"}
 	errInvalidRefreshToken = &edge.Error{Status: http.StatusBadRequest, Code: "invalid_grant",

@@ -139,7 +139,7 @@ func TestLifetimes(t *testing.T) {
 	}
 }
 
-func decodeJWT(t *testing.T, token string) (header, claims map[string]any) {
+func decodeJWT(t testing.TB, token string) (header, claims map[string]any) {
 	t.Helper()
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/syntax"
 	"signet/server/token"
@@ -127,7 +128,7 @@ func scopeRefused(refused, allowed string) error {
 
 // looksSecret reports whether s has the form of a token or of a client secret of ours.
 func looksSecret(s string) bool {
-	return strings.Contains(s, syntax.ClientSecretPrefix) || strings.Contains(s, token.RefreshPrefix) || strings.HasPrefix(s, "eyJ") || strings.Contains(s, ".eyJ")
+	return strings.Contains(s, clientauth.SecretPrefix) || strings.Contains(s, token.RefreshPrefix) || strings.HasPrefix(s, "eyJ") || strings.Contains(s, ".eyJ")
 }
 
 // chooseAudience returns the resources asked for, each once, or all of the allowed ones where none

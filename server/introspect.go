@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"signet/server/admin/api"
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/token"
 	"signet/store"
@@ -36,7 +37,7 @@ var errNoIntrospectRight = &edge.Error{Status: http.StatusForbidden, Code: "unau
 func (s *Server) handleIntrospect(c *edge.Request, client *store.Client) (edge.Response, error) {
 	switch {
 	case client.Public:
-		return edge.Response{}, errInvalidClient.Because("a public client asked to introspect")
+		return edge.Response{}, clientauth.ErrInvalidClient.Because("a public client asked to introspect")
 	case !client.Introspect:
 		return edge.Response{}, errNoIntrospectRight
 	}

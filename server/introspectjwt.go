@@ -63,7 +63,7 @@ func (s *Server) namesService(ctx context.Context, id string) (bool, error) {
 	if slices.Contains(s.settings().Audience, id) {
 		return true, nil
 	}
-	return s.clients.isAudience(ctx, id)
+	return s.clients.IsAudience(ctx, id)
 }
 
 // clientWarnings adds what an operator should know of a client that was just written. A store that fails

@@ -7,6 +7,7 @@ import (
 
 	"signet/keys/jose"
 	"signet/server/admin/api"
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/syntax"
 )
@@ -41,7 +42,7 @@ type metadata struct {
 }
 
 func renderMetadata(issuer string, algorithms []string) []byte {
-	all := append(slices.Clip(syntax.ConfidentialMethods), authNone)
+	all := append(slices.Clip(clientauth.ConfidentialMethods), clientauth.None)
 	body, err := json.Marshal(metadata{
 		Issuer:                issuer,
 		TokenEndpoint:         issuer + "/token",
@@ -52,7 +53,7 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 		GrantTypes:            syntax.GrantTypes,
 		TokenAuth:             all,
 		RevocationAuth:        all,
-		IntrospectionAuth:     syntax.ConfidentialMethods,
+		IntrospectionAuth:     clientauth.ConfidentialMethods,
 		TokenAuthAlgs:         jose.VerifiedAlgorithms,
 		RevocationAuthAlgs:    jose.VerifiedAlgorithms,
 		IntrospectionAuthAlgs: jose.VerifiedAlgorithms,

@@ -10,6 +10,8 @@ import (
 	"github.com/go-oauth2/oauth2/v4/manage"
 	"github.com/go-oauth2/oauth2/v4/models"
 	oauthserver "github.com/go-oauth2/oauth2/v4/server"
+
+	"signet/server/clientauth"
 )
 
 // engine runs grants through go-oauth2. The library is the state machine: which grants there are,
@@ -82,7 +84,7 @@ func (e *engine) run(g *granting) (tokens, error) {
 func engineError(err error) error {
 	switch {
 	case errors.Is(err, oautherrors.ErrInvalidClient):
-		return errInvalidClient.Because("go-oauth2: %w", err)
+		return clientauth.ErrInvalidClient.Because("go-oauth2: %w", err)
 	case errors.Is(err, oautherrors.ErrUnauthorizedClient):
 		return errUnauthorizedClient.Because("go-oauth2: %w", err)
 	case errors.Is(err, oautherrors.ErrUnsupportedGrantType):

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/throttle"
@@ -216,7 +217,7 @@ func (s *Server) startSession(g *granting, receipt store.Receipt, checked store.
 		return store.Session{}, store.User{}, edge.Unavailable(err)
 	}
 	session, user := begun.Session, begun.User
-	s.clients.learn(begun.ClientsVersion)
+	s.clients.Learn(begun.ClientsVersion)
 	if err := s.stillServed(g, session); err != nil {
 		return store.Session{}, store.User{}, err
 	}
@@ -265,7 +266,7 @@ func laterOf(a, b time.Time) time.Time {
 // stillServed looks at the client once more, after the step that has begun or carried on the session:
 // a client that was disabled, deleted or made anew meanwhile gets nothing, and the session ends.
 func (s *Server) stillServed(g *granting, session store.Session) error {
-	ok, err := s.clients.unchanged(g.Context(), g.client)
+	ok, err := s.clients.Unchanged(g.Context(), g.client)
 	switch {
 	case err != nil:
 		return edge.Unavailable(err)
@@ -275,5 +276,5 @@ func (s *Server) stillServed(g *granting, session store.Session) error {
 	if _, err := s.store.RevokeSession(g.Context(), session.UserID, session.ID); err != nil {
 		return edge.Unavailable(err)
 	}
-	return errInvalidClient.Because("the client was changed during the request")
+	return clientauth.ErrInvalidClient.Because("the client was changed during the request")
 }

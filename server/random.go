@@ -1,8 +1,6 @@
 package server
 
-import (
-	"crypto/rand"
-)
+import "crypto/rand"
 
 // randomBytes fills b. crypto/rand.Read never fails: it ends the process rather than return less than it
 // was asked for.

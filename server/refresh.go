@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/token"
 	"signet/store"
@@ -186,13 +187,13 @@ func (s *Server) rotate(g *granting) (store.Session, store.User, store.Outcome, 
 	client, err := s.clients.Reread(g.Context(), g.client.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return store.Session{}, store.User{}, store.Gone, errInvalidClient.Because("the client was deleted during the request")
+		return store.Session{}, store.User{}, store.Gone, clientauth.ErrInvalidClient.Because("the client was deleted during the request")
 	case err != nil:
 		return store.Session{}, store.User{}, store.Gone, edge.Unavailable(err)
 	case !sameCredentials(client, g.client):
 		return store.Session{}, store.User{}, store.Gone, edge.Unavailable(errors.New("the client was changed during the request; its credentials are to be checked again"))
 	}
-	identify(g.Request, client)
+	clientauth.Identify(g.Request, client)
 	g.client, r.ClientEpoch, r.NotBefore, r.ClientConfirmed = client, client.Epoch, client.NotBefore, true
 	return s.countedRotate(g, r)
 }

@@ -25,11 +25,11 @@ func (s *Server) routes() map[string]*edge.Route {
 	ready := &edge.Route{Name: "readyz", Methods: get, Light: true, Level: slog.LevelDebug, Handle: s.handleReady}
 	table := map[string]*edge.Route{
 		prefix + "/token": {Name: "token", Methods: post, Form: true, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins,
-			Handle: s.forClients(s.handleToken)},
+			Handle: s.authenticator.Required(s.handleToken)},
 		prefix + "/revoke": {Name: "revoke", Methods: post, Form: true, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins,
-			Handle: s.forClients(s.handleRevoke)},
+			Handle: s.authenticator.Required(s.handleRevoke)},
 		prefix + "/introspect": {Name: "introspect", Methods: post, Form: true, Timeout: edge.AnswerWithin, NeedsClock: true, Level: slog.LevelDebug,
-			Handle: s.forClients(s.handleIntrospect)},
+			Handle: s.authenticator.Required(s.handleIntrospect)},
 		prefix + "/userinfo": {Name: "userinfo", Methods: getOrPost, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins, Level: slog.LevelDebug,
 			Handle: s.handleUserinfo},
 

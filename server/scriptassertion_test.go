@@ -8,7 +8,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// assert signs a client assertion of robot, good but for what the arguments say: a claim with its value
+// assert signs a client assertion of robot. Its arguments change a good one: a claim with its value
 // (exp=+60 is a minute from now, aud=[a,b] an array, jti= leaves it out), header.kid=two, alg=none, or by=stranger.
 func (sc *script) assert(args []string) string {
 	d := sc.stage.robot.draft(sc.stage.Server, robot)
@@ -37,16 +37,16 @@ func (sc *script) assertBy(d *draft, who string) string {
 		d.key.private = sc.stranger().private
 		return d.sign()
 	}
-	secret, known := macKeys(sc.t, d.key)[who]
+	secret, known := macKeys(sc, d.key)[who]
 	if !known {
-		sc.fatalf("nobody knows the signer %s", who)
+		sc.Fatalf("there is no signer %s", who)
 	}
 	d.header["alg"] = "HS256"
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, d.claims)
 	token.Header = d.header
 	forged, err := token.SignedString(secret)
 	if err != nil {
-		sc.fatalf("%v", err)
+		sc.Fatalf("%v", err)
 	}
 	return forged
 }
@@ -64,7 +64,7 @@ func (sc *script) claimValue(text string) any {
 	if strings.HasPrefix(text, "+") || strings.HasPrefix(text, "-") {
 		seconds, err := strconv.Atoi(text)
 		if err != nil {
-			sc.fatalf("%v", err)
+			sc.Fatalf("%v", err)
 		}
 		return sc.stage.Clock.Now().Add(time.Duration(seconds) * time.Second).Unix()
 	}
@@ -72,13 +72,4 @@ func (sc *script) claimValue(text string) any {
 		return strings.Split(strings.TrimSuffix(list, "]"), ",")
 	}
 	return text
-}
-
-// signAssertion keeps an assertion, to send it more than once: "sign one exp=+60".
-func (sc *script) signAssertion(rest string, _ []scriptLine) {
-	words := sc.words(rest)
-	for i := range words {
-		words[i] = sc.expand(words[i])
-	}
-	sc.vars[words[0]] = sc.assert(words[1:])
 }

@@ -11,15 +11,14 @@ var formPaths = []string{"/token", "/revoke", "/introspect"}
 
 // checkAnswer is what the requirements say of every answer, whatever the row.
 func (sc *script) checkAnswer(r *request, a answer) {
-	sc.t.Helper()
 	if a.Header.Get("X-Request-Id") == "" || a.Header.Get("X-Content-Type-Options") != "nosniff" {
-		sc.errorf("no X-Request-Id or nosniff: %v", a.Header)
+		sc.Errorf("no X-Request-Id or nosniff: %v", a.Header)
 	}
 	if a.Status == http.StatusInternalServerError {
-		sc.errorf("got %s", a.Raw)
+		sc.Errorf("got %s", a.Raw)
 	}
 	if strings.Contains(a.Raw, "canary") {
-		sc.errorf("the answer has what was sent: %s", a.Raw)
+		sc.Errorf("the answer has what was sent: %s", a.Raw)
 	}
 	path, _, _ := strings.Cut(r.path, "?")
 	if slices.Contains(formPaths, path) && a.Status >= 300 && r.method != http.MethodHead {
@@ -29,13 +28,12 @@ func (sc *script) checkAnswer(r *request, a answer) {
 
 // checkRefusal: as every refusal, and in the log, under the id in the answer, the reason and one audit event.
 func (sc *script) checkRefusal(a answer) {
-	sc.t.Helper()
-	checkRefusal(sc.t, a)
+	checkRefusal(sc, a)
 	lines := linesOf(sc.stage.Log.String(), a.Header.Get("X-Request-Id"))
 	if !strings.Contains(lines, `"outcome":"`+a.str("error")+`"`) || !strings.Contains(lines, `"cause":"`) {
-		sc.errorf("the log does not say why: %s", lines)
+		sc.Errorf("the log does not say why: %s", lines)
 	}
 	if n := strings.Count(lines, `"msg":"audit"`); n != 1 {
-		sc.errorf("got %d audit events: %s", n, lines)
+		sc.Errorf("got %d audit events: %s", n, lines)
 	}
 }

@@ -18,11 +18,11 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// forge makes what an attacker could of an access token that was kept: {forge KIND TOKEN arguments}.
+// forge makes what an attacker could of an access token that was kept: "forge VARIABLE KIND TOKEN ARGUMENTS…".
 func (sc *script) forge(args []string) string {
-	kind, token, args := args[0], sc.variable(args[1]), args[2:]
+	kind, token, args := args[0], args[1], args[2:]
 	parts := strings.Split(token, ".")
-	header, claims := decodeJWT(sc.t, token)
+	header, claims := decodeJWT(sc, token)
 	switch kind {
 	case "alg": // as it is, but for the alg, and unsigned
 		header["alg"] = args[0]
@@ -61,7 +61,7 @@ func (sc *script) forge(args []string) string {
 		last := strings.IndexByte(digits, token[len(token)-1])
 		return token[:len(token)-1] + digits[last^1:last^1+1]
 	}
-	sc.fatalf("nobody knows how to forge %s", kind)
+	sc.Fatalf("there is no forgery %s", kind)
 	return ""
 }
 
@@ -93,15 +93,15 @@ func (sc *script) evil(name string) any {
 	case "false":
 		return false
 	}
-	sc.fatalf("nobody knows the evil %s", name)
+	sc.Fatalf("there is no hostile value %s", name)
 	return nil
 }
 
 // sign signs the claims with Signet's own key.
 func (sc *script) sign(typ string, claims map[string]any) string {
-	token, _, err := sc.stage.Keys.Sign(sc.t.Context(), "", typ, claims)
+	token, _, err := sc.stage.Keys.Sign(sc.Context(), "", typ, claims)
 	if err != nil {
-		sc.fatalf("%v", err)
+		sc.Fatalf("%v", err)
 	}
 	return token
 }
@@ -109,7 +109,7 @@ func (sc *script) sign(typ string, claims map[string]any) string {
 // stranger is a key that nobody knows, the same for the whole section.
 func (sc *script) stranger() appKey {
 	if sc.strangerKey.private == nil {
-		sc.strangerKey = newAppKey(sc.t, "ES256")
+		sc.strangerKey = newAppKey(sc, "ES256")
 	}
 	return sc.strangerKey
 }
@@ -117,14 +117,14 @@ func (sc *script) stranger() appKey {
 func (sc *script) signedByStranger(unsigned string) string {
 	signature, err := jwt.SigningMethodES256.Sign(unsigned, sc.stranger().private)
 	if err != nil {
-		sc.fatalf("%v", err)
+		sc.Fatalf("%v", err)
 	}
 	return unsigned + "." + b64(signature)
 }
 
 // signingKey is the key set's first entry.
 func (sc *script) signingKey() (key map[string]any, kid string) {
-	a := call(sc.t, sc.stage.Server, "GET", "/.well-known/jwks.json").do()
+	a := call(sc, sc.stage.Server, "GET", "/.well-known/jwks.json").do()
 	key, _ = a.JSON["keys"].([]any)[0].(map[string]any)
 	return key, key["kid"].(string)
 }
@@ -135,14 +135,14 @@ func (sc *script) publicKey(spelling string) []byte {
 	raw, _ := json.Marshal(key)
 	var public jose.JSONWebKey
 	if err := public.UnmarshalJSON(raw); err != nil {
-		sc.fatalf("%v", err)
+		sc.Fatalf("%v", err)
 	}
 	if spelling == "jwk" {
 		return raw
 	}
 	der, err := x509.MarshalPKIXPublicKey(public.Key)
 	if err != nil {
-		sc.fatalf("%v", err)
+		sc.Fatalf("%v", err)
 	}
 	if spelling == "der" {
 		return der
@@ -158,19 +158,19 @@ func (sc *script) trap() string {
 		web := httptest.NewUnstartedServer(http.NotFoundHandler())
 		web.Config.ConnState = func(net.Conn, http.ConnState) { count.Add(1) }
 		web.Start()
-		sc.t.Cleanup(web.Close)
+		sc.Cleanup(web.Close)
 		sc.trapURL = web.URL
 	}
 	return sc.trapURL
 }
 
 // wantUntouched: nobody has connected to the trap.
-func (sc *script) wantUntouched(string, []scriptLine) {
+func (sc *script) wantUntouched([]string) {
 	if sc.trapped == nil {
-		sc.fatalf("there is no trap in this section")
+		sc.Fatalf("there is no trap in this section")
 	}
 	if n := sc.trapped.Load(); n != 0 {
-		sc.errorf("it was asked %d times", n)
+		sc.Errorf("it was asked %d times", n)
 	}
 }
 
@@ -183,5 +183,3 @@ func segment(value any) string {
 }
 
 func b64(raw []byte) string { return base64.RawURLEncoding.EncodeToString(raw) }
-
-func base64Of(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }

@@ -31,14 +31,14 @@ func newGate(t testing.TB, slots int) *gate {
 }
 
 // occupy starts a login and returns when it holds a slot, which it keeps until release.
-func (sc *script) occupy(string, []scriptLine) {
+func (sc *script) occupy([]string) {
 	sc.gate.held.Store(true)
-	r := sc.request("POST", "/token", goodBody)
+	r := sc.goodLogin()
 	sc.gate.login.Go(func() { r.do() })
 	<-sc.gate.entered
 }
 
-func (sc *script) release(string, []scriptLine) {
+func (sc *script) release([]string) {
 	sc.gate.held.Store(false)
 	close(sc.gate.leave)
 	sc.gate.login.Wait()

@@ -1,46 +1,47 @@
 package server_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"signet/server/servertest"
 )
 
-// readRequest makes the request of a line such as
+// readRequest makes the request of a command such as
 //
-//	POST /token as web grant_type=password username=ada
+//	POST /token as web grant_type=password username=ada -H 'Origin: https://app.example.com'
 //
-// and of the lines below it that are indented: more parameters, headers ("Name: value"), or the body.
-func (sc *script) readRequest(text string, more []scriptLine) *request {
-	words := sc.words(text)
-	r := call(sc.t, sc.stage.Server, words[0], sc.expand(words[1]))
+// Parameters go into the body, which -d gives as a whole.
+func (sc *script) readRequest(args []string) *request {
+	if len(args) < 2 {
+		sc.Fatal("usage: METHOD PATH [as CLIENT] [NAME=VALUE…] [-H 'NAME: VALUE'…] [-d BODY]")
+	}
+	r := call(sc, sc.stage.Server, args[0], args[1])
 	r.note = func(a answer) { sc.checkAnswer(r, a) }
 	sc.stage.store.begin()
-	words = words[2:]
+	args = args[2:]
 	var params []string
-	if len(words) > 1 && words[0] == "as" {
-		params = sc.identify(r, sc.expand(words[1]))
-		words = words[2:]
-	}
-	for _, word := range words {
-		params = append(params, sc.param(word))
+	if len(args) > 1 && args[0] == "as" {
+		params, args = sc.identify(r, args[1]), args[2:]
 	}
 	body, given := "", false
-	for _, line := range more {
-		switch name, value, isHeader := headerLine(line.text); {
-		case isHeader && name == "body":
-			body, given = sc.value(value), true
-		case isHeader:
-			r.header.Add(name, sc.value(value))
+	for len(args) > 0 {
+		word := args[0]
+		args = args[1:]
+		switch {
+		case word == "-d" && len(args) > 0:
+			body, given = sc.value(args[0]), true
+			args = args[1:]
+		case word == "-H" && len(args) > 0:
+			name, value, _ := strings.Cut(args[0], ":")
+			r.header.Add(name, strings.TrimPrefix(value, " "))
+			args = args[1:]
 		default:
-			for _, word := range sc.words(line.text) {
-				params = append(params, sc.param(word))
-			}
+			params = append(params, sc.param(word))
 		}
 	}
 	if !given {
@@ -56,17 +57,7 @@ func (sc *script) readRequest(text string, more []scriptLine) *request {
 	return r
 }
 
-var headerName = regexp.MustCompile(`^ +([A-Za-z][A-Za-z0-9-]*): ?(.*)$`)
-
-func headerLine(text string) (name, value string, ok bool) {
-	found := headerName.FindStringSubmatch(text)
-	if found == nil {
-		return "", "", false
-	}
-	return found[1], found[2], true
-}
-
-// identify says who asks: one of the test's clients by its id, or id:secret.
+// identify authenticates one of the test's clients: by its id, with its own secret, or by id:secret.
 func (sc *script) identify(r *request, who string) []string {
 	id, secret, given := strings.Cut(who, ":")
 	if id == robot {
@@ -91,140 +82,67 @@ func (sc *script) identify(r *request, who string) []string {
 
 func (sc *script) param(word string) string {
 	name, value, _ := strings.Cut(word, "=")
-	return url.QueryEscape(sc.expand(name)) + "=" + url.QueryEscape(sc.value(value))
+	return url.QueryEscape(name) + "=" + url.QueryEscape(sc.value(value))
 }
 
-// value is what stands behind a = or a colon: in quotes with Go's escapes, or as it is; {…} is expanded.
+// value decodes what a script writes in double quotes, with Go's escapes.
 func (sc *script) value(text string) string {
-	if strings.HasPrefix(text, `"`) {
-		plain, err := strconv.Unquote(text)
-		if err != nil {
-			sc.fatalf("%s: %v", text, err)
-		}
-		text = plain
+	if !strings.HasPrefix(text, `"`) {
+		return text
 	}
-	return sc.expand(text)
-}
-
-// words splits at spaces that are in no "…" and no {…}.
-func (sc *script) words(text string) (all []string) {
-	var word strings.Builder
-	quoted, depth := false, 0
-	flush := func() {
-		if word.Len() > 0 {
-			all = append(all, word.String())
-			word.Reset()
-		}
+	plain, err := strconv.Unquote(text)
+	if err != nil {
+		sc.Fatalf("%s: %v", text, err)
 	}
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		switch {
-		case c == '\\' && quoted:
-			word.WriteByte(c)
-			i++
-			c = text[i]
-		case c == '"':
-			quoted = !quoted
-		case c == '{' && !quoted:
-			depth++
-		case c == '}' && !quoted:
-			depth--
-		case c == ' ' && !quoted && depth == 0:
-			flush()
-			continue
-		}
-		word.WriteByte(c)
-	}
-	flush()
-	return all
-}
-
-var braces = regexp.MustCompile(`\{[a-z][a-z0-9-]*( [^{}"]*)?\}`)
-
-// expand puts in what {name} and {function arguments} stand for, the innermost first.
-func (sc *script) expand(text string) string {
-	for braces.MatchString(text) {
-		text = sc.expandOnce(text)
-	}
-	return text
-}
-
-func (sc *script) expandOnce(text string) string {
-	return braces.ReplaceAllStringFunc(text, func(found string) string {
-		words := strings.Fields(found[1 : len(found)-1])
-		if f := functions[words[0]]; f != nil {
-			return f(sc, words[1:])
-		}
-		return sc.variable(words[0])
-	})
-}
-
-func (sc *script) variable(name string) string {
-	switch name {
-	case "password":
-		return servertest.Password
-	case "web-secret":
-		return servertest.WebSecret
-	case "issuer":
-		return sc.stage.URL
-	case "sub":
-		return sc.stage.UserID.String()
-	case "kid":
-		_, kid := sc.signingKey()
-		return kid
-	}
-	value, known := sc.vars[name]
-	if !known {
-		sc.fatalf("nothing is kept as {%s}", name)
-	}
-	return value
-}
-
-// functions are what {…} can compute.
-var functions = map[string]func(*script, []string) string{
-	"repeat": func(sc *script, args []string) string { return strings.Repeat(args[0], sc.number(args[1])) },
-	"upper":  func(sc *script, args []string) string { return strings.ToUpper(sc.variable(args[0])) },
-	"head":   func(sc *script, args []string) string { return cutAt(sc, args, true) },
-	"tail":   func(sc *script, args []string) string { return cutAt(sc, args, false) },
-	"escape": func(sc *script, args []string) string { return escapeAll(sc.argument(args[0])) },
-	"base64": func(sc *script, args []string) string { return base64Of(sc.argument(strings.Join(args, " "))) },
-	"assert": func(sc *script, args []string) string { return sc.assert(args) },
-	"forge":  func(sc *script, args []string) string { return sc.forge(args) },
-}
-
-// argument is a kept value where there is one of that name, else the text itself.
-func (sc *script) argument(text string) string {
-	if value, kept := sc.vars[text]; kept {
-		return value
-	}
-	return text
+	return plain
 }
 
 func (sc *script) number(text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		sc.fatalf("%q is no number", text)
+		sc.Fatalf("%q is no number", text)
 	}
 	return n
 }
 
-// cutAt is the beginning or the end of a kept value; a negative length counts from the other side.
-func cutAt(sc *script, args []string, head bool) string {
-	value, n := sc.variable(args[0]), sc.number(args[1])
-	if n < 0 {
-		n += len(value)
+// compute makes a command that sets the variable of its first argument.
+func compute(f func(sc *script, args []string) string) func(*script, []string) {
+	return func(sc *script, args []string) {
+		if len(args) == 0 {
+			sc.Fatal("usage: COMMAND VARIABLE ARGUMENTS…")
+		}
+		sc.ts.Setenv(args[0], f(sc, args[1:]))
 	}
-	if head {
-		return value[:n]
-	}
-	return value[len(value)-n:]
 }
 
-// escapeAll writes every byte as %XX.
-func escapeAll(s string) string {
+func repeatText(sc *script, args []string) string { return strings.Repeat(args[0], sc.number(args[1])) }
+func upperText(_ *script, args []string) string   { return strings.ToUpper(args[0]) }
+func encodeText(_ *script, args []string) string {
+	return base64.StdEncoding.EncodeToString([]byte(strings.Join(args, " ")))
+}
+
+// headOf and tailOf cut a text; a negative length counts from the other side.
+func headOf(sc *script, args []string) string { return args[0][:cutLength(sc, args)] }
+func tailOf(sc *script, args []string) string { return args[0][len(args[0])-cutLength(sc, args):] }
+
+func cutLength(sc *script, args []string) int {
+	n := sc.number(args[1])
+	if n < 0 {
+		n += len(args[0])
+	}
+	return n
+}
+
+// escapeText writes every byte as %XX.
+func escapeText(_ *script, args []string) string {
 	var b strings.Builder
-	for i := range len(s) {
-		fmt.Fprintf(&b, "%%%02X", s[i])
+	for i := range len(args[0]) {
+		fmt.Fprintf(&b, "%%%02X", args[0][i])
 	}
 	return b.String()
+}
+
+func signerKID(sc *script, _ []string) string {
+	_, kid := sc.signingKey()
+	return kid
 }

@@ -168,18 +168,18 @@ func (b *breakable) AppendEvents(ctx context.Context, events []store.Event) erro
 }
 
 // reopen closes the file and opens it again.
-func (sc *script) reopen(string, []scriptLine) {
+func (sc *script) reopen([]string) {
 	b := sc.stage.store
 	b.swap.Lock()
 	defer b.swap.Unlock()
 	if err := sc.stage.Store.Close(); err != nil {
-		sc.fatalf("%v", err)
+		sc.Fatalf("%v", err)
 	}
 	again, err := bolt.Open(sc.stage.StorePath, bolt.Options{Now: sc.stage.Clock.Now})
 	if err != nil {
-		sc.fatalf("%v", err)
+		sc.Fatalf("%v", err)
 	}
-	sc.t.Cleanup(func() { again.Close() })
+	sc.Cleanup(func() { again.Close() })
 	sc.stage.Store, b.Store = again, again
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,42 +14,45 @@ import (
 	"signet/server/servertest"
 )
 
-// wire sends bytes as they are: each line below it that begins with "> " and ends with CR LF, then
-// waits until the server has closed the connection, or, after "wire open", for its first answer.
-// Its argument is what must come back: the statuses of all answers, or - for none.
+// wire sends the lines of a file as they are, each with CR LF at its end, and waits until the server has closed the connection; with
+// -open it waits for the first answer. What must come back are the statuses of all answers, or - for none:
 //
-//	wire 400
-//	> POST /token HTTP/1.1
-//	> Host: x
-//	> Content-Length: +5
-//	>
-//	> abcde
-func (sc *script) wire(rest string, more []scriptLine) {
+//	wire short-body.http 400
+//
+// In the file ${NAME} is a variable of the script, a line in double quotes has Go's escapes, and … at the end of a line leaves out
+// its CR LF.
+func (sc *script) wire(args []string) {
+	open := args[0] == "-open"
+	if open {
+		args = args[1:]
+	}
 	var send strings.Builder
-	for _, line := range more {
-		text := strings.TrimPrefix(strings.TrimPrefix(line.text, ">"), " ")
-		text, cut := strings.CutSuffix(text, "…") // no line end: the client stops here
+	for line := range strings.Lines(sc.ts.ReadFile(args[0])) {
+		text := strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\r", "")
+		text = variable.ReplaceAllStringFunc(text, func(name string) string { return sc.ts.Getenv(name[2 : len(name)-1]) })
+		text, cut := strings.CutSuffix(text, "…") // the client stops here
 		send.WriteString(sc.value(text))
 		if !cut {
 			send.WriteString("\r\n")
 		}
 	}
-	want, open := strings.CutPrefix(rest, "open ")
 	got, closed := sc.exchange(send.String(), open)
 	if len(got) == 0 {
 		got = []string{"-"}
 	}
-	if strings.Join(got, " ") != want || closed == open {
-		sc.errorf("got %v, closed %v", got, closed)
+	if !slices.Equal(got, args[1:]) || closed == open {
+		sc.Fatalf("got %v, closed %v", got, closed)
 	}
 }
+
+var variable = regexp.MustCompile(`\$\{\w+\}`)
 
 // patience is longer than any limit of a connection.
 const patience = 20 * time.Second
 
 // exchange returns the status of every answer, and whether the server closed the connection.
 func (sc *script) exchange(send string, first bool) (statuses []string, closed bool) {
-	conn := dial(sc.t, sc.stage.Server)
+	conn := dial(sc, sc.stage.Server)
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(patience))
 	go io.WriteString(conn, send) // a server that has had enough does not read on
@@ -81,15 +86,14 @@ func dial(t testing.TB, s *servertest.Server) net.Conn {
 	return conn
 }
 
-// hangUp sends the request and goes away before the answer has come.
-func (sc *script) hangUp(rest string, more []scriptLine) {
-	_, line, _ := strings.Cut(rest, " ")
-	r := sc.readRequest(line, more)
+// hangUp sends a request and closes the connection before the answer has come: "hangup POST /token …".
+func (sc *script) hangUp(args []string) {
+	r := sc.readRequest(args)
 	var send strings.Builder
 	fmt.Fprintf(&send, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n", r.method, r.path, len(r.body))
 	r.header.Write(&send)
 	asked := sc.stage.store.waitFor("Rotate")
-	conn := dial(sc.t, sc.stage.Server)
+	conn := dial(sc, sc.stage.Server)
 	io.WriteString(conn, send.String()+"\r\n"+r.body)
 	<-asked // so it was not lost on its way
 	conn.Close()

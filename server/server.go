@@ -16,6 +16,7 @@ import (
 	"signet/keys"
 	"signet/server/admin"
 	"signet/server/audit"
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/throttle"
@@ -73,31 +74,29 @@ type Settings struct {
 
 // Server answers the public listener (it is an http.Handler) and, by Admin, the operator's.
 type Server struct {
-	cfg      Config
-	store    store.Store
-	log      *slog.Logger
-	now      func() time.Time
-	edge     *edge.Server
-	table    map[string]*edge.Route
-	engine   *engine
-	admin    *admin.Admin
-	floors   floors
-	sealer   *token.Sealer
-	issuer   *token.Issuer
-	checker  *token.Checker
-	clients  *clientCache
-	throttle *throttle.Throttle
-	hashes   hashSampler
-	unknown  throttle.Local // authentications in the name of no client
-	metrics  *metrics
-	heart    *heart
-	audit    *audit.Recorder
-	applied  atomic.Pointer[Settings]
-	loss     atomic.Pointer[store.Loss] // the last one that the store has told of
-	replica  string                     // random, one a process
-	started  time.Time
-
-	firstUses sync.Map // SHA-256 of client secrets whose first use is being recorded
+	cfg           Config
+	store         store.Store
+	log           *slog.Logger
+	now           func() time.Time
+	edge          *edge.Server
+	table         map[string]*edge.Route
+	engine        *engine
+	admin         *admin.Admin
+	sealer        *token.Sealer
+	issuer        *token.Issuer
+	checker       *token.Checker
+	clients       *clientauth.Cache
+	floors        *clientauth.Floors
+	authenticator *clientauth.Authenticator
+	throttle      *throttle.Throttle
+	hashes        hashSampler
+	metrics       *metrics
+	heart         *heart
+	audit         *audit.Recorder
+	applied       atomic.Pointer[Settings]
+	loss          atomic.Pointer[store.Loss] // the last one that the store has told of
+	replica       string                     // random, one a process
+	started       time.Time
 
 	keySetHeaders atomic.Pointer[keySetHeaders] // as they were sent last
 
@@ -119,7 +118,6 @@ func New(cfg Config) (*Server, error) {
 	cfg.RefreshKeys, cfg.ThrottleKeys, cfg.AuditKeys = nil, nil, nil // s is not to show them when it is printed
 	heart := &heart{}
 	s := &Server{cfg: cfg, heart: heart, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: edge.RandomText(6),
-		clients:  newClientCache(cfg.Store, cfg.Now, cfg.ClientMaxAge),
 		throttle: throttle.New(throttleKeys, cfg.Keys.MasterKeyInUse),
 		metrics:  newMetrics(cfg.Registry, cfg.Keys, heart, cfg.Passwords, cfg.Now),
 	}
@@ -127,8 +125,11 @@ func New(cfg Config) (*Server, error) {
 	s.Apply(cfg.Settings)
 	s.audit = audit.New(audit.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
 		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc, ShowNames: func() bool { return s.settings().LogUsernames }})
-	s.floors = floors{cfg.Keys, cfg.Store, cfg.Log}
-	s.clients.floor = s.floors.Check
+	s.floors = clientauth.NewFloors(cfg.Keys, cfg.Store, cfg.Log)
+	s.clients = clientauth.NewCache(cfg.Store, cfg.Now, cfg.ClientMaxAge, s.floors.Check)
+	s.authenticator = clientauth.New(clientauth.Config{Issuer: cfg.Issuer, Store: cfg.Store, Cache: s.clients, Throttle: s.throttle,
+		Limits: func() throttle.Config { return s.settings().Throttle }, Audit: s.audit, Log: cfg.Log,
+		DefaultClient: func() string { return s.settings().DefaultClient }, ClockSkew: func() time.Duration { return cfg.Keys.Timetable().ClockSkew }})
 	s.issuer = token.NewIssuer(token.IssuerConfig{Issuer: cfg.Issuer, Keys: cfg.Keys, Now: cfg.Now, MaxLife: cfg.MaxTokenLife,
 		Life: func() time.Duration { return s.settings().AccessTokenTTL }})
 	s.checker = token.NewChecker(token.CheckerConfig{Issuer: cfg.Issuer, Keys: cfg.Keys, Store: cfg.Store, Clients: s.clients, Now: cfg.Now,
@@ -137,7 +138,7 @@ func New(cfg Config) (*Server, error) {
 	s.engine = newEngine(s)
 	s.edge = edge.New(edge.Config{Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		TrustedProxies: func() []netip.Prefix { return s.settings().TrustedProxies }, CheckClock: func() error { return cfg.Keys.Clock().Check() },
-		OriginListed: s.clients.listed, Dependency: dependencyOf})
+		OriginListed: s.clients.Listed, Dependency: dependencyOf})
 	s.table = s.routes()
 	s.admin = newAdmin(s)
 	return s, nil
@@ -241,7 +242,7 @@ func (s *Server) Run(ctx context.Context) {
 		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
 			s.beat(ctx)
 		case <-clients.C:
-			if err := s.clients.check(ctx); err != nil && ctx.Err() == nil {
+			if err := s.clients.Check(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("asking whether clients have changed", slog.Any("error", err))
 			}
 		case <-sweep.C:

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/syntax"
 	"signet/server/token"
@@ -42,7 +43,7 @@ func (s *Server) handleUserinfo(c *edge.Request) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	identify(c, t.Client)
+	clientauth.Identify(c, t.Client)
 	c.Subject = t.Claims.Subject
 	if t.User == nil {
 		return edge.Response{}, errNoUser

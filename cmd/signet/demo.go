@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"signet/cmd/signet/internal/cli"
-	"signet/server/syntax"
+	"signet/server/clientauth"
 	"signet/store"
 )
 
@@ -72,7 +72,7 @@ func newDemo() demo {
 	rand.Read(secret[:])
 	return demo{
 		Username: demoUser, Password: strings.ToLower(rand.Text()[:20]),
-		ClientID: demoClient, ClientSecret: syntax.ClientSecretPrefix + base64.RawURLEncoding.EncodeToString(secret[:]),
+		ClientID: demoClient, ClientSecret: clientauth.SecretPrefix + base64.RawURLEncoding.EncodeToString(secret[:]),
 		PublicClient: demoPublicClient, Scopes: demoScopes,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"signet/keys"
 	"signet/server/admin/api"
 	"signet/server/audit"
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/throttle"
@@ -37,8 +38,8 @@ type Config struct {
 	Now       func() time.Time
 	Settings  func() Settings // those in force
 
-	Clients  ClientCache
-	Floors   Floors
+	Clients  *clientauth.Cache
+	Floors   *clientauth.Floors
 	Replicas Replicas
 	Sealed   bool // the records of the store have seals
 
@@ -63,20 +64,6 @@ type Settings struct {
 	Lifetimes store.Lifetimes // of sessions
 	Policy    password.Policy // what a new password must be
 	Throttle  throttle.Config
-}
-
-// ClientCache keeps clients as they were read.
-type ClientCache interface {
-	Get(ctx context.Context, id string) (*store.Client, error)
-	Drop(id string)
-}
-
-// Floors are the least revisions that count of clients with scopes of the admin API. An older record of such a client
-// was put back by somebody else.
-type Floors interface {
-	Check(store.Client) error
-	Raise(context.Context, store.Client)
-	RaiseAll(context.Context) error
 }
 
 // Replicas are the servers on the same store.

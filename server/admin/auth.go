@@ -11,6 +11,7 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/audit"
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/syntax"
 	"signet/server/throttle"
@@ -24,7 +25,7 @@ type auth struct {
 	bearer   func(*edge.Request) (string, error)
 	checker  *token.Checker
 	store    store.Store
-	floors   Floors
+	floors   *clientauth.Floors
 	throttle *throttle.Throttle
 	settings func() Settings
 	audit    *audit.Recorder

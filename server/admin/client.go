@@ -12,6 +12,7 @@ import (
 	"signet/keys"
 	"signet/server/admin/api"
 	"signet/server/audit"
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/syntax"
 	"signet/store"
@@ -21,8 +22,8 @@ import (
 type clients struct {
 	store        store.Store
 	keys         *keys.Manager
-	cache        ClientCache
-	floors       Floors
+	cache        *clientauth.Cache
+	floors       *clientauth.Floors
 	auth         *auth
 	rec          recorder
 	now          func() time.Time
@@ -71,7 +72,7 @@ func (h *clients) create(r *Request) (edge.Response, error) {
 	}
 	secret := ""
 	if hasSecret(client.AuthMethods) {
-		secret = newSecret()
+		secret = clientauth.NewSecret()
 		client.Secrets = []store.Secret{secretRecord(secret, now)}
 	}
 	client.Revision = max(client.Revision, h.keys.Records().Floors[client.ID]) // a client of this id was deleted

@@ -11,6 +11,7 @@ import (
 
 	"signet/keys/jose"
 	"signet/server/admin/api"
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/syntax"
 )
@@ -67,17 +68,17 @@ func (k *specCheck) id(id string) {
 
 func (k *specCheck) authMethods(spec api.ClientSpec) {
 	if spec.Public {
-		if !slices.Equal(spec.AuthMethods, []string{syntax.AuthNone}) {
-			k.add("auth_methods of a public client is %q alone; leave it out", syntax.AuthNone)
+		if !slices.Equal(spec.AuthMethods, []string{clientauth.None}) {
+			k.add("auth_methods of a public client is %q alone; leave it out", clientauth.None)
 		}
 		return
 	}
 	if len(spec.AuthMethods) == 0 {
-		k.add("auth_methods of a confidential client must name at least one of %s", strings.Join(syntax.ConfidentialMethods, ", "))
+		k.add("auth_methods of a confidential client must name at least one of %s", strings.Join(clientauth.ConfidentialMethods, ", "))
 	}
-	k.list("auth_methods", spec.AuthMethods, len(syntax.ConfidentialMethods), func(method string) string {
-		if !slices.Contains(syntax.ConfidentialMethods, method) {
-			return "must be one of " + strings.Join(syntax.ConfidentialMethods, ", ") + "; only a public client has " + syntax.AuthNone
+	k.list("auth_methods", spec.AuthMethods, len(clientauth.ConfidentialMethods), func(method string) string {
+		if !slices.Contains(clientauth.ConfidentialMethods, method) {
+			return "must be one of " + strings.Join(clientauth.ConfidentialMethods, ", ") + "; only a public client has " + clientauth.None
 		}
 		return ""
 	})
@@ -85,10 +86,10 @@ func (k *specCheck) authMethods(spec api.ClientSpec) {
 
 // keys returns the client's keys as they are to be stored.
 func (k *specCheck) keys(spec api.ClientSpec) json.RawMessage {
-	signs := slices.Contains(spec.AuthMethods, syntax.AuthPrivateKeyJWT)
+	signs := slices.Contains(spec.AuthMethods, clientauth.PrivateKeyJWT)
 	if !hasKeys(spec) {
 		if signs {
-			k.add("jwks is missing: a client that authenticates by %s needs its public keys there", syntax.AuthPrivateKeyJWT)
+			k.add("jwks is missing: a client that authenticates by %s needs its public keys there", clientauth.PrivateKeyJWT)
 		}
 		return nil
 	}
@@ -96,7 +97,7 @@ func (k *specCheck) keys(spec api.ClientSpec) json.RawMessage {
 	case spec.Public:
 		k.add("a public client has no keys: leave jwks out, or register a confidential client")
 	case !signs:
-		k.add("jwks is for clients that authenticate by %s: name that in auth_methods too (--auth-method %[1]s), or make jwks null (--jwks '')", syntax.AuthPrivateKeyJWT)
+		k.add("jwks is for clients that authenticate by %s: name that in auth_methods too (--auth-method %[1]s), or make jwks null (--jwks '')", clientauth.PrivateKeyJWT)
 	}
 	set, err := jose.ParsePublicSet(spec.JWKS)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/clientauth"
 	"signet/server/syntax"
 	"signet/store"
 )
@@ -36,11 +37,11 @@ func setDefaults(spec *api.ClientSpec) {
 	switch {
 	case spec.AuthMethods != nil:
 	case spec.Public:
-		spec.AuthMethods = []string{syntax.AuthNone}
+		spec.AuthMethods = []string{clientauth.None}
 	case hasKeys(*spec):
-		spec.AuthMethods = []string{syntax.AuthPrivateKeyJWT}
+		spec.AuthMethods = []string{clientauth.PrivateKeyJWT}
 	default:
-		spec.AuthMethods = []string{syntax.AuthBasic, syntax.AuthPost}
+		spec.AuthMethods = []string{clientauth.SecretBasic, clientauth.SecretPost}
 	}
 }
 
@@ -48,7 +49,7 @@ func hasKeys(spec api.ClientSpec) bool { return len(spec.JWKS) > 0 && string(spe
 
 // hasSecret reports whether a client of these methods is to have a secret.
 func hasSecret(methods []string) bool {
-	return slices.Contains(methods, syntax.AuthBasic) || slices.Contains(methods, syntax.AuthPost)
+	return slices.Contains(methods, clientauth.SecretBasic) || slices.Contains(methods, clientauth.SecretPost)
 }
 
 // applySpec makes the client what the spec says, or returns all that is wrong with the spec. Warnings are for

@@ -11,6 +11,7 @@ import (
 
 	"signet/keys"
 	"signet/server/admin/api"
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -25,7 +26,7 @@ type sealing struct {
 	sealed   bool // the store's records can have seals
 	keys     *keys.Manager
 	replicas Replicas
-	floors   Floors
+	floors   *clientauth.Floors
 	rec      recorder
 	log      *slog.Logger
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/clientauth"
 	"signet/server/edge"
-	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -24,14 +24,14 @@ func (h *clients) rotateSecret(r *Request) (edge.Response, error) {
 	if _, err := readJSON(r, &in); err != nil {
 		return edge.Response{}, err
 	}
-	secret := newSecret()
+	secret := clientauth.NewSecret()
 	e := store.Event{Type: store.EventClientRotateSecret}
 	client, err := h.modify(r, &e, func(client *store.Client, now time.Time) error {
 		if client.Public {
 			return invalid("a public client has no secret; create a confidential client for an app that can keep one")
 		}
 		if !hasSecret(client.AuthMethods) {
-			return invalid("this client signs with a key of its own and has no secret; change its key by jwks, or give it %s or %s in auth_methods first", syntax.AuthBasic, syntax.AuthPost)
+			return invalid("this client signs with a key of its own and has no secret; change its key by jwks, or give it %s or %s in auth_methods first", clientauth.SecretBasic, clientauth.SecretPost)
 		}
 		old := client.Secrets
 		e.Detail = nil
@@ -81,9 +81,6 @@ func (h *clients) revokeSecret(r *Request) (edge.Response, error) {
 	}
 	return edge.Response{Body: viewClient(client)}, nil
 }
-
-// newSecret has 256 random bits, of letters that need no escape in any encoding.
-func newSecret() string { return syntax.ClientSecretPrefix + edge.RandomText(32) }
 
 func secretRecord(secret string, now time.Time) store.Secret {
 	sum := sha256.Sum256([]byte(secret))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/token"
 	"signet/store"
@@ -16,7 +17,7 @@ import (
 type sessions struct {
 	store    store.Store
 	users    *users
-	cache    ClientCache
+	cache    *clientauth.Cache
 	settings func() Settings
 	checker  *token.Checker
 	rec      recorder

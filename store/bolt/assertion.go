@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // SpendAssertion implements store.Assertions.
@@ -15,7 +15,7 @@ func (s *Store) SpendAssertion(ctx context.Context, id store.AssertionID, until 
 		if t.get(bucketAssertions, id[:]) != nil {
 			return store.ErrExists
 		}
-		return t.put(bucketAssertions, id[:], packed.AppendTime(nil, until))
+		return t.put(bucketAssertions, id[:], codec.AppendTime(nil, until))
 	})
 	if err != nil {
 		return fmt.Errorf("spending assertion %s: %w", id, err)

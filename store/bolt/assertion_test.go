@@ -11,7 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 	"signet/store/storetest"
 )
 
@@ -24,7 +24,7 @@ func TestSweepAssertions(t *testing.T) {
 		for i := range over {
 			id := store.AssertionID{}
 			binary.BigEndian.PutUint64(id[:], uint64(i))
-			if err := tx.Bucket(bucketAssertions).Put(id[:], packed.AppendTime(nil, until)); err != nil {
+			if err := tx.Bucket(bucketAssertions).Put(id[:], codec.AppendTime(nil, until)); err != nil {
 				return err
 			}
 		}

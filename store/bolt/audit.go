@@ -133,7 +133,7 @@ func auditBucket(t *txn) *bbolt.Bucket {
 func putEvent(t *txn, b *bbolt.Bucket, e store.Event) error {
 	raw, err := json.Marshal(e)
 	if err != nil {
-		return fmt.Errorf("packing audit event %d: %w", e.Seq, err)
+		return fmt.Errorf("encoding audit event %d: %w", e.Seq, err)
 	}
 	t.writes++
 	if err := b.Put(seqKey(e.Seq), t.sealed(bucketAudit, seqKey(e.Seq), raw)); err != nil {

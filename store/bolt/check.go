@@ -11,7 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // maxComplaints is how many faults Check lists; a damaged page can cause thousands.
@@ -83,20 +83,20 @@ var recordChecks = map[string]func(tx snapshot, key, value []byte) error{
 	},
 	"keyring":  func(_ snapshot, _, value []byte) error { return size(value[:min(len(value), 8)], 8) },
 	"audit":    checkEvent,
-	"outbox":   func(_ snapshot, _, value []byte) error { _, _, err := unpackEntry(value); return err },
-	"throttle": func(_ snapshot, _, value []byte) error { _, err := unpackTally(value); return err },
-	"networks": func(_ snapshot, _, value []byte) error { _, err := unpackNetworks(value); return err },
+	"outbox":   func(_ snapshot, _, value []byte) error { _, _, err := decodeEntry(value); return err },
+	"throttle": func(_ snapshot, _, value []byte) error { _, err := decodeTally(value); return err },
+	"networks": func(_ snapshot, _, value []byte) error { _, err := decodeNetworks(value); return err },
 }
 
 func size(value []byte, n int) error {
 	if len(value) != n {
-		return packed.ErrMalformed
+		return codec.ErrMalformed
 	}
 	return nil
 }
 
 func checkClient(_ snapshot, key, value []byte) error {
-	c, err := packed.DecodeClient(value)
+	c, err := codec.DecodeClient(value)
 	if err == nil && c.ID != string(key) {
 		err = fmt.Errorf("client %q is filed as %q", c.ID, key)
 	}
@@ -104,7 +104,7 @@ func checkClient(_ snapshot, key, value []byte) error {
 }
 
 func checkUser(tx snapshot, key, value []byte) error {
-	u, err := packed.DecodeUser(value)
+	u, err := codec.DecodeUser(value)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // CreateClient implements store.Clients.
@@ -32,7 +32,7 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 			return err
 		}
 		c.Epoch = max(c.Epoch, least)
-		raw, err := packed.EncodeClient(c, s.Format())
+		raw, err := codec.EncodeClient(c, s.Format())
 		if err != nil {
 			return err
 		}
@@ -92,9 +92,9 @@ func readClient(tx reader, id, raw []byte) (store.Client, error) {
 	if err != nil {
 		return store.Client{}, fmt.Errorf("%w: reading client %q: %w", store.ErrUnavailable, id, err)
 	}
-	c, err := packed.DecodeClient(raw)
+	c, err := codec.DecodeClient(raw)
 	if err == nil && c.ID != string(id) {
-		err = fmt.Errorf("%w: client %q is filed as %q: %w", store.ErrUnavailable, c.ID, id, packed.ErrMalformed)
+		err = fmt.Errorf("%w: client %q is filed as %q: %w", store.ErrUnavailable, c.ID, id, codec.ErrMalformed)
 	}
 	return c, err
 }
@@ -117,7 +117,7 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 		if err != nil {
 			return store.Client{}, err
 		}
-		return packed.DecodeClient(after)
+		return codec.DecodeClient(after)
 	}
 }
 
@@ -130,7 +130,7 @@ func (s *Store) changeClient(c store.Client, id string, change func(*store.Clien
 	if c.Epoch != epoch && s.Format() < store.Format2 {
 		c.NotBefore = store.ClientNotBefore(c, s.now())
 	}
-	return packed.EncodeClient(c, s.Format())
+	return codec.EncodeClient(c, s.Format())
 }
 
 func replaceClient(t *txn, id string, before, after []byte) error {

@@ -23,22 +23,22 @@
 //	           "client epoch" → uint32, the least epoch of new clients, above that of any client that was deleted;
 //	           "loss" → when writes were lost last; "copied" → time of the last Flush, which goes before a backup
 //	clients    client id → JSON
-//	users      user id (16) → packed record, see packed.EncodeUser
+//	users      user id (16) → see codec.EncodeUser
 //	usernames  username → user id (16)
-//	sessions   user id (16) ‖ session id (16) → packed record, see packed.EncodeSession
+//	sessions   user id (16) ‖ session id (16) → see codec.EncodeSession
 //	keyring    "current" → version uint64 ‖ sealed document
 //	revoked    jti → the time until which it matters
 //	assertions id of a client assertion that was used (16) → the time until which it is good by itself
 //	audit      sequence number uint64 → JSON
 //	outbox     name → time of the commit ‖ JSON of the event of a change that was committed with it, until it is in audit
-//	throttle   place/key → packed tally, see packTally
-//	networks   place → networks that logins have succeeded from, see packNetworks
+//	throttle   place/key → see encodeTally
+//	networks   place → networks that logins have succeeded from, see encodeNetworks
 //
 // Whether a session is over is asked by the lifetimes of the moment: one that was over under a shorter
 // absolute lifetime, and was neither presented nor swept meanwhile, is alive under a longer one.
 //
 // The sessions of one user are one range, so that listing, capping and revoking them is one short
-// walk. Records are packed by package packed.
+// walk. Records are encoded by package codec.
 //
 // # Choices
 //

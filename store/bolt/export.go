@@ -9,7 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 var _ store.Exporter = (*Store)(nil)
@@ -117,7 +117,7 @@ func (e *export) revokedTokens() error {
 		if err != nil {
 			return unreadable(fmt.Sprintf("revoked token %q", jti), err)
 		}
-		r := packed.NewReader(raw)
+		r := codec.NewReader(raw)
 		token := store.RevokedToken{JTI: string(jti), Until: r.Time()}
 		if err := r.End(); err != nil {
 			return unreadable(fmt.Sprintf("revoked token %q", jti), err)
@@ -132,10 +132,10 @@ func (e *export) assertions() error {
 		if err != nil {
 			return unreadable(fmt.Sprintf("used assertion %x", id), err)
 		}
-		r := packed.NewReader(raw)
+		r := codec.NewReader(raw)
 		spent := store.SpentAssertion{Until: r.Time()}
 		if err := r.End(); err != nil || len(id) != len(spent.ID) {
-			return unreadable(fmt.Sprintf("used assertion %x", id), packed.ErrMalformed)
+			return unreadable(fmt.Sprintf("used assertion %x", id), codec.ErrMalformed)
 		}
 		spent.ID = store.AssertionID(id)
 		return e.visit(store.Record{SpentAssertion: &spent})

@@ -10,7 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 	"signet/store/seal"
 )
 
@@ -137,7 +137,7 @@ func importClient(t *txn, c store.Client) error {
 	if t.get(bucketClients, []byte(c.ID)) != nil {
 		return fmt.Errorf("client %q is there twice", c.ID)
 	}
-	raw, err := packed.EncodeClient(c, Schema)
+	raw, err := codec.EncodeClient(c, Schema)
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func importUser(t *txn, u store.User) error {
 	if err := t.put(bucketUsernames, []byte(u.Username), u.ID[:]); err != nil {
 		return err
 	}
-	return t.put(bucketUsers, u.ID[:], packed.EncodeUser(u, Schema))
+	return t.put(bucketUsers, u.ID[:], codec.EncodeUser(u, Schema))
 }
 
 // importSession keeps the session as it is: what its user's NotBefore has ended stays ended by it.
@@ -177,7 +177,7 @@ func importSession(t *txn, s store.Session) error {
 			return err
 		}
 	}
-	return t.put(bucketSessions, key, packed.EncodeSession(s, Schema))
+	return t.put(bucketSessions, key, codec.EncodeSession(s, Schema))
 }
 
 func importRevokedToken(t *txn, token store.RevokedToken) error {
@@ -193,12 +193,12 @@ func putFoundation(t *txn, f store.Foundation) error {
 		return errors.New("the install or the keyring is missing")
 	}
 	f.Install.Schema = Schema
-	raw, err := packInstall(f.Install)
+	raw, err := encodeInstall(f.Install)
 	if err != nil {
 		return err
 	}
 	if err := t.put(bucketMeta, keyInstall, raw); err != nil {
 		return err
 	}
-	return t.put(bucketKeyring, keyCurrent, packKeyring(f.KeyringVersion, f.Keyring))
+	return t.put(bucketKeyring, keyCurrent, encodeKeyring(f.KeyringVersion, f.Keyring))
 }

@@ -8,7 +8,7 @@ import (
 	"fmt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // Install implements store.Installs.
@@ -33,7 +33,7 @@ func readInstall(tx reader) (in store.Install, err error) {
 
 // CreateInstall implements store.Installs.
 func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
-	raw, err := packInstall(in)
+	raw, err := encodeInstall(in)
 	if err != nil {
 		return err
 	}
@@ -45,11 +45,11 @@ func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
 	})
 }
 
-func packInstall(in store.Install) ([]byte, error) {
+func encodeInstall(in store.Install) ([]byte, error) {
 	in.CreatedAt = store.Millis(in.CreatedAt)
 	raw, err := json.Marshal(in)
 	if err != nil {
-		return nil, fmt.Errorf("packing the install record: %w", err)
+		return nil, fmt.Errorf("encoding the install record: %w", err)
 	}
 	return raw, nil
 }
@@ -69,7 +69,7 @@ func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []by
 	if next <= old {
 		return false, fmt.Errorf("swapping the keyring: version %d does not follow %d", next, old)
 	}
-	record := packKeyring(next, document)
+	record := encodeKeyring(next, document)
 	swapped, err = ask(ctx, s, func(t *txn) (bool, error) {
 		current, _, err := readKeyring(t)
 		if err != nil || current != old {
@@ -83,7 +83,7 @@ func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []by
 	return swapped, nil
 }
 
-func packKeyring(version uint64, document []byte) []byte {
+func encodeKeyring(version uint64, document []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, version), document...)
 }
 
@@ -93,7 +93,7 @@ func readKeyring(tx reader) (version uint64, document []byte, err error) {
 	case raw == nil:
 		return 0, nil, nil
 	case len(raw) < 8:
-		return 0, nil, fmt.Errorf("%w: reading the keyring: %w", store.ErrUnavailable, packed.ErrMalformed)
+		return 0, nil, fmt.Errorf("%w: reading the keyring: %w", store.ErrUnavailable, codec.ErrMalformed)
 	default:
 		return binary.BigEndian.Uint64(raw), raw[8:], nil
 	}

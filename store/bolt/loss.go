@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // keyLoss is where meta has the last loss. A bolt file loses nothing by itself: a restore writes it.
@@ -28,7 +28,7 @@ func readLoss(tx reader) (store.Loss, error) {
 	if raw == nil {
 		return store.Loss{}, nil
 	}
-	r := packed.NewReader(raw)
+	r := codec.NewReader(raw)
 	l := store.Loss{At: r.Time()}
 	if err := r.End(); err != nil {
 		return store.Loss{}, fmt.Errorf("%w: reading the last loss: %w", store.ErrUnavailable, err)
@@ -42,7 +42,7 @@ func putLoss(t *txn, l store.Loss) error {
 	if err != nil || !l.At.After(before.At) {
 		return err
 	}
-	return t.put(bucketMeta, keyLoss, packed.AppendTime(nil, l.At))
+	return t.put(bucketMeta, keyLoss, codec.AppendTime(nil, l.At))
 }
 
 func (e *export) loss() error {

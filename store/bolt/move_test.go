@@ -15,7 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 var moveDay = time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC)
@@ -238,7 +238,7 @@ func TestExportNamesWhatIsDamaged(t *testing.T) {
 		"session without a user": {bucketSessions, orphan, []byte{1, 0}},
 		"session before users":   {bucketSessions, sessionKey(store.UserID{}, good.ID), []byte{1, 0}},
 		"revoked token":          {bucketRevoked, []byte("bad"), []byte{1}},
-		"used assertion":         {bucketAssertions, []byte("longer than sixteen bytes"), packed.AppendTime(nil, moveDay)},
+		"used assertion":         {bucketAssertions, []byte("longer than sixteen bytes"), codec.AppendTime(nil, moveDay)},
 		"used assertion, until":  {bucketAssertions, make([]byte, 16), []byte{1}},
 		"audit event":            {bucketAudit, seqKey(99), []byte("[")},
 	}

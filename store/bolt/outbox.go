@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // The outbox has an event from the commit of its change until the commit that writes it to the trail. An entry is the
@@ -44,9 +44,9 @@ func (s *Store) newEntry(e store.Event) ([]byte, error) {
 	e.At = store.Millis(e.At)
 	raw, err := json.Marshal(e)
 	if err != nil {
-		return nil, fmt.Errorf("packing an audit event: %w", err)
+		return nil, fmt.Errorf("encoding an audit event: %w", err)
 	}
-	return append(packed.AppendTime(nil, s.now()), raw...), nil
+	return append(codec.AppendTime(nil, s.now()), raw...), nil
 }
 
 func readEntry(tx reader, name, sealed []byte) (since time.Time, e store.Event, err error) {
@@ -54,11 +54,11 @@ func readEntry(tx reader, name, sealed []byte) (since time.Time, e store.Event, 
 	if err != nil {
 		return since, e, err
 	}
-	return unpackEntry(entry)
+	return decodeEntry(entry)
 }
 
-func unpackEntry(entry []byte) (since time.Time, e store.Event, err error) {
-	r := packed.NewReader(entry)
+func decodeEntry(entry []byte) (since time.Time, e store.Event, err error) {
+	r := codec.NewReader(entry)
 	since = r.Time()
 	if err := r.Err(); err != nil {
 		return since, e, err

@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 var _ store.Sealer = (*Store)(nil)
@@ -25,7 +25,7 @@ func (s *Store) RaiseFormat(ctx context.Context, format int) error {
 			return err
 		}
 		in.Schema = max(in.Schema, format)
-		raw, err := packInstall(in)
+		raw, err := encodeInstall(in)
 		if err != nil {
 			return err
 		}
@@ -119,17 +119,17 @@ func (s *Store) sealKeys(t *txn, bucket []byte, keys [][]byte) (n int, err error
 func reformat(bucket, key, record []byte, format int) ([]byte, error) {
 	switch string(bucket) {
 	case "users":
-		u, err := packed.DecodeUser(record)
-		return packed.EncodeUser(u, format), err
+		u, err := codec.DecodeUser(record)
+		return codec.EncodeUser(u, format), err
 	case "sessions":
 		session, err := decodeSession(key, record, "")
-		return packed.EncodeSession(session, format), err
+		return codec.EncodeSession(session, format), err
 	case "clients":
-		c, err := packed.DecodeClient(record)
+		c, err := codec.DecodeClient(record)
 		if err != nil {
 			return nil, err
 		}
-		return packed.EncodeClient(c, format)
+		return codec.EncodeClient(c, format)
 	case "meta":
 		if !bytes.Equal(key, keyInstall) {
 			return record, nil
@@ -139,7 +139,7 @@ func reformat(bucket, key, record []byte, format int) ([]byte, error) {
 			return nil, err
 		}
 		in.Schema = max(in.Schema, format)
-		return packInstall(in)
+		return encodeInstall(in)
 	}
 	return record, nil
 }

@@ -9,7 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // RevokeToken implements store.Revocations.
@@ -33,10 +33,10 @@ func markUntil(t *txn, bucket, key []byte, until time.Time) error {
 	if err != nil {
 		return fmt.Errorf("%w: reading a mark: %w", store.ErrUnavailable, err)
 	}
-	if len(raw) == 8 && !packed.NewReader(raw).Time().Before(store.Millis(until)) {
+	if len(raw) == 8 && !codec.NewReader(raw).Time().Before(store.Millis(until)) {
 		return nil
 	}
-	return t.put(bucket, key, packed.AppendTime(nil, until))
+	return t.put(bucket, key, codec.AppendTime(nil, until))
 }
 
 // TokenState implements store.Revocations.

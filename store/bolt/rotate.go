@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // Rotate implements store.Sessions. It reads two records and writes one; what to do is decided by
@@ -58,7 +58,7 @@ func (s *Store) rotate(t *txn, key []byte, r store.Rotation) (now rotated, err e
 	case now.session.ID.IsZero():
 		err = t.del(bucketSessions, key)
 	default:
-		err = t.put(bucketSessions, key, packed.EncodeSession(now.session, s.Format()))
+		err = t.put(bucketSessions, key, codec.EncodeSession(now.session, s.Format()))
 	}
 	if err != nil {
 		return now, err

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 const idSize = 16
@@ -33,9 +33,9 @@ func readSession(tx reader, key, value []byte, clientID string) (store.Session, 
 
 func decodeSession(key, value []byte, clientID string) (store.Session, error) {
 	if len(key) != 2*idSize {
-		return store.Session{}, packed.ErrMalformed
+		return store.Session{}, codec.ErrMalformed
 	}
-	return packed.DecodeSession(store.UserID(key[:idSize]), store.SessionID(key[idSize:]), value, clientID)
+	return codec.DecodeSession(store.UserID(key[:idSize]), store.SessionID(key[idSize:]), value, clientID)
 }
 
 // StartSession implements store.Sessions.
@@ -90,7 +90,7 @@ func (s *Store) start(t *txn, in store.Session, limit int) (store.Session, store
 	if err := makeRoom(t, in.UserID, limit); err != nil {
 		return in, u, err
 	}
-	raw := packed.EncodeSession(in, s.Format())
+	raw := codec.EncodeSession(in, s.Format())
 	if in, err = decodeSession(key, raw, in.ClientID); err != nil {
 		return in, u, err
 	}

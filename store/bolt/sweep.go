@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // sweepSpan is how many records one snapshot of a Sweep shows, and one transaction deletes at most.
@@ -84,7 +84,7 @@ func passed(bucket []byte, now time.Time) func(tx reader, key, value []byte) boo
 		if err != nil {
 			return false
 		}
-		r := packed.NewReader(value)
+		r := codec.NewReader(value)
 		return !now.Before(r.Time()) && r.End() == nil
 	}
 }

@@ -46,7 +46,7 @@ func (c *counts) load(tx reader) error {
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", errDamaged, err)
 		}
-		t, err := unpackTally(raw)
+		t, err := decodeTally(raw)
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", errDamaged, err)
 		}
@@ -311,20 +311,20 @@ func (c *counts) flush(t *txn) (committed func(), err error) {
 	return c.flushed, nil
 }
 
-// outgoing moves what has changed to flushing and packs it; nil stands for a forgotten count.
+// outgoing moves what has changed to flushing and encodes it; nil stands for a forgotten count.
 func (c *counts) outgoing() map[string][]byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	maps.Copy(c.changed, c.flushing)
 	c.flushing, c.changed = c.changed, map[string]struct{}{}
-	packed := make(map[string][]byte, len(c.flushing))
+	encoded := make(map[string][]byte, len(c.flushing))
 	for key := range c.flushing {
-		packed[key] = nil
+		encoded[key] = nil
 		if t, known := c.byKey[key]; known {
-			packed[key] = packTally(t.Tally)
+			encoded[key] = encodeTally(t.Tally)
 		}
 	}
-	return packed
+	return encoded
 }
 
 func (c *counts) flushed() {
@@ -345,7 +345,7 @@ func readNetworks(tx reader, key []byte) (store.Networks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return unpackNetworks(raw)
+	return decodeNetworks(raw)
 }
 
 // noteNetworks keeps the network of a success in the scopes that have one.
@@ -360,7 +360,7 @@ func noteNetworks(t *txn, now time.Time, a store.Attempt) error {
 			noted = nil // damaged: begin anew
 		}
 		if noted, changed := noted.Note(now, scope.From); changed {
-			if err := t.put(bucketNetworks, key, packNetworks(noted)); err != nil {
+			if err := t.put(bucketNetworks, key, encodeNetworks(noted)); err != nil {
 				return err
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // CreateUser implements store.Users.
@@ -19,7 +19,7 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 	if err := validUser(u); err != nil {
 		return err
 	}
-	raw, name, id := packed.EncodeUser(u, s.Format()), []byte(u.Username), u.ID
+	raw, name, id := codec.EncodeUser(u, s.Format()), []byte(u.Username), u.ID
 	return s.update(ctx, func(t *txn) error {
 		if t.get(bucketUsers, id[:]) != nil || t.get(bucketUsernames, name) != nil {
 			return fmt.Errorf("user %s: %w", id, store.ErrExists)
@@ -69,9 +69,9 @@ func decodeUser(tx reader, id, raw []byte) (store.User, error) {
 	if err != nil {
 		return store.User{}, err
 	}
-	u, err := packed.DecodeUser(raw)
+	u, err := codec.DecodeUser(raw)
 	if err == nil && !bytes.Equal(u.ID[:], id) {
-		err = packed.ErrMalformed
+		err = codec.ErrMalformed
 	}
 	return u, err
 }
@@ -83,7 +83,7 @@ func idOfName(tx reader, username, sealed []byte) (store.UserID, error) {
 	}
 	raw, err := tx.opened(bucketUsernames, username, sealed)
 	if err == nil && len(raw) != idSize {
-		err = packed.ErrMalformed
+		err = codec.ErrMalformed
 	}
 	if err != nil {
 		return store.UserID{}, fmt.Errorf("%w: reading username %q: %w", store.ErrUnavailable, username, err)
@@ -100,7 +100,7 @@ func (s *Store) UserByName(ctx context.Context, username string) (u store.User, 
 		}
 		u, err = readUser(tx, id)
 		if err == nil && u.Username != username {
-			err = fmt.Errorf("%w: username %q leads to another user: %w", store.ErrUnavailable, username, packed.ErrMalformed)
+			err = fmt.Errorf("%w: username %q leads to another user: %w", store.ErrUnavailable, username, codec.ErrMalformed)
 		}
 		return err
 	})
@@ -135,8 +135,8 @@ func (s *Store) changeUser(ctx context.Context, id store.UserID, change func(*st
 		if c.endAll && s.Format() < store.Format2 {
 			u.NotBefore = later(store.Millis(s.now()).Add(time.Millisecond), u.NotBefore)
 		}
-		c.after = packed.EncodeUser(u, s.Format())
-		if c.user, err = packed.DecodeUser(c.after); err != nil {
+		c.after = codec.EncodeUser(u, s.Format())
+		if c.user, err = codec.DecodeUser(c.after); err != nil {
 			return store.User{}, 0, err
 		}
 		ended, err := ask(ctx, s, c.apply)

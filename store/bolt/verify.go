@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 	"signet/store/seal"
 )
 
@@ -43,7 +43,7 @@ func (s *Store) noteDamage(err error) {
 // unreadable makes sure that a record that cannot be read is ErrUnavailable for the caller, and notes it.
 // Other errors stay as they are.
 func (s *Store) unreadable(err error) error {
-	if !errors.Is(err, packed.ErrMalformed) && !errors.Is(err, errDamaged) && !errors.Is(err, seal.ErrForged) {
+	if !errors.Is(err, codec.ErrMalformed) && !errors.Is(err, errDamaged) && !errors.Is(err, seal.ErrForged) {
 		return err
 	}
 	if !errors.Is(err, store.ErrUnavailable) {

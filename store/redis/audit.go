@@ -38,7 +38,7 @@ func (s *Store) AppendEvents(ctx context.Context, events []store.Event) error {
 		e.Seq, e.At = 0, store.Millis(e.At)
 		raw, err := json.Marshal(e)
 		if err != nil {
-			return fmt.Errorf("packing an audit event: %w", err)
+			return fmt.Errorf("encoding an audit event: %w", err)
 		}
 		args = append(args, classNumber(store.ClassOf(e)), e.Outbox, raw)
 		outbox = append(outbox, e.Outbox)

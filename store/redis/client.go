@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // All clients are one hash: there are few, replicas keep those they use, and one string beside them
@@ -31,7 +31,7 @@ func (s *Store) addClient(ctx context.Context, c store.Client) error {
 		return fmt.Errorf("the client id has %d bytes", len(c.ID))
 	}
 	for range 3 { // each time the least epoch has risen
-		raw, err := s.packClient(c)
+		raw, err := s.encodeClient(c)
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (s *Store) clientAndRecord(ctx context.Context, id string) (raw string, c s
 	if !found {
 		return "", c, fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 	}
-	c, err = s.unpackClient(id, raw)
+	c, err = s.decodeClient(id, raw)
 	return raw, c, err
 }
 
@@ -106,17 +106,17 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 		case outcome != "ok":
 			return store.Client{}, s.strange("updating a client", outcome)
 		}
-		after, err := packed.EncodeClient(c, s.Format())
+		after, err := codec.EncodeClient(c, s.Format())
 		if err != nil {
 			return store.Client{}, err
 		}
-		return packed.DecodeClient(after)
+		return codec.DecodeClient(after)
 	}
 }
 
 // replaceClient writes c in the place of what was read.
 func (s *Store) replaceClient(ctx context.Context, before string, c store.Client) (outcome string, err error) {
-	after, err := s.packClient(c)
+	after, err := s.encodeClient(c)
 	if err != nil {
 		return "", err
 	}
@@ -216,7 +216,7 @@ func (s *Store) allClients(ctx context.Context) ([]store.Client, error) {
 		if len(pair) != 2 {
 			return nil, s.malformed("the clients", errReply)
 		}
-		c, err := s.unpackClient(pair[0], pair[1])
+		c, err := s.decodeClient(pair[0], pair[1])
 		if err != nil {
 			return nil, err
 		}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 	"signet/store/seal"
 )
 
@@ -27,19 +27,19 @@ func (s *Store) opened(kind seal.Kind, key []byte, raw string) ([]byte, error) {
 	return s.cfg.Seals.Open(kind, key, []byte(raw))
 }
 
-func (s *Store) packUser(u store.User) string {
-	return s.sealed(seal.User, u.ID[:], packUser(u, s.Format()))
+func (s *Store) encodeUser(u store.User) string {
+	return s.sealed(seal.User, u.ID[:], encodeUser(u, s.Format()))
 }
 
-// unpackUser reads what lies under the id.
-func (s *Store) unpackUser(id store.UserID, raw string) (store.User, error) {
+// decodeUser reads what lies under the id.
+func (s *Store) decodeUser(id store.UserID, raw string) (store.User, error) {
 	record, err := s.opened(seal.User, id[:], raw)
 	if err != nil {
 		return store.User{}, err
 	}
-	u, err := unpackUser(record)
+	u, err := decodeUser(record)
 	if err == nil && u.ID != id {
-		err = packed.ErrMalformed
+		err = codec.ErrMalformed
 	}
 	return u, err
 }
@@ -47,8 +47,8 @@ func (s *Store) unpackUser(id store.UserID, raw string) (store.User, error) {
 // leastAt is where scripts write into the record of a name; see name.go. Its seal takes it for 0.
 const leastAt, leastEnd = 4, 8
 
-func (s *Store) packName(username string, n nameRecord) string {
-	raw := []byte(n.pack(s.Format()))
+func (s *Store) encodeName(username string, n nameRecord) string {
+	raw := []byte(n.encode(s.Format()))
 	if s.Format() < store.Format2 {
 		return string(raw)
 	}
@@ -59,10 +59,10 @@ func (s *Store) packName(username string, n nameRecord) string {
 	return string(raw)
 }
 
-// unpackName reads what lies under the username.
-func (s *Store) unpackName(username, raw string) (nameRecord, error) {
+// decodeName reads what lies under the username.
+func (s *Store) decodeName(username, raw string) (nameRecord, error) {
 	if len(raw) < leastEnd {
-		return nameRecord{}, packed.ErrMalformed
+		return nameRecord{}, codec.ErrMalformed
 	}
 	zeroed := []byte(raw)
 	clear(zeroed[leastAt:leastEnd])
@@ -71,35 +71,35 @@ func (s *Store) unpackName(username, raw string) (nameRecord, error) {
 		return nameRecord{}, err
 	}
 	copy(record[leastAt:leastEnd], raw[leastAt:leastEnd])
-	return unpackName(string(record))
+	return decodeName(string(record))
 }
 
-func (s *Store) packClient(c store.Client) (string, error) {
-	raw, err := packed.EncodeClient(c, s.Format())
+func (s *Store) encodeClient(c store.Client) (string, error) {
+	raw, err := codec.EncodeClient(c, s.Format())
 	if err != nil {
 		return "", err
 	}
 	return s.sealed(seal.Client, []byte(c.ID), raw), nil
 }
 
-// unpackClient reads what lies under the id.
-func (s *Store) unpackClient(id, raw string) (store.Client, error) {
+// decodeClient reads what lies under the id.
+func (s *Store) decodeClient(id, raw string) (store.Client, error) {
 	record, err := s.opened(seal.Client, []byte(id), raw)
 	if err != nil {
 		return store.Client{}, s.malformed(fmt.Sprintf("client %q", id), err)
 	}
-	c, err := packed.DecodeClient(record)
+	c, err := codec.DecodeClient(record)
 	if err == nil && c.ID != id {
-		err = s.malformed(fmt.Sprintf("client %q", id), packed.ErrMalformed)
+		err = s.malformed(fmt.Sprintf("client %q", id), codec.ErrMalformed)
 	}
 	return c, err
 }
 
-func (s *Store) packInstall(in store.Install) (string, error) {
+func (s *Store) encodeInstall(in store.Install) (string, error) {
 	in.CreatedAt = store.Millis(in.CreatedAt)
 	raw, err := json.Marshal(in)
 	if err != nil {
-		return "", fmt.Errorf("packing the install record: %w", err)
+		return "", fmt.Errorf("encoding the install record: %w", err)
 	}
 	if in.Schema < store.Format2 && s.Format() < store.Format2 {
 		return string(raw), nil

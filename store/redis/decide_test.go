@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 	"signet/store/redis/redistest"
 )
 
@@ -76,22 +76,22 @@ func inFormat(session store.Session, format int) store.Session {
 	if session.ID.IsZero() {
 		return session
 	}
-	session, _ = packed.DecodeSession(session.UserID, session.ID, packed.EncodeSession(session, format), session.ClientID)
+	session, _ = codec.DecodeSession(session.UserID, session.ID, codec.EncodeSession(session, format), session.ClientID)
 	return session
 }
 
 // asStored writes both records, and returns what they hold.
 func (s *Store) asStored(t *rapid.T, session store.Session, u store.User, format int) (store.Session, store.User) {
 	ctx, key := context.Background(), s.key.userAndSessions(u.ID)
-	raw := packUser(u, format)
+	raw := encodeUser(u, format)
 	_, err := s.servers.single.Set(ctx, key[0], raw, 0).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u, err = unpackUser(raw); err != nil {
+	if u, err = decodeUser(raw); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.servers.single.HSet(ctx, key[1], session.ID[:], packed.EncodeSession(session, format)).Result(); err != nil {
+	if _, err := s.servers.single.HSet(ctx, key[1], session.ID[:], codec.EncodeSession(session, format)).Result(); err != nil {
 		t.Fatal(err)
 	}
 	return inFormat(session, format), u

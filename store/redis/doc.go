@@ -53,8 +53,8 @@
 //
 // Every key begins with Config.Prefix and a colon. What stands in braces decides the slot.
 //
-//	u:{USER}                   string: revision 4 ‖ packed user (package packed)
-//	s:{USER}                   hash: session id (16) → packed session
+//	u:{USER}                   string: revision 4 ‖ user (package codec)
+//	s:{USER}                   hash: session id (16) → session (package codec)
 //	n:{PP}:USERNAME            string: name record, see name.go
 //	names:{PP}                 sorted set, all scores 0: the usernames of one of 256 parts
 //	r:{jJTI}                   string, runs out by itself: a revoked access token

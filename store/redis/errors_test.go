@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 	"signet/store/redis/redistest"
 )
 
@@ -192,7 +192,7 @@ func TestOddScriptReplies(t *testing.T) {
 	stub := newReplies(t)
 	s := mustOpen(t, rest(Config{Addrs: []string{stub.Addr()}, Timeout: 5 * time.Second}))
 	x := newSubject()
-	client, err := packed.EncodeClient(x.client, store.Format2)
+	client, err := codec.EncodeClient(x.client, store.Format2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,13 +205,13 @@ func TestOddScriptReplies(t *testing.T) {
 				asked.Store(true)
 				return reply
 			case name == "evalsha" && args[1] == deleteUserScript.sha, name == "get" && args[1] == s.key.user(x.user.ID):
-				return bulk(string(packUser(x.user, s.Format())))
+				return bulk(string(encodeUser(x.user, s.Format())))
 			case name == "evalsha" && args[1] == updateUserScript.sha:
 				return "*2\r\n$2\r\nok\r\n:1\r\n"
 			case name == "evalsha" && args[1] == writeScript.sha && args[4] == "set":
 				return "+ok\r\n"
 			case name == "get":
-				return bulk(nameOf(x.user).pack(s.Format()))
+				return bulk(nameOf(x.user).encode(s.Format()))
 			case name == "hget":
 				return bulk(string(client))
 			}

@@ -93,7 +93,7 @@ func (s *Store) exportUsers(ctx context.Context, users []store.User, visit func(
 		if err := visit(store.Record{User: &u}); err != nil {
 			return err
 		}
-		sessions, err := s.unpackSessions(u.ID, calls[i].list())
+		sessions, err := s.decodeSessions(u.ID, calls[i].list())
 		if err != nil {
 			return err
 		}

@@ -104,9 +104,9 @@ func TestForgedUsers(t *testing.T) {
 	t.Run("a record without a seal", func(t *testing.T) {
 		a := attack(t)
 		a.ada.PasswordHash = "$argon2id$bob"
-		a.set(a.key.user(a.ada.ID), string(packUser(a.ada, store.Format1)))
+		a.set(a.key.user(a.ada.ID), string(encodeUser(a.ada, store.Format1)))
 		a.refused("StartSession", start(a))
-		a.set(a.key.user(a.ada.ID), string(packUser(a.ada, store.Format2)))
+		a.set(a.key.user(a.ada.ID), string(encodeUser(a.ada, store.Format2)))
 		a.refused("StartSession", start(a))
 	})
 	t.Run("the copy beside the name", func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestForgedUsers(t *testing.T) {
 		a.refused("BeginLogin as bob", err)
 		_, err = a.s.UserByName(t.Context(), "ada")
 		a.refused("UserByName", err)
-		a.set(a.key.username("ada"), nameOf(a.bob).pack(store.Format1))
+		a.set(a.key.username("ada"), nameOf(a.bob).encode(store.Format1))
 		_, err = a.begin("ada")
 		a.refused("BeginLogin with a name that has no seal", err)
 	})

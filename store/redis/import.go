@@ -145,8 +145,8 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 
 func (i *importing) addUser(u store.User) {
 	key := i.key.user(u.ID)
-	set := write("set", key, i.packUser(u), "nx")
-	take := takeNameScript.call(i.key.nameAndNames(u.Username), i.packName(u.Username, nameOf(u)), u.Username, "", noEvent)
+	set := write("set", key, i.encodeUser(u), "nx")
+	take := takeNameScript.call(i.key.nameAndNames(u.Username), i.encodeName(u.Username, nameOf(u)), u.Username, "", noEvent)
 	i.calls = append(i.calls, set, take)
 	i.checks = append(i.checks, func() error {
 		if _, ok := set.text(); !ok {

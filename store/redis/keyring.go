@@ -27,7 +27,7 @@ func (s *Store) Install(ctx context.Context) (store.Install, error) {
 
 // CreateInstall implements store.Installs.
 func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
-	raw, err := s.packInstall(in)
+	raw, err := s.encodeInstall(in)
 	if err != nil {
 		return err
 	}

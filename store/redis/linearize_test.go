@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 	"signet/store/redis/redistest"
 	"signet/store/storetest"
 )
@@ -105,12 +105,12 @@ func rotateInTwoSteps(s *Store, ctx context.Context, r store.Rotation) (store.Se
 	if !found {
 		return store.Session{}, store.User{}, store.Gone, nil
 	}
-	was, err := packed.DecodeSession(r.UserID, r.SessionID, []byte(raw), r.ClientID)
+	was, err := codec.DecodeSession(r.UserID, r.SessionID, []byte(raw), r.ClientID)
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
 	session, o := store.Decide(was, store.Standing{}, r)
-	set := command(key, "hset", key, r.SessionID[:], packed.EncodeSession(session, store.Format2))
+	set := command(key, "hset", key, r.SessionID[:], codec.EncodeSession(session, store.Format2))
 	if session.ID.IsZero() {
 		set = command(key, "hdel", key, r.SessionID[:])
 	}

@@ -32,7 +32,7 @@ func (s *Store) credential(ctx context.Context, username string, name *call) (st
 	if !found {
 		return store.Credential{}, nil
 	}
-	n, err := s.unpackName(username, raw)
+	n, err := s.decodeName(username, raw)
 	if err != nil {
 		return store.Credential{}, s.malformed("a username", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // A name leads to its user and has a copy of the user's credential, so that a login need not ask
@@ -32,7 +32,7 @@ const (
 
 func nameOf(u store.User) nameRecord { return nameRecord{u.Revision, u.Revision, u.Credential()} }
 
-func (n nameRecord) pack(format int) string {
+func (n nameRecord) encode(format int) string {
 	b := make([]byte, 0, 29+len(n.PasswordHash))
 	b = binary.BigEndian.AppendUint32(b, n.revision)
 	b = binary.BigEndian.AppendUint32(b, n.least)
@@ -51,8 +51,8 @@ func (n nameRecord) pack(format int) string {
 	return string(append(b, n.PasswordHash...))
 }
 
-func unpackName(raw string) (nameRecord, error) {
-	r := packed.NewReader([]byte(raw))
+func decodeName(raw string) (nameRecord, error) {
+	r := codec.NewReader([]byte(raw))
 	n := nameRecord{revision: r.Uint32(), least: r.Uint32()}
 	flags := r.Byte()
 	n.Disabled = flags&nameDisabled != 0
@@ -78,7 +78,7 @@ func (s *Store) readName(ctx context.Context, username string) (nameRecord, erro
 	if !found {
 		return nameRecord{}, fmt.Errorf("user by name: %w", store.ErrNotFound)
 	}
-	n, err := s.unpackName(username, raw)
+	n, err := s.decodeName(username, raw)
 	if err != nil {
 		return n, s.malformed("a username", err)
 	}
@@ -91,7 +91,7 @@ func (s *Store) takeName(ctx context.Context, u store.User) error {
 	gone := ""
 	for {
 		keys := s.key.nameAndNames(u.Username)
-		take, err := s.keep(ctx, takeNameScript, keys, s.packName(u.Username, nameOf(u)), u.Username, gone)
+		take, err := s.keep(ctx, takeNameScript, keys, s.encodeName(u.Username, nameOf(u)), u.Username, gone)
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (s *Store) takeName(ctx context.Context, u store.User) error {
 			take.kept(true)
 			return nil
 		}
-		holder, err := s.unpackName(u.Username, taken)
+		holder, err := s.decodeName(u.Username, taken)
 		if err != nil {
 			return s.malformed("a username", err)
 		}
@@ -130,5 +130,5 @@ func (s *Store) announceCredential(ctx context.Context, u store.User) error {
 
 func (s *Store) copyCredential(ctx context.Context, u store.User) error {
 	keys := []string{s.key.username(u.Username)}
-	return s.doDurably(ctx, "copying a credential", copyCredentialScript.call(keys, s.packName(u.Username, nameOf(u))))
+	return s.doDurably(ctx, "copying a credential", copyCredentialScript.call(keys, s.encodeName(u.Username, nameOf(u))))
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // A change and the audit trail are in different slots, so no script can write both. The script of the change keeps the
@@ -32,7 +32,7 @@ func (s *Store) keep(ctx context.Context, sc *script, keys []string, args ...any
 		return sc.call(keys, append(args, noEvent)...), nil
 	}
 	tag := tagOf(keys[0])
-	field, entry, err := packEntry(*e)
+	field, entry, err := encodeEntry(*e)
 	if err != nil {
 		return nil, err
 	}
@@ -41,12 +41,12 @@ func (s *Store) keep(ctx context.Context, sc *script, keys []string, args ...any
 	return c, nil
 }
 
-// packEntry gives an event a field, and packs both for outbox.lua.
-func packEntry(e store.Event) (field, entry string, err error) {
+// encodeEntry gives an event a field, and encodes both for outbox.lua.
+func encodeEntry(e store.Event) (field, entry string, err error) {
 	e.At = store.Millis(e.At)
 	raw, err := json.Marshal(e)
 	if err != nil {
-		return "", "", fmt.Errorf("packing an audit event: %w", err)
+		return "", "", fmt.Errorf("encoding an audit event: %w", err)
 	}
 	field = rand.Text()
 	return field, field + " " + string(raw), nil
@@ -83,7 +83,7 @@ func rotationEntry(r store.Rotation) string {
 
 // keptEvent reads an entry, and names it in the event.
 func (s *Store) keptEvent(key, field, entry string) (e store.Event, err error) {
-	r := packed.NewReader([]byte(entry))
+	r := codec.NewReader([]byte(entry))
 	kind, at := r.Byte(), r.Time()
 	tag := tagOf(key)
 	switch kind {
@@ -111,7 +111,7 @@ func (s *Store) keptEvent(key, field, entry string) (e store.Event, err error) {
 		e.Address, e.Outbox = address, rotation.Outbox()
 		return e, nil
 	}
-	return e, packed.ErrMalformed
+	return e, codec.ErrMalformed
 }
 
 // entryOf returns the key and field of an entry by its name.
@@ -132,7 +132,7 @@ func (s *Store) KeepEvent(ctx context.Context, e *store.Event) error {
 	if e.Outbox != "" {
 		return s.ready(ctx)
 	}
-	field, entry, err := packEntry(*e)
+	field, entry, err := encodeEntry(*e)
 	if err != nil {
 		return err
 	}

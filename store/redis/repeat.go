@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // How a change of a user or client is done again on a server that may have lost it. It may also have
@@ -89,7 +89,7 @@ func (s *Store) repeatUserChange(ctx context.Context, id store.UserID, merge fun
 			return known(err)
 		}
 		next := merge(before, now)
-		if !bytes.Equal(packUser(next, s.Format()), packUser(now, s.Format())) {
+		if !bytes.Equal(encodeUser(next, s.Format()), encodeUser(now, s.Format())) {
 			outcome, _, err := s.replaceUser(ctx, before, now, next, next.Epoch != now.Epoch)
 			switch {
 			case err != nil:
@@ -156,8 +156,8 @@ func inBoth(a, b []store.Secret) []store.Secret {
 }
 
 func sameClient(a, b store.Client) bool {
-	x, errX := packed.EncodeClient(a, store.Format2)
-	y, errY := packed.EncodeClient(b, store.Format2)
+	x, errX := codec.EncodeClient(a, store.Format2)
+	y, errY := codec.EncodeClient(b, store.Format2)
 	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 

@@ -24,7 +24,7 @@ func (s *Store) rewriteInstall(ctx context.Context, change func(*store.Install))
 		was := s.install.Load()
 		next := was.Install
 		change(&next)
-		raw, err := s.packInstall(next)
+		raw, err := s.encodeInstall(next)
 		if err != nil {
 			return err
 		}
@@ -84,11 +84,11 @@ func (r *resealing) clients(ctx context.Context) error {
 		if r.current(raw) {
 			continue
 		}
-		c, err := r.unpackClient(id, raw)
+		c, err := r.decodeClient(id, raw)
 		if err != nil {
 			return err
 		}
-		after, err := r.packClient(c)
+		after, err := r.encodeClient(c)
 		if err != nil {
 			return err
 		}
@@ -131,13 +131,13 @@ func (r *resealing) names(ctx context.Context, names []string) error {
 	var users []string
 	var calls []*call
 	err := r.getStrings(ctx, "looking up usernames", keys, func(i int, raw string) error {
-		n, err := r.unpackName(names[i], raw)
+		n, err := r.decodeName(names[i], raw)
 		if err != nil {
 			return r.malformed(fmt.Sprintf("username %q", names[i]), err)
 		}
 		ids, users = append(ids, n.UserID), append(users, r.key.user(n.UserID))
 		if !r.current(raw) {
-			calls = append(calls, rewriteScript.call([]string{keys[i]}, raw, r.packName(names[i], n)))
+			calls = append(calls, rewriteScript.call([]string{keys[i]}, raw, r.encodeName(names[i], n)))
 		}
 		return nil
 	})
@@ -145,12 +145,12 @@ func (r *resealing) names(ctx context.Context, names []string) error {
 		return err
 	}
 	err = r.getStrings(ctx, "reading users", users, func(i int, raw string) error {
-		u, err := r.unpackUser(ids[i], raw)
+		u, err := r.decodeUser(ids[i], raw)
 		if err != nil {
 			return r.malformed("user "+ids[i].String(), err)
 		}
 		if !r.current(raw) {
-			calls = append(calls, rewriteScript.call([]string{users[i]}, raw, r.packUser(u)))
+			calls = append(calls, rewriteScript.call([]string{users[i]}, raw, r.encodeUser(u)))
 		}
 		return nil
 	})

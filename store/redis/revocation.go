@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // RevokeToken implements store.Revocations. The mark goes by itself when it no longer matters.
@@ -70,7 +70,7 @@ func (s *Store) readTokenUser(state *store.TokenState, ref store.TokenRef, user 
 		state.Live = false
 		return nil
 	}
-	u, err := s.unpackUser(ref.UserID, raw)
+	u, err := s.decodeUser(ref.UserID, raw)
 	if err != nil {
 		return s.malformed("user "+ref.UserID.String(), err)
 	}
@@ -87,7 +87,7 @@ func (s *Store) readTokenSession(state *store.TokenState, ref store.TokenRef, se
 		state.Live = false
 		return nil
 	}
-	if state.Session, err = packed.DecodeSession(ref.UserID, ref.SessionID, []byte(raw), ""); err != nil {
+	if state.Session, err = codec.DecodeSession(ref.UserID, ref.SessionID, []byte(raw), ""); err != nil {
 		return s.malformed("session "+ref.SessionID.String(), err)
 	}
 	if s.journal.hasEnded(state.Session) {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // Rotate implements store.Sessions, in one round trip, or in two where the outcome has an audit event. The decision is that of store.Decide, in
@@ -39,7 +39,7 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 		}
 	}
 	if outcome == store.Reused && len(records) == 1 {
-		was, err := packed.DecodeSession(r.UserID, r.SessionID, []byte(records[0]), r.ClientID)
+		was, err := codec.DecodeSession(r.UserID, r.SessionID, []byte(records[0]), r.ClientID)
 		if err != nil {
 			return store.Session{}, store.User{}, store.Gone, s.malformed("session "+r.SessionID.String(), err)
 		}
@@ -53,7 +53,7 @@ func (s *Store) sendRotation(ctx context.Context, r store.Rotation) (*call, erro
 	keys := s.key.userAndSessions(r.UserID)
 	args := append(make([]any, 0, 17), r.SessionID[:], r.ClientID, r.Generation, s.callersTime(r.Now),
 		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.Format(),
-		r.Late.Milliseconds(), r.ClientEpoch, oneIf(r.ClientConfirmed), packed.SessionAddress(r.Address, r.ClientID),
+		r.Late.Milliseconds(), r.ClientEpoch, oneIf(r.ClientConfirmed), codec.SessionAddress(r.Address, r.ClientID),
 		millis(r.Loss.At), store.HealWithin.Milliseconds())
 	if r.RequestID == "" {
 		args = append(args, noEvent)
@@ -76,7 +76,7 @@ var outcomes = map[string]store.Outcome{
 }
 
 func (s *Store) rotated(ctx context.Context, r store.Rotation, o store.Outcome, records []string) (store.Session, store.User, store.Outcome, error) {
-	session, u, err := s.unpackBoth(store.Session{ID: r.SessionID, UserID: r.UserID, ClientID: r.ClientID}, records)
+	session, u, err := s.decodeBoth(store.Session{ID: r.SessionID, UserID: r.UserID, ClientID: r.ClientID}, records)
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}

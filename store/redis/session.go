@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // StartSession implements store.Sessions.
@@ -38,7 +38,7 @@ func (s *Store) startCall(ctx context.Context, in store.Session, b store.Bounds,
 		now = s.callersTime(in.StartedAt)
 	}
 	args := []any{in.ID[:], millis(in.StartedAt), millis(in.RotatedAt),
-		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, packed.SessionAddress(in.Address, in.ClientID),
+		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, codec.SessionAddress(in.Address, in.ClientID),
 		b.PerUser, b.Absolute.Milliseconds(), s.Format(), now}
 	return s.keep(ctx, startSessionScript, s.key.userAndSessions(in.UserID), append(args, epoch...)...)
 }
@@ -47,7 +47,7 @@ func (s *Store) started(in store.Session, start *call) (store.Session, store.Use
 	word, records := start.outcome()
 	switch word {
 	case "ok":
-		return s.unpackBoth(in, records)
+		return s.decodeBoth(in, records)
 	case "disabled":
 		return store.Session{}, store.User{}, fmt.Errorf("starting a session: user %s: %w", in.UserID, store.ErrDisabled)
 	case "exists":
@@ -59,16 +59,16 @@ func (s *Store) started(in store.Session, start *call) (store.Session, store.Use
 	}
 }
 
-// unpackBoth reads the session and the user that a script answers.
-func (s *Store) unpackBoth(in store.Session, records []string) (store.Session, store.User, error) {
+// decodeBoth reads the session and the user that a script answers.
+func (s *Store) decodeBoth(in store.Session, records []string) (store.Session, store.User, error) {
 	if len(records) != 2 {
 		return store.Session{}, store.User{}, s.malformed("session "+in.ID.String(), errReply)
 	}
-	session, err := packed.DecodeSession(in.UserID, in.ID, []byte(records[0]), in.ClientID)
+	session, err := codec.DecodeSession(in.UserID, in.ID, []byte(records[0]), in.ClientID)
 	if err != nil {
 		return store.Session{}, store.User{}, s.malformed("session "+in.ID.String(), err)
 	}
-	u, err := s.unpackUser(in.UserID, records[1])
+	u, err := s.decodeUser(in.UserID, records[1])
 	if err != nil {
 		return store.Session{}, store.User{}, s.malformed("user "+in.UserID.String(), err)
 	}
@@ -109,7 +109,7 @@ func (s *Store) ListSessions(ctx context.Context, user store.UserID, now time.Ti
 	if err := s.do(ctx, "listing sessions", all); err != nil {
 		return nil, err
 	}
-	list, err := s.unpackSessions(user, all.list())
+	list, err := s.decodeSessions(user, all.list())
 	if err != nil {
 		return nil, err
 	}
@@ -117,14 +117,14 @@ func (s *Store) ListSessions(ctx context.Context, user store.UserID, now time.Ti
 	return slices.DeleteFunc(list, func(session store.Session) bool { return l.Ended(session, now) }), nil
 }
 
-// unpackSessions reads what HGETALL answers and returns the oldest first.
-func (s *Store) unpackSessions(user store.UserID, fields []string) ([]store.Session, error) {
+// decodeSessions reads what HGETALL answers and returns the oldest first.
+func (s *Store) decodeSessions(user store.UserID, fields []string) ([]store.Session, error) {
 	var list []store.Session
 	for pair := range slices.Chunk(fields, 2) {
 		if len(pair) != 2 || len(pair[0]) != 16 {
-			return nil, s.malformed("the sessions of "+user.String(), packed.ErrMalformed)
+			return nil, s.malformed("the sessions of "+user.String(), codec.ErrMalformed)
 		}
-		session, err := packed.DecodeSession(user, store.SessionID([]byte(pair[0])), []byte(pair[1]), "")
+		session, err := codec.DecodeSession(user, store.SessionID([]byte(pair[0])), []byte(pair[1]), "")
 		if err != nil {
 			return nil, s.malformed("the sessions of "+user.String(), err)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // Outcomes of an attempt, as decide.lua has them.
@@ -211,7 +211,7 @@ func (s *Store) ListThrottle(ctx context.Context, _ time.Time, pick func(place, 
 				if err != nil {
 					continue // it has just run out
 				}
-				t, err := unpackTally(raw)
+				t, err := decodeTally(raw)
 				if err != nil {
 					return s.malformed("a throttle count", err)
 				}
@@ -230,9 +230,9 @@ func (s *Store) ListThrottle(ctx context.Context, _ time.Time, pick func(place, 
 	return list, nil
 }
 
-// unpackTally reads what tally.lua writes.
-func unpackTally(raw []byte) (store.Tally, error) {
-	r := packed.NewReader(raw)
+// decodeTally reads what tally.lua writes.
+func decodeTally(raw []byte) (store.Tally, error) {
+	r := codec.NewReader(raw)
 	t := store.Tally{Failures: r.Uint32(), First: r.Time(), Last: r.Time(), Ends: r.Time()}
 	if err := r.Err(); err != nil {
 		return t, err
@@ -245,7 +245,7 @@ func unpackTally(raw []byte) (store.Tally, error) {
 		t.Reserved = append(t.Reserved, store.Reservation{ID: store.AttemptID(rest[:8]), Until: time.UnixMilli(int64(binary.BigEndian.Uint64(rest[8:])))})
 	}
 	if len(rest) > 0 {
-		return t, fmt.Errorf("%w: %d bytes after the last place", packed.ErrMalformed, len(rest))
+		return t, fmt.Errorf("%w: %d bytes after the last place", codec.ErrMalformed, len(rest))
 	}
 	return t, nil
 }

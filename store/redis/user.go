@@ -9,30 +9,30 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/packed"
+	"signet/store/codec"
 )
 
 // maxName is the longest username kept; longer ones are a mistake.
 const maxName = 4096
 
-// A user lies in Redis with its revision in front of the packed record, in every format: that is what
+// A user lies in Redis with its revision in front of the encoded record, in every format: that is what
 // the copy beside the name is compared by; see name.go.
 
-func packUser(u store.User, format int) []byte {
+func encodeUser(u store.User, format int) []byte {
 	b := binary.BigEndian.AppendUint32(make([]byte, 0, 76+len(u.Username)+len(u.PasswordHash)), u.Revision)
-	return packed.AppendUser(b, u, format)
+	return codec.AppendUser(b, u, format)
 }
 
-func unpackUser(raw []byte) (u store.User, err error) {
+func decodeUser(raw []byte) (u store.User, err error) {
 	if len(raw) < 4 {
-		return u, packed.ErrMalformed
+		return u, codec.ErrMalformed
 	}
 	revision := binary.BigEndian.Uint32(raw)
-	if u, err = packed.DecodeUser(raw[4:]); err != nil {
+	if u, err = codec.DecodeUser(raw[4:]); err != nil {
 		return u, err
 	}
 	if u.Revision != 0 && u.Revision != revision {
-		return u, packed.ErrMalformed
+		return u, codec.ErrMalformed
 	}
 	u.Revision = revision
 	return u, nil
@@ -48,7 +48,7 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 		return fmt.Errorf("user %s: the username has %d bytes", u.ID, len(u.Username))
 	}
 	key := s.key.user(u.ID)
-	set := write("set", key, s.packUser(u), "nx")
+	set := write("set", key, s.encodeUser(u), "nx")
 	if err := s.doDurably(ctx, "creating a user", set); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *Store) readUser(ctx context.Context, id store.UserID) (raw string, u st
 	if !found {
 		return "", u, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
-	if u, err = s.unpackUser(id, raw); err != nil {
+	if u, err = s.decodeUser(id, raw); err != nil {
 		return "", u, s.malformed("user "+id.String(), err)
 	}
 	return raw, u, nil
@@ -129,7 +129,7 @@ func (s *Store) changeUser(ctx context.Context, id store.UserID, change func(*st
 		case outcome != "ok":
 			return store.User{}, 0, s.strange("updating a user", outcome)
 		}
-		u, err = unpackUser(packUser(u, s.Format()))
+		u, err = decodeUser(encodeUser(u, s.Format()))
 		return u, ended, err
 	}
 }
@@ -148,7 +148,7 @@ func (s *Store) replaceUser(ctx context.Context, before string, was, u store.Use
 			return "", 0, err
 		}
 	}
-	update, err := s.keep(ctx, updateUserScript, s.key.userAndSessions(u.ID), before, s.packUser(u), oneIf(endAll))
+	update, err := s.keep(ctx, updateUserScript, s.key.userAndSessions(u.ID), before, s.encodeUser(u), oneIf(endAll))
 	if err != nil {
 		return "", 0, err
 	}
@@ -195,7 +195,7 @@ func (s *Store) DeleteUser(ctx context.Context, id store.UserID) error {
 		return fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
 	del.kept(true)
-	u, err := s.unpackUser(id, raw)
+	u, err := s.decodeUser(id, raw)
 	if err != nil {
 		return s.malformed("user "+id.String(), err)
 	}

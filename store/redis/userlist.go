@@ -84,7 +84,7 @@ func (s *Store) usersByName(ctx context.Context, names []string) ([]store.User, 
 	}
 	var ids []store.UserID
 	err := s.getStrings(ctx, "looking up usernames", keys, func(i int, raw string) error {
-		n, err := s.unpackName(names[i], raw)
+		n, err := s.decodeName(names[i], raw)
 		if err != nil {
 			return s.malformed("a username", err)
 		}
@@ -100,7 +100,7 @@ func (s *Store) usersByName(ctx context.Context, names []string) ([]store.User, 
 	}
 	users := make([]store.User, 0, len(ids))
 	err = s.getStrings(ctx, "reading users", keys, func(i int, raw string) error {
-		u, err := s.unpackUser(ids[i], raw)
+		u, err := s.decodeUser(ids[i], raw)
 		if err != nil {
 			return s.malformed("user "+ids[i].String(), err)
 		}

@@ -1,4 +1,4 @@
-package server
+package clientauth
 
 import (
 	"strings"
@@ -15,7 +15,7 @@ func FuzzParseBasic(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got.method != authBasic || !utf8.ValidString(got.id+got.secret) || strings.Contains(got.id+got.secret, "\x00") {
+		if got.method != SecretBasic || !utf8.ValidString(got.id+got.secret) || strings.Contains(got.id+got.secret, "\x00") {
 			t.Errorf("%q: got %+v", header, got)
 		}
 	})

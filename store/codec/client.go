@@ -1,4 +1,4 @@
-package packed
+package codec
 
 import (
 	"encoding/json"
@@ -21,7 +21,7 @@ func EncodeClient(c store.Client, format int) ([]byte, error) {
 	}
 	raw, err := json.Marshal(c)
 	if err != nil {
-		return nil, fmt.Errorf("packing client %q: %w", c.ID, err)
+		return nil, fmt.Errorf("encoding client %q: %w", c.ID, err)
 	}
 	return raw, nil
 }

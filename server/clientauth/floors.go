@@ -1,4 +1,4 @@
-package server
+package clientauth
 
 import (
 	"context"
@@ -10,13 +10,18 @@ import (
 	"signet/store"
 )
 
-// floors are the least revisions that count of clients with scopes of the admin API. An old record of such a client
-// verifies, and may have a secret that was revoked or a right that was taken away. So the keyring holds the revision of
-// its newest record, which rises with each change.
-type floors struct {
+// Floors keep old records of clients out. A client with rights over Signet itself must not come back as it was: an old
+// record of it verifies, and may have a secret that was revoked or a right that was taken. So the keyring has the least
+// revision that counts of each such client, which rises with each change of it.
+type Floors struct {
 	keys  *keys.Manager
 	store store.Clients
 	log   *slog.Logger
+}
+
+// NewFloors returns the Floors of a keyring.
+func NewFloors(keyring *keys.Manager, clients store.Clients, log *slog.Logger) *Floors {
+	return &Floors{keyring, clients, log}
 }
 
 func hasRights(c store.Client) bool {
@@ -28,8 +33,8 @@ func hasRights(c store.Client) bool {
 	return false
 }
 
-// Check refuses a record that is older than the keyring has it.
-func (f floors) Check(c store.Client) error {
+// Check refuses a record that is older than it must be.
+func (f *Floors) Check(c store.Client) error {
 	floor, known := f.keys.Records().Floors[c.ID]
 	if !known || c.Revision >= floor {
 		return nil
@@ -39,8 +44,8 @@ func (f floors) Check(c store.Client) error {
 	return fmt.Errorf("%w: client %q has revision %d, and at least %d is known", store.ErrUnavailable, c.ID, c.Revision, floor)
 }
 
-// Raise notes a change of a client that has, or had, such scopes.
-func (f floors) Raise(ctx context.Context, c store.Client) {
+// Raise notes a change of a client that has, or had, such rights.
+func (f *Floors) Raise(ctx context.Context, c store.Client) {
 	records := f.keys.Records()
 	if _, known := records.Floors[c.ID]; !records.Sealed || !known && !hasRights(c) {
 		return
@@ -51,7 +56,7 @@ func (f floors) Raise(ctx context.Context, c store.Client) {
 }
 
 // RaiseAll does what Raise could not do.
-func (f floors) RaiseAll(ctx context.Context) error {
+func (f *Floors) RaiseAll(ctx context.Context) error {
 	records := f.keys.Records()
 	if !records.Sealed {
 		return nil

@@ -1,30 +1,90 @@
-package server
+package clientauth
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"signet/server/audit"
 	"signet/server/edge"
-	"signet/server/syntax"
 	"signet/server/throttle"
 	"signet/store"
 )
 
-// Client authentication methods, see package syntax.
+// Client authentication methods, as RFC 7591 §2 names them.
 const (
-	authBasic         = syntax.AuthBasic
-	authPost          = syntax.AuthPost
-	authPrivateKeyJWT = syntax.AuthPrivateKeyJWT
-	authNone          = syntax.AuthNone
+	SecretBasic   = "client_secret_basic"
+	SecretPost    = "client_secret_post"
+	PrivateKeyJWT = "private_key_jwt" // OpenID Connect Core §9
+	None          = "none"
 )
+
+// ConfidentialMethods are those of clients that can keep a secret or a private key.
+var ConfidentialMethods = []string{SecretBasic, SecretPost, PrivateKeyJWT}
+
+const basicChallenge = `Basic realm="signet", charset="UTF-8"`
+
+// ErrInvalidClient is the response to a client that has failed to authenticate, whatever the reason.
+var ErrInvalidClient = &edge.Error{Status: http.StatusUnauthorized, Code: "invalid_client", Challenge: basicChallenge,
+	Description: "client authentication failed: check client_id, client_secret or client_assertion, and the method the client is registered for"}
+
+var errNoClient = &edge.Error{Status: http.StatusUnauthorized, Code: "invalid_client", Challenge: basicChallenge,
+	Description: "no client was named: send client_id and client_secret by HTTP Basic or in the body, or a public client's client_id in the body"}
+
+// Config configures an Authenticator. All fields are required.
+type Config struct {
+	Issuer        string
+	Store         Store
+	Cache         *Cache
+	Throttle      *throttle.Throttle
+	Limits        func() throttle.Config
+	Audit         *audit.Recorder
+	Log           *slog.Logger
+	DefaultClient func() string        // a public client for requests that name none; empty: they are refused
+	ClockSkew     func() time.Duration // by how much the clocks of replicas may differ
+}
+
+// Store is what an Authenticator needs of the store.
+type Store interface {
+	store.Clients
+	SpendAssertion(ctx context.Context, id store.AssertionID, until time.Time) error
+	Count(ctx context.Context, now time.Time, scope store.Scope) (time.Duration, error)
+}
+
+// Authenticator authenticates clients.
+type Authenticator struct {
+	cfg       Config
+	unknown   throttle.Local // authentications in the name of no client
+	firstUses sync.Map       // SHA-256 of client secrets whose first use is being recorded
+}
+
+// New returns an Authenticator.
+func New(cfg Config) *Authenticator { return &Authenticator{cfg: cfg} }
+
+// Required makes a handler of one that needs an authenticated client.
+func (a *Authenticator) Required(next func(*edge.Request, *store.Client) (edge.Response, error)) edge.Handler {
+	return func(r *edge.Request) (edge.Response, error) {
+		client, err := a.Authenticate(r)
+		if err != nil {
+			return edge.Response{}, err
+		}
+		Identify(r, client)
+		return next(r, client)
+	}
+}
+
+// Identify records the client of a request.
+func Identify(r *edge.Request, client *store.Client) {
+	r.SetClient(client.ID, !client.Public, client.Origins)
+}
 
 // credentials are what a request says about its client.
 type credentials struct {
@@ -33,48 +93,31 @@ type credentials struct {
 	method     string // one of the above
 }
 
-// forClients makes a handler of one that needs an authenticated client.
-func (s *Server) forClients(next func(*edge.Request, *store.Client) (edge.Response, error)) edge.Handler {
-	return func(r *edge.Request) (edge.Response, error) {
-		client, err := s.authenticateClient(r)
-		if err != nil {
-			return edge.Response{}, err
-		}
-		identify(r, client)
-		return next(r, client)
-	}
-}
-
-// identify records the client of a request.
-func identify(r *edge.Request, client *store.Client) {
-	r.SetClient(client.ID, !client.Public, client.Origins)
-}
-
-// authenticateClient finds out which client is asking (RFC 6749 §2.3). Whatever is wrong with the
+// Authenticate finds out which client is asking (RFC 6749 §2.3). Whatever is wrong with the
 // client (unknown, disabled, another method, a bad secret), the answer is the same to the byte.
-func (s *Server) authenticateClient(c *edge.Request) (*store.Client, error) {
-	creds, err := readCredentials(c)
+func (a *Authenticator) Authenticate(r *edge.Request) (*store.Client, error) {
+	creds, err := readCredentials(r)
 	if err != nil {
 		return nil, err
 	}
-	if creds.method == authPrivateKeyJWT {
-		return s.authenticateByAssertion(c, creds)
+	if creds.method == PrivateKeyJWT {
+		return a.authenticateByAssertion(r, creds)
 	}
 	if creds.id == "" && creds.secret == "" {
-		if s.settings().DefaultClient == "" {
+		if a.cfg.DefaultClient() == "" {
 			return nil, errNoClient
 		}
-		c.DefaultClient = true
-		creds = credentials{id: s.settings().DefaultClient, method: authNone}
+		r.DefaultClient = true
+		creds = credentials{id: a.cfg.DefaultClient(), method: None}
 	}
-	client, err := s.candidate(c, creds.id)
+	client, err := a.candidate(r, creds.id)
 	if err != nil {
 		return nil, err
 	}
 	if why := creds.refuse(&client.Client); why != "" {
-		return nil, s.refuseClient(c, client, creds.id, why)
+		return nil, a.refuseClient(r, client, creds.id, why)
 	}
-	return s.noteSecretUse(c.Context(), &client.Client, creds.secret), nil
+	return a.noteSecretUse(r.Context(), &client.Client, creds.secret), nil
 }
 
 // candidate is who a request says its client is.
@@ -83,8 +126,8 @@ type candidate struct {
 	kept          bool // it came from the cache
 }
 
-func (s *Server) candidate(c *edge.Request, id string) (candidate, error) {
-	client, kept, err := s.clients.find(c.Context(), id)
+func (a *Authenticator) candidate(r *edge.Request, id string) (candidate, error) {
+	client, kept, err := a.cfg.Cache.find(r.Context(), id)
 	if errors.Is(err, store.ErrNotFound) {
 		return candidate{cachedClient: &cachedClient{}}, nil
 	}
@@ -111,7 +154,7 @@ func (cr credentials) refuse(client *store.Client) string {
 		return "a public client sent a secret"
 	case client.Public:
 		return "" // also Basic with an empty secret: golang.org/x/oauth2 does that
-	case cr.method == authNone || cr.secret == "":
+	case cr.method == None || cr.secret == "":
 		return "no client secret"
 	case !slices.Contains(client.AuthMethods, cr.method):
 		return "client is not registered for " + cr.method
@@ -135,27 +178,27 @@ func secretHash(client *store.Client, i int) []byte {
 
 // readCredentials takes the client's credentials from the header or the body and refuses a request
 // that uses more than one way (RFC 6749 §2.3).
-func readCredentials(c *edge.Request) (credentials, error) {
-	headers := c.Header["Authorization"]
+func readCredentials(r *edge.Request) (credentials, error) {
+	headers := r.Header["Authorization"]
 	if len(headers) == 1 && headers[0] == "" {
 		headers = nil // some libraries send the empty header where they have nothing to put into it
 	}
 	if len(headers) > 1 {
 		return credentials{}, edge.InvalidRequest("send one Authorization header")
 	}
-	if c.Form.Get("client_assertion") != "" || c.Form.Get("client_assertion_type") != "" {
-		return readAssertion(c.Form, len(headers) > 0)
+	if r.Form.Get("client_assertion") != "" || r.Form.Get("client_assertion_type") != "" {
+		return readAssertion(r.Form, len(headers) > 0)
 	}
-	body := credentials{id: c.Form.Get("client_id"), secret: c.Form.Get("client_secret"), method: authPost}
+	body := credentials{id: r.Form.Get("client_id"), secret: r.Form.Get("client_secret"), method: SecretPost}
 	if body.secret == "" {
-		body.method = authNone
+		body.method = None
 	}
 	if len(headers) == 0 {
 		return body, nil
 	}
 	basic, err := parseBasic(headers[0])
 	if err != nil {
-		return credentials{}, errInvalidClient.Because("Authorization header: %w", err)
+		return credentials{}, ErrInvalidClient.Because("Authorization header: %w", err)
 	}
 	switch {
 	case basic.id == "" && basic.secret == "":
@@ -191,7 +234,7 @@ func parseBasic(header string) (credentials, error) {
 	if !okID || !okSecret {
 		return credentials{}, errors.New("not form-encoded UTF-8")
 	}
-	return credentials{id: id, secret: secret, method: authBasic}, nil
+	return credentials{id: id, secret: secret, method: SecretBasic}, nil
 }
 
 var standardAlphabet = strings.NewReplacer("-", "+", "_", "/")
@@ -221,12 +264,12 @@ const nobody = "*"
 // Only the id of a client that exists is written down: what else is sent as one may be a password or a
 // secret in the wrong place. And for a client that came from the cache the store is asked for one that
 // does not exist, as it was for those that do not: all take as long.
-func (s *Server) refuseClient(c *edge.Request, client candidate, id, why string) error {
-	refusal := errInvalidClient.Because("%s", why)
+func (a *Authenticator) refuseClient(r *edge.Request, client candidate, id, why string) error {
+	refusal := ErrInvalidClient.Because("%s", why)
 	if client.kept {
-		_, _ = s.store.Client(c.Context(), nobody) // a store that fails says so in the next step
+		_, _ = a.cfg.Store.Client(r.Context(), nobody) // a store that fails says so in the next step
 	}
-	wait, err := s.countClientFailure(c, client.ID != "", id)
+	wait, err := a.countClientFailure(r, client.ID != "", id)
 	if err != nil {
 		return edge.Unavailable(err)
 	}
@@ -235,51 +278,16 @@ func (s *Server) refuseClient(c *edge.Request, client candidate, id, why string)
 		e.Outcome = store.OutcomeThrottled
 		refusal = edge.SlowDown(wait)
 	}
-	s.audit.Refused(c, e) // the same cost whether there is such a client or not
+	a.cfg.Audit.Refused(r, e) // the same cost whether there is such a client or not
 	return refusal
 }
 
 // countClientFailure returns how long the caller's network has to wait. Of ids that are made up it asks the
 // store only as long as the network has not had its share at this replica, so that a flood of them stays here.
-func (s *Server) countClientFailure(c *edge.Request, known bool, id string) (time.Duration, error) {
-	cfg := s.settings().Throttle
-	if !known && s.unknown.Full(c.Begun, throttle.Network(c.Address), cfg.PerClient) {
-		return s.unknown.Rest(c.Begun), nil
+func (a *Authenticator) countClientFailure(r *edge.Request, known bool, id string) (time.Duration, error) {
+	cfg := a.cfg.Limits()
+	if !known && a.unknown.Full(r.Begun, throttle.Network(r.Address), cfg.PerClient) {
+		return a.unknown.Rest(r.Begun), nil
 	}
-	return s.store.Count(c.Context(), c.Begun, s.throttle.Client(cfg, id, known, c.Address))
-}
-
-// noteSecretUse records the first use of a secret, so that a later rotation does not take it for one that was never
-// deployed. It costs a write once in a secret's life. What fails is tried again at the next use.
-func (s *Server) noteSecretUse(ctx context.Context, client *store.Client, text string) *store.Client {
-	if !slices.ContainsFunc(client.Secrets, func(secret store.Secret) bool { return secret.Unused }) {
-		return client
-	}
-	return s.noteFirstUse(ctx, client, text)
-}
-
-func (s *Server) noteFirstUse(ctx context.Context, client *store.Client, text string) *store.Client {
-	sum := sha256.Sum256([]byte(text))
-	fresh := func(c *store.Client) int {
-		return slices.IndexFunc(c.Secrets, func(secret store.Secret) bool { return secret.Unused && bytes.Equal(secret.Hash, sum[:]) })
-	}
-	if fresh(client) < 0 {
-		return client
-	}
-	if _, busy := s.firstUses.LoadOrStore(sum, nil); busy {
-		return client
-	}
-	defer s.firstUses.Delete(sum)
-	updated, err := s.store.UpdateClient(ctx, client.ID, func(c *store.Client) error {
-		if at := fresh(c); at >= 0 {
-			c.Secrets[at].Unused = false
-		}
-		return nil
-	})
-	s.clients.Drop(client.ID)
-	if err != nil {
-		s.log.WarnContext(ctx, "noting the first use of a client secret", slog.String("client_id", client.ID), slog.Any("error", err))
-		return client
-	}
-	return &updated
+	return a.cfg.Store.Count(r.Context(), r.Begun, a.cfg.Throttle.Client(cfg, id, known, r.Address))
 }

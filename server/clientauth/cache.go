@@ -1,4 +1,4 @@
-package server
+package clientauth
 
 import (
 	"context"
@@ -12,15 +12,15 @@ import (
 	"signet/store"
 )
 
-// clientCache keeps clients as they were read, so that a request that needs nothing else of the
+// Cache keeps clients as they were read, so that a request that needs nothing else of the
 // store costs it no round trip. It is good for maxAge after the store last said that no client has
-// changed; Run asks it before that is over. A change made through this server is seen at once, one
+// changed; Call Check before that is over. A change made through this server is seen at once, one
 // made through another replica on its hint, and without the hint after at most maxAge.
-type clientCache struct {
+type Cache struct {
 	store  store.Clients
 	now    func() time.Time
 	maxAge time.Duration
-	floor  func(store.Client) error // refuses a record that is too old; may be nil
+	floor  func(store.Client) error // refuses a record that must not be used; may be nil
 
 	mu      sync.RWMutex
 	entries map[string]*cachedClient
@@ -32,8 +32,9 @@ type clientCache struct {
 
 const maxCachedClients = 10_000
 
-func newClientCache(s store.Clients, now func() time.Time, maxAge time.Duration) *clientCache {
-	return &clientCache{store: s, now: now, maxAge: maxAge, entries: make(map[string]*cachedClient)}
+// NewCache returns a Cache of clients. check refuses a record that must not be used; nil: none.
+func NewCache(s store.Clients, now func() time.Time, maxAge time.Duration, check func(store.Client) error) *Cache {
+	return &Cache{store: s, now: now, maxAge: maxAge, floor: check, entries: make(map[string]*cachedClient)}
 }
 
 // cachedClient is a client and what is made of its record once, and not for each request.
@@ -53,7 +54,7 @@ func newCachedClient(client store.Client) *cachedClient {
 }
 
 // Get returns the client or store.ErrNotFound. The caller must not change what it points to.
-func (c *clientCache) Get(ctx context.Context, id string) (*store.Client, error) {
+func (c *Cache) Get(ctx context.Context, id string) (*store.Client, error) {
 	client, _, err := c.find(ctx, id)
 	if err != nil {
 		return nil, err
@@ -63,7 +64,7 @@ func (c *clientCache) Get(ctx context.Context, id string) (*store.Client, error)
 
 // find is Get with the client's keys beside it; kept says that the store was not asked for it.
 // Unknown ids are not kept: they would let anybody fill the memory.
-func (c *clientCache) find(ctx context.Context, id string) (client *cachedClient, kept bool, err error) {
+func (c *Cache) find(ctx context.Context, id string) (client *cachedClient, kept bool, err error) {
 	if !syntax.ClientID(id) {
 		return nil, false, store.ErrNotFound // and the store need not carry it
 	}
@@ -96,18 +97,18 @@ func (c *clientCache) find(ctx context.Context, id string) (client *cachedClient
 }
 
 // freshen sees to it that what is cached is not older than maxAge.
-func (c *clientCache) freshen(ctx context.Context) error {
+func (c *Cache) freshen(ctx context.Context) error {
 	c.mu.RLock()
 	age := c.now().Sub(c.checked)
 	c.mu.RUnlock()
 	if age >= 0 && age < c.maxAge {
 		return nil
 	}
-	return c.check(ctx)
+	return c.Check(ctx)
 }
 
-// check asks the store whether any client has changed, and forgets all of them if so.
-func (c *clientCache) check(ctx context.Context) error {
+// Check asks the store whether any client has changed, and forgets all of them if so.
+func (c *Cache) Check(ctx context.Context) error {
 	asked := c.now()
 	version, err := c.store.ClientsVersion(ctx)
 	if err != nil {
@@ -121,7 +122,7 @@ func (c *clientCache) check(ctx context.Context) error {
 }
 
 // Drop forgets what was cached of the client, after it was changed.
-func (c *clientCache) Drop(id string) {
+func (c *Cache) Drop(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forget()
@@ -129,20 +130,20 @@ func (c *clientCache) Drop(id string) {
 }
 
 // Reread returns the client as the store has it at this moment.
-func (c *clientCache) Reread(ctx context.Context, id string) (*store.Client, error) {
+func (c *Cache) Reread(ctx context.Context, id string) (*store.Client, error) {
 	c.Drop(id)
 	return c.Get(ctx, id)
 }
 
-// learn takes a version of the clients that the store has told with something else.
-func (c *clientCache) learn(version string) {
+// Learn takes a version of the clients that the store has returned with something else.
+func (c *Cache) Learn(version string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.take(version)
 }
 
 // take forgets all clients where version is another one.
-func (c *clientCache) take(version string) {
+func (c *Cache) take(version string) {
 	if version != c.version {
 		c.version = version
 		c.forget()
@@ -150,9 +151,9 @@ func (c *clientCache) take(version string) {
 	}
 }
 
-// unchanged reports whether a request that began with the client may still end with it: nobody has
+// Unchanged reports whether a request that began with the client may still end with it: nobody has
 // disabled or deleted it, or ended its sessions, in a change that this server has acknowledged.
-func (c *clientCache) unchanged(ctx context.Context, client *store.Client) (bool, error) {
+func (c *Cache) Unchanged(ctx context.Context, client *store.Client) (bool, error) {
 	now, err := c.Get(ctx, client.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
@@ -163,7 +164,7 @@ func (c *clientCache) unchanged(ctx context.Context, client *store.Client) (bool
 	return now == client || !now.Disabled && now.Epoch == client.Epoch && now.NotBefore.Equal(client.NotBefore) && now.CreatedAt.Equal(client.CreatedAt), nil
 }
 
-func (c *clientCache) forget() {
+func (c *Cache) forget() {
 	c.epoch++
 	c.lists = nil
 }
@@ -174,10 +175,10 @@ type clientLists struct {
 	audiences map[string]bool // of tokens, or of what a client may introspect
 }
 
-// listed reports whether some client is registered with the origin. While the store cannot say, what
+// Listed reports whether some client is registered with the origin. While the store cannot say, what
 // it said last counts, so that the scripts of registered pages can read the 503 and its Retry-After. An
 // error means that nothing is known.
-func (c *clientCache) listed(ctx context.Context, origin string) (bool, error) {
+func (c *Cache) Listed(ctx context.Context, origin string) (bool, error) {
 	if origin == "" {
 		return false, nil
 	}
@@ -188,8 +189,8 @@ func (c *clientCache) listed(ctx context.Context, origin string) (bool, error) {
 	return lists.origins[origin], nil
 }
 
-// isAudience reports whether some client is registered with the audience.
-func (c *clientCache) isAudience(ctx context.Context, name string) (bool, error) {
+// IsAudience reports whether some client is registered with the audience.
+func (c *Cache) IsAudience(ctx context.Context, name string) (bool, error) {
 	lists, err := c.known(ctx)
 	if err != nil {
 		return false, err
@@ -198,7 +199,7 @@ func (c *clientCache) isAudience(ctx context.Context, name string) (bool, error)
 }
 
 // known returns what the store said last, or now where it was not asked yet.
-func (c *clientCache) known(ctx context.Context) (*clientLists, error) {
+func (c *Cache) known(ctx context.Context) (*clientLists, error) {
 	stale := c.freshen(ctx)
 	c.mu.RLock()
 	lists, epoch := c.lists, c.epoch
@@ -221,7 +222,7 @@ func (c *clientCache) known(ctx context.Context) (*clientLists, error) {
 	return lists, nil
 }
 
-func (c *clientCache) readLists(ctx context.Context) (*clientLists, error) {
+func (c *Cache) readLists(ctx context.Context) (*clientLists, error) {
 	const page = 500
 	lists := &clientLists{origins: make(map[string]bool), audiences: make(map[string]bool)}
 	for after := ""; ; {

@@ -1,4 +1,4 @@
-package packed
+package codec
 
 import (
 	"encoding/binary"
@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// ErrMalformed: a packed record does not end where it should, or is of a kind that this version does
+// ErrMalformed: a stored record does not end where it should, or is of a kind that this version does
 // not know. The data are damaged.
-var ErrMalformed = errors.New("packed record is malformed")
+var ErrMalformed = errors.New("the stored record is malformed")
 
-// Reader reads a packed record from front to back. After the first mistake every further read
+// Reader reads an encoded record from front to back. After the first mistake every further read
 // answers zero and Err is set, so that a record is checked once, at its end.
 type Reader struct {
 	rest []byte

@@ -1,4 +1,4 @@
-package server
+package clientauth
 
 import (
 	"cmp"
@@ -46,7 +46,7 @@ type assertion struct {
 
 // readAssertion takes the assertion from the body and refuses a second way to authenticate beside it.
 func readAssertion(f edge.Form, header bool) (credentials, error) {
-	creds := credentials{id: f.Get("client_id"), assertion: f.Get("client_assertion"), method: authPrivateKeyJWT}
+	creds := credentials{id: f.Get("client_id"), assertion: f.Get("client_assertion"), method: PrivateKeyJWT}
 	switch kind := f.Get("client_assertion_type"); {
 	case kind == "" || creds.assertion == "":
 		return credentials{}, edge.InvalidRequest("client_assertion and client_assertion_type go together")
@@ -61,34 +61,34 @@ func readAssertion(f edge.Form, header bool) (credentials, error) {
 // authenticateByAssertion is private_key_jwt (RFC 7521 §4.2, RFC 7523 §3). What can be refused by
 // looking at the token alone is, first; then its signature is verified, at the same cost for a client
 // that does not exist; and the last step spends it, so that what has failed may be sent again.
-func (s *Server) authenticateByAssertion(c *edge.Request, creds credentials) (*store.Client, error) {
-	a, err := s.parseAssertion(creds.assertion, c.Begun)
+func (a *Authenticator) authenticateByAssertion(r *edge.Request, creds credentials) (*store.Client, error) {
+	given, err := a.parseAssertion(creds.assertion, r.Begun)
 	if err != nil {
-		return nil, s.refuseAssertion(c, cmp.Or(creds.id, a.client), err)
+		return nil, a.refuseAssertion(r, cmp.Or(creds.id, given.client), err)
 	}
-	if creds.id != "" && creds.id != a.client {
+	if creds.id != "" && creds.id != given.client {
 		return nil, edge.InvalidRequest("client_id differs from the sub of the client_assertion; leave it out, or make them equal")
 	}
-	client, err := s.candidate(c, a.client)
+	client, err := a.candidate(r, given.client)
 	if err != nil {
 		return nil, err
 	}
-	if why := a.refuse(client); why != "" {
-		return nil, s.refuseClient(c, client, a.client, why)
+	if why := given.refuse(client); why != "" {
+		return nil, a.refuseClient(r, client, given.client, why)
 	}
-	if err := s.spend(c, client, a); err != nil {
+	if err := a.spend(r, client, given); err != nil {
 		return nil, err
 	}
 	return &client.Client, nil
 }
 
 // refuseAssertion is for one that is no good whoever the client is.
-func (s *Server) refuseAssertion(c *edge.Request, id string, why error) error {
-	client, err := s.candidate(c, id)
+func (a *Authenticator) refuseAssertion(r *edge.Request, id string, why error) error {
+	client, err := a.candidate(r, id)
 	if err != nil {
 		return err
 	}
-	return s.refuseClient(c, client, id, "client assertion: "+why.Error())
+	return a.refuseClient(r, client, id, "client assertion: "+why.Error())
 }
 
 // refuse says, for the log, why the assertion is not one of the client, or "" if it is.
@@ -101,8 +101,8 @@ func (a assertion) refuse(client candidate) string {
 		return "client is disabled"
 	case client.Public:
 		return "a public client sent a client assertion"
-	case !slices.Contains(client.AuthMethods, authPrivateKeyJWT):
-		return "client is not registered for " + authPrivateKeyJWT
+	case !slices.Contains(client.AuthMethods, PrivateKeyJWT):
+		return "client is not registered for " + PrivateKeyJWT
 	case unverified != nil:
 		return "client assertion: " + unverified.Error()
 	}
@@ -112,12 +112,12 @@ func (a assertion) refuse(client candidate) string {
 // spend sees to it that nobody authenticates with the same assertion again (RFC 7523 §3, item 7). It is
 // remembered for longer than it is good: the clocks of two replicas and the store's may be apart, and
 // none may take for good what another has forgotten.
-func (s *Server) spend(c *edge.Request, client candidate, a assertion) error {
-	until := a.expires.Add(2 * s.cfg.Keys.Timetable().ClockSkew)
-	err := s.store.SpendAssertion(c.Context(), a.id(), until)
+func (a *Authenticator) spend(r *edge.Request, client candidate, given assertion) error {
+	until := given.expires.Add(2 * a.cfg.ClockSkew())
+	err := a.cfg.Store.SpendAssertion(r.Context(), given.id(), until)
 	switch {
 	case errors.Is(err, store.ErrExists):
-		return s.refuseClient(c, client, a.client, "client assertion: it was used before (its jti is known); make one for each request, also for a repeated one")
+		return a.refuseClient(r, client, given.client, "client assertion: it was used before (its jti is known); make one for each request, also for a repeated one")
 	case err != nil:
 		return edge.Unavailable(fmt.Errorf("spending a client assertion: %w", err))
 	}
@@ -132,7 +132,7 @@ func (a assertion) id() store.AssertionID {
 
 // parseAssertion reads the token and checks all of RFC 7523 §3 that its own text decides. With an
 // error it returns what it knows until then.
-func (s *Server) parseAssertion(token string, now time.Time) (assertion, error) {
+func (a *Authenticator) parseAssertion(token string, now time.Time) (assertion, error) {
 	jws, err := jose.ParseJWS(token)
 	if err != nil {
 		return assertion{}, err
@@ -141,21 +141,21 @@ func (s *Server) parseAssertion(token string, now time.Time) (assertion, error) 
 	if !slices.Contains(assertionTypes, typ) || jws.Typ != "" && typ == "" {
 		return assertion{}, fmt.Errorf("typ %s is not that of a client assertion; it must be JWT or client-authentication+jwt, or be left out", edge.QuoteShort(jws.Typ))
 	}
-	a := assertion{jws: jws}
-	if a.client, err = assertionClient(jws.Claims); err != nil {
-		return a, err
+	given := assertion{jws: jws}
+	if given.client, err = assertionClient(jws.Claims); err != nil {
+		return given, err
 	}
-	if err := s.checkAssertionAudience(jws.Claims["aud"]); err != nil {
-		return a, err
+	if err := a.checkAssertionAudience(jws.Claims["aud"]); err != nil {
+		return given, err
 	}
-	if a.expires, err = checkAssertionTimes(jws.Claims, now); err != nil {
-		return a, err
+	if given.expires, err = checkAssertionTimes(jws.Claims, now); err != nil {
+		return given, err
 	}
-	a.jti, _ = jose.ClaimText(jws.Claims["jti"])
-	if a.jti == "" || len(a.jti) > maxJTI {
-		return a, fmt.Errorf("jti must be a string of 1 to %d bytes, another one each time", maxJTI)
+	given.jti, _ = jose.ClaimText(jws.Claims["jti"])
+	if given.jti == "" || len(given.jti) > maxJTI {
+		return given, fmt.Errorf("jti must be a string of 1 to %d bytes, another one each time", maxJTI)
 	}
-	return a, nil
+	return given, nil
 }
 
 // assertionClient is who the assertion is by and about, which must be the same (RFC 7523 §3, items 1 and 2.B).
@@ -171,8 +171,8 @@ func assertionClient(claims map[string]json.RawMessage) (string, error) {
 // checkAssertionAudience wants the issuer as the sole value: an assertion that another server may take
 // for its own could be carried there, or here (RFC 10070 §4; CVE-2025-27370). An array with the issuer and
 // nothing else means the same as the string.
-func (s *Server) checkAssertionAudience(raw json.RawMessage) error {
-	issuer := s.cfg.Issuer
+func (a *Authenticator) checkAssertionAudience(raw json.RawMessage) error {
+	issuer := a.cfg.Issuer
 	aud, isText := jose.ClaimText(raw)
 	var list []json.RawMessage
 	if !isText && json.Unmarshal(raw, &list) == nil && len(list) == 1 {
