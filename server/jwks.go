@@ -37,7 +37,7 @@ type keySetHeaders struct {
 }
 
 // newKeySetHeaders has stale-if-error let a cache respond with a set it has while this server cannot (RFC 5861 §4).
-func newKeySetHeaders(set keys.Set, staleIfError time.Duration) *keySetHeaders {
+func newKeySetHeaders(set keys.JWKS, staleIfError time.Duration) *keySetHeaders {
 	h := &keySetHeaders{etag: set.ETag, maxAge: set.MaxAge, unchanged: http.Header{
 		"Cache-Control": {fmt.Sprintf("public, max-age=%d, stale-if-error=%d", set.MaxAge/time.Second, staleIfError/time.Second)},
 		"Etag":          {set.ETag},

@@ -6,6 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/keys/jose"
+	"signet/keys/rotation"
 )
 
 // keyMetrics are the numbers of the keyring, of the replicas that hold it and of the tokens that name
@@ -24,7 +26,7 @@ func newKeyMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *hear
 		unpublished: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_introspected_unpublished_kids_total",
 			Help: "JWTs presented at introspection whose kid is not in the key set, by what is known of it: unknown, pending, removed, revoked."}, []string{"state"}),
 	}
-	for _, state := range []keys.State{keys.Unknown, keys.Pending, keys.Removed, keys.Revoked} {
+	for _, state := range []rotation.State{rotation.Unknown, rotation.Pending, rotation.Removed, rotation.Revoked} {
 		m.unpublished.WithLabelValues(string(state)) // so that the first one is a rise from 0
 	}
 	reg.MustRegister(m, m.unpublished)
@@ -61,7 +63,11 @@ func (m *keyMetrics) Collect(all chan<- prometheus.Metric) {
 
 // refused counts a presented token whose key is not in the key set.
 func (m *keyMetrics) refused(token string) {
-	if state := m.keyring.Unpublished(token); state != "" {
+	kid := jose.NamedKey(token)
+	if kid == "" {
+		return
+	}
+	if state := m.keyring.Keyring().WhyUnpublished(kid, m.keyring.Clock().Now()); state != "" {
 		m.unpublished.WithLabelValues(string(state)).Inc()
 	}
 }
@@ -69,7 +75,7 @@ func (m *keyMetrics) refused(token string) {
 func (m *keyMetrics) sinceActive() float64 {
 	primary := m.keyring.Algorithms()
 	for _, key := range m.keyring.Keys() {
-		if key.State == keys.Active && len(primary) > 0 && key.Alg == primary[0] {
+		if key.State == rotation.Active && len(primary) > 0 && key.Alg == primary[0] {
 			return m.now().Sub(key.Since).Seconds()
 		}
 	}
@@ -77,7 +83,7 @@ func (m *keyMetrics) sinceActive() float64 {
 }
 
 func (m *keyMetrics) untilNextStep() float64 {
-	next := m.keyring.NextStep()
+	next := m.keyring.Keyring().NextStep(m.keyring.Timetable(), m.keyring.Configured(), m.keyring.Clock().Now())
 	if next.IsZero() {
 		return 0
 	}

@@ -129,7 +129,7 @@ func New(cfg Config) (*Server, error) {
 	s.clients = clientauth.NewCache(cfg.Store, cfg.Now, cfg.ClientMaxAge, s.floors.Check)
 	s.authenticator = clientauth.New(clientauth.Config{Issuer: cfg.Issuer, Store: cfg.Store, Cache: s.clients, Throttle: s.throttle,
 		Limits: func() throttle.Config { return s.settings().Throttle }, Audit: s.audit, Log: cfg.Log,
-		DefaultClient: func() string { return s.settings().DefaultClient }, ClockSkew: func() time.Duration { return cfg.Keys.Timetable().ClockSkew }})
+		DefaultClient: func() string { return s.settings().DefaultClient }, ClockSkew: func() time.Duration { return cfg.Keys.Timetable().Skew }})
 	s.issuer = token.NewIssuer(token.IssuerConfig{Issuer: cfg.Issuer, Keys: cfg.Keys, Now: cfg.Now, MaxLife: cfg.MaxTokenLife,
 		Life: func() time.Duration { return s.settings().AccessTokenTTL }})
 	s.checker = token.NewChecker(token.CheckerConfig{Issuer: cfg.Issuer, Keys: cfg.Keys, Store: cfg.Store, Clients: s.clients, Now: cfg.Now,
@@ -239,7 +239,7 @@ func (s *Server) Run(ctx context.Context) {
 				s.log.Warn("noting the revisions of clients", slog.Any("error", err))
 			}
 			beat.Reset(untilBeat(time.Since(started)))
-		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
+		case <-s.cfg.Keys.Changed(): // an operator may be waiting for this replica to have it
 			s.beat(ctx)
 		case <-clients.C:
 			if err := s.clients.Check(ctx); err != nil && ctx.Err() == nil {
@@ -282,6 +282,6 @@ func (s *Server) hinted(h store.Hint) {
 	case store.HintClient:
 		s.clients.Drop(h.ID)
 	case store.HintKeyring:
-		s.cfg.Keys.Wake()
+		s.cfg.Keys.Poll()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"signet/cmd/signet/internal/install/installtest"
 	"signet/keys"
 	"signet/keys/jose"
 	"signet/keys/masterkey"
@@ -21,7 +22,7 @@ import (
 // until stop is called.
 func startAdmin(dir, socket string) (stop func(), err error) {
 	ctx := context.Background()
-	db, err := bolt.Open(filepath.Join(dir, "signet.db"), bolt.Options{Create: true, Seals: testSeals})
+	db, err := bolt.Open(filepath.Join(dir, "signet.db"), bolt.Options{Create: true, Seals: installtest.Seals})
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +30,7 @@ func startAdmin(dir, socket string) (stop func(), err error) {
 	if err := db.CreateInstall(ctx, record); err != nil {
 		return nil, err
 	}
-	ring := keys.Config{Storage: db, InstallID: record.ID, Master: []masterkey.Key{testMaster}, Sealed: true, Algorithms: []string{jose.ES256}}
+	ring := keys.Config{Storage: db, InstallID: record.ID, Master: []masterkey.Key{installtest.Master}, Sealed: true, Algorithms: []string{jose.ES256}}
 	if err := keys.Init(ctx, ring); err != nil {
 		return nil, err
 	}
@@ -39,7 +40,7 @@ func startAdmin(dir, socket string) (stop func(), err error) {
 	}
 	cheap := password.Config{Argon2: password.Params{Memory: 64, Time: 1, Threads: 1}, Slots: 1, Queue: 16, Wait: 10 * time.Second}
 	s, err := server.New(server.Config{
-		Issuer: "https://auth.example.com", Version: "test", Store: db, Seals: testSeals, Keys: manager,
+		Issuer: "https://auth.example.com", Version: "test", Store: db, Seals: installtest.Seals, Keys: manager,
 		Passwords: password.New(cheap), RefreshKeys: [][32]byte{{1}}, ThrottleKeys: [][32]byte{{2}},
 	})
 	if err != nil {

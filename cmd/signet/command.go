@@ -12,9 +12,15 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/connect"
+	"signet/cmd/signet/internal/daemon"
+	"signet/cmd/signet/internal/doctor"
 	"signet/cmd/signet/internal/drill"
 	"signet/cmd/signet/internal/inspect"
 	"signet/cmd/signet/internal/install"
+	"signet/cmd/signet/internal/manage"
+	"signet/cmd/signet/internal/manage/signingkeys"
+	"signet/cmd/signet/internal/restore"
+	"signet/cmd/signet/internal/transfer"
 )
 
 // What the process exits with.
@@ -35,28 +41,34 @@ const (
 // commands is the whole command line, in the order of its help.
 func commands(app *cli.App) []row {
 	return []row{
-		{groupRun, devCommand(app)},
+		{groupRun, daemon.NewDev(app)},
 		{groupRun, install.New(app)},
-		{groupRun, serveCommand(app)},
-		{groupManage, clientCommand(app)},
-		{groupManage, userCommand(app)},
-		{groupManage, sessionCommand(app)},
-		{groupManage, throttleCommand(app)},
-		{groupManage, keysCommand(app)},
-		{groupManage, auditCommand(app)},
-		{groupMove, backupCommand(app)},
-		{groupMove, restoreCommand(app)},
-		{groupMove, exportCommand(app)},
-		{groupMove, importCommand(app)},
-		{groupMove, storeCommand(app)},
+		{groupRun, daemon.NewServe(app)},
+		{groupManage, manage.NewClient(app)},
+		{groupManage, manage.NewUser(app)},
+		{groupManage, manage.NewSession(app)},
+		{groupManage, manage.NewThrottle(app)},
+		{groupManage, signingkeys.New(app)},
+		{groupManage, manage.NewAudit(app)},
+		{groupMove, manage.NewBackup(app)},
+		{groupMove, restore.New(app)},
+		{groupMove, transfer.NewExport(app)},
+		{groupMove, transfer.NewImport(app)},
+		{groupMove, newStore(app)},
 		{groupTools, inspect.New(app)},
-		{groupTools, configCommand(app)},
-		{groupTools, doctorCommand(app)},
+		{groupTools, doctor.NewConfig(app)},
+		{groupTools, doctor.New(app)},
 		{groupTools, drill.New(app)},
-		{groupTools, healthcheckCommand(app)},
+		{groupTools, doctor.NewHealthcheck(app)},
 		{groupTools, versionCommand(app)},
 		{groupTools, completionCommand(app)},
 	}
+}
+
+// newStore is the one group whose commands come from two packages: the server seals, and compact opens the file itself.
+func newStore(app *cli.App) *cobra.Command {
+	return cli.Group("store", "Look after the store itself", "Look after the store itself, not what is in it.",
+		manage.NewStoreSeal(app), transfer.NewCompact(app))
 }
 
 // row is one noun of the command line and the heading it stands under.

@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 
+	"signet/cmd/signet/internal/install/installtest"
 	"signet/server/servertest"
 )
 
@@ -55,7 +56,7 @@ func setupScript(env *testscript.Env) error {
 	}
 	env.Defer(stop)
 	env.Setenv("SIGNET_ADMIN_SOCKET", socket)
-	env.Setenv("TEST_MASTER_KEY", testMaster.Encode())
+	env.Setenv("TEST_MASTER_KEY", installtest.Master.Encode())
 	env.Setenv("GORACE", "atexit_sleep_ms=0") // a second a process otherwise
 	return nil
 }

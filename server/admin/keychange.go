@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"signet/keys"
+	"signet/keys/rotation"
 	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
@@ -21,7 +21,7 @@ func (h *keyring) revoke(r *Request) (edge.Response, error) {
 	e := store.Event{Type: store.EventKeysRevoke}
 	ctx := h.rec.withEvent(r, &e)
 	e.KeyID = r.PathValue("kid")
-	done, err := h.keys.Revoke(ctx, e.KeyID, keys.RevokeOptions{Emergency: in.Emergency})
+	done, err := h.keys.Edit().Revoke(ctx, e.KeyID, rotation.RevokeOptions{Emergency: in.Emergency})
 	if err != nil {
 		return edge.Response{}, keyError(err)
 	}
@@ -35,12 +35,12 @@ func (h *keyring) revoke(r *Request) (edge.Response, error) {
 	return edge.Response{Body: viewRevocation(done, h.keys.Timetable())}, nil
 }
 
-func viewRevocation(r keys.Revocation, tt keys.Timetable) api.RevokedKey {
+func viewRevocation(r rotation.Revocation, tt rotation.Timetable) api.RevokedKey {
 	return api.RevokedKey{KID: r.KID, Alg: r.Alg, Was: string(r.Was), At: r.At, Version: r.Version,
 		Signer: (*api.Successor)(r.Signer), Standby: (*api.Successor)(r.Standby), Exposure: api.Exposure(r.Exposure), Unread: api.Exposure(r.Unread),
 		Aged:      r.Signer == nil || r.Signer.Aged(r.At),
-		CacheTime: (tt.EdgeCache + tt.VerifierCache).String(), PublishTime: tt.Publish.String(),
-		ServeStale: tt.ServeStale.String(), SignStale: tt.SignStale.String(), MaxTokenLife: tt.TokenLife.String()}
+		CacheTime: (tt.CDN + tt.Cache).String(), PublishTime: tt.Publish.String(),
+		ServeStale: tt.ServeStale.String(), SignStale: tt.SignStale.String(), MaxTokenLife: tt.MaxTokenLife.String()}
 }
 
 // rotateKeysNow is rotate in an emergency.
@@ -48,7 +48,7 @@ func (h *keyring) rotateKeysNow(r *Request, algs []string) ([]api.Rotation, erro
 	done := []api.Rotation{}
 	for _, alg := range algs {
 		e := store.Event{Type: store.EventKeysRotate, Detail: map[string]string{"alg": alg, "emergency": "true"}}
-		rotated, err := h.keys.RotateNow(h.rec.withEvent(r, &e), alg)
+		rotated, err := h.keys.Edit().RotateNow(h.rec.withEvent(r, &e), alg)
 		if err != nil {
 			return nil, h.rotationError(err)
 		}
@@ -63,7 +63,7 @@ func (h *keyring) rotateKeysNow(r *Request, algs []string) ([]api.Rotation, erro
 }
 
 func (h *keyring) rotationError(err error) error {
-	if errors.Is(err, keys.ErrAlgorithm) {
+	if errors.Is(err, rotation.ErrAlgorithm) {
 		return invalid("alg must be empty or one of the server's: %s", strings.Join(h.keys.Algorithms(), ", "))
 	}
 	return keyError(err)
@@ -71,14 +71,14 @@ func (h *keyring) rotationError(err error) error {
 
 // keyError words an error of the keyring about a key.
 func keyError(err error) error {
-	var young *keys.NotAgedError
-	var crowded *keys.CrowdedError
+	var young *rotation.NotAgedError
+	var crowded *rotation.CrowdedError
 	switch {
-	case errors.Is(err, keys.ErrUnknownKey):
+	case errors.Is(err, rotation.ErrUnknownKey):
 		return notFound("there is no key of that kid; GET /v1/keys lists them")
-	case errors.Is(err, keys.ErrRevoked):
+	case errors.Is(err, rotation.ErrRevoked):
 		return conflict("this key was revoked already; nothing was changed")
-	case errors.Is(err, keys.ErrGone):
+	case errors.Is(err, rotation.ErrGone):
 		return conflict("this key has left the key set already, at the end of its life; nothing was changed")
 	case errors.As(err, &young):
 		return conflict("%s", notAged(young))
@@ -90,7 +90,7 @@ func keyError(err error) error {
 }
 
 // notAged words what will happen if the operator goes on, and how to do so.
-func notAged(e *keys.NotAgedError) string {
+func notAged(e *rotation.NotAgedError) string {
 	const harm = "revoked now, verifiers that fetch the key set for an unknown kid go on, and others refuse new tokens until they fetch it; " +
 		"to do that all the same, repeat it as an emergency (--emergency); nothing was changed"
 	if e.KID == "" {
@@ -113,7 +113,7 @@ func (h *keyring) rewrap(r *Request) (edge.Response, error) {
 		}
 	}
 	e := store.Event{Type: store.EventKeysRewrap, Detail: map[string]string{"master_key": hints[0]}}
-	done, err := h.keys.Rewrap(h.rec.withEvent(r, &e))
+	done, err := h.keys.Edit().Rewrap(h.rec.withEvent(r, &e))
 	if err != nil {
 		return edge.Response{}, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"signet/keys"
 	"signet/keys/clockcheck"
+	"signet/keys/rotation"
 	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
@@ -79,7 +80,7 @@ func (h *keyring) rotate(r *Request) (edge.Response, error) {
 func (h *keyring) rotateKeys(r *Request, algs []string) (activates time.Time, err error) {
 	for _, alg := range algs {
 		e := store.Event{Type: store.EventKeysRotate, Detail: map[string]string{"alg": alg}}
-		at, err := h.keys.Rotate(h.rec.withEvent(r, &e), alg)
+		at, err := h.keys.Edit().Rotate(h.rec.withEvent(r, &e), alg)
 		if err != nil {
 			return time.Time{}, h.rotationError(err)
 		}
@@ -108,15 +109,18 @@ func (h *keyring) plan(r *Request) (edge.Response, error) {
 			return edge.Response{}, invalid("for must be a duration such as 2160h, and at most ten years")
 		}
 	}
-	version := h.keys.Version()
-	plan, err := h.keys.Plan(long)
+	version, tt, now := h.keys.Version(), h.keys.Timetable(), h.keys.Clock().Now()
+	if long == 0 {
+		long = tt.PlanLength()
+	}
+	plan, err := rotation.NewPlan(h.keys.Keyring(), tt, h.keys.Configured(), now, now.Add(long))
 	if err != nil {
 		return edge.Response{}, err
 	}
 	return edge.Response{Body: viewPlan(version, plan)}, nil
 }
 
-func viewPlan(version uint64, p keys.Plan) api.KeyPlan {
+func viewPlan(version uint64, p rotation.Plan) api.KeyPlan {
 	v := api.KeyPlan{Version: version, From: p.From.UTC(), Until: p.Until.UTC(), Cut: p.Cut, Keys: []api.PlannedKey{}, Steps: []api.PlannedStep{}}
 	for _, k := range p.Keys {
 		state := string(k.State)
@@ -153,7 +157,7 @@ func (h *keyring) resetClock(r *Request) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	e := store.Event{Type: store.EventKeysClockReset}
-	done, err := h.keys.ResetClock(h.rec.withEvent(r, &e))
+	done, err := h.keys.Edit().ResetClock(h.rec.withEvent(r, &e))
 	if errors.Is(err, clockcheck.ErrClock) {
 		return edge.Response{}, conflict("this machine's clock differs from those of the store and the other replicas (%v): set it right first; nothing was changed", err)
 	}

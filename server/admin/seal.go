@@ -103,7 +103,7 @@ func (h *sealing) steps(ctx context.Context, sealer store.Sealer, send func(api.
 			break
 		}
 	}
-	if err := h.keys.SealRecords(ctx); err != nil {
+	if err := h.keys.Edit().SealRecords(ctx); err != nil {
 		return done, err
 	}
 	h.replicas.Beat(ctx)

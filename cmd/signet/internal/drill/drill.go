@@ -47,7 +47,7 @@ func New(app *cli.App) *cobra.Command {
 			"signet drill --jwks https://cdn.example.com/.well-known/jwks.json --for 25h --yes -o json",
 		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, err := newDrill(app, cmd.Context(), o)
+			d, err := newDrill(cmd.Context(), app, o)
 			if err != nil {
 				return err
 			}
@@ -88,7 +88,7 @@ type rehearsal struct {
 }
 
 // newDrill checks what it is told, and asks the server who it is. It changes nothing.
-func newDrill(app *cli.App, ctx context.Context, o options) (*rehearsal, error) {
+func newDrill(ctx context.Context, app *cli.App, o options) (*rehearsal, error) {
 	d := &rehearsal{app: app, opt: o, alg: o.alg, seen: map[string]time.Time{}, http: cli.NoRedirects(http.DefaultTransport.(*http.Transport).Clone())}
 	d.http.Timeout = 10 * time.Second
 	if err := d.readOptions(); err != nil {

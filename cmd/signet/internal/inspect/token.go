@@ -58,7 +58,7 @@ func tokenInspect(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return showToken(app, cmd.Context(), token, in, issuer, jwks, audience)
+			return showToken(cmd.Context(), app, token, in, issuer, jwks, audience)
 		},
 	}
 	cmd.Flags().StringVar(&issuer, "issuer", "", "check it with the keys of the issuer at `URL`")
@@ -118,7 +118,7 @@ func decodePart(name, part string) (json.RawMessage, error) {
 
 // showToken prints what is in the token first, and then fails if a check does not pass: a token that
 // is refused is the one people want to look into.
-func showToken(app *cli.App, ctx context.Context, token string, in Token, issuer, jwks, audience string) error {
+func showToken(ctx context.Context, app *cli.App, token string, in Token, issuer, jwks, audience string) error {
 	now := time.Now()
 	var failed error
 	if issuer != "" || jwks != "" {

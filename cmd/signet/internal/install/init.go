@@ -43,7 +43,7 @@ there is overwritten.`,
 			if opt.dir == "" || opt.issuer == "" {
 				return cli.Usagef("--dir and --issuer are both needed: where the install goes, and the URL by which the world will know it")
 			}
-			return initInstall(app, cmd.Context(), opt)
+			return initInstall(cmd.Context(), app, opt)
 		},
 	}
 	cmd.Flags().StringVar(&opt.dir, "dir", "", "make the install in `DIR`; it is created if need be")
@@ -55,7 +55,7 @@ there is overwritten.`,
 	return cmd
 }
 
-func initInstall(app *cli.App, ctx context.Context, opt initOptions) (err error) {
+func initInstall(ctx context.Context, app *cli.App, opt initOptions) (err error) {
 	path := filepath.Join(opt.dir, configfile.Name)
 	if err := opt.hsm.resolve(); err != nil {
 		return err

@@ -1,6 +1,0 @@
-//go:build !linux
-
-package main
-
-// hardenProcess does nothing: only Linux has a way that is used here.
-func hardenProcess() error { return nil }

@@ -1,0 +1,52 @@
+package daemon
+
+import (
+	"log/slog"
+	"math"
+	"syscall"
+
+	"signet/server"
+	"signet/server/password"
+)
+
+const (
+	mostConnections  = 10_000 // where nothing is set and nothing is scarce
+	adminConnections = 128
+
+	// connectionMemory is what one can cost that has sent all but the end of the largest body, with
+	// as much again for the garbage collector.
+	connectionMemory = 256 << 10
+)
+
+// publicConnections are the limits of the public listener.
+func (n *Daemon) publicConnections() server.ConnectionLimits {
+	limit, lowered := connectionLimit(n.cfg.MaxConnections, openFiles(), password.MemoryLimit())
+	if lowered {
+		n.log.Warn("max_connections is more than this process may open files for; raise the limit (LimitNOFILE) or lower the setting",
+			slog.Int("max_connections", n.cfg.MaxConnections), slog.Int("used", limit))
+	}
+	limits := server.ConnectionLimits{Total: limit, PerNetwork: max(1, limit/2), KeepSome: true}
+	if n.cfg.TLS.TerminatedByProxy {
+		limits.PerNetwork = 0 // nobody but proxies can reach the listener
+	}
+	return limits
+}
+
+// connectionLimit leaves a quarter of the files to the store, the admin listeners and files. An
+// operator's own number is only held to that; otherwise half of the memory is a limit too.
+func connectionLimit(wanted int, files, memory uint64) (limit int, lowered bool) {
+	fit := int(max(1, min(files/4*3, math.MaxInt32)))
+	if wanted > 0 {
+		return min(wanted, fit), wanted > fit
+	}
+	return int(min(mostConnections, uint64(fit), max(64, memory/2/connectionMemory))), false
+}
+
+// openFiles is how many this process may have open. Go has raised the soft limit to the hard one by now.
+func openFiles() uint64 {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024 // what every system allows
+	}
+	return uint64(limit.Cur)
+}

@@ -1,0 +1,251 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"signet/cmd/signet/internal/install"
+	"signet/config"
+	"signet/keys"
+	"signet/keys/clockcheck"
+	"signet/keys/mark"
+	"signet/keys/masterkey"
+	"signet/keys/pkcs11"
+	"signet/server"
+	"signet/server/password"
+	"signet/store"
+	"signet/store/bolt"
+	"signet/store/seal"
+)
+
+// Daemon is one whole Signet, built from its configuration: what `serve` and `dev` run.
+type Daemon struct {
+	cfg     config.Config
+	version string
+	now     func() time.Time // nil: the machine's clock
+
+	overrides func() []config.Override // of the file that it was started with
+
+	log    *slog.Logger
+	level  *slog.LevelVar
+	store  store.Store
+	hsm    pkcs11.Token // nil: signing keys are local
+	seals  *seal.Keys   // of the store's records
+	keys   *keys.Manager
+	server *server.Server
+
+	passwords *password.Pool
+	registry  *prometheus.Registry
+}
+
+// Options are what a node is opened with.
+type Options struct {
+	Config  config.Config
+	Master  []masterkey.Key     // the first one is in use
+	Version string              // of the program
+	Getenv  func(string) string // has the secrets of Redis and the HSM
+	Now     func() time.Time    // nil: the machine's clock
+	Log     *slog.Logger
+	Level   *slog.LevelVar // of log; reload sets it
+}
+
+// Open opens the store, the keyring and the server over them. It changes nothing in a store
+// that does not fit: no install, another master key, a newer schema.
+func Open(ctx context.Context, opt Options) (*Daemon, error) {
+	cfg, master, log := opt.Config, opt.Master, opt.Log
+	n := &Daemon{cfg: cfg, version: opt.Version, now: opt.Now, log: log, level: opt.Level, registry: prometheus.NewRegistry()}
+	n.seals = install.NewSeals(master)
+	o := install.Opener{Getenv: opt.Getenv, Log: log, Seals: n.seals, Master: master}
+	o.Warn = func(warning error) { log.Warn("something can be lost", slog.Any("warning", warning)) }
+	if _, embedded := cfg.BoltPath(); !embedded {
+		o.Observe = newStoreMetrics(n.registry).observe
+	}
+	var err error
+	if n.store, err = o.Open(ctx, cfg); err != nil {
+		return nil, err
+	}
+	registerRedis(n.registry, n.store)
+	registerBolt(n.registry, n.store)
+	if err := n.startHSM(ctx, opt.Getenv); err != nil {
+		n.store.Close()
+		return nil, err
+	}
+	if err := n.build(ctx, master); err != nil {
+		n.closeHSM()
+		n.store.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *Daemon) build(ctx context.Context, master []masterkey.Key) error {
+	record, err := n.store.Install(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return install.ExplainNoInstall(ctx, n.store, n.cfg)
+	}
+	if err != nil {
+		return install.ExplainSeal(err)
+	}
+	if err := checkFleet(ctx, n.store, n.cfg); err != nil {
+		return err
+	}
+	keyConfig := install.KeyringConfig(n.cfg, n.store, record.ID, master)
+	keyConfig.Remote = install.RemoteKeys(n.cfg, n.hsm)
+	keyConfig.Mark, keyConfig.Now = install.MarkFile(n.cfg), n.now
+	keyConfig.Log = n.log
+	keyConfig.OnEvent = func(e keys.Event) {
+		if n.server != nil {
+			n.server.KeyEvent(e)
+		}
+	}
+	n.keys, err = keys.Open(ctx, keyConfig)
+	if errors.Is(err, masterkey.ErrMismatch) {
+		return fmt.Errorf("master key: it is not the one this store was made with (%w); put the right one back, nothing was changed", err)
+	}
+	if errors.Is(err, clockcheck.ErrClock) {
+		return install.ExplainClock(err)
+	}
+	if errors.Is(err, keys.ErrProvider) {
+		return install.ExplainProvider(err)
+	}
+	if errors.As(err, new(*mark.Error)) {
+		return install.ExplainMark(n.cfg, err)
+	}
+	if err != nil {
+		return fmt.Errorf("keyring: %w", install.ExplainTimetable(n.cfg, err))
+	}
+	if err := n.trustRecords(ctx); err != nil {
+		return err
+	}
+	cfg, err := ServerConfig(n.cfg)
+	if err != nil {
+		return err
+	}
+	cfg.Seals = n.seals
+	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry, cfg.Now = n.store, n.keys, n.log, n.version, n.registry, n.now
+	for _, key := range master {
+		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))
+		cfg.ThrottleKeys = append(cfg.ThrottleKeys, key.Derive("signet throttle"))
+		cfg.AuditKeys = append(cfg.AuditKeys, key.Derive(install.AuditKeyPurpose))
+	}
+	cfg.Timetable = install.TimetableText(n.cfg)
+	cfg.InstallID = record.ID
+	n.passwords = cfg.Passwords
+	n.server, err = server.New(cfg)
+	return err
+}
+
+// trustRecords has the seals follow the keyring: from here on it decides which master key seals, and whether
+// a record without a seal is refused. What was read before is read again.
+func (n *Daemon) trustRecords(ctx context.Context) error {
+	n.seals.Use(n.keys.MasterKeyInUse)
+	n.seals.RequireWhen(func() bool { return n.keys.Records().Sealed })
+	if _, err := n.store.Install(ctx); err != nil {
+		return install.ExplainSeal(err)
+	}
+	if !n.keys.Records().Sealed {
+		n.log.Warn("unsealed store", slog.String("warning", install.UnsealedWarning))
+	}
+	if b, ok := n.store.(*bolt.Store); ok {
+		b.Verify()
+	}
+	return nil
+}
+
+// Close ends the node after its last request.
+func (n *Daemon) Close() error {
+	n.server.Close()
+	n.closeHSM()
+	if err := n.store.Close(); err != nil {
+		return fmt.Errorf("closing the store: %w", err)
+	}
+	return nil
+}
+
+func ServerConfig(cfg config.Config) (server.Config, error) {
+	policy, err := passwordPolicy(cfg.Password)
+	if err != nil {
+		return server.Config{}, err
+	}
+	argon2 := cfg.Password.Argon2
+	pool := password.Config{Slots: cfg.Password.Slots, Queue: cfg.Password.Queue, Wait: cfg.Password.Wait,
+		Caps:   password.Caps{Memory: cfg.Password.Import.MemoryKiB, Work: cfg.Password.Import.WorkKiB, BcryptCost: cfg.Password.Import.BcryptCost},
+		Argon2: password.Params{Memory: argon2.MemoryKiB, Time: argon2.Time, Threads: argon2.Threads}}
+	if err := pool.Validate(); err != nil {
+		return server.Config{}, fmt.Errorf("password: %w", err)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		pool.Threads = password.NewThreads(runtime.GOMAXPROCS(0), func(n int) { runtime.GOMAXPROCS(n) })
+	}
+	return server.Config{
+		Issuer: cfg.Issuer, Passwords: password.New(pool), MaxTokenLife: cfg.Keys.MaxTokenLife, ClientMaxAge: cfg.Keys.Poll, StaleIfError: cfg.Keys.CDN,
+		Settings: server.Settings{
+			Audience: ownAudience(cfg), DefaultClient: cfg.DefaultClient, AccessTokenTTL: cfg.AccessToken.TTL,
+			Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute},
+			Grace:     cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), Late: cfg.Refresh.Late, SessionsPerUser: cfg.Refresh.SessionsPerUser,
+			Policy:         policy,
+			Throttle:       server.ThrottleConfig{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient, Anywhere: cfg.Throttle.Anywhere},
+			TrustedProxies: cfg.TrustedProxies, LogUsernames: cfg.Log.Usernames,
+		},
+	}, nil
+}
+
+// ownAudience is nil where the audience is only the issuer again: the server then uses the issuer it
+// runs with, also after the one in the configuration has changed.
+func ownAudience(cfg config.Config) []string {
+	if slices.Equal(cfg.Audience, []string{cfg.Issuer}) {
+		return nil
+	}
+	return cfg.Audience
+}
+
+func passwordPolicy(cfg config.Password) (password.Policy, error) {
+	policy := password.Policy{MinLength: cfg.MinLength, Context: cfg.Context}
+	if cfg.Blocklist == "" {
+		return policy, nil
+	}
+	file, err := os.Open(cfg.Blocklist)
+	if err != nil {
+		return policy, fmt.Errorf("password.blocklist: %w", err)
+	}
+	defer file.Close()
+	if policy.Blocklist, err = password.LoadBlocklist(file); err != nil {
+		return policy, fmt.Errorf("password.blocklist: %s: %w", cfg.Blocklist, err)
+	}
+	return policy, nil
+}
+
+// startHSM opens the node's token. What only an operator can mend ends the start; a token that is
+// away does not: the key set is served without it, and /token answers 503 until it is back.
+func (n *Daemon) startHSM(ctx context.Context, getenv func(string) string) (err error) {
+	if n.hsm, err = install.OpenHSM(n.cfg, getenv); err != nil || n.hsm == nil {
+		return err
+	}
+	err = install.CheckHSM(ctx, n.cfg, n.hsm)
+	if errors.Is(err, pkcs11.ErrSetup) {
+		n.closeHSM()
+		return fmt.Errorf("keys.hsm: %w", err)
+	}
+	if err != nil {
+		n.log.Error("the HSM cannot be reached; tokens are signed when it can", slog.Any("error", err))
+	}
+	return nil
+}
+
+// closeHSM logs out. What a library says to that stops nobody from stopping.
+func (n *Daemon) closeHSM() {
+	if n.hsm == nil {
+		return
+	}
+	if err := n.hsm.Close(); err != nil {
+		n.log.Warn("closing the HSM", slog.Any("error", err))
+	}
+}

@@ -1,0 +1,204 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
+	"signet/config"
+	"signet/keys/masterkey"
+)
+
+func NewDev(app *cli.App) *cobra.Command {
+	var dir, listen string
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Try Signet: a server with a demo user and clients, nothing to set up",
+		Long: `Run a server to develop against, on this machine only.
+
+The first start makes DIR with a store, keys, a demo user and two demo clients, and prints
+commands that use them. A later start finds everything again. It is for development: it
+speaks plain HTTP and keeps the demo's secrets in DIR/demo.json. Settings can be tried with
+their variables, SIGNET_REFRESH_GRACE=30s for one. For anything else make an install with
+` + "`signet init`" + `.`,
+		Example: "  signet dev\n  signet dev --listen 127.0.0.1:9000 -o json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			fromVariable(app, cmd, "dir", "SIGNET_DATA_DIR")
+			fromVariable(app, cmd, "listen", "SIGNET_LISTEN")
+			if !cmd.Flags().Changed("dir") {
+				if err := cli.CheckFound(dir, "--dir ./"+dir); err != nil {
+					return err
+				}
+			}
+			return dev(cmd.Context(), app, dir, listen)
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "signet-data", "keep everything in `DIR`")
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "listen on `HOST:PORT`; a loopback address, port 0 takes a free one")
+	return cmd
+}
+
+// fromVariable gives a flag that is not on the command line the value of a variable.
+func fromVariable(app *cli.App, cmd *cobra.Command, flag, variable string) {
+	if value := app.Getenv(variable); value != "" && !cmd.Flags().Changed(flag) {
+		_ = cmd.Flags().Set(flag, value) // text always sets a text flag
+	}
+}
+
+func dev(ctx context.Context, app *cli.App, dir, listen string) error {
+	host, err := devHost("--listen", listen)
+	if err != nil {
+		return err
+	}
+	if admin := app.Getenv("SIGNET_ADMIN_LISTEN"); admin != "" {
+		if _, err := devHost("SIGNET_ADMIN_LISTEN", admin); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, configfile.Name)); err == nil {
+		return fmt.Errorf("%s is an install made by `signet init`; run it with `signet serve --config %s`, or choose another --dir",
+			dir, cli.ShellQuote(filepath.Join(dir, configfile.Name)))
+	}
+	if abs, err := filepath.Abs(dir); err == nil {
+		if err := checkSocketPath(filepath.Join(abs, "admin.sock")); err != nil {
+			return err // before anything is made
+		}
+	}
+	if err := install.MakePrivateDir(dir); err != nil {
+		return err
+	}
+	// The listener comes first: with port 0 the issuer is known only then, and a port that is taken
+	// must leave nothing behind.
+	public, err := listenTCP("--listen", listen)
+	if err != nil {
+		return err
+	}
+	cfg, warnings, err := devConfig(app, dir, host, public)
+	if err != nil {
+		public.Close()
+		return err
+	}
+	if err := configfile.CheckAccess(cfg); err != nil {
+		public.Close()
+		return err
+	}
+	log, level := newLog(app.Err, cfg.Log)
+	for _, w := range warnings {
+		log.Warn("configuration", slog.String("warning", string(w)))
+	}
+	return runDev(ctx, app, cfg, dir, public, log, level)
+}
+
+// devHost is the host that the issuer names. Development mode speaks plain HTTP and has known
+// secrets, so nobody else may reach it.
+func devHost(setting, listen string) (string, error) {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", cli.Usagef("%s %s is not HOST:PORT, such as 127.0.0.1:8080", setting, listen)
+	}
+	if !cli.Loopback(host) {
+		return "", cli.Usagef("%s %s could be reached from other machines, and `signet dev` is for this one only: "+
+			"use 127.0.0.1, or make a real install with `signet init`", setting, listen)
+	}
+	return host, nil
+}
+
+// devConfig is what development mode would find in a file, with the variables laid over it, and over
+// those what it cannot do without.
+func devConfig(app *cli.App, dir, host string, public net.Listener) (config.Config, []config.Warning, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return config.Config{}, nil, fmt.Errorf("finding the directory: %w", err)
+	}
+	_, port, _ := net.SplitHostPort(public.Addr().String())
+	issuer := url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}
+	environ := slices.Concat([]string{
+		"SIGNET_ISSUER=" + issuer.String(), "SIGNET_DEFAULT_CLIENT=" + demoPublicClient,
+		"SIGNET_LOG_FORMAT=text", "SIGNET_SHUTDOWN_DELAY=0s", "SIGNET_SHUTDOWN_DRAIN=5s",
+	}, app.Environ, []string{
+		"SIGNET_DATA_DIR=" + dir, "SIGNET_LISTEN=" + public.Addr().String(), "SIGNET_MASTER_KEY_FILE=" + filepath.Join(dir, "master.key"),
+		"SIGNET_TLS_CERT=", "SIGNET_TLS_KEY=",
+	})
+	return config.Load("", environ)
+}
+
+func runDev(ctx context.Context, app *cli.App, cfg config.Config, dir string, public net.Listener, log *slog.Logger, level *slog.LevelVar) error {
+	l := listeners{public: public, dev: true}
+	defer func() { l.close() }()
+	master, err := devInstall(ctx, cfg, app.Getenv)
+	if err != nil {
+		return err
+	}
+	n, err := Open(ctx, Options{Config: cfg, Master: master, Version: app.Version, Getenv: app.Getenv, Now: app.Now, Log: log, Level: level})
+	if err != nil {
+		return err
+	}
+	demo, fresh, err := n.demo(ctx, filepath.Join(dir, "demo.json"))
+	if err == nil {
+		l.socket, err = listenAdmin(cfg.Admin.Socket)
+	}
+	if err == nil && cfg.Admin.Listen != "" {
+		l.adminTCP, err = listenTCP(adminListenField, cfg.Admin.Listen)
+	}
+	if err != nil {
+		n.Close()
+		return err
+	}
+	if fresh {
+		debug.FreeOSMemory() // hashing the demo's password took memory that a server without logins need not hold
+	}
+	demo.Issuer, demo.AdminSocket = cfg.Issuer, cfg.Admin.Socket
+	if err := printWelcome(app, demo, fresh, dir); err != nil {
+		n.Close()
+		return err
+	}
+	serving := []any{slog.String("issuer", cfg.Issuer)}
+	if l.adminTCP != nil {
+		serving = append(serving, slog.String("admin_listen", l.adminTCP.Addr().String()))
+	}
+	log.Info("serving", serving...)
+	if err := n.serve(ctx, l); err != nil {
+		n.Close()
+		return err
+	}
+	return n.Close()
+}
+
+// devInstall makes the install at the first start and reads its master key at every other. The key
+// is written first, so a start that was cut off in between leaves a key without a store: that one is used.
+func devInstall(ctx context.Context, cfg config.Config, getenv func(string) string) ([]masterkey.Key, error) {
+	path, embedded := cfg.BoltPath()
+	if !embedded {
+		return nil, errors.New("store: development mode keeps everything in one file; unset SIGNET_STORE, or make an install with `signet init`")
+	}
+	noVariable := func(string) string { return "" } // the demo's key is the demo's own
+	if _, err := os.Stat(path); err == nil {
+		return install.ReadMasterKeys(cfg.MasterKeyFile, noVariable)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	if _, err := os.Stat(cfg.MasterKeyFile); errors.Is(err, fs.ErrNotExist) {
+		if _, err := install.WriteMasterKey(cfg.MasterKeyFile); err != nil {
+			return nil, err
+		}
+	}
+	master, err := install.ReadMasterKeys(cfg.MasterKeyFile, noVariable)
+	if err != nil {
+		return nil, err
+	}
+	return master, install.Opener{Getenv: getenv, Seals: install.NewSeals(master), Master: master}.CreateBolt(ctx, path, cfg, master[0])
+}

@@ -1,0 +1,26 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"signet/config"
+	"signet/store"
+)
+
+// checkFleet refuses to join servers that have another issuer. Other differences are warned about by
+// the server once it runs.
+func checkFleet(ctx context.Context, s store.Heartbeats, cfg config.Config) error {
+	beats, err := s.Beats(ctx, time.Now())
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	for _, b := range beats {
+		if b.Issuer != "" && b.Issuer != cfg.Issuer {
+			return fmt.Errorf("issuer: it is %s here, and replica %s on the same store has %s; give all servers of one store the same issuer "+
+				"(to change it, stop all of them first; one that did not stop in order is forgotten within a minute)", cfg.Issuer, b.Replica, b.Issuer)
+		}
+	}
+	return nil
+}

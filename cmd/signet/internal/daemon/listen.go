@@ -1,0 +1,90 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// listenTCP opens a listener. field is the setting it comes from.
+func listenTCP(field, addr string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, explainListen(field, addr, err)
+	}
+	return listener, nil
+}
+
+// listenAdmin opens the admin socket for its owner only. A socket on which nobody answers is left
+// over from a process that is gone; one on which somebody does is another server's.
+func listenAdmin(path string) (net.Listener, error) {
+	if err := checkSocketPath(path); err != nil {
+		return nil, err
+	}
+	if other, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		other.Close()
+		return nil, fmt.Errorf("%s: another server listens on %s; give this one a data_dir of its own (or SIGNET_DATA_DIR)", socketField, path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("admin.socket: removing what an earlier process left: %w", err)
+	}
+	// Between bind and chmod nobody else may connect; umask closes the gap. It belongs to the whole
+	// process, so this happens before anything else writes files.
+	old := syscall.Umask(0o177)
+	listener, err := net.Listen("unix", path)
+	syscall.Umask(old)
+	if err != nil {
+		return nil, explainListen(socketField, path, err)
+	}
+	return listener, nil
+}
+
+const (
+	socketField      = "admin.socket"
+	adminListenField = "admin.listen"
+)
+
+// maxSocketPath is what every system allows (macOS: 104 with the terminating NUL).
+const maxSocketPath = 103
+
+func checkSocketPath(path string) error {
+	if len(path) > maxSocketPath {
+		return fmt.Errorf("%s: %s is longer than the %d bytes a socket's path may have; choose a directory with a shorter path", socketField, path, maxSocketPath)
+	}
+	return nil
+}
+
+// settersOf names what sets the address that field stands for.
+func settersOf(field string) string {
+	switch field {
+	case "--listen", "listen":
+		return "--listen or SIGNET_LISTEN"
+	case socketField:
+		return "admin.socket or SIGNET_ADMIN_SOCKET"
+	}
+	return field + " or SIGNET_" + strings.ToUpper(strings.ReplaceAll(field, ".", "_"))
+}
+
+func explainListen(field, addr string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && field == adminListenField:
+		return fmt.Errorf("%s: another program is using %s; stop it, or choose another address with admin.listen or SIGNET_ADMIN_LISTEN", field, addr)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s: another program is using %s; stop it, or choose another address with %s", field, addr, settersOf(field))
+	case errors.Is(err, syscall.EACCES) && field == socketField:
+		return fmt.Errorf("%s: this user may not write in %s", field, filepath.Dir(addr))
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%s: this user may not listen on %s; choose a port above 1023", field, addr)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%s: this machine has no address %s", field, addr)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: there is no directory %s", field, filepath.Dir(addr))
+	}
+	return fmt.Errorf("%s: %w", field, err)
+}

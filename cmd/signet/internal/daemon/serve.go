@@ -1,0 +1,175 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
+	"signet/config"
+	"signet/server"
+)
+
+func NewServe(app *cli.App) *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use:   "serve --config FILE",
+		Short: "Run the server",
+		Long: `Run the server that FILE describes, until SIGTERM or Ctrl-C.
+
+On the way out it says on /readyz that it is not ready, waits shutdown.delay for load
+balancers to notice, and finishes the requests under way. SIGHUP reads FILE again and
+applies what can change while the server runs; a FILE with a mistake changes nothing.`,
+		Example: "  signet serve --config /etc/signet/signet.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			path := configfile.Path(app)
+			if path == "" {
+				return cli.Usagef("--config is missing; make an install with `signet init`, or try `signet dev`")
+			}
+			environ := app.Environ
+			if listen != "" {
+				environ = append(environ[:len(environ):len(environ)], "SIGNET_LISTEN="+listen)
+			}
+			return serve(cmd.Context(), app, path, environ)
+		},
+	}
+	cmd.Flags().StringVar(&app.Connection.Config, "config", "", "the configuration `FILE`, as signet init writes it (default: SIGNET_CONFIG, then ./signet.yaml)")
+	cmd.Flags().StringVar(&listen, "listen", "", "listen on `HOST:PORT` instead of what the configuration says")
+	return cmd
+}
+
+func serve(ctx context.Context, app *cli.App, path string, environ []string) error {
+	cfg, warnings, err := configfile.ReadPath(app, path, environ)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(hardenProcess(), configfile.CheckAccess(cfg)); err != nil {
+		return err
+	}
+	log, level := newLog(app.Err, cfg.Log)
+	for _, w := range warnings {
+		log.Warn("configuration", slog.String("warning", fmt.Sprint(w)))
+	}
+	master, err := install.ReadMasterKeys(cfg.MasterKeyFile, app.Getenv)
+	if err != nil {
+		return err
+	}
+	var certs *certificates
+	if cfg.TLS.Cert != "" {
+		if certs, err = loadCertificates(cfg.TLS.Cert, cfg.TLS.Key, log); err != nil {
+			return err
+		}
+	}
+	hangup := make(chan os.Signal, 1) // taken from here on: it must not end a server that waits for its store
+	signal.Notify(hangup, syscall.SIGHUP)
+	n, l, err := start(ctx, cfg, certs, log, func() (*Daemon, error) {
+		return Open(ctx, Options{Config: cfg, Master: master, Version: app.Version, Getenv: app.Getenv, Now: app.Now, Log: log, Level: level})
+	})
+	if err != nil {
+		return err
+	}
+	if n == nil {
+		log.Info("stopped", slog.String("before", "the store answered"))
+		return nil
+	}
+	n.overrides = func() []config.Override { return config.Overrides(path, environ) }
+	stop := n.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return configfile.ReadPath(app, path, environ) }) // before anybody is told that it serves and may send SIGHUP
+	defer stop()
+	for _, p := range n.keys.Keyring().KeptPlans(n.keys.Timetable(), n.keys.Configured(), n.keys.Clock().Now()) {
+		log.Warn("keys.* was changed and does not take effect yet", slog.String("warning", install.KeptPlanText(cfg, p)))
+	}
+	log.Info("serving", slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),
+		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket), slog.String("version", app.Version))
+	if err := n.serve(ctx, l); err != nil {
+		n.Close()
+		return err
+	}
+	log.Info("stopped")
+	return n.Close()
+}
+
+// start opens the node and the listeners. Where the store is one across the network and cannot be
+// reached yet, it waits, and answers 503 meanwhile. Without an error, n is nil where ctx ended the wait.
+func start(ctx context.Context, cfg config.Config, certs *certificates, log *slog.Logger, open func() (*Daemon, error)) (n *Daemon, l listeners, err error) {
+	n, first := open()
+	if first != nil && !worthWaiting(cfg, first) {
+		return nil, l, first
+	}
+	if l, err = openListeners(cfg, certs); err != nil {
+		if n != nil {
+			n.Close()
+		}
+		return nil, l, err
+	}
+	if first == nil {
+		return n, l, nil
+	}
+	w := waiter{log: log, listeners: l}
+	if n, err = w.wait(ctx, cfg, first, open); n == nil {
+		l.close()
+	}
+	return n, l, err
+}
+
+// reloadOnHangup applies the configuration anew at each SIGHUP, until stop is called.
+func (n *Daemon) reloadOnHangup(hangup chan os.Signal, load func() (config.Config, []config.Warning, error)) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		current, overridden := n.cfg, n.overrides()
+		for range hangup {
+			current = n.reload(current, load)
+			overridden = n.noteOverrides(overridden)
+		}
+	}()
+	return func() {
+		signal.Stop(hangup)
+		close(hangup)
+		<-done
+	}
+}
+
+// reload reads the configuration again and returns what is in force after it. With a mistake in it
+// everything stays as it is.
+func (n *Daemon) reload(current config.Config, load func() (config.Config, []config.Warning, error)) config.Config {
+	fresh, _, err := load()
+	var settings server.Config
+	if err == nil {
+		settings, err = ServerConfig(fresh)
+	}
+	if err != nil {
+		n.server.ReloadFailed()
+		n.log.Error("the new configuration cannot be used; the one before stays", slog.Any("error", err))
+		return current
+	}
+	changed, _ := config.Reloadable(current, fresh)
+	_, needRestart := config.Reloadable(n.cfg, fresh) // against what the process was started with
+	n.server.Apply(settings.Settings)
+	n.level.Set(logLevel(fresh.Log.Level))
+	n.log.Info("configuration read again", slog.String("changed", strings.Join(changed, " ")))
+	if len(needRestart) > 0 {
+		n.log.Warn("some settings take effect at the next start only", slog.String("settings", strings.Join(needRestart, " ")))
+	}
+	return fresh
+}
+
+// noteOverrides names the environment variables that beat a value which was changed in the file: whoever
+// changed it expects something else to happen.
+func (n *Daemon) noteOverrides(before []config.Override) (now []config.Override) {
+	now = n.overrides()
+	for _, o := range config.ChangedOverrides(before, now) {
+		n.log.Warn("a setting was changed in the file, and an environment variable beats it: the change has no effect",
+			slog.String("setting", o.Setting), slog.String("variable", o.Variable))
+	}
+	return now
+}

@@ -1,0 +1,226 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/install"
+	"signet/config"
+	"signet/server/edge"
+	"signet/store"
+	"signet/store/seal"
+)
+
+// How long a start waits between two tries to reach its store, and how often the log has a summary.
+const (
+	firstPause   = 250 * time.Millisecond
+	longestPause = 5 * time.Second
+	summaryEvery = time.Minute
+)
+
+// waitingConnections bounds the connections to one listener while there is nothing to serve.
+const waitingConnections = 256
+
+// worthWaiting reports whether a start that failed may succeed without anybody's doing: Redis is not up
+// yet, loads its data, or elects a master. What the configuration or the server has wrong is not.
+func worthWaiting(cfg config.Config, err error) bool {
+	_, embedded := cfg.BoltPath()
+	return !embedded && errors.Is(err, store.ErrUnavailable) && !errors.Is(err, seal.ErrForged) && !misconfigured(err)
+}
+
+// misconfigured reports whether Redis, or the TLS library, refuses in a way that time does not change.
+func misconfigured(err error) bool {
+	for _, part := range []string{
+		"WRONGPASS", "NOAUTH", "NOPERM", "DENIED ", // who we are
+		"ERR AUTH", "ERR Client sent AUTH", "ERR invalid password", "ERR invalid username",
+		"x509: ", "tls: ", // whom we trust, and whether it speaks TLS at all
+		"MOVED ", "cluster support disabled", "ERR unknown command", "ERR SELECT", "ERR DB index", "ERR invalid DB index", // another kind
+		"redis: can't parse", "redis: invalid reply", "redis: unexpected", // not Redis
+		"the install record is not one of Signet's",
+	} {
+		if strings.Contains(err.Error(), part) {
+			return true
+		}
+	}
+	return false
+}
+
+// waiter answers on the listeners of a server whose store cannot be reached yet, and tries again.
+type waiter struct {
+	log       *slog.Logger
+	listeners listeners
+	prefix    string       // the path of the issuer
+	retry     atomic.Int64 // seconds for Retry-After
+}
+
+// wait opens the listeners, answers 503 on them, and calls open with growing pauses until it succeeds,
+// fails for good, or ctx ends. The listeners it returns are free for the server. They are closed, and n
+// is nil, where there is an error or ctx has ended.
+func (w *waiter) wait(ctx context.Context, cfg config.Config, first error, open func() (*Daemon, error)) (n *Daemon, err error) {
+	w.retry.Store(1)
+	stop := w.answer(cfg)
+	defer stop()
+	w.log.Warn("the store cannot be reached; waiting for it", slog.String("store", install.StoreName(cfg)),
+		slog.String("listen", w.listeners.public.Addr().String()), slog.Any("error", cli.OneLine(first)))
+	begun, told, tries := time.Now(), time.Now(), 1
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		w.retry.Store(int64(max(pause.Round(time.Second)/time.Second, 1)))
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-time.After(pause*4/5 + rand.N(pause*2/5)): // servers that were started together try apart
+		}
+		tries++
+		n, err := open()
+		switch {
+		case ctx.Err() != nil:
+			if n != nil {
+				n.Close()
+			}
+			return nil, nil
+		case err == nil:
+			w.log.Info("the store answers", slog.String("waited", time.Since(begun).Round(time.Millisecond).String()), slog.Int("tries", tries))
+			return n, nil
+		case !worthWaiting(cfg, err):
+			return nil, err
+		}
+		if time.Since(told) >= summaryEvery {
+			told = time.Now()
+			w.log.Warn("still waiting for the store", slog.String("waited", time.Since(begun).Round(time.Second).String()),
+				slog.Int("tries", tries), slog.Any("error", cli.OneLine(err)))
+		}
+	}
+}
+
+// answer serves on the listeners until stop is called, which leaves them open.
+func (w *waiter) answer(cfg config.Config) (stop func()) {
+	if u, err := url.Parse(cfg.Issuer); err == nil {
+		w.prefix = strings.TrimRight(u.Path, "/")
+	}
+	var servers []*http.Server
+	var lent []*lentListener
+	var running sync.WaitGroup
+	for _, listener := range []net.Listener{w.listeners.public, w.listeners.socket, w.listeners.adminTCP} {
+		if listener == nil {
+			continue
+		}
+		l := newLentListener(listener, waitingConnections)
+		web := edge.HTTPServer(w, w.log)
+		web.SetKeepAlivesEnabled(false)
+		lent, servers = append(lent, l), append(servers, web)
+		var serves net.Listener = l
+		if listener != w.listeners.socket {
+			serves = w.listeners.encrypted(l)
+		}
+		running.Go(func() { _ = web.Serve(serves) })
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		for _, web := range servers {
+			if web.Shutdown(ctx) != nil {
+				web.Close()
+			}
+		}
+		running.Wait()
+		for _, l := range lent {
+			l.giveBack()
+		}
+	}
+}
+
+// ServeHTTP answers that the process lives, that it is not ready, and to everything else to come again.
+func (w *waiter) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	h := out.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	switch r.URL.Path {
+	case "/healthz", w.prefix + "/healthz":
+		_ = json.NewEncoder(out).Encode(map[string]string{"status": "ok"})
+	case "/readyz", w.prefix + "/readyz":
+		out.WriteHeader(http.StatusServiceUnavailable)
+		_ = json.NewEncoder(out).Encode(map[string]bool{"ready": false, "store": false, "signing": false, "clock": false, "key_set": false, "draining": false})
+	default:
+		h.Set("Retry-After", strconv.FormatInt(w.retry.Load(), 10))
+		h.Set("Access-Control-Allow-Origin", "*") // so that scripts can read the 503; nothing secret is in it
+		h.Set("Access-Control-Expose-Headers", "Retry-After")
+		out.WriteHeader(http.StatusServiceUnavailable)
+		const text = "the server is starting and waits for its store; nothing was done: send the same request again after Retry-After"
+		_ = json.NewEncoder(out).Encode(map[string]string{"error": "temporarily_unavailable", "error_description": text, "message": text})
+	}
+}
+
+// lentListener is a listener that a server uses for a while. Close ends the lending and leaves the
+// listener open for the next server.
+type lentListener struct {
+	net.Listener
+	places   chan struct{} // one for each open connection
+	returned chan struct{}
+	once     sync.Once
+}
+
+// deadlines is what TCP and Unix listeners have.
+type deadlines interface{ SetDeadline(time.Time) error }
+
+func newLentListener(l net.Listener, most int) *lentListener {
+	return &lentListener{Listener: l, places: make(chan struct{}, most), returned: make(chan struct{})}
+}
+
+func (l *lentListener) Accept() (net.Conn, error) {
+	select {
+	case l.places <- struct{}{}:
+	case <-l.returned:
+		return nil, net.ErrClosed
+	}
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		return &lentConn{Conn: conn, release: sync.OnceFunc(func() { <-l.places })}, nil
+	}
+	<-l.places
+	select {
+	case <-l.returned:
+		return nil, net.ErrClosed
+	default:
+		return nil, err
+	}
+}
+
+// Close interrupts Accept.
+func (l *lentListener) Close() error {
+	l.once.Do(func() {
+		close(l.returned)
+		if d, ok := l.Listener.(deadlines); ok {
+			_ = d.SetDeadline(time.Unix(1, 0))
+		}
+	})
+	return nil
+}
+
+// giveBack makes the listener usable again, after the last Accept.
+func (l *lentListener) giveBack() {
+	if d, ok := l.Listener.(deadlines); ok {
+		_ = d.SetDeadline(time.Time{})
+	}
+}
+
+type lentConn struct {
+	net.Conn
+	release func()
+}
+
+func (c *lentConn) Close() error {
+	defer c.release()
+	return c.Conn.Close()
+}

@@ -1,0 +1,71 @@
+package doctor
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"signet/cmd/signet/internal/connect"
+	"signet/config"
+	"signet/server/admin/api"
+	"signet/store"
+)
+
+// adminClients are what the doctor finds of clients that may use the admin API, or whose tokens /userinfo refuses.
+type adminClients struct {
+	all      []string // with signet:admin
+	beside   []string // with a scope of the admin API and others, of which the first is no longer given by default
+	userinfo []string // may sign users in, and have audiences without the server's own
+}
+
+func (f *adminClients) look(id string, grants, scopes, audiences []string, cfg config.Config) {
+	isAdmin := api.IsScope
+	if slices.Contains(scopes, api.ScopeAdmin) {
+		f.all = append(f.all, id)
+	}
+	if slices.ContainsFunc(scopes, isAdmin) && slices.ContainsFunc(scopes, func(scope string) bool { return !isAdmin(scope) }) {
+		f.beside = append(f.beside, id)
+	}
+	own := append([]string{cfg.Issuer}, cfg.Audience...)
+	if slices.Contains(grants, "password") && len(audiences) > 0 && !slices.ContainsFunc(audiences, func(aud string) bool { return slices.Contains(own, aud) }) {
+		f.userinfo = append(f.userinfo, id)
+	}
+}
+
+func (f *adminClients) note(d *doctor) {
+	for _, id := range f.all {
+		d.note("clients", stateWarning, id+" has the scope signet:admin, which is everything: narrow it to what it does, such as `signet client update "+
+			id+" --scope signet:users`. It must name the scope in its request: none is given by default")
+	}
+	for _, id := range f.beside {
+		d.note("clients", stateWarning, id+" has scopes of the admin API beside others: its requests must name them, and a token for one is for the admin API alone; a client of its own is better")
+	}
+	if len(f.userinfo) > 0 {
+		d.note("clients", stateOK, "/userinfo refuses the tokens of "+strings.Join(f.userinfo, ", ")+", which are for other services; add the issuer to their audiences if their apps call it")
+	}
+}
+
+// examineAdminClients reads the clients of a store that is open.
+func (d *doctor) examineAdminClients(ctx context.Context, s store.Clients, cfg config.Config) {
+	var found adminClients
+	err := eachClient(ctx, s, func(c store.Client) { found.look(c.ID, c.Grants, c.Scopes, c.Audiences, cfg) })
+	if err != nil {
+		d.check("clients", err, "")
+		return
+	}
+	found.note(d)
+}
+
+// examineServing asks the running server for its clients.
+func (d *doctor) examineServing(ctx context.Context, cfg config.Config) {
+	var found adminClients
+	err := connect.Socket(d.app, cfg.Admin.Socket).Clients(ctx, func(c api.Client) error {
+		found.look(c.ID, c.Grants, c.Scopes, c.Audiences, cfg)
+		return nil
+	})
+	if err != nil {
+		d.note("clients", stateWarning, "they were not looked at: "+err.Error())
+		return
+	}
+	found.note(d)
+}

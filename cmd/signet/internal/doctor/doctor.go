@@ -1,0 +1,309 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
+	"signet/config"
+	"signet/keys"
+	"signet/keys/mark"
+	"signet/keys/masterkey"
+	"signet/store"
+	"signet/store/bolt"
+	"signet/store/redis"
+	"signet/store/seal"
+)
+
+// finding is one line of the doctor's.
+type finding struct {
+	Check  string `json:"check"`
+	State  string `json:"state"` // ok, warning, problem
+	Detail string `json:"detail"`
+}
+
+const (
+	stateOK      = "ok"
+	stateWarning = "warning"
+	stateProblem = "problem"
+)
+
+func New(app *cli.App) *cobra.Command {
+	return configfile.Flag(app, &cobra.Command{
+		Use:   "doctor",
+		Short: "Check an install: settings, files, master key, store, signing keys",
+		Long: "Check an install: the configuration and the files it names, the master key, the timetable of the\n" +
+			"signing keys, the store and how it is set up, and whether the keys in it open. It changes nothing and\n" +
+			"needs no running server; a bolt store is read whole when none is running. Exit 1 if there is a problem,\n" +
+			"0 if there are only warnings.",
+		Example: "signet doctor --config /etc/signet/signet.yaml",
+		Args:    cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d := &doctor{app: app}
+			d.examine(cmd.Context())
+			return d.report()
+		},
+	})
+}
+
+// doctor gathers findings.
+type doctor struct {
+	app   *cli.App
+	found []finding
+}
+
+func (d *doctor) note(check, state, detail string) {
+	d.found = append(d.found, finding{check, state, detail})
+}
+
+// check notes good where there is no error; each problem of a joined error is a line.
+func (d *doctor) check(check string, err error, good string) bool {
+	if err == nil {
+		d.note(check, stateOK, good)
+		return true
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		d.note(check, stateProblem, strings.TrimPrefix(line, check+": "))
+	}
+	return false
+}
+
+func (d *doctor) examine(ctx context.Context) {
+	cfg, warnings, err := configfile.ReadOrDev(d.app)
+	good := d.check("configuration", err, "it is good, and known as "+cfg.Issuer)
+	for _, w := range warnings {
+		d.note("configuration", stateWarning, string(w))
+	}
+	if !good {
+		return
+	}
+	master, err := install.ReadMasterKeys(cfg.MasterKeyFile, d.app.Getenv)
+	d.check("master key", err, "it can be read")
+	d.check("files", configfile.CheckAccess(cfg), "nobody else can write to the data directory, the store or the keys of TLS")
+	d.examineLeftovers(cfg)
+	d.examineTimetable(cfg)
+	d.examineClock(cfg)
+	d.examineCertificate(cfg)
+	if path, ok := cfg.BoltPath(); ok {
+		d.examineBolt(ctx, path, cfg, master)
+		return
+	}
+	d.examineRedis(ctx, cfg, master)
+}
+
+// examineClock compares the clock with the latest time that a server with this data directory has seen. A clock
+// that is further behind than keys.skew stops all signing.
+func (d *doctor) examineClock(cfg config.Config) {
+	mark, ok := mark.Peek(install.MarkFile(cfg))
+	if !ok || mark.SeenAt.IsZero() {
+		return
+	}
+	behind := mark.SeenAt.Sub(d.app.Clock())
+	if behind <= cfg.Keys.Skew {
+		d.note("clock", stateOK, "it is not behind the latest time that this server has seen")
+		return
+	}
+	d.note("clock", stateProblem, fmt.Sprintf("it is %s behind the latest time that this server has seen, %s, and nothing is signed: set it right, or run `signet keys clock-reset` if that time was wrong",
+		behind.Round(time.Second), cli.FormatTime(mark.SeenAt)))
+}
+
+// examineLeftovers names files of commands that were killed. They can have password hashes in them.
+func (d *doctor) examineLeftovers(cfg config.Config) {
+	dirs := []string{cfg.DataDir}
+	if here, err := os.Getwd(); err == nil && here != cfg.DataDir {
+		dirs = append(dirs, here)
+	}
+	for _, dir := range dirs {
+		for _, name := range cli.Leftovers(dir, "") {
+			d.note("files", stateWarning, fmt.Sprintf("%s is left over from a command that was killed, and may have password hashes in it; remove it with `rm %s`", name, cli.ShellQuote(name)))
+		}
+	}
+}
+
+// examineBolt: the file is locked while a server runs on it; that the server runs is good news then.
+func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config, master []masterkey.Key) {
+	o := d.opener(master)
+	s, err := o.OpenBolt(path, cfg)
+	if errors.Is(err, store.ErrLocked) {
+		d.note("store", stateOK, path+" is in use by a running server; stop it, or examine a backup, to have it read whole")
+		d.examineServing(ctx, cfg)
+		return
+	}
+	if !d.check("store", err, path+" opens") {
+		return
+	}
+	readable := d.examineKeyring(ctx, s, cfg, o)
+	if readable {
+		d.examineClients(ctx, s, cfg)
+		d.examineAdminClients(ctx, s, cfg)
+	}
+	if err := s.Close(); err != nil {
+		d.check("store", err, "")
+		return
+	}
+	if !readable {
+		return
+	}
+	d.check("store", bolt.Check(path, o.Seals), "every record and page of it can be read")
+}
+
+func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []masterkey.Key) {
+	o := d.opener(master)
+	s, err := o.OpenRedis(ctx, cfg)
+	if !d.check("store", err, install.StoreName(cfg)+" answers") {
+		return
+	}
+	defer s.Close()
+	d.check("store", s.Ping(ctx), "it takes writes")
+	d.examineServers(ctx, s)
+	d.examineFleet(ctx, s, cfg)
+	if d.examineKeyring(ctx, s, cfg, o) {
+		d.examineClients(ctx, s, cfg)
+		d.examineAdminClients(ctx, s, cfg)
+		d.check("records", s.Export(ctx, func(store.Record) error { return nil }), "every record can be read, and none is forged")
+	}
+}
+
+// examineServers shows the list that a start shows as well.
+func (d *doctor) examineServers(ctx context.Context, s *redis.Store) {
+	findings, err := s.Check(ctx)
+	if err != nil {
+		d.check("durability", err, "")
+		return
+	}
+	if len(findings) == 0 {
+		d.note("durability", stateOK, "nothing to change in how the servers are set up; a failover can lose the last moments before it")
+	}
+	for _, f := range findings {
+		d.note("durability", stateWarning, f.String())
+	}
+	d.examineSync(ctx, s)
+}
+
+// examineSync explains what a kill of Redis loses under its setting of appendfsync.
+func (d *doctor) examineSync(ctx context.Context, s *redis.Store) {
+	policies, err := s.SyncPolicies(ctx)
+	if err != nil {
+		d.check("durability", err, "")
+		return
+	}
+	for _, p := range policies {
+		switch p.Policy {
+		case "always":
+			d.note("durability", stateOK, p.Server+": appendfsync is always: neither a kill of Redis nor a power failure loses what was answered")
+		case "":
+			d.note("durability", stateOK, p.Server+": it does not let Signet read appendfsync (CONFIG GET); only always makes answered writes survive a kill of Redis on a busy disk")
+		case "everysec":
+			d.note("durability", stateOK, p.Server+": appendfsync is everysec: a power failure, or a kill -9 of Redis while its disk is busy, "+
+				"loses up to two seconds of answered logins and refreshes; revocations are repeated by the servers of Signet; appendfsync always closes it")
+		}
+	}
+}
+
+// examineKeyring opens the signing keys as a start would, and writes nothing.
+func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.Config, o install.Opener) (readable bool) {
+	record, err := s.Install(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		err = install.ExplainNoInstall(ctx, s, cfg)
+	}
+	if errors.Is(err, seal.ErrForged) {
+		err = install.ExplainSeal(err)
+	}
+	if !d.check("install", err, record.ID+", made "+cli.FormatTime(record.CreatedAt)) || len(o.Master) == 0 {
+		return false
+	}
+	hsm, done := d.examineHSM(ctx, cfg)
+	defer done()
+	ring := install.KeyringConfig(cfg, s, record.ID, o.Master)
+	ring.Remote = install.RemoteKeys(cfg, hsm)
+	ring.Mark = install.MarkFile(cfg)
+	m, err := keys.Open(ctx, ring)
+	if errors.Is(err, keys.ErrProvider) {
+		err = install.ExplainProvider(err)
+	}
+	if errors.As(err, new(*mark.Error)) {
+		err = install.ExplainMark(cfg, err)
+	}
+	if !d.check("signing keys", err, "they open with this master key") {
+		return false
+	}
+	if err := m.Ready(); err != nil {
+		d.note("signing keys", stateProblem, err.Error())
+	}
+	d.tryHSM(ctx, m)
+	for _, p := range m.Keyring().KeptPlans(m.Timetable(), m.Configured(), m.Clock().Now()) {
+		d.note("key timetable", stateWarning, install.KeptPlanText(cfg, p))
+	}
+	if !d.examineSeals(m, o) {
+		return false
+	}
+	d.examinePinned(ctx, s, m)
+	return true
+}
+
+// examinePinned names the clients that can get no tokens, because nothing signs with their algorithm.
+func (d *doctor) examinePinned(ctx context.Context, s store.Store, m *keys.Manager) {
+	const page = 1000
+	for after := ""; ; {
+		clients, err := s.ListClients(ctx, after, page)
+		if err != nil {
+			d.check("clients", err, "")
+			return
+		}
+		for _, c := range clients {
+			if c.Alg != "" && !slices.Contains(m.Algorithms(), c.Alg) && !slices.Contains(m.Configured(), c.Alg) {
+				d.note("clients", stateWarning, fmt.Sprintf("%s is pinned to %s, and no key signs with it: it can get no tokens; `signet client update %s --alg ALG`, or add it to algorithms", c.ID, c.Alg, c.ID))
+			}
+		}
+		if len(clients) < page {
+			return
+		}
+		after = clients[len(clients)-1].ID
+	}
+}
+
+func (d *doctor) report() error {
+	problems := 0
+	for _, f := range d.found {
+		if f.State == stateProblem {
+			problems++
+		}
+	}
+	err := d.app.Print(map[string]any{"ok": problems == 0, "findings": d.found}, func(w io.Writer) {
+		cli.Row(w, "CHECK", "STATE", "DETAIL")
+		for _, f := range d.found {
+			cli.Row(w, f.Check, f.State, f.Detail)
+		}
+	})
+	if err == nil && problems > 0 {
+		err = fmt.Errorf("problems found: %d", problems)
+	}
+	return err
+}
+
+// opener opens stores to look at them.
+func (d *doctor) opener(master []masterkey.Key) install.Opener {
+	return install.Opener{Getenv: d.app.Getenv, Master: master, Seals: install.NewSeals(master)}
+}
+
+// examineSeals notes whether records must have seals, and has them verified from here on.
+func (d *doctor) examineSeals(m *keys.Manager, o install.Opener) (readable bool) {
+	o.Seals.Use(m.MasterKeyInUse)
+	if !m.Records().Sealed {
+		d.note("seals", stateWarning, install.UnsealedWarning)
+		return true
+	}
+	o.Seals.Require()
+	d.note("seals", stateOK, "every record must have one")
+	return true
+}

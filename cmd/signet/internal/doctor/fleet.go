@@ -1,0 +1,36 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"signet/cmd/signet/internal/install"
+	"signet/config"
+	"signet/server"
+	"signet/store"
+)
+
+// examineFleet compares the configuration with what running servers have.
+func (d *doctor) examineFleet(ctx context.Context, s store.Heartbeats, cfg config.Config) {
+	beats, err := s.Beats(ctx, time.Now())
+	if err != nil || len(beats) == 0 {
+		return // the store is examined elsewhere
+	}
+	same := 0
+	for _, b := range beats {
+		list := server.Differences(cfg.Issuer, install.TimetableText(cfg), b)
+		switch {
+		case len(list) == 0:
+			same++
+		case b.Issuer != "" && b.Issuer != cfg.Issuer:
+			d.note("replicas", stateProblem, fmt.Sprintf("replica %s runs with %s; all servers of one store need the same issuer", b.Replica, strings.Join(list, " ")))
+		default:
+			d.note("replicas", stateWarning, fmt.Sprintf("replica %s runs with %s; give all servers of one store the same timetable", b.Replica, strings.Join(list, " ")))
+		}
+	}
+	if same == len(beats) {
+		d.note("replicas", stateOK, fmt.Sprintf("%d running, with the settings of this configuration", same))
+	}
+}

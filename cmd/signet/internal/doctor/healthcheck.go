@@ -1,0 +1,118 @@
+package doctor
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
+	"signet/config"
+)
+
+// healthcheckTimeout is shorter than what container runtimes allow by default.
+const healthcheckTimeout = 5 * time.Second
+
+func NewHealthcheck(app *cli.App) *cobra.Command {
+	var address string
+	cmd := &cobra.Command{
+		Use:   "healthcheck",
+		Short: "Ask a server whether it is ready",
+		Long: "Ask a server whether it is ready, and exit 0 if it is and 1 if not: for containers, which have no curl.\n" +
+			"Without --url it asks the server that the configuration describes, on this machine and without a proxy.\n" +
+			"With --url it uses HTTPS_PROXY and HTTP_PROXY as other programs do. Redirects are not followed.",
+		Example: "signet healthcheck --config /etc/signet/signet.yaml\nsignet healthcheck --url https://auth.example.com",
+		Args:    cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client := cli.NoRedirects(nil)
+			client.Timeout = healthcheckTimeout
+			if address == "" {
+				c, err := configfile.Load(app)
+				if err != nil {
+					return err
+				}
+				if address, client.Transport, err = localServer(c); err != nil {
+					return err
+				}
+			}
+			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, strings.TrimRight(address, "/")+"/readyz", nil)
+			if err != nil {
+				return cli.Usagef("%q is not a URL; write it like https://auth.example.com", address)
+			}
+			return askReady(app, client, req)
+		},
+	}
+	cmd.Flags().StringVar(&address, "url", "", "ask the server at `URL`")
+	return configfile.Flag(app, cmd)
+}
+
+func askReady(app *cli.App, client *http.Client, req *http.Request) error {
+	resp, err := client.Do(req)
+	if err != nil {
+		var inner *url.Error
+		if errors.As(err, &inner) {
+			err = inner.Err
+		}
+		return fmt.Errorf("no good answer from %s: %w; if it should run there, its log says more", req.URL, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answered %s; the server's log says why", req.URL, resp.Status)
+	}
+	return app.Print(map[string]bool{"ready": true}, func(w io.Writer) { cli.Row(w, "ready") })
+}
+
+// localServer returns where the server of a configuration listens, as seen from its own machine.
+// Its certificate is for the issuer's name, and may be one that only this configuration knows.
+func localServer(c config.Config) (string, http.RoundTripper, error) {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return "", nil, fmt.Errorf("listen: %w", err)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	address := net.JoinHostPort(host, port)
+	if c.TLS.Cert == "" {
+		return "http://" + address, directTransport(), nil
+	}
+	transport, err := transportFor(c)
+	return "https://" + address, transport, err
+}
+
+// directTransport uses no proxy, whatever HTTP_PROXY is set to: the address is this machine's own, and a
+// proxy could not reach it, or would reach another machine's.
+func directTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = nil
+	return t
+}
+
+func transportFor(c config.Config) (http.RoundTripper, error) {
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	pem, err := os.ReadFile(c.TLS.Cert)
+	if err != nil {
+		return nil, fmt.Errorf("tls.cert: %w", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	roots.AppendCertsFromPEM(pem)
+	t := directTransport()
+	t.TLSClientConfig = &tls.Config{ServerName: issuer.Hostname(), RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return t, nil
+}

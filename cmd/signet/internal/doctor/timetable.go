@@ -1,0 +1,81 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/install"
+	"signet/config"
+)
+
+// verifier is a library or product that is known to look for new keys only so often.
+type verifier struct {
+	name   string
+	caches time.Duration
+}
+
+// slowVerifiers are those that go on with the key set they have when a token names another key, or
+// may: the others fetch it again. In the order of what they need.
+func slowVerifiers() []verifier {
+	return []verifier{
+		{"Envoy", 10 * time.Minute},
+		{"jwx (Go)", 15 * time.Minute},
+		{"keyfunc (Go)", time.Hour}, // fetches again, but once in 5 minutes
+		{"Istio", 80 * time.Minute},
+		{"AWS API Gateway", 2 * time.Hour},
+		{"Auth0's jwks for Java and Ktor", 10 * time.Hour}, // fetches again, within a rate limit
+	}
+}
+
+func (d *doctor) examineTimetable(cfg config.Config) {
+	const check = "key timetable"
+	k := install.KeyringConfig(cfg, nil, "", nil)
+	tt := k.Timetable
+	if !d.check(check, errors.Join(tt.Validate(), tt.CheckPoll(k.Poll)), fmt.Sprintf("a key is published %s before it signs, signs for %s and is kept for %s (preset %s)",
+		cli.RoundDuration(tt.Publish), cli.RoundDuration(tt.Active), cli.RoundDuration(tt.Retain), cfg.Keys.Preset)) {
+		return
+	}
+	for _, margin := range cfg.Keys.TimetableMargins() {
+		d.note(check, stateOK, margin)
+	}
+	d.examineVerifiers(tt.VerifierBudget())
+}
+
+// examineVerifiers compares the time that a verifier has to find a new key with what known ones take.
+func (d *doctor) examineVerifiers(budget time.Duration) {
+	var inTime, late []string
+	longest := time.Duration(0)
+	for _, v := range slowVerifiers() {
+		text := v.name + " " + hoursAndMinutes(v.caches)
+		if v.caches <= budget {
+			inTime = append(inTime, text)
+			continue
+		}
+		late, longest = append(late, text), v.caches
+	}
+	const check = "verifiers"
+	text := fmt.Sprintf("one that caches the key set for up to %s has every key before it signs", hoursAndMinutes(budget))
+	if len(inTime) > 0 {
+		text += "; that is so for " + strings.Join(inTime, ", ")
+	}
+	d.note(check, stateOK, text)
+	if len(late) > 0 {
+		d.note(check, stateWarning, fmt.Sprintf("these look for new keys less often than that, and could refuse the tokens of one: %s; if you use them, raise keys.publish by up to %s",
+			strings.Join(late, ", "), hoursAndMinutes(longest-budget)))
+	}
+}
+
+// hoursAndMinutes is exact where roughly is not.
+func hoursAndMinutes(d time.Duration) string {
+	if d < time.Minute {
+		return d.String()
+	}
+	text := strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

@@ -1,0 +1,52 @@
+// Package installtest has an install for tests: a master key, the seals of its records, and the manifest of a store.
+package installtest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"signet/cmd/signet/internal/install"
+	"signet/keys"
+	"signet/keys/masterkey"
+	"signet/store"
+)
+
+// Master is the master key of the install, Seals are the seals of its records, and Environ has the key for commands.
+var (
+	Master  = masterkey.New()
+	Seals   = install.NewSeals([]masterkey.Key{Master})
+	Environ = []string{install.MasterKeyVariable + "=" + Master.Encode()}
+)
+
+// Day is when the install was made.
+var Day = time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC)
+
+// Foundation is an install with a keyring that Master opens.
+var Foundation = sync.OnceValue(func() store.Foundation {
+	ring := &keyring{}
+	err := keys.Init(context.Background(), keys.Config{Storage: ring, InstallID: "install", Master: []masterkey.Key{Master}, Sealed: true})
+	if err != nil {
+		panic(fmt.Sprint("making a keyring: ", err))
+	}
+	return store.Foundation{Install: store.Install{ID: "install", Schema: 2, CreatedAt: Day}, KeyringVersion: ring.version, Keyring: ring.document}
+})
+
+// keyring is a keys.Storage in memory.
+type keyring struct {
+	version  uint64
+	document []byte
+}
+
+func (k *keyring) LoadKeyring(context.Context) (uint64, []byte, error) {
+	return k.version, k.document, nil
+}
+
+func (k *keyring) SwapKeyring(_ context.Context, old, next uint64, document []byte) (bool, error) {
+	if k.version != old {
+		return false, nil
+	}
+	k.version, k.document = next, document
+	return true, nil
+}

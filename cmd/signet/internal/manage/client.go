@@ -1,0 +1,175 @@
+package manage
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
+)
+
+func NewClient(app *cli.App) *cobra.Command {
+	return connect.Flags(app, cli.Group("client", "Register and change the apps that ask for tokens",
+		"Register, show and change clients: the apps that ask for tokens.\n\n"+
+			"A confidential client (a server) has a secret, which Signet makes and shows once, or signs with\n"+
+			"a key of its own, whose public half it gives. A public client (a browser or phone app) has\n"+
+			"neither. Each may use only the grants, scopes and audiences it is given.",
+		clientCreate(app), clientList(app), clientShow(app), clientUpdate(app), clientRotateSecret(app), clientRevokeSecret(app),
+		clientSwitch(app, "disable", api.DisableClient, "Refuse a client until it is enabled again", "Its sessions and tokens end. When it is enabled again, its users sign in anew."),
+		clientSwitch(app, "enable", api.EnableClient, "Let a disabled client in again", ""),
+		clientDelete(app)))
+}
+
+func clientCreate(app *cli.App) *cobra.Command {
+	var id string
+	var public bool
+	var spec clientSpec
+	cmd := &cobra.Command{
+		Use:   "create --id ID --grant GRANT[,GRANT] [OPTIONS]",
+		Short: "Register a client",
+		Long: "Register a client. Its secret is printed once and kept nowhere else: Signet stores only a hash.\n" +
+			"One that is given its public keys has no secret: it authenticates by private_key_jwt.",
+		Example: "signet client create --id web --grant password,refresh_token --scope read,write\n" +
+			"signet client create --id phone --public --grant password,refresh_token\n" +
+			"signet client create --id billing --grant client_credentials --audience https://api.example.com\n" +
+			"signet client create --id reports --grant client_credentials --jwks reports.pub",
+		Args: cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cli.Required(cmd, "id"); err != nil {
+				return err
+			}
+			if len(spec.introspectFor) > 0 && !spec.introspect {
+				return cli.Usagef("--introspect-for goes with --introspect, which is missing; see `%s --help`", cmd.CommandPath())
+			}
+			if err := cli.Required(cmd, "grant"); err != nil && !spec.introspect {
+				return err
+			}
+			body, err := spec.given(app, cmd)
+			if err != nil {
+				return err
+			}
+			body["client_id"], body["public"] = id, public
+			return createClient(app, cmd, body)
+		},
+	}
+	cmd.Flags().StringVar(&id, "id", "", "the client's `ID`, as apps will send it")
+	cmd.Flags().BoolVar(&public, "public", false, "it cannot keep a secret: a browser or phone app")
+	spec.flags(cmd)
+	return cmd
+}
+
+func createClient(app *cli.App, cmd *cobra.Command, body map[string]any) error {
+	c, err := connect.Client(app)
+	if err != nil {
+		return err
+	}
+	var made api.Client
+	if err := c.Call(cmd.Context(), api.CreateClient.At(), body, &made); err != nil {
+		return err
+	}
+	showWarnings(app, made.Warnings)
+	if err := app.Print(made, func(w io.Writer) { writeCredentials(w, made.ID, made.Secret); writeClientKeys(w, made) }); err != nil {
+		return err
+	}
+	if made.Secret != "" {
+		app.Notef("\nKeep the secret now: it is not shown again. `signet client rotate-secret %s` makes another.", made.ID)
+	}
+	return nil
+}
+
+func writeCredentials(w io.Writer, id, secret string) {
+	cli.Row(w, "client_id", id)
+	if secret != "" {
+		cli.Row(w, "client_secret", secret)
+	}
+}
+
+func clientShow(app *cli.App) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show a client",
+		Example: "signet client show web",
+		Args:    cli.Args("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return callClient(app, cmd, api.ShowClient.At(args[0]), nil)
+		},
+	}
+}
+
+func clientUpdate(app *cli.App) *cobra.Command {
+	var spec clientSpec
+	cmd := &cobra.Command{
+		Use:   "update ID OPTIONS",
+		Short: "Change a client",
+		Long: "Change a client. What is not named stays as it is; a list that is named replaces the old one,\n" +
+			"and an empty one clears it. A grant, scope or audience that is taken away also ends at the next\n" +
+			"refresh, and so does a session that has no audience left.\n" +
+			"To change a client's key, give the new one and the old one, and once the app uses the new one, that\n" +
+			"alone. A client that changes from keys to a secret gets one by `signet client rotate-secret`.",
+		Example: "signet client update web --scope read,write,admin --ttl 10m\nsignet client update web --audience ''\n" +
+			"cat old.pub new.pub | signet client update reports --jwks -",
+		Args: cli.Args("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body, err := spec.given(app, cmd)
+			if err != nil {
+				return err
+			}
+			if len(body) == 0 {
+				return cli.Usagef("say what to change; see `%s --help`", cmd.CommandPath())
+			}
+			return callClient(app, cmd, api.UpdateClient.At(args[0]), body)
+		},
+	}
+	spec.flags(cmd)
+	return cmd
+}
+
+func clientSwitch(app *cli.App, name string, verb api.Verb, short, more string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     name + " ID",
+		Short:   short,
+		Example: "signet client " + name + " web",
+		Args:    cli.Args("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return callClient(app, cmd, verb.At(args[0]), nil)
+		},
+	}
+	if more != "" {
+		cmd.Long = short + ".\n" + more
+	}
+	return cmd
+}
+
+func clientDelete(app *cli.App) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:     "delete ID",
+		Short:   "Remove a client for good",
+		Long:    "Remove a client for good. Its refresh tokens end, and its users must sign in again with another one.\nTo stop it for a while, disable it instead.",
+		Example: "signet client delete web",
+		Args:    cli.Args("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := app.Confirm(yes, fmt.Sprintf("Delete the client %q for good?", args[0])); err != nil {
+				return err
+			}
+			return deleteRecord(app, cmd, args[0], api.DeleteClient.At(args[0]))
+		},
+	}
+	cli.YesFlag(cmd, &yes)
+	return cmd
+}
+
+// deleteRecord calls a verb that deletes the record of that name, and reports it.
+func deleteRecord(app *cli.App, cmd *cobra.Command, name string, target api.Target) error {
+	c, err := connect.Client(app)
+	if err != nil {
+		return err
+	}
+	if err := c.Call(cmd.Context(), target, nil, nil); err != nil {
+		return err
+	}
+	return app.Print(map[string]string{"deleted": name}, func(w io.Writer) { cli.Row(w, "deleted "+name) })
+}

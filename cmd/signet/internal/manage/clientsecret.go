@@ -1,0 +1,72 @@
+package manage
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
+)
+
+func clientRotateSecret(app *cli.App) *cobra.Command {
+	var revokeOld bool
+	cmd := &cobra.Command{
+		Use:   "rotate-secret ID",
+		Short: "Give a client a new secret",
+		Long: "Give a client a new secret. The one before it goes on working, so that the app can be changed\n" +
+			"over without an outage; `signet client revoke-secret` ends it, and so does the next rotation. With\n" +
+			"--revoke-old it ends at once. A new secret that the app has never used is replaced by the next\n" +
+			"rotation, and the one in use stays: a rotation whose answer was lost can be repeated.",
+		Example: "signet client rotate-secret web\nsignet client rotate-secret web --revoke-old   after a leak",
+		Args:    cli.Args("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := connect.Client(app)
+			if err != nil {
+				return err
+			}
+			var made api.ClientSecret
+			if err := c.Call(cmd.Context(), api.RotateSecret.At(args[0]), api.SecretRotation{RevokeOld: revokeOld}, &made); err != nil {
+				return err
+			}
+			if err := app.Print(made, func(w io.Writer) { writeCredentials(w, made.ClientID, made.Secret) }); err != nil {
+				return err
+			}
+			app.Notef("\nKeep the secret now: it is not shown again.")
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&revokeOld, "revoke-old", false, "end the older secrets at once")
+	return cmd
+}
+
+func clientRevokeSecret(app *cli.App) *cobra.Command {
+	var newest bool
+	var fingerprint string
+	cmd := &cobra.Command{
+		Use:   "revoke-secret ID [--newest | --secret FINGERPRINT]",
+		Short: "End one of a client's two secrets",
+		Long: "End one of a client's two secrets at once, after a leak or when the app has changed over. It is the older\n" +
+			"one, unless another is named; the secret just deployed goes on working. `signet client show` lists the\n" +
+			"secrets with their fingerprints: the first 8 digits of `printf %s SECRET | sha256sum`. Access tokens that\n" +
+			"were had with it go on until they expire; `signet client disable` ends those.",
+		Example: "signet client revoke-secret web\nsignet client revoke-secret web --secret 9f86d081",
+		Args:    cli.Args("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			which := api.OldestSecret
+			switch {
+			case newest && fingerprint != "":
+				return cli.Usagef("--newest and --secret name two secrets; leave one of them out")
+			case newest:
+				which = api.NewestSecret
+			case fingerprint != "":
+				which = fingerprint
+			}
+			return callClient(app, cmd, api.RevokeSecret.At(args[0], which), nil)
+		},
+	}
+	cmd.Flags().BoolVar(&newest, "newest", false, "end the newer one instead")
+	cmd.Flags().StringVar(&fingerprint, "secret", "", "end the one with this `FINGERPRINT`")
+	return cmd
+}

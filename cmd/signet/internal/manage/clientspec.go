@@ -1,0 +1,79 @@
+package manage
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"signet/cmd/signet/internal/cli"
+)
+
+// clientSpec holds the flags for what can be set on a client.
+type clientSpec struct {
+	grants, scopes, audiences, origins, authMethods, claims, introspectFor []string
+	keys                                                                   string // a file
+	introspect                                                             bool
+	alg                                                                    string
+	ttl                                                                    time.Duration
+}
+
+func (s *clientSpec) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	listFlag(f, &s.grants, "grant", "GRANT[,GRANT]", "grants it may use: password, refresh_token, client_credentials")
+	listFlag(f, &s.scopes, "scope", "SCOPE[,SCOPE]", "scopes it may be given; all of them when it asks for none")
+	listFlag(f, &s.audiences, "audience", "AUD[,AUD]", "services its tokens may be for (default: the server's)")
+	listFlag(f, &s.origins, "origin", "ORIGIN[,ORIGIN]", "browser origins that may call for it, such as https://app.example.com")
+	listFlag(f, &s.authMethods, "auth-method", "METHOD[,METHOD]", "client_secret_basic, client_secret_post, private_key_jwt or none (default: private_key_jwt where it has keys, none where it is public, or else both of the first)")
+	f.StringVar(&s.keys, "jwks", "", "its public keys from `FILE`, for private_key_jwt: a JWK Set, a JWK, or PEM; - reads standard input")
+	listFlag(f, &s.claims, "claim-name", "NAME[,NAME]", "claims of the user that are copied into its tokens, such as roles")
+	f.BoolVar(&s.introspect, "introspect", false, "it may ask /introspect about tokens")
+	listFlag(f, &s.introspectFor, "introspect-for", "AUD[,AUD]", "with --introspect: about tokens for one of these services alone (default: about any)")
+	f.StringVar(&s.alg, "alg", "", "sign its tokens with `ALG`: ES256, RS256, PS256, EdDSA (default: the server's first)")
+	f.DurationVar(&s.ttl, "ttl", 0, "its access tokens live for `TIME`, such as 10m (default, and 0: the server's)")
+}
+
+// given returns what was set, under the admin API's names.
+func (s *clientSpec) given(app *cli.App, cmd *cobra.Command) (map[string]any, error) {
+	ttl := ""
+	if s.ttl != 0 {
+		ttl = s.ttl.String()
+	}
+	all := map[string]struct {
+		name  string
+		value any
+	}{
+		"grant": {"grants", s.grants}, "scope": {"scopes", s.scopes}, "audience": {"audiences", s.audiences},
+		"origin": {"origins", s.origins}, "auth-method": {"auth_methods", s.authMethods}, "claim-name": {"claims", s.claims},
+		"introspect": {"introspect", s.introspect}, "introspect-for": {"introspect_for", s.introspectFor}, "alg": {"alg", s.alg}, "ttl": {"access_token_ttl", ttl},
+	}
+	body := map[string]any{}
+	if cmd.Flags().Changed("jwks") {
+		set, err := readPublicKeys(app, s.keys)
+		if err != nil {
+			return nil, err
+		}
+		body["jwks"] = set
+	}
+	for flag, field := range all {
+		if cmd.Flags().Changed(flag) {
+			body[field.name] = field.value
+		}
+	}
+	return body, nil
+}
+
+// listFlag is a flag whose help shows that it takes several values.
+func listFlag(f *pflag.FlagSet, p *[]string, name, form, usage string) {
+	f.StringSliceVar(p, name, nil, usage)
+	flag := f.Lookup(name)
+	flag.Value, flag.DefValue = namedValue{flag.Value, form}, ""
+}
+
+// namedValue is a flag's value with another name for its type in the help.
+type namedValue struct {
+	pflag.Value
+	form string
+}
+
+func (v namedValue) Type() string { return v.form }

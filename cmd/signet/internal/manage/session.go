@@ -1,0 +1,155 @@
+package manage
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
+)
+
+func NewSession(app *cli.App) *cobra.Command {
+	return connect.Flags(app, cli.Group("session", "See and end who is signed in",
+		"See and end sessions: one session is one sign-in of one user in one client. Its sid is in its tokens.",
+		sessionList(app), sessionRevoke(app)))
+}
+
+func sessionList(app *cli.App) *cobra.Command {
+	var user, client string
+	cmd := &cobra.Command{
+		Use:   "list --user NAME [--client ID]",
+		Short: "List a user's sessions",
+		Long: "List a user's sessions. They are kept by user: who is signed in with a client is not kept, and\n" +
+			"`signet audit list --type login --client ID` shows who signed in with it.",
+		Example: "signet session list --user alice\nsignet session list --user alice --client web",
+		Args:    cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if user == "" && client != "" {
+				return cli.Usagef("sessions are kept by user: add --user; `signet audit list --type login --client %s` shows who signed in with it", client)
+			}
+			if err := cli.Required(cmd, "user"); err != nil {
+				return err
+			}
+			return listSessions(app, cmd, user, client)
+		},
+	}
+	userFlag(cmd, &user)
+	cmd.Flags().StringVar(&client, "client", "", "only those in the client `ID`")
+	return cmd
+}
+
+func userFlag(cmd *cobra.Command, user *string) {
+	cmd.Flags().StringVar(user, "user", "", "the user's `NAME`, or the sub of a token")
+}
+
+func listSessions(app *cli.App, cmd *cobra.Command, user, client string) error {
+	c, err := connect.Client(app)
+	if err != nil {
+		return err
+	}
+	var answer api.SessionList
+	if err := c.Call(cmd.Context(), api.ListSessions.At(user), nil, &answer); err != nil {
+		return err
+	}
+	now := time.Now()
+	l := app.NewList("sessions", "SID", "CLIENT", "SIGNED IN", "REFRESHED", "TIMES", "EXPIRES")
+	for _, s := range answer.Sessions {
+		if client != "" && s.ClientID != client {
+			continue
+		}
+		err := l.Add(s, s.ID, s.ClientID, cli.FormatTime(s.StartedAt), cli.Relative(s.RotatedAt, now), fmt.Sprint(s.Generation), cli.Relative(s.ExpiresAt, now))
+		if err != nil {
+			return err
+		}
+	}
+	return l.End(fmt.Sprintf("%s has no sessions.", user))
+}
+
+func sessionRevoke(app *cli.App) *cobra.Command {
+	var user, file string
+	var all, everybody bool
+	cmd := &cobra.Command{
+		Use:   "revoke --user NAME SID|--all | --file FILE",
+		Short: "End one session of a user, or all",
+		Long: "End one session of a user, or all of them. Its refresh token is refused from now on, and its access\n" +
+			"tokens by introspection; services that only use the key set accept those until they expire.",
+		Example: "signet session revoke --user alice 2vZ1mVnXo0m4qk9cQyq3Tg\nsignet session revoke --user alice --all",
+		Args:    cli.ArgsRange(0, "SID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if file != "" {
+				if user != "" || all || everybody || len(args) > 0 {
+					return cli.Usagef("--file is all sessions of its users; leave --user, --all, --everybody and SID out")
+				}
+				return callForEach(app, cmd, file, api.RevokeSessionsOfUsers)
+			}
+			if everybody {
+				if user != "" || all || len(args) > 0 {
+					return cli.Usagef("--everybody is all users; leave --user, --all and SID out")
+				}
+				return revokeEverybody(app, cmd)
+			}
+			if err := cli.Required(cmd, "user"); err != nil {
+				return err
+			}
+			switch {
+			case all && len(args) > 0:
+				return cli.Usagef("--all and a SID do not go together; leave one of them out")
+			case all:
+				return revokeSessions(app, cmd, user)
+			case len(args) == 0:
+				return cli.Usagef("say which session: give its SID, or --all; see `signet session list --user %s`", user)
+			}
+			return revokeSession(app, cmd, user, args[0])
+		},
+	}
+	userFlag(cmd, &user)
+	cmd.Flags().BoolVar(&all, "all", false, "end every session of the user")
+	cmd.Flags().StringVar(&file, "file", "", "end every session of each user in `FILE` (- for standard input): a name or sub a line, or NDJSON with \"username\"")
+	cmd.Flags().BoolVar(&everybody, "everybody", false, "end every session of every user, and clients' own tokens: everybody logs in again")
+	return cmd
+}
+
+func revokeSession(app *cli.App, cmd *cobra.Command, user, sid string) error {
+	c, err := connect.Client(app)
+	if err != nil {
+		return err
+	}
+	if err := c.Call(cmd.Context(), api.RevokeSession.At(user, sid), nil, nil); err != nil {
+		return err
+	}
+	return printRevoked(app, 1)
+}
+
+func revokeSessions(app *cli.App, cmd *cobra.Command, user string) error {
+	c, err := connect.Client(app)
+	if err != nil {
+		return err
+	}
+	var answer api.SessionsRevoked
+	if err := c.Call(cmd.Context(), api.RevokeSessions.At(user), nil, &answer); err != nil {
+		return err
+	}
+	return printRevoked(app, answer.Revoked)
+}
+
+func printRevoked(app *cli.App, n int) error {
+	return app.Print(map[string]int{"revoked": n}, func(w io.Writer) { fmt.Fprintf(w, "revoked %d %s\n", n, cli.Plural(n, "session")) })
+}
+
+func revokeEverybody(app *cli.App, cmd *cobra.Command) error {
+	c, err := connect.Client(app)
+	if err != nil {
+		return err
+	}
+	var ended api.ClientsEnded
+	if err := c.Call(cmd.Context(), api.RevokeAllSessions.At(), nil, &ended); err != nil {
+		return err
+	}
+	return app.Print(ended, func(w io.Writer) {
+		fmt.Fprintf(w, "ended every session, of %d %s\n", ended.Clients, cli.Plural(ended.Clients, "client"))
+	})
+}

@@ -1,0 +1,65 @@
+package signingkeys
+
+import (
+	"errors"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/cmd/signet/internal/keychart"
+	"signet/config"
+	"signet/server/admin/api"
+)
+
+// planFormat is what -o takes where a picture can be drawn.
+type planFormat struct{ *cli.Format }
+
+func (planFormat) Type() string { return "table|json|svg" }
+
+func (f planFormat) Set(s string) error {
+	if cli.Format(s) == cli.FormatSVG {
+		*f.Format = cli.FormatSVG
+		return nil
+	}
+	if err := f.Format.Set(s); err != nil {
+		return errors.New("write table, json or svg")
+	}
+	return nil
+}
+
+func keysPlan(app *cli.App) *cobra.Command {
+	var long string
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what the signing keys will do",
+		Long: "Show what the signing keys will do by themselves in the coming year: when each is published, signs and\n" +
+			"leaves the key set. Keys that have not been made yet are called A, B, C. Nothing is changed. With\n" +
+			"-o svg it is a picture for a wiki or a ticket.",
+		Example: "signet keys plan\nsignet keys plan --for 90d -o svg > keys.svg",
+		Args:    cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			query := url.Values{}
+			if cmd.Flags().Changed("for") {
+				d, err := config.ParseDuration(long)
+				if err != nil {
+					return cli.Usagef("--for %w", err)
+				}
+				query.Set("for", d.String())
+			}
+			c, err := connect.Client(app)
+			if err != nil {
+				return err
+			}
+			var p api.KeyPlan
+			if err := c.Call(cmd.Context(), api.PlanKeys.At().Query(query), nil, &p); err != nil {
+				return err
+			}
+			return keychart.Print(app, p)
+		},
+	}
+	cmd.Flags().StringVar(&long, "for", "", "plan for `DURATION`, such as 90d or 12h (default: a year, or 53 lives of a key)")
+	cmd.Flags().VarP(planFormat{&app.Format}, "output", "o", "write for people, for programs, or a picture")
+	return cmd
+}

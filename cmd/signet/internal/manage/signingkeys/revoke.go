@@ -1,0 +1,138 @@
+package signingkeys
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
+	"signet/server/admin/client"
+)
+
+// revoked is the report of `keys revoke`: the answer of the server, the replicas, and what else was done.
+type revoked struct {
+	api.RevokedKey
+	following
+	ClientsEnded *int `json:"clients_ended,omitempty"` // whose sessions --end-sessions ended
+}
+
+func keysRevoke(app *cli.App) *cobra.Command {
+	var emergency, endSessions bool
+	var p waitFlags
+	cmd := &cobra.Command{
+		Use:   "revoke KID",
+		Short: "Drop a signing key at once, because it has leaked",
+		Long: "Drop a signing key at once, because it has leaked. It signs no more and is not in the key set;\n" +
+			"introspection and /userinfo refuse its tokens; the next key signs, and a new one is published. The\n" +
+			"report says until when other verifiers can still accept its tokens, and who has to act.\n\n" +
+			"If the next key is younger than keys.publish, some verifiers would not have it: then nothing is done,\n" +
+			"unless you give --emergency.\n\n" +
+			"Apps keep their sessions and get new access tokens with their refresh tokens, which this key did not\n" +
+			"sign. --end-sessions is for when more than the key may be lost: it ends every session of every user,\n" +
+			"in every client, and everybody logs in again.\n\n" +
+			"A KID that begins with a dash goes after --.",
+		Example: "signet keys revoke KID --wait\nsignet keys revoke KID --emergency --wait",
+		Args:    cli.Args("KID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] == "" {
+				return cli.Usagef("KID is empty; `signet keys list` shows them")
+			}
+			c, err := changeKeys(app, cmd, p)
+			if err != nil {
+				return err
+			}
+			return revokeKey(app, cmd, c, args[0], emergency, endSessions, p)
+		},
+	}
+	cmd.Flags().BoolVar(&emergency, "emergency", false, "revoke it also where some verifiers do not have the next key yet")
+	cmd.Flags().BoolVar(&endSessions, "end-sessions", false, "also end every session of every user")
+	p.flags(cmd)
+	return cmd
+}
+
+func revokeKey(app *cli.App, cmd *cobra.Command, c *client.Client, kid string, emergency, endSessions bool, p waitFlags) error {
+	var answer revoked
+	if err := c.Call(cmd.Context(), api.RevokeKey.At(kid), api.KeyRevocation{Emergency: emergency}, &answer); err != nil {
+		return err
+	}
+	if endSessions {
+		var ended api.ClientsEnded
+		if err := c.Call(cmd.Context(), api.RevokeAllSessions.At(), nil, &ended); err != nil {
+			return fmt.Errorf("the key is revoked, but not every session is ended; do that with `signet session revoke --everybody`: %w", err)
+		}
+		answer.ClientsEnded = &ended.Clients
+	}
+	return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.following)
+}
+
+func (r revoked) write(w io.Writer, now time.Time) {
+	cli.Row(w, "revoked", r.KID+", which was "+r.Was+" for "+r.Alg)
+	cli.Row(w, "signs now", signerText(r.Signer, now))
+	cli.Row(w, "next", nextText(r.Standby, now))
+	cli.Row(w, "replicas", r.text())
+	if r.ClientsEnded != nil {
+		cli.Row(w, "sessions", fmt.Sprintf("ended, of %d %s", *r.ClientsEnded, cli.Plural(*r.ClientsEnded, "client")))
+	}
+	cli.Row(w)
+	cli.Row(w, "ITS TOKENS ARE REFUSED BY", "IF SIGNET SIGNED THEM", "IF FORGED")
+	cli.Row(w, "introspection and /userinfo", "now", "now")
+	cli.Row(w, "verifiers that cache keys for "+plainly(r.CacheTime)+" at most", r.genuine(r.Exposure.Genuine(), now), moment(r.Exposure.Forgotten, now))
+	cli.Row(w, "verifiers that keep a key until a new kid comes", r.genuine(r.Exposure.Expired, now), r.restart(now))
+	cli.Row(w, "services that keep one key or one answer for itself", r.genuine(r.Exposure.Expired, now), "restarted")
+	r.writeAdvice(w, now)
+}
+
+// writeAdvice says who has to do something.
+func (r revoked) writeAdvice(w io.Writer, now time.Time) {
+	cli.Row(w)
+	cli.Row(w, "If the key was stolen, restart the services that keep keys (go-oidc does) or one key or answer for itself (get-jwks,")
+	cli.Row(w, "jwks-rsa, Apache's introspection cache), or ask /introspect in them.")
+	if len(r.Behind) > 0 {
+		signs := ""
+		if !r.Unread.Expired.Equal(r.Exposure.Expired) {
+			signs = "sign with the key for " + r.SignStale + " and "
+		}
+		cli.Row(w, "A replica that cannot read the keys may "+signs+"publish it for "+r.ServeStale+": then these times are "+
+			r.genuine(r.Unread.Expired, now)+" and "+moment(r.Unread.Forgotten, now)+".")
+	}
+}
+
+// genuine is a time in the column of tokens that Signet signed.
+func (r revoked) genuine(t, now time.Time) string {
+	if r.Exposure.Expired.IsZero() && t.IsZero() {
+		return "it signed none"
+	}
+	return moment(t, now)
+}
+
+// restart is when a verifier that keeps keys forgets this one.
+func (r revoked) restart(now time.Time) string {
+	switch {
+	case r.Was != "active":
+		return "restarted"
+	case !r.Aged:
+		return "they see the new kid"
+	case r.Standby == nil:
+		return "restarted"
+	}
+	return "restarted, or " + moment(r.Standby.SignsFrom, now)
+}
+
+func moment(t, now time.Time) string {
+	if !t.After(now) {
+		return "now"
+	}
+	return "from " + cli.FormatTime(t) + " (" + cli.Relative(t, now) + ")"
+}
+
+// plainly writes a duration of the API as people do.
+func plainly(s string) string {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return s
+	}
+	return cli.RoundDuration(d)
+}

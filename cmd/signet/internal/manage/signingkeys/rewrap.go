@@ -1,0 +1,68 @@
+package signingkeys
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/server/admin/api"
+)
+
+// rewrapped is the report of `keys rewrap`: the answer of the server, and the replicas.
+type rewrapped struct {
+	api.RewrappedKeys
+	following
+}
+
+func keysRewrap(app *cli.App) *cobra.Command {
+	var p waitFlags
+	cmd := &cobra.Command{
+		Use:   "rewrap",
+		Short: "Put the signing keys under a new master key",
+		Long: "Put the signing keys under a new master key. First give every server the new key in front of the old\n" +
+			"one: two lines in master.key, or SIGNET_MASTER_KEY=NEW,OLD; restart them in any order. Then run this\n" +
+			"once. It is one step, which can be repeated; it refuses while a server lacks the new key.\n\n" +
+			"Refresh tokens from before are sealed under the old key: take that away when the report says so\n" +
+			"(refresh.absolute later), and keep it as long as backups from before.",
+		Example: "signet keys rewrap --wait",
+		Args:    cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := changeKeys(app, cmd, p)
+			if err != nil {
+				return err
+			}
+			var answer rewrapped
+			if err := c.Call(cmd.Context(), api.RewrapKeys.At(), nil, &answer); err != nil {
+				return err
+			}
+			return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.following)
+		},
+	}
+	p.flags(cmd)
+	return cmd
+}
+
+func (r rewrapped) write(w io.Writer, now time.Time) {
+	what := "the signing keys are under it since now"
+	switch {
+	case !r.Changed && len(r.MasterKeys) == 1:
+		what = "the signing keys were under it already, and the server has no other key. Where master.key has a new one now, restart every server first"
+	case !r.Changed:
+		what = "the signing keys were under it already; nothing to do"
+	}
+	cli.Row(w, "master key", r.MasterKeys[0]+": "+what)
+	if len(r.MasterKeys) > 1 {
+		old := "needed for refresh tokens until " + cli.FormatTime(r.NeededUntil) + " (" + cli.Relative(r.NeededUntil, now) + ")"
+		if !r.Changed {
+			old = fmt.Sprintf("needed for refresh tokens until refresh.absolute after the change, so not after %s", cli.FormatTime(r.NeededUntil))
+		}
+		cli.Row(w, "old key", r.MasterKeys[1]+": "+old+"; backups from before need it as long as you keep them")
+	}
+	if len(r.MasterKeys) > 1 {
+		cli.Row(w, "records", "their seals are of the old key until they change: run `signet store seal` before you take it away")
+	}
+	cli.Row(w, "replicas", r.text())
+}

@@ -1,0 +1,143 @@
+package manage
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
+)
+
+func NewUser(app *cli.App) *cobra.Command {
+	return connect.Flags(app, cli.Group("user", "Add and change the people who sign in",
+		"Add, show and change users: the people who sign in with a password.\n\n"+
+			"A user is named by username or by the sub of their tokens (usr_…), which never changes.",
+		userCreate(app), userList(app), userShow(app), userUpdate(app), userSetPassword(app),
+		userSwitch(app, "disable", api.DisableUser, api.DisableUsers, "Keep a user out, and end their sessions"), userSwitch(app, "enable", api.EnableUser, api.EnableUsers, "Let a disabled user in again"),
+		userDelete(app), userImport(app)))
+}
+
+func userCreate(app *cli.App) *cobra.Command {
+	var username string
+	var noPassword bool
+	var claims []string
+	var password cli.PasswordFlags
+	cmd := &cobra.Command{
+		Use:   "create --username NAME [OPTIONS]",
+		Short: "Add a user",
+		Long:  "Add a user. The password is asked for twice, or read from standard input or a file.\n\n" + claimHelp,
+		Example: "signet user create --username alice\n" +
+			"pwgen 20 1 | signet user create --username bob --password-stdin --claim 'roles=[\"admin\"]'",
+		Args: cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cli.Required(cmd, "username"); err != nil {
+				return err
+			}
+			set, err := parseClaims(claims)
+			if err != nil {
+				return err
+			}
+			user := api.NewUser{Username: username, Claims: set}
+			if !noPassword {
+				secret, err := password.Read(app)
+				if err != nil {
+					return err
+				}
+				user.Password = &secret
+			} else if password.Given() {
+				return cli.Usagef("--no-password comes with a password; leave one of them out")
+			}
+			return callUser(app, cmd, api.CreateUser.At(), user)
+		},
+	}
+	cmd.Flags().StringVar(&username, "username", "", "the `NAME` to sign in with")
+	password.Register(cmd)
+	cmd.Flags().BoolVar(&noPassword, "no-password", false, "no password yet: the user cannot sign in until one is set")
+	cmd.Flags().StringArrayVar(&claims, "claim", nil, "a fact about the user (`NAME=VALUE`), any number of times")
+	return cmd
+}
+
+func userShow(app *cli.App) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show NAME",
+		Short:   "Show a user",
+		Example: "signet user show alice",
+		Args:    cli.Args("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return callUser(app, cmd, api.ShowUser.At(args[0]), nil)
+		},
+	}
+}
+
+func userUpdate(app *cli.App) *cobra.Command {
+	var claims, remove []string
+	cmd := &cobra.Command{
+		Use:     "update NAME OPTIONS",
+		Short:   "Change a user's claims",
+		Long:    "Change a user's claims. Those that are not named stay. The next refresh already sees the change.\n\n" + claimHelp,
+		Example: "signet user update alice --claim department=sales --remove-claim trial",
+		Args:    cli.Args("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			set, err := parseClaims(claims)
+			if err != nil {
+				return err
+			}
+			for _, name := range remove {
+				set[name] = json.RawMessage("null")
+			}
+			if len(set) == 0 {
+				return cli.Usagef("say what to change with --claim or --remove-claim; see `%s --help`", cmd.CommandPath())
+			}
+			return callUser(app, cmd, api.UpdateUser.At(args[0]), api.UserChanges{Claims: set})
+		},
+	}
+	cmd.Flags().StringArrayVar(&claims, "claim", nil, "set a claim (`NAME=VALUE`), any number of times")
+	cmd.Flags().StringArrayVar(&remove, "remove-claim", nil, "remove the claim `NAME`, any number of times")
+	return cmd
+}
+
+func userSwitch(app *cli.App, name string, one, many api.Verb, short string) *cobra.Command {
+	var file bulkFile
+	cmd := &cobra.Command{
+		Use:     name + " NAME | --file FILE",
+		Short:   short,
+		Example: "signet user " + name + " alice\nsignet user " + name + " --file names.txt",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return callForEach(app, cmd, file.path, many)
+			}
+			return callUser(app, cmd, one.At(args[0]), nil)
+		},
+	}
+	file.flag(cmd)
+	return cmd
+}
+
+func userDelete(app *cli.App) *cobra.Command {
+	var yes bool
+	var file bulkFile
+	cmd := &cobra.Command{
+		Use:     "delete NAME | --file FILE",
+		Short:   "Remove a user for good",
+		Long:    "Remove a user and all their sessions for good. A later user of the same name gets another sub and\ninherits nothing.",
+		Example: "signet user delete alice\nsignet user delete --file gone.txt --yes",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				if err := app.Confirm(yes, fmt.Sprintf("Delete all users in %s for good?", file.path)); err != nil {
+					return err
+				}
+				return callForEach(app, cmd, file.path, api.DeleteUsers)
+			}
+			if err := app.Confirm(yes, fmt.Sprintf("Delete the user %q for good?", args[0])); err != nil {
+				return err
+			}
+			return deleteRecord(app, cmd, args[0], api.DeleteUser.At(args[0]))
+		},
+	}
+	cli.YesFlag(cmd, &yes)
+	file.flag(cmd)
+	return cmd
+}

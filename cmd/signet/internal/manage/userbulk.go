@@ -1,0 +1,78 @@
+package manage
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
+	"signet/server/admin/api"
+)
+
+// bulkFile is the flag of a command that takes one user, or a file of users.
+type bulkFile struct{ path string }
+
+func (b *bulkFile) flag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&b.path, "file", "", "do it for each user in `FILE` (- for standard input): a name or sub a line, or NDJSON with \"username\"")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if !cmd.Flags().Changed("file") {
+			return cli.Args("NAME")(cmd, args)
+		}
+		if len(args) > 0 {
+			return cli.Usagef("--file has the names; leave %q out", args[0])
+		}
+		return nil
+	}
+}
+
+// callForEach sends the users of a file to a verb for many users, and reports the refused lines as an import does.
+func callForEach(app *cli.App, cmd *cobra.Command, file string, verb api.Verb) error {
+	in, err := openInput(app, file)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	c, err := connect.Client(app)
+	if err != nil {
+		return err
+	}
+	var report api.Report
+	body := asNDJSON(app.Watch("sent", in, 0))
+	defer body.Close()
+	if err := c.Call(cmd.Context(), verb.At(), body, &report); err != nil {
+		return err
+	}
+	if err := app.Print(report, func(w io.Writer) { writeReport(w, report) }); err != nil {
+		return err
+	}
+	if n := refusedLines(report); n > 0 {
+		return fmt.Errorf("%d of %d lines were refused", n, n+report.Accepted)
+	}
+	return nil
+}
+
+// asNDJSON makes {"username": …} of lines that are a name.
+func asNDJSON(in io.Reader) io.ReadCloser {
+	out, w := io.Pipe()
+	go func() {
+		lines := bufio.NewScanner(in)
+		lines.Buffer(nil, 128<<10)
+		for lines.Scan() {
+			line := bytes.TrimSpace(lines.Bytes())
+			if len(line) > 0 && line[0] != '{' {
+				quoted, _ := json.Marshal(map[string]string{"username": string(line)}) // text always encodes
+				line = quoted
+			}
+			if _, err := w.Write(append(line, '\n')); err != nil {
+				return // nobody reads on
+			}
+		}
+		w.CloseWithError(lines.Err()) // nil is the end
+	}()
+	return out
+}

@@ -1,0 +1,69 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"signet/store/bolt"
+	"signet/store/recovery"
+)
+
+// readCopy reads the copy of the store that is replaced. It counts where the store itself could not be read,
+// or, with Redis, is empty already. Records are looked up one by one, so an export is put into a file first,
+// beside which it stays until the restore ends.
+func (r *restoration) readCopy(ctx context.Context, live *recovery.Replaced) (*recovery.Replaced, error) {
+	newest, err := openBackup(ctx, r.app, r.copied, r.master, r.unverified)
+	if err != nil {
+		return nil, err
+	}
+	r.closers = append(r.closers, newest.close)
+	if own, id := newest.foundation.Install.ID, r.backup.foundation.Install.ID; own != id {
+		return nil, fmt.Errorf("%s is of another install (%s) than the backup (%s)", r.copied, own, id)
+	}
+	source, ok := newest.source.(*bolt.Store)
+	if !ok {
+		if source, err = r.unpack(ctx, newest); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.copied, err)
+		}
+	}
+	read, err := recovery.ReadReplaced(ctx, source, r.history, r.backup.foundation, r.backup.asOf)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.copied, err)
+	}
+	r.report.Knew = append(r.report.Knew, r.copied)
+	r.report.Older = read.Older()
+	if live != nil && live.Foundation.KeyringVersion > read.Foundation.KeyringVersion {
+		read.Foundation = live.Foundation
+	}
+	return read, nil
+}
+
+// unpack puts an export into a bolt file of its own.
+func (r *restoration) unpack(ctx context.Context, archive *backupFile) (*bolt.Store, error) {
+	dir, err := os.MkdirTemp("", "signet-restore-") // of mode 0700: it holds password hashes
+	if err != nil {
+		return nil, err
+	}
+	r.closers = append(r.closers, func() error { return os.RemoveAll(dir) })
+	path := filepath.Join(dir, "replaced.db")
+	if err := bolt.Import(ctx, path, archive.seals, archive.foundation, archive.read(ctx)); err != nil {
+		return nil, err
+	}
+	s, err := bolt.Open(path, bolt.Options{Seals: archive.seals})
+	if err != nil {
+		return nil, err
+	}
+	r.closers = append(r.closers, s.Close)
+	return s, nil
+}
+
+// closeAll closes in reverse order.
+func (r *restoration) closeAll() (err error) {
+	for i := len(r.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, r.closers[i]())
+	}
+	return err
+}

@@ -1,0 +1,357 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
+	"signet/config"
+	"signet/keys"
+	"signet/keys/mark"
+	"signet/keys/masterkey"
+	"signet/keys/pkcs11"
+	"signet/keys/rotation"
+	"signet/store"
+	"signet/store/archive"
+	"signet/store/recovery"
+	"signet/store/seal"
+)
+
+func New(app *cli.App) *cobra.Command {
+	var r restoration
+	cmd := &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Put a backup in the place of the store, and bring nothing back that was revoked",
+		Long: "Put FILE, which `signet backup` or `signet export` wrote, in the place of the configuration's store, while\n" +
+			"the server is stopped. FILE is read and checked to its end before anything is changed. A bolt store that\n" +
+			"is there is moved aside, to NAME.before-restore-TIME; a Redis must be empty, or hold only what running\n" +
+			"servers of this install have put back into it.\n\n" +
+			"What was revoked since the backup stays revoked: keys, sessions, tokens, users and clients that were disabled\n" +
+			"or deleted, passwords and secrets that were replaced, rights that were taken. This is taken from the store\n" +
+			"that is replaced, where it can be read, or from a copy of it that --replaced names, and from the server's\n" +
+			"logs that --audit-log names. To undo such a change on purpose, move the store away first. The next\n" +
+			"signing key then signs at once, because the present one may have leaked since; tokens that it has signed\n" +
+			"stay valid. The report lists what is left to do.\n\n" +
+			"--rehearsal tries FILE out beside a running install: it makes an install of its own, with new signing keys\n" +
+			"and without sessions, so that none of its tokens is valid in the other.",
+		Example: "signet restore --config /etc/signet/signet.yaml /backup/signet-2026-03-04.db\n" +
+			"signet restore --audit-log /var/log/signet.log signet.ndjson\n" +
+			"signet restore --config rehearsal/signet.yaml --rehearsal signet-backup.db",
+		Args: cli.Args("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := configfile.Load(app)
+			if err != nil {
+				return err
+			}
+			r.app, r.cfg, r.now = app, cfg, app.Clock()
+			if err := r.run(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			return app.Print(r.report, r.report.write)
+		},
+	}
+	configfile.Flag(app, cmd)
+	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
+	cmd.Flags().StringVar(&r.copied, "replaced", "", "take what was revoked from `FILE` too, a backup or export of the store that is replaced, made last")
+	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make an install of its own, whose tokens are not valid in the other")
+	cmd.Flags().BoolVar(&r.unverified, "unverified", false, "take an export that an older signet wrote, which has no MAC: anybody may have edited it")
+	return cmd
+}
+
+// restoration is one restore under way.
+type restoration struct {
+	app     *cli.App
+	cfg     config.Config
+	logs    []string
+	copied  string // a copy of the store that is replaced; empty: there is none
+	now     time.Time
+	master  []masterkey.Key
+	seals   *seal.Keys   // of the records that are put back
+	hsm     pkcs11.Token // nil: there is none
+	backup  *backupFile
+	target  restoreTarget
+	history *recovery.History
+	report  restoreReport
+
+	rehearsal  bool
+	unverified bool           // an export without a MAC is taken too
+	closers    []func() error // of a copy of the replaced store
+
+	mark        *mark.Mark // of this server; nil: there is none
+	markProblem error      // why there is none, though there is a file
+	knewRevoked []string   // kids of keys that the backup itself knows to be revoked
+}
+
+// run looks at everything before it changes anything.
+func (r *restoration) run(ctx context.Context, path string) (err error) {
+	if err := refuseItself(r.app, r.cfg, path); err != nil {
+		return err
+	}
+	if r.master, err = install.ReadMasterKeys(r.cfg.MasterKeyFile, r.app.Getenv); err != nil {
+		return err
+	}
+	r.seals = install.NewSeals(r.master)
+	if r.hsm, err = install.OpenHSM(r.cfg, r.app.Getenv); err != nil {
+		return err
+	}
+	if r.hsm != nil { // it is to make a key
+		defer r.hsm.Close()
+		if err := install.CheckHSM(ctx, r.cfg, r.hsm); err != nil {
+			return fmt.Errorf("keys.hsm: %w; nothing was changed", err)
+		}
+	}
+	if r.backup, err = openBackup(ctx, r.app, path, r.master, r.unverified); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.backup.close()) }()
+	if r.target, err = openRestoreTarget(ctx, (install.Opener{Getenv: r.app.Getenv, Seals: r.seals, Master: r.master}), r.cfg, r.now); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.target.close()) }()
+	defer func() { err = errors.Join(err, r.closeAll()) }()
+	r.report = restoreReport{Store: install.StoreName(r.cfg), From: path, AsOf: r.backup.asOf, Install: r.backup.foundation.Install.ID}
+	replaced, err := r.readHistory(ctx)
+	if err != nil {
+		return err
+	}
+	return r.put(ctx, replaced)
+}
+
+// refuseItself: a file cannot be put in its own place.
+func refuseItself(app *cli.App, cfg config.Config, path string) error {
+	own, _ := cfg.BoltPath()
+	one, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("reading the backup: %w", err)
+	}
+	if other, err := os.Stat(own); err == nil && os.SameFile(one, other) {
+		return cli.Usagef("%s is the store itself; name a backup of it", path)
+	}
+	return nil
+}
+
+// readHistory collects what is known to have happened since the backup: first from the store that is
+// replaced, then from the logs.
+func (r *restoration) readHistory(ctx context.Context) (replaced *recovery.Replaced, err error) {
+	b := r.backup
+	r.history = b.history(r.now)
+	replaced, unread, err := r.target.read(ctx, r.history, b)
+	if err != nil {
+		return nil, err
+	}
+	if unread != nil {
+		r.report.Unread = unread.Error()
+		replaced = nil
+	}
+	if replaced != nil {
+		if id := b.foundation.Install.ID; replaced.Foundation.Install.ID != id {
+			return nil, fmt.Errorf("store: %s is of another install (%s) than the backup (%s); move it away yourself if it is to be replaced, nothing was changed", install.StoreName(r.cfg), replaced.Foundation.Install.ID, id)
+		}
+		r.report.Knew = append(r.report.Knew, install.StoreName(r.cfg))
+		r.report.Older = replaced.Older()
+		if gap := replaced.Gap(); gap > 0 {
+			r.report.Gaps = append(r.report.Gaps, fmt.Sprintf("ATTENTION: the audit trail of %s no longer has %d events from after the backup. The state of its records was used for them.", install.StoreName(r.cfg), gap))
+		}
+	}
+	if r.copied != "" {
+		if replaced, err = r.readCopy(ctx, replaced); err != nil {
+			return nil, fmt.Errorf("%w; nothing was changed", err)
+		}
+	}
+	if err := r.readLogs(); err != nil {
+		return nil, err
+	}
+	if err := r.readMark(); err != nil {
+		return nil, err
+	}
+	return replaced, nil
+}
+
+// put makes the keyring fit for use and puts everything into the target. A keyring that running servers
+// have put back is in a store already; that one is recovered where it is, after the records are there.
+func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) error {
+	redis, onRedis := r.target.(*redisTarget)
+	f := r.backup.foundation
+	ring, hand, err := r.openKeyring(ctx, replaced)
+	if err != nil {
+		return err
+	}
+	if r.rehearsal {
+		return r.rehearse(ctx, replaced)
+	}
+	inPlace := onRedis && redis.live != nil
+	if onRedis {
+		if err := install.CompareClocks(ctx, redis.s, r.cfg, f.Install.ID, r.master[0]); err != nil {
+			return err
+		}
+	}
+	if !inPlace {
+		if err := r.recover(ctx, ring); err != nil {
+			return err
+		}
+		f.KeyringVersion, f.Keyring = hand.version, hand.document
+	}
+	r.history.AddEvent(store.Event{At: r.now.UTC(), Type: store.EventRestore, Outcome: store.OutcomeOK, Actor: "signet restore",
+		Detail: map[string]string{"as_of": r.report.AsOf.Format(time.RFC3339)}})
+	o := recovery.NewOverlay(ctx, r.history, replaced, r.cfg.Keys.MaxTokenLife)
+	r.seals.Use(ring.MasterKeyInUse)
+	if err := r.fill(ctx, f, o, o.Records(r.backup.read(ctx))); err != nil {
+		return err
+	}
+	if inPlace {
+		return r.recoverInPlace(ctx, redis, hand)
+	}
+	r.replaceMark(ring)
+	return nil
+}
+
+// fill puts the records into the target and reports what came of them.
+func (r *restoration) fill(ctx context.Context, f store.Foundation, o *recovery.Overlay, records iter.Seq2[store.Record, error]) error {
+	if err := r.target.fill(ctx, f, r.report.Counts.Counted(records)); err != nil {
+		return fmt.Errorf("restoring %s: %w", r.backup.path, err)
+	}
+	if bolt, ok := r.target.(*boltTarget); ok {
+		r.report.MovedAside = bolt.aside
+	}
+	r.report.Kept.Preserved = o.Preserved
+	r.report.Lost = o.Lost(func(sub string) string { return r.target.name(ctx, sub) })
+	return nil
+}
+
+func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys.Config {
+	cfg := install.KeyringConfig(r.cfg, storage, installID, r.master)
+	cfg.Remote, cfg.Sealed = install.RemoteKeys(r.cfg, r.hsm), true
+	if r.mark != nil {
+		cfg.AtLeast = r.mark.Version
+	}
+	return cfg
+}
+
+// openKeyring opens the newest keyring of the install that is known: the backup's, or that of the
+// store that is replaced. What the other knows to be revoked counts too.
+func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replaced) (*keys.Manager, *keyringInHand, error) {
+	open := func(f store.Foundation) (*keys.Manager, *keyringInHand, error) {
+		hand := &keyringInHand{f.KeyringVersion, f.Keyring}
+		m, err := keys.Open(ctx, r.keyringConfig(hand, f.Install.ID))
+		if err == nil {
+			for _, kid := range m.Keyring().Revoked() {
+				r.history.NoteRevokedKey(kid)
+			}
+		}
+		return m, hand, err
+	}
+	ring, hand, err := open(r.backup.foundation)
+	if err == nil {
+		r.knewRevoked = ring.Keyring().Revoked()
+	}
+	if errors.Is(err, masterkey.ErrMismatch) {
+		return nil, nil, fmt.Errorf("master key: it is not the one of this backup (%w); put the right one back, nothing was changed", err)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("keyring: %w; nothing was changed", err)
+	}
+	if replaced == nil {
+		return ring, hand, nil
+	}
+	newer, newerHand, err := open(replaced.Foundation)
+	if _, running := r.target.(*redisTarget); running && err != nil {
+		return nil, nil, fmt.Errorf("keyring: that in %s: %w; nothing was changed", install.StoreName(r.cfg), err)
+	}
+	if err != nil {
+		r.report.Unread = fmt.Sprintf("its keyring: %v", err)
+		return ring, hand, nil
+	}
+	if newerHand.version > hand.version {
+		r.report.NewerKeyring = true
+		return newer, newerHand, nil
+	}
+	return ring, hand, nil
+}
+
+func (r *restoration) recover(ctx context.Context, ring *keys.Manager) error {
+	revoked := r.history.RevokedKeys()
+	done, err := ring.Edit().Recover(ctx, revoked)
+	if err != nil {
+		return fmt.Errorf("keyring: %w", err)
+	}
+	r.report.Keyring = done
+	if err := r.recoverRecords(ctx, ring); err != nil {
+		return err
+	}
+	for _, kid := range revoked {
+		if !slices.Contains(r.knewRevoked, kid) {
+			r.report.Kept.Keys = append(r.report.Kept.Keys, kid)
+		}
+	}
+	return nil
+}
+
+// preserved is what was taken away since the backup and stays so.
+type preserved struct {
+	Keys []string `json:"keys_revoked"`
+	recovery.Preserved
+}
+
+// recoverInPlace goes by compare-and-set against the servers that are running.
+func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest *keyringInHand) error {
+	if version := t.live.KeyringVersion; newest.version > version {
+		if _, err := t.s.SwapKeyring(ctx, version, newest.version, newest.document); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+	}
+	ring, err := keys.Open(ctx, r.keyringConfig(t.s, t.live.Install.ID))
+	if err != nil {
+		return fmt.Errorf("keyring: %w; the records are restored, run `signet keys rotate --emergency`", err)
+	}
+	if err := r.recover(ctx, ring); err != nil {
+		return err
+	}
+	r.replaceMark(ring)
+	return nil
+}
+
+// restoreReport is what was done and what is left to do.
+type restoreReport struct {
+	Store        string            `json:"store"`
+	From         string            `json:"from"`
+	AsOf         time.Time         `json:"as_of"`
+	Install      string            `json:"install"`
+	Rehearsal    bool              `json:"rehearsal,omitempty"`
+	LeftOut      int64             `json:"sessions_left_out,omitempty"` // of a rehearsal
+	MovedAside   string            `json:"moved_aside,omitempty"`
+	Counts       archive.Counts    `json:"counts"`
+	Knew         []string          `json:"known_from"`           // where it was known from what has happened since
+	Unread       string            `json:"unreadable,omitempty"` // why the store that was replaced could not be asked
+	Gaps         []string          `json:"gaps,omitempty"`       // what the logs and the trail lack
+	NewerKeyring bool              `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
+	Keyring      rotation.Recovery `json:"keyring"`
+	Older        bool              `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
+	Kept         preserved         `json:"kept"`
+	Lost         recovery.Lost     `json:"lost"`
+}
+
+func (r restoreReport) write(w io.Writer) { writeRestore(w, r) }
+
+// recoverRecords notes in the keyring that every restored record has a seal, and forgets the floors of the
+// records that were replaced.
+func (r *restoration) recoverRecords(ctx context.Context, ring *keys.Manager) error {
+	if t, onRedis := r.target.(*redisTarget); !onRedis || t.live == nil {
+		if err := ring.Edit().SealRecords(ctx); err != nil {
+			return fmt.Errorf("keyring: %w", err)
+		}
+	}
+	if err := ring.Edit().ReplaceFloors(ctx, nil); err != nil {
+		return fmt.Errorf("keyring: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"time"
+
+	"signet/cmd/signet/internal/install"
+	"signet/config"
+	"signet/keys"
+	"signet/store"
+	"signet/store/bolt"
+	"signet/store/recovery"
+	"signet/store/redis"
+	"signet/store/seal"
+)
+
+// restoreTarget is the store that a backup goes into.
+type restoreTarget interface {
+	// read reads the store that is replaced into h, and returns it, or nil where there is none. unread is
+	// why it could not be read. That does not stop a restore, which is often made because of it.
+	read(ctx context.Context, h *recovery.History, b *backupFile) (r *recovery.Replaced, unread error, err error)
+	// name is the username of a user of the store that is replaced, or "".
+	name(ctx context.Context, sub string) string
+	// fill puts the records in, and the foundation last.
+	fill(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error
+	close() error
+}
+
+func openRestoreTarget(ctx context.Context, o install.Opener, cfg config.Config, now time.Time) (restoreTarget, error) {
+	path, embedded := cfg.BoltPath()
+	if embedded {
+		return openBoltTarget(o, path, now)
+	}
+	s, err := o.OpenRedis(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &redisTarget{s: s, cfg: cfg}, nil
+}
+
+// boltTarget is a file. One that is there is held open, so that no server starts on it meanwhile,
+// until the new one takes its place.
+type boltTarget struct {
+	path   string
+	old    *bolt.Store // nil: there is none, or it cannot be read
+	unread error
+	seals  *seal.Keys // of the new one
+	aside  string     // what the old one will be called; empty: there is none
+}
+
+func openBoltTarget(o install.Opener, path string, now time.Time) (*boltTarget, error) {
+	t := &boltTarget{path: path, seals: o.Seals}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("store: %w; make that directory first", err)
+	}
+	if _, err := os.Lstat(path); err != nil {
+		return t, nil
+	}
+	t.aside = path + ".before-restore-" + now.UTC().Format("20060102T150405Z")
+	old, err := bolt.Open(path, bolt.Options{Seals: install.NewSeals(o.Master)})
+	if errors.Is(err, store.ErrLocked) {
+		return nil, fmt.Errorf("%w; stop the server first, nothing was changed", install.ExplainBolt(err, path))
+	}
+	t.old, t.unread = old, err
+	return t, nil
+}
+
+func (t *boltTarget) read(ctx context.Context, h *recovery.History, b *backupFile) (*recovery.Replaced, error, error) {
+	if t.old == nil {
+		return nil, t.unread, nil
+	}
+	r, err := recovery.ReadReplaced(ctx, t.old, h, b.foundation, b.asOf)
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
+	}
+	return r, err, nil
+}
+
+func (t *boltTarget) name(ctx context.Context, sub string) string {
+	id, err := store.ParseUserID(sub)
+	if err != nil || t.old == nil {
+		return ""
+	}
+	u, err := t.old.User(ctx, id)
+	if err != nil {
+		return ""
+	}
+	return u.Username
+}
+
+// fill makes the new file beside the old one. The old one has a second name before the new one takes
+// the first, so whatever breaks off, one of them is there.
+func (t *boltTarget) fill(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+	if t.aside == "" {
+		return bolt.Import(ctx, t.path, t.seals, f, records)
+	}
+	made := t.path + ".restored"
+	if err := os.Remove(made); err != nil && !errors.Is(err, os.ErrNotExist) { // of a restore that was killed
+		return err
+	}
+	if err := bolt.Import(ctx, made, t.seals, f, records); err != nil {
+		return err
+	}
+	if err := os.Link(t.path, t.aside); err != nil {
+		if err := os.Rename(t.path, t.aside); err != nil { // a file system without links
+			return errors.Join(err, os.Remove(made))
+		}
+	}
+	return os.Rename(made, t.path)
+}
+
+func (t *boltTarget) close() error {
+	if t.old == nil {
+		return nil
+	}
+	return t.old.Close()
+}
+
+// redisTarget is a Redis that is empty, or in which there is only what the servers of this install,
+// which are running, have put back.
+type redisTarget struct {
+	s    *redis.Store
+	cfg  config.Config
+	live *store.Foundation // what they have put back
+}
+
+func (t *redisTarget) read(ctx context.Context, _ *recovery.History, _ *backupFile) (*recovery.Replaced, error, error) {
+	f, err := t.s.Foundation(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("store: %w", err)
+	}
+	t.live = &f
+	return &recovery.Replaced{Foundation: f}, nil, nil
+}
+
+func (t *redisTarget) name(context.Context, string) string { return "" }
+
+// fill leaves a keyring that was put back as it is; it is for the caller to recover it in place.
+func (t *redisTarget) fill(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+	var err error
+	if t.live == nil {
+		err = t.s.Import(ctx, f, records)
+	} else {
+		err = t.s.Refill(ctx, records)
+	}
+	if errors.Is(err, store.ErrExists) {
+		return fmt.Errorf("store: %w; a backup goes only where no clients, users and sessions are: empty that Redis, or set another redis.prefix; if servers of this install are running on it, just run this again", err)
+	}
+	return err
+}
+
+func (t *redisTarget) close() error { return t.s.Close() }
+
+// keyringInHand is a keyring that no store has yet.
+type keyringInHand struct {
+	version  uint64
+	document []byte
+}
+
+var _ keys.Storage = (*keyringInHand)(nil)
+
+func (k *keyringInHand) LoadKeyring(context.Context) (uint64, []byte, error) {
+	return k.version, k.document, nil
+}
+
+func (k *keyringInHand) SwapKeyring(_ context.Context, old, next uint64, document []byte) (bool, error) {
+	if k.version != old {
+		return false, nil
+	}
+	k.version, k.document = next, document
+	return true, nil
+}

@@ -1,0 +1,57 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
+	"signet/config"
+	"signet/store"
+	"signet/store/bolt"
+)
+
+func NewCompact(app *cli.App) *cobra.Command {
+	return configfile.Flag(app, &cobra.Command{
+		Use:   "compact",
+		Short: "Give the free space in a bolt store back to the disk",
+		Long: "Rewrite the file of a bolt store without the space that deleted records have left. Stop the server\n" +
+			"first. The file is read and checked whole, and the new one, with the same mode and owner, takes its\n" +
+			"place in one step: an interruption leaves one or the other. It needs as much space again meanwhile.",
+		Example: "signet store compact --config /etc/signet/signet.yaml",
+		Args:    cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := configfile.Load(app)
+			if err != nil {
+				return err
+			}
+			path, embedded := cfg.BoltPath()
+			if !embedded {
+				return fmt.Errorf("store: %s is no file of Signet's; Redis gives space back by itself", install.StoreName(cfg))
+			}
+			master, err := install.ReadMasterKeys(cfg.MasterKeyFile, app.Getenv)
+			if err != nil {
+				return err
+			}
+			c, err := bolt.Compact(cmd.Context(), path, install.NewSeals(master))
+			if errors.Is(err, store.ErrLocked) {
+				return fmt.Errorf("%w; stop the server first", install.ExplainBolt(err, path))
+			}
+			if err != nil {
+				return install.ExplainBolt(err, path)
+			}
+			return printCompacted(app, cfg, c)
+		},
+	})
+}
+
+func printCompacted(app *cli.App, cfg config.Config, c bolt.Compacted) error {
+	path := install.StoreName(cfg)
+	return app.Print(map[string]any{"store": path, "bytes_before": c.Before, "bytes_after": c.After}, func(w io.Writer) {
+		fmt.Fprintf(w, "compacted %s from %d to %d bytes\n", path, c.Before, c.After)
+	})
+}

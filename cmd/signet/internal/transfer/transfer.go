@@ -1,0 +1,145 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/install"
+	"signet/config"
+	"signet/store"
+	"signet/store/bolt"
+	"signet/store/seal"
+)
+
+// exporter and importer are a store that is opened to move what is in it, or to move into it.
+type exporter interface {
+	store.Exporter
+	io.Closer
+}
+
+type importer interface {
+	store.Importer
+	io.Closer
+}
+
+// openExporter opens the store of the configuration as it is.
+func openExporter(ctx context.Context, o install.Opener, cfg config.Config) (exporter, error) {
+	path, ok := cfg.BoltPath()
+	if !ok {
+		return openRedisExporter(ctx, o, cfg)
+	}
+	db, err := bolt.Open(path, bolt.Options{Seals: o.Seals})
+	if errors.Is(err, store.ErrLocked) {
+		return nil, fmt.Errorf("%w; stop the server, or export from a copy of it: `signet backup copy.db` and then `signet export --store bolt:copy.db FILE`", install.ExplainBolt(err, path))
+	}
+	if err != nil {
+		return nil, install.ExplainBolt(err, path)
+	}
+	return db, nil
+}
+
+// openRedisExporter says so where servers are at work on the store, which Redis does not forbid.
+func openRedisExporter(ctx context.Context, o install.Opener, cfg config.Config) (exporter, error) {
+	s, err := o.OpenRedis(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if beats, err := s.Beats(ctx, time.Now()); err == nil && len(beats) > 0 {
+		o.Warn(fmt.Errorf("store: servers run on it, or did a minute ago: %d; what they do meanwhile may be missing, so stop them for a move", len(beats)))
+	}
+	return s, nil
+}
+
+// openImporter opens the store of the configuration if it holds nothing. With bolt it is not even
+// there; Redis itself says so once more when the import begins.
+func openImporter(ctx context.Context, o install.Opener, cfg config.Config) (importer, error) {
+	path, ok := cfg.BoltPath()
+	if !ok {
+		s, err := o.OpenRedis(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		o.Check(ctx, s)
+		if _, err := s.Install(ctx); !errors.Is(err, store.ErrNotFound) {
+			return nil, errors.Join(notEmpty(cfg, err), s.Close())
+		}
+		return s, nil
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return nil, notEmpty(cfg, nil)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("store: %w; make that directory, or name another place with --store", err)
+	}
+	return boltImporter{path, o.Seals}, nil
+}
+
+// boltImporter is the path of a file that the import makes.
+type boltImporter struct {
+	path  string
+	seals *seal.Keys
+}
+
+func (to boltImporter) Import(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+	return bolt.Import(ctx, to.path, to.seals, f, records)
+}
+
+func (boltImporter) Close() error { return nil }
+
+// notEmpty refuses to import; why says more, where there is more to say.
+func notEmpty(cfg config.Config, why error) error {
+	if why != nil && !errors.Is(why, store.ErrExists) {
+		return fmt.Errorf("store: %w", why)
+	}
+	if _, embedded := cfg.BoltPath(); embedded {
+		return fmt.Errorf("store: %s is there already, and an import goes only where nothing is; name another place with --store, or move that one away", install.StoreName(cfg))
+	}
+	return fmt.Errorf("store: %s holds something under the prefix %q already, and an import goes only where nothing is; set another redis.prefix, or name another database", install.StoreName(cfg), cfg.Redis.Prefix)
+}
+
+// movingConfig is the configuration whose store is moved. --store names another store, and then
+// there need not be a configuration.
+func movingConfig(app *cli.App, storeURL string) (config.Config, error) {
+	if storeURL == "" {
+		return configfile.Load(app)
+	}
+	storeURL, err := fromHere(storeURL)
+	if err != nil {
+		return config.Config{}, err
+	}
+	elsewhere := new(cli.App)
+	*elsewhere = *app
+	elsewhere.Environ = append(slices.Clone(app.Environ), "SIGNET_STORE="+storeURL)
+	if configfile.Path(app) != "" || app.Getenv("SIGNET_ISSUER") != "" {
+		return configfile.Load(elsewhere)
+	}
+	elsewhere.Environ = append(elsewhere.Environ, "SIGNET_ISSUER=https://moving.invalid") // nobody is told it
+	cfg, err := configfile.Load(elsewhere)
+	if path, ok := cfg.BoltPath(); ok {
+		cfg.DataDir = filepath.Dir(path)
+	}
+	return cfg, err
+}
+
+// fromHere reads a path on the command line as the shell's user means it: from the working directory.
+func fromHere(storeURL string) (string, error) {
+	path, isBolt := strings.CutPrefix(storeURL, "bolt:")
+	switch {
+	case isBolt && path != "":
+		path, err := filepath.Abs(path)
+		return "bolt:" + path, err
+	case isBolt || !strings.Contains(storeURL, ":"):
+		return "", cli.Usagef("--store: name the kind of store and the place, like bolt:signet.db")
+	}
+	return storeURL, nil
+}
