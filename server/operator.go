@@ -1,13 +1,9 @@
 package server
 
 import (
-	"context"
 	"net/http"
 
 	"signet/server/admin"
-	"signet/server/admin/api"
-	"signet/server/edge"
-	"signet/store"
 )
 
 // Admin returns the admin API for a Unix socket, whose mode 0600 is the authentication: whoever can open it may use
@@ -27,18 +23,9 @@ func newAdmin(s *Server) *admin.Admin {
 			set := s.settings()
 			return admin.Settings{Lifetimes: set.Lifetimes, Policy: set.Policy, Throttle: set.Throttle}
 		},
-		Clients: s.clients, Floors: s.floors, Replicas: replicas{s}, Sealed: cfg.Seals != nil,
-		Error: asError, Bearer: bearer, Begin: beginNow,
+		Clients: s.clients, Floors: s.floors, Replica: s.replica, Sealed: cfg.Seals != nil,
+		Error: asError, Bearer: bearer,
 		StoredName: s.storedName, ClientWarnings: s.clientWarnings, SampleHashes: s.hashes.want,
-		Readiness: func(r *edge.Request) api.Readiness { return api.Readiness(s.readiness(r.Context())) },
+		Readiness: s.discovery.Readiness,
 	})
-}
-
-// replicas are the servers on the same store, for the admin API.
-type replicas struct{ server *Server }
-
-func (r replicas) ID() string               { return r.server.replica }
-func (r replicas) Beat(ctx context.Context) { r.server.beat(ctx) }
-func (r replicas) Live(ctx context.Context) ([]store.Heartbeat, error) {
-	return r.server.liveBeats(ctx)
 }

@@ -14,6 +14,7 @@ import (
 	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/password"
+	"signet/server/replica"
 	"signet/server/throttle"
 	"signet/server/token"
 	"signet/store"
@@ -38,24 +39,22 @@ type Config struct {
 	Now       func() time.Time
 	Settings  func() Settings // those in force
 
-	Clients  *clientauth.Cache
-	Floors   *clientauth.Floors
-	Replicas Replicas
-	Sealed   bool // the records of the store have seals
+	Clients *clientauth.Cache
+	Floors  *clientauth.Floors
+	Replica *replica.Replica
+	Sealed  bool // the records of the store have seals
 
 	// Error returns the response for any error of a handler, see edge.Surface.
 	Error func(error) *edge.Error
 	// Bearer returns the access token of a request.
 	Bearer func(*edge.Request) (string, error)
-	// Begin counts a request as under way, whose body is worked on while it comes.
-	Begin func(ctx context.Context)
 
 	// StoredName returns the spelling under which the user of a typed name is stored, and password.ErrUsername for what
 	// can be no name.
 	StoredName func(ctx context.Context, typed string) (string, error)
 
 	ClientWarnings func(ctx context.Context, client store.Client, warnings []string) []string // adds what an operator should know of a client
-	Readiness      func(*edge.Request) api.Readiness
+	Readiness      func(context.Context) api.Readiness
 	SampleHashes   func() // looks soon which formats of password hashes the store has
 }
 
@@ -64,13 +63,6 @@ type Settings struct {
 	Lifetimes store.Lifetimes // of sessions
 	Policy    password.Policy // what a new password must be
 	Throttle  throttle.Config
-}
-
-// Replicas are the servers on the same store.
-type Replicas interface {
-	ID() string                                      // of this one
-	Beat(context.Context)                            // publishes what this one has, and reads what the others have
-	Live(context.Context) ([]store.Heartbeat, error) // this one included
 }
 
 // Admin answers the verbs of the admin API.
@@ -92,10 +84,10 @@ func New(cfg Config) *Admin {
 	bulk := &bulk{users: users, rec: rec, now: cfg.Now, sampleHashes: cfg.SampleHashes, asError: cfg.Error}
 	sessions := &sessions{store: cfg.Store, users: users, cache: cfg.Clients, settings: cfg.Settings, checker: cfg.Checker, rec: rec, now: cfg.Now, asError: cfg.Error}
 	limits := &limits{store: cfg.Store, throttle: cfg.Throttle, settings: cfg.Settings, rec: rec, now: cfg.Now}
-	keyring := &keyring{keys: cfg.Keys, replicas: cfg.Replicas, settings: cfg.Settings, rec: rec}
+	keyring := &keyring{keys: cfg.Keys, replica: cfg.Replica, settings: cfg.Settings, rec: rec}
 	events := &events{store: cfg.Store, audit: cfg.Audit, now: cfg.Now}
 	backup := &backup{store: cfg.Store, audit: cfg.Audit, rec: rec, log: cfg.Log, now: cfg.Now, asError: cfg.Error}
-	sealing := &sealing{store: cfg.Store, sealed: cfg.Sealed, keys: cfg.Keys, replicas: cfg.Replicas, floors: cfg.Floors, rec: rec, log: cfg.Log}
+	sealing := &sealing{store: cfg.Store, sealed: cfg.Sealed, keys: cfg.Keys, replica: cfg.Replica, floors: cfg.Floors, rec: rec, log: cfg.Log}
 	status := newStatus(cfg)
 	a.verbs = []verb{
 		{api.ListClients, clients.list},

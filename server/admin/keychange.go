@@ -31,7 +31,7 @@ func (h *keyring) revoke(r *Request) (edge.Response, error) {
 	}
 	r.KeyID = done.KID
 	h.rec.ok(r, e)
-	h.replicas.Beat(r.Context()) // so that a caller who waits need not wait for this replica
+	h.replica.Beat(r.Context()) // so that a caller who waits need not wait for this replica
 	return edge.Response{Body: viewRevocation(done, h.keys.Timetable())}, nil
 }
 
@@ -58,7 +58,7 @@ func (h *keyring) rotateKeysNow(r *Request, algs []string) ([]api.Rotation, erro
 		done = append(done, api.Rotation{Alg: rotated.Alg, At: rotated.At, Version: rotated.Version, Retired: rotated.Retired,
 			Signer: (*api.Successor)(rotated.Signer), Standby: (*api.Successor)(rotated.Standby)})
 	}
-	h.replicas.Beat(r.Context())
+	h.replica.Beat(r.Context())
 	return done, nil
 }
 
@@ -122,7 +122,7 @@ func (h *keyring) rewrap(r *Request) (edge.Response, error) {
 	} else {
 		h.rec.audit.Drop(e) // the keyring was written for another reason
 	}
-	h.replicas.Beat(r.Context())
+	h.replica.Beat(r.Context())
 	view := api.RewrappedKeys{At: done.At, Version: done.Version, Changed: done.Changed, MasterKeys: hints}
 	if len(hints) > 1 {
 		view.NeededUntil = done.At.Add(h.settings().Lifetimes.Absolute)
@@ -132,13 +132,13 @@ func (h *keyring) rewrap(r *Request) (edge.Response, error) {
 
 // allHave refuses while a live replica lacks the master key.
 func (h *keyring) allHave(r *Request, hint string) error {
-	beats, err := h.replicas.Live(r.Context())
+	beats, err := h.replica.Live(r.Context())
 	if err != nil {
 		return err
 	}
 	var without []string
 	for _, b := range beats {
-		if b.Replica != h.replicas.ID() && !strings.Contains(b.MasterKeys, hint) {
+		if b.Replica != h.replica.ID() && !strings.Contains(b.MasterKeys, hint) {
 			without = append(without, b.Replica)
 		}
 	}

@@ -11,13 +11,14 @@ import (
 	"signet/keys/rotation"
 	"signet/server/admin/api"
 	"signet/server/edge"
+	"signet/server/replica"
 	"signet/store"
 )
 
 // keyring shows and changes the signing keys.
 type keyring struct {
 	keys     *keys.Manager
-	replicas Replicas
+	replica  *replica.Replica
 	settings func() Settings
 	rec      recorder
 }
@@ -31,7 +32,7 @@ func (h *keyring) list(r *Request) (edge.Response, error) {
 }
 
 func (h *keyring) listKeys(ctx context.Context) (api.KeyList, error) {
-	beats, err := h.replicas.Live(ctx)
+	beats, err := h.replica.Live(ctx)
 	if err != nil {
 		return api.KeyList{}, err
 	}
@@ -90,7 +91,7 @@ func (h *keyring) rotateKeys(r *Request, algs []string) (activates time.Time, er
 			activates = at
 		}
 	}
-	h.replicas.Beat(r.Context())
+	h.replica.Beat(r.Context())
 	return activates, nil
 }
 
@@ -167,7 +168,7 @@ func (h *keyring) resetClock(r *Request) (edge.Response, error) {
 	if done.Changed {
 		e.Detail = map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}
 		h.rec.ok(r, e)
-		h.replicas.Beat(r.Context())
+		h.replica.Beat(r.Context())
 	}
 	return edge.Response{Body: api.ClockReset(done)}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"signet/server/admin/api"
+	"signet/server/connlimit"
 	"signet/server/edge"
 )
 
@@ -66,7 +67,7 @@ func (rt *router) route(v verb) *edge.Route {
 			if err := rt.enter(r, v.Scope); err != nil {
 				return edge.Response{}, err
 			}
-			a.cfg.Begin(r.Context()) // a body may be larger than what is held, and is worked on while it comes
+			connlimit.Begin(r.Context()) // a body may be larger than what is held, and is worked on while it comes
 			if v.Method != http.MethodGet && v.Name != api.ResetClock.Name {
 				if err := checkClock(a.cfg.Keys.Clock()); err != nil {
 					return edge.Response{}, err

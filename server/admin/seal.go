@@ -13,6 +13,7 @@ import (
 	"signet/server/admin/api"
 	"signet/server/clientauth"
 	"signet/server/edge"
+	"signet/server/replica"
 	"signet/store"
 )
 
@@ -22,13 +23,13 @@ const sealWait = 2 * time.Minute
 
 // sealing seals the records of the store.
 type sealing struct {
-	store    store.Store
-	sealed   bool // the store's records can have seals
-	keys     *keys.Manager
-	replicas Replicas
-	floors   *clientauth.Floors
-	rec      recorder
-	log      *slog.Logger
+	store   store.Store
+	sealed  bool // the store's records can have seals
+	keys    *keys.Manager
+	replica *replica.Replica
+	floors  *clientauth.Floors
+	rec     recorder
+	log     *slog.Logger
 }
 
 // start gives every record of the store a seal under the master key in use, and has records without one refused from
@@ -42,13 +43,13 @@ func (h *sealing) start(r *Request) (edge.Response, error) {
 	if !ok || !h.sealed {
 		return edge.Response{}, &edge.Error{Status: http.StatusNotImplemented, Code: api.CodeUnsupported, Description: "this store has no seals"}
 	}
-	beats, err := h.replicas.Live(r.Context())
+	beats, err := h.replica.Live(r.Context())
 	if err != nil {
 		return edge.Response{}, err
 	}
 	var older []string
 	for _, b := range beats {
-		if b.Replica != h.replicas.ID() && b.Format == 0 {
+		if b.Replica != h.replica.ID() && b.Format == 0 {
 			older = append(older, b.Replica)
 		}
 	}
@@ -86,7 +87,7 @@ func (h *sealing) steps(ctx context.Context, sealer store.Sealer, send func(api.
 	if err := sealer.RaiseFormat(ctx, store.Format2); err != nil {
 		return done, err
 	}
-	h.replicas.Beat(ctx)
+	h.replica.Beat(ctx)
 	if err := h.awaitFormat(ctx, send); err != nil {
 		return done, err
 	}
@@ -106,14 +107,14 @@ func (h *sealing) steps(ctx context.Context, sealer store.Sealer, send func(api.
 	if err := h.keys.Edit().SealRecords(ctx); err != nil {
 		return done, err
 	}
-	h.replicas.Beat(ctx)
+	h.replica.Beat(ctx)
 	return done, h.floors.RaiseAll(ctx)
 }
 
 // awaitFormat waits until every live replica writes the new format.
 func (h *sealing) awaitFormat(ctx context.Context, send func(api.SealProgress)) error {
 	for deadline := time.Now().Add(sealWait); ; {
-		beats, err := h.replicas.Live(ctx)
+		beats, err := h.replica.Live(ctx)
 		if err != nil {
 			return err
 		}

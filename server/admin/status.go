@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 type status struct {
 	issuer, version string
 	started         time.Time
-	readiness       func(*edge.Request) api.Readiness
+	readiness       func(context.Context) api.Readiness
 	registry        *prometheus.Registry
 }
 
@@ -29,7 +30,7 @@ func newStatus(cfg Config) *status {
 }
 
 func (h *status) show(r *Request) (edge.Response, error) {
-	return edge.Response{Body: api.Status{Issuer: h.issuer, Version: h.version, StartedAt: h.started.UTC(), Ready: h.readiness(r.Request)}}, nil
+	return edge.Response{Body: api.Status{Issuer: h.issuer, Version: h.version, StartedAt: h.started.UTC(), Ready: h.readiness(r.Context())}}, nil
 }
 
 // metrics writes the metrics in the text format of Prometheus.
