@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"signet/server/admin/api"
+	"signet/server/connlimit"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -143,7 +144,7 @@ func (a *admin) route(v adminVerb) *edge.Route {
 			if err := a.enter(s, c, v.Scope); err != nil {
 				return edge.Response{}, err
 			}
-			beginNow(c.Context()) // a body may be larger than what is held, and is worked on while it comes
+			connlimit.Begin(c.Context()) // a body may be larger than what is held, and is worked on while it comes
 			if v.Method != http.MethodGet && v.Name != api.ResetClock.Name {
 				if err := s.checkAdminClock(); err != nil {
 					return edge.Response{}, err

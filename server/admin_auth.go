@@ -65,10 +65,13 @@ func (s *Server) stillAdmin(ctx context.Context, raw, scope string) error {
 	ctx, cancel := context.WithTimeout(ctx, edge.AnswerWithin)
 	defer cancel()
 	t, err := s.checker.CheckWith(ctx, raw, s.storedClient)
-	if err == nil && !allows(adminRights(t), scope) {
-		err = errNotAdmin(scope)
+	if err != nil {
+		return asError(err)
 	}
-	return err
+	if !allows(adminRights(t), scope) {
+		return errNotAdmin(scope)
+	}
+	return nil
 }
 
 func (s *Server) storedClient(ctx context.Context, id string) (*store.Client, error) {

@@ -46,7 +46,7 @@ func (s *Server) adminResetClock(c *adminRequest) (edge.Response, error) {
 	if done.Changed {
 		e.Detail = map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}
 		s.did(c, e)
-		s.beat(c.Context())
+		s.replica.Beat(c.Context())
 	}
 	return edge.Response{Body: api.ClockReset(done)}, nil
 }

@@ -19,7 +19,7 @@ func (s *Server) adminListKeys(c *adminRequest) (edge.Response, error) {
 }
 
 func (s *Server) listKeys(ctx context.Context) (api.KeyList, error) {
-	beats, err := s.liveBeats(ctx)
+	beats, err := s.replica.Live(ctx)
 	if err != nil {
 		return api.KeyList{}, err
 	}
@@ -76,6 +76,6 @@ func (s *Server) rotateKeys(c *adminRequest, algs []string) (activates time.Time
 		s.did(c, e)
 		activates = laterOf(activates, at)
 	}
-	s.beat(c.Context())
+	s.replica.Beat(c.Context())
 	return activates, nil
 }

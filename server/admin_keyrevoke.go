@@ -32,7 +32,7 @@ func (s *Server) adminRevokeKey(c *adminRequest) (edge.Response, error) {
 	}
 	c.KeyID = done.KID
 	s.did(c, e)
-	s.beat(c.Context()) // so that a caller who waits need not wait for this replica
+	s.replica.Beat(c.Context()) // so that a caller who waits need not wait for this replica
 	return edge.Response{Body: viewRevocation(done, s.cfg.Keys.Timetable())}, nil
 }
 
@@ -59,7 +59,7 @@ func (s *Server) rotateKeysNow(c *adminRequest, algs []string) ([]api.Rotation, 
 		done = append(done, api.Rotation{Alg: r.Alg, At: r.At, Version: r.Version, Retired: r.Retired,
 			Signer: (*api.Successor)(r.Signer), Standby: (*api.Successor)(r.Standby)})
 	}
-	s.beat(c.Context())
+	s.replica.Beat(c.Context())
 	return done, nil
 }
 

@@ -30,7 +30,7 @@ func (s *Server) adminRewrap(c *adminRequest) (edge.Response, error) {
 	} else {
 		s.audit.Drop(e) // the keyring was written for another reason
 	}
-	s.beat(c.Context())
+	s.replica.Beat(c.Context())
 	view := api.RewrappedKeys{At: done.At, Version: done.Version, Changed: done.Changed, MasterKeys: hints}
 	if len(hints) > 1 {
 		view.NeededUntil = done.At.Add(s.settings().Lifetimes.Absolute)
@@ -40,13 +40,13 @@ func (s *Server) adminRewrap(c *adminRequest) (edge.Response, error) {
 
 // allHave refuses while a replica that is alive does not say that it has the master key.
 func (s *Server) allHave(c *adminRequest, hint string) error {
-	beats, err := s.liveBeats(c.Context())
+	beats, err := s.replica.Live(c.Context())
 	if err != nil {
 		return err
 	}
 	var without []string
 	for _, b := range beats {
-		if b.Replica != s.replica && !strings.Contains(b.MasterKeys, hint) {
+		if b.Replica != s.replica.ID() && !strings.Contains(b.MasterKeys, hint) {
 			without = append(without, b.Replica)
 		}
 	}

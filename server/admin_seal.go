@@ -28,13 +28,13 @@ func (s *Server) adminSeal(c *adminRequest) (edge.Response, error) {
 	if !ok || s.cfg.Seals == nil {
 		return edge.Response{}, &edge.Error{Status: http.StatusNotImplemented, Code: api.CodeUnsupported, Description: "this store has no seals"}
 	}
-	beats, err := s.liveBeats(c.Context())
+	beats, err := s.replica.Live(c.Context())
 	if err != nil {
 		return edge.Response{}, err
 	}
 	var older []string
 	for _, b := range beats {
-		if b.Replica != s.replica && b.Format == 0 {
+		if b.Replica != s.replica.ID() && b.Format == 0 {
 			older = append(older, b.Replica)
 		}
 	}
@@ -71,7 +71,7 @@ func (s *Server) sealSteps(ctx context.Context, sealer store.Sealer, send func(a
 	if err := sealer.RaiseFormat(ctx, store.Format2); err != nil {
 		return done, err
 	}
-	s.beat(ctx)
+	s.replica.Beat(ctx)
 	if err := s.awaitFormat(ctx, send); err != nil {
 		return done, err
 	}
@@ -91,14 +91,14 @@ func (s *Server) sealSteps(ctx context.Context, sealer store.Sealer, send func(a
 	if err := s.cfg.Keys.Edit().SealRecords(ctx); err != nil {
 		return done, err
 	}
-	s.beat(ctx)
+	s.replica.Beat(ctx)
 	return done, s.floors.RaiseAll(ctx)
 }
 
 // awaitFormat waits until every replica that runs says that it writes the new format.
 func (s *Server) awaitFormat(ctx context.Context, send func(api.SealProgress)) error {
 	for deadline := time.Now().Add(sealWait); ; {
-		beats, err := s.liveBeats(ctx)
+		beats, err := s.replica.Live(ctx)
 		if err != nil {
 			return err
 		}

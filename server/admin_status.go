@@ -12,7 +12,7 @@ import (
 )
 
 func (s *Server) adminStatus(c *adminRequest) (edge.Response, error) {
-	return edge.Response{Body: api.Status{Issuer: s.cfg.Issuer, Version: s.cfg.Version, StartedAt: s.started.UTC(), Ready: api.Readiness(s.readiness(c.Context()))}}, nil
+	return edge.Response{Body: api.Status{Issuer: s.cfg.Issuer, Version: s.cfg.Version, StartedAt: s.started.UTC(), Ready: s.discovery.Readiness(c.Context())}}, nil
 }
 
 // adminMetrics is the Prometheus exposition of everything registered.

@@ -69,7 +69,7 @@ func (s *Server) introspect(c *edge.Request, client *store.Client, raw string) (
 	}
 	t, err := s.checker.Check(c.Context(), raw)
 	if err != nil {
-		s.metrics.keys.refused(raw)
+		s.metrics.keyring.CountForeign(raw)
 		return introspection{}, err
 	}
 	if !speaksFor(client, t.Claims.Audience) {

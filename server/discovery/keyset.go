@@ -1,4 +1,4 @@
-package server
+package discovery
 
 import (
 	"fmt"
@@ -10,18 +10,18 @@ import (
 	"signet/server/edge"
 )
 
-// handleJWKS is GET /.well-known/jwks.json: bytes that were rendered when the set last changed.
-func (s *Server) handleJWKS(c *edge.Request) (edge.Response, error) {
-	set, err := s.cfg.Keys.JWKS()
+// KeySet is GET /.well-known/jwks.json: bytes that were rendered when the set last changed.
+func (h *Handler) KeySet(r *edge.Request) (edge.Response, error) {
+	set, err := h.cfg.Keys.JWKS()
 	if err != nil {
 		return edge.Response{}, edge.Unavailable(err)
 	}
-	headers := s.keySetHeaders.Load()
+	headers := h.keySetHeaders.Load()
 	if headers == nil || headers.etag != set.ETag || headers.maxAge != set.MaxAge {
-		headers = newKeySetHeaders(set, s.cfg.StaleIfError)
-		s.keySetHeaders.Store(headers)
+		headers = newKeySetHeaders(set, h.cfg.StaleIfError)
+		h.keySetHeaders.Store(headers)
 	}
-	if namesETag(c.Header.Get("If-None-Match"), set.ETag) {
+	if namesETag(r.Header.Get("If-None-Match"), set.ETag) {
 		return edge.Response{Status: http.StatusNotModified, Header: headers.unchanged}, nil
 	}
 	return edge.Response{Header: headers.whole, Raw: set.Body}, nil

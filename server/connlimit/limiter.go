@@ -1,4 +1,5 @@
-package server
+// Package connlimit bounds the connections of a listener and the requests that are under way on them (CWE-400).
+package connlimit
 
 import (
 	"container/list"
@@ -17,7 +18,7 @@ import (
 	"signet/server/edge"
 )
 
-// Connections bounds the open connections of one listener (CWE-400). At a limit the connection that
+// Limiter bounds the open connections of one listener (CWE-400). At a limit the connection that
 // has been idle longest makes room for a new one, so that idle ones cannot lock everybody out; only
 // where none is idle the new one is closed. A request that is under way is never cut off, and one
 // that comes just when its connection makes room is not carried out: nobody would see the answer.
@@ -33,7 +34,7 @@ import (
 // answer. Such requests never hold all places: some are kept for the light ones, which are answered from
 // memory: the key set above all, the metadata and health. A request beyond that is answered 503, and nothing
 // of it was carried out. A light one does not wait, and its connection may make room at any time.
-type Connections struct {
+type Limiter struct {
 	log     *slog.Logger
 	share   int  // of one network; 0: all
 	keep    bool // an eighth of each limit is kept for light requests
@@ -47,8 +48,8 @@ type Connections struct {
 	warned   time.Time // when the log last said that there is no room
 }
 
-// ConnectionLimits are how many connections of a listener may be open.
-type ConnectionLimits struct {
+// Limits are how many connections of a listener may be open.
+type Limits struct {
 	Total      int
 	PerNetwork int // from one IPv4 /24 or IPv6 /64, loopback and trusted proxies excepted; 0: as Total
 
@@ -84,25 +85,34 @@ type place struct {
 // heldConn is a connection that counts until it is closed.
 type heldConn struct {
 	tcpConn
-	owner  *Connections
+	owner  *Limiter
 	home   netip.Prefix // the network it counts for; zero: none
 	places []place      // in the crowds it counts in, the smallest first; nil once it has left
 	coming bool         // a request's header is complete, and its body may not be
 	busy   bool         // a request is under way
 }
 
-// Connections returns the bounds of the listener that metrics call name.
-func (s *Server) Connections(name string, limits ConnectionLimits) *Connections {
-	c := &Connections{log: s.log, share: limits.PerNetwork, keep: limits.KeepSome, light: s.isLight, networks: make(map[netip.Prefix]*crowd),
-		proxies: func(a netip.Addr) bool { return a.IsLoopback() || s.edge.TrustedProxy(a) }}
-	c.all = c.crowd("all", limits.Total)
-	c.register(s.cfg.Registry, name)
+// Config configures a Limiter. All fields are required.
+type Config struct {
+	Name     string // of the listener, as metrics have it
+	Limits   Limits
+	Light    func(*http.Request) bool // whether a request is answered from memory
+	Exempt   func(netip.Addr) bool    // whether an address brings other people's connections, and so has no share
+	Log      *slog.Logger
+	Registry prometheus.Registerer
+}
+
+// New returns a Limiter for one listener, and registers its metrics.
+func New(cfg Config) *Limiter {
+	c := &Limiter{log: cfg.Log, share: cfg.Limits.PerNetwork, keep: cfg.Limits.KeepSome, light: cfg.Light, networks: make(map[netip.Prefix]*crowd), proxies: cfg.Exempt}
+	c.all = c.crowd("all", cfg.Limits.Total)
+	c.register(cfg.Registry, cfg.Name)
 	return c
 }
 
-// Bound returns the listener with its limits; web, which is to serve it, says what its connections
-// are doing. TLS goes on top of what is returned.
-func (c *Connections) Bound(listener net.Listener, web *http.Server) net.Listener {
+// Bound returns the listener with its limits. web is to serve it, and reports the states of its connections. TLS goes on
+// top of what is returned.
+func (c *Limiter) Bound(listener net.Listener, web *http.Server) net.Listener {
 	web.ConnState = c.changed
 	web.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		return context.WithValue(ctx, heldKey{}, held(conn))
@@ -113,7 +123,7 @@ func (c *Connections) Bound(listener net.Listener, web *http.Server) net.Listene
 
 type heldKey struct{}
 
-func (c *Connections) crowd(name string, limit int) crowd {
+func (c *Limiter) crowd(name string, limit int) crowd {
 	kept := 0
 	if c.keep {
 		kept = limit / 8
@@ -123,7 +133,7 @@ func (c *Connections) crowd(name string, limit int) crowd {
 
 type boundListener struct {
 	net.Listener
-	connections *Connections
+	connections *Limiter
 }
 
 // Accept implements net.Listener.
@@ -144,7 +154,7 @@ func (l *boundListener) Accept() (net.Conn, error) {
 }
 
 // admit gives the connection a place, or returns nil where there is none. It is idle at first.
-func (c *Connections) admit(conn tcpConn) *heldConn {
+func (c *Limiter) admit(conn tcpConn) *heldConn {
 	h := &heldConn{tcpConn: conn, owner: c}
 	c.mu.Lock()
 	victim, ok := c.enter(h, peer(conn))
@@ -159,7 +169,7 @@ func (c *Connections) admit(conn tcpConn) *heldConn {
 }
 
 // enter needs mu. Whoever leaves for h is returned and left to be closed.
-func (c *Connections) enter(h *heldConn, from netip.Addr) (victim *heldConn, ok bool) {
+func (c *Limiter) enter(h *heldConn, from netip.Addr) (victim *heldConn, ok bool) {
 	home, places := c.placesFor(from)
 	for _, p := range places {
 		crowd := p.crowd
@@ -203,14 +213,14 @@ func (c *crowd) next() *heldConn {
 const warnFullEvery = time.Minute
 
 // warnFull needs mu.
-func (c *Connections) warnFull(full *crowd) {
+func (c *Limiter) warnFull(full *crowd) {
 	if now := time.Now(); now.Sub(c.warned) >= warnFullEvery {
 		c.warned = now
 		c.log.Warn("new connections are closed: as many as may be are open, and none is idle", slog.Int("limit", full.limit), slog.String("of", full.name))
 	}
 }
 
-func (c *Connections) placesFor(from netip.Addr) (netip.Prefix, []place) {
+func (c *Limiter) placesFor(from netip.Addr) (netip.Prefix, []place) {
 	if c.share == 0 || c.proxies(from) {
 		return netip.Prefix{}, []place{{crowd: &c.all}}
 	}
@@ -224,7 +234,7 @@ func (c *Connections) placesFor(from netip.Addr) (netip.Prefix, []place) {
 }
 
 // leave needs mu. A second time it does nothing.
-func (c *Connections) leave(h *heldConn) {
+func (c *Limiter) leave(h *heldConn) {
 	h.stir()
 	h.end()
 	for _, p := range h.places {
@@ -281,7 +291,7 @@ func (h *heldConn) Close() error {
 }
 
 // changed is http.Server's ConnState.
-func (c *Connections) changed(conn net.Conn, state http.ConnState) {
+func (c *Limiter) changed(conn net.Conn, state http.ConnState) {
 	h := held(conn)
 	if h == nil {
 		return
@@ -312,7 +322,7 @@ func peer(conn net.Conn) netip.Addr {
 	return addr.AddrPort().Addr().Unmap()
 }
 
-func (c *Connections) register(reg prometheus.Registerer, listener string) {
+func (c *Limiter) register(reg prometheus.Registerer, listener string) {
 	labels := prometheus.Labels{"listener": listener}
 	reg.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signet_connections_open", ConstLabels: labels,
@@ -332,7 +342,7 @@ func (c *Connections) register(reg prometheus.Registerer, listener string) {
 	}
 }
 
-func (c *Connections) count() (open, idle int) {
+func (c *Limiter) count() (open, idle int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.all.open, c.all.idle.Len()

@@ -1,4 +1,4 @@
-package server
+package discovery
 
 import (
 	"encoding/json"
@@ -40,7 +40,7 @@ type metadata struct {
 	SigningAlgs []string `json:"id_token_signing_alg_values_supported"`
 }
 
-func renderMetadata(issuer string, algorithms []string) []byte {
+func renderMetadata(issuer string, grants, algorithms []string) []byte {
 	all := append(slices.Clip(clientauth.ConfidentialMethods), clientauth.None)
 	body, err := json.Marshal(metadata{
 		Issuer:                issuer,
@@ -49,7 +49,7 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 		RevocationEndpoint:    issuer + "/revoke",
 		IntrospectionEndpoint: issuer + "/introspect",
 		UserinfoEndpoint:      issuer + "/userinfo",
-		GrantTypes:            grantTypes,
+		GrantTypes:            grants,
 		TokenAuth:             all,
 		RevocationAuth:        all,
 		IntrospectionAuth:     clientauth.ConfidentialMethods,
@@ -68,10 +68,9 @@ func renderMetadata(issuer string, algorithms []string) []byte {
 	return append(body, '\n')
 }
 
-// handleMetadata answers at both well-known places with the same bytes. Every URL in it is built
-// from the configured issuer; no header of the request can change one.
-func (s *Server) handleMetadata(c *edge.Request) (edge.Response, error) {
-	body := renderMetadata(s.cfg.Issuer, s.cfg.Keys.Algorithms())
-	h := http.Header{"Cache-Control": {"public, max-age=300"}, "Content-Type": []string{edge.JSON}}
-	return edge.Response{Header: h, Raw: body}, nil
+// Metadata answers at both well-known places with the same bytes. Every URL in it is built from the configured issuer;
+// no header of the request can change one.
+func (h *Handler) Metadata(*edge.Request) (edge.Response, error) {
+	body := renderMetadata(h.cfg.Issuer, h.cfg.GrantTypes, h.cfg.Keys.Algorithms())
+	return edge.Response{Header: http.Header{"Cache-Control": {"public, max-age=300"}, "Content-Type": {edge.JSON}}, Raw: body}, nil
 }

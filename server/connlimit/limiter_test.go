@@ -1,8 +1,7 @@
-package server
+package connlimit
 
 import (
 	"crypto/tls"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -14,8 +13,6 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"signet/server/edge"
 )
 
 // fakeConn comes from an address of the test's choice and knows whether it was closed.
@@ -34,14 +31,15 @@ func (f *fakeConn) Close() error {
 	return nil
 }
 
-func newConnections(limits ConnectionLimits) *Connections {
-	s := &Server{log: slog.New(slog.NewTextHandler(io.Discard, nil)), cfg: Config{Registry: prometheus.NewRegistry()}}
-	s.edge = edge.New(edge.Config{TrustedProxies: func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("198.51.100.0/28")} }})
-	return s.Connections("public", limits)
+func newConnections(limits Limits) *Limiter {
+	proxies := netip.MustParsePrefix("198.51.100.0/28")
+	return New(Config{Name: "public", Limits: limits, Light: func(r *http.Request) bool { return r.URL.Path == "/healthz" },
+		Exempt: func(a netip.Addr) bool { return a.IsLoopback() || proxies.Contains(a) },
+		Log:    slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 }
 
 // come opens a connection and has it begin a request, which is whole, where busy says so.
-func come(c *Connections, from string, busy bool) (*fakeConn, *heldConn) {
+func come(c *Limiter, from string, busy bool) (*fakeConn, *heldConn) {
 	f := &fakeConn{from: netip.MustParseAddr(from)}
 	h := c.admit(f)
 	if h != nil && busy {
@@ -54,7 +52,7 @@ func come(c *Connections, from string, busy bool) (*fakeConn, *heldConn) {
 }
 
 // shedOf is what the metric says.
-func shedOf(t *testing.T, c *Connections, closed, limit string) int {
+func shedOf(t *testing.T, c *Limiter, closed, limit string) int {
 	t.Helper()
 	reg := prometheus.NewPedanticRegistry()
 	reg.MustRegister(c.shed)
@@ -76,7 +74,7 @@ func shedOf(t *testing.T, c *Connections, closed, limit string) int {
 
 // At the limit the connection goes that has been idle longest, whatever came first.
 func TestTheLongestIdleConnectionMakesRoom(t *testing.T) {
-	c := newConnections(ConnectionLimits{Total: 3})
+	c := newConnections(Limits{Total: 3})
 	first, h1 := come(c, "192.0.2.1", true)
 	second, _ := come(c, "192.0.2.2", false)
 	third, _ := come(c, "192.0.2.3", false)
@@ -99,7 +97,7 @@ func TestTheLongestIdleConnectionMakesRoom(t *testing.T) {
 
 // A request that is under way is not cut off: where all are, the new one is turned away.
 func TestBusyConnectionsStay(t *testing.T) {
-	c := newConnections(ConnectionLimits{Total: 2})
+	c := newConnections(Limits{Total: 2})
 	one, h := come(c, "192.0.2.1", true)
 	two, _ := come(c, "192.0.2.2", true)
 	if _, h := come(c, "192.0.2.3", false); h != nil || one.closed.Load() || two.closed.Load() {
@@ -121,7 +119,7 @@ func TestBusyConnectionsStay(t *testing.T) {
 // A request that has come when its connection makes room already is not carried out: its answer would
 // be lost, and a refresh token used up.
 func TestNoRequestIsCarriedOutForNobody(t *testing.T) {
-	c := newConnections(ConnectionLimits{Total: 1})
+	c := newConnections(Limits{Total: 1})
 	asked := 0
 	web := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ })}
 	c.Bound(nil, web)
@@ -155,7 +153,7 @@ func TestANetworkHasItsShare(t *testing.T) {
 		{"IPv4 in IPv6", "::ffff:192.0.2.1", "::ffff:192.0.3.1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			c := newConnections(ConnectionLimits{Total: 6, PerNetwork: 2})
+			c := newConnections(Limits{Total: 6, PerNetwork: 2})
 			neighbour := netip.MustParseAddr(row.one).Next().String()
 			other, _ := come(c, row.other, false) // idle longer than all that follow
 			idle, _ := come(c, row.one, false)
@@ -179,14 +177,14 @@ func TestANetworkHasItsShare(t *testing.T) {
 // Whoever brings other people's connections has no share.
 func TestProxiesHaveNoShare(t *testing.T) {
 	for _, from := range []string{"127.0.0.1", "::1", "198.51.100.7"} {
-		c := newConnections(ConnectionLimits{Total: 6, PerNetwork: 2})
+		c := newConnections(Limits{Total: 6, PerNetwork: 2})
 		for i := range 6 {
 			if _, h := come(c, from, true); h == nil {
 				t.Errorf("%s: connection %d was turned away", from, i+1)
 			}
 		}
 	}
-	c := newConnections(ConnectionLimits{Total: 6, PerNetwork: 2})
+	c := newConnections(Limits{Total: 6, PerNetwork: 2})
 	for range 2 {
 		come(c, "198.51.100.99", true)
 	}
@@ -197,7 +195,7 @@ func TestProxiesHaveNoShare(t *testing.T) {
 
 // Whatever happens at once, the numbers add up, and nothing is left of those that have gone.
 func TestConnectionsAddUp(t *testing.T) {
-	c := newConnections(ConnectionLimits{Total: 20, PerNetwork: 8})
+	c := newConnections(Limits{Total: 20, PerNetwork: 8})
 	networks := []string{"192.0.2.1", "192.0.3.1", "2001:db8::1", "127.0.0.1"}
 	var all sync.WaitGroup
 	for range 8 {

@@ -1,4 +1,4 @@
-package server
+package connlimit
 
 import (
 	"errors"
@@ -14,9 +14,9 @@ import (
 
 // starts has the connection send the header of a request, and returns the request's body as the handler
 // would read it.
-func starts(c *Connections, h *heldConn, body io.Reader) *comingBody {
+func starts(c *Limiter, h *heldConn, body io.Reader) *pendingBody {
 	c.changed(h, http.StateActive)
-	return &comingBody{ReadCloser: io.NopCloser(body), connections: c, conn: h}
+	return &pendingBody{ReadCloser: io.NopCloser(body), connections: c, conn: h}
 }
 
 // A body that is still coming makes room, the oldest first; a request that is whole does not.
@@ -26,7 +26,7 @@ func TestUnfinishedBodiesMakeRoom(t *testing.T) {
 		{"from many networks", "192.0.2.1", "192.0.3.1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			c := newConnections(ConnectionLimits{Total: 3})
+			c := newConnections(Limits{Total: 3})
 			first, h1 := come(c, row.one, false)
 			second, h2 := come(c, row.one, false)
 			third, h3 := come(c, row.one, false)
@@ -51,7 +51,7 @@ func TestUnfinishedBodiesMakeRoom(t *testing.T) {
 
 // Bytes that trickle do not make a connection young again.
 func TestTricklingBodiesMakeRoom(t *testing.T) {
-	c := newConnections(ConnectionLimits{Total: 2})
+	c := newConnections(Limits{Total: 2})
 	slow, h1 := come(c, "192.0.2.1", false)
 	reader, writer := io.Pipe()
 	defer writer.Close()
@@ -76,7 +76,7 @@ func TestTricklingBodiesMakeRoom(t *testing.T) {
 
 // While bodies hold most places, they go before connections that have not sent a header yet.
 func TestBodiesGoBeforeNewcomers(t *testing.T) {
-	c := newConnections(ConnectionLimits{Total: 4})
+	c := newConnections(Limits{Total: 4})
 	newcomer, _ := come(c, "192.0.2.1", false)
 	for range 3 {
 		_, h := come(c, "192.0.2.2", false)
@@ -93,7 +93,7 @@ func TestBodiesGoBeforeNewcomers(t *testing.T) {
 
 // Requests that wait never hold all places, and what is refused for that was not carried out.
 func TestSomePlacesAreKept(t *testing.T) {
-	c := newConnections(ConnectionLimits{Total: 16, PerNetwork: 8, KeepSome: true})
+	c := newConnections(Limits{Total: 16, PerNetwork: 8, KeepSome: true})
 	served := 0
 	handler := c.whenWhole(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := edge.Refusal(r)
@@ -101,7 +101,7 @@ func TestSomePlacesAreKept(t *testing.T) {
 			_, err = io.ReadAll(r.Body)
 		}
 		if err != nil {
-			w.WriteHeader(asError(err).Status)
+			w.WriteHeader(err.(*edge.Error).Status)
 			return
 		}
 		served++
@@ -143,7 +143,7 @@ func TestSomePlacesAreKept(t *testing.T) {
 func TestNobodyIsCutOff(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		c := newConnections(ConnectionLimits{Total: 6, PerNetwork: 4, KeepSome: true})
+		c := newConnections(Limits{Total: 6, PerNetwork: 4, KeepSome: true})
 		under := map[*heldConn]*fakeConn{}
 		var all []*heldConn
 		fakes := map[*heldConn]*fakeConn{}

@@ -1,4 +1,4 @@
-package server
+package connlimit
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // whenWhole lets a request count as under way when all of it has come: at once where it has no body, else
 // with the end of the body. Until then its connection may have to make room. A request whose connection
 // has made room goes no further.
-func (c *Connections) whenWhole(next http.Handler, light func(*http.Request) bool) http.Handler {
+func (c *Limiter) whenWhole(next http.Handler, light func(*http.Request) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, _ := r.Context().Value(heldKey{}).(*heldConn)
 		switch {
@@ -20,7 +20,7 @@ func (c *Connections) whenWhole(next http.Handler, light func(*http.Request) boo
 		case r.ContentLength != 0:
 			// A copy: net/http looks at the body of its own request when it ends the answer.
 			copied := *r
-			copied.Body = &comingBody{ReadCloser: r.Body, connections: c, conn: h}
+			copied.Body = &pendingBody{ReadCloser: r.Body, connections: c, conn: h}
 			r = &copied
 		case light(r):
 			c.arrived(h)
@@ -35,17 +35,17 @@ func (c *Connections) whenWhole(next http.Handler, light func(*http.Request) boo
 	})
 }
 
-// comingBody is a request's body that counts its connection as under way from its end on.
-type comingBody struct {
+// pendingBody is a request's body that counts its connection as under way from its end on.
+type pendingBody struct {
 	io.ReadCloser
-	connections *Connections
+	connections *Limiter
 	conn        *heldConn
 	ended       error // what Read returns from the end on
 }
 
 // Read implements io.Reader. At the end it returns errNoPlace instead of io.EOF where as many requests as
 // may be are under way. Where the connection has made room it ends the handler.
-func (b *comingBody) Read(p []byte) (int, error) {
+func (b *pendingBody) Read(p []byte) (int, error) {
 	if b.ended != nil {
 		return 0, b.ended
 	}
@@ -72,7 +72,7 @@ var (
 
 // begin counts the request of the connection as under way until it is idle again. Until then the
 // connection is not cut off.
-func (c *Connections) begin(h *heldConn) error {
+func (c *Limiter) begin(h *heldConn) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -106,15 +106,15 @@ func (h *heldConn) end() {
 }
 
 // arrived is for a whole request that needs no place: its connection goes no sooner than idle ones.
-func (c *Connections) arrived(h *heldConn) {
+func (c *Limiter) arrived(h *heldConn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h.coming = false
 	h.rest()
 }
 
-// beginNow is begin for a request that is carried out while its body comes, such as an import.
-func beginNow(ctx context.Context) {
+// Begin is begin for a request that is carried out while its body comes, such as an import.
+func Begin(ctx context.Context) {
 	if h, _ := ctx.Value(heldKey{}).(*heldConn); h != nil && h.owner.begin(h) != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -128,7 +128,7 @@ func (h *heldConn) idleKind() string {
 	return "idle"
 }
 
-func (c *Connections) left(h *heldConn) bool {
+func (c *Limiter) left(h *heldConn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return h.places == nil
