@@ -31,19 +31,18 @@ func New(app *cli.App) *cobra.Command {
 	var r restoration
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
-		Short: "Put a backup in the place of the store, and bring nothing back that was revoked",
-		Long: "Put FILE, which `signet backup` or `signet export` wrote, in the place of the configuration's store, while\n" +
-			"the server is stopped. FILE is read and checked to its end before anything is changed. A bolt store that\n" +
-			"is there is moved aside, to NAME.before-restore-TIME; a Redis must be empty, or hold only what running\n" +
-			"servers of this install have put back into it.\n\n" +
-			"What was revoked since the backup stays revoked: keys, sessions, tokens, users and clients that were disabled\n" +
-			"or deleted, passwords and secrets that were replaced, rights that were taken. This is taken from the store\n" +
-			"that is replaced, where it can be read, or from a copy of it that --replaced names, and from the server's\n" +
-			"logs that --audit-log names. To undo such a change on purpose, move the store away first. The next\n" +
-			"signing key then signs at once, because the present one may have leaked since; tokens that it has signed\n" +
-			"stay valid. The report lists what is left to do.\n\n" +
-			"--rehearsal tries FILE out beside a running install: it makes an install of its own, with new signing keys\n" +
-			"and without sessions, so that none of its tokens is valid in the other.",
+		Short: "Replace the store with a backup; what was revoked stays revoked",
+		Long: "Replace the store of the configuration with FILE, which `signet backup` or `signet export` wrote. Stop the\n" +
+			"server first. FILE is read and checked to its end before anything is changed. An existing bolt store is\n" +
+			"renamed to NAME.before-restore-TIME. A Redis must be empty, or have only the records that running servers\n" +
+			"of this install have written back.\n\n" +
+			"What was revoked since the backup stays revoked: keys, sessions, tokens, disabled or deleted users and\n" +
+			"clients, replaced passwords and secrets, removed rights. The sources are the replaced store, if it can be\n" +
+			"read, the copy of it that --replaced names, and the server logs that --audit-log names. To undo such a\n" +
+			"change, move the store away first. The next signing key signs at once, because the current one may have\n" +
+			"leaked since the backup; its tokens stay valid. The report lists what remains to be done.\n\n" +
+			"--rehearsal tests FILE beside a running install: it makes a separate install with new signing keys and\n" +
+			"without sessions, so that its tokens are not valid in the other.",
 		Example: "signet restore --config /etc/signet/signet.yaml /backup/signet-2026-03-04.db\n" +
 			"signet restore --audit-log /var/log/signet.log signet.ndjson\n" +
 			"signet restore --config rehearsal/signet.yaml --rehearsal signet-backup.db",
@@ -61,10 +60,10 @@ func New(app *cli.App) *cobra.Command {
 		},
 	}
 	configfile.Flag(app, cmd)
-	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
-	cmd.Flags().StringVar(&r.copied, "replaced", "", "take what was revoked from `FILE` too, a backup or export of the store that is replaced, made last")
-	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make an install of its own, whose tokens are not valid in the other")
-	cmd.Flags().BoolVar(&r.unverified, "unverified", false, "take an export that an older signet wrote, which has no MAC: anybody may have edited it")
+	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "also read revocations from `FILE`, a log of the server in JSON; may be given again")
+	cmd.Flags().StringVar(&r.copied, "replaced", "", "also read revocations from `FILE`, the latest backup or export of the replaced store")
+	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make a separate install, whose tokens are not valid in the other")
+	cmd.Flags().BoolVar(&r.unverified, "unverified", false, "accept an export of an older signet, which has no MAC: it may have been edited")
 	return cmd
 }
 
