@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"context"
@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/audit"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -21,51 +23,63 @@ type backupper interface {
 	Flush(ctx context.Context, now time.Time) error
 }
 
-// settleWithin bounds how long a backup waits for the audit trail.
-const settleWithin = 5 * time.Second
+// flushTimeout bounds how long a backup waits for the audit trail.
+const flushTimeout = 5 * time.Second
 
-// adminBackup streams a copy of the store. Signing keys in it are sealed; password hashes are not.
-// An answer that breaks off is no backup: the connection is then cut, so that nobody takes it for one.
-func (s *Server) adminBackup(c *adminRequest) (edge.Response, error) {
-	from, ok := s.store.(backupper)
+// backup sends copies of the store, one at a time: each needs as much space as the store.
+type backup struct {
+	store   store.Store
+	audit   *audit.Recorder
+	rec     recorder
+	log     *slog.Logger
+	now     func() time.Time
+	asError func(error) *edge.Error
+
+	sending sync.Mutex // held while a copy is made and sent
+}
+
+// send streams a copy of the store. Signing keys in it are sealed; password hashes are not. A response that breaks off
+// has its connection cut, so that nobody takes it for a backup.
+func (h *backup) send(r *Request) (edge.Response, error) {
+	from, ok := h.store.(backupper)
 	if !ok {
 		return edge.Response{}, &edge.Error{Status: http.StatusNotImplemented, Code: api.CodeUnsupported,
 			Description: "this store is backed up with its own tools; signet export makes a copy that any store can import"}
 	}
-	h := http.Header{"Content-Type": {"application/octet-stream"}, "Content-Disposition": {`attachment; filename="signet.db"`}}
-	return edge.Response{Header: h, Stream: func(w http.ResponseWriter) error { return s.sendBackup(c, w, from) }}, nil
+	header := http.Header{"Content-Type": {"application/octet-stream"}, "Content-Disposition": {`attachment; filename="signet.db"`}}
+	return edge.Response{Header: header, Stream: func(w http.ResponseWriter) error { return h.copy(r, w, from) }}, nil
 }
 
-// sendBackup makes the copy and sends it. There is one at a time: each needs as much space as the store.
-func (s *Server) sendBackup(c *adminRequest, w http.ResponseWriter, from backupper) error {
-	if !s.backingUp.TryLock() {
+// copy makes the copy and sends it.
+func (h *backup) copy(r *Request, w http.ResponseWriter, from backupper) error {
+	if !h.sending.TryLock() {
 		return &edge.Error{Status: http.StatusServiceUnavailable, Code: api.CodeBusy, RetryAfter: backupRetry,
 			Description: "another backup is being made or sent; there is one at a time: try again after Retry-After"}
 	}
-	defer s.backingUp.Unlock()
-	guard := guardStream(c)
+	defer h.sending.Unlock()
+	guard := guardStream(r)
 	defer guard.close()
-	s.settle(c, from)
+	h.flush(r, from)
 	sender := &backupWriter{guard: guard, w: w}
-	n, err := from.Backup(c.Context(), sender)
+	n, err := from.Backup(r.Context(), sender)
 	err = guard.cause(err)
 	detail := map[string]string{"bytes": strconv.FormatInt(n, 10), "complete": strconv.FormatBool(err == nil)}
 	if err != nil {
-		detail[store.DetailReason] = asError(err).Reason()
+		detail[store.DetailReason] = h.asError(err).Reason()
 	}
-	s.did(c, store.Event{Type: store.EventBackupEnd, At: s.now(), Detail: detail})
+	h.rec.ok(r, store.Event{Type: store.EventBackupEnd, At: h.now(), Detail: detail})
 	return err
 }
 
-// settle has everything written that has happened, the backup's own event included, before the copy is
-// made: otherwise it would lack the last second of the trail and show an earlier moment than it holds.
-// A backup without it is better than none.
-func (s *Server) settle(c *adminRequest, from backupper) {
-	ctx, cancel := context.WithTimeout(c.Context(), settleWithin)
+// flush has everything written that was recorded, the backup's own event included, before the copy is made. Without it
+// the copy would lack the last second of the trail and show an earlier moment than it holds. If it fails the backup goes
+// on.
+func (h *backup) flush(r *Request, from backupper) {
+	ctx, cancel := context.WithTimeout(r.Context(), flushTimeout)
 	defer cancel()
-	arrived, forget := s.audit.Expect(c.ID)
+	arrived, forget := h.audit.Expect(r.ID)
 	defer forget()
-	s.did(c, store.Event{Type: store.EventBackup})
+	h.rec.ok(r, store.Event{Type: store.EventBackup})
 	var err error
 	select {
 	case err = <-arrived:
@@ -73,10 +87,10 @@ func (s *Server) settle(c *adminRequest, from backupper) {
 		err = ctx.Err()
 	}
 	if err == nil {
-		err = from.Flush(ctx, s.now())
+		err = from.Flush(ctx, h.now())
 	}
 	if err != nil {
-		s.log.Warn("the backup may lack the newest of the audit trail, which could not be written", slog.Any("error", err))
+		h.log.Warn("the backup may lack the newest of the audit trail, which could not be written", slog.Any("error", err))
 	}
 }
 
@@ -89,8 +103,8 @@ const (
 
 var errSlowReader = &edge.Error{Status: http.StatusRequestTimeout, Code: api.CodeInvalid, Description: "the backup was read too slowly"}
 
-// backupWriter gives every write its own time, and the whole as much as its bytes take at backupMinRate: a reader that
-// keeps it waiting keeps everybody else from a backup.
+// backupWriter gives every write its own time, and the whole as much as its bytes take at backupMinRate. A slow reader
+// would keep all others from a backup.
 type backupWriter struct {
 	guard *streamGuard
 	w     io.Writer

@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"errors"
@@ -8,25 +8,27 @@ import (
 
 	"signet/keys/clockcheck"
 	"signet/server/admin/api"
+	"signet/server/audit"
 	"signet/server/edge"
 	"signet/store"
 )
 
-// adminSurface is that of the admin API.
-func (s *Server) adminSurface() *edge.Surface {
-	return &edge.Surface{Error: asError, Body: adminErrorBody, Refused: s.recordUnknown}
+// newSurface returns the surface of the API. asError returns the response for any error.
+func newSurface(asError func(error) *edge.Error, trail *audit.Recorder) *edge.Surface {
+	return &edge.Surface{Error: asError, Body: errorBody, Refused: func(r *edge.Request, rt *edge.Route, refused *edge.Error, err error) {
+		recordUnknown(trail, r, rt, refused, err)
+	}}
 }
 
-// recordUnknown records a change through the admin API whose outcome is not known, if nothing else of the request is
-// on the trail.
-func (s *Server) recordUnknown(r *edge.Request, rt *edge.Route, refused *edge.Error, err error) {
+// recordUnknown records a change whose outcome is not known, if nothing else of the request is on the trail.
+func recordUnknown(trail *audit.Recorder, r *edge.Request, rt *edge.Route, refused *edge.Error, err error) {
 	if r.Audited || !rt.Changes || r.Actor == "" || refused.Status < http.StatusInternalServerError || errors.Is(err, clockcheck.ErrClock) {
 		return
 	}
 	if r.KeyID == "" {
 		r.KeyID = r.PathValue("kid")
 	}
-	s.audit.Change(r, store.Event{Type: unknownEventType(rt.Name), Outcome: store.OutcomeUnknown, Actor: r.Actor, ClientID: r.PathValue("id"),
+	trail.Change(r, store.Event{Type: unknownEventType(rt.Name), Outcome: store.OutcomeUnknown, Actor: r.Actor, ClientID: r.PathValue("id"),
 		Detail: map[string]string{store.DetailReason: refused.Reason()}})
 }
 
@@ -38,8 +40,9 @@ func unknownEventType(route string) string {
 	return strings.TrimPrefix(route, "admin.")
 }
 
-// adminErrorBody puts an error of either listener in the admin API's words.
-func adminErrorBody(e *edge.Error) any {
+// errorBody words an error. Errors of package edge and of access tokens have the codes of OAuth, which logs and metrics
+// keep.
+func errorBody(e *edge.Error) any {
 	switch e.Code {
 	case "temporarily_unavailable":
 		return api.NewError(api.CodeUnavailable, "the server or its store cannot do this right now; a change may or may not have been made: "+
@@ -61,36 +64,41 @@ func adminErrorBody(e *edge.Error) any {
 	return api.NewError(e.Code, e.Description)
 }
 
-func adminInvalid(format string, args ...any) *edge.Error {
+func invalid(format string, args ...any) *edge.Error {
 	return &edge.Error{Status: http.StatusBadRequest, Code: api.CodeInvalid, Description: fmt.Sprintf(format, args...)}
 }
 
-func adminNotFound(message string) *edge.Error {
+func notFound(message string) *edge.Error {
 	return &edge.Error{Status: http.StatusNotFound, Code: api.CodeNotFound, Description: message}
 }
 
-func adminExists(message string) *edge.Error {
+func exists(message string) *edge.Error {
 	return &edge.Error{Status: http.StatusConflict, Code: api.CodeExists, Description: message}
 }
 
-// clientProblem puts what the store says of a client in words.
-func clientProblem(err error) error {
+// conflict is for a request that is well-formed and not possible as things are.
+func conflict(format string, args ...any) *edge.Error {
+	return &edge.Error{Status: http.StatusConflict, Code: api.CodeRefused, Description: fmt.Sprintf(format, args...)}
+}
+
+// clientError words an error of the store about a client.
+func clientError(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return adminNotFound("there is no client of that id; GET /v1/clients lists them")
+		return notFound("there is no client of that id; GET /v1/clients lists them")
 	case errors.Is(err, store.ErrExists):
-		return adminExists("a client of that id exists already; choose another id, or change the one that is there")
+		return exists("a client of that id exists already; choose another id, or change the one that is there")
 	}
 	return err
 }
 
-// userProblem does the same for a user.
-func userProblem(err error) error {
+// userError words an error of the store about a user.
+func userError(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return adminNotFound("there is no user of that name; GET /v1/users lists them")
+		return notFound("there is no user of that name; GET /v1/users lists them")
 	case errors.Is(err, store.ErrExists):
-		return adminExists("a user of that name exists already; choose another name, or change the one that is there")
+		return exists("a user of that name exists already; choose another name, or change the one that is there")
 	}
 	return err
 }

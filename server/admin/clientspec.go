@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"slices"
@@ -6,6 +6,7 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/clientauth"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -53,7 +54,7 @@ func hasSecret(methods []string) bool {
 
 // applySpec makes the client what the spec says, or returns all that is wrong with the spec. Warnings are for
 // the answer.
-func (s *Server) applySpec(spec api.ClientSpec, client *store.Client, now time.Time) (warnings []string, err error) {
+func (h *clients) applySpec(spec api.ClientSpec, client *store.Client, now time.Time) (warnings []string, err error) {
 	var check specCheck
 	if spec.ID != client.ID {
 		check.add("client_id cannot be changed; create another client")
@@ -61,16 +62,16 @@ func (s *Server) applySpec(spec api.ClientSpec, client *store.Client, now time.T
 	if spec.Public != client.Public {
 		check.add("public cannot be changed; create another client")
 	}
-	algs := s.cfg.Keys.Algorithms()
+	algs := h.keys.Algorithms()
 	if spec.Alg != "" && spec.Alg == client.Alg {
 		algs = append(algs, spec.Alg) // that it is gone must not keep the rest from being changed; it is warned about
 	}
-	ttl := check.all(spec, algs, s.cfg.MaxTokenLife)
+	ttl := check.all(spec, algs, h.maxTokenLife)
 	jwks := check.keys(spec)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if slices.Contains(client.Grants, grantPassword) && !slices.Contains(spec.Grants, grantPassword) {
+	if slices.Contains(client.Grants, syntax.GrantPassword) && !slices.Contains(spec.Grants, syntax.GrantPassword) {
 		client.EndSessions() // they rest on the grant
 	}
 	client.AuthMethods, client.Grants, client.Scopes = spec.AuthMethods, spec.Grants, spec.Scopes

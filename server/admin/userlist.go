@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"context"
@@ -12,10 +12,10 @@ import (
 	"signet/store"
 )
 
-// adminListUsers answers a page of the users in the order of their names. Filters look at no more than a page of
+// list answers a page of the users in the order of their names. Filters look at no more than a page of
 // them: a page may be empty, and only one without a next is the last.
-func (s *Server) adminListUsers(c *adminRequest) (edge.Response, error) {
-	q, err := readQuery(c, "after", "limit", "prefix", "disabled")
+func (h *users) list(r *Request) (edge.Response, error) {
+	q, err := readQuery(r, "after", "limit", "prefix", "disabled")
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -25,20 +25,20 @@ func (s *Server) adminListUsers(c *adminRequest) (edge.Response, error) {
 	}
 	if after := q["after"]; after != "" {
 		if name, err := password.CanonicalUsername(after); err != nil || name != after {
-			return edge.Response{}, adminInvalid("after must be a username: the next of the page before")
+			return edge.Response{}, invalid("after must be a username: the next of the page before")
 		}
 	}
 	prefix := q["prefix"]
 	if prefix != "" {
 		if prefix, err = password.CanonicalUsername(prefix); err != nil {
-			return edge.Response{}, adminInvalid("prefix must be the beginning of a username: %s", err)
+			return edge.Response{}, invalid("prefix must be the beginning of a username: %s", err)
 		}
 	}
 	disabled, err := q.flag("disabled")
 	if err != nil {
 		return edge.Response{}, err
 	}
-	all, err := s.usersAfter(c.Context(), q["after"], prefix, limit+1)
+	all, err := h.usersAfter(r.Context(), q["after"], prefix, limit+1)
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -53,9 +53,9 @@ func (s *Server) adminListUsers(c *adminRequest) (edge.Response, error) {
 }
 
 // usersAfter returns up to limit users whose names sort after the given one and begin with the prefix.
-func (s *Server) usersAfter(ctx context.Context, after, prefix string, limit int) (all []store.User, err error) {
+func (h *users) usersAfter(ctx context.Context, after, prefix string, limit int) (all []store.User, err error) {
 	if after < prefix { // begin at the prefix itself, which is the name of one user at most
-		exact, err := s.store.UserByName(ctx, prefix)
+		exact, err := h.store.UserByName(ctx, prefix)
 		switch {
 		case err == nil:
 			all = append(all, exact)
@@ -64,7 +64,7 @@ func (s *Server) usersAfter(ctx context.Context, after, prefix string, limit int
 		}
 		after = prefix
 	}
-	more, err := s.store.ListUsers(ctx, after, limit-len(all))
+	more, err := h.store.ListUsers(ctx, after, limit-len(all))
 	if err != nil {
 		return nil, err
 	}

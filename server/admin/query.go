@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"net/url"
@@ -10,25 +10,27 @@ import (
 const (
 	defaultPage = 100
 	maxPage     = 1000
+
+	maxValue = 320 // bytes of a parameter: no username is longer
 )
 
-// query holds the URL's parameters: each known and there once.
+// query holds the URL's parameters: each is known and appears once.
 type query map[string]string
 
-func readQuery(c *adminRequest, known ...string) (query, error) {
-	values, err := url.ParseQuery(c.URL.RawQuery)
+func readQuery(r *Request, known ...string) (query, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, adminInvalid("the query is not correctly percent-encoded")
+		return nil, invalid("the query is not correctly percent-encoded")
 	}
 	q := make(query, len(values))
 	for name, all := range values {
 		switch {
 		case !slices.Contains(known, name):
-			return nil, adminInvalid("there is no query parameter %q here", name)
+			return nil, invalid("there is no query parameter %q here", name)
 		case len(all) > 1:
-			return nil, adminInvalid("the query parameter %s is given more than once", name)
-		case !utf8.ValidString(all[0]) || len(all[0]) > maxUsername:
-			return nil, adminInvalid("the query parameter %s is not UTF-8 of at most %d bytes", name, maxUsername)
+			return nil, invalid("the query parameter %s is given more than once", name)
+		case !utf8.ValidString(all[0]) || len(all[0]) > maxValue:
+			return nil, invalid("the query parameter %s is not UTF-8 of at most %d bytes", name, maxValue)
 		}
 		q[name] = all[0]
 	}
@@ -41,7 +43,7 @@ func (q query) limit() (int, error) {
 	}
 	n, err := strconv.Atoi(q["limit"])
 	if err != nil || n < 1 || n > maxPage {
-		return 0, adminInvalid("limit must be a number from 1 to %d", maxPage)
+		return 0, invalid("limit must be a number from 1 to %d", maxPage)
 	}
 	return n, nil
 }
@@ -52,7 +54,7 @@ func (q query) number(name string) (uint64, error) {
 	}
 	n, err := strconv.ParseUint(q[name], 10, 64)
 	if err != nil {
-		return 0, adminInvalid("%s must be a number", name)
+		return 0, invalid("%s must be a number", name)
 	}
 	return n, nil
 }
@@ -64,7 +66,7 @@ func (q query) flag(name string) (bool, error) {
 	case "true":
 		return true, nil
 	}
-	return false, adminInvalid("%s must be true or false", name)
+	return false, invalid("%s must be true or false", name)
 }
 
 // pageOf cuts what was asked for with one more than the limit, and names the last record of the

@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"bytes"
@@ -20,14 +20,14 @@ const (
 
 // readJSON reads the body, one JSON object, into the value and returns its bytes. No body at all is
 // an object without members.
-func readJSON(c *adminRequest, into any) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Body, maxAdminBody))
+func readJSON(r *Request, into any) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(r.Writer, r.Body, maxAdminBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		return nil, &edge.Error{Status: http.StatusRequestEntityTooLarge, Code: api.CodeInvalid, Close: true, Description: "the body is larger than 1 MiB"}
 	case err != nil:
-		e := adminInvalid("the body could not be read to its end")
+		e := invalid("the body could not be read to its end")
 		e.Close = true
 		return nil, e
 	}
@@ -41,17 +41,17 @@ func readJSON(c *adminRequest, into any) ([]byte, error) {
 // names as they are spelt. It never quotes a value in an error: values may be passwords.
 func decodeJSON(data []byte, into any) error {
 	if !utf8.Valid(data) {
-		return adminInvalid("the JSON is not UTF-8")
+		return invalid("the JSON is not UTF-8")
 	}
 	if first := bytes.TrimLeft(data, " \t\r\n"); len(first) == 0 || first[0] != '{' {
-		return adminInvalid("send a JSON object")
+		return invalid("send a JSON object")
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if err := checkValue(dec, 0); err != nil {
 		return jsonProblem(err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return adminInvalid("something follows the JSON object")
+		return invalid("something follows the JSON object")
 	}
 	dec = json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -69,14 +69,14 @@ func jsonProblem(err error) error {
 	case errors.As(err, &ours):
 		return ours
 	case errors.As(err, &wrongType):
-		return adminInvalid("%q is of the wrong JSON type", wrongType.Field)
+		return invalid("%q is of the wrong JSON type", wrongType.Field)
 	case errors.As(err, &syntax):
-		return adminInvalid("this is not valid JSON, near byte %d", syntax.Offset)
+		return invalid("this is not valid JSON, near byte %d", syntax.Offset)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return adminInvalid("there is no member %s here; leave it out", name)
+		return invalid("there is no member %s here; leave it out", name)
 	}
-	return adminInvalid("this is not valid JSON, or ends too early")
+	return invalid("this is not valid JSON, or ends too early")
 }
 
 // checkValue reads one value and everything in it.
@@ -90,7 +90,7 @@ func checkValue(dec *json.Decoder, depth int) error {
 		return checkText(token)
 	case json.Delim:
 		if depth == maxAdminDepth {
-			return adminInvalid("the JSON is nested more than %d deep", maxAdminDepth)
+			return invalid("the JSON is nested more than %d deep", maxAdminDepth)
 		}
 		if token == '{' {
 			err = checkMembers(dec, depth)
@@ -126,10 +126,10 @@ func checkMembers(dec *json.Decoder, depth int) error {
 			return err
 		}
 		if seen[name] {
-			return adminInvalid("the member %q is there twice", name)
+			return invalid("the member %q is there twice", name)
 		}
 		if depth == 0 && !plainName(name) {
-			return adminInvalid("there is no member %q here; leave it out", name)
+			return invalid("there is no member %q here; leave it out", name)
 		}
 		seen[name] = true
 		if err := checkValue(dec, depth+1); err != nil {
@@ -147,7 +147,7 @@ func plainName(name string) bool {
 // checkText refuses what encoding/json puts where half a surrogate pair was written.
 func checkText(s string) error {
 	if strings.ContainsRune(s, utf8.RuneError) {
-		return adminInvalid("a string holds U+FFFD or half a surrogate pair")
+		return invalid("a string holds U+FFFD or half a surrogate pair")
 	}
 	return nil
 }

@@ -1,10 +1,11 @@
-package server
+package admin
 
 import (
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"signet/server/admin/api"
 	"signet/server/edge"
@@ -16,16 +17,25 @@ import (
 // maxThrottle is how many limits are listed, or cleared, at once.
 const maxThrottle = 1000
 
-// adminListThrottle shows what is counted of a user or from a network, or of everybody.
-func (s *Server) adminListThrottle(c *adminRequest) (edge.Response, error) {
-	q, states, err := s.findThrottle(c)
+// limits shows and clears what is counted of failed logins and authentications.
+type limits struct {
+	store    store.Store
+	throttle *throttle.Throttle
+	settings func() Settings
+	rec      recorder
+	now      func() time.Time
+}
+
+// list shows what is counted of a user or from a network, or all of it.
+func (h *limits) list(r *Request) (edge.Response, error) {
+	q, states, err := h.find(r)
 	if err != nil {
 		return edge.Response{}, err
 	}
-	cfg, now := s.settings().Throttle, s.now()
+	cfg, now := h.settings().Throttle, h.now()
 	list := make([]api.Limit, 0, len(states))
 	for _, state := range states {
-		v := s.throttle.View(cfg, q, state, now)
+		v := h.throttle.View(cfg, q, state, now)
 		view := api.Limit{Kind: v.Kind, Network: v.Network, Failures: v.Failures, UnderWay: v.UnderWay, Wait: v.Wait.Seconds()}
 		if v.Failures > 0 {
 			view.Until = &v.Until
@@ -43,14 +53,14 @@ func (s *Server) adminListThrottle(c *adminRequest) (edge.Response, error) {
 	return edge.Response{Body: api.LimitList{Limits: list}}, nil
 }
 
-// adminClearThrottle forgets the failures of a user, or those from a network.
-func (s *Server) adminClearThrottle(c *adminRequest) (edge.Response, error) {
-	q, states, err := s.findThrottle(c)
+// clear forgets the failures of a user, or those from a network.
+func (h *limits) clear(r *Request) (edge.Response, error) {
+	q, states, err := h.find(r)
 	switch {
 	case err != nil:
 		return edge.Response{}, err
 	case q == throttle.Query{}:
-		return edge.Response{}, adminInvalid("name a user or an address whose failures are to be forgotten")
+		return edge.Response{}, invalid("name a user or an address whose failures are to be forgotten")
 	}
 	byPlace := map[string][]string{}
 	cleared := 0
@@ -65,56 +75,56 @@ func (s *Server) adminClearThrottle(c *adminRequest) (edge.Response, error) {
 		detail["of_address"] = q.Address.String()
 	}
 	e := store.Event{Type: store.EventThrottleClear, Detail: detail}
-	s.doing(c, &e)
-	c.Changing = store.EventThrottleClear
-	if err := s.store.KeepEvent(c.Context(), &e); err != nil {
+	h.rec.withEvent(r, &e)
+	r.Changing = store.EventThrottleClear
+	if err := h.store.KeepEvent(r.Context(), &e); err != nil {
 		return edge.Response{}, err
 	}
 	for place, keys := range byPlace {
-		if err := s.store.ClearThrottle(c.Context(), place, keys); err != nil {
-			s.audit.Drop(e) // the outcome is recorded as unknown
+		if err := h.store.ClearThrottle(r.Context(), place, keys); err != nil {
+			h.rec.audit.Drop(e) // the outcome is recorded as unknown
 			return edge.Response{}, err
 		}
 	}
-	s.did(c, e)
+	h.rec.ok(r, e)
 	return edge.Response{Body: api.LimitsCleared{Cleared: cleared}}, nil
 }
 
-func (s *Server) findThrottle(c *adminRequest) (q throttle.Query, states []store.ThrottleState, err error) {
-	values, err := readQuery(c, "user", "address")
+func (h *limits) find(r *Request) (q throttle.Query, states []store.ThrottleState, err error) {
+	values, err := readQuery(r, "user", "address")
 	if err != nil {
 		return q, nil, err
 	}
 	if typed := values["user"]; typed != "" {
-		if q.Username, err = s.throttledName(c, typed); err != nil {
+		if q.Username, err = h.throttledName(r, typed); err != nil {
 			return q, nil, err
 		}
 	}
 	if text := values["address"]; text != "" {
 		addr, err := netip.ParseAddr(text)
 		if err != nil {
-			return q, nil, adminInvalid("address must be an IPv4 or IPv6 address")
+			return q, nil, invalid("address must be an IPv4 or IPv6 address")
 		}
 		q.Address = addr.Unmap()
 	}
-	states, err = s.store.ListThrottle(c.Context(), s.now(), s.throttle.Picker(q), maxThrottle)
+	states, err = h.store.ListThrottle(r.Context(), h.now(), h.throttle.Picker(q), maxThrottle)
 	return q, states, err
 }
 
-// throttledName is the name that logins are counted by. Somebody who does not exist may be throttled too.
-func (s *Server) throttledName(c *adminRequest, typed string) (string, error) {
+// throttledName returns the name that logins are counted by. A user who does not exist can be throttled too.
+func (h *limits) throttledName(r *Request, typed string) (string, error) {
 	if id, err := store.ParseUserID(typed); err == nil {
-		user, err := s.store.User(c.Context(), id)
+		user, err := h.store.User(r.Context(), id)
 		if err != nil {
-			return "", userProblem(err)
+			return "", userError(err)
 		}
-		c.Subject, c.Username = typed, user.Username
+		r.Subject, r.Username = typed, user.Username
 		return user.Username, nil
 	}
 	name, err := password.CanonicalUsername(typed)
 	if err != nil {
 		name = typed
 	}
-	c.TypedName = name
+	r.TypedName = name
 	return name, nil
 }

@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"bufio"
@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-const maxImportLine = 64 << 10
+const maxLine = 64 << 10
 
 var errLineTooLong = errors.New("line too long")
 
@@ -22,7 +22,7 @@ type lineReader struct {
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 func newLineReader(r io.Reader) *lineReader {
-	return &lineReader{in: bufio.NewReaderSize(r, maxImportLine)}
+	return &lineReader{in: bufio.NewReaderSize(r, maxLine)}
 }
 
 // next returns the next line that is not blank; it is good until the next call. After errLineTooLong

@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"context"
@@ -20,7 +20,7 @@ const (
 // streamGuard bounds a verb that takes as long as its bytes do. Each step has a time of its own, and the caller's
 // token is checked again at each step and between them: a stream does not outlive the right to it.
 type streamGuard struct {
-	call  *adminRequest
+	call  *Request
 	conn  *http.ResponseController
 	check func(ctx context.Context) error // nil on the socket
 	stop  context.CancelFunc
@@ -32,9 +32,9 @@ type streamGuard struct {
 }
 
 // guardStream begins one. The caller closes it.
-func guardStream(c *adminRequest) *streamGuard {
-	g := &streamGuard{call: c, conn: http.NewResponseController(c.Writer), check: c.recheck}
-	ctx, stop := context.WithCancel(c.Context())
+func guardStream(r *Request) *streamGuard {
+	g := &streamGuard{call: r, conn: http.NewResponseController(r.Writer), check: r.recheck}
+	ctx, stop := context.WithCancel(r.Context())
 	g.stop = stop
 	if g.check != nil {
 		g.done.Go(func() { g.watch(ctx) })

@@ -1,9 +1,10 @@
-package server
+package admin
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ func (k *specCheck) err() error {
 	if len(k.problems) == 0 {
 		return nil
 	}
-	return adminInvalid("%s", strings.Join(k.problems, "; "))
+	return invalid("%s", strings.Join(k.problems, "; "))
 }
 
 func (k *specCheck) all(spec api.ClientSpec, algs []string, maxTTL time.Duration) time.Duration {
@@ -123,20 +124,20 @@ func (k *specCheck) addKeyProblems(err error) {
 }
 
 func (k *specCheck) grants(spec api.ClientSpec) {
-	k.list("grants", spec.Grants, len(grantTypes), func(grant string) string {
-		if !slices.Contains(grantTypes, grant) {
-			return "must be one of " + strings.Join(grantTypes, ", ")
+	k.list("grants", spec.Grants, len(syntax.GrantTypes), func(grant string) string {
+		if !slices.Contains(syntax.GrantTypes, grant) {
+			return "must be one of " + strings.Join(syntax.GrantTypes, ", ")
 		}
 		return ""
 	})
 	has := func(grant string) bool { return slices.Contains(spec.Grants, grant) }
 	switch {
 	case len(spec.Grants) == 0 && !spec.Introspect:
-		k.add("grants must name at least one of %s, unless the client is there to introspect", strings.Join(grantTypes, ", "))
-	case has(grantRefreshToken) && !has(grantPassword):
+		k.add("grants must name at least one of %s, unless the client is there to introspect", strings.Join(syntax.GrantTypes, ", "))
+	case has(syntax.GrantRefreshToken) && !has(syntax.GrantPassword):
 		k.add("the grant refresh_token needs the grant password: nothing else begins a session")
 	}
-	if spec.Public && has(grantClientCredentials) {
+	if spec.Public && has(syntax.GrantClientCredentials) {
 		k.add("a public client cannot have the grant client_credentials: it has no credentials")
 	}
 	if spec.Public && spec.Introspect {
@@ -164,7 +165,7 @@ func (k *specCheck) scopes(spec api.ClientSpec) {
 	if spec.Public {
 		k.add("a public client cannot have the scope %s", spec.Scopes[at])
 	}
-	if slices.Contains(spec.Grants, grantPassword) {
+	if slices.Contains(spec.Grants, syntax.GrantPassword) {
 		k.add("the scope %s goes with the grant client_credentials alone: with password every user would be given it", spec.Scopes[at])
 	}
 }
@@ -202,4 +203,20 @@ func (k *specCheck) ttl(text string, most time.Duration) time.Duration {
 		k.add("access_token_ttl must be whole seconds such as 5m or 90s, at most %s, or empty for the server's", most)
 	}
 	return ttl
+}
+
+// checkOrigin takes exactly what a browser, or the web view of an app, sends as Origin; anything else would
+// never match.
+func checkOrigin(origin string) string {
+	if len(origin) > edge.MaxOrigin || !edge.IsOrigin(origin) {
+		if meant := edge.OriginOfURL(origin); len(meant) <= edge.MaxOrigin && edge.IsOrigin(meant) {
+			return "must be an origin as browsers send it: write " + meant
+		}
+		return "must be an origin as browsers send it, such as https://app.example, http://localhost:5173 or capacitor://localhost: no path, no slash at the end, no *"
+	}
+	u, _ := url.Parse(origin)
+	if u.Scheme == "http" && !edge.Loopback(u.Hostname()) {
+		return "must begin with https://; http is for loopback addresses"
+	}
+	return ""
 }

@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"errors"
@@ -8,35 +8,43 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/audit"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/syntax"
 	"signet/store"
 )
 
-// adminListEvents answers what the query selects. An empty answer about somebody who never was is an error:
-// a misspelt name must not look like a user who did nothing.
-func (s *Server) adminListEvents(c *adminRequest) (edge.Response, error) {
-	values, err := readQuery(c, "after", "type", "client_id", "sub", "user", "address", "since", "until", "limit", "newest")
+// events reads the audit trail.
+type events struct {
+	store store.Store
+	audit *audit.Recorder // hashes names
+	now   func() time.Time
+}
+
+// list answers the events that the query selects. An empty result about an unknown user or client is an error: a
+// misspelt name must not look like a user without events.
+func (h *events) list(r *Request) (edge.Response, error) {
+	values, err := readQuery(r, "after", "type", "client_id", "sub", "user", "address", "since", "until", "limit", "newest")
 	if err != nil {
 		return edge.Response{}, err
 	}
-	q, err := readEventQuery(values, s.now())
+	q, err := readEventQuery(values, h.now())
 	if err != nil {
 		return edge.Response{}, err
 	}
 	var unknown error
 	if name := values["user"]; name != "" {
-		if q.About, unknown, err = s.person(c, name); err != nil {
+		if q.About, unknown, err = h.person(r, name); err != nil {
 			return edge.Response{}, err
 		}
 	}
-	events, err := s.store.Events(c.Context(), q)
+	events, err := h.store.Events(r.Context(), q)
 	if err != nil {
 		return edge.Response{}, err
 	}
 	if len(events) == 0 && q.After == 0 {
-		if err := s.explainNothing(c, q, unknown); err != nil {
+		if err := h.checkEmpty(r, q, unknown); err != nil {
 			return edge.Response{}, err
 		}
 	}
@@ -52,63 +60,63 @@ func (s *Server) adminListEvents(c *adminRequest) (edge.Response, error) {
 	return edge.Response{Body: list}, nil
 }
 
-// explainNothing returns the error for an empty answer about somebody who never was. Somebody who is gone
-// may still have events, which the rest of the query leaves out.
-func (s *Server) explainNothing(c *adminRequest, q store.EventQuery, unknown error) error {
+// checkEmpty returns the error for an empty result about an unknown user or client. A deleted one may have events that
+// the rest of the query leaves out: then it returns nil.
+func (h *events) checkEmpty(r *Request, q store.EventQuery, unknown error) error {
 	if unknown == nil {
 		var err error
-		if unknown, err = s.unknownIn(c, q); unknown == nil {
+		if unknown, err = h.unknownIn(r, q); unknown == nil {
 			return err
 		}
 	}
-	others, err := s.store.Events(c.Context(), store.EventQuery{About: q.About, Subject: q.Subject, ClientID: q.ClientID, Limit: 1})
+	others, err := h.store.Events(r.Context(), store.EventQuery{About: q.About, Subject: q.Subject, ClientID: q.ClientID, Limit: 1})
 	if err != nil || len(others) > 0 {
 		return err
 	}
 	return unknown
 }
 
-// person finds whose events are asked for, by any spelling of the username or by sub. unknown is the error
-// for an empty answer: nil where there is such a user.
-func (s *Server) person(c *adminRequest, name string) (p *store.Person, unknown, err error) {
+// person finds the user by any spelling of the username or by sub. unknown is the error for an empty result: nil where
+// the user exists.
+func (h *events) person(r *Request, name string) (p *store.Person, unknown, err error) {
 	p = &store.Person{}
 	var user store.User
 	if id, notID := store.ParseUserID(name); notID == nil {
 		p.Subject = name
-		user, err = s.store.User(c.Context(), id)
+		user, err = h.store.User(r.Context(), id)
 	} else {
 		p.Username = name
 		if canonical, notName := password.CanonicalUsername(name); notName == nil {
 			p.Username = canonical
 		}
-		p.NameHashes = s.audit.NameHashes(p.Username)
-		user, err = s.store.UserByName(c.Context(), p.Username)
+		p.NameHashes = h.audit.NameHashes(p.Username)
+		user, err = h.store.UserByName(r.Context(), p.Username)
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return p, adminNotFound("there is no user " + edge.QuoteShort(name) + ", and no event about one; GET /v1/users lists the users"), nil
+		return p, notFound("there is no user " + edge.QuoteShort(name) + ", and no event about one; GET /v1/users lists the users"), nil
 	case err != nil:
 		return nil, nil, err
 	}
-	p.Subject, p.Username, p.NameHashes = user.ID.String(), user.Username, s.audit.NameHashes(user.Username)
+	p.Subject, p.Username, p.NameHashes = user.ID.String(), user.Username, h.audit.NameHashes(user.Username)
 	return p, nil, nil
 }
 
-// unknownIn is the error where q names a sub or a client that does not exist.
-func (s *Server) unknownIn(c *adminRequest, q store.EventQuery) (unknown, err error) {
+// unknownIn returns the error where q names a sub or a client that does not exist.
+func (h *events) unknownIn(r *Request, q store.EventQuery) (unknown, err error) {
 	if q.Subject != "" {
 		if id, notID := store.ParseUserID(q.Subject); notID == nil {
-			_, err = s.store.User(c.Context(), id)
+			_, err = h.store.User(r.Context(), id)
 		} else {
-			_, err = s.store.Client(c.Context(), q.Subject)
+			_, err = h.store.Client(r.Context(), q.Subject)
 		}
 		if errors.Is(err, store.ErrNotFound) {
-			return adminNotFound("there is no user or client with the sub " + q.Subject + ", and no event of one; to ask by name, use user instead of sub"), nil
+			return notFound("there is no user or client with the sub " + q.Subject + ", and no event of one; to ask by name, use user instead of sub"), nil
 		}
 	}
 	if err == nil && q.ClientID != "" {
-		if _, err = s.store.Client(c.Context(), q.ClientID); errors.Is(err, store.ErrNotFound) {
-			return adminNotFound("there is no client " + q.ClientID + ", and no event of one; GET /v1/clients lists the clients"), nil
+		if _, err = h.store.Client(r.Context(), q.ClientID); errors.Is(err, store.ErrNotFound) {
+			return notFound("there is no client " + q.ClientID + ", and no event of one; GET /v1/clients lists the clients"), nil
 		}
 	}
 	return nil, err
@@ -119,13 +127,13 @@ func readEventQuery(values query, now time.Time) (q store.EventQuery, err error)
 	q.Types = store.RelatedEventTypes(values["type"])
 	switch {
 	case values["type"] != "" && q.Types == nil:
-		return q, adminInvalid("there is no such event type; `signet audit list --types` lists them")
+		return q, invalid("there is no such event type; `signet audit list --types` lists them")
 	case q.ClientID != "" && !syntax.ClientID(q.ClientID):
-		return q, adminInvalid("client_id must be 1 to 128 letters, digits, - . _ ~")
+		return q, invalid("client_id must be 1 to 128 letters, digits, - . _ ~")
 	case q.Subject != "" && !syntax.ClientID(q.Subject):
-		return q, adminInvalid("sub must be a user's (%s…) or a client_id; to ask by name, use user", syntax.UserPrefix)
+		return q, invalid("sub must be a user's (%s…) or a client_id; to ask by name, use user", syntax.UserPrefix)
 	case q.Subject != "" && values["user"] != "":
-		return q, adminInvalid("give either user or sub")
+		return q, invalid("give either user or sub")
 	}
 	if q.Address, err = readAddress(values["address"]); err != nil {
 		return q, err
@@ -137,7 +145,7 @@ func readEventQuery(values query, now time.Time) (q store.EventQuery, err error)
 		return q, err
 	}
 	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
-		return q, adminInvalid("since must be before until")
+		return q, invalid("since must be before until")
 	}
 	if q.After, err = values.number("after"); err != nil {
 		return q, err
@@ -160,12 +168,12 @@ func readAddress(text string) (netip.Prefix, error) {
 	}
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil || prefix.Addr().Is4In6() {
-		return netip.Prefix{}, adminInvalid("address must be an IP address or a network such as 192.0.2.0/24 or 2001:db8::/32")
+		return netip.Prefix{}, invalid("address must be an IP address or a network such as 192.0.2.0/24 or 2001:db8::/32")
 	}
 	return prefix.Masked(), nil
 }
 
-// readMoment reads a time of RFC 3339, or how long ago it was, in units of time.ParseDuration or in days
+// readMoment reads a time of RFC 3339, or how long ago it is, in units of time.ParseDuration or in days
 // (7d); zero where text is empty.
 func readMoment(name, text string, now time.Time) (time.Time, error) {
 	if text == "" {
@@ -182,5 +190,5 @@ func readMoment(name, text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
-	return time.Time{}, adminInvalid("%s must be a time such as 2026-03-04T12:00:00Z, or how long ago, such as 90m or 7d", name)
+	return time.Time{}, invalid("%s must be a time such as 2026-03-04T12:00:00Z, or how long ago, such as 90m or 7d", name)
 }

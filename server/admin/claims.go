@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"bytes"
@@ -24,11 +24,11 @@ func mergeClaims(claims, changes map[string]json.RawMessage) (map[string]json.Ra
 		_, there := merged[name]
 		removed := there && string(bytes.TrimSpace(changes[name])) == "null"
 		if why := syntax.CheckClaim(name); why != "" && !removed { // a record may have one from before it was reserved
-			return nil, adminInvalid("claims: %s %s", edge.QuoteShort(name), why)
+			return nil, invalid("claims: %s %s", edge.QuoteShort(name), why)
 		}
 		var value bytes.Buffer
 		if err := json.Compact(&value, changes[name]); err != nil {
-			return nil, adminInvalid("claims: the value of %s is not valid JSON", edge.QuoteShort(name))
+			return nil, invalid("claims: the value of %s is not valid JSON", edge.QuoteShort(name))
 		}
 		if value.String() == "null" {
 			delete(merged, name)
@@ -37,7 +37,7 @@ func mergeClaims(claims, changes map[string]json.RawMessage) (map[string]json.Ra
 		}
 	}
 	if whole, err := json.Marshal(merged); err != nil || len(whole) > maxUserClaims {
-		return nil, adminInvalid("claims take more than 8 KiB as JSON; keep large facts elsewhere, under the user's sub")
+		return nil, invalid("claims take more than 8 KiB as JSON; keep large facts elsewhere, under the user's sub")
 	}
 	return merged, nil
 }
