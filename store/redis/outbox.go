@@ -223,3 +223,36 @@ func (s *Store) keptEvents(ctx context.Context, keys []string, now time.Time, ag
 	}
 	return events, nil
 }
+
+// notAppended returns the events that are not on the trail yet. An entry may be there still when its event is.
+func (s *Store) notAppended(ctx context.Context, events []store.Event) ([]store.Event, error) {
+	if len(events) == 0 {
+		return nil, nil
+	}
+	var names []any
+	for _, e := range events {
+		names = append(names, e.Outbox)
+	}
+	var calls []*call
+	for _, key := range s.key.trail()[len(s.key.audit()):] {
+		calls = append(calls, command(key, append([]any{"hmget", key}, names...)...))
+	}
+	if err := s.do(ctx, "reading the audit trail", calls...); err != nil {
+		return nil, err
+	}
+	appended := func(i int) bool {
+		return slices.ContainsFunc(calls, func(c *call) bool { return c.list()[i] != "" })
+	}
+	for _, c := range calls {
+		if len(c.list()) != len(events) {
+			return nil, s.malformed("the audit trail", errReply)
+		}
+	}
+	var list []store.Event
+	for i, e := range events {
+		if !appended(i) {
+			list = append(list, e)
+		}
+	}
+	return list, nil
+}
