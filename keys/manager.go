@@ -32,11 +32,18 @@ func Init(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if err := m.checkEmpty(ctx); err != nil {
+	version, _, err := m.store.load(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for a keyring: %w", err)
+	}
+	if version != 0 {
+		return ErrExists
+	}
+	if err := m.clock.Check(); err != nil {
 		return err
 	}
 	pending := newPendingKeys(m.updater.makesRemote(), m.cfg.Log)
-	first, steps, err := m.firstDocument(ctx, pending)
+	first, steps, err := firstDocument(ctx, m.cfg, pending)
 	if err != nil {
 		pending.discard(ctx, rotation.Keyring{})
 		return err
@@ -56,16 +63,16 @@ func Init(ctx context.Context, cfg Config) error {
 	if m.cfg.Mark == nil {
 		return nil
 	}
-	if err := m.ReplaceMark(m.cfg.Mark); err != nil {
+	if err := m.Edit().ReplaceMark(m.cfg.Mark); err != nil {
 		m.cfg.Log.Warn("the mark of the keyring cannot be written", "error", err)
 	}
 	return nil
 }
 
 // firstDocument makes the keys of the first keyring.
-func (m *Manager) firstDocument(ctx context.Context, pending *pendingKeys) (document, []rotation.Transition, error) {
-	now, fresh := m.clock.Reading(), pending.fresh()
-	if _, _, err := rotation.First(m.cfg.Timetable, m.cfg.Algorithms, now, fresh); err != nil {
+func firstDocument(ctx context.Context, cfg *Config, pending *pendingKeys) (document, []rotation.Transition, error) {
+	now, fresh := cfg.Now(), pending.fresh()
+	if _, _, err := rotation.First(cfg.Timetable, cfg.Algorithms, now, fresh); err != nil {
 		return document{}, nil, err
 	}
 	for _, alg := range fresh.Needs() {
@@ -73,24 +80,11 @@ func (m *Manager) firstDocument(ctx context.Context, pending *pendingKeys) (docu
 			return document{}, nil, err
 		}
 	}
-	ring, steps, err := rotation.First(m.cfg.Timetable, m.cfg.Algorithms, now, pending.fresh())
+	ring, steps, err := rotation.First(cfg.Timetable, cfg.Algorithms, now, pending.fresh())
 	if err != nil {
 		return document{}, nil, err
 	}
-	return document{ring, pending.private, Records{Sealed: m.cfg.Sealed}}, steps, nil
-}
-
-// checkEmpty returns nil when there is no keyring in the store and the clock is right for making one;
-// ErrExists when there is.
-func (m *Manager) checkEmpty(ctx context.Context) error {
-	version, _, err := m.store.load(ctx)
-	if err != nil {
-		return fmt.Errorf("looking for a keyring: %w", err)
-	}
-	if version != 0 {
-		return ErrExists
-	}
-	return m.clock.Check()
+	return document{ring, pending.private, Records{Sealed: cfg.Sealed}}, steps, nil
 }
 
 // Open reads the keyring and returns a Manager that can sign. ErrNoKeyring if there is none,
@@ -223,19 +217,6 @@ func (m *Manager) MasterKeyInUse() int { return m.store.sealer.KeyOf(m.held.load
 
 // MasterKeyHints names the master keys of this replica. A hint reveals nothing about its key.
 func (m *Manager) MasterKeyHints() []string { return m.store.sealer.Hints() }
-
-// RestoreMark takes over a mark of this install: kids that were revoked, and the latest time seen. It is for
-// a store that was just put back.
-func (m *Manager) RestoreMark(from mark.Mark) {
-	m.clock.Merge(from.SeenAt, from.ClockResets)
-	m.updater.marks.Remember(from.Revoked)
-}
-
-// ReplaceMark writes a mark of this keyring in the place of whatever is in storage. It is for commands that
-// have just filled the store.
-func (m *Manager) ReplaceMark(storage mark.Storage) error {
-	return m.updater.marks.Replace(storage, m.updater.currentMark())
-}
 
 // MarkedAt returns when this replica last wrote its mark; zero: not since the start.
 func (m *Manager) MarkedAt() time.Time { return m.updater.marks.SavedAt() }

@@ -16,7 +16,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		if ctx.Err() == nil {
 			_ = m.Probe(ctx) // which has logged it
 		}
-		m.pause(ctx)
+		pause(ctx, m.cfg.Poll, m.poll)
 	}
 	return nil
 }
@@ -31,13 +31,13 @@ func (m *Manager) Poll() {
 
 // pause waits for the next turn. Poll shortens it to a tenth of Config.Poll, so that many requests for it do
 // not overload the store.
-func (m *Manager) pause(ctx context.Context) {
-	least := m.cfg.Poll / 10
+func pause(ctx context.Context, poll time.Duration, wake <-chan struct{}) {
+	least := poll / 10
 	if !sleep(ctx, least, nil) {
 		return
 	}
-	jitter := time.Duration((rand.Float64()*0.4 - 0.2) * float64(m.cfg.Poll)) // replicas spread out
-	sleep(ctx, m.cfg.Poll-least+jitter, m.poll)
+	jitter := time.Duration((rand.Float64()*0.4 - 0.2) * float64(poll)) // replicas spread out
+	sleep(ctx, poll-least+jitter, wake)
 }
 
 // sleep reports whether it ended because of d; a nil wake never ends it.
