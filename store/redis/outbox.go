@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"signet/store"
 	"signet/store/codec"
+	"signet/store/redis/conn"
 )
 
 // A change and the audit trail are in different slots, so no script can write both. The script of the change keeps the
@@ -25,20 +25,27 @@ import (
 // noEvent is the last argument of a script that begins with outbox.lua, where there is no event.
 const noEvent = ""
 
+// auditedCall is a call of a script that begins with outbox.lua.
+type auditedCall struct {
+	*conn.Call
+	event *store.Event // that the script keeps in the outbox, its last key; nil: none
+	entry string       // the name of the entry
+}
+
 // keep calls a script that begins with outbox.lua. It keeps the event of the context, if there is one.
-func (s *Store) keep(ctx context.Context, sc *script, keys []string, args ...any) (*call, error) {
+func (s *Store) keep(ctx context.Context, sc *conn.Script, keys []string, args ...any) (auditedCall, error) {
 	e := store.EventOf(ctx)
 	if e == nil {
-		return sc.call(keys, append(args, noEvent)...), nil
+		return auditedCall{Call: sc.Call(keys, append(args, noEvent)...)}, nil
 	}
 	tag := tagOf(keys[0])
 	field, entry, err := encodeEntry(*e)
 	if err != nil {
-		return nil, err
+		return auditedCall{}, err
 	}
-	c := sc.call(append(keys, s.key.outbox(tag)), append(args, entry)...)
-	c.event, c.outbox = e, tag+"/"+field
-	return c, nil
+	c := sc.Call(append(keys, s.key.outbox(tag)), append(args, entry)...)
+	c.LastKeyOptional() // an outbox is empty most of the time
+	return auditedCall{c, e, tag + "/" + field}, nil
 }
 
 // encodeEntry gives an event a field, and encodes both for outbox.lua.
@@ -53,23 +60,10 @@ func encodeEntry(e store.Event) (field, entry string, err error) {
 }
 
 // kept names the entry in the event where the call has made the change.
-func (c *call) kept(changed bool) {
-	if changed && c.event != nil && c.outbox != "" {
-		c.event.Outbox = c.outbox
+func (c auditedCall) kept(changed bool) {
+	if changed && c.event != nil && !c.LastKeyDropped() {
+		c.event.Outbox = c.entry
 	}
-}
-
-// forgetEvent lets the call go on without its event. In a slot that is on its way to another server, a script whose keys
-// are not all there has to wait until the slot has moved, and an outbox is empty most of the time.
-func (c *call) forgetEvent() {
-	if c.outbox == "" {
-		return
-	}
-	const before = 3 // evalsha, sha, how many keys
-	keys, _ := c.args[before-1].(int)
-	c.args = slices.Delete(slices.Clone(c.args), before+keys-1, before+keys)
-	c.args[before-1], c.args[len(c.args)-1] = keys-1, noEvent
-	c.outbox = ""
 }
 
 // rotationEntry is what rotate.lua needs of the event of a rotation; the rest is in its other arguments.
@@ -137,7 +131,7 @@ func (s *Store) KeepEvent(ctx context.Context, e *store.Event) error {
 		return err
 	}
 	const tag = "a"
-	if err := s.doDurably(ctx, "keeping an audit event", keepEventScript.call([]string{s.key.outbox(tag)}, entry)); err != nil {
+	if err := s.conn.DoDurably(ctx, "keeping an audit event", keepEventScript.Call([]string{s.key.outbox(tag)}, entry)); err != nil {
 		return err
 	}
 	e.Outbox = tag + "/" + field
@@ -156,11 +150,11 @@ func (s *Store) DropEvents(ctx context.Context, outbox []string) error {
 	if len(fields) == 0 {
 		return s.ready(ctx)
 	}
-	var calls []*call
+	var calls []*conn.Call
 	for key, fields := range fields {
-		calls = append(calls, write("hdel", key, fields...))
+		calls = append(calls, conn.Write("hdel", key, fields...))
 	}
-	return s.do(ctx, "emptying the outbox", calls...)
+	return s.conn.Do(ctx, "emptying the outbox", calls...)
 }
 
 // outboxWalk goes through the outboxes of a server. It is apart from that of the sessions, which does more at each key.
@@ -203,19 +197,19 @@ func (s *Store) keptEvents(ctx context.Context, keys []string, now time.Time, ag
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	calls := make([]*call, len(keys))
+	calls := make([]*conn.Call, len(keys))
 	for i, key := range keys {
-		calls[i] = keptEventsScript.call([]string{key}, s.callersTime(now), age.Milliseconds())
+		calls[i] = keptEventsScript.Call([]string{key}, s.callersTime(now), age.Milliseconds())
 	}
-	if err := s.do(ctx, "reading the outbox", calls...); err != nil {
+	if err := s.conn.Do(ctx, "reading the outbox", calls...); err != nil {
 		return nil, err
 	}
 	for i, key := range keys {
-		entries := calls[i].list()
+		entries := calls[i].List()
 		for at := 0; at+1 < len(entries); at += 2 {
 			e, err := s.keptEvent(key, entries[at], entries[at+1])
 			if err != nil {
-				s.log.Warn("an audit event cannot be read", slog.Any("error", s.malformed("an entry of "+key, err)))
+				s.log.Warn("an audit event cannot be read", slog.Any("error", malformed("an entry of "+key, err)))
 				continue
 			}
 			events = append(events, e)

@@ -65,7 +65,7 @@ func TestOutboxOfADeadReplica(t *testing.T) {
 	server.Do(append([]any{"hset", key}, entries...)...)
 
 	now := time.Now().Add(2 * store.OutboxAfter)
-	node, err := s.servers.nodeFor(t.Context(), key)
+	node, err := s.conn.Node(t.Context(), key)
 	must(t, err)
 	s.sweeper.outboxes, other.sweeper.outboxes = map[string]uint64{}, map[string]uint64{}
 	var sweeps sync.WaitGroup
