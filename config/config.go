@@ -204,7 +204,7 @@ type Keys struct {
 	//             store signs for 5m and serves the key set for 2h. Stolen keys and tokens are worth
 	//             less, and the store may be down for less long
 	//   fast      everything in seconds, for tests and demos only. Verifiers that wait before they fetch
-	//             the key set again refuse fresh tokens (jose 30s, keyfunc 5m, jwx 15m, get-jwks always);
+	//             the key set again refuse fresh tokens (jose 30s, keyfunc 5m, jwx 15m, get-jwks);
 	//             PyJWT, go-oidc and Authlib fetch at once
 	// Keys that exist keep their plan, so a shorter timetable holds for the keys after the next one.
 	// `signet keys rotate` lets the next one sign earlier.

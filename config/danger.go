@@ -24,7 +24,7 @@ func (c Config) dangerWarnings() (list []Warning) {
 			list = append(list, Warning(fmt.Sprintf(format, args...)))
 		}
 	}
-	text := formatDuration
+	text := FormatDuration
 	warn(c.Refresh.Grace > 0 && c.Refresh.MaxReplays > manyReplays,
 		"refresh.max_replays: %d lets whoever has copied a refresh token use it that often within refresh.grace (%s) unnoticed; a retry needs a few: leave it out for the default of %d",
 		c.Refresh.MaxReplays, text(c.Refresh.Grace), Default().Refresh.MaxReplays)

@@ -41,8 +41,8 @@ func errDuration(s string) error {
 	return fmt.Errorf("%q is not a duration; write it like 30s, 5m, 12h or 30d", s)
 }
 
-// formatDuration is the shortest spelling that ParseDuration reads back.
-func formatDuration(d time.Duration) string {
+// FormatDuration is the shortest spelling that ParseDuration reads back.
+func FormatDuration(d time.Duration) string {
 	if d >= 2*day && d%day == 0 {
 		return strconv.FormatInt(int64(d/day), 10) + "d"
 	}

@@ -120,7 +120,7 @@ func writeExample(b *strings.Builder, comments map[string]string, v reflect.Valu
 func show(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case time.Duration:
-		return formatDuration(x)
+		return FormatDuration(x)
 	case []string:
 		return "[" + strings.Join(x, ", ") + "]"
 	case []netip.Prefix:

@@ -16,7 +16,7 @@ func (c Config) checkTokens(k *checker) {
 	k.duration("access_token.ttl", c.AccessToken.TTL, time.Second, time.Hour)
 	if c.AccessToken.TTL > c.Keys.MaxTokenLife {
 		k.add("access_token.ttl", "is %s and keys.max_token_life only %s; shorten the one or raise the other",
-			formatDuration(c.AccessToken.TTL), formatDuration(c.Keys.MaxTokenLife))
+			FormatDuration(c.AccessToken.TTL), FormatDuration(c.Keys.MaxTokenLife))
 	}
 	k.duration("refresh.grace", c.Refresh.Grace, 0, time.Minute)
 	k.duration("refresh.late", c.Refresh.Late, 0, forever)
@@ -24,7 +24,7 @@ func (c Config) checkTokens(k *checker) {
 	k.duration("refresh.absolute", c.Refresh.Absolute, time.Second, forever)
 	if c.Refresh.Idle > c.Refresh.Absolute {
 		k.add("refresh.idle", "is %s, longer than refresh.absolute with %s; shorten the one or raise the other",
-			formatDuration(c.Refresh.Idle), formatDuration(c.Refresh.Absolute))
+			FormatDuration(c.Refresh.Idle), FormatDuration(c.Refresh.Absolute))
 	}
 	k.number("refresh.max_replays", c.Refresh.MaxReplays, 1, math.MaxUint16)
 	k.number("refresh.sessions_per_user", c.Refresh.SessionsPerUser, 1, 10_000)
@@ -94,14 +94,14 @@ func (c Config) warnings(redisPassword bool) []Warning {
 func (c Config) refreshWarnings() (list []Warning) {
 	r, usual := c.Refresh, Default().Refresh
 	if r.Late > r.Idle && r.Late != usual.Late {
-		list = append(list, Warning("refresh.late: is "+formatDuration(r.Late)+", longer than refresh.idle with "+formatDuration(r.Idle)+"; only the shorter one counts"))
+		list = append(list, Warning("refresh.late: is "+FormatDuration(r.Late)+", longer than refresh.idle with "+FormatDuration(r.Idle)+"; only the shorter one counts"))
 	}
 	if r.Late > 0 && r.Late < r.Grace {
-		list = append(list, Warning("refresh.late: is "+formatDuration(r.Late)+", shorter than refresh.grace with "+formatDuration(r.Grace)+
+		list = append(list, Warning("refresh.late: is "+FormatDuration(r.Late)+", shorter than refresh.grace with "+FormatDuration(r.Grace)+
 			", so it has no effect; make it longer, or 0s to turn it off"))
 	}
 	if r.Grace >= time.Minute && r.MaxReplays > usual.MaxReplays {
-		list = append(list, Warning("refresh.grace: with "+formatDuration(r.Grace)+" and refresh.max_replays of "+strconv.Itoa(r.MaxReplays)+
+		list = append(list, Warning("refresh.grace: with "+FormatDuration(r.Grace)+" and refresh.max_replays of "+strconv.Itoa(r.MaxReplays)+
 			" a refresh token that leaked can be used beside its owner for long; leave both out for the defaults"))
 	}
 	return list

@@ -42,7 +42,7 @@ func (k *checker) number(field string, value, least, most int) {
 
 func (k *checker) duration(field string, value, least, most time.Duration) {
 	if value < least || value > most {
-		k.add(field, "is %s; set it from %s to %s", formatDuration(value), formatDuration(least), formatDuration(most))
+		k.add(field, "is %s; set it from %s to %s", FormatDuration(value), FormatDuration(least), FormatDuration(most))
 	}
 }
 

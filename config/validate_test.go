@@ -132,8 +132,8 @@ func FuzzDuration(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again, err := ParseDuration(formatDuration(d)); err != nil || again != d || d < 0 {
-			t.Errorf("%q is %d, written %q, read %d, %v", s, d, formatDuration(d), again, err)
+		if again, err := ParseDuration(FormatDuration(d)); err != nil || again != d || d < 0 {
+			t.Errorf("%q is %d, written %q, read %d, %v", s, d, FormatDuration(d), again, err)
 		}
 	})
 }

@@ -41,7 +41,7 @@ func BenchmarkSign(b *testing.B) {
 	for _, alg := range []string{jose.ES256, jose.EdDSA, jose.RS256} {
 		b.Run(alg, func(b *testing.B) {
 			m := benchManager(b, alg)
-			key := m.state.Load().view.signers[0]
+			key := m.held.load().keySet.signers[0]
 			var ours, bare time.Duration
 			b.ReportAllocs()
 			for b.Loop() {
@@ -66,7 +66,7 @@ func BenchmarkSign(b *testing.B) {
 // Sign must not allocate more than golang-jwt alone does for the same token.
 func TestSignAllocates(t *testing.T) {
 	m := mustOpen(t, testConfig(&memory{}, newClock()))
-	key := m.state.Load().view.signers[0]
+	key := m.held.load().keySet.signers[0]
 	ours := testing.AllocsPerRun(100, func() { _, _, _ = m.Sign(t.Context(), "", "at+jwt", &claimsOfBench) })
 	bare := testing.AllocsPerRun(100, func() {
 		token := jwt.NewWithClaims(jwt.SigningMethodES256, &claimsOfBench)

@@ -10,6 +10,7 @@ import (
 
 	"signet/keys/clockcheck"
 	"signet/keys/jose"
+	"signet/keys/rotation"
 )
 
 // clocked is a storage with a clock of its own.
@@ -57,7 +58,7 @@ func apartFrom(t *testing.T, s *clocked) (m *Manager, _ *clocked, ours *clock, e
 // TestClockOff: a replica whose clock is off by more than S signs and verifies nothing, plans
 // nothing, and goes on by itself.
 func TestClockOff(t *testing.T) {
-	for _, by := range []time.Duration{time.Hour, -time.Hour, DefaultTimetable().ClockSkew + time.Millisecond, -DefaultTimetable().ClockSkew - time.Millisecond} {
+	for _, by := range []time.Duration{time.Hour, -time.Hour, rotation.DefaultTimetable().Skew + time.Millisecond, -rotation.DefaultTimetable().Skew - time.Millisecond} {
 		t.Run(by.String(), func(t *testing.T) {
 			m, s, ours, ev := apart(t)
 			token, _ := mustSign(t, m, "")
@@ -79,7 +80,7 @@ func TestClockOff(t *testing.T) {
 			if got := m.clock.Status(); got != (clockcheck.Status{Offset: by, Known: true, Off: true}) {
 				t.Errorf("got %+v", got)
 			}
-			if _, err := m.Rotate(t.Context(), ""); !errors.Is(err, clockcheck.ErrClock) {
+			if _, err := m.Edit().Rotate(t.Context(), ""); !errors.Is(err, clockcheck.ErrClock) {
 				t.Errorf("Rotate: got %v, want clockcheck.ErrClock", err)
 			}
 			version := m.Version()
@@ -107,7 +108,7 @@ func TestClockOff(t *testing.T) {
 
 // TestClockWithinTolerance: S, and what the round trip leaves open, count for the replica.
 func TestClockWithinTolerance(t *testing.T) {
-	skew := DefaultTimetable().ClockSkew
+	skew := rotation.DefaultTimetable().Skew
 	for _, tc := range []struct {
 		name     string
 		by, trip time.Duration
@@ -126,8 +127,8 @@ func TestClockWithinTolerance(t *testing.T) {
 			ours, s := newClock(), &clocked{clock: newClock()}
 			s.ours = ours
 			cfg := testConfig(s, ours)
-			cfg.Timetable = DefaultTimetable()
-			cfg.Timetable.ClockSkew = tc.s
+			cfg.Timetable = rotation.DefaultTimetable()
+			cfg.Timetable.Skew = tc.s
 			m := mustOpen(t, cfg)
 			ours.advance(tc.by)
 			s.trip = tc.trip
@@ -173,7 +174,7 @@ func TestRevokedKeyAtClockBehind(t *testing.T) {
 	}
 	ours.advance(-time.Hour)
 	mustStep(t, m)
-	if _, err := other.Revoke(t.Context(), kid, RevokeOptions{}); err != nil {
+	if _, err := other.Edit().Revoke(t.Context(), kid, rotation.RevokeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	mustStep(t, m)
@@ -269,8 +270,8 @@ func TestStorageClockJumps(t *testing.T) {
 	}
 	s.clock.advance(time.Hour)
 	mustStep(t, m)
-	kid := activeOf(m.state.Load().ring, jose.ES256, ours.now())[0].KID
-	if _, err := m.Revoke(t.Context(), kid, RevokeOptions{Emergency: true}); err != nil {
+	kid := activeOf(m.held.load().ring, jose.ES256, ours.now())[0].KID
+	if _, err := m.Edit().Revoke(t.Context(), kid, rotation.RevokeOptions{Emergency: true}); err != nil {
 		t.Errorf("Revoke while the clocks are disputed: %v", err)
 	}
 }
@@ -299,7 +300,7 @@ func TestClockJumpsBetweenReads(t *testing.T) {
 			if err := m.clock.Check(); !errors.Is(err, clockcheck.ErrClock) {
 				t.Errorf("CheckClock: got %v, want clockcheck.ErrClock", err)
 			}
-			if len(m.wake) != 1 {
+			if len(m.poll) != 1 {
 				t.Error("it does not ask for a read")
 			}
 			storage.t = start.Round(0).Add(tc.passed)

@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,17 +8,10 @@ import (
 	"time"
 
 	"signet/keys/jose"
+	"signet/keys/mark"
 	"signet/keys/masterkey"
+	"signet/keys/rotation"
 )
-
-// Storage keeps the sealed keyring: opaque bytes under a version number.
-type Storage interface {
-	// LoadKeyring returns the current document. Version 0 with no bytes means that there is none.
-	LoadKeyring(ctx context.Context) (version uint64, document []byte, err error)
-	// SwapKeyring writes document as version next if the stored version is still old; it reports
-	// whether it did. It never lowers a version: next must be greater than old.
-	SwapKeyring(ctx context.Context, old, next uint64, document []byte) (swapped bool, err error)
-}
 
 // defaultPoll is how often a replica reads the keyring.
 const defaultPoll = 10 * time.Second
@@ -27,18 +19,18 @@ const defaultPoll = 10 * time.Second
 // Config configures Init and Open. Storage, InstallID and Master are required.
 type Config struct {
 	Storage    Storage
-	InstallID  string           // the install that the keyring belongs to; the document is bound to it
-	Master     []masterkey.Key  // one, or the new and the old one; any of them opens; the first seals a new install, and any other after Rewrap
-	Timetable  Timetable        // the zero Timetable means DefaultTimetable
-	Algorithms []string         // ES256, RS256, PS256, EdDSA; the first is the primary; empty means ES256
-	Remote     Remote           // keys in an HSM or a KMS; the zero Remote means none
-	Sealed     bool             // Init makes a keyring that takes every record of the store as sealed; see Records
-	Poll       time.Duration    // how often Run reads the keyring, ± 20 %; 0 means 10 s
-	Now        func() time.Time // nil means time.Now
-	Mark       MarkStorage      // what this replica remembers over a restart; nil: nothing
-	AtLeast    uint64           // what is written has this version or a higher one; for Recover
-	Log        *slog.Logger     // nil discards
-	OnEvent    func(Event)      // called for every Event, one at a time, by Step and what changes keys; must not block; may be nil
+	InstallID  string             // the install that the keyring belongs to; the document is bound to it
+	Master     []masterkey.Key    // one, or the new and the old one; any of them opens; the first seals a new install, and any other after Rewrap
+	Timetable  rotation.Timetable // the zero Timetable means DefaultTimetable
+	Algorithms []string           // ES256, RS256, PS256, EdDSA; the first is the primary; empty means ES256
+	Remote     Remote             // keys in an HSM or a KMS; the zero Remote means none
+	Sealed     bool               // Init makes a keyring that takes every record of the store as sealed; see Records
+	Poll       time.Duration      // how often Run reads the keyring, ± 20 %; 0 means 10 s
+	Now        func() time.Time   // nil means time.Now
+	Mark       mark.Storage       // keeps the mark of this replica; nil: it has none
+	AtLeast    uint64             // what is written has this version or a higher one; for Recover
+	Log        *slog.Logger       // nil discards
+	OnEvent    func(Event)        // called for every Event, one at a time, by Step and what changes keys; must not block; may be nil
 }
 
 // withDefaults fills in what zero stands for and reports every problem at once.
@@ -68,8 +60,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Remote, err = c.Remote.withDefaults(); err != nil {
 		problems = append(problems, err)
 	}
-	if c.Timetable == (Timetable{}) {
-		c.Timetable = DefaultTimetable()
+	if c.Timetable == (rotation.Timetable{}) {
+		c.Timetable = rotation.DefaultTimetable()
 	}
 	if err := c.Timetable.Validate(); err != nil {
 		problems = append(problems, err)

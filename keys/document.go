@@ -4,89 +4,186 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"signet/keys/masterkey"
+	"signet/keys/rotation"
 	"signet/keys/secret"
 )
 
-// sealedRing is a Ring as it is sealed: the only form that holds private keys in the clear.
-type sealedRing struct {
-	Ring
-	Keys []sealedKey `json:"keys"` // hides Ring.Keys
+// document is what the store holds, sealed: the keyring, its private keys, and the Records.
+type document struct {
+	ring    rotation.Keyring
+	private map[string]*privateKey // by kid
+	records Records
 }
 
-// sealedKey holds a private key, or says where it is.
-type sealedKey struct {
-	Key
-	PKCS8  privateBytes  `json:"pkcs8,omitzero"`
-	Remote *sealedRemote `json:"remote,omitempty"`
+// Records is what the document has about the records beside it in the store. It is in the sealed document,
+// so that somebody who can only write to the store can neither change it nor put an older one back.
+type Records struct {
+	// Sealed: every record has a seal, and one without is forged.
+	Sealed bool `json:"sealed,omitempty"`
+	// Floors are the least revisions that count of records which must not be put back: those of clients
+	// that have, or had, rights over Signet itself, by client id.
+	Floors map[string]uint32 `json:"floors,omitempty"`
 }
 
-// format is the format that the sealed ring needs: one that readers without remote keys refuse, if and
-// only if it has some.
-func (r Ring) format() byte {
-	if slices.ContainsFunc(r.Keys, func(k Key) bool { return k.private.Reveal().remote != nil }) {
+// clearDocument is a document before it is sealed: the only form that holds private keys in the clear.
+type clearDocument struct {
+	rotation.Keyring
+	Keys    []clearKey `json:"keys"` // hides Keyring.Keys
+	Records Records    `json:"records,omitzero"`
+}
+
+// clearKey holds a private key, or where it is.
+type clearKey struct {
+	rotation.Key
+	PKCS8  privateBytes `json:"pkcs8,omitzero"`
+	Remote *remoteRef   `json:"remote,omitempty"`
+}
+
+// format returns the format of the sealed document. Documents with remote keys have one that readers without
+// remote keys refuse.
+func (d document) format() byte {
+	if slices.ContainsFunc(d.ring.Keys, func(k rotation.Key) bool { return d.private[k.KID].Reveal().remote != nil }) {
 		return masterkey.FormatRemote
 	}
 	return masterkey.FormatLocal
 }
 
-// encodeRing writes the ring with its private keys, for sealing.
-func encodeRing(r Ring) ([]byte, error) {
-	sealed := sealedRing{Ring: r}
-	for _, k := range r.Keys {
-		s, private := sealedKey{Key: k}, k.private.Reveal()
+// encode writes the document in the clear, for sealing.
+func (d document) encode() ([]byte, error) {
+	clear := clearDocument{Keyring: d.ring, Records: d.records}
+	for _, k := range d.ring.Keys {
+		c, private := clearKey{Key: k}, d.private[k.KID].Reveal()
 		if private.remote == nil {
-			s.PKCS8 = privateBytes{secret.Of(private.pkcs8)}
+			c.PKCS8 = privateBytes{secret.Of(private.pkcs8)}
 		} else {
 			var err error
-			if s.Remote, err = private.remote.sealed(private); err != nil {
+			if c.Remote, err = private.remote.encode(private); err != nil {
 				return nil, err
 			}
 		}
-		sealed.Keys = append(sealed.Keys, s)
+		clear.Keys = append(clear.Keys, c)
 	}
-	plain, err := json.Marshal(sealed)
+	plain, err := json.Marshal(clear)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the keyring: %w", err)
 	}
 	return plain, nil
 }
 
-// decodeRing reads what encodeRing wrote. Members it does not know are let be: a newer Signet that
-// adds one which must be understood also raises the seal's format.
-func decodeRing(plain []byte, remote *remoteKeys) (Ring, error) {
-	var sealed sealedRing
-	if err := json.Unmarshal(plain, &sealed); err != nil {
-		return Ring{}, fmt.Errorf("%w: %T", masterkey.ErrFormat, err) // its text could quote a piece of a key
+// decodeDocument reads what encode wrote. Unknown members are ignored: a newer Signet that adds one which
+// must be understood also raises the format.
+func decodeDocument(plain []byte, remote *remoteKeys) (document, error) {
+	var clear clearDocument
+	if err := json.Unmarshal(plain, &clear); err != nil {
+		return document{}, fmt.Errorf("%w: %T", masterkey.ErrFormat, err) // its text could quote a piece of a key
 	}
-	r := sealed.Ring
-	r.Keys = make([]Key, 0, len(sealed.Keys))
-	for _, s := range sealed.Keys {
-		parsed, err := s.open(remote)
+	d := document{ring: clear.Keyring, private: map[string]*privateKey{}, records: clear.Records}
+	d.ring.Keys = make([]rotation.Key, 0, len(clear.Keys))
+	for _, c := range clear.Keys {
+		kid, private, err := c.open(remote)
 		if errors.Is(err, ErrProvider) {
-			return Ring{}, fmt.Errorf("key %s: %w", s.KID, err)
+			return document{}, fmt.Errorf("key %s: %w", c.KID, err)
 		}
 		if err != nil {
-			return Ring{}, fmt.Errorf("%w: key %q: %w", masterkey.ErrFormat, s.KID, err)
+			return document{}, fmt.Errorf("%w: key %q: %w", masterkey.ErrFormat, c.KID, err)
 		}
-		if parsed.KID != s.KID || r.has(s.KID) {
-			return Ring{}, fmt.Errorf("%w: kid %q is not the key's thumbprint, or not the only one", masterkey.ErrFormat, s.KID)
+		if kid != c.KID || d.ring.Has(c.KID) {
+			return document{}, fmt.Errorf("%w: kid %q is not the key's thumbprint, or not the only one", masterkey.ErrFormat, c.KID)
 		}
-		k := s.Key
-		k.private = parsed.private
-		r.Keys = append(r.Keys, k)
+		d.ring.Keys = append(d.ring.Keys, c.Key)
+		d.private[kid] = private
 	}
-	return r, nil
+	return d, nil
 }
 
-func (s sealedKey) open(remote *remoteKeys) (Key, error) {
-	if s.Remote != nil {
-		return remote.open(s.Alg, s.Remote)
+func (c clearKey) open(remote *remoteKeys) (kid string, k *privateKey, err error) {
+	if c.Remote != nil {
+		return remote.open(c.Alg, c.Remote)
 	}
-	if s.PKCS8.IsZero() {
-		return Key{}, errors.New("there is no private key")
+	if c.PKCS8.IsZero() {
+		return "", nil, errors.New("there is no private key")
 	}
-	return parsePrivateKey(s.Alg, s.PKCS8.Reveal())
+	return parsePrivateKey(c.Alg, c.PKCS8.Reveal())
+}
+
+// with returns the document with another keyring, whose new keys are in fresh.
+func (d document) with(ring rotation.Keyring, fresh map[string]*privateKey) document {
+	private := make(map[string]*privateKey, len(ring.Keys))
+	for _, k := range ring.Keys {
+		if private[k.KID] = d.private[k.KID]; private[k.KID] == nil {
+			private[k.KID] = fresh[k.KID]
+		}
+	}
+	return document{ring, private, d.records}
+}
+
+// held returns where the private half of a key is: Local, or the name of a Provider.
+func (d document) held(kid string) string {
+	if k := d.private[kid]; k != nil {
+		if remote := k.Reveal().remote; remote != nil {
+			return remote.provider.Name()
+		}
+	}
+	return Local
+}
+
+func cloneFloors(floors map[string]uint32) map[string]uint32 {
+	if floors == nil {
+		return map[string]uint32{}
+	}
+	return maps.Clone(floors)
+}
+
+// Contents is what can be read of a sealed document without its keys being used.
+type Contents struct {
+	Records Records
+	Master  int // index of the master key that it is sealed with
+}
+
+// ReadContents opens a document as Open does and uses no key in it. masterkey.ErrMismatch if it does not open.
+func ReadContents(installID string, master []masterkey.Key, version uint64, sealed []byte) (Contents, error) {
+	s, err := masterkey.NewSealer(installID, master)
+	if err != nil {
+		return Contents{}, err
+	}
+	plain, _, err := s.Open(version, sealed)
+	if err != nil {
+		return Contents{}, err
+	}
+	var clear struct {
+		Records Records `json:"records"`
+	}
+	if err := json.Unmarshal(plain, &clear); err != nil {
+		return Contents{}, fmt.Errorf("%w: %T", masterkey.ErrFormat, err) // its text could quote a piece of a key
+	}
+	return Contents{clear.Records, s.KeyOf(sealed)}, nil
+}
+
+// WithRecords returns the document of the next version, with other Records and otherwise the same, sealed with
+// the same master key.
+func WithRecords(installID string, master []masterkey.Key, version uint64, sealed []byte, r Records) (next uint64, changed []byte, err error) {
+	s, err := masterkey.NewSealer(installID, master)
+	if err != nil {
+		return 0, nil, err
+	}
+	plain, format, err := s.Open(version, sealed)
+	if err != nil {
+		return 0, nil, err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(plain, &members); err != nil {
+		return 0, nil, fmt.Errorf("%w: %T", masterkey.ErrFormat, err)
+	}
+	if members["records"], err = json.Marshal(r); err != nil {
+		return 0, nil, fmt.Errorf("encoding the keyring: %w", err)
+	}
+	if plain, err = json.Marshal(members); err != nil {
+		return 0, nil, fmt.Errorf("encoding the keyring: %w", err)
+	}
+	defer clear(plain)
+	return version + 1, s.Seal(version+1, format, plain, s.KeyOf(sealed)), nil
 }

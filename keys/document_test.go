@@ -3,60 +3,57 @@ package keys
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
 
 	"signet/keys/jose"
 	"signet/keys/masterkey"
+	"signet/keys/rotation"
 )
 
-func TestRingSurvivesItsDocument(t *testing.T) {
-	r, _, err := First(DefaultTimetable(), slices.Clone(jose.Algorithms), testStart, newKey)
+func TestDocumentSurvivesEncoding(t *testing.T) {
+	d := firstDocument(t, rotation.DefaultTimetable(), slices.Clone(jose.Algorithms))
+	d.ring.Keys[0].RevokedAt = testStart
+	d.ring.Tombstones = []rotation.Tombstone{{KID: "gone", RemovedAt: testStart, Revoked: true}}
+	d.ring.Leaving = []rotation.Leaving{{Alg: jose.RS256, At: testStart}}
+	d.records = Records{Sealed: true, Floors: map[string]uint32{"admin": 3}}
+	plain, err := d.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Keys[0].RevokedAt = testStart
-	r.Tombstones = []Tombstone{{"gone", testStart, true}}
-	r.Leaving = []Leaving{{Alg: jose.RS256, At: testStart}}
-	plain, err := encodeRing(r)
+	got, err := decodeDocument(plain, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := decodeRing(plain, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range got.Keys {
-		if !bytes.Equal(got.Keys[i].private.Reveal().pkcs8, r.Keys[i].private.Reveal().pkcs8) {
-			t.Errorf("key %d has another private key", i)
+	for _, k := range got.ring.Keys {
+		if !bytes.Equal(got.private[k.KID].Reveal().pkcs8, d.private[k.KID].Reveal().pkcs8) {
+			t.Errorf("key %s has another private key", k.KID)
 		}
-		got.Keys[i].private, r.Keys[i].private = nil, nil
 	}
-	if !reflect.DeepEqual(got, r) {
-		t.Errorf("got  %+v\nwant %+v", got, r)
+	if !reflect.DeepEqual(got.ring, d.ring) || !reflect.DeepEqual(got.records, d.records) {
+		t.Errorf("got  %+v\nwant %+v", got, d)
 	}
 }
 
-func TestDecodeRingChecksKeys(t *testing.T) {
-	r, _, err := First(DefaultTimetable(), []string{jose.ES256, jose.EdDSA}, testStart, newKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, change := range map[string]func(*Ring){
-		"kid is not the thumbprint": func(r *Ring) { r.Keys[0].KID = "x" },
-		"same key twice":            func(r *Ring) { r.Keys = append(r.Keys, r.Keys[0]) },
-		"buried key":                func(r *Ring) { r.Tombstones = []Tombstone{{KID: r.Keys[0].KID}} },
-		"alg of another key type":   func(r *Ring) { r.Keys[0].Alg = jose.RS256 },
-		"unknown alg":               func(r *Ring) { r.Keys[0].Alg = "HS256" },
+func TestDecodeDocumentChecksKeys(t *testing.T) {
+	d := firstDocument(t, rotation.DefaultTimetable(), []string{jose.ES256, jose.EdDSA})
+	for name, change := range map[string]func(*rotation.Keyring){
+		"kid is not the thumbprint": func(r *rotation.Keyring) { r.Keys[0].KID = "x" },
+		"same key twice":            func(r *rotation.Keyring) { r.Keys = append(r.Keys, r.Keys[0]) },
+		"key with a tombstone":      func(r *rotation.Keyring) { r.Tombstones = []rotation.Tombstone{{KID: r.Keys[0].KID}} },
+		"alg of another key type":   func(r *rotation.Keyring) { r.Keys[0].Alg = jose.RS256 },
+		"unknown alg":               func(r *rotation.Keyring) { r.Keys[0].Alg = "HS256" },
 	} {
-		bad := r.clone()
-		change(&bad)
-		plain, err := encodeRing(bad)
+		bad := document{d.ring.Clone(), maps.Clone(d.private), d.records}
+		bad.private["x"] = d.private[d.ring.Keys[0].KID]
+		change(&bad.ring)
+		plain, err := bad.encode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := decodeRing(plain, nil); !errors.Is(err, masterkey.ErrFormat) {
+		if _, err := decodeDocument(plain, nil); !errors.Is(err, masterkey.ErrFormat) {
 			t.Errorf("%s: got %v, want masterkey.ErrFormat", name, err)
 		}
 	}
@@ -67,13 +64,13 @@ func FuzzOpenDocument(f *testing.F) {
 	cfg := testConfig(s, newClock())
 	cfg.Master = []masterkey.Key{masterkey.New()} // each fuzzing process has its own document, which no other's opens as
 	m := mustOpen(f, cfg)
-	plain, _, err := m.sealer.Open(s.version, s.document)
+	plain, _, err := m.store.sealer.Open(s.version, s.document)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(s.document, plain)
 	remote := mustOpen(f, remoteConfig(&memory{}, newClock(), newVault()))
-	elsewhere, err := encodeRing(remote.state.Load().ring)
+	elsewhere, err := remote.held.load().encode()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -81,18 +78,18 @@ func FuzzOpenDocument(f *testing.F) {
 	f.Add([]byte("SGKR"), []byte("{}"))
 	f.Add(s.document[:documentHead+24], []byte(`{"keys":[{"pkcs8":"AAAA"}]}`))
 	f.Fuzz(func(t *testing.T, document, plain []byte) {
-		if _, err := m.open(s.version, document); err == nil && !bytes.Equal(document, s.document) {
+		if _, err := m.store.open(s.version, document); err == nil && !bytes.Equal(document, s.document) {
 			t.Error("another document opens")
 		}
-		r, err := decodeRing(plain, remote.remote)
+		r, err := decodeDocument(plain, remote.store.remote)
 		if err != nil {
 			return
 		}
-		again, err := encodeRing(r)
+		again, err := r.encode()
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
-		if _, err := decodeRing(again, remote.remote); err != nil {
+		if _, err := decodeDocument(again, remote.store.remote); err != nil {
 			t.Fatalf("what was written cannot be read: %v", err)
 		}
 	})

@@ -7,12 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"signet/keys/masterkey"
+	"signet/keys/rotation"
 )
 
 var (
@@ -112,7 +112,7 @@ func (e *events) add(ev Event) {
 	e.all = append(e.all, ev)
 }
 
-func (e *events) count(s Step) (n int) {
+func (e *events) count(s rotation.Step) (n int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, ev := range e.all {
@@ -173,7 +173,7 @@ func mustSign(t testing.TB, m *Manager, alg string) (token, kid string) {
 }
 
 // setKIDs lists the kids of a served key set, in order.
-func setKIDs(t testing.TB, s Set) []string {
+func setKIDs(t testing.TB, s JWKS) []string {
 	t.Helper()
 	var set struct {
 		Keys []struct {
@@ -190,15 +190,32 @@ func setKIDs(t testing.TB, s Set) []string {
 	return kids
 }
 
-// fakeKeys makes keys without a private part, for the timetable alone.
-func fakeKeys() func(alg string) (Key, error) {
-	n := 0
-	return func(alg string) (Key, error) {
-		n++
-		return Key{KID: alg + "-" + strconv.Itoa(n)}, nil
-	}
+func activeOf(r rotation.Keyring, alg string, now time.Time) []rotation.Key {
+	return slices.DeleteFunc(r.At(now).Active, func(k rotation.Key) bool { return k.Alg != alg })
 }
 
-func activeOf(r Ring, alg string, now time.Time) []Key {
-	return slices.DeleteFunc(r.At(now).Active, func(k Key) bool { return k.Alg != alg })
+// rank orders the states that a key goes through.
+func rank(s rotation.State) int {
+	return map[rotation.State]int{rotation.Pending: 0, rotation.Active: 1, rotation.Retired: 2, rotation.Removed: 3, rotation.Revoked: 4}[s]
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// firstDocument is the document of a new install.
+func firstDocument(t testing.TB, tt rotation.Timetable, algs []string) document {
+	t.Helper()
+	m, err := newManager(Config{Storage: &memory{}, InstallID: "x", Master: []masterkey.Key{testMaster(1)}, Timetable: tt, Algorithms: algs, Now: func() time.Time { return testStart }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, _, err := m.firstDocument(t.Context(), newPendingKeys(nil, m.cfg.Log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

@@ -11,6 +11,7 @@ import (
 	gojose "github.com/go-jose/go-jose/v4"
 
 	"signet/keys/jose"
+	"signet/keys/rotation"
 )
 
 // go-jose reads our key set, agrees on every thumbprint and verifies our tokens with it.
@@ -95,7 +96,7 @@ func TestKeySetOrderAgeAndETag(t *testing.T) {
 	mustOpen(t, cfg)
 	cfg.Algorithms = []string{jose.EdDSA, jose.ES256} // the primary is the configuration's, not the keyring's
 	m := mustOpen(t, cfg)
-	served := func() Set {
+	served := func() JWKS {
 		t.Helper()
 		mustStep(t, m)
 		set, err := m.JWKS()
@@ -129,7 +130,7 @@ func TestKeySetOrderAgeAndETag(t *testing.T) {
 	}
 }
 
-func (c Config) withTimetable() Timetable {
+func (c Config) withTimetable() rotation.Timetable {
 	c, _ = c.withDefaults()
 	return c.Timetable
 }

@@ -3,43 +3,30 @@ package keys
 import (
 	"context"
 	"fmt"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"signet/keys/clockcheck"
+	"signet/keys/mark"
 	"signet/keys/masterkey"
+	"signet/keys/rotation"
 )
 
-// Manager holds one replica's view of the keyring: it signs, verifies and serves the key set from
-// memory, and with Run keeps the keyring moving. Its methods may be called concurrently; those on
-// the path of a request take no lock and do no I/O.
+// Manager holds the keyring of one replica: it signs, verifies and serves the key set from memory, and with
+// Run keeps the keyring up to date. Its methods may be called concurrently; those on the path of a request
+// take no lock and do no I/O.
 type Manager struct {
-	cfg    Config
-	sealer *masterkey.Sealer
-	remote *remoteKeys              // nil: all keys are local
-	state  atomic.Pointer[snapshot] // never nil after Open
-	tried  atomic.Pointer[trial]    // nil before the first Trial
-	wake   chan struct{}            // holds one
-	news   chan struct{}            // holds one
-
-	clock    *clockcheck.Clock
-	markedAt atomic.Int64 // when the mark was last written, in Unix milliseconds; 0: not yet
-
-	stepping sync.Mutex           // serialises rounds; guards what follows
-	late     map[string]time.Time // pending keys that this replica did not see at their PublishAt, and when it did
-	failing  bool                 // the last read failed
-	behind   bool                 // the clock was behind at the last look
-	marked   markState
-	insisted int       // see maxInsisted
-	reassert bool      // the ring held has revocations that the document lacks
-	unsure   *proposal // answered with an error, so that nobody knows whether it was written
+	cfg     *Config
+	clock   *clockcheck.Clock
+	store   *sealedStore
+	held    *holder
+	updater *updater
+	prober  *prober
+	poll    chan struct{} // holds one
 }
 
 // Init makes the first keyring of an install: for each algorithm one key that signs at once and its
-// published successor. ErrExists if there is a keyring, ErrClock if this machine's clock is off. A mark
-// that an earlier install has left is replaced.
+// published successor. ErrExists if there is a keyring, clockcheck.ErrClock if this machine's clock is off.
+// A mark that an earlier install has left is replaced.
 func Init(ctx context.Context, cfg Config) error {
 	m, err := newManager(cfg)
 	if err != nil {
@@ -48,32 +35,26 @@ func Init(ctx context.Context, cfg Config) error {
 	if err := m.checkEmpty(ctx); err != nil {
 		return err
 	}
-	b := newBatch(m)
-	ring, steps, err := First(m.cfg.Timetable, m.cfg.Algorithms, m.cfg.Now(), func(alg string) (Key, error) { return b.another(ctx, alg) })
+	pending := newPendingKeys(m.updater.makesRemote(), m.cfg.Log)
+	first, steps, err := m.firstDocument(ctx, pending)
 	if err != nil {
-		b.discard(ctx, Ring{})
+		pending.discard(ctx, rotation.Keyring{})
 		return err
 	}
-	ring.Records.Sealed = m.cfg.Sealed
-	first, swapped, err := m.write(ctx, 0, 1, ring, 0)
+	written, swapped, err := m.store.write(ctx, 0, 1, first, 0)
 	if err != nil {
 		return err
 	}
 	if !swapped {
-		b.discard(ctx, Ring{})
+		pending.discard(ctx, rotation.Keyring{})
 		return ErrExists
 	}
-	m.announce(1, steps)
-	return m.firstMark(first)
-}
-
-// firstMark replaces whatever mark an earlier install has left.
-func (m *Manager) firstMark(first *snapshot) error {
+	if err := m.held.adopt(written, m.clock.Reading()); err != nil {
+		return err
+	}
+	m.updater.announce(1, steps)
 	if m.cfg.Mark == nil {
 		return nil
-	}
-	if err := m.adopt(first, m.cfg.Now()); err != nil {
-		return err
 	}
 	if err := m.ReplaceMark(m.cfg.Mark); err != nil {
 		m.cfg.Log.Warn("the mark of the keyring cannot be written", "error", err)
@@ -81,12 +62,28 @@ func (m *Manager) firstMark(first *snapshot) error {
 	return nil
 }
 
+// firstDocument makes the keys of the first keyring.
+func (m *Manager) firstDocument(ctx context.Context, pending *pendingKeys) (document, []rotation.Transition, error) {
+	now, fresh := m.clock.Reading(), pending.fresh()
+	if _, _, err := rotation.First(m.cfg.Timetable, m.cfg.Algorithms, now, fresh); err != nil {
+		return document{}, nil, err
+	}
+	for _, alg := range fresh.Needs() {
+		if err := pending.make(ctx, alg); err != nil {
+			return document{}, nil, err
+		}
+	}
+	ring, steps, err := rotation.First(m.cfg.Timetable, m.cfg.Algorithms, now, pending.fresh())
+	if err != nil {
+		return document{}, nil, err
+	}
+	return document{ring, pending.private, Records{Sealed: m.cfg.Sealed}}, steps, nil
+}
+
 // checkEmpty returns nil when there is no keyring in the store and the clock is right for making one;
 // ErrExists when there is.
 func (m *Manager) checkEmpty(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
-	defer cancel()
-	version, _, err := m.load(ctx)
+	version, _, err := m.store.load(ctx)
 	if err != nil {
 		return fmt.Errorf("looking for a keyring: %w", err)
 	}
@@ -97,119 +94,161 @@ func (m *Manager) checkEmpty(ctx context.Context) error {
 }
 
 // Open reads the keyring and returns a Manager that can sign. ErrNoKeyring if there is none,
-// masterkey.ErrMismatch if it does not open, masterkey.ErrFormat if a newer version wrote it, ErrClock if this machine's
-// clock is off, ErrProvider if it has keys of a Provider that cfg does not have, a MarkError if the
-// keyring is older than this replica's mark or the mark is not this install's; nothing is written.
-// Where this machine's clock is only behind the latest time that was seen it returns a Manager, which
-// serves the key set and signs nothing until the clock is right.
+// masterkey.ErrMismatch if it does not open, masterkey.ErrFormat if a newer version wrote it,
+// clockcheck.ErrClock if this machine's clock is off, ErrProvider if it has keys of a Provider that cfg does
+// not have, a mark.Error if the keyring is older than this replica's mark or the mark is not this install's;
+// nothing is written. If this machine's clock is only behind the latest time that was seen it returns a
+// Manager, which serves the key set and signs nothing until the clock is right.
 func Open(ctx context.Context, cfg Config) (*Manager, error) {
 	m, err := newManager(cfg)
 	if err != nil {
 		return nil, err
 	}
-	now := m.cfg.Now()
-	ctx, cancel := context.WithTimeout(ctx, m.cfg.Timetable.storageTimeout())
-	defer cancel()
-	version, document, err := m.load(ctx)
+	now := m.clock.Reading()
+	version, sealed, err := m.store.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the keyring: %w", err)
 	}
 	if version == 0 {
 		return nil, ErrNoKeyring
 	}
-	ring, err := m.open(version, document)
+	d, err := m.store.open(version, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("opening the keyring: %w", err)
 	}
 	if err := m.clock.Check(); err != nil {
 		return nil, err
 	}
-	if err := m.openMark(version, ring); err != nil {
+	old, err := m.updater.marks.Check(version, d.ring.HasUnrevoked)
+	if err != nil {
 		return nil, err
 	}
-	return m, m.adopt(&snapshot{version: version, document: document, ring: ring, readAt: now}, now)
+	if old != nil {
+		m.clock.Merge(old.SeenAt, old.ClockResets)
+	}
+	return m, m.held.adopt(&snapshot{document: d, version: version, sealed: sealed, readAt: now}, now)
 }
 
-func newManager(cfg Config) (*Manager, error) {
-	cfg, err := cfg.withDefaults()
+func newManager(config Config) (*Manager, error) {
+	cfg, err := config.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("configuring the signing keys: %w", err)
 	}
-	s, err := masterkey.NewSealer(cfg.InstallID, cfg.Master)
+	sealer, err := masterkey.NewSealer(cfg.InstallID, cfg.Master)
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{cfg: cfg, sealer: s, remote: newRemoteKeys(cfg.Remote, cfg.Timetable), wake: make(chan struct{}, 1), news: make(chan struct{}, 1), late: map[string]time.Time{}}
-	m.clock = clockcheck.New(cfg.Now, cfg.Timetable.ClockSkew, m.Wake)
+	m := &Manager{cfg: &cfg, poll: make(chan struct{}, 1)}
+	m.clock = clockcheck.New(cfg.Now, cfg.Timetable.Skew, m.Poll)
+	m.store = &sealedStore{cfg.Storage, sealer, newRemoteKeys(cfg.Remote, cfg.Timetable), m.clock, cfg.Timetable.Notice() / 2}
+	m.held = &holder{clock: m.clock, algs: cfg.Algorithms, changed: make(chan struct{}, 1)}
+	marks := mark.NewKeeper(cfg.Mark, cfg.InstallID, cfg.Master, cfg.Now, cfg.Log)
+	m.updater = &updater{cfg: m.cfg, store: m.store, clock: m.clock, held: m.held, marks: marks, late: map[string]time.Time{}}
+	m.prober = &prober{clock: m.clock, held: m.held, timeout: cfg.Remote.Timeout, log: cfg.Log}
 	return m, nil
 }
 
-// Set is the public key set, ready to be served as application/jwk-set+json.
-type Set struct {
-	Body   []byte        // shared: not to be changed
-	ETag   string        // strong, with its quotes
-	MaxAge time.Duration // whole seconds; does not reach past the next planned change
+// Step reads the keyring and proposes what is due. When another replica was faster it reads again.
+// While this replica's clock is off, or the storage's disputed, it only reads. After an error the Manager
+// continues with the keyring that it has.
+func (m *Manager) Step(ctx context.Context) error { return m.updater.update(ctx, nil) }
+
+// Clock returns this replica's clock, with its status and the latest time that was seen.
+func (m *Manager) Clock() *clockcheck.Clock { return m.clock }
+
+// Timetable returns the timetable of this replica.
+func (m *Manager) Timetable() rotation.Timetable { return m.cfg.Timetable }
+
+// Configured returns the algorithms that this replica is configured for, the primary first. A new one does not
+// sign before its first key has been published for Publish.
+func (m *Manager) Configured() []string { return m.cfg.Algorithms }
+
+// Keyring returns the keyring held. The caller must not change it.
+func (m *Manager) Keyring() rotation.Keyring { return m.held.load().ring }
+
+// Records returns the Records held. The caller must not change the map.
+func (m *Manager) Records() Records { return m.held.load().records }
+
+// Version returns the version of the keyring held.
+func (m *Manager) Version() uint64 { return m.held.load().version }
+
+// ReadAt returns when this replica last began a read that succeeded.
+func (m *Manager) ReadAt() time.Time { return m.held.load().readAt }
+
+// Changed receives after a keyring of another version was adopted. It holds one, so a listener that then asks for
+// Version misses nothing. It is for one listener.
+func (m *Manager) Changed() <-chan struct{} { return m.held.changed }
+
+// Local is where the private half of a key is that is sealed in the keyring itself.
+const Local = "local"
+
+// KeyInfo describes a key to an operator.
+type KeyInfo struct {
+	rotation.Key
+	Held   string         `json:"held"` // where its private half is: Local, or the name of a Provider
+	State  rotation.State `json:"state"`
+	Since  time.Time      `json:"since"`            // in that state
+	Next   string         `json:"next,omitempty"`   // published, or the state that comes next; empty: nothing is planned
+	NextAt time.Time      `json:"next_at,omitzero"` // when
 }
 
-// maxAge is the longest MaxAge of a Set; verifiers are promised that J is enough whatever they do.
-const maxAge = 5 * time.Minute
-
-// JWKS returns the key set, the primary algorithm's active key first. ErrStale when the keyring was
-// not read for D.
-func (m *Manager) JWKS() (Set, error) {
-	now := m.cfg.Now()
-	right := m.clock.Correct(now)
-	s, err := m.current(now)
-	if err != nil {
-		return Set{}, err
+// Keys describes every key of the keyring, in the order they were made.
+func (m *Manager) Keys() (all []KeyInfo) {
+	now, s := m.clock.Now(), m.held.load()
+	for _, k := range s.ring.Keys {
+		info := KeyInfo{Key: k, Held: s.held(k.KID), State: k.State(now), Since: k.Since(now)}
+		info.Next, info.NextAt = k.Next(now)
+		all = append(all, info)
 	}
-	if unread := clockcheck.Age(s.readAt, now); unread > m.cfg.Timetable.ServeStale {
-		m.Wake()
-		return Set{}, fmt.Errorf("serving the key set: %w: last read %v ago", ErrStale, unread)
-	}
-	fresh := min(maxAge, m.cfg.Timetable.VerifierCache)
-	if until := s.view.lineup.Until; !until.IsZero() {
-		fresh = min(fresh, until.Sub(right))
-	}
-	return Set{s.view.body, s.view.etag, max(fresh, 0).Truncate(time.Second)}, nil
+	return all
 }
 
 // Algorithms returns the algorithms that sign at this moment, the primary first.
 func (m *Manager) Algorithms() []string {
-	s, err := m.current(m.cfg.Now())
+	s, err := m.held.current(m.clock.Reading())
 	if err != nil {
 		return nil
 	}
-	algs := make([]string, 0, len(s.view.signers))
-	for _, k := range s.view.signers {
+	algs := make([]string, 0, len(s.keySet.signers))
+	for _, k := range s.keySet.signers {
 		algs = append(algs, k.alg)
 	}
 	return algs
 }
 
-// Configured reports whether this replica is configured to sign with the algorithm, now or once its first
-// key has been published for P.
-func (m *Manager) Configured(alg string) bool { return slices.Contains(m.cfg.Algorithms, alg) }
+// MasterKeyInUse returns the index in Config.Master of the key that the keyring is sealed with. Whatever else
+// derives from the master key should use the same: so replicas change over together, at Rewrap, and not
+// as each of them is given the new key.
+func (m *Manager) MasterKeyInUse() int { return m.store.sealer.KeyOf(m.held.load().sealed) }
 
-// Timetable is what this replica goes by.
-func (m *Manager) Timetable() Timetable { return m.cfg.Timetable }
+// MasterKeyHints names the master keys of this replica. A hint reveals nothing about its key.
+func (m *Manager) MasterKeyHints() []string { return m.store.sealer.Hints() }
 
-// Keys describes every key of the keyring, in the order they were made.
-func (m *Manager) Keys() []KeyInfo {
-	now := m.clock.Correct(m.cfg.Now())
-	var all []KeyInfo
-	for _, k := range m.state.Load().ring.Keys {
-		all = append(all, k.info(now))
-	}
-	return all
+// RestoreMark takes over a mark of this install: kids that were revoked, and the latest time seen. It is for
+// a store that was just put back.
+func (m *Manager) RestoreMark(from mark.Mark) {
+	m.clock.Merge(from.SeenAt, from.ClockResets)
+	m.updater.marks.Remember(from.Revoked)
 }
 
-// Version is the version of the keyring that this replica holds.
-func (m *Manager) Version() uint64 { return m.state.Load().version }
+// ReplaceMark writes a mark of this keyring in the place of whatever is in storage. It is for commands that
+// have just filled the store.
+func (m *Manager) ReplaceMark(storage mark.Storage) error {
+	return m.updater.marks.Replace(storage, m.updater.currentMark())
+}
 
-// News receives after a keyring of another version was adopted. It holds one, so whoever listens
-// asks for Version then and misses nothing. It is for one listener.
-func (m *Manager) News() <-chan struct{} { return m.news }
+// MarkedAt returns when this replica last wrote its mark; zero: not since the start.
+func (m *Manager) MarkedAt() time.Time { return m.updater.marks.SavedAt() }
 
-// ReadAt is when this replica last began a read that succeeded.
-func (m *Manager) ReadAt() time.Time { return m.state.Load().readAt }
+// Remote reports whether a signature may come from elsewhere. It can then fail or take long, and a
+// caller that consumes something for it signs first.
+func (m *Manager) Remote() bool { return m.cfg.Remote.Provider != nil }
+
+// Probe has each remote key that signs, or is to sign next, make a signature, and returns everything that
+// went wrong. Run does this at every turn, and Ready uses the result.
+func (m *Manager) Probe(ctx context.Context) error {
+	if m.store.remote == nil {
+		return nil
+	}
+	return m.prober.probe(ctx)
+}

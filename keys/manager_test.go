@@ -13,6 +13,7 @@ import (
 	"signet/keys/clockcheck"
 	"signet/keys/jose"
 	"signet/keys/masterkey"
+	"signet/keys/rotation"
 )
 
 func TestInit(t *testing.T) {
@@ -36,7 +37,7 @@ func TestInit(t *testing.T) {
 	if got, want := m.Algorithms(), cfg.Algorithms; !slices.Equal(got, want) {
 		t.Errorf("algorithms: got %v, want %v", got, want)
 	}
-	var states []State
+	var states []rotation.State
 	for _, k := range m.Keys() {
 		states = append(states, k.State)
 		if !k.Published(c.now()) {
@@ -44,7 +45,7 @@ func TestInit(t *testing.T) {
 		}
 	}
 	slices.Sort(states)
-	if want := []State{Active, Active, Pending, Pending}; !slices.Equal(states, want) {
+	if want := []rotation.State{rotation.Active, rotation.Active, rotation.Pending, rotation.Pending}; !slices.Equal(states, want) {
 		t.Errorf("states: got %v, want %v", states, want)
 	}
 }
@@ -56,7 +57,7 @@ func TestStoreDown(t *testing.T) {
 	m := mustOpen(t, cfg)
 	token, _ := mustSign(t, m, "")
 	s.setDown(true)
-	tt := DefaultTimetable()
+	tt := rotation.DefaultTimetable()
 	for _, tc := range []struct {
 		after              time.Duration
 		sign, jwks, verify error
@@ -207,7 +208,7 @@ func TestRunningReplicaLeavesWhatItCannotOpen(t *testing.T) {
 	s, c := &memory{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
 	s.set(7, []byte("cannot be opened"))
-	c.advance(DefaultTimetable().SignStale + 1)
+	c.advance(rotation.DefaultTimetable().SignStale + 1)
 	if err := m.Step(t.Context()); !errors.Is(err, masterkey.ErrMismatch) {
 		t.Errorf("Step: got %v, want masterkey.ErrMismatch", err)
 	}
@@ -231,7 +232,7 @@ func TestTwoMasterKeys(t *testing.T) {
 	if _, err := Open(t.Context(), cfg); err != nil {
 		t.Errorf("Open with the old key alone, before Rewrap: %v", err)
 	}
-	if _, err := m.Rewrap(t.Context()); err != nil {
+	if _, err := m.Edit().Rewrap(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(t.Context(), cfg); !errors.Is(err, masterkey.ErrMismatch) {
@@ -254,9 +255,9 @@ func TestLostReplyIsFoundAndTold(t *testing.T) {
 	if err := m.Step(t.Context()); !errors.Is(err, errDown) {
 		t.Fatalf("Step with a lost reply: got %v, want %v", err, errDown)
 	}
-	created := ev.count(StepCreated)
+	created := ev.count(rotation.StepCreated)
 	mustStep(t, m)
-	if got := ev.count(StepCreated); got != created+1 {
+	if got := ev.count(rotation.StepCreated); got != created+1 {
 		t.Errorf("created was told %d times, want %d", got, created+1)
 	}
 	if s.swaps != 2 { // Init and one proposal
@@ -267,10 +268,10 @@ func TestLostReplyIsFoundAndTold(t *testing.T) {
 func TestRotate(t *testing.T) {
 	s, c := &memory{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
-	tt := DefaultTimetable()
+	tt := rotation.DefaultTimetable()
 	want := testStart.Add(tt.Publish)
 	for range 2 { // twice is once
-		got, err := m.Rotate(t.Context(), "")
+		got, err := m.Edit().Rotate(t.Context(), "")
 		if err != nil || !got.Equal(want) {
 			t.Fatalf("Rotate of a young successor: got %v, %v, want %v", got, err, want)
 		}
@@ -292,12 +293,12 @@ func TestRotate(t *testing.T) {
 	}
 	mustStep(t, m)
 	c.advance(tt.Publish * 2)
-	got, err := m.Rotate(t.Context(), jose.ES256)
-	if want := c.now().Add(DefaultTimetable().notice()); err != nil || !got.Equal(want) {
+	got, err := m.Edit().Rotate(t.Context(), jose.ES256)
+	if want := c.now().Add(rotation.DefaultTimetable().Notice()); err != nil || !got.Equal(want) {
 		t.Errorf("Rotate of an aged successor: got %v, %v, want %v", got, err, want)
 	}
-	if _, err := m.Rotate(t.Context(), jose.EdDSA); !errors.Is(err, ErrAlgorithm) {
-		t.Errorf("Rotate of an algorithm that is not live: got %v, want ErrAlgorithm", err)
+	if _, err := m.Edit().Rotate(t.Context(), jose.EdDSA); !errors.Is(err, rotation.ErrAlgorithm) {
+		t.Errorf("Rotate of an algorithm that is not live: got %v, want rotation.ErrAlgorithm", err)
 	}
 }
 
@@ -305,7 +306,7 @@ func TestRotate(t *testing.T) {
 func TestLateProposalIsPutOff(t *testing.T) {
 	s, c := &memory{}, newClock()
 	cfg := testConfig(s, c)
-	cfg.Timetable = DefaultTimetable()
+	cfg.Timetable = rotation.DefaultTimetable()
 	cfg.Timetable.Active = cfg.Timetable.Publish
 	proposer, witness := mustOpen(t, cfg), mustOpen(t, cfg)
 	c.advance(cfg.Timetable.Active + time.Second)
@@ -321,7 +322,7 @@ func TestLateProposalIsPutOff(t *testing.T) {
 	c.advance(time.Minute)
 	mustStep(t, witness)
 	for _, k := range witness.Keys() {
-		if k.State == Pending && !k.ActivateAt.Equal(c.now().Add(cfg.Timetable.Publish)) {
+		if k.State == rotation.Pending && !k.ActivateAt.Equal(c.now().Add(cfg.Timetable.Publish)) {
 			t.Errorf("the late successor activates at %v, want %v", k.ActivateAt, c.now().Add(cfg.Timetable.Publish))
 		}
 	}
@@ -339,7 +340,7 @@ func (s *swapWatch) SwapKeyring(ctx context.Context, old, next uint64, document 
 	return s.memory.SwapKeyring(ctx, old, next, document)
 }
 
-// Wherever in a Step the machine falls asleep, no plan is written whose first time is over.
+// Wherever in a rotation.Step the machine falls asleep, no plan is written whose first time is over.
 func TestPlansAreWrittenBeforeTheirTime(t *testing.T) {
 	for sleepAt := range 8 {
 		c := newClock()
@@ -357,7 +358,7 @@ func TestPlansAreWrittenBeforeTheirTime(t *testing.T) {
 		calls = 0
 		mustStep(t, m)
 		for _, k := range m.Keys() {
-			if k.State == Pending && k.PublishAt.Before(s.at) {
+			if k.State == rotation.Pending && k.PublishAt.Before(s.at) {
 				t.Errorf("asleep at call %d: published at %v, written at %v", sleepAt, k.PublishAt, s.at)
 			}
 		}

@@ -3,8 +3,6 @@ package keys
 import (
 	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -13,10 +11,12 @@ import (
 	"pgregory.net/rapid"
 
 	"signet/keys/clockcheck"
+	"signet/keys/mark"
 	"signet/keys/masterkey"
+	"signet/keys/rotation"
 )
 
-// memoryMark is a MarkStorage that can be made to fail.
+// memoryMark is a mark.Storage that can be made to fail.
 type memoryMark struct {
 	mu    sync.Mutex
 	text  []byte
@@ -41,15 +41,15 @@ func (m *memoryMark) SaveMark(text []byte) error {
 	return nil
 }
 
-func markedConfig(s Storage, c *clock, mark MarkStorage) Config {
+func markedConfig(s Storage, c *clock, storage mark.Storage) Config {
 	cfg := testConfig(s, c)
-	cfg.Mark = mark
+	cfg.Mark = storage
 	return cfg
 }
 
-func wantMarkError(t *testing.T, err error, want MarkProblem) {
+func wantMarkError(t *testing.T, err error, want mark.Problem) {
 	t.Helper()
-	var e *MarkError
+	var e *mark.Error
 	if !errors.As(err, &e) || e.Problem != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -57,16 +57,16 @@ func wantMarkError(t *testing.T, err error, want MarkProblem) {
 
 // TestMarkRefusesAnOldKeyring: after a revocation the old document is put back while nothing runs.
 func TestMarkRefusesAnOldKeyring(t *testing.T) {
-	s, c, mark := &memory{}, newClock(), &memoryMark{}
-	m := mustOpen(t, markedConfig(s, c, mark))
+	s, c, saved := &memory{}, newClock(), &memoryMark{}
+	m := mustOpen(t, markedConfig(s, c, saved))
 	version, document := s.get()
 	_, kid := mustSign(t, m, "")
-	if _, err := m.Revoke(t.Context(), kid, RevokeOptions{Emergency: true}); err != nil {
+	if _, err := m.Edit().Revoke(t.Context(), kid, rotation.RevokeOptions{Emergency: true}); err != nil {
 		t.Fatal(err)
 	}
 	s.set(version, document)
-	_, err := Open(t.Context(), markedConfig(s, c, mark))
-	wantMarkError(t, err, MarkNewer)
+	_, err := Open(t.Context(), markedConfig(s, c, saved))
+	wantMarkError(t, err, mark.Newer)
 	if got, _ := s.get(); got != version {
 		t.Error("a start that was refused has changed the keyring")
 	}
@@ -76,18 +76,18 @@ func TestMarkRefusesAnOldKeyring(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := old.write(t.Context(), version, version+5, old.state.Load().ring, 0); err != nil {
+	if _, _, err := old.store.write(t.Context(), version, version+5, old.held.load().document, 0); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Open(t.Context(), markedConfig(s, c, mark))
-	wantMarkError(t, err, MarkRevoked)
+	_, err = Open(t.Context(), markedConfig(s, c, saved))
+	wantMarkError(t, err, mark.Revoked)
 }
 
 // TestMarkMustFit: a mark of another install, one that was changed, and one of another master key.
 func TestMarkMustFit(t *testing.T) {
-	s, c, mark := &memory{}, newClock(), &memoryMark{}
-	mustOpen(t, markedConfig(s, c, mark))
-	good := mark.text
+	s, c, saved := &memory{}, newClock(), &memoryMark{}
+	mustOpen(t, markedConfig(s, c, saved))
+	good := saved.text
 	open := func(text string, master ...masterkey.Key) error {
 		cfg := markedConfig(s, c, &memoryMark{text: []byte(text)})
 		if master != nil {
@@ -96,30 +96,30 @@ func TestMarkMustFit(t *testing.T) {
 		_, err := Open(t.Context(), cfg)
 		return err
 	}
-	wantMarkError(t, open(strings.Replace(string(good), `"version":1`, `"version":0`, 1)), MarkUnproved)
-	wantMarkError(t, open("{}"), MarkDamaged)
-	wantMarkError(t, open(""), MarkDamaged)
-	wantMarkError(t, open(string(good[:len(good)/2])), MarkDamaged)
+	wantMarkError(t, open(strings.Replace(string(good), `"version":1`, `"version":0`, 1)), mark.Unproved)
+	wantMarkError(t, open("{}"), mark.Damaged)
+	wantMarkError(t, open(""), mark.Damaged)
+	wantMarkError(t, open(string(good[:len(good)/2])), mark.Damaged)
 	foreign := &memoryMark{}
 	other := markedConfig(&memory{}, c, foreign)
 	other.InstallID = "install-2"
 	mustOpen(t, other)
-	wantMarkError(t, open(string(foreign.text)), MarkForeign)
+	wantMarkError(t, open(string(foreign.text)), mark.Foreign)
 
 	if err := open(string(good), testMaster(2), testMaster(1)); err != nil {
 		t.Errorf("with the new and the old master key: %v", err)
 	}
 	both := testConfig(s, c)
 	both.Master = []masterkey.Key{testMaster(2), testMaster(1)}
-	both.Mark = mark
+	both.Mark = saved
 	m, err := Open(t.Context(), both)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Rewrap(t.Context()); err != nil {
+	if _, err := m.Edit().Rewrap(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := open(string(mark.text), testMaster(2)); err != nil {
+	if err := open(string(saved.text), testMaster(2)); err != nil {
 		t.Errorf("after Rewrap, with the new master key alone: %v", err)
 	}
 }
@@ -127,52 +127,25 @@ func TestMarkMustFit(t *testing.T) {
 // TestMarkIsWritten: at each change of the keyring, and for the time once a minute; a replica that cannot
 // write goes on, and says so once.
 func TestMarkIsWritten(t *testing.T) {
-	s, c, mark := &memory{}, newClock(), &memoryMark{}
-	m := mustOpen(t, markedConfig(s, c, mark))
-	saves := mark.saves
+	s, c, saved := &memory{}, newClock(), &memoryMark{}
+	m := mustOpen(t, markedConfig(s, c, saved))
+	saves := saved.saves
 	for range 30 {
 		c.advance(10 * time.Second)
 		mustStep(t, m)
 	}
-	if got := mark.saves - saves; got < 4 || got > 6 {
+	if got := saved.saves - saves; got < 4 || got > 6 {
 		t.Errorf("the time was written %d times in five minutes, want about once a minute", got)
 	}
-	saves = mark.saves
-	if _, err := m.RotateNow(t.Context(), ""); err != nil || mark.saves == saves {
+	saves = saved.saves
+	if _, err := m.Edit().RotateNow(t.Context(), ""); err != nil || saved.saves == saves {
 		t.Errorf("a change was not written: %v", err)
 	}
-	mark.fails = true
-	if _, err := m.RotateNow(t.Context(), ""); err != nil {
+	saved.fails = true
+	if _, err := m.Edit().RotateNow(t.Context(), ""); err != nil {
 		t.Errorf("without a place for the mark: %v", err)
 	}
 	mustSign(t, m, "")
-}
-
-// TestMarkFile: the file is private, is replaced whole, and nothing is left beside it.
-func TestMarkFile(t *testing.T) {
-	dir := t.TempDir()
-	f := MarkFile(filepath.Join(dir, "keyring.mark"))
-	if text, err := f.LoadMark(); text != nil || err != nil {
-		t.Errorf("of no file: %q, %v", text, err)
-	}
-	for _, text := range []string{"one", "two"} {
-		if err := f.SaveMark([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := f.LoadMark(); string(got) != text || err != nil {
-			t.Errorf("got %q, %v", got, err)
-		}
-	}
-	files, err := os.ReadDir(dir)
-	if err != nil || len(files) != 1 {
-		t.Errorf("in the directory: %v, %v", files, err)
-	}
-	if info, err := os.Stat(string(f)); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("got %v, %v", info.Mode(), err)
-	}
-	if err := MarkFile(filepath.Join(dir, "missing", "keyring.mark")).SaveMark(nil); err == nil {
-		t.Error("a directory that is not there: no error")
-	}
 }
 
 // TestClockBehind: a clock that is behind the latest time seen by more than S signs, verifies and plans
@@ -180,13 +153,13 @@ func TestMarkFile(t *testing.T) {
 func TestClockBehind(t *testing.T) {
 	for _, by := range []time.Duration{70 * time.Second, time.Hour, 24 * time.Hour} {
 		for _, restarted := range []bool{false, true} {
-			s, c, mark, ev := &memory{}, newClock(), &memoryMark{}, &events{}
-			cfg := markedConfig(s, c, mark)
+			s, c, saved, ev := &memory{}, newClock(), &memoryMark{}, &events{}
+			cfg := markedConfig(s, c, saved)
 			cfg.OnEvent = ev.add
 			m := mustOpen(t, cfg)
 			_, leaked := mustSign(t, m, "")
 			c.advance(time.Hour)
-			if _, err := m.Revoke(t.Context(), leaked, RevokeOptions{Emergency: true}); err != nil {
+			if _, err := m.Edit().Revoke(t.Context(), leaked, rotation.RevokeOptions{Emergency: true}); err != nil {
 				t.Fatal(err)
 			}
 			token, signer := mustSign(t, m, "")
@@ -206,13 +179,13 @@ func TestClockBehind(t *testing.T) {
 			if _, err := m.Verify(token, "at+jwt", &claims); !errors.Is(err, clockcheck.ErrClock) {
 				t.Errorf("Verify: got %v, want clockcheck.ErrClock", err)
 			}
-			if _, err := m.RotateNow(t.Context(), ""); !errors.Is(err, clockcheck.ErrClock) {
+			if _, err := m.Edit().RotateNow(t.Context(), ""); !errors.Is(err, clockcheck.ErrClock) {
 				t.Errorf("RotateNow: got %v, want clockcheck.ErrClock", err)
 			}
 			if m.clock.Behind() < by-time.Second || m.Ready() == nil {
 				t.Errorf("behind by %v, ready: %v", m.clock.Behind(), m.Ready())
 			}
-			if m.publishes(leaked) || !m.publishes(signer) || m.find(t, leaked).State != Revoked || m.find(t, signer).State != Active {
+			if m.publishes(leaked) || !m.publishes(signer) || m.find(t, leaked).State != rotation.Revoked || m.find(t, signer).State != rotation.Active {
 				t.Errorf("a key moved backwards by a step of %v: %+v", by, m.Keys())
 			}
 			c.advance(by)
@@ -231,8 +204,8 @@ func TestResetClock(t *testing.T) {
 	s, c := &memory{}, newClock()
 	marks := []*memoryMark{{}, {}}
 	var replicas []*Manager
-	for _, mark := range marks {
-		replicas = append(replicas, mustOpen(t, markedConfig(s, c, mark)))
+	for _, saved := range marks {
+		replicas = append(replicas, mustOpen(t, markedConfig(s, c, saved)))
 	}
 	const years = 10 * 365 * 24 * time.Hour
 	c.advance(years)
@@ -248,7 +221,7 @@ func TestResetClock(t *testing.T) {
 			t.Fatalf("got %v, want clockcheck.ErrClock", err)
 		}
 	}
-	r, err := replicas[0].ResetClock(t.Context())
+	r, err := replicas[0].Edit().ResetClock(t.Context())
 	if err != nil || !r.Changed {
 		t.Fatalf("got %+v, %v", r, err)
 	}
@@ -268,12 +241,12 @@ func TestResetClock(t *testing.T) {
 		}
 		mustSign(t, again, "")
 	}
-	if r, err := replicas[1].ResetClock(t.Context()); err != nil || r.Changed {
+	if r, err := replicas[1].Edit().ResetClock(t.Context()); err != nil || r.Changed {
 		t.Errorf("asked again: got %+v, %v, want nothing done", r, err)
 	}
-	c.advance(DefaultTimetable().Publish + time.Hour)
+	c.advance(rotation.DefaultTimetable().Publish + time.Hour)
 	mustStep(t, replicas[0])
-	if _, err := replicas[0].Rotate(t.Context(), ""); err != nil {
+	if _, err := replicas[0].Edit().Rotate(t.Context(), ""); err != nil {
 		t.Errorf("a rotation after it: %v", err)
 	}
 }
@@ -285,18 +258,18 @@ func TestRevocationIsMerged(t *testing.T) {
 	m := mustOpen(t, testConfig(s, c))
 	other := mustOpen(t, testConfig(s, c))
 	_, leaked := mustSign(t, m, "")
-	if _, err := m.Revoke(t.Context(), leaked, RevokeOptions{Emergency: true}); err != nil {
+	if _, err := m.Edit().Revoke(t.Context(), leaked, rotation.RevokeOptions{Emergency: true}); err != nil {
 		t.Fatal(err)
 	}
 	// The other replica has not read of it, and writes over it as if the store had lost it.
-	old := other.state.Load()
-	ring := old.ring.clone()
-	for _, k := range m.state.Load().ring.Keys {
-		if !ring.has(k.KID) {
+	old := other.held.load()
+	ring := old.ring.Clone()
+	for _, k := range m.held.load().ring.Keys {
+		if !ring.Has(k.KID) {
 			ring.Keys = append(ring.Keys, k)
 		}
 	}
-	if _, swapped, err := other.write(t.Context(), m.Version(), m.Version()+1, ring, 0); err != nil || !swapped {
+	if _, swapped, err := other.store.write(t.Context(), m.Version(), m.Version()+1, old.document.with(ring, m.held.load().private), 0); err != nil || !swapped {
 		t.Fatal(swapped, err)
 	}
 	mustStep(t, m)
@@ -325,7 +298,7 @@ func TestSteppedClockProperty(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		highest := map[string]State{}
+		highest := map[string]rotation.State{}
 		removed := map[string]bool{}
 		for range d.index("steps", 30) + 1 {
 			switch d.index("do", 8) {
@@ -334,16 +307,16 @@ func TestSteppedClockProperty(t *testing.T) {
 			case 2, 3:
 				c.advance(-d.moment("back", 3*24*time.Hour))
 			case 4:
-				_, _ = m.RotateNow(t.Context(), "")
+				_, _ = m.Edit().RotateNow(t.Context(), "")
 			case 5:
 				all := m.Keys()
-				_, _ = m.Revoke(t.Context(), all[d.index("key", len(all))].KID, RevokeOptions{Emergency: true})
+				_, _ = m.Edit().Revoke(t.Context(), all[d.index("key", len(all))].KID, rotation.RevokeOptions{Emergency: true})
 			case 6:
 				if m, err = Open(t.Context(), cfg); err != nil {
 					t.Fatal(err)
 				}
 			case 7:
-				_, _ = m.ResetClock(t.Context())
+				_, _ = m.Edit().ResetClock(t.Context())
 			}
 			_ = m.Step(t.Context())
 			seen := map[string]bool{}
@@ -359,7 +332,7 @@ func TestSteppedClockProperty(t *testing.T) {
 			}
 			if set, err := m.JWKS(); err == nil {
 				for kid, state := range highest {
-					if rank(state) >= rank(Removed) && bytes.Contains(set.Body, []byte(kid)) {
+					if rank(state) >= rank(rotation.Removed) && bytes.Contains(set.Body, []byte(kid)) {
 						t.Fatalf("%s is %s and published", kid, state)
 					}
 				}

@@ -13,7 +13,7 @@ import (
 	"signet/keys/secret"
 )
 
-// privateKey signs with one algorithm. A nil *privateKey is none: keys in tests of the timetable have none.
+// privateKey signs with one algorithm.
 type privateKey struct{ secret.Value[privateParts] }
 
 type privateParts struct {
@@ -26,53 +26,53 @@ type privateParts struct {
 	reference string      // of a remote key
 }
 
-// newKey makes a key for the algorithm, ready for a ring. Its kid does not begin with a dash, so that
-// it can stand in a command line as it is.
-func newKey(alg string) (Key, error) {
+// newPrivateKey makes a key for the algorithm. Its kid does not begin with a dash, so that it can stand in a
+// command line as it is.
+func newPrivateKey(alg string) (kid string, k *privateKey, err error) {
 	for {
-		k, err := anyKey(alg)
-		if err != nil || !strings.HasPrefix(k.KID, "-") {
-			return k, err
+		kid, k, err = anyPrivateKey(alg)
+		if err != nil || !strings.HasPrefix(kid, "-") {
+			return kid, k, err
 		}
 	}
 }
 
-func anyKey(alg string) (Key, error) {
+func anyPrivateKey(alg string) (kid string, k *privateKey, err error) {
 	signer, err := jose.Generate(alg)
 	if err != nil {
-		return Key{}, err
+		return "", nil, err
 	}
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(signer)
 	if err != nil {
-		return Key{}, fmt.Errorf("encoding a %s key: %w", alg, err)
+		return "", nil, fmt.Errorf("encoding a %s key: %w", alg, err)
 	}
-	return keyOf(alg, privateParts{signer: signer, public: signer.Public(), pkcs8: pkcs8})
+	return privateKeyOf(alg, privateParts{signer: signer, public: signer.Public(), pkcs8: pkcs8})
 }
 
 // parsePrivateKey reads a PKCS #8 key for the algorithm.
-func parsePrivateKey(alg string, pkcs8 []byte) (Key, error) {
+func parsePrivateKey(alg string, pkcs8 []byte) (kid string, k *privateKey, err error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(pkcs8)
 	if err != nil {
-		return Key{}, errors.New("private key is not PKCS #8") // err could quote it
+		return "", nil, errors.New("private key is not PKCS #8") // err could quote it
 	}
 	signer, ok := parsed.(crypto.Signer)
 	if !ok {
-		return Key{}, fmt.Errorf("a private key of type %T does not sign", parsed)
+		return "", nil, fmt.Errorf("a private key of type %T does not sign", parsed)
 	}
-	return keyOf(alg, privateParts{signer: signer, public: signer.Public(), pkcs8: pkcs8})
+	return privateKeyOf(alg, privateParts{signer: signer, public: signer.Public(), pkcs8: pkcs8})
 }
 
-// keyOf joins the parts and their algorithm to a Key without a timetable.
-func keyOf(alg string, parts privateParts) (Key, error) {
+// privateKeyOf joins the parts and their algorithm. The kid is the thumbprint of the public key.
+func privateKeyOf(alg string, parts privateParts) (kid string, k *privateKey, err error) {
 	if err := jose.CheckKey(alg, parts.public); err != nil {
-		return Key{}, err
+		return "", nil, err
 	}
 	jwk, err := jose.NewJWK(parts.public)
 	if err != nil {
-		return Key{}, err
+		return "", nil, err
 	}
 	parts.alg = alg
-	return Key{KID: jwk.Thumbprint(), Alg: alg, private: &privateKey{secret.Of(parts)}}, nil
+	return jwk.Thumbprint(), &privateKey{secret.Of(parts)}, nil
 }
 
 // sign returns the JWS signature of the input (RFC 7515 §5.1). Of a remote key it can be ErrSigner.

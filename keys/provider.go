@@ -69,7 +69,3 @@ func (r Remote) withDefaults() (Remote, error) {
 	}
 	return r, nil
 }
-
-// Remote reports whether a signature may come from elsewhere. It can then fail or take long, and a
-// caller who has something to consume signs first.
-func (m *Manager) Remote() bool { return m.cfg.Remote.Provider != nil }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/keys/jose"
+	"signet/keys/rotation"
 )
 
 // backedUp is a keyring of some age, as a backup has it, and a manager that goes on.
@@ -45,11 +46,11 @@ func TestRecover(t *testing.T) {
 			restored := mustOpen(t, from(cfg, backup))
 			token, before := mustSign(t, restored, "")
 			_, leaked := mustSign(t, m, "")
-			if _, err := m.Revoke(t.Context(), leaked, RevokeOptions{Emergency: true}); err != nil {
+			if _, err := m.Edit().Revoke(t.Context(), leaked, rotation.RevokeOptions{Emergency: true}); err != nil {
 				t.Fatal(err)
 			}
 			was := restored.Version()
-			r, err := restored.Recover(t.Context(), m.RevokedKeys())
+			r, err := restored.Edit().Recover(t.Context(), m.Keyring().Revoked())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +72,7 @@ func TestRecover(t *testing.T) {
 				t.Errorf("%s signs, want another than %s", after, before)
 			}
 			for _, alg := range tc.algs {
-				if active := activeOf(restored.state.Load().ring, alg, c.now()); len(active) != 1 {
+				if active := activeOf(restored.held.load().ring, alg, c.now()); len(active) != 1 {
 					t.Errorf("%s has %d active keys", alg, len(active))
 				}
 			}
@@ -80,7 +81,7 @@ func TestRecover(t *testing.T) {
 			}
 			c.advance(cfg.Timetable.Retain + 100*24*time.Hour)
 			mustStep(t, restored)
-			if !slices.Contains(restored.RevokedKeys(), leaked) {
+			if !slices.Contains(restored.Keyring().Revoked(), leaked) {
 				t.Error("it does not remember for ever that the key was revoked")
 			}
 		})
@@ -96,14 +97,14 @@ func TestRecoverForgetsNothing(t *testing.T) {
 		c.advance(31 * 24 * time.Hour)
 		mustStep(t, restored)
 	}
-	r, err := restored.Recover(t.Context(), []string{first, "never-seen"})
+	r, err := restored.Edit().Recover(t.Context(), []string{first, "never-seen"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{first, "never-seen"}; !slices.Equal(r.Revoked, want) || !slices.Equal(restored.RevokedKeys(), want) {
-		t.Errorf("revoked: got %v and remembered %v, want %v", r.Revoked, restored.RevokedKeys(), want)
+	if want := []string{first, "never-seen"}; !slices.Equal(r.Revoked, want) || !slices.Equal(restored.Keyring().Revoked(), want) {
+		t.Errorf("revoked: got %v and remembered %v, want %v", r.Revoked, restored.Keyring().Revoked(), want)
 	}
-	again, err := restored.Recover(t.Context(), []string{first, "never-seen"})
+	again, err := restored.Edit().Recover(t.Context(), []string{first, "never-seen"})
 	if err != nil || len(again.Revoked) != 0 {
 		t.Errorf("once more: got %v, %v, want nothing new", again.Revoked, err)
 	}
@@ -114,12 +115,12 @@ func TestRecoverForgetsNothing(t *testing.T) {
 func TestRecoveredKeyringBesideRunningReplicas(t *testing.T) {
 	cfg, s, backup, m, c := backedUp(t, 26*time.Hour, jose.ES256)
 	_, leaked := mustSign(t, m, "")
-	if _, err := m.Revoke(t.Context(), leaked, RevokeOptions{}); err != nil {
+	if _, err := m.Edit().Revoke(t.Context(), leaked, rotation.RevokeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	_, signs := mustSign(t, m, "")
 	restored := mustOpen(t, from(cfg, backup))
-	if _, err := restored.Recover(t.Context(), nil); err != nil { // nobody told it
+	if _, err := restored.Edit().Recover(t.Context(), nil); err != nil { // nobody told it
 		t.Fatal(err)
 	}
 	s.set(backup.get())
@@ -129,13 +130,13 @@ func TestRecoveredKeyringBesideRunningReplicas(t *testing.T) {
 		t.Errorf("%s signs, want still %s", kid, signs)
 	}
 	fresh := mustOpen(t, cfg)
-	if !slices.Contains(fresh.RevokedKeys(), leaked) || fresh.Version() != m.Version() {
-		t.Errorf("a fresh replica holds version %d and knows of %v, want %d and %s", fresh.Version(), fresh.RevokedKeys(), m.Version(), leaked)
+	if !slices.Contains(fresh.Keyring().Revoked(), leaked) || fresh.Version() != m.Version() {
+		t.Errorf("a fresh replica holds version %d and knows of %v, want %d and %s", fresh.Version(), fresh.Keyring().Revoked(), m.Version(), leaked)
 	}
 
 	cfg, s, backup, m, _ = backedUp(t, time.Minute, jose.ES256)
 	restored = mustOpen(t, from(cfg, backup))
-	r, err := restored.Recover(t.Context(), nil)
+	r, err := restored.Edit().Recover(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signet/keys/jose"
+	"signet/keys/rotation"
 )
 
 // makeTimeout is how long a Step waits for a new remote key at most. An HSM may search for RSA primes
@@ -19,45 +20,44 @@ const makeTimeout = 30 * time.Second
 // remoteKeys makes, opens and uses the keys of one Provider. A nil one opens none.
 type remoteKeys struct {
 	provider Provider
-	signing  *gate
-	making   *gate
+	signing  *limiter
+	making   *limiter
 }
 
-func newRemoteKeys(r Remote, tt Timetable) *remoteKeys {
+func newRemoteKeys(r Remote, tt rotation.Timetable) *remoteKeys {
 	if r.Provider == nil {
 		return nil
 	}
 	making := min(makeTimeout, tt.SignStale/2)
-	return &remoteKeys{r.Provider, newGate(r.Concurrency, r.Queue, r.Timeout), newGate(1, 0, making)}
+	return &remoteKeys{r.Provider, newLimiter(r.Concurrency, r.Queue, r.Timeout), newLimiter(1, 0, making)}
 }
 
-// newKey makes a remote key, ready for a ring.
-func (r *remoteKeys) newKey(ctx context.Context, alg string) (Key, error) {
-	var made Key
-	err := r.making.do(ctx, func(ctx context.Context) error {
+// newKey makes a remote key.
+func (r *remoteKeys) newKey(ctx context.Context, alg string) (kid string, k *privateKey, err error) {
+	err = r.making.do(ctx, func(ctx context.Context) error {
 		reference, public, err := r.provider.NewKey(ctx, alg)
 		if err != nil {
 			return err
 		}
-		k, err := r.key(alg, reference, public)
+		madeKID, made, err := r.key(alg, reference, public)
 		if err == nil {
 			err = ctx.Err() // nobody waits for it any more
 		}
 		if err != nil {
 			return errors.Join(err, r.discard(context.WithoutCancel(ctx), reference))
 		}
-		made = k
+		kid, k = madeKID, made
 		return nil
 	})
 	if err != nil {
-		return Key{}, fmt.Errorf("%w: %s: %w", ErrSigner, r.provider.Name(), err)
+		return "", nil, fmt.Errorf("%w: %s: %w", ErrSigner, r.provider.Name(), err)
 	}
-	return made, nil
+	return kid, k, nil
 }
 
-// key joins what is known of a remote key to a Key without a timetable.
-func (r *remoteKeys) key(alg, reference string, public crypto.PublicKey) (Key, error) {
-	return keyOf(alg, privateParts{signer: r.provider.Signer(reference, public), public: public, remote: r, reference: reference})
+// key joins what is known of a remote key.
+func (r *remoteKeys) key(alg, reference string, public crypto.PublicKey) (kid string, k *privateKey, err error) {
+	return privateKeyOf(alg, privateParts{signer: r.provider.Signer(reference, public), public: public, remote: r, reference: reference})
 }
 
 func (r *remoteKeys) discard(ctx context.Context, reference string) error {
@@ -69,37 +69,36 @@ func (r *remoteKeys) discard(ctx context.Context, reference string) error {
 	return nil
 }
 
-// sealedRemote is what the keyring holds of a remote key.
-type sealedRemote struct {
+// remoteRef is what the document holds of a remote key.
+type remoteRef struct {
 	Provider  string `json:"provider"`
 	Reference string `json:"reference"`
 	Public    []byte `json:"public"` // PKIX
 }
 
-// sealed is what the keyring holds of the key.
-func (r *remoteKeys) sealed(k privateParts) (*sealedRemote, error) {
+// encode returns what the document holds of the key.
+func (r *remoteKeys) encode(k privateParts) (*remoteRef, error) {
 	public, err := x509.MarshalPKIXPublicKey(k.public)
 	if err != nil {
 		return nil, fmt.Errorf("encoding a public key: %w", err)
 	}
-	return &sealedRemote{r.provider.Name(), k.reference, public}, nil
+	return &remoteRef{r.provider.Name(), k.reference, public}, nil
 }
 
-// open is the way back from sealed. ErrProvider where this replica has no access to the key.
-func (r *remoteKeys) open(alg string, sealed *sealedRemote) (Key, error) {
-	if r == nil || r.provider.Name() != sealed.Provider {
-		return Key{}, fmt.Errorf("%w: its private half is in %q", ErrProvider, sealed.Provider)
+// open returns the key of a reference. ErrProvider where this replica has no access to the key.
+func (r *remoteKeys) open(alg string, ref *remoteRef) (kid string, k *privateKey, err error) {
+	if r == nil || r.provider.Name() != ref.Provider {
+		return "", nil, fmt.Errorf("%w: its private half is in %q", ErrProvider, ref.Provider)
 	}
-	public, err := x509.ParsePKIXPublicKey(sealed.Public)
+	public, err := x509.ParsePKIXPublicKey(ref.Public)
 	if err != nil {
-		return Key{}, errors.New("public key is not PKIX")
+		return "", nil, errors.New("public key is not PKIX")
 	}
-	return r.key(alg, sealed.Reference, public)
+	return r.key(alg, ref.Reference, public)
 }
 
-// signRemote has the input signed elsewhere, within bounds. What comes back is verified before it
-// goes out: a wrong key under the reference, or a signer with a fault, must not make a token that
-// nobody can verify.
+// signRemote has the input signed elsewhere, within bounds. The signature is verified before it is used: a
+// wrong key under the reference, or a faulty signer, must not make a token that nobody can verify.
 func (k privateParts) signRemote(ctx context.Context, input string) ([]byte, error) {
 	var signature []byte
 	err := k.remote.signing.do(ctx, func(ctx context.Context) (err error) {

@@ -16,6 +16,7 @@ import (
 
 	"signet/keys/jose"
 	"signet/keys/masterkey"
+	"signet/keys/rotation"
 )
 
 func TestRemoteKeysSign(t *testing.T) {
@@ -27,7 +28,7 @@ func TestRemoteKeysSign(t *testing.T) {
 	for _, alg := range jose.Algorithms {
 		token, kid := mustSign(t, m, alg)
 		mustVerify(t, m, token)
-		key := m.state.Load().view.signer(alg)
+		key := m.held.load().keySet.signer(alg)
 		parsed, err := jwt.Parse(token, func(*jwt.Token) (any, error) { return key.private.Reveal().public, nil }, jwt.WithValidMethods([]string{alg}))
 		if err != nil || parsed.Header["kid"] != kid {
 			t.Errorf("%s: golang-jwt: %v", alg, err)
@@ -36,7 +37,7 @@ func TestRemoteKeysSign(t *testing.T) {
 	if got, want := heldBy(m), map[string]int{"vault": 2 * len(jose.Algorithms)}; !maps.Equal(got, want) {
 		t.Errorf("held: got %v, want %v", got, want)
 	}
-	plain, _, err := m.sealer.Open(s.version, s.document)
+	plain, _, err := m.store.sealer.Open(s.version, s.document)
 	if err != nil || bytes.Contains(plain, []byte("pkcs8")) {
 		t.Errorf("the document of remote keys has a private key in it, or does not open: %v", err)
 	}
@@ -148,7 +149,7 @@ func TestStepDoesWithoutAKeyThatCannotBeMade(t *testing.T) {
 	}
 	pending := func(alg string) (n int) {
 		for _, k := range m.Keys() {
-			if k.Alg == alg && k.State == Pending {
+			if k.Alg == alg && k.State == rotation.Pending {
 				n++
 			}
 		}
@@ -157,10 +158,10 @@ func TestStepDoesWithoutAKeyThatCannotBeMade(t *testing.T) {
 	if pending(jose.EdDSA) != 1 || pending(jose.ES256) != 0 {
 		t.Errorf("successors: got %d of jose.EdDSA and %d of jose.ES256, want 1 and 0", pending(jose.EdDSA), pending(jose.ES256))
 	}
-	if _, err := m.Rotate(t.Context(), jose.ES256); !errors.Is(err, ErrSigner) || errors.Is(err, ErrAlgorithm) {
+	if _, err := m.Edit().Rotate(t.Context(), jose.ES256); !errors.Is(err, ErrSigner) || errors.Is(err, rotation.ErrAlgorithm) {
 		t.Errorf("Rotate: got %v, want ErrSigner alone", err)
 	}
-	if _, err := m.Rotate(t.Context(), jose.EdDSA); err != nil {
+	if _, err := m.Edit().Rotate(t.Context(), jose.EdDSA); err != nil {
 		t.Errorf("Rotate of the other: %v", err)
 	}
 	mustSign(t, m, jose.ES256) // for as long as it takes
@@ -194,12 +195,12 @@ func TestUnusedRemoteKeysAreDiscarded(t *testing.T) {
 		}
 		wg.Wait()
 	}
-	ring := replicas[0].state.Load().ring
+	ring := replicas[0].Keyring()
 	if made, used := v.serial-len(v.discarded), len(ring.Keys)+len(ring.Tombstones); made != used {
 		t.Errorf("the vault has %d keys and the keyring knows %d", made, used)
 	}
 	for _, k := range ring.Keys {
-		if v.keys[k.private.Reveal().reference] == nil {
+		if v.keys[replicas[0].held.load().private[k.KID].Reveal().reference] == nil {
 			t.Errorf("key %s was destroyed", k.KID)
 		}
 	}
@@ -208,26 +209,26 @@ func TestUnusedRemoteKeysAreDiscarded(t *testing.T) {
 func TestTrialDecidesReady(t *testing.T) {
 	c, v := newClock(), newVault()
 	m := mustOpen(t, remoteConfig(&memory{}, c, v))
-	if err := errors.Join(m.Trial(t.Context()), m.Ready()); err != nil {
+	if err := errors.Join(m.Probe(t.Context()), m.Ready()); err != nil {
 		t.Fatalf("all is well: %v", err)
 	}
-	pending := m.state.Load().ring.Keys[1].private.Reveal().reference
+	pending := m.held.load().private[m.Keyring().Keys[1].KID].Reveal().reference
 	v.set(func(v *vault) { v.keys["aside"] = v.keys[pending]; delete(v.keys, pending) })
-	if err := m.Trial(t.Context()); !errors.Is(err, ErrSigner) || !strings.Contains(err.Error(), "pending") {
+	if err := m.Probe(t.Context()); !errors.Is(err, ErrSigner) || !strings.Contains(err.Error(), "pending") {
 		t.Errorf("the next key is missing: got %v, want ErrSigner about a pending key", err)
 	}
 	if err := m.Ready(); err != nil {
 		t.Errorf("the next key is missing: not ready: %v", err)
 	}
 	v.set(func(v *vault) { v.away = true })
-	if err := m.Trial(t.Context()); !errors.Is(err, ErrSigner) {
+	if err := m.Probe(t.Context()); !errors.Is(err, ErrSigner) {
 		t.Errorf("away: got %v, want ErrSigner", err)
 	}
 	if err := m.Ready(); !errors.Is(err, ErrSigner) {
 		t.Errorf("away: Ready: got %v, want ErrSigner", err)
 	}
 	v.set(func(v *vault) { v.away, v.keys[pending] = false, v.keys["aside"] })
-	if err := errors.Join(m.Trial(t.Context()), m.Ready()); err != nil {
+	if err := errors.Join(m.Probe(t.Context()), m.Ready()); err != nil {
 		t.Errorf("back again: %v", err)
 	}
 }

@@ -69,7 +69,7 @@ func TestMasterKeyRollout(t *testing.T) {
 			}
 			before := r.replicas[0].Keys()
 			for i, m := range []*Manager{r.replicas[rewraps], r.replicas[1-rewraps], r.replicas[rewraps]} {
-				done, err := m.Rewrap(t.Context())
+				done, err := m.Edit().Rewrap(t.Context())
 				if err != nil || done.Changed != (i == 0) || done.Version != m.Version() {
 					t.Errorf("Rewrap %d: got %+v, %v", i, done, err)
 				}
@@ -110,12 +110,12 @@ func TestRewrapInterrupted(t *testing.T) {
 			cfg.Master = []masterkey.Key{newMaster, oldMaster}
 			m := mustOpen(t, cfg)
 			cut(s)
-			if _, err := m.Rewrap(t.Context()); !errors.Is(err, errDown) {
+			if _, err := m.Edit().Rewrap(t.Context()); !errors.Is(err, errDown) {
 				t.Errorf("cut short: got %v, want %v", err, errDown)
 			}
 			s.setDown(false)
 			for _, who := range []*Manager{m, mustOpen(t, cfg)} { // goes on, or was killed and started again
-				if _, err := who.Rewrap(t.Context()); err != nil || who.MasterKeyInUse() != 0 {
+				if _, err := who.Edit().Rewrap(t.Context()); err != nil || who.MasterKeyInUse() != 0 {
 					t.Errorf("again: %v, under key %d", err, who.MasterKeyInUse())
 				}
 				var claims any
@@ -139,14 +139,14 @@ func TestRewrapLeavesBehindWhoLacksTheKey(t *testing.T) {
 	cfg := testConfig(s, c)
 	cfg.Master = []masterkey.Key{newMaster, oldMaster}
 	m := mustOpen(t, cfg)
-	if _, err := m.Rewrap(t.Context()); err != nil {
+	if _, err := m.Edit().Rewrap(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	version, document := s.get()
 	if err := behind.Step(t.Context()); !errors.Is(err, masterkey.ErrMismatch) {
 		t.Errorf("Step: got %v, want masterkey.ErrMismatch", err)
 	}
-	if _, err := behind.Rewrap(t.Context()); !errors.Is(err, masterkey.ErrMismatch) {
+	if _, err := behind.Edit().Rewrap(t.Context()); !errors.Is(err, masterkey.ErrMismatch) {
 		t.Errorf("Rewrap: got %v, want masterkey.ErrMismatch", err)
 	}
 	if v, d := s.get(); v != version || !bytes.Equal(d, document) {
@@ -162,17 +162,17 @@ func TestNewsTellsOfAdoptions(t *testing.T) {
 	m, other := mustOpen(t, testConfig(s, c)), mustOpen(t, testConfig(s, c))
 	mustStep(t, other)
 	select {
-	case <-other.News():
+	case <-other.Changed():
 		t.Error("news without any")
 	default:
 	}
-	if _, err := m.RotateNow(t.Context(), ""); err != nil {
+	if _, err := m.Edit().RotateNow(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	mustStep(t, other)
 	for _, who := range []*Manager{m, other} {
 		select {
-		case <-who.News():
+		case <-who.Changed():
 		default:
 			t.Error("no news of a new version")
 		}

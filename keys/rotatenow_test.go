@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signet/keys/jose"
+	"signet/keys/rotation"
 )
 
 func TestRotateNow(t *testing.T) {
@@ -14,10 +15,10 @@ func TestRotateNow(t *testing.T) {
 	cfg := testConfig(s, c)
 	cfg.OnEvent = ev.add
 	m := mustOpen(t, cfg)
-	tt := DefaultTimetable()
+	tt := rotation.DefaultTimetable()
 	old, first := mustSign(t, m, "")
-	standby := kidOf(t, m, jose.ES256, Pending)
-	r, err := m.RotateNow(t.Context(), "")
+	standby := kidOf(t, m, jose.ES256, rotation.Pending)
+	r, err := m.Edit().RotateNow(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,11 +34,11 @@ func TestRotateNow(t *testing.T) {
 	if _, err := m.Verify(old, "at+jwt", &claims); err != nil {
 		t.Errorf("a token of the retired key, just before V: %v", err)
 	}
-	if got := ev.count(StepRetired); got != 1 {
+	if got := ev.count(rotation.StepRetired); got != 1 {
 		t.Errorf("retired was told %d times, want once", got)
 	}
-	if _, err := m.RotateNow(t.Context(), jose.EdDSA); !errors.Is(err, ErrAlgorithm) {
-		t.Errorf("of an algorithm that is not live: got %v, want ErrAlgorithm", err)
+	if _, err := m.Edit().RotateNow(t.Context(), jose.EdDSA); !errors.Is(err, rotation.ErrAlgorithm) {
+		t.Errorf("of an algorithm that is not live: got %v, want rotation.ErrAlgorithm", err)
 	}
 }
 
@@ -45,10 +46,10 @@ func TestRotateNow(t *testing.T) {
 func TestRotateNowLeavesRoom(t *testing.T) {
 	s, c := &memory{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
-	var crowded *CrowdedError
+	var crowded *rotation.CrowdedError
 	done := 0
 	for ; done < 10; done++ {
-		if _, err := m.RotateNow(t.Context(), jose.ES256); err != nil {
+		if _, err := m.Edit().RotateNow(t.Context(), jose.ES256); err != nil {
 			if !errors.As(err, &crowded) {
 				t.Fatal(err)
 			}
@@ -61,15 +62,15 @@ func TestRotateNowLeavesRoom(t *testing.T) {
 		t.Errorf("%d rotations in a row, want 3", done)
 	}
 	set, err := m.JWKS()
-	if n := len(setKIDs(t, set)); err != nil || n != maxPublished {
-		t.Errorf("%d keys published, want %d", n, maxPublished)
+	if n := len(setKIDs(t, set)); err != nil || n != 4 {
+		t.Errorf("%d keys published, want 4", n)
 	}
 	c.advance(crowded.Until.Sub(c.now()))
 	mustStep(t, m)
-	if _, err := m.RotateNow(t.Context(), jose.ES256); err != nil {
+	if _, err := m.Edit().RotateNow(t.Context(), jose.ES256); err != nil {
 		t.Errorf("when one has left: %v", err)
 	}
-	if slices.ContainsFunc(m.Keys(), func(k KeyInfo) bool { return k.State == Revoked }) {
+	if slices.ContainsFunc(m.Keys(), func(k KeyInfo) bool { return k.State == rotation.Revoked }) {
 		t.Error("a rotation revoked a key")
 	}
 }

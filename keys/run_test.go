@@ -42,7 +42,7 @@ func TestRun(t *testing.T) {
 		}
 		s.loads.Store(0)
 		for range 50 { // a storm of hints
-			m.Wake()
+			m.Poll()
 			time.Sleep(100 * time.Millisecond)
 		}
 		synctest.Wait()

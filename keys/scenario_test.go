@@ -10,19 +10,20 @@ import (
 
 	"signet/keys/clockcheck"
 	"signet/keys/jose"
+	"signet/keys/rotation"
 )
 
 // scenario is everything that chance decides about one simulation: what is drawn is shrunk and
 // printed, and what follows from it is the same every time.
 type scenario struct {
-	World     Timetable // what verifiers, caches and clocks really do
-	Believed  Timetable // what the replicas are configured for
+	World     rotation.Timetable // what verifiers, caches and clocks really do
+	Believed  rotation.Timetable // what the replicas are configured for
 	Algs      []string
 	Replicas  []replicaPlan
 	Edges     []edgePlan
 	Verifiers []verifierPlan
 	Faults    []fault
-	Rotations []rotation
+	Rotations []handRotation
 	Horizon   time.Duration
 }
 
@@ -60,8 +61,8 @@ const (
 	stepBack    = "has its clock set back"
 )
 
-// rotation is one by hand, perhaps while a replica is cut off.
-type rotation struct {
+// handRotation is a rotation by hand, perhaps while a replica is cut off.
+type handRotation struct {
 	At       time.Duration
 	By       int
 	CutOff   int // By: nobody
@@ -92,14 +93,14 @@ func (d draws) moment(name string, limit time.Duration) time.Duration {
 func (d draws) index(name string, n int) int { return rapid.IntRange(0, n-1).Draw(d.T, name) }
 
 // tightTimetable satisfies the inequalities, mostly with nothing to spare.
-func (d draws) tightTimetable() Timetable {
-	tt := Timetable{
-		VerifierCache: d.between("J", 10*time.Second, 2*time.Hour),
-		EdgeCache:     d.between("C", 0, 2*time.Hour),
-		ClockSkew:     d.between("S", 0, 5*time.Minute),
-		TokenLife:     d.between("T", time.Minute, time.Hour),
-		Leeway:        d.between("L", 0, 10*time.Minute),
-		SignStale:     d.between("X", time.Minute, 40*time.Minute),
+func (d draws) tightTimetable() rotation.Timetable {
+	tt := rotation.Timetable{
+		Cache:        d.between("J", 10*time.Second, 2*time.Hour),
+		CDN:          d.between("C", 0, 2*time.Hour),
+		Skew:         d.between("S", 0, 5*time.Minute),
+		MaxTokenLife: d.between("T", time.Minute, time.Hour),
+		Leeway:       d.between("L", 0, 10*time.Minute),
+		SignStale:    d.between("X", time.Minute, 40*time.Minute),
 	}
 	tt.ServeStale = tt.SignStale + d.between("D", time.Second, 2*time.Hour)
 	tt.Publish, tt.Retain = needs(tt)
@@ -112,12 +113,12 @@ func (d draws) tightTimetable() Timetable {
 }
 
 // needs returns the least P and V that go with the rest.
-func needs(tt Timetable) (publish, retain time.Duration) {
-	return tt.ServeStale + tt.EdgeCache + tt.VerifierCache + tt.ClockSkew, tt.SignStale + tt.ClockSkew + tt.TokenLife + tt.Leeway
+func needs(tt rotation.Timetable) (publish, retain time.Duration) {
+	return tt.ServeStale + tt.CDN + tt.Cache + tt.Skew, tt.SignStale + tt.Skew + tt.MaxTokenLife + tt.Leeway
 }
 
 // drawScenario draws one; broken changes what the replicas believe, or the world that they are in.
-func drawScenario(t *rapid.T, broken func(world, believed *Timetable)) scenario {
+func drawScenario(t *rapid.T, broken func(world, believed *rotation.Timetable)) scenario {
 	d := draws{t}
 	s := scenario{World: d.tightTimetable()}
 	s.Believed = s.World
@@ -128,26 +129,26 @@ func drawScenario(t *rapid.T, broken func(world, believed *Timetable)) scenario 
 		s.Replicas = append(s.Replicas, d.replica(s))
 	}
 	for range rapid.IntRange(1, 3).Draw(t, "edges") {
-		s.Edges = append(s.Edges, edgePlan{Cache: d.upTo("edge cache", 0, s.World.EdgeCache), Phase: d.moment("edge phase", s.World.EdgeCache),
+		s.Edges = append(s.Edges, edgePlan{Cache: d.upTo("edge cache", 0, s.World.CDN), Phase: d.moment("edge phase", s.World.CDN),
 			Prefers: d.index("prefers", len(s.Replicas))})
 	}
 	for range rapid.IntRange(1, 8).Draw(t, "verifiers") {
-		s.Verifiers = append(s.Verifiers, verifierPlan{Cache: d.upTo("verifier cache", 10*time.Second, s.World.VerifierCache),
-			Phase: d.moment("verifier phase", s.World.VerifierCache), Edge: d.index("edge", len(s.Edges))})
+		s.Verifiers = append(s.Verifiers, verifierPlan{Cache: d.upTo("verifier cache", 10*time.Second, s.World.Cache),
+			Phase: d.moment("verifier phase", s.World.Cache), Edge: d.index("edge", len(s.Edges))})
 	}
 	for range rapid.IntRange(0, 8).Draw(t, "faults") {
 		s.Faults = append(s.Faults, d.fault(s))
 	}
 	for range rapid.IntRange(0, 5).Draw(t, "rotations") {
 		n := len(s.Replicas)
-		s.Rotations = append(s.Rotations, rotation{At: d.moment("rotation", s.Horizon), By: d.index("by", n), CutOff: d.index("without", n),
+		s.Rotations = append(s.Rotations, handRotation{At: d.moment("rotation", s.Horizon), By: d.index("by", n), CutOff: d.index("without", n),
 			CutOffBy: d.between("without for", s.World.SignStale, 2*s.World.ServeStale)})
 	}
 	return s
 }
 
 func (d draws) replica(s scenario) replicaPlan {
-	tt, half := s.World, s.World.ClockSkew/2
+	tt, half := s.World, s.World.Skew/2
 	seldom := s.Horizon / 50 // the moments that matter come on top
 	skew := d.upTo("skew", 0, half)
 	if d.index("slow", 2) == 1 {
@@ -163,7 +164,7 @@ func (d draws) fault(s scenario) fault {
 	if f.Kind == stepBack {
 		// By more than S since the replica last looked, which it does whenever it reads the keyring: a
 		// smaller step is within what clocks may differ.
-		f.Back = 2*max(s.World.ClockSkew, clockcheck.LeastTolerance) + s.World.SignStale + d.between("back by", time.Minute, 24*time.Hour)
+		f.Back = 2*max(s.World.Skew, clockcheck.LeastTolerance) + s.World.SignStale + d.between("back by", time.Minute, 24*time.Hour)
 	}
 	if d.index("at a write", 3) > 0 || f.Kind != cutOff && f.Kind != crash && f.Kind != stepBack {
 		f.Version = uint64(rapid.IntRange(2, 12).Draw(d.T, "version"))
@@ -178,10 +179,10 @@ func (s scenario) String() string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, "\n  "+format, args...) }
 	w := s.World
-	say("J=%v C=%v S=%v T=%v L=%v X=%v D=%v P=%v K=%v V=%v, %v", w.VerifierCache, w.EdgeCache, w.ClockSkew, w.TokenLife, w.Leeway,
+	say("J=%v C=%v S=%v T=%v L=%v X=%v D=%v P=%v K=%v V=%v, %v", w.Cache, w.CDN, w.Skew, w.MaxTokenLife, w.Leeway,
 		w.SignStale, w.ServeStale, w.Publish, w.Active, w.Retain, s.Algs)
 	if b := s.Believed; b != w {
-		say("the replicas believe in J=%v C=%v S=%v T=%v L=%v X=%v D=%v P=%v K=%v V=%v", b.VerifierCache, b.EdgeCache, b.ClockSkew, b.TokenLife,
+		say("the replicas believe in J=%v C=%v S=%v T=%v L=%v X=%v D=%v P=%v K=%v V=%v", b.Cache, b.CDN, b.Skew, b.MaxTokenLife,
 			b.Leeway, b.SignStale, b.ServeStale, b.Publish, b.Active, b.Retain)
 	}
 	for i, r := range s.Replicas {
@@ -215,6 +216,6 @@ func (s scenario) String() string {
 // What must hold all the same is that no key moves backwards.
 func (s scenario) trustsWrongClock() bool {
 	return slices.ContainsFunc(s.Faults, func(f fault) bool {
-		return f.Kind == stepBack && f.For+2*time.Second > f.Back-2*max(s.World.ClockSkew, clockcheck.LeastTolerance)
+		return f.Kind == stepBack && f.For+2*time.Second > f.Back-2*max(s.World.Skew, clockcheck.LeastTolerance)
 	})
 }

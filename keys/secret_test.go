@@ -22,19 +22,19 @@ func TestSecretsAreRedacted(t *testing.T) {
 	master := masterkey.New()
 	cfg.Master = []masterkey.Key{master}
 	m := mustOpen(t, cfg)
-	s := m.state.Load()
+	s := m.held.load()
 	wrap := master.Derive("signet keyring v1 seal")
 	raw := master.Reveal()
 	secrets := [][]byte{raw[:], wrap[:]}
-	for _, k := range s.ring.Keys {
-		secrets = append(secrets, k.private.Reveal().pkcs8[len(k.private.Reveal().pkcs8)-32:], k.private.Reveal().pkcs8[16:40])
+	for _, k := range s.private {
+		secrets = append(secrets, k.Reveal().pkcs8[len(k.Reveal().pkcs8)-32:], k.Reveal().pkcs8[16:40])
 	}
 	type hidden struct{ k masterkey.Key }
 	for name, v := range map[string]any{
 		"masterkey.Key": master, "*masterkey.Key": &master, "[]masterkey.Key": cfg.Master, "unexported masterkey.Key": hidden{master},
-		"Config": Config{Master: cfg.Master, InstallID: "x"}, "Ring": s.ring, "Key": s.ring.Keys[0], "*Key": &s.ring.Keys[0],
-		"KeyInfo": m.Keys(), "Lineup": s.view.lineup, "privateKey": s.ring.Keys[0].private, "member": *s.view.signers[0],
-		"sealer": *m.sealer,
+		"Config": Config{Master: cfg.Master, InstallID: "x"}, "Ring": s.ring, "Key": s.ring.Keys[0], "*rotation.Key": &s.ring.Keys[0],
+		"KeyInfo": m.Keys(), "rotation.KeySet": s.keySet.KeySet, "privateKey": s.keySet.signers[0].private, "document": s.document, "private keys": s.private, "member": *s.keySet.signers[0],
+		"sealer": *m.store.sealer,
 	} {
 		for _, printed := range prints(t, v) {
 			for _, secret := range secrets {
@@ -99,9 +99,9 @@ func TestLeaksFindsALeak(t *testing.T) {
 func TestSealedDocumentHidesKeys(t *testing.T) {
 	s := &memory{}
 	m := mustOpen(t, testConfig(s, newClock()))
-	for _, k := range m.state.Load().ring.Keys {
-		if bytes.Contains(s.document, k.private.Reveal().pkcs8[20:40]) || bytes.Contains(s.document, []byte(k.KID)) {
-			t.Errorf("key %s can be read in the document", k.KID)
+	for kid, k := range m.held.load().private {
+		if bytes.Contains(s.document, k.Reveal().pkcs8[20:40]) || bytes.Contains(s.document, []byte(kid)) {
+			t.Errorf("key %s can be read in the document", kid)
 		}
 	}
 }
@@ -109,11 +109,12 @@ func TestSealedDocumentHidesKeys(t *testing.T) {
 // The one form that holds private keys in the clear is for sealing, and prints nothing of them.
 func TestSealedFormIsNotPrinted(t *testing.T) {
 	m := mustOpen(t, testConfig(&memory{}, newClock()))
-	k := m.state.Load().ring.Keys[0]
-	private := privateBytes{secret.Of(k.private.Reveal().pkcs8)}
-	for name, v := range map[string]any{"sealedKey": sealedKey{Key: k, PKCS8: private}, "sealedRing": sealedRing{Keys: []sealedKey{{Key: k, PKCS8: private}}}} {
+	k := m.Keyring().Keys[0]
+	pkcs8 := m.held.load().private[k.KID].Reveal().pkcs8
+	private := privateBytes{secret.Of(pkcs8)}
+	for name, v := range map[string]any{"clearKey": clearKey{Key: k, PKCS8: private}, "clearDocument": clearDocument{Keys: []clearKey{{Key: k, PKCS8: private}}}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
-			if printed := fmt.Sprintf(verb, v); leaks(printed, k.private.Reveal().pkcs8[16:40]) {
+			if printed := fmt.Sprintf(verb, v); leaks(printed, pkcs8[16:40]) {
 				t.Errorf("%s leaks by %s: %.200q", name, verb, printed)
 			}
 		}

@@ -9,33 +9,34 @@ import (
 	"strings"
 
 	"signet/keys/clockcheck"
+	"signet/keys/rotation"
 )
 
 const maxTyp = 64
 
 // Sign returns a compact JWS (RFC 7515 §7.1) over the claims as JSON, with the header members alg,
 // kid and typ, and the kid of the key that signed. An empty alg means the primary algorithm.
-// ErrStale when the keyring was not read for X; ErrClock when this replica's clock is off; ErrAlgorithm
-// when nothing signs with alg; ErrSigner when a remote key did not sign in time.
+// ErrStale when the keyring was not read for SignStale; clockcheck.ErrClock when this replica's clock is off;
+// rotation.ErrAlgorithm when nothing signs with alg; ErrSigner when a remote key did not sign in time.
 func (m *Manager) Sign(ctx context.Context, alg, typ string, claims any) (token, kid string, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", "", fmt.Errorf("signing a token: %w", err)
 	}
-	now := m.cfg.Now()
-	s, err := m.current(now)
+	now := m.clock.Reading()
+	s, err := m.held.current(now)
 	if err != nil {
 		return "", "", err
 	}
 	if unread := clockcheck.Age(s.readAt, now); unread > m.cfg.Timetable.SignStale {
-		m.Wake()
+		m.Poll()
 		return "", "", fmt.Errorf("signing a token: %w: last read %v ago", ErrStale, unread)
 	}
 	if err := m.clock.CheckAt(now); err != nil {
 		return "", "", fmt.Errorf("signing a token: %w", err)
 	}
-	key := s.view.signer(alg)
+	key := s.keySet.signer(alg)
 	if key == nil {
-		return "", "", fmt.Errorf("signing a token: %w %q", ErrAlgorithm, alg)
+		return "", "", fmt.Errorf("signing a token: %w %q", rotation.ErrAlgorithm, alg)
 	}
 	token, err = key.token(ctx, typ, claims)
 	if err != nil {
@@ -44,18 +45,28 @@ func (m *Manager) Sign(ctx context.Context, alg, typ string, claims any) (token,
 	return token, key.kid, nil
 }
 
-// signer returns the active key of the algorithm, or nil.
-func (v *view) signer(alg string) *member {
-	for _, m := range v.signers {
-		if alg == "" || m.alg == alg {
-			return m
-		}
+// Ready returns nil when Sign would sign now with the primary algorithm, and otherwise the error that it would
+// return, or the ErrSigner of the last Probe. It makes no signature.
+func (m *Manager) Ready() error {
+	now := m.clock.Reading()
+	s, err := m.held.current(now)
+	if err != nil {
+		return err
 	}
-	return nil
+	if unread := clockcheck.Age(s.readAt, now); unread > m.cfg.Timetable.SignStale {
+		return fmt.Errorf("last read %v ago: %w", unread, ErrStale)
+	}
+	if err := m.clock.CheckAt(now); err != nil {
+		return err
+	}
+	if len(s.keySet.signers) == 0 {
+		return rotation.ErrAlgorithm
+	}
+	return m.prober.errorOf(s.keySet.primary())
 }
 
 // token signs the claims.
-func (m *member) token(ctx context.Context, typ string, claims any) (string, error) {
+func (k *signer) token(ctx context.Context, typ string, claims any) (string, error) {
 	if !plainTyp(typ) {
 		return "", fmt.Errorf("typ %q needs escaping or is empty or long", typ)
 	}
@@ -63,14 +74,14 @@ func (m *member) token(ctx context.Context, typ string, claims any) (string, err
 	if err != nil {
 		return "", fmt.Errorf("encoding the claims: %w", err)
 	}
-	header := bytes.Join([][]byte{m.header, []byte(typ), []byte(`"}`)}, nil)
+	header := bytes.Join([][]byte{k.header, []byte(typ), []byte(`"}`)}, nil)
 	b64 := base64.RawURLEncoding
 	const signatureRoom = 1 + 43*8 // a dot and an RSA-2048 signature
 	buf := make([]byte, 0, b64.EncodedLen(len(header))+1+b64.EncodedLen(len(payload))+signatureRoom)
 	buf = b64.AppendEncode(buf, header)
 	buf = append(buf, '.')
 	buf = b64.AppendEncode(buf, payload)
-	signature, err := m.private.sign(ctx, string(buf))
+	signature, err := k.private.sign(ctx, string(buf))
 	if err != nil {
 		return "", err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"signet/keys/jose"
+	"signet/keys/rotation"
 )
 
 func TestSignAndVerify(t *testing.T) {
@@ -43,8 +44,8 @@ func TestSignRefuses(t *testing.T) {
 		claims   any
 		want     error
 	}{
-		{"algorithm that is not live", t.Context(), jose.RS256, "JWT", 1, ErrAlgorithm},
-		{"unknown algorithm", t.Context(), "none", "JWT", 1, ErrAlgorithm},
+		{"algorithm that is not live", t.Context(), jose.RS256, "JWT", 1, rotation.ErrAlgorithm},
+		{"unknown algorithm", t.Context(), "none", "JWT", 1, rotation.ErrAlgorithm},
 		{"ended context", ended, "", "JWT", 1, context.Canceled},
 		{"quote in typ", t.Context(), "", `a"b`, 1, nil},
 		{"empty typ", t.Context(), "", "", 1, nil},
@@ -76,12 +77,12 @@ func TestVerifyRefuses(t *testing.T) {
 	cfg := testConfig(s, c)
 	cfg.Algorithms = []string{jose.ES256, jose.RS256}
 	m := mustOpen(t, cfg)
-	ec, rs := m.state.Load().view.signers[0], m.state.Load().view.signers[1]
+	ec, rs := m.held.load().keySet.signers[0], m.held.load().keySet.signers[1]
 	good, kid := mustSign(t, m, "")
 	parts := strings.Split(good, ".")
 	header := func(members string) string { return encode(t, ec.private, "{"+members+"}", `{"sub":"x"}`) }
 	ours := `"alg":"ES256","kid":"` + kid + `","typ":"at+jwt"`
-	foreign, err := newKey(jose.ES256)
+	foreignKID, foreign, err := newPrivateKey(jose.ES256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +113,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"HS256":                  hmac,
 		"alg of another key":     header(strings.Replace(ours, "ES256", "RS256", 1)),
 		"kid of another key":     header(strings.Replace(strings.Replace(ours, kid, rs.kid, 1), "ES256", "RS256", 1)),
-		"unknown kid":            header(strings.Replace(ours, kid, foreign.KID, 1)),
+		"unknown kid":            header(strings.Replace(ours, kid, foreignKID, 1)),
 		"kid is a number":        header(`"alg":"ES256","kid":1,"typ":"at+jwt"`),
 		"no kid":                 header(`"alg":"ES256","typ":"at+jwt"`),
 		"no typ":                 header(`"alg":"ES256","kid":"` + kid + `"`),
@@ -131,7 +132,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"member twice":           header(ours + `,"typ":"at+jwt"`),
 		"member twice, first":    header(`"alg":"none",` + ours),
 		"space in the header":    header(ours + " "),
-		"signed by a stranger":   encode(t, foreign.private, "{"+ours+"}", `{}`),
+		"signed by a stranger":   encode(t, foreign, "{"+ours+"}", `{}`),
 		"payload is no JSON":     encode(t, ec.private, "{"+ours+"}", `{`),
 		"payload of other type":  encode(t, ec.private, "{"+ours+"}", `[]`),
 	} {
@@ -161,19 +162,19 @@ func indexOf(c byte) int {
 func TestVerifyForgetsRevokedAndRemovedKeys(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
-		change func(k *Key, c *clock)
+		change func(k *rotation.Key, c *clock)
 	}{
-		{"revoked", func(k *Key, c *clock) { k.RevokedAt = c.now() }},
-		{"removed", func(k *Key, c *clock) { k.RemoveAt = c.now() }},
+		{"revoked", func(k *rotation.Key, c *clock) { k.RevokedAt = c.now() }},
+		{"removed", func(k *rotation.Key, c *clock) { k.RemoveAt = c.now() }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := newClock()
 			m := mustOpen(t, testConfig(&memory{}, c))
 			token, _ := mustSign(t, m, "")
-			s := *m.state.Load()
-			s.ring, s.view = s.ring.clone(), nil
+			s := *m.held.load()
+			s.ring, s.keySet = s.ring.Clone(), nil
 			tc.change(&s.ring.Keys[0], c)
-			if err := m.adopt(&s, c.now()); err != nil {
+			if err := m.held.adopt(&s, c.now()); err != nil {
 				t.Fatal(err)
 			}
 			var claims any
@@ -196,7 +197,7 @@ func FuzzVerify(f *testing.F) {
 	}
 	f.Add("eyJhbGciOiJub25lIn0.e30.")
 	lookup := func(t *jwt.Token) (any, error) {
-		for _, p := range m.state.Load().view.published {
+		for _, p := range m.held.load().keySet.published {
 			if p.kid == t.Header["kid"] && p.alg == t.Method.Alg() {
 				return p.private.Reveal().public, nil
 			}

@@ -10,6 +10,7 @@ import (
 
 	"signet/keys/clockcheck"
 	"signet/keys/masterkey"
+	"signet/keys/rotation"
 )
 
 // simulation plays a scenario: real Managers over one store, edges that cache, verifiers that keep
@@ -62,8 +63,8 @@ type replica struct {
 	busy     bool      // in a call of the Manager that reads or writes
 	planned  time.Time // the change of its lineup that it will sign around
 	mark     *memoryMark
-	back     time.Duration    // by how much its clock is set back now
-	states   map[string]State // of each key, as it was last seen
+	back     time.Duration             // by how much its clock is set back now
+	states   map[string]rotation.State // of each key, as it was last seen
 }
 
 type keySetCopy struct {
@@ -105,7 +106,7 @@ func (a *agenda) Pop() any {
 func simulate(plan scenario) *simulation {
 	s := &simulation{plan: plan, now: simulationStart, store: &memory{}, faults: plan.Faults, kids: map[string]map[string]bool{}}
 	for i, p := range plan.Replicas {
-		s.replicas = append(s.replicas, &replica{replicaPlan: p, sim: s, number: i, mark: &memoryMark{}, states: map[string]State{}})
+		s.replicas = append(s.replicas, &replica{replicaPlan: p, sim: s, number: i, mark: &memoryMark{}, states: map[string]rotation.State{}})
 	}
 	s.replicas[0].init()
 	for _, r := range s.replicas {
@@ -167,7 +168,7 @@ func (r *replica) config() Config {
 		Now: r.clock,
 		OnEvent: func(e Event) {
 			switch e.Step {
-			case StepActivated:
+			case rotation.StepActivated:
 				s.tally.rotations++
 			case StepUnreadable:
 				s.tally.unreadable++
@@ -192,11 +193,12 @@ func (r *replica) init() {
 	if err != nil {
 		panic(err)
 	}
-	ring, _, err := First(r.sim.plan.Believed, r.sim.plan.Algs, m.cfg.Now(), newKey)
+	m.cfg.Timetable = r.sim.plan.Believed
+	first, _, err := m.firstDocument(context.Background(), newPendingKeys(nil, m.cfg.Log))
 	if err != nil {
 		panic(err)
 	}
-	if _, swapped, err := m.write(context.Background(), 0, 1, ring, 0); !swapped {
+	if _, swapped, err := m.store.write(context.Background(), 0, 1, first, 0); !swapped {
 		panic(err)
 	}
 }
@@ -210,6 +212,7 @@ func (r *replica) start() {
 		return
 	}
 	m.cfg.Timetable = r.sim.plan.Believed
+	m.store.timeout = r.sim.plan.Believed.Notice() / 2
 	r.manager = m
 }
 
@@ -232,7 +235,7 @@ func (r *replica) poll() {
 		r.signAt(m.ReadAt().Add(m.cfg.Timetable.SignStale)) // the last moment at which it does
 		return
 	}
-	if until := m.state.Load().view.lineup.Until; !until.Equal(r.planned) && !until.IsZero() {
+	if until := m.held.load().keySet.Until; !until.Equal(r.planned) && !until.IsZero() {
 		r.planned = until
 		r.signAt(until.Add(-time.Millisecond))
 		r.signAt(until)
@@ -281,7 +284,7 @@ func (r *replica) sign() {
 			return
 		}
 		s.tally.tokens++
-		token := outstanding{kid, r.number, s.now.Add(r.Skew + s.plan.World.TokenLife + s.plan.World.Leeway)}
+		token := outstanding{kid, r.number, s.now.Add(r.Skew + s.plan.World.MaxTokenLife + s.plan.World.Leeway)}
 		s.tokens = append(s.tokens, token)
 		for i := range s.verifiers {
 			s.present(token, i)
@@ -319,7 +322,7 @@ func (s *simulation) fetch(r *replica) (map[string]bool, error) {
 	kids := s.kids[set.ETag]
 	if kids == nil {
 		kids = map[string]bool{}
-		for _, k := range r.manager.state.Load().view.published {
+		for _, k := range r.manager.held.load().keySet.published {
 			kids[k.kid] = true
 		}
 		s.kids[set.ETag] = kids
@@ -368,7 +371,7 @@ func (s *simulation) retry(cache time.Duration, kids map[string]bool) time.Durat
 	return cache
 }
 
-func (s *simulation) rotate(plan rotation) {
+func (s *simulation) rotate(plan handRotation) {
 	r := s.replicas[plan.By]
 	if r.manager == nil || r.busy {
 		return
@@ -377,5 +380,5 @@ func (s *simulation) rotate(plan rotation) {
 		s.replicas[plan.CutOff].cutUntil = s.now.Add(plan.CutOffBy)
 	}
 	defer r.use()()
-	_, _ = r.manager.Rotate(context.Background(), s.plan.Algs[0]) // the store may be out of reach
+	_, _ = r.manager.Edit().Rotate(context.Background(), s.plan.Algs[0]) // the store may be out of reach
 }

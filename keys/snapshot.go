@@ -5,108 +5,153 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
+	"signet/keys/clockcheck"
 	"signet/keys/jose"
+	"signet/keys/rotation"
 )
 
-// snapshot is all that a request needs. It is never changed, only replaced.
+// snapshot is everything that a request needs. It is never changed, only replaced.
 type snapshot struct {
-	version  uint64
-	document []byte
-	ring     Ring
-	readAt   time.Time // when the read began that last found this to be the keyring
-	view     *view
+	document
+	version uint64
+	sealed  []byte
+	readAt  time.Time // when the read began that last found this to be the keyring
+	keySet  *keySet
 }
 
-// view is what a lineup comes to, worked out once for as long as the lineup holds.
-type view struct {
-	lineup    Lineup
-	signers   []*member // of the live algorithms, the primary first
-	published []*member
+// keySet is a rotation.KeySet, rendered once for as long as it holds.
+type keySet struct {
+	rotation.KeySet
+	signers   []*signer // of the live algorithms, the primary first
+	published []*signer
 	body      []byte
 	etag      string
-	early     bool // see newView
+	early     bool // see newKeySet
 }
 
-// member is a published key with its JWS header as far as it is the same for every token.
-type member struct {
+// signer is a published key with the part of its JWS header that is the same for every token.
+type signer struct {
 	kid, alg string
 	header   []byte // {"alg":"…","kid":"…","typ":" — the typ and "} are missing
 	private  *privateKey
 }
 
-// newView works out the lineup of the ring at now for a replica configured with algs. A replica whose
-// clock is behind does not know how late it is, so it publishes early: each key that is to come. That
-// does no harm, where one that is missing would.
-func newView(r Ring, algs []string, now time.Time, early bool) (*view, error) {
-	v := &view{lineup: r.At(now), early: early}
-	v.lineup.sortBy(algs)
+// newKeySet renders the key set of the document at now for a replica configured with algs. A replica whose
+// clock is behind cannot tell how late it is, so it publishes early: each key that is to come. An extra
+// key does no harm; one that is missing does.
+func newKeySet(d document, algs []string, now time.Time, early bool) (*keySet, error) {
+	set := &keySet{KeySet: d.ring.At(now), early: early}
+	set.SortBy(algs)
 	if early {
-		for _, k := range r.Keys {
-			if at := later(now, r.SeenAt); k.State(at) == Pending && !k.Published(at) {
-				v.lineup.Published = append(v.lineup.Published, k)
-			}
+		set.Published = append(set.Published, d.ring.Unpublished(now)...)
+	}
+	var jwks []jose.JWK
+	for _, k := range set.Published {
+		private := d.private[k.KID]
+		jwk, err := jose.NewJWK(private.Reveal().public)
+		if err != nil {
+			return nil, fmt.Errorf("rendering key %s: %w", k.KID, err)
 		}
+		jwk.Use, jwk.Alg, jwk.Kid = "sig", k.Alg, k.KID
+		jwks = append(jwks, jwk)
+		header := fmt.Sprintf(`{"alg":"%s","kid":"%s","typ":"`, k.Alg, k.KID)
+		set.published = append(set.published, &signer{k.KID, k.Alg, []byte(header), private})
 	}
 	var err error
-	if v.body, v.etag, err = renderKeySet(v.lineup.Published); err != nil {
-		return nil, err
+	if set.body, err = jose.MarshalSet(jwks); err != nil {
+		return nil, fmt.Errorf("rendering the key set: %w", err)
 	}
-	for _, k := range v.lineup.Published {
-		header := fmt.Sprintf(`{"alg":"%s","kid":"%s","typ":"`, k.Alg, k.KID)
-		v.published = append(v.published, &member{k.KID, k.Alg, []byte(header), k.private})
-	}
-	live := v.published[:len(v.lineup.Active)]
-	for _, m := range live {
-		if slices.Contains(algs, m.alg) {
-			v.signers = append(v.signers, m)
+	sum := sha256.Sum256(set.body)
+	set.etag = `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+	live := set.published[:len(set.Active)]
+	for _, s := range live {
+		if slices.Contains(algs, s.alg) {
+			set.signers = append(set.signers, s)
 		}
 	}
-	if len(v.signers) == 0 {
+	if len(set.signers) == 0 {
 		// The configured algorithms are new and their keys not published for long enough: until then
-		// those that were there before go on.
-		v.signers = live
+		// the previous ones sign.
+		set.signers = live
 	}
-	return v, nil
+	return set, nil
 }
 
-// current returns the snapshot with a view that holds at the right time of now. It makes a new view when
-// a time in the timetable has come since the last one; nobody waits for it.
-func (m *Manager) current(now time.Time) (*snapshot, error) {
-	old := m.state.Load()
-	early := m.clock.BehindAt(now) > 0
-	now = m.clock.Correct(now)
-	if old.view.holds(now, early) {
+func (s *keySet) holds(now time.Time, early bool) bool { return s.early == early && s.Holds(now) }
+
+// signer returns the active key of the algorithm, or nil. An empty alg means the primary one.
+func (s *keySet) signer(alg string) *signer {
+	for _, k := range s.signers {
+		if alg == "" || k.alg == alg {
+			return k
+		}
+	}
+	return nil
+}
+
+// primary returns the kid of the key that signs by default, or "".
+func (s *keySet) primary() string {
+	if len(s.signers) == 0 {
+		return ""
+	}
+	return s.signers[0].kid
+}
+
+// holder holds the snapshot that requests see.
+type holder struct {
+	clock   *clockcheck.Clock
+	algs    []string
+	state   atomic.Pointer[snapshot] // nil before the first adopt
+	changed chan struct{}            // holds one
+}
+
+func (h *holder) load() *snapshot { return h.state.Load() }
+
+// current returns the snapshot with a key set that holds at the correct time of now. It renders a new one
+// when a time in the timetable has come since the last; no request waits for another.
+func (h *holder) current(now time.Time) (*snapshot, error) {
+	old := h.state.Load()
+	early := h.clock.BehindAt(now) > 0
+	now = h.clock.Correct(now)
+	if old.keySet.holds(now, early) {
 		return old, nil
 	}
-	v, err := newView(old.ring, m.cfg.Algorithms, now, early)
-	if err != nil {
+	fresh := *old
+	if err := h.render(&fresh, now, early); err != nil {
 		return nil, err
 	}
-	m.clock.Raise(v.lineup.From) // the view before it never comes back
-	fresh := *old
-	fresh.view = v
-	m.state.CompareAndSwap(old, &fresh) // where it loses, a newer keyring was read: for the next request
+	h.state.CompareAndSwap(old, &fresh) // if it loses, a newer keyring was read: for the next request
 	return &fresh, nil
 }
 
-func (v *view) holds(now time.Time, early bool) bool { return v.early == early && v.lineup.holds(now) }
+// render renders the key set. The time from which it holds counts as seen: the key set before it never comes back.
+func (h *holder) render(s *snapshot, now time.Time, early bool) (err error) {
+	if s.keySet, err = newKeySet(s.document, h.algs, now, early); err != nil {
+		return err
+	}
+	h.clock.Raise(s.keySet.From)
+	return nil
+}
 
-// renderKeySet writes the keys as a JWK Set, in the order given, with a strong ETag.
-func renderKeySet(published []Key) (body []byte, etag string, err error) {
-	var keys []jose.JWK
-	for _, k := range published {
-		member, err := jose.NewJWK(k.private.Reveal().public)
-		if err != nil {
-			return nil, "", fmt.Errorf("rendering key %s: %w", k.KID, err)
+// adopt makes s the snapshot that requests see.
+func (h *holder) adopt(s *snapshot, now time.Time) error {
+	h.clock.Merge(s.ring.SeenAt, s.ring.ClockResets)
+	early := h.clock.BehindAt(now) > 0
+	now = h.clock.Correct(now)
+	if s.keySet == nil || !s.keySet.holds(now, early) {
+		if err := h.render(s, now, early); err != nil {
+			return err
 		}
-		member.Use, member.Alg, member.Kid = "sig", k.Alg, k.KID
-		keys = append(keys, member)
 	}
-	if body, err = jose.MarshalSet(keys); err != nil {
-		return nil, "", fmt.Errorf("rendering the key set: %w", err)
+	old := h.state.Swap(s)
+	if old != nil && old.version != s.version {
+		select {
+		case h.changed <- struct{}{}:
+		default:
+		}
 	}
-	sum := sha256.Sum256(body)
-	return body, `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`, nil
+	return nil
 }

@@ -1,58 +1,44 @@
 package keys
 
 import (
-	"encoding/base64"
-	"strings"
 	"testing"
 	"time"
+
+	"signet/keys/rotation"
 )
 
-func TestUnpublished(t *testing.T) {
+func TestWhyUnpublished(t *testing.T) {
 	c := newClock()
 	m := mustOpen(t, testConfig(&memory{}, c))
-	token, kid := mustSign(t, m, "")
-	header := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) + ".e30.c2ln" }
-	for name, tc := range map[string]struct {
-		token string
-		want  State
-	}{
-		"ours":                  {token, ""},
-		"another's":             {header(`{"alg":"RS256","kid":"2024-01"}`), Unknown},
-		"no kid":                {header(`{"alg":"HS256"}`), ""},
-		"an empty kid":          {header(`{"kid":""}`), ""},
-		"a kid that is no text": {header(`{"kid":7}`), ""},
-		"no JSON":               {header(`kid`), ""},
-		"a refresh token":       {"signet_rt_AAAA", ""},
-		"two parts":             {strings.TrimSuffix(header(`{"kid":"x"}`), ".c2ln"), ""},
-		"a long header":         {header(`{"kid":"x","x5c":["` + strings.Repeat("A", maxForeignHeader) + `"]}`), ""},
-		"nothing":               {"", ""},
-	} {
-		if got := m.Unpublished(tc.token); got != tc.want {
-			t.Errorf("%s: got %q, want %q", name, got, tc.want)
-		}
+	_, kid := mustSign(t, m, "")
+	why := func(kid string) rotation.State { return m.Keyring().WhyUnpublished(kid, c.now()) }
+	if got := why(kid); got != "" {
+		t.Errorf("a published key: got %q, want nothing", got)
 	}
-
-	c.advance(DefaultTimetable().Active)
+	if got := why("2024-01"); got != rotation.Unknown {
+		t.Errorf("another's: got %q, want unknown", got)
+	}
+	c.advance(rotation.DefaultTimetable().Active)
 	mustStep(t, m) // the first key retires, and a third is planned
-	if got, third := m.unpublished(m.Keys()[2].KID), m.Keys()[2]; got != Pending || !third.PublishAt.After(c.now()) {
+	if got, third := why(m.Keys()[2].KID), m.Keys()[2]; got != rotation.Pending || !third.PublishAt.After(c.now()) {
 		t.Errorf("a key before its publication: got %q, want pending", got)
 	}
-	c.advance(DefaultTimetable().Retain)
-	if got := m.Unpublished(token); got != Removed {
+	c.advance(rotation.DefaultTimetable().Retain)
+	if got := why(kid); got != rotation.Removed {
 		t.Errorf("a removed key that is still on record: got %q, want removed", got)
 	}
 	mustStep(t, m)
-	if got := m.Unpublished(token); got != Removed {
+	if got := why(kid); got != rotation.Removed {
 		t.Errorf("a removed key: got %q, want removed", got)
 	}
-	ring := m.state.Load().ring.clone()
-	ring.Tombstones = []Tombstone{{kid, c.now(), true}}
+	ring := m.held.load().ring.Clone()
+	ring.Tombstones = []rotation.Tombstone{{KID: kid, RemovedAt: c.now(), Revoked: true}}
 	ring.Keys[1].RevokedAt = c.now().Add(-time.Second)
-	m.state.Store(&snapshot{ring: ring})
-	if got := m.Unpublished(token); got != Revoked {
+	why = func(kid string) rotation.State { return ring.WhyUnpublished(kid, c.now()) }
+	if got := why(kid); got != rotation.Revoked {
 		t.Errorf("a revoked key: got %q, want revoked", got)
 	}
-	if got := m.unpublished(ring.Keys[1].KID); got != Revoked {
+	if got := why(ring.Keys[1].KID); got != rotation.Revoked {
 		t.Errorf("a revoked key that is still on record: got %q, want revoked", got)
 	}
 }

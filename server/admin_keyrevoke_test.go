@@ -12,6 +12,7 @@ import (
 
 	"signet/keys"
 	"signet/keys/jose"
+	"signet/keys/rotation"
 	"signet/server"
 	"signet/server/edge"
 	"signet/server/servertest"
@@ -24,9 +25,9 @@ func kids(t testing.TB, m *keys.Manager, alg string) (active, pending string) {
 	for _, k := range m.Keys() {
 		switch {
 		case k.Alg != alg:
-		case k.State == keys.Active:
+		case k.State == rotation.Active:
 			active = k.KID
-		case k.State == keys.Pending:
+		case k.State == rotation.Pending:
 			pending = k.KID
 		}
 	}
@@ -53,14 +54,14 @@ func TestAdminRevokeKey(t *testing.T) {
 	s.Move(t, 24*time.Hour)
 	old = refresh(t, s, tokens.str("refresh_token")).wants(200, "").str("access_token")
 	var report struct {
-		keys.Revocation
+		rotation.Revocation
 		Aged bool
 	}
 	a := adminCall(t, admin, "POST", path, "").wants(200, "")
 	if err := json.Unmarshal([]byte(a.Raw), &report); err != nil {
 		t.Fatal(err)
 	}
-	if !report.Aged || report.Was != keys.Active || report.Signer.KID != standby || report.Standby == nil ||
+	if !report.Aged || report.Was != rotation.Active || report.Signer.KID != standby || report.Standby == nil ||
 		!report.Exposure.Expired.Equal(s.Clock.Now().Add(66*time.Minute)) || !report.Exposure.Forgotten.Equal(s.Clock.Now().Add(2*time.Hour)) {
 		t.Errorf("report: got %s", a.Raw)
 	}
@@ -177,7 +178,7 @@ func TestAdminRotateNow(t *testing.T) {
 	was, standby := kids(t, s.Keys, jose.ES256)
 	old := login(t, s).str("access_token")
 	a := adminCall(t, admin, "POST", "/v1/keys/rotate", `{"alg":"ES256","emergency":true}`).wants(http.StatusAccepted, "")
-	var got struct{ Rotations []keys.Rotation }
+	var got struct{ Rotations []rotation.Rotation }
 	if err := json.Unmarshal([]byte(a.Raw), &got); err != nil || len(got.Rotations) != 1 || got.Rotations[0].Signer.KID != standby || got.Rotations[0].Retired != was {
 		t.Fatalf("got %s, %v", a.Raw, err)
 	}

@@ -80,7 +80,7 @@ func TestSpentAssertionsAreRememberedLongEnough(t *testing.T) {
 	expires := s.Clock.Now().Add(5 * time.Minute)
 	d.claims["exp"] = expires.Unix()
 	withAssertion(t, s, d.sign()).wants(200, "")
-	if until, want := *f.until.Load(), expires.Add(2*s.Keys.Timetable().ClockSkew); !until.Equal(want) {
+	if until, want := *f.until.Load(), expires.Add(2*s.Keys.Timetable().Skew); !until.Equal(want) {
 		t.Errorf("remembered until %v, want %v", until, want)
 	}
 }

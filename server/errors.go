@@ -8,6 +8,7 @@ import (
 
 	"signet/keys"
 	"signet/keys/clockcheck"
+	"signet/keys/rotation"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/syntax"
@@ -62,7 +63,7 @@ func dependencyOf(err error) string {
 		return edge.DependencyStore
 	case errors.Is(err, clockcheck.ErrClock):
 		return edge.DependencyClock
-	case errors.Is(err, keys.ErrStale), errors.Is(err, keys.ErrAlgorithm), errors.Is(err, keys.ErrSigner):
+	case errors.Is(err, keys.ErrStale), errors.Is(err, rotation.ErrAlgorithm), errors.Is(err, keys.ErrSigner):
 		return edge.DependencySigning
 	case errors.Is(err, password.ErrBusy):
 		return edge.DependencyHashing

@@ -6,26 +6,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/server/metrics"
 	"signet/server/password"
 )
 
-// metrics are the numbers of this package. Names of people, addresses and tokens are never labels.
-type metrics struct {
+// counters are the numbers of this package. Names of people, addresses and tokens are never labels.
+type counters struct {
 	rotations   *prometheus.CounterVec
 	auditLost   prometheus.Counter
 	withheld    prometheus.Counter
 	underAttack prometheus.Counter
-	keys        *keyMetrics
-
-	unreadable prometheus.Counter
-
-	adminRefused *prometheus.CounterVec
+	keyring     *metrics.Keyring
+	unreadable  prometheus.Counter
 
 	reloadsFailed prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, pool *password.Pool, now func() time.Time) *metrics {
-	m := &metrics{
+func newCounters(reg prometheus.Registerer, keyring *keys.Manager, pool *password.Pool, now func() time.Time) *counters {
+	m := &counters{
 		rotations: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_refresh_outcomes_total",
 			Help: "What presented refresh tokens turned out to be: rotated, replayed, reuse, healed, ahead, revoked, gone."}, []string{"outcome"}),
 		auditLost: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_lost_total",
@@ -39,27 +37,8 @@ func newMetrics(reg prometheus.Registerer, keyring *keys.Manager, heart *heart, 
 		reloadsFailed: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_config_reloads_failed_total",
 			Help: "Configurations that were read again on SIGHUP and could not be used."}),
 	}
-	m.adminRefused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_admin_refused_total",
-		Help: "Requests refused at the admin listener: no good token, a token without the scope, for another audience, or without the rights of the client it would change."},
-		[]string{"reason"})
-	for _, reason := range []string{"token", "scope", "audience", "rights"} {
-		m.adminRefused.WithLabelValues(reason)
-	}
-	reg.MustRegister(m.adminRefused, m.rotations, m.auditLost, m.withheld, m.underAttack, m.reloadsFailed, m.unreadable)
-	registerPool(reg, pool)
-	m.keys = newKeyMetrics(reg, keyring, heart, now)
-	registerClock(reg, keyring)
+	reg.MustRegister(m.rotations, m.auditLost, m.withheld, m.underAttack, m.reloadsFailed, m.unreadable)
+	metrics.RegisterPool(reg, pool)
+	m.keyring = metrics.NewKeyring(reg, keyring, now)
 	return m
-}
-
-func gauge(reg prometheus.Registerer, name, help string, value func() float64) {
-	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
-}
-
-func registerPool(reg prometheus.Registerer, pool *password.Pool) {
-	gauge(reg, "signet_hash_pool_slots", "Passwords that may be hashed at once.", func() float64 { return float64(pool.Stats().Slots) })
-	gauge(reg, "signet_hash_pool_running", "Passwords being hashed.", func() float64 { return float64(pool.Stats().Running) })
-	gauge(reg, "signet_hash_pool_waiting", "Logins waiting for a slot.", func() float64 { return float64(pool.Stats().Waiting) })
-	reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "signet_hash_pool_refused_total",
-		Help: "Logins answered 503 because the queue was full or the wait too long."}, func() float64 { return float64(pool.Stats().Refused) }))
 }

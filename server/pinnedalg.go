@@ -15,7 +15,7 @@ import (
 // pinnedOut reports whether the client is pinned to an algorithm that nothing signs with, now or soon: its
 // tokens cannot be signed, and another algorithm is not what its services verify.
 func (s *Server) pinnedOut(client *store.Client) bool {
-	return client.Alg != "" && !slices.Contains(s.cfg.Keys.Algorithms(), client.Alg) && !s.cfg.Keys.Configured(client.Alg)
+	return client.Alg != "" && !slices.Contains(s.cfg.Keys.Algorithms(), client.Alg) && !slices.Contains(s.cfg.Keys.Configured(), client.Alg)
 }
 
 // checkPinned refuses a token request of such a client before anything is consumed. No retry would help.

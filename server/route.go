@@ -20,9 +20,9 @@ var (
 // RFC or an operator's probe looks elsewhere.
 func (s *Server) routes() map[string]*edge.Route {
 	prefix := issuerPath(s.cfg.Issuer)
-	metadata := &edge.Route{Name: "metadata", Methods: get, Light: true, CORS: edge.AnyOrigin, Level: slog.LevelDebug, Handle: s.handleMetadata}
-	health := &edge.Route{Name: "healthz", Methods: get, Light: true, Level: slog.LevelDebug, Handle: s.handleHealth}
-	ready := &edge.Route{Name: "readyz", Methods: get, Light: true, Level: slog.LevelDebug, Handle: s.handleReady}
+	metadata := &edge.Route{Name: "metadata", Methods: get, Light: true, CORS: edge.AnyOrigin, Level: slog.LevelDebug, Handle: s.discovery.Metadata}
+	health := &edge.Route{Name: "healthz", Methods: get, Light: true, Level: slog.LevelDebug, Handle: s.discovery.Health}
+	ready := &edge.Route{Name: "readyz", Methods: get, Light: true, Level: slog.LevelDebug, Handle: s.discovery.Ready}
 	table := map[string]*edge.Route{
 		prefix + "/token": {Name: "token", Methods: post, Form: true, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins,
 			Handle: s.authenticator.Required(s.handleToken)},
@@ -33,7 +33,7 @@ func (s *Server) routes() map[string]*edge.Route {
 		prefix + "/userinfo": {Name: "userinfo", Methods: getOrPost, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins, Level: slog.LevelDebug,
 			Handle: s.handleUserinfo},
 
-		prefix + "/.well-known/jwks.json":                  {Name: "jwks", Methods: get, Light: true, CORS: edge.AnyOrigin, Level: slog.LevelDebug, Handle: s.handleJWKS},
+		prefix + "/.well-known/jwks.json":                  {Name: "jwks", Methods: get, Light: true, CORS: edge.AnyOrigin, Level: slog.LevelDebug, Handle: s.discovery.KeySet},
 		"/.well-known/oauth-authorization-server" + prefix: metadata, // RFC 8414 §3.1 inserts
 		prefix + "/.well-known/openid-configuration":       metadata, // OpenID Connect Discovery §4 appends
 

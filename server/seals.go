@@ -8,7 +8,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"signet/store"
 	"signet/store/seal"
 )
 
@@ -36,12 +35,4 @@ func (s *Server) watchSeals(reg prometheus.Registerer) {
 		named[name] = now
 		s.log.Error("a record of the store does not verify: it is refused. Somebody else may have written to the store", slog.Any("error", e))
 	})
-}
-
-// format is the format of the records that this replica writes; 0 where the store has only one.
-func (s *Server) format() int {
-	if sealer, ok := s.store.(store.Sealer); ok {
-		return sealer.Format()
-	}
-	return 0
 }

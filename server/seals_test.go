@@ -12,7 +12,7 @@ import (
 // sealRecords has the keyring note that the records are sealed, as `signet store seal` does.
 func sealRecords(t *testing.T, m *keys.Manager) {
 	t.Helper()
-	if err := m.SealRecords(t.Context()); err != nil {
+	if err := m.Edit().SealRecords(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -14,10 +14,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/server/admin"
 	"signet/server/audit"
 	"signet/server/clientauth"
+	"signet/server/connlimit"
+	"signet/server/discovery"
 	"signet/server/edge"
 	"signet/server/password"
+	"signet/server/replica"
+	"signet/server/syntax"
 	"signet/server/throttle"
 	"signet/server/token"
 	"signet/store"
@@ -80,6 +85,7 @@ type Server struct {
 	edge          *edge.Server
 	table         map[string]*edge.Route
 	engine        *engine
+	admin         *admin.Admin
 	sealer        *token.Sealer
 	issuer        *token.Issuer
 	checker       *token.Checker
@@ -88,17 +94,13 @@ type Server struct {
 	authenticator *clientauth.Authenticator
 	throttle      *throttle.Throttle
 	hashes        hashSampler
-	metrics       *metrics
-	heart         *heart
+	metrics       *counters
+	discovery     *discovery.Handler
+	replica       *replica.Replica
 	audit         *audit.Recorder
 	applied       atomic.Pointer[Settings]
 	loss          atomic.Pointer[store.Loss] // the last one that the store has told of
-	replica       string                     // random, one a process
 	started       time.Time
-
-	backingUp sync.Mutex // held while a backup is made and sent
-
-	keySetHeaders atomic.Pointer[keySetHeaders] // as they were sent last
 
 	audienceNoted sync.Map // by client id: the log has it that the client sends audience
 	pinnedNoted   sync.Map // clients that are pinned to an algorithm which is gone, and that one, as they were logged
@@ -116,20 +118,20 @@ func New(cfg Config) (*Server, error) {
 	}
 	throttleKeys, auditKeys := cfg.ThrottleKeys, cfg.AuditKeys
 	cfg.RefreshKeys, cfg.ThrottleKeys, cfg.AuditKeys = nil, nil, nil // s is not to show them when it is printed
-	heart := &heart{}
-	s := &Server{cfg: cfg, heart: heart, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(), replica: edge.RandomText(6),
+	id := edge.RandomText(6)
+	s := &Server{cfg: cfg, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(),
 		throttle: throttle.New(throttleKeys, cfg.Keys.MasterKeyInUse),
-		metrics:  newMetrics(cfg.Registry, cfg.Keys, heart, cfg.Passwords, cfg.Now),
+		metrics:  newCounters(cfg.Registry, cfg.Keys, cfg.Passwords, cfg.Now),
 	}
 	s.hashes.wanted = make(chan struct{}, 1)
 	s.Apply(cfg.Settings)
-	s.audit = audit.New(audit.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: s.replica,
+	s.audit = audit.New(audit.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: id,
 		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc, ShowNames: func() bool { return s.settings().LogUsernames }})
 	s.floors = clientauth.NewFloors(cfg.Keys, cfg.Store, cfg.Log)
 	s.clients = clientauth.NewCache(cfg.Store, cfg.Now, cfg.ClientMaxAge, s.floors.Check)
 	s.authenticator = clientauth.New(clientauth.Config{Issuer: cfg.Issuer, Store: cfg.Store, Cache: s.clients, Throttle: s.throttle,
 		Limits: func() throttle.Config { return s.settings().Throttle }, Audit: s.audit, Log: cfg.Log,
-		DefaultClient: func() string { return s.settings().DefaultClient }, ClockSkew: func() time.Duration { return cfg.Keys.Timetable().ClockSkew }})
+		DefaultClient: func() string { return s.settings().DefaultClient }, ClockSkew: func() time.Duration { return cfg.Keys.Timetable().Skew }})
 	s.issuer = token.NewIssuer(token.IssuerConfig{Issuer: cfg.Issuer, Keys: cfg.Keys, Now: cfg.Now, MaxLife: cfg.MaxTokenLife,
 		Life: func() time.Duration { return s.settings().AccessTokenTTL }})
 	s.checker = token.NewChecker(token.CheckerConfig{Issuer: cfg.Issuer, Keys: cfg.Keys, Store: cfg.Store, Clients: s.clients, Now: cfg.Now,
@@ -139,7 +141,12 @@ func New(cfg Config) (*Server, error) {
 	s.edge = edge.New(edge.Config{Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		TrustedProxies: func() []netip.Prefix { return s.settings().TrustedProxies }, CheckClock: func() error { return cfg.Keys.Clock().Check() },
 		OriginListed: s.clients.Listed, Dependency: dependencyOf})
+	s.replica = replica.New(replica.Config{ID: id, Issuer: cfg.Issuer, Timetable: cfg.Timetable, Keys: cfg.Keys, Store: cfg.Store, Now: cfg.Now, Log: cfg.Log,
+		Registry: cfg.Registry, AfterBeat: s.raiseFloors})
+	s.discovery = discovery.New(discovery.Config{Issuer: cfg.Issuer, GrantTypes: syntax.GrantTypes, Keys: cfg.Keys, Ping: cfg.Store.Ping, Draining: s.edge.Draining,
+		StaleIfError: cfg.StaleIfError, Log: cfg.Log})
 	s.table = s.routes()
+	s.admin = newAdmin(s)
 	return s, nil
 }
 
@@ -220,26 +227,15 @@ func (s *Server) Run(ctx context.Context) {
 	watching.Go(func() { s.store.Watch(ctx, s.hinted) })
 	watching.Go(func() { s.sampleHashes(ctx) })
 	watching.Go(func() { s.summariseUntil(ctx) })
-	sweep, beat, clients := time.NewTicker(sweepEvery), time.NewTimer(firstBeatEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
+	watching.Go(func() { s.replica.Run(ctx) })
+	sweep, clients := time.NewTicker(sweepEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
 	defer sweep.Stop()
-	defer beat.Stop()
 	defer clients.Stop()
-	s.beat(ctx)
-	defer s.leave()
-	started := time.Now()
 	s.notePinned(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-beat.C:
-			s.beat(ctx)
-			if err := s.floors.RaiseAll(ctx); err != nil && ctx.Err() == nil {
-				s.log.Warn("noting the revisions of clients", slog.Any("error", err))
-			}
-			beat.Reset(untilBeat(time.Since(started)))
-		case <-s.cfg.Keys.News(): // an operator may be waiting for this replica to have it
-			s.beat(ctx)
 		case <-clients.C:
 			if err := s.clients.Check(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("asking whether clients have changed", slog.Any("error", err))
@@ -252,6 +248,13 @@ func (s *Server) Run(ctx context.Context) {
 				s.log.Warn("sweeping what has run out", slog.Any("error", err))
 			}
 		}
+	}
+}
+
+// raiseFloors does what could not be done when a client was changed.
+func (s *Server) raiseFloors(ctx context.Context) {
+	if err := s.floors.RaiseAll(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("noting the revisions of clients", slog.Any("error", err))
 	}
 }
 
@@ -281,6 +284,12 @@ func (s *Server) hinted(h store.Hint) {
 	case store.HintClient:
 		s.clients.Drop(h.ID)
 	case store.HintKeyring:
-		s.cfg.Keys.Wake()
+		s.cfg.Keys.Poll()
 	}
+}
+
+// Connections returns the limits of the listener that metrics call name.
+func (s *Server) Connections(name string, limits connlimit.Limits) *connlimit.Limiter {
+	return connlimit.New(connlimit.Config{Name: name, Limits: limits, Light: s.isLight, Log: s.log, Registry: s.cfg.Registry,
+		Exempt: func(a netip.Addr) bool { return a.IsLoopback() || s.edge.TrustedProxy(a) }})
 }

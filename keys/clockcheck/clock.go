@@ -43,8 +43,11 @@ func New(now func() time.Time, tolerance time.Duration, doubt func()) *Clock {
 	return c
 }
 
-// Now returns what the clock shows, right or wrong, with its monotonic reading.
-func (c *Clock) Now() time.Time { return c.now() }
+// Reading returns what the clock shows, right or wrong, with its monotonic reading.
+func (c *Clock) Reading() time.Time { return c.now() }
+
+// Now returns the most probable time: see Correct.
+func (c *Clock) Now() time.Time { return c.Correct(c.now()) }
 
 // Tolerance returns the difference that is tolerated.
 func (c *Clock) Tolerance() time.Duration { return c.tolerance }

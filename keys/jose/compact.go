@@ -34,3 +34,26 @@ func DecodeSegment(s string) ([]byte, error) {
 }
 
 func base64url(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// maxForeignHeader bounds the headers that NamedKey reads; those of others can have certificates in them.
+const maxForeignHeader = 4 << 10
+
+// NamedKey returns the kid in the header of a token that was not verified; empty where the token is no JWS or its
+// header has no kid.
+func NamedKey(token string) (kid string) {
+	header, _, _, ok := Split(token)
+	if !ok || len(header) > maxForeignHeader {
+		return ""
+	}
+	plain, err := DecodeSegment(header)
+	if err != nil {
+		return ""
+	}
+	var named struct {
+		KID string `json:"kid"`
+	}
+	if Unmarshal(plain, &named) != nil {
+		return ""
+	}
+	return named.KID
+}

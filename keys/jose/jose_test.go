@@ -47,3 +47,23 @@ func TestRawECDSA(t *testing.T) {
 		}
 	}
 }
+
+// TestNamedKey: the kid in the header of whatever is shown as a token.
+func TestNamedKey(t *testing.T) {
+	header := func(text string) string { return base64url([]byte(text)) + ".e30.c2ln" }
+	for name, tc := range map[string][2]string{
+		"a token":               {header(`{"alg":"RS256","kid":"2024-01"}`), "2024-01"},
+		"no kid":                {header(`{"alg":"HS256"}`), ""},
+		"an empty kid":          {header(`{"kid":""}`), ""},
+		"a kid that is no text": {header(`{"kid":7}`), ""},
+		"no JSON":               {header(`kid`), ""},
+		"a refresh token":       {"signet_rt_AAAA", ""},
+		"two parts":             {strings.TrimSuffix(header(`{"kid":"x"}`), ".c2ln"), ""},
+		"a long header":         {header(`{"kid":"x","x5c":["` + strings.Repeat("A", maxForeignHeader) + `"]}`), ""},
+		"nothing":               {"", ""},
+	} {
+		if got := NamedKey(tc[0]); got != tc[1] {
+			t.Errorf("%s: got %q, want %q", name, got, tc[1])
+		}
+	}
+}

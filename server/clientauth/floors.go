@@ -50,7 +50,7 @@ func (f *Floors) Raise(ctx context.Context, c store.Client) {
 	if _, known := records.Floors[c.ID]; !records.Sealed || !known && !hasRights(c) {
 		return
 	}
-	if err := f.keys.RaiseFloors(ctx, map[string]uint32{c.ID: c.Revision}); err != nil {
+	if err := f.keys.Edit().RaiseFloors(ctx, map[string]uint32{c.ID: c.Revision}); err != nil {
 		f.log.Warn("noting the revision of a client", slog.String("client_id", c.ID), slog.Any("error", err)) // RaiseAll does it later
 	}
 }
@@ -78,5 +78,5 @@ func (f *Floors) RaiseAll(ctx context.Context) error {
 		}
 		after = clients[len(clients)-1].ID
 	}
-	return f.keys.RaiseFloors(ctx, floors)
+	return f.keys.Edit().RaiseFloors(ctx, floors)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -216,4 +217,37 @@ func (s *Store) keptEvents(ctx context.Context, keys []string, now time.Time, ag
 		}
 	}
 	return events, nil
+}
+
+// notAppended returns the events that are not on the trail yet. An entry may be there still when its event is.
+func (s *Store) notAppended(ctx context.Context, events []store.Event) ([]store.Event, error) {
+	if len(events) == 0 {
+		return nil, nil
+	}
+	var names []any
+	for _, e := range events {
+		names = append(names, e.Outbox)
+	}
+	var calls []*conn.Call
+	for _, key := range s.key.trail()[len(s.key.audit()):] {
+		calls = append(calls, conn.Command(key, append([]any{"hmget", key}, names...)...))
+	}
+	if err := s.conn.Do(ctx, "reading the audit trail", calls...); err != nil {
+		return nil, err
+	}
+	appended := func(i int) bool {
+		return slices.ContainsFunc(calls, func(c *conn.Call) bool { return c.List()[i] != "" })
+	}
+	for _, c := range calls {
+		if len(c.List()) != len(events) {
+			return nil, malformed("the audit trail", conn.ErrReply)
+		}
+	}
+	var list []store.Event
+	for i, e := range events {
+		if !appended(i) {
+			list = append(list, e)
+		}
+	}
+	return list, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 	"signet/store/redis/redistest"
 )
 
@@ -107,8 +108,11 @@ func TestRememberedEventsAreBounded(t *testing.T) {
 // TestExportOfTheOutbox: what is moved away has the events that have not reached the trail.
 func TestExportOfTheOutbox(t *testing.T) {
 	t.Parallel()
-	_, s, _ := outboxStores(t)
-	must(t, s.AppendEvents(t.Context(), []store.Event{{Type: store.EventLogin, Outcome: store.OutcomeOK}}))
+	server, s, _ := outboxStores(t)
+	key, e := s.key.outbox("a"), keptEvent(t, s)
+	entries := server.Do("hgetall", key).([]any)
+	must(t, s.AppendEvents(t.Context(), []store.Event{e}))
+	server.Do(append([]any{"hset", key}, entries...)...) // as if the replica had died before it took the entry out
 	keptEvent(t, s)
 	var got []uint64
 	must(t, s.Export(t.Context(), func(r store.Record) error {
@@ -119,5 +123,45 @@ func TestExportOfTheOutbox(t *testing.T) {
 	}))
 	if !slices.Equal(got, []uint64{1, 2}) {
 		t.Errorf("the events have the numbers %v", got)
+	}
+}
+
+// TestEventWhileSlotMoves: a slot is on its way to another server. The keys of a user are here or there, and the outbox,
+// which does not exist, is in neither place. Changes are made all the same, without an event.
+func TestEventWhileSlotMoves(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t, 2, 0)
+	s := mustOpen(t, rest(Config{Mode: conn.Cluster, Addrs: cluster.Addrs(), Timeout: 10 * time.Second, Prefix: newPrefix()}))
+	const slot = 99
+	u := seedUserAs(t, s, userIn(slot))
+	change := func(where string) {
+		t.Helper()
+		e := store.Event{Type: store.EventSessionRevoke, Outcome: store.OutcomeOK}
+		existed, err := s.RevokeSession(store.WithEvent(t.Context(), &e), u.ID, seedSession(t, s, u.ID).ID)
+		if !existed || err != nil || e.Outbox != "" {
+			t.Errorf("%s: RevokeSession: got %v, error %v, entry %q", where, existed, err, e.Outbox)
+		}
+		_, err = s.UpdateUser(store.WithEvent(t.Context(), &e), u.ID, func(u *store.User) error { u.PasswordHash += "x"; return nil })
+		if err != nil || e.Outbox != "" {
+			t.Errorf("%s: UpdateUser: error %v, entry %q", where, err, e.Outbox)
+		}
+		k := tokenOf(seedSession(t, s, u.ID))
+		for range 2 {
+			mustPresent(t, s, token{k.user, k.session, k.generation})
+			k.generation++
+		}
+		_, _, o, err := s.Rotate(t.Context(), store.Rotation{UserID: k.user, SessionID: k.session, ClientID: app, Now: presented, Lifetimes: long, RequestID: "r"})
+		if o != store.Reused || err != nil {
+			t.Errorf("%s: Rotate: got %v, error %v", where, o, err)
+		}
+	}
+	seedSession(t, s, u.ID) // so that the user's sessions are never without one
+	from := cluster.NodeForSlot(slot)
+	to := otherNode(cluster, from, 0)
+	cluster.MigrateKeysFirst(slot, from, to, func() { change("before its keys move") })
+	cluster.MigrateKeysFirst(slot, to, from, func() { change("when its keys have moved") }, s.key.userAndSessions(u.ID)...)
+	e := store.Event{Type: store.EventSessionRevoke, Outcome: store.OutcomeOK}
+	if _, err := s.RevokeSession(store.WithEvent(t.Context(), &e), u.ID, seedSession(t, s, u.ID).ID); err != nil || e.Outbox == "" {
+		t.Errorf("after the move: error %v, entry %q", err, e.Outbox)
 	}
 }

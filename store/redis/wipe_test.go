@@ -13,6 +13,7 @@ import (
 
 	"signet/keys"
 	"signet/keys/masterkey"
+	"signet/keys/rotation"
 	"signet/store"
 	"signet/store/redis/redistest"
 )
@@ -23,7 +24,7 @@ type replica struct {
 	keys *keys.Manager
 
 	mu    sync.Mutex
-	steps map[keys.Step]int // guarded by mu
+	steps map[rotation.Step]int // guarded by mu
 }
 
 // house is what the replicas of one install have in common.
@@ -56,7 +57,7 @@ func (h house) keys(s *Store) keys.Config {
 
 func (h house) replica(t *testing.T) *replica {
 	t.Helper()
-	r := &replica{Store: mustOpen(t, h.cfg), steps: map[keys.Step]int{}}
+	r := &replica{Store: mustOpen(t, h.cfg), steps: map[rotation.Step]int{}}
 	cfg := h.keys(r.Store)
 	cfg.OnEvent = func(e keys.Event) {
 		r.mu.Lock()
@@ -78,7 +79,7 @@ func (r *replica) run(t *testing.T) {
 	t.Cleanup(func() { cancel(); running.Wait() })
 }
 
-func (r *replica) count(s keys.Step) int {
+func (r *replica) count(s rotation.Step) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.steps[s]
@@ -143,7 +144,7 @@ func TestWiped(t *testing.T) {
 	}
 	c := h.replica(t)
 	sameKeys(t, kids, a, b, c)
-	if restored, created := a.count(keys.StepRestored)+b.count(keys.StepRestored), a.count(keys.StepCreated)+b.count(keys.StepCreated); restored != 1 || created != 0 {
+	if restored, created := a.count(keys.StepRestored)+b.count(keys.StepRestored), a.count(rotation.StepCreated)+b.count(rotation.StepCreated); restored != 1 || created != 0 {
 		t.Errorf("got the keyring restored %d times and %d keys made, want 1 and 0", restored, created)
 	}
 	t.Logf("versions: before %d, after %d, opened afresh %d; %d keys, none new", version, a.keys.Version(), c.keys.Version(), len(kids))
@@ -163,7 +164,7 @@ func TestWipedWhileOneIsBehind(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{Persist: true})
 	h := newHouse(t, server.Addr())
 	a, b := h.replica(t), h.replica(t)
-	if _, err := a.keys.Rotate(t.Context(), ""); err != nil {
+	if _, err := a.keys.Edit().Rotate(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	if a.keys.Version() != 2 || b.keys.Version() != 1 {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"signet/keys"
+	"signet/keys/rotation"
 	"signet/store/recovery"
 )
 
@@ -157,7 +157,7 @@ type restoreReport struct {
 	Unread       string             `json:"unreadable"`
 	Gaps         []string           `json:"gaps"`
 	NewerKeyring bool               `json:"newer_keyring"`
-	Keyring      keys.Recovery      `json:"keyring"`
+	Keyring      rotation.Recovery  `json:"keyring"`
 	Kept         recovery.Preserved `json:"kept"`
 	Lost         recovery.Lost      `json:"lost"`
 }

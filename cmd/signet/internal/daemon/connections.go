@@ -5,7 +5,7 @@ import (
 	"math"
 	"syscall"
 
-	"signet/server"
+	"signet/server/connlimit"
 	"signet/server/password"
 )
 
@@ -19,13 +19,13 @@ const (
 )
 
 // publicConnections are the limits of the public listener.
-func (n *Daemon) publicConnections() server.ConnectionLimits {
+func (n *Daemon) publicConnections() connlimit.Limits {
 	limit, lowered := connectionLimit(n.cfg.MaxConnections, openFiles(), password.MemoryLimit())
 	if lowered {
 		n.log.Warn("max_connections is more than this process may open files for; raise the limit (LimitNOFILE) or lower the setting",
 			slog.Int("max_connections", n.cfg.MaxConnections), slog.Int("used", limit))
 	}
-	limits := server.ConnectionLimits{Total: limit, PerNetwork: max(1, limit/2), KeepSome: true}
+	limits := connlimit.Limits{Total: limit, PerNetwork: max(1, limit/2), KeepSome: true}
 	if n.cfg.TLS.TerminatedByProxy {
 		limits.PerNetwork = 0 // nobody but proxies can reach the listener
 	}

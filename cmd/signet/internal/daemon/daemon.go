@@ -16,6 +16,7 @@ import (
 	"signet/config"
 	"signet/keys"
 	"signet/keys/clockcheck"
+	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
 	"signet/server"
@@ -115,11 +116,11 @@ func (n *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	if errors.Is(err, keys.ErrProvider) {
 		return install.ExplainProvider(err)
 	}
-	if errors.As(err, new(*keys.MarkError)) {
+	if errors.As(err, new(*mark.Error)) {
 		return install.ExplainMark(n.cfg, err)
 	}
 	if err != nil {
-		return fmt.Errorf("keyring: %w", err)
+		return fmt.Errorf("keyring: %w", install.ExplainTimetable(n.cfg, err))
 	}
 	if err := n.trustRecords(ctx); err != nil {
 		return err

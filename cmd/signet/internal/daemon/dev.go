@@ -30,9 +30,9 @@ func NewDev(app *cli.App) *cobra.Command {
 		Long: `Run a server to develop against, on this machine only.
 
 The first start makes DIR with a store, keys, a demo user and two demo clients, and prints
-commands that use them. A later start finds everything again. It is for development: it
-speaks plain HTTP and keeps the demo's secrets in DIR/demo.json. Settings can be tried with
-their variables, SIGNET_REFRESH_GRACE=30s for one. For anything else make an install with
+commands that use them. Later starts use the same DIR. It is for development only: it
+uses plain HTTP and writes the demo's secrets to DIR/demo.json. Settings are changed with
+environment variables, such as SIGNET_REFRESH_GRACE=30s. For other uses make an install with
 ` + "`signet init`" + `.`,
 		Example: "  signet dev\n  signet dev --listen 127.0.0.1:9000 -o json",
 		Args:    cobra.NoArgs,
@@ -48,7 +48,7 @@ their variables, SIGNET_REFRESH_GRACE=30s for one. For anything else make an ins
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "signet-data", "keep everything in `DIR`")
-	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "listen on `HOST:PORT`; a loopback address, port 0 takes a free one")
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "listen on `HOST:PORT`, a loopback address; port 0 is any free port")
 	return cmd
 }
 

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"signet/config"
-	"signet/server"
+	"signet/server/connlimit"
 	"signet/server/edge"
 )
 
@@ -70,7 +70,7 @@ func (n *Daemon) serve(ctx context.Context, l listeners) error {
 
 	var servers []*http.Server
 	failed := make(chan error, 3)
-	start := func(listener net.Listener, handler http.Handler, bounds *server.Connections) {
+	start := func(listener net.Listener, handler http.Handler, bounds *connlimit.Limiter) {
 		if listener == nil {
 			return
 		}
@@ -87,7 +87,7 @@ func (n *Daemon) serve(ctx context.Context, l listeners) error {
 	}
 	start(l.public, n.checkHost(n.server, l.public, l.dev), n.server.Connections("public", n.publicConnections()))
 	start(l.socket, n.server.Admin(), nil)
-	start(l.adminTCP, n.checkHost(n.server.AdminWithToken(), l.adminTCP, true), n.server.Connections("admin", server.ConnectionLimits{Total: adminConnections}))
+	start(l.adminTCP, n.checkHost(n.server.AdminWithToken(), l.adminTCP, true), n.server.Connections("admin", connlimit.Limits{Total: adminConnections}))
 
 	var err error
 	select {

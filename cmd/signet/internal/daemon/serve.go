@@ -26,9 +26,10 @@ func NewServe(app *cli.App) *cobra.Command {
 		Short: "Run the server",
 		Long: `Run the server that FILE describes, until SIGTERM or Ctrl-C.
 
-On the way out it says on /readyz that it is not ready, waits shutdown.delay for load
-balancers to notice, and finishes the requests under way. SIGHUP reads FILE again and
-applies what can change while the server runs; a FILE with a mistake changes nothing.`,
+On SIGTERM /readyz answers 503 at once. The server waits for shutdown.delay, so that load
+balancers stop sending requests, and finishes the requests under way. SIGHUP reads FILE
+again and applies the settings that can change while the server runs. A FILE with an error
+changes nothing.`,
 		Example: "  signet serve --config /etc/signet/signet.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -43,8 +44,8 @@ applies what can change while the server runs; a FILE with a mistake changes not
 			return serve(cmd.Context(), app, path, environ)
 		},
 	}
-	cmd.Flags().StringVar(&app.Connection.Config, "config", "", "the configuration `FILE`, as signet init writes it (default: SIGNET_CONFIG, then ./signet.yaml)")
-	cmd.Flags().StringVar(&listen, "listen", "", "listen on `HOST:PORT` instead of what the configuration says")
+	cmd.Flags().StringVar(&app.Connection.Config, "config", "", "the configuration `FILE` (default: SIGNET_CONFIG, or ./signet.yaml)")
+	cmd.Flags().StringVar(&listen, "listen", "", "listen on `HOST:PORT` instead of the address of the configuration")
 	return cmd
 }
 
@@ -85,7 +86,7 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 	n.overrides = func() []config.Override { return config.Overrides(path, environ) }
 	stop := n.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return configfile.ReadPath(app, path, environ) }) // before anybody is told that it serves and may send SIGHUP
 	defer stop()
-	for _, p := range n.keys.KeptPlans() {
+	for _, p := range n.keys.Keyring().KeptPlans(n.keys.Timetable(), n.keys.Configured(), n.keys.Clock().Now()) {
 		log.Warn("keys.* was changed and does not take effect yet", slog.String("warning", install.KeptPlanText(cfg, p)))
 	}
 	log.Info("serving", slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),

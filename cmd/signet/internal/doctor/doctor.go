@@ -17,6 +17,7 @@ import (
 	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/keys"
+	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/bolt"
@@ -41,10 +42,10 @@ func New(app *cli.App) *cobra.Command {
 	return configfile.Flag(app, &cobra.Command{
 		Use:   "doctor",
 		Short: "Check an install: settings, files, master key, store, signing keys",
-		Long: "Check an install: the configuration and the files it names, the master key, the timetable of the\n" +
-			"signing keys, the store and how it is set up, and whether the keys in it open. It changes nothing and\n" +
-			"needs no running server; a bolt store is read whole when none is running. Exit 1 if there is a problem,\n" +
-			"0 if there are only warnings.",
+		Long: "Check an install: the configuration and the files it names, the master key, the timetable of the signing\n" +
+			"keys, the store and its settings, and whether the master key opens the signing keys. It changes nothing.\n" +
+			"If no server runs, all of a bolt store is read. The exit status is 1 if there is a problem, and 0 if\n" +
+			"there are only warnings.",
 		Example: "signet doctor --config /etc/signet/signet.yaml",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -103,7 +104,7 @@ func (d *doctor) examine(ctx context.Context) {
 // examineClock compares the clock with the latest time that a server with this data directory has seen. A clock
 // that is further behind than keys.skew stops all signing.
 func (d *doctor) examineClock(cfg config.Config) {
-	mark, ok := keys.PeekMark(install.MarkFile(cfg))
+	mark, ok := mark.Peek(install.MarkFile(cfg))
 	if !ok || mark.SeenAt.IsZero() {
 		return
 	}
@@ -230,17 +231,17 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 	if errors.Is(err, keys.ErrProvider) {
 		err = install.ExplainProvider(err)
 	}
-	if errors.As(err, new(*keys.MarkError)) {
+	if errors.As(err, new(*mark.Error)) {
 		err = install.ExplainMark(cfg, err)
 	}
-	if !d.check("signing keys", err, "they open with this master key") {
+	if !d.check("signing keys", install.ExplainTimetable(cfg, err), "they open with this master key") {
 		return false
 	}
 	if err := m.Ready(); err != nil {
 		d.note("signing keys", stateProblem, err.Error())
 	}
 	d.tryHSM(ctx, m)
-	for _, p := range m.KeptPlans() {
+	for _, p := range m.Keyring().KeptPlans(m.Timetable(), m.Configured(), m.Clock().Now()) {
 		d.note("key timetable", stateWarning, install.KeptPlanText(cfg, p))
 	}
 	if !d.examineSeals(m, o) {
@@ -260,7 +261,7 @@ func (d *doctor) examinePinned(ctx context.Context, s store.Store, m *keys.Manag
 			return
 		}
 		for _, c := range clients {
-			if c.Alg != "" && !slices.Contains(m.Algorithms(), c.Alg) && !m.Configured(c.Alg) {
+			if c.Alg != "" && !slices.Contains(m.Algorithms(), c.Alg) && !slices.Contains(m.Configured(), c.Alg) {
 				d.note("clients", stateWarning, fmt.Sprintf("%s is pinned to %s, and no key signs with it: it can get no tokens; `signet client update %s --alg ALG`, or add it to algorithms", c.ID, c.Alg, c.ID))
 			}
 		}

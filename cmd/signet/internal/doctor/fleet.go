@@ -8,7 +8,7 @@ import (
 
 	"signet/cmd/signet/internal/install"
 	"signet/config"
-	"signet/server"
+	"signet/server/replica"
 	"signet/store"
 )
 
@@ -20,7 +20,7 @@ func (d *doctor) examineFleet(ctx context.Context, s store.Heartbeats, cfg confi
 	}
 	same := 0
 	for _, b := range beats {
-		list := server.Differences(cfg.Issuer, install.TimetableText(cfg), b)
+		list := replica.Differences(cfg.Issuer, install.TimetableText(cfg), b)
 		switch {
 		case len(list) == 0:
 			same++

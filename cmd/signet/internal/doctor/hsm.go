@@ -37,5 +37,5 @@ func (d *doctor) tryHSM(ctx context.Context, m *keys.Manager) {
 			remote++
 		}
 	}
-	d.check("keys.hsm", m.Trial(ctx), fmt.Sprintf("%d signing keys are in it and those that sign do so; %d are local", remote, local))
+	d.check("keys.hsm", m.Probe(ctx), fmt.Sprintf("%d signing keys are in it and those that sign do so; %d are local", remote, local))
 }

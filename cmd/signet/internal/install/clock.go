@@ -18,7 +18,7 @@ func CompareClocks(ctx context.Context, storage keys.Storage, cfg config.Config,
 		return ExplainClock(err)
 	}
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return fmt.Errorf("store: %w", ExplainTimetable(cfg, err))
 	}
 	return nil
 }

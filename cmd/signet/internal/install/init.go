@@ -33,9 +33,8 @@ func New(app *cli.App) *cobra.Command {
 		Short: "Make a new install: configuration, master key, store and first keys",
 		Long: `Make a new install in DIR: signet.yaml, master.key, the store and its first signing keys.
 
-Keep a copy of master.key, but not beside the backups of the store: a backup cannot be
-used without this key, and must not be usable by whoever finds it. Nothing that is already
-there is overwritten.`,
+Keep a copy of master.key, but not in the same place as the backups of the store: a backup
+cannot be used without this key. Existing files are not overwritten.`,
 		Example: "  signet init --dir /etc/signet --issuer https://auth.example.com\n" +
 			"  signet serve --config /etc/signet/signet.yaml",
 		Args: cobra.NoArgs,
@@ -46,12 +45,12 @@ there is overwritten.`,
 			return initInstall(cmd.Context(), app, opt)
 		},
 	}
-	cmd.Flags().StringVar(&opt.dir, "dir", "", "make the install in `DIR`; it is created if need be")
+	cmd.Flags().StringVar(&opt.dir, "dir", "", "make the install in `DIR`, which is created if it does not exist")
 	cmd.Flags().StringVar(&opt.issuer, "issuer", "", "the `URL` of this server as apps and services see it, such as https://auth.example.com")
 	cmd.Flags().StringVar(&opt.listen, "listen", "127.0.0.1:8080", "listen on `HOST:PORT`")
-	cmd.Flags().StringVar(&opt.store, "store", "bolt:signet.db", "keep everything at `URL`: bolt:PATH (one file, relative to DIR, for one server) or, shared by several,\nredis://HOST, redis+sentinel://HOST,HOST/MASTER, redis+cluster://HOST,HOST; rediss… with TLS")
+	cmd.Flags().StringVar(&opt.store, "store", "bolt:signet.db", "the store at `URL`: bolt:PATH (a file, relative to DIR, for one server) or, for several servers,\nredis://HOST, redis+sentinel://HOST,HOST/MASTER, redis+cluster://HOST,HOST; rediss… with TLS")
 	opt.hsm.flags(cmd)
-	cmd.Flags().StringSliceVar(&opt.algorithms, "algorithms", []string{jose.ES256}, "sign with `ALG[,ALG]`: ES256, RS256, PS256, EdDSA; the first is the usual one")
+	cmd.Flags().StringSliceVar(&opt.algorithms, "algorithms", []string{jose.ES256}, "sign with `ALG[,ALG]`: ES256, RS256, PS256, EdDSA; the first is the default")
 	return cmd
 }
 

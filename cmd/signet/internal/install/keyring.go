@@ -1,6 +1,7 @@
 package install
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,17 +10,23 @@ import (
 	"signet/config"
 	"signet/keys"
 	"signet/keys/masterkey"
+	"signet/keys/rotation"
 )
 
 func KeyringConfig(cfg config.Config, storage keys.Storage, installID string, master []masterkey.Key) keys.Config {
 	k := cfg.Keys
 	return keys.Config{
 		Storage: storage, InstallID: installID, Master: master, Algorithms: cfg.Algorithms, Poll: k.Poll,
-		Timetable: keys.Timetable{
-			VerifierCache: k.Cache, EdgeCache: k.CDN, ClockSkew: k.Skew, TokenLife: k.MaxTokenLife, Leeway: k.Leeway,
-			SignStale: k.SignStale, ServeStale: k.ServeStale, Publish: k.Publish, Active: k.Active, Retain: k.Retain,
-		},
+		Timetable: k.Timetable(),
 	}
+}
+
+// ExplainTimetable words broken rules of the timetable with the names of the settings.
+func ExplainTimetable(cfg config.Config, err error) error {
+	if errors.As(err, new(*rotation.RuleError)) {
+		return cfg.Keys.CheckTimetable()
+	}
+	return err
 }
 
 // AuditKeyPurpose names the key that signs the audit lines of the log.
@@ -42,7 +49,7 @@ func TimetableText(cfg config.Config) string {
 }
 
 // KeptPlanText is about keys whose plan is older than the timetable of the configuration.
-func KeptPlanText(cfg config.Config, p keys.KeptPlan) string {
+func KeptPlanText(cfg config.Config, p rotation.KeptPlan) string {
 	return fmt.Sprintf("the next %s key signs from %s, as planned under an earlier timetable; by that of now (preset %s) it would be %s: "+
 		"a shorter timetable holds for the keys after it; `signet keys rotate` brings it forward", p.Alg, cli.FormatTime(p.ActivatesAt), cfg.Keys.Preset, cli.FormatTime(p.Would))
 }

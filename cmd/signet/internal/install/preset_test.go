@@ -11,6 +11,7 @@ import (
 	"signet/config"
 	"signet/keys"
 	"signet/keys/masterkey"
+	"signet/keys/rotation"
 )
 
 func PresetConfig(t *testing.T, preset string) config.Config {
@@ -34,7 +35,7 @@ func TestPresetsFitTogether(t *testing.T) {
 		if err := k.Timetable.CheckPoll(k.Poll); err != nil {
 			t.Errorf("%s: %v", preset, err)
 		}
-		if preset == "standard" && k.Timetable != keys.DefaultTimetable() {
+		if preset == "standard" && k.Timetable != rotation.DefaultTimetable() {
 			t.Errorf("%s: got %+v, want the defaults of package keys", preset, k.Timetable)
 		}
 	}

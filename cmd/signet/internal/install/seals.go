@@ -32,7 +32,7 @@ func (o Opener) SealedFoundation(f store.Foundation) (store.Foundation, error) {
 
 // FollowKeyring has the seals follow a foundation: which master key seals, and whether every record must have a seal.
 func FollowKeyring(seals *seal.Keys, master []masterkey.Key, f store.Foundation) error {
-	look, err := keys.LookInto(f.Install.ID, master, f.KeyringVersion, f.Keyring)
+	look, err := keys.ReadContents(f.Install.ID, master, f.KeyringVersion, f.Keyring)
 	if err != nil {
 		return fmt.Errorf("master key: it is not the one of this install (%w)", err)
 	}

@@ -151,7 +151,7 @@ func (o Opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config,
 	ring.Remote, ring.Sealed = RemoteKeys(cfg, hsm), true
 	ring.Mark = MarkFile(cfg)
 	if err := keys.Init(ctx, ring); err != nil {
-		return fmt.Errorf("keyring: %w", err)
+		return fmt.Errorf("keyring: %w", ExplainTimetable(cfg, err))
 	}
 	return nil
 }

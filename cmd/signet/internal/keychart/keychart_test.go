@@ -16,26 +16,27 @@ import (
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/install"
 	"signet/config"
-	"signet/keys"
 	"signet/keys/jose"
+	"signet/keys/rotation"
 	"signet/server/admin/api"
 )
 
 // examplePlan is a year, ten days after an install began, in which a key was revoked yesterday.
-func examplePlan(t *testing.T, tt keys.Timetable, algs ...string) api.KeyPlan {
+func examplePlan(t *testing.T, tt rotation.Timetable, algs ...string) api.KeyPlan {
 	t.Helper()
 	start := time.Date(2026, 11, 5, 9, 30, 0, 0, time.UTC)
-	n := 0
-	ring, _, err := keys.First(tt, algs, start, func(alg string) (keys.Key, error) {
-		n++
-		return keys.Key{KID: fmt.Sprintf("%c7Qx_f%s-2vZ1mVnXo0m4", 'a'+n, alg)}, nil
-	})
+	fresh := &rotation.Fresh{Made: map[string][]string{}}
+	for n := range 2 * len(algs) {
+		alg := algs[n%len(algs)]
+		fresh.Made[alg] = append(fresh.Made[alg], fmt.Sprintf("%c7Qx_f%s-2vZ1mVnXo0m4", 'b'+n, alg))
+	}
+	ring, _, err := rotation.First(tt, algs, start, fresh)
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := start.Add(tt.Active / 3)
 	long := min(365*24*time.Hour, 12*tt.Active)
-	plan, err := keys.NewPlan(ring, tt, algs, now, now.Add(long))
+	plan, err := rotation.NewPlan(ring, tt, algs, now, now.Add(long))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func examplePlan(t *testing.T, tt keys.Timetable, algs ...string) api.KeyPlan {
 }
 
 // presetTimetable returns the timetable of a preset of the configuration.
-func presetTimetable(t *testing.T, preset string) keys.Timetable {
+func presetTimetable(t *testing.T, preset string) rotation.Timetable {
 	t.Helper()
 	cfg, _, err := config.Load("", []string{"SIGNET_ISSUER=https://auth.example.com", "SIGNET_KEYS_PRESET=" + preset})
 	if err != nil {
@@ -93,7 +94,7 @@ func printedPlan(t *testing.T, p api.KeyPlan, f cli.Format, environ ...string) s
 }
 
 func TestPlanIsDrawn(t *testing.T) {
-	p := examplePlan(t, keys.DefaultTimetable(), jose.ES256, jose.RS256)
+	p := examplePlan(t, rotation.DefaultTimetable(), jose.ES256, jose.RS256)
 	golden(t, "plan.golden", printedPlan(t, p, cli.FormatTable, "LANG=de_DE.UTF-8"))
 	golden(t, "plan-ascii.golden", printedPlan(t, p, cli.FormatTable, "LC_ALL=C", "LANG=de_DE.UTF-8"))
 	golden(t, "plan.svg", printedPlan(t, p, cli.FormatSVG))
@@ -118,7 +119,7 @@ func TestTimelineFits(t *testing.T) {
 
 // Every key that signs within the plan shows that it does, however short it does.
 func TestTimelineShowsEveryKey(t *testing.T) {
-	tt := keys.DefaultTimetable()
+	tt := rotation.DefaultTimetable()
 	tt.Active, tt.Publish = 3*24*time.Hour, 24*time.Hour
 	p := examplePlan(t, tt, jose.ES256)
 	p.Until = p.From.Add(10 * 365 * 24 * time.Hour)
@@ -132,7 +133,7 @@ func TestTimelineShowsEveryKey(t *testing.T) {
 
 // The picture is well-formed, fetches and runs nothing, and shows what others wrote as text.
 func TestPictureStandsForItself(t *testing.T) {
-	p := examplePlan(t, keys.DefaultTimetable(), jose.ES256)
+	p := examplePlan(t, rotation.DefaultTimetable(), jose.ES256)
 	p.Keys[1].Name = `<b>&"`
 	picture := DrawPlan(p)
 	for decoder := xml.NewDecoder(strings.NewReader(picture)); ; {

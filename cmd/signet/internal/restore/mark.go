@@ -7,6 +7,7 @@ import (
 
 	"signet/cmd/signet/internal/install"
 	"signet/keys"
+	"signet/keys/mark"
 )
 
 // readMark takes down what this server's mark of the keyring has: kids that were revoked, and the
@@ -14,9 +15,8 @@ import (
 // proves nothing, or is of another install, is replaced in the end.
 func (r *restoration) readMark() error {
 	cfg := r.keyringConfig(nil, r.backup.foundation.Install.ID)
-	cfg.Mark = install.MarkFile(r.cfg)
-	mark, ok, err := keys.ReadMark(cfg)
-	var problem *keys.MarkError
+	old, ok, err := mark.Read(install.MarkFile(r.cfg), cfg.InstallID, cfg.Master)
+	var problem *mark.Error
 	switch {
 	case errors.As(err, &problem):
 		r.markProblem = err
@@ -26,9 +26,9 @@ func (r *restoration) readMark() error {
 	case !ok:
 		return nil
 	}
-	r.mark = &mark
+	r.mark = &old
 	knew, known := false, r.history.RevokedKeys()
-	for _, kid := range mark.Revoked {
+	for _, kid := range old.Revoked {
 		knew = knew || !slices.Contains(known, kid)
 		r.history.NoteRevokedKey(kid)
 	}
@@ -44,7 +44,7 @@ func (r *restoration) replaceMark(ring *keys.Manager) {
 		r.app.Warn(fmt.Errorf("%s was not used, and is replaced: %w", string(install.MarkFile(r.cfg)), r.markProblem))
 	}
 	if r.mark != nil {
-		ring.Remember(*r.mark)
+		ring.RestoreMark(*r.mark)
 	}
 	if err := ring.ReplaceMark(install.MarkFile(r.cfg)); err != nil {
 		r.app.Warn(fmt.Errorf("data_dir: %w; remove %s before the server starts", err, string(install.MarkFile(r.cfg))))

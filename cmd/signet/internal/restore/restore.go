@@ -17,8 +17,10 @@ import (
 	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/keys"
+	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
+	"signet/keys/rotation"
 	"signet/store"
 	"signet/store/archive"
 	"signet/store/recovery"
@@ -29,19 +31,18 @@ func New(app *cli.App) *cobra.Command {
 	var r restoration
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
-		Short: "Put a backup in the place of the store, and bring nothing back that was revoked",
-		Long: "Put FILE, which `signet backup` or `signet export` wrote, in the place of the configuration's store, while\n" +
-			"the server is stopped. FILE is read and checked to its end before anything is changed. A bolt store that\n" +
-			"is there is moved aside, to NAME.before-restore-TIME; a Redis must be empty, or hold only what running\n" +
-			"servers of this install have put back into it.\n\n" +
-			"What was revoked since the backup stays revoked: keys, sessions, tokens, users and clients that were disabled\n" +
-			"or deleted, passwords and secrets that were replaced, rights that were taken. This is taken from the store\n" +
-			"that is replaced, where it can be read, or from a copy of it that --replaced names, and from the server's\n" +
-			"logs that --audit-log names. To undo such a change on purpose, move the store away first. The next\n" +
-			"signing key then signs at once, because the present one may have leaked since; tokens that it has signed\n" +
-			"stay valid. The report lists what is left to do.\n\n" +
-			"--rehearsal tries FILE out beside a running install: it makes an install of its own, with new signing keys\n" +
-			"and without sessions, so that none of its tokens is valid in the other.",
+		Short: "Replace the store with a backup; what was revoked stays revoked",
+		Long: "Replace the store of the configuration with FILE, which `signet backup` or `signet export` wrote. Stop the\n" +
+			"server first. FILE is read and checked to its end before anything is changed. An existing bolt store is\n" +
+			"renamed to NAME.before-restore-TIME. A Redis must be empty, or have only the records that running servers\n" +
+			"of this install have written back.\n\n" +
+			"What was revoked since the backup stays revoked: keys, sessions, tokens, disabled or deleted users and\n" +
+			"clients, replaced passwords and secrets, removed rights. The sources are the replaced store, if it can be\n" +
+			"read, the copy of it that --replaced names, and the server logs that --audit-log names. To undo such a\n" +
+			"change, move the store away first. The next signing key signs at once, because the current one may have\n" +
+			"leaked since the backup; its tokens stay valid. The report lists what remains to be done.\n\n" +
+			"--rehearsal tests FILE beside a running install: it makes a separate install with new signing keys and\n" +
+			"without sessions, so that its tokens are not valid in the other.",
 		Example: "signet restore --config /etc/signet/signet.yaml /backup/signet-2026-03-04.db\n" +
 			"signet restore --audit-log /var/log/signet.log signet.ndjson\n" +
 			"signet restore --config rehearsal/signet.yaml --rehearsal signet-backup.db",
@@ -59,10 +60,10 @@ func New(app *cli.App) *cobra.Command {
 		},
 	}
 	configfile.Flag(app, cmd)
-	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
-	cmd.Flags().StringVar(&r.copied, "replaced", "", "take what was revoked from `FILE` too, a backup or export of the store that is replaced, made last")
-	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make an install of its own, whose tokens are not valid in the other")
-	cmd.Flags().BoolVar(&r.unverified, "unverified", false, "take an export that an older signet wrote, which has no MAC: anybody may have edited it")
+	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "also read revocations from `FILE`, a log of the server in JSON; may be given again")
+	cmd.Flags().StringVar(&r.copied, "replaced", "", "also read revocations from `FILE`, the latest backup or export of the replaced store")
+	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make a separate install, whose tokens are not valid in the other")
+	cmd.Flags().BoolVar(&r.unverified, "unverified", false, "accept an export of an older signet, which has no MAC: it may have been edited")
 	return cmd
 }
 
@@ -85,7 +86,7 @@ type restoration struct {
 	unverified bool           // an export without a MAC is taken too
 	closers    []func() error // of a copy of the replaced store
 
-	mark        *keys.Mark // of this server; nil: there is none
+	mark        *mark.Mark // of this server; nil: there is none
 	markProblem error      // why there is none, though there is a file
 	knewRevoked []string   // kids of keys that the backup itself knows to be revoked
 }
@@ -242,7 +243,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replac
 		hand := &keyringInHand{f.KeyringVersion, f.Keyring}
 		m, err := keys.Open(ctx, r.keyringConfig(hand, f.Install.ID))
 		if err == nil {
-			for _, kid := range m.RevokedKeys() {
+			for _, kid := range m.Keyring().Revoked() {
 				r.history.NoteRevokedKey(kid)
 			}
 		}
@@ -250,7 +251,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replac
 	}
 	ring, hand, err := open(r.backup.foundation)
 	if err == nil {
-		r.knewRevoked = ring.RevokedKeys()
+		r.knewRevoked = ring.Keyring().Revoked()
 	}
 	if errors.Is(err, masterkey.ErrMismatch) {
 		return nil, nil, fmt.Errorf("master key: it is not the one of this backup (%w); put the right one back, nothing was changed", err)
@@ -278,7 +279,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replac
 
 func (r *restoration) recover(ctx context.Context, ring *keys.Manager) error {
 	revoked := r.history.RevokedKeys()
-	done, err := ring.Recover(ctx, revoked)
+	done, err := ring.Edit().Recover(ctx, revoked)
 	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
@@ -320,22 +321,22 @@ func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest
 
 // restoreReport is what was done and what is left to do.
 type restoreReport struct {
-	Store        string         `json:"store"`
-	From         string         `json:"from"`
-	AsOf         time.Time      `json:"as_of"`
-	Install      string         `json:"install"`
-	Rehearsal    bool           `json:"rehearsal,omitempty"`
-	LeftOut      int64          `json:"sessions_left_out,omitempty"` // of a rehearsal
-	MovedAside   string         `json:"moved_aside,omitempty"`
-	Counts       archive.Counts `json:"counts"`
-	Knew         []string       `json:"known_from"`           // where it was known from what has happened since
-	Unread       string         `json:"unreadable,omitempty"` // why the store that was replaced could not be asked
-	Gaps         []string       `json:"gaps,omitempty"`       // what the logs and the trail lack
-	NewerKeyring bool           `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
-	Keyring      keys.Recovery  `json:"keyring"`
-	Older        bool           `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
-	Kept         preserved      `json:"kept"`
-	Lost         recovery.Lost  `json:"lost"`
+	Store        string            `json:"store"`
+	From         string            `json:"from"`
+	AsOf         time.Time         `json:"as_of"`
+	Install      string            `json:"install"`
+	Rehearsal    bool              `json:"rehearsal,omitempty"`
+	LeftOut      int64             `json:"sessions_left_out,omitempty"` // of a rehearsal
+	MovedAside   string            `json:"moved_aside,omitempty"`
+	Counts       archive.Counts    `json:"counts"`
+	Knew         []string          `json:"known_from"`           // where it was known from what has happened since
+	Unread       string            `json:"unreadable,omitempty"` // why the store that was replaced could not be asked
+	Gaps         []string          `json:"gaps,omitempty"`       // what the logs and the trail lack
+	NewerKeyring bool              `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
+	Keyring      rotation.Recovery `json:"keyring"`
+	Older        bool              `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
+	Kept         preserved         `json:"kept"`
+	Lost         recovery.Lost     `json:"lost"`
 }
 
 func (r restoreReport) write(w io.Writer) { writeRestore(w, r) }
@@ -344,11 +345,11 @@ func (r restoreReport) write(w io.Writer) { writeRestore(w, r) }
 // records that were replaced.
 func (r *restoration) recoverRecords(ctx context.Context, ring *keys.Manager) error {
 	if t, onRedis := r.target.(*redisTarget); !onRedis || t.live == nil {
-		if err := ring.SealRecords(ctx); err != nil {
+		if err := ring.Edit().SealRecords(ctx); err != nil {
 			return fmt.Errorf("keyring: %w", err)
 		}
 	}
-	if err := ring.ReplaceFloors(ctx, nil); err != nil {
+	if err := ring.Edit().ReplaceFloors(ctx, nil); err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 	"signet/cmd/signet/internal/configfile"
 	"signet/cmd/signet/internal/install"
 	"signet/config"
-	"signet/keys"
+	"signet/keys/mark"
 	"signet/store"
 	"signet/store/archive"
 )
@@ -24,12 +24,12 @@ func NewImport(app *cli.App) *cobra.Command {
 	var unverified bool
 	cmd := &cobra.Command{
 		Use:   "import FILE|-",
-		Short: "Fill an empty store with what export wrote",
-		Long: "Fill a store that holds nothing yet with what `signet export` wrote: that of the configuration, or the\n" +
-			"one that --store names. FILE is read and checked to its end before anything is written. With - it\n" +
-			"is read from standard input, and kept in the data directory until the import is done.\n\n" +
-			"The server on the new store takes the master key of the old one. Then everybody stays signed in, and\n" +
-			"every token stays valid. Do not start the old server again: its changes would not reach the new one.",
+		Short: "Fill an empty store with an export",
+		Long: "Fill an empty store with an export of `signet export`: the store of the configuration, or the one that\n" +
+			"--store names. FILE is read and checked to its end before anything is written. With - it is read from\n" +
+			"standard input, with a temporary copy in the data directory.\n\n" +
+			"Give the new server the master key of the old one. Then all sessions and tokens stay valid. Do not start\n" +
+			"the old server again: the new one would not have its changes.",
 		Example: "signet import --config /etc/signet/signet.yaml signet.ndjson\nage -d signet.ndjson.age | signet import --config /etc/signet/signet.yaml -",
 		Args:    cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,7 +46,7 @@ func NewImport(app *cli.App) *cobra.Command {
 	}
 	configfile.Flag(app, cmd)
 	cmd.Flags().StringVar(&storeURL, "store", "", "fill the store at `URL` instead of the configuration's; bolt:PATH is one file")
-	cmd.Flags().BoolVar(&unverified, "unverified", false, "take a FILE that an older signet wrote, which has no MAC: anybody may have edited it")
+	cmd.Flags().BoolVar(&unverified, "unverified", false, "accept a FILE of an older signet, which has no MAC: it may have been edited")
 	return cmd
 }
 
@@ -164,7 +164,7 @@ func fillStore(ctx context.Context, app *cli.App, target store.Importer, in *arc
 // checkImportMark refuses to fill the store of the configuration with a keyring that is older than the
 // one that its server has held: that is what restore is for.
 func checkImportMark(cfg config.Config, path string, f store.Foundation) error {
-	mark, ok := keys.PeekMark(install.MarkFile(cfg))
+	mark, ok := mark.Peek(install.MarkFile(cfg))
 	if !ok || mark.Install != f.Install.ID || f.KeyringVersion >= mark.Version {
 		return nil
 	}
@@ -175,7 +175,7 @@ func checkImportMark(cfg config.Config, path string, f store.Foundation) error {
 // dropForeignMark removes the mark of an install that was here before the one that was imported.
 func dropForeignMark(cfg config.Config, id string) error {
 	path := install.MarkFile(cfg)
-	if mark, ok := keys.PeekMark(path); !ok || mark.Install == id {
+	if mark, ok := mark.Peek(path); !ok || mark.Install == id {
 		return nil
 	}
 	if err := os.Remove(string(path)); err != nil {

@@ -24,16 +24,15 @@ func keysRevoke(app *cli.App) *cobra.Command {
 	var p waitFlags
 	cmd := &cobra.Command{
 		Use:   "revoke KID",
-		Short: "Drop a signing key at once, because it has leaked",
-		Long: "Drop a signing key at once, because it has leaked. It signs no more and is not in the key set;\n" +
-			"introspection and /userinfo refuse its tokens; the next key signs, and a new one is published. The\n" +
-			"report says until when other verifiers can still accept its tokens, and who has to act.\n\n" +
-			"If the next key is younger than keys.publish, some verifiers would not have it: then nothing is done,\n" +
-			"unless you give --emergency.\n\n" +
-			"Apps keep their sessions and get new access tokens with their refresh tokens, which this key did not\n" +
-			"sign. --end-sessions is for when more than the key may be lost: it ends every session of every user,\n" +
-			"in every client, and everybody logs in again.\n\n" +
-			"A KID that begins with a dash goes after --.",
+		Short: "Revoke a leaked signing key at once",
+		Long: "Revoke a leaked signing key at once. It stops signing and leaves the key set. Introspection and /userinfo\n" +
+			"refuse its tokens. The next key signs, and a new one is published. The report shows until when other\n" +
+			"verifiers can accept tokens of the revoked key, and which services to restart.\n\n" +
+			"If the next key has been published for less than keys.publish, some verifiers may not have it, and\n" +
+			"nothing is done without --emergency.\n\n" +
+			"Sessions continue: refresh tokens are not signed with this key. Use --end-sessions if more than the key\n" +
+			"may have leaked: it ends every session of every user, and all users log in again.\n\n" +
+			"Write -- before a KID that begins with a dash.",
 		Example: "signet keys revoke KID --wait\nsignet keys revoke KID --emergency --wait",
 		Args:    cli.Args("KID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,7 +46,7 @@ func keysRevoke(app *cli.App) *cobra.Command {
 			return revokeKey(app, cmd, c, args[0], emergency, endSessions, p)
 		},
 	}
-	cmd.Flags().BoolVar(&emergency, "emergency", false, "revoke it also where some verifiers do not have the next key yet")
+	cmd.Flags().BoolVar(&emergency, "emergency", false, "revoke it even if some verifiers do not have the next key yet")
 	cmd.Flags().BoolVar(&endSessions, "end-sessions", false, "also end every session of every user")
 	p.flags(cmd)
 	return cmd

@@ -21,12 +21,12 @@ func keysRotate(app *cli.App) *cobra.Command {
 	var p waitFlags
 	cmd := &cobra.Command{
 		Use:   "rotate",
-		Short: "Have the next key sign earlier than planned",
-		Long: "Have the next key sign earlier than planned: as soon as every verifier must have seen it. Nothing\n" +
-			"breaks, and nothing happens before that moment, which is printed.\n\n" +
-			"With --emergency it signs now. What the key before it has signed stays valid (`keys revoke` is for a\n" +
-			"key that has leaked). If the next key is younger than keys.publish, verifiers that do not fetch the\n" +
-			"key set again for an unknown kid refuse new tokens until they do.",
+		Short: "Make the next key sign earlier than planned",
+		Long: "Make the next key sign earlier than planned: as soon as it has been published for keys.publish, so that\n" +
+			"every verifier has it. That time is printed, and no token is refused.\n\n" +
+			"With --emergency the next key signs now. Tokens of the old key stay valid; `keys revoke` is for a leaked\n" +
+			"key. If the next key has been published for less than keys.publish, verifiers that do not fetch the key\n" +
+			"set again for an unknown kid refuse new tokens until they fetch it.",
 		Example: "signet keys rotate\nsignet keys rotate --emergency --wait",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -42,7 +42,7 @@ func keysRotate(app *cli.App) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&in.Alg, "alg", "", "only keys of `ALG` (default: of every algorithm)")
-	cmd.Flags().BoolVar(&in.Emergency, "emergency", false, "sign with the next key now, also where some verifiers do not have it yet")
+	cmd.Flags().BoolVar(&in.Emergency, "emergency", false, "sign with the next key now, even if some verifiers do not have it yet")
 	p.flags(cmd)
 	return cmd
 }

@@ -24,8 +24,8 @@ type waitFlags struct {
 const defaultPatience = 30 * time.Second
 
 func (p *waitFlags) flags(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&p.wait, "wait", false, "wait until every replica has it; exit 1 and name those that do not")
-	cmd.Flags().DurationVar(&p.timeout, "timeout", defaultPatience, "how long to --wait at most, as a `DURATION`")
+	cmd.Flags().BoolVar(&p.wait, "wait", false, "wait until every replica has the change; exit 1 if one does not")
+	cmd.Flags().DurationVar(&p.timeout, "timeout", defaultPatience, "wait for at most `DURATION`")
 }
 
 // changeKeys is connect for a command that changes the keyring.

@@ -1,0 +1,171 @@
+package rotation
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// RevokeOptions says how far a revocation may go.
+type RevokeOptions struct {
+	// Emergency: the successor signs although it has not been published for Publish, or is made on the
+	// spot. Verifiers that do not fetch again for an unknown kid then refuse new tokens for a while.
+	Emergency bool
+}
+
+// Revocation is the result of a revocation, with how long the key can still do harm.
+type Revocation struct {
+	KID     string    `json:"kid"`
+	Alg     string    `json:"alg"`
+	Was     State     `json:"was"` // the state of the key until then
+	At      time.Time `json:"at"`
+	Version uint64    `json:"version"` // of the keyring from which it is gone; set by whoever writes it
+
+	// The key that signs for the algorithm now, and the next one; nil where there is none.
+	Signer  *Successor `json:"signer,omitempty"`
+	Standby *Successor `json:"standby,omitempty"`
+
+	// Exposure holds when every replica is at Version, Unread when one cannot read the keyring and uses its
+	// own for as long as it may (SignStale and ServeStale).
+	Exposure Exposure `json:"exposure"`
+	Unread   Exposure `json:"unread"`
+}
+
+// Successor is a key that comes after another.
+type Successor struct {
+	KID         string    `json:"kid"`
+	PublishedAt time.Time `json:"published_at"` // as it was planned before the revocation
+	KnownAt     time.Time `json:"known_at"`     // Publish after that: every verifier that honours its cache time has it
+	SignsFrom   time.Time `json:"signs_from"`
+}
+
+// Aged reports whether every verifier that honours its cache time has the key at now.
+func (s Successor) Aged(now time.Time) bool { return !now.Before(s.KnownAt) }
+
+// NotAgedError: the successor of a signing key that was to be revoked may be missing at some verifiers.
+type NotAgedError struct {
+	Alg         string
+	KID         string // the successor; empty: there is none
+	PublishedAt time.Time
+	KnownAt     time.Time // when every verifier that honours its cache time has it
+}
+
+// Error implements error.
+func (e *NotAgedError) Error() string {
+	if e.KID == "" {
+		return fmt.Sprintf("the %s key has no successor", e.Alg)
+	}
+	return fmt.Sprintf("the successor %s is published since %s and known to every verifier from %s",
+		e.KID, e.PublishedAt.Format(time.RFC3339), e.KnownAt.Format(time.RFC3339))
+}
+
+// Revoke takes a key out of service in one step: it no longer signs, it is not in the key set, its tokens are
+// invalid, and its kid never comes back. A signing key's successor signs at once, and a new successor is
+// published.
+//
+// ErrUnknownKey, ErrRevoked or ErrGone for a kid that cannot be revoked, a NotAgedError where the successor
+// is too young and o.Emergency is not set.
+func (d *Draft) Revoke(kid string, o RevokeOptions) (Revocation, error) {
+	i := slices.IndexFunc(d.ring.Keys, func(k Key) bool { return k.KID == kid })
+	if i < 0 {
+		return Revocation{}, d.whyMissing(kid)
+	}
+	k := d.ring.Keys[i]
+	r := Revocation{KID: kid, Alg: k.Alg, Was: k.State(d.now), At: d.now}
+	r.Exposure, r.Unread = d.tt.exposures(k, d.now)
+	if r.Was == Revoked {
+		return Revocation{}, ErrRevoked
+	}
+	last := d.isLast(k)
+	if r.Was == Active && !last {
+		if err := d.requireSuccessor(k.Alg, o); err != nil {
+			return Revocation{}, err
+		}
+	}
+	at := d.effectiveFrom(k)
+	d.ring.Keys[i].RevokedAt = at
+	d.record(StepRevoked, k, d.now)
+	if last {
+		return r, nil
+	}
+	if r.Was == Active {
+		successor := d.find(k.Alg, Pending)
+		r.Signer = d.successor(successor)
+		d.activateNow(successor, at)
+		r.Signer.SignsFrom = d.now
+	} else if active := d.find(k.Alg, Active); active != nil {
+		r.Signer = d.successor(active)
+	}
+	if r.Was != Retired {
+		if err := d.ensureSuccessor(k.Alg); err != nil {
+			return Revocation{}, err
+		}
+	}
+	if pending := d.find(k.Alg, Pending); pending != nil {
+		r.Standby = d.successor(pending)
+	}
+	return r, nil
+}
+
+// whyMissing returns the error for a kid that no key has.
+func (d *Draft) whyMissing(kid string) error {
+	t, gone := d.ring.Tombstone(kid)
+	switch {
+	case !gone:
+		return ErrUnknownKey
+	case t.Revoked:
+		return ErrRevoked
+	}
+	return ErrGone
+}
+
+// isLast reports whether the key signs for an algorithm that is ending: it has no successor and needs none,
+// because other algorithms sign.
+func (d *Draft) isLast(k Key) bool {
+	return k.State(d.now) == Active && !k.RetireAt.IsZero() && d.find(k.Alg, Pending) == nil &&
+		slices.ContainsFunc(d.ring.Keys, func(other Key) bool { return other.KID != k.KID && other.State(d.now) == Active })
+}
+
+// requireSuccessor makes sure that the algorithm has a successor which may sign at once.
+func (d *Draft) requireSuccessor(alg string, o RevokeOptions) error {
+	pending := d.find(alg, Pending)
+	if pending != nil && d.successor(pending).Aged(d.now) {
+		return nil
+	}
+	if !o.Emergency {
+		e := &NotAgedError{Alg: alg}
+		if pending != nil {
+			e.KID, e.PublishedAt, e.KnownAt = pending.KID, pending.PublishAt, pending.PublishAt.Add(d.tt.Publish)
+		}
+		return e
+	}
+	if pending == nil {
+		return d.create(alg)
+	}
+	return nil
+}
+
+func (d *Draft) successor(k *Key) *Successor {
+	return &Successor{KID: k.KID, PublishedAt: k.PublishAt, KnownAt: k.PublishAt.Add(d.tt.Publish), SignsFrom: k.ActivateAt}
+}
+
+// effectiveFrom returns the time from which an unplanned change of the key counts: Skew ago, so that replicas
+// whose clocks are behind make it as soon as they have read it, but not before any step the key has taken.
+func (d *Draft) effectiveFrom(k Key) time.Time {
+	at := d.now.Add(-d.tt.Skew)
+	for _, change := range k.changes() {
+		if reached(change, d.now) {
+			at = later(at, change)
+		}
+	}
+	return at
+}
+
+// activateNow has a pending key sign since at, published or not.
+func (d *Draft) activateNow(k *Key, at time.Time) {
+	if k.PublishAt.After(at) {
+		k.PublishAt = at
+	}
+	k.ActivateAt = at
+	d.record(StepScheduled, *k, d.now)
+}

@@ -1,0 +1,75 @@
+package rotation
+
+import (
+	"fmt"
+	"time"
+)
+
+// Rotation is the result of a rotation at once.
+type Rotation struct {
+	Alg     string     `json:"alg"`
+	At      time.Time  `json:"at"`
+	Version uint64     `json:"version"` // of the keyring that has it; set by whoever writes it
+	Retired string     `json:"retired"` // the kid that signed until then; it verifies for Retain more
+	Signer  *Successor `json:"signer"`
+	Standby *Successor `json:"standby"` // nil: no key could be made
+}
+
+// CrowdedError: the key set has as many keys of the algorithm as verifiers are known to keed.
+type CrowdedError struct {
+	Alg   string
+	Until time.Time // when one of them is removed
+}
+
+// Error implements error.
+func (e *CrowdedError) Error() string {
+	return fmt.Sprintf("%d %s keys are published, and none leaves before %s", maxPublished, e.Alg, e.Until.Format(time.RFC3339))
+}
+
+// RotateNow has the algorithm's successor sign at once, published for Publish or not, and retires the key
+// that signed; tokens of that key stay valid. Verifiers that honour their cache times may lack the new
+// key until Signer.KnownAt; those that fetch again for an unknown kid miss nothing. Done again it rotates
+// again. ErrAlgorithm if the algorithm is not live, a CrowdedError if the key set is full.
+func (d *Draft) RotateNow(alg string) (Rotation, error) {
+	active, pending := d.find(alg, Active), d.find(alg, Pending)
+	if active == nil || pending == nil {
+		return Rotation{}, fmt.Errorf("%w %s", ErrAlgorithm, alg)
+	}
+	if until := d.crowded(pending); !until.IsZero() {
+		return Rotation{}, &CrowdedError{Alg: alg, Until: until}
+	}
+	r := Rotation{Alg: alg, At: d.now, Retired: active.KID, Signer: d.successor(pending)}
+	at := d.effectiveFrom(*active)
+	active.RetireAt, active.RemoveAt = at, d.now.Add(d.retention(*active))
+	d.activateNow(pending, at)
+	r.Signer.SignsFrom = d.now
+	if err := d.ensureSuccessor(alg); err != nil {
+		return Rotation{}, err
+	}
+	if standby := d.find(alg, Pending); standby != nil {
+		r.Standby = d.successor(standby)
+	}
+	return r, nil
+}
+
+// crowded returns until when a successor that is not yet published would be one key too many; zero if it is
+// not.
+func (d *Draft) crowded(pending *Key) (until time.Time) {
+	if pending.Published(d.now) {
+		return time.Time{}
+	}
+	published := 0
+	for _, k := range d.ring.Keys {
+		if k.Alg != pending.Alg || !k.Published(d.now) {
+			continue
+		}
+		published++
+		if !k.RemoveAt.IsZero() && k.State(d.now) == Retired && (until.IsZero() || k.RemoveAt.Before(until)) {
+			until = k.RemoveAt
+		}
+	}
+	if published < maxPublished {
+		return time.Time{}
+	}
+	return until
+}

@@ -1,0 +1,33 @@
+// Package discovery serves what verifiers, client libraries and load balancers look for: the key set (RFC 7517), the
+// metadata of the authorization server (RFC 8414), and health. All of it is answered from memory, but for the readiness,
+// which asks the store.
+package discovery
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"signet/keys"
+)
+
+// Config configures a Handler. All fields are required.
+type Config struct {
+	Issuer       string
+	GrantTypes   []string
+	Keys         *keys.Manager
+	Ping         func(ctx context.Context) error // whether the store answers
+	Draining     func() bool                     // whether the server is shutting down
+	StaleIfError time.Duration                   // how long caches may serve the key set while they cannot reach us; 0: not at all
+	Log          *slog.Logger
+}
+
+// Handler has the handlers of this package.
+type Handler struct {
+	cfg           Config
+	keySetHeaders atomic.Pointer[keySetHeaders] // as they were sent last
+}
+
+// New returns a Handler.
+func New(cfg Config) *Handler { return &Handler{cfg: cfg} }
