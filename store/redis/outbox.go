@@ -29,27 +29,31 @@ const noEvent = ""
 // auditedCall is a call of a script that begins with outbox.lua.
 type auditedCall struct {
 	*conn.Call
-	event *store.Event // that the script keeps in the outbox, its last key; nil: none
-	entry string       // the name of the entry
+	events  []*store.Event // that the script keeps in the outbox, its last key
+	entries []string       // their names
 }
 
-// keep calls a script that begins with outbox.lua. It keeps the event of the context, if there is one.
+// keep calls a script that begins with outbox.lua. It keeps the events of the context, if there are any.
 func (s *Store) keep(ctx context.Context, sc *conn.Script, keys []string, args ...any) (auditedCall, error) {
-	e := store.EventOf(ctx)
-	if e == nil {
+	events := store.EventsOf(ctx)
+	if len(events) == 0 {
 		return auditedCall{Call: sc.Call(keys, append(args, noEvent)...)}, nil
 	}
 	tag := tagOf(keys[0])
-	field, entry, err := encodeEntry(*e)
-	if err != nil {
-		return auditedCall{}, err
+	names, entries := make([]string, len(events)), make([]string, len(events))
+	for i, e := range events {
+		field, entry, err := encodeEntry(*e)
+		if err != nil {
+			return auditedCall{}, err
+		}
+		names[i], entries[i] = tag+"/"+field, entry
 	}
-	c := sc.Call(append(keys, s.key.outbox(tag)), append(args, entry)...)
+	c := sc.Call(append(keys, s.key.outbox(tag)), append(args, strings.Join(entries, "\n"))...)
 	c.LastKeyOptional() // an outbox is empty most of the time
-	return auditedCall{c, e, tag + "/" + field}, nil
+	return auditedCall{c, events, names}, nil
 }
 
-// encodeEntry gives an event a field, and encodes both for outbox.lua.
+// encodeEntry gives an event a field, and encodes both for outbox.lua: JSON has no line breaks.
 func encodeEntry(e store.Event) (field, entry string, err error) {
 	e.At = store.Millis(e.At)
 	raw, err := json.Marshal(e)
@@ -60,10 +64,13 @@ func encodeEntry(e store.Event) (field, entry string, err error) {
 	return field, field + " " + string(raw), nil
 }
 
-// kept names the entry in the event where the call has made the change.
+// kept names the entries in the events where the call has made the change.
 func (c auditedCall) kept(changed bool) {
-	if changed && c.event != nil && !c.LastKeyDropped() {
-		c.event.Outbox = c.entry
+	if !changed || c.LastKeyDropped() {
+		return
+	}
+	for i, e := range c.events {
+		e.Outbox = c.entries[i]
 	}
 }
 
