@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/syntax"
@@ -38,7 +39,7 @@ func (s *Server) runGrant(c *edge.Request, client *store.Client) (tokens, error)
 func (s *Server) checkRequest(g *granting) error {
 	allowed := strings.Join(g.client.Scopes, " ")
 	if g.GrantType != grantClientCredentials {
-		allowed = ordinaryScope(allowed) // no user is an operator
+		allowed = api.Ordinary(allowed) // no user is an operator
 	}
 	scope, err := chooseScope(g.Form.Get("scope"), allowed)
 	if err != nil {
@@ -57,11 +58,11 @@ func (s *Server) checkRequest(g *granting) error {
 // with which it could administrate.
 func (s *Server) checkAudienceOf(g *granting, scope string) ([]string, error) {
 	allowed := s.audienceOf(g.client)
-	if g.GrantType == grantClientCredentials && ordinaryScope(scope) != scope {
+	if g.GrantType == grantClientCredentials && api.Ordinary(scope) != scope {
 		if len(g.Form.Resources) == 0 {
-			return []string{s.adminAudience()}, nil
+			return []string{api.Audience(s.cfg.Issuer)}, nil
 		}
-		allowed = append(slices.Clip(allowed), s.adminAudience())
+		allowed = append(slices.Clip(allowed), api.Audience(s.cfg.Issuer))
 	}
 	return chooseAudience(g.Form.Resources, allowed)
 }
@@ -77,7 +78,7 @@ func (s *Server) audienceOf(client *store.Client) []string {
 // asked for (RFC 6749 §3.3), except those of the admin API: who wants these names them.
 func chooseScope(asked, allowed string) (string, error) {
 	if asked == "" {
-		return ordinaryScope(allowed), nil
+		return api.Ordinary(allowed), nil
 	}
 	if !syntax.Scope(asked) {
 		return "", errMalformedScope

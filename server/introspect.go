@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"signet/server/admin/api"
 	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/token"
@@ -114,7 +115,7 @@ func (s *Server) introspectRefreshToken(c *edge.Request, client *store.Client, r
 	if absolute := state.Session.StartedAt.Add(s.settings().Lifetimes.Absolute); absolute.Before(ends) {
 		ends = absolute
 	}
-	return introspection{Active: true, Scope: ordinaryScope(refresh.Scope), ClientID: client.ID, Username: state.User.Username,
+	return introspection{Active: true, Scope: api.Ordinary(refresh.Scope), ClientID: client.ID, Username: state.User.Username,
 		ExpiresAt: ends.Unix(), IssuedAt: state.Session.RotatedAt.Unix(), Subject: refresh.UserID.String(),
 		Audience: s.stillAllowed(client, refresh), Issuer: s.cfg.Issuer, SessionID: refresh.SessionID.String(), AuthTime: refresh.AuthTime.Unix()}, nil
 }

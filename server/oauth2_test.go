@@ -9,6 +9,7 @@ import (
 	"github.com/go-oauth2/oauth2/v4"
 
 	"signet/server/edge"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -18,7 +19,7 @@ func TestEngineFailsClosed(t *testing.T) {
 	consumed := false
 	s := &Server{}
 	e := newEngine(s)
-	for _, grant := range grantTypes {
+	for _, grant := range syntax.GrantTypes {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/token", nil)
 		if err != nil {
 			t.Fatal(err)

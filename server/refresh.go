@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/token"
@@ -31,14 +32,14 @@ func (s *Server) openPresented(g *granting) error {
 	if why := s.withdrawn(g.client, g.presented); why != "" {
 		return s.endSession(g, why)
 	}
-	g.scope, g.audience = ordinaryScope(opened.Scope), s.stillAllowed(g.client, g.presented)
+	g.scope, g.audience = api.Ordinary(opened.Scope), s.stillAllowed(g.client, g.presented)
 	return nil
 }
 
 // checkNarrowing settles a refresh that asks for less than the login was given. The refresh token
 // keeps the login's own scope: narrowing is for this access token only.
 func (s *Server) checkNarrowing(g *granting) (err error) {
-	if g.scope, err = chooseScope(g.Form.Get("scope"), ordinaryScope(g.presented.Scope)); err != nil {
+	if g.scope, err = chooseScope(g.Form.Get("scope"), api.Ordinary(g.presented.Scope)); err != nil {
 		return err
 	}
 	g.audience, err = chooseAudience(g.Form.Resources, g.audience)

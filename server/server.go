@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/server/admin"
 	"signet/server/audit"
 	"signet/server/clientauth"
 	"signet/server/connlimit"
@@ -21,6 +22,7 @@ import (
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/replica"
+	"signet/server/syntax"
 	"signet/server/throttle"
 	"signet/server/token"
 	"signet/store"
@@ -83,6 +85,7 @@ type Server struct {
 	edge          *edge.Server
 	table         map[string]*edge.Route
 	engine        *engine
+	admin         *admin.Admin
 	sealer        *token.Sealer
 	issuer        *token.Issuer
 	checker       *token.Checker
@@ -98,8 +101,6 @@ type Server struct {
 	applied       atomic.Pointer[Settings]
 	loss          atomic.Pointer[store.Loss] // the last one that the store has told of
 	started       time.Time
-
-	backingUp sync.Mutex // held while a backup is made and sent
 
 	audienceNoted sync.Map // by client id: the log has it that the client sends audience
 	pinnedNoted   sync.Map // clients that are pinned to an algorithm which is gone, and that one, as they were logged
@@ -142,9 +143,10 @@ func New(cfg Config) (*Server, error) {
 		OriginListed: s.clients.Listed, Dependency: dependencyOf})
 	s.replica = replica.New(replica.Config{ID: id, Issuer: cfg.Issuer, Timetable: cfg.Timetable, Keys: cfg.Keys, Store: cfg.Store, Now: cfg.Now, Log: cfg.Log,
 		Registry: cfg.Registry, AfterBeat: s.raiseFloors})
-	s.discovery = discovery.New(discovery.Config{Issuer: cfg.Issuer, GrantTypes: grantTypes, Keys: cfg.Keys, Ping: cfg.Store.Ping, Draining: s.edge.Draining,
+	s.discovery = discovery.New(discovery.Config{Issuer: cfg.Issuer, GrantTypes: syntax.GrantTypes, Keys: cfg.Keys, Ping: cfg.Store.Ping, Draining: s.edge.Draining,
 		StaleIfError: cfg.StaleIfError, Log: cfg.Log})
 	s.table = s.routes()
+	s.admin = newAdmin(s)
 	return s, nil
 }
 

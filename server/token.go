@@ -6,17 +6,16 @@ import (
 	"strings"
 
 	"signet/server/edge"
+	"signet/server/syntax"
 	"signet/store"
 )
 
-// Grant types (RFC 6749 §4.3.2, §4.4.2, §6).
+// Grant types, see package syntax.
 const (
-	grantPassword          = "password"
-	grantRefreshToken      = "refresh_token"
-	grantClientCredentials = "client_credentials"
+	grantPassword          = syntax.GrantPassword
+	grantRefreshToken      = syntax.GrantRefreshToken
+	grantClientCredentials = syntax.GrantClientCredentials
 )
-
-var grantTypes = []string{grantPassword, grantRefreshToken, grantClientCredentials}
 
 // tokens is the answer of RFC 6749 §5.1.
 type tokens struct {
@@ -34,7 +33,7 @@ func (s *Server) handleToken(c *edge.Request, client *store.Client) (edge.Respon
 	switch {
 	case requested == "":
 		return edge.Response{}, edge.InvalidRequest("grant_type is missing")
-	case !slices.Contains(grantTypes, requested):
+	case !slices.Contains(syntax.GrantTypes, requested):
 		return edge.Response{}, errUnsupportedGrantType
 	}
 	c.GrantType = requested

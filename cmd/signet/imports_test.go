@@ -47,7 +47,8 @@ var arrows = map[string][]string{
 	"keys/rotation":   {},
 	"keys/secret":     {},
 
-	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store", "store/seal"},
+	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "server/admin", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store", "store/seal"},
+	"server/admin":        {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/admin/api":    {},
 	"server/admin/client": {"server/admin/api"},
 	"server/audit":        {"server/edge", "server/loglimit", "store"},

@@ -44,9 +44,9 @@ func (r *restoration) replaceMark(ring *keys.Manager) {
 		r.app.Warn(fmt.Errorf("%s was not used, and is replaced: %w", string(install.MarkFile(r.cfg)), r.markProblem))
 	}
 	if r.mark != nil {
-		ring.RestoreMark(*r.mark)
+		ring.Edit().RestoreMark(*r.mark)
 	}
-	if err := ring.ReplaceMark(install.MarkFile(r.cfg)); err != nil {
+	if err := ring.Edit().ReplaceMark(install.MarkFile(r.cfg)); err != nil {
 		r.app.Warn(fmt.Errorf("data_dir: %w; remove %s before the server starts", err, string(install.MarkFile(r.cfg))))
 	}
 }
