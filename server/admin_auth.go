@@ -31,14 +31,14 @@ func errNotAdmin(scope string) *edge.Error {
 func (s *Server) errNotForAdmin() *edge.Error {
 	return &edge.Error{Status: http.StatusUnauthorized, Code: api.CodeUnauthorized,
 		Challenge:   `Bearer realm="signet", error="invalid_token", error_description="the access token is for other services"`,
-		Description: "the access token is for other services: name the scope and leave resource out, or send resource=" + s.adminAudience()}
+		Description: "the access token is for other services: name the scope and leave resource out, or send resource=" + api.Audience(s.cfg.Issuer)}
 }
 
 // authenticateAdmin asks everything of the token that any other endpoint would, that it is for this API, and
 // that its client has the scope now. The client is read from the store: what is taken from it is gone
 // at once, at every replica.
 func (s *Server) authenticateAdmin(c *adminRequest, scope string) error {
-	raw, err := bearer(c.Request)
+	raw, err := c.Bearer()
 	if err != nil {
 		return s.refuseAdmin(c, err)
 	}
@@ -53,7 +53,7 @@ func (s *Server) authenticateAdmin(c *adminRequest, scope string) error {
 	switch {
 	case !allows(c.rights, scope):
 		return s.forbidAdmin(c, "scope", errNotAdmin(scope))
-	case !slices.Contains(t.Claims.Audience, s.adminAudience()):
+	case !slices.Contains(t.Claims.Audience, api.Audience(s.cfg.Issuer)):
 		return s.forbidAdmin(c, "audience", s.errNotForAdmin())
 	}
 	c.recheck = func(ctx context.Context) error { return s.stillAdmin(ctx, raw, scope) }

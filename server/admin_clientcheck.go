@@ -123,20 +123,20 @@ func (k *specCheck) addKeyProblems(err error) {
 }
 
 func (k *specCheck) grants(spec api.ClientSpec) {
-	k.list("grants", spec.Grants, len(grantTypes), func(grant string) string {
-		if !slices.Contains(grantTypes, grant) {
-			return "must be one of " + strings.Join(grantTypes, ", ")
+	k.list("grants", spec.Grants, len(syntax.GrantTypes), func(grant string) string {
+		if !slices.Contains(syntax.GrantTypes, grant) {
+			return "must be one of " + strings.Join(syntax.GrantTypes, ", ")
 		}
 		return ""
 	})
 	has := func(grant string) bool { return slices.Contains(spec.Grants, grant) }
 	switch {
 	case len(spec.Grants) == 0 && !spec.Introspect:
-		k.add("grants must name at least one of %s, unless the client is there to introspect", strings.Join(grantTypes, ", "))
-	case has(grantRefreshToken) && !has(grantPassword):
+		k.add("grants must name at least one of %s, unless the client is there to introspect", strings.Join(syntax.GrantTypes, ", "))
+	case has(syntax.GrantRefreshToken) && !has(syntax.GrantPassword):
 		k.add("the grant refresh_token needs the grant password: nothing else begins a session")
 	}
-	if spec.Public && has(grantClientCredentials) {
+	if spec.Public && has(syntax.GrantClientCredentials) {
 		k.add("a public client cannot have the grant client_credentials: it has no credentials")
 	}
 	if spec.Public && spec.Introspect {
@@ -164,7 +164,7 @@ func (k *specCheck) scopes(spec api.ClientSpec) {
 	if spec.Public {
 		k.add("a public client cannot have the scope %s", spec.Scopes[at])
 	}
-	if slices.Contains(spec.Grants, grantPassword) {
+	if slices.Contains(spec.Grants, syntax.GrantPassword) {
 		k.add("the scope %s goes with the grant client_credentials alone: with password every user would be given it", spec.Scopes[at])
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/clientauth"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -70,7 +71,7 @@ func (s *Server) applySpec(spec api.ClientSpec, client *store.Client, now time.T
 	if err := check.err(); err != nil {
 		return nil, err
 	}
-	if slices.Contains(client.Grants, grantPassword) && !slices.Contains(spec.Grants, grantPassword) {
+	if slices.Contains(client.Grants, syntax.GrantPassword) && !slices.Contains(spec.Grants, syntax.GrantPassword) {
 		client.EndSessions() // they rest on the grant
 	}
 	client.AuthMethods, client.Grants, client.Scopes = spec.AuthMethods, spec.Grants, spec.Scopes

@@ -12,6 +12,7 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/edge"
+	"signet/server/users"
 	"signet/store"
 )
 
@@ -67,7 +68,7 @@ func (s *Server) adminImportUsers(c *adminRequest) (edge.Response, error) {
 			broken = asError(err).Reason()
 			return edge.Response{}, err
 		case end == io.EOF:
-			s.hashes.want()
+			s.hashes.Want()
 			return edge.Response{Body: report}, nil
 		case end != nil:
 			e := adminInvalid("the body broke off after line %d; %d users were accepted: send all of it again, those are then refused as existing", lines.line, report.Accepted)
@@ -169,7 +170,7 @@ func (s *Server) importAll(c *adminRequest, batch []*importing, report *api.Repo
 // and whose answer was lost, is then refused as existing.
 func (s *Server) createPatiently(ctx context.Context, u store.User, typed string) (err error) {
 	for try := range importTries {
-		if err = s.createUser(ctx, u, typed); !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+		if err = users.Create(ctx, s.store, u, typed); !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
 		time.Sleep(200 * time.Millisecond << try)

@@ -79,3 +79,10 @@ func (s *Server) rotateKeys(c *adminRequest, algs []string) (activates time.Time
 	s.replica.Beat(c.Context())
 	return activates, nil
 }
+
+func laterOf(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

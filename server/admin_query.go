@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"unicode/utf8"
+
+	"signet/server/users"
 )
 
 const (
@@ -27,8 +29,8 @@ func readQuery(c *adminRequest, known ...string) (query, error) {
 			return nil, adminInvalid("there is no query parameter %q here", name)
 		case len(all) > 1:
 			return nil, adminInvalid("the query parameter %s is given more than once", name)
-		case !utf8.ValidString(all[0]) || len(all[0]) > maxUsername:
-			return nil, adminInvalid("the query parameter %s is not UTF-8 of at most %d bytes", name, maxUsername)
+		case !utf8.ValidString(all[0]) || len(all[0]) > users.MaxName:
+			return nil, adminInvalid("the query parameter %s is not UTF-8 of at most %d bytes", name, users.MaxName)
 		}
 		q[name] = all[0]
 	}

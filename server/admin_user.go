@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/syntax"
+	"signet/server/users"
 	"signet/store"
 )
 
@@ -40,7 +42,7 @@ func (s *Server) adminCreateUser(c *adminRequest) (edge.Response, error) {
 	}
 	c.Subject, c.Username = user.ID.String(), user.Username
 	e := store.Event{Type: store.EventUserCreate}
-	if err := s.createUser(s.doing(c, &e), user, in.Username); err != nil {
+	if err := users.Create(s.doing(c, &e), s.store, user, in.Username); err != nil {
 		return edge.Response{}, userProblem(err)
 	}
 	s.did(c, e)
@@ -62,7 +64,7 @@ func (s *Server) newUser(username string, claims map[string]json.RawMessage) (st
 	}
 	now := store.Millis(s.now())
 	user := store.User{Username: name, Claims: merged, CreatedAt: now, UpdatedAt: now}
-	randomBytes(user.ID[:])
+	rand.Read(user.ID[:])
 	return user, nil
 }
 
@@ -73,7 +75,7 @@ func (s *Server) findUser(c *adminRequest) (store.User, error) {
 	id, err := store.ParseUserID(name)
 	if err == nil {
 		user, err = s.store.User(c.Context(), id)
-	} else if name, err = s.storedName(c.Context(), name); err == nil {
+	} else if name, err = users.StoredName(c.Context(), s.store, name); err == nil {
 		user, err = s.store.UserByName(c.Context(), name)
 	} else if errors.Is(err, password.ErrUsername) {
 		err = store.ErrNotFound // nobody can have that name

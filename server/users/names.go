@@ -1,4 +1,4 @@
-package server
+package users
 
 import (
 	"context"
@@ -9,10 +9,13 @@ import (
 	"signet/store"
 )
 
-// storedName returns the spelling under which the user of a typed name is stored: the canonical one, or, where
+// MaxName is how long a username may be, in bytes. Longer names cannot exist and are refused before any work.
+const MaxName = 320
+
+// StoredName returns the spelling under which the user of a typed name is stored: the canonical one, or, where
 // nobody has that, the one under which earlier versions stored the name. The two are the same for nearly all
 // names, and the store is then not asked. It returns password.ErrUsername for what can be no name.
-func (s *Server) storedName(ctx context.Context, typed string) (string, error) {
+func StoredName(ctx context.Context, s store.Users, typed string) (string, error) {
 	name, err := password.CanonicalUsername(typed)
 	if err != nil {
 		return "", err
@@ -21,7 +24,7 @@ func (s *Server) storedName(ctx context.Context, typed string) (string, error) {
 	if err != nil || former == name {
 		return name, nil
 	}
-	switch _, err := s.store.UserByName(ctx, name); {
+	switch _, err := s.UserByName(ctx, name); {
 	case err == nil:
 		return name, nil
 	case errors.Is(err, store.ErrNotFound):
@@ -31,15 +34,15 @@ func (s *Server) storedName(ctx context.Context, typed string) (string, error) {
 	}
 }
 
-// createUser creates the user, unless somebody has the name in the spelling of earlier versions.
-func (s *Server) createUser(ctx context.Context, u store.User, typed string) error {
+// Create creates the user, unless somebody has the name in the spelling of earlier versions.
+func Create(ctx context.Context, s store.Users, u store.User, typed string) error {
 	if former, err := password.FormerUsername(typed); err == nil && former != u.Username {
-		switch _, err := s.store.UserByName(ctx, former); {
+		switch _, err := s.UserByName(ctx, former); {
 		case err == nil:
 			return store.ErrExists
 		case !errors.Is(err, store.ErrNotFound):
 			return err
 		}
 	}
-	return s.store.CreateUser(ctx, u)
+	return s.CreateUser(ctx, u)
 }
