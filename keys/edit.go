@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	"signet/keys/mark"
 	"signet/keys/rotation"
 )
 
@@ -96,7 +97,7 @@ type Rewrapping struct {
 // more. After it the second key opens only what else was sealed with it.
 func (e Editor) Rewrap(ctx context.Context) (r Rewrapping, err error) {
 	err = e.m.updater.update(ctx, func(d *draft) error {
-		r = Rewrapping{At: d.Now(), Changed: e.m.MasterKeyInUse() != 0}
+		r = Rewrapping{At: d.Now, Changed: e.m.MasterKeyInUse() != 0}
 		if r.Changed {
 			d.rewrap = true
 			d.Record(rotation.StepRewrapped)
@@ -220,4 +221,17 @@ func (u *updater) resetClock(ctx context.Context) (ClockReset, error) {
 	u.announce(next.version, []rotation.Transition{{Step: rotation.StepReset, At: now}})
 	r.Version, r.Changed = next.version, true
 	return r, nil
+}
+
+// RestoreMark takes over a mark of this install: kids that were revoked, and the latest time seen. It is for
+// a store that was just put back.
+func (e Editor) RestoreMark(from mark.Mark) {
+	e.m.clock.Merge(from.SeenAt, from.ClockResets)
+	e.m.updater.marks.Remember(from.Revoked)
+}
+
+// ReplaceMark writes a mark of this keyring in the place of whatever is in storage. It is for commands that
+// have just filled the store.
+func (e Editor) ReplaceMark(storage mark.Storage) error {
+	return e.m.updater.marks.Replace(storage, e.m.updater.currentMark())
 }

@@ -206,14 +206,14 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// firstDocument is the document of a new install.
-func firstDocument(t testing.TB, tt rotation.Timetable, algs []string) document {
+// newDocument is the document of a new install.
+func newDocument(t testing.TB, tt rotation.Timetable, algs []string) document {
 	t.Helper()
 	m, err := newManager(Config{Storage: &memory{}, InstallID: "x", Master: []masterkey.Key{testMaster(1)}, Timetable: tt, Algorithms: algs, Now: func() time.Time { return testStart }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, _, err := m.firstDocument(t.Context(), newPendingKeys(nil, m.cfg.Log))
+	d, _, err := firstDocument(t.Context(), m.cfg, newPendingKeys(nil, m.cfg.Log))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"signet/keys/clockcheck"
@@ -32,11 +33,18 @@ func Init(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if err := m.checkEmpty(ctx); err != nil {
+	version, _, err := m.store.load(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for a keyring: %w", err)
+	}
+	if version != 0 {
+		return ErrExists
+	}
+	if err := m.clock.Check(); err != nil {
 		return err
 	}
 	pending := newPendingKeys(m.updater.makesRemote(), m.cfg.Log)
-	first, steps, err := m.firstDocument(ctx, pending)
+	first, steps, err := firstDocument(ctx, m.cfg, pending)
 	if err != nil {
 		pending.discard(ctx, rotation.Keyring{})
 		return err
@@ -56,16 +64,16 @@ func Init(ctx context.Context, cfg Config) error {
 	if m.cfg.Mark == nil {
 		return nil
 	}
-	if err := m.ReplaceMark(m.cfg.Mark); err != nil {
+	if err := m.Edit().ReplaceMark(m.cfg.Mark); err != nil {
 		m.cfg.Log.Warn("the mark of the keyring cannot be written", "error", err)
 	}
 	return nil
 }
 
 // firstDocument makes the keys of the first keyring.
-func (m *Manager) firstDocument(ctx context.Context, pending *pendingKeys) (document, []rotation.Transition, error) {
-	now, fresh := m.clock.Reading(), pending.fresh()
-	if _, _, err := rotation.First(m.cfg.Timetable, m.cfg.Algorithms, now, fresh); err != nil {
+func firstDocument(ctx context.Context, cfg *Config, pending *pendingKeys) (document, []rotation.Transition, error) {
+	now, fresh := cfg.Now(), pending.fresh()
+	if _, _, err := rotation.First(cfg.Timetable, cfg.Algorithms, now, fresh); err != nil {
 		return document{}, nil, err
 	}
 	for _, alg := range fresh.Needs() {
@@ -73,24 +81,11 @@ func (m *Manager) firstDocument(ctx context.Context, pending *pendingKeys) (docu
 			return document{}, nil, err
 		}
 	}
-	ring, steps, err := rotation.First(m.cfg.Timetable, m.cfg.Algorithms, now, pending.fresh())
+	ring, steps, err := rotation.First(cfg.Timetable, cfg.Algorithms, now, pending.fresh())
 	if err != nil {
 		return document{}, nil, err
 	}
-	return document{ring, pending.private, Records{Sealed: m.cfg.Sealed}}, steps, nil
-}
-
-// checkEmpty returns nil when there is no keyring in the store and the clock is right for making one;
-// ErrExists when there is.
-func (m *Manager) checkEmpty(ctx context.Context) error {
-	version, _, err := m.store.load(ctx)
-	if err != nil {
-		return fmt.Errorf("looking for a keyring: %w", err)
-	}
-	if version != 0 {
-		return ErrExists
-	}
-	return m.clock.Check()
+	return document{ring, pending.private, Records{Sealed: cfg.Sealed}}, steps, nil
 }
 
 // Open reads the keyring and returns a Manager that can sign. ErrNoKeyring if there is none,
@@ -224,19 +219,6 @@ func (m *Manager) MasterKeyInUse() int { return m.store.sealer.KeyOf(m.held.load
 // MasterKeyHints names the master keys of this replica. A hint reveals nothing about its key.
 func (m *Manager) MasterKeyHints() []string { return m.store.sealer.Hints() }
 
-// RestoreMark takes over a mark of this install: kids that were revoked, and the latest time seen. It is for
-// a store that was just put back.
-func (m *Manager) RestoreMark(from mark.Mark) {
-	m.clock.Merge(from.SeenAt, from.ClockResets)
-	m.updater.marks.Remember(from.Revoked)
-}
-
-// ReplaceMark writes a mark of this keyring in the place of whatever is in storage. It is for commands that
-// have just filled the store.
-func (m *Manager) ReplaceMark(storage mark.Storage) error {
-	return m.updater.marks.Replace(storage, m.updater.currentMark())
-}
-
 // MarkedAt returns when this replica last wrote its mark; zero: not since the start.
 func (m *Manager) MarkedAt() time.Time { return m.updater.marks.SavedAt() }
 
@@ -251,4 +233,52 @@ func (m *Manager) Probe(ctx context.Context) error {
 		return nil
 	}
 	return m.prober.probe(ctx)
+}
+
+// Run keeps the keyring up to date: it calls Step at once, every Config.Poll ± 20 %, and after Poll, until
+// ctx ends; then it returns nil. Errors are logged and reported as events; they do not end it.
+func (m *Manager) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := m.Step(ctx); err != nil && ctx.Err() == nil {
+			m.cfg.Log.Warn("keeping the keyring", "error", err)
+		}
+		if ctx.Err() == nil {
+			_ = m.Probe(ctx) // which has logged it
+		}
+		pause(ctx, m.cfg.Poll, m.poll)
+	}
+	return nil
+}
+
+// Poll asks Run to read the keyring soon instead of at its next turn. It never blocks.
+func (m *Manager) Poll() {
+	select {
+	case m.poll <- struct{}{}:
+	default:
+	}
+}
+
+// pause waits for the next turn. Poll shortens it to a tenth of Config.Poll, so that many requests for it do
+// not overload the store.
+func pause(ctx context.Context, poll time.Duration, wake <-chan struct{}) {
+	least := poll / 10
+	if !sleep(ctx, least, nil) {
+		return
+	}
+	jitter := time.Duration((rand.Float64()*0.4 - 0.2) * float64(poll)) // replicas spread out
+	sleep(ctx, poll-least+jitter, wake)
+}
+
+// sleep reports whether it ended because of d; a nil wake never ends it.
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-wake:
+		return false
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -194,7 +194,7 @@ func (r *replica) init() {
 		panic(err)
 	}
 	m.cfg.Timetable = r.sim.plan.Believed
-	first, _, err := m.firstDocument(context.Background(), newPendingKeys(nil, m.cfg.Log))
+	first, _, err := firstDocument(context.Background(), m.cfg, newPendingKeys(nil, m.cfg.Log))
 	if err != nil {
 		panic(err)
 	}

@@ -109,7 +109,7 @@ func (u *updater) attempt(ctx context.Context, pending *pendingKeys, edit func(*
 	if !d.Changed() && !d.changed && !u.reassert {
 		return nil
 	}
-	next := cur.document.with(d.Keyring(), pending.private)
+	next := cur.document.with(d.Keyring, pending.private)
 	next.records = d.records
 	return u.propose(ctx, cur, now, next, d)
 }
@@ -144,7 +144,7 @@ func (u *updater) propose(ctx context.Context, cur *snapshot, now time.Time, nex
 	}
 	written, swapped, err := u.store.write(ctx, cur.version, max(cur.version+1, u.cfg.AtLeast), next, master)
 	if err != nil {
-		u.inDoubt = &proposal{written.sealed, d.Transitions()}
+		u.inDoubt = &proposal{written.sealed, d.Transitions}
 		return err
 	}
 	if !swapped {
@@ -156,7 +156,7 @@ func (u *updater) propose(ctx context.Context, cur *snapshot, now time.Time, nex
 	}
 	clear(u.late)
 	u.reassert = false
-	u.announce(written.version, d.Transitions())
+	u.announce(written.version, d.Transitions)
 	return nil
 }
 

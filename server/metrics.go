@@ -17,8 +17,6 @@ type counters struct {
 	keyring    *metrics.Keyring
 	unreadable prometheus.Counter
 
-	adminRefused *prometheus.CounterVec
-
 	reloadsFailed prometheus.Counter
 }
 
@@ -33,13 +31,7 @@ func newCounters(reg prometheus.Registerer, keyring *keys.Manager, pool *passwor
 		reloadsFailed: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_config_reloads_failed_total",
 			Help: "Configurations that were read again on SIGHUP and could not be used."}),
 	}
-	m.adminRefused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_admin_refused_total",
-		Help: "Requests refused at the admin listener: no good token, a token without the scope, for another audience, or without the rights of the client it would change."},
-		[]string{"reason"})
-	for _, reason := range []string{"token", "scope", "audience", "rights"} {
-		m.adminRefused.WithLabelValues(reason)
-	}
-	reg.MustRegister(m.adminRefused, m.auditLost, m.withheld, m.reloadsFailed, m.unreadable)
+	reg.MustRegister(m.auditLost, m.withheld, m.reloadsFailed, m.unreadable)
 	metrics.RegisterPool(reg, pool)
 	m.keyring = metrics.NewKeyring(reg, keyring, now)
 	return m

@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/server/account"
+	"signet/server/admin"
 	"signet/server/audit"
 	"signet/server/clientauth"
 	"signet/server/connlimit"
@@ -25,7 +27,6 @@ import (
 	"signet/server/syntax"
 	"signet/server/throttle"
 	"signet/server/token"
-	"signet/server/users"
 	"signet/store"
 	"signet/store/seal"
 )
@@ -74,13 +75,14 @@ type Server struct {
 	now           func() time.Time
 	edge          *edge.Server
 	table         map[string]*edge.Route
+	admin         *admin.Admin
 	issuer        *token.Issuer
 	checker       *token.Checker
 	clients       *clientauth.Cache
 	floors        *clientauth.Floors
 	authenticator *clientauth.Authenticator
 	throttle      *throttle.Throttle
-	hashes        *users.Sampler
+	hashes        *account.Sampler
 	oauth         *oauth.Handler
 	metrics       *counters
 	discovery     *discovery.Handler
@@ -88,9 +90,6 @@ type Server struct {
 	audit         *audit.Recorder
 	applied       atomic.Pointer[Settings]
 	started       time.Time
-
-	backingUp sync.Mutex // held while a backup is made and sent
-
 }
 
 // New returns a Server that is ready to answer. Close it when no request is in flight any more.
@@ -110,7 +109,7 @@ func New(cfg Config) (*Server, error) {
 		throttle: throttle.New(throttleKeys, cfg.Keys.MasterKeyInUse),
 		metrics:  newCounters(cfg.Registry, cfg.Keys, cfg.Passwords, cfg.Now),
 	}
-	s.hashes = users.NewSampler(cfg.Store, cfg.Passwords, cfg.Log)
+	s.hashes = account.NewSampler(cfg.Store, cfg.Passwords, cfg.Log)
 	s.Apply(cfg.Settings)
 	s.audit = audit.New(audit.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: id,
 		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc, ShowNames: func() bool { return s.settings().LogUsernames }})
@@ -136,6 +135,7 @@ func New(cfg Config) (*Server, error) {
 		MaxTokenLife: cfg.MaxTokenLife, Settings: func() *oauth.Settings { return &s.settings().Settings }, Dependency: dependencyOf,
 		Foreign: s.metrics.keyring.CountForeign})
 	s.table = s.routes()
+	s.admin = newAdmin(s)
 	return s, nil
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -15,21 +16,24 @@ const OutboxAfter = time.Minute
 
 type eventKey struct{}
 
-// WithEvent returns the context of one change whose audit event is e. The methods of Clients, Users, Sessions and
-// Logins that change something, RevokeToken and SwapKeyring keep e in the outbox together with what they write, and
-// then set e.Outbox. Where they write nothing, or fail, they keep nothing. The function that is passed to UpdateUser or
-// UpdateClient may still complete e. Rotate has Rotation.RequestID instead.
+// WithEvent returns the context of one change whose audit event is e, in addition to the events that ctx has. The methods
+// of Clients, Users, Sessions and Logins that change something, RevokeToken and SwapKeyring keep e in the outbox together
+// with what they write, and then set e.Outbox. Where they write nothing, or fail, they keep nothing. The function that is
+// passed to UpdateUser or UpdateClient may still complete e. Rotate has Rotation.RequestID instead.
 func WithEvent(ctx context.Context, e *Event) context.Context {
-	return context.WithValue(ctx, eventKey{}, e)
+	events, _ := ctx.Value(eventKey{}).([]*Event)
+	return context.WithValue(ctx, eventKey{}, append(slices.Clip(events), e))
 }
 
-// EventOf returns the event of WithEvent. It is nil where there is none, and where the event is in the outbox already.
-func EventOf(ctx context.Context) *Event {
-	e, _ := ctx.Value(eventKey{}).(*Event)
-	if e == nil || e.Outbox != "" {
-		return nil
+// EventsOf returns the events of WithEvent, without those that are in the outbox already.
+func EventsOf(ctx context.Context) (events []*Event) {
+	all, _ := ctx.Value(eventKey{}).([]*Event)
+	for _, e := range all {
+		if e.Outbox == "" {
+			events = append(events, e)
+		}
 	}
-	return e
+	return events
 }
 
 // Event returns the type and the outcome of the audit event of a rotation; ok is false for an outcome that changes

@@ -35,7 +35,7 @@ const (
 	groupRun    = "Run a server"
 	groupManage = "Manage a running server"
 	groupMove   = "Back up and move"
-	groupTools  = "Look and check"
+	groupTools  = "Inspect and check"
 )
 
 // commands is the whole command line, in the order of its help.
@@ -67,7 +67,7 @@ func commands(app *cli.App) []row {
 
 // newStore is the one group whose commands come from two packages: the server seals, and compact opens the file itself.
 func newStore(app *cli.App) *cobra.Command {
-	return cli.Group("store", "Look after the store itself", "Look after the store itself, not what is in it.",
+	return cli.Group("store", "Maintain the store: seal its records, shrink its file", "Maintain the store.",
 		manage.NewStoreSeal(app), transfer.NewCompact(app))
 }
 

@@ -47,7 +47,9 @@ var arrows = map[string][]string{
 	"keys/rotation":   {},
 	"keys/secret":     {},
 
-	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/oauth", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "server/users", "store", "store/seal"},
+	"server":              {"keys", "keys/clockcheck", "keys/rotation", "server/account", "server/admin", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/oauth", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store", "store/seal"},
+	"server/account":      {"server/password", "store"},
+	"server/admin":        {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/admin/api":    {},
 	"server/admin/client": {"server/admin/api"},
 	"server/audit":        {"server/edge", "server/loglimit", "store"},
@@ -57,7 +59,7 @@ var arrows = map[string][]string{
 	"server/edge":         {"server/loglimit"},
 	"server/loglimit":     {},
 	"server/metrics":      {"keys", "keys/jose", "keys/rotation", "server/password"},
-	"server/oauth":        {"keys", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/password", "server/syntax", "server/throttle", "server/token", "server/users", "store"},
+	"server/oauth":        {"keys", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/password", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/oauth/engine": {},
 	"server/password":     {},
 	"server/replica":      {"keys", "store"},
@@ -65,7 +67,6 @@ var arrows = map[string][]string{
 	"server/syntax":       {},
 	"server/throttle":     {"store"},
 	"server/token":        {"keys", "keys/clockcheck", "keys/jose", "server/syntax", "store"},
-	"server/users":        {"server/password", "store"},
 
 	"store":                 {},
 	"store/archive":         {"store", "store/seal"},

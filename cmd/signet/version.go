@@ -50,7 +50,7 @@ func version() string { return thisVersion().Version }
 func versionCommand(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Show which version this is",
+		Short:   "Show the version",
 		Example: "signet version -o json",
 		Args:    cli.Args(),
 		RunE: func(*cobra.Command, []string) error {

@@ -23,7 +23,7 @@ func Advance(r Keyring, tt Timetable, algs []string, now time.Time, fresh *Fresh
 	if err := d.Advance(algs); err != nil {
 		return r, nil, err
 	}
-	return d.ring, d.steps, nil
+	return d.Keyring, d.Transitions, nil
 }
 
 // First returns the first keyring of an install: for each algorithm a key that signs at once, because
@@ -37,19 +37,19 @@ func First(tt Timetable, algs []string, now time.Time, fresh *Fresh) (Keyring, [
 		if err != nil {
 			return Keyring{}, nil, err
 		}
-		k.PublishAt, k.ActivateAt = d.now, d.now
+		k.PublishAt, k.ActivateAt = d.Now, d.Now
 		d.add(k)
 	}
 	if err := d.Advance(algs); err != nil {
 		return Keyring{}, nil, err
 	}
-	for i := range d.ring.Keys {
-		if k := &d.ring.Keys[i]; k.ActivateAt.Equal(d.now) {
-			k.PublishAt = d.now.Add(-tt.Skew)
+	for i := range d.Keyring.Keys {
+		if k := &d.Keyring.Keys[i]; k.ActivateAt.Equal(d.Now) {
+			k.PublishAt = d.Now.Add(-tt.Skew)
 			k.ActivateAt = k.PublishAt
 		}
 	}
-	return d.ring, d.steps, nil
+	return d.Keyring, d.Transitions, nil
 }
 
 // Advance does what is due: see the function Advance.
@@ -62,7 +62,7 @@ func (d *Draft) Advance(algs []string) error {
 			return err
 		}
 	}
-	for _, alg := range d.unconfigured(algs) {
+	for _, alg := range d.Keyring.unconfigured(algs) {
 		d.retireAlgorithm(alg, algs)
 	}
 	return nil
@@ -80,8 +80,8 @@ func (d *Draft) ensureSuccessor(alg string) error {
 		}
 	}
 	active, pending := d.find(alg, Active), d.find(alg, Pending)
-	if active == nil && d.interrupted(alg) {
-		d.promote(pending)
+	if active == nil && d.Keyring.interrupted(alg, d.Now) {
+		d.activateNow(pending, d.Now) // published long enough or not: the alternative is to sign nothing
 		return nil
 	}
 	d.schedule(active, pending)
@@ -94,7 +94,7 @@ func (d *Draft) create(alg string) error {
 	if err != nil {
 		return err
 	}
-	k.PublishAt = d.nextPublication(alg)
+	k.PublishAt = d.Keyring.nextPublication(alg, d.Now, d.Now.Add(d.notice))
 	k.ActivateAt = k.PublishAt.Add(d.tt.Publish)
 	if active := d.find(alg, Active); active != nil {
 		k.ActivateAt = later(k.ActivateAt, active.ActivateAt.Add(d.tt.Active))
@@ -106,14 +106,13 @@ func (d *Draft) create(alg string) error {
 	return nil
 }
 
-// nextPublication returns when the next key of the algorithm can be published so that the key set has no
-// more than maxPublished.
-func (d *Draft) nextPublication(alg string) time.Time {
-	soon := d.now.Add(d.notice)
+// nextPublication returns when the next key of the algorithm can be published, from soon on, so that the key
+// set has no more than maxPublished.
+func (r Keyring) nextPublication(alg string, now, soon time.Time) time.Time {
 	var ends []time.Time // when the published keys are removed; the active one stays
 	staying := 0
-	for _, k := range d.ring.Keys {
-		switch state := k.State(d.now); {
+	for _, k := range r.Keys {
+		switch state := k.State(now); {
 		case k.Alg != alg:
 		case state == Retired:
 			ends = append(ends, k.RemoveAt)
@@ -138,7 +137,7 @@ func (d *Draft) schedule(active, pending *Key) {
 	if active == nil {
 		return
 	}
-	removal := pending.ActivateAt.Add(d.retention(*active))
+	removal := pending.ActivateAt.Add(d.tt.retention(*active))
 	switch {
 	case !active.RetireAt.Equal(pending.ActivateAt):
 		active.RetireAt, active.RemoveAt = pending.ActivateAt, removal
@@ -155,35 +154,20 @@ func (d *Draft) ActivateEarly(alg string) (time.Time, error) {
 	if active == nil || pending == nil {
 		return time.Time{}, fmt.Errorf("%w %s", ErrAlgorithm, alg)
 	}
-	soonest := later(d.now.Add(d.notice), pending.PublishAt.Add(d.tt.Publish))
+	soonest := later(d.Now.Add(d.notice), pending.PublishAt.Add(d.tt.Publish))
 	if soonest.Before(pending.ActivateAt) {
 		pending.ActivateAt = soonest
 		d.record(StepScheduled, *pending, soonest)
 		d.schedule(active, pending)
-		active.RemoveAt = d.removalAfter(*active, active.RetireAt)
+		active.RemoveAt = d.tt.removalAfter(*active, active.RetireAt)
 	}
 	return pending.ActivateAt, nil
 }
 
-// removalAfter returns when a key is removed whose end was brought forward. A replica that has not read of it
-// signs for SignStale more; and the clock that brought it forward may be Skew behind the one that removes it.
-func (d *Draft) removalAfter(k Key, retireAt time.Time) time.Time {
-	return retireAt.Add(d.retention(k) + d.tt.Skew)
-}
-
 // interrupted reports whether the algorithm's signing key was revoked and its successor did not take over
 // in the same step, so that nothing signs. Revoke does not leave a keyring so.
-func (d *Draft) interrupted(alg string) bool {
-	return slices.ContainsFunc(d.ring.Keys, func(k Key) bool {
-		return k.Alg == alg && k.State(d.now) == Revoked && !k.ActivateAt.After(k.RevokedAt) && !reached(k.RetireAt, k.RevokedAt)
+func (r Keyring) interrupted(alg string, now time.Time) bool {
+	return slices.ContainsFunc(r.Keys, func(k Key) bool {
+		return k.Alg == alg && k.State(now) == Revoked && !k.ActivateAt.After(k.RevokedAt) && !reached(k.RetireAt, k.RevokedAt)
 	})
-}
-
-// promote activates a key at once, published long enough or not: the alternative is to sign nothing.
-func (d *Draft) promote(k *Key) {
-	if k.PublishAt.After(d.now) {
-		k.PublishAt = d.now
-	}
-	k.ActivateAt = d.now
-	d.record(StepScheduled, *k, d.now)
 }

@@ -123,7 +123,7 @@ func TestAdvanceProperties(t *testing.T) {
 				if _, err := p.ActivateEarly(algs[0]); err != nil {
 					t.Fatal(err)
 				}
-				r = p.ring
+				r = p.Keyring
 			}
 		}
 	})
@@ -197,7 +197,7 @@ func TestKeySetStaysSmall(t *testing.T) {
 		if _, err := p.ActivateEarly(es256); err != nil {
 			t.Fatal(err)
 		}
-		r = p.ring
+		r = p.Keyring
 		most = max(most, len(r.At(now).Published))
 	}
 	if most != maxPublished {

@@ -7,34 +7,34 @@ import (
 // bury turns keys that are gone into tombstones. A revoked one stays for Retain, so that operators see it.
 func (d *Draft) bury() {
 	d.remove(func(k Key) bool {
-		switch k.State(d.now) {
+		switch k.State(d.Now) {
 		case Removed:
 			return true
 		case Revoked:
-			return reached(k.RevokedAt.Add(d.tt.Retain), d.now)
+			return reached(k.RevokedAt.Add(d.tt.Retain), d.Now)
 		default:
 			return false
 		}
 	})
-	d.ring.Leaving = slices.DeleteFunc(d.ring.Leaving, func(l Leaving) bool {
-		return !slices.ContainsFunc(d.ring.Keys, func(k Key) bool { return k.Alg == l.Alg })
+	d.Keyring.Leaving = slices.DeleteFunc(d.Keyring.Leaving, func(l Leaving) bool {
+		return !slices.ContainsFunc(d.Keyring.Keys, func(k Key) bool { return k.Alg == l.Alg })
 	})
 }
 
 func (d *Draft) remove(gone func(Key) bool) {
-	d.ring.Keys = slices.DeleteFunc(d.ring.Keys, func(k Key) bool {
+	d.Keyring.Keys = slices.DeleteFunc(d.Keyring.Keys, func(k Key) bool {
 		if !gone(k) {
 			return false
 		}
-		d.ring.Tombstones = append(d.ring.Tombstones, Tombstone{k.KID, d.now, !k.RevokedAt.IsZero()})
-		d.record(StepRemoved, k, d.now)
+		d.Keyring.Tombstones = append(d.Keyring.Tombstones, Tombstone{k.KID, d.Now, !k.RevokedAt.IsZero()})
+		d.record(StepRemoved, k, d.Now)
 		return true
 	})
 }
 
 // unconfigured returns the keyring's algorithms that are not in algs.
-func (d *Draft) unconfigured(algs []string) (others []string) {
-	for _, k := range d.ring.Keys {
+func (r Keyring) unconfigured(algs []string) (others []string) {
+	for _, k := range r.Keys {
 		if !slices.Contains(algs, k.Alg) && !slices.Contains(others, k.Alg) {
 			others = append(others, k.Alg)
 		}
@@ -44,12 +44,12 @@ func (d *Draft) unconfigured(algs []string) (others []string) {
 
 // cancelRetirement keeps an algorithm that another replica is not configured for.
 func (d *Draft) cancelRetirement(alg string) {
-	i := d.leaving(alg)
-	if i < 0 || d.ring.Leaving[i].At.IsZero() {
+	i := d.Keyring.leaving(alg)
+	if i < 0 || d.Keyring.Leaving[i].At.IsZero() {
 		return
 	}
-	d.ring.Leaving[i] = Leaving{Alg: alg, KeptUntil: d.now.Add(d.tt.Publish)}
-	d.record(StepKept, Key{Alg: alg}, d.now)
+	d.Keyring.Leaving[i] = Leaving{Alg: alg, KeptUntil: d.Now.Add(d.tt.Publish)}
+	d.record(StepKept, Key{Alg: alg}, d.Now)
 }
 
 // retireAlgorithm announces the end of an algorithm, and ends it when Publish has passed without a
@@ -58,18 +58,18 @@ func (d *Draft) retireAlgorithm(alg string, configured []string) {
 	if !slices.ContainsFunc(configured, func(a string) bool { return d.find(a, Active) != nil }) {
 		return
 	}
-	i := d.leaving(alg)
+	i := d.Keyring.leaving(alg)
 	if i < 0 {
-		d.ring.Leaving = append(d.ring.Leaving, Leaving{Alg: alg})
-		i = len(d.ring.Leaving) - 1
+		d.Keyring.Leaving = append(d.Keyring.Leaving, Leaving{Alg: alg})
+		i = len(d.Keyring.Leaving) - 1
 	}
-	switch l := &d.ring.Leaving[i]; {
+	switch l := &d.Keyring.Leaving[i]; {
 	case !l.At.IsZero():
-		if reached(l.At, d.now) {
+		if reached(l.At, d.Now) {
 			d.endAlgorithm(alg)
 		}
-	case !d.now.Before(l.KeptUntil):
-		l.At = d.now.Add(d.tt.Publish)
+	case !d.Now.Before(l.KeptUntil):
+		l.At = d.Now.Add(d.tt.Publish)
 		d.record(StepLeaving, Key{Alg: alg}, l.At)
 	}
 }
@@ -79,19 +79,19 @@ func (d *Draft) endAlgorithm(alg string) {
 	if pending := d.find(alg, Pending); pending != nil {
 		// A replica that holds the old plan may still follow it, so a successor is not removed shortly
 		// before it activates: then it is retired instead.
-		if pending.ActivateAt.Before(d.now.Add(d.tt.SignStale + d.tt.Skew + d.notice)) {
+		if pending.ActivateAt.Before(d.Now.Add(d.tt.SignStale + d.tt.Skew + d.notice)) {
 			return
 		}
 		kid := pending.KID
 		d.remove(func(k Key) bool { return k.KID == kid })
 	}
-	end := d.now.Add(d.notice)
+	end := d.Now.Add(d.notice)
 	if active := d.find(alg, Active); active != nil && (active.RetireAt.IsZero() || active.RetireAt.After(end)) {
-		active.RetireAt, active.RemoveAt = end, d.removalAfter(*active, end)
+		active.RetireAt, active.RemoveAt = end, d.tt.removalAfter(*active, end)
 		d.record(StepScheduled, *active, end)
 	}
 }
 
-func (d *Draft) leaving(alg string) int {
-	return slices.IndexFunc(d.ring.Leaving, func(l Leaving) bool { return l.Alg == alg })
+func (r Keyring) leaving(alg string) int {
+	return slices.IndexFunc(r.Leaving, func(l Leaving) bool { return l.Alg == alg })
 }

@@ -52,12 +52,13 @@ func letter(n int) (name string) {
 
 // Draft is a changed copy of a keyring that is not written yet, with the transitions that led to it.
 type Draft struct {
-	ring   Keyring
+	Keyring     Keyring
+	Transitions []Transition
+	Now         time.Time // the moment of the draft
+
 	tt     Timetable
-	now    time.Time
 	notice time.Duration
 	fresh  *Fresh
-	steps  []Transition
 	silent bool // something has changed that is no transition
 }
 
@@ -66,27 +67,18 @@ func NewDraft(r Keyring, tt Timetable, now time.Time, fresh *Fresh) *Draft {
 	// Times are written in UTC to the millisecond, and without the monotonic reading, which stops
 	// while the machine is suspended.
 	now = later(now.Round(0).UTC().Truncate(time.Millisecond), r.SeenAt)
-	return &Draft{ring: r.Clone(), tt: tt, now: now, notice: tt.Notice(), fresh: fresh}
+	return &Draft{Keyring: r.Clone(), Now: now, tt: tt, notice: tt.Notice(), fresh: fresh}
 }
 
-// Keyring returns the changed keyring.
-func (d *Draft) Keyring() Keyring { return d.ring }
-
-// Transitions returns what has changed.
-func (d *Draft) Transitions() []Transition { return d.steps }
-
 // Changed reports whether the draft differs from the keyring that it began with.
-func (d *Draft) Changed() bool { return len(d.steps) > 0 || d.silent }
-
-// Now returns the moment of the draft.
-func (d *Draft) Now() time.Time { return d.now }
+func (d *Draft) Changed() bool { return len(d.Transitions) > 0 || d.silent }
 
 // Record adds a transition about the keyring as a whole.
-func (d *Draft) Record(step Step) { d.record(step, Key{}, d.now) }
+func (d *Draft) Record(step Step) { d.record(step, Key{}, d.Now) }
 
 func (d *Draft) record(step Step, k Key, at time.Time) {
-	d.steps = append(d.steps, Transition{Step: step, KID: k.KID, Alg: k.Alg, At: at})
-	d.ring.SeenAt = d.now
+	d.Transitions = append(d.Transitions, Transition{Step: step, KID: k.KID, Alg: k.Alg, At: at})
+	d.Keyring.SeenAt = d.Now
 }
 
 // newKey returns a key whose kid was never used.
@@ -95,30 +87,30 @@ func (d *Draft) newKey(alg string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("making a signing key for %s: %w", alg, err)
 	}
-	if d.ring.Has(kid) {
+	if d.Keyring.Has(kid) {
 		return Key{}, fmt.Errorf("making a signing key for %s: kid %s was used before", alg, kid)
 	}
-	return Key{KID: kid, Alg: alg, CreatedAt: d.now, Hold: d.tt.hold()}, nil
+	return Key{KID: kid, Alg: alg, CreatedAt: d.Now, Hold: d.tt.hold()}, nil
 }
 
 func (d *Draft) add(k Key) {
-	d.ring.Keys = append(d.ring.Keys, k)
+	d.Keyring.Keys = append(d.Keyring.Keys, k)
 	d.record(StepCreated, k, k.PublishAt)
 }
 
 // find returns the algorithm's key in that state, or nil. It points into the keyring until a key is added.
 func (d *Draft) find(alg string, s State) *Key {
-	i := slices.IndexFunc(d.ring.Keys, func(k Key) bool { return k.Alg == alg && k.State(d.now) == s })
+	i := slices.IndexFunc(d.Keyring.Keys, func(k Key) bool { return k.Alg == alg && k.State(d.Now) == s })
 	if i < 0 {
 		return nil
 	}
-	return &d.ring.Keys[i]
+	return &d.Keyring.Keys[i]
 }
 
 // recordActivated records an activation, and the retirement that it was.
 func (d *Draft) recordActivated(active Key) {
-	for _, k := range d.ring.Keys {
-		if k.Alg == active.Alg && k.State(d.now) == Retired && k.RetireAt.Equal(active.ActivateAt) {
+	for _, k := range d.Keyring.Keys {
+		if k.Alg == active.Alg && k.State(d.Now) == Retired && k.RetireAt.Equal(active.ActivateAt) {
 			d.record(StepRetired, k, k.RetireAt)
 		}
 	}
@@ -129,9 +121,9 @@ func (d *Draft) recordActivated(active Key) {
 // grows, because it is not known under which of several timetables the key signs its last token. A
 // keyring that was written before this was recorded has the plan of the timetable of then.
 func (d *Draft) recordHold() {
-	for i := range d.ring.Keys {
-		k := &d.ring.Keys[i]
-		if s := k.State(d.now); s != Pending && s != Active {
+	for i := range d.Keyring.Keys {
+		k := &d.Keyring.Keys[i]
+		if s := k.State(d.Now); s != Pending && s != Active {
 			continue
 		}
 		need := max(k.Hold, d.tt.hold())
@@ -145,16 +137,13 @@ func (d *Draft) recordHold() {
 	}
 }
 
-// retention returns how long the key stays in the key set after it has retired.
-func (d *Draft) retention(k Key) time.Duration { return max(d.tt.Retain, k.Hold) }
-
 // SeenLate delays the activation of a pending key that some replica did not see at its PublishAt.
 func (d *Draft) SeenLate(kid string, at time.Time) {
-	i := slices.IndexFunc(d.ring.Keys, func(k Key) bool { return k.KID == kid && k.State(d.now) == Pending })
-	if i < 0 || !d.ring.Keys[i].PublishAt.Before(at) {
+	i := slices.IndexFunc(d.Keyring.Keys, func(k Key) bool { return k.KID == kid && k.State(d.Now) == Pending })
+	if i < 0 || !d.Keyring.Keys[i].PublishAt.Before(at) {
 		return
 	}
-	k := &d.ring.Keys[i]
+	k := &d.Keyring.Keys[i]
 	k.PublishAt = at
 	d.record(StepScheduled, *k, later(k.ActivateAt, at.Add(d.tt.Publish)))
 }

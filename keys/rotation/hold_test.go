@@ -54,14 +54,14 @@ func TestTokensOutliveTimetables(t *testing.T) {
 				p := NewDraft(r, tt, now, fresh)
 				if p.Advance([]string{es256}) == nil {
 					if _, err := p.ActivateEarly(es256); err == nil {
-						r = p.ring
+						r = p.Keyring
 					}
 				}
 			case 2:
 				p := NewDraft(r, tt, now, fresh)
 				if p.Advance([]string{es256}) == nil {
 					if _, err := p.RotateNow(es256); err == nil {
-						r = p.ring
+						r = p.Keyring
 					}
 				}
 			}

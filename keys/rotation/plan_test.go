@@ -27,7 +27,7 @@ func drawKeyring(t *rapid.T, tt Timetable, algs []string) (r Keyring, now time.T
 				t.Fatal(err)
 			}
 		}
-		r = p.ring
+		r = p.Keyring
 	}
 	return r, now, fresh
 }

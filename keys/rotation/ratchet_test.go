@@ -47,13 +47,13 @@ func TestNoKeyMovesBackwards(t *testing.T) {
 			case 0:
 				_, err = p.RotateNow(alg)
 			case 1:
-				k := p.ring.Keys[index("key", len(p.ring.Keys))]
+				k := p.Keyring.Keys[index("key", len(p.Keyring.Keys))]
 				_, err = p.Revoke(k.KID, RevokeOptions{Emergency: true})
 			case 2:
 				_, err = p.ActivateEarly(alg)
 			}
-			if err == nil && len(p.steps) > 0 {
-				r = p.ring
+			if err == nil && len(p.Transitions) > 0 {
+				r = p.Keyring
 				for _, k := range r.Keys {
 					if rank(k.State(now)) < rank(was[k.KID]) {
 						t.Fatalf("a plan moved %s from %s to %s", k.KID, was[k.KID], k.State(now))

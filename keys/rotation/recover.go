@@ -30,7 +30,7 @@ func (d *Draft) Recover(revoked []string) (r Recovery, err error) {
 			replaced = append(replaced, alg)
 		}
 	}
-	for _, active := range d.ring.At(d.now).Active {
+	for _, active := range d.Keyring.At(d.Now).Active {
 		if slices.Contains(replaced, active.Alg) || d.find(active.Alg, Pending) == nil {
 			continue // an algorithm without a successor is ending
 		}
@@ -53,12 +53,12 @@ func (d *Draft) revokeKnown(kid string) (alg string, known bool, err error) {
 	case errors.Is(err, ErrRevoked):
 		return "", true, nil
 	case errors.Is(err, ErrUnknownKey):
-		d.ring.Tombstones = append(d.ring.Tombstones, Tombstone{kid, d.now, true})
-		d.record(StepRevoked, Key{KID: kid}, d.now)
+		d.Keyring.Tombstones = append(d.Keyring.Tombstones, Tombstone{kid, d.Now, true})
+		d.record(StepRevoked, Key{KID: kid}, d.Now)
 	case errors.Is(err, ErrGone):
-		i := slices.IndexFunc(d.ring.Tombstones, func(t Tombstone) bool { return t.KID == kid })
-		d.ring.Tombstones[i].Revoked = true
-		d.record(StepRevoked, Key{KID: kid}, d.now)
+		i := slices.IndexFunc(d.Keyring.Tombstones, func(t Tombstone) bool { return t.KID == kid })
+		d.Keyring.Tombstones[i].Revoked = true
+		d.record(StepRevoked, Key{KID: kid}, d.Now)
 	case err != nil:
 		return "", false, err
 	case done.Was == Active:

@@ -66,35 +66,35 @@ func (e *NotAgedError) Error() string {
 // ErrUnknownKey, ErrRevoked or ErrGone for a kid that cannot be revoked, a NotAgedError where the successor
 // is too young and o.Emergency is not set.
 func (d *Draft) Revoke(kid string, o RevokeOptions) (Revocation, error) {
-	i := slices.IndexFunc(d.ring.Keys, func(k Key) bool { return k.KID == kid })
+	i := slices.IndexFunc(d.Keyring.Keys, func(k Key) bool { return k.KID == kid })
 	if i < 0 {
-		return Revocation{}, d.whyMissing(kid)
+		return Revocation{}, d.Keyring.whyMissing(kid)
 	}
-	k := d.ring.Keys[i]
-	r := Revocation{KID: kid, Alg: k.Alg, Was: k.State(d.now), At: d.now}
-	r.Exposure, r.Unread = d.tt.exposures(k, d.now)
+	k := d.Keyring.Keys[i]
+	r := Revocation{KID: kid, Alg: k.Alg, Was: k.State(d.Now), At: d.Now}
+	r.Exposure, r.Unread = d.tt.exposures(k, d.Now)
 	if r.Was == Revoked {
 		return Revocation{}, ErrRevoked
 	}
-	last := d.isLast(k)
+	last := d.Keyring.isLast(k, d.Now)
 	if r.Was == Active && !last {
 		if err := d.requireSuccessor(k.Alg, o); err != nil {
 			return Revocation{}, err
 		}
 	}
-	at := d.effectiveFrom(k)
-	d.ring.Keys[i].RevokedAt = at
-	d.record(StepRevoked, k, d.now)
+	at := d.tt.effectiveFrom(k, d.Now)
+	d.Keyring.Keys[i].RevokedAt = at
+	d.record(StepRevoked, k, d.Now)
 	if last {
 		return r, nil
 	}
 	if r.Was == Active {
 		successor := d.find(k.Alg, Pending)
-		r.Signer = d.successor(successor)
+		r.Signer = d.tt.successor(successor)
 		d.activateNow(successor, at)
-		r.Signer.SignsFrom = d.now
+		r.Signer.SignsFrom = d.Now
 	} else if active := d.find(k.Alg, Active); active != nil {
-		r.Signer = d.successor(active)
+		r.Signer = d.tt.successor(active)
 	}
 	if r.Was != Retired {
 		if err := d.ensureSuccessor(k.Alg); err != nil {
@@ -102,14 +102,14 @@ func (d *Draft) Revoke(kid string, o RevokeOptions) (Revocation, error) {
 		}
 	}
 	if pending := d.find(k.Alg, Pending); pending != nil {
-		r.Standby = d.successor(pending)
+		r.Standby = d.tt.successor(pending)
 	}
 	return r, nil
 }
 
 // whyMissing returns the error for a kid that no key has.
-func (d *Draft) whyMissing(kid string) error {
-	t, gone := d.ring.Tombstone(kid)
+func (r Keyring) whyMissing(kid string) error {
+	t, gone := r.Tombstone(kid)
 	switch {
 	case !gone:
 		return ErrUnknownKey
@@ -121,15 +121,16 @@ func (d *Draft) whyMissing(kid string) error {
 
 // isLast reports whether the key signs for an algorithm that is ending: it has no successor and needs none,
 // because other algorithms sign.
-func (d *Draft) isLast(k Key) bool {
-	return k.State(d.now) == Active && !k.RetireAt.IsZero() && d.find(k.Alg, Pending) == nil &&
-		slices.ContainsFunc(d.ring.Keys, func(other Key) bool { return other.KID != k.KID && other.State(d.now) == Active })
+func (r Keyring) isLast(k Key, now time.Time) bool {
+	pending := slices.ContainsFunc(r.Keys, func(other Key) bool { return other.Alg == k.Alg && other.State(now) == Pending })
+	return k.State(now) == Active && !k.RetireAt.IsZero() && !pending &&
+		slices.ContainsFunc(r.Keys, func(other Key) bool { return other.KID != k.KID && other.State(now) == Active })
 }
 
 // requireSuccessor makes sure that the algorithm has a successor which may sign at once.
 func (d *Draft) requireSuccessor(alg string, o RevokeOptions) error {
 	pending := d.find(alg, Pending)
-	if pending != nil && d.successor(pending).Aged(d.now) {
+	if pending != nil && d.tt.successor(pending).Aged(d.Now) {
 		return nil
 	}
 	if !o.Emergency {
@@ -145,16 +146,16 @@ func (d *Draft) requireSuccessor(alg string, o RevokeOptions) error {
 	return nil
 }
 
-func (d *Draft) successor(k *Key) *Successor {
-	return &Successor{KID: k.KID, PublishedAt: k.PublishAt, KnownAt: k.PublishAt.Add(d.tt.Publish), SignsFrom: k.ActivateAt}
+func (t Timetable) successor(k *Key) *Successor {
+	return &Successor{KID: k.KID, PublishedAt: k.PublishAt, KnownAt: k.PublishAt.Add(t.Publish), SignsFrom: k.ActivateAt}
 }
 
 // effectiveFrom returns the time from which an unplanned change of the key counts: Skew ago, so that replicas
 // whose clocks are behind make it as soon as they have read it, but not before any step the key has taken.
-func (d *Draft) effectiveFrom(k Key) time.Time {
-	at := d.now.Add(-d.tt.Skew)
+func (t Timetable) effectiveFrom(k Key, now time.Time) time.Time {
+	at := now.Add(-t.Skew)
 	for _, change := range k.changes() {
-		if reached(change, d.now) {
+		if reached(change, now) {
 			at = later(at, change)
 		}
 	}
@@ -167,5 +168,5 @@ func (d *Draft) activateNow(k *Key, at time.Time) {
 		k.PublishAt = at
 	}
 	k.ActivateAt = at
-	d.record(StepScheduled, *k, d.now)
+	d.record(StepScheduled, *k, d.Now)
 }

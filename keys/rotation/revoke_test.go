@@ -66,15 +66,15 @@ func TestRevokeProperties(t *testing.T) {
 				if _, err := p.ActivateEarly(alg); err != nil {
 					t.Fatal(err)
 				}
-				r = p.ring
+				r = p.Keyring
 			case 1:
 				if _, err := p.RotateNow(alg); err == nil {
-					r = p.ring
+					r = p.Keyring
 				} else if !errors.As(err, new(*CrowdedError)) {
 					t.Fatal(err)
 				}
 			case 2:
-				k := rapid.SampledFrom(p.ring.Keys).Draw(t, "key")
+				k := rapid.SampledFrom(p.Keyring.Keys).Draw(t, "key")
 				was := k.State(now)
 				report, err := p.Revoke(k.KID, RevokeOptions{Emergency: true})
 				if was == Revoked {
@@ -86,7 +86,7 @@ func TestRevokeProperties(t *testing.T) {
 				if err != nil {
 					t.Fatalf("revoking a %s key: %v", was, err)
 				}
-				r, revoked = p.ring, append(revoked, k.KID)
+				r, revoked = p.Keyring, append(revoked, k.KID)
 				if active := activeOf(r, k.Alg, now); report.Was != was || report.Signer == nil || report.Signer.KID != active[0].KID || report.Standby == nil {
 					t.Fatalf("the report says %+v of %+v", report, r)
 				}
@@ -124,8 +124,8 @@ func TestRevokeOfTheLastKeyOfAnEndingAlgorithm(t *testing.T) {
 	kid := activeOf(r, rs256, now)[0].KID
 	p := NewDraft(r, tt, now, fresh)
 	report, err := p.Revoke(kid, RevokeOptions{})
-	if err != nil || report.Signer != nil || len(activeOf(p.ring, rs256, now)) != 0 || len(activeOf(p.ring, es256, now)) != 1 {
-		t.Errorf("got %+v, %v, ring %+v", report, err, p.ring)
+	if err != nil || report.Signer != nil || len(activeOf(p.Keyring, rs256, now)) != 0 || len(activeOf(p.Keyring, es256, now)) != 1 {
+		t.Errorf("got %+v, %v, ring %+v", report, err, p.Keyring)
 	}
 }
 
@@ -140,8 +140,8 @@ func TestRevokeWithoutASuccessor(t *testing.T) {
 		t.Fatalf("got %v, want a NotAgedError that names no successor", err)
 	}
 	report, err := p.Revoke(r.Keys[0].KID, RevokeOptions{Emergency: true})
-	if active := activeOf(p.ring, es256, testStart); err != nil || len(active) != 1 || active[0].KID != report.Signer.KID || report.Standby == nil {
-		t.Errorf("got %+v, %v, ring %+v", report, err, p.ring)
+	if active := activeOf(p.Keyring, es256, testStart); err != nil || len(active) != 1 || active[0].KID != report.Signer.KID || report.Standby == nil {
+		t.Errorf("got %+v, %v, ring %+v", report, err, p.Keyring)
 	}
 }
 

@@ -35,36 +35,36 @@ func (d *Draft) RotateNow(alg string) (Rotation, error) {
 	if active == nil || pending == nil {
 		return Rotation{}, fmt.Errorf("%w %s", ErrAlgorithm, alg)
 	}
-	if until := d.crowded(pending); !until.IsZero() {
+	if until := d.Keyring.crowdedUntil(pending, d.Now); !until.IsZero() {
 		return Rotation{}, &CrowdedError{Alg: alg, Until: until}
 	}
-	r := Rotation{Alg: alg, At: d.now, Retired: active.KID, Signer: d.successor(pending)}
-	at := d.effectiveFrom(*active)
-	active.RetireAt, active.RemoveAt = at, d.now.Add(d.retention(*active))
+	r := Rotation{Alg: alg, At: d.Now, Retired: active.KID, Signer: d.tt.successor(pending)}
+	at := d.tt.effectiveFrom(*active, d.Now)
+	active.RetireAt, active.RemoveAt = at, d.Now.Add(d.tt.retention(*active))
 	d.activateNow(pending, at)
-	r.Signer.SignsFrom = d.now
+	r.Signer.SignsFrom = d.Now
 	if err := d.ensureSuccessor(alg); err != nil {
 		return Rotation{}, err
 	}
 	if standby := d.find(alg, Pending); standby != nil {
-		r.Standby = d.successor(standby)
+		r.Standby = d.tt.successor(standby)
 	}
 	return r, nil
 }
 
-// crowded returns until when a successor that is not yet published would be one key too many; zero if it is
+// crowdedUntil returns until when a successor that is not yet published would be one key too many; zero if it is
 // not.
-func (d *Draft) crowded(pending *Key) (until time.Time) {
-	if pending.Published(d.now) {
+func (r Keyring) crowdedUntil(pending *Key, now time.Time) (until time.Time) {
+	if pending.Published(now) {
 		return time.Time{}
 	}
 	published := 0
-	for _, k := range d.ring.Keys {
-		if k.Alg != pending.Alg || !k.Published(d.now) {
+	for _, k := range r.Keys {
+		if k.Alg != pending.Alg || !k.Published(now) {
 			continue
 		}
 		published++
-		if !k.RemoveAt.IsZero() && k.State(d.now) == Retired && (until.IsZero() || k.RemoveAt.Before(until)) {
+		if !k.RemoveAt.IsZero() && k.State(now) == Retired && (until.IsZero() || k.RemoveAt.Before(until)) {
 			until = k.RemoveAt
 		}
 	}

@@ -93,3 +93,12 @@ func (t Timetable) Notice() time.Duration { return min(10*time.Second, t.Publish
 func (t Timetable) hold() time.Duration {
 	return t.SignStale + t.Skew + t.MaxTokenLife + t.Leeway
 }
+
+// retention returns how long the key stays in the key set after it has retired.
+func (t Timetable) retention(k Key) time.Duration { return max(t.Retain, k.Hold) }
+
+// removalAfter returns when a key is removed whose end was brought forward. A replica that has not read of it
+// signs for SignStale more; and the clock that brought it forward may be Skew behind the one that removes it.
+func (t Timetable) removalAfter(k Key, retireAt time.Time) time.Time {
+	return retireAt.Add(t.retention(k) + t.Skew)
+}

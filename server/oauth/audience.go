@@ -14,7 +14,7 @@ import (
 // with which it could administrate.
 func (h *Handler) checkAudienceOf(g *grantRequest, scope string) ([]string, error) {
 	allowed := h.audienceOf(g.client)
-	if g.GrantType == syntax.GrantClientCredentials && ordinaryScope(scope) != scope {
+	if g.GrantType == syntax.GrantClientCredentials && api.Ordinary(scope) != scope {
 		if len(g.Form.Resources) == 0 {
 			return []string{api.Audience(h.cfg.Issuer)}, nil
 		}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"signet/server/admin/api"
 	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/syntax"
@@ -118,7 +119,7 @@ func (i *introspector) introspectRefreshToken(c *edge.Request, client *store.Cli
 	if absolute := state.Session.StartedAt.Add(i.cfg.Settings().Lifetimes.Absolute); absolute.Before(ends) {
 		ends = absolute
 	}
-	return introspection{Active: true, Scope: ordinaryScope(refresh.Scope), ClientID: client.ID, Username: state.User.Username,
+	return introspection{Active: true, Scope: api.Ordinary(refresh.Scope), ClientID: client.ID, Username: state.User.Username,
 		ExpiresAt: ends.Unix(), IssuedAt: state.Session.RotatedAt.Unix(), Subject: refresh.UserID.String(),
 		Audience: i.stillAllowed(client, refresh), Issuer: i.cfg.Issuer, SessionID: refresh.SessionID.String(), AuthTime: refresh.AuthTime.Unix()}, nil
 }

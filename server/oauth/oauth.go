@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/server/account"
 	"signet/server/audit"
 	"signet/server/clientauth"
 	"signet/server/edge"
@@ -25,7 +26,6 @@ import (
 	"signet/server/password"
 	"signet/server/throttle"
 	"signet/server/token"
-	"signet/server/users"
 	"signet/store"
 )
 
@@ -46,7 +46,7 @@ type Config struct {
 	Store        store.Store
 	Keys         *keys.Manager
 	Passwords    *password.Pool
-	Hashes       *users.Sampler
+	Hashes       *account.Sampler
 	Clients      *clientauth.Cache
 	Throttle     *throttle.Throttle
 	Tokens       *token.Issuer

@@ -8,13 +8,13 @@ import (
 	"slices"
 	"time"
 
+	"signet/server/account"
 	"signet/server/edge"
 	"signet/server/oauth/engine"
 	"signet/server/password"
 	"signet/server/syntax"
 	"signet/server/throttle"
 	"signet/server/token"
-	"signet/server/users"
 	"signet/store"
 )
 
@@ -28,10 +28,10 @@ func (p *passwordGrant) login(g *grantRequest) (engine.Tokens, error) {
 	switch {
 	case typed == "" || secret == "":
 		return engine.Tokens{}, edge.InvalidRequest("username and password are both needed")
-	case len(typed) > users.MaxName:
+	case len(typed) > account.MaxName:
 		return engine.Tokens{}, edge.InvalidRequest("username is too long")
 	}
-	name, err := users.StoredName(g.Context(), p.cfg.Store, password.TrimUsername(typed))
+	name, err := account.StoredName(g.Context(), p.cfg.Store, password.TrimUsername(typed))
 	switch {
 	case errors.Is(err, password.ErrUsername):
 		name = typed // nobody has it, but it is counted and costs the same

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"signet/server/admin/api"
 	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/oauth/engine"
@@ -38,14 +39,14 @@ func (r *refreshGrant) open(g *grantRequest) error {
 	if why := r.revocationReason(g.client, g.presented); why != "" {
 		return r.endSession(g, why)
 	}
-	g.scope, g.audience = ordinaryScope(opened.Scope), r.stillAllowed(g.client, g.presented)
+	g.scope, g.audience = api.Ordinary(opened.Scope), r.stillAllowed(g.client, g.presented)
 	return nil
 }
 
 // checkNarrowing settles a refresh that asks for less than the login was given. The refresh token
 // keeps the login's own scope: narrowing is for this access token only.
 func (r *refreshGrant) checkNarrowing(g *grantRequest) (err error) {
-	if g.scope, err = chooseScope(g.Form.Get("scope"), ordinaryScope(g.presented.Scope)); err != nil {
+	if g.scope, err = chooseScope(g.Form.Get("scope"), api.Ordinary(g.presented.Scope)); err != nil {
 		return err
 	}
 	g.audience, err = chooseAudience(g.Form.Resources, g.audience)

@@ -16,7 +16,7 @@ import (
 func (h *Handler) checkRequest(g *grantRequest) error {
 	allowed := strings.Join(g.client.Scopes, " ")
 	if g.GrantType != syntax.GrantClientCredentials {
-		allowed = ordinaryScope(allowed) // no user is an operator
+		allowed = api.Ordinary(allowed) // no user is an operator
 	}
 	scope, err := chooseScope(g.Form.Get("scope"), allowed)
 	if err != nil {
@@ -34,7 +34,7 @@ func (h *Handler) checkRequest(g *grantRequest) error {
 // asked for (RFC 6749 §3.3), except those of the admin API: who wants these names them.
 func chooseScope(asked, allowed string) (string, error) {
 	if asked == "" {
-		return ordinaryScope(allowed), nil
+		return api.Ordinary(allowed), nil
 	}
 	if !syntax.Scope(asked) {
 		return "", errMalformedScope
@@ -85,14 +85,6 @@ func scopeRefused(refused, allowed string) error {
 // looksSecret reports whether s has the form of a token or of a client secret of ours.
 func looksSecret(s string) bool {
 	return strings.Contains(s, clientauth.SecretPrefix) || strings.Contains(s, token.RefreshPrefix) || strings.HasPrefix(s, "eyJ") || strings.Contains(s, ".eyJ")
-}
-
-// ordinaryScope is the scope without those of the admin API.
-func ordinaryScope(scope string) string {
-	if !strings.Contains(scope, api.ScopePrefix) {
-		return scope
-	}
-	return strings.Join(slices.DeleteFunc(strings.Split(scope, " "), api.IsScope), " ")
 }
 
 // within reports whether every scope of asked stands in allowed.

@@ -97,10 +97,10 @@ var errClosed = errors.New("it is closed")
 // applied more than once (only the last time counts) and must not call code that is not ours: the
 // whole batch would wait for it.
 //
-// The event of the context, if it has one, is kept in the same transaction; see store.WithEvent.
+// The events of the context are kept in the same transaction; see store.WithEvent.
 func (s *Store) update(ctx context.Context, apply func(*txn) error) error {
-	if e := store.EventOf(ctx); e != nil {
-		return s.updateWithEvent(ctx, e, apply)
+	if events := store.EventsOf(ctx); len(events) > 0 {
+		return s.updateWithEvents(ctx, events, apply)
 	}
 	return s.submit(ctx, &request{apply: apply})
 }

@@ -18,24 +18,35 @@ import (
 // outboxBatch is how many entries of the outbox go to the trail at once.
 const outboxBatch = 1024
 
-// updateWithEvent is update for a change that has an audit event: where the change writes something, the event is kept
-// in the same transaction.
-func (s *Store) updateWithEvent(ctx context.Context, e *store.Event, apply func(*txn) error) error {
-	entry, err := s.newEntry(*e)
-	if err != nil {
-		return err
+// updateWithEvents is update for a change that has audit events: where the change writes something, they are kept in the
+// same transaction.
+func (s *Store) updateWithEvents(ctx context.Context, events []*store.Event, apply func(*txn) error) error {
+	names, entries := make([]string, len(events)), make([][]byte, len(events))
+	for i, e := range events {
+		var err error
+		if entries[i], err = s.newEntry(*e); err != nil {
+			return err
+		}
+		names[i] = rand.Text()
 	}
-	name, kept := rand.Text(), false
-	err = s.submit(ctx, &request{apply: func(t *txn) error {
+	kept := false
+	err := s.submit(ctx, &request{apply: func(t *txn) error {
 		before := t.writes
 		err := apply(t)
 		if kept = err == nil && t.writes != before; !kept {
 			return err
 		}
-		return t.put(bucketOutbox, []byte(name), entry)
+		for i, name := range names {
+			if err := t.put(bucketOutbox, []byte(name), entries[i]); err != nil {
+				return err
+			}
+		}
+		return nil
 	}})
 	if err == nil && kept {
-		e.Outbox = name
+		for i, e := range events {
+			e.Outbox = names[i]
+		}
 	}
 	return err
 }
@@ -84,7 +95,7 @@ func (s *Store) KeepEvent(ctx context.Context, e *store.Event) error {
 	if e.Outbox != "" {
 		return nil
 	}
-	return s.updateWithEvent(ctx, e, func(t *txn) error {
+	return s.updateWithEvents(ctx, []*store.Event{e}, func(t *txn) error {
 		t.writes++ // the entry itself
 		return nil
 	})

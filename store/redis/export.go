@@ -196,6 +196,9 @@ func (s *Store) exportEvents(ctx context.Context, visit func(store.Record) error
 func (s *Store) exportOutbox(ctx context.Context, after uint64, visit func(store.Record) error) error {
 	return s.eachKey(ctx, "o", func(keys []string) error {
 		events, err := s.keptEvents(ctx, keys, time.Now(), math.MinInt64)
+		if err == nil {
+			events, err = s.notAppended(ctx, events)
+		}
 		if err != nil {
 			return err
 		}

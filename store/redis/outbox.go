@@ -25,23 +25,27 @@ import (
 // noEvent is the last argument of a script that begins with outbox.lua, where there is no event.
 const noEvent = ""
 
-// keep calls a script that begins with outbox.lua. It keeps the event of the context, if there is one.
+// keep calls a script that begins with outbox.lua. It keeps the events of the context, if there are any.
 func (s *Store) keep(ctx context.Context, sc *script, keys []string, args ...any) (*call, error) {
-	e := store.EventOf(ctx)
-	if e == nil {
+	events := store.EventsOf(ctx)
+	if len(events) == 0 {
 		return sc.call(keys, append(args, noEvent)...), nil
 	}
 	tag := tagOf(keys[0])
-	field, entry, err := encodeEntry(*e)
-	if err != nil {
-		return nil, err
+	names, entries := make([]string, len(events)), make([]string, len(events))
+	for i, e := range events {
+		field, entry, err := encodeEntry(*e)
+		if err != nil {
+			return nil, err
+		}
+		names[i], entries[i] = tag+"/"+field, entry
 	}
-	c := sc.call(append(keys, s.key.outbox(tag)), append(args, entry)...)
-	c.event, c.outbox = e, tag+"/"+field
+	c := sc.call(append(keys, s.key.outbox(tag)), append(args, strings.Join(entries, "\n"))...)
+	c.keeps, c.events, c.entries = true, events, names
 	return c, nil
 }
 
-// encodeEntry gives an event a field, and encodes both for outbox.lua.
+// encodeEntry gives an event a field, and encodes both for outbox.lua: JSON has no line breaks.
 func encodeEntry(e store.Event) (field, entry string, err error) {
 	e.At = store.Millis(e.At)
 	raw, err := json.Marshal(e)
@@ -52,24 +56,27 @@ func encodeEntry(e store.Event) (field, entry string, err error) {
 	return field, field + " " + string(raw), nil
 }
 
-// kept names the entry in the event where the call has made the change.
+// kept names the entries in the events where the call has made the change.
 func (c *call) kept(changed bool) {
-	if changed && c.event != nil && c.outbox != "" {
-		c.event.Outbox = c.outbox
+	if !changed || !c.keeps {
+		return
+	}
+	for i, e := range c.events {
+		e.Outbox = c.entries[i]
 	}
 }
 
-// forgetEvent lets the call go on without its event. In a slot that is on its way to another server, a script whose keys
+// forgetEvents lets the call go on without its events. In a slot that is on its way to another server, a script whose keys
 // are not all there has to wait until the slot has moved, and an outbox is empty most of the time.
-func (c *call) forgetEvent() {
-	if c.outbox == "" {
+func (c *call) forgetEvents() {
+	if !c.keeps {
 		return
 	}
 	const before = 3 // evalsha, sha, how many keys
 	keys, _ := c.args[before-1].(int)
 	c.args = slices.Delete(slices.Clone(c.args), before+keys-1, before+keys)
 	c.args[before-1], c.args[len(c.args)-1] = keys-1, noEvent
-	c.outbox = ""
+	c.keeps = false
 }
 
 // rotationEntry is what rotate.lua needs of the event of a rotation; the rest is in its other arguments.
@@ -222,4 +229,37 @@ func (s *Store) keptEvents(ctx context.Context, keys []string, now time.Time, ag
 		}
 	}
 	return events, nil
+}
+
+// notAppended returns the events that are not on the trail yet. An entry may be there still when its event is.
+func (s *Store) notAppended(ctx context.Context, events []store.Event) ([]store.Event, error) {
+	if len(events) == 0 {
+		return nil, nil
+	}
+	var names []any
+	for _, e := range events {
+		names = append(names, e.Outbox)
+	}
+	var calls []*call
+	for _, key := range s.key.trail()[len(s.key.audit()):] {
+		calls = append(calls, command(key, append([]any{"hmget", key}, names...)...))
+	}
+	if err := s.do(ctx, "reading the audit trail", calls...); err != nil {
+		return nil, err
+	}
+	appended := func(i int) bool {
+		return slices.ContainsFunc(calls, func(c *call) bool { return c.list()[i] != "" })
+	}
+	for _, c := range calls {
+		if len(c.list()) != len(events) {
+			return nil, s.malformed("the audit trail", errReply)
+		}
+	}
+	var list []store.Event
+	for i, e := range events {
+		if !appended(i) {
+			list = append(list, e)
+		}
+	}
+	return list, nil
 }

@@ -107,8 +107,11 @@ func TestRememberedEventsAreBounded(t *testing.T) {
 // TestExportOfTheOutbox: what is moved away has the events that have not reached the trail.
 func TestExportOfTheOutbox(t *testing.T) {
 	t.Parallel()
-	_, s, _ := outboxStores(t)
-	must(t, s.AppendEvents(t.Context(), []store.Event{{Type: store.EventLogin, Outcome: store.OutcomeOK}}))
+	server, s, _ := outboxStores(t)
+	key, e := s.key.outbox("a"), keptEvent(t, s)
+	entries := server.Do("hgetall", key).([]any)
+	must(t, s.AppendEvents(t.Context(), []store.Event{e}))
+	server.Do(append([]any{"hset", key}, entries...)...) // as if the replica had died before it took the entry out
 	keptEvent(t, s)
 	var got []uint64
 	must(t, s.Export(t.Context(), func(r store.Record) error {

@@ -62,7 +62,7 @@ func (s *Store) sendRotation(ctx context.Context, r store.Rotation) (*call, erro
 	err := s.do(ctx, "rotating a session", rotate)
 	if word, _ := rotate.outcome(); err == nil && word == "again" {
 		rotate = rotateScript.call(append(keys, s.key.outbox(userTag(r.UserID))), append(args, rotationEntry(r))...)
-		rotate.outbox = r.Outbox()
+		rotate.keeps = true
 		err = s.do(ctx, "rotating a session", rotate)
 	}
 	return rotate, err

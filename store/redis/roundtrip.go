@@ -127,7 +127,7 @@ func (s *Store) follow(ctx context.Context, calls []*call) error {
 		left = again(left, moved)
 		for _, c := range left {
 			if tryAgain(c.cmd.Err()) {
-				c.forgetEvent()
+				c.forgetEvents()
 			}
 		}
 		if left[0].confirm {

@@ -134,8 +134,9 @@ type call struct {
 	optional bool    // the others are good without it
 	cmd      *redis.Cmd
 
-	event  *store.Event // that the script keeps in the outbox, its last key; nil: none
-	outbox string       // the name of the entry; empty: none is kept
+	keeps   bool           // the last key is an outbox, and the last argument what the script keeps there
+	events  []*store.Event // that it keeps; none of a rotation
+	entries []string       // their names
 }
 
 // command calls a command whose first key, as the router must know it, is key.

@@ -193,6 +193,24 @@ func testOutboxAppended(t *testing.T, b Backend) {
 	equal(t, "events", len(trail), len(changes))
 }
 
+// testOutboxSeveral: a change may have several events.
+func testOutboxSeveral(t *testing.T, b Backend) {
+	ctx := context.Background()
+	var events [3]store.Event
+	for i := range events {
+		events[i] = store.Event{At: t0, Type: store.EventKeysRevoke, Outcome: store.OutcomeOK, RequestID: fmt.Sprint("r", i), Detail: map[string]string{"text": "a line\nbreak"}}
+		ctx = store.WithEvent(ctx, &events[i])
+	}
+	must[bool](t, "SwapKeyring")(b.Store.SwapKeyring(ctx, 0, 1, []byte("one")))
+	noError(t, "AppendEvents", b.Store.AppendEvents(context.Background(), events[:1]))
+	noError(t, "DropEvents", b.Store.DropEvents(context.Background(), []string{events[1].Outbox}))
+	trail := trailOf(t, b)
+	for i, want := range []int{1, 0, 1} {
+		equal(t, fmt.Sprint("event ", i), len(trail[fmt.Sprint("r", i)]), want)
+	}
+	equal(t, "the text", trail["r2"][0].Detail["text"], "a line\nbreak")
+}
+
 // testOutboxTwice: an event that has reached the trail by itself is not appended again.
 func testOutboxTwice(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store

@@ -90,6 +90,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"audit queries", testAuditQueries},
 		{"outbox: the process crashes", testOutboxCrash},
 		{"outbox: the events are appended", testOutboxAppended},
+		{"outbox: a change with several events", testOutboxSeveral},
 		{"outbox: no event is appended twice", testOutboxTwice},
 		{"outbox: the events are dropped", testOutboxDropped},
 		{"heartbeats", testHeartbeats},

@@ -4,7 +4,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"signet/store/redis/redistest"
 )
 
 // TestEventsSurviveAKill kills the server right after the answers to some changes. Their events would be written a moment
@@ -48,5 +54,48 @@ func TestEventsSurviveAKill(t *testing.T) {
 			}
 		}
 		p.kill()
+	}
+}
+
+// TestEventsInRedisSurviveAKill kills a server amid changes. An export has the event of each change that was acknowledged:
+// from the trail, or from where the change has left it.
+func TestEventsInRedisSurviveAKill(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, 1, "redis://"+redistest.Start(t, redistest.Config{}).Addr())
+	one := f.replicas[0]
+	l := &ledger{t: t}
+	load := l.begin(one.process)
+	var writers sync.WaitGroup
+	for range 8 {
+		writers.Go(func() {
+			for load.create("/v1/users", "username", "u", &l.users) == nil {
+			}
+		})
+	}
+	time.Sleep(300 * time.Millisecond) // some moment amid the changes
+	one.kill()
+	writers.Wait()
+
+	archive := filepath.Join(t.TempDir(), "signet.ndjson")
+	signet(t, "", "export", "--config", filepath.Join(filepath.Dir(one.demo.AdminSocket), "signet.yaml"), archive)
+	events := map[string]int{}
+	for line := range strings.Lines(readFile(t, archive)) {
+		var record struct {
+			Event struct {
+				Type   string
+				Detail map[string]string
+			}
+		}
+		if json.Unmarshal([]byte(line), &record) == nil && record.Event.Type == "user.create" {
+			events[record.Event.Detail["username"]]++
+		}
+	}
+	for _, name := range l.users {
+		if events[name] != 1 {
+			t.Errorf("user %s was acknowledged and has %d events", name, events[name])
+		}
+	}
+	if len(l.users) < 10 {
+		t.Errorf("only %d changes were acknowledged", len(l.users))
 	}
 }

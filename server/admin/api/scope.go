@@ -1,6 +1,9 @@
 package api
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Scopes of the API. A client must name those that it wants in its token request: none is given by default.
 const (
@@ -25,3 +28,11 @@ func IsScope(scope string) bool { return strings.HasPrefix(scope, ScopePrefix) }
 
 // Audience is the aud of tokens for this API at an issuer, metrics included (RFC 8707 §2: its resource).
 func Audience(issuer string) string { return issuer + "/admin" }
+
+// Ordinary returns a list of scopes without those of this API.
+func Ordinary(scope string) string {
+	if !strings.Contains(scope, ScopePrefix) {
+		return scope
+	}
+	return strings.Join(slices.DeleteFunc(strings.Split(scope, " "), IsScope), " ")
+}

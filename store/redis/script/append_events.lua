@@ -11,7 +11,7 @@ for i = classes + 2, #ARGV, 3 do
     number = redis.call('INCR', KEYS[1])
     local names = KEYS[#KEYS - math.floor(number / remembered) % 2]
     if number % remembered == 0 then redis.call('UNLINK', names) end
-    if name ~= '' then redis.call('HSET', names, name, '') end
+    if name ~= '' then redis.call('HSET', names, name, '1') end
     local class = tonumber(ARGV[i])
     redis.call('XADD', KEYS[2 + class], 'MAXLEN', '~', ARGV[1 + class], string.format('%.0f-0', number), 'e', ARGV[i + 2])
   end

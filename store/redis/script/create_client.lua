@@ -4,5 +4,5 @@ local least = redis.call('GET', KEYS[3]) or '0'
 if tonumber(ARGV[3]) < tonumber(least) then return least end
 if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[4]) == 0 then return 'exists' end
 redis.call('SET', KEYS[2], ARGV[2])
-keep_event()
+keep_events()
 return 'ok'

@@ -6,5 +6,5 @@ if now ~= ARGV[2] then return 'raced' end
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('SET', KEYS[2], ARGV[3])
 if tonumber(ARGV[4]) > tonumber(redis.call('GET', KEYS[3]) or '0') then redis.call('SET', KEYS[3], ARGV[4]) end
-keep_event()
+keep_events()
 return 'ok'

@@ -2,6 +2,6 @@
 local user = redis.call('GET', KEYS[1])
 if user then
   redis.call('DEL', KEYS[1], KEYS[2])
-  keep_event()
+  keep_events()
 end
 return user

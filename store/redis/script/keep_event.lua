@@ -1,3 +1,3 @@
 -- KEYS: outbox. Keeps an event by itself.
-keep_event()
+keep_events()
 return 1

@@ -2,7 +2,7 @@
 local left = tonumber(ARGV[1])
 if left > redis.call('PTTL', KEYS[1]) then
   redis.call('SET', KEYS[1], '', 'PX', ARGV[1])
-  keep_event()
+  keep_events()
   return 1
 end
 return 0

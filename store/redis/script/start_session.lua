@@ -45,5 +45,5 @@ if lifetime > 0 then
 else
   redis.call('PERSIST', KEYS[2])
 end
-keep_event()
+keep_events()
 return {'ok', raw, user}

@@ -4,5 +4,5 @@ local now = redis.call('GET', KEYS[1])
 if now and now ~= ARGV[3] then return now end
 redis.call('SET', KEYS[1], ARGV[1])
 redis.call('ZADD', KEYS[2], 0, ARGV[2])
-keep_event()
+keep_events()
 return false

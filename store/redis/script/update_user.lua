@@ -11,5 +11,5 @@ if ARGV[3] == '1' then
 elseif not_before(ARGV[2]) > 0 then
   ended = end_before(KEYS[2], not_before(ARGV[2]))
 end
-keep_event()
+keep_events()
 return {'ok', ended}

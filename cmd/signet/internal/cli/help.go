@@ -32,7 +32,7 @@ func WriteHelp(w io.Writer, cmd *cobra.Command) {
 	writeCommands(w, cmd)
 	writeFlags(w, cmd)
 	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(w, "\n`%s COMMAND --help` says more about each.\n", cmd.CommandPath())
+		fmt.Fprintf(w, "\nRun `%s COMMAND --help` for the options of a command.\n", cmd.CommandPath())
 	}
 }
 
@@ -43,14 +43,21 @@ func firstOf(s, otherwise string) string {
 	return otherwise
 }
 
+// useLine writes how the command is used. It ends with [OPTIONS] if there are options that Use does not name.
 func useLine(cmd *cobra.Command) string {
-	if cmd.HasAvailableSubCommands() {
+	switch {
+	case cmd.HasAvailableSubCommands():
 		return cmd.CommandPath() + " COMMAND"
+	case !cmd.HasParent():
+		return cmd.Use
 	}
-	if cmd.HasParent() {
-		return cmd.Parent().CommandPath() + " " + cmd.Use
-	}
-	return cmd.Use
+	line, more := cmd.Parent().CommandPath()+" "+cmd.Use, ""
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Name != "help" && f.Name != "output" && len(f.Annotations[sectionKey]) == 0 && !strings.Contains(line, "--"+f.Name) {
+			more = " [OPTIONS]"
+		}
+	})
+	return line + more
 }
 
 func indent(s string) string {

@@ -17,7 +17,7 @@ import (
 
 func NewConfig(app *cli.App) *cobra.Command {
 	return cli.Group("config", "Check a configuration",
-		"Check a configuration. deploy/signet.example.yaml has every key with its meaning and default; each can\n"+
+		"Check a configuration. deploy/signet.example.yaml has every setting with its meaning and default. Each can\n"+
 			"be set by an environment variable instead, such as SIGNET_REFRESH_GRACE for refresh.grace.",
 		configCheck(app))
 }
@@ -25,9 +25,9 @@ func NewConfig(app *cli.App) *cobra.Command {
 func configCheck(app *cli.App) *cobra.Command {
 	return configfile.Flag(app, &cobra.Command{
 		Use:   "check",
-		Short: "Say everything that is wrong with a configuration",
-		Long: "Say everything that is wrong with a configuration and the files it names, before a server is started or\n" +
-			"reloaded with it. It changes nothing and needs no server.",
+		Short: "Report all errors of a configuration",
+		Long: "Report all errors of a configuration and of the files it names, before a server is started or reloaded\n" +
+			"with it. It changes nothing and needs no server.",
 		Example: "signet config check --config /etc/signet/signet.yaml",
 		Args:    cli.Args(),
 		RunE: func(*cobra.Command, []string) error {

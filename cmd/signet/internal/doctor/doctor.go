@@ -42,10 +42,10 @@ func New(app *cli.App) *cobra.Command {
 	return configfile.Flag(app, &cobra.Command{
 		Use:   "doctor",
 		Short: "Check an install: settings, files, master key, store, signing keys",
-		Long: "Check an install: the configuration and the files it names, the master key, the timetable of the\n" +
-			"signing keys, the store and how it is set up, and whether the keys in it open. It changes nothing and\n" +
-			"needs no running server; a bolt store is read whole when none is running. Exit 1 if there is a problem,\n" +
-			"0 if there are only warnings.",
+		Long: "Check an install: the configuration and the files it names, the master key, the timetable of the signing\n" +
+			"keys, the store and its settings, and whether the master key opens the signing keys. It changes nothing.\n" +
+			"If no server runs, all of a bolt store is read. The exit status is 1 if there is a problem, and 0 if\n" +
+			"there are only warnings.",
 		Example: "signet doctor --config /etc/signet/signet.yaml",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -234,7 +234,7 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 	if errors.As(err, new(*mark.Error)) {
 		err = install.ExplainMark(cfg, err)
 	}
-	if !d.check("signing keys", err, "they open with this master key") {
+	if !d.check("signing keys", install.ExplainTimetable(cfg, err), "they open with this master key") {
 		return false
 	}
 	if err := m.Ready(); err != nil {

@@ -28,9 +28,9 @@ func NewHealthcheck(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
 		Short: "Ask a server whether it is ready",
-		Long: "Ask a server whether it is ready, and exit 0 if it is and 1 if not: for containers, which have no curl.\n" +
-			"Without --url it asks the server that the configuration describes, on this machine and without a proxy.\n" +
-			"With --url it uses HTTPS_PROXY and HTTP_PROXY as other programs do. Redirects are not followed.",
+		Long: "Ask a server whether it is ready. The exit status is 0 if it is and 1 if not. It is for containers without\n" +
+			"curl. Without --url it asks the server of the configuration, on this machine and without a proxy. With\n" +
+			"--url it uses HTTPS_PROXY and HTTP_PROXY as other programs do. Redirects are not followed.",
 		Example: "signet healthcheck --config /etc/signet/signet.yaml\nsignet healthcheck --url https://auth.example.com",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

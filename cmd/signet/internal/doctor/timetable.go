@@ -1,13 +1,11 @@
 package doctor
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"signet/cmd/signet/internal/cli"
-	"signet/cmd/signet/internal/install"
 	"signet/config"
 )
 
@@ -32,9 +30,8 @@ func slowVerifiers() []verifier {
 
 func (d *doctor) examineTimetable(cfg config.Config) {
 	const check = "key timetable"
-	k := install.KeyringConfig(cfg, nil, "", nil)
-	tt := k.Timetable
-	if !d.check(check, errors.Join(tt.Validate(), tt.CheckPoll(k.Poll)), fmt.Sprintf("a key is published %s before it signs, signs for %s and is kept for %s (preset %s)",
+	tt := cfg.Keys.Timetable()
+	if !d.check(check, cfg.Keys.CheckTimetable(), fmt.Sprintf("a key is published %s before it signs, signs for %s and is kept for %s (preset %s)",
 		cli.RoundDuration(tt.Publish), cli.RoundDuration(tt.Active), cli.RoundDuration(tt.Retain), cfg.Keys.Preset)) {
 		return
 	}

@@ -33,16 +33,16 @@ func New(app *cli.App) *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
 		Use:   "drill",
-		Short: "Rehearse a key rotation, and report who noticed",
-		Long: "Rotate the signing keys of a staging deployment and watch, as a service does. Again and again it asks\n" +
-			"for a token, verifies it with the key set at --jwks, such as a CDN serves it, and calls the service at\n" +
-			"--verifier with it, which must answer 2xx. It begins with one such round, and rotates only if that is\n" +
-			"good. The next key signs as soon as it has been published for keys.publish and no earlier; the drill\n" +
-			"goes on until it does and the last token of the old key has expired. Exit 1 if anything failed.\n\n" +
-			"The key that signs next has been published since the last rotation, so one rotation does not find a\n" +
-			"service that fetches the key set only once, at its start. A second rotation, --rotations 2, does.\n\n" +
-			"Without --client there are no tokens, and only the key set is watched. The keys of the server that\n" +
-			"answers the admin API are rotated for good, so it asks whether that is the one you mean.",
+		Short: "Rehearse a key rotation and report failures",
+		Long: "Rotate the signing keys of a staging deployment and check that nothing fails. Each round requests a token,\n" +
+			"verifies it with the key set at --jwks, such as a copy at a CDN, and calls the service at --verifier with\n" +
+			"the token, which must answer 2xx. If the first round fails, nothing is rotated. The next key signs once it\n" +
+			"has been published for keys.publish. The drill ends when the new key signs and the last token of the old\n" +
+			"key has expired. The exit status is 1 if a check failed.\n\n" +
+			"The next key is in the key set since the last rotation. To detect a service that fetches the key set only\n" +
+			"at its start, rotate twice with --rotations 2.\n\n" +
+			"Without --client no tokens are requested, and only the key set is checked. The rotation is not undone, so\n" +
+			"the drill asks for confirmation of the server.",
 		Example: "signet drill --client drill --client-secret-file drill.secret --verifier https://staging.example.com/orders\n" +
 			"signet drill --jwks https://cdn.example.com/.well-known/jwks.json --for 25h --yes -o json",
 		Args: cli.Args(),
@@ -64,8 +64,8 @@ func New(app *cli.App) *cobra.Command {
 	f.StringVar(&o.secretFile, "client-secret-file", "", "read the client's secret from `FILE`")
 	f.StringVar(&o.alg, "alg", "", "rotate the key of `ALG` (default: the one that signs the client's tokens)")
 	f.IntVar(&o.rotations, "rotations", 1, "rotate `N` times, one after the other")
-	f.StringVar(&o.bound, "for", "", "watch each for `DURATION` at most, such as 25h (default: until a minute after the key should sign)")
-	f.StringVar(&o.every, "every", "5s", "a round every `DURATION`")
+	f.StringVar(&o.bound, "for", "", "limit each rotation to `DURATION`, such as 25h (default: until a minute after the key should sign)")
+	f.StringVar(&o.every, "every", "5s", "start a round every `DURATION`")
 	cli.YesFlag(cmd, &o.yes)
 	return connect.Flags(app, cmd)
 }
@@ -128,7 +128,7 @@ func (d *rehearsal) readOptions() (err error) {
 		return cli.Usagef("a service can be called with a token only; give --client and --client-secret-file as well")
 	}
 	if o.rotations < 1 {
-		return cli.Usagef("--rotations %d is no drill", o.rotations)
+		return cli.Usagef("--rotations must be at least 1, not %d", o.rotations)
 	}
 	if d.every, err = config.ParseDuration(o.every); err != nil {
 		return cli.Usagef("--every %w", err)
@@ -159,7 +159,7 @@ func (d *rehearsal) readOptions() (err error) {
 func (d *rehearsal) run(ctx context.Context) error {
 	d.report.StartedAt = time.Now().UTC()
 	if d.round(ctx); len(d.report.Failures) > 0 {
-		return d.conclude("nothing was rotated: it fails already with the key of now")
+		return d.finish("nothing was rotated: it fails already with the key of now")
 	}
 	for range d.opt.rotations {
 		if err := d.rotate(ctx); err != nil {
@@ -170,9 +170,9 @@ func (d *rehearsal) run(ctx context.Context) error {
 		}
 	}
 	if d.report.onlyCutShort() {
-		return d.conclude("cut short: nothing that was checked failed, but the rotation was not watched to its end")
+		return d.finish("cut short: nothing that was checked failed, but the rotation was not watched to its end")
 	}
-	return d.conclude("somebody noticed")
+	return d.finish("somebody noticed")
 }
 
 // watch does rounds until the new key signs and what the old one signed has expired.
@@ -190,9 +190,9 @@ func (d *rehearsal) watch(ctx context.Context) {
 	}
 	switch r := d.rotation(); {
 	case ctx.Err() != nil:
-		d.report.fail(time.Now(), itself, "interrupted before it was over")
+		d.report.fail(time.Now(), cutShort, "interrupted before it was over")
 	case r.SignedAt.IsZero():
-		d.report.fail(time.Now(), itself, "the new key did not sign by then; it should from "+cli.FormatTime(r.ActivatesAt))
+		d.report.fail(time.Now(), cutShort, "the new key did not sign by then; it should from "+cli.FormatTime(r.ActivatesAt))
 	}
 }
 

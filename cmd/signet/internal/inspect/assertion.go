@@ -36,9 +36,9 @@ func tokenAssertion(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "assertion --client ID --issuer URL --key FILE [--kid KID]",
 		Short: "Sign an assertion, to try private_key_jwt by hand",
-		Long: "Sign an assertion by which a client authenticates (private_key_jwt), to try that with curl. An app\n" +
-			"does this by its OAuth library. It is good for two minutes and for one request, and no network is used.\n\n" +
-			"The key is a private one in PEM: P-256 (ES256), Ed25519 (EdDSA) or RSA (RS256).",
+		Long: "Sign an assertion by which a client authenticates (private_key_jwt), to test it with curl. Apps use their\n" +
+			"OAuth library for this. The assertion is valid for two minutes and one request. No network is used.\n\n" +
+			"The key is a private key in PEM: P-256 (ES256), Ed25519 (EdDSA) or RSA (RS256).",
 		Example: "SIGNED=$(signet token assertion --client reports --issuer https://auth.example.com --key reports.key)\n" +
 			"curl https://auth.example.com/token -d grant_type=client_credentials -d client_assertion=$SIGNED \\\n" +
 			"  -d client_assertion_type=" + assertionType,
@@ -62,7 +62,7 @@ func tokenAssertion(app *cli.App) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&client, "client", "", "the client's `ID`")
-	cmd.Flags().StringVar(&issuer, "issuer", "", "the server's issuer `URL`, to the letter")
+	cmd.Flags().StringVar(&issuer, "issuer", "", "the server's issuer `URL`, exactly as in its metadata")
 	cmd.Flags().StringVar(&key, "key", "", "the client's private key, from the PEM `FILE`; - reads standard input")
 	cmd.Flags().StringVar(&kid, "kid", "", "the key's `KID`, as `signet client show` has it (default: its RFC 7638 thumbprint)")
 	return cmd

@@ -32,21 +32,21 @@ type Token struct {
 }
 
 func New(app *cli.App) *cobra.Command {
-	return cli.Group("token", "Look into a token, or sign a client's assertion",
-		"Look into a token, or sign what a client without a secret authenticates with.", tokenInspect(app), tokenAssertion(app))
+	return cli.Group("token", "Show and check a token, or sign a client's assertion",
+		"Show and check a token, or sign the assertion by which a client without a secret authenticates.", tokenInspect(app), tokenAssertion(app))
 }
 
 func tokenInspect(app *cli.App) *cobra.Command {
 	var issuer, jwks, audience string
 	cmd := &cobra.Command{
 		Use:   "inspect [TOKEN]",
-		Short: "Show what is in an access token, and check its signature",
-		Long: "Show what is in an access token, or in the signed answer of an introspection (RFC 9701).\n" +
-			"Without --issuer or --jwks nothing is checked and no network is used:\n" +
-			"anyone could have written what it shows. With one of them the signature is checked, and with --issuer\n" +
-			"also who issued it and whether it is still valid; the exit status is 1 when a check does not pass.\n\n" +
-			"A token is a secret while it lives. Give it on standard input: an argument is in the process list\n" +
-			"and in the shell's history.",
+		Short: "Show an access token and check its signature",
+		Long: "Show the header and the claims of an access token, or of a signed introspection response (RFC 9701).\n" +
+			"Without --issuer and --jwks nothing is checked and no network is used: the token may be forged. With one\n" +
+			"of them the signature is checked, and with --issuer also the issuer and the times. The exit status is 1\n" +
+			"if a check fails.\n\n" +
+			"A valid token is a secret. Give it on standard input: an argument is in the process list and in the\n" +
+			"shell's history.",
 		Example: "signet token inspect < token.txt\nsignet token inspect --issuer https://auth.example.com --audience https://api.example.com < token.txt",
 		Args:    cli.ArgsRange(0, "TOKEN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,7 +63,7 @@ func tokenInspect(app *cli.App) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&issuer, "issuer", "", "check it with the keys of the issuer at `URL`")
 	cmd.Flags().StringVar(&jwks, "jwks", "", "check it with the key set at `URL`")
-	cmd.Flags().StringVar(&audience, "audience", "", "check that it is for the service `AUD`: that aud is this, or has it")
+	cmd.Flags().StringVar(&audience, "audience", "", "check that aud is `AUD` or has it")
 	return cmd
 }
 

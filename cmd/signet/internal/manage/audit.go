@@ -19,7 +19,7 @@ import (
 	"signet/store"
 )
 
-// followEvery is how often --follow asks for what is new.
+// followEvery is the interval at which --follow asks for new events.
 const followEvery = time.Second
 
 // auditQuery holds the flags of `audit list`.
@@ -31,9 +31,9 @@ type auditQuery struct {
 }
 
 func NewAudit(app *cli.App) *cobra.Command {
-	return connect.Flags(app, cli.Group("audit", "Answer what happened",
-		"Read the audit trail: sign-ins, refusals, reused refresh tokens, revocations, key changes and\n"+
-			"everything that was done through the admin API.",
+	return connect.Flags(app, cli.Group("audit", "Show the audit trail",
+		"Show the audit trail: logins, refusals, reused refresh tokens, revocations, key changes, and every\n"+
+			"change through the admin API.",
 		auditList(app)))
 }
 
@@ -42,11 +42,12 @@ func auditList(app *cli.App) *cobra.Command {
 	var types bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the newest events, and follow what comes",
-		Long: "List the newest events, oldest first. With --follow it goes on with what comes, until interrupted;\n" +
-			"-o json then prints one event a line.\n\n" +
-			"A type stands for its relatives too: refresh for refresh_reuse and refresh_late, user for user.create\n" +
-			"and all others of users. An event with the outcome \"more\" counts refusals that were left out.",
+		Short: "List the newest events, and follow new ones",
+		Long: "List the newest events, oldest first. --follow also prints new events until it is interrupted; with\n" +
+			"-o json each event is then a line.\n\n" +
+			"A --type also selects its subtypes: refresh selects refresh_reuse and refresh_late, and user selects\n" +
+			"user.create and all others of users. An event with the outcome \"more\" counts refusals that have no event\n" +
+			"of their own.",
 		Example: "signet audit list --user alice --since 24h\nsignet audit list --address 192.0.2.0/24 --type login\nsignet audit list --follow",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -65,17 +66,17 @@ func auditList(app *cli.App) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVarP(&q.follow, "follow", "f", false, "go on with what comes")
-	f.StringVar(&q.typ, "type", "", "only events of `TYPE` and its relatives, such as login, refresh or client")
+	f.BoolVarP(&q.follow, "follow", "f", false, "also print new events as they come")
+	f.StringVar(&q.typ, "type", "", "only events of `TYPE` and its subtypes, such as login, refresh or client")
 	f.BoolVar(&types, "types", false, "list the types instead")
-	f.StringVar(&q.user, "user", "", "only events about the user `NAME`, tries to log in under that name included")
+	f.StringVar(&q.user, "user", "", "only events of the user `NAME`, with failed logins under that name")
 	f.StringVar(&q.address, "address", "", "only events from an `ADDRESS` or a network such as 192.0.2.0/24")
-	f.StringVar(&q.since, "since", "", "only events since a `TIME` (2026-03-04T12:00:00Z), or for so long (90m, 7d)")
-	f.StringVar(&q.until, "until", "", "only events before a `TIME`, or so long ago")
+	f.StringVar(&q.since, "since", "", "only events since `TIME`: 2026-03-04T12:00:00Z, or a duration before now, such as 90m or 7d")
+	f.StringVar(&q.until, "until", "", "only events before `TIME`, which has the same forms")
 	f.StringVar(&q.client, "client-id", "", "only events of the client `ID`")
 	f.StringVar(&q.sub, "sub", "", "only events of the user with that `SUB`")
-	f.Uint64Var(&q.after, "after", 0, "list events after number `SEQ`, oldest first (default: the newest events)")
-	f.IntVar(&q.limit, "limit", 100, "at most `N` events, 1000 at the most")
+	f.Uint64Var(&q.after, "after", 0, "list the events that follow number `SEQ` (default: the newest events)")
+	f.IntVar(&q.limit, "limit", 100, "at most `N` events; the largest `N` is 1000")
 	return cmd
 }
 
@@ -118,7 +119,7 @@ type eventTypeRecord struct {
 	Meaning string `json:"meaning"`
 }
 
-// listEventTypes asks no server.
+// listEventTypes lists the types of this program. It needs no server.
 func listEventTypes(app *cli.App) error {
 	l := app.NewList("types", "TYPE", "CLASS", "MEANING")
 	for _, t := range store.EventTypes {
@@ -130,7 +131,7 @@ func listEventTypes(app *cli.App) error {
 	return l.End("There are no types.")
 }
 
-// followEvents ends without an error when it is interrupted: that is how one stops it.
+// followEvents prints events until it is interrupted, which is not an error.
 func followEvents(ctx context.Context, app *cli.App, c *client.Client, q auditQuery, newest bool) error {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
@@ -157,7 +158,7 @@ func followEvents(ctx context.Context, app *cli.App, c *client.Client, q auditQu
 	}
 }
 
-// printEvents keeps fixed columns, since what will come is not known.
+// printEvents writes fixed columns, because later events may need more space.
 func printEvents(app *cli.App, events []api.Event, header bool) error {
 	w := tabwriter.NewWriter(app.Out, 20, 0, 2, ' ', 0)
 	if header && !app.JSON() {

@@ -19,9 +19,9 @@ func NewBackup(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy the store of a running server to a file",
-		Long: "Copy the store of a running server to a file, as it is at one moment; nothing has to stop. The file\n" +
-			"appears only when it is complete. Signing keys in it are sealed: keep master.key, elsewhere.\n" +
-			"With - it goes to standard output.",
+		Long: "Copy the store of a running server to FILE, as it is at one moment, without stopping the server. FILE\n" +
+			"appears when it is complete. With - the copy goes to standard output. The copy has password hashes and\n" +
+			"hashes of client secrets. The signing keys in it are sealed: keep master.key in another place.",
 		Example: "signet backup /backup/signet-$(date +%F).db\nsignet backup - | age -r age1… > signet.db.age",
 		Args:    cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,7 +59,7 @@ func backupToFile(ctx context.Context, app *cli.App, c *client.Client, path stri
 	return n, err
 }
 
-// fetchBackup copies all of the answer, or fails: net/http reports one that broke off.
+// fetchBackup copies the whole answer. net/http reports an answer that ended early.
 func fetchBackup(ctx context.Context, app *cli.App, c *client.Client, w io.Writer) (int64, error) {
 	answer, err := c.Open(ctx, api.Backup.At(), nil)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"signet/cmd/signet/internal/cli"
 )
 
-const claimHelp = "A claim NAME=VALUE is text; a value that begins with [ or { is JSON. NAME:=VALUE is always JSON, for\n" +
-	"numbers and true. Clients get the claims that are named in their --claim-name."
+const claimHelp = "A claim NAME=VALUE is text, or JSON if VALUE begins with [ or {. NAME:=VALUE is always JSON, such as a\n" +
+	"number or true. The tokens of a client have the claims that its --claim-name lists."
 
 // parseClaims reads --claim flags.
 func parseClaims(flags []string) (map[string]json.RawMessage, error) {

@@ -14,12 +14,12 @@ import (
 func NewClient(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cli.Group("client", "Register and change the apps that ask for tokens",
 		"Register, show and change clients: the apps that ask for tokens.\n\n"+
-			"A confidential client (a server) has a secret, which Signet makes and shows once, or signs with\n"+
-			"a key of its own, whose public half it gives. A public client (a browser or phone app) has\n"+
-			"neither. Each may use only the grants, scopes and audiences it is given.",
+			"A confidential client (a server) authenticates with a secret, which Signet makes and shows once, or\n"+
+			"with a signature by its own key, whose public half is registered. A public client (a browser or\n"+
+			"phone app) does neither. A client may use only the grants, scopes and audiences it is given.",
 		clientCreate(app), clientList(app), clientShow(app), clientUpdate(app), clientRotateSecret(app), clientRevokeSecret(app),
-		clientSwitch(app, "disable", api.DisableClient, "Refuse a client until it is enabled again", "Its sessions and tokens end. When it is enabled again, its users sign in anew."),
-		clientSwitch(app, "enable", api.EnableClient, "Let a disabled client in again", ""),
+		clientSwitch(app, "disable", api.DisableClient, "Refuse a client until it is enabled again", "Its sessions and tokens end. After it is enabled again, its users sign in anew."),
+		clientSwitch(app, "enable", api.EnableClient, "Accept a disabled client again", ""),
 		clientDelete(app)))
 }
 
@@ -28,10 +28,10 @@ func clientCreate(app *cli.App) *cobra.Command {
 	var public bool
 	var spec clientSpec
 	cmd := &cobra.Command{
-		Use:   "create --id ID --grant GRANT[,GRANT] [OPTIONS]",
+		Use:   "create --id ID --grant GRANT[,GRANT]",
 		Short: "Register a client",
-		Long: "Register a client. Its secret is printed once and kept nowhere else: Signet stores only a hash.\n" +
-			"One that is given its public keys has no secret: it authenticates by private_key_jwt.",
+		Long: "Register a client. Its secret is printed once: Signet stores only a hash of it. A client with public\n" +
+			"keys (--jwks) has no secret and authenticates by private_key_jwt.",
 		Example: "signet client create --id web --grant password,refresh_token --scope read,write\n" +
 			"signet client create --id phone --public --grant password,refresh_token\n" +
 			"signet client create --id billing --grant client_credentials --audience https://api.example.com\n" +
@@ -102,13 +102,13 @@ func clientShow(app *cli.App) *cobra.Command {
 func clientUpdate(app *cli.App) *cobra.Command {
 	var spec clientSpec
 	cmd := &cobra.Command{
-		Use:   "update ID OPTIONS",
+		Use:   "update ID",
 		Short: "Change a client",
-		Long: "Change a client. What is not named stays as it is; a list that is named replaces the old one,\n" +
-			"and an empty one clears it. A grant, scope or audience that is taken away also ends at the next\n" +
-			"refresh, and so does a session that has no audience left.\n" +
-			"To change a client's key, give the new one and the old one, and once the app uses the new one, that\n" +
-			"alone. A client that changes from keys to a secret gets one by `signet client rotate-secret`.",
+		Long: "Change a client. Options that are not given change nothing. A list replaces the old list, and an empty\n" +
+			"list clears it. Sessions lose a removed grant, scope or audience at the next refresh, and a session\n" +
+			"without an audience ends.\n\n" +
+			"To replace a client's key, give the old and the new key, and later the new key alone. To change from\n" +
+			"keys to a secret, run `signet client rotate-secret`.",
 		Example: "signet client update web --scope read,write,admin --ttl 10m\nsignet client update web --audience ''\n" +
 			"cat old.pub new.pub | signet client update reports --jwks -",
 		Args: cli.Args("ID"),
@@ -147,8 +147,8 @@ func clientDelete(app *cli.App) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:     "delete ID",
-		Short:   "Remove a client for good",
-		Long:    "Remove a client for good. Its refresh tokens end, and its users must sign in again with another one.\nTo stop it for a while, disable it instead.",
+		Short:   "Delete a client",
+		Long:    "Delete a client. Its sessions end. To stop it for some time, disable it instead.",
 		Example: "signet client delete web",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -16,7 +16,7 @@ func clientList(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
 		Short:   "List the clients",
-		Long:    "List the clients. Long lists are cut, and \"+2\" stands for two more entries; `signet client show` and -o json\nhave all of them.",
+		Long:    "List the clients. Long lists are cut, and \"+2\" stands for two more entries. `signet client show` and -o\njson show all of them.",
 		Example: "signet client list\nsignet client list -o json | jq -r '.clients[].client_id'",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -51,7 +51,7 @@ func introspectsBriefly(r api.Client) string {
 	return yesNo(r.Introspect)
 }
 
-// brief is a list that fits a column: the first entries, and how many more there are.
+// brief writes a list in at most width characters: its first entries, and how many more there are.
 func brief(list []string, width int) string {
 	all := cli.Joined(list)
 	if len([]rune(all)) <= width {

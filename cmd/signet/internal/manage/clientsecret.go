@@ -15,10 +15,9 @@ func clientRotateSecret(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate-secret ID",
 		Short: "Give a client a new secret",
-		Long: "Give a client a new secret. The one before it goes on working, so that the app can be changed\n" +
-			"over without an outage; `signet client revoke-secret` ends it, and so does the next rotation. With\n" +
-			"--revoke-old it ends at once. A new secret that the app has never used is replaced by the next\n" +
-			"rotation, and the one in use stays: a rotation whose answer was lost can be repeated.",
+		Long: "Give a client a new secret. The old secret stays valid, so that the app can change without an outage.\n" +
+			"`signet client revoke-secret` and the next rotation end it; --revoke-old ends it at once. If the answer\n" +
+			"of a rotation was lost, run it again: it replaces the unused secret and keeps the one in use.",
 		Example: "signet client rotate-secret web\nsignet client rotate-secret web --revoke-old   after a leak",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,10 +46,10 @@ func clientRevokeSecret(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke-secret ID [--newest | --secret FINGERPRINT]",
 		Short: "End one of a client's two secrets",
-		Long: "End one of a client's two secrets at once, after a leak or when the app has changed over. It is the older\n" +
-			"one, unless another is named; the secret just deployed goes on working. `signet client show` lists the\n" +
-			"secrets with their fingerprints: the first 8 digits of `printf %s SECRET | sha256sum`. Access tokens that\n" +
-			"were had with it go on until they expire; `signet client disable` ends those.",
+		Long: "End one of a client's two secrets at once, after a leak or when the app uses the new one. Without an\n" +
+			"option it is the older secret. `signet client show` lists the fingerprints of the secrets: the first 8\n" +
+			"digits of `printf %s SECRET | sha256sum`. Access tokens that were issued with the secret stay valid until\n" +
+			"they expire; `signet client disable` ends them.",
 		Example: "signet client revoke-secret web\nsignet client revoke-secret web --secret 9f86d081",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -66,7 +65,7 @@ func clientRevokeSecret(app *cli.App) *cobra.Command {
 			return callClient(app, cmd, api.RevokeSecret.At(args[0], which), nil)
 		},
 	}
-	cmd.Flags().BoolVar(&newest, "newest", false, "end the newer one instead")
-	cmd.Flags().StringVar(&fingerprint, "secret", "", "end the one with this `FINGERPRINT`")
+	cmd.Flags().BoolVar(&newest, "newest", false, "end the newer secret instead")
+	cmd.Flags().StringVar(&fingerprint, "secret", "", "end the secret with this `FINGERPRINT`")
 	return cmd
 }

@@ -21,19 +21,19 @@ type clientSpec struct {
 func (s *clientSpec) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	listFlag(f, &s.grants, "grant", "GRANT[,GRANT]", "grants it may use: password, refresh_token, client_credentials")
-	listFlag(f, &s.scopes, "scope", "SCOPE[,SCOPE]", "scopes it may be given; all of them when it asks for none")
+	listFlag(f, &s.scopes, "scope", "SCOPE[,SCOPE]", "scopes it may be given; a request without scope gets all of them")
 	listFlag(f, &s.audiences, "audience", "AUD[,AUD]", "services its tokens may be for (default: the server's)")
 	listFlag(f, &s.origins, "origin", "ORIGIN[,ORIGIN]", "browser origins that may call for it, such as https://app.example.com")
-	listFlag(f, &s.authMethods, "auth-method", "METHOD[,METHOD]", "client_secret_basic, client_secret_post, private_key_jwt or none (default: private_key_jwt where it has keys, none where it is public, or else both of the first)")
+	listFlag(f, &s.authMethods, "auth-method", "METHOD[,METHOD]", "client_secret_basic, client_secret_post, private_key_jwt or none (default: private_key_jwt with keys, none if public, else the first two)")
 	f.StringVar(&s.keys, "jwks", "", "its public keys from `FILE`, for private_key_jwt: a JWK Set, a JWK, or PEM; - reads standard input")
 	listFlag(f, &s.claims, "claim-name", "NAME[,NAME]", "claims of the user that are copied into its tokens, such as roles")
 	f.BoolVar(&s.introspect, "introspect", false, "it may ask /introspect about tokens")
-	listFlag(f, &s.introspectFor, "introspect-for", "AUD[,AUD]", "with --introspect: about tokens for one of these services alone (default: about any)")
+	listFlag(f, &s.introspectFor, "introspect-for", "AUD[,AUD]", "with --introspect: only about tokens for these services (default: about all)")
 	f.StringVar(&s.alg, "alg", "", "sign its tokens with `ALG`: ES256, RS256, PS256, EdDSA (default: the server's first)")
-	f.DurationVar(&s.ttl, "ttl", 0, "its access tokens live for `TIME`, such as 10m (default, and 0: the server's)")
+	f.DurationVar(&s.ttl, "ttl", 0, "lifetime of its access tokens, a `TIME` such as 10m (default, and 0: the server's)")
 }
 
-// given returns what was set, under the admin API's names.
+// given returns the members of api.ClientSpec whose flags are set.
 func (s *clientSpec) given(app *cli.App, cmd *cobra.Command) (map[string]any, error) {
 	ttl := ""
 	if s.ttl != 0 {
@@ -63,14 +63,14 @@ func (s *clientSpec) given(app *cli.App, cmd *cobra.Command) (map[string]any, er
 	return body, nil
 }
 
-// listFlag is a flag whose help shows that it takes several values.
+// listFlag adds a flag that takes several values, and shows it in the help.
 func listFlag(f *pflag.FlagSet, p *[]string, name, form, usage string) {
 	f.StringSliceVar(p, name, nil, usage)
 	flag := f.Lookup(name)
 	flag.Value, flag.DefValue = namedValue{flag.Value, form}, ""
 }
 
-// namedValue is a flag's value with another name for its type in the help.
+// namedValue replaces the type of a flag in the help.
 type namedValue struct {
 	pflag.Value
 	form string

@@ -13,8 +13,8 @@ import (
 )
 
 func NewSession(app *cli.App) *cobra.Command {
-	return connect.Flags(app, cli.Group("session", "See and end who is signed in",
-		"See and end sessions: one session is one sign-in of one user in one client. Its sid is in its tokens.",
+	return connect.Flags(app, cli.Group("session", "List and end sessions",
+		"List and end sessions. A session is one sign-in of one user in one client. Its tokens have its sid.",
 		sessionList(app), sessionRevoke(app)))
 }
 
@@ -23,13 +23,13 @@ func sessionList(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list --user NAME [--client ID]",
 		Short: "List a user's sessions",
-		Long: "List a user's sessions. They are kept by user: who is signed in with a client is not kept, and\n" +
-			"`signet audit list --type login --client ID` shows who signed in with it.",
+		Long: "List a user's sessions. There is no list by client; `signet audit list --type login --client-id ID` shows\n" +
+			"who signed in with a client.",
 		Example: "signet session list --user alice\nsignet session list --user alice --client web",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if user == "" && client != "" {
-				return cli.Usagef("sessions are kept by user: add --user; `signet audit list --type login --client %s` shows who signed in with it", client)
+				return cli.Usagef("sessions are listed by user: add --user; `signet audit list --type login --client-id %s` shows who signed in with it", client)
 			}
 			if err := cli.Required(cmd, "user"); err != nil {
 				return err
@@ -73,10 +73,10 @@ func sessionRevoke(app *cli.App) *cobra.Command {
 	var user, file string
 	var all, everybody bool
 	cmd := &cobra.Command{
-		Use:   "revoke --user NAME SID|--all | --file FILE",
-		Short: "End one session of a user, or all",
-		Long: "End one session of a user, or all of them. Its refresh token is refused from now on, and its access\n" +
-			"tokens by introspection; services that only use the key set accept those until they expire.",
+		Use:   "revoke --user NAME SID|--all | --file FILE | --everybody",
+		Short: "End one session of a user, or all sessions",
+		Long: "End one session of a user, or all of them. Refresh tokens are refused at once, and access tokens by\n" +
+			"introspection. Services that only use the key set accept access tokens until they expire.",
 		Example: "signet session revoke --user alice 2vZ1mVnXo0m4qk9cQyq3Tg\nsignet session revoke --user alice --all",
 		Args:    cli.ArgsRange(0, "SID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -108,8 +108,8 @@ func sessionRevoke(app *cli.App) *cobra.Command {
 	}
 	userFlag(cmd, &user)
 	cmd.Flags().BoolVar(&all, "all", false, "end every session of the user")
-	cmd.Flags().StringVar(&file, "file", "", "end every session of each user in `FILE` (- for standard input): a name or sub a line, or NDJSON with \"username\"")
-	cmd.Flags().BoolVar(&everybody, "everybody", false, "end every session of every user, and clients' own tokens: everybody logs in again")
+	cmd.Flags().StringVar(&file, "file", "", "end every session of all users in `FILE` (- is standard input): a name or sub on each line, or NDJSON with \"username\"")
+	cmd.Flags().BoolVar(&everybody, "everybody", false, "end every session of every user and the clients' own tokens; all users log in again")
 	return cmd
 }
 

@@ -16,12 +16,12 @@ import (
 func NewStoreSeal(app *cli.App) *cobra.Command {
 	return connect.Flags(app, &cobra.Command{
 		Use:   "seal",
-		Short: "Give every record a seal, and refuse records without one",
-		Long: "Give every record of the store a seal: a MAC under the master key, by which servers notice records that\n" +
-			"somebody else has written. New stores have them. A store from before gets them by this command, once all\n" +
-			"servers have this version; it refuses while an older one runs. From then on a record without a seal is\n" +
-			"refused. Run it again after `signet keys rewrap`, so that the old master key can be taken away.\n\n" +
-			"Servers go on working meanwhile. An interruption does no harm: run it again.",
+		Short: "Add seals to all records, and refuse records without one",
+		Long: "Add a seal to every record of the store: a MAC under the master key, by which servers detect records that\n" +
+			"somebody else has written. New stores have seals. For an older store, run this once all servers have this\n" +
+			"version; it is refused while an older one runs. From then on servers refuse records without a seal. Run it\n" +
+			"again after `signet keys rewrap`, before you remove the old master key.\n\n" +
+			"Servers keep working while it runs. After an interruption, run it again.",
 		Example: "signet store seal --config /etc/signet/signet.yaml",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,13 +39,13 @@ func NewStoreSeal(app *cli.App) *cobra.Command {
 				return err
 			}
 			return app.Print(last, func(w io.Writer) {
-				fmt.Fprintf(w, "every record has a seal now: %d, of which %d were sealed by this\n", last.Looked, last.Sealed)
+				fmt.Fprintf(w, "every record has a seal now: %d, of which %d are new\n", last.Looked, last.Sealed)
 			})
 		},
 	})
 }
 
-// followSeal reads the lines to the last one.
+// followSeal reads progress lines and returns the last one.
 func followSeal(app *cli.App, in io.Reader) (last api.SealProgress, err error) {
 	tally := app.Tally("sealed")
 	defer tally.Clear()
@@ -55,11 +55,11 @@ func followSeal(app *cli.App, in io.Reader) (last api.SealProgress, err error) {
 		err := lines.Decode(&last)
 		switch {
 		case errors.Is(err, io.EOF):
-			return last, errors.New("the server has broken off; see its log and run this again, it goes on where it stopped")
+			return last, errors.New("the answer ended early; see the log of the server and run this again, it continues where it stopped")
 		case err != nil:
-			return last, fmt.Errorf("reading the answer: %w; run this again, it goes on where it stopped", err)
+			return last, fmt.Errorf("reading the answer: %w; run this again, it continues where it stopped", err)
 		case last.Error != "":
-			return last, fmt.Errorf("%s; run this again once that is mended, it goes on where it stopped", last.Error)
+			return last, fmt.Errorf("%s; run this again once that is fixed, it continues where it stopped", last.Error)
 		case last.Step == "seal":
 			tally.Add()
 		}

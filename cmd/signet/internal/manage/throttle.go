@@ -15,8 +15,8 @@ import (
 )
 
 func NewThrottle(app *cli.App) *cobra.Command {
-	return connect.Flags(app, cli.Group("throttle", "See and lift what failed logins are made to wait for",
-		"See and lift waits after failed logins. Names and addresses are kept as marks, so name the user or the\naddress that you ask about.",
+	return connect.Flags(app, cli.Group("throttle", "Show and clear waiting times after failed logins",
+		"Show and clear waiting times after failed logins. The store has only MACs of names and addresses, so give\nthe user or the address.",
 		throttleList(app), throttleClear(app)))
 }
 
@@ -47,13 +47,13 @@ func throttleList(app *cli.App) *cobra.Command {
 	var q throttleQuery
 	cmd := &cobra.Command{
 		Use:   "list [--user NAME] [--address ADDRESS]",
-		Short: "List counted failures and waits",
-		Long: `List the failures that count at present, the longest waits first:
+		Short: "List failures that count, and waiting times",
+		Long: `List the failures that count at present, the longest waiting times first:
 
   account   logins of an account from a network
   anywhere  logins of an account from networks where it has not logged in before
   logins    logins from a network, whatever the accounts
-  client    authentications of a client from a network; unknown: in the name of none
+  client    authentications of a client from a network (unknown: of an unknown client)
   admin     authentications at admin.listen from a network`,
 		Example: "signet throttle list --user alice\nsignet throttle list --address 203.0.113.7",
 		Args:    cli.Args(),
@@ -85,14 +85,14 @@ func throttleClear(app *cli.App) *cobra.Command {
 	var q throttleQuery
 	cmd := &cobra.Command{
 		Use:   "clear --user NAME|--address ADDRESS",
-		Short: "Forget failures, so that nobody waits for them",
-		Long: "Forget the failures of a user from everywhere, or those from the network of an address. With both,\n" +
-			"those of the user from there. It is recorded in the audit trail.",
+		Short: "Forget failures and their waiting times",
+		Long: "Forget the failures of a user from all networks, or all failures from the network of an address. With\n" +
+			"both options: the failures of the user from that network. The audit trail records it.",
 		Example: "signet throttle clear --user alice",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if q.user == "" && q.address == "" {
-				return cli.Usagef("say whose failures: --user NAME or --address ADDRESS")
+				return cli.Usagef("--user NAME or --address ADDRESS is missing")
 			}
 			var answer api.LimitsCleared
 			if err := callThrottle(cmd.Context(), app, api.ClearThrottle, q, &answer); err != nil {

@@ -16,7 +16,7 @@ func NewUser(app *cli.App) *cobra.Command {
 		"Add, show and change users: the people who sign in with a password.\n\n"+
 			"A user is named by username or by the sub of their tokens (usr_…), which never changes.",
 		userCreate(app), userList(app), userShow(app), userUpdate(app), userSetPassword(app),
-		userSwitch(app, "disable", api.DisableUser, api.DisableUsers, "Keep a user out, and end their sessions"), userSwitch(app, "enable", api.EnableUser, api.EnableUsers, "Let a disabled user in again"),
+		userSwitch(app, "disable", api.DisableUser, api.DisableUsers, "Refuse a user, and end their sessions"), userSwitch(app, "enable", api.EnableUser, api.EnableUsers, "Accept a disabled user again"),
 		userDelete(app), userImport(app)))
 }
 
@@ -26,7 +26,7 @@ func userCreate(app *cli.App) *cobra.Command {
 	var claims []string
 	var password cli.PasswordFlags
 	cmd := &cobra.Command{
-		Use:   "create --username NAME [OPTIONS]",
+		Use:   "create --username NAME",
 		Short: "Add a user",
 		Long:  "Add a user. The password is asked for twice, or read from standard input or a file.\n\n" + claimHelp,
 		Example: "signet user create --username alice\n" +
@@ -56,7 +56,7 @@ func userCreate(app *cli.App) *cobra.Command {
 	cmd.Flags().StringVar(&username, "username", "", "the `NAME` to sign in with")
 	password.Register(cmd)
 	cmd.Flags().BoolVar(&noPassword, "no-password", false, "no password yet: the user cannot sign in until one is set")
-	cmd.Flags().StringArrayVar(&claims, "claim", nil, "a fact about the user (`NAME=VALUE`), any number of times")
+	cmd.Flags().StringArrayVar(&claims, "claim", nil, "set a claim (`NAME=VALUE`); may be given again")
 	return cmd
 }
 
@@ -75,9 +75,9 @@ func userShow(app *cli.App) *cobra.Command {
 func userUpdate(app *cli.App) *cobra.Command {
 	var claims, remove []string
 	cmd := &cobra.Command{
-		Use:     "update NAME OPTIONS",
+		Use:     "update NAME",
 		Short:   "Change a user's claims",
-		Long:    "Change a user's claims. Those that are not named stay. The next refresh already sees the change.\n\n" + claimHelp,
+		Long:    "Change a user's claims. Claims that are not named stay as they are. Tokens have the change from the next\nrefresh on.\n\n" + claimHelp,
 		Example: "signet user update alice --claim department=sales --remove-claim trial",
 		Args:    cli.Args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -94,8 +94,8 @@ func userUpdate(app *cli.App) *cobra.Command {
 			return callUser(app, cmd, api.UpdateUser.At(args[0]), api.UserChanges{Claims: set})
 		},
 	}
-	cmd.Flags().StringArrayVar(&claims, "claim", nil, "set a claim (`NAME=VALUE`), any number of times")
-	cmd.Flags().StringArrayVar(&remove, "remove-claim", nil, "remove the claim `NAME`, any number of times")
+	cmd.Flags().StringArrayVar(&claims, "claim", nil, "set a claim (`NAME=VALUE`); may be given again")
+	cmd.Flags().StringArrayVar(&remove, "remove-claim", nil, "remove the claim `NAME`; may be given again")
 	return cmd
 }
 
@@ -121,8 +121,8 @@ func userDelete(app *cli.App) *cobra.Command {
 	var file bulkFile
 	cmd := &cobra.Command{
 		Use:     "delete NAME | --file FILE",
-		Short:   "Remove a user for good",
-		Long:    "Remove a user and all their sessions for good. A later user of the same name gets another sub and\ninherits nothing.",
+		Short:   "Delete a user",
+		Long:    "Delete a user and their sessions. A later user of the same name gets another sub and inherits nothing.",
 		Example: "signet user delete alice\nsignet user delete --file gone.txt --yes",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

@@ -16,11 +16,11 @@ func userImport(app *cli.App) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "import --file FILE|-",
-		Short: "Add users with the password hashes they have",
-		Long: "Add users from another system with the password hashes they have. Each line of the file is one\n" +
+		Short: "Add users with their password hashes",
+		Long: "Add users of another system with their password hashes. Each line of the file is one\n" +
 			"JSON object: {\"username\", \"password_hash\", \"claims\"}. Hashes of bcrypt ($2a$, $2b$, $2y$),\n" +
-			"argon2id and argon2i are accepted, and replaced by new ones as people sign in.\n\n" +
-			"A line that is refused is reported and does not keep the others out; the exit status is then 1.",
+			"argon2id and argon2i are accepted, and replaced when their users sign in.\n\n" +
+			"Refused lines are reported, and all others are imported. The exit status is 1 if a line was refused.",
 		Example: "signet user import --file users.ndjson\nzcat users.ndjson.gz | signet user import --file -",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -60,7 +60,7 @@ func importUsers(app *cli.App, cmd *cobra.Command, in io.Reader) error {
 		return err
 	}
 	var report api.Report
-	body := app.Watch("sent", in, 0) // a byte order mark and CRLF are the server's to skip
+	body := app.Watch("sent", in, 0) // the server skips a byte order mark and CRLF
 	if err := c.Call(cmd.Context(), api.ImportUsers.At(), body, &report); err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func importUsers(app *cli.App, cmd *cobra.Command, in io.Reader) error {
 		return err
 	}
 	if n := refusedLines(report); n > 0 {
-		return fmt.Errorf("%d of %d lines were refused; mend them and import them again", n, n+report.Accepted)
+		return fmt.Errorf("%d of %d lines were refused. Fix these lines and import the file again", n, n+report.Accepted)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ func userList(app *cli.App) *cobra.Command {
 	var prefix string
 	var disabled bool
 	cmd := &cobra.Command{
-		Use:     "list [OPTIONS]",
+		Use:     "list",
 		Short:   "List the users",
 		Example: "signet user list\nsignet user list --prefix ali\nsignet user list --disabled -o json | jq -r '.users[].username'",
 		Args:    cli.Args(),
@@ -45,6 +45,6 @@ func userList(app *cli.App) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&prefix, "prefix", "", "only users whose names begin with `TEXT`")
-	cmd.Flags().BoolVar(&disabled, "disabled", false, "only users who are disabled (--disabled=false: who are not)")
+	cmd.Flags().BoolVar(&disabled, "disabled", false, "only disabled users; --disabled=false: only enabled ones")
 	return cmd
 }

@@ -15,7 +15,7 @@ func userSetPassword(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "set-password NAME",
 		Short:   "Set a user's password",
-		Long:    "Set a user's password, and end the sessions that the old one began. It is asked for twice, or\nread from standard input or a file.",
+		Long:    "Set a user's password and end the user's sessions. The password is asked for twice, or read from\nstandard input or a file.",
 		Example: "signet user set-password alice",
 		Args:    cli.Args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {

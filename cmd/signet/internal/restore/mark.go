@@ -10,10 +10,10 @@ import (
 	"signet/keys/mark"
 )
 
-// readMark takes down what this server's mark of the keyring has: kids that were revoked, and the
+// loadMark takes down what this server's mark of the keyring has: kids that were revoked, and the
 // version that the restored keyring must have at least, so that no server's mark refuses it. A mark that
 // proves nothing, or is of another install, is replaced in the end.
-func (r *restoration) readMark() error {
+func (r *restoration) loadMark() error {
 	cfg := r.keyringConfig(nil, r.backup.foundation.Install.ID)
 	old, ok, err := mark.Read(install.MarkFile(r.cfg), cfg.InstallID, cfg.Master)
 	var problem *mark.Error
@@ -44,9 +44,9 @@ func (r *restoration) replaceMark(ring *keys.Manager) {
 		r.app.Warn(fmt.Errorf("%s was not used, and is replaced: %w", string(install.MarkFile(r.cfg)), r.markProblem))
 	}
 	if r.mark != nil {
-		ring.RestoreMark(*r.mark)
+		ring.Edit().RestoreMark(*r.mark)
 	}
-	if err := ring.ReplaceMark(install.MarkFile(r.cfg)); err != nil {
+	if err := ring.Edit().ReplaceMark(install.MarkFile(r.cfg)); err != nil {
 		r.app.Warn(fmt.Errorf("data_dir: %w; remove %s before the server starts", err, string(install.MarkFile(r.cfg))))
 	}
 }

@@ -31,19 +31,18 @@ func New(app *cli.App) *cobra.Command {
 	var r restoration
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
-		Short: "Put a backup in the place of the store, and bring nothing back that was revoked",
-		Long: "Put FILE, which `signet backup` or `signet export` wrote, in the place of the configuration's store, while\n" +
-			"the server is stopped. FILE is read and checked to its end before anything is changed. A bolt store that\n" +
-			"is there is moved aside, to NAME.before-restore-TIME; a Redis must be empty, or hold only what running\n" +
-			"servers of this install have put back into it.\n\n" +
-			"What was revoked since the backup stays revoked: keys, sessions, tokens, users and clients that were disabled\n" +
-			"or deleted, passwords and secrets that were replaced, rights that were taken. This is taken from the store\n" +
-			"that is replaced, where it can be read, or from a copy of it that --replaced names, and from the server's\n" +
-			"logs that --audit-log names. To undo such a change on purpose, move the store away first. The next\n" +
-			"signing key then signs at once, because the present one may have leaked since; tokens that it has signed\n" +
-			"stay valid. The report lists what is left to do.\n\n" +
-			"--rehearsal tries FILE out beside a running install: it makes an install of its own, with new signing keys\n" +
-			"and without sessions, so that none of its tokens is valid in the other.",
+		Short: "Replace the store with a backup; what was revoked stays revoked",
+		Long: "Replace the store of the configuration with FILE, which `signet backup` or `signet export` wrote. Stop the\n" +
+			"server first. FILE is read and checked to its end before anything is changed. An existing bolt store is\n" +
+			"renamed to NAME.before-restore-TIME. A Redis must be empty, or have only the records that running servers\n" +
+			"of this install have written back.\n\n" +
+			"What was revoked since the backup stays revoked: keys, sessions, tokens, disabled or deleted users and\n" +
+			"clients, replaced passwords and secrets, removed rights. The sources are the replaced store, if it can be\n" +
+			"read, the copy of it that --replaced names, and the server logs that --audit-log names. To undo such a\n" +
+			"change, move the store away first. The next signing key signs at once, because the current one may have\n" +
+			"leaked since the backup; its tokens stay valid. The report lists what remains to be done.\n\n" +
+			"--rehearsal tests FILE beside a running install: it makes a separate install with new signing keys and\n" +
+			"without sessions, so that its tokens are not valid in the other.",
 		Example: "signet restore --config /etc/signet/signet.yaml /backup/signet-2026-03-04.db\n" +
 			"signet restore --audit-log /var/log/signet.log signet.ndjson\n" +
 			"signet restore --config rehearsal/signet.yaml --rehearsal signet-backup.db",
@@ -61,10 +60,10 @@ func New(app *cli.App) *cobra.Command {
 		},
 	}
 	configfile.Flag(app, cmd)
-	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "take what was revoked from `FILE` too, a log of the server in JSON; may be given again")
-	cmd.Flags().StringVar(&r.copied, "replaced", "", "take what was revoked from `FILE` too, a backup or export of the store that is replaced, made last")
-	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make an install of its own, whose tokens are not valid in the other")
-	cmd.Flags().BoolVar(&r.unverified, "unverified", false, "take an export that an older signet wrote, which has no MAC: anybody may have edited it")
+	cmd.Flags().StringArrayVar(&r.logs, "audit-log", nil, "also read revocations from `FILE`, a log of the server in JSON; may be given again")
+	cmd.Flags().StringVar(&r.copied, "replaced", "", "also read revocations from `FILE`, the latest backup or export of the replaced store")
+	cmd.Flags().BoolVar(&r.rehearsal, "rehearsal", false, "make a separate install, whose tokens are not valid in the other")
+	cmd.Flags().BoolVar(&r.unverified, "unverified", false, "accept an export of an older signet, which has no MAC: it may have been edited")
 	return cmd
 }
 
@@ -87,14 +86,14 @@ type restoration struct {
 	unverified bool           // an export without a MAC is taken too
 	closers    []func() error // of a copy of the replaced store
 
-	mark        *mark.Mark // of this server; nil: there is none
-	markProblem error      // why there is none, though there is a file
-	knewRevoked []string   // kids of keys that the backup itself knows to be revoked
+	mark            *mark.Mark // of this server; nil: there is none
+	markProblem     error      // why there is none, though there is a file
+	revokedInBackup []string   // kids of keys that the backup itself knows to be revoked
 }
 
 // run looks at everything before it changes anything.
 func (r *restoration) run(ctx context.Context, path string) (err error) {
-	if err := refuseItself(r.app, r.cfg, path); err != nil {
+	if err := checkNotOwnStore(r.app, r.cfg, path); err != nil {
 		return err
 	}
 	if r.master, err = install.ReadMasterKeys(r.cfg.MasterKeyFile, r.app.Getenv); err != nil {
@@ -127,8 +126,8 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 	return r.put(ctx, replaced)
 }
 
-// refuseItself: a file cannot be put in its own place.
-func refuseItself(app *cli.App, cfg config.Config, path string) error {
+// checkNotOwnStore: a file cannot be put in its own place.
+func checkNotOwnStore(app *cli.App, cfg config.Config, path string) error {
 	own, _ := cfg.BoltPath()
 	one, err := os.Stat(path)
 	if err != nil {
@@ -171,7 +170,7 @@ func (r *restoration) readHistory(ctx context.Context) (replaced *recovery.Repla
 	if err := r.readLogs(); err != nil {
 		return nil, err
 	}
-	if err := r.readMark(); err != nil {
+	if err := r.loadMark(); err != nil {
 		return nil, err
 	}
 	return replaced, nil
@@ -239,9 +238,9 @@ func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys
 
 // openKeyring opens the newest keyring of the install that is known: the backup's, or that of the
 // store that is replaced. What the other knows to be revoked counts too.
-func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replaced) (*keys.Manager, *keyringInHand, error) {
-	open := func(f store.Foundation) (*keys.Manager, *keyringInHand, error) {
-		hand := &keyringInHand{f.KeyringVersion, f.Keyring}
+func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replaced) (*keys.Manager, *memoryKeyring, error) {
+	open := func(f store.Foundation) (*keys.Manager, *memoryKeyring, error) {
+		hand := &memoryKeyring{f.KeyringVersion, f.Keyring}
 		m, err := keys.Open(ctx, r.keyringConfig(hand, f.Install.ID))
 		if err == nil {
 			for _, kid := range m.Keyring().Revoked() {
@@ -252,7 +251,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replac
 	}
 	ring, hand, err := open(r.backup.foundation)
 	if err == nil {
-		r.knewRevoked = ring.Keyring().Revoked()
+		r.revokedInBackup = ring.Keyring().Revoked()
 	}
 	if errors.Is(err, masterkey.ErrMismatch) {
 		return nil, nil, fmt.Errorf("master key: it is not the one of this backup (%w); put the right one back, nothing was changed", err)
@@ -289,21 +288,21 @@ func (r *restoration) recover(ctx context.Context, ring *keys.Manager) error {
 		return err
 	}
 	for _, kid := range revoked {
-		if !slices.Contains(r.knewRevoked, kid) {
+		if !slices.Contains(r.revokedInBackup, kid) {
 			r.report.Kept.Keys = append(r.report.Kept.Keys, kid)
 		}
 	}
 	return nil
 }
 
-// preserved is what was taken away since the backup and stays so.
-type preserved struct {
+// kept is what was taken away since the backup and stays so.
+type kept struct {
 	Keys []string `json:"keys_revoked"`
 	recovery.Preserved
 }
 
 // recoverInPlace goes by compare-and-set against the servers that are running.
-func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest *keyringInHand) error {
+func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest *memoryKeyring) error {
 	if version := t.live.KeyringVersion; newest.version > version {
 		if _, err := t.s.SwapKeyring(ctx, version, newest.version, newest.document); err != nil {
 			return fmt.Errorf("store: %w", err)
@@ -336,7 +335,7 @@ type restoreReport struct {
 	NewerKeyring bool              `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
 	Keyring      rotation.Recovery `json:"keyring"`
 	Older        bool              `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
-	Kept         preserved         `json:"kept"`
+	Kept         kept              `json:"kept"`
 	Lost         recovery.Lost     `json:"lost"`
 }
 

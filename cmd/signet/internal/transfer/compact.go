@@ -18,10 +18,10 @@ import (
 func NewCompact(app *cli.App) *cobra.Command {
 	return configfile.Flag(app, &cobra.Command{
 		Use:   "compact",
-		Short: "Give the free space in a bolt store back to the disk",
-		Long: "Rewrite the file of a bolt store without the space that deleted records have left. Stop the server\n" +
-			"first. The file is read and checked whole, and the new one, with the same mode and owner, takes its\n" +
-			"place in one step: an interruption leaves one or the other. It needs as much space again meanwhile.",
+		Short: "Shrink the file of a bolt store",
+		Long: "Rewrite the file of a bolt store without the space of deleted records. Stop the server first. The whole\n" +
+			"file is read and checked. The new file has the same mode and owner and replaces the old one in one step,\n" +
+			"so an interruption leaves a complete file. The disk must have room for both.",
 		Example: "signet store compact --config /etc/signet/signet.yaml",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -27,15 +27,15 @@ func NewExport(app *cli.App) *cobra.Command {
 		Use:   "export FILE|-",
 		Short: "Write everything in a store to a file, for another store",
 		Long: "Write everything in a store to FILE, for `signet import` into another store: clients, users, sessions,\n" +
-			"revoked tokens, the audit trail and the signing keys. It opens the store itself, so stop the server\n" +
-			"first, or export from a copy that `signet backup` has made. FILE appears only when it is complete.\n" +
-			"With - it goes to standard output.\n\n" +
-			"Password hashes and the hashes of client secrets are in FILE: guard it as you guard the store. The\n" +
-			"signing keys in it are sealed. master.key, which opens them, is not in it, and moves with you.",
+			"revoked tokens, the audit trail and the signing keys. It opens the store itself: stop the server first,\n" +
+			"or export from a copy that `signet backup` has made. FILE appears when it is complete. With - the export\n" +
+			"goes to standard output.\n\n" +
+			"FILE has password hashes and hashes of client secrets: protect it like the store. The signing keys in it\n" +
+			"are sealed. FILE does not have master.key, which opens them: copy it separately.",
 		Example: "signet export --config /etc/signet/signet.yaml signet.ndjson\nsignet export --store bolt:copy.db - | age -r age1… > signet.ndjson.age",
 		Args:    cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := movingConfig(app, storeURL)
+			cfg, err := loadConfig(app, storeURL)
 			if err != nil {
 				return err
 			}
@@ -92,7 +92,7 @@ func exportToStdout(ctx context.Context, app *cli.App, cfg config.Config) (err e
 }
 
 func exportStore(ctx context.Context, app *cli.App, cfg config.Config, out io.Writer) (t archive.Trailer, n int64, err error) {
-	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, Patient: true}, cfg)
+	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, NoTimeout: true}, cfg)
 	if err != nil {
 		return t, 0, err
 	}
@@ -108,7 +108,7 @@ func exportStore(ctx context.Context, app *cli.App, cfg config.Config, out io.Wr
 	if err != nil {
 		return t, 0, install.ExplainSeal(err)
 	}
-	if err := install.FollowKeyring(o.Seals, o.Master, f); err != nil {
+	if err := install.BindSeals(o.Seals, o.Master, f); err != nil {
 		return t, 0, err
 	}
 	return copyRecords(ctx, app, db, o.Seals, f, out)

@@ -15,12 +15,12 @@ import (
 func keysClockReset(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "clock-reset",
-		Short: "Forget a time that a wrong clock has shown, so that signing goes on",
-		Long: "Forget a time that a wrong clock has shown, so that signing goes on. Signet remembers the latest time it\n" +
-			"has seen and signs nothing while the clock is behind it by more than keys.skew: a clock that is set back\n" +
-			"would bring keys back. A clock that was far ahead leaves a time behind that no right clock reaches. Set\n" +
-			"the clock of every server right first, and then run this once; it holds for all replicas.\n\n" +
-			"No key moves backwards: what the wrong clock brought forward counts as having come now.",
+		Short: "Forget the time of a wrong clock, so that keys sign again",
+		Long: "Forget the time of a wrong clock, so that keys sign again. Signet stores the latest time it has seen, and\n" +
+			"signs nothing while the clock is behind that time by more than keys.skew, because a clock that is set back\n" +
+			"would bring old keys back. After a clock was far ahead, the stored time is in the future. Correct the\n" +
+			"clocks of all servers first, then run this once for all replicas.\n\n" +
+			"No key goes back to an earlier state: steps that the wrong clock has caused count as done now.",
 		Example: "signet keys clock-reset",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

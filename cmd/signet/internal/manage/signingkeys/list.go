@@ -14,17 +14,18 @@ import (
 )
 
 func New(app *cli.App) *cobra.Command {
-	return connect.Flags(app, cli.Group("keys", "See, rotate and revoke the signing keys",
-		"See, rotate and revoke the signing keys. They rotate by themselves: a new key is published first, signs\n"+
-			"later, and stays published after it has stopped, so that no verifier meets a key it cannot fetch.\n\n"+
-			"pending: published, not signing yet · active: signs · retired: verifies only · revoked: gone",
+	return connect.Flags(app, cli.Group("keys", "Show, rotate and revoke the signing keys",
+		"Show, rotate and revoke the signing keys. Keys rotate automatically. A new key is published before it\n"+
+			"signs, and stays published after it stops signing, so that verifiers always find the key of a token.\n\n"+
+			"pending: published, not signing yet · active: signs · retired: published, no longer signs ·\n"+
+			"revoked: not published",
 		keysList(app), keysPlan(app), keysRotate(app), keysRevoke(app), keysRewrap(app), keysClockReset(app)))
 }
 
 func keysList(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "List the signing keys, what comes next, and which replicas have them",
+		Short:   "List the signing keys, their next steps, and which replicas have them",
 		Example: "signet keys list",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

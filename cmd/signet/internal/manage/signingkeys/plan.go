@@ -13,7 +13,7 @@ import (
 	"signet/server/admin/api"
 )
 
-// planFormat is what -o takes where a picture can be drawn.
+// planFormat is the value of -o of a command that can draw a picture.
 type planFormat struct{ *cli.Format }
 
 func (planFormat) Type() string { return "table|json|svg" }
@@ -33,10 +33,9 @@ func keysPlan(app *cli.App) *cobra.Command {
 	var long string
 	cmd := &cobra.Command{
 		Use:   "plan",
-		Short: "Show what the signing keys will do",
-		Long: "Show what the signing keys will do by themselves in the coming year: when each is published, signs and\n" +
-			"leaves the key set. Keys that have not been made yet are called A, B, C. Nothing is changed. With\n" +
-			"-o svg it is a picture for a wiki or a ticket.",
+		Short: "Show the plan of the signing keys",
+		Long: "Show the plan of the signing keys for the coming year: when each is published, signs, and leaves the key\n" +
+			"set. Keys that do not exist yet are called A, B, C. With -o svg it is a picture for a wiki or a ticket.",
 		Example: "signet keys plan\nsignet keys plan --for 90d -o svg > keys.svg",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -59,7 +58,7 @@ func keysPlan(app *cli.App) *cobra.Command {
 			return keychart.Print(app, p)
 		},
 	}
-	cmd.Flags().StringVar(&long, "for", "", "plan for `DURATION`, such as 90d or 12h (default: a year, or 53 lives of a key)")
+	cmd.Flags().StringVar(&long, "for", "", "plan for `DURATION`, such as 90d or 12h (default: a year, or 53 lifetimes of a key)")
 	cmd.Flags().VarP(planFormat{&app.Format}, "output", "o", "write for people, for programs, or a picture")
 	return cmd
 }

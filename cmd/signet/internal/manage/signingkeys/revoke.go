@@ -15,7 +15,7 @@ import (
 // revoked is the report of `keys revoke`: the answer of the server, the replicas, and what else was done.
 type revoked struct {
 	api.RevokedKey
-	following
+	replicaStatus
 	ClientsEnded *int `json:"clients_ended,omitempty"` // whose sessions --end-sessions ended
 }
 
@@ -24,16 +24,15 @@ func keysRevoke(app *cli.App) *cobra.Command {
 	var p waitFlags
 	cmd := &cobra.Command{
 		Use:   "revoke KID",
-		Short: "Drop a signing key at once, because it has leaked",
-		Long: "Drop a signing key at once, because it has leaked. It signs no more and is not in the key set;\n" +
-			"introspection and /userinfo refuse its tokens; the next key signs, and a new one is published. The\n" +
-			"report says until when other verifiers can still accept its tokens, and who has to act.\n\n" +
-			"If the next key is younger than keys.publish, some verifiers would not have it: then nothing is done,\n" +
-			"unless you give --emergency.\n\n" +
-			"Apps keep their sessions and get new access tokens with their refresh tokens, which this key did not\n" +
-			"sign. --end-sessions is for when more than the key may be lost: it ends every session of every user,\n" +
-			"in every client, and everybody logs in again.\n\n" +
-			"A KID that begins with a dash goes after --.",
+		Short: "Revoke a leaked signing key at once",
+		Long: "Revoke a leaked signing key at once. It stops signing and leaves the key set. Introspection and /userinfo\n" +
+			"refuse its tokens. The next key signs, and a new one is published. The report shows until when other\n" +
+			"verifiers can accept tokens of the revoked key, and which services to restart.\n\n" +
+			"If the next key has been published for less than keys.publish, some verifiers may not have it, and\n" +
+			"nothing is done without --emergency.\n\n" +
+			"Sessions continue: refresh tokens are not signed with this key. Use --end-sessions if more than the key\n" +
+			"may have leaked: it ends every session of every user, and all users log in again.\n\n" +
+			"Write -- before a KID that begins with a dash.",
 		Example: "signet keys revoke KID --wait\nsignet keys revoke KID --emergency --wait",
 		Args:    cli.Args("KID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,7 +46,7 @@ func keysRevoke(app *cli.App) *cobra.Command {
 			return revokeKey(app, cmd, c, args[0], emergency, endSessions, p)
 		},
 	}
-	cmd.Flags().BoolVar(&emergency, "emergency", false, "revoke it also where some verifiers do not have the next key yet")
+	cmd.Flags().BoolVar(&emergency, "emergency", false, "revoke it even if some verifiers do not have the next key yet")
 	cmd.Flags().BoolVar(&endSessions, "end-sessions", false, "also end every session of every user")
 	p.flags(cmd)
 	return cmd
@@ -65,7 +64,7 @@ func revokeKey(app *cli.App, cmd *cobra.Command, c *client.Client, kid string, e
 		}
 		answer.ClientsEnded = &ended.Clients
 	}
-	return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.following)
+	return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.replicaStatus)
 }
 
 func (r revoked) write(w io.Writer, now time.Time) {
@@ -79,13 +78,13 @@ func (r revoked) write(w io.Writer, now time.Time) {
 	cli.Row(w)
 	cli.Row(w, "ITS TOKENS ARE REFUSED BY", "IF SIGNET SIGNED THEM", "IF FORGED")
 	cli.Row(w, "introspection and /userinfo", "now", "now")
-	cli.Row(w, "verifiers that cache keys for "+plainly(r.CacheTime)+" at most", r.genuine(r.Exposure.Genuine(), now), moment(r.Exposure.Forgotten, now))
+	cli.Row(w, "verifiers that cache keys for "+roundText(r.CacheTime)+" at most", r.genuine(r.Exposure.Genuine(), now), fromNow(r.Exposure.Forgotten, now))
 	cli.Row(w, "verifiers that keep a key until a new kid comes", r.genuine(r.Exposure.Expired, now), r.restart(now))
 	cli.Row(w, "services that keep one key or one answer for itself", r.genuine(r.Exposure.Expired, now), "restarted")
 	r.writeAdvice(w, now)
 }
 
-// writeAdvice says who has to do something.
+// writeAdvice lists which services must act.
 func (r revoked) writeAdvice(w io.Writer, now time.Time) {
 	cli.Row(w)
 	cli.Row(w, "If the key was stolen, restart the services that keep keys (go-oidc does) or one key or answer for itself (get-jwks,")
@@ -96,19 +95,19 @@ func (r revoked) writeAdvice(w io.Writer, now time.Time) {
 			signs = "sign with the key for " + r.SignStale + " and "
 		}
 		cli.Row(w, "A replica that cannot read the keys may "+signs+"publish it for "+r.ServeStale+": then these times are "+
-			r.genuine(r.Unread.Expired, now)+" and "+moment(r.Unread.Forgotten, now)+".")
+			r.genuine(r.Unread.Expired, now)+" and "+fromNow(r.Unread.Forgotten, now)+".")
 	}
 }
 
-// genuine is a time in the column of tokens that Signet signed.
+// genuine writes a time in the column of tokens that Signet signed.
 func (r revoked) genuine(t, now time.Time) string {
 	if r.Exposure.Expired.IsZero() && t.IsZero() {
 		return "it signed none"
 	}
-	return moment(t, now)
+	return fromNow(t, now)
 }
 
-// restart is when a verifier that keeps keys forgets this one.
+// restart writes when a verifier that keeps keys drops the revoked one.
 func (r revoked) restart(now time.Time) string {
 	switch {
 	case r.Was != "active":
@@ -118,18 +117,18 @@ func (r revoked) restart(now time.Time) string {
 	case r.Standby == nil:
 		return "restarted"
 	}
-	return "restarted, or " + moment(r.Standby.SignsFrom, now)
+	return "restarted, or " + fromNow(r.Standby.SignsFrom, now)
 }
 
-func moment(t, now time.Time) string {
+func fromNow(t, now time.Time) string {
 	if !t.After(now) {
 		return "now"
 	}
 	return "from " + cli.FormatTime(t) + " (" + cli.Relative(t, now) + ")"
 }
 
-// plainly writes a duration of the API as people do.
-func plainly(s string) string {
+// roundText rounds a duration of the API.
+func roundText(s string) string {
 	d, err := time.ParseDuration(s)
 	if err != nil {
 		return s

@@ -14,19 +14,19 @@ import (
 // rewrapped is the report of `keys rewrap`: the answer of the server, and the replicas.
 type rewrapped struct {
 	api.RewrappedKeys
-	following
+	replicaStatus
 }
 
 func keysRewrap(app *cli.App) *cobra.Command {
 	var p waitFlags
 	cmd := &cobra.Command{
 		Use:   "rewrap",
-		Short: "Put the signing keys under a new master key",
-		Long: "Put the signing keys under a new master key. First give every server the new key in front of the old\n" +
-			"one: two lines in master.key, or SIGNET_MASTER_KEY=NEW,OLD; restart them in any order. Then run this\n" +
-			"once. It is one step, which can be repeated; it refuses while a server lacks the new key.\n\n" +
-			"Refresh tokens from before are sealed under the old key: take that away when the report says so\n" +
-			"(refresh.absolute later), and keep it as long as backups from before.",
+		Short: "Seal the signing keys with a new master key",
+		Long: "Seal the signing keys with a new master key. First give every server both keys, the new one first: two\n" +
+			"lines in master.key, or SIGNET_MASTER_KEY=NEW,OLD. Restart the servers in any order, then run this once.\n" +
+			"It can be repeated. It is refused while a server does not have the new key.\n\n" +
+			"Older refresh tokens are sealed with the old key. Remove the old key at the time in the report\n" +
+			"(refresh.absolute later), and keep a copy as long as you keep older backups.",
 		Example: "signet keys rewrap --wait",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,7 +38,7 @@ func keysRewrap(app *cli.App) *cobra.Command {
 			if err := c.Call(cmd.Context(), api.RewrapKeys.At(), nil, &answer); err != nil {
 				return err
 			}
-			return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.following)
+			return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.replicaStatus)
 		},
 	}
 	p.flags(cmd)

@@ -13,7 +13,7 @@ import (
 // rotated is the report of `keys rotate`: the answer of the server, and the replicas.
 type rotated struct {
 	api.RotatedKeys
-	following
+	replicaStatus
 }
 
 func keysRotate(app *cli.App) *cobra.Command {
@@ -21,12 +21,12 @@ func keysRotate(app *cli.App) *cobra.Command {
 	var p waitFlags
 	cmd := &cobra.Command{
 		Use:   "rotate",
-		Short: "Have the next key sign earlier than planned",
-		Long: "Have the next key sign earlier than planned: as soon as every verifier must have seen it. Nothing\n" +
-			"breaks, and nothing happens before that moment, which is printed.\n\n" +
-			"With --emergency it signs now. What the key before it has signed stays valid (`keys revoke` is for a\n" +
-			"key that has leaked). If the next key is younger than keys.publish, verifiers that do not fetch the\n" +
-			"key set again for an unknown kid refuse new tokens until they do.",
+		Short: "Make the next key sign earlier than planned",
+		Long: "Make the next key sign earlier than planned: as soon as it has been published for keys.publish, so that\n" +
+			"every verifier has it. That time is printed, and no token is refused.\n\n" +
+			"With --emergency the next key signs now. Tokens of the old key stay valid; `keys revoke` is for a leaked\n" +
+			"key. If the next key has been published for less than keys.publish, verifiers that do not fetch the key\n" +
+			"set again for an unknown kid refuse new tokens until they fetch it.",
 		Example: "signet keys rotate\nsignet keys rotate --emergency --wait",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,11 +38,11 @@ func keysRotate(app *cli.App) *cobra.Command {
 			if err := c.Call(cmd.Context(), api.RotateKeys.At(), in, &answer); err != nil {
 				return err
 			}
-			return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.following)
+			return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.replicaStatus)
 		},
 	}
 	cmd.Flags().StringVar(&in.Alg, "alg", "", "only keys of `ALG` (default: of every algorithm)")
-	cmd.Flags().BoolVar(&in.Emergency, "emergency", false, "sign with the next key now, also where some verifiers do not have it yet")
+	cmd.Flags().BoolVar(&in.Emergency, "emergency", false, "sign with the next key now, even if some verifiers do not have it yet")
 	p.flags(cmd)
 	return cmd
 }
@@ -61,7 +61,7 @@ func (r rotated) write(w io.Writer, now time.Time) {
 	}
 }
 
-// signerText says who has the key that signs now.
+// signerText writes the key that signs now, and whether every verifier has it.
 func signerText(k *api.Successor, now time.Time) string {
 	if k == nil {
 		return "-"

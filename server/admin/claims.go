@@ -1,0 +1,47 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"signet/server/edge"
+	"signet/server/syntax"
+)
+
+// maxUserClaims bounds what a user's claims take as JSON. They may all end up in one header.
+const maxUserClaims = 8 << 10
+
+// mergeClaims lays changes over claims, neither of which it touches (RFC 7396, one level deep).
+func mergeClaims(claims, changes map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+	merged := maps.Clone(claims)
+	if merged == nil {
+		merged = make(map[string]json.RawMessage, len(changes))
+	}
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		_, there := merged[name]
+		removed := there && string(bytes.TrimSpace(changes[name])) == "null"
+		if why := syntax.CheckClaim(name); why != "" && !removed { // a record may have one from before it was reserved
+			return nil, invalid("claims: %s %s", edge.QuoteShort(name), why)
+		}
+		var value bytes.Buffer
+		if err := json.Compact(&value, changes[name]); err != nil {
+			return nil, invalid("claims: the value of %s is not valid JSON", edge.QuoteShort(name))
+		}
+		if value.String() == "null" {
+			delete(merged, name)
+		} else {
+			merged[name] = value.Bytes()
+		}
+	}
+	if whole, err := json.Marshal(merged); err != nil || len(whole) > maxUserClaims {
+		return nil, invalid("claims take more than 8 KiB as JSON; keep large facts elsewhere, under the user's sub")
+	}
+	return merged, nil
+}
+
+func claimNames(claims map[string]json.RawMessage) string {
+	return strings.Join(slices.Sorted(maps.Keys(claims)), " ")
+}

@@ -1,0 +1,253 @@
+package admin
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"signet/server/account"
+	"signet/server/admin/api"
+	"signet/server/audit"
+	"signet/server/edge"
+	"signet/server/password"
+	"signet/server/syntax"
+	"signet/store"
+)
+
+// users are the people who log in.
+type users struct {
+	store     store.Store
+	passwords *password.Pool
+	settings  func() Settings
+	rec       recorder
+	now       func() time.Time
+}
+
+// viewUser never shows the password hash.
+func viewUser(u store.User) api.User {
+	claims := u.Claims
+	if claims == nil {
+		claims = map[string]json.RawMessage{}
+	}
+	return api.User{Subject: u.ID.String(), Username: u.Username, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "", CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt}
+}
+
+func (h *users) create(r *Request) (edge.Response, error) {
+	var in api.NewUser
+	if _, err := readJSON(r, &in); err != nil {
+		return edge.Response{}, err
+	}
+	user, err := h.newUser(in.Username, in.Claims)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	if in.Password != nil {
+		if user.PasswordHash, err = h.hash(r, user.Username, *in.Password); err != nil {
+			return edge.Response{}, err
+		}
+	}
+	r.Subject, r.Username = user.ID.String(), user.Username
+	e := store.Event{Type: store.EventUserCreate}
+	if err := h.add(h.rec.withEvent(r, &e), user, in.Username); err != nil {
+		return edge.Response{}, userError(err)
+	}
+	h.rec.ok(r, e)
+	return edge.Response{Status: http.StatusCreated, Body: viewUser(user)}, nil
+}
+
+// add creates the user, unless another has the name in the spelling of earlier versions.
+func (h *users) add(ctx context.Context, u store.User, typed string) error {
+	if former, err := password.FormerUsername(typed); err == nil && former != u.Username {
+		switch _, err := h.store.UserByName(ctx, former); {
+		case err == nil:
+			return store.ErrExists
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+	}
+	return h.store.CreateUser(ctx, u)
+}
+
+// imported makes the record of a user who comes with a password hash.
+func (h *users) imported(row api.UserRecord) (store.User, error) {
+	if row.PasswordHash != "" {
+		if err := h.passwords.Supported(row.PasswordHash); err != nil {
+			return store.User{}, invalid("%s", err)
+		}
+	}
+	user, err := h.newUser(row.Username, row.Claims)
+	user.PasswordHash = row.PasswordHash
+	return user, err
+}
+
+// newUser makes the record of a new user.
+func (h *users) newUser(username string, claims map[string]json.RawMessage) (store.User, error) {
+	name, err := password.CanonicalUsername(username)
+	if err != nil {
+		return store.User{}, invalid("username: %s", err)
+	}
+	if strings.HasPrefix(name, syntax.UserPrefix) {
+		return store.User{}, invalid("username must not begin with %s, as subjects do", syntax.UserPrefix)
+	}
+	merged, err := mergeClaims(nil, claims)
+	if err != nil {
+		return store.User{}, err
+	}
+	now := store.Millis(h.now())
+	user := store.User{Username: name, Claims: merged, CreatedAt: now, UpdatedAt: now}
+	_, _ = rand.Read(user.ID[:]) // never fails: it ends the process instead
+	return user, nil
+}
+
+// find returns the user that the path names, by sub or by any spelling of the username.
+func (h *users) find(r *Request) (store.User, error) {
+	name := r.PathValue("username")
+	var user store.User
+	id, err := store.ParseUserID(name)
+	if err == nil {
+		user, err = h.store.User(r.Context(), id)
+	} else if name, err = account.StoredName(r.Context(), h.store, name); err == nil {
+		user, err = h.store.UserByName(r.Context(), name)
+	} else if errors.Is(err, password.ErrUsername) {
+		err = store.ErrNotFound // no user can have that name
+	}
+	if err != nil {
+		return store.User{}, userError(err)
+	}
+	r.Subject, r.Username = user.ID.String(), user.Username
+	return user, nil
+}
+
+func (h *users) show(r *Request) (edge.Response, error) {
+	user, err := h.find(r)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	return edge.Response{Body: viewUser(user)}, nil
+}
+
+// change changes an existing user. All changes of users go through it.
+func (h *users) change(r *Request, id store.UserID, e store.Event, change func(u *store.User, now time.Time) error) (edge.Response, error) {
+	now := store.Millis(h.now())
+	user, err := h.store.UpdateUser(h.rec.withEvent(r, &e), id, func(u *store.User) error {
+		u.UpdatedAt = now
+		if err := change(u, now); err != nil {
+			return err
+		}
+		audit.SetRevision(&e, u.Revision+1, u.Epoch)
+		return nil
+	})
+	if err != nil {
+		return edge.Response{}, userError(err)
+	}
+	audit.SetRevision(&e, user.Revision, user.Epoch)
+	h.rec.ok(r, e)
+	return edge.Response{Body: viewUser(user)}, nil
+}
+
+// update merges claims: null removes one, and one that is not named stays (RFC 7396).
+func (h *users) update(r *Request) (edge.Response, error) {
+	var in api.UserChanges
+	if _, err := readJSON(r, &in); err != nil {
+		return edge.Response{}, err
+	}
+	user, err := h.find(r)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	e := store.Event{Type: store.EventUserUpdate, Detail: map[string]string{"claims": claimNames(in.Claims)}}
+	return h.change(r, user.ID, e, func(u *store.User, _ time.Time) (err error) {
+		u.Claims, err = mergeClaims(u.Claims, in.Claims)
+		return err
+	})
+}
+
+func (h *users) delete(r *Request) (edge.Response, error) {
+	user, err := h.find(r)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	e := store.Event{Type: store.EventUserDelete}
+	if err := h.store.DeleteUser(h.rec.withEvent(r, &e), user.ID); err != nil {
+		return edge.Response{}, userError(err)
+	}
+	h.rec.ok(r, e)
+	return edge.Response{Status: http.StatusNoContent}, nil
+}
+
+// hash checks a new password and hashes it, in the same bounded pool as logins.
+func (h *users) hash(r *Request, username, secret string) (string, error) {
+	if err := h.settings().Policy.Check(username, secret); err != nil {
+		return "", passwordError(err)
+	}
+	waiting, cancel := r.WhileCallerWaits()
+	defer cancel()
+	hash, err := h.passwords.Hash(waiting, secret)
+	if err != nil {
+		return "", passwordError(err)
+	}
+	return hash, nil
+}
+
+// setPassword ends every session, because the old password may be known to others.
+func (h *users) setPassword(r *Request) (edge.Response, error) {
+	var in api.NewPassword
+	if _, err := readJSON(r, &in); err != nil {
+		return edge.Response{}, err
+	}
+	user, err := h.find(r)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	hash, err := h.hash(r, user.Username, in.Password)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	_, err = h.change(r, user.ID, store.Event{Type: store.EventUserSetPassword}, func(u *store.User, _ time.Time) error {
+		u.PasswordHash = hash
+		u.EndSessions()
+		return nil
+	})
+	if err != nil {
+		return edge.Response{}, err
+	}
+	return edge.Response{Status: http.StatusNoContent}, nil
+}
+
+// disable ends every session as well. A user who is enabled again logs in anew.
+func (h *users) disable(r *Request) (edge.Response, error) {
+	return h.switchState(r, store.Event{Type: store.EventUserDisable}, func(u *store.User, _ time.Time) error {
+		u.Disabled = true
+		u.EndSessions()
+		return nil
+	})
+}
+
+func (h *users) enable(r *Request) (edge.Response, error) {
+	return h.switchState(r, store.Event{Type: store.EventUserEnable}, func(u *store.User, _ time.Time) error {
+		u.Disabled = false
+		return nil
+	})
+}
+
+func (h *users) switchState(r *Request, e store.Event, change func(*store.User, time.Time) error) (edge.Response, error) {
+	user, err := h.find(r)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	return h.change(r, user.ID, e, change)
+}
+
+// passwordError words a password that cannot be chosen. A busy pool is another error.
+func passwordError(err error) error {
+	for _, fault := range []error{password.ErrPassword, password.ErrTooShort, password.ErrTooLong, password.ErrCommon, password.ErrContext} {
+		if errors.Is(err, fault) {
+			return invalid("%s", err)
+		}
+	}
+	return err
+}

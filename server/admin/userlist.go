@@ -1,0 +1,76 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"signet/server/admin/api"
+	"signet/server/edge"
+	"signet/server/password"
+	"signet/store"
+)
+
+// list answers a page of the users in the order of their names. Filters look at no more than a page of
+// them: a page may be empty, and only one without a next is the last.
+func (h *users) list(r *Request) (edge.Response, error) {
+	q, err := readQuery(r, "after", "limit", "prefix", "disabled")
+	if err != nil {
+		return edge.Response{}, err
+	}
+	limit, err := q.limit()
+	if err != nil {
+		return edge.Response{}, err
+	}
+	if after := q["after"]; after != "" {
+		if name, err := password.CanonicalUsername(after); err != nil || name != after {
+			return edge.Response{}, invalid("after must be a username: the next of the page before")
+		}
+	}
+	prefix := q["prefix"]
+	if prefix != "" {
+		if prefix, err = password.CanonicalUsername(prefix); err != nil {
+			return edge.Response{}, invalid("prefix must be the beginning of a username: %s", err)
+		}
+	}
+	disabled, err := q.flag("disabled")
+	if err != nil {
+		return edge.Response{}, err
+	}
+	all, err := h.usersAfter(r.Context(), q["after"], prefix, limit+1)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	all, next := pageOf(all, limit, func(u store.User) string { return u.Username })
+	views := make([]api.User, 0, len(all))
+	for _, user := range all {
+		if q["disabled"] == "" || user.Disabled == disabled {
+			views = append(views, viewUser(user))
+		}
+	}
+	return edge.Response{Body: api.UserList{Users: views, Next: next}}, nil
+}
+
+// usersAfter returns up to limit users whose names sort after the given one and begin with the prefix.
+func (h *users) usersAfter(ctx context.Context, after, prefix string, limit int) (all []store.User, err error) {
+	if after < prefix { // begin at the prefix itself, which is the name of one user at most
+		exact, err := h.store.UserByName(ctx, prefix)
+		switch {
+		case err == nil:
+			all = append(all, exact)
+		case !errors.Is(err, store.ErrNotFound):
+			return nil, err
+		}
+		after = prefix
+	}
+	more, err := h.store.ListUsers(ctx, after, limit-len(all))
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, more...)
+	if end := slices.IndexFunc(all, func(u store.User) bool { return !strings.HasPrefix(u.Username, prefix) }); end >= 0 {
+		all = all[:end]
+	}
+	return all, nil
+}

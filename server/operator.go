@@ -1,0 +1,30 @@
+package server
+
+import (
+	"net/http"
+
+	"signet/server/admin"
+)
+
+// Admin returns the admin API for a Unix socket, whose mode 0600 is the authentication: whoever can open it may use
+// every verb.
+func (s *Server) Admin() http.Handler { return s.admin.Socket() }
+
+// AdminWithToken returns the same for a TCP listener, where each verb needs an access token with its scope.
+func (s *Server) AdminWithToken() http.Handler { return s.admin.Token() }
+
+func newAdmin(s *Server) *admin.Admin {
+	cfg := s.cfg
+	return admin.New(admin.Config{
+		Issuer: cfg.Issuer, Version: cfg.Version, Started: s.started, MaxTokenLife: cfg.MaxTokenLife,
+		Store: cfg.Store, Keys: cfg.Keys, Passwords: cfg.Passwords, Throttle: s.throttle, Audit: s.audit, Checker: s.checker, Edge: s.edge,
+		Registry: cfg.Registry, Log: cfg.Log, Now: cfg.Now,
+		Settings: func() admin.Settings {
+			set := s.settings()
+			return admin.Settings{Lifetimes: set.Lifetimes, Policy: set.Policy, Throttle: set.Throttle}
+		},
+		Clients: s.clients, Floors: s.floors, Replica: s.replica, Sealed: cfg.Seals != nil,
+		Error: asError, ClientWarnings: s.clientWarnings, SampleHashes: s.hashes.Want,
+		Readiness: s.discovery.Readiness,
+	})
+}

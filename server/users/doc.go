@@ -1,3 +1,0 @@
-// Package users has what logins and the admin API both need of user records: the spelling under which a name is stored,
-// and a sample of the formats of password hashes.
-package users
