@@ -26,13 +26,13 @@ import (
 	"signet/store/seal"
 )
 
-// Daemon is one whole Signet, built from its configuration: what `serve` and `dev` run.
+// Daemon is a server with everything it needs, built from a configuration.
 type Daemon struct {
 	cfg     config.Config
 	version string
 	now     func() time.Time // nil: the machine's clock
 
-	overrides func() []config.Override // of the file that it was started with
+	overrides func() []config.Override // returns the settings of the file that a variable overrides
 
 	log    *slog.Logger
 	level  *slog.LevelVar
@@ -46,7 +46,7 @@ type Daemon struct {
 	registry  *prometheus.Registry
 }
 
-// Options are what a node is opened with.
+// Options are the arguments of Open.
 type Options struct {
 	Config  config.Config
 	Master  []masterkey.Key     // the first one is in use
@@ -57,8 +57,8 @@ type Options struct {
 	Level   *slog.LevelVar // of log; reload sets it
 }
 
-// Open opens the store, the keyring and the server over them. It changes nothing in a store
-// that does not fit: no install, another master key, a newer schema.
+// Open puts a server together: store, HSM, keyring and server. It changes nothing in a store without an install, with
+// another master key, or with a newer schema.
 func Open(ctx context.Context, opt Options) (*Daemon, error) {
 	cfg, master, log := opt.Config, opt.Master, opt.Log
 	n := &Daemon{cfg: cfg, version: opt.Version, now: opt.Now, log: log, level: opt.Level, registry: prometheus.NewRegistry()}
@@ -94,7 +94,7 @@ func (n *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	if err != nil {
 		return install.ExplainSeal(err)
 	}
-	if err := checkFleet(ctx, n.store, n.cfg); err != nil {
+	if err := checkIssuers(ctx, n.store, n.cfg); err != nil {
 		return err
 	}
 	keyConfig := install.KeyringConfig(n.cfg, n.store, record.ID, master)
@@ -128,7 +128,7 @@ func (n *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	if err != nil {
 		return fmt.Errorf("keyring: %w", install.ExplainTimetable(n.cfg, err))
 	}
-	if err := n.trustRecords(ctx); err != nil {
+	if err := n.verifyRecords(ctx); err != nil {
 		return err
 	}
 	cfg, err := ServerConfig(n.cfg)
@@ -149,9 +149,9 @@ func (n *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	return err
 }
 
-// trustRecords has the seals follow the keyring: from here on it decides which master key seals, and whether
-// a record without a seal is refused. What was read before is read again.
-func (n *Daemon) trustRecords(ctx context.Context) error {
+// verifyRecords makes the keyring decide which master key seals records, and whether a record without a seal is
+// refused. The install record was read before that, so it is read again.
+func (n *Daemon) verifyRecords(ctx context.Context) error {
 	n.seals.Use(n.keys.MasterKeyInUse)
 	n.seals.RequireWhen(func() bool { return n.keys.Records().Sealed })
 	if _, err := n.store.Install(ctx); err != nil {
@@ -166,7 +166,7 @@ func (n *Daemon) trustRecords(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the node after its last request.
+// Close releases the server, the HSM and the store, after the last request.
 func (n *Daemon) Close() error {
 	n.server.Close()
 	n.closeHSM()
@@ -204,8 +204,8 @@ func ServerConfig(cfg config.Config) (server.Config, error) {
 	}, nil
 }
 
-// ownAudience is nil where the audience is only the issuer again: the server then uses the issuer it
-// runs with, also after the one in the configuration has changed.
+// ownAudience returns nil if the audience is only the issuer. The server then uses the issuer it runs with, also after
+// the issuer in the configuration has changed.
 func ownAudience(cfg config.Config) []string {
 	if slices.Equal(cfg.Audience, []string{cfg.Issuer}) {
 		return nil
@@ -229,8 +229,8 @@ func passwordPolicy(cfg config.Password) (password.Policy, error) {
 	return policy, nil
 }
 
-// startHSM opens the node's token. What only an operator can mend ends the start; a token that is
-// away does not: the key set is served without it, and /token answers 503 until it is back.
+// startHSM opens the token. An error in its setup ends the start. A token that cannot be reached does not: the key set
+// is served without it, and /token answers 503 until it is back.
 func (n *Daemon) startHSM(ctx context.Context, getenv func(string) string) (err error) {
 	if n.hsm, err = install.OpenHSM(n.cfg, getenv); err != nil || n.hsm == nil {
 		return err
@@ -246,7 +246,7 @@ func (n *Daemon) startHSM(ctx context.Context, getenv func(string) string) (err 
 	return nil
 }
 
-// closeHSM logs out. What a library says to that stops nobody from stopping.
+// closeHSM logs out. An error is logged, and does not stop the shutdown.
 func (n *Daemon) closeHSM() {
 	if n.hsm == nil {
 		return
