@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -88,6 +87,7 @@ type Server struct {
 	discovery     *discovery.Handler
 	replica       *replica.Replica
 	audit         *audit.Recorder
+	keyEvents     keyEvents
 	applied       atomic.Pointer[Settings]
 	started       time.Time
 }
@@ -178,15 +178,6 @@ func (s *Server) settings() *Settings { return s.applied.Load() }
 
 // ReloadFailed counts a configuration that was read again and could not be used.
 func (s *Server) ReloadFailed() { s.metrics.reloadsFailed.Inc() }
-
-// KeyEvent puts what happened to a signing key on the audit trail.
-func (s *Server) KeyEvent(e keys.Event) {
-	detail := map[string]string{"alg": e.Alg, "version": strconv.FormatUint(e.Version, 10)}
-	if e.Offset != 0 {
-		detail["offset"] = e.Offset.Round(100 * time.Millisecond).String()
-	}
-	s.audit.Record(store.Event{At: s.now(), Type: store.EventKeyPrefix + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID, Detail: detail})
-}
 
 func setDefault[T comparable](field *T, value T) {
 	var zero T

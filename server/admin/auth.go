@@ -129,8 +129,8 @@ func rightsOf(t *token.Access) (rights []string) {
 	return rights
 }
 
-// mayHandle refuses a caller who would get at scopes of the admin API that it does not have: by giving them to a
-// client, or by changing one that has them, since whoever can give that a secret or a key can be it.
+// mayHandle refuses a caller who would gain scopes of the admin API that it does not have: by giving them to a client,
+// or by changing a client that has them, because whoever can set its secret or key can act as that client.
 func (h *auth) mayHandle(r *Request, scopes []string) error {
 	var missing []string
 	for _, scope := range scopes {
@@ -146,14 +146,14 @@ func (h *auth) mayHandle(r *Request, scopes []string) error {
 	return h.forbid(r, "rights", e)
 }
 
-// forbid counts and records the refusal of a good token.
+// forbid counts and records the refusal of a valid token.
 func (h *auth) forbid(r *Request, reason string, refusal *edge.Error) error {
 	h.refused.WithLabelValues(reason).Inc()
 	h.audit.Refused(r.Request, store.Event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Actor: r.Actor, Detail: map[string]string{store.DetailReason: reason}})
 	return refusal
 }
 
-// refuse counts the failure against the caller's network. A good token is never turned away.
+// refuse counts the failure against the caller's network. A valid token is never refused for it.
 func (h *auth) refuse(r *Request, refusal error) error {
 	h.refused.WithLabelValues("token").Inc()
 	wait, err := h.store.Count(r.Context(), r.Begun, h.throttle.Admin(h.settings().Throttle, r.Address))

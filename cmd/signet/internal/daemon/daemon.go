@@ -103,6 +103,12 @@ func (n *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	keyConfig.Remote = install.RemoteKeys(n.cfg, n.hsm)
 	keyConfig.Mark, keyConfig.Now = install.MarkFile(n.cfg), n.now
 	keyConfig.Log = n.log
+	keyConfig.Writing = func(ctx context.Context, events []keys.Event) context.Context {
+		if n.server == nil {
+			return ctx
+		}
+		return n.server.WritingKeys(ctx, events)
+	}
 	keyConfig.OnEvent = func(e keys.Event) {
 		if n.server != nil {
 			n.server.KeyEvent(e)

@@ -1,4 +1,4 @@
-package redis
+package conn
 
 import (
 	"context"
@@ -40,13 +40,12 @@ type breaker = gobreaker.TwoStepCircuitBreaker[struct{}]
 
 var quiet sync.Once // go-redis has one logger for all
 
-// connect makes the clients; connected is called whenever one of them has a new connection.
-func connect(cfg Config, connected func()) (*servers, error) {
+func newServers(cfg Config) (*servers, error) {
 	quiet.Do(func() { redis.SetLogger(&logging.VoidLogger{}) })
 	if len(cfg.Addrs) == 0 {
 		return nil, errors.New("redis: no address")
 	}
-	s := &servers{options: cfg.nodeOptions(connected), breakers: map[string]*breaker{}, clocks: map[string]*serverClock{}, others: map[string]*redis.Client{}}
+	s := &servers{options: cfg.nodeOptions(), breakers: map[string]*breaker{}, clocks: map[string]*serverClock{}, others: map[string]*redis.Client{}}
 	switch cfg.Mode {
 	case Standalone:
 		options := s.options
@@ -64,13 +63,13 @@ func connect(cfg Config, connected func()) (*servers, error) {
 
 // nodeOptions: nothing is tried again behind our back. A rotation whose answer was lost is for the
 // app to repeat, and whether a dial is worth repeating is for the breaker to say.
-func (cfg Config) nodeOptions(connected func()) redis.Options {
+func (cfg Config) nodeOptions() redis.Options {
 	size := cfg.PoolSize
 	if size == 0 {
 		size = 10 * runtime.GOMAXPROCS(0)
 	}
 	return redis.Options{
-		OnConnect: func(context.Context, *redis.Conn) error { connected(); return nil },
+		OnConnect: func(context.Context, *redis.Conn) error { cfg.Connected(); return nil },
 		DB:        cfg.DB, Protocol: 2, CredentialsProviderContext: credentials(cfg.Username, cfg.Password), TLSConfig: cfg.TLS,
 		MaxRetries: -1, DialerRetries: 1, DialTimeout: dialTimeout, ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout,
 		ContextTimeoutEnabled: true, PoolSize: size, PoolTimeout: poolTimeout, ConnMaxIdleTime: 5 * time.Minute,
@@ -106,7 +105,7 @@ func (cfg Config) failoverOptions(o redis.Options) *redis.FailoverOptions {
 func (cfg Config) clusterOptions(o redis.Options) *redis.ClusterOptions {
 	return &redis.ClusterOptions{
 		Addrs: cfg.Addrs, OnConnect: o.OnConnect, Protocol: o.Protocol, CredentialsProviderContext: o.CredentialsProviderContext, TLSConfig: o.TLSConfig,
-		ClusterStateReloadInterval: cfg.ReplicaPoll, // go-redis does not look by itself when a node is gone
+		ClusterStateReloadInterval: cfg.Reload, // go-redis does not look by itself when a node is gone
 		MaxRedirects:               -1, MaxRetries: o.MaxRetries, DialerRetries: o.DialerRetries, DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout,
 		WriteTimeout: o.WriteTimeout, ContextTimeoutEnabled: true, PoolSize: o.PoolSize, PoolTimeout: o.PoolTimeout,
 		ConnMaxIdleTime: o.ConnMaxIdleTime, DisableIdentity: true, MaintNotificationsConfig: o.MaintNotificationsConfig,
@@ -184,6 +183,12 @@ func (s *servers) open() (n int) {
 		}
 	}
 	return n
+}
+
+func (s *servers) forgetFailures() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.breakers)
 }
 
 func (s *servers) close() {

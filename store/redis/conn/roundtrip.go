@@ -1,4 +1,4 @@
-package redis
+package conn
 
 import (
 	"context"
@@ -11,42 +11,47 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// do sends the calls in one round trip and waits for all answers. Those for one server go in one
-// pipeline; those for several servers go side by side. Nothing is said about the order between
-// calls of different slots. The first error that is not redis.Nil comes back as store.ErrUnavailable;
-// each call has its own answer in cmd.
-func (s *Store) do(ctx context.Context, doing string, calls ...*call) error {
-	if s.foreign.Load() {
-		return s.unavailable(doing, errForeign)
+// Do sends the calls in one round trip and waits for all replies. Those for one server go in one
+// pipeline; those for several servers go side by side. The order between calls of different slots is
+// not defined. The first error that is not redis.Nil comes back as store.ErrUnavailable; each call has
+// its own reply.
+func (cn *Conn) Do(ctx context.Context, doing string, calls ...*Call) error {
+	if why := cn.refusing.Load(); why != nil {
+		return Unavailable(doing, *why)
 	}
-	return s.send(ctx, doing, calls...)
+	return cn.DoAnyway(ctx, doing, calls...)
 }
 
-// send is do without a look at whose data they are.
-func (s *Store) send(ctx context.Context, doing string, calls ...*call) error {
-	if s.closed.Load() {
-		return s.unavailable(doing, errClosed)
-	}
-	if err := ctx.Err(); err != nil {
-		return s.unavailable(doing, err)
+// DoAnyway is Do also while Refuse is in force.
+func (cn *Conn) DoAnyway(ctx context.Context, doing string, calls ...*Call) error {
+	if err := cn.Ready(ctx); err != nil {
+		return Unavailable(doing, err)
 	}
 	begun := time.Now()
-	err := s.route(ctx, calls)
-	s.cfg.Observe(doing, time.Since(begun), err)
+	err := cn.route(ctx, calls)
+	cn.cfg.Observe(doing, time.Since(begun), err)
 	if err != nil {
-		return s.unavailable(doing, err)
+		return Unavailable(doing, err)
 	}
 	return nil
 }
 
-// route splits the calls by the server that has their slot.
-func (s *Store) route(ctx context.Context, calls []*call) error {
-	if s.servers.single != nil || oneSlot(calls) {
-		return s.follow(ctx, calls)
+// Ready returns why no call could be sent now, without asking a server.
+func (cn *Conn) Ready(ctx context.Context) error {
+	if cn.closed.Load() {
+		return errClosed
 	}
-	byNode := map[*redis.Client][]*call{}
+	return ctx.Err()
+}
+
+// route splits the calls by the server that has their slot.
+func (cn *Conn) route(ctx context.Context, calls []*Call) error {
+	if cn.servers.single != nil || oneSlot(calls) {
+		return cn.follow(ctx, calls)
+	}
+	byNode := map[*redis.Client][]*Call{}
 	for _, c := range calls {
-		node, err := s.servers.nodeFor(ctx, c.key)
+		node, err := cn.servers.nodeFor(ctx, c.key)
 		if err != nil {
 			return err
 		}
@@ -54,7 +59,7 @@ func (s *Store) route(ctx context.Context, calls []*call) error {
 	}
 	errs := make(chan error, len(byNode))
 	for _, group := range byNode {
-		go func() { errs <- s.followEach(ctx, group) }()
+		go func() { errs <- cn.followEach(ctx, group) }()
 	}
 	var first error
 	for range byNode {
@@ -65,7 +70,7 @@ func (s *Store) route(ctx context.Context, calls []*call) error {
 	return first
 }
 
-func oneSlot(calls []*call) bool {
+func oneSlot(calls []*Call) bool {
 	for _, c := range calls[1:] {
 		if c.key != calls[0].key {
 			return false
@@ -76,12 +81,12 @@ func oneSlot(calls []*call) bool {
 
 // followEach tries the calls together, and those that were sent elsewhere once more on their own:
 // in a cluster that is being resharded they may belong to different servers by now.
-func (s *Store) followEach(ctx context.Context, calls []*call) error {
-	node, err := s.servers.nodeFor(ctx, calls[0].key)
+func (cn *Conn) followEach(ctx context.Context, calls []*Call) error {
+	node, err := cn.servers.nodeFor(ctx, calls[0].key)
 	if err != nil {
 		return err
 	}
-	_ = s.attempt(ctx, node, false, calls) // each call has its own error
+	_ = cn.attempt(ctx, node, false, calls) // each call has its own error
 	var first error
 	var again sync.WaitGroup
 	var mu sync.Mutex
@@ -89,7 +94,7 @@ func (s *Store) followEach(ctx context.Context, calls []*call) error {
 		again.Go(func() {
 			err := answer(c)
 			if moved(err) {
-				err = s.follow(ctx, []*call{c})
+				err = cn.follow(ctx, []*Call{c})
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -102,32 +107,32 @@ func (s *Store) followEach(ctx context.Context, calls []*call) error {
 	return first
 }
 
-const (
-	maxRedirects  = 5
-	tryAgainAfter = 10 * time.Millisecond
-)
+// MaxRedirects is how often a call is sent on to another server.
+const MaxRedirects = 5
+
+const tryAgainAfter = 10 * time.Millisecond
 
 // follow sends the calls, all of one slot, to the server that has it, and goes where it is sent. What
 // a server sends on it has not carried out, so that is no blind repetition. In a slot that is on its
 // way to another server some calls may be sent on and others not: those are done, and stay so.
-func (s *Store) follow(ctx context.Context, calls []*call) error {
-	node, err := s.servers.nodeFor(ctx, calls[0].key)
+func (cn *Conn) follow(ctx context.Context, calls []*Call) error {
+	node, err := cn.servers.nodeFor(ctx, calls[0].key)
 	if err != nil {
 		return err
 	}
 	asking, left := false, calls
 	for redirects := 0; ; redirects++ {
-		err := s.attempt(ctx, node, asking, left)
+		err := cn.attempt(ctx, node, asking, left)
 		if err != nil {
-			s.servers.stale(ctx)
+			cn.servers.stale(ctx)
 		}
-		if !moved(err) || redirects == maxRedirects || s.servers.cluster == nil {
+		if !moved(err) || redirects == MaxRedirects || cn.servers.cluster == nil {
 			return err
 		}
-		left = again(left, moved)
+		left = withReply(left, moved)
 		for _, c := range left {
 			if tryAgain(c.cmd.Err()) {
-				c.forgetEvents()
+				c.dropLastKey()
 			}
 		}
 		if left[0].confirm {
@@ -138,15 +143,15 @@ func (s *Store) follow(ctx context.Context, calls []*call) error {
 			addr, _ = redis.IsMovedError(err)
 		}
 		if addr != "" {
-			node, asking = s.servers.nodeAt(addr), ask
+			node, asking = cn.servers.nodeAt(addr), ask
 		} else if err := pause(ctx, tryAgainAfter<<redirects); err != nil { // half-way between two servers
 			return err
 		}
 	}
 }
 
-// again picks the calls that were answered like this, and those that are about them.
-func again(calls []*call, like func(error) bool) (list []*call) {
+// withReply picks the calls that have such an error, and those that are about them.
+func withReply(calls []*Call, like func(error) bool) (list []*Call) {
 	for _, c := range calls {
 		if like(c.cmd.Err()) || c.confirm && len(list) > 0 {
 			list = append(list, c)
@@ -155,11 +160,11 @@ func again(calls []*call, like func(error) bool) (list []*call) {
 	return list
 }
 
-func moved(err error) bool { return hasPrefix(err, "MOVED", "ASK", "TRYAGAIN") }
+func moved(err error) bool { return HasCode(err, "MOVED", "ASK", "TRYAGAIN") }
 
-func tryAgain(err error) bool { return hasPrefix(err, "TRYAGAIN") }
+func tryAgain(err error) bool { return HasCode(err, "TRYAGAIN") }
 
-func noScript(err error) bool { return hasPrefix(err, "NOSCRIPT") }
+func noScript(err error) bool { return HasCode(err, "NOSCRIPT") }
 
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
@@ -175,8 +180,8 @@ func pause(ctx context.Context, d time.Duration) error {
 // attempt sends the calls to one server. A script that it does not know goes once more, whole, to
 // the same server: it was not run. So does one that has come too late by an estimate of the server's
 // clock that was wrong. With it goes what confirms it; nothing else in the round trip depends on it.
-func (s *Store) attempt(ctx context.Context, node *redis.Client, asking bool, calls []*call) error {
-	done, err := s.servers.breakerOf(node).Allow()
+func (cn *Conn) attempt(ctx context.Context, node *redis.Client, asking bool, calls []*Call) error {
+	done, err := cn.servers.breakerOf(node).Allow()
 	if err != nil {
 		for _, c := range calls {
 			c.cmd = redis.NewCmd(ctx)
@@ -184,19 +189,19 @@ func (s *Store) attempt(ctx context.Context, node *redis.Client, asking bool, ca
 		}
 		return err
 	}
-	clock := s.servers.clockOf(node)
-	by := deadline{clock: clock, caller: ctx, within: s.cfg.Timeout}
+	clock := cn.servers.clockOf(node)
+	by := deadline{clock: clock, caller: ctx, within: cn.cfg.Timeout}
 	begun := time.Now()
 	err = exchange(ctx, node, asking, calls, by)
-	if unknown := again(calls, noScript); len(unknown) > 0 {
+	if unknown := withReply(calls, noScript); len(unknown) > 0 {
 		for _, c := range unknown {
 			c.whole()
 		}
 		_ = exchange(ctx, node, asking, unknown, by)
 		err = firstError(calls)
 	}
-	if late := again(calls, tooLate); len(late) > 0 {
-		s.late.Add(uint64(len(late)))
+	if late := withReply(calls, tooLate); len(late) > 0 {
+		cn.late.Add(uint64(len(late)))
 		clock.learnFromLate(begun, late[0].cmd.Err())
 		_ = exchange(ctx, node, asking, late, by)
 		err = firstError(calls)
@@ -206,7 +211,7 @@ func (s *Store) attempt(ctx context.Context, node *redis.Client, asking bool, ca
 }
 
 // exchange is one round trip on one connection, which goes back to the pool before anything else is asked.
-func exchange(ctx context.Context, node *redis.Client, asking bool, calls []*call, by deadline) error {
+func exchange(ctx context.Context, node *redis.Client, asking bool, calls []*Call, by deadline) error {
 	for _, c := range calls {
 		c.cmd = redis.NewCmd(ctx, c.sent(by)...)
 	}
@@ -229,7 +234,7 @@ func exchange(ctx context.Context, node *redis.Client, asking bool, calls []*cal
 
 // checked is the first error among the replies. One of the wrong shape becomes an error here, before
 // anybody reads it.
-func checked(calls []*call) error {
+func checked(calls []*Call) error {
 	for _, c := range calls {
 		if answer(c) != nil {
 			continue

@@ -1,4 +1,4 @@
-package redis
+package conn
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // A command can reach the server long after its caller was answered 503: a network that is half open
 // delivers it seconds later. The app has gone on elsewhere by then, and a late rotation would look like
 // the reuse of a spent token. So every script that changes something carries the time at which its
-// caller gives up, by the server's own clock, and changes nothing after that (script/deadline.lua).
+// caller gives up, by the server's own clock, and changes nothing after that (deadline.lua).
 //
 // The server's clock is estimated from answers to TIME, against the local monotonic clock, so that
 // neither the clock of this machine nor its steps matter. An estimate that is wrong, because the
@@ -83,7 +83,7 @@ func (s *servers) sampleClock(ctx context.Context, node *redis.Client) {
 	switch {
 	case err == nil:
 		s.clockOf(node).learn(asked, time.Now(), shown)
-	case hasPrefix(err, "NOPERM"):
+	case HasCode(err, "NOPERM"):
 		s.clockOf(node).forget()
 	}
 }
@@ -111,7 +111,7 @@ func (d deadline) MarshalBinary() ([]byte, error) {
 }
 
 // tooLate reports whether the server has answered that the command came after its deadline.
-func tooLate(err error) bool { return hasPrefix(err, "LATE") }
+func tooLate(err error) bool { return HasCode(err, "LATE") }
 
 // learnFromLate corrects the clock by the time in the answer of a late command.
 func (c *serverClock) learnFromLate(asked time.Time, err error) {
