@@ -15,6 +15,7 @@ import (
 	"signet/config"
 	"signet/store"
 	"signet/store/redis"
+	"signet/store/redis/conn"
 	"signet/store/seal"
 )
 
@@ -75,7 +76,7 @@ func RedisConfig(cfg config.Config, getenv func(string) string) (redis.Config, e
 	}
 	r := cfg.Redis
 	c := redis.Config{
-		Mode: redis.Mode(address.Mode), Addrs: address.Addrs, Master: address.Master, DB: address.DB,
+		Mode: conn.Mode(address.Mode), Addrs: address.Addrs, Master: address.Master, DB: address.DB,
 		Username: r.Username, SentinelUsername: r.SentinelUsername,
 		Prefix: r.Prefix, PoolSize: r.PoolSize, WaitReplicas: r.WaitReplicas, AuditEvents: cfg.Audit.Retain, Retention: auditRetention(cfg),
 	}
