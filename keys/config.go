@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,11 @@ type Config struct {
 	AtLeast    uint64             // what is written has this version or a higher one; for Recover
 	Log        *slog.Logger       // nil discards
 	OnEvent    func(Event)        // called for every Event, one at a time, by Step and what changes keys; must not block; may be nil
+
+	// Writing is called before a keyring is written, with the events that OnEvent is called for if that succeeds. It
+	// returns the context for Storage.SwapKeyring, so that the storage can keep the events with the keyring. It must not
+	// block; it may be nil.
+	Writing func(ctx context.Context, events []Event) context.Context
 }
 
 // withDefaults fills in what zero stands for and reports every problem at once.
@@ -77,6 +83,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Writing == nil {
+		c.Writing = func(ctx context.Context, _ []Event) context.Context { return ctx }
 	}
 	if c.OnEvent == nil {
 		c.OnEvent = func(Event) {}
