@@ -22,7 +22,6 @@ import (
 // auth decides who may use which verb.
 type auth struct {
 	audience string // of tokens for this API
-	bearer   func(*edge.Request) (string, error)
 	checker  *token.Checker
 	store    store.Store
 	floors   *clientauth.Floors
@@ -34,7 +33,7 @@ type auth struct {
 }
 
 func newAuth(cfg Config) *auth {
-	h := &auth{audience: api.Audience(cfg.Issuer), bearer: cfg.Bearer, checker: cfg.Checker, asError: cfg.Error, store: cfg.Store, floors: cfg.Floors,
+	h := &auth{audience: api.Audience(cfg.Issuer), checker: cfg.Checker, asError: cfg.Error, store: cfg.Store, floors: cfg.Floors,
 		throttle: cfg.Throttle, settings: cfg.Settings, audit: cfg.Audit}
 	h.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_admin_refused_total",
 		Help: "Requests refused at the admin listener: no good token, a token without the scope, for another audience, or without the rights of the client it would change."},
@@ -69,7 +68,7 @@ func (h *auth) otherAudience() *edge.Error {
 // authenticate checks the token as any other endpoint does, and that it is for this API and its client has the scope
 // now. It reads the client from the store: a right that is taken away is gone at once, at every replica.
 func (h *auth) authenticate(r *Request, scope string) error {
-	raw, err := h.bearer(r.Request)
+	raw, err := r.Bearer()
 	if err != nil {
 		return h.refuse(r, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -56,8 +57,8 @@ func decodeJSON(data []byte, into any) error {
 	return jsonError(json.Unmarshal(data, into, json.RejectUnknownMembers(true), legacy.MergeWithLegacySemantics(true)))
 }
 
-// checkJSON reads one value and everything in it. What the decoder puts in the place of half a surrogate pair, U+FFFD,
-// is refused.
+// checkJSON reads one value and everything in it. It refuses U+FFFD, which the decoder puts in the place of half a
+// surrogate pair, and numbers that are no float64: services could not read a token with such a claim.
 func checkJSON(data []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowInvalidUTF8(true))
 	for whole := false; ; whole = dec.StackDepth() == 0 {
@@ -73,8 +74,15 @@ func checkJSON(data []byte) error {
 			return invalid("the JSON is nested more than %d deep", maxDepth)
 		case token.Kind() == '"' && strings.ContainsRune(token.String(), utf8.RuneError):
 			return invalid("a string holds U+FFFD or half a surrogate pair")
+		case token.Kind() == '0' && !readable(token.String()):
+			return invalid("a number is larger than other readers of JSON take")
 		}
 	}
+}
+
+func readable(number string) bool {
+	_, err := strconv.ParseFloat(number, 64)
+	return err == nil
 }
 
 // jsonError words an error of the decoder.

@@ -70,6 +70,8 @@ func TestDecodeJSON(t *testing.T) {
 		{`{"inner":{"y":1}}`, `there is no member "y" here; leave it out`},
 		{`{"inner":[]}`, `"inner" is of the wrong JSON type`},
 		{`{"inner":{"x":1}}`, ""},
+		{`{"claims":{"a":1e400}}`, "a number is larger than other readers of JSON take"},
+		{`{"claims":{"a":-1e308}}`, ""},
 		{deep(30), ""},
 		{deep(31), "the JSON is nested more than 32 deep"},
 	} {

@@ -1,4 +1,4 @@
-package server
+package oauth
 
 import (
 	"context"
@@ -6,14 +6,9 @@ import (
 	"net/http"
 	"strconv"
 
-	"signet/keys"
-	"signet/keys/clockcheck"
-	"signet/keys/rotation"
 	"signet/server/edge"
-	"signet/server/password"
 	"signet/server/syntax"
 	"signet/server/token"
-	"signet/store"
 )
 
 // The answers that say the same wherever they are given. What one says of a failed login or a
@@ -41,41 +36,29 @@ var (
 		Description: "resource may be repeated at most " + strconv.Itoa(syntax.MaxAudiences) + " times"}
 )
 
-// asError is the one bridge from inner errors to RFC 6749 codes. A failure of something Signet depends on is
-// 503, since a retry may succeed and nothing was decided; only what nobody foresaw is 500.
-func asError(err error) *edge.Error {
+// Error is the one bridge from inner errors to RFC 6749 codes. A failure of something Signet depends on is 503, since a
+// retry may succeed and nothing was decided; only what nobody foresaw is 500. dependency finds what has failed.
+func Error(err error, dependency func(error) string) *edge.Error {
 	var known *edge.Error
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, token.ErrInactive):
-		return errInvalidToken.Because("%w", err)
-	case errors.Is(err, token.ErrUndecided), dependencyOf(err) != edge.DependencyOther, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return edge.ErrInvalidToken.Because("%w", err)
+	case errors.Is(err, token.ErrUndecided), dependency(err) != edge.DependencyOther, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return edge.Unavailable(err)
 	}
 	return edge.Internal(err)
 }
 
-// dependencyOf returns which dependency has failed.
-func dependencyOf(err error) string {
-	switch {
-	case errors.Is(err, store.ErrUnavailable):
-		return edge.DependencyStore
-	case errors.Is(err, clockcheck.ErrClock):
-		return edge.DependencyClock
-	case errors.Is(err, keys.ErrStale), errors.Is(err, rotation.ErrAlgorithm), errors.Is(err, keys.ErrSigner):
-		return edge.DependencySigning
-	case errors.Is(err, password.ErrBusy):
-		return edge.DependencyHashing
+// Surface returns the surface of OAuth's endpoints.
+func (h *Handler) Surface() *edge.Surface {
+	return &edge.Surface{
+		Error: func(err error) *edge.Error { return Error(err, h.cfg.Dependency) },
+		Refused: func(r *edge.Request, rt *edge.Route, refused *edge.Error, _ error) {
+			if rt.Form && !r.Audited {
+				h.cfg.Audit.RefusedRequest(r, rt.Name, refused)
+			}
+		},
 	}
-	return edge.DependencyOther
-}
-
-// surface is that of OAuth's endpoints: errors as RFC 6749 §5.2 has them.
-func (s *Server) surface() *edge.Surface {
-	return &edge.Surface{Error: asError, Refused: func(r *edge.Request, rt *edge.Route, refused *edge.Error, _ error) {
-		if rt.Form && !r.Audited {
-			s.audit.RefusedRequest(r, rt.Name, refused)
-		}
-	}}
 }

@@ -1,4 +1,4 @@
-package server
+package oauth
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"signet/server/admin/api"
 	"signet/server/clientauth"
 	"signet/server/edge"
+	"signet/server/syntax"
 	"signet/server/token"
 	"signet/store"
 )
@@ -30,11 +31,14 @@ type introspection struct {
 	AuthTime  int64          `json:"auth_time,omitempty"`
 }
 
+// introspector answers introspection.
+type introspector struct{ *shared }
+
 var errNoIntrospectRight = &edge.Error{Status: http.StatusForbidden, Code: "unauthorized_client",
 	Description: "this client may not introspect tokens; an operator can register it with the introspect right"}
 
-// handleIntrospect is POST /introspect (RFC 7662), with answers as JSON or signed (RFC 9701).
-func (s *Server) handleIntrospect(c *edge.Request, client *store.Client) (edge.Response, error) {
+// respond is POST /introspect (RFC 7662), with answers as JSON or signed (RFC 9701).
+func (i *introspector) respond(c *edge.Request, client *store.Client) (edge.Response, error) {
 	switch {
 	case client.Public:
 		return edge.Response{}, clientauth.ErrInvalidClient.Because("a public client asked to introspect")
@@ -45,16 +49,16 @@ func (s *Server) handleIntrospect(c *edge.Request, client *store.Client) (edge.R
 	if presented == "" {
 		return edge.Response{}, edge.InvalidRequest("token is missing")
 	}
-	answer, err := s.introspect(c, client, presented)
+	answer, err := i.introspect(c, client, presented)
 	if errors.Is(err, token.ErrInactive) {
 		c.Outcome, c.Cause = "inactive", err
-		return s.replyIntrospection(c, client, introspection{})
+		return i.write(c, client, introspection{})
 	}
 	if err != nil {
 		return edge.Response{}, err
 	}
 	c.Outcome, c.Subject = "active", answer.Subject
-	return s.replyIntrospection(c, client, answer)
+	return i.write(c, client, answer)
 }
 
 // introspect takes access tokens of every client, and the asking client's own refresh tokens:
@@ -64,16 +68,16 @@ func (s *Server) handleIntrospect(c *edge.Request, client *store.Client) (edge.R
 // Which services a client speaks for is for the operator to say, with introspect_for; its audiences
 // do not say it, since they are where its own tokens go. A client that was given the right without
 // that list speaks for all services, as a gateway does: it has aud in the answer to tell them apart.
-func (s *Server) introspect(c *edge.Request, client *store.Client, raw string) (introspection, error) {
-	if refresh, err := s.sealer.Open(raw, client.ID); err == nil {
-		return s.introspectRefreshToken(c, client, refresh)
+func (i *introspector) introspect(c *edge.Request, client *store.Client, raw string) (introspection, error) {
+	if refresh, err := i.cfg.Sealer.Open(raw, client.ID); err == nil {
+		return i.introspectRefreshToken(c, client, refresh)
 	}
-	t, err := s.checker.Check(c.Context(), raw)
+	t, err := i.cfg.Checker.Check(c.Context(), raw)
 	if err != nil {
-		s.metrics.keyring.CountForeign(raw)
+		i.cfg.Foreign(raw)
 		return introspection{}, err
 	}
-	if !speaksFor(client, t.Claims.Audience) {
+	if !mayIntrospect(client, t.Claims.Audience) {
 		return introspection{}, token.Inactive("for none of the services that the client may ask for")
 	}
 	a := introspection{Active: true, Scope: t.Claims.Scope, ClientID: t.Claims.ClientID, TokenType: "Bearer",
@@ -85,21 +89,21 @@ func (s *Server) introspect(c *edge.Request, client *store.Client, raw string) (
 	return a, nil
 }
 
-func speaksFor(client *store.Client, aud token.Audience) bool {
+func mayIntrospect(client *store.Client, aud token.Audience) bool {
 	return len(client.IntrospectFor) == 0 ||
 		slices.ContainsFunc(aud, func(service string) bool { return slices.Contains(client.IntrospectFor, service) })
 }
 
 // introspectRefreshToken asks the session without moving it. A token is active where a refresh with it would go
 // through. Only the newest generation is: a rotated token never is.
-func (s *Server) introspectRefreshToken(c *edge.Request, client *store.Client, refresh token.Refresh) (introspection, error) {
-	if !slices.Contains(client.Grants, grantRefreshToken) {
+func (i *introspector) introspectRefreshToken(c *edge.Request, client *store.Client, refresh token.Refresh) (introspection, error) {
+	if !slices.Contains(client.Grants, syntax.GrantRefreshToken) {
 		return introspection{}, token.Inactive("the client has lost the refresh_token grant")
 	}
-	if why := s.withdrawn(client, refresh); why != "" {
+	if why := i.revocationReason(client, refresh); why != "" {
 		return introspection{}, token.Inactive("%s", why)
 	}
-	state, err := s.store.TokenState(c.Context(), store.TokenRef{UserID: refresh.UserID, SessionID: refresh.SessionID})
+	state, err := i.cfg.Store.TokenState(c.Context(), store.TokenRef{UserID: refresh.UserID, SessionID: refresh.SessionID})
 	switch {
 	case err != nil:
 		return introspection{}, edge.Unavailable(err)
@@ -108,14 +112,14 @@ func (s *Server) introspectRefreshToken(c *edge.Request, client *store.Client, r
 	case state.Session.Generation > refresh.Generation:
 		return introspection{}, token.Inactive("it was rotated")
 	}
-	if why := s.checker.SessionEnded(state.Session, &state.User, client, s.now()); why != "" {
+	if why := i.cfg.Checker.SessionEnded(state.Session, &state.User, client, i.cfg.Now()); why != "" {
 		return introspection{}, token.Inactive("%s", why)
 	}
-	ends := state.Session.RotatedAt.Add(s.settings().Lifetimes.Idle)
-	if absolute := state.Session.StartedAt.Add(s.settings().Lifetimes.Absolute); absolute.Before(ends) {
+	ends := state.Session.RotatedAt.Add(i.cfg.Settings().Lifetimes.Idle)
+	if absolute := state.Session.StartedAt.Add(i.cfg.Settings().Lifetimes.Absolute); absolute.Before(ends) {
 		ends = absolute
 	}
 	return introspection{Active: true, Scope: api.Ordinary(refresh.Scope), ClientID: client.ID, Username: state.User.Username,
 		ExpiresAt: ends.Unix(), IssuedAt: state.Session.RotatedAt.Unix(), Subject: refresh.UserID.String(),
-		Audience: s.stillAllowed(client, refresh), Issuer: s.cfg.Issuer, SessionID: refresh.SessionID.String(), AuthTime: refresh.AuthTime.Unix()}, nil
+		Audience: i.stillAllowed(client, refresh), Issuer: i.cfg.Issuer, SessionID: refresh.SessionID.String(), AuthTime: refresh.AuthTime.Unix()}, nil
 }

@@ -1,10 +1,9 @@
-package server
+package oauth
 
 import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strings"
 
 	"signet/server/clientauth"
 	"signet/server/edge"
@@ -13,11 +12,6 @@ import (
 )
 
 var (
-	errInvalidToken = &edge.Error{Status: http.StatusUnauthorized, Code: "invalid_token",
-		Challenge:   `Bearer realm="signet", error="invalid_token", error_description="the access token is not valid, or no longer"`,
-		Description: "the access token is not valid, or no longer: refresh it, or ask the user to log in again"}
-	errNoToken = &edge.Error{Status: http.StatusUnauthorized, Code: "invalid_request", Challenge: `Bearer realm="signet"`,
-		Description: "send an access token in the header: Authorization: Bearer ACCESS_TOKEN"} // RFC 6750 §3.1: no error code in the challenge
 	errNoUser = &edge.Error{Status: http.StatusForbidden, Code: "insufficient_scope",
 		Challenge:   `Bearer realm="signet", error="insufficient_scope", error_description="this token has no user"`,
 		Description: "this token was given to a client, not to a user: log a user in"}
@@ -26,11 +20,11 @@ var (
 		Description: "the access token is for other services: ask for one with the issuer among its audiences"}
 )
 
-// handleUserinfo is GET or POST /userinfo (OpenID Connect Core §5.3.1): who the token's user is, with the user's own claims that the
+// Userinfo is GET or POST /userinfo (OpenID Connect Core §5.3.1): who the token's user is, with the user's own claims that the
 // token's client asks for, as they are now. It takes tokens whose audience includes the issuer or the server's
 // default audience: a service that is sent a token of its own learns here nothing about the token's user.
-func (s *Server) handleUserinfo(c *edge.Request) (edge.Response, error) {
-	raw, err := bearer(c)
+func (h *Handler) Userinfo(c *edge.Request) (edge.Response, error) {
+	raw, err := c.Bearer()
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -39,7 +33,7 @@ func (s *Server) handleUserinfo(c *edge.Request) (edge.Response, error) {
 	if _, err := c.ReadBody(); err != nil {
 		return edge.Response{}, err
 	}
-	t, err := s.checker.Check(c.Context(), raw)
+	t, err := h.cfg.Checker.Check(c.Context(), raw)
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -48,7 +42,7 @@ func (s *Server) handleUserinfo(c *edge.Request) (edge.Response, error) {
 	if t.User == nil {
 		return edge.Response{}, errNoUser
 	}
-	if !s.forUserinfo(t.Claims.Audience) {
+	if !h.forUserinfo(t.Claims.Audience) {
 		return edge.Response{}, errOtherAudience.Because("aud does not include the issuer or the default audience")
 	}
 	info := make(map[string]json.RawMessage, len(t.Client.Claims)+3)
@@ -62,28 +56,8 @@ func (s *Server) handleUserinfo(c *edge.Request) (edge.Response, error) {
 	return edge.Response{Body: info}, nil
 }
 
-func (s *Server) forUserinfo(aud token.Audience) bool {
+func (h *Handler) forUserinfo(aud token.Audience) bool {
 	return slices.ContainsFunc(aud, func(service string) bool {
-		return service == s.cfg.Issuer || slices.Contains(s.settings().Audience, service)
+		return service == h.cfg.Issuer || slices.Contains(h.cfg.Settings().Audience, service)
 	})
-}
-
-// bearer takes the token from the Authorization header, the one place where it may stand
-// (RFC 6750 §2.1): the form and the query are for logs and histories to leak.
-func bearer(r *edge.Request) (string, error) {
-	headers := r.Header["Authorization"]
-	switch {
-	case len(headers) == 0:
-		return "", errNoToken
-	case len(headers) > 1:
-		return "", edge.InvalidRequest("send one Authorization header")
-	}
-	scheme, raw, _ := strings.Cut(headers[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", errNoToken
-	}
-	if raw = strings.TrimLeft(raw, " "); raw == "" || slices.Contains([]byte(raw), ' ') {
-		return "", errInvalidToken.Because("not one token after Bearer")
-	}
-	return raw, nil
 }

@@ -1,10 +1,13 @@
-package server
+package account
 
 import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
 	"time"
+
+	"signet/server/password"
+	"signet/store"
 )
 
 // The work for a name that nobody has is drawn from the formats of hash that the store has; see
@@ -17,18 +20,29 @@ const (
 	samplePage  = 100
 )
 
-// hashSampler asks for a sample out of turn.
-type hashSampler struct{ wanted chan struct{} }
+// Sampler samples the formats of hash.
+type Sampler struct {
+	store  store.Users
+	pool   *password.Pool
+	log    *slog.Logger
+	wanted chan struct{}
+}
 
-func (h *hashSampler) want() {
+// NewSampler returns a Sampler for a pool.
+func NewSampler(s store.Users, pool *password.Pool, log *slog.Logger) *Sampler {
+	return &Sampler{s, pool, log, make(chan struct{}, 1)}
+}
+
+// Want asks for a sample out of turn.
+func (s *Sampler) Want() {
 	select {
-	case h.wanted <- struct{}{}:
+	case s.wanted <- struct{}{}:
 	default:
 	}
 }
 
-// sampleHashes runs until ctx ends.
-func (s *Server) sampleHashes(ctx context.Context) {
+// Run samples until ctx ends.
+func (s *Sampler) Run(ctx context.Context) {
 	for {
 		if err := s.sampleOnce(ctx); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "looking at the formats of password hashes", slog.Any("error", err))
@@ -42,13 +56,13 @@ func (s *Server) sampleHashes(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-time.After(sampleEvery - sampleSoon):
-		case <-s.hashes.wanted:
+		case <-s.wanted:
 		}
 	}
 }
 
 // sampleOnce looks at users in several places of the alphabet; at all of them where they are few.
-func (s *Server) sampleOnce(ctx context.Context) error {
+func (s *Sampler) sampleOnce(ctx context.Context) error {
 	var hashes []string
 	for page := range samplePages {
 		after := ""
@@ -68,6 +82,6 @@ func (s *Server) sampleOnce(ctx context.Context) error {
 			break
 		}
 	}
-	s.cfg.Passwords.Sample(hashes)
+	s.pool.Sample(hashes)
 	return nil
 }
