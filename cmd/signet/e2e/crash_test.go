@@ -24,6 +24,7 @@ const crashes = 60
 // and again, and after each restart asks for everything it had ever acknowledged: refreshes,
 // revocations, clients and users.
 func TestNothingAcknowledgedIsLost(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	l := &ledger{t: t}
 	for round := range crashes {
