@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,11 @@ type Config struct {
 	AtLeast    uint64             // what is written has this version or a higher one; for Recover
 	Log        *slog.Logger       // nil discards
 	OnEvent    func(Event)        // called for every Event, one at a time, by Step and what changes keys; must not block; may be nil
+
+	// Writing is called before a keyring is written, with the events that OnEvent is called for if that succeeds. It
+	// returns the context for Storage.SwapKeyring, so that the storage can keep the events with the keyring. It must not
+	// block; it may be nil.
+	Writing func(ctx context.Context, events []Event) context.Context
 }
 
 // withDefaults fills in what zero stands for and reports every problem at once.
@@ -78,9 +84,33 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Writing == nil {
+		c.Writing = func(ctx context.Context, _ []Event) context.Context { return ctx }
+	}
 	if c.OnEvent == nil {
 		c.OnEvent = func(Event) {}
 	}
 	c.Algorithms = slices.Clone(c.Algorithms)
 	return c, errors.Join(problems...)
+}
+
+// Noticed by one replica; each replica reports them.
+const (
+	StepUnreadable rotation.Step = "unreadable" // the keyring could not be read; Err has the reason
+	StepReadable   rotation.Step = "readable"   // it can be read again
+	StepRestored   rotation.Step = "restored"   // the store had an older keyring, or none: this replica wrote its own back
+
+	StepClockOff      rotation.Step = "clock_off"      // this replica's clock is wrong: it signs nothing
+	StepClockRight    rotation.Step = "clock_right"    // it is right again
+	StepClockDisputed rotation.Step = "clock_disputed" // the store's clock is wrong, by those of several replicas: keys do not rotate
+	StepClockAgreed   rotation.Step = "clock_agreed"   // it is right again
+)
+
+// Event is a Transition that has been written, which the replica that wrote it reports, or something that
+// a replica noticed.
+type Event struct {
+	rotation.Transition
+	Version uint64        // of the keyring
+	Err     error         // StepUnreadable only
+	Offset  time.Duration // steps about a clock only: how far this replica's is ahead of the other
 }

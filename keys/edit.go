@@ -206,6 +206,8 @@ func (u *updater) resetClock(ctx context.Context) (ClockReset, error) {
 	}
 	ring := cur.ring.MoveBack(seen, now)
 	ring.ClockResets = u.clock.Resets() + 1
+	steps := []rotation.Transition{{Step: rotation.StepReset, At: now}}
+	ctx = u.cfg.Writing(ctx, eventsOf(cur.version+1, steps))
 	next, swapped, err := u.store.write(ctx, cur.version, cur.version+1, cur.document.with(ring, nil), u.store.sealer.KeyOf(cur.sealed))
 	if err != nil {
 		return ClockReset{}, err
@@ -218,7 +220,7 @@ func (u *updater) resetClock(ctx context.Context) (ClockReset, error) {
 	if err := u.held.adopt(next, wall); err != nil {
 		return ClockReset{}, err
 	}
-	u.announce(next.version, []rotation.Transition{{Step: rotation.StepReset, At: now}})
+	u.announce(next.version, steps)
 	r.Version, r.Changed = next.version, true
 	return r, nil
 }

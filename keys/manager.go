@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"signet/keys/clockcheck"
@@ -232,4 +233,52 @@ func (m *Manager) Probe(ctx context.Context) error {
 		return nil
 	}
 	return m.prober.probe(ctx)
+}
+
+// Run keeps the keyring up to date: it calls Step at once, every Config.Poll ± 20 %, and after Poll, until
+// ctx ends; then it returns nil. Errors are logged and reported as events; they do not end it.
+func (m *Manager) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := m.Step(ctx); err != nil && ctx.Err() == nil {
+			m.cfg.Log.Warn("keeping the keyring", "error", err)
+		}
+		if ctx.Err() == nil {
+			_ = m.Probe(ctx) // which has logged it
+		}
+		pause(ctx, m.cfg.Poll, m.poll)
+	}
+	return nil
+}
+
+// Poll asks Run to read the keyring soon instead of at its next turn. It never blocks.
+func (m *Manager) Poll() {
+	select {
+	case m.poll <- struct{}{}:
+	default:
+	}
+}
+
+// pause waits for the next turn. Poll shortens it to a tenth of Config.Poll, so that many requests for it do
+// not overload the store.
+func pause(ctx context.Context, poll time.Duration, wake <-chan struct{}) {
+	least := poll / 10
+	if !sleep(ctx, least, nil) {
+		return
+	}
+	jitter := time.Duration((rand.Float64()*0.4 - 0.2) * float64(poll)) // replicas spread out
+	sleep(ctx, poll-least+jitter, wake)
+}
+
+// sleep reports whether it ended because of d; a nil wake never ends it.
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-wake:
+		return false
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -11,17 +11,17 @@ import (
 // Provider makes and uses signing keys whose private half stays elsewhere: in an HSM or a KMS. The
 // keyring holds a reference and the public key in its place. Its methods may be called concurrently.
 type Provider interface {
-	// Name says in one word where the keys are. It is written into the keyring, so it never changes.
+	// Name is one word for the place of the keys. It is written into the keyring, so it never changes.
 	Name() string
 
 	// NewKey makes a key pair for the algorithm whose private half cannot be taken out. The reference
-	// finds it again, for every replica and after a restart. On an error nothing is left behind that
-	// could be helped.
+	// finds it again, for every replica and after a restart. After an error no key is left behind, as far as
+	// that can be avoided.
 	NewKey(ctx context.Context, alg string) (reference string, public crypto.PublicKey, err error)
 
 	// Signer returns the signer of a key that NewKey made, perhaps years ago and for another replica.
-	// It does no I/O: a keyring opens also while the keys cannot be reached, and what is wrong shows
-	// when the signer signs. Where it is a ContextSigner it is told when nobody waits any more.
+	// It does no I/O: a keyring opens also while the keys cannot be reached, and errors come when the signer
+	// signs. A ContextSigner can stop when its caller has given up.
 	Signer(reference string, public crypto.PublicKey) crypto.Signer
 
 	// Discard destroys a key that NewKey made and that never came into a keyring.
@@ -36,12 +36,12 @@ type ContextSigner interface {
 	SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error)
 }
 
-// Remote says how keys are made and used whose private half is elsewhere.
+// Remote configures keys whose private half is elsewhere.
 type Remote struct {
 	Provider    Provider      // nil: there are none
-	MakeLocal   bool          // make new keys here all the same; those of the Provider go on until they retire
+	MakeLocal   bool          // make new keys here all the same; those of the Provider continue until they retire
 	Timeout     time.Duration // for one signature, its wait for a turn included; 0 means 2 s
-	Concurrency int           // signatures that are asked for at once; 0 means 8
+	Concurrency int           // signatures that are requested at once; 0 means 8
 	Queue       int           // how many more may wait for their turn; 0 means 8 for each at once
 }
 

@@ -142,7 +142,9 @@ func (u *updater) propose(ctx context.Context, cur *snapshot, now time.Time, nex
 	if d.rewrap {
 		master = 0
 	}
-	written, swapped, err := u.store.write(ctx, cur.version, max(cur.version+1, u.cfg.AtLeast), next, master)
+	version := max(cur.version+1, u.cfg.AtLeast)
+	ctx = u.cfg.Writing(ctx, eventsOf(version, d.Transitions))
+	written, swapped, err := u.store.write(ctx, cur.version, version, next, master)
 	if err != nil {
 		u.inDoubt = &proposal{written.sealed, d.Transitions}
 		return err
@@ -205,7 +207,8 @@ func (u *updater) read(ctx context.Context) error {
 
 // restore writes this replica's keyring back, above its own version and the one found.
 func (u *updater) restore(ctx context.Context, cur *snapshot, found uint64, now time.Time) error {
-	next, swapped, err := u.store.write(ctx, found, max(cur.version, found)+1, cur.document, u.store.sealer.KeyOf(cur.sealed))
+	event := Event{Transition: rotation.Transition{Step: StepRestored, At: now}, Version: max(cur.version, found) + 1}
+	next, swapped, err := u.store.write(u.cfg.Writing(ctx, []Event{event}), found, event.Version, cur.document, u.store.sealer.KeyOf(cur.sealed))
 	if err != nil {
 		return fmt.Errorf("restoring the keyring over version %d: %w", found, err)
 	}
@@ -218,7 +221,7 @@ func (u *updater) restore(ctx context.Context, cur *snapshot, found uint64, now 
 	}
 	u.cfg.Log.Error("the store had lost the keyring: wrote it back",
 		"found_version", found, "had_version", cur.version, "version", next.version)
-	u.cfg.OnEvent(Event{Transition: rotation.Transition{Step: StepRestored, At: now}, Version: next.version})
+	u.cfg.OnEvent(event)
 	return nil
 }
 
@@ -293,10 +296,18 @@ func (u *updater) reportClock(level slog.Level, step rotation.Step, text string,
 
 // announce reports what was written.
 func (u *updater) announce(version uint64, steps []rotation.Transition) {
-	for _, t := range steps {
-		u.cfg.Log.Info("signing key "+string(t.Step), "kid", t.KID, "alg", t.Alg, "at", t.At, "version", version)
-		u.cfg.OnEvent(Event{Transition: t, Version: version})
+	for _, e := range eventsOf(version, steps) {
+		u.cfg.Log.Info("signing key "+string(e.Step), "kid", e.KID, "alg", e.Alg, "at", e.At, "version", version)
+		u.cfg.OnEvent(e)
 	}
+}
+
+func eventsOf(version uint64, steps []rotation.Transition) []Event {
+	events := make([]Event, len(steps))
+	for i, t := range steps {
+		events[i] = Event{Transition: t, Version: version}
+	}
+	return events
 }
 
 // currentMark is what is to be remembered now.

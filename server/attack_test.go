@@ -27,7 +27,7 @@ import (
 )
 
 // normalThrottle has the defaults of the configuration.
-var normalThrottle = server.ThrottleConfig{PerAccount: 10, PerNetwork: 100, PerClient: 100, Anywhere: 30}
+var normalThrottle = throttle.Config{PerAccount: 10, PerNetwork: 100, PerClient: 100, Anywhere: 30}
 
 // hashCounter counts the passwords that are hashed.
 func hashCounter(cfg *server.Config) *atomic.Int64 {

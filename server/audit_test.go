@@ -10,6 +10,7 @@ import (
 
 	"signet/server"
 	"signet/server/servertest"
+	"signet/server/throttle"
 	"signet/store"
 )
 
@@ -32,7 +33,7 @@ func allEvents(t testing.TB, s store.Audit) (list []store.Event) {
 // thousand times: what it can push out of the trail is bounded, and what was left out is counted.
 func TestGrowthOfTheTrail(t *testing.T) {
 	const times = 1000
-	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = server.ThrottleConfig{} })
+	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{} })
 	dead := form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password, "client_id=spa").wants(200, "").str("refresh_token")
 	form(t, s, "/revoke", "client_id=spa", "token="+dead).wants(200, "")
 	foreign := form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password).web().wants(200, "").str("access_token")
@@ -127,7 +128,7 @@ func (d discardWriter) WriteHeader(int)             {}
 // TestEventsOfAUser: by name, also of tries to log in under it that were throttled; a name that is nobody's is
 // written down nowhere.
 func TestEventsOfAUser(t *testing.T) {
-	s, admin := newAdmin(t, func(cfg *server.Config) { cfg.Throttle = server.ThrottleConfig{PerAccount: 2} })
+	s, admin := newAdmin(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{PerAccount: 2} })
 	try := func(name, password string) {
 		form(t, s, "/token", "grant_type=password", "username="+name, "password="+password, "client_id=spa").do()
 	}

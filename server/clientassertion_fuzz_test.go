@@ -10,6 +10,7 @@ import (
 
 	"signet/server"
 	"signet/server/servertest"
+	"signet/server/throttle"
 )
 
 // FuzzClientAssertion sends anything as an assertion: signed by a key of the client where it comes in
@@ -31,7 +32,7 @@ func FuzzClientAssertion(f *testing.F) {
 		f.Add(seed[0], seed[1])
 	}
 	s := servertest.New(f, func(cfg *server.Config) {
-		cfg.Issuer, cfg.Throttle = "https://auth.example.com", server.ThrottleConfig{}
+		cfg.Issuer, cfg.Throttle = "https://auth.example.com", throttle.Config{}
 	})
 	key := newAppKey(f, "ES256")
 	addRobot(f, s, key.jwk(""))

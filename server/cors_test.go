@@ -12,6 +12,7 @@ import (
 
 	"signet/server"
 	"signet/server/servertest"
+	"signet/server/throttle"
 	"signet/store"
 )
 
@@ -271,7 +272,7 @@ func TestNoCORS(t *testing.T) {
 
 // A page that is told to wait can read for how long.
 func TestCORSWhenThrottled(t *testing.T) {
-	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = server.ThrottleConfig{PerAccount: 1} })
+	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{PerAccount: 1} })
 	for i := range 3 {
 		form(t, s, "/token", "grant_type=password", "client_id=spa", "username=ada", "password="+strconv.Itoa(i)).do()
 	}

@@ -11,6 +11,7 @@ import (
 
 	"signet/server"
 	"signet/server/servertest"
+	"signet/server/throttle"
 )
 
 // edgeCodes are all that an app can be told (the table of errors in README.md).
@@ -36,7 +37,7 @@ func FuzzEndpoints(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4])
 	}
-	s := servertest.New(f, func(cfg *server.Config) { cfg.Throttle = server.ThrottleConfig{} })
+	s := servertest.New(f, func(cfg *server.Config) { cfg.Throttle = throttle.Config{} })
 	f.Fuzz(func(t *testing.T, method, path, authorization, contentType, body string) {
 		if !slices.Contains([]string{"/token", "/revoke", "/introspect", "/userinfo", "/.well-known/jwks.json", "/.well-known/openid-configuration"}, path) {
 			return

@@ -10,6 +10,7 @@ import (
 
 	"signet/server"
 	"signet/server/servertest"
+	"signet/server/throttle"
 	"signet/store"
 )
 
@@ -33,7 +34,7 @@ func TestUndecidedLoginsDoNotCount(t *testing.T) {
 	m := &moody{}
 	s := servertest.New(t, func(cfg *server.Config) {
 		m.Store, cfg.Store = cfg.Store, m
-		cfg.Throttle = server.ThrottleConfig{PerAccount: 2, PerNetwork: 2}
+		cfg.Throttle = throttle.Config{PerAccount: 2, PerNetwork: 2}
 	})
 	m.down.Store(true)
 	for i := range 5 {

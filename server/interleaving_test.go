@@ -25,6 +25,7 @@ import (
 	"signet/keys/jose"
 	"signet/keys/masterkey"
 	"signet/server"
+	"signet/server/oauth"
 	"signet/server/password"
 	"signet/server/servertest"
 	"signet/store"
@@ -142,8 +143,8 @@ func (f *fleet) start() {
 			Issuer: "https://auth.example.com", Version: "test", Store: m.store, Keys: m.keys, Now: now, ClientMaxAge: time.Millisecond,
 			Passwords:   password.New(password.Config{Argon2: servertest.CheapHash, Slots: 2, Queue: 64, Wait: 30 * time.Second}),
 			RefreshKeys: [][32]byte{{1}}, ThrottleKeys: [][32]byte{{2}}, AuditKeys: [][32]byte{{3}},
-			Settings: server.Settings{Grace: 10 * time.Second, Late: time.Hour,
-				Lifetimes: store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour}, SessionsPerUser: 1000},
+			Settings: server.Settings{Settings: oauth.Settings{Grace: 10 * time.Second, Late: time.Hour,
+				Lifetimes: store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour}, SessionsPerUser: 1000}},
 		})
 		f.ok(err)
 		m.admin = m.Admin()

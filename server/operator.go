@@ -24,8 +24,7 @@ func newAdmin(s *Server) *admin.Admin {
 			return admin.Settings{Lifetimes: set.Lifetimes, Policy: set.Policy, Throttle: set.Throttle}
 		},
 		Clients: s.clients, Floors: s.floors, Replica: s.replica, Sealed: cfg.Seals != nil,
-		Error: asError, Bearer: bearer,
-		StoredName: s.storedName, ClientWarnings: s.clientWarnings, SampleHashes: s.hashes.want,
+		Error: asError, ClientWarnings: s.clientWarnings, SampleHashes: s.hashes.Want,
 		Readiness: s.discovery.Readiness,
 	})
 }

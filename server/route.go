@@ -25,13 +25,13 @@ func (s *Server) routes() map[string]*edge.Route {
 	ready := &edge.Route{Name: "readyz", Methods: get, Light: true, Level: slog.LevelDebug, Handle: s.discovery.Ready}
 	table := map[string]*edge.Route{
 		prefix + "/token": {Name: "token", Methods: post, Form: true, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins,
-			Handle: s.authenticator.Required(s.handleToken)},
+			Handle: s.authenticator.Required(s.oauth.Token)},
 		prefix + "/revoke": {Name: "revoke", Methods: post, Form: true, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins,
-			Handle: s.authenticator.Required(s.handleRevoke)},
+			Handle: s.authenticator.Required(s.oauth.Revoke)},
 		prefix + "/introspect": {Name: "introspect", Methods: post, Form: true, Timeout: edge.AnswerWithin, NeedsClock: true, Level: slog.LevelDebug,
-			Handle: s.authenticator.Required(s.handleIntrospect)},
+			Handle: s.authenticator.Required(s.oauth.Introspect)},
 		prefix + "/userinfo": {Name: "userinfo", Methods: getOrPost, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins, Level: slog.LevelDebug,
-			Handle: s.handleUserinfo},
+			Handle: s.oauth.Userinfo},
 
 		prefix + "/.well-known/jwks.json":                  {Name: "jwks", Methods: get, Light: true, CORS: edge.AnyOrigin, Level: slog.LevelDebug, Handle: s.discovery.KeySet},
 		"/.well-known/oauth-authorization-server" + prefix: metadata, // RFC 8414 §3.1 inserts
@@ -42,7 +42,7 @@ func (s *Server) routes() map[string]*edge.Route {
 		prefix + "/healthz": health,
 		prefix + "/readyz":  ready,
 	}
-	surface := s.surface()
+	surface := s.oauth.Surface()
 	for _, rt := range table {
 		rt.Surface = surface
 	}

@@ -12,6 +12,7 @@ import (
 
 	"signet/server"
 	"signet/server/servertest"
+	"signet/server/throttle"
 )
 
 // TestScripts runs the scripts in testdata/script against a running server, over HTTP. Their README has the commands. The
@@ -85,7 +86,7 @@ func (sc *script) cleanup() {
 // startServer starts the server that the following sections use.
 func (sc *script) startServer(settings []string) {
 	sc.stage = newStage(sc, func(cfg *server.Config) {
-		cfg.Throttle = server.ThrottleConfig{}
+		cfg.Throttle = throttle.Config{}
 		for _, setting := range settings {
 			sc.set(cfg, setting)
 		}

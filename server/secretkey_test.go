@@ -16,6 +16,7 @@ import (
 	"signet/keys"
 	"signet/keys/masterkey"
 	"signet/server/password"
+	"signet/server/token"
 	"signet/store"
 	"signet/store/bolt"
 )
@@ -49,7 +50,11 @@ func TestKeysAreNotPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	for name, v := range map[string]any{"Config": cfg, "*Config": &cfg, "[]Config": []Config{cfg}, "sealer of refresh tokens": *s.sealer,
+	sealer, err := token.NewSealer(cfg.RefreshKeys, func() int { return 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]any{"Config": cfg, "*Config": &cfg, "[]Config": []Config{cfg}, "sealer of refresh tokens": *sealer,
 		"throttle": *s.throttle, "cfg of a Server": s.cfg, "struct": struct{ c Config }{s.cfg}} {
 		for _, printed := range printings(v) {
 			for _, secret := range [][32]byte{refresh, throttling, refreshSubkey(refresh, "nonce"), refreshSubkey(refresh, "seal")} {

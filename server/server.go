@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,12 +13,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/server/account"
 	"signet/server/admin"
 	"signet/server/audit"
 	"signet/server/clientauth"
 	"signet/server/connlimit"
 	"signet/server/discovery"
 	"signet/server/edge"
+	"signet/server/oauth"
 	"signet/server/password"
 	"signet/server/replica"
 	"signet/server/syntax"
@@ -55,25 +56,14 @@ type Config struct {
 	Registry *prometheus.Registry // nil: a registry of its own
 }
 
-// ThrottleConfig is how many attempts may fail; see package throttle.
-type ThrottleConfig = throttle.Config
-
 // Settings are the part of Config that can change while the server runs; see Apply.
 type Settings struct {
-	Audience       []string      // aud of clients that list none; empty: the issuer
-	DefaultClient  string        // a public client for requests that name none; empty: refuse them
-	AccessTokenTTL time.Duration // of clients without their own; 0: 5 minutes
-
-	Lifetimes       store.Lifetimes // of sessions; zero: 30 days idle, 90 days in all
-	Grace           time.Duration   // in which a rotated refresh token gets its successor again; 0: none
-	MaxReplays      uint16          // how often at most; 0: 1000
-	Late            time.Duration   // in which it gets a new one after that, while the successor is unused; at most Lifetimes.Idle; 0: none
-	SessionsPerUser int             // beyond it the oldest ends; 0: 100
-
+	oauth.Settings
+	DefaultClient  string          // a public client for requests that name none; empty: refuse them
+	AccessTokenTTL time.Duration   // of clients without their own; 0: 5 minutes
 	Policy         password.Policy // what a new password must be
-	Throttle       throttle.Config
-	LogUsernames   bool           // record the username of every failed login as it was typed, also of nobody
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed, for throttling and the audit trail only
+	LogUsernames   bool            // record the username of every failed login as it was typed, also of nobody
+	TrustedProxies []netip.Prefix  // whose X-Forwarded-For counts, for throttling and the audit trail only
 }
 
 // Server answers the public listener (it is an http.Handler) and, by Admin, the operator's.
@@ -84,26 +74,22 @@ type Server struct {
 	now           func() time.Time
 	edge          *edge.Server
 	table         map[string]*edge.Route
-	engine        *engine
 	admin         *admin.Admin
-	sealer        *token.Sealer
 	issuer        *token.Issuer
 	checker       *token.Checker
 	clients       *clientauth.Cache
 	floors        *clientauth.Floors
 	authenticator *clientauth.Authenticator
 	throttle      *throttle.Throttle
-	hashes        hashSampler
+	hashes        *account.Sampler
+	oauth         *oauth.Handler
 	metrics       *counters
 	discovery     *discovery.Handler
 	replica       *replica.Replica
 	audit         *audit.Recorder
+	keyEvents     keyEvents
 	applied       atomic.Pointer[Settings]
-	loss          atomic.Pointer[store.Loss] // the last one that the store has told of
 	started       time.Time
-
-	audienceNoted sync.Map // by client id: the log has it that the client sends audience
-	pinnedNoted   sync.Map // clients that are pinned to an algorithm which is gone, and that one, as they were logged
 }
 
 // New returns a Server that is ready to answer. Close it when no request is in flight any more.
@@ -119,11 +105,11 @@ func New(cfg Config) (*Server, error) {
 	throttleKeys, auditKeys := cfg.ThrottleKeys, cfg.AuditKeys
 	cfg.RefreshKeys, cfg.ThrottleKeys, cfg.AuditKeys = nil, nil, nil // s is not to show them when it is printed
 	id := edge.RandomText(6)
-	s := &Server{cfg: cfg, store: cfg.Store, log: cfg.Log, now: cfg.Now, sealer: sealer, started: cfg.Now(),
+	s := &Server{cfg: cfg, store: cfg.Store, log: cfg.Log, now: cfg.Now, started: cfg.Now(),
 		throttle: throttle.New(throttleKeys, cfg.Keys.MasterKeyInUse),
 		metrics:  newCounters(cfg.Registry, cfg.Keys, cfg.Passwords, cfg.Now),
 	}
-	s.hashes.wanted = make(chan struct{}, 1)
+	s.hashes = account.NewSampler(cfg.Store, cfg.Passwords, cfg.Log)
 	s.Apply(cfg.Settings)
 	s.audit = audit.New(audit.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: id,
 		Lost: func(n int) { s.metrics.auditLost.Add(float64(n)) }, Withheld: s.metrics.withheld.Inc, ShowNames: func() bool { return s.settings().LogUsernames }})
@@ -137,7 +123,6 @@ func New(cfg Config) (*Server, error) {
 	s.checker = token.NewChecker(token.CheckerConfig{Issuer: cfg.Issuer, Keys: cfg.Keys, Store: cfg.Store, Clients: s.clients, Now: cfg.Now,
 		Lifetimes: func() store.Lifetimes { return s.settings().Lifetimes }, Unreadable: s.noteUnreadable})
 	s.watchSeals(cfg.Registry)
-	s.engine = newEngine(s)
 	s.edge = edge.New(edge.Config{Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		TrustedProxies: func() []netip.Prefix { return s.settings().TrustedProxies }, CheckClock: func() error { return cfg.Keys.Clock().Check() },
 		OriginListed: s.clients.Listed, Dependency: dependencyOf})
@@ -145,6 +130,10 @@ func New(cfg Config) (*Server, error) {
 		Registry: cfg.Registry, AfterBeat: s.raiseFloors})
 	s.discovery = discovery.New(discovery.Config{Issuer: cfg.Issuer, GrantTypes: syntax.GrantTypes, Keys: cfg.Keys, Ping: cfg.Store.Ping, Draining: s.edge.Draining,
 		StaleIfError: cfg.StaleIfError, Log: cfg.Log})
+	s.oauth = oauth.New(oauth.Config{Issuer: cfg.Issuer, Store: cfg.Store, Keys: cfg.Keys, Passwords: cfg.Passwords, Hashes: s.hashes, Clients: s.clients,
+		Throttle: s.throttle, Tokens: s.issuer, Checker: s.checker, Sealer: sealer, Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
+		MaxTokenLife: cfg.MaxTokenLife, Settings: func() *oauth.Settings { return &s.settings().Settings }, Dependency: dependencyOf,
+		Foreign: s.metrics.keyring.CountForeign})
 	s.table = s.routes()
 	s.admin = newAdmin(s)
 	return s, nil
@@ -190,15 +179,6 @@ func (s *Server) settings() *Settings { return s.applied.Load() }
 // ReloadFailed counts a configuration that was read again and could not be used.
 func (s *Server) ReloadFailed() { s.metrics.reloadsFailed.Inc() }
 
-// KeyEvent puts what happened to a signing key on the audit trail.
-func (s *Server) KeyEvent(e keys.Event) {
-	detail := map[string]string{"alg": e.Alg, "version": strconv.FormatUint(e.Version, 10)}
-	if e.Offset != 0 {
-		detail["offset"] = e.Offset.Round(100 * time.Millisecond).String()
-	}
-	s.audit.Record(store.Event{At: s.now(), Type: store.EventKeyPrefix + string(e.Step), Outcome: "ok", Actor: "keyring", KeyID: e.KID, Detail: detail})
-}
-
 func setDefault[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {
@@ -225,13 +205,13 @@ func (s *Server) Run(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { s.store.Watch(ctx, s.hinted) })
-	watching.Go(func() { s.sampleHashes(ctx) })
+	watching.Go(func() { s.hashes.Run(ctx) })
 	watching.Go(func() { s.summariseUntil(ctx) })
 	watching.Go(func() { s.replica.Run(ctx) })
 	sweep, clients := time.NewTicker(sweepEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
 	defer sweep.Stop()
 	defer clients.Stop()
-	s.notePinned(ctx)
+	s.oauth.WarnPinned(ctx)
 	for {
 		select {
 		case <-ctx.Done():

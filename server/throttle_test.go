@@ -6,11 +6,12 @@ import (
 
 	"signet/server"
 	"signet/server/servertest"
+	"signet/server/throttle"
 )
 
 // golang.org/x/oauth2 sends a refused login twice; it counts once.
 func TestSameFailureCountsOnce(t *testing.T) {
-	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = server.ThrottleConfig{PerAccount: 3} })
+	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{PerAccount: 3} })
 	for range 8 {
 		form(t, s, "/token", "grant_type=password", "username=ada", "password=typo").web().wants(http.StatusBadRequest, "invalid_grant")
 	}

@@ -24,11 +24,11 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/cli":                 {},
 	"cmd/signet/internal/configfile":          {"cmd/signet/internal/cli", "config"},
 	"cmd/signet/internal/connect":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "server/admin/api", "server/admin/client"},
-	"cmd/signet/internal/daemon":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/install", "config", "keys", "keys/clockcheck", "keys/mark", "keys/masterkey", "keys/pkcs11", "server", "server/clientauth", "server/connlimit", "server/edge", "server/password", "store", "store/bolt", "store/redis", "store/seal"},
+	"cmd/signet/internal/daemon":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/install", "config", "keys", "keys/clockcheck", "keys/mark", "keys/masterkey", "keys/pkcs11", "server", "server/clientauth", "server/connlimit", "server/edge", "server/oauth", "server/password", "server/throttle", "store", "store/bolt", "store/redis", "store/seal"},
 	"cmd/signet/internal/doctor":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/install", "config", "keys", "keys/mark", "keys/masterkey", "keys/pkcs11", "server/admin/api", "server/replica", "store", "store/bolt", "store/redis", "store/seal"},
 	"cmd/signet/internal/drill":               {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/inspect", "config", "keys/jose", "server/admin/api", "server/admin/client"},
 	"cmd/signet/internal/inspect":             {"cmd/signet/internal/cli", "keys/jose"},
-	"cmd/signet/internal/install":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/rotation", "store", "store/bolt", "store/redis", "store/seal"},
+	"cmd/signet/internal/install":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/rotation", "store", "store/bolt", "store/redis", "store/redis/conn", "store/seal"},
 	"cmd/signet/internal/install/installtest": {"cmd/signet/internal/install", "keys", "keys/masterkey", "store"},
 	"cmd/signet/internal/keychart":            {"cmd/signet/internal/cli", "server/admin/api"},
 	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "keys/jose", "server/admin/api", "server/admin/client", "store"},
@@ -47,8 +47,9 @@ var arrows = map[string][]string{
 	"keys/rotation":   {},
 	"keys/secret":     {},
 
-	"server":              {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "server/admin", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store", "store/seal"},
-	"server/admin":        {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store"},
+	"server":              {"keys", "keys/clockcheck", "keys/rotation", "server/account", "server/admin", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/oauth", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store", "store/seal"},
+	"server/account":      {"server/password", "store"},
+	"server/admin":        {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/admin/api":    {},
 	"server/admin/client": {"server/admin/api"},
 	"server/audit":        {"server/edge", "server/loglimit", "store"},
@@ -58,9 +59,11 @@ var arrows = map[string][]string{
 	"server/edge":         {"server/loglimit"},
 	"server/loglimit":     {},
 	"server/metrics":      {"keys", "keys/jose", "keys/rotation", "server/password"},
+	"server/oauth":        {"keys", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/password", "server/syntax", "server/throttle", "server/token", "store"},
+	"server/oauth/engine": {},
 	"server/password":     {},
 	"server/replica":      {"keys", "store"},
-	"server/servertest":   {"keys", "keys/jose", "keys/masterkey", "server", "server/edge", "server/password", "store", "store/bolt", "store/redis"},
+	"server/servertest":   {"keys", "keys/jose", "keys/masterkey", "server", "server/edge", "server/oauth", "server/password", "server/throttle", "store", "store/bolt"},
 	"server/syntax":       {},
 	"server/throttle":     {"store"},
 	"server/token":        {"keys", "keys/clockcheck", "keys/jose", "server/syntax", "store"},
@@ -70,7 +73,8 @@ var arrows = map[string][]string{
 	"store/bolt":            {"store", "store/codec", "store/seal"},
 	"store/codec":           {"store"},
 	"store/recovery":        {"store"},
-	"store/redis":           {"store", "store/codec", "store/seal"},
+	"store/redis":           {"store", "store/codec", "store/redis/conn", "store/seal"},
+	"store/redis/conn":      {"store"},
 	"store/redis/redistest": {},
 	"store/seal":            {},
 	"store/storetest":       {"store"},
@@ -101,15 +105,15 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestGoOAuth2StaysBehindItsSeam: one file imports the grant engine, and never its bundled stores
+// TestGoOAuth2StaysBehindItsSeam: one package imports the grant engine, and never its bundled stores
 // and token generators.
 func TestGoOAuth2StaysBehindItsSeam(t *testing.T) {
 	for _, p := range listPackages(t) {
 		for _, file := range p.GoFiles {
 			place := path.Join(strings.TrimPrefix(p.ImportPath, "signet/"), file)
 			for _, imported := range fileImports(t, filepath.Join(p.Dir, file)) {
-				if strings.HasPrefix(imported, goOAuth2) && place != "server/oauth2.go" {
-					t.Errorf("%s imports %s; only server/oauth2.go may", place, imported)
+				if strings.HasPrefix(imported, goOAuth2) && path.Dir(place) != "server/oauth/engine" {
+					t.Errorf("%s imports %s; only server/oauth/engine may", place, imported)
 				}
 				if strings.HasPrefix(imported, goOAuth2) && (path.Base(imported) == "store" || path.Base(imported) == "generates") {
 					t.Errorf("%s imports %s, which we replace", place, imported)

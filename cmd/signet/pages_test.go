@@ -31,16 +31,31 @@ func page(t *testing.T, path string) string {
 	return string(data)
 }
 
-// allPages returns the path of every Markdown file of the repository.
-func allPages(t *testing.T) (paths []string) {
+// sources returns the text of every Go file below a directory, without tests, by its path in the repository.
+func sources(t *testing.T, directory string) map[string]string {
 	t.Helper()
-	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+	found := map[string]string{}
+	for _, path := range files(t, directory, ".go") {
+		if !strings.HasSuffix(path, "_test.go") {
+			found[path] = page(t, path)
+		}
+	}
+	return found
+}
+
+// allPages returns the path of every Markdown file of the repository.
+func allPages(t *testing.T) []string { return files(t, ".", ".md") }
+
+// files returns the paths in the repository of the files below a directory whose names end with suffix.
+func files(t *testing.T, directory, suffix string) (paths []string) {
+	t.Helper()
+	err := filepath.WalkDir(filepath.Join(top, directory), func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case d.IsDir() && slices.Contains([]string{".git", "node_modules", "signet-data"}, d.Name()):
 			return filepath.SkipDir
-		case strings.HasSuffix(path, ".md"):
+		case strings.HasSuffix(path, suffix):
 			relative, err := filepath.Rel(top, path)
 			paths = append(paths, filepath.ToSlash(relative))
 			return err
@@ -155,25 +170,13 @@ func TestErrorsAreExplained(t *testing.T) {
 		documented[m[1]] = true
 	}
 	answered := map[string]bool{}
-	err := filepath.WalkDir(filepath.Join(top, "server"), func(path string, d fs.DirEntry, err error) error {
-		switch name := d.Name(); {
-		case err != nil:
-			return err
-		case d.IsDir() && (name == "admin" || name == "testdata"):
-			return filepath.SkipDir
-		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") && !strings.HasPrefix(name, "admin"):
-			source, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			for _, m := range regexp.MustCompile(`Code:\s*"(\w+)"`).FindAllStringSubmatch(string(source), -1) {
-				answered[m[1]] = true
-			}
+	for path, source := range sources(t, "server") {
+		if strings.HasPrefix(path, "server/admin") {
+			continue
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+		for _, m := range regexp.MustCompile(`Code:\s*"(\w+)"`).FindAllStringSubmatch(source, -1) {
+			answered[m[1]] = true
+		}
 	}
 	for code := range answered {
 		if !documented[code] {

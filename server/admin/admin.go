@@ -45,14 +45,7 @@ type Config struct {
 	Sealed  bool // the records of the store have seals
 
 	// Error returns the response for any error of a handler, see edge.Surface.
-	Error func(error) *edge.Error
-	// Bearer returns the access token of a request.
-	Bearer func(*edge.Request) (string, error)
-
-	// StoredName returns the spelling under which the user of a typed name is stored, and password.ErrUsername for what
-	// can be no name.
-	StoredName func(ctx context.Context, typed string) (string, error)
-
+	Error          func(error) *edge.Error
 	ClientWarnings func(ctx context.Context, client store.Client, warnings []string) []string // adds what an operator should know of a client
 	Readiness      func(context.Context) api.Readiness
 	SampleHashes   func() // looks soon which formats of password hashes the store has
@@ -80,7 +73,7 @@ func New(cfg Config) *Admin {
 	a := &Admin{cfg: cfg, auth: auth, surface: newSurface(cfg.Error, cfg.Audit)}
 	clients := &clients{store: cfg.Store, keys: cfg.Keys, cache: cfg.Clients, floors: cfg.Floors, auth: auth, rec: rec, now: cfg.Now,
 		maxTokenLife: cfg.MaxTokenLife, warnings: cfg.ClientWarnings}
-	users := &users{store: cfg.Store, passwords: cfg.Passwords, storedName: cfg.StoredName, settings: cfg.Settings, rec: rec, now: cfg.Now}
+	users := &users{store: cfg.Store, passwords: cfg.Passwords, settings: cfg.Settings, rec: rec, now: cfg.Now}
 	bulk := &bulk{users: users, rec: rec, now: cfg.Now, sampleHashes: cfg.SampleHashes, asError: cfg.Error}
 	sessions := &sessions{store: cfg.Store, users: users, cache: cfg.Clients, settings: cfg.Settings, checker: cfg.Checker, rec: rec, now: cfg.Now, asError: cfg.Error}
 	limits := &limits{store: cfg.Store, throttle: cfg.Throttle, settings: cfg.Settings, rec: rec, now: cfg.Now}

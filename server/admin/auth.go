@@ -22,7 +22,6 @@ import (
 // auth decides who may use which verb.
 type auth struct {
 	audience string // of tokens for this API
-	bearer   func(*edge.Request) (string, error)
 	checker  *token.Checker
 	store    store.Store
 	floors   *clientauth.Floors
@@ -34,7 +33,7 @@ type auth struct {
 }
 
 func newAuth(cfg Config) *auth {
-	h := &auth{audience: api.Audience(cfg.Issuer), bearer: cfg.Bearer, checker: cfg.Checker, asError: cfg.Error, store: cfg.Store, floors: cfg.Floors,
+	h := &auth{audience: api.Audience(cfg.Issuer), checker: cfg.Checker, asError: cfg.Error, store: cfg.Store, floors: cfg.Floors,
 		throttle: cfg.Throttle, settings: cfg.Settings, audit: cfg.Audit}
 	h.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_admin_refused_total",
 		Help: "Requests refused at the admin listener: no good token, a token without the scope, for another audience, or without the rights of the client it would change."},
@@ -69,7 +68,7 @@ func (h *auth) otherAudience() *edge.Error {
 // authenticate checks the token as any other endpoint does, and that it is for this API and its client has the scope
 // now. It reads the client from the store: a right that is taken away is gone at once, at every replica.
 func (h *auth) authenticate(r *Request, scope string) error {
-	raw, err := h.bearer(r.Request)
+	raw, err := r.Bearer()
 	if err != nil {
 		return h.refuse(r, err)
 	}
@@ -130,8 +129,8 @@ func rightsOf(t *token.Access) (rights []string) {
 	return rights
 }
 
-// mayHandle refuses a caller who would get at scopes of the admin API that it does not have: by giving them to a
-// client, or by changing one that has them, since whoever can give that a secret or a key can be it.
+// mayHandle refuses a caller who would gain scopes of the admin API that it does not have: by giving them to a client,
+// or by changing a client that has them, because whoever can set its secret or key can act as that client.
 func (h *auth) mayHandle(r *Request, scopes []string) error {
 	var missing []string
 	for _, scope := range scopes {
@@ -147,14 +146,14 @@ func (h *auth) mayHandle(r *Request, scopes []string) error {
 	return h.forbid(r, "rights", e)
 }
 
-// forbid counts and records the refusal of a good token.
+// forbid counts and records the refusal of a valid token.
 func (h *auth) forbid(r *Request, reason string, refusal *edge.Error) error {
 	h.refused.WithLabelValues(reason).Inc()
 	h.audit.Refused(r.Request, store.Event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Actor: r.Actor, Detail: map[string]string{store.DetailReason: reason}})
 	return refusal
 }
 
-// refuse counts the failure against the caller's network. A good token is never turned away.
+// refuse counts the failure against the caller's network. A valid token is never refused for it.
 func (h *auth) refuse(r *Request, refusal error) error {
 	h.refused.WithLabelValues("token").Inc()
 	wait, err := h.store.Count(r.Context(), r.Begun, h.throttle.Admin(h.settings().Throttle, r.Address))

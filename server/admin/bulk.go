@@ -40,7 +40,7 @@ type job struct {
 	begin    func() error        // records the beginning
 	end      store.Event         // recorded at the end, with the counts
 	read     func([]byte, *line) // reads a line, which sets do or err
-	brokeOff string              // of the error for a body that breaks off; it has the verbs of the line and the count
+	brokeOff string              // message for a body that breaks off: a format with the number of the line and the count
 }
 
 // line is one line on its way.
@@ -193,7 +193,7 @@ func readBatch(lines *lineReader, read func([]byte, *line)) (batch []*line, err 
 	return batch, nil
 }
 
-// work does what the lines say, and reports on them. It fails only where the store does.
+// work carries out the lines and adds to the report. It fails only if the store does.
 func work(ctx context.Context, batch []*line, report *api.Report) error {
 	var working sync.WaitGroup
 	slots := make(chan struct{}, bulkAtOnce)
@@ -225,7 +225,7 @@ func work(ctx context.Context, batch []*line, report *api.Report) error {
 	return failed
 }
 
-// retry does it again where the store cannot answer for a moment. A step whose answer was lost is then done twice: a
+// retry repeats a step while the store is unavailable for a moment. A step whose result was lost is then done twice: a
 // user whose creation succeeded is refused as existing.
 func retry(ctx context.Context, do func() error) (err error) {
 	for try := range bulkTries {

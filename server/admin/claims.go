@@ -11,10 +11,10 @@ import (
 	"signet/server/syntax"
 )
 
-// maxUserClaims bounds what a user's claims take as JSON. They may all end up in one header.
+// maxUserClaims bounds a user's claims as JSON, in bytes. All of them may be in a token, which is sent in a header.
 const maxUserClaims = 8 << 10
 
-// mergeClaims lays changes over claims, neither of which it touches (RFC 7396, one level deep).
+// mergeClaims returns claims with changes applied (RFC 7396, one level deep). It modifies neither.
 func mergeClaims(claims, changes map[string]json.RawMessage) (map[string]json.RawMessage, error) {
 	merged := maps.Clone(claims)
 	if merged == nil {
@@ -23,7 +23,7 @@ func mergeClaims(claims, changes map[string]json.RawMessage) (map[string]json.Ra
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		_, there := merged[name]
 		removed := there && string(bytes.TrimSpace(changes[name])) == "null"
-		if why := syntax.CheckClaim(name); why != "" && !removed { // a record may have one from before it was reserved
+		if why := syntax.CheckClaim(name); why != "" && !removed { // an old record may have a name that is reserved now
 			return nil, invalid("claims: %s %s", edge.QuoteShort(name), why)
 		}
 		var value bytes.Buffer

@@ -155,7 +155,7 @@ func (h *clients) update(r *Request) (edge.Response, error) {
 
 func memberNames(object []byte) string {
 	var members map[string]json.RawMessage
-	_ = json.Unmarshal(object, &members) // it was decoded before
+	_ = json.Unmarshal(object, &members) // it was decoded without an error before
 	return strings.Join(slices.Sorted(maps.Keys(members)), " ")
 }
 

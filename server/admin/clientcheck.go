@@ -22,24 +22,24 @@ const (
 	maxClaims  = 100
 )
 
-// specCheck collects what is wrong with a client spec, so that an operator learns it all at once.
-type specCheck struct {
+// clientValidator collects all problems of a client spec, so that an operator sees them at once.
+type clientValidator struct {
 	problems []string
-	warnings []string // what an operator should know of a spec that is taken
+	warnings []string // about a spec that is accepted
 }
 
-func (k *specCheck) add(format string, args ...any) {
+func (k *clientValidator) add(format string, args ...any) {
 	k.problems = append(k.problems, fmt.Sprintf(format, args...))
 }
 
-func (k *specCheck) err() error {
+func (k *clientValidator) err() error {
 	if len(k.problems) == 0 {
 		return nil
 	}
 	return invalid("%s", strings.Join(k.problems, "; "))
 }
 
-func (k *specCheck) all(spec api.ClientSpec, algs []string, maxTTL time.Duration) time.Duration {
+func (k *clientValidator) all(spec api.ClientSpec, algs []string, maxTTL time.Duration) time.Duration {
 	k.id(spec.ID)
 	k.authMethods(spec)
 	k.grants(spec)
@@ -57,7 +57,7 @@ func (k *specCheck) all(spec api.ClientSpec, algs []string, maxTTL time.Duration
 	return k.ttl(spec.AccessTokenTTL, maxTTL)
 }
 
-func (k *specCheck) id(id string) {
+func (k *clientValidator) id(id string) {
 	switch {
 	case !syntax.ClientID(id):
 		k.add("client_id must be 1 to 128 letters, digits, - . _ ~")
@@ -66,7 +66,7 @@ func (k *specCheck) id(id string) {
 	}
 }
 
-func (k *specCheck) authMethods(spec api.ClientSpec) {
+func (k *clientValidator) authMethods(spec api.ClientSpec) {
 	if spec.Public {
 		if !slices.Equal(spec.AuthMethods, []string{clientauth.None}) {
 			k.add("auth_methods of a public client is %q alone; leave it out", clientauth.None)
@@ -84,8 +84,8 @@ func (k *specCheck) authMethods(spec api.ClientSpec) {
 	})
 }
 
-// keys returns the client's keys as they are to be stored.
-func (k *specCheck) keys(spec api.ClientSpec) json.RawMessage {
+// keys returns the client's public keys as the store keeps them.
+func (k *clientValidator) keys(spec api.ClientSpec) json.RawMessage {
 	signs := slices.Contains(spec.AuthMethods, clientauth.PrivateKeyJWT)
 	if !hasKeys(spec) {
 		if signs {
@@ -114,7 +114,7 @@ func (k *specCheck) keys(spec api.ClientSpec) json.RawMessage {
 	return stored
 }
 
-func (k *specCheck) addKeyProblems(err error) {
+func (k *clientValidator) addKeyProblems(err error) {
 	for problem := range strings.SplitSeq(err.Error(), "\n") {
 		k.add("jwks: %s", problem)
 	}
@@ -123,7 +123,7 @@ func (k *specCheck) addKeyProblems(err error) {
 	}
 }
 
-func (k *specCheck) grants(spec api.ClientSpec) {
+func (k *clientValidator) grants(spec api.ClientSpec) {
 	k.list("grants", spec.Grants, len(syntax.GrantTypes), func(grant string) string {
 		if !slices.Contains(syntax.GrantTypes, grant) {
 			return "must be one of " + strings.Join(syntax.GrantTypes, ", ")
@@ -145,7 +145,7 @@ func (k *specCheck) grants(spec api.ClientSpec) {
 	}
 }
 
-func (k *specCheck) scopes(spec api.ClientSpec) {
+func (k *clientValidator) scopes(spec api.ClientSpec) {
 	k.list("scopes", spec.Scopes, syntax.MaxScopes, func(scope string) string {
 		if strings.Contains(scope, " ") || !syntax.Scope(scope) {
 			return "must be printable ASCII without space, quote or backslash"
@@ -170,16 +170,16 @@ func (k *specCheck) scopes(spec api.ClientSpec) {
 	}
 }
 
-// audiences are sealed into refresh tokens as well, and beside the scopes they must fit into one.
-func (k *specCheck) audiences(spec api.ClientSpec) {
+// audiences are in refresh tokens as well, where they must fit beside the scopes.
+func (k *clientValidator) audiences(spec api.ClientSpec) {
 	k.list("audiences", spec.Audiences, syntax.MaxAudiences, syntax.CheckAudience)
 	if n := len(strings.Join(spec.Audiences, "")); n > syntax.MaxAudienceLength {
 		k.add("audiences have %d characters in all; at most %d fit in a token", n, syntax.MaxAudienceLength)
 	}
 }
 
-// list checks the entries of a list one by one. wrong says what is wrong with one, or "".
-func (k *specCheck) list(name string, entries []string, most int, wrong func(string) string) {
+// list checks the entries of a list. wrong returns what is wrong with an entry, or "".
+func (k *clientValidator) list(name string, entries []string, most int, wrong func(string) string) {
 	if len(entries) > most {
 		k.add("%s has %d entries; at most %d are possible", name, len(entries), most)
 		return
@@ -194,7 +194,7 @@ func (k *specCheck) list(name string, entries []string, most int, wrong func(str
 	}
 }
 
-func (k *specCheck) ttl(text string, most time.Duration) time.Duration {
+func (k *clientValidator) ttl(text string, most time.Duration) time.Duration {
 	if text == "" {
 		return 0
 	}
@@ -205,8 +205,7 @@ func (k *specCheck) ttl(text string, most time.Duration) time.Duration {
 	return ttl
 }
 
-// checkOrigin takes exactly what a browser, or the web view of an app, sends as Origin; anything else would
-// never match.
+// checkOrigin accepts exactly what a browser, or the web view of an app, sends as Origin. Anything else never matches.
 func checkOrigin(origin string) string {
 	if len(origin) > edge.MaxOrigin || !edge.IsOrigin(origin) {
 		if meant := edge.OriginOfURL(origin); len(meant) <= edge.MaxOrigin && edge.IsOrigin(meant) {

@@ -20,7 +20,7 @@ func viewClient(c store.Client) api.Client {
 	return view
 }
 
-// specOf shares no memory with c, so that a body may be laid over it.
+// specOf shares no memory with c: a body is decoded into the result.
 func specOf(c store.Client) api.ClientSpec {
 	spec := api.ClientSpec{ID: c.ID, Public: c.Public, AuthMethods: listOf(c.AuthMethods), JWKS: slices.Clone(c.JWKS), Grants: listOf(c.Grants), Scopes: listOf(c.Scopes),
 		Audiences: listOf(c.Audiences), Origins: listOf(c.Origins), Claims: listOf(c.Claims), Introspect: c.Introspect, IntrospectFor: listOf(c.IntrospectFor), Alg: c.Alg}
@@ -30,7 +30,7 @@ func specOf(c store.Client) api.ClientSpec {
 	return spec
 }
 
-// listOf copies, and makes an empty list of none: JSON then has [] and not null.
+// listOf returns a copy that is never nil: JSON then has [] and not null.
 func listOf(all []string) []string { return append([]string{}, all...) }
 
 func setDefaults(spec *api.ClientSpec) {
@@ -47,15 +47,14 @@ func setDefaults(spec *api.ClientSpec) {
 
 func hasKeys(spec api.ClientSpec) bool { return len(spec.JWKS) > 0 && string(spec.JWKS) != "null" }
 
-// hasSecret reports whether a client of these methods is to have a secret.
+// hasSecret reports whether a client with these methods has a secret.
 func hasSecret(methods []string) bool {
 	return slices.Contains(methods, clientauth.SecretBasic) || slices.Contains(methods, clientauth.SecretPost)
 }
 
-// applySpec makes the client what the spec says, or returns all that is wrong with the spec. Warnings are for
-// the answer.
+// applySpec applies the spec to the client, or returns all that is wrong with the spec. The response shows the warnings.
 func (h *clients) applySpec(spec api.ClientSpec, client *store.Client, now time.Time) (warnings []string, err error) {
-	var check specCheck
+	var check clientValidator
 	if spec.ID != client.ID {
 		check.add("client_id cannot be changed; create another client")
 	}
@@ -64,7 +63,7 @@ func (h *clients) applySpec(spec api.ClientSpec, client *store.Client, now time.
 	}
 	algs := h.keys.Algorithms()
 	if spec.Alg != "" && spec.Alg == client.Alg {
-		algs = append(algs, spec.Alg) // that it is gone must not keep the rest from being changed; it is warned about
+		algs = append(algs, spec.Alg) // an algorithm that is gone must not prevent other changes; a warning names it
 	}
 	ttl := check.all(spec, algs, h.maxTokenLife)
 	jwks := check.keys(spec)
@@ -72,14 +71,14 @@ func (h *clients) applySpec(spec api.ClientSpec, client *store.Client, now time.
 		return nil, err
 	}
 	if slices.Contains(client.Grants, syntax.GrantPassword) && !slices.Contains(spec.Grants, syntax.GrantPassword) {
-		client.EndSessions() // they rest on the grant
+		client.EndSessions() // they began with that grant
 	}
 	client.AuthMethods, client.Grants, client.Scopes = spec.AuthMethods, spec.Grants, spec.Scopes
 	client.Audiences, client.Origins, client.Claims = spec.Audiences, spec.Origins, spec.Claims
 	client.Introspect, client.IntrospectFor, client.Alg, client.AccessTokenTTL = spec.Introspect, spec.IntrospectFor, spec.Alg, ttl
 	client.JWKS = jwks
 	if !hasSecret(spec.AuthMethods) {
-		client.Secrets = nil // so that an old one does not work again when the methods do
+		client.Secrets = nil // so that an old secret is not valid again when the methods allow one
 	}
 	client.UpdatedAt = now
 	return check.warnings, nil

@@ -157,7 +157,7 @@ func readEventQuery(values query, now time.Time) (q store.EventQuery, err error)
 	return q, err
 }
 
-// readAddress reads an address or a prefix; zero where text is empty.
+// readAddress reads an address or a prefix. An empty text is the zero Prefix.
 func readAddress(text string) (netip.Prefix, error) {
 	if text == "" {
 		return netip.Prefix{}, nil
@@ -174,7 +174,7 @@ func readAddress(text string) (netip.Prefix, error) {
 }
 
 // readMoment reads a time of RFC 3339, or how long ago it is, in units of time.ParseDuration or in days
-// (7d); zero where text is empty.
+// (7d). An empty text is the zero Time.
 func readMoment(name, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

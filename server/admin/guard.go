@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	// streamStall is how long one step of a stream may take: what goes on has no limit, what hangs does.
+	// streamStall is how long one step of a stream may take. The stream as a whole has no limit.
 	streamStall = 30 * time.Second
-	// rightsEvery is how often a stream asks whether its caller may still do what it does.
+	// rightsEvery is how often the rights of a stream's caller are checked again.
 	rightsEvery = 2 * time.Second
 )
 
-// streamGuard bounds a verb that takes as long as its bytes do. Each step has a time of its own, and the caller's
-// token is checked again at each step and between them: a stream does not outlive the right to it.
+// streamGuard bounds a verb whose body or response may be of any length. Each step has a time limit of its own. The
+// caller's token is checked again at each step and between them, so a stream does not outlive the right to it.
 type streamGuard struct {
-	call  *Request
+	r     *Request
 	conn  *http.ResponseController
 	check func(ctx context.Context) error // nil on the socket
 	stop  context.CancelFunc
 	done  sync.WaitGroup
 
-	mu      sync.Mutex // guards what follows, and the connection's deadlines
-	sending bool       // the answer has begun, and a write may be what waits
+	mu      sync.Mutex // guards the fields below and the connection's deadlines
+	sending bool       // the response has begun, so a write may be waiting
 	ended   error      // why the stream must not go on
 }
 
-// guardStream begins one. The caller closes it.
+// guardStream returns a guard. The caller closes it.
 func guardStream(r *Request) *streamGuard {
-	g := &streamGuard{call: r, conn: http.NewResponseController(r.Writer), check: r.recheck}
+	g := &streamGuard{r: r, conn: http.NewResponseController(r.Writer), check: r.recheck}
 	ctx, stop := context.WithCancel(r.Context())
 	g.stop = stop
 	if g.check != nil {
@@ -47,17 +47,17 @@ func (g *streamGuard) close() {
 	g.done.Wait()
 }
 
-// step gives the stream time for its next step, or says why there is none.
+// step gives the stream time for its next step, or returns why the stream must end.
 func (g *streamGuard) step() error {
 	if g.check != nil {
-		if err := g.check(g.call.Context()); err != nil && !unanswered(err) { // the step itself asks the same store
+		if err := g.check(g.r.Context()); err != nil && !unanswered(err) { // the step itself asks the same store
 			g.end(err)
 		}
 	}
 	return g.extend()
 }
 
-// extend is step without a look at the token, for steps that are many a second.
+// extend is step without a check of the token, for steps that are many a second.
 func (g *streamGuard) extend() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -70,7 +70,7 @@ func (g *streamGuard) extend() error {
 	return nil
 }
 
-// cause is why the stream was ended, or err where nothing ended it.
+// cause returns why the stream was ended, or err if nothing ended it.
 func (g *streamGuard) cause(err error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -80,7 +80,7 @@ func (g *streamGuard) cause(err error) error {
 	return err
 }
 
-// end wakes what waits for the caller. An answer that has not begun can still be written.
+// end ends the reads and writes that wait for the caller. A response that has not begun can still be written.
 func (g *streamGuard) end(why error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -94,14 +94,14 @@ func (g *streamGuard) end(why error) {
 	}
 }
 
-// send notes that the answer begins.
+// send notes that the response begins.
 func (g *streamGuard) send() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.sending = true
 }
 
-// watch ends a stream whose caller has lost the right to it while it waits. A store that cannot be asked for
+// watch ends a stream whose caller has lost the right to it while the stream waits. A store that does not answer for
 // streamStall ends it too.
 func (g *streamGuard) watch(ctx context.Context) {
 	every := time.NewTicker(rightsEvery)
@@ -126,7 +126,7 @@ func (g *streamGuard) watch(ctx context.Context) {
 	}
 }
 
-// unanswered reports whether err only says that the store could not be asked.
+// unanswered reports whether err means only that the store did not answer.
 func unanswered(err error) bool {
 	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -2,26 +2,30 @@ package admin
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	legacy "github.com/go-json-experiment/json/v1"
 
 	"signet/server/admin/api"
 	"signet/server/edge"
 )
 
 const (
-	maxAdminBody  = 1 << 20
-	maxAdminDepth = 32
+	maxBody  = 1 << 20
+	maxDepth = 32
 )
 
-// readJSON reads the body, one JSON object, into the value and returns its bytes. No body at all is
-// an object without members.
+// readJSON reads the body, one JSON object, into the value and returns its bytes. An empty body is an object without
+// members.
 func readJSON(r *Request, into any) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(r.Writer, r.Body, maxAdminBody))
+	body, err := io.ReadAll(http.MaxBytesReader(r.Writer, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -37,8 +41,9 @@ func readJSON(r *Request, into any) ([]byte, error) {
 	return body, decodeJSON(body, into)
 }
 
-// decodeJSON is stricter than encoding/json: one object, in UTF-8, no member twice, none unknown,
-// names as they are spelt. It never quotes a value in an error: values may be passwords.
+// decodeJSON is stricter than encoding/json: one object, in UTF-8, no member twice, none unknown, names as they are
+// spelt. Its errors never quote a value: values may be passwords. A null changes nothing of a string, as in
+// encoding/json.
 func decodeJSON(data []byte, into any) error {
 	if !utf8.Valid(data) {
 		return invalid("the JSON is not UTF-8")
@@ -46,108 +51,66 @@ func decodeJSON(data []byte, into any) error {
 	if first := bytes.TrimLeft(data, " \t\r\n"); len(first) == 0 || first[0] != '{' {
 		return invalid("send a JSON object")
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if err := checkValue(dec, 0); err != nil {
-		return jsonProblem(err)
+	if err := checkJSON(data); err != nil {
+		return jsonError(err)
 	}
-	if _, err := dec.Token(); err != io.EOF {
-		return invalid("something follows the JSON object")
-	}
-	dec = json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	return jsonProblem(dec.Decode(into))
+	return jsonError(json.Unmarshal(data, into, json.RejectUnknownMembers(true), legacy.MergeWithLegacySemantics(true)))
 }
 
-func jsonProblem(err error) error {
-	if err == nil {
-		return nil
+// checkJSON reads one value and everything in it. It refuses U+FFFD, which the decoder puts in the place of half a
+// surrogate pair, and numbers that are no float64: services could not read a token with such a claim.
+func checkJSON(data []byte) error {
+	dec := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowInvalidUTF8(true))
+	for whole := false; ; whole = dec.StackDepth() == 0 {
+		token, err := dec.ReadToken()
+		switch {
+		case whole && err == io.EOF:
+			return nil
+		case whole:
+			return invalid("something follows the JSON object")
+		case err != nil:
+			return err
+		case dec.StackDepth() > maxDepth:
+			return invalid("the JSON is nested more than %d deep", maxDepth)
+		case token.Kind() == '"' && strings.ContainsRune(token.String(), utf8.RuneError):
+			return invalid("a string holds U+FFFD or half a surrogate pair")
+		case token.Kind() == '0' && !readable(token.String()):
+			return invalid("a number is larger than other readers of JSON take")
+		}
 	}
-	var ours *edge.Error
-	var wrongType *json.UnmarshalTypeError
-	var syntax *json.SyntaxError
+}
+
+func readable(number string) bool {
+	_, err := strconv.ParseFloat(number, 64)
+	return err == nil
+}
+
+// jsonError words an error of the decoder.
+func jsonError(err error) error {
+	var semantic *json.SemanticError
+	var syntax *jsontext.SyntacticError
 	switch {
-	case errors.As(err, &ours):
-		return ours
-	case errors.As(err, &wrongType):
-		return invalid("%q is of the wrong JSON type", wrongType.Field)
+	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntax):
+		return invalid("the member %q is there twice", syntax.JSONPointer.LastToken())
+	case errors.Is(err, io.ErrUnexpectedEOF), err == io.EOF:
+		return invalid("this is not valid JSON, or ends too early")
 	case errors.As(err, &syntax):
-		return invalid("this is not valid JSON, near byte %d", syntax.Offset)
+		return invalid("this is not valid JSON, near byte %d", syntax.ByteOffset)
+	case errors.Is(err, json.ErrUnknownName) && errors.As(err, &semantic):
+		return invalid("there is no member %q here; leave it out", semantic.JSONPointer.LastToken())
+	case errors.As(err, &semantic):
+		return invalid("%q is of the wrong JSON type", memberOf(semantic.JSONPointer))
 	}
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return invalid("there is no member %s here; leave it out", name)
-	}
-	return invalid("this is not valid JSON, or ends too early")
+	return err
 }
 
-// checkValue reads one value and everything in it.
-func checkValue(dec *json.Decoder, depth int) error {
-	token, err := dec.Token()
-	if err != nil {
-		return err
-	}
-	switch token := token.(type) {
-	case string:
-		return checkText(token)
-	case json.Delim:
-		if depth == maxAdminDepth {
-			return invalid("the JSON is nested more than %d deep", maxAdminDepth)
-		}
-		if token == '{' {
-			err = checkMembers(dec, depth)
-		} else {
-			err = checkElements(dec, depth)
-		}
-		if err == nil {
-			_, err = dec.Token() // the closing bracket
-		}
-		return err
-	}
-	return nil
-}
-
-func checkElements(dec *json.Decoder, depth int) error {
-	for dec.More() {
-		if err := checkValue(dec, depth+1); err != nil {
-			return err
+// memberOf names the member that a pointer leads to, without indexes of lists.
+func memberOf(pointer jsontext.Pointer) string {
+	var names []string
+	for token := range pointer.Tokens() {
+		if strings.Trim(token, "0123456789") != "" {
+			names = append(names, token)
 		}
 	}
-	return nil
-}
-
-func checkMembers(dec *json.Decoder, depth int) error {
-	seen := make(map[string]bool)
-	for dec.More() {
-		token, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		name, _ := token.(string) // in an object the decoder accepts nothing else here
-		if err := checkText(name); err != nil {
-			return err
-		}
-		if seen[name] {
-			return invalid("the member %q is there twice", name)
-		}
-		if depth == 0 && !plainName(name) {
-			return invalid("there is no member %q here; leave it out", name)
-		}
-		seen[name] = true
-		if err := checkValue(dec, depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// plainName reports whether the name can be one of ours. encoding/json also takes other spellings.
-func plainName(name string) bool {
-	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") == ""
-}
-
-// checkText refuses what encoding/json puts where half a surrogate pair was written.
-func checkText(s string) error {
-	if strings.ContainsRune(s, utf8.RuneError) {
-		return invalid("a string holds U+FFFD or half a surrogate pair")
-	}
-	return nil
+	return strings.Join(names, ".")
 }

@@ -7,26 +7,26 @@ import (
 	"io"
 )
 
-const maxLine = 64 << 10
+const maxLine = 64 << 10 // bytes
 
 var errLineTooLong = errors.New("line too long")
 
 // lineReader reads lines of bounded length and counts them.
 type lineReader struct {
 	in   *bufio.Reader
-	line int // of what next returned last
+	line int // number of the line that next returned last
 }
 
-// byteOrderMark may be in front of a file that an editor or a spreadsheet has written. RFC 8259 §8.1
-// allows to ignore it.
+// byteOrderMark is in front of files that some editors and spreadsheets write. RFC 8259 §8.1 allows a reader to ignore
+// it.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 func newLineReader(r io.Reader) *lineReader {
 	return &lineReader{in: bufio.NewReaderSize(r, maxLine)}
 }
 
-// next returns the next line that is not blank; it is good until the next call. After errLineTooLong
-// one goes on; io.EOF is an orderly end, any other error is not, and its piece of a line is dropped.
+// next returns the next line that is not blank. The line is valid until the next call. After errLineTooLong the caller
+// can go on. io.EOF is an orderly end. After any other error the part of a line that was read is dropped.
 func (l *lineReader) next() ([]byte, error) {
 	for {
 		line, err := l.in.ReadSlice('\n')

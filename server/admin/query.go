@@ -69,8 +69,8 @@ func (q query) flag(name string) (bool, error) {
 	return false, invalid("%s must be true or false", name)
 }
 
-// pageOf cuts what was asked for with one more than the limit, and names the last record of the
-// page if there is another page.
+// pageOf cuts a list that was read with one record more than the limit. next is the name of the page's last record if
+// there is another page.
 func pageOf[T any](all []T, limit int, name func(T) string) (page []T, next string) {
 	if len(all) <= limit {
 		return all, ""

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/account"
 	"signet/server/admin/api"
 	"signet/server/audit"
 	"signet/server/edge"
@@ -19,12 +20,11 @@ import (
 
 // users are the people who log in.
 type users struct {
-	store      store.Store
-	passwords  *password.Pool
-	storedName func(ctx context.Context, typed string) (string, error)
-	settings   func() Settings
-	rec        recorder
-	now        func() time.Time
+	store     store.Store
+	passwords *password.Pool
+	settings  func() Settings
+	rec       recorder
+	now       func() time.Time
 }
 
 // viewUser never shows the password hash.
@@ -110,7 +110,7 @@ func (h *users) find(r *Request) (store.User, error) {
 	id, err := store.ParseUserID(name)
 	if err == nil {
 		user, err = h.store.User(r.Context(), id)
-	} else if name, err = h.storedName(r.Context(), name); err == nil {
+	} else if name, err = account.StoredName(r.Context(), h.store, name); err == nil {
 		user, err = h.store.UserByName(r.Context(), name)
 	} else if errors.Is(err, password.ErrUsername) {
 		err = store.ErrNotFound // no user can have that name

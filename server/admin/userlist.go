@@ -12,8 +12,8 @@ import (
 	"signet/store"
 )
 
-// list answers a page of the users in the order of their names. Filters look at no more than a page of
-// them: a page may be empty, and only one without a next is the last.
+// list answers a page of the users in the order of their names. Filters apply to one page of users, so a page may be
+// empty. The last page has no next.
 func (h *users) list(r *Request) (edge.Response, error) {
 	q, err := readQuery(r, "after", "limit", "prefix", "disabled")
 	if err != nil {
@@ -54,7 +54,7 @@ func (h *users) list(r *Request) (edge.Response, error) {
 
 // usersAfter returns up to limit users whose names sort after the given one and begin with the prefix.
 func (h *users) usersAfter(ctx context.Context, after, prefix string, limit int) (all []store.User, err error) {
-	if after < prefix { // begin at the prefix itself, which is the name of one user at most
+	if after < prefix { // begin at the prefix itself, which at most one user has as a name
 		exact, err := h.store.UserByName(ctx, prefix)
 		switch {
 		case err == nil:

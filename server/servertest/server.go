@@ -15,7 +15,9 @@ import (
 	"signet/keys"
 	"signet/server"
 	"signet/server/edge"
+	"signet/server/oauth"
 	"signet/server/password"
+	"signet/server/throttle"
 	"signet/store"
 	"signet/store/bolt"
 )
@@ -79,10 +81,10 @@ func start(t testing.TB, first func(now func() time.Time) (*keyring, error), cha
 		Issuer: s.URL, Version: "test", Store: s.Store, Keys: s.Keys, Now: s.Clock.Now,
 		Passwords:   password.New(password.Config{Argon2: CheapHash, Slots: 2, Queue: 256, Wait: 30 * time.Second}),
 		RefreshKeys: [][32]byte{{1}}, ThrottleKeys: [][32]byte{{2}}, AuditKeys: [][32]byte{{3}},
-		Settings: server.Settings{
+		Settings: server.Settings{Settings: oauth.Settings{
 			Grace: 10 * time.Second, Lifetimes: store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour},
-			Throttle: server.ThrottleConfig{PerAccount: 10, PerNetwork: 100, PerClient: 100, Anywhere: 30},
-		},
+			Throttle: throttle.Config{PerAccount: 10, PerNetwork: 100, PerClient: 100, Anywhere: 30},
+		}},
 		Log: slog.New(slog.NewJSONHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {

@@ -113,6 +113,12 @@ func (i *Issuer) Issue(ctx context.Context, g Grant) (Issued, error) {
 	return Issued{signed, life, kid}, err
 }
 
+// PinnedOut reports whether the client is pinned to an algorithm that nothing signs with, now or soon: its
+// tokens cannot be signed, and another algorithm is not what its services verify.
+func (i *Issuer) PinnedOut(client *store.Client) bool {
+	return client.Alg != "" && !slices.Contains(i.cfg.Keys.Algorithms(), client.Alg) && !slices.Contains(i.cfg.Keys.Configured(), client.Alg)
+}
+
 // newID returns a jti.
 func newID() string {
 	var b [16]byte

@@ -83,6 +83,18 @@ func (a *trail) unwanted() []string {
 	return a.dropped[:len(a.dropped):len(a.dropped)]
 }
 
+// leaving returns the entries of the outbox that the next flush takes out.
+func (a *trail) leaving() map[string]bool {
+	names := map[string]bool{}
+	for _, e := range a.waiting() {
+		names[e.Outbox] = true
+	}
+	for _, name := range a.unwanted() {
+		names[name] = true
+	}
+	return names
+}
+
 // flush writes what waits and drops what is beyond the retention.
 func (a *trail) flush(t *txn) (committed func(), err error) {
 	events, dropped := a.waiting(), a.unwanted()

@@ -144,6 +144,7 @@ func (s *Store) emptyOutbox(ctx context.Context) {
 // appendKept appends events that are in the outbox since a time that ripe accepts, and returns how many.
 func (s *Store) appendKept(ctx context.Context, ripe func(since time.Time) bool) (int, error) {
 	var events []store.Event
+	leaving := s.audit.leaving() // before the snapshot, so that none is missed between the two
 	err := s.viewContext(ctx, func(tx snapshot) error {
 		c := tx.Bucket(bucketOutbox).Cursor()
 		for name, sealed := c.First(); name != nil && len(events) < outboxBatch; name, sealed = c.Next() {
@@ -151,7 +152,7 @@ func (s *Store) appendKept(ctx context.Context, ripe func(since time.Time) bool)
 			switch {
 			case err != nil:
 				_ = s.unreadable(err) // it is noted as damage, and stays
-			case ripe(since):
+			case ripe(since) && !leaving[string(name)]:
 				e.Outbox = string(name)
 				events = append(events, e)
 			}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 	"signet/store/redis/redistest"
 	"signet/store/storetest"
 )
@@ -54,7 +55,7 @@ func TestContractAsRecommendedUser(t *testing.T) {
 func TestRecommendedUserOnCluster(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 2, 0, recommendedUser(t, "signet", canary))
-	cfg := rest(Config{Mode: Cluster, Addrs: cluster.Addrs(), Username: "signet", Password: secret, Prefix: newPrefix(), Timeout: 10 * time.Second})
+	cfg := rest(Config{Mode: conn.Cluster, Addrs: cluster.Addrs(), Username: "signet", Password: secret, Prefix: newPrefix(), Timeout: 10 * time.Second})
 	s, other := mustOpen(t, cfg), mustOpen(t, cfg)
 	x := newSubject()
 	x.populate(t, s)
@@ -146,7 +147,7 @@ func TestPasswordChange(t *testing.T) {
 			wrong++
 		}
 		noSecret(t, fmt.Sprint(err))
-		s.servers.forget()
+		s.conn.ForgetFailures()
 	}
 	if wrong == 0 {
 		t.Error("the server has refused nobody for the password")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 // SpendAssertion implements store.Assertions, in one round trip. That nobody sends the command a
@@ -15,15 +16,15 @@ import (
 // again after a lost answer finds the key there, and is refused: a new assertion costs the client nothing.
 func (s *Store) SpendAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
 	spend := s.spendCall(id, until)
-	err := s.doDurably(ctx, "spending an assertion", spend)
-	word, won := spend.text()
+	err := s.conn.DoDurably(ctx, "spending an assertion", spend)
+	word, won := spend.Text()
 	switch {
-	case spend.done() && !won: // whether replicas have heard of the winner does not matter to a loser
+	case spend.Done() && !won: // whether replicas have heard of the winner does not matter to a loser
 		return errUsed(id)
 	case err != nil:
 		return err
 	case word != "OK":
-		return s.strange("spending an assertion", word)
+		return unexpectedReply("spending an assertion", word)
 	case !s.spent.add(store.SpentAssertion{ID: id, Until: until}, time.Now()):
 		return errUsed(id) // the server had forgotten it, and knows it again now
 	}
@@ -36,10 +37,10 @@ func errUsed(id store.AssertionID) error {
 
 // spendCall writes the key where it is missing. It stays for AssertionMargin at least, so that one of
 // many concurrent calls wins also when the assertion has run out by our clock.
-func (s *Store) spendCall(id store.AssertionID, until time.Time) *call {
+func (s *Store) spendCall(id store.AssertionID, until time.Time) *conn.Call {
 	key := s.key.assertion(id)
 	left := max(time.Until(until.Add(store.AssertionMargin)), store.AssertionMargin)
-	return write("set", key, "", "nx", "px", left.Milliseconds())
+	return conn.Write("set", key, "", "nx", "px", left.Milliseconds())
 }
 
 // spent remembers the assertions that were used through this replica, for the reason that there is
@@ -87,12 +88,12 @@ func (m *spent) left(now time.Time) []store.SpentAssertion {
 // spendAgain marks what was used through this replica, where the server has forgotten it, and says
 // how much there was. It waits for no replica: with the next change of master it is done once more.
 func (s *Store) spendAgain(ctx context.Context) (n int, err error) {
-	var calls []*call
+	var calls []*conn.Call
 	for _, a := range s.spent.left(time.Now()) {
 		calls = append(calls, s.spendCall(a.ID, a.Until))
 	}
 	for some := range slices.Chunk(calls, importBatch) {
-		if err := s.do(ctx, "spending assertions again", some...); err != nil {
+		if err := s.conn.Do(ctx, "spending assertions again", some...); err != nil {
 			return len(calls), err
 		}
 	}

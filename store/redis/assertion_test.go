@@ -233,7 +233,7 @@ func TestMoveOfAssertions(t *testing.T) {
 	if err := wasUsed(t.Context(), to, id); err != nil {
 		t.Errorf("after the move: %v", err)
 	}
-	from.servers.single.Set(t.Context(), string(from.key)+":a:{aodd}", "", time.Hour)
+	from.node().Set(t.Context(), string(from.key)+":a:{aodd}", "", time.Hour)
 	if err := from.Export(t.Context(), func(store.Record) error { return nil }); !isUnavailable(err) {
 		t.Errorf("Export with a key that is none: got %v, want ErrUnavailable", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 // The audit trail is a stream for each class of events, whose ids are the events' numbers: one counter
@@ -43,7 +44,7 @@ func (s *Store) AppendEvents(ctx context.Context, events []store.Event) error {
 		args = append(args, classNumber(store.ClassOf(e)), e.Outbox, raw)
 		outbox = append(outbox, e.Outbox)
 	}
-	if err := s.do(ctx, "writing the audit trail", appendEventsScript.call(s.key.trail(), args...)); err != nil {
+	if err := s.conn.Do(ctx, "writing the audit trail", appendEventsScript.Call(s.key.trail(), args...)); err != nil {
 		return err
 	}
 	return s.DropEvents(ctx, outbox)
@@ -73,7 +74,7 @@ func (s *Store) Events(ctx context.Context, q store.EventQuery) ([]store.Event, 
 			}
 			e, err := entry.event()
 			if err != nil {
-				return nil, s.malformed("an audit event", err)
+				return nil, malformed("an audit event", err)
 			}
 			if q.Selects(e) {
 				found = append(found, e)
@@ -113,16 +114,16 @@ func (s *Store) eventPage(ctx context.Context, q store.EventQuery, from uint64) 
 		}
 		args = []any{"<", before, fmt.Sprintf("(%d-0", q.After), eventPage}
 	}
-	read := readEventsScript.call(s.key.audit()[1:], args...)
-	if err := s.do(ctx, "reading the audit trail", read); err != nil {
+	read := readEventsScript.Call(s.key.audit()[1:], args...)
+	if err := s.conn.Do(ctx, "reading the audit trail", read); err != nil {
 		return page, err
 	}
-	streams, _ := read.cmd.Slice()
+	streams := read.Lists()
 	if len(streams) != len(s.key.audit())-1 {
-		return page, s.malformed("the audit trail", errReply)
+		return page, malformed("the audit trail", conn.ErrReply)
 	}
 	if page, err = mergeStreams(streams, q.Newest); err != nil {
-		return page, s.malformed("an audit event", err)
+		return page, malformed("an audit event", err)
 	}
 	return page, nil
 }
@@ -147,7 +148,7 @@ func mergeStreams(streams []any, newest bool) (page eventEntries, err error) {
 	for _, stream := range streams {
 		list, isList := stream.([]any)
 		if !isList {
-			return page, errReply
+			return page, conn.ErrReply
 		}
 		for _, entry := range list {
 			e, err := parseEntry(entry)

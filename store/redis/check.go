@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/redis/go-redis/v9"
+
+	"signet/store/redis/conn"
 )
 
 // Finding is a way in which a server is set up such that something can be lost.
@@ -23,17 +25,17 @@ func (f Finding) String() string { return f.Server + ": " + f.Lacks + ": " + f.L
 // Check asks every master how it is set up, and answers what is missing for a store that must not
 // lose anything. Servers that cannot be asked are an error that wraps store.ErrUnavailable.
 func (s *Store) Check(ctx context.Context) ([]Finding, error) {
-	masters, err := s.masters(ctx)
+	masters, err := s.conn.Masters(ctx)
 	if err != nil {
-		return nil, s.unavailable("looking at the servers", err)
+		return nil, conn.Unavailable("looking at the servers", err)
 	}
 	var all []Finding
 	for _, m := range masters {
 		for _, check := range []func(info map[string]string) (lacks, loses string){
 			checkVersion, checkRole, checkAppendOnly, checkEviction, checkReplicas, checkMinReplicas,
 		} {
-			if lacks, loses := check(m.fields); lacks != "" {
-				all = append(all, Finding{m.where(), lacks, loses})
+			if lacks, loses := check(m.Fields); lacks != "" {
+				all = append(all, Finding{m.Name(), lacks, loses})
 			}
 		}
 	}
@@ -42,14 +44,6 @@ func (s *Store) Check(ctx context.Context) ([]Finding, error) {
 	all = append(all, s.checkClock(ctx)...)
 	slices.SortFunc(all, func(a, b Finding) int { return strings.Compare(a.String(), b.String()) })
 	return all, nil
-}
-
-// where is the server's address; go-redis does not have that of a master found by Sentinel.
-func (m serverInfo) where() string {
-	if strings.Contains(m.addr, ":") {
-		return m.addr
-	}
-	return "the master on port " + m.fields["tcp_port"]
 }
 
 // least is the oldest version that is known to work; Valkey says 7.2.4 for the sake of old clients.
@@ -108,16 +102,16 @@ func checkMinReplicas(info map[string]string) (lacks, loses string) {
 }
 
 // checkConfirmation compares what is asked of replicas with how many there are.
-func (s *Store) checkConfirmation(masters map[string]serverInfo) (all []Finding) {
+func (s *Store) checkConfirmation(masters map[string]conn.Server) (all []Finding) {
 	for _, m := range masters {
-		have, _ := strconv.Atoi(m.fields["connected_slaves"])
+		have, _ := strconv.Atoi(m.Fields["connected_slaves"])
 		switch {
 		case have == 0:
 		case s.cfg.WaitReplicas == 0:
-			all = append(all, Finding{m.where(), "no replica is asked to confirm a revocation", "when a replica takes over that has not heard of it, " +
+			all = append(all, Finding{m.Name(), "no replica is asked to confirm a revocation", "when a replica takes over that has not heard of it, " +
 				"what was revoked may be back; set redis.wait_replicas to 1"})
 		case s.cfg.WaitReplicas > have:
-			all = append(all, Finding{m.where(), fmt.Sprintf("it has %d of the %d replicas that are to confirm a revocation", have, s.cfg.WaitReplicas),
+			all = append(all, Finding{m.Name(), fmt.Sprintf("it has %d of the %d replicas that are to confirm a revocation", have, s.cfg.WaitReplicas),
 				"revocations, client assertions and changes of users, clients and keys are answered 503; add replicas, or lower redis.wait_replicas"})
 		}
 	}
@@ -127,14 +121,14 @@ func (s *Store) checkConfirmation(masters map[string]serverInfo) (all []Finding)
 // checkFsync asks for what INFO does not tell. A server that does not let us ask is no finding.
 func (s *Store) checkFsync(ctx context.Context) (all []Finding) {
 	var mu sync.Mutex
-	_ = s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+	_ = s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		set, err := node.ConfigGet(ctx, "*appendfsync*").Result()
 		if err != nil {
 			return nil
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		where := serverInfo{addr: node.Options().Addr}.where()
+		where := conn.Server{Addr: node.Options().Addr}.Name()
 		if set["appendfsync"] == "no" {
 			all = append(all, Finding{where, "appendfsync is no",
 				"a power failure loses what the system had not written yet, often half a minute; set appendfsync everysec, or always to lose nothing"})
@@ -158,9 +152,9 @@ type SyncPolicy struct {
 func (s *Store) SyncPolicies(ctx context.Context) ([]SyncPolicy, error) {
 	var mu sync.Mutex
 	var all []SyncPolicy
-	err := s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+	err := s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		set, err := node.ConfigGet(ctx, "append*").Result()
-		if err != nil && !isReply(err) {
+		if err != nil && !conn.IsReply(err) {
 			return err
 		}
 		if err == nil && set["appendonly"] != "yes" {
@@ -168,11 +162,11 @@ func (s *Store) SyncPolicies(ctx context.Context) ([]SyncPolicy, error) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		all = append(all, SyncPolicy{serverInfo{addr: node.Options().Addr}.where(), set["appendfsync"]})
+		all = append(all, SyncPolicy{conn.Server{Addr: node.Options().Addr}.Name(), set["appendfsync"]})
 		return nil
 	})
 	if err != nil {
-		return nil, s.unavailable("asking for appendfsync", err)
+		return nil, conn.Unavailable("asking for appendfsync", err)
 	}
 	slices.SortFunc(all, func(a, b SyncPolicy) int { return strings.Compare(a.Server, b.Server) })
 	return all, nil

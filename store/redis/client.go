@@ -12,6 +12,7 @@ import (
 
 	"signet/store"
 	"signet/store/codec"
+	"signet/store/redis/conn"
 )
 
 // All clients are one hash: there are few, replicas keep those they use, and one string beside them
@@ -39,10 +40,10 @@ func (s *Store) addClient(ctx context.Context, c store.Client) error {
 		if err != nil {
 			return err
 		}
-		if err := s.doAndTell(ctx, "creating a client", ofClient(c.ID), create); err != nil {
+		if err := s.doAndTell(ctx, "creating a client", ofClient(c.ID), create.Call); err != nil {
 			return err
 		}
-		switch outcome, _ := create.text(); outcome {
+		switch outcome, _ := create.Text(); outcome {
 		case "ok":
 			create.kept(true)
 			return nil
@@ -51,12 +52,12 @@ func (s *Store) addClient(ctx context.Context, c store.Client) error {
 		default:
 			least, err := strconv.ParseUint(outcome, 10, 24)
 			if err != nil {
-				return s.strange("creating a client", outcome)
+				return unexpectedReply("creating a client", outcome)
 			}
 			c.Epoch = uint32(least)
 		}
 	}
-	return s.unavailable("creating a client", errors.New("clients are deleted faster than one can be created"))
+	return conn.Unavailable("creating a client", errors.New("clients are deleted faster than one can be created"))
 }
 
 // Client implements store.Clients.
@@ -68,11 +69,11 @@ func (s *Store) Client(ctx context.Context, id string) (store.Client, error) {
 // clientAndRecord returns the record with the bytes that it was read from.
 func (s *Store) clientAndRecord(ctx context.Context, id string) (raw string, c store.Client, err error) {
 	key := s.key.clients()[0]
-	get := command(key, "hget", key, id)
-	if err := s.do(ctx, "reading a client", get); err != nil {
+	get := conn.Command(key, "hget", key, id)
+	if err := s.conn.Do(ctx, "reading a client", get); err != nil {
 		return "", c, err
 	}
-	raw, found := get.text()
+	raw, found := get.Text()
 	if !found {
 		return "", c, fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 	}
@@ -104,7 +105,7 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 		case outcome == "not found":
 			return store.Client{}, fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 		case outcome != "ok":
-			return store.Client{}, s.strange("updating a client", outcome)
+			return store.Client{}, unexpectedReply("updating a client", outcome)
 		}
 		after, err := codec.EncodeClient(c, s.Format())
 		if err != nil {
@@ -124,8 +125,8 @@ func (s *Store) replaceClient(ctx context.Context, before string, c store.Client
 	if err != nil {
 		return "", err
 	}
-	err = s.doAndTell(ctx, "updating a client", ofClient(c.ID), update)
-	outcome, _ = update.text()
+	err = s.doAndTell(ctx, "updating a client", ofClient(c.ID), update.Call)
+	outcome, _ = update.Text()
 	if outcome == "ok" {
 		s.journal.clientChanged(c, before)
 	}
@@ -153,7 +154,7 @@ func (s *Store) DeleteClient(ctx context.Context, id string) error {
 		case outcome == "not found":
 			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 		case outcome != "ok":
-			return s.strange("deleting a client", outcome)
+			return unexpectedReply("deleting a client", outcome)
 		}
 		return nil
 	}
@@ -169,8 +170,8 @@ func (s *Store) removeClient(ctx context.Context, c store.Client, before string)
 	if err != nil {
 		return "", err
 	}
-	err = s.doAndTell(ctx, "deleting a client", ofClient(c.ID), del)
-	outcome, _ = del.text()
+	err = s.doAndTell(ctx, "deleting a client", ofClient(c.ID), del.Call)
+	outcome, _ = del.Text()
 	del.kept(outcome == "ok" && err == nil)
 	return outcome, err
 }
@@ -178,9 +179,9 @@ func (s *Store) removeClient(ctx context.Context, c store.Client, before string)
 // ClientsVersion implements store.Clients. A store that was wiped, or set back, has another one too.
 func (s *Store) ClientsVersion(ctx context.Context) (string, error) {
 	key := s.key.clients()[1]
-	get := command(key, "get", key)
-	err := s.do(ctx, "asking whether clients have changed", get)
-	version, _ := get.text()
+	get := conn.Command(key, "get", key)
+	err := s.conn.Do(ctx, "asking whether clients have changed", get)
+	version, _ := get.Text()
 	return version, err
 }
 
@@ -207,14 +208,14 @@ func (s *Store) ListClients(ctx context.Context, after string, limit int) ([]sto
 // allClients returns every client, in order.
 func (s *Store) allClients(ctx context.Context) ([]store.Client, error) {
 	key := s.key.clients()[0]
-	get := command(key, "hgetall", key)
-	if err := s.do(ctx, "listing clients", get); err != nil {
+	get := conn.Command(key, "hgetall", key)
+	if err := s.conn.Do(ctx, "listing clients", get); err != nil {
 		return nil, err
 	}
 	var all []store.Client
-	for pair := range slices.Chunk(get.list(), 2) {
+	for pair := range slices.Chunk(get.List(), 2) {
 		if len(pair) != 2 {
-			return nil, s.malformed("the clients", errReply)
+			return nil, malformed("the clients", conn.ErrReply)
 		}
 		c, err := s.decodeClient(pair[0], pair[1])
 		if err != nil {

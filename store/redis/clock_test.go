@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"signet/store/redis/conn"
 	"signet/store/redis/redistest"
 )
 
@@ -16,7 +17,7 @@ func TestTheTimeComesWithTheKeyring(t *testing.T) {
 	cluster := redistest.StartCluster(t, 3, 0)
 	for name, cfg := range map[string]Config{
 		"server":  {Addrs: []string{server.Addr()}},
-		"cluster": {Mode: Cluster, Addrs: cluster.Addrs()},
+		"cluster": {Mode: conn.Cluster, Addrs: cluster.Addrs()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var trips atomic.Int64

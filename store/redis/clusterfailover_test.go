@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 	"signet/store/redis/redistest"
 )
 
@@ -14,7 +15,7 @@ import (
 // user is again as soon as the replica has taken over, with nothing lost that was confirmed.
 func TestClusterLosesAMaster(t *testing.T) {
 	cluster := redistest.StartCluster(t, 3, 1)
-	s := mustOpen(t, Config{Mode: Cluster, Addrs: cluster.Addrs(), WaitReplicas: 1, PoolSize: 20})
+	s := mustOpen(t, Config{Mode: conn.Cluster, Addrs: cluster.Addrs(), WaitReplicas: 1, PoolSize: 20})
 	ctx := context.Background()
 	now := time.Now()
 	bounds := store.Bounds{PerUser: 10}

@@ -86,11 +86,11 @@ func (s *Store) encodeClient(c store.Client) (string, error) {
 func (s *Store) decodeClient(id, raw string) (store.Client, error) {
 	record, err := s.opened(seal.Client, []byte(id), raw)
 	if err != nil {
-		return store.Client{}, s.malformed(fmt.Sprintf("client %q", id), err)
+		return store.Client{}, malformed(fmt.Sprintf("client %q", id), err)
 	}
 	c, err := codec.DecodeClient(record)
 	if err == nil && c.ID != id {
-		err = s.malformed(fmt.Sprintf("client %q", id), codec.ErrMalformed)
+		err = malformed(fmt.Sprintf("client %q", id), codec.ErrMalformed)
 	}
 	return c, err
 }

@@ -46,7 +46,7 @@ func decideInLua(t *rapid.T, s *Store, counts map[store.Outcome]int) {
 
 	standing := u.Standing()
 	if standing.Missing = rapid.IntRange(0, 19).Draw(t, "missing") == 0; standing.Missing {
-		if _, err := s.servers.single.Del(context.Background(), s.key.user(u.ID)).Result(); err != nil {
+		if _, err := s.node().Del(context.Background(), s.key.user(u.ID)).Result(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -84,14 +84,14 @@ func inFormat(session store.Session, format int) store.Session {
 func (s *Store) asStored(t *rapid.T, session store.Session, u store.User, format int) (store.Session, store.User) {
 	ctx, key := context.Background(), s.key.userAndSessions(u.ID)
 	raw := encodeUser(u, format)
-	_, err := s.servers.single.Set(ctx, key[0], raw, 0).Result()
+	_, err := s.node().Set(ctx, key[0], raw, 0).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if u, err = decodeUser(raw); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.servers.single.HSet(ctx, key[1], session.ID[:], codec.EncodeSession(session, format)).Result(); err != nil {
+	if _, err := s.node().HSet(ctx, key[1], session.ID[:], codec.EncodeSession(session, format)).Result(); err != nil {
 		t.Fatal(err)
 	}
 	return inFormat(session, format), u

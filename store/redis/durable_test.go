@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 	"signet/store/redis/redistest"
 )
 
@@ -116,9 +117,12 @@ func TestConfirmedAfterReload(t *testing.T) {
 func TestConfirmedWhileSlotMoves(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 2, 1)
-	s := mustOpen(t, rest(Config{Mode: Cluster, Addrs: cluster.Addrs(), WaitReplicas: 1, Prefix: newPrefix(), Timeout: 10 * time.Second}))
-	if !s.replicated.Load() {
-		t.Fatal("the store has seen no replicas")
+	s := mustOpen(t, rest(Config{Mode: conn.Cluster, Addrs: cluster.Addrs(), WaitReplicas: 1, Prefix: newPrefix(), Timeout: 10 * time.Second}))
+	masters, err := s.conn.Masters(t.Context())
+	for _, m := range masters {
+		if err != nil || m.Fields["connected_slaves"] == "0" {
+			t.Fatal("the store has seen no replicas: ", m.Fields, err)
+		}
 	}
 	x := newSubject()
 	x.populate(t, s)

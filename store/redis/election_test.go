@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 	"signet/store/redis/redistest"
 )
 
@@ -19,7 +20,7 @@ const backWithin = 15 * time.Second
 func TestElection(t *testing.T) {
 	sentinels := redistest.StartSentinel(t, redistest.SentinelConfig{})
 	open := func() *Store {
-		return mustOpen(t, Config{Mode: Sentinel, Addrs: sentinels.Addrs(), Master: sentinels.MasterName(), WaitReplicas: 1, ReplicaPoll: 200 * time.Millisecond})
+		return mustOpen(t, Config{Mode: conn.Sentinel, Addrs: sentinels.Addrs(), Master: sentinels.MasterName(), WaitReplicas: 1, ReplicaPoll: 200 * time.Millisecond})
 	}
 	e := newElection(t, open(), open())
 	sentinels.WaitForReplicas()

@@ -1,83 +1,18 @@
 package redis
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/redis/go-redis/v9"
-	"github.com/sony/gobreaker/v2"
-
-	"signet/store"
+	"signet/store/redis/conn"
 )
 
-var (
-	errClosed  = errors.New("it is closed")
-	errForeign = errors.New("it holds another install's data; stop this server and look at its store setting")
-)
+var errForeign = errors.New("it holds another install's data; stop this server and look at its store setting")
 
-// unavailable is the one answer to whatever goes wrong between us and Redis: nothing is known, and
-// asking again later is right. The messages of Redis and of the network hold no secrets.
-func (s *Store) unavailable(doing string, err error) error {
-	return fmt.Errorf("%w: redis: %s: %w", store.ErrUnavailable, doing, err)
-}
+// malformed is for a record that cannot be read.
+func malformed(what string, err error) error { return conn.Unavailable("reading "+what, err) }
 
-func (s *Store) malformed(what string, err error) error {
-	return s.unavailable("reading "+what, err)
-}
-
-// failed reports whether an answer says that the server or the way to it does not work, which is
-// what a breaker counts. A server that refuses one thing works: while it is full, say, it takes no
-// logins, and revocations and the keyring must still get through.
-func failed(err error) bool {
-	switch {
-	case err == nil, errors.Is(err, redis.Nil):
-		return false
-	case hasPrefix(err, "NOSCRIPT", "LATE", "MOVED", "ASK", "TRYAGAIN"):
-		return false
-	case hasPrefix(err, "OOM", "MISCONF", "READONLY", "NOREPLICAS", "NOPERM"), inScript(err):
-		return false
-	default:
-		return true
-	}
-}
-
-// inScript reports whether a command in a script was refused: before version 7 that is all that the
-// code says.
-func inScript(err error) bool {
-	return hasPrefix(err, "ERR") && strings.Contains(err.Error(), "@user_script")
-}
-
-// tellsNothing reports whether an error is not about the server at all: the caller gave up, or there
-// are more callers than connections. (A server that is too slow for them shows in timeouts.)
-func tellsNothing(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, redis.ErrPoolTimeout)
-}
-
-// sent reports whether the server may have carried out what was answered by err.
-func sent(err error) bool {
-	return err == nil || !errors.Is(err, gobreaker.ErrOpenState) && !errors.Is(err, gobreaker.ErrTooManyRequests) &&
-		!errors.Is(err, redis.ErrPoolTimeout) && !isReply(err)
-}
-
-// isReply reports whether err is what the server itself said: then nothing was carried out.
-func isReply(err error) bool {
-	var reply redis.Error
-	return errors.As(err, &reply)
-}
-
-// hasPrefix reports whether err is a server's reply with one of the codes, however deep it is wrapped.
-func hasPrefix(err error, codes ...string) bool {
-	var reply redis.Error
-	if !errors.As(err, &reply) {
-		return false
-	}
-	code, _, _ := strings.Cut(reply.Error(), " ")
-	for _, c := range codes {
-		if code == c {
-			return true
-		}
-	}
-	return false
+// unexpectedReply is for a script's word that is not one of its words.
+func unexpectedReply(doing, word string) error {
+	return conn.Unavailable(doing, fmt.Errorf("%w: the outcome %q", conn.ErrReply, word))
 }

@@ -12,6 +12,7 @@ import (
 
 	"signet/store"
 	"signet/store/codec"
+	"signet/store/redis/conn"
 	"signet/store/redis/redistest"
 )
 
@@ -123,7 +124,7 @@ func everyMethodFails(t *testing.T, reply string, timeout time.Duration) {
 			if !isUnavailable(err) {
 				t.Fatalf("%s: got %v and error %v, want ErrUnavailable", m.name, got, err)
 			}
-			s.servers.forget()
+			s.conn.ForgetFailures()
 		}
 	}
 }
@@ -131,28 +132,28 @@ func everyMethodFails(t *testing.T, reply string, timeout time.Duration) {
 // odd are replies of which none is what a script answers: too short, too long, of words or kinds
 // that it does not have.
 var odd = []struct {
-	shape shape
+	shape conn.Shape
 	reply string
 }{
-	{numberReply, ":7\r\n"},
-	{textReply, "+OK\r\n"},
-	{textReply, "$4\r\njunk\r\n"},
-	{textReply, "$-1\r\n"},
-	{textReply, "*-1\r\n"},
-	{listReply, "*0\r\n"},
-	{listReply, "*1\r\n$-1\r\n"},
-	{listReply, "*1\r\n:1\r\n"},
-	{listReply, "*1\r\n$7\r\nrotated\r\n"},
-	{listReply, "*1\r\n$2\r\nok\r\n"},
-	{listReply, "*2\r\n$2\r\nok\r\n:1\r\n"},
-	{listReply, "*2\r\n$7\r\nrotated\r\n$1\r\nx\r\n"},
-	{listReply, "*3\r\n$7\r\nrotated\r\n$1\r\nx\r\n$1\r\nx\r\n"},
-	{listReply, "*3\r\n$2\r\nok\r\n$0\r\n\r\n$0\r\n\r\n"},
-	{listReply, "*4\r\n$7\r\nrotated\r\n$1\r\nx\r\n$1\r\nx\r\n$1\r\nx\r\n"},
-	{nestedReply, "*1\r\n*0\r\n"},
-	{nestedReply, "*1\r\n*2\r\n$3\r\n1-0\r\n*1\r\n$1\r\ne\r\n"},
-	{nestedReply, "*3\r\n$7\r\nrotated\r\n*0\r\n*0\r\n"},
-	{nestedReply, "*2\r\n$7\r\nrotated\r\n-ERR inside\r\n"},
+	{conn.NumberReply, ":7\r\n"},
+	{conn.TextReply, "+OK\r\n"},
+	{conn.TextReply, "$4\r\njunk\r\n"},
+	{conn.TextReply, "$-1\r\n"},
+	{conn.TextReply, "*-1\r\n"},
+	{conn.ListReply, "*0\r\n"},
+	{conn.ListReply, "*1\r\n$-1\r\n"},
+	{conn.ListReply, "*1\r\n:1\r\n"},
+	{conn.ListReply, "*1\r\n$7\r\nrotated\r\n"},
+	{conn.ListReply, "*1\r\n$2\r\nok\r\n"},
+	{conn.ListReply, "*2\r\n$2\r\nok\r\n:1\r\n"},
+	{conn.ListReply, "*2\r\n$7\r\nrotated\r\n$1\r\nx\r\n"},
+	{conn.ListReply, "*3\r\n$7\r\nrotated\r\n$1\r\nx\r\n$1\r\nx\r\n"},
+	{conn.ListReply, "*3\r\n$2\r\nok\r\n$0\r\n\r\n$0\r\n\r\n"},
+	{conn.ListReply, "*4\r\n$7\r\nrotated\r\n$1\r\nx\r\n$1\r\nx\r\n$1\r\nx\r\n"},
+	{conn.NestedReply, "*1\r\n*0\r\n"},
+	{conn.NestedReply, "*1\r\n*2\r\n$3\r\n1-0\r\n*1\r\n$1\r\ne\r\n"},
+	{conn.NestedReply, "*3\r\n$7\r\nrotated\r\n*0\r\n*0\r\n"},
+	{conn.NestedReply, "*2\r\n$7\r\nrotated\r\n-ERR inside\r\n"},
 }
 
 // TestOddReplies: a reply of another kind than the command's is an error; one of the right kind with
@@ -170,7 +171,7 @@ func TestOddReplies(t *testing.T) {
 			if stub.broken.Load() == before {
 				t.Errorf("%s: nothing was asked", m.name)
 			}
-			fits := o.shape == m.reads || m.reads == nestedReply && o.shape == listReply
+			fits := o.shape == m.reads || m.reads == conn.NestedReply && o.shape == conn.ListReply
 			if !fits && !isUnavailable(err) {
 				t.Errorf("%s, answered %q: got %v and error %v, want ErrUnavailable", m.name, o.reply, got, err)
 			}
@@ -181,7 +182,7 @@ func TestOddReplies(t *testing.T) {
 				t.Errorf("SpendAssertion, answered %q: got no error", o.reply)
 			}
 			s.install.Store(nil)
-			s.servers.forget()
+			s.conn.ForgetFailures()
 		}
 	}
 }
@@ -197,18 +198,18 @@ func TestOddScriptReplies(t *testing.T) {
 		t.Fatal(err)
 	}
 	// ask calls a method, and the script is answered by reply; asked is false if it did not come to that.
-	ask := func(m method, sc *script, reply string) (met bool, got any, err error) {
+	ask := func(m method, sc *conn.Script, reply string) (met bool, got any, err error) {
 		var asked atomic.Bool
 		to := func(args []string) string {
 			switch name := strings.ToLower(args[0]); {
-			case name == "evalsha" && args[1] == sc.sha:
+			case name == "evalsha" && args[1] == sc.SHA:
 				asked.Store(true)
 				return reply
-			case name == "evalsha" && args[1] == deleteUserScript.sha, name == "get" && args[1] == s.key.user(x.user.ID):
+			case name == "evalsha" && args[1] == deleteUserScript.SHA, name == "get" && args[1] == s.key.user(x.user.ID):
 				return bulk(string(encodeUser(x.user, s.Format())))
-			case name == "evalsha" && args[1] == updateUserScript.sha:
+			case name == "evalsha" && args[1] == updateUserScript.SHA:
 				return "*2\r\n$2\r\nok\r\n:1\r\n"
-			case name == "evalsha" && args[1] == writeScript.sha && args[4] == "set":
+			case name == "evalsha" && args[1] == conn.WriteScript.SHA && args[4] == "set":
 				return "+ok\r\n"
 			case name == "get":
 				return bulk(nameOf(x.user).encode(s.Format()))
@@ -219,7 +220,7 @@ func TestOddScriptReplies(t *testing.T) {
 		}
 		stub.to.Store(&to)
 		got, err = m.call(t.Context(), s, x)
-		s.servers.forget()
+		s.conn.ForgetFailures()
 		return asked.Load(), got, err
 	}
 	for _, sc := range scripts {
@@ -232,29 +233,29 @@ func TestOddScriptReplies(t *testing.T) {
 				}
 				met = true
 				if !mayAnswer(sc, o.reply, o.shape) && !isUnavailable(err) {
-					t.Errorf("%s, script %.40q answered %q: got %v and error %v, want ErrUnavailable", m.name, sc.source, o.reply, got, err)
+					t.Errorf("%s, script %.40q answered %q: got %v and error %v, want ErrUnavailable", m.name, sc.Source, o.reply, got, err)
 				}
 			}
 		}
 		if !met && sc != sweepSessionsScript && sc != keptEventsScript && sc != rewriteScript { // they follow what the stub does not have
-			t.Errorf("no method has asked for the script %.60q", sc.source)
+			t.Errorf("no method has asked for the script %.60q", sc.Source)
 		}
 	}
 }
 
 // mayAnswer reports whether a reply of the table above could be that of the script, or does not matter.
-func mayAnswer(sc *script, reply string, kind shape) bool {
+func mayAnswer(sc *conn.Script, reply string, kind conn.Shape) bool {
 	switch sc {
 	case deleteUserScript, takeNameScript:
 		return reply == "$-1\r\n" || reply == "*-1\r\n"
 	case updateUserScript, allowScript:
 		return reply == "*2\r\n$2\r\nok\r\n:1\r\n"
-	case writeScript: // its replies are those of the commands, see TestOddReplies
+	case conn.WriteScript: // its replies are those of the commands, see TestOddReplies
 		return true
 	case copyCredentialScript: // what was asked for is done without it
 		return true
 	}
-	return sc.answers == numberReply && kind == numberReply
+	return sc.Answers == conn.NumberReply && kind == conn.NumberReply
 }
 
 // TestNothingListens: nobody at the address, or nobody who answers at all.

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 // Foundation implements store.Exporter.
@@ -59,10 +60,10 @@ const exportPage = 500
 func (s *Store) exportPart(ctx context.Context, part int, visit func(store.Record) error) error {
 	for after := ""; ; {
 		names := s.namesAfter(part, after, exportPage)
-		if err := s.do(ctx, "listing usernames", names); err != nil {
+		if err := s.conn.Do(ctx, "listing usernames", names); err != nil {
 			return err
 		}
-		page := names.list()
+		page := names.List()
 		users, err := s.usersByName(ctx, page)
 		if err != nil {
 			return err
@@ -81,19 +82,19 @@ func (s *Store) exportUsers(ctx context.Context, users []store.User, visit func(
 	if len(users) == 0 {
 		return nil
 	}
-	calls := make([]*call, len(users))
+	calls := make([]*conn.Call, len(users))
 	for i, u := range users {
 		key := s.key.sessions(u.ID)
-		calls[i] = command(key, "hgetall", key)
+		calls[i] = conn.Command(key, "hgetall", key)
 	}
-	if err := s.do(ctx, "listing sessions", calls...); err != nil {
+	if err := s.conn.Do(ctx, "listing sessions", calls...); err != nil {
 		return err
 	}
 	for i, u := range users {
 		if err := visit(store.Record{User: &u}); err != nil {
 			return err
 		}
-		sessions, err := s.decodeSessions(u.ID, calls[i].list())
+		sessions, err := s.decodeSessions(u.ID, calls[i].List())
 		if err != nil {
 			return err
 		}
@@ -117,7 +118,7 @@ func (s *Store) exportSpent(ctx context.Context, visit func(store.Record) error)
 	return s.eachMark(ctx, "a", "reading used assertions", func(key string, until time.Time) error {
 		id, err := s.key.assertionID(key)
 		if err != nil {
-			return s.malformed("the key of an assertion", err)
+			return malformed("the key of an assertion", err)
 		}
 		return visit(store.Record{SpentAssertion: &store.SpentAssertion{ID: id, Until: store.Millis(until.Add(-store.AssertionMargin))}})
 	})
@@ -126,16 +127,16 @@ func (s *Store) exportSpent(ctx context.Context, visit func(store.Record) error)
 // eachMark visits the keys of a kind that run out by themselves, each with the time at which it does.
 func (s *Store) eachMark(ctx context.Context, kind, doing string, visit func(key string, until time.Time) error) error {
 	return s.eachKey(ctx, kind, func(keys []string) error {
-		calls := make([]*call, len(keys))
+		calls := make([]*conn.Call, len(keys))
 		for i, key := range keys {
-			calls[i] = command(key, "pttl", key)
+			calls[i] = conn.Command(key, "pttl", key)
 		}
-		if err := s.do(ctx, doing, calls...); err != nil {
+		if err := s.conn.Do(ctx, doing, calls...); err != nil {
 			return err
 		}
 		now := time.Now()
 		for i, key := range keys {
-			left := calls[i].number()
+			left := calls[i].Number()
 			if left <= 0 {
 				continue
 			}
@@ -150,13 +151,13 @@ func (s *Store) eachMark(ctx context.Context, kind, doing string, visit func(key
 // eachKey visits every key of a kind, some at a time, one server after the other. A key may come twice.
 func (s *Store) eachKey(ctx context.Context, kind string, visit func(keys []string) error) error {
 	var one sync.Mutex
-	return s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+	return s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		one.Lock()
 		defer one.Unlock()
 		for cursor := uint64(0); ; {
 			keys, next, err := node.Scan(ctx, cursor, s.key.pattern(kind), 1000).Result()
 			if err != nil {
-				return s.unavailable("walking over the keys", err)
+				return conn.Unavailable("walking over the keys", err)
 			}
 			for some := range slices.Chunk(keys, exportPage) {
 				if err := visit(some); err != nil {
@@ -179,7 +180,7 @@ func (s *Store) exportEvents(ctx context.Context, visit func(store.Record) error
 		for _, entry := range page.entries {
 			e, err := entry.event()
 			if err != nil {
-				return after, s.malformed("an audit event", err)
+				return after, malformed("an audit event", err)
 			}
 			if err := visit(store.Record{Event: &e}); err != nil {
 				return after, err

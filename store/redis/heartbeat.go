@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 	"signet/store/seal"
 )
 
@@ -27,21 +28,21 @@ func (s *Store) Beat(ctx context.Context, hb store.Heartbeat, ttl time.Duration)
 		return err
 	}
 	key := s.key.beats()
-	return s.do(ctx, "telling a heartbeat", write("hset", key, hb.Replica, s.sealed(seal.Heartbeat, []byte(hb.Replica), raw)), write("pexpire", key, beatsKeptFor.Milliseconds()))
+	return s.conn.Do(ctx, "telling a heartbeat", conn.Write("hset", key, hb.Replica, s.sealed(seal.Heartbeat, []byte(hb.Replica), raw)), conn.Write("pexpire", key, beatsKeptFor.Milliseconds()))
 }
 
 // Beats implements store.Heartbeats.
 func (s *Store) Beats(ctx context.Context, now time.Time) ([]store.Heartbeat, error) {
 	key := s.key.beats()
-	all := command(key, "hgetall", key)
-	if err := s.do(ctx, "reading heartbeats", all); err != nil {
+	all := conn.Command(key, "hgetall", key)
+	if err := s.conn.Do(ctx, "reading heartbeats", all); err != nil {
 		return nil, err
 	}
 	var live []store.Heartbeat
 	var forget []any
-	for pair := range slices.Chunk(all.list(), 2) {
+	for pair := range slices.Chunk(all.List(), 2) {
 		if len(pair) != 2 {
-			return nil, s.malformed("heartbeats", errReply)
+			return nil, malformed("heartbeats", conn.ErrReply)
 		}
 		var b beat
 		raw, err := s.opened(seal.Heartbeat, []byte(pair[0]), pair[1])
@@ -55,7 +56,7 @@ func (s *Store) Beats(ctx context.Context, now time.Time) ([]store.Heartbeat, er
 		live = append(live, b.Heartbeat)
 	}
 	if len(forget) > 0 {
-		_ = s.do(ctx, "forgetting heartbeats", write("hdel", key, forget...)) // the next call tries again
+		_ = s.conn.Do(ctx, "forgetting heartbeats", conn.Write("hdel", key, forget...)) // the next call tries again
 	}
 	slices.SortFunc(live, func(a, b store.Heartbeat) int { return strings.Compare(a.Replica, b.Replica) })
 	return live, nil

@@ -45,7 +45,7 @@ func heldBytes(t *testing.T, deadlines bool, holds ...time.Duration) (signedOut,
 		}
 		t.Cleanup(func() { s.Close() })
 		if !deadlines {
-			s.servers.single.AddHook(deadlineHook(0)) // none
+			s.node().AddHook(deadlineHook(0)) // none
 		}
 		stores = append(stores, s)
 	}

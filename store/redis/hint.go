@@ -6,9 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"signet/store"
+	"signet/store/redis/conn"
 	"signet/store/seal"
 )
 
@@ -40,20 +39,32 @@ func endedBy(u store.User) ended {
 func (e ended) message() message { return message{Ended: &e} }
 
 // publish tells a message by way of the server that has the key.
-func (s *Store) publish(key string, m message) *call {
+func (s *Store) publish(key string, m message) *conn.Call {
 	raw, _ := json.Marshal(m) // nothing in it can fail
-	return command(key, "publish", s.key.channel(), s.sealed(seal.Hint, nil, raw))
+	return conn.Command(key, "publish", s.key.channel(), s.sealed(seal.Hint, nil, raw))
+}
+
+// doAndTell is conn.DoDurably and then tells the other replicas. They are told in a round trip of its own:
+// in one pipeline they could receive what has not happened yet, because a script that the server does
+// not have, or whose slot has moved, is sent again. The message may be lost: the polls and this
+// replica's journal are there for that.
+func (s *Store) doAndTell(ctx context.Context, doing string, m message, calls ...*conn.Call) error {
+	err := s.conn.DoDurably(ctx, doing, calls...)
+	if calls[0].Done() {
+		s.tell(ctx, calls[0], m)
+	}
+	return err
+}
+
+// tell tells the other replicas of what was done.
+func (s *Store) tell(ctx context.Context, done *conn.Call, m message) {
+	_ = s.conn.Do(context.WithoutCancel(ctx), "telling the other replicas", s.publish(done.Slot(), m))
 }
 
 // listen hears what other replicas tell, until ctx ends. go-redis subscribes again after a failure;
 // what was told meanwhile is lost, and the polls find it.
 func (s *Store) listen(ctx context.Context) {
-	var sub *redis.PubSub
-	if s.servers.single != nil {
-		sub = s.servers.single.Subscribe(ctx, s.key.channel())
-	} else {
-		sub = s.servers.cluster.Subscribe(ctx, s.key.channel())
-	}
+	sub := s.conn.Subscribe(ctx, s.key.channel())
 	defer sub.Close()
 	heard := sub.Channel()
 	for {

@@ -71,6 +71,6 @@ func (s *Store) pingHints(ctx context.Context, every, deafAfter time.Duration) {
 				s.log.Info("hints of Redis arrive again")
 			}
 		}
-		err = s.do(ctx, "sending a hint", s.publish(key, message{Hint: &store.Hint{Kind: hintPing, ID: s.pings.self}}))
+		err = s.conn.Do(ctx, "sending a hint", s.publish(key, message{Hint: &store.Hint{Kind: hintPing, ID: s.pings.self}}))
 	}
 }

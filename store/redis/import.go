@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 // importBatch is how many records go in one round trip.
@@ -38,7 +39,7 @@ func (s *Store) fill(ctx context.Context, records iter.Seq2[store.Record, error]
 		}
 	}
 	if i.least > 0 {
-		i.calls = append(i.calls, write("set", s.key.clientsAndEpoch()[2], i.least))
+		i.calls = append(i.calls, conn.Write("set", s.key.clientsAndEpoch()[2], i.least))
 	}
 	return i.flush(ctx)
 }
@@ -46,14 +47,14 @@ func (s *Store) fill(ctx context.Context, records iter.Seq2[store.Record, error]
 // makeRoom refuses a store that holds anything, unless it is what an import has left.
 func (s *Store) makeRoom(ctx context.Context) error {
 	install, marker := s.key.install(), s.key.importing()
-	exists, unfinished := command(install, "exists", install), command(install, "exists", marker)
-	if err := s.do(ctx, "looking whether the store is empty", exists, unfinished); err != nil {
+	exists, unfinished := conn.Command(install, "exists", install), conn.Command(install, "exists", marker)
+	if err := s.conn.Do(ctx, "looking whether the store is empty", exists, unfinished); err != nil {
 		return err
 	}
-	if exists.number() == 1 {
+	if exists.Number() == 1 {
 		return fmt.Errorf("the store holds an install already: %w", store.ErrExists)
 	}
-	if unfinished.number() == 0 {
+	if unfinished.Number() == 0 {
 		if err := s.CheckEmpty(ctx); err != nil {
 			return err
 		}
@@ -64,7 +65,7 @@ func (s *Store) makeRoom(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.doDurably(ctx, "beginning the import", write("set", marker, rand.Text()))
+	return s.conn.DoDurably(ctx, "beginning the import", conn.Write("set", marker, rand.Text()))
 }
 
 // CheckEmpty answers store.ErrExists where some key begins with the prefix: it is another program's,
@@ -84,9 +85,9 @@ func (s *Store) CheckEmpty(ctx context.Context) error {
 // takes the store over.
 func (s *Store) Unfinished(ctx context.Context) (bool, error) {
 	key := s.key.importing()
-	marker := command(key, "exists", key)
-	err := s.do(ctx, "looking for an unfinished import", marker)
-	return marker.number() == 1, err
+	marker := conn.Command(key, "exists", key)
+	err := s.conn.Do(ctx, "looking for an unfinished import", marker)
+	return marker.Number() == 1, err
 }
 
 // found writes the install and the keyring: from here on servers start on what was imported.
@@ -100,13 +101,13 @@ func (s *Store) found(ctx context.Context, f store.Foundation) error {
 	if err := s.CreateInstall(ctx, f.Install); err != nil {
 		return err
 	}
-	return s.doDurably(ctx, "ending the import", write("del", s.key.importing()))
+	return s.conn.DoDurably(ctx, "ending the import", conn.Write("del", s.key.importing()))
 }
 
 // importing gathers records into round trips.
 type importing struct {
 	*Store
-	calls  []*call
+	calls  []*conn.Call
 	checks []func() error
 	events []store.Event
 
@@ -133,7 +134,7 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 	case r.SpentAssertion != nil:
 		i.calls = append(i.calls, i.spendCall(r.SpentAssertion.ID, r.SpentAssertion.Until))
 	case r.Loss != nil:
-		i.calls = append(i.calls, recordLossScript.call([]string{i.key.loss()}, millis(r.Loss.At)))
+		i.calls = append(i.calls, recordLossScript.Call([]string{i.key.loss()}, millis(r.Loss.At)))
 	case r.Event != nil:
 		i.events = append(i.events, *r.Event)
 	}
@@ -145,14 +146,14 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 
 func (i *importing) addUser(u store.User) {
 	key := i.key.user(u.ID)
-	set := write("set", key, i.encodeUser(u), "nx")
-	take := takeNameScript.call(i.key.nameAndNames(u.Username), i.encodeName(u.Username, nameOf(u)), u.Username, "", noEvent)
+	set := conn.Write("set", key, i.encodeUser(u), "nx")
+	take := takeNameScript.Call(i.key.nameAndNames(u.Username), i.encodeName(u.Username, nameOf(u)), u.Username, "", noEvent)
 	i.calls = append(i.calls, set, take)
 	i.checks = append(i.checks, func() error {
-		if _, ok := set.text(); !ok {
+		if _, ok := set.Text(); !ok {
 			return fmt.Errorf("user %s: %w", u.ID, store.ErrExists)
 		}
-		if _, taken := take.text(); taken {
+		if _, taken := take.Text(); taken {
 			return fmt.Errorf("user %s: the username: %w", u.ID, store.ErrExists)
 		}
 		return nil
@@ -167,12 +168,12 @@ func (i *importing) addSession(session store.Session) error {
 	if err != nil {
 		return err
 	}
-	i.calls = append(i.calls, start)
+	i.calls = append(i.calls, start.Call)
 	i.checks = append(i.checks, func() error {
-		if word, _ := start.outcome(); word == "ended" {
+		if word, _ := start.Outcome(); word == "ended" {
 			return nil
 		}
-		_, _, err := i.started(session, start)
+		_, _, err := i.started(session, start.Call)
 		return err
 	})
 	return nil
@@ -183,13 +184,13 @@ const longest = 400 * 24 * time.Hour
 
 func (i *importing) addRevoked(r store.RevokedToken) {
 	if left := time.Until(r.Until).Milliseconds(); left > 0 {
-		i.calls = append(i.calls, revokeTokenScript.call([]string{i.key.revoked(r.JTI)}, left, noEvent))
+		i.calls = append(i.calls, revokeTokenScript.Call([]string{i.key.revoked(r.JTI)}, left, noEvent))
 	}
 }
 
 func (i *importing) flush(ctx context.Context) error {
 	if len(i.calls) > 0 {
-		if err := i.do(ctx, "importing", i.calls...); err != nil {
+		if err := i.conn.Do(ctx, "importing", i.calls...); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 // A master that takes over may lack what the old one had acknowledged a moment before. So every
@@ -85,7 +86,7 @@ func (j *journal) sessionEnded(user store.UserID, id store.SessionID) {
 	j.sessions[id] = struct{}{}
 	j.put("session "+id.String(), func() { delete(j.sessions, id) }, func(ctx context.Context, s *Store) error {
 		key := s.key.sessions(user)
-		return s.doDurably(ctx, "revoking a session again", write("hdel", key, id[:]))
+		return s.conn.DoDurably(ctx, "revoking a session again", conn.Write("hdel", key, id[:]))
 	})
 }
 

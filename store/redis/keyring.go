@@ -6,17 +6,18 @@ import (
 	"strconv"
 
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 // Install implements store.Installs.
 func (s *Store) Install(ctx context.Context) (store.Install, error) {
-	get := command(s.key.install(), "get", s.key.install())
-	if err := s.send(ctx, "reading the install", get); err != nil {
+	get := conn.Command(s.key.install(), "get", s.key.install())
+	if err := s.conn.DoAnyway(ctx, "reading the install", get); err != nil {
 		return store.Install{}, err
 	}
-	raw, found := get.text()
+	raw, found := get.Text()
 	if !found {
-		s.foreign.Store(false)
+		s.conn.Refuse(nil)
 		return store.Install{}, fmt.Errorf("install: %w", store.ErrNotFound)
 	}
 	if err := s.know(raw); err != nil {
@@ -31,11 +32,11 @@ func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
 	if err != nil {
 		return err
 	}
-	create := write("set", s.key.install(), raw, "nx")
-	if err := s.doDurably(ctx, "creating the install", create); err != nil {
+	create := conn.Write("set", s.key.install(), raw, "nx")
+	if err := s.conn.DoDurably(ctx, "creating the install", create); err != nil {
 		return err
 	}
-	if _, ok := create.text(); !ok {
+	if _, ok := create.Text(); !ok {
 		return fmt.Errorf("install: %w", store.ErrExists)
 	}
 	return s.know(raw)
@@ -48,26 +49,26 @@ func (s *Store) LoadKeyring(ctx context.Context) (version uint64, document []byt
 }
 
 // loadKeyring makes the other calls in the same round trip.
-func (s *Store) loadKeyring(ctx context.Context, others ...*call) (version uint64, document []byte, err error) {
-	install := command(s.key.install(), "get", s.key.install())
-	ring := command(s.key.install(), "hmget", s.key.keyring(), "version", "document")
-	if err := s.send(ctx, "reading the keyring", append([]*call{install, ring}, others...)...); err != nil {
+func (s *Store) loadKeyring(ctx context.Context, others ...*conn.Call) (version uint64, document []byte, err error) {
+	install := conn.Command(s.key.install(), "get", s.key.install())
+	ring := conn.Command(s.key.install(), "hmget", s.key.keyring(), "version", "document")
+	if err := s.conn.DoAnyway(ctx, "reading the keyring", append([]*conn.Call{install, ring}, others...)...); err != nil {
 		return 0, nil, err
 	}
-	if raw, found := install.text(); !found {
-		s.foreign.Store(false) // nobody's: if it was wiped, this install is written back
+	if raw, found := install.Text(); !found {
+		s.conn.Refuse(nil) // nobody's: if it was wiped, this install is written back
 	} else if err := s.know(raw); err != nil {
 		return 0, nil, err
 	}
-	fields := ring.list()
+	fields := ring.List()
 	if len(fields) != 2 {
-		return 0, nil, s.malformed("the keyring", errReply)
+		return 0, nil, malformed("the keyring", conn.ErrReply)
 	}
 	if fields[0] == "" {
 		return 0, nil, nil
 	}
 	if version, err = strconv.ParseUint(fields[0], 10, 64); err != nil {
-		return 0, nil, s.malformed("the keyring", err)
+		return 0, nil, malformed("the keyring", err)
 	}
 	return version, []byte(fields[1]), nil
 }
@@ -87,10 +88,10 @@ func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []by
 	if err != nil {
 		return false, err
 	}
-	if err := s.doAndTell(ctx, "writing the keyring", ofKeyring(), swap); err != nil {
+	if err := s.doAndTell(ctx, "writing the keyring", ofKeyring(), swap.Call); err != nil {
 		return false, err
 	}
-	switch outcome, _ := swap.text(); outcome {
+	switch outcome, _ := swap.Text(); outcome {
 	case "ok":
 		swap.kept(true)
 		return true, nil
@@ -100,9 +101,9 @@ func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []by
 		if _, err := s.Install(ctx); err == nil {
 			return false, nil // the same install, written anew: the caller looks again
 		}
-		s.foreign.Store(true)
-		return false, s.unavailable("writing the keyring", errForeign)
+		s.conn.Refuse(errForeign)
+		return false, conn.Unavailable("writing the keyring", errForeign)
 	default:
-		return false, s.strange("writing the keyring", outcome)
+		return false, unexpectedReply("writing the keyring", outcome)
 	}
 }

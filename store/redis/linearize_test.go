@@ -13,6 +13,7 @@ import (
 
 	"signet/store"
 	"signet/store/codec"
+	"signet/store/redis/conn"
 	"signet/store/redis/redistest"
 	"signet/store/storetest"
 )
@@ -26,7 +27,7 @@ func TestLinearizable(t *testing.T) {
 
 func TestLinearizableOnCluster(t *testing.T) {
 	cluster := redistest.StartCluster(t, 3, 0)
-	testLinearizable(t, Config{Mode: Cluster, Addrs: cluster.Addrs()})
+	testLinearizable(t, Config{Mode: conn.Cluster, Addrs: cluster.Addrs()})
 }
 
 func testLinearizable(t *testing.T, cfg Config) {
@@ -97,11 +98,11 @@ func TestLinearizableFindsTwoSteps(t *testing.T) {
 
 func rotateInTwoSteps(s *Store, ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
 	key := s.key.sessions(r.UserID)
-	get := command(key, "hget", key, r.SessionID[:])
-	if err := s.do(ctx, "reading a session", get); err != nil {
+	get := conn.Command(key, "hget", key, r.SessionID[:])
+	if err := s.conn.Do(ctx, "reading a session", get); err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
-	raw, found := get.text()
+	raw, found := get.Text()
 	if !found {
 		return store.Session{}, store.User{}, store.Gone, nil
 	}
@@ -110,11 +111,11 @@ func rotateInTwoSteps(s *Store, ctx context.Context, r store.Rotation) (store.Se
 		return store.Session{}, store.User{}, store.Gone, err
 	}
 	session, o := store.Decide(was, store.Standing{}, r)
-	set := command(key, "hset", key, r.SessionID[:], codec.EncodeSession(session, store.Format2))
+	set := conn.Command(key, "hset", key, r.SessionID[:], codec.EncodeSession(session, store.Format2))
 	if session.ID.IsZero() {
-		set = command(key, "hdel", key, r.SessionID[:])
+		set = conn.Command(key, "hdel", key, r.SessionID[:])
 	}
-	return session, store.User{}, o, s.do(ctx, "writing a session", set)
+	return session, store.User{}, o, s.conn.Do(ctx, "writing a session", set)
 }
 
 type rotateFunc func(*Store, context.Context, store.Rotation) (store.Session, store.User, store.Outcome, error)
@@ -315,7 +316,7 @@ func (h *history) list(ctx context.Context, s *Store, q question) (all [mostSess
 // loseSome loses two of a hundred writes of the store: one before, one after it was carried out.
 func (s *Store) loseSome(t *testing.T) {
 	add := func(_ context.Context, node *redis.Client) error { node.AddHook(loseSomeHook{}); return nil }
-	if err := s.servers.eachMaster(t.Context(), add); err != nil {
+	if err := s.conn.EachMaster(t.Context(), add); err != nil {
 		t.Fatal(err)
 	}
 }

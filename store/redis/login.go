@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 // BeginLogin implements store.Logins, in one round trip.
 func (s *Store) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, username string) (store.Admission, store.Credential, error) {
 	key := s.key.username(username)
-	get, allow := command(key, "get", key), s.allowCalls(now, a)
-	if err := s.do(ctx, "beginning a login", append([]*call{get}, allow...)...); err != nil {
+	get, allow := conn.Command(key, "get", key), s.allowCalls(now, a)
+	if err := s.conn.Do(ctx, "beginning a login", append([]*conn.Call{get}, allow...)...); err != nil {
 		return store.Admission{}, store.Credential{}, err
 	}
 	adm, err := s.admission(ctx, now, a, allow)
@@ -27,14 +28,14 @@ func (s *Store) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, 
 }
 
 // credential reads the copy beside the name, or, where it does not count, what it is a copy of.
-func (s *Store) credential(ctx context.Context, username string, name *call) (store.Credential, error) {
-	raw, found := name.text()
+func (s *Store) credential(ctx context.Context, username string, name *conn.Call) (store.Credential, error) {
+	raw, found := name.Text()
 	if !found {
 		return store.Credential{}, nil
 	}
 	n, err := s.decodeName(username, raw)
 	if err != nil {
-		return store.Credential{}, s.malformed("a username", err)
+		return store.Credential{}, malformed("a username", err)
 	}
 	if n.counts() {
 		return n.Credential, nil
@@ -58,15 +59,15 @@ func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt,
 		return store.Login{}, err
 	}
 	versionKey := s.key.clients()[1]
-	version := command(versionKey, "get", versionKey)
-	if err := s.do(ctx, "finishing a login", append([]*call{start, version}, s.decideCalls(now, r.Attempt, attemptSucceeded)...)...); err != nil {
+	version := conn.Command(versionKey, "get", versionKey)
+	if err := s.conn.Do(ctx, "finishing a login", append([]*conn.Call{start.Call, version}, s.decideCalls(now, r.Attempt, attemptSucceeded)...)...); err != nil {
 		return store.Login{}, err
 	}
-	session, user, err := s.started(in, start)
+	session, user, err := s.started(in, start.Call)
 	start.kept(err == nil)
 	if err != nil {
 		return store.Login{}, err
 	}
-	clients, _ := version.text()
+	clients, _ := version.Text()
 	return store.Login{Session: session, User: user, ClientsVersion: clients}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 // Loss implements store.Losses. Redis acknowledges before a write is safe, so every master that was
@@ -17,7 +18,7 @@ import (
 func (s *Store) Loss(ctx context.Context) (store.Loss, error) {
 	masters, changed, err := s.compareMasters(ctx)
 	if err != nil {
-		return store.Loss{}, s.unavailable("looking at the masters", err)
+		return store.Loss{}, conn.Unavailable("looking at the masters", err)
 	}
 	if changed { // what is done again then takes longer than a request waits
 		s.watch.again.Store(true)
@@ -27,27 +28,27 @@ func (s *Store) Loss(ctx context.Context) (store.Loss, error) {
 }
 
 // noteMasters writes down which masters there are, and returns the last loss.
-func (s *Store) noteMasters(ctx context.Context, masters map[string]serverInfo) (store.Loss, error) {
+func (s *Store) noteMasters(ctx context.Context, masters map[string]conn.Server) (store.Loss, error) {
 	ids := slices.Sorted(maps.Keys(masters))
 	args := make([]any, len(ids))
 	for i, id := range ids {
 		args[i] = id
 	}
-	note := noteMastersScript.call([]string{s.key.install(), s.key.masters(), s.key.loss()}, args...)
-	if err := s.do(ctx, "noting the masters", note); err != nil {
+	note := noteMastersScript.Call([]string{s.key.install(), s.key.masters(), s.key.loss()}, args...)
+	if err := s.conn.Do(ctx, "noting the masters", note); err != nil {
 		s.watch.unnoted.Store(true)
 		return store.Loss{}, err
 	}
 	s.watch.unnoted.Store(false)
-	if ms := note.number(); ms > 0 {
+	if ms := note.Number(); ms > 0 {
 		return store.Loss{At: time.UnixMilli(ms).UTC()}, nil
 	}
 	return store.Loss{}, nil
 }
 
 // compareMasters asks every master who it is, and reports whether one is new since it was asked last.
-func (s *Store) compareMasters(ctx context.Context) (masters map[string]serverInfo, changed bool, err error) {
-	masters, err = s.masters(ctx)
+func (s *Store) compareMasters(ctx context.Context) (masters map[string]conn.Server, changed bool, err error) {
+	masters, err = s.conn.Masters(ctx)
 	s.watch.mu.Lock()
 	s.watch.failed = err
 	before := s.watch.masters
@@ -59,13 +60,10 @@ func (s *Store) compareMasters(ctx context.Context) (masters map[string]serverIn
 		return nil, false, err
 	}
 	for id, m := range masters {
-		if m.fields["connected_slaves"] != "0" {
-			s.replicated.Store(true)
-		}
 		if _, known := before[id]; !known && before != nil {
 			changed = true
 			s.watch.changes.Add(1)
-			s.log.Warn("a Redis master has changed or was restarted", slog.String("address", m.addr), slog.String("run_id", id))
+			s.log.Warn("a Redis master has changed or was restarted", slog.String("address", m.Addr), slog.String("run_id", id))
 		}
 	}
 	if before == nil {
@@ -76,17 +74,17 @@ func (s *Store) compareMasters(ctx context.Context) (masters map[string]serverIn
 
 func (s *Store) exportLoss(ctx context.Context, visit func(store.Record) error) error {
 	key := s.key.loss()
-	get := command(key, "get", key)
-	if err := s.do(ctx, "reading the last loss", get); err != nil {
+	get := conn.Command(key, "get", key)
+	if err := s.conn.Do(ctx, "reading the last loss", get); err != nil {
 		return err
 	}
-	text, found := get.text()
+	text, found := get.Text()
 	if !found {
 		return nil
 	}
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return s.malformed("the last loss", err)
+		return malformed("the last loss", err)
 	}
 	return visit(store.Record{Loss: &store.Loss{At: time.UnixMilli(ms).UTC()}})
 }

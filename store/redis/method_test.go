@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 // subject is what the calls of a test are about.
@@ -67,165 +70,165 @@ func (x subject) attempt() store.Attempt {
 // may have; whatever else comes back must be an error.
 type method struct {
 	name  string
-	reads shape
+	reads conn.Shape
 	call  func(ctx context.Context, s *Store, x subject) (outcome any, err error)
 }
 
 // methods are all that ask Redis. Those that change what the others need come last.
 var methods = []method{
-	{"Install", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Install(ctx)) }},
-	{"CreateInstall", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Install", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Install(ctx)) }},
+	{"CreateInstall", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.CreateInstall(ctx, store.Install{ID: "install", Schema: store.Format1})
 	}},
-	{"LoadKeyring", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"LoadKeyring", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		version, document, err := s.LoadKeyring(ctx)
 		return []any{version, string(document)}, err
 	}},
-	{"SwapKeyring", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"SwapKeyring", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.SwapKeyring(ctx, 0, 1, []byte("sealed")))
 	}},
-	{"Ping", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return nil, s.Ping(ctx) }},
-	{"Beat", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Ping", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) { return nil, s.Ping(ctx) }},
+	{"Beat", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.Beat(ctx, store.Heartbeat{Replica: "one", At: x.now}, time.Minute)
 	}},
-	{"Beats", listReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Beats(ctx, x.now)) }},
+	{"Beats", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Beats(ctx, x.now)) }},
 
-	{"CreateClient", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"CreateClient", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.CreateClient(ctx, store.Client{ID: "another"})
 	}},
-	{"Client", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Client", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.Client(ctx, x.client.ID))
 	}},
-	{"ListClients", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"ListClients", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.ListClients(ctx, "", 10))
 	}},
-	{"ClientsVersion", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.ClientsVersion(ctx)) }},
-	{"UpdateClient", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"ClientsVersion", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.ClientsVersion(ctx)) }},
+	{"UpdateClient", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.UpdateClient(ctx, x.client.ID, func(c *store.Client) error { c.Alg = "ES256"; return nil }))
 	}},
 
-	{"CreateUser", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"CreateUser", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		other := x.user
 		rand.Read(other.ID[:])
 		other.Username = "bob"
 		return nil, s.CreateUser(ctx, other)
 	}},
-	{"User", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.User(ctx, x.user.ID)) }},
-	{"UserByName", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"User", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.User(ctx, x.user.ID)) }},
+	{"UserByName", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.UserByName(ctx, x.user.Username))
 	}},
-	{"ListUsers", listReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.ListUsers(ctx, "", 10)) }},
-	{"UpdateUser", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"ListUsers", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.ListUsers(ctx, "", 10)) }},
+	{"UpdateUser", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.UpdateUser(ctx, x.user.ID, func(u *store.User) error { u.PasswordHash += "."; return nil }))
 	}},
 
-	{"BeginLogin", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"BeginLogin", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		adm, c, err := s.BeginLogin(ctx, x.now, x.attempt(), x.user.Username)
 		return []any{adm.Wait, adm.Busy, c}, err
 	}},
-	{"FinishLogin", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"FinishLogin", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		next := x.session
 		rand.Read(next.ID[:])
 		return outcome(s.FinishLogin(ctx, x.now, store.Receipt{Attempt: x.attempt()}, next, store.Bounds{PerUser: 100}))
 	}},
-	{"Allow", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Allow", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		adm, err := s.Allow(ctx, x.now, x.attempt())
 		return []any{adm.Wait, adm.Busy}, err
 	}},
-	{"Count", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Count", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.Count(ctx, x.now, x.attempt().Scopes[0]))
 	}},
-	{"Fail", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Fail", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.Fail(ctx, x.now, store.Receipt{Attempt: x.attempt()}))
 	}},
-	{"Refund", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Refund", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.Refund(ctx, x.now, store.Receipt{Attempt: x.attempt()})
 	}},
-	{"ClearThrottle", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"ClearThrottle", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.ClearThrottle(ctx, "10.0.0.0/24", []string{"ada"})
 	}},
 
-	{"StartSession", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"StartSession", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		next := x.session
 		rand.Read(next.ID[:])
 		started, _, err := s.StartSession(ctx, next, store.Bounds{PerUser: 100, Absolute: time.Hour})
 		return started, err
 	}},
-	{"Rotate", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Rotate", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		session, _, o, err := s.Rotate(ctx, x.rotation(0))
 		return []any{session, o}, err
 	}},
-	{"ListSessions", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"ListSessions", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.ListSessions(ctx, x.user.ID, x.now, month))
 	}},
-	{"TokenState", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"TokenState", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.TokenState(ctx, store.TokenRef{JTI: "jti", UserID: x.user.ID, SessionID: x.session.ID}))
 	}},
-	{"Import of a loss", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Import of a loss", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		i := importing{Store: s}
 		return nil, errors.Join(i.add(ctx, store.Record{Loss: &store.Loss{At: x.now}}), i.flush(ctx))
 	}},
-	{"Loss", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Loss(ctx)) }},
-	{"RevokeToken", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Loss", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Loss(ctx)) }},
+	{"RevokeToken", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.RevokeToken(ctx, "another", x.now.Add(time.Hour))
 	}},
 
-	{"SpendAssertion", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"SpendAssertion", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.SpendAssertion(ctx, randomID(), x.now.Add(time.Minute))
 	}},
 
-	{"AppendEvents", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"AppendEvents", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.AppendEvents(ctx, []store.Event{{Type: "login"}})
 	}},
-	{"KeepEvent", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"KeepEvent", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.KeepEvent(ctx, &store.Event{Type: "login"})
 	}},
-	{"DropEvents", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"DropEvents", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.DropEvents(ctx, []string{"a/one", userTag(x.user.ID) + "/one"})
 	}},
-	{"Events", nestedReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Events", conn.NestedReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.Events(ctx, store.EventQuery{}))
 	}},
-	{"Events newest", nestedReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Events newest", conn.NestedReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.Events(ctx, store.EventQuery{Newest: true}))
 	}},
-	{"Foundation", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Foundation(ctx)) }},
+	{"Foundation", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Foundation(ctx)) }},
 
-	{"RevokeSession", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"RevokeSession", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.RevokeSession(ctx, x.user.ID, x.session.ID))
 	}},
-	{"RevokeSessions", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"RevokeSessions", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.RevokeSessions(ctx, x.user.ID))
 	}},
-	{"DeleteUser", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return nil, s.DeleteUser(ctx, x.user.ID) }},
-	{"DeleteClient", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"DeleteUser", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) { return nil, s.DeleteUser(ctx, x.user.ID) }},
+	{"DeleteClient", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.DeleteClient(ctx, x.client.ID)
 	}},
 }
 
 // upkeep are the methods that may walk over keys, or ask for the time.
 var upkeep = []method{
-	{"Change of the install", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Change of the install", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.RaiseFormat(ctx, store.Format2)
 	}},
-	{"LoadKeyringAt", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"LoadKeyringAt", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		version, document, _, err := s.LoadKeyringAt(ctx)
 		return []any{version, string(document)}, err
 	}},
-	{"Sweep", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Sweep", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.Sweep(ctx, x.now, month))
 	}},
-	{"ListThrottle", textReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"ListThrottle", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.ListThrottle(ctx, x.now, func(_, _ string) bool { return false }, 10))
 	}},
-	{"Check", textReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Check(ctx)) }},
-	{"Export", listReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Check", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Check(ctx)) }},
+	{"Export", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.Export(ctx, func(store.Record) error { return nil })
 	}},
-	{"Import", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Import", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.Import(ctx, store.Foundation{Install: store.Install{ID: "x"}}, func(func(store.Record, error) bool) {})
 	}},
-	{"Refill", numberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"Refill", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.Refill(ctx, func(func(store.Record, error) bool) {})
 	}},
 }
@@ -248,9 +251,21 @@ func rest(cfg Config) Config {
 	return cfg
 }
 
-// forget closes all breakers: the test is not about them.
-func (s *servers) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.breakers)
+// node is the client of the server that has the install: of the only one, where there is no cluster.
+func (s *Store) node() *redis.Client {
+	node, err := s.conn.Node(context.Background(), s.key.install())
+	if err != nil {
+		panic(err)
+	}
+	return node
+}
+
+// pause waits, or returns the error of the context where that ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 	"signet/store/redis/redistest"
 )
 
@@ -27,7 +28,7 @@ func userIn(slot int) store.UserID {
 // sessions that are in it.
 func TestMigrationUnderLoad(t *testing.T) {
 	cluster := redistest.StartCluster(t, 3, 0)
-	s := mustOpen(t, Config{Mode: Cluster, Addrs: cluster.Addrs(), Timeout: time.Second})
+	s := mustOpen(t, Config{Mode: conn.Cluster, Addrs: cluster.Addrs(), Timeout: time.Second})
 	const slot = 4321
 	m := &migration{t: t, store: s}
 	for range 4 {
@@ -63,7 +64,7 @@ func TestMigrationUnderLoad(t *testing.T) {
 			// The first user is here and that user's sessions are there: nothing can be done with both,
 			// and the others go on.
 			cluster.MigrateKeysFirst(slot, from, to, func() {
-				gaveUp := countErrors(cluster, "TRYAGAIN") + teamSize*(maxRedirects+1) + 1
+				gaveUp := countErrors(cluster, "TRYAGAIN") + teamSize*(conn.MaxRedirects+1) + 1
 				redistest.Wait(t, "those who ask about the first user to give up", func() error {
 					return atLeast(countErrors(cluster, "TRYAGAIN"), gaveUp)
 				})
@@ -182,7 +183,7 @@ func countErrors(c *redistest.Cluster, code string) (n int) {
 // replicas that must confirm.
 func TestHalfMovedSlot(t *testing.T) {
 	cluster := redistest.StartCluster(t, 3, 1)
-	s := mustOpen(t, Config{Mode: Cluster, Addrs: cluster.Addrs(), Timeout: 2 * time.Second, WaitReplicas: 1, ReplicaPoll: time.Hour})
+	s := mustOpen(t, Config{Mode: conn.Cluster, Addrs: cluster.Addrs(), Timeout: 2 * time.Second, WaitReplicas: 1, ReplicaPoll: time.Hour})
 	t.Run("keyring", func(t *testing.T) { testHalfMovedKeyring(t, cluster, s) })
 	t.Run("sessions", func(t *testing.T) { testHalfMovedSessions(t, cluster, s) })
 }

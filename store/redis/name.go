@@ -7,6 +7,7 @@ import (
 
 	"signet/store"
 	"signet/store/codec"
+	"signet/store/redis/conn"
 )
 
 // A name leads to its user and has a copy of the user's credential, so that a login need not ask
@@ -70,17 +71,17 @@ func (n nameRecord) counts() bool { return n.revision >= n.least }
 // readName answers ErrNotFound where the name leads nowhere.
 func (s *Store) readName(ctx context.Context, username string) (nameRecord, error) {
 	key := s.key.username(username)
-	get := command(key, "get", key)
-	if err := s.do(ctx, "looking up a username", get); err != nil {
+	get := conn.Command(key, "get", key)
+	if err := s.conn.Do(ctx, "looking up a username", get); err != nil {
 		return nameRecord{}, err
 	}
-	raw, found := get.text()
+	raw, found := get.Text()
 	if !found {
 		return nameRecord{}, fmt.Errorf("user by name: %w", store.ErrNotFound)
 	}
 	n, err := s.decodeName(username, raw)
 	if err != nil {
-		return n, s.malformed("a username", err)
+		return n, malformed("a username", err)
 	}
 	return n, nil
 }
@@ -95,24 +96,24 @@ func (s *Store) takeName(ctx context.Context, u store.User) error {
 		if err != nil {
 			return err
 		}
-		if err := s.doDurably(ctx, "taking a username", take); err != nil {
+		if err := s.conn.DoDurably(ctx, "taking a username", take.Call); err != nil {
 			return err
 		}
-		taken, found := take.text()
+		taken, found := take.Text()
 		if !found {
 			take.kept(true)
 			return nil
 		}
 		holder, err := s.decodeName(u.Username, taken)
 		if err != nil {
-			return s.malformed("a username", err)
+			return malformed("a username", err)
 		}
 		key := s.key.user(holder.UserID)
-		exists := command(key, "exists", key)
-		if err := s.do(ctx, "looking for the user of a username", exists); err != nil {
+		exists := conn.Command(key, "exists", key)
+		if err := s.conn.Do(ctx, "looking for the user of a username", exists); err != nil {
 			return err
 		}
-		if exists.number() == 1 || taken == gone {
+		if exists.Number() == 1 || taken == gone {
 			return fmt.Errorf("user %s: %w", u.ID, store.ErrExists)
 		}
 		gone = taken
@@ -120,15 +121,15 @@ func (s *Store) takeName(ctx context.Context, u store.User) error {
 }
 
 func (s *Store) freeName(ctx context.Context, u store.User) error {
-	return s.doDurably(ctx, "freeing a username", freeNameScript.call(s.key.nameAndNames(u.Username), u.ID[:], u.Username))
+	return s.conn.DoDurably(ctx, "freeing a username", freeNameScript.Call(s.key.nameAndNames(u.Username), u.ID[:], u.Username))
 }
 
 func (s *Store) announceCredential(ctx context.Context, u store.User) error {
 	keys := []string{s.key.username(u.Username)}
-	return s.doDurably(ctx, "announcing a credential", announceCredentialScript.call(keys, u.ID[:], u.Revision))
+	return s.conn.DoDurably(ctx, "announcing a credential", announceCredentialScript.Call(keys, u.ID[:], u.Revision))
 }
 
 func (s *Store) copyCredential(ctx context.Context, u store.User) error {
 	keys := []string{s.key.username(u.Username)}
-	return s.doDurably(ctx, "copying a credential", copyCredentialScript.call(keys, s.encodeName(u.Username, nameOf(u))))
+	return s.conn.DoDurably(ctx, "copying a credential", copyCredentialScript.Call(keys, s.encodeName(u.Username, nameOf(u))))
 }

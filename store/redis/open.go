@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 	"signet/store/seal"
 )
 
@@ -21,10 +22,10 @@ const Schema = store.Format2
 
 // Config says where the Redis is and how to speak to it. Addrs is required.
 type Config struct {
-	Mode   Mode     // zero means Standalone
-	Addrs  []string // host:port: the server, the Sentinels, or some nodes of the cluster
-	Master string   // Sentinel's name for the master
-	DB     int      // not in a cluster
+	Mode   conn.Mode // zero means conn.Standalone
+	Addrs  []string  // host:port: the server, the Sentinels, or some nodes of the cluster
+	Master string    // Sentinel's name for the master
+	DB     int       // not in a cluster
 
 	TLS      *tls.Config // nil: no TLS
 	Username string      // ACL user; empty: the default user
@@ -49,35 +50,22 @@ type Config struct {
 	callersTime bool // decides about sessions instead of the server's, in tests
 }
 
-// Mode is how several Redis servers make one store.
-type Mode string
-
-const (
-	Standalone Mode = "standalone"
-	Sentinel   Mode = "sentinel"
-	Cluster    Mode = "cluster"
-)
-
 // Store is a store.Store in Redis. All methods may be called concurrently.
 type Store struct {
-	cfg     Config
-	key     keyspace
-	servers *servers
-	log     *slog.Logger
+	cfg  Config
+	key  keyspace
+	conn *conn.Conn
+	log  *slog.Logger
 
 	install atomic.Pointer[installRecord] // nil: none is known
-	foreign atomic.Bool                   // the data are another install's by now
-	closed  atomic.Bool
-	format  atomic.Int32 // of the records that are written
+	format  atomic.Int32                  // of the records that are written
 
-	late       atomic.Uint64 // answers that a command had come after its deadline
-	replicated atomic.Bool   // some master has, or had, a replica
-	watch      watcher
-	journal    journal
-	spent      spent
-	hints      listeners
-	pings      hintPings
-	sweeper    sweeper
+	watch   watcher
+	journal journal
+	spent   spent
+	hints   listeners
+	pings   hintPings
+	sweeper sweeper
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -102,11 +90,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.watch.init()
 	s.pings.init()
 	var err error
-	if s.servers, err = connect(cfg, s.watch.look); err != nil {
+	if s.conn, err = conn.New(cfg.transport(s.key.barrier, s.watch.look)); err != nil {
 		return nil, err
 	}
 	if err := s.begin(ctx); err != nil {
-		s.servers.close()
+		s.conn.Close()
 		return nil, err
 	}
 	loops, stop := context.WithCancel(context.Background())
@@ -119,7 +107,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 func (cfg Config) withDefaults() Config {
 	if cfg.Mode == "" {
-		cfg.Mode = Standalone
+		cfg.Mode = conn.Standalone
 	}
 	if cfg.Prefix == "" {
 		cfg.Prefix = "signet"
@@ -140,10 +128,20 @@ func (cfg Config) withDefaults() Config {
 	return cfg
 }
 
+// transport is the part of the configuration that is about the connections.
+func (cfg Config) transport(barrier func(string) string, connected func()) conn.Config {
+	return conn.Config{
+		Mode: cfg.Mode, Addrs: cfg.Addrs, Master: cfg.Master, DB: cfg.DB, TLS: cfg.TLS, Username: cfg.Username, Password: cfg.Password,
+		SentinelUsername: cfg.SentinelUsername, SentinelPassword: cfg.SentinelPassword,
+		PoolSize: cfg.PoolSize, WaitReplicas: cfg.WaitReplicas, Reload: cfg.ReplicaPoll, Timeout: cfg.Timeout,
+		Barrier: barrier, Connected: connected, Observe: cfg.Observe,
+	}
+}
+
 // begin learns what is there before the store is used.
 func (s *Store) begin(ctx context.Context) error {
 	if err := s.lookAtServers(ctx); err != nil {
-		return s.unavailable("connecting", err)
+		return conn.Unavailable("connecting", err)
 	}
 	in, err := s.Install(ctx)
 	switch {
@@ -167,9 +165,8 @@ func (s *Store) SetFormat(format int) { s.format.Store(int32(format)) }
 // Close implements store.Store.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
-		s.closed.Store(true)
 		s.stop()
-		s.servers.close()
+		s.conn.Close()
 		s.running.Wait()
 	})
 	return nil
@@ -192,7 +189,7 @@ func (s *Store) parseInstall(raw string) (*installRecord, error) {
 	in := installRecord{raw: raw}
 	record, err := s.opened(seal.Install, nil, raw)
 	if err != nil {
-		return nil, s.malformed("the install", err)
+		return nil, malformed("the install", err)
 	}
 	if err := json.Unmarshal(record, &in.Install); err != nil || in.ID == "" {
 		return nil, fmt.Errorf("%w: the install record is not one of Signet's", store.ErrUnavailable)
@@ -218,9 +215,9 @@ func (s *Store) know(raw string) error {
 		known = found
 	}
 	if known.raw != raw {
-		s.foreign.Store(true)
+		s.conn.Refuse(errForeign)
 		return fmt.Errorf("%w: Redis holds install %s under %q now and this server belongs to %s", store.ErrUnavailable, found.ID, s.cfg.Prefix, known.ID)
 	}
-	s.foreign.Store(false)
+	s.conn.Refuse(nil)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 	"signet/store/redis/redistest"
 )
 
@@ -75,7 +76,7 @@ func TestForeignInstall(t *testing.T) {
 	if swapped, err := s.SwapKeyring(t.Context(), 0, 8, []byte("sealed")); swapped || !isUnavailable(err) {
 		t.Errorf("SwapKeyring: got %v and error %v, want ErrUnavailable", swapped, err)
 	}
-	s.foreign.Store(false) // as it is where nothing was written
+	s.conn.Refuse(nil) // as it is where nothing was written
 	if _, _, err := s.LoadKeyring(t.Context()); !isUnavailable(err) {
 		t.Errorf("LoadKeyring: got error %v, want ErrUnavailable", err)
 	}
@@ -145,7 +146,7 @@ func TestFrozenNodes(t *testing.T) {
 		subjects[i].user.Username, subjects[i].client.ID = fmt.Sprint("user-", i), fmt.Sprint("client-", i)
 		owners[subjects[i].user.ID] = cluster.NodeForSlot(redistest.KeySlot(keyspace("signet").user(subjects[i].user.ID)))
 	}
-	s := openPopulated(t, Config{Mode: Cluster, Addrs: cluster.Addrs(), PoolSize: 100}, subjects...)
+	s := openPopulated(t, Config{Mode: conn.Cluster, Addrs: cluster.Addrs(), PoolSize: 100}, subjects...)
 	frozen := owners[subjects[0].user.ID]
 	frozen.Freeze()
 	for _, x := range subjects {

@@ -15,6 +15,7 @@ import (
 
 	"signet/store"
 	"signet/store/codec"
+	"signet/store/redis/conn"
 )
 
 // A change and the audit trail are in different slots, so no script can write both. The script of the change keeps the
@@ -25,24 +26,31 @@ import (
 // noEvent is the last argument of a script that begins with outbox.lua, where there is no event.
 const noEvent = ""
 
+// auditedCall is a call of a script that begins with outbox.lua.
+type auditedCall struct {
+	*conn.Call
+	events  []*store.Event // that the script keeps in the outbox, its last key
+	entries []string       // their names
+}
+
 // keep calls a script that begins with outbox.lua. It keeps the events of the context, if there are any.
-func (s *Store) keep(ctx context.Context, sc *script, keys []string, args ...any) (*call, error) {
+func (s *Store) keep(ctx context.Context, sc *conn.Script, keys []string, args ...any) (auditedCall, error) {
 	events := store.EventsOf(ctx)
 	if len(events) == 0 {
-		return sc.call(keys, append(args, noEvent)...), nil
+		return auditedCall{Call: sc.Call(keys, append(args, noEvent)...)}, nil
 	}
 	tag := tagOf(keys[0])
 	names, entries := make([]string, len(events)), make([]string, len(events))
 	for i, e := range events {
 		field, entry, err := encodeEntry(*e)
 		if err != nil {
-			return nil, err
+			return auditedCall{}, err
 		}
 		names[i], entries[i] = tag+"/"+field, entry
 	}
-	c := sc.call(append(keys, s.key.outbox(tag)), append(args, strings.Join(entries, "\n"))...)
-	c.keeps, c.events, c.entries = true, events, names
-	return c, nil
+	c := sc.Call(append(keys, s.key.outbox(tag)), append(args, strings.Join(entries, "\n"))...)
+	c.LastKeyOptional() // an outbox is empty most of the time
+	return auditedCall{c, events, names}, nil
 }
 
 // encodeEntry gives an event a field, and encodes both for outbox.lua: JSON has no line breaks.
@@ -57,26 +65,13 @@ func encodeEntry(e store.Event) (field, entry string, err error) {
 }
 
 // kept names the entries in the events where the call has made the change.
-func (c *call) kept(changed bool) {
-	if !changed || !c.keeps {
+func (c auditedCall) kept(changed bool) {
+	if !changed || c.LastKeyDropped() {
 		return
 	}
 	for i, e := range c.events {
 		e.Outbox = c.entries[i]
 	}
-}
-
-// forgetEvents lets the call go on without its events. In a slot that is on its way to another server, a script whose keys
-// are not all there has to wait until the slot has moved, and an outbox is empty most of the time.
-func (c *call) forgetEvents() {
-	if !c.keeps {
-		return
-	}
-	const before = 3 // evalsha, sha, how many keys
-	keys, _ := c.args[before-1].(int)
-	c.args = slices.Delete(slices.Clone(c.args), before+keys-1, before+keys)
-	c.args[before-1], c.args[len(c.args)-1] = keys-1, noEvent
-	c.keeps = false
 }
 
 // rotationEntry is what rotate.lua needs of the event of a rotation; the rest is in its other arguments.
@@ -144,7 +139,7 @@ func (s *Store) KeepEvent(ctx context.Context, e *store.Event) error {
 		return err
 	}
 	const tag = "a"
-	if err := s.doDurably(ctx, "keeping an audit event", keepEventScript.call([]string{s.key.outbox(tag)}, entry)); err != nil {
+	if err := s.conn.DoDurably(ctx, "keeping an audit event", keepEventScript.Call([]string{s.key.outbox(tag)}, entry)); err != nil {
 		return err
 	}
 	e.Outbox = tag + "/" + field
@@ -163,11 +158,11 @@ func (s *Store) DropEvents(ctx context.Context, outbox []string) error {
 	if len(fields) == 0 {
 		return s.ready(ctx)
 	}
-	var calls []*call
+	var calls []*conn.Call
 	for key, fields := range fields {
-		calls = append(calls, write("hdel", key, fields...))
+		calls = append(calls, conn.Write("hdel", key, fields...))
 	}
-	return s.do(ctx, "emptying the outbox", calls...)
+	return s.conn.Do(ctx, "emptying the outbox", calls...)
 }
 
 // outboxWalk goes through the outboxes of a server. It is apart from that of the sessions, which does more at each key.
@@ -210,19 +205,19 @@ func (s *Store) keptEvents(ctx context.Context, keys []string, now time.Time, ag
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	calls := make([]*call, len(keys))
+	calls := make([]*conn.Call, len(keys))
 	for i, key := range keys {
-		calls[i] = keptEventsScript.call([]string{key}, s.callersTime(now), age.Milliseconds())
+		calls[i] = keptEventsScript.Call([]string{key}, s.callersTime(now), age.Milliseconds())
 	}
-	if err := s.do(ctx, "reading the outbox", calls...); err != nil {
+	if err := s.conn.Do(ctx, "reading the outbox", calls...); err != nil {
 		return nil, err
 	}
 	for i, key := range keys {
-		entries := calls[i].list()
+		entries := calls[i].List()
 		for at := 0; at+1 < len(entries); at += 2 {
 			e, err := s.keptEvent(key, entries[at], entries[at+1])
 			if err != nil {
-				s.log.Warn("an audit event cannot be read", slog.Any("error", s.malformed("an entry of "+key, err)))
+				s.log.Warn("an audit event cannot be read", slog.Any("error", malformed("an entry of "+key, err)))
 				continue
 			}
 			events = append(events, e)
@@ -240,19 +235,19 @@ func (s *Store) notAppended(ctx context.Context, events []store.Event) ([]store.
 	for _, e := range events {
 		names = append(names, e.Outbox)
 	}
-	var calls []*call
+	var calls []*conn.Call
 	for _, key := range s.key.trail()[len(s.key.audit()):] {
-		calls = append(calls, command(key, append([]any{"hmget", key}, names...)...))
+		calls = append(calls, conn.Command(key, append([]any{"hmget", key}, names...)...))
 	}
-	if err := s.do(ctx, "reading the audit trail", calls...); err != nil {
+	if err := s.conn.Do(ctx, "reading the audit trail", calls...); err != nil {
 		return nil, err
 	}
 	appended := func(i int) bool {
-		return slices.ContainsFunc(calls, func(c *call) bool { return c.list()[i] != "" })
+		return slices.ContainsFunc(calls, func(c *conn.Call) bool { return c.List()[i] != "" })
 	}
 	for _, c := range calls {
-		if len(c.list()) != len(events) {
-			return nil, s.malformed("the audit trail", errReply)
+		if len(c.List()) != len(events) {
+			return nil, malformed("the audit trail", conn.ErrReply)
 		}
 	}
 	var list []store.Event

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
 	"signet/store/redis/redistest"
 )
 
@@ -65,7 +66,7 @@ func TestOutboxOfADeadReplica(t *testing.T) {
 	server.Do(append([]any{"hset", key}, entries...)...)
 
 	now := time.Now().Add(2 * store.OutboxAfter)
-	node, err := s.servers.nodeFor(t.Context(), key)
+	node, err := s.conn.Node(t.Context(), key)
 	must(t, err)
 	s.sweeper.outboxes, other.sweeper.outboxes = map[string]uint64{}, map[string]uint64{}
 	var sweeps sync.WaitGroup
@@ -130,7 +131,7 @@ func TestExportOfTheOutbox(t *testing.T) {
 func TestEventWhileSlotMoves(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 2, 0)
-	s := mustOpen(t, rest(Config{Mode: Cluster, Addrs: cluster.Addrs(), Timeout: 10 * time.Second, Prefix: newPrefix()}))
+	s := mustOpen(t, rest(Config{Mode: conn.Cluster, Addrs: cluster.Addrs(), Timeout: 10 * time.Second, Prefix: newPrefix()}))
 	const slot = 99
 	u := seedUserAs(t, s, userIn(slot))
 	change := func(where string) {

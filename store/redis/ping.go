@@ -3,6 +3,8 @@ package redis
 import (
 	"context"
 	"errors"
+
+	"signet/store/redis/conn"
 )
 
 // Ping implements store.Store. It writes a key that means nothing, by a script as requests do: a
@@ -10,22 +12,22 @@ import (
 // this user run scripts, is not ready. In a cluster it asks one server;
 // the others are known from the last look at them.
 func (s *Store) Ping(ctx context.Context) error {
-	install := command(s.key.install(), "get", s.key.install())
-	probe := probeScript.call([]string{s.key.probe()})
-	if err := s.send(ctx, "checking", install, probe); err != nil {
+	install := conn.Command(s.key.install(), "get", s.key.install())
+	probe := probeScript.Call([]string{s.key.probe()})
+	if err := s.conn.DoAnyway(ctx, "checking", install, probe); err != nil {
 		return err
 	}
-	if raw, found := install.text(); found {
+	if raw, found := install.Text(); found {
 		if err := s.know(raw); err != nil {
 			return err
 		}
 	} else if s.install.Load() != nil {
-		return s.unavailable("checking", errors.New("the install is gone: was Redis wiped? The keyring is written back with the next poll"))
+		return conn.Unavailable("checking", errors.New("the install is gone: was Redis wiped? The keyring is written back with the next poll"))
 	}
 	s.watch.mu.Lock()
 	defer s.watch.mu.Unlock()
 	if err := s.watch.failed; err != nil {
-		return s.unavailable("looking at the servers", err)
+		return conn.Unavailable("looking at the servers", err)
 	}
 	return nil
 }

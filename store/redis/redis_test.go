@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"signet/store"
+	"signet/store/redis/conn"
 	"signet/store/redis/redistest"
 	"signet/store/seal"
 	"signet/store/storetest"
@@ -64,7 +65,7 @@ func TestContractOfFormat1(t *testing.T) {
 func TestContractOnCluster(t *testing.T) {
 	cluster := redistest.StartCluster(t, 3, 0)
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
-		return backend(t, Config{Mode: Cluster, Addrs: cluster.Addrs()})
+		return backend(t, Config{Mode: conn.Cluster, Addrs: cluster.Addrs()})
 	})
 }
 
@@ -72,7 +73,7 @@ func TestContractOnCluster(t *testing.T) {
 func TestContractThroughSentinel(t *testing.T) {
 	sentinels := redistest.StartSentinel(t, redistest.SentinelConfig{})
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
-		return backend(t, Config{Mode: Sentinel, Addrs: sentinels.Addrs(), Master: sentinels.MasterName(), WaitReplicas: 1})
+		return backend(t, Config{Mode: conn.Sentinel, Addrs: sentinels.Addrs(), Master: sentinels.MasterName(), WaitReplicas: 1})
 	})
 }
 
@@ -121,11 +122,7 @@ func (s *Store) injectFault(at storetest.Fault) (clear func()) {
 	hook := &faultHook{at: at}
 	hook.on.Store(true)
 	add := func(_ context.Context, node *redis.Client) error { node.AddHook(hook); return nil }
-	if s.servers.single != nil {
-		_ = add(context.Background(), s.servers.single)
-	} else {
-		_ = s.servers.cluster.ForEachMaster(context.Background(), add)
-	}
+	_ = s.conn.EachMaster(context.Background(), add)
 	return func() { hook.on.Store(false) }
 }
 

@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 // recordKinds are the keys that hold what a server does not put back by itself: everything but the
@@ -27,18 +28,18 @@ func (s *Store) Refill(ctx context.Context, records iter.Seq2[store.Record, erro
 	if err := s.fill(ctx, records); err != nil {
 		return err
 	}
-	return s.doDurably(ctx, "ending the refill", write("del", s.key.importing()))
+	return s.conn.DoDurably(ctx, "ending the refill", conn.Write("del", s.key.importing()))
 }
 
 // makeRoomForRecords refuses a store with records, unless they are what an import or refill has left.
 func (s *Store) makeRoomForRecords(ctx context.Context) error {
-	unfinished := command(s.key.install(), "exists", s.key.importing())
-	if err := s.do(ctx, "looking whether the store is empty", unfinished); err != nil {
+	unfinished := conn.Command(s.key.install(), "exists", s.key.importing())
+	if err := s.conn.Do(ctx, "looking whether the store is empty", unfinished); err != nil {
 		return err
 	}
 	for _, kind := range recordKinds {
 		err := s.eachKey(ctx, kind, func(keys []string) error {
-			if unfinished.number() == 0 {
+			if unfinished.Number() == 0 {
 				return fmt.Errorf("the store holds clients, users or sessions, such as %q: %w", keys[0], store.ErrExists)
 			}
 			return s.unlink(ctx, keys)
@@ -47,16 +48,16 @@ func (s *Store) makeRoomForRecords(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.doDurably(ctx, "beginning the refill", write("set", s.key.importing(), rand.Text()))
+	return s.conn.DoDurably(ctx, "beginning the refill", conn.Write("set", s.key.importing(), rand.Text()))
 }
 
 func (s *Store) unlink(ctx context.Context, keys []string) error {
-	calls := make([]*call, 0, len(keys))
+	calls := make([]*conn.Call, 0, len(keys))
 	for _, key := range keys {
-		calls = append(calls, write("unlink", key))
+		calls = append(calls, conn.Write("unlink", key))
 	}
 	if len(calls) == 0 {
 		return nil
 	}
-	return s.do(ctx, "deleting what an import has left", calls...)
+	return s.conn.Do(ctx, "deleting what an import has left", calls...)
 }

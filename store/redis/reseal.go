@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 var _ store.Sealer = (*Store)(nil)
@@ -31,11 +32,11 @@ func (s *Store) rewriteInstall(ctx context.Context, change func(*store.Install))
 		if raw == was.raw {
 			return nil
 		}
-		swap := rewriteScript.call([]string{s.key.install()}, was.raw, raw)
+		swap := rewriteScript.Call([]string{s.key.install()}, was.raw, raw)
 		if err := s.doAndTell(ctx, "changing the install", ofKeyring(), swap); err != nil {
 			return err
 		}
-		if swap.number() == 1 {
+		if swap.Number() == 1 {
 			return s.know(raw)
 		}
 	}
@@ -74,11 +75,11 @@ func (r *resealing) current(raw string) bool {
 
 func (r *resealing) clients(ctx context.Context) error {
 	key := r.key.clients()[0]
-	all := command(key, "hgetall", key)
-	if err := r.do(ctx, "listing clients", all); err != nil {
+	all := conn.Command(key, "hgetall", key)
+	if err := r.conn.Do(ctx, "listing clients", all); err != nil {
 		return err
 	}
-	fields := all.list()
+	fields := all.List()
 	for i := 0; i+1 < len(fields); i += 2 {
 		id, raw := fields[i], fields[i+1]
 		if r.current(raw) {
@@ -92,11 +93,11 @@ func (r *resealing) clients(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		update := updateClientScript.call(r.key.clients(), id, raw, after, rand.Text(), noEvent)
+		update := updateClientScript.Call(r.key.clients(), id, raw, after, rand.Text(), noEvent)
 		if err := r.doAndTell(ctx, "sealing a client", ofClient(id), update); err != nil {
 			return err
 		}
-		if outcome, _ := update.text(); outcome == "ok" {
+		if outcome, _ := update.Text(); outcome == "ok" {
 			r.done.Sealed++
 		}
 	}
@@ -108,10 +109,10 @@ func (r *resealing) clients(ctx context.Context) error {
 func (r *resealing) part(ctx context.Context, part int) error {
 	for after := ""; ; {
 		names := r.namesAfter(part, after, exportPage)
-		if err := r.do(ctx, "listing usernames", names); err != nil {
+		if err := r.conn.Do(ctx, "listing usernames", names); err != nil {
 			return err
 		}
-		page := names.list()
+		page := names.List()
 		if err := r.names(ctx, page); err != nil {
 			return err
 		}
@@ -129,15 +130,15 @@ func (r *resealing) names(ctx context.Context, names []string) error {
 	}
 	var ids []store.UserID
 	var users []string
-	var calls []*call
+	var calls []*conn.Call
 	err := r.getStrings(ctx, "looking up usernames", keys, func(i int, raw string) error {
 		n, err := r.decodeName(names[i], raw)
 		if err != nil {
-			return r.malformed(fmt.Sprintf("username %q", names[i]), err)
+			return malformed(fmt.Sprintf("username %q", names[i]), err)
 		}
 		ids, users = append(ids, n.UserID), append(users, r.key.user(n.UserID))
 		if !r.current(raw) {
-			calls = append(calls, rewriteScript.call([]string{keys[i]}, raw, r.encodeName(names[i], n)))
+			calls = append(calls, rewriteScript.Call([]string{keys[i]}, raw, r.encodeName(names[i], n)))
 		}
 		return nil
 	})
@@ -147,21 +148,21 @@ func (r *resealing) names(ctx context.Context, names []string) error {
 	err = r.getStrings(ctx, "reading users", users, func(i int, raw string) error {
 		u, err := r.decodeUser(ids[i], raw)
 		if err != nil {
-			return r.malformed("user "+ids[i].String(), err)
+			return malformed("user "+ids[i].String(), err)
 		}
 		if !r.current(raw) {
-			calls = append(calls, rewriteScript.call([]string{users[i]}, raw, r.encodeUser(u)))
+			calls = append(calls, rewriteScript.Call([]string{users[i]}, raw, r.encodeUser(u)))
 		}
 		return nil
 	})
 	if err != nil || len(calls) == 0 {
 		return err
 	}
-	if err := r.doDurably(ctx, "sealing users", calls...); err != nil {
+	if err := r.conn.DoDurably(ctx, "sealing users", calls...); err != nil {
 		return err
 	}
 	for _, c := range calls {
-		r.done.Sealed += int(c.number())
+		r.done.Sealed += int(c.Number())
 	}
 	r.progress(r.done)
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"signet/store"
 	"signet/store/codec"
+	"signet/store/redis/conn"
 )
 
 // RevokeToken implements store.Revocations. The mark goes by itself when it no longer matters.
@@ -23,24 +24,24 @@ func (s *Store) RevokeToken(ctx context.Context, jti string, until time.Time) er
 	if err != nil {
 		return err
 	}
-	err = s.doAndTell(ctx, "revoking a token", ended{JTI: jti, NotBefore: until}.message(), revoke)
-	if revoke.cmd != nil && sent(revoke.cmd.Err()) {
+	err = s.doAndTell(ctx, "revoking a token", ended{JTI: jti, NotBefore: until}.message(), revoke.Call)
+	if revoke.MayHaveRun() {
 		s.journal.tokenRevoked(jti, until)
 	}
-	revoke.kept(err == nil && revoke.number() == 1)
+	revoke.kept(err == nil && revoke.Number() == 1)
 	return err
 }
 
 // TokenState implements store.Revocations, in one round trip.
 func (s *Store) TokenState(ctx context.Context, ref store.TokenRef) (store.TokenState, error) {
-	var calls []*call
-	ask := func(key string, args ...any) *call {
-		c := command(key, args...)
+	var calls []*conn.Call
+	ask := func(key string, args ...any) *conn.Call {
+		c := conn.Command(key, args...)
 		calls = append(calls, c)
 		return c
 	}
 	revoked := ask(s.key.revoked(ref.JTI), "exists", s.key.revoked(ref.JTI))
-	var user, session *call
+	var user, session *conn.Call
 	if !ref.UserID.IsZero() {
 		key := s.key.user(ref.UserID)
 		user = ask(key, "get", key)
@@ -48,10 +49,10 @@ func (s *Store) TokenState(ctx context.Context, ref store.TokenRef) (store.Token
 	if !ref.SessionID.IsZero() {
 		session = ask(s.key.user(ref.UserID), "hget", s.key.sessions(ref.UserID), ref.SessionID[:])
 	}
-	if err := s.do(ctx, "looking up a token", calls...); err != nil {
+	if err := s.conn.Do(ctx, "looking up a token", calls...); err != nil {
 		return store.TokenState{}, err
 	}
-	state := store.TokenState{Revoked: revoked.number() != 0 || s.journal.hasToken(ref.JTI), Live: true}
+	state := store.TokenState{Revoked: revoked.Number() != 0 || s.journal.hasToken(ref.JTI), Live: true}
 	if err := s.readTokenUser(&state, ref, user); err != nil {
 		return store.TokenState{}, err
 	}
@@ -61,34 +62,34 @@ func (s *Store) TokenState(ctx context.Context, ref store.TokenRef) (store.Token
 	return state, nil
 }
 
-func (s *Store) readTokenUser(state *store.TokenState, ref store.TokenRef, user *call) error {
+func (s *Store) readTokenUser(state *store.TokenState, ref store.TokenRef, user *conn.Call) error {
 	if user == nil {
 		return nil
 	}
-	raw, found := user.text()
+	raw, found := user.Text()
 	if !found {
 		state.Live = false
 		return nil
 	}
 	u, err := s.decodeUser(ref.UserID, raw)
 	if err != nil {
-		return s.malformed("user "+ref.UserID.String(), err)
+		return malformed("user "+ref.UserID.String(), err)
 	}
 	state.User = u
 	return nil
 }
 
-func (s *Store) readTokenSession(state *store.TokenState, ref store.TokenRef, session *call) (err error) {
+func (s *Store) readTokenSession(state *store.TokenState, ref store.TokenRef, session *conn.Call) (err error) {
 	if session == nil {
 		return nil
 	}
-	raw, found := session.text()
+	raw, found := session.Text()
 	if !found || s.journal.hasSession(ref.SessionID) {
 		state.Live = false
 		return nil
 	}
 	if state.Session, err = codec.DecodeSession(ref.UserID, ref.SessionID, []byte(raw), ""); err != nil {
-		return s.malformed("session "+ref.SessionID.String(), err)
+		return malformed("session "+ref.SessionID.String(), err)
 	}
 	if s.journal.hasEnded(state.Session) {
 		state.Live, state.Session = false, store.Session{}

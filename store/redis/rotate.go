@@ -7,6 +7,7 @@ import (
 
 	"signet/store"
 	"signet/store/codec"
+	"signet/store/redis/conn"
 )
 
 // Rotate implements store.Sessions, in one round trip, or in two where the outcome has an audit event. The decision is that of store.Decide, in
@@ -22,10 +23,10 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
-	word, records := rotate.outcome()
+	word, records := rotate.Outcome()
 	outcome, known := outcomes[word]
 	if !known {
-		return store.Session{}, store.User{}, store.Gone, s.strange("rotating a session", word)
+		return store.Session{}, store.User{}, store.Gone, unexpectedReply("rotating a session", word)
 	}
 	switch {
 	case outcome.GoesOn():
@@ -41,7 +42,7 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 	if outcome == store.Reused && len(records) == 1 {
 		was, err := codec.DecodeSession(r.UserID, r.SessionID, []byte(records[0]), r.ClientID)
 		if err != nil {
-			return store.Session{}, store.User{}, store.Gone, s.malformed("session "+r.SessionID.String(), err)
+			return store.Session{}, store.User{}, store.Gone, malformed("session "+r.SessionID.String(), err)
 		}
 		return was, store.User{}, outcome, nil
 	}
@@ -49,7 +50,7 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 }
 
 // sendRotation asks once more, with the event, where the outcome of a rotation has one.
-func (s *Store) sendRotation(ctx context.Context, r store.Rotation) (*call, error) {
+func (s *Store) sendRotation(ctx context.Context, r store.Rotation) (*conn.Call, error) {
 	keys := s.key.userAndSessions(r.UserID)
 	args := append(make([]any, 0, 17), r.SessionID[:], r.ClientID, r.Generation, s.callersTime(r.Now),
 		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.Format(),
@@ -58,12 +59,12 @@ func (s *Store) sendRotation(ctx context.Context, r store.Rotation) (*call, erro
 	if r.RequestID == "" {
 		args = append(args, noEvent)
 	}
-	rotate := rotateScript.call(keys, args...)
-	err := s.do(ctx, "rotating a session", rotate)
-	if word, _ := rotate.outcome(); err == nil && word == "again" {
-		rotate = rotateScript.call(append(keys, s.key.outbox(userTag(r.UserID))), append(args, rotationEntry(r))...)
-		rotate.keeps = true
-		err = s.do(ctx, "rotating a session", rotate)
+	rotate := rotateScript.Call(keys, args...)
+	err := s.conn.Do(ctx, "rotating a session", rotate)
+	if word, _ := rotate.Outcome(); err == nil && word == "again" {
+		rotate = rotateScript.Call(append(keys, s.key.outbox(userTag(r.UserID))), append(args, rotationEntry(r))...)
+		rotate.LastKeyOptional()
+		err = s.conn.Do(ctx, "rotating a session", rotate)
 	}
 	return rotate, err
 }

@@ -1,41 +1,12 @@
 package redis
 
 import (
-	"crypto/sha1"
 	_ "embed"
-	"encoding/hex"
 
-	"github.com/redis/go-redis/v9"
-
-	"signet/store"
+	"signet/store/redis/conn"
 )
 
-// script is an atomic step. Its keys are in one slot.
-type script struct {
-	source  string
-	sha     string
-	answers shape
-	changes bool // it begins with deadline.lua
-}
-
-// newReadScript makes one that only reads.
-func newReadScript(source string, answers shape) *script {
-	sum := sha1.Sum([]byte(source)) // how Redis names scripts; nothing rests on it
-	return &script{source: source, sha: hex.EncodeToString(sum[:]), answers: answers}
-}
-
-// newScript makes a script that changes something.
-func newScript(source string, answers shape) *script {
-	sc := newReadScript(deadlineLua+source, answers)
-	sc.changes = true
-	return sc
-}
-
 var (
-	//go:embed script/deadline.lua
-	deadlineLua string
-	//go:embed script/write.lua
-	writeLua string
 	//go:embed script/record.lua
 	recordLua string
 	//go:embed script/rotate.lua
@@ -93,85 +64,32 @@ var (
 	//go:embed script/revoke_session.lua
 	revokeSessionLua string
 
-	rotateScript        = newScript(recordLua+rotateLua, listReply)
-	startSessionScript  = newScript(outboxLua+recordLua+startSessionLua, listReply)
-	sweepSessionsScript = newScript(recordLua+sweepSessionsLua, listReply)
-	updateUserScript    = newScript(outboxLua+recordLua+updateUserLua, listReply)
-	deleteUserScript    = newScript(outboxLua+deleteUserLua, textReply)
-	revokeSessionScript = newScript(outboxLua+revokeSessionLua, numberReply)
+	rotateScript        = conn.NewScript(recordLua+rotateLua, conn.ListReply)
+	startSessionScript  = conn.NewScript(outboxLua+recordLua+startSessionLua, conn.ListReply)
+	sweepSessionsScript = conn.NewScript(recordLua+sweepSessionsLua, conn.ListReply)
+	updateUserScript    = conn.NewScript(outboxLua+recordLua+updateUserLua, conn.ListReply)
+	deleteUserScript    = conn.NewScript(outboxLua+deleteUserLua, conn.TextReply)
+	revokeSessionScript = conn.NewScript(outboxLua+revokeSessionLua, conn.NumberReply)
 
-	takeNameScript           = newScript(outboxLua+takeNameLua, textReply)
-	freeNameScript           = newScript(freeNameLua, numberReply)
-	announceCredentialScript = newScript(announceCredentialLua, numberReply)
-	copyCredentialScript     = newScript(copyCredentialLua, numberReply)
+	takeNameScript           = conn.NewScript(outboxLua+takeNameLua, conn.TextReply)
+	freeNameScript           = conn.NewScript(freeNameLua, conn.NumberReply)
+	announceCredentialScript = conn.NewScript(announceCredentialLua, conn.NumberReply)
+	copyCredentialScript     = conn.NewScript(copyCredentialLua, conn.NumberReply)
 
-	createClientScript = newScript(outboxLua+createClientLua, textReply)
-	rewriteScript      = newScript(rewriteLua, numberReply)
-	updateClientScript = newScript(outboxLua+updateClientLua, textReply)
-	deleteClientScript = newScript(outboxLua+deleteClientLua, textReply)
+	createClientScript = conn.NewScript(outboxLua+createClientLua, conn.TextReply)
+	rewriteScript      = conn.NewScript(rewriteLua, conn.NumberReply)
+	updateClientScript = conn.NewScript(outboxLua+updateClientLua, conn.TextReply)
+	deleteClientScript = conn.NewScript(outboxLua+deleteClientLua, conn.TextReply)
 
-	swapKeyringScript  = newScript(outboxLua+swapKeyringLua, textReply)
-	revokeTokenScript  = newScript(outboxLua+revokeTokenLua, numberReply)
-	appendEventsScript = newScript(appendEventsLua, numberReply)
-	keepEventScript    = newScript(outboxLua+keepEventLua, numberReply)
-	keptEventsScript   = newScript(recordLua+keptEventsLua, listReply)
-	allowScript        = newScript(tallyLua+allowLua, listReply)
-	decideScript       = newScript(tallyLua+decideLua, listReply)
-	readEventsScript   = newReadScript(readEventsLua, nestedReply)
-	noteMastersScript  = newScript(noteMastersLua, numberReply)
-	recordLossScript   = newScript(recordLossLua, numberReply)
-	probeScript        = newScript(probeLua, textReply)
-	writeScript        = newScript(writeLua, noReply) // the shape is that of the command
+	swapKeyringScript  = conn.NewScript(outboxLua+swapKeyringLua, conn.TextReply)
+	revokeTokenScript  = conn.NewScript(outboxLua+revokeTokenLua, conn.NumberReply)
+	appendEventsScript = conn.NewScript(appendEventsLua, conn.NumberReply)
+	keepEventScript    = conn.NewScript(outboxLua+keepEventLua, conn.NumberReply)
+	keptEventsScript   = conn.NewScript(recordLua+keptEventsLua, conn.ListReply)
+	allowScript        = conn.NewScript(tallyLua+allowLua, conn.ListReply)
+	decideScript       = conn.NewScript(tallyLua+decideLua, conn.ListReply)
+	readEventsScript   = conn.NewReadScript(readEventsLua, conn.NestedReply)
+	noteMastersScript  = conn.NewScript(noteMastersLua, conn.NumberReply)
+	recordLossScript   = conn.NewScript(recordLossLua, conn.NumberReply)
+	probeScript        = conn.NewScript(probeLua, conn.TextReply)
 )
-
-// call is one command or script on its way. All its keys are in the slot of key.
-type call struct {
-	key      string
-	args     []any
-	shape    shape
-	script   *script // nil: a plain command
-	confirm  bool    // it is about the calls before it: where one of them goes again, so does this
-	optional bool    // the others are good without it
-	cmd      *redis.Cmd
-
-	keeps   bool           // the last key is an outbox, and the last argument what the script keeps there
-	events  []*store.Event // that it keeps; none of a rotation
-	entries []string       // their names
-}
-
-// command calls a command whose first key, as the router must know it, is key.
-func command(key string, args ...any) *call {
-	name, _ := args[0].(string)
-	return &call{key: key, args: args, shape: shapes[name]}
-}
-
-// write calls a command that writes its first argument, by a script, so that it has a deadline.
-func write(name, key string, args ...any) *call {
-	c := writeScript.call([]string{key}, append([]any{name}, args...)...)
-	c.shape = shapes[name]
-	return c
-}
-
-func (sc *script) call(keys []string, args ...any) *call {
-	all := make([]any, 0, 3+len(keys)+len(args))
-	all = append(all, "evalsha", sc.sha, len(keys))
-	for _, key := range keys {
-		all = append(all, key)
-	}
-	return &call{key: keys[0], args: append(all, args...), shape: sc.answers, script: sc}
-}
-
-// sent are the arguments as they go to a server with that clock.
-func (c *call) sent(d deadline) []any {
-	if c.script == nil || !c.script.changes {
-		return c.args
-	}
-	return append(c.args[:len(c.args):len(c.args)], d)
-}
-
-// whole sends the script itself instead of its name, where the call is one.
-func (c *call) whole() {
-	if c.script != nil {
-		c.args[0], c.args[1] = "eval", c.script.source
-	}
-}

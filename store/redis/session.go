@@ -12,6 +12,7 @@ import (
 
 	"signet/store"
 	"signet/store/codec"
+	"signet/store/redis/conn"
 )
 
 // StartSession implements store.Sessions.
@@ -20,18 +21,18 @@ func (s *Store) StartSession(ctx context.Context, in store.Session, b store.Boun
 	if err != nil {
 		return store.Session{}, store.User{}, err
 	}
-	if err := s.do(ctx, "starting a session", start); err != nil {
+	if err := s.conn.Do(ctx, "starting a session", start.Call); err != nil {
 		return store.Session{}, store.User{}, err
 	}
-	session, user, err := s.started(in, start)
+	session, user, err := s.started(in, start.Call)
 	start.kept(err == nil)
 	return session, user, err
 }
 
 // startCall takes the epoch of the user in addition, for a session that began in another store.
-func (s *Store) startCall(ctx context.Context, in store.Session, b store.Bounds, epoch ...any) (*call, error) {
+func (s *Store) startCall(ctx context.Context, in store.Session, b store.Bounds, epoch ...any) (auditedCall, error) {
 	if in.ID.IsZero() || in.UserID.IsZero() || in.ClientID == "" {
-		return nil, errors.New("starting a session: its id, user or client is missing")
+		return auditedCall{}, errors.New("starting a session: its id, user or client is missing")
 	}
 	now := "" // it has begun before
 	if in.RotatedAt.IsZero() {
@@ -43,8 +44,8 @@ func (s *Store) startCall(ctx context.Context, in store.Session, b store.Bounds,
 	return s.keep(ctx, startSessionScript, s.key.userAndSessions(in.UserID), append(args, epoch...)...)
 }
 
-func (s *Store) started(in store.Session, start *call) (store.Session, store.User, error) {
-	word, records := start.outcome()
+func (s *Store) started(in store.Session, start *conn.Call) (store.Session, store.User, error) {
+	word, records := start.Outcome()
 	switch word {
 	case "ok":
 		return s.decodeBoth(in, records)
@@ -55,22 +56,22 @@ func (s *Store) started(in store.Session, start *call) (store.Session, store.Use
 	case "not found":
 		return store.Session{}, store.User{}, fmt.Errorf("starting a session: user %s: %w", in.UserID, store.ErrNotFound)
 	default:
-		return store.Session{}, store.User{}, s.strange("starting a session", word)
+		return store.Session{}, store.User{}, unexpectedReply("starting a session", word)
 	}
 }
 
 // decodeBoth reads the session and the user that a script answers.
 func (s *Store) decodeBoth(in store.Session, records []string) (store.Session, store.User, error) {
 	if len(records) != 2 {
-		return store.Session{}, store.User{}, s.malformed("session "+in.ID.String(), errReply)
+		return store.Session{}, store.User{}, malformed("session "+in.ID.String(), conn.ErrReply)
 	}
 	session, err := codec.DecodeSession(in.UserID, in.ID, []byte(records[0]), in.ClientID)
 	if err != nil {
-		return store.Session{}, store.User{}, s.malformed("session "+in.ID.String(), err)
+		return store.Session{}, store.User{}, malformed("session "+in.ID.String(), err)
 	}
 	u, err := s.decodeUser(in.UserID, records[1])
 	if err != nil {
-		return store.Session{}, store.User{}, s.malformed("user "+in.UserID.String(), err)
+		return store.Session{}, store.User{}, malformed("user "+in.UserID.String(), err)
 	}
 	return session, u, nil
 }
@@ -81,9 +82,9 @@ func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.S
 	if err != nil {
 		return false, err
 	}
-	err = s.doAndTell(ctx, "revoking a session", ended{User: user, Session: id}.message(), del)
-	existed := del.number() == 1
-	if del.done() { // also where the answer to the first time was lost, and nothing is left to delete
+	err = s.doAndTell(ctx, "revoking a session", ended{User: user, Session: id}.message(), del.Call)
+	existed := del.Number() == 1
+	if del.Done() { // also where the answer to the first time was lost, and nothing is left to delete
 		s.journal.sessionEnded(user, id)
 	}
 	del.kept(existed && err == nil)
@@ -105,11 +106,11 @@ func (s *Store) RevokeSessions(ctx context.Context, user store.UserID) (int, err
 // ListSessions implements store.Sessions.
 func (s *Store) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) ([]store.Session, error) {
 	key := s.key.sessions(user)
-	all := command(key, "hgetall", key)
-	if err := s.do(ctx, "listing sessions", all); err != nil {
+	all := conn.Command(key, "hgetall", key)
+	if err := s.conn.Do(ctx, "listing sessions", all); err != nil {
 		return nil, err
 	}
-	list, err := s.decodeSessions(user, all.list())
+	list, err := s.decodeSessions(user, all.List())
 	if err != nil {
 		return nil, err
 	}
@@ -122,11 +123,11 @@ func (s *Store) decodeSessions(user store.UserID, fields []string) ([]store.Sess
 	var list []store.Session
 	for pair := range slices.Chunk(fields, 2) {
 		if len(pair) != 2 || len(pair[0]) != 16 {
-			return nil, s.malformed("the sessions of "+user.String(), codec.ErrMalformed)
+			return nil, malformed("the sessions of "+user.String(), codec.ErrMalformed)
 		}
 		session, err := codec.DecodeSession(user, store.SessionID([]byte(pair[0])), []byte(pair[1]), "")
 		if err != nil {
-			return nil, s.malformed("the sessions of "+user.String(), err)
+			return nil, malformed("the sessions of "+user.String(), err)
 		}
 		list = append(list, session)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 // Most of what runs out goes by itself: revoked token ids, used assertions and throttle counts at
@@ -50,7 +51,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 	}
 	n := 0
 	var mu sync.Mutex
-	err := s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+	err := s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		swept, err := s.sweepServer(ctx, node, now, limits, &mu)
 		if err == nil {
 			err = s.sweepOutbox(ctx, node, now, &mu)
@@ -61,7 +62,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 		return err
 	})
 	if err != nil {
-		return n, s.unavailable("sweeping sessions", err)
+		return n, conn.Unavailable("sweeping sessions", err)
 	}
 	return n, nil
 }
@@ -73,16 +74,16 @@ func (s *Store) leaseSweep(ctx context.Context) (bool, error) {
 		s.sweeper.outboxes = map[string]uint64{}
 	}
 	key := s.key.sweeping()
-	take := write("set", key, s.sweeper.token, "nx", "px", sweepLease.Milliseconds())
-	holder := command(key, "get", key)
-	if err := s.do(ctx, "asking who sweeps", take, holder); err != nil {
+	take := conn.Write("set", key, s.sweeper.token, "nx", "px", sweepLease.Milliseconds())
+	holder := conn.Command(key, "get", key)
+	if err := s.conn.Do(ctx, "asking who sweeps", take, holder); err != nil {
 		return false, err
 	}
-	if token, _ := holder.text(); token != s.sweeper.token {
+	if token, _ := holder.Text(); token != s.sweeper.token {
 		s.sweeper.found.Clear()
 		return false, nil
 	}
-	return true, s.do(ctx, "going on to sweep", write("pexpire", key, sweepLease.Milliseconds()))
+	return true, s.conn.Do(ctx, "going on to sweep", conn.Write("pexpire", key, sweepLease.Milliseconds()))
 }
 
 func (s *Store) sweepServer(ctx context.Context, node *redis.Client, now time.Time, limits store.Lifetimes, mu *sync.Mutex) (n int, err error) {
@@ -115,17 +116,17 @@ func (s *Store) sweepKeys(ctx context.Context, keys []string, now time.Time, lim
 	if len(keys) == 0 {
 		return 0, 0, nil
 	}
-	calls := make([]*call, len(keys))
+	calls := make([]*conn.Call, len(keys))
 	for i, key := range keys {
-		calls[i] = sweepSessionsScript.call([]string{key}, s.callersTime(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
+		calls[i] = sweepSessionsScript.Call([]string{key}, s.callersTime(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
 	}
-	if err := s.do(ctx, "sweeping sessions", calls...); err != nil {
+	if err := s.conn.Do(ctx, "sweeping sessions", calls...); err != nil {
 		return 0, 0, err
 	}
 	for _, c := range calls {
-		counts := c.list()
+		counts := c.List()
 		if len(counts) != 2 {
-			return ended, left, s.malformed("what a sweep has found", errReply)
+			return ended, left, malformed("what a sweep has found", conn.ErrReply)
 		}
 		ended, left = ended+atoi(counts[0]), left+atoi(counts[1])
 	}

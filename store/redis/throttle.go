@@ -12,6 +12,7 @@ import (
 
 	"signet/store"
 	"signet/store/codec"
+	"signet/store/redis/conn"
 )
 
 // Outcomes of an attempt, as decide.lua has them.
@@ -28,14 +29,14 @@ func (s *Store) Allow(ctx context.Context, now time.Time, a store.Attempt) (stor
 	if len(calls) == 0 {
 		return store.Admission{Receipt: store.Receipt{Attempt: a}}, s.ready(ctx)
 	}
-	if err := s.do(ctx, "asking the throttle", calls...); err != nil {
+	if err := s.conn.Do(ctx, "asking the throttle", calls...); err != nil {
 		return store.Admission{}, err
 	}
 	return s.admission(ctx, now, a, calls)
 }
 
 // allowCalls are one for each scope that has limits. The scopes are in different slots.
-func (s *Store) allowCalls(now time.Time, a store.Attempt) (calls []*call) {
+func (s *Store) allowCalls(now time.Time, a store.Attempt) (calls []*conn.Call) {
 	for _, scope := range a.Scopes {
 		if len(scope.Limits) > 0 {
 			calls = append(calls, s.scopeCall(allowScript, scope, now, "", a.ID))
@@ -44,7 +45,7 @@ func (s *Store) allowCalls(now time.Time, a store.Attempt) (calls []*call) {
 	return calls
 }
 
-func (s *Store) scopeCall(sc *script, scope store.Scope, now time.Time, how string, id store.AttemptID) *call {
+func (s *Store) scopeCall(sc *conn.Script, scope store.Scope, now time.Time, how string, id store.AttemptID) *conn.Call {
 	keys := make([]string, 0, len(scope.Limits)+1)
 	args := []any{millis(now), how, id[:], scope.From, len(scope.Limits)}
 	for _, l := range scope.Limits {
@@ -55,22 +56,22 @@ func (s *Store) scopeCall(sc *script, scope store.Scope, now time.Time, how stri
 		}
 		args = append(args, l.Free, l.Window.Milliseconds(), l.Backoff.Milliseconds(), l.Same, l.SameFor.Milliseconds(), forgive)
 	}
-	return sc.call(append(keys, s.key.networks(scope.Place)), args...)
+	return sc.Call(append(keys, s.key.networks(scope.Place)), args...)
 }
 
 // admission joins the answers of an attempt's scopes. Where one refuses, the places that others gave are
 // given back; the attempt's id sees to it that nothing else is.
-func (s *Store) admission(ctx context.Context, now time.Time, a store.Attempt, calls []*call) (adm store.Admission, err error) {
+func (s *Store) admission(ctx context.Context, now time.Time, a store.Attempt, calls []*conn.Call) (adm store.Admission, err error) {
 	places := 0
 	for _, c := range calls {
-		word, rest := c.outcome()
+		word, rest := c.Outcome()
 		if len(rest) == 0 {
-			return store.Admission{}, s.strange("asking the throttle", word)
+			return store.Admission{}, unexpectedReply("asking the throttle", word)
 		}
 		n, err := strconv.Atoi(rest[0])
 		switch {
 		case err != nil:
-			return store.Admission{}, s.strange("asking the throttle", word)
+			return store.Admission{}, unexpectedReply("asking the throttle", word)
 		case word == "ok":
 			places += n
 		case word == "wait":
@@ -78,7 +79,7 @@ func (s *Store) admission(ctx context.Context, now time.Time, a store.Attempt, c
 		case word == "busy":
 			adm.Busy = true
 		default:
-			return store.Admission{}, s.strange("asking the throttle", word)
+			return store.Admission{}, unexpectedReply("asking the throttle", word)
 		}
 		reached, err := s.limitKeys(c, rest[1:])
 		if err != nil {
@@ -99,16 +100,12 @@ func (s *Store) admission(ctx context.Context, now time.Time, a store.Attempt, c
 }
 
 // limitKeys turns a script's numbers of limits into their keys.
-func (s *Store) limitKeys(c *call, numbers []string) (keys []string, err error) {
+func (s *Store) limitKeys(c *conn.Call, numbers []string) (keys []string, err error) {
 	for _, number := range numbers {
-		const before = 2 // evalsha, sha, how many keys, the keys
 		i, err := strconv.Atoi(number)
-		if err != nil || i < 1 || before+i >= len(c.args) {
-			return nil, s.strange("asking the throttle", number)
-		}
-		key, ok := c.args[before+i].(string)
-		if !ok {
-			return nil, s.strange("asking the throttle", number)
+		key, ok := c.Key(i)
+		if err != nil || !ok {
+			return nil, unexpectedReply("asking the throttle", number)
 		}
 		_, bucket := s.key.placeOf(key)
 		keys = append(keys, bucket)
@@ -132,18 +129,18 @@ func (s *Store) decide(ctx context.Context, now time.Time, r store.Receipt, outc
 	if len(calls) == 0 {
 		return nil, s.ready(ctx)
 	}
-	if err := s.do(ctx, "deciding an attempt", calls...); err != nil {
+	if err := s.conn.Do(ctx, "deciding an attempt", calls...); err != nil {
 		return nil, err
 	}
 	return s.decided(calls)
 }
 
 // decided reads the answers to decideCalls.
-func (s *Store) decided(calls []*call) (reached []string, err error) {
+func (s *Store) decided(calls []*conn.Call) (reached []string, err error) {
 	for _, c := range calls {
-		word, numbers := c.outcome()
+		word, numbers := c.Outcome()
 		if word != "done" {
-			return nil, s.strange("deciding an attempt", word)
+			return nil, unexpectedReply("deciding an attempt", word)
 		}
 		keys, err := s.limitKeys(c, numbers)
 		if err != nil {
@@ -154,7 +151,7 @@ func (s *Store) decided(calls []*call) (reached []string, err error) {
 	return reached, nil
 }
 
-func (s *Store) decideCalls(now time.Time, a store.Attempt, outcome string) (calls []*call) {
+func (s *Store) decideCalls(now time.Time, a store.Attempt, outcome string) (calls []*conn.Call) {
 	for _, scope := range a.Scopes {
 		if len(scope.Limits) > 0 {
 			calls = append(calls, s.scopeCall(decideScript, scope, now, outcome, a.ID))
@@ -169,20 +166,17 @@ func (s *Store) Count(ctx context.Context, now time.Time, scope store.Scope) (ti
 		return 0, s.ready(ctx)
 	}
 	count := s.scopeCall(allowScript, scope, now, "1", store.AttemptID{})
-	if err := s.do(ctx, "counting a failure", count); err != nil {
+	if err := s.conn.Do(ctx, "counting a failure", count); err != nil {
 		return 0, err
 	}
-	adm, err := s.admission(ctx, now, store.Attempt{}, []*call{count})
+	adm, err := s.admission(ctx, now, store.Attempt{}, []*conn.Call{count})
 	return adm.Wait, err
 }
 
 // ready answers as a call would that has nothing to ask.
 func (s *Store) ready(ctx context.Context) error {
-	switch {
-	case s.closed.Load():
-		return s.unavailable("using", errClosed)
-	case ctx.Err() != nil:
-		return s.unavailable("using", ctx.Err())
+	if err := s.conn.Ready(ctx); err != nil {
+		return conn.Unavailable("using", err)
 	}
 	return nil
 }
@@ -193,7 +187,7 @@ func (s *Store) ListThrottle(ctx context.Context, _ time.Time, pick func(place, 
 		return nil, err
 	}
 	var mu sync.Mutex
-	err = s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+	err = s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		for cursor := uint64(0); ; {
 			keys, next, err := node.Scan(ctx, cursor, s.key.pattern("t"), 1000).Result()
 			if err != nil {
@@ -213,7 +207,7 @@ func (s *Store) ListThrottle(ctx context.Context, _ time.Time, pick func(place, 
 				}
 				t, err := decodeTally(raw)
 				if err != nil {
-					return s.malformed("a throttle count", err)
+					return malformed("a throttle count", err)
 				}
 				mu.Lock()
 				list = append(list, t.State(place, bucket))
@@ -225,7 +219,7 @@ func (s *Store) ListThrottle(ctx context.Context, _ time.Time, pick func(place, 
 		}
 	})
 	if err != nil {
-		return nil, s.unavailable("listing what is throttled", err)
+		return nil, conn.Unavailable("listing what is throttled", err)
 	}
 	return list, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/codec"
+	"signet/store/redis/conn"
 )
 
 // maxName is the longest username kept; longer ones are a mistake.
@@ -48,16 +49,16 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 		return fmt.Errorf("user %s: the username has %d bytes", u.ID, len(u.Username))
 	}
 	key := s.key.user(u.ID)
-	set := write("set", key, s.encodeUser(u), "nx")
-	if err := s.doDurably(ctx, "creating a user", set); err != nil {
+	set := conn.Write("set", key, s.encodeUser(u), "nx")
+	if err := s.conn.DoDurably(ctx, "creating a user", set); err != nil {
 		return err
 	}
-	if _, ok := set.text(); !ok {
+	if _, ok := set.Text(); !ok {
 		return fmt.Errorf("user %s: %w", u.ID, store.ErrExists)
 	}
 	err := s.takeName(ctx, u)
 	if errors.Is(err, store.ErrExists) {
-		if undo := s.doDurably(ctx, "undoing the creation of a user", write("del", key)); undo != nil {
+		if undo := s.conn.DoDurably(ctx, "undoing the creation of a user", conn.Write("del", key)); undo != nil {
 			return undo
 		}
 	}
@@ -71,16 +72,16 @@ func (s *Store) User(ctx context.Context, id store.UserID) (store.User, error) {
 }
 
 func (s *Store) readUser(ctx context.Context, id store.UserID) (raw string, u store.User, err error) {
-	get := command(s.key.user(id), "get", s.key.user(id))
-	if err := s.do(ctx, "reading a user", get); err != nil {
+	get := conn.Command(s.key.user(id), "get", s.key.user(id))
+	if err := s.conn.Do(ctx, "reading a user", get); err != nil {
 		return "", u, err
 	}
-	raw, found := get.text()
+	raw, found := get.Text()
 	if !found {
 		return "", u, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
 	if u, err = s.decodeUser(id, raw); err != nil {
-		return "", u, s.malformed("user "+id.String(), err)
+		return "", u, malformed("user "+id.String(), err)
 	}
 	return raw, u, nil
 }
@@ -127,7 +128,7 @@ func (s *Store) changeUser(ctx context.Context, id store.UserID, change func(*st
 		case outcome == "not found":
 			return store.User{}, 0, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 		case outcome != "ok":
-			return store.User{}, 0, s.strange("updating a user", outcome)
+			return store.User{}, 0, unexpectedReply("updating a user", outcome)
 		}
 		u, err = decodeUser(encodeUser(u, s.Format()))
 		return u, ended, err
@@ -152,13 +153,13 @@ func (s *Store) replaceUser(ctx context.Context, before string, was, u store.Use
 	if err != nil {
 		return "", 0, err
 	}
-	err = s.doDurably(ctx, "updating a user", update)
-	outcome, about := update.outcome()
+	err = s.conn.DoDurably(ctx, "updating a user", update.Call)
+	outcome, about := update.Outcome()
 	if outcome == "ok" && len(about) != 1 {
-		return "", 0, s.malformed("the answer to an update", errReply)
+		return "", 0, malformed("the answer to an update", conn.ErrReply)
 	}
 	if outcome == "ok" {
-		s.tell(ctx, update, endedBy(u).message())
+		s.tell(ctx, update.Call, endedBy(u).message())
 		ended = atoi(about[0])
 		s.journal.userChanged(u, before)
 		if u.Credential() != was.Credential() {
@@ -183,21 +184,21 @@ func (s *Store) DeleteUser(ctx context.Context, id store.UserID) error {
 	if err != nil {
 		return err
 	}
-	err = s.doAndTell(ctx, "deleting a user", ended{User: id, NotBefore: forEver}.message(), del)
-	if del.done() {
+	err = s.doAndTell(ctx, "deleting a user", ended{User: id, NotBefore: forEver}.message(), del.Call)
+	if del.Done() {
 		s.journal.userDeleted(id)
 	}
 	if err != nil {
 		return err
 	}
-	raw, found := del.text()
+	raw, found := del.Text()
 	if !found {
 		return fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
 	del.kept(true)
 	u, err := s.decodeUser(id, raw)
 	if err != nil {
-		return s.malformed("user "+id.String(), err)
+		return malformed("user "+id.String(), err)
 	}
 	return s.freeName(ctx, u)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 // ListUsers implements store.Users. The names lie in parts, each in order; the first of all parts
@@ -35,17 +36,17 @@ func (s *Store) ListUsers(ctx context.Context, after string, limit int) ([]store
 func (s *Store) firstNames(ctx context.Context, after string, limit int) (names []string, err error) {
 	share := limit/nameParts*2 + 8
 	for len(names) < limit {
-		calls := make([]*call, nameParts)
+		calls := make([]*conn.Call, nameParts)
 		for part := range calls {
 			calls[part] = s.namesAfter(part, after, share)
 		}
-		if err := s.do(ctx, "listing usernames", calls...); err != nil {
+		if err := s.conn.Do(ctx, "listing usernames", calls...); err != nil {
 			return nil, err
 		}
 		var found []string
 		sure := "" // the lowest last name of a part that may have more; "": none has
 		for _, c := range calls {
-			some := c.list()
+			some := c.List()
 			found = append(found, some...)
 			if len(some) == share && (sure == "" || some[share-1] < sure) {
 				sure = some[share-1]
@@ -66,13 +67,13 @@ func (s *Store) firstNames(ctx context.Context, after string, limit int) (names 
 }
 
 // namesAfter asks one part for its next names.
-func (s *Store) namesAfter(part int, after string, limit int) *call {
+func (s *Store) namesAfter(part int, after string, limit int) *conn.Call {
 	from := "-"
 	if after != "" {
 		from = "(" + after
 	}
 	key := s.key.names(part)
-	return command(key, "zrangebylex", key, from, "+", "limit", 0, limit)
+	return conn.Command(key, "zrangebylex", key, from, "+", "limit", 0, limit)
 }
 
 // usersByName reads the users that the names lead to. One that is being created or deleted at this
@@ -86,7 +87,7 @@ func (s *Store) usersByName(ctx context.Context, names []string) ([]store.User, 
 	err := s.getStrings(ctx, "looking up usernames", keys, func(i int, raw string) error {
 		n, err := s.decodeName(names[i], raw)
 		if err != nil {
-			return s.malformed("a username", err)
+			return malformed("a username", err)
 		}
 		ids = append(ids, n.UserID)
 		return nil
@@ -102,7 +103,7 @@ func (s *Store) usersByName(ctx context.Context, names []string) ([]store.User, 
 	err = s.getStrings(ctx, "reading users", keys, func(i int, raw string) error {
 		u, err := s.decodeUser(ids[i], raw)
 		if err != nil {
-			return s.malformed("user "+ids[i].String(), err)
+			return malformed("user "+ids[i].String(), err)
 		}
 		users = append(users, u)
 		return nil
@@ -119,15 +120,15 @@ func (s *Store) getStrings(ctx context.Context, doing string, keys []string, vis
 	if len(keys) == 0 {
 		return nil
 	}
-	calls := make([]*call, len(keys))
+	calls := make([]*conn.Call, len(keys))
 	for i, key := range keys {
-		calls[i] = command(key, "get", key)
+		calls[i] = conn.Command(key, "get", key)
 	}
-	if err := s.do(ctx, doing, calls...); err != nil {
+	if err := s.conn.Do(ctx, doing, calls...); err != nil {
 		return err
 	}
 	for i, c := range calls {
-		raw, found := c.text()
+		raw, found := c.Text()
 		if !found {
 			continue
 		}

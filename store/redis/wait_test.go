@@ -97,7 +97,7 @@ func TestConfirmationOfUnknownScript(t *testing.T) {
 	r.Master.Do("script", "flush")
 	var met sync.Once
 	frozen := false
-	s.servers.single.AddHook(afterHook(func(cmds []redis.Cmder) {
+	s.node().AddHook(afterHook(func(cmds []redis.Cmder) {
 		if err := cmds[0].Err(); err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") {
 			met.Do(func() { r.Replicas[0].Freeze(); frozen = true })
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,13 +11,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"signet/store"
+	"signet/store/redis/conn"
 )
 
 // watcher knows the masters, so that a new one is noticed.
 type watcher struct {
 	mu      sync.Mutex
-	masters map[string]serverInfo // by run id
-	failed  error                 // of the last look
+	masters map[string]conn.Server // by run id
+	failed  error                  // of the last look
 
 	soon  chan struct{} // holds one: there is a new connection, perhaps to a new master
 	again atomic.Bool   // something could not be revoked again yet
@@ -27,12 +27,6 @@ type watcher struct {
 
 	changes   atomic.Uint64 // of a master
 	reapplied atomic.Uint64 // revocations done again
-}
-
-// serverInfo is what a server says of itself, and where it is.
-type serverInfo struct {
-	addr   string
-	fields map[string]string
 }
 
 func (w *watcher) init() { w.soon = make(chan struct{}, 1) }
@@ -59,8 +53,10 @@ func (s *Store) watchServers(ctx context.Context) {
 			return
 		case <-ticker.C:
 		case <-s.watch.soon:
-			if pause(ctx, lookAtMost) != nil {
+			select {
+			case <-ctx.Done():
 				return
+			case <-time.After(lookAtMost):
 			}
 		}
 		if err := s.lookAtServers(ctx); err != nil && ctx.Err() == nil {
@@ -86,44 +82,6 @@ func (s *Store) lookAtServers(ctx context.Context) error {
 		s.applyJournal(ctx)
 	}
 	return nil
-}
-
-// masters asks all of them. It goes past the breakers: this is how one finds out, too.
-func (s *Store) masters(ctx context.Context) (map[string]serverInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout+s.cfg.Timeout)
-	defer cancel()
-	found := map[string]serverInfo{}
-	var mu sync.Mutex
-	err := s.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-		text, err := node.Info(ctx).Result()
-		if err != nil {
-			return err
-		}
-		s.servers.sampleClock(ctx, node)
-		info := serverInfo{node.Options().Addr, parseInfo(text)}
-		if info.fields["loading"] == "1" {
-			return errors.New("LOADING it is reading its data")
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		found[info.fields["run_id"]] = info
-		return nil
-	})
-	if err == nil && len(found) == 0 {
-		err = errors.New("there is no master")
-	}
-	return found, err
-}
-
-func parseInfo(text string) map[string]string {
-	fields := map[string]string{}
-	for line := range strings.Lines(text) {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), ":")
-		if ok {
-			fields[name] = value
-		}
-	}
-	return fields
 }
 
 // applyJournal does what was revoked lately again, and marks the assertions that were used. Where something fails, often because a master
@@ -167,12 +125,9 @@ type Stats struct {
 
 // Stats returns the counts of this moment.
 func (s *Store) Stats() Stats {
-	stats := Stats{MasterChanges: s.watch.changes.Load(), Reapplied: s.watch.reapplied.Load(), LateCommands: s.late.Load(), BreakersOpen: s.servers.open(), HintAge: s.pings.age()}
+	transport := s.conn.Stats()
+	stats := Stats{MasterChanges: s.watch.changes.Load(), Reapplied: s.watch.reapplied.Load(), LateCommands: transport.LateCommands,
+		BreakersOpen: transport.BreakersOpen, HintAge: s.pings.age(), Pool: transport.Pool}
 	stats.Sessions, stats.Sweeps = s.sweeper.sessions()
-	if s.servers.single != nil {
-		stats.Pool = *s.servers.single.PoolStats()
-	} else {
-		stats.Pool = *s.servers.cluster.PoolStats()
-	}
 	return stats
 }

@@ -27,7 +27,7 @@ func Flag(app *cli.App, cmd *cobra.Command) *cobra.Command {
 
 // Load reads the selected configuration and prints its warnings.
 func Load(app *cli.App) (config.Config, error) {
-	c, warnings, err := Read(app)
+	c, warnings, err := read(app)
 	PrintWarnings(app, warnings)
 	return c, err
 }
@@ -44,7 +44,7 @@ func PrintWarnings(app *cli.App, warnings []config.Warning) {
 func ReadOrDev(app *cli.App) (config.Config, []config.Warning, error) {
 	dir := filepath.Dir(DevSocket)
 	if _, err := os.Stat(filepath.Join(dir, "demo.json")); err != nil || Path(app) != "" || app.Getenv("SIGNET_ISSUER") != "" {
-		return Read(app)
+		return read(app)
 	}
 	if err := cli.CheckFound(dir, "SIGNET_DATA_DIR=./"+dir+" and SIGNET_ISSUER"); err != nil {
 		return config.Config{}, nil, err
@@ -54,8 +54,8 @@ func ReadOrDev(app *cli.App) (config.Config, []config.Warning, error) {
 	return c, append(warnings, config.Warning("there is no ./"+Name+", so this is about ./"+dir+", which `signet dev` has made")), err
 }
 
-// Read reads the selected configuration.
-func Read(app *cli.App) (config.Config, []config.Warning, error) {
+// read reads the selected configuration.
+func read(app *cli.App) (config.Config, []config.Warning, error) {
 	path := Path(app)
 	if path == "" && app.Getenv("SIGNET_ISSUER") == "" {
 		return config.Config{}, nil, fmt.Errorf("there is no ./%s; name the configuration with --config FILE", Name)

@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// certificates serves a certificate from its two files and reads them again when they change, so
-// that a renewed one needs no restart. While what is on disk does not fit together (a renewal is
-// half done), the one before stays in use.
+// certificates serves a certificate from its two files and reads them again when they change, so that a renewal needs no
+// restart. While the two files do not fit together, during a renewal, the certificate before stays in use.
 type certificates struct {
 	certFile, keyFile string
 	log               *slog.Logger
@@ -22,13 +21,13 @@ type certificates struct {
 	checked time.Time
 }
 
-// fileState tells whether a file has changed.
+// fileState is compared to detect a changed file.
 type fileState struct {
 	size     int64
 	modified time.Time
 }
 
-// certificateCheck is how often the files are looked at, at most.
+// certificateCheck is the shortest interval at which the files are checked.
 const certificateCheck = time.Second
 
 func loadCertificates(certFile, keyFile string, log *slog.Logger) (*certificates, error) {
@@ -40,9 +39,8 @@ func loadCertificates(certFile, keyFile string, log *slog.Logger) (*certificates
 	return c, nil
 }
 
-// config offers HTTP/1.1 only. Over HTTP/2 one connection carries many requests, so that limits by
-// connection and the time-outs of one request hold less; apps that ask for a token now and then, and
-// caches of the key set, gain nothing by it.
+// config offers HTTP/1.1 only. An HTTP/2 connection carries many requests, which weakens limits by connection and the
+// timeouts of a request. Apps that request a token now and then, and caches of the key set, gain nothing by HTTP/2.
 func (c *certificates) config() *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,

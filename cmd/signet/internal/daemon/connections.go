@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	mostConnections  = 10_000 // where nothing is set and nothing is scarce
+	mostConnections  = 10_000 // without a setting, and with enough files and memory
 	adminConnections = 128
 
-	// connectionMemory is what one can cost that has sent all but the end of the largest body, with
-	// as much again for the garbage collector.
+	// connectionMemory is the memory of a connection that has sent nearly all of the largest body, doubled for the
+	// garbage collector.
 	connectionMemory = 256 << 10
 )
 
-// publicConnections are the limits of the public listener.
+// publicConnections returns the limits of the public listener.
 func (n *Daemon) publicConnections() connlimit.Limits {
 	limit, lowered := connectionLimit(n.cfg.MaxConnections, openFiles(), password.MemoryLimit())
 	if lowered {
@@ -27,13 +27,13 @@ func (n *Daemon) publicConnections() connlimit.Limits {
 	}
 	limits := connlimit.Limits{Total: limit, PerNetwork: max(1, limit/2), KeepSome: true}
 	if n.cfg.TLS.TerminatedByProxy {
-		limits.PerNetwork = 0 // nobody but proxies can reach the listener
+		limits.PerNetwork = 0 // only proxies reach the listener
 	}
 	return limits
 }
 
-// connectionLimit leaves a quarter of the files to the store, the admin listeners and files. An
-// operator's own number is only held to that; otherwise half of the memory is a limit too.
+// connectionLimit leaves a quarter of the open files for the store, the admin listeners and files. A configured number
+// is limited by that alone; otherwise half of the memory is a limit too.
 func connectionLimit(wanted int, files, memory uint64) (limit int, lowered bool) {
 	fit := int(max(1, min(files/4*3, math.MaxInt32)))
 	if wanted > 0 {
@@ -42,7 +42,7 @@ func connectionLimit(wanted int, files, memory uint64) (limit int, lowered bool)
 	return int(min(mostConnections, uint64(fit), max(64, memory/2/connectionMemory))), false
 }
 
-// openFiles is how many this process may have open. Go has raised the soft limit to the hard one by now.
+// openFiles returns how many files this process may open. The Go runtime has raised the soft limit to the hard one.
 func openFiles() uint64 {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

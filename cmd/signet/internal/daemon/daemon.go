@@ -20,19 +20,21 @@ import (
 	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
 	"signet/server"
+	"signet/server/oauth"
 	"signet/server/password"
+	"signet/server/throttle"
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/seal"
 )
 
-// Daemon is one whole Signet, built from its configuration: what `serve` and `dev` run.
+// Daemon is a server with everything it needs, built from a configuration.
 type Daemon struct {
 	cfg     config.Config
 	version string
 	now     func() time.Time // nil: the machine's clock
 
-	overrides func() []config.Override // of the file that it was started with
+	overrides func() []config.Override // returns the settings of the file that a variable overrides
 
 	log    *slog.Logger
 	level  *slog.LevelVar
@@ -46,7 +48,7 @@ type Daemon struct {
 	registry  *prometheus.Registry
 }
 
-// Options are what a node is opened with.
+// Options are the arguments of Open.
 type Options struct {
 	Config  config.Config
 	Master  []masterkey.Key     // the first one is in use
@@ -57,8 +59,8 @@ type Options struct {
 	Level   *slog.LevelVar // of log; reload sets it
 }
 
-// Open opens the store, the keyring and the server over them. It changes nothing in a store
-// that does not fit: no install, another master key, a newer schema.
+// Open puts a server together: store, HSM, keyring and server. It changes nothing in a store without an install, with
+// another master key, or with a newer schema.
 func Open(ctx context.Context, opt Options) (*Daemon, error) {
 	cfg, master, log := opt.Config, opt.Master, opt.Log
 	n := &Daemon{cfg: cfg, version: opt.Version, now: opt.Now, log: log, level: opt.Level, registry: prometheus.NewRegistry()}
@@ -94,13 +96,19 @@ func (n *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	if err != nil {
 		return install.ExplainSeal(err)
 	}
-	if err := checkFleet(ctx, n.store, n.cfg); err != nil {
+	if err := checkIssuers(ctx, n.store, n.cfg); err != nil {
 		return err
 	}
 	keyConfig := install.KeyringConfig(n.cfg, n.store, record.ID, master)
 	keyConfig.Remote = install.RemoteKeys(n.cfg, n.hsm)
 	keyConfig.Mark, keyConfig.Now = install.MarkFile(n.cfg), n.now
 	keyConfig.Log = n.log
+	keyConfig.Writing = func(ctx context.Context, events []keys.Event) context.Context {
+		if n.server == nil {
+			return ctx
+		}
+		return n.server.WritingKeys(ctx, events)
+	}
 	keyConfig.OnEvent = func(e keys.Event) {
 		if n.server != nil {
 			n.server.KeyEvent(e)
@@ -122,7 +130,7 @@ func (n *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	if err != nil {
 		return fmt.Errorf("keyring: %w", install.ExplainTimetable(n.cfg, err))
 	}
-	if err := n.trustRecords(ctx); err != nil {
+	if err := n.verifyRecords(ctx); err != nil {
 		return err
 	}
 	cfg, err := ServerConfig(n.cfg)
@@ -143,9 +151,9 @@ func (n *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	return err
 }
 
-// trustRecords has the seals follow the keyring: from here on it decides which master key seals, and whether
-// a record without a seal is refused. What was read before is read again.
-func (n *Daemon) trustRecords(ctx context.Context) error {
+// verifyRecords makes the keyring decide which master key seals records, and whether a record without a seal is
+// refused. The install record was read before that, so it is read again.
+func (n *Daemon) verifyRecords(ctx context.Context) error {
 	n.seals.Use(n.keys.MasterKeyInUse)
 	n.seals.RequireWhen(func() bool { return n.keys.Records().Sealed })
 	if _, err := n.store.Install(ctx); err != nil {
@@ -160,7 +168,7 @@ func (n *Daemon) trustRecords(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the node after its last request.
+// Close releases the server, the HSM and the store, after the last request.
 func (n *Daemon) Close() error {
 	n.server.Close()
 	n.closeHSM()
@@ -188,18 +196,19 @@ func ServerConfig(cfg config.Config) (server.Config, error) {
 	return server.Config{
 		Issuer: cfg.Issuer, Passwords: password.New(pool), MaxTokenLife: cfg.Keys.MaxTokenLife, ClientMaxAge: cfg.Keys.Poll, StaleIfError: cfg.Keys.CDN,
 		Settings: server.Settings{
-			Audience: ownAudience(cfg), DefaultClient: cfg.DefaultClient, AccessTokenTTL: cfg.AccessToken.TTL,
-			Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute},
-			Grace:     cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), Late: cfg.Refresh.Late, SessionsPerUser: cfg.Refresh.SessionsPerUser,
-			Policy:         policy,
-			Throttle:       server.ThrottleConfig{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient, Anywhere: cfg.Throttle.Anywhere},
+			Settings: oauth.Settings{
+				Audience: ownAudience(cfg), Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute},
+				Grace: cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), Late: cfg.Refresh.Late, SessionsPerUser: cfg.Refresh.SessionsPerUser,
+				Throttle: throttle.Config{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient, Anywhere: cfg.Throttle.Anywhere},
+			},
+			DefaultClient: cfg.DefaultClient, AccessTokenTTL: cfg.AccessToken.TTL, Policy: policy,
 			TrustedProxies: cfg.TrustedProxies, LogUsernames: cfg.Log.Usernames,
 		},
 	}, nil
 }
 
-// ownAudience is nil where the audience is only the issuer again: the server then uses the issuer it
-// runs with, also after the one in the configuration has changed.
+// ownAudience returns nil if the audience is only the issuer. The server then uses the issuer it runs with, also after
+// the issuer in the configuration has changed.
 func ownAudience(cfg config.Config) []string {
 	if slices.Equal(cfg.Audience, []string{cfg.Issuer}) {
 		return nil
@@ -223,8 +232,8 @@ func passwordPolicy(cfg config.Password) (password.Policy, error) {
 	return policy, nil
 }
 
-// startHSM opens the node's token. What only an operator can mend ends the start; a token that is
-// away does not: the key set is served without it, and /token answers 503 until it is back.
+// startHSM opens the token. An error in its setup ends the start. A token that cannot be reached does not: the key set
+// is served without it, and /token answers 503 until it is back.
 func (n *Daemon) startHSM(ctx context.Context, getenv func(string) string) (err error) {
 	if n.hsm, err = install.OpenHSM(n.cfg, getenv); err != nil || n.hsm == nil {
 		return err
@@ -240,7 +249,7 @@ func (n *Daemon) startHSM(ctx context.Context, getenv func(string) string) (err 
 	return nil
 }
 
-// closeHSM logs out. What a library says to that stops nobody from stopping.
+// closeHSM logs out. An error is logged, and does not stop the shutdown.
 func (n *Daemon) closeHSM() {
 	if n.hsm == nil {
 		return

@@ -26,11 +26,11 @@ const (
 
 var demoScopes = []string{"profile", "orders:read", "orders:write"}
 
-// demoOrigins are where the browser pages of apps under development usually come from.
+// demoOrigins are the usual origins of browser apps under development.
 var demoOrigins = []string{"http://127.0.0.1:8000", "http://localhost:8000", "http://127.0.0.1:3000", "http://localhost:3000",
 	"http://127.0.0.1:5173", "http://localhost:5173"}
 
-// demo is what `signet dev -o json` prints, and, without issuer and socket, what DIR/demo.json keeps.
+// demo is the output of `signet dev -o json`, and, without issuer and socket, the content of DIR/demo.json.
 type demo struct {
 	Issuer       string   `json:"issuer,omitempty"`
 	AdminSocket  string   `json:"admin_socket,omitempty"`
@@ -42,9 +42,8 @@ type demo struct {
 	Scopes       []string `json:"scopes"`
 }
 
-// demo returns what the demo's user and clients are called, making them at the first start. The
-// file is written before the records, and the records are completed at every start, so a start that
-// was cut off is finished by the next.
+// demo returns the demo's user and clients. The first start makes them. The file is written before the records, and every
+// start adds missing records, so an interrupted start is completed by the next one.
 func (n *Daemon) demo(ctx context.Context, path string) (d demo, fresh bool, err error) {
 	data, err := os.ReadFile(path)
 	switch {

@@ -52,7 +52,7 @@ environment variables, such as SIGNET_REFRESH_GRACE=30s. For other uses make an 
 	return cmd
 }
 
-// fromVariable gives a flag that is not on the command line the value of a variable.
+// fromVariable sets a flag that is not on the command line to the value of a variable.
 func fromVariable(app *cli.App, cmd *cobra.Command, flag, variable string) {
 	if value := app.Getenv(variable); value != "" && !cmd.Flags().Changed(flag) {
 		_ = cmd.Flags().Set(flag, value) // text always sets a text flag
@@ -81,8 +81,7 @@ func dev(ctx context.Context, app *cli.App, dir, listen string) error {
 	if err := install.MakePrivateDir(dir); err != nil {
 		return err
 	}
-	// The listener comes first: with port 0 the issuer is known only then, and a port that is taken
-	// must leave nothing behind.
+	// The listener comes first: with port 0 it determines the issuer, and a port in use must leave nothing behind.
 	public, err := listenTCP("--listen", listen)
 	if err != nil {
 		return err
@@ -103,8 +102,8 @@ func dev(ctx context.Context, app *cli.App, dir, listen string) error {
 	return runDev(ctx, app, cfg, dir, public, log, level)
 }
 
-// devHost is the host that the issuer names. Development mode speaks plain HTTP and has known
-// secrets, so nobody else may reach it.
+// devHost returns the host of the issuer. Development mode uses plain HTTP and has known secrets, so only loopback
+// addresses are accepted.
 func devHost(setting, listen string) (string, error) {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -117,8 +116,7 @@ func devHost(setting, listen string) (string, error) {
 	return host, nil
 }
 
-// devConfig is what development mode would find in a file, with the variables laid over it, and over
-// those what it cannot do without.
+// devConfig returns the defaults of development mode, overridden by the environment, and the settings that are fixed.
 func devConfig(app *cli.App, dir, host string, public net.Listener) (config.Config, []config.Warning, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -159,7 +157,7 @@ func runDev(ctx context.Context, app *cli.App, cfg config.Config, dir string, pu
 		return err
 	}
 	if fresh {
-		debug.FreeOSMemory() // hashing the demo's password took memory that a server without logins need not hold
+		debug.FreeOSMemory() // free the memory of hashing the demo's password
 	}
 	demo.Issuer, demo.AdminSocket = cfg.Issuer, cfg.Admin.Socket
 	if err := printWelcome(app, demo, fresh, dir); err != nil {
@@ -178,8 +176,8 @@ func runDev(ctx context.Context, app *cli.App, cfg config.Config, dir string, pu
 	return n.Close()
 }
 
-// devInstall makes the install at the first start and reads its master key at every other. The key
-// is written first, so a start that was cut off in between leaves a key without a store: that one is used.
+// devInstall makes the install at the first start and reads its master key at later ones. The key is written first, so
+// an interrupted start can leave a key without a store: the next start uses it.
 func devInstall(ctx context.Context, cfg config.Config, getenv func(string) string) ([]masterkey.Key, error) {
 	path, embedded := cfg.BoltPath()
 	if !embedded {

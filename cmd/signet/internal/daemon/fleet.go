@@ -9,9 +9,9 @@ import (
 	"signet/store"
 )
 
-// checkFleet refuses to join servers that have another issuer. Other differences are warned about by
-// the server once it runs.
-func checkFleet(ctx context.Context, s store.Heartbeats, cfg config.Config) error {
+// checkIssuers returns an error if servers on the same store have another issuer. The server itself warns of other
+// differences while it runs.
+func checkIssuers(ctx context.Context, s store.Heartbeats, cfg config.Config) error {
 	beats, err := s.Beats(ctx, time.Now())
 	if err != nil {
 		return fmt.Errorf("store: %w", err)

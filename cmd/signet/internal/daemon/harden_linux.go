@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hardenProcess keeps the keys in this process's memory from other processes of the same user: it
-// cannot be traced or read through /proc, and leaves no core file. Root still can.
+// hardenProcess protects the keys in memory from other processes of the same user: the process cannot be traced or read
+// through /proc, and leaves no core file. Root can still read them.
 func hardenProcess() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("making the process undumpable: %w", err)

@@ -2,5 +2,5 @@
 
 package daemon
 
-// hardenProcess does nothing: only Linux has a way that is used here.
+// hardenProcess does nothing. Only Linux is supported.
 func hardenProcess() error { return nil }

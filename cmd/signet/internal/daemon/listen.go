@@ -21,8 +21,8 @@ func listenTCP(field, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// listenAdmin opens the admin socket for its owner only. A socket on which nobody answers is left
-// over from a process that is gone; one on which somebody does is another server's.
+// listenAdmin opens the admin socket for its owner only. It replaces a socket on which no process answers, and refuses
+// one of another server.
 func listenAdmin(path string) (net.Listener, error) {
 	if err := checkSocketPath(path); err != nil {
 		return nil, err
@@ -34,8 +34,8 @@ func listenAdmin(path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("admin.socket: removing what an earlier process left: %w", err)
 	}
-	// Between bind and chmod nobody else may connect; umask closes the gap. It belongs to the whole
-	// process, so this happens before anything else writes files.
+	// A chmod after bind would leave a moment in which others can connect, so umask is used. It applies to the whole
+	// process: this must happen before anything else writes files.
 	old := syscall.Umask(0o177)
 	listener, err := net.Listen("unix", path)
 	syscall.Umask(old)
@@ -50,7 +50,7 @@ const (
 	adminListenField = "admin.listen"
 )
 
-// maxSocketPath is what every system allows (macOS: 104 with the terminating NUL).
+// maxSocketPath is the length that every system supports (macOS: 104 with the terminating NUL).
 const maxSocketPath = 103
 
 func checkSocketPath(path string) error {
@@ -60,7 +60,7 @@ func checkSocketPath(path string) error {
 	return nil
 }
 
-// settersOf names what sets the address that field stands for.
+// settersOf returns the flag, setting and variable of the address of field.
 func settersOf(field string) string {
 	switch field {
 	case "--listen", "listen":

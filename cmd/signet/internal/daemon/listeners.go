@@ -16,13 +16,12 @@ import (
 	"signet/server/edge"
 )
 
-// listeners are what a node answers on; admin over TCP may be nil. With certificates the two TCP
-// listeners speak TLS.
+// listeners are those of a server. adminTCP may be nil. With certificates the two TCP listeners use TLS.
 type listeners struct {
 	public, socket, adminTCP net.Listener
 
 	certs *certificates
-	dev   bool // the public listener too is for this machine alone
+	dev   bool // development mode: the public listener accepts loopback hosts only
 }
 
 func (l listeners) close() {
@@ -40,7 +39,7 @@ func (l listeners) encrypted(listener net.Listener) net.Listener {
 	return tls.NewListener(listener, l.certs.config())
 }
 
-// openListeners opens what the configuration names. On an error none is left open.
+// openListeners opens the listeners of the configuration. After an error none is open.
 func openListeners(cfg config.Config, certs *certificates) (l listeners, err error) {
 	l.certs = certs
 	defer func() {
@@ -60,8 +59,8 @@ func openListeners(cfg config.Config, certs *certificates) (l listeners, err err
 	return l, err
 }
 
-// serve answers until ctx ends, then drains: it says that it is not ready, waits until load
-// balancers have seen it, finishes what is under way, and returns.
+// serve answers requests until ctx ends. It then reports that the server is not ready, waits for load balancers, finishes
+// the requests under way, and returns.
 func (n *Daemon) serve(ctx context.Context, l listeners) error {
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
@@ -103,7 +102,7 @@ func (n *Daemon) serve(ctx context.Context, l listeners) error {
 	return err
 }
 
-// checkHost has a listener on a loopback address take requests to such hosts alone, where that is wanted.
+// checkHost makes a listener on a loopback address refuse requests for other hosts, if wanted is set.
 func (n *Daemon) checkHost(h http.Handler, listener net.Listener, wanted bool) http.Handler {
 	if listener == nil || !wanted {
 		return h

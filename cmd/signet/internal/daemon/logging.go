@@ -7,7 +7,7 @@ import (
 	"signet/config"
 )
 
-// newLog returns the server's log and the level it can be turned to while it runs.
+// newLog returns the log of the server and its level, which can change while the server runs.
 func newLog(w io.Writer, cfg config.Log) (*slog.Logger, *slog.LevelVar) {
 	level := new(slog.LevelVar)
 	level.Set(logLevel(cfg.Level))
@@ -18,7 +18,7 @@ func newLog(w io.Writer, cfg config.Log) (*slog.Logger, *slog.LevelVar) {
 	return slog.New(slog.NewJSONHandler(w, options)), level
 }
 
-// logLevel reads a name that the configuration has already checked.
+// logLevel parses a level that the configuration has checked.
 func logLevel(name string) slog.Level {
 	var level slog.Level
 	if level.UnmarshalText([]byte(name)) != nil {

@@ -71,7 +71,7 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 			return err
 		}
 	}
-	hangup := make(chan os.Signal, 1) // taken from here on: it must not end a server that waits for its store
+	hangup := make(chan os.Signal, 1) // before the start: SIGHUP must not end a server that waits for its store
 	signal.Notify(hangup, syscall.SIGHUP)
 	n, l, err := start(ctx, cfg, certs, log, func() (*Daemon, error) {
 		return Open(ctx, Options{Config: cfg, Master: master, Version: app.Version, Getenv: app.Getenv, Now: app.Now, Log: log, Level: level})
@@ -84,7 +84,7 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 		return nil
 	}
 	n.overrides = func() []config.Override { return config.Overrides(path, environ) }
-	stop := n.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return configfile.ReadPath(app, path, environ) }) // before anybody is told that it serves and may send SIGHUP
+	stop := n.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return configfile.ReadPath(app, path, environ) }) // before the log reports that it serves
 	defer stop()
 	for _, p := range n.keys.Keyring().KeptPlans(n.keys.Timetable(), n.keys.Configured(), n.keys.Clock().Now()) {
 		log.Warn("keys.* was changed and does not take effect yet", slog.String("warning", install.KeptPlanText(cfg, p)))
@@ -99,11 +99,11 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 	return n.Close()
 }
 
-// start opens the node and the listeners. Where the store is one across the network and cannot be
-// reached yet, it waits, and answers 503 meanwhile. Without an error, n is nil where ctx ended the wait.
+// start opens the server and the listeners. If a store across the network cannot be reached yet, it answers 503 and
+// tries again. n is nil without an error if ctx ended before the store answered.
 func start(ctx context.Context, cfg config.Config, certs *certificates, log *slog.Logger, open func() (*Daemon, error)) (n *Daemon, l listeners, err error) {
 	n, first := open()
-	if first != nil && !worthWaiting(cfg, first) {
+	if first != nil && !mayRecover(cfg, first) {
 		return nil, l, first
 	}
 	if l, err = openListeners(cfg, certs); err != nil {
@@ -115,14 +115,14 @@ func start(ctx context.Context, cfg config.Config, certs *certificates, log *slo
 	if first == nil {
 		return n, l, nil
 	}
-	w := waiter{log: log, listeners: l}
+	w := startup{log: log, listeners: l}
 	if n, err = w.wait(ctx, cfg, first, open); n == nil {
 		l.close()
 	}
 	return n, l, err
 }
 
-// reloadOnHangup applies the configuration anew at each SIGHUP, until stop is called.
+// reloadOnHangup applies the configuration again at each SIGHUP, until stop is called.
 func (n *Daemon) reloadOnHangup(hangup chan os.Signal, load func() (config.Config, []config.Warning, error)) (stop func()) {
 	done := make(chan struct{})
 	go func() {
@@ -140,8 +140,7 @@ func (n *Daemon) reloadOnHangup(hangup chan os.Signal, load func() (config.Confi
 	}
 }
 
-// reload reads the configuration again and returns what is in force after it. With a mistake in it
-// everything stays as it is.
+// reload reads the configuration again and returns the one in effect. A configuration with an error changes nothing.
 func (n *Daemon) reload(current config.Config, load func() (config.Config, []config.Warning, error)) config.Config {
 	fresh, _, err := load()
 	var settings server.Config
@@ -154,7 +153,7 @@ func (n *Daemon) reload(current config.Config, load func() (config.Config, []con
 		return current
 	}
 	changed, _ := config.Reloadable(current, fresh)
-	_, needRestart := config.Reloadable(n.cfg, fresh) // against what the process was started with
+	_, needRestart := config.Reloadable(n.cfg, fresh) // compared with the configuration of the start
 	n.server.Apply(settings.Settings)
 	n.level.Set(logLevel(fresh.Log.Level))
 	n.log.Info("configuration read again", slog.String("changed", strings.Join(changed, " ")))
@@ -164,12 +163,12 @@ func (n *Daemon) reload(current config.Config, load func() (config.Config, []con
 	return fresh
 }
 
-// noteOverrides names the environment variables that beat a value which was changed in the file: whoever
-// changed it expects something else to happen.
+// noteOverrides logs the environment variables that override a setting which was changed in the file. The change has no
+// effect, which the operator may not expect.
 func (n *Daemon) noteOverrides(before []config.Override) (now []config.Override) {
 	now = n.overrides()
 	for _, o := range config.ChangedOverrides(before, now) {
-		n.log.Warn("a setting was changed in the file, and an environment variable beats it: the change has no effect",
+		n.log.Warn("a setting was changed in the file, and an environment variable overrides it: the change has no effect",
 			slog.String("setting", o.Setting), slog.String("variable", o.Variable))
 	}
 	return now

@@ -11,7 +11,7 @@ import (
 	"signet/store/redis"
 )
 
-// storeMetrics are the numbers of a store across a network.
+// storeMetrics are the metrics of a store across a network.
 type storeMetrics struct {
 	latency *prometheus.HistogramVec
 	failed  *prometheus.CounterVec
@@ -29,7 +29,7 @@ func newStoreMetrics(reg prometheus.Registerer) *storeMetrics {
 	return m
 }
 
-// observe is told of every round trip.
+// observe records a round trip.
 func (m *storeMetrics) observe(doing string, took time.Duration, err error) {
 	operation := strings.ReplaceAll(doing, " ", "_")
 	m.latency.WithLabelValues(operation).Observe(took.Seconds())
@@ -38,7 +38,7 @@ func (m *storeMetrics) observe(doing string, took time.Duration, err error) {
 	}
 }
 
-// registerRedis adds what the store counts by itself.
+// registerRedis adds the counters of a Redis store.
 func registerRedis(reg prometheus.Registerer, s store.Store) {
 	r, ok := s.(*redis.Store)
 	if !ok {
@@ -67,7 +67,7 @@ func registerRedis(reg prometheus.Registerer, s store.Store) {
 		func(s redis.Stats) float64 { return float64(s.Pool.Timeouts) })
 }
 
-// redisSessions is the number of sessions, at the one replica that sweeps them.
+// redisSessions collects the number of sessions, at the one replica that sweeps them.
 type redisSessions struct{ store *redis.Store }
 
 // Describe implements prometheus.Collector.
@@ -80,7 +80,7 @@ func (c redisSessions) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// registerBolt adds the numbers of the file.
+// registerBolt adds the metrics of a bolt store.
 func registerBolt(reg prometheus.Registerer, s store.Store) {
 	b, ok := s.(*bolt.Store)
 	if !ok {
@@ -89,7 +89,7 @@ func registerBolt(reg prometheus.Registerer, s store.Store) {
 	reg.MustRegister(boltCollector{b})
 }
 
-// boltCollector takes all numbers of one scrape from one look.
+// boltCollector reads the statistics once for each scrape.
 type boltCollector struct{ store *bolt.Store }
 
 var (

@@ -23,30 +23,30 @@ import (
 	"signet/store/seal"
 )
 
-// How long a start waits between two tries to reach its store, and how often the log has a summary.
+// The pauses between two attempts to reach the store, and the interval of log lines.
 const (
 	firstPause   = 250 * time.Millisecond
 	longestPause = 5 * time.Second
 	summaryEvery = time.Minute
 )
 
-// waitingConnections bounds the connections to one listener while there is nothing to serve.
+// waitingConnections bounds the connections to a listener while the store cannot be reached.
 const waitingConnections = 256
 
-// worthWaiting reports whether a start that failed may succeed without anybody's doing: Redis is not up
-// yet, loads its data, or elects a master. What the configuration or the server has wrong is not.
-func worthWaiting(cfg config.Config, err error) bool {
+// mayRecover reports whether a failed start may succeed later: Redis is starting, loads its data, or elects a master.
+// An error in the configuration does not go away.
+func mayRecover(cfg config.Config, err error) bool {
 	_, embedded := cfg.BoltPath()
 	return !embedded && errors.Is(err, store.ErrUnavailable) && !errors.Is(err, seal.ErrForged) && !misconfigured(err)
 }
 
-// misconfigured reports whether Redis, or the TLS library, refuses in a way that time does not change.
+// misconfigured reports whether the error of Redis or of the TLS library is one of the configuration.
 func misconfigured(err error) bool {
 	for _, part := range []string{
-		"WRONGPASS", "NOAUTH", "NOPERM", "DENIED ", // who we are
+		"WRONGPASS", "NOAUTH", "NOPERM", "DENIED ", // credentials
 		"ERR AUTH", "ERR Client sent AUTH", "ERR invalid password", "ERR invalid username",
-		"x509: ", "tls: ", // whom we trust, and whether it speaks TLS at all
-		"MOVED ", "cluster support disabled", "ERR unknown command", "ERR SELECT", "ERR DB index", "ERR invalid DB index", // another kind
+		"x509: ", "tls: ", // certificates, and whether it uses TLS
+		"MOVED ", "cluster support disabled", "ERR unknown command", "ERR SELECT", "ERR DB index", "ERR invalid DB index", // another kind of Redis
 		"redis: can't parse", "redis: invalid reply", "redis: unexpected", // not Redis
 		"the install record is not one of Signet's",
 	} {
@@ -57,18 +57,17 @@ func misconfigured(err error) bool {
 	return false
 }
 
-// waiter answers on the listeners of a server whose store cannot be reached yet, and tries again.
-type waiter struct {
+// startup answers on the listeners while the store cannot be reached, and tries to open it again.
+type startup struct {
 	log       *slog.Logger
 	listeners listeners
 	prefix    string       // the path of the issuer
 	retry     atomic.Int64 // seconds for Retry-After
 }
 
-// wait opens the listeners, answers 503 on them, and calls open with growing pauses until it succeeds,
-// fails for good, or ctx ends. The listeners it returns are free for the server. They are closed, and n
-// is nil, where there is an error or ctx has ended.
-func (w *waiter) wait(ctx context.Context, cfg config.Config, first error, open func() (*Daemon, error)) (n *Daemon, err error) {
+// wait answers 503 on the listeners and calls open with growing pauses, until it succeeds, fails for good, or ctx ends.
+// After that the listeners are free for the server. n is nil after an error or the end of ctx.
+func (w *startup) wait(ctx context.Context, cfg config.Config, first error, open func() (*Daemon, error)) (n *Daemon, err error) {
 	w.retry.Store(1)
 	stop := w.answer(cfg)
 	defer stop()
@@ -80,7 +79,7 @@ func (w *waiter) wait(ctx context.Context, cfg config.Config, first error, open 
 		select {
 		case <-ctx.Done():
 			return nil, nil
-		case <-time.After(pause*4/5 + rand.N(pause*2/5)): // servers that were started together try apart
+		case <-time.After(pause*4/5 + rand.N(pause*2/5)): // so that servers that start together do not try at the same time
 		}
 		tries++
 		n, err := open()
@@ -93,7 +92,7 @@ func (w *waiter) wait(ctx context.Context, cfg config.Config, first error, open 
 		case err == nil:
 			w.log.Info("the store answers", slog.String("waited", time.Since(begun).Round(time.Millisecond).String()), slog.Int("tries", tries))
 			return n, nil
-		case !worthWaiting(cfg, err):
+		case !mayRecover(cfg, err):
 			return nil, err
 		}
 		if time.Since(told) >= summaryEvery {
@@ -104,19 +103,19 @@ func (w *waiter) wait(ctx context.Context, cfg config.Config, first error, open 
 	}
 }
 
-// answer serves on the listeners until stop is called, which leaves them open.
-func (w *waiter) answer(cfg config.Config) (stop func()) {
+// answer serves on the listeners until stop is called. They stay open.
+func (w *startup) answer(cfg config.Config) (stop func()) {
 	if u, err := url.Parse(cfg.Issuer); err == nil {
 		w.prefix = strings.TrimRight(u.Path, "/")
 	}
 	var servers []*http.Server
-	var lent []*lentListener
+	var lent []*sharedListener
 	var running sync.WaitGroup
 	for _, listener := range []net.Listener{w.listeners.public, w.listeners.socket, w.listeners.adminTCP} {
 		if listener == nil {
 			continue
 		}
-		l := newLentListener(listener, waitingConnections)
+		l := newSharedListener(listener, waitingConnections)
 		web := edge.HTTPServer(w, w.log)
 		web.SetKeepAlivesEnabled(false)
 		lent, servers = append(lent, l), append(servers, web)
@@ -141,8 +140,8 @@ func (w *waiter) answer(cfg config.Config) (stop func()) {
 	}
 }
 
-// ServeHTTP answers that the process lives, that it is not ready, and to everything else to come again.
-func (w *waiter) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+// ServeHTTP answers /healthz with 200, /readyz with 503, and everything else with 503 and Retry-After.
+func (w *startup) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	h := out.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
@@ -162,23 +161,23 @@ func (w *waiter) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// lentListener is a listener that a server uses for a while. Close ends the lending and leaves the
-// listener open for the next server.
-type lentListener struct {
+// sharedListener is a listener that two servers use one after the other. Close stops the first server and leaves the
+// listener open for the second.
+type sharedListener struct {
 	net.Listener
 	places   chan struct{} // one for each open connection
 	returned chan struct{}
 	once     sync.Once
 }
 
-// deadlines is what TCP and Unix listeners have.
+// deadlines is implemented by TCP and Unix listeners.
 type deadlines interface{ SetDeadline(time.Time) error }
 
-func newLentListener(l net.Listener, most int) *lentListener {
-	return &lentListener{Listener: l, places: make(chan struct{}, most), returned: make(chan struct{})}
+func newSharedListener(l net.Listener, most int) *sharedListener {
+	return &sharedListener{Listener: l, places: make(chan struct{}, most), returned: make(chan struct{})}
 }
 
-func (l *lentListener) Accept() (net.Conn, error) {
+func (l *sharedListener) Accept() (net.Conn, error) {
 	select {
 	case l.places <- struct{}{}:
 	case <-l.returned:
@@ -186,7 +185,7 @@ func (l *lentListener) Accept() (net.Conn, error) {
 	}
 	conn, err := l.Listener.Accept()
 	if err == nil {
-		return &lentConn{Conn: conn, release: sync.OnceFunc(func() { <-l.places })}, nil
+		return &sharedConn{Conn: conn, release: sync.OnceFunc(func() { <-l.places })}, nil
 	}
 	<-l.places
 	select {
@@ -198,7 +197,7 @@ func (l *lentListener) Accept() (net.Conn, error) {
 }
 
 // Close interrupts Accept.
-func (l *lentListener) Close() error {
+func (l *sharedListener) Close() error {
 	l.once.Do(func() {
 		close(l.returned)
 		if d, ok := l.Listener.(deadlines); ok {
@@ -208,19 +207,19 @@ func (l *lentListener) Close() error {
 	return nil
 }
 
-// giveBack makes the listener usable again, after the last Accept.
-func (l *lentListener) giveBack() {
+// giveBack makes the listener usable again after Close.
+func (l *sharedListener) giveBack() {
 	if d, ok := l.Listener.(deadlines); ok {
 		_ = d.SetDeadline(time.Time{})
 	}
 }
 
-type lentConn struct {
+type sharedConn struct {
 	net.Conn
 	release func()
 }
 
-func (c *lentConn) Close() error {
+func (c *sharedConn) Close() error {
 	defer c.release()
 	return c.Conn.Close()
 }

@@ -8,7 +8,7 @@ import (
 	"signet/cmd/signet/internal/cli"
 )
 
-// printWelcome tells how to use the demo: people get commands to paste, programs one line of JSON.
+// printWelcome writes commands to try the demo, or with -o json one line.
 func printWelcome(app *cli.App, d demo, fresh bool, dir string) error {
 	if app.JSON() {
 		return app.PrintJSON(d)
@@ -27,7 +27,7 @@ func printWelcome(app *cli.App, d demo, fresh bool, dir string) error {
 	return err
 }
 
-// welcome is run by a test, line by line, as it is printed.
+// welcome has commands that a test runs as they are printed.
 var welcome = template.Must(template.New("greeting").Parse(`Signet is running for development at {{.Issuer}}
 {{- if .Fresh}}
 Everything is in {{.Dir}}; the next start finds it again.

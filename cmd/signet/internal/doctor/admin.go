@@ -18,7 +18,7 @@ type adminClients struct {
 	userinfo []string // may sign users in, and have audiences without the server's own
 }
 
-func (f *adminClients) look(id string, grants, scopes, audiences []string, cfg config.Config) {
+func (f *adminClients) add(id string, grants, scopes, audiences []string, cfg config.Config) {
 	isAdmin := api.IsScope
 	if slices.Contains(scopes, api.ScopeAdmin) {
 		f.all = append(f.all, id)
@@ -32,7 +32,7 @@ func (f *adminClients) look(id string, grants, scopes, audiences []string, cfg c
 	}
 }
 
-func (f *adminClients) note(d *doctor) {
+func (f *adminClients) report(d *doctor) {
 	for _, id := range f.all {
 		d.note("clients", stateWarning, id+" has the scope signet:admin, which is everything: narrow it to what it does, such as `signet client update "+
 			id+" --scope signet:users`. It must name the scope in its request: none is given by default")
@@ -48,24 +48,24 @@ func (f *adminClients) note(d *doctor) {
 // examineAdminClients reads the clients of a store that is open.
 func (d *doctor) examineAdminClients(ctx context.Context, s store.Clients, cfg config.Config) {
 	var found adminClients
-	err := eachClient(ctx, s, func(c store.Client) { found.look(c.ID, c.Grants, c.Scopes, c.Audiences, cfg) })
+	err := forEachClient(ctx, s, func(c store.Client) { found.add(c.ID, c.Grants, c.Scopes, c.Audiences, cfg) })
 	if err != nil {
 		d.check("clients", err, "")
 		return
 	}
-	found.note(d)
+	found.report(d)
 }
 
 // examineServing asks the running server for its clients.
 func (d *doctor) examineServing(ctx context.Context, cfg config.Config) {
 	var found adminClients
 	err := connect.Socket(d.app, cfg.Admin.Socket).Clients(ctx, func(c api.Client) error {
-		found.look(c.ID, c.Grants, c.Scopes, c.Audiences, cfg)
+		found.add(c.ID, c.Grants, c.Scopes, c.Audiences, cfg)
 		return nil
 	})
 	if err != nil {
 		d.note("clients", stateWarning, "they were not looked at: "+err.Error())
 		return
 	}
-	found.note(d)
+	found.report(d)
 }

@@ -16,7 +16,7 @@ func (d *doctor) examineClients(ctx context.Context, s store.Clients, cfg config
 		services[audience] = true
 	}
 	var introspecting []string
-	err := eachClient(ctx, s, func(client store.Client) {
+	err := forEachClient(ctx, s, func(client store.Client) {
 		for _, audience := range slices.Concat(client.Audiences, client.IntrospectFor) {
 			services[audience] = true
 		}
@@ -35,7 +35,7 @@ func (d *doctor) examineClients(ctx context.Context, s store.Clients, cfg config
 	}
 }
 
-func eachClient(ctx context.Context, s store.Clients, each func(store.Client)) error {
+func forEachClient(ctx context.Context, s store.Clients, each func(store.Client)) error {
 	const page = 500
 	for after := ""; ; {
 		clients, err := s.ListClients(ctx, after, page)

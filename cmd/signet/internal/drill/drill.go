@@ -159,7 +159,7 @@ func (d *rehearsal) readOptions() (err error) {
 func (d *rehearsal) run(ctx context.Context) error {
 	d.report.StartedAt = time.Now().UTC()
 	if d.round(ctx); len(d.report.Failures) > 0 {
-		return d.conclude("nothing was rotated: it fails already with the key of now")
+		return d.finish("nothing was rotated: it fails already with the key of now")
 	}
 	for range d.opt.rotations {
 		if err := d.rotate(ctx); err != nil {
@@ -170,9 +170,9 @@ func (d *rehearsal) run(ctx context.Context) error {
 		}
 	}
 	if d.report.onlyCutShort() {
-		return d.conclude("cut short: nothing that was checked failed, but the rotation was not watched to its end")
+		return d.finish("cut short: nothing that was checked failed, but the rotation was not watched to its end")
 	}
-	return d.conclude("somebody noticed")
+	return d.finish("somebody noticed")
 }
 
 // watch does rounds until the new key signs and what the old one signed has expired.
@@ -190,9 +190,9 @@ func (d *rehearsal) watch(ctx context.Context) {
 	}
 	switch r := d.rotation(); {
 	case ctx.Err() != nil:
-		d.report.fail(time.Now(), itself, "interrupted before it was over")
+		d.report.fail(time.Now(), cutShort, "interrupted before it was over")
 	case r.SignedAt.IsZero():
-		d.report.fail(time.Now(), itself, "the new key did not sign by then; it should from "+cli.FormatTime(r.ActivatesAt))
+		d.report.fail(time.Now(), cutShort, "the new key did not sign by then; it should from "+cli.FormatTime(r.ActivatesAt))
 	}
 }
 

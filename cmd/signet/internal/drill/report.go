@@ -70,16 +70,16 @@ func (r *report) failed() (n int) {
 	return n
 }
 
-// itself is the check that fails where the drill ended before the rotation did.
-const itself = "drill"
+// cutShort is the check that fails where the drill ended before the rotation did.
+const cutShort = "drill"
 
 // onlyCutShort reports whether the drill failed by ending early and by nothing else.
 func (r *report) onlyCutShort() bool {
-	return !slices.ContainsFunc(r.Failures, func(f failure) bool { return f.Check != itself })
+	return !slices.ContainsFunc(r.Failures, func(f failure) bool { return f.Check != cutShort })
 }
 
-// conclude prints the report; bad is the verdict if there were failures.
-func (d *rehearsal) conclude(bad string) error {
+// finish prints the report; bad is the verdict if there were failures.
+func (d *rehearsal) finish(bad string) error {
 	r := &d.report
 	r.EndedAt, r.OK, r.Verdict = time.Now().UTC(), len(r.Failures) == 0, "nobody noticed"
 	if !r.OK {

@@ -26,14 +26,14 @@ func (d *rehearsal) round(ctx context.Context) {
 	if err != nil {
 		d.fail(ctx, "key set", err)
 	}
-	d.noteVisible(set)
+	d.recordVisible(set)
 	if d.opt.client == "" {
 		kid, alg, err := d.activeKey(ctx)
 		if err != nil {
 			d.fail(ctx, "admin API", err)
 			return
 		}
-		d.noteSigner(kid, alg, "", time.Time{})
+		d.recordSigner(kid, alg, "", time.Time{})
 		if err := hasKey(set, kid); err != nil {
 			d.fail(ctx, "key set", err)
 		}
@@ -69,7 +69,7 @@ func (d *rehearsal) verify(ctx context.Context, set inspect.KeySet, token string
 		Alg string `json:"alg"`
 	}
 	_ = inspect.Unmarshal(in.Header, &header) // what is missing fails below
-	d.noteSigner(header.Kid, header.Alg, token, inspect.Times(in.Claims)["exp"])
+	d.recordSigner(header.Kid, header.Alg, token, inspect.Times(in.Claims)["exp"])
 	d.verifyWith(ctx, set, "token", token)
 }
 
@@ -86,8 +86,8 @@ func (d *rehearsal) verifyWith(ctx context.Context, set inspect.KeySet, what, to
 	}
 }
 
-// noteSigner notes which key signs, and keeps the last token of a key that is to be followed.
-func (d *rehearsal) noteSigner(kid, alg, token string, exp time.Time) {
+// recordSigner notes which key signs, and keeps the last token of a key that is to be followed.
+func (d *rehearsal) recordSigner(kid, alg, token string, exp time.Time) {
 	d.signer = kid
 	if d.alg == "" {
 		d.alg = alg
@@ -105,8 +105,8 @@ func (d *rehearsal) noteSigner(kid, alg, token string, exp time.Time) {
 	}
 }
 
-// noteVisible notes the keys that were not in the key set before.
-func (d *rehearsal) noteVisible(set inspect.KeySet) {
+// recordVisible notes the keys that were not in the key set before.
+func (d *rehearsal) recordVisible(set inspect.KeySet) {
 	now := time.Now().UTC()
 	if d.report.Rounds == 1 {
 		now = d.report.StartedAt
@@ -135,7 +135,7 @@ func (d *rehearsal) fetchKeySet(ctx context.Context) (set inspect.KeySet, err er
 	if resp.StatusCode != http.StatusOK {
 		return inspect.KeySet{}, fmt.Errorf("it answered %s", resp.Status)
 	}
-	d.report.noteCaching(resp.Header)
+	d.report.recordCaching(resp.Header)
 	if err := inspect.ReadJSON(resp.Body, &set); err != nil {
 		return inspect.KeySet{}, err
 	}
@@ -211,8 +211,8 @@ func (d *rehearsal) activeKey(ctx context.Context) (kid, alg string, err error) 
 	return "", "", fmt.Errorf("no active key of %s", d.alg)
 }
 
-// noteCaching keeps what the answers say about how long they may be used.
-func (r *report) noteCaching(h http.Header) {
+// recordCaching keeps what the answers say about how long they may be used.
+func (r *report) recordCaching(h http.Header) {
 	if value := h.Get("Cache-Control"); !slices.Contains(r.CacheControl, value) && len(r.CacheControl) < maxCacheControl {
 		r.CacheControl = append(r.CacheControl, value)
 	}

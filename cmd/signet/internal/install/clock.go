@@ -11,7 +11,8 @@ import (
 	"signet/keys/masterkey"
 )
 
-// CompareClocks is for what is about to write times into a store: its clock must tell the same.
+// CompareClocks returns an error if the clock of the store differs from that of this machine. Call it before times are
+// written into the store.
 func CompareClocks(ctx context.Context, storage keys.Storage, cfg config.Config, installID string, master masterkey.Key) error {
 	err := keys.CompareClocks(ctx, KeyringConfig(cfg, storage, installID, []masterkey.Key{master}))
 	if errors.Is(err, clockcheck.ErrClock) {
@@ -23,7 +24,7 @@ func CompareClocks(ctx context.Context, storage keys.Storage, cfg config.Config,
 	return nil
 }
 
-// ExplainClock says what to do about clocks that differ. Which of the two is wrong it cannot know.
+// ExplainClock adds what to do about clocks that differ. Either of the two may be wrong.
 func ExplainClock(err error) error {
 	return fmt.Errorf("clock: %w (keys.skew); set this machine's clock or that of the store right, nothing was changed", err)
 }

@@ -13,8 +13,7 @@ import (
 
 const hsmPINVariable = "SIGNET_HSM_PIN"
 
-// OpenHSM returns the token that holds signing keys, or nil where none is configured. The token is
-// not asked anything yet.
+// OpenHSM returns the token that holds signing keys, or nil if none is configured. It does not call the token yet.
 func OpenHSM(cfg config.Config, getenv func(string) string) (pkcs11.Token, error) {
 	h := cfg.Keys.HSM
 	if h.Module == "" {
@@ -37,7 +36,7 @@ func OpenHSM(cfg config.Config, getenv func(string) string) (pkcs11.Token, error
 	return token, nil
 }
 
-// RemoteKeys tells the keyring of the token; there may be none.
+// RemoteKeys returns the configuration of the token for the keyring. token may be nil.
 func RemoteKeys(cfg config.Config, token pkcs11.Token) keys.Remote {
 	if token == nil {
 		return keys.Remote{}
@@ -46,8 +45,8 @@ func RemoteKeys(cfg config.Config, token pkcs11.Token) keys.Remote {
 	return keys.Remote{Provider: token, MakeLocal: h.LocalKeys, Timeout: h.Timeout, Concurrency: h.Concurrency}
 }
 
-// CheckHSM logs in and asks whether the token can do what it is to do. A library that hangs is not
-// waited for.
+// CheckHSM logs in and checks that the token supports the algorithms. It returns after the configured timeout, even if
+// the library hangs.
 func CheckHSM(ctx context.Context, cfg config.Config, token pkcs11.Token) error {
 	algs := cfg.Algorithms
 	if cfg.Keys.HSM.LocalKeys {
@@ -65,7 +64,7 @@ func CheckHSM(ctx context.Context, cfg config.Config, token pkcs11.Token) error 
 	}
 }
 
-// ExplainProvider says what to do about a keyring that has keys in an HSM.
+// ExplainProvider adds what to do about a keyring with keys in an HSM that is not configured.
 func ExplainProvider(err error) error {
 	advice := "set keys.hsm as it is where the keys were made"
 	if !pkcs11.Built {

@@ -40,7 +40,7 @@ cannot be used without this key. Existing files are not overwritten.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opt.dir == "" || opt.issuer == "" {
-				return cli.Usagef("--dir and --issuer are both needed: where the install goes, and the URL by which the world will know it")
+				return cli.Usagef("--dir and --issuer are both needed: the directory of the install, and the URL of the server")
 			}
 			return initInstall(cmd.Context(), app, opt)
 		},
@@ -94,7 +94,7 @@ func initInstall(ctx context.Context, app *cli.App, opt initOptions) (err error)
 	return reportInit(app, path, cfg)
 }
 
-// yaml is the new configuration: what was chosen, and where to read about the rest.
+// yaml returns the new configuration: the chosen settings, and comments about the usual others.
 func (opt initOptions) yaml() string {
 	return fmt.Sprintf(`# Signet's configuration. Every setting has a default and a variable (refresh.grace is
 # SIGNET_REFRESH_GRACE). After a change: signet config check --config FILE
@@ -115,7 +115,7 @@ master_key_file: master.key
 %s`, opt.issuer, opt.listen, opt.store, strings.Join(opt.algorithms, ", "), opt.hsm.yaml())
 }
 
-// initMasterKey makes the master key's file, unless the environment holds the key.
+// initMasterKey makes the file of the master key, unless the environment has the key.
 func initMasterKey(app *cli.App, path string, undo *cleanup) (masterkey.Key, error) {
 	if app.Getenv(MasterKeyVariable) != "" {
 		master, err := ReadMasterKeys(path, app.Getenv)
@@ -152,12 +152,12 @@ Next:
 	return err
 }
 
-// cleanup removes what a command that failed half-way had made.
+// cleanup removes the files and directories of a command that failed.
 type cleanup struct{ paths []string }
 
 func (c *cleanup) add(path string) { c.paths = append(c.paths, path) }
 
-// addMissing adds the directories that making dir will make.
+// addMissing adds dir and its parents as far as they do not exist yet.
 func (c *cleanup) addMissing(dir string) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		c.addMissing(filepath.Dir(dir))
@@ -165,7 +165,7 @@ func (c *cleanup) addMissing(dir string) {
 	}
 }
 
-// run begins with what was made last. A directory in which something else lies by now stays.
+// run removes in reverse order. A directory that is not empty stays.
 func (c *cleanup) run() {
 	for _, path := range slices.Backward(c.paths) {
 		os.Remove(path)

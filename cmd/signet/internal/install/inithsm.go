@@ -18,7 +18,7 @@ func (opt *hsmOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&opt.pinFile, "hsm-pin-file", "", "the `FILE` with the token's PIN; or set SIGNET_HSM_PIN")
 }
 
-// resolve makes the paths absolute: they are as seen from here, and are read from elsewhere.
+// resolve makes the paths absolute: the configuration is read with another working directory.
 func (opt *hsmOptions) resolve() error {
 	if opt.module == "" && opt.token == "" && opt.pinFile == "" {
 		return nil
@@ -39,7 +39,7 @@ func (opt *hsmOptions) resolve() error {
 	return nil
 }
 
-// yaml is what the new configuration says of the HSM.
+// yaml returns the settings of the HSM for the new configuration.
 func (opt *hsmOptions) yaml() string {
 	if opt.module == "" {
 		return ""

@@ -32,7 +32,7 @@ func ExplainTimetable(cfg config.Config, err error) error {
 // AuditKeyPurpose names the key that signs the audit lines of the log.
 const AuditKeyPurpose = "signet audit"
 
-// TimetableText is the timetable of the signing keys as heartbeats tell it.
+// TimetableText writes the timetable of the signing keys as heartbeats have it.
 func TimetableText(cfg config.Config) string {
 	k := cfg.Keys
 	text := "algorithms=" + strings.Join(cfg.Algorithms, ",")
@@ -48,7 +48,7 @@ func TimetableText(cfg config.Config) string {
 	return text
 }
 
-// KeptPlanText is about keys whose plan is older than the timetable of the configuration.
+// KeptPlanText describes a key whose plan is older than the timetable of the configuration.
 func KeptPlanText(cfg config.Config, p rotation.KeptPlan) string {
 	return fmt.Sprintf("the next %s key signs from %s, as planned under an earlier timetable; by that of now (preset %s) it would be %s: "+
 		"a shorter timetable holds for the keys after it; `signet keys rotate` brings it forward", p.Alg, cli.FormatTime(p.ActivatesAt), cfg.Keys.Preset, cli.FormatTime(p.Would))

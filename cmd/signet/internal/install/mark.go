@@ -9,15 +9,14 @@ import (
 	"signet/keys/mark"
 )
 
-// markName is the file in the data directory that holds this server's mark of the keyring: what it
-// remembers over a restart.
+// markName is the file in the data directory with the mark of the keyring, which a server keeps over restarts.
 const markName = "keyring.mark"
 
 func MarkFile(cfg config.Config) mark.File {
 	return mark.File(filepath.Join(cfg.DataDir, markName))
 }
 
-// ExplainMark puts a mark that does not fit the store in words, and what to do.
+// ExplainMark explains a mark that does not fit the store, and what to do.
 func ExplainMark(cfg config.Config, err error) error {
 	path := string(MarkFile(cfg))
 	var e *mark.Error

@@ -12,8 +12,7 @@ import (
 
 const MasterKeyVariable = "SIGNET_MASTER_KEY"
 
-// ReadMasterKeys takes the master key from the environment or else from the file: one key, or the
-// new and the old one.
+// ReadMasterKeys reads the master key from the environment or else from the file: one key, or the new and the old one.
 func ReadMasterKeys(path string, getenv func(string) string) ([]masterkey.Key, error) {
 	if text := getenv(MasterKeyVariable); text != "" {
 		master, err := masterkey.ParseList(text)
@@ -36,8 +35,8 @@ func ReadMasterKeys(path string, getenv func(string) string) ([]masterkey.Key, e
 	return master, nil
 }
 
-// WriteMasterKey makes a new master key and its file. It never overwrites one: without the old key
-// nothing that was sealed with it opens again.
+// WriteMasterKey makes a new master key and its file. It never overwrites a file: what was sealed with the old key could
+// not be opened any more.
 func WriteMasterKey(path string) (masterkey.Key, error) {
 	master := masterkey.New()
 	if _, err := os.Stat(path); err == nil {

@@ -14,7 +14,7 @@ import (
 	"signet/keys/rotation"
 )
 
-func PresetConfig(t *testing.T, preset string) config.Config {
+func presetConfig(t *testing.T, preset string) config.Config {
 	t.Helper()
 	cfg, _, err := config.Load("", []string{"SIGNET_ISSUER=https://auth.example.com", "SIGNET_KEYS_PRESET=" + preset})
 	if err != nil {
@@ -27,7 +27,7 @@ func PresetConfig(t *testing.T, preset string) config.Config {
 // successor is ready in time.
 func TestPresetsFitTogether(t *testing.T) {
 	for _, preset := range config.Presets() {
-		cfg := PresetConfig(t, preset)
+		cfg := presetConfig(t, preset)
 		k := KeyringConfig(cfg, nil, "", nil)
 		if err := k.Timetable.Validate(); err != nil {
 			t.Errorf("%s: %v", preset, err)
@@ -67,7 +67,7 @@ func (s *keyringInMemory) SwapKeyring(_ context.Context, old, next uint64, docum
 // With the fast preset a replica that is left alone rotates every K, on the dot.
 func TestFastPresetRotatesInSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := KeyringConfig(PresetConfig(t, "fast"), &keyringInMemory{}, "install", []masterkey.Key{masterkey.New()})
+		cfg := KeyringConfig(presetConfig(t, "fast"), &keyringInMemory{}, "install", []masterkey.Key{masterkey.New()})
 		if err := keys.Init(t.Context(), cfg); err != nil {
 			t.Fatal(err)
 		}

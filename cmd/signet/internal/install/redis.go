@@ -15,6 +15,7 @@ import (
 	"signet/config"
 	"signet/store"
 	"signet/store/redis"
+	"signet/store/redis/conn"
 	"signet/store/seal"
 )
 
@@ -29,7 +30,7 @@ func (o Opener) OpenRedis(ctx context.Context, cfg config.Config) (*redis.Store,
 		return nil, err
 	}
 	settings.Log, settings.Observe, settings.Seals = o.Log, o.Observe, o.Seals
-	if o.Patient {
+	if o.NoTimeout {
 		settings.Timeout = 30 * time.Second
 	}
 	s, err := redis.Open(ctx, settings)
@@ -45,13 +46,13 @@ func (o Opener) OpenRedis(ctx context.Context, cfg config.Config) (*redis.Store,
 	return s, nil
 }
 
-// adviceOn says what to look at, by what Redis, its Sentinels or the TLS library answered.
+// adviceOn returns which setting to check, by the error of Redis, its Sentinels or the TLS library.
 func adviceOn(err error) string {
-	for _, known := range []struct{ says, do string }{
+	for _, known := range []struct{ part, do string }{
 		{"WRONGPASS", "look at redis.username and redis.password_file (or SIGNET_REDIS_PASSWORD)"},
 		{"NOAUTH", "set redis.password_file (or SIGNET_REDIS_PASSWORD), and redis.username for an ACL user"},
 		{"NOPERM", "the ACL user lacks a right, or redis.prefix is not the one it has a right to; deploy/redis/users.acl has them all"},
-		{"specified in configuration are unreachable: redis: nil", "the Sentinels know no master of that name; look at the name at the end of store"},
+		{"specified in configuration are unreachable: redis: nil", "the Sentinels have no master of that name; look at the name at the end of store"},
 		{"certificate signed by unknown authority", "look at redis.ca"},
 		{"certificate is valid for", "look at redis.server_name"},
 		{"doesn't contain any IP SANs", "set redis.server_name to a name in the certificate"},
@@ -60,14 +61,14 @@ func adviceOn(err error) string {
 		{"MOVED ", "it is a node of a cluster: write redis+cluster://"},
 		{"cluster support disabled", "it is no cluster: write redis://, or redis+sentinel:// with the Sentinels' addresses"},
 	} {
-		if strings.Contains(err.Error(), known.says) {
+		if strings.Contains(err.Error(), known.part) {
 			return known.do
 		}
 	}
 	return "is it running, and are address and kind in store right (rediss for TLS)?"
 }
 
-// RedisConfig turns the configuration into that of the backend, and reads the files it names.
+// RedisConfig returns the configuration of the backend. It reads the files that the configuration names.
 func RedisConfig(cfg config.Config, getenv func(string) string) (redis.Config, error) {
 	address, ok := cfg.RedisStore()
 	if !ok {
@@ -75,7 +76,7 @@ func RedisConfig(cfg config.Config, getenv func(string) string) (redis.Config, e
 	}
 	r := cfg.Redis
 	c := redis.Config{
-		Mode: redis.Mode(address.Mode), Addrs: address.Addrs, Master: address.Master, DB: address.DB,
+		Mode: conn.Mode(address.Mode), Addrs: address.Addrs, Master: address.Master, DB: address.DB,
 		Username: r.Username, SentinelUsername: r.SentinelUsername,
 		Prefix: r.Prefix, PoolSize: r.PoolSize, WaitReplicas: r.WaitReplicas, AuditEvents: cfg.Audit.Retain, Retention: auditRetention(cfg),
 	}
@@ -88,8 +89,8 @@ func RedisConfig(cfg config.Config, getenv func(string) string) (redis.Config, e
 	return c, errors.Join(passErr, sentinelErr, tlsErr)
 }
 
-// secretSource returns where a password comes from: the variable, or the file, which is read again
-// each time so that a password can change while the server runs. Nil means that there is none.
+// secretSource returns a function that reads a password from the variable, or from the file. The file is read again at
+// each call, so that a password can change while the server runs. Nil means that no password is configured.
 func secretSource(field, path, variable string, getenv func(string) string) (func() (string, error), error) {
 	if value := getenv(variable); value != "" {
 		return func() (string, error) { return value, nil }, nil

@@ -20,18 +20,18 @@ import (
 	"signet/store/seal"
 )
 
-// Opener opens stores. What it does not get from the configuration it is given here.
+// Opener opens and creates the stores of installs. It has what the configuration does not.
 type Opener struct {
-	Getenv  func(string) string // has the secrets of Redis and the HSM
-	Log     *slog.Logger        // nil discards
-	Warn    func(warning error) // told what can be lost; nil: nobody is
-	Observe func(doing string, took time.Duration, err error)
-	Seals   *seal.Keys      // of the records; nil: they are neither sealed nor verified
-	Master  []masterkey.Key // that the seals are of
-	Patient bool            // whole stores are moved: a slow answer is no reason to give up
+	Getenv    func(string) string // has the secrets of Redis and the HSM
+	Log       *slog.Logger        // nil discards
+	Warn      func(warning error) // receives settings that can lose data; nil discards
+	Observe   func(doing string, took time.Duration, err error)
+	Seals     *seal.Keys      // of the records; nil: they are neither sealed nor verified
+	Master    []masterkey.Key // of the seals
+	NoTimeout bool            // for whole stores: wait long for each answer
 }
 
-// Open opens the store that the configuration names. It makes none.
+// Open opens the store that the configuration names. It creates none.
 func (o Opener) Open(ctx context.Context, cfg config.Config) (store.Store, error) {
 	if path, ok := cfg.BoltPath(); ok {
 		s, err := o.OpenBolt(path, cfg)
@@ -44,7 +44,7 @@ func (o Opener) Open(ctx context.Context, cfg config.Config) (store.Store, error
 	if err != nil {
 		return nil, err
 	}
-	o.Check(ctx, s)
+	o.WarnOfLoss(ctx, s)
 	return s, nil
 }
 
@@ -66,8 +66,8 @@ func ExplainBolt(err error, path string) error {
 	return fmt.Errorf("store: %w", err)
 }
 
-// Check says what the Redis servers may lose as they are set up.
-func (o Opener) Check(ctx context.Context, s *redis.Store) {
+// WarnOfLoss warns of settings of the Redis servers that can lose data.
+func (o Opener) WarnOfLoss(ctx context.Context, s *redis.Store) {
 	if o.Warn == nil {
 		return
 	}
@@ -80,8 +80,8 @@ func (o Opener) Check(ctx context.Context, s *redis.Store) {
 	}
 }
 
-// create makes the install in a store that is empty, and the first keys. On an error nothing of it is left,
-// or nothing that the next try would not take up.
+// create creates an install with its first keys in an empty store. After an error nothing is left, or only what the next
+// attempt continues with.
 func (o Opener) create(ctx context.Context, cfg config.Config, master masterkey.Key) error {
 	if path, ok := cfg.BoltPath(); ok {
 		return o.CreateBolt(ctx, path, cfg, master)
@@ -91,21 +91,21 @@ func (o Opener) create(ctx context.Context, cfg config.Config, master masterkey.
 		return err
 	}
 	defer s.Close()
-	o.Check(ctx, s)
+	o.WarnOfLoss(ctx, s)
 	record, err := s.Install(ctx)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		if err := s.CheckEmpty(ctx); err != nil {
 			return fmt.Errorf("store: %w; choose another redis.prefix or database", err)
 		}
-		return o.furnish(ctx, s, cfg, master, redis.Schema)
+		return o.writeInstall(ctx, s, cfg, master, redis.Schema)
 	case err != nil:
 		return fmt.Errorf("store: %w", err)
 	}
 	if version, _, err := s.LoadKeyring(ctx); err != nil || version > 0 {
 		return errors.Join(err, fmt.Errorf("store: it holds install %s already, and that is not overwritten; choose another redis.prefix or database", record.ID))
 	}
-	return o.firstKeys(ctx, s, cfg, record.ID, master) // an init that broke off
+	return o.firstKeys(ctx, s, cfg, record.ID, master) // after an init that was interrupted
 }
 
 func (o Opener) CreateBolt(ctx context.Context, path string, cfg config.Config, master masterkey.Key) (err error) {
@@ -124,11 +124,11 @@ func (o Opener) CreateBolt(ctx context.Context, path string, cfg config.Config, 
 			os.Remove(path)
 		}
 	}()
-	return o.furnish(ctx, db, cfg, master, bolt.Schema)
+	return o.writeInstall(ctx, db, cfg, master, bolt.Schema)
 }
 
-// furnish writes the install and the first keys.
-func (o Opener) furnish(ctx context.Context, s store.Store, cfg config.Config, master masterkey.Key, schema int) error {
+// writeInstall writes the install record and the first keys.
+func (o Opener) writeInstall(ctx context.Context, s store.Store, cfg config.Config, master masterkey.Key, schema int) error {
 	record := store.Install{ID: rand.Text(), Schema: schema, CreatedAt: time.Now().UTC()}
 	if err := CompareClocks(ctx, s, cfg, record.ID, master); err != nil {
 		return err
@@ -156,7 +156,7 @@ func (o Opener) firstKeys(ctx context.Context, s store.Store, cfg config.Config,
 	return nil
 }
 
-// ExplainNoInstall explains a store that holds none.
+// ExplainNoInstall explains a store without an install.
 func ExplainNoInstall(ctx context.Context, s store.Store, cfg config.Config) error {
 	if r, ok := s.(*redis.Store); ok {
 		if unfinished, err := r.Unfinished(ctx); err == nil && unfinished {
@@ -166,7 +166,7 @@ func ExplainNoInstall(ctx context.Context, s store.Store, cfg config.Config) err
 	return fmt.Errorf("store: %s holds no install; make one with `signet init`, or import one", StoreName(cfg))
 }
 
-// StoreName is the store for people: a path, or a URL without secrets.
+// StoreName returns the store for messages: a path, or a URL without secrets.
 func StoreName(cfg config.Config) string {
 	if path, ok := cfg.BoltPath(); ok {
 		return path
@@ -175,7 +175,7 @@ func StoreName(cfg config.Config) string {
 	return r.String()
 }
 
-// auditRetention is what the configuration sets for single classes of audit events.
+// auditRetention returns the settings for single classes of audit events.
 func auditRetention(cfg config.Config) store.Retention {
 	a := cfg.Audit
 	return store.Retention{store.ClassKeys: a.Keys, store.ClassAdmin: a.Admin, store.ClassSessions: a.Sessions,

@@ -12,13 +12,13 @@ import (
 type chart struct {
 	plan        api.KeyPlan
 	from, until time.Time
-	Groups      []chartGroup
+	groups      []chartGroup
 }
 
 // chartGroup has the keys of one algorithm.
 type chartGroup struct {
 	alg  string
-	Keys []api.PlannedKey
+	keys []api.PlannedKey
 }
 
 // span is a part of a key's life.
@@ -27,8 +27,8 @@ type span struct {
 	from, to time.Time
 }
 
-// NewChart begins a little before now, so that one sees what now is in the middle of.
-func NewChart(p api.KeyPlan) chart {
+// newChart begins a little before now, so that one sees what now is in the middle of.
+func newChart(p api.KeyPlan) chart {
 	c := chart{plan: p, from: p.From.Add(-p.Until.Sub(p.From) / 12), until: p.Until}
 	first := p.From
 	for _, k := range p.Keys {
@@ -43,12 +43,12 @@ func NewChart(p api.KeyPlan) chart {
 		if end := end(k); !end.IsZero() && !end.After(c.from) {
 			continue // its life is over
 		}
-		i := slices.IndexFunc(c.Groups, func(g chartGroup) bool { return g.alg == k.Alg })
+		i := slices.IndexFunc(c.groups, func(g chartGroup) bool { return g.alg == k.Alg })
 		if i < 0 {
-			i = len(c.Groups)
-			c.Groups = append(c.Groups, chartGroup{alg: k.Alg})
+			i = len(c.groups)
+			c.groups = append(c.groups, chartGroup{alg: k.Alg})
 		}
-		c.Groups[i].Keys = append(c.Groups[i].Keys, k)
+		c.groups[i].keys = append(c.groups[i].keys, k)
 	}
 	return c
 }
@@ -114,8 +114,8 @@ type tick struct {
 	label string
 }
 
-// Ticks returns at most that many marks at round times.
-func (c chart) Ticks(most int) []tick {
+// ticks returns at most that many marks at round times.
+func (c chart) ticks(most int) []tick {
 	long := c.until.Sub(c.from)
 	for _, step := range []time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute,
 		30 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour, 14 * 24 * time.Hour} {
@@ -164,7 +164,7 @@ func shortName(k api.PlannedKey) string { return k.Name[:min(len(k.Name), 8)] }
 
 // inOrder are the keys of a group as they sign.
 func (g chartGroup) inOrder() []api.PlannedKey {
-	return slices.SortedStableFunc(slices.Values(g.Keys), func(a, b api.PlannedKey) int {
+	return slices.SortedStableFunc(slices.Values(g.keys), func(a, b api.PlannedKey) int {
 		return cmp.Or(a.ActivatesAt.Compare(b.ActivatesAt), a.PublishedAt.Compare(b.PublishedAt))
 	})
 }

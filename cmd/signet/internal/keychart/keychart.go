@@ -52,10 +52,10 @@ func Print(app *cli.App, p api.KeyPlan) error {
 	case cli.FormatJSON:
 		return app.PrintJSON(p)
 	case cli.FormatSVG:
-		_, err := io.WriteString(app.Out, DrawPlan(p))
+		_, err := io.WriteString(app.Out, drawSVG(p))
 		return err
 	}
-	if _, err := io.WriteString(app.Out, Text(p, app.Columns(), app.Unicode())); err != nil {
+	if _, err := io.WriteString(app.Out, text(p, app.Columns(), app.Unicode())); err != nil {
 		return fmt.Errorf("writing the output: %w", err)
 	}
 	return app.Print(nil, func(w io.Writer) { writeSteps(w, p) })

@@ -108,7 +108,7 @@ func TestTimelineFits(t *testing.T) {
 		tt := presetTimetable(t, preset)
 		p := examplePlan(t, tt, jose.ES256)
 		for _, width := range []int{cli.LeastWidth, cli.DefaultWidth, cli.MostWidth} {
-			for _, line := range strings.Split(NewTimeline(p, width, false).ChartText(), "\n") {
+			for _, line := range strings.Split(newTimeline(p, width, false).rows(), "\n") {
 				if len(line) > width || strings.ContainsFunc(line, func(r rune) bool { return r > '~' }) {
 					t.Errorf("%s, width %d: got %d bytes: %s", preset, width, len(line), line)
 				}
@@ -123,9 +123,9 @@ func TestTimelineShowsEveryKey(t *testing.T) {
 	tt.Active, tt.Publish = 3*24*time.Hour, 24*time.Hour
 	p := examplePlan(t, tt, jose.ES256)
 	p.Until = p.From.Add(10 * 365 * 24 * time.Hour)
-	timeline := NewTimeline(p, cli.DefaultWidth, false)
-	for _, k := range timeline.Groups[0].Keys {
-		if bar := timeline.Bar(k); k.ActivatesAt.After(p.From) && !strings.Contains(bar, "#") {
+	timeline := newTimeline(p, cli.DefaultWidth, false)
+	for _, k := range timeline.groups[0].keys {
+		if bar := timeline.bar(k); k.ActivatesAt.After(p.From) && !strings.Contains(bar, "#") {
 			t.Errorf("%s: got %q", k.Name, bar)
 		}
 	}
@@ -135,7 +135,7 @@ func TestTimelineShowsEveryKey(t *testing.T) {
 func TestPictureStandsForItself(t *testing.T) {
 	p := examplePlan(t, rotation.DefaultTimetable(), jose.ES256)
 	p.Keys[1].Name = `<b>&"`
-	picture := DrawPlan(p)
+	picture := drawSVG(p)
 	for decoder := xml.NewDecoder(strings.NewReader(picture)); ; {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
@@ -164,7 +164,7 @@ func TestTicksAreFew(t *testing.T) {
 		p := api.KeyPlan{From: time.Date(2026, 11, 5, 9, 30, 7, 0, time.UTC)}
 		p.Until = p.From.Add(long)
 		for _, most := range []int{5, 8, 14} {
-			if n := len(NewChart(p).Ticks(most)); n > most || n == 0 && long > time.Minute {
+			if n := len(newChart(p).ticks(most)); n > most || n == 0 && long > time.Minute {
 				t.Errorf("%v: got %d ticks, want 1 to %d", long, n, most)
 			}
 		}

@@ -22,15 +22,15 @@ const (
 	svgFooter = 56
 )
 
-// DrawPlan draws a plan as a picture that stands for itself: no script, no font, nothing to fetch,
+// drawSVG draws a plan as a picture that stands for itself: no script, no font, nothing to fetch,
 // and readable on a light and on a dark page.
-func DrawPlan(p api.KeyPlan) string {
-	d := &drawing{chart: NewChart(p)}
+func drawSVG(p api.KeyPlan) string {
+	d := &drawing{chart: newChart(p)}
 	d.frame()
 	d.scale()
 	d.now()
 	y := svgTop
-	for _, g := range d.Groups {
+	for _, g := range d.groups {
 		d.text(16, y+19, "group", g.alg)
 		y += svgGroup
 		for _, k := range g.inOrder() {
@@ -50,8 +50,8 @@ type drawing struct {
 
 func (d *drawing) height() int {
 	h := svgTop + svgFooter
-	for _, g := range d.Groups {
-		h += svgGroup + svgRow*len(g.Keys)
+	for _, g := range d.groups {
+		h += svgGroup + svgRow*len(g.keys)
 	}
 	return h
 }
@@ -90,7 +90,7 @@ func (d *drawing) text(x float64, y int, class, text string) {
 
 func (d *drawing) scale() {
 	bottom := d.height() - svgFooter
-	for _, tick := range d.Ticks(14) {
+	for _, tick := range d.ticks(14) {
 		x := d.x(tick.at)
 		fmt.Fprintf(d, `<path class="grid" d="M%.1f %dV%d"/>`+"\n", x, svgTop-8, bottom)
 		class := "soft middle"

@@ -22,13 +22,13 @@ type palette struct{ pending, active, retired, now rune }
 func shades() palette { return palette{'▒', '█', '░', '│'} }
 func ascii() palette  { return palette{'-', '#', '.', '|'} }
 
-// Text draws a plan with characters, within the columns: with block elements if unicode is set, else with ASCII alone.
-func Text(p api.KeyPlan, columns int, unicode bool) string {
-	return NewTimeline(p, columns, unicode).text()
+// text draws a plan with characters, within the columns: with block elements if unicode is set, else with ASCII alone.
+func text(p api.KeyPlan, columns int, unicode bool) string {
+	return newTimeline(p, columns, unicode).text()
 }
 
-func NewTimeline(p api.KeyPlan, columns int, unicode bool) timeline {
-	t := timeline{chart: NewChart(p), paint: ascii()}
+func newTimeline(p api.KeyPlan, columns int, unicode bool) timeline {
+	t := timeline{chart: newChart(p), paint: ascii()}
 	if unicode {
 		t.paint = shades()
 	}
@@ -45,7 +45,7 @@ func (t timeline) margin(key, from, until string) string {
 func (t timeline) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "The signing keys from %s to %s, keyring version %d\n\n", cli.FormatTime(t.plan.From), cli.FormatTime(t.plan.Until), t.plan.Version)
-	b.WriteString(t.ChartText())
+	b.WriteString(t.rows())
 	fmt.Fprintf(&b, "\n%c published, not signing yet   %c signs   %c kept, verifies only   %c now\n", t.paint.pending, t.paint.active, t.paint.retired, t.paint.now)
 	b.WriteString("A key with a letter for a name has not been made yet.\n")
 	if t.plan.Cut {
@@ -55,16 +55,16 @@ func (t timeline) text() string {
 	return b.String()
 }
 
-// ChartText has the rows, below each other, one a key.
-func (t timeline) ChartText() string {
+// rows has the rows, below each other, one a key.
+func (t timeline) rows() string {
 	var b strings.Builder
 	t.write(&b, t.margin("KEY", "SIGNS FROM", "UNTIL")+t.axis())
-	for _, g := range t.Groups {
-		if len(t.Groups) > 1 {
-			t.write(&b, t.margin(g.alg, "", "")+t.Bar(api.PlannedKey{}))
+	for _, g := range t.groups {
+		if len(t.groups) > 1 {
+			t.write(&b, t.margin(g.alg, "", "")+t.bar(api.PlannedKey{}))
 		}
 		for _, k := range g.inOrder() {
-			t.write(&b, t.margin(cli.Printable(shortName(k)), t.date(k.ActivatesAt), t.date(signsUntil(k)))+t.Bar(k))
+			t.write(&b, t.margin(cli.Printable(shortName(k)), t.date(k.ActivatesAt), t.date(signsUntil(k)))+t.bar(k))
 		}
 	}
 	return b.String()
@@ -92,7 +92,7 @@ func (t timeline) date(at time.Time) string {
 // axis writes the marks of the scale, each beginning at its place.
 func (t timeline) axis() string {
 	cells := []rune(strings.Repeat(" ", t.width))
-	for _, tick := range t.Ticks(t.width / 8) {
+	for _, tick := range t.ticks(t.width / 8) {
 		at := t.column(tick.at)
 		if at+len(tick.label) <= t.width {
 			copy(cells[at:], []rune(tick.label))
@@ -101,9 +101,9 @@ func (t timeline) axis() string {
 	return string(cells)
 }
 
-// Bar draws a key's life. What is too short for its scale has one character all the same, after what
+// bar draws a key's life. What is too short for its scale has one character all the same, after what
 // comes before it.
-func (t timeline) Bar(k api.PlannedKey) string {
+func (t timeline) bar(k api.PlannedKey) string {
 	cells := []rune(strings.Repeat(" ", t.width))
 	least := 0
 	for _, s := range t.spans(k) {

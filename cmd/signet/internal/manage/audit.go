@@ -19,7 +19,7 @@ import (
 	"signet/store"
 )
 
-// followEvery is how often --follow asks for what is new.
+// followEvery is the interval at which --follow asks for new events.
 const followEvery = time.Second
 
 // auditQuery holds the flags of `audit list`.
@@ -119,7 +119,7 @@ type eventTypeRecord struct {
 	Meaning string `json:"meaning"`
 }
 
-// listEventTypes asks no server.
+// listEventTypes lists the types of this program. It needs no server.
 func listEventTypes(app *cli.App) error {
 	l := app.NewList("types", "TYPE", "CLASS", "MEANING")
 	for _, t := range store.EventTypes {
@@ -131,7 +131,7 @@ func listEventTypes(app *cli.App) error {
 	return l.End("There are no types.")
 }
 
-// followEvents ends without an error when it is interrupted: that is how one stops it.
+// followEvents prints events until it is interrupted, which is not an error.
 func followEvents(ctx context.Context, app *cli.App, c *client.Client, q auditQuery, newest bool) error {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
@@ -158,7 +158,7 @@ func followEvents(ctx context.Context, app *cli.App, c *client.Client, q auditQu
 	}
 }
 
-// printEvents keeps fixed columns, since what will come is not known.
+// printEvents writes fixed columns, because later events may need more space.
 func printEvents(app *cli.App, events []api.Event, header bool) error {
 	w := tabwriter.NewWriter(app.Out, 20, 0, 2, ' ', 0)
 	if header && !app.JSON() {

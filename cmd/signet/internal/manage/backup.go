@@ -59,7 +59,7 @@ func backupToFile(ctx context.Context, app *cli.App, c *client.Client, path stri
 	return n, err
 }
 
-// fetchBackup copies all of the answer, or fails: net/http reports one that broke off.
+// fetchBackup copies the whole answer. net/http reports an answer that ended early.
 func fetchBackup(ctx context.Context, app *cli.App, c *client.Client, w io.Writer) (int64, error) {
 	answer, err := c.Open(ctx, api.Backup.At(), nil)
 	if err != nil {

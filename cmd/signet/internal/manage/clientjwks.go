@@ -12,8 +12,8 @@ import (
 	"signet/server/admin/api"
 )
 
-// readPublicKeys reads a client's public keys. An empty path is no keys: they are taken away. A private
-// key does not get further than here.
+// readPublicKeys reads the public keys of a client. An empty path removes them. It refuses a private key, so that none
+// is sent.
 func readPublicKeys(app *cli.App, path string) (*jose.PublicSet, error) {
 	if path == "" {
 		return nil, nil

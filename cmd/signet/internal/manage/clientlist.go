@@ -51,7 +51,7 @@ func introspectsBriefly(r api.Client) string {
 	return yesNo(r.Introspect)
 }
 
-// brief is a list that fits a column: the first entries, and how many more there are.
+// brief writes a list in at most width characters: its first entries, and how many more there are.
 func brief(list []string, width int) string {
 	all := cli.Joined(list)
 	if len([]rune(all)) <= width {

@@ -33,7 +33,7 @@ func (s *clientSpec) flags(cmd *cobra.Command) {
 	f.DurationVar(&s.ttl, "ttl", 0, "lifetime of its access tokens, a `TIME` such as 10m (default, and 0: the server's)")
 }
 
-// given returns what was set, under the admin API's names.
+// given returns the members of api.ClientSpec whose flags are set.
 func (s *clientSpec) given(app *cli.App, cmd *cobra.Command) (map[string]any, error) {
 	ttl := ""
 	if s.ttl != 0 {
@@ -63,14 +63,14 @@ func (s *clientSpec) given(app *cli.App, cmd *cobra.Command) (map[string]any, er
 	return body, nil
 }
 
-// listFlag is a flag whose help shows that it takes several values.
+// listFlag adds a flag that takes several values, and shows it in the help.
 func listFlag(f *pflag.FlagSet, p *[]string, name, form, usage string) {
 	f.StringSliceVar(p, name, nil, usage)
 	flag := f.Lookup(name)
 	flag.Value, flag.DefValue = namedValue{flag.Value, form}, ""
 }
 
-// namedValue is a flag's value with another name for its type in the help.
+// namedValue replaces the type of a flag in the help.
 type namedValue struct {
 	pflag.Value
 	form string

@@ -45,7 +45,7 @@ func NewStoreSeal(app *cli.App) *cobra.Command {
 	})
 }
 
-// followSeal reads the lines to the last one.
+// followSeal reads progress lines and returns the last one.
 func followSeal(app *cli.App, in io.Reader) (last api.SealProgress, err error) {
 	tally := app.Tally("sealed")
 	defer tally.Clear()

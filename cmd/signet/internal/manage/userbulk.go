@@ -56,7 +56,7 @@ func callForEach(app *cli.App, cmd *cobra.Command, file string, verb api.Verb) e
 	return nil
 }
 
-// asNDJSON makes {"username": …} of lines that are a name.
+// asNDJSON replaces each line that is a name by {"username": …}.
 func asNDJSON(in io.Reader) io.ReadCloser {
 	out, w := io.Pipe()
 	go func() {
@@ -69,10 +69,10 @@ func asNDJSON(in io.Reader) io.ReadCloser {
 				line = quoted
 			}
 			if _, err := w.Write(append(line, '\n')); err != nil {
-				return // nobody reads on
+				return // the reader has stopped
 			}
 		}
-		w.CloseWithError(lines.Err()) // nil is the end
+		w.CloseWithError(lines.Err()) // nil ends the body
 	}()
 	return out
 }

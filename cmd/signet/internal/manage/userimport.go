@@ -60,7 +60,7 @@ func importUsers(app *cli.App, cmd *cobra.Command, in io.Reader) error {
 		return err
 	}
 	var report api.Report
-	body := app.Watch("sent", in, 0) // a byte order mark and CRLF are the server's to skip
+	body := app.Watch("sent", in, 0) // the server skips a byte order mark and CRLF
 	if err := c.Call(cmd.Context(), api.ImportUsers.At(), body, &report); err != nil {
 		return err
 	}

@@ -35,9 +35,9 @@ type backupFile struct {
 	read       func(ctx context.Context) iter.Seq2[store.Record, error]
 	close      func() error
 
-	master []masterkey.Key
-	seals  *seal.Keys // of its records
-	lax    bool       // an archive without a MAC is taken too
+	master     []masterkey.Key
+	seals      *seal.Keys // of its records
+	unverified bool       // an archive without a MAC is taken too
 }
 
 // openBackup tells the two kinds apart by how they begin.
@@ -46,7 +46,7 @@ func openBackup(ctx context.Context, app *cli.App, path string, master []masterk
 	if err != nil {
 		return nil, err
 	}
-	b := &backupFile{path: path, newest: map[string]bool{}, master: master, seals: install.NewSeals(master), lax: unverified}
+	b := &backupFile{path: path, newest: map[string]bool{}, master: master, seals: install.NewSeals(master), unverified: unverified}
 	if kind == "bolt" {
 		err = b.openBolt(ctx)
 	} else {
@@ -90,7 +90,7 @@ func kindOfBackup(path string) (string, error) {
 
 // openBolt reads every page before it believes one.
 func (b *backupFile) openBolt(ctx context.Context) error {
-	if err := bolt.Check(b.path, b.seals); install.OtherMaster(err) {
+	if err := bolt.Check(b.path, b.seals); install.SealedByOther(err) {
 		return fmt.Errorf("master key: it is not the one of this backup (%w)", err)
 	} else if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (b *backupFile) openBolt(ctx context.Context) error {
 	if b.foundation, err = db.Foundation(ctx); err != nil {
 		return errors.Join(err, db.Close())
 	}
-	if err := install.FollowKeyring(b.seals, b.master, b.foundation); err != nil {
+	if err := install.BindSeals(b.seals, b.master, b.foundation); err != nil {
 		return errors.Join(err, db.Close())
 	}
 	if b.copied, err = db.CopiedAt(ctx); err != nil {
@@ -134,7 +134,7 @@ func (b *backupFile) openArchive(app *cli.App) error {
 	if err != nil {
 		return err
 	}
-	r, err := archive.NewReader(f, b.seals, b.lax)
+	r, err := archive.NewReader(f, b.seals, b.unverified)
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
@@ -144,7 +144,7 @@ func (b *backupFile) openArchive(app *cli.App) error {
 			_, err := f.Seek(0, io.SeekStart)
 			var again *archive.Reader
 			if err == nil {
-				again, err = archive.NewReader(app.Watch("read", f, 0), b.seals, b.lax)
+				again, err = archive.NewReader(app.Watch("read", f, 0), b.seals, b.unverified)
 			}
 			if err != nil {
 				yield(store.Record{}, err)

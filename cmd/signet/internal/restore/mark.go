@@ -10,10 +10,10 @@ import (
 	"signet/keys/mark"
 )
 
-// readMark takes down what this server's mark of the keyring has: kids that were revoked, and the
+// loadMark takes down what this server's mark of the keyring has: kids that were revoked, and the
 // version that the restored keyring must have at least, so that no server's mark refuses it. A mark that
 // proves nothing, or is of another install, is replaced in the end.
-func (r *restoration) readMark() error {
+func (r *restoration) loadMark() error {
 	cfg := r.keyringConfig(nil, r.backup.foundation.Install.ID)
 	old, ok, err := mark.Read(install.MarkFile(r.cfg), cfg.InstallID, cfg.Master)
 	var problem *mark.Error

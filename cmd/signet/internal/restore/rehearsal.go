@@ -16,7 +16,7 @@ import (
 func (r *restoration) rehearse(ctx context.Context, replaced *recovery.Replaced) error {
 	record := r.backup.foundation.Install
 	record.ID, record.CreatedAt = rand.Text(), r.now.UTC()
-	hand := &keyringInHand{}
+	hand := &memoryKeyring{}
 	if err := keys.Init(ctx, r.keyringConfig(hand, record.ID)); err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}

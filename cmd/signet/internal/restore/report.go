@@ -53,7 +53,7 @@ func writeKept(w io.Writer, r restoreReport) {
 	}
 	fmt.Fprintln(w)
 	k := r.Kept
-	cli.Row(w, "keys", named(k.Keys))
+	cli.Row(w, "keys", listed(k.Keys))
 	cli.Row(w, "sessions", fmt.Sprint(k.Sessions))
 	cli.Row(w, "access tokens", fmt.Sprint(k.Tokens))
 	for _, row := range []struct {
@@ -66,7 +66,7 @@ func writeKept(w io.Writer, r restoreReport) {
 		{"secrets revoked", k.RevokedSecrets}, {"new secrets", k.NewSecrets},
 	} {
 		if len(row.names) > 0 {
-			cli.Row(w, row.what, named(row.names))
+			cli.Row(w, row.what, listed(row.names))
 		}
 	}
 	if k.Generations > 0 {
@@ -108,7 +108,7 @@ func writeChecks(w io.Writer, r restoreReport) {
 	check("A revocation after %s that none of these sources has is undone. Revoke again what you know of: sessions, tokens, users, clients, keys.", cli.FormatTime(r.AsOf))
 	check("Users who have logged in since then log in again (%d logins are known of). Refreshes since then are recognised and carried on.", l.Logins)
 	if len(r.Kept.Passwords) > 0 {
-		check("Passwords that were changed since do not work, and neither do the ones before: `signet user set-password` for %s.", named(r.Kept.Passwords))
+		check("Passwords that were changed since do not work, and neither do the ones before: `signet user set-password` for %s.", listed(r.Kept.Passwords))
 	}
 	for _, lack := range []struct {
 		names []string
@@ -121,7 +121,7 @@ func writeChecks(w io.Writer, r restoreReport) {
 		{l.Secrets, "The newest secret of these clients does not work. `signet client rotate-secret --revoke-old` makes one and revokes every older one: %s."},
 	} {
 		if len(lack.names) > 0 {
-			check(lack.text, named(lack.names))
+			check(lack.text, listed(lack.names))
 		}
 	}
 	if l.UserImports > 0 {
@@ -132,15 +132,15 @@ func writeChecks(w io.Writer, r restoreReport) {
 	check("Run `signet keys list` and `signet audit list` once the server runs, and log in once.")
 }
 
-// listed is how many names are shown at most.
-const listed = 20
+// maxListed is how many names are shown at most.
+const maxListed = 20
 
-func named(names []string) string {
+func listed(names []string) string {
 	if len(names) == 0 {
 		return "0"
 	}
-	if len(names) > listed {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:listed], ", "), len(names)-listed)
+	if len(names) > maxListed {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxListed], ", "), len(names)-maxListed)
 	}
 	return strings.Join(names, ", ")
 }

@@ -86,14 +86,14 @@ type restoration struct {
 	unverified bool           // an export without a MAC is taken too
 	closers    []func() error // of a copy of the replaced store
 
-	mark        *mark.Mark // of this server; nil: there is none
-	markProblem error      // why there is none, though there is a file
-	knewRevoked []string   // kids of keys that the backup itself knows to be revoked
+	mark            *mark.Mark // of this server; nil: there is none
+	markProblem     error      // why there is none, though there is a file
+	revokedInBackup []string   // kids of keys that the backup itself knows to be revoked
 }
 
 // run looks at everything before it changes anything.
 func (r *restoration) run(ctx context.Context, path string) (err error) {
-	if err := refuseItself(r.app, r.cfg, path); err != nil {
+	if err := checkNotOwnStore(r.app, r.cfg, path); err != nil {
 		return err
 	}
 	if r.master, err = install.ReadMasterKeys(r.cfg.MasterKeyFile, r.app.Getenv); err != nil {
@@ -126,8 +126,8 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 	return r.put(ctx, replaced)
 }
 
-// refuseItself: a file cannot be put in its own place.
-func refuseItself(app *cli.App, cfg config.Config, path string) error {
+// checkNotOwnStore: a file cannot be put in its own place.
+func checkNotOwnStore(app *cli.App, cfg config.Config, path string) error {
 	own, _ := cfg.BoltPath()
 	one, err := os.Stat(path)
 	if err != nil {
@@ -170,7 +170,7 @@ func (r *restoration) readHistory(ctx context.Context) (replaced *recovery.Repla
 	if err := r.readLogs(); err != nil {
 		return nil, err
 	}
-	if err := r.readMark(); err != nil {
+	if err := r.loadMark(); err != nil {
 		return nil, err
 	}
 	return replaced, nil
@@ -238,9 +238,9 @@ func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys
 
 // openKeyring opens the newest keyring of the install that is known: the backup's, or that of the
 // store that is replaced. What the other knows to be revoked counts too.
-func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replaced) (*keys.Manager, *keyringInHand, error) {
-	open := func(f store.Foundation) (*keys.Manager, *keyringInHand, error) {
-		hand := &keyringInHand{f.KeyringVersion, f.Keyring}
+func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replaced) (*keys.Manager, *memoryKeyring, error) {
+	open := func(f store.Foundation) (*keys.Manager, *memoryKeyring, error) {
+		hand := &memoryKeyring{f.KeyringVersion, f.Keyring}
 		m, err := keys.Open(ctx, r.keyringConfig(hand, f.Install.ID))
 		if err == nil {
 			for _, kid := range m.Keyring().Revoked() {
@@ -251,7 +251,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replac
 	}
 	ring, hand, err := open(r.backup.foundation)
 	if err == nil {
-		r.knewRevoked = ring.Keyring().Revoked()
+		r.revokedInBackup = ring.Keyring().Revoked()
 	}
 	if errors.Is(err, masterkey.ErrMismatch) {
 		return nil, nil, fmt.Errorf("master key: it is not the one of this backup (%w); put the right one back, nothing was changed", err)
@@ -288,21 +288,21 @@ func (r *restoration) recover(ctx context.Context, ring *keys.Manager) error {
 		return err
 	}
 	for _, kid := range revoked {
-		if !slices.Contains(r.knewRevoked, kid) {
+		if !slices.Contains(r.revokedInBackup, kid) {
 			r.report.Kept.Keys = append(r.report.Kept.Keys, kid)
 		}
 	}
 	return nil
 }
 
-// preserved is what was taken away since the backup and stays so.
-type preserved struct {
+// kept is what was taken away since the backup and stays so.
+type kept struct {
 	Keys []string `json:"keys_revoked"`
 	recovery.Preserved
 }
 
 // recoverInPlace goes by compare-and-set against the servers that are running.
-func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest *keyringInHand) error {
+func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest *memoryKeyring) error {
 	if version := t.live.KeyringVersion; newest.version > version {
 		if _, err := t.s.SwapKeyring(ctx, version, newest.version, newest.document); err != nil {
 			return fmt.Errorf("store: %w", err)
@@ -335,7 +335,7 @@ type restoreReport struct {
 	NewerKeyring bool              `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
 	Keyring      rotation.Recovery `json:"keyring"`
 	Older        bool              `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
-	Kept         preserved         `json:"kept"`
+	Kept         kept              `json:"kept"`
 	Lost         recovery.Lost     `json:"lost"`
 }
 

@@ -159,19 +159,19 @@ func (t *redisTarget) fill(ctx context.Context, f store.Foundation, records iter
 
 func (t *redisTarget) close() error { return t.s.Close() }
 
-// keyringInHand is a keyring that no store has yet.
-type keyringInHand struct {
+// memoryKeyring is a keyring that no store has yet.
+type memoryKeyring struct {
 	version  uint64
 	document []byte
 }
 
-var _ keys.Storage = (*keyringInHand)(nil)
+var _ keys.Storage = (*memoryKeyring)(nil)
 
-func (k *keyringInHand) LoadKeyring(context.Context) (uint64, []byte, error) {
+func (k *memoryKeyring) LoadKeyring(context.Context) (uint64, []byte, error) {
 	return k.version, k.document, nil
 }
 
-func (k *keyringInHand) SwapKeyring(_ context.Context, old, next uint64, document []byte) (bool, error) {
+func (k *memoryKeyring) SwapKeyring(_ context.Context, old, next uint64, document []byte) (bool, error) {
 	if k.version != old {
 		return false, nil
 	}

@@ -12,10 +12,10 @@ import (
 // archiveFile is an archive that can be read twice.
 type archiveFile struct {
 	*os.File
-	size  int64
-	seals *seal.Keys // whose MAC it must have
-	lax   bool       // one without a MAC is taken too
-	spool string     // the name to remove in the end; empty: it is the user's own file
+	size       int64
+	seals      *seal.Keys // whose MAC it must have
+	unverified bool       // one without a MAC is taken too
+	spool      string     // the name to remove in the end; empty: it is the user's own file
 }
 
 func (f *archiveFile) close() {

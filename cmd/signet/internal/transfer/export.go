@@ -35,7 +35,7 @@ func NewExport(app *cli.App) *cobra.Command {
 		Example: "signet export --config /etc/signet/signet.yaml signet.ndjson\nsignet export --store bolt:copy.db - | age -r age1… > signet.ndjson.age",
 		Args:    cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := movingConfig(app, storeURL)
+			cfg, err := loadConfig(app, storeURL)
 			if err != nil {
 				return err
 			}
@@ -92,7 +92,7 @@ func exportToStdout(ctx context.Context, app *cli.App, cfg config.Config) (err e
 }
 
 func exportStore(ctx context.Context, app *cli.App, cfg config.Config, out io.Writer) (t archive.Trailer, n int64, err error) {
-	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, Patient: true}, cfg)
+	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, NoTimeout: true}, cfg)
 	if err != nil {
 		return t, 0, err
 	}
@@ -108,7 +108,7 @@ func exportStore(ctx context.Context, app *cli.App, cfg config.Config, out io.Wr
 	if err != nil {
 		return t, 0, install.ExplainSeal(err)
 	}
-	if err := install.FollowKeyring(o.Seals, o.Master, f); err != nil {
+	if err := install.BindSeals(o.Seals, o.Master, f); err != nil {
 		return t, 0, err
 	}
 	return copyRecords(ctx, app, db, o.Seals, f, out)

@@ -33,7 +33,7 @@ func NewImport(app *cli.App) *cobra.Command {
 		Example: "signet import --config /etc/signet/signet.yaml signet.ndjson\nage -d signet.ndjson.age | signet import --config /etc/signet/signet.yaml -",
 		Args:    cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := movingConfig(app, storeURL)
+			cfg, err := loadConfig(app, storeURL)
 			if err != nil {
 				return err
 			}
@@ -50,14 +50,14 @@ func NewImport(app *cli.App) *cobra.Command {
 	return cmd
 }
 
-// moveReport is what was imported.
-type moveReport struct {
+// importReport is what was imported.
+type importReport struct {
 	Store      string    `json:"store"`
 	ExportedAt time.Time `json:"exported_at"`
 	archive.Trailer
 }
 
-func writeImport(app *cli.App, w io.Writer, r moveReport, elsewhere bool) {
+func writeImport(app *cli.App, w io.Writer, r importReport, elsewhere bool) {
 	fmt.Fprintf(w, "filled %s with what was exported at %s\n", r.Store, cli.FormatTime(r.ExportedAt))
 	writeTrailer(w, r.Trailer)
 	path := configfile.Path(app)
@@ -81,8 +81,8 @@ type importOptions struct {
 
 // importArchive reads the archive twice: nothing is written before all of it is known to be good,
 // and it need not fit into memory.
-func importArchive(ctx context.Context, app *cli.App, cfg config.Config, path string, opt importOptions) (report moveReport, err error) {
-	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, Patient: true}, cfg)
+func importArchive(ctx context.Context, app *cli.App, cfg config.Config, path string, opt importOptions) (report importReport, err error) {
+	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, NoTimeout: true}, cfg)
 	if err != nil {
 		return report, err
 	}
@@ -96,7 +96,7 @@ func importArchive(ctx context.Context, app *cli.App, cfg config.Config, path st
 		return report, err
 	}
 	defer in.close()
-	in.seals, in.lax = o.Seals, opt.unverified
+	in.seals, in.unverified = o.Seals, opt.unverified
 	checked, err := checkArchive(ctx, app, in)
 	if err != nil {
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
@@ -111,7 +111,7 @@ func importArchive(ctx context.Context, app *cli.App, cfg config.Config, path st
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
 	}
 	if err := fillStore(ctx, app, target, in, f); errors.Is(err, store.ErrExists) {
-		return report, notEmpty(cfg, err)
+		return report, errNotEmpty(cfg, err)
 	} else if err != nil {
 		return report, fmt.Errorf("importing %s: %w", path, err)
 	}
@@ -120,14 +120,14 @@ func importArchive(ctx context.Context, app *cli.App, cfg config.Config, path st
 			return report, err
 		}
 	}
-	return moveReport{Store: cfg.Store, ExportedAt: checked.Header.ExportedAt, Trailer: checked.Trailer}, nil
+	return importReport{Store: cfg.Store, ExportedAt: checked.Header.ExportedAt, Trailer: checked.Trailer}, nil
 }
 
 // checkArchive reads all of it and keeps nothing.
 func checkArchive(ctx context.Context, app *cli.App, in *archiveFile) (*archive.Reader, error) {
 	watched := app.Watch("checked", in, in.size)
 	defer watched.Clear()
-	r, err := archive.NewReader(watched, in.seals, in.lax)
+	r, err := archive.NewReader(watched, in.seals, in.unverified)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func fillStore(ctx context.Context, app *cli.App, target store.Importer, in *arc
 	}
 	watched := app.Watch("imported", in, in.size)
 	defer watched.Clear()
-	r, err := archive.NewReader(watched, in.seals, in.lax)
+	r, err := archive.NewReader(watched, in.seals, in.unverified)
 	if err != nil {
 		return err
 	}

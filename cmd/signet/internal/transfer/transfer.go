@@ -69,14 +69,14 @@ func openImporter(ctx context.Context, o install.Opener, cfg config.Config) (imp
 		if err != nil {
 			return nil, err
 		}
-		o.Check(ctx, s)
+		o.WarnOfLoss(ctx, s)
 		if _, err := s.Install(ctx); !errors.Is(err, store.ErrNotFound) {
-			return nil, errors.Join(notEmpty(cfg, err), s.Close())
+			return nil, errors.Join(errNotEmpty(cfg, err), s.Close())
 		}
 		return s, nil
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return nil, notEmpty(cfg, nil)
+		return nil, errNotEmpty(cfg, nil)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("store: %w; make that directory, or name another place with --store", err)
@@ -96,8 +96,8 @@ func (to boltImporter) Import(ctx context.Context, f store.Foundation, records i
 
 func (boltImporter) Close() error { return nil }
 
-// notEmpty refuses to import; why says more, where there is more to say.
-func notEmpty(cfg config.Config, why error) error {
+// errNotEmpty refuses to import; why says more, where there is more to say.
+func errNotEmpty(cfg config.Config, why error) error {
 	if why != nil && !errors.Is(why, store.ErrExists) {
 		return fmt.Errorf("store: %w", why)
 	}
@@ -107,13 +107,13 @@ func notEmpty(cfg config.Config, why error) error {
 	return fmt.Errorf("store: %s holds something under the prefix %q already, and an import goes only where nothing is; set another redis.prefix, or name another database", install.StoreName(cfg), cfg.Redis.Prefix)
 }
 
-// movingConfig is the configuration whose store is moved. --store names another store, and then
+// loadConfig is the configuration whose store is moved. --store names another store, and then
 // there need not be a configuration.
-func movingConfig(app *cli.App, storeURL string) (config.Config, error) {
+func loadConfig(app *cli.App, storeURL string) (config.Config, error) {
 	if storeURL == "" {
 		return configfile.Load(app)
 	}
-	storeURL, err := fromHere(storeURL)
+	storeURL, err := absoluteURL(storeURL)
 	if err != nil {
 		return config.Config{}, err
 	}
@@ -131,8 +131,8 @@ func movingConfig(app *cli.App, storeURL string) (config.Config, error) {
 	return cfg, err
 }
 
-// fromHere reads a path on the command line as the shell's user means it: from the working directory.
-func fromHere(storeURL string) (string, error) {
+// absoluteURL reads a path on the command line as the shell's user means it: from the working directory.
+func absoluteURL(storeURL string) (string, error) {
 	path, isBolt := strings.CutPrefix(storeURL, "bolt:")
 	switch {
 	case isBolt && path != "":

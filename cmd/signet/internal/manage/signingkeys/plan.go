@@ -13,7 +13,7 @@ import (
 	"signet/server/admin/api"
 )
 
-// planFormat is what -o takes where a picture can be drawn.
+// planFormat is the value of -o of a command that can draw a picture.
 type planFormat struct{ *cli.Format }
 
 func (planFormat) Type() string { return "table|json|svg" }

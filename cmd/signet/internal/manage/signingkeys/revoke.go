@@ -15,7 +15,7 @@ import (
 // revoked is the report of `keys revoke`: the answer of the server, the replicas, and what else was done.
 type revoked struct {
 	api.RevokedKey
-	following
+	replicaStatus
 	ClientsEnded *int `json:"clients_ended,omitempty"` // whose sessions --end-sessions ended
 }
 
@@ -64,7 +64,7 @@ func revokeKey(app *cli.App, cmd *cobra.Command, c *client.Client, kid string, e
 		}
 		answer.ClientsEnded = &ended.Clients
 	}
-	return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.following)
+	return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.replicaStatus)
 }
 
 func (r revoked) write(w io.Writer, now time.Time) {
@@ -78,13 +78,13 @@ func (r revoked) write(w io.Writer, now time.Time) {
 	cli.Row(w)
 	cli.Row(w, "ITS TOKENS ARE REFUSED BY", "IF SIGNET SIGNED THEM", "IF FORGED")
 	cli.Row(w, "introspection and /userinfo", "now", "now")
-	cli.Row(w, "verifiers that cache keys for "+plainly(r.CacheTime)+" at most", r.genuine(r.Exposure.Genuine(), now), moment(r.Exposure.Forgotten, now))
+	cli.Row(w, "verifiers that cache keys for "+roundText(r.CacheTime)+" at most", r.genuine(r.Exposure.Genuine(), now), fromNow(r.Exposure.Forgotten, now))
 	cli.Row(w, "verifiers that keep a key until a new kid comes", r.genuine(r.Exposure.Expired, now), r.restart(now))
 	cli.Row(w, "services that keep one key or one answer for itself", r.genuine(r.Exposure.Expired, now), "restarted")
 	r.writeAdvice(w, now)
 }
 
-// writeAdvice says who has to do something.
+// writeAdvice lists which services must act.
 func (r revoked) writeAdvice(w io.Writer, now time.Time) {
 	cli.Row(w)
 	cli.Row(w, "If the key was stolen, restart the services that keep keys (go-oidc does) or one key or answer for itself (get-jwks,")
@@ -95,19 +95,19 @@ func (r revoked) writeAdvice(w io.Writer, now time.Time) {
 			signs = "sign with the key for " + r.SignStale + " and "
 		}
 		cli.Row(w, "A replica that cannot read the keys may "+signs+"publish it for "+r.ServeStale+": then these times are "+
-			r.genuine(r.Unread.Expired, now)+" and "+moment(r.Unread.Forgotten, now)+".")
+			r.genuine(r.Unread.Expired, now)+" and "+fromNow(r.Unread.Forgotten, now)+".")
 	}
 }
 
-// genuine is a time in the column of tokens that Signet signed.
+// genuine writes a time in the column of tokens that Signet signed.
 func (r revoked) genuine(t, now time.Time) string {
 	if r.Exposure.Expired.IsZero() && t.IsZero() {
 		return "it signed none"
 	}
-	return moment(t, now)
+	return fromNow(t, now)
 }
 
-// restart is when a verifier that keeps keys forgets this one.
+// restart writes when a verifier that keeps keys drops the revoked one.
 func (r revoked) restart(now time.Time) string {
 	switch {
 	case r.Was != "active":
@@ -117,18 +117,18 @@ func (r revoked) restart(now time.Time) string {
 	case r.Standby == nil:
 		return "restarted"
 	}
-	return "restarted, or " + moment(r.Standby.SignsFrom, now)
+	return "restarted, or " + fromNow(r.Standby.SignsFrom, now)
 }
 
-func moment(t, now time.Time) string {
+func fromNow(t, now time.Time) string {
 	if !t.After(now) {
 		return "now"
 	}
 	return "from " + cli.FormatTime(t) + " (" + cli.Relative(t, now) + ")"
 }
 
-// plainly writes a duration of the API as people do.
-func plainly(s string) string {
+// roundText rounds a duration of the API.
+func roundText(s string) string {
 	d, err := time.ParseDuration(s)
 	if err != nil {
 		return s

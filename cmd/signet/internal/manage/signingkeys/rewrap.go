@@ -14,7 +14,7 @@ import (
 // rewrapped is the report of `keys rewrap`: the answer of the server, and the replicas.
 type rewrapped struct {
 	api.RewrappedKeys
-	following
+	replicaStatus
 }
 
 func keysRewrap(app *cli.App) *cobra.Command {
@@ -38,7 +38,7 @@ func keysRewrap(app *cli.App) *cobra.Command {
 			if err := c.Call(cmd.Context(), api.RewrapKeys.At(), nil, &answer); err != nil {
 				return err
 			}
-			return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.following)
+			return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.replicaStatus)
 		},
 	}
 	p.flags(cmd)

@@ -13,7 +13,7 @@ import (
 // rotated is the report of `keys rotate`: the answer of the server, and the replicas.
 type rotated struct {
 	api.RotatedKeys
-	following
+	replicaStatus
 }
 
 func keysRotate(app *cli.App) *cobra.Command {
@@ -38,7 +38,7 @@ func keysRotate(app *cli.App) *cobra.Command {
 			if err := c.Call(cmd.Context(), api.RotateKeys.At(), in, &answer); err != nil {
 				return err
 			}
-			return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.following)
+			return report(cmd.Context(), app, c, answer.Version, p, &answer, &answer.replicaStatus)
 		},
 	}
 	cmd.Flags().StringVar(&in.Alg, "alg", "", "only keys of `ALG` (default: of every algorithm)")
@@ -61,7 +61,7 @@ func (r rotated) write(w io.Writer, now time.Time) {
 	}
 }
 
-// signerText says who has the key that signs now.
+// signerText writes the key that signs now, and whether every verifier has it.
 func signerText(k *api.Successor, now time.Time) string {
 	if k == nil {
 		return "-"

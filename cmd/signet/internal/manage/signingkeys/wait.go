@@ -15,7 +15,7 @@ import (
 	"signet/server/admin/client"
 )
 
-// waitFlags says whether a change of the keyring is waited for, and how long.
+// waitFlags are the flags that wait for the replicas after a change of the keyring.
 type waitFlags struct {
 	wait    bool
 	timeout time.Duration
@@ -28,34 +28,34 @@ func (p *waitFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&p.timeout, "timeout", defaultPatience, "wait for at most `DURATION`")
 }
 
-// changeKeys is connect for a command that changes the keyring.
+// changeKeys checks the flags and returns a client, for a command that changes the keyring.
 func changeKeys(app *cli.App, cmd *cobra.Command, p waitFlags) (*client.Client, error) {
 	switch {
 	case cmd.Flags().Changed("timeout") && !p.wait:
-		return nil, cli.Usagef("--timeout says how long to wait; give --wait as well")
+		return nil, cli.Usagef("--timeout needs --wait")
 	case p.timeout <= 0:
-		return nil, cli.Usagef("--timeout %v is no time; write it like 30s", p.timeout)
+		return nil, cli.Usagef("--timeout must be more than 0, such as 30s, not %v", p.timeout)
 	}
 	return connect.Client(app)
 }
 
-// following is which replicas hold a version of the keyring, or a newer one.
-type following struct {
+// replicaStatus lists which replicas have a version of the keyring, or a newer one.
+type replicaStatus struct {
 	Have   []string `json:"replicas_with_it"`
 	Behind []string `json:"replicas_behind"`
 }
 
-// follow asks who has the version, once or until all have it or patience is over. The change itself
-// is made whatever comes of this.
-func follow(ctx context.Context, app *cli.App, c *client.Client, version uint64, p waitFlags) (following, error) {
+// waitForReplicas asks which replicas have the version: once, or with --wait until all have it or the time is over. The
+// change is made in any case.
+func waitForReplicas(ctx context.Context, app *cli.App, c *client.Client, version uint64, p waitFlags) (replicaStatus, error) {
 	status := app.NewStatus()
 	defer status.Clear()
 	for end := time.Now().Add(p.timeout); ; {
 		var k api.KeyList
 		if err := c.Call(ctx, api.ListKeys.At(), nil, &k); err != nil {
-			return following{}, fmt.Errorf("it is done, but not who has version %d of the keys yet; `signet keys list` shows it: %w", version, err)
+			return replicaStatus{}, fmt.Errorf("it is done, but not who has version %d of the keys yet; `signet keys list` shows it: %w", version, err)
 		}
-		f := followers(k, version)
+		f := statusOf(k, version)
 		if !p.wait || len(f.Behind) == 0 || time.Now().After(end) {
 			return f, nil
 		}
@@ -68,25 +68,24 @@ func follow(ctx context.Context, app *cli.App, c *client.Client, version uint64,
 	}
 }
 
-// keyChange is the answer to a change of the keyring, for people.
-type keyChange interface {
+// change is the report of a change of the keyring.
+type change interface {
 	write(w io.Writer, now time.Time)
 }
 
-// report finds out who follows the change, puts that into the answer, of which f is a part, and
-// prints it.
-func report(ctx context.Context, app *cli.App, c *client.Client, version uint64, p waitFlags, answer keyChange, f *following) (err error) {
-	if *f, err = follow(ctx, app, c, version, p); err != nil {
+// report waits for the replicas, puts their state into the answer, of which f is a part, and prints it.
+func report(ctx context.Context, app *cli.App, c *client.Client, version uint64, p waitFlags, answer change, f *replicaStatus) (err error) {
+	if *f, err = waitForReplicas(ctx, app, c, version, p); err != nil {
 		return err
 	}
 	if err := app.Print(answer, func(w io.Writer) { answer.write(w, time.Now()) }); err != nil {
 		return err
 	}
-	return f.complete(version, p)
+	return f.checkComplete(version, p)
 }
 
-func followers(k api.KeyList, version uint64) following {
-	f := following{Have: []string{}, Behind: []string{}}
+func statusOf(k api.KeyList, version uint64) replicaStatus {
+	f := replicaStatus{Have: []string{}, Behind: []string{}}
 	for _, r := range k.Replicas {
 		if r.KeyringVersion < version {
 			f.Behind = append(f.Behind, r.Replica)
@@ -97,7 +96,7 @@ func followers(k api.KeyList, version uint64) following {
 	return f
 }
 
-func (f following) text() string {
+func (f replicaStatus) text() string {
 	all := len(f.Have) + len(f.Behind)
 	text := fmt.Sprintf("%d of %d have it", len(f.Have), all)
 	if len(f.Behind) > 0 {
@@ -106,8 +105,8 @@ func (f following) text() string {
 	return text
 }
 
-// complete is an error where the replicas were waited for and some did not follow.
-func (f following) complete(version uint64, p waitFlags) error {
+// checkComplete returns an error if the command waited and some replicas do not have the version.
+func (f replicaStatus) checkComplete(version uint64, p waitFlags) error {
 	if !p.wait || len(f.Behind) == 0 {
 		return nil
 	}

@@ -1,0 +1,81 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"signet/server/edge"
+	"signet/store"
+)
+
+// introspectionType is the typ of a signed answer (RFC 9701 §5). Its media type is the same behind
+// "application/".
+const introspectionType = "token-introspection+jwt"
+
+var typeIntrospectionJWT = []string{"application/" + introspectionType}
+
+// signedIntrospection are the claims of a signed answer (RFC 9701 §5). What the token says stays
+// inside token_introspection. There is no sub and no exp, and the audience is the client that asked:
+// a service that takes any JWT of this issuer for an access token finds in it neither a user nor a
+// scope, and does not find itself (§8.1).
+type signedIntrospection struct {
+	Issuer        string        `json:"iss"`
+	Audience      string        `json:"aud"`
+	IssuedAt      int64         `json:"iat"`
+	Introspection introspection `json:"token_introspection"`
+}
+
+// write answers in the form that the caller wants. Signing comes last and consumes
+// nothing, so where it fails the 503 invites the same request again; errors are JSON in either form.
+func (i *introspector) write(c *edge.Request, client *store.Client, answer introspection) (edge.Response, error) {
+	if !wantsSigned(c.Header["Accept"]) {
+		return edge.Response{Body: answer}, nil
+	}
+	service, err := i.NamesService(c.Context(), client.ID)
+	if err != nil {
+		return edge.Response{}, edge.Unavailable(err)
+	}
+	if service {
+		c.Cause = errors.Join(c.Cause, errors.New("the answer is not signed: "+AnswersUnsigned))
+		return edge.Response{Body: answer}, nil
+	}
+	if err := i.checkPinned(client); err != nil {
+		return edge.Response{}, err
+	}
+	claims := signedIntrospection{Issuer: i.cfg.Issuer, Audience: client.ID, IssuedAt: i.cfg.Now().Unix(), Introspection: answer}
+	signed, kid, err := i.cfg.Keys.Sign(c.Context(), client.Alg, introspectionType, claims)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	c.KeyID = kid
+	return edge.Response{Header: http.Header{"Content-Type": typeIntrospectionJWT}, Raw: []byte(signed)}, nil
+}
+
+// AnswersUnsigned is why some clients get no signed answers.
+const AnswersUnsigned = "the client's id is also an audience of tokens, and many libraries would take a signed answer of introspection, whose aud is the client's id, for an access token of that service"
+
+// NamesService reports whether a client's id is the name of a service that tokens are for. What is signed for
+// that client could pass as a token there: libraries that look at neither typ nor a missing exp check no
+// more than the signature, iss and aud.
+func (h *shared) NamesService(ctx context.Context, id string) (bool, error) {
+	if slices.Contains(h.cfg.Settings().Audience, id) {
+		return true, nil
+	}
+	return h.cfg.Clients.IsAudience(ctx, id)
+}
+
+// wantsSigned reports whether the caller asks for a signed answer (RFC 9701 §4). It must name the
+// type: ranges such as */* are what HTTP libraries send of themselves, and mean the JSON of RFC 7662.
+// So is application/json, so at equal weights the type that somebody wrote down on purpose wins.
+// Whoever accepts neither gets JSON and not a 406 (RFC 9110 §12.5.1 leaves the choice): a service that
+// cannot read an answer about a token must turn its user away, for a header that nobody meant.
+func wantsSigned(accept []string) bool {
+	signed, named := edge.AcceptQuality(accept, typeIntrospectionJWT[0])
+	if !named || signed == 0 {
+		return false
+	}
+	plain, _ := edge.AcceptQuality(accept, edge.JSON)
+	return signed >= plain
+}

@@ -1,0 +1,63 @@
+package oauth
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"signet/server/clientauth"
+	"signet/server/edge"
+	"signet/server/syntax"
+	"signet/server/token"
+)
+
+var (
+	errNoUser = &edge.Error{Status: http.StatusForbidden, Code: "insufficient_scope",
+		Challenge:   `Bearer realm="signet", error="insufficient_scope", error_description="this token has no user"`,
+		Description: "this token was given to a client, not to a user: log a user in"}
+	errOtherAudience = &edge.Error{Status: http.StatusUnauthorized, Code: "invalid_token",
+		Challenge:   `Bearer realm="signet", error="invalid_token", error_description="the access token is for other services"`,
+		Description: "the access token is for other services: ask for one with the issuer among its audiences"}
+)
+
+// Userinfo is GET or POST /userinfo (OpenID Connect Core §5.3.1): who the token's user is, with the user's own claims that the
+// token's client asks for, as they are now. It takes tokens whose audience includes the issuer or the server's
+// default audience: a service that is sent a token of its own learns here nothing about the token's user.
+func (h *Handler) Userinfo(c *edge.Request) (edge.Response, error) {
+	raw, err := c.Bearer()
+	if err != nil {
+		return edge.Response{}, err
+	}
+	// A body means nothing here. It is read all the same, within the usual bounds, so that the answer
+	// comes after the request and the connection can be used again.
+	if _, err := c.ReadBody(); err != nil {
+		return edge.Response{}, err
+	}
+	t, err := h.cfg.Checker.Check(c.Context(), raw)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	clientauth.Identify(c, t.Client)
+	c.Subject = t.Claims.Subject
+	if t.User == nil {
+		return edge.Response{}, errNoUser
+	}
+	if !h.forUserinfo(t.Claims.Audience) {
+		return edge.Response{}, errOtherAudience.Because("aud does not include the issuer or the default audience")
+	}
+	info := make(map[string]json.RawMessage, len(t.Client.Claims)+3)
+	for name, value := range token.UserClaims(t.Client, t.User) {
+		info[name] = value
+	}
+	// A string always encodes. username is what introspection (RFC 7662 §2.2) and FastAPI's guide call it.
+	info["sub"], _ = json.Marshal(t.Claims.Subject)
+	info[syntax.UsernameClaim], _ = json.Marshal(t.User.Username)
+	info["username"] = info[syntax.UsernameClaim]
+	return edge.Response{Body: info}, nil
+}
+
+func (h *Handler) forUserinfo(aud token.Audience) bool {
+	return slices.ContainsFunc(aud, func(service string) bool {
+		return service == h.cfg.Issuer || slices.Contains(h.cfg.Settings().Audience, service)
+	})
+}
