@@ -44,7 +44,7 @@ var arrows = map[string][]string{
 	"keys/pkcs11":                             {"keys", "keys/jose"},
 	"keys/rotation":                           {},
 	"keys/secret":                             {},
-	"server":                                  {"keys", "keys/clockcheck", "keys/rotation", "server/account", "server/admin", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/oauth", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store", "store/seal"},
+	"server":                                  {"keys", "keys/clockcheck", "keys/rotation", "server/account", "server/admin", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/oauth", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store", "store/seal", "keys/secret"},
 	"server/account":                          {"server/password", "store"},
 	"server/admin":                            {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/admin/api":                        {},
