@@ -155,21 +155,9 @@ func clientDelete(app *cli.App) *cobra.Command {
 			if err := app.Confirm(yes, fmt.Sprintf("Delete the client %q for good?", args[0])); err != nil {
 				return err
 			}
-			return deleteRecord(app, cmd, args[0], api.DeleteClient.At(args[0]))
+			return connect.Delete(cmd.Context(), app, args[0], api.DeleteClient.At(args[0]))
 		},
 	}
 	cli.YesFlag(cmd, &yes)
 	return cmd
-}
-
-// deleteRecord calls a verb that deletes the record of that name, and reports it.
-func deleteRecord(app *cli.App, cmd *cobra.Command, name string, target api.Target) error {
-	c, err := connect.Client(app)
-	if err != nil {
-		return err
-	}
-	if err := c.Call(cmd.Context(), target, nil, nil); err != nil {
-		return err
-	}
-	return app.Print(map[string]string{"deleted": name}, func(w io.Writer) { cli.Row(w, "deleted "+name) })
 }

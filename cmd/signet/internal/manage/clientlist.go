@@ -26,7 +26,7 @@ func clientList(app *cli.App) *cobra.Command {
 			}
 			l := app.NewList("clients", "CLIENT", "KIND", "STATE", "GRANTS", "SCOPES", "AUDIENCES", "ORIGINS", "INTROSPECTS", "KEYS")
 			err = c.Clients(cmd.Context(), func(r api.Client) error {
-				return l.Add(r, r.ID, clientKind(r), enabledWord(r.Disabled), brief(r.Grants, 22), brief(r.Scopes, 18), brief(r.Audiences, 24),
+				return l.Add(r, r.ID, clientKind(r), cli.EnabledWord(r.Disabled), brief(r.Grants, 22), brief(r.Scopes, 18), brief(r.Audiences, 24),
 					countOrDash(len(r.Origins)), introspectsBriefly(r), countOrDash(len(clientKeys(r))))
 			})
 			if err != nil {

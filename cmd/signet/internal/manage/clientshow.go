@@ -35,7 +35,7 @@ func showWarnings(app *cli.App, warnings []string) {
 func writeClient(w io.Writer, r api.Client) {
 	cli.Row(w, "client_id", r.ID)
 	cli.Row(w, "kind", clientKind(r))
-	cli.Row(w, "state", enabledWord(r.Disabled))
+	cli.Row(w, "state", cli.EnabledWord(r.Disabled))
 	cli.Row(w, "authenticates by", cli.Joined(r.AuthMethods))
 	cli.Row(w, "grants", cli.Joined(r.Grants))
 	cli.Row(w, "scopes", cli.Joined(r.Scopes))
@@ -69,13 +69,6 @@ func clientKind(r api.Client) string {
 		return "public"
 	}
 	return "confidential"
-}
-
-func enabledWord(disabled bool) string {
-	if disabled {
-		return "disabled"
-	}
-	return "enabled"
 }
 
 func defaultWord(s string) string {
