@@ -19,8 +19,7 @@ const goOAuth2 = "github.com/go-oauth2/oauth2"
 // arrows says which packages of ours each package may import. What is not listed may import none
 // and must be listed before it exists.
 var arrows = map[string][]string{
-	"cmd/signet":                              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/doctor", "cmd/signet/internal/drill", "cmd/signet/internal/inspect", "cmd/signet/internal/install", "cmd/signet/internal/manage", "cmd/signet/internal/manage/signingkeys", "cmd/signet/internal/restore", "cmd/signet/internal/transfer"},
-	"cmd/signet/e2e":                          {},
+	"cmd/signet":                              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/doctor", "cmd/signet/internal/drill", "cmd/signet/internal/inspect", "cmd/signet/internal/install", "cmd/signet/internal/manage", "cmd/signet/internal/manage/clients", "cmd/signet/internal/manage/signingkeys", "cmd/signet/internal/restore", "cmd/signet/internal/transfer"},
 	"cmd/signet/internal/cli":                 {},
 	"cmd/signet/internal/configfile":          {"cmd/signet/internal/cli", "config"},
 	"cmd/signet/internal/connect":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "server/admin/api", "server/admin/client"},
@@ -31,10 +30,12 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/install":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/rotation", "store", "store/bolt", "store/redis", "store/redis/conn", "store/seal"},
 	"cmd/signet/internal/install/installtest": {"cmd/signet/internal/install", "keys", "keys/masterkey", "store"},
 	"cmd/signet/internal/keychart":            {"cmd/signet/internal/cli", "server/admin/api"},
-	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "keys/jose", "server/admin/api", "server/admin/client", "store"},
+	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "server/admin/api", "server/admin/client", "store"},
+	"cmd/signet/internal/manage/clients":      {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "keys/jose", "server/admin/api"},
 	"cmd/signet/internal/manage/signingkeys":  {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/keychart", "config", "server/admin/api", "server/admin/client"},
 	"cmd/signet/internal/restore":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/install", "config", "keys", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/rotation", "server/audit", "store", "store/archive", "store/bolt", "store/recovery", "store/redis", "store/seal"},
 	"cmd/signet/internal/transfer":            {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/connect", "cmd/signet/internal/install", "config", "keys/mark", "store", "store/archive", "store/bolt", "store/seal"},
+	"cmd/signet/e2e":                          {},
 
 	"config": {"keys/rotation", "server/syntax"},
 
