@@ -1,9 +1,6 @@
 package cli
 
-import (
-	"net/http"
-	"net/netip"
-)
+import "net/http"
 
 // NoRedirects returns a client that follows no redirect, so that secrets go to the server that was named. A nil
 // transport is the default one.
@@ -12,10 +9,4 @@ func NoRedirects(t http.RoundTripper) *http.Client {
 		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-// Loopback reports whether host is localhost or a loopback address.
-func Loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }
