@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -39,7 +40,7 @@ changes nothing.`,
 			}
 			environ := app.Environ
 			if listen != "" {
-				environ = append(environ[:len(environ):len(environ)], "SIGNET_LISTEN="+listen)
+				environ = append(slices.Clip(environ), "SIGNET_LISTEN="+listen)
 			}
 			return serve(cmd.Context(), app, path, environ)
 		},
