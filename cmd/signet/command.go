@@ -23,11 +23,11 @@ import (
 	"signet/cmd/signet/internal/transfer"
 )
 
-// What the process exits with.
+// Exit codes of the program.
 const (
 	exitDone   = 0
 	exitFailed = 1
-	exitMisuse = 2
+	exitUsage  = 2
 )
 
 // The headings of `signet --help`.
@@ -38,7 +38,7 @@ const (
 	groupTools  = "Inspect and check"
 )
 
-// commands is the whole command line, in the order of its help.
+// commands returns all commands in the order of the help.
 func commands(app *cli.App) []row {
 	return []row{
 		{groupRun, daemon.NewDev(app)},
@@ -65,13 +65,13 @@ func commands(app *cli.App) []row {
 	}
 }
 
-// newStore is the one group whose commands come from two packages: the server seals, and compact opens the file itself.
+// newStore groups commands of two packages: seal calls the server, and compact opens the file itself.
 func newStore(app *cli.App) *cobra.Command {
 	return cli.Group("store", "Maintain the store: seal its records, shrink its file", "Maintain the store.",
 		manage.NewStoreSeal(app), transfer.NewCompact(app))
 }
 
-// row is one noun of the command line and the heading it stands under.
+// row is a command and its heading in the help.
 type row struct {
 	group   string
 	command *cobra.Command
@@ -88,7 +88,7 @@ func run(ctx context.Context, app *cli.App, args []string) int {
 	}
 	report(app, cmd, err)
 	if errors.As(err, new(cli.UsageError)) {
-		return exitMisuse
+		return exitUsage
 	}
 	return exitFailed
 }
@@ -127,8 +127,7 @@ func newRoot(app *cli.App) *cobra.Command {
 	return root
 }
 
-// report writes one line: what was done, why it did not work, what to do. Several problems of a
-// configuration are a line each.
+// report writes an error: the command, what happened, why, and what to do. Each joined error has a line.
 func report(app *cli.App, cmd *cobra.Command, err error) {
 	what := "signet: "
 	if path := strings.TrimPrefix(cmd.CommandPath(), "signet"); path != "" {

@@ -11,7 +11,7 @@ import (
 	"signet/cmd/signet/internal/cli"
 )
 
-// buildVersion is what `signet version` says, taken from what the Go linker has noted down.
+// buildVersion is the output of `signet version`, from the build information of Go.
 type buildVersion struct {
 	Version  string `json:"version"`
 	Commit   string `json:"commit,omitempty"`
@@ -20,8 +20,8 @@ type buildVersion struct {
 	Platform string `json:"platform"`
 }
 
-// release is the version of a build that has no repository beside it, such as that of the image:
-// -ldflags "-X main.release=v1.2.3". It wins over what Go has noted down.
+// release is the version of a build without a repository, such as that of the image: -ldflags "-X main.release=v1.2.3".
+// It overrides the build information.
 var release string
 
 func thisVersion() buildVersion {
@@ -44,7 +44,7 @@ func thisVersion() buildVersion {
 	return v
 }
 
-// version is the number alone, for the log and the metrics of a server.
+// version returns the version for the log and the metrics of a server.
 func version() string { return thisVersion().Version }
 
 func versionCommand(app *cli.App) *cobra.Command {

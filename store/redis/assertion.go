@@ -11,11 +11,21 @@ import (
 	"signet/store/redis/conn"
 )
 
+// assertions has the client assertions that were used.
+type assertions struct {
+	*common
+	used usedAssertions
+}
+
+func newAssertions(c *common) *assertions {
+	return &assertions{c, usedAssertions{ids: map[store.AssertionID]struct{}{}}}
+}
+
 // SpendAssertion implements store.Assertions, in one round trip. That nobody sends the command a
 // second time behind our back is what makes its answer mean something; see nodeOptions. Whoever asks
 // again after a lost answer finds the key there, and is refused: a new assertion costs the client nothing.
-func (s *Store) SpendAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
-	spend := s.spendCall(id, until)
+func (s *assertions) SpendAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
+	spend := s.useCall(id, until)
 	err := s.conn.DoDurably(ctx, "spending an assertion", spend)
 	word, won := spend.Text()
 	switch {
@@ -25,7 +35,7 @@ func (s *Store) SpendAssertion(ctx context.Context, id store.AssertionID, until 
 		return err
 	case word != "OK":
 		return unexpectedReply("spending an assertion", word)
-	case !s.spent.add(store.SpentAssertion{ID: id, Until: until}, time.Now()):
+	case !s.used.add(store.SpentAssertion{ID: id, Until: until}, time.Now()):
 		return errUsed(id) // the server had forgotten it, and knows it again now
 	}
 	return nil
@@ -35,36 +45,34 @@ func errUsed(id store.AssertionID) error {
 	return fmt.Errorf("spending assertion %s: %w", id, store.ErrExists)
 }
 
-// spendCall writes the key where it is missing. It stays for AssertionMargin at least, so that one of
+// useCall writes the key where it is missing. It stays for AssertionMargin at least, so that one of
 // many concurrent calls wins also when the assertion has run out by our clock.
-func (s *Store) spendCall(id store.AssertionID, until time.Time) *conn.Call {
+func (s *assertions) useCall(id store.AssertionID, until time.Time) *conn.Call {
 	key := s.key.assertion(id)
 	left := max(time.Until(until.Add(store.AssertionMargin)), store.AssertionMargin)
 	return conn.Write("set", key, "", "nx", "px", left.Milliseconds())
 }
 
-// spent remembers the assertions that were used through this replica, for the reason that there is
-// the journal for, and apart from it: there are so many that they would push revocations out. Other
+// usedAssertions remembers the assertions that were used through this replica, for the reason that there is
+// the revocation log for, and apart from it: there are so many that they would push revocations out. Other
 // replicas are not told, which would be a message to all of them for each use; see the package's
 // documentation for what that means. What was unknown or refused is not remembered: nobody got in by it.
-type spent struct {
+type usedAssertions struct {
 	mu    sync.Mutex
 	ids   map[store.AssertionID]struct{}
 	order []store.SpentAssertion // of ids, oldest first
 }
 
-const spentMost = 100_000 // about 10 MB; beyond it the oldest go early
-
-func (m *spent) init() { m.ids = map[store.AssertionID]struct{}{} }
+const usedMost = 100_000 // about 10 MB; beyond it the oldest go early
 
 // add reports whether a was not remembered before, and forgets older ones that are over.
-func (m *spent) add(a store.SpentAssertion, now time.Time) bool {
+func (m *usedAssertions) add(a store.SpentAssertion, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, again := m.ids[a.ID]; again {
 		return false
 	}
-	for len(m.order) > 0 && (len(m.order) >= spentMost || over(m.order[0], now)) {
+	for len(m.order) > 0 && (len(m.order) >= usedMost || over(m.order[0], now)) {
 		delete(m.ids, m.order[0].ID)
 		m.order = m.order[1:]
 	}
@@ -79,21 +87,21 @@ func over(a store.SpentAssertion, now time.Time) bool {
 }
 
 // left returns what has not run out.
-func (m *spent) left(now time.Time) []store.SpentAssertion {
+func (m *usedAssertions) left(now time.Time) []store.SpentAssertion {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(m.order), func(a store.SpentAssertion) bool { return over(a, now) })
 }
 
-// spendAgain marks what was used through this replica, where the server has forgotten it, and says
+// reapplyUsed marks what was used through this replica, where the server has forgotten it, and says
 // how much there was. It waits for no replica: with the next change of master it is done once more.
-func (s *Store) spendAgain(ctx context.Context) (n int, err error) {
+func (s *assertions) reapplyUsed(ctx context.Context) (n int, err error) {
 	var calls []*conn.Call
-	for _, a := range s.spent.left(time.Now()) {
-		calls = append(calls, s.spendCall(a.ID, a.Until))
+	for _, a := range s.used.left(time.Now()) {
+		calls = append(calls, s.useCall(a.ID, a.Until))
 	}
 	for some := range slices.Chunk(calls, importBatch) {
-		if err := s.conn.Do(ctx, "spending assertions again", some...); err != nil {
+		if err := s.conn.Do(ctx, "using assertions again", some...); err != nil {
 			return len(calls), err
 		}
 	}

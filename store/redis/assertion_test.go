@@ -127,7 +127,7 @@ func TestLostAssertion(t *testing.T) {
 	if err := wasUsed(t.Context(), fresh, shown); err != nil {
 		t.Errorf("elsewhere, once it was presented again where it was used: %v", err)
 	}
-	if err := s.lookAtServers(t.Context()); err != nil {
+	if err := s.checkMasters(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := l.stale.Do("exists", key); got != int64(1) {
@@ -152,12 +152,12 @@ func TestMarkingAgainIsRepeated(t *testing.T) {
 	mustSpend(t, s, id)
 	server.Do("flushall")
 	server.Do("config", "set", "maxmemory", 1)
-	s.applyJournal(t.Context())
+	s.reapplyRevocations(t.Context())
 	if got := server.Do("exists", s.key.assertion(id)); got != int64(0) {
 		t.Fatal("it could be marked")
 	}
 	server.Do("config", "set", "maxmemory", 0)
-	if err := s.lookAtServers(t.Context()); err != nil {
+	if err := s.checkMasters(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := server.Do("exists", s.key.assertion(id)); got != int64(1) {
@@ -165,11 +165,10 @@ func TestMarkingAgainIsRepeated(t *testing.T) {
 	}
 }
 
-// TestSpentIsBounded: what is remembered of used assertions goes when they are over, and the oldest go
+// TestUsedAssertionsAreBounded: what is remembered of used assertions goes when they are over, and the oldest go
 // when there are too many.
-func TestSpentIsBounded(t *testing.T) {
-	var m spent
-	m.init()
+func TestUsedAssertionsAreBounded(t *testing.T) {
+	m := usedAssertions{ids: map[store.AssertionID]struct{}{}}
 	now := time.Now()
 	end := now.Add(time.Hour)
 	nth := func(n int, until time.Time) store.SpentAssertion {
@@ -177,20 +176,20 @@ func TestSpentIsBounded(t *testing.T) {
 		binary.BigEndian.PutUint64(a.ID[:], uint64(n))
 		return a
 	}
-	for n := range spentMost + 1 {
+	for n := range usedMost + 1 {
 		if !m.add(nth(n, end), now) {
 			t.Fatalf("assertion %d was there", n)
 		}
 	}
-	if m.add(nth(1, end), now) || len(m.ids) != spentMost || len(m.order) != spentMost {
-		t.Errorf("got %d and %d, want %d, with the second", len(m.ids), len(m.order), spentMost)
+	if m.add(nth(1, end), now) || len(m.ids) != usedMost || len(m.order) != usedMost {
+		t.Errorf("got %d and %d, want %d, with the second", len(m.ids), len(m.order), usedMost)
 	}
 	over := end.Add(store.AssertionMargin)
 	if got := len(m.left(over)); got != 0 {
 		t.Errorf("left when all are over: got %d, want 0", got)
 	}
-	if got := len(m.left(over.Add(-1))); got != spentMost {
-		t.Errorf("left just before: got %d, want %d", got, spentMost)
+	if got := len(m.left(over.Add(-1))); got != usedMost {
+		t.Errorf("left just before: got %d, want %d", got, usedMost)
 	}
 	if !m.add(nth(0, over), over) || len(m.ids) != 1 || len(m.order) != 1 {
 		t.Errorf("after their time: got %d and %d, want the new one", len(m.ids), len(m.order))

@@ -24,8 +24,14 @@ const (
 // classNumber is the place of a class among the arguments of scripts, from 1.
 func classNumber(class store.EventClass) int { return 1 + slices.Index(store.EventClasses, class) }
 
+// trail has the audit trail, and the outboxes in which events wait for it.
+type trail struct {
+	*common
+	outboxes map[string]uint64 // where the walk through the outboxes goes on, by server
+}
+
 // AppendEvents implements store.Audit.
-func (s *Store) AppendEvents(ctx context.Context, events []store.Event) error {
+func (s *trail) AppendEvents(ctx context.Context, events []store.Event) error {
 	if len(events) == 0 {
 		return s.ready(ctx)
 	}
@@ -51,7 +57,7 @@ func (s *Store) AppendEvents(ctx context.Context, events []store.Event) error {
 }
 
 // Events implements store.Audit. It reads the streams page by page until enough events fit.
-func (s *Store) Events(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
+func (s *trail) Events(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
 	limit := someEvents
 	if q.Limit > 0 {
 		limit = min(q.Limit, maxEvents)
@@ -105,7 +111,7 @@ func (e eventEntry) event() (event store.Event, err error) {
 }
 
 // eventPage reads forward from behind a number, or, for the newest, backward from before it; 0 is the end.
-func (s *Store) eventPage(ctx context.Context, q store.EventQuery, from uint64) (page eventEntries, err error) {
+func (s *trail) eventPage(ctx context.Context, q store.EventQuery, from uint64) (page eventEntries, err error) {
 	args := []any{">", fmt.Sprintf("(%d-0", from), "+", eventPage}
 	if q.Newest {
 		before := "+"

@@ -39,9 +39,9 @@ func (s *Store) Check(ctx context.Context) ([]Finding, error) {
 			}
 		}
 	}
-	all = append(all, s.checkFsync(ctx)...)
-	all = append(all, s.checkConfirmation(masters)...)
-	all = append(all, s.checkClock(ctx)...)
+	all = append(all, checkFsync(ctx, s.conn)...)
+	all = append(all, checkConfirmation(masters, s.cfg.WaitReplicas)...)
+	all = append(all, checkClock(ctx, s.conn)...)
 	slices.SortFunc(all, func(a, b Finding) int { return strings.Compare(a.String(), b.String()) })
 	return all, nil
 }
@@ -102,16 +102,16 @@ func checkMinReplicas(info map[string]string) (lacks, loses string) {
 }
 
 // checkConfirmation compares what is asked of replicas with how many there are.
-func (s *Store) checkConfirmation(masters map[string]conn.Server) (all []Finding) {
+func checkConfirmation(masters map[string]conn.Server, wait int) (all []Finding) {
 	for _, m := range masters {
 		have, _ := strconv.Atoi(m.Fields["connected_slaves"])
 		switch {
 		case have == 0:
-		case s.cfg.WaitReplicas == 0:
+		case wait == 0:
 			all = append(all, Finding{m.Name(), "no replica is asked to confirm a revocation", "when a replica takes over that has not heard of it, " +
 				"what was revoked may be back; set redis.wait_replicas to 1"})
-		case s.cfg.WaitReplicas > have:
-			all = append(all, Finding{m.Name(), fmt.Sprintf("it has %d of the %d replicas that are to confirm a revocation", have, s.cfg.WaitReplicas),
+		case wait > have:
+			all = append(all, Finding{m.Name(), fmt.Sprintf("it has %d of the %d replicas that are to confirm a revocation", have, wait),
 				"revocations, client assertions and changes of users, clients and keys are answered 503; add replicas, or lower redis.wait_replicas"})
 		}
 	}
@@ -119,9 +119,9 @@ func (s *Store) checkConfirmation(masters map[string]conn.Server) (all []Finding
 }
 
 // checkFsync asks for what INFO does not tell. A server that does not let us ask is no finding.
-func (s *Store) checkFsync(ctx context.Context) (all []Finding) {
+func checkFsync(ctx context.Context, cn *conn.Conn) (all []Finding) {
 	var mu sync.Mutex
-	_ = s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+	_ = cn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		set, err := node.ConfigGet(ctx, "*appendfsync*").Result()
 		if err != nil {
 			return nil

@@ -18,8 +18,14 @@ import (
 // All clients are one hash: there are few, replicas keep those they use, and one string beside them
 // tells whether any has changed.
 
+// clients has the clients.
+type clients struct {
+	*common
+	*trail
+}
+
 // CreateClient implements store.Clients.
-func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
+func (s *clients) CreateClient(ctx context.Context, c store.Client) error {
 	if s.Format() < store.Format2 {
 		c.NotBefore = later(c.NotBefore, store.Millis(time.Now()))
 	}
@@ -27,7 +33,7 @@ func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
 }
 
 // addClient keeps a client as it is, with a higher epoch where that is too low.
-func (s *Store) addClient(ctx context.Context, c store.Client) error {
+func (s *clients) addClient(ctx context.Context, c store.Client) error {
 	if c.ID == "" || len(c.ID) > maxName {
 		return fmt.Errorf("the client id has %d bytes", len(c.ID))
 	}
@@ -61,13 +67,13 @@ func (s *Store) addClient(ctx context.Context, c store.Client) error {
 }
 
 // Client implements store.Clients.
-func (s *Store) Client(ctx context.Context, id string) (store.Client, error) {
+func (s *clients) Client(ctx context.Context, id string) (store.Client, error) {
 	_, c, err := s.clientAndRecord(ctx, id)
 	return c, err
 }
 
 // clientAndRecord returns the record with the bytes that it was read from.
-func (s *Store) clientAndRecord(ctx context.Context, id string) (raw string, c store.Client, err error) {
+func (s *clients) clientAndRecord(ctx context.Context, id string) (raw string, c store.Client, err error) {
 	key := s.key.clients()[0]
 	get := conn.Command(key, "hget", key, id)
 	if err := s.conn.Do(ctx, "reading a client", get); err != nil {
@@ -82,7 +88,7 @@ func (s *Store) clientAndRecord(ctx context.Context, id string) (raw string, c s
 }
 
 // UpdateClient implements store.Clients; see UpdateUser.
-func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.Client) error) (store.Client, error) {
+func (s *clients) UpdateClient(ctx context.Context, id string, change func(*store.Client) error) (store.Client, error) {
 	for {
 		before, c, err := s.clientAndRecord(ctx, id)
 		if err != nil {
@@ -116,7 +122,7 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 }
 
 // replaceClient writes c in the place of what was read.
-func (s *Store) replaceClient(ctx context.Context, before string, c store.Client) (outcome string, err error) {
+func (s *clients) replaceClient(ctx context.Context, before string, c store.Client) (outcome string, err error) {
 	after, err := s.encodeClient(c)
 	if err != nil {
 		return "", err
@@ -128,7 +134,7 @@ func (s *Store) replaceClient(ctx context.Context, before string, c store.Client
 	err = s.doAndTell(ctx, "updating a client", ofClient(c.ID), update.Call)
 	outcome, _ = update.Text()
 	if outcome == "ok" {
-		s.journal.clientChanged(c, before)
+		s.revocations.clientChanged(c, before)
 	}
 	update.kept(outcome == "ok" && err == nil)
 	return outcome, err
@@ -136,7 +142,7 @@ func (s *Store) replaceClient(ctx context.Context, before string, c store.Client
 
 // DeleteClient implements store.Clients. It deletes the record that it has read and no other, so that a
 // command that comes late finds nothing to delete.
-func (s *Store) DeleteClient(ctx context.Context, id string) error {
+func (s *clients) DeleteClient(ctx context.Context, id string) error {
 	for {
 		before, c, err := s.clientAndRecord(ctx, id)
 		if err != nil {
@@ -144,7 +150,7 @@ func (s *Store) DeleteClient(ctx context.Context, id string) error {
 		}
 		outcome, err := s.removeClient(ctx, c, before)
 		if outcome == "ok" {
-			s.journal.clientDeleted(c)
+			s.revocations.clientDeleted(c)
 		}
 		switch {
 		case err != nil:
@@ -161,7 +167,7 @@ func (s *Store) DeleteClient(ctx context.Context, id string) error {
 }
 
 // removeClient deletes the record that was read.
-func (s *Store) removeClient(ctx context.Context, c store.Client, before string) (outcome string, err error) {
+func (s *clients) removeClient(ctx context.Context, c store.Client, before string) (outcome string, err error) {
 	least := c.Epoch
 	if s.Format() >= store.Format2 {
 		least = store.NextEpoch(c.Epoch)
@@ -177,7 +183,7 @@ func (s *Store) removeClient(ctx context.Context, c store.Client, before string)
 }
 
 // ClientsVersion implements store.Clients. A store that was wiped, or set back, has another one too.
-func (s *Store) ClientsVersion(ctx context.Context) (string, error) {
+func (s *clients) ClientsVersion(ctx context.Context) (string, error) {
 	key := s.key.clients()[1]
 	get := conn.Command(key, "get", key)
 	err := s.conn.Do(ctx, "asking whether clients have changed", get)
@@ -186,7 +192,7 @@ func (s *Store) ClientsVersion(ctx context.Context) (string, error) {
 }
 
 // ListClients implements store.Clients.
-func (s *Store) ListClients(ctx context.Context, after string, limit int) ([]store.Client, error) {
+func (s *clients) ListClients(ctx context.Context, after string, limit int) ([]store.Client, error) {
 	all, err := s.allClients(ctx)
 	if err != nil {
 		return nil, err
@@ -206,7 +212,7 @@ func (s *Store) ListClients(ctx context.Context, after string, limit int) ([]sto
 }
 
 // allClients returns every client, in order.
-func (s *Store) allClients(ctx context.Context) ([]store.Client, error) {
+func (s *clients) allClients(ctx context.Context) ([]store.Client, error) {
 	key := s.key.clients()[0]
 	get := conn.Command(key, "hgetall", key)
 	if err := s.conn.Do(ctx, "listing clients", get); err != nil {

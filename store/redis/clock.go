@@ -13,7 +13,7 @@ import (
 var _ store.Clocked = (*Store)(nil)
 
 // LoadKeyringAt implements store.Clocked. Where the user may not ask for the time it is not told.
-func (s *Store) LoadKeyringAt(ctx context.Context) (version uint64, document []byte, at time.Time, err error) {
+func (s *installs) LoadKeyringAt(ctx context.Context) (version uint64, document []byte, at time.Time, err error) {
 	clock := conn.Command(s.key.install(), "time")
 	clock.Optional = true
 	if version, document, err = s.loadKeyring(ctx, clock); err != nil {
@@ -23,8 +23,8 @@ func (s *Store) LoadKeyringAt(ctx context.Context) (version uint64, document []b
 }
 
 // checkClock finds servers that do not tell the time.
-func (s *Store) checkClock(ctx context.Context) (all []Finding) {
-	_ = s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+func checkClock(ctx context.Context, cn *conn.Conn) (all []Finding) {
+	_ = cn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		if err := node.Time(ctx).Err(); conn.HasCode(err, "NOPERM") {
 			all = append(all, Finding{conn.Server{Addr: node.Options().Addr}.Name(), "it may not be asked for the time",
 				"commands have no deadline, so that one which comes late can end a session; and a replica of Signet whose clock is wrong is found out by the other replicas only, or not at all; grant +time"})

@@ -15,7 +15,7 @@ import (
 // and throttle counts.
 
 // sealed puts the seal behind a record, in a store whose format has seals.
-func (s *Store) sealed(kind seal.Kind, key, record []byte) string {
+func (s *common) sealed(kind seal.Kind, key, record []byte) string {
 	if s.Format() < store.Format2 {
 		return string(record)
 	}
@@ -23,16 +23,16 @@ func (s *Store) sealed(kind seal.Kind, key, record []byte) string {
 }
 
 // opened returns the record without its seal.
-func (s *Store) opened(kind seal.Kind, key []byte, raw string) ([]byte, error) {
+func (s *common) opened(kind seal.Kind, key []byte, raw string) ([]byte, error) {
 	return s.cfg.Seals.Open(kind, key, []byte(raw))
 }
 
-func (s *Store) encodeUser(u store.User) string {
+func (s *common) encodeUser(u store.User) string {
 	return s.sealed(seal.User, u.ID[:], encodeUser(u, s.Format()))
 }
 
 // decodeUser reads what lies under the id.
-func (s *Store) decodeUser(id store.UserID, raw string) (store.User, error) {
+func (s *common) decodeUser(id store.UserID, raw string) (store.User, error) {
 	record, err := s.opened(seal.User, id[:], raw)
 	if err != nil {
 		return store.User{}, err
@@ -47,7 +47,7 @@ func (s *Store) decodeUser(id store.UserID, raw string) (store.User, error) {
 // leastAt is where scripts write into the record of a name; see name.go. Its seal takes it for 0.
 const leastAt, leastEnd = 4, 8
 
-func (s *Store) encodeName(username string, n nameRecord) string {
+func (s *common) encodeName(username string, n nameRecord) string {
 	raw := []byte(n.encode(s.Format()))
 	if s.Format() < store.Format2 {
 		return string(raw)
@@ -60,7 +60,7 @@ func (s *Store) encodeName(username string, n nameRecord) string {
 }
 
 // decodeName reads what lies under the username.
-func (s *Store) decodeName(username, raw string) (nameRecord, error) {
+func (s *common) decodeName(username, raw string) (nameRecord, error) {
 	if len(raw) < leastEnd {
 		return nameRecord{}, codec.ErrMalformed
 	}
@@ -74,7 +74,7 @@ func (s *Store) decodeName(username, raw string) (nameRecord, error) {
 	return decodeName(string(record))
 }
 
-func (s *Store) encodeClient(c store.Client) (string, error) {
+func (s *common) encodeClient(c store.Client) (string, error) {
 	raw, err := codec.EncodeClient(c, s.Format())
 	if err != nil {
 		return "", err
@@ -83,7 +83,7 @@ func (s *Store) encodeClient(c store.Client) (string, error) {
 }
 
 // decodeClient reads what lies under the id.
-func (s *Store) decodeClient(id, raw string) (store.Client, error) {
+func (s *common) decodeClient(id, raw string) (store.Client, error) {
 	record, err := s.opened(seal.Client, []byte(id), raw)
 	if err != nil {
 		return store.Client{}, malformed(fmt.Sprintf("client %q", id), err)
@@ -95,7 +95,7 @@ func (s *Store) decodeClient(id, raw string) (store.Client, error) {
 	return c, err
 }
 
-func (s *Store) encodeInstall(in store.Install) (string, error) {
+func (s *common) encodeInstall(in store.Install) (string, error) {
 	in.CreatedAt = store.Millis(in.CreatedAt)
 	raw, err := json.Marshal(in)
 	if err != nil {

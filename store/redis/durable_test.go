@@ -74,7 +74,7 @@ func TestUnconfirmedReuse(t *testing.T) {
 		t.Errorf("Rotate afterwards: got %v and error %v, want gone", o, err)
 	}
 	s.cfg.WaitReplicas = 0
-	s.applyJournal(t.Context())
+	s.reapplyRevocations(t.Context())
 	if still := servers.Master.Do("hexists", s.key.sessions(x.user.ID), string(x.session.ID[:])); still != int64(0) {
 		t.Error("it was not ended again")
 	}

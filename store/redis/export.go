@@ -149,7 +149,7 @@ func (s *Store) eachMark(ctx context.Context, kind, doing string, visit func(key
 }
 
 // eachKey visits every key of a kind, some at a time, one server after the other. A key may come twice.
-func (s *Store) eachKey(ctx context.Context, kind string, visit func(keys []string) error) error {
+func (s *common) eachKey(ctx context.Context, kind string, visit func(keys []string) error) error {
 	var one sync.Mutex
 	return s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		one.Lock()

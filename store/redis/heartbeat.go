@@ -18,10 +18,13 @@ type beat struct {
 	Until time.Time `json:"until"`
 }
 
+// heartbeats has the heartbeats of the replicas.
+type heartbeats struct{ *common }
+
 const beatsKeptFor = time.Hour
 
 // Beat implements store.Heartbeats.
-func (s *Store) Beat(ctx context.Context, hb store.Heartbeat, ttl time.Duration) error {
+func (s *heartbeats) Beat(ctx context.Context, hb store.Heartbeat, ttl time.Duration) error {
 	hb.At = store.Millis(hb.At)
 	raw, err := json.Marshal(beat{hb, hb.At.Add(ttl)})
 	if err != nil {
@@ -32,7 +35,7 @@ func (s *Store) Beat(ctx context.Context, hb store.Heartbeat, ttl time.Duration)
 }
 
 // Beats implements store.Heartbeats.
-func (s *Store) Beats(ctx context.Context, now time.Time) ([]store.Heartbeat, error) {
+func (s *heartbeats) Beats(ctx context.Context, now time.Time) ([]store.Heartbeat, error) {
 	key := s.key.beats()
 	all := conn.Command(key, "hgetall", key)
 	if err := s.conn.Do(ctx, "reading heartbeats", all); err != nil {

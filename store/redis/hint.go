@@ -11,7 +11,7 @@ import (
 	"signet/store/seal"
 )
 
-// message is what replicas tell each other: a hint for whoever watches, or a revocation for the journal.
+// message is what replicas send each other: a hint for subscribers, or a revocation for the revocation log.
 type message struct {
 	Hint  *store.Hint `json:"hint,omitempty"`
 	Ended *ended      `json:"ended,omitempty"`
@@ -39,7 +39,7 @@ func endedBy(u store.User) ended {
 func (e ended) message() message { return message{Ended: &e} }
 
 // publish tells a message by way of the server that has the key.
-func (s *Store) publish(key string, m message) *conn.Call {
+func (s *common) publish(key string, m message) *conn.Call {
 	raw, _ := json.Marshal(m) // nothing in it can fail
 	return conn.Command(key, "publish", s.key.channel(), s.sealed(seal.Hint, nil, raw))
 }
@@ -47,8 +47,8 @@ func (s *Store) publish(key string, m message) *conn.Call {
 // doAndTell is conn.DoDurably and then tells the other replicas. They are told in a round trip of its own:
 // in one pipeline they could receive what has not happened yet, because a script that the server does
 // not have, or whose slot has moved, is sent again. The message may be lost: the polls and this
-// replica's journal are there for that.
-func (s *Store) doAndTell(ctx context.Context, doing string, m message, calls ...*conn.Call) error {
+// replica's revocation log are there for that.
+func (s *common) doAndTell(ctx context.Context, doing string, m message, calls ...*conn.Call) error {
 	err := s.conn.DoDurably(ctx, doing, calls...)
 	if calls[0].Done() {
 		s.tell(ctx, calls[0], m)
@@ -57,7 +57,7 @@ func (s *Store) doAndTell(ctx context.Context, doing string, m message, calls ..
 }
 
 // tell tells the other replicas of what was done.
-func (s *Store) tell(ctx context.Context, done *conn.Call, m message) {
+func (s *common) tell(ctx context.Context, done *conn.Call, m message) {
 	_ = s.conn.Do(context.WithoutCancel(ctx), "telling the other replicas", s.publish(done.Slot(), m))
 }
 
@@ -95,11 +95,11 @@ func (s *Store) hear(payload string) {
 		s.hints.pass(*m.Hint)
 	case e == nil:
 	case e.JTI != "":
-		s.journal.tokenRevoked(e.JTI, e.NotBefore)
+		s.revocations.tokenRevoked(e.JTI, e.NotBefore)
 	case !e.Session.IsZero():
-		s.journal.sessionEnded(e.User, e.Session)
+		s.revocations.sessionEnded(e.User, e.Session)
 	default:
-		s.journal.sessionsEnded(*e)
+		s.revocations.sessionsEnded(*e)
 	}
 }
 

@@ -132,7 +132,7 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 	case r.RevokedToken != nil:
 		i.addRevoked(*r.RevokedToken)
 	case r.SpentAssertion != nil:
-		i.calls = append(i.calls, i.spendCall(r.SpentAssertion.ID, r.SpentAssertion.Until))
+		i.calls = append(i.calls, i.useCall(r.SpentAssertion.ID, r.SpentAssertion.Until))
 	case r.Loss != nil:
 		i.calls = append(i.calls, recordLossScript.Call([]string{i.key.loss()}, millis(r.Loss.At)))
 	case r.Event != nil:

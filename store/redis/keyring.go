@@ -10,7 +10,7 @@ import (
 )
 
 // Install implements store.Installs.
-func (s *Store) Install(ctx context.Context) (store.Install, error) {
+func (s *installs) Install(ctx context.Context) (store.Install, error) {
 	get := conn.Command(s.key.install(), "get", s.key.install())
 	if err := s.conn.DoAnyway(ctx, "reading the install", get); err != nil {
 		return store.Install{}, err
@@ -27,7 +27,7 @@ func (s *Store) Install(ctx context.Context) (store.Install, error) {
 }
 
 // CreateInstall implements store.Installs.
-func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
+func (s *installs) CreateInstall(ctx context.Context, in store.Install) error {
 	raw, err := s.encodeInstall(in)
 	if err != nil {
 		return err
@@ -44,12 +44,12 @@ func (s *Store) CreateInstall(ctx context.Context, in store.Install) error {
 
 // LoadKeyring implements store.Keyrings. It is asked for every few seconds, so it also finds out
 // whether the data are still this install's.
-func (s *Store) LoadKeyring(ctx context.Context) (version uint64, document []byte, err error) {
+func (s *installs) LoadKeyring(ctx context.Context) (version uint64, document []byte, err error) {
 	return s.loadKeyring(ctx)
 }
 
 // loadKeyring makes the other calls in the same round trip.
-func (s *Store) loadKeyring(ctx context.Context, others ...*conn.Call) (version uint64, document []byte, err error) {
+func (s *installs) loadKeyring(ctx context.Context, others ...*conn.Call) (version uint64, document []byte, err error) {
 	install := conn.Command(s.key.install(), "get", s.key.install())
 	ring := conn.Command(s.key.install(), "hmget", s.key.keyring(), "version", "document")
 	if err := s.conn.DoAnyway(ctx, "reading the keyring", append([]*conn.Call{install, ring}, others...)...); err != nil {
@@ -75,7 +75,7 @@ func (s *Store) loadKeyring(ctx context.Context, others ...*conn.Call) (version 
 
 // SwapKeyring implements store.Keyrings. With a keyring that is written back to a store that was
 // wiped goes the install record, and never over another install's.
-func (s *Store) SwapKeyring(ctx context.Context, old, next uint64, document []byte) (bool, error) {
+func (s *installs) SwapKeyring(ctx context.Context, old, next uint64, document []byte) (bool, error) {
 	if next <= old {
 		return false, fmt.Errorf("swapping the keyring: version %d does not follow %d", next, old)
 	}

@@ -21,8 +21,8 @@ func (s *Store) Loss(ctx context.Context) (store.Loss, error) {
 		return store.Loss{}, conn.Unavailable("looking at the masters", err)
 	}
 	if changed { // what is done again then takes longer than a request waits
-		s.watch.again.Store(true)
-		s.watch.look()
+		s.watch.incomplete.Store(true)
+		s.watch.checkSoon()
 	}
 	return s.noteMasters(ctx, masters)
 }

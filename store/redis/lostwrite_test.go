@@ -102,7 +102,7 @@ func testLostChanges(t *testing.T, choose func(doer, hearer *Store) *Store, cove
 	}
 
 	s := choose(doer, hearer)
-	if err := s.lookAtServers(t.Context()); err != nil {
+	if err := s.checkMasters(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	stats := s.Stats()
@@ -146,7 +146,7 @@ func sessionRevoked(t *testing.T, s *Store) change {
 			return err
 		},
 		holds: sessionEnded(session),
-		heard: func(s *Store) bool { return s.journal.hasSession(session.ID) },
+		heard: func(s *Store) bool { return s.revocations.hasSession(session.ID) },
 		token: tokenOf(session),
 	}
 }
@@ -163,7 +163,7 @@ func sessionsRevoked(t *testing.T, s *Store) change {
 			return err
 		},
 		holds: sessionEnded(seen),
-		heard: func(s *Store) bool { return s.journal.hasEnded(shown) },
+		heard: func(s *Store) bool { return s.revocations.hasEnded(shown) },
 		token: tokenOf(shown),
 	}
 }
@@ -213,7 +213,7 @@ func userDeleted(t *testing.T, s *Store) change {
 		name:  "a user deleted",
 		do:    func(ctx context.Context, s *Store) error { return s.DeleteUser(ctx, u.ID) },
 		holds: sessionEnded(seen),
-		heard: func(s *Store) bool { return s.journal.hasEnded(shown) },
+		heard: func(s *Store) bool { return s.revocations.hasEnded(shown) },
 		token: tokenOf(shown),
 	}
 }
@@ -240,7 +240,7 @@ func tokenRevoked() change {
 			state, err := s.TokenState(ctx, store.TokenRef{JTI: jti})
 			return state.Revoked, err
 		},
-		heard: func(s *Store) bool { return s.journal.hasToken(jti) },
+		heard: func(s *Store) bool { return s.revocations.hasToken(jti) },
 	}
 }
 
@@ -309,7 +309,7 @@ func TestReapplicationIsRepeated(t *testing.T) {
 	}
 	fresh := l.takeOver(t)
 	mustHold(t, fresh, c, false)
-	if err := s.lookAtServers(t.Context()); err != nil {
+	if err := s.checkMasters(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if stats := s.Stats(); stats.MasterChanges != 1 || stats.Reapplied != 0 {
@@ -319,7 +319,7 @@ func TestReapplicationIsRepeated(t *testing.T) {
 	_, port, _ := net.SplitHostPort(l.stale.Addr())
 	l.Replicas[1].Do("replicaof", "127.0.0.1", port)
 	redistest.WaitInSync(t, l.stale, l.Replicas[1])
-	if err := s.lookAtServers(t.Context()); err != nil {
+	if err := s.checkMasters(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if stats := s.Stats(); stats.Reapplied != 1 {
@@ -343,7 +343,7 @@ func TestClientMadeAnewStays(t *testing.T) {
 	}
 	l.from(t)
 	l.takeOver(t)
-	if err := s.lookAtServers(t.Context()); err != nil {
+	if err := s.checkMasters(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Stats().MasterChanges; got != 1 {

@@ -233,7 +233,7 @@ func testHalfMovedSessions(t *testing.T, cluster *redistest.Cluster, s *Store) {
 		if got := from.Do("hexists", s.key.sessions(u.ID), string(session.ID[:])); got != int64(0) {
 			t.Errorf("the session is there: got %v, want 0", got)
 		}
-		if !s.journal.hasSession(session.ID) {
+		if !s.revocations.hasSession(session.ID) {
 			t.Error("the revocation is not remembered")
 		}
 	})

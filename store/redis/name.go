@@ -16,6 +16,12 @@ import (
 // the new revision first, changes the record then, and copies last. So a change that breaks off
 // anywhere leaves a copy that does not count, and the login reads the record.
 
+// names has the usernames.
+type names struct {
+	*common
+	*trail
+}
+
 // nameRecord is a name as it lies in Redis:
 //
 //	revision of the copy 4 ‖ least revision that counts 4 ‖ flags 1 ‖ user id 16 ‖ epoch 4 ‖ password hash
@@ -69,7 +75,7 @@ func decodeName(raw string) (nameRecord, error) {
 func (n nameRecord) counts() bool { return n.revision >= n.least }
 
 // readName answers ErrNotFound where the name leads nowhere.
-func (s *Store) readName(ctx context.Context, username string) (nameRecord, error) {
+func (s *names) readName(ctx context.Context, username string) (nameRecord, error) {
 	key := s.key.username(username)
 	get := conn.Command(key, "get", key)
 	if err := s.conn.Do(ctx, "looking up a username", get); err != nil {
@@ -88,7 +94,7 @@ func (s *Store) readName(ctx context.Context, username string) (nameRecord, erro
 
 // takeName makes the name lead to u, or answers ErrExists. A name may have been left behind by a
 // deletion that broke off; user ids are never used again, so a user who is not there will not come back.
-func (s *Store) takeName(ctx context.Context, u store.User) error {
+func (s *names) takeName(ctx context.Context, u store.User) error {
 	gone := ""
 	for {
 		keys := s.key.nameAndNames(u.Username)
@@ -120,16 +126,16 @@ func (s *Store) takeName(ctx context.Context, u store.User) error {
 	}
 }
 
-func (s *Store) freeName(ctx context.Context, u store.User) error {
+func (s *names) freeName(ctx context.Context, u store.User) error {
 	return s.conn.DoDurably(ctx, "freeing a username", freeNameScript.Call(s.key.nameAndNames(u.Username), u.ID[:], u.Username))
 }
 
-func (s *Store) announceCredential(ctx context.Context, u store.User) error {
+func (s *names) announceCredential(ctx context.Context, u store.User) error {
 	keys := []string{s.key.username(u.Username)}
 	return s.conn.DoDurably(ctx, "announcing a credential", announceCredentialScript.Call(keys, u.ID[:], u.Revision))
 }
 
-func (s *Store) copyCredential(ctx context.Context, u store.User) error {
+func (s *names) copyCredential(ctx context.Context, u store.User) error {
 	keys := []string{s.key.username(u.Username)}
 	return s.conn.DoDurably(ctx, "copying a credential", copyCredentialScript.Call(keys, s.encodeName(u.Username, nameOf(u))))
 }

@@ -50,19 +50,20 @@ type Config struct {
 	callersTime bool // decides about sessions instead of the server's, in tests
 }
 
-// Store is a store.Store in Redis. All methods may be called concurrently.
+// Store is a store.Store in Redis. All methods may be called concurrently. Its parts have the queries, one part for each kind
+// of record.
 type Store struct {
-	cfg  Config
-	key  keyspace
-	conn *conn.Conn
-	log  *slog.Logger
-
-	install atomic.Pointer[installRecord] // nil: none is known
-	format  atomic.Int32                  // of the records that are written
+	*common
+	*installs
+	*users
+	*clients
+	*sessions
+	*trail
+	*throttle
+	*assertions
+	*heartbeats
 
 	watch   watcher
-	journal journal
-	spent   spent
 	hints   listeners
 	pings   hintPings
 	sweeper sweeper
@@ -70,6 +71,28 @@ type Store struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	closing sync.Once
+}
+
+// common is what all parts of a Store use.
+type common struct {
+	cfg  Config
+	key  keyspace
+	conn *conn.Conn
+	log  *slog.Logger
+
+	format      atomic.Int32 // of the records that are written
+	revocations *revocationLog
+}
+
+func newStore(cfg Config) *Store {
+	c := &common{cfg: cfg, key: keyspace(cfg.Prefix), log: cfg.Log, revocations: newRevocationLog()}
+	c.format.Store(Schema)
+	t := &trail{common: c, outboxes: map[string]uint64{}}
+	s := &Store{common: c, installs: &installs{common: c, trail: t}, users: &users{&names{c, t}}, clients: &clients{c, t}, sessions: &sessions{c, t},
+		trail: t, throttle: &throttle{c}, assertions: newAssertions(c), heartbeats: &heartbeats{c}}
+	s.watch.init()
+	s.pings.init()
+	return s
 }
 
 var (
@@ -83,14 +106,9 @@ var (
 // store.ErrUnavailable where Redis cannot be reached or refuses us.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
-	s := &Store{cfg: cfg, key: keyspace(cfg.Prefix), log: cfg.Log}
-	s.format.Store(Schema)
-	s.journal.init()
-	s.spent.init()
-	s.watch.init()
-	s.pings.init()
+	s := newStore(cfg)
 	var err error
-	if s.conn, err = conn.New(cfg.transport(s.key.barrier, s.watch.look)); err != nil {
+	if s.conn, err = conn.New(cfg.transport(s.key.barrier, s.watch.checkSoon)); err != nil {
 		return nil, err
 	}
 	if err := s.begin(ctx); err != nil {
@@ -99,7 +117,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	loops, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.running.Go(func() { s.watchServers(loops) })
+	s.running.Go(func() { s.watchMasters(loops) })
 	s.running.Go(func() { s.listen(loops) })
 	s.running.Go(func() { s.pingHints(loops, pingEvery, deafAfter) })
 	return s, nil
@@ -140,7 +158,7 @@ func (cfg Config) transport(barrier func(string) string, connected func()) conn.
 
 // begin learns what is there before the store is used.
 func (s *Store) begin(ctx context.Context) error {
-	if err := s.lookAtServers(ctx); err != nil {
+	if err := s.checkMasters(ctx); err != nil {
 		return conn.Unavailable("connecting", err)
 	}
 	in, err := s.Install(ctx)
@@ -156,11 +174,11 @@ func (s *Store) begin(ctx context.Context) error {
 }
 
 // Format is the format of the records that this store writes; it reads all up to Schema.
-func (s *Store) Format() int { return int(s.format.Load()) }
+func (s *common) Format() int { return int(s.format.Load()) }
 
 // SetFormat changes what is written from now on. Whoever raises the format of a store sees to it that
 // its install record is raised as well.
-func (s *Store) SetFormat(format int) { s.format.Store(int32(format)) }
+func (s *common) SetFormat(format int) { s.format.Store(int32(format)) }
 
 // Close implements store.Store.
 func (s *Store) Close() error {
@@ -170,6 +188,13 @@ func (s *Store) Close() error {
 		s.running.Wait()
 	})
 	return nil
+}
+
+// installs has the install and its keyring.
+type installs struct {
+	*common
+	*trail
+	install atomic.Pointer[installRecord] // nil: none is known
 }
 
 // installRecord is the install as it lies in Redis, byte for byte, and what it says.
@@ -185,7 +210,7 @@ func (in *installRecord) follows(later *installRecord) bool {
 	return later.Schema >= in.Schema && was == later.Install
 }
 
-func (s *Store) parseInstall(raw string) (*installRecord, error) {
+func (s *installs) parseInstall(raw string) (*installRecord, error) {
 	in := installRecord{raw: raw}
 	record, err := s.opened(seal.Install, nil, raw)
 	if err != nil {
@@ -200,7 +225,7 @@ func (s *Store) parseInstall(raw string) (*installRecord, error) {
 // know compares the install that is in Redis at this moment with the one that this Store began
 // with. Its format may have been raised meanwhile, and is then that of this Store too. Data of another install are not touched from then on: somebody has pointed us elsewhere or
 // has put another install in the place of this one.
-func (s *Store) know(raw string) error {
+func (s *installs) know(raw string) error {
 	found, err := s.parseInstall(raw)
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func TestWipedServer(t *testing.T) {
 	server.Kill()
 	server.Wipe()
 	server.Restart()
-	redistest.Wait(t, "the store to work again", func() error { return s.lookAtServers(t.Context()) })
+	redistest.Wait(t, "the store to work again", func() error { return s.checkMasters(t.Context()) })
 	if got := s.Stats().MasterChanges; got != 1 {
 		t.Errorf("master changes: got %d, want 1", got)
 	}
@@ -111,7 +111,7 @@ func TestLostSubscription(t *testing.T) {
 			return err
 		}
 		for range 50 {
-			if hearer.journal.hasToken(jti) {
+			if hearer.revocations.hasToken(jti) {
 				return nil
 			}
 			time.Sleep(time.Millisecond)

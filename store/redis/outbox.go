@@ -34,7 +34,7 @@ type auditedCall struct {
 }
 
 // keep calls a script that begins with outbox.lua. It keeps the events of the context, if there are any.
-func (s *Store) keep(ctx context.Context, sc *conn.Script, keys []string, args ...any) (auditedCall, error) {
+func (s *trail) keep(ctx context.Context, sc *conn.Script, keys []string, args ...any) (auditedCall, error) {
 	events := store.EventsOf(ctx)
 	if len(events) == 0 {
 		return auditedCall{Call: sc.Call(keys, append(args, noEvent)...)}, nil
@@ -84,7 +84,7 @@ func rotationEntry(r store.Rotation) string {
 }
 
 // keptEvent reads an entry, and names it in the event.
-func (s *Store) keptEvent(key, field, entry string) (e store.Event, err error) {
+func (s *trail) keptEvent(key, field, entry string) (e store.Event, err error) {
 	r := codec.NewReader([]byte(entry))
 	kind, at := r.Byte(), r.Time()
 	tag := tagOf(key)
@@ -117,7 +117,7 @@ func (s *Store) keptEvent(key, field, entry string) (e store.Event, err error) {
 }
 
 // entryOf returns the key and field of an entry by its name.
-func (s *Store) entryOf(name string) (key, field string) {
+func (s *trail) entryOf(name string) (key, field string) {
 	at := strings.LastIndexByte(name, '/')
 	if at < 0 {
 		return s.key.outbox("a"), name
@@ -130,7 +130,7 @@ func (s *Store) entryOf(name string) (key, field string) {
 }
 
 // KeepEvent implements store.Audit.
-func (s *Store) KeepEvent(ctx context.Context, e *store.Event) error {
+func (s *trail) KeepEvent(ctx context.Context, e *store.Event) error {
 	if e.Outbox != "" {
 		return s.ready(ctx)
 	}
@@ -147,7 +147,7 @@ func (s *Store) KeepEvent(ctx context.Context, e *store.Event) error {
 }
 
 // DropEvents implements store.Audit.
-func (s *Store) DropEvents(ctx context.Context, outbox []string) error {
+func (s *trail) DropEvents(ctx context.Context, outbox []string) error {
 	fields := map[string][]any{}
 	for _, name := range outbox {
 		if name != "" {
@@ -172,10 +172,10 @@ const (
 )
 
 // sweepOutbox appends what has been in the outboxes of a server for too long.
-func (s *Store) sweepOutbox(ctx context.Context, node *redis.Client, now time.Time, mu *sync.Mutex) error {
+func (s *trail) sweepOutbox(ctx context.Context, node *redis.Client, now time.Time, mu *sync.Mutex) error {
 	addr := node.Options().Addr
 	mu.Lock()
-	cursor := s.sweeper.outboxes[addr]
+	cursor := s.outboxes[addr]
 	mu.Unlock()
 	for range outboxScans {
 		var keys []string
@@ -196,12 +196,12 @@ func (s *Store) sweepOutbox(ctx context.Context, node *redis.Client, now time.Ti
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	s.sweeper.outboxes[addr] = cursor
+	s.outboxes[addr] = cursor
 	return nil
 }
 
 // keptEvents returns the events that have been in these outboxes for so long. An entry that cannot be read stays.
-func (s *Store) keptEvents(ctx context.Context, keys []string, now time.Time, age time.Duration) (events []store.Event, err error) {
+func (s *trail) keptEvents(ctx context.Context, keys []string, now time.Time, age time.Duration) (events []store.Event, err error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
@@ -227,7 +227,7 @@ func (s *Store) keptEvents(ctx context.Context, keys []string, now time.Time, ag
 }
 
 // notAppended returns the events that are not on the trail yet. An entry may be there still when its event is.
-func (s *Store) notAppended(ctx context.Context, events []store.Event) ([]store.Event, error) {
+func (s *trail) notAppended(ctx context.Context, events []store.Event) ([]store.Event, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}

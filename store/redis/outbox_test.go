@@ -68,7 +68,7 @@ func TestOutboxOfADeadReplica(t *testing.T) {
 	now := time.Now().Add(2 * store.OutboxAfter)
 	node, err := s.conn.Node(t.Context(), key)
 	must(t, err)
-	s.sweeper.outboxes, other.sweeper.outboxes = map[string]uint64{}, map[string]uint64{}
+	s.outboxes, other.outboxes = map[string]uint64{}, map[string]uint64{}
 	var sweeps sync.WaitGroup
 	for _, s := range []*Store{s, other} {
 		sweeps.Go(func() {

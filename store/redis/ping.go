@@ -10,7 +10,7 @@ import (
 // Ping implements store.Store. It writes a key that means nothing, by a script as requests do: a
 // server that only reads (a replica, one that is full or cannot write its file), or that does not let
 // this user run scripts, is not ready. In a cluster it asks one server;
-// the others are known from the last look at them.
+// the last check of the masters was about the others.
 func (s *Store) Ping(ctx context.Context) error {
 	install := conn.Command(s.key.install(), "get", s.key.install())
 	probe := probeScript.Call([]string{s.key.probe()})

@@ -51,7 +51,7 @@ func (s *Store) makeRoomForRecords(ctx context.Context) error {
 	return s.conn.DoDurably(ctx, "beginning the refill", conn.Write("set", s.key.importing(), rand.Text()))
 }
 
-func (s *Store) unlink(ctx context.Context, keys []string) error {
+func (s *common) unlink(ctx context.Context, keys []string) error {
 	calls := make([]*conn.Call, 0, len(keys))
 	for _, key := range keys {
 		calls = append(calls, conn.Write("unlink", key))

@@ -12,12 +12,12 @@ import (
 var _ store.Sealer = (*Store)(nil)
 
 // RaiseFormat implements store.Sealer.
-func (s *Store) RaiseFormat(ctx context.Context, format int) error {
+func (s *installs) RaiseFormat(ctx context.Context, format int) error {
 	return s.rewriteInstall(ctx, func(in *store.Install) { in.Schema = max(in.Schema, format) })
 }
 
 // rewriteInstall changes the install record in one step and tells the other replicas to look.
-func (s *Store) rewriteInstall(ctx context.Context, change func(*store.Install)) error {
+func (s *installs) rewriteInstall(ctx context.Context, change func(*store.Install)) error {
 	for {
 		if _, err := s.Install(ctx); err != nil {
 			return err

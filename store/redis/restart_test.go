@@ -15,7 +15,7 @@ import (
 
 // TestRestartKeepsWhatWasAcknowledged kills Redis under load and starts it again, three times. The
 // file is synced before each answer; TestEverysecCanLoseAnswers shows why. The store does not look for a change of master, so
-// that its journal does not mend what was lost.
+// that its revocation log does not restore what was lost.
 func TestRestartKeepsWhatWasAcknowledged(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{Persist: true})
 	d := &deeds{t: t, store: openUnaware(t, Config{Addrs: []string{server.Addr()}})}

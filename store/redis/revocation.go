@@ -11,7 +11,7 @@ import (
 )
 
 // RevokeToken implements store.Revocations. The mark goes by itself when it no longer matters.
-func (s *Store) RevokeToken(ctx context.Context, jti string, until time.Time) error {
+func (s *sessions) RevokeToken(ctx context.Context, jti string, until time.Time) error {
 	if jti == "" || len(jti) > maxName {
 		return errors.New("revoking a token: its jti is empty or too long")
 	}
@@ -26,14 +26,14 @@ func (s *Store) RevokeToken(ctx context.Context, jti string, until time.Time) er
 	}
 	err = s.doAndTell(ctx, "revoking a token", ended{JTI: jti, NotBefore: until}.message(), revoke.Call)
 	if revoke.MayHaveRun() {
-		s.journal.tokenRevoked(jti, until)
+		s.revocations.tokenRevoked(jti, until)
 	}
 	revoke.kept(err == nil && revoke.Number() == 1)
 	return err
 }
 
 // TokenState implements store.Revocations, in one round trip.
-func (s *Store) TokenState(ctx context.Context, ref store.TokenRef) (store.TokenState, error) {
+func (s *sessions) TokenState(ctx context.Context, ref store.TokenRef) (store.TokenState, error) {
 	var calls []*conn.Call
 	ask := func(key string, args ...any) *conn.Call {
 		c := conn.Command(key, args...)
@@ -52,7 +52,7 @@ func (s *Store) TokenState(ctx context.Context, ref store.TokenRef) (store.Token
 	if err := s.conn.Do(ctx, "looking up a token", calls...); err != nil {
 		return store.TokenState{}, err
 	}
-	state := store.TokenState{Revoked: revoked.Number() != 0 || s.journal.hasToken(ref.JTI), Live: true}
+	state := store.TokenState{Revoked: revoked.Number() != 0 || s.revocations.hasToken(ref.JTI), Live: true}
 	if err := s.readTokenUser(&state, ref, user); err != nil {
 		return store.TokenState{}, err
 	}
@@ -62,7 +62,7 @@ func (s *Store) TokenState(ctx context.Context, ref store.TokenRef) (store.Token
 	return state, nil
 }
 
-func (s *Store) readTokenUser(state *store.TokenState, ref store.TokenRef, user *conn.Call) error {
+func (s *sessions) readTokenUser(state *store.TokenState, ref store.TokenRef, user *conn.Call) error {
 	if user == nil {
 		return nil
 	}
@@ -79,19 +79,19 @@ func (s *Store) readTokenUser(state *store.TokenState, ref store.TokenRef, user 
 	return nil
 }
 
-func (s *Store) readTokenSession(state *store.TokenState, ref store.TokenRef, session *conn.Call) (err error) {
+func (s *sessions) readTokenSession(state *store.TokenState, ref store.TokenRef, session *conn.Call) (err error) {
 	if session == nil {
 		return nil
 	}
 	raw, found := session.Text()
-	if !found || s.journal.hasSession(ref.SessionID) {
+	if !found || s.revocations.hasSession(ref.SessionID) {
 		state.Live = false
 		return nil
 	}
 	if state.Session, err = codec.DecodeSession(ref.UserID, ref.SessionID, []byte(raw), ""); err != nil {
 		return malformed("session "+ref.SessionID.String(), err)
 	}
-	if s.journal.hasEnded(state.Session) {
+	if s.revocations.hasEnded(state.Session) {
 		state.Live, state.Session = false, store.Session{}
 	}
 	return nil

@@ -12,8 +12,8 @@ import (
 
 // Rotate implements store.Sessions, in one round trip, or in two where the outcome has an audit event. The decision is that of store.Decide, in
 // rotate.lua.
-func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
-	if s.journal.hasSession(r.SessionID) { // a master that has lost the revocation does not bring it back to life
+func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
+	if s.revocations.hasSession(r.SessionID) { // a master that has lost the revocation does not bring it back to life
 		return store.Session{}, store.User{}, store.Gone, nil
 	}
 	if s.Format() < store.Format2 {
@@ -34,7 +34,7 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 	case outcome == store.Reused, outcome == store.Revoked:
 		// The session has ended; that must not be lost with the master either. Whoever asks again where
 		// no replica has confirmed it finds nothing to end, so it is remembered first.
-		s.journal.sessionEnded(r.UserID, r.SessionID)
+		s.revocations.sessionEnded(r.UserID, r.SessionID)
 		if _, err := s.RevokeSession(ctx, r.UserID, r.SessionID); err != nil {
 			return store.Session{}, store.User{}, store.Gone, err
 		}
@@ -50,7 +50,7 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, st
 }
 
 // sendRotation asks once more, with the event, where the outcome of a rotation has one.
-func (s *Store) sendRotation(ctx context.Context, r store.Rotation) (*conn.Call, error) {
+func (s *sessions) sendRotation(ctx context.Context, r store.Rotation) (*conn.Call, error) {
 	keys := s.key.userAndSessions(r.UserID)
 	args := append(make([]any, 0, 17), r.SessionID[:], r.ClientID, r.Generation, s.callersTime(r.Now),
 		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.Format(),
@@ -76,12 +76,12 @@ var outcomes = map[string]store.Outcome{
 	"reuse": store.Reused, "revoked": store.Revoked, "gone": store.Gone,
 }
 
-func (s *Store) rotated(ctx context.Context, r store.Rotation, o store.Outcome, records []string) (store.Session, store.User, store.Outcome, error) {
+func (s *sessions) rotated(ctx context.Context, r store.Rotation, o store.Outcome, records []string) (store.Session, store.User, store.Outcome, error) {
 	session, u, err := s.decodeBoth(store.Session{ID: r.SessionID, UserID: r.UserID, ClientID: r.ClientID}, records)
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
-	if s.journal.hasEnded(session) { // as above, of all of a user's sessions
+	if s.revocations.hasEnded(session) { // as above, of all of a user's sessions
 		_, err := s.RevokeSession(ctx, r.UserID, r.SessionID)
 		return store.Session{}, store.User{}, store.Revoked, err
 	}

@@ -15,8 +15,14 @@ import (
 	"signet/store/redis/conn"
 )
 
+// sessions has the sessions and their refresh tokens.
+type sessions struct {
+	*common
+	*trail
+}
+
 // StartSession implements store.Sessions.
-func (s *Store) StartSession(ctx context.Context, in store.Session, b store.Bounds) (store.Session, store.User, error) {
+func (s *sessions) StartSession(ctx context.Context, in store.Session, b store.Bounds) (store.Session, store.User, error) {
 	start, err := s.startCall(ctx, in, b)
 	if err != nil {
 		return store.Session{}, store.User{}, err
@@ -30,7 +36,7 @@ func (s *Store) StartSession(ctx context.Context, in store.Session, b store.Boun
 }
 
 // startCall takes the epoch of the user in addition, for a session that began in another store.
-func (s *Store) startCall(ctx context.Context, in store.Session, b store.Bounds, epoch ...any) (auditedCall, error) {
+func (s *sessions) startCall(ctx context.Context, in store.Session, b store.Bounds, epoch ...any) (auditedCall, error) {
 	if in.ID.IsZero() || in.UserID.IsZero() || in.ClientID == "" {
 		return auditedCall{}, errors.New("starting a session: its id, user or client is missing")
 	}
@@ -44,7 +50,7 @@ func (s *Store) startCall(ctx context.Context, in store.Session, b store.Bounds,
 	return s.keep(ctx, startSessionScript, s.key.userAndSessions(in.UserID), append(args, epoch...)...)
 }
 
-func (s *Store) started(in store.Session, start *conn.Call) (store.Session, store.User, error) {
+func (s *sessions) started(in store.Session, start *conn.Call) (store.Session, store.User, error) {
 	word, records := start.Outcome()
 	switch word {
 	case "ok":
@@ -61,7 +67,7 @@ func (s *Store) started(in store.Session, start *conn.Call) (store.Session, stor
 }
 
 // decodeBoth reads the session and the user that a script answers.
-func (s *Store) decodeBoth(in store.Session, records []string) (store.Session, store.User, error) {
+func (s *sessions) decodeBoth(in store.Session, records []string) (store.Session, store.User, error) {
 	if len(records) != 2 {
 		return store.Session{}, store.User{}, malformed("session "+in.ID.String(), conn.ErrReply)
 	}
@@ -77,7 +83,7 @@ func (s *Store) decodeBoth(in store.Session, records []string) (store.Session, s
 }
 
 // RevokeSession implements store.Sessions.
-func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
+func (s *sessions) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
 	del, err := s.keep(ctx, revokeSessionScript, []string{s.key.sessions(user)}, id[:])
 	if err != nil {
 		return false, err
@@ -85,14 +91,14 @@ func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.S
 	err = s.doAndTell(ctx, "revoking a session", ended{User: user, Session: id}.message(), del.Call)
 	existed := del.Number() == 1
 	if del.Done() { // also where the answer to the first time was lost, and nothing is left to delete
-		s.journal.sessionEnded(user, id)
+		s.revocations.sessionEnded(user, id)
 	}
 	del.kept(existed && err == nil)
 	return existed && err == nil, err
 }
 
 // RevokeSessions implements store.Sessions.
-func (s *Store) RevokeSessions(ctx context.Context, user store.UserID) (int, error) {
+func (s *users) RevokeSessions(ctx context.Context, user store.UserID) (int, error) {
 	_, n, err := s.changeUser(ctx, user, func(u *store.User) error {
 		u.EndSessions()
 		return nil
@@ -104,7 +110,7 @@ func (s *Store) RevokeSessions(ctx context.Context, user store.UserID) (int, err
 }
 
 // ListSessions implements store.Sessions.
-func (s *Store) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) ([]store.Session, error) {
+func (s *sessions) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) ([]store.Session, error) {
 	key := s.key.sessions(user)
 	all := conn.Command(key, "hgetall", key)
 	if err := s.conn.Do(ctx, "listing sessions", all); err != nil {
@@ -119,7 +125,7 @@ func (s *Store) ListSessions(ctx context.Context, user store.UserID, now time.Ti
 }
 
 // decodeSessions reads what HGETALL answers and returns the oldest first.
-func (s *Store) decodeSessions(user store.UserID, fields []string) ([]store.Session, error) {
+func (s *sessions) decodeSessions(user store.UserID, fields []string) ([]store.Session, error) {
 	var list []store.Session
 	for pair := range slices.Chunk(fields, 2) {
 		if len(pair) != 2 || len(pair[0]) != 16 {
@@ -138,7 +144,7 @@ func (s *Store) decodeSessions(user store.UserID, fields []string) ([]store.Sess
 }
 
 // callersTime is what the caller's clock shows, for a script that asks its server first.
-func (s *Store) callersTime(now time.Time) string {
+func (s *common) callersTime(now time.Time) string {
 	ms := strconv.FormatInt(millis(now), 10)
 	if s.cfg.callersTime {
 		return "=" + ms

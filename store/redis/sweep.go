@@ -27,8 +27,6 @@ type sweeper struct {
 	cursors map[string]uint64 // where to go on, by server
 	counted map[string]int    // sessions that the walk has found so far, by server
 
-	outboxes map[string]uint64 // where the walk through the outboxes goes on, by server
-
 	found sync.Map // by server: the sessions that the last whole walk has found
 }
 
@@ -71,7 +69,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 func (s *Store) leaseSweep(ctx context.Context) (bool, error) {
 	if s.sweeper.token == "" {
 		s.sweeper.token, s.sweeper.cursors, s.sweeper.counted = rand.Text(), map[string]uint64{}, map[string]int{}
-		s.sweeper.outboxes = map[string]uint64{}
+		s.outboxes = map[string]uint64{}
 	}
 	key := s.key.sweeping()
 	take := conn.Write("set", key, s.sweeper.token, "nx", "px", sweepLease.Milliseconds())

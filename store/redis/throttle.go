@@ -23,8 +23,11 @@ const (
 	attemptCleared   = "cleared"
 )
 
+// throttle has the counts of attempts.
+type throttle struct{ *common }
+
 // Allow implements store.Throttle.
-func (s *Store) Allow(ctx context.Context, now time.Time, a store.Attempt) (store.Admission, error) {
+func (s *throttle) Allow(ctx context.Context, now time.Time, a store.Attempt) (store.Admission, error) {
 	calls := s.allowCalls(now, a)
 	if len(calls) == 0 {
 		return store.Admission{Receipt: store.Receipt{Attempt: a}}, s.ready(ctx)
@@ -36,7 +39,7 @@ func (s *Store) Allow(ctx context.Context, now time.Time, a store.Attempt) (stor
 }
 
 // allowCalls are one for each scope that has limits. The scopes are in different slots.
-func (s *Store) allowCalls(now time.Time, a store.Attempt) (calls []*conn.Call) {
+func (s *throttle) allowCalls(now time.Time, a store.Attempt) (calls []*conn.Call) {
 	for _, scope := range a.Scopes {
 		if len(scope.Limits) > 0 {
 			calls = append(calls, s.scopeCall(allowScript, scope, now, "", a.ID))
@@ -45,7 +48,7 @@ func (s *Store) allowCalls(now time.Time, a store.Attempt) (calls []*conn.Call) 
 	return calls
 }
 
-func (s *Store) scopeCall(sc *conn.Script, scope store.Scope, now time.Time, how string, id store.AttemptID) *conn.Call {
+func (s *throttle) scopeCall(sc *conn.Script, scope store.Scope, now time.Time, how string, id store.AttemptID) *conn.Call {
 	keys := make([]string, 0, len(scope.Limits)+1)
 	args := []any{millis(now), how, id[:], scope.From, len(scope.Limits)}
 	for _, l := range scope.Limits {
@@ -61,7 +64,7 @@ func (s *Store) scopeCall(sc *conn.Script, scope store.Scope, now time.Time, how
 
 // admission joins the answers of an attempt's scopes. Where one refuses, the places that others gave are
 // given back; the attempt's id sees to it that nothing else is.
-func (s *Store) admission(ctx context.Context, now time.Time, a store.Attempt, calls []*conn.Call) (adm store.Admission, err error) {
+func (s *throttle) admission(ctx context.Context, now time.Time, a store.Attempt, calls []*conn.Call) (adm store.Admission, err error) {
 	places := 0
 	for _, c := range calls {
 		word, rest := c.Outcome()
@@ -100,7 +103,7 @@ func (s *Store) admission(ctx context.Context, now time.Time, a store.Attempt, c
 }
 
 // limitKeys turns a script's numbers of limits into their keys.
-func (s *Store) limitKeys(c *conn.Call, numbers []string) (keys []string, err error) {
+func (s *throttle) limitKeys(c *conn.Call, numbers []string) (keys []string, err error) {
 	for _, number := range numbers {
 		i, err := strconv.Atoi(number)
 		key, ok := c.Key(i)
@@ -114,17 +117,17 @@ func (s *Store) limitKeys(c *conn.Call, numbers []string) (keys []string, err er
 }
 
 // Fail implements store.Throttle.
-func (s *Store) Fail(ctx context.Context, now time.Time, r store.Receipt) (reached []string, err error) {
+func (s *throttle) Fail(ctx context.Context, now time.Time, r store.Receipt) (reached []string, err error) {
 	return s.decide(ctx, now, r, attemptFailed)
 }
 
 // Refund implements store.Throttle.
-func (s *Store) Refund(ctx context.Context, now time.Time, r store.Receipt) error {
+func (s *throttle) Refund(ctx context.Context, now time.Time, r store.Receipt) error {
 	_, err := s.decide(ctx, now, r, attemptRefunded)
 	return err
 }
 
-func (s *Store) decide(ctx context.Context, now time.Time, r store.Receipt, outcome string) (reached []string, err error) {
+func (s *throttle) decide(ctx context.Context, now time.Time, r store.Receipt, outcome string) (reached []string, err error) {
 	calls := s.decideCalls(now, r.Attempt, outcome)
 	if len(calls) == 0 {
 		return nil, s.ready(ctx)
@@ -136,7 +139,7 @@ func (s *Store) decide(ctx context.Context, now time.Time, r store.Receipt, outc
 }
 
 // decided reads the answers to decideCalls.
-func (s *Store) decided(calls []*conn.Call) (reached []string, err error) {
+func (s *throttle) decided(calls []*conn.Call) (reached []string, err error) {
 	for _, c := range calls {
 		word, numbers := c.Outcome()
 		if word != "done" {
@@ -151,7 +154,7 @@ func (s *Store) decided(calls []*conn.Call) (reached []string, err error) {
 	return reached, nil
 }
 
-func (s *Store) decideCalls(now time.Time, a store.Attempt, outcome string) (calls []*conn.Call) {
+func (s *throttle) decideCalls(now time.Time, a store.Attempt, outcome string) (calls []*conn.Call) {
 	for _, scope := range a.Scopes {
 		if len(scope.Limits) > 0 {
 			calls = append(calls, s.scopeCall(decideScript, scope, now, outcome, a.ID))
@@ -161,7 +164,7 @@ func (s *Store) decideCalls(now time.Time, a store.Attempt, outcome string) (cal
 }
 
 // Count implements store.Throttle.
-func (s *Store) Count(ctx context.Context, now time.Time, scope store.Scope) (time.Duration, error) {
+func (s *throttle) Count(ctx context.Context, now time.Time, scope store.Scope) (time.Duration, error) {
 	if len(scope.Limits) == 0 {
 		return 0, s.ready(ctx)
 	}
@@ -174,7 +177,7 @@ func (s *Store) Count(ctx context.Context, now time.Time, scope store.Scope) (ti
 }
 
 // ready answers as a call would that has nothing to ask.
-func (s *Store) ready(ctx context.Context) error {
+func (s *common) ready(ctx context.Context) error {
 	if err := s.conn.Ready(ctx); err != nil {
 		return conn.Unavailable("using", err)
 	}
@@ -182,7 +185,7 @@ func (s *Store) ready(ctx context.Context) error {
 }
 
 // ListThrottle implements store.Throttle. It walks over all keys, as an operator may.
-func (s *Store) ListThrottle(ctx context.Context, _ time.Time, pick func(place, key string) bool, limit int) (list []store.ThrottleState, err error) {
+func (s *throttle) ListThrottle(ctx context.Context, _ time.Time, pick func(place, key string) bool, limit int) (list []store.ThrottleState, err error) {
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
@@ -245,7 +248,7 @@ func decodeTally(raw []byte) (store.Tally, error) {
 }
 
 // ClearThrottle implements store.Throttle.
-func (s *Store) ClearThrottle(ctx context.Context, place string, keys []string) error {
+func (s *throttle) ClearThrottle(ctx context.Context, place string, keys []string) error {
 	scope := store.Scope{Place: place}
 	for _, key := range keys {
 		scope.Limits = append(scope.Limits, store.Limit{Key: key, Window: time.Minute})

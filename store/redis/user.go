@@ -39,9 +39,12 @@ func decodeUser(raw []byte) (u store.User, err error) {
 	return u, nil
 }
 
+// users has the users; package-internal names lead to them.
+type users struct{ *names }
+
 // CreateUser implements store.Users. The record is there before the name leads to it: a creation
 // that breaks off between the two leaves a record that nobody can find, and the name free.
-func (s *Store) CreateUser(ctx context.Context, u store.User) error {
+func (s *users) CreateUser(ctx context.Context, u store.User) error {
 	switch {
 	case u.ID.IsZero():
 		return errors.New("the user has no id")
@@ -66,12 +69,12 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 }
 
 // User implements store.Users.
-func (s *Store) User(ctx context.Context, id store.UserID) (store.User, error) {
+func (s *users) User(ctx context.Context, id store.UserID) (store.User, error) {
 	_, u, err := s.readUser(ctx, id)
 	return u, err
 }
 
-func (s *Store) readUser(ctx context.Context, id store.UserID) (raw string, u store.User, err error) {
+func (s *users) readUser(ctx context.Context, id store.UserID) (raw string, u store.User, err error) {
 	get := conn.Command(s.key.user(id), "get", s.key.user(id))
 	if err := s.conn.Do(ctx, "reading a user", get); err != nil {
 		return "", u, err
@@ -87,7 +90,7 @@ func (s *Store) readUser(ctx context.Context, id store.UserID) (raw string, u st
 }
 
 // UserByName implements store.Users.
-func (s *Store) UserByName(ctx context.Context, username string) (store.User, error) {
+func (s *users) UserByName(ctx context.Context, username string) (store.User, error) {
 	n, err := s.readName(ctx, username)
 	if err != nil {
 		return store.User{}, err
@@ -96,14 +99,14 @@ func (s *Store) UserByName(ctx context.Context, username string) (store.User, er
 }
 
 // UpdateUser implements store.Users.
-func (s *Store) UpdateUser(ctx context.Context, id store.UserID, change func(*store.User) error) (store.User, error) {
+func (s *users) UpdateUser(ctx context.Context, id store.UserID, change func(*store.User) error) (store.User, error) {
 	u, _, err := s.changeUser(ctx, id, change)
 	return u, err
 }
 
 // changeUser also returns how many sessions the change has ended. The function runs here, and the
 // write goes through only if the record is still the one it saw.
-func (s *Store) changeUser(ctx context.Context, id store.UserID, change func(*store.User) error) (u store.User, ended int, err error) {
+func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*store.User) error) (u store.User, ended int, err error) {
 	for {
 		before, was, err := s.readUser(ctx, id)
 		if err != nil {
@@ -143,7 +146,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // replaceUser writes u in the place of what was read, with the steps that name.go describes around it.
-func (s *Store) replaceUser(ctx context.Context, before string, was, u store.User, endAll bool) (outcome string, ended int, err error) {
+func (s *users) replaceUser(ctx context.Context, before string, was, u store.User, endAll bool) (outcome string, ended int, err error) {
 	if u.PasswordHash != was.PasswordHash || u.Disabled != was.Disabled {
 		if err := s.announceCredential(ctx, u); err != nil {
 			return "", 0, err
@@ -161,7 +164,7 @@ func (s *Store) replaceUser(ctx context.Context, before string, was, u store.Use
 	if outcome == "ok" {
 		s.tell(ctx, update.Call, endedBy(u).message())
 		ended = atoi(about[0])
-		s.journal.userChanged(u, before)
+		s.revocations.userChanged(u, before)
 		if u.Credential() != was.Credential() {
 			// It is done. Without the copy a login asks once more, or checks its password twice.
 			_ = s.copyCredential(context.WithoutCancel(ctx), u)
@@ -179,14 +182,14 @@ func oneIf(yes bool) int {
 }
 
 // DeleteUser implements store.Users. Without its record the user is gone, whatever still has the name.
-func (s *Store) DeleteUser(ctx context.Context, id store.UserID) error {
+func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
 	del, err := s.keep(ctx, deleteUserScript, s.key.userAndSessions(id))
 	if err != nil {
 		return err
 	}
 	err = s.doAndTell(ctx, "deleting a user", ended{User: id, NotBefore: forEver}.message(), del.Call)
 	if del.Done() {
-		s.journal.userDeleted(id)
+		s.revocations.userDeleted(id)
 	}
 	if err != nil {
 		return err

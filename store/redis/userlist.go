@@ -11,7 +11,7 @@ import (
 
 // ListUsers implements store.Users. The names lie in parts, each in order; the first of all parts
 // together are merged.
-func (s *Store) ListUsers(ctx context.Context, after string, limit int) ([]store.User, error) {
+func (s *users) ListUsers(ctx context.Context, after string, limit int) ([]store.User, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
@@ -33,7 +33,7 @@ func (s *Store) ListUsers(ctx context.Context, after string, limit int) ([]store
 // firstNames returns the first names after the given one. A part is asked for a few more than its
 // share; one that gave all it was asked for may hide names below the last of them, so those beyond
 // the lowest such last are not yet in order and are asked for again.
-func (s *Store) firstNames(ctx context.Context, after string, limit int) (names []string, err error) {
+func (s *names) firstNames(ctx context.Context, after string, limit int) (names []string, err error) {
 	share := limit/nameParts*2 + 8
 	for len(names) < limit {
 		calls := make([]*conn.Call, nameParts)
@@ -67,7 +67,7 @@ func (s *Store) firstNames(ctx context.Context, after string, limit int) (names 
 }
 
 // namesAfter asks one part for its next names.
-func (s *Store) namesAfter(part int, after string, limit int) *conn.Call {
+func (s *names) namesAfter(part int, after string, limit int) *conn.Call {
 	from := "-"
 	if after != "" {
 		from = "(" + after
@@ -78,7 +78,7 @@ func (s *Store) namesAfter(part int, after string, limit int) *conn.Call {
 
 // usersByName reads the users that the names lead to. One that is being created or deleted at this
 // moment may be left out.
-func (s *Store) usersByName(ctx context.Context, names []string) ([]store.User, error) {
+func (s *users) usersByName(ctx context.Context, names []string) ([]store.User, error) {
 	keys := make([]string, len(names))
 	for i, name := range names {
 		keys[i] = s.key.username(name)
@@ -116,7 +116,7 @@ func (s *Store) usersByName(ctx context.Context, names []string) ([]store.User, 
 }
 
 // getStrings reads one string for each key and visits those that are there.
-func (s *Store) getStrings(ctx context.Context, doing string, keys []string, visit func(i int, raw string) error) error {
+func (s *users) getStrings(ctx context.Context, doing string, keys []string, visit func(i int, raw string) error) error {
 	if len(keys) == 0 {
 		return nil
 	}

@@ -20,8 +20,8 @@ type watcher struct {
 	masters map[string]conn.Server // by run id
 	failed  error                  // of the last look
 
-	soon  chan struct{} // holds one: there is a new connection, perhaps to a new master
-	again atomic.Bool   // something could not be revoked again yet
+	soon       chan struct{} // holds one: there is a new connection, perhaps to a new master
+	incomplete atomic.Bool   // something could not be revoked again yet
 
 	unnoted atomic.Bool // which masters there are could not be written down yet
 
@@ -31,20 +31,19 @@ type watcher struct {
 
 func (w *watcher) init() { w.soon = make(chan struct{}, 1) }
 
-// look asks for a look soon. It never blocks.
-func (w *watcher) look() {
+// checkSoon has the masters checked soon. It never blocks.
+func (w *watcher) checkSoon() {
 	select {
 	case w.soon <- struct{}{}:
 	default:
 	}
 }
 
-// lookAtMost bounds how often new connections make us look.
-const lookAtMost = 100 * time.Millisecond
+// checkAtMost bounds how often new connections make us look.
+const checkAtMost = 100 * time.Millisecond
 
-// watchServers looks at the servers every now and then, and when there are new connections, until
-// ctx ends.
-func (s *Store) watchServers(ctx context.Context) {
+// watchMasters checks the masters every Config.ReplicaPoll, and when there are new connections, until ctx ends.
+func (s *Store) watchMasters(ctx context.Context) {
 	ticker := time.NewTicker(s.cfg.ReplicaPoll)
 	defer ticker.Stop()
 	for {
@@ -56,19 +55,19 @@ func (s *Store) watchServers(ctx context.Context) {
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(lookAtMost):
+			case <-time.After(checkAtMost):
 			}
 		}
-		if err := s.lookAtServers(ctx); err != nil && ctx.Err() == nil {
+		if err := s.checkMasters(ctx); err != nil && ctx.Err() == nil {
 			s.log.Debug("looking at the Redis servers", slog.Any("error", err))
 		}
 	}
 }
 
-// lookAtServers asks every master who it is. Where one is new, what was revoked lately is revoked
+// checkMasters asks every master who it is. Where one is new, what was revoked lately is revoked
 // again: it may be a replica that took over without having heard of it, or a server that was
 // restarted from an older file.
-func (s *Store) lookAtServers(ctx context.Context) error {
+func (s *Store) checkMasters(ctx context.Context) error {
 	masters, changed, err := s.compareMasters(ctx)
 	if err != nil {
 		return err
@@ -78,33 +77,33 @@ func (s *Store) lookAtServers(ctx context.Context) error {
 			s.log.Debug("noting the Redis masters; it is tried again", slog.Any("error", err))
 		}
 	}
-	if changed || s.watch.again.Load() {
-		s.applyJournal(ctx)
+	if changed || s.watch.incomplete.Load() {
+		s.reapplyRevocations(ctx)
 	}
 	return nil
 }
 
-// applyJournal does what was revoked lately again, and marks the assertions that were used. Where something fails, often because a master
+// reapplyRevocations does what was revoked lately again, and marks the assertions that were used. Where something fails, often because a master
 // that has just taken over has no replica yet, all is done again with the next look; this replica
 // does not believe the store meanwhile. Another install's data are left alone.
-func (s *Store) applyJournal(ctx context.Context) {
+func (s *Store) reapplyRevocations(ctx context.Context) {
 	if _, err := s.Install(ctx); err != nil && !errors.Is(err, store.ErrNotFound) {
-		s.watch.again.Store(true)
+		s.watch.incomplete.Store(true)
 		return
 	}
-	spent, unspent := s.spendAgain(ctx) // first: they are quick, and an assertion is of use to a thief only for minutes
-	entries := s.journal.recent()
+	used, failedToUse := s.reapplyUsed(ctx) // first: they are quick, and an assertion is of use to a thief only for minutes
+	entries := s.revocations.recent()
 	failed := 0
 	for _, e := range entries {
-		if err := e.again(ctx, s); err != nil {
+		if err := e.reapply(ctx, s); err != nil {
 			failed++
 			continue
 		}
 		s.watch.reapplied.Add(1)
 	}
-	s.watch.again.Store(failed > 0 || unspent != nil)
-	if spent > 0 {
-		s.log.Warn("client assertions that were used lately were marked again", slog.Int("assertions", spent), slog.Any("error", unspent))
+	s.watch.incomplete.Store(failed > 0 || failedToUse != nil)
+	if used > 0 {
+		s.log.Warn("client assertions that were used lately were marked again", slog.Int("assertions", used), slog.Any("error", failedToUse))
 	}
 	if len(entries) > 0 {
 		s.log.Warn("what was revoked lately was revoked again", slog.Int("revocations", len(entries)-failed), slog.Int("failed", failed))

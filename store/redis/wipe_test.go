@@ -233,7 +233,7 @@ func TestWipedAndTaken(t *testing.T) {
 				t.Errorf("%s on another install's data: got %v, want %v", what, err, store.ErrUnavailable)
 			}
 		}
-		if err := r.lookAtServers(t.Context()); err != nil {
+		if err := r.checkMasters(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}

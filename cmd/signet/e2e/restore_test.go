@@ -348,7 +348,7 @@ func TestRestore(t *testing.T) {
 			}
 		}
 		out := d.signet("", "restore", d.backup)
-		for _, want := range []string{"restored ", "there was no store that could be read", "in place of " + d.leaked, "Revoke again what you know of"} {
+		for _, want := range []string{"restored ", "there was no store that could be read", "in place of " + d.leaked, "Revoke it again"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("the report does not say %q:\n%s", want, out)
 			}

@@ -42,12 +42,12 @@ func explainUnreachable(e *client.UnreachableError) error {
 	case errors.Is(e.Err, fs.ErrPermission):
 		return fmt.Errorf("you may not open %s; run this as the user the server runs as", where)
 	case errors.Is(e.Err, context.DeadlineExceeded):
-		return fmt.Errorf("%s gave no answer in time, and whether it did what was asked is not known; look, then try again", where)
+		return fmt.Errorf("%s gave no answer in time, and the request may have been carried out; check that, then try again", where)
 	}
 	return fmt.Errorf("calling %s: %w", where, e.Err)
 }
 
-// explainRefusal keeps the server's message, except where commands have other words for it.
+// explainRefusal keeps the message of the server, unless it can name a command.
 func explainRefusal(e *client.Error) error {
 	explained := *e
 	switch {
@@ -65,7 +65,7 @@ func explainRefusal(e *client.Error) error {
 }
 
 // nameRecord names the record that is missing or exists, with the command that lists such records. path is that
-// of the request, in parts. It returns "" where the server's message is the better one.
+// of the request, in parts. It returns "" if the message of the server is better.
 func nameRecord(e *client.Error, path []string) string {
 	noun, id := strings.TrimSuffix(path[0], "s"), "id"
 	if noun == "user" {

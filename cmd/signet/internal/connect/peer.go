@@ -13,13 +13,13 @@ import (
 	"signet/cmd/signet/internal/configfile"
 )
 
-// peerVariable names one more user whose server the command line talks to on a socket.
+// peerVariable names another user whose server is accepted on a socket.
 const peerVariable = "SIGNET_ADMIN_SOCKET_USER"
 
-// peerError refuses a socket whose server is not one that the caller may trust with a password.
+// peerError refuses a socket whose server must not receive a password.
 type peerError struct{ error }
 
-// peerRule is who may be at the other end of the admin socket: commands send new passwords over it.
+// peerRule lists the users whose server is accepted on the admin socket. Commands send new passwords over it.
 type peerRule struct {
 	caller uint32 // the user of this process
 	named  bool   // the operator named the socket or the configuration
@@ -27,8 +27,8 @@ type peerRule struct {
 	extra  string // SIGNET_ADMIN_SOCKET_USER: a name or a number
 }
 
-// check returns nil for root, the caller, the owner of the directory where the operator named it, and
-// the user that the variable names.
+// check returns nil for root, for the caller, for the owner of the directory if the operator named it, and for the user
+// that the variable names.
 func (r peerRule) check(path string, uid uint32) error {
 	if uid == 0 || uid == r.caller || r.named && uid == r.owner {
 		return nil
@@ -64,7 +64,7 @@ func lookupUser(name string) (uint32, error) {
 	return uint32(n), nil
 }
 
-// peerRuleFor gathers the facts for the socket at path. What cannot be learned admits nobody.
+// peerRuleFor returns the rule for the socket at path. What cannot be determined accepts no user.
 func peerRuleFor(app *cli.App, path string) peerRule {
 	r := peerRule{
 		caller: uint32(os.Geteuid()),
@@ -78,7 +78,7 @@ func peerRuleFor(app *cli.App, path string) peerRule {
 	return r
 }
 
-// checkPeer asks the kernel who listens at the other end of the connection.
+// checkPeer checks the user of the server on a connection, by the kernel.
 func (r peerRule) checkPeer(conn net.Conn, path string) error {
 	unix, ok := conn.(*net.UnixConn)
 	if !ok {

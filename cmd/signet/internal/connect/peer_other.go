@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// peerUser is who made the socket at path. It stands in for the peer, which this system does not report.
+// peerUser returns the owner of the socket at path. This system does not report the peer.
 func peerUser(_ int, path string) (uint32, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 	"signet/store"
 )
 
-// adminClients are what the doctor finds of clients that may use the admin API, or whose tokens /userinfo refuses.
+// adminClients collects clients that may use the admin API, and those whose tokens /userinfo refuses.
 type adminClients struct {
 	all      []string // with signet:admin
-	beside   []string // with a scope of the admin API and others, of which the first is no longer given by default
-	userinfo []string // may sign users in, and have audiences without the server's own
+	beside   []string // with scopes of the admin API and others; the former must be requested by name
+	userinfo []string // with the password grant and without the audience of the server
 }
 
 func (f *adminClients) add(id string, grants, scopes, audiences []string, cfg config.Config) {
@@ -45,7 +45,7 @@ func (f *adminClients) report(d *doctor) {
 	}
 }
 
-// examineAdminClients reads the clients of a store that is open.
+// examineAdminClients reads the clients from an open store.
 func (d *doctor) examineAdminClients(ctx context.Context, s store.Clients, cfg config.Config) {
 	var found adminClients
 	err := forEachClient(ctx, s, func(c store.Client) { found.add(c.ID, c.Grants, c.Scopes, c.Audiences, cfg) })
@@ -56,7 +56,7 @@ func (d *doctor) examineAdminClients(ctx context.Context, s store.Clients, cfg c
 	found.report(d)
 }
 
-// examineServing asks the running server for its clients.
+// examineServing reads the clients from the running server.
 func (d *doctor) examineServing(ctx context.Context, cfg config.Config) {
 	var found adminClients
 	err := connect.Socket(d.app, cfg.Admin.Socket).Clients(ctx, func(c api.Client) error {
@@ -64,7 +64,7 @@ func (d *doctor) examineServing(ctx context.Context, cfg config.Config) {
 		return nil
 	})
 	if err != nil {
-		d.note("clients", stateWarning, "they were not looked at: "+err.Error())
+		d.note("clients", stateWarning, "they were not checked: "+err.Error())
 		return
 	}
 	found.report(d)

@@ -11,10 +11,10 @@ import (
 	"signet/config"
 )
 
-// soon is how long before its end a certificate should have been renewed.
+// soon is the remaining lifetime below which a certificate should have been renewed.
 const soon = 14 * 24 * time.Hour
 
-// examineCertificate looks at the public listener's certificate as a client would.
+// examineCertificate checks the certificate of the public listener as a client does.
 func (d *doctor) examineCertificate(cfg config.Config) {
 	const check = "certificate"
 	if cfg.TLS.Cert == "" {

@@ -8,8 +8,8 @@ import (
 	"signet/store"
 )
 
-// examineClients looks for clients whose introspection answers cannot be signed: the answer's aud is the
-// client's id, and where tokens for a service have that aud, it would pass as one of them.
+// examineClients finds clients whose introspection responses cannot be signed: the aud of a response is the id of the
+// client. If tokens for a service have that aud too, the response could be used as such a token.
 func (d *doctor) examineClients(ctx context.Context, s store.Clients, cfg config.Config) {
 	services := map[string]bool{}
 	for _, audience := range cfg.Audience {

@@ -51,7 +51,7 @@ func configCheck(app *cli.App) *cobra.Command {
 	})
 }
 
-// checkParts asks those that a server is made of, by the same functions as its start does.
+// checkParts checks the parts of a server with the functions of its start.
 func checkParts(app *cli.App, c config.Config) error {
 	problems := []error{configfile.CheckAccess(c), c.Keys.CheckTimetable()}
 	if _, err := install.ReadMasterKeys(c.MasterKeyFile, app.Getenv); err != nil {

@@ -25,7 +25,7 @@ import (
 	"signet/store/seal"
 )
 
-// finding is one line of the doctor's.
+// finding is one line of the report.
 type finding struct {
 	Check  string `json:"check"`
 	State  string `json:"state"` // ok, warning, problem
@@ -66,7 +66,7 @@ func (d *doctor) note(check, state, detail string) {
 	d.found = append(d.found, finding{check, state, detail})
 }
 
-// check notes good where there is no error; each problem of a joined error is a line.
+// check adds a finding: good if err is nil, else a problem for each error that is joined in err.
 func (d *doctor) check(check string, err error, good string) bool {
 	if err == nil {
 		d.note(check, stateOK, good)
@@ -80,7 +80,7 @@ func (d *doctor) check(check string, err error, good string) bool {
 
 func (d *doctor) examine(ctx context.Context) {
 	cfg, warnings, err := configfile.ReadOrDev(d.app)
-	good := d.check("configuration", err, "it is good, and known as "+cfg.Issuer)
+	good := d.check("configuration", err, "it is valid, for the issuer "+cfg.Issuer)
 	for _, w := range warnings {
 		d.note("configuration", stateWarning, string(w))
 	}
@@ -101,8 +101,8 @@ func (d *doctor) examine(ctx context.Context) {
 	d.examineRedis(ctx, cfg, master)
 }
 
-// examineClock compares the clock with the latest time that a server with this data directory has seen. A clock
-// that is further behind than keys.skew stops all signing.
+// examineClock compares the clock with the latest time that a server with this data directory has seen. If it is behind
+// by more than keys.skew, nothing is signed.
 func (d *doctor) examineClock(cfg config.Config) {
 	mark, ok := mark.Peek(install.MarkFile(cfg))
 	if !ok || mark.SeenAt.IsZero() {
@@ -117,7 +117,7 @@ func (d *doctor) examineClock(cfg config.Config) {
 		behind.Round(time.Second), cli.FormatTime(mark.SeenAt)))
 }
 
-// examineLeftovers names files of commands that were killed. They can have password hashes in them.
+// examineLeftovers finds files of commands that were killed. They can have password hashes.
 func (d *doctor) examineLeftovers(cfg config.Config) {
 	dirs := []string{cfg.DataDir}
 	if here, err := os.Getwd(); err == nil && here != cfg.DataDir {
@@ -130,7 +130,7 @@ func (d *doctor) examineLeftovers(cfg config.Config) {
 	}
 }
 
-// examineBolt: the file is locked while a server runs on it; that the server runs is good news then.
+// examineBolt checks a bolt store. A running server locks the file, so only its clients are checked then.
 func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config, master []masterkey.Key) {
 	o := d.opener(master)
 	s, err := o.OpenBolt(path, cfg)
@@ -174,7 +174,7 @@ func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []m
 	}
 }
 
-// examineServers shows the list that a start shows as well.
+// examineServers checks the settings of the Redis servers, as a start does.
 func (d *doctor) examineServers(ctx context.Context, s *redis.Store) {
 	findings, err := s.Check(ctx)
 	if err != nil {
@@ -190,7 +190,7 @@ func (d *doctor) examineServers(ctx context.Context, s *redis.Store) {
 	d.examineSync(ctx, s)
 }
 
-// examineSync explains what a kill of Redis loses under its setting of appendfsync.
+// examineSync explains what a kill of Redis loses by its setting of appendfsync.
 func (d *doctor) examineSync(ctx context.Context, s *redis.Store) {
 	policies, err := s.SyncPolicies(ctx)
 	if err != nil {
@@ -210,7 +210,7 @@ func (d *doctor) examineSync(ctx context.Context, s *redis.Store) {
 	}
 }
 
-// examineKeyring opens the signing keys as a start would, and writes nothing.
+// examineKeyring opens the signing keys as a start does, without writing anything.
 func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.Config, o install.Opener) (readable bool) {
 	record, err := s.Install(ctx)
 	if errors.Is(err, store.ErrNotFound) {
@@ -251,7 +251,7 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 	return true
 }
 
-// examinePinned names the clients that can get no tokens, because nothing signs with their algorithm.
+// examinePinned finds clients that get no tokens, because no key signs with their algorithm.
 func (d *doctor) examinePinned(ctx context.Context, s store.Store, m *keys.Manager) {
 	const page = 1000
 	for after := ""; ; {
@@ -291,12 +291,12 @@ func (d *doctor) report() error {
 	return err
 }
 
-// opener opens stores to look at them.
+// opener opens stores without changing them.
 func (d *doctor) opener(master []masterkey.Key) install.Opener {
 	return install.Opener{Getenv: d.app.Getenv, Master: master, Seals: install.NewSeals(master)}
 }
 
-// examineSeals notes whether records must have seals, and has them verified from here on.
+// examineSeals reports whether records must have seals. From then on they are verified.
 func (d *doctor) examineSeals(m *keys.Manager, o install.Opener) (readable bool) {
 	o.Seals.Use(m.MasterKeyInUse)
 	if !m.Records().Sealed {

@@ -12,11 +12,11 @@ import (
 	"signet/store"
 )
 
-// examineFleet compares the configuration with what running servers have.
+// examineFleet compares the configuration with the settings of running servers.
 func (d *doctor) examineFleet(ctx context.Context, s store.Heartbeats, cfg config.Config) {
 	beats, err := s.Beats(ctx, time.Now())
 	if err != nil || len(beats) == 0 {
-		return // the store is examined elsewhere
+		return // problems of the store are other findings
 	}
 	same := 0
 	for _, b := range beats {

@@ -20,7 +20,7 @@ import (
 	"signet/config"
 )
 
-// healthcheckTimeout is shorter than what container runtimes allow by default.
+// healthcheckTimeout is shorter than the default limit of container runtimes.
 const healthcheckTimeout = 5 * time.Second
 
 func NewHealthcheck(app *cli.App) *cobra.Command {
@@ -63,17 +63,17 @@ func askReady(app *cli.App, client *http.Client, req *http.Request) error {
 		if errors.As(err, &inner) {
 			err = inner.Err
 		}
-		return fmt.Errorf("no good answer from %s: %w; if it should run there, its log says more", req.URL, err)
+		return fmt.Errorf("no valid answer from %s: %w; if it should run there, see its log", req.URL, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s; the server's log says why", req.URL, resp.Status)
+		return fmt.Errorf("%s answered %s; the server's log has the reason", req.URL, resp.Status)
 	}
 	return app.Print(map[string]bool{"ready": true}, func(w io.Writer) { cli.Row(w, "ready") })
 }
 
-// localServer returns where the server of a configuration listens, as seen from its own machine.
-// Its certificate is for the issuer's name, and may be one that only this configuration knows.
+// localServer returns the address of the server of a configuration on its own machine, and a transport for it. The
+// certificate is for the host of the issuer, and is trusted because the configuration names it.
 func localServer(c config.Config) (string, http.RoundTripper, error) {
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
@@ -90,8 +90,8 @@ func localServer(c config.Config) (string, http.RoundTripper, error) {
 	return "https://" + address, transport, err
 }
 
-// directTransport uses no proxy, whatever HTTP_PROXY is set to: the address is this machine's own, and a
-// proxy could not reach it, or would reach another machine's.
+// directTransport uses no proxy, also if HTTP_PROXY is set: the address is one of this machine, which a proxy would not
+// reach.
 func directTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.Proxy = nil

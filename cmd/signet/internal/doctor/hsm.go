@@ -10,8 +10,7 @@ import (
 	"signet/keys/pkcs11"
 )
 
-// examineHSM logs in to the token, if there is one, and asks whether it can do the algorithms. done
-// logs out again.
+// examineHSM logs in to the configured token and checks its algorithms. done logs out again.
 func (d *doctor) examineHSM(ctx context.Context, cfg config.Config) (token pkcs11.Token, done func()) {
 	token, err := install.OpenHSM(cfg, d.app.Getenv)
 	if err != nil {
@@ -24,7 +23,7 @@ func (d *doctor) examineHSM(ctx context.Context, cfg config.Config) (token pkcs1
 	return token, func() { token.Close() }
 }
 
-// tryHSM has each remote key make a signature, and says where the keys are.
+// tryHSM makes a signature with each remote key, and reports how many keys are remote.
 func (d *doctor) tryHSM(ctx context.Context, m *keys.Manager) {
 	if !m.Remote() {
 		return

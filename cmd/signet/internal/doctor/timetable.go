@@ -9,14 +9,14 @@ import (
 	"signet/config"
 )
 
-// verifier is a library or product that is known to look for new keys only so often.
+// verifier is a library or product that fetches the key set at most once in a time.
 type verifier struct {
 	name   string
 	caches time.Duration
 }
 
-// slowVerifiers are those that go on with the key set they have when a token names another key, or
-// may: the others fetch it again. In the order of what they need.
+// slowVerifiers lists those that do not always fetch the key set again when a token names an unknown key, in the order of
+// their cache times.
 func slowVerifiers() []verifier {
 	return []verifier{
 		{"Envoy", 10 * time.Minute},
@@ -41,7 +41,7 @@ func (d *doctor) examineTimetable(cfg config.Config) {
 	d.examineVerifiers(tt.VerifierBudget())
 }
 
-// examineVerifiers compares the time that a verifier has to find a new key with what known ones take.
+// examineVerifiers compares the time that verifiers have to fetch a new key with the cache times of known ones.
 func (d *doctor) examineVerifiers(budget time.Duration) {
 	var inTime, late []string
 	longest := time.Duration(0)
@@ -65,7 +65,7 @@ func (d *doctor) examineVerifiers(budget time.Duration) {
 	}
 }
 
-// hoursAndMinutes is exact where roughly is not.
+// hoursAndMinutes writes a duration to the minute, without rounding to one unit.
 func hoursAndMinutes(d time.Duration) string {
 	if d < time.Minute {
 		return d.String()

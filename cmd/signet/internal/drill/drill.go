@@ -70,24 +70,24 @@ func New(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cmd)
 }
 
-// rehearsal is one rehearsal.
+// rehearsal carries one drill.
 type rehearsal struct {
 	app     *cli.App
 	admin   *client.Client
 	http    *http.Client
 	opt     options
 	secret  string
-	bound   time.Duration // 0: as long as it takes
+	bound   time.Duration // 0: no limit
 	every   time.Duration
 	alg     string               // that is rotated
 	signer  string               // kid of the last token
 	seen    map[string]time.Time // kids, and when the key set first had them
 	last    string               // token of the old key
-	lastExp time.Time            // until when it is good
+	lastExp time.Time            // its exp
 	report  report
 }
 
-// newDrill checks what it is told, and asks the server who it is. It changes nothing.
+// newDrill checks the options and reads the issuer from the server. It changes nothing.
 func newDrill(ctx context.Context, app *cli.App, o options) (*rehearsal, error) {
 	d := &rehearsal{app: app, opt: o, alg: o.alg, seen: map[string]time.Time{}, http: cli.NoRedirects(http.DefaultTransport.(*http.Transport).Clone())}
 	d.http.Timeout = 10 * time.Second
@@ -155,7 +155,7 @@ func (d *rehearsal) readOptions() (err error) {
 	return nil
 }
 
-// run is the rehearsal: a round, and then rotations while that is good.
+// run does a round, and then the rotations until one fails.
 func (d *rehearsal) run(ctx context.Context) error {
 	d.report.StartedAt = time.Now().UTC()
 	if d.round(ctx); len(d.report.Failures) > 0 {
@@ -175,7 +175,7 @@ func (d *rehearsal) run(ctx context.Context) error {
 	return d.finish("somebody noticed")
 }
 
-// watch does rounds until the new key signs and what the old one signed has expired.
+// watch does rounds until the new key signs and the last token of the old key has expired.
 func (d *rehearsal) watch(ctx context.Context) {
 	status := d.app.NewStatus()
 	defer status.Clear()
@@ -196,7 +196,7 @@ func (d *rehearsal) watch(ctx context.Context) {
 	}
 }
 
-// rotate has the next key sign as soon as it may, and finds out which one that is.
+// rotate makes the next key sign as soon as possible, and records which key that is.
 func (d *rehearsal) rotate(ctx context.Context) error {
 	var answer api.RotatedKeys
 	if err := d.admin.Call(ctx, api.RotateKeys.At(), api.KeyRotation{Alg: d.alg}, &answer); err != nil {
@@ -216,7 +216,7 @@ func (d *rehearsal) rotate(ctx context.Context) error {
 	return nil
 }
 
-// rotation is the one that goes on, or nil before the first.
+// rotation returns the current rotation, or nil before the first.
 func (d *rehearsal) rotation() *rotation {
 	if n := len(d.report.Rotations); n > 0 {
 		return &d.report.Rotations[n-1]
@@ -224,7 +224,7 @@ func (d *rehearsal) rotation() *rotation {
 	return nil
 }
 
-// deadline is when watching ends, come what may.
+// deadline returns when watch ends in any case.
 func (d *rehearsal) deadline() time.Time {
 	if d.bound > 0 {
 		return time.Now().Add(d.bound)
@@ -236,7 +236,7 @@ func (d *rehearsal) deadline() time.Time {
 	return end
 }
 
-// over reports whether the new key signs and the last token of the old one is of no use any more.
+// over reports whether the new key signs and the last token of the old key has expired.
 func (d *rehearsal) over() bool {
 	return !d.rotation().SignedAt.IsZero() && !time.Now().Add(d.every).Before(d.lastExp)
 }

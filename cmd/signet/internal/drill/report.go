@@ -10,10 +10,10 @@ import (
 	"signet/cmd/signet/internal/cli"
 )
 
-// maxCacheControl is how many different headers are shown: max-age counts down before a change.
+// maxCacheControl bounds how many different headers are reported: max-age changes before a rotation.
 const maxCacheControl = 4
 
-// report is what a drill has seen.
+// report is the result of a drill.
 type report struct {
 	OK           bool       `json:"ok"`
 	Verdict      string     `json:"verdict"`
@@ -30,7 +30,7 @@ type report struct {
 	Failures     []failure  `json:"failures"`
 }
 
-// rotation is one rotation as it was seen from outside.
+// rotation is one rotation as clients and services see it.
 type rotation struct {
 	OldKey         string    `json:"old_kid"`
 	NewKey         string    `json:"new_kid"`
@@ -41,7 +41,7 @@ type rotation struct {
 	VisibleFor     float64   `json:"visible_before_it_signed_seconds"`
 }
 
-// failure is something that failed in one round or in several in a row.
+// failure is a check that failed, in one round or in several.
 type failure struct {
 	At     time.Time `json:"at"`
 	Until  time.Time `json:"until"`
@@ -50,7 +50,7 @@ type failure struct {
 	Detail string    `json:"detail"`
 }
 
-// fail notes a failure. One that goes on is told once.
+// fail adds a failure. A repeated failure is counted.
 func (r *report) fail(now time.Time, check, detail string) {
 	now = now.UTC()
 	for i := range r.Failures {
@@ -70,7 +70,7 @@ func (r *report) failed() (n int) {
 	return n
 }
 
-// cutShort is the check that fails where the drill ended before the rotation did.
+// cutShort is the name of the check that fails if the drill ends before the rotation.
 const cutShort = "drill"
 
 // onlyCutShort reports whether the drill failed by ending early and by nothing else.
@@ -78,7 +78,7 @@ func (r *report) onlyCutShort() bool {
 	return !slices.ContainsFunc(r.Failures, func(f failure) bool { return f.Check != cutShort })
 }
 
-// finish prints the report; bad is the verdict if there were failures.
+// finish prints the report. bad is the verdict if there were failures.
 func (d *rehearsal) finish(bad string) error {
 	r := &d.report
 	r.EndedAt, r.OK, r.Verdict = time.Now().UTC(), len(r.Failures) == 0, "nobody noticed"
@@ -118,7 +118,7 @@ func (r *report) write(w io.Writer) {
 	cli.Row(w, "verdict", r.Verdict)
 }
 
-// visible says for how long verifiers could have got the new key before they needed it.
+// visible writes how long the new key was in the key set before it signed.
 func (r rotation) visible() string {
 	switch {
 	case r.SignedAt.IsZero():

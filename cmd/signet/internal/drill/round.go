@@ -18,7 +18,7 @@ import (
 	"signet/server/admin/api"
 )
 
-// round does once what apps and services do all the time, and notes what does not work.
+// round does once what apps and services do, and records failures.
 func (d *rehearsal) round(ctx context.Context) {
 	r := &d.report
 	r.Rounds++
@@ -50,14 +50,14 @@ func (d *rehearsal) round(ctx context.Context) {
 	}
 }
 
-// fail notes a failure, unless it is the drill itself that was interrupted.
+// fail records a failure, unless the drill was interrupted.
 func (d *rehearsal) fail(ctx context.Context, check string, err error) {
 	if ctx.Err() == nil {
 		d.report.fail(time.Now(), check, err.Error())
 	}
 }
 
-// verify has a fresh token verified, and notes whose key has signed it.
+// verify verifies a new token and records which key has signed it.
 func (d *rehearsal) verify(ctx context.Context, set inspect.KeySet, token string) {
 	in, err := inspect.Decode(token)
 	if err != nil {
@@ -68,12 +68,12 @@ func (d *rehearsal) verify(ctx context.Context, set inspect.KeySet, token string
 		Kid string `json:"kid"`
 		Alg string `json:"alg"`
 	}
-	_ = inspect.Unmarshal(in.Header, &header) // what is missing fails below
+	_ = inspect.Unmarshal(in.Header, &header) // missing members fail below
 	d.recordSigner(header.Kid, header.Alg, token, inspect.Times(in.Claims)["exp"])
 	d.verifyWith(ctx, set, "token", token)
 }
 
-// verifyWith verifies with the key set as it was served, and has the service do so.
+// verifyWith verifies a token with the key set, and calls the service with it.
 func (d *rehearsal) verifyWith(ctx context.Context, set inspect.KeySet, what, token string) {
 	if err := inspect.Verify(token, d.report.Issuer, set); err != nil {
 		d.fail(ctx, what+" and key set", err)
@@ -86,7 +86,7 @@ func (d *rehearsal) verifyWith(ctx context.Context, set inspect.KeySet, what, to
 	}
 }
 
-// recordSigner notes which key signs, and keeps the last token of a key that is to be followed.
+// recordSigner records which key signs, and keeps the last token of the old key.
 func (d *rehearsal) recordSigner(kid, alg, token string, exp time.Time) {
 	d.signer = kid
 	if d.alg == "" {
@@ -105,7 +105,7 @@ func (d *rehearsal) recordSigner(kid, alg, token string, exp time.Time) {
 	}
 }
 
-// recordVisible notes the keys that were not in the key set before.
+// recordVisible records the time of keys that are new in the key set.
 func (d *rehearsal) recordVisible(set inspect.KeySet) {
 	now := time.Now().UTC()
 	if d.report.Rounds == 1 {
@@ -125,7 +125,7 @@ func hasKey(s inspect.KeySet, kid string) error {
 	return fmt.Errorf("it has no key with the kid %q, which signs", kid)
 }
 
-// fetchKeySet gets the key set as a verifier does, and notes what caches are told.
+// fetchKeySet fetches the key set as a verifier does, and records its cache headers.
 func (d *rehearsal) fetchKeySet(ctx context.Context) (set inspect.KeySet, err error) {
 	resp, err := d.send(ctx, http.MethodGet, d.report.KeySet, nil, nil)
 	if err != nil {
@@ -192,12 +192,12 @@ func (d *rehearsal) send(ctx context.Context, method, address string, header htt
 	}
 	resp, err := d.http.Do(req)
 	if inner := new(url.Error); errors.As(err, &inner) {
-		err = inner.Err // the address is known
+		err = inner.Err // the address is in the report
 	}
 	return resp, err
 }
 
-// activeKey asks the admin API which key signs, where there are no tokens to see it by.
+// activeKey returns the signing key by the admin API, for drills without tokens.
 func (d *rehearsal) activeKey(ctx context.Context) (kid, alg string, err error) {
 	var ring api.KeyList
 	if err := d.admin.Call(ctx, api.ListKeys.At(), nil, &ring); err != nil {
@@ -211,7 +211,7 @@ func (d *rehearsal) activeKey(ctx context.Context) (kid, alg string, err error) 
 	return "", "", fmt.Errorf("no active key of %s", d.alg)
 }
 
-// recordCaching keeps what the answers say about how long they may be used.
+// recordCaching records the cache headers of a response.
 func (r *report) recordCaching(h http.Header) {
 	if value := h.Get("Cache-Control"); !slices.Contains(r.CacheControl, value) && len(r.CacheControl) < maxCacheControl {
 		r.CacheControl = append(r.CacheControl, value)

@@ -22,10 +22,10 @@ import (
 	"signet/keys/jose"
 )
 
-// assertionLife leaves time to paste, and for a clock that is a minute or two off.
+// assertionLife leaves time to paste the assertion, and for a clock that is slightly wrong.
 const assertionLife = 2 * time.Minute
 
-// signedAssertion is what a client sends to authenticate (RFC 7523 §2.2).
+// signedAssertion has the parameters by which a client authenticates (RFC 7523 §2.2).
 type signedAssertion struct {
 	Type      string `json:"client_assertion_type"`
 	Assertion string `json:"client_assertion"`
@@ -70,7 +70,7 @@ func tokenAssertion(app *cli.App) *cobra.Command {
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// checkIssuer catches what is often taken for an issuer.
+// checkIssuer refuses URLs that are often confused with an issuer.
 func checkIssuer(issuer string) error {
 	u, err := url.Parse(issuer)
 	switch {
@@ -110,7 +110,7 @@ func assertionMethod(signer crypto.Signer) jwt.SigningMethod {
 	return jwt.SigningMethodRS256
 }
 
-// readPrivateKey reads the first private key of a PEM file. Its errors say nothing of what is in it.
+// readPrivateKey reads the first private key of a PEM file. Its errors do not quote the file.
 func readPrivateKey(app *cli.App, path string) (crypto.Signer, error) {
 	data, err := cli.ReadInput(app, path)
 	if err != nil {
@@ -141,7 +141,7 @@ func parsePrivateKey(path string, block *pem.Block) (crypto.Signer, error) {
 		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
 	}
 	if err != nil {
-		key = nil // what the parsers return beside an error is no key
+		key = nil // the value beside an error is not a key
 	}
 	switch key := key.(type) {
 	case *ecdsa.PrivateKey:

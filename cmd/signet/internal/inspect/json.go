@@ -9,8 +9,8 @@ import (
 
 var errNotJSON = errors.New("it is not JSON of the expected form, or has a name twice")
 
-// Unmarshal decodes JSON of a token, a key set or a server's metadata. Unlike encoding/json it takes names
-// exactly as they are spelt and none twice. The error does not quote what was read.
+// Unmarshal decodes JSON of a token, a key set or the metadata of a server. Names must be spelt exactly and occur once.
+// The error does not quote the input.
 func Unmarshal(data []byte, into any) error {
 	if jose.Unmarshal(data, into) != nil {
 		return errNotJSON
@@ -18,7 +18,7 @@ func Unmarshal(data []byte, into any) error {
 	return nil
 }
 
-// ReadJSON is readExact for a document that is read first.
+// ReadJSON is Unmarshal for a document of limited size.
 func ReadJSON(r io.Reader, into any) error {
 	data, err := io.ReadAll(io.LimitReader(r, maxDocument))
 	if err != nil {

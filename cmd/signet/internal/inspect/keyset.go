@@ -15,16 +15,15 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// KeySet is a JWK Set (RFC 7517 §5) with the members that public keys have.
+// KeySet is a JWK Set (RFC 7517 §5) of public keys.
 type KeySet struct {
 	Keys []jose.JWK `json:"keys"`
 }
 
-// noKeyError says that the key set has no key for the token.
+// noKeyError means that the key set has no key for the token.
 type noKeyError struct{ error }
 
-// keyFor chooses the key that the token names and no other, and takes the algorithm from the key,
-// not from the token (RFC 8725 §3.1).
+// keyFor returns the key that the kid of the token names. The key determines the algorithm, not the token (RFC 8725 §3.1).
 func (s KeySet) keyFor(t *jwt.Token) (any, error) {
 	kid, _ := t.Header["kid"].(string)
 	for _, k := range s.Keys {
@@ -32,7 +31,7 @@ func (s KeySet) keyFor(t *jwt.Token) (any, error) {
 			continue
 		}
 		if k.Alg != t.Method.Alg() {
-			return nil, noKeyError{fmt.Errorf("the token says alg %s and its key %s", t.Method.Alg(), k.Alg)}
+			return nil, noKeyError{fmt.Errorf("the token has alg %s and its key has %s", t.Method.Alg(), k.Alg)}
 		}
 		key, err := publicKey(k)
 		if err != nil {

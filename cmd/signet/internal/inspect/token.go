@@ -18,10 +18,10 @@ import (
 	"signet/cmd/signet/internal/cli"
 )
 
-// maxToken is more than any server would take.
+// maxToken bounds the input, in bytes.
 const maxToken = 1 << 20
 
-// Token is what can be said about a token.
+// Token is a decoded token and the results of its checks.
 type Token struct {
 	Header    json.RawMessage `json:"header"`
 	Claims    json.RawMessage `json:"claims"`
@@ -82,7 +82,7 @@ func readToken(app *cli.App, args []string) (string, error) {
 	return token, nil
 }
 
-// Decode takes a token apart without believing it.
+// Decode decodes a token without verifying it.
 func Decode(token string) (Token, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -99,7 +99,7 @@ func Decode(token string) (Token, error) {
 	return Token{Header: header, Claims: claims, Signature: "not checked"}, nil
 }
 
-// decodePart reads one JSON object. The message does not repeat it: it may be part of a secret.
+// decodePart decodes a JSON object. The error does not quote it, because it may be part of a secret.
 func decodePart(name, part string) (json.RawMessage, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	if err != nil {
@@ -116,8 +116,7 @@ func decodePart(name, part string) (json.RawMessage, error) {
 	return compact.Bytes(), nil
 }
 
-// showToken prints what is in the token first, and then fails if a check does not pass: a token that
-// is refused is the one people want to look into.
+// showToken prints the token, and then returns an error if a check failed: a token that is refused must be shown too.
 func showToken(ctx context.Context, app *cli.App, token string, in Token, issuer, jwks, audience string) error {
 	now := time.Now()
 	var failed error
@@ -144,8 +143,7 @@ func showToken(ctx context.Context, app *cli.App, token string, in Token, issuer
 	return failed
 }
 
-// checkAudience compares aud byte for byte, as services must: it is one string or an array of them
-// (RFC 7519 §4.1.3).
+// checkAudience compares aud byte for byte, as services must. It is a string or an array of strings (RFC 7519 §4.1.3).
 func checkAudience(claims json.RawMessage, want string) error {
 	var c struct {
 		Audience json.RawMessage `json:"aud"`
@@ -167,7 +165,7 @@ func checkAudience(claims json.RawMessage, want string) error {
 	return nil
 }
 
-// Times are the claims of an object that are moments.
+// Times returns the claims of an object that are times.
 func Times(object json.RawMessage) map[string]time.Time {
 	var claims map[string]any
 	times := map[string]time.Time{}
@@ -205,7 +203,7 @@ func (in Token) write(w io.Writer, now time.Time) {
 	}
 }
 
-// takeApart returns the claims, and the object in them that is a signed answer about a token.
+// takeApart returns the claims without the introspection response in them, and that response.
 func (in Token) takeApart() (claims, answer json.RawMessage) {
 	const name = "token_introspection"
 	var all, inner map[string]json.RawMessage
@@ -218,8 +216,8 @@ func (in Token) takeApart() (claims, answer json.RawMessage) {
 	return claims, answer
 }
 
-// isAnswer reports whether the header is that of a signed answer (RFC 9701 §5), with a typ that may
-// be spelt as RFC 7515 §4.1.9 allows.
+// isAnswer reports whether the header is that of a signed introspection response (RFC 9701 §5). RFC 7515 §4.1.9 allows
+// several spellings of typ.
 func isAnswer(header json.RawMessage) bool {
 	var h struct {
 		Typ string `json:"typ"`
@@ -256,7 +254,7 @@ func writeMembers(w io.Writer, object json.RawMessage, now time.Time) {
 	}
 }
 
-// plainJSON shows text without its quotes.
+// plainJSON writes a string without quotes, and other values as JSON.
 func plainJSON(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) == nil && s != "" {

@@ -19,7 +19,7 @@ const (
 	verifyTimeout = 30 * time.Second
 )
 
-// verifyToken checks the token as a service would, and returns which key set it used.
+// verifyToken checks the token as a service does, and returns the URL of the key set.
 func verifyToken(ctx context.Context, token, issuer, jwks string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
@@ -36,7 +36,7 @@ func verifyToken(ctx context.Context, token, issuer, jwks string) (string, error
 	return jwks, Verify(token, issuer, set)
 }
 
-// discover finds the key set of an issuer, which must call itself by the same name (RFC 8414 §3.3).
+// discover returns the key set of an issuer. Its metadata must have the same issuer (RFC 8414 §3.3).
 func discover(ctx context.Context, issuer string) (string, error) {
 	var metadata struct {
 		Issuer string `json:"issuer"`
@@ -46,7 +46,7 @@ func discover(ctx context.Context, issuer string) (string, error) {
 		return "", err
 	}
 	if metadata.Issuer != issuer {
-		return "", fmt.Errorf("the server at %s calls itself %q; give that as --issuer if it is meant", issuer, metadata.Issuer)
+		return "", fmt.Errorf("the server at %s has the issuer %q; give that as --issuer if it is the right server", issuer, metadata.Issuer)
 	}
 	if metadata.JWKS == "" {
 		return "", fmt.Errorf("the metadata of %s name no key set; give it with --jwks", issuer)
@@ -62,7 +62,7 @@ func fetchJSON(ctx context.Context, address string, out any) error {
 	if err != nil {
 		return fmt.Errorf("asking %s: %w", address, err)
 	}
-	// As a verifier does it: by the environment's proxy, and with redirects, but never to plain http.
+	// As verifiers do: with the proxy of the environment and with redirects, but not to plain http.
 	client := http.Client{CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		if next.URL.Scheme != "https" && !cli.Loopback(next.URL.Hostname()) {
 			return fmt.Errorf("it redirects to %s, which is not https", next.URL)
@@ -86,7 +86,7 @@ func fetchJSON(ctx context.Context, address string, out any) error {
 	return nil
 }
 
-// Verify checks the signature; with an issuer also iss and the times.
+// Verify checks the signature with the key set. With an issuer it also checks iss and the times.
 func Verify(token, issuer string, set KeySet) error {
 	options := []jwt.ParserOption{jwt.WithValidMethods([]string{"ES256", "RS256", "PS256", "EdDSA"}), jwt.WithStrictDecoding()}
 	if issuer == "" {

@@ -8,7 +8,7 @@ import (
 	"signet/server/admin/api"
 )
 
-// chart is a plan as it is drawn: a row for each key, on a scale of time.
+// chart is a plan with a row for each key on a time scale.
 type chart struct {
 	plan        api.KeyPlan
 	from, until time.Time
@@ -27,7 +27,7 @@ type span struct {
 	from, to time.Time
 }
 
-// newChart begins a little before now, so that one sees what now is in the middle of.
+// newChart returns the chart of a plan. It begins a little before now, to show the current state.
 func newChart(p api.KeyPlan) chart {
 	c := chart{plan: p, from: p.From.Add(-p.Until.Sub(p.From) / 12), until: p.Until}
 	first := p.From
@@ -41,7 +41,7 @@ func newChart(p api.KeyPlan) chart {
 	}
 	for _, k := range p.Keys {
 		if end := end(k); !end.IsZero() && !end.After(c.from) {
-			continue // its life is over
+			continue // it has left the key set
 		}
 		i := slices.IndexFunc(c.groups, func(g chartGroup) bool { return g.alg == k.Alg })
 		if i < 0 {
@@ -53,7 +53,7 @@ func newChart(p api.KeyPlan) chart {
 	return c
 }
 
-// end is when the key leaves the key set; zero when that is not planned.
+// end returns when the key leaves the key set; zero: not planned.
 func end(k api.PlannedKey) time.Time {
 	if !k.RevokedAt.IsZero() {
 		return k.RevokedAt
@@ -61,7 +61,7 @@ func end(k api.PlannedKey) time.Time {
 	return k.RemovedAt
 }
 
-// spans are the parts of the key's life that the chart shows.
+// spans returns the parts of the key's life within the chart.
 func (c chart) spans(k api.PlannedKey) (list []span) {
 	if k.ActivatesAt.IsZero() {
 		return nil // no key, only its row
@@ -80,7 +80,7 @@ func (c chart) spans(k api.PlannedKey) (list []span) {
 	return list
 }
 
-// at is where a moment is on the scale, from 0 to 1.
+// at returns the position of a time on the scale, from 0 to 1.
 func (c chart) at(t time.Time) float64 {
 	return float64(t.Sub(c.from)) / float64(max(c.until.Sub(c.from), 1))
 }
@@ -95,7 +95,7 @@ func orTime(t, other time.Time) time.Time {
 func earliest(a, b time.Time) time.Time { return slices.MinFunc([]time.Time{a, b}, time.Time.Compare) }
 func latest(a, b time.Time) time.Time   { return slices.MaxFunc([]time.Time{a, b}, time.Time.Compare) }
 
-// layout is how moments are written on a scale of this length.
+// layout returns the format of times for a scale of this length.
 func (c chart) layout() string {
 	const day = 24 * time.Hour
 	switch long := c.until.Sub(c.from); {
@@ -146,7 +146,7 @@ func (c chart) evenTicks(step time.Duration) (list []tick) {
 	return slices.DeleteFunc(list, func(t tick) bool { return t.at.Before(c.from) })
 }
 
-// monthTicks are at the first of a month; January has the year for a name.
+// monthTicks returns marks at the first of a month. The label of January is the year.
 func (c chart) monthTicks(months int) (list []tick) {
 	year, _, _ := c.from.UTC().Date()
 	for at := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC); at.Before(c.until); at = at.AddDate(0, months, 0) {
@@ -159,10 +159,10 @@ func (c chart) monthTicks(months int) (list []tick) {
 	return slices.DeleteFunc(list, func(t tick) bool { return t.at.Before(c.from) })
 }
 
-// shortName is as much of a key's name as tells it from the others.
+// shortName returns the beginning of the key's name.
 func shortName(k api.PlannedKey) string { return k.Name[:min(len(k.Name), 8)] }
 
-// inOrder are the keys of a group as they sign.
+// inOrder returns the keys of a group in the order in which they sign.
 func (g chartGroup) inOrder() []api.PlannedKey {
 	return slices.SortedStableFunc(slices.Values(g.keys), func(a, b api.PlannedKey) int {
 		return cmp.Or(a.ActivatesAt.Compare(b.ActivatesAt), a.PublishedAt.Compare(b.PublishedAt))

@@ -10,7 +10,7 @@ import (
 	"signet/server/admin/api"
 )
 
-// The measures of the picture, in its own pixels.
+// Lengths in the picture, in pixels.
 const (
 	svgWidth  = 1000
 	svgLeft   = 96 // of the bars
@@ -22,8 +22,7 @@ const (
 	svgFooter = 56
 )
 
-// drawSVG draws a plan as a picture that stands for itself: no script, no font, nothing to fetch,
-// and readable on a light and on a dark page.
+// drawSVG draws a plan as an SVG picture without scripts, fonts and links, for light and dark pages.
 func drawSVG(p api.KeyPlan) string {
 	d := &drawing{chart: newChart(p)}
 	d.frame()
@@ -79,7 +78,7 @@ func (d *drawing) frame() {
 	d.text(16, 54, "soft", fmt.Sprintf("by the plan of %s, keyring version %d; times are UTC", cli.FormatTime(d.plan.From), d.plan.Version))
 }
 
-// x is where a moment is.
+// x returns the position of a time.
 func (d *drawing) x(t time.Time) float64 {
 	return svgLeft + d.at(t)*(svgWidth-svgLeft-svgRight)
 }
@@ -101,7 +100,7 @@ func (d *drawing) scale() {
 	}
 }
 
-// key draws one row. Each part says in words what it is, for those who point at it or cannot see it.
+// key draws one row. Each part has a title, for screen readers and for the mouse.
 func (d *drawing) key(k api.PlannedKey, y int) {
 	d.text(16, y+17, "name", shortName(k))
 	for _, s := range d.spans(k) {
@@ -117,7 +116,7 @@ func (d *drawing) key(k api.PlannedKey, y int) {
 	}
 }
 
-// signsFrom is the date in the bar.
+// signsFrom returns the text in the bar.
 func (d *drawing) signsFrom(k api.PlannedKey) string {
 	if d.layout() == time.DateOnly {
 		return k.ActivatesAt.UTC().Format("Jan 2")
@@ -136,7 +135,7 @@ func spanText(k api.PlannedKey, state string) string {
 	}
 }
 
-// now comes before the bars, so that it does not cross what is written in them.
+// now draws the line of the present. It is drawn before the bars, so that it does not cross their text.
 func (d *drawing) now() {
 	x, bottom := d.x(d.plan.From), d.height()-svgFooter
 	fmt.Fprintf(d, `<path class="now" d="M%.1f %dV%d"/>`+"\n", x, svgTop-8, bottom+4)

@@ -16,7 +16,7 @@ type timeline struct {
 	paint palette
 }
 
-// palette is what the states look like.
+// palette has the character of each state.
 type palette struct{ pending, active, retired, now rune }
 
 func shades() palette { return palette{'▒', '█', '░', '│'} }
@@ -36,7 +36,7 @@ func newTimeline(p api.KeyPlan, columns int, unicode bool) timeline {
 	return t
 }
 
-// margin is what stands to the left of the bars.
+// margin writes the columns to the left of the bars.
 func (t timeline) margin(key, from, until string) string {
 	n := max(len(t.layout()), len("SIGNS FROM"))
 	return fmt.Sprintf("%-10s%-*s  %-*s  ", key, n, from, n, until)
@@ -74,7 +74,7 @@ func (t timeline) write(b *strings.Builder, line string) {
 	b.WriteString(strings.TrimRight(line, " ") + "\n")
 }
 
-// signsUntil is when the key stops signing, by whatever ends it.
+// signsUntil returns when the key stops signing: retired or revoked.
 func signsUntil(k api.PlannedKey) time.Time {
 	if !k.RevokedAt.IsZero() {
 		return k.RevokedAt
@@ -89,7 +89,7 @@ func (t timeline) date(at time.Time) string {
 	return at.UTC().Format(t.layout())
 }
 
-// axis writes the marks of the scale, each beginning at its place.
+// axis writes the labels of the scale.
 func (t timeline) axis() string {
 	cells := []rune(strings.Repeat(" ", t.width))
 	for _, tick := range t.ticks(t.width / 8) {
@@ -101,8 +101,7 @@ func (t timeline) axis() string {
 	return string(cells)
 }
 
-// bar draws a key's life. What is too short for its scale has one character all the same, after what
-// comes before it.
+// bar draws the life of a key. Every state has at least one character.
 func (t timeline) bar(k api.PlannedKey) string {
 	cells := []rune(strings.Repeat(" ", t.width))
 	least := 0
@@ -130,5 +129,5 @@ func (p palette) of(state string) rune {
 	}
 }
 
-// column is the character that stands for a moment.
+// column returns the column of a time.
 func (t timeline) column(at time.Time) int { return int(t.at(at) * float64(t.width)) }

@@ -20,27 +20,27 @@ import (
 	"signet/store/seal"
 )
 
-// backupFile is what `signet backup` or `signet export` has written, checked to its end.
+// backupFile is a file of `signet backup` or `signet export`, checked to its end.
 type backupFile struct {
 	path       string
 	foundation store.Foundation
-	copied     time.Time       // when it says it was made; zero: it does not
-	exported   time.Time       // when an export began, maybe of an older copy; zero: it is none
-	asOf       time.Time       // the moment that it shows: all that happened before is in it
-	last       time.Time       // of the newest that is in it
-	seq        uint64          // the highest of its events
+	copied     time.Time       // when it was made; zero: not recorded
+	exported   time.Time       // when the export began; zero: it is not an export
+	asOf       time.Time       // everything that happened before is in it
+	last       time.Time       // the time of the newest record
+	seq        uint64          // of its last event
 	newest     map[string]bool // the marks of its newest events
-	late       []store.Event   // its own, which its records may not show
-	source     store.Exporter  // where it is a store; nil: it is an archive
+	late       []store.Event   // its own events that its records may not have
+	source     store.Exporter  // nil if it is an archive
 	read       func(ctx context.Context) iter.Seq2[store.Record, error]
 	close      func() error
 
 	master     []masterkey.Key
 	seals      *seal.Keys // of its records
-	unverified bool       // an archive without a MAC is taken too
+	unverified bool       // an archive without a MAC is accepted
 }
 
-// openBackup tells the two kinds apart by how they begin.
+// openBackup opens a backup of either kind, by its first bytes.
 func openBackup(ctx context.Context, app *cli.App, path string, master []masterkey.Key, unverified bool) (*backupFile, error) {
 	kind, err := kindOfBackup(path)
 	if err != nil {
@@ -88,7 +88,7 @@ func kindOfBackup(path string) (string, error) {
 	return "", fmt.Errorf("%s is neither what `signet backup` writes nor what `signet export` does", path)
 }
 
-// openBolt reads every page before it believes one.
+// openBolt checks every page before it reads records.
 func (b *backupFile) openBolt(ctx context.Context) error {
 	if err := bolt.Check(b.path, b.seals); install.SealedByOther(err) {
 		return fmt.Errorf("master key: it is not the one of this backup (%w)", err)
@@ -113,7 +113,7 @@ func (b *backupFile) openBolt(ctx context.Context) error {
 	return nil
 }
 
-// exported are the records of a store, for a range loop.
+// exported returns the records of a store for a range loop.
 func exported(ctx context.Context, from store.Exporter) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		enough := errors.New("enough")
@@ -163,14 +163,13 @@ func (b *backupFile) openArchive(app *cli.App) error {
 	return nil
 }
 
-// newestKept is how many of the newest events are remembered, to know them again in a log.
+// newestKept is how many of the newest events are kept, to recognise them in a log.
 const newestKept = 1000
 
-// unsettled is how long a request may take from its event's time until the store has what it did, with
-// clocks that are apart.
+// unsettled bounds the time from an event to its change in the store, with clocks that differ.
 const unsettled = time.Minute
 
-// inspect reads all of it, with which an archive is checked, and finds out which moment it shows.
+// inspect reads the whole backup, which checks an archive, and determines its time.
 func (b *backupFile) inspect(ctx context.Context) error {
 	b.last = b.foundation.Install.CreatedAt
 	var marks []string
@@ -195,9 +194,9 @@ func (b *backupFile) inspect(ctx context.Context) error {
 	return nil
 }
 
-// moment is that of the newest record, or of the copy, whichever is later: a store that has gone on after
-// a backup of it still has the time of that. In an export of a Redis at work the newest event may be of
-// after the records were read, so it shows no later moment than its beginning.
+// moment returns the time of the newest record or of the copy, whichever is later: a store that was used after it was
+// copied has an older time of the copy. In an export of a Redis in use, events can be newer than the records that were
+// read, so the time is not later than the beginning of the export.
 func (b *backupFile) moment() time.Time {
 	if !b.exported.IsZero() && b.last.After(b.exported) {
 		return b.exported
@@ -205,13 +204,13 @@ func (b *backupFile) moment() time.Time {
 	return latestOf(b.last, b.copied)
 }
 
-// history starts the history of what came after the backup.
+// history returns an empty history of the time after the backup.
 func (b *backupFile) history(now time.Time) *recovery.History {
 	return recovery.NewHistory(recovery.Backup{AsOf: b.asOf, Last: b.last, Seq: b.seq, Newest: b.newest, Late: b.late}, now)
 }
 
-// isLate reports whether the event is of so shortly before the export, or of after its beginning, that
-// what it did may not be in the records.
+// isLate reports whether the change of an event may be missing in the records: the event is shortly before the beginning
+// of the export, or after it.
 func (b *backupFile) isLate(e store.Event) bool {
 	return !b.exported.IsZero() && e.At.After(b.exported.Add(-unsettled))
 }

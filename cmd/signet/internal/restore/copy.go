@@ -11,9 +11,8 @@ import (
 	"signet/store/recovery"
 )
 
-// readCopy reads the copy of the store that is replaced. It counts where the store itself could not be read,
-// or, with Redis, is empty already. Records are looked up one by one, so an export is put into a file first,
-// beside which it stays until the restore ends.
+// readCopy reads the copy of the replaced store, for a store that cannot be read or a Redis that is empty already.
+// Records are looked up one by one, so an export is first imported into a temporary bolt file.
 func (r *restoration) readCopy(ctx context.Context, live *recovery.Replaced) (*recovery.Replaced, error) {
 	newest, err := openBackup(ctx, r.app, r.copied, r.master, r.unverified)
 	if err != nil {
@@ -41,7 +40,7 @@ func (r *restoration) readCopy(ctx context.Context, live *recovery.Replaced) (*r
 	return read, nil
 }
 
-// unpack puts an export into a bolt file of its own.
+// unpack imports an export into a temporary bolt file.
 func (r *restoration) unpack(ctx context.Context, archive *backupFile) (*bolt.Store, error) {
 	dir, err := os.MkdirTemp("", "signet-restore-") // of mode 0700: it holds password hashes
 	if err != nil {
@@ -60,7 +59,7 @@ func (r *restoration) unpack(ctx context.Context, archive *backupFile) (*bolt.St
 	return s, nil
 }
 
-// closeAll closes in reverse order.
+// closeAll closes everything in reverse order.
 func (r *restoration) closeAll() (err error) {
 	for i := len(r.closers) - 1; i >= 0; i-- {
 		err = errors.Join(err, r.closers[i]())

@@ -17,7 +17,7 @@ import (
 	"signet/store/recovery"
 )
 
-// readLogs reads the logs as one, whatever their order.
+// readLogs reads all logs as one. Their order does not matter.
 func (r *restoration) readLogs() error {
 	if len(r.logs) == 0 {
 		return nil
@@ -37,8 +37,8 @@ func (r *restoration) readLogs() error {
 	return nil
 }
 
-// readLog notes the audit events in a log of the server, as it is written to standard error, or in what
-// `signet audit list --follow -o json` has printed. Other lines are skipped.
+// readLog adds the audit events of a log to the history. It is the log of a server, or the output of
+// `signet audit list --follow -o json`. Other lines are skipped.
 func (r *restoration) readLog(reader *audit.LogReader, path string) error {
 	log, err := os.Open(path)
 	if err != nil {
@@ -53,7 +53,7 @@ func (r *restoration) readLog(reader *audit.LogReader, path string) error {
 			foreign++
 		case audit.Signed, audit.Duplicate:
 			r.history.Note(line.Event, recovery.Attested)
-		default: // it may be true; what it names is taken away, and nothing is given back
+		default: // it may be forged, so it can only take rights away
 			r.history.Note(line.Event, recovery.Unsigned)
 		}
 		return nil
@@ -72,8 +72,8 @@ func (r *restoration) readLog(reader *audit.LogReader, path string) error {
 	return readGenerations(log, r.history.Reached)
 }
 
-// readGenerations visits the generations that refreshes have reached. They are in the access log alone: a
-// refresh that does nothing unusual is no audit event.
+// readGenerations visits the generations that sessions have reached. Only the access log has them: an ordinary refresh is
+// not an audit event.
 func readGenerations(log io.Reader, visit func(id store.SessionID, generation uint32)) error {
 	in := bufio.NewReaderSize(log, 64<<10)
 	for {
@@ -107,7 +107,7 @@ func parseRefresh(line []byte) (id store.SessionID, generation uint32, ok bool) 
 	return fields.Session, fields.Generation, fields.Message == "token" && fields.Status == http.StatusOK && fields.Grant == "refresh_token" && !fields.Session.IsZero()
 }
 
-// describe reports what is wrong with the logs.
+// describe lists the problems of the logs.
 func describe(found audit.LogReport) (lines []string) {
 	attention := func(n int, what string) {
 		if n > 0 {
@@ -115,7 +115,7 @@ func describe(found audit.LogReport) (lines []string) {
 		}
 	}
 	for _, gap := range found.Gaps {
-		lines = append(lines, fmt.Sprintf("ATTENTION: the logs lack lines %d to %d of replica %s. What happened there is not known.", gap.First, gap.Last, gap.Replica))
+		lines = append(lines, fmt.Sprintf("ATTENTION: the logs lack lines %d to %d of replica %s. Their events are missing.", gap.First, gap.Last, gap.Replica))
 	}
 	attention(found.Lines[audit.Forged], "were altered or forged. They were used to take away only")
 	attention(found.Lines[audit.Foreign], "are of another install. They were skipped")

@@ -10,9 +10,8 @@ import (
 	"signet/keys/mark"
 )
 
-// loadMark takes down what this server's mark of the keyring has: kids that were revoked, and the
-// version that the restored keyring must have at least, so that no server's mark refuses it. A mark that
-// proves nothing, or is of another install, is replaced in the end.
+// loadMark reads the mark of this server: the revoked kids, and the version of the keyring, which the restored one must
+// exceed so that no server refuses it. A mark that cannot be verified, or of another install, is replaced at the end.
 func (r *restoration) loadMark() error {
 	cfg := r.keyringConfig(nil, r.backup.foundation.Install.ID)
 	old, ok, err := mark.Read(install.MarkFile(r.cfg), cfg.InstallID, cfg.Master)
@@ -38,7 +37,7 @@ func (r *restoration) loadMark() error {
 	return nil
 }
 
-// replaceMark writes the mark of the keyring that was restored.
+// replaceMark writes the mark of the restored keyring.
 func (r *restoration) replaceMark(ring *keys.Manager) {
 	if r.markProblem != nil {
 		r.app.Warn(fmt.Errorf("%s was not used, and is replaced: %w", string(install.MarkFile(r.cfg)), r.markProblem))

@@ -11,8 +11,8 @@ import (
 	"signet/store/recovery"
 )
 
-// rehearse fills the target with the backup as an install of its own. New signing keys sign there, and no
-// session comes along: neither an access token nor a refresh token of the rehearsal is good anywhere else.
+// rehearse fills the target with the backup as a separate install. It has new signing keys and no sessions, so none of
+// its tokens is valid elsewhere.
 func (r *restoration) rehearse(ctx context.Context, replaced *recovery.Replaced) error {
 	record := r.backup.foundation.Install
 	record.ID, record.CreatedAt = rand.Text(), r.now.UTC()
@@ -26,7 +26,7 @@ func (r *restoration) rehearse(ctx context.Context, replaced *recovery.Replaced)
 	return r.fill(ctx, f, o, r.withoutSessions(o.Records(r.backup.read(ctx))))
 }
 
-// withoutSessions leaves the sessions out and counts them.
+// withoutSessions removes and counts the sessions.
 func (r *restoration) withoutSessions(records iter.Seq2[store.Record, error]) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		for record, err := range records {

@@ -8,7 +8,7 @@ import (
 	"signet/cmd/signet/internal/cli"
 )
 
-// writeRestore reports what was done, and what the operator must do now.
+// writeRestore writes what was done and what the operator must do now.
 func writeRestore(w io.Writer, r restoreReport) {
 	fmt.Fprintf(w, "restored %s from %s, as of %s\n", r.Store, r.From, cli.FormatTime(r.AsOf))
 	if r.MovedAside != "" {
@@ -96,7 +96,7 @@ func writeRotations(w io.Writer, r restoreReport) {
 	}
 }
 
-// writeChecks lists what a restore cannot do itself.
+// writeChecks lists the remaining steps of the operator.
 func writeChecks(w io.Writer, r restoreReport) {
 	l, n := r.Lost, 0
 	check := func(format string, args ...any) {
@@ -105,7 +105,7 @@ func writeChecks(w io.Writer, r restoreReport) {
 	}
 	fmt.Fprintln(w, "\nNow check:")
 	fmt.Fprintln(w)
-	check("A revocation after %s that none of these sources has is undone. Revoke again what you know of: sessions, tokens, users, clients, keys.", cli.FormatTime(r.AsOf))
+	check("A revocation after %s that none of these sources has is undone. Revoke it again: sessions, tokens, users, clients, keys.", cli.FormatTime(r.AsOf))
 	check("Users who have logged in since then log in again (%d logins are known of). Refreshes since then are recognised and carried on.", l.Logins)
 	if len(r.Kept.Passwords) > 0 {
 		check("Passwords that were changed since do not work, and neither do the ones before: `signet user set-password` for %s.", listed(r.Kept.Passwords))
@@ -132,7 +132,7 @@ func writeChecks(w io.Writer, r restoreReport) {
 	check("Run `signet keys list` and `signet audit list` once the server runs, and log in once.")
 }
 
-// maxListed is how many names are shown at most.
+// maxListed is the largest number of names in the report.
 const maxListed = 20
 
 func listed(names []string) string {

@@ -67,15 +67,15 @@ func New(app *cli.App) *cobra.Command {
 	return cmd
 }
 
-// restoration is one restore under way.
+// restoration carries one restore.
 type restoration struct {
 	app     *cli.App
 	cfg     config.Config
 	logs    []string
-	copied  string // a copy of the store that is replaced; empty: there is none
+	copied  string // a copy of the replaced store; empty: none
 	now     time.Time
 	master  []masterkey.Key
-	seals   *seal.Keys   // of the records that are put back
+	seals   *seal.Keys   // of the restored records
 	hsm     pkcs11.Token // nil: there is none
 	backup  *backupFile
 	target  restoreTarget
@@ -83,15 +83,15 @@ type restoration struct {
 	report  restoreReport
 
 	rehearsal  bool
-	unverified bool           // an export without a MAC is taken too
+	unverified bool           // an export without a MAC is accepted
 	closers    []func() error // of a copy of the replaced store
 
 	mark            *mark.Mark // of this server; nil: there is none
-	markProblem     error      // why there is none, though there is a file
-	revokedInBackup []string   // kids of keys that the backup itself knows to be revoked
+	markProblem     error      // why the file of the mark could not be used
+	revokedInBackup []string   // kids that are revoked in the backup itself
 }
 
-// run looks at everything before it changes anything.
+// run reads everything before it changes anything.
 func (r *restoration) run(ctx context.Context, path string) (err error) {
 	if err := checkNotOwnStore(r.app, r.cfg, path); err != nil {
 		return err
@@ -103,7 +103,7 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 	if r.hsm, err = install.OpenHSM(r.cfg, r.app.Getenv); err != nil {
 		return err
 	}
-	if r.hsm != nil { // it is to make a key
+	if r.hsm != nil { // it makes a key
 		defer r.hsm.Close()
 		if err := install.CheckHSM(ctx, r.cfg, r.hsm); err != nil {
 			return fmt.Errorf("keys.hsm: %w; nothing was changed", err)
@@ -126,7 +126,7 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 	return r.put(ctx, replaced)
 }
 
-// checkNotOwnStore: a file cannot be put in its own place.
+// checkNotOwnStore returns an error if the backup is the store itself.
 func checkNotOwnStore(app *cli.App, cfg config.Config, path string) error {
 	own, _ := cfg.BoltPath()
 	one, err := os.Stat(path)
@@ -139,8 +139,8 @@ func checkNotOwnStore(app *cli.App, cfg config.Config, path string) error {
 	return nil
 }
 
-// readHistory collects what is known to have happened since the backup: first from the store that is
-// replaced, then from the logs.
+// readHistory collects what has happened since the backup: from the replaced store, from its copy, from the logs and from
+// the mark.
 func (r *restoration) readHistory(ctx context.Context) (replaced *recovery.Replaced, err error) {
 	b := r.backup
 	r.history = b.history(r.now)
@@ -176,8 +176,8 @@ func (r *restoration) readHistory(ctx context.Context) (replaced *recovery.Repla
 	return replaced, nil
 }
 
-// put makes the keyring fit for use and puts everything into the target. A keyring that running servers
-// have put back is in a store already; that one is recovered where it is, after the records are there.
+// put recovers the keyring and fills the target. If running servers have written the keyring back into a Redis, it is
+// recovered there, after the records.
 func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) error {
 	redis, onRedis := r.target.(*redisTarget)
 	f := r.backup.foundation
@@ -214,7 +214,7 @@ func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) erro
 	return nil
 }
 
-// fill puts the records into the target and reports what came of them.
+// fill writes the records into the target and reports the result.
 func (r *restoration) fill(ctx context.Context, f store.Foundation, o *recovery.Overlay, records iter.Seq2[store.Record, error]) error {
 	if err := r.target.fill(ctx, f, r.report.Counts.Counted(records)); err != nil {
 		return fmt.Errorf("restoring %s: %w", r.backup.path, err)
@@ -236,8 +236,8 @@ func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys
 	return cfg
 }
 
-// openKeyring opens the newest keyring of the install that is known: the backup's, or that of the
-// store that is replaced. What the other knows to be revoked counts too.
+// openKeyring opens the newer keyring: that of the backup, or that of the replaced store. Keys that are revoked in either
+// are added to the history.
 func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replaced) (*keys.Manager, *memoryKeyring, error) {
 	open := func(f store.Foundation) (*keys.Manager, *memoryKeyring, error) {
 		hand := &memoryKeyring{f.KeyringVersion, f.Keyring}
@@ -295,13 +295,13 @@ func (r *restoration) recover(ctx context.Context, ring *keys.Manager) error {
 	return nil
 }
 
-// kept is what was taken away since the backup and stays so.
+// kept lists what was revoked since the backup and stays revoked.
 type kept struct {
 	Keys []string `json:"keys_revoked"`
 	recovery.Preserved
 }
 
-// recoverInPlace goes by compare-and-set against the servers that are running.
+// recoverInPlace recovers the keyring in a Redis that running servers use, by compare-and-set.
 func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest *memoryKeyring) error {
 	if version := t.live.KeyringVersion; newest.version > version {
 		if _, err := t.s.SwapKeyring(ctx, version, newest.version, newest.document); err != nil {
@@ -319,7 +319,7 @@ func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest
 	return nil
 }
 
-// restoreReport is what was done and what is left to do.
+// restoreReport is the report of a restore.
 type restoreReport struct {
 	Store        string            `json:"store"`
 	From         string            `json:"from"`
@@ -329,9 +329,9 @@ type restoreReport struct {
 	LeftOut      int64             `json:"sessions_left_out,omitempty"` // of a rehearsal
 	MovedAside   string            `json:"moved_aside,omitempty"`
 	Counts       archive.Counts    `json:"counts"`
-	Knew         []string          `json:"known_from"`           // where it was known from what has happened since
-	Unread       string            `json:"unreadable,omitempty"` // why the store that was replaced could not be asked
-	Gaps         []string          `json:"gaps,omitempty"`       // what the logs and the trail lack
+	Knew         []string          `json:"known_from"`           // the sources of the history
+	Unread       string            `json:"unreadable,omitempty"` // why the replaced store could not be read
+	Gaps         []string          `json:"gaps,omitempty"`       // events that are missing in the logs and the trail
 	NewerKeyring bool              `json:"newer_keyring"`        // the keyring is that of the store, not the backup's
 	Keyring      rotation.Recovery `json:"keyring"`
 	Older        bool              `json:"replaced_older,omitempty"` // the store that was replaced is older than the backup
@@ -341,8 +341,8 @@ type restoreReport struct {
 
 func (r restoreReport) write(w io.Writer) { writeRestore(w, r) }
 
-// recoverRecords notes in the keyring that every restored record has a seal, and forgets the floors of the
-// records that were replaced.
+// recoverRecords records in the keyring that every restored record has a seal, and drops the revision floors of the
+// replaced records.
 func (r *restoration) recoverRecords(ctx context.Context, ring *keys.Manager) error {
 	if t, onRedis := r.target.(*redisTarget); !onRedis || t.live == nil {
 		if err := ring.Edit().SealRecords(ctx); err != nil {

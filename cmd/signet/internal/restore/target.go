@@ -21,12 +21,12 @@ import (
 
 // restoreTarget is the store that a backup goes into.
 type restoreTarget interface {
-	// read reads the store that is replaced into h, and returns it, or nil where there is none. unread is
-	// why it could not be read. That does not stop a restore, which is often made because of it.
+	// read reads the replaced store into h and returns it, or nil if there is none. unread is the reason if it cannot be
+	// read, which does not stop the restore.
 	read(ctx context.Context, h *recovery.History, b *backupFile) (r *recovery.Replaced, unread error, err error)
-	// name is the username of a user of the store that is replaced, or "".
+	// name returns the username of a user in the replaced store, or "".
 	name(ctx context.Context, sub string) string
-	// fill puts the records in, and the foundation last.
+	// fill writes the records, and the foundation last.
 	fill(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error
 	close() error
 }
@@ -43,14 +43,13 @@ func openRestoreTarget(ctx context.Context, o install.Opener, cfg config.Config,
 	return &redisTarget{s: s, cfg: cfg}, nil
 }
 
-// boltTarget is a file. One that is there is held open, so that no server starts on it meanwhile,
-// until the new one takes its place.
+// boltTarget is a bolt file. An existing file is kept open, and so locked against servers, until the new one replaces it.
 type boltTarget struct {
 	path   string
-	old    *bolt.Store // nil: there is none, or it cannot be read
+	old    *bolt.Store // nil: none, or not readable
 	unread error
 	seals  *seal.Keys // of the new one
-	aside  string     // what the old one will be called; empty: there is none
+	aside  string     // the new name of the old file; empty: none
 }
 
 func openBoltTarget(o install.Opener, path string, now time.Time) (*boltTarget, error) {
@@ -93,8 +92,8 @@ func (t *boltTarget) name(ctx context.Context, sub string) string {
 	return u.Username
 }
 
-// fill makes the new file beside the old one. The old one has a second name before the new one takes
-// the first, so whatever breaks off, one of them is there.
+// fill makes the new file beside the old one. The old one gets its second name before the new one takes the first, so an
+// interruption leaves a complete file.
 func (t *boltTarget) fill(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
 	if t.aside == "" {
 		return bolt.Import(ctx, t.path, t.seals, f, records)
@@ -121,12 +120,12 @@ func (t *boltTarget) close() error {
 	return t.old.Close()
 }
 
-// redisTarget is a Redis that is empty, or in which there is only what the servers of this install,
-// which are running, have put back.
+// redisTarget is a Redis that is empty, or that has only the records that running servers of this install have written
+// back.
 type redisTarget struct {
 	s    *redis.Store
 	cfg  config.Config
-	live *store.Foundation // what they have put back
+	live *store.Foundation // written back by running servers; nil: none
 }
 
 func (t *redisTarget) read(ctx context.Context, _ *recovery.History, _ *backupFile) (*recovery.Replaced, error, error) {
@@ -143,7 +142,7 @@ func (t *redisTarget) read(ctx context.Context, _ *recovery.History, _ *backupFi
 
 func (t *redisTarget) name(context.Context, string) string { return "" }
 
-// fill leaves a keyring that was put back as it is; it is for the caller to recover it in place.
+// fill leaves a keyring that was written back as it is. The caller recovers it in place.
 func (t *redisTarget) fill(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
 	var err error
 	if t.live == nil {
@@ -159,7 +158,7 @@ func (t *redisTarget) fill(ctx context.Context, f store.Foundation, records iter
 
 func (t *redisTarget) close() error { return t.s.Close() }
 
-// memoryKeyring is a keyring that no store has yet.
+// memoryKeyring holds a keyring outside of a store.
 type memoryKeyring struct {
 	version  uint64
 	document []byte

@@ -9,13 +9,13 @@ import (
 	"signet/store/seal"
 )
 
-// archiveFile is an archive that can be read twice.
+// archiveFile is an archive that can be read more than once.
 type archiveFile struct {
 	*os.File
 	size       int64
-	seals      *seal.Keys // whose MAC it must have
-	unverified bool       // one without a MAC is taken too
-	spool      string     // the name to remove in the end; empty: it is the user's own file
+	seals      *seal.Keys // of its MAC
+	unverified bool       // one without a MAC is accepted
+	spool      string     // the name to remove at the end; empty for a file of the user
 }
 
 func (f *archiveFile) close() {
@@ -25,7 +25,7 @@ func (f *archiveFile) close() {
 	}
 }
 
-// openArchive opens a file, or copies what is none (standard input, a pipe) into one in dir.
+// openArchive opens a file. It copies standard input or a pipe into a temporary file in dir.
 func openArchive(app *cli.App, path, dir string) (*archiveFile, error) {
 	if path == "-" {
 		return spoolArchive(app, app.In, dir)
@@ -49,8 +49,8 @@ func openArchive(app *cli.App, path, dir string) (*archiveFile, error) {
 	return spoolArchive(app, f, dir)
 }
 
-// spoolArchive removes the file's name at once where the system allows it, so that nothing is left
-// behind even by a process that is killed.
+// spoolArchive copies in into a temporary file. It removes the name of the file at once if the system allows it, so that
+// a killed process leaves nothing.
 func spoolArchive(app *cli.App, in io.Reader, dir string) (*archiveFile, error) {
 	f, err := os.CreateTemp(dir, ".import-*") // mode 0600
 	if err != nil {

@@ -31,7 +31,7 @@ func NewCompact(app *cli.App) *cobra.Command {
 			}
 			path, embedded := cfg.BoltPath()
 			if !embedded {
-				return fmt.Errorf("store: %s is no file of Signet's; Redis gives space back by itself", install.StoreName(cfg))
+				return fmt.Errorf("store: %s is not a bolt file; Redis frees space by itself", install.StoreName(cfg))
 			}
 			master, err := install.ReadMasterKeys(cfg.MasterKeyFile, app.Getenv)
 			if err != nil {

@@ -51,7 +51,7 @@ func NewExport(app *cli.App) *cobra.Command {
 	return cmd
 }
 
-// exportReport is what was written.
+// exportReport is the report of an export.
 type exportReport struct {
 	File  string `json:"file"`
 	Bytes int64  `json:"bytes"`
@@ -77,7 +77,7 @@ func exportToFile(ctx context.Context, app *cli.App, cfg config.Config, path str
 	return app.Print(report, report.write)
 }
 
-// exportToStdout reports on standard error: the output is the archive.
+// exportToStdout writes the archive to standard output and the report to standard error.
 func exportToStdout(ctx context.Context, app *cli.App, cfg config.Config) (err error) {
 	if err := app.RefuseTerminal("an export"); err != nil {
 		return err
@@ -114,7 +114,7 @@ func exportStore(ctx context.Context, app *cli.App, cfg config.Config, out io.Wr
 	return copyRecords(ctx, app, db, o.Seals, f, out)
 }
 
-// copyRecords copies record by record.
+// copyRecords writes the records of a store into an archive, one at a time.
 func copyRecords(ctx context.Context, app *cli.App, db store.Exporter, seals *seal.Keys, f store.Foundation, out io.Writer) (t archive.Trailer, n int64, err error) {
 	buffered := bufio.NewWriterSize(out, 256<<10)
 	w, err := archive.NewWriter(buffered, seals, f, time.Now())
@@ -139,7 +139,7 @@ func copyRecords(ctx context.Context, app *cli.App, db store.Exporter, seals *se
 	return t, w.Bytes(), nil
 }
 
-// writeTrailer writes the trailer of an archive for people.
+// writeTrailer writes the trailer of an archive as a table.
 func writeTrailer(w io.Writer, t archive.Trailer) {
 	cli.Row(w, "clients", fmt.Sprint(t.Counts.Clients))
 	cli.Row(w, "users", fmt.Sprint(t.Counts.Users))

@@ -50,7 +50,7 @@ func NewImport(app *cli.App) *cobra.Command {
 	return cmd
 }
 
-// importReport is what was imported.
+// importReport is the report of an import.
 type importReport struct {
 	Store      string    `json:"store"`
 	ExportedAt time.Time `json:"exported_at"`
@@ -73,14 +73,13 @@ func writeImport(app *cli.App, w io.Writer, r importReport, elsewhere bool) {
 	fmt.Fprintf(w, ":\n\n  signet serve --config %s\n", path)
 }
 
-// importOptions are how an archive is taken.
+// importOptions are the options of an import.
 type importOptions struct {
 	elsewhere  bool // into another store than that of the configuration
-	unverified bool // without a MAC too
+	unverified bool // also without a MAC
 }
 
-// importArchive reads the archive twice: nothing is written before all of it is known to be good,
-// and it need not fit into memory.
+// importArchive reads the archive twice: all of it is checked before anything is written, and it need not fit in memory.
 func importArchive(ctx context.Context, app *cli.App, cfg config.Config, path string, opt importOptions) (report importReport, err error) {
 	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, NoTimeout: true}, cfg)
 	if err != nil {
@@ -123,7 +122,7 @@ func importArchive(ctx context.Context, app *cli.App, cfg config.Config, path st
 	return importReport{Store: cfg.Store, ExportedAt: checked.Header.ExportedAt, Trailer: checked.Trailer}, nil
 }
 
-// checkArchive reads all of it and keeps nothing.
+// checkArchive reads and checks the whole archive.
 func checkArchive(ctx context.Context, app *cli.App, in *archiveFile) (*archive.Reader, error) {
 	watched := app.Watch("checked", in, in.size)
 	defer watched.Clear()
@@ -142,7 +141,7 @@ func checkArchive(ctx context.Context, app *cli.App, in *archiveFile) (*archive.
 	return r, nil
 }
 
-// fillStore reads it again, and checks it again: it may have been changed in between.
+// fillStore reads the archive again into the store. It is checked again, because it may have changed meanwhile.
 func fillStore(ctx context.Context, app *cli.App, target store.Importer, in *archiveFile, f store.Foundation) error {
 	if _, err := in.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -161,8 +160,8 @@ func fillStore(ctx context.Context, app *cli.App, target store.Importer, in *arc
 	return err
 }
 
-// checkImportMark refuses to fill the store of the configuration with a keyring that is older than the
-// one that its server has held: that is what restore is for.
+// checkImportMark returns an error if the keyring of the archive is older than the one that the server of the
+// configuration has used. Revoked keys would come back; restore handles that.
 func checkImportMark(cfg config.Config, path string, f store.Foundation) error {
 	mark, ok := mark.Peek(install.MarkFile(cfg))
 	if !ok || mark.Install != f.Install.ID || f.KeyringVersion >= mark.Version {
@@ -172,7 +171,7 @@ func checkImportMark(cfg config.Config, path string, f store.Foundation) error {
 		"keys that were revoked since would come back: use `signet restore`, nothing was imported", path, f.KeyringVersion, mark.Version, install.MarkFile(cfg))
 }
 
-// dropForeignMark removes the mark of an install that was here before the one that was imported.
+// dropForeignMark removes the mark of an earlier install, after another one was imported.
 func dropForeignMark(cfg config.Config, id string) error {
 	path := install.MarkFile(cfg)
 	if mark, ok := mark.Peek(path); !ok || mark.Install == id {

@@ -21,7 +21,7 @@ import (
 	"signet/store/seal"
 )
 
-// exporter and importer are a store that is opened to move what is in it, or to move into it.
+// exporter is a store to read, and importer one to fill.
 type exporter interface {
 	store.Exporter
 	io.Closer
@@ -32,7 +32,7 @@ type importer interface {
 	io.Closer
 }
 
-// openExporter opens the store of the configuration as it is.
+// openExporter opens the store of the configuration for reading.
 func openExporter(ctx context.Context, o install.Opener, cfg config.Config) (exporter, error) {
 	path, ok := cfg.BoltPath()
 	if !ok {
@@ -48,7 +48,7 @@ func openExporter(ctx context.Context, o install.Opener, cfg config.Config) (exp
 	return db, nil
 }
 
-// openRedisExporter says so where servers are at work on the store, which Redis does not forbid.
+// openRedisExporter warns if servers use the store, which Redis does not prevent.
 func openRedisExporter(ctx context.Context, o install.Opener, cfg config.Config) (exporter, error) {
 	s, err := o.OpenRedis(ctx, cfg)
 	if err != nil {
@@ -60,8 +60,8 @@ func openRedisExporter(ctx context.Context, o install.Opener, cfg config.Config)
 	return s, nil
 }
 
-// openImporter opens the store of the configuration if it holds nothing. With bolt it is not even
-// there; Redis itself says so once more when the import begins.
+// openImporter opens the store of the configuration if it is empty. A bolt file must not exist. Redis is checked again
+// when the import begins.
 func openImporter(ctx context.Context, o install.Opener, cfg config.Config) (importer, error) {
 	path, ok := cfg.BoltPath()
 	if !ok {
@@ -84,7 +84,7 @@ func openImporter(ctx context.Context, o install.Opener, cfg config.Config) (imp
 	return boltImporter{path, o.Seals}, nil
 }
 
-// boltImporter is the path of a file that the import makes.
+// boltImporter makes the file at path.
 type boltImporter struct {
 	path  string
 	seals *seal.Keys
@@ -96,7 +96,7 @@ func (to boltImporter) Import(ctx context.Context, f store.Foundation, records i
 
 func (boltImporter) Close() error { return nil }
 
-// errNotEmpty refuses to import; why says more, where there is more to say.
+// errNotEmpty explains that the store is not empty. why may have the cause.
 func errNotEmpty(cfg config.Config, why error) error {
 	if why != nil && !errors.Is(why, store.ErrExists) {
 		return fmt.Errorf("store: %w", why)
@@ -107,8 +107,7 @@ func errNotEmpty(cfg config.Config, why error) error {
 	return fmt.Errorf("store: %s holds something under the prefix %q already, and an import goes only where nothing is; set another redis.prefix, or name another database", install.StoreName(cfg), cfg.Redis.Prefix)
 }
 
-// loadConfig is the configuration whose store is moved. --store names another store, and then
-// there need not be a configuration.
+// loadConfig returns the configuration of the store to move. With --store no configuration is needed.
 func loadConfig(app *cli.App, storeURL string) (config.Config, error) {
 	if storeURL == "" {
 		return configfile.Load(app)
@@ -123,7 +122,7 @@ func loadConfig(app *cli.App, storeURL string) (config.Config, error) {
 	if configfile.Path(app) != "" || app.Getenv("SIGNET_ISSUER") != "" {
 		return configfile.Load(elsewhere)
 	}
-	elsewhere.Environ = append(elsewhere.Environ, "SIGNET_ISSUER=https://moving.invalid") // nobody is told it
+	elsewhere.Environ = append(elsewhere.Environ, "SIGNET_ISSUER=https://moving.invalid") // it is not used
 	cfg, err := configfile.Load(elsewhere)
 	if path, ok := cfg.BoltPath(); ok {
 		cfg.DataDir = filepath.Dir(path)
@@ -131,7 +130,7 @@ func loadConfig(app *cli.App, storeURL string) (config.Config, error) {
 	return cfg, err
 }
 
-// absoluteURL reads a path on the command line as the shell's user means it: from the working directory.
+// absoluteURL makes the path in a URL of the command line absolute.
 func absoluteURL(storeURL string) (string, error) {
 	path, isBolt := strings.CutPrefix(storeURL, "bolt:")
 	switch {

@@ -44,8 +44,8 @@ func TestRestartThatLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, s := range []*Store{first, second, first} {
-			s.applyJournal(ctx)
-			if s.watch.again.Load() {
+			s.reapplyRevocations(ctx)
+			if s.watch.incomplete.Load() {
 				t.Error("something could not be done again")
 			}
 		}
@@ -116,7 +116,7 @@ func TestRepeatsOfTwoReplicas(t *testing.T) {
 				t.Fatal(err)
 			}
 			redistest.Wait(t, "the other replica to hear of it", func() error {
-				if both[1].journal.recent() == nil || len(both[1].journal.recent()) == 0 {
+				if both[1].revocations.recent() == nil || len(both[1].revocations.recent()) == 0 {
 					return errors.New("not yet")
 				}
 				return nil
@@ -124,7 +124,7 @@ func TestRepeatsOfTwoReplicas(t *testing.T) {
 			server.Do("set", record, oldRecord)
 			server.Do("set", name, oldName)
 			for _, i := range order {
-				both[i].applyJournal(ctx)
+				both[i].reapplyRevocations(ctx)
 			}
 			got, err := both[0].User(ctx, u.ID)
 			if err != nil || got.PasswordHash != "new" {

@@ -12,15 +12,17 @@ import (
 )
 
 // A master that takes over may lack what the old one had acknowledged a moment before. So every
-// replica of Signet remembers the revocations of the last minutes, its own and those it hears of,
-// does not believe a store that has forgotten one, and does them again when a master changes.
+// replica of Signet remembers the revocations of the last minutes: its own, and those that other replicas
+// announce. A session or token in this log counts as revoked, whatever the store has. When a master changes, all of
+// the log is applied again.
 
 const (
-	journalKept = 15 * time.Minute
-	journalMost = 100_000 // entries of one kind; beyond it the oldest go early
+	revocationsKept = 15 * time.Minute
+	revocationsMost = 100_000 // entries of one kind; beyond it the oldest go early
 )
 
-type journal struct {
+// revocationLog has what was revoked lately, and how to do it again.
+type revocationLog struct {
 	mu      sync.Mutex
 	entries map[string]entry
 	// order has the entries of each kind, oldest first; one that was replaced is in it more than once. The
@@ -33,11 +35,11 @@ type journal struct {
 	now      func() time.Time
 }
 
-// entry is one thing to do again. Doing it twice, or where nothing was lost, changes nothing.
+// entry is one revocation. To apply it twice, or where nothing was lost, changes nothing.
 type entry struct {
-	at     time.Time
-	again  func(ctx context.Context, s *Store) error
-	forget func()
+	at      time.Time
+	reapply func(ctx context.Context, s *Store) error
+	forget  func()
 
 	replaced []digest // of the records that the change, and those before it, have replaced
 }
@@ -47,18 +49,15 @@ type stamp struct {
 	at  time.Time
 }
 
-func (j *journal) init() {
-	j.entries, j.order = map[string]entry{}, map[string][]stamp{}
-	j.sessions = map[store.SessionID]struct{}{}
-	j.ends = map[store.UserID]end{}
-	j.tokens = map[string]struct{}{}
-	j.now = time.Now
+func newRevocationLog() *revocationLog {
+	return &revocationLog{entries: map[string]entry{}, order: map[string][]stamp{}, sessions: map[store.SessionID]struct{}{},
+		ends: map[store.UserID]end{}, tokens: map[string]struct{}{}, now: time.Now}
 }
 
 // put remembers an entry under a key, in the place of an older one.
-func (j *journal) put(key string, forget func(), again func(ctx context.Context, s *Store) error) {
+func (j *revocationLog) put(key string, forget func(), reapply func(ctx context.Context, s *Store) error) {
 	now := j.now()
-	j.entries[key] = entry{at: now, again: again, forget: forget}
+	j.entries[key] = entry{at: now, reapply: reapply, forget: forget}
 	kind, _, _ := strings.Cut(key, " ")
 	j.order[kind] = append(j.order[kind], stamp{key, now})
 	for kind := range j.order {
@@ -67,9 +66,9 @@ func (j *journal) put(key string, forget func(), again func(ctx context.Context,
 }
 
 // drop forgets the entries of a kind that are too old or too many.
-func (j *journal) drop(kind string, now time.Time) {
+func (j *revocationLog) drop(kind string, now time.Time) {
 	order := j.order[kind]
-	for len(order) > 0 && (len(order) > journalMost || now.Sub(order[0].at) > journalKept) {
+	for len(order) > 0 && (len(order) > revocationsMost || now.Sub(order[0].at) > revocationsKept) {
 		oldest := order[0]
 		order = order[1:]
 		if e, ok := j.entries[oldest.key]; ok && e.at.Equal(oldest.at) {
@@ -80,7 +79,7 @@ func (j *journal) drop(kind string, now time.Time) {
 	j.order[kind] = order
 }
 
-func (j *journal) sessionEnded(user store.UserID, id store.SessionID) {
+func (j *revocationLog) sessionEnded(user store.UserID, id store.SessionID) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.sessions[id] = struct{}{}
@@ -92,35 +91,35 @@ func (j *journal) sessionEnded(user store.UserID, id store.SessionID) {
 
 // userChanged remembers the change: a lost one may have been a new password, or the disabling of the
 // user. before is the record that it has replaced, as it lies in Redis.
-func (j *journal) userChanged(u store.User, before string) {
+func (j *revocationLog) userChanged(u store.User, before string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.ended(endedBy(u))
 	key := "user " + u.ID.String()
 	replaced := j.replaced(key, before)
 	j.put(key, func() { j.forgetUser(u.ID) }, func(ctx context.Context, s *Store) error {
-		return s.repeatUser(ctx, u, replaced)
+		return s.reapplyUser(ctx, u, replaced)
 	})
 	j.remember(key, replaced)
 }
 
 // forgetUser is called when the entry of the user goes.
-func (j *journal) forgetUser(id store.UserID) { delete(j.ends, id) }
+func (j *revocationLog) forgetUser(id store.UserID) { delete(j.ends, id) }
 
-// sessionsEnded is userChanged for what another replica tells: it does not have the record.
-func (j *journal) sessionsEnded(e ended) {
+// sessionsEnded is userChanged for what another replica announces: this one does not have the record.
+func (j *revocationLog) sessionsEnded(e ended) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if !j.ended(e) {
 		return
 	}
 	j.put("sessions "+e.User.String(), func() { j.forgetUser(e.User) }, func(ctx context.Context, s *Store) error {
-		return s.repeatEnd(ctx, e)
+		return s.reapplyEnd(ctx, e)
 	})
 }
 
-// ended raises the user's epoch and not-before and reports whether that was news.
-func (j *journal) ended(e ended) bool {
+// ended raises the user's epoch and not-before, and reports whether either has changed.
+func (j *revocationLog) ended(e ended) bool {
 	known := j.ends[e.User]
 	next := known.and(e)
 	if next == known {
@@ -149,29 +148,29 @@ func (n end) of(s store.Session) bool {
 // forEver is the not-before of a user who was deleted: there will be no session that counts.
 var forEver = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func (j *journal) userDeleted(id store.UserID) {
+func (j *revocationLog) userDeleted(id store.UserID) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.ended(ended{User: id, NotBefore: forEver})
 	j.put("user "+id.String(), func() { j.forgetUser(id) }, func(ctx context.Context, s *Store) error { return known(s.DeleteUser(ctx, id)) })
 }
 
-func (j *journal) clientChanged(c store.Client, before string) {
+func (j *revocationLog) clientChanged(c store.Client, before string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	key := "client " + c.ID
 	replaced := j.replaced(key, before)
-	j.put(key, func() {}, func(ctx context.Context, s *Store) error { return s.repeatClient(ctx, c, replaced) })
+	j.put(key, func() {}, func(ctx context.Context, s *Store) error { return s.reapplyClient(ctx, c, replaced) })
 	j.remember(key, replaced)
 }
 
-func (j *journal) clientDeleted(c store.Client) {
+func (j *revocationLog) clientDeleted(c store.Client) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.put("client "+c.ID, func() {}, func(ctx context.Context, s *Store) error { return s.deleteClientAgain(ctx, c) })
+	j.put("client "+c.ID, func() {}, func(ctx context.Context, s *Store) error { return s.reapplyDeletion(ctx, c) })
 }
 
-func (j *journal) tokenRevoked(jti string, until time.Time) {
+func (j *revocationLog) tokenRevoked(jti string, until time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.tokens[jti] = struct{}{}
@@ -186,7 +185,7 @@ func known(err error) error {
 	return err
 }
 
-func (j *journal) hasSession(id store.SessionID) bool {
+func (j *revocationLog) hasSession(id store.SessionID) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	_, ended := j.sessions[id]
@@ -194,13 +193,13 @@ func (j *journal) hasSession(id store.SessionID) bool {
 }
 
 // hasEnded reports whether all sessions of the user were ended after this one began.
-func (j *journal) hasEnded(session store.Session) bool {
+func (j *revocationLog) hasEnded(session store.Session) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.ends[session.UserID].of(session)
 }
 
-func (j *journal) hasToken(jti string) bool {
+func (j *revocationLog) hasToken(jti string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	_, revoked := j.tokens[jti]
@@ -208,12 +207,12 @@ func (j *journal) hasToken(jti string) bool {
 }
 
 // recent returns what is still remembered.
-func (j *journal) recent() []entry {
+func (j *revocationLog) recent() []entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	list := make([]entry, 0, len(j.entries))
 	for _, e := range j.entries {
-		if j.now().Sub(e.at) <= journalKept {
+		if j.now().Sub(e.at) <= revocationsKept {
 			list = append(list, e)
 		}
 	}

@@ -26,29 +26,29 @@ type digest [sha256.Size]byte
 const mostReplaced = 16
 
 // replaced returns what an entry knows as replaced when its next change replaces before.
-func (j *journal) replaced(key, before string) []digest {
+func (j *revocationLog) replaced(key, before string) []digest {
 	all := append(slices.Clone(j.entries[key].replaced), sha256.Sum256([]byte(before)))
 	return all[max(0, len(all)-mostReplaced):]
 }
 
 // remember keeps it with the entry.
-func (j *journal) remember(key string, replaced []digest) {
+func (j *revocationLog) remember(key string, replaced []digest) {
 	e := j.entries[key]
 	e.replaced = replaced
 	j.entries[key] = e
 }
 
-// repeatUser takes from the user what the lost record has taken.
-func (s *Store) repeatUser(ctx context.Context, lost store.User, replaced []digest) error {
-	return s.repeatUserChange(ctx, lost.ID, func(before string, now store.User) store.User {
+// reapplyUser takes from the user what the lost record has taken.
+func (s *users) reapplyUser(ctx context.Context, lost store.User, replaced []digest) error {
+	return s.reapplyUserChange(ctx, lost.ID, func(before string, now store.User) store.User {
 		return mergeUser(now, lost, slices.Contains(replaced, sha256.Sum256([]byte(before))))
 	})
 }
 
-// repeatEnd ends the sessions that another replica has ended. The revision stays: the other replica has the
+// reapplyEnd ends the sessions that another replica has ended. The revision stays: the other replica has the
 // whole change, and must find the record older than that.
-func (s *Store) repeatEnd(ctx context.Context, e ended) error {
-	return s.repeatUserChange(ctx, e.User, func(_ string, now store.User) store.User {
+func (s *users) reapplyEnd(ctx context.Context, e ended) error {
+	return s.reapplyUserChange(ctx, e.User, func(_ string, now store.User) store.User {
 		next := now
 		next.Epoch, next.NotBefore = max(now.Epoch, e.Epoch), later(now.NotBefore, store.Millis(e.NotBefore))
 		return next
@@ -82,7 +82,7 @@ func mergeUser(now, lost store.User, before bool) store.User {
 	return next
 }
 
-func (s *Store) repeatUserChange(ctx context.Context, id store.UserID, merge func(before string, now store.User) store.User) error {
+func (s *users) reapplyUserChange(ctx context.Context, id store.UserID, merge func(before string, now store.User) store.User) error {
 	for {
 		before, now, err := s.readUser(ctx, id)
 		if err != nil {
@@ -106,8 +106,8 @@ func (s *Store) repeatUserChange(ctx context.Context, id store.UserID, merge fun
 	}
 }
 
-// repeatClient takes from the client what the lost record has taken.
-func (s *Store) repeatClient(ctx context.Context, lost store.Client, replaced []digest) error {
+// reapplyClient takes from the client what the lost record has taken.
+func (s *clients) reapplyClient(ctx context.Context, lost store.Client, replaced []digest) error {
 	for {
 		before, now, err := s.clientAndRecord(ctx, lost.ID)
 		if err != nil {
@@ -161,9 +161,9 @@ func sameClient(a, b store.Client) bool {
 	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
-// deleteClientAgain deletes a client that was deleted and that the store still has. One that was
+// reapplyDeletion deletes a client that was deleted and that the store still has. One that was
 // created since is another client with the same id.
-func (s *Store) deleteClientAgain(ctx context.Context, deleted store.Client) error {
+func (s *clients) reapplyDeletion(ctx context.Context, deleted store.Client) error {
 	before, c, err := s.clientAndRecord(ctx, deleted.ID)
 	if err != nil || !c.CreatedAt.Equal(deleted.CreatedAt) || c.Epoch > deleted.Epoch {
 		return known(err)
