@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"signet/server/syntax"
 )
 
 func (c Config) checkRedis(k *checker) {
@@ -84,7 +86,7 @@ func (c Config) redisWarnings(password bool) []Warning {
 // isRemote reports whether addr, a host:port, is on another machine.
 func isRemote(addr string) bool {
 	host, _, _ := net.SplitHostPort(addr)
-	return !isLoopback(host)
+	return !syntax.Loopback(host)
 }
 
 // idleRedisWarnings names what is set below redis and not used, because the store is another.

@@ -3,12 +3,13 @@ package config
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"signet/server/syntax"
 )
 
 // Validate reports everything that is wrong with c, or nil.
@@ -118,18 +119,10 @@ func (c Config) checkListen(k *checker, field, addr string) {
 		k.add(field, "%q is not host:port with a port from 0 to 65535; write it like 127.0.0.1:8080", addr)
 		return
 	}
-	if !isLoopback(host) && c.TLS.Cert == "" && !c.TLS.TerminatedByProxy {
+	if !syntax.Loopback(host) && c.TLS.Cert == "" && !c.TLS.TerminatedByProxy {
 		k.add(field, "%q is reachable from other machines and passwords would cross the network in the clear; "+
 			"set tls.cert and tls.key, or tls.terminated_by_proxy: true behind a TLS proxy, or listen on 127.0.0.1", addr)
 	}
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }
 
 func checkIssuer(issuer string) error {
@@ -144,7 +137,7 @@ func checkIssuer(issuer string) error {
 		return fmt.Errorf("has a user name in it; remove everything up to the @")
 	case !strings.HasPrefix(issuer, "https://") && !strings.HasPrefix(issuer, "http://"):
 		return fmt.Errorf("%q must begin with https://", issuer)
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !syntax.Loopback(u.Hostname()):
 		return fmt.Errorf("%q is plain http; write https:// (http is for localhost only; behind a TLS proxy the issuer is https too)", issuer)
 	case strings.ContainsAny(issuer, "?#"):
 		return fmt.Errorf("%q has a query or fragment; remove it", issuer)

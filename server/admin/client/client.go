@@ -8,12 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/syntax"
 )
 
 const (
@@ -58,7 +58,7 @@ func URL(address string) (*Client, error) {
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.RawQuery != "" || u.User != nil {
 		return nil, fmt.Errorf("%q is not the URL of an admin API; write it like https://auth.example.com:8443", address)
 	}
-	if u.Scheme == "http" && !loopback(u.Hostname()) {
+	if u.Scheme == "http" && !syntax.Loopback(u.Hostname()) {
 		return nil, fmt.Errorf("%q would send the token in the clear; use https", address)
 	}
 	return newClient(address, strings.TrimRight(address, "/"), http.DefaultTransport.(*http.Transport).Clone()), nil
@@ -69,11 +69,6 @@ func newClient(where, base string, transport http.RoundTripper) *Client {
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-}
-
-func loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // OnSocket reports whether the client uses a Unix socket.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"net/http"
-	"net/netip"
 )
 
 // NoRedirects returns a client that follows no redirect, so that secrets go to the server that was named. A nil
@@ -12,10 +11,4 @@ func NoRedirects(t http.RoundTripper) *http.Client {
 		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-// Loopback reports whether host is localhost or a loopback address.
-func Loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }

@@ -20,6 +20,7 @@ import (
 	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/keys/masterkey"
+	"signet/server/syntax"
 )
 
 func NewDev(app *cli.App) *cobra.Command {
@@ -109,7 +110,7 @@ func devHost(setting, listen string) (string, error) {
 	if err != nil {
 		return "", cli.Usagef("%s %s is not HOST:PORT, such as 127.0.0.1:8080", setting, listen)
 	}
-	if !cli.Loopback(host) {
+	if !syntax.Loopback(host) {
 		return "", cli.Usagef("%s %s could be reached from other machines, and `signet dev` is for this one only: "+
 			"use 127.0.0.1, or make a real install with `signet init`", setting, listen)
 	}

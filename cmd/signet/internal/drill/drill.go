@@ -17,6 +17,7 @@ import (
 	"signet/config"
 	"signet/server/admin/api"
 	"signet/server/admin/client"
+	"signet/server/syntax"
 )
 
 // options are the flags of `drill`.
@@ -103,7 +104,7 @@ func newDrill(ctx context.Context, app *cli.App, o options) (*rehearsal, error) 
 		return nil, err
 	}
 	u, err := url.Parse(status.Issuer)
-	if err != nil || o.client != "" && u.Scheme != "https" && !cli.Loopback(u.Hostname()) {
+	if err != nil || o.client != "" && u.Scheme != "https" && !syntax.Loopback(u.Hostname()) {
 		return nil, fmt.Errorf("the issuer is %s, and the client's secret would go there in the clear", status.Issuer)
 	}
 	d.report.Issuer, d.report.Verifier = status.Issuer, o.verifier

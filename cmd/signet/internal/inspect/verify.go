@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/syntax"
 )
 
 const (
@@ -55,7 +56,7 @@ func discover(ctx context.Context, issuer string) (string, error) {
 }
 
 func fetchJSON(ctx context.Context, address string, out any) error {
-	if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && cli.Loopback(u.Hostname())) {
+	if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && syntax.Loopback(u.Hostname())) {
 		return cli.Usagef("%q is not an https URL", address)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -64,7 +65,7 @@ func fetchJSON(ctx context.Context, address string, out any) error {
 	}
 	// As verifiers do: with the proxy of the environment and with redirects, but not to plain http.
 	client := http.Client{CheckRedirect: func(next *http.Request, via []*http.Request) error {
-		if next.URL.Scheme != "https" && !cli.Loopback(next.URL.Hostname()) {
+		if next.URL.Scheme != "https" && !syntax.Loopback(next.URL.Hostname()) {
 			return fmt.Errorf("it redirects to %s, which is not https", next.URL)
 		}
 		if len(via) >= 10 {
