@@ -60,7 +60,7 @@ func (c *Config) resolve(dir string) {
 	}
 }
 
-// within leaves an empty path empty: what that means is for validation to say.
+// within leaves an empty path empty: validation reports it where it may not be.
 func within(dir, path string) string {
 	if path == "" {
 		return ""
@@ -87,3 +87,80 @@ func (c Config) RedisStore() (r RedisStore, ok bool) {
 	}
 	return r, true
 }
+
+// The presets of the key timetable.
+const (
+	presetStandard = "standard"
+	presetFast     = "fast"
+	presetStrict   = "strict"
+)
+
+// Presets names the values that keys.preset takes, the default first.
+func Presets() []string { return []string{presetStandard, presetStrict, presetFast} }
+
+// withPreset returns the defaults of the preset. A name that is not a preset changes nothing: validation
+// reports it.
+func withPreset(name string) Config {
+	c := Default()
+	switch name {
+	case presetFast:
+		c.AccessToken.TTL, c.Keys = 5*time.Second, fastKeys()
+	case presetStrict:
+		c.AccessToken.TTL, c.Keys = 2*time.Minute, strictKeys()
+	}
+	return c
+}
+
+// standardKeys gives every verifier a day to find a new key.
+func standardKeys() Keys {
+	return Keys{
+		Preset:       presetStandard,
+		Publish:      24 * time.Hour,
+		Active:       30 * day,
+		Retain:       24 * time.Hour,
+		Cache:        time.Hour,
+		CDN:          time.Hour,
+		Skew:         time.Minute,
+		MaxTokenLife: time.Hour,
+		Leeway:       5 * time.Minute,
+		SignStale:    10 * time.Minute,
+		ServeStale:   6 * time.Hour,
+		Poll:         10 * time.Second,
+		HSM:          standardHSM(),
+	}
+}
+
+// strictKeys limits the use of a stolen key or token, and how long a replica acts without the store. Verifiers
+// get as long as by the standard.
+func strictKeys() Keys {
+	k := standardKeys()
+	k.Preset = presetStrict
+	k.Active = 7 * day
+	k.MaxTokenLife = 15 * time.Minute
+	k.SignStale = 5 * time.Minute
+	k.ServeStale = 2 * time.Hour
+	return k
+}
+
+// fastKeys shows a key's whole life in a minute. The inequalities hold with seconds to spare, and a key
+// signs for longer than it takes to make and publish its successor.
+func fastKeys() Keys {
+	return Keys{
+		Preset:       presetFast,
+		Publish:      10 * time.Second,
+		Active:       15 * time.Second,
+		Retain:       15 * time.Second,
+		Cache:        time.Second,
+		CDN:          time.Second,
+		Skew:         time.Second,
+		MaxTokenLife: 5 * time.Second,
+		Leeway:       time.Second,
+		SignStale:    2 * time.Second,
+		ServeStale:   4 * time.Second,
+		Poll:         500 * time.Millisecond,
+		HSM:          standardHSM(),
+	}
+}
+
+// standardHSM is no HSM. Its limits are the same for every preset.
+func standardHSM() HSM { return HSM{Timeout: 2 * time.Second, Concurrency: 8} }

@@ -6,9 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
 )
 
-// maxFile is more than anyone writes by hand; it guards against a path that names something else.
+// maxFile is more than anyone writes by hand. It protects from a path that names something else.
 const maxFile = 1 << 20
 
 // Load reads the file at path, lays the environment (as os.Environ spells it) over it, and returns
@@ -35,9 +38,9 @@ func Load(path string, env []string) (Config, []Warning, error) {
 	return c, warnings, err
 }
 
-// sharedMasterKey returns where the master key is. A second server with the same file takes a data
-// directory of its own by SIGNET_DATA_DIR, and that must not take the master key away from it: if none is
-// in there, the one counts that the file alone means.
+// sharedMasterKey returns where the master key is. A second server with the same file gets a data directory
+// of its own by SIGNET_DATA_DIR, and must still find the master key: if none is in that directory, the path
+// of the file alone counts.
 func sharedMasterKey(found, path string, data []byte, dir string, env []string) string {
 	l := readOver(Default(), path, data, env)
 	if l.sources["data_dir"] != "SIGNET_DATA_DIR" || l.sources["master_key_file"] == "SIGNET_MASTER_KEY_FILE" || exists(found) {
@@ -55,8 +58,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// Parse is Load of text that is to become the file at path and is not there yet. What is wrong with it
-// is said without lines.
+// Parse is Load of text that is to become the file at path and is not there yet. Its problems have no line
+// numbers.
 func Parse(path string, text []byte, env []string) (Config, []Warning, error) {
 	dir, err := directory(path)
 	if err != nil {
@@ -104,7 +107,7 @@ func load(name string, data []byte, dir string, env []string) (Config, []Warning
 	}
 	l.config.resolve(dir)
 	for _, p := range l.config.problems() {
-		// A value that could not be read has been reported; what its default would mean is noise.
+		// A value that could not be read is reported already; a problem of its default is noise.
 		if !l.bad[p.Field] {
 			p.Source = l.source(p.Field)
 			l.problems = append(l.problems, p)
@@ -136,7 +139,7 @@ type loader struct {
 	problems []*Problem
 	warnings []Warning
 
-	redisPassword bool // a variable holds one, which is all that is noticed of it
+	redisPassword bool // a variable holds one; its value is not read
 }
 
 func (l *loader) source(path string) string {
@@ -156,4 +159,141 @@ func (l *loader) line(n int) string {
 		return ""
 	}
 	return fmt.Sprintf("%s:%d", l.name, n)
+}
+
+// Variables that begin like a setting but are read elsewhere: by the command line, and for the
+// secrets, which must not be in a file of settings.
+var otherVariables = []string{
+	"SIGNET_CONFIG", "SIGNET_MASTER_KEY", "SIGNET_ADMIN_URL", "SIGNET_ADMIN_TOKEN",
+	"SIGNET_REDIS_PASSWORD", "SIGNET_REDIS_SENTINEL_PASSWORD", "SIGNET_HSM_PIN",
+}
+
+// readEnv lays the environment over the file.
+func (l *loader) readEnv(env []string) {
+	vars := map[string]string{}
+	for _, entry := range env {
+		name, value, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, "SIGNET_") {
+			vars[name] = value
+		}
+	}
+	for _, f := range l.fields {
+		l.readVariable(f, vars[f.env])
+		delete(vars, f.env)
+	}
+	l.redisPassword = vars["SIGNET_REDIS_PASSWORD"] != "" || vars["SIGNET_REDIS_SENTINEL_PASSWORD"] != ""
+	l.warnUnknown(vars)
+}
+
+func (l *loader) readVariable(f field, value string) {
+	if value == "" {
+		return
+	}
+	l.forget(f.path)
+	l.sources[f.path] = f.env
+	var err error
+	if f.isList() {
+		err = f.setList(splitList(value))
+	} else {
+		err = f.set(value)
+	}
+	if err != nil {
+		l.reject(f.env, f.path, err.Error())
+	}
+}
+
+// forget drops the problems of a value of the file that a variable has replaced.
+func (l *loader) forget(path string) {
+	if l.bad[path] {
+		delete(l.bad, path)
+		l.problems = slices.DeleteFunc(l.problems, func(p *Problem) bool { return p.Field == path })
+	}
+}
+
+func splitList(s string) []string {
+	elems := strings.Split(s, ",")
+	for i := range elems {
+		elems[i] = strings.TrimSpace(elems[i])
+	}
+	return elems
+}
+
+func (l *loader) warnUnknown(vars map[string]string) {
+	known := slices.Clone(otherVariables)
+	for _, f := range l.fields {
+		known = append(known, f.env)
+	}
+	var names []string
+	for name := range vars {
+		if !slices.Contains(known, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		w := fmt.Sprintf("%s: there is no such setting and it has no effect", name)
+		if meant := nearest(name, known); meant != "" {
+			w += "; did you mean " + meant + "?"
+		}
+		l.warnings = append(l.warnings, Warning(w))
+	}
+}
+
+// Override is a setting that the file has and that an environment variable sets as well: the variable
+// counts, and a change of the file has no effect.
+type Override struct {
+	Setting  string
+	Variable string
+	File     string // the value of the file, as one text; it is for comparing
+}
+
+// Overrides lists the settings that are both in the file at path and in the environment, in the order
+// of the example file. A file that cannot be read has none.
+func Overrides(path string, env []string) (list []Override) {
+	if path == "" {
+		return nil
+	}
+	data, err := read(path)
+	if err != nil {
+		return nil
+	}
+	file := readOver(Default(), path, data, nil)
+	vars := map[string]string{}
+	for _, entry := range env {
+		name, value, _ := strings.Cut(entry, "=")
+		vars[name] = value
+	}
+	for _, f := range file.fields {
+		if _, inFile := file.sources[f.path]; inFile && vars[f.env] != "" {
+			list = append(list, Override{f.path, f.env, fmt.Sprint(f.value.Interface())})
+		}
+	}
+	return list
+}
+
+// ChangedOverrides are those of after whose value in the file is another than before, or new.
+func ChangedOverrides(before, after []Override) (changed []Override) {
+	for _, o := range after {
+		if !slices.Contains(before, o) {
+			changed = append(changed, o)
+		}
+	}
+	return changed
+}
+
+// Reloadable compares two valid configurations and returns the settings that differ: those that take effect
+// at once, and those that only the next start reads.
+func Reloadable(old, new Config) (changed, needRestart []string) {
+	before, after := fields(&old), fields(&new)
+	for i, f := range after {
+		if reflect.DeepEqual(before[i].value.Interface(), f.value.Interface()) {
+			continue
+		}
+		if f.live {
+			changed = append(changed, f.path)
+		} else {
+			needRestart = append(needRestart, f.path)
+		}
+	}
+	return changed, needRestart
 }

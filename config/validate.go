@@ -1,9 +1,12 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +14,65 @@ import (
 
 	"signet/server/syntax"
 )
+
+// Problem is one thing that is wrong with a configuration.
+type Problem struct {
+	Source string // where it was set: "signet.yaml:12" or "SIGNET_LISTEN"; empty when it was not
+	Field  string // refresh.grace; empty when it is about the whole file
+	Text   string // what is wrong and what to do
+}
+
+func (p *Problem) Error() string {
+	parts := make([]string, 0, 3)
+	for _, s := range []string{p.Source, p.Field, p.Text} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return strings.Join(parts, ": ")
+}
+
+func join(problems []*Problem) error {
+	errs := make([]error, len(problems))
+	for i, p := range problems {
+		errs[i] = p
+	}
+	return errors.Join(errs...)
+}
+
+// nearest returns which of the known names was probably meant, or "".
+func nearest(name string, known []string) string {
+	best, least := "", 3
+	for _, k := range known {
+		if d := distance(name, k); d < least && d < len(k)/2+1 {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// distance is the number of bytes to insert, delete or change to get from a to b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			above := row[j+1]
+			row[j+1] = min(above, row[j]) + 1
+			if a[i] == b[j] {
+				row[j+1] = min(row[j+1], diagonal)
+			} else {
+				row[j+1] = min(row[j+1], diagonal+1)
+			}
+			diagonal = above
+		}
+	}
+	return row[len(b)]
+}
 
 // Validate reports everything that is wrong with c, or nil.
 func (c Config) Validate() error { return join(c.problems()) }
@@ -22,7 +84,7 @@ func (k *checker) add(field, format string, args ...any) {
 	k.list = append(k.list, &Problem{Field: field, Text: fmt.Sprintf(format, args...)})
 }
 
-// check adds what err says, if it says anything.
+// check adds an error, if there is one.
 func (k *checker) check(field string, err error) {
 	if err != nil {
 		k.add(field, "%s", err)
@@ -149,7 +211,7 @@ func checkIssuer(issuer string) error {
 	return nil
 }
 
-// checkStore never repeats what it is given: a password may be in it.
+// checkStore never repeats its argument: a password may be in it.
 func checkStore(store string) error {
 	if path, ok := strings.CutPrefix(store, "bolt:"); ok {
 		if path == "" {
@@ -159,4 +221,124 @@ func checkStore(store string) error {
 	}
 	_, err := parseRedisURL(store)
 	return err
+}
+
+// checkAudience holds the audience to what clients can be registered with, so that it can be requested as a resource
+// (RFC 8707 §2).
+func (c Config) checkAudience(k *checker) {
+	if n := len(strings.Join(c.Audience, "")); len(c.Audience) > syntax.MaxAudiences || n > syntax.MaxAudienceLength {
+		k.add("audience", "has %d names with %d characters in all; at most %d with %d fit in a token", len(c.Audience), n, syntax.MaxAudiences, syntax.MaxAudienceLength)
+	}
+	for i, a := range c.Audience {
+		switch {
+		case syntax.CheckAudience(a) != "":
+			k.add("audience", "%q is not a name for a service; write an absolute URL without a fragment, or a word, of at most %d characters", a, syntax.MaxAudience)
+		case slices.Contains(c.Audience[:i], a):
+			k.add("audience", "has %q twice; remove one", a)
+		}
+	}
+}
+
+const (
+	forever = 3650 * day // long enough for anything that must end
+	manyInt = 1_000_000
+)
+
+func (c Config) checkTokens(k *checker) {
+	k.duration("access_token.ttl", c.AccessToken.TTL, time.Second, time.Hour)
+	if c.AccessToken.TTL > c.Keys.MaxTokenLife {
+		k.add("access_token.ttl", "is %s and keys.max_token_life only %s; shorten the one or raise the other",
+			FormatDuration(c.AccessToken.TTL), FormatDuration(c.Keys.MaxTokenLife))
+	}
+	k.duration("refresh.grace", c.Refresh.Grace, 0, time.Minute)
+	k.duration("refresh.late", c.Refresh.Late, 0, forever)
+	k.duration("refresh.idle", c.Refresh.Idle, time.Second, forever)
+	k.duration("refresh.absolute", c.Refresh.Absolute, time.Second, forever)
+	if c.Refresh.Idle > c.Refresh.Absolute {
+		k.add("refresh.idle", "is %s, longer than refresh.absolute with %s; shorten the one or raise the other",
+			FormatDuration(c.Refresh.Idle), FormatDuration(c.Refresh.Absolute))
+	}
+	k.number("refresh.max_replays", c.Refresh.MaxReplays, 1, math.MaxUint16)
+	k.number("refresh.sessions_per_user", c.Refresh.SessionsPerUser, 1, 10_000)
+}
+
+func (c Config) checkPassword(k *checker) {
+	p := c.Password
+	k.number("password.min_length", p.MinLength, 8, 64)
+	for _, word := range p.Context {
+		if len(word) < 3 {
+			k.add("password.context", "%q is too short to be looked for; write words of three letters or more", word)
+		}
+	}
+	// Below OWASP's smallest parameters a stolen table is cheap to search; above, one login can take the machine.
+	k.number("password.argon2.memory_kib", int(p.Argon2.MemoryKiB), 7168, 4<<20)
+	k.number("password.argon2.time", int(p.Argon2.Time), 1, 100)
+	k.number("password.argon2.threads", int(p.Argon2.Threads), 1, 64)
+	k.number("password.import.argon2_memory_kib", int(p.Import.MemoryKiB), 8, 1<<20)
+	k.number("password.import.argon2_work_kib", int(p.Import.WorkKiB), 8, 4<<20)
+	k.number("password.import.bcrypt_cost", p.Import.BcryptCost, 4, 16)
+	k.number("password.slots", p.Slots, 0, 1024)
+	k.number("password.queue", p.Queue, 0, 100_000)
+	k.duration("password.wait", p.Wait, 10*time.Millisecond, 10*time.Second)
+	k.number("throttle.per_account", c.Throttle.PerAccount, 1, 100)
+	k.number("throttle.anywhere", c.Throttle.Anywhere, 0, 100)
+	k.number("throttle.per_network", c.Throttle.PerNetwork, 0, manyInt)
+	k.number("throttle.per_client", c.Throttle.PerClient, 0, manyInt)
+}
+
+// checkKeys checks each duration by itself. CheckTimetable checks how they fit together.
+func (c Config) checkKeys(k *checker) {
+	c.checkPreset(k)
+	t := c.Keys
+	k.duration("keys.publish", t.Publish, time.Second, forever)
+	k.duration("keys.active", t.Active, time.Second, forever)
+	k.duration("keys.retain", t.Retain, time.Second, forever)
+	k.duration("keys.cache", t.Cache, 0, forever)
+	k.duration("keys.cdn", t.CDN, 0, forever)
+	k.duration("keys.skew", t.Skew, 0, time.Hour)
+	k.duration("keys.max_token_life", t.MaxTokenLife, time.Second, time.Hour)
+	k.duration("keys.leeway", t.Leeway, 0, time.Hour)
+	k.duration("keys.sign_stale", t.SignStale, time.Second, forever)
+	k.duration("keys.serve_stale", t.ServeStale, time.Second, forever)
+	k.duration("keys.poll", t.Poll, 100*time.Millisecond, time.Hour)
+}
+
+func (c Config) checkRunning(k *checker) {
+	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	k.oneOf("log.format", c.Log.Format, "json", "text")
+	k.number("audit.retain", c.Audit.Retain, 1000, 100*manyInt)
+	k.number("audit.keys", c.Audit.Keys, 0, 100*manyInt)
+	k.number("audit.admin", c.Audit.Admin, 0, 100*manyInt)
+	k.number("audit.sessions", c.Audit.Sessions, 0, 100*manyInt)
+	k.number("audit.own", c.Audit.Own, 0, 100*manyInt)
+	k.number("audit.refusals", c.Audit.Refusals, 0, 100*manyInt)
+	k.duration("shutdown.delay", c.Shutdown.Delay, 0, 10*time.Minute)
+	k.duration("shutdown.drain", c.Shutdown.Drain, 0, 10*time.Minute)
+}
+
+func (c Config) checkPreset(k *checker) {
+	if slices.Contains(Presets(), c.Keys.Preset) {
+		return
+	}
+	text := "%q is not one of standard, strict, fast"
+	if meant := nearest(c.Keys.Preset, Presets()); meant != "" {
+		text += "; did you mean " + meant + "?"
+	}
+	k.add("keys.preset", text, c.Keys.Preset)
+}
+
+func (c Config) checkHSM(k *checker) {
+	h := c.Keys.HSM
+	switch {
+	case h.Module == "" && h.Token != "":
+		k.add("keys.hsm.module", "is empty and keys.hsm.token is %q; set both, or neither for keys without an HSM", h.Token)
+	case h.Module != "" && h.Token == "":
+		k.add("keys.hsm.token", "is empty; set the label of the token that is to hold the keys")
+	case h.Module != "" && !filepath.IsAbs(h.Module):
+		// A name alone is searched in the system's library path, and could be another library's.
+		k.add("keys.hsm.module", "%q is not an absolute path; write where the library is, such as /usr/lib/softhsm/libsofthsm2.so", h.Module)
+	}
+	// A request is answered within 10 s whatever happens.
+	k.duration("keys.hsm.timeout", h.Timeout, 50*time.Millisecond, 8*time.Second)
+	k.number("keys.hsm.concurrency", h.Concurrency, 1, 1000)
 }

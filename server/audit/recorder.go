@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"signet/server/loglimit"
 	"signet/store"
 )
@@ -28,8 +30,7 @@ type Config struct {
 	// ShowNames reports whether names that nobody may have are recorded as they were typed; nil: they are not.
 	ShowNames func() bool
 
-	Lost     func(n int) // counts events that could not be written to the store; nil: nobody
-	Withheld func()      // counts events that are on the trail only as a part of a count; nil: nobody
+	Registry prometheus.Registerer // nil: no metrics
 }
 
 const (
@@ -57,6 +58,8 @@ type Recorder struct {
 
 	tracking trackingStore
 
+	lostEvents, withheld prometheus.Counter
+
 	strangers, clients, own *loglimit.Limiter
 	lines                   *loglimit.Limiter // of refusals, in the log
 
@@ -68,17 +71,18 @@ type Recorder struct {
 
 // New returns a Recorder; Close it.
 func New(cfg Config) *Recorder {
-	if cfg.Lost == nil {
-		cfg.Lost = func(int) {}
-	}
 	if cfg.ShowNames == nil {
 		cfg.ShowNames = func() bool { return false }
 	}
-	if cfg.Withheld == nil {
-		cfg.Withheld = func() {}
-	}
 	r := &Recorder{cfg: cfg, signer: Signer{install: cfg.Install, replica: cfg.Replica, log: cfg.Log},
-		strangers: loglimit.NewLimiter(strangers), clients: loglimit.NewLimiter(clients), own: loglimit.NewLimiter(own), lines: loglimit.NewLimiter(loglimit.Lines), queue: make(chan queued, queueSize), tracking: trackingStore{Audit: cfg.Store}}
+		strangers: loglimit.NewLimiter(strangers), clients: loglimit.NewLimiter(clients), own: loglimit.NewLimiter(own), lines: loglimit.NewLimiter(loglimit.Lines), queue: make(chan queued, queueSize), tracking: trackingStore{Audit: cfg.Store},
+		lostEvents: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_lost_total",
+			Help: "Audit events that are in the log but could not be written to the store's audit trail."}),
+		withheld: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_withheld_total",
+			Help: "Audit events that the trail has as a part of a count only: what callers can repeat, beyond some a minute."})}
+	if cfg.Registry != nil {
+		cfg.Registry.MustRegister(r.lostEvents, r.withheld)
+	}
 	for i, secret := range cfg.Keys {
 		if i == 0 {
 			chain := chainKey(secret)
@@ -136,7 +140,7 @@ func (r *Recorder) recordRateLimited(e store.Event, from netip.Prefix) {
 		r.enqueue(queued{Event: e})
 	} else {
 		r.Drop(e)
-		r.cfg.Withheld()
+		r.withheld.Inc()
 	}
 }
 
@@ -155,7 +159,7 @@ func (r *Recorder) recordRefused(e store.Event, from netip.Prefix, authenticated
 	if limiter.Allow(e.At, key, e.Address) {
 		r.enqueue(queued{Event: e})
 	} else {
-		r.cfg.Withheld()
+		r.withheld.Inc()
 	}
 }
 
@@ -205,7 +209,7 @@ func (r *Recorder) lost(events ...store.Event) (n int) {
 		}
 	}
 	if n > 0 {
-		r.cfg.Lost(n)
+		r.lostEvents.Add(float64(n))
 	}
 	return n
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"signet/store"
 )
 
@@ -37,15 +39,15 @@ func (f *fakeTrail) DropEvents(_ context.Context, outbox []string) error {
 	return f.err
 }
 
-func newRecorder(f *fakeTrail, lost *int) *Recorder {
-	return New(Config{Store: f, Log: slog.New(slog.DiscardHandler), Now: time.Now, Lost: func(n int) { *lost += n }})
+func newRecorder(f *fakeTrail) (*Recorder, *prometheus.Registry) {
+	reg := prometheus.NewRegistry()
+	return New(Config{Store: f, Log: slog.New(slog.DiscardHandler), Now: time.Now, Registry: reg}), reg
 }
 
 // TestDropped: an event whose change was taken back, or that the trail leaves out, goes from the outbox.
 func TestDropped(t *testing.T) {
 	var trail fakeTrail
-	var lost int
-	r := newRecorder(&trail, &lost)
+	r, _ := newRecorder(&trail)
 	r.Drop(store.Event{Outbox: "taken back"})
 	r.Drop(store.Event{}) // nothing was kept
 	for range own.PerKey + 1 {
@@ -63,14 +65,17 @@ func TestDropped(t *testing.T) {
 // TestLost: an event that the store has in its outbox is not lost when it cannot be appended.
 func TestLost(t *testing.T) {
 	trail := fakeTrail{err: errors.New("away")}
-	var lost int
-	r := newRecorder(&trail, &lost)
+	r, reg := newRecorder(&trail)
 	r.Record(store.Event{Type: store.EventLogin, Outbox: "x"})
 	r.Record(store.Event{Type: store.EventLogin})
 	r.Close()
 	r.Record(store.Event{Type: store.EventLogin, Outbox: "x"})
 	r.Record(store.Event{Type: store.EventLogin})
-	if lost != 2 {
-		t.Errorf("%d events are counted as lost, want 2", lost)
+	families, err := reg.Gather()
+	if err != nil || families[0].GetName() != "signet_audit_events_lost_total" {
+		t.Fatalf("got %v, %v", families, err)
+	}
+	if lost := families[0].GetMetric()[0].GetCounter().GetValue(); lost != 2 {
+		t.Errorf("%v events are counted as lost, want 2", lost)
 	}
 }

@@ -286,7 +286,7 @@ func (a *Authenticator) refuseClient(r *edge.Request, client candidate, id, why 
 // store only as long as the network has not had its share at this replica, so that a flood of them stays here.
 func (a *Authenticator) countClientFailure(r *edge.Request, known bool, id string) (time.Duration, error) {
 	cfg := a.cfg.Limits()
-	if !known && a.unknown.Full(r.Begun, throttle.Network(r.Address), cfg.PerClient) {
+	if !known && a.unknown.Full(r.Begun, edge.Network(r.Address), cfg.PerClient) {
 		return a.unknown.Rest(r.Begun), nil
 	}
 	return a.cfg.Store.Count(r.Context(), r.Begun, a.cfg.Throttle.Client(cfg, id, known, r.Address))

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -64,6 +65,13 @@ func CheckAudience(name string) string {
 		return "must be an absolute URI without a fragment, or a plain name without : / ? #"
 	}
 	return ""
+}
+
+// Loopback reports whether a host is this machine for a program that connects to it or listens on it: localhost or a
+// loopback address. A name below localhost does not count, because a resolver may look it up elsewhere.
+func Loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 func visibleASCII(s string) bool {

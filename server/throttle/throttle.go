@@ -68,9 +68,6 @@ func (t *Throttle) mark(purpose string, parts ...string) string {
 	return base64.RawURLEncoding.EncodeToString(t.sum(purpose, parts...)[:markSize])
 }
 
-// Network is the neighbourhood that attempts from one address are counted for: an IPv4 /24, an IPv6 /64.
-func Network(addr netip.Addr) netip.Prefix { return networks(addr)[0] }
-
 // networks are those that an address is counted in, the narrowest first.
 func networks(addr netip.Addr) (list []netip.Prefix) {
 	sizes := []int{64, 56, 48}

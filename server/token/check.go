@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
 	"signet/keys/clockcheck"
@@ -38,20 +41,29 @@ type Clients interface {
 
 // CheckerConfig configures a Checker. All fields are required.
 type CheckerConfig struct {
-	Issuer     string
-	Keys       *keys.Manager
-	Store      store.Revocations
-	Clients    Clients
-	Now        func() time.Time
-	Lifetimes  func() store.Lifetimes    // of sessions
-	Unreadable func(ctx context.Context) // is called for a token that was signed here and cannot be read
+	Issuer    string
+	Keys      *keys.Manager
+	Store     store.Revocations
+	Clients   Clients
+	Now       func() time.Time
+	Lifetimes func() store.Lifetimes // of sessions
+	Log       *slog.Logger
+	Registry  prometheus.Registerer
 }
 
 // Checker checks access tokens.
-type Checker struct{ cfg CheckerConfig }
+type Checker struct {
+	cfg        CheckerConfig
+	unreadable prometheus.Counter
+}
 
-// NewChecker returns a Checker.
-func NewChecker(cfg CheckerConfig) *Checker { return &Checker{cfg} }
+// NewChecker returns a Checker, and registers its metrics.
+func NewChecker(cfg CheckerConfig) *Checker {
+	c := &Checker{cfg: cfg, unreadable: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_unreadable_tokens_total",
+		Help: "Presented access tokens that were signed here and whose claims cannot be read. They count as inactive."})}
+	cfg.Registry.MustRegister(c.unreadable)
+	return c
+}
 
 // Check is the one predicate for "this access token is good now": introspection, userinfo, revocation and the admin
 // listener all use it. The error is ErrInactive or ErrUndecided.
@@ -67,7 +79,8 @@ func (c *Checker) CheckWith(ctx context.Context, raw string, find func(ctx conte
 		return nil, undecided(err)
 	}
 	if errors.Is(err, keys.ErrUnreadable) {
-		c.cfg.Unreadable(ctx)
+		c.unreadable.Inc()
+		c.cfg.Log.ErrorContext(ctx, "an access token that was signed here cannot be read, and counts as inactive; report this with the claims that its client is given")
 	}
 	if err != nil {
 		return nil, Inactive("%w", err)

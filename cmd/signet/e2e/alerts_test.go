@@ -10,6 +10,7 @@ import (
 // TestAlerts asks Prometheus's own tool whether the alerts are well-formed, and whether each fires
 // when it should and keeps still when it should.
 func TestAlerts(t *testing.T) {
+	t.Parallel()
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		needs(t, "promtool", "apt-get install --no-install-recommends prometheus")

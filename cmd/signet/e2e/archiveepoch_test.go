@@ -77,6 +77,7 @@ func masterKeysOf(t *testing.T, dir string) []masterkey.Key {
 // TestArchiveWithLaterEpochs: sessions of an archive that are in a later epoch than their user or client in it are
 // neither alive after an import or a restore nor after the next sign-out.
 func TestArchiveWithLaterEpochs(t *testing.T) {
+	t.Parallel()
 	dir, config := install(t, "")
 	p, address := startServe(t, config)
 	p.demo.AdminSocket = filepath.Join(dir, "admin.sock")

@@ -36,6 +36,7 @@ func (r *replica) sawClockOff() bool {
 // TestClockAnHourOff: a server whose clock and Redis' are an hour apart stops signing within a poll,
 // says so in every place, and goes on by itself; none starts like that.
 func TestClockAnHourOff(t *testing.T) {
+	t.Parallel()
 	proxy := redistest.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
 	f := startFleet(t, 1, "redis://"+proxy.Addr())
 	r := f.replicas[0]
@@ -84,6 +85,7 @@ func TestClockAnHourOff(t *testing.T) {
 // TestStartWithClockOff: neither `serve` nor `init` nor `doctor` lets a clock pass that is an hour off;
 // one line each, and nothing is written.
 func TestStartWithClockOff(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Config{})
 	proxy := redistest.NewProxy(t, server.Addr())
 	dir := shortDir(t)
@@ -122,6 +124,7 @@ func TestStartWithClockOff(t *testing.T) {
 
 // TestRedisClockJumps: replicas that agree with each other go on when it is Redis whose clock is wrong.
 func TestRedisClockJumps(t *testing.T) {
+	t.Parallel()
 	proxy := redistest.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
 	f := startFleet(t, 3, "redis://"+proxy.Addr())
 	for range 4 { // each is news, with which replicas hear of each other
@@ -156,6 +159,7 @@ func TestRedisClockJumps(t *testing.T) {
 // TestRedisClockJumpsAfterStart: Redis' clock jumps in the first seconds of a fleet. The replicas have
 // heard of each other by then, or do so soon, and go on signing.
 func TestRedisClockJumpsAfterStart(t *testing.T) {
+	t.Parallel()
 	proxy := redistest.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
 	f := startFleet(t, 3, "redis://"+proxy.Addr())
 	proxy.ShiftClock(time.Hour)

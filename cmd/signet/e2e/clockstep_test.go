@@ -65,6 +65,7 @@ func (f *fleet) refuses(r *replica, revoked, signer string) {
 // TestClockStepsBack: after a revocation the clock is set back, of a running process and between two
 // runs. The revoked key stays revoked, nothing is signed, and everything goes on when the clock is right.
 func TestClockStepsBack(t *testing.T) {
+	t.Parallel()
 	for _, store := range []string{"bolt", "redis"} {
 		for _, by := range []time.Duration{-70 * time.Second, -time.Hour, -24 * time.Hour} {
 			for _, cold := range []bool{false, true} {
@@ -111,6 +112,7 @@ func testClockStepsBack(t *testing.T, store string, by time.Duration, cold bool)
 // TestClockReset: a clock that was ten years ahead for a moment leaves a time behind that no right clock
 // reaches. One command forgets it, and the keys go on.
 func TestClockReset(t *testing.T) {
+	t.Parallel()
 	clock := newSteppedClock(t)
 	f := startFleet(t, 1, "bolt:signet.db", clock.variable())
 	r := f.replicas[0]

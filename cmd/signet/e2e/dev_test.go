@@ -16,6 +16,7 @@ import (
 
 // The whole first session: what `signet dev` prints is pasted into a shell as it stands.
 func TestDevGreetingWorksAsPrinted(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
 		needs(t, "curl", "apt-get install curl")
 	}
@@ -43,6 +44,7 @@ func TestDevGreetingWorksAsPrinted(t *testing.T) {
 
 // The FastAPI app in the greeting is a file to save and run.
 func TestDevGreetingSnippet(t *testing.T) {
+	t.Parallel()
 	fastAPIPython(t) // skips where there is none
 	dir := t.TempDir()
 	_, text := startDevForPeople(t, dir)
@@ -177,6 +179,7 @@ func (d demo) refresh(token string) url.Values {
 }
 
 func TestDevFindsEverythingAgain(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	first := startDev(t, dir)
 	address := strings.TrimPrefix(first.demo.Issuer, "http://")
@@ -198,6 +201,7 @@ func TestDevFindsEverythingAgain(t *testing.T) {
 
 // FastAPI's guide sends no client at all; the dev server takes it for the public demo client.
 func TestDevDefaultClient(t *testing.T) {
+	t.Parallel()
 	p := startDev(t, t.TempDir())
 	status, body := post(t, p.demo.Issuer+"/token", url.Values{"grant_type": {"password"}, "username": {p.demo.Username}, "password": {p.demo.Password}})
 	if status != http.StatusOK {
@@ -225,6 +229,7 @@ func TestDevTakesSettings(t *testing.T) {
 }
 
 func TestDevRefuses(t *testing.T) {
+	t.Parallel()
 	busy := startDev(t, t.TempDir())
 	busyAddress := strings.TrimPrefix(busy.demo.Issuer, "http://")
 	taken := t.TempDir()
@@ -259,6 +264,7 @@ func TestDevRefuses(t *testing.T) {
 // A place that cannot be written to is said to be one, with what to do. (A file in the way stops
 // root as well, whom modes do not.)
 func TestDevWhereNothingCanBeWritten(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	write(t, file, "")
 	_, stderr, code := runSignet(t, "", "dev", "--dir", filepath.Join(file, "data"), "--listen", "127.0.0.1:0")

@@ -33,6 +33,7 @@ func TestDoctorOfTheClock(t *testing.T) {
 
 // TestStoreOfAnotherMasterKey: a store with throttle counts is not called damaged because its master key is not there.
 func TestStoreOfAnotherMasterKey(t *testing.T) {
+	t.Parallel()
 	dir := shortDir(t)
 	config := filepath.Join(dir, "signet.yaml")
 	signet(t, "", "init", "--dir", dir, "--issuer", "https://auth.example.com", "--listen", "127.0.0.1:0")

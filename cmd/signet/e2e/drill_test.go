@@ -73,6 +73,7 @@ func TestDrill(t *testing.T) {
 
 // TestDrillBeginsWithARound: where the service refuses tokens already nothing is rotated.
 func TestDrillBeginsWithARound(t *testing.T) {
+	t.Parallel()
 	p := startInstall(t, "")
 	before := p.admin("", "keys", "list", "-o", "json")
 	refuses := drillService(t, func(string) error { return http.ErrNotSupported })

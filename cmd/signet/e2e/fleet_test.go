@@ -28,6 +28,7 @@ func (f *fleet) anotherDir() string {
 
 // A server with another issuer does not join; one with another timetable does, and all of them say so.
 func TestFleetWithDifferentSettings(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t, redistest.Config{})
 	f := startFleet(t, 1, "redis://"+redis.Addr())
 	environ := f.replicas[0].cmd.Env

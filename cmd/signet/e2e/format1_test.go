@@ -16,6 +16,7 @@ import (
 // TestStoreOfFormat1: such a store is served as it is, sealed while it is served, and served then. Nobody is
 // signed out and no password is lost.
 func TestStoreOfFormat1(t *testing.T) {
+	t.Parallel()
 	dir := shortDir(t)
 	zipped, err := os.Open("testdata/format1/signet.db.gz")
 	if err != nil {

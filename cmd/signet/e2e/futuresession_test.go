@@ -173,6 +173,7 @@ func (f *fleet) wantFresh(all []*held) {
 // the clock of the server that ends them; and who logs in afterwards is signed in, also before that moment by their
 // server's clock. All differences are inside the skew that is allowed.
 func TestSessionsFromTheFuture(t *testing.T) {
+	t.Parallel()
 	t.Run("bolt, the clock steps back before", func(t *testing.T) {
 		clock := newSteppedClock(t)
 		f := startFleet(t, 1, "bolt:signet.db", clock.variable())

@@ -77,6 +77,7 @@ func keyringIn(t *testing.T, dir string) (version uint64, document string) {
 }
 
 func TestKeysInHSMNeedIt(t *testing.T) {
+	t.Parallel()
 	dir, configFile := installElsewhere(t)
 	version, document := keyringIn(t, dir)
 	for _, command := range []string{"serve", "doctor"} {

@@ -192,7 +192,6 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 // Whole requests are finished, however many connections come meanwhile. They never take all places: one
 // request too many is refused with an answer, and the key set is there.
 func TestRequestsUnderWayAreNotCutOff(t *testing.T) {
-	t.Parallel()
 	const limit, most = 8, 7                                               // an eighth is kept for the key set and health
 	p := startInstall(t, "", fmt.Sprint("SIGNET_MAX_CONNECTIONS=", limit), // and a hash takes so long that all logins are there at once
 		"SIGNET_PASSWORD_ARGON2_MEMORY_KIB=10240", "SIGNET_PASSWORD_ARGON2_TIME=100", "SIGNET_PASSWORD_SLOTS=1", "SIGNET_PASSWORD_WAIT=10s", "SIGNET_THROTTLE_PER_ACCOUNT=100")

@@ -39,6 +39,7 @@ func (r *replica) activeKID() string {
 // A key that is revoked at one process is out at all of them when --wait comes back, which is soon;
 // a process that hangs is named.
 func TestFleetRevokesAKey(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Config{Persist: true})
 	f := startFleet(t, 3, "redis://"+server.Addr(), "SIGNET_KEYS_POLL=10s")
 	access, refresh := f.login(f.replicas[1])
@@ -95,6 +96,7 @@ func get(t testing.TB, url string) string {
 // The operator's way to a new master key, with two processes: nobody is signed out, and a process
 // with a wrong key does not start and changes nothing.
 func TestFleetChangesItsMasterKey(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Config{Persist: true})
 	url := "redis://" + server.Addr()
 	f := startFleet(t, 2, url)

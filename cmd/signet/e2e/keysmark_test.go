@@ -24,6 +24,7 @@ func startFails(t *testing.T, dir string) string {
 // TestOldKeyringAtAColdStart: the keys are revoked, everything stops, and the old sealed document is put
 // back. No server starts on it; restore puts it right, and the key stays revoked.
 func TestOldKeyringAtAColdStart(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Config{Persist: true})
 	f := startFleet(t, 2, "redis://"+server.Addr())
 	r := f.replicas[0]
@@ -50,6 +51,7 @@ func TestOldKeyringAtAColdStart(t *testing.T) {
 
 // TestMarkOfAnotherInstall: a data directory that was copied, and one whose master key changed.
 func TestMarkOfAnotherInstall(t *testing.T) {
+	t.Parallel()
 	one, other := shortDir(t), shortDir(t)
 	for _, dir := range []string{one, other} {
 		signet(t, "", "init", "--dir", dir, "--issuer", "https://auth.example.com", "--listen", "127.0.0.1:0")

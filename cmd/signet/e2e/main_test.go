@@ -6,7 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,6 +20,9 @@ func TestMain(m *testing.M) {
 	if testing.Short() {
 		fmt.Println("skipped: all tests of this package start processes; run them without -short")
 		return
+	}
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		flag.Set("test.parallel", "8") // these tests wait for processes and clocks more than they compute
 	}
 	testscript.Main(suite{m}, map[string]func(){"floor": floorMain})
 }

@@ -73,6 +73,7 @@ func signet(t *testing.T, stdin string, args ...string) string {
 // TestMoveKeepsEverybodySignedIn moves an install with all that apps hold of it, from an embedded
 // store to another and to Redis and back: what worked before works after, what was revoked stays revoked.
 func TestMoveKeepsEverybodySignedIn(t *testing.T) {
+	t.Parallel()
 	t.Run("to another file", func(t *testing.T) { moveAlong(t, "bolt:signet.db") })
 	t.Run("to Redis and back", func(t *testing.T) {
 		server := redistest.Start(t, redistest.Config{Persist: true})

@@ -25,6 +25,7 @@ func (r *replica) get(path string) int {
 // TestRedisDown: while Redis is away nothing is decided, and what needs no store goes on; when it is
 // back so is everything, and nobody has to log in.
 func TestRedisDown(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Config{Persist: true})
 	f := startFleet(t, 1, "redis://"+server.Addr())
 	r := f.replicas[0]
@@ -69,6 +70,7 @@ func TestRedisDown(t *testing.T) {
 // TestElectionUnderLoad kills the master while two replicas refresh through Sentinel. Service is
 // back within 15 s, nobody is logged out, and what was revoked stays so.
 func TestElectionUnderLoad(t *testing.T) {
+	t.Parallel()
 	sentinels := redistest.StartSentinel(t, redistest.SentinelConfig{})
 	addrs := sentinels.Addrs()
 	f := startFleet(t, 2, fmt.Sprintf("redis+sentinel://%s,%s,%s/%s", addrs[0], addrs[1], addrs[2], sentinels.MasterName()))

@@ -36,6 +36,7 @@ func (p *process) createKeyClient(id, public string) clientRecord {
 // oauth4webapi, as it comes, is a client with a key of its own: with every algorithm, on every
 // endpoint, with and without a kid.
 func TestPrivateKeyJWTFromOAuth4WebAPI(t *testing.T) {
+	t.Parallel()
 	node, folder := npmFolder(t, "privatekeyjwt")
 	dir := t.TempDir()
 	if err := servertest.WriteKeyPairs(dir); err != nil {
@@ -111,6 +112,7 @@ func startWithGoApp(t *testing.T) (*process, map[string]crypto.Signer) {
 }
 
 func TestPrivateKeyJWTFromGo(t *testing.T) {
+	t.Parallel()
 	p, all := startWithGoApp(t)
 	source := keySource{t.Context(), p.demo.Issuer, "go-app", all["ec"]}
 	for range 2 {
@@ -127,6 +129,7 @@ func TestPrivateKeyJWTFromGo(t *testing.T) {
 // What golang-jwt makes of RegisteredClaims has aud in an array, here with one entry. With an hour to live and an
 // iat it is what other libraries send.
 func TestPrivateKeyJWTAudienceOfGolangJWT(t *testing.T) {
+	t.Parallel()
 	p, all := startWithGoApp(t)
 	assertion, err := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.RegisteredClaims{Issuer: "go-app", Subject: "go-app", Audience: jwt.ClaimStrings{p.demo.Issuer},
 		IssuedAt: jwt.NewNumericDate(time.Now()), ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour)), ID: rand.Text()}).SignedString(all["ec"])
@@ -148,6 +151,7 @@ func TestPrivateKeyJWTAudienceOfGolangJWT(t *testing.T) {
 
 // A client's keys move with everything else, and an assertion that was used stays used.
 func TestClientKeysMove(t *testing.T) {
+	t.Parallel()
 	pairsDir := t.TempDir()
 	if err := servertest.WriteKeyPairs(pairsDir); err != nil {
 		t.Fatal(err)

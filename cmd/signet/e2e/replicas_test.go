@@ -155,6 +155,7 @@ func (f *fleet) token(t string) url.Values {
 
 // TestReplicasShareOneRedis: whatever is asked of one replica is true at the others.
 func TestReplicasShareOneRedis(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Config{Persist: true})
 	f := startFleet(t, 3, "redis://"+server.Addr())
 	a, b, c := f.replicas[0], f.replicas[1], f.replicas[2]

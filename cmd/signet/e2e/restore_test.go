@@ -249,6 +249,7 @@ func (d *disaster) wantReport(r restoreReport) {
 
 // TestRestore puts a backup back that is older than revocations, with each of the ways to know of them.
 func TestRestore(t *testing.T) {
+	t.Parallel()
 	t.Run("the store that is replaced knows", func(t *testing.T) {
 		d := happen(t, "bolt:signet.db")
 		d.newPasswordKept = true
@@ -363,6 +364,7 @@ func TestRestore(t *testing.T) {
 
 // TestRehearsal: nothing that a rehearsal signs or starts is good in the install that it was copied from.
 func TestRehearsal(t *testing.T) {
+	t.Parallel()
 	d := happen(t, "bolt:signet.db")
 	production := d.start()
 	kids := production.keyring()
@@ -392,6 +394,7 @@ func TestRehearsal(t *testing.T) {
 // TestRestoreBesideARunningReplica: Redis is wiped, and the servers that are running know the newest
 // keyring: it wins, whether they write it back before the restore or after it.
 func TestRestoreBesideARunningReplica(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Config{Persist: true})
 	proxy := redistest.NewProxy(t, server.Addr())
 	d := happen(t, "redis://"+server.Addr())

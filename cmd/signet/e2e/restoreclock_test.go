@@ -54,6 +54,7 @@ func TestRestoreWhileTheClockJumps(t *testing.T) {
 // TestRestoreWithTheMarkOfAnotherInstall: a data directory that has the mark of another install is restored into all the
 // same. The mark is not used, that is said, and the server starts with one of its own.
 func TestRestoreWithTheMarkOfAnotherInstall(t *testing.T) {
+	t.Parallel()
 	d := happen(t, "bolt:signet.db")
 	other := shortDir(t)
 	signet(t, "", "init", "--dir", other, "--issuer", "https://auth.example.com", "--listen", "127.0.0.1:0")
@@ -77,6 +78,7 @@ func TestRestoreWithTheMarkOfAnotherInstall(t *testing.T) {
 // TestRestoreShowsItsMoment: a backup at once after a change has that change on its trail, and restore
 // says when it was made.
 func TestRestoreShowsItsMoment(t *testing.T) {
+	t.Parallel()
 	d := &disaster{t: t, dir: shortDir(t), environ: append(os.Environ(), "GORACE=atexit_sleep_ms=0", "SIGNET_SHUTDOWN_DELAY=0s")}
 	d.config, d.backup = filepath.Join(d.dir, "signet.yaml"), filepath.Join(d.dir, "copy.db")
 	signet(t, "", "init", "--dir", d.dir, "--issuer", "https://auth.example.com", "--listen", "127.0.0.1:0")

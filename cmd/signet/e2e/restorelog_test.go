@@ -23,6 +23,7 @@ func auditLines(log string) (lines []string) {
 
 // TestRestoreFromLogs: a log counts as far as it is signed, whatever somebody has done to it.
 func TestRestoreFromLogs(t *testing.T) {
+	t.Parallel()
 	d := happen(t, "bolt:signet.db")
 	if err := os.Remove(filepath.Join(d.dir, "signet.db")); err != nil {
 		t.Fatal(err)
@@ -98,6 +99,7 @@ func TestRestoreFromLogs(t *testing.T) {
 // TestSpentStaysSpent: after a restore a refresh token that was spent before it is not good again, where the
 // log has the refresh; without the log the app goes on, because a loss explains its token.
 func TestSpentStaysSpent(t *testing.T) {
+	t.Parallel()
 	d := happen(t, "bolt:signet.db")
 	if err := os.Remove(filepath.Join(d.dir, "signet.db")); err != nil {
 		t.Fatal(err)

@@ -181,6 +181,7 @@ func stormSize(t testing.TB) (length time.Duration, n int) {
 // TestOutageUnderApps: Redis is away, or takes bytes and answers nothing, while several hundred apps refresh. Nobody
 // is signed out and no theft is suspected, the log stays short, and callers are asked to wait the longer the longer it lasts.
 func TestOutageUnderApps(t *testing.T) {
+	t.Parallel()
 	length, n := stormSize(t)
 	for name, begin := range map[string]func(*redistest.Proxy){"refused": (*redistest.Proxy).Cut, "silent": (*redistest.Proxy).Hold} {
 		t.Run(name, func(t *testing.T) {
@@ -257,6 +258,7 @@ func (f *fleet) logged() func() logLines {
 // TestHeldBytesUnderApps: one of three replicas is behind a network that holds its bytes for seconds and then delivers
 // them. No app is signed out by a command that comes late; afterwards an old refresh token is a theft as ever.
 func TestHeldBytesUnderApps(t *testing.T) {
+	t.Parallel()
 	holds := []time.Duration{time.Second, 3 * time.Second}
 	if os.Getenv("SIGNET_STORM") != "" {
 		holds = append(holds, 7*time.Second, 15*time.Second)

@@ -47,6 +47,7 @@ func (r *rotator) SwapKeyring(ctx context.Context, old, next uint64, document []
 // TestRotatorsOnRedis: however many replicas write the next version at the same moment, Redis lets
 // one of them; where that one is killed before or after, another finishes.
 func TestRotatorsOnRedis(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{2, 32} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			server := redistest.Start(t, redistest.Config{})

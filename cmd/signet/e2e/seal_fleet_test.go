@@ -15,6 +15,7 @@ import (
 // Somebody else with write access to the Redis of two servers makes an administrator and beats for a server
 // that does not exist. Nobody gets in, and nothing stops.
 func TestHostileRedisClient(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Config{})
 	f := startFleet(t, 2, "redis://"+server.Addr())
 	attacker := redis.NewClient(&redis.Options{Addr: server.Addr()})

@@ -70,6 +70,7 @@ func startServe(t *testing.T, configFile string) (p *process, address string) {
 }
 
 func TestInitAndServe(t *testing.T) {
+	t.Parallel()
 	dir, configFile := install(t, "")
 	for _, name := range []string{"signet.yaml", "master.key", "signet.db"} {
 		info, err := os.Stat(filepath.Join(dir, name))
@@ -106,6 +107,7 @@ func TestInitAndServe(t *testing.T) {
 
 // Algorithms chosen at the start need no waiting: each has a key that signs.
 func TestInitAlgorithms(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "x")
 	if _, stderr, code := runSignet(t, "", "init", "--dir", dir, "--issuer", "https://auth.example.com", "--algorithms", "ES256,RS256", "--listen", "127.0.0.1:0"); code != 0 {
 		t.Fatal(stderr)
@@ -123,6 +125,7 @@ func TestInitAlgorithms(t *testing.T) {
 }
 
 func TestInitOverwritesNothing(t *testing.T) {
+	t.Parallel()
 	dir, _ := install(t, "")
 	before := snapshotDir(t, dir)
 	_, stderr, code := runSignet(t, "", "init", "--dir", dir, "--issuer", "https://other.example.com")
@@ -142,6 +145,7 @@ func TestInitOverwritesNothing(t *testing.T) {
 }
 
 func TestInitThatFailsLeavesNothing(t *testing.T) {
+	t.Parallel()
 	top, there := filepath.Join(t.TempDir(), "new"), t.TempDir()
 	for _, c := range []struct {
 		dir, issuer, store, stderr string
@@ -196,6 +200,7 @@ func equalFiles(a, b map[string]string) bool {
 
 // What keeps a server from starting is said in one line, and changes no byte.
 func TestServeRefuses(t *testing.T) {
+	t.Parallel()
 	_, running := install(t, "")
 	startServe(t, running)
 	for name, test := range map[string]struct {
@@ -276,6 +281,7 @@ func chmod(t *testing.T, path string, mode os.FileMode) {
 
 // A renewed certificate is used without a restart.
 func TestServeTLS(t *testing.T) {
+	t.Parallel()
 	dir, configFile := install(t, "tls: {cert: cert.pem, key: key.pem}\n")
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	writeCertificate(t, certFile, keyFile, 1)
@@ -333,6 +339,7 @@ func writeCertificate(t *testing.T, certFile, keyFile string, serial int64) {
 
 // A backup never lands on what the server lives on, however much it is forced.
 func TestBackupSparesTheServersFiles(t *testing.T) {
+	t.Parallel()
 	dir, configFile := install(t, "")
 	startServe(t, configFile)
 	before := snapshotDir(t, dir)
@@ -362,6 +369,7 @@ func TestBackupSparesTheServersFiles(t *testing.T) {
 
 // A new issuer waits for the next start, and so does the audience that follows it.
 func TestReloadKeepsTheAudience(t *testing.T) {
+	t.Parallel()
 	_, configFile := install(t, "")
 	p, address := startServe(t, configFile)
 	text, err := os.ReadFile(configFile)
@@ -384,6 +392,7 @@ func TestReloadKeepsTheAudience(t *testing.T) {
 
 // SIGHUP applies what can change; a mistake changes nothing and is counted.
 func TestServeReload(t *testing.T) {
+	t.Parallel()
 	_, configFile := install(t, "")
 	p, address := startServe(t, configFile)
 	good, err := os.ReadFile(configFile)
@@ -427,6 +436,7 @@ func TestServeWarnsOfAProxyItDoesNotKnow(t *testing.T) {
 
 // SIGTERM finishes what is under way: a request whose body is still coming gets its answer.
 func TestServeDrains(t *testing.T) {
+	t.Parallel()
 	p := startDev(t, t.TempDir())
 	body := p.demo.login().Encode()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(p.demo.Issuer, "http://"))

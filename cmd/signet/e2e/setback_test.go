@@ -32,6 +32,7 @@ func (i image) putBack(server *redistest.Server) {
 // TestOlderSnapshotWhileAReplicaRuns: the replica never goes back to it, and writes its own keyring over
 // it: a key that was revoked since stays revoked, at every replica, and so it is when Redis is wiped.
 func TestOlderSnapshotWhileAReplicaRuns(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Config{})
 	f := startFleet(t, 2, "redis://"+server.Addr())
 	a, b := f.replicas[0], f.replicas[1]
@@ -76,6 +77,7 @@ func TestOlderSnapshotWhileAReplicaRuns(t *testing.T) {
 // TestReplicaWithoutRedis: a replica that cannot read the keyring stops signing at X and stops serving
 // the key set at D, and is back with Redis.
 func TestReplicaWithoutRedis(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Config{Persist: true})
 	f := startFleet(t, 1, "redis://"+server.Addr(), "SIGNET_KEYS_SIGN_STALE=4s", "SIGNET_KEYS_SERVE_STALE=8s")
 	r := f.replicas[0]

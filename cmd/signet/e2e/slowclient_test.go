@@ -250,6 +250,7 @@ func (p *process) keepServing() (done func() int) {
 
 // HTTP/2, whose limits would be others, is not spoken.
 func TestOnlyHTTP1IsSpoken(t *testing.T) {
+	t.Parallel()
 	_, address := startTLS(t)
 	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}})
 	if err != nil {

@@ -47,6 +47,7 @@ type soakCount struct {
 // TestSoak: the headline claim with real processes, a real Redis and the libraries that services
 // use. SIGNET_SOAK=20 lets the keys rotate twenty times.
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	rotations := 3
 	if n, err := strconv.Atoi(os.Getenv("SIGNET_SOAK")); err == nil {
 		rotations = n
@@ -250,7 +251,7 @@ func (s *soak) rotateByHand() {
 			continue
 		}
 		res.Body.Close()
-		if res.StatusCode == http.StatusOK {
+		if res.StatusCode == http.StatusAccepted {
 			return
 		}
 	}

@@ -114,6 +114,7 @@ func (d *docs) tryOut(p *tab) (status, body string) {
 // A developer logs in with the Authorize button of the docs page, with and without a client, and
 // what the page then sends has the token.
 func TestSwaggerUI(t *testing.T) {
+	t.Parallel()
 	browser := startChromium(t)
 	server := startDev(t, t.TempDir())
 	d := server.demo

@@ -1,8 +1,6 @@
 package cli
 
-import (
-	"net/http"
-)
+import "net/http"
 
 // NoRedirects returns a client that follows no redirect, so that secrets go to the server that was named. A nil
 // transport is the default one.

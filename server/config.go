@@ -1,0 +1,100 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"signet/keys"
+	"signet/server/oauth"
+	"signet/server/password"
+	"signet/store"
+	"signet/store/seal"
+)
+
+// Config configures a Server. Issuer, Store, Keys, Passwords, RefreshKeys and ThrottleKeys are required.
+type Config struct {
+	Issuer    string // absolute URL without a trailing slash; every URL and iss is built from it
+	Version   string // of the program, for the admin listener's status
+	Store     store.Store
+	Seals     *seal.Keys // of the store's records; nil: they have none
+	Keys      *keys.Manager
+	Passwords *password.Pool
+
+	RefreshKeys  [][32]byte // of the master keys that Keys has, in their order; that of the one in use seals refresh tokens
+	ThrottleKeys [][32]byte // likewise; they hide names and addresses in throttle keys
+	AuditKeys    [][32]byte // of the master keys, as RefreshKeys: the first signs the audit lines of the log; none: they are not signed
+	InstallID    string     // is signed with them
+
+	Timetable    string        // of the signing keys, as heartbeats tell it: settings and values, separated by spaces
+	MaxTokenLife time.Duration // no access token lives longer (the timetable's T); 0: 1 hour
+	ClientMaxAge time.Duration // how long a change of a client made through another replica may go unseen; 0: 10 seconds
+	StaleIfError time.Duration // how long caches may serve the key set while they cannot reach us; 0: not at all
+
+	Settings // what Apply can change later
+
+	Log      *slog.Logger         // nil discards
+	Now      func() time.Time     // nil means time.Now
+	Registry *prometheus.Registry // nil: a registry of its own
+}
+
+// Settings are the part of Config that can change while the server runs; see Apply.
+type Settings struct {
+	oauth.Settings
+	DefaultClient  string          // a public client for requests that name none; empty: refuse them
+	AccessTokenTTL time.Duration   // of clients without their own; 0: 5 minutes
+	Policy         password.Policy // what a new password must be
+	LogUsernames   bool            // record the username of every failed login as it was typed, also of nobody
+	TrustedProxies []netip.Prefix  // whose X-Forwarded-For counts, for throttling and the audit trail only
+}
+
+func (cfg Config) withDefaults() Config {
+	setDefault(&cfg.MaxTokenLife, time.Hour)
+	setDefault(&cfg.ClientMaxAge, 10*time.Second)
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Registry == nil {
+		cfg.Registry = prometheus.NewRegistry()
+	}
+	return cfg
+}
+
+func (set Settings) withDefaults(issuer string) Settings {
+	setDefault(&set.AccessTokenTTL, 5*time.Minute)
+	setDefault(&set.Lifetimes.Idle, 30*24*time.Hour)
+	setDefault(&set.Lifetimes.Absolute, 90*24*time.Hour)
+	setDefault(&set.MaxReplays, 1000)
+	setDefault(&set.SessionsPerUser, 100)
+	if len(set.Audience) == 0 {
+		set.Audience = []string{issuer}
+	}
+	return set
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+const redacted = "[redacted]"
+
+// Format implements fmt.Formatter, for every verb without the keys: a Config is what a careless line
+// of a log would print.
+func (c Config) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "server.Config{Issuer: %q, keys: %s}", c.Issuer, redacted)
+}
+
+// LogValue implements slog.LogValuer without the keys.
+func (c Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+
+// MarshalJSON implements json.Marshaler without the keys.
+func (c Config) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", redacted), nil }
