@@ -219,7 +219,7 @@ func assign[T any](p *T, s string, parse func(string) (T, error)) error {
 	return err
 }
 
-// setBool knows the words of YAML only: a "1" or "yes" that some readers take and others do not is refused.
+// setBool accepts the words of YAML only, because some readers accept "1" and "yes" and others do not.
 func setBool(p *bool, s string) error {
 	switch s {
 	case "true", "True", "TRUE":

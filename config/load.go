@@ -18,7 +18,7 @@ const maxFile = 1 << 20
 // the complete Config, or every problem at once. With an empty path there is no file, only the
 // environment, and relative paths start at the working directory.
 //
-// A later entry of env wins over an earlier one: a caller with flags appends them, SIGNET_LISTEN=… say.
+// A later entry of env wins over an earlier one: a caller with flags appends them, such as SIGNET_LISTEN=….
 func Load(path string, env []string) (Config, []Warning, error) {
 	dir, err := directory(path)
 	if err != nil {

@@ -203,7 +203,7 @@ func TestWarnings(t *testing.T) {
 	want := []Warning{
 		"SIGNET_FOO_BAR_BAZ: there is no such setting and it has no effect",
 		"SIGNET_REFRESH_GARCE: there is no such setting and it has no effect; did you mean SIGNET_REFRESH_GRACE?",
-		"trusted_proxies: 0.0.0.0/0 believes everyone's X-Forwarded-For, so throttling by network can be dodged; name your proxies' addresses",
+		"trusted_proxies: 0.0.0.0/0 accepts everyone's X-Forwarded-For, so throttling by network can be dodged; name your proxies' addresses",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -17,7 +17,7 @@ type RedisMode string
 
 const (
 	RedisStandalone RedisMode = "standalone" // one server
-	RedisSentinel   RedisMode = "sentinel"   // Sentinels know which server is the master
+	RedisSentinel   RedisMode = "sentinel"   // Sentinels name the server that is the master
 	RedisCluster    RedisMode = "cluster"    // the servers share the keys among them
 )
 
@@ -26,7 +26,7 @@ type RedisStore struct {
 	Mode   RedisMode
 	TLS    bool
 	Addrs  []string // host:port of the server, of the Sentinels, or of some servers of the cluster
-	Master string   // the name by which the Sentinels know the master; empty in the other modes
+	Master string   // the name of the master at the Sentinels; empty in the other modes
 	DB     int      // 0 in a cluster, which has no other
 }
 
@@ -268,7 +268,7 @@ func (c Config) checkRedisTLS(k *checker) {
 	}
 }
 
-// refuseRedisTLS is for a store without TLS: whoever sets one of these believes it to be encrypted.
+// refuseRedisTLS is for a store without TLS: these settings have no effect there, and suggest that it is encrypted.
 func (c Config) refuseRedisTLS(k *checker, store RedisStore) {
 	r := c.Redis
 	for _, f := range []struct{ name, value string }{

@@ -142,7 +142,7 @@ func checkAlgorithms(k *checker, algorithms []string) {
 	for i, alg := range algorithms {
 		switch {
 		case alg == "Ed25519":
-			k.add("algorithms", "write EdDSA for Ed25519; verifiers do not know the other name")
+			k.add("algorithms", "write EdDSA for Ed25519; verifiers do not support the other name")
 		case slices.Contains(algorithms[:i], alg):
 			k.add("algorithms", "has %s twice; remove one", alg)
 		default:

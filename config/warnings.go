@@ -62,7 +62,7 @@ func (c Config) proxyWarnings() []Warning {
 	var list []Warning
 	for _, p := range c.TrustedProxies {
 		if p.Bits() == 0 {
-			list = append(list, Warning("trusted_proxies: "+p.String()+" believes everyone's X-Forwarded-For, "+
+			list = append(list, Warning("trusted_proxies: "+p.String()+" accepts everyone's X-Forwarded-For, "+
 				"so throttling by network can be dodged; name your proxies' addresses"))
 		}
 	}
@@ -107,7 +107,7 @@ func (c Config) dangerWarnings() (list []Warning) {
 	warn(c.Refresh.SessionsPerUser > manySessions,
 		"refresh.sessions_per_user: with %d sessions one user can fill the store; leave it out for the default of %d", c.Refresh.SessionsPerUser, Default().Refresh.SessionsPerUser)
 	warn(c.Keys.Skew > longSkew,
-		"keys.skew: a replica whose clock is %s off signs tokens that say the wrong time, and revocations count that much later there; set the clocks right (chrony, NTP) and leave it out for the default of %s", text(c.Keys.Skew), text(Default().Keys.Skew))
+		"keys.skew: a replica whose clock is %s off signs tokens with the wrong time, and revocations count that much later there; set the clocks right (chrony, NTP) and leave it out for the default of %s", text(c.Keys.Skew), text(Default().Keys.Skew))
 	warn(c.Keys.Leeway > longLeeway,
 		"keys.leeway: verifiers that accept tokens %s after their expiry accept them for that long after a revocation; most add none, and one minute is usual", text(c.Keys.Leeway))
 	warn(c.AccessToken.TTL > longTokenTTL,

@@ -41,7 +41,7 @@ func (r *remoteKeys) newKey(ctx context.Context, alg string) (kid string, k *pri
 		}
 		madeKID, made, err := r.key(alg, reference, public)
 		if err == nil {
-			err = ctx.Err() // nobody waits for it any more
+			err = ctx.Err() // its caller has given up
 		}
 		if err != nil {
 			return errors.Join(err, r.discard(context.WithoutCancel(ctx), reference))
@@ -98,7 +98,7 @@ func (r *remoteKeys) open(alg string, ref *remoteRef) (kid string, k *privateKey
 }
 
 // signRemote has the input signed elsewhere, within bounds. The signature is verified before it is used: a
-// wrong key under the reference, or a faulty signer, must not make a token that nobody can verify.
+// wrong key under the reference, or a faulty signer, must not make a token that cannot be verified.
 func (k privateParts) signRemote(ctx context.Context, input string) ([]byte, error) {
 	var signature []byte
 	err := k.remote.signing.do(ctx, func(ctx context.Context) (err error) {
@@ -145,7 +145,7 @@ func newLimiter(slots, queue int, timeout time.Duration) *limiter {
 
 // do runs call when its turn has come, and waits for it no longer than the timeout. A call that does not
 // return is abandoned and keeps its slot until it does: so there are never more of them than slots. The
-// context of call has ended when nobody waits for it any more.
+// context of call has ended when its caller has given up.
 func (l *limiter) do(ctx context.Context, call func(context.Context) error) error {
 	select {
 	case l.room <- struct{}{}:

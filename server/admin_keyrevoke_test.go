@@ -91,10 +91,10 @@ func TestAdminRevokeKey(t *testing.T) {
 // knocker is a store whose hints the test gives, as another replica's change would.
 type knocker struct {
 	store.Store
-	hints chan store.Hint
+	hints chan store.ChangeEvent
 }
 
-func (k *knocker) Watch(ctx context.Context, on func(store.Hint)) {
+func (k *knocker) Subscribe(ctx context.Context, on func(store.ChangeEvent)) {
 	for {
 		select {
 		case h := <-k.hints:
@@ -108,7 +108,7 @@ func (k *knocker) Watch(ctx context.Context, on func(store.Hint)) {
 // A second replica refuses the tokens of a revoked key, and says that it has followed, as soon as it
 // has the hint: long before it would have read the keyring or beaten by itself.
 func TestRevokedKeyAtAnotherReplica(t *testing.T) {
-	knock := &knocker{hints: make(chan store.Hint, 1)}
+	knock := &knocker{hints: make(chan store.ChangeEvent, 1)}
 	s, admin := newAdmin(t, nil)
 	other := secondReplica(t, s, knock)
 	old := login(t, s).str("access_token")
@@ -118,7 +118,7 @@ func TestRevokedKeyAtAnotherReplica(t *testing.T) {
 	kid, _ := kids(t, s.Keys, jose.ES256)
 	adminCall(t, admin, "POST", "/v1/keys/"+kid+"/revoke", `{"emergency":true}`).wants(200, "")
 	begun := time.Now()
-	knock.hints <- store.Hint{Kind: store.HintKeyring}
+	knock.hints <- store.ChangeEvent{Kind: store.KeyringChanged}
 	for active(t, other, old) {
 		if time.Since(begun) > 8*time.Second {
 			t.Fatal("the second replica still accepts the token")

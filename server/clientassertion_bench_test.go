@@ -13,7 +13,7 @@ import (
 // careless is a store that spends assertions without writing anything down.
 type careless struct{ store.Store }
 
-func (careless) SpendAssertion(context.Context, store.AssertionID, time.Time) error { return nil }
+func (careless) UseAssertion(context.Context, store.AssertionID, time.Time) error { return nil }
 
 // What a token of a client's own costs inside the server, by how the client authenticates: first
 // without the store's part, which for private_key_jwt is a write, then with it, in the embedded store.

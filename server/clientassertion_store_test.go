@@ -21,13 +21,13 @@ type forgetful struct {
 	spent             atomic.Int32
 }
 
-func (f *forgetful) SpendAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
+func (f *forgetful) UseAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
 	f.until.Store(&until)
 	f.spent.Add(1)
 	if f.down.Load() {
 		return fmt.Errorf("spending: %w", store.ErrUnavailable)
 	}
-	err := f.Store.SpendAssertion(ctx, id, until)
+	err := f.Store.UseAssertion(ctx, id, until)
 	if f.losesAnswer.Load() {
 		return fmt.Errorf("spending: %w", context.DeadlineExceeded)
 	}

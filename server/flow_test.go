@@ -186,7 +186,7 @@ func TestLostRotationHeals(t *testing.T) {
 	if _, err := s.Store.RevokeSession(t.Context(), old.UserID, old.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := s.Store.StartSession(t.Context(), old, store.Bounds{PerUser: 10}); err != nil {
+	if _, _, err := s.Store.StartSession(t.Context(), old, store.SessionLimits{PerUser: 10}); err != nil {
 		t.Fatal(err)
 	}
 	refresh(t, s, token).wants(http.StatusBadRequest, "invalid_grant")

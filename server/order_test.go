@@ -17,7 +17,7 @@ type interrupted struct {
 	before func(step string)
 }
 
-func (i *interrupted) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, s store.Session, b store.Bounds) (store.Login, error) {
+func (i *interrupted) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, s store.Session, b store.SessionLimits) (store.Login, error) {
 	i.before("login")
 	return i.Store.FinishLogin(ctx, now, r, s, b)
 }

@@ -17,7 +17,7 @@ const sweepEvery = time.Minute // how often a little of what has run out is dele
 func (s *Server) Run(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
-	watching.Go(func() { s.store.Watch(ctx, s.hinted) })
+	watching.Go(func() { s.store.Subscribe(ctx, s.hinted) })
 	watching.Go(func() { s.hashes.Run(ctx) })
 	watching.Go(func() { s.summariseUntil(ctx) })
 	watching.Go(func() { s.replica.Run(ctx) })
@@ -72,11 +72,11 @@ func (s *Server) summarise() {
 }
 
 // hinted takes another replica's word that something has changed.
-func (s *Server) hinted(h store.Hint) {
+func (s *Server) hinted(h store.ChangeEvent) {
 	switch h.Kind {
-	case store.HintClient:
+	case store.ClientChanged:
 		s.clients.Drop(h.ID)
-	case store.HintKeyring:
+	case store.KeyringChanged:
 		s.cfg.Keys.Poll()
 	}
 }

@@ -90,7 +90,7 @@ func (b *breakable) BeginLogin(ctx context.Context, now time.Time, a store.Attem
 	return b.Store.BeginLogin(ctx, now, a, name)
 }
 
-func (b *breakable) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, s store.Session, bounds store.Bounds) (store.Login, error) {
+func (b *breakable) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, s store.Session, bounds store.SessionLimits) (store.Login, error) {
 	if err := b.ask("FinishLogin"); err != nil {
 		return store.Login{}, err
 	}
@@ -118,11 +118,11 @@ func (b *breakable) RevokeToken(ctx context.Context, jti string, until time.Time
 	return b.Store.RevokeToken(ctx, jti, until)
 }
 
-func (b *breakable) SpendAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
-	if err := b.ask("SpendAssertion"); err != nil {
+func (b *breakable) UseAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
+	if err := b.ask("UseAssertion"); err != nil {
 		return err
 	}
-	return b.Store.SpendAssertion(ctx, id, until)
+	return b.Store.UseAssertion(ctx, id, until)
 }
 
 func (b *breakable) TokenState(ctx context.Context, ref store.TokenRef) (store.TokenState, error) {

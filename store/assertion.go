@@ -30,10 +30,10 @@ const AssertionMargin = time.Minute
 
 // Assertions remembers which client assertions were used.
 type Assertions interface {
-	// SpendAssertion marks the assertion as used until `until`, when it has run out by itself, or answers
+	// UseAssertion marks the assertion as used until `until`, when it has run out by itself, or answers
 	// ErrExists when it was used before. One atomic step: of any number of concurrent calls one wins.
 	// Durable like everything else here; a call whose outcome is unknown is an error other than ErrExists,
 	// and may have used the assertion up. One that has run out is still answered ErrExists until it is
 	// forgotten, at some time after AssertionMargin.
-	SpendAssertion(ctx context.Context, id AssertionID, until time.Time) error
+	UseAssertion(ctx context.Context, id AssertionID, until time.Time) error
 }

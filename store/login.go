@@ -35,5 +35,5 @@ type Logins interface {
 	// errors are those of StartSession; after one it is not known whether any of that was done. It tells
 	// the version of the clients as it is then: where it is another one than before the login, the
 	// client may be too.
-	FinishLogin(ctx context.Context, now time.Time, r Receipt, s Session, b Bounds) (Login, error)
+	FinishLogin(ctx context.Context, now time.Time, r Receipt, s Session, b SessionLimits) (Login, error)
 }

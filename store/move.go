@@ -13,7 +13,7 @@ type Record struct {
 	Session      *Session      `json:"session,omitempty"` // comes after its user
 	RevokedToken *RevokedToken `json:"revoked_token,omitempty"`
 
-	SpentAssertion *SpentAssertion `json:"spent_assertion,omitempty"`
+	UsedAssertion *UsedAssertion `json:"spent_assertion,omitempty"`
 
 	Loss *Loss `json:"loss,omitempty"` // where there are several the last one stays
 
@@ -41,9 +41,9 @@ type RevokedToken struct {
 	Until time.Time `json:"until"`
 }
 
-// SpentAssertion is a client assertion that was used. It moves so that nobody can use it once more
+// UsedAssertion is a client assertion that was used. It moves so that nobody can use it once more
 // where the data are then; see Assertions.
-type SpentAssertion struct {
+type UsedAssertion struct {
 	ID    AssertionID `json:"id"`
 	Until time.Time   `json:"until"`
 }

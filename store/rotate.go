@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Standing is what a rotation must know about the session's user at this moment.
-type Standing struct {
+// UserStatus is the part of a user that decides about a rotation.
+type UserStatus struct {
 	Missing   bool // there is no such user
 	Disabled  bool
 	Epoch     uint32
 	NotBefore time.Time
 }
 
-// Standing returns u's standing.
-func (u *User) Standing() Standing {
-	return Standing{Disabled: u.Disabled, Epoch: u.Epoch, NotBefore: u.NotBefore}
+// Status returns what decides about the rotations of u's sessions.
+func (u *User) Status() UserStatus {
+	return UserStatus{Disabled: u.Disabled, Epoch: u.Epoch, NotBefore: u.NotBefore}
 }
 
 // Decide is the whole decision of Sessions.Rotate, without the storing: every backend must come to
@@ -26,7 +26,7 @@ func (u *User) Standing() Standing {
 // The order of the questions matters: somebody who presents another client's token must not learn
 // or change anything, a revocation outranks the end of a lifetime, and both outrank the generation,
 // so that a token of a session that is over anyway is not reported as a theft.
-func Decide(s Session, u Standing, r Rotation) (Session, Outcome) {
+func Decide(s Session, u UserStatus, r Rotation) (Session, Outcome) {
 	if s.ID.IsZero() || s.ClientID != r.ClientID {
 		return s, Gone
 	}

@@ -18,28 +18,28 @@ func TestDecide(t *testing.T) {
 	rotated := stored
 	rotated.Generation, rotated.Replays, rotated.RotatedAt = 6, 0, present.Now
 	for _, c := range []struct {
-		name     string
-		stored   store.Session
-		standing store.Standing
-		change   func(*store.Rotation)
-		outcome  store.Outcome
-		kept     store.Session
+		name    string
+		stored  store.Session
+		status  store.UserStatus
+		change  func(*store.Rotation)
+		outcome store.Outcome
+		kept    store.Session
 	}{
-		{"rotated", stored, store.Standing{}, nil, store.Rotated, rotated},
-		{"no record", store.Session{}, store.Standing{}, nil, store.Gone, store.Session{}},
-		{"user missing", stored, store.Standing{Missing: true}, nil, store.Revoked, store.Session{}},
-		{"user disabled", stored, store.Standing{Disabled: true}, nil, store.Revoked, store.Session{}},
-		{"begun before NotBefore", stored, store.Standing{NotBefore: t0.Add(time.Millisecond)}, nil, store.Revoked, store.Session{}},
-		{"begun at NotBefore", stored, store.Standing{NotBefore: t0}, nil, store.Rotated, rotated},
-		{"begun in NotBefore's millisecond", stored, store.Standing{NotBefore: t0.Add(time.Microsecond)}, nil, store.Rotated, rotated},
-		{"other client of a missing user", stored, store.Standing{Missing: true}, func(r *store.Rotation) { r.ClientID = "web" }, store.Gone, stored},
-		{"now below the millisecond", stored, store.Standing{}, func(r *store.Rotation) { r.Now = r.Now.Add(999 * time.Microsecond) }, store.Rotated, rotated},
+		{"rotated", stored, store.UserStatus{}, nil, store.Rotated, rotated},
+		{"no record", store.Session{}, store.UserStatus{}, nil, store.Gone, store.Session{}},
+		{"user missing", stored, store.UserStatus{Missing: true}, nil, store.Revoked, store.Session{}},
+		{"user disabled", stored, store.UserStatus{Disabled: true}, nil, store.Revoked, store.Session{}},
+		{"begun before NotBefore", stored, store.UserStatus{NotBefore: t0.Add(time.Millisecond)}, nil, store.Revoked, store.Session{}},
+		{"begun at NotBefore", stored, store.UserStatus{NotBefore: t0}, nil, store.Rotated, rotated},
+		{"begun in NotBefore's millisecond", stored, store.UserStatus{NotBefore: t0.Add(time.Microsecond)}, nil, store.Rotated, rotated},
+		{"other client of a missing user", stored, store.UserStatus{Missing: true}, func(r *store.Rotation) { r.ClientID = "web" }, store.Gone, stored},
+		{"now below the millisecond", stored, store.UserStatus{}, func(r *store.Rotation) { r.Now = r.Now.Add(999 * time.Microsecond) }, store.Rotated, rotated},
 	} {
 		r := present
 		if c.change != nil {
 			c.change(&r)
 		}
-		kept, outcome := store.Decide(c.stored, c.standing, r)
+		kept, outcome := store.Decide(c.stored, c.status, r)
 		if outcome != c.outcome || kept != c.kept {
 			t.Errorf("%s: got %v and %+v, want %v and %+v", c.name, outcome, kept, c.outcome, c.kept)
 		}

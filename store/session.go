@@ -90,8 +90,8 @@ func (l Lifetimes) Ended(s Session, now time.Time) bool {
 	return now.Sub(s.RotatedAt) >= l.Idle || now.Sub(s.StartedAt) >= l.Absolute
 }
 
-// Bounds is how many sessions there may be, and how long.
-type Bounds struct {
+// SessionLimits is how many sessions there may be, and how long.
+type SessionLimits struct {
 	PerUser  int           // 0 or less: any number
 	Absolute time.Duration // after which the session is over and a backend may forget it; 0: never
 }
@@ -182,7 +182,7 @@ type Sessions interface {
 	// StartSession begins s, whose ID, UserID, ClientID, ClientEpoch and StartedAt are set, and returns it with
 	// the user of this moment, whose epoch it gets. Where the user's NotBefore is later, StartedAt becomes that. Beyond
 	// b.PerUser sessions of one user the oldest end. ErrNotFound or ErrDisabled when the user is.
-	StartSession(ctx context.Context, s Session, b Bounds) (Session, User, error)
+	StartSession(ctx context.Context, s Session, b SessionLimits) (Session, User, error)
 
 	// Rotate decides about one presented refresh token in one atomic step and says what it found;
 	// see Outcome. Where that GoesOn, the session is returned as it now is, with the user of this moment;

@@ -46,7 +46,7 @@ func signOuts(random *rand.Rand, grace, late time.Duration) (out int) {
 		if random.Float64() < 0.01 {
 			continue // the request was lost
 		}
-		next, o := store.Decide(session, store.Standing{}, store.Rotation{ClientID: "app", Generation: held, Now: now,
+		next, o := store.Decide(session, store.UserStatus{}, store.Rotation{ClientID: "app", Generation: held, Now: now,
 			Lifetimes: store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour}, Grace: grace, Late: late, MaxReplays: 1000})
 		if !o.GoesOn() {
 			out++
@@ -72,7 +72,7 @@ func TestThiefIsFound(t *testing.T) {
 		session := store.Session{ID: store.SessionID{1}, ClientID: "app", StartedAt: now, RotatedAt: now}
 		alive := true
 		present := func(generation uint32) (uint32, store.Outcome) {
-			next, o := store.Decide(session, store.Standing{}, store.Rotation{ClientID: "app", Generation: generation, Now: now,
+			next, o := store.Decide(session, store.UserStatus{}, store.Rotation{ClientID: "app", Generation: generation, Now: now,
 				Lifetimes: store.Lifetimes{Idle: year, Absolute: year}, Grace: 10 * time.Second, Late: year, MaxReplays: 1000})
 			session, alive = next, alive && o.GoesOn()
 			return next.Generation, o

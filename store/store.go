@@ -18,7 +18,7 @@ type Store interface {
 	Heartbeats
 	Throttle
 	Audit
-	Hints
+	ChangeEvents
 	Losses
 
 	// Ping answers nil when the backend can read and write at this moment, else an error that wraps

@@ -163,6 +163,23 @@ func hasFlag(cmd *cobra.Command, name string) bool {
 	return name == "help" || cmd.Flags().Lookup(name) != nil || cmd.InheritedFlags().Lookup(name) != nil
 }
 
+// TestPackagesAreOnTheMap: the architecture page has every package, and none that is not there.
+func TestPackagesAreOnTheMap(t *testing.T) {
+	const path = ".github/ARCHITECTURE.md"
+	mapped := map[string]bool{"deploy": true} // has no code
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\|").FindAllStringSubmatch(page(t, path), -1) {
+		mapped[m[1]] = true
+		if _, exists := arrows[m[1]]; !exists && m[1] != "deploy" {
+			t.Errorf("%s has the package %s, which does not exist", path, m[1])
+		}
+	}
+	for name := range arrows {
+		if !mapped[name] {
+			t.Errorf("%s does not have the package %s: add a row", path, name)
+		}
+	}
+}
+
 // TestErrorsAreExplained: the table of errors has every code that a public endpoint answers, and no other.
 func TestErrorsAreExplained(t *testing.T) {
 	documented := map[string]bool{}

@@ -63,7 +63,7 @@ func fits(public crypto.PublicKey, signature []byte) bool {
 	return !ok || len(signature) == key.Size() && bytes.Compare(signature, key.N.Bytes()) < 0
 }
 
-// dummyKey returns a key that nobody signs with. Verifying with it takes the time of a verification and fails.
+// dummyKey returns a key that signs nothing. Verifying with it takes the time of a verification and fails.
 func dummyKey(alg string, signatureLength int) crypto.PublicKey {
 	switch alg {
 	case RS256, PS256:

@@ -63,7 +63,7 @@ func (k *Keeper) Check(version uint64, unrevoked func(kid string) bool) (*Mark, 
 }
 
 // Save writes the mark when the keyring has changed, and the latest time once a minute. Kids of an earlier
-// mark are kept. A replica that cannot write goes on; the log says that it remembers nothing over its next
+// mark are kept. A replica that cannot write continues, and logs that it remembers nothing over its next
 // restart.
 func (k *Keeper) Save(mark Mark) {
 	k.mu.Lock()

@@ -61,7 +61,7 @@ func (e *Error) Error() string {
 	case Newer:
 		return fmt.Sprintf("the store holds version %d of the keyring, and this server has held version %d: the store was set back", e.Version, e.Mark.Version)
 	case Revoked:
-		return fmt.Sprintf("the keyring in the store has key %s in use, and this server knows that it was revoked: the store was set back", e.KID)
+		return fmt.Sprintf("the keyring in the store has key %s in use, which was revoked: the store was set back", e.KID)
 	case Unproved:
 		return "the mark was made with another master key, or was changed since"
 	}
@@ -120,7 +120,7 @@ func decode(text []byte, install string, master []masterkey.Key) (Mark, error) {
 	return mark, nil
 }
 
-// Read returns the mark in storage; ok is false where there is none. An Error says that it is damaged,
+// Read returns the mark in storage; ok is false where there is none. The error is an Error if it is damaged,
 // unproved, or another install's; in the last case the mark is returned too.
 func Read(storage Storage, install string, master []masterkey.Key) (mark Mark, ok bool, err error) {
 	text, err := storage.LoadMark()

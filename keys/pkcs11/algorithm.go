@@ -57,7 +57,7 @@ func algorithmOf(alg string) (algorithm, bool) {
 	return algorithm{}, false
 }
 
-// can returns the algorithm, or says what the token lacks for it.
+// can returns the algorithm, or an error that names what the token lacks for it.
 func (c *connection) can(alg string) (algorithm, error) {
 	a, known := algorithmOf(alg)
 	if !known {

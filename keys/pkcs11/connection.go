@@ -128,7 +128,7 @@ func (c *connection) end(ctx context.Context) error {
 	}
 }
 
-// unload finalizes the library, which closes its sessions; what it says to that changes nothing.
+// unload finalizes the library, which closes its sessions. An error of that changes nothing.
 func (c *connection) unload() {
 	_ = c.lib.Finalize()
 	c.lib.Destroy()

@@ -2,7 +2,7 @@
 // card, or SoftHSM. It is a keys.Provider.
 //
 // It calls the vendor's library through cgo, which the program otherwise does without, and is
-// compiled in with `go build -tags pkcs11` only. Without the tag Open says so.
+// compiled in with `go build -tags pkcs11` only. Without the tag Open is an error.
 //
 // # What is in the token
 //
@@ -18,14 +18,14 @@
 //
 // # When the token goes away
 //
-// Nothing is asked of the token before the first key is used. One login serves a pool of sessions,
-// each used by one call at a time and closed after an error. When the library says that the device,
-// a session or the login is gone, the whole connection is given up, calls that are still in the
-// library are waited for, the library is finalized, and the next call begins anew; the call that
-// found out tries once more. While that fails it is tried once a second at most.
+// The token is not called before the first key is used. One login serves a pool of sessions,
+// each used by one call at a time and closed after an error. When the library returns that the
+// device, a session or the login is gone, the whole connection is closed: calls that are still in the library
+// are waited for, the library is finalized, and the next call begins anew. The call that failed tries once
+// more. While that fails it is tried once a second at most.
 //
-// A wrong PIN is tried once and not again until the PIN is another one, and never when the token
-// says that the next wrong one locks it: a server that is restarted in a loop must not lock its token.
+// A wrong PIN is tried once and not again until the PIN is another one, and never when the token reports
+// that the next wrong one locks it: a server that is restarted in a loop must not lock its token.
 //
 // A call into the library cannot be cut off. Package keys bounds how many there are.
 package pkcs11

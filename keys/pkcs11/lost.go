@@ -9,8 +9,8 @@ import (
 	cryptoki "github.com/miekg/pkcs11"
 )
 
-// gone are the return values after which a connection is of no more use. Tokens do not agree on what
-// they say when they go, so the vague ones count too.
+// gone are the return values after which a connection is of no more use. Tokens return different values when
+// they are removed, so the vague ones count too.
 var gone = []uint{
 	cryptoki.CKR_DEVICE_REMOVED, cryptoki.CKR_DEVICE_ERROR, cryptoki.CKR_DEVICE_MEMORY,
 	cryptoki.CKR_TOKEN_NOT_PRESENT, cryptoki.CKR_TOKEN_NOT_RECOGNIZED, cryptoki.CKR_SLOT_ID_INVALID,
@@ -20,8 +20,8 @@ var gone = []uint{
 	cryptoki.CKR_GENERAL_ERROR, cryptoki.CKR_FUNCTION_FAILED,
 }
 
-// lost reports whether the error means that the connection is gone, rather than that one key or
-// mechanism will not do.
+// lost reports whether the error means that the connection is gone, and not only that one key or
+// mechanism cannot be used.
 func lost(err error) bool {
 	var code cryptoki.Error
 	if errors.As(err, &code) {

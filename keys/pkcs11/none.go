@@ -2,7 +2,7 @@
 
 package pkcs11
 
-// Built says whether the program was compiled with PKCS #11.
+// Built reports whether the program was compiled with PKCS #11.
 const Built = false
 
 func open(Config) (Token, error) { return nil, ErrNotBuilt }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Built says whether the program was compiled with PKCS #11.
+// Built reports whether the program was compiled with PKCS #11.
 const Built = true
 
 // pause is how long a failed login stands before the next is tried.

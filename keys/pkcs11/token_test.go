@@ -194,7 +194,7 @@ func TestTokenGoesAwayUnderLoad(t *testing.T) {
 	more("good", &good)
 	close(stop)
 	load.Wait()
-	if err := m.Trial(t.Context()); err != nil {
+	if err := m.Probe(t.Context()); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }

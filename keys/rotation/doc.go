@@ -52,7 +52,7 @@
 // Revoke takes a key out of service in one step. The step is dated Skew back, so that it is in force on every
 // replica as soon as that has read it, whatever its clock shows within Skew. If the successor was published
 // for Publish, every verifier continues without a gap; if not, Revoke is an error unless it is an emergency.
-// Exposure says how long tokens of the key can still be accepted elsewhere. RotateNow is the same without
+// Exposure is how long tokens of the key can still be accepted elsewhere. RotateNow is the same without
 // distrust: the key that signed retires. Recover does both for a keyring out of a backup.
 //
 // # Nothing moves backwards

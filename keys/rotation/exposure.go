@@ -2,11 +2,11 @@ package rotation
 
 import "time"
 
-// Exposure says until when verifiers that use the key set can still accept tokens of a revoked key.
+// Exposure is until when verifiers that use the key set can still accept tokens of a revoked key.
 // Introspection and userinfo refuse them at once.
 //
 // Verifiers that keep a key until they meet an unknown kid (go-oidc is one) are in neither figure as far as
-// forged tokens go, because whoever has the key chooses their exp. These verifiers drop the key when they
+// forged tokens go, because the holder of the key chooses their exp. These verifiers drop the key when they
 // are restarted or meet a token of a key that they do not have.
 type Exposure struct {
 	// Expired: every token that Signet signed with the key has expired, for every verifier. Zero: it

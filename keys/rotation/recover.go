@@ -7,7 +7,7 @@ import (
 
 // Recovery is the result of Recover.
 type Recovery struct {
-	Version   uint64     `json:"version"`   // of the keyring that has it; set by whoever writes it
+	Version   uint64     `json:"version"`   // of the keyring that has it; set when it is written
 	Revoked   []string   `json:"revoked"`   // the kids whose revocation the backup lacked
 	Rotations []Rotation `json:"rotations"` // of every algorithm that signs
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// RevokeOptions says how far a revocation may go.
+// RevokeOptions is how far a revocation may go.
 type RevokeOptions struct {
 	// Emergency: the successor signs although it has not been published for Publish, or is made on the
 	// spot. Verifiers that do not fetch again for an unknown kid then refuse new tokens for a while.
@@ -19,7 +19,7 @@ type Revocation struct {
 	Alg     string
 	Was     State // the state of the key until then
 	At      time.Time
-	Version uint64 // of the keyring from which it is gone; set by whoever writes it
+	Version uint64 // of the keyring from which it is gone; set when it is written
 
 	// The key that signs for the algorithm now, and the next one; nil where there is none.
 	Signer  *Successor

@@ -9,7 +9,7 @@ import (
 type Rotation struct {
 	Alg     string     `json:"alg"`
 	At      time.Time  `json:"at"`
-	Version uint64     `json:"version"` // of the keyring that has it; set by whoever writes it
+	Version uint64     `json:"version"` // of the keyring that has it; set when it is written
 	Retired string     `json:"retired"` // the kid that signed until then; it verifies for Retain more
 	Signer  *Successor `json:"signer"`
 	Standby *Successor `json:"standby"` // nil: no key could be made

@@ -65,7 +65,7 @@ func (r Rule) String() string {
 	return string(r.Term) + sign + strings.Join(parts, " + ")
 }
 
-// RuleError is a rule that is broken. It has the numbers; whoever reads the configuration words it.
+// RuleError is a rule that is broken. It has the numbers; package config words it.
 type RuleError struct {
 	Rule
 	Have time.Duration // the value of Term
@@ -81,7 +81,7 @@ func (e *RuleError) Error() string {
 	return fmt.Sprintf("%s is %v; %s needs %v", e.Term, e.Have, e.Rule, e.Need)
 }
 
-// Margin says by how much a timetable keeps a rule.
+// Margin is by how much a timetable keeps a rule.
 type Margin struct {
 	Rule
 	Have time.Duration // the value of Term

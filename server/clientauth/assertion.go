@@ -114,7 +114,7 @@ func (a assertion) refuse(client candidate) string {
 // none may take for good what another has forgotten.
 func (a *Authenticator) spend(r *edge.Request, client candidate, given assertion) error {
 	until := given.expires.Add(2 * a.cfg.ClockSkew())
-	err := a.cfg.Store.SpendAssertion(r.Context(), given.id(), until)
+	err := a.cfg.Store.UseAssertion(r.Context(), given.id(), until)
 	switch {
 	case errors.Is(err, store.ErrExists):
 		return a.refuseClient(r, client, given.client, "client assertion: it was used before (its jti is known); make one for each request, also for a repeated one")

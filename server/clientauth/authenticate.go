@@ -55,7 +55,7 @@ type Config struct {
 // Store is what an Authenticator needs of the store.
 type Store interface {
 	store.Clients
-	SpendAssertion(ctx context.Context, id store.AssertionID, until time.Time) error
+	UseAssertion(ctx context.Context, id store.AssertionID, until time.Time) error
 	Count(ctx context.Context, now time.Time, scope store.Scope) (time.Duration, error)
 }
 

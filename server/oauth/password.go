@@ -212,7 +212,7 @@ func (p *passwordGrant) startSession(g *grantRequest, receipt store.Receipt, che
 	rand.Read(fresh.ID[:])
 	set := p.cfg.Settings()
 	g.Changing, e.SessionID = store.EventLogin, fresh.ID.String()
-	begun, err := p.cfg.Store.FinishLogin(p.cfg.Audit.WithEvent(g.Request, e), p.cfg.Now(), receipt, fresh, store.Bounds{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
+	begun, err := p.cfg.Store.FinishLogin(p.cfg.Audit.WithEvent(g.Request, e), p.cfg.Now(), receipt, fresh, store.SessionLimits{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrDisabled):
 		return store.Session{}, store.User{}, p.refuseLogin(g, "user went away during the login: "+err.Error())

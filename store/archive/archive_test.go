@@ -34,7 +34,7 @@ func oneOfEach() []store.Record {
 			Claims: map[string]json.RawMessage{"n": json.RawMessage(`12345678901234567890.10`), "<": json.RawMessage(`["<\u003c"]`)}}},
 		{Session: &store.Session{ID: store.SessionID{2}, UserID: user, ClientID: "web<&>", Generation: 1<<32 - 1, Replays: 1<<16 - 1, StartedAt: day, RotatedAt: day}},
 		{RevokedToken: &store.RevokedToken{JTI: "jti", Until: day}},
-		{SpentAssertion: &store.SpentAssertion{ID: store.AssertionID{3, 255}, Until: day}},
+		{UsedAssertion: &store.UsedAssertion{ID: store.AssertionID{3, 255}, Until: day}},
 		{Event: &store.Event{Seq: 1, At: day, Type: "login", Outcome: "ok", Detail: map[string]string{"reason": "<\n>"}}},
 	}
 }

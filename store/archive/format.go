@@ -53,7 +53,7 @@ func (c *Counts) add(r store.Record) bool {
 	count(r.User != nil, &c.Users)
 	count(r.Session != nil, &c.Sessions)
 	count(r.RevokedToken != nil, &c.RevokedTokens)
-	count(r.SpentAssertion != nil, &c.Assertions)
+	count(r.UsedAssertion != nil, &c.Assertions)
 	count(r.Loss != nil, &c.Losses)
 	count(r.Event != nil, &c.Events)
 	return fields == 1

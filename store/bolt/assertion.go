@@ -9,8 +9,8 @@ import (
 	"signet/store/codec"
 )
 
-// SpendAssertion implements store.Assertions.
-func (s *Store) SpendAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
+// UseAssertion implements store.Assertions.
+func (s *Store) UseAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
 	err := s.update(ctx, func(t *txn) error {
 		if t.get(bucketAssertions, id[:]) != nil {
 			return store.ErrExists

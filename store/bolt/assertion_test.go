@@ -31,7 +31,7 @@ func TestSweepAssertions(t *testing.T) {
 		return nil
 	}))
 	later := store.AssertionID{1}
-	must(t, s.SpendAssertion(t.Context(), later, until.Add(time.Millisecond)))
+	must(t, s.UseAssertion(t.Context(), later, until.Add(time.Millisecond)))
 	for _, step := range []struct {
 		now  time.Time
 		want int
@@ -40,11 +40,11 @@ func TestSweepAssertions(t *testing.T) {
 			t.Errorf("Sweep at %v: got %d, %v, want %d", step.now, n, err, step.want)
 		}
 	}
-	if err := s.SpendAssertion(t.Context(), later, until); !errors.Is(err, store.ErrExists) {
-		t.Errorf("SpendAssertion of one that is not over: got %v, want ErrExists", err)
+	if err := s.UseAssertion(t.Context(), later, until); !errors.Is(err, store.ErrExists) {
+		t.Errorf("UseAssertion of one that is not over: got %v, want ErrExists", err)
 	}
-	if err := s.SpendAssertion(t.Context(), store.AssertionID{}, until); err != nil {
-		t.Errorf("SpendAssertion of one that was swept: %v", err)
+	if err := s.UseAssertion(t.Context(), store.AssertionID{}, until); err != nil {
+		t.Errorf("UseAssertion of one that was swept: %v", err)
 	}
 }
 
@@ -57,7 +57,7 @@ func TestSpendingThatFailsTogether(t *testing.T) {
 	g.hold(t, s, &all)
 	for range 8 {
 		all.Go(func() {
-			err := s.SpendAssertion(t.Context(), store.AssertionID{1}, moveDay)
+			err := s.UseAssertion(t.Context(), store.AssertionID{1}, moveDay)
 			if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrExists) {
 				t.Errorf("got %v, want ErrUnavailable alone", err)
 			}
@@ -68,7 +68,7 @@ func TestSpendingThatFailsTogether(t *testing.T) {
 	close(g.open)
 	all.Wait()
 	clear()
-	must(t, s.SpendAssertion(t.Context(), store.AssertionID{1}, moveDay))
+	must(t, s.UseAssertion(t.Context(), store.AssertionID{1}, moveDay))
 }
 
 // TestFileFromBeforeAssertions: a file of this schema may lack the bucket. It is whole, and gets it.
@@ -87,10 +87,10 @@ func TestFileFromBeforeAssertions(t *testing.T) {
 	}
 	_, err = s.Sweep(t.Context(), moveDay, store.Lifetimes{Idle: time.Hour, Absolute: time.Hour})
 	must(t, err)
-	must(t, s.SpendAssertion(t.Context(), store.AssertionID{1}, moveDay))
+	must(t, s.UseAssertion(t.Context(), store.AssertionID{1}, moveDay))
 	must(t, s.Close())
 	must(t, Check(path, nil))
-	if err := mustOpen(t, path).SpendAssertion(t.Context(), store.AssertionID{1}, moveDay); !errors.Is(err, store.ErrExists) {
+	if err := mustOpen(t, path).UseAssertion(t.Context(), store.AssertionID{1}, moveDay); !errors.Is(err, store.ErrExists) {
 		t.Errorf("after reopening: got %v, want ErrExists", err)
 	}
 }

@@ -19,7 +19,7 @@ func benchSessions(b *testing.B, s *Store, n int) []store.Rotation {
 		u := store.User{ID: store.UserID{1, byte(i), byte(i >> 8)}, Username: fmt.Sprint("user-", i), PasswordHash: "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}
 		must(b, s.CreateUser(ctx, u))
 		session := store.Session{ID: store.SessionID{1, byte(i), byte(i >> 8)}, UserID: u.ID, ClientID: "app", StartedAt: time.Now()}
-		_, _, err := s.StartSession(ctx, session, store.Bounds{PerUser: 9})
+		_, _, err := s.StartSession(ctx, session, store.SessionLimits{PerUser: 9})
 		must(b, err)
 		rotations[i] = store.Rotation{UserID: u.ID, SessionID: session.ID, ClientID: "app", Lifetimes: store.Lifetimes{Idle: time.Hour, Absolute: time.Hour}}
 	}

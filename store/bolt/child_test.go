@@ -132,11 +132,11 @@ func childWrite(path string) error {
 					return
 				}
 				started := store.Session{ID: store.SessionID(id), UserID: id, ClientID: "app", StartedAt: time.Now()}
-				if _, _, err := s.StartSession(context.Background(), started, store.Bounds{PerUser: 9}); err != nil {
+				if _, _, err := s.StartSession(context.Background(), started, store.SessionLimits{PerUser: 9}); err != nil {
 					lines <- "error " + err.Error()
 					return
 				}
-				if err := s.SpendAssertion(context.Background(), store.AssertionID(id), time.Now().Add(time.Hour)); err != nil {
+				if err := s.UseAssertion(context.Background(), store.AssertionID(id), time.Now().Add(time.Hour)); err != nil {
 					lines <- "error " + err.Error()
 					return
 				}
@@ -166,7 +166,7 @@ func childEvent(path string) error {
 	}
 	session := store.Session{ID: store.SessionID{1}, UserID: u.ID, ClientID: "app", StartedAt: time.Now()}
 	login := store.Event{Type: store.EventLogin, Outcome: store.OutcomeOK, RequestID: "login"}
-	if _, _, err := s.StartSession(store.WithEvent(ctx, &login), session, store.Bounds{PerUser: 9}); err != nil {
+	if _, _, err := s.StartSession(store.WithEvent(ctx, &login), session, store.SessionLimits{PerUser: 9}); err != nil {
 		return err
 	}
 	_, err = s.UpdateUser(ctx, u.ID, func(u *store.User) error { u.Disabled = true; return nil })

@@ -96,7 +96,7 @@ func checkAcknowledged(t *testing.T, s *Store, name string) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("sessions of %s: got %d and %v, want the acknowledged one", name, len(list), err)
 	}
-	if err := s.SpendAssertion(context.Background(), store.AssertionID(u.ID), time.Now().Add(time.Hour)); !errors.Is(err, store.ErrExists) {
+	if err := s.UseAssertion(context.Background(), store.AssertionID(u.ID), time.Now().Add(time.Hour)); !errors.Is(err, store.ErrExists) {
 		t.Fatalf("the assertion of %s: got %v, want ErrExists", name, err)
 	}
 }

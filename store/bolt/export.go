@@ -133,12 +133,12 @@ func (e *export) assertions() error {
 			return unreadable(fmt.Sprintf("used assertion %x", id), err)
 		}
 		r := codec.NewReader(raw)
-		spent := store.SpentAssertion{Until: r.Time()}
+		spent := store.UsedAssertion{Until: r.Time()}
 		if err := r.End(); err != nil || len(id) != len(spent.ID) {
 			return unreadable(fmt.Sprintf("used assertion %x", id), codec.ErrMalformed)
 		}
 		spent.ID = store.AssertionID(id)
-		return e.visit(store.Record{SpentAssertion: &spent})
+		return e.visit(store.Record{UsedAssertion: &spent})
 	})
 }
 

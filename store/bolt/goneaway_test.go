@@ -55,7 +55,7 @@ func TestCallersWhoGoAway(t *testing.T) {
 	if err := s.CreateUser(t.Context(), user); err != nil {
 		t.Fatal(err)
 	}
-	session, _, err := s.StartSession(t.Context(), store.Session{ID: store.SessionID{1}, UserID: user.ID, ClientID: "web", StartedAt: time.Now()}, store.Bounds{})
+	session, _, err := s.StartSession(t.Context(), store.Session{ID: store.SessionID{1}, UserID: user.ID, ClientID: "web", StartedAt: time.Now()}, store.SessionLimits{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,5 +6,5 @@ import (
 	"signet/store"
 )
 
-// Watch implements store.Hints. There is no other replica that could have changed anything.
-func (s *Store) Watch(ctx context.Context, _ func(store.Hint)) { <-ctx.Done() }
+// Subscribe implements store.ChangeEvents. There is no other replica that could have changed anything.
+func (s *Store) Subscribe(ctx context.Context, _ func(store.ChangeEvent)) { <-ctx.Done() }

@@ -116,8 +116,8 @@ func (in *intake) put(t *txn, r store.Record) error {
 		return importSession(t, *r.Session)
 	case r.RevokedToken != nil:
 		return importRevokedToken(t, *r.RevokedToken)
-	case r.SpentAssertion != nil:
-		return markUntil(t, bucketAssertions, r.SpentAssertion.ID[:], r.SpentAssertion.Until)
+	case r.UsedAssertion != nil:
+		return markUntil(t, bucketAssertions, r.UsedAssertion.ID[:], r.UsedAssertion.Until)
 	case r.Loss != nil:
 		return putLoss(t, *r.Loss)
 	case r.Event != nil:

@@ -121,7 +121,7 @@ func TestWritesNoticeThatTheFileIsGone(t *testing.T) {
 func everyWrite(t *testing.T, s *Store, user store.UserID) map[string]func() error {
 	return map[string]func() error{
 		"login": func() error {
-			_, _, err := s.StartSession(t.Context(), moveSession(1, 1), store.Bounds{})
+			_, _, err := s.StartSession(t.Context(), moveSession(1, 1), store.SessionLimits{})
 			return err
 		},
 		"sign-out": func() error { _, err := s.RevokeSession(t.Context(), user, store.SessionID{9}); return err },
@@ -130,7 +130,7 @@ func everyWrite(t *testing.T, s *Store, user store.UserID) map[string]func() err
 		},
 		"keyring":   func() error { _, err := s.SwapKeyring(t.Context(), 0, 1, []byte("ring")); return err },
 		"client":    func() error { return s.CreateClient(t.Context(), store.Client{ID: "web"}) },
-		"assertion": func() error { return s.SpendAssertion(t.Context(), store.AssertionID{1}, time.Now()) },
+		"assertion": func() error { return s.UseAssertion(t.Context(), store.AssertionID{1}, time.Now()) },
 		"backup":    func() error { _, err := s.Backup(t.Context(), io.Discard); return err },
 	}
 }

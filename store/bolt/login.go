@@ -22,7 +22,7 @@ func (s *Store) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, 
 }
 
 // FinishLogin implements store.Logins.
-func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, in store.Session, b store.Bounds) (store.Login, error) {
+func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, in store.Session, b store.SessionLimits) (store.Login, error) {
 	if err := s.succeed(ctx, r); err != nil {
 		return store.Login{}, err
 	}

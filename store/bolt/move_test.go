@@ -45,7 +45,7 @@ func moveRecords() []store.Record {
 		{User: &ada}, {Session: &one}, {Session: &two},
 		{User: &bob},
 		{RevokedToken: &store.RevokedToken{JTI: "jti", Until: moveDay}},
-		{SpentAssertion: &store.SpentAssertion{ID: store.AssertionID{7}, Until: moveDay}},
+		{UsedAssertion: &store.UsedAssertion{ID: store.AssertionID{7}, Until: moveDay}},
 		{Loss: &store.Loss{At: moveDay}},
 		{Event: &store.Event{Seq: 1, At: moveDay, Type: "login", Outcome: "ok"}},
 		{Event: &store.Event{Seq: 2, At: moveDay, Type: "refresh", Outcome: "reuse", Detail: map[string]string{"a": "b"}}},
@@ -100,7 +100,7 @@ func TestMove(t *testing.T) {
 func TestImportMarksTwice(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "signet.db")
 	assertion := func(until time.Time) store.Record {
-		return store.Record{SpentAssertion: &store.SpentAssertion{ID: store.AssertionID{7}, Until: until}}
+		return store.Record{UsedAssertion: &store.UsedAssertion{ID: store.AssertionID{7}, Until: until}}
 	}
 	later := moveDay.Add(time.Hour)
 	records := []store.Record{assertion(moveDay), assertion(later), assertion(moveDay)}

@@ -104,7 +104,7 @@ func filled(t *testing.T) []byte {
 	for i := range 300 {
 		u := store.User{ID: store.UserID{1, byte(i), byte(i >> 8)}, Username: fmt.Sprintf("user-%d", i), PasswordHash: strings.Repeat("h", 80)}
 		must(t, s.CreateUser(ctx, u))
-		_, _, err := s.StartSession(ctx, store.Session{ID: store.SessionID{byte(i), 1}, UserID: u.ID, ClientID: "app", StartedAt: s.now()}, store.Bounds{PerUser: 9})
+		_, _, err := s.StartSession(ctx, store.Session{ID: store.SessionID{byte(i), 1}, UserID: u.ID, ClientID: "app", StartedAt: s.now()}, store.SessionLimits{PerUser: 9})
 		must(t, err)
 	}
 	must(t, s.CreateClient(ctx, store.Client{ID: "app"}))

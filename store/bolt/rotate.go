@@ -44,14 +44,14 @@ func (s *Store) rotate(t *txn, key []byte, r store.Rotation) (now rotated, err e
 		return now, fmt.Errorf("%w: reading session %s: %w", store.ErrUnavailable, r.SessionID, err)
 	}
 	now.user, err = readUser(t, r.UserID)
-	standing := now.user.Standing()
-	if standing.Missing = errors.Is(err, store.ErrNotFound); err != nil && !standing.Missing {
+	status := now.user.Status()
+	if status.Missing = errors.Is(err, store.ErrNotFound); err != nil && !status.Missing {
 		return now, err
 	}
 	if s.Format() < store.Format2 {
 		r.Late, r.ClientEpoch = 0, 0
 	}
-	now.session, now.outcome = store.Decide(now.was, standing, r)
+	now.session, now.outcome = store.Decide(now.was, status, r)
 	switch {
 	case now.session == now.was:
 		return now, nil

@@ -165,7 +165,7 @@ func TestMovedRecords(t *testing.T) {
 	if u, err := s.UserByName(t.Context(), "ada"); !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, seal.ErrForged) {
 		t.Errorf("ada's name leads to bob: got %+v, %v, want ErrForged", u, err)
 	}
-	_, _, err := s.StartSession(t.Context(), store.Session{ID: store.SessionID{9}, UserID: ada, ClientID: "web", StartedAt: moveDay}, store.Bounds{})
+	_, _, err := s.StartSession(t.Context(), store.Session{ID: store.SessionID{9}, UserID: ada, ClientID: "web", StartedAt: moveDay}, store.SessionLimits{})
 	if !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("a login as ada: got %v, want ErrUnavailable", err)
 	}

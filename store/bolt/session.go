@@ -39,12 +39,12 @@ func decodeSession(key, value []byte, clientID string) (store.Session, error) {
 }
 
 // StartSession implements store.Sessions.
-func (s *Store) StartSession(ctx context.Context, in store.Session, b store.Bounds) (store.Session, store.User, error) {
+func (s *Store) StartSession(ctx context.Context, in store.Session, b store.SessionLimits) (store.Session, store.User, error) {
 	return s.startSession(ctx, in, b, func(*txn) error { return nil })
 }
 
 // startSession also does what belongs in the same transaction.
-func (s *Store) startSession(ctx context.Context, in store.Session, b store.Bounds, also func(*txn) error) (store.Session, store.User, error) {
+func (s *Store) startSession(ctx context.Context, in store.Session, b store.SessionLimits, also func(*txn) error) (store.Session, store.User, error) {
 	if err := validSession(in); err != nil {
 		return store.Session{}, store.User{}, fmt.Errorf("starting a session: %w", err)
 	}

@@ -46,7 +46,7 @@ type History struct {
 	until      map[string]time.Time       // those of the replaced store, and when they run out
 	users      map[string]*changes        // by sub
 	clients    map[string]*changes        // by client id
-	assertions []store.SpentAssertion     // used ones that the replaced store remembers
+	assertions []store.UsedAssertion      // used ones that the replaced store remembers
 	everybody  time.Time                  // the last time that all sessions of everybody were ended
 	logins     int                        // since the backup
 	imports    int                        // of users, since the backup

@@ -101,7 +101,7 @@ func (o *Overlay) extraRecords() iter.Seq[store.Record] {
 			}
 		}
 		for _, a := range o.assertions {
-			if a.Until.Add(store.AssertionMargin).After(o.now) && !yield(store.Record{SpentAssertion: &a}) {
+			if a.Until.Add(store.AssertionMargin).After(o.now) && !yield(store.Record{UsedAssertion: &a}) {
 				return
 			}
 		}

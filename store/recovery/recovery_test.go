@@ -629,9 +629,9 @@ func TestStateCountsWithoutEvents(t *testing.T) {
 			}},
 		{"a token was revoked and an assertion used", nil,
 			[]store.Record{{RevokedToken: &store.RevokedToken{JTI: "j", Until: at(40)}}, {RevokedToken: &store.RevokedToken{JTI: "over", Until: at(29)}},
-				{SpentAssertion: &store.SpentAssertion{ID: store.AssertionID{1}, Until: at(31)}}, {SpentAssertion: &store.SpentAssertion{ID: store.AssertionID{2}, Until: at(28)}}},
+				{UsedAssertion: &store.UsedAssertion{ID: store.AssertionID{1}, Until: at(31)}}, {UsedAssertion: &store.UsedAssertion{ID: store.AssertionID{2}, Until: at(28)}}},
 			func(t *testing.T, _ *recovery.Overlay, left []store.Record) {
-				if len(left) != 4 || left[2].Loss == nil || left[0].RevokedToken.JTI != "j" || !left[0].RevokedToken.Until.Equal(at(40)) || left[1].SpentAssertion.ID != (store.AssertionID{1}) {
+				if len(left) != 4 || left[2].Loss == nil || left[0].RevokedToken.JTI != "j" || !left[0].RevokedToken.Until.Equal(at(40)) || left[1].UsedAssertion.ID != (store.AssertionID{1}) {
 					t.Errorf("got %v", left)
 				}
 			}},

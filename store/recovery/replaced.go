@@ -52,8 +52,8 @@ func ReadReplaced(ctx context.Context, source Source, h *History, f store.Founda
 		case record.Event != nil:
 			r.count(record.Event.Seq, h.seq)
 			h.noteStored(*record.Event)
-		case record.SpentAssertion != nil:
-			h.assertions = append(h.assertions, *record.SpentAssertion)
+		case record.UsedAssertion != nil:
+			h.assertions = append(h.assertions, *record.UsedAssertion)
 		case record.RevokedToken != nil:
 			h.until[record.RevokedToken.JTI] = record.RevokedToken.Until
 		}

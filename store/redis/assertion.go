@@ -21,10 +21,10 @@ func newAssertions(c *common) *assertions {
 	return &assertions{c, usedAssertions{ids: map[store.AssertionID]struct{}{}}}
 }
 
-// SpendAssertion implements store.Assertions, in one round trip. That nobody sends the command a
+// UseAssertion implements store.Assertions, in one round trip. That nobody sends the command a
 // second time behind our back is what makes its answer mean something; see nodeOptions. Whoever asks
 // again after a lost answer finds the key there, and is refused: a new assertion costs the client nothing.
-func (s *assertions) SpendAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
+func (s *assertions) UseAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
 	spend := s.useCall(id, until)
 	err := s.conn.DoDurably(ctx, "spending an assertion", spend)
 	word, won := spend.Text()
@@ -35,7 +35,7 @@ func (s *assertions) SpendAssertion(ctx context.Context, id store.AssertionID, u
 		return err
 	case word != "OK":
 		return unexpectedReply("spending an assertion", word)
-	case !s.used.add(store.SpentAssertion{ID: id, Until: until}, time.Now()):
+	case !s.used.add(store.UsedAssertion{ID: id, Until: until}, time.Now()):
 		return errUsed(id) // the server had forgotten it, and knows it again now
 	}
 	return nil
@@ -60,13 +60,13 @@ func (s *assertions) useCall(id store.AssertionID, until time.Time) *conn.Call {
 type usedAssertions struct {
 	mu    sync.Mutex
 	ids   map[store.AssertionID]struct{}
-	order []store.SpentAssertion // of ids, oldest first
+	order []store.UsedAssertion // of ids, oldest first
 }
 
 const usedMost = 100_000 // about 10 MB; beyond it the oldest go early
 
 // add reports whether a was not remembered before, and forgets older ones that are over.
-func (m *usedAssertions) add(a store.SpentAssertion, now time.Time) bool {
+func (m *usedAssertions) add(a store.UsedAssertion, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, again := m.ids[a.ID]; again {
@@ -82,15 +82,15 @@ func (m *usedAssertions) add(a store.SpentAssertion, now time.Time) bool {
 }
 
 // over reports whether the assertion has run out by any clock.
-func over(a store.SpentAssertion, now time.Time) bool {
+func over(a store.UsedAssertion, now time.Time) bool {
 	return !now.Before(a.Until.Add(store.AssertionMargin))
 }
 
 // left returns what has not run out.
-func (m *usedAssertions) left(now time.Time) []store.SpentAssertion {
+func (m *usedAssertions) left(now time.Time) []store.UsedAssertion {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(m.order), func(a store.SpentAssertion) bool { return over(a, now) })
+	return slices.DeleteFunc(slices.Clone(m.order), func(a store.UsedAssertion) bool { return over(a, now) })
 }
 
 // reapplyUsed marks what was used through this replica, where the server has forgotten it, and says

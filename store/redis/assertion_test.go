@@ -15,7 +15,7 @@ import (
 
 // wasUsed is nil where the assertion was used before.
 func wasUsed(ctx context.Context, s store.Store, id store.AssertionID) error {
-	err := s.SpendAssertion(ctx, id, time.Now().Add(time.Hour))
+	err := s.UseAssertion(ctx, id, time.Now().Add(time.Hour))
 	if errors.Is(err, store.ErrExists) {
 		return nil
 	}
@@ -24,8 +24,8 @@ func wasUsed(ctx context.Context, s store.Store, id store.AssertionID) error {
 
 func mustSpend(t *testing.T, s *Store, id store.AssertionID) {
 	t.Helper()
-	if err := s.SpendAssertion(t.Context(), id, time.Now().Add(time.Hour)); err != nil {
-		t.Fatalf("SpendAssertion: %v", err)
+	if err := s.UseAssertion(t.Context(), id, time.Now().Add(time.Hour)); err != nil {
+		t.Fatalf("UseAssertion: %v", err)
 	}
 }
 
@@ -46,7 +46,7 @@ func TestAssertionOfManyReplicas(t *testing.T) {
 		for range 2 {
 			all.Go(func() {
 				for i, id := range ids {
-					switch err := s.SpendAssertion(t.Context(), id, time.Now().Add(time.Minute)); {
+					switch err := s.UseAssertion(t.Context(), id, time.Now().Add(time.Minute)); {
 					case err == nil:
 						won[i].Add(1)
 					case !errors.Is(err, store.ErrExists):
@@ -74,7 +74,7 @@ func TestLostSpending(t *testing.T) {
 	s, other := mustOpen(t, cfg), mustOpen(t, cfg)
 	id := store.AssertionID(randomID())
 	proxy.LoseReplies("eval")
-	if err := s.SpendAssertion(t.Context(), id, time.Now().Add(time.Hour)); !isUnavailable(err) {
+	if err := s.UseAssertion(t.Context(), id, time.Now().Add(time.Hour)); !isUnavailable(err) {
 		t.Errorf("without its answer: got %v, want ErrUnavailable alone", err)
 	}
 	if got := proxy.Counts().Lost; got != 1 {
@@ -95,7 +95,7 @@ func TestAssertionRunsOut(t *testing.T) {
 	s := mustOpen(t, rest(Config{Addrs: []string{server.Addr()}, Timeout: 10 * time.Second}))
 	for name, life := range map[string]time.Duration{"good for an hour": time.Hour, "just over": 0, "long over": -24 * time.Hour} {
 		id, begun := store.AssertionID(randomID()), time.Now()
-		if err := s.SpendAssertion(t.Context(), id, begun.Add(life)); err != nil {
+		if err := s.UseAssertion(t.Context(), id, begun.Add(life)); err != nil {
 			t.Fatal(err)
 		}
 		left, _ := server.Do("pttl", s.key.assertion(id)).(int64)
@@ -171,8 +171,8 @@ func TestUsedAssertionsAreBounded(t *testing.T) {
 	m := usedAssertions{ids: map[store.AssertionID]struct{}{}}
 	now := time.Now()
 	end := now.Add(time.Hour)
-	nth := func(n int, until time.Time) store.SpentAssertion {
-		a := store.SpentAssertion{Until: until}
+	nth := func(n int, until time.Time) store.UsedAssertion {
+		a := store.UsedAssertion{Until: until}
 		binary.BigEndian.PutUint64(a.ID[:], uint64(n))
 		return a
 	}
@@ -205,18 +205,18 @@ func TestMoveOfAssertions(t *testing.T) {
 	}
 	from, to := open(), open()
 	id, until := store.AssertionID(randomID()), store.Millis(time.Now().Add(time.Hour))
-	if err := from.SpendAssertion(t.Context(), id, until); err != nil {
+	if err := from.UseAssertion(t.Context(), id, until); err != nil {
 		t.Fatal(err)
 	}
 	var records []store.Record
 	if err := from.Export(t.Context(), func(r store.Record) error { records = append(records, r); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if len(records) != 1 || records[0].SpentAssertion == nil || records[0].SpentAssertion.ID != id {
+	if len(records) != 1 || records[0].UsedAssertion == nil || records[0].UsedAssertion.ID != id {
 		t.Fatalf("exported: got %+v, want the assertion", records)
 	}
-	if off := records[0].SpentAssertion.Until.Sub(until); off.Abs() > time.Minute/2 {
-		t.Errorf("exported: it is good until %v, want %v", records[0].SpentAssertion.Until, until)
+	if off := records[0].UsedAssertion.Until.Sub(until); off.Abs() > time.Minute/2 {
+		t.Errorf("exported: it is good until %v, want %v", records[0].UsedAssertion.Until, until)
 	}
 	records = append(records, records[0]) // a walk over the keys may meet one twice
 	err := to.Import(t.Context(), store.Foundation{Install: store.Install{ID: "x"}}, func(yield func(store.Record, error) bool) {

@@ -144,7 +144,7 @@ func TestFullMemory(t *testing.T) {
 	x := newSubject()
 	x.populate(t, s)
 	server.Do("config", "set", "maxmemory", 1)
-	creations := []string{"CreateClient", "CreateUser", "StartSession", "FinishLogin", "Rotate", "SwapKeyring", "Allow", "RevokeToken", "SpendAssertion", "AppendEvents", "UpdateUser", "Ping"}
+	creations := []string{"CreateClient", "CreateUser", "StartSession", "FinishLogin", "Rotate", "SwapKeyring", "Allow", "RevokeToken", "UseAssertion", "AppendEvents", "UpdateUser", "Ping"}
 	reads := []string{"User", "UserByName", "Client", "ListClients", "ListUsers", "ListSessions", "TokenState", "LoadKeyring", "ClientsVersion", "Events"}
 	for range 5 { // more than a breaker lets pass
 		for _, m := range methods {

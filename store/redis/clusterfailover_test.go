@@ -18,7 +18,7 @@ func TestClusterLosesAMaster(t *testing.T) {
 	s := mustOpen(t, Config{Mode: conn.Cluster, Addrs: cluster.Addrs(), WaitReplicas: 1, PoolSize: 20})
 	ctx := context.Background()
 	now := time.Now()
-	bounds := store.Bounds{PerUser: 10}
+	bounds := store.SessionLimits{PerUser: 10}
 	begin := func(i int) store.Rotation {
 		t.Helper()
 		u := store.User{ID: nthUser(i), Username: "user" + string(rune('a'+i))}

@@ -303,7 +303,7 @@ func TestRoundTrips(t *testing.T) {
 			x := newSubject()
 			x.populate(t, s)
 			for _, m := range methods {
-				if !slices.Contains([]string{"Rotate", "BeginLogin", "FinishLogin", "TokenState", "LoadKeyring", "Allow", "ClientsVersion", "StartSession", "SpendAssertion"}, m.name) {
+				if !slices.Contains([]string{"Rotate", "BeginLogin", "FinishLogin", "TokenState", "LoadKeyring", "Allow", "ClientsVersion", "StartSession", "UseAssertion"}, m.name) {
 					continue
 				}
 				mu.Lock()

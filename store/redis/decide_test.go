@@ -44,8 +44,8 @@ func decideInLua(t *rapid.T, s *Store, counts map[store.Outcome]int) {
 		r.ClientEpoch = was.ClientEpoch
 	}
 
-	standing := u.Standing()
-	if standing.Missing = rapid.IntRange(0, 19).Draw(t, "missing") == 0; standing.Missing {
+	status := u.Status()
+	if status.Missing = rapid.IntRange(0, 19).Draw(t, "missing") == 0; status.Missing {
 		if _, err := s.node().Del(context.Background(), s.key.user(u.ID)).Result(); err != nil {
 			t.Fatal(err)
 		}
@@ -54,10 +54,10 @@ func decideInLua(t *rapid.T, s *Store, counts map[store.Outcome]int) {
 	if format == store.Format1 {
 		limited.Late, limited.ClientEpoch = 0, 0
 	}
-	kept, want := store.Decide(was, standing, limited)
+	kept, want := store.Decide(was, status, limited)
 	session, _, got, err := s.Rotate(context.Background(), r)
 	if err != nil || got != want {
-		t.Fatalf("got %v, %v, want %v\n%+v\n%+v\n%+v", got, err, want, was, standing, r)
+		t.Fatalf("got %v, %v, want %v\n%+v\n%+v\n%+v", got, err, want, was, status, r)
 	}
 	counts[got]++
 	if want.GoesOn() && session != inFormat(kept, format) {
@@ -67,7 +67,7 @@ func decideInLua(t *rapid.T, s *Store, counts map[store.Outcome]int) {
 		t.Fatalf("the session that was reused: got %+v, want %+v", session, was)
 	}
 	state, err := s.TokenState(context.Background(), store.TokenRef{JTI: "x", UserID: was.UserID, SessionID: was.ID})
-	if err != nil || !standing.Missing && state.Session != inFormat(kept, max(format, recordFormat)) {
+	if err != nil || !status.Missing && state.Session != inFormat(kept, max(format, recordFormat)) {
 		t.Fatalf("%v: the record: got %+v, %v, want %+v", want, state.Session, err, kept)
 	}
 }

@@ -178,8 +178,8 @@ func TestOddReplies(t *testing.T) {
 			if m.name == "Rotate" && !isUnavailable(err) { // a wrong outcome signs somebody out
 				t.Errorf("Rotate, answered %q: got %v and error %v, want ErrUnavailable", o.reply, got, err)
 			}
-			if m.name == "SpendAssertion" && err == nil && o.reply != "+OK\r\n" { // somebody gets in
-				t.Errorf("SpendAssertion, answered %q: got no error", o.reply)
+			if m.name == "UseAssertion" && err == nil && o.reply != "+OK\r\n" { // somebody gets in
+				t.Errorf("UseAssertion, answered %q: got no error", o.reply)
 			}
 			s.install.Store(nil)
 			s.conn.ForgetFailures()

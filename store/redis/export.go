@@ -120,7 +120,7 @@ func (s *Store) exportSpent(ctx context.Context, visit func(store.Record) error)
 		if err != nil {
 			return malformed("the key of an assertion", err)
 		}
-		return visit(store.Record{SpentAssertion: &store.SpentAssertion{ID: id, Until: store.Millis(until.Add(-store.AssertionMargin))}})
+		return visit(store.Record{UsedAssertion: &store.UsedAssertion{ID: id, Until: store.Millis(until.Add(-store.AssertionMargin))}})
 	})
 }
 

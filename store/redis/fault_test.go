@@ -196,7 +196,7 @@ func TestScriptFlush(t *testing.T) {
 	for range callers {
 		mine := x
 		rand.Read(mine.session.ID[:])
-		if _, _, err := s.StartSession(ctx, mine.session, store.Bounds{}); err != nil {
+		if _, _, err := s.StartSession(ctx, mine.session, store.SessionLimits{}); err != nil {
 			t.Fatal(err)
 		}
 		load.Go(func() {

@@ -76,7 +76,7 @@ func TestForgedUsers(t *testing.T) {
 	n := byte(0)
 	start := func(a *attacked) error {
 		n++
-		_, _, err := a.s.StartSession(t.Context(), store.Session{ID: store.SessionID{n}, UserID: a.ada.ID, ClientID: "web", StartedAt: time.Now()}, store.Bounds{})
+		_, _, err := a.s.StartSession(t.Context(), store.Session{ID: store.SessionID{n}, UserID: a.ada.ID, ClientID: "web", StartedAt: time.Now()}, store.SessionLimits{})
 		return err
 	}
 	t.Run("hashes exchanged in the records", func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestForgedHeartbeats(t *testing.T) {
 // TestForgedHints: a revocation that nobody made ends nothing.
 func TestForgedHints(t *testing.T) {
 	a := attack(t)
-	session, _, err := a.s.StartSession(t.Context(), store.Session{ID: store.SessionID{1}, UserID: a.ada.ID, ClientID: "web", StartedAt: time.Now()}, store.Bounds{})
+	session, _, err := a.s.StartSession(t.Context(), store.Session{ID: store.SessionID{1}, UserID: a.ada.ID, ClientID: "web", StartedAt: time.Now()}, store.SessionLimits{})
 	if err != nil {
 		t.Fatal(err)
 	}

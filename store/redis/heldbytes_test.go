@@ -120,7 +120,7 @@ func TestGraceByTheServersTime(t *testing.T) {
 	} {
 		now := time.Now()
 		in := store.Session{ID: randomID(), UserID: seedUser(t, s).ID, ClientID: app, StartedAt: now.Add(c.start)}
-		session, _, err := s.StartSession(t.Context(), in, store.Bounds{})
+		session, _, err := s.StartSession(t.Context(), in, store.SessionLimits{})
 		if err != nil {
 			t.Fatal(err)
 		}

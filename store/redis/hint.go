@@ -13,8 +13,8 @@ import (
 
 // message is what replicas send each other: a hint for subscribers, or a revocation for the revocation log.
 type message struct {
-	Hint  *store.Hint `json:"hint,omitempty"`
-	Ended *ended      `json:"ended,omitempty"`
+	Hint  *store.ChangeEvent `json:"hint,omitempty"`
+	Ended *ended             `json:"ended,omitempty"`
 }
 
 // ended is a revocation: of one session, of all sessions of a user that began before a time or in an
@@ -27,9 +27,11 @@ type ended struct {
 	JTI       string          `json:"jti,omitempty"`
 }
 
-func ofClient(id string) message { return message{Hint: &store.Hint{Kind: store.HintClient, ID: id}} }
+func ofClient(id string) message {
+	return message{Hint: &store.ChangeEvent{Kind: store.ClientChanged, ID: id}}
+}
 
-func ofKeyring() message { return message{Hint: &store.Hint{Kind: store.HintKeyring}} }
+func ofKeyring() message { return message{Hint: &store.ChangeEvent{Kind: store.KeyringChanged}} }
 
 // endedBy is what the record of a user ends.
 func endedBy(u store.User) ended {
@@ -107,13 +109,13 @@ func (s *Store) hear(payload string) {
 type listeners struct {
 	mu   sync.Mutex
 	next int
-	on   map[int]chan store.Hint
+	on   map[int]chan store.ChangeEvent
 }
 
 const hintsHeld = 64 // of one listener; beyond that hints are lost
 
-// Watch implements store.Hints.
-func (s *Store) Watch(ctx context.Context, on func(store.Hint)) {
+// Subscribe implements store.ChangeEvents.
+func (s *Store) Subscribe(ctx context.Context, on func(store.ChangeEvent)) {
 	hints, leave := s.hints.join()
 	defer leave()
 	for {
@@ -126,14 +128,14 @@ func (s *Store) Watch(ctx context.Context, on func(store.Hint)) {
 	}
 }
 
-func (l *listeners) join() (hints <-chan store.Hint, leave func()) {
+func (l *listeners) join() (hints <-chan store.ChangeEvent, leave func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.on == nil {
-		l.on = map[int]chan store.Hint{}
+		l.on = map[int]chan store.ChangeEvent{}
 	}
 	l.next++
-	id, c := l.next, make(chan store.Hint, hintsHeld)
+	id, c := l.next, make(chan store.ChangeEvent, hintsHeld)
 	l.on[id] = c
 	return c, func() {
 		l.mu.Lock()
@@ -142,7 +144,7 @@ func (l *listeners) join() (hints <-chan store.Hint, leave func()) {
 	}
 }
 
-func (l *listeners) pass(h store.Hint) {
+func (l *listeners) pass(h store.ChangeEvent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.on {

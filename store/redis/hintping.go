@@ -15,7 +15,7 @@ import (
 // sends a hint to itself, and counts how long ago the last one arrived.
 
 // hintPing is the kind of hint that a replica sends to itself; ID says to whom.
-const hintPing store.HintKind = "ping"
+const hintPing store.ChangeKind = "ping"
 
 const (
 	pingEvery = 20 * time.Second
@@ -34,7 +34,7 @@ func (p *hintPings) init() {
 }
 
 // take reports whether the hint was a ping, and counts one of our own.
-func (p *hintPings) take(h store.Hint) bool {
+func (p *hintPings) take(h store.ChangeEvent) bool {
 	if h.Kind != hintPing {
 		return false
 	}
@@ -71,6 +71,6 @@ func (s *Store) pingHints(ctx context.Context, every, deafAfter time.Duration) {
 				s.log.Info("hints of Redis arrive again")
 			}
 		}
-		err = s.conn.Do(ctx, "sending a hint", s.publish(key, message{Hint: &store.Hint{Kind: hintPing, ID: s.pings.self}}))
+		err = s.conn.Do(ctx, "sending a hint", s.publish(key, message{Hint: &store.ChangeEvent{Kind: hintPing, ID: s.pings.self}}))
 	}
 }

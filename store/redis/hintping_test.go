@@ -64,7 +64,7 @@ func TestDeadSubscription(t *testing.T) {
 func TestPingIsNoHint(t *testing.T) {
 	var p hintPings
 	p.init()
-	if !p.take(store.Hint{Kind: hintPing, ID: "other"}) || p.take(store.Hint{Kind: store.HintClient, ID: "web"}) {
+	if !p.take(store.ChangeEvent{Kind: hintPing, ID: "other"}) || p.take(store.ChangeEvent{Kind: store.ClientChanged, ID: "web"}) {
 		t.Error("a ping is taken for a hint, or a hint for a ping")
 	}
 }

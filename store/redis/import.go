@@ -131,8 +131,8 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 		}
 	case r.RevokedToken != nil:
 		i.addRevoked(*r.RevokedToken)
-	case r.SpentAssertion != nil:
-		i.calls = append(i.calls, i.useCall(r.SpentAssertion.ID, r.SpentAssertion.Until))
+	case r.UsedAssertion != nil:
+		i.calls = append(i.calls, i.useCall(r.UsedAssertion.ID, r.UsedAssertion.Until))
 	case r.Loss != nil:
 		i.calls = append(i.calls, recordLossScript.Call([]string{i.key.loss()}, millis(r.Loss.At)))
 	case r.Event != nil:
@@ -164,7 +164,7 @@ func (i *importing) addUser(u store.User) {
 // user's record is in the same slot, so even in the same round trip it is there before. What that
 // record has ended is left out: a login would make it young again.
 func (i *importing) addSession(session store.Session) error {
-	start, err := i.startCall(context.Background(), session, store.Bounds{Absolute: longest}, session.UserEpoch)
+	start, err := i.startCall(context.Background(), session, store.SessionLimits{Absolute: longest}, session.UserEpoch)
 	if err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func rotateInTwoSteps(s *Store, ctx context.Context, r store.Rotation) (store.Se
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
-	session, o := store.Decide(was, store.Standing{}, r)
+	session, o := store.Decide(was, store.UserStatus{}, r)
 	set := conn.Command(key, "hset", key, r.SessionID[:], codec.EncodeSession(session, store.Format2))
 	if session.ID.IsZero() {
 		set = conn.Command(key, "hdel", key, r.SessionID[:])

@@ -53,7 +53,7 @@ func (s *Store) credential(ctx context.Context, username string, name *conn.Call
 
 // FinishLogin implements store.Logins, in one round trip. In a cluster the clients may lie on another
 // server, which is asked at the same time.
-func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, in store.Session, b store.Bounds) (store.Login, error) {
+func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt, in store.Session, b store.SessionLimits) (store.Login, error) {
 	start, err := s.startCall(ctx, in, b)
 	if err != nil {
 		return store.Login{}, err

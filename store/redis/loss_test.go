@@ -32,7 +32,7 @@ func TestLoss(t *testing.T) {
 	}
 	now := first.At.Add(time.Millisecond)
 	u := seedUser(t, s)
-	session, _, err := s.StartSession(ctx, store.Session{ID: store.SessionID{1}, UserID: u.ID, ClientID: app, StartedAt: now}, store.Bounds{})
+	session, _, err := s.StartSession(ctx, store.Session{ID: store.SessionID{1}, UserID: u.ID, ClientID: app, StartedAt: now}, store.SessionLimits{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,12 +40,12 @@ func newSubject() subject {
 func (x subject) populate(t testing.TB, s *Store) {
 	t.Helper()
 	ctx := t.Context()
-	_, _, started := s.StartSession(ctx, x.session, store.Bounds{})
+	_, _, started := s.StartSession(ctx, x.session, store.SessionLimits{})
 	if !errors.Is(started, store.ErrNotFound) {
 		t.Fatalf("StartSession without a user: got %v", started)
 	}
 	err := errors.Join(s.CreateUser(ctx, x.user), s.CreateClient(ctx, x.client))
-	if _, _, started = s.StartSession(ctx, x.session, store.Bounds{}); err != nil || started != nil {
+	if _, _, started = s.StartSession(ctx, x.session, store.SessionLimits{}); err != nil || started != nil {
 		t.Fatalf("the first records: %v, %v", err, started)
 	}
 }
@@ -129,7 +129,7 @@ var methods = []method{
 	{"FinishLogin", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		next := x.session
 		rand.Read(next.ID[:])
-		return outcome(s.FinishLogin(ctx, x.now, store.Receipt{Attempt: x.attempt()}, next, store.Bounds{PerUser: 100}))
+		return outcome(s.FinishLogin(ctx, x.now, store.Receipt{Attempt: x.attempt()}, next, store.SessionLimits{PerUser: 100}))
 	}},
 	{"Allow", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		adm, err := s.Allow(ctx, x.now, x.attempt())
@@ -151,7 +151,7 @@ var methods = []method{
 	{"StartSession", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		next := x.session
 		rand.Read(next.ID[:])
-		started, _, err := s.StartSession(ctx, next, store.Bounds{PerUser: 100, Absolute: time.Hour})
+		started, _, err := s.StartSession(ctx, next, store.SessionLimits{PerUser: 100, Absolute: time.Hour})
 		return started, err
 	}},
 	{"Rotate", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
@@ -173,8 +173,8 @@ var methods = []method{
 		return nil, s.RevokeToken(ctx, "another", x.now.Add(time.Hour))
 	}},
 
-	{"SpendAssertion", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
-		return nil, s.SpendAssertion(ctx, randomID(), x.now.Add(time.Minute))
+	{"UseAssertion", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.UseAssertion(ctx, randomID(), x.now.Add(time.Minute))
 	}},
 
 	{"AppendEvents", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {

@@ -67,7 +67,7 @@ func seedSession(t testing.TB, s store.Store, user store.UserID) store.Session {
 
 func startSession(ctx context.Context, s store.Store, user store.UserID, id store.SessionID) (store.Session, error) {
 	in := store.Session{ID: id, UserID: user, ClientID: app, StartedAt: begun}
-	session, _, err := s.StartSession(ctx, in, store.Bounds{})
+	session, _, err := s.StartSession(ctx, in, store.SessionLimits{})
 	return session, err
 }
 

@@ -117,7 +117,7 @@ func (d *deeds) work(ctx context.Context) {
 		},
 		func() bool {
 			id := store.AssertionID(randomID())
-			return d.did(s.SpendAssertion(ctx, id, time.Now().Add(time.Hour)), func(ctx context.Context, s *Store) error { return wasUsed(ctx, s, id) })
+			return d.did(s.UseAssertion(ctx, id, time.Now().Add(time.Hour)), func(ctx context.Context, s *Store) error { return wasUsed(ctx, s, id) })
 		},
 		func() bool {
 			_, err := s.UpdateUser(ctx, u.ID, func(u *store.User) error { u.PasswordHash = "second"; return nil })

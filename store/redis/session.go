@@ -22,7 +22,7 @@ type sessions struct {
 }
 
 // StartSession implements store.Sessions.
-func (s *sessions) StartSession(ctx context.Context, in store.Session, b store.Bounds) (store.Session, store.User, error) {
+func (s *sessions) StartSession(ctx context.Context, in store.Session, b store.SessionLimits) (store.Session, store.User, error) {
 	start, err := s.startCall(ctx, in, b)
 	if err != nil {
 		return store.Session{}, store.User{}, err
@@ -36,7 +36,7 @@ func (s *sessions) StartSession(ctx context.Context, in store.Session, b store.B
 }
 
 // startCall takes the epoch of the user in addition, for a session that began in another store.
-func (s *sessions) startCall(ctx context.Context, in store.Session, b store.Bounds, epoch ...any) (auditedCall, error) {
+func (s *sessions) startCall(ctx context.Context, in store.Session, b store.SessionLimits, epoch ...any) (auditedCall, error) {
 	if in.ID.IsZero() || in.UserID.IsZero() || in.ClientID == "" {
 		return auditedCall{}, errors.New("starting a session: its id, user or client is missing")
 	}

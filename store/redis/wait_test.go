@@ -64,7 +64,7 @@ func TestFrozenReplica(t *testing.T) {
 	}
 	refused("RevokeSessions", func() error { _, err := s.RevokeSessions(t.Context(), u.ID); return err })
 	refused("RevokeToken", func() error { return s.RevokeToken(t.Context(), "jti", time.Now().Add(time.Hour)) })
-	refused("SpendAssertion", func() error { return s.SpendAssertion(t.Context(), randomID(), time.Now().Add(time.Hour)) })
+	refused("UseAssertion", func() error { return s.UseAssertion(t.Context(), randomID(), time.Now().Add(time.Hour)) })
 	refused("UpdateUser", func() error {
 		_, err := s.UpdateUser(t.Context(), u.ID, func(u *store.User) error { u.Disabled = true; return nil })
 		return err

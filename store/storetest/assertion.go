@@ -22,24 +22,24 @@ func testAssertions(t *testing.T, b Backend) {
 	one, two, over := newAssertionID(), newAssertionID(), newAssertionID()
 	// Far from now, so that a backend whose records run out by its own clock keeps them.
 	until := time.Now().Add(time.Hour)
-	noError(t, "SpendAssertion", s.SpendAssertion(ctx, one, until))
-	wantError(t, "SpendAssertion again", s.SpendAssertion(ctx, one, until), store.ErrExists)
-	wantError(t, "SpendAssertion again, for longer", s.SpendAssertion(ctx, one, until.Add(time.Hour)), store.ErrExists)
-	wantError(t, "SpendAssertion again, for less", s.SpendAssertion(ctx, one, until.Add(-2*time.Hour)), store.ErrExists)
-	noError(t, "SpendAssertion of another", s.SpendAssertion(ctx, two, until))
+	noError(t, "UseAssertion", s.UseAssertion(ctx, one, until))
+	wantError(t, "UseAssertion again", s.UseAssertion(ctx, one, until), store.ErrExists)
+	wantError(t, "UseAssertion again, for longer", s.UseAssertion(ctx, one, until.Add(time.Hour)), store.ErrExists)
+	wantError(t, "UseAssertion again, for less", s.UseAssertion(ctx, one, until.Add(-2*time.Hour)), store.ErrExists)
+	noError(t, "UseAssertion of another", s.UseAssertion(ctx, two, until))
 	near := one
 	near[15]++
-	noError(t, "SpendAssertion of one that differs in the last byte", s.SpendAssertion(ctx, near, until))
-	noError(t, "SpendAssertion of one that has run out", s.SpendAssertion(ctx, over, time.Now().Add(-24*time.Hour)))
-	wantError(t, "SpendAssertion of that again", s.SpendAssertion(ctx, over, time.Now().Add(-24*time.Hour)), store.ErrExists)
+	noError(t, "UseAssertion of one that differs in the last byte", s.UseAssertion(ctx, near, until))
+	noError(t, "UseAssertion of one that has run out", s.UseAssertion(ctx, over, time.Now().Add(-24*time.Hour)))
+	wantError(t, "UseAssertion of that again", s.UseAssertion(ctx, over, time.Now().Add(-24*time.Hour)), store.ErrExists)
 
 	must[int](t, "Sweep")(s.Sweep(ctx, until.Add(store.AssertionMargin-s1), month))
-	wantError(t, "SpendAssertion after a sweep within the margin", s.SpendAssertion(ctx, one, until), store.ErrExists)
+	wantError(t, "UseAssertion after a sweep within the margin", s.UseAssertion(ctx, one, until), store.ErrExists)
 	s = b.Reopen(t)
 	for _, id := range []store.AssertionID{one, two, near} {
-		wantError(t, "SpendAssertion after reopening", s.SpendAssertion(ctx, id, until), store.ErrExists)
+		wantError(t, "UseAssertion after reopening", s.UseAssertion(ctx, id, until), store.ErrExists)
 	}
-	noError(t, "SpendAssertion of a new one after reopening", s.SpendAssertion(ctx, newAssertionID(), until))
+	noError(t, "UseAssertion of a new one after reopening", s.UseAssertion(ctx, newAssertionID(), until))
 }
 
 // testAssertionRace: an assertion that is presented by many at once gets one of them in.
@@ -53,11 +53,11 @@ func testAssertionRace(t *testing.T, b Backend) {
 			ids[i] = newAssertionID()
 			for range each {
 				wg.Go(func() {
-					switch err := b.Store.SpendAssertion(context.Background(), ids[i], until); {
+					switch err := b.Store.UseAssertion(context.Background(), ids[i], until); {
 					case err == nil:
 						won[i].Add(1)
 					case !errors.Is(err, store.ErrExists):
-						t.Errorf("SpendAssertion: got %v, want success or ErrExists", err)
+						t.Errorf("UseAssertion: got %v, want success or ErrExists", err)
 					}
 				})
 			}

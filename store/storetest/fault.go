@@ -21,12 +21,12 @@ func testFaultBefore(t *testing.T, b Backend) {
 	equal(t, "swapped", swapped, false)
 	wantError(t, "CreateUser", s.CreateUser(ctx, store.User{ID: newUserID(), Username: "new"}), store.ErrUnavailable)
 	assertion := newAssertionID()
-	wantUnknown(t, "SpendAssertion", s.SpendAssertion(ctx, assertion, t0))
+	wantUnknown(t, "UseAssertion", s.UseAssertion(ctx, assertion, t0))
 	equal(t, "reading meanwhile", must[store.User](t, "User")(s.User(ctx, kept.ID)), kept)
 
 	clear()
 	noError(t, "CreateUser once it works again", s.CreateUser(ctx, store.User{ID: newUserID(), Username: "new"}))
-	noError(t, "SpendAssertion, the retry", s.SpendAssertion(ctx, assertion, t0))
+	noError(t, "UseAssertion, the retry", s.UseAssertion(ctx, assertion, t0))
 	noError(t, "Ping", s.Ping(ctx))
 	equal(t, "sessions", sessions(t, s, session.UserID, t0), []store.Session{session})
 	_, _, o, err := s.Rotate(ctx, rotation(session, 0, t0.Add(2*s1)))
@@ -47,7 +47,7 @@ func testFaultAfter(t *testing.T, b Backend) {
 	wantError(t, "SwapKeyring", err, store.ErrUnavailable)
 	wantError(t, "CreateClient", s.CreateClient(ctx, store.Client{ID: "app"}), store.ErrUnavailable)
 	assertion := newAssertionID()
-	wantUnknown(t, "SpendAssertion", s.SpendAssertion(ctx, assertion, t0))
+	wantUnknown(t, "UseAssertion", s.UseAssertion(ctx, assertion, t0))
 
 	clear()
 	got, _, o, err := s.Rotate(ctx, rotation(session, 0, t0.Add(2*s1)))
@@ -58,7 +58,7 @@ func testFaultAfter(t *testing.T, b Backend) {
 	noError(t, "LoadKeyring", err)
 	equal(t, "keyring version", version, uint64(2))
 	equal(t, "keyring", string(document), "two")
-	wantError(t, "SpendAssertion, the retry", s.SpendAssertion(ctx, assertion, t0), store.ErrExists)
+	wantError(t, "UseAssertion, the retry", s.UseAssertion(ctx, assertion, t0), store.ErrExists)
 	wantError(t, "CreateClient again", s.CreateClient(ctx, store.Client{ID: "app"}), store.ErrExists)
 }
 
@@ -119,7 +119,7 @@ func testClosed(t *testing.T, b Backend) {
 func calls(ctx context.Context, s store.Store, session store.Session) map[string]error {
 	errs := map[string]error{}
 	_, _, _, errs["Rotate"] = s.Rotate(ctx, rotation(session, 0, t0))
-	_, _, errs["StartSession"] = s.StartSession(ctx, store.Session{ID: newSessionID(), UserID: session.UserID, ClientID: "app", StartedAt: t0}, store.Bounds{PerUser: 9})
+	_, _, errs["StartSession"] = s.StartSession(ctx, store.Session{ID: newSessionID(), UserID: session.UserID, ClientID: "app", StartedAt: t0}, store.SessionLimits{PerUser: 9})
 	_, errs["RevokeSession"] = s.RevokeSession(ctx, session.UserID, session.ID)
 	_, errs["RevokeSessions"] = s.RevokeSessions(ctx, session.UserID)
 	_, errs["ListSessions"] = s.ListSessions(ctx, session.UserID, t0, month)
@@ -136,7 +136,7 @@ func calls(ctx context.Context, s store.Store, session store.Session) map[string
 	_, _, errs["LoadKeyring"] = s.LoadKeyring(ctx)
 	_, errs["SwapKeyring"] = s.SwapKeyring(ctx, 0, 1, nil)
 	errs["RevokeToken"] = s.RevokeToken(ctx, "x", t0)
-	errs["SpendAssertion"] = s.SpendAssertion(ctx, newAssertionID(), t0)
+	errs["UseAssertion"] = s.UseAssertion(ctx, newAssertionID(), t0)
 	_, errs["TokenState"] = s.TokenState(ctx, store.TokenRef{JTI: "x"})
 	a := newAttempt(at("here", store.Limit{Key: "x", Free: 1, Window: mi}))
 	_, errs["Allow"] = s.Allow(ctx, t0, a)

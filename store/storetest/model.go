@@ -63,7 +63,7 @@ func (m *model) wait(t *rapid.T) {
 
 func (m *model) start(t *rapid.T) {
 	id := newSessionID()
-	got, _, err := m.store.StartSession(context.Background(), store.Session{ID: id, UserID: m.user, ClientID: "app", StartedAt: m.time(m.now)}, store.Bounds{PerUser: modelLimit})
+	got, _, err := m.store.StartSession(context.Background(), store.Session{ID: id, UserID: m.user, ClientID: "app", StartedAt: m.time(m.now)}, store.SessionLimits{PerUser: modelLimit})
 	noError(t, "StartSession", err)
 	e := &entry{started: m.now}
 	e.rotated = e.started

@@ -85,7 +85,7 @@ func testRevokeStartRace(t *testing.T, b Backend) {
 			wg.Go(func() {
 				in := store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "app", StartedAt: t0}
 				var err error
-				started[i], _, err = s.StartSession(ctx, in, store.Bounds{PerUser: 100})
+				started[i], _, err = s.StartSession(ctx, in, store.SessionLimits{PerUser: 100})
 				noErrorf(t, "StartSession", err)
 			})
 		}

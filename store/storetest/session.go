@@ -9,7 +9,7 @@ import (
 )
 
 // ten sessions are enough for most.
-var ten = store.Bounds{PerUser: 10, Absolute: month.Absolute}
+var ten = store.SessionLimits{PerUser: 10, Absolute: month.Absolute}
 
 func testStartSession(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
@@ -67,7 +67,7 @@ func testSessionCap(t *testing.T, b Backend) {
 	var all []store.Session
 	start := func(at time.Time, limit int) {
 		in := store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "app", StartedAt: at}
-		got, _, err := s.StartSession(ctx, in, store.Bounds{PerUser: limit, Absolute: month.Absolute})
+		got, _, err := s.StartSession(ctx, in, store.SessionLimits{PerUser: limit, Absolute: month.Absolute})
 		noError(t, "StartSession", err)
 		all = append(all, got)
 	}

@@ -139,7 +139,7 @@ func addUser(t testing.TB, s store.Store) store.User {
 func addSession(t testing.TB, s store.Store, user store.UserID, at time.Time) store.Session {
 	t.Helper()
 	in := store.Session{ID: newSessionID(), UserID: user, ClientID: "app", StartedAt: at}
-	got, _, err := s.StartSession(context.Background(), in, store.Bounds{PerUser: 100})
+	got, _, err := s.StartSession(context.Background(), in, store.SessionLimits{PerUser: 100})
 	noError(t, "StartSession", err)
 	return got
 }

@@ -258,7 +258,7 @@ func testSucceed(t *testing.T, b Backend) {
 	finish := func(now time.Time, r store.Receipt) {
 		t.Helper()
 		in := store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "app", StartedAt: now}
-		_, err := s.FinishLogin(context.Background(), now, r, in, store.Bounds{PerUser: 3})
+		_, err := s.FinishLogin(context.Background(), now, r, in, store.SessionLimits{PerUser: 3})
 		noError(t, "FinishLogin", err)
 	}
 	here := at("here", store.Limit{Key: "forgives", Free: 3, Window: mi, Forgive: true}, store.Limit{Key: "counts", Free: 3, Window: mi})

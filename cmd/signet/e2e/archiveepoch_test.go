@@ -50,7 +50,7 @@ func editExport(t *testing.T, config, path string, change func(*store.Record)) {
 			t.Fatal(err)
 		}
 		for kind, is := range map[string]bool{"clients": r.Client != nil, "users": r.User != nil, "sessions": r.Session != nil, "revoked_tokens": r.RevokedToken != nil,
-			"spent_assertions": r.SpentAssertion != nil, "losses": r.Loss != nil, "events": r.Event != nil} {
+			"spent_assertions": r.UsedAssertion != nil, "losses": r.Loss != nil, "events": r.Event != nil} {
 			if is {
 				counts[kind]++
 			}
