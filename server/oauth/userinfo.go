@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -23,22 +24,22 @@ var (
 // Userinfo is GET or POST /userinfo (OpenID Connect Core §5.3.1): who the token's user is, with the user's own claims that the
 // token's client asks for, as they are now. It takes tokens whose audience includes the issuer or the server's
 // default audience: a service that is sent a token of its own learns here nothing about the token's user.
-func (h *Handler) Userinfo(c *edge.Request) (edge.Response, error) {
-	raw, err := c.Bearer()
+func (h *Handler) Userinfo(r *edge.Request) (edge.Response, error) {
+	raw, err := r.Bearer()
 	if err != nil {
 		return edge.Response{}, err
 	}
 	// A body means nothing here. It is read all the same, within the usual bounds, so that the answer
 	// comes after the request and the connection can be used again.
-	if _, err := c.ReadBody(); err != nil {
+	if _, err := r.ReadBody(); err != nil {
 		return edge.Response{}, err
 	}
-	t, err := h.cfg.Checker.Check(c.Context(), raw)
+	t, err := h.cfg.Checker.Check(r.Context(), raw)
 	if err != nil {
 		return edge.Response{}, err
 	}
-	clientauth.Identify(c, t.Client)
-	c.Subject = t.Claims.Subject
+	clientauth.Identify(r, t.Client)
+	r.Subject = t.Claims.Subject
 	if t.User == nil {
 		return edge.Response{}, errNoUser
 	}
@@ -46,9 +47,7 @@ func (h *Handler) Userinfo(c *edge.Request) (edge.Response, error) {
 		return edge.Response{}, errOtherAudience.Because("aud does not include the issuer or the default audience")
 	}
 	info := make(map[string]json.RawMessage, len(t.Client.Claims)+3)
-	for name, value := range token.UserClaims(t.Client, t.User) {
-		info[name] = value
-	}
+	maps.Copy(info, token.UserClaims(t.Client, t.User))
 	// A string always encodes. username is what introspection (RFC 7662 §2.2) and FastAPI's guide call it.
 	info["sub"], _ = json.Marshal(t.Claims.Subject)
 	info[syntax.UsernameClaim], _ = json.Marshal(t.User.Username)

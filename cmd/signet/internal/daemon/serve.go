@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -40,7 +41,7 @@ changes nothing.`,
 			}
 			environ := app.Environ
 			if listen != "" {
-				environ = append(environ[:len(environ):len(environ)], "SIGNET_LISTEN="+listen)
+				environ = append(slices.Clip(environ), "SIGNET_LISTEN="+listen)
 			}
 			return serve(cmd.Context(), app, path, environ)
 		},
