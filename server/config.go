@@ -29,7 +29,7 @@ type Config struct {
 	AuditKeys    [][32]byte // of the master keys, as RefreshKeys: the first signs the audit lines of the log; none: they are not signed
 	InstallID    string     // is signed with them
 
-	Timetable    string        // of the signing keys, as heartbeats tell it: settings and values, separated by spaces
+	Timetable    string        // of the signing keys, as in heartbeats: settings and values, separated by spaces
 	MaxTokenLife time.Duration // no access token lives longer (the timetable's T); 0: 1 hour
 	ClientMaxAge time.Duration // how long a change of a client made through another replica may go unseen; 0: 10 seconds
 	StaleIfError time.Duration // how long caches may serve the key set while they cannot reach us; 0: not at all
@@ -47,7 +47,7 @@ type Settings struct {
 	DefaultClient  string          // a public client for requests that name none; empty: refuse them
 	AccessTokenTTL time.Duration   // of clients without their own; 0: 5 minutes
 	Policy         password.Policy // what a new password must be
-	LogUsernames   bool            // record the username of every failed login as it was typed, also of nobody
+	LogUsernames   bool            // record the username of every failed login as it was typed, also of unknown users
 	TrustedProxies []netip.Prefix  // whose X-Forwarded-For counts, for throttling and the audit trail only
 }
 

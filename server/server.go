@@ -108,7 +108,7 @@ func (s *Server) Apply(set Settings) {
 	s.applied.Store(&set)
 }
 
-// settings are those in force; nobody changes what it points to.
+// settings returns those in force. They must not be changed.
 func (s *Server) settings() *Settings { return s.applied.Load() }
 
 // ReloadFailed counts a configuration that was read again and could not be used.

@@ -9,7 +9,8 @@ import (
 // The outbox closes the gap between a change and its audit event, which is appended in a second step. A store keeps
 // the event of a change in its outbox, in the same atomic step as the change. AppendEvents takes it out again and puts
 // the whole event on the trail. An entry that a crash has left in the outbox reaches the trail by itself: the embedded
-// store appends it when it opens, and Sweep appends what is older than OutboxAfter. No event is on the trail twice.
+// store appends it when it opens, and Sweep appends what is older than OutboxAfter. An event that was appended is not
+// appended again: its entry names it.
 
 // OutboxAfter is how long an event is in the outbox before Sweep appends it. It is longer than a recorder needs.
 const OutboxAfter = time.Minute

@@ -18,6 +18,7 @@ import (
 	"signet/cmd/signet/internal/inspect"
 	"signet/cmd/signet/internal/install"
 	"signet/cmd/signet/internal/manage"
+	"signet/cmd/signet/internal/manage/clients"
 	"signet/cmd/signet/internal/manage/signingkeys"
 	"signet/cmd/signet/internal/restore"
 	"signet/cmd/signet/internal/transfer"
@@ -44,7 +45,7 @@ func commands(app *cli.App) []row {
 		{groupRun, daemon.NewDev(app)},
 		{groupRun, install.New(app)},
 		{groupRun, daemon.NewServe(app)},
-		{groupManage, manage.NewClient(app)},
+		{groupManage, clients.New(app)},
 		{groupManage, manage.NewUser(app)},
 		{groupManage, manage.NewSession(app)},
 		{groupManage, manage.NewThrottle(app)},

@@ -13,7 +13,7 @@ import (
 const MaxName = 320
 
 // StoredName returns the spelling under which the user of a typed name is stored: the canonical one, or, where
-// nobody has that, the one under which earlier versions stored the name. The two are the same for nearly all
+// no user has that, the one under which earlier versions stored the name. The two are the same for nearly all
 // names, and the store is then not asked. It returns password.ErrUsername for what can be no name.
 func StoredName(ctx context.Context, s store.Users, typed string) (string, error) {
 	name, err := password.CanonicalUsername(typed)

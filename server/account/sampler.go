@@ -10,7 +10,7 @@ import (
 	"signet/store"
 )
 
-// The work for a name that nobody has is drawn from the formats of hash that the store has; see
+// The work for an unknown name is drawn from the formats of hash that the store has; see
 // password.Pool.Sample. Each replica looks at some users now and then, and again soon after it has met a
 // format that it had not seen.
 const (

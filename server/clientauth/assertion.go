@@ -33,10 +33,10 @@ const (
 )
 
 // assertionTypes are the values of the header's typ, in lower case, with which a JWT may be a client
-// assertion (RFC 7519 §5.1, RFC 8725 §3.11): above all no at+jwt, an access token of anybody's.
+// assertion (RFC 7519 §5.1, RFC 8725 §3.11): above all not at+jwt, which is an access token.
 var assertionTypes = []string{"", "jwt", "client-authentication+jwt"}
 
-// assertion is what a client says of itself in a client_assertion.
+// assertion is the content of a client_assertion.
 type assertion struct {
 	jws     *jose.JWS
 	client  string // iss and sub
@@ -60,11 +60,11 @@ func readAssertion(f edge.Form, header bool) (credentials, error) {
 
 // authenticateByAssertion is private_key_jwt (RFC 7521 §4.2, RFC 7523 §3). What can be refused by
 // looking at the token alone is, first; then its signature is verified, at the same cost for a client
-// that does not exist; and the last step spends it, so that what has failed may be sent again.
+// that does not exist; and the last step marks it as used, so that what has failed may be sent again.
 func (a *Authenticator) authenticateByAssertion(r *edge.Request, creds credentials) (*store.Client, error) {
 	given, err := a.parseAssertion(creds.assertion, r.Begun)
 	if err != nil {
-		return nil, a.refuseAssertion(r, cmp.Or(creds.id, given.client), err)
+		return nil, a.rejectAssertion(r, cmp.Or(creds.id, given.client), err)
 	}
 	if creds.id != "" && creds.id != given.client {
 		return nil, edge.InvalidRequest("client_id differs from the sub of the client_assertion; leave it out, or make them equal")
@@ -73,26 +73,26 @@ func (a *Authenticator) authenticateByAssertion(r *edge.Request, creds credentia
 	if err != nil {
 		return nil, err
 	}
-	if why := given.refuse(client); why != "" {
-		return nil, a.refuseClient(r, client, given.client, why)
+	if why := given.mismatch(client); why != "" {
+		return nil, a.reject(r, client, given.client, why)
 	}
-	if err := a.spend(r, client, given); err != nil {
+	if err := a.use(r, client, given); err != nil {
 		return nil, err
 	}
 	return &client.Client, nil
 }
 
-// refuseAssertion is for one that is no good whoever the client is.
-func (a *Authenticator) refuseAssertion(r *edge.Request, id string, why error) error {
+// rejectAssertion refuses an assertion that is invalid for every client.
+func (a *Authenticator) rejectAssertion(r *edge.Request, id string, why error) error {
 	client, err := a.candidate(r, id)
 	if err != nil {
 		return err
 	}
-	return a.refuseClient(r, client, id, "client assertion: "+why.Error())
+	return a.reject(r, client, id, "client assertion: "+why.Error())
 }
 
-// refuse says, for the log, why the assertion is not one of the client, or "" if it is.
-func (a assertion) refuse(client candidate) string {
+// mismatch returns, for the log, why the assertion is not one of the client, or "" if it is.
+func (a assertion) mismatch(client candidate) string {
 	unverified := client.keySet.Verify(a.jws) // also for a client that does not exist
 	switch {
 	case client.ID == "" || client.ID != a.client:
@@ -109,29 +109,29 @@ func (a assertion) refuse(client candidate) string {
 	return ""
 }
 
-// spend sees to it that nobody authenticates with the same assertion again (RFC 7523 §3, item 7). It is
-// remembered for longer than it is good: the clocks of two replicas and the store's may be apart, and
-// none may take for good what another has forgotten.
-func (a *Authenticator) spend(r *edge.Request, client candidate, given assertion) error {
+// use marks the assertion as used, so that it authenticates once (RFC 7523 §3, item 7). It is remembered for longer than
+// it is valid: the clocks of two replicas and the store's may differ, and no replica may accept what another has
+// forgotten.
+func (a *Authenticator) use(r *edge.Request, client candidate, given assertion) error {
 	until := given.expires.Add(2 * a.cfg.ClockSkew())
 	err := a.cfg.Store.UseAssertion(r.Context(), given.id(), until)
 	switch {
 	case errors.Is(err, store.ErrExists):
-		return a.refuseClient(r, client, given.client, "client assertion: it was used before (its jti is known); make one for each request, also for a repeated one")
+		return a.reject(r, client, given.client, "client assertion: it was used before (its jti is known); make one for each request, also for a repeated one")
 	case err != nil:
 		return edge.Unavailable(fmt.Errorf("spending a client assertion: %w", err))
 	}
 	return nil
 }
 
-// id is what is remembered of it. Each client has its own jti values; no client id holds a NUL.
+// id returns what is remembered of the assertion. Each client has its own jti values; no client id holds a NUL.
 func (a assertion) id() store.AssertionID {
 	sum := sha256.Sum256([]byte(a.client + "\x00" + a.jti))
 	return store.AssertionID(sum[:len(store.AssertionID{})])
 }
 
 // parseAssertion reads the token and checks all of RFC 7523 §3 that its own text decides. With an
-// error it returns what it knows until then.
+// error it returns what was read until then.
 func (a *Authenticator) parseAssertion(token string, now time.Time) (assertion, error) {
 	jws, err := jose.ParseJWS(token)
 	if err != nil {

@@ -86,7 +86,7 @@ func Identify(r *edge.Request, client *store.Client) {
 	r.SetClient(client.ID, !client.Public, client.Origins)
 }
 
-// credentials are what a request says about its client.
+// credentials are those of the client in a request.
 type credentials struct {
 	id, secret string
 	assertion  string
@@ -114,13 +114,13 @@ func (a *Authenticator) Authenticate(r *edge.Request) (*store.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if why := creds.refuse(&client.Client); why != "" {
-		return nil, a.refuseClient(r, client, creds.id, why)
+	if why := creds.mismatch(&client.Client); why != "" {
+		return nil, a.reject(r, client, creds.id, why)
 	}
 	return a.noteSecretUse(r.Context(), &client.Client, creds.secret), nil
 }
 
-// candidate is who a request says its client is.
+// candidate is the client that a request names, before it has authenticated.
 type candidate struct {
 	*cachedClient      // without an id where there is no such client
 	kept          bool // it came from the cache
@@ -137,9 +137,9 @@ func (a *Authenticator) candidate(r *edge.Request, id string) (candidate, error)
 	return candidate{client, kept}, nil
 }
 
-// refuse says, for the log, why the credentials do not fit the client, or "" if they do. Secrets are
+// mismatch returns, for the log, why the credentials do not fit the client, or "" if they do. Secrets are
 // compared in constant time, also for a client that does not exist.
-func (cr credentials) refuse(client *store.Client) string {
+func (cr credentials) mismatch(client *store.Client) string {
 	sum := sha256.Sum256([]byte(cr.secret))
 	secretOK := 0
 	for _, live := range [2][]byte{secretHash(client, 0), secretHash(client, 1)} {
@@ -166,7 +166,7 @@ func (cr credentials) refuse(client *store.Client) string {
 
 const noSuchClient = "no such client (what was sent as its id is not written down: it may be a secret)"
 
-// noHash has the length of a hash and is the SHA-256 of nothing anybody can send.
+// noHash has the length of a hash. Its preimage is not known, so no secret matches it.
 var noHash [sha256.Size]byte
 
 func secretHash(client *store.Client, i int) []byte {
@@ -202,7 +202,7 @@ func readCredentials(r *edge.Request) (credentials, error) {
 	}
 	switch {
 	case basic.id == "" && basic.secret == "":
-		return body, nil // "Basic Og==": how Swagger UI says that it has no client
+		return body, nil // "Basic Og==": what Swagger UI sends without a client
 	case body.secret != "":
 		return credentials{}, edge.InvalidRequest("send the client's credentials in the Authorization header or in the body, not in both")
 	case body.id != "" && body.id != basic.id:
@@ -255,21 +255,21 @@ func decodeBasic(encoded string) ([]byte, error) {
 	return raw, nil
 }
 
-// nobody is the id of no client: validClientID does not allow it.
-const nobody = "*"
+// unknownID is the id of no client: syntax.ClientID does not allow it.
+const unknownID = "*"
 
-// refuseClient counts the failure against the client id and the caller's network. The right secret
+// reject counts the failure against the client id and the caller's network. The right secret
 // is never turned away: with 256 random bits there is nothing to guess, only work to limit.
 //
-// Only the id of a client that exists is written down: what else is sent as one may be a password or a
-// secret in the wrong place. And for a client that came from the cache the store is asked for one that
-// does not exist, as it was for those that do not: all take as long.
-func (a *Authenticator) refuseClient(r *edge.Request, client candidate, id, why string) error {
+// Only the id of a client that exists is written down: other text may be a password or a secret in the wrong
+// parameter. For a client from the cache the store is asked for one that does not exist, as it was for a client that
+// does not exist: both take as long.
+func (a *Authenticator) reject(r *edge.Request, client candidate, id, why string) error {
 	refusal := ErrInvalidClient.Because("%s", why)
 	if client.kept {
-		_, _ = a.cfg.Store.Client(r.Context(), nobody) // a store that fails says so in the next step
+		_, _ = a.cfg.Store.Client(r.Context(), unknownID) // a failure of the store shows in the next step
 	}
-	wait, err := a.countClientFailure(r, client.ID != "", id)
+	wait, err := a.countFailure(r, client.ID != "", id)
 	if err != nil {
 		return edge.Unavailable(err)
 	}
@@ -282,9 +282,9 @@ func (a *Authenticator) refuseClient(r *edge.Request, client candidate, id, why 
 	return refusal
 }
 
-// countClientFailure returns how long the caller's network has to wait. Of ids that are made up it asks the
-// store only as long as the network has not had its share at this replica, so that a flood of them stays here.
-func (a *Authenticator) countClientFailure(r *edge.Request, known bool, id string) (time.Duration, error) {
+// countFailure returns how long the caller's network has to wait. For ids that are made up it asks the
+// store only until the network has had its share at this replica, so that a flood of them stays here.
+func (a *Authenticator) countFailure(r *edge.Request, known bool, id string) (time.Duration, error) {
 	cfg := a.cfg.Limits()
 	if !known && a.unknown.Full(r.Begun, edge.Network(r.Address), cfg.PerClient) {
 		return a.unknown.Rest(r.Begun), nil

@@ -12,10 +12,13 @@ import (
 	"signet/store"
 )
 
-// Cache keeps clients as they were read, so that a request that needs nothing else of the
-// store costs it no round trip. It is good for maxAge after the store last said that no client has
-// changed; Call Check before that is over. A change made through this server is seen at once, one
-// made through another replica on its hint, and without the hint after at most maxAge.
+// Cache keeps clients as they were read, so that a request that needs nothing else of the store costs no round trip. It
+// is valid for maxAge after the store last reported that no client has changed; call Check before that is over. A change
+// through this server is seen at once, a change through another replica when its notification arrives, and without one
+// after at most maxAge.
+//
+// Concurrent reads of one client are not merged: a request that begins after a change must not get a read that began
+// before it.
 type Cache struct {
 	store  store.Clients
 	now    func() time.Time
@@ -62,8 +65,8 @@ func (c *Cache) Get(ctx context.Context, id string) (*store.Client, error) {
 	return &client.Client, nil
 }
 
-// find is Get with the client's keys beside it; kept says that the store was not asked for it.
-// Unknown ids are not kept: they would let anybody fill the memory.
+// find is Get with the client's keys beside it; kept reports that the store was not asked for it.
+// Unknown ids are not kept: callers could fill the memory with them.
 func (c *Cache) find(ctx context.Context, id string) (client *cachedClient, kept bool, err error) {
 	if !syntax.ClientID(id) {
 		return nil, false, store.ErrNotFound // and the store need not carry it
@@ -151,8 +154,8 @@ func (c *Cache) take(version string) {
 	}
 }
 
-// Unchanged reports whether a request that began with the client may still end with it: nobody has
-// disabled or deleted it, or ended its sessions, in a change that this server has acknowledged.
+// Unchanged reports whether a request that began with the client may still end with it: it was not
+// disabled or deleted, nor were its sessions ended, in a change that this server has acknowledged.
 func (c *Cache) Unchanged(ctx context.Context, client *store.Client) (bool, error) {
 	now, err := c.Get(ctx, client.ID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -175,8 +178,8 @@ type clientLists struct {
 	audiences map[string]bool // of tokens, or of what a client may introspect
 }
 
-// Listed reports whether some client is registered with the origin. While the store cannot say, what
-// it said last counts, so that the scripts of registered pages can read the 503 and its Retry-After. An
+// Listed reports whether some client is registered with the origin. While the store does not answer, what
+// it returned last counts, so that the scripts of registered pages can read the 503 and its Retry-After. An
 // error means that nothing is known.
 func (c *Cache) Listed(ctx context.Context, origin string) (bool, error) {
 	if origin == "" {
@@ -198,7 +201,7 @@ func (c *Cache) IsAudience(ctx context.Context, name string) (bool, error) {
 	return lists.audiences[name], nil
 }
 
-// known returns what the store said last, or now where it was not asked yet.
+// known returns what the store returned last, and asks it if it was not asked yet.
 func (c *Cache) known(ctx context.Context) (*clientLists, error) {
 	stale := c.freshen(ctx)
 	c.mu.RLock()

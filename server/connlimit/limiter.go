@@ -18,17 +18,17 @@ import (
 	"signet/server/edge"
 )
 
-// Limiter bounds the open connections of one listener (CWE-400). At a limit the connection that
-// has been idle longest makes room for a new one, so that idle ones cannot lock everybody out; only
-// where none is idle the new one is closed. A request that is under way is never cut off, and one
-// that comes just when its connection makes room is not carried out: nobody would see the answer.
+// Limiter bounds the open connections of one listener (CWE-400). At a limit the connection that has been idle longest
+// makes room for a new one, so that idle connections cannot lock all others out. The new one is closed only if none is
+// idle. A request that is under way is never cut off. A request that arrives just when its connection makes room is not
+// carried out: its response could not be delivered.
 //
-// Idle is a connection without a whole request: nothing has come yet, a handshake, a header or a body
-// is still coming, or the next request is awaited. A connection becomes the youngest of the idle ones when
-// a header is complete, and not with each byte of a body, so a body that trickles does not stay for long.
+// A connection is idle while it has no whole request: nothing has arrived yet, a handshake, a header or a body is still
+// arriving, or the next request is awaited. It becomes the youngest of the idle ones when a header is complete, and not
+// with each byte of a body, so a body that trickles does not stay for long.
 //
-// Where bodies that are still coming hold more than an eighth of the places, the oldest of those goes first, so
-// that connections whose handshake or header is on its way are not displaced by them.
+// If bodies that are still arriving hold more than an eighth of the places, the oldest of those goes first, so that they
+// do not displace connections whose handshake or header is on its way.
 //
 // A request that is under way may wait for a password hash, for the store, or for its caller to read the
 // answer. Such requests never hold all places: some are kept for the light ones, which are answered from
@@ -39,13 +39,13 @@ type Limiter struct {
 	share   int  // of one network; 0: all
 	keep    bool // an eighth of each limit is kept for light requests
 	light   func(*http.Request) bool
-	proxies func(netip.Addr) bool // who brings other people's connections and so has no share
+	proxies func(netip.Addr) bool // whether an address has no share, see Config.Exempt
 	shed    *prometheus.CounterVec
 
-	mu       sync.Mutex // guards what follows, and the marks of every heldConn
-	all      crowd
-	networks map[netip.Prefix]*crowd
-	warned   time.Time // when the log last said that there is no room
+	mu       sync.Mutex // guards what follows, and the marks of every limitedConn
+	all      group
+	networks map[netip.Prefix]*group
+	warned   time.Time // when the log last had a line that there is no room
 }
 
 // Limits are how many connections of a listener may be open.
@@ -57,13 +57,13 @@ type Limits struct {
 	KeepSome bool
 }
 
-// crowd are the connections that share a limit.
-type crowd struct {
+// group are the connections that share a limit.
+type group struct {
 	name  string // as the metric calls it
 	limit int
 	open  int
-	idle  list.List // of *heldConn, longest idle first
-	slow  list.List // those of idle whose body is still coming, in the same order
+	idle  list.List // of *limitedConn, longest idle first
+	slow  list.List // those of idle whose body is still arriving, in the same order
 
 	underWay     int // requests
 	mostUnderWay int
@@ -76,20 +76,20 @@ type tcpConn interface {
 	CloseWrite() error
 }
 
-// place is where a connection is in the lists of a crowd; nil where it is in none.
+// place is where a connection is in the lists of a group; nil where it is in none.
 type place struct {
-	crowd      *crowd
+	group      *group
 	idle, slow *list.Element
 }
 
-// heldConn is a connection that counts until it is closed.
-type heldConn struct {
+// limitedConn is a connection that counts until it is closed.
+type limitedConn struct {
 	tcpConn
-	owner  *Limiter
-	home   netip.Prefix // the network it counts for; zero: none
-	places []place      // in the crowds it counts in, the smallest first; nil once it has left
-	coming bool         // a request's header is complete, and its body may not be
-	busy   bool         // a request is under way
+	owner     *Limiter
+	network   netip.Prefix // the network it counts for; zero: none
+	places    []place      // in the groups it counts in, the smallest first; nil once it has left
+	receiving bool         // a request's header is complete, and its body may not be
+	busy      bool         // a request is under way
 }
 
 // Config configures a Limiter. All fields are required.
@@ -104,8 +104,8 @@ type Config struct {
 
 // New returns a Limiter for one listener, and registers its metrics.
 func New(cfg Config) *Limiter {
-	c := &Limiter{log: cfg.Log, share: cfg.Limits.PerNetwork, keep: cfg.Limits.KeepSome, light: cfg.Light, networks: make(map[netip.Prefix]*crowd), proxies: cfg.Exempt}
-	c.all = c.crowd("all", cfg.Limits.Total)
+	c := &Limiter{log: cfg.Log, share: cfg.Limits.PerNetwork, keep: cfg.Limits.KeepSome, light: cfg.Light, networks: make(map[netip.Prefix]*group), proxies: cfg.Exempt}
+	c.all = c.group("all", cfg.Limits.Total)
 	c.register(cfg.Registry, cfg.Name)
 	return c
 }
@@ -115,20 +115,20 @@ func New(cfg Config) *Limiter {
 func (c *Limiter) Bound(listener net.Listener, web *http.Server) net.Listener {
 	web.ConnState = c.changed
 	web.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		return context.WithValue(ctx, heldKey{}, held(conn))
+		return context.WithValue(ctx, connKey{}, connOf(conn))
 	}
 	web.Handler = c.whenWhole(web.Handler, c.light)
 	return &boundListener{listener, c}
 }
 
-type heldKey struct{}
+type connKey struct{}
 
-func (c *Limiter) crowd(name string, limit int) crowd {
+func (c *Limiter) group(name string, limit int) group {
 	kept := 0
 	if c.keep {
 		kept = limit / 8
 	}
-	return crowd{name: name, limit: limit, mostUnderWay: limit - kept}
+	return group{name: name, limit: limit, mostUnderWay: limit - kept}
 }
 
 type boundListener struct {
@@ -154,8 +154,8 @@ func (l *boundListener) Accept() (net.Conn, error) {
 }
 
 // admit gives the connection a place, or returns nil where there is none. It is idle at first.
-func (c *Limiter) admit(conn tcpConn) *heldConn {
-	h := &heldConn{tcpConn: conn, owner: c}
+func (c *Limiter) admit(conn tcpConn) *limitedConn {
+	h := &limitedConn{tcpConn: conn, owner: c}
 	c.mu.Lock()
 	victim, ok := c.enter(h, peer(conn))
 	c.mu.Unlock()
@@ -169,37 +169,37 @@ func (c *Limiter) admit(conn tcpConn) *heldConn {
 }
 
 // enter needs mu. Whoever leaves for h is returned and left to be closed.
-func (c *Limiter) enter(h *heldConn, from netip.Addr) (victim *heldConn, ok bool) {
-	home, places := c.placesFor(from)
+func (c *Limiter) enter(h *limitedConn, from netip.Addr) (victim *limitedConn, ok bool) {
+	network, places := c.placesFor(from)
 	for _, p := range places {
-		crowd := p.crowd
-		if crowd.open < crowd.limit {
+		group := p.group
+		if group.open < group.limit {
 			continue
 		}
-		longest := crowd.next()
+		longest := group.next()
 		if longest == nil {
-			c.shed.WithLabelValues("new", crowd.name).Inc()
-			c.warnFull(crowd)
+			c.shed.WithLabelValues("new", group.name).Inc()
+			c.warnFull(group)
 			return nil, false
 		}
 		victim = longest
-		c.shed.WithLabelValues(victim.idleKind(), crowd.name).Inc()
+		c.shed.WithLabelValues(victim.idleKind(), group.name).Inc()
 		c.leave(victim)
-		break // that made room in every crowd of the new one: all is one of the victim's
+		break // that made room in every group of the new one: all is one of the victim's
 	}
-	h.home, h.places = home, places
-	if home.IsValid() {
-		c.networks[home] = places[0].crowd
+	h.network, h.places = network, places
+	if network.IsValid() {
+		c.networks[network] = places[0].group
 	}
 	for _, p := range places {
-		p.crowd.open++
+		p.group.open++
 	}
-	h.rest()
+	h.markIdle()
 	return victim, true
 }
 
 // next returns the connection that makes room next, or nil.
-func (c *crowd) next() *heldConn {
+func (c *group) next() *limitedConn {
 	first := c.idle.Front()
 	if c.slow.Len() > c.limit/8 {
 		first = c.slow.Front()
@@ -207,13 +207,13 @@ func (c *crowd) next() *heldConn {
 	if first == nil {
 		return nil
 	}
-	return first.Value.(*heldConn)
+	return first.Value.(*limitedConn)
 }
 
 const warnFullEvery = time.Minute
 
 // warnFull needs mu.
-func (c *Limiter) warnFull(full *crowd) {
+func (c *Limiter) warnFull(full *group) {
 	if now := time.Now(); now.Sub(c.warned) >= warnFullEvery {
 		c.warned = now
 		c.log.Warn("new connections are closed: as many as may be are open, and none is idle", slog.Int("limit", full.limit), slog.String("of", full.name))
@@ -222,52 +222,52 @@ func (c *Limiter) warnFull(full *crowd) {
 
 func (c *Limiter) placesFor(from netip.Addr) (netip.Prefix, []place) {
 	if c.share == 0 || c.proxies(from) {
-		return netip.Prefix{}, []place{{crowd: &c.all}}
+		return netip.Prefix{}, []place{{group: &c.all}}
 	}
-	home := edge.Network(from)
-	neighbours := c.networks[home]
+	network := edge.Network(from)
+	neighbours := c.networks[network]
 	if neighbours == nil {
-		fresh := c.crowd("network", c.share)
+		fresh := c.group("network", c.share)
 		neighbours = &fresh
 	}
-	return home, []place{{crowd: neighbours}, {crowd: &c.all}}
+	return network, []place{{group: neighbours}, {group: &c.all}}
 }
 
 // leave needs mu. A second time it does nothing.
-func (c *Limiter) leave(h *heldConn) {
-	h.stir()
+func (c *Limiter) leave(h *limitedConn) {
+	h.unmarkIdle()
 	h.end()
 	for _, p := range h.places {
-		p.crowd.open--
+		p.group.open--
 	}
-	if h.home.IsValid() && h.places != nil && h.places[0].crowd.open == 0 {
-		delete(c.networks, h.home)
+	if h.network.IsValid() && h.places != nil && h.places[0].group.open == 0 {
+		delete(c.networks, h.network)
 	}
 	h.places = nil
 }
 
-// rest puts the connection last in the row of those that can go; stir takes it out. Both need mu.
-func (h *heldConn) rest() {
+// markIdle makes the connection the youngest of those that can make room; unmarkIdle takes it out. Both need mu.
+func (h *limitedConn) markIdle() {
 	for i := range h.places {
 		p := &h.places[i]
-		moveToBack(&p.crowd.idle, &p.idle, h)
-		if h.coming {
-			moveToBack(&p.crowd.slow, &p.slow, h)
+		moveToBack(&p.group.idle, &p.idle, h)
+		if h.receiving {
+			moveToBack(&p.group.slow, &p.slow, h)
 		} else {
-			takeOut(&p.crowd.slow, &p.slow)
+			takeOut(&p.group.slow, &p.slow)
 		}
 	}
 }
 
-func (h *heldConn) stir() {
+func (h *limitedConn) unmarkIdle() {
 	for i := range h.places {
 		p := &h.places[i]
-		takeOut(&p.crowd.idle, &p.idle)
-		takeOut(&p.crowd.slow, &p.slow)
+		takeOut(&p.group.idle, &p.idle)
+		takeOut(&p.group.slow, &p.slow)
 	}
 }
 
-func moveToBack(in *list.List, at **list.Element, h *heldConn) {
+func moveToBack(in *list.List, at **list.Element, h *limitedConn) {
 	if *at == nil {
 		*at = in.PushBack(h)
 		return
@@ -283,7 +283,7 @@ func takeOut(of *list.List, at **list.Element) {
 }
 
 // Close gives the place back.
-func (h *heldConn) Close() error {
+func (h *limitedConn) Close() error {
 	h.owner.mu.Lock()
 	h.owner.leave(h)
 	h.owner.mu.Unlock()
@@ -292,25 +292,25 @@ func (h *heldConn) Close() error {
 
 // changed is http.Server's ConnState.
 func (c *Limiter) changed(conn net.Conn, state http.ConnState) {
-	h := held(conn)
+	h := connOf(conn)
 	if h == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	h.coming = state == http.StateActive
+	h.receiving = state == http.StateActive
 	if state == http.StateActive || state == http.StateIdle {
 		h.end()
-		h.rest()
+		h.markIdle()
 	}
 }
 
-// held is what counts of a connection as net/http has it, or nil.
-func held(conn net.Conn) *heldConn {
+// connOf returns the limitedConn behind a connection of net/http, or nil.
+func connOf(conn net.Conn) *limitedConn {
 	if encrypted, ok := conn.(*tls.Conn); ok {
 		conn = encrypted.NetConn()
 	}
-	h, _ := conn.(*heldConn)
+	h, _ := conn.(*limitedConn)
 	return h
 }
 

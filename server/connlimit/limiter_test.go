@@ -39,7 +39,7 @@ func newConnections(limits Limits) *Limiter {
 }
 
 // come opens a connection and has it begin a request, which is whole, where busy says so.
-func come(c *Limiter, from string, busy bool) (*fakeConn, *heldConn) {
+func come(c *Limiter, from string, busy bool) (*fakeConn, *limitedConn) {
 	f := &fakeConn{from: netip.MustParseAddr(from)}
 	h := c.admit(f)
 	if h != nil && busy {
@@ -220,6 +220,6 @@ func TestConnectionsAddUp(t *testing.T) {
 	}
 	all.Wait()
 	if open, idle := c.count(); open != 0 || idle != 0 || len(c.networks) != 0 || c.all.slow.Len() != 0 || c.all.underWay != 0 {
-		t.Errorf("all are closed: got %d open, %d idle, %d networks, %d with a body coming, %d under way", open, idle, len(c.networks), c.all.slow.Len(), c.all.underWay)
+		t.Errorf("all are closed: got %d open, %d idle, %d networks, %d with a body arriving, %d under way", open, idle, len(c.networks), c.all.slow.Len(), c.all.underWay)
 	}
 }

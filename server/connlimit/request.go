@@ -14,7 +14,7 @@ import (
 // has made room goes no further.
 func (c *Limiter) whenWhole(next http.Handler, light func(*http.Request) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h, _ := r.Context().Value(heldKey{}).(*heldConn)
+		h, _ := r.Context().Value(connKey{}).(*limitedConn)
 		switch {
 		case h == nil:
 		case r.ContentLength != 0:
@@ -23,7 +23,7 @@ func (c *Limiter) whenWhole(next http.Handler, light func(*http.Request) bool) h
 			copied.Body = &pendingBody{ReadCloser: r.Body, connections: c, conn: h}
 			r = &copied
 		case light(r):
-			c.arrived(h)
+			c.markWhole(h)
 		default:
 			if err := c.begin(h); err == errMadeRoom {
 				panic(http.ErrAbortHandler)
@@ -39,7 +39,7 @@ func (c *Limiter) whenWhole(next http.Handler, light func(*http.Request) bool) h
 type pendingBody struct {
 	io.ReadCloser
 	connections *Limiter
-	conn        *heldConn
+	conn        *limitedConn
 	ended       error // what Read returns from the end on
 }
 
@@ -72,7 +72,7 @@ var (
 
 // begin counts the request of the connection as under way until it is idle again. Until then the
 // connection is not cut off.
-func (c *Limiter) begin(h *heldConn) error {
+func (c *Limiter) begin(h *limitedConn) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -82,53 +82,53 @@ func (c *Limiter) begin(h *heldConn) error {
 		return nil
 	}
 	for _, p := range h.places {
-		if p.crowd.underWay >= p.crowd.mostUnderWay {
-			c.shed.WithLabelValues("request", p.crowd.name).Inc()
+		if p.group.underWay >= p.group.mostUnderWay {
+			c.shed.WithLabelValues("request", p.group.name).Inc()
 			return errNoPlace
 		}
 	}
 	for _, p := range h.places {
-		p.crowd.underWay++
+		p.group.underWay++
 	}
 	h.busy = true
-	h.stir()
+	h.unmarkIdle()
 	return nil
 }
 
 // end is the end of what begin began. It needs mu.
-func (h *heldConn) end() {
+func (h *limitedConn) end() {
 	if h.busy {
 		h.busy = false
 		for _, p := range h.places {
-			p.crowd.underWay--
+			p.group.underWay--
 		}
 	}
 }
 
-// arrived is for a whole request that needs no place: its connection goes no sooner than idle ones.
-func (c *Limiter) arrived(h *heldConn) {
+// markWhole is for a whole request that needs no place: its connection goes no sooner than idle ones.
+func (c *Limiter) markWhole(h *limitedConn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	h.coming = false
-	h.rest()
+	h.receiving = false
+	h.markIdle()
 }
 
 // Begin is begin for a request that is carried out while its body comes, such as an import.
 func Begin(ctx context.Context) {
-	if h, _ := ctx.Value(heldKey{}).(*heldConn); h != nil && h.owner.begin(h) != nil {
+	if h, _ := ctx.Value(connKey{}).(*limitedConn); h != nil && h.owner.begin(h) != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
 // idleKind is what metrics call a connection that makes room.
-func (h *heldConn) idleKind() string {
-	if h.coming {
+func (h *limitedConn) idleKind() string {
+	if h.receiving {
 		return "unfinished"
 	}
 	return "idle"
 }
 
-func (c *Limiter) left(h *heldConn) bool {
+func (c *Limiter) left(h *limitedConn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return h.places == nil

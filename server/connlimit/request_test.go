@@ -14,12 +14,12 @@ import (
 
 // starts has the connection send the header of a request, and returns the request's body as the handler
 // would read it.
-func starts(c *Limiter, h *heldConn, body io.Reader) *pendingBody {
+func starts(c *Limiter, h *limitedConn, body io.Reader) *pendingBody {
 	c.changed(h, http.StateActive)
 	return &pendingBody{ReadCloser: io.NopCloser(body), connections: c, conn: h}
 }
 
-// A body that is still coming makes room, the oldest first; a request that is whole does not.
+// A body that is still arriving makes room, the oldest first; a request that is whole does not.
 func TestUnfinishedBodiesMakeRoom(t *testing.T) {
 	for _, row := range []struct{ name, one, other string }{
 		{"from one network", "192.0.2.1", "192.0.2.9"},
@@ -106,7 +106,7 @@ func TestSomePlacesAreKept(t *testing.T) {
 		}
 		served++
 	}), func(r *http.Request) bool { return r.URL.Path == "/healthz" })
-	ask := func(h *heldConn, method, path, body string) int {
+	ask := func(h *limitedConn, method, path, body string) int {
 		c.changed(h, http.StateActive)
 		web := &http.Server{}
 		c.Bound(nil, web)
@@ -115,7 +115,7 @@ func TestSomePlacesAreKept(t *testing.T) {
 		handler.ServeHTTP(w, r.WithContext(web.ConnContext(r.Context(), h)))
 		return w.Code
 	}
-	var last *heldConn
+	var last *limitedConn
 	for i := range 8 {
 		_, h := come(c, "192.0.2.1", false)
 		want := http.StatusOK
@@ -144,9 +144,9 @@ func TestNobodyIsCutOff(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		c := newConnections(Limits{Total: 6, PerNetwork: 4, KeepSome: true})
-		under := map[*heldConn]*fakeConn{}
-		var all []*heldConn
-		fakes := map[*heldConn]*fakeConn{}
+		under := map[*limitedConn]*fakeConn{}
+		var all []*limitedConn
+		fakes := map[*limitedConn]*fakeConn{}
 		for range 100 {
 			if len(all) == 0 || random.IntN(3) == 0 {
 				from := []string{"192.0.2.1", "192.0.3.1", "127.0.0.1"}[random.IntN(3)]

@@ -21,7 +21,7 @@ func (s *Server) logRequest(r *Request, rt *Route, status int, err error) {
 	}
 	left := r.hungUp(err)
 	if left {
-		outcome = "hung_up" // nobody got the 503
+		outcome = "hung_up" // the 503 was not delivered
 	}
 	s.metrics.observe(rt.Name, r.GrantType, outcome, took)
 	if refused != nil && !left && rt.Surface.Refused != nil {
@@ -39,7 +39,7 @@ func (s *Server) logRequest(r *Request, rt *Route, status int, err error) {
 		level = slog.LevelWarn
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
-	case why != nil && status != http.StatusNotFound: // somebody will ask for the reason
+	case why != nil && status != http.StatusNotFound: // the log has the reason
 		level = max(level, slog.LevelInfo)
 	}
 	if level >= slog.LevelInfo && !left && s.leftOut(r, rt, outcome, status, why != nil) {

@@ -100,7 +100,7 @@ var errForeignPage = &Error{Status: http.StatusForbidden, Code: "invalid_request
 
 // checkPage refuses what a browser sends for a page that no client lists. The Fetch Metadata headers, which
 // pages cannot set, show that. Such a page could not read the response. But its requests could make the
-// throttle refuse everybody in the network of whoever looks at the page.
+// throttle refuse all users in the network of the person who opens the page.
 func (s *Server) checkPage(r *Request) error {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin": // no browser; the person; a page of our own address

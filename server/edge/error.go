@@ -59,7 +59,7 @@ func Unavailable(cause error) *Error {
 		Description: "the server cannot answer right now; nothing was lost: send the same request again after Retry-After, with a new client_assertion if it had one", Cause: cause}
 }
 
-// Internal is an error that nobody foresaw.
+// Internal is an unexpected error.
 func Internal(cause error) *Error {
 	return &Error{Status: http.StatusInternalServerError, Code: "server_error",
 		Description: "something went wrong here; quote the X-Request-Id header to the operator", Cause: cause}

@@ -25,7 +25,7 @@ func HTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader - 4096, // net/http allows 4 KiB on top
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		// OPTIONS * is answered by net/http itself unless told not to.
+		// By default net/http answers OPTIONS * by itself.
 		DisableGeneralOptionsHandler: true,
 	}
 }

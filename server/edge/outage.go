@@ -68,7 +68,7 @@ func (o *outages) over(now time.Time, is *outage) bool {
 	return quiet < 0 || quiet > outageQuiet
 }
 
-// tick writes what is due of outages that nobody asks about any more.
+// tick writes the lines that are due about outages without new requests.
 func (o *outages) tick(now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

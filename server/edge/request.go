@@ -27,7 +27,7 @@ type Request struct {
 // from them. Set ClientID and what goes with it by SetClient.
 type Facts struct {
 	ClientID      string // of the client that has authenticated, or whose token was presented
-	Confidential  bool   // the client is no public one, which anybody can pose as
+	Confidential  bool   // the client is not a public one, which any caller can pose as
 	DefaultClient bool   // the request names no client, and the default one stands in
 	GrantType     string // once it is known to be one of ours
 	Subject       string

@@ -49,7 +49,7 @@ func (s *Server) writeResponse(w http.ResponseWriter, r *Request, rt *Route, ans
 		answer = rt.errorResponse(refused)
 	}
 	h := w.Header()
-	h["Cache-Control"] = noStore // unless the handler knows better
+	h["Cache-Control"] = noStore // unless the handler has set its own
 	h["Pragma"] = noCache
 	for name, values := range answer.Header {
 		h[name] = values

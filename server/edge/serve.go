@@ -24,7 +24,7 @@ type Config struct {
 	Registry *prometheus.Registry // nil: a registry of its own
 	Random   func() float64       // from 0 to 1; spreads Retry-After; nil: random
 
-	TrustedProxies func() []netip.Prefix // whose X-Forwarded-For counts; nil: nobody's
+	TrustedProxies func() []netip.Prefix // whose X-Forwarded-For counts; nil: none
 	CheckClock     func() error          // why routes that need the clock are refused; nil: never
 
 	// OriginListed reports whether some client is registered with the origin. An error means that it is not known.
@@ -100,7 +100,7 @@ func (s *Server) Serve(w http.ResponseWriter, httpRequest *http.Request, rt *Rou
 	status, err := s.writeResponse(w, r, rt, answer, err)
 	s.logRequest(r, rt, status, err)
 	if err != nil && answer.Stream != nil && status == http.StatusOK {
-		panic(http.ErrAbortHandler) // it broke off: cut the connection, so that nobody takes it for the whole
+		panic(http.ErrAbortHandler) // it broke off: cut the connection, so that the caller does not take it for the whole
 	}
 }
 

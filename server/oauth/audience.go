@@ -9,9 +9,8 @@ import (
 	"signet/store"
 )
 
-// checkAudienceOf settles the audience of a request for the scope. The scopes of the admin API are for that API:
-// a request that names one and no resource is for it alone, so that no other service is sent a token
-// with which it could administrate.
+// checkAudienceOf returns the audience of a request for the scope. A request that names a scope of the admin API and no
+// resource is for that API alone: no other service may get a token with which it could administrate.
 func (h *Handler) checkAudienceOf(g *grantRequest, scope string) ([]string, error) {
 	allowed := h.audienceOf(g.client)
 	if g.GrantType == syntax.GrantClientCredentials && api.Ordinary(scope) != scope {
@@ -32,7 +31,7 @@ func (h *shared) audienceOf(client *store.Client) []string {
 
 // chooseAudience returns the resources asked for, each once, or all of the allowed ones where none
 // are asked for. RFC 8707 §2 wants absolute URIs. A plain name will do where an operator has registered
-// one as an audience: the token says the same name in aud, and there is no other way to ask for it.
+// one as an audience: the token has the same name in aud, and there is no other way to request it.
 // Both are compared byte for byte: what looks nearly the same may be another service's.
 func chooseAudience(asked, allowed []string) ([]string, error) {
 	switch {

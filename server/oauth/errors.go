@@ -11,8 +11,7 @@ import (
 	"signet/server/token"
 )
 
-// The answers that say the same wherever they are given. What one says of a failed login or a
-// refused refresh token must not tell one reason from another.
+// Responses to refused requests. Those to a failed login or a refused refresh token are the same for every reason.
 var (
 	errInvalidLogin = &edge.Error{Status: http.StatusBadRequest, Code: "invalid_grant",
 		Description: "the username or password is wrong"}
@@ -37,7 +36,7 @@ var (
 )
 
 // Error is the one bridge from inner errors to RFC 6749 codes. A failure of something Signet depends on is 503, since a
-// retry may succeed and nothing was decided; only what nobody foresaw is 500. dependency finds what has failed.
+// retry may succeed and nothing was decided; every other error is 500. dependency finds what has failed.
 func Error(err error, dependency func(error) string) *edge.Error {
 	var known *edge.Error
 	switch {

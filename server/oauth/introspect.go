@@ -13,7 +13,7 @@ import (
 	"signet/store"
 )
 
-// introspection is an answer of RFC 7662 §2.2. Of a token that is not live it says so and nothing else.
+// introspection is a response of RFC 7662 §2.2. For a token that is not active it has Active alone.
 type introspection struct {
 	Active    bool           `json:"active"`
 	Scope     string         `json:"scope,omitempty"`
@@ -38,41 +38,41 @@ var errNoIntrospectRight = &edge.Error{Status: http.StatusForbidden, Code: "unau
 	Description: "this client may not introspect tokens; an operator can register it with the introspect right"}
 
 // respond is POST /introspect (RFC 7662), with answers as JSON or signed (RFC 9701).
-func (i *introspector) respond(c *edge.Request, client *store.Client) (edge.Response, error) {
+func (i *introspector) respond(r *edge.Request, client *store.Client) (edge.Response, error) {
 	switch {
 	case client.Public:
 		return edge.Response{}, clientauth.ErrInvalidClient.Because("a public client asked to introspect")
 	case !client.Introspect:
 		return edge.Response{}, errNoIntrospectRight
 	}
-	presented := c.Form.Get("token")
+	presented := r.Form.Get("token")
 	if presented == "" {
 		return edge.Response{}, edge.InvalidRequest("token is missing")
 	}
-	answer, err := i.introspect(c, client, presented)
+	answer, err := i.introspect(r, client, presented)
 	if errors.Is(err, token.ErrInactive) {
-		c.Outcome, c.Cause = "inactive", err
-		return i.write(c, client, introspection{})
+		r.Outcome, r.Cause = "inactive", err
+		return i.write(r, client, introspection{})
 	}
 	if err != nil {
 		return edge.Response{}, err
 	}
-	c.Outcome, c.Subject = "active", answer.Subject
-	return i.write(c, client, answer)
+	r.Outcome, r.Subject = "active", answer.Subject
+	return i.write(r, client, answer)
 }
 
 // introspect takes access tokens of every client, and the asking client's own refresh tokens:
 // another client's do not even open.
 //
 // A token for other services than the one that asks is not active there (RFC 9701 §5, RFC 7662 §4).
-// Which services a client speaks for is for the operator to say, with introspect_for; its audiences
-// do not say it, since they are where its own tokens go. A client that was given the right without
-// that list speaks for all services, as a gateway does: it has aud in the answer to tell them apart.
-func (i *introspector) introspect(c *edge.Request, client *store.Client, raw string) (introspection, error) {
+// The operator lists with introspect_for which services a client introspects for. Its audiences are no such list, since
+// they are where its own tokens go. A client without the list introspects for all services, as a gateway does: it distinguishes
+// them by aud in the response.
+func (i *introspector) introspect(r *edge.Request, client *store.Client, raw string) (introspection, error) {
 	if refresh, err := i.cfg.Sealer.Open(raw, client.ID); err == nil {
-		return i.introspectRefreshToken(c, client, refresh)
+		return i.introspectRefreshToken(r, client, refresh)
 	}
-	t, err := i.cfg.Checker.Check(c.Context(), raw)
+	t, err := i.cfg.Checker.Check(r.Context(), raw)
 	if err != nil {
 		i.cfg.Foreign(raw)
 		return introspection{}, err
@@ -96,14 +96,14 @@ func mayIntrospect(client *store.Client, aud token.Audience) bool {
 
 // introspectRefreshToken asks the session without moving it. A token is active where a refresh with it would go
 // through. Only the newest generation is: a rotated token never is.
-func (i *introspector) introspectRefreshToken(c *edge.Request, client *store.Client, refresh token.Refresh) (introspection, error) {
+func (i *introspector) introspectRefreshToken(r *edge.Request, client *store.Client, refresh token.Refresh) (introspection, error) {
 	if !slices.Contains(client.Grants, syntax.GrantRefreshToken) {
 		return introspection{}, token.Inactive("the client has lost the refresh_token grant")
 	}
 	if why := i.revocationReason(client, refresh); why != "" {
 		return introspection{}, token.Inactive("%s", why)
 	}
-	state, err := i.cfg.Store.TokenState(c.Context(), store.TokenRef{UserID: refresh.UserID, SessionID: refresh.SessionID})
+	state, err := i.cfg.Store.TokenState(r.Context(), store.TokenRef{UserID: refresh.UserID, SessionID: refresh.SessionID})
 	switch {
 	case err != nil:
 		return introspection{}, edge.Unavailable(err)

@@ -16,10 +16,9 @@ const introspectionType = "token-introspection+jwt"
 
 var typeIntrospectionJWT = []string{"application/" + introspectionType}
 
-// signedIntrospection are the claims of a signed answer (RFC 9701 §5). What the token says stays
-// inside token_introspection. There is no sub and no exp, and the audience is the client that asked:
-// a service that takes any JWT of this issuer for an access token finds in it neither a user nor a
-// scope, and does not find itself (§8.1).
+// signedIntrospection are the claims of a signed answer (RFC 9701 §5). What is known of the token
+// stays inside token_introspection. There is no sub and no exp, and the audience is the client that asked: a service that
+// takes any JWT of this issuer for an access token finds neither a user nor a scope nor itself in it (§8.1).
 type signedIntrospection struct {
 	Issuer        string        `json:"iss"`
 	Audience      string        `json:"aud"`
@@ -27,29 +26,29 @@ type signedIntrospection struct {
 	Introspection introspection `json:"token_introspection"`
 }
 
-// write answers in the form that the caller wants. Signing comes last and consumes
-// nothing, so where it fails the 503 invites the same request again; errors are JSON in either form.
-func (i *introspector) write(c *edge.Request, client *store.Client, answer introspection) (edge.Response, error) {
-	if !wantsSigned(c.Header["Accept"]) {
+// write responds in the form that the caller accepts. Signing is last and changes nothing, so after its failure the
+// same request may be sent again. Errors are JSON in either form.
+func (i *introspector) write(r *edge.Request, client *store.Client, answer introspection) (edge.Response, error) {
+	if !wantsSigned(r.Header["Accept"]) {
 		return edge.Response{Body: answer}, nil
 	}
-	service, err := i.NamesService(c.Context(), client.ID)
+	service, err := i.NamesService(r.Context(), client.ID)
 	if err != nil {
 		return edge.Response{}, edge.Unavailable(err)
 	}
 	if service {
-		c.Cause = errors.Join(c.Cause, errors.New("the answer is not signed: "+AnswersUnsigned))
+		r.Cause = errors.Join(r.Cause, errors.New("the answer is not signed: "+AnswersUnsigned))
 		return edge.Response{Body: answer}, nil
 	}
 	if err := i.checkPinned(client); err != nil {
 		return edge.Response{}, err
 	}
 	claims := signedIntrospection{Issuer: i.cfg.Issuer, Audience: client.ID, IssuedAt: i.cfg.Now().Unix(), Introspection: answer}
-	signed, kid, err := i.cfg.Keys.Sign(c.Context(), client.Alg, introspectionType, claims)
+	signed, kid, err := i.cfg.Keys.Sign(r.Context(), client.Alg, introspectionType, claims)
 	if err != nil {
 		return edge.Response{}, err
 	}
-	c.KeyID = kid
+	r.KeyID = kid
 	return edge.Response{Header: http.Header{"Content-Type": typeIntrospectionJWT}, Raw: []byte(signed)}, nil
 }
 
@@ -66,11 +65,10 @@ func (h *shared) NamesService(ctx context.Context, id string) (bool, error) {
 	return h.cfg.Clients.IsAudience(ctx, id)
 }
 
-// wantsSigned reports whether the caller asks for a signed answer (RFC 9701 §4). It must name the
-// type: ranges such as */* are what HTTP libraries send of themselves, and mean the JSON of RFC 7662.
-// So is application/json, so at equal weights the type that somebody wrote down on purpose wins.
-// Whoever accepts neither gets JSON and not a 406 (RFC 9110 §12.5.1 leaves the choice): a service that
-// cannot read an answer about a token must turn its user away, for a header that nobody meant.
+// wantsSigned reports whether the caller asks for a signed response (RFC 9701 §4). It must name the type: HTTP libraries
+// send ranges such as */*, and application/json, by themselves, and those mean the JSON of RFC 7662. So at equal weights
+// the signed type wins. A caller that accepts neither gets JSON and not a 406 (RFC 9110 §12.5.1 leaves the choice): without
+// a response about the token a service must turn its user away.
 func wantsSigned(accept []string) bool {
 	signed, named := edge.AcceptQuality(accept, typeIntrospectionJWT[0])
 	if !named || signed == 0 {

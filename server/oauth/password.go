@@ -34,7 +34,7 @@ func (p *passwordGrant) login(g *grantRequest) (engine.Tokens, error) {
 	name, err := account.StoredName(g.Context(), p.cfg.Store, password.TrimUsername(typed))
 	switch {
 	case errors.Is(err, password.ErrUsername):
-		name = typed // nobody has it, but it is counted and costs the same
+		name = typed // no user has it, but it is counted and costs the same
 	case err != nil:
 		return engine.Tokens{}, edge.Unavailable(err)
 	}
@@ -163,7 +163,7 @@ func (p *passwordGrant) noteReached(g *grantRequest, reached []string) {
 		p.cfg.Audit.Change(g.Request, e)
 		return
 	}
-	p.cfg.Audit.Refused(g.Request, e) // names that nobody has can be made up without end
+	p.cfg.Audit.Refused(g.Request, e) // unknown names can be made up without end
 }
 
 func (p *passwordGrant) refuseLogin(g *grantRequest, why string) error {
@@ -193,7 +193,7 @@ func (p *passwordGrant) rehash(g *grantRequest, user store.User, secret string) 
 	stronger, err := p.cfg.Passwords.Hash(waiting, secret)
 	if err == nil {
 		_, err = p.cfg.Store.UpdateUser(ctx, user.ID, func(u *store.User) error {
-			if u.PasswordHash == user.PasswordHash { // else somebody has just set a new password
+			if u.PasswordHash == user.PasswordHash { // else a new password was set meanwhile
 				u.PasswordHash = stronger
 			}
 			return nil
@@ -234,7 +234,7 @@ func (p *passwordGrant) startSession(g *grantRequest, receipt store.Receipt, che
 	return session, user, nil
 }
 
-// abandon ends a session whose tokens could not be signed: nobody has them, and repeated tries must
+// abandon ends a session whose tokens could not be signed: the tokens do not exist, and repeated tries must
 // not crowd out the user's other sessions.
 func (p *passwordGrant) abandon(g *grantRequest, session store.Session) {
 	if _, err := p.cfg.Store.RevokeSession(context.WithoutCancel(g.Context()), session.UserID, session.ID); err != nil {

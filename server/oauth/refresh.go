@@ -202,7 +202,7 @@ func (r *refreshGrant) countedRotate(g *grantRequest, rotation store.Rotation) (
 	return session, user, outcome, nil
 }
 
-// rotateAfterLoss asks whether the store has lost writes that this replica has not been told of, and if so
+// rotateAfterLoss asks whether the store has lost writes that this replica has not seen yet, and if so
 // decides again.
 func (r *refreshGrant) rotateAfterLoss(g *grantRequest, rotation store.Rotation) (store.Session, store.User, store.Outcome, error) {
 	loss, err := r.cfg.Store.Loss(g.Context())
@@ -220,7 +220,7 @@ func sameCredentials(a, b *store.Client) bool {
 		slices.EqualFunc(a.Secrets, b.Secrets, func(x, y store.Secret) bool { return bytes.Equal(x.Hash, y.Hash) })
 }
 
-// reuseDetail lets an operator tell a thief from an app that has lost an answer. session is as it was
+// reuseDetail lets an operator distinguish a thief from an app that has lost a response. session is as it was
 // before the reuse ended it.
 func reuseDetail(g *grantRequest, session store.Session, now time.Time) map[string]string {
 	predecessor, hasOne := session.Predecessor()

@@ -24,8 +24,8 @@ func (h *shared) revocationReason(client *store.Client, presented token.Refresh)
 	return ""
 }
 
-// stillAllowed is what is left of the session's audience. A session that was for the server's
-// default follows it: an operator who changes the default signs nobody out.
+// stillAllowed returns what is left of the session's audience. A session that was for the server's
+// default follows it: a change of the default ends no session.
 func (h *shared) stillAllowed(client *store.Client, presented token.Refresh) []string {
 	allowed := h.audienceOf(client)
 	if len(presented.Audience) == 0 {

@@ -21,21 +21,21 @@ type tokenResponse struct {
 
 // Token is POST /token. Whatever can be refused is refused before anything is consumed: parse,
 // client, grant type, the client's grants, then the grant's own checks and its one atomic step.
-func (h *Handler) Token(c *edge.Request, client *store.Client) (edge.Response, error) {
-	requested := c.Form.Get("grant_type")
+func (h *Handler) Token(r *edge.Request, client *store.Client) (edge.Response, error) {
+	requested := r.Form.Get("grant_type")
 	switch {
 	case requested == "":
 		return edge.Response{}, edge.InvalidRequest("grant_type is missing")
 	case !slices.Contains(syntax.GrantTypes, requested):
 		return edge.Response{}, errUnsupportedGrantType
 	}
-	c.GrantType = requested
-	if c.Form.HasAudience {
+	r.GrantType = requested
+	if r.Form.HasAudience {
 		h.noteAudience(client.ID)
 	}
 	switch {
 	case slices.Contains(client.Grants, requested):
-	case c.DefaultClient:
+	case r.DefaultClient:
 		return edge.Response{}, errDefaultClient
 	default:
 		return edge.Response{}, errUnauthorizedClient
@@ -43,7 +43,7 @@ func (h *Handler) Token(c *edge.Request, client *store.Client) (edge.Response, e
 	if err := h.checkPinned(client); err != nil {
 		return edge.Response{}, err
 	}
-	g := &grantRequest{Request: c, handler: h, client: client}
+	g := &grantRequest{Request: r, handler: h, client: client}
 	issued, err := g.run()
 	if err != nil {
 		return edge.Response{}, err

@@ -23,22 +23,22 @@ var (
 // Userinfo is GET or POST /userinfo (OpenID Connect Core §5.3.1): who the token's user is, with the user's own claims that the
 // token's client asks for, as they are now. It takes tokens whose audience includes the issuer or the server's
 // default audience: a service that is sent a token of its own learns here nothing about the token's user.
-func (h *Handler) Userinfo(c *edge.Request) (edge.Response, error) {
-	raw, err := c.Bearer()
+func (h *Handler) Userinfo(r *edge.Request) (edge.Response, error) {
+	raw, err := r.Bearer()
 	if err != nil {
 		return edge.Response{}, err
 	}
 	// A body means nothing here. It is read all the same, within the usual bounds, so that the answer
 	// comes after the request and the connection can be used again.
-	if _, err := c.ReadBody(); err != nil {
+	if _, err := r.ReadBody(); err != nil {
 		return edge.Response{}, err
 	}
-	t, err := h.cfg.Checker.Check(c.Context(), raw)
+	t, err := h.cfg.Checker.Check(r.Context(), raw)
 	if err != nil {
 		return edge.Response{}, err
 	}
-	clientauth.Identify(c, t.Client)
-	c.Subject = t.Claims.Subject
+	clientauth.Identify(r, t.Client)
+	r.Subject = t.Claims.Subject
 	if t.User == nil {
 		return edge.Response{}, errNoUser
 	}

@@ -121,7 +121,7 @@ func (r *Replica) Beat(ctx context.Context) {
 	}
 }
 
-// withdraw takes this replica out of the list at an orderly end, so that nobody waits for it.
+// withdraw takes this replica out of the list at an orderly end, so that no operator waits for it.
 func (r *Replica) withdraw() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

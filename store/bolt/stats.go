@@ -2,9 +2,9 @@ package bolt
 
 import (
 	"context"
+	"time"
 
 	"signet/store/bolt/pages"
-	"time"
 )
 
 // Stats are numbers for the operator.

@@ -19,9 +19,9 @@ import (
 )
 
 // A change and the audit trail are in different slots, so no script can write both. The script of the change keeps the
-// event in the outbox of its own slot. AppendEvents writes the whole event to the trail, which remembers the names of the
-// last events, and then deletes the entry. What a replica that died has left in an outbox is appended by the one that
-// sweeps.
+// event in the outbox of its own slot. AppendEvents writes the whole event to the trail and then deletes the entry. The
+// replica that sweeps appends the entries that a dead replica has left. The trail remembers the names of its last 8,192
+// events, so that none of them is appended twice.
 
 // noEvent is the last argument of a script that begins with outbox.lua, where there is no event.
 const noEvent = ""
@@ -165,7 +165,8 @@ func (s *trail) DropEvents(ctx context.Context, outbox []string) error {
 	return s.conn.Do(ctx, "emptying the outbox", calls...)
 }
 
-// outboxWalk goes through the outboxes of a server. It is apart from that of the sessions, which does more at each key.
+// Bounds of the walk through the outboxes of one server in one Sweep. It is apart from the walk through the sessions, which
+// does more at each key.
 const (
 	outboxScans = 200
 	outboxCount = 1000

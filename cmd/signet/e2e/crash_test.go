@@ -235,6 +235,8 @@ func (l *load) check() {
 	}
 	l.checkListed("/v1/clients/", l.clients)
 	l.checkListed("/v1/users/", l.users)
+	l.checkRecorded("type=client.create&client_id=", l.clients)
+	l.checkRecorded("type=user.create&user=", l.users)
 	// A lost rotation would be healed without anybody noticing; here it must not have happened.
 	status, metrics, err := l.call(http.MethodGet, "/metrics", nil)
 	if err != nil || status != http.StatusOK || !strings.Contains(metrics, `signet_refresh_outcomes_total{outcome="`) {
@@ -242,6 +244,15 @@ func (l *load) check() {
 	}
 	if strings.Contains(metrics, `signet_refresh_outcomes_total{outcome="healed"}`) {
 		l.t.Fatal("an acknowledged rotation is lost: a session had to be healed")
+	}
+}
+
+// checkRecorded looks for the events of the newest, which the crash could have taken.
+func (l *load) checkRecorded(query string, names []string) {
+	for _, name := range names[max(0, len(names)-20):] {
+		if status, body, err := l.call(http.MethodGet, "/v1/audit?"+query+name, nil); err != nil || status != http.StatusOK || strings.Count(body, `"seq":`) != 1 {
+			l.t.Fatalf("%s%s was acknowledged and does not have one event: %d %s %v", query, name, status, body, err)
+		}
 	}
 }
 

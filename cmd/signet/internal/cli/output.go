@@ -144,6 +144,14 @@ func RoundDuration(d time.Duration) string {
 	}
 }
 
+// EnabledWord returns "enabled" or "disabled".
+func EnabledWord(disabled bool) string {
+	if disabled {
+		return "disabled"
+	}
+	return "enabled"
+}
+
 // Plural returns word, with an s unless n is 1.
 func Plural(n int, word string) string {
 	if n == 1 {

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
 	"signet/config"
+	"signet/server/admin/api"
 	"signet/server/admin/client"
 )
 
@@ -158,4 +160,16 @@ func ownFiles(app *cli.App) []string {
 		own = append(own, socket)
 	}
 	return own
+}
+
+// Delete calls a verb that deletes the record of that name, and reports it.
+func Delete(ctx context.Context, app *cli.App, name string, target api.Target) error {
+	c, err := Client(app)
+	if err != nil {
+		return err
+	}
+	if err := c.Call(ctx, target, nil, nil); err != nil {
+		return err
+	}
+	return app.Print(map[string]string{"deleted": name}, func(w io.Writer) { cli.Row(w, "deleted "+name) })
 }

@@ -51,31 +51,54 @@ func New(app *cli.App) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := &doctor{app: app}
 			d.examine(cmd.Context())
-			return d.report()
+			return d.report(app)
 		},
 	})
 }
 
-// doctor gathers findings.
-type doctor struct {
-	app   *cli.App
-	found []finding
-}
+// findings collects what the checks find.
+type findings struct{ list []finding }
 
-func (d *doctor) note(check, state, detail string) {
-	d.found = append(d.found, finding{check, state, detail})
+func (f *findings) note(check, state, detail string) {
+	f.list = append(f.list, finding{check, state, detail})
 }
 
 // check adds a finding: good if err is nil, else a problem for each error that is joined in err.
-func (d *doctor) check(check string, err error, good string) bool {
+func (f *findings) check(check string, err error, good string) bool {
 	if err == nil {
-		d.note(check, stateOK, good)
+		f.note(check, stateOK, good)
 		return true
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		d.note(check, stateProblem, strings.TrimPrefix(line, check+": "))
+		f.note(check, stateProblem, strings.TrimPrefix(line, check+": "))
 	}
 	return false
+}
+
+// report prints the findings. It returns an error if there is a problem.
+func (f *findings) report(app *cli.App) error {
+	problems := 0
+	for _, one := range f.list {
+		if one.State == stateProblem {
+			problems++
+		}
+	}
+	err := app.Print(map[string]any{"ok": problems == 0, "findings": f.list}, func(w io.Writer) {
+		cli.Row(w, "CHECK", "STATE", "DETAIL")
+		for _, one := range f.list {
+			cli.Row(w, one.Check, one.State, one.Detail)
+		}
+	})
+	if err == nil && problems > 0 {
+		err = fmt.Errorf("problems found: %d", problems)
+	}
+	return err
+}
+
+// doctor checks one install.
+type doctor struct {
+	app *cli.App
+	findings
 }
 
 func (d *doctor) examine(ctx context.Context) {
@@ -270,25 +293,6 @@ func (d *doctor) examinePinned(ctx context.Context, s store.Store, m *keys.Manag
 		}
 		after = clients[len(clients)-1].ID
 	}
-}
-
-func (d *doctor) report() error {
-	problems := 0
-	for _, f := range d.found {
-		if f.State == stateProblem {
-			problems++
-		}
-	}
-	err := d.app.Print(map[string]any{"ok": problems == 0, "findings": d.found}, func(w io.Writer) {
-		cli.Row(w, "CHECK", "STATE", "DETAIL")
-		for _, f := range d.found {
-			cli.Row(w, f.Check, f.State, f.Detail)
-		}
-	})
-	if err == nil && problems > 0 {
-		err = fmt.Errorf("problems found: %d", problems)
-	}
-	return err
 }
 
 // opener opens stores without changing them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/keys/jose"
 	"signet/server/syntax"
 )
 
@@ -113,4 +115,24 @@ func Verify(token, issuer string, set KeySet) error {
 		return fmt.Errorf("the token is not accepted: its iss is not %q", issuer)
 	}
 	return fmt.Errorf("the token is not accepted: %w", err)
+}
+
+var errNotJSON = errors.New("it is not JSON of the expected form, or has a name twice")
+
+// Unmarshal decodes JSON of a token, a key set or the metadata of a server. Names must be spelt exactly and occur once.
+// The error does not quote the input.
+func Unmarshal(data []byte, into any) error {
+	if jose.Unmarshal(data, into) != nil {
+		return errNotJSON
+	}
+	return nil
+}
+
+// ReadJSON is Unmarshal for a document of limited size.
+func ReadJSON(r io.Reader, into any) error {
+	data, err := io.ReadAll(io.LimitReader(r, maxDocument))
+	if err != nil {
+		return err
+	}
+	return Unmarshal(data, into)
 }

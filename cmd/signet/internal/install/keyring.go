@@ -1,14 +1,20 @@
 package install
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"signet/cmd/signet/internal/cli"
 	"signet/config"
 	"signet/keys"
+	"signet/keys/clockcheck"
+	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/keys/rotation"
 )
@@ -52,4 +58,85 @@ func TimetableText(cfg config.Config) string {
 func KeptPlanText(cfg config.Config, p rotation.KeptPlan) string {
 	return fmt.Sprintf("the next %s key signs from %s, as planned under an earlier timetable; by that of now (preset %s) it would be %s: "+
 		"a shorter timetable holds for the keys after it; `signet keys rotate` brings it forward", p.Alg, cli.FormatTime(p.ActivatesAt), cfg.Keys.Preset, cli.FormatTime(p.Would))
+}
+
+// markName is the file in the data directory with the mark of the keyring, which a server keeps over restarts.
+const markName = "keyring.mark"
+
+func MarkFile(cfg config.Config) mark.File {
+	return mark.File(filepath.Join(cfg.DataDir, markName))
+}
+
+// ExplainMark explains a mark that does not fit the store, and what to do.
+func ExplainMark(cfg config.Config, err error) error {
+	path := string(MarkFile(cfg))
+	var e *mark.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Problem {
+	case mark.Newer, mark.Revoked:
+		return fmt.Errorf("keyring: %w (%s); keys that were revoked since would come back: put the store back with `signet restore`, nothing was changed", err, path)
+	case mark.Foreign:
+		return fmt.Errorf("data_dir: %w (%s); give this server a data_dir of its own, or remove that file if the old install is gone, nothing was changed", err, path)
+	case mark.Unproved:
+		return fmt.Errorf("data_dir: %w (%s); start once with the new and the old master key, or remove that file if you know that the store was not set back, nothing was changed", err, path)
+	}
+	return fmt.Errorf("data_dir: %w (%s); remove that file if you know that the store was not set back, nothing was changed", err, path)
+}
+
+// CompareClocks returns an error if the clock of the store differs from that of this machine. Call it before times are
+// written into the store.
+func CompareClocks(ctx context.Context, storage keys.Storage, cfg config.Config, installID string, master masterkey.Key) error {
+	err := keys.CompareClocks(ctx, KeyringConfig(cfg, storage, installID, []masterkey.Key{master}))
+	if errors.Is(err, clockcheck.ErrClock) {
+		return ExplainClock(err)
+	}
+	if err != nil {
+		return fmt.Errorf("store: %w", ExplainTimetable(cfg, err))
+	}
+	return nil
+}
+
+// ExplainClock adds what to do about clocks that differ. Either of the two may be wrong.
+func ExplainClock(err error) error {
+	return fmt.Errorf("clock: %w (keys.skew); set this machine's clock or that of the store right, nothing was changed", err)
+}
+
+const MasterKeyVariable = "SIGNET_MASTER_KEY"
+
+// ReadMasterKeys reads the master key from the environment or else from the file: one key, or the new and the old one.
+func ReadMasterKeys(path string, getenv func(string) string) ([]masterkey.Key, error) {
+	if text := getenv(MasterKeyVariable); text != "" {
+		master, err := masterkey.ParseList(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", MasterKeyVariable, err)
+		}
+		return master, nil
+	}
+	text, err := cli.ReadSecretFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("master key: there is no %s; put the file back, name another with master_key_file, or set %s", path, MasterKeyVariable)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("master key: %w (the file is named by master_key_file; %s can hold the key instead)", err, MasterKeyVariable)
+	}
+	master, err := masterkey.ParseList(text)
+	if err != nil {
+		return nil, fmt.Errorf("master key: %s: %w; put the right file back", path, err)
+	}
+	return master, nil
+}
+
+// WriteMasterKey makes a new master key and its file. It never overwrites a file: what was sealed with the old key could
+// not be opened any more.
+func WriteMasterKey(path string) (masterkey.Key, error) {
+	master := masterkey.New()
+	if _, err := os.Stat(path); err == nil {
+		return masterkey.Key{}, fmt.Errorf("master key: %s is there already, and it is not overwritten; move it away if nothing needs it", path)
+	}
+	if err := cli.WriteNewFile(path, master.Encode()+"\n"); err != nil {
+		return masterkey.Key{}, fmt.Errorf("master key: %w", err)
+	}
+	return master, nil
 }

@@ -3,6 +3,12 @@ package manage
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -134,10 +140,138 @@ func userDelete(app *cli.App) *cobra.Command {
 			if err := app.Confirm(yes, fmt.Sprintf("Delete the user %q for good?", args[0])); err != nil {
 				return err
 			}
-			return deleteRecord(app, cmd, args[0], api.DeleteUser.At(args[0]))
+			return connect.Delete(cmd.Context(), app, args[0], api.DeleteUser.At(args[0]))
 		},
 	}
 	cli.YesFlag(cmd, &yes)
 	file.flag(cmd)
 	return cmd
+}
+
+func userSetPassword(app *cli.App) *cobra.Command {
+	var password cli.PasswordFlags
+	cmd := &cobra.Command{
+		Use:     "set-password NAME",
+		Short:   "Set a user's password",
+		Long:    "Set a user's password and end the user's sessions. The password is asked for twice, or read from\nstandard input or a file.",
+		Example: "signet user set-password alice",
+		Args:    cli.Args("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			secret, err := password.Read(app)
+			if err != nil {
+				return err
+			}
+			c, err := connect.Client(app)
+			if err != nil {
+				return err
+			}
+			if err := c.Call(cmd.Context(), api.SetPassword.At(args[0]), api.NewPassword{Password: secret}, nil); err != nil {
+				return err
+			}
+			return app.Print(map[string]string{"password_set": args[0]}, func(w io.Writer) { cli.Row(w, "set the password of "+args[0]) })
+		},
+	}
+	password.Register(cmd)
+	return cmd
+}
+
+// callUser calls a verb that answers with a user, and shows the user.
+func callUser(app *cli.App, cmd *cobra.Command, target api.Target, body any) error {
+	c, err := connect.Client(app)
+	if err != nil {
+		return err
+	}
+	var r api.User
+	if err := c.Call(cmd.Context(), target, body, &r); err != nil {
+		return err
+	}
+	return app.Print(r, func(w io.Writer) { writeUser(w, r) })
+}
+
+func writeUser(w io.Writer, r api.User) {
+	cli.Row(w, "username", r.Username)
+	cli.Row(w, "sub", r.Subject)
+	cli.Row(w, "state", userState(r))
+	for _, name := range slices.Sorted(maps.Keys(r.Claims)) {
+		cli.Row(w, "claim "+name, string(r.Claims[name]))
+	}
+	cli.Row(w, "created", cli.FormatTime(r.CreatedAt))
+	cli.Row(w, "updated", cli.FormatTime(r.UpdatedAt))
+}
+
+func userState(r api.User) string {
+	if !r.HasPassword && !r.Disabled {
+		return "enabled, has no password"
+	}
+	return cli.EnabledWord(r.Disabled)
+}
+
+func userList(app *cli.App) *cobra.Command {
+	var prefix string
+	var disabled bool
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the users",
+		Example: "signet user list\nsignet user list --prefix ali\nsignet user list --disabled -o json | jq -r '.users[].username'",
+		Args:    cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := connect.Client(app)
+			if err != nil {
+				return err
+			}
+			l := app.NewList("users", "USERNAME", "SUB", "STATE", "CREATED")
+			filter := url.Values{}
+			if prefix != "" {
+				filter.Set("prefix", prefix)
+			}
+			if cmd.Flags().Changed("disabled") {
+				filter.Set("disabled", strconv.FormatBool(disabled))
+			}
+			err = c.Users(cmd.Context(), filter, func(r api.User) error {
+				return l.Add(r, r.Username, r.Subject, userState(r), cli.FormatTime(r.CreatedAt))
+			})
+			if err != nil {
+				return err
+			}
+			if len(filter) > 0 {
+				return l.End("There are no such users.")
+			}
+			return l.End("There are no users yet. `signet user create --username NAME` adds one.")
+		},
+	}
+	cmd.Flags().StringVar(&prefix, "prefix", "", "only users whose names begin with `TEXT`")
+	cmd.Flags().BoolVar(&disabled, "disabled", false, "only disabled users; --disabled=false: only enabled ones")
+	return cmd
+}
+
+const claimHelp = "A claim NAME=VALUE is text, or JSON if VALUE begins with [ or {. NAME:=VALUE is always JSON, such as a\n" +
+	"number or true. The tokens of a client have the claims that its --claim-name lists."
+
+// parseClaims reads --claim flags.
+func parseClaims(flags []string) (map[string]json.RawMessage, error) {
+	claims := map[string]json.RawMessage{}
+	for _, s := range flags {
+		name, value, err := parseClaim(s)
+		if err != nil {
+			return nil, err
+		}
+		claims[name] = value
+	}
+	return claims, nil
+}
+
+func parseClaim(s string) (string, json.RawMessage, error) {
+	name, value, found := strings.Cut(s, "=")
+	name, typed := strings.CutSuffix(name, ":")
+	if !found || name == "" {
+		return "", nil, cli.Usagef("--claim %q has no name and value; write it like department=sales", s)
+	}
+	if !typed && !strings.HasPrefix(value, "[") && !strings.HasPrefix(value, "{") {
+		text, err := json.Marshal(value)
+		return name, text, err
+	}
+	if !json.Valid([]byte(value)) {
+		return "", nil, cli.Usagef("the value of --claim %s is not JSON; quote it for your shell, like --claim '%s=[\"admin\"]'", name, name)
+	}
+	return name, json.RawMessage(value), nil
 }

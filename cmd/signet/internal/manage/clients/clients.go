@@ -1,4 +1,4 @@
-package manage
+package clients
 
 import (
 	"fmt"
@@ -11,22 +11,22 @@ import (
 	"signet/server/admin/api"
 )
 
-func NewClient(app *cli.App) *cobra.Command {
+func New(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cli.Group("client", "Register and change the apps that ask for tokens",
 		"Register, show and change clients: the apps that ask for tokens.\n\n"+
 			"A confidential client (a server) authenticates with a secret, which Signet makes and shows once, or\n"+
 			"with a signature by its own key, whose public half is registered. A public client (a browser or\n"+
 			"phone app) does neither. A client may use only the grants, scopes and audiences it is given.",
-		clientCreate(app), clientList(app), clientShow(app), clientUpdate(app), clientRotateSecret(app), clientRevokeSecret(app),
-		clientSwitch(app, "disable", api.DisableClient, "Refuse a client until it is enabled again", "Its sessions and tokens end. After it is enabled again, its users sign in anew."),
-		clientSwitch(app, "enable", api.EnableClient, "Accept a disabled client again", ""),
-		clientDelete(app)))
+		create(app), list(app), show(app), update(app), rotateSecret(app), revokeSecret(app),
+		enableOrDisable(app, "disable", api.DisableClient, "Refuse a client until it is enabled again", "Its sessions and tokens end. After it is enabled again, its users sign in anew."),
+		enableOrDisable(app, "enable", api.EnableClient, "Accept a disabled client again", ""),
+		remove(app)))
 }
 
-func clientCreate(app *cli.App) *cobra.Command {
+func create(app *cli.App) *cobra.Command {
 	var id string
 	var public bool
-	var spec clientSpec
+	var spec spec
 	cmd := &cobra.Command{
 		Use:   "create --id ID --grant GRANT[,GRANT]",
 		Short: "Register a client",
@@ -71,7 +71,7 @@ func createClient(app *cli.App, cmd *cobra.Command, body map[string]any) error {
 		return err
 	}
 	showWarnings(app, made.Warnings)
-	if err := app.Print(made, func(w io.Writer) { writeCredentials(w, made.ID, made.Secret); writeClientKeys(w, made) }); err != nil {
+	if err := app.Print(made, func(w io.Writer) { writeCredentials(w, made.ID, made.Secret); writeKeys(w, made) }); err != nil {
 		return err
 	}
 	if made.Secret != "" {
@@ -87,20 +87,20 @@ func writeCredentials(w io.Writer, id, secret string) {
 	}
 }
 
-func clientShow(app *cli.App) *cobra.Command {
+func show(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show a client",
 		Example: "signet client show web",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return callClient(app, cmd, api.ShowClient.At(args[0]), nil)
+			return call(app, cmd, api.ShowClient.At(args[0]), nil)
 		},
 	}
 }
 
-func clientUpdate(app *cli.App) *cobra.Command {
-	var spec clientSpec
+func update(app *cli.App) *cobra.Command {
+	var spec spec
 	cmd := &cobra.Command{
 		Use:   "update ID",
 		Short: "Change a client",
@@ -120,21 +120,21 @@ func clientUpdate(app *cli.App) *cobra.Command {
 			if len(body) == 0 {
 				return cli.Usagef("say what to change; see `%s --help`", cmd.CommandPath())
 			}
-			return callClient(app, cmd, api.UpdateClient.At(args[0]), body)
+			return call(app, cmd, api.UpdateClient.At(args[0]), body)
 		},
 	}
 	spec.flags(cmd)
 	return cmd
 }
 
-func clientSwitch(app *cli.App, name string, verb api.Verb, short, more string) *cobra.Command {
+func enableOrDisable(app *cli.App, name string, verb api.Verb, short, more string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     name + " ID",
 		Short:   short,
 		Example: "signet client " + name + " web",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return callClient(app, cmd, verb.At(args[0]), nil)
+			return call(app, cmd, verb.At(args[0]), nil)
 		},
 	}
 	if more != "" {
@@ -143,7 +143,7 @@ func clientSwitch(app *cli.App, name string, verb api.Verb, short, more string) 
 	return cmd
 }
 
-func clientDelete(app *cli.App) *cobra.Command {
+func remove(app *cli.App) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:     "delete ID",
@@ -155,21 +155,9 @@ func clientDelete(app *cli.App) *cobra.Command {
 			if err := app.Confirm(yes, fmt.Sprintf("Delete the client %q for good?", args[0])); err != nil {
 				return err
 			}
-			return deleteRecord(app, cmd, args[0], api.DeleteClient.At(args[0]))
+			return connect.Delete(cmd.Context(), app, args[0], api.DeleteClient.At(args[0]))
 		},
 	}
 	cli.YesFlag(cmd, &yes)
 	return cmd
-}
-
-// deleteRecord calls a verb that deletes the record of that name, and reports it.
-func deleteRecord(app *cli.App, cmd *cobra.Command, name string, target api.Target) error {
-	c, err := connect.Client(app)
-	if err != nil {
-		return err
-	}
-	if err := c.Call(cmd.Context(), target, nil, nil); err != nil {
-		return err
-	}
-	return app.Print(map[string]string{"deleted": name}, func(w io.Writer) { cli.Row(w, "deleted "+name) })
 }

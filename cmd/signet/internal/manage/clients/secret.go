@@ -1,4 +1,4 @@
-package manage
+package clients
 
 import (
 	"io"
@@ -10,7 +10,7 @@ import (
 	"signet/server/admin/api"
 )
 
-func clientRotateSecret(app *cli.App) *cobra.Command {
+func rotateSecret(app *cli.App) *cobra.Command {
 	var revokeOld bool
 	cmd := &cobra.Command{
 		Use:   "rotate-secret ID",
@@ -40,7 +40,7 @@ func clientRotateSecret(app *cli.App) *cobra.Command {
 	return cmd
 }
 
-func clientRevokeSecret(app *cli.App) *cobra.Command {
+func revokeSecret(app *cli.App) *cobra.Command {
 	var newest bool
 	var fingerprint string
 	cmd := &cobra.Command{
@@ -62,7 +62,7 @@ func clientRevokeSecret(app *cli.App) *cobra.Command {
 			case fingerprint != "":
 				which = fingerprint
 			}
-			return callClient(app, cmd, api.RevokeSecret.At(args[0], which), nil)
+			return call(app, cmd, api.RevokeSecret.At(args[0], which), nil)
 		},
 	}
 	cmd.Flags().BoolVar(&newest, "newest", false, "end the newer secret instead")

@@ -1,4 +1,4 @@
-package manage
+package clients
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 	"signet/server/admin/api"
 )
 
-func clientList(app *cli.App) *cobra.Command {
+func list(app *cli.App) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
 		Short:   "List the clients",
@@ -26,8 +26,8 @@ func clientList(app *cli.App) *cobra.Command {
 			}
 			l := app.NewList("clients", "CLIENT", "KIND", "STATE", "GRANTS", "SCOPES", "AUDIENCES", "ORIGINS", "INTROSPECTS", "KEYS")
 			err = c.Clients(cmd.Context(), func(r api.Client) error {
-				return l.Add(r, r.ID, clientKind(r), enabledWord(r.Disabled), brief(r.Grants, 22), brief(r.Scopes, 18), brief(r.Audiences, 24),
-					countOrDash(len(r.Origins)), introspectsBriefly(r), countOrDash(len(clientKeys(r))))
+				return l.Add(r, r.ID, kind(r), cli.EnabledWord(r.Disabled), brief(r.Grants, 22), brief(r.Scopes, 18), brief(r.Audiences, 24),
+					countOrDash(len(r.Origins)), introspectsBriefly(r), countOrDash(len(publicKeys(r))))
 			})
 			if err != nil {
 				return err

@@ -1,4 +1,4 @@
-package manage
+package clients
 
 import (
 	"time"
@@ -9,8 +9,8 @@ import (
 	"signet/cmd/signet/internal/cli"
 )
 
-// clientSpec holds the flags for what can be set on a client.
-type clientSpec struct {
+// spec holds the flags for what can be set on a client.
+type spec struct {
 	grants, scopes, audiences, origins, authMethods, claims, introspectFor []string
 	keys                                                                   string // a file
 	introspect                                                             bool
@@ -18,7 +18,7 @@ type clientSpec struct {
 	ttl                                                                    time.Duration
 }
 
-func (s *clientSpec) flags(cmd *cobra.Command) {
+func (s *spec) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	listFlag(f, &s.grants, "grant", "GRANT[,GRANT]", "grants it may use: password, refresh_token, client_credentials")
 	listFlag(f, &s.scopes, "scope", "SCOPE[,SCOPE]", "scopes it may be given; a request without scope gets all of them")
@@ -34,7 +34,7 @@ func (s *clientSpec) flags(cmd *cobra.Command) {
 }
 
 // given returns the members of api.ClientSpec whose flags are set.
-func (s *clientSpec) given(app *cli.App, cmd *cobra.Command) (map[string]any, error) {
+func (s *spec) given(app *cli.App, cmd *cobra.Command) (map[string]any, error) {
 	ttl := ""
 	if s.ttl != 0 {
 		ttl = s.ttl.String()

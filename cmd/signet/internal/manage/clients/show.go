@@ -1,4 +1,4 @@
-package manage
+package clients
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 	"signet/server/admin/api"
 )
 
-// callClient calls a verb that answers with a client, and shows the client.
-func callClient(app *cli.App, cmd *cobra.Command, target api.Target, body any) error {
+// call calls a verb that answers with a client, and shows the client.
+func call(app *cli.App, cmd *cobra.Command, target api.Target, body any) error {
 	c, err := connect.Client(app)
 	if err != nil {
 		return err
@@ -22,7 +22,7 @@ func callClient(app *cli.App, cmd *cobra.Command, target api.Target, body any) e
 		return err
 	}
 	showWarnings(app, r.Warnings)
-	return app.Print(r, func(w io.Writer) { writeClient(w, r) })
+	return app.Print(r, func(w io.Writer) { write(w, r) })
 }
 
 // showWarnings shows the warnings in an answer of the server.
@@ -32,10 +32,10 @@ func showWarnings(app *cli.App, warnings []string) {
 	}
 }
 
-func writeClient(w io.Writer, r api.Client) {
+func write(w io.Writer, r api.Client) {
 	cli.Row(w, "client_id", r.ID)
-	cli.Row(w, "kind", clientKind(r))
-	cli.Row(w, "state", enabledWord(r.Disabled))
+	cli.Row(w, "kind", kind(r))
+	cli.Row(w, "state", cli.EnabledWord(r.Disabled))
 	cli.Row(w, "authenticates by", cli.Joined(r.AuthMethods))
 	cli.Row(w, "grants", cli.Joined(r.Grants))
 	cli.Row(w, "scopes", cli.Joined(r.Scopes))
@@ -45,7 +45,7 @@ func writeClient(w io.Writer, r api.Client) {
 	cli.Row(w, "may introspect", introspects(r))
 	cli.Row(w, "algorithm", defaultWord(cli.OrDash(r.Alg)))
 	cli.Row(w, "token lifetime", defaultWord(cli.OrDash(r.AccessTokenTTL)))
-	writeClientKeys(w, r)
+	writeKeys(w, r)
 	for i, s := range r.Secrets {
 		used := ""
 		if s.Unused {
@@ -64,18 +64,11 @@ func introspects(r api.Client) string {
 	return yesNo(r.Introspect)
 }
 
-func clientKind(r api.Client) string {
+func kind(r api.Client) string {
 	if r.Public {
 		return "public"
 	}
 	return "confidential"
-}
-
-func enabledWord(disabled bool) string {
-	if disabled {
-		return "disabled"
-	}
-	return "enabled"
 }
 
 func defaultWord(s string) string {

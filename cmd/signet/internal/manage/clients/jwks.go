@@ -1,4 +1,4 @@
-package manage
+package clients
 
 import (
 	"bytes"
@@ -37,8 +37,8 @@ func readPublicKeys(app *cli.App, path string) (*jose.PublicSet, error) {
 	return set, nil
 }
 
-// clientKeys returns the public keys of a client. Members that this version lacks are shown by -o json alone.
-func clientKeys(c api.Client) []jose.JWK {
+// publicKeys returns the public keys of a client. Members that this version lacks are shown by -o json alone.
+func publicKeys(c api.Client) []jose.JWK {
 	var set struct {
 		Keys []jose.JWK `json:"keys"`
 	}
@@ -48,8 +48,8 @@ func clientKeys(c api.Client) []jose.JWK {
 	return set.Keys
 }
 
-func writeClientKeys(w io.Writer, c api.Client) {
-	for i, k := range clientKeys(c) {
+func writeKeys(w io.Writer, c api.Client) {
+	for i, k := range publicKeys(c) {
 		cli.Row(w, fmt.Sprintf("key %d", i+1), k.Kid+" ("+algorithmsOf(k)+")")
 	}
 }

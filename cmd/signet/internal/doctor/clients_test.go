@@ -31,7 +31,7 @@ func TestDoctorNamesAdminClients(t *testing.T) {
 	d := &doctor{}
 	d.examineAdminClients(t.Context(), s, config.Config{Issuer: "https://auth.example.com"})
 	var got []string
-	for _, f := range d.found {
+	for _, f := range d.list {
 		got = append(got, f.State+" "+f.Detail)
 	}
 	want := []string{"warning all has the scope signet:admin", "warning both has scopes of the admin API beside others", "ok /userinfo refuses the tokens of shop,"}
