@@ -141,8 +141,7 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 	comments := parseComments(t)
 	var walk func(typ reflect.Type)
 	walk = func(typ reflect.Type) {
-		for i := range typ.NumField() {
-			sf := typ.Field(i)
+		for sf := range typ.Fields() {
 			if sf.Tag.Get("yaml") == "" {
 				t.Errorf("%s.%s has no yaml name", typ.Name(), sf.Name)
 			}

@@ -31,12 +31,11 @@ func (k Keys) CheckTimetable() error {
 
 // ruleErrors returns the parts of a joined error.
 func ruleErrors(err error) (all []*rotation.RuleError) {
-	var one *rotation.RuleError
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, part := range joined.Unwrap() {
 			all = append(all, ruleErrors(part)...)
 		}
-	} else if errors.As(err, &one) {
+	} else if one, ok := errors.AsType[*rotation.RuleError](err); ok {
 		all = append(all, one)
 	}
 	return all

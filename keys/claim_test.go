@@ -52,7 +52,7 @@ func TestNoVerifierMeetsAnUnknownKey(t *testing.T) {
 // breakage is one promise that is broken, by the configuration or by the world.
 type breakage struct {
 	name   string
-	change func(world, believed *rotation.Timetable)
+	change func(world, configured *rotation.Timetable)
 }
 
 // Where an inequality is broken the simulation finds the token that cannot be verified.
@@ -95,9 +95,9 @@ func TestSimulationHoldOutlastsRetain(t *testing.T) {
 				if time.Since(begun) > time.Second {
 					return
 				}
-				plan := drawScenario(t, func(world, believed *rotation.Timetable) {
-					believed.Publish, believed.Retain = needs(*believed)
-					b.change(world, believed)
+				plan := drawScenario(t, func(world, configured *rotation.Timetable) {
+					configured.Publish, configured.Retain = needs(*configured)
+					b.change(world, configured)
 				})
 				if s := simulate(plan); s.failure != "" {
 					t.Fatal(s.failure + plan.String())
@@ -114,9 +114,9 @@ func mustRefute(t *testing.T, broken ...breakage) {
 	for _, b := range broken {
 		t.Run(b.name, func(t *testing.T) {
 			begun := time.Now()
-			found := refute(t, func(world, believed *rotation.Timetable) {
-				believed.Publish, believed.Retain = needs(*believed) // with nothing to spare
-				b.change(world, believed)
+			found := refute(t, func(world, configured *rotation.Timetable) {
+				configured.Publish, configured.Retain = needs(*configured) // with nothing to spare
+				b.change(world, configured)
 			})
 			if found == "" {
 				t.Fatal("no counterexample was found")
@@ -127,7 +127,7 @@ func mustRefute(t *testing.T, broken ...breakage) {
 }
 
 // refute has rapid look for a scenario that fails, and returns it in its smallest form.
-func refute(t *testing.T, broken func(world, believed *rotation.Timetable)) (found string) {
+func refute(t *testing.T, broken func(world, configured *rotation.Timetable)) (found string) {
 	done := make(chan struct{})
 	go func() { // that Check ends when it has found one
 		defer close(done)

@@ -40,7 +40,7 @@ func (s *clocked) pass() {
 	}
 }
 
-// apart is a manager whose clock and whose storage's clock move by themselves.
+// apart is a Manager whose clock and whose storage's clock move by themselves.
 func apart(t *testing.T) (m *Manager, s *clocked, ours *clock, ev *events) {
 	t.Helper()
 	return apartFrom(t, &clocked{clock: newClock()})
@@ -184,8 +184,8 @@ func TestRevokedKeyAtClockBehind(t *testing.T) {
 	}
 }
 
-// hear lets a replica hear of others twice, so that it knows when they spoke.
-func hear(m *Manager, others map[string]*clock) {
+// observePeers gives a replica two heartbeats of each other, so that the age of the second is known.
+func observePeers(m *Manager, others map[string]*clock) {
 	showed := func(ago time.Duration) map[string]time.Time {
 		all := map[string]time.Time{}
 		for name, c := range others {
@@ -197,8 +197,8 @@ func hear(m *Manager, others map[string]*clock) {
 	m.clock.ObservePeers(m.cfg.Now(), showed(0))
 }
 
-// TestWitnesses: whose clock is wrong is decided by the majority, and by the storage where it is even.
-func TestWitnesses(t *testing.T) {
+// TestClocksVote: the majority decides which clock is wrong, and the storage where the votes are even.
+func TestClocksVote(t *testing.T) {
 	const wrong = time.Hour
 	for _, tc := range []struct {
 		name    string
@@ -207,18 +207,18 @@ func TestWitnesses(t *testing.T) {
 		peers   []time.Duration
 		want    clockcheck.Status
 	}{
-		{"nobody to ask", 0, true, nil, clockcheck.Status{}},
+		{"no other clock", 0, true, nil, clockcheck.Status{}},
 		{"all agree", 0, false, []time.Duration{0, time.Second}, clockcheck.Status{Known: true}},
 		{"alone against the storage", wrong, false, nil, clockcheck.Status{Offset: -wrong, Known: true, Off: true}},
-		{"off, as all say", -wrong, false, []time.Duration{-wrong, -wrong}, clockcheck.Status{Offset: wrong, Known: true, Off: true}},
+		{"off, by all others", -wrong, false, []time.Duration{-wrong, -wrong}, clockcheck.Status{Offset: wrong, Known: true, Off: true}},
 		{"the storage's clock jumped", wrong, false, []time.Duration{0}, clockcheck.Status{Offset: -wrong, Known: true, Disputed: true}},
 		{"the storage's clock jumped, and another replica's is wrong", wrong, false, []time.Duration{0, 0, -wrong}, clockcheck.Status{Offset: -wrong, Known: true, Disputed: true}},
 		{"another replica's clock is wrong", 0, false, []time.Duration{wrong}, clockcheck.Status{Known: true}},
 		{"two sides: with the storage", 0, false, []time.Duration{0, wrong, wrong, wrong}, clockcheck.Status{Known: true}},
 		{"two sides: against the storage", wrong, false, []time.Duration{0, wrong}, clockcheck.Status{Offset: -wrong, Known: true, Off: true}},
 		{"outvoted together with the storage", 0, false, []time.Duration{wrong, wrong, wrong}, clockcheck.Status{Offset: -wrong, Known: true, Off: true}},
-		{"no storage, as one other says", 0, true, []time.Duration{wrong}, clockcheck.Status{Offset: -wrong, Known: true, Off: true}},
-		{"no storage, as one of two says", 0, true, []time.Duration{0, wrong}, clockcheck.Status{Known: true}},
+		{"no storage, and one other differs", 0, true, []time.Duration{wrong}, clockcheck.Status{Offset: -wrong, Known: true, Off: true}},
+		{"no storage, and one of two differs", 0, true, []time.Duration{0, wrong}, clockcheck.Status{Known: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m, s, _, ev := apartFrom(t, &clocked{clock: newClock(), mute: tc.mute})
@@ -229,7 +229,7 @@ func TestWitnesses(t *testing.T) {
 				c.advance(by)
 				others[fmt.Sprint(i)] = c
 			}
-			hear(m, others)
+			observePeers(m, others)
 			mustStep(t, m)
 			if got := m.clock.Status(); got != tc.want {
 				t.Errorf("got %+v, want %+v", got, tc.want)
@@ -250,10 +250,10 @@ func TestWitnesses(t *testing.T) {
 func TestStorageClockJumps(t *testing.T) {
 	m, s, ours, ev := apart(t)
 	s.clock.advance(time.Hour)
-	hear(m, map[string]*clock{"other": ours})
+	observePeers(m, map[string]*clock{"other": ours})
 	ours.advance(30*24*time.Hour + time.Minute)
 	s.clock.advance(30*24*time.Hour + time.Minute)
-	hear(m, map[string]*clock{"other": ours})
+	observePeers(m, map[string]*clock{"other": ours})
 	version := m.Version()
 	mustStep(t, m)
 	mustSign(t, m, "")
@@ -316,7 +316,7 @@ func TestClockJumpsBetweenReads(t *testing.T) {
 }
 
 // TestOtherReplicasBeforeAJump: what is known of the others' clocks moves with one's own, so they do
-// not vouch for a clock that was set since they were heard.
+// not count for a clock that was set since their heartbeats.
 func TestOtherReplicasBeforeAJump(t *testing.T) {
 	start := time.Now()
 	now, storage := start, newClock()
@@ -324,7 +324,7 @@ func TestOtherReplicasBeforeAJump(t *testing.T) {
 	cfg := testConfig(&clocked{clock: storage}, nil)
 	cfg.Now = func() time.Time { return now }
 	m := mustOpen(t, cfg)
-	hear(m, map[string]*clock{"a": storage, "b": storage})
+	observePeers(m, map[string]*clock{"a": storage, "b": storage})
 	now = shiftMonotonic(start.Add(time.Hour), -time.Hour)
 	mustStep(t, m)
 	if got := m.clock.Status(); !got.Off || got.Disputed || got.Offset != time.Hour {

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -176,7 +177,7 @@ func (e Editor) ResetClock(ctx context.Context) (r ClockReset, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for range maxAttempts {
-		if r, err = u.resetClock(ctx); err != errAgain {
+		if r, err = u.resetClock(ctx); !errors.Is(err, errAgain) {
 			break
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What the keyring says of records comes to every replica, survives rotations, and never goes back.
+// The Records of the keyring come to every replica, survive rotations, and never go back.
 func TestRecords(t *testing.T) {
 	r := startRollout(t)
 	a, b := r.replicas[0], r.replicas[1]

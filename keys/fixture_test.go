@@ -100,7 +100,7 @@ func (c *clock) advance(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// events collects what a Manager tells.
+// events collects what a Manager reports.
 type events struct {
 	mu  sync.Mutex
 	all []Event

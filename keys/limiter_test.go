@@ -59,7 +59,7 @@ func TestHangingSignerIsBounded(t *testing.T) {
 }
 
 // Who hangs up leaves the queue, and with it makes room.
-func TestGateForgetsWhoHangsUp(t *testing.T) {
+func TestLimiterReleasesAbandonedCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newLimiter(1, 1, time.Hour)
 		hold := make(chan struct{})
@@ -83,7 +83,7 @@ func TestGateForgetsWhoHangsUp(t *testing.T) {
 	})
 }
 
-// A key that comes when nobody waits for it any more is destroyed.
+// A key that arrives after its caller has given up is destroyed.
 func TestLateKeyIsDiscarded(t *testing.T) {
 	v := newVault()
 	r := newRemoteKeys(Remote{Provider: v, Timeout: time.Second, Concurrency: 1}, rotation.DefaultTimetable())

@@ -245,7 +245,7 @@ func TestTwoMasterKeys(t *testing.T) {
 	}
 }
 
-func TestLostReplyIsFoundAndTold(t *testing.T) {
+func TestLostReplyIsFoundAndReported(t *testing.T) {
 	s, c, ev := &memory{}, newClock(), &events{}
 	cfg := testConfig(s, c)
 	cfg.OnEvent = ev.add

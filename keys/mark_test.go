@@ -125,7 +125,7 @@ func TestMarkMustFit(t *testing.T) {
 }
 
 // TestMarkIsWritten: at each change of the keyring, and for the time once a minute; a replica that cannot
-// write goes on, and says so once.
+// write continues, and reports it once.
 func TestMarkIsWritten(t *testing.T) {
 	s, c, saved := &memory{}, newClock(), &memoryMark{}
 	m := mustOpen(t, markedConfig(s, c, saved))
@@ -251,7 +251,7 @@ func TestResetClock(t *testing.T) {
 	}
 }
 
-// TestRevocationIsMerged: a newer keyring in which a key is in use that this replica knows to be revoked
+// TestRevocationIsMerged: a newer keyring in which a key is in use that was revoked at this replica
 // does not bring it back, and the keyring in the store is put right.
 func TestRevocationIsMerged(t *testing.T) {
 	s, c := &memory{}, newClock()

@@ -206,7 +206,7 @@ func TestUnusedRemoteKeysAreDiscarded(t *testing.T) {
 	}
 }
 
-func TestTrialDecidesReady(t *testing.T) {
+func TestProbeDecidesReady(t *testing.T) {
 	c, v := newClock(), newVault()
 	m := mustOpen(t, remoteConfig(&memory{}, c, v))
 	if err := errors.Join(m.Probe(t.Context()), m.Ready()); err != nil {

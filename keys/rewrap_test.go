@@ -56,7 +56,7 @@ func (r *rollout) live() {
 }
 
 // Every order of giving two replicas "new,old", of who rewraps, and of giving them "new", with keys
-// rotating all the while: nobody is locked out at any point.
+// rotating all the while: no replica is locked out at any point.
 func TestMasterKeyRollout(t *testing.T) {
 	for order := range 8 {
 		first, rewraps, last := order&1, order>>1&1, order>>2&1
@@ -157,7 +157,7 @@ func TestRewrapLeavesBehindWhoLacksTheKey(t *testing.T) {
 	}
 }
 
-func TestNewsTellsOfAdoptions(t *testing.T) {
+func TestChangedReceivesAdoptions(t *testing.T) {
 	s, c := &memory{}, newClock()
 	m, other := mustOpen(t, testConfig(s, c)), mustOpen(t, testConfig(s, c))
 	mustStep(t, other)

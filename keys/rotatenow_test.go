@@ -42,7 +42,7 @@ func TestRotateNow(t *testing.T) {
 	}
 }
 
-// Whoever rotates again and again is stopped before the key set has more keys than verifiers keep.
+// Rotations in a row are refused before the key set has more keys than verifiers keep.
 func TestRotateNowLeavesRoom(t *testing.T) {
 	s, c := &memory{}, newClock()
 	m := mustOpen(t, testConfig(s, c))

@@ -107,7 +107,7 @@ func stepTogether(t *testing.T, replicas []*Manager) {
 	all.Wait()
 }
 
-// wantOneStep: the version is the next, and one replica believes that it wrote that, or nobody where
+// wantOneStep: the version is the next, and one replica reports that it wrote that, or none where
 // the writer is dead.
 func (r *race) wantOneStep(t *testing.T, before uint64, kill string, ev *events) {
 	t.Helper()

@@ -76,7 +76,7 @@ func TestRunRotates(t *testing.T) {
 }
 
 // A request that finds the replica stale, as after a suspend, makes Run read at once.
-func TestStaleRequestWakesRun(t *testing.T) {
+func TestStaleRequestPolls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asleep atomic.Int64
 		m := mustOpen(t, Config{Storage: &memory{}, InstallID: "install-1", Master: []masterkey.Key{testMaster(1)},

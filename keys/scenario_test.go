@@ -16,15 +16,15 @@ import (
 // scenario is everything that chance decides about one simulation: what is drawn is shrunk and
 // printed, and what follows from it is the same every time.
 type scenario struct {
-	World     rotation.Timetable // what verifiers, caches and clocks really do
-	Believed  rotation.Timetable // what the replicas are configured for
-	Algs      []string
-	Replicas  []replicaPlan
-	Edges     []edgePlan
-	Verifiers []verifierPlan
-	Faults    []fault
-	Rotations []handRotation
-	Horizon   time.Duration
+	World      rotation.Timetable // what verifiers, caches and clocks really do
+	Configured rotation.Timetable // what the replicas are configured for
+	Algs       []string
+	Replicas   []replicaPlan
+	Edges      []edgePlan
+	Verifiers  []verifierPlan
+	Faults     []fault
+	Rotations  []handRotation
+	Horizon    time.Duration
 }
 
 type replicaPlan struct {
@@ -51,7 +51,7 @@ type fault struct {
 	Back    time.Duration
 }
 
-// What can happen to a replica. The last three happen to whoever writes Version.
+// What can happen to a replica. The last three happen to the writer of Version.
 const (
 	cutOff      = "is cut off from the store"
 	crash       = "is killed"
@@ -117,12 +117,12 @@ func needs(tt rotation.Timetable) (publish, retain time.Duration) {
 	return tt.ServeStale + tt.CDN + tt.Cache + tt.Skew, tt.SignStale + tt.Skew + tt.MaxTokenLife + tt.Leeway
 }
 
-// drawScenario draws one; broken changes what the replicas believe, or the world that they are in.
-func drawScenario(t *rapid.T, broken func(world, believed *rotation.Timetable)) scenario {
+// drawScenario draws one; broken changes what the replicas are configured for, or the world that they are in.
+func drawScenario(t *rapid.T, broken func(world, configured *rotation.Timetable)) scenario {
 	d := draws{t}
 	s := scenario{World: d.tightTimetable()}
-	s.Believed = s.World
-	broken(&s.World, &s.Believed)
+	s.Configured = s.World
+	broken(&s.World, &s.Configured)
 	s.Algs = [][]string{{jose.ES256}, {jose.EdDSA}, {jose.EdDSA, jose.ES256}}[d.index("algorithms", 3)]
 	s.Horizon = 3*max(s.World.Active, s.World.Publish) + s.World.Retain
 	for range rapid.IntRange(1, 5).Draw(t, "replicas") {
@@ -174,15 +174,15 @@ func (d draws) fault(s scenario) fault {
 	return f
 }
 
-// String tells the scenario to a person.
+// String describes the scenario.
 func (s scenario) String() string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, "\n  "+format, args...) }
 	w := s.World
 	say("J=%v C=%v S=%v T=%v L=%v X=%v D=%v P=%v K=%v V=%v, %v", w.Cache, w.CDN, w.Skew, w.MaxTokenLife, w.Leeway,
 		w.SignStale, w.ServeStale, w.Publish, w.Active, w.Retain, s.Algs)
-	if b := s.Believed; b != w {
-		say("the replicas believe in J=%v C=%v S=%v T=%v L=%v X=%v D=%v P=%v K=%v V=%v", b.Cache, b.CDN, b.Skew, b.MaxTokenLife,
+	if b := s.Configured; b != w {
+		say("the replicas are configured for J=%v C=%v S=%v T=%v L=%v X=%v D=%v P=%v K=%v V=%v", b.Cache, b.CDN, b.Skew, b.MaxTokenLife,
 			b.Leeway, b.SignStale, b.ServeStale, b.Publish, b.Active, b.Retain)
 	}
 	for i, r := range s.Replicas {

@@ -158,10 +158,10 @@ func (s *simulation) fail(format string, args ...any) {
 	}
 }
 
-// config has a timetable that is valid. What the replicas believe need not be, and is put in later.
+// config has a timetable that is valid. That of the scenario need not be, and is set later.
 func (r *replica) config() Config {
 	s := r.sim
-	tt := s.plan.Believed
+	tt := s.plan.Configured
 	tt.ServeStale = max(tt.ServeStale, tt.SignStale+1)
 	tt.Publish, tt.Retain = needs(tt)
 	return Config{Storage: r, InstallID: "simulation", Master: []masterkey.Key{testMaster(1)}, Algorithms: s.plan.Algs, Timetable: tt, Poll: r.Poll, Mark: r.mark,
@@ -193,7 +193,7 @@ func (r *replica) init() {
 	if err != nil {
 		panic(err)
 	}
-	m.cfg.Timetable = r.sim.plan.Believed
+	m.cfg.Timetable = r.sim.plan.Configured
 	first, _, err := firstDocument(context.Background(), m.cfg, newPendingKeys(nil, m.cfg.Log))
 	if err != nil {
 		panic(err)
@@ -211,12 +211,12 @@ func (r *replica) start() {
 		r.sim.after(r.Poll, r.start)
 		return
 	}
-	m.cfg.Timetable = r.sim.plan.Believed
-	m.store.timeout = r.sim.plan.Believed.Notice() / 2
+	m.cfg.Timetable = r.sim.plan.Configured
+	m.store.timeout = r.sim.plan.Configured.Notice() / 2
 	r.manager = m
 }
 
-// use says that the replica is busy, until the function it returns is called.
+// use marks the replica as busy, until the function it returns is called.
 func (r *replica) use() (done func()) {
 	r.busy = true
 	return func() { r.busy = false }

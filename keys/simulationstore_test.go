@@ -20,7 +20,7 @@ func (r *replica) LoadKeyring(ctx context.Context) (uint64, []byte, error) {
 // SwapKeyring writes through the replica's network, and is where faults at a write happen.
 func (r *replica) SwapKeyring(ctx context.Context, old, next uint64, document []byte) (bool, error) {
 	begun := r.sim.now
-	if !r.travel() || r.sim.now.Sub(begun) > r.sim.plan.Believed.Notice()/2 {
+	if !r.travel() || r.sim.now.Sub(begun) > r.sim.plan.Configured.Notice()/2 {
 		return false, errDown
 	}
 	f := r.sim.writing(r, next)

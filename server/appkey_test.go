@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -140,11 +141,11 @@ func addRobot(t testing.TB, s *servertest.Server, keys ...string) {
 func lastCause(t testing.TB, s *servertest.Server) string {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(s.Log.String()), "\n")
-	for i := len(lines) - 1; i >= 0; i-- {
+	for _, line := range slices.Backward(lines) {
 		var entry struct {
 			Msg, Cause string
 		}
-		if err := json.Unmarshal([]byte(lines[i]), &entry); err != nil {
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Fatal(err)
 		}
 		if entry.Msg == "token" {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -9,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
+	"signet/keys/secret"
 	"signet/server/oauth"
 	"signet/server/password"
 	"signet/store"
@@ -17,6 +17,8 @@ import (
 
 // Config configures a Server. Issuer, Store, Keys, Passwords, RefreshKeys and ThrottleKeys are required.
 type Config struct {
+	secret.Hidden // it has keys, and a careless line of a log would print them
+
 	Issuer    string // absolute URL without a trailing slash; every URL and iss is built from it
 	Version   string // of the program, for the admin listener's status
 	Store     store.Store
@@ -84,17 +86,3 @@ func setDefault[T comparable](field *T, value T) {
 		*field = value
 	}
 }
-
-const redacted = "[redacted]"
-
-// Format implements fmt.Formatter, for every verb without the keys: a Config is what a careless line
-// of a log would print.
-func (c Config) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "server.Config{Issuer: %q, keys: %s}", c.Issuer, redacted)
-}
-
-// LogValue implements slog.LogValuer without the keys.
-func (c Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
-
-// MarshalJSON implements json.Marshaler without the keys.
-func (c Config) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", redacted), nil }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestCoarseReadings: a reading that cannot tell whether a clock is within the tolerance counts for
-// nobody, except where it shows that the storage's clock is not the peer's.
+// TestCoarseReadings: a reading too coarse to decide whether a clock is within the tolerance counts for
+// neither side, except where it shows that the storage's clock is not the peer's.
 func TestCoarseReadings(t *testing.T) {
 	start := time.Now()
 	const s, tolerance = time.Second, time.Minute

@@ -26,7 +26,7 @@ import (
 
 var everyAlgorithm = []string{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA}
 
-// Two libraries that know nothing of us verify what the token signed, with the key set alone; also
+// Two independent libraries verify what the token signed, with the key set alone; also
 // after everything but the token and the keyring is gone.
 func TestSignsForOthers(t *testing.T) {
 	h, s := newSoftHSM(t), &storage{}
@@ -66,7 +66,7 @@ func TestSignsForOthers(t *testing.T) {
 	}
 }
 
-// Nobody gets a private key out of the token, not even with its PIN.
+// No private key comes out of the token, not even with its PIN.
 func TestPrivateKeyStays(t *testing.T) {
 	h := newSoftHSM(t)
 	p := h.open(t)
@@ -227,7 +227,7 @@ func TestConcurrentSignatures(t *testing.T) {
 }
 
 // A call that does not come back keeps the library from being finalized under it: until it does the
-// others are told so in their time, and then all is well again.
+// others get an error in time, and then all is well again.
 func TestHangingCallIsWaitedFor(t *testing.T) {
 	h := newSoftHSM(t)
 	p := h.open(t)

@@ -30,19 +30,19 @@ func drawTimetable(t *rapid.T) Timetable {
 	return tt
 }
 
-// witness looks at a ring through time and checks what must hold at every moment.
-type witness struct {
+// observer looks at a keyring through time and checks what must hold at every moment.
+type observer struct {
 	tt         Timetable
 	began      time.Time
 	published  map[string]time.Time // first seen published
 	lastActive map[string]time.Time
 }
 
-func newWitness(tt Timetable, began time.Time) *witness {
-	return &witness{tt, began, map[string]time.Time{}, map[string]time.Time{}}
+func newObserver(tt Timetable, began time.Time) *observer {
+	return &observer{tt, began, map[string]time.Time{}, map[string]time.Time{}}
 }
 
-func (w *witness) look(t *rapid.T, r Keyring, algs []string, now time.Time) {
+func (w *observer) look(t *rapid.T, r Keyring, algs []string, now time.Time) {
 	l := r.At(now)
 	count := map[string]int{}
 	for _, k := range l.Published {
@@ -78,7 +78,7 @@ func (w *witness) look(t *rapid.T, r Keyring, algs []string, now time.Time) {
 	}
 }
 
-// instants returns the moments between from and to that matter: those where the ring changes, and
+// instants returns the moments between from and to that matter: those where the keyring changes, and
 // just before.
 func instants(r Keyring, from, to time.Time) []time.Time {
 	at := []time.Time{from, to}
@@ -105,7 +105,7 @@ func TestAdvanceProperties(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := newWitness(tt, now)
+		w := newObserver(tt, now)
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			pause := rapid.OneOf(
 				rapid.Int64Range(0, int64(time.Minute)),
@@ -129,7 +129,7 @@ func TestAdvanceProperties(t *testing.T) {
 	})
 }
 
-// checkedAdvance advances, and checks that steps tell of every change and that twice is once.
+// checkedAdvance advances, and checks that every change has its transition and that twice is once.
 func checkedAdvance(t *rapid.T, r Keyring, tt Timetable, algs []string, now time.Time, fresh *Fresh) Keyring {
 	before := fmt.Sprint(r)
 	next, steps, err := Advance(r, tt, algs, now, fresh)
@@ -166,8 +166,8 @@ func TestFirstKeySignsAtOnceEverywhere(t *testing.T) {
 	}
 }
 
-// A rotation by hand ends a key earlier than a replica that is cut off knows, which signs on for X by
-// a clock that may be fast. Whoever rotates may have a slow one, and whoever removes the key a fast one.
+// A rotation by hand ends a key earlier than in the plan of a replica that is cut off, which signs on for
+// SignStale by a clock that may be fast. The replica that rotates may have a slow clock, and the one that removes the key a fast one.
 func TestKeyWhoseEndWasBroughtForwardStaysLonger(t *testing.T) {
 	tt, fresh := DefaultTimetable(), fakeKeys()
 	r, _, _ := First(tt, []string{es256}, testStart, fresh)
@@ -381,7 +381,7 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
-// A replica that was cut off follows the plan it has read, for X. So a successor that is about to
+// A replica that was cut off follows the plan it has read, for SignStale. So a successor that is about to
 // activate is not taken out of the key set when its algorithm ends.
 func TestEndingAlgorithmKeepsWhatMaySoonSign(t *testing.T) {
 	tt, fresh := DefaultTimetable(), fakeKeys()

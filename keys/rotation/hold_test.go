@@ -28,7 +28,7 @@ func TestHoldOfAnOldKeyring(t *testing.T) {
 	}
 }
 
-// TestTokensOutliveTimetables: whatever timetables follow each other, whoever rotates and however, a
+// TestTokensOutliveTimetables: whatever timetables follow each other, and however it rotates, a
 // token's key is published until the token has run out, unless the key was revoked.
 func TestTokensOutliveTimetables(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

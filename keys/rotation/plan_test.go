@@ -41,7 +41,7 @@ func mustPlan(t rapid.TB, r Keyring, tt Timetable, algs []string, now, until tim
 	return p
 }
 
-// What the plan says is what Advance does when the time has come, by replicas that look up to a
+// The plan is what Advance does when the time has come, by replicas that look up to a
 // poll's length after it.
 func TestPlanIsWhatHappens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -22,8 +22,8 @@ func TestRevokedAtEveryTime(t *testing.T) {
 	}
 }
 
-// TestNoKeyMovesBackwards: whatever the steps were, no step back of the clock by which a ring is looked
-// at brings a key into an earlier state than the one it had when the ring was written.
+// TestNoKeyMovesBackwards: whatever the steps were, no step back of the clock brings a key
+// into an earlier state than the one it had when the keyring was written.
 func TestNoKeyMovesBackwards(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tt, now, fresh := drawTimetable(t), testStart, fakeKeys()

@@ -43,7 +43,7 @@ func checkRevoked(t *rapid.T, r Keyring, tt Timetable, algs []string, kid string
 	}
 }
 
-// From any ring that operators and time can bring about, a revocation leaves one signer and one
+// From any keyring that operators and time can produce, a revocation leaves one signer and one
 // standby for each algorithm, and the kid never shows again.
 func TestRevokeProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -141,7 +141,7 @@ func (h *bulk) run(r *Request, j job) (edge.Response, error) {
 			err = stopped(err, report.Accepted, lines.line)
 			broken = h.asError(err).Reason()
 			return edge.Response{}, err
-		case end == io.EOF:
+		case errors.Is(end, io.EOF):
 			return edge.Response{Body: report}, nil
 		case end != nil:
 			e := invalid(j.brokeOff, lines.line, report.Accepted)

@@ -64,7 +64,7 @@ func checkJSON(data []byte) error {
 	for whole := false; ; whole = dec.StackDepth() == 0 {
 		token, err := dec.ReadToken()
 		switch {
-		case whole && err == io.EOF:
+		case whole && errors.Is(err, io.EOF):
 			return nil
 		case whole:
 			return invalid("something follows the JSON object")
@@ -92,7 +92,7 @@ func jsonError(err error) error {
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntax):
 		return invalid("the member %q is there twice", syntax.JSONPointer.LastToken())
-	case errors.Is(err, io.ErrUnexpectedEOF), err == io.EOF:
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return invalid("this is not valid JSON, or ends too early")
 	case errors.As(err, &syntax):
 		return invalid("this is not valid JSON, near byte %d", syntax.ByteOffset)

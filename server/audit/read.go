@@ -15,10 +15,10 @@ import (
 	"signet/store"
 )
 
-// Trust says how far a line of a log can be believed.
+// Trust is what the MAC, install and time of a line of a log prove.
 type Trust int
 
-// What a line turned out to be.
+// The levels of Trust.
 const (
 	Unsigned   Trust = iota // it has no MAC: an old log, what `signet audit list` printed, or anybody's text
 	Signed                  // written by a replica of this install, unchanged
@@ -57,8 +57,8 @@ type LogReport struct {
 	Unchained int   // Signed lines whose predecessor was read and is not the line that they were written after
 }
 
-// LogReader reads logs of the server. It tells lines of this install, as they were written, from others. It
-// keeps what it has seen, so that several files make one log.
+// LogReader reads logs of the server. It finds the lines of this install that are as they were written. It remembers
+// what it has read, so that several files make one log.
 type LogReader struct {
 	keys    [][]byte
 	install string

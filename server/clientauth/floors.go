@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"signet/keys"
 	"signet/server/admin/api"
@@ -25,12 +26,7 @@ func NewFloors(keyring *keys.Manager, clients store.Clients, log *slog.Logger) *
 }
 
 func hasRights(c store.Client) bool {
-	for _, scope := range c.Scopes {
-		if api.IsScope(scope) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.Scopes, api.IsScope)
 }
 
 // Check refuses a record that is older than it must be.

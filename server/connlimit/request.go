@@ -25,7 +25,7 @@ func (c *Limiter) whenWhole(next http.Handler, light func(*http.Request) bool) h
 		case light(r):
 			c.markWhole(h)
 		default:
-			if err := c.begin(h); err == errMadeRoom {
+			if err := c.begin(h); errors.Is(err, errMadeRoom) {
 				panic(http.ErrAbortHandler)
 			} else if err != nil {
 				r = edge.WithRefusal(r, err)
@@ -51,7 +51,7 @@ func (b *pendingBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		if err = b.connections.begin(b.conn); err == nil {
 			err = io.EOF
 		}
@@ -59,7 +59,7 @@ func (b *pendingBody) Read(p []byte) (int, error) {
 	case err != nil && b.connections.left(b.conn):
 		err = errMadeRoom
 	}
-	if err == errMadeRoom {
+	if errors.Is(err, errMadeRoom) {
 		panic(http.ErrAbortHandler)
 	}
 	return n, err

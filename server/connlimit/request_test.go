@@ -101,7 +101,8 @@ func TestSomePlacesAreKept(t *testing.T) {
 			_, err = io.ReadAll(r.Body)
 		}
 		if err != nil {
-			w.WriteHeader(err.(*edge.Error).Status)
+			refused, _ := errors.AsType[*edge.Error](err)
+			w.WriteHeader(refused.Status)
 			return
 		}
 		served++

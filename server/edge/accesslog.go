@@ -55,8 +55,7 @@ func (s *Server) logRequest(r *Request, rt *Route, status int, err error) {
 	if why != nil {
 		attrs = append(attrs, slog.String("cause", rt.Surface.Error(why).Reason()))
 	}
-	var p *panicError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*panicError](err); ok {
 		attrs = append(attrs, slog.String("stack", p.stack))
 	}
 	s.cfg.Log.LogAttrs(r.Context(), level, rt.Name, attrs...)

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -46,9 +47,7 @@ func (h *Handler) Userinfo(r *edge.Request) (edge.Response, error) {
 		return edge.Response{}, errOtherAudience.Because("aud does not include the issuer or the default audience")
 	}
 	info := make(map[string]json.RawMessage, len(t.Client.Claims)+3)
-	for name, value := range token.UserClaims(t.Client, t.User) {
-		info[name] = value
-	}
+	maps.Copy(info, token.UserClaims(t.Client, t.User))
 	// A string always encodes. username is what introspection (RFC 7662 §2.2) and FastAPI's guide call it.
 	info["sub"], _ = json.Marshal(t.Claims.Subject)
 	info[syntax.UsernameClaim], _ = json.Marshal(t.User.Username)

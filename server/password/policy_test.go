@@ -112,7 +112,7 @@ func TestPolicyMinLength(t *testing.T) {
 // The rules stand for a list: count what such a list would hold (at least 3000 are asked for).
 func TestCommonIsAtLeastTheTop3000(t *testing.T) {
 	refused := 0
-	for _, word := range strings.Fields(common) {
+	for word := range strings.FieldsSeq(common) {
 		for _, password := range []string{
 			word + word + word + word + word, "my" + word + "12345678901", strings.ToUpper(word[:1]) + word[1:] + "1234567890!!",
 			"123456789" + word + "2024", word + "1qaz2wsx3edc4rfv", word + word + "!!!!!!!!!!!!",
@@ -152,7 +152,7 @@ func TestRandomPasswordsPass(t *testing.T) {
 }
 
 func TestCommonIsFolded(t *testing.T) {
-	for _, w := range strings.Fields(common) {
+	for w := range strings.FieldsSeq(common) {
 		if string(fold(w)) != w {
 			t.Errorf("%q can never match; want %q", w, string(fold(w)))
 		}

@@ -23,7 +23,7 @@ func Differences(issuer, timetable string, other store.Heartbeat) (list []string
 		return list
 	}
 	own := strings.Fields(timetable)
-	for _, setting := range strings.Fields(other.Timetable) {
+	for setting := range strings.FieldsSeq(other.Timetable) {
 		if !slices.Contains(own, setting) {
 			list = append(list, setting)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"go.etcd.io/bbolt"
@@ -73,14 +74,14 @@ func (a *trail) many() bool { return len(a.waiting()) >= manyPending }
 func (a *trail) waiting() []store.Event {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.pending[:len(a.pending):len(a.pending)]
+	return slices.Clip(a.pending)
 }
 
 // unwanted returns the entries of the outbox that are to go without their events.
 func (a *trail) unwanted() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.dropped[:len(a.dropped):len(a.dropped)]
+	return slices.Clip(a.dropped)
 }
 
 // leaving returns the entries of the outbox that the next flush takes out.

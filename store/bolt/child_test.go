@@ -78,10 +78,10 @@ func childLimit(path string) error {
 	}
 	fmt.Printf("after %d clients: %v\n", n-1, full)
 	if !errors.Is(full, store.ErrUnavailable) || !strings.Contains(full.Error(), "file too large") {
-		return fmt.Errorf("at the limit: got %v, want ErrUnavailable for a file that is too large", full)
+		return fmt.Errorf("at the limit: got %w, want ErrUnavailable for a file that is too large", full)
 	}
 	if err := s.Ping(ctx); !errors.Is(err, store.ErrUnavailable) {
-		return fmt.Errorf("Ping at the limit: got %v, want ErrUnavailable", err)
+		return fmt.Errorf("Ping at the limit: got %w, want ErrUnavailable", err)
 	}
 	clock = clock.Add(probeEvery)
 	_ = s.Ping(ctx) // a small write may go through or not; a big one must not
@@ -89,7 +89,7 @@ func childLimit(path string) error {
 		return fmt.Errorf("reading at the limit: %w", err)
 	}
 	if err := s.CreateClient(ctx, store.Client{ID: "big", Scopes: []string{strings.Repeat("x", 4<<20)}}); !errors.Is(err, store.ErrUnavailable) {
-		return fmt.Errorf("a second write at the limit: got %v, want ErrUnavailable", err)
+		return fmt.Errorf("a second write at the limit: got %w, want ErrUnavailable", err)
 	}
 	if err := limitFileSize(64 << 20); err != nil {
 		return err
@@ -103,7 +103,7 @@ func childLimit(path string) error {
 	}
 	list, err := s.ListClients(ctx, "", 100_000)
 	if err != nil || len(list) != n { // one failed, one came late
-		return fmt.Errorf("got %d clients and %v, want %d", len(list), err, n)
+		return fmt.Errorf("got %d clients and %w, want %d", len(list), err, n)
 	}
 	return errors.Join(s.Close(), Check(path, nil))
 }

@@ -119,7 +119,7 @@ func TestRecommendedServers(t *testing.T) {
 	redistest.Wait(t, "writes to be refused", func() error {
 		err := s.Ping(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "NOREPLICAS") {
-			return fmt.Errorf("Ping says %v", err)
+			return fmt.Errorf("Ping: %w", err)
 		}
 		return nil
 	})

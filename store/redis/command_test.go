@@ -74,7 +74,7 @@ func TestCommands(t *testing.T) {
 	for name := range asked {
 		sinceAtMost62(t, server, name)
 	}
-	for _, right := range strings.Fields(recommendedUser(t, "signet", "")) {
+	for right := range strings.FieldsSeq(recommendedUser(t, "signet", "")) {
 		command, granted := strings.CutPrefix(right, "+")
 		elsewhere := []string{"ping", "select", "wait", "cluster|slots", "asking", "config|get", "hvals"} // what MONITOR hides, what one server is not asked, and what the version before asks beside this one
 		if granted && !asked[command] && !slices.Contains(elsewhere, command) {

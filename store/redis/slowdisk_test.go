@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -82,7 +83,7 @@ func TestEverysecCanLoseAnswers(t *testing.T) {
 	server.Kill()
 	os.Remove(slow)
 	server.Restart()
-	if _, err := server.Client().Get(t.Context(), fmt.Sprint("answered:", answered-1)).Result(); err != redis.Nil {
+	if _, err := server.Client().Get(t.Context(), fmt.Sprint("answered:", answered-1)).Result(); !errors.Is(err, redis.Nil) {
 		t.Errorf("the last of %d answered writes: got error %v, want that it is lost", answered, err)
 	}
 }

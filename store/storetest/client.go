@@ -80,7 +80,7 @@ func testClientUpdates(t *testing.T, b Backend) {
 		c.Scopes[0], c.Disabled = "changed", false
 		return refusal
 	})
-	if err != refusal {
+	if !errors.Is(err, refusal) {
 		t.Errorf("UpdateClient whose function refuses: got %v, want its own error as it is", err)
 	}
 	got := must[store.Client](t, "Client")(s.Client(ctx, "app"))

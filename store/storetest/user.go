@@ -82,7 +82,7 @@ func testUserUpdates(t *testing.T, b Backend) {
 		u.PasswordHash, u.Claims["n"] = "changed", json.RawMessage(`2`)
 		return refusal
 	})
-	if err != refusal {
+	if !errors.Is(err, refusal) {
 		t.Errorf("UpdateUser whose function refuses: got %v, want its own error as it is", err)
 	}
 	equal(t, "User after a refused update", must[store.User](t, "User")(s.User(ctx, ada.ID)), ada)

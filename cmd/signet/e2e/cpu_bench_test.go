@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -75,9 +76,7 @@ func compareCPU(b *testing.B, workers, signet, floor int, work, ground func(int)
 
 func with(base url.Values, pairs ...string) url.Values {
 	form := url.Values{}
-	for name, values := range base {
-		form[name] = values
-	}
+	maps.Copy(form, base)
 	for i := 0; i < len(pairs); i += 2 {
 		form.Set(pairs[i], pairs[i+1])
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,14 +35,14 @@ func TestFleetWithDifferentSettings(t *testing.T) {
 	environ := f.replicas[0].cmd.Env
 
 	odd := exec.Command(signetBinary(t), "serve", "--config", filepath.Join(f.anotherDir(), "signet.yaml"))
-	odd.Env = append(environ[:len(environ):len(environ)], "SIGNET_ISSUER=https://other.example.com")
+	odd.Env = append(slices.Clip(environ), "SIGNET_ISSUER=https://other.example.com")
 	out, err := odd.CombinedOutput()
 	if odd.ProcessState.ExitCode() != exitFailed || !strings.Contains(string(out), "signet: serve: issuer: it is https://other.example.com here, and replica ") ||
 		!strings.Contains(string(out), "has "+f.app.Issuer) {
 		t.Errorf("with another issuer: got %v\n%s", err, out)
 	}
 
-	second := startReplica(t, f.anotherDir(), append(environ[:len(environ):len(environ)], "SIGNET_KEYS_ACTIVE=20d"))
+	second := startReplica(t, f.anotherDir(), append(slices.Clip(environ), "SIGNET_KEYS_ACTIVE=20d"))
 	waitFor(t, "the warning", func() bool {
 		log := second.stderr.String()
 		return strings.Contains(log, "replicas on this store have different settings") && strings.Contains(log, "has keys.active=720h0m0s")

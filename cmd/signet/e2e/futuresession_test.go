@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -114,7 +115,7 @@ func (f *fleet) endAndCheck(at *replica, all []*held) {
 	for i, r := range f.replicas {
 		for _, h := range all {
 			dead := func() (alive string) {
-				for _, token := range append(h.access[:len(h.access):len(h.access)], h.own...) {
+				for _, token := range append(slices.Clip(h.access), h.own...) {
 					if status, _, body, err := r.post("/introspect", h.token(token)); err != nil || status != http.StatusOK || body["active"] != false {
 						alive = fmt.Sprintf("an access token: got %d %v %v, want it inactive", status, body, err)
 					}
@@ -221,7 +222,7 @@ func TestSessionsFromTheFuture(t *testing.T) {
 			login.set(row.login)
 			end.set(row.end)
 			environ := f.replicas[0].cmd.Env
-			f.replicas = append(f.replicas, startReplica(t, f.anotherDir(), append(environ[:len(environ):len(environ)], end.variable())))
+			f.replicas = append(f.replicas, startReplica(t, f.anotherDir(), append(slices.Clip(environ), end.variable())))
 			held := f.holdSessions(f.replicas[0])
 			f.endAndCheck(f.replicas[1], held)
 			f.wantFresh(held)

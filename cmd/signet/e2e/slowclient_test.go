@@ -3,11 +3,13 @@ package e2e
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -73,7 +75,7 @@ func (s *slowness) untilClosed(conn net.Conn) error {
 		return err
 	}
 	_, err := io.Copy(io.Discard, conn)
-	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return fmt.Errorf("still open after %v", s.patience)
 	}
 	return nil // a reset is an end, too
@@ -137,7 +139,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	t.Parallel()
 	clients := slowClients
 	if os.Getenv("SIGNET_SOAK") != "" { // a minute more
-		clients = append(clients[:len(clients):len(clients)], slowClient{"", "nothing after an answered request", idleLimit,
+		clients = append(slices.Clip(clients), slowClient{"", "nothing after an answered request", idleLimit,
 			func(s *slowness, conn net.Conn) error { return s.after(conn, oneRequest) }})
 	}
 	p := startInstall(t, "")

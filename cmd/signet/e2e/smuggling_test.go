@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -141,7 +142,7 @@ func rawExchange(t *testing.T, address, send string) (statuses []string) {
 		t.Fatal(err)
 	}
 	text, err := io.ReadAll(conn)
-	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		t.Errorf("the connection is still open after 30 s; it has brought %q", text)
 	}
 	for _, m := range statusLine.FindAllSubmatch(text, -1) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 
 	"signet/server/admin/api"
@@ -32,9 +33,7 @@ func (c *Client) Users(ctx context.Context, filter url.Values, each func(api.Use
 
 func pages[T any](filter url.Values, fetch func(url.Values) (items []T, next string, err error), each func(T) error) error {
 	q := url.Values{"limit": {fmt.Sprint(pageSize)}}
-	for name, values := range filter {
-		q[name] = values
-	}
+	maps.Copy(q, filter)
 	for {
 		items, next, err := fetch(q)
 		if err != nil {

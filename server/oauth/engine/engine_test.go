@@ -74,7 +74,7 @@ func TestErrorsOfGrantsPassThrough(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = New().Run(t.Context(), Request{HTTP: r, GrantType: grantType, Refresh: "x"}, &fakeGrant{t: t, client: "web", err: ours})
-		if err != ours {
+		if !errors.Is(err, ours) {
 			t.Errorf("%s: got %v, want %v", grantType, err, ours)
 		}
 	}

@@ -92,7 +92,7 @@ func (c *Call) sent(d deadline) []any {
 	if c.script == nil || !c.script.changes {
 		return c.args
 	}
-	return append(c.args[:len(c.args):len(c.args)], d)
+	return append(slices.Clip(c.args), d)
 }
 
 // whole sends the script itself instead of its name, where the call is one.

@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // DoDurably is Do for what must not be lost when a master is: a revocation, a change of a user or a
@@ -24,7 +25,7 @@ func (cn *Conn) DoDurably(ctx context.Context, doing string, calls ...*Call) err
 	barrier := Command(key, "set", cn.cfg.Barrier(key), "", "px", 1000)
 	wait := Command(key, "wait", need, cn.cfg.waitTimeout().Milliseconds())
 	barrier.confirm, wait.confirm = true, true
-	all := append(calls[:len(calls):len(calls)], barrier, wait)
+	all := append(slices.Clip(calls), barrier, wait)
 	if err := cn.Do(ctx, doing, all...); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -67,10 +68,5 @@ func HasCode(err error, codes ...string) bool {
 		return false
 	}
 	code, _, _ := strings.Cut(reply.Error(), " ")
-	for _, c := range codes {
-		if code == c {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(codes, code)
 }

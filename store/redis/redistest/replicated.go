@@ -50,8 +50,12 @@ func inSync(master *Server, replicas []*Server) error {
 		if err := r.synced(); err != nil {
 			return err
 		}
-		if got, err := offset(info["slave_repl_offset"]); err != nil || got < want {
-			return fmt.Errorf("%s is at %d, want %d; %v", r.Addr(), got, want, err)
+		got, err := offset(info["slave_repl_offset"])
+		if err != nil {
+			return err
+		}
+		if got < want {
+			return fmt.Errorf("%s is at %d, want %d", r.Addr(), got, want)
 		}
 	}
 	return nil

@@ -115,8 +115,8 @@ func (f fileAccess) checkFound(c account, path, flag string) error {
 	return nil
 }
 
-// CheckFound checks a path that was found in the working directory and not named by the user: whoever owns that
-// directory could have put it there. flag names the path in the message. A symbolic link and its target are both checked.
+// CheckFound checks a path that was found in the working directory and not named by the user: the owner of
+// that directory could have put it there. flag names the path in the message. A symbolic link and its target are both checked.
 func CheckFound(path, flag string) error {
 	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
 		info, err := look(path)

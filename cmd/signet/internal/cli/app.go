@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,8 +38,8 @@ func (app *App) Clock() time.Time {
 
 // Getenv returns the last value that the environment has for name, or "".
 func (app *App) Getenv(name string) string {
-	for i := len(app.Environ) - 1; i >= 0; i-- {
-		if value, ok := strings.CutPrefix(app.Environ[i], name+"="); ok {
+	for _, setting := range slices.Backward(app.Environ) {
+		if value, ok := strings.CutPrefix(setting, name+"="); ok {
 			return value
 		}
 	}

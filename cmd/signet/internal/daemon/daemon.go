@@ -63,58 +63,58 @@ type Options struct {
 // another master key, or with a newer schema.
 func Open(ctx context.Context, opt Options) (*Daemon, error) {
 	cfg, master, log := opt.Config, opt.Master, opt.Log
-	n := &Daemon{cfg: cfg, version: opt.Version, now: opt.Now, log: log, level: opt.Level, registry: prometheus.NewRegistry()}
-	n.seals = install.NewSeals(master)
-	o := install.Opener{Getenv: opt.Getenv, Log: log, Seals: n.seals, Master: master}
+	srv := &Daemon{cfg: cfg, version: opt.Version, now: opt.Now, log: log, level: opt.Level, registry: prometheus.NewRegistry()}
+	srv.seals = install.NewSeals(master)
+	o := install.Opener{Getenv: opt.Getenv, Log: log, Seals: srv.seals, Master: master}
 	o.Warn = func(warning error) { log.Warn("something can be lost", slog.Any("warning", warning)) }
 	if _, embedded := cfg.BoltPath(); !embedded {
-		o.Observe = newStoreMetrics(n.registry).observe
+		o.Observe = newStoreMetrics(srv.registry).observe
 	}
 	var err error
-	if n.store, err = o.Open(ctx, cfg); err != nil {
+	if srv.store, err = o.Open(ctx, cfg); err != nil {
 		return nil, err
 	}
-	registerRedis(n.registry, n.store)
-	registerBolt(n.registry, n.store)
-	if err := n.startHSM(ctx, opt.Getenv); err != nil {
-		n.store.Close()
+	registerRedis(srv.registry, srv.store)
+	registerBolt(srv.registry, srv.store)
+	if err := srv.startHSM(ctx, opt.Getenv); err != nil {
+		srv.store.Close()
 		return nil, err
 	}
-	if err := n.build(ctx, master); err != nil {
-		n.closeHSM()
-		n.store.Close()
+	if err := srv.build(ctx, master); err != nil {
+		srv.closeHSM()
+		srv.store.Close()
 		return nil, err
 	}
-	return n, nil
+	return srv, nil
 }
 
-func (n *Daemon) build(ctx context.Context, master []masterkey.Key) error {
-	record, err := n.store.Install(ctx)
+func (srv *Daemon) build(ctx context.Context, master []masterkey.Key) error {
+	record, err := srv.store.Install(ctx)
 	if errors.Is(err, store.ErrNotFound) {
-		return install.ExplainNoInstall(ctx, n.store, n.cfg)
+		return install.ExplainNoInstall(ctx, srv.store, srv.cfg)
 	}
 	if err != nil {
 		return install.ExplainSeal(err)
 	}
-	if err := checkIssuers(ctx, n.store, n.cfg); err != nil {
+	if err := checkIssuers(ctx, srv.store, srv.cfg); err != nil {
 		return err
 	}
-	keyConfig := install.KeyringConfig(n.cfg, n.store, record.ID, master)
-	keyConfig.Remote = install.RemoteKeys(n.cfg, n.hsm)
-	keyConfig.Mark, keyConfig.Now = install.MarkFile(n.cfg), n.now
-	keyConfig.Log = n.log
+	keyConfig := install.KeyringConfig(srv.cfg, srv.store, record.ID, master)
+	keyConfig.Remote = install.RemoteKeys(srv.cfg, srv.hsm)
+	keyConfig.Mark, keyConfig.Now = install.MarkFile(srv.cfg), srv.now
+	keyConfig.Log = srv.log
 	keyConfig.Writing = func(ctx context.Context, events []keys.Event) context.Context {
-		if n.server == nil {
+		if srv.server == nil {
 			return ctx
 		}
-		return n.server.WritingKeys(ctx, events)
+		return srv.server.WritingKeys(ctx, events)
 	}
 	keyConfig.OnEvent = func(e keys.Event) {
-		if n.server != nil {
-			n.server.KeyEvent(e)
+		if srv.server != nil {
+			srv.server.KeyEvent(e)
 		}
 	}
-	n.keys, err = keys.Open(ctx, keyConfig)
+	srv.keys, err = keys.Open(ctx, keyConfig)
 	if errors.Is(err, masterkey.ErrMismatch) {
 		return fmt.Errorf("master key: it is not the one this store was made with (%w); put the right one back, nothing was changed", err)
 	}
@@ -125,54 +125,54 @@ func (n *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 		return install.ExplainProvider(err)
 	}
 	if errors.As(err, new(*mark.Error)) {
-		return install.ExplainMark(n.cfg, err)
+		return install.ExplainMark(srv.cfg, err)
 	}
 	if err != nil {
-		return fmt.Errorf("keyring: %w", install.ExplainTimetable(n.cfg, err))
+		return fmt.Errorf("keyring: %w", install.ExplainTimetable(srv.cfg, err))
 	}
-	if err := n.verifyRecords(ctx); err != nil {
+	if err := srv.verifyRecords(ctx); err != nil {
 		return err
 	}
-	cfg, err := ServerConfig(n.cfg)
+	cfg, err := ServerConfig(srv.cfg)
 	if err != nil {
 		return err
 	}
-	cfg.Seals = n.seals
-	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry, cfg.Now = n.store, n.keys, n.log, n.version, n.registry, n.now
+	cfg.Seals = srv.seals
+	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry, cfg.Now = srv.store, srv.keys, srv.log, srv.version, srv.registry, srv.now
 	for _, key := range master {
 		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))
 		cfg.ThrottleKeys = append(cfg.ThrottleKeys, key.Derive("signet throttle"))
 		cfg.AuditKeys = append(cfg.AuditKeys, key.Derive(install.AuditKeyPurpose))
 	}
-	cfg.Timetable = install.TimetableText(n.cfg)
+	cfg.Timetable = install.TimetableText(srv.cfg)
 	cfg.InstallID = record.ID
-	n.passwords = cfg.Passwords
-	n.server, err = server.New(cfg)
+	srv.passwords = cfg.Passwords
+	srv.server, err = server.New(cfg)
 	return err
 }
 
 // verifyRecords makes the keyring decide which master key seals records, and whether a record without a seal is
 // refused. The install record was read before that, so it is read again.
-func (n *Daemon) verifyRecords(ctx context.Context) error {
-	n.seals.Use(n.keys.MasterKeyInUse)
-	n.seals.RequireWhen(func() bool { return n.keys.Records().Sealed })
-	if _, err := n.store.Install(ctx); err != nil {
+func (srv *Daemon) verifyRecords(ctx context.Context) error {
+	srv.seals.Use(srv.keys.MasterKeyInUse)
+	srv.seals.RequireWhen(func() bool { return srv.keys.Records().Sealed })
+	if _, err := srv.store.Install(ctx); err != nil {
 		return install.ExplainSeal(err)
 	}
-	if !n.keys.Records().Sealed {
-		n.log.Warn("unsealed store", slog.String("warning", install.UnsealedWarning))
+	if !srv.keys.Records().Sealed {
+		srv.log.Warn("unsealed store", slog.String("warning", install.UnsealedWarning))
 	}
-	if b, ok := n.store.(*bolt.Store); ok {
+	if b, ok := srv.store.(*bolt.Store); ok {
 		b.Verify()
 	}
 	return nil
 }
 
 // Close releases the server, the HSM and the store, after the last request.
-func (n *Daemon) Close() error {
-	n.server.Close()
-	n.closeHSM()
-	if err := n.store.Close(); err != nil {
+func (srv *Daemon) Close() error {
+	srv.server.Close()
+	srv.closeHSM()
+	if err := srv.store.Close(); err != nil {
 		return fmt.Errorf("closing the store: %w", err)
 	}
 	return nil
@@ -234,28 +234,28 @@ func passwordPolicy(cfg config.Password) (password.Policy, error) {
 
 // startHSM opens the token. An error in its setup ends the start. A token that cannot be reached does not: the key set
 // is served without it, and /token answers 503 until it is back.
-func (n *Daemon) startHSM(ctx context.Context, getenv func(string) string) (err error) {
-	if n.hsm, err = install.OpenHSM(n.cfg, getenv); err != nil || n.hsm == nil {
+func (srv *Daemon) startHSM(ctx context.Context, getenv func(string) string) (err error) {
+	if srv.hsm, err = install.OpenHSM(srv.cfg, getenv); err != nil || srv.hsm == nil {
 		return err
 	}
-	err = install.CheckHSM(ctx, n.cfg, n.hsm)
+	err = install.CheckHSM(ctx, srv.cfg, srv.hsm)
 	if errors.Is(err, pkcs11.ErrSetup) {
-		n.closeHSM()
+		srv.closeHSM()
 		return fmt.Errorf("keys.hsm: %w", err)
 	}
 	if err != nil {
-		n.log.Error("the HSM cannot be reached; tokens are signed when it can", slog.Any("error", err))
+		srv.log.Error("the HSM cannot be reached; tokens are signed when it can", slog.Any("error", err))
 	}
 	return nil
 }
 
 // closeHSM logs out. An error is logged, and does not stop the shutdown.
-func (n *Daemon) closeHSM() {
-	if n.hsm == nil {
+func (srv *Daemon) closeHSM() {
+	if srv.hsm == nil {
 		return
 	}
-	if err := n.hsm.Close(); err != nil {
-		n.log.Warn("closing the HSM", slog.Any("error", err))
+	if err := srv.hsm.Close(); err != nil {
+		srv.log.Warn("closing the HSM", slog.Any("error", err))
 	}
 }
 

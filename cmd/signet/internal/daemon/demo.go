@@ -44,7 +44,7 @@ type demo struct {
 
 // demo returns the demo's user and clients. The first start makes them. The file is written before the records, and every
 // start adds missing records, so an interrupted start is completed by the next one.
-func (n *Daemon) demo(ctx context.Context, path string) (d demo, fresh bool, err error) {
+func (srv *Daemon) demo(ctx context.Context, path string) (d demo, fresh bool, err error) {
 	data, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -63,7 +63,7 @@ func (n *Daemon) demo(ctx context.Context, path string) (d demo, fresh bool, err
 			return demo{}, false, fmt.Errorf("demo: %s is not what `signet dev` wrote; delete the directory to begin anew: %w", path, err)
 		}
 	}
-	return d, fresh, errors.Join(n.demoClients(ctx, d), n.demoUser(ctx, d))
+	return d, fresh, errors.Join(srv.demoClients(ctx, d), srv.demoUser(ctx, d))
 }
 
 func newDemo() demo {
@@ -76,7 +76,7 @@ func newDemo() demo {
 	}
 }
 
-func (n *Daemon) demoClients(ctx context.Context, d demo) error {
+func (srv *Daemon) demoClients(ctx context.Context, d demo) error {
 	now := time.Now().UTC()
 	sum := sha256.Sum256([]byte(d.ClientSecret))
 	claims := []string{"preferred_username", "roles"}
@@ -86,19 +86,19 @@ func (n *Daemon) demoClients(ctx context.Context, d demo) error {
 		{ID: d.PublicClient, Public: true, AuthMethods: []string{"none"}, Grants: []string{"password", "refresh_token"}},
 	} {
 		client.Scopes, client.Claims, client.Origins, client.CreatedAt, client.UpdatedAt = d.Scopes, claims, demoOrigins, now, now
-		if err := n.store.CreateClient(ctx, client); err != nil && !errors.Is(err, store.ErrExists) {
+		if err := srv.store.CreateClient(ctx, client); err != nil && !errors.Is(err, store.ErrExists) {
 			return fmt.Errorf("demo client %s: %w", client.ID, err)
 		}
 	}
 	return nil
 }
 
-func (n *Daemon) demoUser(ctx context.Context, d demo) error {
-	_, err := n.store.UserByName(ctx, d.Username)
+func (srv *Daemon) demoUser(ctx context.Context, d demo) error {
+	_, err := srv.store.UserByName(ctx, d.Username)
 	if err == nil || !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	hash, err := n.passwords.Hash(ctx, d.Password)
+	hash, err := srv.passwords.Hash(ctx, d.Password)
 	if err != nil {
 		return fmt.Errorf("demo user: %w", err)
 	}
@@ -106,7 +106,7 @@ func (n *Daemon) demoUser(ctx context.Context, d demo) error {
 	user := store.User{Username: d.Username, PasswordHash: hash, CreatedAt: now, UpdatedAt: now,
 		Claims: map[string]json.RawMessage{"roles": json.RawMessage(`["demo"]`)}}
 	rand.Read(user.ID[:])
-	if err := n.store.CreateUser(ctx, user); err != nil && !errors.Is(err, store.ErrExists) {
+	if err := srv.store.CreateUser(ctx, user); err != nil && !errors.Is(err, store.ErrExists) {
 		return fmt.Errorf("demo user: %w", err)
 	}
 	return nil

@@ -142,11 +142,11 @@ func runDev(ctx context.Context, app *cli.App, cfg config.Config, dir string, pu
 	if err != nil {
 		return err
 	}
-	n, err := Open(ctx, Options{Config: cfg, Master: master, Version: app.Version, Getenv: app.Getenv, Now: app.Now, Log: log, Level: level})
+	srv, err := Open(ctx, Options{Config: cfg, Master: master, Version: app.Version, Getenv: app.Getenv, Now: app.Now, Log: log, Level: level})
 	if err != nil {
 		return err
 	}
-	demo, fresh, err := n.demo(ctx, filepath.Join(dir, "demo.json"))
+	demo, fresh, err := srv.demo(ctx, filepath.Join(dir, "demo.json"))
 	if err == nil {
 		l.socket, err = listenAdmin(cfg.Admin.Socket)
 	}
@@ -154,7 +154,7 @@ func runDev(ctx context.Context, app *cli.App, cfg config.Config, dir string, pu
 		l.adminTCP, err = listenTCP(adminListenField, cfg.Admin.Listen)
 	}
 	if err != nil {
-		n.Close()
+		srv.Close()
 		return err
 	}
 	if fresh {
@@ -162,7 +162,7 @@ func runDev(ctx context.Context, app *cli.App, cfg config.Config, dir string, pu
 	}
 	demo.Issuer, demo.AdminSocket = cfg.Issuer, cfg.Admin.Socket
 	if err := printWelcome(app, demo, fresh, dir); err != nil {
-		n.Close()
+		srv.Close()
 		return err
 	}
 	serving := []any{slog.String("issuer", cfg.Issuer)}
@@ -170,11 +170,11 @@ func runDev(ctx context.Context, app *cli.App, cfg config.Config, dir string, pu
 		serving = append(serving, slog.String("admin_listen", l.adminTCP.Addr().String()))
 	}
 	log.Info("serving", serving...)
-	if err := n.serve(ctx, l); err != nil {
-		n.Close()
+	if err := srv.serve(ctx, l); err != nil {
+		srv.Close()
 		return err
 	}
-	return n.Close()
+	return srv.Close()
 }
 
 // devInstall makes the install at the first start and reads its master key at later ones. The key is written first, so

@@ -68,11 +68,11 @@ func openListeners(cfg config.Config, certs *certificates) (l listeners, err err
 
 // serve answers requests until ctx ends. It then reports that the server is not ready, waits for load balancers, finishes
 // the requests under way, and returns.
-func (n *Daemon) serve(ctx context.Context, l listeners) error {
+func (srv *Daemon) serve(ctx context.Context, l listeners) error {
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
-	background.Go(func() { n.keys.Run(loops) })
-	background.Go(func() { n.server.Run(loops) })
+	background.Go(func() { srv.keys.Run(loops) })
+	background.Go(func() { srv.server.Run(loops) })
 
 	var servers []*http.Server
 	failed := make(chan error, 3)
@@ -80,7 +80,7 @@ func (n *Daemon) serve(ctx context.Context, l listeners) error {
 		if listener == nil {
 			return
 		}
-		web := edge.HTTPServer(handler, n.log)
+		web := edge.HTTPServer(handler, srv.log)
 		servers = append(servers, web)
 		if bounds != nil {
 			listener = l.encrypted(bounds.Bound(listener, web))
@@ -91,14 +91,14 @@ func (n *Daemon) serve(ctx context.Context, l listeners) error {
 			}
 		})
 	}
-	start(l.public, n.checkHost(n.server, l.public, l.dev), n.server.Connections("public", n.publicConnections()))
-	start(l.socket, n.server.Admin(), nil)
-	start(l.adminTCP, n.checkHost(n.server.AdminWithToken(), l.adminTCP, true), n.server.Connections("admin", connlimit.Limits{Total: adminConnections}))
+	start(l.public, srv.checkHost(srv.server, l.public, l.dev), srv.server.Connections("public", srv.publicConnections()))
+	start(l.socket, srv.server.Admin(), nil)
+	start(l.adminTCP, srv.checkHost(srv.server.AdminWithToken(), l.adminTCP, true), srv.server.Connections("admin", connlimit.Limits{Total: adminConnections}))
 
 	var err error
 	select {
 	case <-ctx.Done():
-		n.drain(servers)
+		srv.drain(servers)
 	case err = <-failed:
 		for _, web := range servers {
 			web.Close()
@@ -110,21 +110,21 @@ func (n *Daemon) serve(ctx context.Context, l listeners) error {
 }
 
 // checkHost makes a listener on a loopback address refuse requests for other hosts, if wanted is set.
-func (n *Daemon) checkHost(h http.Handler, listener net.Listener, wanted bool) http.Handler {
+func (srv *Daemon) checkHost(h http.Handler, listener net.Listener, wanted bool) http.Handler {
 	if listener == nil || !wanted {
 		return h
 	}
 	if addr, ok := listener.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
 		return h
 	}
-	return edge.LoopbackHosts(h, n.log)
+	return edge.LoopbackHosts(h, srv.log)
 }
 
-func (n *Daemon) drain(servers []*http.Server) {
-	n.server.Drain()
-	n.log.Info("stopping", slog.String("delay", n.cfg.Shutdown.Delay.String()), slog.String("drain", n.cfg.Shutdown.Drain.String()))
-	time.Sleep(n.cfg.Shutdown.Delay)
-	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Shutdown.Drain)
+func (srv *Daemon) drain(servers []*http.Server) {
+	srv.server.Drain()
+	srv.log.Info("stopping", slog.String("delay", srv.cfg.Shutdown.Delay.String()), slog.String("drain", srv.cfg.Shutdown.Drain.String()))
+	time.Sleep(srv.cfg.Shutdown.Delay)
+	ctx, cancel := context.WithTimeout(context.Background(), srv.cfg.Shutdown.Drain)
 	defer cancel()
 	var all sync.WaitGroup
 	for _, web := range servers {
@@ -224,14 +224,14 @@ const (
 )
 
 // publicConnections returns the limits of the public listener.
-func (n *Daemon) publicConnections() connlimit.Limits {
-	limit, lowered := connectionLimit(n.cfg.MaxConnections, openFiles(), password.MemoryLimit())
+func (srv *Daemon) publicConnections() connlimit.Limits {
+	limit, lowered := connectionLimit(srv.cfg.MaxConnections, openFiles(), password.MemoryLimit())
 	if lowered {
-		n.log.Warn("max_connections is more than this process may open files for; raise the limit (LimitNOFILE) or lower the setting",
-			slog.Int("max_connections", n.cfg.MaxConnections), slog.Int("used", limit))
+		srv.log.Warn("max_connections is more than this process may open files for; raise the limit (LimitNOFILE) or lower the setting",
+			slog.Int("max_connections", srv.cfg.MaxConnections), slog.Int("used", limit))
 	}
 	limits := connlimit.Limits{Total: limit, PerNetwork: max(1, limit/2), KeepSome: true}
-	if n.cfg.TLS.TerminatedByProxy {
+	if srv.cfg.TLS.TerminatedByProxy {
 		limits.PerNetwork = 0 // only proxies reach the listener
 	}
 	return limits

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -40,7 +41,7 @@ changes nothing.`,
 			}
 			environ := app.Environ
 			if listen != "" {
-				environ = append(environ[:len(environ):len(environ)], "SIGNET_LISTEN="+listen)
+				environ = append(slices.Clip(environ), "SIGNET_LISTEN="+listen)
 			}
 			return serve(cmd.Context(), app, path, environ)
 		},
@@ -74,64 +75,64 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 	}
 	hangup := make(chan os.Signal, 1) // before the start: SIGHUP must not end a server that waits for its store
 	signal.Notify(hangup, syscall.SIGHUP)
-	n, l, err := start(ctx, cfg, certs, log, func() (*Daemon, error) {
+	srv, l, err := start(ctx, cfg, certs, log, func() (*Daemon, error) {
 		return Open(ctx, Options{Config: cfg, Master: master, Version: app.Version, Getenv: app.Getenv, Now: app.Now, Log: log, Level: level})
 	})
 	if err != nil {
 		return err
 	}
-	if n == nil {
+	if srv == nil {
 		log.Info("stopped", slog.String("before", "the store answered"))
 		return nil
 	}
-	n.overrides = func() []config.Override { return config.Overrides(path, environ) }
-	stop := n.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return configfile.ReadPath(app, path, environ) }) // before the log reports that it serves
+	srv.overrides = func() []config.Override { return config.Overrides(path, environ) }
+	stop := srv.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return configfile.ReadPath(app, path, environ) }) // before the log reports that it serves
 	defer stop()
-	for _, p := range n.keys.Keyring().KeptPlans(n.keys.Timetable(), n.keys.Configured(), n.keys.Clock().Now()) {
+	for _, p := range srv.keys.Keyring().KeptPlans(srv.keys.Timetable(), srv.keys.Configured(), srv.keys.Clock().Now()) {
 		log.Warn("keys.* was changed and does not take effect yet", slog.String("warning", install.KeptPlanText(cfg, p)))
 	}
 	log.Info("serving", slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),
 		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket), slog.String("version", app.Version))
-	if err := n.serve(ctx, l); err != nil {
-		n.Close()
+	if err := srv.serve(ctx, l); err != nil {
+		srv.Close()
 		return err
 	}
 	log.Info("stopped")
-	return n.Close()
+	return srv.Close()
 }
 
 // start opens the server and the listeners. If a store across the network cannot be reached yet, it answers 503 and
 // tries again. n is nil without an error if ctx ended before the store answered.
-func start(ctx context.Context, cfg config.Config, certs *certificates, log *slog.Logger, open func() (*Daemon, error)) (n *Daemon, l listeners, err error) {
-	n, first := open()
+func start(ctx context.Context, cfg config.Config, certs *certificates, log *slog.Logger, open func() (*Daemon, error)) (srv *Daemon, l listeners, err error) {
+	srv, first := open()
 	if first != nil && !mayRecover(cfg, first) {
 		return nil, l, first
 	}
 	if l, err = openListeners(cfg, certs); err != nil {
-		if n != nil {
-			n.Close()
+		if srv != nil {
+			srv.Close()
 		}
 		return nil, l, err
 	}
 	if first == nil {
-		return n, l, nil
+		return srv, l, nil
 	}
 	w := startup{log: log, listeners: l}
-	if n, err = w.wait(ctx, cfg, first, open); n == nil {
+	if srv, err = w.wait(ctx, cfg, first, open); srv == nil {
 		l.close()
 	}
-	return n, l, err
+	return srv, l, err
 }
 
 // reloadOnHangup applies the configuration again at each SIGHUP, until stop is called.
-func (n *Daemon) reloadOnHangup(hangup chan os.Signal, load func() (config.Config, []config.Warning, error)) (stop func()) {
+func (srv *Daemon) reloadOnHangup(hangup chan os.Signal, load func() (config.Config, []config.Warning, error)) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		current, overridden := n.cfg, n.overrides()
+		current, overridden := srv.cfg, srv.overrides()
 		for range hangup {
-			current = n.reload(current, load)
-			overridden = n.noteOverrides(overridden)
+			current = srv.reload(current, load)
+			overridden = srv.noteOverrides(overridden)
 		}
 	}()
 	return func() {
@@ -142,34 +143,34 @@ func (n *Daemon) reloadOnHangup(hangup chan os.Signal, load func() (config.Confi
 }
 
 // reload reads the configuration again and returns the one in effect. A configuration with an error changes nothing.
-func (n *Daemon) reload(current config.Config, load func() (config.Config, []config.Warning, error)) config.Config {
+func (srv *Daemon) reload(current config.Config, load func() (config.Config, []config.Warning, error)) config.Config {
 	fresh, _, err := load()
 	var settings server.Config
 	if err == nil {
 		settings, err = ServerConfig(fresh)
 	}
 	if err != nil {
-		n.server.ReloadFailed()
-		n.log.Error("the new configuration cannot be used; the one before stays", slog.Any("error", err))
+		srv.server.ReloadFailed()
+		srv.log.Error("the new configuration cannot be used; the one before stays", slog.Any("error", err))
 		return current
 	}
 	changed, _ := config.Reloadable(current, fresh)
-	_, needRestart := config.Reloadable(n.cfg, fresh) // compared with the configuration of the start
-	n.server.Apply(settings.Settings)
-	n.level.Set(logLevel(fresh.Log.Level))
-	n.log.Info("configuration read again", slog.String("changed", strings.Join(changed, " ")))
+	_, needRestart := config.Reloadable(srv.cfg, fresh) // compared with the configuration of the start
+	srv.server.Apply(settings.Settings)
+	srv.level.Set(logLevel(fresh.Log.Level))
+	srv.log.Info("configuration read again", slog.String("changed", strings.Join(changed, " ")))
 	if len(needRestart) > 0 {
-		n.log.Warn("some settings take effect at the next start only", slog.String("settings", strings.Join(needRestart, " ")))
+		srv.log.Warn("some settings take effect at the next start only", slog.String("settings", strings.Join(needRestart, " ")))
 	}
 	return fresh
 }
 
 // noteOverrides logs the environment variables that override a setting which was changed in the file. The change has no
 // effect, which the operator may not expect.
-func (n *Daemon) noteOverrides(before []config.Override) (now []config.Override) {
-	now = n.overrides()
+func (srv *Daemon) noteOverrides(before []config.Override) (now []config.Override) {
+	now = srv.overrides()
 	for _, o := range config.ChangedOverrides(before, now) {
-		n.log.Warn("a setting was changed in the file, and an environment variable overrides it: the change has no effect",
+		srv.log.Warn("a setting was changed in the file, and an environment variable overrides it: the change has no effect",
 			slog.String("setting", o.Setting), slog.String("variable", o.Variable))
 	}
 	return now

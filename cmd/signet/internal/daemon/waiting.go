@@ -67,7 +67,7 @@ type startup struct {
 
 // wait answers 503 on the listeners and calls open with growing pauses, until it succeeds, fails for good, or ctx ends.
 // After that the listeners are free for the server. n is nil after an error or the end of ctx.
-func (w *startup) wait(ctx context.Context, cfg config.Config, first error, open func() (*Daemon, error)) (n *Daemon, err error) {
+func (w *startup) wait(ctx context.Context, cfg config.Config, first error, open func() (*Daemon, error)) (srv *Daemon, err error) {
 	w.retry.Store(1)
 	stop := w.answer(cfg)
 	defer stop()
@@ -82,16 +82,16 @@ func (w *startup) wait(ctx context.Context, cfg config.Config, first error, open
 		case <-time.After(pause*4/5 + rand.N(pause*2/5)): // so that servers that start together do not try at the same time
 		}
 		tries++
-		n, err := open()
+		srv, err := open()
 		switch {
 		case ctx.Err() != nil:
-			if n != nil {
-				n.Close()
+			if srv != nil {
+				srv.Close()
 			}
 			return nil, nil
 		case err == nil:
 			w.log.Info("the store answers", slog.String("waited", time.Since(begun).Round(time.Millisecond).String()), slog.Int("tries", tries))
-			return n, nil
+			return srv, nil
 		case !mayRecover(cfg, err):
 			return nil, err
 		}

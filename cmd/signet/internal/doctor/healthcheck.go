@@ -59,8 +59,7 @@ func NewHealthcheck(app *cli.App) *cobra.Command {
 func askReady(app *cli.App, client *http.Client, req *http.Request) error {
 	resp, err := client.Do(req)
 	if err != nil {
-		var inner *url.Error
-		if errors.As(err, &inner) {
+		if inner, ok := errors.AsType[*url.Error](err); ok {
 			err = inner.Err
 		}
 		return fmt.Errorf("no valid answer from %s: %w; if it should run there, see its log", req.URL, err)

@@ -41,7 +41,7 @@ const AuditKeyPurpose = "signet audit"
 // TimetableText writes the timetable of the signing keys as heartbeats have it.
 func TimetableText(cfg config.Config) string {
 	k := cfg.Keys
-	text := "algorithms=" + strings.Join(cfg.Algorithms, ",")
+	list := []string{"algorithms=" + strings.Join(cfg.Algorithms, ",")}
 	for _, setting := range []struct {
 		name  string
 		value time.Duration
@@ -49,9 +49,9 @@ func TimetableText(cfg config.Config) string {
 		{"publish", k.Publish}, {"active", k.Active}, {"retain", k.Retain}, {"cache", k.Cache}, {"cdn", k.CDN}, {"skew", k.Skew},
 		{"max_token_life", k.MaxTokenLife}, {"leeway", k.Leeway}, {"sign_stale", k.SignStale}, {"serve_stale", k.ServeStale},
 	} {
-		text += fmt.Sprintf(" keys.%s=%s", setting.name, setting.value)
+		list = append(list, fmt.Sprintf("keys.%s=%s", setting.name, setting.value))
 	}
-	return text
+	return strings.Join(list, " ")
 }
 
 // KeptPlanText describes a key whose plan is older than the timetable of the configuration.

@@ -59,7 +59,7 @@ func SealedByOther(err error) bool {
 }
 
 // UnsealedWarning is the warning for a store whose records need not have seals.
-const UnsealedWarning = "the records have no seals that must be there: whoever can write to the store can exchange passwords and give rights; " +
+const UnsealedWarning = "records without a seal are accepted: anyone who can write to the store can exchange passwords and grant rights; " +
 	"run `signet store seal` once all servers have this version"
 
 // WithMaster returns o with the master keys of the configuration and their seals.

@@ -108,7 +108,7 @@ func TestTimelineFits(t *testing.T) {
 		tt := presetTimetable(t, preset)
 		p := examplePlan(t, tt, jose.ES256)
 		for _, width := range []int{cli.LeastWidth, cli.DefaultWidth, cli.MostWidth} {
-			for _, line := range strings.Split(newTimeline(p, width, false).rows(), "\n") {
+			for line := range strings.SplitSeq(newTimeline(p, width, false).rows(), "\n") {
 				if len(line) > width || strings.ContainsFunc(line, func(r rune) bool { return r > '~' }) {
 					t.Errorf("%s, width %d: got %d bytes: %s", preset, width, len(line), line)
 				}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"signet/store/bolt"
 	"signet/store/recovery"
@@ -61,8 +62,8 @@ func (r *restoration) unpack(ctx context.Context, archive *backupFile) (*bolt.St
 
 // closeAll closes everything in reverse order.
 func (r *restoration) closeAll() (err error) {
-	for i := len(r.closers) - 1; i >= 0; i-- {
-		err = errors.Join(err, r.closers[i]())
+	for _, closeIt := range slices.Backward(r.closers) {
+		err = errors.Join(err, closeIt())
 	}
 	return err
 }
