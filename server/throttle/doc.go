@@ -8,7 +8,7 @@
 // the places into failures, a right one gives them back, and so does an attempt that was not decided: the
 // hash pool was busy, the store could not answer, the client hung up in the queue. A place has the random
 // id of its attempt. So nothing gives back the place of another attempt, or the same one twice, and an
-// attempt that took none has none to give back. An attempt that nobody decides, because its replica died,
+// attempt that took none has none to give back. An attempt that is never decided, because its replica died,
 // counts as failed after store.ReservedFor.
 //
 // The limits, with the defaults of the configuration:
@@ -26,7 +26,7 @@
 //
 // # What holds
 //
-//   - A success never makes anybody wait: it counts nowhere. Where attempts under way fill a limit, the
+//   - A success delays no login: it counts nowhere. Where attempts under way fill a limit, the
 //     answer is 503 with a Retry-After of a second or two, because some of these may turn out to be right.
 //     Only failures lead to 429.
 //   - Hanging up gains nothing. Attempts are counted without regard to whether their caller still waits.
@@ -35,10 +35,10 @@
 //     of 1 to 32 seconds, and one a minute. A guesser in one of the account's own networks has the rate of the
 //     account from the network beside it.
 //   - The owner is not locked out by others. From a network where they have logged in before they go at the
-//     normal rate. From another one they share one turn a minute with all who try, and are told to wait a
-//     minute at most; a guesser who takes every turn can keep them waiting while the attack lasts and, at most,
+//     normal rate. From another one they share one turn a minute with all who try, and wait a minute at
+//     most; a guesser who takes every turn can keep them waiting while the attack lasts and, at most,
 //     for an hour after it. `signet throttle clear` lifts that.
-//   - A name that nobody has is counted like any other, and costs and answers the same.
+//   - An unknown name is counted like a known one, with the same work and the same response.
 //   - The same wrong password again within ten seconds is the same mistake: of the account from the network it
 //     counts once. Some client libraries send every refused request twice.
 //
@@ -51,8 +51,8 @@
 // # What is stored
 //
 // Keys are MACs under a key that derives from the master key in use, so the store holds no username and no
-// address, and all replicas count the same while a master key is changed. What tells a repeat apart is two
-// bytes of a MAC: too few to test a guess at somebody's mistyped password against a backup. After `signet
+// address, and all replicas count the same while a master key is changed. Two bytes of a MAC
+// distinguish a repeat: too few to test a guess at a mistyped password against a backup. After `signet
 // keys rewrap` counting starts anew, and so do the networks of accounts.
 //
 // Only attempts that went ahead leave something behind, and all of it runs out. The embedded store keeps

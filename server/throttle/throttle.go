@@ -115,7 +115,7 @@ func (t *Throttle) levels(scope *store.Scope, addr netip.Addr, kind, mark string
 	}
 }
 
-// Login is one login attempt. A name that nobody has is counted like one that somebody has.
+// Login is one login attempt. An unknown name is counted like a known one.
 func (t *Throttle) Login(cfg Config, id store.AttemptID, username, password string, addr netip.Addr) store.Attempt {
 	here := store.Scope{Place: t.place(addr)}
 	if cfg.PerAccount > 0 {

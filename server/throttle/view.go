@@ -12,7 +12,7 @@ import (
 
 // Query selects what an operator asks about. The zero Query selects everything.
 type Query struct {
-	Username string     // in canonical form; empty: whoever it is
+	Username string     // in canonical form; empty: any
 	Address  netip.Addr // the zero Addr: from anywhere
 }
 
