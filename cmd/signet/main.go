@@ -1,3 +1,5 @@
+// Command signet is the token server and the commands of its operators. The packages below internal have the commands, a package
+// for each subject; this one has the command tree.
 package main
 
 import (

@@ -15,8 +15,7 @@ import (
 )
 
 var surface = &edge.Surface{Error: func(err error) *edge.Error {
-	var known *edge.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*edge.Error](err); ok {
 		return known
 	}
 	return edge.Internal(err)

@@ -33,10 +33,16 @@ func (r *Reader) Take(n int) []byte {
 
 func (r *Reader) fail() { r.rest, r.err = nil, ErrMalformed }
 
-// Byte, Uint16, Uint32 and Time read a value of that width, and zero beyond the end.
-func (r *Reader) Byte() byte      { return r.Take(1)[0] }
-func (r *Reader) Uint16() uint16  { return binary.BigEndian.Uint16(r.Take(2)) }
-func (r *Reader) Uint32() uint32  { return binary.BigEndian.Uint32(r.Take(4)) }
+// Byte reads one byte.
+func (r *Reader) Byte() byte { return r.Take(1)[0] }
+
+// Uint16 reads two bytes.
+func (r *Reader) Uint16() uint16 { return binary.BigEndian.Uint16(r.Take(2)) }
+
+// Uint32 reads four bytes.
+func (r *Reader) Uint32() uint32 { return binary.BigEndian.Uint32(r.Take(4)) }
+
+// Time reads the eight bytes of a time.
 func (r *Reader) Time() time.Time { return readTime(binary.BigEndian.Uint64(r.Take(8))) }
 
 // Uvarint reads a number that may not exceed the bytes that are left: a length or a count.
