@@ -54,7 +54,7 @@ var arrows = map[string][]string{
 	"server/clientauth":                       {"keys", "keys/jose", "server/admin/api", "server/audit", "server/edge", "server/syntax", "server/throttle", "store"},
 	"server/connlimit":                        {"server/edge"},
 	"server/discovery":                        {"keys", "keys/jose", "server/admin/api", "server/clientauth", "server/edge"},
-	"server/edge":                             {"server/loglimit"},
+	"server/edge":                             {"server/loglimit", "server/syntax"},
 	"server/loglimit":                         {},
 	"server/metrics":                          {"keys", "keys/jose", "keys/rotation", "server/password"},
 	"server/oauth":                            {"keys", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/password", "server/syntax", "server/throttle", "server/token", "store"},

@@ -33,6 +33,7 @@ func (r *Reader) Take(n int) []byte {
 
 func (r *Reader) fail() { r.rest, r.err = nil, ErrMalformed }
 
+// Byte, Uint16, Uint32 and Time read a value of that width, and zero beyond the end.
 func (r *Reader) Byte() byte      { return r.Take(1)[0] }
 func (r *Reader) Uint16() uint16  { return binary.BigEndian.Uint16(r.Take(2)) }
 func (r *Reader) Uint32() uint32  { return binary.BigEndian.Uint32(r.Take(4)) }
