@@ -20,7 +20,8 @@ func (c Config) warnings(redisPassword bool) []Warning {
 func (c Config) refreshWarnings() (list []Warning) {
 	r, usual := c.Refresh, Default().Refresh
 	if r.Late > r.Idle && r.Late != usual.Late {
-		list = append(list, Warning("refresh.late: is "+FormatDuration(r.Late)+", longer than refresh.idle with "+FormatDuration(r.Idle)+"; only the shorter one counts"))
+		list = append(list, Warning("refresh.late: is "+FormatDuration(r.Late)+", longer than refresh.idle with "+
+			FormatDuration(r.Idle)+"; only the shorter one counts"))
 	}
 	if r.Late > 0 && r.Late < r.Grace {
 		list = append(list, Warning("refresh.late: is "+FormatDuration(r.Late)+", shorter than refresh.grace with "+FormatDuration(r.Grace)+

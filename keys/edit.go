@@ -87,9 +87,9 @@ func (e Editor) Recover(ctx context.Context, revoked []string) (r rotation.Recov
 
 // Rewrapping is the result of Rewrap.
 type Rewrapping struct {
-	At      time.Time `json:"at"`
-	Version uint64    `json:"version"` // of the keyring that is sealed under the first master key
-	Changed bool      `json:"changed"` // false: it was before
+	At      time.Time
+	Version uint64 // of the keyring that is sealed under the first master key
+	Changed bool   // false: it was before
 }
 
 // Rewrap seals the keyring under the first master key. It is one compare-and-set, so an interruption
@@ -161,10 +161,10 @@ func (e Editor) changeFloors(ctx context.Context, change func(now map[string]uin
 
 // ClockReset is the result of ResetClock.
 type ClockReset struct {
-	At      time.Time `json:"at"`      // the time of this machine's clock, which counts from now on
-	SeenAt  time.Time `json:"seen_at"` // the latest time that had been seen
-	Version uint64    `json:"version"`
-	Changed bool      `json:"changed"` // false: the clock was not behind, and nothing was done
+	At      time.Time // the time of this machine's clock, which counts from now on
+	SeenAt  time.Time // the latest time that had been seen
+	Version uint64
+	Changed bool // false: the clock was not behind, and nothing was done
 }
 
 // ResetClock makes the time of now the latest that was ever seen, for all replicas. It is needed after a

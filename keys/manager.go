@@ -180,11 +180,11 @@ const Local = "local"
 // KeyInfo describes a key to an operator.
 type KeyInfo struct {
 	rotation.Key
-	Held   string         `json:"held"` // where its private half is: Local, or the name of a Provider
-	State  rotation.State `json:"state"`
-	Since  time.Time      `json:"since"`            // in that state
-	Next   string         `json:"next,omitempty"`   // published, or the state that comes next; empty: nothing is planned
-	NextAt time.Time      `json:"next_at,omitzero"` // when
+	Held   string // where its private half is: Local, or the name of a Provider
+	State  rotation.State
+	Since  time.Time // in that state
+	Next   string    // published, or the state that comes next; empty: nothing is planned
+	NextAt time.Time // when
 }
 
 // Keys describes every key of the keyring, in the order they were made.

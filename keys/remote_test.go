@@ -164,6 +164,14 @@ func TestStepDoesWithoutAKeyThatCannotBeMade(t *testing.T) {
 	if _, err := m.Edit().Rotate(t.Context(), jose.EdDSA); err != nil {
 		t.Errorf("Rotate of the other: %v", err)
 	}
+	if r, err := m.Edit().RotateNow(t.Context(), jose.EdDSA); err != nil || r.Standby == nil {
+		t.Errorf("RotateNow of the other: got %+v, %v", r, err)
+	}
+	v.set(func(v *vault) { v.refuses = jose.EdDSA })
+	if r, err := m.Edit().RotateNow(t.Context(), jose.EdDSA); err != nil || r.Standby != nil || r.Signer == nil {
+		t.Errorf("RotateNow where no new key can be made: got %+v, %v", r, err)
+	}
+	mustSign(t, m, jose.EdDSA)
 	mustSign(t, m, jose.ES256) // for as long as it takes
 	v.set(func(v *vault) { v.refuses = "" })
 	mustStep(t, m)

@@ -14,6 +14,7 @@ import (
 	"signet/keys/jose"
 	"signet/keys/rotation"
 	"signet/server"
+	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/server/servertest"
 	"signet/store"
@@ -53,15 +54,12 @@ func TestAdminRevokeKey(t *testing.T) {
 
 	s.Move(t, 24*time.Hour)
 	old = refresh(t, s, tokens.str("refresh_token")).wants(200, "").str("access_token")
-	var report struct {
-		rotation.Revocation
-		Aged bool
-	}
+	var report api.RevokedKey
 	a := adminCall(t, admin, "POST", path, "").wants(200, "")
 	if err := json.Unmarshal([]byte(a.Raw), &report); err != nil {
 		t.Fatal(err)
 	}
-	if !report.Aged || report.Was != rotation.Active || report.Signer.KID != standby || report.Standby == nil ||
+	if !report.Aged || report.Was != string(rotation.Active) || report.Signer.KID != standby || report.Standby == nil ||
 		!report.Exposure.Expired.Equal(s.Clock.Now().Add(66*time.Minute)) || !report.Exposure.Forgotten.Equal(s.Clock.Now().Add(2*time.Hour)) {
 		t.Errorf("report: got %s", a.Raw)
 	}
@@ -178,7 +176,7 @@ func TestAdminRotateNow(t *testing.T) {
 	was, standby := kids(t, s.Keys, jose.ES256)
 	old := login(t, s).str("access_token")
 	a := adminCall(t, admin, "POST", "/v1/keys/rotate", `{"alg":"ES256","emergency":true}`).wants(http.StatusAccepted, "")
-	var got struct{ Rotations []rotation.Rotation }
+	var got api.RotatedKeys
 	if err := json.Unmarshal([]byte(a.Raw), &got); err != nil || len(got.Rotations) != 1 || got.Rotations[0].Signer.KID != standby || got.Rotations[0].Retired != was {
 		t.Fatalf("got %s, %v", a.Raw, err)
 	}

@@ -11,10 +11,10 @@ import "time"
 type Exposure struct {
 	// Expired: every token that Signet signed with the key has expired, for every verifier. Zero: it
 	// signed none.
-	Expired time.Time `json:"expired,omitzero"`
+	Expired time.Time
 	// Forgotten: verifiers and CDNs that honour Cache and CDN have dropped the key, and refuse whatever is
 	// signed with it, forged or not.
-	Forgotten time.Time `json:"forgotten"`
+	Forgotten time.Time
 }
 
 // Exposure returns that of a key that signed until lastSigned (zero: never) and was in the key set of some

@@ -15,20 +15,20 @@ type RevokeOptions struct {
 
 // Revocation is the result of a revocation, with how long the key can still do harm.
 type Revocation struct {
-	KID     string    `json:"kid"`
-	Alg     string    `json:"alg"`
-	Was     State     `json:"was"` // the state of the key until then
-	At      time.Time `json:"at"`
-	Version uint64    `json:"version"` // of the keyring from which it is gone; set when it is written
+	KID     string
+	Alg     string
+	Was     State // the state of the key until then
+	At      time.Time
+	Version uint64 // of the keyring from which it is gone; set when it is written
 
 	// The key that signs for the algorithm now, and the next one; nil where there is none.
-	Signer  *Successor `json:"signer,omitempty"`
-	Standby *Successor `json:"standby,omitempty"`
+	Signer  *Successor
+	Standby *Successor
 
 	// Exposure holds when every replica is at Version, Unread when one cannot read the keyring and uses its
 	// own for as long as it may (SignStale and ServeStale).
-	Exposure Exposure `json:"exposure"`
-	Unread   Exposure `json:"unread"`
+	Exposure Exposure
+	Unread   Exposure
 }
 
 // Successor is a key that comes after another.

@@ -75,7 +75,8 @@ func New(cfg Config) *Admin {
 		maxTokenLife: cfg.MaxTokenLife, warnings: cfg.ClientWarnings}
 	users := &users{store: cfg.Store, passwords: cfg.Passwords, settings: cfg.Settings, rec: rec, now: cfg.Now}
 	bulk := &bulk{users: users, rec: rec, now: cfg.Now, sampleHashes: cfg.SampleHashes, asError: cfg.Error}
-	sessions := &sessions{store: cfg.Store, users: users, cache: cfg.Clients, settings: cfg.Settings, checker: cfg.Checker, rec: rec, now: cfg.Now, asError: cfg.Error}
+	sessions := &sessions{store: cfg.Store, users: users, cache: cfg.Clients, settings: cfg.Settings, checker: cfg.Checker, rec: rec,
+		now: cfg.Now, asError: cfg.Error}
 	limits := &limits{store: cfg.Store, throttle: cfg.Throttle, settings: cfg.Settings, rec: rec, now: cfg.Now}
 	keyring := &keyring{keys: cfg.Keys, replica: cfg.Replica, settings: cfg.Settings, rec: rec}
 	events := &events{store: cfg.Store, audit: cfg.Audit, now: cfg.Now}

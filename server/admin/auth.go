@@ -149,7 +149,8 @@ func (h *auth) mayHandle(r *Request, scopes []string) error {
 // forbid counts and records the refusal of a valid token.
 func (h *auth) forbid(r *Request, reason string, refusal *edge.Error) error {
 	h.refused.WithLabelValues(reason).Inc()
-	h.audit.Refused(r.Request, store.Event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Actor: r.Actor, Detail: map[string]string{store.DetailReason: reason}})
+	h.audit.Refused(r.Request, store.Event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Actor: r.Actor,
+		Detail: map[string]string{store.DetailReason: reason}})
 	return refusal
 }
 
@@ -163,7 +164,8 @@ func (h *auth) refuse(r *Request, refusal error) error {
 	if wait > 0 {
 		return edge.SlowDown(wait)
 	}
-	h.audit.Refused(r.Request, store.Event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: refusal.Error()}})
+	h.audit.Refused(r.Request, store.Event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused,
+		Detail: map[string]string{store.DetailReason: refusal.Error()}})
 	return refusal
 }
 

@@ -22,8 +22,9 @@ func viewClient(c store.Client) api.Client {
 
 // specOf shares no memory with c: a body is decoded into the result.
 func specOf(c store.Client) api.ClientSpec {
-	spec := api.ClientSpec{ID: c.ID, Public: c.Public, AuthMethods: listOf(c.AuthMethods), JWKS: slices.Clone(c.JWKS), Grants: listOf(c.Grants), Scopes: listOf(c.Scopes),
-		Audiences: listOf(c.Audiences), Origins: listOf(c.Origins), Claims: listOf(c.Claims), Introspect: c.Introspect, IntrospectFor: listOf(c.IntrospectFor), Alg: c.Alg}
+	spec := api.ClientSpec{ID: c.ID, Public: c.Public, AuthMethods: listOf(c.AuthMethods), JWKS: slices.Clone(c.JWKS),
+		Grants: listOf(c.Grants), Scopes: listOf(c.Scopes), Audiences: listOf(c.Audiences), Origins: listOf(c.Origins),
+		Claims: listOf(c.Claims), Introspect: c.Introspect, IntrospectFor: listOf(c.IntrospectFor), Alg: c.Alg}
 	if c.AccessTokenTTL > 0 {
 		spec.AccessTokenTTL = c.AccessTokenTTL.String()
 	}

@@ -58,7 +58,8 @@ func (h *sessions) viewSession(session store.Session) api.Session {
 	if end := session.StartedAt.Add(limits.Absolute); end.Before(expires) {
 		expires = end
 	}
-	return api.Session{ID: session.ID.String(), ClientID: session.ClientID, Generation: session.Generation, StartedAt: session.StartedAt, RotatedAt: session.RotatedAt, ExpiresAt: expires}
+	return api.Session{ID: session.ID.String(), ClientID: session.ClientID, Generation: session.Generation, StartedAt: session.StartedAt,
+		RotatedAt: session.RotatedAt, ExpiresAt: expires}
 }
 
 func (h *sessions) revokeAll(r *Request) (edge.Response, error) {

@@ -33,7 +33,8 @@ func viewUser(u store.User) api.User {
 	if claims == nil {
 		claims = map[string]json.RawMessage{}
 	}
-	return api.User{Subject: u.ID.String(), Username: u.Username, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "", CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt}
+	return api.User{Subject: u.ID.String(), Username: u.Username, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "",
+		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt}
 }
 
 func (h *users) create(r *Request) (edge.Response, error) {

@@ -75,7 +75,8 @@ func New(cfg Config) *Recorder {
 		cfg.ShowNames = func() bool { return false }
 	}
 	r := &Recorder{cfg: cfg, signer: Signer{install: cfg.Install, replica: cfg.Replica, log: cfg.Log},
-		strangers: loglimit.NewLimiter(strangers), clients: loglimit.NewLimiter(clients), own: loglimit.NewLimiter(own), lines: loglimit.NewLimiter(loglimit.Lines), queue: make(chan queued, queueSize), tracking: trackingStore{Audit: cfg.Store},
+		strangers: loglimit.NewLimiter(strangers), clients: loglimit.NewLimiter(clients), own: loglimit.NewLimiter(own),
+		lines: loglimit.NewLimiter(loglimit.Lines), queue: make(chan queued, queueSize), tracking: trackingStore{Audit: cfg.Store},
 		lostEvents: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_lost_total",
 			Help: "Audit events that are in the log but could not be written to the store's audit trail."}),
 		withheld: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_withheld_total",

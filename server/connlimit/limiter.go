@@ -104,7 +104,8 @@ type Config struct {
 
 // New returns a Limiter for one listener, and registers its metrics.
 func New(cfg Config) *Limiter {
-	c := &Limiter{log: cfg.Log, share: cfg.Limits.PerNetwork, keep: cfg.Limits.KeepSome, light: cfg.Light, networks: make(map[netip.Prefix]*group), proxies: cfg.Exempt}
+	c := &Limiter{log: cfg.Log, share: cfg.Limits.PerNetwork, keep: cfg.Limits.KeepSome, light: cfg.Light,
+		networks: make(map[netip.Prefix]*group), proxies: cfg.Exempt}
 	c.all = c.group("all", cfg.Limits.Total)
 	c.register(cfg.Registry, cfg.Name)
 	return c

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"signet/server/syntax"
 )
 
 // MaxOrigin is the longest origin that is taken, in bytes.
@@ -81,8 +83,7 @@ func plainPort(authority string, u *url.URL) bool {
 	return err == nil && n > 0 && port != usualPorts[u.Scheme] && strconv.FormatUint(n, 10) == port
 }
 
-// Loopback reports whether a host is one of this machine: a loopback address, localhost or a name below it.
+// Loopback reports whether a host is this machine for a browser: a loopback address, localhost or a name below it.
 func Loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost")
+	return syntax.Loopback(host) || strings.HasSuffix(host, ".localhost")
 }

@@ -91,7 +91,8 @@ func New(cfg Config) *Handler {
 			Help: "Times that the failed logins of one account from new networks reached their limit."}),
 	}
 	cfg.Registry.MustRegister(s.rotations, s.underAttack)
-	return &Handler{shared: s, password: passwordGrant{s}, refresh: refreshGrant{shared: s}, revoker: revoker{s}, introspect: introspector{s}, engine: engine.New()}
+	return &Handler{shared: s, password: passwordGrant{s}, refresh: refreshGrant{shared: s}, revoker: revoker{s}, introspect: introspector{s},
+		engine: engine.New()}
 }
 
 // Revoke is POST /revoke.

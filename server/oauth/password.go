@@ -206,13 +206,15 @@ func (p *passwordGrant) rehash(g *grantRequest, user store.User, secret string) 
 }
 
 // startSession forgets the account's failures from here and begins the session, with the event e.
-func (p *passwordGrant) startSession(g *grantRequest, receipt store.Receipt, checked store.Credential, secret string, e *store.Event) (store.Session, store.User, error) {
+func (p *passwordGrant) startSession(g *grantRequest, receipt store.Receipt, checked store.Credential, secret string,
+	e *store.Event) (store.Session, store.User, error) {
 	fresh := store.Session{UserID: checked.UserID, ClientID: g.client.ID, ClientEpoch: g.client.Epoch, Address: store.NetworkOf(g.Address),
 		StartedAt: laterOf(p.cfg.Now(), g.client.NotBefore)}
 	rand.Read(fresh.ID[:])
 	set := p.cfg.Settings()
 	g.Changing, e.SessionID = store.EventLogin, fresh.ID.String()
-	begun, err := p.cfg.Store.FinishLogin(p.cfg.Audit.WithEvent(g.Request, e), p.cfg.Now(), receipt, fresh, store.SessionLimits{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
+	begun, err := p.cfg.Store.FinishLogin(p.cfg.Audit.WithEvent(g.Request, e), p.cfg.Now(), receipt, fresh,
+		store.SessionLimits{PerUser: set.SessionsPerUser, Absolute: set.Lifetimes.Absolute})
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrDisabled):
 		return store.Session{}, store.User{}, p.refuseLogin(g, "user went away during the login: "+err.Error())

@@ -31,7 +31,8 @@ func (r *refreshGrant) open(g *grantRequest) error {
 	}
 	opened, err := r.cfg.Sealer.Open(presented, g.client.ID)
 	if err != nil {
-		r.cfg.Audit.Refused(g.Request, store.Event{Type: store.EventRefresh, Outcome: store.OutcomeRefused, Detail: map[string]string{store.DetailReason: err.Error()}})
+		r.cfg.Audit.Refused(g.Request, store.Event{Type: store.EventRefresh, Outcome: store.OutcomeRefused,
+			Detail: map[string]string{store.DetailReason: err.Error()}})
 		return errInvalidRefreshToken.Because("%w", err)
 	}
 	g.presented = opened

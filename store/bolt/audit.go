@@ -156,7 +156,8 @@ func putEvent(t *txn, b *bbolt.Bucket, e store.Event) error {
 }
 
 // ringPrefixes begin the keys of the classes. They are in the file: a new class needs a new one.
-var ringPrefixes = map[store.EventClass]byte{store.ClassKeys: 'k', store.ClassAdmin: 'a', store.ClassSessions: 's', store.ClassOwn: 'o', store.ClassRefusals: 'r'}
+var ringPrefixes = map[store.EventClass]byte{store.ClassKeys: 'k', store.ClassAdmin: 'a', store.ClassSessions: 's', store.ClassOwn: 'o',
+	store.ClassRefusals: 'r'}
 
 func ringKey(class store.EventClass, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{ringPrefixes[class]}, seq)

@@ -2,8 +2,9 @@ package bolt
 
 import (
 	"context"
-	"encoding/binary"
 	"time"
+
+	"signet/store/bolt/pages"
 )
 
 // Stats are numbers for the operator.
@@ -40,20 +41,11 @@ func (s *Store) Stats() Stats {
 // freeBytes reads the length of the list of free pages; 0 where it cannot be read.
 func (s *Store) freeBytes() (free int64) {
 	_ = s.viewContext(context.Background(), func(tx snapshot) error {
-		w := structure{file: s.file, pageSize: uint64(s.db.Info().PageSize)}
-		_, list, err := w.meta(uint64(tx.ID()))
-		if err != nil {
-			return nil // the next call finds it
+		size := s.db.Info().PageSize
+		n, err := pages.Free(s.file, size, uint64(tx.ID()))
+		if err == nil {
+			free = int64(n) * int64(size)
 		}
-		head := make([]byte, pageHead+8)
-		if _, err := s.file.ReadAt(head, int64(list*w.pageSize)); err != nil {
-			return nil
-		}
-		count := uint64(binary.NativeEndian.Uint16(head[10:]))
-		if count == manyIDs {
-			count = binary.NativeEndian.Uint64(head[pageHead:])
-		}
-		free = int64(count * w.pageSize)
 		return nil
 	})
 	return free

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/bolt/pages"
 	"signet/store/codec"
 	"signet/store/seal"
 )
@@ -72,9 +73,9 @@ func (s *Store) verify(ctx context.Context) {
 	s.verified.running.Store(true)
 	defer s.verified.running.Store(false)
 	records, err := s.verifyRecords(ctx)
-	pages := uint64(0)
+	checked := uint64(0)
 	if err == nil {
-		pages, err = s.verifyStructure(ctx)
+		checked, err = s.verifyPages(ctx)
 	}
 	switch {
 	case ctx.Err() != nil || s.closed.Load():
@@ -83,9 +84,24 @@ func (s *Store) verify(ctx context.Context) {
 		s.verified.done.Store(true)
 	default:
 		s.verified.done.Store(true)
-		s.log.Debug("the store was read whole and is in order", slog.Int("records", records), slog.Uint64("pages", pages),
+		s.log.Debug("the store was read whole and is in order", slog.Int("records", records), slog.Uint64("pages", checked),
 			slog.Duration("took", time.Since(begun).Round(time.Millisecond)))
 	}
+}
+
+// verifyPages checks the pages of the file; see package pages. It returns their number.
+func (s *Store) verifyPages(ctx context.Context) (n uint64, err error) {
+	err = s.viewContext(ctx, func(tx snapshot) error {
+		n, err = pages.Check(s.file, s.db.Info().PageSize, uint64(tx.ID()), func() error { return s.open(ctx) })
+		return err
+	})
+	if errors.Is(err, pages.ErrSnapshotGone) {
+		return s.verifyPages(ctx)
+	}
+	if err != nil {
+		return n, damaged(s.path, err.Error())
+	}
+	return n, nil
 }
 
 // verifyRecords goes through all buckets some records at a time. Each span has a snapshot of its own, so

@@ -10,8 +10,8 @@ import (
 // not know. The data are damaged.
 var ErrMalformed = errors.New("the stored record is malformed")
 
-// Reader reads an encoded record from front to back. After the first mistake every further read
-// answers zero and Err is set, so that a record is checked once, at its end.
+// Reader reads an encoded record from front to back. After the first error every further read returns
+// zero and Err is set, so that a record is checked once, at its end.
 type Reader struct {
 	rest []byte
 	err  error
@@ -33,6 +33,7 @@ func (r *Reader) Take(n int) []byte {
 
 func (r *Reader) fail() { r.rest, r.err = nil, ErrMalformed }
 
+// Byte, Uint16, Uint32 and Time read a value of that width, and zero beyond the end.
 func (r *Reader) Byte() byte      { return r.Take(1)[0] }
 func (r *Reader) Uint16() uint16  { return binary.BigEndian.Uint16(r.Take(2)) }
 func (r *Reader) Uint32() uint32  { return binary.BigEndian.Uint32(r.Take(4)) }

@@ -342,7 +342,8 @@ func (o *Overlay) Lost(name func(sub string) string) Lost {
 		if c.updated.After(o.since) {
 			l.ChangedClients = append(l.ChangedClients, id)
 		}
-		if c.secret.After(o.since) && !slices.Contains(o.Preserved.NewSecrets, id) && slices.ContainsFunc(c.rotations, func(r secretRotation) bool { return r.adds }) {
+		adds := func(r secretRotation) bool { return r.adds }
+		if c.secret.After(o.since) && !slices.Contains(o.Preserved.NewSecrets, id) && slices.ContainsFunc(c.rotations, adds) {
 			l.Secrets = append(l.Secrets, id)
 		}
 	}

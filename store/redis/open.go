@@ -223,8 +223,8 @@ func (s *installs) parseInstall(raw string) (*installRecord, error) {
 }
 
 // know compares the install that is in Redis at this moment with the one that this Store began
-// with. Its format may have been raised meanwhile, and is then that of this Store too. Data of another install are not touched from then on: somebody has pointed us elsewhere or
-// has put another install in the place of this one.
+// with. Its format may have been raised meanwhile, and is then that of this Store too. Data of another install are not touched
+// from then on: the address leads elsewhere, or another install has taken the place of this one.
 func (s *installs) know(raw string) error {
 	found, err := s.parseInstall(raw)
 	if err != nil {

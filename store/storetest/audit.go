@@ -196,7 +196,8 @@ func testAuditQueries(t *testing.T, b Backend) {
 		{At: t0, Type: "login", Outcome: "ok", Subject: "usr_a", Address: "192.0.2.7", Detail: map[string]string{store.DetailUsername: "<ada> & \"co\""}},
 		{At: t0.Add(s1), Type: "login", Outcome: "throttled", Address: "192.0.2.200", Detail: map[string]string{store.DetailNameHash: "h2"}},
 		{At: t0.Add(2 * s1), Type: "user.disable", Outcome: "ok", Subject: "usr_a", Actor: "socket"},
-		{At: t0.Add(3 * s1), Type: "refresh_reuse", Outcome: "reuse", Subject: "usr_b", Address: "2001:db8::7", Detail: map[string]string{store.DetailUsername: "bob"}},
+		{At: t0.Add(3 * s1), Type: "refresh_reuse", Outcome: "reuse", Subject: "usr_b", Address: "2001:db8::7",
+			Detail: map[string]string{store.DetailUsername: "bob"}},
 	}))
 	for _, c := range []struct {
 		name string

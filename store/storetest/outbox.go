@@ -81,7 +81,8 @@ func recordedRotations(t *testing.T, s store.Store, session store.Session) (all 
 	add := func(session store.Session, o store.Outcome, generation uint32, now time.Time, prepare func() error) {
 		r := rotation(session, generation, now)
 		r.RequestID, r.Address, r.Late, r.ClientEpoch = "r "+o.String(), address, mi, session.ClientEpoch
-		want := store.Event{Subject: session.UserID.String(), SessionID: session.ID.String(), ClientID: session.ClientID, RequestID: r.RequestID, Address: address.String()}
+		want := store.Event{Subject: session.UserID.String(), SessionID: session.ID.String(), ClientID: session.ClientID, RequestID: r.RequestID,
+			Address: address.String()}
 		want.Type, want.Outcome, _ = o.Event()
 		all = append(all, recorded{name: "rotate: " + o.String(), want: want, outbox: r.Outbox(), do: func(ctx context.Context) error {
 			if err := prepare(); err != nil {
@@ -198,7 +199,8 @@ func testOutboxSeveral(t *testing.T, b Backend) {
 	ctx := context.Background()
 	var events [3]store.Event
 	for i := range events {
-		events[i] = store.Event{At: t0, Type: store.EventKeysRevoke, Outcome: store.OutcomeOK, RequestID: fmt.Sprint("r", i), Detail: map[string]string{"text": "a line\nbreak"}}
+		events[i] = store.Event{At: t0, Type: store.EventKeysRevoke, Outcome: store.OutcomeOK, RequestID: fmt.Sprint("r", i),
+			Detail: map[string]string{"text": "a line\nbreak"}}
 		ctx = store.WithEvent(ctx, &events[i])
 	}
 	must[bool](t, "SwapKeyring")(b.Store.SwapKeyring(ctx, 0, 1, []byte("one")))

@@ -35,7 +35,7 @@ func WaitInSync(t testing.TB, master *Server, replicas ...*Server) {
 }
 
 func inSync(master *Server, replicas []*Server) error {
-	want, err := offset(master.tryInfo("replication")["master_repl_offset"])
+	want, err := offset(master.tryReplication()["master_repl_offset"])
 	if err != nil {
 		return fmt.Errorf("the offset of %s: %w", master.Addr(), err)
 	}
@@ -43,7 +43,7 @@ func inSync(master *Server, replicas []*Server) error {
 		return err
 	}
 	for _, r := range replicas {
-		info := r.tryInfo("replication")
+		info := r.tryReplication()
 		if info["role"] != "slave" || info["master_port"] != strconv.Itoa(master.port) {
 			return fmt.Errorf("%s does not follow %s", r.Addr(), master.Addr())
 		}
@@ -65,7 +65,7 @@ func offset(text string) (int64, error) { return strconv.ParseInt(text, 10, 64) 
 
 // synced returns nil for a replica with a working link to its master, and for a master.
 func (s *Server) synced() error {
-	info := s.tryInfo("replication")
+	info := s.tryReplication()
 	if info["role"] == "master" || info["master_link_status"] == "up" {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (s *Server) synced() error {
 // followed returns nil once a master has all its replicas online. A replica may think that it is in
 // sync before that, but WAIT leaves it out.
 func (s *Server) followed() error {
-	for field, about := range s.tryInfo("replication") {
+	for field, about := range s.tryReplication() {
 		if strings.HasPrefix(field, "slave") && strings.Contains(about, "state=") && !strings.Contains(about, "state=online") {
 			return fmt.Errorf("%s has a replica that is not online: %s", s.Addr(), about)
 		}

@@ -201,7 +201,7 @@ func (s *Sentinels) WaitForFailover(old *Server, atMost time.Duration) *Server {
 		if now == old {
 			return errors.New("it is still the master")
 		}
-		if role := now.tryInfo("replication")["role"]; role != "master" {
+		if role := now.tryReplication()["role"]; role != "master" {
 			return fmt.Errorf("%s is still a %s", now.Addr(), role)
 		}
 		return s.settled()

@@ -260,9 +260,9 @@ func (s *Server) Info(section string) map[string]string {
 	return parseInfo(fmt.Sprint(s.Do("info", section)))
 }
 
-// tryInfo is Info for a server that may be down; nothing is known then.
-func (s *Server) tryInfo(section string) map[string]string {
-	reply, err := s.Try("info", section)
+// tryReplication is the section replication of INFO for a server that may be down; nothing is known then.
+func (s *Server) tryReplication() map[string]string {
+	reply, err := s.Try("info", "replication")
 	if err != nil {
 		return nil
 	}

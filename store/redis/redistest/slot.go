@@ -68,7 +68,7 @@ func (c *Cluster) migrate(slot int, from, to *Server, begin func()) {
 	c.assign(slot, to, to)
 	c.assign(slot, to, from)
 	for _, node := range c.Nodes {
-		if node != from && node != to && node.responsive() && node.tryInfo("replication")["role"] == "master" {
+		if node != from && node != to && node.responsive() && node.tryReplication()["role"] == "master" {
 			c.assign(slot, to, node)
 		}
 	}

@@ -37,6 +37,7 @@ func ReadInput(app *App, path string) ([]byte, error) {
 	return bytes.TrimPrefix(data, ByteOrderMark), nil
 }
 
+// InputName returns what messages call an input: its path, or standard input for -.
 func InputName(path string) string {
 	if path == "-" {
 		return "standard input"

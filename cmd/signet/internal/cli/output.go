@@ -21,8 +21,11 @@ const (
 )
 
 func (f *Format) String() string { return string(*f) }
-func (f *Format) Type() string   { return "table|json" }
 
+// Type implements pflag.Value; the help shows it.
+func (f *Format) Type() string { return "table|json" }
+
+// Set implements pflag.Value.
 func (f *Format) Set(s string) error {
 	switch Format(s) {
 	case FormatTable, FormatJSON:

@@ -11,6 +11,7 @@ import (
 // UsageError reports a command line that cannot be carried out as it is written. The program exits with 2.
 type UsageError struct{ error }
 
+// Usagef returns a UsageError.
 func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
 
 // OnlyCommands is the Args of a command that takes the name of a command below it and nothing else.

@@ -178,6 +178,7 @@ func (srv *Daemon) Close() error {
 	return nil
 }
 
+// ServerConfig returns what the configuration sets of the server. Store, keys and log are set by the caller.
 func ServerConfig(cfg config.Config) (server.Config, error) {
 	policy, err := passwordPolicy(cfg.Password)
 	if err != nil {
@@ -199,7 +200,8 @@ func ServerConfig(cfg config.Config) (server.Config, error) {
 			Settings: oauth.Settings{
 				Audience: ownAudience(cfg), Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute},
 				Grace: cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), Late: cfg.Refresh.Late, SessionsPerUser: cfg.Refresh.SessionsPerUser,
-				Throttle: throttle.Config{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient, Anywhere: cfg.Throttle.Anywhere},
+				Throttle: throttle.Config{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient,
+					Anywhere: cfg.Throttle.Anywhere},
 			},
 			DefaultClient: cfg.DefaultClient, AccessTokenTTL: cfg.AccessToken.TTL, Policy: policy,
 			TrustedProxies: cfg.TrustedProxies, LogUsernames: cfg.Log.Usernames,

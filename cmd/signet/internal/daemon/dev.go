@@ -23,6 +23,7 @@ import (
 	"signet/server/syntax"
 )
 
+// NewDev returns the command `signet dev`.
 func NewDev(app *cli.App) *cobra.Command {
 	var dir, listen string
 	cmd := &cobra.Command{

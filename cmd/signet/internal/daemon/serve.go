@@ -21,6 +21,7 @@ import (
 	"signet/server"
 )
 
+// NewServe returns the command `signet serve`.
 func NewServe(app *cli.App) *cobra.Command {
 	var listen string
 	cmd := &cobra.Command{
@@ -86,7 +87,8 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 		return nil
 	}
 	srv.overrides = func() []config.Override { return config.Overrides(path, environ) }
-	stop := srv.reloadOnHangup(hangup, func() (config.Config, []config.Warning, error) { return configfile.ReadPath(app, path, environ) }) // before the log reports that it serves
+	read := func() (config.Config, []config.Warning, error) { return configfile.ReadPath(app, path, environ) }
+	stop := srv.reloadOnHangup(hangup, read) // before the log reports that it serves
 	defer stop()
 	for _, p := range srv.keys.Keyring().KeptPlans(srv.keys.Timetable(), srv.keys.Configured(), srv.keys.Clock().Now()) {
 		log.Warn("keys.* was changed and does not take effect yet", slog.String("warning", install.KeptPlanText(cfg, p)))

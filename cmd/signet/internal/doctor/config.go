@@ -15,6 +15,7 @@ import (
 	"signet/config"
 )
 
+// NewConfig returns the command `signet config`.
 func NewConfig(app *cli.App) *cobra.Command {
 	return cli.Group("config", "Check a configuration",
 		"Check a configuration. deploy/signet.example.yaml has every setting with its meaning and default. Each can\n"+

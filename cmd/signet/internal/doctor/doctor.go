@@ -38,6 +38,7 @@ const (
 	stateProblem = "problem"
 )
 
+// New returns the command `signet doctor`.
 func New(app *cli.App) *cobra.Command {
 	return configfile.Flag(app, &cobra.Command{
 		Use:   "doctor",
@@ -267,9 +268,7 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 	for _, p := range m.Keyring().KeptPlans(m.Timetable(), m.Configured(), m.Clock().Now()) {
 		d.note("key timetable", stateWarning, install.KeptPlanText(cfg, p))
 	}
-	if !d.examineSeals(m, o) {
-		return false
-	}
+	d.examineSeals(m, o)
 	d.examinePinned(ctx, s, m)
 	return true
 }
@@ -300,14 +299,13 @@ func (d *doctor) opener(master []masterkey.Key) install.Opener {
 	return install.Opener{Getenv: d.app.Getenv, Master: master, Seals: install.NewSeals(master)}
 }
 
-// examineSeals reports whether records must have seals. From then on they are verified.
-func (d *doctor) examineSeals(m *keys.Manager, o install.Opener) (readable bool) {
+// examineSeals notes whether records must have seals. From then on they are verified.
+func (d *doctor) examineSeals(m *keys.Manager, o install.Opener) {
 	o.Seals.Use(m.MasterKeyInUse)
 	if !m.Records().Sealed {
 		d.note("seals", stateWarning, install.UnsealedWarning)
-		return true
+		return
 	}
 	o.Seals.Require()
 	d.note("seals", stateOK, "every record must have one")
-	return true
 }

@@ -23,6 +23,7 @@ import (
 // healthcheckTimeout is shorter than the default limit of container runtimes.
 const healthcheckTimeout = 5 * time.Second
 
+// NewHealthcheck returns the command `signet healthcheck`.
 func NewHealthcheck(app *cli.App) *cobra.Command {
 	var address string
 	cmd := &cobra.Command{

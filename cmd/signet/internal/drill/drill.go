@@ -30,6 +30,7 @@ type options struct {
 	yes                bool
 }
 
+// New returns the command `signet drill`.
 func New(app *cli.App) *cobra.Command {
 	var o options
 	cmd := &cobra.Command{

@@ -31,6 +31,7 @@ type Token struct {
 	Audience  string          `json:"audience,omitempty"` // with --audience: "this service's" or "not this service's"
 }
 
+// New returns the command `signet token`.
 func New(app *cli.App) *cobra.Command {
 	return cli.Group("token", "Show and check a token, or sign a client's assertion",
 		"Show and check a token, or sign the assertion by which a client without a secret authenticates.", tokenInspect(app), tokenAssertion(app))

@@ -26,6 +26,7 @@ type initOptions struct {
 	hsm                        hsmOptions
 }
 
+// New returns the command `signet init`.
 func New(app *cli.App) *cobra.Command {
 	var opt initOptions
 	cmd := &cobra.Command{
@@ -172,6 +173,7 @@ func (c *cleanup) run() {
 	}
 }
 
+// MakePrivateDir makes a directory that only its owner can enter, and its parents.
 func MakePrivateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the directory: %w; choose another --dir, or run this as a user who may write there", err)

@@ -19,6 +19,7 @@ import (
 	"signet/keys/rotation"
 )
 
+// KeyringConfig returns the configuration of the keyring in a store.
 func KeyringConfig(cfg config.Config, storage keys.Storage, installID string, master []masterkey.Key) keys.Config {
 	k := cfg.Keys
 	return keys.Config{
@@ -63,6 +64,7 @@ func KeptPlanText(cfg config.Config, p rotation.KeptPlan) string {
 // markName is the file in the data directory with the mark of the keyring, which a server keeps over restarts.
 const markName = "keyring.mark"
 
+// MarkFile returns the file that remembers the newest keyring that this server has held.
 func MarkFile(cfg config.Config) mark.File {
 	return mark.File(filepath.Join(cfg.DataDir, markName))
 }

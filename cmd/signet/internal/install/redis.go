@@ -24,6 +24,7 @@ const (
 	sentinelPasswordVariable = "SIGNET_REDIS_SENTINEL_PASSWORD"
 )
 
+// OpenRedis connects to the Redis of the configuration.
 func (o Opener) OpenRedis(ctx context.Context, cfg config.Config) (*redis.Store, error) {
 	settings, err := RedisConfig(cfg, o.Getenv)
 	if err != nil {

@@ -48,6 +48,7 @@ func (o Opener) Open(ctx context.Context, cfg config.Config) (store.Store, error
 	return s, nil
 }
 
+// OpenBolt opens the embedded store at path. It must be there, and closed to other users.
 func (o Opener) OpenBolt(path string, cfg config.Config) (*bolt.Store, error) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
 		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, cli.ShellQuote(path))
@@ -59,6 +60,7 @@ func (o Opener) OpenBolt(path string, cfg config.Config) (*bolt.Store, error) {
 	return s, nil
 }
 
+// ExplainBolt words an error of opening the embedded store at path.
 func ExplainBolt(err error, path string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("store: there is no %s; make an install with `signet init`, or put a backup back", path)
@@ -108,6 +110,7 @@ func (o Opener) create(ctx context.Context, cfg config.Config, master masterkey.
 	return o.firstKeys(ctx, s, cfg, record.ID, master) // after an init that was interrupted
 }
 
+// CreateBolt makes an embedded store at path with an install and its keyring. It never overwrites one.
 func (o Opener) CreateBolt(ctx context.Context, path string, cfg config.Config, master masterkey.Key) (err error) {
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("store: %s is there already, and it is not overwritten", path)

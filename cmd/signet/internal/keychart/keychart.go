@@ -47,6 +47,7 @@ func stepText(step string) string {
 	return step
 }
 
+// Print writes the plan as a table, a picture or JSON.
 func Print(app *cli.App, p api.KeyPlan) error {
 	switch app.Format {
 	case cli.FormatJSON:

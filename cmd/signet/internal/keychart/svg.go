@@ -70,7 +70,8 @@ const svgStyle = `<style>
 
 func (d *drawing) frame() {
 	h := d.height()
-	fmt.Fprintf(d, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="title">`+"\n", svgWidth, h, svgWidth, h)
+	fmt.Fprintf(d, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="title">`+"\n",
+		svgWidth, h, svgWidth, h)
 	fmt.Fprintf(d, "<title id=\"title\">Signing keys, %s to %s</title>\n", d.plan.From.UTC().Format(time.DateOnly), d.plan.Until.UTC().Format(time.DateOnly))
 	d.WriteString(svgStyle)
 	fmt.Fprintf(d, `<rect class="paper" width="%d" height="%d"/>`+"\n", svgWidth, h)

@@ -30,6 +30,7 @@ type auditQuery struct {
 	follow                                        bool
 }
 
+// NewAudit returns the command `signet audit`.
 func NewAudit(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cli.Group("audit", "Show the audit trail",
 		"Show the audit trail: logins, refusals, reused refresh tokens, revocations, key changes, and every\n"+

@@ -14,6 +14,7 @@ import (
 	"signet/server/admin/client"
 )
 
+// NewBackup returns the command `signet backup`.
 func NewBackup(app *cli.App) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{

@@ -12,6 +12,7 @@ import (
 	"signet/server/admin/api"
 )
 
+// NewSession returns the command `signet session`.
 func NewSession(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cli.Group("session", "List and end sessions",
 		"List and end sessions. A session is one sign-in of one user in one client. Its tokens have its sid.",

@@ -13,6 +13,7 @@ import (
 	"signet/server/admin/api"
 )
 
+// NewStoreSeal returns the command `signet store seal`.
 func NewStoreSeal(app *cli.App) *cobra.Command {
 	return connect.Flags(app, &cobra.Command{
 		Use:   "seal",

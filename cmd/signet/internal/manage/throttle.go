@@ -14,6 +14,7 @@ import (
 	"signet/server/admin/api"
 )
 
+// NewThrottle returns the command `signet throttle`.
 func NewThrottle(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cli.Group("throttle", "Show and clear waiting times after failed logins",
 		"Show and clear waiting times after failed logins. The store has only MACs of names and addresses, so give\nthe user or the address.",

@@ -17,12 +17,14 @@ import (
 	"signet/server/admin/api"
 )
 
+// NewUser returns the command `signet user`.
 func NewUser(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cli.Group("user", "Add and change the people who sign in",
 		"Add, show and change users: the people who sign in with a password.\n\n"+
 			"A user is named by username or by the sub of their tokens (usr_…), which never changes.",
 		userCreate(app), userList(app), userShow(app), userUpdate(app), userSetPassword(app),
-		userSwitch(app, "disable", api.DisableUser, api.DisableUsers, "Refuse a user, and end their sessions"), userSwitch(app, "enable", api.EnableUser, api.EnableUsers, "Accept a disabled user again"),
+		userSwitch(app, "disable", api.DisableUser, api.DisableUsers, "Refuse a user, and end their sessions"),
+		userSwitch(app, "enable", api.EnableUser, api.EnableUsers, "Accept a disabled user again"),
 		userDelete(app), userImport(app)))
 }
 

@@ -104,7 +104,8 @@ func parseRefresh(line []byte) (id store.SessionID, generation uint32, ok bool) 
 	if json.Unmarshal(bytes.TrimPrefix(line, cli.ByteOrderMark), &fields) != nil {
 		return id, 0, false
 	}
-	return fields.Session, fields.Generation, fields.Message == "token" && fields.Status == http.StatusOK && fields.Grant == "refresh_token" && !fields.Session.IsZero()
+	return fields.Session, fields.Generation, fields.Message == "token" && fields.Status == http.StatusOK && fields.Grant == "refresh_token" &&
+		!fields.Session.IsZero()
 }
 
 // describe lists the problems of the logs.

@@ -19,7 +19,8 @@ func writeRestore(w io.Writer, r restoreReport) {
 	for _, row := range []struct {
 		what string
 		n    int64
-	}{{"clients", c.Clients}, {"users", c.Users}, {"sessions", c.Sessions}, {"revoked tokens", c.RevokedTokens}, {"spent assertions", c.Assertions}, {"audit events", c.Events}} {
+	}{{"clients", c.Clients}, {"users", c.Users}, {"sessions", c.Sessions}, {"revoked tokens", c.RevokedTokens}, {"spent assertions",
+		c.Assertions}, {"audit events", c.Events}} {
 		cli.Row(w, row.what, fmt.Sprint(row.n))
 	}
 	if r.Rehearsal {

@@ -27,6 +27,7 @@ import (
 	"signet/store/seal"
 )
 
+// New returns the command `signet restore`.
 func New(app *cli.App) *cobra.Command {
 	var r restoration
 	cmd := &cobra.Command{
@@ -93,7 +94,7 @@ type restoration struct {
 
 // run reads everything before it changes anything.
 func (r *restoration) run(ctx context.Context, path string) (err error) {
-	if err := checkNotOwnStore(r.app, r.cfg, path); err != nil {
+	if err := checkNotOwnStore(r.cfg, path); err != nil {
 		return err
 	}
 	if r.master, err = install.ReadMasterKeys(r.cfg.MasterKeyFile, r.app.Getenv); err != nil {
@@ -127,7 +128,7 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 }
 
 // checkNotOwnStore returns an error if the backup is the store itself.
-func checkNotOwnStore(app *cli.App, cfg config.Config, path string) error {
+func checkNotOwnStore(cfg config.Config, path string) error {
 	own, _ := cfg.BoltPath()
 	one, err := os.Stat(path)
 	if err != nil {

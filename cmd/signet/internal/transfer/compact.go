@@ -15,6 +15,7 @@ import (
 	"signet/store/bolt"
 )
 
+// NewCompact returns the command `signet store compact`.
 func NewCompact(app *cli.App) *cobra.Command {
 	return configfile.Flag(app, &cobra.Command{
 		Use:   "compact",

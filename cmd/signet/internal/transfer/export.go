@@ -20,6 +20,7 @@ import (
 	"signet/store/seal"
 )
 
+// NewExport returns the command `signet export`.
 func NewExport(app *cli.App) *cobra.Command {
 	var storeURL string
 	var force bool
@@ -115,7 +116,8 @@ func exportStore(ctx context.Context, app *cli.App, cfg config.Config, out io.Wr
 }
 
 // copyRecords writes the records of a store into an archive, one at a time.
-func copyRecords(ctx context.Context, app *cli.App, db store.Exporter, seals *seal.Keys, f store.Foundation, out io.Writer) (t archive.Trailer, n int64, err error) {
+func copyRecords(ctx context.Context, app *cli.App, db store.Exporter, seals *seal.Keys, f store.Foundation,
+	out io.Writer) (t archive.Trailer, n int64, err error) {
 	buffered := bufio.NewWriterSize(out, 256<<10)
 	w, err := archive.NewWriter(buffered, seals, f, time.Now())
 	if err != nil {

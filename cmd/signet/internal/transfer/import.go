@@ -19,6 +19,7 @@ import (
 	"signet/store/archive"
 )
 
+// NewImport returns the command `signet import`.
 func NewImport(app *cli.App) *cobra.Command {
 	var storeURL string
 	var unverified bool

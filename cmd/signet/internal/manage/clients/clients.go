@@ -11,6 +11,7 @@ import (
 	"signet/server/admin/api"
 )
 
+// New returns the command `signet client`.
 func New(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cli.Group("client", "Register and change the apps that ask for tokens",
 		"Register, show and change clients: the apps that ask for tokens.\n\n"+

@@ -13,6 +13,7 @@ import (
 	"signet/server/admin/api"
 )
 
+// New returns the command `signet keys`.
 func New(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cli.Group("keys", "Show, rotate and revoke the signing keys",
 		"Show, rotate and revoke the signing keys. Keys rotate automatically. A new key is published before it\n"+

@@ -111,7 +111,8 @@ func (f replicaStatus) checkComplete(version uint64, p waitFlags) error {
 		return nil
 	}
 	return fmt.Errorf("it is done, but after %v %d %s not have version %d of the keys: %s; one that has stopped is forgotten within a minute, "+
-		"look into the log of any other or stop it", p.timeout, len(f.Behind), cli.Plural(len(f.Behind), "replica")+doOrDoes(len(f.Behind)), version, strings.Join(f.Behind, ", "))
+		"look into the log of any other or stop it", p.timeout, len(f.Behind), cli.Plural(len(f.Behind), "replica")+doOrDoes(len(f.Behind)),
+		version, strings.Join(f.Behind, ", "))
 }
 
 func doOrDoes(n int) string {

@@ -1,20 +1,20 @@
-package bolt
+// Package pages checks the structure of a bbolt file while it is in use.
+//
+// bbolt's own check shares the list of free pages with the writer, so it would have to hold up all
+// writers, for seconds with a large file. This one reads the pages of a snapshot from the file: as long
+// as a read transaction is open, bbolt writes over none of them, the list of free pages included.
+//
+// What is read here is the file format of bbolt, version 2.
+package pages
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
 )
-
-// bbolt's own check shares the list of free pages with the writer, so it would have to hold up all
-// writers, for seconds with a large file. This one reads the pages of a snapshot from the file: as long
-// as a read transaction is open, bbolt writes over none of them, the list of free pages included.
-//
-// What is read here is the file format of bbolt, version 2.
 
 const (
 	metaMagic    = 0xED0CDAED
@@ -38,31 +38,42 @@ type structure struct {
 	stop     func() error
 }
 
-// verifyStructure checks that every page is what its parent takes it for, that keys are in order, and
-// that each page is in use once or free, not both. It returns the number of pages.
-func (s *Store) verifyStructure(ctx context.Context) (pages uint64, err error) {
-	err = s.viewContext(ctx, func(tx snapshot) error {
-		w := structure{file: s.file, pageSize: uint64(s.db.Info().PageSize), stop: func() error { return s.open(ctx) }}
-		root, freelist, err := w.meta(uint64(tx.ID()))
-		if errors.Is(err, errMetaGone) { // two commits since: there is a newer snapshot to look at
-			return err
-		}
-		if err == nil {
-			err = w.all(root, freelist)
-		}
-		pages = w.pages
-		return err
-	})
-	if errors.Is(err, errMetaGone) {
-		return s.verifyStructure(ctx)
+// ErrSnapshotGone: two commits were made since the snapshot was taken, and its head was written over. There is a
+// newer snapshot to check.
+var ErrSnapshotGone = errors.New("the head of this snapshot was written over")
+
+// Check checks that every page of a snapshot is of the kind that its parent refers to, that keys are in order, and
+// that each page is in use once or free, not both. txid is that of a read transaction which is open meanwhile. stop is
+// called now and then; its error ends the check. Check returns the number of pages.
+func Check(file io.ReaderAt, pageSize int, txid uint64, stop func() error) (pages uint64, err error) {
+	w := structure{file: file, pageSize: uint64(pageSize), stop: stop}
+	root, freelist, err := w.meta(txid)
+	if errors.Is(err, ErrSnapshotGone) {
+		return 0, err
 	}
-	if err != nil {
-		return pages, damaged(s.path, err.Error())
+	if err == nil {
+		err = w.all(root, freelist)
 	}
-	return pages, nil
+	return w.pages, err
 }
 
-var errMetaGone = errors.New("the head of this snapshot was written over")
+// Free returns how many pages of a snapshot are free.
+func Free(file io.ReaderAt, pageSize int, txid uint64) (n uint64, err error) {
+	w := structure{file: file, pageSize: uint64(pageSize)}
+	_, list, err := w.meta(txid)
+	if err != nil {
+		return 0, err
+	}
+	head := make([]byte, pageHead+8)
+	if _, err := file.ReadAt(head, int64(list*w.pageSize)); err != nil {
+		return 0, err
+	}
+	n = uint64(binary.NativeEndian.Uint16(head[10:]))
+	if n == manyIDs {
+		n = binary.NativeEndian.Uint64(head[pageHead:])
+	}
+	return n, nil
+}
 
 // meta reads the head of the snapshot of that transaction.
 func (w *structure) meta(txid uint64) (root, freelist uint64, err error) {
@@ -85,7 +96,7 @@ func (w *structure) meta(txid uint64) (root, freelist uint64, err error) {
 		w.seen = make([]uint64, w.top/64+1)
 		return binary.NativeEndian.Uint64(m[16:]), binary.NativeEndian.Uint64(m[32:]), nil
 	}
-	return 0, 0, errMetaGone
+	return 0, 0, ErrSnapshotGone
 }
 
 func (w *structure) all(root, freelist uint64) error {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -158,19 +157,6 @@ func TestBackupThatBreaksOff(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	if code != 1 || !strings.Contains(errs, "nothing was kept") || err != nil || len(left) != 0 {
 		t.Errorf("got %d %s, files %v, %v", code, errs, left, err)
-	}
-}
-
-func TestPrintable(t *testing.T) {
-	got := cli.Printable("a\x1b[2Jb\tc\u202edä漢")
-	if want := "a\uFFFD[2Jb\uFFFDc\uFFFDdä漢"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-func TestMisuseIsFoundThroughWrapping(t *testing.T) {
-	if !errors.As(cli.Usagef("a: %w", errors.New("b")), new(cli.UsageError)) {
-		t.Error("misuse is not a misuseError")
 	}
 }
 
