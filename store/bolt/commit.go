@@ -161,7 +161,7 @@ func (s *Store) run() {
 	}
 }
 
-// write applies a batch, without those that spoil it, and tells everybody. The error of a commit
+// write applies a batch, without the requests that spoil it, and returns their results to the writers. The error of a commit
 // also replaces a refusal: what a request was refused for may have been a neighbour's work.
 func (s *Store) write(b *batch, flush bool) {
 	defer close(b.done)

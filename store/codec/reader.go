@@ -10,8 +10,8 @@ import (
 // not know. The data are damaged.
 var ErrMalformed = errors.New("the stored record is malformed")
 
-// Reader reads an encoded record from front to back. After the first mistake every further read
-// answers zero and Err is set, so that a record is checked once, at its end.
+// Reader reads an encoded record from front to back. After the first error every further read returns
+// zero and Err is set, so that a record is checked once, at its end.
 type Reader struct {
 	rest []byte
 	err  error

@@ -18,7 +18,7 @@ const (
 	listpackValue = 64
 )
 
-// EncodeSession writes what the place of the record does not say, in the layout of a store format.
+// EncodeSession writes the session without its ids, which are in the key of the record, in the layout of a store format.
 // Format 1, which keeps neither epochs nor skipped generations nor the address:
 //
 //	version 1 ‖ startedAt 8 ‖ rotatedAt 8 ‖ generation 4 ‖ replays 2 ‖ client id

@@ -28,7 +28,7 @@
 //     store.ErrUnavailable, and the repetition waits again. It can still be lost when a replica without
 //     it is elected. Therefore:
 //   - Every Store remembers the revocations of the last 15 minutes, its own and, by pub/sub, those of
-//     others. It does not believe a server that has forgotten one, and does them all again when a
+//     others. What is in this log counts as revoked whatever a server replies, and all of it is applied again when a
 //     master changes or was restarted (revocationlog.go, watcher.go).
 //   - Every Store remembers likewise the client assertions that were used through it. Others are not
 //     told of them, so when a replica without it is elected an assertion that was overheard could be
@@ -47,7 +47,7 @@
 //     polls (SwapKeyring). It never becomes another install: a record that is another install's is
 //     never written over, and the data around it are not touched.
 //
-// Check says what about a server's configuration makes this worse; deploy/redis has one that does not.
+// Check reports settings of a server that make this worse; deploy/redis has a configuration without them.
 //
 // # Layout
 //
@@ -97,8 +97,7 @@
 // package bolt.
 //
 // What decides about a session is the server's time, and a replica's clock counts only where the server
-// does not tell its own.
+// does not return its own.
 //
-// WAIT needs the connection that wrote, which is why a call goes to a node's client here and not to
-// go-redis' cluster client; that one would also repeat by itself what it does not know to have failed.
+// Package conn is the transport. It does not depend on what the records are.
 package redis

@@ -127,8 +127,8 @@ func New[D Deriver](masters []D) *Keys {
 	return k
 }
 
-// Use says which of the master keys seals, as an index. All replicas change over at the same moment, so
-// that none meets a record that it cannot verify. Without it the first does.
+// Use sets the function that returns the index of the master key which seals. All replicas change to another key at the same
+// moment, so that none reads a record that it cannot verify. Without Use the first master key seals.
 func (k *Keys) Use(inUse func() int) {
 	if k != nil {
 		k.inUse.Store(&inUse)
@@ -138,7 +138,7 @@ func (k *Keys) Use(inUse func() int) {
 // Require refuses records without a seal from now on.
 func (k *Keys) Require() { k.RequireWhen(func() bool { return true }) }
 
-// RequireWhen refuses records without a seal whenever required says so.
+// RequireWhen refuses records without a seal while required returns true.
 func (k *Keys) RequireWhen(required func() bool) {
 	if k != nil {
 		k.required.Store(&required)
@@ -154,7 +154,7 @@ func (k *Keys) Required() bool {
 	return required != nil && (*required)()
 }
 
-// OnForged has f called with each record that does not verify.
+// OnForged sets a function that is called for each record that does not verify.
 func (k *Keys) OnForged(f func(*Error)) {
 	if k != nil {
 		k.onForged.Store(&f)
@@ -205,8 +205,8 @@ func (p *macs) of(key, record []byte) *mac {
 	return h
 }
 
-// Open returns the record without its trailer; it is a part of sealed, not a copy. An error is an *Error
-// and has been counted and told.
+// Open returns the record without its trailer; it is a part of sealed, not a copy. An error is an *Error. It has been
+// counted, and passed to the function of OnForged.
 func (k *Keys) Open(kind Kind, key, sealed []byte) ([]byte, error) {
 	if k == nil {
 		if Sealed(sealed) {
@@ -220,8 +220,8 @@ func (k *Keys) Open(kind Kind, key, sealed []byte) ([]byte, error) {
 	}
 	err := &Error{kind, string(key), why, why == otherKey}
 	k.forged.Add(1)
-	if told := k.onForged.Load(); told != nil {
-		(*told)(err)
+	if onForged := k.onForged.Load(); onForged != nil {
+		(*onForged)(err)
 	}
 	return nil, err
 }
@@ -296,14 +296,14 @@ func split(sealed []byte) (record, sum, tag []byte) {
 	return append(bytes.Clone(text[:begins-len(jsonMember)]), '}'), raw[:macSize], raw[macSize:]
 }
 
-// Sealed reports whether the record has a trailer, whatever it is worth.
+// Sealed reports whether the record has a trailer. It does not verify it.
 func Sealed(record []byte) bool {
 	_, sum, _ := split(record)
 	return sum != nil
 }
 
-// Unverified returns the record without its trailer, if it has one, and believes it. It is for what has to
-// be looked at before there are keys, and is verified later.
+// Unverified returns the record without its trailer, if it has one, and does not verify it. It is for what has to
+// be read before there are keys, and is verified later.
 func Unverified(sealed []byte) []byte {
 	record, _, _ := split(sealed)
 	return record

@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Config says where the Redis is and how to speak to it. Mode, Addrs, Timeout, Barrier, Connected and Observe are required.
+// Config has the addresses of Redis, the credentials and the limits. Mode, Addrs, Timeout, Barrier, Connected and Observe are required.
 type Config struct {
 	Mode   Mode
 	Addrs  []string // host:port: the server, the Sentinels, or some nodes of the cluster

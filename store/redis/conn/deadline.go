@@ -11,16 +11,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A command can reach the server long after its caller was answered 503: a network that is half open
-// delivers it seconds later. The app has gone on elsewhere by then, and a late rotation would look like
-// the reuse of a spent token. So every script that changes something carries the time at which its
+// A command can reach the server long after its caller got a 503: a network that is half open
+// delivers it seconds later. The app has refreshed elsewhere by then, and a late rotation would look like
+// the reuse of an old token. So every script that changes something carries the time at which its
 // caller gives up, by the server's own clock, and changes nothing after that (deadline.lua).
 //
 // The server's clock is estimated from answers to TIME, against the local monotonic clock, so that
 // neither the clock of this machine nor its steps matter. An estimate that is wrong, because the
 // server's clock was set, shows in the answer LATE, which has the server's time: the estimate is
 // corrected, and the same command sent once more while its caller waits. Where the server does not let
-// us ask for TIME, commands have no deadline; Check says so.
+// us ask for TIME, commands have no deadline; redis.Store.Check reports that.
 
 // serverClock is what the clock of one server shows, as far as it is known.
 type serverClock struct {
@@ -31,7 +31,7 @@ type serverClock struct {
 	trip  time.Duration // how much later at most
 }
 
-// samples that differ by less than this and their trips say the same.
+// clockSlack: samples that differ by less than this and their trips agree.
 const clockSlack = 2 * time.Millisecond
 
 // learn takes what the server showed between two moments here. The best sample is the one that took the

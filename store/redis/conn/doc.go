@@ -10,5 +10,5 @@
 //   - A reply that is not of its command's kind is an error (reply.go).
 //
 // Calls go to a node's own client and not to go-redis' cluster client: WAIT needs the connection that wrote, and the cluster
-// client would repeat calls of which it does not know that they failed.
+// client would repeat calls that may have been carried out.
 package conn

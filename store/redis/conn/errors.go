@@ -21,8 +21,8 @@ func Unavailable(doing string, err error) error {
 	return fmt.Errorf("%w: redis: %s: %w", store.ErrUnavailable, doing, err)
 }
 
-// failed reports whether an answer says that the server or the way to it does not work, which is
-// what a breaker counts. A server that refuses one thing works: while it is full, say, it takes no
+// failed reports whether an error means that the server or the network does not work, which is
+// what a breaker counts. A server that refuses one command works: while it is full it takes no
 // logins, and revocations and the keyring must still get through.
 func failed(err error) bool {
 	switch {
@@ -38,7 +38,7 @@ func failed(err error) bool {
 }
 
 // inScript reports whether a command in a script was refused: before version 7 that is all that the
-// code says.
+// code shows.
 func inScript(err error) bool {
 	return HasCode(err, "ERR") && strings.Contains(err.Error(), "@user_script")
 }
@@ -55,7 +55,7 @@ func mayHaveRun(err error) bool {
 		!errors.Is(err, redis.ErrPoolTimeout) && !IsReply(err)
 }
 
-// IsReply reports whether err is what the server itself said: then nothing was carried out.
+// IsReply reports whether err is a reply of the server: then nothing was carried out.
 func IsReply(err error) bool {
 	var reply redis.Error
 	return errors.As(err, &reply)

@@ -128,7 +128,7 @@ func (c *Call) List() []string {
 	return list
 }
 
-// Outcome splits what a script answers: a word, and what belongs to it. A word that nobody knows is
+// Outcome splits the reply of a script: a word, and what belongs to it. An unknown word is
 // for the caller to refuse; an empty reply has none.
 func (c *Call) Outcome() (word string, rest []string) {
 	if all := c.List(); len(all) > 0 {

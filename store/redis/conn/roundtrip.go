@@ -177,7 +177,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// attempt sends the calls to one server. A script that it does not know goes once more, whole, to
+// attempt sends the calls to one server. A script that the server does not have goes once more, whole, to
 // the same server: it was not run. So does one that has come too late by an estimate of the server's
 // clock that was wrong. With it goes what confirms it; nothing else in the round trip depends on it.
 func (cn *Conn) attempt(ctx context.Context, node *redis.Client, asking bool, calls []*Call) error {

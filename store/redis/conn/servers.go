@@ -61,8 +61,8 @@ func newServers(cfg Config) (*servers, error) {
 	return s, nil
 }
 
-// nodeOptions: nothing is tried again behind our back. A rotation whose answer was lost is for the
-// app to repeat, and whether a dial is worth repeating is for the breaker to say.
+// nodeOptions turns off every repetition by go-redis. A rotation whose reply was lost is repeated by the
+// app, and the breaker decides whether a dial is repeated.
 func (cfg Config) nodeOptions() redis.Options {
 	size := cfg.PoolSize
 	if size == 0 {
