@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		flag.Set("test.parallel", "8") // these tests wait for processes and clocks more than they compute
+		flag.Set("test.parallel", "5") // these tests wait for processes and clocks more than they compute
 	}
 	testscript.Main(suite{m}, map[string]func(){"floor": floorMain})
 }
