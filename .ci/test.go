@@ -98,7 +98,7 @@ var position = regexp.MustCompile(`^ *\S+\.go:\d+: `)
 // reason returns what a skipped test printed last, without file and line.
 func reason(output []string) string {
 	for _, line := range slices.Backward(output) {
-		if position.MatchString(line) {
+		if position.MatchString(line) && !strings.Contains(line, "WORK=") { // testscript logs its directory last
 			return strings.TrimSpace(position.ReplaceAllString(line, ""))
 		}
 	}
