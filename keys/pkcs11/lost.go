@@ -23,8 +23,7 @@ var gone = []uint{
 // lost reports whether the error means that the connection is gone, and not only that one key or
 // mechanism cannot be used.
 func lost(err error) bool {
-	var code cryptoki.Error
-	if errors.As(err, &code) {
+	if code, ok := errors.AsType[cryptoki.Error](err); ok {
 		return slices.Contains(gone, uint(code)) || uint(code) >= cryptoki.CKR_VENDOR_DEFINED
 	}
 	return errors.Is(err, errLoggedOut)

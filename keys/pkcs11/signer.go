@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 
 	cryptoki "github.com/miekg/pkcs11"
 	"golang.org/x/crypto/cryptobyte"
@@ -117,7 +118,7 @@ func prepare(public crypto.PublicKey, digest []byte, opts crypto.SignerOpts) (*c
 			params := cryptoki.NewPSSParams(cryptoki.CKM_SHA256, cryptoki.CKG_MGF1_SHA256, uint(len(digest)))
 			return cryptoki.NewMechanism(cryptoki.CKM_RSA_PKCS_PSS, params), digest, nil
 		}
-		return cryptoki.NewMechanism(cryptoki.CKM_RSA_PKCS, nil), append(sha256Info[:len(sha256Info):len(sha256Info)], digest...), nil
+		return cryptoki.NewMechanism(cryptoki.CKM_RSA_PKCS, nil), append(slices.Clip(sha256Info), digest...), nil
 	}
 	return nil, nil, fmt.Errorf("a %T does not sign here", public)
 }
