@@ -17,6 +17,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"signet/store"
+	"signet/store/bolt/pages"
 	"signet/store/seal"
 )
 
@@ -122,7 +123,11 @@ func openFile(path string, readOnly bool) (db *bbolt.DB, file *os.File, err erro
 		return nil, nil, explain(path, err)
 	}
 	db.AllocSize = growBy
-	if err := checkSize(db, file); err != nil {
+	err = checkSize(db, file)
+	if err == nil {
+		err = checkBranches(db, file)
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	return db, file, nil
@@ -153,6 +158,16 @@ func checkSize(db *bbolt.DB, file *os.File) error {
 	return db.View(func(tx *bbolt.Tx) error {
 		if info.Size() < tx.Size() {
 			return damaged(db.Path(), fmt.Sprintf("it has %d of %d bytes", info.Size(), tx.Size()))
+		}
+		return nil
+	})
+}
+
+// checkBranches refuses a file in which bbolt would walk in a circle.
+func checkBranches(db *bbolt.DB, file *os.File) error {
+	return db.View(func(tx *bbolt.Tx) error {
+		if err := pages.Branches(file, db.Info().PageSize, uint64(tx.ID())); err != nil {
+			return damagedBy(db.Path(), err)
 		}
 		return nil
 	})

@@ -2,12 +2,14 @@ package bolt
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -183,6 +185,40 @@ func TestFlipped(t *testing.T) {
 	t.Logf("Open refused %d of %d, Check %d", refused, flips, found)
 	if found < refused {
 		t.Errorf("Check found %d, Open refused %d", found, refused)
+	}
+}
+
+// TestCircle: bbolt would follow a branch page that is below itself until there is no memory left.
+func TestCircle(t *testing.T) {
+	raw := filled(t)
+	pageSize := os.Getpagesize()
+	circles := 0
+	for at := 2 * pageSize; at < len(raw); at += pageSize {
+		head := raw[at : at+16]
+		if binary.NativeEndian.Uint16(head[8:]) != 1 || binary.NativeEndian.Uint64(head) != uint64(at/pageSize) {
+			continue // no branch page
+		}
+		for _, child := range []int{0, int(binary.NativeEndian.Uint16(head[10:])) - 1} {
+			spoilt := slices.Clone(raw)
+			binary.NativeEndian.PutUint64(spoilt[at+16+16*child+8:], uint64(at/pageSize))
+			path := filepath.Join(t.TempDir(), "signet.db")
+			must(t, os.WriteFile(path, spoilt, 0o600))
+			s, err := Open(path, Options{})
+			switch {
+			case err == nil: // an old page that is not in use
+				must(t, s.Close())
+			case errors.Is(err, errDamaged):
+				circles++
+			default:
+				t.Errorf("page %d: got %v", at/pageSize, err)
+			}
+			if err := Check(path, nil); err != nil && !errors.Is(err, errDamaged) {
+				t.Errorf("page %d: got %v", at/pageSize, err)
+			}
+		}
+	}
+	if circles < 4 {
+		t.Errorf("got %d circles, want those of two branch pages at least", circles)
 	}
 }
 

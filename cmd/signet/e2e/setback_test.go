@@ -25,7 +25,7 @@ func imageOf(server *redistest.Server) image {
 func (i image) putBack(server *redistest.Server) {
 	server.Do("flushall")
 	for key, value := range i {
-		server.Do("restore", key, 0, value)
+		server.Do("restore", key, 0, value, "replace") // a replica that runs writes meanwhile
 	}
 }
 

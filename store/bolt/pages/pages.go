@@ -57,6 +57,89 @@ func Check(file io.ReaderAt, pageSize int, txid uint64, stop func() error) (page
 	return w.pages, err
 }
 
+// Branches checks that no branch page of a snapshot is below itself. bbolt follows branch pages without counting:
+// in a circle it would go on until there is no memory left. txid is that of a read transaction which is open
+// meanwhile.
+//
+// It reads the branch pages, some hundredths of the file, and the first page below each. All pages below a branch
+// are of one level, so where the first one is a leaf the others are only compared with the branches that were found.
+func Branches(file io.ReaderAt, pageSize int, txid uint64) error {
+	w := structure{file: file, pageSize: uint64(pageSize), stop: func() error { return nil }}
+	root, _, err := w.meta(txid)
+	if err != nil {
+		return err
+	}
+	var leaves []uint64
+	if _, err := w.branches(root, true, &leaves); err != nil {
+		return err
+	}
+	for _, id := range leaves {
+		if id >= w.top || w.seen[id/64]&(1<<(id%64)) != 0 {
+			return fmt.Errorf("page %d is a branch and a leaf, or lies beyond the end", id)
+		}
+	}
+	return nil
+}
+
+// branches walks the branch pages from id on, and adds the pages below the last of them to leaves. In the tree of
+// buckets it reads the leaves too, and goes on in each bucket. leaf reports that the page is one that was not read.
+func (w *structure) branches(id uint64, ofBuckets bool, leaves *[]uint64) (leaf bool, err error) {
+	raw := make([]byte, pageHead)
+	if _, err := w.file.ReadAt(raw, int64(id*w.pageSize)); err != nil {
+		return false, fmt.Errorf("page %d: %w", id, err)
+	}
+	flags := binary.NativeEndian.Uint16(raw[8:])
+	if flags == leafPage && !ofBuckets {
+		*leaves = append(*leaves, id)
+		return true, nil
+	}
+	if raw, err = w.page(id); err != nil {
+		return false, err
+	}
+	count := int(binary.NativeEndian.Uint16(raw[10:]))
+	if flags != branchPage && flags != leafPage || pageHead+count*elementSize > len(raw) {
+		return false, fmt.Errorf("page %d is neither a branch nor a leaf", id)
+	}
+	if flags == leafPage {
+		return false, w.bucketRoots(id, raw, leaves)
+	}
+	aboveLeaves := false
+	for i := range count {
+		child := binary.NativeEndian.Uint64(raw[pageHead+i*elementSize+8:])
+		if aboveLeaves {
+			*leaves = append(*leaves, child)
+			continue
+		}
+		leaf, err := w.branches(child, ofBuckets, leaves)
+		if err != nil {
+			return false, err
+		}
+		aboveLeaves = i == 0 && leaf
+	}
+	return false, nil
+}
+
+// bucketRoots goes on in the buckets that a leaf page names.
+func (w *structure) bucketRoots(id uint64, raw []byte, leaves *[]uint64) error {
+	for i := range int(binary.NativeEndian.Uint16(raw[10:])) {
+		at := pageHead + i*elementSize
+		element := raw[at:]
+		if binary.NativeEndian.Uint32(element)&bucketEntry == 0 {
+			continue
+		}
+		begin := uint64(at) + uint64(binary.NativeEndian.Uint32(element[4:])) + uint64(binary.NativeEndian.Uint32(element[8:]))
+		if begin+16 > uint64(len(raw)) {
+			return fmt.Errorf("page %d: an element lies outside", id)
+		}
+		if root := binary.NativeEndian.Uint64(raw[begin:]); root != 0 { // otherwise it lies in the value itself
+			if _, err := w.branches(root, false, leaves); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Free returns how many pages of a snapshot are free.
 func Free(file io.ReaderAt, pageSize int, txid uint64) (n uint64, err error) {
 	w := structure{file: file, pageSize: uint64(pageSize)}

@@ -156,8 +156,8 @@ func listenAdmin(path string) (net.Listener, error) {
 		other.Close()
 		return nil, fmt.Errorf("%s: another server listens on %s; give this one a data_dir of its own (or SIGNET_DATA_DIR)", socketField, path)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("admin.socket: removing what an earlier process left: %w", err)
+	if err := removeSocket(path); err != nil {
+		return nil, err
 	}
 	// A chmod after bind would leave a moment in which others can connect, so umask is used. It applies to the whole
 	// process: this must happen before anything else writes files.
@@ -168,6 +168,24 @@ func listenAdmin(path string) (net.Listener, error) {
 		return nil, explainListen(socketField, path, err)
 	}
 	return listener, nil
+}
+
+// removeSocket removes the socket that an earlier process left. Anything else is somebody's file, such as the master
+// key, and stays.
+func removeSocket(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil && info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%s: %s is there already and is no socket; choose another path", socketField, path)
+	case err == nil:
+		err = os.Remove(path)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: removing what an earlier process left: %w", socketField, err)
+	}
+	return nil
 }
 
 const (
