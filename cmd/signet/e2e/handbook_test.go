@@ -124,9 +124,9 @@ type check struct{ kind, name string }
 // TestHandbook runs the commands of every page.
 func TestHandbook(t *testing.T) {
 	t.Parallel()
-	for _, tool := range []string{"bash", "curl", "jq", "openssl", "uvicorn", "redis-server", "nginx", "caddy", "promtool"} {
+	for _, tool := range []string{"bash", "curl", "jq", "openssl", "pkill", "uvicorn", "redis-server", "nginx", "caddy", "promtool"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			needs(t, tool, "apt-get install bash curl jq openssl uvicorn python3-fastapi python3-jwt python3-cryptography redis-server nginx-light caddy prometheus")
+			needs(t, tool, "apt-get install bash curl jq openssl procps uvicorn python3-fastapi python3-jwt python3-cryptography redis-server nginx-light caddy prometheus")
 		}
 	}
 	for _, path := range handbook {

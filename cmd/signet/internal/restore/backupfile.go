@@ -99,7 +99,7 @@ func explainDamage(err error) error {
 // openBolt checks every page before it reads records.
 func (b *backupFile) openBolt(ctx context.Context) error {
 	if err := bolt.Check(b.path, b.seals); install.SealedByOther(err) {
-		return errors.New("master key: it is not the one of this backup")
+		return errors.New("master key: it is not the one of this backup; put the right one back")
 	} else if err != nil {
 		return explainDamage(err)
 	}

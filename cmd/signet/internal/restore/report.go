@@ -133,7 +133,7 @@ func writeChecks(w io.Writer, r restoreReport) {
 	check("Run `signet keys list` and `signet audit list` once the server runs, and log in once.")
 }
 
-func loginsAre[N int | int64](n N) string {
+func loginsAre(n int) string {
 	if n == 1 {
 		return "login is"
 	}
