@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/netip"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -302,7 +303,17 @@ func ParseDuration(s string) (time.Duration, error) {
 	return total, nil
 }
 
+// durationShape is what a duration looks like, of whatever length.
+var durationShape = regexp.MustCompile(`^(\d+d)?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))*$`)
+
 func errDuration(s string) error {
+	amount, negative := strings.CutPrefix(s, "-")
+	switch shaped := amount != "" && durationShape.MatchString(amount); {
+	case shaped && negative:
+		return fmt.Errorf("%q is negative; write it like 30s, 5m, 12h or 30d", s)
+	case shaped:
+		return fmt.Errorf("%q is too long; a duration is at most %dd", s, math.MaxInt64/day)
+	}
 	return fmt.Errorf("%q is not a duration; write it like 30s, 5m, 12h or 30d", s)
 }
 

@@ -289,6 +289,9 @@ func Reloadable(old, new Config) (changed, needRestart []string) {
 		if reflect.DeepEqual(before[i].value.Interface(), f.value.Interface()) {
 			continue
 		}
+		if f.path == "audience" && old.audienceIsIssuer() && new.audienceIsIssuer() {
+			continue // it follows the issuer
+		}
 		if f.live {
 			changed = append(changed, f.path)
 		} else {
@@ -297,3 +300,5 @@ func Reloadable(old, new Config) (changed, needRestart []string) {
 	}
 	return changed, needRestart
 }
+
+func (c Config) audienceIsIssuer() bool { return slices.Equal(c.Audience, []string{c.Issuer}) }

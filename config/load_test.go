@@ -52,6 +52,8 @@ func TestLoadRefuses(t *testing.T) {
 			[]string{"signet.yaml:2: algorithms: takes a list of plain values; write it like [a, b]"}},
 		{"bad duration", issuerLine + "refresh: {grace: soon}\n", nil,
 			[]string{`signet.yaml:2: refresh.grace: "soon" is not a duration; write it like 30s, 5m, 12h or 30d`}},
+		{"a negative duration", issuerLine + "refresh:\n  grace: -5s\n", nil, []string{`signet.yaml:3: refresh.grace: "-5s" is negative; write it like 30s, 5m, 12h or 30d`}},
+		{"a long duration", issuerLine + "refresh:\n  grace: 999999999h\n", nil, []string{`signet.yaml:3: refresh.grace: "999999999h" is too long; a duration is at most 106751d`}},
 		{"bad number", issuerLine + "password: {argon2: {threads: 300}}\n", nil,
 			[]string{`signet.yaml:2: password.argon2.threads: "300" is not a whole number from 0 to 255`}},
 		{"bad bool", issuerLine + "tls: {terminated_by_proxy: yes}\n", nil,

@@ -154,4 +154,10 @@ func TestReloadable(t *testing.T) {
 	if changed, restart = Reloadable(old, valid()); changed != nil || restart != nil {
 		t.Errorf("equal: got %v, %v", changed, restart)
 	}
+	old, new = valid(), valid()
+	old.Audience, new.Issuer = []string{old.Issuer}, "https://elsewhere.example.com"
+	new.Audience = []string{new.Issuer}
+	if changed, restart = Reloadable(old, new); changed != nil || !slices.Equal(restart, []string{"issuer"}) {
+		t.Errorf("another issuer: got %v, %v; the audience only follows it", changed, restart)
+	}
 }

@@ -60,17 +60,18 @@ type Settings struct {
 
 // Admin answers the verbs of the admin API.
 type Admin struct {
-	cfg     Config
-	auth    *auth
-	surface *edge.Surface
-	verbs   []verb
+	cfg    Config
+	auth   *auth
+	writes *edge.Surface
+	reads  *edge.Surface
+	verbs  []verb
 }
 
 // New returns an Admin, and registers its metrics and those of the process.
 func New(cfg Config) *Admin {
 	rec := recorder{cfg.Audit, cfg.Store}
 	auth := newAuth(cfg)
-	a := &Admin{cfg: cfg, auth: auth, surface: newSurface(cfg.Error, cfg.Audit)}
+	a := &Admin{cfg: cfg, auth: auth, writes: newSurface(cfg.Error, cfg.Audit, true), reads: newSurface(cfg.Error, cfg.Audit, false)}
 	clients := &clients{store: cfg.Store, keys: cfg.Keys, cache: cfg.Clients, floors: cfg.Floors, auth: auth, rec: rec, now: cfg.Now,
 		maxTokenLife: cfg.MaxTokenLife, warnings: cfg.ClientWarnings}
 	users := &users{store: cfg.Store, passwords: cfg.Passwords, settings: cfg.Settings, rec: rec, now: cfg.Now}

@@ -54,7 +54,7 @@ func (h *backup) send(r *Request) (edge.Response, error) {
 func (h *backup) copy(r *Request, w http.ResponseWriter, from backupper) error {
 	if !h.sending.TryLock() {
 		return &edge.Error{Status: http.StatusServiceUnavailable, Code: api.CodeBusy, RetryAfter: backupRetry,
-			Description: "another backup is being made or sent; there is one at a time: try again after Retry-After"}
+			Description: "another backup is being made or sent; there is one at a time: try again when it is done"}
 	}
 	defer h.sending.Unlock()
 	guard := guardStream(r)

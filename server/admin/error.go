@@ -13,9 +13,11 @@ import (
 	"signet/store"
 )
 
-// newSurface returns the surface of the API. asError returns the response for any error.
-func newSurface(asError func(error) *edge.Error, trail *audit.Recorder) *edge.Surface {
-	return &edge.Surface{Error: asError, Body: errorBody, Refused: func(r *edge.Request, rt *edge.Route, refused *edge.Error, err error) {
+// newSurface returns the surface of the verbs that change something, or of those that only read. asError returns the
+// response for any error.
+func newSurface(asError func(error) *edge.Error, trail *audit.Recorder, changes bool) *edge.Surface {
+	body := func(e *edge.Error) any { return errorBody(e, changes) }
+	return &edge.Surface{Error: asError, Body: body, Refused: func(r *edge.Request, rt *edge.Route, refused *edge.Error, err error) {
 		recordUnknown(trail, r, rt, refused, err)
 	}}
 }
@@ -42,11 +44,15 @@ func unknownEventType(route string) string {
 
 // errorBody words an error. Errors of package edge and of access tokens have the codes of OAuth, which logs and metrics
 // keep.
-func errorBody(e *edge.Error) any {
+func errorBody(e *edge.Error, changes bool) any {
 	switch e.Code {
 	case "temporarily_unavailable":
-		return api.NewError(api.CodeUnavailable, "the server or its store cannot do this right now; a change may or may not have been made: "+
-			"look, and try again after Retry-After; the server's log has the cause")
+		text := "the server or its store cannot answer this right now: try again in some seconds; the server's log has the cause"
+		if changes {
+			text = "the server or its store cannot do this right now; the change may or may not have been made: " +
+				"look, and try again in some seconds; the server's log has the cause"
+		}
+		return api.NewError(api.CodeUnavailable, text)
 	case "server_error":
 		return api.NewError(api.CodeInternal, "something went wrong here; the server's log has the cause under this X-Request-Id")
 	case "slow_down":

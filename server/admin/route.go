@@ -61,7 +61,11 @@ func (rt *router) route(v verb) *edge.Route {
 		timeout = 0
 	}
 	a := rt.admin
-	return &edge.Route{Name: "admin." + v.Name, Level: level, Timeout: timeout, Changes: v.Method != "" && v.Method != http.MethodGet, Surface: a.surface,
+	changes, surface := v.Method != "" && v.Method != http.MethodGet, a.reads
+	if changes {
+		surface = a.writes
+	}
+	return &edge.Route{Name: "admin." + v.Name, Level: level, Timeout: timeout, Changes: changes, Surface: surface,
 		Handle: func(inner *edge.Request) (edge.Response, error) {
 			r := &Request{Request: inner}
 			if err := rt.enter(r, v.Scope); err != nil {

@@ -19,7 +19,7 @@ func (h *Handler) Ready(r *edge.Request) (edge.Response, error) {
 	ready := h.Readiness(r.Context())
 	status := http.StatusOK
 	if !ready.Ready {
-		status = http.StatusServiceUnavailable
+		status, r.Outcome = http.StatusServiceUnavailable, "unready"
 	}
 	return edge.Response{Status: status, Body: ready}, nil
 }

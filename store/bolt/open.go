@@ -176,6 +176,20 @@ func checkBranches(db *bbolt.DB, file *os.File) error {
 // errDamaged tells a file that must be restored from one that is only busy or out of reach.
 var errDamaged = errors.New("the store is damaged")
 
+// DamagedError is a file that must be replaced by a copy.
+type DamagedError struct {
+	Path string
+	How  error // what is wrong with it
+}
+
+// Error implements error.
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("%v: %s: %v; restore a backup", errDamaged, e.Path, e.How)
+}
+
+// Unwrap returns what is wrong.
+func (e *DamagedError) Unwrap() []error { return []error{errDamaged, e.How} }
+
 // panicText words a panic of bbolt, which trusts its pages.
 func panicText(p any) string {
 	if _, ok := p.(runtime.Error); ok {
@@ -186,9 +200,7 @@ func panicText(p any) string {
 
 func damaged(path, how string) error { return damagedBy(path, errors.New(how)) }
 
-func damagedBy(path string, how error) error {
-	return fmt.Errorf("%w: %s: %w; restore a backup", errDamaged, path, how)
-}
+func damagedBy(path string, how error) error { return &DamagedError{path, how} }
 
 // load checks the layout and reads what is kept in memory.
 func (s *Store) load() error {

@@ -33,6 +33,7 @@ var handbook = []string{
 // block, which is not rendered, names what else is done with it:
 //
 //	<!-- test: serves PORT -->         it starts a server, which goes on in the background until PORT answers and after
+//	<!-- test: serves PORT again -->   the same, after the server of that port has been stopped
 //	<!-- test: serves redis PORT -->   the same, of a Redis
 //	<!-- test: in the repository -->   it is run at the top of the repository; also after serves PORT
 //	<!-- test: file NAME -->           it is not run: it is put into the file NAME. YAML must load as a configuration
@@ -58,7 +59,7 @@ type block struct {
 
 var (
 	directiveLine = regexp.MustCompile(`^<!-- test: (.+) -->$`)
-	serves        = regexp.MustCompile(`^serves (redis )?(\d+)( in the repository)?$`)
+	serves        = regexp.MustCompile(`^serves (redis )?(\d+)( in the repository| again)?$`)
 	fileNamed     = regexp.MustCompile(`^(file|nginx|caddy|prometheus) ([\w.-]+)$`)
 	devCommand    = regexp.MustCompile(`(?m)signet dev$`)
 	pagePorts     = []string{"8080", "8000", "9000", "9090", "9091", "9092", "9093", "6379"}
@@ -220,7 +221,10 @@ func (r *tour) add(b block) {
 		r.t.Errorf("%s:%d: nothing runs or checks this block; see the comment in handbook_test.go", r.page, b.line)
 	case b.directive == "the suite" && b.text == readmeSuite+"\n":
 	case server != nil:
-		r.serve(b.line, text, server[2], server[1] != "", server[3] != "")
+		if server[3] == " again" {
+			fmt.Fprintf(&r.script, "\npkill -TERM -P $server%[1]s\nwait $server%[1]s || true\n", server[2])
+		}
+		r.serve(b.line, text, server[2], server[1] != "", server[3] == " in the repository")
 	case b.directive == "in the repository":
 		r.command(b.line, fmt.Sprintf("cd '%s'\n%scd '%s'\n", r.repo, text, r.dir))
 	case b.directive == "":
@@ -254,7 +258,7 @@ func (r *tour) serve(line int, text, port string, redis, inRepo bool) {
 		dir = r.repo
 	}
 	text = devCommand.ReplaceAllString(text, fmt.Sprintf("signet dev --dir '%s/signet-data' --listen 127.0.0.1:%s -o json", r.dir, r.ports[port]))
-	r.command(line, fmt.Sprintf("{ cd '%s'\n%s} &\n", dir, text))
+	r.command(line, fmt.Sprintf("{ cd '%s'\n%s} &\nserver%s=$!\n", dir, text, port))
 	probe := "curl -s -o probe http://127.0.0.1:" + r.ports[port] + "/healthz"
 	if redis {
 		probe = "redis-cli -p " + r.ports[port] + " ping"

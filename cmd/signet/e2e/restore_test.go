@@ -481,7 +481,7 @@ func TestRestoreRefuses(t *testing.T) {
 		{"the store itself", db, "is the store itself", "", exitMisuse, nil},
 		{"an empty file", in("empty", ""), "is empty", "", exitFailed, nil},
 		{"something else", in("else", "#!/bin/sh\necho this is none\n"), "is neither what `signet backup` writes nor what `signet export` does", "", exitFailed, nil},
-		{"half a backup", in("half.db", string(good[:len(good)/2])), "the store is damaged", "", exitFailed, nil},
+		{"half a backup", in("half.db", string(good[:len(good)/2])), "the backup is damaged", "", exitFailed, nil},
 		{"half an export", in("half.ndjson", string(lines[:len(lines)-100])), "it is cut short", "", exitFailed, nil},
 		{"an export that was altered", in("altered.ndjson", strings.Replace(string(lines), `"username":"bob"`, `"username":"eve"`, 1)), "the digest is not that of the lines before it", "", exitFailed, nil},
 		{"another master key", d.backup, "master key: it is not the one of this backup", "SIGNET_MASTER_KEY=" + master, exitFailed, nil},

@@ -24,6 +24,12 @@ func WriteFile(path string, force bool, refuse func(path string) error, write fu
 	}
 	clearLeftovers(path)
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("making the file: there is no directory %s; make it first", filepath.Dir(path))
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = fmt.Errorf("%s: %w", filepath.Dir(path), e.Err) // without the temporary name
+	}
 	if err != nil {
 		return fmt.Errorf("making the file: %w", err)
 	}

@@ -93,8 +93,12 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 	for _, p := range srv.keys.Keyring().KeptPlans(srv.keys.Timetable(), srv.keys.Configured(), srv.keys.Clock().Now()) {
 		log.Warn("keys.* was changed and does not take effect yet", slog.String("warning", install.KeptPlanText(cfg, p)))
 	}
-	log.Info("serving", slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),
-		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket), slog.String("version", app.Version))
+	serving := []any{slog.String("issuer", cfg.Issuer), slog.String("listen", l.public.Addr().String()),
+		slog.Bool("tls", certs != nil), slog.String("admin_socket", cfg.Admin.Socket)}
+	if l.adminTCP != nil {
+		serving = append(serving, slog.String("admin_listen", l.adminTCP.Addr().String()))
+	}
+	log.Info("serving", append(serving, slog.String("version", app.Version))...)
 	if err := srv.serve(ctx, l); err != nil {
 		srv.Close()
 		return err

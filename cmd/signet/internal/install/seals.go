@@ -43,11 +43,13 @@ func BindSeals(seals *seal.Keys, master []masterkey.Key, f store.Foundation) err
 	return nil
 }
 
+var errOtherMaster = errors.New("master key: it is not the one this store was made with; put the right one back, nothing was changed")
+
 // ExplainSeal names the master key if a record has the seal of another one: it is more often the key that is wrong than
-// the record.
+// the record. The error of the record is left out, because it would blame the record.
 func ExplainSeal(err error) error {
 	if SealedByOther(err) {
-		return fmt.Errorf("master key: it is not the one this store was made with (%w); put the right one back, nothing was changed", err)
+		return errOtherMaster
 	}
 	return fmt.Errorf("store: %w", err)
 }

@@ -54,6 +54,9 @@ func (o Opener) OpenBolt(path string, cfg config.Config) (*bolt.Store, error) {
 		return nil, fmt.Errorf("store: everybody may open %s, and it holds password hashes; close it with `chmod 600 %s`", path, cli.ShellQuote(path))
 	}
 	s, err := bolt.Open(path, bolt.Options{AuditEvents: cfg.Audit.Retain, Retention: auditRetention(cfg), Log: o.Log, Seals: o.Seals})
+	if errors.Is(err, store.ErrLocked) {
+		return nil, fmt.Errorf("%w: a server that runs, or one that is still stopping; stop it, or wait until it has stopped, and try again", ExplainBolt(err, path))
+	}
 	if err != nil {
 		return nil, ExplainBolt(err, path)
 	}
@@ -89,6 +92,9 @@ func (o Opener) create(ctx context.Context, cfg config.Config, master masterkey.
 		return o.CreateBolt(ctx, path, cfg, master)
 	}
 	s, err := o.OpenRedis(ctx, cfg)
+	if errors.Is(err, errOtherMaster) {
+		return errHoldsInstall(cfg)
+	}
 	if err != nil {
 		return err
 	}
@@ -96,6 +102,8 @@ func (o Opener) create(ctx context.Context, cfg config.Config, master masterkey.
 	o.WarnOfLoss(ctx, s)
 	record, err := s.Install(ctx)
 	switch {
+	case SealedByOther(err):
+		return errHoldsInstall(cfg)
 	case errors.Is(err, store.ErrNotFound):
 		if err := s.CheckEmpty(ctx); err != nil {
 			return fmt.Errorf("store: %w; choose another redis.prefix or database", err)
@@ -108,6 +116,12 @@ func (o Opener) create(ctx context.Context, cfg config.Config, master masterkey.
 		return errors.Join(err, fmt.Errorf("store: it holds install %s already, and that is not overwritten; choose another redis.prefix or database", record.ID))
 	}
 	return o.firstKeys(ctx, s, cfg, record.ID, master) // after an init that was interrupted
+}
+
+// errHoldsInstall refuses a Redis with the install of another master key.
+func errHoldsInstall(cfg config.Config) error {
+	return fmt.Errorf("store: %s already holds an install, of another master key, and that is not overwritten; choose another Redis, database or "+
+		"prefix (SIGNET_REDIS_PREFIX), or use the directory of that install", StoreName(cfg))
 }
 
 // CreateBolt makes an embedded store at path with an install and its keyring. It never overwrites one.

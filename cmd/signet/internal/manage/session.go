@@ -151,6 +151,6 @@ func revokeEverybody(app *cli.App, cmd *cobra.Command) error {
 		return err
 	}
 	return app.Print(ended, func(w io.Writer) {
-		fmt.Fprintf(w, "ended every session, of %d %s\n", ended.Clients, cli.Plural(ended.Clients, "client"))
+		fmt.Fprintf(w, "ended all sessions of all users and all clients (%d %s)\n", ended.Clients, cli.Plural(ended.Clients, "client"))
 	})
 }

@@ -88,16 +88,24 @@ func kindOfBackup(path string) (string, error) {
 	return "", fmt.Errorf("%s is neither what `signet backup` writes nor what `signet export` does", path)
 }
 
+// explainDamage words damage of a backup; the words of package bolt are about a store in use.
+func explainDamage(err error) error {
+	if d, ok := errors.AsType[*bolt.DamagedError](err); ok {
+		return fmt.Errorf("the backup is damaged: %w; take another backup", d.How)
+	}
+	return err
+}
+
 // openBolt checks every page before it reads records.
 func (b *backupFile) openBolt(ctx context.Context) error {
 	if err := bolt.Check(b.path, b.seals); install.SealedByOther(err) {
-		return fmt.Errorf("master key: it is not the one of this backup (%w)", err)
+		return errors.New("master key: it is not the one of this backup")
 	} else if err != nil {
-		return err
+		return explainDamage(err)
 	}
 	db, err := bolt.Open(b.path, bolt.Options{Seals: b.seals})
 	if err != nil {
-		return err
+		return explainDamage(err)
 	}
 	if b.foundation, err = db.Foundation(ctx); err != nil {
 		return errors.Join(err, db.Close())

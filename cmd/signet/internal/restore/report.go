@@ -24,7 +24,7 @@ func writeRestore(w io.Writer, r restoreReport) {
 		cli.Row(w, row.what, fmt.Sprint(row.n))
 	}
 	if r.Rehearsal {
-		cli.Row(w, "left out", fmt.Sprint(r.LeftOut), "sessions, because this is a rehearsal")
+		cli.Row(w, "left out", fmt.Sprint(r.LeftOut), cli.Plural(int(r.LeftOut), "session")+", because this is a rehearsal")
 	}
 	writeKept(w, r)
 	if r.Rehearsal {
@@ -107,7 +107,7 @@ func writeChecks(w io.Writer, r restoreReport) {
 	fmt.Fprintln(w, "\nNow check:")
 	fmt.Fprintln(w)
 	check("A revocation after %s that none of these sources has is undone. Revoke it again: sessions, tokens, users, clients, keys.", cli.FormatTime(r.AsOf))
-	check("Users who have logged in since then log in again (%d logins are known of). Refreshes since then are recognised and carried on.", l.Logins)
+	check("Users who have logged in since then log in again (%d %s known of). Refreshes since then are recognised and carried on.", l.Logins, loginsAre(l.Logins))
 	if len(r.Kept.Passwords) > 0 {
 		check("Passwords that were changed since do not work, and neither do the ones before: `signet user set-password` for %s.", listed(r.Kept.Passwords))
 	}
@@ -131,6 +131,13 @@ func writeChecks(w io.Writer, r restoreReport) {
 	check("A server that has kept running with a newer keyring writes it back over this one. That is right, because it has every revocation. " +
 		"Its key then signs: see `signet keys list`. A server that was stopped before the backup was made has no such keyring: start it after this.")
 	check("Run `signet keys list` and `signet audit list` once the server runs, and log in once.")
+}
+
+func loginsAre[N int | int64](n N) string {
+	if n == 1 {
+		return "login is"
+	}
+	return "logins are"
 }
 
 // maxListed is the largest number of names in the report.

@@ -93,7 +93,7 @@ func exportToStdout(ctx context.Context, app *cli.App, cfg config.Config) (err e
 }
 
 func exportStore(ctx context.Context, app *cli.App, cfg config.Config, out io.Writer) (t archive.Trailer, n int64, err error) {
-	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, NoTimeout: true}, cfg)
+	o, err := openerOf(app, cfg)
 	if err != nil {
 		return t, 0, err
 	}

@@ -82,7 +82,7 @@ type importOptions struct {
 
 // importArchive reads the archive twice: all of it is checked before anything is written, and it need not fit in memory.
 func importArchive(ctx context.Context, app *cli.App, cfg config.Config, path string, opt importOptions) (report importReport, err error) {
-	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, NoTimeout: true}, cfg)
+	o, err := openerOf(app, cfg)
 	if err != nil {
 		return report, err
 	}

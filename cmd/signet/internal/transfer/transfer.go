@@ -119,7 +119,7 @@ func loadConfig(app *cli.App, storeURL string) (config.Config, error) {
 	elsewhere := new(cli.App)
 	*elsewhere = *app
 	elsewhere.Environ = append(slices.Clone(app.Environ), "SIGNET_STORE="+storeURL)
-	if configfile.Path(app) != "" || app.Getenv("SIGNET_ISSUER") != "" {
+	if configured(app) {
 		return configfile.Load(elsewhere)
 	}
 	elsewhere.Environ = append(elsewhere.Environ, "SIGNET_ISSUER=https://moving.invalid") // it is not used
@@ -128,6 +128,19 @@ func loadConfig(app *cli.App, storeURL string) (config.Config, error) {
 		cfg.DataDir = filepath.Dir(path)
 	}
 	return cfg, err
+}
+
+func configured(app *cli.App) bool {
+	return configfile.Path(app) != "" || app.Getenv("SIGNET_ISSUER") != ""
+}
+
+// openerOf returns an Opener with the master keys of cfg.
+func openerOf(app *cli.App, cfg config.Config) (install.Opener, error) {
+	o, err := install.WithMaster(app, install.Opener{Getenv: app.Getenv, Warn: app.Warn, NoTimeout: true}, cfg)
+	if err != nil && !configured(app) {
+		err = fmt.Errorf("there is no ./%s, which names the master key; name the configuration of the install with --config FILE (%w)", configfile.Name, err)
+	}
+	return o, err
 }
 
 // absoluteURL makes the path in a URL of the command line absolute.

@@ -49,9 +49,9 @@ func (r rewrapped) write(w io.Writer, now time.Time) {
 	what := "the signing keys are under it since now"
 	switch {
 	case !r.Changed && len(r.MasterKeys) == 1:
-		what = "the signing keys were under it already, and the server has no other key. Where master.key has a new one now, restart every server first"
+		what = "nothing was changed: the signing keys were under it already, and the server has no other key. Where master.key has a new one now, restart every server, then repeat this"
 	case !r.Changed:
-		what = "the signing keys were under it already; nothing to do"
+		what = "nothing was changed: the signing keys were under it already"
 	}
 	cli.Row(w, "master key", r.MasterKeys[0]+": "+what)
 	if len(r.MasterKeys) > 1 {
