@@ -86,7 +86,9 @@ func TestAdminAudit(t *testing.T) {
 	login(t, s)
 	passwordLogin(t, s, "ada", "wrong").wants(400, "invalid_grant")
 	adminCall(t, admin, "POST", "/v1/clients/web/enable", "").wants(200, "")
-	trail(t, s, "client.enable")
+	for len(eventsOf(t, s, "client.enable")) == 0 { // without a mark on the trail
+		time.Sleep(time.Millisecond)
+	}
 	type page struct {
 		Events []store.Event
 		Next   uint64

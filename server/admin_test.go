@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"signet/keys"
+	"signet/keys/rotation"
 	"signet/server"
 	"signet/server/edge"
 	"signet/server/servertest"
@@ -51,17 +54,38 @@ func (a answer) wantsMessage(t testing.TB, part string) {
 // trail waits for an audit event of the type and returns the newest.
 func trail(t testing.TB, s *servertest.Server, kind string) store.Event {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		events, err := s.Store.Events(context.Background(), store.EventQuery{Types: []string{kind}, Newest: true, Limit: 1})
-		if err != nil {
-			t.Fatal(err)
+	flushTrail(t, s)
+	events := eventsOf(t, s, kind)
+	if len(events) == 0 {
+		t.Errorf("no audit event of type %s", kind)
+		return store.Event{}
+	}
+	return events[0]
+}
+
+// flushTrail waits until what was recorded is on the trail. Events are written in order, so a last one shows it.
+func flushTrail(t testing.TB, s *servertest.Server) {
+	t.Helper()
+	mark := rand.Text()
+	s.Server.KeyEvent(keys.Event{Transition: rotation.Transition{Step: "flushed", KID: mark}})
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if events := eventsOf(t, s, store.EventKeyPrefix+"flushed"); len(events) > 0 && events[0].KeyID == mark {
+			return
 		}
-		if len(events) > 0 {
-			return events[0]
+		if time.Now().After(deadline) {
+			t.Fatal("the audit trail is not written")
 		}
 	}
-	t.Errorf("no audit event of type %s", kind)
-	return store.Event{}
+}
+
+// eventsOf returns the newest event of a type, or none.
+func eventsOf(t testing.TB, s *servertest.Server, kind string) []store.Event {
+	t.Helper()
+	events, err := s.Store.Events(context.Background(), store.EventQuery{Types: []string{kind}, Newest: true, Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
 }
 
 func TestAdminEnvelope(t *testing.T) {

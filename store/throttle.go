@@ -46,7 +46,8 @@ const (
 	// NotedAgain is how old a note must be before a success renews it, so that most successes write nothing.
 	NotedAgain = 14 * 24 * time.Hour
 	// ReservedFor is how long an attempt may be under way. One that is not decided by then, because its
-	// replica died, counts as failed. It is longer than the longest request and the clock skew together.
+	// replica died, counts as failed, except where the store belongs to one process and is opened again.
+	// It is longer than the longest request and the clock skew together.
 	ReservedFor = 90 * time.Second
 )
 

@@ -36,7 +36,8 @@ func backend(t *testing.T, format int, seals *seal.Keys) storetest.Backend {
 	}
 	s := open(t)
 	return storetest.Backend{
-		Store: s,
+		OneProcess: true,
+		Store:      s,
 		Reopen: func(t *testing.T) store.Store {
 			s.Close()
 			return open(t)

@@ -50,7 +50,13 @@ func (c *counts) load(tx reader) error {
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", errDamaged, err)
 		}
-		c.byKey[string(key)] = tally{t, t.Forgotten(time.Hour)}
+		if len(t.Reserved) > 0 { // by a process that is gone: nobody got an answer, so nobody has guessed
+			t.Reserved = nil
+			c.changed[string(key)] = struct{}{}
+		}
+		if !t.Empty() {
+			c.byKey[string(key)] = tally{t, t.Forgotten(time.Hour)}
+		}
 		return nil
 	})
 }

@@ -18,6 +18,10 @@ type Backend struct {
 	// file, or through a second connection. The first Store is not used afterwards.
 	Reopen func(t *testing.T) store.Store
 
+	// OneProcess: only one process at a time has the data open, so attempts that were under way when they are opened
+	// are those of a process that is gone.
+	OneProcess bool
+
 	// OpenError tries to open the same data again and returns the error. Nil: not to be had.
 	OpenError func(t *testing.T) error
 

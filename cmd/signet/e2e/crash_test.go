@@ -99,6 +99,11 @@ func (l *load) prepare() {
 
 func (l *load) login() string {
 	var body map[string]any
+	defer func() {
+		if body["refresh_token"] == nil {
+			l.t.Logf("the last answer: %v\n%s", body, l.p.stderr)
+		}
+	}()
 	waitFor(l.t, "a login", func() bool {
 		status, answer, err := l.form("/token", l.p.demo.login())
 		if err != nil || status != http.StatusOK && status != http.StatusServiceUnavailable { // 503: on a busy machine a hash takes long
