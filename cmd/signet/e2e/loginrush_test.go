@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,7 @@ func TestLoginRush(t *testing.T) {
 				length  time.Duration // each goes on for so long
 			}{{"300 at one moment", 300, 0}, {"200 again and again", 200, 2 * time.Second}} {
 				statuses := map[int]int{}
+				longest := 0 // Retry-After
 				var mu sync.Mutex
 				var all sync.WaitGroup
 				start := make(chan struct{})
@@ -47,8 +49,9 @@ func TestLoginRush(t *testing.T) {
 							after, _ := strconv.Atoi(header.Get("Retry-After"))
 							mu.Lock()
 							statuses[status]++
+							longest = max(longest, after)
 							mu.Unlock()
-							if err != nil || status != http.StatusOK && (status != http.StatusServiceUnavailable || after < 1 || after > 3) {
+							if err != nil || status != http.StatusOK && (status != http.StatusServiceUnavailable || after < 1) {
 								t.Errorf("%s: got %d %v, Retry-After %d, %v", row.name, status, body, after, err)
 								return
 							}
@@ -61,6 +64,10 @@ func TestLoginRush(t *testing.T) {
 				close(start)
 				all.Wait()
 				t.Logf("%s: %v", row.name, statuses)
+				// A machine may be so busy that the store is late as well, which is another kind of 503.
+				if longest > 3 && !strings.Contains(r.stderr.String(), "store unavailable") {
+					t.Errorf("%s: Retry-After %d where only passwords were waiting", row.name, longest)
+				}
 				if statuses[http.StatusOK] == 0 {
 					t.Errorf("%s: nobody got in", row.name)
 				}
