@@ -41,7 +41,7 @@ type RevokedToken struct {
 	Until time.Time `json:"until"`
 }
 
-// UsedAssertion is a client assertion that was used. It moves so that nobody can use it once more
+// UsedAssertion is a client assertion that was used. It moves so that it cannot be used once more
 // where the data are then; see Assertions.
 type UsedAssertion struct {
 	ID    AssertionID `json:"id"`

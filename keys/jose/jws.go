@@ -26,7 +26,7 @@ type JWS struct {
 	signature []byte
 }
 
-// ParseJWS takes a token of somebody else apart: at most MaxToken bytes, three parts, each in its one
+// ParseJWS takes a foreign token apart: at most MaxToken bytes, three parts, each in its one
 // base64url spelling. The header may have alg, kid and typ. Its other members are ignored (RFC 7515 §4),
 // except those that change how a token is read or verified, which are refused: see critical. No name may
 // occur twice. The error is for a log and quotes names, not values.

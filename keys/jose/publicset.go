@@ -19,7 +19,7 @@ const (
 // a network, it must be considered leaked.
 var ErrPrivateKey = errors.New("not a public key")
 
-// PublicSet holds the public keys of somebody else, to verify their signatures. ParsePublicSet makes it
+// PublicSet holds the public keys of another party, to verify their signatures. ParsePublicSet makes it
 // from a JWK Set (RFC 7517 §5). It never changes and never fetches anything. A nil set has no keys.
 type PublicSet struct {
 	keys     []publicKey

@@ -160,7 +160,7 @@ func (r Keyring) overdue(tt Timetable, algs []string, now time.Time) time.Time {
 	return since
 }
 
-// NextStep returns when the next step of any key is planned. It lies in the past while a step that was due then
+// NextStep returns when the next step of any key is planned. It is in the past while a step that was due then
 // is not written. Zero when nothing is planned.
 func (r Keyring) NextStep(tt Timetable, algs []string, now time.Time) time.Time {
 	if since := r.overdue(tt, algs, now); !since.IsZero() {

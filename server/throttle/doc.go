@@ -9,8 +9,8 @@
 // hash pool was busy, the store could not answer, the client hung up in the queue. A place has the random
 // id of its attempt. So nothing gives back the place of another attempt, or the same one twice, and an
 // attempt that took none has none to give back. An attempt that is never decided, because its replica died,
-// counts as failed after store.ReservedFor. A store of one process drops such places when it is opened: nobody got
-// an answer, so nobody has guessed.
+// counts as failed after store.ReservedFor. A store of one process drops such places when it is opened: none of
+// them was answered, so no guess was made.
 //
 // The limits, with the defaults of the configuration:
 //

@@ -50,7 +50,7 @@ func (c *counts) load(tx reader) error {
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", errDamaged, err)
 		}
-		if len(t.Reserved) > 0 { // by a process that is gone: nobody got an answer, so nobody has guessed
+		if len(t.Reserved) > 0 { // by a process that is gone: none of them was answered, so no guess was made
 			t.Reserved = nil
 			c.changed[string(key)] = struct{}{}
 		}

@@ -46,7 +46,7 @@ func (s *clients) addClient(ctx context.Context, c store.Client) error {
 		if err != nil {
 			return err
 		}
-		if err := s.doAndTell(ctx, "creating a client", ofClient(c.ID), create.Call); err != nil {
+		if err := s.doAndNotify(ctx, "creating a client", ofClient(c.ID), create.Call); err != nil {
 			return err
 		}
 		switch outcome, _ := create.Text(); outcome {
@@ -131,7 +131,7 @@ func (s *clients) replaceClient(ctx context.Context, before string, c store.Clie
 	if err != nil {
 		return "", err
 	}
-	err = s.doAndTell(ctx, "updating a client", ofClient(c.ID), update.Call)
+	err = s.doAndNotify(ctx, "updating a client", ofClient(c.ID), update.Call)
 	outcome, _ = update.Text()
 	if outcome == "ok" {
 		s.revocations.clientChanged(c, before)
@@ -176,7 +176,7 @@ func (s *clients) removeClient(ctx context.Context, c store.Client, before strin
 	if err != nil {
 		return "", err
 	}
-	err = s.doAndTell(ctx, "deleting a client", ofClient(c.ID), del.Call)
+	err = s.doAndNotify(ctx, "deleting a client", ofClient(c.ID), del.Call)
 	outcome, _ = del.Text()
 	del.kept(outcome == "ok" && err == nil)
 	return outcome, err

@@ -40,30 +40,30 @@ func endedBy(u store.User) ended {
 
 func (e ended) message() message { return message{Ended: &e} }
 
-// publish tells a message by way of the server that has the key.
+// publish sends a message by way of the server that has the key.
 func (s *common) publish(key string, m message) *conn.Call {
 	raw, _ := json.Marshal(m) // nothing in it can fail
 	return conn.Command(key, "publish", s.key.channel(), s.sealed(seal.Hint, nil, raw))
 }
 
-// doAndTell is conn.DoDurably and then tells the other replicas. They are told in a round trip of its own:
+// doAndNotify is conn.DoDurably and then a message to the other replicas. The message goes in a round trip of its own:
 // in one pipeline they could receive what has not happened yet, because a script that the server does
 // not have, or whose slot has moved, is sent again. The message may be lost: the polls and this
 // replica's revocation log are there for that.
-func (s *common) doAndTell(ctx context.Context, doing string, m message, calls ...*conn.Call) error {
+func (s *common) doAndNotify(ctx context.Context, doing string, m message, calls ...*conn.Call) error {
 	err := s.conn.DoDurably(ctx, doing, calls...)
 	if calls[0].Done() {
-		s.tell(ctx, calls[0], m)
+		s.notify(ctx, calls[0], m)
 	}
 	return err
 }
 
-// tell tells the other replicas of what was done.
-func (s *common) tell(ctx context.Context, done *conn.Call, m message) {
+// notify sends the other replicas what was done.
+func (s *common) notify(ctx context.Context, done *conn.Call, m message) {
 	_ = s.conn.Do(context.WithoutCancel(ctx), "telling the other replicas", s.publish(done.Slot(), m))
 }
 
-// listen hears what other replicas tell, until ctx ends. go-redis subscribes again after a failure;
+// listen receives what other replicas publish, until ctx ends. go-redis subscribes again after a failure;
 // what was told meanwhile is lost, and the polls find it.
 func (s *Store) listen(ctx context.Context) {
 	sub := s.conn.Subscribe(ctx, s.key.channel())

@@ -88,7 +88,7 @@ func (s *installs) SwapKeyring(ctx context.Context, old, next uint64, document [
 	if err != nil {
 		return false, err
 	}
-	if err := s.doAndTell(ctx, "writing the keyring", ofKeyring(), swap.Call); err != nil {
+	if err := s.doAndNotify(ctx, "writing the keyring", ofKeyring(), swap.Call); err != nil {
 		return false, err
 	}
 	switch outcome, _ := swap.Text(); outcome {

@@ -33,7 +33,7 @@ func (s *installs) rewriteInstall(ctx context.Context, change func(*store.Instal
 			return nil
 		}
 		swap := rewriteScript.Call([]string{s.key.install()}, was.raw, raw)
-		if err := s.doAndTell(ctx, "changing the install", ofKeyring(), swap); err != nil {
+		if err := s.doAndNotify(ctx, "changing the install", ofKeyring(), swap); err != nil {
 			return err
 		}
 		if swap.Number() == 1 {
@@ -94,7 +94,7 @@ func (r *resealing) clients(ctx context.Context) error {
 			return err
 		}
 		update := updateClientScript.Call(r.key.clients(), id, raw, after, rand.Text(), noEvent)
-		if err := r.doAndTell(ctx, "sealing a client", ofClient(id), update); err != nil {
+		if err := r.doAndNotify(ctx, "sealing a client", ofClient(id), update); err != nil {
 			return err
 		}
 		if outcome, _ := update.Text(); outcome == "ok" {

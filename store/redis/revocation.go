@@ -24,7 +24,7 @@ func (s *sessions) RevokeToken(ctx context.Context, jti string, until time.Time)
 	if err != nil {
 		return err
 	}
-	err = s.doAndTell(ctx, "revoking a token", ended{JTI: jti, NotBefore: until}.message(), revoke.Call)
+	err = s.doAndNotify(ctx, "revoking a token", ended{JTI: jti, NotBefore: until}.message(), revoke.Call)
 	if revoke.MayHaveRun() {
 		s.revocations.tokenRevoked(jti, until)
 	}

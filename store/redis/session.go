@@ -88,7 +88,7 @@ func (s *sessions) RevokeSession(ctx context.Context, user store.UserID, id stor
 	if err != nil {
 		return false, err
 	}
-	err = s.doAndTell(ctx, "revoking a session", ended{User: user, Session: id}.message(), del.Call)
+	err = s.doAndNotify(ctx, "revoking a session", ended{User: user, Session: id}.message(), del.Call)
 	existed := del.Number() == 1
 	if del.Done() { // also where the answer to the first time was lost, and nothing is left to delete
 		s.revocations.sessionEnded(user, id)

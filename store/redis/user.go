@@ -16,7 +16,7 @@ import (
 // maxName is the longest username kept; longer ones are a mistake.
 const maxName = 4096
 
-// A user lies in Redis with its revision in front of the encoded record, in every format: that is what
+// A user is stored in Redis with its revision in front of the encoded record, in every format: that is what
 // the copy beside the name is compared by; see name.go.
 
 func encodeUser(u store.User, format int) []byte {
@@ -162,7 +162,7 @@ func (s *users) replaceUser(ctx context.Context, before string, was, u store.Use
 		return "", 0, malformed("the answer to an update", conn.ErrReply)
 	}
 	if outcome == "ok" {
-		s.tell(ctx, update.Call, endedBy(u).message())
+		s.notify(ctx, update.Call, endedBy(u).message())
 		ended = atoi(about[0])
 		s.revocations.userChanged(u, before)
 		if u.Credential() != was.Credential() {
@@ -187,7 +187,7 @@ func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
 	if err != nil {
 		return err
 	}
-	err = s.doAndTell(ctx, "deleting a user", ended{User: id, NotBefore: forEver}.message(), del.Call)
+	err = s.doAndNotify(ctx, "deleting a user", ended{User: id, NotBefore: forEver}.message(), del.Call)
 	if del.Done() {
 		s.revocations.userDeleted(id)
 	}

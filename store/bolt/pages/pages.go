@@ -131,7 +131,7 @@ func (w *structure) bucketRoots(id uint64, raw []byte, leaves *[]uint64) error {
 		if begin+16 > uint64(len(raw)) {
 			return fmt.Errorf("page %d: an element lies outside", id)
 		}
-		if root := binary.NativeEndian.Uint64(raw[begin:]); root != 0 { // otherwise it lies in the value itself
+		if root := binary.NativeEndian.Uint64(raw[begin:]); root != 0 { // otherwise the bucket is in the value itself
 			if _, err := w.branches(root, false, leaves); err != nil {
 				return err
 			}
@@ -268,7 +268,7 @@ func (w *structure) tree(id uint64, low, high []byte) error {
 			if len(value) < 16 {
 				return fmt.Errorf("page %d: bucket %q is cut short", id, keys[i])
 			}
-			if root := binary.NativeEndian.Uint64(value); root != 0 { // otherwise it lies in the value itself
+			if root := binary.NativeEndian.Uint64(value); root != 0 { // otherwise the bucket is in the value itself
 				if err := w.tree(root, nil, nil); err != nil {
 					return fmt.Errorf("bucket %q: %w", keys[i], err)
 				}

@@ -9,7 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// What is read out of a reply decides whether somebody is signed out. So a reply that is not of the
+// What is read out of a reply decides whether a user is signed out. So a reply that is not of the
 // kind that its command has is an error, as if there were none: it comes from something that is not
 // Redis, or from a connection that has lost its place.
 

@@ -1,4 +1,4 @@
--- KEYS: install, keyring, outbox. ARGV: old version, next version, document, the install record that the caller knows.
+-- KEYS: install, keyring, outbox. ARGV: old version, next version, document, the install record that the caller has read.
 -- An install record that was lost with the keyring is written back with it.
 local install = redis.call('GET', KEYS[1])
 if install and ARGV[4] ~= '' and install ~= ARGV[4] then return 'foreign' end
