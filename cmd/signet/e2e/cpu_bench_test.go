@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,16 +80,6 @@ func with(base url.Values, pairs ...string) url.Values {
 		form.Set(pairs[i], pairs[i+1])
 	}
 	return form
-}
-
-// buildSignet builds the program as users do.
-func buildSignet(b *testing.B) (path string) {
-	b.Helper()
-	path = filepath.Join(b.TempDir(), "signet")
-	if out, err := exec.Command("go", "build", "-o", path, "signet/cmd/signet").CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	return path
 }
 
 // benchServer runs a signet with the embedded store.

@@ -129,10 +129,11 @@ func TestHandbook(t *testing.T) {
 			needs(t, tool, "apt-get install bash curl jq openssl procps uvicorn python3-fastapi python3-jwt python3-cryptography redis-server nginx-light caddy prometheus")
 		}
 	}
+	program := filepath.Dir(buildSignet(t))
 	for _, path := range handbook {
 		t.Run(strings.TrimSuffix(path, ".md"), func(t *testing.T) {
 			t.Parallel()
-			r := newTour(t, path)
+			r := newTour(t, path, program)
 			for _, b := range parseBlocks(t, path, page(t, path)) {
 				r.add(b)
 			}
@@ -147,7 +148,8 @@ func TestHandbook(t *testing.T) {
 	}
 }
 
-func newTour(t *testing.T, path string) *tour {
+// newTour prepares the tour of a page, with the program of a directory in front of everything else on PATH.
+func newTour(t *testing.T, path, program string) *tour {
 	t.Helper()
 	repo, err := filepath.Abs("../../..")
 	if err != nil {
@@ -159,7 +161,7 @@ func newTour(t *testing.T, path string) *tour {
 			t.Fatal(err)
 		}
 	}
-	fmt.Fprintf(&r.script, "set -eo pipefail\nexport GOBIN='%[1]s/bin' PATH='%[1]s/bin':\"$PATH\" GORACE=atexit_sleep_ms=0 PYTHONDONTWRITEBYTECODE=1 NO_PROXY=127.0.0.1\n", r.dir)
+	fmt.Fprintf(&r.script, "set -eo pipefail\nexport GOBIN='%[1]s/bin' PATH='%[1]s/bin':'%[2]s':\"$PATH\" PYTHONDONTWRITEBYTECODE=1 NO_PROXY=127.0.0.1\n", r.dir, program)
 	return r
 }
 

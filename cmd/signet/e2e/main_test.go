@@ -63,6 +63,17 @@ func buildProgram(path string, tags ...string) error {
 	return nil
 }
 
+// buildSignet builds the program as users do: without the race detector, in which a bcrypt hash of somebody else's table
+// takes longer than a login may.
+func buildSignet(t testing.TB) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "signet")
+	if out, err := exec.Command("go", "build", "-o", path, "signet/cmd/signet").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
 // raceEnabled reports whether the race detector runs, which makes everything several times slower.
 func raceEnabled() bool { return buildSetting("-race") == "true" }
 

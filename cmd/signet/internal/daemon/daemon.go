@@ -43,6 +43,7 @@ type Daemon struct {
 	seals  *seal.Keys   // of the store's records
 	keys   *keys.Manager
 	server *server.Server
+	spare  []byte // of spareHeap, for as long as the server lives
 
 	passwords *password.Pool
 	registry  *prometheus.Registry
@@ -63,7 +64,7 @@ type Options struct {
 // another master key, or with a newer schema.
 func Open(ctx context.Context, opt Options) (*Daemon, error) {
 	cfg, master, log := opt.Config, opt.Master, opt.Log
-	srv := &Daemon{cfg: cfg, version: opt.Version, now: opt.Now, log: log, level: opt.Level, registry: prometheus.NewRegistry()}
+	srv := &Daemon{cfg: cfg, version: opt.Version, now: opt.Now, log: log, level: opt.Level, spare: spareHeap(), registry: prometheus.NewRegistry()}
 	srv.seals = install.NewSeals(master)
 	o := install.Opener{Getenv: opt.Getenv, Log: log, Seals: srv.seals, Master: master}
 	o.Warn = func(warning error) { log.Warn("something can be lost", slog.Any("warning", warning)) }
