@@ -15,6 +15,8 @@ const (
 	userVersion1 = 1
 	userVersion2 = 2
 	userDisabled = 1 << 0
+	userMove     = 1 // store.Move is in the two bits from this one on
+	userFlags    = userDisabled | 3<<userMove
 )
 
 // EncodeUser writes a user record in the layout of a store format; each string is its length as a
@@ -28,6 +30,8 @@ const (
 //	version 2 ‖ flags 1 ‖ id 16 ‖ epoch 4 ‖ notBefore 8 ‖ createdAt 8 ‖ updatedAt 8 ‖ revision 4
 //	‖ username ‖ password hash ‖ number of claims (varint) ‖ { name ‖ JSON } by name
 //
+// In both formats movedAt 8 follows where the flags have store.MoveDone.
+//
 // A MAC of the record belongs behind it, so that the offsets of the head, which the Redis scripts read,
 // stay as they are. Scripts carry a record whole and never change a byte of it. DecodeUser refuses
 // bytes that are left over: whoever appends a MAC takes it off before.
@@ -37,7 +41,7 @@ func EncodeUser(u store.User, format int) []byte {
 
 // AppendUser is EncodeUser behind what b holds already.
 func AppendUser(b []byte, u store.User, format int) []byte {
-	var flags byte
+	flags := byte(u.Move&3) << userMove
 	if u.Disabled {
 		flags |= userDisabled
 	}
@@ -62,6 +66,9 @@ func AppendUser(b []byte, u store.User, format int) []byte {
 		b = AppendBytes(b, name)
 		b = AppendBytes(b, u.Claims[name])
 	}
+	if u.Move == store.MoveDone {
+		b = AppendTime(b, u.MovedAt)
+	}
 	return b
 }
 
@@ -69,10 +76,10 @@ func AppendUser(b []byte, u store.User, format int) []byte {
 func DecodeUser(value []byte) (store.User, error) {
 	r := NewReader(bytes.Clone(value))
 	version, flags := r.Byte(), r.Byte()
-	if r.Err() != nil || version != userVersion1 && version != userVersion2 || flags&^userDisabled != 0 {
+	if r.Err() != nil || version != userVersion1 && version != userVersion2 || flags&^userFlags != 0 {
 		return store.User{}, ErrMalformed
 	}
-	u := store.User{Disabled: flags&userDisabled != 0}
+	u := store.User{Disabled: flags&userDisabled != 0, Move: store.Move(flags >> userMove)}
 	copy(u.ID[:], r.Take(idSize))
 	if version >= userVersion2 {
 		u.Epoch = r.Uint32()
@@ -84,6 +91,9 @@ func DecodeUser(value []byte) (store.User, error) {
 	u.Username = string(r.Bytes())
 	u.PasswordHash = string(r.Bytes())
 	u.Claims = readClaims(r)
+	if u.Move == store.MoveDone {
+		u.MovedAt = r.Time()
+	}
 	if err := r.End(); err != nil || u.Epoch > store.MaxEpoch {
 		return store.User{}, ErrMalformed
 	}

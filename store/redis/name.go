@@ -35,6 +35,7 @@ type nameRecord struct {
 const (
 	nameDisabled = 1 << 0
 	nameEpoch    = 1 << 1 // it has the epoch
+	nameMove     = 2      // store.Move is in the two bits from this one on
 )
 
 func nameOf(u store.User) nameRecord { return nameRecord{u.Revision, u.Revision, u.Credential()} }
@@ -43,7 +44,7 @@ func (n nameRecord) encode(format int) string {
 	b := make([]byte, 0, 29+len(n.PasswordHash))
 	b = binary.BigEndian.AppendUint32(b, n.revision)
 	b = binary.BigEndian.AppendUint32(b, n.least)
-	var flags byte
+	flags := byte(n.Move&3) << nameMove
 	if n.Disabled {
 		flags |= nameDisabled
 	}
@@ -62,7 +63,7 @@ func decodeName(raw string) (nameRecord, error) {
 	r := codec.NewReader([]byte(raw))
 	n := nameRecord{revision: r.Uint32(), least: r.Uint32()}
 	flags := r.Byte()
-	n.Disabled = flags&nameDisabled != 0
+	n.Disabled, n.Move = flags&nameDisabled != 0, store.Move(flags>>nameMove&3)
 	copy(n.UserID[:], r.Take(16))
 	if flags&nameEpoch != 0 {
 		n.Epoch = r.Uint32()

@@ -147,7 +147,7 @@ func later(a, b time.Time) time.Time {
 
 // replaceUser writes u in the place of what was read, with the steps that name.go describes around it.
 func (s *users) replaceUser(ctx context.Context, before string, was, u store.User, endAll bool) (outcome string, ended int, err error) {
-	if u.PasswordHash != was.PasswordHash || u.Disabled != was.Disabled {
+	if u.PasswordHash != was.PasswordHash || u.Disabled != was.Disabled || u.Move != was.Move {
 		if err := s.announceCredential(ctx, u); err != nil {
 			return "", 0, err
 		}
