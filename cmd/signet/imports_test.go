@@ -71,9 +71,10 @@ var arrows = map[string][]string{
 	"store/bolt/pages":                        {},
 	"store/codec":                             {"store"},
 	"store/recovery":                          {"store"},
-	"store/redis":                             {"store", "store/codec", "store/redis/conn", "store/seal"},
+	"store/redis":                             {"store", "store/codec", "store/redis/conn", "store/redis/script", "store/seal"},
 	"store/redis/conn":                        {"store"},
 	"store/redis/redistest":                   {},
+	"store/redis/script":                      {"store/redis/conn"},
 	"store/seal":                              {},
 	"store/storetest":                         {"store"},
 }
