@@ -192,7 +192,7 @@ func (o *Overlay) applyUser(u *store.User) bool {
 
 // userOfState takes from the user what the replaced store no longer gave.
 func (o *Overlay) userOfState(u *store.User, now store.User) {
-	u.Disabled, u.Move, u.MovedAt = now.Disabled, now.Move, now.MovedAt
+	u.Disabled, u.Imported, u.Move, u.MovedAt = now.Disabled, now.Imported, now.Move, now.MovedAt
 	if u.PasswordHash != now.PasswordHash {
 		u.PasswordHash = now.PasswordHash
 		o.Preserved.NewPasswords = append(o.Preserved.NewPasswords, u.Username)
@@ -210,7 +210,7 @@ func (o *Overlay) userOfEvents(u *store.User, c *changes) {
 	was := u.UpdatedAt
 	u.Disabled = c.switched(u.Disabled, was)
 	if c.secret.After(was) {
-		u.PasswordHash, u.Move, u.MovedAt = "", store.MoveNone, time.Time{} // an upstream may still accept the old password
+		u.SetPassword("")
 		o.Preserved.Passwords = append(o.Preserved.Passwords, u.Username)
 	}
 }

@@ -34,7 +34,7 @@ func (s *assertions) UseAssertion(ctx context.Context, id store.AssertionID, unt
 	case err != nil:
 		return err
 	case word != "OK":
-		return unexpectedReply("spending an assertion", word)
+		return conn.UnexpectedReply("spending an assertion", word)
 	case !s.used.add(store.UsedAssertion{ID: id, Until: until}, time.Now()):
 		return errUsed(id) // the server had forgotten it, and knows it again now
 	}

@@ -13,6 +13,7 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // All clients are one hash: there are few, replicas keep those they use, and one string beside them
@@ -42,7 +43,7 @@ func (s *clients) addClient(ctx context.Context, c store.Client) error {
 		if err != nil {
 			return err
 		}
-		create, err := s.keep(ctx, createClientScript, s.key.clientsAndEpoch(), c.ID, rand.Text(), c.Epoch, raw)
+		create, err := s.keep(ctx, script.CreateClient, s.key.clientsAndEpoch(), c.ID, rand.Text(), c.Epoch, raw)
 		if err != nil {
 			return err
 		}
@@ -58,7 +59,7 @@ func (s *clients) addClient(ctx context.Context, c store.Client) error {
 		default:
 			least, err := strconv.ParseUint(outcome, 10, 24)
 			if err != nil {
-				return unexpectedReply("creating a client", outcome)
+				return conn.UnexpectedReply("creating a client", outcome)
 			}
 			c.Epoch = uint32(least)
 		}
@@ -111,7 +112,7 @@ func (s *clients) UpdateClient(ctx context.Context, id string, change func(*stor
 		case outcome == "not found":
 			return store.Client{}, fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 		case outcome != "ok":
-			return store.Client{}, unexpectedReply("updating a client", outcome)
+			return store.Client{}, conn.UnexpectedReply("updating a client", outcome)
 		}
 		after, err := codec.EncodeClient(c, s.Format())
 		if err != nil {
@@ -127,7 +128,7 @@ func (s *clients) replaceClient(ctx context.Context, before string, c store.Clie
 	if err != nil {
 		return "", err
 	}
-	update, err := s.keep(ctx, updateClientScript, s.key.clients(), c.ID, before, after, rand.Text())
+	update, err := s.keep(ctx, script.UpdateClient, s.key.clients(), c.ID, before, after, rand.Text())
 	if err != nil {
 		return "", err
 	}
@@ -160,7 +161,7 @@ func (s *clients) DeleteClient(ctx context.Context, id string) error {
 		case outcome == "not found":
 			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 		case outcome != "ok":
-			return unexpectedReply("deleting a client", outcome)
+			return conn.UnexpectedReply("deleting a client", outcome)
 		}
 		return nil
 	}
@@ -172,7 +173,7 @@ func (s *clients) removeClient(ctx context.Context, c store.Client, before strin
 	if s.Format() >= store.Format2 {
 		least = store.NextEpoch(c.Epoch)
 	}
-	del, err := s.keep(ctx, deleteClientScript, s.key.clientsAndEpoch(), c.ID, before, rand.Text(), least)
+	del, err := s.keep(ctx, script.DeleteClient, s.key.clientsAndEpoch(), c.ID, before, rand.Text(), least)
 	if err != nil {
 		return "", err
 	}
@@ -221,7 +222,7 @@ func (s *clients) allClients(ctx context.Context) ([]store.Client, error) {
 	var all []store.Client
 	for pair := range slices.Chunk(get.List(), 2) {
 		if len(pair) != 2 {
-			return nil, malformed("the clients", conn.ErrReply)
+			return nil, conn.Malformed("the clients", conn.ErrReply)
 		}
 		c, err := s.decodeClient(pair[0], pair[1])
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"signet/store"
 	"signet/store/codec"
+	"signet/store/redis/conn"
 	"signet/store/seal"
 )
 
@@ -86,11 +87,11 @@ func (s *common) encodeClient(c store.Client) (string, error) {
 func (s *common) decodeClient(id, raw string) (store.Client, error) {
 	record, err := s.opened(seal.Client, []byte(id), raw)
 	if err != nil {
-		return store.Client{}, malformed(fmt.Sprintf("client %q", id), err)
+		return store.Client{}, conn.Malformed(fmt.Sprintf("client %q", id), err)
 	}
 	c, err := codec.DecodeClient(record)
 	if err == nil && c.ID != id {
-		err = malformed(fmt.Sprintf("client %q", id), codec.ErrMalformed)
+		err = conn.Malformed(fmt.Sprintf("client %q", id), codec.ErrMalformed)
 	}
 	return c, err
 }

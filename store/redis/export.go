@@ -118,7 +118,7 @@ func (s *Store) exportSpent(ctx context.Context, visit func(store.Record) error)
 	return s.eachMark(ctx, "a", "reading used assertions", func(key string, until time.Time) error {
 		id, err := s.key.assertionID(key)
 		if err != nil {
-			return malformed("the key of an assertion", err)
+			return conn.Malformed("the key of an assertion", err)
 		}
 		return visit(store.Record{UsedAssertion: &store.UsedAssertion{ID: id, Until: store.Millis(until.Add(-store.AssertionMargin))}})
 	})
@@ -180,7 +180,7 @@ func (s *Store) exportEvents(ctx context.Context, visit func(store.Record) error
 		for _, entry := range page.entries {
 			e, err := entry.event()
 			if err != nil {
-				return after, malformed("an audit event", err)
+				return after, conn.Malformed("an audit event", err)
 			}
 			if err := visit(store.Record{Event: &e}); err != nil {
 				return after, err

@@ -45,7 +45,7 @@ func (s *heartbeats) Beats(ctx context.Context, now time.Time) ([]store.Heartbea
 	var forget []any
 	for pair := range slices.Chunk(all.List(), 2) {
 		if len(pair) != 2 {
-			return nil, malformed("heartbeats", conn.ErrReply)
+			return nil, conn.Malformed("heartbeats", conn.ErrReply)
 		}
 		var b beat
 		raw, err := s.opened(seal.Heartbeat, []byte(pair[0]), pair[1])

@@ -10,6 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // importBatch is how many records go in one round trip.
@@ -134,7 +135,7 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 	case r.UsedAssertion != nil:
 		i.calls = append(i.calls, i.useCall(r.UsedAssertion.ID, r.UsedAssertion.Until))
 	case r.Loss != nil:
-		i.calls = append(i.calls, recordLossScript.Call([]string{i.key.loss()}, millis(r.Loss.At)))
+		i.calls = append(i.calls, script.RecordLoss.Call([]string{i.key.loss()}, millis(r.Loss.At)))
 	case r.Event != nil:
 		i.events = append(i.events, *r.Event)
 	}
@@ -147,7 +148,7 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 func (i *importing) addUser(u store.User) {
 	key := i.key.user(u.ID)
 	set := conn.Write("set", key, i.encodeUser(u), "nx")
-	take := takeNameScript.Call(i.key.nameAndNames(u.Username), i.encodeName(u.Username, nameOf(u)), u.Username, "", noEvent)
+	take := script.TakeName.Call(i.key.nameAndNames(u.Username), i.encodeName(u.Username, nameOf(u)), u.Username, "", noEvent)
 	i.calls = append(i.calls, set, take)
 	i.checks = append(i.checks, func() error {
 		if _, ok := set.Text(); !ok {
@@ -184,7 +185,7 @@ const longest = 400 * 24 * time.Hour
 
 func (i *importing) addRevoked(r store.RevokedToken) {
 	if left := time.Until(r.Until).Milliseconds(); left > 0 {
-		i.calls = append(i.calls, revokeTokenScript.Call([]string{i.key.revoked(r.JTI)}, left, noEvent))
+		i.calls = append(i.calls, script.RevokeToken.Call([]string{i.key.revoked(r.JTI)}, left, noEvent))
 	}
 }
 

@@ -2,12 +2,16 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
+
+var errForeign = errors.New("it holds another install's data; stop this server and look at its store setting")
 
 // Install implements store.Installs.
 func (s *installs) Install(ctx context.Context) (store.Install, error) {
@@ -62,13 +66,13 @@ func (s *installs) loadKeyring(ctx context.Context, others ...*conn.Call) (versi
 	}
 	fields := ring.List()
 	if len(fields) != 2 {
-		return 0, nil, malformed("the keyring", conn.ErrReply)
+		return 0, nil, conn.Malformed("the keyring", conn.ErrReply)
 	}
 	if fields[0] == "" {
 		return 0, nil, nil
 	}
 	if version, err = strconv.ParseUint(fields[0], 10, 64); err != nil {
-		return 0, nil, malformed("the keyring", err)
+		return 0, nil, conn.Malformed("the keyring", err)
 	}
 	return version, []byte(fields[1]), nil
 }
@@ -84,7 +88,7 @@ func (s *installs) SwapKeyring(ctx context.Context, old, next uint64, document [
 		known = in.raw
 	}
 	keys := []string{s.key.install(), s.key.keyring()}
-	swap, err := s.keep(ctx, swapKeyringScript, keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
+	swap, err := s.keep(ctx, script.SwapKeyring, keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
 	if err != nil {
 		return false, err
 	}
@@ -104,6 +108,6 @@ func (s *installs) SwapKeyring(ctx context.Context, old, next uint64, document [
 		s.conn.Refuse(errForeign)
 		return false, conn.Unavailable("writing the keyring", errForeign)
 	default:
-		return false, unexpectedReply("writing the keyring", outcome)
+		return false, conn.UnexpectedReply("writing the keyring", outcome)
 	}
 }

@@ -35,7 +35,7 @@ func (s *Store) credential(ctx context.Context, username string, name *conn.Call
 	}
 	n, err := s.decodeName(username, raw)
 	if err != nil {
-		return store.Credential{}, malformed("a username", err)
+		return store.Credential{}, conn.Malformed("a username", err)
 	}
 	if n.counts() {
 		return n.Credential, nil

@@ -10,6 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // Loss implements store.Losses. Redis acknowledges before a write is safe, so every master that was
@@ -34,7 +35,7 @@ func (s *Store) noteMasters(ctx context.Context, masters map[string]conn.Server)
 	for i, id := range ids {
 		args[i] = id
 	}
-	note := noteMastersScript.Call([]string{s.key.install(), s.key.masters(), s.key.loss()}, args...)
+	note := script.NoteMasters.Call([]string{s.key.install(), s.key.masters(), s.key.loss()}, args...)
 	if err := s.conn.Do(ctx, "noting the masters", note); err != nil {
 		s.watch.unnoted.Store(true)
 		return store.Loss{}, err
@@ -84,7 +85,7 @@ func (s *Store) exportLoss(ctx context.Context, visit func(store.Record) error) 
 	}
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return malformed("the last loss", err)
+		return conn.Malformed("the last loss", err)
 	}
 	return visit(store.Record{Loss: &store.Loss{At: time.UnixMilli(ms).UTC()}})
 }

@@ -8,6 +8,7 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // A name leads to its user and has a copy of the user's credential, so that a login need not ask
@@ -88,7 +89,7 @@ func (s *names) readName(ctx context.Context, username string) (nameRecord, erro
 	}
 	n, err := s.decodeName(username, raw)
 	if err != nil {
-		return n, malformed("a username", err)
+		return n, conn.Malformed("a username", err)
 	}
 	return n, nil
 }
@@ -99,7 +100,7 @@ func (s *names) takeName(ctx context.Context, u store.User) error {
 	gone := ""
 	for {
 		keys := s.key.nameAndNames(u.Username)
-		take, err := s.keep(ctx, takeNameScript, keys, s.encodeName(u.Username, nameOf(u)), u.Username, gone)
+		take, err := s.keep(ctx, script.TakeName, keys, s.encodeName(u.Username, nameOf(u)), u.Username, gone)
 		if err != nil {
 			return err
 		}
@@ -113,7 +114,7 @@ func (s *names) takeName(ctx context.Context, u store.User) error {
 		}
 		holder, err := s.decodeName(u.Username, taken)
 		if err != nil {
-			return malformed("a username", err)
+			return conn.Malformed("a username", err)
 		}
 		key := s.key.user(holder.UserID)
 		exists := conn.Command(key, "exists", key)
@@ -128,15 +129,15 @@ func (s *names) takeName(ctx context.Context, u store.User) error {
 }
 
 func (s *names) freeName(ctx context.Context, u store.User) error {
-	return s.conn.DoDurably(ctx, "freeing a username", freeNameScript.Call(s.key.nameAndNames(u.Username), u.ID[:], u.Username))
+	return s.conn.DoDurably(ctx, "freeing a username", script.FreeName.Call(s.key.nameAndNames(u.Username), u.ID[:], u.Username))
 }
 
 func (s *names) announceCredential(ctx context.Context, u store.User) error {
 	keys := []string{s.key.username(u.Username)}
-	return s.conn.DoDurably(ctx, "announcing a credential", announceCredentialScript.Call(keys, u.ID[:], u.Revision))
+	return s.conn.DoDurably(ctx, "announcing a credential", script.AnnounceCredential.Call(keys, u.ID[:], u.Revision))
 }
 
 func (s *names) copyCredential(ctx context.Context, u store.User) error {
 	keys := []string{s.key.username(u.Username)}
-	return s.conn.DoDurably(ctx, "copying a credential", copyCredentialScript.Call(keys, s.encodeName(u.Username, nameOf(u))))
+	return s.conn.DoDurably(ctx, "copying a credential", script.CopyCredential.Call(keys, s.encodeName(u.Username, nameOf(u))))
 }

@@ -214,7 +214,7 @@ func (s *installs) parseInstall(raw string) (*installRecord, error) {
 	in := installRecord{raw: raw}
 	record, err := s.opened(seal.Install, nil, raw)
 	if err != nil {
-		return nil, malformed("the install", err)
+		return nil, conn.Malformed("the install", err)
 	}
 	if err := json.Unmarshal(record, &in.Install); err != nil || in.ID == "" {
 		return nil, fmt.Errorf("%w: the install record is not one of Signet's", store.ErrUnavailable)

@@ -16,6 +16,7 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // A change and the audit trail are in different slots, so no script can write both. The script of the change keeps the
@@ -139,7 +140,7 @@ func (s *trail) KeepEvent(ctx context.Context, e *store.Event) error {
 		return err
 	}
 	const tag = "a"
-	if err := s.conn.DoDurably(ctx, "keeping an audit event", keepEventScript.Call([]string{s.key.outbox(tag)}, entry)); err != nil {
+	if err := s.conn.DoDurably(ctx, "keeping an audit event", script.KeepEvent.Call([]string{s.key.outbox(tag)}, entry)); err != nil {
 		return err
 	}
 	e.Outbox = tag + "/" + field
@@ -208,7 +209,7 @@ func (s *trail) keptEvents(ctx context.Context, keys []string, now time.Time, ag
 	}
 	calls := make([]*conn.Call, len(keys))
 	for i, key := range keys {
-		calls[i] = keptEventsScript.Call([]string{key}, s.callersTime(now), age.Milliseconds())
+		calls[i] = script.KeptEvents.Call([]string{key}, s.callersTime(now), age.Milliseconds())
 	}
 	if err := s.conn.Do(ctx, "reading the outbox", calls...); err != nil {
 		return nil, err
@@ -218,7 +219,7 @@ func (s *trail) keptEvents(ctx context.Context, keys []string, now time.Time, ag
 		for at := 0; at+1 < len(entries); at += 2 {
 			e, err := s.keptEvent(key, entries[at], entries[at+1])
 			if err != nil {
-				s.log.Warn("an audit event cannot be read", slog.Any("error", malformed("an entry of "+key, err)))
+				s.log.Warn("an audit event cannot be read", slog.Any("error", conn.Malformed("an entry of "+key, err)))
 				continue
 			}
 			events = append(events, e)
@@ -248,7 +249,7 @@ func (s *trail) notAppended(ctx context.Context, events []store.Event) ([]store.
 	}
 	for _, c := range calls {
 		if len(c.List()) != len(events) {
-			return nil, malformed("the audit trail", conn.ErrReply)
+			return nil, conn.Malformed("the audit trail", conn.ErrReply)
 		}
 	}
 	var list []store.Event

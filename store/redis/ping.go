@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // Ping implements store.Store. It writes a key that means nothing, by a script as requests do: a
@@ -13,7 +14,7 @@ import (
 // the last check of the masters was about the others.
 func (s *Store) Ping(ctx context.Context) error {
 	install := conn.Command(s.key.install(), "get", s.key.install())
-	probe := probeScript.Call([]string{s.key.probe()})
+	probe := script.Probe.Call([]string{s.key.probe()})
 	if err := s.conn.DoAnyway(ctx, "checking", install, probe); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 var _ store.Sealer = (*Store)(nil)
@@ -32,7 +33,7 @@ func (s *installs) rewriteInstall(ctx context.Context, change func(*store.Instal
 		if raw == was.raw {
 			return nil
 		}
-		swap := rewriteScript.Call([]string{s.key.install()}, was.raw, raw)
+		swap := script.Rewrite.Call([]string{s.key.install()}, was.raw, raw)
 		if err := s.doAndNotify(ctx, "changing the install", ofKeyring(), swap); err != nil {
 			return err
 		}
@@ -93,7 +94,7 @@ func (r *resealing) clients(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		update := updateClientScript.Call(r.key.clients(), id, raw, after, rand.Text(), noEvent)
+		update := script.UpdateClient.Call(r.key.clients(), id, raw, after, rand.Text(), noEvent)
 		if err := r.doAndNotify(ctx, "sealing a client", ofClient(id), update); err != nil {
 			return err
 		}
@@ -134,11 +135,11 @@ func (r *resealing) names(ctx context.Context, names []string) error {
 	err := r.getStrings(ctx, "looking up usernames", keys, func(i int, raw string) error {
 		n, err := r.decodeName(names[i], raw)
 		if err != nil {
-			return malformed(fmt.Sprintf("username %q", names[i]), err)
+			return conn.Malformed(fmt.Sprintf("username %q", names[i]), err)
 		}
 		ids, users = append(ids, n.UserID), append(users, r.key.user(n.UserID))
 		if !r.current(raw) {
-			calls = append(calls, rewriteScript.Call([]string{keys[i]}, raw, r.encodeName(names[i], n)))
+			calls = append(calls, script.Rewrite.Call([]string{keys[i]}, raw, r.encodeName(names[i], n)))
 		}
 		return nil
 	})
@@ -148,10 +149,10 @@ func (r *resealing) names(ctx context.Context, names []string) error {
 	err = r.getStrings(ctx, "reading users", users, func(i int, raw string) error {
 		u, err := r.decodeUser(ids[i], raw)
 		if err != nil {
-			return malformed("user "+ids[i].String(), err)
+			return conn.Malformed("user "+ids[i].String(), err)
 		}
 		if !r.current(raw) {
-			calls = append(calls, rewriteScript.Call([]string{users[i]}, raw, r.encodeUser(u)))
+			calls = append(calls, script.Rewrite.Call([]string{users[i]}, raw, r.encodeUser(u)))
 		}
 		return nil
 	})

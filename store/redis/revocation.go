@@ -8,6 +8,7 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // RevokeToken implements store.Revocations. The mark goes by itself when it no longer matters.
@@ -20,7 +21,7 @@ func (s *sessions) RevokeToken(ctx context.Context, jti string, until time.Time)
 		return s.ready(ctx)
 	}
 	key := s.key.revoked(jti)
-	revoke, err := s.keep(ctx, revokeTokenScript, []string{key}, left)
+	revoke, err := s.keep(ctx, script.RevokeToken, []string{key}, left)
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (s *sessions) readTokenUser(state *store.TokenState, ref store.TokenRef, us
 	}
 	u, err := s.decodeUser(ref.UserID, raw)
 	if err != nil {
-		return malformed("user "+ref.UserID.String(), err)
+		return conn.Malformed("user "+ref.UserID.String(), err)
 	}
 	state.User = u
 	return nil
@@ -89,7 +90,7 @@ func (s *sessions) readTokenSession(state *store.TokenState, ref store.TokenRef,
 		return nil
 	}
 	if state.Session, err = codec.DecodeSession(ref.UserID, ref.SessionID, []byte(raw), ""); err != nil {
-		return malformed("session "+ref.SessionID.String(), err)
+		return conn.Malformed("session "+ref.SessionID.String(), err)
 	}
 	if s.revocations.hasEnded(state.Session) {
 		state.Live, state.Session = false, store.Session{}

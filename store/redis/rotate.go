@@ -8,6 +8,7 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // Rotate implements store.Sessions, in one round trip, or in two where the outcome has an audit event. The decision is that of store.Decide, in
@@ -26,7 +27,7 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 	word, records := rotate.Outcome()
 	outcome, known := outcomes[word]
 	if !known {
-		return store.Session{}, store.User{}, store.Gone, unexpectedReply("rotating a session", word)
+		return store.Session{}, store.User{}, store.Gone, conn.UnexpectedReply("rotating a session", word)
 	}
 	switch {
 	case outcome.GoesOn():
@@ -42,7 +43,7 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 	if outcome == store.Reused && len(records) == 1 {
 		was, err := codec.DecodeSession(r.UserID, r.SessionID, []byte(records[0]), r.ClientID)
 		if err != nil {
-			return store.Session{}, store.User{}, store.Gone, malformed("session "+r.SessionID.String(), err)
+			return store.Session{}, store.User{}, store.Gone, conn.Malformed("session "+r.SessionID.String(), err)
 		}
 		return was, store.User{}, outcome, nil
 	}
@@ -59,10 +60,10 @@ func (s *sessions) sendRotation(ctx context.Context, r store.Rotation) (*conn.Ca
 	if r.RequestID == "" {
 		args = append(args, noEvent)
 	}
-	rotate := rotateScript.Call(keys, args...)
+	rotate := script.Rotate.Call(keys, args...)
 	err := s.conn.Do(ctx, "rotating a session", rotate)
 	if word, _ := rotate.Outcome(); err == nil && word == "again" {
-		rotate = rotateScript.Call(append(keys, s.key.outbox(userTag(r.UserID))), append(args, rotationEntry(r))...)
+		rotate = script.Rotate.Call(append(keys, s.key.outbox(userTag(r.UserID))), append(args, rotationEntry(r))...)
 		rotate.LastKeyOptional()
 		err = s.conn.Do(ctx, "rotating a session", rotate)
 	}

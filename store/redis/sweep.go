@@ -10,6 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // Most of what runs out goes by itself: revoked token ids, used assertions and throttle counts at
@@ -116,7 +117,7 @@ func (s *Store) sweepKeys(ctx context.Context, keys []string, now time.Time, lim
 	}
 	calls := make([]*conn.Call, len(keys))
 	for i, key := range keys {
-		calls[i] = sweepSessionsScript.Call([]string{key}, s.callersTime(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
+		calls[i] = script.SweepSessions.Call([]string{key}, s.callersTime(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
 	}
 	if err := s.conn.Do(ctx, "sweeping sessions", calls...); err != nil {
 		return 0, 0, err
@@ -124,7 +125,7 @@ func (s *Store) sweepKeys(ctx context.Context, keys []string, now time.Time, lim
 	for _, c := range calls {
 		counts := c.List()
 		if len(counts) != 2 {
-			return ended, left, malformed("what a sweep has found", conn.ErrReply)
+			return ended, left, conn.Malformed("what a sweep has found", conn.ErrReply)
 		}
 		ended, left = ended+atoi(counts[0]), left+atoi(counts[1])
 	}

@@ -11,6 +11,7 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // maxName is the longest username kept; longer ones are a mistake.
@@ -84,7 +85,7 @@ func (s *users) readUser(ctx context.Context, id store.UserID) (raw string, u st
 		return "", u, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
 	if u, err = s.decodeUser(id, raw); err != nil {
-		return "", u, malformed("user "+id.String(), err)
+		return "", u, conn.Malformed("user "+id.String(), err)
 	}
 	return raw, u, nil
 }
@@ -131,7 +132,7 @@ func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*st
 		case outcome == "not found":
 			return store.User{}, 0, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 		case outcome != "ok":
-			return store.User{}, 0, unexpectedReply("updating a user", outcome)
+			return store.User{}, 0, conn.UnexpectedReply("updating a user", outcome)
 		}
 		u, err = decodeUser(encodeUser(u, s.Format()))
 		return u, ended, err
@@ -152,14 +153,14 @@ func (s *users) replaceUser(ctx context.Context, before string, was, u store.Use
 			return "", 0, err
 		}
 	}
-	update, err := s.keep(ctx, updateUserScript, s.key.userAndSessions(u.ID), before, s.encodeUser(u), oneIf(endAll))
+	update, err := s.keep(ctx, script.UpdateUser, s.key.userAndSessions(u.ID), before, s.encodeUser(u), oneIf(endAll))
 	if err != nil {
 		return "", 0, err
 	}
 	err = s.conn.DoDurably(ctx, "updating a user", update.Call)
 	outcome, about := update.Outcome()
 	if outcome == "ok" && len(about) != 1 {
-		return "", 0, malformed("the answer to an update", conn.ErrReply)
+		return "", 0, conn.Malformed("the answer to an update", conn.ErrReply)
 	}
 	if outcome == "ok" {
 		s.notify(ctx, update.Call, endedBy(u).message())
@@ -183,7 +184,7 @@ func oneIf(yes bool) int {
 
 // DeleteUser implements store.Users. Without its record the user is gone, whatever still has the name.
 func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
-	del, err := s.keep(ctx, deleteUserScript, s.key.userAndSessions(id))
+	del, err := s.keep(ctx, script.DeleteUser, s.key.userAndSessions(id))
 	if err != nil {
 		return err
 	}
@@ -201,7 +202,7 @@ func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
 	del.kept(true)
 	u, err := s.decodeUser(id, raw)
 	if err != nil {
-		return malformed("user "+id.String(), err)
+		return conn.Malformed("user "+id.String(), err)
 	}
 	return s.freeName(ctx, u)
 }

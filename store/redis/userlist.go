@@ -87,7 +87,7 @@ func (s *users) usersByName(ctx context.Context, names []string) ([]store.User, 
 	err := s.getStrings(ctx, "looking up usernames", keys, func(i int, raw string) error {
 		n, err := s.decodeName(names[i], raw)
 		if err != nil {
-			return malformed("a username", err)
+			return conn.Malformed("a username", err)
 		}
 		ids = append(ids, n.UserID)
 		return nil
@@ -103,7 +103,7 @@ func (s *users) usersByName(ctx context.Context, names []string) ([]store.User, 
 	err = s.getStrings(ctx, "reading users", keys, func(i int, raw string) error {
 		u, err := s.decodeUser(ids[i], raw)
 		if err != nil {
-			return malformed("user "+ids[i].String(), err)
+			return conn.Malformed("user "+ids[i].String(), err)
 		}
 		users = append(users, u)
 		return nil

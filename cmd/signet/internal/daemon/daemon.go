@@ -22,6 +22,7 @@ import (
 	"signet/server"
 	"signet/server/oauth"
 	"signet/server/password"
+	"signet/server/password/hash"
 	"signet/server/throttle"
 	"signet/store"
 	"signet/store/bolt"
@@ -187,8 +188,8 @@ func ServerConfig(cfg config.Config) (server.Config, error) {
 	}
 	argon2 := cfg.Password.Argon2
 	pool := password.Config{Slots: cfg.Password.Slots, Queue: cfg.Password.Queue, Wait: cfg.Password.Wait,
-		Caps:   password.Caps{Memory: cfg.Password.Import.MemoryKiB, Work: cfg.Password.Import.WorkKiB, BcryptCost: cfg.Password.Import.BcryptCost},
-		Argon2: password.Params{Memory: argon2.MemoryKiB, Time: argon2.Time, Threads: argon2.Threads}}
+		Caps:   hash.Caps{Memory: cfg.Password.Import.MemoryKiB, Work: cfg.Password.Import.WorkKiB, BcryptCost: cfg.Password.Import.BcryptCost},
+		Argon2: hash.Params{Memory: argon2.MemoryKiB, Time: argon2.Time, Threads: argon2.Threads}}
 	if err := pool.Validate(); err != nil {
 		return server.Config{}, fmt.Errorf("password: %w", err)
 	}

@@ -1,6 +1,7 @@
-package password
+package hash
 
 import (
+	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
@@ -11,7 +12,7 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// Sizes of what Hash writes, and what is read.
+// Sizes of what New writes, and what is read.
 const (
 	saltSize = 16
 	tagSize  = 32
@@ -30,23 +31,39 @@ type argon2Hash struct {
 	salt, tag []byte
 }
 
-func (h argon2Hash) derive(password string) []byte {
+// New returns the argon2id hash of a password with these costs and a new random salt. Its String is a PHC string.
+func New(p Params, password []byte) Hash {
+	h := blank(p)
+	h.tag = h.derive(password)
+	return h
+}
+
+// Dummy returns a hash of these costs that no password matches.
+func Dummy(p Params) Hash { return blank(p).Dummy() }
+
+func blank(p Params) argon2Hash {
+	h := argon2Hash{id: true, params: p.WithDefaults(), salt: make([]byte, saltSize), tag: make([]byte, tagSize)}
+	rand.Read(h.salt)
+	return h
+}
+
+func (h argon2Hash) derive(password []byte) []byte {
 	kdf := argon2.Key
 	if h.id {
 		kdf = argon2.IDKey
 	}
-	return kdf([]byte(password), h.salt, h.params.Time, h.params.Memory, h.params.Threads, uint32(len(h.tag)))
+	return kdf(password, h.salt, h.params.Time, h.params.Memory, h.params.Threads, uint32(len(h.tag)))
 }
 
-func (h argon2Hash) verify(password string) bool {
+func (h argon2Hash) Verify(password []byte) bool {
 	return subtle.ConstantTimeCompare(h.derive(password), h.tag) == 1
 }
 
-func (h argon2Hash) weaker(policy Params) bool {
+func (h argon2Hash) Weaker(policy Params) bool {
 	return !h.id || h.params.below(policy) || len(h.salt) < saltSize || len(h.tag) < tagSize
 }
 
-func (h argon2Hash) encode() string {
+func (h argon2Hash) String() string {
 	name := "argon2i"
 	if h.id {
 		name = "argon2id"
@@ -58,7 +75,7 @@ func (h argon2Hash) encode() string {
 
 // parseArgon2 accepts one spelling of each hash: the one that libargon2 and passlib write. Version
 // 1.0 (no "v=") is refused; x/crypto has only 1.3.
-func parseArgon2(encoded string) (hashed, error) {
+func parseArgon2(encoded string) (Hash, error) {
 	part := strings.Split(encoded, "$")
 	if len(part) != 6 {
 		return nil, errors.New("not of the form $name$v=…$m=…,t=…,p=…$salt$tag")
@@ -117,4 +134,32 @@ func parsePart(s string, least int) ([]byte, error) {
 		return nil, fmt.Errorf("%d bytes, not %d to %d", len(b), least, maxPartSize)
 	}
 	return b, nil
+}
+
+// Price is what one hash of these costs takes.
+func (p Params) Price() Price {
+	return Price{Memory: uint64(p.Memory) << 10, Work: uint64(p.Memory) * uint64(p.Time), Lanes: int(p.Threads)}
+}
+
+func (h argon2Hash) Price() Price { return h.params.Price() }
+
+func (h argon2Hash) capped(c Caps) error {
+	switch p := h.params; {
+	case p.Memory > c.Memory:
+		return fmt.Errorf("argon2 memory of %d KiB is more than the %d KiB that are allowed here", p.Memory, c.Memory)
+	case uint64(p.Memory)*uint64(p.Time) > uint64(c.Work):
+		return fmt.Errorf("argon2 with %d passes over %d KiB is more than the %d KiB in all that are allowed here", p.Time, p.Memory, c.Work)
+	}
+	return nil
+}
+
+func (h argon2Hash) Kind() string {
+	return fmt.Sprintf("argon2 %t %d %d %d", h.id, h.params.Memory, h.params.Time, h.params.Threads)
+}
+
+func (h argon2Hash) Dummy() Hash {
+	h.salt, h.tag = make([]byte, len(h.salt)), make([]byte, len(h.tag))
+	rand.Read(h.salt)
+	rand.Read(h.tag)
+	return h
 }

@@ -1,4 +1,4 @@
-package password
+package hash
 
 import (
 	"errors"
@@ -20,7 +20,8 @@ const (
 	maxWork   = 4 * 1 << 20 // KiB × passes
 )
 
-func (p Params) withDefaults() Params {
+// WithDefaults returns the costs with every zero field set.
+func (p Params) WithDefaults() Params {
 	if p.Memory == 0 {
 		p.Memory = 19456
 	}
@@ -35,7 +36,7 @@ func (p Params) withDefaults() Params {
 
 // Validate reports every field that cannot be used. Zero fields stand for their defaults.
 func (p Params) Validate() error {
-	p = p.withDefaults()
+	p = p.WithDefaults()
 	var errs []error
 	if least := 8 * uint32(p.Threads); p.Memory < least {
 		errs = append(errs, fmt.Errorf("argon2 memory: %d KiB is less than 8 a thread (%d)", p.Memory, least))

@@ -1,4 +1,4 @@
-package config
+package redisurl
 
 import (
 	"net"
@@ -8,46 +8,36 @@ import (
 	"testing"
 )
 
-var goodRedisURLs = []struct {
+var goodURLs = []struct {
 	url  string
-	want RedisStore
+	want URL
 	full string // as String spells it
 }{
-	{"redis://r", RedisStore{Mode: RedisStandalone, Addrs: []string{"r:6379"}}, "redis://r:6379"},
-	{"redis://r:1/15", RedisStore{Mode: RedisStandalone, Addrs: []string{"r:1"}, DB: 15}, "redis://r:1/15"},
-	{"redis://R_1.example.:65535/0", RedisStore{Mode: RedisStandalone, Addrs: []string{"R_1.example.:65535"}}, "redis://R_1.example.:65535"},
-	{"redis://10.0.0.5", RedisStore{Mode: RedisStandalone, Addrs: []string{"10.0.0.5:6379"}}, "redis://10.0.0.5:6379"},
-	{"rediss://[fd00:0::5]", RedisStore{Mode: RedisStandalone, TLS: true, Addrs: []string{"[fd00::5]:6379"}}, "rediss://[fd00::5]:6379"},
-	{"rediss://[::1]:7/2", RedisStore{Mode: RedisStandalone, TLS: true, Addrs: []string{"[::1]:7"}, DB: 2}, "rediss://[::1]:7/2"},
-	{"redis+sentinel://a/mymaster", RedisStore{Mode: RedisSentinel, Addrs: []string{"a:26379"}, Master: "mymaster"},
+	{"redis://r", URL{Mode: Standalone, Addrs: []string{"r:6379"}}, "redis://r:6379"},
+	{"redis://r:1/15", URL{Mode: Standalone, Addrs: []string{"r:1"}, DB: 15}, "redis://r:1/15"},
+	{"redis://R_1.example.:65535/0", URL{Mode: Standalone, Addrs: []string{"R_1.example.:65535"}}, "redis://R_1.example.:65535"},
+	{"redis://10.0.0.5", URL{Mode: Standalone, Addrs: []string{"10.0.0.5:6379"}}, "redis://10.0.0.5:6379"},
+	{"rediss://[fd00:0::5]", URL{Mode: Standalone, TLS: true, Addrs: []string{"[fd00::5]:6379"}}, "rediss://[fd00::5]:6379"},
+	{"rediss://[::1]:7/2", URL{Mode: Standalone, TLS: true, Addrs: []string{"[::1]:7"}, DB: 2}, "rediss://[::1]:7/2"},
+	{"redis+sentinel://a/mymaster", URL{Mode: Sentinel, Addrs: []string{"a:26379"}, Master: "mymaster"},
 		"redis+sentinel://a:26379/mymaster"},
-	{"rediss+sentinel://a,b:1,[::1]/m-1_x.y/3", RedisStore{Mode: RedisSentinel, TLS: true, Addrs: []string{"a:26379", "b:1", "[::1]:26379"},
+	{"rediss+sentinel://a,b:1,[::1]/m-1_x.y/3", URL{Mode: Sentinel, TLS: true, Addrs: []string{"a:26379", "b:1", "[::1]:26379"},
 		Master: "m-1_x.y", DB: 3}, "rediss+sentinel://a:26379,b:1,[::1]:26379/m-1_x.y/3"},
-	{"redis+cluster://a", RedisStore{Mode: RedisCluster, Addrs: []string{"a:6379"}}, "redis+cluster://a:6379"},
-	{"rediss+cluster://a,a:6380,b", RedisStore{Mode: RedisCluster, TLS: true, Addrs: []string{"a:6379", "a:6380", "b:6379"}},
+	{"redis+cluster://a", URL{Mode: Cluster, Addrs: []string{"a:6379"}}, "redis+cluster://a:6379"},
+	{"rediss+cluster://a,a:6380,b", URL{Mode: Cluster, TLS: true, Addrs: []string{"a:6379", "a:6380", "b:6379"}},
 		"rediss+cluster://a:6379,a:6380,b:6379"},
 }
 
-func TestRedisURL(t *testing.T) {
-	for _, tt := range goodRedisURLs {
-		c := valid()
-		c.Store = tt.url
-		got, ok := c.RedisStore()
-		if !ok || !reflect.DeepEqual(got, tt.want) || got.String() != tt.full {
-			t.Errorf("%s: got %+v, %v, %s; want %+v, %s", tt.url, got, ok, got, tt.want, tt.full)
-		}
-		if path, ok := c.BoltPath(); ok || path != "" {
-			t.Errorf("%s: BoltPath: got %q, %v", tt.url, path, ok)
-		}
-	}
-	for _, s := range []string{"bolt:signet.db", "redis://", ""} {
-		if got, ok := (Config{Store: s}).RedisStore(); ok || !reflect.DeepEqual(got, RedisStore{}) {
-			t.Errorf("%q: got %+v, %v; want none", s, got, ok)
+func TestURL(t *testing.T) {
+	for _, tt := range goodURLs {
+		got, err := Parse(tt.url)
+		if err != nil || !reflect.DeepEqual(got, tt.want) || got.String() != tt.full {
+			t.Errorf("%s: got %+v, %v, %s; want %+v, %s", tt.url, got, err, got, tt.want, tt.full)
 		}
 	}
 }
 
-func TestRedisURLRefused(t *testing.T) {
+func TestRefused(t *testing.T) {
 	tests := []struct{ part, url string }{
 		{"scheme", ""},
 		{"scheme", "hunter2"},
@@ -137,7 +127,7 @@ func TestRedisURLRefused(t *testing.T) {
 		{"master name", "redis+sentinel://a/my master"},
 	}
 	for _, tt := range tests {
-		err := checkStore(tt.url)
+		_, err := Parse(tt.url)
 		if err == nil || !strings.Contains(err.Error(), tt.part) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: got %v, want an error about %q without hunter2", tt.url, err, tt.part)
 			continue
@@ -148,13 +138,13 @@ func TestRedisURLRefused(t *testing.T) {
 	}
 }
 
-// TestRedisURLIsNotRepeated slips a password into every place of every good URL.
-func TestRedisURLIsNotRepeated(t *testing.T) {
-	for _, tt := range goodRedisURLs {
+// TestURLIsNotRepeated slips a password into every place of every good URL.
+func TestURLIsNotRepeated(t *testing.T) {
+	for _, tt := range goodURLs {
 		for i := range len(tt.url) + 1 {
 			for _, slip := range []string{"!hunter2!", ":!hunter2@", "/!hunter2/", ",!hunter2", "[!hunter2]"} {
 				url := tt.url[:i] + slip + tt.url[i:]
-				if err := checkStore(url); err == nil || strings.Contains(err.Error(), "hunter2") {
+				if _, err := Parse(url); err == nil || strings.Contains(err.Error(), "hunter2") {
 					t.Errorf("%s: got %v", url, err)
 				}
 			}
@@ -162,25 +152,25 @@ func TestRedisURLIsNotRepeated(t *testing.T) {
 	}
 }
 
-func FuzzRedisURL(f *testing.F) {
-	for _, tt := range goodRedisURLs {
+func FuzzURL(f *testing.F) {
+	for _, tt := range goodURLs {
 		f.Add(tt.url)
 	}
 	f.Add("redis://user:hunter2@[fe80::1%eth0]:0/?#")
 	f.Fuzz(func(t *testing.T, s string) {
-		r, err := parseRedisURL(s)
+		r, err := Parse(s)
 		if err != nil {
 			return
 		}
 		checkComplete(t, r)
-		again, err := parseRedisURL(r.String())
+		again, err := Parse(r.String())
 		if err != nil || !reflect.DeepEqual(again, r) {
 			t.Errorf("%q is %+v, written %s, read %+v, %v", s, r, r, again, err)
 		}
 	})
 }
 
-func checkComplete(t *testing.T, r RedisStore) {
+func checkComplete(t *testing.T, r URL) {
 	t.Helper()
 	for _, addr := range r.Addrs {
 		host, port, err := net.SplitHostPort(addr)
@@ -189,10 +179,10 @@ func checkComplete(t *testing.T, r RedisStore) {
 			t.Errorf("address %q: got host %q, port %q, %v", addr, host, port, err)
 		}
 	}
-	if len(r.Addrs) == 0 || len(r.Addrs) > 1 && r.Mode == RedisStandalone {
+	if len(r.Addrs) == 0 || len(r.Addrs) > 1 && r.Mode == Standalone {
 		t.Errorf("%s: got %d addresses", r.Mode, len(r.Addrs))
 	}
-	if (r.Master != "") != (r.Mode == RedisSentinel) || r.DB < 0 || r.DB != 0 && r.Mode == RedisCluster {
+	if (r.Master != "") != (r.Mode == Sentinel) || r.DB < 0 || r.DB != 0 && r.Mode == Cluster {
 		t.Errorf("got %+v", r)
 	}
 }

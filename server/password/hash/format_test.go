@@ -1,4 +1,4 @@
-package password
+package hash
 
 import (
 	"errors"
@@ -30,20 +30,20 @@ var vectors = []struct{ name, encoded, password string }{
 func TestVectors(t *testing.T) {
 	for _, v := range vectors {
 		t.Run(v.name, func(t *testing.T) {
-			h, err := parse(v.encoded)
+			h, err := Parse(v.encoded)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !h.verify(v.password) {
+			if !h.Verify([]byte(v.password)) {
 				t.Error("the right password: got no match")
 			}
-			if h.verify(v.password + "x") {
+			if h.Verify([]byte(v.password + "x")) {
 				t.Error("one character more: got a match")
 			}
-			if n := len(v.password); n > 0 && h.verify(v.password[:n-1]) {
+			if n := len(v.password); n > 0 && h.Verify([]byte(v.password[:n-1])) {
 				t.Error("one byte less: got a match")
 			}
-			if up := strings.ToUpper(v.password); up != v.password && h.verify(up) {
+			if up := strings.ToUpper(v.password); up != v.password && h.Verify([]byte(up)) {
 				t.Error("in upper case: got a match")
 			}
 		})
@@ -52,7 +52,7 @@ func TestVectors(t *testing.T) {
 
 // Rows 58 and 59 of the bad inputs: libxcrypt gives 72 and 73 bytes the same hash; we must not.
 func TestBcryptCutsNothing(t *testing.T) {
-	h, err := parse("$2b$04$abcdefghijklmnopqrstuuMtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C")
+	h, err := Parse("$2b$04$abcdefghijklmnopqrstuuMtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,18 +62,18 @@ func TestBcryptCutsNothing(t *testing.T) {
 		"NUL inside":         digits72[:10] + "\x00" + digits72[11:],
 		"256 bytes":          digits72 + strings.Repeat("x", 184),
 	} {
-		if h.verify(password) {
+		if h.Verify([]byte(password)) {
 			t.Errorf("%s: got a match", name)
 		}
 	}
 	// The NUL that ends bcrypt's key is no part of a password: U*U and its repetition share a key.
-	h, _ = parse("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
-	if h.verify("U*U\x00U*U") {
+	h, _ = Parse("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
+	if h.Verify([]byte("U*U\x00U*U")) {
 		t.Error("password repeated after a NUL: got a match")
 	}
 }
 
-func TestSupportedRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	const salt, tag = "MDEyMzQ1Njc4OWFiY2RlZg", "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"
 	id := func(costs string) string { return "$argon2id$v=19$" + costs + "$" + salt + "$" + tag }
 	for name, encoded := range map[string]string{
@@ -119,7 +119,7 @@ func TestSupportedRefuses(t *testing.T) {
 		"bcrypt odd letter":   "$2a$05$CCCCCCCCCC+CCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
 		"bcrypt cost no $":    "$2a$055CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
 	} {
-		_, err := parse(encoded)
+		_, err := Parse(encoded)
 		if !errors.Is(err, ErrFormat) {
 			t.Errorf("%s: got %v, want ErrFormat", name, err)
 			continue
@@ -147,11 +147,11 @@ func TestWeaker(t *testing.T) {
 		{"argon2i", "$argon2i$v=19$m=64,t=2,p=2" + salt16 + tag32, true},
 		{"bcrypt", "$2b$14$abcdefghijklmnopqrstuuMtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C", true},
 	} {
-		h, err := parse(c.encoded)
+		h, err := Parse(c.encoded)
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		if got := h.weaker(policy); got != c.want {
+		if got := h.Weaker(policy); got != c.want {
 			t.Errorf("%s: got weaker %v, want %v", c.name, got, c.want)
 		}
 	}
@@ -165,7 +165,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add("$argon2id$v=19$m=4294967295,t=4294967295,p=255$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuA")
 	f.Fuzz(func(t *testing.T, encoded string) {
-		h, err := parse(encoded)
+		h, err := Parse(encoded)
 		if err != nil {
 			if !errors.Is(err, ErrFormat) {
 				t.Fatalf("got %v, want ErrFormat", err)
@@ -174,7 +174,7 @@ func FuzzParse(f *testing.F) {
 		}
 		switch h := h.(type) {
 		case argon2Hash:
-			if got := h.encode(); got != encoded {
+			if got := h.String(); got != encoded {
 				t.Errorf("got %q when written again, want %q", got, encoded)
 			}
 			if h.params.Memory > maxMemory || uint64(h.params.Memory)*uint64(h.params.Time) > maxWork {
