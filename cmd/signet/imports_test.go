@@ -64,6 +64,7 @@ var arrows = map[string][]string{
 	"server/oauth/engine":                     {},
 	"server/password":                         {"server/password/hash"},
 	"server/password/hash":                    {},
+	"server/password/worker":                  {"server/password/hash"},
 	"server/replica":                          {"keys", "store"},
 	"server/servertest":                       {"keys", "keys/jose", "keys/masterkey", "server", "server/edge", "server/oauth", "server/password", "server/password/hash", "server/throttle", "store", "store/bolt"},
 	"server/syntax":                           {},
