@@ -65,6 +65,7 @@ type User struct {
 	Epoch        uint32                     `json:"epoch,omitempty"`     // sessions begun in another one are dead; see EndSessions
 	Revision     uint32                     `json:"revision,omitempty"`  // raised by the store at each change of the record
 	NotBefore    time.Time                  `json:"not_before,omitzero"` // sessions begun before this are dead; kept for stores of format 1
+	Imported     Imported                   `json:"imported,omitempty"`  // where the password hash comes from
 	CreatedAt    time.Time                  `json:"created_at"`
 	UpdatedAt    time.Time                  `json:"updated_at"`
 }
@@ -72,6 +73,25 @@ type User struct {
 // EndSessions raises the epoch. The update that writes the record ends every session that is there at
 // that moment, whatever time the session began at.
 func (u *User) EndSessions() { u.Epoch = NextEpoch(u.Epoch) }
+
+// SetPassword replaces the hash by that of a password that was set here. Empty: the user cannot log in until another is
+// set.
+func (u *User) SetPassword(hash string) { u.PasswordHash, u.Imported = hash, u.Imported.setHere() }
+
+// Imported records which password hash of another system a user was imported with, and whether a password was set here
+// since. A hash that is only stronger, for the same password, changes nothing of it. Empty: the user was not imported.
+type Imported string
+
+// setHereMark ends an Imported when a password was set here.
+const setHereMark = "!"
+
+func (i Imported) setHere() Imported { return i.Digest() + setHereMark }
+
+// SetHere reports whether a password was set here after the import.
+func (i Imported) SetHere() bool { return strings.HasSuffix(string(i), setHereMark) }
+
+// Digest is the name of the imported hash; empty: there was none.
+func (i Imported) Digest() Imported { return Imported(strings.TrimSuffix(string(i), setHereMark)) }
 
 // Users keeps the users, found by id or by canonical username.
 type Users interface {

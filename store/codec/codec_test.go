@@ -29,6 +29,7 @@ func TestUser(t *testing.T) {
 			NotBefore:    drawTime(t, "not before"),
 			CreatedAt:    drawTime(t, "created"),
 			UpdatedAt:    drawTime(t, "updated"),
+			Imported:     store.Imported(rapid.String().Draw(t, "imported")),
 		}
 		for name, n := range rapid.MapOf(rapid.String(), rapid.StringMatching(`"[a-z]*"`)).Draw(t, "claims") {
 			if want.Claims == nil {

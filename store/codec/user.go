@@ -15,6 +15,9 @@ const (
 	userVersion1 = 1
 	userVersion2 = 2
 	userDisabled = 1 << 0
+	// importedClaim names an entry among the claims that is none: User.Imported, as a JSON string. No claim can have the
+	// name. Earlier versions read the record and keep the entry.
+	importedClaim = "\x00imported"
 )
 
 // EncodeUser writes a user record in the layout of a store format; each string is its length as a
@@ -57,7 +60,16 @@ func AppendUser(b []byte, u store.User, format int) []byte {
 	}
 	b = AppendBytes(b, u.Username)
 	b = AppendBytes(b, u.PasswordHash)
-	b = binary.AppendUvarint(b, uint64(len(u.Claims)))
+	n := len(u.Claims)
+	if u.Imported != "" {
+		n++
+	}
+	b = binary.AppendUvarint(b, uint64(n))
+	if u.Imported != "" {
+		b = AppendBytes(b, importedClaim)
+		quoted, _ := json.Marshal(u.Imported) // text always encodes
+		b = AppendBytes(b, quoted)
+	}
 	for _, name := range slices.Sorted(maps.Keys(u.Claims)) {
 		b = AppendBytes(b, name)
 		b = AppendBytes(b, u.Claims[name])
@@ -84,6 +96,14 @@ func DecodeUser(value []byte) (store.User, error) {
 	u.Username = string(r.Bytes())
 	u.PasswordHash = string(r.Bytes())
 	u.Claims = readClaims(r)
+	if quoted, ok := u.Claims[importedClaim]; ok {
+		if json.Unmarshal(quoted, &u.Imported) != nil {
+			return store.User{}, ErrMalformed
+		}
+		if delete(u.Claims, importedClaim); len(u.Claims) == 0 {
+			u.Claims = nil
+		}
+	}
 	if err := r.End(); err != nil || u.Epoch > store.MaxEpoch {
 		return store.User{}, ErrMalformed
 	}

@@ -65,11 +65,11 @@ func mergeUser(now, lost store.User, before bool) store.User {
 		next.Epoch, next.NotBefore = max(now.Epoch, lost.Epoch), later(now.NotBefore, store.Millis(lost.NotBefore))
 		next.Disabled = now.Disabled || lost.Disabled
 		if lost.Revision >= now.Revision {
-			next.PasswordHash = lost.PasswordHash
+			next.PasswordHash, next.Imported = lost.PasswordHash, lost.Imported
 		}
 		next.Revision = max(now.Revision, lost.Revision) + 1
 	case lost.Revision > now.Revision:
-		next.PasswordHash, next.Claims, next.Revision = lost.PasswordHash, lost.Claims, lost.Revision
+		next.PasswordHash, next.Imported, next.Claims, next.Revision = lost.PasswordHash, lost.Imported, lost.Claims, lost.Revision
 		next.Disabled = now.Disabled || lost.Disabled
 	case lost.Revision == now.Revision && lost.Disabled && !now.Disabled:
 		next.Disabled = true

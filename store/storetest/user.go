@@ -20,6 +20,7 @@ func fullUser(name string) store.User {
 		PasswordHash: "$argon2id$v=19$m=64,t=1,p=1$c2FsdA$aGFzaA",
 		Claims:       map[string]json.RawMessage{"roles": json.RawMessage(`["a","b"]`), "n": json.RawMessage(`1`)},
 		Disabled:     true,
+		Imported:     "digest!",
 		NotBefore:    t0.Add(-time.Hour),
 		CreatedAt:    t0,
 		UpdatedAt:    t0.Add(time.Second),
