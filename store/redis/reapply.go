@@ -90,7 +90,7 @@ func (s *users) reapplyUserChange(ctx context.Context, id store.UserID, merge fu
 			return known(err)
 		}
 		next := merge(before, now)
-		if !bytes.Equal(encodeUser(next, s.Format()), encodeUser(now, s.Format())) {
+		if !s.records.SameUser(next, now) {
 			outcome, _, err := s.replaceUser(ctx, before, now, next, next.Epoch != now.Epoch)
 			switch {
 			case err != nil:
