@@ -50,7 +50,7 @@ var arrows = map[string][]string{
 	"keys/secret":                             {},
 	"server":                                  {"keys", "keys/clockcheck", "keys/rotation", "server/account", "server/admin", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/oauth", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store", "store/seal", "keys/secret"},
 	"server/account":                          {"server/password", "store"},
-	"server/admin":                            {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store"},
+	"server/admin":                            {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/password/hash", "server/replica", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/admin/api":                        {},
 	"server/admin/client":                     {"server/admin/api", "server/syntax"},
 	"server/audit":                            {"server/edge", "server/loglimit", "store"},
