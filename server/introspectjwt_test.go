@@ -134,7 +134,7 @@ func TestSignedIntrospectionTakesTheClientsAlgorithm(t *testing.T) {
 func TestSignedIntrospectionWithoutASigner(t *testing.T) {
 	s, v := newRemote(t, func(*server.Config) {})
 	token := login(t, s).str("access_token")
-	v.away.Store(true)
+	away(v, true)
 	unavailable(t, form(t, s, "/introspect", "token="+token).web().set("Accept", signedType))
 	if !active(t, s, token) {
 		t.Error("an unsigned answer: got active false")

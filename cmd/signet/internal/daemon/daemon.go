@@ -19,6 +19,7 @@ import (
 	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
+	"signet/keys/privatekey"
 	"signet/server"
 	"signet/server/oauth"
 	"signet/server/password"
@@ -123,7 +124,7 @@ func (srv *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	if errors.Is(err, clockcheck.ErrClock) {
 		return install.ExplainClock(err)
 	}
-	if errors.Is(err, keys.ErrProvider) {
+	if errors.Is(err, privatekey.ErrProvider) {
 		return install.ExplainProvider(err)
 	}
 	if errors.As(err, new(*mark.Error)) {
