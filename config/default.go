@@ -4,6 +4,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"signet/config/duration"
+	"signet/config/redisurl"
 )
 
 // Default returns what holds where nothing is set, keys.preset included. It is not yet a valid Config: the issuer has no default.
@@ -17,9 +20,9 @@ func Default() Config {
 		AccessToken:   AccessToken{TTL: 5 * time.Minute},
 		Refresh: Refresh{
 			Grace:           10 * time.Second,
-			Late:            day,
-			Idle:            30 * day,
-			Absolute:        90 * day,
+			Late:            duration.Day,
+			Idle:            30 * duration.Day,
+			Absolute:        90 * duration.Day,
 			MaxReplays:      1000,
 			SessionsPerUser: 100,
 		},
@@ -80,12 +83,12 @@ func (c Config) BoltPath() (path string, ok bool) {
 }
 
 // RedisStore returns the address of a Redis store; ok is false for any other kind of store.
-func (c Config) RedisStore() (r RedisStore, ok bool) {
-	r, err := parseRedisURL(c.Store)
+func (c Config) RedisStore() (u redisurl.URL, ok bool) {
+	u, err := redisurl.Parse(c.Store)
 	if err != nil {
-		return RedisStore{}, false
+		return redisurl.URL{}, false
 	}
-	return r, true
+	return u, true
 }
 
 // The presets of the key timetable.
@@ -116,7 +119,7 @@ func standardKeys() Keys {
 	return Keys{
 		Preset:       presetStandard,
 		Publish:      24 * time.Hour,
-		Active:       30 * day,
+		Active:       30 * duration.Day,
 		Retain:       24 * time.Hour,
 		Cache:        time.Hour,
 		CDN:          time.Hour,
@@ -135,7 +138,7 @@ func standardKeys() Keys {
 func strictKeys() Keys {
 	k := standardKeys()
 	k.Preset = presetStrict
-	k.Active = 7 * day
+	k.Active = 7 * duration.Day
 	k.MaxTokenLife = 15 * time.Minute
 	k.SignStale = 5 * time.Minute
 	k.ServeStale = 2 * time.Hour

@@ -14,6 +14,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"signet/config/duration"
+	"signet/config/reader"
 )
 
 var update = flag.Bool("update", false, "rewrite deploy/signet.example.yaml")
@@ -55,10 +58,10 @@ func TestExampleEqualsDefaults(t *testing.T) {
 	want := Default()
 	want.Issuer = "https://auth.example.com"
 	want.resolve(filepath.Dir(mustAbs(t, examplePath)))
-	for i, f := range fields(&want) {
-		g := fields(&got)[i]
-		if show(g.value) != show(f.value) {
-			t.Errorf("%s: got %s, want %s", f.path, show(g.value), show(f.value))
+	for i, f := range reader.Fields(&want) {
+		g := reader.Fields(&got)[i]
+		if show(g.Value) != show(f.Value) {
+			t.Errorf("%s: got %s, want %s", f.Path, show(g.Value), show(f.Value))
 		}
 	}
 }
@@ -120,7 +123,7 @@ func writeExample(b *strings.Builder, comments map[string]string, v reflect.Valu
 func show(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case time.Duration:
-		return FormatDuration(x)
+		return duration.Format(x)
 	case []string:
 		return "[" + strings.Join(x, ", ") + "]"
 	case []netip.Prefix:

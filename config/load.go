@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
+
+	"signet/config/reader"
 )
 
 // maxFile is more than anyone writes by hand. It protects from a path that names something else.
@@ -42,11 +43,11 @@ func Load(path string, env []string) (Config, []Warning, error) {
 // of its own by SIGNET_DATA_DIR, and must still find the master key: if none is in that directory, the path
 // of the file alone counts.
 func sharedMasterKey(found, path string, data []byte, dir string, env []string) string {
-	l := readOver(Default(), path, data, env)
-	if l.sources["data_dir"] != "SIGNET_DATA_DIR" || l.sources["master_key_file"] == "SIGNET_MASTER_KEY_FILE" || exists(found) {
+	_, r := readOver(Default(), path, data, env)
+	if r.Sources["data_dir"] != "SIGNET_DATA_DIR" || r.Sources["master_key_file"] == "SIGNET_MASTER_KEY_FILE" || exists(found) {
 		return found
 	}
-	c := readOver(Default(), path, data, nil).config
+	c, _ := readOver(Default(), path, data, nil)
 	if c.resolve(dir); exists(c.MasterKeyFile) {
 		return c.MasterKeyFile
 	}
@@ -97,68 +98,39 @@ func read(path string) ([]byte, error) {
 
 // load is Load without the file system.
 func load(name string, data []byte, dir string, env []string) (Config, []Warning, error) {
-	l := readOver(Default(), name, data, env)
-	if preset := l.config.Keys.Preset; preset != presetStandard {
+	c, r := readOver(Default(), name, data, env)
+	if preset := c.Keys.Preset; preset != presetStandard {
 		// What is set stays above the preset because it is read over it anew.
-		l = readOver(withPreset(preset), name, data, env)
+		c, r = readOver(withPreset(preset), name, data, env)
 	}
-	if l.broken {
-		return Config{}, l.warnings, join(l.problems)
+	warnings := make([]Warning, len(r.Unknown))
+	for i, text := range r.Unknown {
+		warnings[i] = Warning(text)
 	}
-	l.config.resolve(dir)
-	for _, p := range l.config.problems() {
+	if r.Broken {
+		return Config{}, warnings, join(r.Problems)
+	}
+	c.resolve(dir)
+	problems := r.Problems
+	for _, p := range c.problems() {
 		// A value that could not be read is reported already; a problem of its default is noise.
-		if !l.bad[p.Field] {
-			p.Source = l.source(p.Field)
-			l.problems = append(l.problems, p)
+		if !r.Unreadable[p.Field] {
+			p.Source = r.Source(p.Field)
+			problems = append(problems, p)
 		}
 	}
-	if len(l.problems) > 0 {
-		return Config{}, l.warnings, join(l.problems)
+	if len(problems) > 0 {
+		return Config{}, warnings, join(problems)
 	}
-	return l.config, append(l.warnings, l.config.warnings(l.redisPassword)...), nil
+	vars := reader.Variables(env)
+	redisPassword := vars["SIGNET_REDIS_PASSWORD"] != "" || vars["SIGNET_REDIS_SENTINEL_PASSWORD"] != ""
+	return c, append(warnings, c.warnings(redisPassword)...), nil
 }
 
 // readOver lays the file, then the environment, over base.
-func readOver(base Config, name string, data []byte, env []string) *loader {
-	l := &loader{config: base, name: name, sources: map[string]string{}, bad: map[string]bool{}}
-	l.fields = fields(&l.config)
-	l.readFile(data)
-	l.readEnv(env)
-	return l
-}
-
-// loader gathers one Config and what is wrong with it.
-type loader struct {
-	config   Config
-	fields   []field // of config
-	name     string  // of the file, for messages
-	sources  map[string]string
-	bad      map[string]bool // fields whose value could not be read
-	broken   bool            // the file is not YAML, so nothing can be said about what it sets
-	problems []*Problem
-	warnings []Warning
-
-	redisPassword bool // a variable holds one; its value is not read
-}
-
-func (l *loader) source(path string) string {
-	if s, ok := l.sources[path]; ok {
-		return s
-	}
-	return l.name
-}
-
-func (l *loader) reject(source, path, text string) {
-	l.bad[path] = true
-	l.problems = append(l.problems, &Problem{Source: source, Field: path, Text: text})
-}
-
-func (l *loader) line(n int) string {
-	if l.name == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d", l.name, n)
+func readOver(base Config, name string, data []byte, env []string) (Config, *reader.Reading) {
+	r := reader.Read(&base, reader.Input{Name: name, File: data, Env: env, Other: otherVariables})
+	return base, r
 }
 
 // Variables that begin like a setting but are read elsewhere: by the command line, and for the
@@ -166,77 +138,6 @@ func (l *loader) line(n int) string {
 var otherVariables = []string{
 	"SIGNET_CONFIG", "SIGNET_MASTER_KEY", "SIGNET_ADMIN_URL", "SIGNET_ADMIN_TOKEN",
 	"SIGNET_REDIS_PASSWORD", "SIGNET_REDIS_SENTINEL_PASSWORD", "SIGNET_HSM_PIN",
-}
-
-// readEnv lays the environment over the file.
-func (l *loader) readEnv(env []string) {
-	vars := map[string]string{}
-	for _, entry := range env {
-		name, value, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, "SIGNET_") {
-			vars[name] = value
-		}
-	}
-	for _, f := range l.fields {
-		l.readVariable(f, vars[f.env])
-		delete(vars, f.env)
-	}
-	l.redisPassword = vars["SIGNET_REDIS_PASSWORD"] != "" || vars["SIGNET_REDIS_SENTINEL_PASSWORD"] != ""
-	l.warnUnknown(vars)
-}
-
-func (l *loader) readVariable(f field, value string) {
-	if value == "" {
-		return
-	}
-	l.forget(f.path)
-	l.sources[f.path] = f.env
-	var err error
-	if f.isList() {
-		err = f.setList(splitList(value))
-	} else {
-		err = f.set(value)
-	}
-	if err != nil {
-		l.reject(f.env, f.path, err.Error())
-	}
-}
-
-// forget drops the problems of a value of the file that a variable has replaced.
-func (l *loader) forget(path string) {
-	if l.bad[path] {
-		delete(l.bad, path)
-		l.problems = slices.DeleteFunc(l.problems, func(p *Problem) bool { return p.Field == path })
-	}
-}
-
-func splitList(s string) []string {
-	elems := strings.Split(s, ",")
-	for i := range elems {
-		elems[i] = strings.TrimSpace(elems[i])
-	}
-	return elems
-}
-
-func (l *loader) warnUnknown(vars map[string]string) {
-	known := slices.Clone(otherVariables)
-	for _, f := range l.fields {
-		known = append(known, f.env)
-	}
-	var names []string
-	for name := range vars {
-		if !slices.Contains(known, name) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		w := fmt.Sprintf("%s: there is no such setting and it has no effect", name)
-		if meant := nearest(name, known); meant != "" {
-			w += "; did you mean " + meant + "?"
-		}
-		l.warnings = append(l.warnings, Warning(w))
-	}
 }
 
 // Override is a setting that the file has and that an environment variable sets as well: the variable
@@ -257,15 +158,11 @@ func Overrides(path string, env []string) (list []Override) {
 	if err != nil {
 		return nil
 	}
-	file := readOver(Default(), path, data, nil)
-	vars := map[string]string{}
-	for _, entry := range env {
-		name, value, _ := strings.Cut(entry, "=")
-		vars[name] = value
-	}
-	for _, f := range file.fields {
-		if _, inFile := file.sources[f.path]; inFile && vars[f.env] != "" {
-			list = append(list, Override{f.path, f.env, fmt.Sprint(f.value.Interface())})
+	file, r := readOver(Default(), path, data, nil)
+	vars := reader.Variables(env)
+	for _, f := range reader.Fields(&file) {
+		if _, inFile := r.Sources[f.Path]; inFile && vars[f.Variable] != "" {
+			list = append(list, Override{f.Path, f.Variable, fmt.Sprint(f.Value.Interface())})
 		}
 	}
 	return list
@@ -284,18 +181,18 @@ func ChangedOverrides(before, after []Override) (changed []Override) {
 // Reloadable compares two valid configurations and returns the settings that differ: those that take effect
 // at once, and those that only the next start reads.
 func Reloadable(old, new Config) (changed, needRestart []string) {
-	before, after := fields(&old), fields(&new)
+	before, after := reader.Fields(&old), reader.Fields(&new)
 	for i, f := range after {
-		if reflect.DeepEqual(before[i].value.Interface(), f.value.Interface()) {
+		if reflect.DeepEqual(before[i].Value.Interface(), f.Value.Interface()) {
 			continue
 		}
-		if f.path == "audience" && old.audienceIsIssuer() && new.audienceIsIssuer() {
+		if f.Path == "audience" && old.audienceIsIssuer() && new.audienceIsIssuer() {
 			continue // it follows the issuer
 		}
-		if f.live {
-			changed = append(changed, f.path)
+		if f.Live {
+			changed = append(changed, f.Path)
 		} else {
-			needRestart = append(needRestart, f.path)
+			needRestart = append(needRestart, f.Path)
 		}
 	}
 	return changed, needRestart

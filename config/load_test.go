@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"signet/config/reader"
 )
 
 const issuerLine = "issuer: https://auth.example.com\n"
@@ -147,9 +149,9 @@ func TestEnvSetsEveryField(t *testing.T) {
 	}
 	probe := Default()
 	var env []string
-	for _, f := range fields(&probe) {
-		v, ok := values[f.path]
-		switch f.value.Interface().(type) {
+	for _, f := range reader.Fields(&probe) {
+		v, ok := values[f.Path]
+		switch f.Value.Interface().(type) {
 		case time.Duration:
 			if !ok {
 				v = "9m"
@@ -165,7 +167,7 @@ func TestEnvSetsEveryField(t *testing.T) {
 				v = "/some/thing"
 			}
 		}
-		env = append(env, f.env+"="+v)
+		env = append(env, f.Variable+"="+v)
 	}
 	got, warnings, err := load("", nil, "/etc", env)
 	if err != nil || len(warnings) > 0 {
@@ -173,9 +175,9 @@ func TestEnvSetsEveryField(t *testing.T) {
 	}
 	plain := Default()
 	plain.resolve("/etc")
-	for i, f := range fields(&got) {
-		if reflect.DeepEqual(f.value.Interface(), fields(&plain)[i].value.Interface()) {
-			t.Errorf("%s did not set %s", f.env, f.path)
+	for i, f := range reader.Fields(&got) {
+		if reflect.DeepEqual(f.Value.Interface(), reader.Fields(&plain)[i].Value.Interface()) {
+			t.Errorf("%s did not set %s", f.Variable, f.Path)
 		}
 	}
 	want := []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("fd00::/8")}
@@ -254,7 +256,7 @@ func FuzzLoad(f *testing.F) {
 			}
 			return
 		}
-		var p *Problem
+		var p *reader.Problem
 		if !errors.As(err, &p) || p.Text == "" {
 			t.Fatalf("an error without a problem: %v", err)
 		}

@@ -93,3 +93,18 @@ func TestRedisWarnings(t *testing.T) {
 		})
 	}
 }
+
+func TestKindOfStore(t *testing.T) {
+	for store, want := range map[string]struct{ redis, bolt bool }{
+		"redis+cluster://a,b": {redis: true},
+		"bolt:signet.db":      {bolt: true},
+		"redis://":            {},
+		"":                    {},
+	} {
+		c := Config{Store: store}
+		_, redis := c.RedisStore()
+		if path, bolt := c.BoltPath(); redis != want.redis || bolt != want.bolt || bolt != (path != "") {
+			t.Errorf("%q: got redis %v, bolt %v with %q; want %+v", store, redis, bolt, path, want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"signet/config/duration"
 	"signet/keys/rotation"
 )
 
@@ -57,13 +58,13 @@ func settingOf(term rotation.Term) string { return "keys." + string(term) }
 
 // ruleText words a broken rule, with the names of the settings.
 func ruleText(tt rotation.Timetable, e *rotation.RuleError) string {
-	name, have, need := settingOf(e.Term), FormatDuration(e.Have), FormatDuration(e.Need)
+	name, have, need := settingOf(e.Term), duration.Format(e.Have), duration.Format(e.Need)
 	switch {
 	case e.Term == rotation.TermPoll:
 		return fmt.Sprintf("%s is %s and must be positive and at most half of %s (%s): lower the one or raise the other",
-			name, have, settingOf(rotation.TermSignStale), FormatDuration(tt.SignStale))
+			name, have, settingOf(rotation.TermSignStale), duration.Format(tt.SignStale))
 	case e.Most > 0:
-		return fmt.Sprintf("%s is %s and must be at most %s", name, have, FormatDuration(e.Most))
+		return fmt.Sprintf("%s is %s and must be at most %s", name, have, duration.Format(e.Most))
 	case len(e.Outlasts) == 0:
 		return fmt.Sprintf("%s is %s and must be positive", name, have)
 	case e.Strict:
@@ -71,7 +72,7 @@ func ruleText(tt rotation.Timetable, e *rotation.RuleError) string {
 			name, have, sumText(tt, e.Rule), wordsOfRules[e.Term].breaks, name, need, settingOf(e.Outlasts[0]), have)
 	default:
 		return fmt.Sprintf("%s is %s and must be at least %s, or %s (%s); raise %s by %s or lower one of the others",
-			name, have, need, wordsOfRules[e.Term].breaks, sumText(tt, e.Rule), name, FormatDuration(e.Need-e.Have))
+			name, have, need, wordsOfRules[e.Term].breaks, sumText(tt, e.Rule), name, duration.Format(e.Need-e.Have))
 	}
 }
 
@@ -79,7 +80,7 @@ func ruleText(tt rotation.Timetable, e *rotation.RuleError) string {
 func sumText(tt rotation.Timetable, rule rotation.Rule) string {
 	parts := make([]string, len(rule.Outlasts))
 	for i, term := range rule.Outlasts {
-		parts[i] = settingOf(term) + " " + FormatDuration(tt.Of(term))
+		parts[i] = settingOf(term) + " " + duration.Format(tt.Of(term))
 	}
 	return strings.Join(parts, " + ")
 }
@@ -88,11 +89,11 @@ func sumText(tt rotation.Timetable, rule rotation.Rule) string {
 func (k Keys) TimetableMargins() (all []string) {
 	tt := k.Timetable()
 	for _, m := range tt.Margins() {
-		text := FormatDuration(m.Have-m.Need) + " longer than"
+		text := duration.Format(m.Have-m.Need) + " longer than"
 		if m.Have == m.Need {
 			text = "just as long as"
 		}
-		all = append(all, fmt.Sprintf("%s %s is %s %s (%s)", settingOf(m.Term), FormatDuration(m.Have), text, wordsOfRules[m.Term].covers, sumText(tt, m.Rule)))
+		all = append(all, fmt.Sprintf("%s %s is %s %s (%s)", settingOf(m.Term), duration.Format(m.Have), text, wordsOfRules[m.Term].covers, sumText(tt, m.Rule)))
 	}
 	return all
 }

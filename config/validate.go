@@ -12,27 +12,13 @@ import (
 	"strings"
 	"time"
 
+	"signet/config/duration"
+	"signet/config/reader"
+	"signet/config/redisurl"
 	"signet/server/syntax"
 )
 
-// Problem is one thing that is wrong with a configuration.
-type Problem struct {
-	Source string // where it was set: "signet.yaml:12" or "SIGNET_LISTEN"; empty when it was not
-	Field  string // refresh.grace; empty when it is about the whole file
-	Text   string // what is wrong and what to do
-}
-
-func (p *Problem) Error() string {
-	parts := make([]string, 0, 3)
-	for _, s := range []string{p.Source, p.Field, p.Text} {
-		if s != "" {
-			parts = append(parts, s)
-		}
-	}
-	return strings.Join(parts, ": ")
-}
-
-func join(problems []*Problem) error {
+func join(problems []*reader.Problem) error {
 	errs := make([]error, len(problems))
 	for i, p := range problems {
 		errs[i] = p
@@ -40,48 +26,14 @@ func join(problems []*Problem) error {
 	return errors.Join(errs...)
 }
 
-// nearest returns which of the known names was probably meant, or "".
-func nearest(name string, known []string) string {
-	best, least := "", 3
-	for _, k := range known {
-		if d := distance(name, k); d < least && d < len(k)/2+1 {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// distance is the number of bytes to insert, delete or change to get from a to b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			above := row[j+1]
-			row[j+1] = min(above, row[j]) + 1
-			if a[i] == b[j] {
-				row[j+1] = min(row[j+1], diagonal)
-			} else {
-				row[j+1] = min(row[j+1], diagonal+1)
-			}
-			diagonal = above
-		}
-	}
-	return row[len(b)]
-}
-
 // Validate reports everything that is wrong with c, or nil.
 func (c Config) Validate() error { return join(c.problems()) }
 
 // checker gathers problems.
-type checker struct{ list []*Problem }
+type checker struct{ list []*reader.Problem }
 
 func (k *checker) add(field, format string, args ...any) {
-	k.list = append(k.list, &Problem{Field: field, Text: fmt.Sprintf(format, args...)})
+	k.list = append(k.list, &reader.Problem{Field: field, Text: fmt.Sprintf(format, args...)})
 }
 
 // check adds an error, if there is one.
@@ -105,20 +57,24 @@ func (k *checker) number(field string, value, least, most int) {
 
 func (k *checker) duration(field string, value, least, most time.Duration) {
 	if value < least || value > most {
-		k.add(field, "is %s; set it from %s to %s", FormatDuration(value), FormatDuration(least), FormatDuration(most))
+		k.add(field, "is %s; set it from %s to %s", duration.Format(value), duration.Format(least), duration.Format(most))
 	}
 }
 
-func (c Config) problems() []*Problem {
+func (c Config) problems() []*reader.Problem {
 	k := &checker{}
 	c.checkNames(k)
 	c.checkListeners(k)
 	c.checkTokens(k)
-	c.checkPassword(k)
-	c.checkKeys(k)
-	c.checkHSM(k)
-	c.checkRedis(k)
-	c.checkRunning(k)
+	c.Password.check(k)
+	c.Throttle.check(k)
+	c.Keys.check(k)
+	c.Keys.HSM.check(k)
+	c.Redis.check(k)
+	c.checkRedisTLS(k)
+	c.Log.check(k)
+	c.Audit.check(k)
+	c.Shutdown.check(k)
 	return k.list
 }
 
@@ -219,7 +175,7 @@ func checkStore(store string) error {
 		}
 		return nil
 	}
-	_, err := parseRedisURL(store)
+	_, err := redisurl.Parse(store)
 	return err
 }
 
@@ -240,7 +196,7 @@ func (c Config) checkAudience(k *checker) {
 }
 
 const (
-	forever = 3650 * day // long enough for anything that must end
+	forever = 3650 * duration.Day // long enough for anything that must end
 	manyInt = 1_000_000
 )
 
@@ -248,7 +204,7 @@ func (c Config) checkTokens(k *checker) {
 	k.duration("access_token.ttl", c.AccessToken.TTL, time.Second, time.Hour)
 	if c.AccessToken.TTL > c.Keys.MaxTokenLife {
 		k.add("access_token.ttl", "is %s and keys.max_token_life only %s; shorten the one or raise the other",
-			FormatDuration(c.AccessToken.TTL), FormatDuration(c.Keys.MaxTokenLife))
+			duration.Format(c.AccessToken.TTL), duration.Format(c.Keys.MaxTokenLife))
 	}
 	k.duration("refresh.grace", c.Refresh.Grace, 0, time.Minute)
 	k.duration("refresh.late", c.Refresh.Late, 0, forever)
@@ -256,14 +212,13 @@ func (c Config) checkTokens(k *checker) {
 	k.duration("refresh.absolute", c.Refresh.Absolute, time.Second, forever)
 	if c.Refresh.Idle > c.Refresh.Absolute {
 		k.add("refresh.idle", "is %s, longer than refresh.absolute with %s; shorten the one or raise the other",
-			FormatDuration(c.Refresh.Idle), FormatDuration(c.Refresh.Absolute))
+			duration.Format(c.Refresh.Idle), duration.Format(c.Refresh.Absolute))
 	}
 	k.number("refresh.max_replays", c.Refresh.MaxReplays, 1, math.MaxUint16)
 	k.number("refresh.sessions_per_user", c.Refresh.SessionsPerUser, 1, 10_000)
 }
 
-func (c Config) checkPassword(k *checker) {
-	p := c.Password
+func (p Password) check(k *checker) {
 	k.number("password.min_length", p.MinLength, 8, 64)
 	for _, word := range p.Context {
 		if len(word) < 3 {
@@ -280,16 +235,18 @@ func (c Config) checkPassword(k *checker) {
 	k.number("password.slots", p.Slots, 0, 1024)
 	k.number("password.queue", p.Queue, 0, 100_000)
 	k.duration("password.wait", p.Wait, 10*time.Millisecond, 10*time.Second)
-	k.number("throttle.per_account", c.Throttle.PerAccount, 1, 100)
-	k.number("throttle.anywhere", c.Throttle.Anywhere, 0, 100)
-	k.number("throttle.per_network", c.Throttle.PerNetwork, 0, manyInt)
-	k.number("throttle.per_client", c.Throttle.PerClient, 0, manyInt)
 }
 
-// checkKeys checks each duration by itself. CheckTimetable checks how they fit together.
-func (c Config) checkKeys(k *checker) {
-	c.checkPreset(k)
-	t := c.Keys
+func (l Throttle) check(k *checker) {
+	k.number("throttle.per_account", l.PerAccount, 1, 100)
+	k.number("throttle.anywhere", l.Anywhere, 0, 100)
+	k.number("throttle.per_network", l.PerNetwork, 0, manyInt)
+	k.number("throttle.per_client", l.PerClient, 0, manyInt)
+}
+
+// check checks each duration by itself. CheckTimetable checks how they fit together.
+func (t Keys) check(k *checker) {
+	t.checkPreset(k)
 	k.duration("keys.publish", t.Publish, time.Second, forever)
 	k.duration("keys.active", t.Active, time.Second, forever)
 	k.duration("keys.retain", t.Retain, time.Second, forever)
@@ -303,32 +260,37 @@ func (c Config) checkKeys(k *checker) {
 	k.duration("keys.poll", t.Poll, 100*time.Millisecond, time.Hour)
 }
 
-func (c Config) checkRunning(k *checker) {
-	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
-	k.oneOf("log.format", c.Log.Format, "json", "text")
-	k.number("audit.retain", c.Audit.Retain, 1000, 100*manyInt)
-	k.number("audit.keys", c.Audit.Keys, 0, 100*manyInt)
-	k.number("audit.admin", c.Audit.Admin, 0, 100*manyInt)
-	k.number("audit.sessions", c.Audit.Sessions, 0, 100*manyInt)
-	k.number("audit.own", c.Audit.Own, 0, 100*manyInt)
-	k.number("audit.refusals", c.Audit.Refusals, 0, 100*manyInt)
-	k.duration("shutdown.delay", c.Shutdown.Delay, 0, 10*time.Minute)
-	k.duration("shutdown.drain", c.Shutdown.Drain, 0, 10*time.Minute)
+func (l Log) check(k *checker) {
+	k.oneOf("log.level", l.Level, "debug", "info", "warn", "error")
+	k.oneOf("log.format", l.Format, "json", "text")
 }
 
-func (c Config) checkPreset(k *checker) {
-	if slices.Contains(Presets(), c.Keys.Preset) {
+func (a Audit) check(k *checker) {
+	k.number("audit.retain", a.Retain, 1000, 100*manyInt)
+	k.number("audit.keys", a.Keys, 0, 100*manyInt)
+	k.number("audit.admin", a.Admin, 0, 100*manyInt)
+	k.number("audit.sessions", a.Sessions, 0, 100*manyInt)
+	k.number("audit.own", a.Own, 0, 100*manyInt)
+	k.number("audit.refusals", a.Refusals, 0, 100*manyInt)
+}
+
+func (s Shutdown) check(k *checker) {
+	k.duration("shutdown.delay", s.Delay, 0, 10*time.Minute)
+	k.duration("shutdown.drain", s.Drain, 0, 10*time.Minute)
+}
+
+func (t Keys) checkPreset(k *checker) {
+	if slices.Contains(Presets(), t.Preset) {
 		return
 	}
 	text := "%q is not one of standard, strict, fast"
-	if meant := nearest(c.Keys.Preset, Presets()); meant != "" {
+	if meant := reader.Nearest(t.Preset, Presets()); meant != "" {
 		text += "; did you mean " + meant + "?"
 	}
-	k.add("keys.preset", text, c.Keys.Preset)
+	k.add("keys.preset", text, t.Preset)
 }
 
-func (c Config) checkHSM(k *checker) {
-	h := c.Keys.HSM
+func (h HSM) check(k *checker) {
 	switch {
 	case h.Module == "" && h.Token != "":
 		k.add("keys.hsm.module", "is empty and keys.hsm.token is %q; set both, or neither for keys without an HSM", h.Token)

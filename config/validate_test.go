@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"signet/config/duration"
 )
 
 func valid() Config {
@@ -75,7 +77,7 @@ func TestValidate(t *testing.T) {
 		{"access_token.ttl", func(c *Config) { c.Keys.MaxTokenLife = time.Minute }},
 		{"access_token.ttl", func(c *Config) { c.AccessToken.TTL = 0 }},
 		{"refresh.grace", func(c *Config) { c.Refresh.Grace = 61 * time.Second }},
-		{"refresh.idle", func(c *Config) { c.Refresh.Idle = 91 * day }},
+		{"refresh.idle", func(c *Config) { c.Refresh.Idle = 91 * duration.Day }},
 		{"refresh.max_replays", func(c *Config) { c.Refresh.MaxReplays = 1 << 16 }},
 		{"refresh.sessions_per_user", func(c *Config) { c.Refresh.SessionsPerUser = 0 }},
 		{"password.min_length", func(c *Config) { c.Password.MinLength = 7 }},
@@ -108,34 +110,6 @@ func TestValidate(t *testing.T) {
 			t.Errorf("got complaints about %v, want %v: %v", got, want, c.Validate())
 		}
 	}
-}
-
-func TestDuration(t *testing.T) {
-	good := map[string]time.Duration{"0": 0, "0s": 0, "30d": 30 * day, "1d12h": 36 * time.Hour, "0d": 0, "90m": 90 * time.Minute, "250ms": 250 * time.Millisecond}
-	for s, want := range good {
-		if got, err := ParseDuration(s); err != nil || got != want {
-			t.Errorf("%q: got %v, %v; want %v", s, got, err, want)
-		}
-	}
-	for _, s := range []string{"", "d", "1", "-1h", "1.5d", "-2d", "1d-1h", "1d+1h", "12h1d", "1d1d", "106752d", "106751d24h", "99999999999d", "1 d"} {
-		if got, err := ParseDuration(s); err == nil {
-			t.Errorf("%q: got %v, want an error", s, got)
-		}
-	}
-}
-
-func FuzzDuration(f *testing.F) {
-	f.Add("1d12h")
-	f.Add("720h0m0s")
-	f.Fuzz(func(t *testing.T, s string) {
-		d, err := ParseDuration(s)
-		if err != nil {
-			return
-		}
-		if again, err := ParseDuration(FormatDuration(d)); err != nil || again != d || d < 0 {
-			t.Errorf("%q is %d, written %q, read %d, %v", s, d, FormatDuration(d), again, err)
-		}
-	})
 }
 
 func TestReloadable(t *testing.T) {

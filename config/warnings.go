@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"signet/config/duration"
 )
 
 // Warning describes a setting that is valid but probably unintended.
@@ -13,42 +15,42 @@ type Warning string
 // warnings returns those of the whole configuration. A password of Redis can be in a variable, which c does
 // not show.
 func (c Config) warnings(redisPassword bool) []Warning {
-	return slices.Concat(c.proxyWarnings(), c.presetWarnings(), c.throttleWarnings(), c.refreshWarnings(), c.dangerWarnings(), c.redisWarnings(redisPassword))
+	return slices.Concat(c.proxyWarnings(), c.Keys.warnings(), c.Throttle.warnings(), c.Refresh.warnings(), c.dangerWarnings(), c.redisWarnings(redisPassword))
 }
 
-// refreshWarnings are about windows in which a stolen refresh token is worth more than by default.
-func (c Config) refreshWarnings() (list []Warning) {
-	r, usual := c.Refresh, Default().Refresh
+// warnings are about windows in which a stolen refresh token is worth more than by default.
+func (r Refresh) warnings() (list []Warning) {
+	usual := Default().Refresh
 	if r.Late > r.Idle && r.Late != usual.Late {
-		list = append(list, Warning("refresh.late: is "+FormatDuration(r.Late)+", longer than refresh.idle with "+
-			FormatDuration(r.Idle)+"; only the shorter one counts"))
+		list = append(list, Warning("refresh.late: is "+duration.Format(r.Late)+", longer than refresh.idle with "+
+			duration.Format(r.Idle)+"; only the shorter one counts"))
 	}
 	if r.Late > 0 && r.Late < r.Grace {
-		list = append(list, Warning("refresh.late: is "+FormatDuration(r.Late)+", shorter than refresh.grace with "+FormatDuration(r.Grace)+
+		list = append(list, Warning("refresh.late: is "+duration.Format(r.Late)+", shorter than refresh.grace with "+duration.Format(r.Grace)+
 			", so it has no effect; make it longer, or 0s to turn it off"))
 	}
 	if r.Grace >= time.Minute && r.MaxReplays > usual.MaxReplays {
-		list = append(list, Warning("refresh.grace: with "+FormatDuration(r.Grace)+" and refresh.max_replays of "+strconv.Itoa(r.MaxReplays)+
+		list = append(list, Warning("refresh.grace: with "+duration.Format(r.Grace)+" and refresh.max_replays of "+strconv.Itoa(r.MaxReplays)+
 			" a refresh token that leaked can be used beside its owner for long; leave both out for the defaults"))
 	}
 	return list
 }
 
-// throttleWarnings are about limits that are off.
-func (c Config) throttleWarnings() (list []Warning) {
+// warnings are about limits that are off.
+func (l Throttle) warnings() (list []Warning) {
 	for _, t := range []struct {
 		setting, guess string
 		value, normal  int
 	}{
-		{"throttle.per_network", "passwords of many accounts", c.Throttle.PerNetwork, 100},
-		{"throttle.per_client", "client secrets", c.Throttle.PerClient, 100},
+		{"throttle.per_network", "passwords of many accounts", l.PerNetwork, 100},
+		{"throttle.per_client", "client secrets", l.PerClient, 100},
 	} {
 		if t.value == 0 {
 			list = append(list, Warning(t.setting+": 0 turns this limit off, so one network can guess "+t.guess+" as fast as the server answers; "+
 				"leave it out for the default of "+strconv.Itoa(t.normal)))
 		}
 	}
-	if c.Throttle.Anywhere == 0 {
+	if l.Anywhere == 0 {
 		list = append(list, "throttle.anywhere: 0 turns this limit off, so the passwords of one account can be guessed from many networks at once; leave it out for the default of 30")
 	}
 	return list
@@ -70,8 +72,8 @@ func (c Config) proxyWarnings() []Warning {
 	return list
 }
 
-func (c Config) presetWarnings() []Warning {
-	if c.Keys.Preset != presetFast {
+func (k Keys) warnings() []Warning {
+	if k.Preset != presetFast {
 		return nil
 	}
 	return []Warning{"keys.preset: fast is for tests and demos: keys change every few seconds, and verifiers that fetch the key set again at most every so often refuse fresh tokens " +
@@ -97,7 +99,7 @@ func (c Config) dangerWarnings() (list []Warning) {
 			list = append(list, Warning(fmt.Sprintf(format, args...)))
 		}
 	}
-	text := FormatDuration
+	text := duration.Format
 	warn(c.Refresh.Grace > 0 && c.Refresh.MaxReplays > manyReplays,
 		"refresh.max_replays: %d lets whoever has copied a refresh token use it that often within refresh.grace (%s) unnoticed; a retry needs a few: leave it out for the default of %d",
 		c.Refresh.MaxReplays, text(c.Refresh.Grace), Default().Refresh.MaxReplays)

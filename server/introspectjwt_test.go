@@ -139,7 +139,7 @@ func TestSignedIntrospectionWithoutASigner(t *testing.T) {
 	t.Parallel()
 	s, v := newRemote(t, func(*server.Config) {})
 	token := login(t, s).str("access_token")
-	v.away.Store(true)
+	away(v, true)
 	unavailable(t, form(t, s, "/introspect", "token="+token).web().set("Accept", signedType))
 	if !active(t, s, token) {
 		t.Error("an unsigned answer: got active false")

@@ -14,6 +14,7 @@ import (
 	"signet/keys/masterkey"
 	"signet/server"
 	"signet/server/password"
+	"signet/server/password/hash"
 	"signet/store"
 	"signet/store/bolt"
 )
@@ -38,7 +39,7 @@ func startAdmin(dir, socket string) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	cheap := password.Config{Argon2: password.Params{Memory: 64, Time: 1, Threads: 1}, Slots: 1, Queue: 16, Wait: 10 * time.Second}
+	cheap := password.Config{Argon2: hash.Params{Memory: 64, Time: 1, Threads: 1}, Slots: 1, Queue: 16, Wait: 10 * time.Second}
 	s, err := server.New(server.Config{
 		Issuer: "https://auth.example.com", Version: "test", Store: db, Seals: installtest.Seals, Keys: manager,
 		Passwords: password.New(cheap), RefreshKeys: [][32]byte{{1}}, ThrottleKeys: [][32]byte{{2}},

@@ -209,7 +209,7 @@ func (h *users) setPassword(r *Request) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	_, err = h.change(r, user.ID, store.Event{Type: store.EventUserSetPassword}, func(u *store.User, _ time.Time) error {
-		u.PasswordHash = hash
+		u.SetPassword(hash)
 		u.EndSessions()
 		return nil
 	})

@@ -12,6 +12,7 @@ import (
 	"signet/server/edge"
 	"signet/server/oauth/engine"
 	"signet/server/password"
+	"signet/server/password/hash"
 	"signet/server/syntax"
 	"signet/server/throttle"
 	"signet/server/token"
@@ -86,7 +87,7 @@ func (p *passwordGrant) checkPassword(g *grantRequest, name, secret string) (sto
 		p.cfg.Hashes.Want()
 	}
 	switch {
-	case errors.Is(err, password.ErrFormat):
+	case errors.Is(err, hash.ErrFormat):
 		p.cfg.Log.WarnContext(g.Context(), "a user's password hash cannot be used; set a new password, or raise the limits of imported hashes if they are why",
 			slog.String("sub", g.Subject), slog.Any("error", err))
 	case err != nil:
@@ -256,7 +257,7 @@ func (p *passwordGrant) checkAgain(g *grantRequest, session store.Session, user 
 	if _, revokeErr := p.cfg.Store.RevokeSession(context.WithoutCancel(g.Context()), user.ID, session.ID); revokeErr != nil {
 		return edge.Unavailable(revokeErr)
 	}
-	if err != nil && !errors.Is(err, password.ErrFormat) {
+	if err != nil && !errors.Is(err, hash.ErrFormat) {
 		return edge.Unavailable(err)
 	}
 	return p.refuseLogin(g, "password was changed during the login")

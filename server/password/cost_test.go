@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"signet/server/password/hash"
 )
 
 const bcrypt16 = "$2b$16$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234"
@@ -18,7 +20,7 @@ func bcryptOf(cost int) string {
 }
 
 func argonOf(memory, passes uint32) string {
-	return argon2Hash{id: true, params: Params{memory, passes, 1}, salt: make([]byte, saltSize), tag: make([]byte, tagSize)}.encode()
+	return hash.Dummy(hash.Params{Memory: memory, Time: passes, Threads: 1}).String()
 }
 
 // What an imported hash may cost is bounded, at import and when it is checked, and a reason is given.
@@ -31,12 +33,12 @@ func TestCaps(t *testing.T) {
 		{"bcrypt as usual", bcryptOf(12), Config{}, ""},
 		{"bcrypt at the cap", bcryptOf(14), Config{}, ""},
 		{"bcrypt above it", bcryptOf(15), Config{}, "bcrypt cost 15 is more than the 14"},
-		{"bcrypt, raised", bcryptOf(16), Config{Caps: Caps{BcryptCost: 16}}, ""},
+		{"bcrypt, raised", bcryptOf(16), Config{Caps: hash.Caps{BcryptCost: 16}}, ""},
 		{"argon2 at the cap", argonOf(256<<10, 4), Config{Memory: 1 << 40}, ""},
 		{"argon2 with more memory", argonOf(1<<20, 4), Config{Memory: 1 << 40}, "argon2 memory of 1048576 KiB"},
 		{"argon2 with more passes", argonOf(256<<10, 5), Config{Memory: 1 << 40}, "5 passes"},
 		{"argon2 on a small machine", argonOf(128<<10, 1), Config{Memory: 64 << 20}, "argon2 memory of 131072 KiB is more than the 65536 KiB"},
-		{"our own, above the caps", argonOf(512<<10, 4), Config{Argon2: Params{512 << 10, 4, 1}, Memory: 1 << 40}, ""},
+		{"our own, above the caps", argonOf(512<<10, 4), Config{Argon2: hash.Params{Memory: 512 << 10, Time: 4, Threads: 1}, Memory: 1 << 40}, ""},
 	} {
 		row.cfg.Slots = 1
 		p := New(row.cfg)
@@ -47,11 +49,11 @@ func TestCaps(t *testing.T) {
 			}
 			continue
 		}
-		if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), row.reason) {
+		if !errors.Is(err, hash.ErrFormat) || !strings.Contains(err.Error(), row.reason) {
 			t.Errorf("%s: got %v, want %q", row.name, err, row.reason)
 		}
-		p.work = func(h hashed, _ string) bool { return h.kind() == p.dummy.kind() } // the work of the dummy instead
-		if r, verr := p.Verify(t.Context(), row.encoded, "x"); !errors.Is(verr, ErrFormat) || r.Match {
+		p.work = func(h hash.Hash, _ []byte) bool { return h.Kind() == p.dummy.Kind() } // the work of the dummy instead
+		if r, verr := p.Verify(t.Context(), row.encoded, "x"); !errors.Is(verr, hash.ErrFormat) || r.Match {
 			t.Errorf("%s: Verify got %v, %v", row.name, r, verr)
 		}
 	}
@@ -69,9 +71,9 @@ func TestExpensiveHashesLeaveRoom(t *testing.T) {
 			return running[kind]
 		}
 		release := make(chan struct{})
-		p.work = func(h hashed, _ string) bool {
+		p.work = func(h hash.Hash, _ []byte) bool {
 			mu.Lock()
-			running[h.kind()]++
+			running[h.Kind()]++
 			mu.Unlock()
 			<-release
 			return false
@@ -87,7 +89,7 @@ func TestExpensiveHashesLeaveRoom(t *testing.T) {
 			go p.Verify(t.Context(), "", "x")
 		}
 		synctest.Wait()
-		if n := count(p.dummy.kind()); n != 2 {
+		if n := count(p.dummy.Kind()); n != 2 {
 			t.Errorf("got %d others beside them, want 2", n)
 		}
 		close(release)
@@ -97,7 +99,7 @@ func TestExpensiveHashesLeaveRoom(t *testing.T) {
 // Running hashes never take more memory together than the budget.
 func TestMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := New(Config{Argon2: Params{8 << 10, 1, 1}, Slots: 8, Memory: 128 << 20, Wait: time.Minute})
+		p := New(Config{Argon2: hash.Params{Memory: 8 << 10, Time: 1, Threads: 1}, Slots: 8, Memory: 128 << 20, Wait: time.Minute})
 		var mu sync.Mutex
 		most, now := uint64(0), uint64(0)
 		add := func(memory uint64) {
@@ -107,10 +109,10 @@ func TestMemoryIsBounded(t *testing.T) {
 			most = max(most, now)
 		}
 		release := make(chan struct{})
-		p.work = func(h hashed, _ string) bool {
-			add(h.price().memory)
+		p.work = func(h hash.Hash, _ []byte) bool {
+			add(h.Price().Memory)
 			<-release
-			add(-h.price().memory)
+			add(-h.Price().Memory)
 			return false
 		}
 		for range 6 {
@@ -133,7 +135,7 @@ func TestMemoryIsBounded(t *testing.T) {
 func TestQueueIsBoundedByTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(Config{Argon2: cheap, Slots: 2, Wait: time.Second})
-		p.work = func(hashed, string) bool { time.Sleep(25 * time.Millisecond); return false }
+		p.work = func(hash.Hash, []byte) bool { time.Sleep(25 * time.Millisecond); return false }
 		serve := func(n int) (served, busy int, longest time.Duration) {
 			results := make(chan time.Duration, n)
 			for range n {
@@ -171,14 +173,14 @@ func TestQueueIsBoundedByTime(t *testing.T) {
 func TestDummiesAreDrawn(t *testing.T) {
 	p := New(Config{Argon2: cheap, Slots: 1})
 	var seen string
-	p.work = func(h hashed, _ string) bool { seen = h.kind(); return false }
+	p.work = func(h hash.Hash, _ []byte) bool { seen = h.Kind(); return false }
 	draw := func(n uint64) string {
 		if _, err := p.VerifyFor(t.Context(), n, "", "x"); err != nil {
 			t.Fatal(err)
 		}
 		return seen
 	}
-	if got := draw(1 << 60); got != p.dummy.kind() {
+	if got := draw(1 << 60); got != p.dummy.Kind() {
 		t.Errorf("without a sample: got %s", got)
 	}
 	sample := []string{"unreadable", ""}
@@ -206,12 +208,12 @@ func TestDummiesAreDrawn(t *testing.T) {
 	}
 	// A dummy is a hash that can be read, of the same costs.
 	for _, encoded := range []string{bcryptOf(4), argonOf(64, 1)} {
-		h, err := parse(encoded)
+		h, err := hash.Parse(encoded)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := h.dummy(); d.verify("x") || d.kind() != h.kind() {
-			t.Errorf("dummy of %s: %s", h.kind(), d.kind())
+		if d := h.Dummy(); d.Verify([]byte("x")) || d.Kind() != h.Kind() {
+			t.Errorf("dummy of %s: %s", h.Kind(), d.Kind())
 		}
 	}
 }

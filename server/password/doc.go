@@ -19,8 +19,7 @@
 //   - A stored hash cannot ask for more work than its format's limits; Supported says so at import.
 //   - No error and no value printed from here contains a password or a hash.
 //
-// Formats, each in its file: argon2id and argon2i (PHC strings, as libargon2 and passlib write
-// them) and bcrypt ($2a$, $2b$, $2y$). A new one is a file and a row in format.go.
+// Package hash has the formats.
 //
 // The rules for choosing follow NIST SP 800-63B-4 §3.1.1.2: a minimum length, any Unicode, no rules
 // of composition, and a blocklist. The blocklist is mostly not a list: guess.go estimates in how

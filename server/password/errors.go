@@ -6,9 +6,6 @@ var (
 	// ErrBusy: the queue was full or the wait was over; no hash was run. Asking again later is right.
 	ErrBusy = errors.New("password hashing is busy")
 
-	// ErrFormat: a stored hash is of no known format, damaged, or asks for more work than allowed.
-	ErrFormat = errors.New("password hash not supported")
-
 	// ErrPassword: the text cannot be a password at all: not UTF-8, or with control characters.
 	ErrPassword = errors.New("password is not usable text")
 

@@ -2,8 +2,8 @@ package password
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
+
+	"signet/server/password/hash"
 )
 
 // Result is what Verify found.
@@ -20,19 +20,18 @@ func (p *Pool) Hash(ctx context.Context, password string) (encoded string, err e
 	if err != nil {
 		return "", err
 	}
-	h := argon2Hash{id: true, params: p.params, salt: make([]byte, saltSize), tag: make([]byte, tagSize)}
-	rand.Read(h.salt)
-	if err := p.run(ctx, h.price(), func() { h.tag = h.derive(text) }); err != nil {
+	var made hash.Hash
+	if err := p.run(ctx, p.params.Price(), func() { made = hash.New(p.params, []byte(text)) }); err != nil {
 		return "", err
 	}
-	return h.encode(), nil
+	return made.String(), nil
 }
 
 // Verify compares the normalised password with a stored hash.
 //
 // An empty hash stands for an unknown user or one without a password: never a match, after the work
 // of a new hash. So it is, for any user, with a password that Hash would refuse. A stored hash that
-// is not Supported is no match after that same work, and ErrFormat, for the log.
+// is not Supported is no match after that same work, and hash.ErrFormat, for the log.
 //
 // ErrBusy: the queue was full or the wait over. When ctx ends in the queue, its error comes back at
 // once; a hash that has begun is finished. After these errors nothing is known of the password.
@@ -53,23 +52,38 @@ func (p *Pool) VerifyFor(ctx context.Context, draw uint64, encoded, password str
 		target = p.drawn(draw)
 	}
 	var match bool
-	if err := p.run(ctx, target.price(), func() { match = p.work(target, text) }); err != nil {
+	if err := p.run(ctx, target.Price(), func() { match = p.work(target, []byte(text)) }); err != nil {
 		return Result{}, err
 	}
 	if badHash != nil {
 		return Result{}, badHash
 	}
 	match = match && h != nil
-	return Result{Match: match, Rehash: match && h.weaker(p.params)}, nil
+	return Result{Match: match, Rehash: match && h.Weaker(p.params)}, nil
 }
 
 // stored reads a hash; nil when there is none to compare with.
-func (p *Pool) stored(encoded string) (hashed, error) {
+func (p *Pool) stored(encoded string) (hash.Hash, error) {
 	if encoded == "" {
 		return nil, nil
 	}
-	h, err := p.read(encoded)
-	if errors.Is(err, ErrFormat) {
+	return p.read(encoded)
+}
+
+// Supported reports whether Verify can check passwords against this hash: nil, or a hash.ErrFormat that gives
+// what is wrong with it, or that it costs more than the caps allow. It does no slow work.
+func (p *Pool) Supported(encoded string) error {
+	_, err := p.read(encoded)
+	return err
+}
+
+// read is hash.Parse within the pool's caps.
+func (p *Pool) read(encoded string) (hash.Hash, error) {
+	h, err := hash.Parse(encoded)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.caps.Check(h); err != nil {
 		return nil, err
 	}
 	return h, nil

@@ -2,7 +2,6 @@ package password
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"runtime"
@@ -10,15 +9,17 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"signet/server/password/hash"
 )
 
 // Config configures a Pool. All fields have working zero values.
 type Config struct {
-	Argon2 Params        // costs of new hashes, and of what an unknown user is given to wait for
+	Argon2 hash.Params   // costs of new hashes, and of what an unknown user is given to wait for
 	Slots  int           // passwords hashed at once; 0: as many as there are cores and memory allows, at least 1
 	Queue  int           // how many may wait for a slot, whatever the time; 0: 256 a slot; negative: none
 	Wait   time.Duration // how long one waits at most; 0: a second
-	Caps   Caps          // of hashes that were made elsewhere
+	Caps   hash.Caps     // of hashes that were made elsewhere
 	Memory uint64        // bytes that running hashes may take together; 0: half of MemoryLimit
 
 	// Observe, when set, is told for every hash that is run how long it waited. It is called by
@@ -48,14 +49,14 @@ func (c Config) Validate() error {
 // than a new hash also takes one of a few places for such hashes, so that these cannot occupy all slots, and
 // waits for it outside of the queue of the others.
 type Pool struct {
-	params  Params
-	caps    Caps
+	params  hash.Params
+	caps    hash.Caps
 	queue   int64
 	wait    time.Duration
 	observe func(time.Duration)
-	dummy   argon2Hash            // what is worked on when there is nothing to compare with, and no sample
+	dummy   hash.Hash             // what is worked on when there is nothing to compare with, and no sample
 	kinds   atomic.Pointer[kinds] // see Sample
-	work    func(h hashed, password string) bool
+	work    func(h hash.Hash, password []byte) bool
 
 	slots   chan struct{} // holds one element for every hash that runs
 	heavy   chan struct{} // and of those for every expensive one
@@ -72,7 +73,7 @@ func New(c Config) *Pool {
 	if err := c.Validate(); err != nil {
 		panic(fmt.Sprintf("password.New: %v", err))
 	}
-	p := &Pool{params: c.Argon2.withDefaults(), wait: c.Wait, observe: c.Observe, work: hashed.verify}
+	p := &Pool{params: c.Argon2.WithDefaults(), wait: c.Wait, observe: c.Observe, work: hash.Hash.Verify}
 	if c.Memory == 0 {
 		c.Memory = MemoryLimit() / 2
 	}
@@ -93,11 +94,10 @@ func New(c Config) *Pool {
 	p.heavy = make(chan struct{}, max(1, c.Slots/2))
 	p.budget = max(min(c.Memory, 1<<62), uint64(c.Slots)*uint64(p.params.Memory)<<10, 1<<20) // what the slots need in any case
 	p.memory = semaphore.NewWeighted(int64(p.budget))
-	p.caps = c.Caps.withDefaults()
+	p.caps = c.Caps.WithDefaults()
 	p.caps.Memory = uint32(min(uint64(p.caps.Memory), p.budget>>10))
-	p.caps = p.caps.raised(p.params)
-	p.dummy = argon2Hash{id: true, params: p.params, salt: make([]byte, saltSize), tag: make([]byte, tagSize)}
-	rand.Read(p.dummy.salt)
+	p.caps = p.caps.Raised(p.params)
+	p.dummy = hash.Dummy(p.params)
 	return p
 }
 
@@ -115,7 +115,7 @@ func (p *Pool) Stats() Stats {
 }
 
 // run calls do in a slot. The slot is free again afterwards, even if do panics.
-func (p *Pool) run(ctx context.Context, cost price, do func()) error {
+func (p *Pool) run(ctx context.Context, cost hash.Price, do func()) error {
 	waited, release, err := p.acquire(ctx, cost)
 	if err != nil {
 		if errors.Is(err, ErrBusy) {
@@ -147,18 +147,18 @@ func (p *Pool) took(d time.Duration) {
 // heavyWork is how much work, in that of a new hash or of the default's, makes a hash an expensive one.
 const heavyWork = 4
 
-func (p *Pool) isHeavy(c price) bool {
-	own, normal := p.dummy.price(), argon2Hash{params: Params{}.withDefaults()}.price()
-	return c.work > heavyWork*max(own.work, normal.work) || c.memory > heavyWork*max(own.memory, normal.memory) || c.lanes > max(own.lanes, cap(p.slots))
+func (p *Pool) isHeavy(c hash.Price) bool {
+	own, normal := p.params.Price(), hash.Params{}.WithDefaults().Price()
+	return c.Work > heavyWork*max(own.Work, normal.Work) || c.Memory > heavyWork*max(own.Memory, normal.Memory) || c.Lanes > max(own.Lanes, cap(p.slots))
 }
 
 // acquire takes a slot and says how long that took. A freed slot goes to the one who has waited
 // longest: senders on a full channel are served in order, before any newcomer.
-func (p *Pool) acquire(ctx context.Context, cost price) (waited time.Duration, release func(), err error) {
+func (p *Pool) acquire(ctx context.Context, cost hash.Price) (waited time.Duration, release func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, nil, err
 	}
-	start, size := time.Now(), int64(min(cost.memory, p.budget))
+	start, size := time.Now(), int64(min(cost.Memory, p.budget))
 	heavy := p.isHeavy(cost)
 	if !heavy && p.memory.TryAcquire(size) {
 		select {

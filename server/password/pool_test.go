@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"signet/server/password/hash"
 )
 
 // held returns a pool whose hashes last until release gets an element for each.
@@ -15,7 +17,7 @@ func held(c Config) (p *Pool, release chan struct{}) {
 	c.Argon2 = cheap
 	p = New(c)
 	release = make(chan struct{})
-	p.work = func(hashed, string) bool { <-release; return false }
+	p.work = func(hash.Hash, []byte) bool { <-release; return false }
 	return p, release
 }
 
@@ -29,12 +31,12 @@ func TestNeverMoreThanSlots(t *testing.T) {
 	const slots, callers = 3, 60
 	var running, most atomic.Int64
 	p := New(Config{Argon2: cheap, Slots: slots, Queue: callers, Wait: time.Minute})
-	p.work = func(h hashed, password string) bool {
+	p.work = func(h hash.Hash, password []byte) bool {
 		now := running.Add(1)
 		for m := most.Load(); now > m && !most.CompareAndSwap(m, now); m = most.Load() {
 		}
 		defer running.Add(-1)
-		return h.verify(password)
+		return h.Verify(password)
 	}
 	var wg sync.WaitGroup
 	for range callers {
@@ -165,7 +167,7 @@ func TestOrderAndObserve(t *testing.T) {
 func TestPanicFreesTheSlot(t *testing.T) {
 	p := New(Config{Argon2: cheap, Slots: 1, Queue: -1})
 	work := p.work
-	p.work = func(hashed, string) bool { panic("in the hash") }
+	p.work = func(hash.Hash, []byte) bool { panic("in the hash") }
 	func() {
 		defer func() {
 			if recover() == nil {
@@ -182,7 +184,7 @@ func TestPanicFreesTheSlot(t *testing.T) {
 
 func TestSlotsFor(t *testing.T) {
 	const mib, noLimit = 1 << 20, 1<<64 - 1
-	standard := Params{}.withDefaults()
+	standard := hash.Params{}.WithDefaults()
 	for _, c := range []struct {
 		cores  int
 		memory uint64
@@ -220,18 +222,18 @@ func TestConfigValidate(t *testing.T) {
 	for name, c := range map[string]Config{
 		"slots":  {Slots: -1},
 		"wait":   {Wait: -1},
-		"memory": {Argon2: Params{Memory: 7}},
-		"lanes":  {Argon2: Params{Memory: 31, Threads: 4}},
-		"large":  {Argon2: Params{Memory: maxMemory + 1, Time: 1}},
-		"long":   {Argon2: Params{Memory: maxMemory, Time: 5}},
+		"memory": {Argon2: hash.Params{Memory: 7}},
+		"lanes":  {Argon2: hash.Params{Memory: 31, Threads: 4}},
+		"large":  {Argon2: hash.Params{Memory: 1<<20 + 1, Time: 1}},
+		"long":   {Argon2: hash.Params{Memory: 1 << 20, Time: 5}},
 	} {
 		if c.Validate() == nil {
 			t.Errorf("%s: got nil, want an error", name)
 		}
 	}
 	// What a Pool may be configured to write, it must be able to read.
-	largest := argon2Hash{id: true, params: Params{maxMemory, 4, 255}, salt: make([]byte, saltSize), tag: make([]byte, tagSize)}
-	if _, err := parse(largest.encode()); err != nil {
+	largest := hash.Dummy(hash.Params{Memory: 1 << 20, Time: 4, Threads: 255})
+	if _, err := hash.Parse(largest.String()); err != nil {
 		t.Errorf("the largest valid parameters: got %v, want nil", err)
 	}
 }

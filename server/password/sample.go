@@ -2,10 +2,10 @@ package password
 
 import (
 	"cmp"
-	"crypto/rand"
-	"fmt"
 	"math/bits"
 	"slices"
+
+	"signet/server/password/hash"
 )
 
 // Somebody who does not exist must cost what somebody who does costs. Where the store has hashes of several
@@ -20,7 +20,7 @@ type kinds []kind
 
 type kind struct {
 	name  string // the format and its costs
-	dummy hashed
+	dummy hash.Hash
 	upTo  uint64 // of 2^64
 }
 
@@ -28,16 +28,16 @@ type kind struct {
 // read are left out.
 func (p *Pool) Sample(encoded []string) {
 	count := map[string]int{}
-	dummies := map[string]hashed{}
+	dummies := map[string]hash.Hash{}
 	total := 0
 	for _, e := range encoded {
 		h, err := p.stored(e)
 		if h == nil || err != nil {
 			continue
 		}
-		name := h.kind()
+		name := h.Kind()
 		if dummies[name] == nil {
-			dummies[name] = h.dummy()
+			dummies[name] = h.Dummy()
 		}
 		count[name]++
 		total++
@@ -69,11 +69,11 @@ func (p *Pool) Sampled(encoded string) bool {
 		return true
 	}
 	list := p.kinds.Load()
-	return list != nil && slices.ContainsFunc(*list, func(k kind) bool { return k.name == h.kind() })
+	return list != nil && slices.ContainsFunc(*list, func(k kind) bool { return k.name == h.Kind() })
 }
 
 // drawn is the dummy for a name.
-func (p *Pool) drawn(draw uint64) hashed {
+func (p *Pool) drawn(draw uint64) hash.Hash {
 	list := p.kinds.Load()
 	if list == nil {
 		return p.dummy
@@ -84,28 +84,4 @@ func (p *Pool) drawn(draw uint64) hashed {
 		}
 	}
 	return p.dummy
-}
-
-func (h argon2Hash) kind() string {
-	return fmt.Sprintf("argon2 %t %d %d %d", h.id, h.params.Memory, h.params.Time, h.params.Threads)
-}
-
-// dummy has the costs of h and matches nothing that anybody can know.
-func (h argon2Hash) dummy() hashed {
-	h.salt, h.tag = make([]byte, len(h.salt)), make([]byte, len(h.tag))
-	rand.Read(h.salt)
-	rand.Read(h.tag)
-	return h
-}
-
-func (h bcryptHash) kind() string { return fmt.Sprint("bcrypt ", h.cost()) }
-
-func (h bcryptHash) dummy() hashed {
-	var random [bcryptSize - len("$2b$12$")]byte
-	rand.Read(random[:])
-	encoded := append(make([]byte, 0, bcryptSize), h.encoded[:7]...)
-	for _, b := range random {
-		encoded = append(encoded, bcryptAlphabet[int(b)%len(bcryptAlphabet)])
-	}
-	return bcryptHash{canonicalBcrypt(string(encoded))}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"signet/server/password/hash"
 )
 
 // TestThreadsFollowTheHashes: there are more threads than cores while hashes run on all cores and shortly
@@ -20,9 +22,9 @@ func TestThreadsFollowTheHashes(t *testing.T) {
 			defer mu.Unlock()
 			set = append(set, n)
 		})
-		p := New(Config{Argon2: Params{Memory: 64, Time: 1, Threads: 1}, Slots: 2, Memory: 1 << 30, Threads: threads})
+		p := New(Config{Argon2: hash.Params{Memory: 64, Time: 1, Threads: 1}, Slots: 2, Memory: 1 << 30, Threads: threads})
 		hash := func(d time.Duration) {
-			go func() { _ = p.run(context.Background(), price{}, func() { time.Sleep(d) }) }()
+			go func() { _ = p.run(context.Background(), hash.Price{}, func() { time.Sleep(d) }) }()
 		}
 		wants := func(when string, want ...int) {
 			t.Helper()

@@ -17,6 +17,7 @@ import (
 	"signet/server/edge"
 	"signet/server/oauth"
 	"signet/server/password"
+	"signet/server/password/hash"
 	"signet/server/throttle"
 	"signet/store"
 	"signet/store/bolt"
@@ -105,7 +106,7 @@ func start(t testing.TB, first func(now func() time.Time) (*keyring, error), cha
 }
 
 // CheapHash makes logins fast; the work is real argon2id all the same.
-var CheapHash = password.Params{Memory: 64, Time: 1, Threads: 1}
+var CheapHash = hash.Params{Memory: 64, Time: 1, Threads: 1}
 
 func (s *Server) openStore(t testing.TB) {
 	t.Helper()

@@ -84,7 +84,7 @@ func textOfUser(u store.User) bool {
 			return false
 		}
 	}
-	return utf8.ValidString(u.Username) && utf8.ValidString(u.PasswordHash)
+	return utf8.ValidString(u.Username) && utf8.ValidString(u.PasswordHash) && utf8.ValidString(string(u.Imported))
 }
 
 // Finish writes the trailer, without which no Reader accepts the archive.

@@ -192,7 +192,7 @@ func (o *Overlay) applyUser(u *store.User) bool {
 
 // userOfState takes from the user what the replaced store no longer gave.
 func (o *Overlay) userOfState(u *store.User, now store.User) {
-	u.Disabled = now.Disabled
+	u.Disabled, u.Imported, u.Move, u.MovedAt = now.Disabled, now.Imported, now.Move, now.MovedAt
 	if u.PasswordHash != now.PasswordHash {
 		u.PasswordHash = now.PasswordHash
 		o.Preserved.NewPasswords = append(o.Preserved.NewPasswords, u.Username)
@@ -210,7 +210,7 @@ func (o *Overlay) userOfEvents(u *store.User, c *changes) {
 	was := u.UpdatedAt
 	u.Disabled = c.switched(u.Disabled, was)
 	if c.secret.After(was) {
-		u.PasswordHash = ""
+		u.SetPassword("")
 		o.Preserved.Passwords = append(o.Preserved.Passwords, u.Username)
 	}
 }

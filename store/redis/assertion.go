@@ -34,7 +34,7 @@ func (s *assertions) UseAssertion(ctx context.Context, id store.AssertionID, unt
 	case err != nil:
 		return err
 	case word != "OK":
-		return unexpectedReply("spending an assertion", word)
+		return conn.UnexpectedReply("spending an assertion", word)
 	case !s.used.add(store.UsedAssertion{ID: id, Until: until}, time.Now()):
 		return errUsed(id) // the server had forgotten it, and knows it again now
 	}
@@ -48,7 +48,7 @@ func errUsed(id store.AssertionID) error {
 // useCall writes the key where it is missing. It stays for AssertionMargin at least, so that one of
 // many concurrent calls wins also when the assertion has run out by our clock.
 func (s *assertions) useCall(id store.AssertionID, until time.Time) *conn.Call {
-	key := s.key.assertion(id)
+	key := s.key.Assertion(id)
 	left := max(time.Until(until.Add(store.AssertionMargin)), store.AssertionMargin)
 	return conn.Write("set", key, "", "nx", "px", left.Milliseconds())
 }

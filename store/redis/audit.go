@@ -10,6 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // The audit trail is a stream for each class of events, whose ids are the events' numbers: one counter
@@ -50,7 +51,7 @@ func (s *trail) AppendEvents(ctx context.Context, events []store.Event) error {
 		args = append(args, classNumber(store.ClassOf(e)), e.Outbox, raw)
 		outbox = append(outbox, e.Outbox)
 	}
-	if err := s.conn.Do(ctx, "writing the audit trail", appendEventsScript.Call(s.key.trail(), args...)); err != nil {
+	if err := s.conn.Do(ctx, "writing the audit trail", script.AppendEvents.Call(s.key.Trail(), args...)); err != nil {
 		return err
 	}
 	return s.DropEvents(ctx, outbox)
@@ -80,7 +81,7 @@ func (s *trail) Events(ctx context.Context, q store.EventQuery) ([]store.Event, 
 			}
 			e, err := entry.event()
 			if err != nil {
-				return nil, malformed("an audit event", err)
+				return nil, conn.Malformed("an audit event", err)
 			}
 			if q.Selects(e) {
 				found = append(found, e)
@@ -120,16 +121,16 @@ func (s *trail) eventPage(ctx context.Context, q store.EventQuery, from uint64) 
 		}
 		args = []any{"<", before, fmt.Sprintf("(%d-0", q.After), eventPage}
 	}
-	read := readEventsScript.Call(s.key.audit()[1:], args...)
+	read := script.ReadEvents.Call(s.key.Streams(), args...)
 	if err := s.conn.Do(ctx, "reading the audit trail", read); err != nil {
 		return page, err
 	}
 	streams := read.Lists()
-	if len(streams) != len(s.key.audit())-1 {
-		return page, malformed("the audit trail", conn.ErrReply)
+	if len(streams) != len(s.key.Streams()) {
+		return page, conn.Malformed("the audit trail", conn.ErrReply)
 	}
 	if page, err = mergeStreams(streams, q.Newest); err != nil {
-		return page, malformed("an audit event", err)
+		return page, conn.Malformed("an audit event", err)
 	}
 	return page, nil
 }

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +16,9 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/redistest"
+	"signet/store/redis/script"
 )
 
 // TestCommands listens to all that the store asks a server for, and holds it against what it must
@@ -86,7 +88,7 @@ func TestCommands(t *testing.T) {
 			t.Errorf("nothing has run the script %.60q", sc.Source)
 		}
 	}
-	files, err := os.ReadDir("script")
+	files, err := filepath.Glob("script/*.lua")
 	if err != nil || len(files)-2 != len(scripts) { // record.lua, tally.lua and outbox.lua are parts of others; write.lua is in package conn
 		t.Errorf("there are %d files of scripts and %d scripts; error %v", len(files), len(scripts), err)
 	}
@@ -100,7 +102,7 @@ func checkDeadline(t *testing.T, c heardCommand) {
 	switch name := c.name(); {
 	case c.inScript || slices.Contains(reads, name):
 	case name == "evalsha" || name == "eval":
-		if c.args[1] == readEventsScript.SHA || c.args[1] == readEventsScript.Source {
+		if c.args[1] == script.ReadEvents.SHA || c.args[1] == script.ReadEvents.Source {
 			return
 		}
 		left := time.Minute
@@ -217,7 +219,7 @@ func (r scriptRun) check(t *testing.T) {
 	}
 	keys := r.args[3 : 3+n]
 	for _, key := range keys {
-		if redistest.KeySlot(key) != redistest.KeySlot(keys[0]) || tagOf(key) != tagOf(keys[0]) || tagOf(key) == "" {
+		if redistest.KeySlot(key) != redistest.KeySlot(keys[0]) || layout.TagOf(key) != layout.TagOf(keys[0]) || layout.TagOf(key) == "" {
 			t.Errorf("the script of %.60q has keys %q, want one tag", r.args[1], keys)
 		}
 	}

@@ -13,7 +13,9 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/redistest"
+	"signet/store/redis/script"
 )
 
 // replies says what a stub answers to everything but the store's looking around.
@@ -205,14 +207,14 @@ func TestOddScriptReplies(t *testing.T) {
 			case name == "evalsha" && args[1] == sc.SHA:
 				asked.Store(true)
 				return reply
-			case name == "evalsha" && args[1] == deleteUserScript.SHA, name == "get" && args[1] == s.key.user(x.user.ID):
-				return bulk(string(encodeUser(x.user, s.Format())))
-			case name == "evalsha" && args[1] == updateUserScript.SHA:
+			case name == "evalsha" && args[1] == script.DeleteUser.SHA, name == "get" && args[1] == s.key.User(x.user.ID):
+				return bulk(s.records.EncodeUser(x.user))
+			case name == "evalsha" && args[1] == script.UpdateUser.SHA:
 				return "*2\r\n$2\r\nok\r\n:1\r\n"
 			case name == "evalsha" && args[1] == conn.WriteScript.SHA && args[4] == "set":
 				return "+ok\r\n"
 			case name == "get":
-				return bulk(nameOf(x.user).encode(s.Format()))
+				return bulk(s.records.EncodeName(x.user.Username, layout.NameOf(x.user)))
 			case name == "hget":
 				return bulk(string(client))
 			}
@@ -237,7 +239,7 @@ func TestOddScriptReplies(t *testing.T) {
 				}
 			}
 		}
-		if !met && sc != sweepSessionsScript && sc != keptEventsScript && sc != rewriteScript { // they follow what the stub does not have
+		if !met && sc != script.SweepSessions && sc != script.KeptEvents && sc != script.Rewrite { // they follow what the stub does not have
 			t.Errorf("no method has asked for the script %.60q", sc.Source)
 		}
 	}
@@ -246,13 +248,13 @@ func TestOddScriptReplies(t *testing.T) {
 // mayAnswer reports whether a reply of the table above could be that of the script, or does not matter.
 func mayAnswer(sc *conn.Script, reply string, kind conn.Shape) bool {
 	switch sc {
-	case deleteUserScript, takeNameScript:
+	case script.DeleteUser, script.TakeName:
 		return reply == "$-1\r\n" || reply == "*-1\r\n"
-	case updateUserScript, allowScript:
+	case script.UpdateUser, script.Allow:
 		return reply == "*2\r\n$2\r\nok\r\n:1\r\n"
 	case conn.WriteScript: // its replies are those of the commands, see TestOddReplies
 		return true
-	case copyCredentialScript: // what was asked for is done without it
+	case script.CopyCredential: // what was asked for is done without it
 		return true
 	}
 	return sc.Answers == conn.NumberReply && kind == conn.NumberReply

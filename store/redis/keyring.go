@@ -2,16 +2,21 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
+	"signet/store/redis/script"
 )
+
+var errForeign = errors.New("it holds another install's data; stop this server and look at its store setting")
 
 // Install implements store.Installs.
 func (s *installs) Install(ctx context.Context) (store.Install, error) {
-	get := conn.Command(s.key.install(), "get", s.key.install())
+	get := conn.Command(s.key.Of(layout.Install), "get", s.key.Of(layout.Install))
 	if err := s.conn.DoAnyway(ctx, "reading the install", get); err != nil {
 		return store.Install{}, err
 	}
@@ -28,11 +33,11 @@ func (s *installs) Install(ctx context.Context) (store.Install, error) {
 
 // CreateInstall implements store.Installs.
 func (s *installs) CreateInstall(ctx context.Context, in store.Install) error {
-	raw, err := s.encodeInstall(in)
+	raw, err := s.records.EncodeInstall(in)
 	if err != nil {
 		return err
 	}
-	create := conn.Write("set", s.key.install(), raw, "nx")
+	create := conn.Write("set", s.key.Of(layout.Install), raw, "nx")
 	if err := s.conn.DoDurably(ctx, "creating the install", create); err != nil {
 		return err
 	}
@@ -50,8 +55,8 @@ func (s *installs) LoadKeyring(ctx context.Context) (version uint64, document []
 
 // loadKeyring makes the other calls in the same round trip.
 func (s *installs) loadKeyring(ctx context.Context, others ...*conn.Call) (version uint64, document []byte, err error) {
-	install := conn.Command(s.key.install(), "get", s.key.install())
-	ring := conn.Command(s.key.install(), "hmget", s.key.keyring(), "version", "document")
+	install := conn.Command(s.key.Of(layout.Install), "get", s.key.Of(layout.Install))
+	ring := conn.Command(s.key.Of(layout.Install), "hmget", s.key.Of(layout.Keyring), "version", "document")
 	if err := s.conn.DoAnyway(ctx, "reading the keyring", append([]*conn.Call{install, ring}, others...)...); err != nil {
 		return 0, nil, err
 	}
@@ -62,13 +67,13 @@ func (s *installs) loadKeyring(ctx context.Context, others ...*conn.Call) (versi
 	}
 	fields := ring.List()
 	if len(fields) != 2 {
-		return 0, nil, malformed("the keyring", conn.ErrReply)
+		return 0, nil, conn.Malformed("the keyring", conn.ErrReply)
 	}
 	if fields[0] == "" {
 		return 0, nil, nil
 	}
 	if version, err = strconv.ParseUint(fields[0], 10, 64); err != nil {
-		return 0, nil, malformed("the keyring", err)
+		return 0, nil, conn.Malformed("the keyring", err)
 	}
 	return version, []byte(fields[1]), nil
 }
@@ -83,8 +88,8 @@ func (s *installs) SwapKeyring(ctx context.Context, old, next uint64, document [
 	if in := s.install.Load(); in != nil {
 		known = in.raw
 	}
-	keys := []string{s.key.install(), s.key.keyring()}
-	swap, err := s.keep(ctx, swapKeyringScript, keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
+	keys := s.key.All(layout.Install, layout.Keyring)
+	swap, err := s.keep(ctx, script.SwapKeyring, keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
 	if err != nil {
 		return false, err
 	}
@@ -104,6 +109,6 @@ func (s *installs) SwapKeyring(ctx context.Context, old, next uint64, document [
 		s.conn.Refuse(errForeign)
 		return false, conn.Unavailable("writing the keyring", errForeign)
 	default:
-		return false, unexpectedReply("writing the keyring", outcome)
+		return false, conn.UnexpectedReply("writing the keyring", outcome)
 	}
 }

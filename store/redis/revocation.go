@@ -8,6 +8,7 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // RevokeToken implements store.Revocations. The mark goes by itself when it no longer matters.
@@ -19,8 +20,8 @@ func (s *sessions) RevokeToken(ctx context.Context, jti string, until time.Time)
 	if left <= 0 {
 		return s.ready(ctx)
 	}
-	key := s.key.revoked(jti)
-	revoke, err := s.keep(ctx, revokeTokenScript, []string{key}, left)
+	key := s.key.Revoked(jti)
+	revoke, err := s.keep(ctx, script.RevokeToken, []string{key}, left)
 	if err != nil {
 		return err
 	}
@@ -40,14 +41,14 @@ func (s *sessions) TokenState(ctx context.Context, ref store.TokenRef) (store.To
 		calls = append(calls, c)
 		return c
 	}
-	revoked := ask(s.key.revoked(ref.JTI), "exists", s.key.revoked(ref.JTI))
+	revoked := ask(s.key.Revoked(ref.JTI), "exists", s.key.Revoked(ref.JTI))
 	var user, session *conn.Call
 	if !ref.UserID.IsZero() {
-		key := s.key.user(ref.UserID)
+		key := s.key.User(ref.UserID)
 		user = ask(key, "get", key)
 	}
 	if !ref.SessionID.IsZero() {
-		session = ask(s.key.user(ref.UserID), "hget", s.key.sessions(ref.UserID), ref.SessionID[:])
+		session = ask(s.key.User(ref.UserID), "hget", s.key.Sessions(ref.UserID), ref.SessionID[:])
 	}
 	if err := s.conn.Do(ctx, "looking up a token", calls...); err != nil {
 		return store.TokenState{}, err
@@ -71,9 +72,9 @@ func (s *sessions) readTokenUser(state *store.TokenState, ref store.TokenRef, us
 		state.Live = false
 		return nil
 	}
-	u, err := s.decodeUser(ref.UserID, raw)
+	u, err := s.records.DecodeUser(ref.UserID, raw)
 	if err != nil {
-		return malformed("user "+ref.UserID.String(), err)
+		return conn.Malformed("user "+ref.UserID.String(), err)
 	}
 	state.User = u
 	return nil
@@ -89,7 +90,7 @@ func (s *sessions) readTokenSession(state *store.TokenState, ref store.TokenRef,
 		return nil
 	}
 	if state.Session, err = codec.DecodeSession(ref.UserID, ref.SessionID, []byte(raw), ""); err != nil {
-		return malformed("session "+ref.SessionID.String(), err)
+		return conn.Malformed("session "+ref.SessionID.String(), err)
 	}
 	if s.revocations.hasEnded(state.Session) {
 		state.Live, state.Session = false, store.Session{}

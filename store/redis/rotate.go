@@ -8,6 +8,8 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
+	"signet/store/redis/script"
 )
 
 // Rotate implements store.Sessions, in one round trip, or in two where the outcome has an audit event. The decision is that of store.Decide, in
@@ -16,7 +18,7 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 	if s.revocations.hasSession(r.SessionID) { // a master that has lost the revocation does not bring it back to life
 		return store.Session{}, store.User{}, store.Gone, nil
 	}
-	if s.Format() < store.Format2 {
+	if s.records.Format() < store.Format2 {
 		r.Late, r.ClientEpoch = 0, 0
 	}
 	rotate, err := s.sendRotation(ctx, r)
@@ -26,7 +28,7 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 	word, records := rotate.Outcome()
 	outcome, known := outcomes[word]
 	if !known {
-		return store.Session{}, store.User{}, store.Gone, unexpectedReply("rotating a session", word)
+		return store.Session{}, store.User{}, store.Gone, conn.UnexpectedReply("rotating a session", word)
 	}
 	switch {
 	case outcome.GoesOn():
@@ -42,7 +44,7 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 	if outcome == store.Reused && len(records) == 1 {
 		was, err := codec.DecodeSession(r.UserID, r.SessionID, []byte(records[0]), r.ClientID)
 		if err != nil {
-			return store.Session{}, store.User{}, store.Gone, malformed("session "+r.SessionID.String(), err)
+			return store.Session{}, store.User{}, store.Gone, conn.Malformed("session "+r.SessionID.String(), err)
 		}
 		return was, store.User{}, outcome, nil
 	}
@@ -51,18 +53,18 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 
 // sendRotation asks once more, with the event, where the outcome of a rotation has one.
 func (s *sessions) sendRotation(ctx context.Context, r store.Rotation) (*conn.Call, error) {
-	keys := s.key.userAndSessions(r.UserID)
+	keys := s.key.UserAndSessions(r.UserID)
 	args := append(make([]any, 0, 17), r.SessionID[:], r.ClientID, r.Generation, s.callersTime(r.Now),
-		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.Format(),
+		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.records.Format(),
 		r.Late.Milliseconds(), r.ClientEpoch, oneIf(r.ClientConfirmed), codec.SessionAddress(r.Address, r.ClientID),
 		millis(r.Loss.At), store.HealWithin.Milliseconds())
 	if r.RequestID == "" {
 		args = append(args, noEvent)
 	}
-	rotate := rotateScript.Call(keys, args...)
+	rotate := script.Rotate.Call(keys, args...)
 	err := s.conn.Do(ctx, "rotating a session", rotate)
 	if word, _ := rotate.Outcome(); err == nil && word == "again" {
-		rotate = rotateScript.Call(append(keys, s.key.outbox(userTag(r.UserID))), append(args, rotationEntry(r))...)
+		rotate = script.Rotate.Call(append(keys, s.key.Outbox(layout.UserTag(r.UserID))), append(args, rotationEntry(r))...)
 		rotate.LastKeyOptional()
 		err = s.conn.Do(ctx, "rotating a session", rotate)
 	}

@@ -1,13 +1,16 @@
 package redis
 
-import "signet/store/redis/conn"
+import (
+	"signet/store/redis/conn"
+	"signet/store/redis/script"
+)
 
 // scripts are all of them.
 var scripts = []*conn.Script{
-	rotateScript, startSessionScript, sweepSessionsScript,
-	updateUserScript, deleteUserScript,
-	takeNameScript, freeNameScript, announceCredentialScript, copyCredentialScript,
-	createClientScript, updateClientScript, deleteClientScript,
-	swapKeyringScript, revokeTokenScript, appendEventsScript, readEventsScript, allowScript, decideScript, rewriteScript, noteMastersScript, recordLossScript, probeScript, conn.WriteScript,
-	keepEventScript, keptEventsScript, revokeSessionScript,
+	script.Rotate, script.StartSession, script.SweepSessions,
+	script.UpdateUser, script.DeleteUser,
+	script.TakeName, script.FreeName, script.AnnounceCredential, script.CopyCredential,
+	script.CreateClient, script.UpdateClient, script.DeleteClient,
+	script.SwapKeyring, script.RevokeToken, script.AppendEvents, script.ReadEvents, script.Allow, script.Decide, script.Rewrite, script.NoteMasters, script.RecordLoss, script.Probe, conn.WriteScript,
+	script.KeepEvent, script.KeptEvents, script.RevokeSession,
 }

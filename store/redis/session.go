@@ -13,6 +13,7 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // sessions has the sessions and their refresh tokens.
@@ -46,8 +47,8 @@ func (s *sessions) startCall(ctx context.Context, in store.Session, b store.Sess
 	}
 	args := []any{in.ID[:], millis(in.StartedAt), millis(in.RotatedAt),
 		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, codec.SessionAddress(in.Address, in.ClientID),
-		b.PerUser, b.Absolute.Milliseconds(), s.Format(), now}
-	return s.keep(ctx, startSessionScript, s.key.userAndSessions(in.UserID), append(args, epoch...)...)
+		b.PerUser, b.Absolute.Milliseconds(), s.records.Format(), now}
+	return s.keep(ctx, script.StartSession, s.key.UserAndSessions(in.UserID), append(args, epoch...)...)
 }
 
 func (s *sessions) started(in store.Session, start *conn.Call) (store.Session, store.User, error) {
@@ -62,29 +63,29 @@ func (s *sessions) started(in store.Session, start *conn.Call) (store.Session, s
 	case "not found":
 		return store.Session{}, store.User{}, fmt.Errorf("starting a session: user %s: %w", in.UserID, store.ErrNotFound)
 	default:
-		return store.Session{}, store.User{}, unexpectedReply("starting a session", word)
+		return store.Session{}, store.User{}, conn.UnexpectedReply("starting a session", word)
 	}
 }
 
 // decodeBoth reads the session and the user that a script answers.
 func (s *sessions) decodeBoth(in store.Session, records []string) (store.Session, store.User, error) {
 	if len(records) != 2 {
-		return store.Session{}, store.User{}, malformed("session "+in.ID.String(), conn.ErrReply)
+		return store.Session{}, store.User{}, conn.Malformed("session "+in.ID.String(), conn.ErrReply)
 	}
 	session, err := codec.DecodeSession(in.UserID, in.ID, []byte(records[0]), in.ClientID)
 	if err != nil {
-		return store.Session{}, store.User{}, malformed("session "+in.ID.String(), err)
+		return store.Session{}, store.User{}, conn.Malformed("session "+in.ID.String(), err)
 	}
-	u, err := s.decodeUser(in.UserID, records[1])
+	u, err := s.records.DecodeUser(in.UserID, records[1])
 	if err != nil {
-		return store.Session{}, store.User{}, malformed("user "+in.UserID.String(), err)
+		return store.Session{}, store.User{}, conn.Malformed("user "+in.UserID.String(), err)
 	}
 	return session, u, nil
 }
 
 // RevokeSession implements store.Sessions.
 func (s *sessions) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
-	del, err := s.keep(ctx, revokeSessionScript, []string{s.key.sessions(user)}, id[:])
+	del, err := s.keep(ctx, script.RevokeSession, []string{s.key.Sessions(user)}, id[:])
 	if err != nil {
 		return false, err
 	}
@@ -111,7 +112,7 @@ func (s *users) RevokeSessions(ctx context.Context, user store.UserID) (int, err
 
 // ListSessions implements store.Sessions.
 func (s *sessions) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) ([]store.Session, error) {
-	key := s.key.sessions(user)
+	key := s.key.Sessions(user)
 	all := conn.Command(key, "hgetall", key)
 	if err := s.conn.Do(ctx, "listing sessions", all); err != nil {
 		return nil, err
@@ -129,11 +130,11 @@ func (s *sessions) decodeSessions(user store.UserID, fields []string) ([]store.S
 	var list []store.Session
 	for pair := range slices.Chunk(fields, 2) {
 		if len(pair) != 2 || len(pair[0]) != 16 {
-			return nil, malformed("the sessions of "+user.String(), codec.ErrMalformed)
+			return nil, conn.Malformed("the sessions of "+user.String(), codec.ErrMalformed)
 		}
 		session, err := codec.DecodeSession(user, store.SessionID([]byte(pair[0])), []byte(pair[1]), "")
 		if err != nil {
-			return nil, malformed("the sessions of "+user.String(), err)
+			return nil, conn.Malformed("the sessions of "+user.String(), err)
 		}
 		list = append(list, session)
 	}

@@ -10,6 +10,8 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
+	"signet/store/redis/script"
 )
 
 // Most of what runs out goes by itself: revoked token ids, used assertions and throttle counts at
@@ -71,7 +73,7 @@ func (s *Store) leaseSweep(ctx context.Context) (bool, error) {
 		s.sweeper.token, s.sweeper.cursors, s.sweeper.counted = rand.Text(), map[string]uint64{}, map[string]int{}
 		s.outboxes = map[string]uint64{}
 	}
-	key := s.key.sweeping()
+	key := s.key.Of(layout.Sweeping)
 	take := conn.Write("set", key, s.sweeper.token, "nx", "px", sweepLease.Milliseconds())
 	holder := conn.Command(key, "get", key)
 	if err := s.conn.Do(ctx, "asking who sweeps", take, holder); err != nil {
@@ -91,7 +93,7 @@ func (s *Store) sweepServer(ctx context.Context, node *redis.Client, now time.Ti
 	mu.Unlock()
 	for range sweepScans {
 		var keys []string
-		if keys, cursor, err = node.Scan(ctx, cursor, s.key.pattern("s"), sweepCount).Result(); err != nil {
+		if keys, cursor, err = node.Scan(ctx, cursor, s.key.Pattern("s"), sweepCount).Result(); err != nil {
 			return n, err
 		}
 		swept, left, err := s.sweepKeys(ctx, keys, now, limits)
@@ -116,7 +118,7 @@ func (s *Store) sweepKeys(ctx context.Context, keys []string, now time.Time, lim
 	}
 	calls := make([]*conn.Call, len(keys))
 	for i, key := range keys {
-		calls[i] = sweepSessionsScript.Call([]string{key}, s.callersTime(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
+		calls[i] = script.SweepSessions.Call([]string{key}, s.callersTime(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
 	}
 	if err := s.conn.Do(ctx, "sweeping sessions", calls...); err != nil {
 		return 0, 0, err
@@ -124,7 +126,7 @@ func (s *Store) sweepKeys(ctx context.Context, keys []string, now time.Time, lim
 	for _, c := range calls {
 		counts := c.List()
 		if len(counts) != 2 {
-			return ended, left, malformed("what a sweep has found", conn.ErrReply)
+			return ended, left, conn.Malformed("what a sweep has found", conn.ErrReply)
 		}
 		ended, left = ended+atoi(counts[0]), left+atoi(counts[1])
 	}

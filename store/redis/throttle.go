@@ -13,6 +13,7 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/script"
 )
 
 // Outcomes of an attempt, as decide.lua has them.
@@ -42,7 +43,7 @@ func (s *throttle) Allow(ctx context.Context, now time.Time, a store.Attempt) (s
 func (s *throttle) allowCalls(now time.Time, a store.Attempt) (calls []*conn.Call) {
 	for _, scope := range a.Scopes {
 		if len(scope.Limits) > 0 {
-			calls = append(calls, s.scopeCall(allowScript, scope, now, "", a.ID))
+			calls = append(calls, s.scopeCall(script.Allow, scope, now, "", a.ID))
 		}
 	}
 	return calls
@@ -52,14 +53,14 @@ func (s *throttle) scopeCall(sc *conn.Script, scope store.Scope, now time.Time, 
 	keys := make([]string, 0, len(scope.Limits)+1)
 	args := []any{millis(now), how, id[:], scope.From, len(scope.Limits)}
 	for _, l := range scope.Limits {
-		keys = append(keys, s.key.bucket(scope.Place, l.Key))
+		keys = append(keys, s.key.Bucket(scope.Place, l.Key))
 		forgive := 0
 		if l.Forgive {
 			forgive = 1
 		}
 		args = append(args, l.Free, l.Window.Milliseconds(), l.Backoff.Milliseconds(), l.Same, l.SameFor.Milliseconds(), forgive)
 	}
-	return sc.Call(append(keys, s.key.networks(scope.Place)), args...)
+	return sc.Call(append(keys, s.key.Networks(scope.Place)), args...)
 }
 
 // admission joins the answers of an attempt's scopes. Where one refuses, the places that others gave are
@@ -69,12 +70,12 @@ func (s *throttle) admission(ctx context.Context, now time.Time, a store.Attempt
 	for _, c := range calls {
 		word, rest := c.Outcome()
 		if len(rest) == 0 {
-			return store.Admission{}, unexpectedReply("asking the throttle", word)
+			return store.Admission{}, conn.UnexpectedReply("asking the throttle", word)
 		}
 		n, err := strconv.Atoi(rest[0])
 		switch {
 		case err != nil:
-			return store.Admission{}, unexpectedReply("asking the throttle", word)
+			return store.Admission{}, conn.UnexpectedReply("asking the throttle", word)
 		case word == "ok":
 			places += n
 		case word == "wait":
@@ -82,7 +83,7 @@ func (s *throttle) admission(ctx context.Context, now time.Time, a store.Attempt
 		case word == "busy":
 			adm.Busy = true
 		default:
-			return store.Admission{}, unexpectedReply("asking the throttle", word)
+			return store.Admission{}, conn.UnexpectedReply("asking the throttle", word)
 		}
 		reached, err := s.limitKeys(c, rest[1:])
 		if err != nil {
@@ -108,9 +109,9 @@ func (s *throttle) limitKeys(c *conn.Call, numbers []string) (keys []string, err
 		i, err := strconv.Atoi(number)
 		key, ok := c.Key(i)
 		if err != nil || !ok {
-			return nil, unexpectedReply("asking the throttle", number)
+			return nil, conn.UnexpectedReply("asking the throttle", number)
 		}
-		_, bucket := s.key.placeOf(key)
+		_, bucket := s.key.PlaceOf(key)
 		keys = append(keys, bucket)
 	}
 	return keys, nil
@@ -143,7 +144,7 @@ func (s *throttle) decided(calls []*conn.Call) (reached []string, err error) {
 	for _, c := range calls {
 		word, numbers := c.Outcome()
 		if word != "done" {
-			return nil, unexpectedReply("deciding an attempt", word)
+			return nil, conn.UnexpectedReply("deciding an attempt", word)
 		}
 		keys, err := s.limitKeys(c, numbers)
 		if err != nil {
@@ -157,7 +158,7 @@ func (s *throttle) decided(calls []*conn.Call) (reached []string, err error) {
 func (s *throttle) decideCalls(now time.Time, a store.Attempt, outcome string) (calls []*conn.Call) {
 	for _, scope := range a.Scopes {
 		if len(scope.Limits) > 0 {
-			calls = append(calls, s.scopeCall(decideScript, scope, now, outcome, a.ID))
+			calls = append(calls, s.scopeCall(script.Decide, scope, now, outcome, a.ID))
 		}
 	}
 	return calls
@@ -168,7 +169,7 @@ func (s *throttle) Count(ctx context.Context, now time.Time, scope store.Scope) 
 	if len(scope.Limits) == 0 {
 		return 0, s.ready(ctx)
 	}
-	count := s.scopeCall(allowScript, scope, now, "1", store.AttemptID{})
+	count := s.scopeCall(script.Allow, scope, now, "1", store.AttemptID{})
 	if err := s.conn.Do(ctx, "counting a failure", count); err != nil {
 		return 0, err
 	}
@@ -192,12 +193,12 @@ func (s *throttle) ListThrottle(ctx context.Context, _ time.Time, pick func(plac
 	var mu sync.Mutex
 	err = s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		for cursor := uint64(0); ; {
-			keys, next, err := node.Scan(ctx, cursor, s.key.pattern("t"), 1000).Result()
+			keys, next, err := node.Scan(ctx, cursor, s.key.Pattern("t"), 1000).Result()
 			if err != nil {
 				return err
 			}
 			for _, key := range keys {
-				place, bucket := s.key.placeOf(key)
+				place, bucket := s.key.PlaceOf(key)
 				mu.Lock()
 				full := len(list) >= limit
 				mu.Unlock()
@@ -210,7 +211,7 @@ func (s *throttle) ListThrottle(ctx context.Context, _ time.Time, pick func(plac
 				}
 				t, err := decodeTally(raw)
 				if err != nil {
-					return malformed("a throttle count", err)
+					return conn.Malformed("a throttle count", err)
 				}
 				mu.Lock()
 				list = append(list, t.State(place, bucket))

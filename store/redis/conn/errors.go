@@ -21,6 +21,14 @@ func Unavailable(doing string, err error) error {
 	return fmt.Errorf("%w: redis: %s: %w", store.ErrUnavailable, doing, err)
 }
 
+// Malformed is for a record that cannot be read.
+func Malformed(what string, err error) error { return Unavailable("reading "+what, err) }
+
+// UnexpectedReply is for a word that a script does not have among its outcomes.
+func UnexpectedReply(doing, word string) error {
+	return Unavailable(doing, fmt.Errorf("%w: the outcome %q", ErrReply, word))
+}
+
 // failed reports whether an error means that the server or the network does not work, which is
 // what a breaker counts. A server that refuses one command works: while it is full it takes no
 // logins, and revocations and the keyring must still get through.

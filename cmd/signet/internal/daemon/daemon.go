@@ -19,9 +19,11 @@ import (
 	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
+	"signet/keys/privatekey"
 	"signet/server"
 	"signet/server/oauth"
 	"signet/server/password"
+	"signet/server/password/hash"
 	"signet/server/throttle"
 	"signet/store"
 	"signet/store/bolt"
@@ -122,7 +124,7 @@ func (srv *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	if errors.Is(err, clockcheck.ErrClock) {
 		return install.ExplainClock(err)
 	}
-	if errors.Is(err, keys.ErrProvider) {
+	if errors.Is(err, privatekey.ErrProvider) {
 		return install.ExplainProvider(err)
 	}
 	if errors.As(err, new(*mark.Error)) {
@@ -187,8 +189,8 @@ func ServerConfig(cfg config.Config) (server.Config, error) {
 	}
 	argon2 := cfg.Password.Argon2
 	pool := password.Config{Slots: cfg.Password.Slots, Queue: cfg.Password.Queue, Wait: cfg.Password.Wait,
-		Caps:   password.Caps{Memory: cfg.Password.Import.MemoryKiB, Work: cfg.Password.Import.WorkKiB, BcryptCost: cfg.Password.Import.BcryptCost},
-		Argon2: password.Params{Memory: argon2.MemoryKiB, Time: argon2.Time, Threads: argon2.Threads}}
+		Caps:   hash.Caps{Memory: cfg.Password.Import.MemoryKiB, Work: cfg.Password.Import.WorkKiB, BcryptCost: cfg.Password.Import.BcryptCost},
+		Argon2: hash.Params{Memory: argon2.MemoryKiB, Time: argon2.Time, Threads: argon2.Threads}}
 	if err := pool.Validate(); err != nil {
 		return server.Config{}, fmt.Errorf("password: %w", err)
 	}

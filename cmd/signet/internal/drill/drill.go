@@ -14,7 +14,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/connect"
-	"signet/config"
+	"signet/config/duration"
 	"signet/server/admin/api"
 	"signet/server/admin/client"
 	"signet/server/syntax"
@@ -132,14 +132,14 @@ func (d *rehearsal) readOptions() (err error) {
 	if o.rotations < 1 {
 		return cli.Usagef("--rotations must be at least 1, not %d", o.rotations)
 	}
-	if d.every, err = config.ParseDuration(o.every); err != nil {
+	if d.every, err = duration.Parse(o.every); err != nil {
 		return cli.Usagef("--every %w", err)
 	}
 	if d.every < 100*time.Millisecond {
 		return cli.Usagef("--every %s is too often; 100ms is the least", o.every)
 	}
 	if o.bound != "" {
-		if d.bound, err = config.ParseDuration(o.bound); err != nil {
+		if d.bound, err = duration.Parse(o.bound); err != nil {
 			return cli.Usagef("--for %w", err)
 		}
 	}

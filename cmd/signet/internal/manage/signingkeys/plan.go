@@ -9,7 +9,7 @@ import (
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/connect"
 	"signet/cmd/signet/internal/keychart"
-	"signet/config"
+	"signet/config/duration"
 	"signet/server/admin/api"
 )
 
@@ -41,7 +41,7 @@ func keysPlan(app *cli.App) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{}
 			if cmd.Flags().Changed("for") {
-				d, err := config.ParseDuration(long)
+				d, err := duration.Parse(long)
 				if err != nil {
 					return cli.Usagef("--for %w", err)
 				}

@@ -1,0 +1,25 @@
+//go:build unix
+
+package file
+
+import (
+	"os"
+	"syscall"
+)
+
+// sameOwner gives the file at path the owner and group of another. Without the right to, it must have
+// them already.
+func sameOwner(path string, of os.FileInfo) error {
+	want, ok := of.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if have, ok := info.Sys().(*syscall.Stat_t); ok && have.Uid == want.Uid && have.Gid == want.Gid {
+		return nil
+	}
+	return os.Chown(path, int(want.Uid), int(want.Gid))
+}

@@ -1,8 +1,0 @@
-//go:build !unix
-
-package bolt
-
-import "os"
-
-// unlock has nothing to do where closing the file is enough.
-func unlock(*os.File) {}
