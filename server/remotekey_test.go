@@ -50,6 +50,7 @@ func unavailable(t *testing.T, r *request) {
 
 // A refresh token is not spent before there is a signature, not even without a grace window.
 func TestRefreshSurvivesASignerThatIsAway(t *testing.T) {
+	t.Parallel()
 	s, v := newRemote(t, func(cfg *server.Config) { cfg.Grace = 0 })
 	first := login(t, s).str("refresh_token")
 	for range 3 {
@@ -76,6 +77,7 @@ func TestRefreshSurvivesASignerThatIsAway(t *testing.T) {
 
 // A token that was signed ahead is not given out when the user was disabled meanwhile.
 func TestRefreshThatSignsAheadStillAsksTheStore(t *testing.T) {
+	t.Parallel()
 	s, _ := newRemote(t, func(cfg *server.Config) {})
 	first := login(t, s).str("refresh_token")
 	if _, err := s.Store.UpdateUser(t.Context(), s.UserID, func(u *store.User) error { u.Disabled = true; return nil }); err != nil {
@@ -89,6 +91,7 @@ func TestRefreshThatSignsAheadStillAsksTheStore(t *testing.T) {
 
 // Logins that come to nothing leave no session behind, so they crowd out no other.
 func TestLoginsWithoutASignerCrowdNobodyOut(t *testing.T) {
+	t.Parallel()
 	s, v := newRemote(t, func(cfg *server.Config) { cfg.SessionsPerUser = 3 })
 	first := login(t, s).str("refresh_token")
 	away(v, true)
