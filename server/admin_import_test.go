@@ -36,6 +36,7 @@ func importUsers(t testing.TB, admin *servertest.Server, body string) (r importR
 }
 
 func TestAdminImport(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	hash, err := bcrypt.GenerateFromPassword([]byte("old secret"), bcrypt.MinCost)
 	if err != nil {
@@ -86,6 +87,7 @@ func TestAdminImport(t *testing.T) {
 }
 
 func TestAdminImportOfMany(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, nil)
 	var b strings.Builder
 	const n = 500
@@ -105,6 +107,7 @@ func TestAdminImportOfMany(t *testing.T) {
 
 // TestAdminImportIsNotCutByTheReadTimeout: what goes on has no limit in all.
 func TestAdminImportIsNotCutByTheReadTimeout(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	web := httptest.NewUnstartedServer(nil)
 	web.Config = edge.HTTPServer(s.Admin(), s.Config.Log)
@@ -131,6 +134,7 @@ func TestAdminImportIsNotCutByTheReadTimeout(t *testing.T) {
 }
 
 func TestAdminImportThatBreaksOff(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	broken := io.MultiReader(strings.NewReader("{\"username\":\"bob\"}\n{\"username\":\"carol\"}"), failingReader{})
 	w := httptest.NewRecorder()
@@ -146,6 +150,7 @@ func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // TestAdminImportWithByteOrderMark: RFC 8259 §8.1 lets a reader ignore the mark that editors write.
 func TestAdminImportWithByteOrderMark(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, nil)
 	got := importUsers(t, admin, "\xef\xbb\xbf{\"username\":\"marked\"}\r\n{\"username\":\"second\"}\r\n")
 	if got.Accepted != 2 || len(got.Refused) > 0 {

@@ -90,6 +90,7 @@ func eventsOf(t testing.TB, s *servertest.Server, kind string) []store.Event {
 }
 
 func TestAdminEnvelope(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, nil)
 	for _, c := range []struct {
 		method, path string
@@ -133,6 +134,7 @@ func TestAdminEnvelope(t *testing.T) {
 }
 
 func TestAdminIsNotOnThePublicListener(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	for _, path := range []string{"/v1/clients", "/v1/backup", "/v1/status", "/metrics"} {
 		call(t, s, http.MethodGet, path).wants(http.StatusNotFound, "not_found")
@@ -140,6 +142,7 @@ func TestAdminIsNotOnThePublicListener(t *testing.T) {
 }
 
 func TestAdminOnASocket(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	listener, err := net.Listen("unix", path)
@@ -189,6 +192,7 @@ func (f *faultyStore) UserByName(_ context.Context, name string) (store.User, er
 }
 
 func TestAdminWhenTheStoreFails(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, func(cfg *server.Config) { cfg.Store = &faultyStore{cfg.Store, store.ErrUnavailable} })
 	a := adminCall(t, admin, "GET", "/v1/clients", "").wants(503, "unavailable")
 	if a.Header.Get("Retry-After") == "" {

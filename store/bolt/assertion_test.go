@@ -20,7 +20,7 @@ import (
 func TestSweepAssertions(t *testing.T) {
 	s, over := testStore(t), 3*sweepSpan+7
 	until := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	must(t, s.db.Update(func(tx *bbolt.Tx) error {
+	must(t, s.file.DB.Update(func(tx *bbolt.Tx) error {
 		for i := range over {
 			id := store.AssertionID{}
 			binary.BigEndian.PutUint64(id[:], uint64(i))

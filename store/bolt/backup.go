@@ -9,13 +9,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
 
+	"signet/store/bolt/file"
 	"signet/store/seal"
 )
 
@@ -39,7 +39,7 @@ func (s *Store) CopiedAt(ctx context.Context) (at time.Time, err error) {
 		case 8:
 			at = time.UnixMilli(int64(binary.BigEndian.Uint64(raw))).UTC()
 		default:
-			return damaged(s.path, "the time of its backup is unreadable")
+			return file.Damaged(s.file.Path, "the time of its backup is unreadable")
 		}
 		return nil
 	})
@@ -80,15 +80,15 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 const spoolSuffix = ".backup-"
 
 // spool makes a compact copy of this moment in a file that has no name any more.
-func (s *Store) spool(ctx context.Context) (file *os.File, err error) {
-	made, err := os.CreateTemp(filepath.Dir(s.path), filepath.Base(s.path)+spoolSuffix+"*") // mode 0600
+func (s *Store) spool(ctx context.Context) (*os.File, error) {
+	made, err := os.CreateTemp(filepath.Dir(s.file.Path), filepath.Base(s.file.Path)+spoolSuffix+"*") // mode 0600
 	if err != nil {
 		return nil, s.unavailable("making a copy of", err)
 	}
 	defer os.Remove(made.Name())
 	made.Close()
 	err = s.viewContext(ctx, func(tx snapshot) error {
-		return copyCompact(tx.Tx, made.Name(), func() error { return s.open(ctx) })
+		return file.Copy(tx.Tx, made.Name(), func() error { return s.open(ctx) })
 	})
 	if err != nil {
 		return nil, err
@@ -129,14 +129,16 @@ func (g *guardedWriter) Write(p []byte) (n int, err error) {
 // Check reads all of the file at path and answers what is wrong with its structure, or nil. The
 // store must not be open; Check changes nothing. Records with a seal need the seals.
 func Check(path string, seals *seal.Keys) (err error) {
-	if err := prepare(path, false); err != nil {
-		return err
-	}
-	db, _, err := openFile(path, true)
+	f, err := file.Open(path, true)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	return db.View(func(tx *bbolt.Tx) error { return checkPages(snapshot{tx, seals}, path) })
+	defer func() { err = errors.Join(err, f.DB.Close()) }()
+	return f.DB.View(func(tx *bbolt.Tx) error {
+		err := file.Safely(path, func() error { return checkRecords(snapshot{tx, seals}, path) })
+		if err == nil {
+			err = file.Structure(tx, path)
+		}
+		return err
+	})
 }

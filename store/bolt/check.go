@@ -8,26 +8,16 @@ import (
 	"fmt"
 	"slices"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
+	"signet/store/bolt/file"
 	"signet/store/codec"
 )
 
-// maxComplaints is how many faults Check lists; a damaged page can cause thousands.
-const maxComplaints = 10
-
-// checkPages reads every record first, in this goroutine, where page faults and panics are errors,
-// and only then lets bbolt count the pages, which it does in a goroutine of its own.
-func checkPages(tx snapshot, path string) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = damaged(path, panicText(p))
-		}
-	}()
+// checkRecords reads every record.
+func checkRecords(tx snapshot, path string) error {
 	for _, name := range buckets {
 		if tx.Bucket(name) == nil {
-			return damaged(path, fmt.Sprintf("it has no bucket %q", name))
+			return file.Damaged(path, fmt.Sprintf("it has no bucket %q", name))
 		}
 	}
 	if _, err := checkSchema(tx.Tx, path); err != nil {
@@ -38,10 +28,10 @@ func checkPages(tx snapshot, path string) (err error) {
 			continue // of laterBuckets
 		}
 		if err := checkBucket(tx, name); err != nil {
-			return damagedBy(path, err)
+			return &file.DamagedError{Path: path, How: err}
 		}
 	}
-	return checkStructure(tx.Tx, path)
+	return nil
 }
 
 func checkBucket(tx snapshot, name []byte) error {
@@ -137,17 +127,4 @@ func checkEvent(_ snapshot, key, value []byte) error {
 		return err
 	}
 	return size(key, binary.Size(e.Seq))
-}
-
-func checkStructure(tx *bbolt.Tx, path string) error {
-	var complaints []error
-	for err := range tx.Check() { // to the end: the sender waits for us
-		if len(complaints) < maxComplaints {
-			complaints = append(complaints, err)
-		}
-	}
-	if len(complaints) == 0 {
-		return nil
-	}
-	return damaged(path, errors.Join(slices.Clip(complaints)...).Error())
 }

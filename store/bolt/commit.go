@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/file"
 )
 
 // Group commit. Writers add their request to the batch that is forming and wait for its end. One
@@ -198,7 +199,7 @@ func (s *Store) attempt(live []*request, flush bool) (spoilt *request, err error
 	}
 	var tx *bbolt.Tx
 	err = s.guard(func() (err error) {
-		tx, err = s.db.Begin(true)
+		tx, err = s.file.DB.Begin(true)
 		return err
 	})
 	if err != nil {
@@ -271,7 +272,7 @@ func (s *Store) undo(tx *bbolt.Tx) error { return s.guard(tx.Rollback) }
 func (s *Store) guard(step func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = s.health.breaks(damaged(s.path, panicText(p)))
+			err = s.health.breaks(file.Panicked(s.file.Path, p))
 		}
 	}()
 	return step()

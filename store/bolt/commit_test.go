@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/file"
 )
 
 // gate holds commits back, so that a batch can form behind one, and counts them.
@@ -186,14 +187,14 @@ func TestBrokenEngine(t *testing.T) {
 	ctx := context.Background()
 	commit := func(tx *bbolt.Tx) error { tx.Rollback(); panic("page 7 already freed") }
 	s.commit.Store(&commit)
-	if err := s.CreateClient(ctx, store.Client{ID: "a"}); !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, errDamaged) {
+	if err := s.CreateClient(ctx, store.Client{ID: "a"}); !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, file.ErrDamaged) {
 		t.Errorf("got %v, want ErrUnavailable and damage", err)
 	}
 	s.commit.Store(nil)
-	if err := s.CreateClient(ctx, store.Client{ID: "b"}); !errors.Is(err, errDamaged) {
+	if err := s.CreateClient(ctx, store.Client{ID: "b"}); !errors.Is(err, file.ErrDamaged) {
 		t.Errorf("the next write: got %v, want the damage", err)
 	}
-	if err := s.Ping(ctx); !errors.Is(err, errDamaged) {
+	if err := s.Ping(ctx); !errors.Is(err, file.ErrDamaged) {
 		t.Errorf("Ping: got %v, want the damage", err)
 	}
 	if _, err := s.ListClients(ctx, "", 1); err != nil {

@@ -23,7 +23,7 @@ func swollen(t *testing.T) (path string, records []store.Record) {
 	path = filepath.Join(t.TempDir(), "signet.db")
 	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 	s := mustOpen(t, path)
-	must(t, s.db.Update(func(tx *bbolt.Tx) error {
+	must(t, s.file.DB.Update(func(tx *bbolt.Tx) error {
 		for range 30_000 {
 			if err := tx.Bucket(bucketRevoked).Put(fmt.Appendf(nil, "dead-%x", rand.Uint64()), make([]byte, 8)); err != nil {
 				return err

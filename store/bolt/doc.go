@@ -43,8 +43,4 @@
 // # Choices
 //
 // bbolt's own Batch delays every writer and re-runs failed requests alone; commit.go does neither.
-// The freelist is written with each commit: leaving it out would save a page a commit but make
-// opening read the whole file. It is kept in maps, which stays fast after a sweep has freed much.
-// The file is mapped with room to grow, because growing the map has to wait for all readers, a
-// running backup included; address space costs no memory.
 package bolt

@@ -3,6 +3,7 @@ package bolt
 import (
 	"context"
 	"encoding/binary"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -81,7 +82,30 @@ func (s *Store) Ping(ctx context.Context) error {
 		return last
 	}
 	return s.viewContext(ctx, func(tx snapshot) error {
-		_, err := checkSchema(tx.Tx, s.path)
+		_, err := checkSchema(tx.Tx, s.file.Path)
 		return err
 	})
+}
+
+// inPlace is file.InPlace. The first look that finds the file gone is one line in the log, and so is the one that finds it
+// again.
+func (s *Store) inPlace() error {
+	err := s.file.InPlace()
+	if moved := err != nil; s.health.setMoved(moved) {
+		if moved {
+			s.log.Error("the store's file is not in its place: nothing is written until it is back", slog.Any("error", err))
+		} else {
+			s.log.Info("the store's file is back in its place", slog.String("path", s.file.Path))
+		}
+	}
+	return err
+}
+
+// setMoved reports whether that is a change.
+func (h *health) setMoved(moved bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	changed := h.moved != moved
+	h.moved = moved
+	return changed
 }

@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/file"
 	"signet/store/codec"
 	"signet/store/seal"
 )
@@ -26,7 +27,7 @@ func Import(ctx context.Context, path string, seals *seal.Keys, f store.Foundati
 	if _, err := os.Lstat(path); err == nil {
 		return exists
 	}
-	made, err := makeFile(path, func(tmp string) error { return fillInOrder(ctx, tmp, seals, f, records) })
+	made, err := file.Make(path, func(tmp string) error { return fillInOrder(ctx, tmp, seals, f, records) })
 	if err == nil && !made {
 		return exists
 	}
@@ -41,12 +42,12 @@ func fillInOrder(ctx context.Context, path string, seals *seal.Keys, f store.Fou
 	if err := fill(ctx, unordered, seals, f, records); err != nil {
 		return err
 	}
-	db, _, err := openFile(unordered, false)
+	made, err := file.Open(unordered, false)
 	if err != nil {
 		return err
 	}
-	err = db.View(func(tx *bbolt.Tx) error { return copyCompact(tx, path, ctx.Err) })
-	return errors.Join(err, db.Close())
+	err = made.DB.View(func(tx *bbolt.Tx) error { return file.Copy(tx, path, ctx.Err) })
+	return errors.Join(err, made.DB.Close())
 }
 
 // fill syncs once, at the end: until then the file has no name that anybody looks for.
@@ -54,10 +55,11 @@ func fill(ctx context.Context, path string, seals *seal.Keys, f store.Foundation
 	if err := initialise(path); err != nil {
 		return err
 	}
-	db, _, err := openFile(path, false)
+	opened, err := file.Open(path, false)
 	if err != nil {
 		return err
 	}
+	db := opened.DB
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.NoSync, db.NoGrowSync = true, true
 	in := intake{ctx: ctx}

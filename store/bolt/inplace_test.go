@@ -138,7 +138,9 @@ func everyWrite(t *testing.T, s *Store, user store.UserID) map[string]func() err
 // A file that goes away while a transaction is being synced: its writers are not told that it is done.
 func TestTheFileGoesDuringTheCommit(t *testing.T) {
 	s := testStore(t)
-	commit := func(tx *bbolt.Tx) error { return errors.Join(os.Rename(s.path, s.path+".moved"), tx.Commit()) }
+	commit := func(tx *bbolt.Tx) error {
+		return errors.Join(os.Rename(s.file.Path, s.file.Path+".moved"), tx.Commit())
+	}
 	s.commit.Store(&commit)
 	if err := s.CreateClient(t.Context(), store.Client{ID: "web"}); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)

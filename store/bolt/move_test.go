@@ -247,7 +247,7 @@ func TestExportNamesWhatIsDamaged(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "signet.db")
 			must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 			s := mustOpen(t, path)
-			must(t, s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(test.bucket).Put(test.key, test.value) }))
+			must(t, s.file.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket(test.bucket).Put(test.key, test.value) }))
 			err := s.Export(t.Context(), func(store.Record) error { return nil })
 			kind, _, _ := strings.Cut(name, " ")
 			if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), kind) {

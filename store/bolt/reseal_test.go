@@ -80,7 +80,7 @@ func TestSealRecords(t *testing.T) {
 
 func countSealed(t *testing.T, s *Store) (n int) {
 	t.Helper()
-	must(t, s.db.View(func(tx *bbolt.Tx) error {
+	must(t, s.file.DB.View(func(tx *bbolt.Tx) error {
 		return tx.ForEach(func(_ []byte, b *bbolt.Bucket) error {
 			return b.ForEach(func(_, value []byte) error {
 				if seal.Sealed(value) {

@@ -30,7 +30,7 @@ func sealedStore(t *testing.T, seals *seal.Keys) (s *Store, records []store.Reco
 func raw(t *testing.T, s *Store, bucket []byte) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
-	must(t, s.db.View(func(tx *bbolt.Tx) error {
+	must(t, s.file.DB.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucket).ForEach(func(key, value []byte) error {
 			all[string(key)] = bytes.Clone(value)
 			return nil
@@ -41,7 +41,7 @@ func raw(t *testing.T, s *Store, bucket []byte) map[string][]byte {
 
 func poke(t *testing.T, s *Store, bucket []byte, key string, value []byte) {
 	t.Helper()
-	must(t, s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put([]byte(key), value) }))
+	must(t, s.file.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put([]byte(key), value) }))
 }
 
 // TestEveryRecordIsSealed: in every bucket, under every key, but what sealKind leaves out.

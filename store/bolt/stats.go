@@ -3,8 +3,6 @@ package bolt
 import (
 	"context"
 	"time"
-
-	"signet/store/bolt/pages"
 )
 
 // Stats are numbers for the operator.
@@ -41,10 +39,9 @@ func (s *Store) Stats() Stats {
 // freeBytes reads the length of the list of free pages; 0 where it cannot be read.
 func (s *Store) freeBytes() (free int64) {
 	_ = s.viewContext(context.Background(), func(tx snapshot) error {
-		size := s.db.Info().PageSize
-		n, err := pages.Free(s.file, size, uint64(tx.ID()))
+		n, err := s.file.FreeBytes(tx.Tx)
 		if err == nil {
-			free = int64(n) * int64(size)
+			free = n
 		}
 		return nil
 	})

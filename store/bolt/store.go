@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -14,18 +13,16 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/file"
 	"signet/store/seal"
 )
 
 // Store is a store.Store in one file. All methods may be called concurrently.
 type Store struct {
-	db     *bbolt.DB
-	file   *os.File // db's own, for when db cannot close it
-	path   string
-	opened os.FileInfo // of file: which file it is
-	now    func() time.Time
-	seals  *seal.Keys // nil: records have none
-	log    *slog.Logger
+	file  *file.File
+	now   func() time.Time
+	seals *seal.Keys // nil: records have none
+	log   *slog.Logger
 
 	queue    queue
 	health   health
@@ -47,24 +44,20 @@ type Store struct {
 	commit atomic.Pointer[func(*bbolt.Tx) error]
 }
 
-func newStore(db *bbolt.DB, file *os.File, path string, opt Options) (*Store, error) {
+func newStore(f *file.File, opt Options) *Store {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	opened, err := file.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("opening the store: %w", err)
-	}
-	s := &Store{db: db, file: file, path: path, opened: opened, now: opt.Now, log: opt.Log, seals: opt.Seals}
+	s := &Store{file: f, now: opt.Now, log: opt.Log, seals: opt.Seals}
 	s.format.Store(Schema)
 	s.queue.init()
 	s.audit.keep = store.ShareRetention(opt.AuditEvents, opt.Retention)
 	s.throttle.init()
 	s.beats.last = map[string]beat{}
-	return s, nil
+	return s
 }
 
 // Format is the format of the records that this store writes; it reads all up to Schema.
@@ -77,14 +70,14 @@ func (s *Store) SetFormat(format int) { s.format.Store(int32(format)) }
 // view runs read in a snapshot of what is committed. A page fault or an assertion of bbolt's, both
 // signs of a damaged file or a failing disk, becomes an error of this one call.
 func (s *Store) view(read func(tx snapshot) error) (err error) {
-	tx, err := s.db.Begin(false)
+	tx, err := s.file.DB.Begin(false)
 	if err != nil {
 		return s.unavailable("reading", err)
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = s.unavailable("reading", damaged(s.path, panicText(p)))
+			err = s.unavailable("reading", file.Panicked(s.file.Path, p))
 		}
 		err = s.unreadable(err)
 		tx.Rollback() // a read transaction has nothing to lose; the only error is "already closed"
@@ -101,17 +94,16 @@ func (s *Store) viewContext(ctx context.Context, read func(tx snapshot) error) e
 }
 
 func (s *Store) unavailable(doing string, err error) error {
-	return fmt.Errorf("%w: %s %s: %w", store.ErrUnavailable, doing, s.path, err)
+	return fmt.Errorf("%w: %s %s: %w", store.ErrUnavailable, doing, s.file.Path, err)
 }
 
 // release closes the file. Where bbolt has panicked it may never give its own locks back; then the
 // file is let go without it.
 func (s *Store) release() error {
 	if s.health.broken() == nil {
-		return s.db.Close()
+		return s.file.DB.Close()
 	}
-	unlock(s.file)
-	return s.file.Close()
+	return s.file.Abandon()
 }
 
 // left says what could not be written behind before the end.

@@ -156,3 +156,15 @@ func sweepKeys(t *txn, bucket []byte, keys [][]byte, over func(tx reader, key, v
 	}
 	return n, nil
 }
+
+// trimEvery is how often trimMemory does something.
+const trimEvery = time.Minute
+
+func (s *Store) trimMemory() {
+	now := s.now()
+	if now.Sub(s.sweeper.trimmed) < trimEvery {
+		return
+	}
+	s.sweeper.trimmed = now
+	_ = s.view(func(tx snapshot) error { return s.file.TrimMemory(tx.Tx) }) // advice alone: the next time may succeed
+}

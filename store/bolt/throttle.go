@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/bolt/file"
 	"signet/store/seal"
 )
 
@@ -44,11 +45,11 @@ func (c *counts) load(tx reader) error {
 			return nil // of a master key that is not here: whoever opens the keyring reports that
 		}
 		if err != nil {
-			return fmt.Errorf("%w: reading a throttle count: %w", errDamaged, err)
+			return fmt.Errorf("%w: reading a throttle count: %w", file.ErrDamaged, err)
 		}
 		t, err := decodeTally(raw)
 		if err != nil {
-			return fmt.Errorf("%w: reading a throttle count: %w", errDamaged, err)
+			return fmt.Errorf("%w: reading a throttle count: %w", file.ErrDamaged, err)
 		}
 		if len(t.Reserved) > 0 { // by a process that is gone: none of them was answered, so no guess was made
 			t.Reserved = nil
@@ -83,7 +84,7 @@ func (s *Store) exempt(ctx context.Context, now time.Time, scopes []store.Scope)
 			}
 			noted, err := readNetworks(tx, []byte(scope.Place))
 			if err != nil {
-				return s.unavailable("reading", damaged(s.path, "the networks of an account: "+err.Error()))
+				return s.unavailable("reading", file.Damaged(s.file.Path, "the networks of an account: "+err.Error()))
 			}
 			exempt[i] = noted.Has(now, scope.From)
 		}

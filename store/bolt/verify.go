@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/bolt/file"
 	"signet/store/bolt/pages"
 	"signet/store/codec"
 	"signet/store/seal"
@@ -44,7 +45,7 @@ func (s *Store) noteDamage(err error) {
 // unreadable makes sure that a record that cannot be read is ErrUnavailable for the caller, and notes it.
 // Other errors stay as they are.
 func (s *Store) unreadable(err error) error {
-	if !errors.Is(err, codec.ErrMalformed) && !errors.Is(err, errDamaged) && !errors.Is(err, seal.ErrForged) {
+	if !errors.Is(err, codec.ErrMalformed) && !errors.Is(err, file.ErrDamaged) && !errors.Is(err, seal.ErrForged) {
 		return err
 	}
 	if !errors.Is(err, store.ErrUnavailable) {
@@ -92,14 +93,14 @@ func (s *Store) verify(ctx context.Context) {
 // verifyPages checks the pages of the file; see package pages. It returns their number.
 func (s *Store) verifyPages(ctx context.Context) (n uint64, err error) {
 	err = s.viewContext(ctx, func(tx snapshot) error {
-		n, err = pages.Check(s.file, s.db.Info().PageSize, uint64(tx.ID()), func() error { return s.open(ctx) })
+		n, err = s.file.CheckPages(tx.Tx, func() error { return s.open(ctx) })
 		return err
 	})
 	if errors.Is(err, pages.ErrSnapshotGone) {
 		return s.verifyPages(ctx)
 	}
 	if err != nil {
-		return n, damaged(s.path, err.Error())
+		return n, file.Damaged(s.file.Path, err.Error())
 	}
 	return n, nil
 }
@@ -118,7 +119,7 @@ func (s *Store) verifyRecords(ctx context.Context) (n int, err error) {
 			})
 		}
 		if err != nil {
-			return n, damaged(s.path, fmt.Sprintf("bucket %q: %v", name, err))
+			return n, file.Damaged(s.file.Path, fmt.Sprintf("bucket %q: %v", name, err))
 		}
 	}
 	return n, nil

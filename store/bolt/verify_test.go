@@ -112,13 +112,16 @@ func TestVerifyFindsAPageInUseAndFree(t *testing.T) {
 	must(t, os.WriteFile(path, filled(t), 0o600))
 	s := mustOpen(t, path)
 	var list, users uint64
-	size := uint64(s.db.Info().PageSize)
+	size := uint64(s.file.DB.Info().PageSize)
 	const head = 16 // bytes before the content of a page
+	raw, err := os.Open(path)
+	must(t, err)
+	defer raw.Close()
 	must(t, s.view(func(tx snapshot) (err error) {
 		users = uint64(tx.Bucket(bucketUsers).Root())
 		for page := range uint64(2) { // each commit writes one of the two
 			meta := make([]byte, 64)
-			_, err = s.file.ReadAt(meta, int64(page*size+head))
+			_, err = raw.ReadAt(meta, int64(page*size+head))
 			if binary.NativeEndian.Uint64(meta[48:]) == uint64(tx.ID()) {
 				list = binary.NativeEndian.Uint64(meta[32:])
 			}
@@ -126,14 +129,14 @@ func TestVerifyFindsAPageInUseAndFree(t *testing.T) {
 		return err
 	}))
 	must(t, s.Close())
-	raw, err := os.ReadFile(path)
+	content, err := os.ReadFile(path)
 	must(t, err)
-	page := raw[list*size:]
+	page := content[list*size:]
 	if binary.NativeEndian.Uint16(page[10:]) == 0 {
 		t.Fatal("the file has no free page")
 	}
 	binary.NativeEndian.PutUint64(page[head:], users)
-	must(t, os.WriteFile(path, raw, 0o600))
+	must(t, os.WriteFile(path, content, 0o600))
 	s, log, err := openVerified(t, path)
 	must(t, err)
 	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(log.String(), fmt.Sprintf("page %d is free and in use", users)) {
@@ -179,7 +182,7 @@ func TestSweepKeepsUp(t *testing.T) {
 	const dead, alive = 12_000, 30_000
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	put := func(n int, until time.Time, kind string) {
-		must(t, s.db.Update(func(tx *bbolt.Tx) error {
+		must(t, s.file.DB.Update(func(tx *bbolt.Tx) error {
 			for i := range n {
 				key := fmt.Sprintf("%x-%s-%d", rand.Uint64(), kind, i)
 				if err := markUntil(newTxn(tx, nil), bucketRevoked, []byte(key), until); err != nil {

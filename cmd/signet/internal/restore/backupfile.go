@@ -16,6 +16,7 @@ import (
 	"signet/store"
 	"signet/store/archive"
 	"signet/store/bolt"
+	"signet/store/bolt/file"
 	"signet/store/recovery"
 	"signet/store/seal"
 )
@@ -90,7 +91,7 @@ func kindOfBackup(path string) (string, error) {
 
 // explainDamage words damage of a backup; the words of package bolt are about a store in use.
 func explainDamage(err error) error {
-	if d, ok := errors.AsType[*bolt.DamagedError](err); ok {
+	if d, ok := errors.AsType[*file.DamagedError](err); ok {
 		return fmt.Errorf("the backup is damaged: %w; take another backup", d.How)
 	}
 	return err
