@@ -76,6 +76,11 @@ func (p *Pool) stored(encoded string) (hash.Hash, error) {
 	return p.read(encoded)
 }
 
+// Import returns the spelling under which a hash of another program is stored; see hash.Import. It does no slow work.
+func (p *Pool) Import(scheme, text string, allowWeak bool) (stored string, err error) {
+	return hash.Import(scheme, text, hash.ImportOptions{Caps: p.caps, AllowWeak: allowWeak})
+}
+
 // Supported reports whether Verify can check passwords against this hash: nil, or a hash.ErrFormat that gives
 // what is wrong with it, or that it costs more than the caps allow. It does no slow work.
 func (p *Pool) Supported(encoded string) error {

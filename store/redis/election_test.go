@@ -240,7 +240,7 @@ func (e *election) judge(t *testing.T, fresh *Store, master *redistest.Server) {
 	t.Helper()
 	var live, ended int
 	for _, l := range e.lives {
-		there := master.Do("hexists", fresh.key.sessions(l.token.user), string(l.token.session[:])) == int64(1)
+		there := master.Do("hexists", fresh.key.Sessions(l.token.user), string(l.token.session[:])) == int64(1)
 		if l.ended.Load() {
 			ended++
 		} else {

@@ -9,6 +9,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/seal"
 )
 
@@ -30,13 +31,13 @@ func (s *heartbeats) Beat(ctx context.Context, hb store.Heartbeat, ttl time.Dura
 	if err != nil {
 		return err
 	}
-	key := s.key.beats()
-	return s.conn.Do(ctx, "telling a heartbeat", conn.Write("hset", key, hb.Replica, s.sealed(seal.Heartbeat, []byte(hb.Replica), raw)), conn.Write("pexpire", key, beatsKeptFor.Milliseconds()))
+	key := s.key.Of(layout.Beats)
+	return s.conn.Do(ctx, "telling a heartbeat", conn.Write("hset", key, hb.Replica, s.records.Seal(seal.Heartbeat, []byte(hb.Replica), raw)), conn.Write("pexpire", key, beatsKeptFor.Milliseconds()))
 }
 
 // Beats implements store.Heartbeats.
 func (s *heartbeats) Beats(ctx context.Context, now time.Time) ([]store.Heartbeat, error) {
-	key := s.key.beats()
+	key := s.key.Of(layout.Beats)
 	all := conn.Command(key, "hgetall", key)
 	if err := s.conn.Do(ctx, "reading heartbeats", all); err != nil {
 		return nil, err
@@ -48,7 +49,7 @@ func (s *heartbeats) Beats(ctx context.Context, now time.Time) ([]store.Heartbea
 			return nil, conn.Malformed("heartbeats", conn.ErrReply)
 		}
 		var b beat
-		raw, err := s.opened(seal.Heartbeat, []byte(pair[0]), pair[1])
+		raw, err := s.records.Open(seal.Heartbeat, []byte(pair[0]), pair[1])
 		if err == nil {
 			err = json.Unmarshal(raw, &b)
 		}

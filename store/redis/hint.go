@@ -8,6 +8,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/seal"
 )
 
@@ -43,7 +44,7 @@ func (e ended) message() message { return message{Ended: &e} }
 // publish sends a message by way of the server that has the key.
 func (s *common) publish(key string, m message) *conn.Call {
 	raw, _ := json.Marshal(m) // nothing in it can fail
-	return conn.Command(key, "publish", s.key.channel(), s.sealed(seal.Hint, nil, raw))
+	return conn.Command(key, "publish", s.key.Of(layout.Hints), s.records.Seal(seal.Hint, nil, raw))
 }
 
 // doAndNotify is conn.DoDurably and then a message to the other replicas. The message goes in a round trip of its own:
@@ -66,7 +67,7 @@ func (s *common) notify(ctx context.Context, done *conn.Call, m message) {
 // listen receives what other replicas publish, until ctx ends. go-redis subscribes again after a failure;
 // what was told meanwhile is lost, and the polls find it.
 func (s *Store) listen(ctx context.Context) {
-	sub := s.conn.Subscribe(ctx, s.key.channel())
+	sub := s.conn.Subscribe(ctx, s.key.Of(layout.Hints))
 	defer sub.Close()
 	heard := sub.Channel()
 	for {
@@ -84,7 +85,7 @@ func (s *Store) listen(ctx context.Context) {
 
 func (s *Store) hear(payload string) {
 	var m message
-	raw, err := s.opened(seal.Hint, nil, payload)
+	raw, err := s.records.Open(seal.Hint, nil, payload)
 	if err != nil {
 		return // forged: it ends nothing
 	}

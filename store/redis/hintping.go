@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/layout"
 )
 
 // A subscription can be dead without an error: an ACL without the channel, a proxy that drops what
@@ -53,7 +54,7 @@ func (s *Store) pingHints(ctx context.Context, every, deafAfter time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	deaf := false
-	key := s.key.beats()
+	key := s.key.Of(layout.Beats)
 	var err error
 	for {
 		// The first ping goes when the keyring has been read: it decides which master key seals.
@@ -66,7 +67,7 @@ func (s *Store) pingHints(ctx context.Context, every, deafAfter time.Duration) {
 			deaf = is
 			if deaf {
 				s.log.Warn("hints of Redis do not arrive: what other replicas change is noticed at the next poll only; is the channel allowed to this ACL user?",
-					slog.String("channel", s.key.channel()))
+					slog.String("channel", s.key.Of(layout.Hints)))
 			} else {
 				s.log.Info("hints of Redis arrive again")
 			}

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/seal"
 )
 
@@ -76,17 +76,17 @@ type Store struct {
 // common is what all parts of a Store use.
 type common struct {
 	cfg  Config
-	key  keyspace
+	key  layout.Keyspace
 	conn *conn.Conn
 	log  *slog.Logger
 
-	format      atomic.Int32 // of the records that are written
+	records     *layout.Codec
 	revocations *revocationLog
 }
 
 func newStore(cfg Config) *Store {
-	c := &common{cfg: cfg, key: keyspace(cfg.Prefix), log: cfg.Log, revocations: newRevocationLog()}
-	c.format.Store(Schema)
+	c := &common{cfg: cfg, key: layout.Keyspace(cfg.Prefix), log: cfg.Log, records: &layout.Codec{Seals: cfg.Seals}, revocations: newRevocationLog()}
+	c.records.SetFormat(Schema)
 	t := &trail{common: c, outboxes: map[string]uint64{}}
 	s := &Store{common: c, installs: &installs{common: c, trail: t}, users: &users{&names{c, t}}, clients: &clients{c, t}, sessions: &sessions{c, t},
 		trail: t, throttle: &throttle{c}, assertions: newAssertions(c), heartbeats: &heartbeats{c}}
@@ -108,7 +108,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	s := newStore(cfg)
 	var err error
-	if s.conn, err = conn.New(cfg.transport(s.key.barrier, s.watch.checkSoon)); err != nil {
+	if s.conn, err = conn.New(cfg.transport(s.key.Barrier, s.watch.checkSoon)); err != nil {
 		return nil, err
 	}
 	if err := s.begin(ctx); err != nil {
@@ -173,12 +173,8 @@ func (s *Store) begin(ctx context.Context) error {
 	return nil
 }
 
-// Format is the format of the records that this store writes; it reads all up to Schema.
-func (s *common) Format() int { return int(s.format.Load()) }
-
-// SetFormat changes what is written from now on. Whoever raises the format of a store sees to it that
-// its install record is raised as well.
-func (s *common) SetFormat(format int) { s.format.Store(int32(format)) }
+// Format implements store.Sealer.
+func (s *Store) Format() int { return s.records.Format() }
 
 // Close implements store.Store.
 func (s *Store) Close() error {
@@ -210,33 +206,22 @@ func (in *installRecord) follows(later *installRecord) bool {
 	return later.Schema >= in.Schema && was == later.Install
 }
 
-func (s *installs) parseInstall(raw string) (*installRecord, error) {
-	in := installRecord{raw: raw}
-	record, err := s.opened(seal.Install, nil, raw)
-	if err != nil {
-		return nil, conn.Malformed("the install", err)
-	}
-	if err := json.Unmarshal(record, &in.Install); err != nil || in.ID == "" {
-		return nil, fmt.Errorf("%w: the install record is not one of Signet's", store.ErrUnavailable)
-	}
-	return &in, nil
-}
-
 // know compares the install that is in Redis at this moment with the one that this Store began
 // with. Its format may have been raised meanwhile, and is then that of this Store too. Data of another install are not touched
 // from then on: the address leads elsewhere, or another install has taken the place of this one.
 func (s *installs) know(raw string) error {
-	found, err := s.parseInstall(raw)
+	in, err := s.records.DecodeInstall(raw)
 	if err != nil {
-		return err
+		return conn.Malformed("the install", err)
 	}
+	found := &installRecord{raw, in}
 	if s.install.CompareAndSwap(nil, found) {
-		s.SetFormat(min(found.Schema, Schema))
+		s.records.SetFormat(min(found.Schema, Schema))
 		return nil
 	}
 	known := s.install.Load()
 	if known.raw != raw && known.follows(found) && found.Schema <= Schema && s.install.CompareAndSwap(known, found) {
-		s.SetFormat(found.Schema)
+		s.records.SetFormat(found.Schema)
 		known = found
 	}
 	if known.raw != raw {

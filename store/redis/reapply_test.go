@@ -18,8 +18,8 @@ func TestRestartThatLosesNothing(t *testing.T) {
 		server := redistest.Start(t, redistest.Config{})
 		cfg := Config{Addrs: []string{server.Addr()}, Prefix: newPrefix(), Timeout: 10 * time.Second}
 		first, second := openUnaware(t, cfg), openUnaware(t, cfg)
-		first.SetFormat(format)
-		second.SetFormat(format)
+		first.records.SetFormat(format)
+		second.records.SetFormat(format)
 		ctx, c, u := t.Context(), seedClient(t, first), seedUser(t, first)
 		leaked, good := store.Secret{Hash: []byte("leaked")}, store.Secret{Hash: []byte("good")}
 		updateClient := func(s *Store, change func(c *store.Client)) {
@@ -96,7 +96,7 @@ func TestRepeatsOfTwoReplicas(t *testing.T) {
 			cfg := Config{Addrs: []string{server.Addr()}, Prefix: newPrefix(), Timeout: 10 * time.Second}
 			both := []*Store{openUnaware(t, cfg), openUnaware(t, cfg)}
 			for _, s := range both {
-				s.SetFormat(format)
+				s.records.SetFormat(format)
 			}
 			ctx, u := t.Context(), seedUser(t, both[0])
 			dump := func(key string) string {
@@ -106,7 +106,7 @@ func TestRepeatsOfTwoReplicas(t *testing.T) {
 				}
 				return text
 			}
-			record, name := both[0].key.user(u.ID), both[0].key.username(u.Username)
+			record, name := both[0].key.User(u.ID), both[0].key.Username(u.Username)
 			oldRecord, oldName := dump(record), dump(name)
 			if _, err := both[0].UpdateUser(ctx, u.ID, func(u *store.User) error {
 				u.PasswordHash = "new"

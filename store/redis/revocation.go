@@ -20,7 +20,7 @@ func (s *sessions) RevokeToken(ctx context.Context, jti string, until time.Time)
 	if left <= 0 {
 		return s.ready(ctx)
 	}
-	key := s.key.revoked(jti)
+	key := s.key.Revoked(jti)
 	revoke, err := s.keep(ctx, script.RevokeToken, []string{key}, left)
 	if err != nil {
 		return err
@@ -41,14 +41,14 @@ func (s *sessions) TokenState(ctx context.Context, ref store.TokenRef) (store.To
 		calls = append(calls, c)
 		return c
 	}
-	revoked := ask(s.key.revoked(ref.JTI), "exists", s.key.revoked(ref.JTI))
+	revoked := ask(s.key.Revoked(ref.JTI), "exists", s.key.Revoked(ref.JTI))
 	var user, session *conn.Call
 	if !ref.UserID.IsZero() {
-		key := s.key.user(ref.UserID)
+		key := s.key.User(ref.UserID)
 		user = ask(key, "get", key)
 	}
 	if !ref.SessionID.IsZero() {
-		session = ask(s.key.user(ref.UserID), "hget", s.key.sessions(ref.UserID), ref.SessionID[:])
+		session = ask(s.key.User(ref.UserID), "hget", s.key.Sessions(ref.UserID), ref.SessionID[:])
 	}
 	if err := s.conn.Do(ctx, "looking up a token", calls...); err != nil {
 		return store.TokenState{}, err
@@ -72,7 +72,7 @@ func (s *sessions) readTokenUser(state *store.TokenState, ref store.TokenRef, us
 		state.Live = false
 		return nil
 	}
-	u, err := s.decodeUser(ref.UserID, raw)
+	u, err := s.records.DecodeUser(ref.UserID, raw)
 	if err != nil {
 		return conn.Malformed("user "+ref.UserID.String(), err)
 	}

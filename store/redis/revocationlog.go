@@ -84,7 +84,7 @@ func (j *revocationLog) sessionEnded(user store.UserID, id store.SessionID) {
 	defer j.mu.Unlock()
 	j.sessions[id] = struct{}{}
 	j.put("session "+id.String(), func() { delete(j.sessions, id) }, func(ctx context.Context, s *Store) error {
-		key := s.key.sessions(user)
+		key := s.key.Sessions(user)
 		return s.conn.DoDurably(ctx, "revoking a session again", conn.Write("hdel", key, id[:]))
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"signet/keys/masterkey"
 	"signet/keys/rotation"
 	"signet/store"
+	"signet/store/redis/layout"
 	"signet/store/redis/redistest"
 )
 
@@ -123,7 +124,7 @@ func TestWiped(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{Persist: true})
 	h := newHouse(t, server.Addr())
 	a, b := h.replica(t), h.replica(t)
-	kids, record, version := a.kids(), server.Do("get", a.key.install()), max(a.keys.Version(), b.keys.Version())
+	kids, record, version := a.kids(), server.Do("get", a.key.Of(layout.Install)), max(a.keys.Version(), b.keys.Version())
 	u := seedUser(t, a)
 	gone := tokenOf(seedSession(t, a, u.ID))
 	a.run(t)
@@ -136,10 +137,10 @@ func TestWiped(t *testing.T) {
 		}
 		return errors.Join(a.Ping(t.Context()), b.Ping(t.Context()))
 	})
-	if got := server.Do("exists", a.key.user(u.ID)); got != int64(0) {
+	if got := server.Do("exists", a.key.User(u.ID)); got != int64(0) {
 		t.Fatalf("the server still has a user: it was not wiped")
 	}
-	if got := server.Do("get", a.key.install()); got != record {
+	if got := server.Do("get", a.key.Of(layout.Install)); got != record {
 		t.Errorf("install: got %v, want %v", got, record)
 	}
 	c := h.replica(t)
@@ -251,7 +252,7 @@ func TestWipedAndTaken(t *testing.T) {
 func contents(s *redistest.Server) map[string]string {
 	all := map[string]string{}
 	for _, key := range s.Do("keys", "*").([]any) {
-		if name := key.(string); name != keyspace("signet").probe() {
+		if name := key.(string); name != layout.Keyspace("signet").Of(layout.Probe) {
 			all[name] = fmt.Sprint(s.Do("dump", name))
 		}
 	}
