@@ -25,7 +25,9 @@ func TestThreadsFollowTheHashes(t *testing.T) {
 		})
 		p := New(Config{Argon2: hash.Params{Memory: 64, Time: 1, Threads: 1}, Slots: 2, Memory: 1 << 30, Threads: threads})
 		hash := func(d time.Duration) {
-			go func() { _, _ = p.run(context.Background(), hash.Price{}, worker.Job{}, func() worker.Result { time.Sleep(d); return worker.Result{} }) }()
+			go func() {
+				_, _ = p.run(context.Background(), hash.Price{}, worker.Job{}, func() worker.Result { time.Sleep(d); return worker.Result{} })
+			}()
 		}
 		wants := func(when string, want ...int) {
 			t.Helper()
