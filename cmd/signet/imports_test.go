@@ -66,7 +66,7 @@ var arrows = map[string][]string{
 	"server/metrics":                          {"keys", "keys/jose", "keys/rotation", "server/password"},
 	"server/oauth":                            {"keys", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/password", "server/password/hash", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/oauth/engine":                     {},
-	"server/password":                         {"server/password/hash"},
+	"server/password":                         {"server/password/hash", "server/password/worker"},
 	"server/password/hash":                    {},
 	"server/password/worker":                  {"server/password/hash"},
 	"server/replica":                          {"keys", "store"},

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"signet/server/password/hash"
+	"signet/server/password/worker"
 )
 
 // Result is what Verify found.
@@ -20,11 +21,12 @@ func (p *Pool) Hash(ctx context.Context, password string) (encoded string, err e
 	if err != nil {
 		return "", err
 	}
-	var made hash.Hash
-	if err := p.run(ctx, p.params.Price(), func() { made = hash.New(p.params, []byte(text)) }); err != nil {
-		return "", err
-	}
-	return made.String(), nil
+	secret := []byte(text)
+	defer clear(secret)
+	made, err := p.run(ctx, p.params.Price(), worker.Job{Params: p.params, Password: secret}, func() worker.Result {
+		return worker.Result{Stored: hash.New(p.params, secret).String()}
+	})
+	return made.Stored, err
 }
 
 // Verify compares the normalised password with a stored hash.
@@ -51,14 +53,18 @@ func (p *Pool) VerifyFor(ctx context.Context, draw uint64, encoded, password str
 	if target == nil {
 		target = p.drawn(draw)
 	}
-	var match bool
-	if err := p.run(ctx, target.Price(), func() { match = p.work(target, []byte(text)) }); err != nil {
+	secret := []byte(text)
+	defer clear(secret)
+	found, err := p.run(ctx, target.Price(), worker.Job{Stored: target.String(), Password: secret}, func() worker.Result {
+		return worker.Result{Match: p.work(target, secret)}
+	})
+	if err != nil {
 		return Result{}, err
 	}
 	if badHash != nil {
 		return Result{}, badHash
 	}
-	match = match && h != nil
+	match := found.Match && h != nil
 	return Result{Match: match, Rehash: match && h.Weaker(p.params)}, nil
 }
 
