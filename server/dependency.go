@@ -10,6 +10,7 @@ import (
 	"signet/server/edge"
 	"signet/server/oauth"
 	"signet/server/password"
+	"signet/server/upstream"
 	"signet/store"
 )
 
@@ -24,6 +25,8 @@ func dependencyOf(err error) string {
 		return edge.DependencySigning
 	case errors.Is(err, password.ErrBusy):
 		return edge.DependencyHashing
+	case errors.Is(err, upstream.ErrUnavailable), errors.Is(err, upstream.ErrAnswer):
+		return edge.DependencyUpstream
 	}
 	return edge.DependencyOther
 }

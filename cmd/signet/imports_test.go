@@ -52,7 +52,7 @@ var arrows = map[string][]string{
 	"keys/pkcs11":                             {"keys/jose", "keys/privatekey"},
 	"keys/rotation":                           {},
 	"keys/secret":                             {},
-	"server":                                  {"keys", "keys/clockcheck", "keys/privatekey", "keys/rotation", "server/account", "server/admin", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/oauth", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store", "store/seal", "keys/secret"},
+	"server":                                  {"keys", "keys/clockcheck", "keys/privatekey", "keys/rotation", "keys/secret", "server/account", "server/admin", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/oauth", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "server/upstream", "store", "store/seal"},
 	"server/account":                          {"server/edge", "server/password", "server/syntax", "store"},
 	"server/admin":                            {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/password/hash", "server/replica", "server/strictjson", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/admin/api":                        {},
@@ -64,7 +64,7 @@ var arrows = map[string][]string{
 	"server/edge":                             {"server/loglimit", "server/syntax"},
 	"server/loglimit":                         {},
 	"server/metrics":                          {"keys", "keys/jose", "keys/rotation", "server/password"},
-	"server/oauth":                            {"keys", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/password", "server/password/hash", "server/syntax", "server/throttle", "server/token", "store"},
+	"server/oauth":                            {"keys", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/password", "server/password/hash", "server/syntax", "server/throttle", "server/token", "server/upstream", "store"},
 	"server/oauth/engine":                     {},
 	"server/password":                         {"server/password/hash", "server/password/worker"},
 	"server/password/hash":                    {},
@@ -89,6 +89,8 @@ var arrows = map[string][]string{
 	"store/redis/script":                      {"store/redis/conn"},
 	"store/seal":                              {},
 	"store/storetest":                         {"store"},
+	"server/upstream":                         {"server/account", "server/audit", "server/edge", "server/password", "server/syntax", "store"},
+	"server/upstream/https":                   {"keys/secret", "server/strictjson", "server/upstream"},
 }
 
 type goPackage struct {

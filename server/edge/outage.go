@@ -10,11 +10,12 @@ import (
 
 // Dependencies that can fail. Each has its own lines in the log and its own Retry-After.
 const (
-	DependencyStore   = "store"
-	DependencySigning = "signing"
-	DependencyClock   = "clock"
-	DependencyHashing = "password hashing"
-	DependencyOther   = "other"
+	DependencyStore    = "store"
+	DependencySigning  = "signing"
+	DependencyClock    = "clock"
+	DependencyHashing  = "password hashing"
+	DependencyUpstream = "upstream"
+	DependencyOther    = "other"
 )
 
 const (
