@@ -10,12 +10,13 @@ import (
 
 	"signet/keys/clockcheck"
 	"signet/keys/jose"
+	"signet/keys/keystest"
 	"signet/keys/rotation"
 )
 
 // clocked is a storage with a clock of its own.
 type clocked struct {
-	memory
+	keystest.Storage
 	clock *clock
 	trip  time.Duration // passes before and after the storage looks at its clock
 	ours  *clock        // where it passes
@@ -87,8 +88,8 @@ func TestClockOff(t *testing.T) {
 			s.clock.advance(40 * 24 * time.Hour) // a rotation is due
 			ours.advance(40 * 24 * time.Hour)
 			mustStep(t, m)
-			if m.Version() != version || s.swaps != 1 {
-				t.Errorf("it has planned: version %d after %d, %d swaps", m.Version(), version, s.swaps)
+			if m.Version() != version || s.Swaps != 1 {
+				t.Errorf("it has planned: version %d after %d, %d swaps", m.Version(), version, s.Swaps)
 			}
 			ours.advance(-by)
 			mustStep(t, m)
@@ -156,8 +157,8 @@ func TestStartWithClockOff(t *testing.T) {
 	if !errors.Is(err, clockcheck.ErrClock) || !strings.Contains(err.Error(), "1h0m0s behind the others, and 1m0s is allowed") {
 		t.Errorf("Open: got %v, want clockcheck.ErrClock", err)
 	}
-	if s.swaps != 1 {
-		t.Errorf("%d swaps, want the one of the good start", s.swaps)
+	if s.Swaps != 1 {
+		t.Errorf("%d swaps, want the one of the good start", s.Swaps)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"signet/keys/jose"
 	"signet/keys/mark"
 	"signet/keys/masterkey"
+	"signet/keys/privatekey"
 	"signet/keys/rotation"
 )
 
@@ -24,7 +25,7 @@ type Config struct {
 	Master     []masterkey.Key    // one, or the new and the old one; any of them opens; the first seals a new install, and any other after Rewrap
 	Timetable  rotation.Timetable // the zero Timetable means DefaultTimetable
 	Algorithms []string           // ES256, RS256, PS256, EdDSA; the first is the primary; empty means ES256
-	Remote     Remote             // keys in an HSM or a KMS; the zero Remote means none
+	Remote     privatekey.Remote  // keys in an HSM or a KMS; the zero value means none
 	Sealed     bool               // Init makes a keyring that takes every record of the store as sealed; see Records
 	Poll       time.Duration      // how often Run reads the keyring, ± 20 %; 0 means 10 s
 	Now        func() time.Time   // nil means time.Now
@@ -62,8 +63,7 @@ func (c Config) withDefaults() (Config, error) {
 			problems = append(problems, fmt.Errorf("algorithm %q is named twice", alg))
 		}
 	}
-	var err error
-	if c.Remote, err = c.Remote.withDefaults(); err != nil {
+	if err := c.Remote.Validate(); err != nil {
 		problems = append(problems, err)
 	}
 	if c.Timetable == (rotation.Timetable{}) {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"signet/keys/keystest"
 	"signet/keys/rotation"
 )
 
@@ -17,7 +18,7 @@ func fastTimetable() rotation.Timetable {
 // key that has signed tokens of an hour is published until the last of them has run out.
 func TestShorterTimetableKeepsKey(t *testing.T) {
 	for _, emergency := range []bool{false, true} {
-		s, c := &memory{}, newClock()
+		s, c := &keystest.Storage{}, newClock()
 		_, kid := mustSign(t, mustOpen(t, testConfig(s, c)), "")
 		exp := c.now().Add(rotation.DefaultTimetable().MaxTokenLife + rotation.DefaultTimetable().Leeway)
 		cfg := testConfig(s, c)

@@ -4,12 +4,13 @@ import (
 	"testing"
 	"time"
 
+	"signet/keys/keystest"
 	"signet/keys/rotation"
 )
 
 func TestWhyUnpublished(t *testing.T) {
 	c := newClock()
-	m := mustOpen(t, testConfig(&memory{}, c))
+	m := mustOpen(t, testConfig(&keystest.Storage{}, c))
 	_, kid := mustSign(t, m, "")
 	why := func(kid string) rotation.State { return m.Keyring().WhyUnpublished(kid, c.now()) }
 	if got := why(kid); got != "" {

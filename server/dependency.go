@@ -5,6 +5,7 @@ import (
 
 	"signet/keys"
 	"signet/keys/clockcheck"
+	"signet/keys/privatekey"
 	"signet/keys/rotation"
 	"signet/server/edge"
 	"signet/server/oauth"
@@ -19,7 +20,7 @@ func dependencyOf(err error) string {
 		return edge.DependencyStore
 	case errors.Is(err, clockcheck.ErrClock):
 		return edge.DependencyClock
-	case errors.Is(err, keys.ErrStale), errors.Is(err, rotation.ErrAlgorithm), errors.Is(err, keys.ErrSigner):
+	case errors.Is(err, keys.ErrStale), errors.Is(err, rotation.ErrAlgorithm), errors.Is(err, privatekey.ErrSigner):
 		return edge.DependencySigning
 	case errors.Is(err, password.ErrBusy):
 		return edge.DependencyHashing

@@ -118,7 +118,7 @@ func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*st
 
 // replaceUser writes u in the place of what was read, with the steps that name.go describes around it.
 func (s *users) replaceUser(ctx context.Context, before string, was, u store.User, endAll bool) (outcome string, ended int, err error) {
-	if u.PasswordHash != was.PasswordHash || u.Disabled != was.Disabled {
+	if u.PasswordHash != was.PasswordHash || u.Disabled != was.Disabled || u.Move != was.Move {
 		if err := s.announceCredential(ctx, u); err != nil {
 			return "", 0, err
 		}

@@ -25,6 +25,7 @@ type Name struct {
 const (
 	nameDisabled = 1 << 0
 	nameEpoch    = 1 << 1 // it has the epoch
+	nameMove     = 2      // store.Move is in the two bits from this one on
 )
 
 // NameOf is the name of a user with an up-to-date copy.
@@ -54,7 +55,7 @@ func (n Name) encode(format int) []byte {
 	b := make([]byte, 0, 29+len(n.PasswordHash))
 	b = binary.BigEndian.AppendUint32(b, n.Revision)
 	b = binary.BigEndian.AppendUint32(b, n.Least)
-	var flags byte
+	flags := byte(n.Move&3) << nameMove
 	if n.Disabled {
 		flags |= nameDisabled
 	}
@@ -84,7 +85,7 @@ func (c *Codec) DecodeName(username, raw string) (n Name, err error) {
 	r := codec.NewReader(record)
 	n.Revision, n.Least = r.Uint32(), r.Uint32()
 	flags := r.Byte()
-	n.Disabled = flags&nameDisabled != 0
+	n.Disabled, n.Move = flags&nameDisabled != 0, store.Move(flags>>nameMove&3)
 	copy(n.UserID[:], r.Take(16))
 	if flags&nameEpoch != 0 {
 		n.Epoch = r.Uint32()

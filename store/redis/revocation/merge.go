@@ -27,11 +27,12 @@ func MergeUser(now, lost store.User, before bool) store.User {
 		next.Epoch, next.NotBefore = max(now.Epoch, lost.Epoch), store.Later(now.NotBefore, store.Millis(lost.NotBefore))
 		next.Disabled = now.Disabled || lost.Disabled
 		if lost.Revision >= now.Revision {
-			next.PasswordHash, next.Imported = lost.PasswordHash, lost.Imported
+			next.PasswordHash, next.Imported, next.Move, next.MovedAt = lost.PasswordHash, lost.Imported, lost.Move, lost.MovedAt
 		}
 		next.Revision = max(now.Revision, lost.Revision) + 1
 	case lost.Revision > now.Revision:
 		next.PasswordHash, next.Imported, next.Claims, next.Revision = lost.PasswordHash, lost.Imported, lost.Claims, lost.Revision
+		next.Move, next.MovedAt = lost.Move, lost.MovedAt
 		next.Disabled = now.Disabled || lost.Disabled
 	case lost.Revision == now.Revision && lost.Disabled && !now.Disabled:
 		next.Disabled = true

@@ -1,4 +1,4 @@
-package keys
+package privatekey
 
 import (
 	"context"
@@ -9,22 +9,24 @@ import (
 	"time"
 
 	"signet/keys/jose"
-	"signet/keys/rotation"
+	"signet/keys/keystest"
 )
 
 // A signer that hangs costs so many slots and so many places in the queue, and never more; everybody
 // has an answer within the timeout.
 func TestHangingSignerIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := newVault()
-		cfg := remoteConfig(&memory{}, newClock(), v)
-		cfg.Remote.Timeout, cfg.Remote.Concurrency, cfg.Remote.Queue = time.Second, 2, 3
-		m := mustOpen(t, cfg)
+		v := keystest.NewVault()
+		source := NewSource(Remote{Provider: v, Timeout: time.Second, Concurrency: 2, Queue: 3}, time.Minute)
+		_, k, err := source.New(t.Context(), jose.ES256)
+		if err != nil {
+			t.Fatal(err)
+		}
 		hold := make(chan struct{})
-		v.set(func(v *vault) { v.hold = hold })
+		v.Change(func(v *keystest.Vault) { v.Hold = hold })
 		begun := time.Now()
 		sign := func() error {
-			_, _, err := m.Sign(context.Background(), "", "at+jwt", 1)
+			_, err := k.Sign(context.Background(), "input")
 			return err
 		}
 		var waiting sync.WaitGroup
@@ -36,7 +38,7 @@ func TestHangingSignerIsBounded(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if got := v.count(); got != 2 {
+		if got := v.Signing(); got != 2 {
 			t.Errorf("%d signatures at once, want 2", got)
 		}
 		if err := sign(); !errors.Is(err, ErrSigner) || !errors.Is(err, errBusy) || time.Since(begun) > 0 {
@@ -46,10 +48,10 @@ func TestHangingSignerIsBounded(t *testing.T) {
 		if took := time.Since(begun); took != time.Second {
 			t.Errorf("the others waited %v, want the timeout of 1s", took)
 		}
-		if err := sign(); !errors.Is(err, errLate) || v.count() != 2 {
-			t.Errorf("while it hangs: got %v and %d at once, want errLate and still 2", err, v.count())
+		if err := sign(); !errors.Is(err, errLate) || v.Signing() != 2 {
+			t.Errorf("while it hangs: got %v and %d at once, want errLate and still 2", err, v.Signing())
 		}
-		v.set(func(v *vault) { v.hold = nil })
+		v.Change(func(v *keystest.Vault) { v.Hold = nil })
 		close(hold)
 		synctest.Wait()
 		if err := sign(); err != nil {
@@ -85,15 +87,15 @@ func TestLimiterReleasesAbandonedCalls(t *testing.T) {
 
 // A key that arrives after its caller has given up is destroyed.
 func TestLateKeyIsDiscarded(t *testing.T) {
-	v := newVault()
-	r := newRemoteKeys(Remote{Provider: v, Timeout: time.Second, Concurrency: 1}, rotation.DefaultTimetable())
+	v := keystest.NewVault()
+	r := NewSource(Remote{Provider: v, Timeout: time.Second, Concurrency: 1}, time.Minute)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if kid, k, err := r.newKey(ctx, jose.ES256); !errors.Is(err, ErrSigner) || kid != "" || k != nil {
+	if kid, k, err := r.New(ctx, jose.ES256); !errors.Is(err, ErrSigner) || kid != "" || k != nil {
 		t.Errorf("got %v, %v, want ErrSigner", kid, err)
 	}
 	r.making.slots <- struct{}{} // free when the key has been dealt with
-	if v.serial != len(v.discarded) {
-		t.Errorf("%d keys made and %d destroyed", v.serial, len(v.discarded))
+	if v.Made != len(v.Discarded) {
+		t.Errorf("%d keys made and %d destroyed", v.Made, len(v.Discarded))
 	}
 }

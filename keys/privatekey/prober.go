@@ -1,4 +1,4 @@
-package keys
+package privatekey
 
 import (
 	"context"
@@ -7,22 +7,29 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
-
-	"signet/keys/clockcheck"
-	"signet/keys/rotation"
 )
 
 // probeInput is what probes sign. It has no dot, so its signature can be no part of a token.
 const probeInput = "signet: a trial signature"
 
-// prober has remote keys make signatures, so that a key which is missing is noticed while its predecessor
+// Prober has remote keys make signatures, so that a key which is missing is noticed while its predecessor
 // still signs.
-type prober struct {
-	clock   *clockcheck.Clock
-	held    *holder
+type Prober struct {
 	timeout time.Duration
 	log     *slog.Logger
 	last    atomic.Pointer[probeResult] // nil before the first probe
+}
+
+// NewProber returns a Prober for the keys of s.
+func (s *Source) NewProber(log *slog.Logger) *Prober {
+	return &Prober{timeout: s.signing.timeout, log: log}
+}
+
+// Candidate is a key that signs, or is to sign next.
+type Candidate struct {
+	KID   string
+	About string // for messages, such as: ES256, active
+	Key   *Key
 }
 
 // probeResult is what the last probe found.
@@ -32,16 +39,11 @@ type probeResult struct {
 	failing bool   // some key did not sign
 }
 
-// probe has each remote key that signs, or is to sign next, make a signature, and returns everything that
-// went wrong. Where the queue is full nothing is tried: the signer is at work.
-func (p *prober) probe(ctx context.Context) error {
-	now := p.clock.Reading()
-	s, err := p.held.current(now)
-	if err != nil {
-		return err
-	}
-	found := probeResult{kid: s.keySet.primary()}
-	err = found.sign(ctx, s.document, now, p.timeout)
+// Probe has each remote key make a signature, and returns everything that went wrong. Primary is the kid of the key
+// that signs by default. Where the queue is full nothing is tried: the signer is at work.
+func (p *Prober) Probe(ctx context.Context, keys []Candidate, primary string) error {
+	found := probeResult{kid: primary}
+	err := found.sign(ctx, keys, p.timeout)
 	if ctx.Err() != nil {
 		return ctx.Err() // a caller that gives up proves nothing about the keys
 	}
@@ -50,21 +52,20 @@ func (p *prober) probe(ctx context.Context) error {
 }
 
 // sign makes the signatures, all of them within the timeout.
-func (r *probeResult) sign(ctx context.Context, d document, now time.Time, timeout time.Duration) error {
+func (r *probeResult) sign(ctx context.Context, keys []Candidate, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errLate)
 	defer cancel()
 	var problems []error
-	for _, k := range d.ring.Keys {
-		state, private := k.State(now), d.private[k.KID]
-		if private.Reveal().remote == nil || state != rotation.Active && state != rotation.Pending {
+	for _, c := range keys {
+		if !c.Key.Remote() {
 			continue
 		}
-		_, err := private.sign(ctx, probeInput)
+		_, err := c.Key.Sign(ctx, probeInput)
 		if err == nil || errors.Is(err, errBusy) {
 			continue
 		}
-		problems = append(problems, fmt.Errorf("key %s (%s, %s): %w", k.KID, k.Alg, state, err))
-		if k.KID == r.kid {
+		problems = append(problems, fmt.Errorf("key %s (%s): %w", c.KID, c.About, err))
+		if c.KID == r.kid {
 			r.err = err
 		}
 	}
@@ -73,7 +74,7 @@ func (r *probeResult) sign(ctx context.Context, d document, now time.Time, timeo
 }
 
 // record logs when probes begin to fail and when they succeed again.
-func (p *prober) record(found *probeResult, err error) {
+func (p *Prober) record(found *probeResult, err error) {
 	before := p.last.Swap(found)
 	if found.failing == (before != nil && before.failing) {
 		return
@@ -85,8 +86,8 @@ func (p *prober) record(found *probeResult, err error) {
 	p.log.Log(context.Background(), level, text, "error", err)
 }
 
-// errorOf returns why the key did not sign at the last probe; nil if it did, or was not the one by default.
-func (p *prober) errorOf(kid string) error {
+// ErrorOf returns why the key did not sign at the last probe; nil if it did, or was not the one by default.
+func (p *Prober) ErrorOf(kid string) error {
 	if last := p.last.Load(); last != nil && last.kid == kid {
 		return last.err
 	}

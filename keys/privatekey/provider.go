@@ -1,11 +1,8 @@
-package keys
+package privatekey
 
 import (
 	"context"
 	"crypto"
-	"errors"
-	"fmt"
-	"time"
 )
 
 // Provider makes and uses signing keys whose private half stays elsewhere: in an HSM or a KMS. The
@@ -34,38 +31,4 @@ type ContextSigner interface {
 
 	// SignContext is Sign until ctx ends.
 	SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error)
-}
-
-// Remote configures keys whose private half is elsewhere.
-type Remote struct {
-	Provider    Provider      // nil: there are none
-	MakeLocal   bool          // make new keys here all the same; those of the Provider continue until they retire
-	Timeout     time.Duration // for one signature, its wait for a turn included; 0 means 2 s
-	Concurrency int           // signatures that are requested at once; 0 means 8
-	Queue       int           // how many more may wait for their turn; 0 means 8 for each at once
-}
-
-const (
-	defaultSignTimeout = 2 * time.Second
-	defaultConcurrency = 8
-	queuePerSlot       = 8
-)
-
-func (r Remote) withDefaults() (Remote, error) {
-	if r.Timeout < 0 || r.Concurrency < 0 || r.Queue < 0 {
-		return r, fmt.Errorf("timeout %v, concurrency %d and queue %d of remote keys must not be negative", r.Timeout, r.Concurrency, r.Queue)
-	}
-	if r.Provider == nil && r.MakeLocal {
-		return r, errors.New("keys cannot return from a provider when there is none")
-	}
-	if r.Timeout == 0 {
-		r.Timeout = defaultSignTimeout
-	}
-	if r.Concurrency == 0 {
-		r.Concurrency = defaultConcurrency
-	}
-	if r.Queue == 0 {
-		r.Queue = queuePerSlot * r.Concurrency
-	}
-	return r, nil
 }
