@@ -184,7 +184,12 @@ func (f *faultyStore) ListClients(context.Context, string, int) ([]store.Client,
 
 func (f *faultyStore) CreateUser(context.Context, store.User) error { return f.err }
 
-func (f *faultyStore) UserByName(context.Context, string) (store.User, error) { panic("a secret") }
+func (f *faultyStore) UserByName(_ context.Context, name string) (store.User, error) {
+	if name == "ada" {
+		panic("a secret")
+	}
+	return store.User{}, f.err
+}
 
 func TestAdminWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
@@ -196,6 +201,7 @@ func TestAdminWhenTheStoreFails(t *testing.T) {
 	adminCall(t, admin, "POST", "/v1/users", `{"username":"bob"}`).wants(503, "unavailable")
 	adminCall(t, admin, "POST", "/v1/users:import", `{"username":"bob"}`).wants(503, "unavailable")
 	adminCall(t, admin, "GET", "/v1/backup", "").wants(501, "unsupported")
+	adminCall(t, admin, "POST", "/v1/users:import", `{"username":"ada"}`).wants(500, "internal") // in a goroutine of its own
 	a = adminCall(t, admin, "GET", "/v1/users/ada", "").wants(500, "internal")
 	if strings.Contains(a.Raw, "secret") || !strings.Contains(admin.Log.String(), "panic: a secret") {
 		t.Errorf("a panic: got %s, want the cause in the log alone", a.Raw)

@@ -127,7 +127,7 @@ func (s *Server) run(w http.ResponseWriter, r *Request, rt *Route) (answer Respo
 			if p == http.ErrAbortHandler {
 				panic(p)
 			}
-			err = recovered(p)
+			err = Recovered(p)
 		}
 	}()
 	if err := Refusal(r.Request); err != nil {

@@ -1,4 +1,5 @@
-package daemon
+// Package storemetrics exports what a backend counts as Prometheus metrics.
+package storemetrics
 
 import (
 	"strings"
@@ -11,14 +12,15 @@ import (
 	"signet/store/redis"
 )
 
-// storeMetrics are the metrics of a store across a network.
-type storeMetrics struct {
+// RoundTrips are the metrics of a store across a network.
+type RoundTrips struct {
 	latency *prometheus.HistogramVec
 	failed  *prometheus.CounterVec
 }
 
-func newStoreMetrics(reg prometheus.Registerer) *storeMetrics {
-	m := &storeMetrics{
+// NewRoundTrips registers them.
+func NewRoundTrips(reg prometheus.Registerer) *RoundTrips {
+	m := &RoundTrips{
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "signet_store_seconds",
 			Help: "Time of one round trip to Redis, by what was done.", Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1}},
 			[]string{"operation"}),
@@ -29,8 +31,8 @@ func newStoreMetrics(reg prometheus.Registerer) *storeMetrics {
 	return m
 }
 
-// observe records a round trip.
-func (m *storeMetrics) observe(doing string, took time.Duration, err error) {
+// Observe records a round trip.
+func (m *RoundTrips) Observe(doing string, took time.Duration, err error) {
 	operation := strings.ReplaceAll(doing, " ", "_")
 	m.latency.WithLabelValues(operation).Observe(took.Seconds())
 	if err != nil {
@@ -38,12 +40,17 @@ func (m *storeMetrics) observe(doing string, took time.Duration, err error) {
 	}
 }
 
-// registerRedis adds the counters of a Redis store.
-func registerRedis(reg prometheus.Registerer, s store.Store) {
-	r, ok := s.(*redis.Store)
-	if !ok {
-		return
+// Register adds the metrics of the backend.
+func Register(reg prometheus.Registerer, s store.Store) {
+	switch s := s.(type) {
+	case *redis.Store:
+		registerRedis(reg, s)
+	case *bolt.Store:
+		reg.MustRegister(boltCollector{s})
 	}
+}
+
+func registerRedis(reg prometheus.Registerer, r *redis.Store) {
 	counter := func(name, help string, value func(redis.Stats) float64) {
 		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return value(r.Stats()) }))
 	}
@@ -78,15 +85,6 @@ func (c redisSessions) Collect(out chan<- prometheus.Metric) {
 	if stats := c.store.Stats(); stats.Sweeps {
 		out <- prometheus.MustNewConstMetric(storeRecords, prometheus.GaugeValue, float64(stats.Sessions), "sessions")
 	}
-}
-
-// registerBolt adds the metrics of a bolt store.
-func registerBolt(reg prometheus.Registerer, s store.Store) {
-	b, ok := s.(*bolt.Store)
-	if !ok {
-		return
-	}
-	reg.MustRegister(boltCollector{b})
 }
 
 // boltCollector reads the statistics once for each scrape.

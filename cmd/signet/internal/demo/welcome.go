@@ -1,4 +1,4 @@
-package daemon
+package demo
 
 import (
 	"fmt"
@@ -8,14 +8,14 @@ import (
 	"signet/cmd/signet/internal/cli"
 )
 
-// printWelcome writes commands to try the demo, or with -o json one line.
-func printWelcome(app *cli.App, d demo, fresh bool, dir string) error {
+// Print writes commands to try the demo, or with -o json one line. Fresh is of Open.
+func (d Demo) Print(app *cli.App, fresh bool, dir string) error {
 	if app.JSON() {
 		return app.PrintJSON(d)
 	}
 	var text strings.Builder
 	err := welcome.Execute(&text, struct {
-		demo
+		Demo
 		Fresh bool
 		Dir   string
 		Scope string
