@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/record"
 )
 
 // swollen is a store that once held much more than it does.
@@ -23,9 +24,9 @@ func swollen(t *testing.T) (path string, records []store.Record) {
 	path = filepath.Join(t.TempDir(), "signet.db")
 	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 	s := mustOpen(t, path)
-	must(t, s.file.DB.Update(func(tx *bbolt.Tx) error {
+	must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error {
 		for range 30_000 {
-			if err := tx.Bucket(bucketRevoked).Put(fmt.Appendf(nil, "dead-%x", rand.Uint64()), make([]byte, 8)); err != nil {
+			if err := tx.Bucket(record.Revoked.Name()).Put(fmt.Appendf(nil, "dead-%x", rand.Uint64()), make([]byte, 8)); err != nil {
 				return err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/bolt/record"
 )
 
 func TestFullDisk(t *testing.T) {
@@ -122,7 +123,7 @@ func TestKill9BeforeTheRecorder(t *testing.T) {
 		if want := []string{"login ok login", "refresh revoked refresh", "user.create ok create"}; !slices.Equal(got, want) {
 			t.Errorf("the trail has %q, want %q", got, want)
 		}
-		if left := raw(t, s, bucketOutbox); len(left) != 0 {
+		if left := raw(t, s, record.Outbox); len(left) != 0 {
 			t.Errorf("the outbox has %d entries", len(left))
 		}
 		must(t, s.Close())

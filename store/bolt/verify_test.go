@@ -19,6 +19,8 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/record"
+	"signet/store/bolt/upkeep"
 )
 
 // openVerified opens the file and waits for the end of its check.
@@ -112,17 +114,17 @@ func TestVerifyFindsAPageInUseAndFree(t *testing.T) {
 	must(t, os.WriteFile(path, filled(t), 0o600))
 	s := mustOpen(t, path)
 	var list, users uint64
-	size := uint64(s.file.DB.Info().PageSize)
+	size := uint64(s.db.File.DB.Info().PageSize)
 	const head = 16 // bytes before the content of a page
 	raw, err := os.Open(path)
 	must(t, err)
 	defer raw.Close()
-	must(t, s.view(func(tx snapshot) (err error) {
-		users = uint64(tx.Bucket(bucketUsers).Root())
+	must(t, s.db.View(t.Context(), func(tx *record.Tx) (err error) {
+		users = uint64(tx.Bucket(record.Users).Root())
 		for page := range uint64(2) { // each commit writes one of the two
 			meta := make([]byte, 64)
 			_, err = raw.ReadAt(meta, int64(page*size+head))
-			if binary.NativeEndian.Uint64(meta[48:]) == uint64(tx.ID()) {
+			if binary.NativeEndian.Uint64(meta[48:]) == uint64(tx.Tx.ID()) {
 				list = binary.NativeEndian.Uint64(meta[32:])
 			}
 		}
@@ -164,12 +166,10 @@ func TestVerifyBesideWriters(t *testing.T) {
 		})
 	}
 	for written.Load() < 400 {
-		if _, err := s.verifyRecords(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.verifyPages(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		v := upkeep.Verifier{DB: s.db}
+		v.Verify()
+		waitFor(t, "the end of a check", v.Verified)
+		must(t, s.db.Damage())
 	}
 	stop()
 	writers.Wait()
@@ -182,10 +182,10 @@ func TestSweepKeepsUp(t *testing.T) {
 	const dead, alive = 12_000, 30_000
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	put := func(n int, until time.Time, kind string) {
-		must(t, s.file.DB.Update(func(tx *bbolt.Tx) error {
+		must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error {
 			for i := range n {
 				key := fmt.Sprintf("%x-%s-%d", rand.Uint64(), kind, i)
-				if err := markUntil(newTxn(tx, nil), bucketRevoked, []byte(key), until); err != nil {
+				if err := record.PutMark(&record.Tx{Tx: tx}, record.Revoked, []byte(key), until); err != nil {
 					return err
 				}
 			}
