@@ -10,12 +10,14 @@ import (
 
 	"signet/keys/clockcheck"
 	"signet/keys/jose"
+	"signet/keys/keystest"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // clocked is a storage with a clock of its own.
 type clocked struct {
-	memory
+	keystest.Storage
 	clock *clock
 	trip  time.Duration // passes before and after the storage looks at its clock
 	ours  *clock        // where it passes
@@ -58,7 +60,7 @@ func apartFrom(t *testing.T, s *clocked) (m *Manager, _ *clocked, ours *clock, e
 // TestClockOff: a replica whose clock is off by more than S signs and verifies nothing, plans
 // nothing, and goes on by itself.
 func TestClockOff(t *testing.T) {
-	for _, by := range []time.Duration{time.Hour, -time.Hour, rotation.DefaultTimetable().Skew + time.Millisecond, -rotation.DefaultTimetable().Skew - time.Millisecond} {
+	for _, by := range []time.Duration{time.Hour, -time.Hour, timetable.Default().Skew + time.Millisecond, -timetable.Default().Skew - time.Millisecond} {
 		t.Run(by.String(), func(t *testing.T) {
 			m, s, ours, ev := apart(t)
 			token, _ := mustSign(t, m, "")
@@ -87,8 +89,8 @@ func TestClockOff(t *testing.T) {
 			s.clock.advance(40 * 24 * time.Hour) // a rotation is due
 			ours.advance(40 * 24 * time.Hour)
 			mustStep(t, m)
-			if m.Version() != version || s.swaps != 1 {
-				t.Errorf("it has planned: version %d after %d, %d swaps", m.Version(), version, s.swaps)
+			if m.Version() != version || s.Swaps != 1 {
+				t.Errorf("it has planned: version %d after %d, %d swaps", m.Version(), version, s.Swaps)
 			}
 			ours.advance(-by)
 			mustStep(t, m)
@@ -108,7 +110,7 @@ func TestClockOff(t *testing.T) {
 
 // TestClockWithinTolerance: S, and what the round trip leaves open, count for the replica.
 func TestClockWithinTolerance(t *testing.T) {
-	skew := rotation.DefaultTimetable().Skew
+	skew := timetable.Default().Skew
 	for _, tc := range []struct {
 		name     string
 		by, trip time.Duration
@@ -127,7 +129,7 @@ func TestClockWithinTolerance(t *testing.T) {
 			ours, s := newClock(), &clocked{clock: newClock()}
 			s.ours = ours
 			cfg := testConfig(s, ours)
-			cfg.Timetable = rotation.DefaultTimetable()
+			cfg.Timetable = timetable.Default()
 			cfg.Timetable.Skew = tc.s
 			m := mustOpen(t, cfg)
 			ours.advance(tc.by)
@@ -156,8 +158,8 @@ func TestStartWithClockOff(t *testing.T) {
 	if !errors.Is(err, clockcheck.ErrClock) || !strings.Contains(err.Error(), "1h0m0s behind the others, and 1m0s is allowed") {
 		t.Errorf("Open: got %v, want clockcheck.ErrClock", err)
 	}
-	if s.swaps != 1 {
-		t.Errorf("%d swaps, want the one of the good start", s.swaps)
+	if s.Swaps != 1 {
+		t.Errorf("%d swaps, want the one of the good start", s.Swaps)
 	}
 }
 

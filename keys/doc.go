@@ -2,8 +2,9 @@
 // and verifies.
 //
 // The packages below it have one subject each: rotation the life of a key and the proof that no verifier meets an
-// unknown one, jose the formats, masterkey the seal of the document, clockcheck the trust in this machine's
-// clock, mark what a replica remembers over a restart, pkcs11 keys in an HSM.
+// unknown one, timetable its durations, privatekey the private half, jose the formats, masterkey the seal of the
+// document, clockcheck the trust in this machine's clock, mark what a replica remembers over a restart, pkcs11 keys
+// in an HSM.
 //
 // # Many replicas
 //
@@ -15,17 +16,15 @@
 //
 // # Keys elsewhere
 //
-// A Provider keeps the private half of keys in an HSM or a KMS. The document then holds a reference and the
+// A privatekey.Provider keeps the private half of keys in an HSM or a KMS. The document then holds a reference and the
 // public key, and is sealed in a format of its own: a replica that does not support it, or has no access to that
 // Provider, refuses the keyring as a whole and changes nothing. The Provider makes the new keys, local ones
 // continue until they retire, so an install moves by rotation; and back with Remote.MakeLocal. Verifying and
-// the key set need no Provider.
+// the key set need no Provider. Package privatekey has how a slow one is bounded.
 //
-// A Provider can be slow or away. A signature passes a limiter (so many at once, so many waiting, one timeout)
-// and is verified before it is used; a failure is ErrSigner, which decides nothing. A probe asks every key
-// that signs, or will, for a signature, so that Ready reports a key that is missing, and the log does before its
-// turn. A key that cannot be made leaves its algorithm without a successor until it can, and delays
-// nothing else.
+// A Probe has every key that signs, or will, make a signature, so that Ready reports a key that is missing, and the
+// log does before its turn. A key that cannot be made leaves its algorithm without a successor until it can,
+// and delays nothing else.
 //
 // # Secrets
 //

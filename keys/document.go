@@ -8,14 +8,14 @@ import (
 	"slices"
 
 	"signet/keys/masterkey"
+	"signet/keys/privatekey"
 	"signet/keys/rotation"
-	"signet/keys/secret"
 )
 
 // document is what the store holds, sealed: the keyring, its private keys, and the Records.
 type document struct {
 	ring    rotation.Keyring
-	private map[string]*privateKey // by kid
+	private map[string]*privatekey.Key // by kid
 	records Records
 }
 
@@ -36,17 +36,16 @@ type clearDocument struct {
 	Records Records    `json:"records,omitzero"`
 }
 
-// clearKey holds a private key, or where it is.
+// clearKey has both halves of a key, the private one in the clear unless it is elsewhere.
 type clearKey struct {
 	rotation.Key
-	PKCS8  privateBytes `json:"pkcs8,omitzero"`
-	Remote *remoteRef   `json:"remote,omitempty"`
+	privatekey.Stored
 }
 
 // format returns the format of the sealed document. Documents with remote keys have one that readers without
 // remote keys refuse.
 func (d document) format() byte {
-	if slices.ContainsFunc(d.ring.Keys, func(k rotation.Key) bool { return d.private[k.KID].Reveal().remote != nil }) {
+	if slices.ContainsFunc(d.ring.Keys, func(k rotation.Key) bool { return d.private[k.KID].Remote() }) {
 		return masterkey.FormatRemote
 	}
 	return masterkey.FormatLocal
@@ -56,16 +55,11 @@ func (d document) format() byte {
 func (d document) encode() ([]byte, error) {
 	clear := clearDocument{Keyring: d.ring, Records: d.records}
 	for _, k := range d.ring.Keys {
-		c, private := clearKey{Key: k}, d.private[k.KID].Reveal()
-		if private.remote == nil {
-			c.PKCS8 = privateBytes{secret.Of(private.pkcs8)}
-		} else {
-			var err error
-			if c.Remote, err = private.remote.encode(private); err != nil {
-				return nil, err
-			}
+		stored, err := d.private[k.KID].Stored()
+		if err != nil {
+			return nil, err
 		}
-		clear.Keys = append(clear.Keys, c)
+		clear.Keys = append(clear.Keys, clearKey{k, stored})
 	}
 	plain, err := json.Marshal(clear)
 	if err != nil {
@@ -76,16 +70,16 @@ func (d document) encode() ([]byte, error) {
 
 // decodeDocument reads what encode wrote. Unknown members are ignored: a newer Signet that adds one which
 // must be understood also raises the format.
-func decodeDocument(plain []byte, remote *remoteKeys) (document, error) {
+func decodeDocument(plain []byte, source *privatekey.Source) (document, error) {
 	var clear clearDocument
 	if err := json.Unmarshal(plain, &clear); err != nil {
 		return document{}, fmt.Errorf("%w: %T", masterkey.ErrFormat, err) // its text could quote a piece of a key
 	}
-	d := document{ring: clear.Keyring, private: map[string]*privateKey{}, records: clear.Records}
+	d := document{ring: clear.Keyring, private: map[string]*privatekey.Key{}, records: clear.Records}
 	d.ring.Keys = make([]rotation.Key, 0, len(clear.Keys))
 	for _, c := range clear.Keys {
-		kid, private, err := c.open(remote)
-		if errors.Is(err, ErrProvider) {
+		kid, private, err := source.Open(c.Alg, c.Stored)
+		if errors.Is(err, privatekey.ErrProvider) {
 			return document{}, fmt.Errorf("key %s: %w", c.KID, err)
 		}
 		if err != nil {
@@ -100,35 +94,15 @@ func decodeDocument(plain []byte, remote *remoteKeys) (document, error) {
 	return d, nil
 }
 
-func (c clearKey) open(remote *remoteKeys) (kid string, k *privateKey, err error) {
-	if c.Remote != nil {
-		return remote.open(c.Alg, c.Remote)
-	}
-	if c.PKCS8.IsZero() {
-		return "", nil, errors.New("there is no private key")
-	}
-	return parsePrivateKey(c.Alg, c.PKCS8.Reveal())
-}
-
 // with returns the document with another keyring, whose new keys are in fresh.
-func (d document) with(ring rotation.Keyring, fresh map[string]*privateKey) document {
-	private := make(map[string]*privateKey, len(ring.Keys))
+func (d document) with(ring rotation.Keyring, fresh map[string]*privatekey.Key) document {
+	private := make(map[string]*privatekey.Key, len(ring.Keys))
 	for _, k := range ring.Keys {
 		if private[k.KID] = d.private[k.KID]; private[k.KID] == nil {
 			private[k.KID] = fresh[k.KID]
 		}
 	}
 	return document{ring, private, d.records}
-}
-
-// held returns where the private half of a key is: Local, or the name of a Provider.
-func (d document) held(kid string) string {
-	if k := d.private[kid]; k != nil {
-		if remote := k.Reveal().remote; remote != nil {
-			return remote.provider.Name()
-		}
-	}
-	return Local
 }
 
 func cloneFloors(floors map[string]uint32) map[string]uint32 {

@@ -9,12 +9,14 @@ import (
 	"testing"
 
 	"signet/keys/jose"
+	"signet/keys/keystest"
 	"signet/keys/masterkey"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 func TestDocumentSurvivesEncoding(t *testing.T) {
-	d := newDocument(t, rotation.DefaultTimetable(), slices.Clone(jose.Algorithms))
+	d := newDocument(t, timetable.Default(), slices.Clone(jose.Algorithms))
 	d.ring.Keys[0].RevokedAt = testStart
 	d.ring.Tombstones = []rotation.Tombstone{{KID: "gone", RemovedAt: testStart, Revoked: true}}
 	d.ring.Leaving = []rotation.Leaving{{Alg: jose.RS256, At: testStart}}
@@ -28,7 +30,7 @@ func TestDocumentSurvivesEncoding(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, k := range got.ring.Keys {
-		if !bytes.Equal(got.private[k.KID].Reveal().pkcs8, d.private[k.KID].Reveal().pkcs8) {
+		if !bytes.Equal(pkcs8Of(t, got.private[k.KID]), pkcs8Of(t, d.private[k.KID])) {
 			t.Errorf("key %s has another private key", k.KID)
 		}
 	}
@@ -38,7 +40,7 @@ func TestDocumentSurvivesEncoding(t *testing.T) {
 }
 
 func TestDecodeDocumentChecksKeys(t *testing.T) {
-	d := newDocument(t, rotation.DefaultTimetable(), []string{jose.ES256, jose.EdDSA})
+	d := newDocument(t, timetable.Default(), []string{jose.ES256, jose.EdDSA})
 	for name, change := range map[string]func(*rotation.Keyring){
 		"kid is not the thumbprint": func(r *rotation.Keyring) { r.Keys[0].KID = "x" },
 		"same key twice":            func(r *rotation.Keyring) { r.Keys = append(r.Keys, r.Keys[0]) },
@@ -60,28 +62,28 @@ func TestDecodeDocumentChecksKeys(t *testing.T) {
 }
 
 func FuzzOpenDocument(f *testing.F) {
-	s := &memory{}
+	s := &keystest.Storage{}
 	cfg := testConfig(s, newClock())
 	cfg.Master = []masterkey.Key{masterkey.New()} // each fuzzing process has its own document, which no other's opens as
 	m := mustOpen(f, cfg)
-	plain, _, err := m.store.sealer.Open(s.version, s.document)
+	plain, _, err := m.store.sealer.Open(s.Version, s.Document)
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(s.document, plain)
-	remote := mustOpen(f, remoteConfig(&memory{}, newClock(), newVault()))
+	f.Add(s.Document, plain)
+	remote := mustOpen(f, remoteConfig(&keystest.Storage{}, newClock(), keystest.NewVault()))
 	elsewhere, err := remote.held.load().encode()
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add([]byte("SGKR"), elsewhere)
 	f.Add([]byte("SGKR"), []byte("{}"))
-	f.Add(s.document[:documentHead+24], []byte(`{"keys":[{"pkcs8":"AAAA"}]}`))
+	f.Add(s.Document[:documentHead+24], []byte(`{"keys":[{"pkcs8":"AAAA"}]}`))
 	f.Fuzz(func(t *testing.T, document, plain []byte) {
-		if _, err := m.store.open(s.version, document); err == nil && !bytes.Equal(document, s.document) {
+		if _, err := m.store.open(s.Version, document); err == nil && !bytes.Equal(document, s.Document) {
 			t.Error("another document opens")
 		}
-		r, err := decodeDocument(plain, remote.store.remote)
+		r, err := decodeDocument(plain, remote.store.source)
 		if err != nil {
 			return
 		}
@@ -89,7 +91,7 @@ func FuzzOpenDocument(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
-		if _, err := decodeDocument(again, remote.store.remote); err != nil {
+		if _, err := decodeDocument(again, remote.store.source); err != nil {
 			t.Fatalf("what was written cannot be read: %v", err)
 		}
 	})

@@ -17,14 +17,6 @@ var (
 	// request may be repeated.
 	ErrStale = errors.New("the keyring has not been read for too long")
 
-	// ErrProvider: the private half of a key is elsewhere, and this replica has no Provider for it.
-	// Nothing was changed.
-	ErrProvider = errors.New("the keyring has a key that this replica has no access to")
-
-	// ErrSigner: a remote key did not sign, or was not made: too many wait, no answer in time, or a
-	// refusal. Nothing was decided; the request may be repeated.
-	ErrSigner = errors.New("the signing key cannot be reached")
-
 	// ErrInvalidToken: the token was not signed by this install with a key that is still valid. It gives no
 	// reason, because the caller may be an attacker.
 	ErrInvalidToken = errors.New("invalid token")

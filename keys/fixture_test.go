@@ -1,8 +1,7 @@
 package keys
 
 import (
-	"bytes"
-	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -11,74 +10,16 @@ import (
 	"testing"
 	"time"
 
+	"signet/keys/keystest"
 	"signet/keys/masterkey"
+	"signet/keys/privatekey"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 var (
 	testStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	errDown   = errors.New("connection refused")
 )
-
-// memory is a Storage that can be made to fail before or after the fact.
-type memory struct {
-	mu        sync.Mutex
-	version   uint64
-	document  []byte
-	down      bool // every call fails
-	loseReply bool // the next swap happens but answers an error
-	failSwap  bool // the next swap fails
-	swaps     int  // that happened
-}
-
-func (s *memory) LoadKeyring(context.Context) (uint64, []byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.down {
-		return 0, nil, errDown
-	}
-	return s.version, bytes.Clone(s.document), nil
-}
-
-func (s *memory) SwapKeyring(_ context.Context, old, next uint64, document []byte) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.down || s.failSwap {
-		s.failSwap = false
-		return false, errDown
-	}
-	if next <= old {
-		return false, errors.New("next is not greater than old")
-	}
-	if s.version != old {
-		return false, nil
-	}
-	s.version, s.document = next, bytes.Clone(document)
-	s.swaps++
-	if s.loseReply {
-		s.loseReply = false
-		return false, errDown
-	}
-	return true, nil
-}
-
-func (s *memory) set(version uint64, document []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.version, s.document = version, bytes.Clone(document)
-}
-
-func (s *memory) get() (uint64, []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.version, bytes.Clone(s.document)
-}
-
-func (s *memory) setDown(down bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.down = down
-}
 
 // clock is a time that a test moves.
 type clock struct {
@@ -207,15 +148,35 @@ func later(a, b time.Time) time.Time {
 }
 
 // newDocument is the document of a new install.
-func newDocument(t testing.TB, tt rotation.Timetable, algs []string) document {
+func newDocument(t testing.TB, tt timetable.Timetable, algs []string) document {
 	t.Helper()
-	m, err := newManager(Config{Storage: &memory{}, InstallID: "x", Master: []masterkey.Key{testMaster(1)}, Timetable: tt, Algorithms: algs, Now: func() time.Time { return testStart }})
+	m, err := newManager(Config{Storage: &keystest.Storage{}, InstallID: "x", Master: []masterkey.Key{testMaster(1)}, Timetable: tt, Algorithms: algs, Now: func() time.Time { return testStart }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, _, err := firstDocument(t.Context(), m.cfg, newPendingKeys(nil, m.cfg.Log))
+	d, _, err := firstDocument(t.Context(), m.cfg, newPendingKeys(privatekey.NewSource(privatekey.Remote{}, time.Minute), m.cfg.Log))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// pkcs8Of returns the private key of a local key.
+func pkcs8Of(t testing.TB, k *privatekey.Key) []byte {
+	t.Helper()
+	stored, err := k.Stored()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stored.PKCS8.Reveal()
+}
+
+// signerOf returns what golang-jwt signs with.
+func signerOf(t testing.TB, k *privatekey.Key) any {
+	t.Helper()
+	signer, err := x509.ParsePKCS8PrivateKey(pkcs8Of(t, k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
 }

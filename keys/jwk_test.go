@@ -11,12 +11,13 @@ import (
 	gojose "github.com/go-jose/go-jose/v4"
 
 	"signet/keys/jose"
-	"signet/keys/rotation"
+	"signet/keys/keystest"
+	"signet/keys/timetable"
 )
 
 // go-jose reads our key set, agrees on every thumbprint and verifies our tokens with it.
 func TestKeySetAgainstGoJose(t *testing.T) {
-	cfg := testConfig(&memory{}, newClock())
+	cfg := testConfig(&keystest.Storage{}, newClock())
 	cfg.Algorithms = slices.Clone(jose.Algorithms)
 	m := mustOpen(t, cfg)
 	served, err := m.JWKS()
@@ -58,7 +59,7 @@ func TestKeySetAgainstGoJose(t *testing.T) {
 }
 
 func TestKeySetHoldsPublicMembersOnly(t *testing.T) {
-	cfg := testConfig(&memory{}, newClock())
+	cfg := testConfig(&keystest.Storage{}, newClock())
 	cfg.Algorithms = slices.Clone(jose.Algorithms)
 	served, err := mustOpen(t, cfg).JWKS()
 	if err != nil {
@@ -90,7 +91,7 @@ func TestKeySetHoldsPublicMembersOnly(t *testing.T) {
 }
 
 func TestKeySetOrderAgeAndETag(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	cfg := testConfig(s, c)
 	cfg.Algorithms = []string{jose.ES256, jose.EdDSA}
 	mustOpen(t, cfg)
@@ -130,7 +131,7 @@ func TestKeySetOrderAgeAndETag(t *testing.T) {
 	}
 }
 
-func (c Config) withTimetable() rotation.Timetable {
+func (c Config) withTimetable() timetable.Timetable {
 	c, _ = c.withDefaults()
 	return c.Timetable
 }

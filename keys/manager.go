@@ -9,8 +9,13 @@ import (
 	"signet/keys/clockcheck"
 	"signet/keys/mark"
 	"signet/keys/masterkey"
+	"signet/keys/privatekey"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
+
+// makeTimeout is how long a Step waits for a new remote key at most; meanwhile the keyring is not read.
+const makeTimeout = 30 * time.Second
 
 // Manager holds the keyring of one replica: it signs, verifies and serves the key set from memory, and with
 // Run keeps the keyring up to date. Its methods may be called concurrently; those on the path of a request
@@ -21,7 +26,7 @@ type Manager struct {
 	store   *sealedStore
 	held    *holder
 	updater *updater
-	prober  *prober
+	prober  *privatekey.Prober
 	poll    chan struct{} // holds one
 }
 
@@ -43,7 +48,7 @@ func Init(ctx context.Context, cfg Config) error {
 	if err := m.clock.Check(); err != nil {
 		return err
 	}
-	pending := newPendingKeys(m.updater.makesRemote(), m.cfg.Log)
+	pending := newPendingKeys(m.store.source, m.cfg.Log)
 	first, steps, err := firstDocument(ctx, m.cfg, pending)
 	if err != nil {
 		pending.discard(ctx, rotation.Keyring{})
@@ -90,7 +95,7 @@ func firstDocument(ctx context.Context, cfg *Config, pending *pendingKeys) (docu
 
 // Open reads the keyring and returns a Manager that can sign. ErrNoKeyring if there is none,
 // masterkey.ErrMismatch if it does not open, masterkey.ErrFormat if a newer version wrote it,
-// clockcheck.ErrClock if this machine's clock is off, ErrProvider if it has keys of a Provider that cfg does
+// clockcheck.ErrClock if this machine's clock is off, privatekey.ErrProvider if it has keys of a Provider that cfg does
 // not have, a mark.Error if the keyring is older than this replica's mark or the mark is not this install's;
 // nothing is written. If this machine's clock is only behind the latest time that was seen it returns a
 // Manager, which serves the key set and signs nothing until the clock is right.
@@ -135,11 +140,12 @@ func newManager(config Config) (*Manager, error) {
 	}
 	m := &Manager{cfg: &cfg, poll: make(chan struct{}, 1)}
 	m.clock = clockcheck.New(cfg.Now, cfg.Timetable.Skew, m.Poll)
-	m.store = &sealedStore{cfg.Storage, sealer, newRemoteKeys(cfg.Remote, cfg.Timetable), m.clock, cfg.Timetable.Notice() / 2}
+	source := privatekey.NewSource(cfg.Remote, min(makeTimeout, cfg.Timetable.SignStale/2))
+	m.store = &sealedStore{cfg.Storage, sealer, source, m.clock, cfg.Timetable.Notice() / 2}
 	m.held = &holder{clock: m.clock, algs: cfg.Algorithms, changed: make(chan struct{}, 1)}
 	marks := mark.NewKeeper(cfg.Mark, cfg.InstallID, cfg.Master, cfg.Now, cfg.Log)
 	m.updater = &updater{cfg: m.cfg, store: m.store, clock: m.clock, held: m.held, marks: marks, late: map[string]time.Time{}}
-	m.prober = &prober{clock: m.clock, held: m.held, timeout: cfg.Remote.Timeout, log: cfg.Log}
+	m.prober = source.NewProber(cfg.Log)
 	return m, nil
 }
 
@@ -152,7 +158,7 @@ func (m *Manager) Step(ctx context.Context) error { return m.updater.update(ctx,
 func (m *Manager) Clock() *clockcheck.Clock { return m.clock }
 
 // Timetable returns the timetable of this replica.
-func (m *Manager) Timetable() rotation.Timetable { return m.cfg.Timetable }
+func (m *Manager) Timetable() timetable.Timetable { return m.cfg.Timetable }
 
 // Configured returns the algorithms that this replica is configured for, the primary first. A new one does not
 // sign before its first key has been published for Publish.
@@ -174,13 +180,10 @@ func (m *Manager) ReadAt() time.Time { return m.held.load().readAt }
 // Version misses nothing. It is for one listener.
 func (m *Manager) Changed() <-chan struct{} { return m.held.changed }
 
-// Local is where the private half of a key is that is sealed in the keyring itself.
-const Local = "local"
-
 // KeyInfo describes a key to an operator.
 type KeyInfo struct {
 	rotation.Key
-	Held   string // where its private half is: Local, or the name of a Provider
+	Held   string // where its private half is: privatekey.Local, or the name of a Provider
 	State  rotation.State
 	Since  time.Time // in that state
 	Next   string    // published, or the state that comes next; empty: nothing is planned
@@ -191,7 +194,7 @@ type KeyInfo struct {
 func (m *Manager) Keys() (all []KeyInfo) {
 	now, s := m.clock.Now(), m.held.load()
 	for _, k := range s.ring.Keys {
-		info := KeyInfo{Key: k, Held: s.held(k.KID), State: k.State(now), Since: k.Since(now)}
+		info := KeyInfo{Key: k, Held: s.private[k.KID].Held(), State: k.State(now), Since: k.Since(now)}
 		info.Next, info.NextAt = k.Next(now)
 		all = append(all, info)
 	}
@@ -224,15 +227,26 @@ func (m *Manager) MarkedAt() time.Time { return m.updater.marks.SavedAt() }
 
 // Remote reports whether a signature may come from elsewhere. It can then fail or take long, and a
 // caller that consumes something for it signs first.
-func (m *Manager) Remote() bool { return m.cfg.Remote.Provider != nil }
+func (m *Manager) Remote() bool { return m.store.source.Remote() }
 
 // Probe has each remote key that signs, or is to sign next, make a signature, and returns everything that
 // went wrong. Run does this at every turn, and Ready uses the result.
 func (m *Manager) Probe(ctx context.Context) error {
-	if m.store.remote == nil {
+	if !m.Remote() {
 		return nil
 	}
-	return m.prober.probe(ctx)
+	now := m.clock.Reading()
+	s, err := m.held.current(now)
+	if err != nil {
+		return err
+	}
+	var all []privatekey.Candidate
+	for _, k := range s.ring.Keys {
+		if state := k.State(now); state == rotation.Active || state == rotation.Pending {
+			all = append(all, privatekey.Candidate{KID: k.KID, About: fmt.Sprintf("%s, %s", k.Alg, state), Key: s.private[k.KID]})
+		}
+	}
+	return m.prober.Probe(ctx, all, s.keySet.primary())
 }
 
 // Run keeps the keyring up to date: it calls Step at once, every Config.Poll ± 20 %, and after Poll, until

@@ -12,26 +12,28 @@ import (
 
 	"signet/keys/clockcheck"
 	"signet/keys/jose"
+	"signet/keys/keystest"
 	"signet/keys/masterkey"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 func TestInit(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	cfg := testConfig(s, c)
 	cfg.Algorithms = []string{jose.ES256, jose.EdDSA}
 	if _, err := Open(t.Context(), cfg); !errors.Is(err, ErrNoKeyring) {
 		t.Errorf("Open of an empty store: got %v, want ErrNoKeyring", err)
 	}
-	if s.swaps != 0 {
-		t.Errorf("Open of an empty store wrote %d times", s.swaps)
+	if s.Swaps != 0 {
+		t.Errorf("Open of an empty store wrote %d times", s.Swaps)
 	}
 	m := mustOpen(t, cfg)
-	before := bytes.Clone(s.document)
+	before := bytes.Clone(s.Document)
 	if err := Init(t.Context(), cfg); !errors.Is(err, ErrExists) {
 		t.Errorf("second Init: got %v, want ErrExists", err)
 	}
-	if !bytes.Equal(before, s.document) {
+	if !bytes.Equal(before, s.Document) {
 		t.Error("second Init changed the document")
 	}
 	if got, want := m.Algorithms(), cfg.Algorithms; !slices.Equal(got, want) {
@@ -51,13 +53,13 @@ func TestInit(t *testing.T) {
 }
 
 func TestStoreDown(t *testing.T) {
-	s, c, ev := &memory{}, newClock(), &events{}
+	s, c, ev := &keystest.Storage{}, newClock(), &events{}
 	cfg := testConfig(s, c)
 	cfg.OnEvent = ev.add
 	m := mustOpen(t, cfg)
 	token, _ := mustSign(t, m, "")
-	s.setDown(true)
-	tt := rotation.DefaultTimetable()
+	s.SetDown(true)
+	tt := timetable.Default()
 	for _, tc := range []struct {
 		after              time.Duration
 		sign, jwks, verify error
@@ -68,8 +70,8 @@ func TestStoreDown(t *testing.T) {
 		{tt.ServeStale + 1, ErrStale, ErrStale, ErrStale},
 	} {
 		c.advance(testStart.Add(tc.after).Sub(c.now()))
-		if err := m.Step(t.Context()); !errors.Is(err, errDown) {
-			t.Errorf("after %v: Step: got %v, want %v", tc.after, err, errDown)
+		if err := m.Step(t.Context()); !errors.Is(err, keystest.ErrDown) {
+			t.Errorf("after %v: Step: got %v, want %v", tc.after, err, keystest.ErrDown)
 		}
 		if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, tc.sign) {
 			t.Errorf("after %v: Sign: got %v, want %v", tc.after, err, tc.sign)
@@ -85,7 +87,7 @@ func TestStoreDown(t *testing.T) {
 			t.Errorf("after %v: Verify: got %v, want %v", tc.after, err, tc.verify)
 		}
 	}
-	s.setDown(false)
+	s.SetDown(false)
 	mustStep(t, m)
 	mustSign(t, m, "")
 	if got := ev.count(StepUnreadable); got != 1 {
@@ -123,29 +125,29 @@ func shiftMonotonic(at time.Time, by time.Duration) time.Time {
 func TestStoreSetBack(t *testing.T) {
 	for _, tc := range []struct {
 		name string
-		back func(s *memory, old uint64, document []byte)
+		back func(s *keystest.Storage, old uint64, document []byte)
 	}{
-		{"wiped", func(s *memory, _ uint64, _ []byte) { s.set(0, nil) }},
-		{"older version", func(s *memory, old uint64, document []byte) { s.set(old, document) }},
-		{"forged older version", func(s *memory, _ uint64, _ []byte) { s.set(1, []byte("forged")) }},
-		{"other document of the same number", func(s *memory, old uint64, document []byte) { s.set(old+1, document) }},
+		{"wiped", func(s *keystest.Storage, _ uint64, _ []byte) { s.Set(0, nil) }},
+		{"older version", func(s *keystest.Storage, old uint64, document []byte) { s.Set(old, document) }},
+		{"forged older version", func(s *keystest.Storage, _ uint64, _ []byte) { s.Set(1, []byte("forged")) }},
+		{"other document of the same number", func(s *keystest.Storage, old uint64, document []byte) { s.Set(old+1, document) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s, c, ev := &memory{}, newClock(), &events{}
+			s, c, ev := &keystest.Storage{}, newClock(), &events{}
 			cfg := testConfig(s, c)
 			cfg.OnEvent = ev.add
 			m := mustOpen(t, cfg)
-			old, document := s.get()
+			old, document := s.Get()
 			c.advance(30*24*time.Hour + time.Second)
 			mustStep(t, m)
 			_, kid := mustSign(t, m, "")
-			had, _ := s.get()
+			had, _ := s.Get()
 			if had != old+1 {
 				t.Fatalf("a rotation took the version from %d to %d, want one step", old, had)
 			}
 			tc.back(s, old, document)
 			mustStep(t, m)
-			now, _ := s.get()
+			now, _ := s.Get()
 			if now != had+1 || m.Version() != now {
 				t.Errorf("version: got %d in the store and %d here, want %d", now, m.Version(), had+1)
 			}
@@ -160,10 +162,10 @@ func TestStoreSetBack(t *testing.T) {
 }
 
 func TestDocumentsThatDoNotOpen(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	good := testConfig(s, c)
 	mustOpen(t, good)
-	version, document := s.get()
+	version, document := s.Get()
 	flipped := bytes.Clone(document)
 	flipped[len(flipped)/2] ^= 1
 	newer := bytes.Clone(document)
@@ -186,7 +188,7 @@ func TestDocumentsThatDoNotOpen(t *testing.T) {
 		{"newer format", version, newer, nil, masterkey.ErrFormat},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := &memory{version: tc.version, document: bytes.Clone(tc.document)}
+			s := &keystest.Storage{Version: tc.version, Document: bytes.Clone(tc.document)}
 			cfg := good
 			cfg.Storage = s
 			if tc.change != nil {
@@ -195,7 +197,7 @@ func TestDocumentsThatDoNotOpen(t *testing.T) {
 			if _, err := Open(t.Context(), cfg); !errors.Is(err, tc.want) {
 				t.Errorf("Open: got %v, want %v", err, tc.want)
 			}
-			if s.swaps != 0 || !bytes.Equal(s.document, tc.document) {
+			if s.Swaps != 0 || !bytes.Equal(s.Document, tc.document) {
 				t.Error("Open changed the store")
 			}
 		})
@@ -205,14 +207,14 @@ func TestDocumentsThatDoNotOpen(t *testing.T) {
 // A document of a higher number that does not open may be a colleague's with a newer master key: it
 // is left alone, and this replica runs dry.
 func TestRunningReplicaLeavesWhatItCannotOpen(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
-	s.set(7, []byte("cannot be opened"))
-	c.advance(rotation.DefaultTimetable().SignStale + 1)
+	s.Set(7, []byte("cannot be opened"))
+	c.advance(timetable.Default().SignStale + 1)
 	if err := m.Step(t.Context()); !errors.Is(err, masterkey.ErrMismatch) {
 		t.Errorf("Step: got %v, want masterkey.ErrMismatch", err)
 	}
-	if _, document := s.get(); string(document) != "cannot be opened" {
+	if _, document := s.Get(); string(document) != "cannot be opened" {
 		t.Error("the document was overwritten")
 	}
 	if _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, ErrStale) {
@@ -221,7 +223,7 @@ func TestRunningReplicaLeavesWhatItCannotOpen(t *testing.T) {
 }
 
 func TestTwoMasterKeys(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	cfg := testConfig(s, c)
 	mustOpen(t, cfg)
 	both := cfg
@@ -246,29 +248,29 @@ func TestTwoMasterKeys(t *testing.T) {
 }
 
 func TestLostReplyIsFoundAndReported(t *testing.T) {
-	s, c, ev := &memory{}, newClock(), &events{}
+	s, c, ev := &keystest.Storage{}, newClock(), &events{}
 	cfg := testConfig(s, c)
 	cfg.OnEvent = ev.add
 	m := mustOpen(t, cfg)
 	c.advance(30*24*time.Hour + time.Minute)
-	s.loseReply = true
-	if err := m.Step(t.Context()); !errors.Is(err, errDown) {
-		t.Fatalf("Step with a lost reply: got %v, want %v", err, errDown)
+	s.LoseReply = true
+	if err := m.Step(t.Context()); !errors.Is(err, keystest.ErrDown) {
+		t.Fatalf("Step with a lost reply: got %v, want %v", err, keystest.ErrDown)
 	}
 	created := ev.count(rotation.StepCreated)
 	mustStep(t, m)
 	if got := ev.count(rotation.StepCreated); got != created+1 {
 		t.Errorf("created was told %d times, want %d", got, created+1)
 	}
-	if s.swaps != 2 { // Init and one proposal
-		t.Errorf("got %d version steps, want 2", s.swaps)
+	if s.Swaps != 2 { // Init and one proposal
+		t.Errorf("got %d version steps, want 2", s.Swaps)
 	}
 }
 
 func TestRotate(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
-	tt := rotation.DefaultTimetable()
+	tt := timetable.Default()
 	want := testStart.Add(tt.Publish)
 	for range 2 { // twice is once
 		got, err := m.Edit().Rotate(t.Context(), "")
@@ -276,8 +278,8 @@ func TestRotate(t *testing.T) {
 			t.Fatalf("Rotate of a young successor: got %v, %v, want %v", got, err, want)
 		}
 	}
-	if s.swaps != 2 {
-		t.Errorf("got %d version steps, want 2", s.swaps)
+	if s.Swaps != 2 {
+		t.Errorf("got %d version steps, want 2", s.Swaps)
 	}
 	_, old := mustSign(t, m, "")
 	c.advance(tt.Publish - time.Minute)
@@ -294,7 +296,7 @@ func TestRotate(t *testing.T) {
 	mustStep(t, m)
 	c.advance(tt.Publish * 2)
 	got, err := m.Edit().Rotate(t.Context(), jose.ES256)
-	if want := c.now().Add(rotation.DefaultTimetable().Notice()); err != nil || !got.Equal(want) {
+	if want := c.now().Add(timetable.Default().Notice()); err != nil || !got.Equal(want) {
 		t.Errorf("Rotate of an aged successor: got %v, %v, want %v", got, err, want)
 	}
 	if _, err := m.Edit().Rotate(t.Context(), jose.EdDSA); !errors.Is(err, rotation.ErrAlgorithm) {
@@ -304,21 +306,21 @@ func TestRotate(t *testing.T) {
 
 // A successor whose proposal reached the store after its PublishAt has not been seen since then.
 func TestLateProposalIsPutOff(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	cfg := testConfig(s, c)
-	cfg.Timetable = rotation.DefaultTimetable()
+	cfg.Timetable = timetable.Default()
 	cfg.Timetable.Active = cfg.Timetable.Publish
 	proposer, witness := mustOpen(t, cfg), mustOpen(t, cfg)
 	c.advance(cfg.Timetable.Active + time.Second)
-	before, document := s.get()
+	before, document := s.Get()
 	mustStep(t, proposer)
-	after, late := s.get()
-	s.set(before, document) // the proposal is still on its way …
+	after, late := s.Get()
+	s.Set(before, document) // the proposal is still on its way …
 	c.advance(time.Minute)
 	witness.cfg.Algorithms = nil // … while this one reads and proposes nothing
 	mustStep(t, witness)
 	witness.cfg.Algorithms = proposer.cfg.Algorithms
-	s.set(after, late)
+	s.Set(after, late)
 	c.advance(time.Minute)
 	mustStep(t, witness)
 	for _, k := range witness.Keys() {
@@ -330,14 +332,14 @@ func TestLateProposalIsPutOff(t *testing.T) {
 
 // swapWatch notes when a swap happens.
 type swapWatch struct {
-	memory
+	keystest.Storage
 	now func() time.Time
 	at  time.Time
 }
 
 func (s *swapWatch) SwapKeyring(ctx context.Context, old, next uint64, document []byte) (bool, error) {
 	s.at = s.now()
-	return s.memory.SwapKeyring(ctx, old, next, document)
+	return s.Storage.SwapKeyring(ctx, old, next, document)
 }
 
 // Wherever in a rotation.Step the machine falls asleep, no plan is written whose first time is over.

@@ -11,9 +11,11 @@ import (
 	"pgregory.net/rapid"
 
 	"signet/keys/clockcheck"
+	"signet/keys/keystest"
 	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // memoryMark is a mark.Storage that can be made to fail.
@@ -34,7 +36,7 @@ func (m *memoryMark) SaveMark(text []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fails {
-		return errDown
+		return keystest.ErrDown
 	}
 	m.text = bytes.Clone(text)
 	m.saves++
@@ -57,17 +59,17 @@ func wantMarkError(t *testing.T, err error, want mark.Problem) {
 
 // TestMarkRefusesAnOldKeyring: after a revocation the old document is put back while nothing runs.
 func TestMarkRefusesAnOldKeyring(t *testing.T) {
-	s, c, saved := &memory{}, newClock(), &memoryMark{}
+	s, c, saved := &keystest.Storage{}, newClock(), &memoryMark{}
 	m := mustOpen(t, markedConfig(s, c, saved))
-	version, document := s.get()
+	version, document := s.Get()
 	_, kid := mustSign(t, m, "")
 	if _, err := m.Edit().Revoke(t.Context(), kid, rotation.RevokeOptions{Emergency: true}); err != nil {
 		t.Fatal(err)
 	}
-	s.set(version, document)
+	s.Set(version, document)
 	_, err := Open(t.Context(), markedConfig(s, c, saved))
 	wantMarkError(t, err, mark.Newer)
-	if got, _ := s.get(); got != version {
+	if got, _ := s.Get(); got != version {
 		t.Error("a start that was refused has changed the keyring")
 	}
 
@@ -85,7 +87,7 @@ func TestMarkRefusesAnOldKeyring(t *testing.T) {
 
 // TestMarkMustFit: a mark of another install, one that was changed, and one of another master key.
 func TestMarkMustFit(t *testing.T) {
-	s, c, saved := &memory{}, newClock(), &memoryMark{}
+	s, c, saved := &keystest.Storage{}, newClock(), &memoryMark{}
 	mustOpen(t, markedConfig(s, c, saved))
 	good := saved.text
 	open := func(text string, master ...masterkey.Key) error {
@@ -101,7 +103,7 @@ func TestMarkMustFit(t *testing.T) {
 	wantMarkError(t, open(""), mark.Damaged)
 	wantMarkError(t, open(string(good[:len(good)/2])), mark.Damaged)
 	foreign := &memoryMark{}
-	other := markedConfig(&memory{}, c, foreign)
+	other := markedConfig(&keystest.Storage{}, c, foreign)
 	other.InstallID = "install-2"
 	mustOpen(t, other)
 	wantMarkError(t, open(string(foreign.text)), mark.Foreign)
@@ -127,7 +129,7 @@ func TestMarkMustFit(t *testing.T) {
 // TestMarkIsWritten: at each change of the keyring, and for the time once a minute; a replica that cannot
 // write continues, and reports it once.
 func TestMarkIsWritten(t *testing.T) {
-	s, c, saved := &memory{}, newClock(), &memoryMark{}
+	s, c, saved := &keystest.Storage{}, newClock(), &memoryMark{}
 	m := mustOpen(t, markedConfig(s, c, saved))
 	saves := saved.saves
 	for range 30 {
@@ -153,7 +155,7 @@ func TestMarkIsWritten(t *testing.T) {
 func TestClockBehind(t *testing.T) {
 	for _, by := range []time.Duration{70 * time.Second, time.Hour, 24 * time.Hour} {
 		for _, restarted := range []bool{false, true} {
-			s, c, saved, ev := &memory{}, newClock(), &memoryMark{}, &events{}
+			s, c, saved, ev := &keystest.Storage{}, newClock(), &memoryMark{}, &events{}
 			cfg := markedConfig(s, c, saved)
 			cfg.OnEvent = ev.add
 			m := mustOpen(t, cfg)
@@ -201,7 +203,7 @@ func TestClockBehind(t *testing.T) {
 // TestResetClock: the way out after a clock that was ten years ahead, for the replica that is asked and
 // for the others, over restarts; no key moves backwards.
 func TestResetClock(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	marks := []*memoryMark{{}, {}}
 	var replicas []*Manager
 	for _, saved := range marks {
@@ -244,7 +246,7 @@ func TestResetClock(t *testing.T) {
 	if r, err := replicas[1].Edit().ResetClock(t.Context()); err != nil || r.Changed {
 		t.Errorf("asked again: got %+v, %v, want nothing done", r, err)
 	}
-	c.advance(rotation.DefaultTimetable().Publish + time.Hour)
+	c.advance(timetable.Default().Publish + time.Hour)
 	mustStep(t, replicas[0])
 	if _, err := replicas[0].Edit().Rotate(t.Context(), ""); err != nil {
 		t.Errorf("a rotation after it: %v", err)
@@ -254,7 +256,7 @@ func TestResetClock(t *testing.T) {
 // TestRevocationIsMerged: a newer keyring in which a key is in use that was revoked at this replica
 // does not bring it back, and the keyring in the store is put right.
 func TestRevocationIsMerged(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
 	other := mustOpen(t, testConfig(s, c))
 	_, leaked := mustSign(t, m, "")
@@ -289,7 +291,7 @@ func TestRevocationIsMerged(t *testing.T) {
 func TestSteppedClockProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := draws{t}
-		s, c := &memory{}, newClock()
+		s, c := &keystest.Storage{}, newClock()
 		cfg := markedConfig(s, c, &memoryMark{})
 		if err := Init(t.Context(), cfg); err != nil {
 			t.Fatal(err)

@@ -8,23 +8,23 @@ import (
 	"maps"
 	"slices"
 
+	"signet/keys/privatekey"
 	"signet/keys/rotation"
 )
 
 // pendingKeys are the new keys of one update: each is made once, so that an attempt that loses a race does
 // not waste it.
 type pendingKeys struct {
-	remote *remoteKeys // nil: all keys are made here
+	source *privatekey.Source
 	log    *slog.Logger
 
-	made       map[string][]string // kids by algorithm
-	private    map[string]*privateKey
-	failed     map[string]error
-	madeRemote []string // kids of keys made elsewhere, where unused keys take room
+	made    map[string][]string // kids by algorithm
+	private map[string]*privatekey.Key
+	failed  map[string]error
 }
 
-func newPendingKeys(remote *remoteKeys, log *slog.Logger) *pendingKeys {
-	return &pendingKeys{remote: remote, log: log, made: map[string][]string{}, private: map[string]*privateKey{}, failed: map[string]error{}}
+func newPendingKeys(source *privatekey.Source, log *slog.Logger) *pendingKeys {
+	return &pendingKeys{source: source, log: log, made: map[string][]string{}, private: map[string]*privatekey.Key{}, failed: map[string]error{}}
 }
 
 // fresh supplies one draft with the keys.
@@ -38,7 +38,7 @@ func (p *pendingKeys) fresh() *rotation.Fresh {
 
 // make makes one more key for the algorithm, or records why that is not possible.
 func (p *pendingKeys) make(ctx context.Context, alg string) error {
-	kid, k, err := p.newKey(ctx, alg)
+	kid, k, err := p.source.New(ctx, alg)
 	if err != nil {
 		p.failed[alg] = fmt.Errorf("making a signing key for %s: %w", alg, err)
 		return p.failed[alg]
@@ -46,16 +46,6 @@ func (p *pendingKeys) make(ctx context.Context, alg string) error {
 	p.made[alg] = append(p.made[alg], kid)
 	p.private[kid] = k
 	return nil
-}
-
-func (p *pendingKeys) newKey(ctx context.Context, alg string) (kid string, k *privateKey, err error) {
-	if p.remote == nil {
-		return newPrivateKey(alg)
-	}
-	if kid, k, err = p.remote.newKey(ctx, alg); err == nil {
-		p.madeRemote = append(p.madeRemote, kid)
-	}
-	return kid, k, err
 }
 
 // finish ends an update whose attempts ended with err. It destroys the keys that another replica's made
@@ -79,13 +69,13 @@ func (p *pendingKeys) finish(ctx context.Context, err error, used rotation.Keyri
 	return errors.Join(missing, err)
 }
 
-// discard destroys the remote keys that are not in the keyring. A failure only takes room.
+// discard destroys the keys that are not in the keyring. A failure only takes room at the Provider.
 func (p *pendingKeys) discard(ctx context.Context, used rotation.Keyring) {
-	for _, kid := range p.madeRemote {
+	for kid, k := range p.private {
 		if used.Has(kid) {
 			continue
 		}
-		if err := p.remote.discard(ctx, p.private[kid].Reveal().reference); err != nil {
+		if err := p.source.Discard(ctx, k); err != nil {
 			p.log.Warn("a key that nothing uses stays where it was made", "error", err)
 		}
 	}

@@ -8,24 +8,25 @@ import (
 	"time"
 
 	"signet/keys/jose"
+	"signet/keys/keystest"
 	"signet/keys/rotation"
 )
 
 // backedUp is a keyring of some age, as a backup has it, and a manager that goes on.
-func backedUp(t *testing.T, age time.Duration, algs ...string) (cfg Config, s *memory, backup *memory, m *Manager, c *clock) {
+func backedUp(t *testing.T, age time.Duration, algs ...string) (cfg Config, s *keystest.Storage, backup *keystest.Storage, m *Manager, c *clock) {
 	t.Helper()
-	s, c = &memory{}, newClock()
+	s, c = &keystest.Storage{}, newClock()
 	cfg = testConfig(s, c)
 	cfg.Algorithms = algs
 	m = mustOpen(t, cfg)
-	version, document := s.get()
-	backup = &memory{version: version, document: bytes.Clone(document)}
+	version, document := s.Get()
+	backup = &keystest.Storage{Version: version, Document: bytes.Clone(document)}
 	c.advance(age)
 	mustStep(t, m)
 	return cfg, s, backup, m, c
 }
 
-func from(cfg Config, backup *memory) Config {
+func from(cfg Config, backup *keystest.Storage) Config {
 	cfg.Storage = backup
 	return cfg
 }
@@ -123,7 +124,7 @@ func TestRecoveredKeyringBesideRunningReplicas(t *testing.T) {
 	if _, err := restored.Edit().Recover(t.Context(), nil); err != nil { // nobody told it
 		t.Fatal(err)
 	}
-	s.set(backup.get())
+	s.Set(backup.Get())
 	c.advance(time.Minute)
 	mustStep(t, m)
 	if _, kid := mustSign(t, m, ""); kid != signs {
@@ -140,7 +141,7 @@ func TestRecoveredKeyringBesideRunningReplicas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.set(backup.get())
+	s.Set(backup.Get())
 	mustStep(t, m)
 	if _, kid := mustSign(t, m, ""); m.Version() != r.Version || kid != r.Rotations[0].Signer.KID {
 		t.Errorf("a replica that knew no more than the backup holds version %d and signs with %s, want %+v", m.Version(), kid, r)

@@ -15,12 +15,14 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"signet/keys/jose"
+	"signet/keys/keystest"
 	"signet/keys/masterkey"
+	"signet/keys/privatekey"
 	"signet/keys/rotation"
 )
 
 func TestRemoteKeysSign(t *testing.T) {
-	s, c, v := &memory{}, newClock(), newVault()
+	s, c, v := &keystest.Storage{}, newClock(), keystest.NewVault()
 	cfg := remoteConfig(s, c, v)
 	cfg.Algorithms = slices.Clone(jose.Algorithms)
 	mustOpen(t, cfg)
@@ -29,7 +31,7 @@ func TestRemoteKeysSign(t *testing.T) {
 		token, kid := mustSign(t, m, alg)
 		mustVerify(t, m, token)
 		key := m.held.load().keySet.signer(alg)
-		parsed, err := jwt.Parse(token, func(*jwt.Token) (any, error) { return key.private.Reveal().public, nil }, jwt.WithValidMethods([]string{alg}))
+		parsed, err := jwt.Parse(token, func(*jwt.Token) (any, error) { return key.private.Public(), nil }, jwt.WithValidMethods([]string{alg}))
 		if err != nil || parsed.Header["kid"] != kid {
 			t.Errorf("%s: golang-jwt: %v", alg, err)
 		}
@@ -37,7 +39,7 @@ func TestRemoteKeysSign(t *testing.T) {
 	if got, want := heldBy(m), map[string]int{"vault": 2 * len(jose.Algorithms)}; !maps.Equal(got, want) {
 		t.Errorf("held: got %v, want %v", got, want)
 	}
-	plain, _, err := m.store.sealer.Open(s.version, s.document)
+	plain, _, err := m.store.sealer.Open(s.Version, s.Document)
 	if err != nil || bytes.Contains(plain, []byte("pkcs8")) {
 		t.Errorf("the document of remote keys has a private key in it, or does not open: %v", err)
 	}
@@ -45,10 +47,10 @@ func TestRemoteKeysSign(t *testing.T) {
 
 // An install moves to a provider, and back, by its normal rotation, and every token verifies to its end.
 func TestKeysMoveByRotation(t *testing.T) {
-	s, c, v := &memory{}, newClock(), newVault()
+	s, c, v := &keystest.Storage{}, newClock(), keystest.NewVault()
 	local := testConfig(s, c)
 	mustOpen(t, local)
-	if format := s.document[documentFormat]; format != masterkey.FormatLocal {
+	if format := s.Document[documentFormat]; format != masterkey.FormatLocal {
 		t.Errorf("format of a local keyring: got %d, want %d", format, masterkey.FormatLocal)
 	}
 	remote := remoteConfig(s, c, v)
@@ -75,28 +77,28 @@ func TestKeysMoveByRotation(t *testing.T) {
 		if got := heldBy(m); len(got) != 1 || got[stage.held] == 0 {
 			t.Errorf("%s: held: got %v, want all in %s", stage.name, got, stage.held)
 		}
-		if got := s.document[documentFormat]; got != stage.format {
+		if got := s.Document[documentFormat]; got != stage.format {
 			t.Errorf("%s: format %d, want %d", stage.name, got, stage.format)
 		}
 	}
 }
 
 func TestKeyringOfAProviderNeedsIt(t *testing.T) {
-	s, c, v := &memory{}, newClock(), newVault()
+	s, c, v := &keystest.Storage{}, newClock(), keystest.NewVault()
 	running := mustOpen(t, testConfig(s, c)) // a replica that was not given the provider
 	m := mustOpen(t, remoteConfig(s, c, v))
 	c.advance(31 * 24 * time.Hour)
 	mustStep(t, m)
-	_, before := s.get()
-	swaps := s.swaps
+	_, before := s.Get()
+	swaps := s.Swaps
 	_, err := Open(t.Context(), testConfig(s, c))
-	if !errors.Is(err, ErrProvider) || !strings.Contains(err.Error(), `"vault"`) {
+	if !errors.Is(err, privatekey.ErrProvider) || !strings.Contains(err.Error(), `"vault"`) {
 		t.Errorf("Open: got %v, want ErrProvider that names the vault", err)
 	}
-	if err := running.Step(t.Context()); !errors.Is(err, ErrProvider) {
+	if err := running.Step(t.Context()); !errors.Is(err, privatekey.ErrProvider) {
 		t.Errorf("Step: got %v, want ErrProvider", err)
 	}
-	if _, document := s.get(); s.swaps != swaps || !bytes.Equal(document, before) {
+	if _, document := s.Get(); s.Swaps != swaps || !bytes.Equal(document, before) {
 		t.Error("the keyring was changed")
 	}
 }
@@ -111,7 +113,7 @@ func TestOldDocumentOpens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := remoteConfig(&memory{version: 1, document: document}, newClock(), newVault())
+	cfg := remoteConfig(&keystest.Storage{Version: 1, Document: document}, newClock(), keystest.NewVault())
 	cfg.Algorithms = []string{jose.ES256, jose.EdDSA}
 	m := mustOpen(t, cfg)
 	for _, alg := range cfg.Algorithms {
@@ -124,27 +126,27 @@ func TestOldDocumentOpens(t *testing.T) {
 }
 
 func TestBadSignatureGoesNowhere(t *testing.T) {
-	v := newVault()
-	m := mustOpen(t, remoteConfig(&memory{}, newClock(), v))
+	v := keystest.NewVault()
+	m := mustOpen(t, remoteConfig(&keystest.Storage{}, newClock(), v))
 	other, err := jose.Generate(jose.ES256)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.set(func(v *vault) { v.swapped = other })
-	if token, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, ErrSigner) || token != "" {
+	v.Change(func(v *keystest.Vault) { v.Swapped = other })
+	if token, _, err := m.Sign(t.Context(), "", "at+jwt", 1); !errors.Is(err, privatekey.ErrSigner) || token != "" {
 		t.Errorf("got %q, %v, want ErrSigner", token, err)
 	}
 }
 
 // An HSM that is away or cannot do an algorithm keeps nothing else from being done.
 func TestStepDoesWithoutAKeyThatCannotBeMade(t *testing.T) {
-	s, c, v := &memory{}, newClock(), newVault()
+	s, c, v := &keystest.Storage{}, newClock(), keystest.NewVault()
 	cfg := remoteConfig(s, c, v)
 	cfg.Algorithms = []string{jose.ES256, jose.EdDSA}
 	m := mustOpen(t, cfg)
-	v.set(func(v *vault) { v.refuses = jose.ES256 })
+	v.Change(func(v *keystest.Vault) { v.Refuses = jose.ES256 })
 	c.advance(31 * 24 * time.Hour)
-	if err := m.Step(t.Context()); !errors.Is(err, ErrSigner) || !errors.Is(err, errToken) {
+	if err := m.Step(t.Context()); !errors.Is(err, privatekey.ErrSigner) || !errors.Is(err, keystest.ErrAway) {
 		t.Errorf("Step: got %v, want ErrSigner with its reason", err)
 	}
 	pending := func(alg string) (n int) {
@@ -158,7 +160,7 @@ func TestStepDoesWithoutAKeyThatCannotBeMade(t *testing.T) {
 	if pending(jose.EdDSA) != 1 || pending(jose.ES256) != 0 {
 		t.Errorf("successors: got %d of jose.EdDSA and %d of jose.ES256, want 1 and 0", pending(jose.EdDSA), pending(jose.ES256))
 	}
-	if _, err := m.Edit().Rotate(t.Context(), jose.ES256); !errors.Is(err, ErrSigner) || errors.Is(err, rotation.ErrAlgorithm) {
+	if _, err := m.Edit().Rotate(t.Context(), jose.ES256); !errors.Is(err, privatekey.ErrSigner) || errors.Is(err, rotation.ErrAlgorithm) {
 		t.Errorf("Rotate: got %v, want ErrSigner alone", err)
 	}
 	if _, err := m.Edit().Rotate(t.Context(), jose.EdDSA); err != nil {
@@ -167,13 +169,13 @@ func TestStepDoesWithoutAKeyThatCannotBeMade(t *testing.T) {
 	if r, err := m.Edit().RotateNow(t.Context(), jose.EdDSA); err != nil || r.Standby == nil {
 		t.Errorf("RotateNow of the other: got %+v, %v", r, err)
 	}
-	v.set(func(v *vault) { v.refuses = jose.EdDSA })
+	v.Change(func(v *keystest.Vault) { v.Refuses = jose.EdDSA })
 	if r, err := m.Edit().RotateNow(t.Context(), jose.EdDSA); err != nil || r.Standby != nil || r.Signer == nil {
 		t.Errorf("RotateNow where no new key can be made: got %+v, %v", r, err)
 	}
 	mustSign(t, m, jose.EdDSA)
 	mustSign(t, m, jose.ES256) // for as long as it takes
-	v.set(func(v *vault) { v.refuses = "" })
+	v.Change(func(v *keystest.Vault) { v.Refuses = "" })
 	mustStep(t, m)
 	if pending(jose.ES256) != 1 {
 		t.Error("no successor once it can be made")
@@ -182,7 +184,7 @@ func TestStepDoesWithoutAKeyThatCannotBeMade(t *testing.T) {
 
 // Keys that lost a race are destroyed, those in the keyring never.
 func TestUnusedRemoteKeysAreDiscarded(t *testing.T) {
-	s, c, v := &memory{}, newClock(), newVault()
+	s, c, v := &keystest.Storage{}, newClock(), keystest.NewVault()
 	cfg := remoteConfig(s, c, v)
 	var replicas []*Manager
 	for range 8 {
@@ -204,38 +206,38 @@ func TestUnusedRemoteKeysAreDiscarded(t *testing.T) {
 		wg.Wait()
 	}
 	ring := replicas[0].Keyring()
-	if made, used := v.serial-len(v.discarded), len(ring.Keys)+len(ring.Tombstones); made != used {
+	if made, used := v.Made-len(v.Discarded), len(ring.Keys)+len(ring.Tombstones); made != used {
 		t.Errorf("the vault has %d keys and the keyring knows %d", made, used)
 	}
 	for _, k := range ring.Keys {
-		if v.keys[replicas[0].held.load().private[k.KID].Reveal().reference] == nil {
+		if v.Keys[referenceOf(t, replicas[0].held.load().private[k.KID])] == nil {
 			t.Errorf("key %s was destroyed", k.KID)
 		}
 	}
 }
 
 func TestProbeDecidesReady(t *testing.T) {
-	c, v := newClock(), newVault()
-	m := mustOpen(t, remoteConfig(&memory{}, c, v))
+	c, v := newClock(), keystest.NewVault()
+	m := mustOpen(t, remoteConfig(&keystest.Storage{}, c, v))
 	if err := errors.Join(m.Probe(t.Context()), m.Ready()); err != nil {
 		t.Fatalf("all is well: %v", err)
 	}
-	pending := m.held.load().private[m.Keyring().Keys[1].KID].Reveal().reference
-	v.set(func(v *vault) { v.keys["aside"] = v.keys[pending]; delete(v.keys, pending) })
-	if err := m.Probe(t.Context()); !errors.Is(err, ErrSigner) || !strings.Contains(err.Error(), "pending") {
+	pending := referenceOf(t, m.held.load().private[m.Keyring().Keys[1].KID])
+	v.Change(func(v *keystest.Vault) { v.Keys["aside"] = v.Keys[pending]; delete(v.Keys, pending) })
+	if err := m.Probe(t.Context()); !errors.Is(err, privatekey.ErrSigner) || !strings.Contains(err.Error(), "pending") {
 		t.Errorf("the next key is missing: got %v, want ErrSigner about a pending key", err)
 	}
 	if err := m.Ready(); err != nil {
 		t.Errorf("the next key is missing: not ready: %v", err)
 	}
-	v.set(func(v *vault) { v.away = true })
-	if err := m.Probe(t.Context()); !errors.Is(err, ErrSigner) {
+	v.Change(func(v *keystest.Vault) { v.Away = true })
+	if err := m.Probe(t.Context()); !errors.Is(err, privatekey.ErrSigner) {
 		t.Errorf("away: got %v, want ErrSigner", err)
 	}
-	if err := m.Ready(); !errors.Is(err, ErrSigner) {
+	if err := m.Ready(); !errors.Is(err, privatekey.ErrSigner) {
 		t.Errorf("away: Ready: got %v, want ErrSigner", err)
 	}
-	v.set(func(v *vault) { v.away, v.keys[pending] = false, v.keys["aside"] })
+	v.Change(func(v *keystest.Vault) { v.Away, v.Keys[pending] = false, v.Keys["aside"] })
 	if err := errors.Join(m.Probe(t.Context()), m.Ready()); err != nil {
 		t.Errorf("back again: %v", err)
 	}

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"signet/keys/jose"
+	"signet/keys/keystest"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // kidOf returns the kid of the algorithm's key in that state, as the manager has it now.
@@ -24,21 +26,21 @@ func kidOf(t testing.TB, m *Manager, alg string, s rotation.State) string {
 }
 
 func TestRevokeOfTheSigner(t *testing.T) {
-	s, c, ev := &memory{}, newClock(), &events{}
+	s, c, ev := &keystest.Storage{}, newClock(), &events{}
 	cfg := testConfig(s, c)
 	cfg.OnEvent = ev.add
 	m, other := mustOpen(t, cfg), mustOpen(t, cfg)
-	tt := rotation.DefaultTimetable()
+	tt := timetable.Default()
 	old, _ := mustSign(t, m, "")
 	leaked, standby := kidOf(t, m, jose.ES256, rotation.Active), kidOf(t, m, jose.ES256, rotation.Pending)
-	before, document := s.get()
+	before, document := s.Get()
 
 	c.advance(tt.Publish - time.Second)
 	var young *rotation.NotAgedError
 	if _, err := m.Edit().Revoke(t.Context(), leaked, rotation.RevokeOptions{}); !errors.As(err, &young) || young.KID != standby || !young.KnownAt.Equal(testStart.Add(tt.Publish)) {
 		t.Fatalf("with a young successor: got %v, want a rotation.NotAgedError that names %s", err, standby)
 	}
-	if version, now := s.get(); version != before || string(now) != string(document) {
+	if version, now := s.Get(); version != before || string(now) != string(document) {
 		t.Error("a refused revocation changed the keyring")
 	}
 
@@ -48,8 +50,8 @@ func TestRevokeOfTheSigner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.swaps != 2 || r.Version != before+1 || m.Version() != before+1 {
-		t.Errorf("got %d version steps to version %d, want one", s.swaps-1, r.Version)
+	if s.Swaps != 2 || r.Version != before+1 || m.Version() != before+1 {
+		t.Errorf("got %d version steps to version %d, want one", s.Swaps-1, r.Version)
 	}
 	if r.Was != rotation.Active || r.Signer.KID != standby || !r.Signer.Aged(c.now()) || r.Standby.KID == standby || r.Standby.Aged(c.now()) {
 		t.Errorf("report: got %+v", r)
@@ -72,7 +74,7 @@ func TestRevokeOfTheSigner(t *testing.T) {
 	if _, err := other.Verify(old, "at+jwt", &claims); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("at a replica that has read: got %v, want ErrInvalidToken", err)
 	}
-	c.advance(rotation.DefaultTimetable().Notice())
+	c.advance(timetable.Default().Notice())
 	if set, _ := m.JWKS(); !slices.Equal(setKIDs(t, set), []string{standby, r.Standby.KID}) {
 		t.Errorf("key set: got %v, want the new standby in it", setKIDs(t, set))
 	}
@@ -85,12 +87,12 @@ func TestRevokeOfTheSigner(t *testing.T) {
 
 // A replica whose clock is behind must not go on with the leaked key until its clock is there.
 func TestRevokeHoldsForSlowClocks(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
 	cfg := testConfig(s, c)
-	cfg.Now = func() time.Time { return c.now().Add(-rotation.DefaultTimetable().Skew) }
+	cfg.Now = func() time.Time { return c.now().Add(-timetable.Default().Skew) }
 	slow := mustOpen(t, cfg)
-	c.advance(rotation.DefaultTimetable().Publish)
+	c.advance(timetable.Default().Publish)
 	leaked := kidOf(t, m, jose.ES256, rotation.Active)
 	if _, err := m.Edit().Revoke(t.Context(), leaked, rotation.RevokeOptions{}); err != nil {
 		t.Fatal(err)
@@ -102,9 +104,9 @@ func TestRevokeHoldsForSlowClocks(t *testing.T) {
 }
 
 func TestRevokeRefuses(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
-	c.advance(rotation.DefaultTimetable().Publish)
+	c.advance(timetable.Default().Publish)
 	first := kidOf(t, m, jose.ES256, rotation.Active)
 	if _, err := m.Edit().Revoke(t.Context(), first, rotation.RevokeOptions{}); err != nil {
 		t.Fatal(err)
@@ -114,7 +116,7 @@ func TestRevokeRefuses(t *testing.T) {
 		c.advance(31 * 24 * time.Hour)
 		mustStep(t, m)
 	}
-	version, document := s.get()
+	version, document := s.Get()
 	for name, tc := range map[string]struct {
 		kid  string
 		want error
@@ -125,7 +127,7 @@ func TestRevokeRefuses(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, err, tc.want)
 		}
 	}
-	if v, d := s.get(); v != version || string(d) != string(document) {
+	if v, d := s.Get(); v != version || string(d) != string(document) {
 		t.Error("a refused revocation changed the keyring")
 	}
 }
@@ -133,7 +135,7 @@ func TestRevokeRefuses(t *testing.T) {
 // Whatever order two operators come in: both keys are gone, in one version step each.
 func TestConcurrentRevocations(t *testing.T) {
 	for range 8 {
-		s, c := &memory{}, newClock()
+		s, c := &keystest.Storage{}, newClock()
 		a, b := mustOpen(t, testConfig(s, c)), mustOpen(t, testConfig(s, c))
 		active, pending := kidOf(t, a, jose.ES256, rotation.Active), kidOf(t, a, jose.ES256, rotation.Pending)
 		var all sync.WaitGroup
@@ -145,15 +147,15 @@ func TestConcurrentRevocations(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if s.swaps != 3 {
-			t.Errorf("%d version steps, want Init and one for each", s.swaps)
+		if s.Swaps != 3 {
+			t.Errorf("%d version steps, want Init and one for each", s.Swaps)
 		}
 		m := mustOpen(t, testConfig(s, c))
 		if _, kid := mustSign(t, m, ""); kid == active || kid == pending {
 			t.Errorf("the revoked key %s signs", kid)
 		}
 	}
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	a, b := mustOpen(t, testConfig(s, c)), mustOpen(t, testConfig(s, c))
 	kid := kidOf(t, a, jose.ES256, rotation.Active)
 	errs := make(chan error, 2)
@@ -167,19 +169,19 @@ func TestConcurrentRevocations(t *testing.T) {
 	if one == nil {
 		one, two = two, one
 	}
-	if two != nil || !errors.Is(one, rotation.ErrRevoked) || s.swaps != 2 {
-		t.Errorf("the same key twice: got %v and %v in %d steps, want one done and rotation.ErrRevoked", one, two, s.swaps)
+	if two != nil || !errors.Is(one, rotation.ErrRevoked) || s.Swaps != 2 {
+		t.Errorf("the same key twice: got %v and %v in %d steps, want one done and rotation.ErrRevoked", one, two, s.Swaps)
 	}
 }
 
 // When the answer of the store is lost nothing is known; asked again it turns out to be done.
 func TestRevokeWithALostReply(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
 	kid := kidOf(t, m, jose.ES256, rotation.Active)
-	s.loseReply = true
-	if _, err := m.Edit().Revoke(t.Context(), kid, rotation.RevokeOptions{Emergency: true}); !errors.Is(err, errDown) {
-		t.Fatalf("got %v, want %v", err, errDown)
+	s.LoseReply = true
+	if _, err := m.Edit().Revoke(t.Context(), kid, rotation.RevokeOptions{Emergency: true}); !errors.Is(err, keystest.ErrDown) {
+		t.Fatalf("got %v, want %v", err, keystest.ErrDown)
 	}
 	if _, err := m.Edit().Revoke(t.Context(), kid, rotation.RevokeOptions{Emergency: true}); !errors.Is(err, rotation.ErrRevoked) {
 		t.Errorf("again: got %v, want rotation.ErrRevoked", err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"signet/keys/keystest"
 	"signet/keys/masterkey"
 )
 
@@ -16,13 +17,13 @@ var oldMaster, newMaster = testMaster(1), testMaster(2)
 // rollout is an install of two replicas on its way from the old master key to the new.
 type rollout struct {
 	t        *testing.T
-	store    *memory
+	store    *keystest.Storage
 	clock    *clock
 	replicas [2]*Manager
 }
 
 func startRollout(t *testing.T) *rollout {
-	r := &rollout{t: t, store: &memory{}, clock: newClock()}
+	r := &rollout{t: t, store: &keystest.Storage{}, clock: newClock()}
 	for i := range r.replicas {
 		r.restart(i, oldMaster)
 	}
@@ -85,11 +86,11 @@ func TestMasterKeyRollout(t *testing.T) {
 			r.restart(1-last, newMaster)
 			cfg := testConfig(r.store, r.clock)
 			cfg.Master = []masterkey.Key{oldMaster}
-			version, document := r.store.get()
+			version, document := r.store.Get()
 			if _, err := Open(t.Context(), cfg); !errors.Is(err, masterkey.ErrMismatch) {
 				t.Errorf("the old key alone: got %v, want masterkey.ErrMismatch", err)
 			}
-			if v, d := r.store.get(); v != version || !bytes.Equal(d, document) {
+			if v, d := r.store.Get(); v != version || !bytes.Equal(d, document) {
 				t.Error("a wrong key changed the keyring")
 			}
 		})
@@ -98,22 +99,22 @@ func TestMasterKeyRollout(t *testing.T) {
 
 // However Rewrap is cut short, the keyring opens with "new,old", and doing it again finishes.
 func TestRewrapInterrupted(t *testing.T) {
-	for name, cut := range map[string]func(*memory){
-		"before the swap": func(s *memory) { s.failSwap = true },
-		"after the swap":  func(s *memory) { s.loseReply = true },
-		"store down":      func(s *memory) { s.setDown(true) },
+	for name, cut := range map[string]func(*keystest.Storage){
+		"before the swap": func(s *keystest.Storage) { s.FailSwap = true },
+		"after the swap":  func(s *keystest.Storage) { s.LoseReply = true },
+		"store down":      func(s *keystest.Storage) { s.SetDown(true) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, c := &memory{}, newClock()
+			s, c := &keystest.Storage{}, newClock()
 			token, kid := mustSign(t, mustOpen(t, testConfig(s, c)), "")
 			cfg := testConfig(s, c)
 			cfg.Master = []masterkey.Key{newMaster, oldMaster}
 			m := mustOpen(t, cfg)
 			cut(s)
-			if _, err := m.Edit().Rewrap(t.Context()); !errors.Is(err, errDown) {
-				t.Errorf("cut short: got %v, want %v", err, errDown)
+			if _, err := m.Edit().Rewrap(t.Context()); !errors.Is(err, keystest.ErrDown) {
+				t.Errorf("cut short: got %v, want %v", err, keystest.ErrDown)
 			}
-			s.setDown(false)
+			s.SetDown(false)
 			for _, who := range []*Manager{m, mustOpen(t, cfg)} { // goes on, or was killed and started again
 				if _, err := who.Edit().Rewrap(t.Context()); err != nil || who.MasterKeyInUse() != 0 {
 					t.Errorf("again: %v, under key %d", err, who.MasterKeyInUse())
@@ -123,8 +124,8 @@ func TestRewrapInterrupted(t *testing.T) {
 					t.Errorf("a token from before: %v", err)
 				}
 			}
-			if s.swaps != 2 {
-				t.Errorf("%d version steps, want Init and one", s.swaps)
+			if s.Swaps != 2 {
+				t.Errorf("%d version steps, want Init and one", s.Swaps)
 			}
 			cfg.Master = []masterkey.Key{newMaster}
 			mustOpen(t, cfg)
@@ -134,7 +135,7 @@ func TestRewrapInterrupted(t *testing.T) {
 
 // A replica that lacks the new key neither opens nor overwrites what was rewrapped.
 func TestRewrapLeavesBehindWhoLacksTheKey(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	behind := mustOpen(t, testConfig(s, c))
 	cfg := testConfig(s, c)
 	cfg.Master = []masterkey.Key{newMaster, oldMaster}
@@ -142,14 +143,14 @@ func TestRewrapLeavesBehindWhoLacksTheKey(t *testing.T) {
 	if _, err := m.Edit().Rewrap(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	version, document := s.get()
+	version, document := s.Get()
 	if err := behind.Step(t.Context()); !errors.Is(err, masterkey.ErrMismatch) {
 		t.Errorf("Step: got %v, want masterkey.ErrMismatch", err)
 	}
 	if _, err := behind.Edit().Rewrap(t.Context()); !errors.Is(err, masterkey.ErrMismatch) {
 		t.Errorf("Rewrap: got %v, want masterkey.ErrMismatch", err)
 	}
-	if v, d := s.get(); v != version || !bytes.Equal(d, document) {
+	if v, d := s.Get(); v != version || !bytes.Equal(d, document) {
 		t.Error("it changed the keyring")
 	}
 	if a, b := m.MasterKeyHints(), behind.MasterKeyHints(); len(a) != 2 || len(b) != 1 || !slices.Contains(a, b[0]) || slices.Index(a, b[0]) != 1 {
@@ -158,7 +159,7 @@ func TestRewrapLeavesBehindWhoLacksTheKey(t *testing.T) {
 }
 
 func TestChangedReceivesAdoptions(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	m, other := mustOpen(t, testConfig(s, c)), mustOpen(t, testConfig(s, c))
 	mustStep(t, other)
 	select {

@@ -7,15 +7,17 @@ import (
 	"time"
 
 	"signet/keys/jose"
+	"signet/keys/keystest"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 func TestRotateNow(t *testing.T) {
-	s, c, ev := &memory{}, newClock(), &events{}
+	s, c, ev := &keystest.Storage{}, newClock(), &events{}
 	cfg := testConfig(s, c)
 	cfg.OnEvent = ev.add
 	m := mustOpen(t, cfg)
-	tt := rotation.DefaultTimetable()
+	tt := timetable.Default()
 	old, first := mustSign(t, m, "")
 	standby := kidOf(t, m, jose.ES256, rotation.Pending)
 	r, err := m.Edit().RotateNow(t.Context(), "")
@@ -44,7 +46,7 @@ func TestRotateNow(t *testing.T) {
 
 // Rotations in a row are refused before the key set has more keys than verifiers keep.
 func TestRotateNowLeavesRoom(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
 	var crowded *rotation.CrowdedError
 	done := 0

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signet/keys/jose"
+	"signet/keys/keystest"
 )
 
 var errKilled = errors.New("the replica was killed")
@@ -17,7 +18,7 @@ var errKilled = errors.New("the replica was killed")
 // race is a store that lets proposals wait for each other. It counts who won, and kills a writer
 // around its compare-and-set.
 type race struct {
-	memory
+	keystest.Storage
 	ready sync.WaitGroup // those who have not proposed yet
 	kill  atomic.Value   // string: before, after, or none
 	asked atomic.Int64
@@ -34,7 +35,7 @@ func (r *race) SwapKeyring(ctx context.Context, old, next uint64, document []byt
 		r.dead.Add(1)
 		return false, errKilled
 	}
-	swapped, err := r.memory.SwapKeyring(ctx, old, next, document)
+	swapped, err := r.Storage.SwapKeyring(ctx, old, next, document)
 	if kill == "after" {
 		r.dead.Add(1)
 		return false, errKilled
@@ -67,7 +68,7 @@ func TestRotators(t *testing.T) {
 				kill := []string{"", "before", "after"}[round%3]
 				s.kill.Store(kill)
 				s.ready.Add(n)
-				before, _ := s.get()
+				before, _ := s.Get()
 				c.advance(30*24*time.Hour + time.Minute)
 				stepTogether(t, replicas)
 				s.wantOneStep(t, before, kill, ev)
@@ -111,7 +112,7 @@ func stepTogether(t *testing.T, replicas []*Manager) {
 // the writer is dead.
 func (r *race) wantOneStep(t *testing.T, before uint64, kill string, ev *events) {
 	t.Helper()
-	after, _ := r.get()
+	after, _ := r.Get()
 	if after != before+1 {
 		t.Errorf("version: got %d, want %d", after, before+1)
 	}

@@ -9,18 +9,19 @@ import (
 	"time"
 
 	"signet/keys/jose"
+	"signet/keys/keystest"
 	"signet/keys/masterkey"
 )
 
 // counting counts reads.
 type counting struct {
-	memory
+	keystest.Storage
 	loads atomic.Int64
 }
 
 func (s *counting) LoadKeyring(ctx context.Context) (uint64, []byte, error) {
 	s.loads.Add(1)
-	return s.memory.LoadKeyring(ctx)
+	return s.Storage.LoadKeyring(ctx)
 }
 
 func TestRun(t *testing.T) {
@@ -58,7 +59,7 @@ func TestRun(t *testing.T) {
 
 func TestRunRotates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := mustOpen(t, Config{Storage: &memory{}, InstallID: "install-1", Master: []masterkey.Key{testMaster(1)}, Poll: 5 * time.Minute})
+		m := mustOpen(t, Config{Storage: &keystest.Storage{}, InstallID: "install-1", Master: []masterkey.Key{testMaster(1)}, Poll: 5 * time.Minute})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- m.Run(ctx) }()
@@ -79,7 +80,7 @@ func TestRunRotates(t *testing.T) {
 func TestStaleRequestPolls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asleep atomic.Int64
-		m := mustOpen(t, Config{Storage: &memory{}, InstallID: "install-1", Master: []masterkey.Key{testMaster(1)},
+		m := mustOpen(t, Config{Storage: &keystest.Storage{}, InstallID: "install-1", Master: []masterkey.Key{testMaster(1)},
 			Poll: 5 * time.Minute, Now: func() time.Time { return time.Now().Add(time.Duration(asleep.Load())) }})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)

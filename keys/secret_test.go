@@ -12,12 +12,13 @@ import (
 	"testing"
 
 	"signet/keys/jose"
+	"signet/keys/keystest"
 	"signet/keys/masterkey"
 	"signet/keys/secret"
 )
 
 func TestSecretsAreRedacted(t *testing.T) {
-	cfg := testConfig(&memory{}, newClock())
+	cfg := testConfig(&keystest.Storage{}, newClock())
 	cfg.Algorithms = []string{jose.EdDSA, jose.ES256}
 	master := masterkey.New()
 	cfg.Master = []masterkey.Key{master}
@@ -27,7 +28,8 @@ func TestSecretsAreRedacted(t *testing.T) {
 	raw := master.Reveal()
 	secrets := [][]byte{raw[:], wrap[:]}
 	for _, k := range s.private {
-		secrets = append(secrets, k.Reveal().pkcs8[len(k.Reveal().pkcs8)-32:], k.Reveal().pkcs8[16:40])
+		pkcs8 := pkcs8Of(t, k)
+		secrets = append(secrets, pkcs8[len(pkcs8)-32:], pkcs8[16:40])
 	}
 	type hidden struct{ k masterkey.Key }
 	for name, v := range map[string]any{
@@ -97,10 +99,10 @@ func TestLeaksFindsALeak(t *testing.T) {
 }
 
 func TestSealedDocumentHidesKeys(t *testing.T) {
-	s := &memory{}
+	s := &keystest.Storage{}
 	m := mustOpen(t, testConfig(s, newClock()))
 	for kid, k := range m.held.load().private {
-		if bytes.Contains(s.document, k.Reveal().pkcs8[20:40]) || bytes.Contains(s.document, []byte(kid)) {
+		if bytes.Contains(s.Document, pkcs8Of(t, k)[20:40]) || bytes.Contains(s.Document, []byte(kid)) {
 			t.Errorf("key %s can be read in the document", kid)
 		}
 	}
@@ -108,11 +110,14 @@ func TestSealedDocumentHidesKeys(t *testing.T) {
 
 // The one form that holds private keys in the clear is for sealing, and prints nothing of them.
 func TestSealedFormIsNotPrinted(t *testing.T) {
-	m := mustOpen(t, testConfig(&memory{}, newClock()))
+	m := mustOpen(t, testConfig(&keystest.Storage{}, newClock()))
 	k := m.Keyring().Keys[0]
-	pkcs8 := m.held.load().private[k.KID].Reveal().pkcs8
-	private := privateBytes{secret.Of(pkcs8)}
-	for name, v := range map[string]any{"clearKey": clearKey{Key: k, PKCS8: private}, "clearDocument": clearDocument{Keys: []clearKey{{Key: k, PKCS8: private}}}} {
+	stored, err := m.held.load().private[k.KID].Stored()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8 := stored.PKCS8.Reveal()
+	for name, v := range map[string]any{"Stored": stored, "clearKey": clearKey{k, stored}, "clearDocument": clearDocument{Keys: []clearKey{{k, stored}}}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 			if printed := fmt.Sprintf(verb, v); leaks(printed, pkcs8[16:40]) {
 				t.Errorf("%s leaks by %s: %.200q", name, verb, printed)

@@ -17,7 +17,7 @@ const maxTyp = 64
 // Sign returns a compact JWS (RFC 7515 §7.1) over the claims as JSON, with the header members alg,
 // kid and typ, and the kid of the key that signed. An empty alg means the primary algorithm.
 // ErrStale when the keyring was not read for SignStale; clockcheck.ErrClock when this replica's clock is off;
-// rotation.ErrAlgorithm when nothing signs with alg; ErrSigner when a remote key did not sign in time.
+// rotation.ErrAlgorithm when nothing signs with alg; privatekey.ErrSigner when a remote key did not sign in time.
 func (m *Manager) Sign(ctx context.Context, alg, typ string, claims any) (token, kid string, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", "", fmt.Errorf("signing a token: %w", err)
@@ -46,7 +46,7 @@ func (m *Manager) Sign(ctx context.Context, alg, typ string, claims any) (token,
 }
 
 // Ready returns nil when Sign would sign now with the primary algorithm, and otherwise the error that it would
-// return, or the ErrSigner of the last Probe. It makes no signature.
+// return, or the privatekey.ErrSigner of the last Probe. It makes no signature.
 func (m *Manager) Ready() error {
 	now := m.clock.Reading()
 	s, err := m.held.current(now)
@@ -62,7 +62,7 @@ func (m *Manager) Ready() error {
 	if len(s.keySet.signers) == 0 {
 		return rotation.ErrAlgorithm
 	}
-	return m.prober.errorOf(s.keySet.primary())
+	return m.prober.ErrorOf(s.keySet.primary())
 }
 
 // token signs the claims.
@@ -81,7 +81,7 @@ func (k *signer) token(ctx context.Context, typ string, claims any) (string, err
 	buf = b64.AppendEncode(buf, header)
 	buf = append(buf, '.')
 	buf = b64.AppendEncode(buf, payload)
-	signature, err := k.private.sign(ctx, string(buf))
+	signature, err := k.private.Sign(ctx, string(buf))
 	if err != nil {
 		return "", err
 	}

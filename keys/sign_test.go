@@ -12,11 +12,13 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"signet/keys/jose"
+	"signet/keys/keystest"
+	"signet/keys/privatekey"
 	"signet/keys/rotation"
 )
 
 func TestSignAndVerify(t *testing.T) {
-	cfg := testConfig(&memory{}, newClock())
+	cfg := testConfig(&keystest.Storage{}, newClock())
 	cfg.Algorithms = slices.Clone(jose.Algorithms)
 	m := mustOpen(t, cfg)
 	for _, alg := range jose.Algorithms {
@@ -34,7 +36,7 @@ func TestSignAndVerify(t *testing.T) {
 }
 
 func TestSignRefuses(t *testing.T) {
-	m := mustOpen(t, testConfig(&memory{}, newClock()))
+	m := mustOpen(t, testConfig(&keystest.Storage{}, newClock()))
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, tc := range []struct {
@@ -61,11 +63,11 @@ func TestSignRefuses(t *testing.T) {
 }
 
 // encode builds a token out of a header, a payload and a signature by the key.
-func encode(t testing.TB, k *privateKey, header, payload string) string {
+func encode(t testing.TB, k *privatekey.Key, header, payload string) string {
 	t.Helper()
 	b64 := base64.RawURLEncoding
 	input := b64.EncodeToString([]byte(header)) + "." + b64.EncodeToString([]byte(payload))
-	signature, err := k.sign(t.Context(), input)
+	signature, err := k.Sign(t.Context(), input)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +75,7 @@ func encode(t testing.TB, k *privateKey, header, payload string) string {
 }
 
 func TestVerifyRefuses(t *testing.T) {
-	s, c := &memory{}, newClock()
+	s, c := &keystest.Storage{}, newClock()
 	cfg := testConfig(s, c)
 	cfg.Algorithms = []string{jose.ES256, jose.RS256}
 	m := mustOpen(t, cfg)
@@ -82,7 +84,7 @@ func TestVerifyRefuses(t *testing.T) {
 	parts := strings.Split(good, ".")
 	header := func(members string) string { return encode(t, ec.private, "{"+members+"}", `{"sub":"x"}`) }
 	ours := `"alg":"ES256","kid":"` + kid + `","typ":"at+jwt"`
-	foreignKID, foreign, err := newPrivateKey(jose.ES256)
+	foreignKID, foreign, err := m.store.source.New(t.Context(), jose.ES256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +171,7 @@ func TestVerifyForgetsRevokedAndRemovedKeys(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := newClock()
-			m := mustOpen(t, testConfig(&memory{}, c))
+			m := mustOpen(t, testConfig(&keystest.Storage{}, c))
 			token, _ := mustSign(t, m, "")
 			s := *m.held.load()
 			s.ring, s.keySet = s.ring.Clone(), nil
@@ -187,7 +189,7 @@ func TestVerifyForgetsRevokedAndRemovedKeys(t *testing.T) {
 
 // What Verify accepts an independent and more liberal verifier must accept too, with the same claims.
 func FuzzVerify(f *testing.F) {
-	cfg := testConfig(&memory{}, newClock())
+	cfg := testConfig(&keystest.Storage{}, newClock())
 	cfg.Algorithms = []string{jose.ES256, jose.EdDSA}
 	m := mustOpen(f, cfg)
 	for _, alg := range cfg.Algorithms {
@@ -199,7 +201,7 @@ func FuzzVerify(f *testing.F) {
 	lookup := func(t *jwt.Token) (any, error) {
 		for _, p := range m.held.load().keySet.published {
 			if p.kid == t.Header["kid"] && p.alg == t.Method.Alg() {
-				return p.private.Reveal().public, nil
+				return p.private.Public(), nil
 			}
 		}
 		return nil, errors.New("unknown kid")

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"signet/keys/clockcheck"
+	"signet/keys/keystest"
 	"signet/keys/masterkey"
+	"signet/keys/privatekey"
 	"signet/keys/rotation"
 )
 
@@ -21,7 +23,7 @@ type simulation struct {
 	now       time.Time // true time
 	agenda    agenda
 	made      int // appointments so far
-	store     *memory
+	store     *keystest.Storage
 	faults    []fault // not yet happened; At only matters for those without a version
 	replicas  []*replica
 	edges     []keySetCopy
@@ -104,7 +106,7 @@ func (a *agenda) Pop() any {
 
 // simulate plays the scenario to its end or to the first token that somebody cannot verify.
 func simulate(plan scenario) *simulation {
-	s := &simulation{plan: plan, now: simulationStart, store: &memory{}, faults: plan.Faults, kids: map[string]map[string]bool{}}
+	s := &simulation{plan: plan, now: simulationStart, store: &keystest.Storage{}, faults: plan.Faults, kids: map[string]map[string]bool{}}
 	for i, p := range plan.Replicas {
 		s.replicas = append(s.replicas, &replica{replicaPlan: p, sim: s, number: i, mark: &memoryMark{}, states: map[string]rotation.State{}})
 	}
@@ -194,7 +196,7 @@ func (r *replica) init() {
 		panic(err)
 	}
 	m.cfg.Timetable = r.sim.plan.Configured
-	first, _, err := firstDocument(context.Background(), m.cfg, newPendingKeys(nil, m.cfg.Log))
+	first, _, err := firstDocument(context.Background(), m.cfg, newPendingKeys(privatekey.NewSource(privatekey.Remote{}, time.Minute), m.cfg.Log))
 	if err != nil {
 		panic(err)
 	}
@@ -313,7 +315,7 @@ func (s *simulation) present(token outstanding, verifier int) {
 // fetch asks one replica for the key set.
 func (s *simulation) fetch(r *replica) (map[string]bool, error) {
 	if r.manager == nil {
-		return nil, errDown
+		return nil, keystest.ErrDown
 	}
 	set, err := r.manager.JWKS()
 	if err != nil {

@@ -3,16 +3,18 @@ package keys
 import (
 	"context"
 	"time"
+
+	"signet/keys/keystest"
 )
 
 // LoadKeyring reads through the replica's network.
 func (r *replica) LoadKeyring(ctx context.Context) (uint64, []byte, error) {
 	if !r.travel() {
-		return 0, nil, errDown
+		return 0, nil, keystest.ErrDown
 	}
 	version, document, err := r.sim.store.LoadKeyring(ctx)
 	if err == nil && !r.travel() {
-		return 0, nil, errDown
+		return 0, nil, keystest.ErrDown
 	}
 	return version, document, err
 }
@@ -21,7 +23,7 @@ func (r *replica) LoadKeyring(ctx context.Context) (uint64, []byte, error) {
 func (r *replica) SwapKeyring(ctx context.Context, old, next uint64, document []byte) (bool, error) {
 	begun := r.sim.now
 	if !r.travel() || r.sim.now.Sub(begun) > r.sim.plan.Configured.Notice()/2 {
-		return false, errDown
+		return false, keystest.ErrDown
 	}
 	f := r.sim.writing(r, next)
 	if f == crashBefore {
@@ -32,7 +34,7 @@ func (r *replica) SwapKeyring(ctx context.Context, old, next uint64, document []
 	case f == crashAfter:
 		return false, errKilled
 	case err != nil, f == loseReply, !r.travel():
-		return false, errDown
+		return false, keystest.ErrDown
 	}
 	return swapped, nil
 }

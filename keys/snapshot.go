@@ -10,6 +10,7 @@ import (
 
 	"signet/keys/clockcheck"
 	"signet/keys/jose"
+	"signet/keys/privatekey"
 	"signet/keys/rotation"
 )
 
@@ -36,7 +37,7 @@ type keySet struct {
 type signer struct {
 	kid, alg string
 	header   []byte // {"alg":"…","kid":"…","typ":" — the typ and "} are missing
-	private  *privateKey
+	private  *privatekey.Key
 }
 
 // newKeySet renders the key set of the document at now for a replica configured with algs. A replica whose
@@ -51,7 +52,7 @@ func newKeySet(d document, algs []string, now time.Time, early bool) (*keySet, e
 	var jwks []jose.JWK
 	for _, k := range set.Published {
 		private := d.private[k.KID]
-		jwk, err := jose.NewJWK(private.Reveal().public)
+		jwk, err := jose.NewJWK(private.Public())
 		if err != nil {
 			return nil, fmt.Errorf("rendering key %s: %w", k.KID, err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"signet/keys/clockcheck"
 	"signet/keys/masterkey"
+	"signet/keys/privatekey"
 )
 
 // Storage keeps the sealed keyring: opaque bytes under a version number.
@@ -42,7 +43,7 @@ func CompareClocks(ctx context.Context, cfg Config) error {
 type sealedStore struct {
 	storage Storage
 	sealer  *masterkey.Sealer
-	remote  *remoteKeys // nil: all keys are local
+	source  *privatekey.Source
 	clock   *clockcheck.Clock
 	timeout time.Duration // of one call: a proposal arrives within its notice, or is given up
 }
@@ -72,7 +73,7 @@ func (s *sealedStore) open(version uint64, sealed []byte) (document, error) {
 	if err != nil {
 		return document{}, err
 	}
-	return decodeDocument(plain, s.remote)
+	return decodeDocument(plain, s.source)
 }
 
 // write seals the document with that master key and swaps it in if the stored version is old. After an

@@ -4,12 +4,14 @@ import (
 	"testing"
 	"time"
 
+	"signet/keys/keystest"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 func TestWhyUnpublished(t *testing.T) {
 	c := newClock()
-	m := mustOpen(t, testConfig(&memory{}, c))
+	m := mustOpen(t, testConfig(&keystest.Storage{}, c))
 	_, kid := mustSign(t, m, "")
 	why := func(kid string) rotation.State { return m.Keyring().WhyUnpublished(kid, c.now()) }
 	if got := why(kid); got != "" {
@@ -18,12 +20,12 @@ func TestWhyUnpublished(t *testing.T) {
 	if got := why("2024-01"); got != rotation.Unknown {
 		t.Errorf("another's: got %q, want unknown", got)
 	}
-	c.advance(rotation.DefaultTimetable().Active)
+	c.advance(timetable.Default().Active)
 	mustStep(t, m) // the first key retires, and a third is planned
 	if got, third := why(m.Keys()[2].KID), m.Keys()[2]; got != rotation.Pending || !third.PublishAt.After(c.now()) {
 		t.Errorf("a key before its publication: got %q, want pending", got)
 	}
-	c.advance(rotation.DefaultTimetable().Retain)
+	c.advance(timetable.Default().Retain)
 	if got := why(kid); got != rotation.Removed {
 		t.Errorf("a removed key that is still on record: got %q, want removed", got)
 	}

@@ -61,21 +61,13 @@ type draft struct {
 func (u *updater) update(ctx context.Context, edit func(*draft) error) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	pending := newPendingKeys(u.makesRemote(), u.cfg.Log)
+	pending := newPendingKeys(u.store.source, u.cfg.Log)
 	err := errAgain
 	for try := 0; try < maxAttempts && errors.Is(err, errAgain); try++ {
 		err = u.attempt(ctx, pending, edit)
 	}
 	u.saveMark()
 	return pending.finish(ctx, err, u.held.load().ring, edit != nil)
-}
-
-// makesRemote returns where new keys are made; nil: here.
-func (u *updater) makesRemote() *remoteKeys {
-	if u.cfg.Remote.MakeLocal {
-		return nil
-	}
-	return u.store.remote
 }
 
 // attempt is one read, plan and proposal. Nothing slow happens between reading the clock and the proposal:

@@ -51,7 +51,7 @@ func (s *keySet) verify(token, typ string, claims any) (string, error) {
 	if err != nil {
 		return "", ErrInvalidToken
 	}
-	if key.private.verify(token[:len(header)+1+len(payload)], sig) != nil {
+	if key.private.Verify(token[:len(header)+1+len(payload)], sig) != nil {
 		return "", ErrInvalidToken
 	}
 	plain, err := jose.DecodeSegment(payload)

@@ -30,6 +30,7 @@ func withToken(t testing.TB, admin *servertest.Server, method, path, body, token
 }
 
 func TestAdminWithToken(t *testing.T) {
+	t.Parallel()
 	s, admin, secret := newTokenAdmin(t, nil)
 	good := opsToken(t, s, secret).wants(200, "").str("access_token")
 	withToken(t, admin, "GET", "/v1/clients", "", good).wants(200, "")
@@ -79,6 +80,7 @@ func TestAdminWithToken(t *testing.T) {
 }
 
 func TestAdminTokenDiesWithItsClientsRights(t *testing.T) {
+	t.Parallel()
 	s, admin, secret := newTokenAdmin(t, nil)
 	fresh := func() string { return opsToken(t, s, secret).wants(200, "").str("access_token") }
 	token := fresh()
@@ -99,6 +101,7 @@ func TestAdminTokenDiesWithItsClientsRights(t *testing.T) {
 }
 
 func TestAdminTokenFailuresAreThrottled(t *testing.T) {
+	t.Parallel()
 	s, admin, secret := newTokenAdmin(t, func(cfg *server.Config) { cfg.Throttle.PerNetwork = 3 })
 	good := opsToken(t, s, secret).wants(200, "").str("access_token")
 	for range 3 {

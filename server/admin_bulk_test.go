@@ -33,6 +33,7 @@ func userNames(t *testing.T, admin *servertest.Server, query string) (names []st
 }
 
 func TestAdminSearchUsers(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, nil)
 	for _, name := range []string{"al", "ali", "alice", "alina", "alz", "am", "Ålice", "b"} {
 		adminCall(t, admin, "POST", "/v1/users", `{"username":"`+name+`"}`).wants(201, "")
@@ -66,6 +67,7 @@ func TestAdminSearchUsers(t *testing.T) {
 }
 
 func TestAdminBulk(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	const n = 150
 	var lines strings.Builder

@@ -18,6 +18,7 @@ func clientToken(t testing.TB, s *servertest.Server, id, secret string) *request
 }
 
 func TestAdminClientLife(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	made := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"billing","grants":["client_credentials","password","refresh_token"],
 		"scopes":["jobs","read"],"audiences":["https://api.example","billing"],"origins":["https://app.example"],"claims":["roles","preferred_username"],
@@ -74,6 +75,7 @@ func TestAdminClientLife(t *testing.T) {
 }
 
 func TestAdminClientSecrets(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	first := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"job","grants":["client_credentials"]}`).wants(201, "").str("client_secret")
 	rotate := func(body string) string {
@@ -113,6 +115,7 @@ func TestAdminClientSecrets(t *testing.T) {
 
 // TestAdminRotateAgain: a rotation whose answer was lost is repeated, and the secret that the app has goes on working.
 func TestAdminRotateAgain(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	inUse := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"job","grants":["client_credentials"]}`).wants(201, "").str("client_secret")
 	works := func(want int, secret string) {
@@ -138,6 +141,7 @@ func TestAdminRotateAgain(t *testing.T) {
 }
 
 func TestAdminRevokeSecret(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	fingerprint := func(secret string) string {
 		sum := sha256.Sum256([]byte(secret))
@@ -180,6 +184,7 @@ func TestAdminRevokeSecret(t *testing.T) {
 }
 
 func TestAdminDisabledClientStartsAnew(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	old := login(t, s)
 	for range 2 { // asked twice, it is the same
@@ -203,6 +208,7 @@ func TestAdminDisabledClientStartsAnew(t *testing.T) {
 }
 
 func TestAdminClientOfADeletedIDInheritsNothing(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	old := form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password, "client_id=spa").wants(200, "")
 	adminCall(t, admin, "DELETE", "/v1/clients/spa", "").wants(204, "")
@@ -215,6 +221,7 @@ func TestAdminClientOfADeletedIDInheritsNothing(t *testing.T) {
 }
 
 func TestAdminListClients(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, nil)
 	var ids []string
 	for next := ""; ; {
@@ -250,6 +257,7 @@ func TestAdminListClients(t *testing.T) {
 }
 
 func TestAdminPinnedToAnAlgorithm(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	adminCall(t, admin, "PATCH", "/v1/clients/web", `{"alg":"RS256"}`).wants(200, "")
 	token := login(t, s).str("access_token")

@@ -8,6 +8,7 @@ import (
 
 // Every row is a client that is right but for one thing, laid over this one.
 func TestAdminClientValidation(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, nil)
 	many := func(format string, n int) string {
 		var all []string
@@ -169,6 +170,7 @@ func TestAdminClientValidation(t *testing.T) {
 }
 
 func TestAdminSaysAllProblemsAtOnce(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, nil)
 	a := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"a b","grants":["x"],"origins":["*"],"alg":"none"}`).wants(400, "invalid")
 	for _, part := range []string{"client_id", "grants", "origins", "alg"} {
@@ -177,6 +179,7 @@ func TestAdminSaysAllProblemsAtOnce(t *testing.T) {
 }
 
 func TestAdminBodies(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, nil)
 	for _, c := range []struct {
 		name, body string

@@ -18,6 +18,7 @@ func rawMember(t testing.TB, a answer, name string) string {
 }
 
 func TestAdminClientKeys(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	first, second := newAppKey(t, "ES256"), newAppKey(t, "EdDSA")
 	made := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"robot","grants":["client_credentials"],"jwks":`+jwks(first.jwk(`"kid":"one","x5t":"dropped","use":"sig"`))+`}`).wants(201, "")
@@ -57,6 +58,7 @@ func TestAdminClientKeys(t *testing.T) {
 
 // A secret that was given up does not come back to life with the method.
 func TestAdminClientLeavesItsSecret(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	key := newAppKey(t, "ES256")
 	secret := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"job","grants":["client_credentials"]}`).wants(201, "").str("client_secret")

@@ -72,39 +72,64 @@ func waitForUser(t *testing.T, s *servertest.Server, name string) {
 	t.Fatalf("%s was not imported", name)
 }
 
+// stream is one import or backup of a caller who loses the right to it.
+type stream struct {
+	name             string
+	s, admin, socket *servertest.Server
+	token, secret    string
+	end              func(t *testing.T, s, socket *servertest.Server, token, secret string)
+	goesOn           bool // the caller goes on to send or to read
+}
+
+// newStreams has each way to lose the right, for callers that go on and for callers that stop. The streams wait for the next
+// look at their rights, so a test begins all of them before it looks at the first.
+func newStreams(t *testing.T, change func(name string, cfg *server.Config)) (all []*stream) {
+	for ending, end := range endings {
+		for _, goesOn := range []bool{true, false} {
+			name := fmt.Sprintf("%s, goes on %v", ending, goesOn)
+			s, admin, secret := newTokenAdmin(t, func(cfg *server.Config) { change(name, cfg) })
+			all = append(all, &stream{name: name, s: s, admin: admin, socket: adminOf(t, s, s.Admin()), secret: secret, end: end, goesOn: goesOn,
+				token: opsToken(t, s, secret).wants(200, "").str("access_token")})
+		}
+	}
+	return all
+}
+
+func (one *stream) loseRight(t *testing.T) { one.end(t, one.s, one.socket, one.token, one.secret) }
+
 // TestImportEndsWithItsRight: what comes after the caller has lost the right is not taken, whether the
 // lines keep coming or the import waits for them.
 func TestImportEndsWithItsRight(t *testing.T) {
-	for name, end := range endings {
-		for _, more := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s, more lines %v", name, more), func(t *testing.T) {
-				t.Parallel()
-				s, admin, secret := newTokenAdmin(t, nil)
-				socket := adminOf(t, s, s.Admin())
-				token := opsToken(t, s, secret).wants(200, "").str("access_token")
-				send, answered := openImport(t, admin, token)
-				sendUsers(send, "before", 64)
-				waitForUser(t, s, "before63")
-				if e := trail(t, s, store.EventUserImportBegin); e.Actor != "ops" {
-					t.Errorf("event at the beginning: got %+v", e)
-				}
-				end(t, s, socket, token, secret)
-				if more {
-					go func() { sendUsers(send, "after", 200); send.Close() }()
-				}
-				a := <-answered
-				send.Close()
-				if a.Status != 401 && a.Status != 403 || !strings.Contains(a.Raw, "64 users were accepted") {
-					t.Errorf("got %d %s", a.Status, a.Raw)
-				}
-				if _, err := s.Store.UserByName(context.Background(), "after0"); err == nil {
-					t.Error("a user was taken after the right was lost")
-				}
-				if e := trail(t, s, store.EventUserImport); e.Detail["accepted"] != "64" || e.Detail["reason"] == "" {
-					t.Errorf("event at the end: got %+v", e)
-				}
-			})
+	t.Parallel()
+	streams := newStreams(t, func(string, *server.Config) {})
+	sends := make([]io.WriteCloser, len(streams))
+	answers := make([]chan answer, len(streams))
+	for i, one := range streams {
+		sends[i], answers[i] = openImport(t, one.admin, one.token)
+		sendUsers(sends[i], "before", 64)
+		waitForUser(t, one.s, "before63")
+		if e := trail(t, one.s, store.EventUserImportBegin); e.Actor != "ops" {
+			t.Errorf("%s: event at the beginning: got %+v", one.name, e)
 		}
+		one.loseRight(t)
+		if one.goesOn {
+			go func() { sendUsers(sends[i], "after", 200); sends[i].Close() }()
+		}
+	}
+	for i, one := range streams {
+		t.Run(one.name, func(t *testing.T) {
+			a := <-answers[i]
+			sends[i].Close()
+			if a.Status != 401 && a.Status != 403 || !strings.Contains(a.Raw, "64 users were accepted") {
+				t.Errorf("got %d %s", a.Status, a.Raw)
+			}
+			if _, err := one.s.Store.UserByName(context.Background(), "after0"); err == nil {
+				t.Error("a user was taken after the right was lost")
+			}
+			if e := trail(t, one.s, store.EventUserImport); e.Detail["accepted"] != "64" || e.Detail["reason"] == "" {
+				t.Errorf("event at the end: got %+v", e)
+			}
+		})
 	}
 }
 
@@ -116,9 +141,13 @@ type endlessBackup struct {
 
 func (b *endlessBackup) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 	close(b.begun)
-	for chunk := make([]byte, 64<<10); ; {
-		if err := ctx.Err(); err != nil {
-			return n, err
+	pace := time.NewTicker(5 * time.Millisecond) // fills the buffers of a connection that nobody reads in a moment
+	defer pace.Stop()
+	for chunk := make([]byte, 256<<10); ; {
+		select {
+		case <-ctx.Done():
+			return n, ctx.Err()
+		case <-pace.C:
 		}
 		m, err := w.Write(chunk)
 		if n += int64(m); err != nil {
@@ -131,42 +160,45 @@ func (b *endlessBackup) Flush(context.Context, time.Time) error { return nil }
 
 // TestBackupEndsWithItsRight: also where nobody reads it. Meanwhile there is no other one.
 func TestBackupEndsWithItsRight(t *testing.T) {
-	for name, end := range endings {
-		for _, reads := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s, read %v", name, reads), func(t *testing.T) {
-				t.Parallel()
-				endless := &endlessBackup{begun: make(chan struct{})}
-				s, admin, secret := newTokenAdmin(t, func(cfg *server.Config) { endless.Store, cfg.Store = cfg.Store, endless })
-				socket := adminOf(t, s, s.Admin())
-				token := opsToken(t, s, secret).wants(200, "").str("access_token")
-				req, _ := http.NewRequestWithContext(t.Context(), "GET", admin.URL+"/v1/backup", nil)
-				req.Header.Set("Authorization", "Bearer "+token)
-				res, err := http.DefaultClient.Do(req)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer res.Body.Close()
-				<-endless.begun
-				second := adminCall(t, socket, "GET", "/v1/backup", "").wants(503, "busy")
-				if second.Header.Get("Retry-After") == "" {
-					t.Error("no Retry-After")
-				}
-				trail(t, s, store.EventBackup)
-				end(t, s, socket, token, secret)
-				if reads {
-					if _, err := io.Copy(io.Discard, res.Body); err == nil {
-						t.Error("a backup that was broken off looks whole")
-					}
-				}
-				if e := trail(t, s, store.EventBackupEnd); e.Actor != "ops" || e.Detail["complete"] != "false" || e.Detail["reason"] == "" {
-					t.Errorf("event at the end: got %+v", e)
-				}
-			})
+	t.Parallel()
+	begun := map[string]chan struct{}{}
+	streams := newStreams(t, func(name string, cfg *server.Config) {
+		begun[name] = make(chan struct{})
+		cfg.Store = &endlessBackup{cfg.Store, begun[name]}
+	})
+	bodies := make([]io.Reader, len(streams))
+	for i, one := range streams {
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", one.admin.URL+"/v1/backup", nil)
+		req.Header.Set("Authorization", "Bearer "+one.token)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
 		}
+		defer res.Body.Close()
+		bodies[i] = res.Body
+		<-begun[one.name]
+		if second := adminCall(t, one.socket, "GET", "/v1/backup", "").wants(503, "busy"); second.Header.Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+		trail(t, one.s, store.EventBackup)
+		one.loseRight(t)
+	}
+	for i, one := range streams {
+		t.Run(one.name, func(t *testing.T) {
+			if one.goesOn {
+				if _, err := io.Copy(io.Discard, bodies[i]); err == nil {
+					t.Error("a backup that was broken off looks whole")
+				}
+			}
+			if e := trail(t, one.s, store.EventBackupEnd); e.Actor != "ops" || e.Detail["complete"] != "false" || e.Detail["reason"] == "" {
+				t.Errorf("event at the end: got %+v", e)
+			}
+		})
 	}
 }
 
 func TestBackupsOneAfterTheOther(t *testing.T) {
+	t.Parallel()
 	s, socket := newAdmin(t, nil)
 	for range 2 {
 		openCopy(t, adminCall(t, socket, "GET", "/v1/backup", "").wants(200, "").Raw)

@@ -40,6 +40,7 @@ func userinfo(t testing.TB, s *servertest.Server, token string) *request {
 }
 
 func TestAdminRevokeKey(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	active1, standby := kids(t, s.Keys, jose.ES256)
 	tokens := login(t, s)
@@ -108,6 +109,7 @@ func (k *knocker) Subscribe(ctx context.Context, on func(store.ChangeEvent)) {
 // A second replica refuses the tokens of a revoked key, and says that it has followed, as soon as it
 // has the hint: long before it would have read the keyring or beaten by itself.
 func TestRevokedKeyAtAnotherReplica(t *testing.T) {
+	t.Parallel()
 	knock := &knocker{hints: make(chan store.ChangeEvent, 1)}
 	s, admin := newAdmin(t, nil)
 	other := secondReplica(t, s, knock)
@@ -172,6 +174,7 @@ func secondReplica(t testing.TB, s *servertest.Server, knock *knocker) *serverte
 }
 
 func TestAdminRotateNow(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	was, standby := kids(t, s.Keys, jose.ES256)
 	old := login(t, s).str("access_token")
@@ -192,6 +195,7 @@ func TestAdminRotateNow(t *testing.T) {
 }
 
 func TestAdminEndAllSessions(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	tokens := login(t, s)
 	own := form(t, s, "/token", "grant_type=client_credentials").basic(servertest.Service, servertest.ServiceSecret).wants(200, "")

@@ -38,6 +38,7 @@ func withMaster(t testing.TB, s *servertest.Server, master ...masterkey.Key) *se
 // Users stay signed in whichever replica they come to, before, while and after the master key
 // changes; and the old key can be taken away when the last session from before is over.
 func TestMasterKeyChangeKeepsSessions(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	older, newer := s.KeyConfig.Master[0], masterkey.New()
 	a, b := withMaster(t, s, older), withMaster(t, s, older)
@@ -86,6 +87,7 @@ func TestMasterKeyChangeKeepsSessions(t *testing.T) {
 }
 
 func TestRewrapRefusesWhileAReplicaLacksTheKey(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	a := withMaster(t, s, masterkey.New(), s.KeyConfig.Master[0])
 	admin := adminOf(t, a, a.Admin())

@@ -16,6 +16,7 @@ import (
 // TestAdminScopes asks for every verb with every scope. What is asked for does not exist or is malformed, so that
 // nothing happens where the scope does.
 func TestAdminScopes(t *testing.T) {
+	t.Parallel()
 	s, admin, secret := newTokenAdmin(t, nil)
 	s.SetClient(t, "ops", func(c *store.Client) { c.Scopes = append(api.Scopes, "other") })
 	tokens := map[string]string{}
@@ -55,6 +56,7 @@ func newOps(t *testing.T, s, socket *servertest.Server, id string, scopes ...str
 // A token is for the admin API only when its request named the scope, and it is then for nothing else unless that
 // was asked for too.
 func TestAdminScopesAreNamed(t *testing.T) {
+	t.Parallel()
 	s, socket := newAdmin(t, nil)
 	admin := adminOf(t, s, s.AdminWithToken())
 	ask := newOps(t, s, socket, "ops", "orders:read", "signet:admin", "signet:users")
@@ -102,6 +104,7 @@ func TestAdminScopesAreNamed(t *testing.T) {
 
 // A user's token never has one, whatever its client is registered for.
 func TestUsersHaveNoAdminScopes(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	admin := adminOf(t, s, s.AdminWithToken())
 	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Scopes = []string{"profile", "signet:admin"} })
@@ -119,6 +122,7 @@ func TestUsersHaveNoAdminScopes(t *testing.T) {
 
 // Who may handle clients cannot get at a scope that it does not have, neither for itself nor through another client.
 func TestAdminRightsDoNotGrow(t *testing.T) {
+	t.Parallel()
 	s, socket := newAdmin(t, nil)
 	admin := adminOf(t, s, s.AdminWithToken())
 	narrow := newOps(t, s, socket, "narrow", "signet:clients", "signet:metrics")("scope="+"signet:clients signet:metrics").wants(200, "").str("access_token")
@@ -167,6 +171,7 @@ func TestAdminRightsDoNotGrow(t *testing.T) {
 
 // What is taken from the client is gone at once, whatever this server has cached.
 func TestAdminScopeTakenAway(t *testing.T) {
+	t.Parallel()
 	s, socket := newAdmin(t, nil)
 	admin := adminOf(t, s, s.AdminWithToken())
 	token := newOps(t, s, socket, "ops", "signet:admin")("scope=signet:admin").wants(200, "").str("access_token")
@@ -184,6 +189,7 @@ func TestAdminScopeTakenAway(t *testing.T) {
 
 // /userinfo takes tokens for the issuer or the server's default audience.
 func TestUserinfoAudience(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name           string
 		server, client []string // audiences; URL stands for the issuer
@@ -219,6 +225,7 @@ func TestUserinfoAudience(t *testing.T) {
 
 // A refresh token is active where a refresh with it would go through.
 func TestIntrospectedRefreshTokenFollowsItsClient(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*store.Client){
 		"refresh grant":  func(c *store.Client) { c.Grants = []string{"password"} },
 		"password grant": func(c *store.Client) { c.Grants = []string{"refresh_token"} },

@@ -28,6 +28,7 @@ func sessionsOf(t testing.TB, admin *servertest.Server, name string) []sessionRe
 }
 
 func TestAdminSessions(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	if got := sessionsOf(t, admin, "ada"); len(got) != 0 {
 		t.Errorf("before: got %+v", got)
@@ -69,6 +70,7 @@ func TestAdminSessions(t *testing.T) {
 }
 
 func TestAdminSessionsShowsOnlyLiveOnes(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	login(t, s)
 	adminCall(t, admin, "POST", "/v1/clients/web/disable", "").wants(200, "")

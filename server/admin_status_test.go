@@ -20,6 +20,7 @@ import (
 )
 
 func TestAdminKeys(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	beat := store.Heartbeat{Replica: "r1", KeyringVersion: 1, At: s.Clock.Now()}
 	if err := s.Store.Beat(t.Context(), beat, time.Minute); err != nil {
@@ -82,6 +83,7 @@ func TestAdminKeys(t *testing.T) {
 }
 
 func TestAdminAudit(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	login(t, s)
 	passwordLogin(t, s, "ada", "wrong").wants(400, "invalid_grant")
@@ -125,6 +127,7 @@ func TestAdminAudit(t *testing.T) {
 }
 
 func TestAdminBackup(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	a := adminCall(t, admin, "GET", "/v1/backup", "").wants(200, "")
 	if got := a.Header.Get("Content-Type"); got != "application/octet-stream" {
@@ -163,6 +166,7 @@ func (h *heldTrail) Flush(ctx context.Context, now time.Time) error {
 // TestAdminBackupIsComplete: what happened before the backup is in its trail, however far behind that
 // is written, and it holds the moment of it.
 func TestAdminBackupIsComplete(t *testing.T) {
+	t.Parallel()
 	held := &heldTrail{letGo: make(chan struct{})}
 	s, admin := newAdmin(t, func(cfg *server.Config) { held.Store = cfg.Store.(*bolt.Store); cfg.Store = held })
 	go func() {
@@ -195,6 +199,7 @@ func TestAdminBackupIsComplete(t *testing.T) {
 
 // TestAdminBackupWithoutTrail: a trail that cannot be written keeps nobody from a backup.
 func TestAdminBackupWithoutTrail(t *testing.T) {
+	t.Parallel()
 	held := &heldTrail{letGo: make(chan struct{}), refusal: errors.New("no room")}
 	close(held.letGo)
 	s, admin := newAdmin(t, func(cfg *server.Config) { held.Store = cfg.Store.(*bolt.Store); cfg.Store = held })
@@ -232,6 +237,7 @@ func (b *brokenBackup) Backup(_ context.Context, w io.Writer) (int64, error) {
 func (b *brokenBackup) Flush(context.Context, time.Time) error { return nil }
 
 func TestAdminBackupThatFails(t *testing.T) {
+	t.Parallel()
 	broken := &brokenBackup{}
 	s, admin := newAdmin(t, func(cfg *server.Config) { broken.Store, cfg.Store = cfg.Store, broken })
 	a := adminCall(t, admin, "GET", "/v1/backup", "").wants(503, "unavailable")
@@ -253,6 +259,7 @@ func TestAdminBackupThatFails(t *testing.T) {
 }
 
 func TestAdminStatusAndMetrics(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	s.AdminWithToken() // a second listener registers nothing twice
 	login(t, s)

@@ -90,6 +90,7 @@ func eventsOf(t testing.TB, s *servertest.Server, kind string) []store.Event {
 }
 
 func TestAdminEnvelope(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, nil)
 	for _, c := range []struct {
 		method, path string
@@ -133,6 +134,7 @@ func TestAdminEnvelope(t *testing.T) {
 }
 
 func TestAdminIsNotOnThePublicListener(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	for _, path := range []string{"/v1/clients", "/v1/backup", "/v1/status", "/metrics"} {
 		call(t, s, http.MethodGet, path).wants(http.StatusNotFound, "not_found")
@@ -140,6 +142,7 @@ func TestAdminIsNotOnThePublicListener(t *testing.T) {
 }
 
 func TestAdminOnASocket(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	listener, err := net.Listen("unix", path)
@@ -181,9 +184,15 @@ func (f *faultyStore) ListClients(context.Context, string, int) ([]store.Client,
 
 func (f *faultyStore) CreateUser(context.Context, store.User) error { return f.err }
 
-func (f *faultyStore) UserByName(context.Context, string) (store.User, error) { panic("a secret") }
+func (f *faultyStore) UserByName(_ context.Context, name string) (store.User, error) {
+	if name == "ada" {
+		panic("a secret")
+	}
+	return store.User{}, f.err
+}
 
 func TestAdminWhenTheStoreFails(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, func(cfg *server.Config) { cfg.Store = &faultyStore{cfg.Store, store.ErrUnavailable} })
 	a := adminCall(t, admin, "GET", "/v1/clients", "").wants(503, "unavailable")
 	if a.Header.Get("Retry-After") == "" {
@@ -192,6 +201,7 @@ func TestAdminWhenTheStoreFails(t *testing.T) {
 	adminCall(t, admin, "POST", "/v1/users", `{"username":"bob"}`).wants(503, "unavailable")
 	adminCall(t, admin, "POST", "/v1/users:import", `{"username":"bob"}`).wants(503, "unavailable")
 	adminCall(t, admin, "GET", "/v1/backup", "").wants(501, "unsupported")
+	adminCall(t, admin, "POST", "/v1/users:import", `{"username":"ada"}`).wants(500, "internal") // in a goroutine of its own
 	a = adminCall(t, admin, "GET", "/v1/users/ada", "").wants(500, "internal")
 	if strings.Contains(a.Raw, "secret") || !strings.Contains(admin.Log.String(), "panic: a secret") {
 		t.Errorf("a panic: got %s, want the cause in the log alone", a.Raw)

@@ -14,6 +14,7 @@ func passwordLogin(t testing.TB, s *servertest.Server, username, password string
 }
 
 func TestAdminUserLife(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	const secret, other = "correct donkey battery staple", "a quite different long phrase"
 	made := adminCall(t, admin, "POST", "/v1/users", `{"username":"Grace","password":"`+secret+`","claims":{"roles":["admiral"],"n":1.50,"none":null}}`).wants(201, "")
@@ -79,6 +80,7 @@ func TestAdminUserLife(t *testing.T) {
 }
 
 func TestAdminUserWithoutAPassword(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	if a := adminCall(t, admin, "POST", "/v1/users", `{"username":"bob"}`).wants(201, ""); a.JSON["has_password"] != false || !strings.Contains(a.Raw, `"claims":{}`) {
 		t.Errorf("create: got %s", a.Raw)
@@ -89,6 +91,7 @@ func TestAdminUserWithoutAPassword(t *testing.T) {
 }
 
 func TestAdminUserNamesInPaths(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, nil)
 	for _, name := range []string{"..", ".", "a/b", "a%b", "a?b", "a:b", "a#b", "ann@mail.example", "日本"} {
 		quoted, _ := json.Marshal(name)
@@ -100,6 +103,7 @@ func TestAdminUserNamesInPaths(t *testing.T) {
 }
 
 func TestAdminUserValidation(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, nil)
 	big := strings.Repeat("x", 8<<10)
 	for _, c := range []struct{ name, body, message string }{
@@ -136,6 +140,7 @@ func TestAdminUserValidation(t *testing.T) {
 }
 
 func TestAdminListUsers(t *testing.T) {
+	t.Parallel()
 	_, admin := newAdmin(t, nil)
 	for _, name := range []string{"bob", "carol", "dan"} {
 		adminCall(t, admin, "POST", "/v1/users", `{"username":"`+name+`"}`).wants(201, "")

@@ -84,6 +84,7 @@ func addUsers(t testing.TB, s *servertest.Server, n int) (names []string) {
 
 // Right passwords never make anybody wait, however many come at one moment from one address.
 func TestRightLoginsAtOnce(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = normalThrottle })
 	many := addUsers(t, s, 150)
 	for _, row := range []struct {
@@ -130,6 +131,7 @@ func TestRightLoginsAtOnce(t *testing.T) {
 // Hanging up gains nothing: between two guesses the same login is sent again and again, and its connection is
 // half-closed at once.
 func TestHangingUpGainsNoGuesses(t *testing.T) {
+	t.Parallel()
 	var hashed *atomic.Int64
 	s := servertest.New(t, func(cfg *server.Config) {
 		cfg.Throttle = normalThrottle
@@ -185,6 +187,7 @@ func countGuesses(s *servertest.Server) int {
 
 // An account has a bound over all networks, whoever it is, and its owner gets in from where they were before.
 func TestGuessesFromManyNetworks(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name    string
 		network func(i int) string
@@ -259,6 +262,7 @@ func TestGuessesFromManyNetworks(t *testing.T) {
 
 // Made-up client ids share one limit, and leave one count a network in the store.
 func TestMadeUpClientsShareOneLimit(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = normalThrottle })
 	statuses := map[int]int{}
 	for i := range 300 {

@@ -29,10 +29,14 @@ func allEvents(t testing.TB, s store.Audit) (list []store.Event) {
 	}
 }
 
-// TestGrowthOfTheTrail sends every refusal of every endpoint, and what a client can do to its own tokens, a
-// thousand times: what it can push out of the trail is bounded, and what was left out is counted.
+// TestGrowthOfTheTrail sends every refusal of every endpoint, and what a client can do to its own tokens, many
+// times: what it can push out of the trail is bounded, and what was left out is counted.
 func TestGrowthOfTheTrail(t *testing.T) {
-	const times = 1000
+	t.Parallel()
+	times := 1000
+	if testing.Short() {
+		times = 100
+	}
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{} })
 	dead := form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password, "client_id=spa").wants(200, "").str("refresh_token")
 	form(t, s, "/revoke", "client_id=spa", "token="+dead).wants(200, "")
@@ -128,6 +132,7 @@ func (d discardWriter) WriteHeader(int)             {}
 // TestEventsOfAUser: by name, also of tries to log in under it that were throttled; a name that is nobody's is
 // written down nowhere.
 func TestEventsOfAUser(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{PerAccount: 2} })
 	try := func(name, password string) {
 		form(t, s, "/token", "grant_type=password", "username="+name, "password="+password, "client_id=spa").do()

@@ -19,6 +19,7 @@ import (
 // TestEveryChangeHasItsEvent: callers hang up at random moments of logins, revocations, reuse of a refresh token
 // and disabling. What was changed is on the trail.
 func TestEveryChangeHasItsEvent(t *testing.T) {
+	t.Parallel()
 	const rounds = 50
 	s := servertest.New(t, func(cfg *server.Config) { cfg.SessionsPerUser = 10 * rounds; cfg.Grace = 0 })
 	admin := s.Admin()

@@ -18,6 +18,7 @@ import (
 
 // TestEveryEventTypeIsListed: what the server records can be asked for by its type.
 func TestEveryEventTypeIsListed(t *testing.T) {
+	t.Parallel()
 	listed := func(name string) bool {
 		return slices.ContainsFunc(store.EventTypes, func(e store.EventType) bool { return e.Name == name })
 	}

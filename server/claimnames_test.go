@@ -20,6 +20,7 @@ var claimLookalikes = []string{"SCOPE", "Scope", "Auth_Time", "\u017fub", "SUB",
 
 // A user's claim must not shadow a registered one for any reader, nor keep our own tokens from being read.
 func TestClaimsByAnotherSpelling(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	for _, name := range claimLookalikes {
 		value, _ := json.Marshal(map[string]any{name: "x"})
@@ -63,6 +64,7 @@ func TestClaimsByAnotherSpelling(t *testing.T) {
 // Tokens with such claims are out there, signed by versions that gave them out: each is read by exact name,
 // and can be revoked.
 func TestOurTokensStayReadable(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	now := s.Clock.Now()
 	session := login(t, s)
@@ -87,6 +89,7 @@ func TestOurTokensStayReadable(t *testing.T) {
 
 // What was signed here and cannot be read is inactive, loudly, and its revocation is no false success.
 func TestUnreadableTokens(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Registry = prometheus.NewRegistry() })
 	sign := func(payload string) string {
 		token, _, err := s.Keys.Sign(t.Context(), "", "at+jwt", json.RawMessage(payload))

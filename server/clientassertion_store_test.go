@@ -41,6 +41,7 @@ func newForgetful(t testing.TB) (*servertest.Server, *forgetful) {
 
 // An assertion that cannot be spent authenticates nobody: 503, and never a wrong invalid_client.
 func TestAssertionWhileTheStoreIsDown(t *testing.T) {
+	t.Parallel()
 	s, f := newForgetful(t)
 	key := newAppKey(t, "ES256")
 	addRobot(t, s, key.jwk(""))
@@ -68,6 +69,7 @@ func TestAssertionWhileTheStoreIsDown(t *testing.T) {
 
 // Only what is good is spent, and it is remembered until no replica's clock lets it pass.
 func TestSpentAssertionsAreRememberedLongEnough(t *testing.T) {
+	t.Parallel()
 	s, f := newForgetful(t)
 	key, stranger := newAppKey(t, "ES256"), newAppKey(t, "ES256")
 	addRobot(t, s, key.jwk(""))
@@ -87,6 +89,7 @@ func TestSpentAssertionsAreRememberedLongEnough(t *testing.T) {
 
 // Row 124: of any number of requests with one assertion at the same time, one is answered.
 func TestConcurrentReplay(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	key := newAppKey(t, "ES256")
 	addRobot(t, s, key.jwk(""))

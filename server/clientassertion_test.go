@@ -19,6 +19,7 @@ import (
 
 // A client with a key does with an assertion all that one with a secret does with it.
 func TestPrivateKeyJWT(t *testing.T) {
+	t.Parallel()
 	for _, alg := range []string{"ES256", "EdDSA", "RS256", "PS256"} {
 		t.Run(alg, func(t *testing.T) {
 			s := servertest.New(t, nil)
@@ -47,6 +48,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 
 // What an assertion may be and still be good.
 func TestAcceptedAssertions(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	one, two := newAppKey(t, "ES256"), newAppKey(t, "EdDSA")
 	addRobot(t, s, one.jwk(`"kid":"one"`))
@@ -130,6 +132,7 @@ func macKeys(t testing.TB, key appKey) map[string][]byte {
 // Row 124: whatever is wrong with an assertion, the answer is that of row 36, to the byte, and only
 // the log says which it was.
 func TestRefusedAssertions(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle.PerClient = 0 })
 	key, stranger, second := newAppKey(t, "ES256"), newAppKey(t, "ES256"), newAppKey(t, "RS256")
 	addRobot(t, s, key.jwk(`"kid":"one"`), second.jwk(`"kid":"two","alg":"RS256"`))
@@ -300,6 +303,7 @@ func changedHeader(t *testing.T, token string) string {
 // Rows 40 and 41: one way to authenticate, complete, and about one client. What is refused for its
 // form spends nothing.
 func TestMalformedAssertionRequests(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	key := newAppKey(t, "ES256")
 	addRobot(t, s, key.jwk(""))
@@ -336,6 +340,7 @@ func TestMalformedAssertionRequests(t *testing.T) {
 
 // An assertion that was good is spent, whatever becomes of the request; one that was not, is not.
 func TestAssertionIsSpentByAuthenticating(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	key := newAppKey(t, "ES256")
 	addRobot(t, s, key.jwk(""))
@@ -368,6 +373,7 @@ func TestAssertionIsSpentByAuthenticating(t *testing.T) {
 
 // Failed assertions count like wrong secrets, and a good one is never turned away.
 func TestAssertionThrottle(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle.PerClient = 3 })
 	key, stranger := newAppKey(t, "ES256"), newAppKey(t, "ES256")
 	addRobot(t, s, key.jwk(""))
@@ -386,6 +392,7 @@ func TestAssertionThrottle(t *testing.T) {
 
 // The operator finds the reason with the client's name beside it, whatever the fault is.
 func TestAssertionFaultsOnTheAuditTrail(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	key := newAppKey(t, "ES256")
 	addRobot(t, s, key.jwk(""))

@@ -35,6 +35,7 @@ func (g *tollgate) Count(ctx context.Context, now time.Time, s store.Scope) (tim
 // A store over a network takes as long as it is asked often. So whoever is turned away costs the same,
 // a client that is cached, one that is not and one that does not exist; and who is let in costs nothing.
 func TestRefusalsCostTheSame(t *testing.T) {
+	t.Parallel()
 	g := &tollgate{}
 	s := servertest.New(t, func(cfg *server.Config) { g.Store, cfg.Store = cfg.Store, g })
 	key, stranger := newAppKey(t, "ES256"), newAppKey(t, "ES256")

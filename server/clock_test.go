@@ -79,6 +79,7 @@ func step(t *testing.T, s *servertest.Server) {
 
 // TestServerWithItsClockOff: it says so and decides nothing, and goes on by itself once its clock is right.
 func TestServerWithItsClockOff(t *testing.T) {
+	t.Parallel()
 	for _, by := range []time.Duration{time.Hour, -time.Hour} {
 		t.Run(by.String(), func(t *testing.T) {
 			s, admin := newClocked(t)
@@ -163,6 +164,7 @@ func (b *beatingStore) Beats(_ context.Context, now time.Time) ([]store.Heartbea
 
 // TestServerHearsTheOthersClocks: a storage whose clock jumps does not stop replicas that agree.
 func TestServerHearsTheOthersClocks(t *testing.T) {
+	t.Parallel()
 	others := &beatingStore{}
 	ring := &clockedKeyring{clock: servertest.NewClock()}
 	s := servertest.New(t, func(cfg *server.Config) {

@@ -12,6 +12,7 @@ import (
 // Row 79: 64 requests present one refresh token at once. One rotates, all get the same successor,
 // and the session moves one generation.
 func TestConcurrentRefresh(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	first := login(t, s).str("refresh_token")
 	answers := make([]answer, 64)

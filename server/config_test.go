@@ -23,6 +23,7 @@ import (
 
 // However a server, its configuration or a part of it is printed, no key is in it.
 func TestKeysAreNotPrinted(t *testing.T) {
+	t.Parallel()
 	db, err := bolt.Open(filepath.Join(t.TempDir(), "signet.db"), bolt.Options{Create: true})
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +101,7 @@ func shows(printed string, piece []byte) bool {
 }
 
 func TestShowsFindsAKey(t *testing.T) {
+	t.Parallel()
 	secret := [32]byte{}
 	for i := range secret {
 		secret[i] = byte(i*7 + 3)

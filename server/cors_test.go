@@ -70,6 +70,7 @@ func spaLogin(t *testing.T, s *servertest.Server, more ...string) *request {
 // The answers that a page gets, good and bad, are its own to read, and nobody else's (R-32). Nothing
 // else about them depends on the origin: CORS is not authorization (row 32).
 func TestCORSOfEveryAnswer(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	tokens := spaLogin(t, s).wants(http.StatusOK, "")
 	access := "Bearer " + tokens.str("access_token")
@@ -125,6 +126,7 @@ func TestCORSOfEveryAnswer(t *testing.T) {
 
 // An origin belongs to a client: a page that is good for one cannot read the answers of another.
 func TestCORSIsPerClient(t *testing.T) {
+	t.Parallel()
 	const otherOrigin = "https://other.example"
 	s := servertest.New(t, nil)
 	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Origins = []string{otherOrigin} })
@@ -151,6 +153,7 @@ func TestCORSIsPerClient(t *testing.T) {
 
 // Rows 33 and 34: what a browser asks before it sends anything.
 func TestPreflights(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	ask := func(path, origin, method, headers string) *request {
 		r := call(t, s, "OPTIONS", path).set("Access-Control-Request-Method", method).set("Access-Control-Request-Headers", headers).
@@ -218,6 +221,7 @@ func checkPreflight(t *testing.T, a answer, methods, more string) {
 
 // A developer whose page is refused sees no more than a failure in the browser; the log names the page.
 func TestForeignPagesAreLogged(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	for _, origin := range []string{"http://localhost:4200", "https://x.example/" + strings.Repeat("x", 4000)} {
 		call(t, s, "OPTIONS", "/token").set("Origin", origin).set("Access-Control-Request-Method", "POST").wants(http.StatusNoContent, "")
@@ -237,6 +241,7 @@ func TestForeignPagesAreLogged(t *testing.T) {
 
 // The pages of hybrid apps have origins of their own schemes, which are compared byte for byte.
 func TestOriginsOfApps(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	adminCall(t, admin, "PATCH", "/v1/clients/spa", `{"origins":["ionic://localhost","app://Notes"]}`).wants(200, "")
 	for _, origin := range []string{"ionic://localhost", "app://Notes"} {
@@ -253,6 +258,7 @@ func TestOriginsOfApps(t *testing.T) {
 // What is not for pages has no CORS, for no origin: introspection, which takes a secret, and what is
 // not there at all.
 func TestNoCORS(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Origins = []string{servertest.SPAOrigin} })
 	for _, a := range []answer{
@@ -272,6 +278,7 @@ func TestNoCORS(t *testing.T) {
 
 // A page that is told to wait can read for how long.
 func TestCORSWhenThrottled(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{PerAccount: 1} })
 	for i := range 3 {
 		form(t, s, "/token", "grant_type=password", "client_id=spa", "username=ada", "password="+strconv.Itoa(i)).do()
@@ -320,6 +327,7 @@ func (c *clientless) ListClients(ctx context.Context, after string, limit int) (
 // While the store is away, pages that were registered when it was last seen can read the 503 and
 // send the same again; others cannot, and after a start without a store nobody can.
 func TestCORSWhileTheStoreIsAway(t *testing.T) {
+	t.Parallel()
 	for _, seen := range []bool{true, false} {
 		t.Run("seen before: "+strconv.FormatBool(seen), func(t *testing.T) {
 			away := &clientless{}

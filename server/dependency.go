@@ -5,9 +5,11 @@ import (
 
 	"signet/keys"
 	"signet/keys/clockcheck"
+	"signet/keys/privatekey"
 	"signet/keys/rotation"
 	"signet/server/edge"
 	"signet/server/oauth"
+	"signet/server/outage"
 	"signet/server/password"
 	"signet/store"
 )
@@ -16,15 +18,15 @@ import (
 func dependencyOf(err error) string {
 	switch {
 	case errors.Is(err, store.ErrUnavailable):
-		return edge.DependencyStore
+		return outage.Store
 	case errors.Is(err, clockcheck.ErrClock):
-		return edge.DependencyClock
-	case errors.Is(err, keys.ErrStale), errors.Is(err, rotation.ErrAlgorithm), errors.Is(err, keys.ErrSigner):
-		return edge.DependencySigning
+		return outage.Clock
+	case errors.Is(err, keys.ErrStale), errors.Is(err, rotation.ErrAlgorithm), errors.Is(err, privatekey.ErrSigner):
+		return outage.Signing
 	case errors.Is(err, password.ErrBusy):
-		return edge.DependencyHashing
+		return outage.Hashing
 	}
-	return edge.DependencyOther
+	return outage.Other
 }
 
 // asError words an error of the server.

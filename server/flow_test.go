@@ -15,6 +15,7 @@ import (
 )
 
 func TestLoginRefreshUserinfoRevoke(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	first := login(t, s)
 	if first.str("token_type") != "Bearer" || first.JSON["expires_in"] != float64(300) || first.str("scope") != strings.Join(servertest.Scopes, " ") {
@@ -48,6 +49,7 @@ func TestLoginRefreshUserinfoRevoke(t *testing.T) {
 
 // The claims a verifier meets (RFC 9068 §2).
 func TestAccessTokenClaims(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	token := login(t, s, "scope=profile").str("access_token")
 	header, claims := decodeJWT(t, token)
@@ -78,6 +80,7 @@ func TestAccessTokenClaims(t *testing.T) {
 }
 
 func TestGraceAnswersTheSameSuccessor(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	first := login(t, s)
 	second := refresh(t, s, first.str("refresh_token")).wants(http.StatusOK, "")
@@ -98,6 +101,7 @@ func TestGraceAnswersTheSameSuccessor(t *testing.T) {
 }
 
 func TestScopeNarrowsForTheAccessTokenOnly(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	first := login(t, s)
 	narrow := refresh(t, s, first.str("refresh_token"), "scope=profile").wants(http.StatusOK, "")
@@ -114,6 +118,7 @@ func TestScopeNarrowsForTheAccessTokenOnly(t *testing.T) {
 }
 
 func TestLifetimes(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		steps []time.Duration // between refreshes
@@ -169,6 +174,7 @@ func (l *lossy) Loss(context.Context) (store.Loss, error) { return l.loss, nil }
 // Nobody is signed out: the session moves on from what the app has. Where nothing was lost, nobody can hold
 // such a token, and it gets nothing.
 func TestLostRotationHeals(t *testing.T) {
+	t.Parallel()
 	backend := &lossy{}
 	s := servertest.New(t, func(cfg *server.Config) {
 		backend.Store = cfg.Store
@@ -203,6 +209,7 @@ func TestLostRotationHeals(t *testing.T) {
 
 // A session that asked for no resource follows the server's default: to change that signs nobody out.
 func TestNewDefaultAudienceSignsNobodyOut(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	mine := login(t, s).str("refresh_token")
 	settings := s.Config.Settings

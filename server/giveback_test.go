@@ -31,6 +31,7 @@ func (m *moody) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, 
 // A login that could not be decided is no failure of the user's: it is 503 with Retry-After, and it
 // does not count.
 func TestUndecidedLoginsDoNotCount(t *testing.T) {
+	t.Parallel()
 	m := &moody{}
 	s := servertest.New(t, func(cfg *server.Config) {
 		m.Store, cfg.Store = cfg.Store, m

@@ -66,6 +66,7 @@ func postForm(path, body string) *http.Request {
 
 // A change that has begun is finished and recorded, whether or not its caller waits for the answer.
 func TestHangingUpHidesNothing(t *testing.T) {
+	t.Parallel()
 	l := &leaver{leave: func() {}}
 	s := servertest.New(t, func(cfg *server.Config) { l.Store, cfg.Store = cfg.Store, l })
 	admin := s.Admin()
@@ -103,6 +104,7 @@ func TestHangingUpHidesNothing(t *testing.T) {
 
 // A caller who left while its login waited to be hashed is no failure of the server's.
 func TestHangUpInTheQueueIsNoError(t *testing.T) {
+	t.Parallel()
 	l := &leaver{leave: func() {}}
 	s := servertest.New(t, func(cfg *server.Config) { l.Store, cfg.Store = cfg.Store, l })
 	l.leaving(t, s, postForm("/token", "grant_type=password&username=ada&password=canary"))

@@ -44,6 +44,7 @@ func rawClaims(t testing.TB, jwt string) string {
 // What is said of a token is the same in both forms, and stands where no library looks for the
 // claims of an access token (RFC 9701 §5).
 func TestSignedIntrospection(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	tokens := login(t, s)
 	for _, kind := range []string{"access_token", "refresh_token"} {
@@ -68,6 +69,7 @@ func TestSignedIntrospection(t *testing.T) {
 
 // Of a token that is not live nothing is told, not even with a signature.
 func TestSignedIntrospectionOfADeadToken(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	tokens := login(t, s)
 	form(t, s, "/revoke", "token="+tokens.str("refresh_token")).web().wants(http.StatusOK, "")
@@ -81,6 +83,7 @@ func TestSignedIntrospectionOfADeadToken(t *testing.T) {
 // The form of the answer follows Accept; without it, it is what RFC 7662 says. TestWantsSigned has
 // the finer points.
 func TestIntrospectionFollowsAccept(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	token := login(t, s).str("access_token")
 	for _, c := range []struct{ accept, contentType string }{
@@ -118,6 +121,7 @@ func TestIntrospectionFollowsAccept(t *testing.T) {
 
 // The asking client's own algorithm signs, not the token's.
 func TestSignedIntrospectionTakesTheClientsAlgorithm(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	token := login(t, s).str("access_token")
 	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Alg = "RS256" })
@@ -132,9 +136,10 @@ func TestSignedIntrospectionTakesTheClientsAlgorithm(t *testing.T) {
 
 // While nothing signs there are no signed answers, and the others go on.
 func TestSignedIntrospectionWithoutASigner(t *testing.T) {
+	t.Parallel()
 	s, v := newRemote(t, func(*server.Config) {})
 	token := login(t, s).str("access_token")
-	v.away.Store(true)
+	away(v, true)
 	unavailable(t, form(t, s, "/introspect", "token="+token).web().set("Accept", signedType))
 	if !active(t, s, token) {
 		t.Error("an unsigned answer: got active false")
@@ -144,6 +149,7 @@ func TestSignedIntrospectionWithoutASigner(t *testing.T) {
 // A signed answer has a good signature of this issuer and says whose token it is about. It opens
 // nothing (RFC 9701 §8.1).
 func TestASignedAnswerIsNoAccessToken(t *testing.T) {
+	t.Parallel()
 	s, admin, secret := newTokenAdmin(t, nil)
 	ops := clientToken(t, s, "ops", secret).wants(http.StatusOK, "").str("access_token")
 	user := login(t, s)
@@ -171,6 +177,7 @@ func TestASignedAnswerIsNoAccessToken(t *testing.T) {
 
 // A user's own claim must not make an access token look like a signed answer.
 func TestNoClaimStandsInForASignedAnswer(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	body := `{"username":"eve","claims":{"token_introspection":{"active":true}}}`
 	adminCall(t, admin, http.MethodPost, "/v1/users", body).wants(http.StatusBadRequest, "invalid").wantsMessage(t, "meaning of its own")
@@ -189,6 +196,7 @@ func TestNoClaimStandsInForASignedAnswer(t *testing.T) {
 
 // A service that may ask for itself alone learns nothing of tokens for others (RFC 9701 §5).
 func TestIntrospectionForSomeServices(t *testing.T) {
+	t.Parallel()
 	const orders, billing = "https://orders.example", "https://billing.example"
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Audience = []string{orders, billing} })
 	both, one := login(t, s), login(t, s, "resource="+billing)

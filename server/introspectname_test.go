@@ -13,6 +13,7 @@ import (
 // A signed answer has the asking client's id as its aud. Where that is also the audience of some tokens, many
 // verifiers would take the answer for an access token of that service: so it is not signed.
 func TestAnswersThatCouldPassAsTokensAreNotSigned(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name   string
 		change func(*server.Config)
@@ -52,6 +53,7 @@ func TestAnswersThatCouldPassAsTokensAreNotSigned(t *testing.T) {
 
 // It ends with the audience, and whoever registers such an audience is told.
 func TestUnsignedAnswersFollowTheRegistration(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	signed := func() bool {
 		a := form(t, s, "/introspect", "token=x").web().set("Accept", "application/token-introspection+jwt").wants(200, "")
@@ -76,6 +78,7 @@ func TestUnsignedAnswersFollowTheRegistration(t *testing.T) {
 
 // RFC 7517 §5: the usable key of a set is registered, and the answer names the others.
 func TestUnusableClientKeysAreNamed(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	key := newAppKey(t, "ES256")
 	p384 := `{"kty":"EC","crv":"P-384","x":"AAAA","y":"AAAA"}`

@@ -14,6 +14,7 @@ import (
 // TestKeyEventsAreKept: the events of a keyring are kept with it, and are on the trail once, whether the recorder writes
 // them or not.
 func TestKeyEventsAreKept(t *testing.T) {
+	t.Parallel()
 	for name, recorder := range map[string]bool{"the recorder writes them": true, "the process dies before it does": false} {
 		t.Run(name, func(t *testing.T) {
 			s := servertest.New(t, func(cfg *server.Config) {

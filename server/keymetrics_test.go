@@ -37,6 +37,7 @@ func wantMetrics(t testing.TB, s *servertest.Server, want map[string]string) {
 }
 
 func TestKeyMetrics(t *testing.T) {
+	t.Parallel()
 	s := servertest.NewFresh(t, nil)
 	wantMetrics(t, s, map[string]string{
 		"signet_keyring_version": "1", "signet_signing_key_age_seconds": "0",
@@ -54,6 +55,7 @@ func TestKeyMetrics(t *testing.T) {
 }
 
 func TestReplicaMetrics(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	s.Move(t, 30*24*time.Hour) // to version 2
 	for replica, version := range map[string]uint64{"behind": 1, "level": 2, "ahead": 3} {
@@ -76,6 +78,7 @@ func TestReplicaMetrics(t *testing.T) {
 
 // A token of a key that is not published is counted by what is known of the key, never by its kid.
 func TestUnpublishedKIDsAreCounted(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	ours := login(t, s).str("access_token")
 	foreign := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"2024-01","typ":"JWT"}`)) + ".e30.c2ln"
@@ -92,6 +95,7 @@ func TestUnpublishedKIDsAreCounted(t *testing.T) {
 }
 
 func TestAdminKeyPlan(t *testing.T) {
+	t.Parallel()
 	s := servertest.NewFresh(t, nil)
 	admin := adminOf(t, s, s.Admin())
 	var plan struct {

@@ -13,6 +13,7 @@ import (
 // Where strictness protects nobody, requests of real clients are accepted as they come. The same kind of
 // input with another meaning is refused as before.
 func TestLenientForms(t *testing.T) {
+	t.Parallel()
 	const grant = "grant_type=client_credentials"
 	s := servertest.New(t, nil)
 	for _, row := range []struct {
@@ -45,6 +46,7 @@ func (r *request) withBody(body string) *request {
 }
 
 func TestLenientBasic(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	plain := base64.RawStdEncoding.EncodeToString([]byte("web:web-secret")) // would end with one =
 	sum := sha256.Sum256([]byte("???>>>"))
@@ -73,6 +75,7 @@ func TestLenientBasic(t *testing.T) {
 }
 
 func TestSpacesInScopes(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	for scope, want := range map[string]string{
 		"profile ": "profile", " profile": "profile", "profile  orders:read": "profile orders:read", "  ": "profile orders:read orders:write",
@@ -91,6 +94,7 @@ func TestSpacesInScopes(t *testing.T) {
 
 // The scope that is refused is named, in the answer as far as it is short, and in the log.
 func TestRefusedScopesAreNamed(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	long := strings.Repeat("x", 101)
 	for _, row := range []struct{ scope, description, log string }{
@@ -123,6 +127,7 @@ func TestRefusedScopesAreNamed(t *testing.T) {
 
 // Other servers call resource audience. That it is ignored stands in the log once for each client.
 func TestIgnoredAudienceIsLogged(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	for range 2 {
 		form(t, s, "/token", "grant_type=client_credentials", "audience=https://canary.example").web().wants(200, "")
@@ -135,6 +140,7 @@ func TestIgnoredAudienceIsLogged(t *testing.T) {
 
 // OpenID Connect Core §5.3.1: POST as GET. A token in the body is never looked at.
 func TestUserinfoByPost(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	token := login(t, s).str("access_token")
 	post := func() *request { return call(t, s, "POST", "/userinfo") }
@@ -148,6 +154,7 @@ func TestUserinfoByPost(t *testing.T) {
 }
 
 func TestScopesInMetadata(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
 		if a := call(t, s, "GET", path).wants(200, ""); !strings.Contains(a.Raw, `"scopes_supported":["profile"]`) {
@@ -158,6 +165,7 @@ func TestScopesInMetadata(t *testing.T) {
 
 // While the server is on its way out, every answer closes its connection.
 func TestDrainingClosesConnections(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	s.Drain()
 	for _, r := range []*request{form(t, s, "/token", "grant_type=client_credentials").web(), call(t, s, "GET", "/.well-known/jwks.json"),

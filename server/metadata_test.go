@@ -9,6 +9,7 @@ import (
 
 // RFC 8414 §2: where private_key_jwt is among the methods, the algorithms must be named, without none.
 func TestMetadataOfClientAuthentication(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	a := call(t, s, "GET", "/.well-known/oauth-authorization-server").wants(200, "")
 	const confidential = "client_secret_basic client_secret_post private_key_jwt"

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"net/http"
 
 	"signet/server/admin"
@@ -13,8 +15,15 @@ func (s *Server) Admin() http.Handler { return s.admin.Socket() }
 // AdminWithToken returns the same for a TCP listener, where each verb needs an access token with its scope.
 func (s *Server) AdminWithToken() http.Handler { return s.admin.Token() }
 
-func newAdmin(s *Server) *admin.Admin {
+// newAdmin takes keys that derive from the master keys, in their order.
+func newAdmin(s *Server, keys [][32]byte) *admin.Admin {
 	cfg := s.cfg
+	importKeys := make([][32]byte, len(keys))
+	for i, key := range keys {
+		mac := hmac.New(sha256.New, key[:])
+		mac.Write([]byte("signet imported password hashes"))
+		mac.Sum(importKeys[i][:0])
+	}
 	return admin.New(admin.Config{
 		Issuer: cfg.Issuer, Version: cfg.Version, Started: s.started, MaxTokenLife: cfg.MaxTokenLife,
 		Store: cfg.Store, Keys: cfg.Keys, Passwords: cfg.Passwords, Throttle: s.throttle, Audit: s.audit, Checker: s.checker, Edge: s.edge,
@@ -23,7 +32,7 @@ func newAdmin(s *Server) *admin.Admin {
 			set := s.settings()
 			return admin.Settings{Lifetimes: set.Lifetimes, Policy: set.Policy, Throttle: set.Throttle}
 		},
-		Clients: s.clients, Floors: s.floors, Replica: s.replica, Sealed: cfg.Seals != nil,
+		Clients: s.clients, Floors: s.floors, Replica: s.replica, Sealed: cfg.Seals != nil, ImportKeys: importKeys,
 		Error: asError, ClientWarnings: s.clientWarnings, SampleHashes: s.hashes.Want,
 		Readiness: s.discovery.Readiness,
 	})

@@ -31,6 +31,7 @@ func (i *interrupted) Rotate(ctx context.Context, r store.Rotation) (store.Sessi
 // is under way gets nothing, and its session is not there when the client is enabled again. The change is made
 // through this server, or through another one that shares the store.
 func TestClientChangesDuringARequest(t *testing.T) {
+	t.Parallel()
 	disable := func(t *testing.T, s *servertest.Server) {
 		_, err := s.Store.UpdateClient(t.Context(), servertest.Web, func(c *store.Client) error { c.Disabled = true; c.EndSessions(); return nil })
 		noError(t, err)
@@ -101,6 +102,7 @@ func noError(t testing.TB, err error) {
 
 // TestSignOutNeedsNoClock: the server's clock is an hour behind that of the session, and then again ahead.
 func TestSignOutNeedsNoClock(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(t *testing.T, admin *servertest.Server){
 		"sessions ended": func(t *testing.T, admin *servertest.Server) {
 			a := adminCall(t, admin, "DELETE", "/v1/users/ada/sessions", "").wants(http.StatusOK, "")
@@ -141,6 +143,7 @@ func TestSignOutNeedsNoClock(t *testing.T) {
 
 // TestClientTokensOfTheSameSecond die with everybody's sessions, and those that come after live.
 func TestClientTokensOfTheSameSecond(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	own := func() string {
 		return form(t, s, "/token", "grant_type=client_credentials").web().wants(http.StatusOK, "").str("access_token")
@@ -157,6 +160,7 @@ func TestClientTokensOfTheSameSecond(t *testing.T) {
 
 // TestLateRefresh is a phone that has lost an answer and slept, and a thief who has the token that it never got.
 func TestLateRefresh(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Late = 24 * time.Hour })
 	token := login(t, s).str("refresh_token")
 	lost := refresh(t, s, token).wants(http.StatusOK, "").str("refresh_token")
@@ -183,6 +187,7 @@ func TestLateRefresh(t *testing.T) {
 
 // TestTooLateRefresh: without refresh.late, or after it, it is reuse.
 func TestTooLateRefresh(t *testing.T) {
+	t.Parallel()
 	for name, late := range map[string]time.Duration{"off": 0, "over": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			s := servertest.New(t, func(cfg *server.Config) { cfg.Late = late })

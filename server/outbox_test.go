@@ -21,6 +21,7 @@ func (mute) AppendEvents(context.Context, []store.Event) error { return nil }
 // TestEveryChangeKeepsItsEvent makes every change that has an event. The recorder never runs, and all events are on the
 // trail afterwards, with what a restore needs of them.
 func TestEveryChangeKeepsItsEvent(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, func(cfg *server.Config) { cfg.Store = mute{cfg.Store.(*bolt.Store)}; cfg.Late = time.Hour })
 	var want []string
 	verb := func(event, method, path, body string) {

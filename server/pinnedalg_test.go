@@ -12,6 +12,7 @@ import (
 // TestPinnedToAnAlgorithmThatIsGone: such a client gets a clear error before anything is consumed, never
 // another algorithm; the rest of it can be changed, with a warning; with another algorithm it goes on.
 func TestPinnedToAnAlgorithmThatIsGone(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	secret := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"billing","grants":["client_credentials"],"alg":"RS256"}`).wants(201, "").str("client_secret")
 	clientToken(t, s, "billing", secret).wants(200, "")

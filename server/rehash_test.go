@@ -15,6 +15,7 @@ import (
 // A user whose hash came from elsewhere logs in with it once; from then on the hash is the policy's.
 // The session of that login stays good.
 func TestLoginRehashes(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, nil)
 	hash, err := bcrypt.GenerateFromPassword([]byte("imported password"), bcrypt.MinCost)
 	if err != nil {

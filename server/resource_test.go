@@ -50,6 +50,7 @@ var beginnings = []string{"password", "client_credentials"}
 // The audience is what was asked for (RFC 8707 §2), a string where it is one and an array where it
 // is several; whoever asks for nothing gets all.
 func TestResources(t *testing.T) {
+	t.Parallel()
 	s := withAudiences(t)
 	for _, c := range []struct {
 		name  string
@@ -88,6 +89,7 @@ func TestResources(t *testing.T) {
 // Rows 125 and R-47. What is malformed and what is not registered are refused alike by their code,
 // and told apart by their description, since the developer does something else about each.
 func TestBadResources(t *testing.T) {
+	t.Parallel()
 	s := withAudiences(t)
 	const malformed, unknown, many = "absolute URI without a fragment", "to the letter", "at most 20"
 	for _, c := range []struct {
@@ -130,6 +132,7 @@ func TestBadResources(t *testing.T) {
 
 // A refresh narrows the audience of its access token alone, and never widens the login's.
 func TestResourcesOfARefresh(t *testing.T) {
+	t.Parallel()
 	s := withAudiences(t)
 	all := begin(t, s, "password").wants(http.StatusOK, "")
 	one := refresh(t, s, all.str("refresh_token"), resources(orders)...).wants(http.StatusOK, "")
@@ -162,6 +165,7 @@ func TestResourcesOfARefresh(t *testing.T) {
 
 // The largest client that can be registered has refresh tokens that open again.
 func TestTokensOfTheLargestClient(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	var audiences, scopes []string
 	for i := range 20 {
@@ -185,6 +189,7 @@ func TestTokensOfTheLargestClient(t *testing.T) {
 
 // The server's default is the one audience that no client lists, and may be asked for as well.
 func TestResourcesOfTheDefaultAudience(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Audience = []string{orders, "stock"} })
 	for asked, want := range map[string]any{orders: orders, "stock": "stock", "": []any{orders, "stock"}} {
 		if got := audienceOf(t, begin(t, s, "client_credentials", "resource="+asked).wants(http.StatusOK, "")); !reflect.DeepEqual(got, want) {

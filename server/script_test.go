@@ -18,6 +18,7 @@ import (
 // TestScripts runs the scripts in testdata/script against a running server, over HTTP. Their README has the commands. The
 // sections of a script share its server, until one of them starts another with the command server.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:             "testdata/script",
 		ContinueOnError: true,
@@ -138,6 +139,7 @@ func (sc *script) goodLogin() *request {
 
 // The README lists every answer that the scripts meet, for who has to make sense of one.
 func TestEveryErrorIsInTheReadme(t *testing.T) {
+	t.Parallel()
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)

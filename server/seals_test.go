@@ -20,6 +20,7 @@ func sealRecords(t *testing.T, m *keys.Manager) {
 // TestOldRecordOfAnAdminClient: who can write to the store puts the record of a client with rights over
 // Signet back, as it was before a change, or after it was deleted. It is refused.
 func TestOldRecordOfAnAdminClient(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	sealRecords(t, s.Keys)
 	ask := func(method, path, body string, status int) {

@@ -98,7 +98,7 @@ func New(cfg Config) (*Server, error) {
 		MaxTokenLife: cfg.MaxTokenLife, Settings: func() *oauth.Settings { return &s.settings().Settings }, Dependency: dependencyOf,
 		Foreign: metrics.NewKeyring(cfg.Registry, cfg.Keys, cfg.Now).CountForeign})
 	s.table = s.routes()
-	s.admin = newAdmin(s)
+	s.admin = newAdmin(s, throttleKeys)
 	return s, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 // golang.org/x/oauth2 sends a refused login twice; it counts once.
 func TestSameFailureCountsOnce(t *testing.T) {
+	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{PerAccount: 3} })
 	for range 8 {
 		form(t, s, "/token", "grant_type=password", "username=ada", "password=typo").web().wants(http.StatusBadRequest, "invalid_grant")

@@ -10,6 +10,7 @@ import (
 
 // Names that RFC 8265 allows can be used, and are found however they are typed.
 func TestUsernamesAsTheyAreTyped(t *testing.T) {
+	t.Parallel()
 	s, admin := newAdmin(t, nil)
 	for stored, typed := range map[string][]string{
 		"1é":      {"1é", "1É ", "\t1e\u0301"},
@@ -37,6 +38,7 @@ func TestUsernamesAsTheyAreTyped(t *testing.T) {
 
 // A user whom an earlier version stored without the final sigma still logs in, and stays one user.
 func TestUsersStoredByAnEarlierVersion(t *testing.T) {
+	t.Parallel()
 	const former = "νίκοσ" // of ΝΊΚΟΣ
 	s, admin := newAdmin(t, nil)
 	user, err := s.Store.User(t.Context(), s.UserID)

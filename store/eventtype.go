@@ -50,6 +50,8 @@ const (
 	EventUserBulkBegin   = "user.bulk_begin"
 	EventUserUpdate      = "user.update"
 	EventUserDelete      = "user.delete"
+	EventUserMove        = "user.move"
+	EventUpstream        = "upstream"
 	EventUserDisable     = "user.disable"
 	EventUserEnable      = "user.enable"
 	EventUserSetPassword = "user.set_password"
@@ -159,6 +161,7 @@ var EventTypes = []EventType{
 	{EventStoreSeal, ClassAdmin, "an operator had every record of the store sealed"},
 	{EventThrottleClear, ClassAdmin, "an operator had failed logins forgotten"},
 	{EventToken, ClassRefusals, "a request to /token was refused for another reason"},
+	{EventUpstream, ClassRefusals, "the upstream gave an answer about a user that was not used"},
 	{EventUserBulk, ClassAdmin, "an operator changed many users; the stream of them ended"},
 	{EventUserBulkBegin, ClassAdmin, "an operator began to change many users"},
 	{EventUserCreate, ClassAdmin, "an operator created a user"},
@@ -167,6 +170,7 @@ var EventTypes = []EventType{
 	{EventUserEnable, ClassAdmin, "an operator enabled a user"},
 	{EventUserImport, ClassAdmin, "an operator imported users; the import ended"},
 	{EventUserImportBegin, ClassAdmin, "an operator began to import users"},
+	{EventUserMove, ClassSessions, "a user came from the upstream, which accepted the password"},
 	{EventUserSetPassword, ClassAdmin, "an operator set a user's password"},
 	{EventUserUpdate, ClassAdmin, "an operator changed a user's claims"},
 	{EventUserinfo, ClassRefusals, "a request to /userinfo was refused"},

@@ -11,10 +11,13 @@ type Credential struct {
 	PasswordHash string // self-describing; empty: cannot log in
 	Disabled     bool
 	Epoch        uint32 // the user's
+	Move         Move
 }
 
 // Credential returns u's credential.
-func (u *User) Credential() Credential { return Credential{u.ID, u.PasswordHash, u.Disabled, u.Epoch} }
+func (u *User) Credential() Credential {
+	return Credential{u.ID, u.PasswordHash, u.Disabled, u.Epoch, u.Move}
+}
 
 // Login is a session that has begun with a login.
 type Login struct {

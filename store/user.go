@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -62,6 +63,8 @@ type User struct {
 	PasswordHash string                     `json:"password_hash,omitempty"` // self-describing; empty: cannot log in
 	Claims       map[string]json.RawMessage `json:"claims,omitempty"`
 	Disabled     bool                       `json:"disabled,omitempty"`
+	Move         Move                       `json:"move,omitzero"`
+	MovedAt      time.Time                  `json:"moved_at,omitzero"`   // with MoveDone; kept with it alone
 	Epoch        uint32                     `json:"epoch,omitempty"`     // sessions begun in another one are dead; see EndSessions
 	Revision     uint32                     `json:"revision,omitempty"`  // raised by the store at each change of the record
 	NotBefore    time.Time                  `json:"not_before,omitzero"` // sessions begun before this are dead; kept for stores of format 1
@@ -70,13 +73,58 @@ type User struct {
 	UpdatedAt    time.Time                  `json:"updated_at"`
 }
 
+// Move is where the password of a user is checked: here, or by an upstream, which is a login system that was
+// there before. A user whose password is checked elsewhere has no hash here.
+type Move uint8
+
+// The values of Move. They are stored.
+const (
+	MoveNone    Move = 0 // here; the user has never been another's
+	MovePending Move = 1 // by the upstream, until it accepts one
+	MoveDone    Move = 2 // here; the upstream has accepted the password once
+	MoveStay    Move = 3 // by the upstream, at each login
+)
+
+var moveNames = [...]string{MoveNone: "none", MovePending: "pending", MoveDone: "done", MoveStay: "stay"}
+
+// String returns the name of m in JSON.
+func (m Move) String() string {
+	if int(m) < len(moveNames) {
+		return moveNames[m]
+	}
+	return fmt.Sprintf("move(%d)", uint8(m))
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (m Move) MarshalText() ([]byte, error) {
+	if int(m) >= len(moveNames) {
+		return nil, fmt.Errorf("%s is not a state of a move", m)
+	}
+	return []byte(m.String()), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (m *Move) UnmarshalText(text []byte) error {
+	i := slices.Index(moveNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is not a state of a move", text)
+	}
+	*m = Move(i)
+	return nil
+}
+
 // EndSessions raises the epoch. The update that writes the record ends every session that is there at
 // that moment, whatever time the session began at.
 func (u *User) EndSessions() { u.Epoch = NextEpoch(u.Epoch) }
 
 // SetPassword replaces the hash by that of a password that was set here. Empty: the user cannot log in until another is
-// set.
-func (u *User) SetPassword(hash string) { u.PasswordHash, u.Imported = hash, u.Imported.setHere() }
+// set. From now on no upstream is asked, which may still accept the old password.
+func (u *User) SetPassword(hash string) {
+	u.PasswordHash, u.Imported = hash, u.Imported.setHere()
+	if u.Move != MoveDone {
+		u.Move = MoveNone
+	}
+}
 
 // Imported records which password hash of another system a user was imported with, and whether a password was set here
 // since. A hash that is only stronger, for the same password, changes nothing of it. Empty: the user was not imported.

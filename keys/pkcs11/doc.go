@@ -1,5 +1,5 @@
 // Package pkcs11 keeps signing keys in a token that speaks PKCS #11 (Cryptoki 2.40): an HSM, a smart
-// card, or SoftHSM. It is a keys.Provider.
+// card, or SoftHSM. It is a privatekey.Provider.
 //
 // It calls the vendor's library through cgo, which the program otherwise does without, and is
 // compiled in with `go build -tags pkcs11` only. Without the tag Open is an error.

@@ -25,7 +25,7 @@ import (
 // idSize is the length of a CKA_ID.
 const idSize = 16
 
-// NewKey implements keys.Provider.
+// NewKey implements privatekey.Provider.
 func (t *token) NewKey(ctx context.Context, alg string) (reference string, public crypto.PublicKey, err error) {
 	id := make([]byte, idSize)
 	rand.Read(id)
@@ -126,7 +126,7 @@ func point(value []byte, size int) []byte {
 	return value
 }
 
-// Discard implements keys.Provider.
+// Discard implements privatekey.Provider.
 func (t *token) Discard(ctx context.Context, reference string) error {
 	id, err := hex.DecodeString(reference)
 	if err != nil || len(id) != idSize {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"signet/keys"
+	"signet/keys/privatekey"
 )
 
 // Config names a token. All fields are required.
@@ -14,9 +14,9 @@ type Config struct {
 	PIN    func() (string, error) // the user's PIN; asked for at each login
 }
 
-// Token is a keys.Provider over one token.
+// Token is a privatekey.Provider over one token.
 type Token interface {
-	keys.Provider
+	privatekey.Provider
 
 	// Check logs in and asks whether the token can do the algorithms. It makes and signs nothing.
 	Check(ctx context.Context, algs []string) error
@@ -25,7 +25,7 @@ type Token interface {
 	Close() error
 }
 
-// Name is what keys.Provider.Name answers. It is in keyrings.
+// Name is what privatekey.Provider.Name answers. It is in keyrings.
 const Name = "hsm"
 
 var (

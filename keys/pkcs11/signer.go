@@ -19,14 +19,14 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// signer implements keys.ContextSigner with a private key in the token.
+// signer implements privatekey.ContextSigner with a private key in the token.
 type signer struct {
 	token     *token
 	reference string
 	public    crypto.PublicKey
 }
 
-// Signer implements keys.Provider.
+// Signer implements privatekey.Provider.
 func (t *token) Signer(reference string, public crypto.PublicKey) crypto.Signer {
 	return &signer{t, reference, public}
 }
@@ -38,7 +38,7 @@ func (s *signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 	return s.SignContext(context.Background(), digest, opts)
 }
 
-// SignContext implements keys.ContextSigner.
+// SignContext implements privatekey.ContextSigner.
 func (s *signer) SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) (signature []byte, err error) {
 	mechanism, input, err := prepare(s.public, digest, opts)
 	if err != nil {

@@ -3,17 +3,16 @@
 package pkcs11
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"signet/keys"
+	"signet/keys/keystest"
 	"signet/keys/masterkey"
+	"signet/keys/privatekey"
 )
 
 const (
@@ -83,34 +82,11 @@ func (h *softhsm) open(t *testing.T) *token {
 	return opened.(*token)
 }
 
-// storage is a keys.Storage in memory.
-type storage struct {
-	mu       sync.Mutex
-	version  uint64
-	document []byte
-}
-
-func (s *storage) LoadKeyring(context.Context) (uint64, []byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.version, bytes.Clone(s.document), nil
-}
-
-func (s *storage) SwapKeyring(_ context.Context, old, next uint64, document []byte) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.version != old {
-		return false, nil
-	}
-	s.version, s.document = next, bytes.Clone(document)
-	return true, nil
-}
-
 // openKeys opens the keyring in s, and makes it before if there is none.
-func openKeys(t *testing.T, s *storage, provider keys.Provider, algs ...string) *keys.Manager {
+func openKeys(t *testing.T, s *keystest.Storage, provider privatekey.Provider, algs ...string) *keys.Manager {
 	t.Helper()
-	cfg := keys.Config{Storage: s, InstallID: "test", Master: []masterkey.Key{master}, Algorithms: algs, Remote: keys.Remote{Provider: provider}}
-	if s.version == 0 {
+	cfg := keys.Config{Storage: s, InstallID: "test", Master: []masterkey.Key{master}, Algorithms: algs, Remote: privatekey.Remote{Provider: provider}}
+	if s.Version == 0 {
 		if err := keys.Init(t.Context(), cfg); err != nil {
 			t.Fatal(err)
 		}

@@ -20,8 +20,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	cryptoki "github.com/miekg/pkcs11"
 
-	"signet/keys"
 	"signet/keys/jose"
+	"signet/keys/keystest"
+	"signet/keys/privatekey"
 )
 
 var everyAlgorithm = []string{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA}
@@ -29,7 +30,7 @@ var everyAlgorithm = []string{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA}
 // Two independent libraries verify what the token signed, with the key set alone; also
 // after everything but the token and the keyring is gone.
 func TestSignsForOthers(t *testing.T) {
-	h, s := newSoftHSM(t), &storage{}
+	h, s := newSoftHSM(t), &keystest.Storage{}
 	openKeys(t, s, h.open(t), everyAlgorithm...)
 	again := h.open(t)
 	if err := again.Check(t.Context(), everyAlgorithm); err != nil {
@@ -112,7 +113,7 @@ func TestPrivateKeyStays(t *testing.T) {
 func TestConnectionComesBack(t *testing.T) {
 	h := newSoftHSM(t)
 	p := h.open(t)
-	m := openKeys(t, &storage{}, p, jose.ES256)
+	m := openKeys(t, &keystest.Storage{}, p, jose.ES256)
 	for _, tc := range []struct {
 		name string
 		pull func(c *connection) error
@@ -147,7 +148,7 @@ func TestConnectionComesBack(t *testing.T) {
 // its return succeed.
 func TestTokenGoesAwayUnderLoad(t *testing.T) {
 	h := newSoftHSM(t)
-	m := openKeys(t, &storage{}, h.open(t), jose.ES256)
+	m := openKeys(t, &keystest.Storage{}, h.open(t), jose.ES256)
 	var good, bad, wrong atomic.Int64
 	stop := make(chan struct{})
 	var load sync.WaitGroup
@@ -162,7 +163,7 @@ func TestTokenGoesAwayUnderLoad(t *testing.T) {
 				switch _, _, err := m.Sign(t.Context(), "", "at+jwt", 1); {
 				case err == nil:
 					good.Add(1)
-				case errors.Is(err, keys.ErrSigner):
+				case errors.Is(err, privatekey.ErrSigner):
 					bad.Add(1)
 					time.Sleep(time.Millisecond)
 				default:
@@ -203,7 +204,7 @@ func TestConcurrentSignatures(t *testing.T) {
 	h := newSoftHSM(t)
 	p := h.open(t)
 	algs := []string{jose.ES256, jose.EdDSA}
-	m := openKeys(t, &storage{}, p, algs...)
+	m := openKeys(t, &keystest.Storage{}, p, algs...)
 	var load sync.WaitGroup
 	for i := range 16 {
 		load.Go(func() {

@@ -39,6 +39,9 @@ type Config struct {
 	Now       func() time.Time
 	Settings  func() Settings // those in force
 
+	// ImportKeys hide which hashes users were imported with. They derive from the master keys, in their order.
+	ImportKeys [][32]byte
+
 	Clients *clientauth.Cache
 	Floors  *clientauth.Floors
 	Replica *replica.Replica
@@ -70,12 +73,14 @@ type Admin struct {
 // New returns an Admin, and registers its metrics and those of the process.
 func New(cfg Config) *Admin {
 	rec := recorder{cfg.Audit, cfg.Store}
+	importKeys := cfg.ImportKeys
+	cfg.ImportKeys = nil // it is not to show them when it is printed
 	auth := newAuth(cfg)
 	a := &Admin{cfg: cfg, auth: auth, writes: newSurface(cfg.Error, cfg.Audit, true), reads: newSurface(cfg.Error, cfg.Audit, false)}
 	clients := &clients{store: cfg.Store, keys: cfg.Keys, cache: cfg.Clients, floors: cfg.Floors, auth: auth, rec: rec, now: cfg.Now,
 		maxTokenLife: cfg.MaxTokenLife, warnings: cfg.ClientWarnings}
 	users := &users{store: cfg.Store, passwords: cfg.Passwords, settings: cfg.Settings, rec: rec, now: cfg.Now}
-	bulk := &bulk{users: users, rec: rec, now: cfg.Now, sampleHashes: cfg.SampleHashes, asError: cfg.Error}
+	bulk := &bulk{users: users, rec: rec, now: cfg.Now, importKeys: importKeys, sampleHashes: cfg.SampleHashes, asError: cfg.Error}
 	sessions := &sessions{store: cfg.Store, users: users, cache: cfg.Clients, settings: cfg.Settings, checker: cfg.Checker, rec: rec,
 		now: cfg.Now, asError: cfg.Error}
 	limits := &limits{store: cfg.Store, throttle: cfg.Throttle, settings: cfg.Settings, rec: rec, now: cfg.Now}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"maps"
 	"net/http"
@@ -23,6 +24,8 @@ const (
 	// bulkAtOnce of them are on their way together: more would find no free connection to a store across a network.
 	bulkAtOnce = 32
 	bulkTries  = 4 // of one line, while the store cannot answer
+	// maxDistinct lines are in a body whose names must differ: 14 bytes of memory each.
+	maxDistinct = 5_000_000
 )
 
 // bulk has the verbs that work on many users. The body has a JSON object a line. A line that is refused changes
@@ -31,6 +34,7 @@ type bulk struct {
 	users        *users
 	rec          recorder
 	now          func() time.Time
+	importKeys   [][32]byte // of the digests of imported hashes, the first is in use
 	sampleHashes func()
 	asError      func(error) *edge.Error
 }
@@ -38,8 +42,11 @@ type bulk struct {
 // job is what a verb does with its lines.
 type job struct {
 	begin    func() error        // records the beginning
-	end      store.Event         // recorded at the end, with the counts
+	end      store.Event         // recorded at the end, with the counts; without a type nothing is
 	read     func([]byte, *line) // reads a line, which sets do or err
+	distinct bool                // two lines with the same key are refused
+	seen     keySet
+	each     func([]*line) error // gets every batch when it was worked on; nil: nothing does
 	brokeOff string              // message for a body that breaks off: a format with the number of the line and the count
 }
 
@@ -47,32 +54,11 @@ type job struct {
 type line struct {
 	number   int
 	username string // as it was given
-	key      string // two lines of a batch with the same key are not worked on together; empty: any may be
+	key      string // the canonical username where lines must be distinct
 	do       func() error
 	err      error
-}
 
-// importUsers adds a user table with the password hashes of another system.
-func (h *bulk) importUsers(r *Request) (edge.Response, error) {
-	answer, err := h.run(r, job{
-		begin: func() error { return h.rec.begin(r, store.Event{Type: store.EventUserImportBegin}) },
-		end:   store.Event{Type: store.EventUserImport},
-		read: func(data []byte, l *line) {
-			var row api.UserRecord
-			if l.err = decodeJSON(data, &row); l.err != nil {
-				return
-			}
-			l.username = row.Username
-			user, err := h.users.imported(row)
-			l.key, l.err = user.Username, err
-			l.do = func() error { return userError(h.users.add(r.Context(), user, row.Username)) }
-		},
-		brokeOff: "the body broke off after line %d; %d users were accepted: send all of it again, those are then refused as existing",
-	})
-	if err == nil {
-		h.sampleHashes()
-	}
-	return answer, err
+	result, subject, reason string // of an import; see api.ImportLine
 }
 
 // each does to each of many users what a verb of one user does, with that one's event for each.
@@ -122,6 +108,9 @@ func (h *bulk) run(r *Request, j job) (edge.Response, error) {
 		if broken != "" {
 			detail[store.DetailReason] = broken
 		}
+		if j.end.Type == "" {
+			return
+		}
 		j.end.At, j.end.Detail = h.now(), detail
 		h.rec.ok(r, j.end)
 	}()
@@ -130,11 +119,16 @@ func (h *bulk) run(r *Request, j job) (edge.Response, error) {
 		var batch []*line
 		var end error
 		if err == nil {
-			batch, end = readBatch(lines, j.read)
+			batch, end = readBatch(lines, &j)
 			err = guard.step() // lines are taken only from a caller who still has the right
 		}
 		if err == nil {
 			err = work(r.Context(), batch, &report)
+			if j.each != nil {
+				if writing := j.each(batch); err == nil {
+					err = writing
+				}
+			}
 		}
 		switch {
 		case err != nil:
@@ -144,9 +138,12 @@ func (h *bulk) run(r *Request, j job) (edge.Response, error) {
 		case errors.Is(end, io.EOF):
 			return edge.Response{Body: report}, nil
 		case end != nil:
-			e := invalid(j.brokeOff, lines.line, report.Accepted)
+			var e *edge.Error
+			if !errors.As(end, &e) {
+				e = invalid(j.brokeOff, lines.line, report.Accepted)
+			}
 			e.Close = true
-			broken = "the body broke off"
+			broken = e.Description
 			return edge.Response{}, e
 		}
 	}
@@ -168,8 +165,7 @@ func stopped(err error, accepted, number int) error {
 }
 
 // readBatch returns the next lines, and why there are no more after them.
-func readBatch(lines *lineReader, read func([]byte, *line)) (batch []*line, err error) {
-	first := make(map[string]int, bulkBatch)
+func readBatch(lines *lineReader, j *job) (batch []*line, err error) {
 	for len(batch) < bulkBatch {
 		data, err := lines.next()
 		if err != nil && !errors.Is(err, errLineTooLong) {
@@ -179,18 +175,39 @@ func readBatch(lines *lineReader, read func([]byte, *line)) (batch []*line, err 
 		if err != nil {
 			l.err = invalid("the line is longer than %d KiB", maxLine>>10)
 		} else {
-			read(data, l)
+			j.read(data, l)
 		}
-		if l.err == nil && l.key != "" {
-			if earlier := first[l.key]; earlier > 0 {
-				l.err = invalid("line %d has the same username", earlier)
-			} else {
-				first[l.key] = l.number
+		if l.err == nil && j.distinct {
+			if err := j.seen.add(l); err != nil {
+				return batch, err
 			}
 		}
 		batch = append(batch, l)
 	}
 	return batch, nil
+}
+
+// keySet holds hashes of keys. They are seeded, so nobody can make two names that collide.
+type keySet struct {
+	seed maphash.Seed
+	keys map[uint64]struct{}
+}
+
+// add refuses a line with the key of an earlier one. Its error ends the body.
+func (s *keySet) add(l *line) error {
+	if s.keys == nil {
+		s.seed, s.keys = maphash.MakeSeed(), make(map[uint64]struct{})
+	}
+	key := maphash.String(s.seed, l.key)
+	if _, there := s.keys[key]; there {
+		l.err = invalid("an earlier line has the same username")
+		return nil
+	}
+	if len(s.keys) == maxDistinct {
+		return invalid("send at most %d users in one request; those before line %d were accepted", maxDistinct, l.number)
+	}
+	s.keys[key] = struct{}{}
+	return nil
 }
 
 // work carries out the lines and adds to the report. It fails only if the store does.
@@ -201,7 +218,12 @@ func work(ctx context.Context, batch []*line, report *api.Report) error {
 		if l.err == nil {
 			slots <- struct{}{}
 			working.Go(func() {
-				defer func() { <-slots }()
+				defer func() {
+					if p := recover(); p != nil {
+						l.err = edge.Recovered(p)
+					}
+					<-slots
+				}()
 				l.err = retry(ctx, l.do)
 			})
 		}
@@ -213,6 +235,16 @@ func work(ctx context.Context, batch []*line, report *api.Report) error {
 		switch {
 		case l.err == nil:
 			report.Accepted++
+			switch l.result {
+			case api.ImportCreated:
+				report.Created++
+			case api.ImportUpdated:
+				report.Updated++
+			case api.ImportUnchanged:
+				report.Unchanged++
+			case api.ImportSkipped:
+				report.Skipped++
+			}
 		case errors.As(l.err, &refused) && refused.Status < http.StatusInternalServerError:
 			report.RefusedCount++
 			if len(report.Refused) < api.MaxRefused {
@@ -225,8 +257,7 @@ func work(ctx context.Context, batch []*line, report *api.Report) error {
 	return failed
 }
 
-// retry repeats a step while the store is unavailable for a moment. A step whose result was lost is then done twice: a
-// user whose creation succeeded is refused as existing.
+// retry repeats a step while the store is unavailable for a moment. A step whose result was lost is then done twice.
 func retry(ctx context.Context, do func() error) (err error) {
 	for try := range bulkTries {
 		if err = do(); !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {

@@ -13,8 +13,9 @@ var errLineTooLong = errors.New("line too long")
 
 // lineReader reads lines of bounded length and counts them.
 type lineReader struct {
-	in   *bufio.Reader
-	line int // number of the line that next returned last
+	in    *bufio.Reader
+	line  int  // number of the line that next returned last
+	begun bool // a line that is not blank was read
 }
 
 // byteOrderMark is in front of files that some editors and spreadsheets write. RFC 8259 §8.1 allows a reader to ignore
@@ -35,10 +36,14 @@ func (l *lineReader) next() ([]byte, error) {
 			if l.line == 1 {
 				line = bytes.TrimPrefix(line, byteOrderMark)
 			}
-			if line = bytes.TrimSpace(line); len(line) > 0 {
-				return line, nil
+			if line = bytes.TrimSpace(line); len(line) == 0 {
+				continue
 			}
-			continue
+			if !l.begun {
+				l.begun = true
+				return line, notLines(line)
+			}
+			return line, nil
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return nil, err
@@ -49,6 +54,19 @@ func (l *lineReader) next() ([]byte, error) {
 		}
 		return nil, errLineTooLong
 	}
+}
+
+// notLines returns the error for a body that is no NDJSON at all, of which every line would be refused.
+func notLines(first []byte) error {
+	switch {
+	case bytes.IndexByte(first, 0) >= 0, bytes.HasPrefix(first, []byte("\xff\xfe")), bytes.HasPrefix(first, []byte("\xfe\xff")):
+		return invalid("the body is UTF-16 or binary; send UTF-8, one JSON object a line; nothing was changed")
+	case first[0] == '[':
+		return invalid("the body is a JSON array; send one JSON object a line, without brackets and commas around; nothing was changed")
+	case bytes.HasPrefix(first, []byte("\x1f\x8b")):
+		return invalid("the body is compressed; send it as it is; nothing was changed")
+	}
+	return nil
 }
 
 // skip reads to the end of the line.

@@ -73,18 +73,6 @@ func (h *users) add(ctx context.Context, u store.User, typed string) error {
 	return h.store.CreateUser(ctx, u)
 }
 
-// imported makes the record of a user who comes with a password hash.
-func (h *users) imported(row api.UserRecord) (store.User, error) {
-	if row.PasswordHash != "" {
-		if err := h.passwords.Supported(row.PasswordHash); err != nil {
-			return store.User{}, invalid("%s", err)
-		}
-	}
-	user, err := h.newUser(row.Username, row.Claims)
-	user.PasswordHash = row.PasswordHash
-	return user, err
-}
-
 // newUser makes the record of a new user.
 func (h *users) newUser(username string, claims map[string]json.RawMessage) (store.User, error) {
 	name, err := password.CanonicalUsername(username)

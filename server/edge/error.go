@@ -88,7 +88,9 @@ type panicError struct {
 	stack string
 }
 
-func recovered(p any) error { return &panicError{value: p, stack: string(debug.Stack())} }
+// Recovered returns what recover returned as an error that is logged with its stack. A goroutine of a handler
+// uses it: a panic there would end the process.
+func Recovered(p any) error { return &panicError{value: p, stack: string(debug.Stack())} }
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 

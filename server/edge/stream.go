@@ -24,7 +24,7 @@ func (s *Server) writeStream(w http.ResponseWriter, r *Request, rt *Route, answe
 func (answer Response) run(w http.ResponseWriter) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = recovered(p)
+			err = Recovered(p)
 		}
 	}()
 	return answer.Stream(w)

@@ -7,6 +7,9 @@
 //     that is short in length and in time, and then get ErrBusy. A caller whose context ends leaves
 //     the queue at once. Hashing more at once than there are cores makes every login slower and
 //     starves the endpoints that need no hash.
+//   - Hashes run in the process of Config.Worker, which leaves the cores to everything else. Where that
+//     has none left for it, is stopped, or has ended, they run here, so that nobody waits beyond
+//     Config.Wait because of it.
 //   - An unknown user costs what a known one costs: Verify with an empty hash runs the same
 //     algorithm with the current parameters through the same queue. So does a hash that cannot be
 //     read and a password that no hash can have. Imported users cost what their old format does

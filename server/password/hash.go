@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"signet/server/password/hash"
+	"signet/server/password/worker"
 )
 
 // Result is what Verify found.
@@ -20,11 +21,12 @@ func (p *Pool) Hash(ctx context.Context, password string) (encoded string, err e
 	if err != nil {
 		return "", err
 	}
-	var made hash.Hash
-	if err := p.run(ctx, p.params.Price(), func() { made = hash.New(p.params, []byte(text)) }); err != nil {
-		return "", err
-	}
-	return made.String(), nil
+	secret := []byte(text)
+	defer clear(secret)
+	made, err := p.run(ctx, p.params.Price(), worker.Job{Params: p.params, Password: secret}, func() worker.Result {
+		return worker.Result{Stored: hash.New(p.params, secret).String()}
+	})
+	return made.Stored, err
 }
 
 // Verify compares the normalised password with a stored hash.
@@ -51,14 +53,18 @@ func (p *Pool) VerifyFor(ctx context.Context, draw uint64, encoded, password str
 	if target == nil {
 		target = p.drawn(draw)
 	}
-	var match bool
-	if err := p.run(ctx, target.Price(), func() { match = p.work(target, []byte(text)) }); err != nil {
+	secret := []byte(text)
+	defer clear(secret)
+	found, err := p.run(ctx, target.Price(), worker.Job{Stored: target.String(), Password: secret}, func() worker.Result {
+		return worker.Result{Match: p.work(target, secret)}
+	})
+	if err != nil {
 		return Result{}, err
 	}
 	if badHash != nil {
 		return Result{}, badHash
 	}
-	match = match && h != nil
+	match := found.Match && h != nil
 	return Result{Match: match, Rehash: match && h.Weaker(p.params)}, nil
 }
 
@@ -68,6 +74,11 @@ func (p *Pool) stored(encoded string) (hash.Hash, error) {
 		return nil, nil
 	}
 	return p.read(encoded)
+}
+
+// Import returns the spelling under which a hash of another program is stored; see hash.Import. It does no slow work.
+func (p *Pool) Import(scheme, text string, allowWeak bool) (stored string, err error) {
+	return hash.Import(scheme, text, hash.ImportOptions{Caps: p.caps, AllowWeak: allowWeak})
 }
 
 // Supported reports whether Verify can check passwords against this hash: nil, or a hash.ErrFormat that gives

@@ -11,11 +11,12 @@ import (
 	"signet/server/password/hash"
 )
 
-// slotsFor takes as many as there are cores and fit into the memory. The Go scheduler must have more
+// slotsFor takes as many as there are cores and fit into the memory beside so many helpers. The Go scheduler must have more
 // threads than cores while all of them are used, so that a hash never keeps another request from running; see
 // Threads.
-func slotsFor(cores int, memory uint64, p hash.Params) int {
+func slotsFor(cores int, memory uint64, p hash.Params, helpers int) int {
 	fit := memory / (uint64(p.Memory) * 1024)
+	fit -= min(fit, uint64(helpers))
 	return int(max(1, min(uint64(max(cores, 1)), fit)))
 }
 

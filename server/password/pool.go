@@ -8,9 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"signet/server/password/hash"
+	"signet/server/password/worker"
 )
 
 // Config configures a Pool. All fields have working zero values.
@@ -26,7 +25,10 @@ type Config struct {
 	// many goroutines at once.
 	Observe func(wait time.Duration)
 
-	// Threads follows the hashes that run; nil: nothing does.
+	// Worker hashes in another process; nil: all hashes run in this one.
+	Worker Worker
+
+	// Threads follows the hashes that run in this process; nil: nothing does.
 	Threads *Threads
 }
 
@@ -42,8 +44,8 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Pool hashes and verifies passwords, a bounded number at once. It has no goroutines: the work is
-// done by its callers.
+// Pool hashes and verifies passwords, a bounded number at once: in the process of its Worker, and otherwise in the
+// goroutines of its callers.
 //
 // A hash takes a slot while it runs, and its memory of what all of them may take. One that costs much more
 // than a new hash also takes one of a few places for such hashes, so that these cannot occupy all slots, and
@@ -51,21 +53,16 @@ func (c Config) Validate() error {
 type Pool struct {
 	params  hash.Params
 	caps    hash.Caps
-	queue   int64
-	wait    time.Duration
 	observe func(time.Duration)
 	dummy   hash.Hash             // what is worked on when there is nothing to compare with, and no sample
 	kinds   atomic.Pointer[kinds] // see Sample
 	work    func(h hash.Hash, password []byte) bool
 
-	slots   chan struct{} // holds one element for every hash that runs
-	heavy   chan struct{} // and of those for every expensive one
-	memory  *semaphore.Weighted
+	places  *places
 	budget  uint64 // of memory
-	waiting atomic.Int64
 	refused atomic.Uint64
+	hashed  [2]atomic.Uint64 // hashes here and there
 	threads *Threads
-	mean    atomic.Int64 // nanoseconds that a hash took lately
 }
 
 // New returns a Pool. It panics on a Config that Validate refuses.
@@ -73,27 +70,32 @@ func New(c Config) *Pool {
 	if err := c.Validate(); err != nil {
 		panic(fmt.Sprintf("password.New: %v", err))
 	}
-	p := &Pool{params: c.Argon2.WithDefaults(), wait: c.Wait, observe: c.Observe, work: hash.Hash.Verify}
+	p := &Pool{params: c.Argon2.WithDefaults(), observe: c.Observe, work: hash.Hash.Verify, threads: c.Threads}
 	if c.Memory == 0 {
 		c.Memory = MemoryLimit() / 2
 	}
+	helpers := 0
+	if c.Worker != nil {
+		helpers = 1
+	}
 	if c.Slots == 0 {
-		c.Slots = slotsFor(runtime.GOMAXPROCS(0), c.Memory, p.params)
+		c.Slots = slotsFor(runtime.GOMAXPROCS(0), c.Memory, p.params, helpers)
 	}
 	if c.Queue == 0 {
 		c.Queue = 256 * c.Slots
 	}
 	if c.Wait == 0 {
-		p.wait = time.Second
+		c.Wait = time.Second
 	}
-	p.queue = int64(max(c.Queue, 0))
-	p.slots = make(chan struct{}, c.Slots)
-	if p.threads = c.Threads; p.threads != nil {
+	if p.threads != nil {
 		p.threads.extra = c.Slots
 	}
-	p.heavy = make(chan struct{}, max(1, c.Slots/2))
-	p.budget = max(min(c.Memory, 1<<62), uint64(c.Slots)*uint64(p.params.Memory)<<10, 1<<20) // what the slots need in any case
-	p.memory = semaphore.NewWeighted(int64(p.budget))
+	p.budget = max(min(c.Memory, 1<<62), uint64(c.Slots+helpers)*uint64(p.params.Memory)<<10, 1<<20) // what the slots need in any case
+	p.places = &places{slots: c.Slots, heavies: max(1, c.Slots/2), queue: max(c.Queue, 0), wait: c.Wait, worker: c.Worker,
+		free: p.budget, there: map[*ticket]time.Time{}}
+	if c.Worker != nil {
+		c.Worker.Watch(p.places.wake)
+	}
 	p.caps = c.Caps.WithDefaults()
 	p.caps.Memory = uint32(min(uint64(p.caps.Memory), p.budget>>10))
 	p.caps = p.caps.Raised(p.params)
@@ -111,36 +113,96 @@ type Stats struct {
 
 // Stats returns the present numbers.
 func (p *Pool) Stats() Stats {
-	return Stats{Slots: cap(p.slots), Running: len(p.slots), Waiting: int(p.waiting.Load()), Refused: p.refused.Load()}
+	p.places.mu.Lock()
+	defer p.places.mu.Unlock()
+	return Stats{Slots: p.places.slots, Running: p.places.here + len(p.places.there),
+		Waiting: len(p.places.line) + len(p.places.heavyLine), Refused: p.refused.Load()}
 }
 
-// run calls do in a slot. The slot is free again afterwards, even if do panics.
-func (p *Pool) run(ctx context.Context, cost hash.Price, do func()) error {
-	waited, release, err := p.acquire(ctx, cost)
-	if err != nil {
-		if errors.Is(err, ErrBusy) {
-			p.refused.Add(1)
+// Hashed returns how many hashes were done so far, in this process and in that of the worker.
+func (p *Pool) Hashed() (inServer, inWorker uint64) { return p.hashed[0].Load(), p.hashed[1].Load() }
+
+// run does a hash when it is its turn: the job in the worker, or local here.
+func (p *Pool) run(ctx context.Context, cost hash.Price, job worker.Job, local func() worker.Result) (worker.Result, error) {
+	begun := time.Now()
+	t := p.places.newTicket(min(cost.Memory, p.budget), p.isHeavy(cost))
+	at, err := p.places.enter(ctx, t)
+	if err == nil && p.observe != nil {
+		p.observe(time.Since(begun))
+	}
+	var result worker.Result
+	if err == nil && at == there {
+		if result, t, err = p.hashThere(t, job); t == nil && err == nil {
+			return result, nil
 		}
-		return err
 	}
-	defer release()
-	if p.observe != nil {
-		p.observe(waited)
+	if errors.Is(err, ErrBusy) {
+		p.refused.Add(1)
 	}
+	if err != nil {
+		return worker.Result{}, err
+	}
+	return p.hashHere(t, local), nil
+}
+
+// hashHere hashes in this process, at the place of t. The place is free again afterwards, even if local panics.
+func (p *Pool) hashHere(t *ticket, local func() worker.Result) worker.Result {
+	defer p.places.leave(t, here)
 	p.threads.begin()
 	defer p.threads.end()
 	begun := time.Now()
-	do()
-	p.took(time.Since(begun))
-	return nil
+	result := local()
+	p.places.took(time.Since(begun))
+	p.hashed[0].Add(1)
+	return result
 }
 
-// took moves the mean by an eighth towards how long a hash took.
-func (p *Pool) took(d time.Duration) {
-	if old := p.mean.Load(); old == 0 {
-		p.mean.Store(int64(d))
-	} else {
-		p.mean.Store(old + (int64(d)-old)/8) // two at once may lose one of them
+// hashThere has the worker hash, at the place of t. If placed is not nil there is no result: the worker is late or has lost
+// the hash, and placed has a place for it in this process.
+func (p *Pool) hashThere(t *ticket, job worker.Job) (result worker.Result, placed *ticket, err error) {
+	begun := time.Now()
+	results := p.places.worker.Do(job)
+	again := p.places.newTicket(t.size, false)
+	half, over := time.NewTimer(p.places.wait/2), time.NewTimer(p.places.wait)
+	defer half.Stop()
+	defer over.Stop()
+	for {
+		select {
+		case result = <-results:
+			p.places.leave(t, there)
+			if result.Err == nil {
+				p.places.withdraw(again)
+				p.places.took(time.Since(begun))
+				p.hashed[1].Add(1)
+				return result, nil, nil
+			}
+			if t.heavy && errors.Is(result.Err, worker.ErrGone) { // which may be why the process has ended
+				p.places.withdraw(again)
+				return worker.Result{}, nil, ErrBusy
+			}
+			again.lost, results = true, nil
+			p.places.askHere(again)
+		case <-again.placed:
+			p.abandon(results, t)
+			return worker.Result{}, again, nil
+		case <-half.C:
+			p.places.askHere(again)
+			half.Reset(p.places.wait / 8)
+		case <-over.C:
+			p.abandon(results, t)
+			p.places.withdraw(again)
+			return worker.Result{}, nil, ErrBusy
+		}
+	}
+}
+
+// abandon gives the place of t back when the worker has answered, which nobody waits for any more. results is nil if it has.
+func (p *Pool) abandon(results <-chan worker.Result, t *ticket) {
+	if results != nil {
+		go func() {
+			<-results
+			p.places.leave(t, there)
+		}()
 	}
 }
 
@@ -149,86 +211,5 @@ const heavyWork = 4
 
 func (p *Pool) isHeavy(c hash.Price) bool {
 	own, normal := p.params.Price(), hash.Params{}.WithDefaults().Price()
-	return c.Work > heavyWork*max(own.Work, normal.Work) || c.Memory > heavyWork*max(own.Memory, normal.Memory) || c.Lanes > max(own.Lanes, cap(p.slots))
-}
-
-// acquire takes a slot and says how long that took. A freed slot goes to the one who has waited
-// longest: senders on a full channel are served in order, before any newcomer.
-func (p *Pool) acquire(ctx context.Context, cost hash.Price) (waited time.Duration, release func(), err error) {
-	if err := ctx.Err(); err != nil {
-		return 0, nil, err
-	}
-	start, size := time.Now(), int64(min(cost.Memory, p.budget))
-	heavy := p.isHeavy(cost)
-	if !heavy && p.memory.TryAcquire(size) {
-		select {
-		case p.slots <- struct{}{}:
-			return 0, func() { <-p.slots; p.memory.Release(size) }, nil
-		default:
-			p.memory.Release(size)
-		}
-	}
-	if n := p.waiting.Add(1); n > p.queue || p.tooLong(n) {
-		p.waiting.Add(-1)
-		return 0, nil, ErrBusy
-	}
-	defer p.waiting.Add(-1)
-	turn, cancel := context.WithTimeout(ctx, p.wait)
-	defer cancel()
-	if err := p.take(turn, heavy, size); err != nil {
-		if gone := ctx.Err(); gone != nil {
-			err = gone
-		}
-		return 0, nil, err
-	}
-	release = func() {
-		<-p.slots
-		p.memory.Release(size)
-		if heavy {
-			<-p.heavy
-		}
-	}
-	if err := ctx.Err(); err != nil { // the caller may have gone in the same moment; then there is nobody to hash for
-		release()
-		return 0, nil, err
-	}
-	return time.Since(start), release, nil
-}
-
-// tooLong reports whether the n-th in the queue would wait in vain, as things are.
-func (p *Pool) tooLong(n int64) bool {
-	return time.Duration(n*p.mean.Load()/int64(cap(p.slots))) > p.wait
-}
-
-// take waits for what a hash needs, always in this order, so that no two wait for each other.
-func (p *Pool) take(turn context.Context, heavy bool, size int64) error {
-	if heavy {
-		if err := enter(turn, p.heavy); err != nil {
-			return err
-		}
-	}
-	leave := func() {
-		if heavy {
-			<-p.heavy
-		}
-	}
-	if err := enter(turn, p.slots); err != nil {
-		leave()
-		return err
-	}
-	if p.memory.Acquire(turn, size) != nil {
-		<-p.slots
-		leave()
-		return ErrBusy
-	}
-	return nil
-}
-
-func enter(turn context.Context, places chan struct{}) error {
-	select {
-	case places <- struct{}{}:
-		return nil
-	case <-turn.Done():
-		return ErrBusy
-	}
+	return c.Work > heavyWork*max(own.Work, normal.Work) || c.Memory > heavyWork*max(own.Memory, normal.Memory) || c.Lanes > max(own.Lanes, p.places.slots)
 }

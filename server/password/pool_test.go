@@ -193,7 +193,7 @@ func TestSlotsFor(t *testing.T) {
 		{1, noLimit, 1}, {2, noLimit, 2}, {8, noLimit, 8}, {0, noLimit, 1},
 		{8, 64 * mib, 3}, {8, 19 * mib, 1}, {8, 1 * mib, 1}, {64, 4096 * mib, 64},
 	} {
-		if got := slotsFor(c.cores, c.memory, standard); got != c.want {
+		if got := slotsFor(c.cores, c.memory, standard, 0); got != c.want {
 			t.Errorf("%d cores, %d MiB: got %d slots, want %d", c.cores, c.memory/mib, got, c.want)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signet/server/password/hash"
+	"signet/server/password/worker"
 )
 
 // TestThreadsFollowTheHashes: there are more threads than cores while hashes run on all cores and shortly
@@ -24,7 +25,9 @@ func TestThreadsFollowTheHashes(t *testing.T) {
 		})
 		p := New(Config{Argon2: hash.Params{Memory: 64, Time: 1, Threads: 1}, Slots: 2, Memory: 1 << 30, Threads: threads})
 		hash := func(d time.Duration) {
-			go func() { _ = p.run(context.Background(), hash.Price{}, func() { time.Sleep(d) }) }()
+			go func() {
+				_, _ = p.run(context.Background(), hash.Price{}, worker.Job{}, func() worker.Result { time.Sleep(d); return worker.Result{} })
+			}()
 		}
 		wants := func(when string, want ...int) {
 			t.Helper()

@@ -10,20 +10,21 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
 )
 
 // TestSweepAssertions: they go when they are over by every clock, many spans of them at once, and no
 // other goes with them.
 func TestSweepAssertions(t *testing.T) {
-	s, over := testStore(t), 3*record.SpanSize+7
+	t.Parallel()
+	s, over := testStore(t), 3*layout.SpanSize+7
 	until := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error {
 		for i := range over {
 			id := store.AssertionID{}
 			binary.BigEndian.PutUint64(id[:], uint64(i))
-			if err := tx.Bucket(record.Assertions.Name()).Put(id[:], codec.AppendTime(nil, until)); err != nil {
+			if err := tx.Bucket(layout.Assertions.Name()).Put(id[:], codec.AppendTime(nil, until)); err != nil {
 				return err
 			}
 		}
@@ -49,11 +50,12 @@ func TestSweepAssertions(t *testing.T) {
 
 // TestFileFromBeforeAssertions: a file of this schema may lack the bucket. It is whole, and gets it.
 func TestFileFromBeforeAssertions(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 	db, err := bbolt.Open(path, 0o600, nil)
 	must(t, err)
-	must(t, db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket(record.Assertions.Name()) }))
+	must(t, db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket(layout.Assertions.Name()) }))
 	must(t, db.Close())
 	must(t, Check(path, nil))
 

@@ -9,21 +9,22 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 )
 
 // TestAuditOfEarlierVersion: a file whose events are in no class, or some of them, keeps them all, and each
 // class then loses its own oldest.
 func TestAuditOfEarlierVersion(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		forget func(tx *bbolt.Tx) error // what an earlier version has not written
 	}{
-		{"never indexed", func(tx *bbolt.Tx) error { return tx.DeleteBucket(record.AuditRings.Name()) }},
+		{"never indexed", func(tx *bbolt.Tx) error { return tx.DeleteBucket(layout.AuditRings.Name()) }},
 		{"the last half written by an earlier version", func(tx *bbolt.Tx) error {
-			for class := range record.RingPrefixes {
+			for class := range layout.RingPrefixes {
 				for seq := uint64(5001); seq <= 10_000; seq++ {
-					if err := tx.Bucket(record.AuditRings.Name()).Delete(record.RingKey(class, seq)); err != nil {
+					if err := tx.Bucket(layout.AuditRings.Name()).Delete(layout.RingKey(class, seq)); err != nil {
 						return err
 					}
 				}
@@ -56,12 +57,12 @@ func TestAuditOfEarlierVersion(t *testing.T) {
 			s, err = Open(path, Options{Retention: store.Retention{store.ClassRefusals: 20}})
 			must(t, err)
 			t.Cleanup(func() { s.Close() })
-			if n := written(t, s, record.Audit); n != 10_000 {
+			if n := written(t, s, layout.Audit); n != 10_000 {
 				t.Fatalf("got %d events after the upgrade, want all 10,000", n)
 			}
 			classes := map[string]int{}
-			must(t, s.db.View(t.Context(), func(tx *record.Tx) error {
-				return tx.Bucket(record.AuditRings).ForEach(func(key, _ []byte) error {
+			must(t, s.db.View(t.Context(), func(tx *layout.Tx) error {
+				return tx.Bucket(layout.AuditRings).ForEach(func(key, _ []byte) error {
 					classes[string(key[:1])]++
 					return nil
 				})
@@ -78,7 +79,7 @@ func TestAuditOfEarlierVersion(t *testing.T) {
 			}
 			must(t, s.Close())
 			s = mustOpen(t, path)
-			if n := written(t, s, record.Audit); n != 5000+5000-30*100 {
+			if n := written(t, s, layout.Audit); n != 5000+5000-30*100 {
 				t.Errorf("got %d events after 3,000 more refusals, want all but two refusals for each", n)
 			}
 		})

@@ -14,20 +14,20 @@ import (
 
 	"signet/store/bolt/commit"
 	"signet/store/bolt/file"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 )
 
 // Flush commits what is kept in memory to be written behind, and now with it. A copy that is made
 // after it is complete up to then, and CopiedAt returns that time.
 func (s *Store) Flush(ctx context.Context, now time.Time) error {
-	return s.db.Flush(ctx, func(tx *record.Tx) error { return record.PutCopied(tx, now) })
+	return s.db.Flush(ctx, func(tx *layout.Tx) error { return layout.PutCopied(tx, now) })
 }
 
 // CopiedAt is the time of the last Flush. It is zero where there was none: in a copy that an earlier
 // version has made. In a store that has worked on after a backup it is that of the backup.
 func (s *Store) CopiedAt(ctx context.Context) (at time.Time, err error) {
-	err = s.db.View(ctx, func(tx *record.Tx) error {
-		at, err = record.ReadCopied(tx)
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		at, err = layout.ReadCopied(tx)
 		return err
 	})
 	return at, err
@@ -46,7 +46,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		s.db.Log.Warn("there is no space to make a compact backup: copying the file as it is", slog.Any("error", err))
-		err = s.db.View(ctx, func(tx *record.Tx) error {
+		err = s.db.View(ctx, func(tx *layout.Tx) error {
 			n, err = tx.Tx.WriteTo(guarded)
 			return err
 		})
@@ -74,7 +74,7 @@ func (s *Store) spool(ctx context.Context) (*os.File, error) {
 	}
 	defer os.Remove(made.Name())
 	made.Close()
-	err = s.db.View(ctx, func(tx *record.Tx) error {
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
 		return file.Copy(tx.Tx, made.Name(), func() error { return s.db.Usable(ctx) })
 	})
 	if err != nil {

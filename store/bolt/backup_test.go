@@ -13,11 +13,12 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 )
 
 // TestBackup takes a copy while eight writers go on, and opens it.
 func TestBackup(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	ctx := context.Background()
 	for i := range 50 {
@@ -78,6 +79,7 @@ func (w *slowWriter) Write(p []byte) (int, error) {
 
 // TestBackupEnds: a slow backup holds up no write, and ends when its caller or the store does.
 func TestBackupEnds(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		end  func(s *Store, cancel func())
@@ -119,6 +121,7 @@ func TestBackupEnds(t *testing.T) {
 
 // TestBackupAfterFlush: the copy has what is otherwise written behind, and says when it was made.
 func TestBackupAfterFlush(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	ctx := context.Background()
 	if at, err := s.CopiedAt(ctx); err != nil || !at.IsZero() {
@@ -135,7 +138,7 @@ func TestBackupAfterFlush(t *testing.T) {
 	must(t, os.WriteFile(path, copied.Bytes(), 0o600))
 	restored := mustOpen(t, path)
 	defer restored.Close()
-	if a, c := written(t, restored, record.Audit), written(t, restored, record.Throttle); a != 2 || c != 1 {
+	if a, c := written(t, restored, layout.Audit), written(t, restored, layout.Throttle); a != 2 || c != 1 {
 		t.Errorf("the copy has %d events and %d counts, want 2 and one", a, c)
 	}
 	if at, err := restored.CopiedAt(ctx); err != nil || !at.Equal(moveDay) {
@@ -145,6 +148,7 @@ func TestBackupAfterFlush(t *testing.T) {
 
 // TestFlushThatFails says so, and loses nothing.
 func TestFlushThatFails(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	ctx := context.Background()
 	clear := s.injectFault(0)
@@ -154,7 +158,7 @@ func TestFlushThatFails(t *testing.T) {
 	}
 	clear()
 	must(t, s.Flush(ctx, moveDay))
-	if n := written(t, s, record.Audit); n != 1 {
+	if n := written(t, s, layout.Audit); n != 1 {
 		t.Errorf("got %d events, want the one", n)
 	}
 }

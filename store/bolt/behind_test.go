@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 )
 
 const (
@@ -18,13 +18,14 @@ const (
 )
 
 // written counts the records of a bucket that are committed.
-func written(t *testing.T, s *Store, bucket *record.Bucket) (n int) {
+func written(t *testing.T, s *Store, bucket *layout.Bucket) (n int) {
 	t.Helper()
-	must(t, s.db.View(t.Context(), func(tx *record.Tx) error { n = tx.Bucket(bucket).Stats().KeyN; return nil }))
+	must(t, s.db.View(t.Context(), func(tx *layout.Tx) error { n = tx.Bucket(bucket).Stats().KeyN; return nil }))
 	return n
 }
 
 func TestWriteBehind(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	synctest.Test(t, func(t *testing.T) {
 		s := mustOpen(t, path)
@@ -35,18 +36,18 @@ func TestWriteBehind(t *testing.T) {
 		must(t, err)
 		time.Sleep(writeBehind - time.Millisecond)
 		synctest.Wait()
-		if a, c := written(t, s, record.Audit), written(t, s, record.Throttle); a != 0 || c != 0 {
+		if a, c := written(t, s, layout.Audit), written(t, s, layout.Throttle); a != 0 || c != 0 {
 			t.Errorf("before a second: got %d events and %d counts, want none", a, c)
 		}
 		time.Sleep(2 * time.Millisecond)
 		synctest.Wait()
-		if a, c := written(t, s, record.Audit), written(t, s, record.Throttle); a != 1 || c != 1 {
+		if a, c := written(t, s, layout.Audit), written(t, s, layout.Throttle); a != 1 || c != 1 {
 			t.Errorf("after a second: got %d events and %d counts, want one each", a, c)
 		}
 		must(t, s.ClearThrottle(ctx, "", []string{"x"}))
 		time.Sleep(writeBehind + time.Millisecond)
 		synctest.Wait()
-		if c := written(t, s, record.Throttle); c != 0 {
+		if c := written(t, s, layout.Throttle); c != 0 {
 			t.Errorf("after ClearThrottle: got %d counts, want none", c)
 		}
 	})
@@ -55,6 +56,7 @@ func TestWriteBehind(t *testing.T) {
 // TestWriteBehindAgain: what a failed commit did not write is written once it works again, with
 // nobody asking.
 func TestWriteBehindAgain(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	synctest.Test(t, func(t *testing.T) {
 		s := mustOpen(t, path)
@@ -77,13 +79,14 @@ func TestWriteBehindAgain(t *testing.T) {
 		clear()
 		time.Sleep(2 * writeBehind)
 		synctest.Wait()
-		if a, c := written(t, s, record.Audit), written(t, s, record.Throttle); a != 1 || c != 1 {
+		if a, c := written(t, s, layout.Audit), written(t, s, layout.Throttle); a != 1 || c != 1 {
 			t.Errorf("got %d events and %d counts, want one each", a, c)
 		}
 	})
 }
 
 func TestAuditRetention(t *testing.T) {
+	t.Parallel()
 	keep := store.Retention{store.ClassSessions: 10}
 	path := filepath.Join(t.TempDir(), "signet.db")
 	s, err := Open(path, Options{Create: true, Retention: keep})
@@ -107,6 +110,7 @@ func TestAuditRetention(t *testing.T) {
 }
 
 func TestAuditBacklog(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	s.injectFault(0)
 	ctx := context.Background()

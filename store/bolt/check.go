@@ -6,7 +6,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store/bolt/file"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/seal"
 )
 
@@ -19,7 +19,7 @@ func Check(path string, seals *seal.Keys) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.DB.Close()) }()
 	return f.DB.View(func(tx *bbolt.Tx) error {
-		err := file.Safely(path, func() error { return checkRecords(&record.Tx{Tx: tx, Seals: seals}, path) })
+		err := file.Safely(path, func() error { return checkRecords(&layout.Tx{Tx: tx, Seals: seals}, path) })
 		if err == nil {
 			err = file.Structure(tx, path)
 		}
@@ -27,14 +27,14 @@ func Check(path string, seals *seal.Keys) (err error) {
 	})
 }
 
-func checkRecords(tx *record.Tx, path string) error {
-	if _, err := record.CheckLayout(tx, path); err != nil {
+func checkRecords(tx *layout.Tx, path string) error {
+	if _, err := layout.CheckLayout(tx, path); err != nil {
 		return err
 	}
-	for _, b := range record.Buckets {
+	for _, b := range layout.Buckets {
 		for from, more := []byte(nil), true; more; more = from != nil {
 			var err error
-			if _, from, err = record.CheckSpan(tx, b, from); err != nil {
+			if _, from, err = layout.CheckSpan(tx, b, from); err != nil {
 				return &file.DamagedError{Path: path, How: err}
 			}
 		}

@@ -10,7 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/bolt/commit"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
 )
 
@@ -22,18 +22,18 @@ type clients struct {
 
 // CreateClient implements store.Clients.
 func (s *clients) CreateClient(ctx context.Context, c store.Client) error {
-	if err := record.ValidClient(c); err != nil {
+	if err := layout.ValidClient(c); err != nil {
 		return err
 	}
 	if s.db.Format() < store.Format2 {
 		c.NotBefore = later(c.NotBefore, store.Millis(s.db.Now()))
 	}
-	return s.updateClients(ctx, func(t *record.Tx) error {
-		if t.Raw(record.Clients, []byte(c.ID)) != nil {
+	return s.updateClients(ctx, func(t *layout.Tx) error {
+		if t.Raw(layout.Clients, []byte(c.ID)) != nil {
 			return fmt.Errorf("client %q: %w", c.ID, store.ErrExists)
 		}
 		c := c
-		least, err := record.LeastClientEpoch(t)
+		least, err := layout.LeastClientEpoch(t)
 		if err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (s *clients) CreateClient(ctx context.Context, c store.Client) error {
 		if err != nil {
 			return err
 		}
-		return t.Put(record.Clients, []byte(c.ID), raw)
+		return t.Put(layout.Clients, []byte(c.ID), raw)
 	})
 }
 
@@ -54,12 +54,12 @@ func (s *clients) Client(ctx context.Context, id string) (store.Client, error) {
 
 // clientAndRecord returns the record with the bytes that it was read from.
 func (s *clients) clientAndRecord(ctx context.Context, id string) (c store.Client, raw []byte, err error) {
-	err = s.db.View(ctx, func(tx *record.Tx) error {
-		raw = bytes.Clone(tx.Raw(record.Clients, []byte(id)))
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		raw = bytes.Clone(tx.Raw(layout.Clients, []byte(id)))
 		if raw == nil {
 			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 		}
-		c, err = record.ReadClient(tx, []byte(id), raw)
+		c, err = layout.ReadClient(tx, []byte(id), raw)
 		return err
 	})
 	return c, raw, err
@@ -76,7 +76,7 @@ func (s *clients) UpdateClient(ctx context.Context, id string, change func(*stor
 		if err != nil {
 			return store.Client{}, err
 		}
-		err = s.updateClients(ctx, func(t *record.Tx) error { return replaceClient(t, id, before, after) })
+		err = s.updateClients(ctx, func(t *layout.Tx) error { return replaceClient(t, id, before, after) })
 		if errors.Is(err, errRaced) {
 			continue
 		}
@@ -99,44 +99,44 @@ func (s *clients) changeClient(c store.Client, id string, change func(*store.Cli
 	return codec.EncodeClient(c, s.db.Format())
 }
 
-func replaceClient(t *record.Tx, id string, before, after []byte) error {
-	now := t.Raw(record.Clients, []byte(id))
+func replaceClient(t *layout.Tx, id string, before, after []byte) error {
+	now := t.Raw(layout.Clients, []byte(id))
 	if now == nil {
 		return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 	}
 	if !bytes.Equal(now, before) {
 		return errRaced
 	}
-	return t.Put(record.Clients, []byte(id), after)
+	return t.Put(layout.Clients, []byte(id), after)
 }
 
 // DeleteClient implements store.Clients.
 func (s *clients) DeleteClient(ctx context.Context, id string) error {
-	return s.updateClients(ctx, func(t *record.Tx) error {
-		raw := t.Raw(record.Clients, []byte(id))
+	return s.updateClients(ctx, func(t *layout.Tx) error {
+		raw := t.Raw(layout.Clients, []byte(id))
 		if raw == nil {
 			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 		}
-		c, err := record.ReadClient(t, []byte(id), raw)
+		c, err := layout.ReadClient(t, []byte(id), raw)
 		if err != nil {
 			return err
 		}
 		if s.db.Format() >= store.Format2 {
-			if err := record.RaiseClientEpoch(t, store.NextEpoch(c.Epoch)); err != nil {
+			if err := layout.RaiseClientEpoch(t, store.NextEpoch(c.Epoch)); err != nil {
 				return err
 			}
 		}
-		return t.Delete(record.Clients, []byte(id))
+		return t.Delete(layout.Clients, []byte(id))
 	})
 }
 
 // updateClients is update for what changes a client. The version changes after the commit, also where
 // the caller has gone by then: whoever read the version first and a client then has never read an
 // older client than the version says.
-func (s *clients) updateClients(ctx context.Context, apply func(*record.Tx) error) error {
+func (s *clients) updateClients(ctx context.Context, apply func(*layout.Tx) error) error {
 	changed := func() { s.changes.Add(1) }
 	defer changed() // a commit that failed may have happened all the same
-	return s.db.Update(ctx, func(t *record.Tx) error {
+	return s.db.Update(ctx, func(t *layout.Tx) error {
 		t.Tx.OnCommit(changed)
 		return apply(t)
 	})
@@ -152,9 +152,9 @@ func (s *clients) ClientsVersion(ctx context.Context) (string, error) {
 
 // ListClients implements store.Clients.
 func (s *clients) ListClients(ctx context.Context, after string, limit int) (list []store.Client, err error) {
-	err = s.db.View(ctx, func(tx *record.Tx) error {
-		return tx.After(record.Clients, after, limit, func(id, raw []byte) error {
-			c, err := record.ReadClient(tx, id, raw)
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		return tx.After(layout.Clients, after, limit, func(id, raw []byte) error {
+			c, err := layout.ReadClient(tx, id, raw)
 			list = append(list, c)
 			return err
 		})

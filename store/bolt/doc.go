@@ -14,6 +14,6 @@
 // # Packages
 //
 // Arrows go down: this package has the queries for users, clients, sessions and tokens, and puts the parts together. Packages
-// upkeep, trail and throttle have the walks, the audit trail and the counts; commit reads and writes the open file; record
-// has the layout of the file; file opens, makes and copies files; pages reads the format of bbolt.
+// upkeep, trail and throttle have the walks, the audit trail and the counts; commit reads and writes the open file; layout
+// has its buckets, keys and records; file opens, makes and copies files; pages reads the format of bbolt.
 package bolt

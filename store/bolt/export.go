@@ -9,18 +9,18 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/bolt/trail"
 	"signet/store/codec"
 )
 
 // Foundation implements store.Exporter.
 func (s *Store) Foundation(ctx context.Context) (f store.Foundation, err error) {
-	err = s.db.View(ctx, func(tx *record.Tx) error {
-		if f.Install, err = record.ReadInstall(tx); err != nil {
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		if f.Install, err = layout.ReadInstall(tx); err != nil {
 			return err
 		}
-		f.KeyringVersion, f.Keyring, err = record.ReadKeyring(tx)
+		f.KeyringVersion, f.Keyring, err = layout.ReadKeyring(tx)
 		if err == nil && f.KeyringVersion == 0 {
 			err = fmt.Errorf("keyring: %w", store.ErrNotFound)
 		}
@@ -34,7 +34,7 @@ func (s *Store) Foundation(ctx context.Context) (f store.Foundation, err error) 
 // it, revoked tokens, used assertions, events. A record that cannot be read ends it: what is left out of a move is lost.
 func (s *Store) Export(ctx context.Context, visit func(store.Record) error) error {
 	waiting := s.trail.Waiting() // before the snapshot, so that none is missed between the two
-	return s.db.View(ctx, func(tx *record.Tx) error {
+	return s.db.View(ctx, func(tx *layout.Tx) error {
 		e := export{tx: tx, waiting: waiting, visit: func(r store.Record) error {
 			if err := s.db.Usable(ctx); err != nil {
 				return err
@@ -52,14 +52,14 @@ func (s *Store) Export(ctx context.Context, visit func(store.Record) error) erro
 
 // export is one walk through a snapshot.
 type export struct {
-	tx      *record.Tx
+	tx      *layout.Tx
 	waiting []store.Event
 	visit   func(store.Record) error
 }
 
 func (e *export) clients() error {
-	return e.tx.Bucket(record.Clients).ForEach(func(id, raw []byte) error {
-		c, err := record.ReadClient(e.tx, id, raw)
+	return e.tx.Bucket(layout.Clients).ForEach(func(id, raw []byte) error {
+		c, err := layout.ReadClient(e.tx, id, raw)
 		if err != nil {
 			return unreadable(fmt.Sprintf("client %q", id), err)
 		}
@@ -69,10 +69,10 @@ func (e *export) clients() error {
 
 // users walks through the users and the sessions side by side: both are in the order of user ids.
 func (e *export) users() error {
-	sessions := sessionWalk{tx: e.tx, cursor: e.tx.Bucket(record.Sessions).Cursor()}
+	sessions := sessionWalk{tx: e.tx, cursor: e.tx.Bucket(layout.Sessions).Cursor()}
 	sessions.key, sessions.value = sessions.cursor.First()
-	err := e.tx.Bucket(record.Users).ForEach(func(id, raw []byte) error {
-		u, err := record.DecodeUser(e.tx, id, raw)
+	err := e.tx.Bucket(layout.Users).ForEach(func(id, raw []byte) error {
+		u, err := layout.DecodeUser(e.tx, id, raw)
 		if err != nil {
 			return unreadable(fmt.Sprintf("user %x", id), err)
 		}
@@ -91,7 +91,7 @@ var errNoUser = errors.New("its user is not there")
 
 // sessionWalk is how far the sessions have been visited.
 type sessionWalk struct {
-	tx         *record.Tx
+	tx         *layout.Tx
 	cursor     *bbolt.Cursor
 	key, value []byte
 	clientID   string // of the last one: neighbours often have the same
@@ -99,7 +99,7 @@ type sessionWalk struct {
 
 func (w *sessionWalk) of(user []byte, visit func(store.Record) error) error {
 	for ; bytes.HasPrefix(w.key, user); w.key, w.value = w.cursor.Next() {
-		s, err := record.ReadSession(w.tx, w.key, w.value, w.clientID)
+		s, err := layout.ReadSession(w.tx, w.key, w.value, w.clientID)
 		if err != nil {
 			return unreadable(fmt.Sprintf("session %x", w.key), err)
 		}
@@ -112,8 +112,8 @@ func (w *sessionWalk) of(user []byte, visit func(store.Record) error) error {
 }
 
 func (e *export) revokedTokens() error {
-	return e.tx.Bucket(record.Revoked).ForEach(func(jti, sealed []byte) error {
-		until, err := record.ReadMark(e.tx, record.Revoked, jti, sealed)
+	return e.tx.Bucket(layout.Revoked).ForEach(func(jti, sealed []byte) error {
+		until, err := layout.ReadMark(e.tx, layout.Revoked, jti, sealed)
 		if err != nil {
 			return unreadable(fmt.Sprintf("revoked token %q", jti), err)
 		}
@@ -122,8 +122,8 @@ func (e *export) revokedTokens() error {
 }
 
 func (e *export) assertions() error {
-	return e.tx.Bucket(record.Assertions).ForEach(func(id, sealed []byte) error {
-		until, err := record.ReadMark(e.tx, record.Assertions, id, sealed)
+	return e.tx.Bucket(layout.Assertions).ForEach(func(id, sealed []byte) error {
+		until, err := layout.ReadMark(e.tx, layout.Assertions, id, sealed)
 		if err == nil && len(id) != len(store.AssertionID{}) {
 			err = codec.ErrMalformed
 		}
@@ -135,7 +135,7 @@ func (e *export) assertions() error {
 }
 
 func (e *export) loss() error {
-	l, err := record.ReadLoss(e.tx)
+	l, err := layout.ReadLoss(e.tx)
 	if err != nil || l.At.IsZero() {
 		return err
 	}
@@ -143,8 +143,8 @@ func (e *export) loss() error {
 }
 
 func (e *export) events() error {
-	err := e.tx.Bucket(record.Audit).ForEach(func(seq, sealed []byte) error {
-		event, err := record.ReadEvent(e.tx, seq, sealed)
+	err := e.tx.Bucket(layout.Audit).ForEach(func(seq, sealed []byte) error {
+		event, err := layout.ReadEvent(e.tx, seq, sealed)
 		if err != nil {
 			return unreadable(fmt.Sprintf("audit event %x", seq), err)
 		}

@@ -17,6 +17,7 @@ import (
 
 // A file that is moved away or replaced under a running store makes Ping say so.
 func TestPingNoticesAReplacedFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	s, err := Open(path, Options{Create: true})
 	must(t, err)
@@ -39,6 +40,7 @@ func TestPingNoticesAReplacedFile(t *testing.T) {
 // A write to a file that is no longer in its place is refused with the cause, whatever happened to the
 // file, and works again once it is back. The log has one line for each change.
 func TestWritesNoticeThatTheFileIsGone(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		take, back func(t *testing.T, dir string)
 	}{

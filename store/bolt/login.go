@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/bolt/throttle"
 )
 
@@ -36,7 +36,7 @@ func (s *logins) FinishLogin(ctx context.Context, now time.Time, r store.Receipt
 	if err := s.counts.Succeed(ctx, r); err != nil {
 		return store.Login{}, err
 	}
-	session, user, err := s.sessions.startSession(ctx, in, b, func(t *record.Tx) error { return throttle.NoteNetworks(t, now, r.Attempt) })
+	session, user, err := s.sessions.startSession(ctx, in, b, func(t *layout.Tx) error { return throttle.NoteNetworks(t, now, r.Attempt) })
 	if err != nil {
 		return store.Login{}, err
 	}

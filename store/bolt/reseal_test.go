@@ -9,7 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/seal"
 )
 
@@ -17,6 +17,7 @@ import (
 // and holds what it held. A walk that is repeated finds nothing to do, and one with a new master key
 // seals everything again.
 func TestSealRecords(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	seals := seal.New([]masterKey{"new", "old"})
 	inUse := 1
@@ -25,7 +26,7 @@ func TestSealRecords(t *testing.T) {
 	s.db.SetFormat(store.Format1)
 	f := moveFoundation
 	f.Install.Schema = store.Format1
-	must(t, s.db.Update(t.Context(), func(t *record.Tx) error {
+	must(t, s.db.Update(t.Context(), func(t *layout.Tx) error {
 		if err := putFoundation(t, f); err != nil {
 			return err
 		}

@@ -7,15 +7,15 @@ import (
 
 	"signet/store"
 	"signet/store/bolt/commit"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
 )
 
 // Rotate implements store.Sessions. It reads two records and writes one; what to do is decided by
 // store.Decide.
 func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
-	key := record.SessionKey(r.UserID, r.SessionID)
-	now, err := commit.Ask(ctx, s.db, func(t *record.Tx) (rotated, error) { return s.rotate(t, key, r) })
+	key := layout.SessionKey(r.UserID, r.SessionID)
+	now, err := commit.Ask(ctx, s.db, func(t *layout.Tx) (rotated, error) { return s.rotate(t, key, r) })
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, fmt.Errorf("rotating a session: %w", err)
 	}
@@ -37,15 +37,15 @@ type rotated struct {
 	outcome store.Outcome
 }
 
-func (s *sessions) rotate(t *record.Tx, key []byte, r store.Rotation) (now rotated, err error) {
-	raw := t.Raw(record.Sessions, key)
+func (s *sessions) rotate(t *layout.Tx, key []byte, r store.Rotation) (now rotated, err error) {
+	raw := t.Raw(layout.Sessions, key)
 	if raw == nil {
 		return now, nil
 	}
-	if now.was, err = record.ReadSession(t, key, raw, r.ClientID); err != nil {
+	if now.was, err = layout.ReadSession(t, key, raw, r.ClientID); err != nil {
 		return now, fmt.Errorf("%w: reading session %s: %w", store.ErrUnavailable, r.SessionID, err)
 	}
-	now.user, err = record.ReadUser(t, r.UserID)
+	now.user, err = layout.ReadUser(t, r.UserID)
 	status := now.user.Status()
 	if status.Missing = errors.Is(err, store.ErrNotFound); err != nil && !status.Missing {
 		return now, err
@@ -58,9 +58,9 @@ func (s *sessions) rotate(t *record.Tx, key []byte, r store.Rotation) (now rotat
 	case now.session == now.was:
 		return now, nil
 	case now.session.ID.IsZero():
-		err = t.Delete(record.Sessions, key)
+		err = t.Delete(layout.Sessions, key)
 	default:
-		err = t.Put(record.Sessions, key, codec.EncodeSession(now.session, s.db.Format()))
+		err = t.Put(layout.Sessions, key, codec.EncodeSession(now.session, s.db.Format()))
 	}
 	if err != nil {
 		return now, err
@@ -69,14 +69,14 @@ func (s *sessions) rotate(t *record.Tx, key []byte, r store.Rotation) (now rotat
 }
 
 // keepRotation keeps the event of a rotation, where its outcome has one.
-func (s *sessions) keepRotation(t *record.Tx, r store.Rotation, o store.Outcome) error {
+func (s *sessions) keepRotation(t *layout.Tx, r store.Rotation, o store.Outcome) error {
 	name := r.Outbox()
 	if _, _, has := o.Event(); !has || name == "" {
 		return nil
 	}
-	entry, err := record.NewEntry(store.RotationEvent(r, o), s.db.Now())
+	entry, err := layout.NewEntry(store.RotationEvent(r, o), s.db.Now())
 	if err != nil {
 		return err
 	}
-	return t.Put(record.Outbox, []byte(name), entry)
+	return t.Put(layout.Outbox, []byte(name), entry)
 }

@@ -10,7 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/bolt/commit"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
 )
 
@@ -22,15 +22,15 @@ type sessions struct {
 
 // StartSession implements store.Sessions.
 func (s *sessions) StartSession(ctx context.Context, in store.Session, b store.SessionLimits) (store.Session, store.User, error) {
-	return s.startSession(ctx, in, b, func(*record.Tx) error { return nil })
+	return s.startSession(ctx, in, b, func(*layout.Tx) error { return nil })
 }
 
 // startSession also does what belongs in the same transaction.
-func (s *sessions) startSession(ctx context.Context, in store.Session, b store.SessionLimits, also func(*record.Tx) error) (store.Session, store.User, error) {
-	if err := record.ValidSession(in); err != nil {
+func (s *sessions) startSession(ctx context.Context, in store.Session, b store.SessionLimits, also func(*layout.Tx) error) (store.Session, store.User, error) {
+	if err := layout.ValidSession(in); err != nil {
 		return store.Session{}, store.User{}, fmt.Errorf("starting a session: %w", err)
 	}
-	now, err := commit.Ask(ctx, s.db, func(t *record.Tx) (now started, err error) {
+	now, err := commit.Ask(ctx, s.db, func(t *layout.Tx) (now started, err error) {
 		if now.session, now.user, err = s.start(t, in, b.PerUser); err != nil {
 			return now, err
 		}
@@ -47,16 +47,16 @@ type started struct {
 	user    store.User
 }
 
-func (s *sessions) start(t *record.Tx, in store.Session, limit int) (store.Session, store.User, error) {
-	u, err := record.ReadUser(t, in.UserID)
+func (s *sessions) start(t *layout.Tx, in store.Session, limit int) (store.Session, store.User, error) {
+	u, err := layout.ReadUser(t, in.UserID)
 	if err != nil {
 		return in, u, err
 	}
 	if u.Disabled {
 		return in, u, fmt.Errorf("user %s: %w", u.ID, store.ErrDisabled)
 	}
-	key := record.SessionKey(in.UserID, in.ID)
-	if t.Raw(record.Sessions, key) != nil {
+	key := layout.SessionKey(in.UserID, in.ID)
+	if t.Raw(layout.Sessions, key) != nil {
 		return in, u, fmt.Errorf("session %s: %w", in.ID, store.ErrExists)
 	}
 	in.StartedAt = later(store.Millis(in.StartedAt), u.NotBefore)
@@ -66,10 +66,10 @@ func (s *sessions) start(t *record.Tx, in store.Session, limit int) (store.Sessi
 		return in, u, err
 	}
 	raw := codec.EncodeSession(in, s.db.Format())
-	if in, err = record.DecodeSession(key, raw, in.ClientID); err != nil {
+	if in, err = layout.DecodeSession(key, raw, in.ClientID); err != nil {
 		return in, u, err
 	}
-	return in, u, t.Put(record.Sessions, key, raw)
+	return in, u, t.Put(layout.Sessions, key, raw)
 }
 
 func later(a, b time.Time) time.Time {
@@ -81,17 +81,17 @@ func later(a, b time.Time) time.Time {
 
 // makeRoom ends the user's oldest sessions until there is room for one more under limit; a limit
 // that is not positive is none.
-func makeRoom(t *record.Tx, user store.UserID, limit int) error {
+func makeRoom(t *layout.Tx, user store.UserID, limit int) error {
 	if limit <= 0 {
 		return nil
 	}
-	all, err := record.ReadSessions(t, user)
+	all, err := layout.ReadSessions(t, user)
 	if err != nil || len(all) < limit {
 		return err
 	}
 	slices.SortFunc(all, byAge)
 	for _, old := range all[:len(all)-limit+1] {
-		if err := t.Delete(record.Sessions, record.SessionKey(user, old.ID)); err != nil {
+		if err := t.Delete(layout.Sessions, layout.SessionKey(user, old.ID)); err != nil {
 			return err
 		}
 	}
@@ -104,12 +104,12 @@ func byAge(a, b store.Session) int {
 
 // RevokeSession implements store.Sessions.
 func (s *sessions) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (existed bool, err error) {
-	key := record.SessionKey(user, id)
-	existed, err = commit.Ask(ctx, s.db, func(t *record.Tx) (bool, error) {
-		if t.Raw(record.Sessions, key) == nil {
+	key := layout.SessionKey(user, id)
+	existed, err = commit.Ask(ctx, s.db, func(t *layout.Tx) (bool, error) {
+		if t.Raw(layout.Sessions, key) == nil {
 			return false, nil
 		}
-		return true, t.Delete(record.Sessions, key)
+		return true, t.Delete(layout.Sessions, key)
 	})
 	if err != nil {
 		return false, fmt.Errorf("revoking a session: %w", err)
@@ -132,8 +132,8 @@ func (s *sessions) RevokeSessions(ctx context.Context, user store.UserID) (ended
 // ListSessions implements store.Sessions.
 func (s *sessions) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) (list []store.Session, err error) {
 	now = store.Millis(now)
-	err = s.db.View(ctx, func(tx *record.Tx) error {
-		list, err = record.ReadSessions(tx, user)
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		list, err = layout.ReadSessions(tx, user)
 		return err
 	})
 	if err != nil {

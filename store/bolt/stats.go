@@ -3,7 +3,7 @@ package bolt
 import (
 	"context"
 
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/bolt/upkeep"
 )
 
@@ -22,7 +22,7 @@ func (s *Store) Stats() Stats {
 	if info, err := s.db.File.Stat(); err == nil {
 		stats.Bytes = info.Size()
 	}
-	_ = s.db.View(context.Background(), func(tx *record.Tx) error {
+	_ = s.db.View(context.Background(), func(tx *layout.Tx) error {
 		if free, err := s.db.File.FreeBytes(tx.Tx); err == nil { // else 0
 			stats.FreeBytes = free
 		}

@@ -11,7 +11,7 @@ import (
 	"signet/store"
 	"signet/store/bolt/commit"
 	"signet/store/bolt/file"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/bolt/throttle"
 	"signet/store/bolt/trail"
 	"signet/store/bolt/upkeep"
@@ -20,7 +20,7 @@ import (
 
 // Schema is the newest format that this package reads, and the one of new files. A file keeps the
 // format that it has; see Format.
-const Schema = record.Schema
+const Schema = layout.Schema
 
 // Options configures Open. The zero value opens an existing file.
 type Options struct {
@@ -92,7 +92,7 @@ func create(path string) error {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil // whatever is there, file.Open finds out
 	}
-	_, err := file.Make(path, record.Initialise)
+	_, err := file.Make(path, layout.Initialise)
 	return err
 }
 
@@ -122,12 +122,12 @@ func newStore(f *file.File, opt Options) (*Store, error) {
 // begin brings a file of an earlier version up to date, and the trail with what an earlier process has left.
 func (s *Store) begin(ctx context.Context) error {
 	complete := false
-	err := s.db.View(ctx, func(tx *record.Tx) error {
+	err := s.db.View(ctx, func(tx *layout.Tx) error {
 		complete = tx.Complete()
 		return nil
 	})
 	if err == nil && !complete {
-		err = s.db.Update(ctx, (*record.Tx).AddBuckets)
+		err = s.db.Update(ctx, (*layout.Tx).AddBuckets)
 	}
 	if err != nil {
 		return err

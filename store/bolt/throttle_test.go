@@ -10,6 +10,7 @@ import (
 
 // A server that was killed while passwords were being hashed does not make their owners wait when it is back.
 func TestAttemptsOfAProcessThatIsGone(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	s := mustOpen(t, path)
 	const free = 3

@@ -8,7 +8,7 @@ import (
 
 	"signet/store"
 	"signet/store/bolt/commit"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
 )
 
@@ -17,15 +17,15 @@ type tokens struct{ db *commit.DB }
 
 // RevokeToken implements store.Revocations.
 func (s *tokens) RevokeToken(ctx context.Context, jti string, until time.Time) error {
-	if err := record.ValidJTI(jti); err != nil {
+	if err := layout.ValidJTI(jti); err != nil {
 		return fmt.Errorf("revoking a token: %w", err)
 	}
-	return s.db.Update(ctx, func(t *record.Tx) error { return record.PutMark(t, record.Revoked, []byte(jti), until) })
+	return s.db.Update(ctx, func(t *layout.Tx) error { return layout.PutMark(t, layout.Revoked, []byte(jti), until) })
 }
 
 // TokenState implements store.Revocations.
 func (s *tokens) TokenState(ctx context.Context, ref store.TokenRef) (state store.TokenState, err error) {
-	err = s.db.View(ctx, func(tx *record.Tx) error {
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
 		state, err = tokenState(tx, ref)
 		return err
 	})
@@ -35,15 +35,15 @@ func (s *tokens) TokenState(ctx context.Context, ref store.TokenRef) (state stor
 	return state, nil
 }
 
-func tokenState(tx *record.Tx, ref store.TokenRef) (state store.TokenState, err error) {
-	mark, err := tx.Record(record.Revoked, []byte(ref.JTI))
+func tokenState(tx *layout.Tx, ref store.TokenRef) (state store.TokenState, err error) {
+	mark, err := tx.Record(layout.Revoked, []byte(ref.JTI))
 	if err != nil {
 		return state, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	state.Revoked = mark != nil
 	state.Live = true
 	if !ref.UserID.IsZero() {
-		state.User, err = record.ReadUser(tx, ref.UserID)
+		state.User, err = layout.ReadUser(tx, ref.UserID)
 		if errors.Is(err, store.ErrNotFound) {
 			state.Live, err = false, nil
 		}
@@ -54,23 +54,23 @@ func tokenState(tx *record.Tx, ref store.TokenRef) (state store.TokenState, err 
 	if ref.SessionID.IsZero() {
 		return state, nil
 	}
-	key := record.SessionKey(ref.UserID, ref.SessionID)
-	raw := tx.Raw(record.Sessions, key)
+	key := layout.SessionKey(ref.UserID, ref.SessionID)
+	raw := tx.Raw(layout.Sessions, key)
 	if raw == nil {
 		state.Live = false
 		return state, nil
 	}
-	state.Session, err = record.ReadSession(tx, key, raw, "")
+	state.Session, err = layout.ReadSession(tx, key, raw, "")
 	return state, err
 }
 
 // UseAssertion implements store.Assertions.
 func (s *tokens) UseAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
-	err := s.db.Update(ctx, func(t *record.Tx) error {
-		if t.Raw(record.Assertions, id[:]) != nil {
+	err := s.db.Update(ctx, func(t *layout.Tx) error {
+		if t.Raw(layout.Assertions, id[:]) != nil {
 			return store.ErrExists
 		}
-		return t.Put(record.Assertions, id[:], codec.AppendTime(nil, until))
+		return t.Put(layout.Assertions, id[:], codec.AppendTime(nil, until))
 	})
 	if err != nil {
 		return fmt.Errorf("spending assertion %s: %w", id, err)

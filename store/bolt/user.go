@@ -10,7 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/bolt/commit"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
 )
 
@@ -19,22 +19,22 @@ type users struct{ db *commit.DB }
 
 // CreateUser implements store.Users.
 func (s *users) CreateUser(ctx context.Context, u store.User) error {
-	if err := record.ValidUser(u); err != nil {
+	if err := layout.ValidUser(u); err != nil {
 		return err
 	}
 	encoded := codec.EncodeUser(u, s.db.Format())
-	return s.db.Update(ctx, func(t *record.Tx) error {
-		if t.Raw(record.Users, u.ID[:]) != nil || t.Raw(record.Usernames, []byte(u.Username)) != nil {
+	return s.db.Update(ctx, func(t *layout.Tx) error {
+		if t.Raw(layout.Users, u.ID[:]) != nil || t.Raw(layout.Usernames, []byte(u.Username)) != nil {
 			return fmt.Errorf("user %s: %w", u.ID, store.ErrExists)
 		}
-		return record.PutUser(t, u, encoded)
+		return layout.PutUser(t, u, encoded)
 	})
 }
 
 // User implements store.Users.
 func (s *users) User(ctx context.Context, id store.UserID) (u store.User, err error) {
-	err = s.db.View(ctx, func(tx *record.Tx) error {
-		u, err = record.ReadUser(tx, id)
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		u, err = layout.ReadUser(tx, id)
 		return err
 	})
 	return u, err
@@ -42,12 +42,12 @@ func (s *users) User(ctx context.Context, id store.UserID) (u store.User, err er
 
 // UserByName implements store.Users.
 func (s *users) UserByName(ctx context.Context, username string) (u store.User, err error) {
-	err = s.db.View(ctx, func(tx *record.Tx) error {
-		id, err := record.IDOfName(tx, []byte(username), tx.Raw(record.Usernames, []byte(username)))
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		id, err := layout.IDOfName(tx, []byte(username), tx.Raw(layout.Usernames, []byte(username)))
 		if err != nil {
 			return err
 		}
-		u, err = record.ReadUser(tx, id)
+		u, err = layout.ReadUser(tx, id)
 		if err == nil && u.Username != username {
 			err = fmt.Errorf("%w: username %q leads to another user: %w", store.ErrUnavailable, username, codec.ErrMalformed)
 		}
@@ -101,9 +101,9 @@ func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*st
 
 // userAndRecord returns the record with the bytes that it was read from.
 func (s *users) userAndRecord(ctx context.Context, id store.UserID) (u store.User, raw []byte, err error) {
-	err = s.db.View(ctx, func(tx *record.Tx) error {
-		u, err = record.ReadUser(tx, id)
-		raw = bytes.Clone(tx.Raw(record.Users, id[:]))
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		u, err = layout.ReadUser(tx, id)
+		raw = bytes.Clone(tx.Raw(layout.Users, id[:]))
 		return err
 	})
 	return u, raw, err
@@ -117,50 +117,50 @@ type userChange struct {
 }
 
 // apply returns how many sessions have ended.
-func (c userChange) apply(t *record.Tx) (ended int, err error) {
+func (c userChange) apply(t *layout.Tx) (ended int, err error) {
 	id := c.user.ID
-	now := t.Raw(record.Users, id[:])
+	now := t.Raw(layout.Users, id[:])
 	if now == nil {
 		return 0, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
 	if !bytes.Equal(now, c.before) {
 		return 0, errRaced
 	}
-	if err := t.Put(record.Users, id[:], c.after); err != nil {
+	if err := t.Put(layout.Users, id[:], c.after); err != nil {
 		return 0, err
 	}
 	if !c.endAll && c.user.NotBefore.IsZero() {
 		return 0, nil
 	}
-	return record.DeleteSessions(t, id, func(s store.Session) bool { return c.endAll || s.StartedAt.Before(c.user.NotBefore) })
+	return layout.DeleteSessions(t, id, func(s store.Session) bool { return c.endAll || s.StartedAt.Before(c.user.NotBefore) })
 }
 
 // DeleteUser implements store.Users.
 func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
-	return s.db.Update(ctx, func(t *record.Tx) error {
-		u, err := record.ReadUser(t, id)
+	return s.db.Update(ctx, func(t *layout.Tx) error {
+		u, err := layout.ReadUser(t, id)
 		if err != nil {
 			return err
 		}
-		if _, err := record.DeleteSessions(t, id, func(store.Session) bool { return true }); err != nil {
+		if _, err := layout.DeleteSessions(t, id, func(store.Session) bool { return true }); err != nil {
 			return err
 		}
-		if err := t.Delete(record.Usernames, []byte(u.Username)); err != nil {
+		if err := t.Delete(layout.Usernames, []byte(u.Username)); err != nil {
 			return err
 		}
-		return t.Delete(record.Users, id[:])
+		return t.Delete(layout.Users, id[:])
 	})
 }
 
 // ListUsers implements store.Users.
 func (s *users) ListUsers(ctx context.Context, after string, limit int) (list []store.User, err error) {
-	err = s.db.View(ctx, func(tx *record.Tx) error {
-		return tx.After(record.Usernames, after, limit, func(name, raw []byte) error {
-			id, err := record.IDOfName(tx, name, raw)
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		return tx.After(layout.Usernames, after, limit, func(name, raw []byte) error {
+			id, err := layout.IDOfName(tx, name, raw)
 			if err != nil {
 				return err
 			}
-			u, err := record.ReadUser(tx, id)
+			u, err := layout.ReadUser(tx, id)
 			list = append(list, u)
 			return err
 		})

@@ -30,6 +30,10 @@ func TestUser(t *testing.T) {
 			CreatedAt:    drawTime(t, "created"),
 			UpdatedAt:    drawTime(t, "updated"),
 			Imported:     store.Imported(rapid.String().Draw(t, "imported")),
+			Move:         store.Move(rapid.IntRange(0, 3).Draw(t, "move")),
+		}
+		if want.Move == store.MoveDone {
+			want.MovedAt = drawTime(t, "moved")
 		}
 		for name, n := range rapid.MapOf(rapid.String(), rapid.StringMatching(`"[a-z]*"`)).Draw(t, "claims") {
 			if want.Claims == nil {

@@ -2,10 +2,13 @@ package codec
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"signet/store"
 )
@@ -15,9 +18,10 @@ const (
 	userVersion1 = 1
 	userVersion2 = 2
 	userDisabled = 1 << 0
-	// importedClaim names an entry among the claims that is none: User.Imported, as a JSON string. No claim can have the
-	// name. Earlier versions read the record and keep the entry.
+	// importedClaim and moveClaim name entries among the claims that are none: User.Imported and User.Move, as JSON
+	// strings. No claim can have such a name. Earlier versions read the record and keep the entries.
 	importedClaim = "\x00imported"
+	moveClaim     = "\x00move"
 )
 
 // EncodeUser writes a user record in the layout of a store format; each string is its length as a
@@ -64,17 +68,68 @@ func AppendUser(b []byte, u store.User, format int) []byte {
 	if u.Imported != "" {
 		n++
 	}
+	if u.Move != store.MoveNone {
+		n++
+	}
 	b = binary.AppendUvarint(b, uint64(n))
 	if u.Imported != "" {
-		b = AppendBytes(b, importedClaim)
-		quoted, _ := json.Marshal(u.Imported) // text always encodes
-		b = AppendBytes(b, quoted)
+		b = appendEntry(b, importedClaim, string(u.Imported))
+	}
+	if u.Move != store.MoveNone {
+		b = appendEntry(b, moveClaim, encodeMove(u))
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.Claims)) {
 		b = AppendBytes(b, name)
 		b = AppendBytes(b, u.Claims[name])
 	}
 	return b
+}
+
+// appendEntry appends an entry among the claims that is none.
+func appendEntry(b []byte, name, text string) []byte {
+	quoted, _ := json.Marshal(text) // text always encodes
+	return AppendBytes(AppendBytes(b, name), quoted)
+}
+
+// takeEntry removes an entry among the claims that is none. It returns "" where there is none.
+func takeEntry(u *store.User, name string) (text string, err error) {
+	quoted, ok := u.Claims[name]
+	if !ok {
+		return "", nil
+	}
+	if json.Unmarshal(quoted, &text) != nil {
+		return "", ErrMalformed
+	}
+	if delete(u.Claims, name); len(u.Claims) == 0 {
+		u.Claims = nil
+	}
+	return text, nil
+}
+
+// encodeMove writes the name of the state, and behind MoveDone a space and the time in milliseconds.
+func encodeMove(u store.User) string {
+	if u.Move != store.MoveDone || u.MovedAt.IsZero() {
+		return u.Move.String()
+	}
+	return u.Move.String() + " " + strconv.FormatInt(u.MovedAt.UnixMilli(), 10)
+}
+
+func decodeMove(u *store.User, text string) error {
+	if text == "" {
+		return nil
+	}
+	name, at, timed := strings.Cut(text, " ")
+	if u.Move.UnmarshalText([]byte(name)) != nil {
+		return ErrMalformed
+	}
+	if timed {
+		ms, err := strconv.ParseUint(at, 10, 63)
+		if err != nil {
+			return ErrMalformed
+		}
+		u.MovedAt = readTime(ms)
+	}
+	return nil
 }
 
 // DecodeUser reads a record of either format into memory of its own.
@@ -96,15 +151,10 @@ func DecodeUser(value []byte) (store.User, error) {
 	u.Username = string(r.Bytes())
 	u.PasswordHash = string(r.Bytes())
 	u.Claims = readClaims(r)
-	if quoted, ok := u.Claims[importedClaim]; ok {
-		if json.Unmarshal(quoted, &u.Imported) != nil {
-			return store.User{}, ErrMalformed
-		}
-		if delete(u.Claims, importedClaim); len(u.Claims) == 0 {
-			u.Claims = nil
-		}
-	}
-	if err := r.End(); err != nil || u.Epoch > store.MaxEpoch {
+	imported, badImported := takeEntry(&u, importedClaim)
+	u.Imported = store.Imported(imported)
+	move, badMove := takeEntry(&u, moveClaim)
+	if err := cmp.Or(r.End(), badImported, badMove, decodeMove(&u, move)); err != nil || u.Epoch > store.MaxEpoch {
 		return store.User{}, ErrMalformed
 	}
 	return u, nil

@@ -192,7 +192,7 @@ func (o *Overlay) applyUser(u *store.User) bool {
 
 // userOfState takes from the user what the replaced store no longer gave.
 func (o *Overlay) userOfState(u *store.User, now store.User) {
-	u.Disabled, u.Imported = now.Disabled, now.Imported
+	u.Disabled, u.Imported, u.Move, u.MovedAt = now.Disabled, now.Imported, now.Move, now.MovedAt
 	if u.PasswordHash != now.PasswordHash {
 		u.PasswordHash = now.PasswordHash
 		o.Preserved.NewPasswords = append(o.Preserved.NewPasswords, u.Username)

@@ -217,6 +217,10 @@ func TestUsersByEvents(t *testing.T) {
 			store.User{NotBefore: at(1).Add(justAfter)}, false, 0},
 		{"a new password that the backup has", func(u *store.User) { u.UpdatedAt = at(-100) }, []store.Event{{Type: "user.set_password", At: at(-100).Add(-3 * time.Millisecond)}},
 			store.User{PasswordHash: "hash", NotBefore: at(-100).Add(-2 * time.Millisecond)}, false, 1},
+		{"a new password since of a user who has not moved yet", func(u *store.User) { u.Move = store.MovePending }, []store.Event{{Type: "user.set_password", At: at(1)}},
+			store.User{NotBefore: at(1).Add(justAfter)}, false, 0},
+		{"moved since", func(u *store.User) { u.Move = store.MovePending }, []store.Event{{Type: "user.move", At: at(1)}},
+			store.User{PasswordHash: "hash", Move: store.MovePending}, false, 1},
 		{"signed out since", nil, []store.Event{{Type: "session.revoke_all", At: at(1)}},
 			store.User{PasswordHash: "hash", NotBefore: at(1).Add(justAfter)}, false, 0},
 		{"deleted since", nil, []store.Event{{Type: "user.delete", At: at(1)}}, store.User{}, true, 0},
@@ -239,6 +243,9 @@ func TestUsersByEvents(t *testing.T) {
 			got, sessions := onlyUser(left)
 			if sessions != tc.sessions || (got == nil) != tc.gone {
 				t.Fatalf("got user %v and %d sessions, want gone %v and %d", got, sessions, tc.gone, tc.sessions)
+			}
+			if got != nil && got.Move != tc.want.Move {
+				t.Errorf("got move %s, want %s", got.Move, tc.want.Move)
 			}
 			if got != nil && (got.Disabled != tc.want.Disabled || got.PasswordHash != tc.want.PasswordHash || !got.NotBefore.Equal(tc.want.NotBefore)) {
 				t.Errorf("got disabled %v, hash %q, not before %v; want %v, %q, %v", got.Disabled, got.PasswordHash, got.NotBefore, tc.want.Disabled, tc.want.PasswordHash, tc.want.NotBefore)

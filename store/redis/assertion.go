@@ -48,7 +48,7 @@ func errUsed(id store.AssertionID) error {
 // useCall writes the key where it is missing. It stays for AssertionMargin at least, so that one of
 // many concurrent calls wins also when the assertion has run out by our clock.
 func (s *assertions) useCall(id store.AssertionID, until time.Time) *conn.Call {
-	key := s.key.assertion(id)
+	key := s.key.Assertion(id)
 	left := max(time.Until(until.Add(store.AssertionMargin)), store.AssertionMargin)
 	return conn.Write("set", key, "", "nx", "px", left.Milliseconds())
 }

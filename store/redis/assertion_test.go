@@ -98,7 +98,7 @@ func TestAssertionRunsOut(t *testing.T) {
 		if err := s.UseAssertion(t.Context(), id, begun.Add(life)); err != nil {
 			t.Fatal(err)
 		}
-		left, _ := server.Do("pttl", s.key.assertion(id)).(int64)
+		left, _ := server.Do("pttl", s.key.Assertion(id)).(int64)
 		most := max(life, 0) + store.AssertionMargin
 		least := most - time.Since(begun) - 10*time.Millisecond // each clock cuts off some of its last one
 		if got := time.Duration(left) * time.Millisecond; got < least || got > most {
@@ -117,8 +117,8 @@ func TestLostAssertion(t *testing.T) {
 	mustSpend(t, s, id)
 	mustSpend(t, s, shown)
 	fresh := l.takeOver(t)
-	key := s.key.assertion(id)
-	if got := l.stale.Do("exists", key, s.key.assertion(shown)); got != int64(0) {
+	key := s.key.Assertion(id)
+	if got := l.stale.Do("exists", key, s.key.Assertion(shown)); got != int64(0) {
 		t.Fatal("they are not lost")
 	}
 	if err := wasUsed(t.Context(), s, shown); err != nil {
@@ -153,14 +153,14 @@ func TestMarkingAgainIsRepeated(t *testing.T) {
 	server.Do("flushall")
 	server.Do("config", "set", "maxmemory", 1)
 	s.reapplyRevocations(t.Context())
-	if got := server.Do("exists", s.key.assertion(id)); got != int64(0) {
+	if got := server.Do("exists", s.key.Assertion(id)); got != int64(0) {
 		t.Fatal("it could be marked")
 	}
 	server.Do("config", "set", "maxmemory", 0)
 	if err := s.checkMasters(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := server.Do("exists", s.key.assertion(id)); got != int64(1) {
+	if got := server.Do("exists", s.key.Assertion(id)); got != int64(1) {
 		t.Error("it was not marked again")
 	}
 }

@@ -51,7 +51,7 @@ func (s *trail) AppendEvents(ctx context.Context, events []store.Event) error {
 		args = append(args, classNumber(store.ClassOf(e)), e.Outbox, raw)
 		outbox = append(outbox, e.Outbox)
 	}
-	if err := s.conn.Do(ctx, "writing the audit trail", script.AppendEvents.Call(s.key.trail(), args...)); err != nil {
+	if err := s.conn.Do(ctx, "writing the audit trail", script.AppendEvents.Call(s.key.Trail(), args...)); err != nil {
 		return err
 	}
 	return s.DropEvents(ctx, outbox)
@@ -121,12 +121,12 @@ func (s *trail) eventPage(ctx context.Context, q store.EventQuery, from uint64) 
 		}
 		args = []any{"<", before, fmt.Sprintf("(%d-0", q.After), eventPage}
 	}
-	read := script.ReadEvents.Call(s.key.audit()[1:], args...)
+	read := script.ReadEvents.Call(s.key.Streams(), args...)
 	if err := s.conn.Do(ctx, "reading the audit trail", read); err != nil {
 		return page, err
 	}
 	streams := read.Lists()
-	if len(streams) != len(s.key.audit())-1 {
+	if len(streams) != len(s.key.Streams()) {
 		return page, conn.Malformed("the audit trail", conn.ErrReply)
 	}
 	if page, err = mergeStreams(streams, q.Newest); err != nil {

@@ -82,8 +82,8 @@ func BenchmarkMemory(b *testing.B) {
 			before := usedMemory(b, server)
 			fill(b, s, records(users, each, true))
 			perSession := float64(usedMemory(b, server)-before) / sessions
-			reported := server.Do("MEMORY", "USAGE", s.key.sessions(nthUser(0)), "SAMPLES", 0).(int64)
-			encoding := server.Do("OBJECT", "ENCODING", s.key.sessions(nthUser(0)))
+			reported := server.Do("MEMORY", "USAGE", s.key.Sessions(nthUser(0)), "SAMPLES", 0).(int64)
+			encoding := server.Do("OBJECT", "ENCODING", s.key.Sessions(nthUser(0)))
 			table = append(table, []any{each, perSession, float64(reported) / float64(each), encoding, float64(before-empty) / float64(users)})
 			b.ReportMetric(perSession, "B/session")
 			b.ReportMetric(0, "ns/op")

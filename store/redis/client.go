@@ -13,6 +13,8 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
+	"signet/store/redis/replica"
 	"signet/store/redis/script"
 )
 
@@ -27,8 +29,8 @@ type clients struct {
 
 // CreateClient implements store.Clients.
 func (s *clients) CreateClient(ctx context.Context, c store.Client) error {
-	if s.Format() < store.Format2 {
-		c.NotBefore = later(c.NotBefore, store.Millis(time.Now()))
+	if s.records.Format() < store.Format2 {
+		c.NotBefore = store.Later(c.NotBefore, store.Millis(time.Now()))
 	}
 	return s.addClient(ctx, c)
 }
@@ -39,15 +41,15 @@ func (s *clients) addClient(ctx context.Context, c store.Client) error {
 		return fmt.Errorf("the client id has %d bytes", len(c.ID))
 	}
 	for range 3 { // each time the least epoch has risen
-		raw, err := s.encodeClient(c)
+		raw, err := s.records.EncodeClient(c)
 		if err != nil {
 			return err
 		}
-		create, err := s.keep(ctx, script.CreateClient, s.key.clientsAndEpoch(), c.ID, rand.Text(), c.Epoch, raw)
+		create, err := s.keep(ctx, script.CreateClient, s.key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, rand.Text(), c.Epoch, raw)
 		if err != nil {
 			return err
 		}
-		if err := s.doAndNotify(ctx, "creating a client", ofClient(c.ID), create.Call); err != nil {
+		if err := s.channel.DoAndNotify(ctx, "creating a client", replica.ClientChanged(c.ID), create.Call); err != nil {
 			return err
 		}
 		switch outcome, _ := create.Text(); outcome {
@@ -75,7 +77,7 @@ func (s *clients) Client(ctx context.Context, id string) (store.Client, error) {
 
 // clientAndRecord returns the record with the bytes that it was read from.
 func (s *clients) clientAndRecord(ctx context.Context, id string) (raw string, c store.Client, err error) {
-	key := s.key.clients()[0]
+	key := s.key.Of(layout.Clients)
 	get := conn.Command(key, "hget", key, id)
 	if err := s.conn.Do(ctx, "reading a client", get); err != nil {
 		return "", c, err
@@ -86,6 +88,14 @@ func (s *clients) clientAndRecord(ctx context.Context, id string) (raw string, c
 	}
 	c, err = s.decodeClient(id, raw)
 	return raw, c, err
+}
+
+func (s *clients) decodeClient(id, raw string) (store.Client, error) {
+	c, err := s.records.DecodeClient(id, raw)
+	if err != nil {
+		err = conn.Malformed(fmt.Sprintf("client %q", id), err)
+	}
+	return c, err
 }
 
 // UpdateClient implements store.Clients; see UpdateUser.
@@ -100,7 +110,7 @@ func (s *clients) UpdateClient(ctx context.Context, id string, change func(*stor
 			return store.Client{}, err
 		}
 		c.ID, c.Revision = id, revision+1
-		if c.Epoch != epoch && s.Format() < store.Format2 {
+		if c.Epoch != epoch && s.records.Format() < store.Format2 {
 			c.Epoch, c.NotBefore = epoch, store.ClientNotBefore(c, time.Now())
 		}
 		outcome, err := s.replaceClient(ctx, before, c)
@@ -114,7 +124,7 @@ func (s *clients) UpdateClient(ctx context.Context, id string, change func(*stor
 		case outcome != "ok":
 			return store.Client{}, conn.UnexpectedReply("updating a client", outcome)
 		}
-		after, err := codec.EncodeClient(c, s.Format())
+		after, err := codec.EncodeClient(c, s.records.Format())
 		if err != nil {
 			return store.Client{}, err
 		}
@@ -124,18 +134,18 @@ func (s *clients) UpdateClient(ctx context.Context, id string, change func(*stor
 
 // replaceClient writes c in the place of what was read.
 func (s *clients) replaceClient(ctx context.Context, before string, c store.Client) (outcome string, err error) {
-	after, err := s.encodeClient(c)
+	after, err := s.records.EncodeClient(c)
 	if err != nil {
 		return "", err
 	}
-	update, err := s.keep(ctx, script.UpdateClient, s.key.clients(), c.ID, before, after, rand.Text())
+	update, err := s.keep(ctx, script.UpdateClient, s.key.All(layout.Clients, layout.ClientsVersion), c.ID, before, after, rand.Text())
 	if err != nil {
 		return "", err
 	}
-	err = s.doAndNotify(ctx, "updating a client", ofClient(c.ID), update.Call)
+	err = s.channel.DoAndNotify(ctx, "updating a client", replica.ClientChanged(c.ID), update.Call)
 	outcome, _ = update.Text()
 	if outcome == "ok" {
-		s.revocations.clientChanged(c, before)
+		s.revocations.ClientChanged(c, before)
 	}
 	update.kept(outcome == "ok" && err == nil)
 	return outcome, err
@@ -151,7 +161,7 @@ func (s *clients) DeleteClient(ctx context.Context, id string) error {
 		}
 		outcome, err := s.removeClient(ctx, c, before)
 		if outcome == "ok" {
-			s.revocations.clientDeleted(c)
+			s.revocations.ClientDeleted(c)
 		}
 		switch {
 		case err != nil:
@@ -170,14 +180,14 @@ func (s *clients) DeleteClient(ctx context.Context, id string) error {
 // removeClient deletes the record that was read.
 func (s *clients) removeClient(ctx context.Context, c store.Client, before string) (outcome string, err error) {
 	least := c.Epoch
-	if s.Format() >= store.Format2 {
+	if s.records.Format() >= store.Format2 {
 		least = store.NextEpoch(c.Epoch)
 	}
-	del, err := s.keep(ctx, script.DeleteClient, s.key.clientsAndEpoch(), c.ID, before, rand.Text(), least)
+	del, err := s.keep(ctx, script.DeleteClient, s.key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, before, rand.Text(), least)
 	if err != nil {
 		return "", err
 	}
-	err = s.doAndNotify(ctx, "deleting a client", ofClient(c.ID), del.Call)
+	err = s.channel.DoAndNotify(ctx, "deleting a client", replica.ClientChanged(c.ID), del.Call)
 	outcome, _ = del.Text()
 	del.kept(outcome == "ok" && err == nil)
 	return outcome, err
@@ -185,7 +195,7 @@ func (s *clients) removeClient(ctx context.Context, c store.Client, before strin
 
 // ClientsVersion implements store.Clients. A store that was wiped, or set back, has another one too.
 func (s *clients) ClientsVersion(ctx context.Context) (string, error) {
-	key := s.key.clients()[1]
+	key := s.key.Of(layout.ClientsVersion)
 	get := conn.Command(key, "get", key)
 	err := s.conn.Do(ctx, "asking whether clients have changed", get)
 	version, _ := get.Text()
@@ -214,7 +224,7 @@ func (s *clients) ListClients(ctx context.Context, after string, limit int) ([]s
 
 // allClients returns every client, in order.
 func (s *clients) allClients(ctx context.Context) ([]store.Client, error) {
-	key := s.key.clients()[0]
+	key := s.key.Of(layout.Clients)
 	get := conn.Command(key, "hgetall", key)
 	if err := s.conn.Do(ctx, "listing clients", get); err != nil {
 		return nil, err

@@ -8,13 +8,14 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 )
 
 var _ store.Clocked = (*Store)(nil)
 
 // LoadKeyringAt implements store.Clocked. Where the user may not ask for the time it is not told.
 func (s *installs) LoadKeyringAt(ctx context.Context) (version uint64, document []byte, at time.Time, err error) {
-	clock := conn.Command(s.key.install(), "time")
+	clock := conn.Command(s.key.Of(layout.Install), "time")
 	clock.Optional = true
 	if version, document, err = s.loadKeyring(ctx, clock); err != nil {
 		return 0, nil, time.Time{}, err

@@ -16,6 +16,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/redistest"
 	"signet/store/redis/script"
 )
@@ -218,7 +219,7 @@ func (r scriptRun) check(t *testing.T) {
 	}
 	keys := r.args[3 : 3+n]
 	for _, key := range keys {
-		if redistest.KeySlot(key) != redistest.KeySlot(keys[0]) || tagOf(key) != tagOf(keys[0]) || tagOf(key) == "" {
+		if redistest.KeySlot(key) != redistest.KeySlot(keys[0]) || layout.TagOf(key) != layout.TagOf(keys[0]) || layout.TagOf(key) == "" {
 			t.Errorf("the script of %.60q has keys %q, want one tag", r.args[1], keys)
 		}
 	}

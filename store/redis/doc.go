@@ -29,7 +29,7 @@
 //     it is elected. Therefore:
 //   - Every Store remembers the revocations of the last 15 minutes, its own and, by pub/sub, those of
 //     others. What is in this log counts as revoked whatever a server replies, and all of it is applied again when a
-//     master changes or was restarted (revocationlog.go, watcher.go).
+//     master changes or was restarted (package revocation, watcher.go).
 //   - Every Store remembers likewise the client assertions that were used through it. Others are not
 //     told of them, so when a replica without it is elected an assertion that was overheard could be
 //     used once more, at another replica of Signet, until the first one has marked it again: a moment
@@ -49,46 +49,11 @@
 //
 // Check reports settings of a server that make this worse; deploy/redis has a configuration without them.
 //
-// # Layout
-//
-// Every key begins with Config.Prefix and a colon. What stands in braces decides the slot.
-//
-//	u:{USER}                   string: revision 4 ‖ user (package codec)
-//	s:{USER}                   hash: session id (16) → session (package codec)
-//	n:{PP}:USERNAME            string: name record, see name.go
-//	names:{PP}                 sorted set, all scores 0: the usernames of one of 256 parts
-//	r:{jJTI}                   string, runs out by itself: a revoked access token
-//	a:{aASSERTION}             string, runs out by itself: a client assertion that was used
-//	t:{tPLACE}:BUCKET          string, runs out by itself: a throttle count, see tally.lua
-//	t:{tPLACE}                 string, runs out by itself: the networks that an account's logins succeeded from
-//	b:{…}                      string, runs out in a second: a barrier, see durable.go
-//	clients:{c}                hash: client id → JSON
-//	clients:{c}:version        string: another one whenever a client is another one
-//	clients:{c}:epoch          string: the least epoch of new clients, above that of any client that was deleted
-//	install:{i}                string: the install record, JSON
-//	install:{i}:keyring        hash: version, document (sealed)
-//	install:{i}:beats          hash: replica → JSON
-//	install:{i}:probe          string: what Ping writes
-//	install:{i}:sweeping       string: the replica that sweeps
-//	install:{i}:masters        hash: run ids of the masters that were seen last
-//	install:{i}:loss           string: when a master was seen last that may lack writes (ms)
-//	install:{i}:importing      string: an import is not finished
-//	audit:{a}:CLASS            stream: one event of a class an entry, JSON in field e; the id is its number
-//	audit:{a}:last             string: the last number, of all classes
-//	audit:{a}:appended:N       hash: names of the entries of outboxes whose events were appended last; two take turns
-//	o:{TAG}                    hash, the outbox of a slot: name → event of a change in the slot, until it is in its stream; see outbox.go
-//	audit:{a}                  stream: events of all classes, from earlier versions; it goes in time
-//	hints                      pub/sub channel, JSON: see hint.go
-//
-// USER and ASSERTION are ids in base64url, PP two hex digits of the username's SHA-256. Records of users and
-// sessions are apart because a hash stays a listpack, at about 70 bytes a session, only while its
-// values have 64 bytes at most; a client id of more than 41 bytes makes a user's hash larger.
-//
 // # Choices
 //
 // A login needs the credential of a name and the record of a user, which Cluster keeps in different
-// slots, and no script may touch both. So the name has a copy of the credential, and name.go makes
-// sure that a copy which is not up to date is never believed.
+// slots, and no script may touch both. So the name has a copy of the credential; layout.Name has what keeps a copy
+// that is not up to date from being used.
 //
 // Sessions are not indexed by time. Those that are over are swept by one replica in the background; the
 // hash of a user's sessions runs out long after the last login, when none can be alive under any setting.
@@ -99,5 +64,9 @@
 // What decides about a session is the server's time, and a replica's clock counts only where the server
 // does not return its own.
 //
-// Package conn is the transport. It does not depend on what the records are.
+// # Packages
+//
+//   - layout: names of keys and bytes of records
+//   - script: the atomic steps, in Lua
+//   - conn: the transport; it does not depend on what the records are
 package redis

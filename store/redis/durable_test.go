@@ -10,6 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/redistest"
 )
 
@@ -65,17 +66,17 @@ func TestUnconfirmedReuse(t *testing.T) {
 		t.Fatalf("Rotate, unconfirmed: got %v and error %v, want ErrUnavailable", o, err)
 	}
 	// The master has it and the one that takes over does not. Put the old record back, as there.
-	session := replica.Do("hget", s.key.sessions(x.user.ID), string(x.session.ID[:]))
+	session := replica.Do("hget", s.key.Sessions(x.user.ID), string(x.session.ID[:]))
 	if session == nil {
 		t.Fatal("the replica has heard of it")
 	}
-	servers.Master.Do("hset", s.key.sessions(x.user.ID), string(x.session.ID[:]), session)
+	servers.Master.Do("hset", s.key.Sessions(x.user.ID), string(x.session.ID[:]), session)
 	if _, _, o, err := s.Rotate(t.Context(), x.rotation(2)); o != store.Gone || err != nil {
 		t.Errorf("Rotate afterwards: got %v and error %v, want gone", o, err)
 	}
 	s.cfg.WaitReplicas = 0
 	s.reapplyRevocations(t.Context())
-	if still := servers.Master.Do("hexists", s.key.sessions(x.user.ID), string(x.session.ID[:])); still != int64(0) {
+	if still := servers.Master.Do("hexists", s.key.Sessions(x.user.ID), string(x.session.ID[:])); still != int64(0) {
 		t.Error("it was not ended again")
 	}
 }
@@ -126,7 +127,7 @@ func TestConfirmedWhileSlotMoves(t *testing.T) {
 	}
 	x := newSubject()
 	x.populate(t, s)
-	session, barrier := s.key.sessions(x.user.ID), s.key.barrier(s.key.user(x.user.ID))
+	session, barrier := s.key.Sessions(x.user.ID), s.key.Barrier(s.key.User(x.user.ID))
 	slot := redistest.KeySlot(session)
 	from, to := cluster.NodeForSlot(slot), cluster.Nodes[0]
 	if to == from {
@@ -139,7 +140,7 @@ func TestConfirmedWhileSlotMoves(t *testing.T) {
 		return nil
 	})
 	// The newest key of a slot moves first, and in the middle of it all the session is still there.
-	from.Do("set", "newest:{"+tagOf(session)+"}", "")
+	from.Do("set", "newest:{"+layout.TagOf(session)+"}", "")
 	cluster.MigrateSlot(slot, from, to, func() {
 		if from.Do("exists", session) != int64(1) {
 			t.Fatal("the session has moved")

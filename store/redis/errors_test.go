@@ -13,6 +13,7 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/redistest"
 	"signet/store/redis/script"
 )
@@ -206,14 +207,14 @@ func TestOddScriptReplies(t *testing.T) {
 			case name == "evalsha" && args[1] == sc.SHA:
 				asked.Store(true)
 				return reply
-			case name == "evalsha" && args[1] == script.DeleteUser.SHA, name == "get" && args[1] == s.key.user(x.user.ID):
-				return bulk(string(encodeUser(x.user, s.Format())))
+			case name == "evalsha" && args[1] == script.DeleteUser.SHA, name == "get" && args[1] == s.key.User(x.user.ID):
+				return bulk(s.records.EncodeUser(x.user))
 			case name == "evalsha" && args[1] == script.UpdateUser.SHA:
 				return "*2\r\n$2\r\nok\r\n:1\r\n"
 			case name == "evalsha" && args[1] == conn.WriteScript.SHA && args[4] == "set":
 				return "+ok\r\n"
 			case name == "get":
-				return bulk(nameOf(x.user).encode(s.Format()))
+				return bulk(s.records.EncodeName(x.user.Username, layout.NameOf(x.user)))
 			case name == "hget":
 				return bulk(string(client))
 			}

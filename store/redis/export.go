@@ -11,6 +11,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 )
 
 // Foundation implements store.Exporter.
@@ -34,7 +35,7 @@ func (s *Store) Export(ctx context.Context, visit func(store.Record) error) erro
 			return err
 		}
 	}
-	for part := range nameParts {
+	for part := range layout.NameParts {
 		if err := s.exportPart(ctx, part, visit); err != nil {
 			return err
 		}
@@ -84,7 +85,7 @@ func (s *Store) exportUsers(ctx context.Context, users []store.User, visit func(
 	}
 	calls := make([]*conn.Call, len(users))
 	for i, u := range users {
-		key := s.key.sessions(u.ID)
+		key := s.key.Sessions(u.ID)
 		calls[i] = conn.Command(key, "hgetall", key)
 	}
 	if err := s.conn.Do(ctx, "listing sessions", calls...); err != nil {
@@ -109,14 +110,14 @@ func (s *Store) exportUsers(ctx context.Context, users []store.User, visit func(
 
 func (s *Store) exportRevoked(ctx context.Context, visit func(store.Record) error) error {
 	return s.eachMark(ctx, "r", "reading revoked tokens", func(key string, until time.Time) error {
-		return visit(store.Record{RevokedToken: &store.RevokedToken{JTI: s.key.jti(key), Until: store.Millis(until)}})
+		return visit(store.Record{RevokedToken: &store.RevokedToken{JTI: s.key.JTI(key), Until: store.Millis(until)}})
 	})
 }
 
 // exportSpent leaves out the margin that the importer will add.
 func (s *Store) exportSpent(ctx context.Context, visit func(store.Record) error) error {
 	return s.eachMark(ctx, "a", "reading used assertions", func(key string, until time.Time) error {
-		id, err := s.key.assertionID(key)
+		id, err := s.key.AssertionID(key)
 		if err != nil {
 			return conn.Malformed("the key of an assertion", err)
 		}
@@ -155,7 +156,7 @@ func (s *common) eachKey(ctx context.Context, kind string, visit func(keys []str
 		one.Lock()
 		defer one.Unlock()
 		for cursor := uint64(0); ; {
-			keys, next, err := node.Scan(ctx, cursor, s.key.pattern(kind), 1000).Result()
+			keys, next, err := node.Scan(ctx, cursor, s.key.Pattern(kind), 1000).Result()
 			if err != nil {
 				return conn.Unavailable("walking over the keys", err)
 			}

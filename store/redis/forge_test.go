@@ -10,15 +10,25 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"signet/store"
+	"signet/store/redis/layout"
 	"signet/store/redis/redistest"
+	"signet/store/redis/replica"
+	"signet/store/redis/revocation"
 	"signet/store/seal"
 )
+
+// unsealed encodes records without seals.
+func unsealed(format int) *layout.Codec {
+	c := &layout.Codec{}
+	c.SetFormat(format)
+	return c
+}
 
 // attacked is a sealed store and somebody else who can write to its Redis.
 type attacked struct {
 	t        *testing.T
 	s        *Store
-	key      keyspace
+	key      layout.Keyspace
 	attacker *redis.Client
 	ada, bob store.User
 }
@@ -26,7 +36,7 @@ type attacked struct {
 func attack(t *testing.T) *attacked {
 	server := redistest.Start(t, redistest.Config{})
 	cfg := Config{Addrs: []string{server.Addr()}, Seals: testSeals(), Prefix: newPrefix(), Timeout: 10 * time.Second}
-	a := &attacked{t: t, s: mustOpen(t, cfg), key: keyspace(cfg.Prefix), attacker: redis.NewClient(&redis.Options{Addr: server.Addr()})}
+	a := &attacked{t: t, s: mustOpen(t, cfg), key: layout.Keyspace(cfg.Prefix), attacker: redis.NewClient(&redis.Options{Addr: server.Addr()})}
 	t.Cleanup(func() { a.attacker.Close() })
 	a.ada = store.User{ID: store.UserID{1}, Username: "ada", PasswordHash: "$argon2id$ada"}
 	a.bob = store.User{ID: store.UserID{2}, Username: "bob", PasswordHash: "$argon2id$bob"}
@@ -81,9 +91,9 @@ func TestForgedUsers(t *testing.T) {
 	}
 	t.Run("hashes exchanged in the records", func(t *testing.T) {
 		a := attack(t)
-		ada, bob := a.get(a.key.user(a.ada.ID)), a.get(a.key.user(a.bob.ID))
-		a.set(a.key.user(a.ada.ID), strings.Replace(ada, "$argon2id$ada", "$argon2id$bob", 1))
-		a.set(a.key.user(a.bob.ID), strings.Replace(bob, "$argon2id$bob", "$argon2id$ada", 1))
+		ada, bob := a.get(a.key.User(a.ada.ID)), a.get(a.key.User(a.bob.ID))
+		a.set(a.key.User(a.ada.ID), strings.Replace(ada, "$argon2id$ada", "$argon2id$bob", 1))
+		a.set(a.key.User(a.bob.ID), strings.Replace(bob, "$argon2id$bob", "$argon2id$ada", 1))
 		_, err := a.s.User(t.Context(), a.ada.ID)
 		a.refused("User", err)
 		_, err = a.s.UserByName(t.Context(), "bob")
@@ -98,29 +108,29 @@ func TestForgedUsers(t *testing.T) {
 	})
 	t.Run("whole records exchanged", func(t *testing.T) {
 		a := attack(t)
-		a.set(a.key.user(a.ada.ID), a.get(a.key.user(a.bob.ID)))
+		a.set(a.key.User(a.ada.ID), a.get(a.key.User(a.bob.ID)))
 		a.refused("StartSession", start(a))
 	})
 	t.Run("a record without a seal", func(t *testing.T) {
 		a := attack(t)
 		a.ada.PasswordHash = "$argon2id$bob"
-		a.set(a.key.user(a.ada.ID), string(encodeUser(a.ada, store.Format1)))
+		a.set(a.key.User(a.ada.ID), unsealed(store.Format1).EncodeUser(a.ada))
 		a.refused("StartSession", start(a))
-		a.set(a.key.user(a.ada.ID), string(encodeUser(a.ada, store.Format2)))
+		a.set(a.key.User(a.ada.ID), unsealed(store.Format2).EncodeUser(a.ada))
 		a.refused("StartSession", start(a))
 	})
 	t.Run("the copy beside the name", func(t *testing.T) {
 		a := attack(t)
-		name := a.get(a.key.username("ada"))
-		a.set(a.key.username("ada"), strings.Replace(name, "$argon2id$ada", "$argon2id$bob", 1))
+		name := a.get(a.key.Username("ada"))
+		a.set(a.key.Username("ada"), strings.Replace(name, "$argon2id$ada", "$argon2id$bob", 1))
 		_, err := a.begin("ada")
 		a.refused("BeginLogin", err)
-		a.set(a.key.username("ada"), a.get(a.key.username("bob")))
+		a.set(a.key.Username("ada"), a.get(a.key.Username("bob")))
 		_, err = a.begin("ada")
 		a.refused("BeginLogin as bob", err)
 		_, err = a.s.UserByName(t.Context(), "ada")
 		a.refused("UserByName", err)
-		a.set(a.key.username("ada"), nameOf(a.bob).encode(store.Format1))
+		a.set(a.key.Username("ada"), unsealed(store.Format1).EncodeName("bob", layout.NameOf(a.bob)))
 		_, err = a.begin("ada")
 		a.refused("BeginLogin with a name that has no seal", err)
 	})
@@ -138,7 +148,7 @@ func TestForgedUsers(t *testing.T) {
 // TestForgedClients: nobody becomes a client, or gets the rights of one.
 func TestForgedClients(t *testing.T) {
 	a := attack(t)
-	clients := a.key.clients()
+	clients := a.key.All(layout.Clients, layout.ClientsVersion)
 	raw := a.attacker.HGet(t.Context(), clients[0], "web").Val()
 	admin, _ := json.Marshal(store.Client{ID: "evil", Grants: []string{"client_credentials"}, Scopes: []string{"signet:admin"}})
 	for what, forged := range map[string]map[string]string{
@@ -165,9 +175,12 @@ func TestForgedHeartbeats(t *testing.T) {
 	if err := a.s.Beat(t.Context(), store.Heartbeat{Replica: "one", At: now}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	real := a.attacker.HGet(t.Context(), a.key.beats(), "one").Val()
-	made, _ := json.Marshal(beat{store.Heartbeat{Replica: "two", At: now.Add(time.Hour)}, now.Add(2 * time.Hour)})
-	a.attacker.HSet(t.Context(), a.key.beats(), "two", made, "three", real, "four", string(made)+real[len(real)-seal.Overhead:])
+	real := a.attacker.HGet(t.Context(), a.key.Of(layout.Beats), "one").Val()
+	made, _ := json.Marshal(struct {
+		store.Heartbeat
+		Until time.Time `json:"until"`
+	}{store.Heartbeat{Replica: "two", At: now.Add(time.Hour)}, now.Add(2 * time.Hour)})
+	a.attacker.HSet(t.Context(), a.key.Of(layout.Beats), "two", made, "three", real, "four", string(made)+real[len(real)-seal.Overhead:])
 	beats, err := a.s.Beats(t.Context(), now)
 	if err != nil || len(beats) != 1 || beats[0].Replica != "one" {
 		t.Errorf("got %+v, %v, want the one that was sent", beats, err)
@@ -182,14 +195,14 @@ func TestForgedHints(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := a.s.cfg.Seals.Forged()
-	for _, m := range []message{
-		ended{User: a.ada.ID, Session: session.ID}.message(),
-		ended{User: a.ada.ID, NotBefore: forEver}.message(),
-		ended{User: a.ada.ID, Epoch: 9}.message(),
-		ended{JTI: "jti", NotBefore: forEver}.message(),
+	for _, m := range []replica.Message{
+		replica.Ended(revocation.Ended{User: a.ada.ID, Session: session.ID}),
+		replica.Ended(revocation.Ended{User: a.ada.ID, NotBefore: revocation.ForEver}),
+		replica.Ended(revocation.Ended{User: a.ada.ID, Epoch: 9}),
+		replica.Ended(revocation.Ended{JTI: "jti", NotBefore: revocation.ForEver}),
 	} {
 		raw, _ := json.Marshal(m)
-		a.attacker.Publish(t.Context(), a.key.channel(), raw)
+		a.attacker.Publish(t.Context(), a.key.Of(layout.Hints), raw)
 	}
 	for deadline := time.Now().Add(10 * time.Second); a.s.cfg.Seals.Forged() < before+4; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -214,17 +227,17 @@ func TestForgedInstall(t *testing.T) {
 	if err := a.s.CreateInstall(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
-	good := a.get(a.key.install())
+	good := a.get(a.key.Of(layout.Install))
 	in.Schema = store.Format1
 	lower, _ := json.Marshal(in)
 	for _, forged := range []string{string(lower), string(lower) + good[len(good)-seal.Overhead:], strings.Replace(good, `"one"`, `"two"`, 1)} {
-		a.set(a.key.install(), forged)
+		a.set(a.key.Of(layout.Install), forged)
 		_, err := a.s.Install(t.Context())
 		a.refused("Install", err)
 		_, err = Open(t.Context(), a.s.cfg)
 		a.refused("Open", err)
 	}
-	a.set(a.key.install(), good)
+	a.set(a.key.Of(layout.Install), good)
 	if _, err := a.s.Install(t.Context()); err != nil {
 		t.Errorf("put back: %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/script"
 )
 
@@ -40,14 +41,14 @@ func (s *Store) fill(ctx context.Context, records iter.Seq2[store.Record, error]
 		}
 	}
 	if i.least > 0 {
-		i.calls = append(i.calls, conn.Write("set", s.key.clientsAndEpoch()[2], i.least))
+		i.calls = append(i.calls, conn.Write("set", s.key.Of(layout.ClientsEpoch), i.least))
 	}
 	return i.flush(ctx)
 }
 
 // makeRoom refuses a store that holds anything, unless it is what an import has left.
 func (s *Store) makeRoom(ctx context.Context) error {
-	install, marker := s.key.install(), s.key.importing()
+	install, marker := s.key.Of(layout.Install), s.key.Of(layout.Importing)
 	exists, unfinished := conn.Command(install, "exists", install), conn.Command(install, "exists", marker)
 	if err := s.conn.Do(ctx, "looking whether the store is empty", exists, unfinished); err != nil {
 		return err
@@ -74,7 +75,7 @@ func (s *Store) makeRoom(ctx context.Context) error {
 func (s *Store) CheckEmpty(ctx context.Context) error {
 	return s.eachKey(ctx, "", func(keys []string) error {
 		for _, key := range keys {
-			if !s.key.meansNothing(key) {
+			if !s.key.MeansNothing(key) {
 				return fmt.Errorf("keys under the prefix %q are no install, such as %q: %w", s.cfg.Prefix, key, store.ErrExists)
 			}
 		}
@@ -85,7 +86,7 @@ func (s *Store) CheckEmpty(ctx context.Context) error {
 // Unfinished reports whether an import was begun here and broke off: the same import, begun again,
 // takes the store over.
 func (s *Store) Unfinished(ctx context.Context) (bool, error) {
-	key := s.key.importing()
+	key := s.key.Of(layout.Importing)
 	marker := conn.Command(key, "exists", key)
 	err := s.conn.Do(ctx, "looking for an unfinished import", marker)
 	return marker.Number() == 1, err
@@ -102,7 +103,7 @@ func (s *Store) found(ctx context.Context, f store.Foundation) error {
 	if err := s.CreateInstall(ctx, f.Install); err != nil {
 		return err
 	}
-	return s.conn.DoDurably(ctx, "ending the import", conn.Write("del", s.key.importing()))
+	return s.conn.DoDurably(ctx, "ending the import", conn.Write("del", s.key.Of(layout.Importing)))
 }
 
 // importing gathers records into round trips.
@@ -135,7 +136,7 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 	case r.UsedAssertion != nil:
 		i.calls = append(i.calls, i.useCall(r.UsedAssertion.ID, r.UsedAssertion.Until))
 	case r.Loss != nil:
-		i.calls = append(i.calls, script.RecordLoss.Call([]string{i.key.loss()}, millis(r.Loss.At)))
+		i.calls = append(i.calls, script.RecordLoss.Call([]string{i.key.Of(layout.Loss)}, millis(r.Loss.At)))
 	case r.Event != nil:
 		i.events = append(i.events, *r.Event)
 	}
@@ -146,9 +147,9 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 }
 
 func (i *importing) addUser(u store.User) {
-	key := i.key.user(u.ID)
-	set := conn.Write("set", key, i.encodeUser(u), "nx")
-	take := script.TakeName.Call(i.key.nameAndNames(u.Username), i.encodeName(u.Username, nameOf(u)), u.Username, "", noEvent)
+	key := i.key.User(u.ID)
+	set := conn.Write("set", key, i.records.EncodeUser(u), "nx")
+	take := script.TakeName.Call(i.key.NameAndNames(u.Username), i.records.EncodeName(u.Username, layout.NameOf(u)), u.Username, "", noEvent)
 	i.calls = append(i.calls, set, take)
 	i.checks = append(i.checks, func() error {
 		if _, ok := set.Text(); !ok {
@@ -185,7 +186,7 @@ const longest = 400 * 24 * time.Hour
 
 func (i *importing) addRevoked(r store.RevokedToken) {
 	if left := time.Until(r.Until).Milliseconds(); left > 0 {
-		i.calls = append(i.calls, script.RevokeToken.Call([]string{i.key.revoked(r.JTI)}, left, noEvent))
+		i.calls = append(i.calls, script.RevokeToken.Call([]string{i.key.Revoked(r.JTI)}, left, noEvent))
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
+	"signet/store/redis/replica"
 	"signet/store/redis/script"
 )
 
@@ -15,7 +17,7 @@ var errForeign = errors.New("it holds another install's data; stop this server a
 
 // Install implements store.Installs.
 func (s *installs) Install(ctx context.Context) (store.Install, error) {
-	get := conn.Command(s.key.install(), "get", s.key.install())
+	get := conn.Command(s.key.Of(layout.Install), "get", s.key.Of(layout.Install))
 	if err := s.conn.DoAnyway(ctx, "reading the install", get); err != nil {
 		return store.Install{}, err
 	}
@@ -32,11 +34,11 @@ func (s *installs) Install(ctx context.Context) (store.Install, error) {
 
 // CreateInstall implements store.Installs.
 func (s *installs) CreateInstall(ctx context.Context, in store.Install) error {
-	raw, err := s.encodeInstall(in)
+	raw, err := s.records.EncodeInstall(in)
 	if err != nil {
 		return err
 	}
-	create := conn.Write("set", s.key.install(), raw, "nx")
+	create := conn.Write("set", s.key.Of(layout.Install), raw, "nx")
 	if err := s.conn.DoDurably(ctx, "creating the install", create); err != nil {
 		return err
 	}
@@ -54,8 +56,8 @@ func (s *installs) LoadKeyring(ctx context.Context) (version uint64, document []
 
 // loadKeyring makes the other calls in the same round trip.
 func (s *installs) loadKeyring(ctx context.Context, others ...*conn.Call) (version uint64, document []byte, err error) {
-	install := conn.Command(s.key.install(), "get", s.key.install())
-	ring := conn.Command(s.key.install(), "hmget", s.key.keyring(), "version", "document")
+	install := conn.Command(s.key.Of(layout.Install), "get", s.key.Of(layout.Install))
+	ring := conn.Command(s.key.Of(layout.Install), "hmget", s.key.Of(layout.Keyring), "version", "document")
 	if err := s.conn.DoAnyway(ctx, "reading the keyring", append([]*conn.Call{install, ring}, others...)...); err != nil {
 		return 0, nil, err
 	}
@@ -87,12 +89,12 @@ func (s *installs) SwapKeyring(ctx context.Context, old, next uint64, document [
 	if in := s.install.Load(); in != nil {
 		known = in.raw
 	}
-	keys := []string{s.key.install(), s.key.keyring()}
+	keys := s.key.All(layout.Install, layout.Keyring)
 	swap, err := s.keep(ctx, script.SwapKeyring, keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
 	if err != nil {
 		return false, err
 	}
-	if err := s.doAndNotify(ctx, "writing the keyring", ofKeyring(), swap.Call); err != nil {
+	if err := s.channel.DoAndNotify(ctx, "writing the keyring", replica.KeyringChanged(), swap.Call); err != nil {
 		return false, err
 	}
 	switch outcome, _ := swap.Text(); outcome {

@@ -97,7 +97,7 @@ func TestLinearizableFindsTwoSteps(t *testing.T) {
 }
 
 func rotateInTwoSteps(s *Store, ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
-	key := s.key.sessions(r.UserID)
+	key := s.key.Sessions(r.UserID)
 	get := conn.Command(key, "hget", key, r.SessionID[:])
 	if err := s.conn.Do(ctx, "reading a session", get); err != nil {
 		return store.Session{}, store.User{}, store.Gone, err

@@ -7,11 +7,12 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 )
 
 // BeginLogin implements store.Logins, in one round trip.
 func (s *Store) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, username string) (store.Admission, store.Credential, error) {
-	key := s.key.username(username)
+	key := s.key.Username(username)
 	get, allow := conn.Command(key, "get", key), s.allowCalls(now, a)
 	if err := s.conn.Do(ctx, "beginning a login", append([]*conn.Call{get}, allow...)...); err != nil {
 		return store.Admission{}, store.Credential{}, err
@@ -33,11 +34,11 @@ func (s *Store) credential(ctx context.Context, username string, name *conn.Call
 	if !found {
 		return store.Credential{}, nil
 	}
-	n, err := s.decodeName(username, raw)
+	n, err := s.records.DecodeName(username, raw)
 	if err != nil {
 		return store.Credential{}, conn.Malformed("a username", err)
 	}
-	if n.counts() {
+	if n.Counts() {
 		return n.Credential, nil
 	}
 	_, u, err := s.readUser(ctx, n.UserID)
@@ -58,7 +59,7 @@ func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt,
 	if err != nil {
 		return store.Login{}, err
 	}
-	versionKey := s.key.clients()[1]
+	versionKey := s.key.Of(layout.ClientsVersion)
 	version := conn.Command(versionKey, "get", versionKey)
 	if err := s.conn.Do(ctx, "finishing a login", append([]*conn.Call{start.Call, version}, s.decideCalls(now, r.Attempt, attemptSucceeded)...)...); err != nil {
 		return store.Login{}, err

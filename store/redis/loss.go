@@ -10,6 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/script"
 )
 
@@ -35,7 +36,7 @@ func (s *Store) noteMasters(ctx context.Context, masters map[string]conn.Server)
 	for i, id := range ids {
 		args[i] = id
 	}
-	note := script.NoteMasters.Call([]string{s.key.install(), s.key.masters(), s.key.loss()}, args...)
+	note := script.NoteMasters.Call(s.key.All(layout.Install, layout.Masters, layout.Loss), args...)
 	if err := s.conn.Do(ctx, "noting the masters", note); err != nil {
 		s.watch.unnoted.Store(true)
 		return store.Loss{}, err
@@ -74,7 +75,7 @@ func (s *Store) compareMasters(ctx context.Context) (masters map[string]conn.Ser
 }
 
 func (s *Store) exportLoss(ctx context.Context, visit func(store.Record) error) error {
-	key := s.key.loss()
+	key := s.key.Of(layout.Loss)
 	get := conn.Command(key, "get", key)
 	if err := s.conn.Do(ctx, "reading the last loss", get); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 )
 
 // subject is what the calls of a test are about.
@@ -184,7 +185,7 @@ var methods = []method{
 		return nil, s.KeepEvent(ctx, &store.Event{Type: "login"})
 	}},
 	{"DropEvents", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
-		return nil, s.DropEvents(ctx, []string{"a/one", userTag(x.user.ID) + "/one"})
+		return nil, s.DropEvents(ctx, []string{"a/one", layout.UserTag(x.user.ID) + "/one"})
 	}},
 	{"Events", conn.NestedReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.Events(ctx, store.EventQuery{}))
@@ -253,7 +254,7 @@ func rest(cfg Config) Config {
 
 // node is the client of the server that has the install: of the only one, where there is no cluster.
 func (s *Store) node() *redis.Client {
-	node, err := s.conn.Node(context.Background(), s.key.install())
+	node, err := s.conn.Node(context.Background(), s.key.Of(layout.Install))
 	if err != nil {
 		panic(err)
 	}

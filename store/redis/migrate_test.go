@@ -12,13 +12,14 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/redistest"
 )
 
 // userIn returns the id of a user whose keys are in a slot.
 func userIn(slot int) store.UserID {
 	for {
-		if id := store.UserID(randomID()); redistest.KeySlot(keyspace("").user(id)) == slot {
+		if id := store.UserID(randomID()); redistest.KeySlot(layout.Keyspace("").User(id)) == slot {
 			return id
 		}
 	}
@@ -59,7 +60,7 @@ func TestMigrationUnderLoad(t *testing.T) {
 		}
 		if move%2 == 0 {
 			// The last user is there already, and the others are here: everybody goes on.
-			cluster.MigrateKeysFirst(slot, from, to, func() { m.allGoOn(t) }, s.key.userAndSessions(last)...)
+			cluster.MigrateKeysFirst(slot, from, to, func() { m.allGoOn(t) }, s.key.UserAndSessions(last)...)
 		} else {
 			// The first user is here and that user's sessions are there: nothing can be done with both,
 			// and the others go on.
@@ -69,7 +70,7 @@ func TestMigrationUnderLoad(t *testing.T) {
 					return atLeast(countErrors(cluster, "TRYAGAIN"), gaveUp)
 				})
 				m.goOn(t, 20)
-			}, s.key.sessions(first))
+			}, s.key.Sessions(first))
 		}
 		m.allGoOn(t)
 		from = to
@@ -197,10 +198,10 @@ func testHalfMovedKeyring(t *testing.T, cluster *redistest.Cluster, s *Store) {
 	if _, err := s.SwapKeyring(t.Context(), 0, 7, []byte("sealed")); err != nil {
 		t.Fatal(err)
 	}
-	slot := redistest.KeySlot(s.key.install())
+	slot := redistest.KeySlot(s.key.Of(layout.Install))
 	from := cluster.NodeForSlot(slot)
 	to := otherNode(cluster, from, 0)
-	for _, first := range []string{s.key.install(), s.key.keyring()} {
+	for _, first := range s.key.All(layout.Install, layout.Keyring) {
 		cluster.MigrateKeysFirst(slot, from, to, func() {
 			before := countErrors(cluster, "ASK")
 			if version, document, err := s.LoadKeyring(t.Context()); version != 7 || string(document) != "sealed" || err != nil {
@@ -226,14 +227,14 @@ func testHalfMovedSessions(t *testing.T, cluster *redistest.Cluster, s *Store) {
 	revoke := func() (bool, error) { return s.RevokeSession(t.Context(), u.ID, session.ID) }
 	from := cluster.NodeForSlot(slot)
 	cluster.MigrateKeysFirst(slot, from, otherNode(cluster, from, 0), func() {
-		from.Do("del", s.key.barrier(s.key.sessions(u.ID))) // it would go by itself in a second
+		from.Do("del", s.key.Barrier(s.key.Sessions(u.ID))) // it would go by itself in a second
 		if _, err := revoke(); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("RevokeSession that cannot be confirmed: got %v, want %v", err, store.ErrUnavailable)
 		}
-		if got := from.Do("hexists", s.key.sessions(u.ID), string(session.ID[:])); got != int64(0) {
+		if got := from.Do("hexists", s.key.Sessions(u.ID), string(session.ID[:])); got != int64(0) {
 			t.Errorf("the session is there: got %v, want 0", got)
 		}
-		if !s.revocations.hasSession(session.ID) {
+		if !s.revocations.HasSession(session.ID) {
 			t.Error("the revocation is not remembered")
 		}
 	})

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +12,9 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
+	"signet/store/redis/replica"
+	"signet/store/redis/revocation"
 	"signet/store/seal"
 )
 
@@ -61,11 +63,9 @@ type Store struct {
 	*trail
 	*throttle
 	*assertions
-	*heartbeats
+	*replica.Heartbeats
 
-	watch   watcher
-	hints   listeners
-	pings   hintPings
+	watch   *watcher
 	sweeper sweeper
 
 	stop    context.CancelFunc
@@ -76,23 +76,22 @@ type Store struct {
 // common is what all parts of a Store use.
 type common struct {
 	cfg  Config
-	key  keyspace
+	key  layout.Keyspace
 	conn *conn.Conn
 	log  *slog.Logger
 
-	format      atomic.Int32 // of the records that are written
-	revocations *revocationLog
+	records     *layout.Codec
+	revocations *revocation.Log
+	channel     *replica.Channel
 }
 
-func newStore(cfg Config) *Store {
-	c := &common{cfg: cfg, key: keyspace(cfg.Prefix), log: cfg.Log, revocations: newRevocationLog()}
-	c.format.Store(Schema)
+func newStore(cfg Config, cn *conn.Conn, watch *watcher) *Store {
+	c := &common{cfg: cfg, key: layout.Keyspace(cfg.Prefix), conn: cn, log: cfg.Log, records: &layout.Codec{Seals: cfg.Seals}, revocations: revocation.NewLog()}
+	c.records.SetFormat(Schema)
+	c.channel = replica.NewChannel(cn, c.key, c.records, c.revocations, cfg.Log)
 	t := &trail{common: c, outboxes: map[string]uint64{}}
-	s := &Store{common: c, installs: &installs{common: c, trail: t}, users: &users{&names{c, t}}, clients: &clients{c, t}, sessions: &sessions{c, t},
-		trail: t, throttle: &throttle{c}, assertions: newAssertions(c), heartbeats: &heartbeats{c}}
-	s.watch.init()
-	s.pings.init()
-	return s
+	return &Store{common: c, installs: &installs{common: c, trail: t}, users: &users{&names{c, t}}, clients: &clients{c, t}, sessions: &sessions{c, t},
+		trail: t, throttle: &throttle{c}, assertions: newAssertions(c), Heartbeats: replica.NewHeartbeats(cn, c.key, c.records), watch: watch}
 }
 
 var (
@@ -106,11 +105,12 @@ var (
 // store.ErrUnavailable where Redis cannot be reached or refuses us.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
-	s := newStore(cfg)
-	var err error
-	if s.conn, err = conn.New(cfg.transport(s.key.barrier, s.watch.checkSoon)); err != nil {
+	watch := newWatcher()
+	cn, err := conn.New(cfg.transport(layout.Keyspace(cfg.Prefix).Barrier, watch.checkSoon))
+	if err != nil {
 		return nil, err
 	}
+	s := newStore(cfg, cn, watch)
 	if err := s.begin(ctx); err != nil {
 		s.conn.Close()
 		return nil, err
@@ -118,8 +118,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	loops, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.running.Go(func() { s.watchMasters(loops) })
-	s.running.Go(func() { s.listen(loops) })
-	s.running.Go(func() { s.pingHints(loops, pingEvery, deafAfter) })
+	s.running.Go(func() { s.channel.Listen(loops) })
+	s.running.Go(func() { s.channel.Ping(loops) })
 	return s, nil
 }
 
@@ -173,12 +173,13 @@ func (s *Store) begin(ctx context.Context) error {
 	return nil
 }
 
-// Format is the format of the records that this store writes; it reads all up to Schema.
-func (s *common) Format() int { return int(s.format.Load()) }
+// Format implements store.Sealer.
+func (s *Store) Format() int { return s.records.Format() }
 
-// SetFormat changes what is written from now on. Whoever raises the format of a store sees to it that
-// its install record is raised as well.
-func (s *common) SetFormat(format int) { s.format.Store(int32(format)) }
+// Subscribe implements store.ChangeEvents.
+func (s *Store) Subscribe(ctx context.Context, on func(store.ChangeEvent)) {
+	s.channel.Subscribe(ctx, on)
+}
 
 // Close implements store.Store.
 func (s *Store) Close() error {
@@ -210,33 +211,22 @@ func (in *installRecord) follows(later *installRecord) bool {
 	return later.Schema >= in.Schema && was == later.Install
 }
 
-func (s *installs) parseInstall(raw string) (*installRecord, error) {
-	in := installRecord{raw: raw}
-	record, err := s.opened(seal.Install, nil, raw)
-	if err != nil {
-		return nil, conn.Malformed("the install", err)
-	}
-	if err := json.Unmarshal(record, &in.Install); err != nil || in.ID == "" {
-		return nil, fmt.Errorf("%w: the install record is not one of Signet's", store.ErrUnavailable)
-	}
-	return &in, nil
-}
-
 // know compares the install that is in Redis at this moment with the one that this Store began
 // with. Its format may have been raised meanwhile, and is then that of this Store too. Data of another install are not touched
 // from then on: the address leads elsewhere, or another install has taken the place of this one.
 func (s *installs) know(raw string) error {
-	found, err := s.parseInstall(raw)
+	in, err := s.records.DecodeInstall(raw)
 	if err != nil {
-		return err
+		return conn.Malformed("the install", err)
 	}
+	found := &installRecord{raw, in}
 	if s.install.CompareAndSwap(nil, found) {
-		s.SetFormat(min(found.Schema, Schema))
+		s.records.SetFormat(min(found.Schema, Schema))
 		return nil
 	}
 	known := s.install.Load()
 	if known.raw != raw && known.follows(found) && found.Schema <= Schema && s.install.CompareAndSwap(known, found) {
-		s.SetFormat(found.Schema)
+		s.records.SetFormat(found.Schema)
 		known = found
 	}
 	if known.raw != raw {

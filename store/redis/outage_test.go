@@ -9,6 +9,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/redistest"
 )
 
@@ -66,7 +67,7 @@ func TestForeignInstall(t *testing.T) {
 	if err := s.CreateInstall(t.Context(), store.Install{ID: "ours", Schema: Schema}); err != nil {
 		t.Fatal(err)
 	}
-	ours := server.Do("get", s.key.install())
+	ours := server.Do("get", s.key.Of(layout.Install))
 	x.populate(t, s)
 	server.Do("flushall")
 	other := mustOpen(t, cfg)
@@ -88,7 +89,7 @@ func TestForeignInstall(t *testing.T) {
 	if version, _, err := other.LoadKeyring(t.Context()); version != 0 || err != nil {
 		t.Errorf("their keyring: got version %d and error %v, want none", version, err)
 	}
-	server.Do("set", s.key.install(), ours)
+	server.Do("set", s.key.Of(layout.Install), ours)
 	if _, _, err := s.LoadKeyring(t.Context()); err != nil {
 		t.Errorf("LoadKeyring when ours are back: %v", err)
 	}
@@ -111,7 +112,7 @@ func TestLostSubscription(t *testing.T) {
 			return err
 		}
 		for range 50 {
-			if hearer.revocations.hasToken(jti) {
+			if hearer.revocations.HasToken(jti) {
 				return nil
 			}
 			time.Sleep(time.Millisecond)
@@ -144,7 +145,7 @@ func TestFrozenNodes(t *testing.T) {
 	for i := range subjects {
 		subjects[i] = newSubject()
 		subjects[i].user.Username, subjects[i].client.ID = fmt.Sprint("user-", i), fmt.Sprint("client-", i)
-		owners[subjects[i].user.ID] = cluster.NodeForSlot(redistest.KeySlot(keyspace("signet").user(subjects[i].user.ID)))
+		owners[subjects[i].user.ID] = cluster.NodeForSlot(redistest.KeySlot(layout.Keyspace("signet").User(subjects[i].user.ID)))
 	}
 	s := openPopulated(t, Config{Mode: conn.Cluster, Addrs: cluster.Addrs(), PoolSize: 100}, subjects...)
 	frozen := owners[subjects[0].user.ID]

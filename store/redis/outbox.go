@@ -16,6 +16,7 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/script"
 )
 
@@ -40,7 +41,7 @@ func (s *trail) keep(ctx context.Context, sc *conn.Script, keys []string, args .
 	if len(events) == 0 {
 		return auditedCall{Call: sc.Call(keys, append(args, noEvent)...)}, nil
 	}
-	tag := tagOf(keys[0])
+	tag := layout.TagOf(keys[0])
 	names, entries := make([]string, len(events)), make([]string, len(events))
 	for i, e := range events {
 		field, entry, err := encodeEntry(*e)
@@ -49,7 +50,7 @@ func (s *trail) keep(ctx context.Context, sc *conn.Script, keys []string, args .
 		}
 		names[i], entries[i] = tag+"/"+field, entry
 	}
-	c := sc.Call(append(keys, s.key.outbox(tag)), append(args, strings.Join(entries, "\n"))...)
+	c := sc.Call(append(keys, s.key.Outbox(tag)), append(args, strings.Join(entries, "\n"))...)
 	c.LastKeyOptional() // an outbox is empty most of the time
 	return auditedCall{c, events, names}, nil
 }
@@ -88,7 +89,7 @@ func rotationEntry(r store.Rotation) string {
 func (s *trail) keptEvent(key, field, entry string) (e store.Event, err error) {
 	r := codec.NewReader([]byte(entry))
 	kind, at := r.Byte(), r.Time()
-	tag := tagOf(key)
+	tag := layout.TagOf(key)
 	switch kind {
 	case 'e':
 		if err := r.Err(); err != nil {
@@ -104,7 +105,7 @@ func (s *trail) keptEvent(key, field, entry string) (e store.Event, err error) {
 		if err := r.End(); err != nil {
 			return e, err
 		}
-		if rotation.UserID, err = userOfTag(tag); err != nil {
+		if rotation.UserID, err = layout.UserOfTag(tag); err != nil {
 			return e, err
 		}
 		copy(rotation.SessionID[:], id)
@@ -121,13 +122,13 @@ func (s *trail) keptEvent(key, field, entry string) (e store.Event, err error) {
 func (s *trail) entryOf(name string) (key, field string) {
 	at := strings.LastIndexByte(name, '/')
 	if at < 0 {
-		return s.key.outbox("a"), name
+		return s.key.Outbox("a"), name
 	}
 	tag := name[:at]
 	if id, err := store.ParseUserID(tag); err == nil { // of a rotation
-		tag = userTag(id)
+		tag = layout.UserTag(id)
 	}
-	return s.key.outbox(tag), name[at+1:]
+	return s.key.Outbox(tag), name[at+1:]
 }
 
 // KeepEvent implements store.Audit.
@@ -140,7 +141,7 @@ func (s *trail) KeepEvent(ctx context.Context, e *store.Event) error {
 		return err
 	}
 	const tag = "a"
-	if err := s.conn.DoDurably(ctx, "keeping an audit event", script.KeepEvent.Call([]string{s.key.outbox(tag)}, entry)); err != nil {
+	if err := s.conn.DoDurably(ctx, "keeping an audit event", script.KeepEvent.Call([]string{s.key.Outbox(tag)}, entry)); err != nil {
 		return err
 	}
 	e.Outbox = tag + "/" + field
@@ -182,7 +183,7 @@ func (s *trail) sweepOutbox(ctx context.Context, node *redis.Client, now time.Ti
 	for range outboxScans {
 		var keys []string
 		var err error
-		if keys, cursor, err = node.Scan(ctx, cursor, s.key.pattern("o"), outboxCount).Result(); err != nil {
+		if keys, cursor, err = node.Scan(ctx, cursor, s.key.Pattern("o"), outboxCount).Result(); err != nil {
 			return err
 		}
 		events, err := s.keptEvents(ctx, keys, now, store.OutboxAfter)
@@ -238,7 +239,7 @@ func (s *trail) notAppended(ctx context.Context, events []store.Event) ([]store.
 		names = append(names, e.Outbox)
 	}
 	var calls []*conn.Call
-	for _, key := range s.key.trail()[len(s.key.audit()):] {
+	for _, key := range s.key.Appended() {
 		calls = append(calls, conn.Command(key, append([]any{"hmget", key}, names...)...))
 	}
 	if err := s.conn.Do(ctx, "reading the audit trail", calls...); err != nil {

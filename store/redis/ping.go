@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/script"
 )
 
@@ -13,8 +14,8 @@ import (
 // this user run scripts, is not ready. In a cluster it asks one server;
 // the last check of the masters was about the others.
 func (s *Store) Ping(ctx context.Context) error {
-	install := conn.Command(s.key.install(), "get", s.key.install())
-	probe := script.Probe.Call([]string{s.key.probe()})
+	install := conn.Command(s.key.Of(layout.Install), "get", s.key.Of(layout.Install))
+	probe := script.Probe.Call([]string{s.key.Of(layout.Probe)})
 	if err := s.conn.DoAnyway(ctx, "checking", install, probe); err != nil {
 		return err
 	}

@@ -51,11 +51,11 @@ func TestContractOfFormat1(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{Persist: true})
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
 		b := backend(t, Config{Addrs: []string{server.Addr()}})
-		b.Store.(*Store).SetFormat(store.Format1)
+		b.Store.(*Store).records.SetFormat(store.Format1)
 		reopen := b.Reopen
 		b.Reopen = func(t *testing.T) store.Store {
 			s := reopen(t)
-			s.(*Store).SetFormat(store.Format1)
+			s.(*Store).records.SetFormat(store.Format1)
 			return s
 		}
 		return b

@@ -8,6 +8,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 )
 
 // recordKinds are the keys that hold what a server does not put back by itself: everything but the
@@ -28,12 +29,12 @@ func (s *Store) Refill(ctx context.Context, records iter.Seq2[store.Record, erro
 	if err := s.fill(ctx, records); err != nil {
 		return err
 	}
-	return s.conn.DoDurably(ctx, "ending the refill", conn.Write("del", s.key.importing()))
+	return s.conn.DoDurably(ctx, "ending the refill", conn.Write("del", s.key.Of(layout.Importing)))
 }
 
 // makeRoomForRecords refuses a store with records, unless they are what an import or refill has left.
 func (s *Store) makeRoomForRecords(ctx context.Context) error {
-	unfinished := conn.Command(s.key.install(), "exists", s.key.importing())
+	unfinished := conn.Command(s.key.Of(layout.Install), "exists", s.key.Of(layout.Importing))
 	if err := s.conn.Do(ctx, "looking whether the store is empty", unfinished); err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ func (s *Store) makeRoomForRecords(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.conn.DoDurably(ctx, "beginning the refill", conn.Write("set", s.key.importing(), rand.Text()))
+	return s.conn.DoDurably(ctx, "beginning the refill", conn.Write("set", s.key.Of(layout.Importing), rand.Text()))
 }
 
 func (s *common) unlink(ctx context.Context, keys []string) error {

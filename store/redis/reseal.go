@@ -7,6 +7,8 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
+	"signet/store/redis/replica"
 	"signet/store/redis/script"
 )
 
@@ -26,15 +28,15 @@ func (s *installs) rewriteInstall(ctx context.Context, change func(*store.Instal
 		was := s.install.Load()
 		next := was.Install
 		change(&next)
-		raw, err := s.encodeInstall(next)
+		raw, err := s.records.EncodeInstall(next)
 		if err != nil {
 			return err
 		}
 		if raw == was.raw {
 			return nil
 		}
-		swap := script.Rewrite.Call([]string{s.key.install()}, was.raw, raw)
-		if err := s.doAndNotify(ctx, "changing the install", ofKeyring(), swap); err != nil {
+		swap := script.Rewrite.Call([]string{s.key.Of(layout.Install)}, was.raw, raw)
+		if err := s.channel.DoAndNotify(ctx, "changing the install", replica.KeyringChanged(), swap); err != nil {
 			return err
 		}
 		if swap.Number() == 1 {
@@ -53,7 +55,7 @@ func (s *Store) SealRecords(ctx context.Context, progress func(store.Sealing)) (
 	if err := r.clients(ctx); err != nil {
 		return r.done, err
 	}
-	for part := range nameParts {
+	for part := range layout.NameParts {
 		if err := r.part(ctx, part); err != nil {
 			return r.done, err
 		}
@@ -75,7 +77,7 @@ func (r *resealing) current(raw string) bool {
 }
 
 func (r *resealing) clients(ctx context.Context) error {
-	key := r.key.clients()[0]
+	key := r.key.Of(layout.Clients)
 	all := conn.Command(key, "hgetall", key)
 	if err := r.conn.Do(ctx, "listing clients", all); err != nil {
 		return err
@@ -90,12 +92,12 @@ func (r *resealing) clients(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		after, err := r.encodeClient(c)
+		after, err := r.records.EncodeClient(c)
 		if err != nil {
 			return err
 		}
-		update := script.UpdateClient.Call(r.key.clients(), id, raw, after, rand.Text(), noEvent)
-		if err := r.doAndNotify(ctx, "sealing a client", ofClient(id), update); err != nil {
+		update := script.UpdateClient.Call(r.key.All(layout.Clients, layout.ClientsVersion), id, raw, after, rand.Text(), noEvent)
+		if err := r.channel.DoAndNotify(ctx, "sealing a client", replica.ClientChanged(id), update); err != nil {
 			return err
 		}
 		if outcome, _ := update.Text(); outcome == "ok" {
@@ -127,19 +129,19 @@ func (r *resealing) part(ctx context.Context, part int) error {
 func (r *resealing) names(ctx context.Context, names []string) error {
 	keys := make([]string, len(names))
 	for i, name := range names {
-		keys[i] = r.key.username(name)
+		keys[i] = r.key.Username(name)
 	}
 	var ids []store.UserID
 	var users []string
 	var calls []*conn.Call
 	err := r.getStrings(ctx, "looking up usernames", keys, func(i int, raw string) error {
-		n, err := r.decodeName(names[i], raw)
+		n, err := r.records.DecodeName(names[i], raw)
 		if err != nil {
 			return conn.Malformed(fmt.Sprintf("username %q", names[i]), err)
 		}
-		ids, users = append(ids, n.UserID), append(users, r.key.user(n.UserID))
+		ids, users = append(ids, n.UserID), append(users, r.key.User(n.UserID))
 		if !r.current(raw) {
-			calls = append(calls, script.Rewrite.Call([]string{keys[i]}, raw, r.encodeName(names[i], n)))
+			calls = append(calls, script.Rewrite.Call([]string{keys[i]}, raw, r.records.EncodeName(names[i], n)))
 		}
 		return nil
 	})
@@ -147,12 +149,12 @@ func (r *resealing) names(ctx context.Context, names []string) error {
 		return err
 	}
 	err = r.getStrings(ctx, "reading users", users, func(i int, raw string) error {
-		u, err := r.decodeUser(ids[i], raw)
+		u, err := r.records.DecodeUser(ids[i], raw)
 		if err != nil {
 			return conn.Malformed("user "+ids[i].String(), err)
 		}
 		if !r.current(raw) {
-			calls = append(calls, script.Rewrite.Call([]string{users[i]}, raw, r.encodeUser(u)))
+			calls = append(calls, script.Rewrite.Call([]string{users[i]}, raw, r.records.EncodeUser(u)))
 		}
 		return nil
 	})

@@ -8,16 +8,17 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/script"
 )
 
 // Rotate implements store.Sessions, in one round trip, or in two where the outcome has an audit event. The decision is that of store.Decide, in
 // rotate.lua.
 func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
-	if s.revocations.hasSession(r.SessionID) { // a master that has lost the revocation does not bring it back to life
+	if s.revocations.HasSession(r.SessionID) { // a master that has lost the revocation does not bring it back to life
 		return store.Session{}, store.User{}, store.Gone, nil
 	}
-	if s.Format() < store.Format2 {
+	if s.records.Format() < store.Format2 {
 		r.Late, r.ClientEpoch = 0, 0
 	}
 	rotate, err := s.sendRotation(ctx, r)
@@ -35,7 +36,7 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 	case outcome == store.Reused, outcome == store.Revoked:
 		// The session has ended; that must not be lost with the master either. Whoever asks again where
 		// no replica has confirmed it finds nothing to end, so it is remembered first.
-		s.revocations.sessionEnded(r.UserID, r.SessionID)
+		s.revocations.SessionEnded(r.UserID, r.SessionID)
 		if _, err := s.RevokeSession(ctx, r.UserID, r.SessionID); err != nil {
 			return store.Session{}, store.User{}, store.Gone, err
 		}
@@ -52,9 +53,9 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 
 // sendRotation asks once more, with the event, where the outcome of a rotation has one.
 func (s *sessions) sendRotation(ctx context.Context, r store.Rotation) (*conn.Call, error) {
-	keys := s.key.userAndSessions(r.UserID)
+	keys := s.key.UserAndSessions(r.UserID)
 	args := append(make([]any, 0, 17), r.SessionID[:], r.ClientID, r.Generation, s.callersTime(r.Now),
-		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.Format(),
+		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.records.Format(),
 		r.Late.Milliseconds(), r.ClientEpoch, oneIf(r.ClientConfirmed), codec.SessionAddress(r.Address, r.ClientID),
 		millis(r.Loss.At), store.HealWithin.Milliseconds())
 	if r.RequestID == "" {
@@ -63,7 +64,7 @@ func (s *sessions) sendRotation(ctx context.Context, r store.Rotation) (*conn.Ca
 	rotate := script.Rotate.Call(keys, args...)
 	err := s.conn.Do(ctx, "rotating a session", rotate)
 	if word, _ := rotate.Outcome(); err == nil && word == "again" {
-		rotate = script.Rotate.Call(append(keys, s.key.outbox(userTag(r.UserID))), append(args, rotationEntry(r))...)
+		rotate = script.Rotate.Call(append(keys, s.key.Outbox(layout.UserTag(r.UserID))), append(args, rotationEntry(r))...)
 		rotate.LastKeyOptional()
 		err = s.conn.Do(ctx, "rotating a session", rotate)
 	}
@@ -82,7 +83,7 @@ func (s *sessions) rotated(ctx context.Context, r store.Rotation, o store.Outcom
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
-	if s.revocations.hasEnded(session) { // as above, of all of a user's sessions
+	if s.revocations.HasEnded(session) { // as above, of all of a user's sessions
 		_, err := s.RevokeSession(ctx, r.UserID, r.SessionID)
 		return store.Session{}, store.User{}, store.Revoked, err
 	}

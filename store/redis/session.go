@@ -13,6 +13,8 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/replica"
+	"signet/store/redis/revocation"
 	"signet/store/redis/script"
 )
 
@@ -47,8 +49,8 @@ func (s *sessions) startCall(ctx context.Context, in store.Session, b store.Sess
 	}
 	args := []any{in.ID[:], millis(in.StartedAt), millis(in.RotatedAt),
 		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, codec.SessionAddress(in.Address, in.ClientID),
-		b.PerUser, b.Absolute.Milliseconds(), s.Format(), now}
-	return s.keep(ctx, script.StartSession, s.key.userAndSessions(in.UserID), append(args, epoch...)...)
+		b.PerUser, b.Absolute.Milliseconds(), s.records.Format(), now}
+	return s.keep(ctx, script.StartSession, s.key.UserAndSessions(in.UserID), append(args, epoch...)...)
 }
 
 func (s *sessions) started(in store.Session, start *conn.Call) (store.Session, store.User, error) {
@@ -76,7 +78,7 @@ func (s *sessions) decodeBoth(in store.Session, records []string) (store.Session
 	if err != nil {
 		return store.Session{}, store.User{}, conn.Malformed("session "+in.ID.String(), err)
 	}
-	u, err := s.decodeUser(in.UserID, records[1])
+	u, err := s.records.DecodeUser(in.UserID, records[1])
 	if err != nil {
 		return store.Session{}, store.User{}, conn.Malformed("user "+in.UserID.String(), err)
 	}
@@ -85,14 +87,14 @@ func (s *sessions) decodeBoth(in store.Session, records []string) (store.Session
 
 // RevokeSession implements store.Sessions.
 func (s *sessions) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
-	del, err := s.keep(ctx, script.RevokeSession, []string{s.key.sessions(user)}, id[:])
+	del, err := s.keep(ctx, script.RevokeSession, []string{s.key.Sessions(user)}, id[:])
 	if err != nil {
 		return false, err
 	}
-	err = s.doAndNotify(ctx, "revoking a session", ended{User: user, Session: id}.message(), del.Call)
+	err = s.channel.DoAndNotify(ctx, "revoking a session", replica.Ended(revocation.Ended{User: user, Session: id}), del.Call)
 	existed := del.Number() == 1
 	if del.Done() { // also where the answer to the first time was lost, and nothing is left to delete
-		s.revocations.sessionEnded(user, id)
+		s.revocations.SessionEnded(user, id)
 	}
 	del.kept(existed && err == nil)
 	return existed && err == nil, err
@@ -112,7 +114,7 @@ func (s *users) RevokeSessions(ctx context.Context, user store.UserID) (int, err
 
 // ListSessions implements store.Sessions.
 func (s *sessions) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) ([]store.Session, error) {
-	key := s.key.sessions(user)
+	key := s.key.Sessions(user)
 	all := conn.Command(key, "hgetall", key)
 	if err := s.conn.Do(ctx, "listing sessions", all); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/script"
 )
 
@@ -72,7 +73,7 @@ func (s *Store) leaseSweep(ctx context.Context) (bool, error) {
 		s.sweeper.token, s.sweeper.cursors, s.sweeper.counted = rand.Text(), map[string]uint64{}, map[string]int{}
 		s.outboxes = map[string]uint64{}
 	}
-	key := s.key.sweeping()
+	key := s.key.Of(layout.Sweeping)
 	take := conn.Write("set", key, s.sweeper.token, "nx", "px", sweepLease.Milliseconds())
 	holder := conn.Command(key, "get", key)
 	if err := s.conn.Do(ctx, "asking who sweeps", take, holder); err != nil {
@@ -92,7 +93,7 @@ func (s *Store) sweepServer(ctx context.Context, node *redis.Client, now time.Ti
 	mu.Unlock()
 	for range sweepScans {
 		var keys []string
-		if keys, cursor, err = node.Scan(ctx, cursor, s.key.pattern("s"), sweepCount).Result(); err != nil {
+		if keys, cursor, err = node.Scan(ctx, cursor, s.key.Pattern("s"), sweepCount).Result(); err != nil {
 			return n, err
 		}
 		swept, left, err := s.sweepKeys(ctx, keys, now, limits)

@@ -53,14 +53,14 @@ func (s *throttle) scopeCall(sc *conn.Script, scope store.Scope, now time.Time, 
 	keys := make([]string, 0, len(scope.Limits)+1)
 	args := []any{millis(now), how, id[:], scope.From, len(scope.Limits)}
 	for _, l := range scope.Limits {
-		keys = append(keys, s.key.bucket(scope.Place, l.Key))
+		keys = append(keys, s.key.Bucket(scope.Place, l.Key))
 		forgive := 0
 		if l.Forgive {
 			forgive = 1
 		}
 		args = append(args, l.Free, l.Window.Milliseconds(), l.Backoff.Milliseconds(), l.Same, l.SameFor.Milliseconds(), forgive)
 	}
-	return sc.Call(append(keys, s.key.networks(scope.Place)), args...)
+	return sc.Call(append(keys, s.key.Networks(scope.Place)), args...)
 }
 
 // admission joins the answers of an attempt's scopes. Where one refuses, the places that others gave are
@@ -111,7 +111,7 @@ func (s *throttle) limitKeys(c *conn.Call, numbers []string) (keys []string, err
 		if err != nil || !ok {
 			return nil, conn.UnexpectedReply("asking the throttle", number)
 		}
-		_, bucket := s.key.placeOf(key)
+		_, bucket := s.key.PlaceOf(key)
 		keys = append(keys, bucket)
 	}
 	return keys, nil
@@ -193,12 +193,12 @@ func (s *throttle) ListThrottle(ctx context.Context, _ time.Time, pick func(plac
 	var mu sync.Mutex
 	err = s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		for cursor := uint64(0); ; {
-			keys, next, err := node.Scan(ctx, cursor, s.key.pattern("t"), 1000).Result()
+			keys, next, err := node.Scan(ctx, cursor, s.key.Pattern("t"), 1000).Result()
 			if err != nil {
 				return err
 			}
 			for _, key := range keys {
-				place, bucket := s.key.placeOf(key)
+				place, bucket := s.key.PlaceOf(key)
 				mu.Lock()
 				full := len(list) >= limit
 				mu.Unlock()

@@ -2,43 +2,20 @@ package redis
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
 	"time"
 
 	"signet/store"
-	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/replica"
+	"signet/store/redis/revocation"
 	"signet/store/redis/script"
 )
 
 // maxName is the longest username kept; longer ones are a mistake.
 const maxName = 4096
-
-// A user is stored in Redis with its revision in front of the encoded record, in every format: that is what
-// the copy beside the name is compared by; see name.go.
-
-func encodeUser(u store.User, format int) []byte {
-	b := binary.BigEndian.AppendUint32(make([]byte, 0, 76+len(u.Username)+len(u.PasswordHash)), u.Revision)
-	return codec.AppendUser(b, u, format)
-}
-
-func decodeUser(raw []byte) (u store.User, err error) {
-	if len(raw) < 4 {
-		return u, codec.ErrMalformed
-	}
-	revision := binary.BigEndian.Uint32(raw)
-	if u, err = codec.DecodeUser(raw[4:]); err != nil {
-		return u, err
-	}
-	if u.Revision != 0 && u.Revision != revision {
-		return u, codec.ErrMalformed
-	}
-	u.Revision = revision
-	return u, nil
-}
 
 // users has the users; package-internal names lead to them.
 type users struct{ *names }
@@ -52,8 +29,8 @@ func (s *users) CreateUser(ctx context.Context, u store.User) error {
 	case u.Username == "" || len(u.Username) > maxName:
 		return fmt.Errorf("user %s: the username has %d bytes", u.ID, len(u.Username))
 	}
-	key := s.key.user(u.ID)
-	set := conn.Write("set", key, s.encodeUser(u), "nx")
+	key := s.key.User(u.ID)
+	set := conn.Write("set", key, s.records.EncodeUser(u), "nx")
 	if err := s.conn.DoDurably(ctx, "creating a user", set); err != nil {
 		return err
 	}
@@ -76,7 +53,7 @@ func (s *users) User(ctx context.Context, id store.UserID) (store.User, error) {
 }
 
 func (s *users) readUser(ctx context.Context, id store.UserID) (raw string, u store.User, err error) {
-	get := conn.Command(s.key.user(id), "get", s.key.user(id))
+	get := conn.Command(s.key.User(id), "get", s.key.User(id))
 	if err := s.conn.Do(ctx, "reading a user", get); err != nil {
 		return "", u, err
 	}
@@ -84,7 +61,7 @@ func (s *users) readUser(ctx context.Context, id store.UserID) (raw string, u st
 	if !found {
 		return "", u, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
-	if u, err = s.decodeUser(id, raw); err != nil {
+	if u, err = s.records.DecodeUser(id, raw); err != nil {
 		return "", u, conn.Malformed("user "+id.String(), err)
 	}
 	return raw, u, nil
@@ -120,8 +97,8 @@ func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*st
 		}
 		u.ID, u.Username, u.Revision = id, was.Username, was.Revision+1
 		endAll := u.Epoch != was.Epoch
-		if endAll && s.Format() < store.Format2 {
-			u.Epoch, u.NotBefore = was.Epoch, later(store.Millis(time.Now()).Add(time.Millisecond), u.NotBefore)
+		if endAll && s.records.Format() < store.Format2 {
+			u.Epoch, u.NotBefore = was.Epoch, store.Later(store.Millis(time.Now()).Add(time.Millisecond), u.NotBefore)
 		}
 		outcome, ended, err := s.replaceUser(ctx, before, was, u, endAll)
 		switch {
@@ -134,26 +111,19 @@ func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*st
 		case outcome != "ok":
 			return store.User{}, 0, conn.UnexpectedReply("updating a user", outcome)
 		}
-		u, err = decodeUser(encodeUser(u, s.Format()))
+		u, err = s.records.UserAsStored(u)
 		return u, ended, err
 	}
 }
 
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
-}
-
 // replaceUser writes u in the place of what was read, with the steps that name.go describes around it.
 func (s *users) replaceUser(ctx context.Context, before string, was, u store.User, endAll bool) (outcome string, ended int, err error) {
-	if u.PasswordHash != was.PasswordHash || u.Disabled != was.Disabled {
+	if u.PasswordHash != was.PasswordHash || u.Disabled != was.Disabled || u.Move != was.Move {
 		if err := s.announceCredential(ctx, u); err != nil {
 			return "", 0, err
 		}
 	}
-	update, err := s.keep(ctx, script.UpdateUser, s.key.userAndSessions(u.ID), before, s.encodeUser(u), oneIf(endAll))
+	update, err := s.keep(ctx, script.UpdateUser, s.key.UserAndSessions(u.ID), before, s.records.EncodeUser(u), oneIf(endAll))
 	if err != nil {
 		return "", 0, err
 	}
@@ -163,9 +133,9 @@ func (s *users) replaceUser(ctx context.Context, before string, was, u store.Use
 		return "", 0, conn.Malformed("the answer to an update", conn.ErrReply)
 	}
 	if outcome == "ok" {
-		s.notify(ctx, update.Call, endedBy(u).message())
+		s.channel.Notify(ctx, update.Call, replica.Ended(revocation.EndedBy(u)))
 		ended = atoi(about[0])
-		s.revocations.userChanged(u, before)
+		s.revocations.UserChanged(u, before)
 		if u.Credential() != was.Credential() {
 			// It is done. Without the copy a login asks once more, or checks its password twice.
 			_ = s.copyCredential(context.WithoutCancel(ctx), u)
@@ -184,13 +154,13 @@ func oneIf(yes bool) int {
 
 // DeleteUser implements store.Users. Without its record the user is gone, whatever still has the name.
 func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
-	del, err := s.keep(ctx, script.DeleteUser, s.key.userAndSessions(id))
+	del, err := s.keep(ctx, script.DeleteUser, s.key.UserAndSessions(id))
 	if err != nil {
 		return err
 	}
-	err = s.doAndNotify(ctx, "deleting a user", ended{User: id, NotBefore: forEver}.message(), del.Call)
+	err = s.channel.DoAndNotify(ctx, "deleting a user", replica.Ended(revocation.Ended{User: id, NotBefore: revocation.ForEver}), del.Call)
 	if del.Done() {
-		s.revocations.userDeleted(id)
+		s.revocations.UserDeleted(id)
 	}
 	if err != nil {
 		return err
@@ -200,7 +170,7 @@ func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
 		return fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
 	del.kept(true)
-	u, err := s.decodeUser(id, raw)
+	u, err := s.records.DecodeUser(id, raw)
 	if err != nil {
 		return conn.Malformed("user "+id.String(), err)
 	}

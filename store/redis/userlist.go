@@ -7,6 +7,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 )
 
 // ListUsers implements store.Users. The names lie in parts, each in order; the first of all parts
@@ -34,9 +35,9 @@ func (s *users) ListUsers(ctx context.Context, after string, limit int) ([]store
 // share; one that gave all it was asked for may hide names below the last of them, so those beyond
 // the lowest such last are not yet in order and are asked for again.
 func (s *names) firstNames(ctx context.Context, after string, limit int) (names []string, err error) {
-	share := limit/nameParts*2 + 8
+	share := limit/layout.NameParts*2 + 8
 	for len(names) < limit {
-		calls := make([]*conn.Call, nameParts)
+		calls := make([]*conn.Call, layout.NameParts)
 		for part := range calls {
 			calls[part] = s.namesAfter(part, after, share)
 		}
@@ -72,7 +73,7 @@ func (s *names) namesAfter(part int, after string, limit int) *conn.Call {
 	if after != "" {
 		from = "(" + after
 	}
-	key := s.key.names(part)
+	key := s.key.Names(part)
 	return conn.Command(key, "zrangebylex", key, from, "+", "limit", 0, limit)
 }
 
@@ -81,11 +82,11 @@ func (s *names) namesAfter(part int, after string, limit int) *conn.Call {
 func (s *users) usersByName(ctx context.Context, names []string) ([]store.User, error) {
 	keys := make([]string, len(names))
 	for i, name := range names {
-		keys[i] = s.key.username(name)
+		keys[i] = s.key.Username(name)
 	}
 	var ids []store.UserID
 	err := s.getStrings(ctx, "looking up usernames", keys, func(i int, raw string) error {
-		n, err := s.decodeName(names[i], raw)
+		n, err := s.records.DecodeName(names[i], raw)
 		if err != nil {
 			return conn.Malformed("a username", err)
 		}
@@ -97,11 +98,11 @@ func (s *users) usersByName(ctx context.Context, names []string) ([]store.User, 
 	}
 	keys = make([]string, len(ids))
 	for i, id := range ids {
-		keys[i] = s.key.user(id)
+		keys[i] = s.key.User(id)
 	}
 	users := make([]store.User, 0, len(ids))
 	err = s.getStrings(ctx, "reading users", keys, func(i int, raw string) error {
-		u, err := s.decodeUser(ids[i], raw)
+		u, err := s.records.DecodeUser(ids[i], raw)
 		if err != nil {
 			return conn.Malformed("user "+ids[i].String(), err)
 		}

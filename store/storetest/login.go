@@ -83,6 +83,11 @@ func testLoginAfterChange(t *testing.T, b Backend) {
 	_, err := s.UpdateUser(ctx, u.ID, func(u *store.User) error { u.Disabled = false; return nil })
 	noError(t, "UpdateUser", err)
 	equal(t, "enabled again", credential().Disabled, false)
+	for _, move := range []store.Move{store.MovePending, store.MoveStay, store.MoveNone} {
+		_, err := s.UpdateUser(ctx, u.ID, func(u *store.User) error { u.Move = move; return nil })
+		noError(t, "UpdateUser", err)
+		equal(t, "where the password is checked", credential().Move, move)
+	}
 	noError(t, "DeleteUser", s.DeleteUser(ctx, u.ID))
 	equal(t, "deleted", credential(), store.Credential{})
 	again := store.User{ID: newUserID(), Username: u.Username, PasswordHash: "new"}

@@ -21,6 +21,8 @@ func fullUser(name string) store.User {
 		Claims:       map[string]json.RawMessage{"roles": json.RawMessage(`["a","b"]`), "n": json.RawMessage(`1`)},
 		Disabled:     true,
 		Imported:     "digest!",
+		Move:         store.MoveDone,
+		MovedAt:      t0.Add(-time.Minute),
 		NotBefore:    t0.Add(-time.Hour),
 		CreatedAt:    t0,
 		UpdatedAt:    t0.Add(time.Second),

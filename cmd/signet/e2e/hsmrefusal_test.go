@@ -16,6 +16,7 @@ import (
 
 	"signet/keys"
 	"signet/keys/pkcs11"
+	"signet/keys/privatekey"
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/seal"
@@ -55,7 +56,7 @@ func installElsewhere(t *testing.T) (dir, configFile string) {
 	if err := db.CreateInstall(t.Context(), store.Install{ID: "elsewhere", Schema: bolt.Schema, CreatedAt: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	if err := keys.Init(t.Context(), keys.Config{Storage: db, InstallID: "elsewhere", Master: master, Remote: keys.Remote{Provider: elsewhere{}}}); err != nil {
+	if err := keys.Init(t.Context(), keys.Config{Storage: db, InstallID: "elsewhere", Master: master, Remote: privatekey.Remote{Provider: elsewhere{}}}); err != nil {
 		t.Fatal(err)
 	}
 	return dir, configFile

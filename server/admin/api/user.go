@@ -42,15 +42,63 @@ type NewPassword struct {
 // UserRecord is a line of ImportUsers.
 type UserRecord struct {
 	Username     string                     `json:"username"`
-	PasswordHash string                     `json:"password_hash"` // bcrypt, argon2id or argon2i; empty: the user cannot log in until a password is set
-	Claims       map[string]json.RawMessage `json:"claims"`
+	PasswordHash string                     `json:"password_hash,omitempty"` // empty: the user cannot log in until a password is set
+	HashScheme   string                     `json:"hash_scheme,omitempty"`   // where the spelling of the hash does not name it
+	ID           json.RawMessage            `json:"id,omitempty"`            // in the old system, text or a number: kept as a claim, see ImportUsers
+	Claims       map[string]json.RawMessage `json:"claims,omitempty"`
+	Disabled     *bool                      `json:"disabled,omitempty"` // nil: a new user is enabled, and one who is there stays as they are
+
+	// A line of a report of refused lines can be mended and sent again as it is: these are ignored.
+	Line   json.RawMessage `json:"line,omitempty"`
+	Reason json.RawMessage `json:"reason,omitempty"`
 }
+
+// Values of ?on_conflict= of ImportUsers. A line of a user who was imported with the same password hash before changes
+// nothing, with all of them.
+const (
+	ConflictFail   = "fail"   // a line whose username is taken is refused; the default
+	ConflictSkip   = "skip"   // it is left out
+	ConflictUpdate = "update" // it changes the user who is there
+)
+
+// DefaultIDClaim is the claim that keeps UserRecord.ID.
+const DefaultIDClaim = "legacy_id"
+
+// NDJSON is the media type of lines of JSON.
+const NDJSON = "application/x-ndjson"
+
+// ImportLine is a line of the answer of ImportUsers to a request that accepts NDJSON: one for each line of the body, in
+// order, and a last one that has Report or Error alone. An answer without such a line was cut off.
+type ImportLine struct {
+	Line     int    `json:"line,omitempty"` // from 1
+	Username string `json:"username,omitempty"`
+	Subject  string `json:"sub,omitempty"`    // of the user who has the name now; empty in a dry run for a user who would be made
+	Result   string `json:"result,omitempty"` // one of Import…
+	Reason   string `json:"reason,omitempty"` // why it was refused, or why a password was kept
+
+	Report *Report `json:"report,omitempty"` // all of it is done
+	Error  *Error  `json:"error,omitempty"`  // it was stopped: what was done before stays
+}
+
+// Values of ImportLine.Result.
+const (
+	ImportCreated   = "created"
+	ImportUpdated   = "updated"
+	ImportUnchanged = "unchanged"
+	ImportSkipped   = "skipped" // another user has the name
+	ImportRefused   = "refused"
+)
 
 // UserLine is a line of the verbs for many users. A line of an import is one too: the other members are ignored.
 type UserLine struct {
 	Username     string          `json:"username"` // in any spelling, or a sub
 	Claims       json.RawMessage `json:"claims,omitempty"`
 	PasswordHash json.RawMessage `json:"password_hash,omitempty"`
+	HashScheme   json.RawMessage `json:"hash_scheme,omitempty"`
+	ID           json.RawMessage `json:"id,omitempty"`
+	Disabled     json.RawMessage `json:"disabled,omitempty"`
+	Line         json.RawMessage `json:"line,omitempty"`
+	Reason       json.RawMessage `json:"reason,omitempty"`
 }
 
 // MaxRefused bounds Report.Refused.
@@ -62,6 +110,12 @@ type Report struct {
 	Accepted     int           `json:"accepted"`
 	Refused      []RefusedLine `json:"refused"`       // the first MaxRefused
 	RefusedCount int           `json:"refused_count"` // all of them
+
+	// Of an import, what was done with the accepted lines.
+	Created   int `json:"created,omitempty"`
+	Updated   int `json:"updated,omitempty"`
+	Unchanged int `json:"unchanged,omitempty"`
+	Skipped   int `json:"skipped,omitempty"`
 }
 
 // RefusedLine is a line that changed nothing.

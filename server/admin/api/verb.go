@@ -43,7 +43,9 @@ var (
 	ListUsers = Verb{Method: http.MethodGet, Path: "/v1/users", Name: "user.list", Scope: ScopeUsers}
 	// CreateUser takes NewUser and answers 201 and User.
 	CreateUser = Verb{Method: http.MethodPost, Path: "/v1/users", Name: "user.create", Scope: ScopeUsers}
-	// ImportUsers takes a UserRecord a line and answers Report.
+	// ImportUsers takes a UserRecord a line and answers Report, or an ImportLine for each where Accept has NDJSON. With
+	// ?dry_run=true nothing is changed. ?on_conflict= is fail, skip or update. ?allow_weak=true accepts unsalted
+	// hashes, which are then hashed once more. ?id_claim= is the claim that keeps the id of the old system.
 	ImportUsers = Verb{Method: http.MethodPost, Path: "/v1/users:import", Name: "user.import", Scope: ScopeUsers, Stream: true}
 	// DisableUsers does what DisableUser does for each UserLine and answers Report. So do the three after it.
 	DisableUsers = Verb{Method: http.MethodPost, Path: "/v1/users:disable", Name: "user.bulk_disable", Scope: ScopeUsers, Stream: true}

@@ -9,7 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store/bolt/file"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 )
 
 // writeBehind is how long what is written behind (counts, audit events) may stay in memory.
@@ -82,7 +82,7 @@ func (db *DB) attempt(live []*request, flush bool) (spoilt *request, err error) 
 	if err != nil {
 		return nil, db.failed(err)
 	}
-	t := &record.Tx{Tx: tx, Seals: db.Seals, Format: db.Format()}
+	t := &layout.Tx{Tx: tx, Seals: db.Seals, Format: db.Format()}
 	for _, r := range live {
 		before := t.Writes
 		if r.err = db.apply(t, r.apply); r.err != nil && t.Writes != before {
@@ -110,7 +110,7 @@ func (db *DB) attempt(live []*request, flush bool) (spoilt *request, err error) 
 }
 
 // apply shields the batch from a request that panics.
-func (db *DB) apply(t *record.Tx, apply func(*record.Tx) error) (err error) {
+func (db *DB) apply(t *layout.Tx, apply func(*layout.Tx) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			t.Writes++ // it may have written
@@ -122,9 +122,9 @@ func (db *DB) apply(t *record.Tx, apply func(*record.Tx) error) (err error) {
 }
 
 // flush adds what is written behind. The function it returns is called once that is committed.
-func (db *DB) flush(t *record.Tx) (committed func(), err error) {
+func (db *DB) flush(t *layout.Tx) (committed func(), err error) {
 	var all []func()
-	err = db.apply(t, func(t *record.Tx) error {
+	err = db.apply(t, func(t *layout.Tx) error {
 		for _, b := range db.behind {
 			committed, err := b.Flush(t)
 			if err != nil {

@@ -16,7 +16,7 @@ import (
 
 	"signet/store"
 	"signet/store/bolt/file"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 )
 
 func must(t testing.TB, err error) {
@@ -30,7 +30,7 @@ func must(t testing.TB, err error) {
 func open(t testing.TB, path string, cfg Config) *DB {
 	t.Helper()
 	if _, err := os.Stat(path); err != nil {
-		_, err := file.Make(path, record.Initialise)
+		_, err := file.Make(path, layout.Initialise)
 		must(t, err)
 	}
 	f, err := file.Open(path, false)
@@ -46,19 +46,19 @@ func testDB(t testing.TB) *DB { return open(t, filepath.Join(t.TempDir(), "signe
 
 // put writes a record that must not be there yet.
 func put(ctx context.Context, db *DB, id string) error {
-	return db.Update(ctx, func(tx *record.Tx) error {
-		if tx.Raw(record.Clients, []byte(id)) != nil {
+	return db.Update(ctx, func(tx *layout.Tx) error {
+		if tx.Raw(layout.Clients, []byte(id)) != nil {
 			return store.ErrExists
 		}
-		return tx.Put(record.Clients, []byte(id), []byte(id))
+		return tx.Put(layout.Clients, []byte(id), []byte(id))
 	})
 }
 
 // count returns how many records put has written.
 func count(t *testing.T, db *DB) (n int) {
 	t.Helper()
-	must(t, db.View(t.Context(), func(tx *record.Tx) error {
-		n = tx.Bucket(record.Clients).Stats().KeyN
+	must(t, db.View(t.Context(), func(tx *layout.Tx) error {
+		n = tx.Bucket(layout.Clients).Stats().KeyN
 		return nil
 	}))
 	return n
@@ -119,6 +119,7 @@ func waitFor(t *testing.T, what string, ready func() bool) {
 
 // TestGroupCommit: what arrives during a commit shares the next one, and who fails fails alone.
 func TestGroupCommit(t *testing.T) {
+	t.Parallel()
 	db := testDB(t)
 	g := newGate(db)
 	var wg sync.WaitGroup
@@ -128,11 +129,11 @@ func TestGroupCommit(t *testing.T) {
 	var good, exists, spoilt, panicked atomic.Int32
 	write := func(n *atomic.Int32, id string, then func() error) {
 		wg.Go(func() {
-			err := db.Update(ctx, func(tx *record.Tx) error {
-				if tx.Raw(record.Clients, []byte(id)) != nil {
+			err := db.Update(ctx, func(tx *layout.Tx) error {
+				if tx.Raw(layout.Clients, []byte(id)) != nil {
 					return store.ErrExists
 				}
-				if err := tx.Put(record.Clients, []byte(id), []byte(id)); err != nil {
+				if err := tx.Put(layout.Clients, []byte(id), []byte(id)); err != nil {
 					return err
 				}
 				return then()
@@ -168,10 +169,11 @@ func TestGroupCommit(t *testing.T) {
 
 // TestNothingToCommit: a request that changes nothing costs no fsync.
 func TestNothingToCommit(t *testing.T) {
+	t.Parallel()
 	db := testDB(t)
 	g := newGate(db)
 	close(g.open)
-	must(t, db.Update(t.Context(), func(*record.Tx) error { return nil }))
+	must(t, db.Update(t.Context(), func(*layout.Tx) error { return nil }))
 	if n := g.commits.Load(); n != 0 {
 		t.Errorf("got %d commits, want none", n)
 	}
@@ -179,6 +181,7 @@ func TestNothingToCommit(t *testing.T) {
 
 // TestAbandoned: who gives up waits no longer, and what was not begun is never done.
 func TestAbandoned(t *testing.T) {
+	t.Parallel()
 	db := testDB(t)
 	g := newGate(db)
 	var wg sync.WaitGroup
@@ -199,6 +202,7 @@ func TestAbandoned(t *testing.T) {
 
 // TestCommitFails: every request of the batch gets the error, Ping too, and it passes.
 func TestCommitFails(t *testing.T) {
+	t.Parallel()
 	clock := time.Now()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	db := open(t, path, Config{Now: func() time.Time { return clock }})
@@ -230,6 +234,7 @@ func TestCommitFails(t *testing.T) {
 
 // TestBrokenEngine: after a panic inside a commit nothing more is written to a file in doubt.
 func TestBrokenEngine(t *testing.T) {
+	t.Parallel()
 	db := testDB(t)
 	ctx := context.Background()
 	commit := func(tx *bbolt.Tx) error { tx.Rollback(); panic("page 7 already freed") }
@@ -251,6 +256,7 @@ func TestBrokenEngine(t *testing.T) {
 
 // TestClosedWithWaiters: Close commits what was accepted before it.
 func TestClosedWithWaiters(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	db := open(t, path, Config{})
 	g := newGate(db)
@@ -276,6 +282,7 @@ func TestClosedWithWaiters(t *testing.T) {
 // TestRefusalThatFailsTogether: what was refused for the sake of a neighbour in the same transaction is unknown when that
 // transaction fails.
 func TestRefusalThatFailsTogether(t *testing.T) {
+	t.Parallel()
 	db := testDB(t)
 	g := newGate(db)
 	var all sync.WaitGroup
@@ -297,6 +304,7 @@ func TestRefusalThatFailsTogether(t *testing.T) {
 
 // TestTheFileGoesDuringTheCommit: the writers of a file that goes away while it is synced are not answered that it is done.
 func TestTheFileGoesDuringTheCommit(t *testing.T) {
+	t.Parallel()
 	db := testDB(t)
 	commit := func(tx *bbolt.Tx) error {
 		return errors.Join(os.Rename(db.File.Path, db.File.Path+".moved"), tx.Commit())

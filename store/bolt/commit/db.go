@@ -14,7 +14,7 @@ import (
 
 	"signet/store"
 	"signet/store/bolt/file"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/seal"
 )
 
@@ -50,7 +50,7 @@ type DB struct {
 type Behind interface {
 	// Flush writes what is in memory. committed is called when that is durable; where the commit fails it is not, and the
 	// next Flush writes it again.
-	Flush(tx *record.Tx) (committed func(), err error)
+	Flush(tx *layout.Tx) (committed func(), err error)
 	// Unwritten reports whether something is in memory only.
 	Unwritten() bool
 }
@@ -66,8 +66,8 @@ func New(f *file.File, cfg Config) (*DB, error) {
 	}
 	db.health.init(f, db.Log)
 	db.queue.init()
-	return db, db.View(context.Background(), func(tx *record.Tx) error {
-		format, err := record.CheckLayout(tx, f.Path)
+	return db, db.View(context.Background(), func(tx *layout.Tx) error {
+		format, err := layout.CheckLayout(tx, f.Path)
 		db.SetFormat(format)
 		return err
 	})
@@ -82,7 +82,7 @@ func (db *DB) Start(behind ...Behind) {
 // Go runs do in a goroutine that Close waits for.
 func (db *DB) Go(do func()) { db.running.Go(do) }
 
-// Format is the format of the records that are written; all up to record.Schema are read.
+// Format is the format of the records that are written; all up to layout.Schema are read.
 func (db *DB) Format() int { return int(db.format.Load()) }
 
 // SetFormat changes what is written from now on. The caller that raises the format of a store also raises its schema.
@@ -101,7 +101,7 @@ func (db *DB) Usable(ctx context.Context) error {
 
 // View runs read in a snapshot of what is committed. A page fault or an assertion of bbolt's, both
 // signs of a damaged file or a failing disk, becomes an error of this one call.
-func (db *DB) View(ctx context.Context, read func(tx *record.Tx) error) (err error) {
+func (db *DB) View(ctx context.Context, read func(tx *layout.Tx) error) (err error) {
 	if err := db.Usable(ctx); err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (db *DB) View(ctx context.Context, read func(tx *record.Tx) error) (err err
 		err = db.unreadable(err)
 		tx.Rollback() // a read transaction has nothing to lose; the only error is "already closed"
 	}()
-	return read(&record.Tx{Tx: tx, Seals: db.Seals})
+	return read(&layout.Tx{Tx: tx, Seals: db.Seals})
 }
 
 // Update applies one request as part of a batch and returns when it is durable. The request may be
@@ -125,7 +125,7 @@ func (db *DB) View(ctx context.Context, read func(tx *record.Tx) error) (err err
 // whole batch would wait for it.
 //
 // The events of the context are kept in the same transaction; see store.WithEvent.
-func (db *DB) Update(ctx context.Context, apply func(*record.Tx) error) error {
+func (db *DB) Update(ctx context.Context, apply func(*layout.Tx) error) error {
 	if events := store.EventsOf(ctx); len(events) > 0 {
 		return db.UpdateWithEvents(ctx, events, apply)
 	}
@@ -134,9 +134,9 @@ func (db *DB) Update(ctx context.Context, apply func(*record.Tx) error) error {
 
 // Ask is Update for a request that has a result. The result is the committer's until the
 // request is done: a caller that has gone away does not read it.
-func Ask[T any](ctx context.Context, db *DB, apply func(*record.Tx) (T, error)) (T, error) {
+func Ask[T any](ctx context.Context, db *DB, apply func(*layout.Tx) (T, error)) (T, error) {
 	result := new(T)
-	err := db.Update(ctx, func(tx *record.Tx) (err error) {
+	err := db.Update(ctx, func(tx *layout.Tx) (err error) {
 		*result, err = apply(tx)
 		return err
 	})
@@ -147,7 +147,7 @@ func Ask[T any](ctx context.Context, db *DB, apply func(*record.Tx) (T, error)) 
 }
 
 // Flush is Update, and commits what is written behind too.
-func (db *DB) Flush(ctx context.Context, apply func(*record.Tx) error) error {
+func (db *DB) Flush(ctx context.Context, apply func(*layout.Tx) error) error {
 	return db.submit(ctx, &request{flush: true, apply: apply})
 }
 
@@ -191,13 +191,13 @@ func (db *DB) Ping(ctx context.Context) error {
 	}
 	last, probe := db.due(db.Now())
 	if probe {
-		last = db.Update(ctx, func(tx *record.Tx) error { return record.PutProbe(tx, db.Now()) })
+		last = db.Update(ctx, func(tx *layout.Tx) error { return layout.PutProbe(tx, db.Now()) })
 	}
 	if last != nil {
 		return last
 	}
-	return db.View(ctx, func(tx *record.Tx) error {
-		_, err := record.CheckLayout(tx, db.File.Path)
+	return db.View(ctx, func(tx *layout.Tx) error {
+		_, err := layout.CheckLayout(tx, db.File.Path)
 		return err
 	})
 }

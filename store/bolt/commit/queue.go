@@ -5,12 +5,12 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 )
 
 // request is what one writer wants done.
 type request struct {
-	apply func(*record.Tx) error
+	apply func(*layout.Tx) error
 	flush bool  // what is to be written behind goes with it
 	err   error // its result; written before the batch is done
 	state atomic.Int32

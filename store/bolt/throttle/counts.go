@@ -14,7 +14,7 @@ import (
 	"signet/store"
 	"signet/store/bolt/commit"
 	"signet/store/bolt/file"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/seal"
 )
 
@@ -45,16 +45,16 @@ func New(db *commit.DB) (*Counts, error) {
 	return c, db.View(context.Background(), c.load)
 }
 
-func (c *Counts) load(tx *record.Tx) error {
-	return tx.Bucket(record.Throttle).ForEach(func(key, raw []byte) error {
-		raw, err := tx.Open(record.Throttle, key, raw)
+func (c *Counts) load(tx *layout.Tx) error {
+	return tx.Bucket(layout.Throttle).ForEach(func(key, raw []byte) error {
+		raw, err := tx.Open(layout.Throttle, key, raw)
 		if sealed, ok := errors.AsType[*seal.Error](err); ok && sealed.Unknown {
 			return nil // of a master key that is not here: whoever opens the keyring reports that
 		}
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", file.ErrDamaged, err)
 		}
-		t, err := record.DecodeTally(raw)
+		t, err := layout.DecodeTally(raw)
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", file.ErrDamaged, err)
 		}
@@ -84,12 +84,12 @@ func (c *Counts) Allow(ctx context.Context, now time.Time, a store.Attempt) (sto
 // exempt reports for each scope whether its limits do not hold for the network that the attempt is from.
 func (c *Counts) exempt(ctx context.Context, now time.Time, scopes []store.Scope) ([]bool, error) {
 	exempt := make([]bool, len(scopes))
-	err := c.db.View(ctx, func(tx *record.Tx) error {
+	err := c.db.View(ctx, func(tx *layout.Tx) error {
 		for i, scope := range scopes {
 			if len(scope.From) == 0 {
 				continue
 			}
-			noted, err := record.ReadNetworks(tx, []byte(scope.Place))
+			noted, err := layout.ReadNetworks(tx, []byte(scope.Place))
 			if err != nil {
 				return c.db.Unavailable("reading", file.Damaged(c.db.File.Path, "the networks of an account: "+err.Error()))
 			}
@@ -311,12 +311,12 @@ func (c *Counts) Sweep(now time.Time) (n int) {
 }
 
 // Flush implements commit.Behind. It writes the changed counts. What a failed commit was to write is written with the next.
-func (c *Counts) Flush(t *record.Tx) (committed func(), err error) {
+func (c *Counts) Flush(t *layout.Tx) (committed func(), err error) {
 	for key, value := range c.outgoing() {
 		if value == nil {
-			err = t.Delete(record.Throttle, []byte(key))
+			err = t.Delete(layout.Throttle, []byte(key))
 		} else {
-			err = t.Put(record.Throttle, []byte(key), value)
+			err = t.Put(layout.Throttle, []byte(key), value)
 		}
 		if err != nil {
 			return nil, err
@@ -335,7 +335,7 @@ func (c *Counts) outgoing() map[string][]byte {
 	for key := range c.flushing {
 		encoded[key] = nil
 		if t, known := c.byKey[key]; known {
-			encoded[key] = record.EncodeTally(t.Tally)
+			encoded[key] = layout.EncodeTally(t.Tally)
 		}
 	}
 	return encoded

@@ -10,6 +10,7 @@ import (
 
 // TestCountsAreBounded: a flood of keys pushes out what matters least, and not what is being throttled.
 func TestCountsAreBounded(t *testing.T) {
+	t.Parallel()
 	c := Counts{byKey: map[string]tally{}, changed: map[string]struct{}{}}
 	now := time.Now()
 	hot := store.Limit{Key: "hot", Free: 5, Window: time.Hour}

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 
 	"signet/store"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 )
 
 // indexBatch is how many events are put in their classes in one commit.
@@ -23,9 +23,9 @@ func (a *Trail) index(ctx context.Context) error {
 		if more = len(missing) > 0; !more {
 			break
 		}
-		err = a.db.Update(ctx, func(t *record.Tx) error {
+		err = a.db.Update(ctx, func(t *layout.Tx) error {
 			for _, key := range missing {
-				if err := t.Put(record.AuditRings, key, nil); err != nil {
+				if err := t.Put(layout.AuditRings, key, nil); err != nil {
 					return err
 				}
 			}
@@ -35,26 +35,26 @@ func (a *Trail) index(ctx context.Context) error {
 			return err
 		}
 	}
-	return a.db.View(ctx, func(tx *record.Tx) error {
+	return a.db.View(ctx, func(tx *layout.Tx) error {
 		kept := map[byte]int{}
-		c := tx.Bucket(record.AuditRings).Cursor()
+		c := tx.Bucket(layout.AuditRings).Cursor()
 		for key, _ := c.First(); key != nil; key, _ = c.Next() {
 			kept[key[0]]++
 		}
 		a.kept = map[store.EventClass]int{}
-		for class, prefix := range record.RingPrefixes {
+		for class, prefix := range layout.RingPrefixes {
 			a.kept[class] = kept[prefix]
 		}
 		return nil
 	})
 }
 
-// unindexed returns the keys in record.AuditRings of the next events that are in no class.
+// unindexed returns the keys in layout.AuditRings of the next events that are in no class.
 func (a *Trail) unindexed(ctx context.Context) (keys [][]byte, err error) {
-	err = a.db.View(ctx, func(tx *record.Tx) error {
-		rings := tx.Bucket(record.AuditRings).Cursor()
+	err = a.db.View(ctx, func(tx *layout.Tx) error {
+		rings := tx.Bucket(layout.AuditRings).Cursor()
 		var indexed uint64
-		for _, prefix := range record.RingPrefixes {
+		for _, prefix := range layout.RingPrefixes {
 			key, _ := rings.Seek([]byte{prefix + 1})
 			if key == nil {
 				key, _ = rings.Last()
@@ -65,16 +65,16 @@ func (a *Trail) unindexed(ctx context.Context) (keys [][]byte, err error) {
 				indexed = max(indexed, binary.BigEndian.Uint64(key[1:]))
 			}
 		}
-		c := tx.Bucket(record.Audit).Cursor()
-		for key, raw := c.Seek(record.SeqKey(indexed + 1)); key != nil && len(keys) < indexBatch; key, raw = c.Next() {
+		c := tx.Bucket(layout.Audit).Cursor()
+		for key, raw := c.Seek(layout.SeqKey(indexed + 1)); key != nil && len(keys) < indexBatch; key, raw = c.Next() {
 			if len(key) != 8 {
 				continue
 			}
-			e, err := record.ReadEvent(tx, key, raw)
+			e, err := layout.ReadEvent(tx, key, raw)
 			if err != nil {
 				e = store.Event{} // whoever reads it reports it; it leaves with the refusals
 			}
-			keys = append(keys, record.RingKey(store.ClassOf(e), binary.BigEndian.Uint64(key)))
+			keys = append(keys, layout.RingKey(store.ClassOf(e), binary.BigEndian.Uint64(key)))
 		}
 		return nil
 	})

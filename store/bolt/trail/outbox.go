@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"signet/store"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 )
 
 // outboxBatch is how many entries of the outbox go to the trail at once.
@@ -17,7 +17,7 @@ func (a *Trail) KeepEvent(ctx context.Context, e *store.Event) error {
 	if e.Outbox != "" {
 		return nil
 	}
-	return a.db.UpdateWithEvents(ctx, []*store.Event{e}, func(t *record.Tx) error {
+	return a.db.UpdateWithEvents(ctx, []*store.Event{e}, func(t *layout.Tx) error {
 		t.Writes++ // the entry itself
 		return nil
 	})
@@ -43,7 +43,7 @@ func (a *Trail) emptyOutbox(ctx context.Context) {
 	for {
 		n, err := a.AppendKept(ctx, func(time.Time) bool { return true })
 		if err == nil && n > 0 {
-			err = a.db.Flush(ctx, func(*record.Tx) error { return nil })
+			err = a.db.Flush(ctx, func(*layout.Tx) error { return nil })
 		}
 		if err != nil {
 			a.db.Log.Warn("audit events of an earlier process are not on the trail yet", slog.Any("error", err))
@@ -58,10 +58,10 @@ func (a *Trail) emptyOutbox(ctx context.Context) {
 func (a *Trail) AppendKept(ctx context.Context, ripe func(since time.Time) bool) (int, error) {
 	var events []store.Event
 	leaving := a.leaving() // before the snapshot, so that none is missed between the two
-	err := a.db.View(ctx, func(tx *record.Tx) error {
-		c := tx.Bucket(record.Outbox).Cursor()
+	err := a.db.View(ctx, func(tx *layout.Tx) error {
+		c := tx.Bucket(layout.Outbox).Cursor()
 		for name, sealed := c.First(); name != nil && len(events) < outboxBatch; name, sealed = c.Next() {
-			since, e, err := record.ReadEntry(tx, name, sealed)
+			since, e, err := layout.ReadEntry(tx, name, sealed)
 			switch {
 			case err != nil:
 				a.db.NoteUnreadable(err) // it stays

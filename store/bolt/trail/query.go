@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"signet/store"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 )
 
 // selection collects the events that a query selects, from the file and from those still waiting.
@@ -25,11 +25,11 @@ func (q *selection) add(e store.Event) {
 	}
 }
 
-func (q *selection) addRaw(tx *record.Tx, key, raw []byte) error {
+func (q *selection) addRaw(tx *layout.Tx, key, raw []byte) error {
 	if !q.filter.MaySelect(raw) {
 		return nil
 	}
-	e, err := record.ReadEvent(tx, key, raw)
+	e, err := layout.ReadEvent(tx, key, raw)
 	if err != nil {
 		return fmt.Errorf("%w: reading an audit event: %w", store.ErrUnavailable, err)
 	}
@@ -38,9 +38,9 @@ func (q *selection) addRaw(tx *record.Tx, key, raw []byte) error {
 }
 
 // forward takes the oldest first.
-func (q *selection) forward(tx *record.Tx, waiting []store.Event) error {
-	c := tx.Bucket(record.Audit).Cursor()
-	for key, raw := c.Seek(record.SeqKey(q.After)); key != nil && !q.full(); key, raw = c.Next() {
+func (q *selection) forward(tx *layout.Tx, waiting []store.Event) error {
+	c := tx.Bucket(layout.Audit).Cursor()
+	for key, raw := c.Seek(layout.SeqKey(q.After)); key != nil && !q.full(); key, raw = c.Next() {
 		if err := q.addRaw(tx, key, raw); err != nil {
 			return err
 		}
@@ -55,14 +55,14 @@ func (q *selection) forward(tx *record.Tx, waiting []store.Event) error {
 }
 
 // backward takes the newest first and then turns them round.
-func (q *selection) backward(tx *record.Tx, waiting []store.Event) error {
+func (q *selection) backward(tx *layout.Tx, waiting []store.Event) error {
 	for _, e := range slices.Backward(Uncommitted(tx, waiting)) {
 		if q.full() {
 			break
 		}
 		q.add(e)
 	}
-	c := tx.Bucket(record.Audit).Cursor()
+	c := tx.Bucket(layout.Audit).Cursor()
 	for key, raw := c.Last(); key != nil && !q.full(); key, raw = c.Prev() {
 		if binary.BigEndian.Uint64(key) <= q.After {
 			break
@@ -76,7 +76,7 @@ func (q *selection) backward(tx *record.Tx, waiting []store.Event) error {
 }
 
 // Uncommitted leaves out of waiting what has been committed since it was returned by Waiting.
-func Uncommitted(tx *record.Tx, waiting []store.Event) []store.Event {
+func Uncommitted(tx *layout.Tx, waiting []store.Event) []store.Event {
 	last := lastSeq(tx)
 	for len(waiting) > 0 && waiting[0].Seq <= last {
 		waiting = waiting[1:]

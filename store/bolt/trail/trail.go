@@ -15,7 +15,7 @@ import (
 
 	"signet/store"
 	"signet/store/bolt/commit"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 )
 
 const (
@@ -40,7 +40,7 @@ type Trail struct {
 // New returns a trail that goes on behind the last event of the file. Call Open when the DB has started.
 func New(db *commit.DB, keep store.Retention) (*Trail, error) {
 	a := &Trail{db: db, keep: keep}
-	return a, db.View(context.Background(), func(tx *record.Tx) error {
+	return a, db.View(context.Background(), func(tx *layout.Tx) error {
 		a.last = lastSeq(tx)
 		return nil
 	})
@@ -56,8 +56,8 @@ func (a *Trail) Open(ctx context.Context) error {
 }
 
 // lastSeq returns the number of the last event that is committed; 0 where there is none.
-func lastSeq(tx *record.Tx) uint64 {
-	if key, _ := tx.Bucket(record.Audit).Cursor().Last(); len(key) == 8 {
+func lastSeq(tx *layout.Tx) uint64 {
+	if key, _ := tx.Bucket(layout.Audit).Cursor().Last(); len(key) == 8 {
 		return binary.BigEndian.Uint64(key)
 	}
 	return 0
@@ -114,33 +114,33 @@ func (a *Trail) leaving() map[string]bool {
 }
 
 // Flush implements commit.Behind. It writes what waits and drops what is beyond the retention.
-func (a *Trail) Flush(t *record.Tx) (committed func(), err error) {
+func (a *Trail) Flush(t *layout.Tx) (committed func(), err error) {
 	events, dropped := a.Waiting(), a.unwanted()
 	if len(events)+len(dropped) == 0 {
 		return func() {}, nil
 	}
 	for _, name := range dropped {
-		if _, err := record.TakeEntry(t, name); err != nil {
+		if _, err := layout.TakeEntry(t, name); err != nil {
 			return nil, err
 		}
 	}
 	change := map[store.EventClass]int{}
 	for _, e := range events {
 		if e.Outbox != "" {
-			if there, err := record.TakeEntry(t, e.Outbox); err != nil {
+			if there, err := layout.TakeEntry(t, e.Outbox); err != nil {
 				return nil, err
 			} else if !there {
 				continue
 			}
 		}
-		if err := record.PutEvent(t, e); err != nil {
+		if err := layout.PutEvent(t, e); err != nil {
 			return nil, err
 		}
 		change[store.ClassOf(e)]++
 	}
 	for class, added := range change {
 		// Two old events go for each new one, so that a lowered retention takes effect without one long commit.
-		dropped, err := record.DropOldest(t, class, min(a.kept[class]+added-a.keep[class], 2*added))
+		dropped, err := layout.DropOldest(t, class, min(a.kept[class]+added-a.keep[class], 2*added))
 		if err != nil {
 			return nil, err
 		}
@@ -171,7 +171,7 @@ func (a *Trail) Events(ctx context.Context, q store.EventQuery) ([]store.Event, 
 		found.limit = min(q.Limit, maxEvents)
 	}
 	waiting := a.Waiting() // before the snapshot, so that none is missed between the two
-	err := a.db.View(ctx, func(tx *record.Tx) error {
+	err := a.db.View(ctx, func(tx *layout.Tx) error {
 		if q.Newest {
 			return found.backward(tx, waiting)
 		}

@@ -6,7 +6,7 @@ import (
 
 	"signet/store"
 	"signet/store/bolt/commit"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 )
 
 // Sealer has the methods of store.Sealer that change the file.
@@ -17,8 +17,8 @@ func (s *Sealer) RaiseFormat(ctx context.Context, format int) error {
 	if s.DB.Format() >= format {
 		return nil
 	}
-	return s.DB.Update(ctx, func(tx *record.Tx) error {
-		raised, err := record.RaiseFormat(tx, format)
+	return s.DB.Update(ctx, func(tx *layout.Tx) error {
+		raised, err := layout.RaiseFormat(tx, format)
 		if err != nil {
 			return err
 		}
@@ -29,10 +29,10 @@ func (s *Sealer) RaiseFormat(ctx context.Context, format int) error {
 
 // SealRecords implements store.Sealer.
 func (s *Sealer) SealRecords(ctx context.Context, progress func(store.Sealing)) (done store.Sealing, err error) {
-	for _, b := range record.Buckets {
+	for _, b := range layout.Buckets {
 		for from, more := []byte(nil), true; more; more = from != nil {
 			var keys [][]byte
-			err := s.DB.View(ctx, func(tx *record.Tx) error {
+			err := s.DB.View(ctx, func(tx *layout.Tx) error {
 				var looked int
 				keys, from, looked, err = unsealed(tx, b, from)
 				done.Looked += looked
@@ -42,7 +42,7 @@ func (s *Sealer) SealRecords(ctx context.Context, progress func(store.Sealing)) 
 				return done, err
 			}
 			if len(keys) > 0 {
-				n, err := commit.Ask(ctx, s.DB, func(tx *record.Tx) (int, error) { return sealKeys(tx, b, keys) })
+				n, err := commit.Ask(ctx, s.DB, func(tx *layout.Tx) (int, error) { return sealKeys(tx, b, keys) })
 				if err != nil {
 					return done, err
 				}
@@ -55,7 +55,7 @@ func (s *Sealer) SealRecords(ctx context.Context, progress func(store.Sealing)) 
 }
 
 // unsealed returns the keys of the records of a span that do not have the seal that they must have.
-func unsealed(tx *record.Tx, b *record.Bucket, from []byte) (keys [][]byte, next []byte, looked int, err error) {
+func unsealed(tx *layout.Tx, b *layout.Bucket, from []byte) (keys [][]byte, next []byte, looked int, err error) {
 	next, err = tx.Span(b, from, func(key, sealed []byte) error {
 		if b.Kind(key) == "" {
 			return nil
@@ -71,13 +71,13 @@ func unsealed(tx *record.Tx, b *record.Bucket, from []byte) (keys [][]byte, next
 	return keys, next, looked, err
 }
 
-func sealKeys(tx *record.Tx, b *record.Bucket, keys [][]byte) (n int, err error) {
+func sealKeys(tx *layout.Tx, b *layout.Bucket, keys [][]byte) (n int, err error) {
 	for _, key := range keys {
 		sealed := tx.Raw(b, key)
 		if sealed == nil || tx.Seals.Current(sealed) {
 			continue
 		}
-		if err := record.Reseal(tx, b, key, sealed); err != nil {
+		if err := layout.Reseal(tx, b, key, sealed); err != nil {
 			return n, err
 		}
 		n++

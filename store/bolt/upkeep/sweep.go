@@ -10,7 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/bolt/commit"
-	"signet/store/bolt/record"
+	"signet/store/bolt/layout"
 	"signet/store/bolt/throttle"
 )
 
@@ -45,7 +45,7 @@ type Round struct {
 }
 
 // over reports whether the record under the key has run out.
-type over func(tx *record.Tx, key, sealed []byte) bool
+type over func(tx *layout.Tx, key, sealed []byte) bool
 
 // Sweep deletes sessions, revoked token ids, used assertions and networks of accounts that ran out before now. It walks on
 // from where the last call stopped.
@@ -54,17 +54,17 @@ func (s *Sweeper) Sweep(ctx context.Context, now time.Time, limits store.Lifetim
 	defer s.mu.Unlock()
 	for _, kind := range []struct {
 		what   string
-		bucket *record.Bucket
+		bucket *layout.Bucket
 		walk   *walk
 		over   over
 	}{
-		{"sessions", record.Sessions, &s.sessions, func(tx *record.Tx, key, sealed []byte) bool {
-			session, err := record.ReadSession(tx, key, sealed, "")
+		{"sessions", layout.Sessions, &s.sessions, func(tx *layout.Tx, key, sealed []byte) bool {
+			session, err := layout.ReadSession(tx, key, sealed, "")
 			return err == nil && limits.Ended(session, now)
 		}},
-		{"revoked tokens", record.Revoked, &s.revoked, passed(record.Revoked, now)},
-		{"used assertions", record.Assertions, &s.assertions, passed(record.Assertions, now.Add(-store.AssertionMargin))},
-		{"networks of accounts", record.Networks, &s.networks, func(tx *record.Tx, key, _ []byte) bool { return throttle.Forgotten(tx, now, key) }},
+		{"revoked tokens", layout.Revoked, &s.revoked, passed(layout.Revoked, now)},
+		{"used assertions", layout.Assertions, &s.assertions, passed(layout.Assertions, now.Add(-store.AssertionMargin))},
+		{"networks of accounts", layout.Networks, &s.networks, func(tx *layout.Tx, key, _ []byte) bool { return throttle.Forgotten(tx, now, key) }},
 	} {
 		m, err := s.sweepBucket(ctx, kind.bucket, kind.walk, kind.over)
 		if n += m; err != nil {
@@ -87,15 +87,15 @@ func (s *Sweeper) Rounds() map[string]Round {
 }
 
 // passed holds for a mark whose time is up to now.
-func passed(b *record.Bucket, now time.Time) over {
-	return func(tx *record.Tx, key, sealed []byte) bool {
-		until, err := record.ReadMark(tx, b, key, sealed)
+func passed(b *layout.Bucket, now time.Time) over {
+	return func(tx *layout.Tx, key, sealed []byte) bool {
+		until, err := layout.ReadMark(tx, b, key, sealed)
 		return err == nil && !now.Before(until)
 	}
 }
 
 // sweepBucket goes on to the end of the bucket, or for sweepSpans.
-func (s *Sweeper) sweepBucket(ctx context.Context, b *record.Bucket, w *walk, over over) (n int, err error) {
+func (s *Sweeper) sweepBucket(ctx context.Context, b *layout.Bucket, w *walk, over over) (n int, err error) {
 	for range sweepSpans {
 		m, err := s.sweepSpan(ctx, b, w, over)
 		if n += m; err != nil || w.next == nil {
@@ -105,14 +105,14 @@ func (s *Sweeper) sweepBucket(ctx context.Context, b *record.Bucket, w *walk, ov
 	return n, nil
 }
 
-func (s *Sweeper) sweepSpan(ctx context.Context, b *record.Bucket, w *walk, over over) (n int, err error) {
+func (s *Sweeper) sweepSpan(ctx context.Context, b *layout.Bucket, w *walk, over over) (n int, err error) {
 	if w.next == nil {
 		w.begun, w.seen = s.DB.Now(), 0
 	}
 	var keys [][]byte
 	var next []byte
 	read := 0
-	err = s.DB.View(ctx, func(tx *record.Tx) (err error) {
+	err = s.DB.View(ctx, func(tx *layout.Tx) (err error) {
 		next, err = tx.Span(b, w.next, func(key, sealed []byte) error {
 			read++
 			if over(tx, key, sealed) {
@@ -126,7 +126,7 @@ func (s *Sweeper) sweepSpan(ctx context.Context, b *record.Bucket, w *walk, over
 		return 0, err
 	}
 	if len(keys) > 0 {
-		n, err = commit.Ask(ctx, s.DB, func(tx *record.Tx) (int, error) { return deleteOver(tx, b, keys, over) })
+		n, err = commit.Ask(ctx, s.DB, func(tx *layout.Tx) (int, error) { return deleteOver(tx, b, keys, over) })
 		if err != nil {
 			return 0, err
 		}
@@ -138,7 +138,7 @@ func (s *Sweeper) sweepSpan(ctx context.Context, b *record.Bucket, w *walk, over
 	return n, nil
 }
 
-func deleteOver(tx *record.Tx, b *record.Bucket, keys [][]byte, over over) (n int, err error) {
+func deleteOver(tx *layout.Tx, b *layout.Bucket, keys [][]byte, over over) (n int, err error) {
 	for _, key := range keys {
 		sealed := tx.Raw(b, key)
 		if sealed == nil || !over(tx, key, sealed) {
@@ -161,5 +161,5 @@ func (s *Sweeper) trimMemory(ctx context.Context) {
 		return
 	}
 	s.trimmed = now
-	_ = s.DB.View(ctx, func(tx *record.Tx) error { return s.DB.File.TrimMemory(tx.Tx) }) // advice alone: the next time may succeed
+	_ = s.DB.View(ctx, func(tx *layout.Tx) error { return s.DB.File.TrimMemory(tx.Tx) }) // advice alone: the next time may succeed
 }

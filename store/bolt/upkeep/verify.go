@@ -9,8 +9,8 @@ import (
 
 	"signet/store/bolt/commit"
 	"signet/store/bolt/file"
+	"signet/store/bolt/layout"
 	"signet/store/bolt/pages"
-	"signet/store/bolt/record"
 )
 
 // Verifier reads every record and every page once, beside the server's work.
@@ -53,7 +53,7 @@ func (v *Verifier) verify(ctx context.Context) {
 
 // pages checks the pages of the file; see package pages. It returns their number.
 func (v *Verifier) pages(ctx context.Context) (n uint64, err error) {
-	err = v.DB.View(ctx, func(tx *record.Tx) error {
+	err = v.DB.View(ctx, func(tx *layout.Tx) error {
 		n, err = v.DB.File.CheckPages(tx.Tx, func() error { return v.DB.Usable(ctx) })
 		return err
 	})
@@ -68,11 +68,11 @@ func (v *Verifier) pages(ctx context.Context) (n uint64, err error) {
 
 // records goes through all buckets. It returns the number of records.
 func (v *Verifier) records(ctx context.Context) (n int, err error) {
-	for _, b := range record.Buckets {
+	for _, b := range layout.Buckets {
 		for from, more := []byte(nil), true; more; more = from != nil {
-			err = v.DB.View(ctx, func(tx *record.Tx) (err error) {
+			err = v.DB.View(ctx, func(tx *layout.Tx) (err error) {
 				var read int
-				read, from, err = record.CheckSpan(tx, b, from)
+				read, from, err = layout.CheckSpan(tx, b, from)
 				n += read
 				return err
 			})

@@ -13,12 +13,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/cmd/signet/internal/install"
+	"signet/cmd/signet/internal/storemetrics"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/clockcheck"
 	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/keys/pkcs11"
+	"signet/keys/privatekey"
 	"signet/server"
 	"signet/server/oauth"
 	"signet/server/password"
@@ -70,14 +72,13 @@ func Open(ctx context.Context, opt Options) (*Daemon, error) {
 	o := install.Opener{Getenv: opt.Getenv, Log: log, Seals: srv.seals, Master: master}
 	o.Warn = func(warning error) { log.Warn("something can be lost", slog.Any("warning", warning)) }
 	if _, embedded := cfg.BoltPath(); !embedded {
-		o.Observe = newStoreMetrics(srv.registry).observe
+		o.Observe = storemetrics.NewRoundTrips(srv.registry).Observe
 	}
 	var err error
 	if srv.store, err = o.Open(ctx, cfg); err != nil {
 		return nil, err
 	}
-	registerRedis(srv.registry, srv.store)
-	registerBolt(srv.registry, srv.store)
+	storemetrics.Register(srv.registry, srv.store)
 	if err := srv.startHSM(ctx, opt.Getenv); err != nil {
 		srv.store.Close()
 		return nil, err
@@ -123,7 +124,7 @@ func (srv *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	if errors.Is(err, clockcheck.ErrClock) {
 		return install.ExplainClock(err)
 	}
-	if errors.Is(err, keys.ErrProvider) {
+	if errors.Is(err, privatekey.ErrProvider) {
 		return install.ExplainProvider(err)
 	}
 	if errors.As(err, new(*mark.Error)) {

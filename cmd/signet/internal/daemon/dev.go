@@ -17,6 +17,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
+	"signet/cmd/signet/internal/demo"
 	"signet/cmd/signet/internal/install"
 	"signet/config"
 	"signet/keys/masterkey"
@@ -127,7 +128,7 @@ func devConfig(app *cli.App, dir, host string, public net.Listener) (config.Conf
 	_, port, _ := net.SplitHostPort(public.Addr().String())
 	issuer := url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}
 	environ := slices.Concat([]string{
-		"SIGNET_ISSUER=" + issuer.String(), "SIGNET_DEFAULT_CLIENT=" + demoPublicClient,
+		"SIGNET_ISSUER=" + issuer.String(), "SIGNET_DEFAULT_CLIENT=" + demo.PublicClient,
 		"SIGNET_LOG_FORMAT=text", "SIGNET_SHUTDOWN_DELAY=0s", "SIGNET_SHUTDOWN_DRAIN=5s",
 	}, app.Environ, []string{
 		"SIGNET_DATA_DIR=" + dir, "SIGNET_LISTEN=" + public.Addr().String(), "SIGNET_MASTER_KEY_FILE=" + filepath.Join(dir, "master.key"),
@@ -147,7 +148,7 @@ func runDev(ctx context.Context, app *cli.App, cfg config.Config, dir string, pu
 	if err != nil {
 		return err
 	}
-	demo, fresh, err := srv.demo(ctx, filepath.Join(dir, "demo.json"))
+	d, fresh, err := demo.Open(ctx, filepath.Join(dir, "demo.json"), srv.store, srv.passwords)
 	if err == nil {
 		l.socket, err = listenAdmin(cfg.Admin.Socket)
 	}
@@ -161,8 +162,8 @@ func runDev(ctx context.Context, app *cli.App, cfg config.Config, dir string, pu
 	if fresh {
 		debug.FreeOSMemory() // free the memory of hashing the demo's password
 	}
-	demo.Issuer, demo.AdminSocket = cfg.Issuer, cfg.Admin.Socket
-	if err := printWelcome(app, demo, fresh, dir); err != nil {
+	d.Issuer, d.AdminSocket = cfg.Issuer, cfg.Admin.Socket
+	if err := d.Print(app, fresh, dir); err != nil {
 		srv.Close()
 		return err
 	}

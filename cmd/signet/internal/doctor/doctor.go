@@ -19,6 +19,7 @@ import (
 	"signet/keys"
 	"signet/keys/mark"
 	"signet/keys/masterkey"
+	"signet/keys/privatekey"
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/redis"
@@ -252,7 +253,7 @@ func (d *doctor) examineKeyring(ctx context.Context, s store.Store, cfg config.C
 	ring.Remote = install.RemoteKeys(cfg, hsm)
 	ring.Mark = install.MarkFile(cfg)
 	m, err := keys.Open(ctx, ring)
-	if errors.Is(err, keys.ErrProvider) {
+	if errors.Is(err, privatekey.ErrProvider) {
 		err = install.ExplainProvider(err)
 	}
 	if errors.As(err, new(*mark.Error)) {

@@ -11,6 +11,7 @@ import (
 	"signet/config"
 	"signet/keys"
 	"signet/keys/pkcs11"
+	"signet/keys/privatekey"
 )
 
 // verifier is a library or product that fetches the key set at most once in a time.
@@ -101,7 +102,7 @@ func (d *doctor) tryHSM(ctx context.Context, m *keys.Manager) {
 	}
 	var local, remote int
 	for _, k := range m.Keys() {
-		if k.Held == keys.Local {
+		if k.Held == privatekey.Local {
 			local++
 		} else {
 			remote++

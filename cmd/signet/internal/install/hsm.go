@@ -7,8 +7,8 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/config"
-	"signet/keys"
 	"signet/keys/pkcs11"
+	"signet/keys/privatekey"
 )
 
 const hsmPINVariable = "SIGNET_HSM_PIN"
@@ -37,12 +37,12 @@ func OpenHSM(cfg config.Config, getenv func(string) string) (pkcs11.Token, error
 }
 
 // RemoteKeys returns the configuration of the token for the keyring. token may be nil.
-func RemoteKeys(cfg config.Config, token pkcs11.Token) keys.Remote {
+func RemoteKeys(cfg config.Config, token pkcs11.Token) privatekey.Remote {
 	if token == nil {
-		return keys.Remote{}
+		return privatekey.Remote{}
 	}
 	h := cfg.Keys.HSM
-	return keys.Remote{Provider: token, MakeLocal: h.LocalKeys, Timeout: h.Timeout, Concurrency: h.Concurrency}
+	return privatekey.Remote{Provider: token, MakeLocal: h.LocalKeys, Timeout: h.Timeout, Concurrency: h.Concurrency}
 }
 
 // CheckHSM logs in and checks that the token supports the algorithms. It returns after the configured timeout, even if

@@ -1,17 +1,15 @@
 package install
 
 import (
-	"bytes"
-	"context"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"signet/config"
 	"signet/keys"
+	"signet/keys/keystest"
 	"signet/keys/masterkey"
-	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 func presetConfig(t *testing.T, preset string) config.Config {
@@ -35,39 +33,16 @@ func TestPresetsFitTogether(t *testing.T) {
 		if err := k.Timetable.CheckPoll(k.Poll); err != nil {
 			t.Errorf("%s: %v", preset, err)
 		}
-		if preset == "standard" && k.Timetable != rotation.DefaultTimetable() {
+		if preset == "standard" && k.Timetable != timetable.Default() {
 			t.Errorf("%s: got %+v, want the defaults of package keys", preset, k.Timetable)
 		}
 	}
 }
 
-// keyringInMemory is a keys.Storage.
-type keyringInMemory struct {
-	mu       sync.Mutex
-	version  uint64
-	document []byte
-}
-
-func (s *keyringInMemory) LoadKeyring(context.Context) (uint64, []byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.version, bytes.Clone(s.document), nil
-}
-
-func (s *keyringInMemory) SwapKeyring(_ context.Context, old, next uint64, document []byte) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.version != old {
-		return false, nil
-	}
-	s.version, s.document = next, bytes.Clone(document)
-	return true, nil
-}
-
 // With the fast preset a replica that is left alone rotates every K, on the dot.
 func TestFastPresetRotatesInSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := KeyringConfig(presetConfig(t, "fast"), &keyringInMemory{}, "install", []masterkey.Key{masterkey.New()})
+		cfg := KeyringConfig(presetConfig(t, "fast"), &keystest.Storage{}, "install", []masterkey.Key{masterkey.New()})
 		if err := keys.Init(t.Context(), cfg); err != nil {
 			t.Fatal(err)
 		}

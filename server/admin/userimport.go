@@ -1,0 +1,384 @@
+package admin
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"signet/server/account"
+	"signet/server/admin/api"
+	"signet/server/audit"
+	"signet/server/edge"
+	"signet/server/password/hash"
+	"signet/server/syntax"
+	"signet/store"
+)
+
+// importing is one request of ImportUsers.
+type importing struct {
+	*users
+	keys      [][32]byte // of digests, see importDigest
+	r         *Request
+	conflict  string
+	dryRun    bool
+	allowWeak bool
+	idClaim   string
+}
+
+func newImporting(h *users, keys [][32]byte, r *Request) (*importing, error) {
+	q, err := readQuery(r, "on_conflict", "dry_run", "allow_weak", "id_claim")
+	if err != nil {
+		return nil, err
+	}
+	in := &importing{users: h, keys: keys, r: r, conflict: q["on_conflict"], idClaim: q["id_claim"]}
+	switch in.conflict {
+	case "":
+		in.conflict = api.ConflictFail
+	case api.ConflictFail, api.ConflictSkip, api.ConflictUpdate:
+	default:
+		return nil, invalid("on_conflict must be fail, skip or update")
+	}
+	if in.idClaim == "" {
+		in.idClaim = api.DefaultIDClaim
+	}
+	if why := syntax.CheckClaim(in.idClaim); why != "" {
+		return nil, invalid("id_claim %s", why)
+	}
+	if in.dryRun, err = q.flag("dry_run"); err == nil {
+		in.allowWeak, err = q.flag("allow_weak")
+	}
+	return in, err
+}
+
+// incoming is a line that was read: a user as they would be made, and what is compared with one who is there.
+type incoming struct {
+	user     store.User
+	claims   map[string]json.RawMessage // changes, with the id among them
+	id       json.RawMessage            // in the old system; nil: not named
+	disabled *bool
+	weak     bool             // the hash is to be hashed once more before it is stored
+	digests  []store.Imported // of the hash, by each master key
+}
+
+// read reads a line.
+func (in *importing) read(data []byte, l *line) {
+	var row api.UserRecord
+	if l.err = decodeJSON(data, &row); l.err != nil {
+		return
+	}
+	l.username = row.Username
+	c, err := in.incoming(row)
+	l.key, l.err = c.user.Username, err
+	l.do = func() error { return in.accept(&c, l) }
+}
+
+func (in *importing) incoming(row api.UserRecord) (c incoming, err error) {
+	c.claims, c.disabled = row.Claims, row.Disabled
+	if id := strings.TrimSpace(string(row.ID)); id != "" && id != "null" && id != `""` {
+		if id[0] == '{' || id[0] == '[' || id == "true" || id == "false" {
+			return c, invalid("id must be text or a number")
+		}
+		if _, there := c.claims[in.idClaim]; there {
+			return c, invalid("id becomes the claim %s, and the line has another claim of that name", edge.QuoteShort(in.idClaim))
+		}
+		c.id, c.claims = json.RawMessage(id), maps.Clone(c.claims)
+		if c.claims == nil {
+			c.claims = make(map[string]json.RawMessage, 1)
+		}
+		c.claims[in.idClaim] = c.id
+	}
+	var stored string
+	if row.PasswordHash != "" {
+		if stored, err = in.passwords.Import(row.HashScheme, row.PasswordHash, in.allowWeak); err != nil {
+			return c, invalid("%s", err)
+		}
+		c.weak = hash.NeedsWrap(stored)
+	} else if row.HashScheme != "" {
+		return c, invalid("hash_scheme comes without a password_hash")
+	}
+	if c.user, err = in.newUser(row.Username, c.claims); err != nil {
+		return c, err
+	}
+	for _, key := range in.keys {
+		c.digests = append(c.digests, importDigest(key, stored))
+	}
+	c.user.PasswordHash, c.user.Imported = stored, c.digests[0]
+	c.user.Disabled = row.Disabled != nil && *row.Disabled
+	return c, nil
+}
+
+// importDigest names a hash that was imported. It is keyed: without a salt of its own, the digest of a weak hash could
+// be searched for the password.
+func importDigest(key [32]byte, stored string) store.Imported {
+	mac := hmac.New(sha256.New, key[:])
+	mac.Write([]byte(stored))
+	return store.Imported(base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16]))
+}
+
+// brought reports whether it was this line's hash that the user was imported with last.
+func (c *incoming) brought(u store.User) bool {
+	return u.Imported != "" && slices.Contains(c.digests, u.Imported.Digest()) ||
+		c.user.PasswordHash != "" && c.user.PasswordHash == u.PasswordHash
+}
+
+// takesPassword reports whether the line's hash takes the place of the user's. kept means that it does not because the
+// user's password was set here.
+func (c *incoming) takesPassword(u store.User) (takes, kept bool) {
+	switch {
+	case c.user.PasswordHash == "" || c.brought(u):
+		return false, false
+	case u.Imported.SetHere(), u.Imported == "" && u.PasswordHash != "":
+		return false, true
+	}
+	return true, false
+}
+
+// accept carries out a line. Each user is made or changed in one step of the store, and a step that is repeated finds
+// what it did.
+func (in *importing) accept(c *incoming, l *line) error {
+	ctx := in.r.Context()
+	for try := 0; ; try++ {
+		u, err := in.present(ctx, c, l.username)
+		switch {
+		case err == nil:
+			return in.meet(c, l, u)
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		case in.dryRun:
+			l.result = api.ImportCreated
+			return nil
+		}
+		u = c.user
+		if c.weak {
+			if u.PasswordHash, err = in.wrap(c.user.PasswordHash); err != nil {
+				return err
+			}
+		}
+		if err = in.store.CreateUser(ctx, u); err == nil {
+			l.result, l.subject = api.ImportCreated, u.ID.String()
+			return nil
+		}
+		if !errors.Is(err, store.ErrExists) || try > 0 {
+			return err
+		}
+	}
+}
+
+// present returns the user who has the name, in any spelling.
+func (in *importing) present(ctx context.Context, c *incoming, typed string) (store.User, error) {
+	u, err := in.store.UserByName(ctx, c.user.Username)
+	if !errors.Is(err, store.ErrNotFound) {
+		return u, err
+	}
+	name, former := account.StoredName(ctx, in.store, typed)
+	if former != nil || name == c.user.Username {
+		return u, errors.Join(err, former)
+	}
+	return in.store.UserByName(ctx, name)
+}
+
+// meet decides about a line whose name is taken.
+func (in *importing) meet(c *incoming, l *line, u store.User) error {
+	l.subject = u.ID.String()
+	if u.ID == c.user.ID { // it was made in a try before, whose answer was lost
+		l.result = api.ImportCreated
+		return nil
+	}
+	if other := u.Claims[in.idClaim]; c.id != nil && other != nil && string(other) != string(c.id) {
+		return conflict("the name is taken by a user of the old system with another id: %s is %s there and %s in this line", edge.QuoteShort(in.idClaim),
+			edge.QuoteShort(string(other)), edge.QuoteShort(string(c.id)))
+	}
+	switch {
+	case in.conflict == api.ConflictUpdate:
+		return in.update(c, l, u)
+	case c.brought(u):
+		l.result = api.ImportUnchanged
+		return nil
+	case in.conflict == api.ConflictSkip:
+		l.result = api.ImportSkipped
+		return nil
+	}
+	return userError(store.ErrExists)
+}
+
+// errUnchanged ends an update that would change nothing.
+var errUnchanged = errors.New("nothing to change")
+
+// update brings the user who is there up to the line. What the line does not name stays. A password that was set here
+// stays as well.
+func (in *importing) update(c *incoming, l *line, u store.User) error {
+	if _, kept := c.takesPassword(u); kept {
+		l.reason = "the password was set here and was kept"
+	}
+	final := c.user.PasswordHash
+	if takes, _ := c.takesPassword(u); takes && c.weak && !in.dryRun {
+		var err error
+		if final, err = in.wrap(final); err != nil {
+			return err
+		}
+	}
+	var events []string
+	change := func(u *store.User) error {
+		var err error
+		events, err = c.apply(u, final)
+		if err == nil && len(events) == 0 {
+			err = errUnchanged
+		}
+		return err
+	}
+	var err error
+	if in.dryRun {
+		err = change(&u)
+	} else {
+		err = in.updateUser(u, &events, change)
+	}
+	switch {
+	case errors.Is(err, errUnchanged):
+		l.result = api.ImportUnchanged
+	case err != nil:
+		return userError(err)
+	default:
+		l.result = api.ImportUpdated
+	}
+	return nil
+}
+
+// updateUser changes the user and records it: the first of the events together with the change.
+func (in *importing) updateUser(u store.User, events *[]string, change func(*store.User) error) error {
+	r := in.r.ofUser(u.Username)
+	r.Subject, r.Username = u.ID.String(), u.Username
+	now := store.Millis(in.now())
+	e := store.Event{At: now, Detail: map[string]string{"by": api.ImportUsers.Name}}
+	u, err := in.store.UpdateUser(in.rec.withEvent(r, &e), u.ID, func(u *store.User) error {
+		if err := change(u); err != nil {
+			return err
+		}
+		u.UpdatedAt, e.Type = now, (*events)[0]
+		audit.SetRevision(&e, u.Revision+1, u.Epoch)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	audit.SetRevision(&e, u.Revision, u.Epoch)
+	in.rec.ok(r, e)
+	for _, also := range (*events)[1:] {
+		in.rec.ok(r, store.Event{Type: also, At: now, Detail: e.Detail})
+	}
+	return nil
+}
+
+// apply changes the user, and returns the types of the events that this is. It may run more than once.
+func (c *incoming) apply(u *store.User, final string) (events []string, err error) {
+	if takes, _ := c.takesPassword(*u); takes {
+		if u.PasswordHash != "" {
+			u.EndSessions() // the old password may be known to others
+		}
+		u.PasswordHash, u.Imported = final, c.digests[0]
+		events = append(events, store.EventUserSetPassword)
+	}
+	if c.disabled != nil && *c.disabled != u.Disabled {
+		u.Disabled = *c.disabled
+		if u.Disabled {
+			u.EndSessions()
+			events = append(events, store.EventUserDisable)
+		} else {
+			events = append(events, store.EventUserEnable)
+		}
+	}
+	merged, err := mergeClaims(u.Claims, c.claims)
+	if err != nil {
+		return nil, err
+	}
+	if !maps.EqualFunc(merged, u.Claims, func(a, b json.RawMessage) bool { return string(a) == string(b) }) {
+		u.Claims = merged
+		events = append(events, store.EventUserUpdate)
+	}
+	return events, nil
+}
+
+// wrap hashes an unsalted hash once more, so that nothing weak is stored.
+func (in *importing) wrap(string) (string, error) {
+	return "", invalid("password hash: unsalted hashes are not accepted")
+}
+
+// importUsers adds a user table with the password hashes of another system.
+func (h *bulk) importUsers(r *Request) (edge.Response, error) {
+	in, err := newImporting(h.users, h.importKeys, r)
+	if err != nil {
+		return edge.Response{}, err
+	}
+	j := job{
+		begin:    func() error { return h.rec.begin(r, store.Event{Type: store.EventUserImportBegin}) },
+		end:      store.Event{Type: store.EventUserImport},
+		read:     in.read,
+		distinct: true,
+		brokeOff: "the body broke off after line %d; %d users were accepted: send all of it again, which changes nothing for those",
+	}
+	if in.dryRun {
+		j.begin, j.end.Type = func() error { return nil }, ""
+	}
+	if strings.Contains(r.Header.Get("Accept"), api.NDJSON) {
+		header := http.Header{"Content-Type": {api.NDJSON}}
+		return edge.Response{Header: header, Stream: func(w http.ResponseWriter) error { return h.streamImport(r, j, w) }}, nil
+	}
+	answer, err := h.run(r, j)
+	if err == nil && !in.dryRun {
+		h.sampleHashes()
+	}
+	return answer, err
+}
+
+// streamImport is an import whose answer has a line for each line of the body, sent while the body comes in.
+func (h *bulk) streamImport(r *Request, j job, w http.ResponseWriter) error {
+	conn := http.NewResponseController(r.Writer)
+	_ = conn.EnableFullDuplex() // a writer that has no connection needs none
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	begun := false
+	j.each = func(batch []*line) error {
+		begun = true
+		for _, l := range batch {
+			if answer, ok := l.answer(); ok {
+				if err := out.Encode(answer); err != nil {
+					return err
+				}
+			}
+		}
+		return conn.Flush()
+	}
+	answer, err := h.run(r, j)
+	if err != nil && !begun {
+		return err
+	}
+	last := api.ImportLine{}
+	if err != nil {
+		refused := h.asError(err)
+		last.Error = new(errorBody(refused, true).(api.Error))
+	} else {
+		report := answer.Body.(api.Report)
+		report.Refused = nil // each has its line
+		last.Report = &report
+	}
+	return out.Encode(last)
+}
+
+// answer returns what became of the line; not ok: the store failed, and it is not known.
+func (l *line) answer() (api.ImportLine, bool) {
+	a := api.ImportLine{Line: l.number, Username: l.username, Subject: l.subject, Result: l.result, Reason: l.reason}
+	if l.err != nil {
+		var refused *edge.Error
+		if !errors.As(l.err, &refused) || refused.Status >= http.StatusInternalServerError {
+			return a, false
+		}
+		a.Subject, a.Result, a.Reason = "", api.ImportRefused, refused.Description
+	}
+	return a, true
+}
