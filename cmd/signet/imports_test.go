@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/install/installtest": {"cmd/signet/internal/install", "keys", "keys/masterkey", "store"},
 	"cmd/signet/internal/keychart":            {"cmd/signet/internal/cli", "server/admin/api"},
 	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "server/admin/api", "server/admin/client", "store"},
-	"cmd/signet/internal/manage/clients":      {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "keys/jose", "server/admin/api"},
+	"cmd/signet/internal/manage/clients":      {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "config/duration", "keys/jose", "server/admin/api"},
 	"cmd/signet/internal/manage/signingkeys":  {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/keychart", "config/duration", "server/admin/api", "server/admin/client"},
 	"cmd/signet/internal/restore":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/install", "config", "keys", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/rotation", "server/audit", "store", "store/archive", "store/bolt", "store/bolt/file", "store/recovery", "store/redis", "store/seal"},
 	"cmd/signet/internal/storemetrics":        {"store", "store/bolt", "store/redis"},
