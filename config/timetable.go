@@ -6,12 +6,12 @@ import (
 	"strings"
 
 	"signet/config/duration"
-	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // Timetable returns the timetable of the signing keys.
-func (k Keys) Timetable() rotation.Timetable {
-	return rotation.Timetable{
+func (k Keys) Timetable() timetable.Timetable {
+	return timetable.Timetable{
 		Cache: k.Cache, CDN: k.CDN, Skew: k.Skew, MaxTokenLife: k.MaxTokenLife, Leeway: k.Leeway,
 		SignStale: k.SignStale, ServeStale: k.ServeStale, Publish: k.Publish, Active: k.Active, Retain: k.Retain,
 	}
@@ -31,12 +31,12 @@ func (k Keys) CheckTimetable() error {
 }
 
 // ruleErrors returns the parts of a joined error.
-func ruleErrors(err error) (all []*rotation.RuleError) {
+func ruleErrors(err error) (all []*timetable.RuleError) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, part := range joined.Unwrap() {
 			all = append(all, ruleErrors(part)...)
 		}
-	} else if one, ok := errors.AsType[*rotation.RuleError](err); ok {
+	} else if one, ok := errors.AsType[*timetable.RuleError](err); ok {
 		all = append(all, one)
 	}
 	return all
@@ -48,21 +48,21 @@ type ruleWords struct {
 	covers string // what the shorter side is
 }
 
-var wordsOfRules = map[rotation.Term]ruleWords{
-	rotation.TermPublish:    {"a verifier could meet a token whose key it has not seen", "the longest that a verifier can go without seeing a new key"},
-	rotation.TermRetain:     {"a verifier could lose a key before the key's last token has run out", "the longest that a token can be accepted after its key has retired"},
-	rotation.TermServeStale: {"a replica could sign with a key that it does not serve any more", "the longest that a replica signs by itself"},
+var wordsOfRules = map[timetable.Term]ruleWords{
+	timetable.TermPublish:    {"a verifier could meet a token whose key it has not seen", "the longest that a verifier can go without seeing a new key"},
+	timetable.TermRetain:     {"a verifier could lose a key before the key's last token has run out", "the longest that a token can be accepted after its key has retired"},
+	timetable.TermServeStale: {"a replica could sign with a key that it does not serve any more", "the longest that a replica signs by itself"},
 }
 
-func settingOf(term rotation.Term) string { return "keys." + string(term) }
+func settingOf(term timetable.Term) string { return "keys." + string(term) }
 
 // ruleText words a broken rule, with the names of the settings.
-func ruleText(tt rotation.Timetable, e *rotation.RuleError) string {
+func ruleText(tt timetable.Timetable, e *timetable.RuleError) string {
 	name, have, need := settingOf(e.Term), duration.Format(e.Have), duration.Format(e.Need)
 	switch {
-	case e.Term == rotation.TermPoll:
+	case e.Term == timetable.TermPoll:
 		return fmt.Sprintf("%s is %s and must be positive and at most half of %s (%s): lower the one or raise the other",
-			name, have, settingOf(rotation.TermSignStale), duration.Format(tt.SignStale))
+			name, have, settingOf(timetable.TermSignStale), duration.Format(tt.SignStale))
 	case e.Most > 0:
 		return fmt.Sprintf("%s is %s and must be at most %s", name, have, duration.Format(e.Most))
 	case len(e.Outlasts) == 0:
@@ -77,7 +77,7 @@ func ruleText(tt rotation.Timetable, e *rotation.RuleError) string {
 }
 
 // sumText writes the shorter side of an inequality: keys.serve_stale 6h + keys.cdn 1h.
-func sumText(tt rotation.Timetable, rule rotation.Rule) string {
+func sumText(tt timetable.Timetable, rule timetable.Rule) string {
 	parts := make([]string, len(rule.Outlasts))
 	for i, term := range rule.Outlasts {
 		parts[i] = settingOf(term) + " " + duration.Format(tt.Of(term))

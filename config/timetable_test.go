@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
-func TestDefaultTimetableIsThatOfPackageRotation(t *testing.T) {
-	if got := Default().Keys.Timetable(); got != rotation.DefaultTimetable() {
+func TestDefaultTimetableIsThatOfPackageTimetable(t *testing.T) {
+	if got := Default().Keys.Timetable(); got != timetable.Default() {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -9,16 +9,13 @@ import (
 
 	"pgregory.net/rapid"
 
-	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // The headline claim: no verifier that honours J, behind caches that honour C, ever meets a token
 // that it cannot verify. SIGNET_SIMULATION=8h plays scenarios through the night.
 func TestNoVerifierMeetsAnUnknownKey(t *testing.T) {
-	budget, begun := 3*time.Second, time.Now()
-	if testing.Short() {
-		budget = time.Second
-	}
+	budget, begun := 3*within(time.Second), time.Now()
 	if long, err := time.ParseDuration(os.Getenv("SIGNET_SIMULATION")); err == nil {
 		budget = long
 	}
@@ -35,7 +32,7 @@ func TestNoVerifierMeetsAnUnknownKey(t *testing.T) {
 			if over() {
 				return // within the hundred of one Check
 			}
-			plan := drawScenario(t, func(_, _ *rotation.Timetable) {})
+			plan := drawScenario(t, func(_, _ *timetable.Timetable) {})
 			s := simulate(plan)
 			if s.failure != "" {
 				t.Fatal(s.failure, plan)
@@ -49,17 +46,25 @@ func TestNoVerifierMeetsAnUnknownKey(t *testing.T) {
 	}
 }
 
+// within is how long a simulation takes at least: a tenth with -short.
+func within(full time.Duration) time.Duration {
+	if testing.Short() {
+		return full / 10
+	}
+	return full
+}
+
 // breakage is one promise that is broken, by the configuration or by the world.
 type breakage struct {
 	name   string
-	change func(world, configured *rotation.Timetable)
+	change func(world, configured *timetable.Timetable)
 }
 
 // Where an inequality is broken the simulation finds the token that cannot be verified.
 func TestSimulationRefutesBrokenInequalities(t *testing.T) {
 	mustRefute(t,
-		breakage{"P is too short", func(_, b *rotation.Timetable) { b.Publish -= b.Publish / 4 }},
-		breakage{"X is not below D", func(_, b *rotation.Timetable) { b.ServeStale = b.SignStale * 3 / 4 }},
+		breakage{"P is too short", func(_, b *timetable.Timetable) { b.Publish -= b.Publish / 4 }},
+		breakage{"X is not below D", func(_, b *timetable.Timetable) { b.ServeStale = b.SignStale * 3 / 4 }},
 	)
 }
 
@@ -69,12 +74,12 @@ func TestSimulationRefutesBrokenPromises(t *testing.T) {
 		t.Skip("half a minute; set SIGNET_SIMULATION=1m to have it")
 	}
 	mustRefute(t,
-		breakage{"verifiers cache for longer than J", func(w, b *rotation.Timetable) { w.Cache += b.Publish / 4 }},
-		breakage{"a CDN caches for longer than C", func(w, b *rotation.Timetable) { w.CDN += b.Publish / 4 }},
-		breakage{"clocks differ by more than S", func(w, b *rotation.Timetable) { w.Skew += b.Retain / 4 }},
-		breakage{"tokens live for longer than T", func(w, b *rotation.Timetable) { w.MaxTokenLife += b.Retain / 4 }},
-		breakage{"verifiers add more than L", func(w, b *rotation.Timetable) { w.Leeway += b.Retain / 4 }},
-		breakage{"replicas serve for longer than D", func(_, b *rotation.Timetable) { b.ServeStale += b.Publish / 4 }},
+		breakage{"verifiers cache for longer than J", func(w, b *timetable.Timetable) { w.Cache += b.Publish / 4 }},
+		breakage{"a CDN caches for longer than C", func(w, b *timetable.Timetable) { w.CDN += b.Publish / 4 }},
+		breakage{"clocks differ by more than S", func(w, b *timetable.Timetable) { w.Skew += b.Retain / 4 }},
+		breakage{"tokens live for longer than T", func(w, b *timetable.Timetable) { w.MaxTokenLife += b.Retain / 4 }},
+		breakage{"verifiers add more than L", func(w, b *timetable.Timetable) { w.Leeway += b.Retain / 4 }},
+		breakage{"replicas serve for longer than D", func(_, b *timetable.Timetable) { b.ServeStale += b.Publish / 4 }},
 	)
 }
 
@@ -83,19 +88,19 @@ func TestSimulationRefutesBrokenPromises(t *testing.T) {
 func TestSimulationHoldOutlastsRetain(t *testing.T) {
 	setFlag(t, "rapid.nofailfile", "true")
 	for _, b := range []breakage{
-		{"V is too short", func(_, b *rotation.Timetable) { b.Retain -= b.Retain / 4 }},
-		{"X was raised without V", func(_, b *rotation.Timetable) {
+		{"V is too short", func(_, b *timetable.Timetable) { b.Retain -= b.Retain / 4 }},
+		{"X was raised without V", func(_, b *timetable.Timetable) {
 			longer := b.Retain / 2
 			b.SignStale, b.ServeStale, b.Publish = b.SignStale+longer, b.ServeStale+longer, b.Publish+longer
 		}},
 	} {
 		t.Run(b.name, func(t *testing.T) {
-			begun := time.Now()
+			begun, budget := time.Now(), within(time.Second)
 			rapid.Check(t, func(t *rapid.T) {
-				if time.Since(begun) > time.Second {
+				if time.Since(begun) > budget {
 					return
 				}
-				plan := drawScenario(t, func(world, configured *rotation.Timetable) {
+				plan := drawScenario(t, func(world, configured *timetable.Timetable) {
 					configured.Publish, configured.Retain = needs(*configured)
 					b.change(world, configured)
 				})
@@ -110,11 +115,11 @@ func TestSimulationHoldOutlastsRetain(t *testing.T) {
 // mustRefute wants a counterexample for each.
 func mustRefute(t *testing.T, broken ...breakage) {
 	setFlag(t, "rapid.nofailfile", "true")
-	setFlag(t, "rapid.shrinktime", "500ms")
+	setFlag(t, "rapid.shrinktime", within(500*time.Millisecond).String())
 	for _, b := range broken {
 		t.Run(b.name, func(t *testing.T) {
 			begun := time.Now()
-			found := refute(t, func(world, configured *rotation.Timetable) {
+			found := refute(t, func(world, configured *timetable.Timetable) {
 				configured.Publish, configured.Retain = needs(*configured) // with nothing to spare
 				b.change(world, configured)
 			})
@@ -127,7 +132,7 @@ func mustRefute(t *testing.T, broken ...breakage) {
 }
 
 // refute has rapid look for a scenario that fails, and returns it in its smallest form.
-func refute(t *testing.T, broken func(world, configured *rotation.Timetable)) (found string) {
+func refute(t *testing.T, broken func(world, configured *timetable.Timetable)) (found string) {
 	done := make(chan struct{})
 	go func() { // that Check ends when it has found one
 		defer close(done)

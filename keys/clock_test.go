@@ -12,6 +12,7 @@ import (
 	"signet/keys/jose"
 	"signet/keys/keystest"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // clocked is a storage with a clock of its own.
@@ -59,7 +60,7 @@ func apartFrom(t *testing.T, s *clocked) (m *Manager, _ *clocked, ours *clock, e
 // TestClockOff: a replica whose clock is off by more than S signs and verifies nothing, plans
 // nothing, and goes on by itself.
 func TestClockOff(t *testing.T) {
-	for _, by := range []time.Duration{time.Hour, -time.Hour, rotation.DefaultTimetable().Skew + time.Millisecond, -rotation.DefaultTimetable().Skew - time.Millisecond} {
+	for _, by := range []time.Duration{time.Hour, -time.Hour, timetable.Default().Skew + time.Millisecond, -timetable.Default().Skew - time.Millisecond} {
 		t.Run(by.String(), func(t *testing.T) {
 			m, s, ours, ev := apart(t)
 			token, _ := mustSign(t, m, "")
@@ -109,7 +110,7 @@ func TestClockOff(t *testing.T) {
 
 // TestClockWithinTolerance: S, and what the round trip leaves open, count for the replica.
 func TestClockWithinTolerance(t *testing.T) {
-	skew := rotation.DefaultTimetable().Skew
+	skew := timetable.Default().Skew
 	for _, tc := range []struct {
 		name     string
 		by, trip time.Duration
@@ -128,7 +129,7 @@ func TestClockWithinTolerance(t *testing.T) {
 			ours, s := newClock(), &clocked{clock: newClock()}
 			s.ours = ours
 			cfg := testConfig(s, ours)
-			cfg.Timetable = rotation.DefaultTimetable()
+			cfg.Timetable = timetable.Default()
 			cfg.Timetable.Skew = tc.s
 			m := mustOpen(t, cfg)
 			ours.advance(tc.by)

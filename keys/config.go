@@ -13,6 +13,7 @@ import (
 	"signet/keys/masterkey"
 	"signet/keys/privatekey"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // defaultPoll is how often a replica reads the keyring.
@@ -21,18 +22,18 @@ const defaultPoll = 10 * time.Second
 // Config configures Init and Open. Storage, InstallID and Master are required.
 type Config struct {
 	Storage    Storage
-	InstallID  string             // the install that the keyring belongs to; the document is bound to it
-	Master     []masterkey.Key    // one, or the new and the old one; any of them opens; the first seals a new install, and any other after Rewrap
-	Timetable  rotation.Timetable // the zero Timetable means DefaultTimetable
-	Algorithms []string           // ES256, RS256, PS256, EdDSA; the first is the primary; empty means ES256
-	Remote     privatekey.Remote  // keys in an HSM or a KMS; the zero value means none
-	Sealed     bool               // Init makes a keyring that takes every record of the store as sealed; see Records
-	Poll       time.Duration      // how often Run reads the keyring, ± 20 %; 0 means 10 s
-	Now        func() time.Time   // nil means time.Now
-	Mark       mark.Storage       // keeps the mark of this replica; nil: it has none
-	AtLeast    uint64             // what is written has this version or a higher one; for Recover
-	Log        *slog.Logger       // nil discards
-	OnEvent    func(Event)        // called for every Event, one at a time, by Step and what changes keys; must not block; may be nil
+	InstallID  string              // the install that the keyring belongs to; the document is bound to it
+	Master     []masterkey.Key     // one, or the new and the old one; any of them opens; the first seals a new install, and any other after Rewrap
+	Timetable  timetable.Timetable // the zero Timetable means timetable.Default
+	Algorithms []string            // ES256, RS256, PS256, EdDSA; the first is the primary; empty means ES256
+	Remote     privatekey.Remote   // keys in an HSM or a KMS; the zero value means none
+	Sealed     bool                // Init makes a keyring that takes every record of the store as sealed; see Records
+	Poll       time.Duration       // how often Run reads the keyring, ± 20 %; 0 means 10 s
+	Now        func() time.Time    // nil means time.Now
+	Mark       mark.Storage        // keeps the mark of this replica; nil: it has none
+	AtLeast    uint64              // what is written has this version or a higher one; for Recover
+	Log        *slog.Logger        // nil discards
+	OnEvent    func(Event)         // called for every Event, one at a time, by Step and what changes keys; must not block; may be nil
 
 	// Writing is called before a keyring is written, with the events that OnEvent is called for if that succeeds. It
 	// returns the context for Storage.SwapKeyring, so that the storage can keep the events with the keyring. It must not
@@ -66,8 +67,8 @@ func (c Config) withDefaults() (Config, error) {
 	if err := c.Remote.Validate(); err != nil {
 		problems = append(problems, err)
 	}
-	if c.Timetable == (rotation.Timetable{}) {
-		c.Timetable = rotation.DefaultTimetable()
+	if c.Timetable == (timetable.Timetable{}) {
+		c.Timetable = timetable.Default()
 	}
 	if err := c.Timetable.Validate(); err != nil {
 		problems = append(problems, err)

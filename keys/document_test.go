@@ -12,10 +12,11 @@ import (
 	"signet/keys/keystest"
 	"signet/keys/masterkey"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 func TestDocumentSurvivesEncoding(t *testing.T) {
-	d := newDocument(t, rotation.DefaultTimetable(), slices.Clone(jose.Algorithms))
+	d := newDocument(t, timetable.Default(), slices.Clone(jose.Algorithms))
 	d.ring.Keys[0].RevokedAt = testStart
 	d.ring.Tombstones = []rotation.Tombstone{{KID: "gone", RemovedAt: testStart, Revoked: true}}
 	d.ring.Leaving = []rotation.Leaving{{Alg: jose.RS256, At: testStart}}
@@ -39,7 +40,7 @@ func TestDocumentSurvivesEncoding(t *testing.T) {
 }
 
 func TestDecodeDocumentChecksKeys(t *testing.T) {
-	d := newDocument(t, rotation.DefaultTimetable(), []string{jose.ES256, jose.EdDSA})
+	d := newDocument(t, timetable.Default(), []string{jose.ES256, jose.EdDSA})
 	for name, change := range map[string]func(*rotation.Keyring){
 		"kid is not the thumbprint": func(r *rotation.Keyring) { r.Keys[0].KID = "x" },
 		"same key twice":            func(r *rotation.Keyring) { r.Keys = append(r.Keys, r.Keys[0]) },

@@ -14,6 +14,7 @@ import (
 	"signet/keys/masterkey"
 	"signet/keys/privatekey"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 var (
@@ -147,7 +148,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // newDocument is the document of a new install.
-func newDocument(t testing.TB, tt rotation.Timetable, algs []string) document {
+func newDocument(t testing.TB, tt timetable.Timetable, algs []string) document {
 	t.Helper()
 	m, err := newManager(Config{Storage: &keystest.Storage{}, InstallID: "x", Master: []masterkey.Key{testMaster(1)}, Timetable: tt, Algorithms: algs, Now: func() time.Time { return testStart }})
 	if err != nil {

@@ -6,11 +6,12 @@ import (
 
 	"signet/keys/keystest"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // fastTimetable is one of seconds, as the preset for demos has it.
-func fastTimetable() rotation.Timetable {
-	return rotation.Timetable{Cache: time.Second, CDN: time.Second, Skew: time.Second, MaxTokenLife: 5 * time.Second, Leeway: time.Second,
+func fastTimetable() timetable.Timetable {
+	return timetable.Timetable{Cache: time.Second, CDN: time.Second, Skew: time.Second, MaxTokenLife: 5 * time.Second, Leeway: time.Second,
 		SignStale: 2 * time.Second, ServeStale: 4 * time.Second, Publish: 10 * time.Second, Active: 15 * time.Second, Retain: 15 * time.Second}
 }
 
@@ -20,7 +21,7 @@ func TestShorterTimetableKeepsKey(t *testing.T) {
 	for _, emergency := range []bool{false, true} {
 		s, c := &keystest.Storage{}, newClock()
 		_, kid := mustSign(t, mustOpen(t, testConfig(s, c)), "")
-		exp := c.now().Add(rotation.DefaultTimetable().MaxTokenLife + rotation.DefaultTimetable().Leeway)
+		exp := c.now().Add(timetable.Default().MaxTokenLife + timetable.Default().Leeway)
 		cfg := testConfig(s, c)
 		cfg.Timetable, cfg.Poll = fastTimetable(), 500*time.Millisecond
 		m := mustOpen(t, cfg)

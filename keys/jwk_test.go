@@ -12,7 +12,7 @@ import (
 
 	"signet/keys/jose"
 	"signet/keys/keystest"
-	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // go-jose reads our key set, agrees on every thumbprint and verifies our tokens with it.
@@ -131,7 +131,7 @@ func TestKeySetOrderAgeAndETag(t *testing.T) {
 	}
 }
 
-func (c Config) withTimetable() rotation.Timetable {
+func (c Config) withTimetable() timetable.Timetable {
 	c, _ = c.withDefaults()
 	return c.Timetable
 }

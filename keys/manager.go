@@ -11,6 +11,7 @@ import (
 	"signet/keys/masterkey"
 	"signet/keys/privatekey"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // makeTimeout is how long a Step waits for a new remote key at most; meanwhile the keyring is not read.
@@ -157,7 +158,7 @@ func (m *Manager) Step(ctx context.Context) error { return m.updater.update(ctx,
 func (m *Manager) Clock() *clockcheck.Clock { return m.clock }
 
 // Timetable returns the timetable of this replica.
-func (m *Manager) Timetable() rotation.Timetable { return m.cfg.Timetable }
+func (m *Manager) Timetable() timetable.Timetable { return m.cfg.Timetable }
 
 // Configured returns the algorithms that this replica is configured for, the primary first. A new one does not
 // sign before its first key has been published for Publish.

@@ -15,6 +15,7 @@ import (
 	"signet/keys/keystest"
 	"signet/keys/masterkey"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 func TestInit(t *testing.T) {
@@ -58,7 +59,7 @@ func TestStoreDown(t *testing.T) {
 	m := mustOpen(t, cfg)
 	token, _ := mustSign(t, m, "")
 	s.SetDown(true)
-	tt := rotation.DefaultTimetable()
+	tt := timetable.Default()
 	for _, tc := range []struct {
 		after              time.Duration
 		sign, jwks, verify error
@@ -209,7 +210,7 @@ func TestRunningReplicaLeavesWhatItCannotOpen(t *testing.T) {
 	s, c := &keystest.Storage{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
 	s.Set(7, []byte("cannot be opened"))
-	c.advance(rotation.DefaultTimetable().SignStale + 1)
+	c.advance(timetable.Default().SignStale + 1)
 	if err := m.Step(t.Context()); !errors.Is(err, masterkey.ErrMismatch) {
 		t.Errorf("Step: got %v, want masterkey.ErrMismatch", err)
 	}
@@ -269,7 +270,7 @@ func TestLostReplyIsFoundAndReported(t *testing.T) {
 func TestRotate(t *testing.T) {
 	s, c := &keystest.Storage{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
-	tt := rotation.DefaultTimetable()
+	tt := timetable.Default()
 	want := testStart.Add(tt.Publish)
 	for range 2 { // twice is once
 		got, err := m.Edit().Rotate(t.Context(), "")
@@ -295,7 +296,7 @@ func TestRotate(t *testing.T) {
 	mustStep(t, m)
 	c.advance(tt.Publish * 2)
 	got, err := m.Edit().Rotate(t.Context(), jose.ES256)
-	if want := c.now().Add(rotation.DefaultTimetable().Notice()); err != nil || !got.Equal(want) {
+	if want := c.now().Add(timetable.Default().Notice()); err != nil || !got.Equal(want) {
 		t.Errorf("Rotate of an aged successor: got %v, %v, want %v", got, err, want)
 	}
 	if _, err := m.Edit().Rotate(t.Context(), jose.EdDSA); !errors.Is(err, rotation.ErrAlgorithm) {
@@ -307,7 +308,7 @@ func TestRotate(t *testing.T) {
 func TestLateProposalIsPutOff(t *testing.T) {
 	s, c := &keystest.Storage{}, newClock()
 	cfg := testConfig(s, c)
-	cfg.Timetable = rotation.DefaultTimetable()
+	cfg.Timetable = timetable.Default()
 	cfg.Timetable.Active = cfg.Timetable.Publish
 	proposer, witness := mustOpen(t, cfg), mustOpen(t, cfg)
 	c.advance(cfg.Timetable.Active + time.Second)

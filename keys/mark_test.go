@@ -15,6 +15,7 @@ import (
 	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // memoryMark is a mark.Storage that can be made to fail.
@@ -245,7 +246,7 @@ func TestResetClock(t *testing.T) {
 	if r, err := replicas[1].Edit().ResetClock(t.Context()); err != nil || r.Changed {
 		t.Errorf("asked again: got %+v, %v, want nothing done", r, err)
 	}
-	c.advance(rotation.DefaultTimetable().Publish + time.Hour)
+	c.advance(timetable.Default().Publish + time.Hour)
 	mustStep(t, replicas[0])
 	if _, err := replicas[0].Edit().Rotate(t.Context(), ""); err != nil {
 		t.Errorf("a rotation after it: %v", err)

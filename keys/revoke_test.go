@@ -10,6 +10,7 @@ import (
 	"signet/keys/jose"
 	"signet/keys/keystest"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // kidOf returns the kid of the algorithm's key in that state, as the manager has it now.
@@ -29,7 +30,7 @@ func TestRevokeOfTheSigner(t *testing.T) {
 	cfg := testConfig(s, c)
 	cfg.OnEvent = ev.add
 	m, other := mustOpen(t, cfg), mustOpen(t, cfg)
-	tt := rotation.DefaultTimetable()
+	tt := timetable.Default()
 	old, _ := mustSign(t, m, "")
 	leaked, standby := kidOf(t, m, jose.ES256, rotation.Active), kidOf(t, m, jose.ES256, rotation.Pending)
 	before, document := s.Get()
@@ -73,7 +74,7 @@ func TestRevokeOfTheSigner(t *testing.T) {
 	if _, err := other.Verify(old, "at+jwt", &claims); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("at a replica that has read: got %v, want ErrInvalidToken", err)
 	}
-	c.advance(rotation.DefaultTimetable().Notice())
+	c.advance(timetable.Default().Notice())
 	if set, _ := m.JWKS(); !slices.Equal(setKIDs(t, set), []string{standby, r.Standby.KID}) {
 		t.Errorf("key set: got %v, want the new standby in it", setKIDs(t, set))
 	}
@@ -89,9 +90,9 @@ func TestRevokeHoldsForSlowClocks(t *testing.T) {
 	s, c := &keystest.Storage{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
 	cfg := testConfig(s, c)
-	cfg.Now = func() time.Time { return c.now().Add(-rotation.DefaultTimetable().Skew) }
+	cfg.Now = func() time.Time { return c.now().Add(-timetable.Default().Skew) }
 	slow := mustOpen(t, cfg)
-	c.advance(rotation.DefaultTimetable().Publish)
+	c.advance(timetable.Default().Publish)
 	leaked := kidOf(t, m, jose.ES256, rotation.Active)
 	if _, err := m.Edit().Revoke(t.Context(), leaked, rotation.RevokeOptions{}); err != nil {
 		t.Fatal(err)
@@ -105,7 +106,7 @@ func TestRevokeHoldsForSlowClocks(t *testing.T) {
 func TestRevokeRefuses(t *testing.T) {
 	s, c := &keystest.Storage{}, newClock()
 	m := mustOpen(t, testConfig(s, c))
-	c.advance(rotation.DefaultTimetable().Publish)
+	c.advance(timetable.Default().Publish)
 	first := kidOf(t, m, jose.ES256, rotation.Active)
 	if _, err := m.Edit().Revoke(t.Context(), first, rotation.RevokeOptions{}); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"signet/keys/jose"
 	"signet/keys/keystest"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 func TestRotateNow(t *testing.T) {
@@ -16,7 +17,7 @@ func TestRotateNow(t *testing.T) {
 	cfg := testConfig(s, c)
 	cfg.OnEvent = ev.add
 	m := mustOpen(t, cfg)
-	tt := rotation.DefaultTimetable()
+	tt := timetable.Default()
 	old, first := mustSign(t, m, "")
 	standby := kidOf(t, m, jose.ES256, rotation.Pending)
 	r, err := m.Edit().RotateNow(t.Context(), "")

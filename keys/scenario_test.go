@@ -10,14 +10,14 @@ import (
 
 	"signet/keys/clockcheck"
 	"signet/keys/jose"
-	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // scenario is everything that chance decides about one simulation: what is drawn is shrunk and
 // printed, and what follows from it is the same every time.
 type scenario struct {
-	World      rotation.Timetable // what verifiers, caches and clocks really do
-	Configured rotation.Timetable // what the replicas are configured for
+	World      timetable.Timetable // what verifiers, caches and clocks really do
+	Configured timetable.Timetable // what the replicas are configured for
 	Algs       []string
 	Replicas   []replicaPlan
 	Edges      []edgePlan
@@ -93,8 +93,8 @@ func (d draws) moment(name string, limit time.Duration) time.Duration {
 func (d draws) index(name string, n int) int { return rapid.IntRange(0, n-1).Draw(d.T, name) }
 
 // tightTimetable satisfies the inequalities, mostly with nothing to spare.
-func (d draws) tightTimetable() rotation.Timetable {
-	tt := rotation.Timetable{
+func (d draws) tightTimetable() timetable.Timetable {
+	tt := timetable.Timetable{
 		Cache:        d.between("J", 10*time.Second, 2*time.Hour),
 		CDN:          d.between("C", 0, 2*time.Hour),
 		Skew:         d.between("S", 0, 5*time.Minute),
@@ -113,12 +113,12 @@ func (d draws) tightTimetable() rotation.Timetable {
 }
 
 // needs returns the least P and V that go with the rest.
-func needs(tt rotation.Timetable) (publish, retain time.Duration) {
+func needs(tt timetable.Timetable) (publish, retain time.Duration) {
 	return tt.ServeStale + tt.CDN + tt.Cache + tt.Skew, tt.SignStale + tt.Skew + tt.MaxTokenLife + tt.Leeway
 }
 
 // drawScenario draws one; broken changes what the replicas are configured for, or the world that they are in.
-func drawScenario(t *rapid.T, broken func(world, configured *rotation.Timetable)) scenario {
+func drawScenario(t *rapid.T, broken func(world, configured *timetable.Timetable)) scenario {
 	d := draws{t}
 	s := scenario{World: d.tightTimetable()}
 	s.Configured = s.World

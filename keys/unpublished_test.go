@@ -6,6 +6,7 @@ import (
 
 	"signet/keys/keystest"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 func TestWhyUnpublished(t *testing.T) {
@@ -19,12 +20,12 @@ func TestWhyUnpublished(t *testing.T) {
 	if got := why("2024-01"); got != rotation.Unknown {
 		t.Errorf("another's: got %q, want unknown", got)
 	}
-	c.advance(rotation.DefaultTimetable().Active)
+	c.advance(timetable.Default().Active)
 	mustStep(t, m) // the first key retires, and a third is planned
 	if got, third := why(m.Keys()[2].KID), m.Keys()[2]; got != rotation.Pending || !third.PublishAt.After(c.now()) {
 		t.Errorf("a key before its publication: got %q, want pending", got)
 	}
-	c.advance(rotation.DefaultTimetable().Retain)
+	c.advance(timetable.Default().Retain)
 	if got := why(kid); got != rotation.Removed {
 		t.Errorf("a removed key that is still on record: got %q, want removed", got)
 	}

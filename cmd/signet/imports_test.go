@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"go/parser"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -28,7 +30,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/doctor":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/install", "config", "keys", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "server/admin/api", "server/replica", "store", "store/bolt", "store/redis", "store/seal"},
 	"cmd/signet/internal/drill":               {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/inspect", "config/duration", "keys/jose", "server/admin/api", "server/admin/client", "server/syntax"},
 	"cmd/signet/internal/inspect":             {"cmd/signet/internal/cli", "keys/jose", "server/syntax"},
-	"cmd/signet/internal/install":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "keys/rotation", "store", "store/bolt", "store/redis", "store/redis/conn", "store/seal"},
+	"cmd/signet/internal/install":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "keys/rotation", "keys/timetable", "store", "store/bolt", "store/redis", "store/redis/conn", "store/seal"},
 	"cmd/signet/internal/install/installtest": {"cmd/signet/internal/install", "keys", "keys/masterkey", "store"},
 	"cmd/signet/internal/keychart":            {"cmd/signet/internal/cli", "server/admin/api"},
 	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "server/admin/api", "server/admin/client", "store"},
@@ -38,11 +40,11 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/storemetrics":        {"store", "store/bolt", "store/redis"},
 	"cmd/signet/internal/transfer":            {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/connect", "cmd/signet/internal/install", "config", "keys/mark", "store", "store/archive", "store/bolt", "store/seal"},
 	"cmd/signet/e2e":                          {},
-	"config":                                  {"config/duration", "config/reader", "config/redisurl", "keys/rotation", "server/syntax"},
+	"config":                                  {"config/duration", "config/reader", "config/redisurl", "keys/timetable", "server/syntax"},
 	"config/duration":                         {},
 	"config/reader":                           {"config/duration"},
 	"config/redisurl":                         {},
-	"keys":                                    {"keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/privatekey", "keys/rotation"},
+	"keys":                                    {"keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/privatekey", "keys/rotation", "keys/timetable"},
 	"keys/keystest":                           {"keys/jose"},
 	"keys/privatekey":                         {"keys/jose", "keys/secret"},
 	"keys/clockcheck":                         {},
@@ -50,27 +52,30 @@ var arrows = map[string][]string{
 	"keys/mark":                               {"keys/masterkey"},
 	"keys/masterkey":                          {"keys/secret"},
 	"keys/pkcs11":                             {"keys/jose", "keys/privatekey"},
-	"keys/rotation":                           {},
+	"keys/rotation":                           {"keys/timetable"},
+	"keys/timetable":                          {},
 	"keys/secret":                             {},
-	"server":                                  {"keys", "keys/clockcheck", "keys/privatekey", "keys/rotation", "server/account", "server/admin", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/oauth", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store", "store/seal", "keys/secret"},
-	"server/account":                          {"server/password", "store"},
-	"server/admin":                            {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/password/hash", "server/replica", "server/syntax", "server/throttle", "server/token", "store"},
+	"server":                                  {"keys", "keys/clockcheck", "keys/privatekey", "keys/rotation", "server/account", "server/admin", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/oauth", "server/outage", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store", "store/seal", "keys/secret"},
+	"server/account":                          {"server/edge", "server/password", "server/syntax", "store"},
+	"server/admin":                            {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "keys/timetable", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/password/hash", "server/replica", "server/strictjson", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/admin/api":                        {},
 	"server/admin/client":                     {"server/admin/api", "server/syntax"},
 	"server/audit":                            {"server/edge", "server/loglimit", "store"},
 	"server/clientauth":                       {"keys", "keys/jose", "server/admin/api", "server/audit", "server/edge", "server/syntax", "server/throttle", "store"},
 	"server/connlimit":                        {"server/edge"},
 	"server/discovery":                        {"keys", "keys/jose", "server/admin/api", "server/clientauth", "server/edge"},
-	"server/edge":                             {"server/loglimit", "server/syntax"},
+	"server/edge":                             {"server/loglimit", "server/outage", "server/syntax"},
 	"server/loglimit":                         {},
 	"server/metrics":                          {"keys", "keys/jose", "keys/rotation", "server/password"},
-	"server/oauth":                            {"keys", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/password", "server/password/hash", "server/syntax", "server/throttle", "server/token", "store"},
+	"server/oauth":                            {"keys", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/outage", "server/password", "server/password/hash", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/oauth/engine":                     {},
+	"server/outage":                           {},
 	"server/password":                         {"server/password/hash", "server/password/worker"},
 	"server/password/hash":                    {},
 	"server/password/worker":                  {"server/password/hash"},
 	"server/replica":                          {"keys", "store"},
 	"server/servertest":                       {"keys", "keys/jose", "keys/masterkey", "server", "server/edge", "server/oauth", "server/password", "server/password/hash", "server/throttle", "store", "store/bolt"},
+	"server/strictjson":                       {},
 	"server/syntax":                           {},
 	"server/throttle":                         {"store"},
 	"server/token":                            {"keys", "keys/clockcheck", "keys/jose", "server/syntax", "store"},
@@ -81,10 +86,12 @@ var arrows = map[string][]string{
 	"store/bolt/pages":                        {},
 	"store/codec":                             {"store"},
 	"store/recovery":                          {"store"},
-	"store/redis":                             {"store", "store/codec", "store/redis/conn", "store/redis/layout", "store/redis/script", "store/seal"},
+	"store/redis":                             {"store", "store/codec", "store/redis/conn", "store/redis/layout", "store/redis/replica", "store/redis/revocation", "store/redis/script", "store/seal"},
 	"store/redis/conn":                        {"store"},
 	"store/redis/layout":                      {"store", "store/codec", "store/seal"},
 	"store/redis/redistest":                   {},
+	"store/redis/replica":                     {"store", "store/redis/conn", "store/redis/layout", "store/redis/revocation", "store/seal"},
+	"store/redis/revocation":                  {"store", "store/codec"},
 	"store/redis/script":                      {"store/redis/conn"},
 	"store/seal":                              {},
 	"store/storetest":                         {"store"},
@@ -140,28 +147,35 @@ func TestGoOAuth2StaysBehindItsSeam(t *testing.T) {
 
 func listPackages(t *testing.T) []goPackage {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-e", "-tags=pkcs11", "-json=ImportPath,Dir,GoFiles,Imports", "./...") // with the files that have tags
-	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=1")
-	cmd.Dir = "../.."
-	out, err := cmd.Output()
+	list, err := goList()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
-	}
-	var list []goPackage
-	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var p goPackage
-		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, p)
 	}
 	if len(list) < 5 {
 		t.Fatalf("go list found only %d packages", len(list))
 	}
 	return list
 }
+
+// goList lists our packages, once.
+var goList = sync.OnceValues(func() (list []goPackage, err error) {
+	cmd := exec.Command("go", "list", "-e", "-tags=pkcs11", "-json=ImportPath,Dir,GoFiles,Imports", "./...") // with the files that have tags
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=1")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, err
+	}
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return list, nil
+		} else if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+})
 
 func fileImports(t *testing.T, file string) []string {
 	t.Helper()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"signet/keys/timetable"
 )
 
 // maxPublished is how many keys of one algorithm are in the key set at most. The smallest verifier caches
@@ -18,7 +20,7 @@ const maxPublished = 4
 // published for Publish and its predecessor has signed for Active. A new algorithm begins with a pending
 // key. Plans are kept when the timetable changes, except that they are stretched to satisfy it: so
 // replicas whose configurations differ do not undo each other's work.
-func Advance(r Keyring, tt Timetable, algs []string, now time.Time, fresh *Fresh) (Keyring, []Transition, error) {
+func Advance(r Keyring, tt timetable.Timetable, algs []string, now time.Time, fresh *Fresh) (Keyring, []Transition, error) {
 	d := NewDraft(r, tt, now, fresh)
 	if err := d.Advance(algs); err != nil {
 		return r, nil, err
@@ -29,7 +31,7 @@ func Advance(r Keyring, tt Timetable, algs []string, now time.Time, fresh *Fresh
 // First returns the first keyring of an install: for each algorithm a key that signs at once, because
 // there are no tokens and no fetched key sets yet, and its published successor. At once is Skew ago, so
 // that it has come by the clock of every replica.
-func First(tt Timetable, algs []string, now time.Time, fresh *Fresh) (Keyring, []Transition, error) {
+func First(tt timetable.Timetable, algs []string, now time.Time, fresh *Fresh) (Keyring, []Transition, error) {
 	d := NewDraft(Keyring{}, tt, now, fresh)
 	d.notice = 0
 	for _, alg := range algs {
@@ -137,7 +139,7 @@ func (d *Draft) schedule(active, pending *Key) {
 	if active == nil {
 		return
 	}
-	removal := pending.ActivateAt.Add(d.tt.retention(*active))
+	removal := pending.ActivateAt.Add(active.retention(d.tt))
 	switch {
 	case !active.RetireAt.Equal(pending.ActivateAt):
 		active.RetireAt, active.RemoveAt = pending.ActivateAt, removal
@@ -159,7 +161,7 @@ func (d *Draft) ActivateEarly(alg string) (time.Time, error) {
 		pending.ActivateAt = soonest
 		d.record(StepScheduled, *pending, soonest)
 		d.schedule(active, pending)
-		active.RemoveAt = d.tt.removalAfter(*active, active.RetireAt)
+		active.RemoveAt = active.removalAfter(d.tt, active.RetireAt)
 	}
 	return pending.ActivateAt, nil
 }

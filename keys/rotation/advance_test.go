@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"signet/keys/timetable"
 )
 
 // drawTimetable draws one that satisfies the inequalities, often tightly.
-func drawTimetable(t *rapid.T) Timetable {
+func drawTimetable(t *rapid.T) timetable.Timetable {
 	d := func(name string, from, to time.Duration) time.Duration {
 		return time.Duration(rapid.Int64Range(int64(from), int64(to)).Draw(t, name)).Truncate(time.Second)
 	}
-	tt := Timetable{
+	tt := timetable.Timetable{
 		Cache:        d("J", 0, 2*time.Hour),
 		CDN:          d("C", 0, 2*time.Hour),
 		Skew:         d("S", 0, 2*time.Minute),
@@ -32,13 +34,13 @@ func drawTimetable(t *rapid.T) Timetable {
 
 // observer looks at a keyring through time and checks what must hold at every moment.
 type observer struct {
-	tt         Timetable
+	tt         timetable.Timetable
 	began      time.Time
 	published  map[string]time.Time // first seen published
 	lastActive map[string]time.Time
 }
 
-func newObserver(tt Timetable, began time.Time) *observer {
+func newObserver(tt timetable.Timetable, began time.Time) *observer {
 	return &observer{tt, began, map[string]time.Time{}, map[string]time.Time{}}
 }
 
@@ -130,7 +132,7 @@ func TestAdvanceProperties(t *testing.T) {
 }
 
 // checkedAdvance advances, and checks that every change has its transition and that twice is once.
-func checkedAdvance(t *rapid.T, r Keyring, tt Timetable, algs []string, now time.Time, fresh *Fresh) Keyring {
+func checkedAdvance(t *rapid.T, r Keyring, tt timetable.Timetable, algs []string, now time.Time, fresh *Fresh) Keyring {
 	before := fmt.Sprint(r)
 	next, steps, err := Advance(r, tt, algs, now, fresh)
 	if err != nil {
@@ -156,7 +158,7 @@ func checkedAdvance(t *rapid.T, r Keyring, tt Timetable, algs []string, now time
 
 // The first key signs and is published by the clock of every replica, also of the slowest.
 func TestFirstKeySignsAtOnceEverywhere(t *testing.T) {
-	tt := DefaultTimetable()
+	tt := timetable.Default()
 	r, _, err := First(tt, []string{es256}, testStart, fakeKeys())
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +171,7 @@ func TestFirstKeySignsAtOnceEverywhere(t *testing.T) {
 // A rotation by hand ends a key earlier than in the plan of a replica that is cut off, which signs on for
 // SignStale by a clock that may be fast. The replica that rotates may have a slow clock, and the one that removes the key a fast one.
 func TestKeyWhoseEndWasBroughtForwardStaysLonger(t *testing.T) {
-	tt, fresh := DefaultTimetable(), fakeKeys()
+	tt, fresh := timetable.Default(), fakeKeys()
 	r, _, _ := First(tt, []string{es256}, testStart, fresh)
 	p := NewDraft(r, tt, testStart.Add(tt.Publish*2), fresh)
 	if _, err := p.ActivateEarly(es256); err != nil {
@@ -183,7 +185,7 @@ func TestKeyWhoseEndWasBroughtForwardStaysLonger(t *testing.T) {
 
 // Where V is long against P and K, or an operator rotates without pause, successors wait for room.
 func TestKeySetStaysSmall(t *testing.T) {
-	tt, fresh := DefaultTimetable(), fakeKeys()
+	tt, fresh := timetable.Default(), fakeKeys()
 	tt.Active, tt.Retain = time.Hour, 10*tt.Publish
 	now := testStart
 	r, _, _ := First(tt, []string{es256}, now, fresh)
@@ -206,7 +208,7 @@ func TestKeySetStaysSmall(t *testing.T) {
 }
 
 func TestAddedAlgorithmIsPublishedFirst(t *testing.T) {
-	tt, fresh := DefaultTimetable(), fakeKeys()
+	tt, fresh := timetable.Default(), fakeKeys()
 	r, _, _ := First(tt, []string{es256}, testStart, fresh)
 	now := testStart.Add(time.Hour)
 	r, _, err := Advance(r, tt, []string{rs256, es256}, now, fresh)
@@ -226,7 +228,7 @@ func TestAddedAlgorithmIsPublishedFirst(t *testing.T) {
 
 // ES256 is replaced by RS256: it signs until RS256 does, and is gone some time after.
 func TestReplacedAlgorithm(t *testing.T) {
-	tt, fresh := DefaultTimetable(), fakeKeys()
+	tt, fresh := timetable.Default(), fakeKeys()
 	r, _, _ := First(tt, []string{es256}, testStart, fresh)
 	gone := time.Time{}
 	for now := testStart; now.Before(testStart.Add(10 * 24 * time.Hour)); now = now.Add(time.Minute) {
@@ -252,7 +254,7 @@ func TestReplacedAlgorithm(t *testing.T) {
 
 // While two configurations are in use the replicas must neither end the algorithm nor write all the time.
 func TestContestedAlgorithmStays(t *testing.T) {
-	tt, fresh := DefaultTimetable(), fakeKeys()
+	tt, fresh := timetable.Default(), fakeKeys()
 	both := []string{es256, rs256}
 	now := testStart
 	r, _, _ := First(tt, both, now, fresh)
@@ -279,14 +281,14 @@ func TestContestedAlgorithmStays(t *testing.T) {
 
 // Replicas with different timetables settle on the more careful plan instead of rewriting each other's.
 func TestDifferingTimetablesSettle(t *testing.T) {
-	short, fresh := DefaultTimetable(), fakeKeys()
+	short, fresh := timetable.Default(), fakeKeys()
 	long := short
 	long.Publish, long.Retain, long.Active = 60*24*time.Hour, 48*time.Hour, 60*24*time.Hour
 	r, _, _ := First(short, []string{es256}, testStart, fresh)
 	now := testStart.Add(time.Hour)
 	writes := 0
 	for range 10 {
-		for _, tt := range []Timetable{long, short} {
+		for _, tt := range []timetable.Timetable{long, short} {
 			next, steps, err := Advance(r, tt, []string{es256}, now, fresh)
 			if err != nil {
 				t.Fatal(err)
@@ -309,7 +311,7 @@ func TestDifferingTimetablesSettle(t *testing.T) {
 }
 
 func TestRevokedSignerIsReplacedAtOnce(t *testing.T) {
-	tt, fresh := DefaultTimetable(), fakeKeys()
+	tt, fresh := timetable.Default(), fakeKeys()
 	r, _, _ := First(tt, []string{es256}, testStart, fresh)
 	now := testStart.Add(time.Hour)
 	r.Keys[0].RevokedAt = now
@@ -339,7 +341,7 @@ func TestRevokedSignerIsReplacedAtOnce(t *testing.T) {
 }
 
 func TestKIDIsNeverUsedTwice(t *testing.T) {
-	tt, fresh := DefaultTimetable(), fakeKeys()
+	tt, fresh := timetable.Default(), fakeKeys()
 	r, _, _ := First(tt, []string{es256}, testStart, fresh)
 	first := r.Keys[0].KID
 	now := testStart
@@ -358,7 +360,7 @@ func TestKIDIsNeverUsedTwice(t *testing.T) {
 
 // TestNeeds: what is missing is known after a draft, and the draft with these keys needs no more.
 func TestNeeds(t *testing.T) {
-	tt := DefaultTimetable()
+	tt := timetable.Default()
 	fresh := &Fresh{}
 	if _, _, err := First(tt, []string{es256, edDSA}, testStart, fresh); err != nil {
 		t.Fatal(err)
@@ -384,7 +386,7 @@ func TestNeeds(t *testing.T) {
 // A replica that was cut off follows the plan it has read, for SignStale. So a successor that is about to
 // activate is not taken out of the key set when its algorithm ends.
 func TestEndingAlgorithmKeepsWhatMaySoonSign(t *testing.T) {
-	tt, fresh := DefaultTimetable(), fakeKeys()
+	tt, fresh := timetable.Default(), fakeKeys()
 	for _, tc := range []struct {
 		name  string
 		until time.Duration // from the end of the algorithm to the activation

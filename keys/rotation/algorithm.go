@@ -21,17 +21,6 @@ func (d *Draft) bury() {
 	})
 }
 
-func (d *Draft) remove(gone func(Key) bool) {
-	d.Keyring.Keys = slices.DeleteFunc(d.Keyring.Keys, func(k Key) bool {
-		if !gone(k) {
-			return false
-		}
-		d.Keyring.Tombstones = append(d.Keyring.Tombstones, Tombstone{k.KID, d.Now, !k.RevokedAt.IsZero()})
-		d.record(StepRemoved, k, d.Now)
-		return true
-	})
-}
-
 // unconfigured returns the keyring's algorithms that are not in algs.
 func (r Keyring) unconfigured(algs []string) (others []string) {
 	for _, k := range r.Keys {
@@ -87,7 +76,7 @@ func (d *Draft) endAlgorithm(alg string) {
 	}
 	end := d.Now.Add(d.notice)
 	if active := d.find(alg, Active); active != nil && (active.RetireAt.IsZero() || active.RetireAt.After(end)) {
-		active.RetireAt, active.RemoveAt = end, d.tt.removalAfter(*active, end)
+		active.RetireAt, active.RemoveAt = end, active.removalAfter(d.tt, end)
 		d.record(StepScheduled, *active, end)
 	}
 }

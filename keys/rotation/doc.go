@@ -17,7 +17,7 @@
 //
 // # Why no verifier meets an unknown key
 //
-// With the letters of the fields
+// With the letters of the fields of timetable.Timetable
 //
 //	J Cache    C CDN    S Skew    T MaxTokenLife    L Leeway    X SignStale    D ServeStale    P Publish    V Retain
 //
@@ -52,7 +52,7 @@
 // Revoke takes a key out of service in one step. The step is dated Skew back, so that it is in force on every
 // replica as soon as that has read it, whatever its clock shows within Skew. If the successor was published
 // for Publish, every verifier continues without a gap; if not, Revoke is an error unless it is an emergency.
-// Exposure is how long tokens of the key can still be accepted elsewhere. RotateNow is the same without
+// timetable.Exposure is how long tokens of the key can still be accepted elsewhere. RotateNow is the same without
 // distrust: the key that signed retires. Recover does both for a keyring out of a backup.
 //
 // # Nothing moves backwards

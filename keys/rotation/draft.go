@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"signet/keys/timetable"
 )
 
 // Fresh supplies a draft with new keys that were made for it, and records which it lacks. In place of a
@@ -50,35 +52,86 @@ func letter(n int) (name string) {
 	return name
 }
 
-// Draft is a changed copy of a keyring that is not written yet, with the transitions that led to it.
-type Draft struct {
+// Changes is a changed copy of a keyring, with the transitions that led to it.
+type Changes struct {
 	Keyring     Keyring
 	Transitions []Transition
-	Now         time.Time // the moment of the draft
+	Now         time.Time // the moment of the changes
 
-	tt     Timetable
-	notice time.Duration
-	fresh  *Fresh
 	silent bool // something has changed that is no transition
 }
 
+// Changed reports whether the copy differs from the keyring that it began with.
+func (c *Changes) Changed() bool { return len(c.Transitions) > 0 || c.silent }
+
+// Record adds a transition about the keyring as a whole.
+func (c *Changes) Record(step Step) { c.record(step, Key{}, c.Now) }
+
+func (c *Changes) record(step Step, k Key, at time.Time) {
+	c.Transitions = append(c.Transitions, Transition{Step: step, KID: k.KID, Alg: k.Alg, At: at})
+	c.Keyring.SeenAt = c.Now
+}
+
+func (c *Changes) add(k Key) {
+	c.Keyring.Keys = append(c.Keyring.Keys, k)
+	c.record(StepCreated, k, k.PublishAt)
+}
+
+// remove turns keys into tombstones.
+func (c *Changes) remove(gone func(Key) bool) {
+	c.Keyring.Keys = slices.DeleteFunc(c.Keyring.Keys, func(k Key) bool {
+		if !gone(k) {
+			return false
+		}
+		c.Keyring.Tombstones = append(c.Keyring.Tombstones, Tombstone{k.KID, c.Now, !k.RevokedAt.IsZero()})
+		c.record(StepRemoved, k, c.Now)
+		return true
+	})
+}
+
+// find returns the algorithm's key in that state, or nil. It points into the keyring until a key is added.
+func (c *Changes) find(alg string, s State) *Key {
+	i := slices.IndexFunc(c.Keyring.Keys, func(k Key) bool { return k.Alg == alg && k.State(c.Now) == s })
+	if i < 0 {
+		return nil
+	}
+	return &c.Keyring.Keys[i]
+}
+
+// activateNow has a pending key sign since at, published or not.
+func (c *Changes) activateNow(k *Key, at time.Time) {
+	if k.PublishAt.After(at) {
+		k.PublishAt = at
+	}
+	k.ActivateAt = at
+	c.record(StepScheduled, *k, c.Now)
+}
+
+// recordActivated records an activation, and the retirement that it was.
+func (c *Changes) recordActivated(active Key) {
+	for _, k := range c.Keyring.Keys {
+		if k.Alg == active.Alg && k.State(c.Now) == Retired && k.RetireAt.Equal(active.ActivateAt) {
+			c.record(StepRetired, k, k.RetireAt)
+		}
+	}
+	c.record(StepActivated, active, active.ActivateAt)
+}
+
+// Draft decides what changes in a keyring. It is not written yet.
+type Draft struct {
+	Changes
+
+	tt     timetable.Timetable
+	notice time.Duration
+	fresh  *Fresh
+}
+
 // NewDraft begins a draft of the keyring at now.
-func NewDraft(r Keyring, tt Timetable, now time.Time, fresh *Fresh) *Draft {
+func NewDraft(r Keyring, tt timetable.Timetable, now time.Time, fresh *Fresh) *Draft {
 	// Times are written in UTC to the millisecond, and without the monotonic reading, which stops
 	// while the machine is suspended.
 	now = later(now.Round(0).UTC().Truncate(time.Millisecond), r.SeenAt)
-	return &Draft{Keyring: r.Clone(), Now: now, tt: tt, notice: tt.Notice(), fresh: fresh}
-}
-
-// Changed reports whether the draft differs from the keyring that it began with.
-func (d *Draft) Changed() bool { return len(d.Transitions) > 0 || d.silent }
-
-// Record adds a transition about the keyring as a whole.
-func (d *Draft) Record(step Step) { d.record(step, Key{}, d.Now) }
-
-func (d *Draft) record(step Step, k Key, at time.Time) {
-	d.Transitions = append(d.Transitions, Transition{Step: step, KID: k.KID, Alg: k.Alg, At: at})
-	d.Keyring.SeenAt = d.Now
+	return &Draft{Changes: Changes{Keyring: r.Clone(), Now: now}, tt: tt, notice: tt.Notice(), fresh: fresh}
 }
 
 // newKey returns a key whose kid was never used.
@@ -90,31 +143,7 @@ func (d *Draft) newKey(alg string) (Key, error) {
 	if d.Keyring.Has(kid) {
 		return Key{}, fmt.Errorf("making a signing key for %s: kid %s was used before", alg, kid)
 	}
-	return Key{KID: kid, Alg: alg, CreatedAt: d.Now, Hold: d.tt.hold()}, nil
-}
-
-func (d *Draft) add(k Key) {
-	d.Keyring.Keys = append(d.Keyring.Keys, k)
-	d.record(StepCreated, k, k.PublishAt)
-}
-
-// find returns the algorithm's key in that state, or nil. It points into the keyring until a key is added.
-func (d *Draft) find(alg string, s State) *Key {
-	i := slices.IndexFunc(d.Keyring.Keys, func(k Key) bool { return k.Alg == alg && k.State(d.Now) == s })
-	if i < 0 {
-		return nil
-	}
-	return &d.Keyring.Keys[i]
-}
-
-// recordActivated records an activation, and the retirement that it was.
-func (d *Draft) recordActivated(active Key) {
-	for _, k := range d.Keyring.Keys {
-		if k.Alg == active.Alg && k.State(d.Now) == Retired && k.RetireAt.Equal(active.ActivateAt) {
-			d.record(StepRetired, k, k.RetireAt)
-		}
-	}
-	d.record(StepActivated, active, active.ActivateAt)
+	return Key{KID: kid, Alg: alg, CreatedAt: d.Now, Hold: d.tt.Hold()}, nil
 }
 
 // recordHold records, for each key that signs or will, the longest that its tokens can live. It only ever
@@ -126,7 +155,7 @@ func (d *Draft) recordHold() {
 		if s := k.State(d.Now); s != Pending && s != Active {
 			continue
 		}
-		need := max(k.Hold, d.tt.hold())
+		need := max(k.Hold, d.tt.Hold())
 		if k.Hold == 0 && !k.RetireAt.IsZero() {
 			need = max(need, k.RemoveAt.Sub(k.RetireAt))
 		}

@@ -3,34 +3,12 @@ package rotation
 import (
 	"testing"
 	"time"
+
+	"signet/keys/timetable"
 )
 
-func TestExposure(t *testing.T) {
-	at := func(d time.Duration) time.Time { return testStart.Add(d) }
-	none := time.Time{}
-	short := DefaultTimetable()
-	short.CDN, short.Cache, short.Skew, short.Leeway, short.MaxTokenLife = 0, 5*time.Minute, 0, 0, 10*time.Minute
-	for _, tc := range []struct {
-		name                         string
-		tt                           Timetable
-		signed, served               time.Time
-		expired, forgotten, accepted time.Time
-	}{
-		{"defaults: the token runs out first", DefaultTimetable(), at(0), at(0), at(66 * time.Minute), at(2 * time.Hour), at(66 * time.Minute)},
-		{"short caches: they forget first", short, at(0), at(0), at(10 * time.Minute), at(5 * time.Minute), at(5 * time.Minute)},
-		{"retired an hour ago", DefaultTimetable(), at(-time.Hour), at(0), at(6 * time.Minute), at(2 * time.Hour), at(6 * time.Minute)},
-		{"never signed", DefaultTimetable(), none, at(0), none, at(2 * time.Hour), none},
-		{"a replica in the dark", DefaultTimetable(), at(10 * time.Minute), at(6 * time.Hour), at(76 * time.Minute), at(8 * time.Hour), at(76 * time.Minute)},
-	} {
-		got := tc.tt.Exposure(tc.signed, tc.served)
-		if want := (Exposure{tc.expired, tc.forgotten}); got != want || !got.Genuine().Equal(tc.accepted) {
-			t.Errorf("%s: got %+v and %v, want %+v and %v", tc.name, got, got.Genuine(), want, tc.accepted)
-		}
-	}
-}
-
 func TestExposuresByState(t *testing.T) {
-	tt := DefaultTimetable()
+	tt := timetable.Default()
 	now := testStart
 	k := func(activate, retire time.Duration) Key {
 		key := Key{KID: "k", PublishAt: now.Add(activate - tt.Publish), ActivateAt: now.Add(activate)}
@@ -49,7 +27,7 @@ func TestExposuresByState(t *testing.T) {
 		"pending":                {k(time.Hour, 0), 0, 0},
 		"pending, about to sign": {k(time.Minute, 0), 0, tail + tt.SignStale},
 	} {
-		all, unread := tt.exposures(tc.key, now)
+		all, unread := tc.key.exposures(tt, now)
 		for _, c := range []struct {
 			what string
 			got  time.Time

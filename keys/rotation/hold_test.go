@@ -5,17 +5,19 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"signet/keys/timetable"
 )
 
 // fastTimetable is one of seconds, as the preset for demos has it.
-func fastTimetable() Timetable {
-	return Timetable{Cache: time.Second, CDN: time.Second, Skew: time.Second, MaxTokenLife: 5 * time.Second, Leeway: time.Second,
+func fastTimetable() timetable.Timetable {
+	return timetable.Timetable{Cache: time.Second, CDN: time.Second, Skew: time.Second, MaxTokenLife: 5 * time.Second, Leeway: time.Second,
 		SignStale: 2 * time.Second, ServeStale: 4 * time.Second, Publish: 10 * time.Second, Active: 15 * time.Second, Retain: 15 * time.Second}
 }
 
 // TestHoldOfAnOldKeyring: a keyring that was written before Hold was recorded has the plan of its key.
 func TestHoldOfAnOldKeyring(t *testing.T) {
-	r, _, _ := First(DefaultTimetable(), []string{es256}, testStart, fakeKeys())
+	r, _, _ := First(timetable.Default(), []string{es256}, testStart, fakeKeys())
 	for i := range r.Keys {
 		r.Keys[i].Hold = 0
 	}
@@ -23,8 +25,8 @@ func TestHoldOfAnOldKeyring(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := r.Keys[0].Hold; got < DefaultTimetable().hold() {
-		t.Errorf("got %v, want at least %v", got, DefaultTimetable().hold())
+	if got := r.Keys[0].Hold; got < timetable.Default().Hold() {
+		t.Errorf("got %v, want at least %v", got, timetable.Default().Hold())
 	}
 }
 

@@ -3,6 +3,8 @@ package rotation
 import (
 	"errors"
 	"time"
+
+	"signet/keys/timetable"
 )
 
 // State is the stage that a key has reached in its life.
@@ -159,3 +161,12 @@ var (
 	// ErrGone: the key has left the key set at the end of its life.
 	ErrGone = errors.New("the key is gone already")
 )
+
+// retention returns how long the key stays in the key set after it has retired.
+func (k Key) retention(t timetable.Timetable) time.Duration { return max(t.Retain, k.Hold) }
+
+// removalAfter returns when a key is removed whose end was brought forward. A replica that has not read of it
+// signs for SignStale more; and the clock that brought it forward may be Skew behind the one that removes it.
+func (k Key) removalAfter(t timetable.Timetable, retireAt time.Time) time.Time {
+	return retireAt.Add(k.retention(t) + t.Skew)
+}

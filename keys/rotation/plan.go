@@ -5,17 +5,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"signet/keys/timetable"
 )
 
 // maxPlanned is how many keys a Plan has at most, so that a timetable of seconds makes no plan of
 // millions. It is more than a year of keys that sign for a day.
 const maxPlanned = 400
-
-// PlanLength returns how far a plan reaches by default: a year, or a year's worth of weekly keys where they
-// live for less than a week.
-func (t Timetable) PlanLength() time.Duration {
-	return min(365*24*time.Hour, 53*max(t.Active, t.Publish))
-}
 
 // Plan is what the keyring does by itself from one moment to another.
 type Plan struct {
@@ -45,7 +41,7 @@ type PlannedStep struct {
 // NewPlan repeats Advance from the keyring at now until a later moment. It assumes that some replica
 // advances the keyring at each moment at which something is due. Real replicas come up to a poll later,
 // and so does the publication of the key that they make then.
-func NewPlan(r Keyring, tt Timetable, algs []string, now, until time.Time) (Plan, error) {
+func NewPlan(r Keyring, tt timetable.Timetable, algs []string, now, until time.Time) (Plan, error) {
 	f := forecast{plan: Plan{From: now, Until: until}, known: map[string]int{}}
 	fresh := &Fresh{}
 	f.note(r, true)
@@ -115,7 +111,7 @@ func (p *Plan) addSteps(k PlannedKey) {
 
 // changesAfter returns the first moment after now at which Advance could find something to do or a
 // key changes its state; zero when there is none.
-func (r Keyring) changesAfter(now time.Time, tt Timetable) (next time.Time) {
+func (r Keyring) changesAfter(now time.Time, tt timetable.Timetable) (next time.Time) {
 	for _, t := range r.moments(tt) {
 		if t.After(now) && (next.IsZero() || t.Before(next)) {
 			next = t
@@ -125,7 +121,7 @@ func (r Keyring) changesAfter(now time.Time, tt Timetable) (next time.Time) {
 }
 
 // moments are the times that matter to Advance, in no order.
-func (r Keyring) moments(tt Timetable) (all []time.Time) {
+func (r Keyring) moments(tt timetable.Timetable) (all []time.Time) {
 	for _, k := range r.Keys {
 		changes := k.changes()
 		all = append(all, changes[:]...)
@@ -140,7 +136,7 @@ func (r Keyring) moments(tt Timetable) (all []time.Time) {
 }
 
 // overdue returns since when the keyring has waited to be advanced; zero when it does not.
-func (r Keyring) overdue(tt Timetable, algs []string, now time.Time) time.Time {
+func (r Keyring) overdue(tt timetable.Timetable, algs []string, now time.Time) time.Time {
 	waits := func(at time.Time) bool {
 		_, steps, err := Advance(r, tt, algs, at, &Fresh{})
 		return err == nil && len(steps) > 0
@@ -162,7 +158,7 @@ func (r Keyring) overdue(tt Timetable, algs []string, now time.Time) time.Time {
 
 // NextStep returns when the next step of any key is planned. It is in the past while a step that was due then
 // is not written. Zero when nothing is planned.
-func (r Keyring) NextStep(tt Timetable, algs []string, now time.Time) time.Time {
+func (r Keyring) NextStep(tt timetable.Timetable, algs []string, now time.Time) time.Time {
 	if since := r.overdue(tt, algs, now); !since.IsZero() {
 		return since
 	}
@@ -180,7 +176,7 @@ type KeptPlan struct {
 }
 
 // KeptPlans returns the algorithms whose next activation is later than the timetable would have it.
-func (r Keyring) KeptPlans(tt Timetable, algs []string, now time.Time) (kept []KeptPlan) {
+func (r Keyring) KeptPlans(tt timetable.Timetable, algs []string, now time.Time) (kept []KeptPlan) {
 	const rounding = time.Minute
 	d := NewDraft(r, tt, now, &Fresh{})
 	for _, alg := range algs {

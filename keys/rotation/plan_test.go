@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"signet/keys/timetable"
 )
 
 // drawKeyring draws a keyring with a history: pauses, rotations, replicas that come late.
-func drawKeyring(t *rapid.T, tt Timetable, algs []string) (r Keyring, now time.Time, fresh *Fresh) {
+func drawKeyring(t *rapid.T, tt timetable.Timetable, algs []string) (r Keyring, now time.Time, fresh *Fresh) {
 	fresh, now = fakeKeys(), testStart
 	r, _, err := First(tt, algs, now, fresh)
 	if err != nil {
@@ -32,7 +34,7 @@ func drawKeyring(t *rapid.T, tt Timetable, algs []string) (r Keyring, now time.T
 	return r, now, fresh
 }
 
-func mustPlan(t rapid.TB, r Keyring, tt Timetable, algs []string, now, until time.Time) Plan {
+func mustPlan(t rapid.TB, r Keyring, tt timetable.Timetable, algs []string, now, until time.Time) Plan {
 	t.Helper()
 	p, err := NewPlan(r, tt, algs, now, until)
 	if err != nil {
@@ -144,7 +146,7 @@ func TestPlanKeepsThePromises(t *testing.T) {
 }
 
 func TestPlanOfAYear(t *testing.T) {
-	tt := DefaultTimetable()
+	tt := timetable.Default()
 	r, _, err := First(tt, []string{es256}, testStart, &Fresh{Made: map[string][]string{es256: {"first", "standby"}}})
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +173,7 @@ func TestPlanOfAYear(t *testing.T) {
 
 // An algorithm that is not configured any more ends in the plan as well.
 func TestPlanOfALeavingAlgorithm(t *testing.T) {
-	tt, fresh := DefaultTimetable(), fakeKeys()
+	tt, fresh := timetable.Default(), fakeKeys()
 	r, _, _ := First(tt, []string{es256, rs256}, testStart, fresh)
 	p := mustPlan(t, r, tt, []string{es256}, testStart, testStart.Add(90*24*time.Hour))
 	rsa := livesOf(p.Keys, rs256)
@@ -185,7 +187,7 @@ func TestPlanOfALeavingAlgorithm(t *testing.T) {
 }
 
 func TestPlanOfSecondsIsCut(t *testing.T) {
-	tt, fresh := DefaultTimetable(), fakeKeys()
+	tt, fresh := timetable.Default(), fakeKeys()
 	tt.Active, tt.Publish, tt.Retain = 15*time.Second, 10*time.Second, 15*time.Second
 	tt.SignStale, tt.ServeStale, tt.MaxTokenLife, tt.Leeway, tt.Skew = 2*time.Second, 4*time.Second, 5*time.Second, time.Second, time.Second
 	r, _, _ := First(tt, []string{es256}, testStart, fresh)
@@ -205,7 +207,7 @@ func TestLetters(t *testing.T) {
 
 // While no replica writes what is due, the next step lies in the past.
 func TestNextStepThatIsOverdue(t *testing.T) {
-	tt, algs := DefaultTimetable(), []string{es256}
+	tt, algs := timetable.Default(), []string{es256}
 	r, _, err := First(tt, algs, testStart, &Fresh{Made: map[string][]string{es256: {"first", "standby"}}})
 	if err != nil {
 		t.Fatal(err)

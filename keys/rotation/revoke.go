@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"signet/keys/timetable"
 )
 
 // RevokeOptions is how far a revocation may go.
@@ -27,8 +29,8 @@ type Revocation struct {
 
 	// Exposure holds when every replica is at Version, Unread when one cannot read the keyring and uses its
 	// own for as long as it may (SignStale and ServeStale).
-	Exposure Exposure
-	Unread   Exposure
+	Exposure timetable.Exposure
+	Unread   timetable.Exposure
 }
 
 // Successor is a key that comes after another.
@@ -72,7 +74,7 @@ func (d *Draft) Revoke(kid string, o RevokeOptions) (Revocation, error) {
 	}
 	k := d.Keyring.Keys[i]
 	r := Revocation{KID: kid, Alg: k.Alg, Was: k.State(d.Now), At: d.Now}
-	r.Exposure, r.Unread = d.tt.exposures(k, d.Now)
+	r.Exposure, r.Unread = k.exposures(d.tt, d.Now)
 	if r.Was == Revoked {
 		return Revocation{}, ErrRevoked
 	}
@@ -82,7 +84,7 @@ func (d *Draft) Revoke(kid string, o RevokeOptions) (Revocation, error) {
 			return Revocation{}, err
 		}
 	}
-	at := d.tt.effectiveFrom(k, d.Now)
+	at := k.effectiveFrom(d.tt, d.Now)
 	d.Keyring.Keys[i].RevokedAt = at
 	d.record(StepRevoked, k, d.Now)
 	if last {
@@ -90,11 +92,11 @@ func (d *Draft) Revoke(kid string, o RevokeOptions) (Revocation, error) {
 	}
 	if r.Was == Active {
 		successor := d.find(k.Alg, Pending)
-		r.Signer = d.tt.successor(successor)
+		r.Signer = successor.successor(d.tt)
 		d.activateNow(successor, at)
 		r.Signer.SignsFrom = d.Now
 	} else if active := d.find(k.Alg, Active); active != nil {
-		r.Signer = d.tt.successor(active)
+		r.Signer = active.successor(d.tt)
 	}
 	if r.Was != Retired {
 		if err := d.ensureSuccessor(k.Alg); err != nil {
@@ -102,7 +104,7 @@ func (d *Draft) Revoke(kid string, o RevokeOptions) (Revocation, error) {
 		}
 	}
 	if pending := d.find(k.Alg, Pending); pending != nil {
-		r.Standby = d.tt.successor(pending)
+		r.Standby = pending.successor(d.tt)
 	}
 	return r, nil
 }
@@ -130,7 +132,7 @@ func (r Keyring) isLast(k Key, now time.Time) bool {
 // requireSuccessor makes sure that the algorithm has a successor which may sign at once.
 func (d *Draft) requireSuccessor(alg string, o RevokeOptions) error {
 	pending := d.find(alg, Pending)
-	if pending != nil && d.tt.successor(pending).Aged(d.Now) {
+	if pending != nil && pending.successor(d.tt).Aged(d.Now) {
 		return nil
 	}
 	if !o.Emergency {
@@ -146,13 +148,13 @@ func (d *Draft) requireSuccessor(alg string, o RevokeOptions) error {
 	return nil
 }
 
-func (t Timetable) successor(k *Key) *Successor {
+func (k Key) successor(t timetable.Timetable) *Successor {
 	return &Successor{KID: k.KID, PublishedAt: k.PublishAt, KnownAt: k.PublishAt.Add(t.Publish), SignsFrom: k.ActivateAt}
 }
 
 // effectiveFrom returns the time from which an unplanned change of the key counts: Skew ago, so that replicas
 // whose clocks are behind make it as soon as they have read it, but not before any step the key has taken.
-func (t Timetable) effectiveFrom(k Key, now time.Time) time.Time {
+func (k Key) effectiveFrom(t timetable.Timetable, now time.Time) time.Time {
 	at := now.Add(-t.Skew)
 	for _, change := range k.changes() {
 		if reached(change, now) {
@@ -162,11 +164,21 @@ func (t Timetable) effectiveFrom(k Key, now time.Time) time.Time {
 	return at
 }
 
-// activateNow has a pending key sign since at, published or not.
-func (d *Draft) activateNow(k *Key, at time.Time) {
-	if k.PublishAt.After(at) {
-		k.PublishAt = at
+// exposures returns those of a key that is revoked at now: with every replica up to date, and with one that has
+// read the keyring just before and cannot read it any more.
+func (k Key) exposures(t timetable.Timetable, now time.Time) (all, unread timetable.Exposure) {
+	lastSigned := now.Add(t.SignStale) // by a replica that cannot read
+	switch k.State(now) {
+	case Active:
+		all, unread = t.Exposure(now, now), t.Exposure(lastSigned, now.Add(t.ServeStale))
+	case Retired:
+		all = t.Exposure(k.RetireAt, now)
+		unread = t.Exposure(k.RetireAt.Add(t.SignStale), now.Add(t.ServeStale))
+	default:
+		if !k.ActivateAt.Before(lastSigned) {
+			lastSigned = time.Time{}
+		}
+		all, unread = t.Exposure(time.Time{}, now), t.Exposure(lastSigned, now.Add(t.ServeStale))
 	}
-	k.ActivateAt = at
-	d.record(StepScheduled, *k, d.Now)
+	return all, unread
 }

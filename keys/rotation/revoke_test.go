@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"signet/keys/timetable"
 )
 
 // checkRevoked checks what must hold after a revocation for replicas whose clocks are off by up to Skew.
-func checkRevoked(t *rapid.T, r Keyring, tt Timetable, algs []string, kid string, now time.Time, fresh *Fresh) {
+func checkRevoked(t *rapid.T, r Keyring, tt timetable.Timetable, algs []string, kid string, now time.Time, fresh *Fresh) {
 	for _, clock := range []time.Time{now.Add(-tt.Skew), now, now.Add(tt.Skew)} {
 		if clock.Before(testStart) {
 			continue // nothing signed before the install was made
@@ -113,7 +115,7 @@ func TestRevokeProperties(t *testing.T) {
 
 // An algorithm that was wound down has no successor; its last key can still be revoked.
 func TestRevokeOfTheLastKeyOfAnEndingAlgorithm(t *testing.T) {
-	tt, fresh := DefaultTimetable(), fakeKeys()
+	tt, fresh := timetable.Default(), fakeKeys()
 	r, _, _ := First(tt, []string{es256, rs256}, testStart, fresh)
 	now := testStart.Add(tt.Publish)
 	r.Leaving = []Leaving{{Alg: rs256, At: now}}
@@ -131,7 +133,7 @@ func TestRevokeOfTheLastKeyOfAnEndingAlgorithm(t *testing.T) {
 
 // A signing key without any successor gets one on the spot, in an emergency only.
 func TestRevokeWithoutASuccessor(t *testing.T) {
-	tt, fresh := DefaultTimetable(), fakeKeys()
+	tt, fresh := timetable.Default(), fakeKeys()
 	r, _, _ := First(tt, []string{es256}, testStart, fresh)
 	r.Keys, r.Keys[0].RetireAt, r.Keys[0].RemoveAt = r.Keys[:1], time.Time{}, time.Time{}
 	p := NewDraft(r, tt, testStart, fresh)
@@ -147,7 +149,7 @@ func TestRevokeWithoutASuccessor(t *testing.T) {
 
 // TestRotateNowWithoutANewKey: where no key can be made the successor signs, and there is no standby.
 func TestRotateNowWithoutANewKey(t *testing.T) {
-	tt := DefaultTimetable()
+	tt := timetable.Default()
 	r, _, _ := First(tt, []string{es256}, testStart, fakeKeys())
 	d := NewDraft(r, tt, testStart.Add(time.Hour), &Fresh{Failed: map[string]bool{es256: true}})
 	done, err := d.RotateNow(es256)

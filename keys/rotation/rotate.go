@@ -38,16 +38,16 @@ func (d *Draft) RotateNow(alg string) (Rotation, error) {
 	if until := d.Keyring.crowdedUntil(pending, d.Now); !until.IsZero() {
 		return Rotation{}, &CrowdedError{Alg: alg, Until: until}
 	}
-	r := Rotation{Alg: alg, At: d.Now, Retired: active.KID, Signer: d.tt.successor(pending)}
-	at := d.tt.effectiveFrom(*active, d.Now)
-	active.RetireAt, active.RemoveAt = at, d.Now.Add(d.tt.retention(*active))
+	r := Rotation{Alg: alg, At: d.Now, Retired: active.KID, Signer: pending.successor(d.tt)}
+	at := active.effectiveFrom(d.tt, d.Now)
+	active.RetireAt, active.RemoveAt = at, d.Now.Add(active.retention(d.tt))
 	d.activateNow(pending, at)
 	r.Signer.SignsFrom = d.Now
 	if err := d.ensureSuccessor(alg); err != nil {
 		return Rotation{}, err
 	}
 	if standby := d.find(alg, Pending); standby != nil {
-		r.Standby = d.tt.successor(standby)
+		r.Standby = standby.successor(d.tt)
 	}
 	return r, nil
 }

@@ -1,3 +1,3 @@
 // Package account has what logins and the admin API both need of user records: the spelling under which a name is stored,
-// and a sample of the formats of password hashes.
+// the claims that a user can have, and a sample of the formats of password hashes.
 package account

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 	"signet/server/admin/api"
 	"signet/server/edge"
 	"signet/store"
@@ -35,7 +36,7 @@ func (h *keyring) revoke(r *Request) (edge.Response, error) {
 	return edge.Response{Body: viewRevocation(done, h.keys.Timetable())}, nil
 }
 
-func viewRevocation(r rotation.Revocation, tt rotation.Timetable) api.RevokedKey {
+func viewRevocation(r rotation.Revocation, tt timetable.Timetable) api.RevokedKey {
 	return api.RevokedKey{KID: r.KID, Alg: r.Alg, Was: string(r.Was), At: r.At, Version: r.Version,
 		Signer: (*api.Successor)(r.Signer), Standby: (*api.Successor)(r.Standby), Exposure: api.Exposure(r.Exposure), Unread: api.Exposure(r.Unread),
 		Aged:      r.Signer == nil || r.Signer.Aged(r.At),

@@ -18,6 +18,7 @@ import (
 // TestSweepAssertions: they go when they are over by every clock, many spans of them at once, and no
 // other goes with them.
 func TestSweepAssertions(t *testing.T) {
+	t.Parallel()
 	s, over := testStore(t), 3*sweepSpan+7
 	until := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	must(t, s.file.DB.Update(func(tx *bbolt.Tx) error {
@@ -51,6 +52,7 @@ func TestSweepAssertions(t *testing.T) {
 // TestSpendingThatFailsTogether: what was refused for the sake of a neighbour in the same transaction
 // was not used when that transaction fails.
 func TestSpendingThatFailsTogether(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	g := newGate(s)
 	var all sync.WaitGroup
@@ -73,6 +75,7 @@ func TestSpendingThatFailsTogether(t *testing.T) {
 
 // TestFileFromBeforeAssertions: a file of this schema may lack the bucket. It is whole, and gets it.
 func TestFileFromBeforeAssertions(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 	db, err := bbolt.Open(path, 0o600, nil)

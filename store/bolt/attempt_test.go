@@ -27,6 +27,7 @@ func FuzzUnpackTally(f *testing.F) {
 
 // A record of an earlier version keeps its failures, and an earlier version can read one of ours.
 func TestTallyOfAnEarlierVersion(t *testing.T) {
+	t.Parallel()
 	now := store.Millis(time.Now()).UTC()
 	head := encodeTally(store.Tally{Failures: 3, First: now, Last: now, Ends: now.Add(time.Minute)})[:28]
 	got, err := decodeTally(append(head, "attempt:dGhlIHNhbWUgdGV4dA"...))
@@ -37,6 +38,7 @@ func TestTallyOfAnEarlierVersion(t *testing.T) {
 
 // A server that was killed while passwords were being hashed does not make their owners wait when it is back.
 func TestAttemptsOfAProcessThatIsGone(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	s := mustOpen(t, path)
 	const free = 3

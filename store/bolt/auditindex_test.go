@@ -14,6 +14,7 @@ import (
 // TestAuditOfEarlierVersion: a file whose events are in no class, or some of them, keeps them all, and each
 // class then loses its own oldest.
 func TestAuditOfEarlierVersion(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		forget func(tx *bbolt.Tx) error // what an earlier version has not written

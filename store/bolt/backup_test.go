@@ -17,6 +17,7 @@ import (
 
 // TestBackup takes a copy while eight writers go on, and opens it.
 func TestBackup(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	ctx := context.Background()
 	for i := range 50 {
@@ -77,6 +78,7 @@ func (w *slowWriter) Write(p []byte) (int, error) {
 
 // TestBackupEnds: a slow backup holds up no write, and ends when its caller or the store does.
 func TestBackupEnds(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		end  func(s *Store, cancel func())
@@ -118,6 +120,7 @@ func TestBackupEnds(t *testing.T) {
 
 // TestBackupAfterFlush: the copy has what is otherwise written behind, and says when it was made.
 func TestBackupAfterFlush(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	ctx := context.Background()
 	if at, err := s.CopiedAt(ctx); err != nil || !at.IsZero() {
@@ -144,6 +147,7 @@ func TestBackupAfterFlush(t *testing.T) {
 
 // TestFlushThatFails says so, and loses nothing.
 func TestFlushThatFails(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	ctx := context.Background()
 	clear := s.injectFault(0)

@@ -19,6 +19,7 @@ func written(t *testing.T, s *Store, bucket []byte) (n int) {
 }
 
 func TestWriteBehind(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	synctest.Test(t, func(t *testing.T) {
 		s := mustOpen(t, path)
@@ -49,6 +50,7 @@ func TestWriteBehind(t *testing.T) {
 // TestWriteBehindAgain: what a failed commit did not write is written once it works again, with
 // nobody asking.
 func TestWriteBehindAgain(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	synctest.Test(t, func(t *testing.T) {
 		s := mustOpen(t, path)
@@ -78,6 +80,7 @@ func TestWriteBehindAgain(t *testing.T) {
 }
 
 func TestAuditRetention(t *testing.T) {
+	t.Parallel()
 	keep := store.Retention{store.ClassSessions: 10}
 	path := filepath.Join(t.TempDir(), "signet.db")
 	s, err := Open(path, Options{Create: true, Retention: keep})
@@ -101,6 +104,7 @@ func TestAuditRetention(t *testing.T) {
 }
 
 func TestAuditBacklog(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	s.injectFault(0)
 	ctx := context.Background()
@@ -117,6 +121,7 @@ func TestAuditBacklog(t *testing.T) {
 
 // TestCountsAreBounded: a flood of keys pushes out what matters least, and not what is being throttled.
 func TestCountsAreBounded(t *testing.T) {
+	t.Parallel()
 	var c counts
 	c.init()
 	now := time.Now()

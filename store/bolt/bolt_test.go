@@ -14,16 +14,19 @@ import (
 )
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, Schema, nil) })
 }
 
 // TestContractSealed is the contract of a store whose records have seals.
 func TestContractSealed(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, Schema, testSeals()) })
 }
 
 // TestContractOfFormat1 is the contract of a store that has not been raised to format 2.
 func TestContractOfFormat1(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, store.Format1, seal.New([]masterKey{"one"})) })
 }
 
@@ -80,6 +83,7 @@ func mustOpenSealed(t testing.TB, path string, seals *seal.Keys) *Store {
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
+	s.file.DB.NoSync = true // no test here cuts the power
 	t.Cleanup(func() { s.Close() })
 	return s
 }

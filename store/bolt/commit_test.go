@@ -65,6 +65,7 @@ func testStore(t testing.TB) *Store { return mustOpen(t, filepath.Join(t.TempDir
 
 // TestGroupCommit: what arrives during a commit shares the next one, and who fails fails alone.
 func TestGroupCommit(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	g := newGate(s)
 	var wg sync.WaitGroup
@@ -116,6 +117,7 @@ func TestGroupCommit(t *testing.T) {
 
 // TestNothingToCommit: a request that changes nothing costs no fsync.
 func TestNothingToCommit(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	g := newGate(s)
 	close(g.open)
@@ -128,6 +130,7 @@ func TestNothingToCommit(t *testing.T) {
 
 // TestAbandoned: who gives up waits no longer, and what was not begun is never done.
 func TestAbandoned(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	g := newGate(s)
 	var wg sync.WaitGroup
@@ -150,6 +153,7 @@ func TestAbandoned(t *testing.T) {
 
 // TestCommitFails: everybody in the batch hears of it, Ping too, and it passes.
 func TestCommitFails(t *testing.T) {
+	t.Parallel()
 	clock := time.Now()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	s, err := Open(path, Options{Create: true, Now: func() time.Time { return clock }})
@@ -183,6 +187,7 @@ func TestCommitFails(t *testing.T) {
 
 // TestBrokenEngine: after a panic inside a commit nothing more is written to a file in doubt.
 func TestBrokenEngine(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	ctx := context.Background()
 	commit := func(tx *bbolt.Tx) error { tx.Rollback(); panic("page 7 already freed") }
@@ -204,6 +209,7 @@ func TestBrokenEngine(t *testing.T) {
 
 // TestClosedWithWaiters: Close commits what was accepted before it.
 func TestClosedWithWaiters(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	s := mustOpen(t, path)
 	g := newGate(s)

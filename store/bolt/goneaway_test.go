@@ -13,6 +13,7 @@ import (
 // A caller who goes away while its change is being committed does not know what came of it, and a
 // cache that saw the client before the commit must learn that it is another one.
 func TestClientChangesAfterItsCallerHasGone(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	if err := s.CreateClient(t.Context(), store.Client{ID: "web"}); err != nil {
 		t.Fatal(err)
@@ -50,6 +51,7 @@ func TestClientChangesAfterItsCallerHasGone(t *testing.T) {
 // Callers go away at every moment of a write. What the race detector would say is the test, and that
 // the sessions are whole afterwards.
 func TestCallersWhoGoAway(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	user := store.User{ID: store.UserID{1}, Username: "ada"}
 	if err := s.CreateUser(t.Context(), user); err != nil {

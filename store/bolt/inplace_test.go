@@ -19,6 +19,7 @@ import (
 
 // A file that is moved away or replaced under a running store makes Ping say so.
 func TestPingNoticesAReplacedFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	s, err := Open(path, Options{Create: true})
 	must(t, err)
@@ -41,6 +42,7 @@ func TestPingNoticesAReplacedFile(t *testing.T) {
 // A write to a file that is no longer in its place is refused with the cause, whatever happened to the
 // file, and works again once it is back. The log has one line for each change.
 func TestWritesNoticeThatTheFileIsGone(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		take, back func(t *testing.T, dir string)
 	}{
@@ -137,6 +139,7 @@ func everyWrite(t *testing.T, s *Store, user store.UserID) map[string]func() err
 
 // A file that goes away while a transaction is being synced: its writers are not told that it is done.
 func TestTheFileGoesDuringTheCommit(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	commit := func(tx *bbolt.Tx) error {
 		return errors.Join(os.Rename(s.file.Path, s.file.Path+".moved"), tx.Commit())

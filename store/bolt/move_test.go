@@ -75,6 +75,7 @@ func exported(t *testing.T, s *Store) (records []store.Record) {
 }
 
 func TestMove(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	want := moveRecords()
 	must(t, Import(t.Context(), path, nil, moveFoundation, stream(want, nil)))
@@ -98,6 +99,7 @@ func TestMove(t *testing.T) {
 
 // The same mark twice is the one that lasts longer: a copy may have one twice.
 func TestImportMarksTwice(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	assertion := func(until time.Time) store.Record {
 		return store.Record{UsedAssertion: &store.UsedAssertion{ID: store.AssertionID{7}, Until: until}}
@@ -112,6 +114,7 @@ func TestImportMarksTwice(t *testing.T) {
 
 // Events that gaps and another beginning have numbered are counted from 1, and what comes next goes on.
 func TestImportNumbersEvents(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	records := []store.Record{{Event: &store.Event{Seq: 70, Type: "a"}}, {Event: &store.Event{Seq: 90, Type: "b"}}}
 	must(t, Import(t.Context(), path, nil, moveFoundation, stream(records, nil)))
@@ -130,6 +133,7 @@ func TestImportNumbersEvents(t *testing.T) {
 
 // What the exporter calls its layout says nothing about the importer's.
 func TestImportHasItsOwnSchema(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	f := moveFoundation
 	f.Install.Schema = Schema + 5
@@ -138,6 +142,7 @@ func TestImportHasItsOwnSchema(t *testing.T) {
 }
 
 func TestImportRefuses(t *testing.T) {
+	t.Parallel()
 	all := moveRecords()
 	user, session := all[1], all[2]
 	name, client, broken := moveUser(3, "ada"), *all[0].Client, errors.New("line 5 is broken")
@@ -180,6 +185,7 @@ func wantEmpty(t *testing.T, dir string) {
 }
 
 func TestImportWithoutFoundation(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, spoil := range map[string]func(*store.Foundation){
 		"install": func(f *store.Foundation) { f.Install.ID = "" },
@@ -197,6 +203,7 @@ func TestImportWithoutFoundation(t *testing.T) {
 
 // A second import changes nothing, also when it comes while the first is under way.
 func TestImportOverAnother(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	other := moveFoundation
 	other.Install.ID = "other"
@@ -215,6 +222,7 @@ func TestImportOverAnother(t *testing.T) {
 }
 
 func TestImportGivenUp(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -226,6 +234,7 @@ func TestImportGivenUp(t *testing.T) {
 
 // TestExportNamesWhatIsDamaged: each of these is on the disk but in no export, which must not pass unseen.
 func TestExportNamesWhatIsDamaged(t *testing.T) {
+	t.Parallel()
 	orphan := sessionKey(store.UserID{9}, store.SessionID{9})
 	good := moveSession(1, 1)
 	tests := map[string]struct {
@@ -258,6 +267,7 @@ func TestExportNamesWhatIsDamaged(t *testing.T) {
 }
 
 func TestFoundationOfAnEmptyStore(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	if _, err := s.Foundation(t.Context()); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("no install: got %v, want ErrNotFound", err)
@@ -270,6 +280,7 @@ func TestFoundationOfAnEmptyStore(t *testing.T) {
 
 // An export ends with its caller's wish, and with the store.
 func TestExportEnds(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 	s := mustOpen(t, path)

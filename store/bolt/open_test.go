@@ -18,6 +18,7 @@ import (
 )
 
 func TestOpenMissing(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "signet.db")
 	_, err := Open(path, Options{})
@@ -34,6 +35,7 @@ func TestOpenMissing(t *testing.T) {
 }
 
 func TestCreate(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "signet.db")
 	mustOpen(t, path)
@@ -50,6 +52,7 @@ func TestCreate(t *testing.T) {
 }
 
 func TestOpenUnusable(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, content, want string
 	}{
@@ -80,6 +83,7 @@ func TestOpenUnusable(t *testing.T) {
 }
 
 func TestReadOnlyDirectory(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() == 0 {
 		t.Skip("root may write anywhere; run as another user")
 	}
@@ -126,6 +130,7 @@ func must(t testing.TB, err error) {
 
 // TestTruncated: a file that lost its end is refused, wherever it was cut below what is in use.
 func TestTruncated(t *testing.T) {
+	t.Parallel()
 	raw := filled(t)
 	path := filepath.Join(t.TempDir(), "signet.db")
 	for _, size := range []int{1, 4095, 4096, 8191, 8192, 12288, 16384, 20000, len(raw) / 4, len(raw) / 2, len(raw) - 1} {
@@ -146,6 +151,7 @@ func TestTruncated(t *testing.T) {
 // TestFlipped spoils pages at random. What Open and reading make of it may be an error or the
 // data, never a panic and never an empty store; Check must not panic either.
 func TestFlipped(t *testing.T) {
+	t.Parallel()
 	raw := filled(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	path := filepath.Join(t.TempDir(), "signet.db")
@@ -186,6 +192,7 @@ func TestFlipped(t *testing.T) {
 
 // TestCircle: bbolt would follow a branch page that is below itself until there is no memory left.
 func TestCircle(t *testing.T) {
+	t.Parallel()
 	raw := filled(t)
 	pageSize := os.Getpagesize()
 	circles := 0
@@ -219,6 +226,7 @@ func TestCircle(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	raw := filled(t)
 	path := filepath.Join(t.TempDir(), "signet.db")
 	must(t, os.WriteFile(path, raw, 0o600))

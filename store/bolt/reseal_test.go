@@ -16,6 +16,7 @@ import (
 // and holds what it held. A walk that is repeated finds nothing to do, and one with a new master key
 // seals everything again.
 func TestSealRecords(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	seals := seal.New([]masterKey{"new", "old"})
 	inUse := 1

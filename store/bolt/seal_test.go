@@ -46,6 +46,7 @@ func poke(t *testing.T, s *Store, bucket []byte, key string, value []byte) {
 
 // TestEveryRecordIsSealed: in every bucket, under every key, but what sealKind leaves out.
 func TestEveryRecordIsSealed(t *testing.T) {
+	t.Parallel()
 	s, _ := sealedStore(t, testSeals())
 	_, err := s.Count(t.Context(), moveDay, store.Scope{Place: "ada", Limits: []store.Limit{{Key: "x", Free: 1, Window: time.Minute}}})
 	must(t, err)
@@ -69,6 +70,7 @@ func TestEveryRecordIsSealed(t *testing.T) {
 // TestFlippedBits: whichever bit of a record flips, in any bucket, no read answers a changed value, and
 // each that would is ErrUnavailable, makes the server unready and is in the walk of the check.
 func TestFlippedBits(t *testing.T) {
+	t.Parallel()
 	for _, bucket := range slices.Concat(buckets, laterBuckets) {
 		t.Run(string(bucket), func(t *testing.T) {
 			s, want := sealedStore(t, testSeals())
@@ -154,6 +156,7 @@ func exportedOr(t *testing.T, s *Store) (records []store.Record, err error) {
 
 // TestMovedRecords: a record in another one's place is as good as forged, also where both are of one kind.
 func TestMovedRecords(t *testing.T) {
+	t.Parallel()
 	s, _ := sealedStore(t, testSeals())
 	users, names := raw(t, s, bucketUsers), raw(t, s, bucketUsernames)
 	ada, bob := store.UserID{1}, store.UserID{2}

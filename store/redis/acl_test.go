@@ -71,7 +71,7 @@ func TestRecommendedUserOnCluster(t *testing.T) {
 		}
 		heard := false
 		for range 100 {
-			if heard = other.revocations.hasToken(jti); heard {
+			if heard = other.revocations.HasToken(jti); heard {
 				break
 			}
 			time.Sleep(time.Millisecond)

@@ -14,6 +14,7 @@ import (
 	"signet/store/codec"
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
+	"signet/store/redis/replica"
 	"signet/store/redis/script"
 )
 
@@ -29,7 +30,7 @@ type clients struct {
 // CreateClient implements store.Clients.
 func (s *clients) CreateClient(ctx context.Context, c store.Client) error {
 	if s.records.Format() < store.Format2 {
-		c.NotBefore = later(c.NotBefore, store.Millis(time.Now()))
+		c.NotBefore = store.Later(c.NotBefore, store.Millis(time.Now()))
 	}
 	return s.addClient(ctx, c)
 }
@@ -48,7 +49,7 @@ func (s *clients) addClient(ctx context.Context, c store.Client) error {
 		if err != nil {
 			return err
 		}
-		if err := s.doAndNotify(ctx, "creating a client", ofClient(c.ID), create.Call); err != nil {
+		if err := s.channel.DoAndNotify(ctx, "creating a client", replica.ClientChanged(c.ID), create.Call); err != nil {
 			return err
 		}
 		switch outcome, _ := create.Text(); outcome {
@@ -141,10 +142,10 @@ func (s *clients) replaceClient(ctx context.Context, before string, c store.Clie
 	if err != nil {
 		return "", err
 	}
-	err = s.doAndNotify(ctx, "updating a client", ofClient(c.ID), update.Call)
+	err = s.channel.DoAndNotify(ctx, "updating a client", replica.ClientChanged(c.ID), update.Call)
 	outcome, _ = update.Text()
 	if outcome == "ok" {
-		s.revocations.clientChanged(c, before)
+		s.revocations.ClientChanged(c, before)
 	}
 	update.kept(outcome == "ok" && err == nil)
 	return outcome, err
@@ -160,7 +161,7 @@ func (s *clients) DeleteClient(ctx context.Context, id string) error {
 		}
 		outcome, err := s.removeClient(ctx, c, before)
 		if outcome == "ok" {
-			s.revocations.clientDeleted(c)
+			s.revocations.ClientDeleted(c)
 		}
 		switch {
 		case err != nil:
@@ -186,7 +187,7 @@ func (s *clients) removeClient(ctx context.Context, c store.Client, before strin
 	if err != nil {
 		return "", err
 	}
-	err = s.doAndNotify(ctx, "deleting a client", ofClient(c.ID), del.Call)
+	err = s.channel.DoAndNotify(ctx, "deleting a client", replica.ClientChanged(c.ID), del.Call)
 	outcome, _ = del.Text()
 	del.kept(outcome == "ok" && err == nil)
 	return outcome, err

@@ -29,7 +29,7 @@
 //     it is elected. Therefore:
 //   - Every Store remembers the revocations of the last 15 minutes, its own and, by pub/sub, those of
 //     others. What is in this log counts as revoked whatever a server replies, and all of it is applied again when a
-//     master changes or was restarted (revocationlog.go, watcher.go).
+//     master changes or was restarted (package revocation, watcher.go).
 //   - Every Store remembers likewise the client assertions that were used through it. Others are not
 //     told of them, so when a replica without it is elected an assertion that was overheard could be
 //     used once more, at another replica of Signet, until the first one has marked it again: a moment

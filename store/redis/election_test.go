@@ -60,7 +60,7 @@ type election struct {
 	t           *testing.T
 	stores      [2]*Store // replicas of Signet
 	lives       []*life
-	revocations []revocation
+	revocations []revoking
 	running     sync.WaitGroup
 
 	killed                                  atomic.Int64 // when; nanoseconds
@@ -76,8 +76,8 @@ type life struct {
 	since  atomic.Bool // refreshed after the fault
 }
 
-// revocation ends some sessions.
-type revocation struct {
+// revoking ends some sessions.
+type revoking struct {
 	of []*life
 	do func(context.Context, *Store) error
 }
@@ -108,28 +108,28 @@ func newElection(t *testing.T, a, b *Store) *election {
 }
 
 // revocationOf the nth user is of one session, of all, by disabling, by deleting, or none.
-func revocationOf(n int, u store.UserID, all []*life) revocation {
+func revocationOf(n int, u store.UserID, all []*life) revoking {
 	switch n % 5 {
 	case 0:
 		session := all[0].token.session
-		return revocation{all[:1], func(ctx context.Context, s *Store) error {
+		return revoking{all[:1], func(ctx context.Context, s *Store) error {
 			_, err := s.RevokeSession(ctx, u, session)
 			return err
 		}}
 	case 1:
-		return revocation{all, func(ctx context.Context, s *Store) error {
+		return revoking{all, func(ctx context.Context, s *Store) error {
 			_, err := s.RevokeSessions(ctx, u)
 			return err
 		}}
 	case 2:
-		return revocation{all, func(ctx context.Context, s *Store) error {
+		return revoking{all, func(ctx context.Context, s *Store) error {
 			_, err := s.UpdateUser(ctx, u, func(u *store.User) error { u.Disabled, u.NotBefore = true, presented; return nil })
 			return err
 		}}
 	case 3:
-		return revocation{all, func(ctx context.Context, s *Store) error { return known(s.DeleteUser(ctx, u)) }}
+		return revoking{all, func(ctx context.Context, s *Store) error { return absentIsDone(s.DeleteUser(ctx, u)) }}
 	default:
-		return revocation{}
+		return revoking{}
 	}
 }
 
@@ -180,7 +180,7 @@ func (e *election) refresh(ctx context.Context, s *Store, l *life) {
 }
 
 // revoke asks until it is acknowledged.
-func (e *election) revoke(ctx context.Context, s *Store, r revocation) {
+func (e *election) revoke(ctx context.Context, s *Store, r revoking) {
 	for _, l := range r.of {
 		l.doomed.Store(true)
 	}

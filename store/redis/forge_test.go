@@ -12,6 +12,8 @@ import (
 	"signet/store"
 	"signet/store/redis/layout"
 	"signet/store/redis/redistest"
+	"signet/store/redis/replica"
+	"signet/store/redis/revocation"
 	"signet/store/seal"
 )
 
@@ -174,7 +176,10 @@ func TestForgedHeartbeats(t *testing.T) {
 		t.Fatal(err)
 	}
 	real := a.attacker.HGet(t.Context(), a.key.Of(layout.Beats), "one").Val()
-	made, _ := json.Marshal(beat{store.Heartbeat{Replica: "two", At: now.Add(time.Hour)}, now.Add(2 * time.Hour)})
+	made, _ := json.Marshal(struct {
+		store.Heartbeat
+		Until time.Time `json:"until"`
+	}{store.Heartbeat{Replica: "two", At: now.Add(time.Hour)}, now.Add(2 * time.Hour)})
 	a.attacker.HSet(t.Context(), a.key.Of(layout.Beats), "two", made, "three", real, "four", string(made)+real[len(real)-seal.Overhead:])
 	beats, err := a.s.Beats(t.Context(), now)
 	if err != nil || len(beats) != 1 || beats[0].Replica != "one" {
@@ -190,11 +195,11 @@ func TestForgedHints(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := a.s.cfg.Seals.Forged()
-	for _, m := range []message{
-		ended{User: a.ada.ID, Session: session.ID}.message(),
-		ended{User: a.ada.ID, NotBefore: forEver}.message(),
-		ended{User: a.ada.ID, Epoch: 9}.message(),
-		ended{JTI: "jti", NotBefore: forEver}.message(),
+	for _, m := range []replica.Message{
+		replica.Ended(revocation.Ended{User: a.ada.ID, Session: session.ID}),
+		replica.Ended(revocation.Ended{User: a.ada.ID, NotBefore: revocation.ForEver}),
+		replica.Ended(revocation.Ended{User: a.ada.ID, Epoch: 9}),
+		replica.Ended(revocation.Ended{JTI: "jti", NotBefore: revocation.ForEver}),
 	} {
 		raw, _ := json.Marshal(m)
 		a.attacker.Publish(t.Context(), a.key.Of(layout.Hints), raw)

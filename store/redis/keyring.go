@@ -9,6 +9,7 @@ import (
 	"signet/store"
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
+	"signet/store/redis/replica"
 	"signet/store/redis/script"
 )
 
@@ -93,7 +94,7 @@ func (s *installs) SwapKeyring(ctx context.Context, old, next uint64, document [
 	if err != nil {
 		return false, err
 	}
-	if err := s.doAndNotify(ctx, "writing the keyring", ofKeyring(), swap.Call); err != nil {
+	if err := s.channel.DoAndNotify(ctx, "writing the keyring", replica.KeyringChanged(), swap.Call); err != nil {
 		return false, err
 	}
 	switch outcome, _ := swap.Text(); outcome {

@@ -146,7 +146,7 @@ func sessionRevoked(t *testing.T, s *Store) change {
 			return err
 		},
 		holds: sessionEnded(session),
-		heard: func(s *Store) bool { return s.revocations.hasSession(session.ID) },
+		heard: func(s *Store) bool { return s.revocations.HasSession(session.ID) },
 		token: tokenOf(session),
 	}
 }
@@ -163,7 +163,7 @@ func sessionsRevoked(t *testing.T, s *Store) change {
 			return err
 		},
 		holds: sessionEnded(seen),
-		heard: func(s *Store) bool { return s.revocations.hasEnded(shown) },
+		heard: func(s *Store) bool { return s.revocations.HasEnded(shown) },
 		token: tokenOf(shown),
 	}
 }
@@ -213,7 +213,7 @@ func userDeleted(t *testing.T, s *Store) change {
 		name:  "a user deleted",
 		do:    func(ctx context.Context, s *Store) error { return s.DeleteUser(ctx, u.ID) },
 		holds: sessionEnded(seen),
-		heard: func(s *Store) bool { return s.revocations.hasEnded(shown) },
+		heard: func(s *Store) bool { return s.revocations.HasEnded(shown) },
 		token: tokenOf(shown),
 	}
 }
@@ -226,7 +226,7 @@ func userGone(t *testing.T, s *Store) change {
 		do:   func(ctx context.Context, s *Store) error { return s.DeleteUser(ctx, u.ID) },
 		holds: func(ctx context.Context, s *Store) (bool, error) {
 			_, err := s.User(ctx, u.ID)
-			return errors.Is(err, store.ErrNotFound), known(err)
+			return errors.Is(err, store.ErrNotFound), absentIsDone(err)
 		},
 	}
 }
@@ -240,7 +240,7 @@ func tokenRevoked() change {
 			state, err := s.TokenState(ctx, store.TokenRef{JTI: jti})
 			return state.Revoked, err
 		},
-		heard: func(s *Store) bool { return s.revocations.hasToken(jti) },
+		heard: func(s *Store) bool { return s.revocations.HasToken(jti) },
 	}
 }
 
@@ -266,7 +266,7 @@ func clientDeleted(t *testing.T, s *Store) change {
 		do:   func(ctx context.Context, s *Store) error { return s.DeleteClient(ctx, c.ID) },
 		holds: func(ctx context.Context, s *Store) (bool, error) {
 			_, err := s.Client(ctx, c.ID)
-			return errors.Is(err, store.ErrNotFound), known(err)
+			return errors.Is(err, store.ErrNotFound), absentIsDone(err)
 		},
 	}
 }

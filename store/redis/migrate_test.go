@@ -234,7 +234,7 @@ func testHalfMovedSessions(t *testing.T, cluster *redistest.Cluster, s *Store) {
 		if got := from.Do("hexists", s.key.Sessions(u.ID), string(session.ID[:])); got != int64(0) {
 			t.Errorf("the session is there: got %v, want 0", got)
 		}
-		if !s.revocations.hasSession(session.ID) {
+		if !s.revocations.HasSession(session.ID) {
 			t.Error("the revocation is not remembered")
 		}
 	})

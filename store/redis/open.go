@@ -13,6 +13,8 @@ import (
 	"signet/store"
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
+	"signet/store/redis/replica"
+	"signet/store/redis/revocation"
 	"signet/store/seal"
 )
 
@@ -61,11 +63,9 @@ type Store struct {
 	*trail
 	*throttle
 	*assertions
-	*heartbeats
+	*replica.Heartbeats
 
-	watch   watcher
-	hints   listeners
-	pings   hintPings
+	watch   *watcher
 	sweeper sweeper
 
 	stop    context.CancelFunc
@@ -81,18 +81,17 @@ type common struct {
 	log  *slog.Logger
 
 	records     *layout.Codec
-	revocations *revocationLog
+	revocations *revocation.Log
+	channel     *replica.Channel
 }
 
-func newStore(cfg Config) *Store {
-	c := &common{cfg: cfg, key: layout.Keyspace(cfg.Prefix), log: cfg.Log, records: &layout.Codec{Seals: cfg.Seals}, revocations: newRevocationLog()}
+func newStore(cfg Config, cn *conn.Conn, watch *watcher) *Store {
+	c := &common{cfg: cfg, key: layout.Keyspace(cfg.Prefix), conn: cn, log: cfg.Log, records: &layout.Codec{Seals: cfg.Seals}, revocations: revocation.NewLog()}
 	c.records.SetFormat(Schema)
+	c.channel = replica.NewChannel(cn, c.key, c.records, c.revocations, cfg.Log)
 	t := &trail{common: c, outboxes: map[string]uint64{}}
-	s := &Store{common: c, installs: &installs{common: c, trail: t}, users: &users{&names{c, t}}, clients: &clients{c, t}, sessions: &sessions{c, t},
-		trail: t, throttle: &throttle{c}, assertions: newAssertions(c), heartbeats: &heartbeats{c}}
-	s.watch.init()
-	s.pings.init()
-	return s
+	return &Store{common: c, installs: &installs{common: c, trail: t}, users: &users{&names{c, t}}, clients: &clients{c, t}, sessions: &sessions{c, t},
+		trail: t, throttle: &throttle{c}, assertions: newAssertions(c), Heartbeats: replica.NewHeartbeats(cn, c.key, c.records), watch: watch}
 }
 
 var (
@@ -106,11 +105,12 @@ var (
 // store.ErrUnavailable where Redis cannot be reached or refuses us.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
-	s := newStore(cfg)
-	var err error
-	if s.conn, err = conn.New(cfg.transport(s.key.Barrier, s.watch.checkSoon)); err != nil {
+	watch := newWatcher()
+	cn, err := conn.New(cfg.transport(layout.Keyspace(cfg.Prefix).Barrier, watch.checkSoon))
+	if err != nil {
 		return nil, err
 	}
+	s := newStore(cfg, cn, watch)
 	if err := s.begin(ctx); err != nil {
 		s.conn.Close()
 		return nil, err
@@ -118,8 +118,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	loops, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.running.Go(func() { s.watchMasters(loops) })
-	s.running.Go(func() { s.listen(loops) })
-	s.running.Go(func() { s.pingHints(loops, pingEvery, deafAfter) })
+	s.running.Go(func() { s.channel.Listen(loops) })
+	s.running.Go(func() { s.channel.Ping(loops) })
 	return s, nil
 }
 
@@ -175,6 +175,11 @@ func (s *Store) begin(ctx context.Context) error {
 
 // Format implements store.Sealer.
 func (s *Store) Format() int { return s.records.Format() }
+
+// Subscribe implements store.ChangeEvents.
+func (s *Store) Subscribe(ctx context.Context, on func(store.ChangeEvent)) {
+	s.channel.Subscribe(ctx, on)
+}
 
 // Close implements store.Store.
 func (s *Store) Close() error {

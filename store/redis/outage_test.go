@@ -112,7 +112,7 @@ func TestLostSubscription(t *testing.T) {
 			return err
 		}
 		for range 50 {
-			if hearer.revocations.hasToken(jti) {
+			if hearer.revocations.HasToken(jti) {
 				return nil
 			}
 			time.Sleep(time.Millisecond)

@@ -7,6 +7,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/redistest"
+	"signet/store/redis/revocation"
 )
 
 // TestRestartThatLosesNothing: one replica has changed a client and a user, another one has disabled both and
@@ -50,38 +51,11 @@ func TestRestartThatLosesNothing(t *testing.T) {
 			}
 		}
 		gotClient, err := second.Client(ctx, c.ID)
-		if err != nil || !sameClient(gotClient, wantClient) {
+		if err != nil || !revocation.SameClient(gotClient, wantClient) {
 			t.Errorf("format %d: the client: got %+v, %v, want %+v", format, gotClient, err, wantClient)
 		}
 		if got, err := second.User(ctx, u.ID); err != nil || !got.Disabled || got.PasswordHash != "good" {
 			t.Errorf("format %d: the user: got %+v, %v", format, got, err)
-		}
-	}
-}
-
-// TestMergeClient holds what is done again to its rule: it takes away, and gives nothing back.
-func TestMergeClient(t *testing.T) {
-	one, two, three := store.Secret{Hash: []byte("1")}, store.Secret{Hash: []byte("2")}, store.Secret{Hash: []byte("3")}
-	client := func(revision, epoch uint32, disabled bool, secrets ...store.Secret) store.Client {
-		return store.Client{ID: "app", Revision: revision, Epoch: epoch, Disabled: disabled, Secrets: secrets, CreatedAt: begun}
-	}
-	anew := client(9, 2, false, three)
-	anew.CreatedAt = begun.Add(time.Hour)
-	for name, c := range map[string]struct {
-		now, lost store.Client
-		before    bool
-		want      store.Client
-	}{
-		"it has seen the change":              {client(6, 1, true, one), client(5, 0, false, one, two), false, client(6, 1, true, one)},
-		"it is from before the change":        {client(4, 0, false, one), client(5, 1, true, two), true, client(5, 1, true, two)},
-		"before an enabling":                  {client(4, 1, true, one), client(5, 1, false, one), true, client(6, 1, true, one)},
-		"a tie":                               {client(5, 0, false, one, three), client(5, 0, true, one, two), false, client(6, 0, true, one)},
-		"a lost end, with later changes":      {client(7, 0, false, one), client(5, 1, true, one, two), false, client(8, 1, true, one)},
-		"made anew":                           {anew, client(5, 1, true, one), false, anew},
-		"an older state that nobody has seen": {client(3, 0, false, one), client(5, 0, false, two, one), false, client(6, 0, false, one)},
-	} {
-		if got := mergeClient(c.now, c.lost, c.before); !sameClient(got, c.want) {
-			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
 		}
 	}
 }
@@ -116,7 +90,7 @@ func TestRepeatsOfTwoReplicas(t *testing.T) {
 				t.Fatal(err)
 			}
 			redistest.Wait(t, "the other replica to hear of it", func() error {
-				if both[1].revocations.recent() == nil || len(both[1].revocations.recent()) == 0 {
+				if both[1].revocations.Len() == 0 {
 					return errors.New("not yet")
 				}
 				return nil

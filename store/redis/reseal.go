@@ -8,6 +8,7 @@ import (
 	"signet/store"
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
+	"signet/store/redis/replica"
 	"signet/store/redis/script"
 )
 
@@ -35,7 +36,7 @@ func (s *installs) rewriteInstall(ctx context.Context, change func(*store.Instal
 			return nil
 		}
 		swap := script.Rewrite.Call([]string{s.key.Of(layout.Install)}, was.raw, raw)
-		if err := s.doAndNotify(ctx, "changing the install", ofKeyring(), swap); err != nil {
+		if err := s.channel.DoAndNotify(ctx, "changing the install", replica.KeyringChanged(), swap); err != nil {
 			return err
 		}
 		if swap.Number() == 1 {
@@ -96,7 +97,7 @@ func (r *resealing) clients(ctx context.Context) error {
 			return err
 		}
 		update := script.UpdateClient.Call(r.key.All(layout.Clients, layout.ClientsVersion), id, raw, after, rand.Text(), noEvent)
-		if err := r.doAndNotify(ctx, "sealing a client", ofClient(id), update); err != nil {
+		if err := r.channel.DoAndNotify(ctx, "sealing a client", replica.ClientChanged(id), update); err != nil {
 			return err
 		}
 		if outcome, _ := update.Text(); outcome == "ok" {

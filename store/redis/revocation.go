@@ -8,6 +8,8 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/replica"
+	"signet/store/redis/revocation"
 	"signet/store/redis/script"
 )
 
@@ -25,9 +27,9 @@ func (s *sessions) RevokeToken(ctx context.Context, jti string, until time.Time)
 	if err != nil {
 		return err
 	}
-	err = s.doAndNotify(ctx, "revoking a token", ended{JTI: jti, NotBefore: until}.message(), revoke.Call)
+	err = s.channel.DoAndNotify(ctx, "revoking a token", replica.Ended(revocation.Ended{JTI: jti, NotBefore: until}), revoke.Call)
 	if revoke.MayHaveRun() {
-		s.revocations.tokenRevoked(jti, until)
+		s.revocations.TokenRevoked(jti, until)
 	}
 	revoke.kept(err == nil && revoke.Number() == 1)
 	return err
@@ -53,7 +55,7 @@ func (s *sessions) TokenState(ctx context.Context, ref store.TokenRef) (store.To
 	if err := s.conn.Do(ctx, "looking up a token", calls...); err != nil {
 		return store.TokenState{}, err
 	}
-	state := store.TokenState{Revoked: revoked.Number() != 0 || s.revocations.hasToken(ref.JTI), Live: true}
+	state := store.TokenState{Revoked: revoked.Number() != 0 || s.revocations.HasToken(ref.JTI), Live: true}
 	if err := s.readTokenUser(&state, ref, user); err != nil {
 		return store.TokenState{}, err
 	}
@@ -85,14 +87,14 @@ func (s *sessions) readTokenSession(state *store.TokenState, ref store.TokenRef,
 		return nil
 	}
 	raw, found := session.Text()
-	if !found || s.revocations.hasSession(ref.SessionID) {
+	if !found || s.revocations.HasSession(ref.SessionID) {
 		state.Live = false
 		return nil
 	}
 	if state.Session, err = codec.DecodeSession(ref.UserID, ref.SessionID, []byte(raw), ""); err != nil {
 		return conn.Malformed("session "+ref.SessionID.String(), err)
 	}
-	if s.revocations.hasEnded(state.Session) {
+	if s.revocations.HasEnded(state.Session) {
 		state.Live, state.Session = false, store.Session{}
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 // Rotate implements store.Sessions, in one round trip, or in two where the outcome has an audit event. The decision is that of store.Decide, in
 // rotate.lua.
 func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
-	if s.revocations.hasSession(r.SessionID) { // a master that has lost the revocation does not bring it back to life
+	if s.revocations.HasSession(r.SessionID) { // a master that has lost the revocation does not bring it back to life
 		return store.Session{}, store.User{}, store.Gone, nil
 	}
 	if s.records.Format() < store.Format2 {
@@ -36,7 +36,7 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 	case outcome == store.Reused, outcome == store.Revoked:
 		// The session has ended; that must not be lost with the master either. Whoever asks again where
 		// no replica has confirmed it finds nothing to end, so it is remembered first.
-		s.revocations.sessionEnded(r.UserID, r.SessionID)
+		s.revocations.SessionEnded(r.UserID, r.SessionID)
 		if _, err := s.RevokeSession(ctx, r.UserID, r.SessionID); err != nil {
 			return store.Session{}, store.User{}, store.Gone, err
 		}
@@ -83,7 +83,7 @@ func (s *sessions) rotated(ctx context.Context, r store.Rotation, o store.Outcom
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
-	if s.revocations.hasEnded(session) { // as above, of all of a user's sessions
+	if s.revocations.HasEnded(session) { // as above, of all of a user's sessions
 		_, err := s.RevokeSession(ctx, r.UserID, r.SessionID)
 		return store.Session{}, store.User{}, store.Revoked, err
 	}

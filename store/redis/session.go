@@ -13,6 +13,8 @@ import (
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
+	"signet/store/redis/replica"
+	"signet/store/redis/revocation"
 	"signet/store/redis/script"
 )
 
@@ -89,10 +91,10 @@ func (s *sessions) RevokeSession(ctx context.Context, user store.UserID, id stor
 	if err != nil {
 		return false, err
 	}
-	err = s.doAndNotify(ctx, "revoking a session", ended{User: user, Session: id}.message(), del.Call)
+	err = s.channel.DoAndNotify(ctx, "revoking a session", replica.Ended(revocation.Ended{User: user, Session: id}), del.Call)
 	existed := del.Number() == 1
 	if del.Done() { // also where the answer to the first time was lost, and nothing is left to delete
-		s.revocations.sessionEnded(user, id)
+		s.revocations.SessionEnded(user, id)
 	}
 	del.kept(existed && err == nil)
 	return existed && err == nil, err

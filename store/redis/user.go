@@ -9,6 +9,8 @@ import (
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/replica"
+	"signet/store/redis/revocation"
 	"signet/store/redis/script"
 )
 
@@ -96,7 +98,7 @@ func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*st
 		u.ID, u.Username, u.Revision = id, was.Username, was.Revision+1
 		endAll := u.Epoch != was.Epoch
 		if endAll && s.records.Format() < store.Format2 {
-			u.Epoch, u.NotBefore = was.Epoch, later(store.Millis(time.Now()).Add(time.Millisecond), u.NotBefore)
+			u.Epoch, u.NotBefore = was.Epoch, store.Later(store.Millis(time.Now()).Add(time.Millisecond), u.NotBefore)
 		}
 		outcome, ended, err := s.replaceUser(ctx, before, was, u, endAll)
 		switch {
@@ -112,13 +114,6 @@ func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*st
 		u, err = s.records.UserAsStored(u)
 		return u, ended, err
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
 }
 
 // replaceUser writes u in the place of what was read, with the steps that name.go describes around it.
@@ -138,9 +133,9 @@ func (s *users) replaceUser(ctx context.Context, before string, was, u store.Use
 		return "", 0, conn.Malformed("the answer to an update", conn.ErrReply)
 	}
 	if outcome == "ok" {
-		s.notify(ctx, update.Call, endedBy(u).message())
+		s.channel.Notify(ctx, update.Call, replica.Ended(revocation.EndedBy(u)))
 		ended = atoi(about[0])
-		s.revocations.userChanged(u, before)
+		s.revocations.UserChanged(u, before)
 		if u.Credential() != was.Credential() {
 			// It is done. Without the copy a login asks once more, or checks its password twice.
 			_ = s.copyCredential(context.WithoutCancel(ctx), u)
@@ -163,9 +158,9 @@ func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
 	if err != nil {
 		return err
 	}
-	err = s.doAndNotify(ctx, "deleting a user", ended{User: id, NotBefore: forEver}.message(), del.Call)
+	err = s.channel.DoAndNotify(ctx, "deleting a user", replica.Ended(revocation.Ended{User: id, NotBefore: revocation.ForEver}), del.Call)
 	if del.Done() {
-		s.revocations.userDeleted(id)
+		s.revocations.UserDeleted(id)
 	}
 	if err != nil {
 		return err

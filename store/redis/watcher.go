@@ -29,7 +29,7 @@ type watcher struct {
 	reapplied atomic.Uint64 // revocations done again
 }
 
-func (w *watcher) init() { w.soon = make(chan struct{}, 1) }
+func newWatcher() *watcher { return &watcher{soon: make(chan struct{}, 1)} }
 
 // checkSoon has the masters checked soon. It never blocks.
 func (w *watcher) checkSoon() {
@@ -92,21 +92,14 @@ func (s *Store) reapplyRevocations(ctx context.Context) {
 		return
 	}
 	used, failedToUse := s.reapplyUsed(ctx) // first: they are quick, and an assertion is of use to a thief only for minutes
-	entries := s.revocations.recent()
-	failed := 0
-	for _, e := range entries {
-		if err := e.reapply(ctx, s); err != nil {
-			failed++
-			continue
-		}
-		s.watch.reapplied.Add(1)
-	}
+	applied, failed := s.revocations.Reapply(ctx, s)
+	s.watch.reapplied.Add(uint64(applied))
 	s.watch.incomplete.Store(failed > 0 || failedToUse != nil)
 	if used > 0 {
 		s.log.Warn("client assertions that were used lately were marked again", slog.Int("assertions", used), slog.Any("error", failedToUse))
 	}
-	if len(entries) > 0 {
-		s.log.Warn("what was revoked lately was revoked again", slog.Int("revocations", len(entries)-failed), slog.Int("failed", failed))
+	if applied+failed > 0 {
+		s.log.Warn("what was revoked lately was revoked again", slog.Int("revocations", applied), slog.Int("failed", failed))
 	}
 }
 
@@ -126,7 +119,7 @@ type Stats struct {
 func (s *Store) Stats() Stats {
 	transport := s.conn.Stats()
 	stats := Stats{MasterChanges: s.watch.changes.Load(), Reapplied: s.watch.reapplied.Load(), LateCommands: transport.LateCommands,
-		BreakersOpen: transport.BreakersOpen, HintAge: s.pings.age(), Pool: transport.Pool}
+		BreakersOpen: transport.BreakersOpen, HintAge: s.channel.Age(), Pool: transport.Pool}
 	stats.Sessions, stats.Sweeps = s.sweeper.sessions()
 	return stats
 }

@@ -19,8 +19,8 @@ import (
 	"signet/store/redis/redistest"
 )
 
-// replica is one replica of Signet as far as the store and the signing keys go.
-type replica struct {
+// running is one replica of Signet as far as the store and the signing keys go.
+type running struct {
 	*Store
 	keys *keys.Manager
 
@@ -56,9 +56,9 @@ func (h house) keys(s *Store) keys.Config {
 	return keys.Config{Storage: s, InstallID: h.install.ID, Master: []masterkey.Key{h.master}, Poll: 50 * time.Millisecond}
 }
 
-func (h house) replica(t *testing.T) *replica {
+func (h house) replica(t *testing.T) *running {
 	t.Helper()
-	r := &replica{Store: mustOpen(t, h.cfg), steps: map[rotation.Step]int{}}
+	r := &running{Store: mustOpen(t, h.cfg), steps: map[rotation.Step]int{}}
 	cfg := h.keys(r.Store)
 	cfg.OnEvent = func(e keys.Event) {
 		r.mu.Lock()
@@ -73,20 +73,20 @@ func (h house) replica(t *testing.T) *replica {
 }
 
 // run keeps the keyring until the test ends.
-func (r *replica) run(t *testing.T) {
+func (r *running) run(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = r.keys.Run(ctx) })
 	t.Cleanup(func() { cancel(); running.Wait() })
 }
 
-func (r *replica) count(s rotation.Step) int {
+func (r *running) count(s rotation.Step) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.steps[s]
 }
 
-func (r *replica) kids() (kids []string) {
+func (r *running) kids() (kids []string) {
 	for _, k := range r.keys.Keys() {
 		kids = append(kids, k.KID)
 	}
@@ -94,7 +94,7 @@ func (r *replica) kids() (kids []string) {
 }
 
 // sameKeys fails unless all replicas have these keys, sign with them, and accept each other's tokens.
-func sameKeys(t *testing.T, want []string, all ...*replica) {
+func sameKeys(t *testing.T, want []string, all ...*running) {
 	t.Helper()
 	for _, r := range all {
 		if got := r.kids(); !slices.Equal(got, want) {
@@ -174,12 +174,12 @@ func TestWipedWhileOneIsBehind(t *testing.T) {
 	planned := a.keys.Keys()
 
 	restartEmpty(server)
-	for _, r := range []*replica{a, b} {
+	for _, r := range []*running{a, b} {
 		if err := r.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("Ping of a wiped Redis: got %v, want %v", err, store.ErrUnavailable)
 		}
 	}
-	for _, r := range []*replica{b, a, b} {
+	for _, r := range []*running{b, a, b} {
 		if err := r.keys.Step(t.Context()); err != nil {
 			t.Fatalf("Step: %v", err)
 		}
@@ -218,7 +218,7 @@ func TestWipedAndTaken(t *testing.T) {
 	theirs := tokenOf(seedSession(t, foreign, seedUser(t, foreign).ID))
 	before := contents(server)
 	proxy.Heal()
-	for _, r := range []*replica{a, b} {
+	for _, r := range []*running{a, b} {
 		redistest.Wait(t, "the replicas to see whose data they are, and the new server", func() error {
 			_, _, err := r.LoadKeyring(t.Context())
 			if err == nil || !strings.Contains(err.Error(), "install "+foreign.install.Load().ID) {

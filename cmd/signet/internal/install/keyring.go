@@ -17,6 +17,7 @@ import (
 	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 // KeyringConfig returns the configuration of the keyring in a store.
@@ -30,7 +31,7 @@ func KeyringConfig(cfg config.Config, storage keys.Storage, installID string, ma
 
 // ExplainTimetable words broken rules of the timetable with the names of the settings.
 func ExplainTimetable(cfg config.Config, err error) error {
-	if errors.As(err, new(*rotation.RuleError)) {
+	if errors.As(err, new(*timetable.RuleError)) {
 		return cfg.Keys.CheckTimetable()
 	}
 	return err

@@ -9,7 +9,7 @@ import (
 	"signet/keys"
 	"signet/keys/keystest"
 	"signet/keys/masterkey"
-	"signet/keys/rotation"
+	"signet/keys/timetable"
 )
 
 func presetConfig(t *testing.T, preset string) config.Config {
@@ -33,7 +33,7 @@ func TestPresetsFitTogether(t *testing.T) {
 		if err := k.Timetable.CheckPoll(k.Poll); err != nil {
 			t.Errorf("%s: %v", preset, err)
 		}
-		if preset == "standard" && k.Timetable != rotation.DefaultTimetable() {
+		if preset == "standard" && k.Timetable != timetable.Default() {
 			t.Errorf("%s: got %+v, want the defaults of package keys", preset, k.Timetable)
 		}
 	}

@@ -18,11 +18,12 @@ import (
 	"signet/config"
 	"signet/keys/jose"
 	"signet/keys/rotation"
+	"signet/keys/timetable"
 	"signet/server/admin/api"
 )
 
 // examplePlan is a year, ten days after an install began, in which a key was revoked yesterday.
-func examplePlan(t *testing.T, tt rotation.Timetable, algs ...string) api.KeyPlan {
+func examplePlan(t *testing.T, tt timetable.Timetable, algs ...string) api.KeyPlan {
 	t.Helper()
 	start := time.Date(2026, 11, 5, 9, 30, 0, 0, time.UTC)
 	fresh := &rotation.Fresh{Made: map[string][]string{}}
@@ -54,7 +55,7 @@ func examplePlan(t *testing.T, tt rotation.Timetable, algs ...string) api.KeyPla
 }
 
 // presetTimetable returns the timetable of a preset of the configuration.
-func presetTimetable(t *testing.T, preset string) rotation.Timetable {
+func presetTimetable(t *testing.T, preset string) timetable.Timetable {
 	t.Helper()
 	cfg, _, err := config.Load("", []string{"SIGNET_ISSUER=https://auth.example.com", "SIGNET_KEYS_PRESET=" + preset})
 	if err != nil {
@@ -94,7 +95,7 @@ func printedPlan(t *testing.T, p api.KeyPlan, f cli.Format, environ ...string) s
 }
 
 func TestPlanIsDrawn(t *testing.T) {
-	p := examplePlan(t, rotation.DefaultTimetable(), jose.ES256, jose.RS256)
+	p := examplePlan(t, timetable.Default(), jose.ES256, jose.RS256)
 	golden(t, "plan.golden", printedPlan(t, p, cli.FormatTable, "LANG=de_DE.UTF-8"))
 	golden(t, "plan-ascii.golden", printedPlan(t, p, cli.FormatTable, "LC_ALL=C", "LANG=de_DE.UTF-8"))
 	golden(t, "plan.svg", printedPlan(t, p, cli.FormatSVG))
@@ -119,7 +120,7 @@ func TestTimelineFits(t *testing.T) {
 
 // Every key that signs within the plan shows that it does, however short it does.
 func TestTimelineShowsEveryKey(t *testing.T) {
-	tt := rotation.DefaultTimetable()
+	tt := timetable.Default()
 	tt.Active, tt.Publish = 3*24*time.Hour, 24*time.Hour
 	p := examplePlan(t, tt, jose.ES256)
 	p.Until = p.From.Add(10 * 365 * 24 * time.Hour)
@@ -133,7 +134,7 @@ func TestTimelineShowsEveryKey(t *testing.T) {
 
 // The picture is well-formed, fetches and runs nothing, and shows what others wrote as text.
 func TestPictureStandsForItself(t *testing.T) {
-	p := examplePlan(t, rotation.DefaultTimetable(), jose.ES256)
+	p := examplePlan(t, timetable.Default(), jose.ES256)
 	p.Keys[1].Name = `<b>&"`
 	picture := drawSVG(p)
 	for decoder := xml.NewDecoder(strings.NewReader(picture)); ; {

@@ -1,13 +1,15 @@
-package admin
+package strictjson_test
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"signet/server/strictjson"
 )
 
-// TestDecodeJSON: what two readers could understand in two ways is refused, and no error quotes a value.
-func TestDecodeJSON(t *testing.T) {
+// TestUnmarshal: what two readers could understand in two ways is refused, and no error quotes a value.
+func TestUnmarshal(t *testing.T) {
 	deep := func(n int) string { return `{"claims":{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}}` }
 	for _, test := range []struct{ text, want string }{
 		{``, "send a JSON object"},
@@ -85,8 +87,8 @@ func TestDecodeJSON(t *testing.T) {
 			} `json:"inner"`
 		}{Name: "before"}
 		got := ""
-		if err := decodeJSON([]byte(test.text), &into); err != nil {
-			got = strings.TrimPrefix(err.Error(), "invalid: ")
+		if err := strictjson.Unmarshal([]byte(test.text), &into); err != nil {
+			got = err.Error()
 		}
 		if before, _, near := strings.Cut(got, ", near byte "); near {
 			got = before

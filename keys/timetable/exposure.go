@@ -1,4 +1,4 @@
-package rotation
+package timetable
 
 import "time"
 
@@ -33,23 +33,4 @@ func (e Exposure) Genuine() time.Time {
 		return e.Expired
 	}
 	return e.Forgotten
-}
-
-// exposures returns those of a key that is revoked at now: with every replica up to date, and with one that has
-// read the keyring just before and cannot read it any more.
-func (t Timetable) exposures(k Key, now time.Time) (all, unread Exposure) {
-	lastSigned := now.Add(t.SignStale) // by a replica that cannot read
-	switch k.State(now) {
-	case Active:
-		all, unread = t.Exposure(now, now), t.Exposure(lastSigned, now.Add(t.ServeStale))
-	case Retired:
-		all = t.Exposure(k.RetireAt, now)
-		unread = t.Exposure(k.RetireAt.Add(t.SignStale), now.Add(t.ServeStale))
-	default:
-		if !k.ActivateAt.Before(lastSigned) {
-			lastSigned = time.Time{}
-		}
-		all, unread = t.Exposure(time.Time{}, now), t.Exposure(lastSigned, now.Add(t.ServeStale))
-	}
-	return all, unread
 }

@@ -1,4 +1,4 @@
-package rotation
+package timetable
 
 import (
 	"errors"
@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-func TestDefaultTimetableIsValid(t *testing.T) {
-	if err := DefaultTimetable().Validate(); err != nil {
+func TestDefaultIsValid(t *testing.T) {
+	if err := Default().Validate(); err != nil {
 		t.Error(err)
 	}
 }
 
 // A timetable of seconds must not wait ten of them for the store.
 func TestNoticeFitsTheTimetable(t *testing.T) {
-	tt := DefaultTimetable()
+	tt := Default()
 	if got := tt.Notice(); got != 10*time.Second {
 		t.Errorf("by default: got %v, want 10s", got)
 	}
@@ -25,7 +25,7 @@ func TestNoticeFitsTheTimetable(t *testing.T) {
 	}
 }
 
-func TestTimetableValidate(t *testing.T) {
+func TestValidate(t *testing.T) {
 	type broken struct {
 		rule             string
 		have, need, most time.Duration
@@ -49,7 +49,7 @@ func TestTimetableValidate(t *testing.T) {
 				{"retain >= sign_stale + skew + max_token_life + leeway", 1, 7*time.Hour + 6*time.Minute, 0}, {"serve_stale > sign_stale", 6 * time.Hour, 6 * time.Hour, 0}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			tt := DefaultTimetable()
+			tt := Default()
 			tc.change(&tt)
 			var got []broken
 			if joined, ok := tt.Validate().(interface{ Unwrap() []error }); ok {
@@ -66,14 +66,14 @@ func TestTimetableValidate(t *testing.T) {
 			}
 		})
 	}
-	tt := DefaultTimetable()
+	tt := Default()
 	if tt.Cache = 1<<63 - 1; tt.Validate() == nil {
 		t.Error("a sum that overflows is accepted")
 	}
 }
 
 func TestCheckPoll(t *testing.T) {
-	tt := DefaultTimetable()
+	tt := Default()
 	for poll, good := range map[time.Duration]bool{0: false, -1: false, 1: true, 5 * time.Minute: true, 5*time.Minute + 1: false} {
 		var e *RuleError
 		err := tt.CheckPoll(poll)
@@ -84,7 +84,7 @@ func TestCheckPoll(t *testing.T) {
 }
 
 func TestMargins(t *testing.T) {
-	tt := DefaultTimetable()
+	tt := Default()
 	tt.Retain = 76 * time.Minute
 	want := []time.Duration{15*time.Hour + 59*time.Minute, 0, 5*time.Hour + 50*time.Minute}
 	margins := func() (all []time.Duration) {

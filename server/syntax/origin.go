@@ -1,4 +1,4 @@
-package edge
+package syntax
 
 import (
 	"net/netip"
@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"signet/server/syntax"
 )
 
 // MaxOrigin is the longest origin that is taken, in bytes.
@@ -83,7 +81,7 @@ func plainPort(authority string, u *url.URL) bool {
 	return err == nil && n > 0 && port != usualPorts[u.Scheme] && strconv.FormatUint(n, 10) == port
 }
 
-// Loopback reports whether a host is this machine for a browser: a loopback address, localhost or a name below it.
-func Loopback(host string) bool {
-	return syntax.Loopback(host) || strings.HasSuffix(host, ".localhost")
+// BrowserLoopback reports whether a host is this machine for a browser: a loopback address, localhost or a name below it.
+func BrowserLoopback(host string) bool {
+	return Loopback(host) || strings.HasSuffix(host, ".localhost")
 }

@@ -1,4 +1,6 @@
-package rotation
+// Package timetable has the durations that the life of a signing key follows, the inequalities between them, and what
+// they mean for verifiers. Package rotation proves that the inequalities keep every verifier supplied with keys.
+package timetable
 
 import (
 	"errors"
@@ -6,7 +8,7 @@ import (
 )
 
 // Timetable holds the durations that the life of a key follows. Fields are named like the settings of the
-// configuration. The package documentation has the inequalities between them.
+// configuration. Rules are the inequalities between them.
 type Timetable struct {
 	Cache        time.Duration // the longest a verifier may cache the key set; default 1 h
 	CDN          time.Duration // the longest a CDN or proxy serves it stale, stale-if-error included; default 1 h
@@ -20,8 +22,8 @@ type Timetable struct {
 	Retain       time.Duration // from retired to removed; default 24 h
 }
 
-// DefaultTimetable returns the defaults.
-func DefaultTimetable() Timetable {
+// Default returns the defaults.
+func Default() Timetable {
 	return Timetable{
 		Cache:        time.Hour,
 		CDN:          time.Hour,
@@ -87,18 +89,15 @@ func (t Timetable) VerifierBudget() time.Duration {
 // store. It is shorter for a timetable of seconds.
 func (t Timetable) Notice() time.Duration { return min(10*time.Second, t.Publish/5) }
 
-// hold is how long after its retirement a key can be needed: a replica that has not read of the
+// Hold is how long after its retirement a key can be needed: a replica that has not read of the
 // retirement signs for SignStale more, its clock is Skew off, the token lives for MaxTokenLife and the
 // verifier adds Leeway.
-func (t Timetable) hold() time.Duration {
+func (t Timetable) Hold() time.Duration {
 	return t.SignStale + t.Skew + t.MaxTokenLife + t.Leeway
 }
 
-// retention returns how long the key stays in the key set after it has retired.
-func (t Timetable) retention(k Key) time.Duration { return max(t.Retain, k.Hold) }
-
-// removalAfter returns when a key is removed whose end was brought forward. A replica that has not read of it
-// signs for SignStale more; and the clock that brought it forward may be Skew behind the one that removes it.
-func (t Timetable) removalAfter(k Key, retireAt time.Time) time.Time {
-	return retireAt.Add(t.retention(k) + t.Skew)
+// PlanLength returns how far a plan reaches by default: a year, or a year's worth of weekly keys where they
+// live for less than a week.
+func (t Timetable) PlanLength() time.Duration {
+	return min(365*24*time.Hour, 53*max(t.Active, t.Publish))
 }

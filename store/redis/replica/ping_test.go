@@ -1,4 +1,4 @@
-package redis
+package replica
 
 import (
 	"bytes"
@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/redistest"
+	"signet/store/redis/revocation"
 )
 
 type logBuffer struct {
@@ -37,22 +40,28 @@ func TestDeadSubscription(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := redistest.Start(t, redistest.Config{})
 			log := &logBuffer{}
-			s := mustOpen(t, Config{Addrs: []string{server.Addr()}, Log: slog.New(slog.NewTextHandler(log, nil))})
-			s.stop()
-			s.running.Wait()
+			cn, err := conn.New(conn.Config{Mode: conn.Standalone, Addrs: []string{server.Addr()}, Timeout: 10 * time.Second,
+				Barrier: layout.Keyspace("").Barrier, Connected: func() {}, Observe: func(string, time.Duration, error) {}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cn.Close()
+			c := NewChannel(cn, "signet", &layout.Codec{}, revocation.NewLog(), slog.New(slog.NewTextHandler(log, nil)))
 			ctx, cancel := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			defer running.Wait()
 			defer cancel()
 			if !dead {
-				s.running.Go(func() { s.listen(ctx) })
+				running.Go(func() { c.Listen(ctx) })
 			}
-			s.pings.heard.Store(0)
-			s.running.Go(func() { s.pingHints(ctx, 20*time.Millisecond, time.Hour) })
+			c.pings.received.Store(0)
+			running.Go(func() { c.ping(ctx, 20*time.Millisecond, time.Hour) })
 			const young = time.Minute
 			deadline := time.After(10 * time.Second)
-			for (s.Stats().HintAge > young) != dead || dead && !strings.Contains(log.String(), "hints of Redis do not arrive") {
+			for (c.Age() > young) != dead || dead && !strings.Contains(log.String(), "hints of Redis do not arrive") {
 				select {
 				case <-deadline:
-					t.Fatalf("the last hint is %v old; log: %s", s.Stats().HintAge, log)
+					t.Fatalf("the last hint is %v old; log: %s", c.Age(), log)
 				case <-time.After(5 * time.Millisecond):
 				}
 			}
@@ -60,11 +69,10 @@ func TestDeadSubscription(t *testing.T) {
 	}
 }
 
-// TestPingIsNoHint: whoever watches is not told of pings.
+// TestPingIsNoHint: subscribers do not get pings.
 func TestPingIsNoHint(t *testing.T) {
-	var p hintPings
-	p.init()
-	if !p.take(store.ChangeEvent{Kind: hintPing, ID: "other"}) || p.take(store.ChangeEvent{Kind: store.ClientChanged, ID: "web"}) {
+	p := newPings()
+	if !p.take(store.ChangeEvent{Kind: kindPing, ID: "other"}) || p.take(store.ChangeEvent{Kind: store.ClientChanged, ID: "web"}) {
 		t.Error("a ping is taken for a hint, or a hint for a ping")
 	}
 }
