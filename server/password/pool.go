@@ -19,6 +19,7 @@ type Config struct {
 	Queue  int           // how many may wait for a slot, whatever the time; 0: 256 a slot; negative: none
 	Wait   time.Duration // how long one waits at most; 0: a second
 	Caps   hash.Caps     // of hashes that were made elsewhere
+	Pepper []byte        // of the old application: what Devise put behind every password before hashing; nil: none
 	Memory uint64        // bytes that running hashes may take together; 0: half of MemoryLimit
 
 	// Observe, when set, is told for every hash that is run how long it waited. It is called by
@@ -52,6 +53,7 @@ func (c Config) Validate() error {
 // waits for it outside of the queue of the others.
 type Pool struct {
 	params  hash.Params
+	pepper  []byte
 	caps    hash.Caps
 	observe func(time.Duration)
 	dummy   hash.Hash             // what is worked on when there is nothing to compare with, and no sample
@@ -70,7 +72,7 @@ func New(c Config) *Pool {
 	if err := c.Validate(); err != nil {
 		panic(fmt.Sprintf("password.New: %v", err))
 	}
-	p := &Pool{params: c.Argon2.WithDefaults(), observe: c.Observe, work: hash.Hash.Verify, threads: c.Threads}
+	p := &Pool{params: c.Argon2.WithDefaults(), observe: c.Observe, work: hash.Hash.Verify, pepper: c.Pepper, threads: c.Threads}
 	if c.Memory == 0 {
 		c.Memory = MemoryLimit() / 2
 	}

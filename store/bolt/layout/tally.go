@@ -1,4 +1,4 @@
-package bolt
+package layout
 
 import (
 	"bytes"
@@ -12,9 +12,9 @@ import (
 // with a letter; they read the head of ours and take the rest for a Same that no attempt has.
 const tallyFormat = 2
 
-// encodeTally writes: failures 4 ‖ first 8 ‖ last 8 ‖ ends 8 ‖ format 1 ‖ length of same 1 ‖ same ‖ places of
+// EncodeTally writes the record of a throttle count: failures 4 ‖ first 8 ‖ last 8 ‖ ends 8 ‖ format 1 ‖ length of same 1 ‖ same ‖ places of
 // id 8 ‖ until 8.
-func encodeTally(t store.Tally) []byte {
+func EncodeTally(t store.Tally) []byte {
 	b := binary.BigEndian.AppendUint32(make([]byte, 0, 30+len(t.Same)+16*len(t.Reserved)), t.Failures)
 	b = codec.AppendTime(b, t.First)
 	b = codec.AppendTime(b, t.Last)
@@ -28,7 +28,8 @@ func encodeTally(t store.Tally) []byte {
 	return b
 }
 
-func decodeTally(raw []byte) (store.Tally, error) {
+// DecodeTally reads what EncodeTally or an earlier version wrote.
+func DecodeTally(raw []byte) (store.Tally, error) {
 	r := codec.NewReader(raw)
 	t := store.Tally{Failures: r.Uint32(), First: r.Time(), Last: r.Time(), Ends: r.Time()}
 	rest := r.Rest()
@@ -67,4 +68,18 @@ func decodeNetworks(raw []byte) (n store.Networks, err error) {
 		n = append(n, store.Network{From: [store.FromSize]byte(raw), Day: binary.BigEndian.Uint16(raw[store.FromSize:])})
 	}
 	return n, nil
+}
+
+// ReadNetworks returns the networks of a place; none where it has no record.
+func ReadNetworks(tx *Tx, place []byte) (store.Networks, error) {
+	raw, err := tx.Record(Networks, place)
+	if err != nil {
+		return nil, err
+	}
+	return decodeNetworks(raw)
+}
+
+// PutNetworks writes the networks of a place.
+func PutNetworks(tx *Tx, place []byte, n store.Networks) error {
+	return tx.Put(Networks, place, encodeNetworks(n))
 }

@@ -1,40 +1,12 @@
 package bolt
 
 import (
-	"bytes"
-	"encoding/binary"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"signet/store"
 )
-
-// FuzzUnpackTally asks that damage is an error, never a panic, and that there is one spelling of a record.
-func FuzzUnpackTally(f *testing.F) {
-	f.Add(encodeTally(store.Tally{Failures: 3, First: time.Now(), Same: []byte("x"), Reserved: []store.Reservation{{ID: store.AttemptID{1}, Until: time.Now()}}}))
-	f.Add(binary.BigEndian.AppendUint64(make([]byte, 20), 7))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		c, err := decodeTally(raw)
-		if err != nil || len(raw) < 29 || raw[28] != tallyFormat {
-			return
-		}
-		if again := encodeTally(c); !bytes.Equal(again, raw) {
-			t.Errorf("%x became %x", raw, again)
-		}
-	})
-}
-
-// A record of an earlier version keeps its failures, and an earlier version can read one of ours.
-func TestTallyOfAnEarlierVersion(t *testing.T) {
-	t.Parallel()
-	now := store.Millis(time.Now()).UTC()
-	head := encodeTally(store.Tally{Failures: 3, First: now, Last: now, Ends: now.Add(time.Minute)})[:28]
-	got, err := decodeTally(append(head, "attempt:dGhlIHNhbWUgdGV4dA"...))
-	if err != nil || got.Failures != 3 || !got.Ends.Equal(now.Add(time.Minute)) || len(got.Same)+len(got.Reserved) > 0 {
-		t.Errorf("got %+v, %v", got, err)
-	}
-}
 
 // A server that was killed while passwords were being hashed does not make their owners wait when it is back.
 func TestAttemptsOfAProcessThatIsGone(t *testing.T) {

@@ -1,14 +1,12 @@
-package bolt
+package trail
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"slices"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
+	"signet/store/bolt/layout"
 )
 
 // selection collects the events that a query selects, from the file and from those still waiting.
@@ -27,11 +25,11 @@ func (q *selection) add(e store.Event) {
 	}
 }
 
-func (q *selection) addRaw(tx reader, key, raw []byte) error {
+func (q *selection) addRaw(tx *layout.Tx, key, raw []byte) error {
 	if !q.filter.MaySelect(raw) {
 		return nil
 	}
-	e, err := readEvent(tx, key, raw)
+	e, err := layout.ReadEvent(tx, key, raw)
 	if err != nil {
 		return fmt.Errorf("%w: reading an audit event: %w", store.ErrUnavailable, err)
 	}
@@ -39,23 +37,15 @@ func (q *selection) addRaw(tx reader, key, raw []byte) error {
 	return nil
 }
 
-func readEvent(tx reader, key, raw []byte) (e store.Event, err error) {
-	if raw, err = tx.opened(bucketAudit, key, raw); err != nil {
-		return e, err
-	}
-	return e, json.Unmarshal(raw, &e)
-}
-
 // forward takes the oldest first.
-func (q *selection) forward(tx reader, waiting []store.Event) error {
-	b := tx.Bucket(bucketAudit)
-	c := b.Cursor()
-	for key, raw := c.Seek(seqKey(q.After)); key != nil && !q.full(); key, raw = c.Next() {
+func (q *selection) forward(tx *layout.Tx, waiting []store.Event) error {
+	c := tx.Bucket(layout.Audit).Cursor()
+	for key, raw := c.Seek(layout.SeqKey(q.After)); key != nil && !q.full(); key, raw = c.Next() {
 		if err := q.addRaw(tx, key, raw); err != nil {
 			return err
 		}
 	}
-	for _, e := range unwritten(b, waiting) {
+	for _, e := range Uncommitted(tx, waiting) {
 		if q.full() {
 			break
 		}
@@ -65,15 +55,14 @@ func (q *selection) forward(tx reader, waiting []store.Event) error {
 }
 
 // backward takes the newest first and then turns them round.
-func (q *selection) backward(tx reader, waiting []store.Event) error {
-	b := tx.Bucket(bucketAudit)
-	for _, e := range slices.Backward(unwritten(b, waiting)) {
+func (q *selection) backward(tx *layout.Tx, waiting []store.Event) error {
+	for _, e := range slices.Backward(Uncommitted(tx, waiting)) {
 		if q.full() {
 			break
 		}
 		q.add(e)
 	}
-	c := b.Cursor()
+	c := tx.Bucket(layout.Audit).Cursor()
 	for key, raw := c.Last(); key != nil && !q.full(); key, raw = c.Prev() {
 		if binary.BigEndian.Uint64(key) <= q.After {
 			break
@@ -86,13 +75,9 @@ func (q *selection) backward(tx reader, waiting []store.Event) error {
 	return nil
 }
 
-// unwritten leaves out what has been committed since waiting was asked for.
-func unwritten(b *bbolt.Bucket, waiting []store.Event) []store.Event {
-	key, _ := b.Cursor().Last()
-	if len(key) != 8 {
-		return waiting
-	}
-	last := binary.BigEndian.Uint64(key)
+// Uncommitted leaves out of waiting what has been committed since it was returned by Waiting.
+func Uncommitted(tx *layout.Tx, waiting []store.Event) []store.Event {
+	last := lastSeq(tx)
 	for len(waiting) > 0 && waiting[0].Seq <= last {
 		waiting = waiting[1:]
 	}

@@ -1,4 +1,6 @@
-package bolt
+// Package throttle keeps the counts of failed attempts of a bolt file in memory, where an attempt costs no I/O, and writes them
+// behind. It also notes the networks that logins have succeeded from.
+package throttle
 
 import (
 	"context"
@@ -10,7 +12,9 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/bolt/commit"
 	"signet/store/bolt/file"
+	"signet/store/bolt/layout"
 	"signet/store/seal"
 )
 
@@ -18,8 +22,10 @@ import (
 // 250 bytes each this is 16 MB. Attempts that are refused make no new ones.
 const maxCounts = 1 << 16
 
-// counts are kept in memory, where an attempt costs no I/O, and written behind.
-type counts struct {
+// Counts is a store.Throttle and a commit.Behind.
+type Counts struct {
+	db *commit.DB
+
 	mu      sync.Mutex
 	byKey   map[string]tally
 	changed map[string]struct{} // keys whose record in the file is out of date
@@ -33,21 +39,22 @@ type tally struct {
 	forgotten time.Time
 }
 
-func (c *counts) init() {
-	c.byKey = map[string]tally{}
-	c.changed = map[string]struct{}{}
+// New returns the counts of the file.
+func New(db *commit.DB) (*Counts, error) {
+	c := &Counts{db: db, byKey: map[string]tally{}, changed: map[string]struct{}{}}
+	return c, db.View(context.Background(), c.load)
 }
 
-func (c *counts) load(tx reader) error {
-	return tx.Bucket(bucketThrottle).ForEach(func(key, raw []byte) error {
-		raw, err := tx.opened(bucketThrottle, key, raw)
+func (c *Counts) load(tx *layout.Tx) error {
+	return tx.Bucket(layout.Throttle).ForEach(func(key, raw []byte) error {
+		raw, err := tx.Open(layout.Throttle, key, raw)
 		if sealed, ok := errors.AsType[*seal.Error](err); ok && sealed.Unknown {
 			return nil // of a master key that is not here: whoever opens the keyring reports that
 		}
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", file.ErrDamaged, err)
 		}
-		t, err := decodeTally(raw)
+		t, err := layout.DecodeTally(raw)
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", file.ErrDamaged, err)
 		}
@@ -63,28 +70,28 @@ func (c *counts) load(tx reader) error {
 }
 
 // Allow implements store.Throttle.
-func (s *Store) Allow(ctx context.Context, now time.Time, a store.Attempt) (store.Admission, error) {
+func (c *Counts) Allow(ctx context.Context, now time.Time, a store.Attempt) (store.Admission, error) {
 	now = store.Millis(now)
-	exempt, err := s.exempt(ctx, now, a.Scopes)
+	exempt, err := c.exempt(ctx, now, a.Scopes)
 	if err != nil {
 		return store.Admission{}, err
 	}
-	adm := s.throttle.allow(now, a, exempt)
-	s.queueLater()
+	adm := c.allow(now, a, exempt)
+	c.db.Later()
 	return adm, nil
 }
 
 // exempt reports for each scope whether its limits do not hold for the network that the attempt is from.
-func (s *Store) exempt(ctx context.Context, now time.Time, scopes []store.Scope) ([]bool, error) {
+func (c *Counts) exempt(ctx context.Context, now time.Time, scopes []store.Scope) ([]bool, error) {
 	exempt := make([]bool, len(scopes))
-	err := s.viewContext(ctx, func(tx snapshot) error {
+	err := c.db.View(ctx, func(tx *layout.Tx) error {
 		for i, scope := range scopes {
 			if len(scope.From) == 0 {
 				continue
 			}
-			noted, err := readNetworks(tx, []byte(scope.Place))
+			noted, err := layout.ReadNetworks(tx, []byte(scope.Place))
 			if err != nil {
-				return s.unavailable("reading", file.Damaged(s.file.Path, "the networks of an account: "+err.Error()))
+				return c.db.Unavailable("reading", file.Damaged(c.db.File.Path, "the networks of an account: "+err.Error()))
 			}
 			exempt[i] = noted.Has(now, scope.From)
 		}
@@ -93,7 +100,7 @@ func (s *Store) exempt(ctx context.Context, now time.Time, scopes []store.Scope)
 	return exempt, err
 }
 
-func (c *counts) allow(now time.Time, a store.Attempt, exempt []bool) (adm store.Admission) {
+func (c *Counts) allow(now time.Time, a store.Attempt, exempt []bool) (adm store.Admission) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	type place struct {
@@ -136,8 +143,8 @@ func (c *counts) allow(now time.Time, a store.Attempt, exempt []bool) (adm store
 }
 
 // Fail implements store.Throttle.
-func (s *Store) Fail(ctx context.Context, now time.Time, r store.Receipt) (reached []string, err error) {
-	err = s.decide(ctx, r, func(t *store.Tally, l store.Limit) {
+func (c *Counts) Fail(ctx context.Context, now time.Time, r store.Receipt) (reached []string, err error) {
+	err = c.settle(ctx, r, func(t *store.Tally, l store.Limit) {
 		if t.Fail(store.Millis(now), r.ID, l) {
 			reached = append(reached, l.Key)
 		}
@@ -146,24 +153,24 @@ func (s *Store) Fail(ctx context.Context, now time.Time, r store.Receipt) (reach
 }
 
 // Refund implements store.Throttle.
-func (s *Store) Refund(ctx context.Context, _ time.Time, r store.Receipt) error {
-	return s.decide(ctx, r, func(t *store.Tally, _ store.Limit) { t.Refund(r.ID) })
+func (c *Counts) Refund(ctx context.Context, _ time.Time, r store.Receipt) error {
+	return c.settle(ctx, r, func(t *store.Tally, _ store.Limit) { t.Refund(r.ID) })
 }
 
-func (s *Store) succeed(ctx context.Context, r store.Receipt) error {
-	return s.decide(ctx, r, func(t *store.Tally, l store.Limit) { t.Succeed(r.ID, l) })
+func (c *Counts) Succeed(ctx context.Context, r store.Receipt) error {
+	return c.settle(ctx, r, func(t *store.Tally, l store.Limit) { t.Succeed(r.ID, l) })
 }
 
-func (s *Store) decide(ctx context.Context, r store.Receipt, change func(*store.Tally, store.Limit)) error {
-	if err := s.open(ctx); err != nil {
+func (c *Counts) settle(ctx context.Context, r store.Receipt, change func(*store.Tally, store.Limit)) error {
+	if err := c.db.Usable(ctx); err != nil {
 		return err
 	}
-	s.throttle.decide(r.Attempt, change)
-	s.queueLater()
+	c.decide(r.Attempt, change)
+	c.db.Later()
 	return nil
 }
 
-func (c *counts) decide(a store.Attempt, change func(*store.Tally, store.Limit)) {
+func (c *Counts) decide(a store.Attempt, change func(*store.Tally, store.Limit)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, scope := range a.Scopes {
@@ -180,16 +187,16 @@ func (c *counts) decide(a store.Attempt, change func(*store.Tally, store.Limit))
 }
 
 // Count implements store.Throttle.
-func (s *Store) Count(ctx context.Context, now time.Time, scope store.Scope) (wait time.Duration, err error) {
-	if err := s.open(ctx); err != nil {
+func (c *Counts) Count(ctx context.Context, now time.Time, scope store.Scope) (wait time.Duration, err error) {
+	if err := c.db.Usable(ctx); err != nil {
 		return 0, err
 	}
-	wait = s.throttle.count(store.Millis(now), scope)
-	s.queueLater()
+	wait = c.count(store.Millis(now), scope)
+	c.db.Later()
 	return wait, nil
 }
 
-func (c *counts) count(now time.Time, scope store.Scope) (wait time.Duration) {
+func (c *Counts) count(now time.Time, scope store.Scope) (wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	next := make([]store.Tally, len(scope.Limits))
@@ -214,7 +221,7 @@ func (c *counts) count(now time.Time, scope store.Scope) (wait time.Duration) {
 // placed is what a limit is kept under. No place has a slash.
 func placed(place, key string) string { return place + "/" + key }
 
-func (c *counts) set(key string, t store.Tally, l store.Limit) {
+func (c *Counts) set(key string, t store.Tally, l store.Limit) {
 	if t.Empty() {
 		c.drop(key)
 		return
@@ -232,7 +239,7 @@ const evictFrom = 16
 // evict forgets one count: of a few taken at random the one that matters least. A count that makes
 // somebody wait has more failures than those that an attacker can make by the thousand, each of which costs
 // a hashed password; so it is the last to go.
-func (c *counts) evict() {
+func (c *Counts) evict() {
 	var victim string
 	var least tally
 	seen := 0
@@ -248,7 +255,7 @@ func (c *counts) evict() {
 	c.drop(victim)
 }
 
-func (c *counts) drop(key string) {
+func (c *Counts) drop(key string) {
 	if _, known := c.byKey[key]; !known {
 		return
 	}
@@ -257,14 +264,14 @@ func (c *counts) drop(key string) {
 }
 
 // ListThrottle implements store.Throttle.
-func (s *Store) ListThrottle(ctx context.Context, now time.Time, pick func(place, key string) bool, limit int) ([]store.ThrottleState, error) {
-	if err := s.open(ctx); err != nil {
+func (c *Counts) ListThrottle(ctx context.Context, now time.Time, pick func(place, key string) bool, limit int) ([]store.ThrottleState, error) {
+	if err := c.db.Usable(ctx); err != nil {
 		return nil, err
 	}
-	return s.throttle.list(store.Millis(now), pick, limit), nil
+	return c.list(store.Millis(now), pick, limit), nil
 }
 
-func (c *counts) list(now time.Time, pick func(place, key string) bool, limit int) (list []store.ThrottleState) {
+func (c *Counts) list(now time.Time, pick func(place, key string) bool, limit int) (list []store.ThrottleState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for full, t := range c.byKey {
@@ -278,17 +285,17 @@ func (c *counts) list(now time.Time, pick func(place, key string) bool, limit in
 }
 
 // ClearThrottle implements store.Throttle.
-func (s *Store) ClearThrottle(ctx context.Context, place string, keys []string) error {
+func (c *Counts) ClearThrottle(ctx context.Context, place string, keys []string) error {
 	var limits []store.Limit
 	for _, key := range keys {
 		limits = append(limits, store.Limit{Key: key})
 	}
 	a := store.Attempt{Scopes: []store.Scope{{Place: place, Limits: limits}}}
-	return s.decide(ctx, store.Receipt{Attempt: a}, func(t *store.Tally, _ store.Limit) { t.Clear() })
+	return c.settle(ctx, store.Receipt{Attempt: a}, func(t *store.Tally, _ store.Limit) { t.Clear() })
 }
 
-// sweep forgets what has run out, and asks for it to be written if there was any.
-func (c *counts) sweep(now time.Time, write func()) (n int) {
+// Sweep forgets what has run out, and returns how many counts that were.
+func (c *Counts) Sweep(now time.Time) (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key, t := range c.byKey {
@@ -298,18 +305,18 @@ func (c *counts) sweep(now time.Time, write func()) (n int) {
 		}
 	}
 	if n > 0 {
-		write()
+		c.db.Later()
 	}
 	return n
 }
 
-// flush writes the changed counts. What a failed commit was to write is written with the next.
-func (c *counts) flush(t *txn) (committed func(), err error) {
+// Flush implements commit.Behind. It writes the changed counts. What a failed commit was to write is written with the next.
+func (c *Counts) Flush(t *layout.Tx) (committed func(), err error) {
 	for key, value := range c.outgoing() {
 		if value == nil {
-			err = t.del(bucketThrottle, []byte(key))
+			err = t.Delete(layout.Throttle, []byte(key))
 		} else {
-			err = t.put(bucketThrottle, []byte(key), value)
+			err = t.Put(layout.Throttle, []byte(key), value)
 		}
 		if err != nil {
 			return nil, err
@@ -319,7 +326,7 @@ func (c *counts) flush(t *txn) (committed func(), err error) {
 }
 
 // outgoing moves what has changed to flushing and encodes it; nil stands for a forgotten count.
-func (c *counts) outgoing() map[string][]byte {
+func (c *Counts) outgoing() map[string][]byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	maps.Copy(c.changed, c.flushing)
@@ -328,65 +335,21 @@ func (c *counts) outgoing() map[string][]byte {
 	for key := range c.flushing {
 		encoded[key] = nil
 		if t, known := c.byKey[key]; known {
-			encoded[key] = encodeTally(t.Tally)
+			encoded[key] = layout.EncodeTally(t.Tally)
 		}
 	}
 	return encoded
 }
 
-func (c *counts) flushed() {
+func (c *Counts) flushed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flushing = nil
 }
 
-// unwritten reports whether the file is behind.
-func (c *counts) unwritten() bool {
+// Unwritten implements commit.Behind.
+func (c *Counts) Unwritten() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.changed)+len(c.flushing) > 0
-}
-
-func readNetworks(tx reader, key []byte) (store.Networks, error) {
-	raw, err := tx.record(bucketNetworks, key)
-	if err != nil {
-		return nil, err
-	}
-	return decodeNetworks(raw)
-}
-
-// noteNetworks keeps the network of a success in the scopes that have one.
-func noteNetworks(t *txn, now time.Time, a store.Attempt) error {
-	for _, scope := range a.Scopes {
-		if len(scope.From) == 0 {
-			continue
-		}
-		key := []byte(scope.Place)
-		noted, err := readNetworks(t, key)
-		if err != nil {
-			noted = nil // damaged: begin anew
-		}
-		if noted, changed := noted.Note(now, scope.From); changed {
-			if err := t.put(bucketNetworks, key, encodeNetworks(noted)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// networksOver holds for a record without a network that is still kept.
-func networksOver(now time.Time) func(tx reader, key, value []byte) bool {
-	return func(tx reader, key, _ []byte) bool {
-		noted, err := readNetworks(tx, key)
-		if err != nil {
-			return true
-		}
-		for _, k := range noted {
-			if noted.Has(now, k.From[:]) {
-				return false
-			}
-		}
-		return true
-	}
 }
