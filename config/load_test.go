@@ -145,7 +145,7 @@ func TestLoadWithoutFile(t *testing.T) {
 func TestEnvSetsEveryField(t *testing.T) {
 	values := map[string]string{ // where the type does not tell what is valid
 		"issuer": "https://b.example", "listen": "[::1]:9", "data_dir": "/srv", "store": "rediss+sentinel://s/m",
-		"algorithms": "EdDSA, RS256", "audience": "orders, https://b.example", "admin.listen": "localhost:99", "log.level": "debug", "log.format": "text",
+		"algorithms": "EdDSA, RS256", "audience": "orders, https://b.example", "admin.listen": "localhost:99", "log.level": "debug", "log.format": "text", "password.process": "off",
 		"trusted_proxies": "10.1.2.3,fd00::1/8", "access_token.ttl": "1m", "refresh.grace": "3s",
 		"refresh.absolute": "80d", "password.wait": "1s", "throttle.per_account": "7", "audit.retain": "5000",
 		"password.argon2.memory_kib": "8192", "password.min_length": "9", "password.import.bcrypt_cost": "9", "throttle.anywhere": "8",
