@@ -55,14 +55,18 @@ func bcryptKinds() []bcryptKind {
 		}},
 		{name: "bcrypt-wordpress", prepare: func(password []byte, _ string) []byte { // since 6.8
 			mac := hmac.New(sha512.New384, []byte("wp-sha384"))
-			mac.Write(trimPHP(password))
+			mac.Write(asWordPress(password))
 			return base64.StdEncoding.AppendEncode(nil, mac.Sum(nil))
 		}},
 	}
 }
 
-// trimPHP is PHP's trim, which WordPress applies to every password that is set and to every login.
-func trimPHP(password []byte) []byte { return bytes.Trim(password, " \n\r\t\v\x00") }
+// asWordPress is the password as WordPress hashes it, from its forms and at its login: with a backslash before quotes and
+// backslashes, then without white space at both ends.
+func asWordPress(password []byte) []byte {
+	slashed := strings.NewReplacer(`\`, `\\`, `'`, `\'`, `"`, `\"`, "\x00", `\0`).Replace(string(password))
+	return bytes.Trim([]byte(slashed), " \n\r\t\v\x00")
+}
 
 // parseBcrypt reads "$2b$12$…", and the same after a kind's name. $2a$, $2b$ and $2y$ name the same algorithm, apart
 // from bugs in old C code that concern no password of less than 256 bytes; $2x$ has the sign extension bug.

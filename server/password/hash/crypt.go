@@ -229,9 +229,19 @@ func encodedLen(n int) int { return (n*8 + 5) / 6 }
 
 func asTyped(password []byte) []byte { return password }
 
-// parsePhpass reads "$P$B…", which phpBB spells "$H$9…".
+const phpassWordPress = "$phpass-wordpress$"
+
+// parsePhpass reads "$P$B…", which phpBB spells "$H$9…", and what is stored of WordPress's.
 func parsePhpass(text string) (Hash, error) {
+	if strings.HasPrefix(text, phpassWordPress) {
+		return phpassHash(text, phpassWordPress, "phpass-wordpress", md5.New, 170, 22, asWordPress)
+	}
 	return phpassHash(text, text[:3], "phpass", md5.New, 170, 22, asTyped)
+}
+
+// readWordPressPhpass reads WordPress's "$P$B…" of before 6.8.
+func readWordPressPhpass(text string) (Hash, error) {
+	return parsePhpass(phpassWordPress + strings.TrimPrefix(text, "$P$"))
 }
 
 // parseDrupal reads "$S$D…", whose tag is cut to 43 characters, and "U$S$9…" of users who came from Drupal 6, where the

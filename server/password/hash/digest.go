@@ -155,29 +155,25 @@ func NeedsWrap(imported string) bool {
 	return ok && strings.HasPrefix(rest, "$")
 }
 
-// Wrap does the slow work of hashing an unsalted digest, or a password in clear, that Import returned. A
-// password in clear becomes an argon2id hash like any other. The price is that of p.
-func Wrap(p Params, imported string) (Hash, error) {
+// Wrap returns what must be hashed in place of an unsalted digest, or of a password in clear, that Import returned: what is
+// stored is the prefix and New's hash of the secret. A password in clear becomes a hash like any other.
+func Wrap(imported string) (prefix string, secret []byte, err error) {
 	if text, ok := strings.CutPrefix(imported, plainPrefix); ok {
-		password, err := base64.RawStdEncoding.Strict().DecodeString(text)
+		secret, err = base64.RawStdEncoding.Strict().DecodeString(text)
 		if err != nil {
-			return nil, fmt.Errorf("%w: plain: not base64", ErrFormat)
+			return "", nil, fmt.Errorf("%w: plain: not base64", ErrFormat)
 		}
-		return New(p, password), nil
+		return "", secret, nil
 	}
 	h, err := digestText(imported, 0)
 	if err != nil {
-		return nil, fmt.Errorf("%w: digest: %w", ErrFormat, err)
+		return "", nil, fmt.Errorf("%w: digest: %w", ErrFormat, err)
 	}
 	digest := h.(foreign)
 	if len(digest.salt) > 0 {
-		return nil, fmt.Errorf("%w: digest: it has a salt", ErrFormat)
+		return "", nil, fmt.Errorf("%w: digest: it has a salt", ErrFormat)
 	}
-	r, err := recipeOf(strings.TrimPrefix(digest.scheme, "digest-"))
-	if err != nil {
-		return nil, err
-	}
-	return wrapped{New(p, digest.tag).(argon2Hash), r}, nil
+	return wrappedPrefix + strings.TrimPrefix(digest.scheme, "digest-"), digest.tag, nil
 }
 
 // unsalted reads a bare digest in hexadecimal digits.

@@ -23,7 +23,8 @@
 //	crypt          $1$, $apr1$, $5$, $6$, $y$ (yescrypt as libxcrypt writes it)
 //	phpass         $P$, $H$
 //	drupal         $S$, U$S$
-//	wordpress      $wp$2y$ (since 6.8); $P$ and bare MD5 where it is named
+//	wordpress      $wp$2y$ (since 6.8); $P$ where it is named, which then has WordPress's backslashes before quotes,
+//	               and bare MD5
 //	django         pbkdf2_sha256$ pbkdf2_sha1$ bcrypt_sha256$$ bcrypt$$ scrypt$ argon2$; md5$ and sha1$ must be named
 //	werkzeug       pbkdf2:sha256:n$ scrypt:n:r:p$; md5$ sha1$ sha256$ sha512$ must be named
 //	spring         {bcrypt} {pbkdf2} {scrypt} {argon2}, the last three also with @SpringSecurity_v5_8, {sha256}, {ldap},

@@ -67,6 +67,7 @@ func formats() []format {
 		{"drupal", "U$S$", false, parseDrupal},
 		// What import.go makes of other spellings.
 		{"signet", "$" + scryptNFKCName + "$", false, parseScrypt},
+		{"signet", phpassWordPress, false, parsePhpass},
 		{"signet", digestPrefix, false, parseDigest},
 		{"signet", wrappedPrefix, false, parseWrapped},
 	}

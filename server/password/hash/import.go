@@ -30,7 +30,7 @@ func spellings() []spelling {
 		spelling{"bcrypt-sha256", "$bcrypt-sha256$", false, readPasslibBcrypt},
 		spelling{"devise", "$2", true, readDevise},
 		spelling{"wordpress", "$wp$2", false, readWordPressBcrypt},
-		spelling{"wordpress", "$P$", true, parsePhpass},
+		spelling{"wordpress", "$P$", true, readWordPressPhpass},
 		spelling{"wordpress", "$2y$", true, parseBcrypt},
 		spelling{"wordpress", "", true, unsalted("md5")},
 		spelling{"supabase", "$fbscrypt$", true, parseFirebase},

@@ -45,9 +45,7 @@ func checkMade(t *testing.T, m made) {
 		if _, err := Parse(stored); err == nil {
 			t.Errorf("%s %q: a weak hash can be stored as it is", m.By, m.Hash)
 		}
-		if h, err = Wrap(Params{Memory: 8, Time: 1}, stored); err == nil {
-			h, err = Parse(h.String())
-		}
+		h, err = wrapNow(stored)
 	} else {
 		h, err = Parse(stored)
 	}
@@ -82,6 +80,14 @@ func checkMade(t *testing.T, m made) {
 	}
 }
 
+func wrapNow(imported string) (Hash, error) {
+	prefix, secret, err := Wrap(imported)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(prefix + New(Params{Memory: 8, Time: 1}, secret).String())
+}
+
 // What other software made is checked as that software checks it.
 func TestHashesOfOtherSoftware(t *testing.T) {
 	text, err := os.ReadFile("testdata/made.ndjson")
@@ -114,8 +120,8 @@ func TestFreshHashesOfOtherSoftware(t *testing.T) {
 		least   int // hashes, where all packages are installed
 		install string
 	}{
-		{"make.py", []string{"/usr/bin/python3", "-W", "ignore"}, 240, "python3-passlib python3-django python3-werkzeug python3-bcrypt python3-argon2"},
-		{"make.php", []string{"php"}, 40, "php-cli"},
+		{"make.py", []string{"/usr/bin/python3", "-W", "ignore"}, 245, "python3-passlib python3-django python3-werkzeug python3-bcrypt python3-argon2"},
+		{"make.php", []string{"php"}, 44, "php-cli"},
 		{"make.rb", []string{"ruby"}, 8, "ruby-bcrypt"},
 		{"make.mjs", []string{"node"}, 28, "nodejs"},
 		{"make.sh", []string{"sh"}, 60, "whois slapd openssl"},

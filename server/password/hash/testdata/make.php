@@ -15,7 +15,9 @@ foreach ($passwords as $password) {
     emit("crypt sha256", $password, crypt($password, '$5$rounds=1000$short$'));
     emit("crypt sha512", $password, crypt($password, '$6$saltsaltsaltsalt$'));
     emit("crypt md5", $password, crypt($password, '$1$abc$'));
-    emit("wordpress 6.8", $password, '$wp' . password_hash(base64_encode(hash_hmac('sha384', trim($password), 'wp-sha384', true)), PASSWORD_BCRYPT, ["cost" => 4]));
+    foreach ([$password, "  $password isn't \"quoted\" "] as $typed) { // WordPress puts backslashes into what its forms send
+        emit("wordpress 6.8", $typed, '$wp' . password_hash(base64_encode(hash_hmac('sha384', trim(addslashes($typed)), 'wp-sha384', true)), PASSWORD_BCRYPT, ["cost" => 4]));
+    }
     if (function_exists("sodium_crypto_pwhash_str")) {
         emit("libsodium", $password, sodium_crypto_pwhash_str($password, 1, 8192 * 1024));
     }

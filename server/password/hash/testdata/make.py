@@ -43,6 +43,14 @@ def passlib_hashes():
             emit(by + " " + name, scheme, password, made)
 
 
+def wordpress_hashes():
+    import passlib
+    from passlib.hash import phpass
+    for password in PASSWORDS + ["it's \"quoted\""]:  # WordPress puts backslashes into what its forms send
+        slashed = password.replace("'", "\\'").replace('"', '\\"')
+        emit("passlib %s as WordPress 6.7" % passlib.__version__, "wordpress", password, phpass.using(rounds=7).hash(slashed))
+
+
 def django_hashes():
     import django
     from django.conf import settings
@@ -94,7 +102,7 @@ def argon2_hashes():
     emit("argon2-cffi %s defaults of pwdlib" % argon2.__version__, "", PASSWORDS[1], argon2.PasswordHasher(3, 65536, 4).hash(PASSWORDS[1]))
 
 
-for make in [passlib_hashes, django_hashes, werkzeug_hashes, bcrypt_hashes, argon2_hashes]:
+for make in [passlib_hashes, wordpress_hashes, django_hashes, werkzeug_hashes, bcrypt_hashes, argon2_hashes]:
     try:
         make()
     except ImportError as problem:
