@@ -31,7 +31,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/drill":               {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/inspect", "config/duration", "keys/jose", "server/admin/api", "server/admin/client", "server/syntax"},
 	"cmd/signet/internal/inspect":             {"cmd/signet/internal/cli", "keys/jose", "server/syntax"},
 	"cmd/signet/internal/install":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "keys/rotation", "keys/timetable", "store", "store/bolt", "store/redis", "store/redis/conn", "store/seal"},
-	"cmd/signet/internal/install/installtest": {"cmd/signet/internal/install", "keys", "keys/masterkey", "store"},
+	"cmd/signet/internal/install/installtest": {"cmd/signet/internal/install", "keys", "keys/keystest", "keys/masterkey", "store"},
 	"cmd/signet/internal/keychart":            {"cmd/signet/internal/cli", "server/admin/api"},
 	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "server/admin/api", "server/admin/client", "store"},
 	"cmd/signet/internal/manage/clients":      {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "config/duration", "keys/jose", "server/admin/api"},
