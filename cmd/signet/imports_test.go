@@ -74,7 +74,7 @@ var arrows = map[string][]string{
 	"server/password/hash":                    {},
 	"server/password/worker":                  {"server/password/hash"},
 	"server/replica":                          {"keys", "store"},
-	"server/servertest":                       {"keys", "keys/jose", "keys/masterkey", "server", "server/edge", "server/oauth", "server/password", "server/password/hash", "server/throttle", "store", "store/bolt"},
+	"server/servertest":                       {"keys", "keys/jose", "keys/masterkey", "keys/rotation", "server", "server/edge", "server/oauth", "server/password", "server/password/hash", "server/throttle", "store", "store/bolt"},
 	"server/strictjson":                       {},
 	"server/syntax":                           {},
 	"server/throttle":                         {"store"},
