@@ -24,7 +24,6 @@ import (
 // clients has the clients.
 type clients struct {
 	*common
-	*trail
 }
 
 // CreateClient implements store.Clients.
@@ -45,7 +44,7 @@ func (s *clients) addClient(ctx context.Context, c store.Client) error {
 		if err != nil {
 			return err
 		}
-		create, err := s.keep(ctx, script.CreateClient, s.key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, rand.Text(), c.Epoch, raw)
+		create, err := s.trail.Call(ctx, script.CreateClient, s.key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, rand.Text(), c.Epoch, raw)
 		if err != nil {
 			return err
 		}
@@ -54,7 +53,7 @@ func (s *clients) addClient(ctx context.Context, c store.Client) error {
 		}
 		switch outcome, _ := create.Text(); outcome {
 		case "ok":
-			create.kept(true)
+			create.Kept(true)
 			return nil
 		case "exists":
 			return fmt.Errorf("client %q: %w", c.ID, store.ErrExists)
@@ -138,7 +137,7 @@ func (s *clients) replaceClient(ctx context.Context, before string, c store.Clie
 	if err != nil {
 		return "", err
 	}
-	update, err := s.keep(ctx, script.UpdateClient, s.key.All(layout.Clients, layout.ClientsVersion), c.ID, before, after, rand.Text())
+	update, err := s.trail.Call(ctx, script.UpdateClient, s.key.All(layout.Clients, layout.ClientsVersion), c.ID, before, after, rand.Text())
 	if err != nil {
 		return "", err
 	}
@@ -147,7 +146,7 @@ func (s *clients) replaceClient(ctx context.Context, before string, c store.Clie
 	if outcome == "ok" {
 		s.revocations.ClientChanged(c, before)
 	}
-	update.kept(outcome == "ok" && err == nil)
+	update.Kept(outcome == "ok" && err == nil)
 	return outcome, err
 }
 
@@ -183,13 +182,13 @@ func (s *clients) removeClient(ctx context.Context, c store.Client, before strin
 	if s.records.Format() >= store.Format2 {
 		least = store.NextEpoch(c.Epoch)
 	}
-	del, err := s.keep(ctx, script.DeleteClient, s.key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, before, rand.Text(), least)
+	del, err := s.trail.Call(ctx, script.DeleteClient, s.key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, before, rand.Text(), least)
 	if err != nil {
 		return "", err
 	}
 	err = s.channel.DoAndNotify(ctx, "deleting a client", replica.ClientChanged(c.ID), del.Call)
 	outcome, _ = del.Text()
-	del.kept(outcome == "ok" && err == nil)
+	del.Kept(outcome == "ok" && err == nil)
 	return outcome, err
 }
 

@@ -2,12 +2,7 @@ package redis
 
 import (
 	"context"
-	"math"
-	"slices"
-	"sync"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"signet/store"
 	"signet/store/redis/conn"
@@ -49,18 +44,12 @@ func (s *Store) Export(ctx context.Context, visit func(store.Record) error) erro
 	if err := s.exportLoss(ctx, visit); err != nil {
 		return err
 	}
-	after, err := s.exportEvents(ctx, visit)
-	if err != nil {
-		return err
-	}
-	return s.exportOutbox(ctx, after, visit)
+	return s.trail.Export(ctx, func(e store.Event) error { return visit(store.Record{Event: &e}) })
 }
-
-const exportPage = 500
 
 func (s *Store) exportPart(ctx context.Context, part int, visit func(store.Record) error) error {
 	for after := ""; ; {
-		names := s.namesAfter(part, after, exportPage)
+		names := s.namesAfter(part, after, conn.Page)
 		if err := s.conn.Do(ctx, "listing usernames", names); err != nil {
 			return err
 		}
@@ -72,7 +61,7 @@ func (s *Store) exportPart(ctx context.Context, part int, visit func(store.Recor
 		if err := s.exportUsers(ctx, users, visit); err != nil {
 			return err
 		}
-		if len(page) < exportPage {
+		if len(page) < conn.Page {
 			return nil
 		}
 		after = page[len(page)-1]
@@ -127,7 +116,7 @@ func (s *Store) exportSpent(ctx context.Context, visit func(store.Record) error)
 
 // eachMark visits the keys of a kind that run out by themselves, each with the time at which it does.
 func (s *Store) eachMark(ctx context.Context, kind, doing string, visit func(key string, until time.Time) error) error {
-	return s.eachKey(ctx, kind, func(keys []string) error {
+	return s.conn.EachKey(ctx, s.key.Pattern(kind), func(keys []string) error {
 		calls := make([]*conn.Call, len(keys))
 		for i, key := range keys {
 			calls[i] = conn.Command(key, "pttl", key)
@@ -142,72 +131,6 @@ func (s *Store) eachMark(ctx context.Context, kind, doing string, visit func(key
 				continue
 			}
 			if err := visit(key, now.Add(time.Duration(left)*time.Millisecond)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// eachKey visits every key of a kind, some at a time, one server after the other. A key may come twice.
-func (s *common) eachKey(ctx context.Context, kind string, visit func(keys []string) error) error {
-	var one sync.Mutex
-	return s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-		one.Lock()
-		defer one.Unlock()
-		for cursor := uint64(0); ; {
-			keys, next, err := node.Scan(ctx, cursor, s.key.Pattern(kind), 1000).Result()
-			if err != nil {
-				return conn.Unavailable("walking over the keys", err)
-			}
-			for some := range slices.Chunk(keys, exportPage) {
-				if err := visit(some); err != nil {
-					return err
-				}
-			}
-			if cursor = next; cursor == 0 {
-				return nil
-			}
-		}
-	})
-}
-
-func (s *Store) exportEvents(ctx context.Context, visit func(store.Record) error) (after uint64, err error) {
-	for {
-		page, err := s.eventPage(ctx, store.EventQuery{}, after)
-		if err != nil {
-			return after, err
-		}
-		for _, entry := range page.entries {
-			e, err := entry.event()
-			if err != nil {
-				return after, conn.Malformed("an audit event", err)
-			}
-			if err := visit(store.Record{Event: &e}); err != nil {
-				return after, err
-			}
-			after = e.Seq
-		}
-		if !page.more {
-			return after, nil
-		}
-	}
-}
-
-// exportOutbox visits the events that have not reached the trail, with the numbers after the last one.
-func (s *Store) exportOutbox(ctx context.Context, after uint64, visit func(store.Record) error) error {
-	return s.eachKey(ctx, "o", func(keys []string) error {
-		events, err := s.keptEvents(ctx, keys, time.Now(), math.MinInt64)
-		if err == nil {
-			events, err = s.notAppended(ctx, events)
-		}
-		if err != nil {
-			return err
-		}
-		for _, e := range events {
-			after++
-			e.Seq, e.Outbox = after, ""
-			if err := visit(store.Record{Event: &e}); err != nil {
 				return err
 			}
 		}

@@ -61,7 +61,7 @@ func (s *Store) makeRoom(ctx context.Context) error {
 			return err
 		}
 	}
-	err := s.eachKey(ctx, "", func(keys []string) error {
+	err := s.conn.EachKey(ctx, s.key.Pattern(""), func(keys []string) error {
 		return s.unlink(ctx, slices.DeleteFunc(keys, func(key string) bool { return key == marker }))
 	})
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Store) makeRoom(ctx context.Context) error {
 // CheckEmpty answers store.ErrExists where some key begins with the prefix: it is another program's,
 // or what is left of an install.
 func (s *Store) CheckEmpty(ctx context.Context) error {
-	return s.eachKey(ctx, "", func(keys []string) error {
+	return s.conn.EachKey(ctx, s.key.Pattern(""), func(keys []string) error {
 		for _, key := range keys {
 			if !s.key.MeansNothing(key) {
 				return fmt.Errorf("keys under the prefix %q are no install, such as %q: %w", s.cfg.Prefix, key, store.ErrExists)
@@ -136,7 +136,7 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 	case r.UsedAssertion != nil:
 		i.calls = append(i.calls, i.useCall(r.UsedAssertion.ID, r.UsedAssertion.Until))
 	case r.Loss != nil:
-		i.calls = append(i.calls, script.RecordLoss.Call([]string{i.key.Of(layout.Loss)}, millis(r.Loss.At)))
+		i.calls = append(i.calls, script.RecordLoss.Call([]string{i.key.Of(layout.Loss)}, script.Millis(r.Loss.At)))
 	case r.Event != nil:
 		i.events = append(i.events, *r.Event)
 	}
@@ -149,7 +149,7 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 func (i *importing) addUser(u store.User) {
 	key := i.key.User(u.ID)
 	set := conn.Write("set", key, i.records.EncodeUser(u), "nx")
-	take := script.TakeName.Call(i.key.NameAndNames(u.Username), i.records.EncodeName(u.Username, layout.NameOf(u)), u.Username, "", noEvent)
+	take := script.TakeName.Call(i.key.NameAndNames(u.Username), i.records.EncodeName(u.Username, layout.NameOf(u)), u.Username, "", script.NoEvent)
 	i.calls = append(i.calls, set, take)
 	i.checks = append(i.checks, func() error {
 		if _, ok := set.Text(); !ok {
@@ -186,7 +186,7 @@ const longest = 400 * 24 * time.Hour
 
 func (i *importing) addRevoked(r store.RevokedToken) {
 	if left := time.Until(r.Until).Milliseconds(); left > 0 {
-		i.calls = append(i.calls, script.RevokeToken.Call([]string{i.key.Revoked(r.JTI)}, left, noEvent))
+		i.calls = append(i.calls, script.RevokeToken.Call([]string{i.key.Revoked(r.JTI)}, left, script.NoEvent))
 	}
 }
 

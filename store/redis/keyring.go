@@ -90,7 +90,7 @@ func (s *installs) SwapKeyring(ctx context.Context, old, next uint64, document [
 		known = in.raw
 	}
 	keys := s.key.All(layout.Install, layout.Keyring)
-	swap, err := s.keep(ctx, script.SwapKeyring, keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
+	swap, err := s.trail.Call(ctx, script.SwapKeyring, keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
 	if err != nil {
 		return false, err
 	}
@@ -99,7 +99,7 @@ func (s *installs) SwapKeyring(ctx context.Context, old, next uint64, document [
 	}
 	switch outcome, _ := swap.Text(); outcome {
 	case "ok":
-		swap.kept(true)
+		swap.Kept(true)
 		return true, nil
 	case "raced":
 		return false, nil

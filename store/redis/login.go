@@ -13,11 +13,11 @@ import (
 // BeginLogin implements store.Logins, in one round trip.
 func (s *Store) BeginLogin(ctx context.Context, now time.Time, a store.Attempt, username string) (store.Admission, store.Credential, error) {
 	key := s.key.Username(username)
-	get, allow := conn.Command(key, "get", key), s.allowCalls(now, a)
+	get, allow := conn.Command(key, "get", key), s.AllowCalls(now, a)
 	if err := s.conn.Do(ctx, "beginning a login", append([]*conn.Call{get}, allow...)...); err != nil {
 		return store.Admission{}, store.Credential{}, err
 	}
-	adm, err := s.admission(ctx, now, a, allow)
+	adm, err := s.Admission(ctx, now, a, allow)
 	if err != nil || adm.Wait > 0 || adm.Busy {
 		return adm, store.Credential{}, err
 	}
@@ -61,11 +61,11 @@ func (s *Store) FinishLogin(ctx context.Context, now time.Time, r store.Receipt,
 	}
 	versionKey := s.key.Of(layout.ClientsVersion)
 	version := conn.Command(versionKey, "get", versionKey)
-	if err := s.conn.Do(ctx, "finishing a login", append([]*conn.Call{start.Call, version}, s.decideCalls(now, r.Attempt, attemptSucceeded)...)...); err != nil {
+	if err := s.conn.Do(ctx, "finishing a login", append([]*conn.Call{start.Call, version}, s.SucceededCalls(now, r.Attempt)...)...); err != nil {
 		return store.Login{}, err
 	}
 	session, user, err := s.started(in, start.Call)
-	start.kept(err == nil)
+	start.Kept(err == nil)
 	if err != nil {
 		return store.Login{}, err
 	}

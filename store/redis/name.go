@@ -13,7 +13,6 @@ import (
 // names has the usernames.
 type names struct {
 	*common
-	*trail
 }
 
 // readName answers ErrNotFound where the name leads nowhere.
@@ -40,7 +39,7 @@ func (s *names) takeName(ctx context.Context, u store.User) error {
 	gone := ""
 	for {
 		keys := s.key.NameAndNames(u.Username)
-		take, err := s.keep(ctx, script.TakeName, keys, s.records.EncodeName(u.Username, layout.NameOf(u)), u.Username, gone)
+		take, err := s.trail.Call(ctx, script.TakeName, keys, s.records.EncodeName(u.Username, layout.NameOf(u)), u.Username, gone)
 		if err != nil {
 			return err
 		}
@@ -49,7 +48,7 @@ func (s *names) takeName(ctx context.Context, u store.User) error {
 		}
 		taken, found := take.Text()
 		if !found {
-			take.kept(true)
+			take.Kept(true)
 			return nil
 		}
 		holder, err := s.records.DecodeName(u.Username, taken)

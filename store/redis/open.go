@@ -15,6 +15,9 @@ import (
 	"signet/store/redis/layout"
 	"signet/store/redis/replica"
 	"signet/store/redis/revocation"
+	"signet/store/redis/script"
+	"signet/store/redis/throttle"
+	"signet/store/redis/trail"
 	"signet/store/seal"
 )
 
@@ -56,12 +59,12 @@ type Config struct {
 // of record.
 type Store struct {
 	*common
+	*trail.Trail
+	*throttle.Throttle
 	*installs
 	*users
 	*clients
 	*sessions
-	*trail
-	*throttle
 	*assertions
 	*replica.Heartbeats
 
@@ -83,15 +86,18 @@ type common struct {
 	records     *layout.Codec
 	revocations *revocation.Log
 	channel     *replica.Channel
+	trail       *trail.Trail
+	clock       script.Clock
 }
 
 func newStore(cfg Config, cn *conn.Conn, watch *watcher) *Store {
 	c := &common{cfg: cfg, key: layout.Keyspace(cfg.Prefix), conn: cn, log: cfg.Log, records: &layout.Codec{Seals: cfg.Seals}, revocations: revocation.NewLog()}
 	c.records.SetFormat(Schema)
 	c.channel = replica.NewChannel(cn, c.key, c.records, c.revocations, cfg.Log)
-	t := &trail{common: c, outboxes: map[string]uint64{}}
-	return &Store{common: c, installs: &installs{common: c, trail: t}, users: &users{&names{c, t}}, clients: &clients{c, t}, sessions: &sessions{c, t},
-		trail: t, throttle: &throttle{c}, assertions: newAssertions(c), Heartbeats: replica.NewHeartbeats(cn, c.key, c.records), watch: watch}
+	c.clock = script.Clock{Callers: cfg.callersTime}
+	c.trail = trail.New(cn, c.key, cfg.Retention, c.clock, cfg.Log)
+	return &Store{common: c, Trail: c.trail, Throttle: throttle.New(cn, c.key), Heartbeats: replica.NewHeartbeats(cn, c.key, c.records),
+		installs: &installs{common: c}, users: &users{&names{c}}, clients: &clients{c}, sessions: &sessions{c}, assertions: newAssertions(c), watch: watch}
 }
 
 var (
@@ -194,7 +200,6 @@ func (s *Store) Close() error {
 // installs has the install and its keyring.
 type installs struct {
 	*common
-	*trail
 	install atomic.Pointer[installRecord] // nil: none is known
 }
 

@@ -68,12 +68,10 @@ func TestOutboxOfADeadReplica(t *testing.T) {
 	now := time.Now().Add(2 * store.OutboxAfter)
 	node, err := s.conn.Node(t.Context(), key)
 	must(t, err)
-	s.outboxes, other.outboxes = map[string]uint64{}, map[string]uint64{}
 	var sweeps sync.WaitGroup
 	for _, s := range []*Store{s, other} {
 		sweeps.Go(func() {
-			var guard sync.Mutex
-			if err := s.sweepOutbox(t.Context(), node, now, &guard); err != nil {
+			if err := s.trail.Sweep(t.Context(), node, now); err != nil {
 				t.Error(err)
 			}
 		})

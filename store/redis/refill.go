@@ -39,7 +39,7 @@ func (s *Store) makeRoomForRecords(ctx context.Context) error {
 		return err
 	}
 	for _, kind := range recordKinds {
-		err := s.eachKey(ctx, kind, func(keys []string) error {
+		err := s.conn.EachKey(ctx, s.key.Pattern(kind), func(keys []string) error {
 			if unfinished.Number() == 0 {
 				return fmt.Errorf("the store holds clients, users or sessions, such as %q: %w", keys[0], store.ErrExists)
 			}

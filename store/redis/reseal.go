@@ -96,7 +96,7 @@ func (r *resealing) clients(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		update := script.UpdateClient.Call(r.key.All(layout.Clients, layout.ClientsVersion), id, raw, after, rand.Text(), noEvent)
+		update := script.UpdateClient.Call(r.key.All(layout.Clients, layout.ClientsVersion), id, raw, after, rand.Text(), script.NoEvent)
 		if err := r.channel.DoAndNotify(ctx, "sealing a client", replica.ClientChanged(id), update); err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func (r *resealing) clients(ctx context.Context) error {
 // part seals the names of one part and the users that they lead to.
 func (r *resealing) part(ctx context.Context, part int) error {
 	for after := ""; ; {
-		names := r.namesAfter(part, after, exportPage)
+		names := r.namesAfter(part, after, conn.Page)
 		if err := r.conn.Do(ctx, "listing usernames", names); err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func (r *resealing) part(ctx context.Context, part int) error {
 		if err := r.names(ctx, page); err != nil {
 			return err
 		}
-		if len(page) < exportPage {
+		if len(page) < conn.Page {
 			return nil
 		}
 		after = page[len(page)-1]
@@ -134,7 +134,7 @@ func (r *resealing) names(ctx context.Context, names []string) error {
 	var ids []store.UserID
 	var users []string
 	var calls []*conn.Call
-	err := r.getStrings(ctx, "looking up usernames", keys, func(i int, raw string) error {
+	err := r.conn.EachString(ctx, "looking up usernames", keys, func(i int, raw string) error {
 		n, err := r.records.DecodeName(names[i], raw)
 		if err != nil {
 			return conn.Malformed(fmt.Sprintf("username %q", names[i]), err)
@@ -148,7 +148,7 @@ func (r *resealing) names(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	err = r.getStrings(ctx, "reading users", users, func(i int, raw string) error {
+	err = r.conn.EachString(ctx, "reading users", users, func(i int, raw string) error {
 		u, err := r.records.DecodeUser(ids[i], raw)
 		if err != nil {
 			return conn.Malformed("user "+ids[i].String(), err)

@@ -20,10 +20,10 @@ func (s *sessions) RevokeToken(ctx context.Context, jti string, until time.Time)
 	}
 	left := time.Until(until).Milliseconds()
 	if left <= 0 {
-		return s.ready(ctx)
+		return s.conn.Ready(ctx)
 	}
 	key := s.key.Revoked(jti)
-	revoke, err := s.keep(ctx, script.RevokeToken, []string{key}, left)
+	revoke, err := s.trail.Call(ctx, script.RevokeToken, []string{key}, left)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (s *sessions) RevokeToken(ctx context.Context, jti string, until time.Time)
 	if revoke.MayHaveRun() {
 		s.revocations.TokenRevoked(jti, until)
 	}
-	revoke.kept(err == nil && revoke.Number() == 1)
+	revoke.Kept(err == nil && revoke.Number() == 1)
 	return err
 }
 

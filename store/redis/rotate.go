@@ -2,14 +2,13 @@ package redis
 
 import (
 	"context"
-	"math"
-	"time"
 
 	"signet/store"
 	"signet/store/codec"
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
 	"signet/store/redis/script"
+	"signet/store/redis/trail"
 )
 
 // Rotate implements store.Sessions, in one round trip, or in two where the outcome has an audit event. The decision is that of store.Decide, in
@@ -26,7 +25,7 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 		return store.Session{}, store.User{}, store.Gone, err
 	}
 	word, records := rotate.Outcome()
-	outcome, known := outcomes[word]
+	outcome, known := script.RotateOutcomes[word]
 	if !known {
 		return store.Session{}, store.User{}, store.Gone, conn.UnexpectedReply("rotating a session", word)
 	}
@@ -54,28 +53,21 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 // sendRotation asks once more, with the event, where the outcome of a rotation has one.
 func (s *sessions) sendRotation(ctx context.Context, r store.Rotation) (*conn.Call, error) {
 	keys := s.key.UserAndSessions(r.UserID)
-	args := append(make([]any, 0, 17), r.SessionID[:], r.ClientID, r.Generation, s.callersTime(r.Now),
-		ceilMillis(r.Lifetimes.Idle), ceilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, millis(r.NotBefore), s.records.Format(),
-		r.Late.Milliseconds(), r.ClientEpoch, oneIf(r.ClientConfirmed), codec.SessionAddress(r.Address, r.ClientID),
-		millis(r.Loss.At), store.HealWithin.Milliseconds())
+	args := append(make([]any, 0, 17), r.SessionID[:], r.ClientID, r.Generation, s.clock.Argument(r.Now),
+		script.CeilMillis(r.Lifetimes.Idle), script.CeilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, script.Millis(r.NotBefore), s.records.Format(),
+		r.Late.Milliseconds(), r.ClientEpoch, script.OneIf(r.ClientConfirmed), codec.SessionAddress(r.Address, r.ClientID),
+		script.Millis(r.Loss.At), store.HealWithin.Milliseconds())
 	if r.RequestID == "" {
-		args = append(args, noEvent)
+		args = append(args, script.NoEvent)
 	}
 	rotate := script.Rotate.Call(keys, args...)
 	err := s.conn.Do(ctx, "rotating a session", rotate)
 	if word, _ := rotate.Outcome(); err == nil && word == "again" {
-		rotate = script.Rotate.Call(append(keys, s.key.Outbox(layout.UserTag(r.UserID))), append(args, rotationEntry(r))...)
+		rotate = script.Rotate.Call(append(keys, s.key.Outbox(layout.UserTag(r.UserID))), append(args, trail.RotationEntry(r))...)
 		rotate.LastKeyOptional()
 		err = s.conn.Do(ctx, "rotating a session", rotate)
 	}
 	return rotate, err
-}
-
-// outcomes are the words of rotate.lua. Only what it says itself ends a session: a word that is not
-// here is an error.
-var outcomes = map[string]store.Outcome{
-	"rotated": store.Rotated, "replayed": store.Replayed, "healed": store.Healed, "late": store.Late, "stale": store.Stale, "ahead": store.Ahead,
-	"reuse": store.Reused, "revoked": store.Revoked, "gone": store.Gone,
 }
 
 func (s *sessions) rotated(ctx context.Context, r store.Rotation, o store.Outcome, records []string) (store.Session, store.User, store.Outcome, error) {
@@ -88,9 +80,4 @@ func (s *sessions) rotated(ctx context.Context, r store.Rotation, o store.Outcom
 		return store.Session{}, store.User{}, store.Revoked, err
 	}
 	return session, u, o, nil
-}
-
-// ceilMillis keeps "at least d" true in whole milliseconds.
-func ceilMillis(d time.Duration) int64 {
-	return int64(math.Ceil(float64(d) / float64(time.Millisecond)))
 }

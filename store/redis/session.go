@@ -16,12 +16,12 @@ import (
 	"signet/store/redis/replica"
 	"signet/store/redis/revocation"
 	"signet/store/redis/script"
+	"signet/store/redis/trail"
 )
 
 // sessions has the sessions and their refresh tokens.
 type sessions struct {
 	*common
-	*trail
 }
 
 // StartSession implements store.Sessions.
@@ -34,23 +34,23 @@ func (s *sessions) StartSession(ctx context.Context, in store.Session, b store.S
 		return store.Session{}, store.User{}, err
 	}
 	session, user, err := s.started(in, start.Call)
-	start.kept(err == nil)
+	start.Kept(err == nil)
 	return session, user, err
 }
 
 // startCall takes the epoch of the user in addition, for a session that began in another store.
-func (s *sessions) startCall(ctx context.Context, in store.Session, b store.SessionLimits, epoch ...any) (auditedCall, error) {
+func (s *sessions) startCall(ctx context.Context, in store.Session, b store.SessionLimits, epoch ...any) (trail.Call, error) {
 	if in.ID.IsZero() || in.UserID.IsZero() || in.ClientID == "" {
-		return auditedCall{}, errors.New("starting a session: its id, user or client is missing")
+		return trail.Call{}, errors.New("starting a session: its id, user or client is missing")
 	}
 	now := "" // it has begun before
 	if in.RotatedAt.IsZero() {
-		now = s.callersTime(in.StartedAt)
+		now = s.clock.Argument(in.StartedAt)
 	}
-	args := []any{in.ID[:], millis(in.StartedAt), millis(in.RotatedAt),
+	args := []any{in.ID[:], script.Millis(in.StartedAt), script.Millis(in.RotatedAt),
 		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, codec.SessionAddress(in.Address, in.ClientID),
 		b.PerUser, b.Absolute.Milliseconds(), s.records.Format(), now}
-	return s.keep(ctx, script.StartSession, s.key.UserAndSessions(in.UserID), append(args, epoch...)...)
+	return s.trail.Call(ctx, script.StartSession, s.key.UserAndSessions(in.UserID), append(args, epoch...)...)
 }
 
 func (s *sessions) started(in store.Session, start *conn.Call) (store.Session, store.User, error) {
@@ -87,7 +87,7 @@ func (s *sessions) decodeBoth(in store.Session, records []string) (store.Session
 
 // RevokeSession implements store.Sessions.
 func (s *sessions) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
-	del, err := s.keep(ctx, script.RevokeSession, []string{s.key.Sessions(user)}, id[:])
+	del, err := s.trail.Call(ctx, script.RevokeSession, []string{s.key.Sessions(user)}, id[:])
 	if err != nil {
 		return false, err
 	}
@@ -96,7 +96,7 @@ func (s *sessions) RevokeSession(ctx context.Context, user store.UserID, id stor
 	if del.Done() { // also where the answer to the first time was lost, and nothing is left to delete
 		s.revocations.SessionEnded(user, id)
 	}
-	del.kept(existed && err == nil)
+	del.Kept(existed && err == nil)
 	return existed && err == nil, err
 }
 
@@ -144,23 +144,6 @@ func (s *sessions) decodeSessions(user store.UserID, fields []string) ([]store.S
 		return cmp.Or(a.StartedAt.Compare(b.StartedAt), bytes.Compare(a.ID[:], b.ID[:]))
 	})
 	return list, nil
-}
-
-// callersTime is what the caller's clock shows, for a script that asks its server first.
-func (s *common) callersTime(now time.Time) string {
-	ms := strconv.FormatInt(millis(now), 10)
-	if s.cfg.callersTime {
-		return "=" + ms
-	}
-	return ms
-}
-
-// millis is a time as the scripts have it; the zero time is 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
 }
 
 func atoi(s string) int {

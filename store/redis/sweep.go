@@ -54,7 +54,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 	err := s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		swept, err := s.sweepServer(ctx, node, now, limits, &mu)
 		if err == nil {
-			err = s.sweepOutbox(ctx, node, now, &mu)
+			err = s.trail.Sweep(ctx, node, now)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -71,7 +71,6 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 func (s *Store) leaseSweep(ctx context.Context) (bool, error) {
 	if s.sweeper.token == "" {
 		s.sweeper.token, s.sweeper.cursors, s.sweeper.counted = rand.Text(), map[string]uint64{}, map[string]int{}
-		s.outboxes = map[string]uint64{}
 	}
 	key := s.key.Of(layout.Sweeping)
 	take := conn.Write("set", key, s.sweeper.token, "nx", "px", sweepLease.Milliseconds())
@@ -118,7 +117,7 @@ func (s *Store) sweepKeys(ctx context.Context, keys []string, now time.Time, lim
 	}
 	calls := make([]*conn.Call, len(keys))
 	for i, key := range keys {
-		calls[i] = script.SweepSessions.Call([]string{key}, s.callersTime(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
+		calls[i] = script.SweepSessions.Call([]string{key}, s.clock.Argument(now), script.CeilMillis(limits.Idle), script.CeilMillis(limits.Absolute))
 	}
 	if err := s.conn.Do(ctx, "sweeping sessions", calls...); err != nil {
 		return 0, 0, err

@@ -123,7 +123,7 @@ func (s *users) replaceUser(ctx context.Context, before string, was, u store.Use
 			return "", 0, err
 		}
 	}
-	update, err := s.keep(ctx, script.UpdateUser, s.key.UserAndSessions(u.ID), before, s.records.EncodeUser(u), oneIf(endAll))
+	update, err := s.trail.Call(ctx, script.UpdateUser, s.key.UserAndSessions(u.ID), before, s.records.EncodeUser(u), script.OneIf(endAll))
 	if err != nil {
 		return "", 0, err
 	}
@@ -141,20 +141,13 @@ func (s *users) replaceUser(ctx context.Context, before string, was, u store.Use
 			_ = s.copyCredential(context.WithoutCancel(ctx), u)
 		}
 	}
-	update.kept(outcome == "ok" && err == nil)
+	update.Kept(outcome == "ok" && err == nil)
 	return outcome, ended, err
-}
-
-func oneIf(yes bool) int {
-	if yes {
-		return 1
-	}
-	return 0
 }
 
 // DeleteUser implements store.Users. Without its record the user is gone, whatever still has the name.
 func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
-	del, err := s.keep(ctx, script.DeleteUser, s.key.UserAndSessions(id))
+	del, err := s.trail.Call(ctx, script.DeleteUser, s.key.UserAndSessions(id))
 	if err != nil {
 		return err
 	}
@@ -169,7 +162,7 @@ func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
 	if !found {
 		return fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
-	del.kept(true)
+	del.Kept(true)
 	u, err := s.records.DecodeUser(id, raw)
 	if err != nil {
 		return conn.Malformed("user "+id.String(), err)

@@ -85,7 +85,7 @@ func (s *users) usersByName(ctx context.Context, names []string) ([]store.User, 
 		keys[i] = s.key.Username(name)
 	}
 	var ids []store.UserID
-	err := s.getStrings(ctx, "looking up usernames", keys, func(i int, raw string) error {
+	err := s.conn.EachString(ctx, "looking up usernames", keys, func(i int, raw string) error {
 		n, err := s.records.DecodeName(names[i], raw)
 		if err != nil {
 			return conn.Malformed("a username", err)
@@ -101,7 +101,7 @@ func (s *users) usersByName(ctx context.Context, names []string) ([]store.User, 
 		keys[i] = s.key.User(id)
 	}
 	users := make([]store.User, 0, len(ids))
-	err = s.getStrings(ctx, "reading users", keys, func(i int, raw string) error {
+	err = s.conn.EachString(ctx, "reading users", keys, func(i int, raw string) error {
 		u, err := s.records.DecodeUser(ids[i], raw)
 		if err != nil {
 			return conn.Malformed("user "+ids[i].String(), err)
@@ -114,28 +114,4 @@ func (s *users) usersByName(ctx context.Context, names []string) ([]store.User, 
 	}
 	slices.SortFunc(users, func(a, b store.User) int { return strings.Compare(a.Username, b.Username) })
 	return users, nil
-}
-
-// getStrings reads one string for each key and visits those that are there.
-func (s *users) getStrings(ctx context.Context, doing string, keys []string, visit func(i int, raw string) error) error {
-	if len(keys) == 0 {
-		return nil
-	}
-	calls := make([]*conn.Call, len(keys))
-	for i, key := range keys {
-		calls[i] = conn.Command(key, "get", key)
-	}
-	if err := s.conn.Do(ctx, doing, calls...); err != nil {
-		return err
-	}
-	for i, c := range calls {
-		raw, found := c.Text()
-		if !found {
-			continue
-		}
-		if err := visit(i, raw); err != nil {
-			return err
-		}
-	}
-	return nil
 }
