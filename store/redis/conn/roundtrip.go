@@ -241,7 +241,7 @@ func exchange(ctx context.Context, node *redis.Client, asking bool, calls []*Cal
 }
 
 // checked is the first error among the replies. One of the wrong shape becomes an error here, before
-// anybody reads it.
+// it is read.
 func checked(calls []*Call) error {
 	for _, c := range calls {
 		if answer(c) != nil {

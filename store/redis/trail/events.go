@@ -40,7 +40,7 @@ type Trail struct {
 	log       *slog.Logger
 
 	mu      sync.Mutex
-	cursors map[string]uint64 // where Sweep goes on, by server
+	cursors map[string]uint64 // where SweepOutboxes goes on, by server
 }
 
 // New returns the trail of a store.

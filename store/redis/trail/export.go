@@ -9,16 +9,16 @@ import (
 	"signet/store/redis/conn"
 )
 
-// Export visits all events, oldest first: those of the trail, and behind them those that have not reached it.
-func (t *Trail) Export(ctx context.Context, visit func(store.Event) error) error {
-	after, err := t.exportEvents(ctx, visit)
+// ExportEvents visits all events, oldest first: those of the trail, and behind them those that have not reached it.
+func (t *Trail) ExportEvents(ctx context.Context, visit func(store.Event) error) error {
+	after, err := t.exportTrail(ctx, visit)
 	if err != nil {
 		return err
 	}
 	return t.exportOutbox(ctx, after, visit)
 }
 
-func (t *Trail) exportEvents(ctx context.Context, visit func(store.Event) error) (after uint64, err error) {
+func (t *Trail) exportTrail(ctx context.Context, visit func(store.Event) error) (after uint64, err error) {
 	for {
 		page, err := t.eventPage(ctx, store.EventQuery{}, after)
 		if err != nil {

@@ -170,8 +170,8 @@ const (
 	outboxCount = 1000
 )
 
-// Sweep appends what has been in the outboxes of a server for too long.
-func (t *Trail) Sweep(ctx context.Context, node *redis.Client, now time.Time) error {
+// SweepOutboxes appends what has been in the outboxes of a server for too long.
+func (t *Trail) SweepOutboxes(ctx context.Context, node *redis.Client, now time.Time) error {
 	addr := node.Options().Addr
 	t.mu.Lock()
 	cursor := t.cursors[addr]

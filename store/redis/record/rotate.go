@@ -1,4 +1,4 @@
-package redis
+package record
 
 import (
 	"context"
@@ -13,11 +13,11 @@ import (
 
 // Rotate implements store.Sessions, in one round trip, or in two where the outcome has an audit event. The decision is that of store.Decide, in
 // rotate.lua.
-func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
-	if s.revocations.HasSession(r.SessionID) { // a master that has lost the revocation does not bring it back to life
+func (s *Sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
+	if s.Revocations.HasSession(r.SessionID) { // a master that has lost the revocation does not bring it back to life
 		return store.Session{}, store.User{}, store.Gone, nil
 	}
-	if s.records.Format() < store.Format2 {
+	if s.Codec.Format() < store.Format2 {
 		r.Late, r.ClientEpoch = 0, 0
 	}
 	rotate, err := s.sendRotation(ctx, r)
@@ -33,9 +33,9 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 	case outcome.GoesOn():
 		return s.rotated(ctx, r, outcome, records)
 	case outcome == store.Reused, outcome == store.Revoked:
-		// The session has ended; that must not be lost with the master either. Whoever asks again where
-		// no replica has confirmed it finds nothing to end, so it is remembered first.
-		s.revocations.SessionEnded(r.UserID, r.SessionID)
+		// The session has ended; that must not be lost with the master either. A repetition after a
+		// missing confirmation finds nothing to end, so it is remembered first.
+		s.Revocations.SessionEnded(r.UserID, r.SessionID)
 		if _, err := s.RevokeSession(ctx, r.UserID, r.SessionID); err != nil {
 			return store.Session{}, store.User{}, store.Gone, err
 		}
@@ -51,31 +51,31 @@ func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 }
 
 // sendRotation asks once more, with the event, where the outcome of a rotation has one.
-func (s *sessions) sendRotation(ctx context.Context, r store.Rotation) (*conn.Call, error) {
-	keys := s.key.UserAndSessions(r.UserID)
-	args := append(make([]any, 0, 17), r.SessionID[:], r.ClientID, r.Generation, s.clock.Argument(r.Now),
-		script.CeilMillis(r.Lifetimes.Idle), script.CeilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, script.Millis(r.NotBefore), s.records.Format(),
+func (s *Sessions) sendRotation(ctx context.Context, r store.Rotation) (*conn.Call, error) {
+	keys := s.Key.UserAndSessions(r.UserID)
+	args := append(make([]any, 0, 17), r.SessionID[:], r.ClientID, r.Generation, s.Clock.Argument(r.Now),
+		script.CeilMillis(r.Lifetimes.Idle), script.CeilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, script.Millis(r.NotBefore), s.Codec.Format(),
 		r.Late.Milliseconds(), r.ClientEpoch, script.OneIf(r.ClientConfirmed), codec.SessionAddress(r.Address, r.ClientID),
 		script.Millis(r.Loss.At), store.HealWithin.Milliseconds())
 	if r.RequestID == "" {
 		args = append(args, script.NoEvent)
 	}
 	rotate := script.Rotate.Call(keys, args...)
-	err := s.conn.Do(ctx, "rotating a session", rotate)
+	err := s.Conn.Do(ctx, "rotating a session", rotate)
 	if word, _ := rotate.Outcome(); err == nil && word == "again" {
-		rotate = script.Rotate.Call(append(keys, s.key.Outbox(layout.UserTag(r.UserID))), append(args, trail.RotationEntry(r))...)
+		rotate = script.Rotate.Call(append(keys, s.Key.Outbox(layout.UserTag(r.UserID))), append(args, trail.RotationEntry(r))...)
 		rotate.LastKeyOptional()
-		err = s.conn.Do(ctx, "rotating a session", rotate)
+		err = s.Conn.Do(ctx, "rotating a session", rotate)
 	}
 	return rotate, err
 }
 
-func (s *sessions) rotated(ctx context.Context, r store.Rotation, o store.Outcome, records []string) (store.Session, store.User, store.Outcome, error) {
+func (s *Sessions) rotated(ctx context.Context, r store.Rotation, o store.Outcome, records []string) (store.Session, store.User, store.Outcome, error) {
 	session, u, err := s.decodeBoth(store.Session{ID: r.SessionID, UserID: r.UserID, ClientID: r.ClientID}, records)
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
-	if s.revocations.HasEnded(session) { // as above, of all of a user's sessions
+	if s.Revocations.HasEnded(session) { // as above, of all of a user's sessions
 		_, err := s.RevokeSession(ctx, r.UserID, r.SessionID)
 		return store.Session{}, store.User{}, store.Revoked, err
 	}
