@@ -15,10 +15,7 @@ import (
 // The headline claim: no verifier that honours J, behind caches that honour C, ever meets a token
 // that it cannot verify. SIGNET_SIMULATION=8h plays scenarios through the night.
 func TestNoVerifierMeetsAnUnknownKey(t *testing.T) {
-	budget, begun := 3*time.Second, time.Now()
-	if testing.Short() {
-		budget = time.Second
-	}
+	budget, begun := 3*within(time.Second), time.Now()
 	if long, err := time.ParseDuration(os.Getenv("SIGNET_SIMULATION")); err == nil {
 		budget = long
 	}
@@ -47,6 +44,14 @@ func TestNoVerifierMeetsAnUnknownKey(t *testing.T) {
 	if !proves() {
 		t.Error("that proves little")
 	}
+}
+
+// within is how long a simulation takes at least: a tenth with -short.
+func within(full time.Duration) time.Duration {
+	if testing.Short() {
+		return full / 10
+	}
+	return full
 }
 
 // breakage is one promise that is broken, by the configuration or by the world.
@@ -90,9 +95,9 @@ func TestSimulationHoldOutlastsRetain(t *testing.T) {
 		}},
 	} {
 		t.Run(b.name, func(t *testing.T) {
-			begun := time.Now()
+			begun, budget := time.Now(), within(time.Second)
 			rapid.Check(t, func(t *rapid.T) {
-				if time.Since(begun) > time.Second {
+				if time.Since(begun) > budget {
 					return
 				}
 				plan := drawScenario(t, func(world, configured *timetable.Timetable) {
@@ -110,7 +115,7 @@ func TestSimulationHoldOutlastsRetain(t *testing.T) {
 // mustRefute wants a counterexample for each.
 func mustRefute(t *testing.T, broken ...breakage) {
 	setFlag(t, "rapid.nofailfile", "true")
-	setFlag(t, "rapid.shrinktime", "500ms")
+	setFlag(t, "rapid.shrinktime", within(500*time.Millisecond).String())
 	for _, b := range broken {
 		t.Run(b.name, func(t *testing.T) {
 			begun := time.Now()

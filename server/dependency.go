@@ -9,7 +9,9 @@ import (
 	"signet/keys/rotation"
 	"signet/server/edge"
 	"signet/server/oauth"
+	"signet/server/outage"
 	"signet/server/password"
+	"signet/server/upstream"
 	"signet/store"
 )
 
@@ -17,15 +19,17 @@ import (
 func dependencyOf(err error) string {
 	switch {
 	case errors.Is(err, store.ErrUnavailable):
-		return edge.DependencyStore
+		return outage.Store
 	case errors.Is(err, clockcheck.ErrClock):
-		return edge.DependencyClock
+		return outage.Clock
 	case errors.Is(err, keys.ErrStale), errors.Is(err, rotation.ErrAlgorithm), errors.Is(err, privatekey.ErrSigner):
-		return edge.DependencySigning
+		return outage.Signing
 	case errors.Is(err, password.ErrBusy):
-		return edge.DependencyHashing
+		return outage.Hashing
+	case errors.Is(err, upstream.ErrUnavailable), errors.Is(err, upstream.ErrAnswer):
+		return outage.Upstream
 	}
-	return edge.DependencyOther
+	return outage.Other
 }
 
 // asError words an error of the server.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"go/parser"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -23,7 +25,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/cli":                 {},
 	"cmd/signet/internal/configfile":          {"cmd/signet/internal/cli", "config"},
 	"cmd/signet/internal/connect":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "server/admin/api", "server/admin/client"},
-	"cmd/signet/internal/daemon":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/demo", "cmd/signet/internal/install", "cmd/signet/internal/storemetrics", "config", "keys", "keys/clockcheck", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "server", "server/connlimit", "server/edge", "server/oauth", "server/password", "server/password/hash", "server/syntax", "server/throttle", "store", "store/bolt", "store/seal"},
+	"cmd/signet/internal/daemon":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/demo", "cmd/signet/internal/install", "cmd/signet/internal/storemetrics", "config", "keys", "keys/clockcheck", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "server", "server/connlimit", "server/edge", "server/oauth", "server/password", "server/password/hash", "server/password/worker", "server/syntax", "server/throttle", "store", "store/bolt", "store/seal"},
 	"cmd/signet/internal/demo":                {"cmd/signet/internal/cli", "server/clientauth", "server/password", "store"},
 	"cmd/signet/internal/doctor":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/install", "config", "keys", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "server/admin/api", "server/replica", "store", "store/bolt", "store/redis", "store/seal"},
 	"cmd/signet/internal/drill":               {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/inspect", "config/duration", "keys/jose", "server/admin/api", "server/admin/client", "server/syntax"},
@@ -32,7 +34,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/install/installtest": {"cmd/signet/internal/install", "keys", "keys/masterkey", "store"},
 	"cmd/signet/internal/keychart":            {"cmd/signet/internal/cli", "server/admin/api"},
 	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "server/admin/api", "server/admin/client", "store"},
-	"cmd/signet/internal/manage/clients":      {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "keys/jose", "server/admin/api"},
+	"cmd/signet/internal/manage/clients":      {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "config/duration", "keys/jose", "server/admin/api"},
 	"cmd/signet/internal/manage/signingkeys":  {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/keychart", "config/duration", "server/admin/api", "server/admin/client"},
 	"cmd/signet/internal/restore":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/install", "config", "keys", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/rotation", "server/audit", "store", "store/archive", "store/bolt", "store/bolt/file", "store/recovery", "store/redis", "store/seal"},
 	"cmd/signet/internal/storemetrics":        {"store", "store/bolt", "store/redis"},
@@ -53,7 +55,7 @@ var arrows = map[string][]string{
 	"keys/rotation":                           {"keys/timetable"},
 	"keys/timetable":                          {},
 	"keys/secret":                             {},
-	"server":                                  {"keys", "keys/clockcheck", "keys/privatekey", "keys/rotation", "server/account", "server/admin", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/oauth", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store", "store/seal", "keys/secret"},
+	"server":                                  {"keys", "keys/clockcheck", "keys/privatekey", "keys/rotation", "keys/secret", "server/account", "server/admin", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/oauth", "server/outage", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "server/upstream", "store", "store/seal"},
 	"server/account":                          {"server/edge", "server/password", "server/syntax", "store"},
 	"server/admin":                            {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "keys/timetable", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/password/hash", "server/replica", "server/strictjson", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/admin/api":                        {},
@@ -62,11 +64,12 @@ var arrows = map[string][]string{
 	"server/clientauth":                       {"keys", "keys/jose", "server/admin/api", "server/audit", "server/edge", "server/syntax", "server/throttle", "store"},
 	"server/connlimit":                        {"server/edge"},
 	"server/discovery":                        {"keys", "keys/jose", "server/admin/api", "server/clientauth", "server/edge"},
-	"server/edge":                             {"server/loglimit", "server/syntax"},
+	"server/edge":                             {"server/loglimit", "server/outage", "server/syntax"},
 	"server/loglimit":                         {},
 	"server/metrics":                          {"keys", "keys/jose", "keys/rotation", "server/password"},
-	"server/oauth":                            {"keys", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/password", "server/password/hash", "server/syntax", "server/throttle", "server/token", "store"},
+	"server/oauth":                            {"keys", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/outage", "server/password", "server/password/hash", "server/syntax", "server/throttle", "server/token", "server/upstream", "store"},
 	"server/oauth/engine":                     {},
+	"server/outage":                           {},
 	"server/password":                         {"server/password/hash", "server/password/worker"},
 	"server/password/hash":                    {},
 	"server/password/worker":                  {"server/password/hash"},
@@ -78,9 +81,14 @@ var arrows = map[string][]string{
 	"server/token":                            {"keys", "keys/clockcheck", "keys/jose", "server/syntax", "store"},
 	"store":                                   {},
 	"store/archive":                           {"store", "store/seal"},
-	"store/bolt":                              {"store", "store/bolt/file", "store/bolt/pages", "store/codec", "store/seal"},
+	"store/bolt":                              {"store", "store/bolt/commit", "store/bolt/file", "store/bolt/layout", "store/bolt/throttle", "store/bolt/trail", "store/bolt/upkeep", "store/codec", "store/seal"},
+	"store/bolt/commit":                       {"store", "store/bolt/file", "store/bolt/layout", "store/codec", "store/seal"},
 	"store/bolt/file":                         {"store", "store/bolt/pages"},
+	"store/bolt/layout":                       {"store", "store/bolt/file", "store/codec", "store/seal"},
 	"store/bolt/pages":                        {},
+	"store/bolt/throttle":                     {"store", "store/bolt/commit", "store/bolt/file", "store/bolt/layout", "store/seal"},
+	"store/bolt/trail":                        {"store", "store/bolt/commit", "store/bolt/layout"},
+	"store/bolt/upkeep":                       {"store", "store/bolt/commit", "store/bolt/file", "store/bolt/layout", "store/bolt/pages", "store/bolt/throttle"},
 	"store/codec":                             {"store"},
 	"store/recovery":                          {"store"},
 	"store/redis":                             {"store", "store/redis/conn", "store/redis/layout", "store/redis/record", "store/redis/replica", "store/redis/revocation", "store/redis/script", "store/redis/throttle", "store/redis/trail", "store/redis/transfer", "store/seal"},
@@ -96,6 +104,8 @@ var arrows = map[string][]string{
 	"store/redis/transfer":                    {"store", "store/redis/conn", "store/redis/layout", "store/redis/record", "store/redis/replica", "store/redis/script", "store/redis/trail"},
 	"store/seal":                              {},
 	"store/storetest":                         {"store"},
+	"server/upstream":                         {"server/account", "server/audit", "server/edge", "server/password", "server/syntax", "store"},
+	"server/upstream/https":                   {"keys/secret", "server/strictjson", "server/upstream"},
 }
 
 type goPackage struct {
@@ -148,28 +158,35 @@ func TestGoOAuth2StaysBehindItsSeam(t *testing.T) {
 
 func listPackages(t *testing.T) []goPackage {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-e", "-tags=pkcs11", "-json=ImportPath,Dir,GoFiles,Imports", "./...") // with the files that have tags
-	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=1")
-	cmd.Dir = "../.."
-	out, err := cmd.Output()
+	list, err := goList()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
-	}
-	var list []goPackage
-	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var p goPackage
-		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, p)
 	}
 	if len(list) < 5 {
 		t.Fatalf("go list found only %d packages", len(list))
 	}
 	return list
 }
+
+// goList lists our packages, once.
+var goList = sync.OnceValues(func() (list []goPackage, err error) {
+	cmd := exec.Command("go", "list", "-e", "-tags=pkcs11", "-json=ImportPath,Dir,GoFiles,Imports", "./...") // with the files that have tags
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=1")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, err
+	}
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return list, nil
+		} else if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+})
 
 func fileImports(t *testing.T, file string) []string {
 	t.Helper()

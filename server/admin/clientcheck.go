@@ -207,14 +207,14 @@ func (k *clientValidator) ttl(text string, most time.Duration) time.Duration {
 
 // checkOrigin accepts exactly what a browser, or the web view of an app, sends as Origin. Anything else never matches.
 func checkOrigin(origin string) string {
-	if len(origin) > edge.MaxOrigin || !edge.IsOrigin(origin) {
-		if meant := edge.OriginOfURL(origin); len(meant) <= edge.MaxOrigin && edge.IsOrigin(meant) {
+	if len(origin) > syntax.MaxOrigin || !syntax.IsOrigin(origin) {
+		if meant := syntax.OriginOfURL(origin); len(meant) <= syntax.MaxOrigin && syntax.IsOrigin(meant) {
 			return "must be an origin as browsers send it: write " + meant
 		}
 		return "must be an origin as browsers send it, such as https://app.example, http://localhost:5173 or capacitor://localhost: no path, no slash at the end, no *"
 	}
 	u, _ := url.Parse(origin)
-	if u.Scheme == "http" && !edge.Loopback(u.Hostname()) {
+	if u.Scheme == "http" && !syntax.BrowserLoopback(u.Hostname()) {
 		return "must begin with https://; http is for loopback addresses"
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"signet/server/loglimit"
+	"signet/server/outage"
 )
 
 // logRequest writes the line of the access log and counts the request.
@@ -63,7 +64,7 @@ func (s *Server) logRequest(r *Request, rt *Route, status int, err error) {
 
 // rush reports whether a request was refused because many came at once.
 func (s *Server) rush(err error) bool {
-	return errors.Is(err, errCrowded) || s.cfg.Dependency(err) == DependencyHashing
+	return errors.Is(err, errCrowded) || s.cfg.Dependency(err) == outage.Hashing
 }
 
 func (r *Request) appendFacts(attrs []slog.Attr) []slog.Attr {
@@ -99,7 +100,7 @@ func (s *Server) leftOut(r *Request, rt *Route, outcome string, status int, expl
 // every second.
 func (s *Server) Summarise() {
 	now := s.cfg.Now()
-	s.outages.tick(now)
+	s.outages.Summarise(now)
 	loglimit.Log(s.cfg.Log, "request", s.lines.Ended(now))
 }
 

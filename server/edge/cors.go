@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"signet/server/syntax"
 )
 
 // CORS is how a route treats browsers of other origins (the Fetch standard's CORS protocol). Credentials mode is
@@ -90,7 +92,7 @@ func (s *Server) addCORS(r *Request, rt *Route, h http.Header) {
 // foreign puts the origin in the log line, if it can be one. All that the developer of the page sees is
 // that the browser failed.
 func (r *Request) foreign(origin string) {
-	if origin == "null" || len(origin) <= MaxOrigin && IsOrigin(origin) {
+	if origin == "null" || len(origin) <= syntax.MaxOrigin && syntax.IsOrigin(origin) {
 		r.Origin = origin
 	}
 }

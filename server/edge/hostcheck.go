@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"signet/server/syntax"
 )
 
 // LoopbackHosts is for a listener on a loopback address: it passes on requests whose Host is one. A web page whose name was
@@ -12,7 +14,7 @@ import (
 // server to the browser.
 func LoopbackHosts(next http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Host == "" || Loopback(hostname(r.Host)) { // HTTP/1.0 may have none; browsers always send one
+		if r.Host == "" || syntax.BrowserLoopback(hostname(r.Host)) { // HTTP/1.0 may have none; browsers always send one
 			next.ServeHTTP(w, r)
 			return
 		}

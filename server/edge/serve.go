@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/server/loglimit"
+	"signet/server/outage"
 )
 
 // Config configures a Server. Every func may be called by several goroutines at once.
@@ -29,7 +30,7 @@ type Config struct {
 
 	// OriginListed reports whether some client is registered with the origin. An error means that it is not known.
 	OriginListed func(ctx context.Context, origin string) (bool, error)
-	// Dependency returns which dependency has failed, one of the constants Dependency…; nil: always DependencyOther.
+	// Dependency returns which dependency has failed, a kind of package outage; nil: always outage.Other.
 	Dependency func(err error) string
 }
 
@@ -37,7 +38,7 @@ type Config struct {
 type Server struct {
 	cfg      Config
 	metrics  metrics
-	outages  outages
+	outages  *outage.Log
 	lines    *loglimit.Limiter // of the log, about refused requests
 	draining atomic.Bool
 }
@@ -66,9 +67,9 @@ func New(cfg Config) *Server {
 		cfg.OriginListed = func(context.Context, string) (bool, error) { return false, nil }
 	}
 	if cfg.Dependency == nil {
-		cfg.Dependency = func(error) string { return DependencyOther }
+		cfg.Dependency = func(error) string { return outage.Other }
 	}
-	return &Server{cfg: cfg, metrics: newMetrics(cfg.Registry), outages: outages{log: cfg.Log}, lines: loglimit.NewLimiter(loglimit.Lines)}
+	return &Server{cfg: cfg, metrics: newMetrics(cfg.Registry), outages: outage.New(cfg.Log), lines: loglimit.NewLimiter(loglimit.Lines)}
 }
 
 // Drain makes every response close its connection from now on: one that stays open could be closed by the
@@ -206,4 +207,21 @@ func RandomText(n int) string {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // never fails: it ends the process instead
 	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// pace sets Retry-After of a request that a dependency failed. All but the first of an outage leave their
+// line in the log to its summary.
+func (s *Server) pace(r *Request, refused *Error) *Error {
+	if refused.Status != http.StatusServiceUnavailable || refused.RetryAfter != 0 || r.hungUp(refused) {
+		return refused
+	}
+	now, kind := s.cfg.Now(), s.cfg.Dependency(refused)
+	age, first := s.outages.Observe(now, kind, refused.Reason())
+	r.inSummary = !first
+	paced := *refused
+	paced.RetryAfter = outage.RetryAfter(kind, age, s.cfg.Random())
+	if !r.RetryBefore.IsZero() && s.outages.FirstTry(kind, r.SessionID) {
+		paced.RetryAfter = outage.EarlyRetry(paced.RetryAfter, r.RetryBefore.Sub(now))
+	}
+	return &paced
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"signet/server/edge"
+	"signet/server/outage"
 	"signet/server/syntax"
 	"signet/server/token"
 )
@@ -44,7 +45,7 @@ func Error(err error, dependency func(error) string) *edge.Error {
 		return known
 	case errors.Is(err, token.ErrInactive):
 		return edge.ErrInvalidToken.Because("%w", err)
-	case errors.Is(err, token.ErrUndecided), dependency(err) != edge.DependencyOther, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, token.ErrUndecided), dependency(err) != outage.Other, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return edge.Unavailable(err)
 	}
 	return edge.Internal(err)

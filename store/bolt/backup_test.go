@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/bolt/layout"
 )
 
 // TestBackup takes a copy while eight writers go on, and opens it.
 func TestBackup(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	ctx := context.Background()
 	for i := range 50 {
@@ -77,6 +79,7 @@ func (w *slowWriter) Write(p []byte) (int, error) {
 
 // TestBackupEnds: a slow backup holds up no write, and ends when its caller or the store does.
 func TestBackupEnds(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		end  func(s *Store, cancel func())
@@ -101,7 +104,7 @@ func TestBackupEnds(t *testing.T) {
 			must(t, err)
 			c.end(s, cancel)
 			if c.name == "closed" {
-				waitFor(t, "Close", s.closed.Load)
+				waitFor(t, "Close", func() bool { return s.db.Usable(t.Context()) != nil })
 			}
 			close(w.carryOn)
 			select {
@@ -118,6 +121,7 @@ func TestBackupEnds(t *testing.T) {
 
 // TestBackupAfterFlush: the copy has what is otherwise written behind, and says when it was made.
 func TestBackupAfterFlush(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	ctx := context.Background()
 	if at, err := s.CopiedAt(ctx); err != nil || !at.IsZero() {
@@ -134,7 +138,7 @@ func TestBackupAfterFlush(t *testing.T) {
 	must(t, os.WriteFile(path, copied.Bytes(), 0o600))
 	restored := mustOpen(t, path)
 	defer restored.Close()
-	if a, c := written(t, restored, bucketAudit), written(t, restored, bucketThrottle); a != 2 || c != 1 {
+	if a, c := written(t, restored, layout.Audit), written(t, restored, layout.Throttle); a != 2 || c != 1 {
 		t.Errorf("the copy has %d events and %d counts, want 2 and one", a, c)
 	}
 	if at, err := restored.CopiedAt(ctx); err != nil || !at.Equal(moveDay) {
@@ -144,6 +148,7 @@ func TestBackupAfterFlush(t *testing.T) {
 
 // TestFlushThatFails says so, and loses nothing.
 func TestFlushThatFails(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	ctx := context.Background()
 	clear := s.injectFault(0)
@@ -153,7 +158,7 @@ func TestFlushThatFails(t *testing.T) {
 	}
 	clear()
 	must(t, s.Flush(ctx, moveDay))
-	if n := written(t, s, bucketAudit); n != 1 {
+	if n := written(t, s, layout.Audit); n != 1 {
 		t.Errorf("got %d events, want the one", n)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/layout"
 )
 
 // swollen is a store that once held much more than it does.
@@ -23,20 +24,31 @@ func swollen(t *testing.T) (path string, records []store.Record) {
 	path = filepath.Join(t.TempDir(), "signet.db")
 	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 	s := mustOpen(t, path)
-	must(t, s.file.DB.Update(func(tx *bbolt.Tx) error {
-		for range 30_000 {
-			if err := tx.Bucket(bucketRevoked).Put(fmt.Appendf(nil, "dead-%x", rand.Uint64()), make([]byte, 8)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
+	putMany(t, s, 30_000, func(tx *bbolt.Tx) error {
+		return tx.Bucket(layout.Revoked.Name()).Put(fmt.Appendf(nil, "dead-%x", rand.Uint64()), make([]byte, 8))
+	})
 	for range 20 {
 		s.Sweep(t.Context(), moveDay, store.Lifetimes{Idle: 1 << 62, Absolute: 1 << 62})
 	}
 	records = exported(t, s)
 	must(t, s.Close())
 	return path, records
+}
+
+// putMany puts n records, some hundred in a transaction: bbolt takes the longer for each, the more of them are new.
+func putMany(t *testing.T, s *Store, n int, put func(tx *bbolt.Tx) error) {
+	t.Helper()
+	for n > 0 {
+		must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error {
+			for range min(n, 500) {
+				if err := put(tx); err != nil {
+					return err
+				}
+				n--
+			}
+			return nil
+		}))
+	}
 }
 
 func fileSize(t *testing.T, path string) int64 {
@@ -47,6 +59,7 @@ func fileSize(t *testing.T, path string) int64 {
 }
 
 func TestCompact(t *testing.T) {
+	t.Parallel()
 	path, want := swollen(t)
 	must(t, os.Chmod(path, 0o640))
 	link := filepath.Join(t.TempDir(), "link.db")
@@ -82,6 +95,7 @@ func TestCompact(t *testing.T) {
 
 // TestCompactChangesNothingOnFailure: of a file that is damaged, not there, or not to be finished.
 func TestCompactChangesNothingOnFailure(t *testing.T) {
+	t.Parallel()
 	path, _ := swollen(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -122,6 +136,7 @@ func TestCompactChangesNothingOnFailure(t *testing.T) {
 // TestBackupIsCompact: free pages are not copied, and nothing is left beside the store, also not what a
 // backup of a process that was killed has left.
 func TestBackupIsCompact(t *testing.T) {
+	t.Parallel()
 	path, want := swollen(t)
 	must(t, os.WriteFile(path+spoolSuffix+"123", []byte("left"), 0o600))
 	must(t, os.WriteFile(path+".kept", nil, 0o600))
@@ -145,6 +160,7 @@ func TestBackupIsCompact(t *testing.T) {
 
 // TestImportIsInOrder: records that come in no order make a file as small as those in order.
 func TestImportIsInOrder(t *testing.T) {
+	t.Parallel()
 	const many = 5000
 	var records []store.Record
 	for range many {

@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/bolt/layout"
 )
 
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	out, err := child(t, "limit", filepath.Join(t.TempDir(), "signet.db")).CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
@@ -25,6 +27,7 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestSecondProcess(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	mustOpen(t, path)
 	begin := time.Now()
@@ -39,9 +42,14 @@ func TestSecondProcess(t *testing.T) {
 
 // TestKill9 kills a writing process again and again; whatever it had acknowledged must be there.
 func TestKill9(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	var acknowledged []string
-	for round := range 20 {
+	rounds := 20
+	if testing.Short() {
+		rounds = 3
+	}
+	for round := range rounds {
 		acknowledged = append(acknowledged, writeAndKill(t, path, 5+7*round)...)
 		s, err := Open(path, Options{})
 		if err != nil {
@@ -104,6 +112,7 @@ func checkAcknowledged(t *testing.T, s *Store, name string) {
 // TestKill9BeforeTheRecorder: a process is killed after its changes and before anybody appends their events. The next
 // process has them on the trail, each once.
 func TestKill9BeforeTheRecorder(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	out, err := child(t, "event", path).CombinedOutput()
 	if err == nil || len(out) > 0 {
@@ -122,7 +131,7 @@ func TestKill9BeforeTheRecorder(t *testing.T) {
 		if want := []string{"login ok login", "refresh revoked refresh", "user.create ok create"}; !slices.Equal(got, want) {
 			t.Errorf("the trail has %q, want %q", got, want)
 		}
-		if left := raw(t, s, bucketOutbox); len(left) != 0 {
+		if left := raw(t, s, layout.Outbox); len(left) != 0 {
 			t.Errorf("the outbox has %d entries", len(left))
 		}
 		must(t, s.Close())

@@ -7,17 +7,26 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"signet/store"
 )
 
 // A caller who goes away while its change is being committed does not know what came of it, and a
 // cache that saw the client before the commit must learn that it is another one.
 func TestClientChangesAfterItsCallerHasGone(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	if err := s.CreateClient(t.Context(), store.Client{ID: "web"}); err != nil {
 		t.Fatal(err)
 	}
-	g := newGate(s)
+	held, open := make(chan struct{}), make(chan struct{})
+	commit := func(tx *bbolt.Tx) error {
+		close(held)
+		<-open
+		return tx.Commit()
+	}
+	s.db.Commit.Store(&commit)
 	ctx, hangUp := context.WithCancel(t.Context())
 	var caller sync.WaitGroup
 	caller.Go(func() {
@@ -26,7 +35,7 @@ func TestClientChangesAfterItsCallerHasGone(t *testing.T) {
 			t.Errorf("the caller who went away: got %v, want ErrUnavailable", err)
 		}
 	})
-	<-g.entered
+	<-held
 	hangUp()
 	caller.Wait()
 	version, err := s.ClientsVersion(t.Context())
@@ -36,7 +45,7 @@ func TestClientChangesAfterItsCallerHasGone(t *testing.T) {
 	if before, err := s.Client(t.Context(), "web"); err != nil || before.Disabled {
 		t.Fatalf("before the commit: got %+v, %v", before, err)
 	}
-	close(g.open)
+	close(open)
 	waitFor(t, "the change", func() bool {
 		after, err := s.Client(t.Context(), "web")
 		return err == nil && after.Disabled
@@ -50,6 +59,7 @@ func TestClientChangesAfterItsCallerHasGone(t *testing.T) {
 // Callers go away at every moment of a write. What the race detector would say is the test, and that
 // the sessions are whole afterwards.
 func TestCallersWhoGoAway(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	user := store.User{ID: store.UserID{1}, Username: "ada"}
 	if err := s.CreateUser(t.Context(), user); err != nil {

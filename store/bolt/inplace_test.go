@@ -12,13 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
 )
 
 // A file that is moved away or replaced under a running store makes Ping say so.
 func TestPingNoticesAReplacedFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	s, err := Open(path, Options{Create: true})
 	must(t, err)
@@ -41,6 +40,7 @@ func TestPingNoticesAReplacedFile(t *testing.T) {
 // A write to a file that is no longer in its place is refused with the cause, whatever happened to the
 // file, and works again once it is back. The log has one line for each change.
 func TestWritesNoticeThatTheFileIsGone(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		take, back func(t *testing.T, dir string)
 	}{
@@ -132,17 +132,5 @@ func everyWrite(t *testing.T, s *Store, user store.UserID) map[string]func() err
 		"client":    func() error { return s.CreateClient(t.Context(), store.Client{ID: "web"}) },
 		"assertion": func() error { return s.UseAssertion(t.Context(), store.AssertionID{1}, time.Now()) },
 		"backup":    func() error { _, err := s.Backup(t.Context(), io.Discard); return err },
-	}
-}
-
-// A file that goes away while a transaction is being synced: its writers are not told that it is done.
-func TestTheFileGoesDuringTheCommit(t *testing.T) {
-	s := testStore(t)
-	commit := func(tx *bbolt.Tx) error {
-		return errors.Join(os.Rename(s.file.Path, s.file.Path+".moved"), tx.Commit())
-	}
-	s.commit.Store(&commit)
-	if err := s.CreateClient(t.Context(), store.Client{ID: "web"}); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }

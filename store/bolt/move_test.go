@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
 )
 
@@ -75,6 +76,7 @@ func exported(t *testing.T, s *Store) (records []store.Record) {
 }
 
 func TestMove(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	want := moveRecords()
 	must(t, Import(t.Context(), path, nil, moveFoundation, stream(want, nil)))
@@ -98,6 +100,7 @@ func TestMove(t *testing.T) {
 
 // The same mark twice is the one that lasts longer: a copy may have one twice.
 func TestImportMarksTwice(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	assertion := func(until time.Time) store.Record {
 		return store.Record{UsedAssertion: &store.UsedAssertion{ID: store.AssertionID{7}, Until: until}}
@@ -112,6 +115,7 @@ func TestImportMarksTwice(t *testing.T) {
 
 // Events that gaps and another beginning have numbered are counted from 1, and what comes next goes on.
 func TestImportNumbersEvents(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	records := []store.Record{{Event: &store.Event{Seq: 70, Type: "a"}}, {Event: &store.Event{Seq: 90, Type: "b"}}}
 	must(t, Import(t.Context(), path, nil, moveFoundation, stream(records, nil)))
@@ -130,6 +134,7 @@ func TestImportNumbersEvents(t *testing.T) {
 
 // What the exporter calls its layout says nothing about the importer's.
 func TestImportHasItsOwnSchema(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	f := moveFoundation
 	f.Install.Schema = Schema + 5
@@ -138,6 +143,7 @@ func TestImportHasItsOwnSchema(t *testing.T) {
 }
 
 func TestImportRefuses(t *testing.T) {
+	t.Parallel()
 	all := moveRecords()
 	user, session := all[1], all[2]
 	name, client, broken := moveUser(3, "ada"), *all[0].Client, errors.New("line 5 is broken")
@@ -180,6 +186,7 @@ func wantEmpty(t *testing.T, dir string) {
 }
 
 func TestImportWithoutFoundation(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, spoil := range map[string]func(*store.Foundation){
 		"install": func(f *store.Foundation) { f.Install.ID = "" },
@@ -197,6 +204,7 @@ func TestImportWithoutFoundation(t *testing.T) {
 
 // A second import changes nothing, also when it comes while the first is under way.
 func TestImportOverAnother(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	other := moveFoundation
 	other.Install.ID = "other"
@@ -215,6 +223,7 @@ func TestImportOverAnother(t *testing.T) {
 }
 
 func TestImportGivenUp(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -226,28 +235,30 @@ func TestImportGivenUp(t *testing.T) {
 
 // TestExportNamesWhatIsDamaged: each of these is on the disk but in no export, which must not pass unseen.
 func TestExportNamesWhatIsDamaged(t *testing.T) {
-	orphan := sessionKey(store.UserID{9}, store.SessionID{9})
+	t.Parallel()
+	orphan := layout.SessionKey(store.UserID{9}, store.SessionID{9})
 	good := moveSession(1, 1)
 	tests := map[string]struct {
-		bucket, key, value []byte
+		bucket     *layout.Bucket
+		key, value []byte
 	}{
-		"client":                 {bucketClients, []byte("bad"), []byte("{")},
-		"client elsewhere":       {bucketClients, []byte("bad"), []byte(`{"client_id":"good"}`)},
-		"user":                   {bucketUsers, []byte("short"), []byte{9}},
-		"session":                {bucketSessions, sessionKey(store.UserID{1}, store.SessionID{7}), []byte{9}},
-		"session without a user": {bucketSessions, orphan, []byte{1, 0}},
-		"session before users":   {bucketSessions, sessionKey(store.UserID{}, good.ID), []byte{1, 0}},
-		"revoked token":          {bucketRevoked, []byte("bad"), []byte{1}},
-		"used assertion":         {bucketAssertions, []byte("longer than sixteen bytes"), codec.AppendTime(nil, moveDay)},
-		"used assertion, until":  {bucketAssertions, make([]byte, 16), []byte{1}},
-		"audit event":            {bucketAudit, seqKey(99), []byte("[")},
+		"client":                 {layout.Clients, []byte("bad"), []byte("{")},
+		"client elsewhere":       {layout.Clients, []byte("bad"), []byte(`{"client_id":"good"}`)},
+		"user":                   {layout.Users, []byte("short"), []byte{9}},
+		"session":                {layout.Sessions, layout.SessionKey(store.UserID{1}, store.SessionID{7}), []byte{9}},
+		"session without a user": {layout.Sessions, orphan, []byte{1, 0}},
+		"session before users":   {layout.Sessions, layout.SessionKey(store.UserID{}, good.ID), []byte{1, 0}},
+		"revoked token":          {layout.Revoked, []byte("bad"), []byte{1}},
+		"used assertion":         {layout.Assertions, []byte("longer than sixteen bytes"), codec.AppendTime(nil, moveDay)},
+		"used assertion, until":  {layout.Assertions, make([]byte, 16), []byte{1}},
+		"audit event":            {layout.Audit, layout.SeqKey(99), []byte("[")},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "signet.db")
 			must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 			s := mustOpen(t, path)
-			must(t, s.file.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket(test.bucket).Put(test.key, test.value) }))
+			must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket(test.bucket.Name()).Put(test.key, test.value) }))
 			err := s.Export(t.Context(), func(store.Record) error { return nil })
 			kind, _, _ := strings.Cut(name, " ")
 			if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), kind) {
@@ -258,6 +269,7 @@ func TestExportNamesWhatIsDamaged(t *testing.T) {
 }
 
 func TestFoundationOfAnEmptyStore(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	if _, err := s.Foundation(t.Context()); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("no install: got %v, want ErrNotFound", err)
@@ -270,6 +282,7 @@ func TestFoundationOfAnEmptyStore(t *testing.T) {
 
 // An export ends with its caller's wish, and with the store.
 func TestExportEnds(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 	s := mustOpen(t, path)

@@ -15,9 +15,11 @@ import (
 
 	"signet/store"
 	"signet/store/bolt/file"
+	"signet/store/bolt/layout"
 )
 
 func TestOpenMissing(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "signet.db")
 	_, err := Open(path, Options{})
@@ -34,6 +36,7 @@ func TestOpenMissing(t *testing.T) {
 }
 
 func TestCreate(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "signet.db")
 	mustOpen(t, path)
@@ -50,6 +53,7 @@ func TestCreate(t *testing.T) {
 }
 
 func TestOpenUnusable(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, content, want string
 	}{
@@ -80,6 +84,7 @@ func TestOpenUnusable(t *testing.T) {
 }
 
 func TestReadOnlyDirectory(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() == 0 {
 		t.Skip("root may write anywhere; run as another user")
 	}
@@ -102,7 +107,7 @@ func filled(t *testing.T) []byte {
 	for i := range 300 {
 		u := store.User{ID: store.UserID{1, byte(i), byte(i >> 8)}, Username: fmt.Sprintf("user-%d", i), PasswordHash: strings.Repeat("h", 80)}
 		must(t, s.CreateUser(ctx, u))
-		_, _, err := s.StartSession(ctx, store.Session{ID: store.SessionID{byte(i), 1}, UserID: u.ID, ClientID: "app", StartedAt: s.now()}, store.SessionLimits{PerUser: 9})
+		_, _, err := s.StartSession(ctx, store.Session{ID: store.SessionID{byte(i), 1}, UserID: u.ID, ClientID: "app", StartedAt: s.db.Now()}, store.SessionLimits{PerUser: 9})
 		must(t, err)
 	}
 	must(t, s.CreateClient(ctx, store.Client{ID: "app"}))
@@ -110,7 +115,7 @@ func filled(t *testing.T) []byte {
 	used := int64(0)
 	must(t, s.Close())
 	s = mustOpen(t, path)
-	must(t, s.view(func(tx snapshot) error { used = tx.Size(); return nil }))
+	must(t, s.db.View(t.Context(), func(tx *layout.Tx) error { used = tx.Tx.Size(); return nil }))
 	must(t, s.Close())
 	raw, err := os.ReadFile(path)
 	must(t, err)
@@ -126,6 +131,7 @@ func must(t testing.TB, err error) {
 
 // TestTruncated: a file that lost its end is refused, wherever it was cut below what is in use.
 func TestTruncated(t *testing.T) {
+	t.Parallel()
 	raw := filled(t)
 	path := filepath.Join(t.TempDir(), "signet.db")
 	for _, size := range []int{1, 4095, 4096, 8191, 8192, 12288, 16384, 20000, len(raw) / 4, len(raw) / 2, len(raw) - 1} {
@@ -146,6 +152,7 @@ func TestTruncated(t *testing.T) {
 // TestFlipped spoils pages at random. What Open and reading make of it may be an error or the
 // data, never a panic and never an empty store; Check must not panic either.
 func TestFlipped(t *testing.T) {
+	t.Parallel()
 	raw := filled(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	path := filepath.Join(t.TempDir(), "signet.db")
@@ -186,6 +193,7 @@ func TestFlipped(t *testing.T) {
 
 // TestCircle: bbolt would follow a branch page that is below itself until there is no memory left.
 func TestCircle(t *testing.T) {
+	t.Parallel()
 	raw := filled(t)
 	pageSize := os.Getpagesize()
 	circles := 0
@@ -219,6 +227,7 @@ func TestCircle(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	raw := filled(t)
 	path := filepath.Join(t.TempDir(), "signet.db")
 	must(t, os.WriteFile(path, raw, 0o600))

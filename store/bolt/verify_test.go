@@ -19,6 +19,8 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/layout"
+	"signet/store/bolt/upkeep"
 )
 
 // openVerified opens the file and waits for the end of its check.
@@ -52,6 +54,7 @@ func (b *safeBuffer) String() string {
 }
 
 func TestVerifyGoodFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	must(t, os.WriteFile(path, filled(t), 0o600))
 	s, log, err := openVerified(t, path)
@@ -65,6 +68,7 @@ func TestVerifyGoodFile(t *testing.T) {
 // TestVerifyFindsDamage: whatever the check of a closed file finds, a server that runs on the file
 // notices too, and is not ready.
 func TestVerifyFindsDamage(t *testing.T) {
+	t.Parallel()
 	raw := filled(t)
 	random := rand.New(rand.NewPCG(3, 4))
 	path := filepath.Join(t.TempDir(), "signet.db")
@@ -108,21 +112,28 @@ func TestVerifyFindsDamage(t *testing.T) {
 // TestVerifyFindsAPageInUseAndFree: the list of free pages names a page of the tree, which the next write
 // would overwrite. No record is unreadable yet.
 func TestVerifyFindsAPageInUseAndFree(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	must(t, os.WriteFile(path, filled(t), 0o600))
 	s := mustOpen(t, path)
-	var list, users uint64
-	size := uint64(s.file.DB.Info().PageSize)
+	var list, leaf uint64
+	size := uint64(s.db.File.DB.Info().PageSize)
 	const head = 16 // bytes before the content of a page
 	raw, err := os.Open(path)
 	must(t, err)
 	defer raw.Close()
-	must(t, s.view(func(tx snapshot) (err error) {
-		users = uint64(tx.Bucket(bucketUsers).Root())
+	must(t, s.db.View(t.Context(), func(tx *layout.Tx) (err error) {
+		for id := 2; leaf == 0; id++ {
+			page, err := tx.Tx.Page(id)
+			must(t, err)
+			if page.Type == "leaf" {
+				leaf = uint64(id)
+			}
+		}
 		for page := range uint64(2) { // each commit writes one of the two
 			meta := make([]byte, 64)
 			_, err = raw.ReadAt(meta, int64(page*size+head))
-			if binary.NativeEndian.Uint64(meta[48:]) == uint64(tx.ID()) {
+			if binary.NativeEndian.Uint64(meta[48:]) == uint64(tx.Tx.ID()) {
 				list = binary.NativeEndian.Uint64(meta[32:])
 			}
 		}
@@ -135,11 +146,11 @@ func TestVerifyFindsAPageInUseAndFree(t *testing.T) {
 	if binary.NativeEndian.Uint16(page[10:]) == 0 {
 		t.Fatal("the file has no free page")
 	}
-	binary.NativeEndian.PutUint64(page[head:], users)
+	binary.NativeEndian.PutUint64(page[head:], leaf)
 	must(t, os.WriteFile(path, content, 0o600))
 	s, log, err := openVerified(t, path)
 	must(t, err)
-	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(log.String(), fmt.Sprintf("page %d is free and in use", users)) {
+	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(log.String(), fmt.Sprintf("page %d is free and in use", leaf)) {
 		t.Errorf("got %v and the log\n%s", err, log)
 	}
 }
@@ -147,6 +158,7 @@ func TestVerifyFindsAPageInUseAndFree(t *testing.T) {
 // TestVerifyBesideWriters: the check takes snapshots while the file changes and grows. It finds nothing
 // wrong in any, and no writer waits for its end.
 func TestVerifyBesideWriters(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	s := mustOpen(t, path)
 	ctx, stop := context.WithCancel(t.Context())
@@ -163,13 +175,11 @@ func TestVerifyBesideWriters(t *testing.T) {
 			}
 		})
 	}
-	for written.Load() < 400 {
-		if _, err := s.verifyRecords(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.verifyPages(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	for written.Load() < 200 {
+		v := upkeep.Verifier{DB: s.db}
+		v.Verify()
+		waitFor(t, "the end of a check", v.Verified)
+		must(t, s.db.Damage())
 	}
 	stop()
 	writers.Wait()
@@ -178,19 +188,14 @@ func TestVerifyBesideWriters(t *testing.T) {
 // TestSweepKeepsUp: marks that run out faster than one span a Sweep go with the next one all the same,
 // however many are still alive. 200 revocations a second of tokens that live for an hour.
 func TestSweepKeepsUp(t *testing.T) {
+	t.Parallel()
 	s := testStore(t)
 	const dead, alive = 12_000, 30_000
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	put := func(n int, until time.Time, kind string) {
-		must(t, s.file.DB.Update(func(tx *bbolt.Tx) error {
-			for i := range n {
-				key := fmt.Sprintf("%x-%s-%d", rand.Uint64(), kind, i)
-				if err := markUntil(newTxn(tx, nil), bucketRevoked, []byte(key), until); err != nil {
-					return err
-				}
-			}
-			return nil
-		}))
+		putMany(t, s, n, func(tx *bbolt.Tx) error {
+			return layout.PutMark(&layout.Tx{Tx: tx}, layout.Revoked, fmt.Appendf(nil, "%x-%s", rand.Uint64(), kind), until)
+		})
 	}
 	put(alive, now.Add(time.Hour), "alive")
 	for minute := range 3 {

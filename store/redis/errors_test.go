@@ -107,11 +107,12 @@ func TestBrokenReplies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); everyMethodFails(t, reply, 5*time.Second) })
 	}
-	for name, reply := range map[string]string{ // whose end is waited for
-		"truncated string": "$100\r\nrotated",
-		"truncated list":   "*3\r\n$7\r\nrotated\r\n",
-		"truncated line":   ":1",
-	} {
+	truncated := map[string]string{"truncated list": "*3\r\n$7\r\nrotated\r\n"}
+	if !testing.Short() { // each method waits for the end of the reply
+		truncated["truncated string"] = "$100\r\nrotated"
+		truncated["truncated line"] = ":1"
+	}
+	for name, reply := range truncated {
 		t.Run(name, func(t *testing.T) { t.Parallel(); everyMethodFails(t, reply, 100*time.Millisecond) })
 	}
 }
