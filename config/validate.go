@@ -202,7 +202,7 @@ const (
 
 func (c Config) checkTokens(k *checker) {
 	k.duration("access_token.ttl", c.AccessToken.TTL, time.Second, time.Hour)
-	if c.AccessToken.TTL > c.Keys.MaxTokenLife {
+	if c.AccessToken.TTL <= time.Hour && c.AccessToken.TTL > c.Keys.MaxTokenLife { // beyond an hour it has a problem already
 		k.add("access_token.ttl", "is %s and keys.max_token_life only %s; shorten the one or raise the other",
 			duration.Format(c.AccessToken.TTL), duration.Format(c.Keys.MaxTokenLife))
 	}

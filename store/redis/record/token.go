@@ -1,4 +1,4 @@
-package redis
+package record
 
 import (
 	"context"
@@ -14,48 +14,48 @@ import (
 )
 
 // RevokeToken implements store.Revocations. The mark goes by itself when it no longer matters.
-func (s *sessions) RevokeToken(ctx context.Context, jti string, until time.Time) error {
+func (s *Sessions) RevokeToken(ctx context.Context, jti string, until time.Time) error {
 	if jti == "" || len(jti) > maxName {
 		return errors.New("revoking a token: its jti is empty or too long")
 	}
 	left := time.Until(until).Milliseconds()
 	if left <= 0 {
-		return s.ready(ctx)
+		return s.Conn.Ready(ctx)
 	}
-	key := s.key.Revoked(jti)
-	revoke, err := s.keep(ctx, script.RevokeToken, []string{key}, left)
+	key := s.Key.Revoked(jti)
+	revoke, err := s.Trail.Call(ctx, script.RevokeToken, []string{key}, left)
 	if err != nil {
 		return err
 	}
-	err = s.channel.DoAndNotify(ctx, "revoking a token", replica.Ended(revocation.Ended{JTI: jti, NotBefore: until}), revoke.Call)
+	err = s.Channel.DoAndNotify(ctx, "revoking a token", replica.Ended(revocation.Ended{JTI: jti, NotBefore: until}), revoke.Call)
 	if revoke.MayHaveRun() {
-		s.revocations.TokenRevoked(jti, until)
+		s.Revocations.TokenRevoked(jti, until)
 	}
-	revoke.kept(err == nil && revoke.Number() == 1)
+	revoke.Kept(err == nil && revoke.Number() == 1)
 	return err
 }
 
 // TokenState implements store.Revocations, in one round trip.
-func (s *sessions) TokenState(ctx context.Context, ref store.TokenRef) (store.TokenState, error) {
+func (s *Sessions) TokenState(ctx context.Context, ref store.TokenRef) (store.TokenState, error) {
 	var calls []*conn.Call
 	ask := func(key string, args ...any) *conn.Call {
 		c := conn.Command(key, args...)
 		calls = append(calls, c)
 		return c
 	}
-	revoked := ask(s.key.Revoked(ref.JTI), "exists", s.key.Revoked(ref.JTI))
+	revoked := ask(s.Key.Revoked(ref.JTI), "exists", s.Key.Revoked(ref.JTI))
 	var user, session *conn.Call
 	if !ref.UserID.IsZero() {
-		key := s.key.User(ref.UserID)
+		key := s.Key.User(ref.UserID)
 		user = ask(key, "get", key)
 	}
 	if !ref.SessionID.IsZero() {
-		session = ask(s.key.User(ref.UserID), "hget", s.key.Sessions(ref.UserID), ref.SessionID[:])
+		session = ask(s.Key.User(ref.UserID), "hget", s.Key.Sessions(ref.UserID), ref.SessionID[:])
 	}
-	if err := s.conn.Do(ctx, "looking up a token", calls...); err != nil {
+	if err := s.Conn.Do(ctx, "looking up a token", calls...); err != nil {
 		return store.TokenState{}, err
 	}
-	state := store.TokenState{Revoked: revoked.Number() != 0 || s.revocations.HasToken(ref.JTI), Live: true}
+	state := store.TokenState{Revoked: revoked.Number() != 0 || s.Revocations.HasToken(ref.JTI), Live: true}
 	if err := s.readTokenUser(&state, ref, user); err != nil {
 		return store.TokenState{}, err
 	}
@@ -65,7 +65,7 @@ func (s *sessions) TokenState(ctx context.Context, ref store.TokenRef) (store.To
 	return state, nil
 }
 
-func (s *sessions) readTokenUser(state *store.TokenState, ref store.TokenRef, user *conn.Call) error {
+func (s *Sessions) readTokenUser(state *store.TokenState, ref store.TokenRef, user *conn.Call) error {
 	if user == nil {
 		return nil
 	}
@@ -74,7 +74,7 @@ func (s *sessions) readTokenUser(state *store.TokenState, ref store.TokenRef, us
 		state.Live = false
 		return nil
 	}
-	u, err := s.records.DecodeUser(ref.UserID, raw)
+	u, err := s.Codec.DecodeUser(ref.UserID, raw)
 	if err != nil {
 		return conn.Malformed("user "+ref.UserID.String(), err)
 	}
@@ -82,19 +82,19 @@ func (s *sessions) readTokenUser(state *store.TokenState, ref store.TokenRef, us
 	return nil
 }
 
-func (s *sessions) readTokenSession(state *store.TokenState, ref store.TokenRef, session *conn.Call) (err error) {
+func (s *Sessions) readTokenSession(state *store.TokenState, ref store.TokenRef, session *conn.Call) (err error) {
 	if session == nil {
 		return nil
 	}
 	raw, found := session.Text()
-	if !found || s.revocations.HasSession(ref.SessionID) {
+	if !found || s.Revocations.HasSession(ref.SessionID) {
 		state.Live = false
 		return nil
 	}
 	if state.Session, err = codec.DecodeSession(ref.UserID, ref.SessionID, []byte(raw), ""); err != nil {
 		return conn.Malformed("session "+ref.SessionID.String(), err)
 	}
-	if s.revocations.HasEnded(state.Session) {
+	if s.Revocations.HasEnded(state.Session) {
 		state.Live, state.Session = false, store.Session{}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package redis
+package trail
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -25,34 +24,31 @@ import (
 // replica that sweeps appends the entries that a dead replica has left. The trail remembers the names of its last 8,192
 // events, so that none of them is appended twice.
 
-// noEvent is the last argument of a script that begins with outbox.lua, where there is no event.
-const noEvent = ""
-
-// auditedCall is a call of a script that begins with outbox.lua.
-type auditedCall struct {
+// Call is a call of a script that begins with outbox.lua.
+type Call struct {
 	*conn.Call
 	events  []*store.Event // that the script keeps in the outbox, its last key
 	entries []string       // their names
 }
 
-// keep calls a script that begins with outbox.lua. It keeps the events of the context, if there are any.
-func (s *trail) keep(ctx context.Context, sc *conn.Script, keys []string, args ...any) (auditedCall, error) {
+// Call calls a script that begins with outbox.lua. It keeps the events of the context, if there are any.
+func (t *Trail) Call(ctx context.Context, sc *conn.Script, keys []string, args ...any) (Call, error) {
 	events := store.EventsOf(ctx)
 	if len(events) == 0 {
-		return auditedCall{Call: sc.Call(keys, append(args, noEvent)...)}, nil
+		return Call{Call: sc.Call(keys, append(args, script.NoEvent)...)}, nil
 	}
 	tag := layout.TagOf(keys[0])
 	names, entries := make([]string, len(events)), make([]string, len(events))
 	for i, e := range events {
 		field, entry, err := encodeEntry(*e)
 		if err != nil {
-			return auditedCall{}, err
+			return Call{}, err
 		}
 		names[i], entries[i] = tag+"/"+field, entry
 	}
-	c := sc.Call(append(keys, s.key.Outbox(tag)), append(args, strings.Join(entries, "\n"))...)
+	c := sc.Call(append(keys, t.key.Outbox(tag)), append(args, strings.Join(entries, "\n"))...)
 	c.LastKeyOptional() // an outbox is empty most of the time
-	return auditedCall{c, events, names}, nil
+	return Call{c, events, names}, nil
 }
 
 // encodeEntry gives an event a field, and encodes both for outbox.lua: JSON has no line breaks.
@@ -66,8 +62,8 @@ func encodeEntry(e store.Event) (field, entry string, err error) {
 	return field, field + " " + string(raw), nil
 }
 
-// kept names the entries in the events where the call has made the change.
-func (c auditedCall) kept(changed bool) {
+// Kept names the entries in the events where the call has made the change.
+func (c Call) Kept(changed bool) {
 	if !changed || c.LastKeyDropped() {
 		return
 	}
@@ -76,8 +72,8 @@ func (c auditedCall) kept(changed bool) {
 	}
 }
 
-// rotationEntry is what rotate.lua needs of the event of a rotation; the rest is in its other arguments.
-func rotationEntry(r store.Rotation) string {
+// RotationEntry is what rotate.lua needs of the event of a rotation; the rest is in its other arguments.
+func RotationEntry(r store.Rotation) string {
 	address := ""
 	if r.Address.IsValid() {
 		address = r.Address.String()
@@ -86,7 +82,7 @@ func rotationEntry(r store.Rotation) string {
 }
 
 // keptEvent reads an entry, and names it in the event.
-func (s *trail) keptEvent(key, field, entry string) (e store.Event, err error) {
+func (t *Trail) keptEvent(key, field, entry string) (e store.Event, err error) {
 	r := codec.NewReader([]byte(entry))
 	kind, at := r.Byte(), r.Time()
 	tag := layout.TagOf(key)
@@ -100,7 +96,7 @@ func (s *trail) keptEvent(key, field, entry string) (e store.Event, err error) {
 		return e, err
 	case 'r':
 		text := func() string { return string(r.Take(int(r.Uint16()))) }
-		outcome, rotation := outcomes[text()], store.Rotation{Now: at, ClientID: text()}
+		outcome, rotation := script.RotateOutcomes[text()], store.Rotation{Now: at, ClientID: text()}
 		id, origin := text(), text()
 		if err := r.End(); err != nil {
 			return e, err
@@ -119,29 +115,29 @@ func (s *trail) keptEvent(key, field, entry string) (e store.Event, err error) {
 }
 
 // entryOf returns the key and field of an entry by its name.
-func (s *trail) entryOf(name string) (key, field string) {
+func (t *Trail) entryOf(name string) (key, field string) {
 	at := strings.LastIndexByte(name, '/')
 	if at < 0 {
-		return s.key.Outbox("a"), name
+		return t.key.Outbox("a"), name
 	}
 	tag := name[:at]
 	if id, err := store.ParseUserID(tag); err == nil { // of a rotation
 		tag = layout.UserTag(id)
 	}
-	return s.key.Outbox(tag), name[at+1:]
+	return t.key.Outbox(tag), name[at+1:]
 }
 
 // KeepEvent implements store.Audit.
-func (s *trail) KeepEvent(ctx context.Context, e *store.Event) error {
+func (t *Trail) KeepEvent(ctx context.Context, e *store.Event) error {
 	if e.Outbox != "" {
-		return s.ready(ctx)
+		return t.conn.Ready(ctx)
 	}
 	field, entry, err := encodeEntry(*e)
 	if err != nil {
 		return err
 	}
 	const tag = "a"
-	if err := s.conn.DoDurably(ctx, "keeping an audit event", script.KeepEvent.Call([]string{s.key.Outbox(tag)}, entry)); err != nil {
+	if err := t.conn.DoDurably(ctx, "keeping an audit event", script.KeepEvent.Call([]string{t.key.Outbox(tag)}, entry)); err != nil {
 		return err
 	}
 	e.Outbox = tag + "/" + field
@@ -149,22 +145,22 @@ func (s *trail) KeepEvent(ctx context.Context, e *store.Event) error {
 }
 
 // DropEvents implements store.Audit.
-func (s *trail) DropEvents(ctx context.Context, outbox []string) error {
+func (t *Trail) DropEvents(ctx context.Context, outbox []string) error {
 	fields := map[string][]any{}
 	for _, name := range outbox {
 		if name != "" {
-			key, field := s.entryOf(name)
+			key, field := t.entryOf(name)
 			fields[key] = append(fields[key], field)
 		}
 	}
 	if len(fields) == 0 {
-		return s.ready(ctx)
+		return t.conn.Ready(ctx)
 	}
 	var calls []*conn.Call
 	for key, fields := range fields {
 		calls = append(calls, conn.Write("hdel", key, fields...))
 	}
-	return s.conn.Do(ctx, "emptying the outbox", calls...)
+	return t.conn.Do(ctx, "emptying the outbox", calls...)
 }
 
 // Bounds of the walk through the outboxes of one server in one Sweep. It is apart from the walk through the sessions, which
@@ -174,21 +170,21 @@ const (
 	outboxCount = 1000
 )
 
-// sweepOutbox appends what has been in the outboxes of a server for too long.
-func (s *trail) sweepOutbox(ctx context.Context, node *redis.Client, now time.Time, mu *sync.Mutex) error {
+// SweepOutboxes appends what has been in the outboxes of a server for too long.
+func (t *Trail) SweepOutboxes(ctx context.Context, node *redis.Client, now time.Time) error {
 	addr := node.Options().Addr
-	mu.Lock()
-	cursor := s.outboxes[addr]
-	mu.Unlock()
+	t.mu.Lock()
+	cursor := t.cursors[addr]
+	t.mu.Unlock()
 	for range outboxScans {
 		var keys []string
 		var err error
-		if keys, cursor, err = node.Scan(ctx, cursor, s.key.Pattern("o"), outboxCount).Result(); err != nil {
+		if keys, cursor, err = node.Scan(ctx, cursor, t.key.Pattern("o"), outboxCount).Result(); err != nil {
 			return err
 		}
-		events, err := s.keptEvents(ctx, keys, now, store.OutboxAfter)
+		events, err := t.keptEvents(ctx, keys, now, store.OutboxAfter)
 		if err == nil && len(events) > 0 {
-			err = s.AppendEvents(ctx, events)
+			err = t.AppendEvents(ctx, events)
 		}
 		if err != nil {
 			return err
@@ -197,30 +193,30 @@ func (s *trail) sweepOutbox(ctx context.Context, node *redis.Client, now time.Ti
 			break
 		}
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	s.outboxes[addr] = cursor
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cursors[addr] = cursor
 	return nil
 }
 
 // keptEvents returns the events that have been in these outboxes for so long. An entry that cannot be read stays.
-func (s *trail) keptEvents(ctx context.Context, keys []string, now time.Time, age time.Duration) (events []store.Event, err error) {
+func (t *Trail) keptEvents(ctx context.Context, keys []string, now time.Time, age time.Duration) (events []store.Event, err error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
 	calls := make([]*conn.Call, len(keys))
 	for i, key := range keys {
-		calls[i] = script.KeptEvents.Call([]string{key}, s.callersTime(now), age.Milliseconds())
+		calls[i] = script.KeptEvents.Call([]string{key}, t.clock.Argument(now), age.Milliseconds())
 	}
-	if err := s.conn.Do(ctx, "reading the outbox", calls...); err != nil {
+	if err := t.conn.Do(ctx, "reading the outbox", calls...); err != nil {
 		return nil, err
 	}
 	for i, key := range keys {
 		entries := calls[i].List()
 		for at := 0; at+1 < len(entries); at += 2 {
-			e, err := s.keptEvent(key, entries[at], entries[at+1])
+			e, err := t.keptEvent(key, entries[at], entries[at+1])
 			if err != nil {
-				s.log.Warn("an audit event cannot be read", slog.Any("error", conn.Malformed("an entry of "+key, err)))
+				t.log.Warn("an audit event cannot be read", slog.Any("error", conn.Malformed("an entry of "+key, err)))
 				continue
 			}
 			events = append(events, e)
@@ -230,7 +226,7 @@ func (s *trail) keptEvents(ctx context.Context, keys []string, now time.Time, ag
 }
 
 // notAppended returns the events that are not on the trail yet. An entry may be there still when its event is.
-func (s *trail) notAppended(ctx context.Context, events []store.Event) ([]store.Event, error) {
+func (t *Trail) notAppended(ctx context.Context, events []store.Event) ([]store.Event, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
@@ -239,10 +235,10 @@ func (s *trail) notAppended(ctx context.Context, events []store.Event) ([]store.
 		names = append(names, e.Outbox)
 	}
 	var calls []*conn.Call
-	for _, key := range s.key.Appended() {
+	for _, key := range t.key.Appended() {
 		calls = append(calls, conn.Command(key, append([]any{"hmget", key}, names...)...))
 	}
-	if err := s.conn.Do(ctx, "reading the audit trail", calls...); err != nil {
+	if err := t.conn.Do(ctx, "reading the audit trail", calls...); err != nil {
 		return nil, err
 	}
 	appended := func(i int) bool {

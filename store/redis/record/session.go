@@ -1,4 +1,4 @@
-package redis
+package record
 
 import (
 	"bytes"
@@ -16,44 +16,44 @@ import (
 	"signet/store/redis/replica"
 	"signet/store/redis/revocation"
 	"signet/store/redis/script"
+	"signet/store/redis/trail"
 )
 
-// sessions has the sessions and their refresh tokens.
-type sessions struct {
-	*common
-	*trail
+// Sessions has the sessions and their refresh tokens.
+type Sessions struct {
+	*Deps
 }
 
 // StartSession implements store.Sessions.
-func (s *sessions) StartSession(ctx context.Context, in store.Session, b store.SessionLimits) (store.Session, store.User, error) {
-	start, err := s.startCall(ctx, in, b)
+func (s *Sessions) StartSession(ctx context.Context, in store.Session, b store.SessionLimits) (store.Session, store.User, error) {
+	start, err := s.StartCall(ctx, in, b)
 	if err != nil {
 		return store.Session{}, store.User{}, err
 	}
-	if err := s.conn.Do(ctx, "starting a session", start.Call); err != nil {
+	if err := s.Conn.Do(ctx, "starting a session", start.Call); err != nil {
 		return store.Session{}, store.User{}, err
 	}
-	session, user, err := s.started(in, start.Call)
-	start.kept(err == nil)
+	session, user, err := s.Started(in, start.Call)
+	start.Kept(err == nil)
 	return session, user, err
 }
 
-// startCall takes the epoch of the user in addition, for a session that began in another store.
-func (s *sessions) startCall(ctx context.Context, in store.Session, b store.SessionLimits, epoch ...any) (auditedCall, error) {
+// StartCall takes the epoch of the user in addition, for a session that began in another store.
+func (s *Sessions) StartCall(ctx context.Context, in store.Session, b store.SessionLimits, epoch ...any) (trail.Call, error) {
 	if in.ID.IsZero() || in.UserID.IsZero() || in.ClientID == "" {
-		return auditedCall{}, errors.New("starting a session: its id, user or client is missing")
+		return trail.Call{}, errors.New("starting a session: its id, user or client is missing")
 	}
 	now := "" // it has begun before
 	if in.RotatedAt.IsZero() {
-		now = s.callersTime(in.StartedAt)
+		now = s.Clock.Argument(in.StartedAt)
 	}
-	args := []any{in.ID[:], millis(in.StartedAt), millis(in.RotatedAt),
+	args := []any{in.ID[:], script.Millis(in.StartedAt), script.Millis(in.RotatedAt),
 		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, codec.SessionAddress(in.Address, in.ClientID),
-		b.PerUser, b.Absolute.Milliseconds(), s.records.Format(), now}
-	return s.keep(ctx, script.StartSession, s.key.UserAndSessions(in.UserID), append(args, epoch...)...)
+		b.PerUser, b.Absolute.Milliseconds(), s.Codec.Format(), now}
+	return s.Trail.Call(ctx, script.StartSession, s.Key.UserAndSessions(in.UserID), append(args, epoch...)...)
 }
 
-func (s *sessions) started(in store.Session, start *conn.Call) (store.Session, store.User, error) {
+func (s *Sessions) Started(in store.Session, start *conn.Call) (store.Session, store.User, error) {
 	word, records := start.Outcome()
 	switch word {
 	case "ok":
@@ -70,7 +70,7 @@ func (s *sessions) started(in store.Session, start *conn.Call) (store.Session, s
 }
 
 // decodeBoth reads the session and the user that a script answers.
-func (s *sessions) decodeBoth(in store.Session, records []string) (store.Session, store.User, error) {
+func (s *Sessions) decodeBoth(in store.Session, records []string) (store.Session, store.User, error) {
 	if len(records) != 2 {
 		return store.Session{}, store.User{}, conn.Malformed("session "+in.ID.String(), conn.ErrReply)
 	}
@@ -78,7 +78,7 @@ func (s *sessions) decodeBoth(in store.Session, records []string) (store.Session
 	if err != nil {
 		return store.Session{}, store.User{}, conn.Malformed("session "+in.ID.String(), err)
 	}
-	u, err := s.records.DecodeUser(in.UserID, records[1])
+	u, err := s.Codec.DecodeUser(in.UserID, records[1])
 	if err != nil {
 		return store.Session{}, store.User{}, conn.Malformed("user "+in.UserID.String(), err)
 	}
@@ -86,22 +86,22 @@ func (s *sessions) decodeBoth(in store.Session, records []string) (store.Session
 }
 
 // RevokeSession implements store.Sessions.
-func (s *sessions) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
-	del, err := s.keep(ctx, script.RevokeSession, []string{s.key.Sessions(user)}, id[:])
+func (s *Sessions) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
+	del, err := s.Trail.Call(ctx, script.RevokeSession, []string{s.Key.Sessions(user)}, id[:])
 	if err != nil {
 		return false, err
 	}
-	err = s.channel.DoAndNotify(ctx, "revoking a session", replica.Ended(revocation.Ended{User: user, Session: id}), del.Call)
+	err = s.Channel.DoAndNotify(ctx, "revoking a session", replica.Ended(revocation.Ended{User: user, Session: id}), del.Call)
 	existed := del.Number() == 1
 	if del.Done() { // also where the answer to the first time was lost, and nothing is left to delete
-		s.revocations.SessionEnded(user, id)
+		s.Revocations.SessionEnded(user, id)
 	}
-	del.kept(existed && err == nil)
+	del.Kept(existed && err == nil)
 	return existed && err == nil, err
 }
 
 // RevokeSessions implements store.Sessions.
-func (s *users) RevokeSessions(ctx context.Context, user store.UserID) (int, error) {
+func (s *Users) RevokeSessions(ctx context.Context, user store.UserID) (int, error) {
 	_, n, err := s.changeUser(ctx, user, func(u *store.User) error {
 		u.EndSessions()
 		return nil
@@ -113,22 +113,41 @@ func (s *users) RevokeSessions(ctx context.Context, user store.UserID) (int, err
 }
 
 // ListSessions implements store.Sessions.
-func (s *sessions) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) ([]store.Session, error) {
-	key := s.key.Sessions(user)
-	all := conn.Command(key, "hgetall", key)
-	if err := s.conn.Do(ctx, "listing sessions", all); err != nil {
-		return nil, err
-	}
-	list, err := s.decodeSessions(user, all.List())
+func (s *Sessions) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) ([]store.Session, error) {
+	lists, err := s.SessionsOf(ctx, []store.User{{ID: user}})
 	if err != nil {
 		return nil, err
 	}
 	now = store.Millis(now)
-	return slices.DeleteFunc(list, func(session store.Session) bool { return l.Ended(session, now) }), nil
+	return slices.DeleteFunc(lists[0], func(session store.Session) bool { return l.Ended(session, now) }), nil
+}
+
+// SessionsOf returns the sessions of each user, the oldest first.
+func (s *Sessions) SessionsOf(ctx context.Context, users []store.User) ([][]store.Session, error) {
+	if len(users) == 0 {
+		return nil, nil
+	}
+	calls := make([]*conn.Call, len(users))
+	for i, u := range users {
+		key := s.Key.Sessions(u.ID)
+		calls[i] = conn.Command(key, "hgetall", key)
+	}
+	if err := s.Conn.Do(ctx, "listing sessions", calls...); err != nil {
+		return nil, err
+	}
+	lists := make([][]store.Session, len(users))
+	for i, u := range users {
+		list, err := s.decodeSessions(u.ID, calls[i].List())
+		if err != nil {
+			return nil, err
+		}
+		lists[i] = list
+	}
+	return lists, nil
 }
 
 // decodeSessions reads what HGETALL answers and returns the oldest first.
-func (s *sessions) decodeSessions(user store.UserID, fields []string) ([]store.Session, error) {
+func (s *Sessions) decodeSessions(user store.UserID, fields []string) ([]store.Session, error) {
 	var list []store.Session
 	for pair := range slices.Chunk(fields, 2) {
 		if len(pair) != 2 || len(pair[0]) != 16 {
@@ -144,23 +163,6 @@ func (s *sessions) decodeSessions(user store.UserID, fields []string) ([]store.S
 		return cmp.Or(a.StartedAt.Compare(b.StartedAt), bytes.Compare(a.ID[:], b.ID[:]))
 	})
 	return list, nil
-}
-
-// callersTime is what the caller's clock shows, for a script that asks its server first.
-func (s *common) callersTime(now time.Time) string {
-	ms := strconv.FormatInt(millis(now), 10)
-	if s.cfg.callersTime {
-		return "=" + ms
-	}
-	return ms
-}
-
-// millis is a time as the scripts have it; the zero time is 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
 }
 
 func atoi(s string) int {

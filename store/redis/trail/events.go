@@ -1,15 +1,21 @@
-package redis
+// Package trail has the audit trail in Redis: streams of events, and outboxes with the events of changes that are not in their
+// stream yet.
+package trail
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"signet/store"
 	"signet/store/redis/conn"
+	"signet/store/redis/layout"
 	"signet/store/redis/script"
 )
 
@@ -25,22 +31,33 @@ const (
 // classNumber is the place of a class among the arguments of scripts, from 1.
 func classNumber(class store.EventClass) int { return 1 + slices.Index(store.EventClasses, class) }
 
-// trail has the audit trail, and the outboxes in which events wait for it.
-type trail struct {
-	*common
-	outboxes map[string]uint64 // where the walk through the outboxes goes on, by server
+// Trail is a store.Audit. All methods may be called concurrently.
+type Trail struct {
+	conn      *conn.Conn
+	key       layout.Keyspace
+	retention store.Retention
+	clock     script.Clock
+	log       *slog.Logger
+
+	mu      sync.Mutex
+	cursors map[string]uint64 // where SweepOutboxes goes on, by server
+}
+
+// New returns the trail of a store.
+func New(cn *conn.Conn, key layout.Keyspace, retention store.Retention, clock script.Clock, log *slog.Logger) *Trail {
+	return &Trail{conn: cn, key: key, retention: retention, clock: clock, log: log, cursors: map[string]uint64{}}
 }
 
 // AppendEvents implements store.Audit.
-func (s *trail) AppendEvents(ctx context.Context, events []store.Event) error {
+func (t *Trail) AppendEvents(ctx context.Context, events []store.Event) error {
 	if len(events) == 0 {
-		return s.ready(ctx)
+		return t.conn.Ready(ctx)
 	}
 	args := make([]any, 0, 1+len(store.EventClasses)+3*len(events))
 	var outbox []string
-	args = append(args, s.cfg.Retention.Total())
+	args = append(args, t.retention.Total())
 	for _, class := range store.EventClasses {
-		args = append(args, s.cfg.Retention[class])
+		args = append(args, t.retention[class])
 	}
 	for _, e := range events {
 		e.Seq, e.At = 0, store.Millis(e.At)
@@ -51,14 +68,14 @@ func (s *trail) AppendEvents(ctx context.Context, events []store.Event) error {
 		args = append(args, classNumber(store.ClassOf(e)), e.Outbox, raw)
 		outbox = append(outbox, e.Outbox)
 	}
-	if err := s.conn.Do(ctx, "writing the audit trail", script.AppendEvents.Call(s.key.Trail(), args...)); err != nil {
+	if err := t.conn.Do(ctx, "writing the audit trail", script.AppendEvents.Call(t.key.Trail(), args...)); err != nil {
 		return err
 	}
-	return s.DropEvents(ctx, outbox)
+	return t.DropEvents(ctx, outbox)
 }
 
 // Events implements store.Audit. It reads the streams page by page until enough events fit.
-func (s *trail) Events(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
+func (t *Trail) Events(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
 	limit := someEvents
 	if q.Limit > 0 {
 		limit = min(q.Limit, maxEvents)
@@ -66,7 +83,7 @@ func (s *trail) Events(ctx context.Context, q store.EventQuery) ([]store.Event, 
 	filter := q.Filter()
 	var found []store.Event
 	for from, more := q.After, true; more && len(found) < limit; {
-		page, err := s.eventPage(ctx, q, from)
+		page, err := t.eventPage(ctx, q, from)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +129,7 @@ func (e eventEntry) event() (event store.Event, err error) {
 }
 
 // eventPage reads forward from behind a number, or, for the newest, backward from before it; 0 is the end.
-func (s *trail) eventPage(ctx context.Context, q store.EventQuery, from uint64) (page eventEntries, err error) {
+func (t *Trail) eventPage(ctx context.Context, q store.EventQuery, from uint64) (page eventEntries, err error) {
 	args := []any{">", fmt.Sprintf("(%d-0", from), "+", eventPage}
 	if q.Newest {
 		before := "+"
@@ -121,12 +138,12 @@ func (s *trail) eventPage(ctx context.Context, q store.EventQuery, from uint64) 
 		}
 		args = []any{"<", before, fmt.Sprintf("(%d-0", q.After), eventPage}
 	}
-	read := script.ReadEvents.Call(s.key.Streams(), args...)
-	if err := s.conn.Do(ctx, "reading the audit trail", read); err != nil {
+	read := script.ReadEvents.Call(t.key.Streams(), args...)
+	if err := t.conn.Do(ctx, "reading the audit trail", read); err != nil {
 		return page, err
 	}
 	streams := read.Lists()
-	if len(streams) != len(s.key.Streams()) {
+	if len(streams) != len(t.key.Streams()) {
 		return page, conn.Malformed("the audit trail", conn.ErrReply)
 	}
 	if page, err = mergeStreams(streams, q.Newest); err != nil {
@@ -138,18 +155,11 @@ func (s *trail) eventPage(ctx context.Context, q store.EventQuery, from uint64) 
 // mergeStreams puts what was read of the streams in one order. Of a stream that has more, nothing is known
 // beyond its last entry, so what lies beyond that is left for the next page.
 func mergeStreams(streams []any, newest bool) (page eventEntries, err error) {
-	ahead := func(a, b uint64) int { // how far b is behind a in the order of reading
-		order := 1
-		if a < b {
-			order = -1
-		}
-		if a == b {
-			order = 0
-		}
+	order := func(a, b uint64) int { // in which they are read
 		if newest {
-			order = -order
+			return cmp.Compare(b, a)
 		}
-		return order
+		return cmp.Compare(a, b)
 	}
 	var end uint64
 	for _, stream := range streams {
@@ -168,14 +178,14 @@ func mergeStreams(streams []any, newest bool) (page eventEntries, err error) {
 			continue
 		}
 		last := page.entries[len(page.entries)-1].seq
-		if !page.more || ahead(last, end) < 0 {
+		if !page.more || order(last, end) < 0 {
 			end = last
 		}
 		page.more = true
 	}
-	slices.SortFunc(page.entries, func(a, b eventEntry) int { return ahead(a.seq, b.seq) })
+	slices.SortFunc(page.entries, func(a, b eventEntry) int { return order(a.seq, b.seq) })
 	if page.more {
-		page.entries = slices.DeleteFunc(page.entries, func(e eventEntry) bool { return ahead(e.seq, end) > 0 })
+		page.entries = slices.DeleteFunc(page.entries, func(e eventEntry) bool { return order(e.seq, end) > 0 })
 	}
 	return page, nil
 }

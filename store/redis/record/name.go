@@ -1,4 +1,4 @@
-package redis
+package record
 
 import (
 	"context"
@@ -12,22 +12,21 @@ import (
 
 // names has the usernames.
 type names struct {
-	*common
-	*trail
+	*Deps
 }
 
 // readName answers ErrNotFound where the name leads nowhere.
 func (s *names) readName(ctx context.Context, username string) (layout.Name, error) {
-	key := s.key.Username(username)
+	key := s.Key.Username(username)
 	get := conn.Command(key, "get", key)
-	if err := s.conn.Do(ctx, "looking up a username", get); err != nil {
+	if err := s.Conn.Do(ctx, "looking up a username", get); err != nil {
 		return layout.Name{}, err
 	}
 	raw, found := get.Text()
 	if !found {
 		return layout.Name{}, fmt.Errorf("user by name: %w", store.ErrNotFound)
 	}
-	n, err := s.records.DecodeName(username, raw)
+	n, err := s.Codec.DecodeName(username, raw)
 	if err != nil {
 		return n, conn.Malformed("a username", err)
 	}
@@ -39,26 +38,26 @@ func (s *names) readName(ctx context.Context, username string) (layout.Name, err
 func (s *names) takeName(ctx context.Context, u store.User) error {
 	gone := ""
 	for {
-		keys := s.key.NameAndNames(u.Username)
-		take, err := s.keep(ctx, script.TakeName, keys, s.records.EncodeName(u.Username, layout.NameOf(u)), u.Username, gone)
+		keys := s.Key.NameAndNames(u.Username)
+		take, err := s.Trail.Call(ctx, script.TakeName, keys, s.Codec.EncodeName(u.Username, layout.NameOf(u)), u.Username, gone)
 		if err != nil {
 			return err
 		}
-		if err := s.conn.DoDurably(ctx, "taking a username", take.Call); err != nil {
+		if err := s.Conn.DoDurably(ctx, "taking a username", take.Call); err != nil {
 			return err
 		}
 		taken, found := take.Text()
 		if !found {
-			take.kept(true)
+			take.Kept(true)
 			return nil
 		}
-		holder, err := s.records.DecodeName(u.Username, taken)
+		holder, err := s.Codec.DecodeName(u.Username, taken)
 		if err != nil {
 			return conn.Malformed("a username", err)
 		}
-		key := s.key.User(holder.UserID)
+		key := s.Key.User(holder.UserID)
 		exists := conn.Command(key, "exists", key)
-		if err := s.conn.Do(ctx, "looking for the user of a username", exists); err != nil {
+		if err := s.Conn.Do(ctx, "looking for the user of a username", exists); err != nil {
 			return err
 		}
 		if exists.Number() == 1 || taken == gone {
@@ -69,15 +68,15 @@ func (s *names) takeName(ctx context.Context, u store.User) error {
 }
 
 func (s *names) freeName(ctx context.Context, u store.User) error {
-	return s.conn.DoDurably(ctx, "freeing a username", script.FreeName.Call(s.key.NameAndNames(u.Username), u.ID[:], u.Username))
+	return s.Conn.DoDurably(ctx, "freeing a username", script.FreeName.Call(s.Key.NameAndNames(u.Username), u.ID[:], u.Username))
 }
 
 func (s *names) announceCredential(ctx context.Context, u store.User) error {
-	keys := []string{s.key.Username(u.Username)}
-	return s.conn.DoDurably(ctx, "announcing a credential", script.AnnounceCredential.Call(keys, u.ID[:], u.Revision))
+	keys := []string{s.Key.Username(u.Username)}
+	return s.Conn.DoDurably(ctx, "announcing a credential", script.AnnounceCredential.Call(keys, u.ID[:], u.Revision))
 }
 
 func (s *names) copyCredential(ctx context.Context, u store.User) error {
-	keys := []string{s.key.Username(u.Username)}
-	return s.conn.DoDurably(ctx, "copying a credential", script.CopyCredential.Call(keys, s.records.EncodeName(u.Username, layout.NameOf(u))))
+	keys := []string{s.Key.Username(u.Username)}
+	return s.Conn.DoDurably(ctx, "copying a credential", script.CopyCredential.Call(keys, s.Codec.EncodeName(u.Username, layout.NameOf(u))))
 }

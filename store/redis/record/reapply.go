@@ -1,4 +1,4 @@
-package redis
+package record
 
 import (
 	"context"
@@ -9,8 +9,6 @@ import (
 	"signet/store/redis/revocation"
 )
 
-var _ revocation.Target = (*Store)(nil)
-
 // absentIsDone is nil where there is nothing left to take away.
 func absentIsDone(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
@@ -20,17 +18,17 @@ func absentIsDone(err error) error {
 }
 
 // ReapplySession ends a session.
-func (s *sessions) ReapplySession(ctx context.Context, user store.UserID, id store.SessionID) error {
-	return s.conn.DoDurably(ctx, "revoking a session again", conn.Write("hdel", s.key.Sessions(user), id[:]))
+func (s *Sessions) ReapplySession(ctx context.Context, user store.UserID, id store.SessionID) error {
+	return s.Conn.DoDurably(ctx, "revoking a session again", conn.Write("hdel", s.Key.Sessions(user), id[:]))
 }
 
 // ReapplyUserDeletion deletes a user.
-func (s *users) ReapplyUserDeletion(ctx context.Context, id store.UserID) error {
+func (s *Users) ReapplyUserDeletion(ctx context.Context, id store.UserID) error {
 	return absentIsDone(s.DeleteUser(ctx, id))
 }
 
 // ReapplyUser takes from the user what the lost record has taken.
-func (s *users) ReapplyUser(ctx context.Context, lost store.User, replaced revocation.Replaced) error {
+func (s *Users) ReapplyUser(ctx context.Context, lost store.User, replaced revocation.Replaced) error {
 	return s.reapplyUserChange(ctx, lost.ID, func(before string, now store.User) store.User {
 		return revocation.MergeUser(now, lost, replaced.Has(before))
 	})
@@ -38,7 +36,7 @@ func (s *users) ReapplyUser(ctx context.Context, lost store.User, replaced revoc
 
 // ReapplyEnd ends the sessions that another replica has ended. The revision stays: the other replica has the
 // whole change, and must find the record older than that.
-func (s *users) ReapplyEnd(ctx context.Context, e revocation.Ended) error {
+func (s *Users) ReapplyEnd(ctx context.Context, e revocation.Ended) error {
 	return s.reapplyUserChange(ctx, e.User, func(_ string, now store.User) store.User {
 		next := now
 		next.Epoch, next.NotBefore = max(now.Epoch, e.Epoch), store.Later(now.NotBefore, store.Millis(e.NotBefore))
@@ -46,14 +44,14 @@ func (s *users) ReapplyEnd(ctx context.Context, e revocation.Ended) error {
 	})
 }
 
-func (s *users) reapplyUserChange(ctx context.Context, id store.UserID, merge func(before string, now store.User) store.User) error {
+func (s *Users) reapplyUserChange(ctx context.Context, id store.UserID, merge func(before string, now store.User) store.User) error {
 	for {
 		before, now, err := s.readUser(ctx, id)
 		if err != nil {
 			return absentIsDone(err)
 		}
 		next := merge(before, now)
-		if !s.records.SameUser(next, now) {
+		if !s.Codec.SameUser(next, now) {
 			outcome, _, err := s.replaceUser(ctx, before, now, next, next.Epoch != now.Epoch)
 			switch {
 			case err != nil:
@@ -71,7 +69,7 @@ func (s *users) reapplyUserChange(ctx context.Context, id store.UserID, merge fu
 }
 
 // ReapplyClient takes from the client what the lost record has taken.
-func (s *clients) ReapplyClient(ctx context.Context, lost store.Client, replaced revocation.Replaced) error {
+func (s *Clients) ReapplyClient(ctx context.Context, lost store.Client, replaced revocation.Replaced) error {
 	for {
 		before, now, err := s.clientAndRecord(ctx, lost.ID)
 		if err != nil {
@@ -90,7 +88,7 @@ func (s *clients) ReapplyClient(ctx context.Context, lost store.Client, replaced
 
 // ReapplyClientDeletion deletes a client that was deleted and that the store still has. One that was
 // created since is another client with the same id.
-func (s *clients) ReapplyClientDeletion(ctx context.Context, deleted store.Client) error {
+func (s *Clients) ReapplyClientDeletion(ctx context.Context, deleted store.Client) error {
 	before, c, err := s.clientAndRecord(ctx, deleted.ID)
 	if err != nil || !c.CreatedAt.Equal(deleted.CreatedAt) || c.Epoch > deleted.Epoch {
 		return absentIsDone(err)

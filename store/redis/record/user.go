@@ -1,4 +1,4 @@
-package redis
+package record
 
 import (
 	"context"
@@ -14,24 +14,21 @@ import (
 	"signet/store/redis/script"
 )
 
-// maxName is the longest username kept; longer ones are a mistake.
-const maxName = 4096
-
-// users has the users; package-internal names lead to them.
-type users struct{ *names }
+// Users has the users, and the names that lead to them.
+type Users struct{ *names }
 
 // CreateUser implements store.Users. The record is there before the name leads to it: a creation
-// that breaks off between the two leaves a record that nobody can find, and the name free.
-func (s *users) CreateUser(ctx context.Context, u store.User) error {
+// that breaks off between the two leaves a record that cannot be found, and the name free.
+func (s *Users) CreateUser(ctx context.Context, u store.User) error {
 	switch {
 	case u.ID.IsZero():
 		return errors.New("the user has no id")
 	case u.Username == "" || len(u.Username) > maxName:
 		return fmt.Errorf("user %s: the username has %d bytes", u.ID, len(u.Username))
 	}
-	key := s.key.User(u.ID)
-	set := conn.Write("set", key, s.records.EncodeUser(u), "nx")
-	if err := s.conn.DoDurably(ctx, "creating a user", set); err != nil {
+	key := s.Key.User(u.ID)
+	set := conn.Write("set", key, s.Codec.EncodeUser(u), "nx")
+	if err := s.Conn.DoDurably(ctx, "creating a user", set); err != nil {
 		return err
 	}
 	if _, ok := set.Text(); !ok {
@@ -39,7 +36,7 @@ func (s *users) CreateUser(ctx context.Context, u store.User) error {
 	}
 	err := s.takeName(ctx, u)
 	if errors.Is(err, store.ErrExists) {
-		if undo := s.conn.DoDurably(ctx, "undoing the creation of a user", conn.Write("del", key)); undo != nil {
+		if undo := s.Conn.DoDurably(ctx, "undoing the creation of a user", conn.Write("del", key)); undo != nil {
 			return undo
 		}
 	}
@@ -47,28 +44,28 @@ func (s *users) CreateUser(ctx context.Context, u store.User) error {
 }
 
 // User implements store.Users.
-func (s *users) User(ctx context.Context, id store.UserID) (store.User, error) {
+func (s *Users) User(ctx context.Context, id store.UserID) (store.User, error) {
 	_, u, err := s.readUser(ctx, id)
 	return u, err
 }
 
-func (s *users) readUser(ctx context.Context, id store.UserID) (raw string, u store.User, err error) {
-	get := conn.Command(s.key.User(id), "get", s.key.User(id))
-	if err := s.conn.Do(ctx, "reading a user", get); err != nil {
+func (s *Users) readUser(ctx context.Context, id store.UserID) (raw string, u store.User, err error) {
+	get := conn.Command(s.Key.User(id), "get", s.Key.User(id))
+	if err := s.Conn.Do(ctx, "reading a user", get); err != nil {
 		return "", u, err
 	}
 	raw, found := get.Text()
 	if !found {
 		return "", u, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
-	if u, err = s.records.DecodeUser(id, raw); err != nil {
+	if u, err = s.Codec.DecodeUser(id, raw); err != nil {
 		return "", u, conn.Malformed("user "+id.String(), err)
 	}
 	return raw, u, nil
 }
 
 // UserByName implements store.Users.
-func (s *users) UserByName(ctx context.Context, username string) (store.User, error) {
+func (s *Users) UserByName(ctx context.Context, username string) (store.User, error) {
 	n, err := s.readName(ctx, username)
 	if err != nil {
 		return store.User{}, err
@@ -77,14 +74,14 @@ func (s *users) UserByName(ctx context.Context, username string) (store.User, er
 }
 
 // UpdateUser implements store.Users.
-func (s *users) UpdateUser(ctx context.Context, id store.UserID, change func(*store.User) error) (store.User, error) {
+func (s *Users) UpdateUser(ctx context.Context, id store.UserID, change func(*store.User) error) (store.User, error) {
 	u, _, err := s.changeUser(ctx, id, change)
 	return u, err
 }
 
 // changeUser also returns how many sessions the change has ended. The function runs here, and the
 // write goes through only if the record is still the one it saw.
-func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*store.User) error) (u store.User, ended int, err error) {
+func (s *Users) changeUser(ctx context.Context, id store.UserID, change func(*store.User) error) (u store.User, ended int, err error) {
 	for {
 		before, was, err := s.readUser(ctx, id)
 		if err != nil {
@@ -97,7 +94,7 @@ func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*st
 		}
 		u.ID, u.Username, u.Revision = id, was.Username, was.Revision+1
 		endAll := u.Epoch != was.Epoch
-		if endAll && s.records.Format() < store.Format2 {
+		if endAll && s.Codec.Format() < store.Format2 {
 			u.Epoch, u.NotBefore = was.Epoch, store.Later(store.Millis(time.Now()).Add(time.Millisecond), u.NotBefore)
 		}
 		outcome, ended, err := s.replaceUser(ctx, before, was, u, endAll)
@@ -111,56 +108,49 @@ func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*st
 		case outcome != "ok":
 			return store.User{}, 0, conn.UnexpectedReply("updating a user", outcome)
 		}
-		u, err = s.records.UserAsStored(u)
+		u, err = s.Codec.UserAsStored(u)
 		return u, ended, err
 	}
 }
 
-// replaceUser writes u in the place of what was read, with the steps that name.go describes around it.
-func (s *users) replaceUser(ctx context.Context, before string, was, u store.User, endAll bool) (outcome string, ended int, err error) {
+// replaceUser writes u in the place of what was read, with the steps around it that layout.Name describes.
+func (s *Users) replaceUser(ctx context.Context, before string, was, u store.User, endAll bool) (outcome string, ended int, err error) {
 	if u.PasswordHash != was.PasswordHash || u.Disabled != was.Disabled || u.Move != was.Move {
 		if err := s.announceCredential(ctx, u); err != nil {
 			return "", 0, err
 		}
 	}
-	update, err := s.keep(ctx, script.UpdateUser, s.key.UserAndSessions(u.ID), before, s.records.EncodeUser(u), oneIf(endAll))
+	update, err := s.Trail.Call(ctx, script.UpdateUser, s.Key.UserAndSessions(u.ID), before, s.Codec.EncodeUser(u), script.OneIf(endAll))
 	if err != nil {
 		return "", 0, err
 	}
-	err = s.conn.DoDurably(ctx, "updating a user", update.Call)
+	err = s.Conn.DoDurably(ctx, "updating a user", update.Call)
 	outcome, about := update.Outcome()
 	if outcome == "ok" && len(about) != 1 {
 		return "", 0, conn.Malformed("the answer to an update", conn.ErrReply)
 	}
 	if outcome == "ok" {
-		s.channel.Notify(ctx, update.Call, replica.Ended(revocation.EndedBy(u)))
+		s.Channel.Notify(ctx, update.Call, replica.Ended(revocation.EndedBy(u)))
 		ended = atoi(about[0])
-		s.revocations.UserChanged(u, before)
+		s.Revocations.UserChanged(u, before)
 		if u.Credential() != was.Credential() {
 			// It is done. Without the copy a login asks once more, or checks its password twice.
 			_ = s.copyCredential(context.WithoutCancel(ctx), u)
 		}
 	}
-	update.kept(outcome == "ok" && err == nil)
+	update.Kept(outcome == "ok" && err == nil)
 	return outcome, ended, err
 }
 
-func oneIf(yes bool) int {
-	if yes {
-		return 1
-	}
-	return 0
-}
-
 // DeleteUser implements store.Users. Without its record the user is gone, whatever still has the name.
-func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
-	del, err := s.keep(ctx, script.DeleteUser, s.key.UserAndSessions(id))
+func (s *Users) DeleteUser(ctx context.Context, id store.UserID) error {
+	del, err := s.Trail.Call(ctx, script.DeleteUser, s.Key.UserAndSessions(id))
 	if err != nil {
 		return err
 	}
-	err = s.channel.DoAndNotify(ctx, "deleting a user", replica.Ended(revocation.Ended{User: id, NotBefore: revocation.ForEver}), del.Call)
+	err = s.Channel.DoAndNotify(ctx, "deleting a user", replica.Ended(revocation.Ended{User: id, NotBefore: revocation.ForEver}), del.Call)
 	if del.Done() {
-		s.revocations.UserDeleted(id)
+		s.Revocations.UserDeleted(id)
 	}
 	if err != nil {
 		return err
@@ -169,8 +159,8 @@ func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
 	if !found {
 		return fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
-	del.kept(true)
-	u, err := s.records.DecodeUser(id, raw)
+	del.Kept(true)
+	u, err := s.Codec.DecodeUser(id, raw)
 	if err != nil {
 		return conn.Malformed("user "+id.String(), err)
 	}

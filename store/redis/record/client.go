@@ -1,4 +1,4 @@
-package redis
+package record
 
 import (
 	"cmp"
@@ -19,42 +19,41 @@ import (
 )
 
 // All clients are one hash: there are few, replicas keep those they use, and one string beside them
-// tells whether any has changed.
+// changes with any of them.
 
-// clients has the clients.
-type clients struct {
-	*common
-	*trail
+// Clients has the clients.
+type Clients struct {
+	*Deps
 }
 
 // CreateClient implements store.Clients.
-func (s *clients) CreateClient(ctx context.Context, c store.Client) error {
-	if s.records.Format() < store.Format2 {
+func (s *Clients) CreateClient(ctx context.Context, c store.Client) error {
+	if s.Codec.Format() < store.Format2 {
 		c.NotBefore = store.Later(c.NotBefore, store.Millis(time.Now()))
 	}
-	return s.addClient(ctx, c)
+	return s.AddClient(ctx, c)
 }
 
-// addClient keeps a client as it is, with a higher epoch where that is too low.
-func (s *clients) addClient(ctx context.Context, c store.Client) error {
+// AddClient keeps a client as it is, with a higher epoch where that is too low.
+func (s *Clients) AddClient(ctx context.Context, c store.Client) error {
 	if c.ID == "" || len(c.ID) > maxName {
 		return fmt.Errorf("the client id has %d bytes", len(c.ID))
 	}
 	for range 3 { // each time the least epoch has risen
-		raw, err := s.records.EncodeClient(c)
+		raw, err := s.Codec.EncodeClient(c)
 		if err != nil {
 			return err
 		}
-		create, err := s.keep(ctx, script.CreateClient, s.key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, rand.Text(), c.Epoch, raw)
+		create, err := s.Trail.Call(ctx, script.CreateClient, s.Key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, rand.Text(), c.Epoch, raw)
 		if err != nil {
 			return err
 		}
-		if err := s.channel.DoAndNotify(ctx, "creating a client", replica.ClientChanged(c.ID), create.Call); err != nil {
+		if err := s.Channel.DoAndNotify(ctx, "creating a client", replica.ClientChanged(c.ID), create.Call); err != nil {
 			return err
 		}
 		switch outcome, _ := create.Text(); outcome {
 		case "ok":
-			create.kept(true)
+			create.Kept(true)
 			return nil
 		case "exists":
 			return fmt.Errorf("client %q: %w", c.ID, store.ErrExists)
@@ -70,16 +69,16 @@ func (s *clients) addClient(ctx context.Context, c store.Client) error {
 }
 
 // Client implements store.Clients.
-func (s *clients) Client(ctx context.Context, id string) (store.Client, error) {
+func (s *Clients) Client(ctx context.Context, id string) (store.Client, error) {
 	_, c, err := s.clientAndRecord(ctx, id)
 	return c, err
 }
 
 // clientAndRecord returns the record with the bytes that it was read from.
-func (s *clients) clientAndRecord(ctx context.Context, id string) (raw string, c store.Client, err error) {
-	key := s.key.Of(layout.Clients)
+func (s *Clients) clientAndRecord(ctx context.Context, id string) (raw string, c store.Client, err error) {
+	key := s.Key.Of(layout.Clients)
 	get := conn.Command(key, "hget", key, id)
-	if err := s.conn.Do(ctx, "reading a client", get); err != nil {
+	if err := s.Conn.Do(ctx, "reading a client", get); err != nil {
 		return "", c, err
 	}
 	raw, found := get.Text()
@@ -90,8 +89,8 @@ func (s *clients) clientAndRecord(ctx context.Context, id string) (raw string, c
 	return raw, c, err
 }
 
-func (s *clients) decodeClient(id, raw string) (store.Client, error) {
-	c, err := s.records.DecodeClient(id, raw)
+func (s *Clients) decodeClient(id, raw string) (store.Client, error) {
+	c, err := s.Codec.DecodeClient(id, raw)
 	if err != nil {
 		err = conn.Malformed(fmt.Sprintf("client %q", id), err)
 	}
@@ -99,7 +98,7 @@ func (s *clients) decodeClient(id, raw string) (store.Client, error) {
 }
 
 // UpdateClient implements store.Clients; see UpdateUser.
-func (s *clients) UpdateClient(ctx context.Context, id string, change func(*store.Client) error) (store.Client, error) {
+func (s *Clients) UpdateClient(ctx context.Context, id string, change func(*store.Client) error) (store.Client, error) {
 	for {
 		before, c, err := s.clientAndRecord(ctx, id)
 		if err != nil {
@@ -110,7 +109,7 @@ func (s *clients) UpdateClient(ctx context.Context, id string, change func(*stor
 			return store.Client{}, err
 		}
 		c.ID, c.Revision = id, revision+1
-		if c.Epoch != epoch && s.records.Format() < store.Format2 {
+		if c.Epoch != epoch && s.Codec.Format() < store.Format2 {
 			c.Epoch, c.NotBefore = epoch, store.ClientNotBefore(c, time.Now())
 		}
 		outcome, err := s.replaceClient(ctx, before, c)
@@ -124,7 +123,7 @@ func (s *clients) UpdateClient(ctx context.Context, id string, change func(*stor
 		case outcome != "ok":
 			return store.Client{}, conn.UnexpectedReply("updating a client", outcome)
 		}
-		after, err := codec.EncodeClient(c, s.records.Format())
+		after, err := codec.EncodeClient(c, s.Codec.Format())
 		if err != nil {
 			return store.Client{}, err
 		}
@@ -133,27 +132,27 @@ func (s *clients) UpdateClient(ctx context.Context, id string, change func(*stor
 }
 
 // replaceClient writes c in the place of what was read.
-func (s *clients) replaceClient(ctx context.Context, before string, c store.Client) (outcome string, err error) {
-	after, err := s.records.EncodeClient(c)
+func (s *Clients) replaceClient(ctx context.Context, before string, c store.Client) (outcome string, err error) {
+	after, err := s.Codec.EncodeClient(c)
 	if err != nil {
 		return "", err
 	}
-	update, err := s.keep(ctx, script.UpdateClient, s.key.All(layout.Clients, layout.ClientsVersion), c.ID, before, after, rand.Text())
+	update, err := s.Trail.Call(ctx, script.UpdateClient, s.Key.All(layout.Clients, layout.ClientsVersion), c.ID, before, after, rand.Text())
 	if err != nil {
 		return "", err
 	}
-	err = s.channel.DoAndNotify(ctx, "updating a client", replica.ClientChanged(c.ID), update.Call)
+	err = s.Channel.DoAndNotify(ctx, "updating a client", replica.ClientChanged(c.ID), update.Call)
 	outcome, _ = update.Text()
 	if outcome == "ok" {
-		s.revocations.ClientChanged(c, before)
+		s.Revocations.ClientChanged(c, before)
 	}
-	update.kept(outcome == "ok" && err == nil)
+	update.Kept(outcome == "ok" && err == nil)
 	return outcome, err
 }
 
 // DeleteClient implements store.Clients. It deletes the record that it has read and no other, so that a
 // command that comes late finds nothing to delete.
-func (s *clients) DeleteClient(ctx context.Context, id string) error {
+func (s *Clients) DeleteClient(ctx context.Context, id string) error {
 	for {
 		before, c, err := s.clientAndRecord(ctx, id)
 		if err != nil {
@@ -161,7 +160,7 @@ func (s *clients) DeleteClient(ctx context.Context, id string) error {
 		}
 		outcome, err := s.removeClient(ctx, c, before)
 		if outcome == "ok" {
-			s.revocations.ClientDeleted(c)
+			s.Revocations.ClientDeleted(c)
 		}
 		switch {
 		case err != nil:
@@ -178,58 +177,38 @@ func (s *clients) DeleteClient(ctx context.Context, id string) error {
 }
 
 // removeClient deletes the record that was read.
-func (s *clients) removeClient(ctx context.Context, c store.Client, before string) (outcome string, err error) {
+func (s *Clients) removeClient(ctx context.Context, c store.Client, before string) (outcome string, err error) {
 	least := c.Epoch
-	if s.records.Format() >= store.Format2 {
+	if s.Codec.Format() >= store.Format2 {
 		least = store.NextEpoch(c.Epoch)
 	}
-	del, err := s.keep(ctx, script.DeleteClient, s.key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, before, rand.Text(), least)
+	del, err := s.Trail.Call(ctx, script.DeleteClient, s.Key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, before, rand.Text(), least)
 	if err != nil {
 		return "", err
 	}
-	err = s.channel.DoAndNotify(ctx, "deleting a client", replica.ClientChanged(c.ID), del.Call)
+	err = s.Channel.DoAndNotify(ctx, "deleting a client", replica.ClientChanged(c.ID), del.Call)
 	outcome, _ = del.Text()
-	del.kept(outcome == "ok" && err == nil)
+	del.Kept(outcome == "ok" && err == nil)
 	return outcome, err
 }
 
 // ClientsVersion implements store.Clients. A store that was wiped, or set back, has another one too.
-func (s *clients) ClientsVersion(ctx context.Context) (string, error) {
-	key := s.key.Of(layout.ClientsVersion)
+func (s *Clients) ClientsVersion(ctx context.Context) (string, error) {
+	key := s.Key.Of(layout.ClientsVersion)
 	get := conn.Command(key, "get", key)
-	err := s.conn.Do(ctx, "asking whether clients have changed", get)
+	err := s.Conn.Do(ctx, "asking whether clients have changed", get)
 	version, _ := get.Text()
 	return version, err
 }
 
 // ListClients implements store.Clients.
-func (s *clients) ListClients(ctx context.Context, after string, limit int) ([]store.Client, error) {
-	all, err := s.allClients(ctx)
-	if err != nil {
-		return nil, err
-	}
-	from, found := slices.BinarySearchFunc(all, after, func(c store.Client, id string) int { return cmp.Compare(c.ID, id) })
-	if found {
-		from++
-	}
-	if after == "" {
-		from = 0
-	}
-	all = all[from:]
-	if list := all[:min(max(limit, 0), len(all))]; len(list) > 0 {
-		return list, nil
-	}
-	return nil, nil
-}
-
-// allClients returns every client, in order.
-func (s *clients) allClients(ctx context.Context) ([]store.Client, error) {
-	key := s.key.Of(layout.Clients)
+func (s *Clients) ListClients(ctx context.Context, after string, limit int) ([]store.Client, error) {
+	key := s.Key.Of(layout.Clients)
 	get := conn.Command(key, "hgetall", key)
-	if err := s.conn.Do(ctx, "listing clients", get); err != nil {
+	if err := s.Conn.Do(ctx, "listing clients", get); err != nil {
 		return nil, err
 	}
-	var all []store.Client
+	var list []store.Client
 	for pair := range slices.Chunk(get.List(), 2) {
 		if len(pair) != 2 {
 			return nil, conn.Malformed("the clients", conn.ErrReply)
@@ -238,8 +217,10 @@ func (s *clients) allClients(ctx context.Context) ([]store.Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, c)
+		if c.ID > after {
+			list = append(list, c)
+		}
 	}
-	slices.SortFunc(all, func(a, b store.Client) int { return cmp.Compare(a.ID, b.ID) })
-	return all, nil
+	slices.SortFunc(list, func(a, b store.Client) int { return cmp.Compare(a.ID, b.ID) })
+	return list[:min(max(limit, 0), len(list))], nil
 }

@@ -1,4 +1,4 @@
-package redis
+package record
 
 import (
 	"context"
@@ -11,32 +11,32 @@ import (
 	"signet/store/redis/conn"
 )
 
-// assertions has the client assertions that were used.
-type assertions struct {
-	*common
+// Assertions has the client assertions that were used.
+type Assertions struct {
+	*Deps
 	used usedAssertions
 }
 
-func newAssertions(c *common) *assertions {
-	return &assertions{c, usedAssertions{ids: map[store.AssertionID]struct{}{}}}
+func newAssertions(d *Deps) *Assertions {
+	return &Assertions{d, usedAssertions{ids: map[store.AssertionID]struct{}{}}}
 }
 
-// UseAssertion implements store.Assertions, in one round trip. That nobody sends the command a
-// second time behind our back is what makes its answer mean something; see nodeOptions. Whoever asks
-// again after a lost answer finds the key there, and is refused: a new assertion costs the client nothing.
-func (s *assertions) UseAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
-	spend := s.useCall(id, until)
-	err := s.conn.DoDurably(ctx, "spending an assertion", spend)
+// UseAssertion implements store.Assertions, in one round trip. The command is never sent
+// a second time behind the caller's back (conn.nodeOptions), so its reply shows who was first. A repetition
+// after a lost reply finds the key and is refused: a new assertion costs the client nothing.
+func (s *Assertions) UseAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
+	spend := s.UseCall(id, until)
+	err := s.Conn.DoDurably(ctx, "spending an assertion", spend)
 	word, won := spend.Text()
 	switch {
-	case spend.Done() && !won: // whether replicas have heard of the winner does not matter to a loser
+	case spend.Done() && !won: // whether replicas have confirmed the winner does not matter to a loser
 		return errUsed(id)
 	case err != nil:
 		return err
 	case word != "OK":
 		return conn.UnexpectedReply("spending an assertion", word)
 	case !s.used.add(store.UsedAssertion{ID: id, Until: until}, time.Now()):
-		return errUsed(id) // the server had forgotten it, and knows it again now
+		return errUsed(id) // the server had lost it, and has it again now
 	}
 	return nil
 }
@@ -45,18 +45,18 @@ func errUsed(id store.AssertionID) error {
 	return fmt.Errorf("spending assertion %s: %w", id, store.ErrExists)
 }
 
-// useCall writes the key where it is missing. It stays for AssertionMargin at least, so that one of
+// UseCall writes the key where it is missing. It stays for AssertionMargin at least, so that one of
 // many concurrent calls wins also when the assertion has run out by our clock.
-func (s *assertions) useCall(id store.AssertionID, until time.Time) *conn.Call {
-	key := s.key.Assertion(id)
+func (s *Assertions) UseCall(id store.AssertionID, until time.Time) *conn.Call {
+	key := s.Key.Assertion(id)
 	left := max(time.Until(until.Add(store.AssertionMargin)), store.AssertionMargin)
 	return conn.Write("set", key, "", "nx", "px", left.Milliseconds())
 }
 
 // usedAssertions remembers the assertions that were used through this replica, for the reason that there is
 // the revocation log for, and apart from it: there are so many that they would push revocations out. Other
-// replicas are not told, which would be a message to all of them for each use; see the package's
-// documentation for what that means. What was unknown or refused is not remembered: nobody got in by it.
+// replicas are not notified, which would be a message to all of them for each use; the documentation of package
+// redis has what that means. What was unknown or refused is not remembered: it let no client in.
 type usedAssertions struct {
 	mu    sync.Mutex
 	ids   map[store.AssertionID]struct{}
@@ -93,15 +93,15 @@ func (m *usedAssertions) left(now time.Time) []store.UsedAssertion {
 	return slices.DeleteFunc(slices.Clone(m.order), func(a store.UsedAssertion) bool { return over(a, now) })
 }
 
-// reapplyUsed marks what was used through this replica, where the server has forgotten it, and says
-// how much there was. It waits for no replica: with the next change of master it is done once more.
-func (s *assertions) reapplyUsed(ctx context.Context) (n int, err error) {
+// ReapplyUsed marks what was used through this replica, where the server has lost it, and returns
+// how many there were. It waits for no replica: with the next change of master it is done once more.
+func (s *Assertions) ReapplyUsed(ctx context.Context) (n int, err error) {
 	var calls []*conn.Call
 	for _, a := range s.used.left(time.Now()) {
-		calls = append(calls, s.useCall(a.ID, a.Until))
+		calls = append(calls, s.UseCall(a.ID, a.Until))
 	}
-	for some := range slices.Chunk(calls, importBatch) {
-		if err := s.conn.Do(ctx, "using assertions again", some...); err != nil {
+	for some := range slices.Chunk(calls, conn.Page) {
+		if err := s.Conn.Do(ctx, "using assertions again", some...); err != nil {
 			return len(calls), err
 		}
 	}

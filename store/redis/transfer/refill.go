@@ -1,4 +1,4 @@
-package redis
+package transfer
 
 import (
 	"context"
@@ -19,40 +19,40 @@ var recordKinds = []string{"clients", "u", "s", "n", "names"}
 // they have put its install and keyring back, which stay as they are. It answers store.ErrNotFound
 // where no install is, and store.ErrExists where there are clients, users or sessions. One that broke
 // off may be begun again.
-func (s *Store) Refill(ctx context.Context, records iter.Seq2[store.Record, error]) error {
-	if _, err := s.Install(ctx); err != nil {
+func (t *Transfer) Refill(ctx context.Context, records iter.Seq2[store.Record, error]) error {
+	if _, err := t.queries.Install(ctx); err != nil {
 		return err
 	}
-	if err := s.makeRoomForRecords(ctx); err != nil {
+	if err := t.makeRoomForRecords(ctx); err != nil {
 		return err
 	}
-	if err := s.fill(ctx, records); err != nil {
+	if err := t.Fill(ctx, records); err != nil {
 		return err
 	}
-	return s.conn.DoDurably(ctx, "ending the refill", conn.Write("del", s.key.Of(layout.Importing)))
+	return t.conn.DoDurably(ctx, "ending the refill", conn.Write("del", t.key.Of(layout.Importing)))
 }
 
 // makeRoomForRecords refuses a store with records, unless they are what an import or refill has left.
-func (s *Store) makeRoomForRecords(ctx context.Context) error {
-	unfinished := conn.Command(s.key.Of(layout.Install), "exists", s.key.Of(layout.Importing))
-	if err := s.conn.Do(ctx, "looking whether the store is empty", unfinished); err != nil {
+func (t *Transfer) makeRoomForRecords(ctx context.Context) error {
+	unfinished := conn.Command(t.key.Of(layout.Install), "exists", t.key.Of(layout.Importing))
+	if err := t.conn.Do(ctx, "looking whether the store is empty", unfinished); err != nil {
 		return err
 	}
 	for _, kind := range recordKinds {
-		err := s.eachKey(ctx, kind, func(keys []string) error {
+		err := t.conn.EachKey(ctx, t.key.Pattern(kind), func(keys []string) error {
 			if unfinished.Number() == 0 {
 				return fmt.Errorf("the store holds clients, users or sessions, such as %q: %w", keys[0], store.ErrExists)
 			}
-			return s.unlink(ctx, keys)
+			return t.unlink(ctx, keys)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return s.conn.DoDurably(ctx, "beginning the refill", conn.Write("set", s.key.Of(layout.Importing), rand.Text()))
+	return t.conn.DoDurably(ctx, "beginning the refill", conn.Write("set", t.key.Of(layout.Importing), rand.Text()))
 }
 
-func (s *common) unlink(ctx context.Context, keys []string) error {
+func (t *Transfer) unlink(ctx context.Context, keys []string) error {
 	calls := make([]*conn.Call, 0, len(keys))
 	for _, key := range keys {
 		calls = append(calls, conn.Write("unlink", key))
@@ -60,5 +60,5 @@ func (s *common) unlink(ctx context.Context, keys []string) error {
 	if len(calls) == 0 {
 		return nil
 	}
-	return s.conn.Do(ctx, "deleting what an import has left", calls...)
+	return t.conn.Do(ctx, "deleting what an import has left", calls...)
 }
