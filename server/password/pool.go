@@ -96,6 +96,7 @@ func New(c Config) *Pool {
 	p.places = &places{slots: c.Slots, heavies: max(1, c.Slots/2), queue: max(c.Queue, 0), wait: c.Wait, worker: c.Worker,
 		free: p.budget, there: map[*ticket]time.Time{}}
 	if c.Worker != nil {
+		c.Worker.Limit(c.Slots, p.budget)
 		c.Worker.Watch(p.places.wake)
 	}
 	p.caps = c.Caps.WithDefaults()
@@ -119,6 +120,17 @@ func (p *Pool) Stats() Stats {
 	defer p.places.mu.Unlock()
 	return Stats{Slots: p.places.slots, Running: p.places.here + len(p.places.there),
 		Waiting: len(p.places.line) + len(p.places.heavyLine), Refused: p.refused.Load()}
+}
+
+// FellBack reports whether hashes run in this process because the worker does not run or does not answer.
+func (p *Pool) FellBack() bool {
+	p.places.mu.Lock()
+	defer p.places.mu.Unlock()
+	if p.places.worker == nil {
+		return false
+	}
+	takes, _ := p.places.lookAtWorker()
+	return !takes
 }
 
 // Hashed returns how many hashes were done so far, in this process and in that of the worker.
@@ -165,8 +177,8 @@ func (p *Pool) hashThere(t *ticket, job worker.Job) (result worker.Result, place
 	begun := time.Now()
 	results := p.places.worker.Do(job)
 	again := p.places.newTicket(t.size, false)
-	half, over := time.NewTimer(p.places.wait/2), time.NewTimer(p.places.wait)
-	defer half.Stop()
+	tick, over := time.NewTicker(p.places.wait/8), time.NewTimer(p.places.wait)
+	defer tick.Stop()
 	defer over.Stop()
 	for {
 		select {
@@ -187,9 +199,8 @@ func (p *Pool) hashThere(t *ticket, job worker.Job) (result worker.Result, place
 		case <-again.placed:
 			p.abandon(results, t)
 			return worker.Result{}, again, nil
-		case <-half.C:
+		case <-tick.C:
 			p.places.askHere(again)
-			half.Reset(p.places.wait / 8)
 		case <-over.C:
 			p.abandon(results, t)
 			p.places.withdraw(again)
