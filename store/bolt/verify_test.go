@@ -116,14 +116,20 @@ func TestVerifyFindsAPageInUseAndFree(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "signet.db")
 	must(t, os.WriteFile(path, filled(t), 0o600))
 	s := mustOpen(t, path)
-	var list, users uint64
+	var list, leaf uint64
 	size := uint64(s.db.File.DB.Info().PageSize)
 	const head = 16 // bytes before the content of a page
 	raw, err := os.Open(path)
 	must(t, err)
 	defer raw.Close()
 	must(t, s.db.View(t.Context(), func(tx *layout.Tx) (err error) {
-		users = uint64(tx.Bucket(layout.Users).Root())
+		for id := 2; leaf == 0; id++ {
+			page, err := tx.Tx.Page(id)
+			must(t, err)
+			if page.Type == "leaf" {
+				leaf = uint64(id)
+			}
+		}
 		for page := range uint64(2) { // each commit writes one of the two
 			meta := make([]byte, 64)
 			_, err = raw.ReadAt(meta, int64(page*size+head))
@@ -140,11 +146,11 @@ func TestVerifyFindsAPageInUseAndFree(t *testing.T) {
 	if binary.NativeEndian.Uint16(page[10:]) == 0 {
 		t.Fatal("the file has no free page")
 	}
-	binary.NativeEndian.PutUint64(page[head:], users)
+	binary.NativeEndian.PutUint64(page[head:], leaf)
 	must(t, os.WriteFile(path, content, 0o600))
 	s, log, err := openVerified(t, path)
 	must(t, err)
-	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(log.String(), fmt.Sprintf("page %d is free and in use", users)) {
+	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(log.String(), fmt.Sprintf("page %d is free and in use", leaf)) {
 		t.Errorf("got %v and the log\n%s", err, log)
 	}
 }
