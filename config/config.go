@@ -139,6 +139,11 @@ type Password struct {
 
 	Import ImportedHashes `yaml:"import"`
 
+	// Where passwords are hashed. auto: on Linux in a process of its own that gives the cores away to everything
+	// else, so that other requests are as fast as without logins; elsewhere, and while that process does not run,
+	// in the server. off: always in the server.
+	Process string `yaml:"process"`
+
 	// How many passwords are hashed at once. 0: as many as there are cores, and no more than half of the
 	// memory allows.
 	Slots int `yaml:"slots"`
@@ -147,7 +152,7 @@ type Password struct {
 	// Retry-After. 0: 256 a slot.
 	Queue int `yaml:"queue"`
 
-	// How long one waits at most before it is answered 503; one that would wait longer is so at once.
+	// How long one waits at most before it is answered 503; one that would certainly wait longer is so at once.
 	Wait time.Duration `yaml:"wait"`
 }
 

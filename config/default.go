@@ -30,6 +30,7 @@ func Default() Config {
 			MinLength: 15,
 			Argon2:    Argon2{MemoryKiB: 19456, Time: 2, Threads: 1},
 			Import:    ImportedHashes{MemoryKiB: 256 << 10, WorkKiB: 1 << 20, BcryptCost: 14},
+			Process:   "auto",
 			Wait:      2 * time.Second,
 		},
 		Throttle: Throttle{PerAccount: 10, Anywhere: 30, PerNetwork: 100, PerClient: 100},

@@ -202,7 +202,7 @@ const (
 
 func (c Config) checkTokens(k *checker) {
 	k.duration("access_token.ttl", c.AccessToken.TTL, time.Second, time.Hour)
-	if c.AccessToken.TTL > c.Keys.MaxTokenLife {
+	if c.AccessToken.TTL <= time.Hour && c.AccessToken.TTL > c.Keys.MaxTokenLife { // beyond an hour it has a problem already
 		k.add("access_token.ttl", "is %s and keys.max_token_life only %s; shorten the one or raise the other",
 			duration.Format(c.AccessToken.TTL), duration.Format(c.Keys.MaxTokenLife))
 	}
@@ -232,6 +232,7 @@ func (p Password) check(k *checker) {
 	k.number("password.import.argon2_memory_kib", int(p.Import.MemoryKiB), 8, 1<<20)
 	k.number("password.import.argon2_work_kib", int(p.Import.WorkKiB), 8, 4<<20)
 	k.number("password.import.bcrypt_cost", p.Import.BcryptCost, 4, 16)
+	k.oneOf("password.process", p.Process, "auto", "off")
 	k.number("password.slots", p.Slots, 0, 1024)
 	k.number("password.queue", p.Queue, 0, 100_000)
 	k.duration("password.wait", p.Wait, 10*time.Millisecond, 10*time.Second)

@@ -90,6 +90,8 @@ const (
 	longSilence  = time.Hour
 	longAbsolute = 400 * 24 * time.Hour
 	manySessions = 1000
+
+	fewConnections = 32 // one browser opens six, one proxy some dozens
 )
 
 // dangerWarnings are about values that remove a protection of the defaults.
@@ -117,6 +119,10 @@ func (c Config) dangerWarnings() (list []Warning) {
 		"access_token.ttl: services that only use the key set accept a token for %s after its session was revoked; leave it out for the default of %s", text(c.AccessToken.TTL), text(Default().AccessToken.TTL))
 	warn(c.Keys.SignStale > longSilence,
 		"keys.sign_stale: a replica that is cut off from the store signs with a revoked key for up to %s; leave it out for the default of %s", text(c.Keys.SignStale), text(Default().Keys.SignStale))
+	warn(c.MaxConnections > 0 && c.MaxConnections < fewConnections,
+		"max_connections: %d connections are used up by a few apps, and new ones then end idle ones or are refused; leave it out for as many as the machine can hold", c.MaxConnections)
+	warn(c.Log.Usernames,
+		"log.usernames: what is typed as a username is written to the log and the audit trail in clear, also where it is a password in the wrong field; leave it out, and the names of users are written all the same")
 	warn(c.Throttle.PerAccount > 50,
 		"throttle.per_account: %d passwords of one account can be guessed from one network before it has to wait; leave it out for the default of %d", c.Throttle.PerAccount, Default().Throttle.PerAccount)
 	warn(c.Throttle.PerNetwork > 10_000,

@@ -24,7 +24,7 @@ func TestDangerWarnings(t *testing.T) {
 		}
 		return all.String()
 	}
-	for _, text := range []string{"", "keys: {preset: strict}", "refresh: {grace: 20s}", "keys: {skew: 2m}"} {
+	for _, text := range []string{"", "keys: {preset: strict}", "refresh: {grace: 20s}", "keys: {skew: 2m}", "max_connections: 1000", "log: {usernames: false}"} {
 		if got := load(text); got != "" {
 			t.Errorf("%q warns: %s", text, got)
 		}
@@ -39,6 +39,8 @@ func TestDangerWarnings(t *testing.T) {
 		"access_token: {ttl: 1h}":                                   {"access_token.ttl: "},
 		"throttle: {per_network: 1000000}":                          {"throttle.per_network: "},
 		"throttle: {per_client: 1000000}":                           {"throttle.per_client: "},
+		"max_connections: 1":                                        {"max_connections: 1 "},
+		"log: {usernames: true}":                                    {"log.usernames: "},
 		"throttle: {per_account: 100}":                              {"throttle.per_account: "},
 		"throttle: {per_network: 0, per_client: 0, per_account: 3}": {"throttle.per_network: 0", "throttle.per_client: 0"},
 	} {

@@ -97,13 +97,19 @@ func run(ctx context.Context, app *cli.App, args []string) int {
 // newRoot builds the command tree.
 func newRoot(app *cli.App) *cobra.Command {
 	app.Format = cmp.Or(app.Format, cli.FormatTable)
+	var showVersion bool
 	root := &cobra.Command{
-		Use:           "signet",
-		Short:         "Signet issues signed access tokens for your own apps",
-		Long:          "Signet is an OAuth 2.0 token server for your own apps: a password, a refresh token or client\ncredentials go in, a signed JWT that every service can verify comes out.",
-		Example:       "signet dev                                       try it, nothing to set up\nsignet init --dir DIR --issuer URL               set up a server to keep\nsignet serve --config DIR/signet.yaml            run it\nsignet client create --id web --grant password   let an app ask for tokens",
-		Args:          cli.OnlyCommands,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "signet",
+		Short:   "Signet issues signed access tokens for your own apps",
+		Long:    "Signet is an OAuth 2.0 token server for your own apps: a password, a refresh token or client\ncredentials go in, a signed JWT that every service can verify comes out.",
+		Example: "signet dev                                       try it, nothing to set up\nsignet init --dir DIR --issuer URL               set up a server to keep\nsignet serve --config DIR/signet.yaml            run it\nsignet client create --id web --grant password   let an app ask for tokens",
+		Args:    cli.OnlyCommands,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if showVersion {
+				return printVersion(app)
+			}
+			return cmd.Help()
+		},
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -114,6 +120,7 @@ func newRoot(app *cli.App) *cobra.Command {
 		return cli.Usagef("%s; see `%s --help`", err, cmd.CommandPath())
 	})
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { cli.WriteHelp(cmd.OutOrStdout(), cmd) })
+	root.Flags().BoolVar(&showVersion, "version", false, "show the version, as `signet version` does")
 	root.PersistentFlags().VarP(&app.Format, "output", "o", "write for people or for programs")
 	for _, group := range []string{groupRun, groupManage, groupMove, groupTools} {
 		root.AddGroup(&cobra.Group{ID: group, Title: group})

@@ -11,12 +11,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/daemon"
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == daemon.HashArgument {
+		os.Exit(daemon.HashPasswords(os.Stdin, os.Stdout, os.Stderr))
+	}
 	cobra.EnableCommandSorting = false // the order of the code is the order of the help
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	app := &cli.App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Now: programClock()}
+	app := &cli.App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Now: programClock(), IsProgram: true}
 	os.Exit(run(ctx, app, os.Args[1:]))
 }

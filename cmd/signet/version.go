@@ -53,9 +53,11 @@ func versionCommand(app *cli.App) *cobra.Command {
 		Short:   "Show the version",
 		Example: "signet version -o json",
 		Args:    cli.Args(),
-		RunE: func(*cobra.Command, []string) error {
-			v := thisVersion()
-			return app.Print(v, func(w io.Writer) { cli.Row(w, "signet "+v.Version+" ("+v.Go+", "+v.Platform+")") })
-		},
+		RunE:    func(*cobra.Command, []string) error { return printVersion(app) },
 	}
+}
+
+func printVersion(app *cli.App) error {
+	v := thisVersion()
+	return app.Print(v, func(w io.Writer) { cli.Row(w, "signet "+v.Version+" ("+v.Go+", "+v.Platform+")") })
 }

@@ -43,11 +43,15 @@ func Parse(s string) (time.Duration, error) {
 // durationShape is what a duration looks like, of whatever length.
 var durationShape = regexp.MustCompile(`^(\d+d)?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))*$`)
 
+var bareNumber = regexp.MustCompile(`^\d+(\.\d+)?$`)
+
 func errDuration(s string) error {
 	amount, negative := strings.CutPrefix(s, "-")
 	switch shaped := amount != "" && durationShape.MatchString(amount); {
 	case shaped && negative:
 		return fmt.Errorf("%q is negative; write it like 30s, 5m, 12h or 30d", s)
+	case bareNumber.MatchString(amount):
+		return fmt.Errorf("%q has no unit; write it like 30s, 5m, 12h or 30d", s)
 	case shaped:
 		return fmt.Errorf("%q is too long; a duration is at most %dd", s, math.MaxInt64/Day)
 	}
@@ -68,3 +72,26 @@ func Format(d time.Duration) string {
 	}
 	return s
 }
+
+// Value is a duration that a flag of the command line sets. It implements pflag.Value.
+type Value time.Duration
+
+// Set parses what the flag has.
+func (v *Value) Set(s string) error {
+	d, err := Parse(s)
+	if err == nil {
+		*v = Value(d)
+	}
+	return err
+}
+
+// String formats the value; that of zero is empty, so that the help names no default.
+func (v *Value) String() string {
+	if *v == 0 {
+		return ""
+	}
+	return Format(time.Duration(*v))
+}
+
+// Type is its name in the help where the flag has no other.
+func (*Value) Type() string { return "duration" }

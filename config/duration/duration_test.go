@@ -19,6 +19,32 @@ func TestDuration(t *testing.T) {
 	}
 }
 
+func TestErrors(t *testing.T) {
+	for s, want := range map[string]string{
+		"5":           `"5" has no unit; write it like 30s, 5m, 12h or 30d`,
+		"1.5":         `"1.5" has no unit; write it like 30s, 5m, 12h or 30d`,
+		"-5s":         `"-5s" is negative; write it like 30s, 5m, 12h or 30d`,
+		"999999d":     `"999999d" is too long; a duration is at most 106751d`,
+		"five":        `"five" is not a duration; write it like 30s, 5m, 12h or 30d`,
+		"5 min":       `"5 min" is not a duration; write it like 30s, 5m, 12h or 30d`,
+		"99999999999": `"99999999999" has no unit; write it like 30s, 5m, 12h or 30d`,
+	} {
+		if _, err := Parse(s); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, want %s", s, err, want)
+		}
+	}
+}
+
+func TestValue(t *testing.T) {
+	var v Value
+	if v.String() != "" || v.Set("90s") != nil || v.String() != "1m30s" || time.Duration(v) != 90*time.Second {
+		t.Errorf("got %s", &v)
+	}
+	if v.Set("90") == nil || time.Duration(v) != 90*time.Second {
+		t.Errorf("a duration without a unit: got %s", &v)
+	}
+}
+
 func FuzzDuration(f *testing.F) {
 	f.Add("1d12h")
 	f.Add("720h0m0s")

@@ -103,7 +103,7 @@ func (c *Changes) activateNow(k *Key, at time.Time) {
 	if k.PublishAt.After(at) {
 		k.PublishAt = at
 	}
-	k.ActivateAt = at
+	k.ActivateAt, k.ChangedAt = at, c.Now
 	c.record(StepScheduled, *k, c.Now)
 }
 

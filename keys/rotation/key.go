@@ -31,6 +31,10 @@ type Key struct {
 	RemoveAt   time.Time `json:"remove_at,omitzero"`  // out of the key set from here
 	RevokedAt  time.Time `json:"revoked_at,omitzero"` // set: revoked, at every time; it overrides the rest
 
+	// ChangedAt is when an unplanned change was made, for operators: the time of the change itself lies up to Skew
+	// before. Zero: there was none, or the keyring was written before it was recorded.
+	ChangedAt time.Time `json:"changed_at,omitzero"`
+
 	// Hold is the least time that the key stays in the key set after it has retired: the hold of the longest
 	// timetable that it was to sign under, so that a shorter timetable does not remove it while tokens that
 	// it signed are alive. Zero in keyrings that were written before it was recorded.
@@ -90,20 +94,21 @@ func (k Key) steps() [4]keyStep {
 	return [4]keyStep{{"published", k.PublishAt}, {string(Active), k.ActivateAt}, {string(Retired), k.RetireAt}, {string(Removed), k.RemoveAt}}
 }
 
-// Since returns when the key's state at now began. A pending key is pending since it was made.
+// Since returns when the key's state at now began, as an operator saw it: a change that is dated back counts from when
+// it was made. A pending key is pending since it was made.
 func (k Key) Since(now time.Time) time.Time {
+	began := k.CreatedAt // after ActivateAt for an install's first key: see First
 	switch k.State(now) {
 	case Revoked:
-		return k.RevokedAt
+		began = later(k.RevokedAt, k.ChangedAt)
 	case Removed:
-		return k.RemoveAt
+		began = k.RemoveAt
 	case Retired:
-		return k.RetireAt
+		began = later(k.RetireAt, k.ChangedAt)
 	case Active:
-		return later(k.ActivateAt, k.CreatedAt) // an install's first key: see First
-	default:
-		return k.CreatedAt
+		began = later(k.ActivateAt, later(k.CreatedAt, k.ChangedAt))
 	}
+	return began
 }
 
 // Next returns the next planned step after now: "published" or the state that begins, and when. The

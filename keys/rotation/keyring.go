@@ -219,7 +219,7 @@ func (r Keyring) MoveBack(high, now time.Time) Keyring {
 	}
 	for i := range r.Keys {
 		k := &r.Keys[i]
-		for _, t := range []*time.Time{&k.CreatedAt, &k.PublishAt, &k.ActivateAt, &k.RetireAt, &k.RemoveAt, &k.RevokedAt} {
+		for _, t := range []*time.Time{&k.CreatedAt, &k.PublishAt, &k.ActivateAt, &k.RetireAt, &k.RemoveAt, &k.RevokedAt, &k.ChangedAt} {
 			move(t)
 		}
 	}

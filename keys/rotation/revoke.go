@@ -85,7 +85,7 @@ func (d *Draft) Revoke(kid string, o RevokeOptions) (Revocation, error) {
 		}
 	}
 	at := k.effectiveFrom(d.tt, d.Now)
-	d.Keyring.Keys[i].RevokedAt = at
+	d.Keyring.Keys[i].RevokedAt, d.Keyring.Keys[i].ChangedAt = at, d.Now
 	d.record(StepRevoked, k, d.Now)
 	if last {
 		return r, nil

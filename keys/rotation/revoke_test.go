@@ -157,3 +157,38 @@ func TestRotateNowWithoutANewKey(t *testing.T) {
 		t.Errorf("got %+v, %v", done, err)
 	}
 }
+
+// An emergency is dated back for replicas with slow clocks; operators see when it was done.
+func TestEmergencyIsSeenWhenItWasDone(t *testing.T) {
+	tt, fresh := timetable.Default(), fakeKeys()
+	r, _, err := First(tt, []string{es256}, testStart, fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := testStart.Add(time.Hour)
+	for name, emergency := range map[string]func(*Draft) (signer, other string, err error){
+		"revocation": func(d *Draft) (string, string, error) {
+			done, err := d.Revoke(d.find(es256, Active).KID, RevokeOptions{Emergency: true})
+			return done.Signer.KID, done.KID, err
+		},
+		"rotation at once": func(d *Draft) (string, string, error) {
+			done, err := d.RotateNow(es256)
+			return done.Signer.KID, done.Retired, err
+		},
+	} {
+		d := NewDraft(r, tt, now, fresh)
+		signer, other, err := emergency(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kid := range []string{signer, other} {
+			k, _ := d.Keyring.Find(kid)
+			if got := k.Since(now); !got.Equal(now) {
+				t.Errorf("%s: %s is %s since %v before it was done", name, kid, k.State(now), now.Sub(got))
+			}
+			if slow := now.Add(-tt.Skew); k.State(slow) != k.State(now) {
+				t.Errorf("%s: a replica whose clock is slow by Skew has %s as %s, the others as %s", name, kid, k.State(slow), k.State(now))
+			}
+		}
+	}
+}

@@ -40,6 +40,7 @@ func (d *Draft) RotateNow(alg string) (Rotation, error) {
 	}
 	r := Rotation{Alg: alg, At: d.Now, Retired: active.KID, Signer: pending.successor(d.tt)}
 	at := active.effectiveFrom(d.tt, d.Now)
+	active.ChangedAt = d.Now
 	active.RetireAt, active.RemoveAt = at, d.Now.Add(active.retention(d.tt))
 	d.activateNow(pending, at)
 	r.Signer.SignsFrom = d.Now

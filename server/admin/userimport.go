@@ -312,8 +312,14 @@ func (c *incoming) apply(u *store.User, final string) (events []string, err erro
 }
 
 // wrap hashes an unsalted hash once more, so that nothing weak is stored.
-func (in *importing) wrap(string) (string, error) {
-	return "", invalid("password hash: unsalted hashes are not accepted")
+func (in *importing) wrap(weak string) (string, error) {
+	waiting, cancel := in.r.WhileCallerWaits()
+	defer cancel()
+	stored, err := in.passwords.Wrap(waiting, weak)
+	if err != nil {
+		return "", passwordError(err)
+	}
+	return stored, nil
 }
 
 // importUsers adds a user table with the password hashes of another system.

@@ -14,12 +14,15 @@ import (
 
 // Config configures a Handler. All fields are required.
 type Config struct {
-	Issuer       string
-	GrantTypes   []string
-	Keys         *keys.Manager
-	Ping         func(ctx context.Context) error // whether the store answers
-	Draining     func() bool                     // whether the server is shutting down
-	StaleIfError time.Duration                   // how long caches may serve the key set while they cannot reach us; 0: not at all
+	Issuer     string
+	GrantTypes []string
+	Keys       *keys.Manager
+	Ping       func(ctx context.Context) error // whether the store answers
+	Draining   func() bool                     // whether the server is shutting down
+	// HashingFellBack reports whether passwords are hashed in the server because their process does not run.
+	HashingFellBack func() bool
+
+	StaleIfError time.Duration // how long caches may serve the key set while they cannot reach us; 0: not at all
 	Log          *slog.Logger
 }
 

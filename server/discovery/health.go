@@ -32,6 +32,9 @@ func (h *Handler) Readiness(ctx context.Context) api.Readiness {
 	clock := h.cfg.Keys.Clock()
 	r := api.Readiness{Store: storeErr == nil, Signing: h.cfg.Keys.Ready() == nil, Clock: clock.Check() == nil, KeySet: setErr == nil, Draining: h.cfg.Draining()}
 	r.Ready = r.Store && r.Signing && r.Clock && r.KeySet && !r.Draining
+	if h.cfg.HashingFellBack() {
+		r.Hashing = "fell_back"
+	}
 	switch {
 	case r.Clock:
 	case clock.Behind() > 0 && !clock.Status().Off:

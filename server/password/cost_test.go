@@ -32,7 +32,7 @@ func TestCaps(t *testing.T) {
 	}{
 		{"bcrypt as usual", bcryptOf(12), Config{}, ""},
 		{"bcrypt at the cap", bcryptOf(14), Config{}, ""},
-		{"bcrypt above it", bcryptOf(15), Config{}, "bcrypt cost 15 is more than the 14"},
+		{"bcrypt above it", bcryptOf(15), Config{}, "bcrypt with cost 15 is more than the cost of 14"},
 		{"bcrypt, raised", bcryptOf(16), Config{Caps: hash.Caps{BcryptCost: 16}}, ""},
 		{"argon2 at the cap", argonOf(256<<10, 4), Config{Memory: 1 << 40}, ""},
 		{"argon2 with more memory", argonOf(1<<20, 4), Config{Memory: 1 << 40}, "argon2 memory of 1048576 KiB"},
@@ -82,7 +82,7 @@ func TestExpensiveHashesLeaveRoom(t *testing.T) {
 			go p.Verify(t.Context(), bcryptOf(13), "x")
 		}
 		synctest.Wait()
-		if n := count("bcrypt 13"); n != 2 {
+		if n := count("bcrypt cost 13"); n != 2 {
 			t.Errorf("got %d expensive hashes at once, want 2 of 4 slots", n)
 		}
 		for range 3 {
@@ -198,7 +198,7 @@ func TestDummiesAreDrawn(t *testing.T) {
 			t.Fatal("a name draws now one and now another")
 		}
 	}
-	for kind, want := range map[string]int{"bcrypt 12": names / 3, "argon2 true 19456 2 1": 2 * names / 3} {
+	for kind, want := range map[string]int{"bcrypt cost 12": names / 3, "argon2id 19456 2 1": 2 * names / 3} {
 		if got := counts[kind]; got < want-2 || got > want+2 {
 			t.Errorf("%s: got %d of %d, want %d; all: %v", kind, got, names, want, counts)
 		}

@@ -2,6 +2,11 @@ package password
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"signet/server/password/hash"
 	"signet/server/password/worker"
@@ -31,8 +36,11 @@ func (p *Pool) Hash(ctx context.Context, password string) (encoded string, err e
 
 // Verify compares the normalised password with a stored hash.
 //
+// A password that is not in Unicode's NFC is compared in NFC, which is how passwords are hashed here, and then as it was
+// sent, which is how other programs hash them.
+//
 // An empty hash stands for an unknown user or one without a password: never a match, after the work
-// of a new hash. So it is, for any user, with a password that Hash would refuse. A stored hash that
+// of a new hash. So it is, for any user, with a password that is too long for any program or has a NUL. A stored hash that
 // is not Supported is no match after that same work, and hash.ErrFormat, for the log.
 //
 // ErrBusy: the queue was full or the wait over. When ctx ends in the queue, its error comes back at
@@ -45,27 +53,83 @@ func (p *Pool) Verify(ctx context.Context, encoded, password string) (Result, er
 // It decides the format that is worked on where there is none to compare with; see Sample.
 func (p *Pool) VerifyFor(ctx context.Context, draw uint64, encoded, password string) (Result, error) {
 	h, badHash := p.stored(encoded)
-	text, badText := normalizeWithin(password)
-	if badText != nil {
-		h, text = nil, ""
+	texts := forms(password)
+	if texts == nil {
+		h, texts = nil, []string{""}
 	}
 	target := h
 	if target == nil {
 		target = p.drawn(draw)
 	}
-	secret := []byte(text)
-	defer clear(secret)
-	found, err := p.run(ctx, target.Price(), worker.Job{Stored: target.String(), Password: secret}, func() worker.Result {
-		return worker.Result{Match: p.work(target, secret)}
-	})
-	if err != nil {
-		return Result{}, err
+	match := false
+	for _, text := range texts {
+		var err error
+		if match, err = p.compare(ctx, target, text); err != nil {
+			return Result{}, err
+		}
+		if match {
+			break
+		}
 	}
 	if badHash != nil {
 		return Result{}, badHash
 	}
-	match := found.Match && h != nil
+	match = match && h != nil
 	return Result{Match: match, Rehash: match && h.Weaker(p.params)}, nil
+}
+
+// forms are what is compared with a stored hash, one after the other: the password as it is hashed here, and as it was
+// sent, which is what other programs hashed. Rules for new passwords are no rules for old ones: what can be no new password
+// is compared as it was sent alone. The number depends on the password only, so that it is the same for all users. nil:
+// no password at all: too long, or with a NUL, where some programs ended it and which others ignored at the end.
+func forms(password string) []string {
+	if len(password) > maxRaw || strings.Contains(password, "\x00") {
+		return nil
+	}
+	text, err := normalizeWithin(password)
+	if err != nil || text == password {
+		return []string{password}
+	}
+	return []string{text, password}
+}
+
+// compare runs a hash.
+func (p *Pool) compare(ctx context.Context, target hash.Hash, text string) (match bool, err error) {
+	secret := []byte(text)
+	if hash.Peppered(target) {
+		secret = slices.Concat(secret, p.pepper)
+	}
+	defer clear(secret)
+	found, err := p.run(ctx, target.Price(), worker.Job{Stored: target.String(), Password: secret}, func() worker.Result {
+		return worker.Result{Match: p.work(target, secret)}
+	})
+	return found.Match, err
+}
+
+// Wrap hashes what Import returned if hash.NeedsWrap reports that it needs that: the result is stored. It lets logins
+// pass, and waits for a place until ctx ends.
+func (p *Pool) Wrap(ctx context.Context, imported string) (stored string, err error) {
+	prefix, secret, err := hash.Wrap(imported)
+	if err != nil {
+		return "", err
+	}
+	defer clear(secret)
+	for {
+		made, err := p.run(ctx, p.params.Price(), worker.Job{Params: p.params, Password: secret}, func() worker.Result {
+			return worker.Result{Stored: hash.New(p.params, secret).String()}
+		})
+		if err == nil {
+			return prefix + made.Stored, nil
+		}
+		if !errors.Is(err, ErrBusy) {
+			return "", err
+		}
+		select {
+		case <-time.After(p.places.wait / 4):
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
 }
 
 // stored reads a hash; nil when there is none to compare with.
@@ -78,7 +142,11 @@ func (p *Pool) stored(encoded string) (hash.Hash, error) {
 
 // Import returns the spelling under which a hash of another program is stored; see hash.Import. It does no slow work.
 func (p *Pool) Import(scheme, text string, allowWeak bool) (stored string, err error) {
-	return hash.Import(scheme, text, hash.ImportOptions{Caps: p.caps, AllowWeak: allowWeak})
+	stored, err = hash.Import(scheme, text, hash.ImportOptions{Caps: p.caps, AllowWeak: allowWeak})
+	if err != nil || hash.NeedsWrap(stored) {
+		return stored, err
+	}
+	return stored, p.Supported(stored)
 }
 
 // Supported reports whether Verify can check passwords against this hash: nil, or a hash.ErrFormat that gives
@@ -93,6 +161,9 @@ func (p *Pool) read(encoded string) (hash.Hash, error) {
 	h, err := hash.Parse(encoded)
 	if err != nil {
 		return nil, err
+	}
+	if hash.Peppered(h) && len(p.pepper) == 0 {
+		return nil, fmt.Errorf("%w: it needs the pepper of the old application, which is not configured", hash.ErrFormat)
 	}
 	if err := p.caps.Check(h); err != nil {
 		return nil, err

@@ -96,7 +96,6 @@ func TestRehash(t *testing.T) {
 
 // What cannot match costs what a new hash costs, in one run through the pool.
 func TestDummyCost(t *testing.T) {
-	const bcrypt72 = "$2b$04$abcdefghijklmnopqrstuuMtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C"
 	longest := strings.Repeat("ä", MaxLength)
 	p, ran := counted(Config{Argon2: cheap})
 	known := mustHash(t, p, longest)
@@ -109,7 +108,6 @@ func TestDummyCost(t *testing.T) {
 		{"unknown format", "{SSHA}abc", "abc", hash.ErrFormat},
 		{"absurd memory", "$argon2id$v=19$m=4294967295,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "abc", hash.ErrFormat},
 		{"257 characters", known, longest + "ä", nil},
-		{"257 characters, bcrypt", bcrypt72, strings.Repeat("0123456789", 7) + "ab" + strings.Repeat("x", 185), nil},
 		{"10,000 characters", known, strings.Repeat("a", 10000), nil},
 		{"NUL", known, longest[:20] + "\x00", nil},
 		{"not UTF-8", known, "\xff\xfe", nil},
@@ -178,4 +176,92 @@ func FuzzVerify(f *testing.F) {
 			t.Errorf("%q: got %+v, %v", password, got, err)
 		}
 	})
+}
+
+// A password that other software hashed is compared as it was sent, where it is not as it is hashed here. All users do the
+// same work, and the first login stores a hash of the normalised password.
+func TestImportedPasswordsAsSent(t *testing.T) {
+	const nfc, nfd = "Z\u00fcrich k\u00f6nnte", "Zu\u0308rich ko\u0308nnte"
+	long := strings.Repeat("0123456789", 7) + "ab"
+	p, ran := counted(Config{Argon2: cheap, Pepper: []byte("the pepper")})
+	stored := func(password string) string {
+		h := hash.New(cheap, []byte(password)) // whatever the rules for new passwords are
+		return h.String()
+	}
+	for _, row := range []struct {
+		name, stored, password string
+		match                  bool
+		work                   int
+	}{
+		{"hashed decomposed, sent so", stored(nfd), nfd, true, 2},
+		{"hashed decomposed, sent composed", stored(nfd), nfc, false, 1},
+		{"hashed composed, sent decomposed", stored(nfc), nfd, true, 1},
+		{"wrong, decomposed", stored("other"), nfd, false, 2},
+		{"unknown user, decomposed", "", nfd, false, 2},
+		{"unknown format, decomposed", "nonsense", nfd, false, 2},
+		{"a tab", stored("a\tb"), "a\tb", true, 1},
+		{"unknown user, a tab", "", "a\tb", false, 1},
+		{"300 characters", stored(strings.Repeat("x", 300)), strings.Repeat("x", 300), true, 1},
+		{"4,096 bytes", stored(strings.Repeat("x", 4096)), strings.Repeat("x", 4096), true, 1},
+		{"4,097 bytes", stored(strings.Repeat("x", 4097)), strings.Repeat("x", 4097), false, 1},
+		{"a NUL", stored("a\x00b"), "a\x00b", false, 1},
+		{"bcrypt of 72 bytes, 73 sent", "$2b$04$abcdefghijklmnopqrstuuMtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C", long + "x", true, 1},
+		{"pepper", "$bcrypt-pepper$2a$04$hkQoGx7RvVdzp8VrKgVRcuaI0kz4L6HQ6gYQxWgS0pPjqGzCk4CZC", "wrong", false, 1},
+	} {
+		*ran = nil
+		got, err := p.Verify(t.Context(), row.stored, row.password)
+		if row.stored != "nonsense" && err != nil || got.Match != row.match || len(*ran) != row.work {
+			t.Errorf("%s: got %+v, %v after %d hashes, want match %t after %d", row.name, got, err, len(*ran), row.match, row.work)
+		}
+	}
+}
+
+// Hashes with a pepper need it, and are refused where there is none.
+func TestPepper(t *testing.T) {
+	const devise = "$2a$04$xBE0.2LKbpBmL1JLhX.3s.6p1SD2N3jMLJE71t54cjlQoWyHZVKvi" // by bcrypt-ruby, as Devise does
+	with, without := New(Config{Argon2: cheap, Pepper: []byte("the pepper")}), New(Config{Argon2: cheap})
+	stored, err := with.Import("devise", devise, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := with.Verify(t.Context(), stored, "correct horse battery"); err != nil || got != (Result{Match: true, Rehash: true}) {
+		t.Errorf("got %+v, %v, want a match to rehash", got, err)
+	}
+	if got, err := with.Verify(t.Context(), stored, "correct horse batterythe pepper"); err != nil || got.Match {
+		t.Errorf("with the pepper typed: got %+v, %v", got, err)
+	}
+	if _, err := without.Import("devise", devise, false); !errors.Is(err, hash.ErrFormat) || !strings.Contains(err.Error(), "pepper") {
+		t.Errorf("without a pepper: got %v", err)
+	}
+	if got, err := without.Verify(t.Context(), stored, "correct horse battery"); !errors.Is(err, hash.ErrFormat) || got.Match {
+		t.Errorf("without a pepper: got %+v, %v", got, err)
+	}
+}
+
+// An unsalted hash is wrapped through the pool, and then checked like any other.
+func TestWrap(t *testing.T) {
+	p := New(Config{Argon2: cheap})
+	for _, row := range [][3]string{
+		{"md5", "88e4ddd2402d92d50e1879d6ecd9ffd4", "$wrapped-md5$argon2id$v=19$m=8,t=1,p=1$"},
+		{"plain", "correct horse battery", "$argon2id$v=19$m=8,t=1,p=1$"},
+	} {
+		weak, err := p.Import(row[0], row[1], true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored, err := p.Wrap(t.Context(), weak)
+		if err != nil || !strings.HasPrefix(stored, row[2]) || strings.Contains(stored, row[1]) {
+			t.Errorf("%s: got %q, %v", row[0], stored, err)
+		}
+		got, err := p.Verify(t.Context(), stored, "correct horse battery")
+		if want := (Result{Match: true, Rehash: row[0] == "md5"}); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v, want %+v", row[0], got, err, want)
+		}
+		if got, err := p.Verify(t.Context(), stored, row[1]+"x"); err != nil || got.Match {
+			t.Errorf("%s: another password: got %+v, %v", row[0], got, err)
+		}
+	}
+	if _, err := p.Wrap(t.Context(), "$2b$10$x"); !errors.Is(err, hash.ErrFormat) {
+		t.Errorf("not a weak hash: got %v", err)
+	}
 }

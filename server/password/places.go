@@ -11,6 +11,7 @@ import (
 
 // Worker hashes passwords in another process, which gives the cores away to everything else. *worker.Process is one.
 type Worker interface {
+	Limit(slots int, memory uint64)
 	State() worker.State
 	Want()
 	Watch(changed func())
@@ -22,7 +23,8 @@ type Worker interface {
 // which they were asked for.
 //
 // While the worker takes hashes, all go there. One that has waited for half of the bound may run here, one at a time, if
-// other work keeps the cores from the worker: that is where logins would starve. While the worker does not take hashes, or
+// other work keeps the cores from the worker: that is where logins would starve. For a minute after that an eighth of the
+// bound is enough, so that a machine that is always busy does not make every login slow. While the worker does not take hashes, or
 // has not answered one for as long as a login may wait, all run here.
 type places struct {
 	slots   int           // in each of the two processes
@@ -40,6 +42,7 @@ type places struct {
 	heavyLine []*ticket             // guarded by mu; expensive hashes that are not in line yet
 	help      []*ticket             // guarded by mu; hashes that the worker has begun or has lost, for a place here
 	share     share                 // guarded by mu
+	helped    time.Time             // guarded by mu; when a hash of a worker without cores ran here
 	fast      time.Duration         // guarded by mu; what a hash takes at best
 }
 
@@ -47,7 +50,8 @@ type places struct {
 type ticket struct {
 	size   uint64 // of its memory, in bytes
 	heavy  bool
-	late   bool       // has waited for half of the bound
+	begun  time.Time  // the wait
+	late   bool       // has waited for so long that it may run here
 	lost   bool       // the worker had it and will not answer
 	placed chan place // gets one place
 }
@@ -61,7 +65,7 @@ const (
 )
 
 func (p *places) newTicket(size uint64, heavy bool) *ticket {
-	return &ticket{size: size, heavy: heavy, placed: make(chan place, 1)}
+	return &ticket{size: size, heavy: heavy, begun: time.Now(), placed: make(chan place, 1)}
 }
 
 // enter waits for a place. ErrBusy: the wait is over, or would certainly be too long.
@@ -90,8 +94,8 @@ func (p *places) enter(ctx context.Context, t *ticket) (place, error) {
 
 // await waits for the place of a ticket that is in line.
 func (p *places) await(ctx context.Context, t *ticket) (place, error) {
-	half, over := time.NewTimer(p.wait/2), time.NewTimer(p.wait)
-	defer half.Stop()
+	tick, over := time.NewTicker(p.wait/8), time.NewTimer(p.wait)
+	defer tick.Stop()
 	defer over.Stop()
 	err := ErrBusy
 	for waiting := true; waiting; {
@@ -102,12 +106,11 @@ func (p *places) await(ctx context.Context, t *ticket) (place, error) {
 				return here, err
 			}
 			return at, nil
-		case <-half.C:
+		case <-tick.C:
 			p.mu.Lock()
-			t.late = true
+			p.age(t)
 			p.dispatch()
 			p.mu.Unlock()
-			half.Reset(p.wait / 8) // the worker may get no core from now on
 		case <-over.C:
 			waiting = false
 		case <-ctx.Done():
@@ -116,6 +119,18 @@ func (p *places) await(ctx context.Context, t *ticket) (place, error) {
 	}
 	p.withdraw(t)
 	return here, err
+}
+
+// helpAgain is how long after a hash has run here the next ones need not wait as long for that.
+const helpAgain = time.Minute
+
+// age decides whether a ticket has waited for long enough to run here.
+func (p *places) age(t *ticket) {
+	patience := p.wait / 2
+	if !p.helped.IsZero() && time.Since(p.helped) < helpAgain {
+		patience = p.wait / 8
+	}
+	t.late = t.late || time.Since(t.begun) >= patience
 }
 
 // withdraw gives up a ticket, and its place if it has got one meanwhile.
@@ -140,11 +155,12 @@ func (p *places) remove(t *ticket) {
 	p.line, p.heavyLine, p.help = slices.DeleteFunc(p.line, isIt), slices.DeleteFunc(p.heavyLine, isIt), slices.DeleteFunc(p.help, isIt)
 }
 
-// askHere asks for a place in this process, for a hash that the worker has begun or lost.
+// askHere asks for a place in this process, for a hash that the worker has lost, or has had for too long.
 func (p *places) askHere(t *ticket) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(t.placed) == 0 && !slices.Contains(p.help, t) {
+	p.age(t)
+	if (t.late || t.lost) && len(t.placed) == 0 && !slices.Contains(p.help, t) {
 		p.help = append(p.help, t)
 	}
 	p.dispatch()
@@ -184,6 +200,9 @@ func (p *places) dispatch() {
 	if len(p.line)+len(p.help) == 0 {
 		return
 	}
+	if p.worker != nil {
+		p.worker.Want()
+	}
 	takes, starved := p.lookAtWorker()
 	for {
 		switch {
@@ -211,6 +230,9 @@ func (p *places) give(line *[]*ticket, at place) {
 		p.there[t] = time.Now()
 	} else {
 		p.here++
+		if t.late {
+			p.helped = time.Now()
+		}
 	}
 	t.placed <- at
 }
@@ -225,7 +247,6 @@ func (p *places) lookAtWorker() (takes, starved bool) {
 		return false, false
 	case worker.Running:
 	default:
-		p.worker.Want()
 		return true, true
 	}
 	for t, since := range p.there {
@@ -237,7 +258,7 @@ func (p *places) lookAtWorker() (takes, starved bool) {
 }
 
 // tooLong reports whether the n-th in line would wait in vain even if every hash took as little as the fastest of late.
-// Without that certainty one waits.
+// Without that certainty one waits: whoever is sent away comes again.
 func (p *places) tooLong(n int) bool {
 	at := p.slots
 	if p.worker != nil {
@@ -246,16 +267,15 @@ func (p *places) tooLong(n int) bool {
 	return time.Duration(n)*p.fast/time.Duration(at) > p.wait
 }
 
-// took notes what a hash took. p.fast follows the fastest at once, and the others slowly.
+// took notes what a hash took. p.fast is the least of the last thousand or so.
 func (p *places) took(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case p.fast == 0 || d < p.fast:
+	if p.fast == 0 || d < p.fast {
 		p.fast = d
-	case !p.share.isSmall:
-		p.fast += (d - p.fast) / 64
+		return
 	}
+	p.fast += (d - p.fast) / 1024
 }
 
 // share is how much of the cores the worker gets.

@@ -19,6 +19,7 @@ type Config struct {
 	Queue  int           // how many may wait for a slot, whatever the time; 0: 256 a slot; negative: none
 	Wait   time.Duration // how long one waits at most; 0: a second
 	Caps   hash.Caps     // of hashes that were made elsewhere
+	Pepper []byte        // of the old application: what Devise put behind every password before hashing; nil: none
 	Memory uint64        // bytes that running hashes may take together; 0: half of MemoryLimit
 
 	// Observe, when set, is told for every hash that is run how long it waited. It is called by
@@ -52,6 +53,7 @@ func (c Config) Validate() error {
 // waits for it outside of the queue of the others.
 type Pool struct {
 	params  hash.Params
+	pepper  []byte
 	caps    hash.Caps
 	observe func(time.Duration)
 	dummy   hash.Hash             // what is worked on when there is nothing to compare with, and no sample
@@ -70,7 +72,7 @@ func New(c Config) *Pool {
 	if err := c.Validate(); err != nil {
 		panic(fmt.Sprintf("password.New: %v", err))
 	}
-	p := &Pool{params: c.Argon2.WithDefaults(), observe: c.Observe, work: hash.Hash.Verify, threads: c.Threads}
+	p := &Pool{params: c.Argon2.WithDefaults(), observe: c.Observe, work: hash.Hash.Verify, pepper: c.Pepper, threads: c.Threads}
 	if c.Memory == 0 {
 		c.Memory = MemoryLimit() / 2
 	}
@@ -94,6 +96,7 @@ func New(c Config) *Pool {
 	p.places = &places{slots: c.Slots, heavies: max(1, c.Slots/2), queue: max(c.Queue, 0), wait: c.Wait, worker: c.Worker,
 		free: p.budget, there: map[*ticket]time.Time{}}
 	if c.Worker != nil {
+		c.Worker.Limit(c.Slots, p.budget)
 		c.Worker.Watch(p.places.wake)
 	}
 	p.caps = c.Caps.WithDefaults()
@@ -117,6 +120,17 @@ func (p *Pool) Stats() Stats {
 	defer p.places.mu.Unlock()
 	return Stats{Slots: p.places.slots, Running: p.places.here + len(p.places.there),
 		Waiting: len(p.places.line) + len(p.places.heavyLine), Refused: p.refused.Load()}
+}
+
+// FellBack reports whether hashes run in this process because the worker does not run or does not answer.
+func (p *Pool) FellBack() bool {
+	p.places.mu.Lock()
+	defer p.places.mu.Unlock()
+	if p.places.worker == nil {
+		return false
+	}
+	takes, _ := p.places.lookAtWorker()
+	return !takes
 }
 
 // Hashed returns how many hashes were done so far, in this process and in that of the worker.
@@ -163,8 +177,8 @@ func (p *Pool) hashThere(t *ticket, job worker.Job) (result worker.Result, place
 	begun := time.Now()
 	results := p.places.worker.Do(job)
 	again := p.places.newTicket(t.size, false)
-	half, over := time.NewTimer(p.places.wait/2), time.NewTimer(p.places.wait)
-	defer half.Stop()
+	tick, over := time.NewTicker(p.places.wait/8), time.NewTimer(p.places.wait)
+	defer tick.Stop()
 	defer over.Stop()
 	for {
 		select {
@@ -185,9 +199,8 @@ func (p *Pool) hashThere(t *ticket, job worker.Job) (result worker.Result, place
 		case <-again.placed:
 			p.abandon(results, t)
 			return worker.Result{}, again, nil
-		case <-half.C:
+		case <-tick.C:
 			p.places.askHere(again)
-			half.Reset(p.places.wait / 8)
 		case <-over.C:
 			p.abandon(results, t)
 			p.places.withdraw(again)

@@ -38,6 +38,8 @@ func (w *fakeWorker) State() worker.State {
 	return w.state
 }
 
+func (w *fakeWorker) Limit(int, uint64) {}
+
 func (w *fakeWorker) Want() {}
 
 func (w *fakeWorker) Watch(f func()) { w.changed = f }
@@ -171,6 +173,9 @@ func TestStarvedWorker(t *testing.T) {
 		if refused != 0 || slowest > p.places.wait {
 			t.Errorf("got %d refused, the slowest after %v", refused, slowest)
 		}
+		if _, slowest := crowd(t, p, 30, 100*time.Millisecond); slowest > p.places.wait/8+100*time.Millisecond {
+			t.Errorf("once that is known: the slowest after %v", slowest)
+		}
 		time.Sleep(10 * time.Second)
 		w.mu.Lock()
 		w.take, w.share = 25*time.Millisecond, 1
@@ -194,6 +199,9 @@ func TestStoppedWorker(t *testing.T) {
 			t.Errorf("got %d refused, the slowest after %v", refused, slowest)
 		}
 		time.Sleep(p.places.wait)
+		if !p.FellBack() {
+			t.Error("FellBack is false")
+		}
 		if refused, slowest := crowd(t, p, 40, 0); refused != 0 || slowest > 600*time.Millisecond {
 			t.Errorf("afterwards: got %d refused, the slowest after %v", refused, slowest)
 		}

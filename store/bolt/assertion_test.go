@@ -4,28 +4,27 @@ import (
 	"encoding/binary"
 	"errors"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
-	"signet/store/storetest"
 )
 
 // TestSweepAssertions: they go when they are over by every clock, many spans of them at once, and no
 // other goes with them.
 func TestSweepAssertions(t *testing.T) {
 	t.Parallel()
-	s, over := testStore(t), 3*sweepSpan+7
+	s, over := testStore(t), 3*layout.SpanSize+7
 	until := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	must(t, s.file.DB.Update(func(tx *bbolt.Tx) error {
+	must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error {
 		for i := range over {
 			id := store.AssertionID{}
 			binary.BigEndian.PutUint64(id[:], uint64(i))
-			if err := tx.Bucket(bucketAssertions).Put(id[:], codec.AppendTime(nil, until)); err != nil {
+			if err := tx.Bucket(layout.Assertions.Name()).Put(id[:], codec.AppendTime(nil, until)); err != nil {
 				return err
 			}
 		}
@@ -49,30 +48,6 @@ func TestSweepAssertions(t *testing.T) {
 	}
 }
 
-// TestSpendingThatFailsTogether: what was refused for the sake of a neighbour in the same transaction
-// was not used when that transaction fails.
-func TestSpendingThatFailsTogether(t *testing.T) {
-	t.Parallel()
-	s := testStore(t)
-	g := newGate(s)
-	var all sync.WaitGroup
-	g.hold(t, s, &all)
-	for range 8 {
-		all.Go(func() {
-			err := s.UseAssertion(t.Context(), store.AssertionID{1}, moveDay)
-			if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrExists) {
-				t.Errorf("got %v, want ErrUnavailable alone", err)
-			}
-		})
-	}
-	waitFor(t, "the batch", func() bool { return s.queued() == 8 })
-	clear := s.injectFault(storetest.BeforeCommit) // for the batch that waits
-	close(g.open)
-	all.Wait()
-	clear()
-	must(t, s.UseAssertion(t.Context(), store.AssertionID{1}, moveDay))
-}
-
 // TestFileFromBeforeAssertions: a file of this schema may lack the bucket. It is whole, and gets it.
 func TestFileFromBeforeAssertions(t *testing.T) {
 	t.Parallel()
@@ -80,7 +55,7 @@ func TestFileFromBeforeAssertions(t *testing.T) {
 	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 	db, err := bbolt.Open(path, 0o600, nil)
 	must(t, err)
-	must(t, db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket(bucketAssertions) }))
+	must(t, db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket(layout.Assertions.Name()) }))
 	must(t, db.Close())
 	must(t, Check(path, nil))
 

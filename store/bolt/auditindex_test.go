@@ -1,7 +1,7 @@
 package bolt
 
 import (
-	"fmt"
+	"maps"
 	"path/filepath"
 	"testing"
 	"time"
@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/layout"
 )
 
 // TestAuditOfEarlierVersion: a file whose events are in no class, or some of them, keeps them all, and each
@@ -19,11 +20,11 @@ func TestAuditOfEarlierVersion(t *testing.T) {
 		name   string
 		forget func(tx *bbolt.Tx) error // what an earlier version has not written
 	}{
-		{"never indexed", func(tx *bbolt.Tx) error { return tx.DeleteBucket(bucketAuditRings) }},
+		{"never indexed", func(tx *bbolt.Tx) error { return tx.DeleteBucket(layout.AuditRings.Name()) }},
 		{"the last half written by an earlier version", func(tx *bbolt.Tx) error {
-			for class := range ringPrefixes {
+			for class := range layout.RingPrefixes {
 				for seq := uint64(5001); seq <= 10_000; seq++ {
-					if err := tx.Bucket(bucketAuditRings).Delete(ringKey(class, seq)); err != nil {
+					if err := tx.Bucket(layout.AuditRings.Name()).Delete(layout.RingKey(class, seq)); err != nil {
 						return err
 					}
 				}
@@ -56,11 +57,18 @@ func TestAuditOfEarlierVersion(t *testing.T) {
 			s, err = Open(path, Options{Retention: store.Retention{store.ClassRefusals: 20}})
 			must(t, err)
 			t.Cleanup(func() { s.Close() })
-			if n := written(t, s, bucketAudit); n != 10_000 {
+			if n := written(t, s, layout.Audit); n != 10_000 {
 				t.Fatalf("got %d events after the upgrade, want all 10,000", n)
 			}
-			if want := map[store.EventClass]int{store.ClassAdmin: 1, store.ClassSessions: 4999, store.ClassRefusals: 5000, store.ClassKeys: 0, store.ClassOwn: 0}; fmt.Sprint(s.audit.kept) != fmt.Sprint(want) {
-				t.Errorf("got classes %v, want %v", s.audit.kept, want)
+			classes := map[string]int{}
+			must(t, s.db.View(t.Context(), func(tx *layout.Tx) error {
+				return tx.Bucket(layout.AuditRings).ForEach(func(key, _ []byte) error {
+					classes[string(key[:1])]++
+					return nil
+				})
+			}))
+			if want := map[string]int{"a": 1, "s": 4999, "r": 5000}; !maps.Equal(classes, want) {
+				t.Errorf("got classes %v, want %v", classes, want)
 			}
 			for range 30 {
 				batch := make([]store.Event, 100)
@@ -71,7 +79,7 @@ func TestAuditOfEarlierVersion(t *testing.T) {
 			}
 			must(t, s.Close())
 			s = mustOpen(t, path)
-			if n := written(t, s, bucketAudit); n != 5000+5000-30*100 {
+			if n := written(t, s, layout.Audit); n != 5000+5000-30*100 {
 				t.Errorf("got %d events after 3,000 more refusals, want all but two refusals for each", n)
 			}
 		})

@@ -2,7 +2,6 @@ package bolt
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,35 +12,23 @@ import (
 	"syscall"
 	"time"
 
-	"go.etcd.io/bbolt"
-
+	"signet/store/bolt/commit"
 	"signet/store/bolt/file"
-	"signet/store/seal"
+	"signet/store/bolt/layout"
 )
 
 // Flush commits what is kept in memory to be written behind, and now with it. A copy that is made
-// after it is complete up to then, and CopiedAt tells so.
+// after it is complete up to then, and CopiedAt returns that time.
 func (s *Store) Flush(ctx context.Context, now time.Time) error {
-	at := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
-	return s.submit(ctx, &request{flush: true, apply: func(t *txn) error { return t.put(bucketMeta, keyCopied, at) }})
+	return s.db.Flush(ctx, func(tx *layout.Tx) error { return layout.PutCopied(tx, now) })
 }
 
 // CopiedAt is the time of the last Flush. It is zero where there was none: in a copy that an earlier
 // version has made. In a store that has worked on after a backup it is that of the backup.
 func (s *Store) CopiedAt(ctx context.Context) (at time.Time, err error) {
-	err = s.viewContext(ctx, func(tx snapshot) error {
-		raw, err := tx.record(bucketMeta, keyCopied)
-		if err != nil {
-			return err
-		}
-		switch len(raw) {
-		case 0:
-		case 8:
-			at = time.UnixMilli(int64(binary.BigEndian.Uint64(raw))).UTC()
-		default:
-			return file.Damaged(s.file.Path, "the time of its backup is unreadable")
-		}
-		return nil
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		at, err = layout.ReadCopied(tx)
+		return err
 	})
 	return at, err
 }
@@ -51,16 +38,16 @@ func (s *Store) CopiedAt(ctx context.Context) (at time.Time, err error) {
 // the store first, so a slow reader of it does not keep a snapshot open, which would make the store grow.
 // Where there is no space for that file the store is copied as it lies, free pages included.
 func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
-	if err := s.inPlace(); err != nil {
-		return 0, s.unavailable("backing up", err)
+	if err := s.db.InPlace(); err != nil {
+		return 0, s.db.Unavailable("backing up", err)
 	}
-	guarded := &guardedWriter{ctx: ctx, store: s, w: w}
+	guarded := &guardedWriter{ctx: ctx, db: s.db, w: w}
 	spool, err := s.spool(ctx)
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		s.log.Warn("there is no space to make a compact backup: copying the file as it is", slog.Any("error", err))
-		err = s.viewContext(ctx, func(tx snapshot) error {
-			n, err = tx.WriteTo(guarded)
+		s.db.Log.Warn("there is no space to make a compact backup: copying the file as it is", slog.Any("error", err))
+		err = s.db.View(ctx, func(tx *layout.Tx) error {
+			n, err = tx.Tx.WriteTo(guarded)
 			return err
 		})
 	case err == nil:
@@ -81,14 +68,14 @@ const spoolSuffix = ".backup-"
 
 // spool makes a compact copy of this moment in a file that has no name any more.
 func (s *Store) spool(ctx context.Context) (*os.File, error) {
-	made, err := os.CreateTemp(filepath.Dir(s.file.Path), filepath.Base(s.file.Path)+spoolSuffix+"*") // mode 0600
+	made, err := os.CreateTemp(filepath.Dir(s.db.File.Path), filepath.Base(s.db.File.Path)+spoolSuffix+"*") // mode 0600
 	if err != nil {
-		return nil, s.unavailable("making a copy of", err)
+		return nil, s.db.Unavailable("making a copy of", err)
 	}
 	defer os.Remove(made.Name())
 	made.Close()
-	err = s.viewContext(ctx, func(tx snapshot) error {
-		return file.Copy(tx.Tx, made.Name(), func() error { return s.open(ctx) })
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		return file.Copy(tx.Tx, made.Name(), func() error { return s.db.Usable(ctx) })
 	})
 	if err != nil {
 		return nil, err
@@ -112,33 +99,16 @@ func globQuote(path string) string {
 
 // guardedWriter ends a backup whose caller has given up or whose store is being closed.
 type guardedWriter struct {
-	ctx   context.Context
-	store *Store
-	w     io.Writer
-	err   error
+	ctx context.Context
+	db  *commit.DB
+	w   io.Writer
+	err error
 }
 
 func (g *guardedWriter) Write(p []byte) (n int, err error) {
-	if err = g.store.open(g.ctx); err == nil {
+	if err = g.db.Usable(g.ctx); err == nil {
 		n, err = g.w.Write(p)
 	}
 	g.err = err
 	return n, err
-}
-
-// Check reads all of the file at path and answers what is wrong with its structure, or nil. The
-// store must not be open; Check changes nothing. Records with a seal need the seals.
-func Check(path string, seals *seal.Keys) (err error) {
-	f, err := file.Open(path, true)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.DB.Close()) }()
-	return f.DB.View(func(tx *bbolt.Tx) error {
-		err := file.Safely(path, func() error { return checkRecords(snapshot{tx, seals}, path) })
-		if err == nil {
-			err = file.Structure(tx, path)
-		}
-		return err
-	})
 }

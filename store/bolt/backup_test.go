@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/bolt/layout"
 )
 
 // TestBackup takes a copy while eight writers go on, and opens it.
@@ -103,7 +104,7 @@ func TestBackupEnds(t *testing.T) {
 			must(t, err)
 			c.end(s, cancel)
 			if c.name == "closed" {
-				waitFor(t, "Close", s.closed.Load)
+				waitFor(t, "Close", func() bool { return s.db.Usable(t.Context()) != nil })
 			}
 			close(w.carryOn)
 			select {
@@ -137,7 +138,7 @@ func TestBackupAfterFlush(t *testing.T) {
 	must(t, os.WriteFile(path, copied.Bytes(), 0o600))
 	restored := mustOpen(t, path)
 	defer restored.Close()
-	if a, c := written(t, restored, bucketAudit), written(t, restored, bucketThrottle); a != 2 || c != 1 {
+	if a, c := written(t, restored, layout.Audit), written(t, restored, layout.Throttle); a != 2 || c != 1 {
 		t.Errorf("the copy has %d events and %d counts, want 2 and one", a, c)
 	}
 	if at, err := restored.CopiedAt(ctx); err != nil || !at.Equal(moveDay) {
@@ -157,7 +158,7 @@ func TestFlushThatFails(t *testing.T) {
 	}
 	clear()
 	must(t, s.Flush(ctx, moveDay))
-	if n := written(t, s, bucketAudit); n != 1 {
+	if n := written(t, s, layout.Audit); n != 1 {
 		t.Errorf("got %d events, want the one", n)
 	}
 }

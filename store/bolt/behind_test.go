@@ -9,12 +9,18 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/bolt/layout"
+)
+
+const (
+	writeBehind = time.Second // of package commit
+	maxPending  = 8192        // of package trail
 )
 
 // written counts the records of a bucket that are committed.
-func written(t *testing.T, s *Store, bucket []byte) (n int) {
+func written(t *testing.T, s *Store, bucket *layout.Bucket) (n int) {
 	t.Helper()
-	must(t, s.view(func(tx snapshot) error { n = tx.Bucket(bucket).Stats().KeyN; return nil }))
+	must(t, s.db.View(t.Context(), func(tx *layout.Tx) error { n = tx.Bucket(bucket).Stats().KeyN; return nil }))
 	return n
 }
 
@@ -30,18 +36,18 @@ func TestWriteBehind(t *testing.T) {
 		must(t, err)
 		time.Sleep(writeBehind - time.Millisecond)
 		synctest.Wait()
-		if a, c := written(t, s, bucketAudit), written(t, s, bucketThrottle); a != 0 || c != 0 {
+		if a, c := written(t, s, layout.Audit), written(t, s, layout.Throttle); a != 0 || c != 0 {
 			t.Errorf("before a second: got %d events and %d counts, want none", a, c)
 		}
 		time.Sleep(2 * time.Millisecond)
 		synctest.Wait()
-		if a, c := written(t, s, bucketAudit), written(t, s, bucketThrottle); a != 1 || c != 1 {
+		if a, c := written(t, s, layout.Audit), written(t, s, layout.Throttle); a != 1 || c != 1 {
 			t.Errorf("after a second: got %d events and %d counts, want one each", a, c)
 		}
 		must(t, s.ClearThrottle(ctx, "", []string{"x"}))
 		time.Sleep(writeBehind + time.Millisecond)
 		synctest.Wait()
-		if c := written(t, s, bucketThrottle); c != 0 {
+		if c := written(t, s, layout.Throttle); c != 0 {
 			t.Errorf("after ClearThrottle: got %d counts, want none", c)
 		}
 	})
@@ -73,7 +79,7 @@ func TestWriteBehindAgain(t *testing.T) {
 		clear()
 		time.Sleep(2 * writeBehind)
 		synctest.Wait()
-		if a, c := written(t, s, bucketAudit), written(t, s, bucketThrottle); a != 1 || c != 1 {
+		if a, c := written(t, s, layout.Audit), written(t, s, layout.Throttle); a != 1 || c != 1 {
 			t.Errorf("got %d events and %d counts, want one each", a, c)
 		}
 	})
@@ -116,26 +122,5 @@ func TestAuditBacklog(t *testing.T) {
 	}
 	if err == nil || n > maxPending/100+1 {
 		t.Errorf("got %v after %d batches, want a refusal at %d events", err, n, maxPending)
-	}
-}
-
-// TestCountsAreBounded: a flood of keys pushes out what matters least, and not what is being throttled.
-func TestCountsAreBounded(t *testing.T) {
-	t.Parallel()
-	var c counts
-	c.init()
-	now := time.Now()
-	hot := store.Limit{Key: "hot", Free: 5, Window: time.Hour}
-	for range 5 {
-		c.count(now, store.Scope{Limits: []store.Limit{hot}})
-	}
-	for i := range maxCounts + 10_000 {
-		c.count(now, store.Scope{Limits: []store.Limit{{Key: fmt.Sprint(i), Free: 5, Window: time.Hour}}})
-	}
-	if len(c.byKey) != maxCounts {
-		t.Errorf("got %d counts, want %d", len(c.byKey), maxCounts)
-	}
-	if wait := c.count(now, store.Scope{Limits: []store.Limit{hot}}); wait == 0 {
-		t.Errorf("the flood has made a full bucket forget")
 	}
 }

@@ -83,7 +83,7 @@ func childLimit(path string) error {
 	if err := s.Ping(ctx); !errors.Is(err, store.ErrUnavailable) {
 		return fmt.Errorf("Ping at the limit: got %w, want ErrUnavailable", err)
 	}
-	clock = clock.Add(probeEvery)
+	clock = clock.Add(time.Second)
 	_ = s.Ping(ctx) // a small write may go through or not; a big one must not
 	if _, err := s.User(ctx, u.ID); err != nil {
 		return fmt.Errorf("reading at the limit: %w", err)
@@ -94,7 +94,7 @@ func childLimit(path string) error {
 	if err := limitFileSize(64 << 20); err != nil {
 		return err
 	}
-	clock = clock.Add(probeEvery)
+	clock = clock.Add(time.Second)
 	if err := s.Ping(ctx); err != nil {
 		return fmt.Errorf("Ping with space again: %w", err)
 	}

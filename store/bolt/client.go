@@ -3,104 +3,70 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
-
-	"go.etcd.io/bbolt"
+	"sync/atomic"
 
 	"signet/store"
+	"signet/store/bolt/commit"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
 )
 
+// clients has the clients.
+type clients struct {
+	db      *commit.DB
+	changes atomic.Uint64
+}
+
 // CreateClient implements store.Clients.
-func (s *Store) CreateClient(ctx context.Context, c store.Client) error {
-	if err := validClient(c); err != nil {
+func (s *clients) CreateClient(ctx context.Context, c store.Client) error {
+	if err := layout.ValidClient(c); err != nil {
 		return err
 	}
-	if s.Format() < store.Format2 {
-		c.NotBefore = later(c.NotBefore, store.Millis(s.now()))
+	if s.db.Format() < store.Format2 {
+		c.NotBefore = later(c.NotBefore, store.Millis(s.db.Now()))
 	}
-	return s.updateClients(ctx, func(t *txn) error {
-		if t.get(bucketClients, []byte(c.ID)) != nil {
+	return s.updateClients(ctx, func(t *layout.Tx) error {
+		if t.Raw(layout.Clients, []byte(c.ID)) != nil {
 			return fmt.Errorf("client %q: %w", c.ID, store.ErrExists)
 		}
 		c := c
-		least, err := leastClientEpoch(t)
+		least, err := layout.LeastClientEpoch(t)
 		if err != nil {
 			return err
 		}
 		c.Epoch = max(c.Epoch, least)
-		raw, err := codec.EncodeClient(c, s.Format())
+		raw, err := codec.EncodeClient(c, s.db.Format())
 		if err != nil {
 			return err
 		}
-		return t.put(bucketClients, []byte(c.ID), raw)
+		return t.Put(layout.Clients, []byte(c.ID), raw)
 	})
 }
 
-// leastClientEpoch is the epoch at which new clients begin.
-func leastClientEpoch(t *txn) (uint32, error) {
-	raw, err := t.record(bucketMeta, keyEpoch)
-	if err != nil {
-		return 0, fmt.Errorf("%w: reading the least epoch of clients: %w", store.ErrUnavailable, err)
-	}
-	if len(raw) != 4 {
-		return 0, nil
-	}
-	return binary.BigEndian.Uint32(raw), nil
-}
-
-// raiseClientEpoch sees to it that new clients begin at that epoch or later.
-func raiseClientEpoch(t *txn, epoch uint32) error {
-	least, err := leastClientEpoch(t)
-	if err != nil || epoch <= least {
-		return err
-	}
-	return t.put(bucketMeta, keyEpoch, binary.BigEndian.AppendUint32(nil, epoch))
-}
-
-func validClient(c store.Client) error {
-	if c.ID == "" || len(c.ID) > bbolt.MaxKeySize {
-		return fmt.Errorf("the client id has %d bytes", len(c.ID))
-	}
-	return nil
-}
-
 // Client implements store.Clients.
-func (s *Store) Client(ctx context.Context, id string) (store.Client, error) {
+func (s *clients) Client(ctx context.Context, id string) (store.Client, error) {
 	c, _, err := s.clientAndRecord(ctx, id)
 	return c, err
 }
 
 // clientAndRecord returns the record with the bytes that it was read from.
-func (s *Store) clientAndRecord(ctx context.Context, id string) (c store.Client, raw []byte, err error) {
-	err = s.viewContext(ctx, func(tx snapshot) error {
-		raw = bytes.Clone(tx.Bucket(bucketClients).Get([]byte(id)))
+func (s *clients) clientAndRecord(ctx context.Context, id string) (c store.Client, raw []byte, err error) {
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		raw = bytes.Clone(tx.Raw(layout.Clients, []byte(id)))
 		if raw == nil {
 			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 		}
-		c, err = readClient(tx, []byte(id), raw)
+		c, err = layout.ReadClient(tx, []byte(id), raw)
 		return err
 	})
 	return c, raw, err
 }
 
-func readClient(tx reader, id, raw []byte) (store.Client, error) {
-	raw, err := tx.opened(bucketClients, id, raw)
-	if err != nil {
-		return store.Client{}, fmt.Errorf("%w: reading client %q: %w", store.ErrUnavailable, id, err)
-	}
-	c, err := codec.DecodeClient(raw)
-	if err == nil && c.ID != string(id) {
-		err = fmt.Errorf("%w: client %q is filed as %q: %w", store.ErrUnavailable, c.ID, id, codec.ErrMalformed)
-	}
-	return c, err
-}
-
 // UpdateClient implements store.Clients; see UpdateUser for why it works as it does.
-func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.Client) error) (store.Client, error) {
+func (s *clients) UpdateClient(ctx context.Context, id string, change func(*store.Client) error) (store.Client, error) {
 	for {
 		c, before, err := s.clientAndRecord(ctx, id)
 		if err != nil {
@@ -110,7 +76,7 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 		if err != nil {
 			return store.Client{}, err
 		}
-		err = s.updateClients(ctx, func(t *txn) error { return replaceClient(t, id, before, after) })
+		err = s.updateClients(ctx, func(t *layout.Tx) error { return replaceClient(t, id, before, after) })
 		if errors.Is(err, errRaced) {
 			continue
 		}
@@ -121,74 +87,74 @@ func (s *Store) UpdateClient(ctx context.Context, id string, change func(*store.
 	}
 }
 
-func (s *Store) changeClient(c store.Client, id string, change func(*store.Client) error) ([]byte, error) {
+func (s *clients) changeClient(c store.Client, id string, change func(*store.Client) error) ([]byte, error) {
 	epoch, revision := c.Epoch, c.Revision
 	if err := change(&c); err != nil {
 		return nil, err
 	}
 	c.ID, c.Revision = id, revision+1
-	if c.Epoch != epoch && s.Format() < store.Format2 {
-		c.NotBefore = store.ClientNotBefore(c, s.now())
+	if c.Epoch != epoch && s.db.Format() < store.Format2 {
+		c.NotBefore = store.ClientNotBefore(c, s.db.Now())
 	}
-	return codec.EncodeClient(c, s.Format())
+	return codec.EncodeClient(c, s.db.Format())
 }
 
-func replaceClient(t *txn, id string, before, after []byte) error {
-	now := t.get(bucketClients, []byte(id))
+func replaceClient(t *layout.Tx, id string, before, after []byte) error {
+	now := t.Raw(layout.Clients, []byte(id))
 	if now == nil {
 		return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 	}
 	if !bytes.Equal(now, before) {
 		return errRaced
 	}
-	return t.put(bucketClients, []byte(id), after)
+	return t.Put(layout.Clients, []byte(id), after)
 }
 
 // DeleteClient implements store.Clients.
-func (s *Store) DeleteClient(ctx context.Context, id string) error {
-	return s.updateClients(ctx, func(t *txn) error {
-		raw := t.get(bucketClients, []byte(id))
+func (s *clients) DeleteClient(ctx context.Context, id string) error {
+	return s.updateClients(ctx, func(t *layout.Tx) error {
+		raw := t.Raw(layout.Clients, []byte(id))
 		if raw == nil {
 			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
 		}
-		c, err := readClient(t, []byte(id), raw)
+		c, err := layout.ReadClient(t, []byte(id), raw)
 		if err != nil {
 			return err
 		}
-		if s.Format() >= store.Format2 {
-			if err := raiseClientEpoch(t, store.NextEpoch(c.Epoch)); err != nil {
+		if s.db.Format() >= store.Format2 {
+			if err := layout.RaiseClientEpoch(t, store.NextEpoch(c.Epoch)); err != nil {
 				return err
 			}
 		}
-		return t.del(bucketClients, []byte(id))
+		return t.Delete(layout.Clients, []byte(id))
 	})
 }
 
 // updateClients is update for what changes a client. The version changes after the commit, also where
 // the caller has gone by then: whoever read the version first and a client then has never read an
 // older client than the version says.
-func (s *Store) updateClients(ctx context.Context, apply func(*txn) error) error {
-	changed := func() { s.clientChanges.Add(1) }
+func (s *clients) updateClients(ctx context.Context, apply func(*layout.Tx) error) error {
+	changed := func() { s.changes.Add(1) }
 	defer changed() // a commit that failed may have happened all the same
-	return s.update(ctx, func(t *txn) error {
-		t.OnCommit(changed)
+	return s.db.Update(ctx, func(t *layout.Tx) error {
+		t.Tx.OnCommit(changed)
 		return apply(t)
 	})
 }
 
 // ClientsVersion implements store.Clients. There is one process, and it counts.
-func (s *Store) ClientsVersion(ctx context.Context) (string, error) {
-	if err := s.open(ctx); err != nil {
+func (s *clients) ClientsVersion(ctx context.Context) (string, error) {
+	if err := s.db.Usable(ctx); err != nil {
 		return "", err
 	}
-	return strconv.FormatUint(s.clientChanges.Load(), 10), nil
+	return strconv.FormatUint(s.changes.Load(), 10), nil
 }
 
 // ListClients implements store.Clients.
-func (s *Store) ListClients(ctx context.Context, after string, limit int) (list []store.Client, err error) {
-	err = s.viewContext(ctx, func(tx snapshot) error {
-		return walkAfter(tx.Bucket(bucketClients), after, limit, func(id, raw []byte) error {
-			c, err := readClient(tx, id, raw)
+func (s *clients) ListClients(ctx context.Context, after string, limit int) (list []store.Client, err error) {
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		return tx.After(layout.Clients, after, limit, func(id, raw []byte) error {
+			c, err := layout.ReadClient(tx, id, raw)
 			list = append(list, c)
 			return err
 		})

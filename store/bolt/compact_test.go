@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/layout"
 )
 
 // swollen is a store that once held much more than it does.
@@ -24,7 +25,7 @@ func swollen(t *testing.T) (path string, records []store.Record) {
 	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 	s := mustOpen(t, path)
 	putMany(t, s, 30_000, func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketRevoked).Put(fmt.Appendf(nil, "dead-%x", rand.Uint64()), make([]byte, 8))
+		return tx.Bucket(layout.Revoked.Name()).Put(fmt.Appendf(nil, "dead-%x", rand.Uint64()), make([]byte, 8))
 	})
 	for range 20 {
 		s.Sweep(t.Context(), moveDay, store.Lifetimes{Idle: 1 << 62, Absolute: 1 << 62})
@@ -38,7 +39,7 @@ func swollen(t *testing.T) (path string, records []store.Record) {
 func putMany(t *testing.T, s *Store, n int, put func(tx *bbolt.Tx) error) {
 	t.Helper()
 	for n > 0 {
-		must(t, s.file.DB.Update(func(tx *bbolt.Tx) error {
+		must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error {
 			for range min(n, 500) {
 				if err := put(tx); err != nil {
 					return err

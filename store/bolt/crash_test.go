@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/bolt/layout"
 )
 
 func TestFullDisk(t *testing.T) {
@@ -130,7 +131,7 @@ func TestKill9BeforeTheRecorder(t *testing.T) {
 		if want := []string{"login ok login", "refresh revoked refresh", "user.create ok create"}; !slices.Equal(got, want) {
 			t.Errorf("the trail has %q, want %q", got, want)
 		}
-		if left := raw(t, s, bucketOutbox); len(left) != 0 {
+		if left := raw(t, s, layout.Outbox); len(left) != 0 {
 			t.Errorf("the outbox has %d entries", len(left))
 		}
 		must(t, s.Close())

@@ -9,18 +9,18 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/layout"
+	"signet/store/bolt/trail"
 	"signet/store/codec"
 )
 
-var _ store.Exporter = (*Store)(nil)
-
 // Foundation implements store.Exporter.
 func (s *Store) Foundation(ctx context.Context) (f store.Foundation, err error) {
-	err = s.viewContext(ctx, func(tx snapshot) error {
-		if f.Install, err = readInstall(tx); err != nil {
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		if f.Install, err = layout.ReadInstall(tx); err != nil {
 			return err
 		}
-		f.KeyringVersion, f.Keyring, err = readKeyring(tx)
+		f.KeyringVersion, f.Keyring, err = layout.ReadKeyring(tx)
 		if err == nil && f.KeyringVersion == 0 {
 			err = fmt.Errorf("keyring: %w", store.ErrNotFound)
 		}
@@ -33,10 +33,10 @@ func (s *Store) Foundation(ctx context.Context) (f store.Foundation, err error) 
 // Export implements store.Exporter. It shows one moment: clients, users each with its sessions behind
 // it, revoked tokens, used assertions, events. A record that cannot be read ends it: what is left out of a move is lost.
 func (s *Store) Export(ctx context.Context, visit func(store.Record) error) error {
-	waiting := s.audit.waiting() // before the snapshot, so that none is missed between the two
-	return s.viewContext(ctx, func(tx snapshot) error {
+	waiting := s.trail.Waiting() // before the snapshot, so that none is missed between the two
+	return s.db.View(ctx, func(tx *layout.Tx) error {
 		e := export{tx: tx, waiting: waiting, visit: func(r store.Record) error {
-			if err := s.open(ctx); err != nil {
+			if err := s.db.Usable(ctx); err != nil {
 				return err
 			}
 			return visit(r)
@@ -52,14 +52,14 @@ func (s *Store) Export(ctx context.Context, visit func(store.Record) error) erro
 
 // export is one walk through a snapshot.
 type export struct {
-	tx      snapshot
+	tx      *layout.Tx
 	waiting []store.Event
 	visit   func(store.Record) error
 }
 
 func (e *export) clients() error {
-	return e.tx.Bucket(bucketClients).ForEach(func(id, raw []byte) error {
-		c, err := readClient(e.tx, id, raw)
+	return e.tx.Bucket(layout.Clients).ForEach(func(id, raw []byte) error {
+		c, err := layout.ReadClient(e.tx, id, raw)
 		if err != nil {
 			return unreadable(fmt.Sprintf("client %q", id), err)
 		}
@@ -69,10 +69,10 @@ func (e *export) clients() error {
 
 // users walks through the users and the sessions side by side: both are in the order of user ids.
 func (e *export) users() error {
-	sessions := sessionWalk{tx: e.tx, cursor: e.tx.Bucket(bucketSessions).Cursor()}
+	sessions := sessionWalk{tx: e.tx, cursor: e.tx.Bucket(layout.Sessions).Cursor()}
 	sessions.key, sessions.value = sessions.cursor.First()
-	err := e.tx.Bucket(bucketUsers).ForEach(func(id, raw []byte) error {
-		u, err := decodeUser(e.tx, id, raw)
+	err := e.tx.Bucket(layout.Users).ForEach(func(id, raw []byte) error {
+		u, err := layout.DecodeUser(e.tx, id, raw)
 		if err != nil {
 			return unreadable(fmt.Sprintf("user %x", id), err)
 		}
@@ -91,7 +91,7 @@ var errNoUser = errors.New("its user is not there")
 
 // sessionWalk is how far the sessions have been visited.
 type sessionWalk struct {
-	tx         reader
+	tx         *layout.Tx
 	cursor     *bbolt.Cursor
 	key, value []byte
 	clientID   string // of the last one: neighbours often have the same
@@ -99,7 +99,7 @@ type sessionWalk struct {
 
 func (w *sessionWalk) of(user []byte, visit func(store.Record) error) error {
 	for ; bytes.HasPrefix(w.key, user); w.key, w.value = w.cursor.Next() {
-		s, err := readSession(w.tx, w.key, w.value, w.clientID)
+		s, err := layout.ReadSession(w.tx, w.key, w.value, w.clientID)
 		if err != nil {
 			return unreadable(fmt.Sprintf("session %x", w.key), err)
 		}
@@ -112,46 +112,45 @@ func (w *sessionWalk) of(user []byte, visit func(store.Record) error) error {
 }
 
 func (e *export) revokedTokens() error {
-	return e.tx.Bucket(bucketRevoked).ForEach(func(jti, raw []byte) error {
-		raw, err := e.tx.opened(bucketRevoked, jti, raw)
+	return e.tx.Bucket(layout.Revoked).ForEach(func(jti, sealed []byte) error {
+		until, err := layout.ReadMark(e.tx, layout.Revoked, jti, sealed)
 		if err != nil {
 			return unreadable(fmt.Sprintf("revoked token %q", jti), err)
 		}
-		r := codec.NewReader(raw)
-		token := store.RevokedToken{JTI: string(jti), Until: r.Time()}
-		if err := r.End(); err != nil {
-			return unreadable(fmt.Sprintf("revoked token %q", jti), err)
-		}
-		return e.visit(store.Record{RevokedToken: &token})
+		return e.visit(store.Record{RevokedToken: &store.RevokedToken{JTI: string(jti), Until: until}})
 	})
 }
 
 func (e *export) assertions() error {
-	return e.tx.Bucket(bucketAssertions).ForEach(func(id, raw []byte) error {
-		raw, err := e.tx.opened(bucketAssertions, id, raw)
+	return e.tx.Bucket(layout.Assertions).ForEach(func(id, sealed []byte) error {
+		until, err := layout.ReadMark(e.tx, layout.Assertions, id, sealed)
+		if err == nil && len(id) != len(store.AssertionID{}) {
+			err = codec.ErrMalformed
+		}
 		if err != nil {
 			return unreadable(fmt.Sprintf("used assertion %x", id), err)
 		}
-		r := codec.NewReader(raw)
-		spent := store.UsedAssertion{Until: r.Time()}
-		if err := r.End(); err != nil || len(id) != len(spent.ID) {
-			return unreadable(fmt.Sprintf("used assertion %x", id), codec.ErrMalformed)
-		}
-		spent.ID = store.AssertionID(id)
-		return e.visit(store.Record{UsedAssertion: &spent})
+		return e.visit(store.Record{UsedAssertion: &store.UsedAssertion{ID: store.AssertionID(id), Until: until}})
 	})
 }
 
+func (e *export) loss() error {
+	l, err := layout.ReadLoss(e.tx)
+	if err != nil || l.At.IsZero() {
+		return err
+	}
+	return e.visit(store.Record{Loss: &l})
+}
+
 func (e *export) events() error {
-	b := e.tx.Bucket(bucketAudit)
-	err := b.ForEach(func(seq, raw []byte) error {
-		event, err := readEvent(e.tx, seq, raw)
+	err := e.tx.Bucket(layout.Audit).ForEach(func(seq, sealed []byte) error {
+		event, err := layout.ReadEvent(e.tx, seq, sealed)
 		if err != nil {
 			return unreadable(fmt.Sprintf("audit event %x", seq), err)
 		}
 		return e.visit(store.Record{Event: &event})
 	})
-	for _, event := range unwritten(b, e.waiting) {
+	for _, event := range trail.Uncommitted(e.tx, e.waiting) {
 		if err != nil {
 			break
 		}

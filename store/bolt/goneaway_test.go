@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"signet/store"
 )
 
@@ -18,7 +20,13 @@ func TestClientChangesAfterItsCallerHasGone(t *testing.T) {
 	if err := s.CreateClient(t.Context(), store.Client{ID: "web"}); err != nil {
 		t.Fatal(err)
 	}
-	g := newGate(s)
+	held, open := make(chan struct{}), make(chan struct{})
+	commit := func(tx *bbolt.Tx) error {
+		close(held)
+		<-open
+		return tx.Commit()
+	}
+	s.db.Commit.Store(&commit)
 	ctx, hangUp := context.WithCancel(t.Context())
 	var caller sync.WaitGroup
 	caller.Go(func() {
@@ -27,7 +35,7 @@ func TestClientChangesAfterItsCallerHasGone(t *testing.T) {
 			t.Errorf("the caller who went away: got %v, want ErrUnavailable", err)
 		}
 	})
-	<-g.entered
+	<-held
 	hangUp()
 	caller.Wait()
 	version, err := s.ClientsVersion(t.Context())
@@ -37,7 +45,7 @@ func TestClientChangesAfterItsCallerHasGone(t *testing.T) {
 	if before, err := s.Client(t.Context(), "web"); err != nil || before.Disabled {
 		t.Fatalf("before the commit: got %+v, %v", before, err)
 	}
-	close(g.open)
+	close(open)
 	waitFor(t, "the change", func() bool {
 		after, err := s.Client(t.Context(), "web")
 		return err == nil && after.Disabled

@@ -8,10 +8,13 @@ import (
 	"time"
 
 	"signet/store"
+	"signet/store/bolt/commit"
 )
 
 // heartbeats are kept in memory only: the one process that can write them is the one that reads them.
 type heartbeats struct {
+	db *commit.DB
+
 	mu   sync.Mutex
 	last map[string]beat // by replica
 }
@@ -22,44 +25,32 @@ type beat struct {
 }
 
 // Beat implements store.Heartbeats.
-func (s *Store) Beat(ctx context.Context, hb store.Heartbeat, ttl time.Duration) error {
-	if err := s.open(ctx); err != nil {
+func (s *heartbeats) Beat(ctx context.Context, hb store.Heartbeat, ttl time.Duration) error {
+	if err := s.db.Usable(ctx); err != nil {
 		return err
 	}
 	hb.At = store.Millis(hb.At)
-	s.beats.mu.Lock()
-	defer s.beats.mu.Unlock()
-	s.beats.last[hb.Replica] = beat{hb, hb.At.Add(ttl)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last[hb.Replica] = beat{hb, hb.At.Add(ttl)}
 	return nil
 }
 
 // Beats implements store.Heartbeats.
-func (s *Store) Beats(ctx context.Context, now time.Time) ([]store.Heartbeat, error) {
-	if err := s.open(ctx); err != nil {
+func (s *heartbeats) Beats(ctx context.Context, now time.Time) ([]store.Heartbeat, error) {
+	if err := s.db.Usable(ctx); err != nil {
 		return nil, err
 	}
-	s.beats.mu.Lock()
-	defer s.beats.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var live []store.Heartbeat
-	for replica, b := range s.beats.last {
+	for replica, b := range s.last {
 		if !now.Before(b.until) {
-			delete(s.beats.last, replica)
+			delete(s.last, replica)
 			continue
 		}
 		live = append(live, b.Heartbeat)
 	}
 	slices.SortFunc(live, func(a, b store.Heartbeat) int { return strings.Compare(a.Replica, b.Replica) })
 	return live, nil
-}
-
-// open answers an error where the store is closed or the caller has given up: for what is answered
-// from memory.
-func (s *Store) open(ctx context.Context) error {
-	if s.closed.Load() {
-		return s.unavailable("using", errClosed)
-	}
-	if err := ctx.Err(); err != nil {
-		return s.unavailable("using", err)
-	}
-	return nil
 }

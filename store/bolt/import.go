@@ -11,6 +11,7 @@ import (
 
 	"signet/store"
 	"signet/store/bolt/file"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
 	"signet/store/seal"
 )
@@ -52,7 +53,7 @@ func fillInOrder(ctx context.Context, path string, seals *seal.Keys, f store.Fou
 
 // fill syncs once, at the end: until then the file has no name that anybody looks for.
 func fill(ctx context.Context, path string, seals *seal.Keys, f store.Foundation, records iter.Seq2[store.Record, error]) (err error) {
-	if err := initialise(path); err != nil {
+	if err := layout.Initialise(path); err != nil {
 		return err
 	}
 	opened, err := file.Open(path, false)
@@ -68,14 +69,14 @@ func fill(ctx context.Context, path string, seals *seal.Keys, f store.Foundation
 	defer stop()
 	for more := true; more; {
 		err := db.Update(func(tx *bbolt.Tx) (err error) {
-			more, err = in.batch(newTxn(tx, seals))
+			more, err = in.batch(&layout.Tx{Tx: tx, Seals: seals, Format: Schema})
 			return err
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if err := db.Update(func(tx *bbolt.Tx) error { return putFoundation(newTxn(tx, seals), f) }); err != nil {
+	if err := db.Update(func(tx *bbolt.Tx) error { return putFoundation(&layout.Tx{Tx: tx, Seals: seals, Format: Schema}, f) }); err != nil {
 		return err
 	}
 	return db.Sync()
@@ -89,7 +90,7 @@ type intake struct {
 }
 
 // batch writes the next records and reports whether there may be more.
-func (in *intake) batch(t *txn) (more bool, err error) {
+func (in *intake) batch(t *layout.Tx) (more bool, err error) {
 	for range importBatch {
 		r, err, ok := in.next()
 		if !ok {
@@ -108,7 +109,7 @@ func (in *intake) batch(t *txn) (more bool, err error) {
 	return true, nil
 }
 
-func (in *intake) put(t *txn, r store.Record) error {
+func (in *intake) put(t *layout.Tx, r store.Record) error {
 	switch {
 	case r.Client != nil:
 		return importClient(t, *r.Client)
@@ -119,88 +120,81 @@ func (in *intake) put(t *txn, r store.Record) error {
 	case r.RevokedToken != nil:
 		return importRevokedToken(t, *r.RevokedToken)
 	case r.UsedAssertion != nil:
-		return markUntil(t, bucketAssertions, r.UsedAssertion.ID[:], r.UsedAssertion.Until)
+		return layout.PutMark(t, layout.Assertions, r.UsedAssertion.ID[:], r.UsedAssertion.Until)
 	case r.Loss != nil:
-		return putLoss(t, *r.Loss)
+		return layout.PutLoss(t, *r.Loss)
 	case r.Event != nil:
 		in.seq++
 		e := *r.Event
 		e.Seq, e.At = in.seq, store.Millis(e.At)
-		return putEvent(t, auditBucket(t), e)
+		return layout.PutEvent(t, e)
 	default:
 		return errors.New("a record is empty")
 	}
 }
 
-func importClient(t *txn, c store.Client) error {
-	if err := validClient(c); err != nil {
+func importClient(t *layout.Tx, c store.Client) error {
+	if err := layout.ValidClient(c); err != nil {
 		return err
 	}
-	if t.get(bucketClients, []byte(c.ID)) != nil {
+	if t.Raw(layout.Clients, []byte(c.ID)) != nil {
 		return fmt.Errorf("client %q is there twice", c.ID)
 	}
 	raw, err := codec.EncodeClient(c, Schema)
 	if err != nil {
 		return err
 	}
-	return t.put(bucketClients, []byte(c.ID), raw)
+	return t.Put(layout.Clients, []byte(c.ID), raw)
 }
 
-func importUser(t *txn, u store.User) error {
-	if err := validUser(u); err != nil {
+func importUser(t *layout.Tx, u store.User) error {
+	if err := layout.ValidUser(u); err != nil {
 		return err
 	}
-	if t.get(bucketUsers, u.ID[:]) != nil {
+	if t.Raw(layout.Users, u.ID[:]) != nil {
 		return fmt.Errorf("user %s is there twice", u.ID)
 	}
-	if t.get(bucketUsernames, []byte(u.Username)) != nil {
+	if t.Raw(layout.Usernames, []byte(u.Username)) != nil {
 		return fmt.Errorf("user %s: another has the username %q too", u.ID, u.Username)
 	}
-	if err := t.put(bucketUsernames, []byte(u.Username), u.ID[:]); err != nil {
-		return err
-	}
-	return t.put(bucketUsers, u.ID[:], codec.EncodeUser(u, Schema))
+	return layout.PutUser(t, u, codec.EncodeUser(u, Schema))
 }
 
 // importSession keeps the session as it is: what its user's NotBefore has ended stays ended by it.
-func importSession(t *txn, s store.Session) error {
-	if err := validSession(s); err != nil {
+func importSession(t *layout.Tx, s store.Session) error {
+	if err := layout.ValidSession(s); err != nil {
 		return fmt.Errorf("session %s: %w", s.ID, err)
 	}
-	if t.get(bucketUsers, s.UserID[:]) == nil {
+	if t.Raw(layout.Users, s.UserID[:]) == nil {
 		return fmt.Errorf("session %s: its user %s has not come before it", s.ID, s.UserID)
 	}
-	key := sessionKey(s.UserID, s.ID)
-	if t.get(bucketSessions, key) != nil {
+	key := layout.SessionKey(s.UserID, s.ID)
+	if t.Raw(layout.Sessions, key) != nil {
 		return fmt.Errorf("session %s is there twice", s.ID)
 	}
-	if t.get(bucketClients, []byte(s.ClientID)) == nil { // it was deleted, and one that is made anew must not inherit this
-		if err := raiseClientEpoch(t, store.NextEpoch(s.ClientEpoch)); err != nil {
+	if t.Raw(layout.Clients, []byte(s.ClientID)) == nil { // it was deleted, and one that is made anew must not inherit this
+		if err := layout.RaiseClientEpoch(t, store.NextEpoch(s.ClientEpoch)); err != nil {
 			return err
 		}
 	}
-	return t.put(bucketSessions, key, codec.EncodeSession(s, Schema))
+	return t.Put(layout.Sessions, key, codec.EncodeSession(s, Schema))
 }
 
-func importRevokedToken(t *txn, token store.RevokedToken) error {
-	if err := validJTI(token.JTI); err != nil {
+func importRevokedToken(t *layout.Tx, token store.RevokedToken) error {
+	if err := layout.ValidJTI(token.JTI); err != nil {
 		return fmt.Errorf("revoked token: %w", err)
 	}
-	return markUntil(t, bucketRevoked, []byte(token.JTI), token.Until)
+	return layout.PutMark(t, layout.Revoked, []byte(token.JTI), token.Until)
 }
 
 // putFoundation writes the install with the layout that these records have here.
-func putFoundation(t *txn, f store.Foundation) error {
+func putFoundation(t *layout.Tx, f store.Foundation) error {
 	if f.Install.ID == "" || f.KeyringVersion == 0 || len(f.Keyring) == 0 {
 		return errors.New("the install or the keyring is missing")
 	}
 	f.Install.Schema = Schema
-	raw, err := encodeInstall(f.Install)
-	if err != nil {
+	if err := layout.PutInstall(t, f.Install); err != nil {
 		return err
 	}
-	if err := t.put(bucketMeta, keyInstall, raw); err != nil {
-		return err
-	}
-	return t.put(bucketKeyring, keyCurrent, encodeKeyring(f.KeyringVersion, f.Keyring))
+	return layout.PutKeyring(t, f.KeyringVersion, f.Keyring)
 }

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
 )
 
@@ -134,18 +132,5 @@ func everyWrite(t *testing.T, s *Store, user store.UserID) map[string]func() err
 		"client":    func() error { return s.CreateClient(t.Context(), store.Client{ID: "web"}) },
 		"assertion": func() error { return s.UseAssertion(t.Context(), store.AssertionID{1}, time.Now()) },
 		"backup":    func() error { _, err := s.Backup(t.Context(), io.Discard); return err },
-	}
-}
-
-// A file that goes away while a transaction is being synced: its writers are not told that it is done.
-func TestTheFileGoesDuringTheCommit(t *testing.T) {
-	t.Parallel()
-	s := testStore(t)
-	commit := func(tx *bbolt.Tx) error {
-		return errors.Join(os.Rename(s.file.Path, s.file.Path+".moved"), tx.Commit())
-	}
-	s.commit.Store(&commit)
-	if err := s.CreateClient(t.Context(), store.Client{ID: "web"}); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
 )
 
@@ -235,28 +236,29 @@ func TestImportGivenUp(t *testing.T) {
 // TestExportNamesWhatIsDamaged: each of these is on the disk but in no export, which must not pass unseen.
 func TestExportNamesWhatIsDamaged(t *testing.T) {
 	t.Parallel()
-	orphan := sessionKey(store.UserID{9}, store.SessionID{9})
+	orphan := layout.SessionKey(store.UserID{9}, store.SessionID{9})
 	good := moveSession(1, 1)
 	tests := map[string]struct {
-		bucket, key, value []byte
+		bucket     *layout.Bucket
+		key, value []byte
 	}{
-		"client":                 {bucketClients, []byte("bad"), []byte("{")},
-		"client elsewhere":       {bucketClients, []byte("bad"), []byte(`{"client_id":"good"}`)},
-		"user":                   {bucketUsers, []byte("short"), []byte{9}},
-		"session":                {bucketSessions, sessionKey(store.UserID{1}, store.SessionID{7}), []byte{9}},
-		"session without a user": {bucketSessions, orphan, []byte{1, 0}},
-		"session before users":   {bucketSessions, sessionKey(store.UserID{}, good.ID), []byte{1, 0}},
-		"revoked token":          {bucketRevoked, []byte("bad"), []byte{1}},
-		"used assertion":         {bucketAssertions, []byte("longer than sixteen bytes"), codec.AppendTime(nil, moveDay)},
-		"used assertion, until":  {bucketAssertions, make([]byte, 16), []byte{1}},
-		"audit event":            {bucketAudit, seqKey(99), []byte("[")},
+		"client":                 {layout.Clients, []byte("bad"), []byte("{")},
+		"client elsewhere":       {layout.Clients, []byte("bad"), []byte(`{"client_id":"good"}`)},
+		"user":                   {layout.Users, []byte("short"), []byte{9}},
+		"session":                {layout.Sessions, layout.SessionKey(store.UserID{1}, store.SessionID{7}), []byte{9}},
+		"session without a user": {layout.Sessions, orphan, []byte{1, 0}},
+		"session before users":   {layout.Sessions, layout.SessionKey(store.UserID{}, good.ID), []byte{1, 0}},
+		"revoked token":          {layout.Revoked, []byte("bad"), []byte{1}},
+		"used assertion":         {layout.Assertions, []byte("longer than sixteen bytes"), codec.AppendTime(nil, moveDay)},
+		"used assertion, until":  {layout.Assertions, make([]byte, 16), []byte{1}},
+		"audit event":            {layout.Audit, layout.SeqKey(99), []byte("[")},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "signet.db")
 			must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
 			s := mustOpen(t, path)
-			must(t, s.file.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket(test.bucket).Put(test.key, test.value) }))
+			must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket(test.bucket.Name()).Put(test.key, test.value) }))
 			err := s.Export(t.Context(), func(store.Record) error { return nil })
 			kind, _, _ := strings.Cut(name, " ")
 			if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), kind) {

@@ -15,6 +15,7 @@ import (
 
 	"signet/store"
 	"signet/store/bolt/file"
+	"signet/store/bolt/layout"
 )
 
 func TestOpenMissing(t *testing.T) {
@@ -106,7 +107,7 @@ func filled(t *testing.T) []byte {
 	for i := range 300 {
 		u := store.User{ID: store.UserID{1, byte(i), byte(i >> 8)}, Username: fmt.Sprintf("user-%d", i), PasswordHash: strings.Repeat("h", 80)}
 		must(t, s.CreateUser(ctx, u))
-		_, _, err := s.StartSession(ctx, store.Session{ID: store.SessionID{byte(i), 1}, UserID: u.ID, ClientID: "app", StartedAt: s.now()}, store.SessionLimits{PerUser: 9})
+		_, _, err := s.StartSession(ctx, store.Session{ID: store.SessionID{byte(i), 1}, UserID: u.ID, ClientID: "app", StartedAt: s.db.Now()}, store.SessionLimits{PerUser: 9})
 		must(t, err)
 	}
 	must(t, s.CreateClient(ctx, store.Client{ID: "app"}))
@@ -114,7 +115,7 @@ func filled(t *testing.T) []byte {
 	used := int64(0)
 	must(t, s.Close())
 	s = mustOpen(t, path)
-	must(t, s.view(func(tx snapshot) error { used = tx.Size(); return nil }))
+	must(t, s.db.View(t.Context(), func(tx *layout.Tx) error { used = tx.Tx.Size(); return nil }))
 	must(t, s.Close())
 	raw, err := os.ReadFile(path)
 	must(t, err)

@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/layout"
 	"signet/store/seal"
 )
 
@@ -22,10 +23,10 @@ func TestSealRecords(t *testing.T) {
 	inUse := 1
 	seals.Use(func() int { return inUse })
 	s := mustOpenSealed(t, path, seals)
-	s.SetFormat(store.Format1)
+	s.db.SetFormat(store.Format1)
 	f := moveFoundation
 	f.Install.Schema = store.Format1
-	must(t, s.update(t.Context(), func(t *txn) error {
+	must(t, s.db.Update(t.Context(), func(t *layout.Tx) error {
 		if err := putFoundation(t, f); err != nil {
 			return err
 		}
@@ -42,8 +43,8 @@ func TestSealRecords(t *testing.T) {
 		t.Fatalf("%d records of format 1 have a seal", n)
 	}
 
-	if err := s.RaiseFormat(t.Context(), store.Format2); err != nil || s.Format() != store.Format2 {
-		t.Fatalf("RaiseFormat: %v, format %d", err, s.Format())
+	if err := s.RaiseFormat(t.Context(), store.Format2); err != nil || s.db.Format() != store.Format2 {
+		t.Fatalf("RaiseFormat: %v, format %d", err, s.db.Format())
 	}
 	if done, err := s.SealRecords(t.Context(), func(store.Sealing) {}); err != nil || done.Sealed == 0 {
 		t.Errorf("SealRecords: got %+v, %v", done, err)
@@ -81,7 +82,7 @@ func TestSealRecords(t *testing.T) {
 
 func countSealed(t *testing.T, s *Store) (n int) {
 	t.Helper()
-	must(t, s.file.DB.View(func(tx *bbolt.Tx) error {
+	must(t, s.db.File.DB.View(func(tx *bbolt.Tx) error {
 		return tx.ForEach(func(_ []byte, b *bbolt.Bucket) error {
 			return b.ForEach(func(_, value []byte) error {
 				if seal.Sealed(value) {

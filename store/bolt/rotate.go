@@ -6,14 +6,16 @@ import (
 	"fmt"
 
 	"signet/store"
+	"signet/store/bolt/commit"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
 )
 
 // Rotate implements store.Sessions. It reads two records and writes one; what to do is decided by
 // store.Decide.
-func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
-	key := sessionKey(r.UserID, r.SessionID)
-	now, err := ask(ctx, s, func(t *txn) (rotated, error) { return s.rotate(t, key, r) })
+func (s *sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
+	key := layout.SessionKey(r.UserID, r.SessionID)
+	now, err := commit.Ask(ctx, s.db, func(t *layout.Tx) (rotated, error) { return s.rotate(t, key, r) })
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, fmt.Errorf("rotating a session: %w", err)
 	}
@@ -35,20 +37,20 @@ type rotated struct {
 	outcome store.Outcome
 }
 
-func (s *Store) rotate(t *txn, key []byte, r store.Rotation) (now rotated, err error) {
-	raw := t.get(bucketSessions, key)
+func (s *sessions) rotate(t *layout.Tx, key []byte, r store.Rotation) (now rotated, err error) {
+	raw := t.Raw(layout.Sessions, key)
 	if raw == nil {
 		return now, nil
 	}
-	if now.was, err = readSession(t, key, raw, r.ClientID); err != nil {
+	if now.was, err = layout.ReadSession(t, key, raw, r.ClientID); err != nil {
 		return now, fmt.Errorf("%w: reading session %s: %w", store.ErrUnavailable, r.SessionID, err)
 	}
-	now.user, err = readUser(t, r.UserID)
+	now.user, err = layout.ReadUser(t, r.UserID)
 	status := now.user.Status()
 	if status.Missing = errors.Is(err, store.ErrNotFound); err != nil && !status.Missing {
 		return now, err
 	}
-	if s.Format() < store.Format2 {
+	if s.db.Format() < store.Format2 {
 		r.Late, r.ClientEpoch = 0, 0
 	}
 	now.session, now.outcome = store.Decide(now.was, status, r)
@@ -56,12 +58,25 @@ func (s *Store) rotate(t *txn, key []byte, r store.Rotation) (now rotated, err e
 	case now.session == now.was:
 		return now, nil
 	case now.session.ID.IsZero():
-		err = t.del(bucketSessions, key)
+		err = t.Delete(layout.Sessions, key)
 	default:
-		err = t.put(bucketSessions, key, codec.EncodeSession(now.session, s.Format()))
+		err = t.Put(layout.Sessions, key, codec.EncodeSession(now.session, s.db.Format()))
 	}
 	if err != nil {
 		return now, err
 	}
 	return now, s.keepRotation(t, r, now.outcome)
+}
+
+// keepRotation keeps the event of a rotation, where its outcome has one.
+func (s *sessions) keepRotation(t *layout.Tx, r store.Rotation, o store.Outcome) error {
+	name := r.Outbox()
+	if _, _, has := o.Event(); !has || name == "" {
+		return nil
+	}
+	entry, err := layout.NewEntry(store.RotationEvent(r, o), s.db.Now())
+	if err != nil {
+		return err
+	}
+	return t.Put(layout.Outbox, []byte(name), entry)
 }

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"testing"
 	"time"
 
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/layout"
+	"signet/store/bolt/throttle"
 	"signet/store/seal"
 )
 
@@ -27,11 +28,11 @@ func sealedStore(t *testing.T, seals *seal.Keys) (s *Store, records []store.Reco
 }
 
 // raw is what lies under every key of a bucket.
-func raw(t *testing.T, s *Store, bucket []byte) map[string][]byte {
+func raw(t *testing.T, s *Store, bucket *layout.Bucket) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
-	must(t, s.file.DB.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucket).ForEach(func(key, value []byte) error {
+	must(t, s.db.File.DB.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucket.Name()).ForEach(func(key, value []byte) error {
 			all[string(key)] = bytes.Clone(value)
 			return nil
 		})
@@ -39,28 +40,28 @@ func raw(t *testing.T, s *Store, bucket []byte) map[string][]byte {
 	return all
 }
 
-func poke(t *testing.T, s *Store, bucket []byte, key string, value []byte) {
+func poke(t *testing.T, s *Store, bucket *layout.Bucket, key string, value []byte) {
 	t.Helper()
-	must(t, s.file.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put([]byte(key), value) }))
+	must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket.Name()).Put([]byte(key), value) }))
 }
 
-// TestEveryRecordIsSealed: in every bucket, under every key, but what sealKind leaves out.
+// TestEveryRecordIsSealed: in every bucket, under every key, but what has no kind of seal.
 func TestEveryRecordIsSealed(t *testing.T) {
 	t.Parallel()
 	s, _ := sealedStore(t, testSeals())
 	_, err := s.Count(t.Context(), moveDay, store.Scope{Place: "ada", Limits: []store.Limit{{Key: "x", Free: 1, Window: time.Minute}}})
 	must(t, err)
-	must(t, s.update(t.Context(), func(tx *txn) error {
-		return noteNetworks(tx, moveDay, store.Attempt{Scopes: []store.Scope{{Place: "ada", From: make([]byte, 8)}}})
+	must(t, s.db.Update(t.Context(), func(tx *layout.Tx) error {
+		return throttle.NoteNetworks(tx, moveDay, store.Attempt{Scopes: []store.Scope{{Place: "ada", From: make([]byte, 8)}}})
 	}))
 	must(t, s.Flush(t.Context(), moveDay))
-	for _, bucket := range slices.Concat(buckets, laterBuckets) {
+	for _, bucket := range layout.Buckets {
 		all := raw(t, s, bucket)
 		if len(all) == 0 {
 			t.Errorf("bucket %s is empty: the test shows nothing", bucket)
 		}
 		for key, value := range all {
-			if _, has := sealKind(bucket, []byte(key)); has != seal.Sealed(value) {
+			if has := bucket.Kind([]byte(key)) != ""; has != seal.Sealed(value) {
 				t.Errorf("%s %q: sealed %v, want %v", bucket, key, seal.Sealed(value), has)
 			}
 		}
@@ -71,8 +72,8 @@ func TestEveryRecordIsSealed(t *testing.T) {
 // each that would is ErrUnavailable, makes the server unready and is in the walk of the check.
 func TestFlippedBits(t *testing.T) {
 	t.Parallel()
-	for _, bucket := range slices.Concat(buckets, laterBuckets) {
-		t.Run(string(bucket), func(t *testing.T) {
+	for _, bucket := range layout.Buckets {
+		t.Run(bucket.String(), func(t *testing.T) {
 			s, want := sealedStore(t, testSeals())
 			reads := map[string]func() (any, error){
 				"export":  func() (any, error) { return exportedOr(t, s) },
@@ -103,7 +104,7 @@ func TestFlippedBits(t *testing.T) {
 			}
 			flips, refused := 0, 0
 			for key, value := range raw(t, s, bucket) {
-				if _, has := sealKind(bucket, []byte(key)); !has {
+				if bucket.Kind([]byte(key)) == "" {
 					continue
 				}
 				for i := range value {
@@ -124,7 +125,7 @@ func TestFlippedBits(t *testing.T) {
 							t.Errorf("%q, byte %d: %s: got %+v, %v, want %+v or ErrUnavailable", key, i, name, got, err, good[name])
 						}
 					}
-					if _, err := s.verifyRecords(t.Context()); err == nil {
+					if s.db.View(t.Context(), func(tx *layout.Tx) error { return checkRecords(tx, s.db.File.Path) }) == nil {
 						t.Errorf("%q, byte %d: the check finds nothing", key, i)
 					}
 					if found {
@@ -133,7 +134,7 @@ func TestFlippedBits(t *testing.T) {
 				}
 				poke(t, s, bucket, key, value)
 			}
-			if flips > 0 && !bytes.Equal(bucket, bucketThrottle) && !bytes.Equal(bucket, bucketOutbox) { // no read is of these
+			if flips > 0 && bucket != layout.Throttle && bucket != layout.Outbox { // no read is of these
 				if refused == 0 || !s.Stats().Damaged || !errors.Is(s.Ping(t.Context()), store.ErrUnavailable) {
 					t.Errorf("%d flips, %d refused; damaged %v, Ping %v", flips, refused, s.Stats().Damaged, s.Ping(t.Context()))
 				}
@@ -158,10 +159,10 @@ func exportedOr(t *testing.T, s *Store) (records []store.Record, err error) {
 func TestMovedRecords(t *testing.T) {
 	t.Parallel()
 	s, _ := sealedStore(t, testSeals())
-	users, names := raw(t, s, bucketUsers), raw(t, s, bucketUsernames)
+	users, names := raw(t, s, layout.Users), raw(t, s, layout.Usernames)
 	ada, bob := store.UserID{1}, store.UserID{2}
-	poke(t, s, bucketUsers, string(ada[:]), users[string(bob[:])])
-	poke(t, s, bucketUsernames, "ada", names["bob"])
+	poke(t, s, layout.Users, string(ada[:]), users[string(bob[:])])
+	poke(t, s, layout.Usernames, "ada", names["bob"])
 	if u, err := s.User(t.Context(), ada); !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, seal.ErrForged) {
 		t.Errorf("ada's record is bob's: got %+v, %v, want ErrForged", u, err)
 	}

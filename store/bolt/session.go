@@ -4,51 +4,33 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"signet/store"
+	"signet/store/bolt/commit"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
 )
 
-const idSize = 16
-
-// sessionKey puts all sessions of a user next to each other.
-func sessionKey(user store.UserID, id store.SessionID) []byte {
-	key := make([]byte, 0, 2*idSize)
-	key = append(key, user[:]...)
-	return append(key, id[:]...)
-}
-
-// readSession reads what lies under the key.
-func readSession(tx reader, key, value []byte, clientID string) (store.Session, error) {
-	value, err := tx.opened(bucketSessions, key, value)
-	if err != nil {
-		return store.Session{}, err
-	}
-	return decodeSession(key, value, clientID)
-}
-
-func decodeSession(key, value []byte, clientID string) (store.Session, error) {
-	if len(key) != 2*idSize {
-		return store.Session{}, codec.ErrMalformed
-	}
-	return codec.DecodeSession(store.UserID(key[:idSize]), store.SessionID(key[idSize:]), value, clientID)
+// sessions has the sessions.
+type sessions struct {
+	db    *commit.DB
+	users *users
 }
 
 // StartSession implements store.Sessions.
-func (s *Store) StartSession(ctx context.Context, in store.Session, b store.SessionLimits) (store.Session, store.User, error) {
-	return s.startSession(ctx, in, b, func(*txn) error { return nil })
+func (s *sessions) StartSession(ctx context.Context, in store.Session, b store.SessionLimits) (store.Session, store.User, error) {
+	return s.startSession(ctx, in, b, func(*layout.Tx) error { return nil })
 }
 
 // startSession also does what belongs in the same transaction.
-func (s *Store) startSession(ctx context.Context, in store.Session, b store.SessionLimits, also func(*txn) error) (store.Session, store.User, error) {
-	if err := validSession(in); err != nil {
+func (s *sessions) startSession(ctx context.Context, in store.Session, b store.SessionLimits, also func(*layout.Tx) error) (store.Session, store.User, error) {
+	if err := layout.ValidSession(in); err != nil {
 		return store.Session{}, store.User{}, fmt.Errorf("starting a session: %w", err)
 	}
-	now, err := ask(ctx, s, func(t *txn) (now started, err error) {
+	now, err := commit.Ask(ctx, s.db, func(t *layout.Tx) (now started, err error) {
 		if now.session, now.user, err = s.start(t, in, b.PerUser); err != nil {
 			return now, err
 		}
@@ -65,23 +47,16 @@ type started struct {
 	user    store.User
 }
 
-func validSession(s store.Session) error {
-	if s.ID.IsZero() || s.UserID.IsZero() || s.ClientID == "" {
-		return errors.New("its id, user or client is missing")
-	}
-	return nil
-}
-
-func (s *Store) start(t *txn, in store.Session, limit int) (store.Session, store.User, error) {
-	u, err := readUser(t, in.UserID)
+func (s *sessions) start(t *layout.Tx, in store.Session, limit int) (store.Session, store.User, error) {
+	u, err := layout.ReadUser(t, in.UserID)
 	if err != nil {
 		return in, u, err
 	}
 	if u.Disabled {
 		return in, u, fmt.Errorf("user %s: %w", u.ID, store.ErrDisabled)
 	}
-	key := sessionKey(in.UserID, in.ID)
-	if t.get(bucketSessions, key) != nil {
+	key := layout.SessionKey(in.UserID, in.ID)
+	if t.Raw(layout.Sessions, key) != nil {
 		return in, u, fmt.Errorf("session %s: %w", in.ID, store.ErrExists)
 	}
 	in.StartedAt = later(store.Millis(in.StartedAt), u.NotBefore)
@@ -90,11 +65,11 @@ func (s *Store) start(t *txn, in store.Session, limit int) (store.Session, store
 	if err := makeRoom(t, in.UserID, limit); err != nil {
 		return in, u, err
 	}
-	raw := codec.EncodeSession(in, s.Format())
-	if in, err = decodeSession(key, raw, in.ClientID); err != nil {
+	raw := codec.EncodeSession(in, s.db.Format())
+	if in, err = layout.DecodeSession(key, raw, in.ClientID); err != nil {
 		return in, u, err
 	}
-	return in, u, t.put(bucketSessions, key, raw)
+	return in, u, t.Put(layout.Sessions, key, raw)
 }
 
 func later(a, b time.Time) time.Time {
@@ -106,17 +81,17 @@ func later(a, b time.Time) time.Time {
 
 // makeRoom ends the user's oldest sessions until there is room for one more under limit; a limit
 // that is not positive is none.
-func makeRoom(t *txn, user store.UserID, limit int) error {
+func makeRoom(t *layout.Tx, user store.UserID, limit int) error {
 	if limit <= 0 {
 		return nil
 	}
-	all, err := readSessions(t, user)
+	all, err := layout.ReadSessions(t, user)
 	if err != nil || len(all) < limit {
 		return err
 	}
 	slices.SortFunc(all, byAge)
 	for _, old := range all[:len(all)-limit+1] {
-		if err := t.del(bucketSessions, sessionKey(user, old.ID)); err != nil {
+		if err := t.Delete(layout.Sessions, layout.SessionKey(user, old.ID)); err != nil {
 			return err
 		}
 	}
@@ -128,13 +103,13 @@ func byAge(a, b store.Session) int {
 }
 
 // RevokeSession implements store.Sessions.
-func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (existed bool, err error) {
-	key := sessionKey(user, id)
-	existed, err = ask(ctx, s, func(t *txn) (bool, error) {
-		if t.get(bucketSessions, key) == nil {
+func (s *sessions) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (existed bool, err error) {
+	key := layout.SessionKey(user, id)
+	existed, err = commit.Ask(ctx, s.db, func(t *layout.Tx) (bool, error) {
+		if t.Raw(layout.Sessions, key) == nil {
 			return false, nil
 		}
-		return true, t.del(bucketSessions, key)
+		return true, t.Delete(layout.Sessions, key)
 	})
 	if err != nil {
 		return false, fmt.Errorf("revoking a session: %w", err)
@@ -143,8 +118,8 @@ func (s *Store) RevokeSession(ctx context.Context, user store.UserID, id store.S
 }
 
 // RevokeSessions implements store.Sessions.
-func (s *Store) RevokeSessions(ctx context.Context, user store.UserID) (ended int, err error) {
-	_, ended, err = s.changeUser(ctx, user, func(u *store.User) error {
+func (s *sessions) RevokeSessions(ctx context.Context, user store.UserID) (ended int, err error) {
+	_, ended, err = s.users.changeUser(ctx, user, func(u *store.User) error {
 		u.EndSessions()
 		return nil
 	})
@@ -155,10 +130,10 @@ func (s *Store) RevokeSessions(ctx context.Context, user store.UserID) (ended in
 }
 
 // ListSessions implements store.Sessions.
-func (s *Store) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) (list []store.Session, err error) {
+func (s *sessions) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) (list []store.Session, err error) {
 	now = store.Millis(now)
-	err = s.viewContext(ctx, func(tx snapshot) error {
-		list, err = readSessions(tx, user)
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		list, err = layout.ReadSessions(tx, user)
 		return err
 	})
 	if err != nil {
@@ -167,38 +142,4 @@ func (s *Store) ListSessions(ctx context.Context, user store.UserID, now time.Ti
 	list = slices.DeleteFunc(list, func(s store.Session) bool { return l.Ended(s, now) })
 	slices.SortFunc(list, byAge)
 	return list, nil
-}
-
-// readSessions returns the sessions of one user in the order of their ids.
-func readSessions(tx reader, user store.UserID) (list []store.Session, err error) {
-	c := tx.Bucket(bucketSessions).Cursor()
-	clientID := ""
-	for key, value := c.Seek(user[:]); bytes.HasPrefix(key, user[:]); key, value = c.Next() {
-		s, err := readSession(tx, key, value, clientID)
-		if err != nil {
-			return nil, fmt.Errorf("%w: reading the sessions of %s: %w", store.ErrUnavailable, user, err)
-		}
-		clientID = s.ClientID
-		list = append(list, s)
-	}
-	return list, nil
-}
-
-// deleteSessions deletes those sessions of one user that end says and returns how many there were.
-func deleteSessions(t *txn, user store.UserID, end func(store.Session) bool) (int, error) {
-	all, err := readSessions(t, user)
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for _, s := range all {
-		if !end(s) {
-			continue
-		}
-		if err := t.del(bucketSessions, sessionKey(user, s.ID)); err != nil {
-			return n, err
-		}
-		n++
-	}
-	return n, nil
 }

@@ -3,125 +3,155 @@ package bolt
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io/fs"
 	"log/slog"
-	"runtime/debug"
-	"sync"
-	"sync/atomic"
+	"os"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
+	"signet/store/bolt/commit"
 	"signet/store/bolt/file"
+	"signet/store/bolt/layout"
+	"signet/store/bolt/throttle"
+	"signet/store/bolt/trail"
+	"signet/store/bolt/upkeep"
 	"signet/store/seal"
 )
 
-// Store is a store.Store in one file. All methods may be called concurrently.
+// Schema is the newest format that this package reads, and the one of new files. A file keeps the
+// format that it has; see Format.
+const Schema = layout.Schema
+
+// Options configures Open. The zero value opens an existing file.
+type Options struct {
+	Create      bool             // make the file where there is none
+	AuditEvents int              // audit events kept in all, divided by store.ShareRetention; 0: store.DefaultRetention
+	Retention   store.Retention  // of audit events, where a class has its own
+	Now         func() time.Time // paces write probes; nil means time.Now
+	Log         *slog.Logger     // nil discards
+	Seals       *seal.Keys       // of the records; nil: they have none, and what a record is sealed with is not understood
+}
+
+// Store is a store.Store in one file. All methods may be called concurrently. Its parts have the queries, one part for each kind
+// of record.
 type Store struct {
-	file  *file.File
-	now   func() time.Time
-	seals *seal.Keys // nil: records have none
-	log   *slog.Logger
+	*installs
+	*users
+	*clients
+	*sessions
+	*logins
+	*tokens
+	*heartbeats
+	store.Audit
+	store.Throttle
+	*upkeep.Sealer
+	*upkeep.Verifier
 
-	queue    queue
-	health   health
-	audit    trail
-	throttle counts
-	beats    heartbeats
-	sweeper  sweeper
-	verified verification
-
-	clientChanges atomic.Uint64
-	format        atomic.Int32 // of the records that are written
-
-	running  sync.WaitGroup // the committer, and the check that Verify begins
-	closed   atomic.Bool
-	closing  sync.Once
-	closeErr error
-
-	// commit is the step that faults are injected into by tests; otherwise (*bbolt.Tx).Commit.
-	commit atomic.Pointer[func(*bbolt.Tx) error]
+	db      *commit.DB
+	trail   *trail.Trail     // the Audit
+	counts  *throttle.Counts // the Throttle
+	sweeper *upkeep.Sweeper
 }
 
-func newStore(f *file.File, opt Options) *Store {
-	if opt.Now == nil {
-		opt.Now = time.Now
-	}
-	if opt.Log == nil {
-		opt.Log = slog.New(slog.DiscardHandler)
-	}
-	s := &Store{file: f, now: opt.Now, log: opt.Log, seals: opt.Seals}
-	s.format.Store(Schema)
-	s.queue.init()
-	s.audit.keep = store.ShareRetention(opt.AuditEvents, opt.Retention)
-	s.throttle.init()
-	s.beats.last = map[string]beat{}
-	return s
-}
+var (
+	_ store.Store    = (*Store)(nil)
+	_ store.Exporter = (*Store)(nil)
+	_ store.Sealer   = (*Store)(nil)
+)
 
-// Format is the format of the records that this store writes; it reads all up to Schema.
-func (s *Store) Format() int { return int(s.format.Load()) }
-
-// SetFormat changes what is written from now on. Whoever raises the format of a store sees to it that
-// its schema is raised as well.
-func (s *Store) SetFormat(format int) { s.format.Store(int32(format)) }
-
-// view runs read in a snapshot of what is committed. A page fault or an assertion of bbolt's, both
-// signs of a damaged file or a failing disk, becomes an error of this one call.
-func (s *Store) view(read func(tx snapshot) error) (err error) {
-	tx, err := s.file.DB.Begin(false)
-	if err != nil {
-		return s.unavailable("reading", err)
-	}
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = s.unavailable("reading", file.Panicked(s.file.Path, p))
+// Open opens the store at path. It answers an error that wraps
+//   - fs.ErrNotExist where there is no file and Options.Create is not set,
+//   - store.ErrLocked where another process has it open,
+//   - store.ErrSchema where a newer Signet wrote it.
+//
+// A file that is empty, cut short or damaged is an error too; nothing is repaired or replaced.
+func Open(path string, opt Options) (*Store, error) {
+	if opt.Create {
+		if err := create(path); err != nil {
+			return nil, err
 		}
-		err = s.unreadable(err)
-		tx.Rollback() // a read transaction has nothing to lose; the only error is "already closed"
-	}()
-	return read(snapshot{tx, s.seals})
+	}
+	f, err := file.Open(path, false)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newStore(f, opt)
+	if err != nil {
+		return nil, errors.Join(err, f.DB.Close())
+	}
+	clearSpools(path)
+	s.db.Start(s.trail, s.counts)
+	if err := s.begin(context.Background()); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
-// viewContext is view for a caller that may have given up already.
-func (s *Store) viewContext(ctx context.Context, read func(tx snapshot) error) error {
-	if err := s.open(ctx); err != nil {
+// create makes an empty store where there is no file.
+func create(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // whatever is there, file.Open finds out
+	}
+	_, err := file.Make(path, layout.Initialise)
+	return err
+}
+
+func newStore(f *file.File, opt Options) (*Store, error) {
+	db, err := commit.New(f, commit.Config{Seals: opt.Seals, Now: opt.Now, Log: opt.Log})
+	if err != nil {
+		return nil, err
+	}
+	events, err := trail.New(db, store.ShareRetention(opt.AuditEvents, opt.Retention))
+	if err != nil {
+		return nil, err
+	}
+	counts, err := throttle.New(db)
+	if err != nil {
+		return nil, err
+	}
+	u, c := &users{db}, &clients{db: db}
+	ss := &sessions{db, u}
+	return &Store{
+		installs: &installs{db}, users: u, clients: c, sessions: ss, logins: &logins{counts, u, ss, c}, tokens: &tokens{db},
+		heartbeats: &heartbeats{db: db, last: map[string]beat{}}, Audit: events, Throttle: counts,
+		Sealer: &upkeep.Sealer{DB: db}, Verifier: &upkeep.Verifier{DB: db},
+		db: db, trail: events, counts: counts, sweeper: &upkeep.Sweeper{DB: db},
+	}, nil
+}
+
+// begin brings a file of an earlier version up to date, and the trail with what an earlier process has left.
+func (s *Store) begin(ctx context.Context) error {
+	complete := false
+	err := s.db.View(ctx, func(tx *layout.Tx) error {
+		complete = tx.Complete()
+		return nil
+	})
+	if err == nil && !complete {
+		err = s.db.Update(ctx, (*layout.Tx).AddBuckets)
+	}
+	if err != nil {
 		return err
 	}
-	return s.view(read)
+	return s.trail.Open(ctx)
 }
 
-func (s *Store) unavailable(doing string, err error) error {
-	return fmt.Errorf("%w: %s %s: %w", store.ErrUnavailable, doing, s.file.Path, err)
-}
+// Subscribe implements store.ChangeEvents. There is no other replica that could have changed anything.
+func (s *Store) Subscribe(ctx context.Context, _ func(store.ChangeEvent)) { <-ctx.Done() }
 
-// release closes the file. Where bbolt has panicked it may never give its own locks back; then the
-// file is let go without it.
-func (s *Store) release() error {
-	if s.health.broken() == nil {
-		return s.file.DB.Close()
+// Ping implements store.Store.
+func (s *Store) Ping(ctx context.Context) error { return s.db.Ping(ctx) }
+
+// Sweep implements store.Store. It also writes to the trail what has been in the outbox for long.
+func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes) (n int, err error) {
+	now = store.Millis(now)
+	if n, err = s.sweeper.Sweep(ctx, now, limits); err != nil {
+		return n, err
 	}
-	return s.file.Abandon()
-}
-
-// left says what could not be written behind before the end.
-func (s *Store) left() error {
-	if len(s.audit.waiting()) == 0 && !s.throttle.unwritten() {
-		return nil
+	if _, err := s.trail.AppendKept(ctx, func(since time.Time) bool { return now.Sub(since) >= store.OutboxAfter }); err != nil {
+		return n, err
 	}
-	last, _ := s.health.due(s.now())
-	return fmt.Errorf("audit events and throttle counts were not written: %w", last)
+	return n + s.counts.Sweep(now), nil
 }
 
 // Close implements store.Store: what is queued or written behind is committed first.
-func (s *Store) Close() error {
-	s.closing.Do(func() {
-		s.closed.Store(true)
-		s.queue.close()
-		s.running.Wait()
-		s.closeErr = errors.Join(s.left(), s.release())
-	})
-	return s.closeErr
-}
+func (s *Store) Close() error { return s.db.Close() }

@@ -8,97 +8,46 @@ import (
 	"maps"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
+	"signet/store/bolt/commit"
+	"signet/store/bolt/layout"
 	"signet/store/codec"
 )
 
+// users has the users and their names.
+type users struct{ db *commit.DB }
+
 // CreateUser implements store.Users.
-func (s *Store) CreateUser(ctx context.Context, u store.User) error {
-	if err := validUser(u); err != nil {
+func (s *users) CreateUser(ctx context.Context, u store.User) error {
+	if err := layout.ValidUser(u); err != nil {
 		return err
 	}
-	raw, name, id := codec.EncodeUser(u, s.Format()), []byte(u.Username), u.ID
-	return s.update(ctx, func(t *txn) error {
-		if t.get(bucketUsers, id[:]) != nil || t.get(bucketUsernames, name) != nil {
-			return fmt.Errorf("user %s: %w", id, store.ErrExists)
+	encoded := codec.EncodeUser(u, s.db.Format())
+	return s.db.Update(ctx, func(t *layout.Tx) error {
+		if t.Raw(layout.Users, u.ID[:]) != nil || t.Raw(layout.Usernames, []byte(u.Username)) != nil {
+			return fmt.Errorf("user %s: %w", u.ID, store.ErrExists)
 		}
-		if err := t.put(bucketUsernames, name, id[:]); err != nil {
-			return err
-		}
-		return t.put(bucketUsers, id[:], raw)
+		return layout.PutUser(t, u, encoded)
 	})
-}
-
-func validUser(u store.User) error {
-	switch {
-	case u.ID.IsZero():
-		return errors.New("the user has no id")
-	case u.Username == "" || len(u.Username) > bbolt.MaxKeySize:
-		return fmt.Errorf("user %s: the username has %d bytes", u.ID, len(u.Username))
-	}
-	return nil
 }
 
 // User implements store.Users.
-func (s *Store) User(ctx context.Context, id store.UserID) (u store.User, err error) {
-	err = s.viewContext(ctx, func(tx snapshot) error {
-		u, err = readUser(tx, id)
+func (s *users) User(ctx context.Context, id store.UserID) (u store.User, err error) {
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		u, err = layout.ReadUser(tx, id)
 		return err
 	})
 	return u, err
 }
 
-// readUser answers ErrNotFound where there is none.
-func readUser(tx reader, id store.UserID) (store.User, error) {
-	raw := tx.Bucket(bucketUsers).Get(id[:])
-	if raw == nil {
-		return store.User{}, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
-	}
-	u, err := decodeUser(tx, id[:], raw)
-	if err != nil {
-		return store.User{}, fmt.Errorf("%w: reading user %s: %w", store.ErrUnavailable, id, err)
-	}
-	return u, nil
-}
-
-// decodeUser reads what lies under the id.
-func decodeUser(tx reader, id, raw []byte) (store.User, error) {
-	raw, err := tx.opened(bucketUsers, id, raw)
-	if err != nil {
-		return store.User{}, err
-	}
-	u, err := codec.DecodeUser(raw)
-	if err == nil && !bytes.Equal(u.ID[:], id) {
-		err = codec.ErrMalformed
-	}
-	return u, err
-}
-
-// idOfName returns the id that a name leads to, or ErrNotFound. sealed is what lies under the name.
-func idOfName(tx reader, username, sealed []byte) (store.UserID, error) {
-	if sealed == nil {
-		return store.UserID{}, fmt.Errorf("user by name: %w", store.ErrNotFound)
-	}
-	raw, err := tx.opened(bucketUsernames, username, sealed)
-	if err == nil && len(raw) != idSize {
-		err = codec.ErrMalformed
-	}
-	if err != nil {
-		return store.UserID{}, fmt.Errorf("%w: reading username %q: %w", store.ErrUnavailable, username, err)
-	}
-	return store.UserID(raw), nil
-}
-
 // UserByName implements store.Users.
-func (s *Store) UserByName(ctx context.Context, username string) (u store.User, err error) {
-	err = s.viewContext(ctx, func(tx snapshot) error {
-		id, err := idOfName(tx, []byte(username), tx.Bucket(bucketUsernames).Get([]byte(username)))
+func (s *users) UserByName(ctx context.Context, username string) (u store.User, err error) {
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		id, err := layout.IDOfName(tx, []byte(username), tx.Raw(layout.Usernames, []byte(username)))
 		if err != nil {
 			return err
 		}
-		u, err = readUser(tx, id)
+		u, err = layout.ReadUser(tx, id)
 		if err == nil && u.Username != username {
 			err = fmt.Errorf("%w: username %q leads to another user: %w", store.ErrUnavailable, username, codec.ErrMalformed)
 		}
@@ -107,11 +56,11 @@ func (s *Store) UserByName(ctx context.Context, username string) (u store.User, 
 	return u, err
 }
 
-// errRaced: the record was changed by somebody else between reading and writing it.
+// errRaced: the record has changed between reading and writing it.
 var errRaced = errors.New("changed meanwhile")
 
 // UpdateUser implements store.Users.
-func (s *Store) UpdateUser(ctx context.Context, id store.UserID, change func(*store.User) error) (store.User, error) {
+func (s *users) UpdateUser(ctx context.Context, id store.UserID, change func(*store.User) error) (store.User, error) {
 	u, _, err := s.changeUser(ctx, id, change)
 	return u, err
 }
@@ -119,7 +68,7 @@ func (s *Store) UpdateUser(ctx context.Context, id store.UserID, change func(*st
 // changeUser also returns how many sessions the change has ended. The function runs in the caller's
 // goroutine, so that it can hold up nobody else; the write then goes through only if the record is
 // still the one it saw.
-func (s *Store) changeUser(ctx context.Context, id store.UserID, change func(*store.User) error) (u store.User, ended int, err error) {
+func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*store.User) error) (u store.User, ended int, err error) {
 	for {
 		was, before, err := s.userAndRecord(ctx, id)
 		if err != nil {
@@ -132,14 +81,14 @@ func (s *Store) changeUser(ctx context.Context, id store.UserID, change func(*st
 		}
 		u.ID, u.Username, u.Revision = id, was.Username, was.Revision+1
 		c := userChange{before: before, endAll: u.Epoch != was.Epoch}
-		if c.endAll && s.Format() < store.Format2 {
-			u.NotBefore = later(store.Millis(s.now()).Add(time.Millisecond), u.NotBefore)
+		if c.endAll && s.db.Format() < store.Format2 {
+			u.NotBefore = later(store.Millis(s.db.Now()).Add(time.Millisecond), u.NotBefore)
 		}
-		c.after = codec.EncodeUser(u, s.Format())
+		c.after = codec.EncodeUser(u, s.db.Format())
 		if c.user, err = codec.DecodeUser(c.after); err != nil {
 			return store.User{}, 0, err
 		}
-		ended, err := ask(ctx, s, c.apply)
+		ended, err := commit.Ask(ctx, s.db, c.apply)
 		if errors.Is(err, errRaced) {
 			continue
 		}
@@ -151,10 +100,10 @@ func (s *Store) changeUser(ctx context.Context, id store.UserID, change func(*st
 }
 
 // userAndRecord returns the record with the bytes that it was read from.
-func (s *Store) userAndRecord(ctx context.Context, id store.UserID) (u store.User, raw []byte, err error) {
-	err = s.viewContext(ctx, func(tx snapshot) error {
-		u, err = readUser(tx, id)
-		raw = bytes.Clone(tx.Bucket(bucketUsers).Get(id[:]))
+func (s *users) userAndRecord(ctx context.Context, id store.UserID) (u store.User, raw []byte, err error) {
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		u, err = layout.ReadUser(tx, id)
+		raw = bytes.Clone(tx.Raw(layout.Users, id[:]))
 		return err
 	})
 	return u, raw, err
@@ -168,69 +117,53 @@ type userChange struct {
 }
 
 // apply returns how many sessions have ended.
-func (c userChange) apply(t *txn) (ended int, err error) {
+func (c userChange) apply(t *layout.Tx) (ended int, err error) {
 	id := c.user.ID
-	now := t.get(bucketUsers, id[:])
+	now := t.Raw(layout.Users, id[:])
 	if now == nil {
 		return 0, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
 	}
 	if !bytes.Equal(now, c.before) {
 		return 0, errRaced
 	}
-	if err := t.put(bucketUsers, id[:], c.after); err != nil {
+	if err := t.Put(layout.Users, id[:], c.after); err != nil {
 		return 0, err
 	}
 	if !c.endAll && c.user.NotBefore.IsZero() {
 		return 0, nil
 	}
-	return deleteSessions(t, id, func(s store.Session) bool { return c.endAll || s.StartedAt.Before(c.user.NotBefore) })
+	return layout.DeleteSessions(t, id, func(s store.Session) bool { return c.endAll || s.StartedAt.Before(c.user.NotBefore) })
 }
 
 // DeleteUser implements store.Users.
-func (s *Store) DeleteUser(ctx context.Context, id store.UserID) error {
-	return s.update(ctx, func(t *txn) error {
-		u, err := readUser(t, id)
+func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
+	return s.db.Update(ctx, func(t *layout.Tx) error {
+		u, err := layout.ReadUser(t, id)
 		if err != nil {
 			return err
 		}
-		if _, err := deleteSessions(t, id, func(store.Session) bool { return true }); err != nil {
+		if _, err := layout.DeleteSessions(t, id, func(store.Session) bool { return true }); err != nil {
 			return err
 		}
-		if err := t.del(bucketUsernames, []byte(u.Username)); err != nil {
+		if err := t.Delete(layout.Usernames, []byte(u.Username)); err != nil {
 			return err
 		}
-		return t.del(bucketUsers, id[:])
+		return t.Delete(layout.Users, id[:])
 	})
 }
 
 // ListUsers implements store.Users.
-func (s *Store) ListUsers(ctx context.Context, after string, limit int) (list []store.User, err error) {
-	err = s.viewContext(ctx, func(tx snapshot) error {
-		return walkAfter(tx.Bucket(bucketUsernames), after, limit, func(name, raw []byte) error {
-			id, err := idOfName(tx, name, raw)
+func (s *users) ListUsers(ctx context.Context, after string, limit int) (list []store.User, err error) {
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		return tx.After(layout.Usernames, after, limit, func(name, raw []byte) error {
+			id, err := layout.IDOfName(tx, name, raw)
 			if err != nil {
 				return err
 			}
-			u, err := readUser(tx, id)
+			u, err := layout.ReadUser(tx, id)
 			list = append(list, u)
 			return err
 		})
 	})
 	return list, err
-}
-
-// walkAfter visits up to limit keys that sort after the given one, in order.
-func walkAfter(b *bbolt.Bucket, after string, limit int, visit func(key, value []byte) error) error {
-	c := b.Cursor()
-	key, value := c.Seek([]byte(after))
-	if key != nil && string(key) == after {
-		key, value = c.Next()
-	}
-	for ; key != nil && limit > 0; limit-- {
-		if err := visit(key, value); err != nil {
-			return err
-		}
-		key, value = c.Next()
-	}
-	return nil
 }

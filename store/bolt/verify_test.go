@@ -19,6 +19,8 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/bolt/layout"
+	"signet/store/bolt/upkeep"
 )
 
 // openVerified opens the file and waits for the end of its check.
@@ -114,18 +116,24 @@ func TestVerifyFindsAPageInUseAndFree(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "signet.db")
 	must(t, os.WriteFile(path, filled(t), 0o600))
 	s := mustOpen(t, path)
-	var list, users uint64
-	size := uint64(s.file.DB.Info().PageSize)
+	var list, leaf uint64
+	size := uint64(s.db.File.DB.Info().PageSize)
 	const head = 16 // bytes before the content of a page
 	raw, err := os.Open(path)
 	must(t, err)
 	defer raw.Close()
-	must(t, s.view(func(tx snapshot) (err error) {
-		users = uint64(tx.Bucket(bucketUsers).Root())
+	must(t, s.db.View(t.Context(), func(tx *layout.Tx) (err error) {
+		for id := 2; leaf == 0; id++ {
+			page, err := tx.Tx.Page(id)
+			must(t, err)
+			if page.Type == "leaf" {
+				leaf = uint64(id)
+			}
+		}
 		for page := range uint64(2) { // each commit writes one of the two
 			meta := make([]byte, 64)
 			_, err = raw.ReadAt(meta, int64(page*size+head))
-			if binary.NativeEndian.Uint64(meta[48:]) == uint64(tx.ID()) {
+			if binary.NativeEndian.Uint64(meta[48:]) == uint64(tx.Tx.ID()) {
 				list = binary.NativeEndian.Uint64(meta[32:])
 			}
 		}
@@ -138,11 +146,11 @@ func TestVerifyFindsAPageInUseAndFree(t *testing.T) {
 	if binary.NativeEndian.Uint16(page[10:]) == 0 {
 		t.Fatal("the file has no free page")
 	}
-	binary.NativeEndian.PutUint64(page[head:], users)
+	binary.NativeEndian.PutUint64(page[head:], leaf)
 	must(t, os.WriteFile(path, content, 0o600))
 	s, log, err := openVerified(t, path)
 	must(t, err)
-	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(log.String(), fmt.Sprintf("page %d is free and in use", users)) {
+	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(log.String(), fmt.Sprintf("page %d is free and in use", leaf)) {
 		t.Errorf("got %v and the log\n%s", err, log)
 	}
 }
@@ -168,12 +176,10 @@ func TestVerifyBesideWriters(t *testing.T) {
 		})
 	}
 	for written.Load() < 200 {
-		if _, err := s.verifyRecords(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.verifyPages(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		v := upkeep.Verifier{DB: s.db}
+		v.Verify()
+		waitFor(t, "the end of a check", v.Verified)
+		must(t, s.db.Damage())
 	}
 	stop()
 	writers.Wait()
@@ -188,7 +194,7 @@ func TestSweepKeepsUp(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	put := func(n int, until time.Time, kind string) {
 		putMany(t, s, n, func(tx *bbolt.Tx) error {
-			return markUntil(newTxn(tx, nil), bucketRevoked, fmt.Appendf(nil, "%x-%s", rand.Uint64(), kind), until)
+			return layout.PutMark(&layout.Tx{Tx: tx}, layout.Revoked, fmt.Appendf(nil, "%x-%s", rand.Uint64(), kind), until)
 		})
 	}
 	put(alive, now.Add(time.Hour), "alive")

@@ -51,4 +51,8 @@ type Readiness struct {
 	KeySet   bool   `json:"key_set"`          // for verifiers
 	Draining bool   `json:"draining"`         // the server is shutting down
 	Reason   string `json:"reason,omitempty"` // why Clock is false: clock_off or clock_behind
+
+	// Hashing is "fell_back" while passwords are hashed in the server because their process does not run or does not answer:
+	// all works, and other requests are slower while users log in.
+	Hashing string `json:"hashing,omitempty"`
 }

@@ -18,7 +18,9 @@ type Hash interface {
 	Weaker(policy Params) bool
 	// Price is what Verify takes.
 	Price() Price
-	// Kind names the format with its costs, and Dummy is another hash of that kind, which no password matches.
+	// Scheme names the format, Kind the format with its costs, and Dummy is another hash of that kind, which no
+	// password matches.
+	Scheme() string
 	Kind() string
 	Dummy() Hash
 	// String is the hash as it is stored: Parse reads it.
@@ -32,20 +34,47 @@ type Price struct {
 	Lanes  int    // threads of its own
 }
 
-// format is one spelling of hashes.
+// format is one spelling of stored hashes.
 type format struct {
+	scheme string // by which an import may name it
 	prefix string
-	parse  func(encoded string) (Hash, error) // gets all of the string; its error needs no ErrFormat
+	crypt  bool                              // crypt(3) of some system reads it too
+	parse  func(stored string) (Hash, error) // gets all of the string; its error needs no ErrFormat
 }
 
-func formats() [5]format {
-	return [...]format{
-		{"$argon2id$", parseArgon2},
-		{"$argon2i$", parseArgon2},
-		{"$2a$", parseBcrypt},
-		{"$2b$", parseBcrypt},
-		{"$2y$", parseBcrypt},
+func formats() []format {
+	list := []format{
+		{"argon2", "$argon2id$", false, parseArgon2},
+		{"argon2", "$argon2i$", false, parseArgon2},
+		{"argon2", "$argon2d$", false, parseArgon2},
+		{"bcrypt", "$2a$", true, parseBcrypt},
+		{"bcrypt", "$2b$", true, parseBcrypt},
+		{"bcrypt", "$2x$", true, parseBcrypt},
+		{"bcrypt", "$2y$", true, parseBcrypt},
+		{"pbkdf2", "$pbkdf2$", false, parsePBKDF2},
+		{"pbkdf2", "$pbkdf2-sha256$", false, parsePBKDF2},
+		{"pbkdf2", "$pbkdf2-sha512$", false, parsePBKDF2},
+		{"scrypt", "$scrypt$", false, parseScrypt},
+		{"firebase", "$fbscrypt$", false, parseFirebase},
+		{"crypt", "$5$", true, parseSHACrypt},
+		{"crypt", "$6$", true, parseSHACrypt},
+		{"crypt", "$1$", true, parseMD5Crypt},
+		{"crypt", "$apr1$", false, parseMD5Crypt},
+		{"crypt", "$y$", true, parseYescrypt},
+		{"phpass", "$P$", false, parsePhpass},
+		{"phpass", "$H$", false, parsePhpass},
+		{"drupal", "$S$", false, parseDrupal},
+		{"drupal", "U$S$", false, parseDrupal},
+		// What import.go makes of other spellings.
+		{"signet", "$" + scryptNFKCName + "$", false, parseScrypt},
+		{"signet", phpassWordPress, false, parsePhpass},
+		{"signet", digestPrefix, false, parseDigest},
+		{"signet", wrappedPrefix, false, parseWrapped},
 	}
+	for _, kind := range bcryptKinds() {
+		list = append(list, format{"signet", "$" + kind.name + "$", false, parseBcrypt})
+	}
+	return list
 }
 
 // MaxSize is longer than any hash of a known format, in bytes.
@@ -63,9 +92,15 @@ func Parse(stored string) (Hash, error) {
 		}
 		h, err := f.parse(stored)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", ErrFormat, strings.Trim(f.prefix, "$"), err)
+			return nil, fmt.Errorf("%w: %s: %w", ErrFormat, strings.Trim(f.prefix, "$-"), err)
 		}
 		return h, nil
 	}
-	return nil, fmt.Errorf("%w: unknown scheme; bcrypt ($2a$…, $2b$…, $2y$…), $argon2id$… and $argon2i$… are", ErrFormat)
+	return nil, fmt.Errorf("%w: it begins like no known format", ErrFormat)
+}
+
+// Peppered reports whether the password must be followed by the pepper of the old application when it is verified.
+func Peppered(h Hash) bool {
+	f, ok := h.(foreign)
+	return ok && f.peppered
 }

@@ -1,30 +1,187 @@
 package hash
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // ImportOptions are the rules of an import.
 type ImportOptions struct {
 	Caps      Caps // what a hash may cost
-	AllowWeak bool // accepts unsalted digests and clear text, which NeedsWrap then reports
+	AllowWeak bool // accepts unsalted digests and passwords in clear, which NeedsWrap then reports
 }
 
-// Import returns the spelling under which a hash of another program is stored. An empty scheme means that the
-// spelling names it. Errors are ErrFormat: unknown, damaged or ambiguous text, another scheme than the named
-// one, or costs above the caps.
-func Import(scheme, text string, o ImportOptions) (stored string, err error) {
-	if scheme != "" {
-		return "", fmt.Errorf("%w: unknown hash_scheme", ErrFormat)
+// spelling is a way of other programs to write a hash that is stored in another way.
+type spelling struct {
+	scheme string // by which an import names it
+	prefix string // "" where the text does not show its scheme, which must then be named
+	shared bool   // other schemes begin the same way, so that it must be named
+	read   func(text string) (Hash, error)
+}
+
+func spellings() []spelling {
+	var list []spelling
+	for _, f := range formats() {
+		list = append(list, spelling{f.scheme, f.prefix, false, f.parse})
 	}
-	h, err := Parse(text)
+	return append(list,
+		spelling{"bcrypt-sha256", "$bcrypt-sha256$", false, readPasslibBcrypt},
+		spelling{"devise", "$2", true, readDevise},
+		spelling{"wordpress", "$wp$2", false, readWordPressBcrypt},
+		spelling{"wordpress", "$P$", true, readWordPressPhpass},
+		spelling{"wordpress", "$2y$", true, parseBcrypt},
+		spelling{"wordpress", "", true, unsalted("md5")},
+		spelling{"supabase", "$fbscrypt$", true, parseFirebase},
+		spelling{"supabase", "$2", true, parseBcrypt},
+		spelling{"supabase", "$argon2", true, parseArgon2},
+		spelling{"firebase", "$fbscrypt$", true, readFirebase},
+
+		spelling{"django", "pbkdf2_sha256$", false, readDjangoPBKDF2},
+		spelling{"django", "pbkdf2_sha1$", false, readDjangoPBKDF2},
+		spelling{"django", "bcrypt_sha256$$", false, readDjangoBcrypt},
+		spelling{"django", "bcrypt$$", false, readDjangoBcrypt},
+		spelling{"django", "scrypt$", false, readDjangoScrypt},
+		spelling{"django", "argon2$argon2", false, func(text string) (Hash, error) { return parseArgon2(strings.TrimPrefix(text, "argon2")) }},
+		spelling{"django", "md5$", true, readDjangoDigest},
+		spelling{"django", "sha1$", true, readDjangoDigest},
+
+		spelling{"werkzeug", "pbkdf2:", false, readWerkzeugPBKDF2},
+		spelling{"werkzeug", "scrypt:", false, readWerkzeugScrypt},
+		spelling{"werkzeug", "md5$", true, readWerkzeugDigest},
+		spelling{"werkzeug", "sha1$", true, readWerkzeugDigest},
+		spelling{"werkzeug", "sha256$", true, readWerkzeugDigest},
+		spelling{"werkzeug", "sha512$", true, readWerkzeugDigest},
+
+		spelling{"spring", "{bcrypt}", false, braced(parseBcrypt)},
+		spelling{"spring", springPBKDF2, false, readSpringPBKDF2},
+		spelling{"spring", springPBKDF2v58, false, readSpringPBKDF2},
+		spelling{"spring", springScrypt, false, readSpringScrypt},
+		spelling{"spring", springScryptv58, false, readSpringScrypt},
+		spelling{"spring", "{argon2}", false, braced(parseArgon2)},
+		spelling{"spring", "{argon2@SpringSecurity_v5_8}", false, braced(parseArgon2)},
+		spelling{"spring", "{noop}", false, braced(readPlain)},
+		spelling{"spring", "{ldap}", false, braced(readLDAPDigest)},
+		spelling{"spring", "{MD5}", false, readSpringDigest},
+		spelling{"spring", "{SHA-1}", false, readSpringDigest},
+		spelling{"spring", "{SHA-256}", false, readSpringDigest},
+		spelling{"spring", "{SHA-512}", false, readSpringDigest},
+		spelling{"spring", "{sha256}", false, readSpringSHA256},
+
+		spelling{"ldap", "{PBKDF2", false, readLDAPPBKDF2},
+		spelling{"ldap", "{SSHA}", false, readLDAPDigest},
+		spelling{"ldap", "{SSHA256}", false, readLDAPDigest},
+		spelling{"ldap", "{SSHA512}", false, readLDAPDigest},
+		spelling{"ldap", "{SMD5}", false, readLDAPDigest},
+		spelling{"ldap", "{MD5}", false, readLDAPDigest},
+		spelling{"ldap", "{SHA}", false, readLDAPDigest},
+		spelling{"ldap", "{SHA256}", false, readLDAPDigest},
+		spelling{"ldap", "{SHA512}", false, readLDAPDigest},
+		spelling{"ldap", "{CRYPT}", false, readLDAPCrypt},
+		spelling{"ldap", "{ARGON2}", false, braced(parseArgon2)},
+		spelling{"ldap", "{CLEARTEXT}", false, braced(readPlain)},
+
+		spelling{"keycloak", `{"`, false, readKeycloak},
+		spelling{"aspnet", "", true, readASPNET},
+		spelling{"better-auth", "", true, readBetterAuth},
+		spelling{"lucia", "s2:", false, readBetterAuth},
+		spelling{"lucia", "", true, readBetterAuth},
+		spelling{"lucia-legacy", "", true, readLuciaLegacy},
+
+		spelling{"md5", "", true, unsalted("md5")},
+		spelling{"sha1", "", true, unsalted("sha1")},
+		spelling{"sha256", "", true, unsalted("sha256")},
+		spelling{"sha512", "", true, unsalted("sha512")},
+		spelling{"plain", "", true, readPlain},
+	)
+}
+
+// braced reads what stands behind a name in braces.
+func braced(read func(string) (Hash, error)) func(string) (Hash, error) {
+	return func(text string) (Hash, error) {
+		_, rest, _ := strings.Cut(text, "}")
+		return read(rest)
+	}
+}
+
+// matches reports whether the text may be of this spelling. Names in braces have no case (RFC 2307).
+func (s spelling) matches(scheme, text string) bool {
+	if s.scheme != scheme && (scheme != "" || s.shared) {
+		return false
+	}
+	if strings.HasPrefix(s.prefix, "{") {
+		return len(text) >= len(s.prefix) && strings.EqualFold(text[:len(s.prefix)], s.prefix)
+	}
+	return strings.HasPrefix(text, s.prefix)
+}
+
+// Schemes returns the names that an import can give a hash, sorted.
+func Schemes() []string {
+	var names []string
+	for _, s := range spellings() {
+		names = append(names, s.scheme)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// maxImport bounds what is read, in bytes: a credential of Keycloak is JSON inside JSON.
+const maxImport = 4096
+
+// Import returns the spelling under which a hash of another program is stored. An empty scheme means that the
+// text shows its scheme. Errors are ErrFormat and never show the hash: unknown, damaged or ambiguous text, another
+// scheme than the named one, costs above the caps, or a weak hash without AllowWeak.
+func Import(scheme, text string, o ImportOptions) (stored string, err error) {
+	if len(text) > maxImport {
+		return "", fmt.Errorf("%w: longer than %d bytes", ErrFormat, maxImport)
+	}
+	h, err := read(scheme, text)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	stored = h.String()
+	if NeedsWrap(stored) {
+		if !o.AllowWeak {
+			return "", fmt.Errorf("%w: it has no salt, or is a password in clear: it is imported only where weak hashes are allowed, and is then hashed again", ErrFormat)
+		}
+		return stored, nil
 	}
 	if err := o.Caps.Check(h); err != nil {
 		return "", err
 	}
-	return h.String(), nil
+	if _, err := Parse(stored); err != nil { // nothing is stored that cannot be read
+		return "", err
+	}
+	return stored, nil
 }
 
-// NeedsWrap reports whether what Import returned must be hashed once more, with argon2id over the old digest,
-// before it is stored.
-func NeedsWrap(string) bool { return false }
+func read(scheme, text string) (Hash, error) {
+	var first error
+	named := false
+	for _, s := range spellings() {
+		named = named || s.scheme == scheme
+		if !s.matches(scheme, text) {
+			continue
+		}
+		h, err := s.read(text)
+		if err == nil {
+			return h, nil
+		}
+		if name := strings.Trim(s.prefix, "${}:-"); first == nil {
+			if name == "" {
+				name = s.scheme
+			}
+			first = fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	switch {
+	case first != nil:
+		return nil, first
+	case scheme == "":
+		return nil, errors.New("its beginning does not show which program made it: name it with hash_scheme, one of " + strings.Join(Schemes(), ", "))
+	case !named:
+		return nil, errors.New("unknown hash_scheme; there are " + strings.Join(Schemes(), ", "))
+	}
+	return nil, fmt.Errorf("it is not spelled like a hash of %s", scheme)
+}

@@ -9,7 +9,7 @@
 //   - Nothing secret is in the arguments or the environment of the child: it has one argument and no environment.
 //     Passwords and hashes cross a pipe, are wiped in the buffers of both sides after use, and the child writes nothing
 //     but results.
-//   - A message has at most maxMessage bytes, and at most Config.Slots hashes are under way. Whoever breaks the protocol,
+//   - A message has at most maxMessage bytes, and at most as many hashes as Process.Limit allows are under way. Whoever breaks the protocol,
 //     or has another version of it, is ended.
 //   - A job gets exactly one Result. A child that ended with jobs under way answers them with ErrGone: nothing is known
 //     of their passwords then.

@@ -48,8 +48,6 @@ const (
 type Config struct {
 	Program string   // the path of a program that calls Serve when it is started with these Args
 	Args    []string // with the name of the program first
-	Slots   int      // hashes at once
-	Memory  uint64   // bytes that they may take together
 	Log     *slog.Logger
 }
 
@@ -69,6 +67,7 @@ const (
 // Process is the server's side: it starts the child, sends it jobs, and starts it again when it ends.
 type Process struct {
 	cfg    Config
+	limits setup // set before the first Want
 	start  func() (child, error)
 	wanted chan struct{} // closed by the first Want
 	want   sync.Once
@@ -115,6 +114,9 @@ func newProcess(c Config, start func() (child, error)) *Process {
 	return p
 }
 
+// Limit sets how many hashes there may be at once, and how many bytes they may take together. It is called once, before Want.
+func (p *Process) Limit(slots int, memory uint64) { p.limits = setup{slots, memory} }
+
 // Want has the child started if it is not.
 func (p *Process) Want() { p.want.Do(func() { close(p.wanted) }) }
 
@@ -158,7 +160,7 @@ func (p *Process) Close() {
 }
 
 // Do sends a job to the child and returns at once. The channel gets exactly one Result. The caller sees to it that no more
-// than Config.Slots jobs are under way. j.Password is not used after Do has returned.
+// than Limit allows are under way. j.Password is not used after Do has returned.
 func (p *Process) Do(j Job) <-chan Result {
 	result := make(chan Result, 1)
 	p.mu.Lock()
@@ -286,7 +288,7 @@ func (p *Process) talk(c child) error {
 	defer c.in.Close()
 	late := time.AfterFunc(startWithin, c.kill)
 	defer late.Stop()
-	if _, err := c.in.Write(setup{p.cfg.Slots, p.cfg.Memory}.encode()); err != nil {
+	if _, err := c.in.Write(p.limits.encode()); err != nil {
 		return io.EOF // wait has the reason
 	}
 	answer, err := readMessage(c.out)
@@ -296,7 +298,7 @@ func (p *Process) talk(c child) error {
 	if !late.Stop() || !isReady(answer) {
 		return errors.New("it did not start as it should")
 	}
-	send, ended := make(chan []byte, 2*p.cfg.Slots), make(chan struct{})
+	send, ended := make(chan []byte, 2*p.limits.slots), make(chan struct{})
 	defer close(ended)
 	go write(c.in, send, ended)
 	p.mu.Lock()

@@ -39,7 +39,7 @@ func (l *lockedLog) count(text string) int {
 // start runs a Process whose child is serve, called with the two ends of its pipes; it ends when they are closed.
 func start(t *testing.T, slots int, serve func(in io.Reader, out io.WriteCloser) error) (*Process, *lockedLog) {
 	log := &lockedLog{}
-	p := newProcess(Config{Slots: slots, Memory: 1 << 30, Log: slog.New(slog.NewTextHandler(log, nil))}, func() (child, error) {
+	p := newProcess(Config{Log: slog.New(slog.NewTextHandler(log, nil))}, func() (child, error) {
 		inR, inW := io.Pipe()
 		outR, outW := io.Pipe()
 		ended := make(chan error, 1)
@@ -51,6 +51,7 @@ func start(t *testing.T, slots int, serve func(in io.Reader, out io.WriteCloser)
 		}()
 		return child{in: inW, out: outR, kill: func() { inR.Close(); outW.Close() }, wait: func() error { return <-ended }}, nil
 	})
+	p.Limit(slots, 1<<30)
 	t.Cleanup(p.Close)
 	return p, log
 }

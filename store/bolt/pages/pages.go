@@ -26,17 +26,10 @@ const (
 	freelistPage = 0x10
 	bucketEntry  = 0x01
 	manyIDs      = 0xFFFF // a count of free pages that stands behind the head
-)
 
-// structure is a walk through the pages of one snapshot.
-type structure struct {
-	file     io.ReaderAt
-	pageSize uint64
-	top      uint64   // the first page that is not in use
-	seen     []uint64 // a bit for each page
-	pages    uint64
-	stop     func() error
-}
+	// maxDepth bounds the levels of a walk. A branch has two pages below it at least, so no file has a tree as deep.
+	maxDepth = 64
+)
 
 // ErrSnapshotGone: two commits were made since the snapshot was taken, and its head was written over. There is a
 // newer snapshot to check.
@@ -46,13 +39,25 @@ var ErrSnapshotGone = errors.New("the head of this snapshot was written over")
 // that each page is in use once or free, not both. txid is that of a read transaction which is open meanwhile. stop is
 // called now and then; its error ends the check. Check returns the number of pages.
 func Check(file io.ReaderAt, pageSize int, txid uint64, stop func() error) (pages uint64, err error) {
-	w := structure{file: file, pageSize: uint64(pageSize), stop: stop}
+	w := walk{file: file, pageSize: uint64(pageSize), stop: stop}
 	root, freelist, err := w.meta(txid)
 	if errors.Is(err, ErrSnapshotGone) {
 		return 0, err
 	}
 	if err == nil {
-		err = w.all(root, freelist)
+		w.mark(0, 2) // the two heads
+		err = w.tree(root, 0, nil, nil)
+	}
+	if err == nil {
+		err = w.free(freelist, func(id uint64) error {
+			if !w.mark(id, 1) {
+				return fmt.Errorf("page %d is free and in use, or lies beyond the end", id)
+			}
+			return nil
+		})
+	}
+	if err == nil && w.pages != w.top {
+		err = fmt.Errorf("%d of %d pages are neither free nor in use", w.top-w.pages, w.top)
 	}
 	return w.pages, err
 }
@@ -61,88 +66,38 @@ func Check(file io.ReaderAt, pageSize int, txid uint64, stop func() error) (page
 // in a circle it would go on until there is no memory left. txid is that of a read transaction which is open
 // meanwhile.
 //
-// It reads the branch pages, some hundredths of the file, and the first page below each. All pages below a branch
-// are of one level, so where the first one is a leaf the others are only compared with the branches that were found.
+// It reads the list of free pages, the branch pages, some hundredths of the file, and the first page below each. All pages
+// below a branch are of one level, so where the first one is a leaf the others are not read, but those that are free: they
+// may be old branches. What is left is a page that overflows from another and looks like a branch.
 func Branches(file io.ReaderAt, pageSize int, txid uint64) error {
-	w := structure{file: file, pageSize: uint64(pageSize), stop: func() error { return nil }}
-	root, _, err := w.meta(txid)
+	w := walk{file: file, pageSize: uint64(pageSize), stop: func() error { return nil }}
+	root, freelist, err := w.meta(txid)
+	if err == nil {
+		_, err = w.branches(root, 0, true)
+	}
 	if err != nil {
 		return err
 	}
-	var leaves []uint64
-	if _, err := w.branches(root, true, &leaves); err != nil {
-		return err
-	}
-	for _, id := range leaves {
-		if id >= w.top || w.seen[id/64]&(1<<(id%64)) != 0 {
-			return fmt.Errorf("page %d is a branch and a leaf, or lies beyond the end", id)
+	free := walk{top: w.top, seen: make([]uint64, len(w.seen))}
+	err = w.free(freelist, func(id uint64) error {
+		free.mark(id, 1)
+		return nil
+	})
+	for _, id := range w.leaves {
+		leaf := err == nil && id < w.top && !w.has(id)
+		if leaf && free.has(id) {
+			leaf, err = w.isLeaf(id)
+		}
+		if err == nil && !leaf {
+			err = fmt.Errorf("page %d is no leaf as its neighbours are, or lies beyond the end", id)
 		}
 	}
-	return nil
-}
-
-// branches walks the branch pages from id on, and adds the pages below the last of them to leaves. In the tree of
-// buckets it reads the leaves too, and goes on in each bucket. leaf reports that the page is one that was not read.
-func (w *structure) branches(id uint64, ofBuckets bool, leaves *[]uint64) (leaf bool, err error) {
-	raw := make([]byte, pageHead)
-	if _, err := w.file.ReadAt(raw, int64(id*w.pageSize)); err != nil {
-		return false, fmt.Errorf("page %d: %w", id, err)
-	}
-	flags := binary.NativeEndian.Uint16(raw[8:])
-	if flags == leafPage && !ofBuckets {
-		*leaves = append(*leaves, id)
-		return true, nil
-	}
-	if raw, err = w.page(id); err != nil {
-		return false, err
-	}
-	count := int(binary.NativeEndian.Uint16(raw[10:]))
-	if flags != branchPage && flags != leafPage || pageHead+count*elementSize > len(raw) {
-		return false, fmt.Errorf("page %d is neither a branch nor a leaf", id)
-	}
-	if flags == leafPage {
-		return false, w.bucketRoots(id, raw, leaves)
-	}
-	aboveLeaves := false
-	for i := range count {
-		child := binary.NativeEndian.Uint64(raw[pageHead+i*elementSize+8:])
-		if aboveLeaves {
-			*leaves = append(*leaves, child)
-			continue
-		}
-		leaf, err := w.branches(child, ofBuckets, leaves)
-		if err != nil {
-			return false, err
-		}
-		aboveLeaves = i == 0 && leaf
-	}
-	return false, nil
-}
-
-// bucketRoots goes on in the buckets that a leaf page names.
-func (w *structure) bucketRoots(id uint64, raw []byte, leaves *[]uint64) error {
-	for i := range int(binary.NativeEndian.Uint16(raw[10:])) {
-		at := pageHead + i*elementSize
-		element := raw[at:]
-		if binary.NativeEndian.Uint32(element)&bucketEntry == 0 {
-			continue
-		}
-		begin := uint64(at) + uint64(binary.NativeEndian.Uint32(element[4:])) + uint64(binary.NativeEndian.Uint32(element[8:]))
-		if begin+16 > uint64(len(raw)) {
-			return fmt.Errorf("page %d: an element lies outside", id)
-		}
-		if root := binary.NativeEndian.Uint64(raw[begin:]); root != 0 { // otherwise the bucket is in the value itself
-			if _, err := w.branches(root, false, leaves); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return err
 }
 
 // Free returns how many pages of a snapshot are free.
 func Free(file io.ReaderAt, pageSize int, txid uint64) (n uint64, err error) {
-	w := structure{file: file, pageSize: uint64(pageSize)}
+	w := walk{file: file, pageSize: uint64(pageSize)}
 	_, list, err := w.meta(txid)
 	if err != nil {
 		return 0, err
@@ -158,8 +113,20 @@ func Free(file io.ReaderAt, pageSize int, txid uint64) (n uint64, err error) {
 	return n, nil
 }
 
+// walk is a walk through the pages of one snapshot.
+type walk struct {
+	file     io.ReaderAt
+	pageSize uint64
+	top      uint64   // the first page that is not in use
+	seen     []uint64 // a bit for each page
+	pages    uint64   // that were seen
+	leaves   []uint64 // that branches did not read
+	reads    int
+	stop     func() error
+}
+
 // meta reads the head of the snapshot of that transaction.
-func (w *structure) meta(txid uint64) (root, freelist uint64, err error) {
+func (w *walk) meta(txid uint64) (root, freelist uint64, err error) {
 	raw := make([]byte, pageHead+64)
 	for page := range uint64(2) {
 		if _, err := w.file.ReadAt(raw, int64(page*w.pageSize)); err != nil {
@@ -182,21 +149,13 @@ func (w *structure) meta(txid uint64) (root, freelist uint64, err error) {
 	return 0, 0, ErrSnapshotGone
 }
 
-func (w *structure) all(root, freelist uint64) error {
-	w.mark(0, 2) // the two heads
-	if err := w.tree(root, nil, nil); err != nil {
-		return err
-	}
-	return w.free(freelist)
-}
-
 // mark takes n pages as seen; false where one was before, or is none of the snapshot.
-func (w *structure) mark(id, n uint64) bool {
+func (w *walk) mark(id, n uint64) bool {
 	if id >= w.top || n > w.top-id {
 		return false
 	}
 	for ; n > 0; id, n = id+1, n-1 {
-		if w.seen[id/64]&(1<<(id%64)) != 0 {
+		if w.has(id) {
 			return false
 		}
 		w.seen[id/64] |= 1 << (id % 64)
@@ -205,115 +164,186 @@ func (w *structure) mark(id, n uint64) bool {
 	return true
 }
 
-// page reads a page with what belongs to it.
-func (w *structure) page(id uint64) (raw []byte, err error) {
-	if w.pages%1024 == 0 {
+func (w *walk) has(id uint64) bool { return w.seen[id/64]&(1<<(id%64)) != 0 }
+
+// isLeaf reads the head of a page.
+func (w *walk) isLeaf(id uint64) (bool, error) {
+	head := make([]byte, pageHead)
+	if _, err := w.file.ReadAt(head, int64(id*w.pageSize)); err != nil {
+		return false, fmt.Errorf("page %d: %w", id, err)
+	}
+	return binary.NativeEndian.Uint16(head[8:]) == leafPage, nil
+}
+
+// page is a page with those that overflow from it.
+type page struct {
+	id    uint64
+	raw   []byte
+	flags uint16
+	count int // of its elements
+}
+
+// read reads a page and marks it.
+func (w *walk) read(id uint64) (p page, err error) {
+	if w.reads%1024 == 0 {
 		if err := w.stop(); err != nil {
-			return nil, err
+			return p, err
 		}
 	}
-	head := make([]byte, w.pageSize)
-	if _, err := w.file.ReadAt(head, int64(id*w.pageSize)); err != nil {
-		return nil, fmt.Errorf("page %d: %w", id, err)
-	}
-	if got := binary.NativeEndian.Uint64(head); got != id {
-		return nil, fmt.Errorf("page %d calls itself %d", id, got)
-	}
-	size := 1 + uint64(binary.NativeEndian.Uint32(head[12:]))
-	if !w.mark(id, size) {
-		return nil, fmt.Errorf("page %d is in use twice, or lies beyond the end", id)
-	}
-	if size == 1 {
-		return head, nil
-	}
-	raw = make([]byte, size*w.pageSize)
+	w.reads++
+	raw := make([]byte, w.pageSize)
 	if _, err := w.file.ReadAt(raw, int64(id*w.pageSize)); err != nil {
-		return nil, fmt.Errorf("page %d: %w", id, err)
+		return p, fmt.Errorf("page %d: %w", id, err)
 	}
-	return raw, nil
+	if got := binary.NativeEndian.Uint64(raw); got != id {
+		return p, fmt.Errorf("page %d calls itself %d", id, got)
+	}
+	size := 1 + uint64(binary.NativeEndian.Uint32(raw[12:]))
+	if !w.mark(id, size) {
+		return p, fmt.Errorf("page %d is in use twice, or lies beyond the end", id)
+	}
+	if size > 1 {
+		raw = make([]byte, size*w.pageSize)
+		if _, err := w.file.ReadAt(raw, int64(id*w.pageSize)); err != nil {
+			return p, fmt.Errorf("page %d: %w", id, err)
+		}
+	}
+	return page{id, raw, binary.NativeEndian.Uint16(raw[8:]), int(binary.NativeEndian.Uint16(raw[10:]))}, nil
+}
+
+// readNode reads a page of a tree.
+func (w *walk) readNode(id uint64, depth int) (page, error) {
+	if depth > maxDepth {
+		return page{}, fmt.Errorf("page %d is more than %d levels deep", id, maxDepth)
+	}
+	p, err := w.read(id)
+	if err == nil && (p.flags != branchPage && p.flags != leafPage || pageHead+p.count*elementSize > len(p.raw)) {
+		err = fmt.Errorf("page %d is neither a branch nor a leaf", id)
+	}
+	return p, err
+}
+
+// child returns the page below an element of a branch.
+func (p page) child(i int) uint64 {
+	return binary.NativeEndian.Uint64(p.raw[pageHead+i*elementSize+8:])
+}
+
+// element returns the key of an element, and of a leaf the value.
+func (p page) element(i int) (key, value []byte, err error) {
+	at := pageHead + i*elementSize
+	var fields [4]uint64
+	for f := range fields {
+		fields[f] = uint64(binary.NativeEndian.Uint32(p.raw[at+4*f:]))
+	}
+	begin, size, extra := uint64(at)+fields[0], fields[1], uint64(0)
+	if p.flags == leafPage {
+		begin, size, extra = uint64(at)+fields[1], fields[2], fields[3]
+	}
+	if begin+size+extra > uint64(len(p.raw)) {
+		return nil, nil, fmt.Errorf("page %d: an element lies outside", p.id)
+	}
+	return p.raw[begin : begin+size], p.raw[begin+size : begin+size+extra], nil
+}
+
+// bucket returns the page at the top of the bucket that is an element of a leaf; 0: it is none, or all in the value itself.
+func (p page) bucket(i int) (root uint64, err error) {
+	if binary.NativeEndian.Uint32(p.raw[pageHead+i*elementSize:])&bucketEntry == 0 {
+		return 0, nil
+	}
+	key, value, err := p.element(i)
+	if err == nil && len(value) < 16 {
+		err = fmt.Errorf("page %d: bucket %q is cut short", p.id, key)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return binary.NativeEndian.Uint64(value), nil
+}
+
+// branches walks the branch pages from id on, and adds the pages below the last of them to leaves. In the tree of
+// buckets it reads the leaves too, and goes on in each bucket. leaf reports that the page is one that was not read.
+func (w *walk) branches(id uint64, depth int, ofBuckets bool) (leaf bool, err error) {
+	if !ofBuckets {
+		leaf, err = w.isLeaf(id)
+	}
+	if leaf || err != nil {
+		w.leaves = append(w.leaves, id)
+		return leaf, err
+	}
+	p, err := w.readNode(id, depth)
+	aboveLeaves := false
+	for i := 0; i < p.count && err == nil; i++ {
+		switch {
+		case p.flags == leafPage:
+			var root uint64
+			if root, err = p.bucket(i); err == nil && root != 0 {
+				_, err = w.branches(root, depth+1, false)
+			}
+		case aboveLeaves:
+			w.leaves = append(w.leaves, p.child(i))
+		default:
+			leaf, err = w.branches(p.child(i), depth+1, ofBuckets)
+			aboveLeaves = i == 0 && leaf
+		}
+	}
+	return false, err
 }
 
 // tree checks the page and all below it. Their keys are at least low and below high; nil is no bound.
-func (w *structure) tree(id uint64, low, high []byte) error {
-	raw, err := w.page(id)
+func (w *walk) tree(id uint64, depth int, low, high []byte) error {
+	p, err := w.readNode(id, depth)
 	if err != nil {
 		return err
 	}
-	flags, count := binary.NativeEndian.Uint16(raw[8:]), int(binary.NativeEndian.Uint16(raw[10:]))
-	if flags != branchPage && flags != leafPage || pageHead+count*elementSize > len(raw) {
-		return fmt.Errorf("page %d is neither a branch nor a leaf", id)
-	}
-	keys := make([][]byte, count)
-	for i := range count {
-		at := pageHead + i*elementSize
-		element := raw[at:]
-		pos, size := binary.NativeEndian.Uint32(element), binary.NativeEndian.Uint32(element[4:])
-		extra := uint32(0)
-		if flags == leafPage {
-			pos, size, extra = binary.NativeEndian.Uint32(element[4:]), binary.NativeEndian.Uint32(element[8:]), binary.NativeEndian.Uint32(element[12:])
-		}
-		begin := uint64(at) + uint64(pos)
-		if begin+uint64(size)+uint64(extra) > uint64(len(raw)) {
-			return fmt.Errorf("page %d: an element lies outside", id)
-		}
-		keys[i] = raw[begin : begin+uint64(size)]
-		if i > 0 && bytes.Compare(keys[i-1], keys[i]) >= 0 || i == 0 && low != nil && bytes.Compare(keys[0], low) < 0 {
-			return fmt.Errorf("page %d: its keys are out of order", id)
-		}
-		if high != nil && bytes.Compare(keys[i], high) >= 0 {
-			return fmt.Errorf("page %d: its keys are out of order", id)
-		}
-		if flags == leafPage && binary.NativeEndian.Uint32(element)&bucketEntry != 0 {
-			value := raw[begin+uint64(size) : begin+uint64(size)+uint64(extra)]
-			if len(value) < 16 {
-				return fmt.Errorf("page %d: bucket %q is cut short", id, keys[i])
-			}
-			if root := binary.NativeEndian.Uint64(value); root != 0 { // otherwise the bucket is in the value itself
-				if err := w.tree(root, nil, nil); err != nil {
-					return fmt.Errorf("bucket %q: %w", keys[i], err)
-				}
-			}
-		}
-	}
-	if flags == leafPage {
-		return nil
-	}
-	for i, key := range keys {
-		until := high
-		if i+1 < count {
-			until = keys[i+1]
-		}
-		child := binary.NativeEndian.Uint64(raw[pageHead+i*elementSize+8:])
-		if err := w.tree(child, key, until); err != nil {
+	keys := make([][]byte, p.count+1)
+	keys[p.count] = high
+	for i := range p.count {
+		if keys[i], _, err = p.element(i); err != nil {
 			return err
+		}
+		if i == 0 && bytes.Compare(keys[0], low) < 0 || i > 0 && bytes.Compare(keys[i-1], keys[i]) >= 0 ||
+			high != nil && bytes.Compare(keys[i], high) >= 0 {
+			return fmt.Errorf("page %d: its keys are out of order", id)
+		}
+	}
+	for i := range p.count {
+		if p.flags == branchPage {
+			if err := w.tree(p.child(i), depth+1, keys[i], keys[i+1]); err != nil {
+				return err
+			}
+			continue
+		}
+		root, err := p.bucket(i)
+		if err == nil && root != 0 {
+			err = w.tree(root, depth+1, nil, nil)
+		}
+		if err != nil {
+			return fmt.Errorf("bucket %q: %w", keys[i], err)
 		}
 	}
 	return nil
 }
 
-// free checks that what is free is not in use, and that nothing is neither.
-func (w *structure) free(id uint64) error {
-	raw, err := w.page(id)
+// free reads the list of free pages.
+func (w *walk) free(list uint64, visit func(id uint64) error) error {
+	p, err := w.read(list)
 	if err != nil {
 		return err
 	}
-	if binary.NativeEndian.Uint16(raw[8:]) != freelistPage {
-		return fmt.Errorf("page %d is not the list of free pages", id)
+	if p.flags != freelistPage {
+		return fmt.Errorf("page %d is not the list of free pages", list)
 	}
-	count, ids := uint64(binary.NativeEndian.Uint16(raw[10:])), raw[pageHead:]
+	count, ids := uint64(p.count), p.raw[pageHead:]
 	if count == manyIDs {
 		count, ids = binary.NativeEndian.Uint64(ids), ids[8:]
 	}
 	if count > uint64(len(ids))/8 {
-		return fmt.Errorf("page %d: the list of free pages is cut short", id)
+		return fmt.Errorf("page %d: the list of free pages is cut short", list)
 	}
 	for i := range count {
-		if free := binary.NativeEndian.Uint64(ids[8*i:]); !w.mark(free, 1) {
-			return fmt.Errorf("page %d is free and in use, or lies beyond the end", free)
+		if err := visit(binary.NativeEndian.Uint64(ids[8*i:])); err != nil {
+			return err
 		}
-	}
-	if w.pages != w.top {
-		return fmt.Errorf("%d of %d pages are neither free nor in use", w.top-w.pages, w.top)
 	}
 	return nil
 }

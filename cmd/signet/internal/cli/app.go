@@ -18,6 +18,7 @@ type App struct {
 	Connection Connection
 	Version    string           // of the program
 	Now        func() time.Time // the clock of a server; nil is the machine's
+	IsProgram  bool             // this process is the program itself, which can be started again, and no test of a package
 }
 
 // Connection holds the flags that select a server.

@@ -103,12 +103,18 @@ func (app *App) askSecret(tty *os.File, prompt string) (string, error) {
 	return string(secret), nil
 }
 
+// Interactive reports whether there is a terminal to answer a question.
+func (app *App) Interactive() bool {
+	tty := fileOf(app.In)
+	return tty != nil && term.IsTerminal(int(tty.Fd()))
+}
+
 // Confirm asks before a step that cannot be undone, unless yes is set. An error means that the answer was not yes.
 func (app *App) Confirm(yes bool, question string) error {
 	if yes {
 		return nil
 	}
-	if tty := fileOf(app.In); tty == nil || !term.IsTerminal(int(tty.Fd())) {
+	if !app.Interactive() {
 		return Usagef("there is no terminal to ask whether you are sure; add --yes")
 	}
 	fmt.Fprintf(app.Err, "%s [y/N] ", question)

@@ -25,6 +25,7 @@ import (
 	"signet/server/oauth"
 	"signet/server/password"
 	"signet/server/password/hash"
+	"signet/server/password/worker"
 	"signet/server/throttle"
 	"signet/store"
 	"signet/store/bolt"
@@ -49,6 +50,7 @@ type Daemon struct {
 	spare  []byte // of spareHeap, for as long as the server lives
 
 	passwords *password.Pool
+	worker    *worker.Process // of passwords; nil: it hashes itself
 	registry  *prometheus.Registry
 }
 
@@ -61,13 +63,16 @@ type Options struct {
 	Now     func() time.Time    // nil: the machine's clock
 	Log     *slog.Logger
 	Level   *slog.LevelVar // of log; reload sets it
+
+	IsProgram bool // the program can be started again, as the process that hashes passwords
 }
 
 // Open puts a server together: store, HSM, keyring and server. It changes nothing in a store without an install, with
 // another master key, or with a newer schema.
 func Open(ctx context.Context, opt Options) (*Daemon, error) {
 	cfg, master, log := opt.Config, opt.Master, opt.Log
-	srv := &Daemon{cfg: cfg, version: opt.Version, now: opt.Now, log: log, level: opt.Level, spare: spareHeap(), registry: prometheus.NewRegistry()}
+	srv := &Daemon{cfg: cfg, version: opt.Version, now: opt.Now, log: log, level: opt.Level, spare: spareHeap(), registry: prometheus.NewRegistry(),
+		worker: newWorker(cfg.Password.Process, opt.IsProgram, log)}
 	srv.seals = install.NewSeals(master)
 	o := install.Opener{Getenv: opt.Getenv, Log: log, Seals: srv.seals, Master: master}
 	o.Warn = func(warning error) { log.Warn("something can be lost", slog.Any("warning", warning)) }
@@ -76,14 +81,17 @@ func Open(ctx context.Context, opt Options) (*Daemon, error) {
 	}
 	var err error
 	if srv.store, err = o.Open(ctx, cfg); err != nil {
+		srv.closeWorker()
 		return nil, err
 	}
 	storemetrics.Register(srv.registry, srv.store)
 	if err := srv.startHSM(ctx, opt.Getenv); err != nil {
+		srv.closeWorker()
 		srv.store.Close()
 		return nil, err
 	}
 	if err := srv.build(ctx, master); err != nil {
+		srv.closeWorker()
 		srv.closeHSM()
 		srv.store.Close()
 		return nil, err
@@ -136,7 +144,11 @@ func (srv *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	if err := srv.verifyRecords(ctx); err != nil {
 		return err
 	}
-	cfg, err := ServerConfig(srv.cfg)
+	var passwords password.Worker
+	if srv.worker != nil {
+		passwords = srv.worker
+	}
+	cfg, err := serverConfig(srv.cfg, passwords)
 	if err != nil {
 		return err
 	}
@@ -174,6 +186,7 @@ func (srv *Daemon) verifyRecords(ctx context.Context) error {
 // Close releases the server, the HSM and the store, after the last request.
 func (srv *Daemon) Close() error {
 	srv.server.Close()
+	srv.closeWorker()
 	srv.closeHSM()
 	if err := srv.store.Close(); err != nil {
 		return fmt.Errorf("closing the store: %w", err)
@@ -182,13 +195,15 @@ func (srv *Daemon) Close() error {
 }
 
 // ServerConfig returns what the configuration sets of the server. Store, keys and log are set by the caller.
-func ServerConfig(cfg config.Config) (server.Config, error) {
+func ServerConfig(cfg config.Config) (server.Config, error) { return serverConfig(cfg, nil) }
+
+func serverConfig(cfg config.Config, passwords password.Worker) (server.Config, error) {
 	policy, err := passwordPolicy(cfg.Password)
 	if err != nil {
 		return server.Config{}, err
 	}
 	argon2 := cfg.Password.Argon2
-	pool := password.Config{Slots: cfg.Password.Slots, Queue: cfg.Password.Queue, Wait: cfg.Password.Wait,
+	pool := password.Config{Worker: passwords, Slots: cfg.Password.Slots, Queue: cfg.Password.Queue, Wait: cfg.Password.Wait,
 		Caps:   hash.Caps{Memory: cfg.Password.Import.MemoryKiB, Work: cfg.Password.Import.WorkKiB, BcryptCost: cfg.Password.Import.BcryptCost},
 		Argon2: hash.Params{Memory: argon2.MemoryKiB, Time: argon2.Time, Threads: argon2.Threads}}
 	if err := pool.Validate(); err != nil {
@@ -252,6 +267,12 @@ func (srv *Daemon) startHSM(ctx context.Context, getenv func(string) string) (er
 		srv.log.Error("the HSM cannot be reached; tokens are signed when it can", slog.Any("error", err))
 	}
 	return nil
+}
+
+func (srv *Daemon) closeWorker() {
+	if srv.worker != nil {
+		srv.worker.Close()
+	}
 }
 
 // closeHSM logs out. An error is logged, and does not stop the shutdown.

@@ -119,6 +119,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.examineTimetable(cfg)
 	d.examineClock(cfg)
 	d.examineCertificate(cfg)
+	d.examineHashing(ctx, cfg)
 	if path, ok := cfg.BoltPath(); ok {
 		d.examineBolt(ctx, path, cfg, master)
 		return

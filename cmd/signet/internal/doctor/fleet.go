@@ -6,8 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"signet/cmd/signet/internal/connect"
 	"signet/cmd/signet/internal/install"
 	"signet/config"
+	"signet/server/admin/api"
 	"signet/server/replica"
 	"signet/store"
 )
@@ -32,5 +34,14 @@ func (d *doctor) examineFleet(ctx context.Context, s store.Heartbeats, cfg confi
 	}
 	if same == len(beats) {
 		d.note("replicas", stateOK, fmt.Sprintf("%d running, with the settings of this configuration", same))
+	}
+}
+
+// examineHashing asks the server of this configuration, if it runs, where it hashes passwords.
+func (d *doctor) examineHashing(ctx context.Context, cfg config.Config) {
+	var status api.Status
+	if connect.Socket(d.app, cfg.Admin.Socket).Call(ctx, api.ShowStatus.At(), nil, &status) == nil && status.Ready.Hashing != "" {
+		d.note("passwords", stateWarning, "the server hashes them itself, because their process does not run or does not answer: other requests are "+
+			"slower while users log in; the server's log has the reason")
 	}
 }

@@ -72,12 +72,13 @@ func listSessions(app *cli.App, cmd *cobra.Command, user, client string) error {
 
 func sessionRevoke(app *cli.App) *cobra.Command {
 	var user, file string
-	var all, everybody bool
+	var all, everybody, yes bool
 	cmd := &cobra.Command{
-		Use:   "revoke --user NAME SID|--all | --file FILE | --everybody",
+		Use:   "revoke --user NAME SID|--all | --file FILE | --everybody [--yes]",
 		Short: "End one session of a user, or all sessions",
 		Long: "End one session of a user, or all of them. Refresh tokens are refused at once, and access tokens by\n" +
-			"introspection. Services that only use the key set accept access tokens until they expire.",
+			"introspection. Services that only use the key set accept access tokens until they expire.\n" +
+			"--everybody asks first where there is a terminal, unless --yes is given.",
 		Example: "signet session revoke --user alice 2vZ1mVnXo0m4qk9cQyq3Tg\nsignet session revoke --user alice --all",
 		Args:    cli.ArgsRange(0, "SID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -90,6 +91,12 @@ func sessionRevoke(app *cli.App) *cobra.Command {
 			if everybody {
 				if user != "" || all || len(args) > 0 {
 					return cli.Usagef("--everybody is all users; leave --user, --all and SID out")
+				}
+				// Without a terminal it asks nothing: scripts for an incident were written before there was a question.
+				if app.Interactive() {
+					if err := app.Confirm(yes, "End every session of every user, and the clients' own tokens? All users log in again."); err != nil {
+						return err
+					}
 				}
 				return revokeEverybody(app, cmd)
 			}
@@ -111,6 +118,7 @@ func sessionRevoke(app *cli.App) *cobra.Command {
 	cmd.Flags().BoolVar(&all, "all", false, "end every session of the user")
 	cmd.Flags().StringVar(&file, "file", "", "end every session of all users in `FILE` (- is standard input): a name or sub on each line, or NDJSON with \"username\"")
 	cmd.Flags().BoolVar(&everybody, "everybody", false, "end every session of every user and the clients' own tokens; all users log in again")
+	cli.YesFlag(cmd, &yes)
 	return cmd
 }
 

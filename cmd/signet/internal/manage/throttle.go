@@ -17,7 +17,7 @@ import (
 // NewThrottle returns the command `signet throttle`.
 func NewThrottle(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cli.Group("throttle", "Show and clear waiting times after failed logins",
-		"Show and clear waiting times after failed logins. The store has only MACs of names and addresses, so give\nthe user or the address.",
+		"Show and clear waiting times after failed logins. The store has MACs of names and addresses only, so\na list of all failures names no user, and to clear failures give the user or the address.",
 		throttleList(app), throttleClear(app)))
 }
 
@@ -49,13 +49,17 @@ func throttleList(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [--user NAME] [--address ADDRESS]",
 		Short: "List failures that count, and waiting times",
-		Long: `List the failures that count at present, the longest waiting times first:
+		Long: `List the failures that count at present, the longest waiting times first. Without options it lists
+all of them, without the names of users. OF is what they are of:
 
   account   logins of an account from a network
   anywhere  logins of an account from networks where it has not logged in before
   logins    logins from a network, whatever the accounts
   client    authentications of a client from a network (unknown: of an unknown client)
-  admin     authentications at admin.listen from a network`,
+  admin     authentications at admin.listen from a network
+
+UNDER WAY are attempts whose outcome is not known yet. WAIT is how long the next attempt has to
+wait. FORGOTTEN is when the failures no longer count, if there is no other one.`,
 		Example: "signet throttle list --user alice\nsignet throttle list --address 203.0.113.7",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

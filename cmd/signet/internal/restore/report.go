@@ -128,8 +128,10 @@ func writeChecks(w io.Writer, r restoreReport) {
 	if l.UserImports > 0 {
 		check("Imports of users since are gone, do them again: %d.", l.UserImports)
 	}
-	check("A server that has kept running with a newer keyring writes it back over this one. That is right, because it has every revocation. " +
-		"Its key then signs: see `signet keys list`. A server that was stopped before the backup was made has no such keyring: start it after this.")
+	if r.Shared {
+		check("A server that has kept running with a newer keyring writes it back over this one. That is right, because it has every revocation. " +
+			"Its key then signs: see `signet keys list`. A server that was stopped before the backup was made has no such keyring: start it after this.")
+	}
 	check("Run `signet keys list` and `signet audit list` once the server runs, and log in once.")
 }
 

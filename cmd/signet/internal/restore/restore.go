@@ -119,7 +119,8 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.target.close()) }()
 	defer func() { err = errors.Join(err, r.closeAll()) }()
-	r.report = restoreReport{Store: install.StoreName(r.cfg), From: path, AsOf: r.backup.asOf, Install: r.backup.foundation.Install.ID}
+	_, embedded := r.cfg.BoltPath()
+	r.report = restoreReport{Store: install.StoreName(r.cfg), Shared: !embedded, From: path, AsOf: r.backup.asOf, Install: r.backup.foundation.Install.ID}
 	replaced, err := r.readHistory(ctx)
 	if err != nil {
 		return err
@@ -323,6 +324,7 @@ func (r *restoration) recoverInPlace(ctx context.Context, t *redisTarget, newest
 // restoreReport is the report of a restore.
 type restoreReport struct {
 	Store        string            `json:"store"`
+	Shared       bool              `json:"-"` // several servers can use the store
 	From         string            `json:"from"`
 	AsOf         time.Time         `json:"as_of"`
 	Install      string            `json:"install"`

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/config/duration"
 )
 
 // spec holds the flags for what can be set on a client.
@@ -30,7 +31,7 @@ func (s *spec) flags(cmd *cobra.Command) {
 	f.BoolVar(&s.introspect, "introspect", false, "it may ask /introspect about tokens")
 	listFlag(f, &s.introspectFor, "introspect-for", "AUD[,AUD]", "with --introspect: only about tokens for these services (default: about all)")
 	f.StringVar(&s.alg, "alg", "", "sign its tokens with `ALG`: ES256, RS256, PS256, EdDSA (default: the server's first)")
-	f.DurationVar(&s.ttl, "ttl", 0, "lifetime of its access tokens, a `TIME` such as 10m (default, and 0: the server's)")
+	f.Var((*duration.Value)(&s.ttl), "ttl", "lifetime of its access tokens, a `TIME` such as 10m (default, and 0: the server's)")
 }
 
 // given returns the members of api.ClientSpec whose flags are set.

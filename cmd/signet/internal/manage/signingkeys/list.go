@@ -51,7 +51,11 @@ func writeKeys(w io.Writer, k api.KeyList, now time.Time) {
 		if !r.NextAt.IsZero() {
 			when = cli.Relative(r.NextAt, now)
 		}
-		cli.Row(w, r.KID, r.Alg, cli.OrDash(r.Held), r.State, cli.Elapsed(r.Since, now), cli.FormatTime(r.ActivatesAt), cli.OrDash(r.Next), when)
+		from := r.ActivatesAt
+		if r.State == "active" {
+			from = r.Since // after an emergency the other lies before the change, for replicas with slow clocks
+		}
+		cli.Row(w, r.KID, r.Alg, cli.OrDash(r.Held), r.State, cli.Elapsed(r.Since, now), cli.FormatTime(from), cli.OrDash(r.Next), when)
 	}
 	if len(k.Replicas) == 0 {
 		return

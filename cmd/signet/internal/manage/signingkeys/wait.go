@@ -11,6 +11,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/connect"
+	"signet/config/duration"
 	"signet/server/admin/api"
 	"signet/server/admin/client"
 )
@@ -25,7 +26,8 @@ const defaultPatience = 30 * time.Second
 
 func (p *waitFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&p.wait, "wait", false, "wait until every replica has the change; exit 1 if one does not")
-	cmd.Flags().DurationVar(&p.timeout, "timeout", defaultPatience, "wait for at most `DURATION`")
+	p.timeout = defaultPatience
+	cmd.Flags().Var((*duration.Value)(&p.timeout), "timeout", "wait for at most `DURATION`")
 }
 
 // changeKeys checks the flags and returns a client, for a command that changes the keyring.

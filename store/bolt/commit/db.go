@@ -1,0 +1,233 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"signet/store"
+	"signet/store/bolt/file"
+	"signet/store/bolt/layout"
+	"signet/store/seal"
+)
+
+// Config configures New.
+type Config struct {
+	Seals *seal.Keys       // of the records; nil: they have none
+	Now   func() time.Time // paces write probes; nil means time.Now
+	Log   *slog.Logger     // nil discards
+}
+
+// DB is an open file. All methods may be called concurrently.
+type DB struct {
+	File  *file.File
+	Seals *seal.Keys
+	Now   func() time.Time
+	Log   *slog.Logger
+
+	// Commit is the step that tests inject faults into; nil means (*bbolt.Tx).Commit.
+	Commit atomic.Pointer[func(*bbolt.Tx) error]
+
+	health
+	queue  queue
+	behind []Behind
+	format atomic.Int32
+
+	running  sync.WaitGroup // the committer, and what Go began
+	closed   atomic.Bool
+	closing  sync.Once
+	closeErr error
+}
+
+// Behind keeps in memory what is written behind: no request waits for it.
+type Behind interface {
+	// Flush writes what is in memory. committed is called when that is durable; where the commit fails it is not, and the
+	// next Flush writes it again.
+	Flush(tx *layout.Tx) (committed func(), err error)
+	// Unwritten reports whether something is in memory only.
+	Unwritten() bool
+}
+
+// New returns a DB of f that reads, until Start. It is an error where the file is damaged or a newer Signet wrote it.
+func New(f *file.File, cfg Config) (*DB, error) {
+	db := &DB{File: f, Seals: cfg.Seals, Now: cfg.Now, Log: cfg.Log}
+	if db.Now == nil {
+		db.Now = time.Now
+	}
+	if db.Log == nil {
+		db.Log = slog.New(slog.DiscardHandler)
+	}
+	db.health.init(f, db.Log)
+	db.queue.init()
+	return db, db.View(context.Background(), func(tx *layout.Tx) error {
+		format, err := layout.CheckLayout(tx, f.Path)
+		db.SetFormat(format)
+		return err
+	})
+}
+
+// Start begins to write.
+func (db *DB) Start(behind ...Behind) {
+	db.behind = behind
+	db.Go(db.run)
+}
+
+// Go runs do in a goroutine that Close waits for.
+func (db *DB) Go(do func()) { db.running.Go(do) }
+
+// Format is the format of the records that are written; all up to layout.Schema are read.
+func (db *DB) Format() int { return int(db.format.Load()) }
+
+// SetFormat changes what is written from now on. The caller that raises the format of a store also raises its schema.
+func (db *DB) SetFormat(format int) { db.format.Store(int32(format)) }
+
+// Usable returns an error where the DB is closed or the caller has given up.
+func (db *DB) Usable(ctx context.Context) error {
+	if db.closed.Load() {
+		return db.Unavailable("using", errClosed)
+	}
+	if err := ctx.Err(); err != nil {
+		return db.Unavailable("using", err)
+	}
+	return nil
+}
+
+// View runs read in a snapshot of what is committed. A page fault or an assertion of bbolt's, both
+// signs of a damaged file or a failing disk, becomes an error of this one call.
+func (db *DB) View(ctx context.Context, read func(tx *layout.Tx) error) (err error) {
+	if err := db.Usable(ctx); err != nil {
+		return err
+	}
+	tx, err := db.File.DB.Begin(false)
+	if err != nil {
+		return db.Unavailable("reading", err)
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = db.Unavailable("reading", file.Panicked(db.File.Path, p))
+		}
+		err = db.unreadable(err)
+		tx.Rollback() // a read transaction has nothing to lose; the only error is "already closed"
+	}()
+	return read(&layout.Tx{Tx: tx, Seals: db.Seals})
+}
+
+// Update applies one request as part of a batch and returns when it is durable. The request may be
+// applied more than once (only the last time counts) and must not call code that is not ours: the
+// whole batch would wait for it.
+//
+// The events of the context are kept in the same transaction; see store.WithEvent.
+func (db *DB) Update(ctx context.Context, apply func(*layout.Tx) error) error {
+	if events := store.EventsOf(ctx); len(events) > 0 {
+		return db.UpdateWithEvents(ctx, events, apply)
+	}
+	return db.submit(ctx, &request{apply: apply})
+}
+
+// Ask is Update for a request that has a result. The result is the committer's until the
+// request is done: a caller that has gone away does not read it.
+func Ask[T any](ctx context.Context, db *DB, apply func(*layout.Tx) (T, error)) (T, error) {
+	result := new(T)
+	err := db.Update(ctx, func(tx *layout.Tx) (err error) {
+		*result, err = apply(tx)
+		return err
+	})
+	if err != nil {
+		return *new(T), err
+	}
+	return *result, nil
+}
+
+// Flush is Update, and commits what is written behind too.
+func (db *DB) Flush(ctx context.Context, apply func(*layout.Tx) error) error {
+	return db.submit(ctx, &request{flush: true, apply: apply})
+}
+
+// Later has what is written behind committed within a second.
+func (db *DB) Later() { notify(db.queue.later) }
+
+// Soon has it committed with the next transaction, which begins now.
+func (db *DB) Soon() { db.queue.flushNow() }
+
+func (db *DB) submit(ctx context.Context, r *request) error {
+	if err := ctx.Err(); err != nil {
+		return db.Unavailable("writing", err)
+	}
+	b, err := db.queue.add(r)
+	if err != nil {
+		return db.Unavailable("writing", err)
+	}
+	select {
+	case <-b.done:
+		return r.err
+	case <-ctx.Done():
+		r.state.CompareAndSwap(waiting, abandoned)
+		return db.Unavailable("writing", ctx.Err())
+	}
+}
+
+// Ping answers nil where the file can be read and written. After a failed write it tries a small one, at most once a
+// second, so that a server without traffic also notices that there is space again.
+func (db *DB) Ping(ctx context.Context) error {
+	if db.closed.Load() {
+		return db.Unavailable("reading", errClosed)
+	}
+	if err := db.broken(); err != nil {
+		return db.Unavailable("writing", err)
+	}
+	if err := db.InPlace(); err != nil {
+		return db.Unavailable("writing", err)
+	}
+	if err := db.Damage(); err != nil {
+		return db.Unavailable("reading", err)
+	}
+	last, probe := db.due(db.Now())
+	if probe {
+		last = db.Update(ctx, func(tx *layout.Tx) error { return layout.PutProbe(tx, db.Now()) })
+	}
+	if last != nil {
+		return last
+	}
+	return db.View(ctx, func(tx *layout.Tx) error {
+		_, err := layout.CheckLayout(tx, db.File.Path)
+		return err
+	})
+}
+
+// Close commits what is queued and what is written behind, and closes the file. It is safe to call twice.
+func (db *DB) Close() error {
+	db.closing.Do(func() {
+		db.closed.Store(true)
+		db.queue.close()
+		db.running.Wait()
+		db.closeErr = errors.Join(db.unwritten(), db.release())
+	})
+	return db.closeErr
+}
+
+// unwritten returns the reason why something that is written behind is lost.
+func (db *DB) unwritten() error {
+	for _, b := range db.behind {
+		if b.Unwritten() {
+			last, _ := db.due(db.Now())
+			return fmt.Errorf("audit events and throttle counts were not written: %w", last)
+		}
+	}
+	return nil
+}
+
+// release closes the file. Where bbolt has panicked it may never give its own locks back.
+func (db *DB) release() error {
+	if db.broken() == nil {
+		return db.File.DB.Close()
+	}
+	return db.File.Abandon()
+}

@@ -1,0 +1,87 @@
+package layout
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"signet/store"
+	"signet/store/codec"
+)
+
+// CheckSpan checks up to SpanSize records, beginning at a key, and returns their number and the key to go on at; nil: the
+// bucket has no more.
+func CheckSpan(tx *Tx, b *Bucket, from []byte) (n int, next []byte, err error) {
+	var last []byte
+	next, err = tx.Span(b, from, func(key, sealed []byte) error {
+		if last != nil && bytes.Compare(last, key) >= 0 {
+			return errors.New("its keys are out of order")
+		}
+		last = key
+		n++
+		return check(tx, b, key, sealed)
+	})
+	if err != nil {
+		return n, nil, fmt.Errorf("bucket %q: %w", b, err)
+	}
+	return n, next, nil
+}
+
+// check opens a record and looks into it.
+func check(tx *Tx, b *Bucket, key, sealed []byte) error {
+	switch b {
+	case Clients:
+		_, err := ReadClient(tx, key, sealed)
+		return err
+	case Users:
+		return checkUser(tx, key, sealed)
+	}
+	raw, err := tx.Open(b, key, sealed)
+	if err != nil {
+		return err
+	}
+	switch b {
+	case Usernames:
+		if tx.Raw(Users, raw) == nil {
+			err = errors.New("a name leads to no user")
+		}
+	case Sessions:
+		_, err = DecodeSession(key, raw, "")
+	case Revoked:
+		err = size(raw, 8)
+	case Assertions:
+		err = errors.Join(size(key, len(store.AssertionID{})), size(raw, 8))
+	case Keyring:
+		err = size(raw[:min(len(raw), 8)], 8)
+	case Audit:
+		err = errors.Join(size(key, binary.Size(uint64(0))), json.Unmarshal(raw, new(store.Event)))
+	case Outbox:
+		_, _, err = decodeEntry(raw)
+	case Throttle:
+		_, err = DecodeTally(raw)
+	case Networks:
+		_, err = decodeNetworks(raw)
+	}
+	return err
+}
+
+func size(value []byte, n int) error {
+	if len(value) != n {
+		return codec.ErrMalformed
+	}
+	return nil
+}
+
+func checkUser(tx *Tx, id, sealed []byte) error {
+	u, err := DecodeUser(tx, id, sealed)
+	if err != nil {
+		return err
+	}
+	holder, err := tx.Record(Usernames, []byte(u.Username))
+	if err != nil || !bytes.Equal(holder, id) {
+		return fmt.Errorf("user %s is not filed under its name", u.ID)
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package layout
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"signet/store"
+	"signet/store/codec"
+)
+
+// ValidSession returns an error for a session that cannot be stored.
+func ValidSession(s store.Session) error {
+	if s.ID.IsZero() || s.UserID.IsZero() || s.ClientID == "" {
+		return errors.New("its id, user or client is missing")
+	}
+	return nil
+}
+
+// SessionKey puts all sessions of a user next to each other.
+func SessionKey(user store.UserID, id store.SessionID) []byte {
+	key := make([]byte, 0, 2*idSize)
+	key = append(key, user[:]...)
+	return append(key, id[:]...)
+}
+
+// ReadSession reads what lies under the key. clientID is that of a neighbour, which often is the same and saves an
+// allocation then.
+func ReadSession(tx *Tx, key, sealed []byte, clientID string) (store.Session, error) {
+	raw, err := tx.Open(Sessions, key, sealed)
+	if err != nil {
+		return store.Session{}, err
+	}
+	return DecodeSession(key, raw, clientID)
+}
+
+// DecodeSession is ReadSession for a record without its seal.
+func DecodeSession(key, raw []byte, clientID string) (store.Session, error) {
+	if len(key) != 2*idSize {
+		return store.Session{}, codec.ErrMalformed
+	}
+	return codec.DecodeSession(store.UserID(key[:idSize]), store.SessionID(key[idSize:]), raw, clientID)
+}
+
+// ReadSessions returns the sessions of one user in the order of their ids.
+func ReadSessions(tx *Tx, user store.UserID) (list []store.Session, err error) {
+	c := tx.Bucket(Sessions).Cursor()
+	clientID := ""
+	for key, sealed := c.Seek(user[:]); bytes.HasPrefix(key, user[:]); key, sealed = c.Next() {
+		s, err := ReadSession(tx, key, sealed, clientID)
+		if err != nil {
+			return nil, fmt.Errorf("%w: reading the sessions of %s: %w", store.ErrUnavailable, user, err)
+		}
+		clientID = s.ClientID
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// DeleteSessions deletes the sessions of one user that end accepts, and returns how many there were.
+func DeleteSessions(tx *Tx, user store.UserID, end func(store.Session) bool) (int, error) {
+	all, err := ReadSessions(tx, user)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, s := range all {
+		if !end(s) {
+			continue
+		}
+		if err := tx.Delete(Sessions, SessionKey(user, s.ID)); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
