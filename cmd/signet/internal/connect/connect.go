@@ -69,6 +69,15 @@ func Client(app *cli.App) (*client.Client, error) {
 	return Socket(app, socket), nil
 }
 
+// Call makes one request to the selected server: see client.Client.Call.
+func Call(ctx context.Context, app *cli.App, t api.Target, in, out any) error {
+	c, err := Client(app)
+	if err != nil {
+		return err
+	}
+	return c.Call(ctx, t, in, out)
+}
+
 // Socket returns a client of the server on the socket at path.
 func Socket(app *cli.App, path string) *client.Client {
 	rule := peerRuleFor(app, path)
