@@ -11,6 +11,7 @@ import (
 	"signet/keys/secret"
 	"signet/server/oauth"
 	"signet/server/password"
+	"signet/server/upstream"
 	"signet/store"
 	"signet/store/seal"
 )
@@ -25,6 +26,7 @@ type Config struct {
 	Seals     *seal.Keys // of the store's records; nil: they have none
 	Keys      *keys.Manager
 	Passwords *password.Pool
+	Upstream  upstream.Settings // asked for the passwords of users who are not here; the zero value: there is none
 
 	RefreshKeys  [][32]byte // of the master keys that Keys has, in their order; that of the one in use seals refresh tokens
 	ThrottleKeys [][32]byte // likewise; they hide names and addresses in throttle keys

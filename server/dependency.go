@@ -11,6 +11,7 @@ import (
 	"signet/server/oauth"
 	"signet/server/outage"
 	"signet/server/password"
+	"signet/server/upstream"
 	"signet/store"
 )
 
@@ -25,6 +26,8 @@ func dependencyOf(err error) string {
 		return outage.Signing
 	case errors.Is(err, password.ErrBusy):
 		return outage.Hashing
+	case errors.Is(err, upstream.ErrUnavailable), errors.Is(err, upstream.ErrAnswer):
+		return outage.Upstream
 	}
 	return outage.Other
 }

@@ -23,6 +23,7 @@ import (
 	"signet/server/syntax"
 	"signet/server/throttle"
 	"signet/server/token"
+	"signet/server/upstream"
 	"signet/store"
 )
 
@@ -93,7 +94,9 @@ func New(cfg Config) (*Server, error) {
 		Registry: cfg.Registry, AfterBeat: s.raiseFloors})
 	s.discovery = discovery.New(discovery.Config{Issuer: cfg.Issuer, GrantTypes: syntax.GrantTypes, Keys: cfg.Keys, Ping: cfg.Store.Ping,
 		Draining: s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, StaleIfError: cfg.StaleIfError, Log: cfg.Log})
-	s.oauth = oauth.New(oauth.Config{Issuer: cfg.Issuer, Store: cfg.Store, Keys: cfg.Keys, Passwords: cfg.Passwords, Hashes: s.hashes, Clients: s.clients,
+	asked := upstream.New(upstream.Config{Settings: cfg.Upstream, Store: cfg.Store, Passwords: cfg.Passwords, Audit: s.audit, Log: cfg.Log, Now: cfg.Now,
+		Registry: cfg.Registry})
+	s.oauth = oauth.New(oauth.Config{Issuer: cfg.Issuer, Store: cfg.Store, Keys: cfg.Keys, Passwords: cfg.Passwords, Upstream: asked, Hashes: s.hashes, Clients: s.clients,
 		Throttle: s.throttle, Tokens: s.issuer, Checker: s.checker, Sealer: sealer, Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		MaxTokenLife: cfg.MaxTokenLife, Settings: func() *oauth.Settings { return &s.settings().Settings }, Dependency: dependencyOf,
 		Foreign: metrics.NewKeyring(cfg.Registry, cfg.Keys, cfg.Now).CountForeign})

@@ -26,6 +26,7 @@ import (
 	"signet/server/password"
 	"signet/server/throttle"
 	"signet/server/token"
+	"signet/server/upstream"
 	"signet/store"
 )
 
@@ -40,12 +41,13 @@ type Settings struct {
 	Throttle        throttle.Config
 }
 
-// Config configures a Handler. All fields are required.
+// Config configures a Handler. All fields are required, but Upstream may be nil.
 type Config struct {
 	Issuer       string
 	Store        store.Store
 	Keys         *keys.Manager
 	Passwords    *password.Pool
+	Upstream     *upstream.Upstream
 	Hashes       *account.Sampler
 	Clients      *clientauth.Cache
 	Throttle     *throttle.Throttle

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"signet/server/syntax"
 	"signet/server/throttle"
 	"signet/server/token"
+	"signet/server/upstream"
 	"signet/store"
 )
 
@@ -32,7 +34,8 @@ func (p *passwordGrant) login(g *grantRequest) (engine.Tokens, error) {
 	case len(typed) > account.MaxName:
 		return engine.Tokens{}, edge.InvalidRequest("username is too long")
 	}
-	name, err := account.StoredName(g.Context(), p.cfg.Store, password.TrimUsername(typed))
+	typed = password.TrimUsername(typed)
+	name, err := account.StoredName(g.Context(), p.cfg.Store, typed)
 	switch {
 	case errors.Is(err, password.ErrUsername):
 		name = typed // no user has it, but it is counted and costs the same
@@ -40,7 +43,7 @@ func (p *passwordGrant) login(g *grantRequest) (engine.Tokens, error) {
 		return engine.Tokens{}, edge.Unavailable(err)
 	}
 	g.TypedName = name
-	receipt, credential, result, err := p.checkPassword(g, name, secret)
+	receipt, credential, result, err := p.checkPassword(g, typed, name, secret)
 	if err != nil {
 		return engine.Tokens{}, err
 	}
@@ -70,9 +73,9 @@ func (p *passwordGrant) login(g *grantRequest) (engine.Tokens, error) {
 	return issued, nil
 }
 
-// checkPassword takes places in the throttle, then hashes, then looks at the result. The receipt is of the
-// places, which the caller gives back.
-func (p *passwordGrant) checkPassword(g *grantRequest, name, secret string) (store.Receipt, store.Credential, password.Result, error) {
+// checkPassword takes places in the throttle, then hashes or asks the upstream, then looks at the result. The receipt is
+// of the places, which the caller gives back.
+func (p *passwordGrant) checkPassword(g *grantRequest, typed, name, secret string) (store.Receipt, store.Credential, password.Result, error) {
 	receipt, credential, err := p.beginLogin(g, name, secret)
 	if err != nil {
 		return receipt, credential, password.Result{}, err
@@ -82,6 +85,10 @@ func (p *passwordGrant) checkPassword(g *grantRequest, name, secret string) (sto
 	}
 	waiting, cancel := g.WhileCallerWaits()
 	defer cancel()
+	if p.cfg.Upstream.Asks(typed, credential) {
+		credential, err = p.askUpstream(g, receipt, upstream.Login{Typed: typed, Password: secret, Draw: p.cfg.Throttle.Draw(name), Credential: credential})
+		return receipt, credential, password.Result{Match: err == nil}, err
+	}
 	result, err := p.cfg.Passwords.VerifyFor(waiting, p.cfg.Throttle.Draw(name), credential.PasswordHash, secret)
 	if !p.cfg.Passwords.Sampled(credential.PasswordHash) {
 		p.cfg.Hashes.Want()
@@ -96,9 +103,26 @@ func (p *passwordGrant) checkPassword(g *grantRequest, name, secret string) (sto
 	}
 	if !result.Match || credential.Disabled {
 		p.failAttempt(g, receipt)
+		p.cfg.Upstream.Pause(waiting)
 		return receipt, credential, result, p.refuseLogin(g, refusal(credential))
 	}
 	return receipt, credential, result, nil
+}
+
+// askUpstream is checkPassword for a user whose password is not here.
+func (p *passwordGrant) askUpstream(g *grantRequest, receipt store.Receipt, in upstream.Login) (store.Credential, error) {
+	waiting, cancel := g.WhileCallerWaits()
+	defer cancel()
+	result, err := p.cfg.Upstream.Check(waiting, g.Request, in)
+	switch {
+	case err != nil:
+		p.releaseAttempt(g, receipt)
+		return result.Credential, edge.Unavailable(err)
+	case !result.Match || result.Credential.Disabled:
+		p.failAttempt(g, receipt)
+		return result.Credential, p.refuseLogin(g, cmp.Or(result.Reason, refusal(result.Credential)))
+	}
+	return result.Credential, nil
 }
 
 // beginLogin asks the throttle and looks for the user.
@@ -179,6 +203,10 @@ func refusal(c store.Credential) string {
 		return "no such user"
 	case c.Disabled:
 		return "user is disabled"
+	case c.Move == store.MovePending:
+		return "user has not moved from the upstream"
+	case c.Move == store.MoveStay:
+		return "password of the user is at the upstream"
 	case c.PasswordHash == "":
 		return "user has no password"
 	}
@@ -248,6 +276,9 @@ func (p *passwordGrant) abandon(g *grantRequest, session store.Session) {
 // checkAgain is for a user who was changed while the login was under way: who got a stronger hash of
 // the same password or was signed out everywhere, which is fine, or has another password.
 func (p *passwordGrant) checkAgain(g *grantRequest, session store.Session, user store.User, secret string) error {
+	if user.PasswordHash == "" && (user.Move == store.MovePending || user.Move == store.MoveStay) {
+		return nil // signed out everywhere; the password is not here, and the upstream has just accepted it
+	}
 	waiting, cancel := g.WhileCallerWaits()
 	defer cancel()
 	result, err := p.cfg.Passwords.Verify(waiting, user.PasswordHash, secret)

@@ -11,11 +11,12 @@ import (
 
 // Dependencies that can fail, the kinds of an outage. Each has its own lines in the log and its own Retry-After.
 const (
-	Store   = "store"
-	Signing = "signing"
-	Clock   = "clock"
-	Hashing = "password hashing"
-	Other   = "other"
+	Store    = "store"
+	Signing  = "signing"
+	Clock    = "clock"
+	Hashing  = "password hashing"
+	Upstream = "upstream"
+	Other    = "other"
 )
 
 const (
