@@ -1,4 +1,4 @@
-package server_test
+package admin_test
 
 import (
 	"encoding/json"
@@ -19,7 +19,7 @@ func rawMember(t testing.TB, a servertest.Answer, name string) string {
 	return string(members[name])
 }
 
-func TestAdminClientKeys(t *testing.T) {
+func TestClientKeys(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	first, second := servertest.NewAppKey(t, "ES256"), servertest.NewAppKey(t, "EdDSA")
@@ -59,7 +59,7 @@ func TestAdminClientKeys(t *testing.T) {
 }
 
 // A secret that was given up does not come back to life with the method.
-func TestAdminClientLeavesItsSecret(t *testing.T) {
+func TestClientLeavesItsSecret(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	key := servertest.NewAppKey(t, "ES256")

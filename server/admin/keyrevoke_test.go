@@ -1,4 +1,4 @@
-package server_test
+package admin_test
 
 import (
 	"context"
@@ -35,7 +35,7 @@ func kids(t testing.TB, m *keys.Manager, alg string) (active, pending string) {
 	return active, pending
 }
 
-func TestAdminRevokeKey(t *testing.T) {
+func TestRevokeKey(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	active1, standby := kids(t, s.Keys, jose.ES256)
@@ -169,7 +169,7 @@ func secondReplica(t testing.TB, s *servertest.Server, knock *knocker) *serverte
 	return &servertest.Server{Server: srv, URL: "http://" + listener.Addr().String(), Config: cfg, Store: s.Store, Keys: m, Clock: s.Clock, Log: s.Log, UserID: s.UserID}
 }
 
-func TestAdminRotateNow(t *testing.T) {
+func TestRotateNow(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	was, standby := kids(t, s.Keys, jose.ES256)
@@ -190,7 +190,7 @@ func TestAdminRotateNow(t *testing.T) {
 	}
 }
 
-func TestAdminEndAllSessions(t *testing.T) {
+func TestEndAllSessions(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	tokens := s.Login(t)

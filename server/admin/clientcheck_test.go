@@ -1,4 +1,4 @@
-package server_test
+package admin_test
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 // Every row is a client that is right but for one thing, laid over this one.
-func TestAdminClientValidation(t *testing.T) {
+func TestClientValidation(t *testing.T) {
 	t.Parallel()
 	_, admin := servertest.NewAdmin(t, nil)
 	many := func(format string, n int) string {
@@ -171,7 +171,7 @@ func TestAdminClientValidation(t *testing.T) {
 	}
 }
 
-func TestAdminSaysAllProblemsAtOnce(t *testing.T) {
+func TestSaysAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
 	_, admin := servertest.NewAdmin(t, nil)
 	a := admin.CallJSON(t, "POST", "/v1/clients", `{"client_id":"a b","grants":["x"],"origins":["*"],"alg":"none"}`).Wants(400, "invalid")
@@ -180,7 +180,7 @@ func TestAdminSaysAllProblemsAtOnce(t *testing.T) {
 	}
 }
 
-func TestAdminBodies(t *testing.T) {
+func TestBodies(t *testing.T) {
 	t.Parallel()
 	_, admin := servertest.NewAdmin(t, nil)
 	for _, c := range []struct {

@@ -1,4 +1,4 @@
-package server_test
+package admin_test
 
 import (
 	"encoding/json"
@@ -35,7 +35,7 @@ func importUsers(t testing.TB, admin *servertest.Server, body string) (r importR
 	return r
 }
 
-func TestAdminImport(t *testing.T) {
+func TestImport(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	hash, err := bcrypt.GenerateFromPassword([]byte("old secret"), bcrypt.MinCost)
@@ -86,7 +86,7 @@ func TestAdminImport(t *testing.T) {
 	}
 }
 
-func TestAdminImportOfMany(t *testing.T) {
+func TestImportOfMany(t *testing.T) {
 	t.Parallel()
 	_, admin := servertest.NewAdmin(t, nil)
 	var b strings.Builder
@@ -105,8 +105,8 @@ func TestAdminImportOfMany(t *testing.T) {
 	}
 }
 
-// TestAdminImportIsNotCutByTheReadTimeout: what goes on has no limit in all.
-func TestAdminImportIsNotCutByTheReadTimeout(t *testing.T) {
+// TestImportIsNotCutByTheReadTimeout: what goes on has no limit in all.
+func TestImportIsNotCutByTheReadTimeout(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
 	web := httptest.NewUnstartedServer(nil)
@@ -133,7 +133,7 @@ func TestAdminImportIsNotCutByTheReadTimeout(t *testing.T) {
 	}
 }
 
-func TestAdminImportThatBreaksOff(t *testing.T) {
+func TestImportThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
 	broken := io.MultiReader(strings.NewReader("{\"username\":\"bob\"}\n{\"username\":\"carol\"}"), failingReader{})
@@ -148,8 +148,8 @@ type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// TestAdminImportWithByteOrderMark: RFC 8259 §8.1 lets a reader ignore the mark that editors write.
-func TestAdminImportWithByteOrderMark(t *testing.T) {
+// TestImportWithByteOrderMark: RFC 8259 §8.1 lets a reader ignore the mark that editors write.
+func TestImportWithByteOrderMark(t *testing.T) {
 	t.Parallel()
 	_, admin := servertest.NewAdmin(t, nil)
 	got := importUsers(t, admin, "\xef\xbb\xbf{\"username\":\"marked\"}\r\n{\"username\":\"second\"}\r\n")

@@ -1,4 +1,4 @@
-package server_test
+package admin_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"signet/store"
 )
 
-func TestAdminEnvelope(t *testing.T) {
+func TestEnvelope(t *testing.T) {
 	t.Parallel()
 	_, admin := servertest.NewAdmin(t, nil)
 	for _, c := range []struct {
@@ -59,7 +59,7 @@ func TestAdminEnvelope(t *testing.T) {
 	}
 }
 
-func TestAdminIsNotOnThePublicListener(t *testing.T) {
+func TestIsNotOnThePublicListener(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
 	for _, path := range []string{"/v1/clients", "/v1/backup", "/v1/status", "/metrics"} {
@@ -67,7 +67,7 @@ func TestAdminIsNotOnThePublicListener(t *testing.T) {
 	}
 }
 
-func TestAdminOnASocket(t *testing.T) {
+func TestOnASocket(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
 	path := filepath.Join(t.TempDir(), "admin.sock")
@@ -117,7 +117,7 @@ func (f *faultyStore) UserByName(_ context.Context, name string) (store.User, er
 	return store.User{}, f.err
 }
 
-func TestAdminWhenTheStoreFails(t *testing.T) {
+func TestWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
 	_, admin := servertest.NewAdmin(t, func(cfg *server.Config) { cfg.Store = &faultyStore{cfg.Store, store.ErrUnavailable} })
 	a := admin.CallJSON(t, "GET", "/v1/clients", "").Wants(503, "unavailable")

@@ -1,4 +1,4 @@
-package server_test
+package admin_test
 
 import (
 	"crypto/sha256"
@@ -13,7 +13,7 @@ import (
 	"signet/server/servertest"
 )
 
-func TestAdminClientLife(t *testing.T) {
+func TestClientLife(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	made := admin.CallJSON(t, "POST", "/v1/clients", `{"client_id":"billing","grants":["client_credentials","password","refresh_token"],
@@ -70,7 +70,7 @@ func TestAdminClientLife(t *testing.T) {
 	}
 }
 
-func TestAdminClientSecrets(t *testing.T) {
+func TestClientSecrets(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	first := admin.CallJSON(t, "POST", "/v1/clients", `{"client_id":"job","grants":["client_credentials"]}`).Wants(201, "").Str("client_secret")
@@ -109,8 +109,8 @@ func TestAdminClientSecrets(t *testing.T) {
 	s.AwaitEvent(t, "client.rotate_secret")
 }
 
-// TestAdminRotateAgain: a rotation whose answer was lost is repeated, and the secret that the app has goes on working.
-func TestAdminRotateAgain(t *testing.T) {
+// TestRotateAgain: a rotation whose answer was lost is repeated, and the secret that the app has goes on working.
+func TestRotateAgain(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	inUse := admin.CallJSON(t, "POST", "/v1/clients", `{"client_id":"job","grants":["client_credentials"]}`).Wants(201, "").Str("client_secret")
@@ -136,7 +136,7 @@ func TestAdminRotateAgain(t *testing.T) {
 	works(200, next)
 }
 
-func TestAdminRevokeSecret(t *testing.T) {
+func TestRevokeSecret(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	fingerprint := func(secret string) string {
@@ -179,7 +179,7 @@ func TestAdminRevokeSecret(t *testing.T) {
 	admin.CallJSON(t, "DELETE", "/v1/clients/nobody/secrets/oldest", "").Wants(404, "not_found")
 }
 
-func TestAdminDisabledClientStartsAnew(t *testing.T) {
+func TestDisabledClientStartsAnew(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	old := s.Login(t)
@@ -203,7 +203,7 @@ func TestAdminDisabledClientStartsAnew(t *testing.T) {
 	s.AwaitEvent(t, "client.enable")
 }
 
-func TestAdminClientOfADeletedIDInheritsNothing(t *testing.T) {
+func TestClientOfADeletedIDInheritsNothing(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	old := s.Form(t, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password, "client_id=spa").Wants(200, "")
@@ -216,7 +216,7 @@ func TestAdminClientOfADeletedIDInheritsNothing(t *testing.T) {
 	s.Form(t, "/token", "grant_type=refresh_token", "client_id=spa", "refresh_token="+old.Str("refresh_token")).Wants(400, "invalid_grant")
 }
 
-func TestAdminListClients(t *testing.T) {
+func TestListClients(t *testing.T) {
 	t.Parallel()
 	_, admin := servertest.NewAdmin(t, nil)
 	var ids []string
@@ -252,7 +252,7 @@ func TestAdminListClients(t *testing.T) {
 	}
 }
 
-func TestAdminPinnedToAnAlgorithm(t *testing.T) {
+func TestPinnedToAnAlgorithm(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	admin.CallJSON(t, "PATCH", "/v1/clients/web", `{"alg":"RS256"}`).Wants(200, "")

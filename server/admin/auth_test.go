@@ -1,4 +1,4 @@
-package server_test
+package admin_test
 
 import (
 	"net/http"
@@ -11,7 +11,7 @@ import (
 	"signet/store"
 )
 
-func TestAdminWithToken(t *testing.T) {
+func TestWithToken(t *testing.T) {
 	t.Parallel()
 	s, admin, secret := servertest.NewTokenAdmin(t, nil)
 	good := s.OpsToken(t, secret).Wants(200, "").Str("access_token")
@@ -61,7 +61,7 @@ func TestAdminWithToken(t *testing.T) {
 	}
 }
 
-func TestAdminTokenDiesWithItsClientsRights(t *testing.T) {
+func TestTokenDiesWithItsClientsRights(t *testing.T) {
 	t.Parallel()
 	s, admin, secret := servertest.NewTokenAdmin(t, nil)
 	fresh := func() string { return s.OpsToken(t, secret).Wants(200, "").Str("access_token") }
@@ -82,7 +82,7 @@ func TestAdminTokenDiesWithItsClientsRights(t *testing.T) {
 	admin.CallJSON(t, "GET", "/v1/clients", "").Bearer(token).Wants(401, "unauthorized")
 }
 
-func TestAdminTokenFailuresAreThrottled(t *testing.T) {
+func TestTokenFailuresAreThrottled(t *testing.T) {
 	t.Parallel()
 	s, admin, secret := servertest.NewTokenAdmin(t, func(cfg *server.Config) { cfg.Throttle.PerNetwork = 3 })
 	good := s.OpsToken(t, secret).Wants(200, "").Str("access_token")

@@ -1,4 +1,4 @@
-package server_test
+package admin_test
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 	"signet/store/bolt"
 )
 
-func TestAdminKeys(t *testing.T) {
+func TestKeys(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	beat := store.Heartbeat{Replica: "r1", KeyringVersion: 1, At: s.Clock.Now()}
@@ -83,7 +83,7 @@ func TestAdminKeys(t *testing.T) {
 	}
 }
 
-func TestAdminAudit(t *testing.T) {
+func TestAudit(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	s.Login(t)
@@ -127,7 +127,7 @@ func TestAdminAudit(t *testing.T) {
 	}
 }
 
-func TestAdminBackup(t *testing.T) {
+func TestBackup(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	a := admin.CallJSON(t, "GET", "/v1/backup", "").Wants(200, "")
@@ -164,9 +164,9 @@ func (h *heldTrail) Flush(ctx context.Context, now time.Time) error {
 	return h.Store.Flush(ctx, now)
 }
 
-// TestAdminBackupIsComplete: what happened before the backup is in its trail, however far behind that
+// TestBackupIsComplete: what happened before the backup is in its trail, however far behind that
 // is written, and it holds the moment of it.
-func TestAdminBackupIsComplete(t *testing.T) {
+func TestBackupIsComplete(t *testing.T) {
 	t.Parallel()
 	held := &heldTrail{letGo: make(chan struct{})}
 	s, admin := servertest.NewAdmin(t, func(cfg *server.Config) { held.Store = cfg.Store.(*bolt.Store); cfg.Store = held })
@@ -198,8 +198,8 @@ func TestAdminBackupIsComplete(t *testing.T) {
 	}
 }
 
-// TestAdminBackupWithoutTrail: a trail that cannot be written keeps nobody from a backup.
-func TestAdminBackupWithoutTrail(t *testing.T) {
+// TestBackupWithoutTrail: a trail that cannot be written keeps nobody from a backup.
+func TestBackupWithoutTrail(t *testing.T) {
 	t.Parallel()
 	held := &heldTrail{letGo: make(chan struct{}), refusal: errors.New("no room")}
 	close(held.letGo)
@@ -237,7 +237,7 @@ func (b *brokenBackup) Backup(_ context.Context, w io.Writer) (int64, error) {
 
 func (b *brokenBackup) Flush(context.Context, time.Time) error { return nil }
 
-func TestAdminBackupThatFails(t *testing.T) {
+func TestBackupThatFails(t *testing.T) {
 	t.Parallel()
 	broken := &brokenBackup{}
 	s, admin := servertest.NewAdmin(t, func(cfg *server.Config) { broken.Store, cfg.Store = cfg.Store, broken })
@@ -259,7 +259,7 @@ func TestAdminBackupThatFails(t *testing.T) {
 	}
 }
 
-func TestAdminStatusAndMetrics(t *testing.T) {
+func TestStatusAndMetrics(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	s.AdminWithToken() // a second listener registers nothing twice

@@ -1,4 +1,4 @@
-package server_test
+package admin_test
 
 import (
 	"encoding/json"
@@ -27,7 +27,7 @@ func sessionsOf(t testing.TB, admin *servertest.Server, name string) []sessionRe
 	return got.Sessions
 }
 
-func TestAdminSessions(t *testing.T) {
+func TestSessions(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	if got := sessionsOf(t, admin, "ada"); len(got) != 0 {
@@ -69,7 +69,7 @@ func TestAdminSessions(t *testing.T) {
 	s.AwaitEvent(t, "session.revoke_all")
 }
 
-func TestAdminSessionsShowsOnlyLiveOnes(t *testing.T) {
+func TestSessionsShowsOnlyLiveOnes(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	s.Login(t)

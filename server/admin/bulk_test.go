@@ -1,4 +1,4 @@
-package server_test
+package admin_test
 
 import (
 	"encoding/json"
@@ -32,7 +32,7 @@ func userNames(t *testing.T, admin *servertest.Server, query string) (names []st
 	return names, pages
 }
 
-func TestAdminSearchUsers(t *testing.T) {
+func TestSearchUsers(t *testing.T) {
 	t.Parallel()
 	_, admin := servertest.NewAdmin(t, nil)
 	for _, name := range []string{"al", "ali", "alice", "alina", "alz", "am", "Ålice", "b"} {
@@ -66,7 +66,7 @@ func TestAdminSearchUsers(t *testing.T) {
 	}
 }
 
-func TestAdminBulk(t *testing.T) {
+func TestBulk(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	const n = 150

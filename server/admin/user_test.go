@@ -1,4 +1,4 @@
-package server_test
+package admin_test
 
 import (
 	"encoding/json"
@@ -9,7 +9,7 @@ import (
 	"signet/server/servertest"
 )
 
-func TestAdminUserLife(t *testing.T) {
+func TestUserLife(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	const secret, other = "correct donkey battery staple", "a quite different long phrase"
@@ -75,7 +75,7 @@ func TestAdminUserLife(t *testing.T) {
 	}
 }
 
-func TestAdminUserWithoutAPassword(t *testing.T) {
+func TestUserWithoutAPassword(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, nil)
 	if a := admin.CallJSON(t, "POST", "/v1/users", `{"username":"bob"}`).Wants(201, ""); a.JSON["has_password"] != false || !strings.Contains(a.Raw, `"claims":{}`) {
@@ -86,7 +86,7 @@ func TestAdminUserWithoutAPassword(t *testing.T) {
 	s.PasswordLogin(t, "bob", "correct donkey battery staple").Wants(200, "")
 }
 
-func TestAdminUserNamesInPaths(t *testing.T) {
+func TestUserNamesInPaths(t *testing.T) {
 	t.Parallel()
 	_, admin := servertest.NewAdmin(t, nil)
 	for _, name := range []string{"..", ".", "a/b", "a%b", "a?b", "a:b", "a#b", "ann@mail.example", "日本"} {
@@ -98,7 +98,7 @@ func TestAdminUserNamesInPaths(t *testing.T) {
 	}
 }
 
-func TestAdminUserValidation(t *testing.T) {
+func TestUserValidation(t *testing.T) {
 	t.Parallel()
 	_, admin := servertest.NewAdmin(t, nil)
 	big := strings.Repeat("x", 8<<10)
@@ -135,7 +135,7 @@ func TestAdminUserValidation(t *testing.T) {
 	admin.CallJSON(t, "PUT", "/v1/users/ada/password", `{}`).Wants(400, "invalid")
 }
 
-func TestAdminListUsers(t *testing.T) {
+func TestListUsers(t *testing.T) {
 	t.Parallel()
 	_, admin := servertest.NewAdmin(t, nil)
 	for _, name := range []string{"bob", "carol", "dan"} {
