@@ -158,7 +158,7 @@ func ownFiles(app *cli.App) []string {
 		own = append(own, path)
 		if c, _, err := config.Load(path, app.Environ); err == nil {
 			store, _ := c.BoltPath()
-			own = append(own, store, c.MasterKeyFile, c.Admin.Socket, c.TLS.Cert, c.TLS.Key, c.Password.Blocklist,
+			own = append(own, store, c.MasterKeyFile, c.Admin.Socket, c.TLS.Cert, c.TLS.Key, c.Password.Blocklist, c.Password.Import.PepperFile,
 				c.Redis.PasswordFile, c.Redis.SentinelPasswordFile, c.Redis.CA, c.Redis.Cert, c.Redis.Key)
 		}
 	}
