@@ -258,7 +258,7 @@ func (p *places) lookAtWorker() (takes, starved bool) {
 }
 
 // tooLong reports whether the n-th in line would wait in vain even if every hash took as little as the fastest of late.
-// Without that certainty one waits.
+// Without that certainty one waits: whoever is sent away comes again.
 func (p *places) tooLong(n int) bool {
 	at := p.slots
 	if p.worker != nil {
@@ -267,16 +267,15 @@ func (p *places) tooLong(n int) bool {
 	return time.Duration(n)*p.fast/time.Duration(at) > p.wait
 }
 
-// took notes what a hash took. p.fast follows the fastest at once, and the others slowly.
+// took notes what a hash took. p.fast is the least of the last thousand or so.
 func (p *places) took(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case p.fast == 0 || d < p.fast:
+	if p.fast == 0 || d < p.fast {
 		p.fast = d
-	case !p.share.isSmall:
-		p.fast += (d - p.fast) / 64
+		return
 	}
+	p.fast += (d - p.fast) / 1024
 }
 
 // share is how much of the cores the worker gets.

@@ -71,7 +71,7 @@ func TestRecommendedUserOnCluster(t *testing.T) {
 		}
 		heard := false
 		for range 100 {
-			if heard = other.revocations.HasToken(jti); heard {
+			if heard = other.deps.Revocations.HasToken(jti); heard {
 				break
 			}
 			time.Sleep(time.Millisecond)
@@ -147,7 +147,7 @@ func TestPasswordChange(t *testing.T) {
 			wrong++
 		}
 		noSecret(t, fmt.Sprint(err))
-		s.conn.ForgetFailures()
+		s.deps.Conn.ForgetFailures()
 	}
 	if wrong == 0 {
 		t.Error("the server has refused nobody for the password")

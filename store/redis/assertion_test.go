@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -98,7 +97,7 @@ func TestAssertionRunsOut(t *testing.T) {
 		if err := s.UseAssertion(t.Context(), id, begun.Add(life)); err != nil {
 			t.Fatal(err)
 		}
-		left, _ := server.Do("pttl", s.key.Assertion(id)).(int64)
+		left, _ := server.Do("pttl", s.deps.Key.Assertion(id)).(int64)
 		most := max(life, 0) + store.AssertionMargin
 		least := most - time.Since(begun) - 10*time.Millisecond // each clock cuts off some of its last one
 		if got := time.Duration(left) * time.Millisecond; got < least || got > most {
@@ -117,8 +116,8 @@ func TestLostAssertion(t *testing.T) {
 	mustSpend(t, s, id)
 	mustSpend(t, s, shown)
 	fresh := l.takeOver(t)
-	key := s.key.Assertion(id)
-	if got := l.stale.Do("exists", key, s.key.Assertion(shown)); got != int64(0) {
+	key := s.deps.Key.Assertion(id)
+	if got := l.stale.Do("exists", key, s.deps.Key.Assertion(shown)); got != int64(0) {
 		t.Fatal("they are not lost")
 	}
 	if err := wasUsed(t.Context(), s, shown); err != nil {
@@ -127,7 +126,7 @@ func TestLostAssertion(t *testing.T) {
 	if err := wasUsed(t.Context(), fresh, shown); err != nil {
 		t.Errorf("elsewhere, once it was presented again where it was used: %v", err)
 	}
-	if err := s.checkMasters(t.Context()); err != nil {
+	if err := s.check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := l.stale.Do("exists", key); got != int64(1) {
@@ -152,47 +151,16 @@ func TestMarkingAgainIsRepeated(t *testing.T) {
 	mustSpend(t, s, id)
 	server.Do("flushall")
 	server.Do("config", "set", "maxmemory", 1)
-	s.reapplyRevocations(t.Context())
-	if got := server.Do("exists", s.key.Assertion(id)); got != int64(0) {
+	s.reapply(t.Context())
+	if got := server.Do("exists", s.deps.Key.Assertion(id)); got != int64(0) {
 		t.Fatal("it could be marked")
 	}
 	server.Do("config", "set", "maxmemory", 0)
-	if err := s.checkMasters(t.Context()); err != nil {
+	if err := s.check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := server.Do("exists", s.key.Assertion(id)); got != int64(1) {
+	if got := server.Do("exists", s.deps.Key.Assertion(id)); got != int64(1) {
 		t.Error("it was not marked again")
-	}
-}
-
-// TestUsedAssertionsAreBounded: what is remembered of used assertions goes when they are over, and the oldest go
-// when there are too many.
-func TestUsedAssertionsAreBounded(t *testing.T) {
-	m := usedAssertions{ids: map[store.AssertionID]struct{}{}}
-	now := time.Now()
-	end := now.Add(time.Hour)
-	nth := func(n int, until time.Time) store.UsedAssertion {
-		a := store.UsedAssertion{Until: until}
-		binary.BigEndian.PutUint64(a.ID[:], uint64(n))
-		return a
-	}
-	for n := range usedMost + 1 {
-		if !m.add(nth(n, end), now) {
-			t.Fatalf("assertion %d was there", n)
-		}
-	}
-	if m.add(nth(1, end), now) || len(m.ids) != usedMost || len(m.order) != usedMost {
-		t.Errorf("got %d and %d, want %d, with the second", len(m.ids), len(m.order), usedMost)
-	}
-	over := end.Add(store.AssertionMargin)
-	if got := len(m.left(over)); got != 0 {
-		t.Errorf("left when all are over: got %d, want 0", got)
-	}
-	if got := len(m.left(over.Add(-1))); got != usedMost {
-		t.Errorf("left just before: got %d, want %d", got, usedMost)
-	}
-	if !m.add(nth(0, over), over) || len(m.ids) != 1 || len(m.order) != 1 {
-		t.Errorf("after their time: got %d and %d, want the new one", len(m.ids), len(m.order))
 	}
 }
 
@@ -232,7 +200,7 @@ func TestMoveOfAssertions(t *testing.T) {
 	if err := wasUsed(t.Context(), to, id); err != nil {
 		t.Errorf("after the move: %v", err)
 	}
-	from.node().Set(t.Context(), string(from.key)+":a:{aodd}", "", time.Hour)
+	from.node().Set(t.Context(), string(from.deps.Key)+":a:{aodd}", "", time.Hour)
 	if err := from.Export(t.Context(), func(store.Record) error { return nil }); !isUnavailable(err) {
 		t.Errorf("Export with a key that is none: got %v, want ErrUnavailable", err)
 	}

@@ -15,7 +15,7 @@ func TestAuditOfEarlierVersion(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Config{})
 	s := mustOpen(t, Config{Addrs: []string{server.Addr()}, Prefix: newPrefix(), AuditEvents: 1000})
-	keys := s.key.Trail()
+	keys := s.deps.Key.Trail()
 	earlier := func(subject string) {
 		t.Helper()
 		raw, err := json.Marshal(store.Event{Type: store.EventLogin, Outcome: store.OutcomeOK, Subject: subject})

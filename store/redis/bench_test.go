@@ -54,13 +54,7 @@ func records(users, each int, sessions bool) iter.Seq2[store.Record, error] {
 // fill writes records past the checks of an import, which takes an empty store only.
 func fill(tb testing.TB, s *Store, all iter.Seq2[store.Record, error]) {
 	tb.Helper()
-	i := importing{Store: s}
-	for r := range all {
-		if err := i.add(context.Background(), r); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	if err := i.flush(context.Background()); err != nil {
+	if err := s.Fill(context.Background(), all); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -82,8 +76,8 @@ func BenchmarkMemory(b *testing.B) {
 			before := usedMemory(b, server)
 			fill(b, s, records(users, each, true))
 			perSession := float64(usedMemory(b, server)-before) / sessions
-			reported := server.Do("MEMORY", "USAGE", s.key.Sessions(nthUser(0)), "SAMPLES", 0).(int64)
-			encoding := server.Do("OBJECT", "ENCODING", s.key.Sessions(nthUser(0)))
+			reported := server.Do("MEMORY", "USAGE", s.deps.Key.Sessions(nthUser(0)), "SAMPLES", 0).(int64)
+			encoding := server.Do("OBJECT", "ENCODING", s.deps.Key.Sessions(nthUser(0)))
 			table = append(table, []any{each, perSession, float64(reported) / float64(each), encoding, float64(before-empty) / float64(users)})
 			b.ReportMetric(perSession, "B/session")
 			b.ReportMetric(0, "ns/op")

@@ -26,7 +26,7 @@ func TestBreaker(t *testing.T) {
 		return err
 	}
 	stub.always("") // the connection is closed
-	s.conn.ForgetFailures()
+	s.deps.Conn.ForgetFailures()
 	for range 10 {
 		if err := ask(); !isUnavailable(err) || errors.Is(err, gobreaker.ErrOpenState) {
 			t.Fatalf("got error %v, want that of the connection", err)
@@ -120,6 +120,6 @@ func TestRefusalsDoNotTrip(t *testing.T) {
 		if got := s.Stats().BreakersOpen == 1; got != trips {
 			t.Errorf("%s: open is %v, want %v", text, got, trips)
 		}
-		s.conn.ForgetFailures()
+		s.deps.Conn.ForgetFailures()
 	}
 }

@@ -25,7 +25,7 @@ func (f Finding) String() string { return f.Server + ": " + f.Lacks + ": " + f.L
 // Check asks every master how it is set up, and answers what is missing for a store that must not
 // lose anything. Servers that cannot be asked are an error that wraps store.ErrUnavailable.
 func (s *Store) Check(ctx context.Context) ([]Finding, error) {
-	masters, err := s.conn.Masters(ctx)
+	masters, err := s.deps.Conn.Masters(ctx)
 	if err != nil {
 		return nil, conn.Unavailable("looking at the servers", err)
 	}
@@ -39,14 +39,14 @@ func (s *Store) Check(ctx context.Context) ([]Finding, error) {
 			}
 		}
 	}
-	all = append(all, checkFsync(ctx, s.conn)...)
+	all = append(all, checkFsync(ctx, s.deps.Conn)...)
 	all = append(all, checkConfirmation(masters, s.cfg.WaitReplicas)...)
-	all = append(all, checkClock(ctx, s.conn)...)
+	all = append(all, checkClock(ctx, s.deps.Conn)...)
 	slices.SortFunc(all, func(a, b Finding) int { return strings.Compare(a.String(), b.String()) })
 	return all, nil
 }
 
-// least is the oldest version that is known to work; Valkey says 7.2.4 for the sake of old clients.
+// least is the oldest version that is known to work; Valkey reports 7.2.4 for the sake of old clients.
 var least = [2]int{6, 2}
 
 func checkVersion(info map[string]string) (lacks, loses string) {
@@ -118,7 +118,7 @@ func checkConfirmation(masters map[string]conn.Server, wait int) (all []Finding)
 	return all
 }
 
-// checkFsync asks for what INFO does not tell. A server that does not let us ask is no finding.
+// checkFsync reads what INFO does not have. A server that refuses CONFIG GET is no finding.
 func checkFsync(ctx context.Context, cn *conn.Conn) (all []Finding) {
 	var mu sync.Mutex
 	_ = cn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
@@ -141,6 +141,18 @@ func checkFsync(ctx context.Context, cn *conn.Conn) (all []Finding) {
 	return all
 }
 
+// checkClock finds servers that refuse TIME.
+func checkClock(ctx context.Context, cn *conn.Conn) (all []Finding) {
+	_ = cn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		if err := node.Time(ctx).Err(); conn.HasCode(err, "NOPERM") {
+			all = append(all, Finding{conn.Server{Addr: node.Options().Addr}.Name(), "it may not be asked for the time",
+				"commands have no deadline, so that one which comes late can end a session; and a replica of Signet whose clock is wrong is found out by the other replicas only, or not at all; grant +time"})
+		}
+		return nil
+	})
+	return all
+}
+
 // SyncPolicy is when a server writes its append-only file to the disk.
 type SyncPolicy struct {
 	Server string // its address
@@ -152,7 +164,7 @@ type SyncPolicy struct {
 func (s *Store) SyncPolicies(ctx context.Context) ([]SyncPolicy, error) {
 	var mu sync.Mutex
 	var all []SyncPolicy
-	err := s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+	err := s.deps.Conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		set, err := node.ConfigGet(ctx, "append*").Result()
 		if err != nil && !conn.IsReply(err) {
 			return err

@@ -33,11 +33,11 @@ func TestClusterLosesAMaster(t *testing.T) {
 			Lifetimes: store.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, Grace: time.Minute, MaxReplays: 1000, Loss: store.Loss{At: now.Add(time.Hour)}}
 	}
 	hit := begin(0)
-	slot := redistest.KeySlot(s.key.User(hit.UserID))
+	slot := redistest.KeySlot(s.deps.Key.User(hit.UserID))
 	var spared store.Rotation
 	for i := 1; ; i++ {
 		spared = begin(i)
-		if cluster.NodeForSlot(redistest.KeySlot(s.key.User(spared.UserID))) != cluster.NodeForSlot(slot) {
+		if cluster.NodeForSlot(redistest.KeySlot(s.deps.Key.User(spared.UserID))) != cluster.NodeForSlot(slot) {
 			break
 		}
 	}

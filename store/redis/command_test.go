@@ -34,7 +34,7 @@ func TestCommands(t *testing.T) {
 		if _, err := m.call(t.Context(), s, x); errors.Is(err, store.ErrUnavailable) {
 			t.Fatalf("%s: %v", m.name, err)
 		}
-		s.reapplyRevocations(t.Context())
+		s.reapply(t.Context())
 	}
 	requests := heard(t)
 	another := newSubject()

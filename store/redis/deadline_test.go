@@ -29,7 +29,7 @@ func TestLateCommands(t *testing.T) {
 	for _, m := range methods {
 		late := s.Stats().LateCommands
 		_, err := m.call(t.Context(), s, x)
-		s.conn.ForgetFailures()
+		s.deps.Conn.ForgetFailures()
 		switch isLate := s.Stats().LateCommands > late; {
 		case reads[m.name] && (isLate || errors.Is(err, store.ErrUnavailable)):
 			t.Errorf("%s only reads: got %v", m.name, err)

@@ -37,7 +37,7 @@ func TestDecideInLua(t *testing.T) {
 func decideInLua(t *rapid.T, s *Store, counts map[store.Outcome]int) {
 	was, u, r := drawRotation(t)
 	format := rapid.SampledFrom([]int{store.Format1, store.Format2, store.Format2, store.Format2}).Draw(t, "format")
-	s.records.SetFormat(format)
+	s.deps.Codec.SetFormat(format)
 	recordFormat := min(format, rapid.IntRange(1, 2).Draw(t, "format of the records"))
 	fromNow := was.ClientEpoch == r.ClientEpoch
 	if was, u = s.asStored(t, was, u, recordFormat); fromNow {
@@ -46,7 +46,7 @@ func decideInLua(t *rapid.T, s *Store, counts map[store.Outcome]int) {
 
 	status := u.Status()
 	if status.Missing = rapid.IntRange(0, 19).Draw(t, "missing") == 0; status.Missing {
-		if _, err := s.node().Del(context.Background(), s.key.User(u.ID)).Result(); err != nil {
+		if _, err := s.node().Del(context.Background(), s.deps.Key.User(u.ID)).Result(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,13 +82,13 @@ func inFormat(session store.Session, format int) store.Session {
 
 // asStored writes both records, and returns what they hold.
 func (s *Store) asStored(t *rapid.T, session store.Session, u store.User, format int) (store.Session, store.User) {
-	ctx, key := context.Background(), s.key.UserAndSessions(u.ID)
-	raw := s.records.EncodeUser(u)
+	ctx, key := context.Background(), s.deps.Key.UserAndSessions(u.ID)
+	raw := s.deps.Codec.EncodeUser(u)
 	_, err := s.node().Set(ctx, key[0], raw, 0).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u, err = s.records.DecodeUser(u.ID, raw); err != nil {
+	if u, err = s.deps.Codec.DecodeUser(u.ID, raw); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.node().HSet(ctx, key[1], session.ID[:], codec.EncodeSession(session, format)).Result(); err != nil {

@@ -1,12 +1,12 @@
-// Package redis keeps everything in Redis or Valkey, for any number of replicas of the server: the
+// Package redis stores everything in Redis or Valkey, for any number of replicas of the server: the
 // production store. One server, Sentinel and Cluster are served by the same code.
 //
 // # Promises
 //
 // Beyond what package store asks of every backend:
 //
-//   - One round trip each for a refresh that goes on, for both halves of a login, for asking after a token, and
-//     for a client assertion. None else for client credentials: replicas keep the clients they use and
+//   - A refresh that goes on, each half of a login, the state of a token, and a client assertion take one round trip.
+//     Client credentials take none: replicas keep the clients they use and
 //     ask now and then whether any has changed.
 //   - Every atomic step is one script whose keys are in one slot. No request walks over keys.
 //   - Nothing waits longer than its deadline, and nothing is tried again behind the caller's back: a
@@ -29,11 +29,11 @@
 //     it is elected. Therefore:
 //   - Every Store remembers the revocations of the last 15 minutes, its own and, by pub/sub, those of
 //     others. What is in this log counts as revoked whatever a server replies, and all of it is applied again when a
-//     master changes or was restarted (package revocation, watcher.go).
+//     master changes or was restarted (package revocation, masters.go).
 //   - Every Store remembers likewise the client assertions that were used through it. Others are not
-//     told of them, so when a replica without it is elected an assertion that was overheard could be
+//     notified, so when a replica without it is elected an assertion that was overheard could be
 //     used once more, at another replica of Signet, until the first one has marked it again: a moment
-//     after it has noticed the new master (assertion.go).
+//     after it has noticed the new master (record/assertion.go).
 //   - The event of a change is in the outbox of the same slot, as durable as the change. While a slot moves to another
 //     server, a change in it may go on without its event there; a replica that is killed in that moment loses the event.
 //   - A login that was acknowledged and is lost means that the user logs in again.
@@ -66,6 +66,14 @@
 //
 // # Packages
 //
+// This package puts the parts together, watches the masters and sweeps. The parts, each above those that follow:
+//
+//   - transfer: export, import, and what rewrites all records
+//   - record: reads and writes records, with a file for each kind
+//   - trail: the audit trail, and the outboxes in which events wait for it
+//   - throttle: counts of attempts
+//   - replica: what replicas of Signet send each other
+//   - revocation: the revocations of the last minutes, and how they are done again
 //   - layout: names of keys and bytes of records
 //   - script: the atomic steps, in Lua
 //   - conn: the transport; it does not depend on what the records are

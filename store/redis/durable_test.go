@@ -66,17 +66,17 @@ func TestUnconfirmedReuse(t *testing.T) {
 		t.Fatalf("Rotate, unconfirmed: got %v and error %v, want ErrUnavailable", o, err)
 	}
 	// The master has it and the one that takes over does not. Put the old record back, as there.
-	session := replica.Do("hget", s.key.Sessions(x.user.ID), string(x.session.ID[:]))
+	session := replica.Do("hget", s.deps.Key.Sessions(x.user.ID), string(x.session.ID[:]))
 	if session == nil {
 		t.Fatal("the replica has heard of it")
 	}
-	servers.Master.Do("hset", s.key.Sessions(x.user.ID), string(x.session.ID[:]), session)
+	servers.Master.Do("hset", s.deps.Key.Sessions(x.user.ID), string(x.session.ID[:]), session)
 	if _, _, o, err := s.Rotate(t.Context(), x.rotation(2)); o != store.Gone || err != nil {
 		t.Errorf("Rotate afterwards: got %v and error %v, want gone", o, err)
 	}
 	s.cfg.WaitReplicas = 0
-	s.reapplyRevocations(t.Context())
-	if still := servers.Master.Do("hexists", s.key.Sessions(x.user.ID), string(x.session.ID[:])); still != int64(0) {
+	s.reapply(t.Context())
+	if still := servers.Master.Do("hexists", s.deps.Key.Sessions(x.user.ID), string(x.session.ID[:])); still != int64(0) {
 		t.Error("it was not ended again")
 	}
 }
@@ -119,7 +119,7 @@ func TestConfirmedWhileSlotMoves(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 2, 1)
 	s := mustOpen(t, rest(Config{Mode: conn.Cluster, Addrs: cluster.Addrs(), WaitReplicas: 1, Prefix: newPrefix(), Timeout: 10 * time.Second}))
-	masters, err := s.conn.Masters(t.Context())
+	masters, err := s.deps.Conn.Masters(t.Context())
 	for _, m := range masters {
 		if err != nil || m.Fields["connected_slaves"] == "0" {
 			t.Fatal("the store has seen no replicas: ", m.Fields, err)
@@ -127,7 +127,7 @@ func TestConfirmedWhileSlotMoves(t *testing.T) {
 	}
 	x := newSubject()
 	x.populate(t, s)
-	session, barrier := s.key.Sessions(x.user.ID), s.key.Barrier(s.key.User(x.user.ID))
+	session, barrier := s.deps.Key.Sessions(x.user.ID), s.deps.Key.Barrier(s.deps.Key.User(x.user.ID))
 	slot := redistest.KeySlot(session)
 	from, to := cluster.NodeForSlot(slot), cluster.Nodes[0]
 	if to == from {

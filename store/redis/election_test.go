@@ -127,7 +127,7 @@ func revocationOf(n int, u store.UserID, all []*life) revoking {
 			return err
 		}}
 	case 3:
-		return revoking{all, func(ctx context.Context, s *Store) error { return absentIsDone(s.DeleteUser(ctx, u)) }}
+		return revoking{all, func(ctx context.Context, s *Store) error { return s.ReapplyUserDeletion(ctx, u) }}
 	default:
 		return revoking{}
 	}
@@ -240,7 +240,7 @@ func (e *election) judge(t *testing.T, fresh *Store, master *redistest.Server) {
 	t.Helper()
 	var live, ended int
 	for _, l := range e.lives {
-		there := master.Do("hexists", fresh.key.Sessions(l.token.user), string(l.token.session[:])) == int64(1)
+		there := master.Do("hexists", fresh.deps.Key.Sessions(l.token.user), string(l.token.session[:])) == int64(1)
 		if l.ended.Load() {
 			ended++
 		} else {

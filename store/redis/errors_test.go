@@ -14,6 +14,7 @@ import (
 	"signet/store/codec"
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
+	"signet/store/redis/record"
 	"signet/store/redis/redistest"
 	"signet/store/redis/script"
 )
@@ -127,7 +128,7 @@ func everyMethodFails(t *testing.T, reply string, timeout time.Duration) {
 			if !isUnavailable(err) {
 				t.Fatalf("%s: got %v and error %v, want ErrUnavailable", m.name, got, err)
 			}
-			s.conn.ForgetFailures()
+			s.deps.Conn.ForgetFailures()
 		}
 	}
 }
@@ -184,8 +185,8 @@ func TestOddReplies(t *testing.T) {
 			if m.name == "UseAssertion" && err == nil && o.reply != "+OK\r\n" { // somebody gets in
 				t.Errorf("UseAssertion, answered %q: got no error", o.reply)
 			}
-			s.install.Store(nil)
-			s.conn.ForgetFailures()
+			s.Queries = record.New(s.deps)
+			s.deps.Conn.ForgetFailures()
 		}
 	}
 }
@@ -208,14 +209,14 @@ func TestOddScriptReplies(t *testing.T) {
 			case name == "evalsha" && args[1] == sc.SHA:
 				asked.Store(true)
 				return reply
-			case name == "evalsha" && args[1] == script.DeleteUser.SHA, name == "get" && args[1] == s.key.User(x.user.ID):
-				return bulk(s.records.EncodeUser(x.user))
+			case name == "evalsha" && args[1] == script.DeleteUser.SHA, name == "get" && args[1] == s.deps.Key.User(x.user.ID):
+				return bulk(s.deps.Codec.EncodeUser(x.user))
 			case name == "evalsha" && args[1] == script.UpdateUser.SHA:
 				return "*2\r\n$2\r\nok\r\n:1\r\n"
 			case name == "evalsha" && args[1] == conn.WriteScript.SHA && args[4] == "set":
 				return "+ok\r\n"
 			case name == "get":
-				return bulk(s.records.EncodeName(x.user.Username, layout.NameOf(x.user)))
+				return bulk(s.deps.Codec.EncodeName(x.user.Username, layout.NameOf(x.user)))
 			case name == "hget":
 				return bulk(string(client))
 			}
@@ -223,7 +224,7 @@ func TestOddScriptReplies(t *testing.T) {
 		}
 		stub.to.Store(&to)
 		got, err = m.call(t.Context(), s, x)
-		s.conn.ForgetFailures()
+		s.deps.Conn.ForgetFailures()
 		return asked.Load(), got, err
 	}
 	for _, sc := range scripts {

@@ -108,7 +108,7 @@ func inTime(t *testing.T, s *Store, x subject) {
 func recovers(t *testing.T, s *Store) {
 	t.Helper()
 	redistest.Wait(t, "the store to work again", func() error {
-		return errors.Join(s.checkMasters(t.Context()), s.Ping(t.Context()))
+		return errors.Join(s.check(t.Context()), s.Ping(t.Context()))
 	})
 }
 

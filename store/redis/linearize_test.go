@@ -34,7 +34,7 @@ func testLinearizable(t *testing.T, cfg Config) {
 	var unknown int
 	count := map[store.Outcome]int{}
 	for range 3 {
-		h := record(t, cfg, (*Store).Rotate)
+		h := recordHistory(t, cfg, (*Store).Rotate)
 		h.report(t)
 		if got := h.check(); got != porcupine.Ok {
 			t.Fatalf("got %v, want %v", got, porcupine.Ok)
@@ -57,7 +57,7 @@ func testLinearizable(t *testing.T, cfg Config) {
 // TestLinearizableFindsDoubleWin forges a history: one who heard "replayed" is said to have heard "rotated".
 func TestLinearizableFindsDoubleWin(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{})
-	h := record(t, Config{Addrs: []string{server.Addr()}}, (*Store).Rotate)
+	h := recordHistory(t, Config{Addrs: []string{server.Addr()}}, (*Store).Rotate)
 	if got := h.check(); got != porcupine.Ok {
 		t.Fatalf("before: got %v, want %v", got, porcupine.Ok)
 	}
@@ -89,7 +89,7 @@ func (h *history) forgeDoubleWin(t *testing.T) {
 // TestLinearizableFindsTwoSteps runs a store that gets, decides, and then sets.
 func TestLinearizableFindsTwoSteps(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{})
-	h := record(t, Config{Addrs: []string{server.Addr()}}, rotateInTwoSteps)
+	h := recordHistory(t, Config{Addrs: []string{server.Addr()}}, rotateInTwoSteps)
 	h.report(t)
 	if got := h.check(); got != porcupine.Illegal {
 		t.Errorf("got %v, want %v", got, porcupine.Illegal)
@@ -97,9 +97,9 @@ func TestLinearizableFindsTwoSteps(t *testing.T) {
 }
 
 func rotateInTwoSteps(s *Store, ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
-	key := s.key.Sessions(r.UserID)
+	key := s.deps.Key.Sessions(r.UserID)
 	get := conn.Command(key, "hget", key, r.SessionID[:])
-	if err := s.conn.Do(ctx, "reading a session", get); err != nil {
+	if err := s.deps.Conn.Do(ctx, "reading a session", get); err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
 	raw, found := get.Text()
@@ -115,7 +115,7 @@ func rotateInTwoSteps(s *Store, ctx context.Context, r store.Rotation) (store.Se
 	if session.ID.IsZero() {
 		set = conn.Command(key, "hdel", key, r.SessionID[:])
 	}
-	return session, store.User{}, o, s.conn.Do(ctx, "writing a session", set)
+	return session, store.User{}, o, s.deps.Conn.Do(ctx, "writing a session", set)
 }
 
 type rotateFunc func(*Store, context.Context, store.Rotation) (store.Session, store.User, store.Outcome, error)
@@ -149,7 +149,7 @@ type recordedUser struct {
 	started  []int   // numbers of those that are known to be there, or to have been
 }
 
-func record(t *testing.T, cfg Config, rotate rotateFunc) *history {
+func recordHistory(t *testing.T, cfg Config, rotate rotateFunc) *history {
 	t.Helper()
 	cfg.Timeout, cfg.PoolSize = 10*time.Second, 50 // the machine may be busy; this is not about time
 	cfg.Prefix = "linear-" + store.SessionID(randomID()).String()
@@ -316,7 +316,7 @@ func (h *history) list(ctx context.Context, s *Store, q question) (all [mostSess
 // loseSome loses two of a hundred writes of the store: one before, one after it was carried out.
 func (s *Store) loseSome(t *testing.T) {
 	add := func(_ context.Context, node *redis.Client) error { node.AddHook(loseSomeHook{}); return nil }
-	if err := s.conn.EachMaster(t.Context(), add); err != nil {
+	if err := s.deps.Conn.EachMaster(t.Context(), add); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -166,8 +166,7 @@ var methods = []method{
 		return outcome(s.TokenState(ctx, store.TokenRef{JTI: "jti", UserID: x.user.ID, SessionID: x.session.ID}))
 	}},
 	{"Import of a loss", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
-		i := importing{Store: s}
-		return nil, errors.Join(i.add(ctx, store.Record{Loss: &store.Loss{At: x.now}}), i.flush(ctx))
+		return nil, s.Fill(ctx, func(yield func(store.Record, error) bool) { yield(store.Record{Loss: &store.Loss{At: x.now}}, nil) })
 	}},
 	{"Loss", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Loss(ctx)) }},
 	{"RevokeToken", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
@@ -254,7 +253,7 @@ func rest(cfg Config) Config {
 
 // node is the client of the server that has the install: of the only one, where there is no cluster.
 func (s *Store) node() *redis.Client {
-	node, err := s.conn.Node(context.Background(), s.key.Of(layout.Install))
+	node, err := s.deps.Conn.Node(context.Background(), s.deps.Key.Of(layout.Install))
 	if err != nil {
 		panic(err)
 	}

@@ -60,7 +60,7 @@ func TestMigrationUnderLoad(t *testing.T) {
 		}
 		if move%2 == 0 {
 			// The last user is there already, and the others are here: everybody goes on.
-			cluster.MigrateKeysFirst(slot, from, to, func() { m.allGoOn(t) }, s.key.UserAndSessions(last)...)
+			cluster.MigrateKeysFirst(slot, from, to, func() { m.allGoOn(t) }, s.deps.Key.UserAndSessions(last)...)
 		} else {
 			// The first user is here and that user's sessions are there: nothing can be done with both,
 			// and the others go on.
@@ -70,7 +70,7 @@ func TestMigrationUnderLoad(t *testing.T) {
 					return atLeast(countErrors(cluster, "TRYAGAIN"), gaveUp)
 				})
 				m.goOn(t, 20)
-			}, s.key.Sessions(first))
+			}, s.deps.Key.Sessions(first))
 		}
 		m.allGoOn(t)
 		from = to
@@ -198,10 +198,10 @@ func testHalfMovedKeyring(t *testing.T, cluster *redistest.Cluster, s *Store) {
 	if _, err := s.SwapKeyring(t.Context(), 0, 7, []byte("sealed")); err != nil {
 		t.Fatal(err)
 	}
-	slot := redistest.KeySlot(s.key.Of(layout.Install))
+	slot := redistest.KeySlot(s.deps.Key.Of(layout.Install))
 	from := cluster.NodeForSlot(slot)
 	to := otherNode(cluster, from, 0)
-	for _, first := range s.key.All(layout.Install, layout.Keyring) {
+	for _, first := range s.deps.Key.All(layout.Install, layout.Keyring) {
 		cluster.MigrateKeysFirst(slot, from, to, func() {
 			before := countErrors(cluster, "ASK")
 			if version, document, err := s.LoadKeyring(t.Context()); version != 7 || string(document) != "sealed" || err != nil {
@@ -227,14 +227,14 @@ func testHalfMovedSessions(t *testing.T, cluster *redistest.Cluster, s *Store) {
 	revoke := func() (bool, error) { return s.RevokeSession(t.Context(), u.ID, session.ID) }
 	from := cluster.NodeForSlot(slot)
 	cluster.MigrateKeysFirst(slot, from, otherNode(cluster, from, 0), func() {
-		from.Do("del", s.key.Barrier(s.key.Sessions(u.ID))) // it would go by itself in a second
+		from.Do("del", s.deps.Key.Barrier(s.deps.Key.Sessions(u.ID))) // it would go by itself in a second
 		if _, err := revoke(); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("RevokeSession that cannot be confirmed: got %v, want %v", err, store.ErrUnavailable)
 		}
-		if got := from.Do("hexists", s.key.Sessions(u.ID), string(session.ID[:])); got != int64(0) {
+		if got := from.Do("hexists", s.deps.Key.Sessions(u.ID), string(session.ID[:])); got != int64(0) {
 			t.Errorf("the session is there: got %v, want 0", got)
 		}
-		if !s.revocations.HasSession(session.ID) {
+		if !s.deps.Revocations.HasSession(session.ID) {
 			t.Error("the revocation is not remembered")
 		}
 	})

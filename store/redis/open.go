@@ -7,14 +7,20 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"signet/store"
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
+	"signet/store/redis/record"
 	"signet/store/redis/replica"
 	"signet/store/redis/revocation"
+	"signet/store/redis/script"
+	"signet/store/redis/throttle"
+	"signet/store/redis/trail"
+	"signet/store/redis/transfer"
 	"signet/store/seal"
 )
 
@@ -22,7 +28,7 @@ import (
 // format that it has; see Format.
 const Schema = store.Format2
 
-// Config says where the Redis is and how to speak to it. Addrs is required.
+// Config has the addresses of Redis, the credentials and the limits. Addrs is required.
 type Config struct {
 	Mode   conn.Mode // zero means conn.Standalone
 	Addrs  []string  // host:port: the server, the Sentinels, or some nodes of the cluster
@@ -46,58 +52,49 @@ type Config struct {
 	Timeout      time.Duration   // the longest that one round trip may take; 0 means 250 ms
 	Seals        *seal.Keys      // of the records; nil: they have none, and what a record is sealed with is not understood
 	Log          *slog.Logger    // nil discards
-	// Observe, which may be nil, is told of every round trip.
+	// Observe is called for every round trip; nil: for none.
 	Observe func(doing string, took time.Duration, err error)
 
 	callersTime bool // decides about sessions instead of the server's, in tests
 }
 
-// Store is a store.Store in Redis. All methods may be called concurrently. Its parts have the queries, one part for each kind
-// of record.
+// Store is a store.Store in Redis. All methods may be called concurrently. Its parts implement the interfaces of package store.
 type Store struct {
-	*common
-	*installs
-	*users
-	*clients
-	*sessions
-	*trail
-	*throttle
-	*assertions
+	*record.Queries
+	*transfer.Transfer
+	*trail.Trail
+	*throttle.Throttle
 	*replica.Heartbeats
+	*sweeper
+	*masters
 
-	watch   *watcher
-	sweeper sweeper
+	cfg  Config
+	deps record.Deps
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	closing sync.Once
 }
 
-// common is what all parts of a Store use.
-type common struct {
-	cfg  Config
-	key  layout.Keyspace
-	conn *conn.Conn
-	log  *slog.Logger
-
-	records     *layout.Codec
-	revocations *revocation.Log
-	channel     *replica.Channel
-}
-
-func newStore(cfg Config, cn *conn.Conn, watch *watcher) *Store {
-	c := &common{cfg: cfg, key: layout.Keyspace(cfg.Prefix), conn: cn, log: cfg.Log, records: &layout.Codec{Seals: cfg.Seals}, revocations: revocation.NewLog()}
-	c.records.SetFormat(Schema)
-	c.channel = replica.NewChannel(cn, c.key, c.records, c.revocations, cfg.Log)
-	t := &trail{common: c, outboxes: map[string]uint64{}}
-	return &Store{common: c, installs: &installs{common: c, trail: t}, users: &users{&names{c, t}}, clients: &clients{c, t}, sessions: &sessions{c, t},
-		trail: t, throttle: &throttle{c}, assertions: newAssertions(c), Heartbeats: replica.NewHeartbeats(cn, c.key, c.records), watch: watch}
+func newStore(cfg Config, cn *conn.Conn, m *masters) *Store {
+	d := record.Deps{Conn: cn, Key: layout.Keyspace(cfg.Prefix), Codec: &layout.Codec{Seals: cfg.Seals}, Clock: script.Clock{Callers: cfg.callersTime},
+		Revocations: revocation.NewLog()}
+	d.Codec.SetFormat(Schema)
+	d.Throttle = throttle.New(cn, d.Key)
+	d.Trail = trail.New(cn, d.Key, cfg.Retention, d.Clock, cfg.Log)
+	d.Channel = replica.NewChannel(cn, d.Key, d.Codec, d.Revocations, cfg.Log)
+	queries := record.New(d)
+	m.Deps, m.queries = d, queries
+	return &Store{Queries: queries, Transfer: transfer.New(d, queries), Trail: d.Trail, Throttle: d.Throttle,
+		Heartbeats: replica.NewHeartbeats(cn, d.Key, d.Codec), sweeper: newSweeper(d), masters: m, cfg: cfg, deps: d}
 }
 
 var (
 	_ store.Store    = (*Store)(nil)
 	_ store.Exporter = (*Store)(nil)
 	_ store.Importer = (*Store)(nil)
+	_ store.Sealer   = (*Store)(nil)
+	_ store.Clocked  = (*Store)(nil)
 )
 
 // Open connects and looks for an install. Where there is none the store is empty and good for
@@ -105,21 +102,21 @@ var (
 // store.ErrUnavailable where Redis cannot be reached or refuses us.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
-	watch := newWatcher()
-	cn, err := conn.New(cfg.transport(layout.Keyspace(cfg.Prefix).Barrier, watch.checkSoon))
+	m := newMasters(cfg.Log, cfg.ReplicaPoll)
+	cn, err := conn.New(cfg.transport(layout.Keyspace(cfg.Prefix).Barrier, m.checkSoon))
 	if err != nil {
 		return nil, err
 	}
-	s := newStore(cfg, cn, watch)
+	s := newStore(cfg, cn, m)
 	if err := s.begin(ctx); err != nil {
-		s.conn.Close()
+		s.deps.Conn.Close()
 		return nil, err
 	}
 	loops, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.running.Go(func() { s.watchMasters(loops) })
-	s.running.Go(func() { s.channel.Listen(loops) })
-	s.running.Go(func() { s.channel.Ping(loops) })
+	s.running.Go(func() { s.watch(loops) })
+	s.running.Go(func() { s.deps.Channel.Listen(loops) })
+	s.running.Go(func() { s.deps.Channel.Ping(loops) })
 	return s, nil
 }
 
@@ -156,9 +153,9 @@ func (cfg Config) transport(barrier func(string) string, connected func()) conn.
 	}
 }
 
-// begin learns what is there before the store is used.
+// begin reads what is there, before the store is used.
 func (s *Store) begin(ctx context.Context) error {
-	if err := s.checkMasters(ctx); err != nil {
+	if err := s.check(ctx); err != nil {
 		return conn.Unavailable("connecting", err)
 	}
 	in, err := s.Install(ctx)
@@ -173,66 +170,49 @@ func (s *Store) begin(ctx context.Context) error {
 	return nil
 }
 
-// Format implements store.Sealer.
-func (s *Store) Format() int { return s.records.Format() }
+// Ping implements store.Store. In a cluster the last look at the masters was about the other servers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.Probe(ctx); err != nil {
+		return err
+	}
+	if err := s.lastError(); err != nil {
+		return conn.Unavailable("looking at the servers", err)
+	}
+	return nil
+}
 
 // Subscribe implements store.ChangeEvents.
 func (s *Store) Subscribe(ctx context.Context, on func(store.ChangeEvent)) {
-	s.channel.Subscribe(ctx, on)
+	s.deps.Channel.Subscribe(ctx, on)
 }
 
 // Close implements store.Store.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.stop()
-		s.conn.Close()
+		s.deps.Conn.Close()
 		s.running.Wait()
 	})
 	return nil
 }
 
-// installs has the install and its keyring.
-type installs struct {
-	*common
-	*trail
-	install atomic.Pointer[installRecord] // nil: none is known
+// Stats are counts for the operator.
+type Stats struct {
+	MasterChanges uint64        // masters that took over or were restarted while this process ran
+	Reapplied     uint64        // revocations that were done again because of that
+	LateCommands  uint64        // replies that a command had come after its deadline, and had changed nothing
+	Sessions      int           // that were alive when the sweep had last gone through all of them
+	Sweeps        bool          // this process sweeps and has gone through all once; else Sessions is 0
+	BreakersOpen  int           // servers whose breaker fails calls at once at this moment
+	HintAge       time.Duration // since the last message that this replica has sent to itself arrived
+	Pool          redis.PoolStats
 }
 
-// installRecord is the install as it lies in Redis, byte for byte, and what it says.
-type installRecord struct {
-	raw string
-	store.Install
-}
-
-// follows reports whether later is this record with a higher schema, or the same one, sealed anew.
-func (in *installRecord) follows(later *installRecord) bool {
-	was := in.Install
-	was.Schema = later.Schema
-	return later.Schema >= in.Schema && was == later.Install
-}
-
-// know compares the install that is in Redis at this moment with the one that this Store began
-// with. Its format may have been raised meanwhile, and is then that of this Store too. Data of another install are not touched
-// from then on: the address leads elsewhere, or another install has taken the place of this one.
-func (s *installs) know(raw string) error {
-	in, err := s.records.DecodeInstall(raw)
-	if err != nil {
-		return conn.Malformed("the install", err)
-	}
-	found := &installRecord{raw, in}
-	if s.install.CompareAndSwap(nil, found) {
-		s.records.SetFormat(min(found.Schema, Schema))
-		return nil
-	}
-	known := s.install.Load()
-	if known.raw != raw && known.follows(found) && found.Schema <= Schema && s.install.CompareAndSwap(known, found) {
-		s.records.SetFormat(found.Schema)
-		known = found
-	}
-	if known.raw != raw {
-		s.conn.Refuse(errForeign)
-		return fmt.Errorf("%w: Redis holds install %s under %q now and this server belongs to %s", store.ErrUnavailable, found.ID, s.cfg.Prefix, known.ID)
-	}
-	s.conn.Refuse(nil)
-	return nil
+// Stats returns the counts of this moment.
+func (s *Store) Stats() Stats {
+	transport := s.deps.Conn.Stats()
+	stats := Stats{MasterChanges: s.changes.Load(), Reapplied: s.reapplied.Load(), LateCommands: transport.LateCommands,
+		BreakersOpen: transport.BreakersOpen, HintAge: s.deps.Channel.Age(), Pool: transport.Pool}
+	stats.Sessions, stats.Sweeps = s.sessions()
+	return stats
 }

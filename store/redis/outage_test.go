@@ -32,7 +32,7 @@ func TestWipedServer(t *testing.T) {
 	server.Kill()
 	server.Wipe()
 	server.Restart()
-	redistest.Wait(t, "the store to work again", func() error { return s.checkMasters(t.Context()) })
+	redistest.Wait(t, "the store to work again", func() error { return s.check(t.Context()) })
 	if got := s.Stats().MasterChanges; got != 1 {
 		t.Errorf("master changes: got %d, want 1", got)
 	}
@@ -67,7 +67,7 @@ func TestForeignInstall(t *testing.T) {
 	if err := s.CreateInstall(t.Context(), store.Install{ID: "ours", Schema: Schema}); err != nil {
 		t.Fatal(err)
 	}
-	ours := server.Do("get", s.key.Of(layout.Install))
+	ours := server.Do("get", s.deps.Key.Of(layout.Install))
 	x.populate(t, s)
 	server.Do("flushall")
 	other := mustOpen(t, cfg)
@@ -77,7 +77,7 @@ func TestForeignInstall(t *testing.T) {
 	if swapped, err := s.SwapKeyring(t.Context(), 0, 8, []byte("sealed")); swapped || !isUnavailable(err) {
 		t.Errorf("SwapKeyring: got %v and error %v, want ErrUnavailable", swapped, err)
 	}
-	s.conn.Refuse(nil) // as it is where nothing was written
+	s.deps.Conn.Refuse(nil) // as it is where nothing was written
 	if _, _, err := s.LoadKeyring(t.Context()); !isUnavailable(err) {
 		t.Errorf("LoadKeyring: got error %v, want ErrUnavailable", err)
 	}
@@ -89,7 +89,7 @@ func TestForeignInstall(t *testing.T) {
 	if version, _, err := other.LoadKeyring(t.Context()); version != 0 || err != nil {
 		t.Errorf("their keyring: got version %d and error %v, want none", version, err)
 	}
-	server.Do("set", s.key.Of(layout.Install), ours)
+	server.Do("set", s.deps.Key.Of(layout.Install), ours)
 	if _, _, err := s.LoadKeyring(t.Context()); err != nil {
 		t.Errorf("LoadKeyring when ours are back: %v", err)
 	}
@@ -112,7 +112,7 @@ func TestLostSubscription(t *testing.T) {
 			return err
 		}
 		for range 50 {
-			if hearer.revocations.HasToken(jti) {
+			if hearer.deps.Revocations.HasToken(jti) {
 				return nil
 			}
 			time.Sleep(time.Millisecond)

@@ -56,7 +56,7 @@ func TestSweepWaitsForTheRecorder(t *testing.T) {
 func TestOutboxOfADeadReplica(t *testing.T) {
 	t.Parallel()
 	server, s, other := outboxStores(t)
-	key := s.key.Outbox("a")
+	key := s.deps.Key.Outbox("a")
 	for range 20 {
 		keptEvent(t, s)
 	}
@@ -66,14 +66,12 @@ func TestOutboxOfADeadReplica(t *testing.T) {
 	server.Do(append([]any{"hset", key}, entries...)...)
 
 	now := time.Now().Add(2 * store.OutboxAfter)
-	node, err := s.conn.Node(t.Context(), key)
+	node, err := s.deps.Conn.Node(t.Context(), key)
 	must(t, err)
-	s.outboxes, other.outboxes = map[string]uint64{}, map[string]uint64{}
 	var sweeps sync.WaitGroup
 	for _, s := range []*Store{s, other} {
 		sweeps.Go(func() {
-			var guard sync.Mutex
-			if err := s.sweepOutbox(t.Context(), node, now, &guard); err != nil {
+			if err := s.Trail.SweepOutboxes(t.Context(), node, now); err != nil {
 				t.Error(err)
 			}
 		})
@@ -98,7 +96,7 @@ func TestRememberedEventsAreBounded(t *testing.T) {
 		}
 		must(t, s.AppendEvents(t.Context(), events))
 	}
-	names := s.key.Appended()
+	names := s.deps.Key.Appended()
 	n := server.Do("hlen", names[0]).(int64) + server.Do("hlen", names[1]).(int64)
 	if n < 8192 || n > 2*8192 {
 		t.Errorf("the trail remembers %d events", n)
@@ -109,7 +107,7 @@ func TestRememberedEventsAreBounded(t *testing.T) {
 func TestExportOfTheOutbox(t *testing.T) {
 	t.Parallel()
 	server, s, _ := outboxStores(t)
-	key, e := s.key.Outbox("a"), keptEvent(t, s)
+	key, e := s.deps.Key.Outbox("a"), keptEvent(t, s)
 	entries := server.Do("hgetall", key).([]any)
 	must(t, s.AppendEvents(t.Context(), []store.Event{e}))
 	server.Do(append([]any{"hset", key}, entries...)...) // as if the replica had died before it took the entry out
@@ -159,7 +157,7 @@ func TestEventWhileSlotMoves(t *testing.T) {
 	from := cluster.NodeForSlot(slot)
 	to := otherNode(cluster, from, 0)
 	cluster.MigrateKeysFirst(slot, from, to, func() { change("before its keys move") })
-	cluster.MigrateKeysFirst(slot, to, from, func() { change("when its keys have moved") }, s.key.UserAndSessions(u.ID)...)
+	cluster.MigrateKeysFirst(slot, to, from, func() { change("when its keys have moved") }, s.deps.Key.UserAndSessions(u.ID)...)
 	e := store.Event{Type: store.EventSessionRevoke, Outcome: store.OutcomeOK}
 	if _, err := s.RevokeSession(store.WithEvent(t.Context(), &e), u.ID, seedSession(t, s, u.ID).ID); err != nil || e.Outbox == "" {
 		t.Errorf("after the move: error %v, entry %q", err, e.Outbox)

@@ -31,7 +31,7 @@ func openUnaware(t testing.TB, cfg Config) *Store {
 	s.stop()
 	s.running.Wait()
 	ctx, cancel := context.WithCancel(context.Background())
-	s.running.Go(func() { s.channel.Listen(ctx) })
+	s.running.Go(func() { s.deps.Channel.Listen(ctx) })
 	t.Cleanup(cancel)
 	return s
 }

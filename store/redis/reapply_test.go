@@ -19,8 +19,8 @@ func TestRestartThatLosesNothing(t *testing.T) {
 		server := redistest.Start(t, redistest.Config{})
 		cfg := Config{Addrs: []string{server.Addr()}, Prefix: newPrefix(), Timeout: 10 * time.Second}
 		first, second := openUnaware(t, cfg), openUnaware(t, cfg)
-		first.records.SetFormat(format)
-		second.records.SetFormat(format)
+		first.deps.Codec.SetFormat(format)
+		second.deps.Codec.SetFormat(format)
 		ctx, c, u := t.Context(), seedClient(t, first), seedUser(t, first)
 		leaked, good := store.Secret{Hash: []byte("leaked")}, store.Secret{Hash: []byte("good")}
 		updateClient := func(s *Store, change func(c *store.Client)) {
@@ -45,8 +45,8 @@ func TestRestartThatLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, s := range []*Store{first, second, first} {
-			s.reapplyRevocations(ctx)
-			if s.watch.incomplete.Load() {
+			s.reapply(ctx)
+			if s.incomplete.Load() {
 				t.Error("something could not be done again")
 			}
 		}
@@ -70,7 +70,7 @@ func TestRepeatsOfTwoReplicas(t *testing.T) {
 			cfg := Config{Addrs: []string{server.Addr()}, Prefix: newPrefix(), Timeout: 10 * time.Second}
 			both := []*Store{openUnaware(t, cfg), openUnaware(t, cfg)}
 			for _, s := range both {
-				s.records.SetFormat(format)
+				s.deps.Codec.SetFormat(format)
 			}
 			ctx, u := t.Context(), seedUser(t, both[0])
 			dump := func(key string) string {
@@ -80,7 +80,7 @@ func TestRepeatsOfTwoReplicas(t *testing.T) {
 				}
 				return text
 			}
-			record, name := both[0].key.User(u.ID), both[0].key.Username(u.Username)
+			record, name := both[0].deps.Key.User(u.ID), both[0].deps.Key.Username(u.Username)
 			oldRecord, oldName := dump(record), dump(name)
 			if _, err := both[0].UpdateUser(ctx, u.ID, func(u *store.User) error {
 				u.PasswordHash = "new"
@@ -90,7 +90,7 @@ func TestRepeatsOfTwoReplicas(t *testing.T) {
 				t.Fatal(err)
 			}
 			redistest.Wait(t, "the other replica to hear of it", func() error {
-				if both[1].revocations.Len() == 0 {
+				if both[1].deps.Revocations.Len() == 0 {
 					return errors.New("not yet")
 				}
 				return nil
@@ -98,7 +98,7 @@ func TestRepeatsOfTwoReplicas(t *testing.T) {
 			server.Do("set", record, oldRecord)
 			server.Do("set", name, oldName)
 			for _, i := range order {
-				both[i].reapplyRevocations(ctx)
+				both[i].reapply(ctx)
 			}
 			got, err := both[0].User(ctx, u.ID)
 			if err != nil || got.PasswordHash != "new" {

@@ -51,11 +51,11 @@ func TestContractOfFormat1(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{Persist: true})
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
 		b := backend(t, Config{Addrs: []string{server.Addr()}})
-		b.Store.(*Store).records.SetFormat(store.Format1)
+		b.Store.(*Store).deps.Codec.SetFormat(store.Format1)
 		reopen := b.Reopen
 		b.Reopen = func(t *testing.T) store.Store {
 			s := reopen(t)
-			s.(*Store).records.SetFormat(store.Format1)
+			s.(*Store).deps.Codec.SetFormat(store.Format1)
 			return s
 		}
 		return b
@@ -122,7 +122,7 @@ func (s *Store) injectFault(at storetest.Fault) (clear func()) {
 	hook := &faultHook{at: at}
 	hook.on.Store(true)
 	add := func(_ context.Context, node *redis.Client) error { node.AddHook(hook); return nil }
-	_ = s.conn.EachMaster(context.Background(), add)
+	_ = s.deps.Conn.EachMaster(context.Background(), add)
 	return func() { hook.on.Store(false) }
 }
 

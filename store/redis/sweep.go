@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"crypto/rand"
+	"strconv"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"signet/store"
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
+	"signet/store/redis/record"
 	"signet/store/redis/script"
 )
 
@@ -24,12 +26,19 @@ const (
 )
 
 type sweeper struct {
+	record.Deps
+	one sync.Mutex // Sweep at a time
+
 	mu      sync.Mutex
 	token   string
 	cursors map[string]uint64 // where to go on, by server
 	counted map[string]int    // sessions that the walk has found so far, by server
 
 	found sync.Map // by server: the sessions that the last whole walk has found
+}
+
+func newSweeper(d record.Deps) *sweeper {
+	return &sweeper{Deps: d, token: rand.Text(), cursors: map[string]uint64{}, counted: map[string]int{}}
 }
 
 // sessions returns how many sessions the last whole walk has found; known is false before its end, and on
@@ -43,21 +52,19 @@ func (w *sweeper) sessions() (n int, known bool) {
 }
 
 // Sweep implements store.Store.
-func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes) (int, error) {
-	s.sweeper.mu.Lock()
-	defer s.sweeper.mu.Unlock()
-	if mine, err := s.leaseSweep(ctx); err != nil || !mine {
+func (w *sweeper) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes) (n int, err error) {
+	w.one.Lock()
+	defer w.one.Unlock()
+	if mine, err := w.lease(ctx); err != nil || !mine {
 		return 0, err
 	}
-	n := 0
-	var mu sync.Mutex
-	err := s.conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-		swept, err := s.sweepServer(ctx, node, now, limits, &mu)
+	err = w.Conn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		swept, err := w.sweepServer(ctx, node, now, limits)
 		if err == nil {
-			err = s.sweepOutbox(ctx, node, now, &mu)
+			err = w.Trail.SweepOutboxes(ctx, node, now)
 		}
-		mu.Lock()
-		defer mu.Unlock()
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		n += swept
 		return err
 	})
@@ -67,60 +74,56 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 	return n, nil
 }
 
-// leaseSweep reports whether this replica is the one that sweeps.
-func (s *Store) leaseSweep(ctx context.Context) (bool, error) {
-	if s.sweeper.token == "" {
-		s.sweeper.token, s.sweeper.cursors, s.sweeper.counted = rand.Text(), map[string]uint64{}, map[string]int{}
-		s.outboxes = map[string]uint64{}
-	}
-	key := s.key.Of(layout.Sweeping)
-	take := conn.Write("set", key, s.sweeper.token, "nx", "px", sweepLease.Milliseconds())
+// lease reports whether this replica is the one that sweeps.
+func (w *sweeper) lease(ctx context.Context) (bool, error) {
+	key := w.Key.Of(layout.Sweeping)
+	take := conn.Write("set", key, w.token, "nx", "px", sweepLease.Milliseconds())
 	holder := conn.Command(key, "get", key)
-	if err := s.conn.Do(ctx, "asking who sweeps", take, holder); err != nil {
+	if err := w.Conn.Do(ctx, "asking who sweeps", take, holder); err != nil {
 		return false, err
 	}
-	if token, _ := holder.Text(); token != s.sweeper.token {
-		s.sweeper.found.Clear()
+	if token, _ := holder.Text(); token != w.token {
+		w.found.Clear()
 		return false, nil
 	}
-	return true, s.conn.Do(ctx, "going on to sweep", conn.Write("pexpire", key, sweepLease.Milliseconds()))
+	return true, w.Conn.Do(ctx, "going on to sweep", conn.Write("pexpire", key, sweepLease.Milliseconds()))
 }
 
-func (s *Store) sweepServer(ctx context.Context, node *redis.Client, now time.Time, limits store.Lifetimes, mu *sync.Mutex) (n int, err error) {
+func (w *sweeper) sweepServer(ctx context.Context, node *redis.Client, now time.Time, limits store.Lifetimes) (n int, err error) {
 	addr := node.Options().Addr
-	mu.Lock()
-	cursor, counted := s.sweeper.cursors[addr], s.sweeper.counted[addr]
-	mu.Unlock()
+	w.mu.Lock()
+	cursor, counted := w.cursors[addr], w.counted[addr]
+	w.mu.Unlock()
 	for range sweepScans {
 		var keys []string
-		if keys, cursor, err = node.Scan(ctx, cursor, s.key.Pattern("s"), sweepCount).Result(); err != nil {
+		if keys, cursor, err = node.Scan(ctx, cursor, w.Key.Pattern("s"), sweepCount).Result(); err != nil {
 			return n, err
 		}
-		swept, left, err := s.sweepKeys(ctx, keys, now, limits)
+		swept, left, err := w.sweepKeys(ctx, keys, now, limits)
 		if n, counted = n+swept, counted+left; err != nil {
 			return n, err
 		}
 		if cursor == 0 {
-			s.sweeper.found.Store(addr, counted)
+			w.found.Store(addr, counted)
 			counted = 0
 			break
 		}
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	s.sweeper.cursors[addr], s.sweeper.counted[addr] = cursor, counted
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cursors[addr], w.counted[addr] = cursor, counted
 	return n, nil
 }
 
-func (s *Store) sweepKeys(ctx context.Context, keys []string, now time.Time, limits store.Lifetimes) (ended, left int, err error) {
+func (w *sweeper) sweepKeys(ctx context.Context, keys []string, now time.Time, limits store.Lifetimes) (ended, left int, err error) {
 	if len(keys) == 0 {
 		return 0, 0, nil
 	}
 	calls := make([]*conn.Call, len(keys))
 	for i, key := range keys {
-		calls[i] = script.SweepSessions.Call([]string{key}, s.callersTime(now), ceilMillis(limits.Idle), ceilMillis(limits.Absolute))
+		calls[i] = script.SweepSessions.Call([]string{key}, w.Clock.Argument(now), script.CeilMillis(limits.Idle), script.CeilMillis(limits.Absolute))
 	}
-	if err := s.conn.Do(ctx, "sweeping sessions", calls...); err != nil {
+	if err := w.Conn.Do(ctx, "sweeping sessions", calls...); err != nil {
 		return 0, 0, err
 	}
 	for _, c := range calls {
@@ -128,7 +131,9 @@ func (s *Store) sweepKeys(ctx context.Context, keys []string, now time.Time, lim
 		if len(counts) != 2 {
 			return ended, left, conn.Malformed("what a sweep has found", conn.ErrReply)
 		}
-		ended, left = ended+atoi(counts[0]), left+atoi(counts[1])
+		more, _ := strconv.Atoi(counts[0])
+		alive, _ := strconv.Atoi(counts[1])
+		ended, left = ended+more, left+alive
 	}
 	return ended, left, nil
 }

@@ -34,7 +34,7 @@ func TestFrozenReplica(t *testing.T) {
 	}
 	redistest.WaitInSync(t, r.Master, replica)
 	field := string(session.ID[:])
-	key := s.key.Sessions(u.ID)
+	key := s.deps.Key.Sessions(u.ID)
 	if got := replica.Do("hexists", key, field); got != int64(1) {
 		t.Fatalf("the replica has the session: got %v, want 1", got)
 	}
@@ -106,7 +106,7 @@ func TestConfirmationOfUnknownScript(t *testing.T) {
 	if !frozen {
 		t.Fatal("the master knew the script")
 	}
-	if got := r.Master.Do("hlen", s.key.Sessions(u.ID)); got != int64(0) {
+	if got := r.Master.Do("hlen", s.deps.Key.Sessions(u.ID)); got != int64(0) {
 		t.Errorf("sessions on the master: got %v, want 0", got)
 	}
 	if !errors.Is(err, store.ErrUnavailable) {

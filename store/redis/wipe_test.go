@@ -124,7 +124,7 @@ func TestWiped(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{Persist: true})
 	h := newHouse(t, server.Addr())
 	a, b := h.replica(t), h.replica(t)
-	kids, record, version := a.kids(), server.Do("get", a.key.Of(layout.Install)), max(a.keys.Version(), b.keys.Version())
+	kids, record, version := a.kids(), server.Do("get", a.deps.Key.Of(layout.Install)), max(a.keys.Version(), b.keys.Version())
 	u := seedUser(t, a)
 	gone := tokenOf(seedSession(t, a, u.ID))
 	a.run(t)
@@ -137,10 +137,10 @@ func TestWiped(t *testing.T) {
 		}
 		return errors.Join(a.Ping(t.Context()), b.Ping(t.Context()))
 	})
-	if got := server.Do("exists", a.key.User(u.ID)); got != int64(0) {
+	if got := server.Do("exists", a.deps.Key.User(u.ID)); got != int64(0) {
 		t.Fatalf("the server still has a user: it was not wiped")
 	}
-	if got := server.Do("get", a.key.Of(layout.Install)); got != record {
+	if got := server.Do("get", a.deps.Key.Of(layout.Install)); got != record {
 		t.Errorf("install: got %v, want %v", got, record)
 	}
 	c := h.replica(t)
@@ -215,13 +215,15 @@ func TestWipedAndTaken(t *testing.T) {
 	proxy.Cut()
 	restartEmpty(server)
 	foreign := newHouse(t, server.Addr()).replica(t)
+	theirInstall, err := foreign.Install(t.Context())
+	must(t, err)
 	theirs := tokenOf(seedSession(t, foreign, seedUser(t, foreign).ID))
 	before := contents(server)
 	proxy.Heal()
 	for _, r := range []*running{a, b} {
 		redistest.Wait(t, "the replicas to see whose data they are, and the new server", func() error {
 			_, _, err := r.LoadKeyring(t.Context())
-			if err == nil || !strings.Contains(err.Error(), "install "+foreign.install.Load().ID) {
+			if err == nil || !strings.Contains(err.Error(), "install "+theirInstall.ID) {
 				return fmt.Errorf("LoadKeyring: %w", err)
 			}
 			return atLeast(int(r.Stats().MasterChanges), 1)
@@ -234,7 +236,7 @@ func TestWipedAndTaken(t *testing.T) {
 				t.Errorf("%s on another install's data: got %v, want %v", what, err, store.ErrUnavailable)
 			}
 		}
-		if err := r.checkMasters(t.Context()); err != nil {
+		if err := r.check(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}

@@ -83,9 +83,10 @@ func with(base url.Values, pairs ...string) url.Values {
 }
 
 // benchServer runs a signet with the embedded store.
-func benchServer(b *testing.B) (pid int, d demo) {
+func benchServer(b *testing.B, settings ...string) (pid int, d demo) {
 	b.Helper()
 	cmd := exec.Command(buildSignet(b), "dev", "--dir", shortDir(b), "--listen", "127.0.0.1:0", "-o", "json")
+	cmd.Env = append(os.Environ(), settings...)
 	line := startLine(b, cmd)
 	if err := json.Unmarshal([]byte(line), &d); err != nil {
 		b.Fatalf("%q: %v", line, err)
@@ -224,34 +225,56 @@ func cpuPerRequest(b *testing.B, pid, workers int, work func(int) func() error) 
 	return seconds
 }
 
-// cpuSeconds is the user and system time of the process so far (proc_pid_stat(5), fields 14 and 15).
-func cpuSeconds(b *testing.B, pid int) float64 {
+// cpuSeconds is the user and system time of the server so far, and of the process that hashes for it (proc_pid_stat(5),
+// fields 14 and 15).
+func cpuSeconds(b *testing.B, server int) float64 {
 	b.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		b.Fatal(err)
-	}
-	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
 	var ticks float64
-	for _, field := range fields[11:13] {
-		n, err := strconv.ParseFloat(field, 64)
+	for _, pid := range withHashProcess(b, server) {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
 			b.Fatal(err)
 		}
-		ticks += n
+		for _, field := range afterName(data)[11:13] {
+			n, err := strconv.ParseFloat(field, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			ticks += n
+		}
 	}
 	return ticks / 100 // USER_HZ
 }
 
-func residentMiB(b *testing.B, pid int) float64 {
-	b.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err != nil {
-		b.Fatal(err)
+func withHashProcess(t testing.TB, server int) []int {
+	if pid := hashProcess(t, server); pid != 0 {
+		return []int{server, pid}
 	}
-	pages, err := strconv.ParseFloat(strings.Fields(string(data))[1], 64)
-	if err != nil {
-		b.Fatal(err)
+	return []int{server}
+}
+
+// residentMiB is the memory of the server and of the process that hashes for it. The program itself, which both have in the
+// same pages, is counted once.
+func residentMiB(b *testing.B, server int) float64 {
+	b.Helper()
+	var pages float64
+	for _, pid := range withHashProcess(b, server) {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		if err != nil {
+			b.Fatal(err)
+		}
+		fields := strings.Fields(string(data))
+		resident, err := strconv.ParseFloat(fields[1], 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		shared, err := strconv.ParseFloat(fields[2], 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if pages += resident; pid != server {
+			pages -= shared
+		}
 	}
 	return pages * float64(os.Getpagesize()) / (1 << 20)
 }

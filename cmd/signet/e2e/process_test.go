@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -127,4 +129,32 @@ func runSignet(t testing.TB, stdin string, args ...string) (stdout, stderr strin
 		t.Fatal(err)
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// hashProcess returns the process that hashes for a server; 0 is none.
+func hashProcess(t testing.TB, server int) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			continue // it has ended
+		}
+		if fields := afterName(stat); fields[1] == strconv.Itoa(server) && fields[0] != "Z" {
+			return pid
+		}
+	}
+	return 0
+}
+
+// afterName returns the fields of proc_pid_stat(5) from the third on.
+func afterName(stat []byte) []string {
+	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 }

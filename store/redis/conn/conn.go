@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -87,6 +88,61 @@ func (cn *Conn) Refused() bool { return cn.refusing.Load() != nil }
 // EachMaster calls visit for every server that takes writes; in a cluster for several at once.
 func (cn *Conn) EachMaster(ctx context.Context, visit func(ctx context.Context, node *redis.Client) error) error {
 	return cn.servers.eachMaster(ctx, visit)
+}
+
+// Page is how many keys EachKey visits at a time, at most.
+const Page = 500
+
+// EachKey visits every key that matches a pattern, some at a time, one server after the other. A key may come twice.
+func (cn *Conn) EachKey(ctx context.Context, pattern string, visit func(keys []string) error) error {
+	var one sync.Mutex
+	var stopped error // by visit
+	err := cn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		one.Lock()
+		defer one.Unlock()
+		for cursor := uint64(0); ; {
+			keys, next, err := node.Scan(ctx, cursor, pattern, 2*Page).Result()
+			if err != nil {
+				return err
+			}
+			for some := range slices.Chunk(keys, Page) {
+				if stopped = visit(some); stopped != nil {
+					return stopped
+				}
+			}
+			if cursor = next; cursor == 0 {
+				return nil
+			}
+		}
+	})
+	if stopped != nil || err == nil {
+		return stopped
+	}
+	return Unavailable("walking over the keys", err)
+}
+
+// EachString reads one string for each key and visits those that are there.
+func (cn *Conn) EachString(ctx context.Context, doing string, keys []string, visit func(i int, raw string) error) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	calls := make([]*Call, len(keys))
+	for i, key := range keys {
+		calls[i] = Command(key, "get", key)
+	}
+	if err := cn.Do(ctx, doing, calls...); err != nil {
+		return err
+	}
+	for i, c := range calls {
+		raw, found := c.Text()
+		if !found {
+			continue
+		}
+		if err := visit(i, raw); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Node returns the client of the server that has the key's slot.

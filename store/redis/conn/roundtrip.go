@@ -24,7 +24,7 @@ func (cn *Conn) Do(ctx context.Context, doing string, calls ...*Call) error {
 
 // DoAnyway is Do also while Refuse is in force.
 func (cn *Conn) DoAnyway(ctx context.Context, doing string, calls ...*Call) error {
-	if err := cn.Ready(ctx); err != nil {
+	if err := cn.ready(ctx); err != nil {
 		return Unavailable(doing, err)
 	}
 	begun := time.Now()
@@ -36,8 +36,16 @@ func (cn *Conn) DoAnyway(ctx context.Context, doing string, calls ...*Call) erro
 	return nil
 }
 
-// Ready returns why no call could be sent now, without asking a server.
+// Ready returns what a call would that has nothing to ask.
 func (cn *Conn) Ready(ctx context.Context) error {
+	if err := cn.ready(ctx); err != nil {
+		return Unavailable("using", err)
+	}
+	return nil
+}
+
+// ready returns why no call could be sent now.
+func (cn *Conn) ready(ctx context.Context) error {
 	if cn.closed.Load() {
 		return errClosed
 	}
@@ -233,7 +241,7 @@ func exchange(ctx context.Context, node *redis.Client, asking bool, calls []*Cal
 }
 
 // checked is the first error among the replies. One of the wrong shape becomes an error here, before
-// anybody reads it.
+// it is read.
 func checked(calls []*Call) error {
 	for _, c := range calls {
 		if answer(c) != nil {

@@ -97,7 +97,7 @@ func (cfg Config) failoverOptions(o redis.Options) *redis.FailoverOptions {
 		DisableIdentity: true,
 	}
 	if cfg.SentinelPassword != nil {
-		f.SentinelPassword, _ = cfg.SentinelPassword() // checked by whoever made the Config; the Sentinels will refuse an empty one
+		f.SentinelPassword, _ = cfg.SentinelPassword() // New's caller has checked it; the Sentinels refuse an empty one
 	}
 	return f
 }

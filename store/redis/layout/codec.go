@@ -14,7 +14,7 @@ import (
 )
 
 // Codec encodes and seals records, and opens and decodes them; the scripts carry them whole.
-// What is not sealed: sessions, which scripts make (whoever could forge one has no refresh token for it),
+// What is not sealed: sessions, which scripts make (a forged one has no refresh token),
 // marks of revoked tokens and used assertions (a forged one denies what deleting a user denies as well),
 // and throttle counts.
 type Codec struct {
@@ -25,8 +25,8 @@ type Codec struct {
 // Format is the format of the records that this store writes; it reads all up to Schema.
 func (c *Codec) Format() int { return int(c.format.Load()) }
 
-// SetFormat changes what is written from now on. Whoever raises the format of a store sees to it that
-// its install record is raised as well.
+// SetFormat changes what is written from now on. The format of a store is raised in
+// its install record as well.
 func (c *Codec) SetFormat(format int) { c.format.Store(int32(format)) }
 
 // Seal puts the seal behind a record, in a store whose format has seals.

@@ -155,7 +155,7 @@ func TagOf(key string) string {
 	return tag
 }
 
-// MeansNothing reports whether a key says nothing about an install: it only shows that somebody looked.
+// MeansNothing reports whether a key is no part of an install: a probe or a barrier leaves it behind.
 func (k Keyspace) MeansNothing(key string) bool {
 	return key == k.Of(Probe) || strings.HasPrefix(key, string(k)+":b:{")
 }

@@ -10,13 +10,13 @@ import (
 
 // Name is the record of a name. It leads to its user and has a copy of the user's credential, so that a login need not ask
 // twice before it hashes. The user's record, in another slot, is what counts; the copy counts while
-// its revision is not below the least that was announced. Whoever changes the credential announces
-// the new revision first, changes the record then, and copies last. So a change that breaks off
+// its revision is not below the least that was announced. A change of the credential announces
+// the new revision first, then changes the record, and copies last. So a change that breaks off
 // anywhere leaves a copy that does not count, and the login reads the record. In Redis:
 //
 //	revision of the copy 4 ‖ least revision that counts 4 ‖ flags 1 ‖ user id 16 ‖ epoch 4 ‖ password hash
 //
-// The epoch is there where a flag says so: not in a store of format 1.
+// The epoch is there where its flag is set: not in a store of format 1.
 type Name struct {
 	Revision, Least uint32
 	store.Credential

@@ -1,5 +1,5 @@
 // Package replica has what replicas of Signet send each other through Redis: notifications of changes, revocations and
-// heartbeats. Notifications can be lost, so everybody also polls.
+// heartbeats. Notifications can be lost, so replicas also poll.
 package replica
 
 import (

@@ -63,7 +63,7 @@ func (h *Heartbeats) Beats(ctx context.Context, now time.Time) ([]store.Heartbea
 		if err == nil {
 			err = json.Unmarshal(raw, &b)
 		}
-		if err != nil || b.Replica != pair[0] || !now.Before(b.Until) { // one that is forged stops nobody
+		if err != nil || b.Replica != pair[0] || !now.Before(b.Until) { // a forged one stops no replica
 			forget = append(forget, pair[0])
 			continue
 		}

@@ -11,8 +11,8 @@ import (
 	"signet/store/redis/layout"
 )
 
-// A subscription can be dead without an error: an ACL without the channel, a proxy that drops what
-// nobody asked for. Then notifications are lost silently and changes wait for the next poll. So each replica
+// A subscription can be dead without an error: an ACL without the channel, a proxy that drops messages
+// without a request. Then notifications are lost silently and changes wait for the next poll. So each replica
 // sends a message to itself, and measures how long ago the last one arrived.
 
 // kindPing is the kind of event that a replica sends to itself; ID is the name of its Channel.

@@ -9,15 +9,15 @@ import (
 )
 
 // How a change of a user or client is done again on a server that may have lost it. It may also have
-// lost nothing, or other changes may have come in between, of which this replica does not know. So
+// lost nothing, or other changes may have come in between, which this replica has not seen. So
 // what is done again only takes away: it disables, ends sessions, removes secrets, and never the reverse.
 //
 // A record that is, byte for byte, one that our change has replaced is the state from before it, and
 // gets the acknowledged record whole, except that a disabled one stays disabled. From any other record
-// only an order of revisions and epochs says whether it has seen our change; on a tie the more
+// only the order of revisions and epochs shows whether it has our change; on a tie the more
 // restrictive of both counts. Wall clocks are not asked.
 
-// MergeUser is the record that takes the place of now; before says that now is from before lost.
+// MergeUser is the record that takes the place of now; before: now is from before lost.
 func MergeUser(now, lost store.User, before bool) store.User {
 	next := now
 	switch {

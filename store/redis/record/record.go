@@ -1,0 +1,46 @@
+// Package record reads and writes the records of a store in Redis: the install with its keyring, users and their names, clients,
+// sessions, revoked tokens and used assertions. Each kind has a file, with the methods of the interfaces of package store.
+package record
+
+import (
+	"signet/store/redis/conn"
+	"signet/store/redis/layout"
+	"signet/store/redis/replica"
+	"signet/store/redis/revocation"
+	"signet/store/redis/script"
+	"signet/store/redis/throttle"
+	"signet/store/redis/trail"
+)
+
+// Deps are what the queries use.
+type Deps struct {
+	Conn        *conn.Conn
+	Key         layout.Keyspace
+	Codec       *layout.Codec
+	Clock       script.Clock
+	Trail       *trail.Trail // keeps the event of a change with the change
+	Throttle    *throttle.Throttle
+	Channel     *replica.Channel
+	Revocations *revocation.Log
+}
+
+// Queries are those of all kinds of records. All methods may be called concurrently.
+type Queries struct {
+	*Installs
+	*Users
+	*Clients
+	*Sessions
+	*Assertions
+	*Logins
+}
+
+// New returns the queries of one store.
+func New(d Deps) *Queries {
+	users, sessions := &Users{&names{&d}}, &Sessions{&d}
+	return &Queries{&Installs{Deps: &d}, users, &Clients{&d}, sessions, newAssertions(&d), &Logins{&d, users, sessions}}
+}
+
+var _ revocation.Target = (*Queries)(nil)
+
+// maxName is the longest name of anything that is kept; longer ones are a mistake.
+const maxName = 4096

@@ -1,0 +1,171 @@
+package record
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"signet/store"
+	"signet/store/codec"
+	"signet/store/redis/conn"
+	"signet/store/redis/replica"
+	"signet/store/redis/revocation"
+	"signet/store/redis/script"
+	"signet/store/redis/trail"
+)
+
+// Sessions has the sessions and their refresh tokens.
+type Sessions struct {
+	*Deps
+}
+
+// StartSession implements store.Sessions.
+func (s *Sessions) StartSession(ctx context.Context, in store.Session, b store.SessionLimits) (store.Session, store.User, error) {
+	start, err := s.StartCall(ctx, in, b)
+	if err != nil {
+		return store.Session{}, store.User{}, err
+	}
+	if err := s.Conn.Do(ctx, "starting a session", start.Call); err != nil {
+		return store.Session{}, store.User{}, err
+	}
+	session, user, err := s.Started(in, start.Call)
+	start.Kept(err == nil)
+	return session, user, err
+}
+
+// StartCall takes the epoch of the user in addition, for a session that began in another store.
+func (s *Sessions) StartCall(ctx context.Context, in store.Session, b store.SessionLimits, epoch ...any) (trail.Call, error) {
+	if in.ID.IsZero() || in.UserID.IsZero() || in.ClientID == "" {
+		return trail.Call{}, errors.New("starting a session: its id, user or client is missing")
+	}
+	now := "" // it has begun before
+	if in.RotatedAt.IsZero() {
+		now = s.Clock.Argument(in.StartedAt)
+	}
+	args := []any{in.ID[:], script.Millis(in.StartedAt), script.Millis(in.RotatedAt),
+		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, codec.SessionAddress(in.Address, in.ClientID),
+		b.PerUser, b.Absolute.Milliseconds(), s.Codec.Format(), now}
+	return s.Trail.Call(ctx, script.StartSession, s.Key.UserAndSessions(in.UserID), append(args, epoch...)...)
+}
+
+func (s *Sessions) Started(in store.Session, start *conn.Call) (store.Session, store.User, error) {
+	word, records := start.Outcome()
+	switch word {
+	case "ok":
+		return s.decodeBoth(in, records)
+	case "disabled":
+		return store.Session{}, store.User{}, fmt.Errorf("starting a session: user %s: %w", in.UserID, store.ErrDisabled)
+	case "exists":
+		return store.Session{}, store.User{}, fmt.Errorf("starting a session: session %s: %w", in.ID, store.ErrExists)
+	case "not found":
+		return store.Session{}, store.User{}, fmt.Errorf("starting a session: user %s: %w", in.UserID, store.ErrNotFound)
+	default:
+		return store.Session{}, store.User{}, conn.UnexpectedReply("starting a session", word)
+	}
+}
+
+// decodeBoth reads the session and the user that a script answers.
+func (s *Sessions) decodeBoth(in store.Session, records []string) (store.Session, store.User, error) {
+	if len(records) != 2 {
+		return store.Session{}, store.User{}, conn.Malformed("session "+in.ID.String(), conn.ErrReply)
+	}
+	session, err := codec.DecodeSession(in.UserID, in.ID, []byte(records[0]), in.ClientID)
+	if err != nil {
+		return store.Session{}, store.User{}, conn.Malformed("session "+in.ID.String(), err)
+	}
+	u, err := s.Codec.DecodeUser(in.UserID, records[1])
+	if err != nil {
+		return store.Session{}, store.User{}, conn.Malformed("user "+in.UserID.String(), err)
+	}
+	return session, u, nil
+}
+
+// RevokeSession implements store.Sessions.
+func (s *Sessions) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
+	del, err := s.Trail.Call(ctx, script.RevokeSession, []string{s.Key.Sessions(user)}, id[:])
+	if err != nil {
+		return false, err
+	}
+	err = s.Channel.DoAndNotify(ctx, "revoking a session", replica.Ended(revocation.Ended{User: user, Session: id}), del.Call)
+	existed := del.Number() == 1
+	if del.Done() { // also where the answer to the first time was lost, and nothing is left to delete
+		s.Revocations.SessionEnded(user, id)
+	}
+	del.Kept(existed && err == nil)
+	return existed && err == nil, err
+}
+
+// RevokeSessions implements store.Sessions.
+func (s *Users) RevokeSessions(ctx context.Context, user store.UserID) (int, error) {
+	_, n, err := s.changeUser(ctx, user, func(u *store.User) error {
+		u.EndSessions()
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("revoking all sessions: %w", err)
+	}
+	return n, nil
+}
+
+// ListSessions implements store.Sessions.
+func (s *Sessions) ListSessions(ctx context.Context, user store.UserID, now time.Time, l store.Lifetimes) ([]store.Session, error) {
+	lists, err := s.SessionsOf(ctx, []store.User{{ID: user}})
+	if err != nil {
+		return nil, err
+	}
+	now = store.Millis(now)
+	return slices.DeleteFunc(lists[0], func(session store.Session) bool { return l.Ended(session, now) }), nil
+}
+
+// SessionsOf returns the sessions of each user, the oldest first.
+func (s *Sessions) SessionsOf(ctx context.Context, users []store.User) ([][]store.Session, error) {
+	if len(users) == 0 {
+		return nil, nil
+	}
+	calls := make([]*conn.Call, len(users))
+	for i, u := range users {
+		key := s.Key.Sessions(u.ID)
+		calls[i] = conn.Command(key, "hgetall", key)
+	}
+	if err := s.Conn.Do(ctx, "listing sessions", calls...); err != nil {
+		return nil, err
+	}
+	lists := make([][]store.Session, len(users))
+	for i, u := range users {
+		list, err := s.decodeSessions(u.ID, calls[i].List())
+		if err != nil {
+			return nil, err
+		}
+		lists[i] = list
+	}
+	return lists, nil
+}
+
+// decodeSessions reads what HGETALL answers and returns the oldest first.
+func (s *Sessions) decodeSessions(user store.UserID, fields []string) ([]store.Session, error) {
+	var list []store.Session
+	for pair := range slices.Chunk(fields, 2) {
+		if len(pair) != 2 || len(pair[0]) != 16 {
+			return nil, conn.Malformed("the sessions of "+user.String(), codec.ErrMalformed)
+		}
+		session, err := codec.DecodeSession(user, store.SessionID([]byte(pair[0])), []byte(pair[1]), "")
+		if err != nil {
+			return nil, conn.Malformed("the sessions of "+user.String(), err)
+		}
+		list = append(list, session)
+	}
+	slices.SortFunc(list, func(a, b store.Session) int {
+		return cmp.Or(a.StartedAt.Compare(b.StartedAt), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	return list, nil
+}
+
+func atoi(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}

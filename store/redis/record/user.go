@@ -1,0 +1,168 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"signet/store"
+	"signet/store/redis/conn"
+	"signet/store/redis/replica"
+	"signet/store/redis/revocation"
+	"signet/store/redis/script"
+)
+
+// Users has the users, and the names that lead to them.
+type Users struct{ *names }
+
+// CreateUser implements store.Users. The record is there before the name leads to it: a creation
+// that breaks off between the two leaves a record that cannot be found, and the name free.
+func (s *Users) CreateUser(ctx context.Context, u store.User) error {
+	switch {
+	case u.ID.IsZero():
+		return errors.New("the user has no id")
+	case u.Username == "" || len(u.Username) > maxName:
+		return fmt.Errorf("user %s: the username has %d bytes", u.ID, len(u.Username))
+	}
+	key := s.Key.User(u.ID)
+	set := conn.Write("set", key, s.Codec.EncodeUser(u), "nx")
+	if err := s.Conn.DoDurably(ctx, "creating a user", set); err != nil {
+		return err
+	}
+	if _, ok := set.Text(); !ok {
+		return fmt.Errorf("user %s: %w", u.ID, store.ErrExists)
+	}
+	err := s.takeName(ctx, u)
+	if errors.Is(err, store.ErrExists) {
+		if undo := s.Conn.DoDurably(ctx, "undoing the creation of a user", conn.Write("del", key)); undo != nil {
+			return undo
+		}
+	}
+	return err
+}
+
+// User implements store.Users.
+func (s *Users) User(ctx context.Context, id store.UserID) (store.User, error) {
+	_, u, err := s.readUser(ctx, id)
+	return u, err
+}
+
+func (s *Users) readUser(ctx context.Context, id store.UserID) (raw string, u store.User, err error) {
+	get := conn.Command(s.Key.User(id), "get", s.Key.User(id))
+	if err := s.Conn.Do(ctx, "reading a user", get); err != nil {
+		return "", u, err
+	}
+	raw, found := get.Text()
+	if !found {
+		return "", u, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
+	}
+	if u, err = s.Codec.DecodeUser(id, raw); err != nil {
+		return "", u, conn.Malformed("user "+id.String(), err)
+	}
+	return raw, u, nil
+}
+
+// UserByName implements store.Users.
+func (s *Users) UserByName(ctx context.Context, username string) (store.User, error) {
+	n, err := s.readName(ctx, username)
+	if err != nil {
+		return store.User{}, err
+	}
+	return s.User(ctx, n.UserID)
+}
+
+// UpdateUser implements store.Users.
+func (s *Users) UpdateUser(ctx context.Context, id store.UserID, change func(*store.User) error) (store.User, error) {
+	u, _, err := s.changeUser(ctx, id, change)
+	return u, err
+}
+
+// changeUser also returns how many sessions the change has ended. The function runs here, and the
+// write goes through only if the record is still the one it saw.
+func (s *Users) changeUser(ctx context.Context, id store.UserID, change func(*store.User) error) (u store.User, ended int, err error) {
+	for {
+		before, was, err := s.readUser(ctx, id)
+		if err != nil {
+			return store.User{}, 0, err
+		}
+		u := was
+		u.Claims = maps.Clone(was.Claims)
+		if err := change(&u); err != nil {
+			return store.User{}, 0, err
+		}
+		u.ID, u.Username, u.Revision = id, was.Username, was.Revision+1
+		endAll := u.Epoch != was.Epoch
+		if endAll && s.Codec.Format() < store.Format2 {
+			u.Epoch, u.NotBefore = was.Epoch, store.Later(store.Millis(time.Now()).Add(time.Millisecond), u.NotBefore)
+		}
+		outcome, ended, err := s.replaceUser(ctx, before, was, u, endAll)
+		switch {
+		case err != nil:
+			return store.User{}, 0, err
+		case outcome == "raced":
+			continue
+		case outcome == "not found":
+			return store.User{}, 0, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
+		case outcome != "ok":
+			return store.User{}, 0, conn.UnexpectedReply("updating a user", outcome)
+		}
+		u, err = s.Codec.UserAsStored(u)
+		return u, ended, err
+	}
+}
+
+// replaceUser writes u in the place of what was read, with the steps around it that layout.Name describes.
+func (s *Users) replaceUser(ctx context.Context, before string, was, u store.User, endAll bool) (outcome string, ended int, err error) {
+	if u.PasswordHash != was.PasswordHash || u.Disabled != was.Disabled || u.Move != was.Move {
+		if err := s.announceCredential(ctx, u); err != nil {
+			return "", 0, err
+		}
+	}
+	update, err := s.Trail.Call(ctx, script.UpdateUser, s.Key.UserAndSessions(u.ID), before, s.Codec.EncodeUser(u), script.OneIf(endAll))
+	if err != nil {
+		return "", 0, err
+	}
+	err = s.Conn.DoDurably(ctx, "updating a user", update.Call)
+	outcome, about := update.Outcome()
+	if outcome == "ok" && len(about) != 1 {
+		return "", 0, conn.Malformed("the answer to an update", conn.ErrReply)
+	}
+	if outcome == "ok" {
+		s.Channel.Notify(ctx, update.Call, replica.Ended(revocation.EndedBy(u)))
+		ended = atoi(about[0])
+		s.Revocations.UserChanged(u, before)
+		if u.Credential() != was.Credential() {
+			// It is done. Without the copy a login asks once more, or checks its password twice.
+			_ = s.copyCredential(context.WithoutCancel(ctx), u)
+		}
+	}
+	update.Kept(outcome == "ok" && err == nil)
+	return outcome, ended, err
+}
+
+// DeleteUser implements store.Users. Without its record the user is gone, whatever still has the name.
+func (s *Users) DeleteUser(ctx context.Context, id store.UserID) error {
+	del, err := s.Trail.Call(ctx, script.DeleteUser, s.Key.UserAndSessions(id))
+	if err != nil {
+		return err
+	}
+	err = s.Channel.DoAndNotify(ctx, "deleting a user", replica.Ended(revocation.Ended{User: id, NotBefore: revocation.ForEver}), del.Call)
+	if del.Done() {
+		s.Revocations.UserDeleted(id)
+	}
+	if err != nil {
+		return err
+	}
+	raw, found := del.Text()
+	if !found {
+		return fmt.Errorf("user %s: %w", id, store.ErrNotFound)
+	}
+	del.Kept(true)
+	u, err := s.Codec.DecodeUser(id, raw)
+	if err != nil {
+		return conn.Malformed("user "+id.String(), err)
+	}
+	return s.freeName(ctx, u)
+}

@@ -1,0 +1,259 @@
+package trail
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"signet/store"
+	"signet/store/codec"
+	"signet/store/redis/conn"
+	"signet/store/redis/layout"
+	"signet/store/redis/script"
+)
+
+// A change and the audit trail are in different slots, so no script can write both. The script of the change keeps the
+// event in the outbox of its own slot. AppendEvents writes the whole event to the trail and then deletes the entry. The
+// replica that sweeps appends the entries that a dead replica has left. The trail remembers the names of its last 8,192
+// events, so that none of them is appended twice.
+
+// Call is a call of a script that begins with outbox.lua.
+type Call struct {
+	*conn.Call
+	events  []*store.Event // that the script keeps in the outbox, its last key
+	entries []string       // their names
+}
+
+// Call calls a script that begins with outbox.lua. It keeps the events of the context, if there are any.
+func (t *Trail) Call(ctx context.Context, sc *conn.Script, keys []string, args ...any) (Call, error) {
+	events := store.EventsOf(ctx)
+	if len(events) == 0 {
+		return Call{Call: sc.Call(keys, append(args, script.NoEvent)...)}, nil
+	}
+	tag := layout.TagOf(keys[0])
+	names, entries := make([]string, len(events)), make([]string, len(events))
+	for i, e := range events {
+		field, entry, err := encodeEntry(*e)
+		if err != nil {
+			return Call{}, err
+		}
+		names[i], entries[i] = tag+"/"+field, entry
+	}
+	c := sc.Call(append(keys, t.key.Outbox(tag)), append(args, strings.Join(entries, "\n"))...)
+	c.LastKeyOptional() // an outbox is empty most of the time
+	return Call{c, events, names}, nil
+}
+
+// encodeEntry gives an event a field, and encodes both for outbox.lua: JSON has no line breaks.
+func encodeEntry(e store.Event) (field, entry string, err error) {
+	e.At = store.Millis(e.At)
+	raw, err := json.Marshal(e)
+	if err != nil {
+		return "", "", fmt.Errorf("encoding an audit event: %w", err)
+	}
+	field = rand.Text()
+	return field, field + " " + string(raw), nil
+}
+
+// Kept names the entries in the events where the call has made the change.
+func (c Call) Kept(changed bool) {
+	if !changed || c.LastKeyDropped() {
+		return
+	}
+	for i, e := range c.events {
+		e.Outbox = c.entries[i]
+	}
+}
+
+// RotationEntry is what rotate.lua needs of the event of a rotation; the rest is in its other arguments.
+func RotationEntry(r store.Rotation) string {
+	address := ""
+	if r.Address.IsValid() {
+		address = r.Address.String()
+	}
+	return address + " " + r.RequestID
+}
+
+// keptEvent reads an entry, and names it in the event.
+func (t *Trail) keptEvent(key, field, entry string) (e store.Event, err error) {
+	r := codec.NewReader([]byte(entry))
+	kind, at := r.Byte(), r.Time()
+	tag := layout.TagOf(key)
+	switch kind {
+	case 'e':
+		if err := r.Err(); err != nil {
+			return e, err
+		}
+		err = json.Unmarshal(r.Rest(), &e)
+		e.Outbox = tag + "/" + field
+		return e, err
+	case 'r':
+		text := func() string { return string(r.Take(int(r.Uint16()))) }
+		outcome, rotation := script.RotateOutcomes[text()], store.Rotation{Now: at, ClientID: text()}
+		id, origin := text(), text()
+		if err := r.End(); err != nil {
+			return e, err
+		}
+		if rotation.UserID, err = layout.UserOfTag(tag); err != nil {
+			return e, err
+		}
+		copy(rotation.SessionID[:], id)
+		address := ""
+		address, rotation.RequestID, _ = strings.Cut(origin, " ")
+		e = store.RotationEvent(rotation, outcome)
+		e.Address, e.Outbox = address, rotation.Outbox()
+		return e, nil
+	}
+	return e, codec.ErrMalformed
+}
+
+// entryOf returns the key and field of an entry by its name.
+func (t *Trail) entryOf(name string) (key, field string) {
+	at := strings.LastIndexByte(name, '/')
+	if at < 0 {
+		return t.key.Outbox("a"), name
+	}
+	tag := name[:at]
+	if id, err := store.ParseUserID(tag); err == nil { // of a rotation
+		tag = layout.UserTag(id)
+	}
+	return t.key.Outbox(tag), name[at+1:]
+}
+
+// KeepEvent implements store.Audit.
+func (t *Trail) KeepEvent(ctx context.Context, e *store.Event) error {
+	if e.Outbox != "" {
+		return t.conn.Ready(ctx)
+	}
+	field, entry, err := encodeEntry(*e)
+	if err != nil {
+		return err
+	}
+	const tag = "a"
+	if err := t.conn.DoDurably(ctx, "keeping an audit event", script.KeepEvent.Call([]string{t.key.Outbox(tag)}, entry)); err != nil {
+		return err
+	}
+	e.Outbox = tag + "/" + field
+	return nil
+}
+
+// DropEvents implements store.Audit.
+func (t *Trail) DropEvents(ctx context.Context, outbox []string) error {
+	fields := map[string][]any{}
+	for _, name := range outbox {
+		if name != "" {
+			key, field := t.entryOf(name)
+			fields[key] = append(fields[key], field)
+		}
+	}
+	if len(fields) == 0 {
+		return t.conn.Ready(ctx)
+	}
+	var calls []*conn.Call
+	for key, fields := range fields {
+		calls = append(calls, conn.Write("hdel", key, fields...))
+	}
+	return t.conn.Do(ctx, "emptying the outbox", calls...)
+}
+
+// Bounds of the walk through the outboxes of one server in one Sweep. It is apart from the walk through the sessions, which
+// does more at each key.
+const (
+	outboxScans = 200
+	outboxCount = 1000
+)
+
+// SweepOutboxes appends what has been in the outboxes of a server for too long.
+func (t *Trail) SweepOutboxes(ctx context.Context, node *redis.Client, now time.Time) error {
+	addr := node.Options().Addr
+	t.mu.Lock()
+	cursor := t.cursors[addr]
+	t.mu.Unlock()
+	for range outboxScans {
+		var keys []string
+		var err error
+		if keys, cursor, err = node.Scan(ctx, cursor, t.key.Pattern("o"), outboxCount).Result(); err != nil {
+			return err
+		}
+		events, err := t.keptEvents(ctx, keys, now, store.OutboxAfter)
+		if err == nil && len(events) > 0 {
+			err = t.AppendEvents(ctx, events)
+		}
+		if err != nil {
+			return err
+		}
+		if cursor == 0 {
+			break
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cursors[addr] = cursor
+	return nil
+}
+
+// keptEvents returns the events that have been in these outboxes for so long. An entry that cannot be read stays.
+func (t *Trail) keptEvents(ctx context.Context, keys []string, now time.Time, age time.Duration) (events []store.Event, err error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	calls := make([]*conn.Call, len(keys))
+	for i, key := range keys {
+		calls[i] = script.KeptEvents.Call([]string{key}, t.clock.Argument(now), age.Milliseconds())
+	}
+	if err := t.conn.Do(ctx, "reading the outbox", calls...); err != nil {
+		return nil, err
+	}
+	for i, key := range keys {
+		entries := calls[i].List()
+		for at := 0; at+1 < len(entries); at += 2 {
+			e, err := t.keptEvent(key, entries[at], entries[at+1])
+			if err != nil {
+				t.log.Warn("an audit event cannot be read", slog.Any("error", conn.Malformed("an entry of "+key, err)))
+				continue
+			}
+			events = append(events, e)
+		}
+	}
+	return events, nil
+}
+
+// notAppended returns the events that are not on the trail yet. An entry may be there still when its event is.
+func (t *Trail) notAppended(ctx context.Context, events []store.Event) ([]store.Event, error) {
+	if len(events) == 0 {
+		return nil, nil
+	}
+	var names []any
+	for _, e := range events {
+		names = append(names, e.Outbox)
+	}
+	var calls []*conn.Call
+	for _, key := range t.key.Appended() {
+		calls = append(calls, conn.Command(key, append([]any{"hmget", key}, names...)...))
+	}
+	if err := t.conn.Do(ctx, "reading the audit trail", calls...); err != nil {
+		return nil, err
+	}
+	appended := func(i int) bool {
+		return slices.ContainsFunc(calls, func(c *conn.Call) bool { return c.List()[i] != "" })
+	}
+	for _, c := range calls {
+		if len(c.List()) != len(events) {
+			return nil, conn.Malformed("the audit trail", conn.ErrReply)
+		}
+	}
+	var list []store.Event
+	for i, e := range events {
+		if !appended(i) {
+			list = append(list, e)
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,97 @@
+package transfer
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"signet/store"
+	"signet/store/redis/conn"
+	"signet/store/redis/layout"
+	"signet/store/redis/replica"
+	"signet/store/redis/script"
+)
+
+// SealRecords implements store.Sealer: clients, users and their names. A record that changes meanwhile is
+// left alone: the change has sealed it.
+func (t *Transfer) SealRecords(ctx context.Context, progress func(store.Sealing)) (store.Sealing, error) {
+	r := &resealing{Transfer: t, progress: progress}
+	if err := t.queries.RewriteInstall(ctx, func(*store.Install) {}); err != nil {
+		return r.done, err
+	}
+	if err := r.clients(ctx); err != nil {
+		return r.done, err
+	}
+	err := t.queries.EachPage(ctx, func(names []string) error { return r.users(ctx, names) })
+	return r.done, err
+}
+
+// resealing is one walk of SealRecords.
+type resealing struct {
+	*Transfer
+	done     store.Sealing
+	progress func(store.Sealing)
+}
+
+// current reports whether a record is as it must be, and counts it.
+func (r *resealing) current(raw string) bool {
+	r.done.Looked++
+	return r.codec.Seals.Current([]byte(raw))
+}
+
+func (r *resealing) clients(ctx context.Context) error {
+	key := r.key.Of(layout.Clients)
+	all := conn.Command(key, "hgetall", key)
+	if err := r.conn.Do(ctx, "listing clients", all); err != nil {
+		return err
+	}
+	fields := all.List()
+	for i := 0; i+1 < len(fields); i += 2 {
+		id, raw := fields[i], fields[i+1]
+		if r.current(raw) {
+			continue
+		}
+		c, err := r.codec.DecodeClient(id, raw)
+		if err != nil {
+			return conn.Malformed(fmt.Sprintf("client %q", id), err)
+		}
+		after, err := r.codec.EncodeClient(c)
+		if err != nil {
+			return err
+		}
+		update := script.UpdateClient.Call(r.key.All(layout.Clients, layout.ClientsVersion), id, raw, after, rand.Text(), script.NoEvent)
+		if err := r.channel.DoAndNotify(ctx, "sealing a client", replica.ClientChanged(id), update); err != nil {
+			return err
+		}
+		if outcome, _ := update.Text(); outcome == "ok" {
+			r.done.Sealed++
+		}
+	}
+	r.progress(r.done)
+	return nil
+}
+
+// users seals the records of some names and of the users that they lead to.
+func (r *resealing) users(ctx context.Context, names []string) error {
+	var calls []*conn.Call
+	err := r.queries.EachNamed(ctx, names, func(key, raw, username string, n layout.Name) {
+		if !r.current(raw) {
+			calls = append(calls, script.Rewrite.Call([]string{key}, raw, r.codec.EncodeName(username, n)))
+		}
+	}, func(key, raw string, u store.User) {
+		if !r.current(raw) {
+			calls = append(calls, script.Rewrite.Call([]string{key}, raw, r.codec.EncodeUser(u)))
+		}
+	})
+	if err != nil || len(calls) == 0 {
+		return err
+	}
+	if err := r.conn.DoDurably(ctx, "sealing users", calls...); err != nil {
+		return err
+	}
+	for _, c := range calls {
+		r.done.Sealed += int(c.Number())
+	}
+	r.progress(r.done)
+	return nil
+}
