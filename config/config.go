@@ -128,8 +128,8 @@ type Password struct {
 	// is the only factor.
 	MinLength int `yaml:"min_length" live:"true"`
 
-	// A file of passwords that are refused, one a line, in addition to the built-in list; relative to
-	// this file.
+	// A file of passwords that are refused, in addition to the built-in list: one a line, or what `signet
+	// blocklist build` makes of a dump of breached ones; relative to this file.
 	Blocklist string `yaml:"blocklist" live:"true"`
 
 	// Words a password must not be built from, such as the names of your company and product.
@@ -171,14 +171,19 @@ type Argon2 struct {
 // What a password hash from elsewhere may cost. One that costs more is refused by an import, and its user
 // cannot log in until a new password is set.
 type ImportedHashes struct {
-	// Memory for one argon2 hash, in KiB; at most half of the memory that the server has.
+	// Memory for one hash of argon2, scrypt or yescrypt, in KiB; at most half of the memory that the server has.
 	MemoryKiB uint32 `yaml:"argon2_memory_kib"`
 
-	// Passes of argon2 times its memory, in KiB.
+	// Passes of argon2 times its memory, in KiB. Other kinds but bcrypt may take as much time; PBKDF2-SHA-256
+	// for example 4 million iterations.
 	WorkKiB uint32 `yaml:"argon2_work_kib"`
 
 	// The cost of bcrypt; 14 takes about a second.
 	BcryptCost int `yaml:"bcrypt_cost"`
+
+	// The file with the pepper that Devise put behind every password, for hashes that are imported with the
+	// hash_scheme devise; relative to this file. The variable SIGNET_PASSWORD_PEPPER can hold it instead.
+	PepperFile string `yaml:"pepper_file"`
 }
 
 // How many failed logins are answered before the next is asked to wait (429 with Retry-After).

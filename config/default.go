@@ -55,7 +55,7 @@ func (c *Config) resolve(dir string) {
 		c.Store = "bolt:" + within(c.DataDir, path)
 	}
 	r := &c.Redis
-	for _, path := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Password.Blocklist, &c.Keys.HSM.PINFile,
+	for _, path := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Password.Blocklist, &c.Password.Import.PepperFile, &c.Keys.HSM.PINFile,
 		&r.PasswordFile, &r.SentinelPasswordFile, &r.CA, &r.Cert, &r.Key} {
 		*path = within(dir, *path)
 	}

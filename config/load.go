@@ -137,7 +137,7 @@ func readOver(base Config, name string, data []byte, env []string) (Config, *rea
 // secrets, which must not be in a file of settings.
 var otherVariables = []string{
 	"SIGNET_CONFIG", "SIGNET_MASTER_KEY", "SIGNET_ADMIN_URL", "SIGNET_ADMIN_TOKEN",
-	"SIGNET_REDIS_PASSWORD", "SIGNET_REDIS_SENTINEL_PASSWORD", "SIGNET_HSM_PIN",
+	"SIGNET_REDIS_PASSWORD", "SIGNET_REDIS_SENTINEL_PASSWORD", "SIGNET_HSM_PIN", "SIGNET_PASSWORD_PEPPER",
 }
 
 // Override is a setting that the file has and that an environment variable sets as well: the variable

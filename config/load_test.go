@@ -203,7 +203,7 @@ func TestPrecedence(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	env := []string{"SIGNET_REFRESH_GARCE=1s", "SIGNET_MASTER_KEY=x", "SIGNET_HSM_PIN=x", "SIGNET_REDIS_PASSWORD=x", "SIGNET_REDIS_SENTINEL_PASSWORD=x", "SIGNET_CONFIG=y", "SIGNET_FOO_BAR_BAZ=1", "HOME=/", "SIGNET_TRUSTED_PROXIES=0.0.0.0/0"}
+	env := []string{"SIGNET_REFRESH_GARCE=1s", "SIGNET_MASTER_KEY=x", "SIGNET_HSM_PIN=x", "SIGNET_PASSWORD_PEPPER=x", "SIGNET_REDIS_PASSWORD=x", "SIGNET_REDIS_SENTINEL_PASSWORD=x", "SIGNET_CONFIG=y", "SIGNET_FOO_BAR_BAZ=1", "HOME=/", "SIGNET_TRUSTED_PROXIES=0.0.0.0/0"}
 	_, got, err := load("signet.yaml", []byte(issuerLine), "/etc", env)
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ func userNames(t *testing.T, admin *servertest.Server, query string) (names []st
 			Users []struct{ Username string }
 			Next  string
 		}
-		a := adminCall(t, admin, "GET", "/v1/users?"+query+"&after="+url.QueryEscape(next), "").wants(200, "")
+		a := admin.CallJSON(t, "GET", "/v1/users?"+query+"&after="+url.QueryEscape(next), "").Wants(200, "")
 		if err := json.Unmarshal([]byte(a.Raw), &page); err != nil {
 			t.Fatal(err)
 		}
@@ -34,11 +34,11 @@ func userNames(t *testing.T, admin *servertest.Server, query string) (names []st
 
 func TestAdminSearchUsers(t *testing.T) {
 	t.Parallel()
-	_, admin := newAdmin(t, nil)
+	_, admin := servertest.NewAdmin(t, nil)
 	for _, name := range []string{"al", "ali", "alice", "alina", "alz", "am", "Ålice", "b"} {
-		adminCall(t, admin, "POST", "/v1/users", `{"username":"`+name+`"}`).wants(201, "")
+		admin.CallJSON(t, "POST", "/v1/users", `{"username":"`+name+`"}`).Wants(201, "")
 	}
-	adminCall(t, admin, "POST", "/v1/users/alina/disable", "").wants(200, "")
+	admin.CallJSON(t, "POST", "/v1/users/alina/disable", "").Wants(200, "")
 	for query, want := range map[string]string{
 		"prefix=ali":                       "ali alice alina",
 		"prefix=ALI":                       "ali alice alina",
@@ -62,25 +62,25 @@ func TestAdminSearchUsers(t *testing.T) {
 		t.Errorf("a search of one page took %d", pages)
 	}
 	for _, bad := range []string{"prefix=a%20b", "prefix=%0a", "disabled=yes", "prefix=a&prefix=b"} {
-		adminCall(t, admin, "GET", "/v1/users?"+bad, "").wants(400, "invalid")
+		admin.CallJSON(t, "GET", "/v1/users?"+bad, "").Wants(400, "invalid")
 	}
 }
 
 func TestAdminBulk(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	const n = 150
 	var lines strings.Builder
 	for i := range n {
-		adminCall(t, admin, "POST", "/v1/users", fmt.Sprintf(`{"username":"user%03d"}`, i)).wants(201, "")
+		admin.CallJSON(t, "POST", "/v1/users", fmt.Sprintf(`{"username":"user%03d"}`, i)).Wants(201, "")
 		fmt.Fprintf(&lines, "{\"username\":\"USER%03d\"}\n", i)
 	}
-	sub := adminCall(t, admin, "POST", "/v1/users", `{"username":"by-sub"}`).wants(201, "").str("sub")
+	sub := admin.CallJSON(t, "POST", "/v1/users", `{"username":"by-sub"}`).Wants(201, "").Str("sub")
 	fmt.Fprintf(&lines, "{\"username\":%q}\n{\"username\":\"nobody\"}\nnonsense\n{\"username\":\"user000\",\"other\":1}\n", sub)
-	refresh1 := login(t, s).str("refresh_token")
+	refresh1 := s.Login(t).Str("refresh_token")
 	bulk := func(verb, body string) importReport {
 		t.Helper()
-		a := adminCall(t, admin, "POST", "/v1/users:"+verb, body).set("Content-Type", "application/x-ndjson").wants(200, "")
+		a := admin.CallJSON(t, "POST", "/v1/users:"+verb, body).Set("Content-Type", "application/x-ndjson").Wants(200, "")
 		var r importReport
 		if err := json.Unmarshal([]byte(a.Raw), &r); err != nil {
 			t.Fatal(err)
@@ -99,18 +99,18 @@ func TestAdminBulk(t *testing.T) {
 	if r := bulk("revoke-sessions", `{"username":"ada"}`); r.Accepted != 1 {
 		t.Errorf("revoke-sessions: got %+v", r)
 	}
-	refresh(t, s, refresh1).wants(400, "invalid_grant")
+	s.Refresh(t, refresh1).Wants(400, "invalid_grant")
 	if r := bulk("delete", lines.String()); r.Accepted != n+1 || r.RefusedCount != 3 {
 		t.Errorf("delete: got %+v", r)
 	}
 	if got, _ := userNames(t, admin, ""); !slices.Equal(got, []string{"ada"}) {
 		t.Errorf("users left: %v", got)
 	}
-	if e := trail(t, s, store.EventUserBulk); e.Detail["verb"] != "delete" || e.Detail["accepted"] != fmt.Sprint(n+1) {
+	if e := s.AwaitEvent(t, store.EventUserBulk); e.Detail["verb"] != "delete" || e.Detail["accepted"] != fmt.Sprint(n+1) {
 		t.Errorf("event at the end: got %+v", e)
 	}
-	if e := trail(t, s, store.EventUserDelete); !strings.HasPrefix(e.Subject, "usr_") {
+	if e := s.AwaitEvent(t, store.EventUserDelete); !strings.HasPrefix(e.Subject, "usr_") {
 		t.Errorf("event of each: got %+v", e)
 	}
-	trail(t, s, store.EventUserBulkBegin)
+	s.AwaitEvent(t, store.EventUserBulkBegin)
 }

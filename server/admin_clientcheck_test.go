@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"signet/server/servertest"
 )
 
 // Every row is a client that is right but for one thing, laid over this one.
 func TestAdminClientValidation(t *testing.T) {
 	t.Parallel()
-	_, admin := newAdmin(t, nil)
+	_, admin := servertest.NewAdmin(t, nil)
 	many := func(format string, n int) string {
 		var all []string
 		for i := range n {
@@ -154,33 +156,33 @@ func TestAdminClientValidation(t *testing.T) {
 				}
 			}
 			if c.message == "" {
-				adminCall(t, admin, "POST", "/v1/clients", "{"+body+"}").wants(201, "")
+				admin.CallJSON(t, "POST", "/v1/clients", "{"+body+"}").Wants(201, "")
 				return
 			}
-			adminCall(t, admin, "POST", "/v1/clients", "{"+body+"}").wants(400, "invalid").wantsMessage(t, c.message)
+			admin.CallJSON(t, "POST", "/v1/clients", "{"+body+"}").Wants(400, "invalid").WantsMessage(t, c.message)
 		})
 	}
 	// The same rules hold for a change, and a refused change changes nothing.
-	before := adminCall(t, admin, "GET", "/v1/clients/web", "").wants(200, "")
-	adminCall(t, admin, "PATCH", "/v1/clients/web", `{"scopes":["x"],"grants":["refresh_token"]}`).wants(400, "invalid")
-	adminCall(t, admin, "PATCH", "/v1/clients/web", `{"scopes":["signet:admin"]}`).wants(400, "invalid")
-	if after := adminCall(t, admin, "GET", "/v1/clients/web", "").wants(200, ""); after.Raw != before.Raw {
+	before := admin.CallJSON(t, "GET", "/v1/clients/web", "").Wants(200, "")
+	admin.CallJSON(t, "PATCH", "/v1/clients/web", `{"scopes":["x"],"grants":["refresh_token"]}`).Wants(400, "invalid")
+	admin.CallJSON(t, "PATCH", "/v1/clients/web", `{"scopes":["signet:admin"]}`).Wants(400, "invalid")
+	if after := admin.CallJSON(t, "GET", "/v1/clients/web", "").Wants(200, ""); after.Raw != before.Raw {
 		t.Errorf("after a refused change: got %s, want %s", after.Raw, before.Raw)
 	}
 }
 
 func TestAdminSaysAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
-	_, admin := newAdmin(t, nil)
-	a := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"a b","grants":["x"],"origins":["*"],"alg":"none"}`).wants(400, "invalid")
+	_, admin := servertest.NewAdmin(t, nil)
+	a := admin.CallJSON(t, "POST", "/v1/clients", `{"client_id":"a b","grants":["x"],"origins":["*"],"alg":"none"}`).Wants(400, "invalid")
 	for _, part := range []string{"client_id", "grants", "origins", "alg"} {
-		a.wantsMessage(t, part)
+		a.WantsMessage(t, part)
 	}
 }
 
 func TestAdminBodies(t *testing.T) {
 	t.Parallel()
-	_, admin := newAdmin(t, nil)
+	_, admin := servertest.NewAdmin(t, nil)
 	for _, c := range []struct {
 		name, body string
 		status     int
@@ -200,8 +202,8 @@ func TestAdminBodies(t *testing.T) {
 		{"a password as a number", `{"username":"bob","password":31415926535}`, 400, `"password" is of the wrong JSON type`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a := adminCall(t, admin, "POST", "/v1/users", c.body).wants(c.status, "invalid")
-			a.wantsMessage(t, c.message)
+			a := admin.CallJSON(t, "POST", "/v1/users", c.body).Wants(c.status, "invalid")
+			a.WantsMessage(t, c.message)
 			if strings.Contains(a.Raw, "31415926535") {
 				t.Error("the message quotes the value")
 			}

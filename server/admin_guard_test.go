@@ -17,25 +17,25 @@ import (
 // endings are the ways in which a caller loses the right to a stream that has begun.
 var endings = map[string]func(t *testing.T, s, socket *servertest.Server, token, secret string){
 	"client disabled": func(t *testing.T, _, socket *servertest.Server, _, _ string) {
-		adminCall(t, socket, "POST", "/v1/clients/ops/disable", "").wants(200, "")
+		socket.CallJSON(t, "POST", "/v1/clients/ops/disable", "").Wants(200, "")
 	},
 	"client deleted": func(t *testing.T, _, socket *servertest.Server, _, _ string) {
-		adminCall(t, socket, "DELETE", "/v1/clients/ops", "").wants(204, "")
+		socket.CallJSON(t, "DELETE", "/v1/clients/ops", "").Wants(204, "")
 	},
 	"scope taken away": func(t *testing.T, _, socket *servertest.Server, _, _ string) {
-		adminCall(t, socket, "PATCH", "/v1/clients/ops", `{"scopes":["other"]}`).wants(200, "")
+		socket.CallJSON(t, "PATCH", "/v1/clients/ops", `{"scopes":["other"]}`).Wants(200, "")
 	},
 	"token revoked": func(t *testing.T, s, _ *servertest.Server, token, secret string) {
-		form(t, s, "/revoke", "token="+token).basic("ops", secret).wants(200, "")
+		s.Form(t, "/revoke", "token="+token).Basic("ops", secret).Wants(200, "")
 	},
 	"token expired": func(_ *testing.T, s, _ *servertest.Server, _, _ string) { s.Clock.Add(6 * time.Minute) },
 }
 
 // openImport begins an import whose lines the test sends one by one.
-func openImport(t *testing.T, admin *servertest.Server, token string) (send io.WriteCloser, answered chan answer) {
+func openImport(t *testing.T, admin *servertest.Server, token string) (send io.WriteCloser, answered chan servertest.Answer) {
 	t.Helper()
 	body, send := io.Pipe()
-	answered = make(chan answer, 1)
+	answered = make(chan servertest.Answer, 1)
 	req, err := http.NewRequestWithContext(t.Context(), "POST", admin.URL+"/v1/users:import", body)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func openImport(t *testing.T, admin *servertest.Server, token string) (send io.W
 		}
 		defer res.Body.Close()
 		raw, _ := io.ReadAll(res.Body)
-		answered <- answer{Status: res.StatusCode, Header: res.Header, Raw: string(raw)}
+		answered <- servertest.Answer{Status: res.StatusCode, Header: res.Header, Raw: string(raw)}
 	}()
 	return send, answered
 }
@@ -87,9 +87,9 @@ func newStreams(t *testing.T, change func(name string, cfg *server.Config)) (all
 	for ending, end := range endings {
 		for _, goesOn := range []bool{true, false} {
 			name := fmt.Sprintf("%s, goes on %v", ending, goesOn)
-			s, admin, secret := newTokenAdmin(t, func(cfg *server.Config) { change(name, cfg) })
-			all = append(all, &stream{name: name, s: s, admin: admin, socket: adminOf(t, s, s.Admin()), secret: secret, end: end, goesOn: goesOn,
-				token: opsToken(t, s, secret).wants(200, "").str("access_token")})
+			s, admin, secret := servertest.NewTokenAdmin(t, func(cfg *server.Config) { change(name, cfg) })
+			all = append(all, &stream{name: name, s: s, admin: admin, socket: s.ServeAdmin(t, s.Admin()), secret: secret, end: end, goesOn: goesOn,
+				token: s.OpsToken(t, secret).Wants(200, "").Str("access_token")})
 		}
 	}
 	return all
@@ -103,12 +103,12 @@ func TestImportEndsWithItsRight(t *testing.T) {
 	t.Parallel()
 	streams := newStreams(t, func(string, *server.Config) {})
 	sends := make([]io.WriteCloser, len(streams))
-	answers := make([]chan answer, len(streams))
+	answers := make([]chan servertest.Answer, len(streams))
 	for i, one := range streams {
 		sends[i], answers[i] = openImport(t, one.admin, one.token)
 		sendUsers(sends[i], "before", 64)
 		waitForUser(t, one.s, "before63")
-		if e := trail(t, one.s, store.EventUserImportBegin); e.Actor != "ops" {
+		if e := one.s.AwaitEvent(t, store.EventUserImportBegin); e.Actor != "ops" {
 			t.Errorf("%s: event at the beginning: got %+v", one.name, e)
 		}
 		one.loseRight(t)
@@ -126,7 +126,7 @@ func TestImportEndsWithItsRight(t *testing.T) {
 			if _, err := one.s.Store.UserByName(context.Background(), "after0"); err == nil {
 				t.Error("a user was taken after the right was lost")
 			}
-			if e := trail(t, one.s, store.EventUserImport); e.Detail["accepted"] != "64" || e.Detail["reason"] == "" {
+			if e := one.s.AwaitEvent(t, store.EventUserImport); e.Detail["accepted"] != "64" || e.Detail["reason"] == "" {
 				t.Errorf("event at the end: got %+v", e)
 			}
 		})
@@ -177,10 +177,10 @@ func TestBackupEndsWithItsRight(t *testing.T) {
 		defer res.Body.Close()
 		bodies[i] = res.Body
 		<-begun[one.name]
-		if second := adminCall(t, one.socket, "GET", "/v1/backup", "").wants(503, "busy"); second.Header.Get("Retry-After") == "" {
+		if second := one.socket.CallJSON(t, "GET", "/v1/backup", "").Wants(503, "busy"); second.Header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
 		}
-		trail(t, one.s, store.EventBackup)
+		one.s.AwaitEvent(t, store.EventBackup)
 		one.loseRight(t)
 	}
 	for i, one := range streams {
@@ -190,7 +190,7 @@ func TestBackupEndsWithItsRight(t *testing.T) {
 					t.Error("a backup that was broken off looks whole")
 				}
 			}
-			if e := trail(t, one.s, store.EventBackupEnd); e.Actor != "ops" || e.Detail["complete"] != "false" || e.Detail["reason"] == "" {
+			if e := one.s.AwaitEvent(t, store.EventBackupEnd); e.Actor != "ops" || e.Detail["complete"] != "false" || e.Detail["reason"] == "" {
 				t.Errorf("event at the end: got %+v", e)
 			}
 		})
@@ -199,11 +199,11 @@ func TestBackupEndsWithItsRight(t *testing.T) {
 
 func TestBackupsOneAfterTheOther(t *testing.T) {
 	t.Parallel()
-	s, socket := newAdmin(t, nil)
+	s, socket := servertest.NewAdmin(t, nil)
 	for range 2 {
-		openCopy(t, adminCall(t, socket, "GET", "/v1/backup", "").wants(200, "").Raw)
+		openCopy(t, socket.CallJSON(t, "GET", "/v1/backup", "").Wants(200, "").Raw)
 	}
-	if e := trail(t, s, store.EventBackupEnd); e.Detail["complete"] != "true" || e.Detail["bytes"] == "0" {
+	if e := s.AwaitEvent(t, store.EventBackupEnd); e.Detail["complete"] != "true" || e.Detail["bytes"] == "0" {
 		t.Errorf("event at the end: got %+v", e)
 	}
 }

@@ -28,7 +28,7 @@ type importReport struct {
 
 func importUsers(t testing.TB, admin *servertest.Server, body string) (r importReport) {
 	t.Helper()
-	a := adminCall(t, admin, "POST", "/v1/users:import", body).set("Content-Type", "application/x-ndjson").wants(200, "")
+	a := admin.CallJSON(t, "POST", "/v1/users:import", body).Set("Content-Type", "application/x-ndjson").Wants(200, "")
 	if err := json.Unmarshal([]byte(a.Raw), &r); err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func importUsers(t testing.TB, admin *servertest.Server, body string) (r importR
 
 func TestAdminImport(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	hash, err := bcrypt.GenerateFromPassword([]byte("old secret"), bcrypt.MinCost)
 	if err != nil {
 		t.Fatal(err)
@@ -71,11 +71,11 @@ func TestAdminImport(t *testing.T) {
 		}
 		last = r.Line
 	}
-	passwordLogin(t, s, "bob", "old secret").wants(200, "")
+	s.PasswordLogin(t, "bob", "old secret").Wants(200, "")
 	for _, name := range []string{"carol", "gina"} {
-		adminCall(t, admin, "GET", "/v1/users/"+name, "").wants(200, "")
+		admin.CallJSON(t, "GET", "/v1/users/"+name, "").Wants(200, "")
 	}
-	if e := trail(t, s, "user.import"); e.Detail["accepted"] != "3" || e.Detail["refused"] != fmt.Sprint(len(want)) || e.Actor != "socket" {
+	if e := s.AwaitEvent(t, "user.import"); e.Detail["accepted"] != "3" || e.Detail["refused"] != fmt.Sprint(len(want)) || e.Actor != "socket" {
 		t.Errorf("audit: got %+v", e)
 	}
 	if again := importUsers(t, admin, strings.Join(lines[1:], "\n")); again.Accepted != 3 || again.RefusedCount != 8 {
@@ -88,7 +88,7 @@ func TestAdminImport(t *testing.T) {
 
 func TestAdminImportOfMany(t *testing.T) {
 	t.Parallel()
-	_, admin := newAdmin(t, nil)
+	_, admin := servertest.NewAdmin(t, nil)
 	var b strings.Builder
 	const n = 500
 	for i := range n {
@@ -151,7 +151,7 @@ func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 // TestAdminImportWithByteOrderMark: RFC 8259 §8.1 lets a reader ignore the mark that editors write.
 func TestAdminImportWithByteOrderMark(t *testing.T) {
 	t.Parallel()
-	_, admin := newAdmin(t, nil)
+	_, admin := servertest.NewAdmin(t, nil)
 	got := importUsers(t, admin, "\xef\xbb\xbf{\"username\":\"marked\"}\r\n{\"username\":\"second\"}\r\n")
 	if got.Accepted != 2 || len(got.Refused) > 0 {
 		t.Errorf("got %+v, want 2 accepted", got)

@@ -29,7 +29,7 @@ func bcrypted(t testing.TB, password string) string {
 // importLines imports with an answer of lines, and returns what became of each username and the last line.
 func importLines(t testing.TB, admin *servertest.Server, query, body string) (map[string]api.ImportLine, api.ImportLine) {
 	t.Helper()
-	a := adminCall(t, admin, "POST", "/v1/users:import?"+query, body).set("Accept", api.NDJSON).wants(200, "")
+	a := admin.CallJSON(t, "POST", "/v1/users:import?"+query, body).Set("Accept", api.NDJSON).Wants(200, "")
 	got := map[string]api.ImportLine{}
 	var last api.ImportLine
 	for line := range strings.Lines(a.Raw) {
@@ -88,7 +88,7 @@ func TestImportConflicts(t *testing.T) {
 		{"another id", "skip", "", `{"username":"bob","id":"7","password_hash":"` + first + `"}`, api.ImportRefused, "another id", "the first password", false},
 	} {
 		t.Run(c.name+", "+c.mode+", "+c.before, func(t *testing.T) {
-			s, admin := newAdmin(t, nil)
+			s, admin := servertest.NewAdmin(t, nil)
 			made, _ := importLines(t, admin, "", row(first, ""))
 			sub := made["bob"].Subject
 			if made["bob"].Result != api.ImportCreated || sub != userNamed(t, s, "bob").ID.String() {
@@ -96,14 +96,14 @@ func TestImportConflicts(t *testing.T) {
 			}
 			switch c.before {
 			case "login":
-				passwordLogin(t, s, "bob", "the first password").wants(200, "")
+				s.PasswordLogin(t, "bob", "the first password").Wants(200, "")
 				if h := userNamed(t, s, "bob").PasswordHash; !strings.HasPrefix(h, "$argon2id$") {
 					t.Fatalf("the login did not hash anew: %.10s", h)
 				}
 			case "set":
-				adminCall(t, admin, "PUT", "/v1/users/bob/password", `{"password":"`+set+`"}`).wants(204, "")
+				admin.CallJSON(t, "PUT", "/v1/users/bob/password", `{"password":"`+set+`"}`).Wants(204, "")
 			case "disable":
-				adminCall(t, admin, "POST", "/v1/users/bob/disable", "").wants(200, "")
+				admin.CallJSON(t, "POST", "/v1/users/bob/disable", "").Wants(200, "")
 			}
 			before := userNamed(t, s, "bob")
 			dry, _ := importLines(t, admin, "dry_run=true&on_conflict="+c.mode, c.line)
@@ -126,9 +126,9 @@ func TestImportConflicts(t *testing.T) {
 			}
 			for _, password := range []string{"the first password", "the second password", set} {
 				if password == c.works {
-					passwordLogin(t, s, "bob", password).wants(200, "")
+					s.PasswordLogin(t, "bob", password).Wants(200, "")
 				} else {
-					passwordLogin(t, s, "bob", password).wants(400, "invalid_grant")
+					s.PasswordLogin(t, "bob", password).Wants(400, "invalid_grant")
 				}
 			}
 			if again, _ := importLines(t, admin, "on_conflict="+c.mode, c.line); c.result == api.ImportUpdated && only(t, again).Result != api.ImportUnchanged {
@@ -153,15 +153,15 @@ func only(t *testing.T, lines map[string]api.ImportLine) api.ImportLine {
 // TestImportKeepsUsersWhoWereMadeHere: an update never replaces a password that was never imported, and records what
 // it changes.
 func TestImportKeepsUsersWhoWereMadeHere(t *testing.T) {
-	s, admin := newAdmin(t, nil)
-	adminCall(t, admin, "POST", "/v1/users", `{"username":"carol"}`).wants(201, "")
+	s, admin := servertest.NewAdmin(t, nil)
+	admin.CallJSON(t, "POST", "/v1/users", `{"username":"carol"}`).Wants(201, "")
 	old := bcrypted(t, "from the old system")
 	got, last := importLines(t, admin, "on_conflict=update", fmt.Sprintf(
 		`{"username":"ADA","password_hash":%q,"claims":{"x":1}}`+"\n"+`{"username":"carol","password_hash":%q,"disabled":true}`, old, old))
 	if got["ADA"].Result != api.ImportUpdated || !strings.Contains(got["ADA"].Reason, "set here") {
 		t.Errorf("got %+v", got["ADA"])
 	}
-	passwordLogin(t, s, "ada", servertest.Password).wants(200, "")
+	s.PasswordLogin(t, "ada", servertest.Password).Wants(200, "")
 	if got["carol"].Result != api.ImportUpdated || userNamed(t, s, "carol").PasswordHash != old {
 		t.Errorf("a user without a password: got %+v", got["carol"])
 	}
@@ -169,7 +169,7 @@ func TestImportKeepsUsersWhoWereMadeHere(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 	for kind, name := range map[string]string{store.EventUserUpdate: "ada", store.EventUserSetPassword: "carol", store.EventUserDisable: "carol"} {
-		if e := trail(t, s, kind); e.Subject != userNamed(t, s, name).ID.String() || e.Detail["by"] != "user.import" {
+		if e := s.AwaitEvent(t, kind); e.Subject != userNamed(t, s, name).ID.String() || e.Detail["by"] != "user.import" {
 			t.Errorf("%s: got %+v", kind, e)
 		}
 	}
@@ -177,12 +177,12 @@ func TestImportKeepsUsersWhoWereMadeHere(t *testing.T) {
 
 // TestImportKeepsDisabledAndID: a blocked user does not come in as an active one.
 func TestImportKeepsDisabledAndID(t *testing.T) {
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	hash := bcrypted(t, "old secret")
 	lines := fmt.Sprintf(`{"username":"bob","password_hash":%q,"disabled":true,"id":"5f-1"}`+"\n"+`{"username":"eve","id":1,"claims":{"legacy_id":2}}`+"\n"+
 		`{"username":"dan","id":{}}`+"\n"+`{"username":"fay","hash_scheme":"bcrypt"}`+"\n"+`{"username":"gil","id":null,"line":7,"reason":"mended"}`, hash)
 	got, _ := importLines(t, admin, "", lines)
-	passwordLogin(t, s, "bob", "old secret").wants(400, "invalid_grant")
+	s.PasswordLogin(t, "bob", "old secret").Wants(400, "invalid_grant")
 	if u := userNamed(t, s, "bob"); !u.Disabled || string(u.Claims["legacy_id"]) != `"5f-1"` {
 		t.Errorf("got %+v", u)
 	}
@@ -201,20 +201,20 @@ func TestImportKeepsDisabledAndID(t *testing.T) {
 }
 
 func TestImportParameters(t *testing.T) {
-	_, admin := newAdmin(t, nil)
+	_, admin := servertest.NewAdmin(t, nil)
 	for query, part := range map[string]string{"on_conflict=merge": "fail, skip or update", "dry_run=1": "true or false", "allow_weak=yes": "true or false",
 		"id_claim=sub": "meaning of its own", "mode=update": "no query parameter", "dry_run=true&dry_run=true": "more than once"} {
-		adminCall(t, admin, "POST", "/v1/users:import?"+query, `{"username":"x1"}`).wants(400, "invalid").wantsMessage(t, part)
+		admin.CallJSON(t, "POST", "/v1/users:import?"+query, `{"username":"x1"}`).Wants(400, "invalid").WantsMessage(t, part)
 	}
 	for body, part := range map[string]string{`[{"username":"x1"}]`: "JSON array", "\n [\n{}]": "JSON array", "\xff\xfe{\x00": "UTF-16", "{\x00\"\x00": "UTF-16", "\x1f\x8b\x08 gzip": "compressed"} {
-		adminCall(t, admin, "POST", "/v1/users:import", body).wants(400, "invalid").wantsMessage(t, part)
+		admin.CallJSON(t, "POST", "/v1/users:import", body).Wants(400, "invalid").WantsMessage(t, part)
 	}
-	adminCall(t, admin, "GET", "/v1/users/x1", "").wants(404, "not_found")
+	admin.CallJSON(t, "GET", "/v1/users/x1", "").Wants(404, "not_found")
 }
 
 // TestImportDryRun: nothing is made and nothing recorded.
 func TestImportDryRun(t *testing.T) {
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	got, last := importLines(t, admin, "dry_run=true", `{"username":"bob"}`+"\n"+`{"username":"BOB"}`+"\n"+`{"username":"ada"}`)
 	if got["bob"].Result != api.ImportCreated || got["bob"].Subject != "" || got["BOB"].Result != api.ImportRefused || got["ada"].Result != api.ImportRefused {
 		t.Errorf("got %+v", got)
@@ -222,16 +222,16 @@ func TestImportDryRun(t *testing.T) {
 	if last.Report.Created != 1 || last.Report.RefusedCount != 2 {
 		t.Errorf("got %+v", last.Report)
 	}
-	adminCall(t, admin, "GET", "/v1/users/bob", "").wants(404, "not_found")
-	flushTrail(t, s)
-	if events := eventsOf(t, s, "user.import"); len(events) > 0 {
+	admin.CallJSON(t, "GET", "/v1/users/bob", "").Wants(404, "not_found")
+	s.FlushAudit(t)
+	if events := s.NewestEvent(t, "user.import"); len(events) > 0 {
 		t.Errorf("got %+v", events)
 	}
 }
 
 // TestImportAnswersWhileItReads: the answer of a line comes before the body ends, so neither side holds them all.
 func TestImportAnswersWhileItReads(t *testing.T) {
-	_, admin := newAdmin(t, nil)
+	_, admin := servertest.NewAdmin(t, nil)
 	body, send := io.Pipe()
 	req, err := http.NewRequestWithContext(t.Context(), "POST", admin.URL+"/v1/users:import", body)
 	if err != nil {
@@ -259,7 +259,7 @@ func TestImportAnswersWhileItReads(t *testing.T) {
 
 // TestImportThatBreaksOffSaysSo: the last line has the error.
 func TestImportThatBreaksOffSaysSo(t *testing.T) {
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	_, last := importLines(t, admin, "", `{"username":"bob"}`)
 	if last.Report == nil || last.Report.Created != 1 || last.Report.Refused != nil {
 		t.Errorf("got %+v", last)

@@ -35,28 +35,24 @@ func kids(t testing.TB, m *keys.Manager, alg string) (active, pending string) {
 	return active, pending
 }
 
-func userinfo(t testing.TB, s *servertest.Server, token string) *request {
-	return call(t, s, "GET", "/userinfo").set("Authorization", "Bearer "+token)
-}
-
 func TestAdminRevokeKey(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	active1, standby := kids(t, s.Keys, jose.ES256)
-	tokens := login(t, s)
-	old := tokens.str("access_token")
+	tokens := s.Login(t)
+	old := tokens.Str("access_token")
 	path := "/v1/keys/" + active1 + "/revoke"
-	adminCall(t, admin, "POST", path, "").wants(409, "refused").wantsMessage(t, standby)
-	adminCall(t, admin, "POST", path, `{"force":true}`).wants(400, "invalid")
-	adminCall(t, admin, "POST", "/v1/keys/nonsense/revoke", "").wants(404, "not_found")
-	if !active(t, s, old) {
+	admin.CallJSON(t, "POST", path, "").Wants(409, "refused").WantsMessage(t, standby)
+	admin.CallJSON(t, "POST", path, `{"force":true}`).Wants(400, "invalid")
+	admin.CallJSON(t, "POST", "/v1/keys/nonsense/revoke", "").Wants(404, "not_found")
+	if !s.Active(t, old) {
 		t.Fatal("a refused revocation ended a token")
 	}
 
 	s.Move(t, 24*time.Hour)
-	old = refresh(t, s, tokens.str("refresh_token")).wants(200, "").str("access_token")
+	old = s.Refresh(t, tokens.Str("refresh_token")).Wants(200, "").Str("access_token")
 	var report api.RevokedKey
-	a := adminCall(t, admin, "POST", path, "").wants(200, "")
+	a := admin.CallJSON(t, "POST", path, "").Wants(200, "")
 	if err := json.Unmarshal([]byte(a.Raw), &report); err != nil {
 		t.Fatal(err)
 	}
@@ -64,27 +60,27 @@ func TestAdminRevokeKey(t *testing.T) {
 		!report.Exposure.Expired.Equal(s.Clock.Now().Add(66*time.Minute)) || !report.Exposure.Forgotten.Equal(s.Clock.Now().Add(2*time.Hour)) {
 		t.Errorf("report: got %s", a.Raw)
 	}
-	if active(t, s, old) {
+	if s.Active(t, old) {
 		t.Error("introspection accepts a token of the revoked key")
 	}
-	userinfo(t, s, old).wants(401, "invalid_token")
-	if set := call(t, s, "GET", "/.well-known/jwks.json").wants(200, ""); strings.Contains(set.Raw, active1) || !strings.Contains(set.Raw, standby) {
+	s.Userinfo(t, old).Wants(401, "invalid_token")
+	if set := s.Call(t, "GET", "/.well-known/jwks.json").Wants(200, ""); strings.Contains(set.Raw, active1) || !strings.Contains(set.Raw, standby) {
 		t.Errorf("key set: got %s", set.Raw)
 	}
-	fresh := refresh(t, s, tokens.str("refresh_token")).wants(200, "").str("access_token") // the session lives on
-	if header, _ := decodeJWT(t, fresh); header["kid"] != standby || !active(t, s, fresh) {
+	fresh := s.Refresh(t, tokens.Str("refresh_token")).Wants(200, "").Str("access_token") // the session lives on
+	if header, _ := servertest.DecodeJWT(t, fresh); header["kid"] != standby || !s.Active(t, fresh) {
 		t.Errorf("the next token is of %v, want %s", header["kid"], standby)
 	}
 	var list struct {
 		Version  uint64
 		Replicas []store.Heartbeat
 	}
-	if err := json.Unmarshal([]byte(adminCall(t, admin, "GET", "/v1/keys", "").wants(200, "").Raw), &list); err != nil ||
+	if err := json.Unmarshal([]byte(admin.CallJSON(t, "GET", "/v1/keys", "").Wants(200, "").Raw), &list); err != nil ||
 		len(list.Replicas) != 1 || list.Replicas[0].KeyringVersion < report.Version {
 		t.Errorf("right after it: got %+v, %v, want this replica's word that it has version %d", list, err, report.Version)
 	}
-	adminCall(t, admin, "POST", path, `{"emergency":true}`).wants(409, "refused").wantsMessage(t, "revoked already")
-	if e := trail(t, s, "keys.revoke"); e.KeyID != active1 || e.Actor != "socket" || e.Detail["was"] != "active" || e.Detail["signer"] != standby {
+	admin.CallJSON(t, "POST", path, `{"emergency":true}`).Wants(409, "refused").WantsMessage(t, "revoked already")
+	if e := s.AwaitEvent(t, "keys.revoke"); e.KeyID != active1 || e.Actor != "socket" || e.Detail["was"] != "active" || e.Detail["signer"] != standby {
 		t.Errorf("audit: got %+v", e)
 	}
 }
@@ -111,23 +107,23 @@ func (k *knocker) Subscribe(ctx context.Context, on func(store.ChangeEvent)) {
 func TestRevokedKeyAtAnotherReplica(t *testing.T) {
 	t.Parallel()
 	knock := &knocker{hints: make(chan store.ChangeEvent, 1)}
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	other := secondReplica(t, s, knock)
-	old := login(t, s).str("access_token")
-	if !active(t, other, old) {
+	old := s.Login(t).Str("access_token")
+	if !other.Active(t, old) {
 		t.Fatal("the second replica does not accept the token of the first")
 	}
 	kid, _ := kids(t, s.Keys, jose.ES256)
-	adminCall(t, admin, "POST", "/v1/keys/"+kid+"/revoke", `{"emergency":true}`).wants(200, "")
+	admin.CallJSON(t, "POST", "/v1/keys/"+kid+"/revoke", `{"emergency":true}`).Wants(200, "")
 	begun := time.Now()
 	knock.hints <- store.ChangeEvent{Kind: store.KeyringChanged}
-	for active(t, other, old) {
+	for other.Active(t, old) {
 		if time.Since(begun) > 8*time.Second {
 			t.Fatal("the second replica still accepts the token")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	userinfo(t, other, old).wants(401, "invalid_token")
+	other.Userinfo(t, old).Wants(401, "invalid_token")
 	for {
 		beats, err := s.Store.Beats(t.Context(), s.Clock.Now())
 		if err != nil {
@@ -175,45 +171,45 @@ func secondReplica(t testing.TB, s *servertest.Server, knock *knocker) *serverte
 
 func TestAdminRotateNow(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	was, standby := kids(t, s.Keys, jose.ES256)
-	old := login(t, s).str("access_token")
-	a := adminCall(t, admin, "POST", "/v1/keys/rotate", `{"alg":"ES256","emergency":true}`).wants(http.StatusAccepted, "")
+	old := s.Login(t).Str("access_token")
+	a := admin.CallJSON(t, "POST", "/v1/keys/rotate", `{"alg":"ES256","emergency":true}`).Wants(http.StatusAccepted, "")
 	var got api.RotatedKeys
 	if err := json.Unmarshal([]byte(a.Raw), &got); err != nil || len(got.Rotations) != 1 || got.Rotations[0].Signer.KID != standby || got.Rotations[0].Retired != was {
 		t.Fatalf("got %s, %v", a.Raw, err)
 	}
-	if !active(t, s, old) {
+	if !s.Active(t, old) {
 		t.Error("a token of the retired key is not active")
 	}
-	if header, _ := decodeJWT(t, login(t, s).str("access_token")); header["kid"] != standby {
+	if header, _ := servertest.DecodeJWT(t, s.Login(t).Str("access_token")); header["kid"] != standby {
 		t.Errorf("%v signs, want %s", header["kid"], standby)
 	}
-	if e := trail(t, s, "keys.rotate"); e.Detail["emergency"] != "true" || e.Detail["retired"] != was {
+	if e := s.AwaitEvent(t, "keys.rotate"); e.Detail["emergency"] != "true" || e.Detail["retired"] != was {
 		t.Errorf("audit: got %+v", e)
 	}
 }
 
 func TestAdminEndAllSessions(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
-	tokens := login(t, s)
-	own := form(t, s, "/token", "grant_type=client_credentials").basic(servertest.Service, servertest.ServiceSecret).wants(200, "")
+	s, admin := servertest.NewAdmin(t, nil)
+	tokens := s.Login(t)
+	own := s.Form(t, "/token", "grant_type=client_credentials").Basic(servertest.Service, servertest.ServiceSecret).Wants(200, "")
 	s.Clock.Add(2 * time.Second)
-	if a := adminCall(t, admin, "DELETE", "/v1/sessions", "").wants(200, ""); a.JSON["clients"] != 4.0 {
+	if a := admin.CallJSON(t, "DELETE", "/v1/sessions", "").Wants(200, ""); a.JSON["clients"] != 4.0 {
 		t.Errorf("got %s, want 4 clients", a.Raw)
 	}
-	refresh(t, s, tokens.str("refresh_token")).wants(400, "invalid_grant")
-	for name, token := range map[string]string{"user's": tokens.str("access_token"), "client's": own.str("access_token")} {
-		if active(t, s, token) {
+	s.Refresh(t, tokens.Str("refresh_token")).Wants(400, "invalid_grant")
+	for name, token := range map[string]string{"user's": tokens.Str("access_token"), "client's": own.Str("access_token")} {
+		if s.Active(t, token) {
 			t.Errorf("a %s token is still active", name)
 		}
 	}
 	s.Clock.Add(time.Second)
-	if !active(t, s, login(t, s).str("access_token")) {
+	if !s.Active(t, s.Login(t).Str("access_token")) {
 		t.Error("a new login is not active")
 	}
-	if e := trail(t, s, "session.revoke_everybody"); e.Detail["clients"] != "4" {
+	if e := s.AwaitEvent(t, "session.revoke_everybody"); e.Detail["clients"] != "4" {
 		t.Errorf("audit: got %+v", e)
 	}
 }

@@ -32,7 +32,7 @@ func withMaster(t testing.TB, s *servertest.Server, master ...masterkey.Key) *se
 	t.Cleanup(srv.Close)
 	with := *s
 	with.Server, with.Keys, with.Config = srv, m, cfg
-	return adminOf(t, &with, srv)
+	return with.ServeAdmin(t, srv)
 }
 
 // Users stay signed in whichever replica they come to, before, while and after the master key
@@ -42,15 +42,15 @@ func TestMasterKeyChangeKeepsSessions(t *testing.T) {
 	s := servertest.New(t, nil)
 	older, newer := s.KeyConfig.Master[0], masterkey.New()
 	a, b := withMaster(t, s, older), withMaster(t, s, older)
-	token := login(t, a).str("refresh_token")
+	token := a.Login(t).Str("refresh_token")
 	turn := func(what string, at *servertest.Server) {
 		t.Helper()
 		s.Clock.Add(time.Minute)
-		answer := refresh(t, at, token).do()
+		answer := at.Refresh(t, token).Do()
 		if answer.Status != 200 {
 			t.Fatalf("%s: got %d %s", what, answer.Status, answer.Raw)
 		}
-		token = answer.str("refresh_token")
+		token = answer.Str("refresh_token")
 	}
 	turn("before", b)
 	a = withMaster(t, s, newer, older)
@@ -60,10 +60,10 @@ func TestMasterKeyChangeKeepsSessions(t *testing.T) {
 	b = withMaster(t, s, newer, older)
 	turn("both have both", b)
 	turn("back", a)
-	unused := login(t, a).str("refresh_token")
+	unused := a.Login(t).Str("refresh_token")
 
-	view := adminCall(t, adminOf(t, a, a.Admin()), "POST", "/v1/keys/rewrap", "").wants(200, "")
-	if view.JSON["changed"] != true || view.str("needed_until") != s.Clock.Now().Add(90*24*time.Hour).UTC().Format(time.RFC3339) {
+	view := a.ServeAdmin(t, a.Admin()).CallJSON(t, "POST", "/v1/keys/rewrap", "").Wants(200, "")
+	if view.JSON["changed"] != true || view.Str("needed_until") != s.Clock.Now().Add(90*24*time.Hour).UTC().Format(time.RFC3339) {
 		t.Errorf("rewrap: got %s", view.Raw)
 	}
 	turn("rewrapped; the second has not read it", a)
@@ -73,15 +73,15 @@ func TestMasterKeyChangeKeepsSessions(t *testing.T) {
 	}
 	turn("both have read it", b)
 	turn("back", a)
-	again := adminCall(t, adminOf(t, b, b.Admin()), "POST", "/v1/keys/rewrap", "").wants(200, "")
+	again := b.ServeAdmin(t, b.Admin()).CallJSON(t, "POST", "/v1/keys/rewrap", "").Wants(200, "")
 	if again.JSON["changed"] != false {
 		t.Errorf("rewrap again: got %s", again.Raw)
 	}
-	refresh(t, b, unused).wants(200, "") // sealed under the old key
+	b.Refresh(t, unused).Wants(200, "") // sealed under the old key
 	alone := withMaster(t, s, newer)
 	turn("the new key alone", alone)
-	refresh(t, alone, unused).wants(400, "invalid_grant") // too early: it was still in use
-	if e := trail(t, s, "keys.rewrap"); e.Actor != "socket" || e.Detail["master_key"] != a.Keys.MasterKeyHints()[0] {
+	alone.Refresh(t, unused).Wants(400, "invalid_grant") // too early: it was still in use
+	if e := s.AwaitEvent(t, "keys.rewrap"); e.Actor != "socket" || e.Detail["master_key"] != a.Keys.MasterKeyHints()[0] {
 		t.Errorf("audit: got %+v", e)
 	}
 }
@@ -90,18 +90,18 @@ func TestRewrapRefusesWhileAReplicaLacksTheKey(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
 	a := withMaster(t, s, masterkey.New(), s.KeyConfig.Master[0])
-	admin := adminOf(t, a, a.Admin())
+	admin := a.ServeAdmin(t, a.Admin())
 	version := a.Keys.Version()
 	for _, has := range []string{a.Keys.MasterKeyHints()[1], ""} { // the old key alone; a version that does not say
 		beat := store.Heartbeat{Replica: "lacking", At: s.Clock.Now(), MasterKeys: has}
 		if err := s.Store.Beat(t.Context(), beat, time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		adminCall(t, admin, "POST", "/v1/keys/rewrap", "").wants(409, "refused").wantsMessage(t, "give it to lacking first")
+		admin.CallJSON(t, "POST", "/v1/keys/rewrap", "").Wants(409, "refused").WantsMessage(t, "give it to lacking first")
 	}
 	if a.Keys.Version() != version {
 		t.Error("a refused rewrap changed the keyring")
 	}
 	s.Clock.Add(time.Minute) // the replica has stopped
-	adminCall(t, admin, "POST", "/v1/keys/rewrap", "").wants(200, "")
+	admin.CallJSON(t, "POST", "/v1/keys/rewrap", "").Wants(200, "")
 }

@@ -17,11 +17,11 @@ import (
 // nothing happens where the scope does.
 func TestAdminScopes(t *testing.T) {
 	t.Parallel()
-	s, admin, secret := newTokenAdmin(t, nil)
+	s, admin, secret := servertest.NewTokenAdmin(t, nil)
 	s.SetClient(t, "ops", func(c *store.Client) { c.Scopes = append(api.Scopes, "other") })
 	tokens := map[string]string{}
 	for _, scope := range append(api.Scopes, "other") {
-		tokens[scope] = form(t, s, "/token", "grant_type=client_credentials", "scope="+scope).basic("ops", secret).wants(200, "").str("access_token")
+		tokens[scope] = s.Form(t, "/token", "grant_type=client_credentials", "scope="+scope).Basic("ops", secret).Wants(200, "").Str("access_token")
 	}
 	parameter := regexp.MustCompile(`\{\w+\}`)
 	for _, verb := range api.Verbs {
@@ -31,7 +31,7 @@ func TestAdminScopes(t *testing.T) {
 			if allowed && verb.Name == "session.revoke_everybody" {
 				continue // it has no input that could be wrong, and would end the other tokens
 			}
-			a := withToken(t, admin, verb.Method, path, "[]", token).do()
+			a := admin.CallJSON(t, verb.Method, path, "[]").Bearer(token).Do()
 			if refused := a.Status == 403; refused == allowed {
 				t.Errorf("%s %s with %s: got %d", verb.Method, verb.Path, scope, a.Status)
 			}
@@ -43,13 +43,13 @@ func TestAdminScopes(t *testing.T) {
 }
 
 // newOps registers a client with the scopes, as an operator does, and returns what asks for its tokens.
-func newOps(t *testing.T, s, socket *servertest.Server, id string, scopes ...string) func(params ...string) *request {
+func newOps(t *testing.T, s, socket *servertest.Server, id string, scopes ...string) func(params ...string) *servertest.Request {
 	t.Helper()
 	list, _ := json.Marshal(scopes)
-	secret := adminCall(t, socket, "POST", "/v1/clients", `{"client_id":"`+id+`","grants":["client_credentials"],"audiences":["https://orders.example.com"],"scopes":`+string(list)+`}`).
-		wants(201, "").str("client_secret")
-	return func(params ...string) *request {
-		return form(t, s, "/token", append(params, "grant_type=client_credentials")...).basic(id, secret)
+	secret := socket.CallJSON(t, "POST", "/v1/clients", `{"client_id":"`+id+`","grants":["client_credentials"],"audiences":["https://orders.example.com"],"scopes":`+string(list)+`}`).
+		Wants(201, "").Str("client_secret")
+	return func(params ...string) *servertest.Request {
+		return s.Form(t, "/token", append(params, "grant_type=client_credentials")...).Basic(id, secret)
 	}
 }
 
@@ -57,8 +57,8 @@ func newOps(t *testing.T, s, socket *servertest.Server, id string, scopes ...str
 // was asked for too.
 func TestAdminScopesAreNamed(t *testing.T) {
 	t.Parallel()
-	s, socket := newAdmin(t, nil)
-	admin := adminOf(t, s, s.AdminWithToken())
+	s, socket := servertest.NewAdmin(t, nil)
+	admin := s.ServeAdmin(t, s.AdminWithToken())
 	ask := newOps(t, s, socket, "ops", "orders:read", "signet:admin", "signet:users")
 	own := s.URL + "/admin"
 	const orders = "https://orders.example.com"
@@ -83,50 +83,50 @@ func TestAdminScopesAreNamed(t *testing.T) {
 			if c.scope != "" {
 				params = append(params, "scope="+c.scope)
 			}
-			a := ask(params...).wants(200, "")
-			if got := a.str("scope"); got != c.granted {
+			a := ask(params...).Wants(200, "")
+			if got := a.Str("scope"); got != c.granted {
 				t.Errorf("scope: got %q, want %q", got, c.granted)
 			}
 			if got := audienceOf(t, a); !reflect.DeepEqual(got, c.aud) {
 				t.Errorf("aud: got %v, want %v", got, c.aud)
 			}
-			b := withToken(t, admin, "GET", "/v1/users", "", a.str("access_token")).do()
+			b := admin.CallJSON(t, "GET", "/v1/users", "").Bearer(a.Str("access_token")).Do()
 			if b.Status != c.status {
 				t.Errorf("admin API: got %d, want %d", b.Status, c.status)
 			}
-			if c.status != 200 && (!strings.Contains(b.Header.Get("WWW-Authenticate"), "error=") || b.str("message") == "" || b.str("error_description") != b.str("message")) {
+			if c.status != 200 && (!strings.Contains(b.Header.Get("WWW-Authenticate"), "error=") || b.Str("message") == "" || b.Str("error_description") != b.Str("message")) {
 				t.Errorf("refusal: got %v %s", b.Header, b.Raw)
 			}
 		})
 	}
-	ask("resource="+own).wants(400, "invalid_target") // without the scope it has no business there
+	ask("resource="+own).Wants(400, "invalid_target") // without the scope it has no business there
 }
 
 // A user's token never has one, whatever its client is registered for.
 func TestUsersHaveNoAdminScopes(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	admin := adminOf(t, s, s.AdminWithToken())
+	admin := s.ServeAdmin(t, s.AdminWithToken())
 	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Scopes = []string{"profile", "signet:admin"} })
-	a := login(t, s)
+	a := s.Login(t)
 	for range 2 {
-		if a.str("scope") != "profile" {
-			t.Errorf("scope: got %q", a.str("scope"))
+		if a.Str("scope") != "profile" {
+			t.Errorf("scope: got %q", a.Str("scope"))
 		}
-		withToken(t, admin, "GET", "/v1/clients", "", a.str("access_token")).wants(403, "forbidden")
-		a = refresh(t, s, a.str("refresh_token")).wants(200, "")
+		admin.CallJSON(t, "GET", "/v1/clients", "").Bearer(a.Str("access_token")).Wants(403, "forbidden")
+		a = s.Refresh(t, a.Str("refresh_token")).Wants(200, "")
 	}
-	refresh(t, s, a.str("refresh_token"), "scope=signet:admin").wants(400, "invalid_scope")
-	form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password, "scope=signet:admin").web().wants(400, "invalid_scope")
+	s.Refresh(t, a.Str("refresh_token"), "scope=signet:admin").Wants(400, "invalid_scope")
+	s.Form(t, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password, "scope=signet:admin").Web().Wants(400, "invalid_scope")
 }
 
 // Who may handle clients cannot get at a scope that it does not have, neither for itself nor through another client.
 func TestAdminRightsDoNotGrow(t *testing.T) {
 	t.Parallel()
-	s, socket := newAdmin(t, nil)
-	admin := adminOf(t, s, s.AdminWithToken())
-	narrow := newOps(t, s, socket, "narrow", "signet:clients", "signet:metrics")("scope="+"signet:clients signet:metrics").wants(200, "").str("access_token")
-	less := newOps(t, s, socket, "less", "signet:clients", "signet:admin")("scope=signet:clients").wants(200, "").str("access_token")
+	s, socket := servertest.NewAdmin(t, nil)
+	admin := s.ServeAdmin(t, s.AdminWithToken())
+	narrow := newOps(t, s, socket, "narrow", "signet:clients", "signet:metrics")("scope="+"signet:clients signet:metrics").Wants(200, "").Str("access_token")
+	less := newOps(t, s, socket, "less", "signet:clients", "signet:admin")("scope=signet:clients").Wants(200, "").Str("access_token")
 	newOps(t, s, socket, "root", "signet:admin")
 	newOps(t, s, socket, "plain", "orders:read")
 	jwks := `{"jwks":{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]},"auth_methods":["private_key_jwt"]}`
@@ -149,22 +149,22 @@ func TestAdminRightsDoNotGrow(t *testing.T) {
 			if token == less && verb[1] == "/narrow" {
 				continue
 			}
-			a := withToken(t, admin, verb[0], "/v1/clients"+verb[1], verb[2], token).wants(403, "forbidden")
+			a := admin.CallJSON(t, verb[0], "/v1/clients"+verb[1], verb[2]).Bearer(token).Wants(403, "forbidden")
 			if got := a.Header.Get("WWW-Authenticate"); !strings.Contains(got, `scope="signet:`) {
 				t.Errorf("%s %s: WWW-Authenticate: got %q", verb[0], verb[1], got)
 			}
 		}
 	}
-	if a := adminCall(t, socket, "GET", "/v1/clients/root", "").wants(200, ""); !strings.Contains(a.Raw, `"signet:admin"`) || strings.Count(a.Raw, `"created_at"`) != 2 || a.JSON["disabled"] != false {
+	if a := socket.CallJSON(t, "GET", "/v1/clients/root", "").Wants(200, ""); !strings.Contains(a.Raw, `"signet:admin"`) || strings.Count(a.Raw, `"created_at"`) != 2 || a.JSON["disabled"] != false {
 		t.Errorf("root was changed: %s", a.Raw)
 	}
 	// What it has it may give, and other clients are its to handle.
-	withToken(t, admin, "PATCH", "/v1/clients/plain", `{"scopes":["signet:metrics","orders:read"]}`, narrow).wants(200, "")
-	withToken(t, admin, "POST", "/v1/clients/plain/secret", "", narrow).wants(200, "")
-	withToken(t, admin, "POST", "/v1/clients", `{"client_id":"new","grants":["client_credentials"],"scopes":["orders:read"]}`, narrow).wants(201, "")
-	withToken(t, admin, "DELETE", "/v1/clients/new", "", narrow).wants(204, "")
-	withToken(t, admin, "POST", "/v1/users", `{"username":"eve"}`, narrow).wants(403, "forbidden")
-	if e := trail(t, s, "admin_auth"); e.Actor != "narrow" || e.Outcome != "refused" {
+	admin.CallJSON(t, "PATCH", "/v1/clients/plain", `{"scopes":["signet:metrics","orders:read"]}`).Bearer(narrow).Wants(200, "")
+	admin.CallJSON(t, "POST", "/v1/clients/plain/secret", "").Bearer(narrow).Wants(200, "")
+	admin.CallJSON(t, "POST", "/v1/clients", `{"client_id":"new","grants":["client_credentials"],"scopes":["orders:read"]}`).Bearer(narrow).Wants(201, "")
+	admin.CallJSON(t, "DELETE", "/v1/clients/new", "").Bearer(narrow).Wants(204, "")
+	admin.CallJSON(t, "POST", "/v1/users", `{"username":"eve"}`).Bearer(narrow).Wants(403, "forbidden")
+	if e := s.AwaitEvent(t, "admin_auth"); e.Actor != "narrow" || e.Outcome != "refused" {
 		t.Errorf("audit: got %+v", e)
 	}
 }
@@ -172,19 +172,19 @@ func TestAdminRightsDoNotGrow(t *testing.T) {
 // What is taken from the client is gone at once, whatever this server has cached.
 func TestAdminScopeTakenAway(t *testing.T) {
 	t.Parallel()
-	s, socket := newAdmin(t, nil)
-	admin := adminOf(t, s, s.AdminWithToken())
-	token := newOps(t, s, socket, "ops", "signet:admin")("scope=signet:admin").wants(200, "").str("access_token")
+	s, socket := servertest.NewAdmin(t, nil)
+	admin := s.ServeAdmin(t, s.AdminWithToken())
+	token := newOps(t, s, socket, "ops", "signet:admin")("scope=signet:admin").Wants(200, "").Str("access_token")
 	change := func(change func(*store.Client)) { // as another replica does, before its hint has come
 		if _, err := s.Store.UpdateClient(t.Context(), "ops", func(c *store.Client) error { change(c); return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	withToken(t, admin, "GET", "/v1/clients", "", token).wants(200, "")
+	admin.CallJSON(t, "GET", "/v1/clients", "").Bearer(token).Wants(200, "")
 	change(func(c *store.Client) { c.Scopes = []string{"signet:users"} })
-	withToken(t, admin, "GET", "/v1/clients", "", token).wants(403, "forbidden")
+	admin.CallJSON(t, "GET", "/v1/clients", "").Bearer(token).Wants(403, "forbidden")
 	change(func(c *store.Client) { c.Scopes, c.Disabled = []string{"signet:admin"}, true })
-	withToken(t, admin, "GET", "/v1/clients", "", token).wants(401, "unauthorized")
+	admin.CallJSON(t, "GET", "/v1/clients", "").Bearer(token).Wants(401, "unauthorized")
 }
 
 // /userinfo takes tokens for the issuer or the server's default audience.
@@ -214,8 +214,8 @@ func TestUserinfoAudience(t *testing.T) {
 			if c.resource != "" {
 				params = append(params, "resource="+strings.ReplaceAll(c.resource, "URL", s.URL))
 			}
-			token := form(t, s, "/token", params...).web().wants(200, "").str("access_token")
-			a := call(t, s, "GET", "/userinfo").set("Authorization", "Bearer "+token).do()
+			token := s.Form(t, "/token", params...).Web().Wants(200, "").Str("access_token")
+			a := s.Userinfo(t, token).Do()
 			if got := a.Header.Get("WWW-Authenticate"); a.Status != c.status || (c.status == 401) != strings.Contains(got, `error="invalid_token"`) {
 				t.Errorf("got %d, WWW-Authenticate %q, want %d", a.Status, got, c.status)
 			}
@@ -235,15 +235,15 @@ func TestIntrospectedRefreshTokenFollowsItsClient(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := servertest.New(t, nil)
 			s.SetClient(t, servertest.Web, func(c *store.Client) { c.Audiences = []string{"https://orders.example.com"} })
-			token := login(t, s).str("refresh_token")
-			if !active(t, s, token) {
+			token := s.Login(t).Str("refresh_token")
+			if !s.Active(t, token) {
 				t.Fatal("it is not active from the start")
 			}
 			s.SetClient(t, servertest.Web, change)
-			if active(t, s, token) {
+			if s.Active(t, token) {
 				t.Error("it is active after the client has lost the " + name)
 			}
-			if refresh(t, s, token).do().Status == 200 {
+			if s.Refresh(t, token).Do().Status == 200 {
 				t.Error("it refreshes")
 			}
 		})

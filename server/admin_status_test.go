@@ -15,13 +15,14 @@ import (
 	"time"
 
 	"signet/server"
+	"signet/server/servertest"
 	"signet/store"
 	"signet/store/bolt"
 )
 
 func TestAdminKeys(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	beat := store.Heartbeat{Replica: "r1", KeyringVersion: 1, At: s.Clock.Now()}
 	if err := s.Store.Beat(t.Context(), beat, time.Minute); err != nil {
 		t.Fatal(err)
@@ -38,7 +39,7 @@ func TestAdminKeys(t *testing.T) {
 		Replicas    []store.Heartbeat
 		ActivatesAt time.Time `json:"activates_at"`
 	}
-	a := adminCall(t, admin, "GET", "/v1/keys", "").wants(200, "")
+	a := admin.CallJSON(t, "GET", "/v1/keys", "").Wants(200, "")
 	if err := json.Unmarshal([]byte(a.Raw), &before); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func TestAdminKeys(t *testing.T) {
 		}
 	}
 
-	first := adminCall(t, admin, "POST", "/v1/keys/rotate", `{"alg":""}`).wants(202, "")
+	first := admin.CallJSON(t, "POST", "/v1/keys/rotate", `{"alg":""}`).Wants(202, "")
 	if err := json.Unmarshal([]byte(first.Raw), &after); err != nil {
 		t.Fatal(err)
 	}
@@ -72,23 +73,23 @@ func TestAdminKeys(t *testing.T) {
 	if moved != 2 {
 		t.Errorf("rotate of all algorithms: got %d keys brought on, want 2", moved)
 	}
-	if again := adminCall(t, admin, "POST", "/v1/keys/rotate", "").wants(202, ""); again.str("activates_at") != first.str("activates_at") {
+	if again := admin.CallJSON(t, "POST", "/v1/keys/rotate", "").Wants(202, ""); again.Str("activates_at") != first.Str("activates_at") {
 		t.Errorf("rotate again: got %s, want %s", again.Raw, first.Raw)
 	}
-	adminCall(t, admin, "POST", "/v1/keys/rotate", `{"alg":"ES256"}`).wants(202, "")
-	adminCall(t, admin, "POST", "/v1/keys/rotate", `{"alg":"PS256"}`).wants(400, "invalid").wantsMessage(t, "ES256, RS256")
-	if e := trail(t, s, "keys.rotate"); e.Detail["alg"] == "" || e.Actor != "socket" {
+	admin.CallJSON(t, "POST", "/v1/keys/rotate", `{"alg":"ES256"}`).Wants(202, "")
+	admin.CallJSON(t, "POST", "/v1/keys/rotate", `{"alg":"PS256"}`).Wants(400, "invalid").WantsMessage(t, "ES256, RS256")
+	if e := s.AwaitEvent(t, "keys.rotate"); e.Detail["alg"] == "" || e.Actor != "socket" {
 		t.Errorf("audit: got %+v", e)
 	}
 }
 
 func TestAdminAudit(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
-	login(t, s)
-	passwordLogin(t, s, "ada", "wrong").wants(400, "invalid_grant")
-	adminCall(t, admin, "POST", "/v1/clients/web/enable", "").wants(200, "")
-	for len(eventsOf(t, s, "client.enable")) == 0 { // without a mark on the trail
+	s, admin := servertest.NewAdmin(t, nil)
+	s.Login(t)
+	s.PasswordLogin(t, "ada", "wrong").Wants(400, "invalid_grant")
+	admin.CallJSON(t, "POST", "/v1/clients/web/enable", "").Wants(200, "")
+	for len(s.NewestEvent(t, "client.enable")) == 0 { // without a mark on the trail
 		time.Sleep(time.Millisecond)
 	}
 	type page struct {
@@ -97,7 +98,7 @@ func TestAdminAudit(t *testing.T) {
 	}
 	read := func(query string) (p page) {
 		t.Helper()
-		a := adminCall(t, admin, "GET", "/v1/audit?"+query, "").wants(200, "")
+		a := admin.CallJSON(t, "GET", "/v1/audit?"+query, "").Wants(200, "")
 		if err := json.Unmarshal([]byte(a.Raw), &p); err != nil || p.Events == nil {
 			t.Fatalf("%s: %v in %s", query, err, a.Raw)
 		}
@@ -122,14 +123,14 @@ func TestAdminAudit(t *testing.T) {
 		t.Errorf("nothing new: got next %d, want %d", got.Next, all.Next)
 	}
 	for _, query := range []string{"after=-1", "after=x", "limit=5000", "newest=yes", "actor=me", "type=a&type=b"} {
-		adminCall(t, admin, "GET", "/v1/audit?"+query, "").wants(400, "invalid")
+		admin.CallJSON(t, "GET", "/v1/audit?"+query, "").Wants(400, "invalid")
 	}
 }
 
 func TestAdminBackup(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
-	a := adminCall(t, admin, "GET", "/v1/backup", "").wants(200, "")
+	s, admin := servertest.NewAdmin(t, nil)
+	a := admin.CallJSON(t, "GET", "/v1/backup", "").Wants(200, "")
 	if got := a.Header.Get("Content-Type"); got != "application/octet-stream" {
 		t.Errorf("Content-Type: got %q", got)
 	}
@@ -137,7 +138,7 @@ func TestAdminBackup(t *testing.T) {
 	if _, err := copied.Client(t.Context(), "web"); err != nil {
 		t.Error(err)
 	}
-	trail(t, s, "backup")
+	s.AwaitEvent(t, "backup")
 }
 
 // heldTrail keeps events back until a test lets them go, or refuses them.
@@ -168,15 +169,15 @@ func (h *heldTrail) Flush(ctx context.Context, now time.Time) error {
 func TestAdminBackupIsComplete(t *testing.T) {
 	t.Parallel()
 	held := &heldTrail{letGo: make(chan struct{})}
-	s, admin := newAdmin(t, func(cfg *server.Config) { held.Store = cfg.Store.(*bolt.Store); cfg.Store = held })
+	s, admin := servertest.NewAdmin(t, func(cfg *server.Config) { held.Store = cfg.Store.(*bolt.Store); cfg.Store = held })
 	go func() {
 		defer close(held.letGo)
 		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && !strings.Contains(s.Log.String(), `"type":"backup"`); {
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	adminCall(t, admin, "POST", "/v1/clients/other/disable", "").wants(200, "")
-	a := adminCall(t, admin, "GET", "/v1/backup", "").wants(200, "")
+	admin.CallJSON(t, "POST", "/v1/clients/other/disable", "").Wants(200, "")
+	a := admin.CallJSON(t, "GET", "/v1/backup", "").Wants(200, "")
 	if held.missed.Load() {
 		t.Error("the store was flushed before it had the trail")
 	}
@@ -202,8 +203,8 @@ func TestAdminBackupWithoutTrail(t *testing.T) {
 	t.Parallel()
 	held := &heldTrail{letGo: make(chan struct{}), refusal: errors.New("no room")}
 	close(held.letGo)
-	s, admin := newAdmin(t, func(cfg *server.Config) { held.Store = cfg.Store.(*bolt.Store); cfg.Store = held })
-	openCopy(t, adminCall(t, admin, "GET", "/v1/backup", "").wants(200, "").Raw)
+	s, admin := servertest.NewAdmin(t, func(cfg *server.Config) { held.Store = cfg.Store.(*bolt.Store); cfg.Store = held })
+	openCopy(t, admin.CallJSON(t, "GET", "/v1/backup", "").Wants(200, "").Raw)
 	if log := s.Log.String(); !strings.Contains(log, "the backup may lack the newest of the audit trail") {
 		t.Errorf("the log does not say so:\n%s", log)
 	}
@@ -239,8 +240,8 @@ func (b *brokenBackup) Flush(context.Context, time.Time) error { return nil }
 func TestAdminBackupThatFails(t *testing.T) {
 	t.Parallel()
 	broken := &brokenBackup{}
-	s, admin := newAdmin(t, func(cfg *server.Config) { broken.Store, cfg.Store = cfg.Store, broken })
-	a := adminCall(t, admin, "GET", "/v1/backup", "").wants(503, "unavailable")
+	s, admin := servertest.NewAdmin(t, func(cfg *server.Config) { broken.Store, cfg.Store = cfg.Store, broken })
+	a := admin.CallJSON(t, "GET", "/v1/backup", "").Wants(503, "unavailable")
 	if got := a.Header.Get("Content-Type"); got != "application/json" {
 		t.Errorf("Content-Type of the error: got %q", got)
 	}
@@ -260,14 +261,14 @@ func TestAdminBackupThatFails(t *testing.T) {
 
 func TestAdminStatusAndMetrics(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	s.AdminWithToken() // a second listener registers nothing twice
-	login(t, s)
-	a := adminCall(t, admin, "GET", "/v1/status", "").wants(200, "")
-	if ready, _ := a.JSON["ready"].(map[string]any); a.str("issuer") != s.URL || a.str("version") != "test" || a.str("started_at") == "" || ready["ready"] != true {
+	s.Login(t)
+	a := admin.CallJSON(t, "GET", "/v1/status", "").Wants(200, "")
+	if ready, _ := a.JSON["ready"].(map[string]any); a.Str("issuer") != s.URL || a.Str("version") != "test" || a.Str("started_at") == "" || ready["ready"] != true {
 		t.Errorf("status: got %s", a.Raw)
 	}
-	m := adminCall(t, admin, "GET", "/metrics", "").wants(200, "")
+	m := admin.CallJSON(t, "GET", "/metrics", "").Wants(200, "")
 	for _, part := range []string{`signet_requests_total{endpoint="token",grant_type="password",outcome="ok"} 1`, "go_goroutines ", "process_start_time_seconds ",
 		`signet_requests_total{endpoint="admin.status",grant_type="",outcome="ok"} 1`} {
 		if !strings.Contains(m.Raw, part) {

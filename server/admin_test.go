@@ -2,96 +2,22 @@ package server_test
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"signet/keys"
-	"signet/keys/rotation"
 	"signet/server"
 	"signet/server/edge"
 	"signet/server/servertest"
 	"signet/store"
 )
 
-// adminOf serves the admin API of s over TCP, with the limits of a real listener.
-func adminOf(t testing.TB, s *servertest.Server, h http.Handler) *servertest.Server {
-	t.Helper()
-	web := httptest.NewUnstartedServer(nil)
-	web.Config = edge.HTTPServer(h, s.Config.Log)
-	web.Start()
-	t.Cleanup(web.Close)
-	return &servertest.Server{Server: s.Server, URL: web.URL, Config: s.Config, Store: s.Store, Keys: s.Keys, Clock: s.Clock, Log: s.Log, UserID: s.UserID}
-}
-
-// newAdmin starts a server and the admin API that its socket would have.
-func newAdmin(t testing.TB, change func(*server.Config)) (s, admin *servertest.Server) {
-	t.Helper()
-	s = servertest.New(t, change)
-	return s, adminOf(t, s, s.Admin())
-}
-
-func adminCall(t testing.TB, admin *servertest.Server, method, path, body string) *request {
-	r := call(t, admin, method, path)
-	r.body = body
-	return r.set("Content-Type", "application/json")
-}
-
-// message is what the refusal tells the operator.
-func (a answer) wantsMessage(t testing.TB, part string) {
-	t.Helper()
-	if got := a.str("message"); !strings.Contains(got, part) {
-		t.Errorf("message: got %q, want it to contain %q", got, part)
-	}
-}
-
-// trail waits for an audit event of the type and returns the newest.
-func trail(t testing.TB, s *servertest.Server, kind string) store.Event {
-	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		flushTrail(t, s)
-		if events := eventsOf(t, s, kind); len(events) > 0 {
-			return events[0]
-		} // the request may still be ending
-	}
-	t.Errorf("no audit event of type %s", kind)
-	return store.Event{}
-}
-
-// flushTrail waits until what was recorded is on the trail. Events are written in order, so a last one shows it.
-func flushTrail(t testing.TB, s *servertest.Server) {
-	t.Helper()
-	mark := rand.Text()
-	s.Server.KeyEvent(keys.Event{Transition: rotation.Transition{Step: "flushed", KID: mark}})
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		if events := eventsOf(t, s, store.EventKeyPrefix+"flushed"); len(events) > 0 && events[0].KeyID == mark {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the audit trail is not written")
-		}
-	}
-}
-
-// eventsOf returns the newest event of a type, or none.
-func eventsOf(t testing.TB, s *servertest.Server, kind string) []store.Event {
-	t.Helper()
-	events, err := s.Store.Events(context.Background(), store.EventQuery{Types: []string{kind}, Newest: true, Limit: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return events
-}
-
 func TestAdminEnvelope(t *testing.T) {
 	t.Parallel()
-	_, admin := newAdmin(t, nil)
+	_, admin := servertest.NewAdmin(t, nil)
 	for _, c := range []struct {
 		method, path string
 		status       int
@@ -116,7 +42,7 @@ func TestAdminEnvelope(t *testing.T) {
 			if c.method == http.MethodHead {
 				c.code = ""
 			}
-			a := adminCall(t, admin, c.method, c.path, "").wants(c.status, c.code)
+			a := admin.CallJSON(t, c.method, c.path, "").Wants(c.status, c.code)
 			if got := a.Header.Get("Allow"); got != c.allow {
 				t.Errorf("Allow: got %q, want %q", got, c.allow)
 			}
@@ -126,7 +52,7 @@ func TestAdminEnvelope(t *testing.T) {
 			if c.path == "/v1/backup" && a.Header.Get("Content-Length") != "" {
 				t.Error("HEAD: a length that nobody knows")
 			}
-			if c.code != "" && a.str("message") == "" {
+			if c.code != "" && a.Str("message") == "" {
 				t.Errorf("no message in %s", a.Raw)
 			}
 		})
@@ -137,7 +63,7 @@ func TestAdminIsNotOnThePublicListener(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
 	for _, path := range []string{"/v1/clients", "/v1/backup", "/v1/status", "/metrics"} {
-		call(t, s, http.MethodGet, path).wants(http.StatusNotFound, "not_found")
+		s.Call(t, http.MethodGet, path).Wants(http.StatusNotFound, "not_found")
 	}
 }
 
@@ -164,7 +90,7 @@ func TestAdminOnASocket(t *testing.T) {
 	if err := json.NewDecoder(res.Body).Decode(&got); err != nil || !got.Disabled || res.StatusCode != http.StatusOK {
 		t.Errorf("disable: got %d %+v %v", res.StatusCode, got, err)
 	}
-	if e := trail(t, s, "client.disable"); e.Actor != "socket" || e.ClientID != "web" || e.Outcome != "ok" || e.Address != "" {
+	if e := s.AwaitEvent(t, "client.disable"); e.Actor != "socket" || e.ClientID != "web" || e.Outcome != "ok" || e.Address != "" {
 		t.Errorf("audit: got %+v", e)
 	}
 	if !strings.Contains(s.Log.String(), `"msg":"admin.client.disable"`) || !strings.Contains(s.Log.String(), `"actor":"socket"`) {
@@ -193,16 +119,16 @@ func (f *faultyStore) UserByName(_ context.Context, name string) (store.User, er
 
 func TestAdminWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
-	_, admin := newAdmin(t, func(cfg *server.Config) { cfg.Store = &faultyStore{cfg.Store, store.ErrUnavailable} })
-	a := adminCall(t, admin, "GET", "/v1/clients", "").wants(503, "unavailable")
+	_, admin := servertest.NewAdmin(t, func(cfg *server.Config) { cfg.Store = &faultyStore{cfg.Store, store.ErrUnavailable} })
+	a := admin.CallJSON(t, "GET", "/v1/clients", "").Wants(503, "unavailable")
 	if a.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	adminCall(t, admin, "POST", "/v1/users", `{"username":"bob"}`).wants(503, "unavailable")
-	adminCall(t, admin, "POST", "/v1/users:import", `{"username":"bob"}`).wants(503, "unavailable")
-	adminCall(t, admin, "GET", "/v1/backup", "").wants(501, "unsupported")
-	adminCall(t, admin, "POST", "/v1/users:import", `{"username":"ada"}`).wants(500, "internal") // in a goroutine of its own
-	a = adminCall(t, admin, "GET", "/v1/users/ada", "").wants(500, "internal")
+	admin.CallJSON(t, "POST", "/v1/users", `{"username":"bob"}`).Wants(503, "unavailable")
+	admin.CallJSON(t, "POST", "/v1/users:import", `{"username":"bob"}`).Wants(503, "unavailable")
+	admin.CallJSON(t, "GET", "/v1/backup", "").Wants(501, "unsupported")
+	admin.CallJSON(t, "POST", "/v1/users:import", `{"username":"ada"}`).Wants(500, "internal") // in a goroutine of its own
+	a = admin.CallJSON(t, "GET", "/v1/users/ada", "").Wants(500, "internal")
 	if strings.Contains(a.Raw, "secret") || !strings.Contains(admin.Log.String(), "panic: a secret") {
 		t.Errorf("a panic: got %s, want the cause in the log alone", a.Raw)
 	}

@@ -9,68 +9,64 @@ import (
 	"signet/server/servertest"
 )
 
-func passwordLogin(t testing.TB, s *servertest.Server, username, password string) *request {
-	return form(t, s, "/token", "grant_type=password", "username="+username, "password="+password).web()
-}
-
 func TestAdminUserLife(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	const secret, other = "correct donkey battery staple", "a quite different long phrase"
-	made := adminCall(t, admin, "POST", "/v1/users", `{"username":"Grace","password":"`+secret+`","claims":{"roles":["admiral"],"n":1.50,"none":null}}`).wants(201, "")
-	sub := made.str("sub")
-	if !strings.HasPrefix(sub, "usr_") || made.str("username") != "grace" || made.JSON["has_password"] != true || !strings.Contains(made.Raw, `"claims":{"n":1.50,"roles":["admiral"]}`) {
+	made := admin.CallJSON(t, "POST", "/v1/users", `{"username":"Grace","password":"`+secret+`","claims":{"roles":["admiral"],"n":1.50,"none":null}}`).Wants(201, "")
+	sub := made.Str("sub")
+	if !strings.HasPrefix(sub, "usr_") || made.Str("username") != "grace" || made.JSON["has_password"] != true || !strings.Contains(made.Raw, `"claims":{"n":1.50,"roles":["admiral"]}`) {
 		t.Errorf("create: got %s", made.Raw)
 	}
-	adminCall(t, admin, "POST", "/v1/users", `{"username":"GRACE"}`).wants(409, "exists")
-	tokens := passwordLogin(t, s, "grace", secret).wants(200, "")
+	admin.CallJSON(t, "POST", "/v1/users", `{"username":"GRACE"}`).Wants(409, "exists")
+	tokens := s.PasswordLogin(t, "grace", secret).Wants(200, "")
 
 	for _, name := range []string{"grace", "GRACE", url.PathEscape("Ｇrace"), sub} {
-		if a := adminCall(t, admin, "GET", "/v1/users/"+name, "").wants(200, ""); a.Raw != made.Raw {
+		if a := admin.CallJSON(t, "GET", "/v1/users/"+name, "").Wants(200, ""); a.Raw != made.Raw {
 			t.Errorf("show %s: got %s, want %s", name, a.Raw, made.Raw)
 		}
 	}
-	merged := adminCall(t, admin, "PATCH", "/v1/users/grace", `{"claims":{"n":null,"x":{"y":[]}}}`).wants(200, "")
+	merged := admin.CallJSON(t, "PATCH", "/v1/users/grace", `{"claims":{"n":null,"x":{"y":[]}}}`).Wants(200, "")
 	if !strings.Contains(merged.Raw, `"claims":{"roles":["admiral"],"x":{"y":[]}}`) {
 		t.Errorf("update: got %s", merged.Raw)
 	}
 
-	adminCall(t, admin, "PUT", "/v1/users/grace/password", `{"password":"`+other+`"}`).wants(204, "")
-	passwordLogin(t, s, "grace", secret).wants(400, "invalid_grant")
-	refresh(t, s, tokens.str("refresh_token")).wants(400, "invalid_grant")
-	if active(t, s, tokens.str("access_token")) {
+	admin.CallJSON(t, "PUT", "/v1/users/grace/password", `{"password":"`+other+`"}`).Wants(204, "")
+	s.PasswordLogin(t, "grace", secret).Wants(400, "invalid_grant")
+	s.Refresh(t, tokens.Str("refresh_token")).Wants(400, "invalid_grant")
+	if s.Active(t, tokens.Str("access_token")) {
 		t.Error("an access token outlived the password")
 	}
-	tokens = passwordLogin(t, s, "grace", other).wants(200, "")
+	tokens = s.PasswordLogin(t, "grace", other).Wants(200, "")
 
 	for range 2 {
-		if a := adminCall(t, admin, "POST", "/v1/users/"+sub+"/disable", "").wants(200, ""); a.JSON["disabled"] != true {
+		if a := admin.CallJSON(t, "POST", "/v1/users/"+sub+"/disable", "").Wants(200, ""); a.JSON["disabled"] != true {
 			t.Errorf("disable: got %s", a.Raw)
 		}
 	}
-	passwordLogin(t, s, "grace", other).wants(400, "invalid_grant")
+	s.PasswordLogin(t, "grace", other).Wants(400, "invalid_grant")
 	for range 2 {
-		if a := adminCall(t, admin, "POST", "/v1/users/grace/enable", "").wants(200, ""); a.JSON["disabled"] != false {
+		if a := admin.CallJSON(t, "POST", "/v1/users/grace/enable", "").Wants(200, ""); a.JSON["disabled"] != false {
 			t.Errorf("enable: got %s", a.Raw)
 		}
 	}
-	refresh(t, s, tokens.str("refresh_token")).wants(400, "invalid_grant")
-	passwordLogin(t, s, "grace", other).wants(200, "")
+	s.Refresh(t, tokens.Str("refresh_token")).Wants(400, "invalid_grant")
+	s.PasswordLogin(t, "grace", other).Wants(200, "")
 
-	adminCall(t, admin, "DELETE", "/v1/users/grace", "").wants(204, "")
-	passwordLogin(t, s, "grace", other).wants(400, "invalid_grant")
+	admin.CallJSON(t, "DELETE", "/v1/users/grace", "").Wants(204, "")
+	s.PasswordLogin(t, "grace", other).Wants(400, "invalid_grant")
 	for _, verb := range [][3]string{{"GET"}, {"DELETE"}, {"PATCH", "", "{}"}, {"PUT", "/password", `{"password":"x"}`}, {"POST", "/disable"}, {"POST", "/enable"},
 		{"GET", "/sessions"}, {"DELETE", "/sessions"}, {"DELETE", "/sessions/x"}} {
 		for _, name := range []string{"grace", sub} {
-			adminCall(t, admin, verb[0], "/v1/users/"+name+verb[1], verb[2]).wants(404, "not_found")
+			admin.CallJSON(t, verb[0], "/v1/users/"+name+verb[1], verb[2]).Wants(404, "not_found")
 		}
 	}
-	again := adminCall(t, admin, "POST", "/v1/users", `{"username":"grace"}`).wants(201, "")
-	if again.str("sub") == sub {
+	again := admin.CallJSON(t, "POST", "/v1/users", `{"username":"grace"}`).Wants(201, "")
+	if again.Str("sub") == sub {
 		t.Error("the name was used again and so was the sub")
 	}
 	for _, kind := range []string{"user.create", "user.update", "user.set_password", "user.disable", "user.enable", "user.delete"} {
-		if e := trail(t, s, kind); e.Actor != "socket" || !strings.HasPrefix(e.Subject, "usr_") || strings.Contains(e.Detail["claims"], "admiral") {
+		if e := s.AwaitEvent(t, kind); e.Actor != "socket" || !strings.HasPrefix(e.Subject, "usr_") || strings.Contains(e.Detail["claims"], "admiral") {
 			t.Errorf("audit: got %+v", e)
 		}
 	}
@@ -81,22 +77,22 @@ func TestAdminUserLife(t *testing.T) {
 
 func TestAdminUserWithoutAPassword(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
-	if a := adminCall(t, admin, "POST", "/v1/users", `{"username":"bob"}`).wants(201, ""); a.JSON["has_password"] != false || !strings.Contains(a.Raw, `"claims":{}`) {
+	s, admin := servertest.NewAdmin(t, nil)
+	if a := admin.CallJSON(t, "POST", "/v1/users", `{"username":"bob"}`).Wants(201, ""); a.JSON["has_password"] != false || !strings.Contains(a.Raw, `"claims":{}`) {
 		t.Errorf("create: got %s", a.Raw)
 	}
-	passwordLogin(t, s, "bob", "correct donkey battery staple").wants(400, "invalid_grant")
-	adminCall(t, admin, "PUT", "/v1/users/bob/password", `{"password":"correct donkey battery staple"}`).wants(204, "")
-	passwordLogin(t, s, "bob", "correct donkey battery staple").wants(200, "")
+	s.PasswordLogin(t, "bob", "correct donkey battery staple").Wants(400, "invalid_grant")
+	admin.CallJSON(t, "PUT", "/v1/users/bob/password", `{"password":"correct donkey battery staple"}`).Wants(204, "")
+	s.PasswordLogin(t, "bob", "correct donkey battery staple").Wants(200, "")
 }
 
 func TestAdminUserNamesInPaths(t *testing.T) {
 	t.Parallel()
-	_, admin := newAdmin(t, nil)
+	_, admin := servertest.NewAdmin(t, nil)
 	for _, name := range []string{"..", ".", "a/b", "a%b", "a?b", "a:b", "a#b", "ann@mail.example", "日本"} {
 		quoted, _ := json.Marshal(name)
-		made := adminCall(t, admin, "POST", "/v1/users", `{"username":`+string(quoted)+`}`).wants(201, "")
-		if a := adminCall(t, admin, "GET", "/v1/users/"+url.PathEscape(name), "").wants(200, ""); a.str("sub") != made.str("sub") {
+		made := admin.CallJSON(t, "POST", "/v1/users", `{"username":`+string(quoted)+`}`).Wants(201, "")
+		if a := admin.CallJSON(t, "GET", "/v1/users/"+url.PathEscape(name), "").Wants(200, ""); a.Str("sub") != made.Str("sub") {
 			t.Errorf("%s: got %s, want %s", name, a.Raw, made.Raw)
 		}
 	}
@@ -104,7 +100,7 @@ func TestAdminUserNamesInPaths(t *testing.T) {
 
 func TestAdminUserValidation(t *testing.T) {
 	t.Parallel()
-	_, admin := newAdmin(t, nil)
+	_, admin := servertest.NewAdmin(t, nil)
 	big := strings.Repeat("x", 8<<10)
 	for _, c := range []struct{ name, body, message string }{
 		{"no name", `{}`, "username"},
@@ -126,24 +122,24 @@ func TestAdminUserValidation(t *testing.T) {
 		{"large claims", `{"username":"bob","claims":{"x":"` + big + `"}}`, "8 KiB"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			adminCall(t, admin, "POST", "/v1/users", c.body).wants(400, "invalid").wantsMessage(t, c.message)
+			admin.CallJSON(t, "POST", "/v1/users", c.body).Wants(400, "invalid").WantsMessage(t, c.message)
 		})
 	}
-	adminCall(t, admin, "GET", "/v1/users/bob", "").wants(404, "not_found")
+	admin.CallJSON(t, "GET", "/v1/users/bob", "").Wants(404, "not_found")
 
-	adminCall(t, admin, "PATCH", "/v1/users/ada", `{"claims":{"a":"`+big[:5000]+`"}}`).wants(200, "")
-	adminCall(t, admin, "PATCH", "/v1/users/ada", `{"claims":{"b":"`+big[:5000]+`"}}`).wants(400, "invalid").wantsMessage(t, "8 KiB")
-	adminCall(t, admin, "PATCH", "/v1/users/ada", `{"claims":{"iss":"x"}}`).wants(400, "invalid")
-	adminCall(t, admin, "PATCH", "/v1/users/ada", `{"username":"eve"}`).wants(400, "invalid")
-	adminCall(t, admin, "PUT", "/v1/users/ada/password", `{"password":"short"}`).wants(400, "invalid").wantsMessage(t, "too short")
-	adminCall(t, admin, "PUT", "/v1/users/ada/password", `{}`).wants(400, "invalid")
+	admin.CallJSON(t, "PATCH", "/v1/users/ada", `{"claims":{"a":"`+big[:5000]+`"}}`).Wants(200, "")
+	admin.CallJSON(t, "PATCH", "/v1/users/ada", `{"claims":{"b":"`+big[:5000]+`"}}`).Wants(400, "invalid").WantsMessage(t, "8 KiB")
+	admin.CallJSON(t, "PATCH", "/v1/users/ada", `{"claims":{"iss":"x"}}`).Wants(400, "invalid")
+	admin.CallJSON(t, "PATCH", "/v1/users/ada", `{"username":"eve"}`).Wants(400, "invalid")
+	admin.CallJSON(t, "PUT", "/v1/users/ada/password", `{"password":"short"}`).Wants(400, "invalid").WantsMessage(t, "too short")
+	admin.CallJSON(t, "PUT", "/v1/users/ada/password", `{}`).Wants(400, "invalid")
 }
 
 func TestAdminListUsers(t *testing.T) {
 	t.Parallel()
-	_, admin := newAdmin(t, nil)
+	_, admin := servertest.NewAdmin(t, nil)
 	for _, name := range []string{"bob", "carol", "dan"} {
-		adminCall(t, admin, "POST", "/v1/users", `{"username":"`+name+`"}`).wants(201, "")
+		admin.CallJSON(t, "POST", "/v1/users", `{"username":"`+name+`"}`).Wants(201, "")
 	}
 	var got []string
 	for next, pages := "", 0; pages == 0 || next != ""; pages++ {
@@ -151,7 +147,7 @@ func TestAdminListUsers(t *testing.T) {
 			Users []struct{ Username string }
 			Next  string
 		}
-		a := adminCall(t, admin, "GET", "/v1/users?limit=2&after="+next, "").wants(200, "")
+		a := admin.CallJSON(t, "GET", "/v1/users?limit=2&after="+next, "").Wants(200, "")
 		if err := json.Unmarshal([]byte(a.Raw), &page); err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +162,7 @@ func TestAdminListUsers(t *testing.T) {
 	if names := strings.Join(got, " "); names != "ada bob carol dan" {
 		t.Errorf("pages: got %q", names)
 	}
-	if a := adminCall(t, admin, "GET", "/v1/users?after=zzz", "").wants(200, ""); a.Raw != `{"users":[],"next":""}`+"\n" {
+	if a := admin.CallJSON(t, "GET", "/v1/users?after=zzz", "").Wants(200, ""); a.Raw != `{"users":[],"next":""}`+"\n" {
 		t.Errorf("behind the end: got %s", a.Raw)
 	}
 }

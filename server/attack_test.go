@@ -266,7 +266,7 @@ func TestMadeUpClientsShareOneLimit(t *testing.T) {
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = normalThrottle })
 	statuses := map[int]int{}
 	for i := range 300 {
-		statuses[form(t, s, "/token", "grant_type=client_credentials").basic(fmt.Sprint("made-up-", i), "canary").do().Status]++
+		statuses[s.Form(t, "/token", "grant_type=client_credentials").Basic(fmt.Sprint("made-up-", i), "canary").Do().Status]++
 	}
 	if statuses[401] != 100 || statuses[429] != 200 {
 		t.Errorf("got %v, want 100 times 401 and then 429", statuses)
@@ -275,7 +275,7 @@ func TestMadeUpClientsShareOneLimit(t *testing.T) {
 	if err != nil || len(states) != 1 || states[0].Failures != 100 {
 		t.Errorf("in the store: got %d counts, %v, want one", len(states), err)
 	}
-	form(t, s, "/token", "grant_type=client_credentials").web().wants(200, "") // the right secret is never turned away
+	s.Form(t, "/token", "grant_type=client_credentials").Web().Wants(200, "") // the right secret is never turned away
 	if lines := strings.Count(s.Log.String(), `"client_auth"`); lines > 110 {
 		t.Errorf("the log has %d lines of them", lines)
 	}

@@ -38,42 +38,42 @@ func TestGrowthOfTheTrail(t *testing.T) {
 		times = 100
 	}
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{} })
-	dead := form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password, "client_id=spa").wants(200, "").str("refresh_token")
-	form(t, s, "/revoke", "client_id=spa", "token="+dead).wants(200, "")
-	foreign := form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password).web().wants(200, "").str("access_token")
+	dead := s.Form(t, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password, "client_id=spa").Wants(200, "").Str("refresh_token")
+	s.Form(t, "/revoke", "client_id=spa", "token="+dead).Wants(200, "")
+	foreign := s.Form(t, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password).Web().Wants(200, "").Str("access_token")
 
 	outcomes := map[string]func(i int){
 		"unknown client": func(i int) {
-			form(t, s, "/token", "grant_type=client_credentials").basic(fmt.Sprint("nobody", i), "x").do()
+			s.Form(t, "/token", "grant_type=client_credentials").Basic(fmt.Sprint("nobody", i), "x").Do()
 		},
-		"wrong secret":             func(int) { form(t, s, "/token", "grant_type=client_credentials").basic(servertest.Web, "x").do() },
-		"no client":                func(int) { form(t, s, "/token", "grant_type=client_credentials").do() },
-		"malformed":                func(int) { form(t, s, "/token", "grant_typ=x").do() },
-		"malformed, authenticated": func(int) { form(t, s, "/token", "grant_type=x").web().do() },
+		"wrong secret":             func(int) { s.Form(t, "/token", "grant_type=client_credentials").Basic(servertest.Web, "x").Do() },
+		"no client":                func(int) { s.Form(t, "/token", "grant_type=client_credentials").Do() },
+		"malformed":                func(int) { s.Form(t, "/token", "grant_typ=x").Do() },
+		"malformed, authenticated": func(int) { s.Form(t, "/token", "grant_type=x").Web().Do() },
 		"wrong scope": func(i int) {
-			form(t, s, "/token", "grant_type=client_credentials", fmt.Sprint("scope=s", i)).web().do()
+			s.Form(t, "/token", "grant_type=client_credentials", fmt.Sprint("scope=s", i)).Web().Do()
 		},
 		"wrong target": func(int) {
-			form(t, s, "/token", "grant_type=client_credentials", "resource=https://x.example").web().do()
+			s.Form(t, "/token", "grant_type=client_credentials", "resource=https://x.example").Web().Do()
 		},
 		"no such user": func(i int) {
-			form(t, s, "/token", "grant_type=password", fmt.Sprint("username=u", i), "password=x", "client_id=spa").do()
+			s.Form(t, "/token", "grant_type=password", fmt.Sprint("username=u", i), "password=x", "client_id=spa").Do()
 		},
 		"wrong password": func(int) {
-			form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password=x", "client_id=spa").do()
+			s.Form(t, "/token", "grant_type=password", "username="+servertest.User, "password=x", "client_id=spa").Do()
 		},
-		"not a refresh token": func(int) { form(t, s, "/token", "grant_type=refresh_token", "refresh_token=x", "client_id=spa").do() },
+		"not a refresh token": func(int) { s.Form(t, "/token", "grant_type=refresh_token", "refresh_token=x", "client_id=spa").Do() },
 		"a dead refresh token": func(int) {
-			form(t, s, "/token", "grant_type=refresh_token", "refresh_token="+dead, "client_id=spa").do()
+			s.Form(t, "/token", "grant_type=refresh_token", "refresh_token="+dead, "client_id=spa").Do()
 		},
-		"revoke nothing":           func(int) { form(t, s, "/revoke", "client_id=spa").do() },
-		"revoke a dead token":      func(int) { form(t, s, "/revoke", "client_id=spa", "token="+dead).do() },
-		"revoke a foreign token":   func(int) { form(t, s, "/revoke", "client_id=spa", "token="+foreign).do() },
-		"introspect without right": func(int) { form(t, s, "/introspect", "token=x").basic(servertest.Other, servertest.OtherSecret).do() },
-		"introspect, public":       func(int) { form(t, s, "/introspect", "token=x", "client_id=spa").do() },
-		"introspect nothing":       func(int) { form(t, s, "/introspect").web().do() },
-		"introspect rubbish":       func(int) { form(t, s, "/introspect", "token=x").web().do() },
-		"userinfo":                 func(int) { call(t, s, "GET", "/userinfo").set("Authorization", "Bearer x").do() },
+		"revoke nothing":           func(int) { s.Form(t, "/revoke", "client_id=spa").Do() },
+		"revoke a dead token":      func(int) { s.Form(t, "/revoke", "client_id=spa", "token="+dead).Do() },
+		"revoke a foreign token":   func(int) { s.Form(t, "/revoke", "client_id=spa", "token="+foreign).Do() },
+		"introspect without right": func(int) { s.Form(t, "/introspect", "token=x").Basic(servertest.Other, servertest.OtherSecret).Do() },
+		"introspect, public":       func(int) { s.Form(t, "/introspect", "token=x", "client_id=spa").Do() },
+		"introspect nothing":       func(int) { s.Form(t, "/introspect").Web().Do() },
+		"introspect rubbish":       func(int) { s.Form(t, "/introspect", "token=x").Web().Do() },
+		"userinfo":                 func(int) { s.Call(t, "GET", "/userinfo").Set("Authorization", "Bearer x").Do() },
 	}
 	before := len(allEvents(t, s.Store))
 	for _, send := range outcomes {
@@ -89,8 +89,8 @@ func TestGrowthOfTheTrail(t *testing.T) {
 		web.ServeHTTP(discardWriter{http.Header{}}, r)
 	}
 	for range times / 4 { // what a client does to its own
-		token := form(t, s, "/token", "grant_type=client_credentials").basic(servertest.Service, servertest.ServiceSecret).wants(200, "").str("access_token")
-		form(t, s, "/revoke", "token="+token).basic(servertest.Service, servertest.ServiceSecret).wants(200, "")
+		token := s.Form(t, "/token", "grant_type=client_credentials").Basic(servertest.Service, servertest.ServiceSecret).Wants(200, "").Str("access_token")
+		s.Form(t, "/revoke", "token="+token).Basic(servertest.Service, servertest.ServiceSecret).Wants(200, "")
 	}
 	s.Server.Close() // the counts of the open window, and what is queued
 	events := allEvents(t, s.Store)
@@ -133,9 +133,9 @@ func (d discardWriter) WriteHeader(int)             {}
 // written down nowhere.
 func TestEventsOfAUser(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{PerAccount: 2} })
+	s, admin := servertest.NewAdmin(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{PerAccount: 2} })
 	try := func(name, password string) {
-		form(t, s, "/token", "grant_type=password", "username="+name, "password="+password, "client_id=spa").do()
+		s.Form(t, "/token", "grant_type=password", "username="+name, "password="+password, "client_id=spa").Do()
 	}
 	try(servertest.User, servertest.Password)
 	for i := range 5 {
@@ -147,7 +147,7 @@ func TestEventsOfAUser(t *testing.T) {
 	ask := func(query string) []any {
 		t.Helper()
 		for range 2000 { // the trail is written behind
-			events, _ := adminCall(t, admin, "GET", "/v1/audit?limit=1000&"+query, "").wants(200, "").JSON["events"].([]any)
+			events, _ := admin.CallJSON(t, "GET", "/v1/audit?limit=1000&"+query, "").Wants(200, "").JSON["events"].([]any)
 			if len(events) > 0 && !strings.Contains(query, "none") {
 				return events
 			}
@@ -155,7 +155,7 @@ func TestEventsOfAUser(t *testing.T) {
 		}
 		return nil
 	}
-	trail(t, s, "login")
+	s.AwaitEvent(t, "login")
 	outcomes := map[string]int{}
 	for _, e := range ask("user=ADA&type=login") {
 		e := e.(map[string]any)
@@ -199,8 +199,8 @@ func TestEventsOfAUser(t *testing.T) {
 		{"user=nobody&after=1", 200, ""},
 		{"client_id=web&type=backup", 200, ""},
 	} {
-		a := adminCall(t, admin, "GET", "/v1/audit?"+c.query, "").do()
-		if a.Status != c.status || !strings.Contains(a.str("message"), c.text) {
+		a := admin.CallJSON(t, "GET", "/v1/audit?"+c.query, "").Do()
+		if a.Status != c.status || !strings.Contains(a.Str("message"), c.text) {
 			t.Errorf("%s: got %d %s, want %d %q", c.query, a.Status, a.Raw, c.status, c.text)
 		}
 	}

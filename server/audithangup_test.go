@@ -44,14 +44,14 @@ func TestEveryChangeHasItsEvent(t *testing.T) {
 		hangUp(s.Server, path, "application/x-www-form-urlencoded", "client_id=spa&"+body)
 	}
 	tokens := func() string {
-		return form(t, s, "/token", "client_id=spa", "grant_type=password", "username="+servertest.User, "password="+servertest.Password).wants(200, "").str("refresh_token")
+		return s.Form(t, "/token", "client_id=spa", "grant_type=password", "username="+servertest.User, "password="+servertest.Password).Wants(200, "").Str("refresh_token")
 	}
 	var users []store.UserID
 	for i := range rounds {
 		public("/token", "grant_type=password&username="+servertest.User+"&password="+servertest.Password)
 		public("/revoke", "token="+tokens())
 		spent := tokens()
-		form(t, s, "/token", "client_id=spa", "grant_type=refresh_token", "refresh_token="+spent).wants(200, "")
+		s.Form(t, "/token", "client_id=spa", "grant_type=refresh_token", "refresh_token="+spent).Wants(200, "")
 		public("/token", "grant_type=refresh_token&refresh_token="+spent)
 		user := store.User{Username: fmt.Sprint("user", i), CreatedAt: s.Clock.Now(), UpdatedAt: s.Clock.Now()}
 		rand.Read(user.ID[:])

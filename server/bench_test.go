@@ -14,7 +14,7 @@ import (
 // what it allocates.
 func BenchmarkRefresh(b *testing.B) {
 	s := servertest.New(b, nil)
-	token := login(b, s).str("refresh_token")
+	token := s.Login(b).Str("refresh_token")
 	b.ReportAllocs()
 	for b.Loop() {
 		r := httptest.NewRequest("POST", "/token", strings.NewReader("grant_type=refresh_token&client_id=web&client_secret=web-secret&refresh_token="+token))
@@ -38,7 +38,7 @@ func BenchmarkHandler(b *testing.B) {
 		{"client_credentials", "POST", "/token", "grant_type=client_credentials&client_id=web&client_secret=web-secret"},
 		{"jwks", "GET", "/.well-known/jwks.json", ""},
 		{"refused", "POST", "/token", "grant_type=refresh_token&refresh_token=x&client_id=web&client_secret=web-secret"},
-		{"introspect", "POST", "/introspect", "client_id=web&client_secret=web-secret&token=" + login(b, s).str("access_token")},
+		{"introspect", "POST", "/introspect", "client_id=web&client_secret=web-secret&token=" + s.Login(b).Str("access_token")},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"encoding/json"
-	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,13 +20,13 @@ var claimLookalikes = []string{"SCOPE", "Scope", "Auth_Time", "\u017fub", "SUB",
 // A user's claim must not shadow a registered one for any reader, nor keep our own tokens from being read.
 func TestClaimsByAnotherSpelling(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	for _, name := range claimLookalikes {
 		value, _ := json.Marshal(map[string]any{name: "x"})
-		adminCall(t, admin, "PATCH", "/v1/users/ada", `{"claims":`+string(value)+`}`).wants(400, "invalid").wantsMessage(t, "a meaning of its own")
+		admin.CallJSON(t, "PATCH", "/v1/users/ada", `{"claims":`+string(value)+`}`).Wants(400, "invalid").WantsMessage(t, "a meaning of its own")
 		named, _ := json.Marshal([]string{name})
 		if name != "Preferred_Username" {
-			adminCall(t, admin, "PATCH", "/v1/clients/web", `{"claims":`+string(named)+`}`).wants(400, "invalid").wantsMessage(t, "a meaning of its own")
+			admin.CallJSON(t, "PATCH", "/v1/clients/web", `{"claims":`+string(named)+`}`).Wants(400, "invalid").WantsMessage(t, "a meaning of its own")
 		}
 	}
 	// Records from before have them.
@@ -39,9 +38,9 @@ func TestClaimsByAnotherSpelling(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Claims = append([]string{"roles", "Kid"}, claimLookalikes...) })
-	token := login(t, s, "scope=profile").str("access_token")
-	_, issued := decodeJWT(t, token)
-	info := call(t, s, http.MethodGet, "/userinfo").set("Authorization", "Bearer "+token).wants(200, "")
+	token := s.Login(t, "scope=profile").Str("access_token")
+	_, issued := servertest.DecodeJWT(t, token)
+	info := s.Userinfo(t, token).Wants(200, "")
 	for _, name := range claimLookalikes {
 		if issued[name] != nil || info.JSON[name] != nil {
 			t.Errorf("%q was given out", name)
@@ -50,14 +49,14 @@ func TestClaimsByAnotherSpelling(t *testing.T) {
 	if issued["Kid"] != "mine" || issued["roles"] == nil || issued["scope"] != "profile" {
 		t.Errorf("got claims %v", issued)
 	}
-	a := introspect(t, s, token)
-	if a.JSON["active"] != true || a.str("scope") != "profile" || a.str("sub") != s.UserID.String() {
+	a := s.Introspect(t, token)
+	if a.JSON["active"] != true || a.Str("scope") != "profile" || a.Str("sub") != s.UserID.String() {
 		t.Errorf("introspection: got %s", a.Raw)
 	}
 	// An operator can clear them away.
 	for _, name := range claimLookalikes {
 		value, _ := json.Marshal(map[string]any{name: nil})
-		adminCall(t, admin, "PATCH", "/v1/users/ada", `{"claims":`+string(value)+`}`).wants(200, "")
+		admin.CallJSON(t, "PATCH", "/v1/users/ada", `{"claims":`+string(value)+`}`).Wants(200, "")
 	}
 }
 
@@ -67,8 +66,8 @@ func TestOurTokensStayReadable(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
 	now := s.Clock.Now()
-	session := login(t, s)
-	_, real := decodeJWT(t, session.str("access_token"))
+	session := s.Login(t)
+	_, real := servertest.DecodeJWT(t, session.Str("access_token"))
 	for i, more := range []string{`"SCOPE":"admin"`, `"Auth_Time":"text"`, `"\u017fub":7`, `"EXP":1`, `"Kid":{}`, `"AUD":{"x":1}`, `"a":1,"a":2`, `"x":"\ud800"`} {
 		jti := "jti-" + strconv.Itoa(i)
 		payload := json.RawMessage(`{` + more + `,"iss":"` + s.URL + `","sub":"` + s.UserID.String() + `","aud":"x","client_id":"web","scope":"profile","iat":` + seconds(now) +
@@ -77,11 +76,11 @@ func TestOurTokensStayReadable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a := introspect(t, s, token); a.JSON["active"] != true || a.str("scope") != "profile" || a.str("sub") != s.UserID.String() {
+		if a := s.Introspect(t, token); a.JSON["active"] != true || a.Str("scope") != "profile" || a.Str("sub") != s.UserID.String() {
 			t.Errorf("%s: got %s", more, a.Raw)
 		}
-		form(t, s, "/revoke", "token="+token).web().wants(200, "")
-		if a := introspect(t, s, token); a.JSON["active"] != false {
+		s.Form(t, "/revoke", "token="+token).Web().Wants(200, "")
+		if a := s.Introspect(t, token); a.JSON["active"] != false {
 			t.Errorf("%s: after the revocation got %s", more, a.Raw)
 		}
 	}
@@ -103,19 +102,19 @@ func TestUnreadableTokens(t *testing.T) {
 	hardly := sign(`{"iss":"` + s.URL + `","sub":"web","aud":"x","client_id":7,"exp":"` + exp + `","jti":"hardly"}`)
 	for _, token := range []string{partly, hardly} {
 		s.Log.Drain()
-		if a := introspect(t, s, token); a.JSON["active"] != false || len(a.JSON) != 1 {
+		if a := s.Introspect(t, token); a.JSON["active"] != false || len(a.JSON) != 1 {
 			t.Errorf("introspection: got %s", a.Raw)
 		}
-		call(t, s, http.MethodGet, "/userinfo").set("Authorization", "Bearer "+token).wants(401, "invalid_token")
+		s.Userinfo(t, token).Wants(401, "invalid_token")
 		if log := s.Log.Drain(); !strings.Contains(log, `"level":"ERROR"`) || strings.Contains(log, token) {
 			t.Errorf("the log has no error: %s", log)
 		}
 	}
-	form(t, s, "/revoke", "token="+partly).web().wants(200, "")
+	s.Form(t, "/revoke", "token="+partly).Web().Wants(200, "")
 	if state, err := s.Store.TokenState(t.Context(), store.TokenRef{JTI: "partly"}); err != nil || !state.Revoked {
 		t.Errorf("the token whose jti can be read: got %+v, %v, want it revoked", state, err)
 	}
-	if a := form(t, s, "/revoke", "token="+hardly).web().wants(503, "temporarily_unavailable"); a.Header.Get("Retry-After") == "" {
+	if a := s.Form(t, "/revoke", "token="+hardly).Web().Wants(503, "temporarily_unavailable"); a.Header.Get("Retry-After") == "" {
 		t.Error("503 without Retry-After")
 	}
 	if families, err := s.Config.Registry.Gather(); err == nil {

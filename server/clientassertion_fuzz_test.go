@@ -34,16 +34,16 @@ func FuzzClientAssertion(f *testing.F) {
 	s := servertest.New(f, func(cfg *server.Config) {
 		cfg.Issuer, cfg.Throttle = "https://auth.example.com", throttle.Config{}
 	})
-	key := newAppKey(f, "ES256")
-	addRobot(f, s, key.jwk(""))
+	key := servertest.NewAppKey(f, "ES256")
+	addRobot(f, s, key.JWK(""))
 	exp := s.Clock.Now().Unix() + 60
 	f.Fuzz(func(t *testing.T, header, text string) {
 		text = strings.ReplaceAll(text, "@exp", fmt.Sprint(exp)) // seeds cannot know the time
 		assertion := text
 		if header != "" {
-			assertion = key.signRaw(t, header, text)
+			assertion = key.SignRaw(t, header, text)
 		}
-		form := url.Values{"grant_type": {"client_credentials"}, "client_assertion_type": {jwtBearer}, "client_assertion": {assertion}}
+		form := url.Values{"grant_type": {"client_credentials"}, "client_assertion_type": {servertest.JWTBearer}, "client_assertion": {assertion}}
 		r := httptest.NewRequest("POST", "/token", strings.NewReader(form.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		w := httptest.NewRecorder()

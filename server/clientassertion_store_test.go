@@ -43,12 +43,12 @@ func newForgetful(t testing.TB) (*servertest.Server, *forgetful) {
 func TestAssertionWhileTheStoreIsDown(t *testing.T) {
 	t.Parallel()
 	s, f := newForgetful(t)
-	key := newAppKey(t, "ES256")
-	addRobot(t, s, key.jwk(""))
-	good := key.draft(s, robot).sign()
+	key := servertest.NewAppKey(t, "ES256")
+	addRobot(t, s, key.JWK(""))
+	good := key.Draft(s, robot).Sign()
 	unavailable := func(assertion string) {
 		t.Helper()
-		a := withAssertion(t, s, assertion).wants(503, "temporarily_unavailable")
+		a := s.WithAssertion(t, assertion).Wants(503, "temporarily_unavailable")
 		if a.Header.Get("Retry-After") == "" {
 			t.Error("503 without Retry-After")
 		}
@@ -57,31 +57,31 @@ func TestAssertionWhileTheStoreIsDown(t *testing.T) {
 	unavailable(good)
 	unavailable(good)
 	f.down.Store(false)
-	withAssertion(t, s, good).wants(200, "")
+	s.WithAssertion(t, good).Wants(200, "")
 
 	f.losesAnswer.Store(true)
-	lost := key.draft(s, robot).sign()
+	lost := key.Draft(s, robot).Sign()
 	unavailable(lost)
 	f.losesAnswer.Store(false)
-	withAssertion(t, s, lost).wants(401, "invalid_client")
-	asserted(t, s, key, robot).wants(200, "")
+	s.WithAssertion(t, lost).Wants(401, "invalid_client")
+	s.Asserted(t, key, robot).Wants(200, "")
 }
 
 // Only what is good is spent, and it is remembered until no replica's clock lets it pass.
 func TestSpentAssertionsAreRememberedLongEnough(t *testing.T) {
 	t.Parallel()
 	s, f := newForgetful(t)
-	key, stranger := newAppKey(t, "ES256"), newAppKey(t, "ES256")
-	addRobot(t, s, key.jwk(""))
-	asserted(t, s, stranger, robot).wants(401, "invalid_client")
-	asserted(t, s, key, "nobody").wants(401, "invalid_client")
+	key, stranger := servertest.NewAppKey(t, "ES256"), servertest.NewAppKey(t, "ES256")
+	addRobot(t, s, key.JWK(""))
+	s.Asserted(t, stranger, robot).Wants(401, "invalid_client")
+	s.Asserted(t, key, "nobody").Wants(401, "invalid_client")
 	if n := f.spent.Load(); n != 0 {
 		t.Errorf("refused assertions were spent %d times", n)
 	}
-	d := key.draft(s, robot)
+	d := key.Draft(s, robot)
 	expires := s.Clock.Now().Add(5 * time.Minute)
-	d.claims["exp"] = expires.Unix()
-	withAssertion(t, s, d.sign()).wants(200, "")
+	d.Claims["exp"] = expires.Unix()
+	s.WithAssertion(t, d.Sign()).Wants(200, "")
 	if until, want := *f.until.Load(), expires.Add(2*s.Keys.Timetable().Skew); !until.Equal(want) {
 		t.Errorf("remembered until %v, want %v", until, want)
 	}
@@ -91,14 +91,14 @@ func TestSpentAssertionsAreRememberedLongEnough(t *testing.T) {
 func TestConcurrentReplay(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	key := newAppKey(t, "ES256")
-	addRobot(t, s, key.jwk(""))
+	key := servertest.NewAppKey(t, "ES256")
+	addRobot(t, s, key.JWK(""))
 	for range 20 {
-		good := key.draft(s, robot).sign()
+		good := key.Draft(s, robot).Sign()
 		statuses := make([]int, 4)
 		var all sync.WaitGroup
 		for i := range statuses {
-			all.Go(func() { statuses[i] = withAssertion(t, s, good).do().Status })
+			all.Go(func() { statuses[i] = s.WithAssertion(t, good).Do().Status })
 		}
 		all.Wait()
 		count := map[int]int{}
@@ -114,25 +114,25 @@ func TestConcurrentReplay(t *testing.T) {
 // The keys of a client are read when it is, and not for each request.
 func TestClientKeysAreParsedOnce(t *testing.T) {
 	s, f := newForgetful(t)
-	one := newAppKey(t, "ES256")
-	few, many := []string{one.jwk(`"kid":"k"`)}, []string{one.jwk(`"kid":"k"`)}
+	one := servertest.NewAppKey(t, "ES256")
+	few, many := []string{one.JWK(`"kid":"k"`)}, []string{one.JWK(`"kid":"k"`)}
 	for i := range 9 {
-		many = append(many, newAppKey(t, "ES256").jwk(fmt.Sprintf(`"kid":"k%d"`, i)))
+		many = append(many, servertest.NewAppKey(t, "ES256").JWK(fmt.Sprintf(`"kid":"k%d"`, i)))
 	}
 	f.down.Store(true) // what the store allocates is not asked here
 	allocations := func(keys []string) float64 {
 		now := s.Clock.Now()
-		client := store.Client{ID: robot, AuthMethods: []string{"private_key_jwt"}, Grants: []string{"client_credentials"}, JWKS: []byte(jwks(keys...)), CreatedAt: now, UpdatedAt: now}
+		client := store.Client{ID: robot, AuthMethods: []string{"private_key_jwt"}, Grants: []string{"client_credentials"}, JWKS: []byte(servertest.JWKS(keys...)), CreatedAt: now, UpdatedAt: now}
 		_ = s.Store.DeleteClient(t.Context(), robot)
 		if err := s.Store.CreateClient(t.Context(), client); err != nil {
 			t.Fatal(err)
 		}
 		s.Clock.Add(11 * time.Second) // longer than a client is cached
-		d := one.draft(s, robot)
-		d.header["kid"] = "k"
-		r := withAssertion(t, s, d.sign())
+		d := one.Draft(s, robot)
+		d.Header["kid"] = "k"
+		r := s.WithAssertion(t, d.Sign())
 		return testing.AllocsPerRun(50, func() {
-			if status := r.serve(); status != 503 {
+			if status := r.Serve(); status != 503 {
 				t.Errorf("got %d, want 503: the store is down", status)
 			}
 		})

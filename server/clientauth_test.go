@@ -38,31 +38,31 @@ func TestRefusalsCostTheSame(t *testing.T) {
 	t.Parallel()
 	g := &tollgate{}
 	s := servertest.New(t, func(cfg *server.Config) { g.Store, cfg.Store = cfg.Store, g })
-	key, stranger := newAppKey(t, "ES256"), newAppKey(t, "ES256")
-	addRobot(t, s, key.jwk(""))
-	secret := func(id, secret string) *request {
-		return form(t, s, "/token", "grant_type=client_credentials").basic(id, secret)
+	key, stranger := servertest.NewAppKey(t, "ES256"), servertest.NewAppKey(t, "ES256")
+	addRobot(t, s, key.JWK(""))
+	secret := func(id, secret string) *servertest.Request {
+		return s.Form(t, "/token", "grant_type=client_credentials").Basic(id, secret)
 	}
-	good := []*request{secret(servertest.Service, servertest.ServiceSecret), asserted(t, s, key, robot)}
+	good := []*servertest.Request{secret(servertest.Service, servertest.ServiceSecret), s.Asserted(t, key, robot)}
 	for _, r := range good {
-		r.wants(200, "") // and is cached
+		r.Wants(200, "") // and is cached
 	}
 	for _, row := range []struct {
 		name   string
-		r      *request
+		r      *servertest.Request
 		status int
 		want   int32
 	}{
 		{"right secret", secret(servertest.Service, servertest.ServiceSecret), 200, 0},
-		{"right key", asserted(t, s, key, robot), 200, 0},
+		{"right key", s.Asserted(t, key, robot), 200, 0},
 		{"wrong secret", secret(servertest.Service, "canary"), 401, 2},
 		{"wrong secret, not cached", secret(servertest.Web, "canary"), 401, 2},
 		{"unknown", secret("nobody", "canary"), 401, 2},
-		{"wrong key", asserted(t, s, stranger, robot), 401, 2},
-		{"unknown with a key", asserted(t, s, stranger, "nobody"), 401, 2},
+		{"wrong key", s.Asserted(t, stranger, robot), 401, 2},
+		{"unknown with a key", s.Asserted(t, stranger, "nobody"), 401, 2},
 	} {
 		g.asked.Store(0)
-		if status := row.r.do().Status; status != row.status || g.asked.Load() != row.want {
+		if status := row.r.Do().Status; status != row.status || g.asked.Load() != row.want {
 			t.Errorf("%s: got %d and asked the store %d times, want %d and %d", row.name, status, g.asked.Load(), row.status, row.want)
 		}
 	}

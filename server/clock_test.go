@@ -50,7 +50,7 @@ func (k *clockedKeyring) SwapKeyring(_ context.Context, old, next uint64, docume
 func newClocked(t *testing.T) (s, admin *servertest.Server) {
 	t.Helper()
 	ring := &clockedKeyring{clock: servertest.NewClock()}
-	s, admin = newAdmin(t, func(cfg *server.Config) {
+	s, admin = servertest.NewAdmin(t, func(cfg *server.Config) {
 		cfg.Keys = ring.open(t, cfg.Now, func(e keys.Event) { s.KeyEvent(e) })
 	})
 	return s, admin
@@ -84,9 +84,9 @@ func TestServerWithItsClockOff(t *testing.T) {
 		t.Run(by.String(), func(t *testing.T) {
 			s, admin := newClocked(t)
 			step(t, s)
-			tokens := login(t, s)
-			access, refresh := tokens.str("access_token"), tokens.str("refresh_token")
-			call(t, s, "GET", "/readyz").wants(200, "")
+			tokens := s.Login(t)
+			access, refresh := tokens.Str("access_token"), tokens.Str("refresh_token")
+			s.Call(t, "GET", "/readyz").Wants(200, "")
 			user, err := s.Store.User(t.Context(), s.UserID)
 			if err != nil {
 				t.Fatal(err)
@@ -95,35 +95,35 @@ func TestServerWithItsClockOff(t *testing.T) {
 			s.Clock.Add(by)
 			step(t, s)
 			step(t, s)
-			ready := call(t, s, "GET", "/readyz").wants(503, "")
+			ready := s.Call(t, "GET", "/readyz").Wants(503, "")
 			if ready.JSON["clock"] != false || ready.JSON["signing"] != false || ready.JSON["store"] != true || ready.JSON["key_set"] != true {
 				t.Errorf("readyz: got %s", ready.Raw)
 			}
-			for name, a := range map[string]answer{
-				"login":              passwordLogin(t, s, servertest.User, servertest.Password).do(),
-				"refresh":            form(t, s, "/token", "grant_type=refresh_token", "refresh_token="+refresh).web().do(),
-				"client credentials": form(t, s, "/token", "grant_type=client_credentials").web().do(),
-				"introspection":      form(t, s, "/introspect", "token="+access).web().do(),
-				"revocation":         form(t, s, "/revoke", "token="+refresh).web().do(),
-				"userinfo":           call(t, s, "GET", "/userinfo").set("Authorization", "Bearer "+access).do(),
+			for name, a := range map[string]servertest.Answer{
+				"login":              s.PasswordLogin(t, servertest.User, servertest.Password).Do(),
+				"refresh":            s.Form(t, "/token", "grant_type=refresh_token", "refresh_token="+refresh).Web().Do(),
+				"client credentials": s.Form(t, "/token", "grant_type=client_credentials").Web().Do(),
+				"introspection":      s.Form(t, "/introspect", "token="+access).Web().Do(),
+				"revocation":         s.Form(t, "/revoke", "token="+refresh).Web().Do(),
+				"userinfo":           s.Userinfo(t, access).Do(),
 			} {
-				if a.Status != 503 || a.str("error") != "temporarily_unavailable" || a.Header.Get("Retry-After") == "" {
+				if a.Status != 503 || a.Str("error") != "temporarily_unavailable" || a.Header.Get("Retry-After") == "" {
 					t.Errorf("%s: got %d %s, want 503 with Retry-After", name, a.Status, a.Raw)
 				}
 			}
 			for path, want := range map[string]int{"/healthz": 200, "/.well-known/jwks.json": 200, "/.well-known/oauth-authorization-server": 200} {
-				call(t, s, "GET", path).wants(want, "")
+				s.Call(t, "GET", path).Wants(want, "")
 			}
-			adminCall(t, admin, "POST", "/v1/users/ada/disable", "").wants(503, "unavailable").wantsMessage(t, "nothing was changed: this machine's clock is off: it is 1h0m0s")
-			adminCall(t, admin, "DELETE", "/v1/users/ada/sessions", "").wants(503, "unavailable")
-			adminCall(t, admin, "POST", "/v1/keys/rotate", "").wants(503, "unavailable")
+			admin.CallJSON(t, "POST", "/v1/users/ada/disable", "").Wants(503, "unavailable").WantsMessage(t, "nothing was changed: this machine's clock is off: it is 1h0m0s")
+			admin.CallJSON(t, "DELETE", "/v1/users/ada/sessions", "").Wants(503, "unavailable")
+			admin.CallJSON(t, "POST", "/v1/keys/rotate", "").Wants(503, "unavailable")
 			for _, path := range []string{"/v1/keys", "/v1/status", "/v1/audit", "/v1/users/ada"} {
-				adminCall(t, admin, "GET", path, "").wants(200, "")
+				admin.CallJSON(t, "GET", path, "").Wants(200, "")
 			}
-			if m := adminCall(t, admin, "GET", "/metrics", "").wants(200, ""); !strings.Contains(m.Raw, "signet_clock_offset_seconds "+fmt.Sprint(by.Seconds())+"\n") {
+			if m := admin.CallJSON(t, "GET", "/metrics", "").Wants(200, ""); !strings.Contains(m.Raw, "signet_clock_offset_seconds "+fmt.Sprint(by.Seconds())+"\n") {
 				t.Error("the metrics do not say by how much the clock is off")
 			}
-			if e := trail(t, s, "key.clock_off"); e.Detail["offset"] != by.String() || e.Actor != "keyring" {
+			if e := s.AwaitEvent(t, "key.clock_off"); e.Detail["offset"] != by.String() || e.Actor != "keyring" {
 				t.Errorf("audit: got %+v", e)
 			}
 			if after, err := s.Store.User(t.Context(), s.UserID); err != nil || after.NotBefore != user.NotBefore || after.UpdatedAt != user.UpdatedAt {
@@ -132,9 +132,9 @@ func TestServerWithItsClockOff(t *testing.T) {
 
 			s.Clock.Add(-by)
 			step(t, s)
-			call(t, s, "GET", "/readyz").wants(200, "")
-			form(t, s, "/token", "grant_type=refresh_token", "refresh_token="+refresh).web().wants(200, "")
-			trail(t, s, "key.clock_right")
+			s.Call(t, "GET", "/readyz").Wants(200, "")
+			s.Form(t, "/token", "grant_type=refresh_token", "refresh_token="+refresh).Web().Wants(200, "")
+			s.AwaitEvent(t, "key.clock_right")
 			if n := strings.Count(s.Log.String(), `"msg":"audit","type":"key.clock_`); n != 2 {
 				t.Errorf("%d audit lines about the clock, want one when it begins and one when it ends", n)
 			}
@@ -186,14 +186,14 @@ func TestServerHearsTheOthersClocks(t *testing.T) {
 	if c := s.Config.Keys.Clock().Status(); c.Off || !c.Disputed {
 		t.Errorf("with another replica on its side: got %+v, want the storage disputed", c)
 	}
-	form(t, s, "/token", "grant_type=client_credentials").web().wants(200, "")
-	call(t, s, "GET", "/readyz").wants(200, "")
+	s.Form(t, "/token", "grant_type=client_credentials").Web().Wants(200, "")
+	s.Call(t, "GET", "/readyz").Wants(200, "")
 	hear(s.Clock.Now().Add(time.Hour)) // the other one's clock shows what the storage's does
 	step(t, s)
 	if c := s.Config.Keys.Clock().Status(); !c.Off || c.Disputed {
 		t.Errorf("with both against it: got %+v, want off", c)
 	}
-	form(t, s, "/token", "grant_type=client_credentials").web().wants(503, "temporarily_unavailable")
+	s.Form(t, "/token", "grant_type=client_credentials").Web().Wants(503, "temporarily_unavailable")
 	others.failed = errors.New("gone")
 	hear(s.Clock.Now())
 	others.mu.Lock()

@@ -14,19 +14,19 @@ import (
 func TestConcurrentRefresh(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	first := login(t, s).str("refresh_token")
-	answers := make([]answer, 64)
+	first := s.Login(t).Str("refresh_token")
+	answers := make([]servertest.Answer, 64)
 	var all sync.WaitGroup
 	for i := range answers {
-		all.Go(func() { answers[i] = refresh(t, s, first).do() })
+		all.Go(func() { answers[i] = s.Refresh(t, first).Do() })
 	}
 	all.Wait()
 	access := map[string]bool{}
 	for _, a := range answers {
-		if a.Status != http.StatusOK || a.str("refresh_token") != answers[0].str("refresh_token") {
+		if a.Status != http.StatusOK || a.Str("refresh_token") != answers[0].Str("refresh_token") {
 			t.Fatalf("got %d %s, want the successor all others got", a.Status, a.Raw)
 		}
-		access[a.str("access_token")] = true
+		access[a.Str("access_token")] = true
 	}
 	if len(access) != len(answers) {
 		t.Errorf("got %d different access tokens, want %d", len(access), len(answers))
@@ -36,6 +36,6 @@ func TestConcurrentRefresh(t *testing.T) {
 		t.Errorf("sessions: got %+v, %v, want one of generation 1", sessions, err)
 	}
 	s.Clock.Add(11 * time.Second)
-	refresh(t, s, first).wants(http.StatusBadRequest, "invalid_grant")
-	refresh(t, s, answers[0].str("refresh_token")).wants(http.StatusBadRequest, "invalid_grant")
+	s.Refresh(t, first).Wants(http.StatusBadRequest, "invalid_grant")
+	s.Refresh(t, answers[0].Str("refresh_token")).Wants(http.StatusBadRequest, "invalid_grant")
 }

@@ -26,7 +26,7 @@ var lookAlikes = []string{
 }
 
 // The rules that no answer of an endpoint with tokens may break, to whomever it is given.
-func checkCORS(t *testing.T, a answer, origin string) {
+func checkCORS(t *testing.T, a servertest.Answer, origin string) {
 	t.Helper()
 	if got := a.Header.Get("Access-Control-Allow-Origin"); got != origin {
 		t.Errorf("Access-Control-Allow-Origin: got %q, want %q", got, origin)
@@ -41,8 +41,8 @@ func checkCORS(t *testing.T, a answer, origin string) {
 	}
 }
 
-// canRead checks that a script of the origin can read the answer, and what it may need of its headers.
-func canRead(t *testing.T, a answer, origin string) {
+// canRead checks that a script of the origin can read the servertest.Answer, and what it may need of its headers.
+func canRead(t *testing.T, a servertest.Answer, origin string) {
 	t.Helper()
 	checkCORS(t, a, origin)
 	for _, name := range []string{"x-request-id", "retry-after", "www-authenticate"} {
@@ -52,7 +52,7 @@ func canRead(t *testing.T, a answer, origin string) {
 	}
 }
 
-func cannotRead(t *testing.T, a answer) {
+func cannotRead(t *testing.T, a servertest.Answer) {
 	t.Helper()
 	checkCORS(t, a, "")
 	for name := range a.Header {
@@ -63,8 +63,8 @@ func cannotRead(t *testing.T, a answer) {
 }
 
 // spaLogin logs in as the public client does.
-func spaLogin(t *testing.T, s *servertest.Server, more ...string) *request {
-	return form(t, s, "/token", append([]string{"grant_type=password", "client_id=spa", "username=ada", "password=" + servertest.Password}, more...)...)
+func spaLogin(t *testing.T, s *servertest.Server, more ...string) *servertest.Request {
+	return s.Form(t, "/token", append([]string{"grant_type=password", "client_id=spa", "username=ada", "password=" + servertest.Password}, more...)...)
 }
 
 // The answers that a page gets, good and bad, are its own to read, and nobody else's (R-32). Nothing
@@ -72,53 +72,55 @@ func spaLogin(t *testing.T, s *servertest.Server, more ...string) *request {
 func TestCORSOfEveryAnswer(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	tokens := spaLogin(t, s).wants(http.StatusOK, "")
-	access := "Bearer " + tokens.str("access_token")
-	refreshToken := tokens.str("refresh_token")
+	tokens := spaLogin(t, s).Wants(http.StatusOK, "")
+	access := "Bearer " + tokens.Str("access_token")
+	refreshToken := tokens.Str("refresh_token")
 	for _, c := range []struct {
 		name   string
-		req    func() *request
+		req    func() *servertest.Request
 		status int
 		code   string
 	}{
-		{"login", func() *request { return spaLogin(t, s) }, 200, ""},
-		{"refresh", func() *request {
-			return form(t, s, "/token", "grant_type=refresh_token", "client_id=spa", "refresh_token="+refreshToken)
+		{"login", func() *servertest.Request { return spaLogin(t, s) }, 200, ""},
+		{"refresh", func() *servertest.Request {
+			return s.Form(t, "/token", "grant_type=refresh_token", "client_id=spa", "refresh_token="+refreshToken)
 		}, 200, ""},
-		{"userinfo", func() *request { return call(t, s, "GET", "/userinfo").set("Authorization", access) }, 200, ""},
-		{"userinfo, HEAD", func() *request { return call(t, s, "HEAD", "/userinfo").set("Authorization", access) }, 200, ""},
-		{"revoke", func() *request { return form(t, s, "/revoke", "client_id=spa", "token=unknown") }, 200, ""},
+		{"userinfo", func() *servertest.Request { return s.Call(t, "GET", "/userinfo").Set("Authorization", access) }, 200, ""},
+		{"userinfo, HEAD", func() *servertest.Request { return s.Call(t, "HEAD", "/userinfo").Set("Authorization", access) }, 200, ""},
+		{"revoke", func() *servertest.Request { return s.Form(t, "/revoke", "client_id=spa", "token=unknown") }, 200, ""},
 
-		{"wrong password", func() *request {
-			return form(t, s, "/token", "grant_type=password", "client_id=spa", "username=ada", "password=x")
+		{"wrong password", func() *servertest.Request {
+			return s.Form(t, "/token", "grant_type=password", "client_id=spa", "username=ada", "password=x")
 		}, 400, "invalid_grant"},
-		{"unknown scope", func() *request { return spaLogin(t, s, "scope=unknown") }, 400, "invalid_scope"},
-		{"unknown resource", func() *request { return spaLogin(t, s, "resource=unknown") }, 400, "invalid_target"},
-		{"another grant", func() *request { return form(t, s, "/token", "grant_type=client_credentials", "client_id=spa") }, 400, "unauthorized_client"},
-		{"JSON", func() *request { return call(t, s, "POST", "/token").set("Content-Type", "application/json") }, 400, "invalid_request"},
-		{"unknown client", func() *request { return form(t, s, "/token", "client_id=nobody") }, 401, "invalid_client"},
-		{"no client", func() *request { return form(t, s, "/revoke", "token=x") }, 401, "invalid_client"},
-		{"no token", func() *request { return call(t, s, "GET", "/userinfo") }, 401, "invalid_request"},
-		{"bad token", func() *request { return call(t, s, "GET", "/userinfo").set("Authorization", access+"x") }, 401, "invalid_token"},
-		{"method", func() *request { return call(t, s, "GET", "/token") }, 405, "invalid_request"},
-		{"method of userinfo", func() *request { return call(t, s, "DELETE", "/userinfo") }, 405, "invalid_request"},
-		{"too large", func() *request { return form(t, s, "/token", "x="+strings.Repeat("a", 64<<10)) }, 413, "invalid_request"},
-		{"encoding", func() *request { return spaLogin(t, s).set("Content-Encoding", "gzip") }, 415, "invalid_request"},
+		{"unknown scope", func() *servertest.Request { return spaLogin(t, s, "scope=unknown") }, 400, "invalid_scope"},
+		{"unknown resource", func() *servertest.Request { return spaLogin(t, s, "resource=unknown") }, 400, "invalid_target"},
+		{"another grant", func() *servertest.Request {
+			return s.Form(t, "/token", "grant_type=client_credentials", "client_id=spa")
+		}, 400, "unauthorized_client"},
+		{"JSON", func() *servertest.Request { return s.Call(t, "POST", "/token").Set("Content-Type", "application/json") }, 400, "invalid_request"},
+		{"unknown client", func() *servertest.Request { return s.Form(t, "/token", "client_id=nobody") }, 401, "invalid_client"},
+		{"no client", func() *servertest.Request { return s.Form(t, "/revoke", "token=x") }, 401, "invalid_client"},
+		{"no token", func() *servertest.Request { return s.Call(t, "GET", "/userinfo") }, 401, "invalid_request"},
+		{"bad token", func() *servertest.Request { return s.Call(t, "GET", "/userinfo").Set("Authorization", access+"x") }, 401, "invalid_token"},
+		{"method", func() *servertest.Request { return s.Call(t, "GET", "/token") }, 405, "invalid_request"},
+		{"method of userinfo", func() *servertest.Request { return s.Call(t, "DELETE", "/userinfo") }, 405, "invalid_request"},
+		{"too large", func() *servertest.Request { return s.Form(t, "/token", "x="+strings.Repeat("a", 64<<10)) }, 413, "invalid_request"},
+		{"encoding", func() *servertest.Request { return spaLogin(t, s).Set("Content-Encoding", "gzip") }, 415, "invalid_request"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			wants := func(r *request) answer {
-				if r.method == http.MethodHead {
-					return r.wants(c.status, "") // which has no body
+			wants := func(r *servertest.Request) servertest.Answer {
+				if r.Method == http.MethodHead {
+					return r.Wants(c.status, "") // which has no body
 				}
-				return r.wants(c.status, c.code)
+				return r.Wants(c.status, c.code)
 			}
-			canRead(t, wants(c.req().set("Origin", servertest.SPAOrigin)), servertest.SPAOrigin)
+			canRead(t, wants(c.req().Set("Origin", servertest.SPAOrigin)), servertest.SPAOrigin)
 			cannotRead(t, wants(c.req()))
 			for _, origin := range lookAlikes[:5] { // TestPreflights has them all
-				cannotRead(t, wants(c.req().set("Origin", origin)))
+				cannotRead(t, wants(c.req().Set("Origin", origin)))
 			}
 			two := c.req()
-			two.header["Origin"] = []string{servertest.SPAOrigin, "https://evil.example"}
+			two.Header["Origin"] = []string{servertest.SPAOrigin, "https://evil.example"}
 			cannotRead(t, wants(two))
 		})
 	}
@@ -130,72 +132,72 @@ func TestCORSIsPerClient(t *testing.T) {
 	const otherOrigin = "https://other.example"
 	s := servertest.New(t, nil)
 	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Origins = []string{otherOrigin} })
-	mine, other := spaLogin(t, s), login(t, s)
-	cannotRead(t, mine.set("Origin", otherOrigin).wants(http.StatusOK, ""))
+	mine, other := spaLogin(t, s), s.Login(t)
+	cannotRead(t, mine.Set("Origin", otherOrigin).Wants(http.StatusOK, ""))
 	for _, c := range []struct {
 		token   string
 		mine    string
 		foreign string
 	}{
-		{mine.wants(http.StatusOK, "").str("access_token"), servertest.SPAOrigin, otherOrigin},
-		{other.str("access_token"), otherOrigin, servertest.SPAOrigin},
+		{mine.Wants(http.StatusOK, "").Str("access_token"), servertest.SPAOrigin, otherOrigin},
+		{other.Str("access_token"), otherOrigin, servertest.SPAOrigin},
 	} {
-		info := func(origin string) answer {
-			return call(t, s, "GET", "/userinfo").set("Authorization", "Bearer "+c.token).set("Origin", origin).wants(http.StatusOK, "")
+		info := func(origin string) servertest.Answer {
+			return s.Userinfo(t, c.token).Set("Origin", origin).Wants(http.StatusOK, "")
 		}
 		canRead(t, info(c.mine), c.mine)
 		cannotRead(t, info(c.foreign))
 	}
 	s.SetClient(t, servertest.SPA, func(c *store.Client) { c.Origins = nil })
-	cannotRead(t, spaLogin(t, s).set("Origin", servertest.SPAOrigin).wants(http.StatusOK, ""))
-	cannotRead(t, call(t, s, "OPTIONS", "/token").set("Origin", servertest.SPAOrigin).wants(http.StatusNoContent, ""))
+	cannotRead(t, spaLogin(t, s).Set("Origin", servertest.SPAOrigin).Wants(http.StatusOK, ""))
+	cannotRead(t, s.Call(t, "OPTIONS", "/token").Set("Origin", servertest.SPAOrigin).Wants(http.StatusNoContent, ""))
 }
 
 // Rows 33 and 34: what a browser asks before it sends anything.
 func TestPreflights(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	ask := func(path, origin, method, headers string) *request {
-		r := call(t, s, "OPTIONS", path).set("Access-Control-Request-Method", method).set("Access-Control-Request-Headers", headers).
-			set("Access-Control-Request-Private-Network", "true")
+	ask := func(path, origin, method, headers string) *servertest.Request {
+		r := s.Call(t, "OPTIONS", path).Set("Access-Control-Request-Method", method).Set("Access-Control-Request-Headers", headers).
+			Set("Access-Control-Request-Private-Network", "true")
 		if origin != "" {
-			r.set("Origin", origin)
+			r.Set("Origin", origin)
 		}
 		return r
 	}
 	for path, methods := range map[string]string{"/token": "POST", "/revoke": "POST", "/userinfo": "GET, HEAD, POST"} {
 		method, _, _ := strings.Cut(methods, ",")
-		a := ask(path, servertest.SPAOrigin, method, "authorization,x-requested-with").wants(http.StatusNoContent, "")
+		a := ask(path, servertest.SPAOrigin, method, "authorization,x-requested-with").Wants(http.StatusNoContent, "")
 		checkCORS(t, a, servertest.SPAOrigin)
 		checkPreflight(t, a, methods, "")
 		for _, origin := range lookAlikes {
-			cannotRead(t, ask(path, origin, method, "authorization").wants(http.StatusNoContent, ""))
+			cannotRead(t, ask(path, origin, method, "authorization").Wants(http.StatusNoContent, ""))
 		}
 		two := ask(path, "", method, "")
-		two.header["Origin"] = []string{"https://evil.example", servertest.SPAOrigin}
-		cannotRead(t, two.wants(http.StatusNoContent, ""))
+		two.Header["Origin"] = []string{"https://evil.example", servertest.SPAOrigin}
+		cannotRead(t, two.Wants(http.StatusNoContent, ""))
 		// Tracing libraries add headers of their own. What is no field name is left out, and so is what
 		// goes beyond the bounds.
-		traced := ask(path, servertest.SPAOrigin, "DELETE", "sentry-trace, baggage,TraceParent,authorization,,x y,\"q\","+strings.Repeat("x", 101)).wants(http.StatusNoContent, "")
+		traced := ask(path, servertest.SPAOrigin, "DELETE", "sentry-trace, baggage,TraceParent,authorization,,x y,\"q\","+strings.Repeat("x", 101)).Wants(http.StatusNoContent, "")
 		checkPreflight(t, traced, methods, ", sentry-trace, baggage, traceparent")
 		var many strings.Builder
 		for i := range 60 {
 			many.WriteString("x-" + strconv.Itoa(100+i) + ",")
 		}
-		bounded := ask(path, servertest.SPAOrigin, method, many.String()).wants(http.StatusNoContent, "")
+		bounded := ask(path, servertest.SPAOrigin, method, many.String()).Wants(http.StatusNoContent, "")
 		if got := strings.Count(bounded.Header.Get("Access-Control-Allow-Headers"), "x-1"); got != 50 {
 			t.Errorf("60 headers asked for: got %d, want 50", got)
 		}
-		if a := ask(path, "https://evil.example", method, "sentry-trace").wants(http.StatusNoContent, ""); a.Header.Get("Access-Control-Allow-Headers") != "" {
+		if a := ask(path, "https://evil.example", method, "sentry-trace").Wants(http.StatusNoContent, ""); a.Header.Get("Access-Control-Allow-Headers") != "" {
 			t.Error("a page that no client lists was answered which headers it may send")
 		}
 	}
 	for _, path := range []string{"/.well-known/jwks.json", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
 		for _, origin := range []string{"https://anyone.example", "null"} {
-			a := ask(path, origin, "GET", "").wants(http.StatusNoContent, "")
+			a := ask(path, origin, "GET", "").Wants(http.StatusNoContent, "")
 			checkCORS(t, a, "*")
 			checkPreflight(t, a, "GET, HEAD", "")
-			document := call(t, s, "GET", path).set("Origin", origin).wants(http.StatusOK, "")
+			document := s.Call(t, "GET", path).Set("Origin", origin).Wants(http.StatusOK, "")
 			if got := document.Header.Get("Access-Control-Allow-Origin"); got != "*" {
 				t.Errorf("%s for %s: got Access-Control-Allow-Origin %q", path, origin, got)
 			}
@@ -203,7 +205,7 @@ func TestPreflights(t *testing.T) {
 	}
 }
 
-func checkPreflight(t *testing.T, a answer, methods, more string) {
+func checkPreflight(t *testing.T, a servertest.Answer, methods, more string) {
 	t.Helper()
 	if got := a.Header.Get("Access-Control-Allow-Methods"); got != methods {
 		t.Errorf("Access-Control-Allow-Methods: got %q, want %q", got, methods)
@@ -224,7 +226,7 @@ func TestForeignPagesAreLogged(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
 	for _, origin := range []string{"http://localhost:4200", "https://x.example/" + strings.Repeat("x", 4000)} {
-		call(t, s, "OPTIONS", "/token").set("Origin", origin).set("Access-Control-Request-Method", "POST").wants(http.StatusNoContent, "")
+		s.Call(t, "OPTIONS", "/token").Set("Origin", origin).Set("Access-Control-Request-Method", "POST").Wants(http.StatusNoContent, "")
 	}
 	log := s.Log.Drain()
 	if !strings.Contains(log, `"outcome":"foreign_origin"`) || !strings.Contains(log, `"origin":"http://localhost:4200"`) {
@@ -233,7 +235,7 @@ func TestForeignPagesAreLogged(t *testing.T) {
 	if strings.Contains(log, strings.Repeat("x", 200)) {
 		t.Error("the log holds as much as a stranger likes")
 	}
-	call(t, s, "OPTIONS", "/token").wants(http.StatusNoContent, "")
+	s.Call(t, "OPTIONS", "/token").Wants(http.StatusNoContent, "")
 	if log := s.Log.String(); strings.Contains(log, "foreign_origin") {
 		t.Errorf("no page has asked: got log\n%s", log)
 	}
@@ -242,16 +244,16 @@ func TestForeignPagesAreLogged(t *testing.T) {
 // The pages of hybrid apps have origins of their own schemes, which are compared byte for byte.
 func TestOriginsOfApps(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
-	adminCall(t, admin, "PATCH", "/v1/clients/spa", `{"origins":["ionic://localhost","app://Notes"]}`).wants(200, "")
+	s, admin := servertest.NewAdmin(t, nil)
+	admin.CallJSON(t, "PATCH", "/v1/clients/spa", `{"origins":["ionic://localhost","app://Notes"]}`).Wants(200, "")
 	for _, origin := range []string{"ionic://localhost", "app://Notes"} {
-		canRead(t, spaLogin(t, s).set("Origin", origin).set("Sec-Fetch-Site", "cross-site").wants(200, ""), origin)
-		a := call(t, s, "OPTIONS", "/token").set("Origin", origin).set("Access-Control-Request-Method", "POST").wants(204, "")
+		canRead(t, spaLogin(t, s).Set("Origin", origin).Set("Sec-Fetch-Site", "cross-site").Wants(200, ""), origin)
+		a := s.Call(t, "OPTIONS", "/token").Set("Origin", origin).Set("Access-Control-Request-Method", "POST").Wants(204, "")
 		checkPreflight(t, a, "POST", "")
 	}
 	for _, origin := range []string{"capacitor://localhost", "IONIC://localhost", "ionic://localhost:80", "app://notes", "ionic://localhost/"} {
-		cannotRead(t, spaLogin(t, s).set("Origin", origin).wants(200, ""))
-		spaLogin(t, s).set("Origin", origin).set("Sec-Fetch-Site", "cross-site").wants(403, "invalid_request")
+		cannotRead(t, spaLogin(t, s).Set("Origin", origin).Wants(200, ""))
+		spaLogin(t, s).Set("Origin", origin).Set("Sec-Fetch-Site", "cross-site").Wants(403, "invalid_request")
 	}
 }
 
@@ -261,12 +263,12 @@ func TestNoCORS(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
 	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Origins = []string{servertest.SPAOrigin} })
-	for _, a := range []answer{
-		form(t, s, "/introspect", "token=x").web().set("Origin", servertest.SPAOrigin).wants(http.StatusOK, ""),
-		form(t, s, "/introspect", "token=x").set("Origin", servertest.SPAOrigin).wants(http.StatusUnauthorized, "invalid_client"),
-		call(t, s, "OPTIONS", "/introspect").set("Origin", servertest.SPAOrigin).set("Access-Control-Request-Method", "POST").wants(http.StatusMethodNotAllowed, "invalid_request"),
-		call(t, s, "OPTIONS", "/nothing").set("Origin", servertest.SPAOrigin).set("Access-Control-Request-Method", "POST").wants(http.StatusNotFound, "not_found"),
-		call(t, s, "GET", "/readyz").set("Origin", servertest.SPAOrigin).wants(http.StatusOK, ""),
+	for _, a := range []servertest.Answer{
+		s.Form(t, "/introspect", "token=x").Web().Set("Origin", servertest.SPAOrigin).Wants(http.StatusOK, ""),
+		s.Form(t, "/introspect", "token=x").Set("Origin", servertest.SPAOrigin).Wants(http.StatusUnauthorized, "invalid_client"),
+		s.Call(t, "OPTIONS", "/introspect").Set("Origin", servertest.SPAOrigin).Set("Access-Control-Request-Method", "POST").Wants(http.StatusMethodNotAllowed, "invalid_request"),
+		s.Call(t, "OPTIONS", "/nothing").Set("Origin", servertest.SPAOrigin).Set("Access-Control-Request-Method", "POST").Wants(http.StatusNotFound, "not_found"),
+		s.Call(t, "GET", "/readyz").Set("Origin", servertest.SPAOrigin).Wants(http.StatusOK, ""),
 	} {
 		for name := range a.Header {
 			if strings.HasPrefix(name, "Access-Control-") {
@@ -281,9 +283,9 @@ func TestCORSWhenThrottled(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{PerAccount: 1} })
 	for i := range 3 {
-		form(t, s, "/token", "grant_type=password", "client_id=spa", "username=ada", "password="+strconv.Itoa(i)).do()
+		s.Form(t, "/token", "grant_type=password", "client_id=spa", "username=ada", "password="+strconv.Itoa(i)).Do()
 	}
-	a := spaLogin(t, s).set("Origin", servertest.SPAOrigin).wants(http.StatusTooManyRequests, "slow_down")
+	a := spaLogin(t, s).Set("Origin", servertest.SPAOrigin).Wants(http.StatusTooManyRequests, "slow_down")
 	canRead(t, a, servertest.SPAOrigin)
 	if a.Header.Get("Retry-After") == "" {
 		t.Error("429 without Retry-After")
@@ -332,27 +334,27 @@ func TestCORSWhileTheStoreIsAway(t *testing.T) {
 		t.Run("seen before: "+strconv.FormatBool(seen), func(t *testing.T) {
 			away := &clientless{}
 			s := servertest.New(t, func(cfg *server.Config) { away.Store, cfg.Store = cfg.Store, away })
-			preflight := func() *request {
-				return call(t, s, "OPTIONS", "/token").set("Origin", servertest.SPAOrigin).set("Access-Control-Request-Method", "POST")
+			preflight := func() *servertest.Request {
+				return s.Call(t, "OPTIONS", "/token").Set("Origin", servertest.SPAOrigin).Set("Access-Control-Request-Method", "POST")
 			}
 			if seen {
-				checkCORS(t, preflight().wants(http.StatusNoContent, ""), servertest.SPAOrigin)
+				checkCORS(t, preflight().Wants(http.StatusNoContent, ""), servertest.SPAOrigin)
 			}
 			away.down.Store(true)
 			s.Clock.Add(time.Minute) // longer than a client is cached
-			a := spaLogin(t, s).set("Origin", servertest.SPAOrigin).wants(http.StatusServiceUnavailable, "temporarily_unavailable")
+			a := spaLogin(t, s).Set("Origin", servertest.SPAOrigin).Wants(http.StatusServiceUnavailable, "temporarily_unavailable")
 			if !seen {
 				cannotRead(t, a)
-				cannotRead(t, preflight().wants(http.StatusNoContent, ""))
+				cannotRead(t, preflight().Wants(http.StatusNoContent, ""))
 				return
 			}
 			canRead(t, a, servertest.SPAOrigin)
-			checkCORS(t, preflight().wants(http.StatusNoContent, ""), servertest.SPAOrigin)
+			checkCORS(t, preflight().Wants(http.StatusNoContent, ""), servertest.SPAOrigin)
 			for _, origin := range lookAlikes {
-				cannotRead(t, spaLogin(t, s).set("Origin", origin).wants(http.StatusServiceUnavailable, "temporarily_unavailable"))
+				cannotRead(t, spaLogin(t, s).Set("Origin", origin).Wants(http.StatusServiceUnavailable, "temporarily_unavailable"))
 			}
 			away.down.Store(false)
-			canRead(t, spaLogin(t, s).set("Origin", servertest.SPAOrigin).wants(http.StatusOK, ""), servertest.SPAOrigin)
+			canRead(t, spaLogin(t, s).Set("Origin", servertest.SPAOrigin).Wants(http.StatusOK, ""), servertest.SPAOrigin)
 		})
 	}
 }

@@ -2,8 +2,6 @@ package server_test
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,42 +15,42 @@ import (
 func TestLoginRefreshUserinfoRevoke(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	first := login(t, s)
-	if first.str("token_type") != "Bearer" || first.JSON["expires_in"] != float64(300) || first.str("scope") != strings.Join(servertest.Scopes, " ") {
+	first := s.Login(t)
+	if first.Str("token_type") != "Bearer" || first.JSON["expires_in"] != float64(300) || first.Str("scope") != strings.Join(servertest.Scopes, " ") {
 		t.Errorf("login: got %s", first.Raw)
 	}
 	if got := first.Header.Get("Cache-Control"); got != "no-store" {
 		t.Errorf("login: Cache-Control got %q, want no-store", got)
 	}
-	info := call(t, s, http.MethodGet, "/userinfo").set("Authorization", "Bearer "+first.str("access_token")).wants(http.StatusOK, "")
-	if info.str("sub") != s.UserID.String() || info.str("preferred_username") != servertest.User || info.JSON["roles"] == nil || info.JSON["shoe_size"] != nil {
+	info := s.Userinfo(t, first.Str("access_token")).Wants(http.StatusOK, "")
+	if info.Str("sub") != s.UserID.String() || info.Str("preferred_username") != servertest.User || info.JSON["roles"] == nil || info.JSON["shoe_size"] != nil {
 		t.Errorf("userinfo: got %s", info.Raw)
 	}
 
-	second := refresh(t, s, first.str("refresh_token")).wants(http.StatusOK, "")
-	if second.str("refresh_token") == first.str("refresh_token") || second.str("access_token") == first.str("access_token") {
+	second := s.Refresh(t, first.Str("refresh_token")).Wants(http.StatusOK, "")
+	if second.Str("refresh_token") == first.Str("refresh_token") || second.Str("access_token") == first.Str("access_token") {
 		t.Error("refresh answered a token it had answered before")
 	}
-	if !active(t, s, second.str("access_token")) || !active(t, s, second.str("refresh_token")) || active(t, s, first.str("refresh_token")) {
+	if !s.Active(t, second.Str("access_token")) || !s.Active(t, second.Str("refresh_token")) || s.Active(t, first.Str("refresh_token")) {
 		t.Error("introspection: want the new tokens active and the rotated one not")
 	}
 
-	if a := form(t, s, "/revoke", "token="+second.str("refresh_token")).web().wants(http.StatusOK, ""); a.Raw != "{}\n" || a.Header.Get("Content-Type") != "application/json" {
+	if a := s.Form(t, "/revoke", "token="+second.Str("refresh_token")).Web().Wants(http.StatusOK, ""); a.Raw != "{}\n" || a.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("revoke: got %q of type %q, want {}", a.Raw, a.Header.Get("Content-Type"))
 	}
-	refresh(t, s, second.str("refresh_token")).wants(http.StatusBadRequest, "invalid_grant")
-	if active(t, s, first.str("access_token")) || active(t, s, second.str("access_token")) {
+	s.Refresh(t, second.Str("refresh_token")).Wants(http.StatusBadRequest, "invalid_grant")
+	if s.Active(t, first.Str("access_token")) || s.Active(t, second.Str("access_token")) {
 		t.Error("an access token outlived its session in introspection")
 	}
-	call(t, s, http.MethodGet, "/userinfo").set("Authorization", "Bearer "+second.str("access_token")).wants(http.StatusUnauthorized, "invalid_token")
+	s.Userinfo(t, second.Str("access_token")).Wants(http.StatusUnauthorized, "invalid_token")
 }
 
 // The claims a verifier meets (RFC 9068 §2).
 func TestAccessTokenClaims(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	token := login(t, s, "scope=profile").str("access_token")
-	header, claims := decodeJWT(t, token)
+	token := s.Login(t, "scope=profile").Str("access_token")
+	header, claims := servertest.DecodeJWT(t, token)
 	if header["typ"] != "at+jwt" || header["alg"] != "ES256" || header["kid"] == "" || len(header) != 3 {
 		t.Errorf("header: got %v", header)
 	}
@@ -69,8 +67,8 @@ func TestAccessTokenClaims(t *testing.T) {
 		t.Errorf("claims: got %v; want jti, sid and roles, which the client asks for, and no shoe_size", claims)
 	}
 
-	_, own := decodeJWT(t, form(t, s, "/token", "grant_type=client_credentials").basic(servertest.Service, servertest.ServiceSecret).
-		wants(http.StatusOK, "").str("access_token"))
+	_, own := servertest.DecodeJWT(t, s.Form(t, "/token", "grant_type=client_credentials").Basic(servertest.Service, servertest.ServiceSecret).
+		Wants(http.StatusOK, "").Str("access_token"))
 	if own["sub"] != servertest.Service || own["sid"] != nil || own["auth_time"] != nil {
 		t.Errorf("client's own token: got %v", own)
 	}
@@ -82,19 +80,19 @@ func TestAccessTokenClaims(t *testing.T) {
 func TestGraceAnswersTheSameSuccessor(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	first := login(t, s)
-	second := refresh(t, s, first.str("refresh_token")).wants(http.StatusOK, "")
+	first := s.Login(t)
+	second := s.Refresh(t, first.Str("refresh_token")).Wants(http.StatusOK, "")
 	s.Clock.Add(9 * time.Second)
-	again := refresh(t, s, first.str("refresh_token")).wants(http.StatusOK, "")
-	if again.str("refresh_token") != second.str("refresh_token") {
+	again := s.Refresh(t, first.Str("refresh_token")).Wants(http.StatusOK, "")
+	if again.Str("refresh_token") != second.Str("refresh_token") {
 		t.Error("a retry inside the grace window got another successor")
 	}
-	if again.str("access_token") == second.str("access_token") {
+	if again.Str("access_token") == second.Str("access_token") {
 		t.Error("a retry got the same access token, want a fresh one")
 	}
 	s.Clock.Add(2 * time.Second)
-	refresh(t, s, first.str("refresh_token")).wants(http.StatusBadRequest, "invalid_grant")
-	refresh(t, s, second.str("refresh_token")).wants(http.StatusBadRequest, "invalid_grant") // the session has ended
+	s.Refresh(t, first.Str("refresh_token")).Wants(http.StatusBadRequest, "invalid_grant")
+	s.Refresh(t, second.Str("refresh_token")).Wants(http.StatusBadRequest, "invalid_grant") // the session has ended
 	if !strings.Contains(s.Log.String(), "refresh_reuse") {
 		t.Error("reuse left no audit event in the log")
 	}
@@ -103,18 +101,18 @@ func TestGraceAnswersTheSameSuccessor(t *testing.T) {
 func TestScopeNarrowsForTheAccessTokenOnly(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	first := login(t, s)
-	narrow := refresh(t, s, first.str("refresh_token"), "scope=profile").wants(http.StatusOK, "")
-	if narrow.str("scope") != "profile" {
-		t.Errorf("narrowed: got scope %q", narrow.str("scope"))
+	first := s.Login(t)
+	narrow := s.Refresh(t, first.Str("refresh_token"), "scope=profile").Wants(http.StatusOK, "")
+	if narrow.Str("scope") != "profile" {
+		t.Errorf("narrowed: got scope %q", narrow.Str("scope"))
 	}
-	wide := refresh(t, s, narrow.str("refresh_token")).wants(http.StatusOK, "")
-	if wide.str("scope") != strings.Join(servertest.Scopes, " ") {
-		t.Errorf("after narrowing: got scope %q, want all of the login's", wide.str("scope"))
+	wide := s.Refresh(t, narrow.Str("refresh_token")).Wants(http.StatusOK, "")
+	if wide.Str("scope") != strings.Join(servertest.Scopes, " ") {
+		t.Errorf("after narrowing: got scope %q, want all of the login's", wide.Str("scope"))
 	}
-	one := login(t, s, "scope=profile")
-	refresh(t, s, one.str("refresh_token"), "scope=profile orders:read").wants(http.StatusBadRequest, "invalid_scope")
-	refresh(t, s, one.str("refresh_token")).wants(http.StatusOK, "") // the refusal consumed nothing
+	one := s.Login(t, "scope=profile")
+	s.Refresh(t, one.Str("refresh_token"), "scope=profile orders:read").Wants(http.StatusBadRequest, "invalid_scope")
+	s.Refresh(t, one.Str("refresh_token")).Wants(http.StatusOK, "") // the refusal consumed nothing
 }
 
 func TestLifetimes(t *testing.T) {
@@ -131,35 +129,17 @@ func TestLifetimes(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := servertest.New(t, nil)
-			a := login(t, s)
+			a := s.Login(t)
 			for i, step := range test.steps {
 				s.Move(t, step)
 				want, code := http.StatusOK, ""
 				if i == len(test.steps)-1 && test.last != http.StatusOK {
 					want, code = test.last, "invalid_grant"
 				}
-				a = refresh(t, s, a.str("refresh_token")).wants(want, code)
+				a = s.Refresh(t, a.Str("refresh_token")).Wants(want, code)
 			}
 		})
 	}
-}
-
-func decodeJWT(t testing.TB, token string) (header, claims map[string]any) {
-	t.Helper()
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		t.Fatalf("token has %d parts", len(parts))
-	}
-	for i, into := range []*map[string]any{&header, &claims} {
-		raw, err := base64.RawURLEncoding.DecodeString(parts[i])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(raw, into); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return header, claims
 }
 
 // lossy is a store whose last loss a test sets.
@@ -180,14 +160,14 @@ func TestLostRotationHeals(t *testing.T) {
 		backend.Store = cfg.Store
 		cfg.Store = backend
 	})
-	token := login(t, s).str("refresh_token")
+	token := s.Login(t).Str("refresh_token")
 	sessions, err := s.Store.ListSessions(t.Context(), s.UserID, s.Clock.Now(), s.Config.Lifetimes)
 	if err != nil || len(sessions) != 1 {
 		t.Fatalf("sessions: got %v, %v", sessions, err)
 	}
 	old := sessions[0] // generation 0
 	for range 3 {
-		token = refresh(t, s, token).wants(http.StatusOK, "").str("refresh_token")
+		token = s.Refresh(t, token).Wants(http.StatusOK, "").Str("refresh_token")
 	}
 	if _, err := s.Store.RevokeSession(t.Context(), old.UserID, old.ID); err != nil {
 		t.Fatal(err)
@@ -195,28 +175,28 @@ func TestLostRotationHeals(t *testing.T) {
 	if _, _, err := s.Store.StartSession(t.Context(), old, store.SessionLimits{PerUser: 10}); err != nil {
 		t.Fatal(err)
 	}
-	refresh(t, s, token).wants(http.StatusBadRequest, "invalid_grant")
+	s.Refresh(t, token).Wants(http.StatusBadRequest, "invalid_grant")
 	if !strings.Contains(s.Log.String(), `"outcome":"ahead"`) {
 		t.Error("the log does not name the token that is newer than its session")
 	}
 	backend.loss = store.Loss{At: s.Clock.Now()}
-	next := refresh(t, s, token).wants(http.StatusOK, "").str("refresh_token")
+	next := s.Refresh(t, token).Wants(http.StatusOK, "").Str("refresh_token")
 	if !strings.Contains(s.Log.String(), `"outcome":"healed"`) {
 		t.Error("the log does not say that a rotation was lost")
 	}
-	refresh(t, s, next).wants(http.StatusOK, "")
+	s.Refresh(t, next).Wants(http.StatusOK, "")
 }
 
 // A session that asked for no resource follows the server's default: to change that signs nobody out.
 func TestNewDefaultAudienceSignsNobodyOut(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	mine := login(t, s).str("refresh_token")
+	mine := s.Login(t).Str("refresh_token")
 	settings := s.Config.Settings
 	settings.Audience = []string{"https://renamed.example"}
 	s.Apply(settings)
-	next := refresh(t, s, mine).wants(http.StatusOK, "")
-	if _, claims := decodeJWT(t, next.str("access_token")); claims["aud"] != "https://renamed.example" {
+	next := s.Refresh(t, mine).Wants(http.StatusOK, "")
+	if _, claims := servertest.DecodeJWT(t, next.Str("access_token")); claims["aud"] != "https://renamed.example" {
 		t.Errorf("got audience %v", claims["aud"])
 	}
 }

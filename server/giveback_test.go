@@ -39,11 +39,11 @@ func TestUndecidedLoginsDoNotCount(t *testing.T) {
 	})
 	m.down.Store(true)
 	for i := range 5 {
-		a := form(t, s, "/token", "grant_type=password", "username=ada", fmt.Sprintf("password=%d", i)).web().wants(http.StatusServiceUnavailable, "temporarily_unavailable")
+		a := s.Form(t, "/token", "grant_type=password", "username=ada", fmt.Sprintf("password=%d", i)).Web().Wants(http.StatusServiceUnavailable, "temporarily_unavailable")
 		if a.Header.Get("Retry-After") == "" {
 			t.Error("503 without Retry-After")
 		}
 	}
 	m.down.Store(false)
-	login(t, s)
+	s.Login(t)
 }

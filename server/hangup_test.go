@@ -75,13 +75,13 @@ func TestHangingUpHidesNothing(t *testing.T) {
 		do          func() int
 	}{
 		{"refresh token used again", "refresh_reuse", func() int {
-			first := login(t, s).str("refresh_token")
-			refresh(t, s, first).wants(http.StatusOK, "")
+			first := s.Login(t).Str("refresh_token")
+			s.Refresh(t, first).Wants(http.StatusOK, "")
 			s.Clock.Add(time.Minute)
 			return l.leaving(t, s, postForm("/token", "grant_type=refresh_token&refresh_token="+first)).Code
 		}},
 		{"revocation", "revoke", func() int {
-			token := login(t, s).str("refresh_token")
+			token := s.Login(t).Str("refresh_token")
 			return l.leaving(t, s, postForm("/revoke", "token="+token)).Code
 		}},
 		{"disabled user", "user.disable", func() int {

@@ -481,7 +481,7 @@ func (f *fleet) signOutEveryone() {
 	f.told(operator("DELETE", "/v1/sessions", ""), func(*held) bool { return true })
 }
 
-// loginBeside is a login with something that ends sessions beside it. Both answer, in any order.
+// loginBeside is a login with something that ends sessions beside it. Both servertest.Answer, in any order.
 func (f *fleet) loginBeside() {
 	p, c := f.somebody(), f.someClient()
 	if p.disabled || c.disabled {

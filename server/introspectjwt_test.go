@@ -21,7 +21,7 @@ const signedType = "application/token-introspection+jwt"
 // introspectSigned asks for a signed answer and returns the JWT, whose signature is good.
 func introspectSigned(t testing.TB, s *servertest.Server, token string) string {
 	t.Helper()
-	a := form(t, s, "/introspect", "token="+token).web().set("Accept", signedType).wants(http.StatusOK, "")
+	a := s.Form(t, "/introspect", "token="+token).Web().Set("Accept", signedType).Wants(http.StatusOK, "")
 	if got := a.Header.Get("Content-Type"); got != signedType {
 		t.Fatalf("Content-Type: got %q, want %q\n%s", got, signedType, a.Raw)
 	}
@@ -46,11 +46,11 @@ func rawClaims(t testing.TB, jwt string) string {
 func TestSignedIntrospection(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	tokens := login(t, s)
+	tokens := s.Login(t)
 	for _, kind := range []string{"access_token", "refresh_token"} {
-		plain := introspect(t, s, tokens.str(kind))
+		plain := s.Introspect(t, tokens.Str(kind))
 		s.Clock.Add(time.Second) // so that the answer's iat is not the token's
-		header, claims := decodeJWT(t, introspectSigned(t, s, tokens.str(kind)))
+		header, claims := servertest.DecodeJWT(t, introspectSigned(t, s, tokens.Str(kind)))
 		if header["typ"] != "token-introspection+jwt" || header["alg"] != "ES256" || header["kid"] == "" || len(header) != 3 {
 			t.Errorf("%s: got header %v", kind, header)
 		}
@@ -71,9 +71,9 @@ func TestSignedIntrospection(t *testing.T) {
 func TestSignedIntrospectionOfADeadToken(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	tokens := login(t, s)
-	form(t, s, "/revoke", "token="+tokens.str("refresh_token")).web().wants(http.StatusOK, "")
-	for name, token := range map[string]string{"nonsense": "x", "revoked": tokens.str("access_token"), "revoked refresh token": tokens.str("refresh_token")} {
+	tokens := s.Login(t)
+	s.Form(t, "/revoke", "token="+tokens.Str("refresh_token")).Web().Wants(http.StatusOK, "")
+	for name, token := range map[string]string{"nonsense": "x", "revoked": tokens.Str("access_token"), "revoked refresh token": tokens.Str("refresh_token")} {
 		if got := rawClaims(t, introspectSigned(t, s, token)); !strings.HasSuffix(got, `,"token_introspection":{"active":false}}`) {
 			t.Errorf("%s: got %s", name, got)
 		}
@@ -85,7 +85,7 @@ func TestSignedIntrospectionOfADeadToken(t *testing.T) {
 func TestIntrospectionFollowsAccept(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	token := login(t, s).str("access_token")
+	token := s.Login(t).Str("access_token")
 	for _, c := range []struct{ accept, contentType string }{
 		{"", "application/json"},
 		{"*/*", "application/json"},
@@ -93,11 +93,11 @@ func TestIntrospectionFollowsAccept(t *testing.T) {
 		{signedType + ";q=0.9, application/json", "application/json"},
 		{"Application/Token-Introspection+JWT, */*", signedType},
 	} {
-		r := form(t, s, "/introspect", "token="+token).web()
+		r := s.Form(t, "/introspect", "token="+token).Web()
 		if c.accept != "" {
-			r.set("Accept", c.accept)
+			r.Set("Accept", c.accept)
 		}
-		a := r.wants(http.StatusOK, "")
+		a := r.Wants(http.StatusOK, "")
 		if got := a.Header.Get("Content-Type"); got != c.contentType {
 			t.Errorf("Accept %q: got %s, want %s", c.accept, got, c.contentType)
 		}
@@ -105,15 +105,15 @@ func TestIntrospectionFollowsAccept(t *testing.T) {
 			t.Errorf("Accept %q: got Cache-Control %q", c.accept, got)
 		}
 	}
-	two := form(t, s, "/introspect", "token="+token).web()
-	two.header["Accept"] = []string{"application/json;q=0.5", signedType}
-	if got := two.wants(http.StatusOK, "").Header.Get("Content-Type"); got != signedType {
+	two := s.Form(t, "/introspect", "token="+token).Web()
+	two.Header["Accept"] = []string{"application/json;q=0.5", signedType}
+	if got := two.Wants(http.StatusOK, "").Header.Get("Content-Type"); got != signedType {
 		t.Errorf("two Accept headers: got %s", got)
 	}
 	// An error is read by a program that did not get as far as an answer.
-	form(t, s, "/introspect").web().set("Accept", signedType).wants(http.StatusBadRequest, "invalid_request")
-	form(t, s, "/introspect", "token=x").basic("web", "wrong").set("Accept", signedType).wants(http.StatusUnauthorized, "invalid_client")
-	refused := form(t, s, "/introspect", "token=x").basic(servertest.Other, servertest.OtherSecret).set("Accept", signedType).wants(http.StatusForbidden, "unauthorized_client")
+	s.Form(t, "/introspect").Web().Set("Accept", signedType).Wants(http.StatusBadRequest, "invalid_request")
+	s.Form(t, "/introspect", "token=x").Basic("web", "wrong").Set("Accept", signedType).Wants(http.StatusUnauthorized, "invalid_client")
+	refused := s.Form(t, "/introspect", "token=x").Basic(servertest.Other, servertest.OtherSecret).Set("Accept", signedType).Wants(http.StatusForbidden, "unauthorized_client")
 	if got := refused.Header.Get("Content-Type"); got != "application/json" {
 		t.Errorf("an error: got %s", got)
 	}
@@ -123,12 +123,12 @@ func TestIntrospectionFollowsAccept(t *testing.T) {
 func TestSignedIntrospectionTakesTheClientsAlgorithm(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	token := login(t, s).str("access_token")
+	token := s.Login(t).Str("access_token")
 	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Alg = "RS256" })
-	if header, _ := decodeJWT(t, introspectSigned(t, s, token)); header["alg"] != "RS256" {
+	if header, _ := servertest.DecodeJWT(t, introspectSigned(t, s, token)); header["alg"] != "RS256" {
 		t.Errorf("got alg %v", header["alg"])
 	}
-	metadata := call(t, s, http.MethodGet, "/.well-known/oauth-authorization-server").wants(http.StatusOK, "")
+	metadata := s.Call(t, http.MethodGet, "/.well-known/oauth-authorization-server").Wants(http.StatusOK, "")
 	if got := metadata.JSON["introspection_signing_alg_values_supported"]; !reflect.DeepEqual(got, []any{"ES256", "RS256"}) {
 		t.Errorf("metadata: got algorithms %v", got)
 	}
@@ -138,10 +138,10 @@ func TestSignedIntrospectionTakesTheClientsAlgorithm(t *testing.T) {
 func TestSignedIntrospectionWithoutASigner(t *testing.T) {
 	t.Parallel()
 	s, v := newRemote(t, func(*server.Config) {})
-	token := login(t, s).str("access_token")
+	token := s.Login(t).Str("access_token")
 	away(v, true)
-	unavailable(t, form(t, s, "/introspect", "token="+token).web().set("Accept", signedType))
-	if !active(t, s, token) {
+	unavailable(t, s.Form(t, "/introspect", "token="+token).Web().Set("Accept", signedType))
+	if !s.Active(t, token) {
 		t.Error("an unsigned answer: got active false")
 	}
 }
@@ -150,24 +150,24 @@ func TestSignedIntrospectionWithoutASigner(t *testing.T) {
 // nothing (RFC 9701 §8.1).
 func TestASignedAnswerIsNoAccessToken(t *testing.T) {
 	t.Parallel()
-	s, admin, secret := newTokenAdmin(t, nil)
-	ops := clientToken(t, s, "ops", secret).wants(http.StatusOK, "").str("access_token")
-	user := login(t, s)
-	for name, about := range map[string]string{"a user": user.str("access_token"), "an operator": ops} {
+	s, admin, secret := servertest.NewTokenAdmin(t, nil)
+	ops := s.ClientToken(t, "ops", secret).Wants(http.StatusOK, "").Str("access_token")
+	user := s.Login(t)
+	for name, about := range map[string]string{"a user": user.Str("access_token"), "an operator": ops} {
 		t.Run("about "+name, func(t *testing.T) {
 			answer := introspectSigned(t, s, about)
-			call(t, s, http.MethodGet, "/userinfo").set("Authorization", "Bearer "+answer).wants(http.StatusUnauthorized, "invalid_token")
-			withToken(t, admin, http.MethodGet, "/v1/clients", "", answer).wants(http.StatusUnauthorized, "unauthorized")
-			refresh(t, s, answer).wants(http.StatusBadRequest, "invalid_grant")
-			if active(t, s, answer) {
+			s.Userinfo(t, answer).Wants(http.StatusUnauthorized, "invalid_token")
+			admin.CallJSON(t, http.MethodGet, "/v1/clients", "").Bearer(answer).Wants(http.StatusUnauthorized, "unauthorized")
+			s.Refresh(t, answer).Wants(http.StatusBadRequest, "invalid_grant")
+			if s.Active(t, answer) {
 				t.Error("introspection takes its own answer for a token")
 			}
-			form(t, s, "/revoke", "token="+answer).web().wants(http.StatusOK, "")
-			if !active(t, s, about) {
+			s.Form(t, "/revoke", "token="+answer).Web().Wants(http.StatusOK, "")
+			if !s.Active(t, about) {
 				t.Error("to revoke the answer was to revoke the token that it is about")
 			}
 			// What a verifier that looks at neither typ nor exp would go by.
-			_, claims := decodeJWT(t, answer)
+			_, claims := servertest.DecodeJWT(t, answer)
 			if got, want := slices.Sorted(maps.Keys(claims)), []string{"aud", "iat", "iss", "token_introspection"}; !slices.Equal(got, want) {
 				t.Errorf("got the claims %q, want %q", got, want)
 			}
@@ -178,9 +178,9 @@ func TestASignedAnswerIsNoAccessToken(t *testing.T) {
 // A user's own claim must not make an access token look like a signed answer.
 func TestNoClaimStandsInForASignedAnswer(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	body := `{"username":"eve","claims":{"token_introspection":{"active":true}}}`
-	adminCall(t, admin, http.MethodPost, "/v1/users", body).wants(http.StatusBadRequest, "invalid").wantsMessage(t, "meaning of its own")
+	admin.CallJSON(t, http.MethodPost, "/v1/users", body).Wants(http.StatusBadRequest, "invalid").WantsMessage(t, "meaning of its own")
 	_, err := s.Store.UpdateUser(t.Context(), s.UserID, func(u *store.User) error { // as an import may bring it
 		u.Claims["token_introspection"] = json.RawMessage(`{"active":true}`)
 		return nil
@@ -189,7 +189,7 @@ func TestNoClaimStandsInForASignedAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Claims = []string{"token_introspection", "roles"} })
-	if _, claims := decodeJWT(t, login(t, s).str("access_token")); claims["token_introspection"] != nil || claims["roles"] == nil {
+	if _, claims := servertest.DecodeJWT(t, s.Login(t).Str("access_token")); claims["token_introspection"] != nil || claims["roles"] == nil {
 		t.Errorf("got claims %v", claims)
 	}
 }
@@ -199,7 +199,7 @@ func TestIntrospectionForSomeServices(t *testing.T) {
 	t.Parallel()
 	const orders, billing = "https://orders.example", "https://billing.example"
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Audience = []string{orders, billing} })
-	both, one := login(t, s), login(t, s, "resource="+billing)
+	both, one := s.Login(t), s.Login(t, "resource="+billing)
 	for _, c := range []struct {
 		name  string
 		mayBe []string
@@ -212,17 +212,17 @@ func TestIntrospectionForSomeServices(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.SetClient(t, servertest.Web, func(w *store.Client) { w.IntrospectFor = c.mayBe })
-			if !active(t, s, both.str("access_token")) {
+			if !s.Active(t, both.Str("access_token")) {
 				t.Error("a token for both services: got active false")
 			}
-			if got := active(t, s, one.str("access_token")); got != c.one {
+			if got := s.Active(t, one.Str("access_token")); got != c.one {
 				t.Errorf("a token for billing: got active %t, want %t", got, c.one)
 			}
-			signed := rawClaims(t, introspectSigned(t, s, one.str("access_token")))
+			signed := rawClaims(t, introspectSigned(t, s, one.Str("access_token")))
 			if got := !strings.Contains(signed, `{"active":false}`); got != c.one {
 				t.Errorf("a token for billing, signed: got %s", signed)
 			}
-			if !active(t, s, one.str("refresh_token")) {
+			if !s.Active(t, one.Str("refresh_token")) {
 				t.Error("the client's own refresh token: got active false")
 			}
 		})

@@ -27,20 +27,20 @@ func TestAnswersThatCouldPassAsTokensAreNotSigned(t *testing.T) {
 		{"nobody's", nil, `{"client_id":"app","grants":["client_credentials"],"audiences":["Orders","https://orders"]}`, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			s, admin := newAdmin(t, row.change)
+			s, admin := servertest.NewAdmin(t, row.change)
 			own := ""
 			if row.spec == "" {
 				own = `,"audiences":["orders"]`
 			} else {
-				adminCall(t, admin, "POST", "/v1/clients", row.spec).wants(201, "")
+				admin.CallJSON(t, "POST", "/v1/clients", row.spec).Wants(201, "")
 			}
-			made := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"orders","introspect":true,"grants":["client_credentials"]`+own+`}`).wants(201, "")
+			made := admin.CallJSON(t, "POST", "/v1/clients", `{"client_id":"orders","introspect":true,"grants":["client_credentials"]`+own+`}`).Wants(201, "")
 			if warned := strings.Contains(made.Raw, "never signed"); warned == row.signed {
 				t.Errorf("create: got %s", made.Raw)
 			}
-			token := login(t, s).str("access_token")
-			ask := form(t, s, "/introspect", "token="+token).basic("orders", made.str("client_secret")).set("Accept", "application/token-introspection+jwt")
-			a := ask.wants(200, "")
+			token := s.Login(t).Str("access_token")
+			ask := s.Form(t, "/introspect", "token="+token).Basic("orders", made.Str("client_secret")).Set("Accept", "application/token-introspection+jwt")
+			a := ask.Wants(200, "")
 			if signed := a.Header.Get("Content-Type") == "application/token-introspection+jwt"; signed != row.signed {
 				t.Errorf("got %s: %.200s", a.Header.Get("Content-Type"), a.Raw)
 			}
@@ -54,19 +54,19 @@ func TestAnswersThatCouldPassAsTokensAreNotSigned(t *testing.T) {
 // It ends with the audience, and whoever registers such an audience is told.
 func TestUnsignedAnswersFollowTheRegistration(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	signed := func() bool {
-		a := form(t, s, "/introspect", "token=x").web().set("Accept", "application/token-introspection+jwt").wants(200, "")
+		a := s.Form(t, "/introspect", "token=x").Web().Set("Accept", "application/token-introspection+jwt").Wants(200, "")
 		return a.Header.Get("Content-Type") == "application/token-introspection+jwt"
 	}
 	if !signed() {
 		t.Fatal("the answer is not signed at first")
 	}
-	changed := adminCall(t, admin, "PATCH", "/v1/clients/other", `{"audiences":["web"]}`).wants(200, "")
+	changed := admin.CallJSON(t, "PATCH", "/v1/clients/other", `{"audiences":["web"]}`).Wants(200, "")
 	if !strings.Contains(changed.Raw, `"warnings":["the audience \"web\" is also the id of a client that may introspect`) || signed() {
 		t.Errorf("got %s, and the answer signed: %v", changed.Raw, signed())
 	}
-	if a := adminCall(t, admin, "PATCH", "/v1/clients/other", `{"audiences":[]}`).wants(200, ""); strings.Contains(a.Raw, "warnings") || !signed() {
+	if a := admin.CallJSON(t, "PATCH", "/v1/clients/other", `{"audiences":[]}`).Wants(200, ""); strings.Contains(a.Raw, "warnings") || !signed() {
 		t.Errorf("got %s, and the answer signed: %v", a.Raw, signed())
 	}
 	s.SetClient(t, servertest.Other, func(c *store.Client) { c.Audiences = []string{"web"} })
@@ -79,18 +79,18 @@ func TestUnsignedAnswersFollowTheRegistration(t *testing.T) {
 // RFC 7517 §5: the usable key of a set is registered, and the answer names the others.
 func TestUnusableClientKeysAreNamed(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
-	key := newAppKey(t, "ES256")
+	s, admin := servertest.NewAdmin(t, nil)
+	key := servertest.NewAppKey(t, "ES256")
 	p384 := `{"kty":"EC","crv":"P-384","x":"AAAA","y":"AAAA"}`
-	made := adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"robot","grants":["client_credentials"],"jwks":`+jwks(p384, key.jwk(`"kid":"one"`), `{"kty":"AKP"}`)+`}`).wants(201, "")
+	made := admin.CallJSON(t, "POST", "/v1/clients", `{"client_id":"robot","grants":["client_credentials"],"jwks":`+servertest.JWKS(p384, key.JWK(`"kid":"one"`), `{"kty":"AKP"}`)+`}`).Wants(201, "")
 	for _, part := range []string{`"warnings":[`, `jwks: key 1: crv must be P-256`, `jwks: key 3: kty \"AKP\"`, "left out"} {
 		if !strings.Contains(made.Raw, part) {
 			t.Errorf("create: got %s, want %s", made.Raw, part)
 		}
 	}
-	asserted(t, s, key, "robot").wants(200, "")
-	if shown := adminCall(t, admin, "GET", "/v1/clients/robot", "").wants(200, ""); strings.Contains(shown.Raw, "warnings") || strings.Contains(shown.Raw, "P-384") {
+	s.Asserted(t, key, "robot").Wants(200, "")
+	if shown := admin.CallJSON(t, "GET", "/v1/clients/robot", "").Wants(200, ""); strings.Contains(shown.Raw, "warnings") || strings.Contains(shown.Raw, "P-384") {
 		t.Errorf("show: got %s", shown.Raw)
 	}
-	adminCall(t, admin, "PATCH", "/v1/clients/robot", `{"jwks":`+jwks(p384)+`}`).wants(400, "invalid").wantsMessage(t, "crv must be P-256")
+	admin.CallJSON(t, "PATCH", "/v1/clients/robot", `{"jwks":`+servertest.JWKS(p384)+`}`).Wants(400, "invalid").WantsMessage(t, "crv must be P-256")
 }

@@ -80,9 +80,9 @@ func TestReplicaMetrics(t *testing.T) {
 func TestUnpublishedKIDsAreCounted(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	ours := login(t, s).str("access_token")
+	ours := s.Login(t).Str("access_token")
 	foreign := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"2024-01","typ":"JWT"}`)) + ".e30.c2ln"
-	introspect := func(token string) { form(t, s, "/introspect", "token="+token).web().wants(200, "") }
+	introspect := func(token string) { s.Form(t, "/introspect", "token="+token).Web().Wants(200, "") }
 	for _, token := range []string{ours, foreign, foreign, "nonsense", "a.b.c", ours + "x"} {
 		introspect(token)
 	}
@@ -97,7 +97,7 @@ func TestUnpublishedKIDsAreCounted(t *testing.T) {
 func TestAdminKeyPlan(t *testing.T) {
 	t.Parallel()
 	s := servertest.NewFresh(t, nil)
-	admin := adminOf(t, s, s.Admin())
+	admin := s.ServeAdmin(t, s.Admin())
 	var plan struct {
 		Version     uint64
 		From, Until time.Time
@@ -113,7 +113,7 @@ func TestAdminKeyPlan(t *testing.T) {
 	}
 	read := func(query string) {
 		t.Helper()
-		a := adminCall(t, admin, "GET", "/v1/keys/plan"+query, "").wants(200, "")
+		a := admin.CallJSON(t, "GET", "/v1/keys/plan"+query, "").Wants(200, "")
 		if err := json.Unmarshal([]byte(a.Raw), &plan); err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestAdminKeyPlan(t *testing.T) {
 		t.Errorf("ten days: got %+v", plan)
 	}
 	for _, query := range []string{"?for=10d", "?for=-1h", "?for=0s", "?for=999999h", "?until=now"} {
-		adminCall(t, admin, "GET", "/v1/keys/plan"+query, "").wants(400, "invalid")
+		admin.CallJSON(t, "GET", "/v1/keys/plan"+query, "").Wants(400, "invalid")
 	}
 	if s.Keys.Version() != 1 {
 		t.Error("planning wrote the keyring")

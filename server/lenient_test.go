@@ -34,15 +34,10 @@ func TestLenientForms(t *testing.T) {
 		{"two types", "application/x-www-form-urlencoded, text/plain", grant, 400},
 		{"another type", "text/plain", grant, 400},
 	} {
-		if a := call(t, s, "POST", "/token").web().set("Content-Type", row.contentType).withBody(row.body).do(); a.Status != row.status {
+		if a := s.Call(t, "POST", "/token").Web().Set("Content-Type", row.contentType).WithBody(row.body).Do(); a.Status != row.status {
 			t.Errorf("%s: got %d %s, want %d", row.name, a.Status, a.Raw, row.status)
 		}
 	}
-}
-
-func (r *request) withBody(body string) *request {
-	r.body = body
-	return r
 }
 
 func TestLenientBasic(t *testing.T) {
@@ -66,12 +61,12 @@ func TestLenientBasic(t *testing.T) {
 		{"another scheme", "Bearer " + plain, 401},
 		{"no scheme", plain, 401},
 	} {
-		if a := form(t, s, "/token", "grant_type=client_credentials").set("Authorization", row.header).do(); a.Status != row.status {
+		if a := s.Form(t, "/token", "grant_type=client_credentials").Set("Authorization", row.header).Do(); a.Status != row.status {
 			t.Errorf("%s: got %d %s, want %d", row.name, a.Status, a.Raw, row.status)
 		}
 	}
-	empty := form(t, s, "/token", "grant_type=client_credentials", "client_id=web", "client_secret=web-secret").set("Authorization", "")
-	empty.wants(200, "")
+	empty := s.Form(t, "/token", "grant_type=client_credentials", "client_id=web", "client_secret=web-secret").Set("Authorization", "")
+	empty.Wants(200, "")
 }
 
 func TestSpacesInScopes(t *testing.T) {
@@ -81,12 +76,12 @@ func TestSpacesInScopes(t *testing.T) {
 		"profile ": "profile", " profile": "profile", "profile  orders:read": "profile orders:read", "  ": "profile orders:read orders:write",
 		"profile\torders:read": "", "profile\u00a0": "", "profile,orders:read": "",
 	} {
-		a := form(t, s, "/token", "grant_type=client_credentials", "scope="+scope).web().do()
-		if want == "" && a.str("error") != "invalid_scope" || want != "" && a.str("scope") != want {
+		a := s.Form(t, "/token", "grant_type=client_credentials", "scope="+scope).Web().Do()
+		if want == "" && a.Str("error") != "invalid_scope" || want != "" && a.Str("scope") != want {
 			t.Errorf("scope %q: got %s, want %q", scope, a.Raw, want)
 		}
-		session := login(t, s)
-		if a := refresh(t, s, session.str("refresh_token"), "scope="+scope).do(); want != "" && a.str("scope") != want {
+		session := s.Login(t)
+		if a := s.Refresh(t, session.Str("refresh_token"), "scope="+scope).Do(); want != "" && a.Str("scope") != want {
 			t.Errorf("scope %q of a refresh: got %s, want %q", scope, a.Raw, want)
 		}
 	}
@@ -104,8 +99,8 @@ func TestRefusedScopesAreNamed(t *testing.T) {
 		{long, "may not have every scope", `the scope \"xxx`},
 	} {
 		s.Log.Drain()
-		a := form(t, s, "/token", "grant_type=client_credentials", "scope="+row.scope).web().wants(400, "invalid_scope")
-		if d := a.str("error_description"); !strings.Contains(d, row.description) || strings.Contains(d, long) || !legal(d) {
+		a := s.Form(t, "/token", "grant_type=client_credentials", "scope="+row.scope).Web().Wants(400, "invalid_scope")
+		if d := a.Str("error_description"); !strings.Contains(d, row.description) || strings.Contains(d, long) || !legal(d) {
 			t.Errorf("scope %.50s: got %s", row.scope, d)
 		}
 		if log := s.Log.Drain(); !strings.Contains(log, row.log) || strings.Contains(log, long) {
@@ -114,13 +109,13 @@ func TestRefusedScopesAreNamed(t *testing.T) {
 	}
 	for _, secret := range []string{"signet_cs_c2VjcmV0", "signet_rt_c2VjcmV0", "orders:signet_cs_c2VjcmV0", "eyJhbGciOiJFUzI1NiJ9.c2VjcmV0.c2VjcmV0"} {
 		s.Log.Drain()
-		a := form(t, s, "/token", "grant_type=client_credentials", "scope=profile "+secret).web().wants(400, "invalid_scope")
-		if log := s.Log.Drain(); !strings.Contains(a.str("error_description"), "looks like a token or a client secret") || strings.Contains(a.Raw+log, "c2VjcmV0") {
+		a := s.Form(t, "/token", "grant_type=client_credentials", "scope=profile "+secret).Web().Wants(400, "invalid_scope")
+		if log := s.Log.Drain(); !strings.Contains(a.Str("error_description"), "looks like a token or a client secret") || strings.Contains(a.Raw+log, "c2VjcmV0") {
 			t.Errorf("%s as a scope: got %s and log\n%s", secret, a.Raw, log)
 		}
 	}
-	login := login(t, s, "scope=profile")
-	if a := refresh(t, s, login.str("refresh_token"), "scope=profile orders:read").wants(400, "invalid_scope"); !strings.Contains(a.str("error_description"), "scope orders:read:") {
+	login := s.Login(t, "scope=profile")
+	if a := s.Refresh(t, login.Str("refresh_token"), "scope=profile orders:read").Wants(400, "invalid_scope"); !strings.Contains(a.Str("error_description"), "scope orders:read:") {
 		t.Errorf("refresh: got %s", a.Raw)
 	}
 }
@@ -130,7 +125,7 @@ func TestIgnoredAudienceIsLogged(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
 	for range 2 {
-		form(t, s, "/token", "grant_type=client_credentials", "audience=https://canary.example").web().wants(200, "")
+		s.Form(t, "/token", "grant_type=client_credentials", "audience=https://canary.example").Web().Wants(200, "")
 	}
 	log := s.Log.Drain()
 	if n := strings.Count(log, "sends the parameter audience"); n != 1 || strings.Contains(log, "canary") || !strings.Contains(log, `"client_id":"web"`) {
@@ -142,22 +137,22 @@ func TestIgnoredAudienceIsLogged(t *testing.T) {
 func TestUserinfoByPost(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	token := login(t, s).str("access_token")
-	post := func() *request { return call(t, s, "POST", "/userinfo") }
-	for _, r := range []*request{post(), post().raw("access_token=x"), post().raw(strings.Repeat("a", 64<<10)), post().withBody("{}").set("Content-Type", "application/json")} {
-		if a := r.set("Authorization", "Bearer "+token).wants(200, ""); a.str("sub") != s.UserID.String() {
+	token := s.Login(t).Str("access_token")
+	post := func() *servertest.Request { return s.Call(t, "POST", "/userinfo") }
+	for _, r := range []*servertest.Request{post(), post().Raw("access_token=x"), post().Raw(strings.Repeat("a", 64<<10)), post().WithBody("{}").Set("Content-Type", "application/json")} {
+		if a := r.Bearer(token).Wants(200, ""); a.Str("sub") != s.UserID.String() {
 			t.Errorf("got %s", a.Raw)
 		}
 	}
-	post().raw("access_token="+token).wants(401, "invalid_request")
-	post().raw(strings.Repeat("a", 64<<10+1)).set("Authorization", "Bearer "+token).wants(413, "invalid_request")
+	post().Raw("access_token="+token).Wants(401, "invalid_request")
+	post().Raw(strings.Repeat("a", 64<<10+1)).Bearer(token).Wants(413, "invalid_request")
 }
 
 func TestScopesInMetadata(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
 	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
-		if a := call(t, s, "GET", path).wants(200, ""); !strings.Contains(a.Raw, `"scopes_supported":["profile"]`) {
+		if a := s.Call(t, "GET", path).Wants(200, ""); !strings.Contains(a.Raw, `"scopes_supported":["profile"]`) {
 			t.Errorf("%s: got %s", path, a.Raw)
 		}
 	}
@@ -168,10 +163,10 @@ func TestDrainingClosesConnections(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
 	s.Drain()
-	for _, r := range []*request{form(t, s, "/token", "grant_type=client_credentials").web(), call(t, s, "GET", "/.well-known/jwks.json"),
-		call(t, s, "GET", "/readyz"), call(t, s, "GET", "/nothing"), form(t, s, "/token"), call(t, s, "OPTIONS", "/token")} {
-		if a := r.do(); !a.Closed {
-			t.Errorf("%s %s: got %d on a connection that stays", r.method, r.path, a.Status)
+	for _, r := range []*servertest.Request{s.Form(t, "/token", "grant_type=client_credentials").Web(), s.Call(t, "GET", "/.well-known/jwks.json"),
+		s.Call(t, "GET", "/readyz"), s.Call(t, "GET", "/nothing"), s.Form(t, "/token"), s.Call(t, "OPTIONS", "/token")} {
+		if a := r.Do(); !a.Closed {
+			t.Errorf("%s %s: got %d on a connection that stays", r.Method, r.Path, a.Status)
 		}
 	}
 }

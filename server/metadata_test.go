@@ -11,7 +11,7 @@ import (
 func TestMetadataOfClientAuthentication(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	a := call(t, s, "GET", "/.well-known/oauth-authorization-server").wants(200, "")
+	a := s.Call(t, "GET", "/.well-known/oauth-authorization-server").Wants(200, "")
 	const confidential = "client_secret_basic client_secret_post private_key_jwt"
 	for endpoint, methods := range map[string]string{"token": confidential + " none", "revocation": confidential + " none", "introspection": confidential} {
 		if got := fmt.Sprint(a.JSON[endpoint+"_endpoint_auth_methods_supported"]); got != "["+methods+"]" {

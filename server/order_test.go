@@ -38,14 +38,14 @@ func TestClientChangesDuringARequest(t *testing.T) {
 	}
 	changes := map[string]func(t *testing.T, s, admin *servertest.Server){
 		"disabled here": func(t *testing.T, s, admin *servertest.Server) {
-			adminCall(t, admin, "POST", "/v1/clients/web/disable", "").wants(http.StatusOK, "")
+			admin.CallJSON(t, "POST", "/v1/clients/web/disable", "").Wants(http.StatusOK, "")
 		},
 		"disabled and enabled here": func(t *testing.T, s, admin *servertest.Server) {
-			adminCall(t, admin, "POST", "/v1/clients/web/disable", "").wants(http.StatusOK, "")
-			adminCall(t, admin, "POST", "/v1/clients/web/enable", "").wants(http.StatusOK, "")
+			admin.CallJSON(t, "POST", "/v1/clients/web/disable", "").Wants(http.StatusOK, "")
+			admin.CallJSON(t, "POST", "/v1/clients/web/enable", "").Wants(http.StatusOK, "")
 		},
 		"all signed out here": func(t *testing.T, s, admin *servertest.Server) {
-			adminCall(t, admin, "DELETE", "/v1/sessions", "").wants(http.StatusOK, "")
+			admin.CallJSON(t, "DELETE", "/v1/sessions", "").Wants(http.StatusOK, "")
 		},
 		"disabled elsewhere": func(t *testing.T, s, admin *servertest.Server) { disable(t, s) },
 		"made anew elsewhere": func(t *testing.T, s, admin *servertest.Server) {
@@ -62,19 +62,19 @@ func TestClientChangesDuringARequest(t *testing.T) {
 			}
 			t.Run(name+" during a "+step, func(t *testing.T) {
 				in := &interrupted{before: func(string) {}}
-				s, admin := newAdmin(t, func(cfg *server.Config) { in.Store, cfg.Store = cfg.Store, in })
-				token := login(t, s).str("refresh_token")
+				s, admin := servertest.NewAdmin(t, func(cfg *server.Config) { in.Store, cfg.Store = cfg.Store, in })
+				token := s.Login(t).Str("refresh_token")
 				in.before = func(at string) {
 					if at == step {
 						in.before = func(string) {}
 						change(t, s, admin)
 					}
 				}
-				a := form(t, s, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password).web()
+				a := s.Form(t, "/token", "grant_type=password", "username="+servertest.User, "password="+servertest.Password).Web()
 				if step == "refresh" {
-					a = refresh(t, s, token)
+					a = s.Refresh(t, token)
 				}
-				if got := a.do(); got.Status == http.StatusOK {
+				if got := a.Do(); got.Status == http.StatusOK {
 					t.Errorf("got tokens: %s", got.Raw)
 				}
 				s.SetClient(t, servertest.Web, func(c *store.Client) { c.Disabled = false })
@@ -87,7 +87,7 @@ func TestClientChangesDuringARequest(t *testing.T) {
 						t.Errorf("a session lives: %+v", session)
 					}
 				}
-				refresh(t, s, token).wants(http.StatusBadRequest, "invalid_grant")
+				s.Refresh(t, token).Wants(http.StatusBadRequest, "invalid_grant")
 			})
 		}
 	}
@@ -105,38 +105,38 @@ func TestSignOutNeedsNoClock(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(t *testing.T, admin *servertest.Server){
 		"sessions ended": func(t *testing.T, admin *servertest.Server) {
-			a := adminCall(t, admin, "DELETE", "/v1/users/ada/sessions", "").wants(http.StatusOK, "")
+			a := admin.CallJSON(t, "DELETE", "/v1/users/ada/sessions", "").Wants(http.StatusOK, "")
 			if n, _ := a.JSON["revoked"].(float64); n != 1 {
 				t.Errorf("revoked: got %v, want 1", a.Raw)
 			}
 		},
 		"disabled": func(t *testing.T, admin *servertest.Server) {
-			adminCall(t, admin, "POST", "/v1/users/ada/disable", "").wants(http.StatusOK, "")
-			adminCall(t, admin, "POST", "/v1/users/ada/enable", "").wants(http.StatusOK, "")
+			admin.CallJSON(t, "POST", "/v1/users/ada/disable", "").Wants(http.StatusOK, "")
+			admin.CallJSON(t, "POST", "/v1/users/ada/enable", "").Wants(http.StatusOK, "")
 		},
 		"password changed": func(t *testing.T, admin *servertest.Server) {
-			adminCall(t, admin, "PUT", "/v1/users/ada/password", `{"password":"`+servertest.Password+`"}`).wants(http.StatusNoContent, "")
+			admin.CallJSON(t, "PUT", "/v1/users/ada/password", `{"password":"`+servertest.Password+`"}`).Wants(http.StatusNoContent, "")
 		},
 		"everybody": func(t *testing.T, admin *servertest.Server) {
-			adminCall(t, admin, "DELETE", "/v1/sessions", "").wants(http.StatusOK, "")
+			admin.CallJSON(t, "DELETE", "/v1/sessions", "").Wants(http.StatusOK, "")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, admin := newAdmin(t, nil)
-			before := login(t, s)
+			s, admin := servertest.NewAdmin(t, nil)
+			before := s.Login(t)
 			s.Clock.Add(-50 * time.Second)
 			end(t, admin)
 			s.Clock.Add(50 * time.Second)
-			refresh(t, s, before.str("refresh_token")).wants(http.StatusBadRequest, "invalid_grant")
-			if active(t, s, before.str("access_token")) {
+			s.Refresh(t, before.Str("refresh_token")).Wants(http.StatusBadRequest, "invalid_grant")
+			if s.Active(t, before.Str("access_token")) {
 				t.Error("the access token from before is live")
 			}
 			s.Clock.Add(-time.Minute) // a clock that was ahead is set right
-			after := login(t, s)
-			if !active(t, s, after.str("access_token")) {
+			after := s.Login(t)
+			if !s.Active(t, after.Str("access_token")) {
 				t.Error("a fresh access token is dead")
 			}
-			refresh(t, s, after.str("refresh_token")).wants(http.StatusOK, "")
+			s.Refresh(t, after.Str("refresh_token")).Wants(http.StatusOK, "")
 		})
 	}
 }
@@ -144,16 +144,16 @@ func TestSignOutNeedsNoClock(t *testing.T) {
 // TestClientTokensOfTheSameSecond die with everybody's sessions, and those that come after live.
 func TestClientTokensOfTheSameSecond(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	own := func() string {
-		return form(t, s, "/token", "grant_type=client_credentials").web().wants(http.StatusOK, "").str("access_token")
+		return s.Form(t, "/token", "grant_type=client_credentials").Web().Wants(http.StatusOK, "").Str("access_token")
 	}
 	before := own()
-	adminCall(t, admin, "DELETE", "/v1/sessions", "").wants(http.StatusOK, "")
-	if active(t, s, before) {
+	admin.CallJSON(t, "DELETE", "/v1/sessions", "").Wants(http.StatusOK, "")
+	if s.Active(t, before) {
 		t.Error("a client's token from before is live")
 	}
-	if !active(t, s, own()) {
+	if !s.Active(t, own()) {
 		t.Error("a client's token from after is dead")
 	}
 }
@@ -162,27 +162,27 @@ func TestClientTokensOfTheSameSecond(t *testing.T) {
 func TestLateRefresh(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Late = 24 * time.Hour })
-	token := login(t, s).str("refresh_token")
-	lost := refresh(t, s, token).wants(http.StatusOK, "").str("refresh_token")
+	token := s.Login(t).Str("refresh_token")
+	lost := s.Refresh(t, token).Wants(http.StatusOK, "").Str("refresh_token")
 	s.Move(t, 3*time.Hour)
-	again := refresh(t, s, token).wants(http.StatusOK, "").str("refresh_token")
+	again := s.Refresh(t, token).Wants(http.StatusOK, "").Str("refresh_token")
 	if again == lost {
 		t.Error("a late refresh got the same successor")
 	}
-	late := trail(t, s, store.EventRefreshLate)
+	late := s.AwaitEvent(t, store.EventRefreshLate)
 	if late.Outcome != store.OutcomeOK || late.Detail["presented_generation"] != "0" || late.Detail["stored_generation"] != "1" {
 		t.Errorf("the event: got %+v", late)
 	}
 	s.Move(t, time.Minute)
-	refresh(t, s, lost).wants(http.StatusBadRequest, "invalid_grant")
-	reuse := trail(t, s, store.EventRefreshReuse)
+	s.Refresh(t, lost).Wants(http.StatusBadRequest, "invalid_grant")
+	reuse := s.AwaitEvent(t, store.EventRefreshReuse)
 	for name, want := range map[string]string{"presented_generation": "1", "stored_generation": "2", "session_age_seconds": "10860",
 		"since_rotation_seconds": "60", "successor_used": "true", "last_address": "127.0.0.1"} {
 		if reuse.Detail[name] != want {
 			t.Errorf("%s of the reuse: got %q, want %q", name, reuse.Detail[name], want)
 		}
 	}
-	refresh(t, s, again).wants(http.StatusBadRequest, "invalid_grant")
+	s.Refresh(t, again).Wants(http.StatusBadRequest, "invalid_grant")
 }
 
 // TestTooLateRefresh: without refresh.late, or after it, it is reuse.
@@ -191,11 +191,11 @@ func TestTooLateRefresh(t *testing.T) {
 	for name, late := range map[string]time.Duration{"off": 0, "over": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			s := servertest.New(t, func(cfg *server.Config) { cfg.Late = late })
-			token := login(t, s).str("refresh_token")
-			refresh(t, s, token).wants(http.StatusOK, "")
+			token := s.Login(t).Str("refresh_token")
+			s.Refresh(t, token).Wants(http.StatusOK, "")
 			s.Move(t, late+time.Minute)
-			refresh(t, s, token).wants(http.StatusBadRequest, "invalid_grant")
-			if reuse := trail(t, s, store.EventRefreshReuse); reuse.Detail["successor_used"] != "false" {
+			s.Refresh(t, token).Wants(http.StatusBadRequest, "invalid_grant")
+			if reuse := s.AwaitEvent(t, store.EventRefreshReuse); reuse.Detail["successor_used"] != "false" {
 				t.Errorf("got %+v, want a successor that nobody has used", reuse.Detail)
 			}
 		})

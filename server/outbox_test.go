@@ -22,24 +22,24 @@ func (mute) AppendEvents(context.Context, []store.Event) error { return nil }
 // trail afterwards, with what a restore needs of them.
 func TestEveryChangeKeepsItsEvent(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, func(cfg *server.Config) { cfg.Store = mute{cfg.Store.(*bolt.Store)}; cfg.Late = time.Hour })
+	s, admin := servertest.NewAdmin(t, func(cfg *server.Config) { cfg.Store = mute{cfg.Store.(*bolt.Store)}; cfg.Late = time.Hour })
 	var want []string
 	verb := func(event, method, path, body string) {
 		t.Helper()
 		want = append(want, event)
-		if a := adminCall(t, admin, method, path, body).do(); a.Status/100 != 2 {
+		if a := admin.CallJSON(t, method, path, body).Do(); a.Status/100 != 2 {
 			t.Fatalf("%s %s: got %d %s", method, path, a.Status, a.Raw)
 		}
 	}
 	session := func() string {
 		t.Helper()
 		want = append(want, "login ok")
-		return login(t, s).str("refresh_token")
+		return s.Login(t).Str("refresh_token")
 	}
 	spent := func() string {
 		t.Helper()
 		token := session()
-		refresh(t, s, token).wants(200, "")
+		s.Refresh(t, token).Wants(200, "")
 		return token
 	}
 	user := "/v1/users/" + servertest.User
@@ -47,25 +47,25 @@ func TestEveryChangeKeepsItsEvent(t *testing.T) {
 	token := spent() // late
 	s.Move(t, time.Minute)
 	want = append(want, "refresh_late ok")
-	refresh(t, s, token).wants(200, "")
+	s.Refresh(t, token).Wants(200, "")
 
 	token = spent() // reused
 	s.Move(t, 2*time.Hour)
 	want = append(want, "refresh_reuse reuse")
-	refresh(t, s, token).wants(400, "invalid_grant")
+	s.Refresh(t, token).Wants(400, "invalid_grant")
 
 	token = session()
 	want = append(want, "revoke ok")
-	form(t, s, "/revoke", "token="+token).web().wants(200, "")
-	access := login(t, s).str("access_token")
+	s.Form(t, "/revoke", "token="+token).Web().Wants(200, "")
+	access := s.Login(t).Str("access_token")
 	want = append(want, "login ok", "revoke ok")
-	form(t, s, "/revoke", "token="+access).web().wants(200, "")
+	s.Form(t, "/revoke", "token="+access).Web().Wants(200, "")
 
 	verb("session.revoke_all ok", "DELETE", user+"/sessions", "")
 	token = session()
 	verb("user.disable ok", "POST", user+"/disable", "{}")
 	want = append(want, "refresh gone")
-	refresh(t, s, token).wants(400, "invalid_grant")
+	s.Refresh(t, token).Wants(400, "invalid_grant")
 	verb("user.enable ok", "POST", user+"/enable", "{}")
 	verb("user.update ok", "PATCH", user, `{"claims":{"a":1}}`)
 	verb("user.set_password ok", "PUT", user+"/password", `{"password":"an entirely new one"}`)

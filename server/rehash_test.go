@@ -26,20 +26,20 @@ func TestLoginRehashes(t *testing.T) {
 	if err := s.Store.CreateUser(t.Context(), user); err != nil {
 		t.Fatal(err)
 	}
-	try := func(password string) *request {
-		return form(t, s, "/token", "grant_type=password", "username=grace", "password="+password).web()
+	try := func(password string) *servertest.Request {
+		return s.Form(t, "/token", "grant_type=password", "username=grace", "password="+password).Web()
 	}
-	try("wrong").wants(http.StatusBadRequest, "invalid_grant")
+	try("wrong").Wants(http.StatusBadRequest, "invalid_grant")
 	if now, err := s.Store.User(t.Context(), user.ID); err != nil || now.PasswordHash != string(hash) {
 		t.Errorf("a failed login changed the hash: %v", err)
 	}
-	tokens := try("imported password").wants(http.StatusOK, "")
+	tokens := try("imported password").Wants(http.StatusOK, "")
 	now, err := s.Store.User(t.Context(), user.ID)
 	if err != nil || !strings.HasPrefix(now.PasswordHash, "$argon2id$") {
 		t.Errorf("after the login: got hash %.12s…, %v, want argon2id", now.PasswordHash, err)
 	}
-	refresh(t, s, tokens.str("refresh_token")).wants(http.StatusOK, "")
-	try("imported password").wants(http.StatusOK, "")
+	s.Refresh(t, tokens.Str("refresh_token")).Wants(http.StatusOK, "")
+	try("imported password").Wants(http.StatusOK, "")
 	if again, err := s.Store.User(t.Context(), user.ID); err != nil || again.PasswordHash != now.PasswordHash {
 		t.Error("a second login hashed again although the hash is up to policy")
 	}

@@ -40,9 +40,9 @@ func signatures(v *keystest.Vault) (n int) {
 }
 
 // unavailable checks that the answer is one after which the request may be repeated.
-func unavailable(t *testing.T, r *request) {
+func unavailable(t *testing.T, r *servertest.Request) {
 	t.Helper()
-	a := r.wants(http.StatusServiceUnavailable, "temporarily_unavailable")
+	a := r.Wants(http.StatusServiceUnavailable, "temporarily_unavailable")
 	if a.Header.Get("Retry-After") == "" {
 		t.Error("503 without Retry-After")
 	}
@@ -52,24 +52,24 @@ func unavailable(t *testing.T, r *request) {
 func TestRefreshSurvivesASignerThatIsAway(t *testing.T) {
 	t.Parallel()
 	s, v := newRemote(t, func(cfg *server.Config) { cfg.Grace = 0 })
-	first := login(t, s).str("refresh_token")
+	first := s.Login(t).Str("refresh_token")
 	for range 3 {
 		away(v, true)
-		unavailable(t, refresh(t, s, first))
+		unavailable(t, s.Refresh(t, first))
 		away(v, false)
 	}
-	second := refresh(t, s, first).wants(http.StatusOK, "")
+	second := s.Refresh(t, first).Wants(http.StatusOK, "")
 	if !strings.Contains(s.Log.String(), keystest.ErrAway.Error()) {
 		t.Error("the log has no cause of the 503")
 	}
-	_, claims := decodeJWT(t, second.str("access_token"))
+	_, claims := servertest.DecodeJWT(t, second.Str("access_token"))
 	if claims["sub"] != s.UserID.String() || claims["sid"] == "" || claims["roles"] == nil {
 		t.Errorf("claims of a token that was signed ahead: got %v", claims)
 	}
-	refresh(t, s, first).wants(http.StatusBadRequest, "invalid_grant")                       // spent, as ever
-	refresh(t, s, second.str("refresh_token")).wants(http.StatusBadRequest, "invalid_grant") // and so the session is over
+	s.Refresh(t, first).Wants(http.StatusBadRequest, "invalid_grant")                       // spent, as ever
+	s.Refresh(t, second.Str("refresh_token")).Wants(http.StatusBadRequest, "invalid_grant") // and so the session is over
 	before := signatures(v)
-	refresh(t, s, second.str("refresh_token")).wants(http.StatusBadRequest, "invalid_grant")
+	s.Refresh(t, second.Str("refresh_token")).Wants(http.StatusBadRequest, "invalid_grant")
 	if got := signatures(v); got != before {
 		t.Errorf("a session that is over cost %d signatures", got-before)
 	}
@@ -79,12 +79,12 @@ func TestRefreshSurvivesASignerThatIsAway(t *testing.T) {
 func TestRefreshThatSignsAheadStillAsksTheStore(t *testing.T) {
 	t.Parallel()
 	s, _ := newRemote(t, func(cfg *server.Config) {})
-	first := login(t, s).str("refresh_token")
+	first := s.Login(t).Str("refresh_token")
 	if _, err := s.Store.UpdateUser(t.Context(), s.UserID, func(u *store.User) error { u.Disabled = true; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	a := refresh(t, s, first).wants(http.StatusBadRequest, "invalid_grant")
-	if a.str("access_token") != "" {
+	a := s.Refresh(t, first).Wants(http.StatusBadRequest, "invalid_grant")
+	if a.Str("access_token") != "" {
 		t.Error("a disabled user got a token")
 	}
 }
@@ -93,16 +93,16 @@ func TestRefreshThatSignsAheadStillAsksTheStore(t *testing.T) {
 func TestLoginsWithoutASignerCrowdNobodyOut(t *testing.T) {
 	t.Parallel()
 	s, v := newRemote(t, func(cfg *server.Config) { cfg.SessionsPerUser = 3 })
-	first := login(t, s).str("refresh_token")
+	first := s.Login(t).Str("refresh_token")
 	away(v, true)
 	for range 5 {
-		unavailable(t, form(t, s, "/token", "grant_type=password", "username=ada", "password="+servertest.Password).web())
+		unavailable(t, s.Form(t, "/token", "grant_type=password", "username=ada", "password="+servertest.Password).Web())
 	}
-	unavailable(t, form(t, s, "/token", "grant_type=client_credentials").web())
+	unavailable(t, s.Form(t, "/token", "grant_type=client_credentials").Web())
 	away(v, false)
 	sessions, err := s.Store.ListSessions(t.Context(), s.UserID, s.Clock.Now(), store.Lifetimes{Idle: time.Hour, Absolute: time.Hour})
 	if err != nil || len(sessions) != 1 {
 		t.Errorf("got %d sessions, %v, want 1", len(sessions), err)
 	}
-	refresh(t, s, first).wants(http.StatusOK, "")
+	s.Refresh(t, first).Wants(http.StatusOK, "")
 }

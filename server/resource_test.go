@@ -30,19 +30,19 @@ func resources(all ...string) (params []string) {
 	return params
 }
 
-func audienceOf(t *testing.T, a answer) any {
+func audienceOf(t *testing.T, a servertest.Answer) any {
 	t.Helper()
-	_, claims := decodeJWT(t, a.str("access_token"))
+	_, claims := servertest.DecodeJWT(t, a.Str("access_token"))
 	return claims["aud"]
 }
 
 // begin asks for a token by a grant that begins something new.
-func begin(t *testing.T, s *servertest.Server, grant string, more ...string) *request {
+func begin(t *testing.T, s *servertest.Server, grant string, more ...string) *servertest.Request {
 	params := append([]string{"grant_type=" + grant}, more...)
 	if grant == "password" {
 		params = append(params, "username="+servertest.User, "password="+servertest.Password)
 	}
-	return form(t, s, "/token", params...).web()
+	return s.Form(t, "/token", params...).Web()
 }
 
 var beginnings = []string{"password", "client_credentials"}
@@ -70,7 +70,7 @@ func TestResources(t *testing.T) {
 	} {
 		for _, grant := range beginnings {
 			t.Run(c.name+" by "+grant, func(t *testing.T) {
-				if got := audienceOf(t, begin(t, s, grant, resources(c.asked...)...).wants(http.StatusOK, "")); !reflect.DeepEqual(got, c.want) {
+				if got := audienceOf(t, begin(t, s, grant, resources(c.asked...)...).Wants(http.StatusOK, "")); !reflect.DeepEqual(got, c.want) {
 					t.Errorf("got aud %v, want %v", got, c.want)
 				}
 			})
@@ -79,7 +79,7 @@ func TestResources(t *testing.T) {
 	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Audiences = nil })
 	for _, grant := range beginnings {
 		for _, asked := range [][]string{nil, {s.URL}} {
-			if got := audienceOf(t, begin(t, s, grant, resources(asked...)...).wants(http.StatusOK, "")); got != s.URL {
+			if got := audienceOf(t, begin(t, s, grant, resources(asked...)...).Wants(http.StatusOK, "")); got != s.URL {
 				t.Errorf("%s, a client without audiences that asks for %q: got aud %v, want the server's", grant, asked, got)
 			}
 		}
@@ -120,9 +120,9 @@ func TestBadResources(t *testing.T) {
 	} {
 		for _, grant := range beginnings {
 			t.Run(c.name+" by "+grant, func(t *testing.T) {
-				a := begin(t, s, grant, resources(c.asked...)...).wants(http.StatusBadRequest, "invalid_target")
+				a := begin(t, s, grant, resources(c.asked...)...).Wants(http.StatusBadRequest, "invalid_target")
 				checkRefusal(t, a)
-				if got := a.str("error_description"); !strings.Contains(got, c.says) {
+				if got := a.Str("error_description"); !strings.Contains(got, c.says) {
 					t.Errorf("got description %q, want it to say %q", got, c.says)
 				}
 			})
@@ -134,31 +134,31 @@ func TestBadResources(t *testing.T) {
 func TestResourcesOfARefresh(t *testing.T) {
 	t.Parallel()
 	s := withAudiences(t)
-	all := begin(t, s, "password").wants(http.StatusOK, "")
-	one := refresh(t, s, all.str("refresh_token"), resources(orders)...).wants(http.StatusOK, "")
+	all := begin(t, s, "password").Wants(http.StatusOK, "")
+	one := s.Refresh(t, all.Str("refresh_token"), resources(orders)...).Wants(http.StatusOK, "")
 	if got := audienceOf(t, one); got != orders {
 		t.Errorf("narrowed: got aud %v", got)
 	}
-	again := refresh(t, s, one.str("refresh_token")).wants(http.StatusOK, "")
+	again := s.Refresh(t, one.Str("refresh_token")).Wants(http.StatusOK, "")
 	if got := audienceOf(t, again); !reflect.DeepEqual(got, []any{orders, billing, mail, "stock"}) {
 		t.Errorf("after a narrowed refresh: got aud %v, want all of the login's", got)
 	}
 
-	two := begin(t, s, "password", resources(orders, "stock")...).wants(http.StatusOK, "").str("refresh_token")
+	two := begin(t, s, "password", resources(orders, "stock")...).Wants(http.StatusOK, "").Str("refresh_token")
 	for _, bad := range []string{billing, "canary", "/v1", orders + "#x"} {
-		refresh(t, s, two, resources(orders, bad)...).wants(http.StatusBadRequest, "invalid_target") // which consumes nothing
+		s.Refresh(t, two, resources(orders, bad)...).Wants(http.StatusBadRequest, "invalid_target") // which consumes nothing
 	}
 	for range 3 {
-		next := refresh(t, s, two).wants(http.StatusOK, "")
+		next := s.Refresh(t, two).Wants(http.StatusOK, "")
 		if got := audienceOf(t, next); !reflect.DeepEqual(got, []any{orders, "stock"}) {
 			t.Errorf("a session that was narrowed at login: got aud %v", got)
 		}
-		two = next.str("refresh_token")
+		two = next.Str("refresh_token")
 	}
 	// Nor when the client is given more, or names all that it has.
 	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Audiences = append(c.Audiences, "https://new.example") })
-	refresh(t, s, two, resources("https://new.example")...).wants(http.StatusBadRequest, "invalid_target")
-	if got := audienceOf(t, refresh(t, s, two, resources("stock", "")...).wants(http.StatusOK, "")); got != "stock" {
+	s.Refresh(t, two, resources("https://new.example")...).Wants(http.StatusBadRequest, "invalid_target")
+	if got := audienceOf(t, s.Refresh(t, two, resources("stock", "")...).Wants(http.StatusOK, "")); got != "stock" {
 		t.Errorf("narrowed once more: got aud %v", got)
 	}
 }
@@ -166,7 +166,7 @@ func TestResourcesOfARefresh(t *testing.T) {
 // The largest client that can be registered has refresh tokens that open again.
 func TestTokensOfTheLargestClient(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	var audiences, scopes []string
 	for i := range 20 {
 		audiences = append(audiences, fmt.Sprintf(`"https://%02d.example/%s"`, i, strings.Repeat("a", 75-len("https://00.example/"))))
@@ -174,17 +174,17 @@ func TestTokensOfTheLargestClient(t *testing.T) {
 	}
 	audiences[0] = `"` + s.URL + `"` // for /userinfo
 	audiences[1] = `"https://01.example/` + strings.Repeat("a", 2*75-len("https://01.example/")-len(s.URL)) + `"`
-	create := func(id, audiences string) *request {
-		return adminCall(t, admin, "POST", "/v1/clients", `{"client_id":"`+id+`","public":true,"grants":["password","refresh_token"],
+	create := func(id, audiences string) *servertest.Request {
+		return admin.CallJSON(t, "POST", "/v1/clients", `{"client_id":"`+id+`","public":true,"grants":["password","refresh_token"],
 			"scopes":[`+strings.Join(scopes, ",")+`],"audiences":[`+audiences+`]}`)
 	}
-	create("larger", strings.Join(audiences, ",")+`,"b"`).wants(http.StatusBadRequest, "invalid")
+	create("larger", strings.Join(audiences, ",")+`,"b"`).Wants(http.StatusBadRequest, "invalid")
 	one := strings.Join(append(audiences[:19:19], `"`+strings.Repeat("b", 76)+`"`), ",")
-	create("larger", one).wants(http.StatusBadRequest, "invalid").wantsMessage(t, "1501 characters in all")
-	create("large", strings.Join(audiences, ",")).wants(http.StatusCreated, "")
-	tokens := form(t, s, "/token", "grant_type=password", "username=ada", "password="+servertest.Password, "client_id=large").wants(http.StatusOK, "")
-	form(t, s, "/token", "grant_type=refresh_token", "refresh_token="+tokens.str("refresh_token"), "client_id=large").wants(http.StatusOK, "")
-	call(t, s, http.MethodGet, "/userinfo").set("Authorization", "Bearer "+tokens.str("access_token")).wants(http.StatusOK, "")
+	create("larger", one).Wants(http.StatusBadRequest, "invalid").WantsMessage(t, "1501 characters in all")
+	create("large", strings.Join(audiences, ",")).Wants(http.StatusCreated, "")
+	tokens := s.Form(t, "/token", "grant_type=password", "username=ada", "password="+servertest.Password, "client_id=large").Wants(http.StatusOK, "")
+	s.Form(t, "/token", "grant_type=refresh_token", "refresh_token="+tokens.Str("refresh_token"), "client_id=large").Wants(http.StatusOK, "")
+	s.Userinfo(t, tokens.Str("access_token")).Wants(http.StatusOK, "")
 }
 
 // The server's default is the one audience that no client lists, and may be asked for as well.
@@ -192,9 +192,9 @@ func TestResourcesOfTheDefaultAudience(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Audience = []string{orders, "stock"} })
 	for asked, want := range map[string]any{orders: orders, "stock": "stock", "": []any{orders, "stock"}} {
-		if got := audienceOf(t, begin(t, s, "client_credentials", "resource="+asked).wants(http.StatusOK, "")); !reflect.DeepEqual(got, want) {
+		if got := audienceOf(t, begin(t, s, "client_credentials", "resource="+asked).Wants(http.StatusOK, "")); !reflect.DeepEqual(got, want) {
 			t.Errorf("resource=%s: got aud %v, want %v", asked, got, want)
 		}
 	}
-	begin(t, s, "client_credentials", "resource="+s.URL).wants(http.StatusBadRequest, "invalid_target")
+	begin(t, s, "client_credentials", "resource="+s.URL).Wants(http.StatusBadRequest, "invalid_target")
 }

@@ -44,12 +44,12 @@ type script struct {
 	testing.TB // ends the script where it fails
 	ts         *testscript.TestScript
 	stage      *stage
-	last       answer // to the latest request
-	before     answer // to the one before it
-	many       []answer
+	last       servertest.Answer // to the latest request
+	before     servertest.Answer // to the one before it
+	many       []servertest.Answer
 	cleanups   []func()
 
-	strangerKey appKey
+	strangerKey servertest.AppKey
 	trapped     *atomic.Int64 // connections to the trap; nil where there is none
 	trapURL     string
 	gate        *gate
@@ -106,35 +106,35 @@ type stage struct {
 	*servertest.Server
 	socket, tcp *servertest.Server
 	store       *breakable
-	robot       appKey // of the client robot, under the kid one
+	robot       servertest.AppKey // of the client robot, under the kid one
 }
 
 func newStage(t testing.TB, change func(*server.Config)) *stage {
-	st := &stage{store: &breakable{}, robot: newAppKey(t, "ES256")}
+	st := &stage{store: &breakable{}, robot: servertest.NewAppKey(t, "ES256")}
 	st.Server = servertest.New(t, func(cfg *server.Config) {
 		st.store.Store, cfg.Store = cfg.Store, st.store
 		change(cfg)
 	})
-	st.socket = adminOf(t, st.Server, st.Admin())
-	st.tcp = adminOf(t, st.Server, st.AdminWithToken())
-	addRobot(t, st.Server, st.robot.jwk(`"kid":"one"`))
-	asserted(t, st.Server, st.robot, robot).do()
+	st.socket = st.Server.ServeAdmin(t, st.Admin())
+	st.tcp = st.Server.ServeAdmin(t, st.AdminWithToken())
+	addRobot(t, st.Server, st.robot.JWK(`"kid":"one"`))
+	st.Server.Asserted(t, st.robot, robot).Do()
 	for _, id := range []string{servertest.Web, servertest.SPA, servertest.Other, servertest.Service} { // so that they are in the cache
-		form(t, st.Server, "/token", "client_id="+id, "client_secret="+id+"-secret").do()
+		st.Server.Form(t, "/token", "client_id="+id, "client_secret="+id+"-secret").Do()
 	}
 	return st
 }
 
 // served is what each section ends with: the next good request is served.
 func (sc *script) served([]string) {
-	if a := sc.goodLogin().do(); a.Status != 200 {
+	if a := sc.goodLogin().Do(); a.Status != 200 {
 		sc.Fatalf("a good login gets %d %s", a.Status, a.Raw)
 	}
 }
 
-func (sc *script) goodLogin() *request {
+func (sc *script) goodLogin() *servertest.Request {
 	const body = "grant_type=password&username=ada&password=a+difference+engine&client_id=web&client_secret=web-secret"
-	return call(sc, sc.stage.Server, "POST", "/token").raw(body)
+	return sc.stage.Server.Call(sc, "POST", "/token").Raw(body)
 }
 
 // The README lists every answer that the scripts meet, for who has to make sense of one.

@@ -5,13 +5,15 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/servertest"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
 // assert signs a client assertion of robot. Its arguments change a good one: a claim with its value
 // (exp=+60 is a minute from now, aud=[a,b] an array, jti= leaves it out), header.kid=two, alg=none, or by=stranger.
 func (sc *script) assert(args []string) string {
-	d := sc.stage.robot.draft(sc.stage.Server, robot)
+	d := sc.stage.robot.Draft(sc.stage.Server, robot)
 	for _, arg := range args {
 		name, value, _ := strings.Cut(arg, "=")
 		member, isHeader := strings.CutPrefix(name, "header.")
@@ -19,31 +21,31 @@ func (sc *script) assert(args []string) string {
 		case name == "by":
 			return sc.assertBy(d, value)
 		case name == "alg":
-			return segment(map[string]any{"alg": value}) + "." + segment(d.claims) + "."
+			return segment(map[string]any{"alg": value}) + "." + segment(d.Claims) + "."
 		case isHeader:
-			d.header[member] = sc.evilOr(value)
+			d.Header[member] = sc.evilOr(value)
 		case value == "":
-			delete(d.claims, name)
+			delete(d.Claims, name)
 		default:
-			d.claims[name] = sc.claimValue(value)
+			d.Claims[name] = sc.claimValue(value)
 		}
 	}
-	return d.sign()
+	return d.Sign()
 }
 
 // assertBy has somebody else sign: a stranger, or one who takes the public key for a secret.
-func (sc *script) assertBy(d *draft, who string) string {
+func (sc *script) assertBy(d *servertest.Draft, who string) string {
 	if who == "stranger" {
-		d.key.private = sc.stranger().private
-		return d.sign()
+		d.Key.Private = sc.stranger().Private
+		return d.Sign()
 	}
-	secret, known := macKeys(sc, d.key)[who]
+	secret, known := macKeys(sc, d.Key)[who]
 	if !known {
 		sc.Fatalf("there is no signer %s", who)
 	}
-	d.header["alg"] = "HS256"
-	token := jwt.NewWithClaims(jwt.SigningMethodHS256, d.claims)
-	token.Header = d.header
+	d.Header["alg"] = "HS256"
+	token := jwt.NewWithClaims(jwt.SigningMethodHS256, d.Claims)
+	token.Header = d.Header
 	forged, err := token.SignedString(secret)
 	if err != nil {
 		sc.Fatalf("%v", err)

@@ -73,7 +73,7 @@ func scriptOf(ts *testscript.TestScript) *script {
 	return sc
 }
 
-func (sc *script) send(r *request) { sc.before, sc.last = sc.last, r.do() }
+func (sc *script) send(r *servertest.Request) { sc.before, sc.last = sc.last, r.Do() }
 
 // freshServer starts another server, which the following sections use: "server grace=0s".
 func (sc *script) freshServer(settings []string) {
@@ -154,9 +154,9 @@ func (sc *script) changeUser(args []string) {
 	path := "/v1/users/" + servertest.User
 	switch args[0] {
 	case "disable":
-		adminCall(sc, sc.stage.socket, "POST", path+"/disable", "").wants(200, "")
+		sc.stage.socket.CallJSON(sc, "POST", path+"/disable", "").Wants(200, "")
 	case "new-password":
-		adminCall(sc, sc.stage.socket, "PUT", path+"/password", `{"password":"an analytical engine, rather"}`).wants(204, "")
+		sc.stage.socket.CallJSON(sc, "PUT", path+"/password", `{"password":"an analytical engine, rather"}`).Wants(204, "")
 	case "no-password":
 		sc.changeRecord(func(u *store.User) { u.PasswordHash = "" })
 	default:
@@ -202,14 +202,14 @@ func (sc *script) login(args []string) {
 	if sc.last.Status != 200 {
 		sc.Fatalf("got %d %s", sc.last.Status, sc.last.Raw)
 	}
-	sc.ts.Setenv("at", sc.last.str("access_token"))
-	sc.ts.Setenv("rt", sc.last.str("refresh_token"))
+	sc.ts.Setenv("at", sc.last.Str("access_token"))
+	sc.ts.Setenv("rt", sc.last.Str("refresh_token"))
 }
 
-// keep sets a variable to a member of the answer, or to a header: "keep next refresh_token", "keep tag ETag".
+// keep sets a variable to a member of the servertest.Answer, or to a header: "keep next refresh_token", "keep tag ETag".
 func (sc *script) keep(args []string) {
 	name, from := args[0], args[1]
-	value := sc.last.str(from)
+	value := sc.last.Str(from)
 	if value == "" {
 		value = sc.last.Header.Get(from)
 	}
@@ -230,9 +230,9 @@ func (sc *script) askOperator(listener *servertest.Server, token string, args []
 	if len(args) > 2 {
 		body = args[2]
 	}
-	r := adminCall(sc, listener, args[0], args[1], body)
+	r := listener.CallJSON(sc, args[0], args[1], body)
 	if token != "-" {
-		r.set("Authorization", "Bearer "+token)
+		r.Bearer(token)
 	}
 	sc.send(r)
 }
@@ -240,12 +240,12 @@ func (sc *script) askOperator(listener *servertest.Server, token string, args []
 // times sends one request many times at once: "times 10 POST /token …".
 func (sc *script) times(args []string) {
 	r := sc.readRequest(args[1:])
-	sc.many = make([]answer, sc.number(args[0]))
+	sc.many = make([]servertest.Answer, sc.number(args[0]))
 	var all sync.WaitGroup
 	for i := range sc.many {
 		one := *r
-		one.header = r.header.Clone()
-		all.Go(func() { sc.many[i] = one.do() })
+		one.Header = r.Header.Clone()
+		all.Go(func() { sc.many[i] = one.Do() })
 	}
 	all.Wait()
 	sc.last = sc.many[0]
@@ -253,10 +253,10 @@ func (sc *script) times(args []string) {
 
 // together asks the admin socket for the same many times at once; each must be done or refused.
 func (sc *script) together(args []string) {
-	sc.many = make([]answer, sc.number(args[0]))
+	sc.many = make([]servertest.Answer, sc.number(args[0]))
 	var all sync.WaitGroup
 	for i := range sc.many {
-		all.Go(func() { sc.many[i] = adminCall(sc, sc.stage.socket, args[1], args[2], "").do() })
+		all.Go(func() { sc.many[i] = sc.stage.socket.CallJSON(sc, args[1], args[2], "").Do() })
 	}
 	all.Wait()
 	for _, a := range sc.many {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"signet/server/servertest"
+
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -22,7 +24,7 @@ import (
 func (sc *script) forge(args []string) string {
 	kind, token, args := args[0], args[1], args[2:]
 	parts := strings.Split(token, ".")
-	header, claims := decodeJWT(sc, token)
+	header, claims := servertest.DecodeJWT(sc, token)
 	switch kind {
 	case "alg": // as it is, but for the alg, and unsigned
 		header["alg"] = args[0]
@@ -87,7 +89,7 @@ func (sc *script) evil(name string) any {
 	case "chain":
 		return []string{b64([]byte("certificate"))}
 	case "key":
-		return json.RawMessage(sc.stranger().jwk(""))
+		return json.RawMessage(sc.stranger().JWK(""))
 	case "unheard-of":
 		return []string{"unheard-of"}
 	case "false":
@@ -107,15 +109,15 @@ func (sc *script) sign(typ string, claims map[string]any) string {
 }
 
 // stranger is a key that nobody knows, the same for the whole section.
-func (sc *script) stranger() appKey {
-	if sc.strangerKey.private == nil {
-		sc.strangerKey = newAppKey(sc, "ES256")
+func (sc *script) stranger() servertest.AppKey {
+	if sc.strangerKey.Private == nil {
+		sc.strangerKey = servertest.NewAppKey(sc, "ES256")
 	}
 	return sc.strangerKey
 }
 
 func (sc *script) signedByStranger(unsigned string) string {
-	signature, err := jwt.SigningMethodES256.Sign(unsigned, sc.stranger().private)
+	signature, err := jwt.SigningMethodES256.Sign(unsigned, sc.stranger().Private)
 	if err != nil {
 		sc.Fatalf("%v", err)
 	}
@@ -124,7 +126,7 @@ func (sc *script) signedByStranger(unsigned string) string {
 
 // signingKey is the key set's first entry.
 func (sc *script) signingKey() (key map[string]any, kid string) {
-	a := call(sc, sc.stage.Server, "GET", "/.well-known/jwks.json").do()
+	a := sc.stage.Server.Call(sc, "GET", "/.well-known/jwks.json").Do()
 	key, _ = a.JSON["keys"].([]any)[0].(map[string]any)
 	return key, key["kid"].(string)
 }

@@ -34,7 +34,7 @@ func newGate(t testing.TB, slots int) *gate {
 func (sc *script) occupy([]string) {
 	sc.gate.held.Store(true)
 	r := sc.goodLogin()
-	sc.gate.login.Go(func() { r.do() })
+	sc.gate.login.Go(func() { r.Do() })
 	<-sc.gate.entered
 }
 

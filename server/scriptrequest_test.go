@@ -16,12 +16,12 @@ import (
 //	POST /token as web grant_type=password username=ada -H 'Origin: https://app.example.com'
 //
 // Parameters go into the body, which -d gives as a whole.
-func (sc *script) readRequest(args []string) *request {
+func (sc *script) readRequest(args []string) *servertest.Request {
 	if len(args) < 2 {
 		sc.Fatal("usage: METHOD PATH [as CLIENT] [NAME=VALUE…] [-H 'NAME: VALUE'…] [-d BODY]")
 	}
-	r := call(sc, sc.stage.Server, args[0], args[1])
-	r.note = func(a answer) { sc.checkAnswer(r, a) }
+	r := sc.stage.Server.Call(sc, args[0], args[1])
+	r.Note = func(a servertest.Answer) { sc.checkAnswer(r, a) }
 	sc.stage.store.begin()
 	args = args[2:]
 	var params []string
@@ -38,7 +38,7 @@ func (sc *script) readRequest(args []string) *request {
 			args = args[1:]
 		case word == "-H" && len(args) > 0:
 			name, value, _ := strings.Cut(args[0], ":")
-			r.header.Add(name, strings.TrimPrefix(value, " "))
+			r.Header.Add(name, strings.TrimPrefix(value, " "))
 			args = args[1:]
 		default:
 			params = append(params, sc.param(word))
@@ -47,28 +47,28 @@ func (sc *script) readRequest(args []string) *request {
 	if !given {
 		body = strings.Join(params, "&")
 	}
-	if (given || body != "" || r.method == http.MethodPost) && len(r.header["Content-Type"]) == 0 {
-		r.set("Content-Type", "application/x-www-form-urlencoded")
+	if (given || body != "" || r.Method == http.MethodPost) && len(r.Header["Content-Type"]) == 0 {
+		r.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	if r.header.Get("Content-Type") == "none" {
-		r.header.Del("Content-Type")
+	if r.Header.Get("Content-Type") == "none" {
+		r.Header.Del("Content-Type")
 	}
-	r.body = body
+	r.Body = body
 	return r
 }
 
 // identify authenticates one of the test's clients: by its id, with its own secret, or by id:secret.
-func (sc *script) identify(r *request, who string) []string {
+func (sc *script) identify(r *servertest.Request, who string) []string {
 	id, secret, given := strings.Cut(who, ":")
 	if id == robot {
 		assertion := secret
 		if !given {
 			assertion = sc.assert(nil)
 		}
-		return []string{sc.param("client_assertion_type=" + jwtBearer), "client_assertion=" + url.QueryEscape(assertion)}
+		return []string{sc.param("client_assertion_type=" + servertest.JWTBearer), "client_assertion=" + url.QueryEscape(assertion)}
 	}
 	if given {
-		r.basic(id, secret)
+		r.Basic(id, secret)
 		return nil
 	}
 	secret, confidential := map[string]string{servertest.Web: servertest.WebSecret, servertest.Other: servertest.OtherSecret,
@@ -76,7 +76,7 @@ func (sc *script) identify(r *request, who string) []string {
 	if !confidential {
 		return []string{"client_id=" + id}
 	}
-	r.basic(id, secret)
+	r.Basic(id, secret)
 	return nil
 }
 

@@ -12,10 +12,10 @@ import (
 	"signet/store"
 )
 
-// wantStatus checks the status of the latest answer, and its error code: "400 invalid_grant". Without a code the answer has none.
+// wantStatus checks the status of the latest servertest.Answer, and its error code: "400 invalid_grant". Without a code the answer has none.
 func (sc *script) wantStatus(status string, args []string) {
 	code := strings.Join(args, " ")
-	if got := fmt.Sprint(sc.last.Status); got != status || sc.last.str("error") != code {
+	if got := fmt.Sprint(sc.last.Status); got != status || sc.last.Str("error") != code {
 		sc.Fatalf("got %s %s", got, sc.last.Raw)
 	}
 }
@@ -43,9 +43,9 @@ func (sc *script) same(args []string) (bool, string) {
 	}
 	member, want := args[0], args[1]
 	if want == "everywhere" {
-		return !slices.ContainsFunc(sc.many, func(a answer) bool { return a.str(member) != sc.many[0].str(member) }), "answers that differ"
+		return !slices.ContainsFunc(sc.many, func(a servertest.Answer) bool { return a.Str(member) != sc.many[0].Str(member) }), "answers that differ"
 	}
-	value := sc.last.str(member)
+	value := sc.last.Str(member)
 	if value == "" || want == "" {
 		sc.Fatalf("there is no %s to compare: %s", member, sc.last.Raw)
 	}
@@ -87,16 +87,16 @@ func (sc *script) member(args []string) (bool, string) {
 	return got == sc.value(args[1]), got
 }
 
-// claim and jose look into the access token of the answer, or into $at where it has none: "claim aud x", "claim exp".
+// claim and jose look into the access token of the servertest.Answer, or into $at where it has none: "claim aud x", "claim exp".
 func (sc *script) claim(args []string) (bool, string) { return sc.inToken(args, 1) }
 func (sc *script) jose(args []string) (bool, string)  { return sc.inToken(args, 0) }
 
 func (sc *script) inToken(args []string, part int) (bool, string) {
-	token := sc.last.str("access_token")
+	token := sc.last.Str("access_token")
 	if token == "" {
 		token = sc.ts.Getenv("at")
 	}
-	header, claims := decodeJWT(sc, token)
+	header, claims := servertest.DecodeJWT(sc, token)
 	value, there := []map[string]any{header, claims}[part][args[0]]
 	got := fmt.Sprint(value)
 	if len(args) == 1 {
@@ -113,9 +113,9 @@ func (sc *script) active(args []string) (bool, string) {
 	if len(args) == 0 {
 		sc.Fatal("usage: active TOKEN…")
 	}
-	first := active(sc, sc.stage.Server, sc.value(args[0]))
+	first := sc.stage.Server.Active(sc, sc.value(args[0]))
 	for i, token := range args[1:] {
-		if active(sc, sc.stage.Server, sc.value(token)) != first {
+		if sc.stage.Server.Active(sc, sc.value(token)) != first {
 			sc.Fatalf("token %d: active %v, the first %v", i+2, !first, first)
 		}
 	}
@@ -188,7 +188,7 @@ func (sc *script) wantKeys([]string) {
 
 // backup looks through all bytes that the store keeps: "! backup $secret".
 func (sc *script) backup(args []string) (bool, string) {
-	bytes := adminCall(sc, sc.stage.socket, "GET", "/v1/backup", "").wants(200, "").Raw
+	bytes := sc.stage.socket.CallJSON(sc, "GET", "/v1/backup", "").Wants(200, "").Raw
 	if !strings.Contains(bytes, servertest.User) {
 		sc.Fatal("this is no backup")
 	}
@@ -199,7 +199,7 @@ func (sc *script) backup(args []string) (bool, string) {
 func (sc *script) wantTrail(args []string) {
 	var e store.Event
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if e = trail(sc, sc.stage.Server, args[0]); e.Outcome == args[1] {
+		if e = sc.stage.Server.AwaitEvent(sc, args[0]); e.Outcome == args[1] {
 			return
 		}
 	}

@@ -50,7 +50,7 @@ var variable = regexp.MustCompile(`\$\{\w+\}`)
 // patience is longer than any limit of a connection.
 const patience = 20 * time.Second
 
-// exchange returns the status of every answer, and whether the server closed the connection.
+// exchange returns the status of every servertest.Answer, and whether the server closed the connection.
 func (sc *script) exchange(send string, first bool) (statuses []string, closed bool) {
 	conn := dial(sc, sc.stage.Server)
 	defer conn.Close()
@@ -90,11 +90,11 @@ func dial(t testing.TB, s *servertest.Server) net.Conn {
 func (sc *script) hangUp(args []string) {
 	r := sc.readRequest(args)
 	var send strings.Builder
-	fmt.Fprintf(&send, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n", r.method, r.path, len(r.body))
-	r.header.Write(&send)
+	fmt.Fprintf(&send, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n", r.Method, r.Path, len(r.Body))
+	r.Header.Write(&send)
 	asked := sc.stage.store.waitFor("Rotate")
 	conn := dial(sc, sc.stage.Server)
-	io.WriteString(conn, send.String()+"\r\n"+r.body)
+	io.WriteString(conn, send.String()+"\r\n"+r.Body)
 	<-asked // so it was not lost on its way
 	conn.Close()
 }

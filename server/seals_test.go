@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"signet/keys"
+	"signet/server/servertest"
 	"signet/store"
 )
 
@@ -21,7 +22,7 @@ func sealRecords(t *testing.T, m *keys.Manager) {
 // Signet back, as it was before a change, or after it was deleted. It is refused.
 func TestOldRecordOfAnAdminClient(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	sealRecords(t, s.Keys)
 	ask := func(method, path, body string, status int) {
 		t.Helper()
@@ -29,7 +30,7 @@ func TestOldRecordOfAnAdminClient(t *testing.T) {
 		if status == http.StatusServiceUnavailable {
 			code = "unavailable"
 		}
-		adminCall(t, admin, method, path, body).wants(status, code)
+		admin.CallJSON(t, method, path, body).Wants(status, code)
 	}
 	create := func(id string) {
 		ask(http.MethodPost, "/v1/clients", `{"client_id":"`+id+`","grants":["client_credentials"],"scopes":["signet:users"]}`, http.StatusCreated)

@@ -14,7 +14,7 @@ func TestSameFailureCountsOnce(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{PerAccount: 3} })
 	for range 8 {
-		form(t, s, "/token", "grant_type=password", "username=ada", "password=typo").web().wants(http.StatusBadRequest, "invalid_grant")
+		s.Form(t, "/token", "grant_type=password", "username=ada", "password=typo").Web().Wants(http.StatusBadRequest, "invalid_grant")
 	}
-	login(t, s)
+	s.Login(t)
 }

@@ -11,7 +11,7 @@ import (
 // Names that RFC 8265 allows can be used, and are found however they are typed.
 func TestUsernamesAsTheyAreTyped(t *testing.T) {
 	t.Parallel()
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	for stored, typed := range map[string][]string{
 		"1é":      {"1é", "1É ", "\t1e\u0301"},
 		"007бонд": {"007БОНД", "\uff10\uff10\uff17бонд"},
@@ -19,28 +19,28 @@ func TestUsernamesAsTheyAreTyped(t *testing.T) {
 		"Νίκος":   {"Νίκος", "ΝΊΚΟΣ", "νίκος "},
 	} {
 		body, _ := json.Marshal(map[string]string{"username": stored, "password": servertest.Password + " of " + servertest.Other})
-		made := adminCall(t, admin, "POST", "/v1/users", string(body)).wants(201, "")
+		made := admin.CallJSON(t, "POST", "/v1/users", string(body)).Wants(201, "")
 		for _, name := range typed {
-			a := form(t, s, "/token", "grant_type=password", "username="+name, "password="+servertest.Password+" of "+servertest.Other).web().wants(200, "")
-			if _, claims := decodeJWT(t, a.str("access_token")); claims["sub"] != made.str("sub") {
-				t.Errorf("%q: got the tokens of %v, want those of %s", name, claims["sub"], made.str("sub"))
+			a := s.Form(t, "/token", "grant_type=password", "username="+name, "password="+servertest.Password+" of "+servertest.Other).Web().Wants(200, "")
+			if _, claims := servertest.DecodeJWT(t, a.Str("access_token")); claims["sub"] != made.Str("sub") {
+				t.Errorf("%q: got the tokens of %v, want those of %s", name, claims["sub"], made.Str("sub"))
 			}
 		}
 	}
 	body, _ := json.Marshal(map[string]string{"username": "ΝΊΚΟΣ"})
-	adminCall(t, admin, "POST", "/v1/users", string(body)).wants(409, "exists")
-	adminCall(t, admin, "GET", "/v1/users/%CE%9D%CE%8A%CE%9A%CE%9F%CE%A3", "").wants(200, "")
+	admin.CallJSON(t, "POST", "/v1/users", string(body)).Wants(409, "exists")
+	admin.CallJSON(t, "GET", "/v1/users/%CE%9D%CE%8A%CE%9A%CE%9F%CE%A3", "").Wants(200, "")
 	// White space belongs to no stored name, and the password is as it was typed.
-	adminCall(t, admin, "POST", "/v1/users", `{"username":"bob "}`).wants(400, "invalid")
-	form(t, s, "/token", "grant_type=password", "username=ada", "password="+servertest.Password+" ").web().wants(400, "invalid_grant")
-	form(t, s, "/token", "grant_type=password", "username= ", "password="+servertest.Password).web().wants(400, "invalid_grant")
+	admin.CallJSON(t, "POST", "/v1/users", `{"username":"bob "}`).Wants(400, "invalid")
+	s.Form(t, "/token", "grant_type=password", "username=ada", "password="+servertest.Password+" ").Web().Wants(400, "invalid_grant")
+	s.Form(t, "/token", "grant_type=password", "username= ", "password="+servertest.Password).Web().Wants(400, "invalid_grant")
 }
 
 // A user whom an earlier version stored without the final sigma still logs in, and stays one user.
 func TestUsersStoredByAnEarlierVersion(t *testing.T) {
 	t.Parallel()
 	const former = "νίκοσ" // of ΝΊΚΟΣ
-	s, admin := newAdmin(t, nil)
+	s, admin := servertest.NewAdmin(t, nil)
 	user, err := s.Store.User(t.Context(), s.UserID)
 	if err != nil {
 		t.Fatal(err)
@@ -50,17 +50,17 @@ func TestUsersStoredByAnEarlierVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"ΝΊΚΟΣ", "νίκοσ", " ΝΊΚΟΣ "} {
-		a := form(t, s, "/token", "grant_type=password", "username="+name, "password="+servertest.Password).web().wants(200, "")
-		if _, claims := decodeJWT(t, a.str("access_token")); claims["sub"] != old.ID.String() {
+		a := s.Form(t, "/token", "grant_type=password", "username="+name, "password="+servertest.Password).Web().Wants(200, "")
+		if _, claims := servertest.DecodeJWT(t, a.Str("access_token")); claims["sub"] != old.ID.String() {
 			t.Errorf("%q: got the tokens of %v", name, claims["sub"])
 		}
 	}
-	form(t, s, "/token", "grant_type=password", "username=ΝΊΚΟΣ", "password=wrong").web().wants(400, "invalid_grant")
+	s.Form(t, "/token", "grant_type=password", "username=ΝΊΚΟΣ", "password=wrong").Web().Wants(400, "invalid_grant")
 	body, _ := json.Marshal(map[string]string{"username": "ΝΊΚΟΣ"})
-	adminCall(t, admin, "POST", "/v1/users", string(body)).wants(409, "exists")
+	admin.CallJSON(t, "POST", "/v1/users", string(body)).Wants(409, "exists")
 	line, _ := json.Marshal(map[string]string{"username": "ΝΊΚΟΣ"})
-	if a := adminCall(t, admin, "POST", "/v1/users:import", string(line)+"\n").do(); a.JSON["accepted"] != 0.0 {
+	if a := admin.CallJSON(t, "POST", "/v1/users:import", string(line)+"\n").Do(); a.JSON["accepted"] != 0.0 {
 		t.Errorf("import: got %s", a.Raw)
 	}
-	adminCall(t, admin, "GET", "/v1/users/%CE%9D%CE%8A%CE%9A%CE%9F%CE%A3", "").wants(200, "")
+	admin.CallJSON(t, "GET", "/v1/users/%CE%9D%CE%8A%CE%9A%CE%9F%CE%A3", "").Wants(200, "")
 }

@@ -57,6 +57,7 @@ func commands(app *cli.App) []row {
 		{groupMove, transfer.NewImport(app)},
 		{groupMove, newStore(app)},
 		{groupTools, inspect.New(app)},
+		{groupTools, manage.NewBlocklist(app)},
 		{groupTools, doctor.NewConfig(app)},
 		{groupTools, doctor.New(app)},
 		{groupTools, drill.New(app)},

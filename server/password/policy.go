@@ -16,7 +16,14 @@ const (
 type Policy struct {
 	MinLength int        // in code points after normalisation; 0: 15, otherwise 8 to 64
 	Blocklist *Blocklist // breached passwords, besides what is always refused; nil: none
+	Breached  Breached   // as many as are known; nil: none
 	Context   []string   // names of the service, the company and so on, of which no password may be made
+}
+
+// Breached is a collection of breached passwords. *breached.Filter is one.
+type Breached interface {
+	// Contains reports whether the normalised password is there. An error means that it is not known.
+	Contains(password string) (bool, error)
 }
 
 // Validate reports whether MinLength can be used.
@@ -36,7 +43,7 @@ func (p Policy) minLength() int {
 
 // Check reports whether the user may choose the password: nil, or an error to show, with the reason
 // and what to do, never the password. It is one of ErrTooShort, ErrTooLong, ErrPassword, ErrCommon,
-// ErrContext, or Validate's.
+// ErrContext, Validate's, or that of Breached.
 func (p Policy) Check(username, password string) error {
 	if err := p.Validate(); err != nil {
 		return err
@@ -48,8 +55,22 @@ func (p Policy) Check(username, password string) error {
 	if n := utf8.RuneCountInString(text); n < p.minLength() {
 		return fmt.Errorf("%w: %d characters; use at least %d, for example a few unrelated words", ErrTooShort, n, p.minLength())
 	}
-	if p.Blocklist.Contains(text) {
+	switch breached, err := p.IsBreached(text); {
+	case err != nil:
+		return err
+	case breached:
 		return fmt.Errorf("%w: it is in a list of breached passwords; choose one that you use nowhere else", ErrCommon)
 	}
 	return guessable(text, contextWords(username, p.Context))
+}
+
+// IsBreached reports whether the normalised password is in one of the lists. An error means that it is not known.
+func (p Policy) IsBreached(text string) (bool, error) {
+	if p.Blocklist.Contains(text) {
+		return true, nil
+	}
+	if p.Breached == nil {
+		return false, nil
+	}
+	return p.Breached.Contains(text)
 }

@@ -221,3 +221,28 @@ func TestBlocklistReadError(t *testing.T) {
 		t.Errorf("nil list: got %s", s)
 	}
 }
+
+type breachedFunc func(string) (bool, error)
+
+func (f breachedFunc) Contains(password string) (bool, error) { return f(password) }
+
+// A breached password is refused in any spelling of its characters, and what is not known is no permission.
+func TestBreached(t *testing.T) {
+	down := errors.New("disk is gone")
+	policy := Policy{Breached: breachedFunc(func(password string) (bool, error) {
+		if strings.HasPrefix(password, "unknown") {
+			return false, down
+		}
+		return password == "Z\u00fcrich kettle umbrage violin", nil
+	})}
+	for password, want := range map[string]error{
+		"Z\u00fcrich kettle umbrage violin":  ErrCommon,
+		"Zu\u0308rich kettle umbrage violin": ErrCommon,
+		"Z\u00fcrich kettle umbrage sock":    nil,
+		"unknown kettle umbrage violin":      down,
+	} {
+		if err := policy.Check("alice", password); !errors.Is(err, want) || (err == nil) != (want == nil) {
+			t.Errorf("%q: got %v, want %v", password, err, want)
+		}
+	}
+}

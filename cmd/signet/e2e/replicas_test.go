@@ -94,18 +94,24 @@ func startReplica(t testing.TB, dir string, environ []string) *replica {
 			t.Logf("%s said:\n%s", dir, tail(r.stderr.String(), 4000))
 		}
 	})
-	waitFor(t, "signet serve", func() bool {
+	r.waitForLine("serving")
+	return r
+}
+
+// waitForLine waits for a line of the log that has the address of the listener.
+func (r *replica) waitForLine(msg string) {
+	r.t.Helper()
+	waitFor(r.t, "signet serve", func() bool {
 		select {
 		case <-r.exited:
-			t.Fatalf("signet serve ended:\n%s", r.stderr)
+			r.t.Fatalf("signet serve ended:\n%s", r.stderr)
 		default:
 		}
-		_, rest, ok := strings.Cut(r.stderr.String(), `"msg":"serving"`)
+		_, rest, ok := strings.Cut(r.stderr.String(), `"msg":"`+msg+`"`)
 		_, rest, listens := strings.Cut(rest, `"listen":"`)
 		r.address, _, _ = strings.Cut(rest, `"`)
 		return ok && listens
 	})
-	return r
 }
 
 // tail is the end of a text.

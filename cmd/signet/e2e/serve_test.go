@@ -2,18 +2,11 @@ package e2e
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"math/big"
 	"net"
 	"net/http"
 	"net/url"
@@ -22,8 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
+	"signet/cmd/signet/internal/install/installtest"
 	"signet/keys/masterkey"
 )
 
@@ -284,12 +277,12 @@ func TestServeTLS(t *testing.T) {
 	t.Parallel()
 	dir, configFile := install(t, "tls: {cert: cert.pem, key: key.pem}\n")
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	writeCertificate(t, certFile, keyFile, 1)
+	installtest.WriteCertificate(t, certFile, keyFile, 1)
 	_, address := startServe(t, configFile)
 	if got := servedSerial(t, address); got != 1 {
 		t.Fatalf("got certificate %d, want 1", got)
 	}
-	writeCertificate(t, certFile, keyFile, 2)
+	installtest.WriteCertificate(t, certFile, keyFile, 2)
 	waitFor(t, "the new certificate", func() bool { return servedSerial(t, address) == 2 })
 
 	conn, err := net.Dial("tcp", address)
@@ -315,26 +308,6 @@ func servedSerial(t *testing.T, address string) int64 {
 	}
 	defer conn.Close()
 	return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
-}
-
-func writeCertificate(t *testing.T, certFile, keyFile string, serial int64) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "auth.example.com"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"auth.example.com"}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, keyFile, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})))
-	write(t, certFile, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
 }
 
 // A backup never lands on what the server lives on, however much it is forced.

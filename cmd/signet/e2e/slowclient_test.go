@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signet/cmd/signet/internal/install/installtest"
 )
 
 // slowClient takes its time in one way. stall returns once the server has closed the connection.
@@ -200,7 +202,7 @@ func startSlowTLS(t *testing.T, all *sync.WaitGroup) *process {
 func startTLS(t *testing.T) (p *process, address string) {
 	t.Helper()
 	dir, configFile := install(t, "tls: {cert: cert.pem, key: key.pem}\n")
-	writeCertificate(t, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), 1)
+	installtest.WriteCertificate(t, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), 1)
 	p, address = startServe(t, configFile)
 	p.demo.AdminSocket = filepath.Join(dir, "admin.sock")
 	return p, address

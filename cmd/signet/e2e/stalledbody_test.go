@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"signet/cmd/signet/internal/install/installtest"
 )
 
 // stalls are ways to hold a connection with a request that never gets whole, or whose answer is never read.
@@ -35,7 +37,7 @@ func TestStalledBodiesShutNobodyOut(t *testing.T) {
 				extra += "tls: {cert: cert.pem, key: key.pem}\n"
 			}
 			dir, configFile := install(t, extra)
-			writeCertificate(t, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), 1)
+			installtest.WriteCertificate(t, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), 1)
 			_, address := startServe(t, configFile)
 			dial := func() (net.Conn, error) { return net.Dial("tcp", address) }
 			scheme := "http"

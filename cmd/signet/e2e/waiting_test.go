@@ -30,17 +30,7 @@ func startWaiting(t *testing.T, dir string, env ...string) *replica {
 	}
 	go func() { _ = r.cmd.Wait(); close(r.exited) }()
 	t.Cleanup(r.kill)
-	waitFor(t, "signet serve to wait", func() bool {
-		select {
-		case <-r.exited:
-			t.Fatalf("signet serve ended:\n%s", r.stderr)
-		default:
-		}
-		_, rest, ok := strings.Cut(r.stderr.String(), `"msg":"the store cannot be reached; waiting for it"`)
-		_, rest, listens := strings.Cut(rest, `"listen":"`)
-		r.address, _, _ = strings.Cut(rest, `"`)
-		return ok && listens
-	})
+	r.waitForLine("the store cannot be reached; waiting for it")
 	return r
 }
 

@@ -69,6 +69,15 @@ func Client(app *cli.App) (*client.Client, error) {
 	return Socket(app, socket), nil
 }
 
+// Call makes one request to the selected server: see client.Client.Call.
+func Call(ctx context.Context, app *cli.App, t api.Target, in, out any) error {
+	c, err := Client(app)
+	if err != nil {
+		return err
+	}
+	return c.Call(ctx, t, in, out)
+}
+
 // Socket returns a client of the server on the socket at path.
 func Socket(app *cli.App, path string) *client.Client {
 	rule := peerRuleFor(app, path)
@@ -149,7 +158,7 @@ func ownFiles(app *cli.App) []string {
 		own = append(own, path)
 		if c, _, err := config.Load(path, app.Environ); err == nil {
 			store, _ := c.BoltPath()
-			own = append(own, store, c.MasterKeyFile, c.Admin.Socket, c.TLS.Cert, c.TLS.Key, c.Password.Blocklist,
+			own = append(own, store, c.MasterKeyFile, c.Admin.Socket, c.TLS.Cert, c.TLS.Key, c.Password.Blocklist, c.Password.Import.PepperFile,
 				c.Redis.PasswordFile, c.Redis.SentinelPasswordFile, c.Redis.CA, c.Redis.Cert, c.Redis.Key)
 		}
 	}

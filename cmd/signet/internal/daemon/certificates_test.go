@@ -1,25 +1,21 @@
 package daemon
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"log/slog"
-	"math/big"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"signet/cmd/signet/internal/install/installtest"
 )
 
 // A certificate that is only half written is not used; the one before stays until the pair fits again.
 func TestCertificatesHalfRenewed(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	writeCertificate(t, certFile, keyFile, 1)
+	installtest.WriteCertificate(t, certFile, keyFile, 1)
 	certs, err := loadCertificates(certFile, keyFile, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -45,37 +41,17 @@ func TestCertificatesHalfRenewed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			writeCertificate(t, certFile, keyFile, 2)
+			installtest.WriteCertificate(t, certFile, keyFile, 2)
 			write(t, keyFile, string(key))
 		}, 1},
 		{"both gone", func() { remove(t, certFile); remove(t, keyFile) }, 1},
-		{"a new pair", func() { writeCertificate(t, certFile, keyFile, 3) }, 3},
+		{"a new pair", func() { installtest.WriteCertificate(t, certFile, keyFile, 3) }, 3},
 	} {
 		step.do()
 		if got := serial(); got != step.want {
 			t.Errorf("%s: got certificate %d, want %d", step.what, got, step.want)
 		}
 	}
-}
-
-func writeCertificate(t *testing.T, certFile, keyFile string, serial int64) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "auth.example.com"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"auth.example.com"}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, keyFile, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})))
-	write(t, certFile, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
 }
 
 func write(t *testing.T, path, text string) {

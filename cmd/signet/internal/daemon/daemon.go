@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"signet/server"
 	"signet/server/oauth"
 	"signet/server/password"
+	"signet/server/password/breached"
 	"signet/server/password/hash"
 	"signet/server/password/worker"
 	"signet/server/throttle"
@@ -50,6 +52,7 @@ type Daemon struct {
 	spare  []byte // of spareHeap, for as long as the server lives
 
 	passwords *password.Pool
+	pepper    []byte          // of imported hashes
 	worker    *worker.Process // of passwords; nil: it hashes itself
 	registry  *prometheus.Registry
 }
@@ -80,6 +83,10 @@ func Open(ctx context.Context, opt Options) (*Daemon, error) {
 		o.Observe = storemetrics.NewRoundTrips(srv.registry).Observe
 	}
 	var err error
+	if srv.pepper, err = install.PasswordPepper(cfg, opt.Getenv); err != nil {
+		srv.closeWorker()
+		return nil, err
+	}
 	if srv.store, err = o.Open(ctx, cfg); err != nil {
 		srv.closeWorker()
 		return nil, err
@@ -148,7 +155,7 @@ func (srv *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	if srv.worker != nil {
 		passwords = srv.worker
 	}
-	cfg, err := serverConfig(srv.cfg, passwords)
+	cfg, err := serverConfig(srv.cfg, srv.pepper, passwords)
 	if err != nil {
 		return err
 	}
@@ -195,15 +202,15 @@ func (srv *Daemon) Close() error {
 }
 
 // ServerConfig returns what the configuration sets of the server. Store, keys and log are set by the caller.
-func ServerConfig(cfg config.Config) (server.Config, error) { return serverConfig(cfg, nil) }
+func ServerConfig(cfg config.Config) (server.Config, error) { return serverConfig(cfg, nil, nil) }
 
-func serverConfig(cfg config.Config, passwords password.Worker) (server.Config, error) {
+func serverConfig(cfg config.Config, pepper []byte, passwords password.Worker) (server.Config, error) {
 	policy, err := passwordPolicy(cfg.Password)
 	if err != nil {
 		return server.Config{}, err
 	}
 	argon2 := cfg.Password.Argon2
-	pool := password.Config{Worker: passwords, Slots: cfg.Password.Slots, Queue: cfg.Password.Queue, Wait: cfg.Password.Wait,
+	pool := password.Config{Worker: passwords, Pepper: pepper, Slots: cfg.Password.Slots, Queue: cfg.Password.Queue, Wait: cfg.Password.Wait,
 		Caps:   hash.Caps{Memory: cfg.Password.Import.MemoryKiB, Work: cfg.Password.Import.WorkKiB, BcryptCost: cfg.Password.Import.BcryptCost},
 		Argon2: hash.Params{Memory: argon2.MemoryKiB, Time: argon2.Time, Threads: argon2.Threads}}
 	if err := pool.Validate(); err != nil {
@@ -246,7 +253,16 @@ func passwordPolicy(cfg config.Password) (password.Policy, error) {
 		return policy, fmt.Errorf("password.blocklist: %w", err)
 	}
 	defer file.Close()
-	if policy.Blocklist, err = password.LoadBlocklist(file); err != nil {
+	in := bufio.NewReader(file)
+	if beginning, _ := in.Peek(16); breached.IsFilter(beginning) {
+		filter, err := breached.Open(cfg.Blocklist) // closed by the garbage collector after a reload, when nothing looks there any more
+		if err != nil {
+			return policy, fmt.Errorf("password.blocklist: %w; make it again with signet blocklist build", err)
+		}
+		policy.Breached = filter
+		return policy, nil
+	}
+	if policy.Blocklist, err = password.LoadBlocklist(in); err != nil {
 		return policy, fmt.Errorf("password.blocklist: %s: %w", cfg.Blocklist, err)
 	}
 	return policy, nil

@@ -90,8 +90,8 @@ func RedisConfig(cfg config.Config, getenv func(string) string) (redis.Config, e
 	return c, errors.Join(passErr, sentinelErr, tlsErr)
 }
 
-// secretSource returns a function that reads a password from the variable, or from the file. The file is read again at
-// each call, so that a password can change while the server runs. Nil means that no password is configured.
+// secretSource returns a function that reads a secret from the variable, or from the file. The file is read again at
+// each call, so that a secret can change while the server runs. Nil means that none is configured.
 func secretSource(field, path, variable string, getenv func(string) string) (func() (string, error), error) {
 	if value := getenv(variable); value != "" {
 		return func() (string, error) { return value, nil }, nil
@@ -102,7 +102,7 @@ func secretSource(field, path, variable string, getenv func(string) string) (fun
 	read := func() (string, error) {
 		text, err := cli.ReadSecretFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("%s: %w; put the password there, in a file that is yours alone, or set %s", field, err, variable)
+			return "", fmt.Errorf("%s: %w; put it there, in a file that is yours alone, or set %s", field, err, variable)
 		}
 		if err != nil {
 			return "", fmt.Errorf("%s: %w (%s can hold it instead)", field, err, variable)
@@ -111,9 +111,19 @@ func secretSource(field, path, variable string, getenv func(string) string) (fun
 	}
 	secret, err := read()
 	if err == nil && secret == "" {
-		err = fmt.Errorf("%s: %s is empty; put the password there", field, path)
+		err = fmt.Errorf("%s: %s is empty; put it there", field, path)
 	}
 	return read, err
+}
+
+// PasswordPepper returns what stands behind passwords whose hashes came from Devise; nil: nothing is configured.
+func PasswordPepper(cfg config.Config, getenv func(string) string) ([]byte, error) {
+	pepper, err := secretSource("password.import.pepper_file", cfg.Password.Import.PepperFile, "SIGNET_PASSWORD_PEPPER", getenv)
+	if pepper == nil || err != nil {
+		return nil, err
+	}
+	text, err := pepper()
+	return []byte(text), err
 }
 
 func redisTLS(r config.Redis) (*tls.Config, error) {

@@ -48,12 +48,8 @@ func userFlag(cmd *cobra.Command, user *string) {
 }
 
 func listSessions(app *cli.App, cmd *cobra.Command, user, client string) error {
-	c, err := connect.Client(app)
-	if err != nil {
-		return err
-	}
 	var answer api.SessionList
-	if err := c.Call(cmd.Context(), api.ListSessions.At(user), nil, &answer); err != nil {
+	if err := connect.Call(cmd.Context(), app, api.ListSessions.At(user), nil, &answer); err != nil {
 		return err
 	}
 	now := time.Now()
@@ -123,23 +119,15 @@ func sessionRevoke(app *cli.App) *cobra.Command {
 }
 
 func revokeSession(app *cli.App, cmd *cobra.Command, user, sid string) error {
-	c, err := connect.Client(app)
-	if err != nil {
-		return err
-	}
-	if err := c.Call(cmd.Context(), api.RevokeSession.At(user, sid), nil, nil); err != nil {
+	if err := connect.Call(cmd.Context(), app, api.RevokeSession.At(user, sid), nil, nil); err != nil {
 		return err
 	}
 	return printRevoked(app, 1)
 }
 
 func revokeSessions(app *cli.App, cmd *cobra.Command, user string) error {
-	c, err := connect.Client(app)
-	if err != nil {
-		return err
-	}
 	var answer api.SessionsRevoked
-	if err := c.Call(cmd.Context(), api.RevokeSessions.At(user), nil, &answer); err != nil {
+	if err := connect.Call(cmd.Context(), app, api.RevokeSessions.At(user), nil, &answer); err != nil {
 		return err
 	}
 	return printRevoked(app, answer.Revoked)
@@ -150,12 +138,8 @@ func printRevoked(app *cli.App, n int) error {
 }
 
 func revokeEverybody(app *cli.App, cmd *cobra.Command) error {
-	c, err := connect.Client(app)
-	if err != nil {
-		return err
-	}
 	var ended api.ClientsEnded
-	if err := c.Call(cmd.Context(), api.RevokeAllSessions.At(), nil, &ended); err != nil {
+	if err := connect.Call(cmd.Context(), app, api.RevokeAllSessions.At(), nil, &ended); err != nil {
 		return err
 	}
 	return app.Print(ended, func(w io.Writer) {

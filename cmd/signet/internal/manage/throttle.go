@@ -30,10 +30,6 @@ func (q *throttleQuery) flags(cmd *cobra.Command) {
 }
 
 func callThrottle(ctx context.Context, app *cli.App, verb api.Verb, q throttleQuery, answer any) error {
-	c, err := connect.Client(app)
-	if err != nil {
-		return err
-	}
 	v := url.Values{}
 	if q.user != "" {
 		v.Set("user", q.user)
@@ -41,7 +37,7 @@ func callThrottle(ctx context.Context, app *cli.App, verb api.Verb, q throttleQu
 	if q.address != "" {
 		v.Set("address", q.address)
 	}
-	return c.Call(ctx, verb.At().Query(v), nil, answer)
+	return connect.Call(ctx, app, verb.At().Query(v), nil, answer)
 }
 
 func throttleList(app *cli.App) *cobra.Command {

@@ -9,6 +9,7 @@ import (
 
 	"signet/cmd/signet/internal/install"
 	"signet/keys"
+	"signet/keys/keystest"
 	"signet/keys/masterkey"
 	"signet/store"
 )
@@ -25,28 +26,10 @@ var Day = time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC)
 
 // Manifest is an install with a keyring that Master opens.
 var Manifest = sync.OnceValue(func() store.Manifest {
-	ring := &keyring{}
+	ring := &keystest.Storage{}
 	err := keys.Init(context.Background(), keys.Config{Storage: ring, InstallID: "install", Master: []masterkey.Key{Master}, Sealed: true})
 	if err != nil {
 		panic(fmt.Sprint("making a keyring: ", err))
 	}
-	return store.Manifest{Install: store.Install{ID: "install", Schema: 2, CreatedAt: Day}, KeyringVersion: ring.version, Keyring: ring.document}
+	return store.Manifest{Install: store.Install{ID: "install", Schema: 2, CreatedAt: Day}, KeyringVersion: ring.Version, Keyring: ring.Document}
 })
-
-// keyring is a keys.Storage in memory.
-type keyring struct {
-	version  uint64
-	document []byte
-}
-
-func (k *keyring) LoadKeyring(context.Context) (uint64, []byte, error) {
-	return k.version, k.document, nil
-}
-
-func (k *keyring) SwapKeyring(_ context.Context, old, next uint64, document []byte) (bool, error) {
-	if k.version != old {
-		return false, nil
-	}
-	k.version, k.document = next, document
-	return true, nil
-}

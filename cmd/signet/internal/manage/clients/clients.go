@@ -63,12 +63,8 @@ func create(app *cli.App) *cobra.Command {
 }
 
 func createClient(app *cli.App, cmd *cobra.Command, body map[string]any) error {
-	c, err := connect.Client(app)
-	if err != nil {
-		return err
-	}
 	var made api.Client
-	if err := c.Call(cmd.Context(), api.CreateClient.At(), body, &made); err != nil {
+	if err := connect.Call(cmd.Context(), app, api.CreateClient.At(), body, &made); err != nil {
 		return err
 	}
 	showWarnings(app, made.Warnings)

@@ -21,12 +21,8 @@ func rotateSecret(app *cli.App) *cobra.Command {
 		Example: "signet client rotate-secret web\nsignet client rotate-secret web --revoke-old   after a leak",
 		Args:    cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := connect.Client(app)
-			if err != nil {
-				return err
-			}
 			var made api.ClientSecret
-			if err := c.Call(cmd.Context(), api.RotateSecret.At(args[0]), api.SecretRotation{RevokeOld: revokeOld}, &made); err != nil {
+			if err := connect.Call(cmd.Context(), app, api.RotateSecret.At(args[0]), api.SecretRotation{RevokeOld: revokeOld}, &made); err != nil {
 				return err
 			}
 			if err := app.Print(made, func(w io.Writer) { writeCredentials(w, made.ClientID, made.Secret) }); err != nil {

@@ -13,12 +13,8 @@ import (
 
 // call calls a verb that answers with a client, and shows the client.
 func call(app *cli.App, cmd *cobra.Command, target api.Target, body any) error {
-	c, err := connect.Client(app)
-	if err != nil {
-		return err
-	}
 	var r api.Client
-	if err := c.Call(cmd.Context(), target, body, &r); err != nil {
+	if err := connect.Call(cmd.Context(), app, target, body, &r); err != nil {
 		return err
 	}
 	showWarnings(app, r.Warnings)

@@ -24,12 +24,8 @@ func keysClockReset(app *cli.App) *cobra.Command {
 		Example: "signet keys clock-reset",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := connect.Client(app)
-			if err != nil {
-				return err
-			}
 			var answer api.ClockReset
-			if err := c.Call(cmd.Context(), api.ResetClock.At(), struct{}{}, &answer); err != nil {
+			if err := connect.Call(cmd.Context(), app, api.ResetClock.At(), struct{}{}, &answer); err != nil {
 				return err
 			}
 			return app.Print(answer, func(w io.Writer) { writeClockReset(w, answer) })

@@ -30,12 +30,8 @@ func keysList(app *cli.App) *cobra.Command {
 		Example: "signet keys list",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := connect.Client(app)
-			if err != nil {
-				return err
-			}
 			var k api.KeyList
-			if err := c.Call(cmd.Context(), api.ListKeys.At(), nil, &k); err != nil {
+			if err := connect.Call(cmd.Context(), app, api.ListKeys.At(), nil, &k); err != nil {
 				return err
 			}
 			now := time.Now()

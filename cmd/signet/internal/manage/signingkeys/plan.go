@@ -47,12 +47,8 @@ func keysPlan(app *cli.App) *cobra.Command {
 				}
 				query.Set("for", d.String())
 			}
-			c, err := connect.Client(app)
-			if err != nil {
-				return err
-			}
 			var p api.KeyPlan
-			if err := c.Call(cmd.Context(), api.PlanKeys.At().Query(query), nil, &p); err != nil {
+			if err := connect.Call(cmd.Context(), app, api.PlanKeys.At().Query(query), nil, &p); err != nil {
 				return err
 			}
 			return keychart.Print(app, p)

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signet/store/bolt/file"
+	"signet/store/bolt/layout"
 	"signet/store/seal"
 )
 
@@ -58,4 +59,31 @@ func Compact(ctx context.Context, path string, seals *seal.Keys) (c Compacted, e
 		return c, fmt.Errorf("compacting the store: %w", err)
 	}
 	return c, nil
+}
+
+// Check reads all of the file at path and returns what is wrong with it, or nil. The
+// store must not be open; Check changes nothing. Records with a seal need the seals.
+func Check(path string, seals *seal.Keys) (err error) {
+	f, err := file.Open(path, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.DB.Close()) }()
+	return f.DB.View(func(tx *bbolt.Tx) error {
+		err := file.Safely(path, func() error { return checkRecords(&layout.Tx{Tx: tx, Seals: seals}, path) })
+		if err == nil {
+			err = file.Structure(tx, path)
+		}
+		return err
+	})
+}
+
+func checkRecords(tx *layout.Tx, path string) error {
+	if _, err := layout.CheckLayout(tx, path); err != nil {
+		return err
+	}
+	if _, err := layout.Check(func(read func(tx *layout.Tx) error) error { return read(tx) }); err != nil {
+		return &file.DamagedError{Path: path, How: err}
+	}
+	return nil
 }
