@@ -18,7 +18,7 @@ import (
 
 const goOAuth2 = "github.com/go-oauth2/oauth2"
 
-// arrows says which packages of ours each package may import. What is not listed may import none
+// arrows lists which packages of ours each package may import. What is not listed may import none
 // and must be listed before it exists.
 var arrows = map[string][]string{
 	"cmd/signet":                              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/doctor", "cmd/signet/internal/drill", "cmd/signet/internal/inspect", "cmd/signet/internal/install", "cmd/signet/internal/manage", "cmd/signet/internal/manage/clients", "cmd/signet/internal/manage/signingkeys", "cmd/signet/internal/restore", "cmd/signet/internal/transfer"},
@@ -33,12 +33,14 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/install":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "keys/rotation", "keys/timetable", "store", "store/bolt", "store/redis", "store/redis/conn", "store/seal"},
 	"cmd/signet/internal/install/installtest": {"cmd/signet/internal/install", "keys", "keys/keystest", "keys/masterkey", "store"},
 	"cmd/signet/internal/keychart":            {"cmd/signet/internal/cli", "server/admin/api"},
-	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "server/admin/api", "server/admin/client", "server/password/breached", "store"},
+	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/manage/userimport", "server/admin/api", "server/admin/client", "server/password/breached", "store"},
 	"cmd/signet/internal/manage/clients":      {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "config/duration", "keys/jose", "server/admin/api"},
 	"cmd/signet/internal/manage/signingkeys":  {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/keychart", "config/duration", "server/admin/api", "server/admin/client"},
+	"cmd/signet/internal/manage/userimport":   {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/usertable", "server/admin/api", "server/admin/client", "server/password"},
 	"cmd/signet/internal/restore":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/install", "config", "keys", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/rotation", "server/audit", "store", "store/archive", "store/bolt", "store/bolt/file", "store/recovery", "store/redis", "store/seal"},
 	"cmd/signet/internal/storemetrics":        {"store", "store/bolt", "store/redis"},
 	"cmd/signet/internal/transfer":            {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/connect", "cmd/signet/internal/install", "config", "keys/mark", "store", "store/archive", "store/bolt", "store/seal"},
+	"cmd/signet/internal/usertable":           {"server/admin/api"},
 	"cmd/signet/e2e":                          {},
 	"config":                                  {"config/duration", "config/reader", "config/redisurl", "keys/timetable", "server/syntax"},
 	"config/duration":                         {},
