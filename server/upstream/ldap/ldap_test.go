@@ -220,15 +220,15 @@ func TestSlapd(t *testing.T) {
 		username, pass string
 		want           error
 	}{
-		"a mail of two entries":        {d.source(t, nil), "shared@example.com", "the password of bob", upstream.ErrAnswer},
-		"without TLS":                  {d.source(t, func(c *ldap.Config) { c.StartTLS = false }), "ada", "the password of ada", upstream.ErrUnavailable},
-		"an unknown authority":         {d.source(t, func(c *ldap.Config) { c.TLS = &tls.Config{MinVersion: tls.VersionTLS12} }), "ada", "the password of ada", upstream.ErrUnavailable},
-		"the wrong host":               {d.source(t, func(c *ldap.Config) { c.TLS.ServerName = "directory.test" }), "ada", "the password of ada", upstream.ErrUnavailable},
-		"the wrong service password":   {d.source(t, func(c *ldap.Config) { c.BindPassword = "x" }), "ada", "the password of ada", upstream.ErrUnavailable},
-		"a base that is not there":     {d.source(t, func(c *ldap.Config) { c.Base = "ou=nobody,dc=example,dc=com" }), "ada", "the password of ada", upstream.ErrUnavailable},
-		"no id":                        {d.source(t, func(c *ldap.Config) { c.IDAttribute = "objectGUID" }), "ada", "the password of ada", upstream.ErrAnswer},
-		"nobody listens":               {d.source(t, func(c *ldap.Config) { c.URL = "ldaps://" + freeAddress(t) }), "ada", "the password of ada", upstream.ErrUnavailable},
-		"a private network":            {d.source(t, func(c *ldap.Config) { c.Dialer = upstream.Dialer{} }), "ada", "the password of ada", upstream.ErrNetwork},
+		"a mail of two entries":      {d.source(t, nil), "shared@example.com", "the password of bob", upstream.ErrAnswer},
+		"without TLS":                {d.source(t, func(c *ldap.Config) { c.StartTLS = false }), "ada", "the password of ada", upstream.ErrUnavailable},
+		"an unknown authority":       {d.source(t, func(c *ldap.Config) { c.TLS = &tls.Config{MinVersion: tls.VersionTLS12} }), "ada", "the password of ada", upstream.ErrUnavailable},
+		"the wrong host":             {d.source(t, func(c *ldap.Config) { c.TLS.ServerName = "directory.test" }), "ada", "the password of ada", upstream.ErrUnavailable},
+		"the wrong service password": {d.source(t, func(c *ldap.Config) { c.BindPassword = "x" }), "ada", "the password of ada", upstream.ErrUnavailable},
+		"a base that is not there":   {d.source(t, func(c *ldap.Config) { c.Base = "ou=nobody,dc=example,dc=com" }), "ada", "the password of ada", upstream.ErrUnavailable},
+		"no id":                      {d.source(t, func(c *ldap.Config) { c.IDAttribute = "objectGUID" }), "ada", "the password of ada", upstream.ErrAnswer},
+		"nobody listens":             {d.source(t, func(c *ldap.Config) { c.URL = "ldaps://" + freeAddress(t) }), "ada", "the password of ada", upstream.ErrUnavailable},
+		"a private network":          {d.source(t, func(c *ldap.Config) { c.Dialer = upstream.Dialer{} }), "ada", "the password of ada", upstream.ErrNetwork},
 	} {
 		if got, err := check(t, tc.source, tc.username, tc.pass); got.Match || !errors.Is(err, tc.want) {
 			t.Errorf("%s: got %+v, %v; want %v", name, got, err, tc.want)
