@@ -160,23 +160,29 @@ func TestBackupThatBreaksOff(t *testing.T) {
 	}
 }
 
-// TestImportReportCounts: the server lists so many refusals and counts all.
+// TestImportReportCounts: so many refusals are listed, and all are counted. A table is sent in parts.
 func TestImportReportCounts(t *testing.T) {
+	parts := 0
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		_ = json.NewEncoder(w).Encode(map[string]any{"accepted": 5, "refused": []api.RefusedLine{{Line: 1, Username: "a", Reason: "exists"}, {Line: 2, Username: "b", Reason: "exists"}}, "refused_count": 20_000})
+		parts++
+		out := json.NewEncoder(w)
+		body, _ := io.ReadAll(r.Body)
+		for n := range bytes.Count(body, []byte("\n")) {
+			_ = out.Encode(api.ImportLine{Line: n + 1, Result: api.ImportRefused, Reason: "exists"})
+		}
+		_ = out.Encode(api.ImportLine{Report: &api.Report{}})
 	}))
 	defer srv.Close()
 	file := filepath.Join(t.TempDir(), "users.ndjson")
-	if err := os.WriteFile(file, []byte("{}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.Repeat("{}\n", 20_001)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	code, out, errs := runWith(t, srv.URL, "user", "import", "--file", file)
-	if code != 1 || !strings.Contains(errs, "20000 of 20005 lines were refused") || !strings.Contains(out, "5 accepted, 20000 refused") || !strings.Contains(out, "19998 more") {
-		t.Errorf("got %d %s %s", code, out, errs)
+	if code != 1 || parts < 2 || !strings.Contains(errs, "20001 of 20001 lines were refused") || !strings.Contains(out, "0 accepted, 20001 refused") || !strings.Contains(out, "19001 more") {
+		t.Errorf("got %d, %d parts, %s %s", code, parts, out[max(0, len(out)-200):], errs)
 	}
 	_, out, _ = runWith(t, srv.URL, "user", "import", "--file", file, "-o", "json")
-	if !strings.Contains(out, `"refused_count":20000`) {
-		t.Errorf("as JSON: got %s", out)
+	if !strings.Contains(out, `"refused_count":20001`) || strings.Count(out, "exists") != api.MaxRefused {
+		t.Errorf("as JSON: got %.200s", out)
 	}
 }

@@ -128,6 +128,13 @@ func (c *incoming) brought(u store.User) bool {
 		c.user.PasswordHash != "" && c.user.PasswordHash == u.PasswordHash
 }
 
+// changesNothing reports whether the user is as the line has them. Without a hash nothing else shows that it is the
+// same user.
+func (c *incoming) changesNothing(u store.User) bool {
+	events, err := c.apply(&u, "")
+	return err == nil && len(events) == 0
+}
+
 // takesPassword reports whether the line's hash takes the place of the user's. kept means that it does not because the
 // user's password was set here.
 func (c *incoming) takesPassword(u store.User) (takes, kept bool) {
@@ -198,7 +205,7 @@ func (in *importing) meet(c *incoming, l *line, u store.User) error {
 	switch {
 	case in.conflict == api.ConflictUpdate:
 		return in.update(c, l, u)
-	case c.brought(u):
+	case c.brought(u) && (c.user.PasswordHash != "" || c.changesNothing(u)):
 		l.result = api.ImportUnchanged
 		return nil
 	case in.conflict == api.ConflictSkip:

@@ -178,6 +178,7 @@ func (r *Reader) readLine() error {
 // parse decodes one JSON value that is the whole line and has only fields of v. After an error the decoder cannot
 // go on to the next line.
 func (r *Reader) parse(v any) error {
+	r.fed -= int64(r.feed.Len()) // the newline before, where the decoder's buffer was full without it
 	r.feed.Reset(r.text)
 	r.fed += int64(len(r.text))
 	if err := r.json.Decode(v); errors.Is(err, io.EOF) {

@@ -20,14 +20,14 @@ import (
 // Flush commits what is kept in memory to be written behind, and now with it. A copy that is made
 // after it is complete up to then, and CopiedAt returns that time.
 func (s *Store) Flush(ctx context.Context, now time.Time) error {
-	return s.db.Flush(ctx, func(tx *layout.Tx) error { return layout.PutCopied(tx, now) })
+	return s.db.Flush(ctx, func(tx *layout.Tx) error { return layout.PutTime(tx, layout.Meta, layout.KeyCopied, now) })
 }
 
 // CopiedAt is the time of the last Flush. It is zero where there was none: in a copy that an earlier
 // version has made. In a store that has worked on after a backup it is that of the backup.
 func (s *Store) CopiedAt(ctx context.Context) (at time.Time, err error) {
 	err = s.db.View(ctx, func(tx *layout.Tx) error {
-		at, err = layout.ReadCopied(tx)
+		at, err = layout.ReadTime(tx, layout.Meta, layout.KeyCopied, tx.Raw(layout.Meta, layout.KeyCopied))
 		return err
 	})
 	return at, err

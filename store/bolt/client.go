@@ -76,12 +76,12 @@ func (s *clients) UpdateClient(ctx context.Context, id string, change func(*stor
 		if err != nil {
 			return store.Client{}, err
 		}
-		err = s.updateClients(ctx, func(t *layout.Tx) error { return replaceClient(t, id, before, after) })
+		err = s.updateClients(ctx, func(t *layout.Tx) error { return replace(t, layout.Clients, []byte(id), before, after) })
 		if errors.Is(err, errRaced) {
 			continue
 		}
 		if err != nil {
-			return store.Client{}, err
+			return store.Client{}, fmt.Errorf("client %q: %w", id, err)
 		}
 		return codec.DecodeClient(after)
 	}
@@ -97,17 +97,6 @@ func (s *clients) changeClient(c store.Client, id string, change func(*store.Cli
 		c.NotBefore = store.ClientNotBefore(c, s.db.Now())
 	}
 	return codec.EncodeClient(c, s.db.Format())
-}
-
-func replaceClient(t *layout.Tx, id string, before, after []byte) error {
-	now := t.Raw(layout.Clients, []byte(id))
-	if now == nil {
-		return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
-	}
-	if !bytes.Equal(now, before) {
-		return errRaced
-	}
-	return t.Put(layout.Clients, []byte(id), after)
 }
 
 // DeleteClient implements store.Clients.

@@ -57,13 +57,21 @@ type export struct {
 	visit   func(store.Record) error
 }
 
-func (e *export) clients() error {
-	return e.tx.Bucket(layout.Clients).ForEach(func(id, raw []byte) error {
-		c, err := layout.ReadClient(e.tx, id, raw)
+// each visits the records of a bucket. kind is what an error calls them.
+func (e *export) each(b *layout.Bucket, kind string, read func(key, sealed []byte) (store.Record, error)) error {
+	return e.tx.Bucket(b).ForEach(func(key, sealed []byte) error {
+		r, err := read(key, sealed)
 		if err != nil {
-			return unreadable(fmt.Sprintf("client %q", id), err)
+			return unreadable(fmt.Sprintf("%s %q", kind, key), err)
 		}
-		return e.visit(store.Record{Client: &c})
+		return e.visit(r)
+	})
+}
+
+func (e *export) clients() error {
+	return e.each(layout.Clients, "client", func(id, sealed []byte) (store.Record, error) {
+		c, err := layout.ReadClient(e.tx, id, sealed)
+		return store.Record{Client: &c}, err
 	})
 }
 
@@ -112,25 +120,22 @@ func (w *sessionWalk) of(user []byte, visit func(store.Record) error) error {
 }
 
 func (e *export) revokedTokens() error {
-	return e.tx.Bucket(layout.Revoked).ForEach(func(jti, sealed []byte) error {
-		until, err := layout.ReadMark(e.tx, layout.Revoked, jti, sealed)
-		if err != nil {
-			return unreadable(fmt.Sprintf("revoked token %q", jti), err)
-		}
-		return e.visit(store.Record{RevokedToken: &store.RevokedToken{JTI: string(jti), Until: until}})
+	return e.each(layout.Revoked, "revoked token", func(jti, sealed []byte) (store.Record, error) {
+		until, err := layout.ReadTime(e.tx, layout.Revoked, jti, sealed)
+		return store.Record{RevokedToken: &store.RevokedToken{JTI: string(jti), Until: until}}, err
 	})
 }
 
 func (e *export) assertions() error {
-	return e.tx.Bucket(layout.Assertions).ForEach(func(id, sealed []byte) error {
-		until, err := layout.ReadMark(e.tx, layout.Assertions, id, sealed)
+	return e.each(layout.Assertions, "used assertion", func(id, sealed []byte) (store.Record, error) {
+		until, err := layout.ReadTime(e.tx, layout.Assertions, id, sealed)
 		if err == nil && len(id) != len(store.AssertionID{}) {
 			err = codec.ErrMalformed
 		}
 		if err != nil {
-			return unreadable(fmt.Sprintf("used assertion %x", id), err)
+			return store.Record{}, err
 		}
-		return e.visit(store.Record{UsedAssertion: &store.UsedAssertion{ID: store.AssertionID(id), Until: until}})
+		return store.Record{UsedAssertion: &store.UsedAssertion{ID: store.AssertionID(id), Until: until}}, nil
 	})
 }
 
@@ -143,12 +148,9 @@ func (e *export) loss() error {
 }
 
 func (e *export) events() error {
-	err := e.tx.Bucket(layout.Audit).ForEach(func(seq, sealed []byte) error {
+	err := e.each(layout.Audit, "audit event", func(seq, sealed []byte) (store.Record, error) {
 		event, err := layout.ReadEvent(e.tx, seq, sealed)
-		if err != nil {
-			return unreadable(fmt.Sprintf("audit event %x", seq), err)
-		}
-		return e.visit(store.Record{Event: &event})
+		return store.Record{Event: &event}, err
 	})
 	for _, event := range trail.Uncommitted(e.tx, e.waiting) {
 		if err != nil {

@@ -63,20 +63,25 @@ func fill(ctx context.Context, path string, seals *seal.Keys, f store.Foundation
 	db := opened.DB
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.NoSync, db.NoGrowSync = true, true
-	in := intake{ctx: ctx}
-	var stop func()
-	in.next, stop = iter.Pull2(records)
-	defer stop()
-	for more := true; more; {
-		err := db.Update(func(tx *bbolt.Tx) (err error) {
-			more, err = in.batch(&layout.Tx{Tx: tx, Seals: seals, Format: Schema})
-			return err
-		})
+	update := func(write func(t *layout.Tx) error) error {
+		return db.Update(func(tx *bbolt.Tx) error { return write(&layout.Tx{Tx: tx, Seals: seals, Format: Schema}) })
+	}
+	in := intake{}
+	for r, err := range records {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if in.batch = append(in.batch, r); err == nil && len(in.batch) == importBatch {
+			err = update(in.write)
+		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := db.Update(func(tx *bbolt.Tx) error { return putFoundation(&layout.Tx{Tx: tx, Seals: seals, Format: Schema}, f) }); err != nil {
+	if err := update(in.write); err != nil {
+		return err
+	}
+	if err := update(func(t *layout.Tx) error { return putFoundation(t, f) }); err != nil {
 		return err
 	}
 	return db.Sync()
@@ -84,29 +89,18 @@ func fill(ctx context.Context, path string, seals *seal.Keys, f store.Foundation
 
 // intake is an import under way.
 type intake struct {
-	ctx  context.Context
-	next func() (store.Record, error, bool)
-	seq  uint64 // of the last event
+	batch []store.Record // that are not written yet
+	seq   uint64         // of the last event
 }
 
-// batch writes the next records and reports whether there may be more.
-func (in *intake) batch(t *layout.Tx) (more bool, err error) {
-	for range importBatch {
-		r, err, ok := in.next()
-		if !ok {
-			return false, nil
-		}
-		if err == nil {
-			err = in.ctx.Err()
-		}
-		if err == nil {
-			err = in.put(t, r)
-		}
-		if err != nil {
-			return false, err
+func (in *intake) write(t *layout.Tx) error {
+	for _, r := range in.batch {
+		if err := in.put(t, r); err != nil {
+			return err
 		}
 	}
-	return true, nil
+	in.batch = in.batch[:0]
+	return nil
 }
 
 func (in *intake) put(t *layout.Tx, r store.Record) error {

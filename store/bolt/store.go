@@ -81,7 +81,11 @@ func Open(path string, opt Options) (*Store, error) {
 	}
 	clearSpools(path)
 	s.db.Start(s.trail, s.counts)
-	if err := s.begin(context.Background()); err != nil {
+	err = s.db.Update(context.Background(), (*layout.Tx).AddBuckets) // in a file of an earlier version
+	if err == nil {
+		err = s.trail.Open(context.Background())
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -119,22 +123,6 @@ func newStore(f *file.File, opt Options) (*Store, error) {
 	}, nil
 }
 
-// begin brings a file of an earlier version up to date, and the trail with what an earlier process has left.
-func (s *Store) begin(ctx context.Context) error {
-	complete := false
-	err := s.db.View(ctx, func(tx *layout.Tx) error {
-		complete = tx.Complete()
-		return nil
-	})
-	if err == nil && !complete {
-		err = s.db.Update(ctx, (*layout.Tx).AddBuckets)
-	}
-	if err != nil {
-		return err
-	}
-	return s.trail.Open(ctx)
-}
-
 // Subscribe implements store.ChangeEvents. There is no other replica that could have changed anything.
 func (s *Store) Subscribe(ctx context.Context, _ func(store.ChangeEvent)) { <-ctx.Done() }
 
@@ -155,3 +143,27 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes
 
 // Close implements store.Store: what is queued or written behind is committed first.
 func (s *Store) Close() error { return s.db.Close() }
+
+// Stats are numbers for the operator.
+type Stats struct {
+	Bytes     int64 // size of the file
+	FreeBytes int64 // of it that are free for new records; `signet store compact` gives them back
+	Damaged   bool  // damage was found since the start
+	Verified  bool  // the check that Verify begins came to its end
+	Swept     map[string]upkeep.Round
+}
+
+// Stats returns the numbers of this moment.
+func (s *Store) Stats() Stats {
+	stats := Stats{Damaged: s.db.Damage() != nil, Verified: s.Verified(), Swept: s.sweeper.Rounds()}
+	if info, err := s.db.File.Stat(); err == nil {
+		stats.Bytes = info.Size()
+	}
+	_ = s.db.View(context.Background(), func(tx *layout.Tx) error {
+		if free, err := s.db.File.FreeBytes(tx.Tx); err == nil { // else 0
+			stats.FreeBytes = free
+		}
+		return nil
+	})
+	return stats
+}

@@ -59,6 +59,17 @@ func (s *users) UserByName(ctx context.Context, username string) (u store.User, 
 // errRaced: the record has changed between reading and writing it.
 var errRaced = errors.New("changed meanwhile")
 
+// replace writes a record, where it is still the one that was read before.
+func replace(t *layout.Tx, b *layout.Bucket, key, before, after []byte) error {
+	switch now := t.Raw(b, key); {
+	case now == nil:
+		return store.ErrNotFound
+	case !bytes.Equal(now, before):
+		return errRaced
+	}
+	return t.Put(b, key, after)
+}
+
 // UpdateUser implements store.Users.
 func (s *users) UpdateUser(ctx context.Context, id store.UserID, change func(*store.User) error) (store.User, error) {
 	u, _, err := s.changeUser(ctx, id, change)
@@ -119,15 +130,8 @@ type userChange struct {
 // apply returns how many sessions have ended.
 func (c userChange) apply(t *layout.Tx) (ended int, err error) {
 	id := c.user.ID
-	now := t.Raw(layout.Users, id[:])
-	if now == nil {
-		return 0, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
-	}
-	if !bytes.Equal(now, c.before) {
-		return 0, errRaced
-	}
-	if err := t.Put(layout.Users, id[:], c.after); err != nil {
-		return 0, err
+	if err := replace(t, layout.Users, id[:], c.before, c.after); err != nil {
+		return 0, fmt.Errorf("user %s: %w", id, err)
 	}
 	if !c.endAll && c.user.NotBefore.IsZero() {
 		return 0, nil

@@ -1,8 +1,8 @@
 package e2e
 
 import (
-	"fmt"
 	"net/http"
+	"net/url"
 	"runtime"
 	"slices"
 	"sync"
@@ -14,68 +14,60 @@ import (
 )
 
 // BenchmarkLoginFlood prints how much of what the machine can hash becomes logins, and what a flood of logins costs
-// everybody else. All is measured in one run, the limit of the machine before and after each flood, because machines
-// change their speed. The load generator shares the machine.
+// everybody else: with the process that hashes, and without it. All is measured in one run, and the limit of the machine
+// before and after each flood, because machines change their speed. The load generator shares the machine.
 //
 //	go test ./cmd/signet/e2e -run '^$' -bench LoginFlood -benchtime 1x -timeout 30m
 func BenchmarkLoginFlood(b *testing.B) {
 	const length = 5 * time.Second
-	_, d := benchServer(b, "SIGNET_REFRESH_SESSIONS_PER_USER=1000")
-	idle := others(b, d)
-	time.Sleep(length)
-	idleRefresh, idleKeys := idle()
-	b.Run("idle", func(b *testing.B) {
-		report(b, map[string]float64{"refresh-p99-ms": ms(p99(idleRefresh)), "jwks-p99-ms": ms(p99(idleKeys))})
-	})
-	for _, workers := range []int{16, 64} {
-		b.Run(fmt.Sprintf("%d-logins", workers), func(b *testing.B) {
-			before := hashLimit(length / 2)
+	for _, mode := range []string{"auto", "off"} {
+		b.Run("process="+mode, func(b *testing.B) {
+			_, d := benchServer(b, "SIGNET_REFRESH_SESSIONS_PER_USER=1000", "SIGNET_PASSWORD_PROCESS="+mode)
 			stop := others(b, d)
-			f := flood(b, d, workers, length)
-			refresh, keys := stop()
-			limit := (before + hashLimit(length/2)) / 2
-			report(b, map[string]float64{
-				"logins/s":       f.rate(),
-				"x-limit":        f.rate() / limit,
-				"busy":           float64(len(f.busy)),
-				"busy-too-early": float64(f.early()),
-				"refresh-x-idle": float64(p99(refresh)) / float64(p99(idleRefresh)),
-				"jwks-x-idle":    float64(p99(keys)) / float64(p99(idleKeys)),
-				"login-p99-ms":   ms(p99(f.served)),
+			time.Sleep(length)
+			idle := stop()
+			b.Run("idle", func(b *testing.B) {
+				for kind, name := range otherKinds {
+					b.ReportMetric(ms(p99(idle[kind])), name+"-p99-ms")
+				}
+				report(b, nil)
 			})
+			besideFlood(b, d, "16-logins", idle, func() *loginFlood { return flood(b, d, 16, length) })
+			besideFlood(b, d, "64-logins", idle, func() *loginFlood { return flood(b, d, 64, length) })
+			besideFlood(b, d, "open-loop", idle, func() *loginFlood { return openFlood(b, d, 200, length) })
+			b.Run("refresh-flood", func(b *testing.B) { besideRefreshes(b, d, length) })
 		})
 	}
-	// Refreshes fill all cores, and 5 logins a second go on beside them.
-	b.Run("refresh-flood", func(b *testing.B) {
-		var logins []time.Duration
-		var mu sync.Mutex
-		var busy atomic.Int64
-		underLoad(b, 32, refreshing(b, d, d.Issuer), func(requests func() int64) {
-			counted := requests()
-			var all sync.WaitGroup
-			for range 5 * int(length/time.Second) {
-				all.Go(func() {
-					begun := time.Now()
-					status, err := postStatus(d)
-					mu.Lock()
-					defer mu.Unlock()
-					switch {
-					case err != nil:
-						b.Error(err)
-					case status == http.StatusOK:
-						logins = append(logins, time.Since(begun))
-					default:
-						busy.Add(1)
-					}
-				})
-				time.Sleep(200 * time.Millisecond)
-			}
-			all.Wait()
-			slices.Sort(logins)
-			report(b, map[string]float64{"refreshes/s": float64(requests()-counted) / length.Seconds(), "logins": float64(len(logins)),
-				"busy": float64(busy.Load()), "login-p50-ms": ms(logins[len(logins)/2]), "login-p99-ms": ms(p99(logins))})
-		})
+}
+
+// besideFlood reports a flood of logins and what it costs others.
+func besideFlood(b *testing.B, d demo, name string, idle [3][]time.Duration, run func() *loginFlood) {
+	b.Run(name, func(b *testing.B) {
+		before := hashLimit(2 * time.Second)
+		stop := others(b, d)
+		f := run()
+		beside := stop()
+		limit := (before + hashLimit(2*time.Second)) / 2
+		for kind, name := range otherKinds {
+			b.ReportMetric(float64(p99(beside[kind]))/float64(p99(idle[kind])), name+"-x-idle")
+		}
+		report(b, map[string]float64{"logins/s": f.rate(), "x-limit": f.rate() / limit, "busy": float64(len(f.busy)),
+			"busy-early": float64(f.early()), "login-p99-ms": ms(p99(f.served))})
 	})
+}
+
+// besideRefreshes fills all cores with refreshes, and reports 5 logins a second beside them.
+func besideRefreshes(b *testing.B, d demo, length time.Duration) {
+	var f *loginFlood
+	var refreshes float64
+	underLoad(b, 32, refreshing(b, d, d.Issuer), func(requests func() int64) {
+		counted := requests()
+		f = openFlood(b, d, 5, length)
+		refreshes = float64(requests()-counted) / f.length.Seconds()
+	})
+	slices.Sort(f.served)
+	report(b, map[string]float64{"refreshes/s": refreshes, "logins": float64(len(f.served)), "busy": float64(len(f.busy)),
+		"login-p50-ms": ms(f.served[len(f.served)/2]), "login-p99-ms": ms(p99(f.served))})
 }
 
 func report(b *testing.B, metrics map[string]float64) {
@@ -112,19 +104,24 @@ func hashLimit(length time.Duration) float64 {
 	return float64(n.Load()) / time.Since(begun).Seconds()
 }
 
-// others refreshes 200 times a second and gets the key set 200 times a second, until it is stopped. What they took is
-// counted from when they were due.
-func others(b *testing.B, d demo) (stop func() (refresh, keys []time.Duration)) {
-	const each, rate = 4, 50 // sessions, and requests a second of each
+// otherKinds are the requests that need no hash.
+var otherKinds = [3]string{"refresh", "client", "jwks"}
+
+// others sends 100 requests a second of each kind until it is stopped. What they took is counted from when they were due.
+func others(b *testing.B, d demo) (stop func() [3][]time.Duration) {
+	const each, rate = 2, 50 // workers, and requests a second of each
 	ended := make(chan struct{})
 	var all sync.WaitGroup
 	var mu sync.Mutex
-	var took [2][]time.Duration
-	refresh, keys := refreshing(b, d, d.Issuer), repeatGet(d.Issuer+"/.well-known/jwks.json")
+	var took [3][]time.Duration
+	kinds := [3]func(int) func() error{refreshing(b, d, d.Issuer),
+		repeatForm(d.Issuer, url.Values{"grant_type": {"client_credentials"}, "client_id": {d.ClientID}, "client_secret": {d.ClientSecret}}),
+		repeatGet(d.Issuer + "/.well-known/jwks.json")}
 	for i := range each {
-		for kind, ask := range []func() error{refresh(i), keys(i)} {
+		for kind, start := range kinds {
+			ask := start(i)
 			all.Go(func() {
-				due := time.Now().Add(time.Duration(i) * time.Second / rate / each)
+				due := time.Now().Add(time.Duration(3*i+kind) * time.Second / rate / each / 3)
 				for {
 					select {
 					case <-ended:
@@ -143,23 +140,25 @@ func others(b *testing.B, d demo) (stop func() (refresh, keys []time.Duration)) 
 			})
 		}
 	}
-	return func() (r, k []time.Duration) {
+	return func() [3][]time.Duration {
 		close(ended)
 		all.Wait()
-		return took[0], took[1]
+		return took
 	}
 }
 
-// floodResult is what became of a flood of logins.
-type floodResult struct {
-	length       time.Duration
-	served, busy []time.Duration
+// loginFlood is what became of a flood of logins.
+type loginFlood struct {
+	length time.Duration
+
+	mu           sync.Mutex
+	served, busy []time.Duration // guarded by mu
 }
 
-func (f floodResult) rate() float64 { return float64(len(f.served)) / f.length.Seconds() }
+func (f *loginFlood) rate() float64 { return float64(len(f.served)) / f.length.Seconds() }
 
 // early returns how many were refused before they had waited for the bound of 2 s.
-func (f floodResult) early() (n int) {
+func (f *loginFlood) early() (n int) {
 	for _, d := range f.busy {
 		if d < 2*time.Second {
 			n++
@@ -169,26 +168,14 @@ func (f floodResult) early() (n int) {
 }
 
 // flood has workers log in again and again.
-func flood(b *testing.B, d demo, workers int, length time.Duration) (f floodResult) {
-	var mu sync.Mutex
+func flood(b *testing.B, d demo, workers int, length time.Duration) *loginFlood {
+	f := &loginFlood{}
 	var all sync.WaitGroup
 	start := time.Now()
 	for range workers {
 		all.Go(func() {
 			for time.Since(start) < length {
-				begun := time.Now()
-				status, err := postStatus(d)
-				took := time.Since(begun)
-				mu.Lock()
-				switch {
-				case err != nil:
-					b.Error(err)
-				case status == http.StatusOK:
-					f.served = append(f.served, took)
-				default:
-					f.busy = append(f.busy, took)
-				}
-				mu.Unlock()
+				f.login(b, d)
 			}
 		})
 	}
@@ -197,14 +184,38 @@ func flood(b *testing.B, d demo, workers int, length time.Duration) (f floodResu
 	return f
 }
 
-func postStatus(d demo) (int, error) {
+// openFlood starts so many logins a second, whether or not those before were answered.
+func openFlood(b *testing.B, d demo, rate int, length time.Duration) *loginFlood {
+	f := &loginFlood{}
+	var all sync.WaitGroup
+	start := time.Now()
+	for due := start; time.Since(start) < length; due = due.Add(time.Second / time.Duration(rate)) {
+		time.Sleep(time.Until(due))
+		all.Go(func() { f.login(b, d) })
+	}
+	all.Wait()
+	f.length = time.Since(start)
+	return f
+}
+
+// login logs in once.
+func (f *loginFlood) login(b *testing.B, d demo) {
+	begun := time.Now()
 	res, err := benchClient.PostForm(d.Issuer+"/token", d.login())
+	took := time.Since(begun)
 	if err != nil {
-		return 0, err
+		b.Error(err)
+		return
 	}
 	res.Body.Close()
-	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusServiceUnavailable {
-		return 0, fmt.Errorf("status %d", res.StatusCode)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch res.StatusCode {
+	case http.StatusOK:
+		f.served = append(f.served, took)
+	case http.StatusServiceUnavailable:
+		f.busy = append(f.busy, took)
+	default:
+		b.Errorf("got %s", res.Status)
 	}
-	return res.StatusCode, nil
 }

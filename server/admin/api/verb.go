@@ -134,7 +134,8 @@ var Verbs = []Verb{
 // Target is the request line of a verb: what a client calls.
 type Target struct {
 	Verb
-	URL string // the path with its names filled in, and the query
+	URL    string // the path with its names filled in, and the query
+	Accept string // media type of the answer, where the verb has several; empty: the first
 }
 
 // At fills in the names of the path, in their order. It panics where there are more or fewer.

@@ -109,6 +109,9 @@ func (c *Client) Open(ctx context.Context, t api.Target, in any) (io.ReadCloser,
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
+	if t.Accept != "" {
+		req.Header.Set("Accept", t.Accept)
+	}
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}

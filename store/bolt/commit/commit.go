@@ -105,7 +105,7 @@ func (db *DB) attempt(live []*request, flush bool) (spoilt *request, err error) 
 		return nil, db.failed(err)
 	}
 	flushed()
-	db.ok()
+	db.committed(nil, db.Now())
 	return nil, nil
 }
 
@@ -155,7 +155,8 @@ func (db *DB) undo(tx *bbolt.Tx) error { return db.guard(tx.Rollback) }
 func (db *DB) guard(step func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = db.breaks(file.Panicked(db.File.Path, p))
+			err = file.Panicked(db.File.Path, p)
+			db.fatal.Store(&err)
 		}
 	}()
 	return step()
@@ -164,7 +165,7 @@ func (db *DB) guard(step func() error) (err error) {
 // failed notes a failed commit for Ping and names it for its writers.
 func (db *DB) failed(cause error) error {
 	err := db.Unavailable("writing", cause)
-	db.fail(err, db.Now())
+	db.committed(err, db.Now())
 	db.Later()
 	return err
 }

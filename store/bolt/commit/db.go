@@ -2,6 +2,7 @@ package commit
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,16 +28,14 @@ type Config struct {
 
 // DB is an open file. All methods may be called concurrently.
 type DB struct {
-	File  *file.File
-	Seals *seal.Keys
-	Now   func() time.Time
-	Log   *slog.Logger
+	Config
+	File *file.File
 
 	// Commit is the step that tests inject faults into; nil means (*bbolt.Tx).Commit.
 	Commit atomic.Pointer[func(*bbolt.Tx) error]
 
 	health
-	queue  queue
+	queue  *queue
 	behind []Behind
 	format atomic.Int32
 
@@ -57,15 +56,13 @@ type Behind interface {
 
 // New returns a DB of f that reads, until Start. It is an error where the file is damaged or a newer Signet wrote it.
 func New(f *file.File, cfg Config) (*DB, error) {
-	db := &DB{File: f, Seals: cfg.Seals, Now: cfg.Now, Log: cfg.Log}
-	if db.Now == nil {
-		db.Now = time.Now
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
-	if db.Log == nil {
-		db.Log = slog.New(slog.DiscardHandler)
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	db.health.init(f, db.Log)
-	db.queue.init()
+	db := &DB{Config: cfg, File: f, health: health{file: f, log: cfg.Log}, queue: newQueue()}
 	return db, db.View(context.Background(), func(tx *layout.Tx) error {
 		format, err := layout.CheckLayout(tx, f.Path)
 		db.SetFormat(format)
@@ -132,6 +129,39 @@ func (db *DB) Update(ctx context.Context, apply func(*layout.Tx) error) error {
 	return db.submit(ctx, &request{apply: apply})
 }
 
+// UpdateWithEvents is Update for a change that has audit events: where the change writes something, they are kept in the
+// same transaction.
+func (db *DB) UpdateWithEvents(ctx context.Context, events []*store.Event, apply func(*layout.Tx) error) error {
+	names, entries := make([]string, len(events)), make([][]byte, len(events))
+	for i, e := range events {
+		var err error
+		if entries[i], err = layout.NewEntry(*e, db.Now()); err != nil {
+			return err
+		}
+		names[i] = rand.Text()
+	}
+	kept := false
+	err := db.submit(ctx, &request{apply: func(t *layout.Tx) error {
+		before := t.Writes
+		err := apply(t)
+		if kept = err == nil && t.Writes != before; !kept {
+			return err
+		}
+		for i, name := range names {
+			if err := t.Put(layout.Outbox, []byte(name), entries[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+	if err == nil && kept {
+		for i, e := range events {
+			e.Outbox = names[i]
+		}
+	}
+	return err
+}
+
 // Ask is Update for a request that has a result. The result is the committer's until the
 // request is done: a caller that has gone away does not read it.
 func Ask[T any](ctx context.Context, db *DB, apply func(*layout.Tx) (T, error)) (T, error) {
@@ -191,7 +221,7 @@ func (db *DB) Ping(ctx context.Context) error {
 	}
 	last, probe := db.due(db.Now())
 	if probe {
-		last = db.Update(ctx, func(tx *layout.Tx) error { return layout.PutProbe(tx, db.Now()) })
+		last = db.Update(ctx, func(tx *layout.Tx) error { return layout.PutTime(tx, layout.Meta, layout.KeyProbe, db.Now()) })
 	}
 	if last != nil {
 		return last

@@ -25,38 +25,18 @@ type health struct {
 	mu    sync.Mutex
 	last  error     // of the last commit; nil when it went well
 	tried time.Time // when that was
-	fatal error     // bbolt's state is in doubt: no commit is tried again
-	moved bool      // the path did not lead to the open file at the last look
 
-	trusted atomic.Bool // the master keys are known to be right
-	found   atomic.Pointer[error]
+	fatal   atomic.Pointer[error] // bbolt's state is in doubt: no commit is tried again
+	found   atomic.Pointer[error] // damage
+	moved   atomic.Bool           // the path did not lead to the open file at the last look
+	trusted atomic.Bool           // the master keys are known to be right
 }
 
-func (h *health) init(f *file.File, log *slog.Logger) { h.file, h.log = f, log }
-
-func (h *health) ok() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.last = nil
-}
-
-func (h *health) fail(err error, now time.Time) {
+// committed remembers how a commit went.
+func (h *health) committed(err error, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.last, h.tried = err, now
-}
-
-func (h *health) breaks(err error) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.fatal = err
-	return err
-}
-
-func (h *health) broken() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.fatal
 }
 
 // due returns the last failure and whether it is time to try again.
@@ -70,11 +50,24 @@ func (h *health) due(now time.Time) (last error, probe bool) {
 	return h.last, true
 }
 
+func errorOf(p *atomic.Pointer[error]) error {
+	if err := p.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// broken returns the panic of bbolt after which nothing is written any more.
+func (h *health) broken() error { return errorOf(&h.fatal) }
+
+// Damage returns what was found damaged first, or nil.
+func (h *health) Damage() error { return errorOf(&h.found) }
+
 // InPlace is file.InPlace. The first look that finds the file gone is one line in the log, and so is the one that finds it
 // again.
 func (h *health) InPlace() error {
 	err := h.file.InPlace()
-	if moved := err != nil; h.setMoved(moved) {
+	if moved := err != nil; h.moved.Swap(moved) != moved {
 		if moved {
 			h.log.Error("the store's file is not in its place: nothing is written until it is back", slog.Any("error", err))
 		} else {
@@ -82,15 +75,6 @@ func (h *health) InPlace() error {
 		}
 	}
 	return err
-}
-
-// setMoved reports whether that is a change.
-func (h *health) setMoved(moved bool) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	changed := h.moved != moved
-	h.moved = moved
-	return changed
 }
 
 // Unavailable returns a store.ErrUnavailable with what was being done, the file and the cause.
@@ -127,12 +111,4 @@ func (h *health) NoteDamage(err error) {
 		h.log.Error("the store is damaged: stop the server and restore a backup; `signet doctor` reads the whole file and lists what is wrong",
 			slog.Any("error", err))
 	}
-}
-
-// Damage returns what was found damaged first, or nil.
-func (h *health) Damage() error {
-	if found := h.found.Load(); found != nil {
-		return *found
-	}
-	return nil
 }

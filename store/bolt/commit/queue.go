@@ -38,10 +38,8 @@ type queue struct {
 	later chan struct{} // something is to be written behind
 }
 
-func (q *queue) init() {
-	q.next = &batch{done: make(chan struct{})}
-	q.wake = make(chan struct{}, 1)
-	q.later = make(chan struct{}, 1)
+func newQueue() *queue {
+	return &queue{next: &batch{done: make(chan struct{})}, wake: make(chan struct{}, 1), later: make(chan struct{}, 1)}
 }
 
 func (q *queue) add(r *request) (*batch, error) {

@@ -55,8 +55,8 @@ var (
 	keySchema  = []byte("schema")
 	keyInstall = []byte("install")
 	keyEpoch   = []byte("client epoch")
-	keyProbe   = []byte("probe")
-	keyCopied  = []byte("copied")
+	KeyProbe   = []byte("probe")  // the time of the last write probe
+	KeyCopied  = []byte("copied") // the time up to which the file is complete
 	keyLoss    = []byte("loss")
 	keyCurrent = []byte("current")
 )
@@ -64,7 +64,7 @@ var (
 // metaKinds has the seals of Meta. What must be read before there are keys (the schema) or means nothing (the probe) has none.
 var metaKinds = map[string]seal.Kind{
 	string(keyInstall): seal.Install,
-	string(keyCopied):  seal.Moment,
+	string(KeyCopied):  seal.Moment,
 	string(keyLoss):    seal.Moment,
 	string(keyEpoch):   seal.Epoch,
 }
@@ -105,16 +105,6 @@ func (tx *Tx) AddBuckets() error {
 		}
 	}
 	return nil
-}
-
-// Complete reports whether AddBuckets has nothing to do.
-func (tx *Tx) Complete() bool {
-	for _, b := range Buckets {
-		if tx.Bucket(b) == nil {
-			return false
-		}
-	}
-	return true
 }
 
 // CheckLayout returns the format of the file at path, the higher one of what the file and its install record have. The error

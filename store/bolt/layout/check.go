@@ -11,9 +11,27 @@ import (
 	"signet/store/codec"
 )
 
-// CheckSpan checks up to SpanSize records, beginning at a key, and returns their number and the key to go on at; nil: the
+// Check checks the records of all buckets, a span in each snapshot that view gives it, and returns their number.
+func Check(view func(func(tx *Tx) error) error) (n int, err error) {
+	for _, b := range Buckets {
+		for from, more := []byte(nil), true; more; more = from != nil {
+			err := view(func(tx *Tx) (err error) {
+				var read int
+				read, from, err = checkSpan(tx, b, from)
+				n += read
+				return err
+			})
+			if err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, nil
+}
+
+// checkSpan checks up to SpanSize records, beginning at a key, and returns their number and the key to go on at; nil: the
 // bucket has no more.
-func CheckSpan(tx *Tx, b *Bucket, from []byte) (n int, next []byte, err error) {
+func checkSpan(tx *Tx, b *Bucket, from []byte) (n int, next []byte, err error) {
 	var last []byte
 	next, err = tx.Span(b, from, func(key, sealed []byte) error {
 		if last != nil && bytes.Compare(last, key) >= 0 {
@@ -84,4 +102,46 @@ func checkUser(tx *Tx, id, sealed []byte) error {
 		return fmt.Errorf("user %s is not filed under its name", u.ID)
 	}
 	return nil
+}
+
+// Reseal writes what lies under the key anew, in the format and with the seal of this transaction.
+func Reseal(tx *Tx, b *Bucket, key, sealed []byte) error {
+	record, err := tx.Open(b, key, sealed)
+	if err != nil {
+		return err
+	}
+	record, err = reformat(b, key, bytes.Clone(record), tx.Format)
+	if err != nil {
+		return fmt.Errorf("bucket %s: %w", b, err)
+	}
+	return tx.Put(b, key, record)
+}
+
+// reformat writes a record in a format, where formats differ.
+func reformat(b *Bucket, key, record []byte, format int) ([]byte, error) {
+	switch b {
+	case Users:
+		u, err := codec.DecodeUser(record)
+		return codec.EncodeUser(u, format), err
+	case Sessions:
+		session, err := DecodeSession(key, record, "")
+		return codec.EncodeSession(session, format), err
+	case Clients:
+		c, err := codec.DecodeClient(record)
+		if err != nil {
+			return nil, err
+		}
+		return codec.EncodeClient(c, format)
+	case Meta:
+		if !bytes.Equal(key, keyInstall) {
+			return record, nil
+		}
+		var in store.Install
+		if err := json.Unmarshal(record, &in); err != nil {
+			return nil, err
+		}
+		in.Schema = max(in.Schema, format)
+		return encodeInstall(in)
+	}
+	return record, nil
 }

@@ -51,3 +51,11 @@ func RaiseClientEpoch(tx *Tx, epoch uint32) error {
 	}
 	return tx.Put(Meta, keyEpoch, binary.BigEndian.AppendUint32(nil, epoch))
 }
+
+// ValidJTI returns an error for a token id that cannot be stored.
+func ValidJTI(jti string) error {
+	if jti == "" || len(jti) > bbolt.MaxKeySize {
+		return fmt.Errorf("its jti has %d bytes", len(jti))
+	}
+	return nil
+}

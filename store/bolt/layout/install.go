@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"signet/store"
 	"signet/store/codec"
@@ -77,19 +76,11 @@ func PutKeyring(tx *Tx, version uint64, document []byte) error {
 
 // ReadLoss returns the last loss. A bolt file loses nothing by itself: a restore writes it.
 func ReadLoss(tx *Tx) (store.Loss, error) {
-	raw, err := tx.Record(Meta, keyLoss)
+	at, err := ReadTime(tx, Meta, keyLoss, tx.Raw(Meta, keyLoss))
 	if err != nil {
 		return store.Loss{}, fmt.Errorf("%w: reading the last loss: %w", store.ErrUnavailable, err)
 	}
-	if raw == nil {
-		return store.Loss{}, nil
-	}
-	r := codec.NewReader(raw)
-	l := store.Loss{At: r.Time()}
-	if err := r.End(); err != nil {
-		return store.Loss{}, fmt.Errorf("%w: reading the last loss: %w", store.ErrUnavailable, err)
-	}
-	return l, nil
+	return store.Loss{At: at}, nil
 }
 
 // PutLoss keeps the later of two.
@@ -98,22 +89,5 @@ func PutLoss(tx *Tx, l store.Loss) error {
 	if err != nil || !l.At.After(before.At) {
 		return err
 	}
-	return tx.Put(Meta, keyLoss, codec.AppendTime(nil, l.At))
+	return PutTime(tx, Meta, keyLoss, l.At)
 }
-
-// PutProbe writes something that means nothing.
-func PutProbe(tx *Tx, now time.Time) error { return tx.Put(Meta, keyProbe, codec.AppendTime(nil, now)) }
-
-// ReadCopied returns the time of the last PutCopied; zero where there was none.
-func ReadCopied(tx *Tx) (at time.Time, err error) {
-	raw, err := tx.Record(Meta, keyCopied)
-	if err != nil || raw == nil {
-		return at, err
-	}
-	r := codec.NewReader(raw)
-	at = r.Time()
-	return at, r.End()
-}
-
-// PutCopied writes the time at which the file is complete.
-func PutCopied(tx *Tx, at time.Time) error { return tx.Put(Meta, keyCopied, codec.AppendTime(nil, at)) }

@@ -2,10 +2,14 @@ package layout
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"time"
 
 	"go.etcd.io/bbolt"
 
 	"signet/store"
+	"signet/store/codec"
 	"signet/store/seal"
 )
 
@@ -96,4 +100,35 @@ func (tx *Tx) After(b *Bucket, after string, limit int, visit func(key, sealed [
 		key, sealed = c.Next()
 	}
 	return nil
+}
+
+// ReadTime returns the time that is the record under a key; zero where there is none. sealed is what lies there.
+func ReadTime(tx *Tx, b *Bucket, key, sealed []byte) (t time.Time, err error) {
+	if sealed == nil {
+		return t, nil
+	}
+	raw, err := tx.Open(b, key, sealed)
+	if err != nil {
+		return t, err
+	}
+	r := codec.NewReader(raw)
+	t = r.Time()
+	return t, r.End()
+}
+
+// PutTime writes a time.
+func PutTime(tx *Tx, b *Bucket, key []byte, t time.Time) error {
+	return tx.Put(b, key, codec.AppendTime(nil, t))
+}
+
+// PutMark marks a revoked token or a used assertion until a time, and never for less than it is marked already.
+func PutMark(tx *Tx, b *Bucket, key []byte, until time.Time) error {
+	before, err := ReadTime(tx, b, key, tx.Raw(b, key))
+	if err != nil && !errors.Is(err, codec.ErrMalformed) {
+		return fmt.Errorf("%w: reading a mark: %w", store.ErrUnavailable, err)
+	}
+	if err == nil && !before.IsZero() && !before.Before(store.Millis(until)) {
+		return nil
+	}
+	return PutTime(tx, b, key, until)
 }

@@ -70,39 +70,15 @@ func (c *Counts) load(tx *layout.Tx) error {
 }
 
 // Allow implements store.Throttle.
-func (c *Counts) Allow(ctx context.Context, now time.Time, a store.Attempt) (store.Admission, error) {
+func (c *Counts) Allow(ctx context.Context, now time.Time, a store.Attempt) (adm store.Admission, err error) {
 	now = store.Millis(now)
 	exempt, err := c.exempt(ctx, now, a.Scopes)
 	if err != nil {
-		return store.Admission{}, err
+		return adm, err
 	}
-	adm := c.allow(now, a, exempt)
-	c.db.Later()
-	return adm, nil
-}
-
-// exempt reports for each scope whether its limits do not hold for the network that the attempt is from.
-func (c *Counts) exempt(ctx context.Context, now time.Time, scopes []store.Scope) ([]bool, error) {
-	exempt := make([]bool, len(scopes))
-	err := c.db.View(ctx, func(tx *layout.Tx) error {
-		for i, scope := range scopes {
-			if len(scope.From) == 0 {
-				continue
-			}
-			noted, err := layout.ReadNetworks(tx, []byte(scope.Place))
-			if err != nil {
-				return c.db.Unavailable("reading", file.Damaged(c.db.File.Path, "the networks of an account: "+err.Error()))
-			}
-			exempt[i] = noted.Has(now, scope.From)
-		}
-		return nil
-	})
-	return exempt, err
-}
-
-func (c *Counts) allow(now time.Time, a store.Attempt, exempt []bool) (adm store.Admission) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.db.Later()
 	type place struct {
 		key   string
 		limit store.Limit
@@ -130,7 +106,7 @@ func (c *Counts) allow(now time.Time, a store.Attempt, exempt []bool) (adm store
 		}
 	}
 	if adm.Wait > 0 || adm.Busy {
-		return adm
+		return adm, nil
 	}
 	for _, p := range places {
 		t := c.byKey[p.key]
@@ -139,7 +115,26 @@ func (c *Counts) allow(now time.Time, a store.Attempt, exempt []bool) (adm store
 		c.set(p.key, t.Tally, p.limit)
 	}
 	adm.Receipt = store.Receipt{Attempt: a, Places: len(places)}
-	return adm
+	return adm, nil
+}
+
+// exempt reports for each scope whether its limits do not hold for the network that the attempt is from.
+func (c *Counts) exempt(ctx context.Context, now time.Time, scopes []store.Scope) ([]bool, error) {
+	exempt := make([]bool, len(scopes))
+	err := c.db.View(ctx, func(tx *layout.Tx) error {
+		for i, scope := range scopes {
+			if len(scope.From) == 0 {
+				continue
+			}
+			noted, err := layout.ReadNetworks(tx, []byte(scope.Place))
+			if err != nil {
+				return c.db.Unavailable("reading", file.Damaged(c.db.File.Path, "the networks of an account: "+err.Error()))
+			}
+			exempt[i] = noted.Has(now, scope.From)
+		}
+		return nil
+	})
+	return exempt, err
 }
 
 // Fail implements store.Throttle.
@@ -157,33 +152,29 @@ func (c *Counts) Refund(ctx context.Context, _ time.Time, r store.Receipt) error
 	return c.settle(ctx, r, func(t *store.Tally, _ store.Limit) { t.Refund(r.ID) })
 }
 
+// Succeed is for a login that was good: its reservations go, and what the limits forgive then.
 func (c *Counts) Succeed(ctx context.Context, r store.Receipt) error {
 	return c.settle(ctx, r, func(t *store.Tally, l store.Limit) { t.Succeed(r.ID, l) })
 }
 
+// settle changes the counts that the attempt of r had, where they are still there.
 func (c *Counts) settle(ctx context.Context, r store.Receipt, change func(*store.Tally, store.Limit)) error {
 	if err := c.db.Usable(ctx); err != nil {
 		return err
 	}
-	c.decide(r.Attempt, change)
-	c.db.Later()
-	return nil
-}
-
-func (c *Counts) decide(a store.Attempt, change func(*store.Tally, store.Limit)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, scope := range a.Scopes {
+	c.db.Later()
+	for _, scope := range r.Scopes {
 		for _, l := range scope.Limits {
 			key := placed(scope.Place, l.Key)
-			t, known := c.byKey[key]
-			if !known {
-				continue
+			if t, known := c.byKey[key]; known {
+				change(&t.Tally, l)
+				c.set(key, t.Tally, l)
 			}
-			change(&t.Tally, l)
-			c.set(key, t.Tally, l)
 		}
 	}
+	return nil
 }
 
 // Count implements store.Throttle.
@@ -191,12 +182,7 @@ func (c *Counts) Count(ctx context.Context, now time.Time, scope store.Scope) (w
 	if err := c.db.Usable(ctx); err != nil {
 		return 0, err
 	}
-	wait = c.count(store.Millis(now), scope)
-	c.db.Later()
-	return wait, nil
-}
-
-func (c *Counts) count(now time.Time, scope store.Scope) (wait time.Duration) {
+	now = store.Millis(now)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	next := make([]store.Tally, len(scope.Limits))
@@ -210,12 +196,13 @@ func (c *Counts) count(now time.Time, scope store.Scope) (wait time.Duration) {
 		next[i] = t
 	}
 	if wait > 0 {
-		return wait
+		return wait, nil
 	}
 	for i, l := range scope.Limits {
 		c.set(placed(scope.Place, l.Key), next[i], l)
 	}
-	return 0
+	c.db.Later()
+	return 0, nil
 }
 
 // placed is what a limit is kept under. No place has a slash.
@@ -264,24 +251,20 @@ func (c *Counts) drop(key string) {
 }
 
 // ListThrottle implements store.Throttle.
-func (c *Counts) ListThrottle(ctx context.Context, now time.Time, pick func(place, key string) bool, limit int) ([]store.ThrottleState, error) {
+func (c *Counts) ListThrottle(ctx context.Context, now time.Time, pick func(place, key string) bool, limit int) (list []store.ThrottleState, err error) {
 	if err := c.db.Usable(ctx); err != nil {
 		return nil, err
 	}
-	return c.list(store.Millis(now), pick, limit), nil
-}
-
-func (c *Counts) list(now time.Time, pick func(place, key string) bool, limit int) (list []store.ThrottleState) {
+	now = store.Millis(now)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for full, t := range c.byKey {
 		place, key, _ := strings.Cut(full, "/")
-		if len(list) >= limit || !pick(place, key) || !now.Before(t.forgotten) {
-			continue
+		if len(list) < limit && pick(place, key) && now.Before(t.forgotten) {
+			list = append(list, t.State(place, key))
 		}
-		list = append(list, t.State(place, key))
 	}
-	return list
+	return list, nil
 }
 
 // ClearThrottle implements store.Throttle.
@@ -311,18 +294,22 @@ func (c *Counts) Sweep(now time.Time) (n int) {
 }
 
 // Flush implements commit.Behind. It writes the changed counts. What a failed commit was to write is written with the next.
-func (c *Counts) Flush(t *layout.Tx) (committed func(), err error) {
+func (c *Counts) Flush(tx *layout.Tx) (committed func(), err error) {
 	for key, value := range c.outgoing() {
 		if value == nil {
-			err = t.Delete(layout.Throttle, []byte(key))
+			err = tx.Delete(layout.Throttle, []byte(key))
 		} else {
-			err = t.Put(layout.Throttle, []byte(key), value)
+			err = tx.Put(layout.Throttle, []byte(key), value)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	return c.flushed, nil
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.flushing = nil
+	}, nil
 }
 
 // outgoing moves what has changed to flushing and encodes it; nil stands for a forgotten count.
@@ -341,15 +328,43 @@ func (c *Counts) outgoing() map[string][]byte {
 	return encoded
 }
 
-func (c *Counts) flushed() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.flushing = nil
-}
-
 // Unwritten implements commit.Behind.
 func (c *Counts) Unwritten() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.changed)+len(c.flushing) > 0
+}
+
+// NoteNetworks keeps the network of a success in the scopes that have one.
+func NoteNetworks(t *layout.Tx, now time.Time, a store.Attempt) error {
+	for _, scope := range a.Scopes {
+		if len(scope.From) == 0 {
+			continue
+		}
+		key := []byte(scope.Place)
+		noted, err := layout.ReadNetworks(t, key)
+		if err != nil {
+			noted = nil // damaged: begin anew
+		}
+		if noted, changed := noted.Note(now, scope.From); changed {
+			if err := layout.PutNetworks(t, key, noted); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Forgotten reports whether no network of a place is kept any more.
+func Forgotten(tx *layout.Tx, now time.Time, place []byte) bool {
+	noted, err := layout.ReadNetworks(tx, place)
+	if err != nil {
+		return true
+	}
+	for _, k := range noted {
+		if noted.Has(now, k.From[:]) {
+			return false
+		}
+	}
+	return true
 }

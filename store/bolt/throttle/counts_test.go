@@ -2,28 +2,53 @@ package throttle
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"signet/store"
+	"signet/store/bolt/commit"
+	"signet/store/bolt/file"
+	"signet/store/bolt/layout"
 )
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // TestCountsAreBounded: a flood of keys pushes out what matters least, and not what is being throttled.
 func TestCountsAreBounded(t *testing.T) {
 	t.Parallel()
-	c := Counts{byKey: map[string]tally{}, changed: map[string]struct{}{}}
-	now := time.Now()
-	hot := store.Limit{Key: "hot", Free: 5, Window: time.Hour}
+	path := filepath.Join(t.TempDir(), "signet.db")
+	_, err := file.Make(path, layout.Initialise)
+	must(t, err)
+	f, err := file.Open(path, false)
+	must(t, err)
+	defer f.DB.Close()
+	db, err := commit.New(f, commit.Config{}) // not started: nothing is written
+	must(t, err)
+	c, err := New(db)
+	must(t, err)
+
+	count := func(key string) time.Duration {
+		t.Helper()
+		wait, err := c.Count(t.Context(), time.Unix(1<<30, 0), store.Scope{Limits: []store.Limit{{Key: key, Free: 5, Window: time.Hour}}})
+		must(t, err)
+		return wait
+	}
 	for range 5 {
-		c.count(now, store.Scope{Limits: []store.Limit{hot}})
+		count("hot")
 	}
 	for i := range maxCounts + 10_000 {
-		c.count(now, store.Scope{Limits: []store.Limit{{Key: fmt.Sprint(i), Free: 5, Window: time.Hour}}})
+		count(fmt.Sprint(i))
 	}
 	if len(c.byKey) != maxCounts {
 		t.Errorf("got %d counts, want %d", len(c.byKey), maxCounts)
 	}
-	if wait := c.count(now, store.Scope{Limits: []store.Limit{hot}}); wait == 0 {
-		t.Errorf("the flood has made a full bucket forget")
+	if count("hot") == 0 {
+		t.Error("the flood has made a full bucket forget")
 	}
 }

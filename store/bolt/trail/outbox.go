@@ -56,8 +56,15 @@ func (a *Trail) emptyOutbox(ctx context.Context) {
 
 // AppendKept appends events that are in the outbox since a time that ripe accepts, and returns how many.
 func (a *Trail) AppendKept(ctx context.Context, ripe func(since time.Time) bool) (int, error) {
+	leaving := map[string]bool{}    // with the next flush
+	waiting, dropped := a.waiting() // before the snapshot, so that none is missed between the two
+	for _, e := range waiting {
+		leaving[e.Outbox] = true
+	}
+	for _, name := range dropped {
+		leaving[name] = true
+	}
 	var events []store.Event
-	leaving := a.leaving() // before the snapshot, so that none is missed between the two
 	err := a.db.View(ctx, func(tx *layout.Tx) error {
 		c := tx.Bucket(layout.Outbox).Cursor()
 		for name, sealed := c.First(); name != nil && len(events) < outboxBatch; name, sealed = c.Next() {

@@ -89,33 +89,20 @@ func (a *Trail) AppendEvents(ctx context.Context, events []store.Event) error {
 
 // Waiting returns the events that are not known to be committed. They stay until they are.
 func (a *Trail) Waiting() []store.Event {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Clip(a.pending)
+	events, _ := a.waiting()
+	return events
 }
 
-// unwanted returns the entries of the outbox that are to go without their events.
-func (a *Trail) unwanted() []string {
+// waiting also returns the entries of the outbox that go without their events.
+func (a *Trail) waiting() (events []store.Event, dropped []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.Clip(a.dropped)
-}
-
-// leaving returns the entries of the outbox that the next flush takes out.
-func (a *Trail) leaving() map[string]bool {
-	names := map[string]bool{}
-	for _, e := range a.Waiting() {
-		names[e.Outbox] = true
-	}
-	for _, name := range a.unwanted() {
-		names[name] = true
-	}
-	return names
+	return slices.Clip(a.pending), slices.Clip(a.dropped)
 }
 
 // Flush implements commit.Behind. It writes what waits and drops what is beyond the retention.
 func (a *Trail) Flush(t *layout.Tx) (committed func(), err error) {
-	events, dropped := a.Waiting(), a.unwanted()
+	events, dropped := a.waiting()
 	if len(events)+len(dropped) == 0 {
 		return func() {}, nil
 	}
@@ -150,19 +137,15 @@ func (a *Trail) Flush(t *layout.Tx) (committed func(), err error) {
 		for class, n := range change {
 			a.kept[class] += n
 		}
-		a.forget(len(events), len(dropped))
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.pending = append([]store.Event(nil), a.pending[len(events):]...)
+		a.dropped = append([]string(nil), a.dropped[len(dropped):]...)
 	}, nil
 }
 
 // Unwritten implements commit.Behind. An entry of the outbox that could not be dropped is not lost.
 func (a *Trail) Unwritten() bool { return len(a.Waiting()) > 0 }
-
-func (a *Trail) forget(events, dropped int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.pending = append([]store.Event(nil), a.pending[events:]...)
-	a.dropped = append([]string(nil), a.dropped[dropped:]...)
-}
 
 // Events implements store.Audit. It sees events that are not committed yet.
 func (a *Trail) Events(ctx context.Context, q store.EventQuery) ([]store.Event, error) {

@@ -89,7 +89,7 @@ func (s *Sweeper) Rounds() map[string]Round {
 // passed holds for a mark whose time is up to now.
 func passed(b *layout.Bucket, now time.Time) over {
 	return func(tx *layout.Tx, key, sealed []byte) bool {
-		until, err := layout.ReadMark(tx, b, key, sealed)
+		until, err := layout.ReadTime(tx, b, key, sealed)
 		return err == nil && !now.Before(until)
 	}
 }

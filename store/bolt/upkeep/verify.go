@@ -34,7 +34,10 @@ func (v *Verifier) Verified() bool { return v.done.Load() }
 
 func (v *Verifier) verify(ctx context.Context) {
 	begun := time.Now()
-	records, err := v.records(ctx)
+	records, err := layout.Check(func(read func(tx *layout.Tx) error) error { return v.DB.View(ctx, read) })
+	if err != nil {
+		err = file.Damaged(v.DB.File.Path, err.Error())
+	}
 	checked := uint64(0)
 	if err == nil {
 		checked, err = v.pages(ctx)
@@ -62,24 +65,6 @@ func (v *Verifier) pages(ctx context.Context) (n uint64, err error) {
 	}
 	if err != nil {
 		return n, file.Damaged(v.DB.File.Path, err.Error())
-	}
-	return n, nil
-}
-
-// records goes through all buckets. It returns the number of records.
-func (v *Verifier) records(ctx context.Context) (n int, err error) {
-	for _, b := range layout.Buckets {
-		for from, more := []byte(nil), true; more; more = from != nil {
-			err = v.DB.View(ctx, func(tx *layout.Tx) (err error) {
-				var read int
-				read, from, err = layout.CheckSpan(tx, b, from)
-				n += read
-				return err
-			})
-			if err != nil {
-				return n, file.Damaged(v.DB.File.Path, err.Error())
-			}
-		}
 	}
 	return n, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/connect"
+	"signet/cmd/signet/internal/manage/userimport"
 	"signet/server/admin/api"
 )
 
@@ -25,7 +26,7 @@ func NewUser(app *cli.App) *cobra.Command {
 		userCreate(app), userList(app), userShow(app), userUpdate(app), userSetPassword(app),
 		userSwitch(app, "disable", api.DisableUser, api.DisableUsers, "Refuse a user, and end their sessions"),
 		userSwitch(app, "enable", api.EnableUser, api.EnableUsers, "Accept a disabled user again"),
-		userDelete(app), userImport(app)))
+		userDelete(app), userimport.New(app)))
 }
 
 func userCreate(app *cli.App) *cobra.Command {

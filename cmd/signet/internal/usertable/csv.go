@@ -1,0 +1,169 @@
+package usertable
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// table is a CSV file (RFC 4180) whose first line names the columns.
+type table struct {
+	in      *input
+	csv     *csv.Reader
+	columns []string
+}
+
+func openCSV(in *input, r *Reader) (source, error) {
+	if b := in.firstByte(); b == '{' || b == '[' {
+		return nil, errors.New("the file is JSON and not CSV; choose another format")
+	}
+	t := &table{in: in, csv: csv.NewReader(in)}
+	t.csv.Comma = separator(in)
+	t.csv.FieldsPerRecord = -1
+	t.csv.ReuseRecord = true
+	header, err := t.csv.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("the file is empty; its first line must name the columns")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the first line, which must name the columns: %w", csvError(err))
+	}
+	in.recordEnds()
+	t.columns = slices.Clone(header)
+	for i, name := range t.columns {
+		t.columns[i] = strings.TrimSpace(name)
+		if slices.Contains(t.columns[:i], t.columns[i]) && name != "" {
+			return nil, fmt.Errorf("the first line names the column %q twice", name)
+		}
+	}
+	return t, t.resolve(r)
+}
+
+// separator is the one of comma, semicolon and tab that the first line has most of.
+func separator(in *input) rune {
+	start, _ := in.Peek(4 << 10)
+	line, _, _ := bytes.Cut(start, []byte("\n"))
+	best, most := ',', 0
+	for _, c := range ",;\t" {
+		if n := bytes.Count(line, []byte(string(c))); n > most {
+			best, most = c, n
+		}
+	}
+	return best
+}
+
+// resolve puts columns of the file in the place of the fields. What the options name must be there. Defaults may be
+// missing and may be spelt another way, except for a username and a hash.
+func (t *table) resolve(r *Reader) error {
+	f, o := &r.format, &r.opts
+	for _, field := range []struct {
+		what, option string
+		fields       *[]string
+		needed       bool
+	}{{"username", o.Username, &f.username, true}, {"hash", o.Hash, &f.hash, true}, {"id", o.ID, &f.id, false}, {"disabled", o.Disabled, &f.disabled, false},
+		{"roles", o.Roles, &f.roles, false}} {
+		var there []string
+		for _, name := range *field.fields {
+			bare, negated := strings.CutPrefix(name, "!")
+			column, ok := t.column(bare)
+			switch {
+			case ok && negated:
+				there = append(there, "!"+column)
+			case ok:
+				there = append(there, column)
+			case field.option != "":
+				return t.missing(bare)
+			}
+		}
+		if len(there) == 0 && field.needed {
+			return fmt.Errorf("the file has no column %s; name the one of the %s. Its columns are %s", strings.Join(*field.fields, ", "), field.what, t.names())
+		}
+		*field.fields = there
+	}
+	for i, c := range o.Claims {
+		column, ok := t.column(c.Field)
+		if !ok {
+			return t.missing(c.Field)
+		}
+		o.Claims[i].Field = column
+	}
+	return nil
+}
+
+func (t *table) missing(name string) error {
+	return fmt.Errorf("the file has no column %q; its columns are %s", name, t.names())
+}
+
+func (t *table) names() string {
+	return fmt.Sprintf("%.500s", strings.Join(t.columns, ", "))
+}
+
+// column returns the column of that name, or of that name without case and underscores. Of a path into a column that
+// holds JSON, it is the first part.
+func (t *table) column(name string) (string, bool) {
+	if slices.Contains(t.columns, name) {
+		return name, true
+	}
+	head, rest, dotted := strings.Cut(name, ".")
+	for _, c := range t.columns {
+		if plain(c) == plain(name) {
+			return c, true
+		}
+		if dotted && plain(c) == plain(head) {
+			return c + "." + rest, true
+		}
+	}
+	return "", false
+}
+
+func plain(name string) string {
+	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(name))
+}
+
+func (t *table) next() (map[string]any, int, error) {
+	cells, err := t.csv.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, 0, io.EOF
+	}
+	if parse, ok := errors.AsType[*csv.ParseError](err); ok && parse.Line > parse.StartLine {
+		// The lines between may be records that the quote has swallowed.
+		return nil, parse.StartLine, fmt.Errorf("a quote opens in the record at line %d and is not closed rightly up to line %d; inside of quotes it is written twice",
+			parse.StartLine, parse.Line)
+	} else if ok {
+		t.in.recordEnds()
+		return nil, parse.StartLine, &recordError{"", csvError(err)}
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the file: %w", err)
+	}
+	t.in.recordEnds()
+	line, _ := t.csv.FieldPos(0)
+	if len(cells) != len(t.columns) {
+		return nil, line, &recordError{strings.Join(cells, string(t.csv.Comma)),
+			fmt.Errorf("the record has %d fields, and the first line %d", len(cells), len(t.columns))}
+	}
+	rec := make(map[string]any, len(cells))
+	for i, cell := range cells {
+		if !utf8.ValidString(cell) {
+			return nil, line, &recordError{"", fmt.Errorf("column %s is not UTF-8", t.columns[i])}
+		}
+		rec[t.columns[i]] = cell
+	}
+	return rec, line, nil
+}
+
+// csvError leaves out what encoding/csv adds.
+func csvError(err error) error {
+	switch {
+	case errors.Is(err, csv.ErrQuote), errors.Is(err, csv.ErrBareQuote):
+		return errors.New("a quote is not closed, or stands where none may be; inside of quotes it is written twice")
+	case errors.Is(err, errRecordTooLong):
+		return errRecordTooLong
+	}
+	return err
+}
