@@ -69,7 +69,7 @@ func (r *Reader) readHeader() error {
 	if err := r.parse(&r.Header); err != nil {
 		return err
 	}
-	if f := r.Header.Foundation; f.Install.ID == "" || f.KeyringVersion == 0 || len(f.Keyring) == 0 {
+	if f := r.Header.Manifest; f.Install.ID == "" || f.KeyringVersion == 0 || len(f.Keyring) == 0 {
 		return errors.New("line 1: the install or its keyring is missing")
 	}
 	r.sum()

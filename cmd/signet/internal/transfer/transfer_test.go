@@ -67,7 +67,7 @@ func TestMoveAMillionSessions(t *testing.T) {
 		}
 	}
 	phase("making", func() {
-		if err := bolt.Import(t.Context(), in("old.db"), installtest.Seals, installtest.Foundation(), sessionsOf(n)); err != nil {
+		if err := bolt.Import(t.Context(), in("old.db"), installtest.Seals, installtest.Manifest(), sessionsOf(n)); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -105,7 +105,7 @@ func TestMoveThroughRedis(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{})
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
-	if err := bolt.Import(t.Context(), in("old.db"), installtest.Seals, installtest.Foundation(), sessionsOf(n)); err != nil {
+	if err := bolt.Import(t.Context(), in("old.db"), installtest.Seals, installtest.Manifest(), sessionsOf(n)); err != nil {
 		t.Fatal(err)
 	}
 	before := liveHeap()
