@@ -1,4 +1,4 @@
-package server_test
+package admin_test
 
 import (
 	"bufio"
@@ -17,7 +17,7 @@ import (
 func TestImportedHashesLogIn(t *testing.T) {
 	t.Parallel()
 	s, admin := servertest.NewAdmin(t, func(cfg *server.Config) { cfg.Throttle.PerNetwork, cfg.Throttle.PerClient = 1000, 1000 })
-	file, err := os.Open("password/hash/testdata/made.ndjson")
+	file, err := os.Open("../password/hash/testdata/made.ndjson")
 	if err != nil {
 		t.Fatal(err)
 	}
