@@ -52,7 +52,7 @@ func TestSweepAssertions(t *testing.T) {
 func TestFileFromBeforeAssertions(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
-	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
+	must(t, Import(t.Context(), path, nil, moveManifest, stream(moveRecords(), nil)))
 	db, err := bbolt.Open(path, 0o600, nil)
 	must(t, err)
 	must(t, db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket(layout.Assertions.Name()) }))

@@ -20,7 +20,7 @@ import (
 // sealedStore has one of every record, in a file whose bytes can be changed under it.
 func sealedStore(t *testing.T, seals *seal.Keys) (s *Store, records []store.Record) {
 	path := filepath.Join(t.TempDir(), "signet.db")
-	must(t, Import(t.Context(), path, seals, moveFoundation, stream(moveRecords(), nil)))
+	must(t, Import(t.Context(), path, seals, moveManifest, stream(moveRecords(), nil)))
 	s = mustOpenSealed(t, path, seals)
 	must(t, s.KeepEvent(t.Context(), &store.Event{At: moveDay, Type: store.EventLogin}))
 	must(t, s.Flush(t.Context(), moveDay))
