@@ -8,7 +8,7 @@ import (
 // Config is everything an operator may set. A field tagged live takes effect on SIGHUP, the others
 // at the next start.
 type Config struct {
-	// The URL by which apps and services know this server, and the iss of every token. It is compared
+	// The URL of this server for apps and services, and the iss of every token. It is compared
 	// byte for byte: https, no trailing slash, no query. It may have a path. Plain http is accepted
 	// for localhost and loopback addresses only. Changing it makes every token issued so far invalid.
 	Issuer string `yaml:"issuer"`
@@ -105,7 +105,7 @@ type Refresh struct {
 	Grace time.Duration `yaml:"grace" live:"true"`
 
 	// How long after a rotation its predecessor still gets a new successor when refresh.grace is over and
-	// nobody has used the first one: an app that lost the answer and slept stays signed in. It makes a stolen
+	// the first one was not used: an app that lost the answer and slept stays signed in. It makes a stolen
 	// token worth more (see server/README.md). At most refresh.idle counts; 0s means never.
 	Late time.Duration `yaml:"late" live:"true"`
 
@@ -271,7 +271,7 @@ type HSM struct {
 	PINFile string `yaml:"pin_file"`
 
 	// Make new keys locally all the same; those in the HSM go on until they retire. It is for the way
-	// there, where every replica must know the HSM before one makes keys in it, and for the way back.
+	// there, where every replica needs the HSM before one makes keys in it, and for the way back.
 	LocalKeys bool `yaml:"local_keys"`
 
 	// How long one signature may take, its wait for a turn included, before the request is answered 503

@@ -218,7 +218,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// Behind a proxy everybody's address is the proxy's, unless it is believed who it speaks for.
+// Behind a proxy every address is the proxy's, unless its X-Forwarded-For is used.
 func TestProxyWarning(t *testing.T) {
 	const behind = issuerLine + "listen: 10.0.0.5:8080\ntls: {terminated_by_proxy: true}\n"
 	for name, c := range map[string]struct {

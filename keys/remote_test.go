@@ -207,7 +207,7 @@ func TestUnusedRemoteKeysAreDiscarded(t *testing.T) {
 	}
 	ring := replicas[0].Keyring()
 	if made, used := v.Made-len(v.Discarded), len(ring.Keys)+len(ring.Tombstones); made != used {
-		t.Errorf("the vault has %d keys and the keyring knows %d", made, used)
+		t.Errorf("the vault has %d keys and the keyring has %d", made, used)
 	}
 	for _, k := range ring.Keys {
 		if v.Keys[referenceOf(t, replicas[0].held.load().private[k.KID])] == nil {

@@ -104,7 +104,7 @@ func (a *agenda) Pop() any {
 	return last
 }
 
-// simulate plays the scenario to its end or to the first token that somebody cannot verify.
+// simulate plays the scenario to its end or to the first token that a verifier refuses.
 func simulate(plan scenario) *simulation {
 	s := &simulation{plan: plan, now: simulationStart, store: &keystest.Storage{}, faults: plan.Faults, kids: map[string]map[string]bool{}}
 	for i, p := range plan.Replicas {

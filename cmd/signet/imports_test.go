@@ -18,7 +18,7 @@ import (
 
 const goOAuth2 = "github.com/go-oauth2/oauth2"
 
-// arrows says which packages of ours each package may import. What is not listed may import none
+// arrows lists which packages of ours each package may import. What is not listed may import none
 // and must be listed before it exists.
 var arrows = map[string][]string{
 	"cmd/signet":                              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/doctor", "cmd/signet/internal/drill", "cmd/signet/internal/inspect", "cmd/signet/internal/install", "cmd/signet/internal/manage", "cmd/signet/internal/manage/clients", "cmd/signet/internal/manage/signingkeys", "cmd/signet/internal/restore", "cmd/signet/internal/transfer"},

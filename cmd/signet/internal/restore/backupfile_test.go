@@ -77,7 +77,7 @@ func flushAt(t *testing.T, path string, now time.Time) {
 }
 
 // TestMomentOfExport: an export of a store at work has read its users before its events. It shows its
-// beginning, and what its own events tell of later is kept revoked.
+// beginning, and what its own events have of later is kept revoked.
 func TestMomentOfExport(t *testing.T) {
 	user := store.User{ID: store.UserID{1}, Username: "bob", CreatedAt: installtest.Day.Add(-time.Hour), UpdatedAt: installtest.Day.Add(-time.Hour)}
 	during := installtest.Day.Add(10 * time.Second)

@@ -178,7 +178,7 @@ func watchHeap(work func()) (peak uint64) {
 	return peak
 }
 
-// sameRecords compares two archives without their headers, which say when they were made, and
+// sameRecords compares two archives without their headers, which have when they were made, and
 // without their trailers, which have the digest of that.
 func sameRecords(one, other string) error {
 	a, err := os.ReadFile(one)
