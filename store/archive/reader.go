@@ -61,8 +61,8 @@ func (r *Reader) readHeader() error {
 	}
 	switch v := *first.Version; {
 	case v == VersionUnverified && !r.unverified:
-		return errors.New("it has no MAC, so nobody can tell whether it was edited: an older signet wrote it, or somebody took the MAC away; " +
-			"--unverified takes it all the same, where you know that nobody else could write to it")
+		return errors.New("it has no MAC, so edits cannot be detected: an older signet wrote it, or the MAC was removed; " +
+			"--unverified reads it all the same, where you know that only you could write to it")
 	case v != Version && v != VersionUnverified:
 		return fmt.Errorf("it has version %d of the format, and this signet reads version %d; import it with the signet that wrote it or a newer one", v, Version)
 	}
