@@ -33,7 +33,7 @@ func viewUser(u store.User) api.User {
 	if claims == nil {
 		claims = map[string]json.RawMessage{}
 	}
-	return api.User{Subject: u.ID.String(), Username: u.Username, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "",
+	return api.User{Subject: u.ID.String(), Username: u.Username, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "", Move: moveName(u.Move),
 		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt}
 }
 
