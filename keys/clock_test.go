@@ -21,7 +21,7 @@ type clocked struct {
 	clock *clock
 	trip  time.Duration // passes before and after the storage looks at its clock
 	ours  *clock        // where it passes
-	mute  bool          // it does not tell the time
+	mute  bool          // it has no time
 }
 
 func (s *clocked) LoadKeyringAt(ctx context.Context) (uint64, []byte, time.Time, error) {
@@ -205,7 +205,7 @@ func TestClocksVote(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		storage time.Duration // how far its clock is ahead of ours
-		mute    bool          // it tells no time
+		mute    bool          // it has no time
 		peers   []time.Duration
 		want    clockcheck.Status
 	}{

@@ -20,7 +20,7 @@ type document struct {
 }
 
 // Records is what the document has about the records beside it in the store. It is in the sealed document,
-// so that somebody who can only write to the store can neither change it nor put an older one back.
+// so that an attacker who can only write to the store can neither change it nor put an older one back.
 type Records struct {
 	// Sealed: every record has a seal, and one without is forged.
 	Sealed bool `json:"sealed,omitempty"`

@@ -286,7 +286,7 @@ func TestRotate(t *testing.T) {
 	mustStep(t, m)
 	version := m.Version()
 	c.advance(time.Minute)
-	_, fresh := mustSign(t, m, "") // nobody stepped since: the clock alone activates
+	_, fresh := mustSign(t, m, "") // no step since: the clock alone activates
 	if m.Version() != version {
 		t.Errorf("version: got %d, want %d", m.Version(), version)
 	}

@@ -73,7 +73,7 @@ func TestMarkRefusesAnOldKeyring(t *testing.T) {
 		t.Error("a start that was refused has changed the keyring")
 	}
 
-	// The same keyring under a higher number, as somebody with the master key could make it.
+	// The same keyring under a higher number, as an attacker with the master key could make it.
 	old, err := Open(t.Context(), testConfig(s, c))
 	if err != nil {
 		t.Fatal(err)

@@ -121,7 +121,7 @@ func TestRecoveredKeyringBesideRunningReplicas(t *testing.T) {
 	}
 	_, signs := mustSign(t, m, "")
 	restored := mustOpen(t, from(cfg, backup))
-	if _, err := restored.Edit().Recover(t.Context(), nil); err != nil { // nobody told it
+	if _, err := restored.Edit().Recover(t.Context(), nil); err != nil { // the revocation is not known
 		t.Fatal(err)
 	}
 	s.Set(backup.Get())
@@ -132,7 +132,7 @@ func TestRecoveredKeyringBesideRunningReplicas(t *testing.T) {
 	}
 	fresh := mustOpen(t, cfg)
 	if !slices.Contains(fresh.Keyring().Revoked(), leaked) || fresh.Version() != m.Version() {
-		t.Errorf("a fresh replica holds version %d and knows of %v, want %d and %s", fresh.Version(), fresh.Keyring().Revoked(), m.Version(), leaked)
+		t.Errorf("a fresh replica holds version %d and has revoked %v, want %d and %s", fresh.Version(), fresh.Keyring().Revoked(), m.Version(), leaked)
 	}
 
 	cfg, s, backup, m, _ = backedUp(t, time.Minute, jose.ES256)

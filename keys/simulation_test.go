@@ -104,7 +104,7 @@ func (a *agenda) Pop() any {
 	return last
 }
 
-// simulate plays the scenario to its end or to the first token that somebody cannot verify.
+// simulate plays the scenario to its end or to the first token that a verifier refuses.
 func simulate(plan scenario) *simulation {
 	s := &simulation{plan: plan, now: simulationStart, store: &keystest.Storage{}, faults: plan.Faults, kids: map[string]map[string]bool{}}
 	for i, p := range plan.Replicas {
@@ -324,8 +324,8 @@ func (s *simulation) fetch(r *replica) (map[string]bool, error) {
 	kids := s.kids[set.ETag]
 	if kids == nil {
 		kids = map[string]bool{}
-		for _, k := range r.manager.held.load().keySet.published {
-			kids[k.kid] = true
+		for _, k := range r.manager.held.load().keySet.Keys {
+			kids[k.KID] = true
 		}
 		s.kids[set.ETag] = kids
 	}

@@ -90,18 +90,18 @@ type held struct {
 }
 
 type copied struct {
-	foundation store.Foundation
-	records    []store.Record
-	sessions   int // so many of fleet.sessions are in it
-	at         time.Time
-	seq        uint64
+	manifest store.Manifest
+	records  []store.Record
+	sessions int // so many of fleet.sessions are in it
+	at       time.Time
+	seq      uint64
 }
 
 // backend makes stores.
 type backend struct {
 	skew time.Duration                // between the clocks of the replicas; those of one process have one clock
 	open func(t *rapid.T) store.Store // an empty one
-	fill func(t *rapid.T, f store.Foundation, records iter.Seq2[store.Record, error]) store.Store
+	fill func(t *rapid.T, f store.Manifest, records iter.Seq2[store.Record, error]) store.Store
 }
 
 func newFleet(t *rapid.T, b backend) *fleet {
@@ -609,7 +609,7 @@ func (f *fleet) backUp() {
 	exporter := f.store.(store.Exporter)
 	b := &copied{sessions: len(f.sessions), at: f.base.Now()}
 	var err error
-	b.foundation, err = exporter.Foundation(context.Background())
+	b.manifest, err = exporter.Manifest(context.Background())
 	f.ok(err)
 	f.ok(exporter.Export(context.Background(), func(r store.Record) error {
 		b.records = append(b.records, r)
@@ -631,10 +631,10 @@ func (f *fleet) restore() {
 	f.checkEvents()
 	h := recovery.NewHistory(recovery.Backup{AsOf: f.backup.at, Last: f.backup.at, Seq: f.backup.seq}, f.base.Now())
 	source := f.store.(recovery.Source)
-	replaced, err := recovery.ReadReplaced(context.Background(), source, h, f.backup.foundation, f.backup.at)
+	replaced, err := recovery.ReadReplaced(context.Background(), source, h, f.backup.manifest, f.backup.at)
 	f.ok(err)
 	o := recovery.NewOverlay(context.Background(), h, replaced, time.Hour)
-	next := f.backend.fill(f.t, replaced.Foundation, o.Records(func(yield func(store.Record, error) bool) {
+	next := f.backend.fill(f.t, replaced.Manifest, o.Records(func(yield func(store.Record, error) bool) {
 		for _, r := range f.backup.records {
 			if !yield(r, nil) {
 				return
@@ -725,7 +725,7 @@ func TestInterleavings(t *testing.T) {
 		}
 		runFleet(t, backend{
 			open: func(rt *rapid.T) store.Store { return open(rt, path(), bolt.Options{Create: true}) },
-			fill: func(rt *rapid.T, f store.Foundation, records iter.Seq2[store.Record, error]) store.Store {
+			fill: func(rt *rapid.T, f store.Manifest, records iter.Seq2[store.Record, error]) store.Store {
 				path := path()
 				if err := bolt.Import(context.Background(), path, nil, f, records); err != nil {
 					rt.Fatal(err)
@@ -748,7 +748,7 @@ func TestInterleavings(t *testing.T) {
 		runFleet(t, backend{
 			skew: 20 * time.Second, // within the timetable's 60 s
 			open: func(rt *rapid.T) store.Store { return open(rt) },
-			fill: func(rt *rapid.T, f store.Foundation, records iter.Seq2[store.Record, error]) store.Store {
+			fill: func(rt *rapid.T, f store.Manifest, records iter.Seq2[store.Record, error]) store.Store {
 				s := open(rt)
 				if err := s.Import(context.Background(), f, records); err != nil {
 					rt.Fatal(err)

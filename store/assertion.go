@@ -24,8 +24,8 @@ func (id *AssertionID) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// AssertionMargin is how much longer than it was told to a backend remembers an assertion: what has
-// run out by the clock of the replica at which it was used may be good for a while by another's.
+// AssertionMargin is how much longer than until a backend remembers an assertion: what has
+// expired by the clock of the replica at which it was used may be valid for a while by another's.
 const AssertionMargin = time.Minute
 
 // Assertions remembers which client assertions were used.

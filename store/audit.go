@@ -39,7 +39,7 @@ type EventQuery struct {
 	Newest   bool         // the newest Limit events that fit, still returned oldest first
 }
 
-// Person is somebody whose events are asked for: any of the fields may name them.
+// Person selects the events of one user: any of the fields may name it.
 type Person struct {
 	Subject    string
 	Username   string

@@ -36,7 +36,7 @@ type Client struct {
 type Secret struct {
 	Hash      []byte    `json:"hash"`
 	CreatedAt time.Time `json:"created_at"`
-	Unused    bool      `json:"unused,omitempty"` // nobody has authenticated with it yet; false where that is not known
+	Unused    bool      `json:"unused,omitempty"` // it was never used to authenticate; false where that is not known
 }
 
 // Fingerprint is a short name for the secret: the first 8 hexadecimal digits of the SHA-256 of its text.

@@ -10,6 +10,6 @@ import (
 // need not be one.
 type Clocked interface {
 	// LoadKeyringAt is Keyrings.LoadKeyring and, in the same round trip, what the backend's clock
-	// showed at some moment of the call; zero where it does not say.
+	// showed at some moment of the call; zero where it is not known.
 	LoadKeyringAt(ctx context.Context) (version uint64, document []byte, at time.Time, err error)
 }

@@ -29,7 +29,7 @@ func ClientNotBefore(c Client, now time.Time) time.Time {
 // The formats are the layouts that records have in a backend. Install.Schema names the one of a store.
 const (
 	// Format1 has no epochs, no revisions and no skipped generations: NotBefore stands in for the
-	// epoch, and a late refresh is not answered. Binaries that know nothing else can share the store.
+	// epoch, and a late refresh is not answered. Binaries without Format2 can share the store.
 	Format1 = 1
 	// Format2 has all fields of the records here.
 	Format2 = 2

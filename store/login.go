@@ -35,7 +35,7 @@ type Logins interface {
 	BeginLogin(ctx context.Context, now time.Time, a Attempt, username string) (Admission, Credential, error)
 	// FinishLogin does what StartSession does, and the attempt has succeeded: it gives its places back,
 	// forgets the failures of limits that forgive, and notes the network of scopes that have one. Its
-	// errors are those of StartSession; after one it is not known whether any of that was done. It tells
+	// errors are those of StartSession; after one it is not known whether any of that was done. It returns
 	// the version of the clients as it is then: where it is another one than before the login, the
 	// client may be too.
 	FinishLogin(ctx context.Context, now time.Time, r Receipt, s Session, b SessionLimits) (Login, error)

@@ -42,24 +42,24 @@ type RevokedToken struct {
 }
 
 // UsedAssertion is a client assertion that was used. It moves so that it cannot be used once more
-// where the data are then; see Assertions.
+// in the other backend; see Assertions.
 type UsedAssertion struct {
 	ID    AssertionID `json:"id"`
 	Until time.Time   `json:"until"`
 }
 
-// Foundation is what a backend's data belong to and are sealed with.
-type Foundation struct {
+// Manifest is the install that a backend's data belong to, with its keyring.
+type Manifest struct {
 	Install        Install `json:"install"` // its Schema is the exporter's layout; the importer writes its own
 	KeyringVersion uint64  `json:"keyring_version"`
 	Keyring        []byte  `json:"keyring"` // sealed
 }
 
-// Exporter is a backend whose data can move. Throttle counts and heartbeats do not: they are over
+// Exporter is a backend whose data can move. Throttle counts and heartbeats do not: they expire
 // before they would arrive.
 type Exporter interface {
-	// Foundation returns the install and the keyring. ErrNotFound where either is missing.
-	Foundation(ctx context.Context) (Foundation, error)
+	// Manifest returns the install and the keyring. ErrNotFound where either is missing.
+	Manifest(ctx context.Context) (Manifest, error)
 	// Export visits every record. What changes meanwhile may be seen before or after the change; a
 	// backend that can shows one moment.
 	Export(ctx context.Context, visit func(Record) error) error
@@ -67,9 +67,9 @@ type Exporter interface {
 
 // Importer is a backend that data can move into.
 type Importer interface {
-	// Import writes the records into a backend that holds nothing, and the foundation last: until it
+	// Import writes the records into a backend that holds nothing, and the manifest last: until it
 	// is there no server starts on them. An import that broke off may be begun again. ErrExists where
 	// the backend already holds an install or anything else. A client, user, username or session that
 	// comes twice and a session without its user are errors that name the record.
-	Import(ctx context.Context, f Foundation, records iter.Seq2[Record, error]) error
+	Import(ctx context.Context, m Manifest, records iter.Seq2[Record, error]) error
 }

@@ -23,7 +23,7 @@ func (u *User) Status() UserStatus {
 // kept from now on, where the zero Session means that it is deleted (or never was) and a record
 // equal to s that nothing is written.
 //
-// The order of the questions matters: somebody who presents another client's token must not learn
+// The order of the questions matters: a client that presents another client's token must not learn
 // or change anything, a revocation outranks the end of a lifetime, and both outrank the generation,
 // so that a token of a session that is over anyway is not reported as a theft.
 func Decide(s Session, u UserStatus, r Rotation) (Session, Outcome) {

@@ -113,7 +113,7 @@ type Rotation struct {
 	Late            time.Duration
 	ClientEpoch     uint32     // of the client as the caller has it
 	ClientConfirmed bool       // the caller has read the client again, because of Stale
-	Loss            Loss       // the last one that the caller has been told of, see Losses
+	Loss            Loss       // the last one that the caller has read, see Losses
 	Address         netip.Addr // the caller's, kept with the session
 	RequestID       string     // of the audit event, which is kept in the outbox where the outcome has one; empty: none is kept
 }
@@ -130,9 +130,9 @@ const (
 	// Replayed: the presented generation is the immediate predecessor, inside the grace window and
 	// within the replay bound. Only Replays has changed; the window has not been extended.
 	Replayed
-	// Late: as Replayed, after the grace window, within Rotation.Late and while nobody has presented the
-	// stored generation. That one is skipped: the session is one generation higher, its predecessor is
-	// the same as before, and whoever presents the skipped one is Reused.
+	// Late: as Replayed, after the grace window, within Rotation.Late and while the stored
+	// generation was never presented. That one is skipped: the session is one generation higher, its predecessor is
+	// the same as before, and the skipped one is Reused.
 	Late
 	// Reused: a skipped generation or an older one. The session has been ended.
 	Reused
@@ -184,9 +184,9 @@ type Sessions interface {
 	// b.PerUser sessions of one user the oldest end. ErrNotFound or ErrDisabled when the user is.
 	StartSession(ctx context.Context, s Session, b SessionLimits) (Session, User, error)
 
-	// Rotate decides about one presented refresh token in one atomic step and says what it found;
-	// see Outcome. Where that GoesOn, the session is returned as it now is, with the user of this moment;
-	// after Reused the session is returned as it was before it ended. On an error nothing is known: the caller answers 503 and the client asks again.
+	// Rotate decides about one presented refresh token in one atomic step and returns the outcome.
+	// Where that GoesOn, the session is returned as it now is, with the user of this moment;
+	// after Reused the session is returned as it was before it ended. After an error the outcome is unknown: the caller answers 503 and the client repeats the request.
 	Rotate(ctx context.Context, r Rotation) (Session, User, Outcome, error)
 
 	// RevokeSession ends one session and reports whether there was one. Ending what is not there is no error.

@@ -21,8 +21,8 @@ type Store interface {
 	ChangeEvents
 	Losses
 
-	// Ping answers nil when the backend can read and write at this moment, else an error that wraps
-	// ErrUnavailable and says why, for the operator.
+	// Ping returns nil when the backend can read and write at this moment, else an error that wraps
+	// ErrUnavailable and gives the operator the reason.
 	Ping(ctx context.Context) error
 
 	// Sweep deletes some of what ran out before now (sessions, revoked token ids, used assertions,
@@ -60,7 +60,7 @@ type Keyrings interface {
 	SwapKeyring(ctx context.Context, old, next uint64, document []byte) (swapped bool, err error)
 }
 
-// Heartbeat is one replica's word on what it holds.
+// Heartbeat is what one replica reports of itself.
 type Heartbeat struct {
 	Replica        string    `json:"replica"` // random per process
 	KeyringVersion uint64    `json:"keyring_version"`
@@ -68,10 +68,10 @@ type Heartbeat struct {
 	MasterKeys     string    `json:"master_keys,omitempty"` // hints of those it has, separated by commas
 	Issuer         string    `json:"issuer,omitempty"`      // that it runs with
 	Timetable      string    `json:"timetable,omitempty"`   // of the signing keys: settings and values, separated by spaces
-	Format         int       `json:"format,omitempty"`      // the newest format of records that it can write; an older version does not say
+	Format         int       `json:"format,omitempty"`      // the newest format of records that it can write; 0: an older version
 }
 
-// Heartbeats keeps what replicas last said. They need not survive a restart.
+// Heartbeats stores the last report of each replica. They need not survive a restart.
 type Heartbeats interface {
 	// Beat stores hb until ttl after hb.At.
 	Beat(ctx context.Context, hb Heartbeat, ttl time.Duration) error

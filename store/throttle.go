@@ -12,13 +12,13 @@ import (
 // take places away from others for a moment only, and what succeeds counts nowhere.
 type Limit struct {
 	Key    string        // opaque; holds no username or address in clear
-	Free   int           // failures before anybody has to wait; also how many attempts may be under way at once
+	Free   int           // failures before an attempt has to wait; also how many attempts may be under way at once
 	Window time.Duration // how long failures are remembered
 	// Backoff: each failure from Free on doubles the wait, from one second up to this; the window then
 	// counts from the last failure. Zero: at Free nothing more until the window, counted from the first
 	// failure, is over.
 	Backoff time.Duration
-	// Same, where not empty, tells attempts apart. An attempt with the Same of the failure before it, at
+	// Same, where not empty, is what repeated attempts have in common. An attempt with the Same of the failure before it, at
 	// most SameFor later, is let through without a place, and its failure does not count. (Some client
 	// libraries send every refused request twice.) At most 255 bytes.
 	Same    []byte

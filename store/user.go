@@ -22,7 +22,7 @@ var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPad
 // String is the id as it stands in a sub claim.
 func (id UserID) String() string { return userIDPrefix + lowerBase32.EncodeToString(id[:]) }
 
-// IsZero reports whether id names nobody.
+// IsZero reports whether id is the zero value, which no user has.
 func (id UserID) IsZero() bool { return id == UserID{} }
 
 // ParseUserID reads what String wrote, and nothing else.
@@ -56,7 +56,7 @@ func (id *UserID) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// User is a resource owner (RFC 6749 §1.1): somebody with a password.
+// User is a resource owner (RFC 6749 §1.1): a person with a password.
 type User struct {
 	ID           UserID                     `json:"id"`
 	Username     string                     `json:"username"`                // canonical: the caller has prepared it

@@ -60,7 +60,7 @@ func TestMetricsHaveOneRow(t *testing.T) {
 	}
 }
 
-// Every alert is tested, and says how urgent it is and what to do.
+// Every alert is tested, and has how urgent it is and what to do.
 func TestAlertsAreComplete(t *testing.T) {
 	rules, tests := page(t, "deploy/alerts.yaml"), page(t, "cmd/signet/e2e/testdata/alerts_test.yaml")
 	alerts := regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(rules, -1)

@@ -47,7 +47,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// TestEveryCommandHasHelp: each says what it does and shows how.
+// TestEveryCommandHasHelp: each has a description and an example.
 func TestEveryCommandHasHelp(t *testing.T) {
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {

@@ -18,7 +18,7 @@ import (
 
 const goOAuth2 = "github.com/go-oauth2/oauth2"
 
-// arrows says which packages of ours each package may import. What is not listed may import none
+// arrows lists which packages of ours each package may import. What is not listed may import none
 // and must be listed before it exists.
 var arrows = map[string][]string{
 	"cmd/signet":                              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/doctor", "cmd/signet/internal/drill", "cmd/signet/internal/inspect", "cmd/signet/internal/install", "cmd/signet/internal/manage", "cmd/signet/internal/manage/clients", "cmd/signet/internal/manage/signingkeys", "cmd/signet/internal/restore", "cmd/signet/internal/transfer"},
@@ -30,7 +30,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/doctor":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/install", "config", "keys", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "server/admin/api", "server/replica", "store", "store/bolt", "store/redis", "store/seal"},
 	"cmd/signet/internal/drill":               {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/inspect", "config/duration", "keys/jose", "server/admin/api", "server/admin/client", "server/syntax"},
 	"cmd/signet/internal/inspect":             {"cmd/signet/internal/cli", "keys/jose", "server/syntax"},
-	"cmd/signet/internal/install":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "keys/rotation", "keys/timetable", "store", "store/bolt", "store/redis", "store/redis/conn", "store/seal"},
+	"cmd/signet/internal/install":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "keys/rotation", "keys/timetable", "server/upstream", "server/upstream/https", "server/upstream/ldap", "store", "store/bolt", "store/redis", "store/redis/conn", "store/seal"},
 	"cmd/signet/internal/install/installtest": {"cmd/signet/internal/install", "keys", "keys/keystest", "keys/masterkey", "store"},
 	"cmd/signet/internal/keychart":            {"cmd/signet/internal/cli", "server/admin/api"},
 	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/manage/userimport", "server/admin/api", "server/admin/client", "server/password/breached", "store"},
@@ -46,7 +46,8 @@ var arrows = map[string][]string{
 	"config/duration":                         {},
 	"config/reader":                           {"config/duration"},
 	"config/redisurl":                         {},
-	"keys":                                    {"keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/privatekey", "keys/rotation", "keys/timetable"},
+	"keys":                                    {"keys/clockcheck", "keys/jose", "keys/keyset", "keys/mark", "keys/masterkey", "keys/privatekey", "keys/rotation", "keys/timetable"},
+	"keys/keyset":                             {"keys/jose", "keys/privatekey", "keys/rotation"},
 	"keys/keystest":                           {"keys/jose"},
 	"keys/privatekey":                         {"keys/jose", "keys/secret"},
 	"keys/clockcheck":                         {},
@@ -69,7 +70,7 @@ var arrows = map[string][]string{
 	"server/edge":                             {"server/loglimit", "server/outage", "server/syntax"},
 	"server/loglimit":                         {},
 	"server/metrics":                          {"keys", "keys/jose", "keys/rotation", "server/password"},
-	"server/oauth":                            {"keys", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/outage", "server/password", "server/password/hash", "server/syntax", "server/throttle", "server/token", "server/upstream", "store"},
+	"server/oauth":                            {"keys", "keys/keyset", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/outage", "server/password", "server/password/hash", "server/syntax", "server/throttle", "server/token", "server/upstream", "store"},
 	"server/oauth/engine":                     {},
 	"server/outage":                           {},
 	"server/password":                         {"server/password/hash", "server/password/worker"},
@@ -81,7 +82,7 @@ var arrows = map[string][]string{
 	"server/strictjson":                       {},
 	"server/syntax":                           {},
 	"server/throttle":                         {"store"},
-	"server/token":                            {"keys", "keys/clockcheck", "keys/jose", "server/syntax", "store"},
+	"server/token":                            {"keys", "keys/keyset", "keys/clockcheck", "keys/jose", "server/syntax", "store"},
 	"store":                                   {},
 	"store/archive":                           {"store", "store/seal"},
 	"store/bolt":                              {"store", "store/bolt/commit", "store/bolt/file", "store/bolt/layout", "store/bolt/throttle", "store/bolt/trail", "store/bolt/upkeep", "store/codec", "store/seal"},
@@ -109,6 +110,7 @@ var arrows = map[string][]string{
 	"store/storetest":                         {"store"},
 	"server/upstream":                         {"server/account", "server/audit", "server/edge", "server/password", "server/syntax", "store"},
 	"server/upstream/https":                   {"keys/secret", "server/strictjson", "server/upstream"},
+	"server/upstream/ldap":                    {"keys/secret", "server/upstream"},
 }
 
 type goPackage struct {

@@ -13,7 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Unmarshal decodes JSON that anybody may have written. Unlike encoding/json it takes names exactly as
+// Unmarshal decodes JSON of an untrusted source. Unlike encoding/json it takes names exactly as
 // they are spelt: {"SCOPE":…} sets no scope. It refuses a name that is given twice, and what is not
 // UTF-8. Its errors quote the input, so they are not for answers or logs.
 func Unmarshal(data []byte, into any) error { return exact.Unmarshal(data, into) }

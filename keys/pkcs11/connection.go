@@ -68,7 +68,7 @@ func (c *connection) find(label string) (info cryptoki.TokenInfo, err error) {
 	for _, slot := range slots {
 		here, err := c.lib.GetTokenInfo(slot)
 		if err != nil {
-			continue // somebody else's, pulled out at this moment
+			continue // another token, removed at this moment
 		}
 		if strings.TrimRight(here.Label, " \x00") != label {
 			others = append(others, fmt.Sprintf("%q", here.Label))

@@ -29,7 +29,7 @@ type Token interface {
 const Name = "hsm"
 
 var (
-	// ErrSetup: it will not work until somebody changes something: the module cannot be loaded, the
+	// ErrSetup: it will not work until its setup is changed: the module cannot be loaded, the
 	// PIN is wrong, the token lacks an algorithm. Other errors may pass.
 	ErrSetup = errors.New("the HSM is not set up for this")
 

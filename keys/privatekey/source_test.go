@@ -12,8 +12,8 @@ import (
 	"signet/keys/keystest"
 )
 
-// A signer that hangs costs so many slots and so many places in the queue, and never more; everybody
-// has an answer within the timeout.
+// A signer that hangs costs so many slots and so many places in the queue, and never more; every
+// caller has an answer within the timeout.
 func TestHangingSignerIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := keystest.NewVault()

@@ -97,7 +97,7 @@ func (k *clientValidator) keys(spec api.ClientSpec) json.RawMessage {
 	case spec.Public:
 		k.add("a public client has no keys: leave jwks out, or register a confidential client")
 	case !signs:
-		k.add("jwks is for clients that authenticate by %s: name that in auth_methods too (--auth-method %[1]s), or make jwks null (--jwks '')", clientauth.PrivateKeyJWT)
+		k.add("jwks is for clients that authenticate by %s: name that in auth_methods too, or make jwks null", clientauth.PrivateKeyJWT)
 	}
 	set, err := jose.ParsePublicSet(spec.JWKS)
 	if err != nil {

@@ -39,3 +39,17 @@ func decodeJSON(data []byte, into any) error {
 	}
 	return nil
 }
+
+// withoutBody is a handler of a verb that has no parameters: a caller who sends some expects something of them. An
+// object without members is taken too.
+func withoutBody(handle func(*Request) (edge.Response, error)) func(*Request) (edge.Response, error) {
+	return func(r *Request) (edge.Response, error) {
+		if _, err := readJSON(r, &struct{}{}); err != nil {
+			if e, ok := errors.AsType[*edge.Error](err); ok && e.Code == api.CodeInvalid {
+				e.Description = "this takes no parameters: send it without a body; nothing was changed"
+			}
+			return edge.Response{}, err
+		}
+		return handle(r)
+	}
+}

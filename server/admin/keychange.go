@@ -104,9 +104,6 @@ func notAged(e *rotation.NotAgedError) string {
 // rewrap seals the keyring under the first master key, and with it the refresh tokens that are made from now on. It
 // refuses while any replica lacks that key: it would lock that one out.
 func (h *keyring) rewrap(r *Request) (edge.Response, error) {
-	if _, err := readJSON(r, &struct{}{}); err != nil {
-		return edge.Response{}, err
-	}
 	hints := h.keys.MasterKeyHints()
 	if h.keys.MasterKeyInUse() != 0 {
 		if err := h.allHave(r, hints[0]); err != nil {

@@ -154,9 +154,6 @@ func checkClock(clock *clockcheck.Clock) error {
 // resetClock makes the present time the latest that was seen. It is the only change that is made while the clock is
 // behind: it is the way out after a clock that was ahead has been set right.
 func (h *keyring) resetClock(r *Request) (edge.Response, error) {
-	if _, err := readJSON(r, &struct{}{}); err != nil {
-		return edge.Response{}, err
-	}
 	e := store.Event{Type: store.EventKeysClockReset}
 	done, err := h.keys.Edit().ResetClock(h.rec.withEvent(r, &e))
 	if errors.Is(err, clockcheck.ErrClock) {

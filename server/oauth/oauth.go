@@ -59,7 +59,7 @@ type Config struct {
 	Now          func() time.Time
 	Registry     prometheus.Registerer
 	MaxTokenLife time.Duration
-	Settings     func() *Settings       // in force; nobody changes what it points to
+	Settings     func() *Settings       // in force; what it points to is never changed
 	Dependency   func(err error) string // which dependency has failed, one of edge.Dependency…
 	Foreign      func(raw string)       // counts a presented token that is not active
 }

@@ -23,7 +23,7 @@ var testSeals = seal.New([]masterkey.Key{masterkey.New()})
 
 var day = time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC)
 
-var foundation = store.Foundation{Install: store.Install{ID: "install", Schema: 1, CreatedAt: day}, KeyringVersion: 3, Keyring: []byte{0, 254, 255}}
+var manifest = store.Manifest{Install: store.Install{ID: "install", Schema: 1, CreatedAt: day}, KeyringVersion: 3, Keyring: []byte{0, 254, 255}}
 
 // oneOfEach is one of each, with what JSON likes to change.
 func oneOfEach() []store.Record {
@@ -39,7 +39,7 @@ func oneOfEach() []store.Record {
 	}
 }
 
-func writeArchive(t testing.TB, f store.Foundation, records []store.Record) []byte {
+func writeArchive(t testing.TB, f store.Manifest, records []store.Record) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w, err := NewWriter(&out, testSeals, f, day)
@@ -81,7 +81,7 @@ func readArchiveOf(seals *seal.Keys, data []byte) (*Reader, []store.Record, erro
 
 func TestArchive(t *testing.T) {
 	want := oneOfEach()
-	data := writeArchive(t, foundation, want)
+	data := writeArchive(t, manifest, want)
 	r, got, err := readArchive(data)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestArchive(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if !reflect.DeepEqual(r.Header.Foundation, foundation) || !r.Header.ExportedAt.Equal(day) {
+	if !reflect.DeepEqual(r.Header.Manifest, manifest) || !r.Header.ExportedAt.Equal(day) {
 		t.Errorf("header: got %+v", r.Header)
 	}
 	if want := (Counts{1, 1, 1, 1, 1, 0, 1}); r.Trailer.Counts != want {
@@ -100,7 +100,7 @@ func TestArchive(t *testing.T) {
 // TestFormat is for other programs that read it: version 2 stays as it is. What came to it later
 // shows only where there is some.
 func TestFormat(t *testing.T) {
-	got := string(writeArchive(t, foundation, oneOfEach()[2:4]))
+	got := string(writeArchive(t, manifest, oneOfEach()[2:4]))
 	want := `{"signet_export":2,"exported_at":"2026-03-04T05:06:07.008Z","foundation":{"install":{"id":"install","schema":1,"created_at":"2026-03-04T05:06:07.008Z"},"keyring_version":3,"keyring":"AP7/"}}
 {"session":{"sid":"AgAAAAAAAAAAAAAAAAAAAA","sub":"usr_aeaaaaaaaaaaaaaaaaaaaaaaaa","client_id":"web<&>","generation":4294967295,"replays":65535,"started_at":"2026-03-04T05:06:07.008Z","rotated_at":"2026-03-04T05:06:07.008Z"}}
 {"revoked_token":{"jti":"jti","until":"2026-03-04T05:06:07.008Z"}}
@@ -111,7 +111,7 @@ func TestFormat(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 
-	_, rest, _ := strings.Cut(string(writeArchive(t, foundation, oneOfEach()[4:5])), "\n")
+	_, rest, _ := strings.Cut(string(writeArchive(t, manifest, oneOfEach()[4:5])), "\n")
 	want = `{"spent_assertion":{"id":"A_8AAAAAAAAAAAAAAAAAAA","until":"2026-03-04T05:06:07.008Z"}}
 {"counts":{"clients":0,"users":0,"sessions":0,"revoked_tokens":0,"spent_assertions":1,"events":0},"sha256":"`
 	if !strings.HasPrefix(rest, want) {
@@ -132,7 +132,7 @@ func archiveMAC(body string) []byte {
 }
 
 func TestRefusals(t *testing.T) {
-	good := string(writeArchive(t, foundation, oneOfEach()))
+	good := string(writeArchive(t, manifest, oneOfEach()))
 	header, _, _ := strings.Cut(good, "\n")
 	header += "\n"
 	trailer := good[strings.LastIndex(strings.TrimSuffix(good, "\n"), "\n")+1:]
@@ -145,7 +145,7 @@ func TestRefusals(t *testing.T) {
 		"a newer version":         {`{"signet_export":3,"shape":"new"}` + "\n", "version 3 of the format, and this signet reads version 2"},
 		"version 0":               {`{"signet_export":0}` + "\n", "version 0"},
 		"a header with more":      {sealed(strings.Replace(header, `"foundation"`, `"x":1,"foundation"`, 1), none), `unknown field "x"`},
-		"no foundation":           {sealed(`{"signet_export":2,"exported_at":"2026-03-04T05:06:07Z"}`+"\n", none), "line 1: the install or its keyring is missing"},
+		"no manifest":             {sealed(`{"signet_export":2,"exported_at":"2026-03-04T05:06:07Z"}`+"\n", none), "line 1: the install or its keyring is missing"},
 		"no trailer":              {header + token, "cut short"},
 		"half a trailer":          {good[:len(good)-9], "cut short"},
 		"no last newline":         {good[:len(good)-1], "cut short"},
@@ -181,7 +181,7 @@ func TestRefusals(t *testing.T) {
 
 // TestCut: an archive that breaks off anywhere is not one.
 func TestCut(t *testing.T) {
-	data := writeArchive(t, foundation, oneOfEach())
+	data := writeArchive(t, manifest, oneOfEach())
 	for n := range data {
 		if _, _, err := readArchive(data[:n]); err == nil {
 			t.Errorf("the first %d of %d bytes are taken for an archive", n, len(data))
@@ -203,7 +203,7 @@ func TestWriterRefuses(t *testing.T) {
 		"bad jti":         {RevokedToken: &store.RevokedToken{JTI: "\xff"}},
 		"a long record":   {Client: &store.Client{ID: long}},
 	} {
-		w, err := NewWriter(io.Discard, testSeals, foundation, day)
+		w, err := NewWriter(io.Discard, testSeals, manifest, day)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +211,7 @@ func TestWriterRefuses(t *testing.T) {
 			t.Errorf("%s: written", name)
 		}
 	}
-	if _, err := NewWriter(brokenWriter{}, testSeals, foundation, day); !errors.Is(err, io.ErrShortWrite) {
+	if _, err := NewWriter(brokenWriter{}, testSeals, manifest, day); !errors.Is(err, io.ErrShortWrite) {
 		t.Errorf("a full disk: got %v", err)
 	}
 }
@@ -223,10 +223,10 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 // FuzzReader asks that damage is an error, never a panic, and that what is accepted can be written
 // and read again as the same.
 func FuzzReader(f *testing.F) {
-	good := writeArchive(f, foundation, oneOfEach())
+	good := writeArchive(f, manifest, oneOfEach())
 	f.Add(good)
 	f.Add(good[:len(good)/2])
-	f.Add(writeArchive(f, foundation, nil))
+	f.Add(writeArchive(f, manifest, nil))
 	f.Add([]byte(`{"signet_export":2}` + "\n"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		_, _, _ = readArchive(body)
@@ -246,12 +246,12 @@ func FuzzReader(f *testing.F) {
 		if err != nil {
 			return
 		}
-		once := writeArchive(t, r.Header.Foundation, records)
+		once := writeArchive(t, r.Header.Manifest, records)
 		_, again, err := readArchive(once)
 		if err != nil {
 			t.Fatalf("written again it is not read: %v", err)
 		}
-		if twice := writeArchive(t, r.Header.Foundation, again); !bytes.Equal(once, twice) {
+		if twice := writeArchive(t, r.Header.Manifest, again); !bytes.Equal(once, twice) {
 			t.Errorf("got\n%s\nafter\n%s", twice, once)
 		}
 	})
@@ -260,7 +260,7 @@ func FuzzReader(f *testing.F) {
 // TestEdited: an export that was edited, with a digest that fits again, is refused; so is one whose
 // MAC was taken away, unless the operator takes it all the same.
 func TestEdited(t *testing.T) {
-	good := string(writeArchive(t, foundation, oneOfEach()))
+	good := string(writeArchive(t, manifest, oneOfEach()))
 	body := good[:strings.LastIndex(strings.TrimSuffix(good, "\n"), "\n")+1]
 	trailer := good[len(body):]
 	redigest := func(body, trailer string) string {

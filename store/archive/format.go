@@ -17,9 +17,9 @@ const (
 
 // Header is the first line.
 type Header struct {
-	Version    int              `json:"signet_export"`
-	ExportedAt time.Time        `json:"exported_at"`
-	Foundation store.Foundation `json:"foundation"`
+	Version    int            `json:"signet_export"`
+	ExportedAt time.Time      `json:"exported_at"`
+	Manifest   store.Manifest `json:"foundation"`
 }
 
 // Trailer is the last line.

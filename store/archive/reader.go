@@ -61,15 +61,15 @@ func (r *Reader) readHeader() error {
 	}
 	switch v := *first.Version; {
 	case v == VersionUnverified && !r.unverified:
-		return errors.New("it has no MAC, so nobody can tell whether it was edited: an older signet wrote it, or somebody took the MAC away; " +
-			"--unverified takes it all the same, where you know that nobody else could write to it")
+		return errors.New("it has no MAC, so edits cannot be detected: an older signet wrote it, or the MAC was removed; " +
+			"--unverified reads it all the same, where you know that only you could write to it")
 	case v != Version && v != VersionUnverified:
 		return fmt.Errorf("it has version %d of the format, and this signet reads version %d; import it with the signet that wrote it or a newer one", v, Version)
 	}
 	if err := r.parse(&r.Header); err != nil {
 		return err
 	}
-	if f := r.Header.Foundation; f.Install.ID == "" || f.KeyringVersion == 0 || len(f.Keyring) == 0 {
+	if f := r.Header.Manifest; f.Install.ID == "" || f.KeyringVersion == 0 || len(f.Keyring) == 0 {
 		return errors.New("line 1: the install or its keyring is missing")
 	}
 	r.sum()
@@ -178,6 +178,7 @@ func (r *Reader) readLine() error {
 // parse decodes one JSON value that is the whole line and has only fields of v. After an error the decoder cannot
 // go on to the next line.
 func (r *Reader) parse(v any) error {
+	r.fed -= int64(r.feed.Len()) // the newline before, where the decoder's buffer was full without it
 	r.feed.Reset(r.text)
 	r.fed += int64(len(r.text))
 	if err := r.json.Decode(v); errors.Is(err, io.EOF) {

@@ -28,11 +28,11 @@ type Writer struct {
 }
 
 // NewWriter writes the header. The MAC is made with the master key of seals that is in use.
-func NewWriter(out io.Writer, seals *seal.Keys, f store.Foundation, now time.Time) (*Writer, error) {
+func NewWriter(out io.Writer, seals *seal.Keys, f store.Manifest, now time.Time) (*Writer, error) {
 	w := &Writer{out: out, digest: sha256.New(), mac: seals.Hash(seal.Archive)}
 	w.json = json.NewEncoder(&w.line)
 	w.json.SetEscapeHTML(false)
-	return w, w.writeLine(Header{Version: Version, ExportedAt: store.Millis(now), Foundation: f})
+	return w, w.writeLine(Header{Version: Version, ExportedAt: store.Millis(now), Manifest: f})
 }
 
 func (w *Writer) writeLine(v any) error {

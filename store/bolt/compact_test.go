@@ -22,10 +22,10 @@ import (
 // swollen is a store that once held much more than it does.
 func swollen(t *testing.T) (path string, records []store.Record) {
 	path = filepath.Join(t.TempDir(), "signet.db")
-	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
+	must(t, Import(t.Context(), path, nil, moveManifest, stream(moveRecords(), nil)))
 	s := mustOpen(t, path)
 	putMany(t, s, 30_000, func(tx *bbolt.Tx) error {
-		return tx.Bucket(layout.Revoked.Name()).Put(fmt.Appendf(nil, "dead-%x", rand.Uint64()), make([]byte, 8))
+		return tx.Bucket([]byte(layout.Revoked.String())).Put(fmt.Appendf(nil, "dead-%x", rand.Uint64()), make([]byte, 8))
 	})
 	for range 20 {
 		s.Sweep(t.Context(), moveDay, store.Lifetimes{Idle: 1 << 62, Absolute: 1 << 62})
@@ -167,7 +167,7 @@ func TestImportIsInOrder(t *testing.T) {
 		records = append(records, store.Record{RevokedToken: &store.RevokedToken{JTI: fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64()), Until: moveDay}})
 	}
 	path := filepath.Join(t.TempDir(), "signet.db")
-	must(t, Import(t.Context(), path, nil, moveFoundation, stream(records, nil)))
+	must(t, Import(t.Context(), path, nil, moveManifest, stream(records, nil)))
 	imported := fileSize(t, path)
 	c, err := Compact(t.Context(), path, nil)
 	must(t, err)

@@ -14,8 +14,8 @@ import (
 	"signet/store/codec"
 )
 
-// Foundation implements store.Exporter.
-func (s *Store) Foundation(ctx context.Context) (f store.Foundation, err error) {
+// Manifest implements store.Exporter.
+func (s *Store) Manifest(ctx context.Context) (f store.Manifest, err error) {
 	err = s.db.View(ctx, func(tx *layout.Tx) error {
 		if f.Install, err = layout.ReadInstall(tx); err != nil {
 			return err

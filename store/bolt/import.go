@@ -23,7 +23,7 @@ const importBatch = 4096
 // Import makes a new store at path from what was exported elsewhere; see store.Importer. Nothing is
 // at path before all of it is there and synced: an import that breaks off leaves nothing, one that is
 // killed a file beside it. It answers store.ErrExists where there is a file already.
-func Import(ctx context.Context, path string, seals *seal.Keys, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+func Import(ctx context.Context, path string, seals *seal.Keys, f store.Manifest, records iter.Seq2[store.Record, error]) error {
 	exists := fmt.Errorf("the store %s: %w", path, store.ErrExists)
 	if _, err := os.Lstat(path); err == nil {
 		return exists
@@ -37,7 +37,7 @@ func Import(ctx context.Context, path string, seals *seal.Keys, f store.Foundati
 
 // fillInOrder writes the records as they come into a file beside path, and from there in the order of
 // their keys: pages that are filled at random are half empty. No step needs more memory than a batch.
-func fillInOrder(ctx context.Context, path string, seals *seal.Keys, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+func fillInOrder(ctx context.Context, path string, seals *seal.Keys, f store.Manifest, records iter.Seq2[store.Record, error]) error {
 	unordered := path + ".unordered"
 	defer os.Remove(unordered)
 	if err := fill(ctx, unordered, seals, f, records); err != nil {
@@ -52,7 +52,7 @@ func fillInOrder(ctx context.Context, path string, seals *seal.Keys, f store.Fou
 }
 
 // fill syncs once, at the end: until then the file has no name that anybody looks for.
-func fill(ctx context.Context, path string, seals *seal.Keys, f store.Foundation, records iter.Seq2[store.Record, error]) (err error) {
+func fill(ctx context.Context, path string, seals *seal.Keys, f store.Manifest, records iter.Seq2[store.Record, error]) (err error) {
 	if err := layout.Initialise(path); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func fill(ctx context.Context, path string, seals *seal.Keys, f store.Foundation
 	if err := update(in.write); err != nil {
 		return err
 	}
-	if err := update(func(t *layout.Tx) error { return putFoundation(t, f) }); err != nil {
+	if err := update(func(t *layout.Tx) error { return putManifest(t, f) }); err != nil {
 		return err
 	}
 	return db.Sync()
@@ -181,8 +181,8 @@ func importRevokedToken(t *layout.Tx, token store.RevokedToken) error {
 	return layout.PutMark(t, layout.Revoked, []byte(token.JTI), token.Until)
 }
 
-// putFoundation writes the install with the layout that these records have here.
-func putFoundation(t *layout.Tx, f store.Foundation) error {
+// putManifest writes the install with the layout that these records have here.
+func putManifest(t *layout.Tx, f store.Manifest) error {
 	if f.Install.ID == "" || f.KeyringVersion == 0 || len(f.Keyring) == 0 {
 		return errors.New("the install or the keyring is missing")
 	}

@@ -89,7 +89,7 @@ func TestWritesNoticeThatTheFileIsGone(t *testing.T) {
 			t.Cleanup(func() { s.Close() })
 			ada := moveUser(1, "ada")
 			must(t, s.CreateUser(t.Context(), ada))
-			must(t, s.CreateInstall(t.Context(), moveFoundation.Install))
+			must(t, s.CreateInstall(t.Context(), moveManifest.Install))
 
 			test.take(t, dir)
 			for what, write := range everyWrite(t, s, ada.ID) {

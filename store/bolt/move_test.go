@@ -31,7 +31,7 @@ func moveSession(user, n byte) store.Session {
 		StartedAt: moveDay, RotatedAt: moveDay.Add(time.Hour)}
 }
 
-var moveFoundation = store.Foundation{
+var moveManifest = store.Manifest{
 	Install:        store.Install{ID: "install", Schema: Schema, CreatedAt: moveDay},
 	KeyringVersion: 9, Keyring: []byte{0, 1, 2, 255},
 }
@@ -79,7 +79,7 @@ func TestMove(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	want := moveRecords()
-	must(t, Import(t.Context(), path, nil, moveFoundation, stream(want, nil)))
+	must(t, Import(t.Context(), path, nil, moveManifest, stream(want, nil)))
 	must(t, Check(path, nil))
 	s, err := Open(path, Options{})
 	must(t, err)
@@ -87,8 +87,8 @@ func TestMove(t *testing.T) {
 	if got := exported(t, s); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got, err := s.Foundation(t.Context()); err != nil || !reflect.DeepEqual(got, moveFoundation) {
-		t.Errorf("foundation: got %+v, %v, want %+v", got, err, moveFoundation)
+	if got, err := s.Manifest(t.Context()); err != nil || !reflect.DeepEqual(got, moveManifest) {
+		t.Errorf("manifest: got %+v, %v, want %+v", got, err, moveManifest)
 	}
 	if u, err := s.UserByName(t.Context(), "bob"); err != nil || u.ID != (store.UserID{2}) {
 		t.Errorf("bob by name: got %+v, %v", u, err)
@@ -107,7 +107,7 @@ func TestImportMarksTwice(t *testing.T) {
 	}
 	later := moveDay.Add(time.Hour)
 	records := []store.Record{assertion(moveDay), assertion(later), assertion(moveDay)}
-	must(t, Import(t.Context(), path, nil, moveFoundation, stream(records, nil)))
+	must(t, Import(t.Context(), path, nil, moveManifest, stream(records, nil)))
 	if got := exported(t, mustOpen(t, path)); !reflect.DeepEqual(got, []store.Record{assertion(later)}) {
 		t.Errorf("got %+v, want the one until %v", got, later)
 	}
@@ -118,7 +118,7 @@ func TestImportNumbersEvents(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
 	records := []store.Record{{Event: &store.Event{Seq: 70, Type: "a"}}, {Event: &store.Event{Seq: 90, Type: "b"}}}
-	must(t, Import(t.Context(), path, nil, moveFoundation, stream(records, nil)))
+	must(t, Import(t.Context(), path, nil, moveManifest, stream(records, nil)))
 	s := mustOpen(t, path)
 	must(t, s.AppendEvents(t.Context(), []store.Event{{Type: "c"}}))
 	got := exported(t, s) // with what is not written yet
@@ -136,7 +136,7 @@ func TestImportNumbersEvents(t *testing.T) {
 func TestImportHasItsOwnSchema(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
-	f := moveFoundation
+	f := moveManifest
 	f.Install.Schema = Schema + 5
 	must(t, Import(t.Context(), path, nil, f, stream(nil, nil)))
 	mustOpen(t, path)
@@ -169,7 +169,7 @@ func TestImportRefuses(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			err := Import(t.Context(), filepath.Join(dir, "signet.db"), nil, moveFoundation, stream(test.records, test.end))
+			err := Import(t.Context(), filepath.Join(dir, "signet.db"), nil, moveManifest, stream(test.records, test.end))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
@@ -185,15 +185,15 @@ func wantEmpty(t *testing.T, dir string) {
 	}
 }
 
-func TestImportWithoutFoundation(t *testing.T) {
+func TestImportWithoutManifest(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for name, spoil := range map[string]func(*store.Foundation){
-		"install": func(f *store.Foundation) { f.Install.ID = "" },
-		"version": func(f *store.Foundation) { f.KeyringVersion = 0 },
-		"keyring": func(f *store.Foundation) { f.Keyring = nil },
+	for name, spoil := range map[string]func(*store.Manifest){
+		"install": func(f *store.Manifest) { f.Install.ID = "" },
+		"version": func(f *store.Manifest) { f.KeyringVersion = 0 },
+		"keyring": func(f *store.Manifest) { f.Keyring = nil },
 	} {
-		f := moveFoundation
+		f := moveManifest
 		spoil(&f)
 		if err := Import(t.Context(), filepath.Join(dir, "signet.db"), nil, f, stream(moveRecords(), nil)); err == nil {
 			t.Errorf("without its %s: imported", name)
@@ -206,10 +206,10 @@ func TestImportWithoutFoundation(t *testing.T) {
 func TestImportOverAnother(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
-	other := moveFoundation
+	other := moveManifest
 	other.Install.ID = "other"
 	inner := func(yield func(store.Record, error) bool) {
-		must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
+		must(t, Import(t.Context(), path, nil, moveManifest, stream(moveRecords(), nil)))
 		yield(moveRecords()[0], nil)
 	}
 	for range 2 {
@@ -217,7 +217,7 @@ func TestImportOverAnother(t *testing.T) {
 			t.Errorf("got %v, want ErrExists", err)
 		}
 	}
-	if f, err := mustOpen(t, path).Foundation(t.Context()); err != nil || f.Install.ID != "install" {
+	if f, err := mustOpen(t, path).Manifest(t.Context()); err != nil || f.Install.ID != "install" {
 		t.Errorf("got %+v, %v, want the first import's", f, err)
 	}
 }
@@ -227,7 +227,7 @@ func TestImportGivenUp(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := Import(ctx, filepath.Join(dir, "signet.db"), nil, moveFoundation, stream(moveRecords(), nil)); !errors.Is(err, context.Canceled) {
+	if err := Import(ctx, filepath.Join(dir, "signet.db"), nil, moveManifest, stream(moveRecords(), nil)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 	wantEmpty(t, dir)
@@ -256,9 +256,9 @@ func TestExportNamesWhatIsDamaged(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "signet.db")
-			must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
+			must(t, Import(t.Context(), path, nil, moveManifest, stream(moveRecords(), nil)))
 			s := mustOpen(t, path)
-			must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket(test.bucket.Name()).Put(test.key, test.value) }))
+			must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(test.bucket.String())).Put(test.key, test.value) }))
 			err := s.Export(t.Context(), func(store.Record) error { return nil })
 			kind, _, _ := strings.Cut(name, " ")
 			if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), kind) {
@@ -268,14 +268,14 @@ func TestExportNamesWhatIsDamaged(t *testing.T) {
 	}
 }
 
-func TestFoundationOfAnEmptyStore(t *testing.T) {
+func TestManifestOfAnEmptyStore(t *testing.T) {
 	t.Parallel()
 	s := testStore(t)
-	if _, err := s.Foundation(t.Context()); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.Manifest(t.Context()); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("no install: got %v, want ErrNotFound", err)
 	}
 	must(t, s.CreateInstall(t.Context(), store.Install{ID: "x", Schema: Schema}))
-	if _, err := s.Foundation(t.Context()); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.Manifest(t.Context()); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("no keyring: got %v, want ErrNotFound", err)
 	}
 }
@@ -284,7 +284,7 @@ func TestFoundationOfAnEmptyStore(t *testing.T) {
 func TestExportEnds(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")
-	must(t, Import(t.Context(), path, nil, moveFoundation, stream(moveRecords(), nil)))
+	must(t, Import(t.Context(), path, nil, moveManifest, stream(moveRecords(), nil)))
 	s := mustOpen(t, path)
 	enough := errors.New("enough")
 	n := 0

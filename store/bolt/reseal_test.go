@@ -24,10 +24,10 @@ func TestSealRecords(t *testing.T) {
 	seals.Use(func() int { return inUse })
 	s := mustOpenSealed(t, path, seals)
 	s.db.SetFormat(store.Format1)
-	f := moveFoundation
+	f := moveManifest
 	f.Install.Schema = store.Format1
 	must(t, s.db.Update(t.Context(), func(t *layout.Tx) error {
-		if err := putFoundation(t, f); err != nil {
+		if err := putManifest(t, f); err != nil {
 			return err
 		}
 		in := intake{}

@@ -37,7 +37,7 @@ const (
 //
 // A MAC of the record belongs behind it, so that the offsets of the head, which the Redis scripts read,
 // stay as they are. Scripts carry a record whole and never change a byte of it. DecodeUser refuses
-// bytes that are left over: whoever appends a MAC takes it off before.
+// bytes that are left over: a MAC behind the record is taken off before.
 func EncodeUser(u store.User, format int) []byte {
 	return AppendUser(make([]byte, 0, 72+len(u.Username)+len(u.PasswordHash)), u, format)
 }

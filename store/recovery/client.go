@@ -109,7 +109,7 @@ func (o *Overlay) clientOfEvents(c *store.Client, known *changes) {
 		c.Secrets = left
 		o.Preserved.RevokedSecrets = append(o.Preserved.RevokedSecrets, c.ID)
 	}
-	c.NotBefore = notBefore(c.NotBefore, o.everybody, known.disabled)
+	c.NotBefore = notBefore(c.NotBefore, o.allEnded, known.disabled)
 	if epoch := max(c.Epoch, known.epoch); epoch > c.Epoch {
 		c.Epoch = epoch
 	}
@@ -120,7 +120,7 @@ func (o *Overlay) clientOfEvents(c *store.Client, known *changes) {
 // a revocation by itself takes the older. Where the event names the one that was dropped, it is that one.
 func secretsLeft(secrets []store.Secret, rotations []secretRotation, after int64) []store.Secret {
 	slices.SortStableFunc(rotations, func(a, b secretRotation) int { return a.at.Compare(b.at) })
-	known := slices.Clone(secrets) // newest first; the zero Secret stands for one that nobody here knows
+	known := slices.Clone(secrets) // newest first; the zero Secret stands for one that is not known here
 	for _, r := range rotations {
 		if r.at.UnixMilli() <= after {
 			continue
@@ -144,7 +144,7 @@ func secretsLeft(secrets []store.Secret, rotations []secretRotation, after int64
 	return slices.DeleteFunc(known, func(s store.Secret) bool { return len(s.Hash) == 0 })
 }
 
-// withoutSecret removes the secret of the fingerprint. One that nobody here knows is the newest.
+// withoutSecret removes the secret of the fingerprint. One that is not known here is the newest.
 func withoutSecret(known []store.Secret, fingerprint string) []store.Secret {
 	at := slices.IndexFunc(known, func(s store.Secret) bool { return len(s.Hash) > 0 && s.Fingerprint() == fingerprint })
 	if at < 0 {

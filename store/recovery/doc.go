@@ -6,9 +6,9 @@
 //  1. The store that is replaced, where it can be read and belongs to the same install. Its state counts
 //     first: disabled flags, epochs, password and secret hashes, rights, generations of sessions, sessions
 //     that are gone, revoked access tokens, used client assertions. Its audit trail comes second: the trail
-//     keeps only so many events, so a record that the state contradicts was pushed off it.
+//     has only the newest events, so a record that the state contradicts was dropped from it.
 //  2. Lines of the server's log whose MAC chain holds.
-//  3. Lines that nothing vouches for: logs of earlier versions, lines that were altered.
+//  3. Lines without a valid MAC: logs of earlier versions, lines that were altered.
 //
 // The rules:
 //
@@ -19,7 +19,7 @@
 //     revoked with it. Where only an event is known, the old one is void and the new one is unknown.
 //   - Lines without a valid MAC only take away: they disable, end and revoke, and never enable.
 //   - No time of an event is later than the moment of the restore, so a line that is dated in the future
-//     cannot shut anybody out for good.
+//     cannot lock a user out for good.
 //   - Absence counts only in a store that is at least as new as the backup. In an older store a user who
 //     is not there was not deleted, but not made yet.
 package recovery

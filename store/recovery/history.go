@@ -11,17 +11,17 @@ import (
 	"signet/store"
 )
 
-// Trust is how far a source of events is believed.
+// Trust is what the events of a source may do.
 type Trust int
 
 const (
-	// Unsigned events only take away. Anybody who can write to a log file can make one.
+	// Unsigned events only take away. Write access to a log file is enough to make one.
 	Unsigned Trust = iota
 	// Attested events come from the trail of a store of the same install, or from a log line whose MAC is right.
 	Attested
 )
 
-// Backup is what a History must know of the backup that is restored.
+// Backup describes the backup that is restored.
 type Backup struct {
 	AsOf   time.Time       // the moment that the backup shows: everything from before is in it
 	Last   time.Time       // of the newest record
@@ -47,7 +47,7 @@ type History struct {
 	users      map[string]*changes        // by sub
 	clients    map[string]*changes        // by client id
 	assertions []store.UsedAssertion      // used ones that the replaced store remembers
-	everybody  time.Time                  // the last time that all sessions of everybody were ended
+	allEnded   time.Time                  // the last time that all sessions of all users were ended
 	logins     int                        // since the backup
 	imports    int                        // of users, since the backup
 }
@@ -108,7 +108,7 @@ func (c *changes) against(updatedAt time.Time, revision uint32) *changes {
 type secretRotation struct {
 	at     time.Time
 	revoke bool // the secrets from before it died at once
-	adds   bool // there is a new one, which nobody here knows
+	adds   bool // there is a new one, which is not known here
 
 	dropped  string // the fingerprint of the one that was dropped, where the event has it
 	revision uint32 // of the client after it; 0: the event is not attested, or does not name it
@@ -224,7 +224,7 @@ func (h *History) take(e store.Event, trust Trust) {
 	case store.EventRevoke, store.EventSessionRevoke, store.EventRefresh, store.EventRefreshReuse:
 		h.takeSession(e)
 	case store.EventSessionRevokeEverybody:
-		h.everybody = latest(h.everybody, e.At)
+		h.allEnded = latest(h.allEnded, e.At)
 	default:
 		h.takeChange(e, trust)
 	}

@@ -81,12 +81,12 @@ func copyOf(r store.Record) store.Record {
 
 // memory is a replaced store.
 type memory struct {
-	foundation store.Foundation
-	records    []store.Record
-	damaged    error // what reading a single record answers
+	manifest store.Manifest
+	records  []store.Record
+	damaged  error // what reading a single record answers
 }
 
-func (m *memory) Foundation(context.Context) (store.Foundation, error) { return m.foundation, nil }
+func (m *memory) Manifest(context.Context) (store.Manifest, error) { return m.manifest, nil }
 
 func (m *memory) Export(_ context.Context, visit func(store.Record) error) error {
 	for _, r := range m.records {
@@ -134,14 +134,14 @@ func (m *memory) TokenState(_ context.Context, ref store.TokenRef) (store.TokenS
 	return store.TokenState{Live: true, Session: *r.Session}, nil
 }
 
-var install = store.Foundation{Install: store.Install{ID: "one"}, KeyringVersion: 5}
+var install = store.Manifest{Install: store.Install{ID: "one"}, KeyringVersion: 5}
 
 // newest is a record that makes a replaced store newer than the backup.
 var newest = store.Record{Event: &store.Event{Type: "login", Outcome: "refused", At: at(5), RequestID: "newest"}}
 
 func replaced(t *testing.T, h *recovery.History, records ...store.Record) *recovery.Replaced {
 	t.Helper()
-	return read(t, h, &memory{foundation: install, records: append(records, newest)})
+	return read(t, h, &memory{manifest: install, records: append(records, newest)})
 }
 
 func read(t *testing.T, h *recovery.History, m *memory) *recovery.Replaced {
@@ -655,8 +655,8 @@ func TestStateCountsWithoutEvents(t *testing.T) {
 // In a store that is older than the backup nothing was deleted that it does not have.
 func TestAbsenceInAnOlderStore(t *testing.T) {
 	for name, m := range map[string]*memory{
-		"older records": {foundation: install, records: []store.Record{{Event: &store.Event{Type: "login", At: at(-90)}}}},
-		"older keyring": {foundation: store.Foundation{Install: install.Install, KeyringVersion: 4}, records: []store.Record{newest}},
+		"older records": {manifest: install, records: []store.Record{{Event: &store.Event{Type: "login", At: at(-90)}}}},
+		"older keyring": {manifest: store.Manifest{Install: install.Install, KeyringVersion: 4}, records: []store.Record{newest}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHistory()
@@ -677,7 +677,7 @@ func TestGap(t *testing.T) {
 		want uint64
 	}{{"whole", []uint64{6, 7, 8, 9}, 0}, {"the oldest are gone", []uint64{12, 13}, 4}, {"some are gone", []uint64{7, 8, 10, 14}, 4}, {"of before a restore, which counts anew", []uint64{1, 2}, 0}, {"none", nil, 0}} {
 		h := recovery.NewHistory(recovery.Backup{AsOf: backupDay, Last: backupDay, Seq: 7}, at(30))
-		m := &memory{foundation: install}
+		m := &memory{manifest: install}
 		for _, seq := range tc.seqs {
 			m.records = append(m.records, store.Record{Event: &store.Event{Seq: seq, Type: "login", At: at(1)}})
 		}
@@ -690,7 +690,7 @@ func TestGap(t *testing.T) {
 // Where a record of the replaced store cannot be read, events count.
 func TestUnreadableRecords(t *testing.T) {
 	h := newHistory()
-	m := &memory{foundation: install, damaged: store.ErrUnavailable,
+	m := &memory{manifest: install, damaged: store.ErrUnavailable,
 		records: []store.Record{newest, {Event: &store.Event{Type: "user.disable", Outcome: "ok", Subject: ada.String(), At: at(1)}}}}
 	o, left := lay(t, h, read(t, h, m), user(nil))
 	if u, _ := onlyUser(left); !u.Disabled || o.Preserved.Unreadable != 1 {

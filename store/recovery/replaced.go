@@ -11,7 +11,7 @@ import (
 
 // Source is a store that is replaced and can still be read.
 type Source interface {
-	Foundation(ctx context.Context) (store.Foundation, error)
+	Manifest(ctx context.Context) (store.Manifest, error)
 	Export(ctx context.Context, visit func(store.Record) error) error
 	User(ctx context.Context, id store.UserID) (store.User, error)
 	Client(ctx context.Context, id string) (store.Client, error)
@@ -20,7 +20,7 @@ type Source interface {
 
 // Replaced is the store that a restore replaces. Its state counts before any event.
 type Replaced struct {
-	Foundation store.Foundation
+	Manifest store.Manifest
 
 	source    Source    // nil: only its keyring is known
 	moment    time.Time // of its newest record
@@ -35,14 +35,14 @@ type Replaced struct {
 const clockDifference = time.Minute
 
 // ReadReplaced reads the store once. Its events, revoked tokens and used assertions go into h. f is the
-// backup's foundation and asOf the moment that it shows. An error means that nothing was learned that
+// backup's manifest and asOf the moment that it shows. An error means that nothing was learned that
 // could be relied on; h may have some of it, all of which is true.
-func ReadReplaced(ctx context.Context, source Source, h *History, f store.Foundation, asOf time.Time) (*Replaced, error) {
-	own, err := source.Foundation(ctx)
+func ReadReplaced(ctx context.Context, source Source, h *History, f store.Manifest, asOf time.Time) (*Replaced, error) {
+	own, err := source.Manifest(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("its keyring: %w", err)
 	}
-	r := &Replaced{Foundation: own, source: source}
+	r := &Replaced{Manifest: own, source: source}
 	if own.Install.ID != f.Install.ID {
 		return r, nil // for the caller to refuse
 	}

@@ -187,7 +187,7 @@ func TestMoveOfAssertions(t *testing.T) {
 		t.Errorf("exported: it is good until %v, want %v", records[0].UsedAssertion.Until, until)
 	}
 	records = append(records, records[0]) // a walk over the keys may meet one twice
-	err := to.Import(t.Context(), store.Foundation{Install: store.Install{ID: "x"}}, func(yield func(store.Record, error) bool) {
+	err := to.Import(t.Context(), store.Manifest{Install: store.Install{ID: "x"}}, func(yield func(store.Record, error) bool) {
 		for _, r := range records {
 			if !yield(r, nil) {
 				return

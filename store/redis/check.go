@@ -87,7 +87,7 @@ func checkEviction(info map[string]string) (lacks, loses string) {
 
 func checkReplicas(info map[string]string) (lacks, loses string) {
 	if info["connected_slaves"] == "0" && info["role"] == "master" {
-		return "it has no replica", "with its disk everything is lost, and while it is down nobody can log in; add a replica, with Sentinel or in a cluster"
+		return "it has no replica", "with its disk everything is lost, and while it is down no user can log in; add a replica, with Sentinel or in a cluster"
 	}
 	return "", ""
 }
@@ -108,7 +108,7 @@ func checkConfirmation(masters map[string]conn.Server, wait int) (all []Finding)
 		switch {
 		case have == 0:
 		case wait == 0:
-			all = append(all, Finding{m.Name(), "no replica is asked to confirm a revocation", "when a replica takes over that has not heard of it, " +
+			all = append(all, Finding{m.Name(), "no replica is asked to confirm a revocation", "when a replica without it takes over, " +
 				"what was revoked may be back; set redis.wait_replicas to 1"})
 		case wait > have:
 			all = append(all, Finding{m.Name(), fmt.Sprintf("it has %d of the %d replicas that are to confirm a revocation", have, wait),

@@ -124,7 +124,7 @@ func brokenImport(t *testing.T, server *redistest.Server) {
 	s := mustOpen(t, rest(Config{Addrs: []string{server.Addr()}, Prefix: newPrefix(), Timeout: 10 * time.Second}))
 	user, broken := newSubject().user, errors.New("the file ends here")
 	for _, end := range []error{broken, nil} {
-		err := s.Import(t.Context(), store.Foundation{Install: store.Install{ID: "x"}}, func(yield func(store.Record, error) bool) {
+		err := s.Import(t.Context(), store.Manifest{Install: store.Install{ID: "x"}}, func(yield func(store.Record, error) bool) {
 			_ = yield(store.Record{Client: &store.Client{ID: "app"}}, nil) && yield(store.Record{User: &user}, end)
 		})
 		if !errors.Is(err, end) {

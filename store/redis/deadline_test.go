@@ -24,7 +24,7 @@ func TestLateCommands(t *testing.T) {
 	s.node().AddHook(deadlineHook(1))
 	before := server.Info("persistence")["rdb_changes_since_last_save"]
 	reads := map[string]bool{"Install": true, "LoadKeyring": true, "Beats": true, "Client": true, "ListClients": true, "ClientsVersion": true,
-		"User": true, "UserByName": true, "ListUsers": true, "ListSessions": true, "TokenState": true, "Events": true, "Events newest": true, "Foundation": true,
+		"User": true, "UserByName": true, "ListUsers": true, "ListSessions": true, "TokenState": true, "Events": true, "Events newest": true, "Manifest": true,
 		"ListThrottle": true}
 	for _, m := range methods {
 		late := s.Stats().LateCommands

@@ -192,7 +192,7 @@ var methods = []method{
 	{"Events newest", conn.NestedReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.Events(ctx, store.EventQuery{Newest: true}))
 	}},
-	{"Foundation", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Foundation(ctx)) }},
+	{"Manifest", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Manifest(ctx)) }},
 
 	{"RevokeSession", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.RevokeSession(ctx, x.user.ID, x.session.ID))
@@ -226,7 +226,7 @@ var upkeep = []method{
 		return nil, s.Export(ctx, func(store.Record) error { return nil })
 	}},
 	{"Import", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
-		return nil, s.Import(ctx, store.Foundation{Install: store.Install{ID: "x"}}, func(func(store.Record, error) bool) {})
+		return nil, s.Import(ctx, store.Manifest{Install: store.Install{ID: "x"}}, func(func(store.Record, error) bool) {})
 	}},
 	{"Refill", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return nil, s.Refill(ctx, func(func(store.Record, error) bool) {})

@@ -62,7 +62,7 @@ func TestImportOfEndedSessions(t *testing.T) {
 	live, disabled, changed := newSubject(), newSubject(), newSubject()
 	disabled.user.Username, disabled.user.Disabled = "bob", true
 	changed.user.Username, changed.user.NotBefore = "cora", changed.session.StartedAt.Add(time.Millisecond)
-	err := s.Import(t.Context(), store.Foundation{Install: store.Install{ID: "x"}}, func(yield func(store.Record, error) bool) {
+	err := s.Import(t.Context(), store.Manifest{Install: store.Install{ID: "x"}}, func(yield func(store.Record, error) bool) {
 		for _, x := range []subject{live, disabled, changed} {
 			if !yield(store.Record{User: &x.user}, nil) || !yield(store.Record{Session: &x.session}, nil) {
 				return

@@ -71,7 +71,7 @@ func testAudit(t *testing.T, b Backend) {
 	equal(t, "the next number after a restart", events(store.EventQuery{Newest: true, Limit: 1})[0].Seq, first+10)
 }
 
-// testAuditOrder: whoever follows the trail with After misses nothing and sees nothing twice.
+// testAuditOrder: a reader that follows the trail with After gets every event once.
 func testAuditOrder(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
 	const writers, each = 4, 30
@@ -139,17 +139,17 @@ func testAuditRings(t *testing.T, b Backend) {
 		}
 		for i := range n / len(batch) {
 			noError(t, "AppendEvents", s.AppendEvents(ctx, batch))
-			if i%4 == 3 { // events may be written behind; a write that waits takes them along
+			if i%4 == 3 { // events may be written behind; a write that is waited for takes them along
 				noError(t, "RevokeToken", s.RevokeToken(ctx, "any", time.Now().Add(time.Hour)))
 			}
 		}
 		if behind, ok := s.(interface {
 			Flush(ctx context.Context, now time.Time) error
-		}); ok { // what waits is not counted against a bound
+		}); ok { // events in memory are not counted against a bound
 			noError(t, "Flush", behind.Flush(ctx, time.Now()))
 		}
 	}
-	const slack = 120 // a backend may keep some more than it is told
+	const slack = 120 // a backend may keep some more than its bound
 	for _, outcome := range []string{store.OutcomeRefused, store.OutcomeThrottled, store.OutcomeUnavailable, store.OutcomeMore, store.Gone.String()} {
 		flood(store.Event{Type: store.EventRefresh, Outcome: outcome, Subject: "flood"}, 2000)
 	}
@@ -189,7 +189,7 @@ func testAuditRings(t *testing.T, b Backend) {
 	}
 }
 
-// testAuditQueries: what else can be asked.
+// testAuditQueries: each field of a query.
 func testAuditQueries(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
 	noError(t, "AppendEvents", s.AppendEvents(ctx, []store.Event{
@@ -215,7 +215,7 @@ func testAuditQueries(t *testing.T, b Backend) {
 		{"a person by name", store.EventQuery{About: &store.Person{Username: "<ada> & \"co\""}}, []uint64{1}},
 		{"a person by all", store.EventQuery{About: &store.Person{Subject: "usr_a", Username: "bob", NameHashes: []string{"h1", "h2"}}}, []uint64{1, 2, 3, 4}},
 		{"a person by hash", store.EventQuery{About: &store.Person{NameHashes: []string{"h1", "h2"}}}, []uint64{2}},
-		{"nobody", store.EventQuery{About: &store.Person{}}, nil},
+		{"no person", store.EventQuery{About: &store.Person{}}, nil},
 		{"newest of a person", store.EventQuery{About: &store.Person{Subject: "usr_a"}, Newest: true, Limit: 1}, []uint64{3}},
 	} {
 		var got []uint64

@@ -34,7 +34,7 @@ func equal(t failer, what string, got, want any) {
 	}
 }
 
-// must is for calls whose error is not what the case is about.
+// must returns the value of a call that is not expected to fail.
 func must[T any](t testing.TB, what string) func(T, error) T {
 	return func(v T, err error) T {
 		t.Helper()

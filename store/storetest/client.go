@@ -72,7 +72,7 @@ func testClients(t *testing.T, b Backend) {
 func testClientUpdates(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
 	_, err := s.UpdateClient(ctx, "app", func(*store.Client) error { return nil })
-	wantError(t, "UpdateClient of nobody", err, store.ErrNotFound)
+	wantError(t, "UpdateClient of an unknown client", err, store.ErrNotFound)
 	noError(t, "CreateClient", s.CreateClient(ctx, fullClient("app")))
 
 	refusal := errors.New("not like this")
@@ -83,7 +83,7 @@ func testClientUpdates(t *testing.T, b Backend) {
 	if !errors.Is(err, refusal) {
 		t.Errorf("UpdateClient whose function refuses: got %v, want its own error as it is", err)
 	}
-	got := must[store.Client](t, "Client")(s.Client(ctx, "app"))
+	got := getClient(t, s, "app")
 	equal(t, "Client after a refused update", got, fullClient("app"))
 
 	want := fullClient("app")
@@ -97,7 +97,7 @@ func testClientUpdates(t *testing.T, b Backend) {
 		want.Revision = 1
 	}
 	equal(t, "UpdateClient, which keeps the id", got, want)
-	equal(t, "Client after the update", must[store.Client](t, "Client")(s.Client(ctx, "app")), want)
+	equal(t, "Client after the update", getClient(t, s, "app"), want)
 
 	var wg sync.WaitGroup
 	for i := range 16 {
@@ -110,7 +110,7 @@ func testClientUpdates(t *testing.T, b Backend) {
 		})
 	}
 	wg.Wait()
-	got = must[store.Client](t, "Client")(s.Client(ctx, "app"))
+	got = getClient(t, s, "app")
 	equal(t, "origins after 16 concurrent updates of one more", len(got.Origins), 17)
 }
 

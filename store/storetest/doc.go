@@ -4,6 +4,6 @@
 //		storetest.Run(t, func(t *testing.T) storetest.Backend { … })
 //	}
 //
-// Each case gets a Backend of its own and says in its name what it holds the backend to. Cases work
-// with made-up times, never with the clock, and leave it to the backend to clean up.
+// Each case gets a Backend of its own. Cases are grouped by what they are about: -run TestContract/sessions/rotate. The times
+// of cases are made up, but for the throttle, whose records a backend may delete by its own clock.
 package storetest

@@ -8,8 +8,8 @@ import (
 	"signet/store"
 )
 
-// testSignOuts: what a user's sign-out ends is whatever is there, and what begins after it lives, however
-// far the clocks of those who begin sessions are apart.
+// testSignOuts: the sign-out of a user ends every session that exists. Sessions that begin after it live, also where the
+// clocks of the replicas differ.
 func testSignOuts(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
 	ways := map[string]func(u *store.User){
@@ -29,27 +29,25 @@ func testSignOuts(t *testing.T, b Backend) {
 			_, err := s.UpdateUser(ctx, u.ID, func(u *store.User) error { u.Disabled = false; return nil })
 			noError(t, "UpdateUser", err)
 		}
-		after := addSession(t, s, u.ID, t0.Add(-time.Minute)) // a clock that is behind that of the sessions before
+		after := addSession(t, s, u.ID, t0.Add(-time.Minute)) // by a clock that is behind
 		equal(t, name+": what is left", sessions(t, s, u.ID, t0), []store.Session{after})
 		for _, session := range before {
-			_, _, o, err := s.Rotate(ctx, rotation(session, 0, session.StartedAt.Add(time.Second)))
-			noError(t, "Rotate", err)
+			_, o := rotate(t, s, rotation(session, 0, session.StartedAt.Add(time.Second)))
 			equal(t, name+": a session from before", o, store.Gone)
 		}
-		_, _, o, err := s.Rotate(ctx, rotation(after, 0, t0))
-		noError(t, "Rotate", err)
+		_, o := rotate(t, s, rotation(after, 0, t0))
 		equal(t, name+": a session from after", o, store.Rotated)
 	}
 }
 
-// testClientEpochsRise: an update raises the epoch by one, and a client that is made anew begins above
-// all that were deleted. A store of format 1 has NotBefore instead.
+// testClientEpochsRise: an update raises the epoch by one, and a new client begins above all that were deleted.
+// A store of format 1 has NotBefore instead.
 func testClientEpochsRise(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
 	create := func(id string) store.Client {
 		t.Helper()
 		noError(t, "CreateClient", s.CreateClient(ctx, store.Client{ID: id, CreatedAt: t0}))
-		return must[store.Client](t, "Client")(s.Client(ctx, id))
+		return getClient(t, s, id)
 	}
 	first, other := create("app"), create("other")
 	ended, err := s.UpdateClient(ctx, "app", func(c *store.Client) error { c.EndSessions(); return nil })

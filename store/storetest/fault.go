@@ -8,7 +8,7 @@ import (
 	"signet/store"
 )
 
-// testFaultBefore: a write that failed with nothing done leaves everything as it was.
+// testFaultBefore: a write that fails before its commit changes nothing.
 func testFaultBefore(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
 	session, kept, clear := failing(t, b, BeforeCommit)
@@ -22,22 +22,20 @@ func testFaultBefore(t *testing.T, b Backend) {
 	wantError(t, "CreateUser", s.CreateUser(ctx, store.User{ID: newUserID(), Username: "new"}), store.ErrUnavailable)
 	assertion := newAssertionID()
 	wantUnknown(t, "UseAssertion", s.UseAssertion(ctx, assertion, t0))
-	equal(t, "reading meanwhile", must[store.User](t, "User")(s.User(ctx, kept.ID)), kept)
+	equal(t, "reading meanwhile", getUser(t, s, kept.ID), kept)
 
 	clear()
 	noError(t, "CreateUser once it works again", s.CreateUser(ctx, store.User{ID: newUserID(), Username: "new"}))
 	noError(t, "UseAssertion, the retry", s.UseAssertion(ctx, assertion, t0))
 	noError(t, "Ping", s.Ping(ctx))
 	equal(t, "sessions", sessions(t, s, session.UserID, t0), []store.Session{session})
-	_, _, o, err := s.Rotate(ctx, rotation(session, 0, t0.Add(2*s1)))
-	noError(t, "Rotate", err)
+	_, o := rotate(t, s, rotation(session, 0, t0.Add(2*s1)))
 	equal(t, "the retry", o, store.Rotated)
-	version, _, err := s.LoadKeyring(ctx)
-	noError(t, "LoadKeyring", err)
+	version, _ := loadKeyring(t, s)
 	equal(t, "keyring version", version, uint64(1))
 }
 
-// testFaultAfter: a write that happened without its answer is found again by the retry.
+// testFaultAfter: where the write is durable and its answer was lost, the retry finds it.
 func testFaultAfter(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
 	session, _, clear := failing(t, b, AfterCommit)
@@ -50,19 +48,17 @@ func testFaultAfter(t *testing.T, b Backend) {
 	wantUnknown(t, "UseAssertion", s.UseAssertion(ctx, assertion, t0))
 
 	clear()
-	got, _, o, err := s.Rotate(ctx, rotation(session, 0, t0.Add(2*s1)))
-	noError(t, "Rotate", err)
+	got, o := rotate(t, s, rotation(session, 0, t0.Add(2*s1)))
 	equal(t, "the retry", o, store.Replayed)
 	equal(t, "its generation", got.Generation, uint32(1))
-	version, document, err := s.LoadKeyring(ctx)
-	noError(t, "LoadKeyring", err)
+	version, document := loadKeyring(t, s)
 	equal(t, "keyring version", version, uint64(2))
 	equal(t, "keyring", string(document), "two")
 	wantError(t, "UseAssertion, the retry", s.UseAssertion(ctx, assertion, t0), store.ErrExists)
 	wantError(t, "CreateClient again", s.CreateClient(ctx, store.Client{ID: "app"}), store.ErrExists)
 }
 
-// wantUnknown: it is not known whether the assertion was used, so nobody may be told that it was.
+// wantUnknown: whether the assertion was used is unknown, so the error must not be ErrExists.
 func wantUnknown(t *testing.T, what string, err error) {
 	t.Helper()
 	wantError(t, what, err, store.ErrUnavailable)
@@ -82,12 +78,11 @@ func failing(t *testing.T, b Backend, at Fault) (store.Session, store.User, func
 	return session, u, b.Fault(t, at)
 }
 
-// warmUp calls what is going to fail, so that nothing is done for the first time then.
+// warmUp makes the calls that are going to fail once before, so that what a backend sets up at the first call is there.
 func warmUp(t *testing.T, s store.Store) {
 	noError(t, "CreateClient", s.CreateClient(context.Background(), store.Client{ID: "warm"}))
 	other := addSession(t, s, addUser(t, s).ID, t0)
-	_, _, _, err := s.Rotate(context.Background(), rotation(other, 0, t0))
-	noError(t, "Rotate", err)
+	rotate(t, s, rotation(other, 0, t0))
 }
 
 func testCancelled(t *testing.T, b Backend) {
@@ -102,7 +97,7 @@ func testCancelled(t *testing.T, b Backend) {
 		}
 	}
 	equal(t, "the session afterwards", sessions(t, s, u.ID, t0), []store.Session{session})
-	equal(t, "the user afterwards", must[store.User](t, "User")(s.User(context.Background(), u.ID)), u)
+	equal(t, "the user afterwards", getUser(t, s, u.ID), u)
 }
 
 func testClosed(t *testing.T, b Backend) {

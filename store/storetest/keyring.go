@@ -31,8 +31,7 @@ func testSchema(t *testing.T, b Backend) {
 
 func testKeyring(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
-	version, document, err := s.LoadKeyring(ctx)
-	noError(t, "LoadKeyring", err)
+	version, document := loadKeyring(t, s)
 	equal(t, "no keyring", fmt.Sprint(version, len(document)), "0 0")
 	for _, c := range []struct {
 		old, next uint64
@@ -62,8 +61,7 @@ func testKeyring(t *testing.T, b Backend) {
 			t.Errorf("SwapKeyring to %d, which is not higher: got %v, %v, want a refusal", next, swapped, err)
 		}
 	}
-	version, document, err = b.Reopen(t).LoadKeyring(ctx)
-	noError(t, "LoadKeyring", err)
+	version, document = loadKeyring(t, b.Reopen(t))
 	equal(t, "after reopening", fmt.Sprint(version, " ", string(document)), fmt.Sprint(1<<60, " v", 1<<60))
 }
 
@@ -86,8 +84,7 @@ func testKeyringRace(t *testing.T, b Backend) {
 		}
 		wg.Wait()
 		equal(t, "winners", winners.Load(), int32(1))
-		version, document, err := s.LoadKeyring(ctx)
-		noError(t, "LoadKeyring", err)
+		version, document := loadKeyring(t, s)
 		equal(t, "the winner's document", fmt.Sprint(version, string(document)), fmt.Sprint(old+1, winner.Load()))
 	}
 }

@@ -28,11 +28,11 @@ func testLogin(t *testing.T, b Backend) {
 	wait, c := begin("ada")
 	fails(t, s, now, last)
 	equal(t, "of a user", []any{wait, c}, []any{0 * s1, u.Credential()})
-	wait, c = begin("nobody")
-	equal(t, "of nobody", []any{wait, c}, []any{0 * s1, store.Credential{}})
+	wait, c = begin("unknown")
+	equal(t, "of an unknown user", []any{wait, c}, []any{0 * s1, store.Credential{}})
 	fails(t, s, now, last)
 	wait, c = begin("ada")
-	equal(t, "of one who has to wait", []any{wait, c}, []any{mi, store.Credential{}})
+	equal(t, "of a user who has to wait", []any{wait, c}, []any{mi, store.Credential{}})
 
 	in := store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "app", StartedAt: now}
 	there := goes(t, s, now, at("there", store.Limit{Key: "x", Free: 1, Window: mi}))
@@ -46,15 +46,14 @@ func testLogin(t *testing.T, b Backend) {
 
 	in.ID, in.UserID = newSessionID(), newUserID()
 	_, err = s.FinishLogin(ctx, now, store.Receipt{}, in, ten)
-	wantError(t, "FinishLogin of nobody", err, store.ErrNotFound)
+	wantError(t, "FinishLogin of an unknown user", err, store.ErrNotFound)
 	disable(t, s, u.ID)
 	in.UserID = u.ID
 	_, err = s.FinishLogin(ctx, now, last, in, ten)
 	wantError(t, "FinishLogin of a disabled user", err, store.ErrDisabled)
 }
 
-// testLoginAfterChange: what a login is checked against is never older than a change that was
-// acknowledged, however many are made at once.
+// testLoginAfterChange: a login is checked against the newest record that was acknowledged, also after concurrent changes.
 func testLoginAfterChange(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
 	u := addUser(t, s)
@@ -74,7 +73,7 @@ func testLoginAfterChange(t *testing.T, b Backend) {
 			wg.Go(func() { setHash(t, fmt.Sprint("hash ", round, i)) })
 		}
 		wg.Wait()
-		equal(t, "after concurrent changes", credential().PasswordHash, must[store.User](t, "User")(s.User(ctx, u.ID)).PasswordHash)
+		equal(t, "after concurrent changes", credential().PasswordHash, getUser(t, s, u.ID).PasswordHash)
 		setHash(t, fmt.Sprint("last ", round))
 		equal(t, "after one more", credential().PasswordHash, fmt.Sprint("last ", round))
 	}

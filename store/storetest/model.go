@@ -11,8 +11,8 @@ import (
 	"signet/store"
 )
 
-// testModel does random things to one user's sessions and to a map, written without a look at
-// store.Decide, and compares the answers.
+// testModel does random operations on one user's sessions and on a map, and compares the answers. The rules of the map are
+// written independently of store.Decide.
 func testModel(t *testing.T, b Backend) {
 	rapid.Check(t, func(rt *rapid.T) {
 		u := store.User{ID: newUserID(), Username: randomName()}
@@ -43,7 +43,7 @@ type model struct {
 	user     store.UserID
 	now      int64
 	sessions map[store.SessionID]*entry
-	known    []store.SessionID // all that ever were
+	known    []store.SessionID // all that were ever started
 }
 
 const (

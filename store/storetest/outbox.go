@@ -21,7 +21,7 @@ type recorded struct {
 	outbox string
 }
 
-// recordedChanges makes what they need and returns one change of every kind that can have an event.
+// recordedChanges returns one change of every kind that can have an event, and creates the records that they need.
 func recordedChanges(t *testing.T, s store.Store) []recorded {
 	ctx := context.Background()
 	ada, bob, eve := addUser(t, s), addUser(t, s), addUser(t, s)
@@ -151,7 +151,7 @@ func (c recorded) keep(t *testing.T) store.Event {
 	return e
 }
 
-// testOutboxCrash: nobody appends the events, and all of them are on the trail afterwards.
+// testOutboxCrash: the process ends before it appends the events. After the restart all are on the trail.
 func testOutboxCrash(t *testing.T, b Backend) {
 	var want []store.Event
 	for _, c := range recordedChanges(t, b.Store) {
@@ -230,7 +230,7 @@ func testOutboxTwice(t *testing.T, b Backend) {
 	equal(t, "events", len(trailOf(t, b)["r"]), 1)
 }
 
-// testOutboxDropped: an event that was dropped does not reach the trail, and one of a change that was not made neither.
+// testOutboxDropped: neither an event that was dropped nor that of a change that was not made reaches the trail.
 func testOutboxDropped(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
 	var dropped []string

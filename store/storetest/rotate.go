@@ -10,8 +10,8 @@ import (
 	"signet/store"
 )
 
-// present is one step of a story: a generation is presented at a time after t0 and the answer and
-// the record are what they should be.
+// present is one step of a story: the generation that is presented at a time after t0, the outcome, and the record
+// afterwards.
 type present struct {
 	at         time.Duration
 	generation uint32
@@ -92,8 +92,7 @@ const (
 	s1 = time.Second
 )
 
-// stories are about one session that begins at t0. Unless they say otherwise, grace is ten seconds
-// and three replays are allowed.
+// stories are about one session that begins at t0. By default grace is ten seconds and three replays are allowed.
 var stories = []struct {
 	name  string
 	steps []present
@@ -219,7 +218,7 @@ var stories = []struct {
 	{"a disabled user's session that is over is revoked", []present{
 		{at: 99 * s1, generation: 0, want: revoked, rotation: lifetimes(s1, s1), before: disableUser},
 	}},
-	{"another client learns nothing of a disabled user", []present{
+	{"another client gets no answer about a disabled user", []present{
 		{at: s1, generation: 0, want: gone, stored: 0, rotation: otherClient, before: disableUser},
 	}},
 	{"user deleted", []present{
@@ -303,7 +302,7 @@ func testRotate(t *testing.T, b Backend) {
 		if b.Store.Format() == store.Format1 && slices.ContainsFunc(story.steps, ofFormat2) {
 			continue
 		}
-		t.Run(story.name, func(t *testing.T) { tell(t, b.Store, story.steps) })
+		t.Run(story.name, func(t *testing.T) { runStory(t, b.Store, story.steps) })
 	}
 	if b.Store.Format() >= store.Format2 {
 		t.Run("client epochs", func(t *testing.T) { testClientEpochs(t, b.Store) })
@@ -326,7 +325,7 @@ func ofFormat2(p present) bool {
 	return r.Late > 0 || r.ClientEpoch > 0
 }
 
-func tell(t *testing.T, s store.Store, steps []present) {
+func runStory(t *testing.T, s store.Store, steps []present) {
 	u := addUser(t, s)
 	session := addSession(t, s, u.ID, t0)
 	before := session
@@ -354,7 +353,7 @@ func tell(t *testing.T, s store.Store, steps []present) {
 		default:
 			equal(t, "what comes with "+o.String(), []any{got, user}, []any{store.Session{}, store.User{}})
 		}
-		left := must[store.TokenState](t, "TokenState")(s.TokenState(context.Background(), store.TokenRef{JTI: "x", UserID: u.ID, SessionID: session.ID}))
+		left := tokenState(t, s, u.ID, session.ID)
 		if kept := step.want != reused && step.want != revoked && (step.want != gone || r.ClientID != session.ClientID); !kept {
 			want = store.Session{}
 		}
@@ -388,8 +387,7 @@ func testClientEpochs(t *testing.T, s store.Store) {
 		r := rotation(session, 0, t0.Add(s1))
 		r.Address = netip.MustParseAddr("2001:db8:1:2:3:4:5:6")
 		c.change(&r)
-		got, _, o, err := s.Rotate(ctx, r)
-		noError(t, "Rotate", err)
+		got, o := rotate(t, s, r)
 		equal(t, "the client's epoch is "+c.name, o, c.want)
 		want := session
 		switch o {
@@ -400,7 +398,7 @@ func testClientEpochs(t *testing.T, s store.Store) {
 		default:
 			want = store.Session{}
 		}
-		left := must[store.TokenState](t, "TokenState")(s.TokenState(ctx, store.TokenRef{JTI: "x", UserID: session.UserID, SessionID: session.ID}))
+		left := tokenState(t, s, session.UserID, session.ID)
 		equal(t, c.name+": the record", left.Session, want)
 	}
 }

@@ -14,18 +14,17 @@ import (
 type Backend struct {
 	Store store.Store
 
-	// Reopen gives the same data again as another process would see them: by closing and opening a
-	// file, or through a second connection. The first Store is not used afterwards.
+	// Reopen opens the same data as another process would: by closing and opening a file, or through a second connection. The first Store is not used afterwards.
 	Reopen func(t *testing.T) store.Store
 
 	// OneProcess: only one process at a time has the data open, so attempts that were under way when they are opened
 	// are those of a process that is gone.
 	OneProcess bool
 
-	// OpenError tries to open the same data again and returns the error. Nil: not to be had.
+	// OpenError tries to open the same data again and returns the error. Nil: the backend cannot do that.
 	OpenError func(t *testing.T) error
 
-	// Retain opens an empty store that keeps so many audit events.
+	// Retain opens an empty store that keeps that many audit events.
 	Retain func(t *testing.T, keep store.Retention) store.Store
 
 	// Fault makes every write fail, at the given place, until clear is called. Nil: the backend
@@ -37,80 +36,120 @@ type Backend struct {
 type Fault int
 
 const (
-	BeforeCommit Fault = iota // nothing has happened
-	AfterCommit               // everything has happened, and the caller does not know
+	BeforeCommit Fault = iota // nothing is changed
+	AfterCommit               // the change is durable, and its answer is lost
 )
 
-// Run runs every case of the contract.
-func Run(t *testing.T, open func(t *testing.T) Backend) {
-	for _, c := range []struct {
-		name string
-		run  func(t *testing.T, b Backend)
-	}{
-		{"clients", testClients},
-		{"client updates", testClientUpdates},
-		{"client paging", testClientPaging},
-		{"clients version", testClientsVersion},
-		{"users", testUsers},
-		{"user updates", testUserUpdates},
-		{"user paging", testUserPaging},
+// contract has the cases by what they are about.
+var contract = []struct {
+	about string
+	cases []testCase
+}{
+	{"clients", []testCase{
+		{"create and read", testClients},
+		{"updates", testClientUpdates},
+		{"paging", testClientPaging},
+		{"version", testClientsVersion},
+		{"epochs", testClientEpochsRise},
+	}},
+	{"users", []testCase{
+		{"create and read", testUsers},
+		{"updates", testUserUpdates},
+		{"paging", testUserPaging},
+	}},
+	{"records", []testCase{
 		{"copies are independent", testCopies},
 		{"concurrent creation has one winner", testCreateRace},
-		{"install", testInstall},
+	}},
+	{"install", []testCase{
+		{"create and read", testInstall},
 		{"newer schema", testSchema},
-		{"keyring", testKeyring},
-		{"keyring race", testKeyringRace},
-		{"start session", testStartSession},
-		{"session cap", testSessionCap},
-		{"list sessions", testListSessions},
-		{"revoke session", testRevokeSession},
-		{"revoke all sessions", testRevokeSessions},
+	}},
+	{"keyring", []testCase{
+		{"swap", testKeyring},
+		{"race", testKeyringRace},
+	}},
+	{"sessions", []testCase{
+		{"start", testStartSession},
+		{"limit", testSessionCap},
+		{"list", testListSessions},
+		{"revoke one", testRevokeSession},
+		{"revoke all", testRevokeSessions},
 		{"sign-outs need no clock", testSignOuts},
-		{"epochs of clients", testClientEpochsRise},
 		{"rotate", testRotate},
-		{"login", testLogin},
-		{"login after a change", testLoginAfterChange},
 		{"64 present one generation", testRotateRace},
 		{"revoke all against rotate", testRevokeRace},
 		{"revoke all against start", testRevokeStartRace},
 		{"model", testModel},
-		{"token state", testTokenState},
-		{"revoked tokens", testRevokedTokens},
-		{"assertions", testAssertions},
-		{"64 present four assertions", testAssertionRace},
-		{"throttle", testThrottle},
-		{"throttle reserves", testReserve},
-		{"throttle scopes", testScopes},
-		{"throttle repeats", testRepeats},
-		{"throttle forgets nobody", testUndecided},
-		{"throttle success", testSucceed},
-		{"throttle clears", testClearThrottle},
-		{"throttle model", testThrottleModel},
-		{"throttle takes all or nothing", testTakeAll},
-		{"throttle race", testThrottleRace},
-		{"audit", testAudit},
-		{"audit order", testAuditOrder},
-		{"audit rings", testAuditRings},
-		{"audit queries", testAuditQueries},
-		{"outbox: the process crashes", testOutboxCrash},
-		{"outbox: the events are appended", testOutboxAppended},
-		{"outbox: a change with several events", testOutboxSeveral},
-		{"outbox: no event is appended twice", testOutboxTwice},
-		{"outbox: the events are dropped", testOutboxDropped},
+	}},
+	{"login", []testCase{
+		{"both halves", testLogin},
+		{"after a change", testLoginAfterChange},
+	}},
+	{"tokens", []testCase{
+		{"state", testTokenState},
+		{"revoked", testRevokedTokens},
+	}},
+	{"assertions", []testCase{
+		{"once", testAssertions},
+		{"64 present four", testAssertionRace},
+	}},
+	{"throttle", []testCase{
+		{"counts", testThrottle},
+		{"all or nothing", testTakeAll},
+		{"race", testThrottleRace},
+		{"an orderly restart", testThrottleReopen},
+		{"places", testReserve},
+		{"scopes", testScopes},
+		{"repeats", testRepeats},
+		{"no result", testUndecided},
+		{"success", testSucceed},
+		{"clear", testClearThrottle},
+		{"model", testThrottleModel},
+	}},
+	{"audit", []testCase{
+		{"append and read", testAudit},
+		{"order", testAuditOrder},
+		{"classes", testAuditRings},
+		{"queries", testAuditQueries},
+	}},
+	{"outbox", []testCase{
+		{"the process crashes", testOutboxCrash},
+		{"the events are appended", testOutboxAppended},
+		{"a change with several events", testOutboxSeveral},
+		{"no event is appended twice", testOutboxTwice},
+		{"the events are dropped", testOutboxDropped},
+	}},
+	{"upkeep", []testCase{
 		{"heartbeats", testHeartbeats},
 		{"sweep", testSweep},
 		{"reopen", testReopen},
-		{"throttle survives an orderly restart", testThrottleReopen},
-		{"fault before commit", testFaultBefore},
-		{"fault after commit", testFaultAfter},
+	}},
+	{"faults", []testCase{
+		{"before the commit", testFaultBefore},
+		{"after the commit", testFaultAfter},
 		{"cancelled context", testCancelled},
 		{"closed", testClosed},
-	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
+	}},
+}
+
+type testCase struct {
+	name string
+	run  func(t *testing.T, b Backend)
+}
+
+// Run runs every case of the contract, each with a backend of its own.
+func Run(t *testing.T, open func(t *testing.T) Backend) {
+	for _, group := range contract {
+		t.Run(group.about, func(t *testing.T) {
+			for _, c := range group.cases {
+				t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
+			}
+		})
 	}
 }
 
-// t0 is when every case begins.
+// t0 is the time at which cases begin.
 var t0 = time.Date(2031, 5, 6, 7, 8, 9, 123_000_000, time.UTC)
 
 var month = store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour}
@@ -131,7 +170,7 @@ func randomName() string {
 	return hex.EncodeToString(b[:])
 }
 
-// addUser creates a user with a name of its own.
+// addUser creates a user with a random name.
 func addUser(t testing.TB, s store.Store) store.User {
 	t.Helper()
 	u := store.User{ID: newUserID(), Username: "user-" + randomName(), CreatedAt: t0, UpdatedAt: t0}
@@ -154,4 +193,35 @@ func rotation(s store.Session, generation uint32, now time.Time) store.Rotation 
 		UserID: s.UserID, SessionID: s.ID, ClientID: s.ClientID, Generation: generation,
 		Now: now, Lifetimes: month, Grace: 10 * time.Second, MaxReplays: 3, Loss: lossAfter(t0.Add(24 * time.Hour)),
 	}
+}
+
+// rotate is Rotate where no error is expected.
+func rotate(t failer, s store.Store, r store.Rotation) (store.Session, store.Outcome) {
+	t.Helper()
+	session, _, outcome, err := s.Rotate(context.Background(), r)
+	noError(t, "Rotate", err)
+	return session, outcome
+}
+
+func tokenState(t testing.TB, s store.Store, user store.UserID, session store.SessionID) store.TokenState {
+	t.Helper()
+	ref := store.TokenRef{JTI: "x", UserID: user, SessionID: session}
+	return must[store.TokenState](t, "TokenState")(s.TokenState(context.Background(), ref))
+}
+
+func getUser(t testing.TB, s store.Store, id store.UserID) store.User {
+	t.Helper()
+	return must[store.User](t, "User")(s.User(context.Background(), id))
+}
+
+func getClient(t testing.TB, s store.Store, id string) store.Client {
+	t.Helper()
+	return must[store.Client](t, "Client")(s.Client(context.Background(), id))
+}
+
+func loadKeyring(t testing.TB, s store.Store) (version uint64, document []byte) {
+	t.Helper()
+	version, document, err := s.LoadKeyring(context.Background())
+	noError(t, "LoadKeyring", err)
+	return version, document
 }

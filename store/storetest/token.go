@@ -30,8 +30,7 @@ func testTokenState(t *testing.T, b Backend) {
 		equal(t, c.name, got, c.want)
 	}
 
-	_, _, _, err := s.Rotate(ctx, rotation(session, 0, t0.Add(time.Minute)))
-	noError(t, "Rotate", err)
+	rotate(t, s, rotation(session, 0, t0.Add(time.Minute)))
 	disable(t, s, u.ID)
 	got := must[store.TokenState](t, "TokenState")(s.TokenState(ctx, store.TokenRef{JTI: "a", UserID: u.ID, SessionID: session.ID}))
 	equal(t, "a disabled user is live, and the caller judges", []bool{got.Live, got.User.Disabled}, []bool{true, true})

@@ -23,7 +23,7 @@ func testHeartbeats(t *testing.T, b Backend) {
 	equal(t, "at the end of one", beats(now.Add(mi)), []store.Heartbeat{one})
 	two.KeyringVersion, two.At = 9, now.Add(30*s1)
 	noError(t, "Beat", s.Beat(ctx, two, mi))
-	equal(t, "the latest word counts", beats(now.Add(mi)), []store.Heartbeat{one, two})
+	equal(t, "the latest heartbeat counts", beats(now.Add(mi)), []store.Heartbeat{one, two})
 	equal(t, "after the end of all", len(beats(now.Add(time.Hour))), 0)
 }
 
@@ -33,8 +33,7 @@ func testSweep(t *testing.T, b Backend) {
 	idle := addSession(t, s, u.ID, t0)
 	busy := addSession(t, s, u.ID, t0)
 	young := addSession(t, s, u.ID, t0.Add(time.Hour))
-	busy, _, _, err := s.Rotate(ctx, rotation(busy, 0, t0.Add(time.Hour)))
-	noError(t, "Rotate", err)
+	busy, _ = rotate(t, s, rotation(busy, 0, t0.Add(time.Hour)))
 
 	l := store.Lifetimes{Idle: 90 * mi, Absolute: 24 * time.Hour}
 	sweep := func(now time.Time) (n int) {
@@ -52,7 +51,7 @@ func testSweep(t *testing.T, b Backend) {
 			t.Errorf("Sweep left %+v", left)
 		}
 	}
-	state := must[store.TokenState](t, "TokenState")(s.TokenState(ctx, store.TokenRef{JTI: "x", UserID: u.ID, SessionID: idle.ID}))
+	state := tokenState(t, s, u.ID, idle.ID)
 	equal(t, "the idle one is live", state.Live, false)
 	sweep(t0.Add(48 * time.Hour))
 	equal(t, "left after the end of all", len(sessions(t, s, u.ID, t0)), 0)
@@ -66,7 +65,7 @@ func testSweep(t *testing.T, b Backend) {
 	noError(t, "Ping", s.Ping(ctx))
 }
 
-// testReopen: what was acknowledged is there.
+// testReopen: acknowledged writes exist when the data are opened again.
 func testReopen(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
 	u, client := fullUser("ada"), fullClient("app")
@@ -74,24 +73,21 @@ func testReopen(t *testing.T, b Backend) {
 	noError(t, "CreateUser", s.CreateUser(ctx, u))
 	noError(t, "CreateClient", s.CreateClient(ctx, client))
 	kept, ended := addSession(t, s, u.ID, t0), addSession(t, s, u.ID, t0.Add(s1))
-	kept, _, _, err := s.Rotate(ctx, rotation(kept, 0, t0.Add(2*s1)))
-	noError(t, "Rotate", err)
+	kept, _ = rotate(t, s, rotation(kept, 0, t0.Add(2*s1)))
 	must[bool](t, "RevokeSession")(s.RevokeSession(ctx, u.ID, ended.ID))
 	stolen := addSession(t, s, u.ID, t0.Add(s1))
 	for _, generation := range []uint32{0, 1, 0} {
-		_, _, _, err := s.Rotate(ctx, rotation(stolen, generation, t0.Add(2*s1)))
-		noError(t, "Rotate", err)
+		rotate(t, s, rotation(stolen, generation, t0.Add(2*s1)))
 	}
 	gone := addUser(t, s)
 	noError(t, "DeleteUser", s.DeleteUser(ctx, gone.ID))
 
 	s = b.Reopen(t)
-	equal(t, "User", must[store.User](t, "User")(s.User(ctx, u.ID)), u)
-	equal(t, "Client", must[store.Client](t, "Client")(s.Client(ctx, "app")), client)
+	equal(t, "User", getUser(t, s, u.ID), u)
+	equal(t, "Client", getClient(t, s, "app"), client)
 	equal(t, "sessions", sessions(t, s, u.ID, t0.Add(3*s1)), []store.Session{kept})
-	_, err = s.User(ctx, gone.ID)
+	_, err := s.User(ctx, gone.ID)
 	wantError(t, "User that was deleted", err, store.ErrNotFound)
-	_, _, o, err := s.Rotate(ctx, rotation(kept, 0, t0.Add(3*s1)))
-	noError(t, "Rotate", err)
+	_, o := rotate(t, s, rotation(kept, 0, t0.Add(3*s1)))
 	equal(t, "the predecessor after a restart", o, store.Replayed)
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -22,7 +23,8 @@ func BenchmarkLoginFlood(b *testing.B) {
 	const length = 5 * time.Second
 	for _, mode := range []string{"auto", "off"} {
 		b.Run("process="+mode, func(b *testing.B) {
-			_, d := benchServer(b, "SIGNET_REFRESH_SESSIONS_PER_USER=1000", "SIGNET_PASSWORD_PROCESS="+mode)
+			_, d := benchServer(b, "SIGNET_REFRESH_SESSIONS_PER_USER=1000", "SIGNET_THROTTLE_PER_NETWORK=0", "SIGNET_PASSWORD_PROCESS="+mode)
+			users := benchUsers(b, d, 64) // an account may have ten logins under way
 			stop := others(b, d)
 			time.Sleep(length)
 			idle := stop()
@@ -32,9 +34,9 @@ func BenchmarkLoginFlood(b *testing.B) {
 				}
 				report(b, nil)
 			})
-			besideFlood(b, d, "16-logins", idle, func() *loginFlood { return flood(b, d, 16, length) })
-			besideFlood(b, d, "64-logins", idle, func() *loginFlood { return flood(b, d, 64, length) })
-			besideFlood(b, d, "open-loop", idle, func() *loginFlood { return openFlood(b, d, 200, length) })
+			besideFlood(b, d, "16-logins", idle, func() *loginFlood { return flood(b, users, 16, length) })
+			besideFlood(b, d, "64-logins", idle, func() *loginFlood { return flood(b, users, 64, length) })
+			besideFlood(b, d, "open-loop", idle, func() *loginFlood { return openFlood(b, users, 200, length) })
 			b.Run("refresh-flood", func(b *testing.B) { besideRefreshes(b, d, length) })
 		})
 	}
@@ -62,7 +64,7 @@ func besideRefreshes(b *testing.B, d demo, length time.Duration) {
 	var refreshes float64
 	underLoad(b, 32, refreshing(b, d, d.Issuer), func(requests func() int64) {
 		counted := requests()
-		f = openFlood(b, d, 5, length)
+		f = openFlood(b, []demo{d}, 5, length)
 		refreshes = float64(requests()-counted) / f.length.Seconds()
 	})
 	slices.Sort(f.served)
@@ -147,6 +149,19 @@ func others(b *testing.B, d demo) (stop func() [3][]time.Duration) {
 	}
 }
 
+// benchUsers makes users beside the demo's.
+func benchUsers(b *testing.B, d demo, n int) (users []demo) {
+	for i := range n {
+		user := d
+		user.Username = fmt.Sprint("user", i)
+		if _, errs, code := runSignet(b, user.Password, "user", "create", "--username", user.Username, "--password-stdin", "--socket", d.AdminSocket); code != 0 {
+			b.Fatal(errs)
+		}
+		users = append(users, user)
+	}
+	return users
+}
+
 // loginFlood is what became of a flood of logins.
 type loginFlood struct {
 	length time.Duration
@@ -168,14 +183,14 @@ func (f *loginFlood) early() (n int) {
 }
 
 // flood has workers log in again and again.
-func flood(b *testing.B, d demo, workers int, length time.Duration) *loginFlood {
+func flood(b *testing.B, users []demo, workers int, length time.Duration) *loginFlood {
 	f := &loginFlood{}
 	var all sync.WaitGroup
 	start := time.Now()
-	for range workers {
+	for i := range workers {
 		all.Go(func() {
 			for time.Since(start) < length {
-				f.login(b, d)
+				f.login(b, users[i%len(users)])
 			}
 		})
 	}
@@ -185,13 +200,15 @@ func flood(b *testing.B, d demo, workers int, length time.Duration) *loginFlood 
 }
 
 // openFlood starts so many logins a second, whether or not those before were answered.
-func openFlood(b *testing.B, d demo, rate int, length time.Duration) *loginFlood {
+func openFlood(b *testing.B, users []demo, rate int, length time.Duration) *loginFlood {
 	f := &loginFlood{}
 	var all sync.WaitGroup
 	start := time.Now()
-	for due := start; time.Since(start) < length; due = due.Add(time.Second / time.Duration(rate)) {
+	due := start
+	for i := 0; time.Since(start) < length; i++ {
+		all.Go(func() { f.login(b, users[i%len(users)]) })
+		due = due.Add(time.Second / time.Duration(rate))
 		time.Sleep(time.Until(due))
-		all.Go(func() { f.login(b, d) })
 	}
 	all.Wait()
 	f.length = time.Since(start)

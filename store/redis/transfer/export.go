@@ -11,8 +11,8 @@ import (
 	"signet/store/redis/layout"
 )
 
-// Foundation implements store.Exporter.
-func (t *Transfer) Foundation(ctx context.Context) (f store.Foundation, err error) {
+// Manifest implements store.Exporter.
+func (t *Transfer) Manifest(ctx context.Context) (f store.Manifest, err error) {
 	if f.Install, err = t.queries.Install(ctx); err != nil {
 		return f, err
 	}

@@ -16,7 +16,7 @@ import (
 
 // Import implements store.Importer. A key marks an import that is under way: what an earlier one left
 // when it broke off is deleted; anything else is not touched.
-func (t *Transfer) Import(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+func (t *Transfer) Import(ctx context.Context, f store.Manifest, records iter.Seq2[store.Record, error]) error {
 	if err := t.makeRoom(ctx); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (t *Transfer) Unfinished(ctx context.Context) (bool, error) {
 }
 
 // found writes the install and the keyring: from here on servers start on what was imported.
-func (t *Transfer) found(ctx context.Context, f store.Foundation) error {
+func (t *Transfer) found(ctx context.Context, f store.Manifest) error {
 	f.Install.Schema = store.Format2
 	if f.KeyringVersion > 0 {
 		if _, err := t.queries.SwapKeyring(ctx, 0, f.KeyringVersion, f.Keyring); err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestProgress: a terminal sees one line, which is gone in the end; nobody else sees anything.
+// TestProgress: a terminal shows one line, which is gone in the end; elsewhere nothing is written.
 func TestProgress(t *testing.T) {
 	for name, test := range map[string]struct {
 		total int64

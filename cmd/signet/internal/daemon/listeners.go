@@ -170,7 +170,7 @@ func listenAdmin(path string) (net.Listener, error) {
 	return listener, nil
 }
 
-// removeSocket removes the socket that an earlier process left. Anything else is somebody's file, such as the master
+// removeSocket removes the socket that an earlier process left. Anything else is a file in use, such as the master
 // key, and stays.
 func removeSocket(path string) error {
 	info, err := os.Lstat(path)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A path that names something else by mistake, such as the master key, costs nobody a file.
+// A path that names something else by mistake, such as the master key, removes no file.
 func TestAdminSocketReplacesNothingButASocket(t *testing.T) {
 	dir, err := os.MkdirTemp("", "signet") // t.TempDir may be longer than a socket's path may be
 	if err != nil {

@@ -104,7 +104,7 @@ func inspect(t *testing.T, app *cli.App, flags ...string) error {
 	return cmd.ExecuteContext(t.Context())
 }
 
-// A signed answer says what it is, what it is about, and whether it is genuine.
+// A signed answer shows what it is, what it is about, and whether it is genuine.
 func TestInspectShowsASignedAnswer(t *testing.T) {
 	is := newTestIssuer(t)
 	var out, errs bytes.Buffer

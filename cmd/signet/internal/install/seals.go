@@ -20,8 +20,8 @@ func NewSeals(master []masterkey.Key) *seal.Keys {
 	return seal.New(master)
 }
 
-// SealedFoundation returns f for a store in which every record has a seal.
-func (o Opener) SealedFoundation(f store.Foundation) (store.Foundation, error) {
+// SealedManifest returns f for a store in which every record has a seal.
+func (o Opener) SealedManifest(f store.Manifest) (store.Manifest, error) {
 	if err := BindSeals(o.Seals, o.Master, f); err != nil {
 		return f, err
 	}
@@ -30,8 +30,8 @@ func (o Opener) SealedFoundation(f store.Foundation) (store.Foundation, error) {
 	return f, err
 }
 
-// BindSeals sets by a foundation which master key seals, and whether every record must have a seal.
-func BindSeals(seals *seal.Keys, master []masterkey.Key, f store.Foundation) error {
+// BindSeals sets by a manifest which master key seals, and whether every record must have a seal.
+func BindSeals(seals *seal.Keys, master []masterkey.Key, f store.Manifest) error {
 	look, err := keys.ReadContents(f.Install.ID, master, f.KeyringVersion, f.Keyring)
 	if err != nil {
 		return fmt.Errorf("master key: it is not the one of this install (%w)", err)

@@ -19,7 +19,7 @@ func NewStoreSeal(app *cli.App) *cobra.Command {
 		Use:   "seal",
 		Short: "Add seals to all records, and refuse records without one",
 		Long: "Add a seal to every record of the store: a MAC under the master key, by which servers detect records that\n" +
-			"somebody else has written. New stores have seals. For an older store, run this once all servers have this\n" +
+			"another program has written. New stores have seals. For an older store, run this once all servers have this\n" +
 			"version; it is refused while an older one runs. From then on servers refuse records without a seal. Run it\n" +
 			"again after `signet keys rewrap`, before you remove the old master key.\n\n" +
 			"Servers keep working while it runs. After an interruption, run it again.",

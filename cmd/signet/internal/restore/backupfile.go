@@ -23,18 +23,18 @@ import (
 
 // backupFile is a file of `signet backup` or `signet export`, checked to its end.
 type backupFile struct {
-	path       string
-	foundation store.Foundation
-	copied     time.Time       // when it was made; zero: not recorded
-	exported   time.Time       // when the export began; zero: it is not an export
-	asOf       time.Time       // everything that happened before is in it
-	last       time.Time       // the time of the newest record
-	seq        uint64          // of its last event
-	newest     map[string]bool // the marks of its newest events
-	late       []store.Event   // its own events that its records may not have
-	source     store.Exporter  // nil if it is an archive
-	read       func(ctx context.Context) iter.Seq2[store.Record, error]
-	close      func() error
+	path     string
+	manifest store.Manifest
+	copied   time.Time       // when it was made; zero: not recorded
+	exported time.Time       // when the export began; zero: it is not an export
+	asOf     time.Time       // everything that happened before is in it
+	last     time.Time       // the time of the newest record
+	seq      uint64          // of its last event
+	newest   map[string]bool // the marks of its newest events
+	late     []store.Event   // its own events that its records may not have
+	source   store.Exporter  // nil if it is an archive
+	read     func(ctx context.Context) iter.Seq2[store.Record, error]
+	close    func() error
 
 	master     []masterkey.Key
 	seals      *seal.Keys // of its records
@@ -108,10 +108,10 @@ func (b *backupFile) openBolt(ctx context.Context) error {
 	if err != nil {
 		return explainDamage(err)
 	}
-	if b.foundation, err = db.Foundation(ctx); err != nil {
+	if b.manifest, err = db.Manifest(ctx); err != nil {
 		return errors.Join(err, db.Close())
 	}
-	if err := install.BindSeals(b.seals, b.master, b.foundation); err != nil {
+	if err := install.BindSeals(b.seals, b.master, b.manifest); err != nil {
 		return errors.Join(err, db.Close())
 	}
 	if b.copied, err = db.CopiedAt(ctx); err != nil {
@@ -147,7 +147,7 @@ func (b *backupFile) openArchive(app *cli.App) error {
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	b.foundation, b.exported, b.close = r.Header.Foundation, r.Header.ExportedAt, f.Close
+	b.manifest, b.exported, b.close = r.Header.Manifest, r.Header.ExportedAt, f.Close
 	b.read = func(ctx context.Context) iter.Seq2[store.Record, error] {
 		return func(yield func(store.Record, error) bool) {
 			_, err := f.Seek(0, io.SeekStart)
@@ -180,7 +180,7 @@ const unsettled = time.Minute
 
 // inspect reads the whole backup, which checks an archive, and determines its time.
 func (b *backupFile) inspect(ctx context.Context) error {
-	b.last = b.foundation.Install.CreatedAt
+	b.last = b.manifest.Install.CreatedAt
 	var marks []string
 	for r, err := range b.read(ctx) {
 		if err != nil {

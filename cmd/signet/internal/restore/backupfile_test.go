@@ -34,7 +34,7 @@ func TestMomentOfBackup(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			ctx, path := t.Context(), filepath.Join(t.TempDir(), "copy.db")
 			records := []store.Record{{Event: &store.Event{At: newest, Type: "login"}}}
-			if err := bolt.Import(ctx, path, installtest.Seals, installtest.Foundation(), all(records)); err != nil {
+			if err := bolt.Import(ctx, path, installtest.Seals, installtest.Manifest(), all(records)); err != nil {
 				t.Fatal(err)
 			}
 			if !tc.copied.IsZero() {
@@ -77,7 +77,7 @@ func flushAt(t *testing.T, path string, now time.Time) {
 }
 
 // TestMomentOfExport: an export of a store at work has read its users before its events. It shows its
-// beginning, and what its own events tell of later is kept revoked.
+// beginning, and what its own events have of later is kept revoked.
 func TestMomentOfExport(t *testing.T) {
 	user := store.User{ID: store.UserID{1}, Username: "bob", CreatedAt: installtest.Day.Add(-time.Hour), UpdatedAt: installtest.Day.Add(-time.Hour)}
 	during := installtest.Day.Add(10 * time.Second)
@@ -121,7 +121,7 @@ func TestMomentOfExport(t *testing.T) {
 func writeArchive(t *testing.T, path string, records []store.Record) {
 	t.Helper()
 	var out bytes.Buffer
-	f := store.Foundation{Install: store.Install{ID: "install", Schema: 1, CreatedAt: installtest.Day}, KeyringVersion: 3, Keyring: []byte{0, 254, 255}}
+	f := store.Manifest{Install: store.Install{ID: "install", Schema: 1, CreatedAt: installtest.Day}, KeyringVersion: 3, Keyring: []byte{0, 254, 255}}
 	w, err := archive.NewWriter(&out, installtest.Seals, f, installtest.Day)
 	for _, r := range records {
 		if err == nil {

@@ -20,7 +20,7 @@ func (r *restoration) readCopy(ctx context.Context, live *recovery.Replaced) (*r
 		return nil, err
 	}
 	r.closers = append(r.closers, newest.close)
-	if own, id := newest.foundation.Install.ID, r.backup.foundation.Install.ID; own != id {
+	if own, id := newest.manifest.Install.ID, r.backup.manifest.Install.ID; own != id {
 		return nil, fmt.Errorf("%s is of another install (%s) than the backup (%s)", r.copied, own, id)
 	}
 	source, ok := newest.source.(*bolt.Store)
@@ -29,14 +29,14 @@ func (r *restoration) readCopy(ctx context.Context, live *recovery.Replaced) (*r
 			return nil, fmt.Errorf("%s: %w", r.copied, err)
 		}
 	}
-	read, err := recovery.ReadReplaced(ctx, source, r.history, r.backup.foundation, r.backup.asOf)
+	read, err := recovery.ReadReplaced(ctx, source, r.history, r.backup.manifest, r.backup.asOf)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.copied, err)
 	}
 	r.report.Knew = append(r.report.Knew, r.copied)
 	r.report.Older = read.Older()
-	if live != nil && live.Foundation.KeyringVersion > read.Foundation.KeyringVersion {
-		read.Foundation = live.Foundation
+	if live != nil && live.Manifest.KeyringVersion > read.Manifest.KeyringVersion {
+		read.Manifest = live.Manifest
 	}
 	return read, nil
 }
@@ -49,7 +49,7 @@ func (r *restoration) unpack(ctx context.Context, archive *backupFile) (*bolt.St
 	}
 	r.closers = append(r.closers, func() error { return os.RemoveAll(dir) })
 	path := filepath.Join(dir, "replaced.db")
-	if err := bolt.Import(ctx, path, archive.seals, archive.foundation, archive.read(ctx)); err != nil {
+	if err := bolt.Import(ctx, path, archive.seals, archive.manifest, archive.read(ctx)); err != nil {
 		return nil, err
 	}
 	s, err := bolt.Open(path, bolt.Options{Seals: archive.seals})

@@ -26,7 +26,7 @@ func (r *restoration) readLogs() error {
 	for _, key := range r.master {
 		keys = append(keys, key.Derive(install.AuditKeyPurpose))
 	}
-	reader := audit.NewLogReader(keys, r.backup.foundation.Install.ID, r.now)
+	reader := audit.NewLogReader(keys, r.backup.manifest.Install.ID, r.now)
 	for _, path := range r.logs {
 		if err := r.readLog(reader, path); err != nil {
 			return fmt.Errorf("%w; nothing was changed", err)

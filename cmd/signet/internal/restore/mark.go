@@ -13,7 +13,7 @@ import (
 // loadMark reads the mark of this server: the revoked kids, and the version of the keyring, which the restored one must
 // exceed so that no server refuses it. A mark that cannot be verified, or of another install, is replaced at the end.
 func (r *restoration) loadMark() error {
-	cfg := r.keyringConfig(nil, r.backup.foundation.Install.ID)
+	cfg := r.keyringConfig(nil, r.backup.manifest.Install.ID)
 	old, ok, err := mark.Read(install.MarkFile(r.cfg), cfg.InstallID, cfg.Master)
 	var problem *mark.Error
 	switch {

@@ -120,7 +120,7 @@ func (r *restoration) run(ctx context.Context, path string) (err error) {
 	defer func() { err = errors.Join(err, r.target.close()) }()
 	defer func() { err = errors.Join(err, r.closeAll()) }()
 	_, embedded := r.cfg.BoltPath()
-	r.report = restoreReport{Store: install.StoreName(r.cfg), Shared: !embedded, From: path, AsOf: r.backup.asOf, Install: r.backup.foundation.Install.ID}
+	r.report = restoreReport{Store: install.StoreName(r.cfg), Shared: !embedded, From: path, AsOf: r.backup.asOf, Install: r.backup.manifest.Install.ID}
 	replaced, err := r.readHistory(ctx)
 	if err != nil {
 		return err
@@ -155,8 +155,8 @@ func (r *restoration) readHistory(ctx context.Context) (replaced *recovery.Repla
 		replaced = nil
 	}
 	if replaced != nil {
-		if id := b.foundation.Install.ID; replaced.Foundation.Install.ID != id {
-			return nil, fmt.Errorf("store: %s is of another install (%s) than the backup (%s); move it away yourself if it is to be replaced, nothing was changed", install.StoreName(r.cfg), replaced.Foundation.Install.ID, id)
+		if id := b.manifest.Install.ID; replaced.Manifest.Install.ID != id {
+			return nil, fmt.Errorf("store: %s is of another install (%s) than the backup (%s); move it away yourself if it is to be replaced, nothing was changed", install.StoreName(r.cfg), replaced.Manifest.Install.ID, id)
 		}
 		r.report.Knew = append(r.report.Knew, install.StoreName(r.cfg))
 		r.report.Older = replaced.Older()
@@ -182,7 +182,7 @@ func (r *restoration) readHistory(ctx context.Context) (replaced *recovery.Repla
 // recovered there, after the records.
 func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) error {
 	redis, onRedis := r.target.(*redisTarget)
-	f := r.backup.foundation
+	f := r.backup.manifest
 	ring, hand, err := r.openKeyring(ctx, replaced)
 	if err != nil {
 		return err
@@ -217,7 +217,7 @@ func (r *restoration) put(ctx context.Context, replaced *recovery.Replaced) erro
 }
 
 // fill writes the records into the target and reports the result.
-func (r *restoration) fill(ctx context.Context, f store.Foundation, o *recovery.Overlay, records iter.Seq2[store.Record, error]) error {
+func (r *restoration) fill(ctx context.Context, f store.Manifest, o *recovery.Overlay, records iter.Seq2[store.Record, error]) error {
 	if err := r.target.fill(ctx, f, r.report.Counts.Counted(records)); err != nil {
 		return fmt.Errorf("restoring %s: %w", r.backup.path, err)
 	}
@@ -241,7 +241,7 @@ func (r *restoration) keyringConfig(storage keys.Storage, installID string) keys
 // openKeyring opens the newer keyring: that of the backup, or that of the replaced store. Keys that are revoked in either
 // are added to the history.
 func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replaced) (*keys.Manager, *memoryKeyring, error) {
-	open := func(f store.Foundation) (*keys.Manager, *memoryKeyring, error) {
+	open := func(f store.Manifest) (*keys.Manager, *memoryKeyring, error) {
 		hand := &memoryKeyring{f.KeyringVersion, f.Keyring}
 		m, err := keys.Open(ctx, r.keyringConfig(hand, f.Install.ID))
 		if err == nil {
@@ -251,7 +251,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replac
 		}
 		return m, hand, err
 	}
-	ring, hand, err := open(r.backup.foundation)
+	ring, hand, err := open(r.backup.manifest)
 	if err == nil {
 		r.revokedInBackup = ring.Keyring().Revoked()
 	}
@@ -264,7 +264,7 @@ func (r *restoration) openKeyring(ctx context.Context, replaced *recovery.Replac
 	if replaced == nil {
 		return ring, hand, nil
 	}
-	newer, newerHand, err := open(replaced.Foundation)
+	newer, newerHand, err := open(replaced.Manifest)
 	if _, running := r.target.(*redisTarget); running && err != nil {
 		return nil, nil, fmt.Errorf("keyring: that in %s: %w; nothing was changed", install.StoreName(r.cfg), err)
 	}

@@ -26,8 +26,8 @@ type restoreTarget interface {
 	read(ctx context.Context, h *recovery.History, b *backupFile) (r *recovery.Replaced, unread error, err error)
 	// name returns the username of a user in the replaced store, or "".
 	name(ctx context.Context, sub string) string
-	// fill writes the records, and the foundation last.
-	fill(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error
+	// fill writes the records, and the manifest last.
+	fill(ctx context.Context, f store.Manifest, records iter.Seq2[store.Record, error]) error
 	close() error
 }
 
@@ -73,7 +73,7 @@ func (t *boltTarget) read(ctx context.Context, h *recovery.History, b *backupFil
 	if t.old == nil {
 		return nil, t.unread, nil
 	}
-	r, err := recovery.ReadReplaced(ctx, t.old, h, b.foundation, b.asOf)
+	r, err := recovery.ReadReplaced(ctx, t.old, h, b.manifest, b.asOf)
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
@@ -94,7 +94,7 @@ func (t *boltTarget) name(ctx context.Context, sub string) string {
 
 // fill makes the new file beside the old one. The old one gets its second name before the new one takes the first, so an
 // interruption leaves a complete file.
-func (t *boltTarget) fill(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+func (t *boltTarget) fill(ctx context.Context, f store.Manifest, records iter.Seq2[store.Record, error]) error {
 	if t.aside == "" {
 		return bolt.Import(ctx, t.path, t.seals, f, records)
 	}
@@ -125,11 +125,11 @@ func (t *boltTarget) close() error {
 type redisTarget struct {
 	s    *redis.Store
 	cfg  config.Config
-	live *store.Foundation // written back by running servers; nil: none
+	live *store.Manifest // written back by running servers; nil: none
 }
 
 func (t *redisTarget) read(ctx context.Context, _ *recovery.History, _ *backupFile) (*recovery.Replaced, error, error) {
-	f, err := t.s.Foundation(ctx)
+	f, err := t.s.Manifest(ctx)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil, nil
 	}
@@ -137,13 +137,13 @@ func (t *redisTarget) read(ctx context.Context, _ *recovery.History, _ *backupFi
 		return nil, nil, fmt.Errorf("store: %w", err)
 	}
 	t.live = &f
-	return &recovery.Replaced{Foundation: f}, nil, nil
+	return &recovery.Replaced{Manifest: f}, nil, nil
 }
 
 func (t *redisTarget) name(context.Context, string) string { return "" }
 
 // fill leaves a keyring that was written back as it is. The caller recovers it in place.
-func (t *redisTarget) fill(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+func (t *redisTarget) fill(ctx context.Context, f store.Manifest, records iter.Seq2[store.Record, error]) error {
 	var err error
 	if t.live == nil {
 		err = t.s.Import(ctx, f, records)

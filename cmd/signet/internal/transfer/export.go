@@ -102,7 +102,7 @@ func exportStore(ctx context.Context, app *cli.App, cfg config.Config, out io.Wr
 		return t, 0, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	f, err := db.Foundation(ctx)
+	f, err := db.Manifest(ctx)
 	if errors.Is(err, store.ErrNotFound) {
 		return t, 0, fmt.Errorf("store: it holds no complete install (%w), so there is nothing to move", err)
 	}
@@ -116,7 +116,7 @@ func exportStore(ctx context.Context, app *cli.App, cfg config.Config, out io.Wr
 }
 
 // copyRecords writes the records of a store into an archive, one at a time.
-func copyRecords(ctx context.Context, app *cli.App, db store.Exporter, seals *seal.Keys, f store.Foundation,
+func copyRecords(ctx context.Context, app *cli.App, db store.Exporter, seals *seal.Keys, f store.Manifest,
 	out io.Writer) (t archive.Trailer, n int64, err error) {
 	buffered := bufio.NewWriterSize(out, 256<<10)
 	w, err := archive.NewWriter(buffered, seals, f, time.Now())

@@ -102,11 +102,11 @@ func importArchive(ctx context.Context, app *cli.App, cfg config.Config, path st
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
 	}
 	if !opt.elsewhere {
-		if err := checkImportMark(cfg, path, checked.Header.Foundation); err != nil {
+		if err := checkImportMark(cfg, path, checked.Header.Manifest); err != nil {
 			return report, err
 		}
 	}
-	f, err := o.SealedFoundation(checked.Header.Foundation)
+	f, err := o.SealedManifest(checked.Header.Manifest)
 	if err != nil {
 		return report, fmt.Errorf("%s: %w; nothing was imported", path, err)
 	}
@@ -116,7 +116,7 @@ func importArchive(ctx context.Context, app *cli.App, cfg config.Config, path st
 		return report, fmt.Errorf("importing %s: %w", path, err)
 	}
 	if !opt.elsewhere {
-		if err := dropForeignMark(cfg, checked.Header.Foundation.Install.ID); err != nil {
+		if err := dropForeignMark(cfg, checked.Header.Manifest.Install.ID); err != nil {
 			return report, err
 		}
 	}
@@ -143,7 +143,7 @@ func checkArchive(ctx context.Context, app *cli.App, in *archiveFile) (*archive.
 }
 
 // fillStore reads the archive again into the store. It is checked again, because it may have changed meanwhile.
-func fillStore(ctx context.Context, app *cli.App, target store.Importer, in *archiveFile, f store.Foundation) error {
+func fillStore(ctx context.Context, app *cli.App, target store.Importer, in *archiveFile, f store.Manifest) error {
 	if _, err := in.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func fillStore(ctx context.Context, app *cli.App, target store.Importer, in *arc
 
 // checkImportMark returns an error if the keyring of the archive is older than the one that the server of the
 // configuration has used. Revoked keys would come back; restore handles that.
-func checkImportMark(cfg config.Config, path string, f store.Foundation) error {
+func checkImportMark(cfg config.Config, path string, f store.Manifest) error {
 	mark, ok := mark.Peek(install.MarkFile(cfg))
 	if !ok || mark.Install != f.Install.ID || f.KeyringVersion >= mark.Version {
 		return nil

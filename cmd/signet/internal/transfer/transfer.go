@@ -90,7 +90,7 @@ type boltImporter struct {
 	seals *seal.Keys
 }
 
-func (to boltImporter) Import(ctx context.Context, f store.Foundation, records iter.Seq2[store.Record, error]) error {
+func (to boltImporter) Import(ctx context.Context, f store.Manifest, records iter.Seq2[store.Record, error]) error {
 	return bolt.Import(ctx, to.path, to.seals, f, records)
 }
 

@@ -67,7 +67,7 @@ func TestMoveAMillionSessions(t *testing.T) {
 		}
 	}
 	phase("making", func() {
-		if err := bolt.Import(t.Context(), in("old.db"), installtest.Seals, installtest.Foundation(), sessionsOf(n)); err != nil {
+		if err := bolt.Import(t.Context(), in("old.db"), installtest.Seals, installtest.Manifest(), sessionsOf(n)); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -105,7 +105,7 @@ func TestMoveThroughRedis(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{})
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
-	if err := bolt.Import(t.Context(), in("old.db"), installtest.Seals, installtest.Foundation(), sessionsOf(n)); err != nil {
+	if err := bolt.Import(t.Context(), in("old.db"), installtest.Seals, installtest.Manifest(), sessionsOf(n)); err != nil {
 		t.Fatal(err)
 	}
 	before := liveHeap()
@@ -178,7 +178,7 @@ func watchHeap(work func()) (peak uint64) {
 	return peak
 }
 
-// sameRecords compares two archives without their headers, which say when they were made, and
+// sameRecords compares two archives without their headers, which have when they were made, and
 // without their trailers, which have the digest of that.
 func sameRecords(one, other string) error {
 	a, err := os.ReadFile(one)

@@ -24,12 +24,12 @@ var (
 // Day is when the install was made.
 var Day = time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC)
 
-// Foundation is an install with a keyring that Master opens.
-var Foundation = sync.OnceValue(func() store.Foundation {
+// Manifest is an install with a keyring that Master opens.
+var Manifest = sync.OnceValue(func() store.Manifest {
 	ring := &keystest.Storage{}
 	err := keys.Init(context.Background(), keys.Config{Storage: ring, InstallID: "install", Master: []masterkey.Key{Master}, Sealed: true})
 	if err != nil {
 		panic(fmt.Sprint("making a keyring: ", err))
 	}
-	return store.Foundation{Install: store.Install{ID: "install", Schema: 2, CreatedAt: Day}, KeyringVersion: ring.Version, Keyring: ring.Document}
+	return store.Manifest{Install: store.Install{ID: "install", Schema: 2, CreatedAt: Day}, KeyringVersion: ring.Version, Keyring: ring.Document}
 })
