@@ -14,9 +14,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
-
-	"go.etcd.io/bbolt"
 
 	"signet/store"
 	"signet/store/bolt/layout"
