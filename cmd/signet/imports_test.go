@@ -30,7 +30,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/doctor":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/install", "config", "keys", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "server/admin/api", "server/replica", "store", "store/bolt", "store/redis", "store/seal"},
 	"cmd/signet/internal/drill":               {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/inspect", "config/duration", "keys/jose", "server/admin/api", "server/admin/client", "server/syntax"},
 	"cmd/signet/internal/inspect":             {"cmd/signet/internal/cli", "keys/jose", "server/syntax"},
-	"cmd/signet/internal/install":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "keys/rotation", "keys/timetable", "store", "store/bolt", "store/redis", "store/redis/conn", "store/seal"},
+	"cmd/signet/internal/install":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/jose", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "keys/rotation", "keys/timetable", "server/upstream", "server/upstream/https", "server/upstream/ldap", "store", "store/bolt", "store/redis", "store/redis/conn", "store/seal"},
 	"cmd/signet/internal/install/installtest": {"cmd/signet/internal/install", "keys", "keys/keystest", "keys/masterkey", "store"},
 	"cmd/signet/internal/keychart":            {"cmd/signet/internal/cli", "server/admin/api"},
 	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/manage/userimport", "server/admin/api", "server/admin/client", "server/password/breached", "store"},
@@ -110,6 +110,7 @@ var arrows = map[string][]string{
 	"store/storetest":                         {"store"},
 	"server/upstream":                         {"server/account", "server/audit", "server/edge", "server/password", "server/syntax", "store"},
 	"server/upstream/https":                   {"keys/secret", "server/strictjson", "server/upstream"},
+	"server/upstream/ldap":                    {"keys/secret", "server/upstream"},
 }
 
 type goPackage struct {
