@@ -21,9 +21,9 @@ import (
 const (
 	maxBulk = 4 << 30 // bytes of a body
 	// bulkBatch lines are worked on at the same time: a store that commits for many at once then does.
-	bulkBatch = 64
+	bulkBatch = 256
 	// bulkAtOnce of them are on their way together: more would find no free connection to a store across a network.
-	bulkAtOnce = 32
+	bulkAtOnce = 64
 	bulkTries  = 4 // of one line, while the store cannot answer
 	// maxDistinct lines are in a body whose names must differ: 14 bytes of memory each.
 	maxDistinct = 5_000_000
