@@ -2,6 +2,7 @@ package admin
 
 import (
 	"signet/server/admin/api"
+	"signet/server/admin/input"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -11,7 +12,7 @@ const movedPage = 1000
 
 // moved counts the users by where their passwords are checked.
 func (h *users) moved(r *Request) (edge.Response, error) {
-	if _, err := readQuery(r); err != nil {
+	if _, err := input.ReadQuery(r.Request); err != nil {
 		return edge.Response{}, err
 	}
 	var answer api.Moved
