@@ -23,6 +23,7 @@ var handbook = []string{
 	"deploy/README.md",
 	"deploy/incidents.md",
 	"deploy/redis/README.md",
+	"deploy/upstream.md",
 	"keys/README.md",
 	"server/README.md",
 	"server/admin/api/README.md",
