@@ -60,7 +60,7 @@ type Config struct {
 	Registry     prometheus.Registerer
 	MaxTokenLife time.Duration
 	Settings     func() *Settings       // in force; what it points to is never changed
-	Dependency   func(err error) string // which dependency has failed, one of edge.Dependency…
+	Dependency   func(err error) string // which dependency has failed, a kind of package outage
 	Foreign      func(raw string)       // counts a presented token that is not active
 }
 
