@@ -30,7 +30,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/doctor":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/install", "config", "keys", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "server/admin/api", "server/replica", "store", "store/bolt", "store/redis", "store/seal"},
 	"cmd/signet/internal/drill":               {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/inspect", "config/duration", "keys/jose", "server/admin/api", "server/admin/client", "server/syntax"},
 	"cmd/signet/internal/inspect":             {"cmd/signet/internal/cli", "keys/jose", "server/syntax"},
-	"cmd/signet/internal/install":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/document", "keys/jose", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "keys/rotation", "keys/timetable", "store", "store/bolt", "store/redis", "store/redis/conn", "store/seal"},
+	"cmd/signet/internal/install":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "keys", "keys/clockcheck", "keys/document", "keys/jose", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "keys/rotation", "keys/timetable", "server/upstream", "server/upstream/https", "server/upstream/ldap", "store", "store/bolt", "store/redis", "store/redis/conn", "store/seal"},
 	"cmd/signet/internal/install/installtest": {"cmd/signet/internal/install", "keys", "keys/keystest", "keys/masterkey", "store"},
 	"cmd/signet/internal/keychart":            {"cmd/signet/internal/cli", "server/admin/api"},
 	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/manage/userimport", "server/admin/api", "server/admin/client", "server/password/breached", "store"},
@@ -61,9 +61,11 @@ var arrows = map[string][]string{
 	"keys/secret":                             {},
 	"server":                                  {"keys", "keys/clockcheck", "keys/privatekey", "keys/rotation", "keys/secret", "server/account", "server/admin", "server/audit", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/metrics", "server/oauth", "server/outage", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "server/upstream", "store", "store/seal"},
 	"server/account":                          {"server/edge", "server/password", "server/syntax", "store"},
-	"server/admin":                            {"keys", "keys/clockcheck", "keys/jose", "keys/rotation", "keys/timetable", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/password/hash", "server/replica", "server/strictjson", "server/syntax", "server/throttle", "server/token", "store"},
+	"server/admin":                            {"keys", "keys/clockcheck", "keys/rotation", "keys/timetable", "server/account", "server/admin/api", "server/admin/clientspec", "server/admin/input", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/password/hash", "server/replica", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/admin/api":                        {},
 	"server/admin/client":                     {"server/admin/api", "server/syntax"},
+	"server/admin/clientspec":                 {"keys/jose", "server/admin/api", "server/clientauth", "server/edge", "server/syntax", "store"},
+	"server/admin/input":                      {"server/admin/api", "server/edge", "server/strictjson"},
 	"server/audit":                            {"server/edge", "server/loglimit", "store"},
 	"server/clientauth":                       {"keys", "keys/jose", "server/admin/api", "server/audit", "server/edge", "server/syntax", "server/throttle", "store"},
 	"server/connlimit":                        {"server/edge"},
@@ -111,6 +113,7 @@ var arrows = map[string][]string{
 	"store/storetest":                         {"store"},
 	"server/upstream":                         {"server/account", "server/audit", "server/edge", "server/password", "server/syntax", "store"},
 	"server/upstream/https":                   {"keys/secret", "server/strictjson", "server/upstream"},
+	"server/upstream/ldap":                    {"keys/secret", "server/upstream"},
 }
 
 type goPackage struct {
