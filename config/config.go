@@ -59,6 +59,7 @@ type Config struct {
 	AccessToken AccessToken `yaml:"access_token"`
 	Refresh     Refresh     `yaml:"refresh"`
 	Password    Password    `yaml:"password"`
+	Users       Users       `yaml:"users"`
 	Throttle    Throttle    `yaml:"throttle"`
 	Keys        Keys        `yaml:"keys"`
 	Redis       Redis       `yaml:"redis"`
@@ -158,6 +159,83 @@ type Password struct {
 
 	// How long one waits at most before it is answered 503; one that would certainly wait longer is so at once.
 	Wait time.Duration `yaml:"wait"`
+}
+
+// Where users come from.
+type Users struct {
+	Upstream Upstream `yaml:"upstream"`
+}
+
+// Another login system, which is asked for the passwords of users who are not here yet or not moved. All servers on
+// one store take the same. deploy/upstream.md has examples.
+type Upstream struct {
+	// Where it is. https://HOST/PATH is called with a username and a password; ldaps://HOST or ldap://HOST
+	// is a directory. http is accepted for localhost and loopback addresses only. Empty: there is none.
+	URL string `yaml:"url"`
+
+	// move: a user whose password it accepts is made here with a hash of its own, and it is not asked for
+	// that user again. stay: it is asked at each login, and nothing is hashed here.
+	Mode string `yaml:"mode"`
+
+	// The claim that keeps the user's id of the other system.
+	IDClaim string `yaml:"id_claim"`
+
+	// The file with the secret that signs calls of https, relative to this file, readable by its owner
+	// only. The variable SIGNET_USERS_UPSTREAM_SECRET can hold the secret instead.
+	SecretFile string `yaml:"secret_file"`
+
+	// The PEM file with the CA that signed its certificate, relative to this file. Empty: the system's CAs.
+	CA string `yaml:"ca"`
+
+	// The PEM file with the certificate that Signet shows it, relative to this file. Empty: none.
+	Cert string `yaml:"cert"`
+
+	// The PEM file with that certificate's private key, relative to this file.
+	Key string `yaml:"key"`
+
+	// The private networks (addresses or CIDR ranges) that its name may lead to. An address in the URL
+	// itself, or localhost, need not be here. No other address outside of the public Internet is called.
+	Networks []netip.Prefix `yaml:"networks"`
+
+	// How long a call may take, its wait for a turn included, before the login is answered 503 with
+	// Retry-After.
+	Timeout time.Duration `yaml:"timeout"`
+
+	// How many calls run at once. Eight times as many may wait; the next login is answered 503.
+	Concurrency int `yaml:"concurrency"`
+
+	LDAP Directory `yaml:"ldap"`
+}
+
+// A directory: users.upstream.url begins with ldap. A password is checked by a bind as the user.
+type Directory struct {
+	// Use ldap:// without StartTLS. It is accepted for a directory on this machine only.
+	Plaintext bool `yaml:"plaintext"`
+
+	// The DN of the account that searches for users. Empty: the search is anonymous.
+	BindDN string `yaml:"bind_dn"`
+
+	// The file with that account's password, relative to this file, readable by its owner only. The
+	// variable SIGNET_USERS_UPSTREAM_BIND_PASSWORD can hold the password instead.
+	PasswordFile string `yaml:"password_file"`
+
+	// The DN that the search begins at.
+	Base string `yaml:"base"`
+
+	// Which entry is the user's. {username} stands for the name, such as
+	// (&(objectClass=person)(sAMAccountName={username})) for Active Directory.
+	Filter string `yaml:"filter"`
+
+	// The DN of users, in place of a search, such as uid={username},ou=people,dc=example,dc=com.
+	UserDN string `yaml:"user_dn"`
+
+	// The attribute that is the user's id: it never changes, and no other entry gets it. objectGUID for
+	// Active Directory.
+	IDAttribute string `yaml:"id_attribute"`
+
+	// The claims that users get, as ATTRIBUTE=CLAIM for the first value as text, or ATTRIBUTE=CLAIM[] for
+	// a list of all values, such as [mail=email, "memberOf=groups[]"].
+	Claims []string `yaml:"claims"`
 }
 
 // The cost of argon2id. A user whose hash is cheaper gets a new one at the next login.

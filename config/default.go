@@ -33,6 +33,8 @@ func Default() Config {
 			Process:   "auto",
 			Wait:      2 * time.Second,
 		},
+		Users: Users{Upstream: Upstream{Mode: ModeMove, IDClaim: "upstream_id", Timeout: 3 * time.Second, Concurrency: 16,
+			LDAP: Directory{IDAttribute: "entryUUID"}}},
 		Throttle: Throttle{PerAccount: 10, Anywhere: 30, PerNetwork: 100, PerClient: 100},
 		Keys:     standardKeys(),
 		Redis:    Redis{Prefix: "signet", WaitReplicas: 1},
@@ -54,9 +56,10 @@ func (c *Config) resolve(dir string) {
 	if path, ok := strings.CutPrefix(c.Store, "bolt:"); ok && path != "" {
 		c.Store = "bolt:" + within(c.DataDir, path)
 	}
-	r := &c.Redis
+	r, u := &c.Redis, &c.Users.Upstream
 	for _, path := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Password.Blocklist, &c.Password.Import.PepperFile, &c.Keys.HSM.PINFile,
-		&r.PasswordFile, &r.SentinelPasswordFile, &r.CA, &r.Cert, &r.Key} {
+		&r.PasswordFile, &r.SentinelPasswordFile, &r.CA, &r.Cert, &r.Key,
+		&u.SecretFile, &u.CA, &u.Cert, &u.Key, &u.LDAP.PasswordFile} {
 		*path = within(dir, *path)
 	}
 	if len(c.Audience) == 0 && c.Issuer != "" {

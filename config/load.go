@@ -138,6 +138,7 @@ func readOver(base Config, name string, data []byte, env []string) (Config, *rea
 var otherVariables = []string{
 	"SIGNET_CONFIG", "SIGNET_MASTER_KEY", "SIGNET_ADMIN_URL", "SIGNET_ADMIN_TOKEN",
 	"SIGNET_REDIS_PASSWORD", "SIGNET_REDIS_SENTINEL_PASSWORD", "SIGNET_HSM_PIN", "SIGNET_PASSWORD_PEPPER",
+	"SIGNET_USERS_UPSTREAM_SECRET", "SIGNET_USERS_UPSTREAM_BIND_PASSWORD",
 }
 
 // Override is a setting that the file has and that an environment variable sets as well: the variable

@@ -149,6 +149,7 @@ func TestEnvSetsEveryField(t *testing.T) {
 		"trusted_proxies": "10.1.2.3,fd00::1/8", "access_token.ttl": "1m", "refresh.grace": "3s",
 		"refresh.absolute": "80d", "password.wait": "1s", "throttle.per_account": "7", "audit.retain": "5000",
 		"password.argon2.memory_kib": "8192", "password.min_length": "9", "password.import.bcrypt_cost": "9", "throttle.anywhere": "8",
+		"users.upstream.url": "https://old.example/check", "users.upstream.mode": "stay", "users.upstream.timeout": "4s", "users.upstream.networks": "10.1.2.3",
 		"keys.preset": "strict", "keys.hsm.timeout": "3s", "redis.prefix": "other", "redis.server_name": "redis.example", "redis.wait_replicas": "2",
 	}
 	probe := Default()

@@ -67,6 +67,7 @@ func (c Config) problems() []*reader.Problem {
 	c.checkListeners(k)
 	c.checkTokens(k)
 	c.Password.check(k)
+	c.Users.Upstream.check(k)
 	c.Throttle.check(k)
 	c.Keys.check(k)
 	c.Keys.HSM.check(k)

@@ -42,8 +42,8 @@ func BenchmarkSign(b *testing.B) {
 	for _, alg := range []string{jose.ES256, jose.EdDSA, jose.RS256} {
 		b.Run(alg, func(b *testing.B) {
 			m := benchManager(b, alg)
-			key := m.held.load().keySet.signers[0]
-			signer := signerOf(b, key.private)
+			key := m.held.load().keySet.Signers[0]
+			signer := signerOf(b, key.Private)
 			var ours, bare time.Duration
 			b.ReportAllocs()
 			for b.Loop() {
@@ -53,7 +53,7 @@ func BenchmarkSign(b *testing.B) {
 				}
 				between := time.Now()
 				token := jwt.NewWithClaims(jwt.GetSigningMethod(alg), &claimsOfBench)
-				token.Header["kid"], token.Header["typ"] = key.kid, "at+jwt"
+				token.Header["kid"], token.Header["typ"] = key.KID, "at+jwt"
 				if _, err := token.SignedString(signer); err != nil {
 					b.Fatal(err)
 				}
@@ -68,12 +68,12 @@ func BenchmarkSign(b *testing.B) {
 // Sign must not allocate more than golang-jwt alone does for the same token.
 func TestSignAllocates(t *testing.T) {
 	m := mustOpen(t, testConfig(&keystest.Storage{}, newClock()))
-	key := m.held.load().keySet.signers[0]
-	signer := signerOf(t, key.private)
+	key := m.held.load().keySet.Signers[0]
+	signer := signerOf(t, key.Private)
 	ours := testing.AllocsPerRun(100, func() { _, _, _ = m.Sign(t.Context(), "", "at+jwt", &claimsOfBench) })
 	bare := testing.AllocsPerRun(100, func() {
 		token := jwt.NewWithClaims(jwt.SigningMethodES256, &claimsOfBench)
-		token.Header["kid"], token.Header["typ"] = key.kid, "at+jwt"
+		token.Header["kid"], token.Header["typ"] = key.KID, "at+jwt"
 		_, _ = token.SignedString(signer)
 	})
 	if ours >= bare {

@@ -1,9 +1,6 @@
 package keys
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 var (
 	// ErrExists: Init found a keyring; nothing was changed.
@@ -16,12 +13,4 @@ var (
 	// ErrStale: the keyring could not be read for too long, so this replica may have missed a change. The
 	// request may be repeated.
 	ErrStale = errors.New("the keyring has not been read for too long")
-
-	// ErrInvalidToken: the token was not signed by this install with a key that is still valid. It gives no
-	// reason, because the caller may be an attacker.
-	ErrInvalidToken = errors.New("invalid token")
-
-	// ErrUnreadable is an ErrInvalidToken: this install has signed the token, and its claims are not of the
-	// expected types.
-	ErrUnreadable = fmt.Errorf("%w: it was signed here, and its claims cannot be read", ErrInvalidToken)
 )

@@ -59,8 +59,8 @@ func (m *Manager) publishes(kid string) bool {
 	if err != nil {
 		return false
 	}
-	for _, k := range s.keySet.published {
-		if k.kid == kid {
+	for _, k := range s.keySet.Keys {
+		if k.KID == kid {
 			return true
 		}
 	}

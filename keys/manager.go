@@ -207,9 +207,9 @@ func (m *Manager) Algorithms() []string {
 	if err != nil {
 		return nil
 	}
-	algs := make([]string, 0, len(s.keySet.signers))
-	for _, k := range s.keySet.signers {
-		algs = append(algs, k.alg)
+	algs := make([]string, 0, len(s.keySet.Signers))
+	for _, k := range s.keySet.Signers {
+		algs = append(algs, k.Alg)
 	}
 	return algs
 }
@@ -246,7 +246,7 @@ func (m *Manager) Probe(ctx context.Context) error {
 			all = append(all, privatekey.Candidate{KID: k.KID, About: fmt.Sprintf("%s, %s", k.Alg, state), Key: s.private[k.KID]})
 		}
 	}
-	return m.prober.Probe(ctx, all, s.keySet.primary())
+	return m.prober.Probe(ctx, all, s.keySet.Primary())
 }
 
 // Run keeps the keyring up to date: it calls Step at once, every Config.Poll ± 20 %, and after Poll, until

@@ -30,8 +30,8 @@ func TestRemoteKeysSign(t *testing.T) {
 	for _, alg := range jose.Algorithms {
 		token, kid := mustSign(t, m, alg)
 		mustVerify(t, m, token)
-		key := m.held.load().keySet.signer(alg)
-		parsed, err := jwt.Parse(token, func(*jwt.Token) (any, error) { return key.private.Public(), nil }, jwt.WithValidMethods([]string{alg}))
+		key := m.held.load().keySet.Signer(alg)
+		parsed, err := jwt.Parse(token, func(*jwt.Token) (any, error) { return key.Private.Public(), nil }, jwt.WithValidMethods([]string{alg}))
 		if err != nil || parsed.Header["kid"] != kid {
 			t.Errorf("%s: golang-jwt: %v", alg, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/keys/jose"
+	"signet/keys/keyset"
 	"signet/keys/keystest"
 	"signet/keys/rotation"
 	"signet/keys/timetable"
@@ -64,14 +65,14 @@ func TestRevokeOfTheSigner(t *testing.T) {
 		t.Errorf("%s signs, want %s", kid, standby)
 	}
 	var claims any
-	if _, err := m.Verify(old, "at+jwt", &claims); !errors.Is(err, ErrInvalidToken) {
+	if _, err := m.Verify(old, "at+jwt", &claims); !errors.Is(err, keyset.ErrInvalidToken) {
 		t.Errorf("a token of the revoked key: got %v, want ErrInvalidToken", err)
 	}
 	if _, err := other.Verify(old, "at+jwt", &claims); err != nil {
 		t.Errorf("at a replica that has not read: %v", err)
 	}
 	mustStep(t, other)
-	if _, err := other.Verify(old, "at+jwt", &claims); !errors.Is(err, ErrInvalidToken) {
+	if _, err := other.Verify(old, "at+jwt", &claims); !errors.Is(err, keyset.ErrInvalidToken) {
 		t.Errorf("at a replica that has read: got %v, want ErrInvalidToken", err)
 	}
 	c.advance(timetable.Default().Notice())

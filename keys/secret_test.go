@@ -35,7 +35,7 @@ func TestSecretsAreRedacted(t *testing.T) {
 	for name, v := range map[string]any{
 		"masterkey.Key": master, "*masterkey.Key": &master, "[]masterkey.Key": cfg.Master, "unexported masterkey.Key": hidden{master},
 		"Config": Config{Master: cfg.Master, InstallID: "x"}, "Ring": s.ring, "Key": s.ring.Keys[0], "*rotation.Key": &s.ring.Keys[0],
-		"KeyInfo": m.Keys(), "rotation.KeySet": s.keySet.KeySet, "privateKey": s.keySet.signers[0].private, "document": s.document, "private keys": s.private, "member": *s.keySet.signers[0],
+		"KeyInfo": m.Keys(), "rotation.KeySet": s.keySet.KeySet, "privateKey": s.keySet.Signers[0].Private, "document": s.document, "private keys": s.private, "member": *s.keySet.Signers[0],
 		"sealer": *m.store.sealer,
 	} {
 		for _, printed := range prints(t, v) {

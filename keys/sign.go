@@ -1,18 +1,12 @@
 package keys
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"strings"
 
 	"signet/keys/clockcheck"
 	"signet/keys/rotation"
 )
-
-const maxTyp = 64
 
 // Sign returns a compact JWS (RFC 7515 §7.1) over the claims as JSON, with the header members alg,
 // kid and typ, and the kid of the key that signed. An empty alg means the primary algorithm.
@@ -34,15 +28,15 @@ func (m *Manager) Sign(ctx context.Context, alg, typ string, claims any) (token,
 	if err := m.clock.CheckAt(now); err != nil {
 		return "", "", fmt.Errorf("signing a token: %w", err)
 	}
-	key := s.keySet.signer(alg)
+	key := s.keySet.Signer(alg)
 	if key == nil {
 		return "", "", fmt.Errorf("signing a token: %w %q", rotation.ErrAlgorithm, alg)
 	}
-	token, err = key.token(ctx, typ, claims)
+	token, err = key.Token(ctx, typ, claims)
 	if err != nil {
-		return "", "", fmt.Errorf("signing a token with %s: %w", key.alg, err)
+		return "", "", fmt.Errorf("signing a token with %s: %w", key.Alg, err)
 	}
-	return token, key.kid, nil
+	return token, key.KID, nil
 }
 
 // Ready returns nil when Sign would sign now with the primary algorithm, and otherwise the error that it would
@@ -59,39 +53,8 @@ func (m *Manager) Ready() error {
 	if err := m.clock.CheckAt(now); err != nil {
 		return err
 	}
-	if len(s.keySet.signers) == 0 {
+	if len(s.keySet.Signers) == 0 {
 		return rotation.ErrAlgorithm
 	}
-	return m.prober.ErrorOf(s.keySet.primary())
-}
-
-// token signs the claims.
-func (k *signer) token(ctx context.Context, typ string, claims any) (string, error) {
-	if !plainTyp(typ) {
-		return "", fmt.Errorf("typ %q needs escaping or is empty or long", typ)
-	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		return "", fmt.Errorf("encoding the claims: %w", err)
-	}
-	header := bytes.Join([][]byte{k.header, []byte(typ), []byte(`"}`)}, nil)
-	b64 := base64.RawURLEncoding
-	const signatureRoom = 1 + 43*8 // a dot and an RSA-2048 signature
-	buf := make([]byte, 0, b64.EncodedLen(len(header))+1+b64.EncodedLen(len(payload))+signatureRoom)
-	buf = b64.AppendEncode(buf, header)
-	buf = append(buf, '.')
-	buf = b64.AppendEncode(buf, payload)
-	signature, err := k.private.Sign(ctx, string(buf))
-	if err != nil {
-		return "", err
-	}
-	buf = append(buf, '.')
-	return string(b64.AppendEncode(buf, signature)), nil
-}
-
-// plainTyp reports whether typ can stand in a JSON string as it is.
-func plainTyp(typ string) bool {
-	return typ != "" && len(typ) <= maxTyp && !strings.ContainsFunc(typ, func(r rune) bool {
-		return r <= ' ' || r > '~' || r == '"' || r == '\\'
-	})
+	return m.prober.ErrorOf(s.keySet.Primary())
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"signet/keys/jose"
+	"signet/keys/keyset"
 	"signet/keys/keystest"
 	"signet/keys/privatekey"
 	"signet/keys/rotation"
@@ -79,10 +80,10 @@ func TestVerifyRefuses(t *testing.T) {
 	cfg := testConfig(s, c)
 	cfg.Algorithms = []string{jose.ES256, jose.RS256}
 	m := mustOpen(t, cfg)
-	ec, rs := m.held.load().keySet.signers[0], m.held.load().keySet.signers[1]
+	ec, rs := m.held.load().keySet.Signers[0], m.held.load().keySet.Signers[1]
 	good, kid := mustSign(t, m, "")
 	parts := strings.Split(good, ".")
-	header := func(members string) string { return encode(t, ec.private, "{"+members+"}", `{"sub":"x"}`) }
+	header := func(members string) string { return encode(t, ec.Private, "{"+members+"}", `{"sub":"x"}`) }
 	ours := `"alg":"ES256","kid":"` + kid + `","typ":"at+jwt"`
 	foreignKID, foreign, err := m.store.source.New(t.Context(), jose.ES256)
 	if err != nil {
@@ -101,7 +102,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"four parts":             good + "." + parts[2],
 		"many dots":              strings.Repeat(".", 16000),
 		"too long":               good + strings.Repeat("A", jose.MaxToken),
-		"signed, but too long":   encode(t, ec.private, "{"+ours+"}", `{"sub":"`+strings.Repeat("x", jose.MaxToken)+`"}`),
+		"signed, but too long":   encode(t, ec.Private, "{"+ours+"}", `{"sub":"`+strings.Repeat("x", jose.MaxToken)+`"}`),
 		"padding":                parts[0] + "." + parts[1] + "." + parts[2] + "==",
 		"standard base64":        strings.NewReplacer("-", "+", "_", "/").Replace(good + "+"),
 		"line end":               good + "\n",
@@ -114,7 +115,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"alg none":               header(strings.Replace(ours, "ES256", "none", 1)),
 		"HS256":                  hmac,
 		"alg of another key":     header(strings.Replace(ours, "ES256", "RS256", 1)),
-		"kid of another key":     header(strings.Replace(strings.Replace(ours, kid, rs.kid, 1), "ES256", "RS256", 1)),
+		"kid of another key":     header(strings.Replace(strings.Replace(ours, kid, rs.KID, 1), "ES256", "RS256", 1)),
 		"unknown kid":            header(strings.Replace(ours, kid, foreignKID, 1)),
 		"kid is a number":        header(`"alg":"ES256","kid":1,"typ":"at+jwt"`),
 		"no kid":                 header(`"alg":"ES256","typ":"at+jwt"`),
@@ -135,12 +136,12 @@ func TestVerifyRefuses(t *testing.T) {
 		"member twice, first":    header(`"alg":"none",` + ours),
 		"space in the header":    header(ours + " "),
 		"signed by a stranger":   encode(t, foreign, "{"+ours+"}", `{}`),
-		"payload is no JSON":     encode(t, ec.private, "{"+ours+"}", `{`),
-		"payload of other type":  encode(t, ec.private, "{"+ours+"}", `[]`),
+		"payload is no JSON":     encode(t, ec.Private, "{"+ours+"}", `{`),
+		"payload of other type":  encode(t, ec.Private, "{"+ours+"}", `[]`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var claims map[string]string
-			if got, err := m.Verify(token, "at+jwt", &claims); !errors.Is(err, ErrInvalidToken) || got != "" {
+			if got, err := m.Verify(token, "at+jwt", &claims); !errors.Is(err, keyset.ErrInvalidToken) || got != "" {
 				t.Errorf("got %q, %v, want ErrInvalidToken", got, err)
 			}
 		})
@@ -149,10 +150,10 @@ func TestVerifyRefuses(t *testing.T) {
 	if _, err := m.Verify(good, "at+jwt", &claims); err != nil {
 		t.Errorf("the token that all these derive from: %v", err)
 	}
-	if _, err := m.Verify(encode(t, ec.private, "{"+ours+"}", `{"sub":"x"}`), "at+jwt", &claims); err != nil {
+	if _, err := m.Verify(encode(t, ec.Private, "{"+ours+"}", `{"sub":"x"}`), "at+jwt", &claims); err != nil {
 		t.Errorf("the header that all these derive from: %v", err)
 	}
-	if _, err := m.Verify(good, "logout+jwt", &claims); !errors.Is(err, ErrInvalidToken) {
+	if _, err := m.Verify(good, "logout+jwt", &claims); !errors.Is(err, keyset.ErrInvalidToken) {
 		t.Errorf("asked for another typ: got %v, want ErrInvalidToken", err)
 	}
 }
@@ -180,7 +181,7 @@ func TestVerifyForgetsRevokedAndRemovedKeys(t *testing.T) {
 				t.Fatal(err)
 			}
 			var claims any
-			if _, err := m.Verify(token, "at+jwt", &claims); !errors.Is(err, ErrInvalidToken) {
+			if _, err := m.Verify(token, "at+jwt", &claims); !errors.Is(err, keyset.ErrInvalidToken) {
 				t.Errorf("got %v, want ErrInvalidToken", err)
 			}
 		})
@@ -199,9 +200,9 @@ func FuzzVerify(f *testing.F) {
 	}
 	f.Add("eyJhbGciOiJub25lIn0.e30.")
 	lookup := func(t *jwt.Token) (any, error) {
-		for _, p := range m.held.load().keySet.published {
-			if p.kid == t.Header["kid"] && p.alg == t.Method.Alg() {
-				return p.private.Public(), nil
+		for _, p := range m.held.load().keySet.Keys {
+			if p.KID == t.Header["kid"] && p.Alg == t.Method.Alg() {
+				return p.Private.Public(), nil
 			}
 		}
 		return nil, errors.New("unknown kid")
@@ -210,7 +211,7 @@ func FuzzVerify(f *testing.F) {
 		var claims map[string]any
 		kid, err := m.Verify(token, "at+jwt", &claims)
 		if err != nil {
-			if !errors.Is(err, ErrInvalidToken) || kid != "" {
+			if !errors.Is(err, keyset.ErrInvalidToken) || kid != "" {
 				t.Fatalf("got %q, %v", kid, err)
 			}
 			return

@@ -324,8 +324,8 @@ func (s *simulation) fetch(r *replica) (map[string]bool, error) {
 	kids := s.kids[set.ETag]
 	if kids == nil {
 		kids = map[string]bool{}
-		for _, k := range r.manager.held.load().keySet.published {
-			kids[k.kid] = true
+		for _, k := range r.manager.held.load().keySet.Keys {
+			kids[k.KID] = true
 		}
 		s.kids[set.ETag] = kids
 	}

@@ -1,27 +1,18 @@
 package keys
 
 import (
-	"bytes"
 	"fmt"
 	"time"
 
 	"signet/keys/clockcheck"
-	"signet/keys/jose"
 )
 
-// maxHeader is more than the longest header made here.
-const maxHeader = 256
-
-// Verify checks a token that claims to be ours and reads its payload into claims. The only headers
-// accepted are, byte for byte, those that Sign makes for a published key and this typ. A token therefore
-// chooses neither its key nor its algorithm, and jku, jwk, x5c, crit, b64, zip, a member given twice
-// or "alg":"none" are not even looked at (RFC 8725 §3). It does no I/O.
+// Verify checks a token that claims to be ours and reads its payload into claims: see keyset.Set.Verify. It does no I/O.
 //
-// The error for everything that is wrong is ErrInvalidToken, also where the key was revoked or removed;
-// ErrUnreadable when the signature is good and the payload does not fit claims; ErrStale when the keyring was
-// not read for ServeStale, so that a revocation may have been missed; clockcheck.ErrClock when this
-// replica's clock is off, since the caller compares times next. The caller checks lifetimes, issuer and
-// audience.
+// The error for everything that is wrong is keyset.ErrInvalidToken, also where the key was revoked or removed;
+// keyset.ErrUnreadable when the signature is good and the payload does not fit claims; ErrStale when the keyring was
+// not read for ServeStale, so that a revocation may have been missed; clockcheck.ErrClock when this replica's clock is
+// off, since the caller compares times next. The caller checks lifetimes, issuer and audience.
 func (m *Manager) Verify(token, typ string, claims any) (kid string, err error) {
 	now := m.clock.Reading()
 	s, err := m.held.current(now)
@@ -35,51 +26,7 @@ func (m *Manager) Verify(token, typ string, claims any) (kid string, err error) 
 	if err := m.clock.CheckAt(now); err != nil {
 		return "", fmt.Errorf("verifying a token: %w", err)
 	}
-	return s.keySet.verify(token, typ, claims)
-}
-
-func (s *keySet) verify(token, typ string, claims any) (string, error) {
-	header, payload, signature, ok := jose.Split(token)
-	if !ok {
-		return "", ErrInvalidToken
-	}
-	key := s.keyFor(header, typ)
-	if key == nil {
-		return "", ErrInvalidToken
-	}
-	sig, err := jose.DecodeSegment(signature)
-	if err != nil {
-		return "", ErrInvalidToken
-	}
-	if key.private.Verify(token[:len(header)+1+len(payload)], sig) != nil {
-		return "", ErrInvalidToken
-	}
-	plain, err := jose.DecodeSegment(payload)
-	if err != nil {
-		return "", ErrInvalidToken
-	}
-	if jose.UnmarshalSigned(plain, claims) != nil {
-		return "", ErrUnreadable
-	}
-	return key.kid, nil
-}
-
-// keyFor returns the published key whose header this is, or nil. Each kid is in one header, so at most
-// one key fits: no token is tried with several.
-func (s *keySet) keyFor(segment, typ string) *signer {
-	if len(segment) > maxHeader {
-		return nil
-	}
-	header, err := jose.DecodeSegment(segment)
-	if err != nil || !plainTyp(typ) {
-		return nil
-	}
-	for _, k := range s.published {
-		if rest, ok := bytes.CutPrefix(header, k.header); ok && string(rest) == typ+`"}` {
-			return k
-		}
-	}
-	return nil
+	return s.keySet.Verify(token, typ, claims)
 }
 
 // JWKS is the published key set, ready to be served as application/jwk-set+json.
@@ -109,5 +56,5 @@ func (m *Manager) JWKS() (JWKS, error) {
 	if until := s.keySet.Until; !until.IsZero() {
 		fresh = min(fresh, until.Sub(correct))
 	}
-	return JWKS{s.keySet.body, s.keySet.etag, max(fresh, 0).Truncate(time.Second)}, nil
+	return JWKS{s.keySet.Body, s.keySet.ETag, max(fresh, 0).Truncate(time.Second)}, nil
 }

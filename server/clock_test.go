@@ -96,6 +96,9 @@ func TestServerWithItsClockOff(t *testing.T) {
 			step(t, s)
 			step(t, s)
 			ready := s.Call(t, "GET", "/readyz").Wants(503, "")
+			if !logged(s.Log.String(), "readyz", "level", "WARN") || logged(s.Log.String(), "readyz", "level", "ERROR") {
+				t.Error("that it is not ready is no warning in the log")
+			}
 			if ready.JSON["clock"] != false || ready.JSON["signing"] != false || ready.JSON["store"] != true || ready.JSON["key_set"] != true {
 				t.Errorf("readyz: got %s", ready.Raw)
 			}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"signet/server/admin/api"
 	"signet/server/servertest"
 )
 
@@ -54,7 +55,7 @@ func TestClientValidation(t *testing.T) {
 		{"key alone says the method", `"jwks":` + key, ""},
 		{"method without a key", `"auth_methods":["private_key_jwt"]`, "jwks is missing"},
 		{"method with no key", `"auth_methods":["private_key_jwt"],"jwks":null`, "jwks is missing"},
-		{"key without the method", `"auth_methods":["client_secret_basic"],"jwks":` + key, "(--auth-method private_key_jwt)"},
+		{"key without the method", `"auth_methods":["client_secret_basic"],"jwks":` + key, "name that in auth_methods too, or make jwks null"},
 		{"key of a public client", `"public":true,"grants":["password"],"jwks":` + key, "a public client has no keys: leave jwks out"},
 		{"private_key_jwt for a public client", `"public":true,"grants":["password"],"auth_methods":["private_key_jwt"],"jwks":` + key, "of a public client"},
 		{"private key", `"jwks":{"keys":[{"kty":"OKP","crv":"Ed25519","x":"` + x + `","d":"` + x + `"}]}`, "consider it leaked"},
@@ -178,6 +179,22 @@ func TestSaysAllProblemsAtOnce(t *testing.T) {
 	for _, part := range []string{"client_id", "grants", "origins", "alg"} {
 		a.WantsMessage(t, part)
 	}
+}
+
+// TestVerbsWithoutBody: who sends one expects something of it, so nothing is done.
+func TestVerbsWithoutBody(t *testing.T) {
+	t.Parallel()
+	s, admin := servertest.NewAdmin(t, nil)
+	for _, target := range []api.Target{api.DisableClient.At("web"), api.DeleteClient.At("web"), api.RevokeSecret.At("web", api.OldestSecret),
+		api.DisableUser.At("ada"), api.DeleteUser.At("ada"), api.RevokeSessions.At("ada"), api.RevokeAllSessions.At(), api.ClearThrottle.At(),
+		api.RewrapKeys.At(), api.ResetClock.At(), api.SealStore.At()} {
+		for _, body := range []string{`{"reason":"left"}`, `[]`, `reason=left`} {
+			admin.CallJSON(t, target.Method, target.URL, body).Wants(400, "invalid").WantsMessage(t, "send it without a body; nothing was changed")
+		}
+	}
+	s.Login(t)
+	admin.CallJSON(t, "POST", "/v1/users/ada/disable", `{}`).Wants(200, "")
+	admin.CallJSON(t, "POST", "/v1/users/ada/enable", "").Wants(200, "")
 }
 
 func TestBodies(t *testing.T) {

@@ -36,9 +36,6 @@ type sealing struct {
 // then on. It refuses while a replica of an older version runs, which could not read the records any more. After an
 // interruption it can be started again, and where nothing is to be done it does nothing.
 func (h *sealing) start(r *Request) (edge.Response, error) {
-	if _, err := readJSON(r, &struct{}{}); err != nil {
-		return edge.Response{}, err
-	}
 	sealer, ok := h.store.(store.Sealer)
 	if !ok || !h.sealed {
 		return edge.Response{}, &edge.Error{Status: http.StatusNotImplemented, Code: api.CodeUnsupported, Description: "this store has no seals"}

@@ -36,7 +36,7 @@ func (s *Server) logRequest(r *Request, rt *Route, status int, err error) {
 	switch {
 	case left:
 		level = max(level, slog.LevelInfo)
-	case status >= http.StatusInternalServerError && s.rush(err): // no fault
+	case status >= http.StatusInternalServerError && (err == nil || s.rush(err)): // a probe has its answer; or there is no fault
 		level = slog.LevelWarn
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"signet/keys"
+	"signet/keys/keyset"
 	"signet/server/edge"
 	"signet/server/token"
 	"signet/store"
@@ -49,7 +49,7 @@ func (v *revoker) revokeSession(r *edge.Request, refresh token.Refresh) (edge.Re
 
 func (v *revoker) revokeAccessToken(r *edge.Request, client *store.Client, raw string) (edge.Response, error) {
 	t, err := v.cfg.Checker.Check(r.Context(), raw)
-	if errors.Is(err, keys.ErrUnreadable) {
+	if errors.Is(err, keyset.ErrUnreadable) {
 		return v.revokeUnreadable(r, client, raw, err)
 	}
 	if errors.Is(err, token.ErrInactive) {

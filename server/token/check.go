@@ -13,6 +13,7 @@ import (
 	"signet/keys"
 	"signet/keys/clockcheck"
 	"signet/keys/jose"
+	"signet/keys/keyset"
 	"signet/store"
 )
 
@@ -78,7 +79,7 @@ func (c *Checker) CheckWith(ctx context.Context, raw string, find func(ctx conte
 	if errors.Is(err, keys.ErrStale) || errors.Is(err, clockcheck.ErrClock) {
 		return nil, undecided(err)
 	}
-	if errors.Is(err, keys.ErrUnreadable) {
+	if errors.Is(err, keyset.ErrUnreadable) {
 		c.unreadable.Inc()
 		c.cfg.Log.ErrorContext(ctx, "an access token that was signed here cannot be read, and counts as inactive; report this with the claims that its client is given")
 	}

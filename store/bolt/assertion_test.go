@@ -24,7 +24,7 @@ func TestSweepAssertions(t *testing.T) {
 		for i := range over {
 			id := store.AssertionID{}
 			binary.BigEndian.PutUint64(id[:], uint64(i))
-			if err := tx.Bucket(layout.Assertions.Name()).Put(id[:], codec.AppendTime(nil, until)); err != nil {
+			if err := tx.Bucket([]byte(layout.Assertions.String())).Put(id[:], codec.AppendTime(nil, until)); err != nil {
 				return err
 			}
 		}
@@ -55,7 +55,7 @@ func TestFileFromBeforeAssertions(t *testing.T) {
 	must(t, Import(t.Context(), path, nil, moveManifest, stream(moveRecords(), nil)))
 	db, err := bbolt.Open(path, 0o600, nil)
 	must(t, err)
-	must(t, db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket(layout.Assertions.Name()) }))
+	must(t, db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte(layout.Assertions.String())) }))
 	must(t, db.Close())
 	must(t, Check(path, nil))
 

@@ -20,11 +20,11 @@ func TestAuditOfEarlierVersion(t *testing.T) {
 		name   string
 		forget func(tx *bbolt.Tx) error // what an earlier version has not written
 	}{
-		{"never indexed", func(tx *bbolt.Tx) error { return tx.DeleteBucket(layout.AuditRings.Name()) }},
+		{"never indexed", func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte(layout.AuditRings.String())) }},
 		{"the last half written by an earlier version", func(tx *bbolt.Tx) error {
 			for class := range layout.RingPrefixes {
 				for seq := uint64(5001); seq <= 10_000; seq++ {
-					if err := tx.Bucket(layout.AuditRings.Name()).Delete(layout.RingKey(class, seq)); err != nil {
+					if err := tx.Bucket([]byte(layout.AuditRings.String())).Delete(layout.RingKey(class, seq)); err != nil {
 						return err
 					}
 				}

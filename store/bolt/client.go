@@ -142,11 +142,12 @@ func (s *clients) ClientsVersion(ctx context.Context) (string, error) {
 // ListClients implements store.Clients.
 func (s *clients) ListClients(ctx context.Context, after string, limit int) (list []store.Client, err error) {
 	err = s.db.View(ctx, func(tx *layout.Tx) error {
-		return tx.After(layout.Clients, after, limit, func(id, raw []byte) error {
+		_, err := tx.Span(layout.Clients, layout.After(after), limit, func(id, raw []byte) error {
 			c, err := layout.ReadClient(tx, id, raw)
 			list = append(list, c)
 			return err
 		})
+		return err
 	})
 	return list, err
 }

@@ -25,7 +25,7 @@ func swollen(t *testing.T) (path string, records []store.Record) {
 	must(t, Import(t.Context(), path, nil, moveManifest, stream(moveRecords(), nil)))
 	s := mustOpen(t, path)
 	putMany(t, s, 30_000, func(tx *bbolt.Tx) error {
-		return tx.Bucket(layout.Revoked.Name()).Put(fmt.Appendf(nil, "dead-%x", rand.Uint64()), make([]byte, 8))
+		return tx.Bucket([]byte(layout.Revoked.String())).Put(fmt.Appendf(nil, "dead-%x", rand.Uint64()), make([]byte, 8))
 	})
 	for range 20 {
 		s.Sweep(t.Context(), moveDay, store.Lifetimes{Idle: 1 << 62, Absolute: 1 << 62})

@@ -258,7 +258,7 @@ func TestExportNamesWhatIsDamaged(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "signet.db")
 			must(t, Import(t.Context(), path, nil, moveManifest, stream(moveRecords(), nil)))
 			s := mustOpen(t, path)
-			must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket(test.bucket.Name()).Put(test.key, test.value) }))
+			must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(test.bucket.String())).Put(test.key, test.value) }))
 			err := s.Export(t.Context(), func(store.Record) error { return nil })
 			kind, _, _ := strings.Cut(name, " ")
 			if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), kind) {

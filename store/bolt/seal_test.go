@@ -32,7 +32,7 @@ func raw(t *testing.T, s *Store, bucket *layout.Bucket) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
 	must(t, s.db.File.DB.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucket.Name()).ForEach(func(key, value []byte) error {
+		return tx.Bucket([]byte(bucket.String())).ForEach(func(key, value []byte) error {
 			all[string(key)] = bytes.Clone(value)
 			return nil
 		})
@@ -42,7 +42,7 @@ func raw(t *testing.T, s *Store, bucket *layout.Bucket) map[string][]byte {
 
 func poke(t *testing.T, s *Store, bucket *layout.Bucket, key string, value []byte) {
 	t.Helper()
-	must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket.Name()).Put([]byte(key), value) }))
+	must(t, s.db.File.DB.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(bucket.String())).Put([]byte(key), value) }))
 }
 
 // TestEveryRecordIsSealed: in every bucket, under every key, but what has no kind of seal.

@@ -71,22 +71,21 @@ func Open(path string, opt Options) (*Store, error) {
 			return nil, err
 		}
 	}
-	f, err := file.Open(path, false)
+	db, err := commit.Open(path, commit.Config{Seals: opt.Seals, Now: opt.Now, Log: opt.Log})
 	if err != nil {
 		return nil, err
 	}
-	s, err := newStore(f, opt)
-	if err != nil {
-		return nil, errors.Join(err, f.DB.Close())
+	s, err := newStore(db, opt)
+	if err == nil {
+		clearSpools(path)
+		db.Start(s.trail, s.counts)
+		err = db.Update(context.Background(), (*layout.Tx).AddBuckets) // in a file of an earlier version
 	}
-	clearSpools(path)
-	s.db.Start(s.trail, s.counts)
-	err = s.db.Update(context.Background(), (*layout.Tx).AddBuckets) // in a file of an earlier version
 	if err == nil {
 		err = s.trail.Open(context.Background())
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
 }
@@ -100,11 +99,7 @@ func create(path string) error {
 	return err
 }
 
-func newStore(f *file.File, opt Options) (*Store, error) {
-	db, err := commit.New(f, commit.Config{Seals: opt.Seals, Now: opt.Now, Log: opt.Log})
-	if err != nil {
-		return nil, err
-	}
+func newStore(db *commit.DB, opt Options) (*Store, error) {
 	events, err := trail.New(db, store.ShareRetention(opt.AuditEvents, opt.Retention))
 	if err != nil {
 		return nil, err

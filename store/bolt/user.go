@@ -159,7 +159,7 @@ func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
 // ListUsers implements store.Users.
 func (s *users) ListUsers(ctx context.Context, after string, limit int) (list []store.User, err error) {
 	err = s.db.View(ctx, func(tx *layout.Tx) error {
-		return tx.After(layout.Usernames, after, limit, func(name, raw []byte) error {
+		_, err := tx.Span(layout.Usernames, layout.After(after), limit, func(name, raw []byte) error {
 			id, err := layout.IDOfName(tx, name, raw)
 			if err != nil {
 				return err
@@ -168,6 +168,7 @@ func (s *users) ListUsers(ctx context.Context, after string, limit int) (list []
 			list = append(list, u)
 			return err
 		})
+		return err
 	})
 	return list, err
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os/exec"
 	"sync"
@@ -28,10 +29,13 @@ func execute(program string, args []string) (child, error) {
 		kill: func() { _ = cmd.Process.Kill() },
 		wait: func() error {
 			err := cmd.Wait()
+			if err == nil {
+				err = errors.New("exit status 0")
+			}
 			if line := reason.String(); line != "" {
 				return fmt.Errorf("%v: %s", err, line)
 			}
-			return fmt.Errorf("%v", err)
+			return err
 		}}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -52,7 +53,7 @@ func (db *DB) write(b *batch, flush bool) {
 	for {
 		spoilt, err := db.attempt(live, flush)
 		if spoilt != nil {
-			live = without(live, spoilt)
+			live = slices.DeleteFunc(live, func(r *request) bool { return r == spoilt })
 			continue
 		}
 		for _, r := range live {
@@ -168,14 +169,4 @@ func (db *DB) failed(cause error) error {
 	db.committed(err, db.Now())
 	db.Later()
 	return err
-}
-
-func without(live []*request, r *request) []*request {
-	kept := live[:0]
-	for _, l := range live {
-		if l != r {
-			kept = append(kept, l)
-		}
-	}
-	return kept
 }

@@ -33,9 +33,7 @@ func open(t testing.TB, path string, cfg Config) *DB {
 		_, err := file.Make(path, layout.Initialise)
 		must(t, err)
 	}
-	f, err := file.Open(path, false)
-	must(t, err)
-	db, err := New(f, cfg)
+	db, err := Open(path, cfg)
 	must(t, err)
 	db.Start()
 	t.Cleanup(func() { db.Close() })

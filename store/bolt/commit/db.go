@@ -19,7 +19,7 @@ import (
 	"signet/store/seal"
 )
 
-// Config configures New.
+// Config configures Open.
 type Config struct {
 	Seals *seal.Keys       // of the records; nil: they have none
 	Now   func() time.Time // paces write probes; nil means time.Now
@@ -54,8 +54,13 @@ type Behind interface {
 	Unwritten() bool
 }
 
-// New returns a DB of f that reads, until Start. It is an error where the file is damaged or a newer Signet wrote it.
-func New(f *file.File, cfg Config) (*DB, error) {
+// Open opens the file at path. The DB reads, until Start. It is an error where file.Open has one, where the file is damaged
+// or where a newer Signet wrote it.
+func Open(path string, cfg Config) (*DB, error) {
+	f, err := file.Open(path, false)
+	if err != nil {
+		return nil, err
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -63,11 +68,15 @@ func New(f *file.File, cfg Config) (*DB, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	db := &DB{Config: cfg, File: f, health: health{file: f, log: cfg.Log}, queue: newQueue()}
-	return db, db.View(context.Background(), func(tx *layout.Tx) error {
-		format, err := layout.CheckLayout(tx, f.Path)
+	err = db.View(context.Background(), func(tx *layout.Tx) error {
+		format, err := layout.CheckLayout(tx, path)
 		db.SetFormat(format)
 		return err
 	})
+	if err != nil {
+		return nil, errors.Join(err, f.DB.Close())
+	}
+	return db, nil
 }
 
 // Start begins to write.
@@ -238,26 +247,17 @@ func (db *DB) Close() error {
 		db.closed.Store(true)
 		db.queue.close()
 		db.running.Wait()
-		db.closeErr = errors.Join(db.unwritten(), db.release())
+		for _, b := range db.behind {
+			if b.Unwritten() && db.closeErr == nil {
+				last, _ := db.due(db.Now())
+				db.closeErr = fmt.Errorf("audit events and throttle counts were not written: %w", last)
+			}
+		}
+		release := db.File.DB.Close
+		if db.broken() != nil {
+			release = db.File.Abandon
+		}
+		db.closeErr = errors.Join(db.closeErr, release())
 	})
 	return db.closeErr
-}
-
-// unwritten returns the reason why something that is written behind is lost.
-func (db *DB) unwritten() error {
-	for _, b := range db.behind {
-		if b.Unwritten() {
-			last, _ := db.due(db.Now())
-			return fmt.Errorf("audit events and throttle counts were not written: %w", last)
-		}
-	}
-	return nil
-}
-
-// release closes the file. Where bbolt has panicked it may never give its own locks back.
-func (db *DB) release() error {
-	if db.broken() == nil {
-		return db.File.DB.Close()
-	}
-	return db.File.Abandon()
 }

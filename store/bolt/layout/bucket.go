@@ -25,11 +25,8 @@ type Bucket struct {
 	later bool
 }
 
-// String implements fmt.Stringer.
+// String returns the name, which is the key of the bucket in the file.
 func (b *Bucket) String() string { return string(b.name) }
-
-// Name returns the key of the bucket in the file.
-func (b *Bucket) Name() []byte { return b.name }
 
 // The buckets. The keyring is sealed by itself.
 var (

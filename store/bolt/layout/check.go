@@ -33,7 +33,7 @@ func Check(view func(func(tx *Tx) error) error) (n int, err error) {
 // bucket has no more.
 func checkSpan(tx *Tx, b *Bucket, from []byte) (n int, next []byte, err error) {
 	var last []byte
-	next, err = tx.Span(b, from, func(key, sealed []byte) error {
+	next, err = tx.Span(b, from, SpanSize, func(key, sealed []byte) error {
 		if last != nil && bytes.Compare(last, key) >= 0 {
 			return errors.New("its keys are out of order")
 		}

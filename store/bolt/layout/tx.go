@@ -65,9 +65,9 @@ func (tx *Tx) Delete(b *Bucket, key []byte) error {
 	return tx.Bucket(b).Delete(key)
 }
 
-// Span visits up to SpanSize records, sealed as they are, beginning at a key, and returns the key to go on at; nil: the
+// Span visits up to limit records, sealed as they are, beginning at a key, and returns the key to go on at; nil: the
 // bucket has no more.
-func (tx *Tx) Span(b *Bucket, from []byte, visit func(key, sealed []byte) error) (next []byte, err error) {
+func (tx *Tx) Span(b *Bucket, from []byte, limit int, visit func(key, sealed []byte) error) (next []byte, err error) {
 	bucket := tx.Bucket(b)
 	if bucket == nil {
 		return nil, nil // one that is made later
@@ -75,10 +75,9 @@ func (tx *Tx) Span(b *Bucket, from []byte, visit func(key, sealed []byte) error)
 	c := bucket.Cursor()
 	n := 0
 	for key, sealed := c.Seek(from); key != nil; key, sealed = c.Next() {
-		if n == SpanSize {
+		if n++; n > limit {
 			return bytes.Clone(key), nil
 		}
-		n++
 		if err := visit(key, sealed); err != nil {
 			return nil, err
 		}
@@ -86,21 +85,8 @@ func (tx *Tx) Span(b *Bucket, from []byte, visit func(key, sealed []byte) error)
 	return nil, nil
 }
 
-// After visits up to limit records whose keys sort after the given one, in order.
-func (tx *Tx) After(b *Bucket, after string, limit int, visit func(key, sealed []byte) error) error {
-	c := tx.Bucket(b).Cursor()
-	key, sealed := c.Seek([]byte(after))
-	if key != nil && string(key) == after {
-		key, sealed = c.Next()
-	}
-	for ; key != nil && limit > 0; limit-- {
-		if err := visit(key, sealed); err != nil {
-			return err
-		}
-		key, sealed = c.Next()
-	}
-	return nil
-}
+// After is the first key behind another one.
+func After(key string) []byte { return []byte(key + "\x00") }
 
 // ReadTime returns the time that is the record under a key; zero where there is none. sealed is what lies there.
 func ReadTime(tx *Tx, b *Bucket, key, sealed []byte) (t time.Time, err error) {

@@ -25,11 +25,9 @@ func TestCountsAreBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "signet.db")
 	_, err := file.Make(path, layout.Initialise)
 	must(t, err)
-	f, err := file.Open(path, false)
+	db, err := commit.Open(path, commit.Config{}) // not started: nothing is written
 	must(t, err)
-	defer f.DB.Close()
-	db, err := commit.New(f, commit.Config{}) // not started: nothing is written
-	must(t, err)
+	defer db.Close()
 	c, err := New(db)
 	must(t, err)
 

@@ -15,14 +15,8 @@ const indexBatch = 4096
 // An earlier version may have had the file again in between: its events have higher numbers than those
 // that are in a class.
 func (a *Trail) index(ctx context.Context) error {
-	for more := true; more; {
-		missing, err := a.unindexed(ctx)
-		if err != nil {
-			return err
-		}
-		if more = len(missing) > 0; !more {
-			break
-		}
+	missing, err := a.unindexed(ctx)
+	for len(missing) > 0 && err == nil {
 		err = a.db.Update(ctx, func(t *layout.Tx) error {
 			for _, key := range missing {
 				if err := t.Put(layout.AuditRings, key, nil); err != nil {
@@ -31,9 +25,12 @@ func (a *Trail) index(ctx context.Context) error {
 			}
 			return nil
 		})
-		if err != nil {
-			return err
+		if err == nil {
+			missing, err = a.unindexed(ctx)
 		}
+	}
+	if err != nil {
+		return err
 	}
 	return a.db.View(ctx, func(tx *layout.Tx) error {
 		kept := map[byte]int{}

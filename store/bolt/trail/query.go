@@ -20,16 +20,16 @@ type selection struct {
 func (q *selection) full() bool { return len(q.events) >= q.limit }
 
 func (q *selection) add(e store.Event) {
-	if q.Selects(e) {
+	if !q.full() && q.Selects(e) {
 		q.events = append(q.events, e)
 	}
 }
 
-func (q *selection) addRaw(tx *layout.Tx, key, raw []byte) error {
-	if !q.filter.MaySelect(raw) {
+func (q *selection) addRaw(tx *layout.Tx, key, sealed []byte) error {
+	if !q.filter.MaySelect(sealed) {
 		return nil
 	}
-	e, err := layout.ReadEvent(tx, key, raw)
+	e, err := layout.ReadEvent(tx, key, sealed)
 	if err != nil {
 		return fmt.Errorf("%w: reading an audit event: %w", store.ErrUnavailable, err)
 	}
@@ -38,41 +38,31 @@ func (q *selection) addRaw(tx *layout.Tx, key, raw []byte) error {
 }
 
 // forward takes the oldest first.
-func (q *selection) forward(tx *layout.Tx, waiting []store.Event) error {
+func (q *selection) forward(tx *layout.Tx, waiting []store.Event) (err error) {
 	c := tx.Bucket(layout.Audit).Cursor()
-	for key, raw := c.Seek(layout.SeqKey(q.After)); key != nil && !q.full(); key, raw = c.Next() {
-		if err := q.addRaw(tx, key, raw); err != nil {
-			return err
-		}
+	for key, sealed := c.Seek(layout.SeqKey(q.After)); key != nil && !q.full() && err == nil; key, sealed = c.Next() {
+		err = q.addRaw(tx, key, sealed)
 	}
 	for _, e := range Uncommitted(tx, waiting) {
-		if q.full() {
-			break
-		}
 		q.add(e)
 	}
-	return nil
+	return err
 }
 
 // backward takes the newest first and then turns them round.
-func (q *selection) backward(tx *layout.Tx, waiting []store.Event) error {
+func (q *selection) backward(tx *layout.Tx, waiting []store.Event) (err error) {
 	for _, e := range slices.Backward(Uncommitted(tx, waiting)) {
-		if q.full() {
-			break
-		}
 		q.add(e)
 	}
 	c := tx.Bucket(layout.Audit).Cursor()
-	for key, raw := c.Last(); key != nil && !q.full(); key, raw = c.Prev() {
+	for key, sealed := c.Last(); key != nil && !q.full() && err == nil; key, sealed = c.Prev() {
 		if binary.BigEndian.Uint64(key) <= q.After {
 			break
 		}
-		if err := q.addRaw(tx, key, raw); err != nil {
-			return err
-		}
+		err = q.addRaw(tx, key, sealed)
 	}
 	slices.Reverse(q.events)
-	return nil
+	return err
 }
 
 // Uncommitted leaves out of waiting what has been committed since it was returned by Waiting.

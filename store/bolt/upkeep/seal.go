@@ -30,57 +30,67 @@ func (s *Sealer) RaiseFormat(ctx context.Context, format int) error {
 // SealRecords implements store.Sealer.
 func (s *Sealer) SealRecords(ctx context.Context, progress func(store.Sealing)) (done store.Sealing, err error) {
 	for _, b := range layout.Buckets {
+		unsealed := func(tx *layout.Tx, key, sealed []byte) (bool, error) {
+			if b.Kind(key) == "" {
+				return false, nil
+			}
+			if !tx.Tx.Writable() { // else it was looked at before
+				done.Looked++
+			}
+			if tx.Seals.Current(sealed) {
+				return false, nil
+			}
+			_, err := tx.Open(b, key, sealed)
+			return err == nil, err
+		}
+		reseal := func(tx *layout.Tx, key, sealed []byte) error { return layout.Reseal(tx, b, key, sealed) }
 		for from, more := []byte(nil), true; more; more = from != nil {
-			var keys [][]byte
-			err := s.DB.View(ctx, func(tx *layout.Tx) error {
-				var looked int
-				keys, from, looked, err = unsealed(tx, b, from)
-				done.Looked += looked
-				return err
-			})
-			if err != nil {
+			var n int
+			if _, n, from, err = change(ctx, s.DB, b, from, unsealed, reseal); err != nil {
 				return done, err
 			}
-			if len(keys) > 0 {
-				n, err := commit.Ask(ctx, s.DB, func(tx *layout.Tx) (int, error) { return sealKeys(tx, b, keys) })
-				if err != nil {
-					return done, err
-				}
-				done.Sealed += n
-			}
+			done.Sealed += n
 			progress(done)
 		}
 	}
 	return done, nil
 }
 
-// unsealed returns the keys of the records of a span that do not have the seal that they must have.
-func unsealed(tx *layout.Tx, b *layout.Bucket, from []byte) (keys [][]byte, next []byte, looked int, err error) {
-	next, err = tx.Span(b, from, func(key, sealed []byte) error {
-		if b.Kind(key) == "" {
-			return nil
-		}
-		looked++
-		if tx.Seals.Current(sealed) {
-			return nil
-		}
-		keys = append(keys, bytes.Clone(key))
-		_, err := tx.Open(b, key, sealed)
+// change looks at a span of a bucket in a snapshot, beginning at a key. It then changes the records that pick has accepted, as
+// part of a commit, where pick still does. It returns how many it has looked at and changed, and where to go on.
+func change(ctx context.Context, db *commit.DB, b *layout.Bucket, from []byte, pick func(tx *layout.Tx, key, sealed []byte) (bool, error),
+	do func(tx *layout.Tx, key, sealed []byte) error) (looked, changed int, next []byte, err error) {
+	var keys [][]byte
+	err = db.View(ctx, func(tx *layout.Tx) (err error) {
+		next, err = tx.Span(b, from, layout.SpanSize, func(key, sealed []byte) error {
+			looked++
+			picked, err := pick(tx, key, sealed)
+			if picked {
+				keys = append(keys, bytes.Clone(key))
+			}
+			return err
+		})
 		return err
 	})
-	return keys, next, looked, err
-}
-
-func sealKeys(tx *layout.Tx, b *layout.Bucket, keys [][]byte) (n int, err error) {
-	for _, key := range keys {
-		sealed := tx.Raw(b, key)
-		if sealed == nil || tx.Seals.Current(sealed) {
-			continue
-		}
-		if err := layout.Reseal(tx, b, key, sealed); err != nil {
-			return n, err
-		}
-		n++
+	if err != nil || len(keys) == 0 {
+		return looked, 0, next, err
 	}
-	return n, nil
+	changed, err = commit.Ask(ctx, db, func(tx *layout.Tx) (n int, err error) {
+		for _, key := range keys {
+			sealed := tx.Raw(b, key)
+			if sealed == nil {
+				continue
+			}
+			picked, err := pick(tx, key, sealed)
+			if picked {
+				n++
+				err = do(tx, key, sealed)
+			}
+			if err != nil {
+				return n, err
+			}
+		}
+		return n, nil
+	})
+	return looked, changed, next, err
 }

@@ -1,7 +1,6 @@
 package upkeep
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -109,45 +108,15 @@ func (s *Sweeper) sweepSpan(ctx context.Context, b *layout.Bucket, w *walk, over
 	if w.next == nil {
 		w.begun, w.seen = s.DB.Now(), 0
 	}
-	var keys [][]byte
-	var next []byte
-	read := 0
-	err = s.DB.View(ctx, func(tx *layout.Tx) (err error) {
-		next, err = tx.Span(b, w.next, func(key, sealed []byte) error {
-			read++
-			if over(tx, key, sealed) {
-				keys = append(keys, bytes.Clone(key))
-			}
-			return nil
-		})
-		return err
-	})
+	pick := func(tx *layout.Tx, key, sealed []byte) (bool, error) { return over(tx, key, sealed), nil }
+	remove := func(tx *layout.Tx, key, _ []byte) error { return tx.Delete(b, key) }
+	looked, n, next, err := change(ctx, s.DB, b, w.next, pick, remove)
 	if err != nil {
 		return 0, err
 	}
-	if len(keys) > 0 {
-		n, err = commit.Ask(ctx, s.DB, func(tx *layout.Tx) (int, error) { return deleteOver(tx, b, keys, over) })
-		if err != nil {
-			return 0, err
-		}
-	}
-	w.next, w.seen = next, w.seen+read-n
+	w.next, w.seen = next, w.seen+looked-n
 	if next == nil {
 		w.last.Store(&Round{w.seen, s.DB.Now().Sub(w.begun)})
-	}
-	return n, nil
-}
-
-func deleteOver(tx *layout.Tx, b *layout.Bucket, keys [][]byte, over over) (n int, err error) {
-	for _, key := range keys {
-		sealed := tx.Raw(b, key)
-		if sealed == nil || !over(tx, key, sealed) {
-			continue
-		}
-		if err := tx.Delete(b, key); err != nil {
-			return n, err
-		}
-		n++
 	}
 	return n, nil
 }

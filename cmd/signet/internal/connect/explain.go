@@ -50,6 +50,7 @@ func explainUnreachable(e *client.UnreachableError) error {
 // explainRefusal keeps the message of the server, unless it can name a command.
 func explainRefusal(e *client.Error) error {
 	explained := *e
+	explained.Message = withFlags(e)
 	switch {
 	case e.Code == api.CodeNotFound || e.Code == api.CodeExists:
 		path, _, _ := strings.Cut(strings.TrimPrefix(e.Target.URL, "/v1/"), "?")

@@ -97,7 +97,7 @@ func Open(ctx context.Context, opt Options) (*Daemon, error) {
 		srv.store.Close()
 		return nil, err
 	}
-	if err := srv.build(ctx, master); err != nil {
+	if err := srv.build(ctx, master, opt.Getenv); err != nil {
 		srv.closeWorker()
 		srv.closeHSM()
 		srv.store.Close()
@@ -106,7 +106,7 @@ func Open(ctx context.Context, opt Options) (*Daemon, error) {
 	return srv, nil
 }
 
-func (srv *Daemon) build(ctx context.Context, master []masterkey.Key) error {
+func (srv *Daemon) build(ctx context.Context, master []masterkey.Key, getenv func(string) string) error {
 	record, err := srv.store.Install(ctx)
 	if errors.Is(err, store.ErrNotFound) {
 		return install.ExplainNoInstall(ctx, srv.store, srv.cfg)
@@ -157,6 +157,9 @@ func (srv *Daemon) build(ctx context.Context, master []masterkey.Key) error {
 	}
 	cfg, err := serverConfig(srv.cfg, srv.pepper, passwords)
 	if err != nil {
+		return err
+	}
+	if cfg.Upstream, err = install.Upstream(srv.cfg, getenv); err != nil {
 		return err
 	}
 	cfg.Seals = srv.seals

@@ -66,6 +66,9 @@ func checkParts(app *cli.App, c config.Config) error {
 	if _, err := install.OpenHSM(c, app.Getenv); err != nil {
 		problems = append(problems, err)
 	}
+	if _, err := install.Upstream(c, app.Getenv); err != nil {
+		problems = append(problems, err)
+	}
 	if _, err := install.PasswordPepper(c, app.Getenv); err != nil {
 		problems = append(problems, err)
 	}

@@ -85,7 +85,7 @@ func RedisConfig(cfg config.Config, getenv func(string) string) (redis.Config, e
 	c.Password, passErr = secretSource("redis.password_file", r.PasswordFile, redisPasswordVariable, getenv)
 	c.SentinelPassword, sentinelErr = secretSource("redis.sentinel_password_file", r.SentinelPasswordFile, sentinelPasswordVariable, getenv)
 	if address.TLS {
-		c.TLS, tlsErr = redisTLS(r)
+		c.TLS, tlsErr = clientTLS("redis", r.CA, r.Cert, r.Key, r.ServerName)
 	}
 	return c, errors.Join(passErr, sentinelErr, tlsErr)
 }
@@ -126,23 +126,24 @@ func PasswordPepper(cfg config.Config, getenv func(string) string) ([]byte, erro
 	return []byte(text), err
 }
 
-func redisTLS(r config.Redis) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: r.ServerName}
+// clientTLS returns the settings for connections to a server, of the section of the configuration that has these.
+func clientTLS(section, ca, cert, key, serverName string) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: serverName}
 	var problems []error
-	if r.CA != "" {
-		pem, err := os.ReadFile(r.CA)
+	if ca != "" {
+		pem, err := os.ReadFile(ca)
 		c.RootCAs = x509.NewCertPool()
 		if err == nil && !c.RootCAs.AppendCertsFromPEM(pem) {
-			err = fmt.Errorf("%s has no certificate in it", r.CA)
+			err = fmt.Errorf("%s has no certificate in it", ca)
 		}
 		if err != nil {
-			problems = append(problems, fmt.Errorf("redis.ca: %w", err))
+			problems = append(problems, fmt.Errorf("%s.ca: %w", section, err))
 		}
 	}
-	if r.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(r.Cert, r.Key)
+	if cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("redis.cert: %w", err))
+			problems = append(problems, fmt.Errorf("%s.cert: %w", section, err))
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}

@@ -328,6 +328,9 @@ func parseClaims(flags []string) (map[string]json.RawMessage, error) {
 		if err != nil {
 			return nil, err
 		}
+		if _, twice := claims[name]; twice {
+			return nil, cli.Usagef("--claim %s is given twice; for several values write a list, like --claim '%s=[\"a\",\"b\"]'", name, name)
+		}
 		claims[name] = value
 	}
 	return claims, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/cmd/signet/internal/connect"
 	"signet/config/duration"
 )
 
@@ -40,13 +41,9 @@ func (s *spec) given(app *cli.App, cmd *cobra.Command) (map[string]any, error) {
 	if s.ttl != 0 {
 		ttl = s.ttl.String()
 	}
-	all := map[string]struct {
-		name  string
-		value any
-	}{
-		"grant": {"grants", s.grants}, "scope": {"scopes", s.scopes}, "audience": {"audiences", s.audiences},
-		"origin": {"origins", s.origins}, "auth-method": {"auth_methods", s.authMethods}, "claim-name": {"claims", s.claims},
-		"introspect": {"introspect", s.introspect}, "introspect-for": {"introspect_for", s.introspectFor}, "alg": {"alg", s.alg}, "ttl": {"access_token_ttl", ttl},
+	all := map[string]any{
+		"grants": s.grants, "scopes": s.scopes, "audiences": s.audiences, "origins": s.origins, "auth_methods": s.authMethods, "claims": s.claims,
+		"introspect": s.introspect, "introspect_for": s.introspectFor, "alg": s.alg, "access_token_ttl": ttl,
 	}
 	body := map[string]any{}
 	if cmd.Flags().Changed("jwks") {
@@ -56,9 +53,9 @@ func (s *spec) given(app *cli.App, cmd *cobra.Command) (map[string]any, error) {
 		}
 		body["jwks"] = set
 	}
-	for flag, field := range all {
-		if cmd.Flags().Changed(flag) {
-			body[field.name] = field.value
+	for member, value := range all {
+		if cmd.Flags().Changed(connect.ClientFlag(member)) {
+			body[member] = value
 		}
 	}
 	return body, nil

@@ -33,6 +33,7 @@ type command struct {
 	dropFactors bool
 	force       bool
 	wait        time.Duration
+	waitGiven   bool
 }
 
 // New returns the command `signet user import`.
@@ -126,6 +127,7 @@ func (c *command) run(cmd *cobra.Command) error {
 	if err := c.check(cmd); err != nil {
 		return err
 	}
+	c.waitGiven = cmd.Flags().Changed("wait")
 	if c.hashConfig != "" {
 		text, err := os.ReadFile(c.hashConfig)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -165,14 +166,18 @@ func (r *run) sendPart(ctx context.Context) error {
 // errCut means that an answer ended before its last line.
 var errCut = errors.New("the answer of the server was cut off")
 
-// mayRetry reports whether the same part may be answered later. A server that has never answered is more likely
-// the wrong one.
+// mayRetry reports whether the same part may be answered later. An address that nobody has answered on is more likely the
+// wrong one, unless the flag asks to wait for it.
 func (r *run) mayRetry(err error) bool {
 	if refused, ok := errors.AsType[*client.Error](err); ok {
 		return refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusBadGateway || refused.Status == http.StatusGatewayTimeout
 	}
-	_, unreachable := errors.AsType[*client.UnreachableError](err)
-	return unreachable && r.answered || errors.Is(err, errCut)
+	if _, unreachable := errors.AsType[*client.UnreachableError](err); !unreachable {
+		return errors.Is(err, errCut)
+	}
+	connection, _ := errors.AsType[*net.OpError](err)
+	reached := connection != nil && connection.Op != "dial" || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	return reached || r.answered || r.waitGiven
 }
 
 // send makes one request, and returns the answers of the lines in their order, all of them or up to the error.

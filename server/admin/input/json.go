@@ -1,4 +1,4 @@
-package admin
+package input
 
 import (
 	"bytes"
@@ -13,29 +13,29 @@ import (
 
 const maxBody = 1 << 20
 
-// readJSON reads the body, one JSON object, into the value and returns its bytes. An empty body is an object without
+// JSON reads the body, one JSON object, into the value and returns its bytes. An empty body is an object without
 // members.
-func readJSON(r *Request, into any) ([]byte, error) {
+func JSON(r *edge.Request, into any) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(r.Writer, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		return nil, &edge.Error{Status: http.StatusRequestEntityTooLarge, Code: api.CodeInvalid, Close: true, Description: "the body is larger than 1 MiB"}
 	case err != nil:
-		e := invalid("the body could not be read to its end")
+		e := Invalid("the body could not be read to its end")
 		e.Close = true
 		return nil, e
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}")
 	}
-	return body, decodeJSON(body, into)
+	return body, DecodeJSON(body, into)
 }
 
-// decodeJSON reads one JSON object.
-func decodeJSON(data []byte, into any) error {
+// DecodeJSON reads one JSON object.
+func DecodeJSON(data []byte, into any) error {
 	if err := strictjson.Unmarshal(data, into); err != nil {
-		return invalid("%s", err)
+		return Invalid("%s", err)
 	}
 	return nil
 }

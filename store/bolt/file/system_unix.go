@@ -5,7 +5,13 @@ package file
 import (
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
+
+// unlock gives the lock back where bbolt panicked while it held it. Closing the file is not
+// enough: the map that bbolt has left behind keeps it open.
+func unlock(file *os.File) { unix.Flock(int(file.Fd()), unix.LOCK_UN) }
 
 // sameOwner gives the file at path the owner and group of another. Without the right to, it must have
 // them already.

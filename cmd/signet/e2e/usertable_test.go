@@ -1,0 +1,347 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// djangoPython is the interpreter of Debian's packages.
+const djangoPython = "/usr/bin/python3"
+
+// djangoTable writes a user table of Django with its own dumpdata.
+func djangoTable(t *testing.T, users int) (file string) {
+	t.Helper()
+	if exec.Command(djangoPython, "-c", "import django").Run() != nil {
+		needs(t, "Django", "apt-get install python3-django")
+	}
+	file = filepath.Join(t.TempDir(), "users.json")
+	if out, err := exec.Command(djangoPython, "testdata/django_users.py", strconv.Itoa(users), file).CombinedOutput(); err != nil {
+		t.Fatalf("writing the table: %v\n%s", err, out)
+	}
+	return file
+}
+
+// TestDjangoTableMovesIn moves a table into a server while users of it log in, and kills the server and the command at
+// random moments, again and again. SIGNET_MIGRATION=long is 100,000 users and 50 kills.
+func TestDjangoTableMovesIn(t *testing.T) {
+	t.Parallel()
+	users, kills := 3000, 6
+	if os.Getenv("SIGNET_MIGRATION") == "long" {
+		users, kills = 100_000, 50
+	}
+	m := &migration{t: t, users: users, file: djangoTable(t, users), dir: t.TempDir(), address: freeAddress(t), binary: buildSignet(t)}
+	m.start()
+	t.Cleanup(m.crash)
+	m.public = &http.Client{Timeout: 20 * time.Second}
+	m.admin = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(m.dir, "admin.sock"))
+	}}}
+	stop, begun := m.logins(), time.Now()
+	subjects := m.move(kills)
+	took := time.Since(begun)
+	stop()
+	m.check(subjects)
+	t.Logf("%d users moved in %v with %d crashes of the server and %d of the command: %d logins with the right password, %d with a wrong one, %d without an answer; "+
+		"the command took %d MiB, the server %d MiB", users, took.Round(time.Millisecond), m.serverKills, m.clientKills, m.right.Load(), m.wrong.Load(), m.unanswered.Load(),
+		m.clientMemory>>10, m.serverMemory>>10)
+	if m.right.Load() < int64(kills) || m.wrong.Load() == 0 || m.serverKills == 0 || m.clientKills == 0 {
+		t.Error("too little happened for the test to prove anything")
+	}
+}
+
+type migration struct {
+	t            *testing.T
+	users        int
+	file, dir    string
+	address      string
+	binary       string
+	public       *http.Client
+	admin        *http.Client
+	demo         demo
+	serverKills  int
+	clientKills  int
+	clientMemory int64 // KiB, the most of all runs
+	serverMemory int64
+
+	mu     sync.Mutex
+	server *exec.Cmd
+
+	right, wrong, unanswered atomic.Int64
+}
+
+// start starts the server, and returns when it answers.
+func (m *migration) start() {
+	server := exec.Command(m.binary, "dev", "--dir", m.dir, "--listen", m.address, "-o", "json")
+	out, err := server.StdoutPipe()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil || json.Unmarshal(line, &m.demo) != nil {
+		m.t.Errorf("the server did not start: %v %s", err, line)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.server = server
+}
+
+// crash kills the server.
+func (m *migration) crash() {
+	m.mu.Lock()
+	server := m.server
+	m.mu.Unlock()
+	m.serverMemory = max(m.serverMemory, peakMemory(server.Process.Pid))
+	_ = server.Process.Kill()
+	_ = server.Wait()
+}
+
+// peakMemory returns the most resident memory that a process had, in KiB.
+func peakMemory(pid int) (kib int64) {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, _ = strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+		}
+	}
+	return kib
+}
+
+// move runs the command until it has come to its end and everything was killed as often as it should be. It returns the
+// sub of each username.
+func (m *migration) move(kills int) map[string]string {
+	subjects := filepath.Join(m.dir, "subjects.csv")
+	longest := max(120*time.Millisecond, time.Duration(m.users)*40*time.Microsecond)
+	for {
+		command := exec.Command(m.binary, "user", "import", "--format", "django", "--file", m.file, "--socket", filepath.Join(m.dir, "admin.sock"), "--map", subjects, "--force",
+			"--claim", "email=email", "--wait", "60s")
+		var errs lockedBuffer
+		command.Stdout, command.Stderr = &errs, &errs
+		if err := command.Start(); err != nil {
+			m.t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- command.Wait() }()
+		running := true
+		for running {
+			var moment <-chan time.Time // of the next kill
+			if m.serverKills+m.clientKills < kills {
+				moment = time.After(time.Duration(rand.Int64N(int64(longest))))
+			}
+			select {
+			case err := <-ended:
+				running = false
+				usage := command.ProcessState.SysUsage().(*syscall.Rusage)
+				m.clientMemory = max(m.clientMemory, usage.Maxrss)
+				if err != nil {
+					m.t.Fatalf("the import: %v\n%s", err, errs.String())
+				}
+			case <-moment:
+				if (m.serverKills+m.clientKills)%2 == 0 {
+					m.serverKills++
+					m.crash()
+					m.start()
+					continue
+				}
+				m.clientKills++
+				_ = command.Process.Kill()
+				<-ended
+				running = false
+			}
+		}
+		if command.ProcessState.Success() && m.serverKills+m.clientKills >= kills {
+			return m.read(subjects)
+		}
+	}
+}
+
+// read reads the map of the last run.
+func (m *migration) read(path string) map[string]string {
+	f, err := os.Open(path)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	subjects, seen := map[string]string{}, map[string]bool{}
+	for _, row := range rows[1:] {
+		if subjects[row[0]] != "" || seen[row[1]] || !strings.HasPrefix(row[1], "usr_") {
+			m.t.Errorf("the map has %v twice", row)
+		}
+		subjects[row[0]], seen[row[1]] = row[1], true
+	}
+	return subjects
+}
+
+func nameOf(i int) string          { return fmt.Sprintf("user%d@example.com", i) }
+func (m *migration) some() int     { return rand.IntN(m.users) }
+func (m *migration) no(i int) bool { return i%10 == 3 || i%10 == 7 } // cannot log in
+
+// logins has users of the table log in, some 20 to 40 a second, until the returned function is called.
+func (m *migration) logins() (stop func()) {
+	ctx, cancel := context.WithCancel(m.t.Context())
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			tick := time.NewTicker(100 * time.Millisecond)
+			defer tick.Stop()
+			for n := 0; ctx.Err() == nil; n++ {
+				<-tick.C
+				i := m.some()
+				if status, err := m.show(i); err != nil || status != http.StatusOK {
+					continue // not yet there
+				}
+				m.login(i, n%8 != 0)
+			}
+		})
+	}
+	return func() { cancel(); all.Wait() }
+}
+
+// login logs a user in who is there.
+func (m *migration) login(i int, right bool) {
+	password := "password of " + strconv.Itoa(i)
+	if !right {
+		password += "0"
+	}
+	res, err := m.public.PostForm("http://"+m.address+"/token", url.Values{"grant_type": {"password"}, "client_id": {m.demo.ClientID}, "client_secret": {m.demo.ClientSecret},
+		"username": {strings.ToUpper(nameOf(i))}, "password": {password}})
+	if err != nil {
+		m.unanswered.Add(1)
+		return
+	}
+	res.Body.Close()
+	switch want := right && !m.no(i); {
+	case res.StatusCode == http.StatusServiceUnavailable, res.StatusCode == http.StatusTooManyRequests:
+		m.unanswered.Add(1)
+	case want && res.StatusCode != http.StatusOK:
+		m.t.Errorf("%s, right password: got %d", nameOf(i), res.StatusCode)
+	case !want && res.StatusCode != http.StatusBadRequest:
+		m.t.Errorf("%s, wrong password or no access: got %d", nameOf(i), res.StatusCode)
+	case want:
+		m.right.Add(1)
+	default:
+		m.wrong.Add(1)
+	}
+}
+
+func (m *migration) show(i int) (status int, err error) {
+	res, err := m.admin.Get("http://signet/v1/users/" + nameOf(i))
+	if err != nil {
+		return 0, err
+	}
+	res.Body.Close()
+	return res.StatusCode, nil
+}
+
+// check compares the users that are there with the table and with the map.
+func (m *migration) check(subjects map[string]string) {
+	if len(subjects) != m.users {
+		m.t.Errorf("the map has %d users, want %d", len(subjects), m.users)
+	}
+	there := map[string]bool{}
+	for after := ""; ; {
+		res, err := m.admin.Get("http://signet/v1/users?limit=1000&after=" + url.QueryEscape(after))
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		var page struct {
+			Users []struct {
+				Sub, Username string
+				Disabled      bool
+				HasPassword   bool `json:"has_password"`
+				Claims        struct {
+					ID    int `json:"legacy_id"`
+					Email string
+					Roles []string
+				}
+			}
+			Next string
+		}
+		err = json.NewDecoder(res.Body).Decode(&page)
+		res.Body.Close()
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		for _, u := range page.Users {
+			if u.Username == m.demo.Username {
+				continue
+			}
+			i := u.Claims.ID - 1
+			if u.Username != nameOf(i) || u.Sub != subjects[fmt.Sprintf("User%d@example.com", i)] || u.Disabled != (i%10 == 3) || u.HasPassword != (i%10 != 7) ||
+				u.Claims.Email != nameOf(i) || len(u.Claims.Roles) != 1 || u.Claims.Roles[0] != "customers" {
+				m.t.Fatalf("got %+v, sub of the map %s", u, subjects[fmt.Sprintf("User%d@example.com", i)])
+			}
+			there[u.Username] = true
+		}
+		if after = page.Next; after == "" {
+			break
+		}
+	}
+	if len(there) != m.users {
+		m.t.Errorf("%d users are there, want %d", len(there), m.users)
+	}
+	before := m.right.Load()
+	for range 40 { // also users whose hash was replaced
+		m.login(m.some(), true)
+	}
+	if m.right.Load() == before {
+		m.t.Error("nobody could log in at the end")
+	}
+}
+
+// BenchmarkUserImport imports SIGNET_USERS users (20,000) with the command into a server, and then again.
+func BenchmarkUserImport(b *testing.B) {
+	users := 20_000
+	if n, err := strconv.Atoi(os.Getenv("SIGNET_USERS")); err == nil {
+		users = n
+	}
+	file := filepath.Join(b.TempDir(), "users.ndjson")
+	f, err := os.Create(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := bufio.NewWriter(f)
+	for i := range users {
+		fmt.Fprintf(w, `{"username":"user%d@example.com","password_hash":"$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW","id":%d,"claims":{"roles":["staff"]}}`+"\n", i, i)
+	}
+	if w.Flush() != nil || f.Close() != nil {
+		b.Fatal("writing the table failed")
+	}
+	for b.Loop() {
+		p := startDev(b, b.TempDir())
+		for _, what := range []string{"first", "again"} {
+			command := exec.Command(signetBinary(b), "user", "import", "--file", file, "--socket", p.demo.AdminSocket)
+			begun := time.Now()
+			if out, err := command.CombinedOutput(); err != nil {
+				b.Fatalf("%v\n%s", err, out)
+			}
+			b.ReportMetric(float64(users)/time.Since(begun).Seconds(), "users/s-"+what)
+			b.ReportMetric(float64(command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)/1024, "MiB-command-"+what)
+		}
+		b.ReportMetric(float64(peakMemory(p.cmd.Process.Pid))/1024, "MiB-server")
+		p.kill()
+	}
+}
