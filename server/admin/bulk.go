@@ -19,8 +19,10 @@ import (
 
 const (
 	maxBulk = 4 << 30 // bytes of a body
-	// bulkBatch lines are worked on at the same time: a store that commits for many at once then does.
-	bulkBatch = 256
+	// bulkBatch lines are worked on together: a store that commits for many at once then does. A caller who sends slowly
+	// waits for leastBatch.
+	bulkBatch  = 256
+	leastBatch = 64
 	// bulkAtOnce of them are on their way together: more would find no free connection to a store across a network.
 	bulkAtOnce = 64
 	bulkTries  = 4 // of one line, while the store cannot answer
@@ -166,7 +168,7 @@ func stopped(err error, accepted, number int) error {
 
 // readBatch returns the next lines, and why there are no more after them.
 func readBatch(lines *lineReader, j *job) (batch []*line, err error) {
-	for len(batch) < bulkBatch {
+	for len(batch) < leastBatch || len(batch) < bulkBatch && lines.more() {
 		data, err := lines.next()
 		if err != nil && !errors.Is(err, errLineTooLong) {
 			return batch, err

@@ -56,6 +56,12 @@ func (l *lineReader) next() ([]byte, error) {
 	}
 }
 
+// more reports whether the next line is there without waiting for the caller.
+func (l *lineReader) more() bool {
+	here, _ := l.in.Peek(l.in.Buffered())
+	return bytes.IndexByte(here, '\n') >= 0
+}
+
 // notLines returns the error for a body that is no NDJSON at all, of which every line would be refused.
 func notLines(first []byte) error {
 	switch {
