@@ -13,16 +13,15 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/admin/input"
 	"signet/server/edge"
 	"signet/store"
 )
 
 const (
 	maxBulk = 4 << 30 // bytes of a body
-	// bulkBatch lines are worked on together: a store that commits for many at once then does. A caller who sends slowly
-	// waits for leastBatch.
-	bulkBatch  = 256
-	leastBatch = 64
+	// bulkBatch lines are worked on together, or those that are there: a store that commits for many at once then does.
+	bulkBatch = 256
 	// bulkAtOnce of them are on their way together: more would find no free connection to a store across a network.
 	bulkAtOnce = 64
 	bulkTries  = 4 // of one line, while the store cannot answer
@@ -75,7 +74,7 @@ func (h *bulk) each(name string, one func(*Request) (edge.Response, error)) func
 			end: store.Event{Type: store.EventUserBulk, Detail: detail},
 			read: func(data []byte, l *line) {
 				var row api.UserLine
-				if l.err = decodeJSON(data, &row); l.err != nil {
+				if l.err = input.DecodeJSON(data, &row); l.err != nil {
 					return
 				}
 				l.username = row.Username
@@ -97,7 +96,7 @@ func (r *Request) ofUser(name string) *Request {
 
 func (h *bulk) run(r *Request, j job) (edge.Response, error) {
 	report := api.Report{Refused: []api.RefusedLine{}}
-	lines := newLineReader(http.MaxBytesReader(r.Writer, r.Body, maxBulk))
+	lines := input.NewLines(http.MaxBytesReader(r.Writer, r.Body, maxBulk))
 	guard := guardStream(r)
 	defer guard.close()
 	if err := j.begin(); err != nil {
@@ -134,7 +133,7 @@ func (h *bulk) run(r *Request, j job) (edge.Response, error) {
 		}
 		switch {
 		case err != nil:
-			err = stopped(err, report.Accepted, lines.line)
+			err = stopped(err, report.Accepted, lines.Number())
 			broken = h.asError(err).Reason()
 			return edge.Response{}, err
 		case errors.Is(end, io.EOF):
@@ -142,7 +141,7 @@ func (h *bulk) run(r *Request, j job) (edge.Response, error) {
 		case end != nil:
 			var e *edge.Error
 			if !errors.As(end, &e) {
-				e = invalid(j.brokeOff, lines.line, report.Accepted)
+				e = input.Invalid(j.brokeOff, lines.Number(), report.Accepted)
 			}
 			e.Close = true
 			broken = e.Description
@@ -167,15 +166,15 @@ func stopped(err error, accepted, number int) error {
 }
 
 // readBatch returns the next lines, and why there are no more after them.
-func readBatch(lines *lineReader, j *job) (batch []*line, err error) {
-	for len(batch) < leastBatch || len(batch) < bulkBatch && lines.more() {
-		data, err := lines.next()
-		if err != nil && !errors.Is(err, errLineTooLong) {
+func readBatch(lines *input.Lines, j *job) (batch []*line, err error) {
+	for len(batch) == 0 || len(batch) < bulkBatch && lines.More() {
+		data, err := lines.Next()
+		if err != nil && !errors.Is(err, input.ErrLineTooLong) {
 			return batch, err
 		}
-		l := &line{number: lines.line}
+		l := &line{number: lines.Number()}
 		if err != nil {
-			l.err = invalid("the line is longer than %d KiB", maxLine>>10)
+			l.err = input.Invalid("the line is longer than %d KiB", input.MaxLine>>10)
 		} else {
 			j.read(data, l)
 		}
@@ -202,11 +201,11 @@ func (s *keySet) add(l *line) error {
 	}
 	key := maphash.String(s.seed, l.key)
 	if _, there := s.keys[key]; there {
-		l.err = invalid("an earlier line has the same username")
+		l.err = input.Invalid("an earlier line has the same username")
 		return nil
 	}
 	if len(s.keys) == maxDistinct {
-		return invalid("send at most %d users in one request; those before line %d were accepted", maxDistinct, l.number)
+		return input.Invalid("send at most %d users in one request; those before line %d were accepted", maxDistinct, l.number)
 	}
 	s.keys[key] = struct{}{}
 	return nil

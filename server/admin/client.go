@@ -11,6 +11,8 @@ import (
 
 	"signet/keys"
 	"signet/server/admin/api"
+	"signet/server/admin/clientspec"
+	"signet/server/admin/input"
 	"signet/server/audit"
 	"signet/server/clientauth"
 	"signet/server/edge"
@@ -31,23 +33,33 @@ type clients struct {
 	warnings     func(ctx context.Context, client store.Client, warnings []string) []string
 }
 
+// viewClient never shows a secret or its hash.
+func viewClient(c store.Client) api.Client {
+	view := api.Client{ClientSpec: clientspec.Of(c), Disabled: c.Disabled, Secrets: make([]api.SecretRecord, 0, liveSecrets),
+		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt}
+	for _, secret := range c.Secrets {
+		view.Secrets = append(view.Secrets, api.SecretRecord{CreatedAt: secret.CreatedAt, Fingerprint: secret.Fingerprint(), Unused: secret.Unused})
+	}
+	return view
+}
+
 func (h *clients) list(r *Request) (edge.Response, error) {
-	q, err := readQuery(r, "after", "limit")
+	q, err := input.ReadQuery(r.Request, "after", "limit")
 	if err != nil {
 		return edge.Response{}, err
 	}
-	limit, err := q.limit()
+	limit, err := q.Limit()
 	if err != nil {
 		return edge.Response{}, err
 	}
 	if after := q["after"]; after != "" && !syntax.ClientID(after) {
-		return edge.Response{}, invalid("after must be a client_id: the next of the page before")
+		return edge.Response{}, input.Invalid("after must be a client_id: the next of the page before")
 	}
 	all, err := h.store.ListClients(r.Context(), q["after"], limit+1)
 	if err != nil {
 		return edge.Response{}, err
 	}
-	all, next := pageOf(all, limit, func(r store.Client) string { return r.ID })
+	all, next := input.Page(all, limit, func(r store.Client) string { return r.ID })
 	views := make([]api.Client, 0, len(all))
 	for _, client := range all {
 		views = append(views, viewClient(client))
@@ -57,13 +69,13 @@ func (h *clients) list(r *Request) (edge.Response, error) {
 
 func (h *clients) create(r *Request) (edge.Response, error) {
 	var spec api.ClientSpec
-	if _, err := readJSON(r, &spec); err != nil {
+	if _, err := input.JSON(r.Request, &spec); err != nil {
 		return edge.Response{}, err
 	}
-	setDefaults(&spec)
+	clientspec.SetDefaults(&spec)
 	now := store.Millis(h.now())
-	client := store.Client{ID: spec.ID, Public: spec.Public, CreatedAt: now}
-	warnings, err := h.applySpec(spec, &client, now)
+	client := store.Client{ID: spec.ID, Public: spec.Public, CreatedAt: now, UpdatedAt: now}
+	warnings, err := h.apply(spec, &client)
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -71,7 +83,7 @@ func (h *clients) create(r *Request) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	secret := ""
-	if hasSecret(client.AuthMethods) {
+	if clientspec.HasSecret(client.AuthMethods) {
 		secret = clientauth.NewSecret()
 		client.Secrets = []store.Secret{secretRecord(secret, now)}
 	}
@@ -87,6 +99,15 @@ func (h *clients) create(r *Request) (edge.Response, error) {
 	view := viewClient(client)
 	view.Secret, view.Warnings = secret, h.warnings(r.Context(), client, warnings)
 	return edge.Response{Status: http.StatusCreated, Body: view}, nil
+}
+
+// apply is clientspec.Apply with the rules of this server.
+func (h *clients) apply(spec api.ClientSpec, client *store.Client) (warnings []string, err error) {
+	warnings, err = clientspec.Apply(spec, client, clientspec.Rules{Algorithms: h.keys.Algorithms(), MaxTokenLife: h.maxTokenLife})
+	if err != nil {
+		return nil, input.Invalid("%s", err)
+	}
+	return warnings, nil
 }
 
 func (h *clients) show(r *Request) (edge.Response, error) {
@@ -131,18 +152,20 @@ func (h *clients) modify(r *Request, e *store.Event, change func(client *store.C
 
 // update applies the members of the body to the client. Members that are not named stay.
 func (h *clients) update(r *Request) (edge.Response, error) {
-	body, err := readJSON(r, &api.ClientSpec{})
+	body, err := input.JSON(r.Request, &api.ClientSpec{})
 	if err != nil {
 		return edge.Response{}, err
 	}
-	e := store.Event{Type: store.EventClientUpdate, Detail: map[string]string{"members": memberNames(body)}}
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(body, &members) // it was decoded without an error before
+	e := store.Event{Type: store.EventClientUpdate, Detail: map[string]string{"members": memberNames(members)}}
 	var warnings []string
-	client, err := h.modify(r, &e, func(client *store.Client, now time.Time) (err error) {
-		spec := specOf(*client)
-		if err := decodeJSON(body, &spec); err != nil {
+	client, err := h.modify(r, &e, func(client *store.Client, _ time.Time) (err error) {
+		spec := clientspec.Of(*client)
+		if err := input.DecodeJSON(body, &spec); err != nil {
 			return err
 		}
-		warnings, err = h.applySpec(spec, client, now)
+		warnings, err = h.apply(spec, client)
 		return err
 	})
 	if err != nil {
@@ -153,10 +176,9 @@ func (h *clients) update(r *Request) (edge.Response, error) {
 	return edge.Response{Body: view}, nil
 }
 
-func memberNames(object []byte) string {
-	var members map[string]json.RawMessage
-	_ = json.Unmarshal(object, &members) // it was decoded without an error before
-	return strings.Join(slices.Sorted(maps.Keys(members)), " ")
+// memberNames returns the names of the members of an object.
+func memberNames(object map[string]json.RawMessage) string {
+	return strings.Join(slices.Sorted(maps.Keys(object)), " ")
 }
 
 func (h *clients) delete(r *Request) (edge.Response, error) {

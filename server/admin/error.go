@@ -70,10 +70,6 @@ func errorBody(e *edge.Error, changes bool) any {
 	return api.NewError(e.Code, e.Description)
 }
 
-func invalid(format string, args ...any) *edge.Error {
-	return &edge.Error{Status: http.StatusBadRequest, Code: api.CodeInvalid, Description: fmt.Sprintf(format, args...)}
-}
-
 func notFound(message string) *edge.Error {
 	return &edge.Error{Status: http.StatusNotFound, Code: api.CodeNotFound, Description: message}
 }

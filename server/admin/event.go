@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/admin/input"
 	"signet/server/audit"
 	"signet/server/edge"
 	"signet/server/password"
@@ -25,7 +26,7 @@ type events struct {
 // list answers the events that the query selects. An empty result about an unknown user or client is an error: a
 // misspelt name must not look like a user without events.
 func (h *events) list(r *Request) (edge.Response, error) {
-	values, err := readQuery(r, "after", "type", "client_id", "sub", "user", "address", "since", "until", "limit", "newest")
+	values, err := input.ReadQuery(r.Request, "after", "type", "client_id", "sub", "user", "address", "since", "until", "limit", "newest")
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -122,18 +123,18 @@ func (h *events) unknownIn(r *Request, q store.EventQuery) (unknown, err error) 
 	return nil, err
 }
 
-func readEventQuery(values query, now time.Time) (q store.EventQuery, err error) {
+func readEventQuery(values input.Query, now time.Time) (q store.EventQuery, err error) {
 	q.ClientID, q.Subject = values["client_id"], values["sub"]
 	q.Types = store.RelatedEventTypes(values["type"])
 	switch {
 	case values["type"] != "" && q.Types == nil:
-		return q, invalid("there is no such event type; `signet audit list --types` lists them")
+		return q, input.Invalid("there is no such event type; `signet audit list --types` lists them")
 	case q.ClientID != "" && !syntax.ClientID(q.ClientID):
-		return q, invalid("client_id must be 1 to 128 letters, digits, - . _ ~")
+		return q, input.Invalid("client_id must be 1 to 128 letters, digits, - . _ ~")
 	case q.Subject != "" && !syntax.ClientID(q.Subject):
-		return q, invalid("sub must be a user's (%s…) or a client_id; to ask by name, use user", syntax.UserPrefix)
+		return q, input.Invalid("sub must be a user's (%s…) or a client_id; to ask by name, use user", syntax.UserPrefix)
 	case q.Subject != "" && values["user"] != "":
-		return q, invalid("give either user or sub")
+		return q, input.Invalid("give either user or sub")
 	}
 	if q.Address, err = readAddress(values["address"]); err != nil {
 		return q, err
@@ -145,15 +146,15 @@ func readEventQuery(values query, now time.Time) (q store.EventQuery, err error)
 		return q, err
 	}
 	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
-		return q, invalid("since must be before until")
+		return q, input.Invalid("since must be before until")
 	}
-	if q.After, err = values.number("after"); err != nil {
+	if q.After, err = values.Number("after"); err != nil {
 		return q, err
 	}
-	if q.Limit, err = values.limit(); err != nil {
+	if q.Limit, err = values.Limit(); err != nil {
 		return q, err
 	}
-	q.Newest, err = values.flag("newest")
+	q.Newest, err = values.Flag("newest")
 	return q, err
 }
 
@@ -168,7 +169,7 @@ func readAddress(text string) (netip.Prefix, error) {
 	}
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil || prefix.Addr().Is4In6() {
-		return netip.Prefix{}, invalid("address must be an IP address or a network such as 192.0.2.0/24 or 2001:db8::/32")
+		return netip.Prefix{}, input.Invalid("address must be an IP address or a network such as 192.0.2.0/24 or 2001:db8::/32")
 	}
 	return prefix.Masked(), nil
 }
@@ -190,5 +191,5 @@ func readMoment(name, text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
-	return time.Time{}, invalid("%s must be a time such as 2026-03-04T12:00:00Z, or how long ago, such as 90m or 7d", name)
+	return time.Time{}, input.Invalid("%s must be a time such as 2026-03-04T12:00:00Z, or how long ago, such as 90m or 7d", name)
 }

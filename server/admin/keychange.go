@@ -8,6 +8,7 @@ import (
 	"signet/keys/rotation"
 	"signet/keys/timetable"
 	"signet/server/admin/api"
+	"signet/server/admin/input"
 	"signet/server/edge"
 	"signet/store"
 )
@@ -16,7 +17,7 @@ import (
 // whose keyring_version is at least the version of this response.
 func (h *keyring) revoke(r *Request) (edge.Response, error) {
 	var in api.KeyRevocation
-	if _, err := readJSON(r, &in); err != nil {
+	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
 	}
 	e := store.Event{Type: store.EventKeysRevoke}
@@ -65,7 +66,7 @@ func (h *keyring) rotateKeysNow(r *Request, algs []string) ([]api.Rotation, erro
 
 func (h *keyring) rotationError(err error) error {
 	if errors.Is(err, rotation.ErrAlgorithm) {
-		return invalid("alg must be empty or one of the server's: %s", strings.Join(h.keys.Algorithms(), ", "))
+		return input.Invalid("alg must be empty or one of the server's: %s", strings.Join(h.keys.Algorithms(), ", "))
 	}
 	return keyError(err)
 }

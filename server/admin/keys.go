@@ -10,6 +10,7 @@ import (
 	"signet/keys/clockcheck"
 	"signet/keys/rotation"
 	"signet/server/admin/api"
+	"signet/server/admin/input"
 	"signet/server/edge"
 	"signet/server/replica"
 	"signet/store"
@@ -52,7 +53,7 @@ func (h *keyring) listKeys(ctx context.Context) (api.KeyList, error) {
 // request rotates again.
 func (h *keyring) rotate(r *Request) (edge.Response, error) {
 	var in api.KeyRotation
-	if _, err := readJSON(r, &in); err != nil {
+	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
 	}
 	algs := h.keys.Algorithms()
@@ -100,14 +101,14 @@ const maxPlanFor = 10 * 365 * 24 * time.Hour
 
 // plan plans for a year, or for the duration of the query.
 func (h *keyring) plan(r *Request) (edge.Response, error) {
-	q, err := readQuery(r, "for")
+	q, err := input.ReadQuery(r.Request, "for")
 	if err != nil {
 		return edge.Response{}, err
 	}
 	long := time.Duration(0)
 	if text := q["for"]; text != "" {
 		if long, err = time.ParseDuration(text); err != nil || long <= 0 || long > maxPlanFor {
-			return edge.Response{}, invalid("for must be a duration such as 2160h, and at most ten years")
+			return edge.Response{}, input.Invalid("for must be a duration such as 2160h, and at most ten years")
 		}
 	}
 	version, tt, now := h.keys.Version(), h.keys.Timetable(), h.keys.Clock().Now()

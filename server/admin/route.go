@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"signet/server/admin/api"
+	"signet/server/admin/input"
 	"signet/server/connlimit"
 	"signet/server/edge"
 )
@@ -114,6 +116,20 @@ func (rt *router) match(r *http.Request) *edge.Route {
 		return verb
 	}
 	return p.other
+}
+
+// withoutBody is a handler of a verb that takes no body: a caller who sends one expects something of it. An object
+// without members is accepted.
+func withoutBody(handle func(*Request) (edge.Response, error)) func(*Request) (edge.Response, error) {
+	return func(r *Request) (edge.Response, error) {
+		if _, err := input.JSON(r.Request, &struct{}{}); err != nil {
+			if e, ok := errors.AsType[*edge.Error](err); ok && e.Code == api.CodeInvalid {
+				e.Description = "this takes no parameters: send it without a body; nothing was changed"
+			}
+			return edge.Response{}, err
+		}
+		return handle(r)
+	}
 }
 
 func isNamed(segment string) bool { return strings.HasPrefix(segment, "{") }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/admin/clientspec"
+	"signet/server/admin/input"
 	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/store"
@@ -21,17 +23,17 @@ const liveSecrets = 2
 // drop the oldest would lock the app out.
 func (h *clients) rotateSecret(r *Request) (edge.Response, error) {
 	var in api.SecretRotation
-	if _, err := readJSON(r, &in); err != nil {
+	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
 	}
 	secret := clientauth.NewSecret()
 	e := store.Event{Type: store.EventClientRotateSecret}
 	client, err := h.modify(r, &e, func(client *store.Client, now time.Time) error {
 		if client.Public {
-			return invalid("a public client has no secret; create a confidential client for an app that can keep one")
+			return input.Invalid("a public client has no secret; create a confidential client for an app that can keep one")
 		}
-		if !hasSecret(client.AuthMethods) {
-			return invalid("this client signs with a key of its own and has no secret; change its key by jwks, or give it %s or %s in auth_methods first", clientauth.SecretBasic, clientauth.SecretPost)
+		if !clientspec.HasSecret(client.AuthMethods) {
+			return input.Invalid("this client signs with a key of its own and has no secret; change its key by jwks, or give it %s or %s in auth_methods first", clientauth.SecretBasic, clientauth.SecretPost)
 		}
 		old := client.Secrets
 		e.Detail = nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/admin/input"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/throttle"
@@ -60,7 +61,7 @@ func (h *limits) clear(r *Request) (edge.Response, error) {
 	case err != nil:
 		return edge.Response{}, err
 	case q == throttle.Query{}:
-		return edge.Response{}, invalid("name a user or an address whose failures are to be forgotten")
+		return edge.Response{}, input.Invalid("name a user or an address whose failures are to be forgotten")
 	}
 	byPlace := map[string][]string{}
 	cleared := 0
@@ -91,7 +92,7 @@ func (h *limits) clear(r *Request) (edge.Response, error) {
 }
 
 func (h *limits) find(r *Request) (q throttle.Query, states []store.ThrottleState, err error) {
-	values, err := readQuery(r, "user", "address")
+	values, err := input.ReadQuery(r.Request, "user", "address")
 	if err != nil {
 		return q, nil, err
 	}
@@ -103,7 +104,7 @@ func (h *limits) find(r *Request) (q throttle.Query, states []store.ThrottleStat
 	if text := values["address"]; text != "" {
 		addr, err := netip.ParseAddr(text)
 		if err != nil {
-			return q, nil, invalid("address must be an IPv4 or IPv6 address")
+			return q, nil, input.Invalid("address must be an IPv4 or IPv6 address")
 		}
 		q.Address = addr.Unmap()
 	}

@@ -11,6 +11,7 @@ import (
 
 	"signet/server/account"
 	"signet/server/admin/api"
+	"signet/server/admin/input"
 	"signet/server/audit"
 	"signet/server/edge"
 	"signet/server/password"
@@ -39,7 +40,7 @@ func viewUser(u store.User) api.User {
 
 func (h *users) create(r *Request) (edge.Response, error) {
 	var in api.NewUser
-	if _, err := readJSON(r, &in); err != nil {
+	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
 	}
 	user, err := h.newUser(in.Username, in.Claims)
@@ -77,10 +78,10 @@ func (h *users) add(ctx context.Context, u store.User, typed string) error {
 func (h *users) newUser(username string, claims map[string]json.RawMessage) (store.User, error) {
 	name, err := password.CanonicalUsername(username)
 	if err != nil {
-		return store.User{}, invalid("username: %s", err)
+		return store.User{}, input.Invalid("username: %s", err)
 	}
 	if strings.HasPrefix(name, syntax.UserPrefix) {
-		return store.User{}, invalid("username must not begin with %s, as subjects do", syntax.UserPrefix)
+		return store.User{}, input.Invalid("username must not begin with %s, as subjects do", syntax.UserPrefix)
 	}
 	merged, err := mergeClaims(nil, claims)
 	if err != nil {
@@ -141,14 +142,14 @@ func (h *users) change(r *Request, id store.UserID, e store.Event, change func(u
 // update merges claims: null removes one, and one that is not named stays (RFC 7396).
 func (h *users) update(r *Request) (edge.Response, error) {
 	var in api.UserChanges
-	if _, err := readJSON(r, &in); err != nil {
+	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
 	}
 	user, err := h.find(r)
 	if err != nil {
 		return edge.Response{}, err
 	}
-	e := store.Event{Type: store.EventUserUpdate, Detail: map[string]string{"claims": claimNames(in.Claims)}}
+	e := store.Event{Type: store.EventUserUpdate, Detail: map[string]string{"claims": memberNames(in.Claims)}}
 	return h.change(r, user.ID, e, func(u *store.User, _ time.Time) (err error) {
 		u.Claims, err = mergeClaims(u.Claims, in.Claims)
 		return err
@@ -185,7 +186,7 @@ func (h *users) hash(r *Request, username, secret string) (string, error) {
 // setPassword ends every session, because the old password may be known to others.
 func (h *users) setPassword(r *Request) (edge.Response, error) {
 	var in api.NewPassword
-	if _, err := readJSON(r, &in); err != nil {
+	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
 	}
 	user, err := h.find(r)
@@ -231,11 +232,20 @@ func (h *users) switchState(r *Request, e store.Event, change func(*store.User, 
 	return h.change(r, user.ID, e, change)
 }
 
+// mergeClaims is account.MergeClaims with its error as a response.
+func mergeClaims(claims, changes map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+	merged, err := account.MergeClaims(claims, changes)
+	if err != nil {
+		return nil, input.Invalid("%s", err)
+	}
+	return merged, nil
+}
+
 // passwordError words a password that cannot be chosen. A busy pool is another error.
 func passwordError(err error) error {
 	for _, fault := range []error{password.ErrPassword, password.ErrTooShort, password.ErrTooLong, password.ErrCommon, password.ErrContext} {
 		if errors.Is(err, fault) {
-			return invalid("%s", err)
+			return input.Invalid("%s", err)
 		}
 	}
 	return err

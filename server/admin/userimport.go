@@ -14,6 +14,7 @@ import (
 
 	"signet/server/account"
 	"signet/server/admin/api"
+	"signet/server/admin/input"
 	"signet/server/audit"
 	"signet/server/edge"
 	"signet/server/password/hash"
@@ -33,7 +34,7 @@ type importing struct {
 }
 
 func newImporting(h *users, keys [][32]byte, r *Request) (*importing, error) {
-	q, err := readQuery(r, "on_conflict", "dry_run", "allow_weak", "id_claim")
+	q, err := input.ReadQuery(r.Request, "on_conflict", "dry_run", "allow_weak", "id_claim")
 	if err != nil {
 		return nil, err
 	}
@@ -43,16 +44,16 @@ func newImporting(h *users, keys [][32]byte, r *Request) (*importing, error) {
 		in.conflict = api.ConflictFail
 	case api.ConflictFail, api.ConflictSkip, api.ConflictUpdate:
 	default:
-		return nil, invalid("on_conflict must be fail, skip or update")
+		return nil, input.Invalid("on_conflict must be fail, skip or update")
 	}
 	if in.idClaim == "" {
 		in.idClaim = api.DefaultIDClaim
 	}
 	if why := syntax.CheckClaim(in.idClaim); why != "" {
-		return nil, invalid("id_claim %s", why)
+		return nil, input.Invalid("id_claim %s", why)
 	}
-	if in.dryRun, err = q.flag("dry_run"); err == nil {
-		in.allowWeak, err = q.flag("allow_weak")
+	if in.dryRun, err = q.Flag("dry_run"); err == nil {
+		in.allowWeak, err = q.Flag("allow_weak")
 	}
 	return in, err
 }
@@ -70,7 +71,7 @@ type incoming struct {
 // read reads a line.
 func (in *importing) read(data []byte, l *line) {
 	var row api.UserRecord
-	if l.err = decodeJSON(data, &row); l.err != nil {
+	if l.err = input.DecodeJSON(data, &row); l.err != nil {
 		return
 	}
 	l.username = row.Username
@@ -83,10 +84,10 @@ func (in *importing) incoming(row api.UserRecord) (c incoming, err error) {
 	c.claims, c.disabled = row.Claims, row.Disabled
 	if id := strings.TrimSpace(string(row.ID)); id != "" && id != "null" && id != `""` {
 		if id[0] == '{' || id[0] == '[' || id == "true" || id == "false" {
-			return c, invalid("id must be text or a number")
+			return c, input.Invalid("id must be text or a number")
 		}
 		if _, there := c.claims[in.idClaim]; there {
-			return c, invalid("id becomes the claim %s, and the line has another claim of that name", edge.QuoteShort(in.idClaim))
+			return c, input.Invalid("id becomes the claim %s, and the line has another claim of that name", edge.QuoteShort(in.idClaim))
 		}
 		c.id, c.claims = json.RawMessage(id), maps.Clone(c.claims)
 		if c.claims == nil {
@@ -97,11 +98,11 @@ func (in *importing) incoming(row api.UserRecord) (c incoming, err error) {
 	var stored string
 	if row.PasswordHash != "" {
 		if stored, err = in.passwords.Import(row.HashScheme, row.PasswordHash, in.allowWeak); err != nil {
-			return c, invalid("%s", err)
+			return c, input.Invalid("%s", err)
 		}
 		c.weak = hash.NeedsWrap(stored)
 	} else if row.HashScheme != "" {
-		return c, invalid("hash_scheme comes without a password_hash")
+		return c, input.Invalid("hash_scheme comes without a password_hash")
 	}
 	if c.user, err = in.newUser(row.Username, c.claims); err != nil {
 		return c, err

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"signet/server/admin/api"
+	"signet/server/admin/input"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
@@ -15,26 +16,26 @@ import (
 // list answers a page of the users in the order of their names. Filters apply to one page of users, so a page may be
 // empty. The last page has no next.
 func (h *users) list(r *Request) (edge.Response, error) {
-	q, err := readQuery(r, "after", "limit", "prefix", "disabled")
+	q, err := input.ReadQuery(r.Request, "after", "limit", "prefix", "disabled")
 	if err != nil {
 		return edge.Response{}, err
 	}
-	limit, err := q.limit()
+	limit, err := q.Limit()
 	if err != nil {
 		return edge.Response{}, err
 	}
 	if after := q["after"]; after != "" {
 		if name, err := password.CanonicalUsername(after); err != nil || name != after {
-			return edge.Response{}, invalid("after must be a username: the next of the page before")
+			return edge.Response{}, input.Invalid("after must be a username: the next of the page before")
 		}
 	}
 	prefix := q["prefix"]
 	if prefix != "" {
 		if prefix, err = password.CanonicalUsername(prefix); err != nil {
-			return edge.Response{}, invalid("prefix must be the beginning of a username: %s", err)
+			return edge.Response{}, input.Invalid("prefix must be the beginning of a username: %s", err)
 		}
 	}
-	disabled, err := q.flag("disabled")
+	disabled, err := q.Flag("disabled")
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -42,7 +43,7 @@ func (h *users) list(r *Request) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	all, next := pageOf(all, limit, func(u store.User) string { return u.Username })
+	all, next := input.Page(all, limit, func(u store.User) string { return u.Username })
 	views := make([]api.User, 0, len(all))
 	for _, user := range all {
 		if q["disabled"] == "" || user.Disabled == disabled {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -162,6 +163,32 @@ func TestHashProcessStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, "the process to answer", func() bool { return p.metric("signet_hash_pool_fell_back") == 0 })
+}
+
+// Other programs that fill all cores leave none for a process of the idle class. Logins go on all the same: the server
+// notices it and hashes one at a time.
+func TestHashProcessWithoutCores(t *testing.T) {
+	p := startInstall(t, "", "SIGNET_PASSWORD_WAIT=2s")
+	p.wantHashProcess()
+	for range 2 * runtime.NumCPU() {
+		hog := exec.Command("sh", "-c", "while :; do :; done")
+		if err := hog.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = hog.Process.Kill(); _ = hog.Wait() }()
+	}
+	var slowest time.Duration
+	for range 10 {
+		status, took := p.loggedIn(true)
+		if status != http.StatusOK {
+			t.Errorf("got %d after %v, want 200", status, took)
+		}
+		slowest = max(slowest, took)
+	}
+	t.Logf("the slowest of ten: %v; %v of them hashed in the server", slowest, p.metric(`signet_hash_pool_hashes_total{process="server"}`))
+	if p.metric(`signet_hash_pool_hashes_total{process="server"}`) == 0 {
+		t.Error("the server did not help")
+	}
 }
 
 // It ends with the server, however that ends, and even if it cannot notice that itself.

@@ -1,4 +1,4 @@
-package admin
+package clientspec
 
 import (
 	"encoding/json"
@@ -22,24 +22,17 @@ const (
 	maxClaims  = 100
 )
 
-// clientValidator collects all problems of a client spec, so that an operator sees them at once.
-type clientValidator struct {
+// validator collects all problems of a client spec, so that an operator sees them at once.
+type validator struct {
 	problems []string
 	warnings []string // about a spec that is accepted
 }
 
-func (k *clientValidator) add(format string, args ...any) {
+func (k *validator) add(format string, args ...any) {
 	k.problems = append(k.problems, fmt.Sprintf(format, args...))
 }
 
-func (k *clientValidator) err() error {
-	if len(k.problems) == 0 {
-		return nil
-	}
-	return invalid("%s", strings.Join(k.problems, "; "))
-}
-
-func (k *clientValidator) all(spec api.ClientSpec, algs []string, maxTTL time.Duration) time.Duration {
+func (k *validator) all(spec api.ClientSpec, algs []string, maxTTL time.Duration) time.Duration {
 	k.id(spec.ID)
 	k.authMethods(spec)
 	k.grants(spec)
@@ -57,7 +50,7 @@ func (k *clientValidator) all(spec api.ClientSpec, algs []string, maxTTL time.Du
 	return k.ttl(spec.AccessTokenTTL, maxTTL)
 }
 
-func (k *clientValidator) id(id string) {
+func (k *validator) id(id string) {
 	switch {
 	case !syntax.ClientID(id):
 		k.add("client_id must be 1 to 128 letters, digits, - . _ ~")
@@ -66,7 +59,7 @@ func (k *clientValidator) id(id string) {
 	}
 }
 
-func (k *clientValidator) authMethods(spec api.ClientSpec) {
+func (k *validator) authMethods(spec api.ClientSpec) {
 	if spec.Public {
 		if !slices.Equal(spec.AuthMethods, []string{clientauth.None}) {
 			k.add("auth_methods of a public client is %q alone; leave it out", clientauth.None)
@@ -85,7 +78,7 @@ func (k *clientValidator) authMethods(spec api.ClientSpec) {
 }
 
 // keys returns the client's public keys as the store keeps them.
-func (k *clientValidator) keys(spec api.ClientSpec) json.RawMessage {
+func (k *validator) keys(spec api.ClientSpec) json.RawMessage {
 	signs := slices.Contains(spec.AuthMethods, clientauth.PrivateKeyJWT)
 	if !hasKeys(spec) {
 		if signs {
@@ -114,7 +107,7 @@ func (k *clientValidator) keys(spec api.ClientSpec) json.RawMessage {
 	return stored
 }
 
-func (k *clientValidator) addKeyProblems(err error) {
+func (k *validator) addKeyProblems(err error) {
 	for problem := range strings.SplitSeq(err.Error(), "\n") {
 		k.add("jwks: %s", problem)
 	}
@@ -123,7 +116,7 @@ func (k *clientValidator) addKeyProblems(err error) {
 	}
 }
 
-func (k *clientValidator) grants(spec api.ClientSpec) {
+func (k *validator) grants(spec api.ClientSpec) {
 	k.list("grants", spec.Grants, len(syntax.GrantTypes), func(grant string) string {
 		if !slices.Contains(syntax.GrantTypes, grant) {
 			return "must be one of " + strings.Join(syntax.GrantTypes, ", ")
@@ -145,7 +138,7 @@ func (k *clientValidator) grants(spec api.ClientSpec) {
 	}
 }
 
-func (k *clientValidator) scopes(spec api.ClientSpec) {
+func (k *validator) scopes(spec api.ClientSpec) {
 	k.list("scopes", spec.Scopes, syntax.MaxScopes, func(scope string) string {
 		if strings.Contains(scope, " ") || !syntax.Scope(scope) {
 			return "must be printable ASCII without space, quote or backslash"
@@ -171,7 +164,7 @@ func (k *clientValidator) scopes(spec api.ClientSpec) {
 }
 
 // audiences are in refresh tokens as well, where they must fit beside the scopes.
-func (k *clientValidator) audiences(spec api.ClientSpec) {
+func (k *validator) audiences(spec api.ClientSpec) {
 	k.list("audiences", spec.Audiences, syntax.MaxAudiences, syntax.CheckAudience)
 	if n := len(strings.Join(spec.Audiences, "")); n > syntax.MaxAudienceLength {
 		k.add("audiences have %d characters in all; at most %d fit in a token", n, syntax.MaxAudienceLength)
@@ -179,7 +172,7 @@ func (k *clientValidator) audiences(spec api.ClientSpec) {
 }
 
 // list checks the entries of a list. wrong returns what is wrong with an entry, or "".
-func (k *clientValidator) list(name string, entries []string, most int, wrong func(string) string) {
+func (k *validator) list(name string, entries []string, most int, wrong func(string) string) {
 	if len(entries) > most {
 		k.add("%s has %d entries; at most %d are possible", name, len(entries), most)
 		return
@@ -194,7 +187,7 @@ func (k *clientValidator) list(name string, entries []string, most int, wrong fu
 	}
 }
 
-func (k *clientValidator) ttl(text string, most time.Duration) time.Duration {
+func (k *validator) ttl(text string, most time.Duration) time.Duration {
 	if text == "" {
 		return 0
 	}

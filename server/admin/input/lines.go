@@ -1,4 +1,4 @@
-package admin
+package input
 
 import (
 	"bufio"
@@ -7,14 +7,16 @@ import (
 	"io"
 )
 
-const maxLine = 64 << 10 // bytes
+// MaxLine is how long a line may be, in bytes.
+const MaxLine = 64 << 10
 
-var errLineTooLong = errors.New("line too long")
+// ErrLineTooLong is the error for a line of more than MaxLine bytes.
+var ErrLineTooLong = errors.New("line too long")
 
-// lineReader reads lines of bounded length and counts them.
-type lineReader struct {
+// Lines reads lines of bounded length and counts them.
+type Lines struct {
 	in    *bufio.Reader
-	line  int  // number of the line that next returned last
+	line  int  // see Number
 	begun bool // a line that is not blank was read
 }
 
@@ -22,13 +24,14 @@ type lineReader struct {
 // it.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-func newLineReader(r io.Reader) *lineReader {
-	return &lineReader{in: bufio.NewReaderSize(r, maxLine)}
+// NewLines returns a reader of the lines of r.
+func NewLines(r io.Reader) *Lines {
+	return &Lines{in: bufio.NewReaderSize(r, MaxLine)}
 }
 
-// next returns the next line that is not blank. The line is valid until the next call. After errLineTooLong the caller
+// Next returns the next line that is not blank. The line is valid until the next call. After ErrLineTooLong the caller
 // can go on. io.EOF is an orderly end. After any other error the part of a line that was read is dropped.
-func (l *lineReader) next() ([]byte, error) {
+func (l *Lines) Next() ([]byte, error) {
 	for {
 		line, err := l.in.ReadSlice('\n')
 		if err == nil || err == io.EOF && len(line) > 0 {
@@ -52,31 +55,34 @@ func (l *lineReader) next() ([]byte, error) {
 		if err := l.skip(); err != nil {
 			return nil, err
 		}
-		return nil, errLineTooLong
+		return nil, ErrLineTooLong
 	}
 }
 
-// more reports whether the next line is there without waiting for the caller.
-func (l *lineReader) more() bool {
+// More reports whether the next line is there without waiting for the caller.
+func (l *Lines) More() bool {
 	here, _ := l.in.Peek(l.in.Buffered())
 	return bytes.IndexByte(here, '\n') >= 0
 }
+
+// Number returns the number of the line that Next returned last, from 1.
+func (l *Lines) Number() int { return l.line }
 
 // notLines returns the error for a body that is no NDJSON at all, of which every line would be refused.
 func notLines(first []byte) error {
 	switch {
 	case bytes.IndexByte(first, 0) >= 0, bytes.HasPrefix(first, []byte("\xff\xfe")), bytes.HasPrefix(first, []byte("\xfe\xff")):
-		return invalid("the body is UTF-16 or binary; send UTF-8, one JSON object a line; nothing was changed")
+		return Invalid("the body is UTF-16 or binary; send UTF-8, one JSON object a line; nothing was changed")
 	case first[0] == '[':
-		return invalid("the body is a JSON array; send one JSON object a line, without brackets and commas around; nothing was changed")
+		return Invalid("the body is a JSON array; send one JSON object a line, without brackets and commas around; nothing was changed")
 	case bytes.HasPrefix(first, []byte("\x1f\x8b")):
-		return invalid("the body is compressed; send it as it is; nothing was changed")
+		return Invalid("the body is compressed; send it as it is; nothing was changed")
 	}
 	return nil
 }
 
 // skip reads to the end of the line.
-func (l *lineReader) skip() error {
+func (l *Lines) skip() error {
 	for {
 		_, err := l.in.ReadSlice('\n')
 		switch {
