@@ -69,6 +69,7 @@ type User struct {
 	Revision     uint32                     `json:"revision,omitempty"`  // raised by the store at each change of the record
 	NotBefore    time.Time                  `json:"not_before,omitzero"` // sessions begun before this are dead; kept for stores of format 1
 	Imported     Imported                   `json:"imported,omitempty"`  // where the password hash comes from
+	Breached     bool                       `json:"breached,omitempty"`  // the password was in a list of breached ones at a login
 	CreatedAt    time.Time                  `json:"created_at"`
 	UpdatedAt    time.Time                  `json:"updated_at"`
 }
@@ -120,7 +121,7 @@ func (u *User) EndSessions() { u.Epoch = NextEpoch(u.Epoch) }
 // SetPassword replaces the hash by that of a password that was set here. Empty: the user cannot log in until another is
 // set. From now on no upstream is asked, which may still accept the old password.
 func (u *User) SetPassword(hash string) {
-	u.PasswordHash, u.Imported = hash, u.Imported.setHere()
+	u.PasswordHash, u.Imported, u.Breached = hash, u.Imported.setHere(), false
 	if u.Move != MoveDone {
 		u.Move = MoveNone
 	}

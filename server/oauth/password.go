@@ -56,6 +56,7 @@ func (p *passwordGrant) login(g *grantRequest) (engine.Tokens, error) {
 	if result.Rehash {
 		p.rehash(g, user, secret)
 	}
+	p.lookUp(g, &user, secret)
 	issued, err := g.issue(&user, &session)
 	if err != nil {
 		p.abandon(g, session)
@@ -230,6 +231,32 @@ func (p *passwordGrant) rehash(g *grantRequest, user store.User, secret string) 
 	}
 	if err != nil {
 		p.cfg.Log.WarnContext(ctx, "strengthening a password hash; the next login tries again",
+			slog.String("sub", user.ID.String()), slog.Any("error", err))
+	}
+}
+
+// lookUp marks a user whose password is in a list of breached ones, and removes the mark when it is not any more. Nobody is
+// kept out: the responses to the app have the mark, and so has the list of users.
+func (p *passwordGrant) lookUp(g *grantRequest, user *store.User, secret string) {
+	look := p.cfg.Settings().Breached
+	text, err := password.Normalize(secret)
+	if look == nil || err != nil {
+		return
+	}
+	ctx := g.Context()
+	breached, err := look(text)
+	if err == nil && breached != user.Breached {
+		epoch := user.Epoch
+		user.Breached = breached
+		_, err = p.cfg.Store.UpdateUser(ctx, user.ID, func(u *store.User) error {
+			if u.Epoch == epoch { // else a new password was set meanwhile
+				u.Breached = breached
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		p.cfg.Log.WarnContext(ctx, "looking a password up in the list of breached ones; the next login tries again",
 			slog.String("sub", user.ID.String()), slog.Any("error", err))
 	}
 }

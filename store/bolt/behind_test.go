@@ -2,7 +2,6 @@ package bolt
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -12,10 +11,7 @@ import (
 	"signet/store/bolt/layout"
 )
 
-const (
-	writeBehind = time.Second // of package commit
-	maxPending  = 8192        // of package trail
-)
+const writeBehind = time.Second // of package commit
 
 // written counts the records of a bucket that are committed.
 func written(t *testing.T, s *Store, bucket *layout.Bucket) (n int) {
@@ -83,44 +79,4 @@ func TestWriteBehindAgain(t *testing.T) {
 			t.Errorf("got %d events and %d counts, want one each", a, c)
 		}
 	})
-}
-
-func TestAuditRetention(t *testing.T) {
-	t.Parallel()
-	keep := store.Retention{store.ClassSessions: 10}
-	path := filepath.Join(t.TempDir(), "signet.db")
-	s, err := Open(path, Options{Create: true, Retention: keep})
-	must(t, err)
-	ctx := context.Background()
-	for i := range 35 {
-		must(t, s.AppendEvents(ctx, []store.Event{{Type: store.EventLogin, Outcome: store.OutcomeOK, RequestID: fmt.Sprint(i)}}))
-		if i%7 == 0 {
-			must(t, s.Close())
-			s, err = Open(path, Options{Retention: keep})
-			must(t, err)
-		}
-	}
-	must(t, s.Close())
-	s = mustOpen(t, path)
-	events, err := s.Events(ctx, store.EventQuery{})
-	must(t, err)
-	if len(events) != 10 || events[0].RequestID != "25" || events[9].Seq != 35 {
-		t.Errorf("got %d events from %q, want the last ten of 35", len(events), events[0].RequestID)
-	}
-}
-
-func TestAuditBacklog(t *testing.T) {
-	t.Parallel()
-	s := testStore(t)
-	s.injectFault(0)
-	ctx := context.Background()
-	batch := make([]store.Event, 100)
-	var err error
-	n := 0
-	for ; err == nil && n < 1000; n++ {
-		err = s.AppendEvents(ctx, batch)
-	}
-	if err == nil || n > maxPending/100+1 {
-		t.Errorf("got %v after %d batches, want a refusal at %d events", err, n, maxPending)
-	}
 }

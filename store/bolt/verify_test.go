@@ -14,9 +14,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
-
-	"go.etcd.io/bbolt"
 
 	"signet/store"
 	"signet/store/bolt/layout"
@@ -183,28 +180,4 @@ func TestVerifyBesideWriters(t *testing.T) {
 	}
 	stop()
 	writers.Wait()
-}
-
-// TestSweepKeepsUp: marks that run out faster than one span a Sweep go with the next one all the same,
-// however many are still alive. 200 revocations a second of tokens that live for an hour.
-func TestSweepKeepsUp(t *testing.T) {
-	t.Parallel()
-	s := testStore(t)
-	const dead, alive = 12_000, 30_000
-	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	put := func(n int, until time.Time, kind string) {
-		putMany(t, s, n, func(tx *bbolt.Tx) error {
-			return layout.PutMark(&layout.Tx{Tx: tx}, layout.Revoked, fmt.Appendf(nil, "%x-%s", rand.Uint64(), kind), until)
-		})
-	}
-	put(alive, now.Add(time.Hour), "alive")
-	for minute := range 3 {
-		put(dead, now, "dead")
-		if n, err := s.Sweep(t.Context(), now, store.Lifetimes{Idle: time.Hour, Absolute: time.Hour}); n != dead || err != nil {
-			t.Errorf("minute %d: swept %d, %v, want %d", minute, n, err, dead)
-		}
-	}
-	if got := s.Stats().Swept["revoked_tokens"].Records; got != alive {
-		t.Errorf("%d records are counted, want %d", got, alive)
-	}
 }

@@ -23,6 +23,7 @@ func fullUser(name string) store.User {
 		Imported:     "digest!",
 		Move:         store.MoveDone,
 		MovedAt:      t0.Add(-time.Minute),
+		Breached:     true,
 		NotBefore:    t0.Add(-time.Hour),
 		CreatedAt:    t0,
 		UpdatedAt:    t0.Add(time.Second),

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,36 +46,38 @@ func newServers(cfg Config) (*servers, error) {
 	if len(cfg.Addrs) == 0 {
 		return nil, errors.New("redis: no address")
 	}
-	s := &servers{options: cfg.nodeOptions(), breakers: map[string]*breaker{}, clocks: map[string]*serverClock{}, others: map[string]*redis.Client{}}
+	options := cfg.options()
+	s := &servers{options: *options.Simple(), breakers: map[string]*breaker{}, clocks: map[string]*serverClock{}, others: map[string]*redis.Client{}}
 	switch cfg.Mode {
 	case Standalone:
-		options := s.options
-		options.Addr = cfg.Addrs[0]
-		s.single = redis.NewClient(&options)
+		s.single = redis.NewClient(options.Simple())
 	case Sentinel:
-		s.single = redis.NewFailoverClient(cfg.failoverOptions(s.options))
+		s.single = redis.NewFailoverClient(options.Failover())
 	case Cluster:
-		s.cluster = redis.NewClusterClient(cfg.clusterOptions(s.options))
+		cluster := options.Cluster()
+		cluster.ClusterStateReloadInterval = cfg.Reload // go-redis does not look by itself when a node is gone
+		s.cluster = redis.NewClusterClient(cluster)
 	default:
 		return nil, fmt.Errorf("redis: unknown mode %q", cfg.Mode)
 	}
 	return s, nil
 }
 
-// nodeOptions turns off every repetition by go-redis. A rotation whose reply was lost is repeated by the
+// options turn off every repetition by go-redis. A rotation whose reply was lost is repeated by the
 // app, and the breaker decides whether a dial is repeated.
-func (cfg Config) nodeOptions() redis.Options {
-	size := cfg.PoolSize
-	if size == 0 {
-		size = 10 * runtime.GOMAXPROCS(0)
-	}
-	return redis.Options{
-		OnConnect: func(context.Context, *redis.Conn) error { cfg.Connected(); return nil },
-		DB:        cfg.DB, Protocol: 2, CredentialsProviderContext: credentials(cfg.Username, cfg.Password), TLSConfig: cfg.TLS,
-		MaxRetries: -1, DialerRetries: 1, DialTimeout: dialTimeout, ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout,
-		ContextTimeoutEnabled: true, PoolSize: size, PoolTimeout: poolTimeout, ConnMaxIdleTime: 5 * time.Minute,
+func (cfg Config) options() *redis.UniversalOptions {
+	o := &redis.UniversalOptions{
+		Addrs: cfg.Addrs, MasterName: cfg.Master, DB: cfg.DB, Protocol: 2, TLSConfig: cfg.TLS,
+		OnConnect:                  func(context.Context, *redis.Conn) error { cfg.Connected(); return nil },
+		CredentialsProviderContext: credentials(cfg.Username, cfg.Password), SentinelUsername: cfg.SentinelUsername,
+		MaxRetries: -1, MaxRedirects: -1, DialerRetries: 1, DialTimeout: dialTimeout, ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout,
+		ContextTimeoutEnabled: true, PoolSize: cmp.Or(cfg.PoolSize, 10*runtime.GOMAXPROCS(0)), PoolTimeout: poolTimeout, ConnMaxIdleTime: 5 * time.Minute,
 		DisableIdentity: true, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
+	if cfg.SentinelPassword != nil {
+		o.SentinelPassword, _ = cfg.SentinelPassword() // New's caller has checked it; the Sentinels refuse an empty one
+	}
+	return o
 }
 
 // credentials asks for the password at each new connection.
@@ -85,30 +88,6 @@ func credentials(username string, password func() (string, error)) func(context.
 	return func(context.Context) (string, string, error) {
 		secret, err := password()
 		return username, secret, err
-	}
-}
-
-func (cfg Config) failoverOptions(o redis.Options) *redis.FailoverOptions {
-	f := &redis.FailoverOptions{
-		MasterName: cfg.Master, SentinelAddrs: cfg.Addrs, SentinelUsername: cfg.SentinelUsername,
-		OnConnect: o.OnConnect, DB: o.DB, Protocol: o.Protocol, CredentialsProviderContext: o.CredentialsProviderContext, TLSConfig: o.TLSConfig,
-		MaxRetries: o.MaxRetries, DialerRetries: o.DialerRetries, DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout,
-		ContextTimeoutEnabled: true, PoolSize: o.PoolSize, PoolTimeout: o.PoolTimeout, ConnMaxIdleTime: o.ConnMaxIdleTime,
-		DisableIdentity: true,
-	}
-	if cfg.SentinelPassword != nil {
-		f.SentinelPassword, _ = cfg.SentinelPassword() // New's caller has checked it; the Sentinels refuse an empty one
-	}
-	return f
-}
-
-func (cfg Config) clusterOptions(o redis.Options) *redis.ClusterOptions {
-	return &redis.ClusterOptions{
-		Addrs: cfg.Addrs, OnConnect: o.OnConnect, Protocol: o.Protocol, CredentialsProviderContext: o.CredentialsProviderContext, TLSConfig: o.TLSConfig,
-		ClusterStateReloadInterval: cfg.Reload, // go-redis does not look by itself when a node is gone
-		MaxRedirects:               -1, MaxRetries: o.MaxRetries, DialerRetries: o.DialerRetries, DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout,
-		WriteTimeout: o.WriteTimeout, ContextTimeoutEnabled: true, PoolSize: o.PoolSize, PoolTimeout: o.PoolTimeout,
-		ConnMaxIdleTime: o.ConnMaxIdleTime, DisableIdentity: true, MaintNotificationsConfig: o.MaintNotificationsConfig,
 	}
 }
 

@@ -22,7 +22,7 @@ func newAssertions(d *Deps) *Assertions {
 }
 
 // UseAssertion implements store.Assertions, in one round trip. The command is never sent
-// a second time behind the caller's back (conn.nodeOptions), so its reply shows who was first. A repetition
+// a second time behind the caller's back (conn.Config.options), so its reply shows who was first. A repetition
 // after a lost reply finds the key and is refused: a new assertion costs the client nothing.
 func (s *Assertions) UseAssertion(ctx context.Context, id store.AssertionID, until time.Time) error {
 	spend := s.UseCall(id, until)

@@ -15,7 +15,9 @@ import (
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
 	"signet/store/redis/replica"
+	"signet/store/redis/revocation"
 	"signet/store/redis/script"
+	"signet/store/redis/trail"
 )
 
 // All clients are one hash: there are few, replicas keep those they use, and one string beside them
@@ -44,10 +46,7 @@ func (s *Clients) AddClient(ctx context.Context, c store.Client) error {
 		if err != nil {
 			return err
 		}
-		create, err := s.Trail.Call(ctx, script.CreateClient, s.Key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, rand.Text(), c.Epoch, raw)
-		if err != nil {
-			return err
-		}
+		create := s.Trail.Call(ctx, script.CreateClient, s.Key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, rand.Text(), c.Epoch, raw)
 		if err := s.Channel.DoAndNotify(ctx, "creating a client", replica.ClientChanged(c.ID), create.Call); err != nil {
 			return err
 		}
@@ -112,16 +111,10 @@ func (s *Clients) UpdateClient(ctx context.Context, id string, change func(*stor
 		if c.Epoch != epoch && s.Codec.Format() < store.Format2 {
 			c.Epoch, c.NotBefore = epoch, store.ClientNotBefore(c, time.Now())
 		}
-		outcome, err := s.replaceClient(ctx, before, c)
-		switch {
-		case err != nil:
-			return store.Client{}, err
-		case outcome == "raced":
+		if err := s.replaceClient(ctx, before, c); errors.Is(err, errRaced) {
 			continue
-		case outcome == "not found":
-			return store.Client{}, fmt.Errorf("client %q: %w", id, store.ErrNotFound)
-		case outcome != "ok":
-			return store.Client{}, conn.UnexpectedReply("updating a client", outcome)
+		} else if err != nil {
+			return store.Client{}, err
 		}
 		after, err := codec.EncodeClient(c, s.Codec.Format())
 		if err != nil {
@@ -132,22 +125,13 @@ func (s *Clients) UpdateClient(ctx context.Context, id string, change func(*stor
 }
 
 // replaceClient writes c in the place of what was read.
-func (s *Clients) replaceClient(ctx context.Context, before string, c store.Client) (outcome string, err error) {
+func (s *Clients) replaceClient(ctx context.Context, before string, c store.Client) error {
 	after, err := s.Codec.EncodeClient(c)
 	if err != nil {
-		return "", err
+		return err
 	}
-	update, err := s.Trail.Call(ctx, script.UpdateClient, s.Key.All(layout.Clients, layout.ClientsVersion), c.ID, before, after, rand.Text())
-	if err != nil {
-		return "", err
-	}
-	err = s.Channel.DoAndNotify(ctx, "updating a client", replica.ClientChanged(c.ID), update.Call)
-	outcome, _ = update.Text()
-	if outcome == "ok" {
-		s.Revocations.ClientChanged(c, before)
-	}
-	update.Kept(outcome == "ok" && err == nil)
-	return outcome, err
+	update := s.Trail.Call(ctx, script.UpdateClient, s.Key.All(layout.Clients, layout.ClientsVersion), c.ID, before, after, rand.Text())
+	return s.change(ctx, "updating a client", c.ID, update, func() { s.Revocations.ClientChanged(c, before) })
 }
 
 // DeleteClient implements store.Clients. It deletes the record that it has read and no other, so that a
@@ -158,38 +142,36 @@ func (s *Clients) DeleteClient(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		outcome, err := s.removeClient(ctx, c, before)
-		if outcome == "ok" {
-			s.Revocations.ClientDeleted(c)
-		}
-		switch {
-		case err != nil:
+		err = s.removeClient(ctx, c, before, func() { s.Revocations.ClientDeleted(c) })
+		if !errors.Is(err, errRaced) {
 			return err
-		case outcome == "raced":
-			continue
-		case outcome == "not found":
-			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
-		case outcome != "ok":
-			return conn.UnexpectedReply("deleting a client", outcome)
 		}
-		return nil
 	}
 }
 
 // removeClient deletes the record that was read.
-func (s *Clients) removeClient(ctx context.Context, c store.Client, before string) (outcome string, err error) {
+func (s *Clients) removeClient(ctx context.Context, c store.Client, before string, done func()) error {
 	least := c.Epoch
 	if s.Codec.Format() >= store.Format2 {
 		least = store.NextEpoch(c.Epoch)
 	}
-	del, err := s.Trail.Call(ctx, script.DeleteClient, s.Key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, before, rand.Text(), least)
-	if err != nil {
-		return "", err
+	del := s.Trail.Call(ctx, script.DeleteClient, s.Key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, before, rand.Text(), least)
+	return s.change(ctx, "deleting a client", c.ID, del, done)
+}
+
+// change makes the call and notifies the other replicas. done is called when the change is made, also where replicas of the
+// server have not confirmed it.
+func (s *Clients) change(ctx context.Context, doing, id string, call trail.Call, done func()) error {
+	err := s.Channel.DoAndNotify(ctx, doing, replica.ClientChanged(id), call.Call)
+	outcome, _ := call.Text()
+	if outcome == "ok" {
+		done()
 	}
-	err = s.Channel.DoAndNotify(ctx, "deleting a client", replica.ClientChanged(c.ID), del.Call)
-	outcome, _ = del.Text()
-	del.Kept(outcome == "ok" && err == nil)
-	return outcome, err
+	if err == nil {
+		err = outcomeError(doing, fmt.Sprintf("client %q", id), outcome)
+	}
+	call.Kept(err == nil)
+	return err
 }
 
 // ClientsVersion implements store.Clients. A store that was wiped, or set back, has another one too.
@@ -223,4 +205,31 @@ func (s *Clients) ListClients(ctx context.Context, after string, limit int) ([]s
 	}
 	slices.SortFunc(list, func(a, b store.Client) int { return cmp.Compare(a.ID, b.ID) })
 	return list[:min(max(limit, 0), len(list))], nil
+}
+
+// ReapplyClient takes from the client what the lost record has taken.
+func (s *Clients) ReapplyClient(ctx context.Context, lost store.Client, replaced revocation.Replaced) error {
+	for {
+		before, now, err := s.clientAndRecord(ctx, lost.ID)
+		if err != nil {
+			return absentIsDone(err)
+		}
+		next := revocation.MergeClient(now, lost, replaced.Has(before))
+		if revocation.SameClient(next, now) {
+			return nil
+		}
+		if err := s.replaceClient(ctx, before, next); !errors.Is(err, errRaced) {
+			return absentIsDone(err)
+		}
+	}
+}
+
+// ReapplyClientDeletion deletes a client that was deleted and that the store still has. One that was
+// created since is another client with the same id.
+func (s *Clients) ReapplyClientDeletion(ctx context.Context, deleted store.Client) error {
+	before, c, err := s.clientAndRecord(ctx, deleted.ID)
+	if err != nil || !c.CreatedAt.Equal(deleted.CreatedAt) || c.Epoch > deleted.Epoch {
+		return absentIsDone(err)
+	}
+	return absentIsDone(s.removeClient(ctx, c, before, func() {}))
 }

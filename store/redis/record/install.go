@@ -136,10 +136,7 @@ func (s *Installs) SwapKeyring(ctx context.Context, old, next uint64, document [
 		known = in.raw
 	}
 	keys := s.Key.All(layout.Install, layout.Keyring)
-	swap, err := s.Trail.Call(ctx, script.SwapKeyring, keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
-	if err != nil {
-		return false, err
-	}
+	swap := s.Trail.Call(ctx, script.SwapKeyring, keys, strconv.FormatUint(old, 10), strconv.FormatUint(next, 10), document, known)
 	if err := s.Channel.DoAndNotify(ctx, "writing the keyring", replica.KeyringChanged(), swap.Call); err != nil {
 		return false, err
 	}

@@ -39,10 +39,7 @@ func (s *names) takeName(ctx context.Context, u store.User) error {
 	gone := ""
 	for {
 		keys := s.Key.NameAndNames(u.Username)
-		take, err := s.Trail.Call(ctx, script.TakeName, keys, s.Codec.EncodeName(u.Username, layout.NameOf(u)), u.Username, gone)
-		if err != nil {
-			return err
-		}
+		take := s.Trail.Call(ctx, script.TakeName, keys, s.Codec.EncodeName(u.Username, layout.NameOf(u)), u.Username, gone)
 		if err := s.Conn.DoDurably(ctx, "taking a username", take.Call); err != nil {
 			return err
 		}

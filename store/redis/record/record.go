@@ -3,6 +3,10 @@
 package record
 
 import (
+	"errors"
+	"fmt"
+
+	"signet/store"
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
 	"signet/store/redis/replica"
@@ -44,3 +48,32 @@ var _ revocation.Target = (*Queries)(nil)
 
 // maxName is the longest name of anything that is kept; longer ones are a mistake.
 const maxName = 4096
+
+// errRaced: the record has changed since it was read.
+var errRaced = errors.New("the record has changed since it was read")
+
+// outcomeError is the error of the outcome of a script, and nil for "ok".
+func outcomeError(doing, subject, outcome string) error {
+	switch outcome {
+	case "ok":
+		return nil
+	case "raced":
+		return errRaced
+	case "not found":
+		return fmt.Errorf("%s: %w", subject, store.ErrNotFound)
+	case "exists":
+		return fmt.Errorf("%s: %w", subject, store.ErrExists)
+	case "disabled":
+		return fmt.Errorf("%s: %w", subject, store.ErrDisabled)
+	default:
+		return conn.UnexpectedReply(doing, outcome)
+	}
+}
+
+// absentIsDone is nil where there is nothing left to take away.
+func absentIsDone(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}

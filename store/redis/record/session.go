@@ -50,23 +50,15 @@ func (s *Sessions) StartCall(ctx context.Context, in store.Session, b store.Sess
 	args := []any{in.ID[:], script.Millis(in.StartedAt), script.Millis(in.RotatedAt),
 		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, codec.SessionAddress(in.Address, in.ClientID),
 		b.PerUser, b.Absolute.Milliseconds(), s.Codec.Format(), now}
-	return s.Trail.Call(ctx, script.StartSession, s.Key.UserAndSessions(in.UserID), append(args, epoch...)...)
+	return s.Trail.Call(ctx, script.StartSession, s.Key.UserAndSessions(in.UserID), append(args, epoch...)...), nil
 }
 
 func (s *Sessions) Started(in store.Session, start *conn.Call) (store.Session, store.User, error) {
-	word, records := start.Outcome()
-	switch word {
-	case "ok":
-		return s.decodeBoth(in, records)
-	case "disabled":
-		return store.Session{}, store.User{}, fmt.Errorf("starting a session: user %s: %w", in.UserID, store.ErrDisabled)
-	case "exists":
-		return store.Session{}, store.User{}, fmt.Errorf("starting a session: session %s: %w", in.ID, store.ErrExists)
-	case "not found":
-		return store.Session{}, store.User{}, fmt.Errorf("starting a session: user %s: %w", in.UserID, store.ErrNotFound)
-	default:
-		return store.Session{}, store.User{}, conn.UnexpectedReply("starting a session", word)
+	outcome, records := start.Outcome()
+	if outcome != "ok" {
+		return store.Session{}, store.User{}, outcomeError("starting a session", fmt.Sprintf("starting session %s of user %s", in.ID, in.UserID), outcome)
 	}
+	return s.decodeBoth(in, records)
 }
 
 // decodeBoth reads the session and the user that a script answers.
@@ -87,11 +79,8 @@ func (s *Sessions) decodeBoth(in store.Session, records []string) (store.Session
 
 // RevokeSession implements store.Sessions.
 func (s *Sessions) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
-	del, err := s.Trail.Call(ctx, script.RevokeSession, []string{s.Key.Sessions(user)}, id[:])
-	if err != nil {
-		return false, err
-	}
-	err = s.Channel.DoAndNotify(ctx, "revoking a session", replica.Ended(revocation.Ended{User: user, Session: id}), del.Call)
+	del := s.Trail.Call(ctx, script.RevokeSession, []string{s.Key.Sessions(user)}, id[:])
+	err := s.Channel.DoAndNotify(ctx, "revoking a session", replica.Ended(revocation.Ended{User: user, Session: id}), del.Call)
 	existed := del.Number() == 1
 	if del.Done() { // also where the answer to the first time was lost, and nothing is left to delete
 		s.Revocations.SessionEnded(user, id)
@@ -168,4 +157,9 @@ func (s *Sessions) decodeSessions(user store.UserID, fields []string) ([]store.S
 func atoi(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n
+}
+
+// ReapplySession ends a session.
+func (s *Sessions) ReapplySession(ctx context.Context, user store.UserID, id store.SessionID) error {
+	return s.Conn.DoDurably(ctx, "revoking a session again", conn.Write("hdel", s.Key.Sessions(user), id[:]))
 }

@@ -23,11 +23,8 @@ func (s *Sessions) RevokeToken(ctx context.Context, jti string, until time.Time)
 		return s.Conn.Ready(ctx)
 	}
 	key := s.Key.Revoked(jti)
-	revoke, err := s.Trail.Call(ctx, script.RevokeToken, []string{key}, left)
-	if err != nil {
-		return err
-	}
-	err = s.Channel.DoAndNotify(ctx, "revoking a token", replica.Ended(revocation.Ended{JTI: jti, NotBefore: until}), revoke.Call)
+	revoke := s.Trail.Call(ctx, script.RevokeToken, []string{key}, left)
+	err := s.Channel.DoAndNotify(ctx, "revoking a token", replica.Ended(revocation.Ended{JTI: jti, NotBefore: until}), revoke.Call)
 	if revoke.MayHaveRun() {
 		s.Revocations.TokenRevoked(jti, until)
 	}

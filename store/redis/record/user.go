@@ -97,16 +97,12 @@ func (s *Users) changeUser(ctx context.Context, id store.UserID, change func(*st
 		if endAll && s.Codec.Format() < store.Format2 {
 			u.Epoch, u.NotBefore = was.Epoch, store.Later(store.Millis(time.Now()).Add(time.Millisecond), u.NotBefore)
 		}
-		outcome, ended, err := s.replaceUser(ctx, before, was, u, endAll)
-		switch {
-		case err != nil:
-			return store.User{}, 0, err
-		case outcome == "raced":
+		ended, err := s.replaceUser(ctx, before, was, u, endAll)
+		if errors.Is(err, errRaced) {
 			continue
-		case outcome == "not found":
-			return store.User{}, 0, fmt.Errorf("user %s: %w", id, store.ErrNotFound)
-		case outcome != "ok":
-			return store.User{}, 0, conn.UnexpectedReply("updating a user", outcome)
+		}
+		if err != nil {
+			return store.User{}, 0, err
 		}
 		u, err = s.Codec.UserAsStored(u)
 		return u, ended, err
@@ -114,20 +110,17 @@ func (s *Users) changeUser(ctx context.Context, id store.UserID, change func(*st
 }
 
 // replaceUser writes u in the place of what was read, with the steps around it that layout.Name describes.
-func (s *Users) replaceUser(ctx context.Context, before string, was, u store.User, endAll bool) (outcome string, ended int, err error) {
+func (s *Users) replaceUser(ctx context.Context, before string, was, u store.User, endAll bool) (ended int, err error) {
 	if u.PasswordHash != was.PasswordHash || u.Disabled != was.Disabled || u.Move != was.Move {
 		if err := s.announceCredential(ctx, u); err != nil {
-			return "", 0, err
+			return 0, err
 		}
 	}
-	update, err := s.Trail.Call(ctx, script.UpdateUser, s.Key.UserAndSessions(u.ID), before, s.Codec.EncodeUser(u), script.OneIf(endAll))
-	if err != nil {
-		return "", 0, err
-	}
+	update := s.Trail.Call(ctx, script.UpdateUser, s.Key.UserAndSessions(u.ID), before, s.Codec.EncodeUser(u), script.OneIf(endAll))
 	err = s.Conn.DoDurably(ctx, "updating a user", update.Call)
 	outcome, about := update.Outcome()
 	if outcome == "ok" && len(about) != 1 {
-		return "", 0, conn.Malformed("the answer to an update", conn.ErrReply)
+		return 0, conn.Malformed("the answer to an update", conn.ErrReply)
 	}
 	if outcome == "ok" {
 		s.Channel.Notify(ctx, update.Call, replica.Ended(revocation.EndedBy(u)))
@@ -138,17 +131,17 @@ func (s *Users) replaceUser(ctx context.Context, before string, was, u store.Use
 			_ = s.copyCredential(context.WithoutCancel(ctx), u)
 		}
 	}
-	update.Kept(outcome == "ok" && err == nil)
-	return outcome, ended, err
+	if err == nil {
+		err = outcomeError("updating a user", "user "+u.ID.String(), outcome)
+	}
+	update.Kept(err == nil)
+	return ended, err
 }
 
 // DeleteUser implements store.Users. Without its record the user is gone, whatever still has the name.
 func (s *Users) DeleteUser(ctx context.Context, id store.UserID) error {
-	del, err := s.Trail.Call(ctx, script.DeleteUser, s.Key.UserAndSessions(id))
-	if err != nil {
-		return err
-	}
-	err = s.Channel.DoAndNotify(ctx, "deleting a user", replica.Ended(revocation.Ended{User: id, NotBefore: revocation.ForEver}), del.Call)
+	del := s.Trail.Call(ctx, script.DeleteUser, s.Key.UserAndSessions(id))
+	err := s.Channel.DoAndNotify(ctx, "deleting a user", replica.Ended(revocation.Ended{User: id, NotBefore: revocation.ForEver}), del.Call)
 	if del.Done() {
 		s.Revocations.UserDeleted(id)
 	}
@@ -165,4 +158,48 @@ func (s *Users) DeleteUser(ctx context.Context, id store.UserID) error {
 		return conn.Malformed("user "+id.String(), err)
 	}
 	return s.freeName(ctx, u)
+}
+
+// ReapplyUserDeletion deletes a user.
+func (s *Users) ReapplyUserDeletion(ctx context.Context, id store.UserID) error {
+	return absentIsDone(s.DeleteUser(ctx, id))
+}
+
+// ReapplyUser takes from the user what the lost record has taken.
+func (s *Users) ReapplyUser(ctx context.Context, lost store.User, replaced revocation.Replaced) error {
+	return s.reapplyUserChange(ctx, lost.ID, func(before string, now store.User) store.User {
+		return revocation.MergeUser(now, lost, replaced.Has(before))
+	})
+}
+
+// ReapplyEnd ends the sessions that another replica has ended. The revision stays: the other replica has the
+// whole change, and must find the record older than that.
+func (s *Users) ReapplyEnd(ctx context.Context, e revocation.Ended) error {
+	return s.reapplyUserChange(ctx, e.User, func(_ string, now store.User) store.User {
+		next := now
+		next.Epoch, next.NotBefore = max(now.Epoch, e.Epoch), store.Later(now.NotBefore, store.Millis(e.NotBefore))
+		return next
+	})
+}
+
+func (s *Users) reapplyUserChange(ctx context.Context, id store.UserID, merge func(before string, now store.User) store.User) error {
+	for {
+		before, now, err := s.readUser(ctx, id)
+		if err != nil {
+			return absentIsDone(err)
+		}
+		next := merge(before, now)
+		if !s.Codec.SameUser(next, now) {
+			if _, err := s.replaceUser(ctx, before, now, next, next.Epoch != now.Epoch); errors.Is(err, errRaced) {
+				continue
+			} else if err != nil {
+				return absentIsDone(err)
+			}
+		}
+		// The name is in another slot, and may have lost its part alone.
+		if err := s.announceCredential(ctx, next); err != nil {
+			return err
+		}
+		return s.copyCredential(ctx, next)
+	}
 }

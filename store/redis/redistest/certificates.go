@@ -29,7 +29,7 @@ type Pair struct {
 	Cert, Key string
 }
 
-// CertificateFiles are certificates for 127.0.0.1 and localhost unless they say otherwise.
+// CertificateFiles are certificates for 127.0.0.1 and localhost; some are for other names.
 type CertificateFiles struct {
 	CA         string // the authority that clients and servers should trust
 	OtherCA    string // one they should not

@@ -24,8 +24,8 @@ type Cluster struct {
 }
 
 // StartCluster starts masters, which share the slots evenly, each with replicas, and returns when
-// all nodes know each other and serve. A master counts as failed after two seconds, unless conf,
-// which is added to each node's redis.conf, says otherwise in cluster-node-timeout.
+// all nodes have met and serve. A master counts as failed after two seconds, unless conf,
+// which is added to each node's redis.conf, has another cluster-node-timeout.
 func StartCluster(t testing.TB, masters, replicasPerMaster int, conf ...string) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t}
@@ -57,17 +57,17 @@ func (c *Cluster) form(masters int) {
 			node.Do("cluster", "meet", "127.0.0.1", other.port, bus)
 		}
 	}
-	Wait(c.t, "the nodes to know each other", func() error { return c.agree(0) })
+	Wait(c.t, "the nodes to meet", func() error { return c.agree(0) })
 	for i, node := range c.Nodes[masters:] {
-		node.Do("cluster", "replicate", c.Nodes[i%masters].id())
+		node.Do("cluster", "replicate", nodeID(c.Nodes[i%masters]))
 	}
 	Wait(c.t, "the cluster to serve", func() error { return c.ready(len(c.Nodes) - masters) })
 }
 
-// agree returns nil when every node knows all nodes as healthy, and this many of them as replicas.
+// agree returns nil when every node sees all nodes as healthy, and this many of them as replicas.
 func (c *Cluster) agree(replicas int) error {
 	for _, node := range c.Nodes {
-		view, err := node.view()
+		view, err := view(node)
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (c *Cluster) agree(replicas int) error {
 			}
 		}
 		if healthy != len(c.Nodes) || following != replicas {
-			return fmt.Errorf("%s knows %d healthy nodes, %d of them replicas", node.Addr(), healthy, following)
+			return fmt.Errorf("%s sees %d healthy nodes, %d of them replicas", node.Addr(), healthy, following)
 		}
 	}
 	return nil
@@ -99,7 +99,7 @@ func (c *Cluster) ready(replicas int) error {
 		if info := parseInfo(fmt.Sprint(reply)); info["cluster_state"] != "ok" || info["cluster_slots_ok"] != strconv.Itoa(slots) {
 			return fmt.Errorf("%s is in state %s, with %s slots", node.Addr(), info["cluster_state"], info["cluster_slots_ok"])
 		}
-		if err := errors.Join(node.synced(), node.followed()); err != nil {
+		if err := errors.Join(synced(node), followed(node)); err != nil {
 			return err
 		}
 	}
@@ -116,7 +116,7 @@ func (c *Cluster) Addrs() []string {
 }
 
 // Options returns what a client needs to connect. go-redis learns of a new master when it is sent
-// elsewhere, but a dead master sends nobody anywhere, and by default the client looks again only
+// elsewhere, but a dead master redirects no client, and by default the client looks again only
 // after a minute. So it looks each half second here.
 func (c *Cluster) Options() *redis.ClusterOptions {
 	return &redis.ClusterOptions{
@@ -140,20 +140,20 @@ func (c *Cluster) NodeForSlot(slot int) *Server {
 	Wait(c.t, fmt.Sprint("a master for slot ", slot), func() error {
 		owner = c.owner(slot)
 		if owner == nil {
-			return errors.New("nobody serves it")
+			return errors.New("no node serves it")
 		}
 		return nil
 	})
 	return owner
 }
 
-// owner returns the node that says of itself that it serves the slot. A master that was replaced
-// says so too until it learns of it; its epoch is the lower one.
+// owner returns the node that serves the slot by its own view. A master that was replaced
+// claims it too until it learns of that; its epoch is the lower one.
 func (c *Cluster) owner(slot int) *Server {
 	var owner *Server
 	var epoch int
 	for _, node := range c.Nodes {
-		view, err := node.view()
+		view, err := view(node)
 		if err != nil {
 			continue
 		}
@@ -169,14 +169,14 @@ func (c *Cluster) owner(slot int) *Server {
 // Replicas returns the nodes that follow a master, according to itself.
 func (c *Cluster) Replicas(master *Server) []*Server {
 	c.t.Helper()
-	view, err := master.view()
+	view, err := view(master)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	var list []*Server
 	for _, n := range view {
 		for _, node := range c.Nodes {
-			if n.addr == node.Addr() && n.master == master.id() {
+			if n.addr == node.Addr() && n.master == nodeID(master) {
 				list = append(list, node)
 			}
 		}
@@ -193,7 +193,7 @@ func (c *Cluster) KillMaster(slot int) *Server {
 }
 
 // WaitForFailover returns the master that serves a slot instead of old, once all nodes that answer
-// serve again and know it.
+// serve again and see it.
 func (c *Cluster) WaitForFailover(slot int, old *Server) *Server {
 	c.t.Helper()
 	var now *Server
@@ -207,19 +207,19 @@ func (c *Cluster) WaitForFailover(slot int, old *Server) *Server {
 	return now
 }
 
-// allKnow returns nil when all nodes that answer serve, and know who serves the slot.
+// allKnow returns nil when all nodes that answer serve, and have the owner of the slot in their view.
 func (c *Cluster) allKnow(slot int, owner *Server) error {
 	for _, node := range c.Nodes {
 		if !node.responsive() {
 			continue
 		}
-		view, err := node.view()
+		view, err := view(node)
 		if err != nil {
 			return err
 		}
 		for _, n := range view {
 			if n.serves(slot) && n.addr != owner.Addr() {
-				return fmt.Errorf("%s still knows %s", node.Addr(), n.addr)
+				return fmt.Errorf("%s still has %s", node.Addr(), n.addr)
 			}
 		}
 		info, err := node.Try("cluster", "info")
@@ -233,13 +233,13 @@ func (c *Cluster) allKnow(slot int, owner *Server) error {
 	return nil
 }
 
-// id returns the node's name in the cluster.
-func (s *Server) id() string {
+// nodeID returns the node's name in the cluster.
+func nodeID(s *Server) string {
 	s.t.Helper()
 	return fmt.Sprint(s.Do("cluster", "myid"))
 }
 
-// knownNode is one line of CLUSTER NODES: what a node knows of another, or of itself.
+// knownNode is one line of CLUSTER NODES: the view that a node has of another, or of itself.
 type knownNode struct {
 	addr, master string // master is an id, or "-"
 	flags        []string
@@ -248,7 +248,7 @@ type knownNode struct {
 	slots        []string // "7" or "0-5460"; those on the move, in brackets, are left out
 }
 
-func (s *Server) view() ([]knownNode, error) {
+func view(s *Server) ([]knownNode, error) {
 	reply, err := s.Try("cluster", "nodes")
 	if err != nil {
 		return nil, err
@@ -258,12 +258,12 @@ func (s *Server) view() ([]knownNode, error) {
 		// id ip:port@bus,host flags master ping-sent pong-received epoch link slots...
 		f := strings.Fields(line)
 		if len(f) < 8 {
-			return nil, fmt.Errorf("CLUSTER NODES says %q", line)
+			return nil, fmt.Errorf("a line of CLUSTER NODES: %q", line)
 		}
 		addr, _, _ := strings.Cut(f[1], "@")
 		epoch, err := strconv.Atoi(f[6])
 		if err != nil {
-			return nil, fmt.Errorf("CLUSTER NODES says %q", line)
+			return nil, fmt.Errorf("a line of CLUSTER NODES: %q", line)
 		}
 		n := knownNode{addr: addr, flags: strings.Split(f[2], ","), master: f[3], epoch: epoch, linked: f[7] == "connected"}
 		if host, port, err := net.SplitHostPort(addr); err == nil && host == "" {

@@ -5,7 +5,7 @@
 // has happened. None of that can be learnt from a fake, so everything here that can be real is:
 // single servers (Start), a master with replicas (StartReplicated), the same watched by sentinels
 // (StartSentinel), and a cluster (StartCluster). Two things are not: a Proxy breaks the network
-// between a client and a server, and a Stub says what a real server says too rarely to wait for.
+// between a client and a server, and a Stub sends replies that a real server sends too rarely to wait for.
 //
 // Promises:
 //
@@ -17,5 +17,5 @@
 //   - A fault can be proved: the proxy and the stub count what they did.
 //
 // Like t.Fatal itself, whatever here takes a testing.TB, or belongs to something that did, may end
-// the test; call it from the test's own goroutine unless its comment says otherwise.
+// the test; call it from the test's own goroutine unless its comment allows another.
 package redistest

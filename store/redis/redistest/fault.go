@@ -21,7 +21,7 @@ func (s *Server) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.frozen {
-		s.t.Fatalf("Stop of %s: it is frozen and cannot hear", s.Addr())
+		s.t.Fatalf("Stop of %s: it is frozen and cannot receive a signal", s.Addr())
 	}
 	if !s.process.terminate(patience) {
 		s.t.Fatalf("%s did not stop within %v", s.Addr(), patience)
@@ -89,14 +89,14 @@ func (s *Server) Thaw() {
 	s.frozen = false
 }
 
-// Running says whether there is a process, be it frozen or not.
+// Running reports whether there is a process, be it frozen or not.
 func (s *Server) Running() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.process != nil && !s.process.ended()
 }
 
-// responsive says whether the process could answer.
+// responsive reports whether the process could answer.
 func (s *Server) responsive() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,7 +20,7 @@ var given struct {
 	ports map[int]bool
 }
 
-// freePort returns a port nobody listens on. Another process may still be faster; whoever starts a
+// freePort returns a port that is free. Another process may still be faster; the code that starts a
 // server has to try again with another port then.
 func freePort(t testing.TB) int {
 	t.Helper()

@@ -63,7 +63,7 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// terminate asks the process to end, and says whether it did in time.
+// terminate asks the process to end, and reports whether it did in time.
 func (p *process) terminate(atMost time.Duration) bool {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {

@@ -11,7 +11,7 @@ import (
 // no cleanup runs.
 func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
-// isStopped says whether a SIGSTOP has arrived. Sending it only asks: until the process is off its
+// isStopped reports whether a SIGSTOP has arrived. Sending it only asks: until the process is off its
 // core it may still answer a command.
 func isStopped(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Proxy is the network between a client and a server: it forwards TCP until it is told to break, or to
-// lead to another server.
+// Proxy is the network between a client and a server: it forwards TCP until a test breaks it or leads it
+// to another server.
 // Faults last until Heal, may be combined, and apply to connections that are already open too. All
 // methods may be called from any goroutine.
 type Proxy struct {
@@ -28,7 +28,7 @@ type Proxy struct {
 	counts   ProxyCounts        // guarded by mu
 }
 
-// ProxyCounts say how often something happened, so that a test can prove that it did.
+// ProxyCounts are how often something happened, so that a test can prove that it did.
 type ProxyCounts struct {
 	Connections int // accepted
 	Cut         int // connections closed by Cut and LeadTo; what is refused is not seen here
@@ -130,7 +130,7 @@ func (p *Proxy) Delay(d time.Duration) {
 }
 
 // LoseReplies forwards requests, but drops the replies and closes the connection: the command has
-// happened and nobody knows. With names of commands, only their replies are lost; a client can then
+// happened and its client has no reply. With names of commands, only their replies are lost; a client can then
 // still connect, which takes commands too. Names are looked for in each piece of data as it arrives,
 // so they are not seen inside TLS, nor when a long pipeline happens to be torn within one.
 func (p *Proxy) LoseReplies(commands ...string) {
@@ -221,7 +221,7 @@ func (p *Proxy) serve(l *link) {
 	both.Wait()
 }
 
-// forward copies until from ends or pass says no. An end is passed on as an end: closing everything
+// forward copies until from ends or pass returns false. An end is passed on as an end: closing everything
 // at once could take back a request that is on its way.
 func (p *Proxy) forward(l *link, to, from net.Conn, pass func(*link, []byte) bool) {
 	buffer := make([]byte, 64<<10)
@@ -279,7 +279,7 @@ func (p *Proxy) request(l *link, data []byte) bool {
 	return true
 }
 
-// reply says whether what comes from the server may go on, and changes what must not go on as it is.
+// reply reports whether what comes from the server may go on, and changes what must not go on as it is.
 func (p *Proxy) reply(l *link, data []byte) bool {
 	l.mu.Lock()
 	losing := l.losing

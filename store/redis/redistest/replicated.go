@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// Replicated is a master with replicas that nobody watches: a test promotes by hand.
+// Replicated is a master with replicas and no Sentinel: a test promotes by hand.
 type Replicated struct {
 	Master   *Server
 	Replicas []*Server
 }
 
-// StartReplicated starts a master and replicas, all as c says, and returns when they are in sync.
+// StartReplicated starts a master and replicas, all configured by c, and returns when they are in sync.
 func StartReplicated(t testing.TB, c Config, replicas int) *Replicated {
 	t.Helper()
 	r := &Replicated{Master: Start(t, c)}
@@ -35,19 +35,19 @@ func WaitInSync(t testing.TB, master *Server, replicas ...*Server) {
 }
 
 func inSync(master *Server, replicas []*Server) error {
-	want, err := offset(master.tryReplication()["master_repl_offset"])
+	want, err := offset(replication(master)["master_repl_offset"])
 	if err != nil {
 		return fmt.Errorf("the offset of %s: %w", master.Addr(), err)
 	}
-	if err := master.followed(); err != nil {
+	if err := followed(master); err != nil {
 		return err
 	}
 	for _, r := range replicas {
-		info := r.tryReplication()
+		info := replication(r)
 		if info["role"] != "slave" || info["master_port"] != strconv.Itoa(master.port) {
 			return fmt.Errorf("%s does not follow %s", r.Addr(), master.Addr())
 		}
-		if err := r.synced(); err != nil {
+		if err := synced(r); err != nil {
 			return err
 		}
 		got, err := offset(info["slave_repl_offset"])
@@ -64,8 +64,8 @@ func inSync(master *Server, replicas []*Server) error {
 func offset(text string) (int64, error) { return strconv.ParseInt(text, 10, 64) }
 
 // synced returns nil for a replica with a working link to its master, and for a master.
-func (s *Server) synced() error {
-	info := s.tryReplication()
+func synced(s *Server) error {
+	info := replication(s)
 	if info["role"] == "master" || info["master_link_status"] == "up" {
 		return nil
 	}
@@ -74,8 +74,8 @@ func (s *Server) synced() error {
 
 // followed returns nil once a master has all its replicas online. A replica may think that it is in
 // sync before that, but WAIT leaves it out.
-func (s *Server) followed() error {
-	for field, about := range s.tryReplication() {
+func followed(s *Server) error {
+	for field, about := range replication(s) {
 		if strings.HasPrefix(field, "slave") && strings.Contains(about, "state=") && !strings.Contains(about, "state=online") {
 			return fmt.Errorf("%s has a replica that is not online: %s", s.Addr(), about)
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// SentinelConfig says what StartSentinel starts. The zero value is a master, two replicas and three
+// SentinelConfig is what StartSentinel starts. The zero value is a master, two replicas and three
 // sentinels, two of which must agree, without passwords.
 type SentinelConfig struct {
 	Server           Config        // of the master and the replicas
@@ -35,8 +35,8 @@ type Sentinels struct {
 
 const masterName = "signet"
 
-// StartSentinel starts a watched master as c says, and returns when the replicas are in sync and
-// each sentinel knows all replicas and all other sentinels: from then on an election can succeed.
+// StartSentinel starts a watched master, and returns when the replicas are in sync and
+// each sentinel has found all replicas and all other sentinels: from then on an election can succeed.
 func StartSentinel(t testing.TB, c SentinelConfig) *Sentinels {
 	t.Helper()
 	c.Replicas, c.Sentinels, c.Quorum = cmp.Or(c.Replicas, 2), cmp.Or(c.Sentinels, 3), cmp.Or(c.Quorum, 2)
@@ -53,7 +53,7 @@ func StartSentinel(t testing.TB, c SentinelConfig) *Sentinels {
 		sentinel.Do("sentinel", "debug", "info-period", 1000, "publish-period", 500)
 		s.Sentinels = append(s.Sentinels, sentinel)
 	}
-	Wait(t, "the sentinels to know everyone", s.complete)
+	Wait(t, "the sentinels to find all servers", s.complete)
 	return s
 }
 
@@ -84,7 +84,7 @@ func (s *Sentinels) complete() error {
 		about := pairs(reply)
 		replicas, others := about["num-slaves"], about["num-other-sentinels"]
 		if replicas != strconv.Itoa(s.config.Replicas) || others != strconv.Itoa(s.config.Sentinels-1) || about["flags"] != "master" {
-			return fmt.Errorf("%s knows %s replicas, %s other sentinels, and the master as %q", sentinel.Addr(), replicas, others, about["flags"])
+			return fmt.Errorf("%s has %s replicas, %s other sentinels, and the master as %q", sentinel.Addr(), replicas, others, about["flags"])
 		}
 		if reply, err = sentinel.Try("sentinel", "replicas", masterName); err != nil {
 			return err
@@ -92,7 +92,7 @@ func (s *Sentinels) complete() error {
 		for _, replica := range reply.([]any) {
 			// Before the first INFO it would not be chosen.
 			if about := pairs(replica); about["flags"] != "slave" || about["master-link-status"] != "ok" {
-				return fmt.Errorf("%s knows replica %s as %q, its link as %q", sentinel.Addr(), about["name"], about["flags"], about["master-link-status"])
+				return fmt.Errorf("%s has replica %s as %q, its link as %q", sentinel.Addr(), about["name"], about["flags"], about["master-link-status"])
 			}
 		}
 	}
@@ -141,7 +141,7 @@ func (s *Sentinels) Client() *redis.Client {
 	return client
 }
 
-// Master returns who is the master now, once all sentinels that answer say the same.
+// Master returns the master of now, once all sentinels that answer agree.
 func (s *Sentinels) Master() *Server {
 	s.t.Helper()
 	var master *Server
@@ -164,11 +164,11 @@ func (s *Sentinels) master() (*Server, error) {
 		}
 		list, ok := reply.([]any)
 		if !ok || len(list) != 2 {
-			return nil, fmt.Errorf("%s knows no master: %v", sentinel.Addr(), reply)
+			return nil, fmt.Errorf("%s has no master: %v", sentinel.Addr(), reply)
 		}
 		said := fmt.Sprint(list[0], ":", list[1])
 		if addr != "" && said != addr {
-			return nil, fmt.Errorf("one sentinel says %s, another %s", addr, said)
+			return nil, fmt.Errorf("one sentinel has master %s, another %s", addr, said)
 		}
 		addr = said
 	}
@@ -177,7 +177,7 @@ func (s *Sentinels) master() (*Server, error) {
 			return server, nil
 		}
 	}
-	return nil, fmt.Errorf("the sentinels say %q", addr)
+	return nil, fmt.Errorf("the sentinels have master %q", addr)
 }
 
 // Replicas returns the servers that are not the master now, whether they run or not.
@@ -187,8 +187,8 @@ func (s *Sentinels) Replicas() []*Server {
 	return slices.DeleteFunc(slices.Clone(s.Servers), func(server *Server) bool { return server == master })
 }
 
-// WaitForFailover returns the master that has replaced old, once all sentinels that answer say so
-// and are done, and it says so itself. Clients may have found it a little earlier. Zero for atMost
+// WaitForFailover returns the master that has replaced old, once all sentinels that answer agree
+// and are done, and it has that role itself. Clients may have found it a little earlier. Zero for atMost
 // means 30 seconds.
 func (s *Sentinels) WaitForFailover(old *Server, atMost time.Duration) *Server {
 	s.t.Helper()
@@ -201,7 +201,7 @@ func (s *Sentinels) WaitForFailover(old *Server, atMost time.Duration) *Server {
 		if now == old {
 			return errors.New("it is still the master")
 		}
-		if role := now.tryReplication()["role"]; role != "master" {
+		if role := replication(now)["role"]; role != "master" {
 			return fmt.Errorf("%s is still a %s", now.Addr(), role)
 		}
 		return s.settled()

@@ -18,7 +18,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// Config says what a server is like. The zero Config is a server without persistence, password or
+// Config describes a server. The zero Config is a server without persistence, password or
 // TLS.
 type Config struct {
 	Conf     []string // further lines of redis.conf; they win over ours
@@ -77,7 +77,7 @@ func endpointConf(c *TLS, port int) []string {
 	return append(lines, c.conf(port)...)
 }
 
-// start runs program with what conf says for a port, and for another port if that one was taken
+// start runs program with what conf returns for a port, and for another port if that one was taken
 // between the look and the start.
 func start(t testing.TB, program string, c Config, conf func(port int) []string) *Server {
 	t.Helper()
@@ -90,7 +90,7 @@ func start(t testing.TB, program string, c Config, conf func(port int) []string)
 	for attempt := 1; ; attempt++ {
 		s.port = freePort(t)
 		s.write(conf(s.port))
-		s.admin = redis.NewClient(s.adminOptions())
+		s.admin = adminClient(s.Options())
 		err := s.run()
 		if err == nil {
 			return s
@@ -169,7 +169,7 @@ func (s *Server) end() {
 		s.admin.Close()
 	}
 	if s.t.Failed() {
-		s.t.Logf("%s at %s said:\n%s", s.program, s.Addr(), s.Output())
+		s.t.Logf("output of %s at %s:\n%s", s.program, s.Addr(), s.Output())
 	}
 }
 
@@ -179,7 +179,7 @@ func (s *Server) Addr() string { return loopback(s.port) }
 // Dir returns where the server keeps its data.
 func (s *Server) Dir() string { return s.dir }
 
-// taken says whether the last run failed because somebody else had the port.
+// taken reports whether the last run failed because another process had the port.
 func (s *Server) taken() bool {
 	output := s.Output()
 	return strings.Contains(output[max(0, len(output)-2000):], "Address already in use")
@@ -209,16 +209,15 @@ func (s *Server) Options() *redis.Options {
 	return o
 }
 
-// adminOptions are for the test's own hand on the server. It connects whatever certificate the
-// server shows: that is for the code under test to judge.
-func (s *Server) adminOptions() *redis.Options {
-	o := s.Options()
+// adminClient is for the test's own commands. It connects whatever certificate the
+// server shows: that is for the code under test to check.
+func adminClient(o *redis.Options) *redis.Client {
 	o.Protocol = 2 // replies are plain lists
 	o.PoolSize = 4
 	if o.TLSConfig != nil {
 		o.TLSConfig.InsecureSkipVerify = true
 	}
-	return o
+	return redis.NewClient(o)
 }
 
 // Client returns a new client, which is closed when the test ends.
@@ -260,8 +259,8 @@ func (s *Server) Info(section string) map[string]string {
 	return parseInfo(fmt.Sprint(s.Do("info", section)))
 }
 
-// tryReplication is the section replication of INFO for a server that may be down; nothing is known then.
-func (s *Server) tryReplication() map[string]string {
+// replication is the section replication of INFO for a server that may be down; nothing is known then.
+func replication(s *Server) map[string]string {
 	reply, err := s.Try("info", "replication")
 	if err != nil {
 		return nil

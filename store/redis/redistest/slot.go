@@ -57,30 +57,30 @@ func (c *Cluster) MigrateKeysFirst(slot int, from, to *Server, between func(), k
 // migrate calls begin when the slot is open on both sides, then moves what is left and closes it.
 func (c *Cluster) migrate(slot int, from, to *Server, begin func()) {
 	c.t.Helper()
-	to.Do("cluster", "setslot", slot, "importing", from.id())
-	from.Do("cluster", "setslot", slot, "migrating", to.id())
+	to.Do("cluster", "setslot", slot, "importing", nodeID(from))
+	from.Do("cluster", "setslot", slot, "migrating", nodeID(to))
 	begin()
 	for c.moveKeys(slot, from, to, 10) > 0 {
 		continue
 	}
 
-	// First the new owner, then the old one, so that at no time nobody serves the slot.
+	// First the new owner, then the old one, so that the slot is served at all times.
 	c.assign(slot, to, to)
 	c.assign(slot, to, from)
 	for _, node := range c.Nodes {
-		if node != from && node != to && node.responsive() && node.tryReplication()["role"] == "master" {
+		if node != from && node != to && node.responsive() && replication(node)["role"] == "master" {
 			c.assign(slot, to, node)
 		}
 	}
-	Wait(c.t, fmt.Sprintf("all nodes to know that slot %d has moved", slot), func() error { return c.allKnow(slot, to) })
+	Wait(c.t, fmt.Sprintf("all nodes to see that slot %d has moved", slot), func() error { return c.allKnow(slot, to) })
 }
 
-func (c *Cluster) assign(slot int, owner, told *Server) {
+func (c *Cluster) assign(slot int, owner, node *Server) {
 	c.t.Helper()
-	told.Do("cluster", "setslot", slot, "node", owner.id())
+	node.Do("cluster", "setslot", slot, "node", nodeID(owner))
 }
 
-// moveKeys moves up to n keys and says how many.
+// moveKeys moves up to n keys and returns how many.
 func (c *Cluster) moveKeys(slot int, from, to *Server, n int) int {
 	c.t.Helper()
 	keys := from.Do("cluster", "getkeysinslot", slot, n).([]any)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// StubServer is a server that says what a test wants to hear. It speaks RESP2.
+// StubServer is a server with the replies of a test. It speaks RESP2.
 type StubServer struct {
 	t        testing.TB
 	answer   func(args []string) string
@@ -45,7 +45,7 @@ func Stub(t testing.TB, answer func(args []string) string) *StubServer {
 // Addr returns where clients connect.
 func (s *StubServer) Addr() string { return s.listener.Addr().String() }
 
-// Count says how often a command has arrived, whatever the case of its name.
+// Count returns how often a command has arrived, whatever the case of its name.
 func (s *StubServer) Count(command string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

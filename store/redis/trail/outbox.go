@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -32,34 +31,28 @@ type Call struct {
 }
 
 // Call calls a script that begins with outbox.lua. It keeps the events of the context, if there are any.
-func (t *Trail) Call(ctx context.Context, sc *conn.Script, keys []string, args ...any) (Call, error) {
+func (t *Trail) Call(ctx context.Context, sc *conn.Script, keys []string, args ...any) Call {
 	events := store.EventsOf(ctx)
 	if len(events) == 0 {
-		return Call{Call: sc.Call(keys, append(args, script.NoEvent)...)}, nil
+		return Call{Call: sc.Call(keys, append(args, script.NoEvent)...)}
 	}
 	tag := layout.TagOf(keys[0])
 	names, entries := make([]string, len(events)), make([]string, len(events))
 	for i, e := range events {
-		field, entry, err := encodeEntry(*e)
-		if err != nil {
-			return Call{}, err
-		}
+		field, entry := encodeEntry(*e)
 		names[i], entries[i] = tag+"/"+field, entry
 	}
 	c := sc.Call(append(keys, t.key.Outbox(tag)), append(args, strings.Join(entries, "\n"))...)
 	c.LastKeyOptional() // an outbox is empty most of the time
-	return Call{c, events, names}, nil
+	return Call{c, events, names}
 }
 
 // encodeEntry gives an event a field, and encodes both for outbox.lua: JSON has no line breaks.
-func encodeEntry(e store.Event) (field, entry string, err error) {
+func encodeEntry(e store.Event) (field, entry string) {
 	e.At = store.Millis(e.At)
-	raw, err := json.Marshal(e)
-	if err != nil {
-		return "", "", fmt.Errorf("encoding an audit event: %w", err)
-	}
+	raw, _ := json.Marshal(e) // nothing in it can fail
 	field = rand.Text()
-	return field, field + " " + string(raw), nil
+	return field, field + " " + string(raw)
 }
 
 // Kept names the entries in the events where the call has made the change.
@@ -132,10 +125,7 @@ func (t *Trail) KeepEvent(ctx context.Context, e *store.Event) error {
 	if e.Outbox != "" {
 		return t.conn.Ready(ctx)
 	}
-	field, entry, err := encodeEntry(*e)
-	if err != nil {
-		return err
-	}
+	field, entry := encodeEntry(*e)
 	const tag = "a"
 	if err := t.conn.DoDurably(ctx, "keeping an audit event", script.KeepEvent.Call([]string{t.key.Outbox(tag)}, entry)); err != nil {
 		return err
