@@ -100,11 +100,12 @@ func appendEntry(b []byte, name, text string) []byte {
 }
 
 // takeEntry removes an entry among the claims that is none. It returns "" where there is none.
-func takeEntry(u *store.User, name string) (text string, err error) {
+func takeEntry(u *store.User, name string) (string, error) {
 	quoted, ok := u.Claims[name]
 	if !ok {
 		return "", nil
 	}
+	var text string // on the heap, so not a result: most users have no entry
 	if json.Unmarshal(quoted, &text) != nil {
 		return "", ErrMalformed
 	}
