@@ -149,8 +149,8 @@ type Password struct {
 	// in the server. off: always in the server.
 	Process string `yaml:"process"`
 
-	// How many passwords are hashed at once. 0: as many as there are cores, and no more than half of the
-	// memory allows.
+	// How many passwords are hashed at once. 0: as many as there are cores, or as a container's limit on
+	// processor time allows, and no more than half of the memory allows.
 	Slots int `yaml:"slots"`
 
 	// How many logins may wait for a slot, however short the wait; the next is answered 503 with

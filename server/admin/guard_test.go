@@ -113,7 +113,7 @@ func TestImportEndsWithItsRight(t *testing.T) {
 		}
 		one.loseRight(t)
 		if one.goesOn {
-			go func() { sendUsers(sends[i], "after", 200); sends[i].Close() }()
+			go func() { sendUsers(sends[i], "after", 600); sends[i].Close() }()
 		}
 	}
 	for i, one := range streams {
