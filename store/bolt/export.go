@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
 	"signet/store/bolt/layout"
 	"signet/store/bolt/trail"
@@ -77,46 +75,31 @@ func (e *export) clients() error {
 
 // users walks through the users and the sessions side by side: both are in the order of user ids.
 func (e *export) users() error {
-	sessions := sessionWalk{tx: e.tx, cursor: e.tx.Bucket(layout.Sessions).Cursor()}
-	sessions.key, sessions.value = sessions.cursor.First()
+	sessions := e.tx.Bucket(layout.Sessions).Cursor()
+	key, sealed := sessions.First()
+	clientID := "" // of the last session: neighbours often have the same
 	err := e.tx.Bucket(layout.Users).ForEach(func(id, raw []byte) error {
 		u, err := layout.DecodeUser(e.tx, id, raw)
 		if err != nil {
 			return unreadable(fmt.Sprintf("user %x", id), err)
 		}
-		if err := e.visit(store.Record{User: &u}); err != nil {
-			return err
+		err = e.visit(store.Record{User: &u})
+		for ; err == nil && bytes.HasPrefix(key, id); key, sealed = sessions.Next() {
+			s, err := layout.ReadSession(e.tx, key, sealed, clientID)
+			if err != nil {
+				return unreadable(fmt.Sprintf("session %x", key), err)
+			}
+			clientID = s.ClientID
+			if err := e.visit(store.Record{Session: &s}); err != nil {
+				return err
+			}
 		}
-		return sessions.of(id, e.visit)
+		return err
 	})
-	if err == nil && sessions.key != nil {
-		err = unreadable(fmt.Sprintf("session %x", sessions.key), errNoUser)
+	if err == nil && key != nil {
+		err = unreadable(fmt.Sprintf("session %x", key), errors.New("its user is not there"))
 	}
 	return err
-}
-
-var errNoUser = errors.New("its user is not there")
-
-// sessionWalk is how far the sessions have been visited.
-type sessionWalk struct {
-	tx         *layout.Tx
-	cursor     *bbolt.Cursor
-	key, value []byte
-	clientID   string // of the last one: neighbours often have the same
-}
-
-func (w *sessionWalk) of(user []byte, visit func(store.Record) error) error {
-	for ; bytes.HasPrefix(w.key, user); w.key, w.value = w.cursor.Next() {
-		s, err := layout.ReadSession(w.tx, w.key, w.value, w.clientID)
-		if err != nil {
-			return unreadable(fmt.Sprintf("session %x", w.key), err)
-		}
-		w.clientID = s.ClientID
-		if err := visit(store.Record{Session: &s}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (e *export) revokedTokens() error {
