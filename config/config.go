@@ -133,6 +133,10 @@ type Password struct {
 	// blocklist build` makes of a dump of breached ones; relative to this file.
 	Blocklist string `yaml:"blocklist" live:"true"`
 
+	// Whether the passwords of logins are looked up there as well. A user whose password is found logs in as always; the
+	// app's response has "password_breached": true, and `signet user list --weak` lists the user.
+	BlocklistAtLogin bool `yaml:"blocklist_at_login" live:"true"`
+
 	// Words a password must not be built from, such as the names of your company and product.
 	Context []string `yaml:"context" live:"true"`
 
@@ -145,8 +149,8 @@ type Password struct {
 	// in the server. off: always in the server.
 	Process string `yaml:"process"`
 
-	// How many passwords are hashed at once. 0: as many as there are cores, and no more than half of the
-	// memory allows.
+	// How many passwords are hashed at once. 0: as many as there are cores, or as a container's limit on
+	// processor time allows, and no more than half of the memory allows.
 	Slots int `yaml:"slots"`
 
 	// How many logins may wait for a slot, however short the wait; the next is answered 503 with

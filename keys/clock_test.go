@@ -272,7 +272,7 @@ func TestStorageClockJumps(t *testing.T) {
 	}
 	s.clock.advance(time.Hour)
 	mustStep(t, m)
-	kid := activeOf(m.held.load().ring, jose.ES256, ours.now())[0].KID
+	kid := activeOf(m.held.load().Ring, jose.ES256, ours.now())[0].KID
 	if _, err := m.Edit().Revoke(t.Context(), kid, rotation.RevokeOptions{Emergency: true}); err != nil {
 		t.Errorf("Revoke while the clocks are disputed: %v", err)
 	}

@@ -27,7 +27,7 @@ type Config struct {
 	Timetable  timetable.Timetable // the zero Timetable means timetable.Default
 	Algorithms []string            // ES256, RS256, PS256, EdDSA; the first is the primary; empty means ES256
 	Remote     privatekey.Remote   // keys in an HSM or a KMS; the zero value means none
-	Sealed     bool                // Init makes a keyring that takes every record of the store as sealed; see Records
+	Sealed     bool                // Init makes a keyring that takes every record of the store as sealed; see document.Records
 	Poll       time.Duration       // how often Run reads the keyring, ± 20 %; 0 means 10 s
 	Now        func() time.Time    // nil means time.Now
 	Mark       mark.Storage        // keeps the mark of this replica; nil: it has none

@@ -3,8 +3,8 @@
 //
 // The packages below it have one subject each: rotation the life of a key and the proof that no verifier meets an
 // unknown one, timetable its durations, keyset what is served and signs, privatekey the private half, jose the
-// formats, masterkey the seal of the document, clockcheck the trust in this machine's clock, mark what a replica
-// remembers over a restart, pkcs11 keys in an HSM.
+// formats, document what is stored and masterkey its seal, clockcheck the trust in this machine's clock, mark what a
+// replica remembers over a restart, pkcs11 keys in an HSM.
 //
 // # Many replicas
 //

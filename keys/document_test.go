@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"signet/keys/document"
 	"signet/keys/jose"
 	"signet/keys/keystest"
 	"signet/keys/masterkey"
@@ -17,24 +18,24 @@ import (
 
 func TestDocumentSurvivesEncoding(t *testing.T) {
 	d := newDocument(t, timetable.Default(), slices.Clone(jose.Algorithms))
-	d.ring.Keys[0].RevokedAt = testStart
-	d.ring.Tombstones = []rotation.Tombstone{{KID: "gone", RemovedAt: testStart, Revoked: true}}
-	d.ring.Leaving = []rotation.Leaving{{Alg: jose.RS256, At: testStart}}
-	d.records = Records{Sealed: true, Floors: map[string]uint32{"admin": 3}}
-	plain, err := d.encode()
+	d.Ring.Keys[0].RevokedAt = testStart
+	d.Ring.Tombstones = []rotation.Tombstone{{KID: "gone", RemovedAt: testStart, Revoked: true}}
+	d.Ring.Leaving = []rotation.Leaving{{Alg: jose.RS256, At: testStart}}
+	d.Records = document.Records{Sealed: true, Floors: map[string]uint32{"admin": 3}}
+	plain, err := d.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := decodeDocument(plain, nil)
+	got, err := document.Decode(plain, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range got.ring.Keys {
-		if !bytes.Equal(pkcs8Of(t, got.private[k.KID]), pkcs8Of(t, d.private[k.KID])) {
+	for _, k := range got.Ring.Keys {
+		if !bytes.Equal(pkcs8Of(t, got.Private[k.KID]), pkcs8Of(t, d.Private[k.KID])) {
 			t.Errorf("key %s has another private key", k.KID)
 		}
 	}
-	if !reflect.DeepEqual(got.ring, d.ring) || !reflect.DeepEqual(got.records, d.records) {
+	if !reflect.DeepEqual(got.Ring, d.Ring) || !reflect.DeepEqual(got.Records, d.Records) {
 		t.Errorf("got  %+v\nwant %+v", got, d)
 	}
 }
@@ -48,14 +49,14 @@ func TestDecodeDocumentChecksKeys(t *testing.T) {
 		"alg of another key type":   func(r *rotation.Keyring) { r.Keys[0].Alg = jose.RS256 },
 		"unknown alg":               func(r *rotation.Keyring) { r.Keys[0].Alg = "HS256" },
 	} {
-		bad := document{d.ring.Clone(), maps.Clone(d.private), d.records}
-		bad.private["x"] = d.private[d.ring.Keys[0].KID]
-		change(&bad.ring)
-		plain, err := bad.encode()
+		bad := document.Document{Ring: d.Ring.Clone(), Private: maps.Clone(d.Private), Records: d.Records}
+		bad.Private["x"] = d.Private[d.Ring.Keys[0].KID]
+		change(&bad.Ring)
+		plain, err := bad.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := decodeDocument(plain, nil); !errors.Is(err, masterkey.ErrFormat) {
+		if _, err := document.Decode(plain, nil); !errors.Is(err, masterkey.ErrFormat) {
 			t.Errorf("%s: got %v, want masterkey.ErrFormat", name, err)
 		}
 	}
@@ -72,26 +73,26 @@ func FuzzOpenDocument(f *testing.F) {
 	}
 	f.Add(s.Document, plain)
 	remote := mustOpen(f, remoteConfig(&keystest.Storage{}, newClock(), keystest.NewVault()))
-	elsewhere, err := remote.held.load().encode()
+	elsewhere, err := remote.held.load().Encode()
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add([]byte("SGKR"), elsewhere)
 	f.Add([]byte("SGKR"), []byte("{}"))
 	f.Add(s.Document[:documentHead+24], []byte(`{"keys":[{"pkcs8":"AAAA"}]}`))
-	f.Fuzz(func(t *testing.T, document, plain []byte) {
-		if _, err := m.store.open(s.Version, document); err == nil && !bytes.Equal(document, s.Document) {
+	f.Fuzz(func(t *testing.T, sealed, plain []byte) {
+		if _, err := m.store.open(s.Version, sealed); err == nil && !bytes.Equal(sealed, s.Document) {
 			t.Error("another document opens")
 		}
-		r, err := decodeDocument(plain, remote.store.source)
+		r, err := document.Decode(plain, remote.store.source)
 		if err != nil {
 			return
 		}
-		again, err := r.encode()
+		again, err := r.Encode()
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
-		if _, err := decodeDocument(again, remote.store.source); err != nil {
+		if _, err := document.Decode(again, remote.store.source); err != nil {
 			t.Fatalf("what was written cannot be read: %v", err)
 		}
 	})

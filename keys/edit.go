@@ -205,11 +205,11 @@ func (u *updater) resetClock(ctx context.Context) (ClockReset, error) {
 	if seen.Sub(now) <= u.clock.Tolerance() {
 		return r, nil
 	}
-	ring := cur.ring.MoveBack(seen, now)
+	ring := cur.Ring.MoveBack(seen, now)
 	ring.ClockResets = u.clock.Resets() + 1
 	steps := []rotation.Transition{{Step: rotation.StepReset, At: now}}
 	ctx = u.cfg.Writing(ctx, eventsOf(cur.version+1, steps))
-	next, swapped, err := u.store.write(ctx, cur.version, cur.version+1, cur.document.with(ring, nil), u.store.sealer.KeyOf(cur.sealed))
+	next, swapped, err := u.store.write(ctx, cur.version, cur.version+1, cur.Document.With(ring, nil), u.store.sealer.KeyOf(cur.sealed))
 	if err != nil {
 		return ClockReset{}, err
 	}
@@ -237,4 +237,11 @@ func (e Editor) RestoreMark(from mark.Mark) {
 // have just filled the store.
 func (e Editor) ReplaceMark(storage mark.Storage) error {
 	return e.m.updater.marks.Replace(storage, e.m.updater.currentMark())
+}
+
+func cloneFloors(floors map[string]uint32) map[string]uint32 {
+	if floors == nil {
+		return map[string]uint32{}
+	}
+	return maps.Clone(floors)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"signet/keys/document"
 	"signet/keys/keystest"
 	"signet/keys/masterkey"
 	"signet/keys/privatekey"
@@ -148,7 +149,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // newDocument is the document of a new install.
-func newDocument(t testing.TB, tt timetable.Timetable, algs []string) document {
+func newDocument(t testing.TB, tt timetable.Timetable, algs []string) document.Document {
 	t.Helper()
 	m, err := newManager(Config{Storage: &keystest.Storage{}, InstallID: "x", Master: []masterkey.Key{testMaster(1)}, Timetable: tt, Algorithms: algs, Now: func() time.Time { return testStart }})
 	if err != nil {

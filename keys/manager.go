@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signet/keys/clockcheck"
+	"signet/keys/document"
 	"signet/keys/mark"
 	"signet/keys/masterkey"
 	"signet/keys/privatekey"
@@ -76,21 +77,21 @@ func Init(ctx context.Context, cfg Config) error {
 }
 
 // firstDocument makes the keys of the first keyring.
-func firstDocument(ctx context.Context, cfg *Config, pending *pendingKeys) (document, []rotation.Transition, error) {
+func firstDocument(ctx context.Context, cfg *Config, pending *pendingKeys) (document.Document, []rotation.Transition, error) {
 	now, fresh := cfg.Now(), pending.fresh()
 	if _, _, err := rotation.First(cfg.Timetable, cfg.Algorithms, now, fresh); err != nil {
-		return document{}, nil, err
+		return document.Document{}, nil, err
 	}
 	for _, alg := range fresh.Needs() {
 		if err := pending.make(ctx, alg); err != nil {
-			return document{}, nil, err
+			return document.Document{}, nil, err
 		}
 	}
 	ring, steps, err := rotation.First(cfg.Timetable, cfg.Algorithms, now, pending.fresh())
 	if err != nil {
-		return document{}, nil, err
+		return document.Document{}, nil, err
 	}
-	return document{ring, pending.private, Records{Sealed: cfg.Sealed}}, steps, nil
+	return document.Document{Ring: ring, Private: pending.private, Records: document.Records{Sealed: cfg.Sealed}}, steps, nil
 }
 
 // Open reads the keyring and returns a Manager that can sign. ErrNoKeyring if there is none,
@@ -119,14 +120,14 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 	if err := m.clock.Check(); err != nil {
 		return nil, err
 	}
-	old, err := m.updater.marks.Check(version, d.ring.HasUnrevoked)
+	old, err := m.updater.marks.Check(version, d.Ring.HasUnrevoked)
 	if err != nil {
 		return nil, err
 	}
 	if old != nil {
 		m.clock.Merge(old.SeenAt, old.ClockResets)
 	}
-	return m, m.held.adopt(&snapshot{document: d, version: version, sealed: sealed, readAt: now}, now)
+	return m, m.held.adopt(&snapshot{Document: d, version: version, sealed: sealed, readAt: now}, now)
 }
 
 func newManager(config Config) (*Manager, error) {
@@ -165,10 +166,10 @@ func (m *Manager) Timetable() timetable.Timetable { return m.cfg.Timetable }
 func (m *Manager) Configured() []string { return m.cfg.Algorithms }
 
 // Keyring returns the keyring held. The caller must not change it.
-func (m *Manager) Keyring() rotation.Keyring { return m.held.load().ring }
+func (m *Manager) Keyring() rotation.Keyring { return m.held.load().Ring }
 
-// Records returns the Records held. The caller must not change the map.
-func (m *Manager) Records() Records { return m.held.load().records }
+// Records returns what the document held has about the records of the store. The caller must not change the map.
+func (m *Manager) Records() document.Records { return m.held.load().Document.Records }
 
 // Version returns the version of the keyring held.
 func (m *Manager) Version() uint64 { return m.held.load().version }
@@ -193,8 +194,8 @@ type KeyInfo struct {
 // Keys describes every key of the keyring, in the order they were made.
 func (m *Manager) Keys() (all []KeyInfo) {
 	now, s := m.clock.Now(), m.held.load()
-	for _, k := range s.ring.Keys {
-		info := KeyInfo{Key: k, Held: s.private[k.KID].Held(), State: k.State(now), Since: k.Since(now)}
+	for _, k := range s.Ring.Keys {
+		info := KeyInfo{Key: k, Held: s.Private[k.KID].Held(), State: k.State(now), Since: k.Since(now)}
 		info.Next, info.NextAt = k.Next(now)
 		all = append(all, info)
 	}
@@ -241,9 +242,9 @@ func (m *Manager) Probe(ctx context.Context) error {
 		return err
 	}
 	var all []privatekey.Candidate
-	for _, k := range s.ring.Keys {
+	for _, k := range s.Ring.Keys {
 		if state := k.State(now); state == rotation.Active || state == rotation.Pending {
-			all = append(all, privatekey.Candidate{KID: k.KID, About: fmt.Sprintf("%s, %s", k.Alg, state), Key: s.private[k.KID]})
+			all = append(all, privatekey.Candidate{KID: k.KID, About: fmt.Sprintf("%s, %s", k.Alg, state), Key: s.Private[k.KID]})
 		}
 	}
 	return m.prober.Probe(ctx, all, s.keySet.Primary())

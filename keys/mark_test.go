@@ -78,7 +78,7 @@ func TestMarkRefusesAnOldKeyring(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := old.store.write(t.Context(), version, version+5, old.held.load().document, 0); err != nil {
+	if _, _, err := old.store.write(t.Context(), version, version+5, old.held.load().Document, 0); err != nil {
 		t.Fatal(err)
 	}
 	_, err = Open(t.Context(), markedConfig(s, c, saved))
@@ -265,13 +265,13 @@ func TestRevocationIsMerged(t *testing.T) {
 	}
 	// The other replica has not read of it, and writes over it as if the store had lost it.
 	old := other.held.load()
-	ring := old.ring.Clone()
-	for _, k := range m.held.load().ring.Keys {
+	ring := old.Ring.Clone()
+	for _, k := range m.held.load().Ring.Keys {
 		if !ring.Has(k.KID) {
 			ring.Keys = append(ring.Keys, k)
 		}
 	}
-	if _, swapped, err := other.store.write(t.Context(), m.Version(), m.Version()+1, old.document.with(ring, m.held.load().private), 0); err != nil || !swapped {
+	if _, swapped, err := other.store.write(t.Context(), m.Version(), m.Version()+1, old.Document.With(ring, m.held.load().Private), 0); err != nil || !swapped {
 		t.Fatal(swapped, err)
 	}
 	mustStep(t, m)

@@ -73,7 +73,7 @@ func TestRecover(t *testing.T) {
 				t.Errorf("%s signs, want another than %s", after, before)
 			}
 			for _, alg := range tc.algs {
-				if active := activeOf(restored.held.load().ring, alg, c.now()); len(active) != 1 {
+				if active := activeOf(restored.held.load().Ring, alg, c.now()); len(active) != 1 {
 					t.Errorf("%s has %d active keys", alg, len(active))
 				}
 			}

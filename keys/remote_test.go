@@ -210,7 +210,7 @@ func TestUnusedRemoteKeysAreDiscarded(t *testing.T) {
 		t.Errorf("the vault has %d keys and the keyring has %d", made, used)
 	}
 	for _, k := range ring.Keys {
-		if v.Keys[referenceOf(t, replicas[0].held.load().private[k.KID])] == nil {
+		if v.Keys[referenceOf(t, replicas[0].held.load().Private[k.KID])] == nil {
 			t.Errorf("key %s was destroyed", k.KID)
 		}
 	}
@@ -222,7 +222,7 @@ func TestProbeDecidesReady(t *testing.T) {
 	if err := errors.Join(m.Probe(t.Context()), m.Ready()); err != nil {
 		t.Fatalf("all is well: %v", err)
 	}
-	pending := referenceOf(t, m.held.load().private[m.Keyring().Keys[1].KID])
+	pending := referenceOf(t, m.held.load().Private[m.Keyring().Keys[1].KID])
 	v.Change(func(v *keystest.Vault) { v.Keys["aside"] = v.Keys[pending]; delete(v.Keys, pending) })
 	if err := m.Probe(t.Context()); !errors.Is(err, privatekey.ErrSigner) || !strings.Contains(err.Error(), "pending") {
 		t.Errorf("the next key is missing: got %v, want ErrSigner about a pending key", err)

@@ -27,15 +27,15 @@ func TestSecretsAreRedacted(t *testing.T) {
 	wrap := master.Derive("signet keyring v1 seal")
 	raw := master.Reveal()
 	secrets := [][]byte{raw[:], wrap[:]}
-	for _, k := range s.private {
+	for _, k := range s.Private {
 		pkcs8 := pkcs8Of(t, k)
 		secrets = append(secrets, pkcs8[len(pkcs8)-32:], pkcs8[16:40])
 	}
 	type hidden struct{ k masterkey.Key }
 	for name, v := range map[string]any{
 		"masterkey.Key": master, "*masterkey.Key": &master, "[]masterkey.Key": cfg.Master, "unexported masterkey.Key": hidden{master},
-		"Config": Config{Master: cfg.Master, InstallID: "x"}, "Ring": s.ring, "Key": s.ring.Keys[0], "*rotation.Key": &s.ring.Keys[0],
-		"KeyInfo": m.Keys(), "rotation.KeySet": s.keySet.KeySet, "privateKey": s.keySet.Signers[0].Private, "document": s.document, "private keys": s.private, "member": *s.keySet.Signers[0],
+		"Config": Config{Master: cfg.Master, InstallID: "x"}, "Ring": s.Ring, "Key": s.Ring.Keys[0], "*rotation.Key": &s.Ring.Keys[0],
+		"KeyInfo": m.Keys(), "rotation.KeySet": s.keySet.KeySet, "privateKey": s.keySet.Signers[0].Private, "document": s.Document, "private keys": s.Private, "member": *s.keySet.Signers[0],
 		"sealer": *m.store.sealer,
 	} {
 		for _, printed := range prints(t, v) {
@@ -101,7 +101,7 @@ func TestLeaksFindsALeak(t *testing.T) {
 func TestSealedDocumentHidesKeys(t *testing.T) {
 	s := &keystest.Storage{}
 	m := mustOpen(t, testConfig(s, newClock()))
-	for kid, k := range m.held.load().private {
+	for kid, k := range m.held.load().Private {
 		if bytes.Contains(s.Document, pkcs8Of(t, k)[20:40]) || bytes.Contains(s.Document, []byte(kid)) {
 			t.Errorf("key %s can be read in the document", kid)
 		}
@@ -112,12 +112,12 @@ func TestSealedDocumentHidesKeys(t *testing.T) {
 func TestSealedFormIsNotPrinted(t *testing.T) {
 	m := mustOpen(t, testConfig(&keystest.Storage{}, newClock()))
 	k := m.Keyring().Keys[0]
-	stored, err := m.held.load().private[k.KID].Stored()
+	stored, err := m.held.load().Private[k.KID].Stored()
 	if err != nil {
 		t.Fatal(err)
 	}
 	pkcs8 := stored.PKCS8.Reveal()
-	for name, v := range map[string]any{"Stored": stored, "clearKey": clearKey{k, stored}, "clearDocument": clearDocument{Keys: []clearKey{{k, stored}}}} {
+	for name, v := range map[string]any{"Stored": stored} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 			if printed := fmt.Sprintf(verb, v); leaks(printed, pkcs8[16:40]) {
 				t.Errorf("%s leaks by %s: %.200q", name, verb, printed)

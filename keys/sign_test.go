@@ -175,8 +175,8 @@ func TestVerifyForgetsRevokedAndRemovedKeys(t *testing.T) {
 			m := mustOpen(t, testConfig(&keystest.Storage{}, c))
 			token, _ := mustSign(t, m, "")
 			s := *m.held.load()
-			s.ring, s.keySet = s.ring.Clone(), nil
-			tc.change(&s.ring.Keys[0], c)
+			s.Ring, s.keySet = s.Ring.Clone(), nil
+			tc.change(&s.Ring.Keys[0], c)
 			if err := m.held.adopt(&s, c.now()); err != nil {
 				t.Fatal(err)
 			}

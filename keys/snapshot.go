@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"signet/keys/clockcheck"
+	"signet/keys/document"
 	"signet/keys/keyset"
 )
 
 // snapshot is everything that a request needs. It is never changed, only replaced.
 type snapshot struct {
-	document
+	document.Document
 	version uint64
 	sealed  []byte
 	readAt  time.Time // when the read began that last found this to be the keyring
@@ -46,7 +47,7 @@ func (h *holder) current(now time.Time) (*snapshot, error) {
 
 // render renders the key set. The time from which it holds counts as seen: the key set before it never comes back.
 func (h *holder) render(s *snapshot, now time.Time, early bool) (err error) {
-	if s.keySet, err = keyset.New(s.ring, s.private, h.algs, now, early); err != nil {
+	if s.keySet, err = keyset.New(s.Ring, s.Private, h.algs, now, early); err != nil {
 		return err
 	}
 	h.clock.Raise(s.keySet.From)
@@ -55,7 +56,7 @@ func (h *holder) render(s *snapshot, now time.Time, early bool) (err error) {
 
 // adopt makes s the snapshot that requests see.
 func (h *holder) adopt(s *snapshot, now time.Time) error {
-	h.clock.Merge(s.ring.SeenAt, s.ring.ClockResets)
+	h.clock.Merge(s.Ring.SeenAt, s.Ring.ClockResets)
 	early := h.clock.BehindAt(now) > 0
 	now = h.clock.Correct(now)
 	if s.keySet == nil || !s.keySet.HoldsFor(now, early) {

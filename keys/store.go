@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signet/keys/clockcheck"
+	"signet/keys/document"
 	"signet/keys/masterkey"
 	"signet/keys/privatekey"
 )
@@ -68,22 +69,22 @@ func (s *sealedStore) load(ctx context.Context) (version uint64, document []byte
 	return version, document, err
 }
 
-func (s *sealedStore) open(version uint64, sealed []byte) (document, error) {
+func (s *sealedStore) open(version uint64, sealed []byte) (document.Document, error) {
 	plain, _, err := s.sealer.Open(version, sealed)
 	if err != nil {
-		return document{}, err
+		return document.Document{}, err
 	}
-	return decodeDocument(plain, s.source)
+	return document.Decode(plain, s.source)
 }
 
 // write seals the document with that master key and swaps it in if the stored version is old. After an
 // error it is not known whether the document that it returns was written.
-func (s *sealedStore) write(ctx context.Context, old, next uint64, d document, master int) (written *snapshot, swapped bool, err error) {
-	plain, err := d.encode()
+func (s *sealedStore) write(ctx context.Context, old, next uint64, d document.Document, master int) (written *snapshot, swapped bool, err error) {
+	plain, err := d.Encode()
 	if err != nil {
 		return &snapshot{}, false, err
 	}
-	written = &snapshot{version: next, sealed: s.sealer.Seal(next, d.format(), plain, master), document: d}
+	written = &snapshot{version: next, sealed: s.sealer.Seal(next, d.Format(), plain, master), Document: d}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	swapped, err = s.storage.SwapKeyring(ctx, old, next, written.sealed)

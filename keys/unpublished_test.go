@@ -33,7 +33,7 @@ func TestWhyUnpublished(t *testing.T) {
 	if got := why(kid); got != rotation.Removed {
 		t.Errorf("a removed key: got %q, want removed", got)
 	}
-	ring := m.held.load().ring.Clone()
+	ring := m.held.load().Ring.Clone()
 	ring.Tombstones = []rotation.Tombstone{{KID: kid, RemovedAt: c.now(), Revoked: true}}
 	ring.Keys[1].RevokedAt = c.now().Add(-time.Second)
 	why = func(kid string) rotation.State { return ring.WhyUnpublished(kid, c.now()) }

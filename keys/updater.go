@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signet/keys/clockcheck"
+	"signet/keys/document"
 	"signet/keys/mark"
 	"signet/keys/rotation"
 )
@@ -51,7 +52,7 @@ type proposal struct {
 // draft is a changed copy of the document.
 type draft struct {
 	*rotation.Draft
-	records Records
+	records document.Records
 	rewrap  bool // to be sealed under the first master key
 	changed bool // something has changed that is no transition
 }
@@ -67,7 +68,7 @@ func (u *updater) update(ctx context.Context, edit func(*draft) error) error {
 		err = u.attempt(ctx, pending, edit)
 	}
 	u.saveMark()
-	return pending.finish(ctx, err, u.held.load().ring, edit != nil)
+	return pending.finish(ctx, err, u.held.load().Ring, edit != nil)
 }
 
 // attempt is one read, plan and proposal. Nothing slow happens between reading the clock and the proposal:
@@ -78,7 +79,7 @@ func (u *updater) attempt(ctx context.Context, pending *pendingKeys, edit func(*
 	}
 	now := u.clock.Reading()
 	cur, fresh := u.held.load(), pending.fresh()
-	d := &draft{Draft: rotation.NewDraft(cur.ring, u.cfg.Timetable, u.clock.Correct(now), fresh), records: cur.records}
+	d := &draft{Draft: rotation.NewDraft(cur.Ring, u.cfg.Timetable, u.clock.Correct(now), fresh), records: cur.Document.Records}
 	for kid, at := range u.late {
 		d.SeenLate(kid, at)
 	}
@@ -101,8 +102,8 @@ func (u *updater) attempt(ctx context.Context, pending *pendingKeys, edit func(*
 	if !d.Changed() && !d.changed && !u.reassert {
 		return nil
 	}
-	next := cur.document.with(d.Keyring, pending.private)
-	next.records = d.records
+	next := cur.Document.With(d.Keyring, pending.private)
+	next.Records = d.records
 	return u.propose(ctx, cur, now, next, d)
 }
 
@@ -126,7 +127,7 @@ func (u *updater) readAndCheck(ctx context.Context, editing bool) (mayPlan bool,
 }
 
 // propose writes the next document, planned at now from cur.
-func (u *updater) propose(ctx context.Context, cur *snapshot, now time.Time, next document, d *draft) error {
+func (u *updater) propose(ctx context.Context, cur *snapshot, now time.Time, next document.Document, d *draft) error {
 	if clockcheck.Age(now, u.clock.Reading()) > u.store.timeout {
 		return errAgain // the machine slept: the plan's notice may be over
 	}
@@ -178,16 +179,16 @@ func (u *updater) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("opening the keyring: %w", err)
 	}
-	if found.ring.LacksSigner(cur.ring, u.clock.Correct(now)) && u.insisted < maxInsisted {
+	if found.Ring.LacksSigner(cur.Ring, u.clock.Correct(now)) && u.insisted < maxInsisted {
 		u.insisted++
 		return u.restore(ctx, cur, version, now)
 	}
-	if found.ring.RevokeAgain(cur.ring.Revoked(), u.clock.Correct(now)) {
+	if found.Ring.RevokeAgain(cur.Ring.Revoked(), u.clock.Correct(now)) {
 		u.reassert = true
 		u.cfg.Log.Error("the keyring had a key in use that was revoked: it stays revoked", "found_version", version)
 	}
-	u.noteLate(cur, found.ring)
-	if err := u.held.adopt(&snapshot{document: found, version: version, sealed: sealed, readAt: now}, now); err != nil {
+	u.noteLate(cur, found.Ring)
+	if err := u.held.adopt(&snapshot{Document: found, version: version, sealed: sealed, readAt: now}, now); err != nil {
 		return err
 	}
 	if u.inDoubt != nil && bytes.Equal(sealed, u.inDoubt.sealed) {
@@ -200,7 +201,7 @@ func (u *updater) read(ctx context.Context) error {
 // restore writes this replica's keyring back, above its own version and the one found.
 func (u *updater) restore(ctx context.Context, cur *snapshot, found uint64, now time.Time) error {
 	event := Event{Transition: rotation.Transition{Step: StepRestored, At: now}, Version: max(cur.version, found) + 1}
-	next, swapped, err := u.store.write(u.cfg.Writing(ctx, []Event{event}), found, event.Version, cur.document, u.store.sealer.KeyOf(cur.sealed))
+	next, swapped, err := u.store.write(u.cfg.Writing(ctx, []Event{event}), found, event.Version, cur.Document, u.store.sealer.KeyOf(cur.sealed))
 	if err != nil {
 		return fmt.Errorf("restoring the keyring over version %d: %w", found, err)
 	}
@@ -223,7 +224,7 @@ func (u *updater) restore(ctx context.Context, cur *snapshot, found uint64, now 
 func (u *updater) noteLate(had *snapshot, ring rotation.Keyring) {
 	now := u.clock.Now()
 	for _, k := range ring.Keys {
-		if !had.ring.Has(k.KID) && k.State(now) == rotation.Pending && k.PublishAt.Before(had.readAt) {
+		if !had.Ring.Has(k.KID) && k.State(now) == rotation.Pending && k.PublishAt.Before(had.readAt) {
 			u.late[k.KID] = now
 		}
 	}
@@ -305,7 +306,7 @@ func eventsOf(version uint64, steps []rotation.Transition) []Event {
 // currentMark is what is to be remembered now.
 func (u *updater) currentMark() mark.Mark {
 	s := u.held.load()
-	return mark.Mark{Version: s.version, Revoked: s.ring.Revoked(), SeenAt: u.clock.Latest().UTC(), ClockResets: u.clock.Resets()}
+	return mark.Mark{Version: s.version, Revoked: s.Ring.Revoked(), SeenAt: u.clock.Latest().UTC(), ClockResets: u.clock.Resets()}
 }
 
 func (u *updater) saveMark() {

@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -69,6 +70,7 @@ type User struct {
 	Revision     uint32                     `json:"revision,omitempty"`  // raised by the store at each change of the record
 	NotBefore    time.Time                  `json:"not_before,omitzero"` // sessions begun before this are dead; kept for stores of format 1
 	Imported     Imported                   `json:"imported,omitempty"`  // where the password hash comes from
+	Breached     bool                       `json:"breached,omitempty"`  // the password was in a list of breached ones at a login
 	CreatedAt    time.Time                  `json:"created_at"`
 	UpdatedAt    time.Time                  `json:"updated_at"`
 }
@@ -120,7 +122,7 @@ func (u *User) EndSessions() { u.Epoch = NextEpoch(u.Epoch) }
 // SetPassword replaces the hash by that of a password that was set here. Empty: the user cannot log in until another is
 // set. From now on no upstream is asked, which may still accept the old password.
 func (u *User) SetPassword(hash string) {
-	u.PasswordHash, u.Imported = hash, u.Imported.setHere()
+	u.PasswordHash, u.Imported, u.Breached = hash, u.Imported.setHere(), false
 	if u.Move != MoveDone {
 		u.Move = MoveNone
 	}
@@ -158,4 +160,20 @@ type Users interface {
 	DeleteUser(ctx context.Context, id UserID) error
 	// ListUsers returns up to limit users whose usernames sort after the given one, in order.
 	ListUsers(ctx context.Context, after string, limit int) ([]User, error)
+}
+
+// ChangedUser is the record that takes the place of was after a change, in a store of a format. endAll reports whether the
+// change has ended all sessions.
+func ChangedUser(was User, change func(*User) error, format int, now time.Time) (u User, endAll bool, err error) {
+	u = was
+	u.Claims = maps.Clone(was.Claims)
+	if err := change(&u); err != nil {
+		return User{}, false, err
+	}
+	u.ID, u.Username, u.Revision = was.ID, was.Username, was.Revision+1
+	endAll = u.Epoch != was.Epoch
+	if endAll && format < Format2 {
+		u.Epoch, u.NotBefore = was.Epoch, Later(Millis(now).Add(time.Millisecond), u.NotBefore)
+	}
+	return u, endAll, nil
 }

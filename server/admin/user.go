@@ -28,13 +28,21 @@ type users struct {
 	now       func() time.Time
 }
 
-// viewUser never shows the password hash.
-func viewUser(u store.User) api.User {
+// view never shows the password hash.
+func (h *users) view(u store.User) api.User {
 	claims := u.Claims
 	if claims == nil {
 		claims = map[string]json.RawMessage{}
 	}
-	return api.User{Subject: u.ID.String(), Username: u.Username, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "", Move: moveName(u.Move),
+	scheme, weak := "", false
+	if u.PasswordHash != "" {
+		var ok bool
+		if scheme, weak, ok = h.passwords.Scheme(u.PasswordHash); !ok {
+			scheme = api.SchemeUnusable
+		}
+	}
+	return api.User{PasswordScheme: scheme, PasswordWeak: weak, PasswordBreached: u.Breached,
+		Subject: u.ID.String(), Username: u.Username, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "", Move: moveName(u.Move),
 		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt}
 }
 
@@ -58,7 +66,7 @@ func (h *users) create(r *Request) (edge.Response, error) {
 		return edge.Response{}, userError(err)
 	}
 	h.rec.ok(r, e)
-	return edge.Response{Status: http.StatusCreated, Body: viewUser(user)}, nil
+	return edge.Response{Status: http.StatusCreated, Body: h.view(user)}, nil
 }
 
 // add creates the user, unless another has the name in the spelling of earlier versions.
@@ -117,7 +125,7 @@ func (h *users) show(r *Request) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	return edge.Response{Body: viewUser(user)}, nil
+	return edge.Response{Body: h.view(user)}, nil
 }
 
 // change changes an existing user. All changes of users go through it.
@@ -136,7 +144,7 @@ func (h *users) change(r *Request, id store.UserID, e store.Event, change func(u
 	}
 	audit.SetRevision(&e, user.Revision, user.Epoch)
 	h.rec.ok(r, e)
-	return edge.Response{Body: viewUser(user)}, nil
+	return edge.Response{Body: h.view(user)}, nil
 }
 
 // update merges claims: null removes one, and one that is not named stays (RFC 7396).

@@ -16,7 +16,7 @@ import (
 // list answers a page of the users in the order of their names. Filters apply to one page of users, so a page may be
 // empty. The last page has no next.
 func (h *users) list(r *Request) (edge.Response, error) {
-	q, err := input.ReadQuery(r.Request, "after", "limit", "prefix", "disabled")
+	q, err := input.ReadQuery(r.Request, "after", "limit", "prefix", "disabled", "weak")
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -39,6 +39,10 @@ func (h *users) list(r *Request) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
+	weak, err := q.Flag("weak")
+	if err != nil {
+		return edge.Response{}, err
+	}
 	all, err := h.usersAfter(r.Context(), q["after"], prefix, limit+1)
 	if err != nil {
 		return edge.Response{}, err
@@ -46,8 +50,9 @@ func (h *users) list(r *Request) (edge.Response, error) {
 	all, next := input.Page(all, limit, func(u store.User) string { return u.Username })
 	views := make([]api.User, 0, len(all))
 	for _, user := range all {
-		if q["disabled"] == "" || user.Disabled == disabled {
-			views = append(views, viewUser(user))
+		view := h.view(user)
+		if (q["disabled"] == "" || user.Disabled == disabled) && (q["weak"] == "" || weak == (view.PasswordWeak || view.PasswordBreached)) {
+			views = append(views, view)
 		}
 	}
 	return edge.Response{Body: api.UserList{Users: views, Next: next}}, nil

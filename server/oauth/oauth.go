@@ -39,6 +39,9 @@ type Settings struct {
 	Late            time.Duration // in which it gets a new one after that, while the successor is unused; at most Lifetimes.Idle; 0: none
 	SessionsPerUser int           // beyond it the oldest ends; 0: 100
 	Throttle        throttle.Config
+
+	// Breached reports whether the normalised password of a login is in a list of breached ones; nil: none is looked up.
+	Breached func(password string) (bool, error)
 }
 
 // Config configures a Handler. All fields are required, but Upstream may be nil.
@@ -60,7 +63,7 @@ type Config struct {
 	Registry     prometheus.Registerer
 	MaxTokenLife time.Duration
 	Settings     func() *Settings       // in force; what it points to is never changed
-	Dependency   func(err error) string // which dependency has failed, one of edge.Dependency…
+	Dependency   func(err error) string // which dependency has failed, a kind of package outage
 	Foreign      func(raw string)       // counts a presented token that is not active
 }
 

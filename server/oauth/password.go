@@ -24,7 +24,7 @@ import (
 // passwordGrant is the password grant.
 type passwordGrant struct{ *shared }
 
-// login is the password grant (RFC 6749 §4.3): who is it, is the password right, and a new session.
+// login is the password grant (RFC 6749 §4.3): it finds the user, checks the password and starts a session.
 // An unknown user, a wrong password and a disabled user get the same answer after the same work.
 func (p *passwordGrant) login(g *grantRequest) (engine.Tokens, error) {
 	typed, secret := g.Form.Get("username"), g.Form.Get("password")
@@ -56,6 +56,7 @@ func (p *passwordGrant) login(g *grantRequest) (engine.Tokens, error) {
 	if result.Rehash {
 		p.rehash(g, user, secret)
 	}
+	p.lookUp(g, &user, secret)
 	issued, err := g.issue(&user, &session)
 	if err != nil {
 		p.abandon(g, session)
@@ -234,6 +235,32 @@ func (p *passwordGrant) rehash(g *grantRequest, user store.User, secret string) 
 	}
 }
 
+// lookUp marks a user whose password is in a list of breached ones, and removes the mark when it is not any more. Nobody is
+// kept out: the responses to the app have the mark, and so has the list of users.
+func (p *passwordGrant) lookUp(g *grantRequest, user *store.User, secret string) {
+	look := p.cfg.Settings().Breached
+	text, err := password.Normalize(secret)
+	if look == nil || err != nil {
+		return
+	}
+	ctx := g.Context()
+	breached, err := look(text)
+	if err == nil && breached != user.Breached {
+		epoch := user.Epoch
+		user.Breached = breached
+		_, err = p.cfg.Store.UpdateUser(ctx, user.ID, func(u *store.User) error {
+			if u.Epoch == epoch { // else a new password was set meanwhile
+				u.Breached = breached
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		p.cfg.Log.WarnContext(ctx, "looking a password up in the list of breached ones; the next login tries again",
+			slog.String("sub", user.ID.String()), slog.Any("error", err))
+	}
+}
+
 // startSession forgets the account's failures from here and begins the session, with the event e.
 func (p *passwordGrant) startSession(g *grantRequest, receipt store.Receipt, checked store.Credential, secret string,
 	e *store.Event) (store.Session, store.User, error) {
@@ -273,8 +300,8 @@ func (p *passwordGrant) abandon(g *grantRequest, session store.Session) {
 	}
 }
 
-// checkAgain is for a user who was changed while the login was under way: who got a stronger hash of
-// the same password or was signed out everywhere, which is fine, or has another password.
+// checkAgain is for a user who was changed while the login was under way. A stronger hash of the same password, or a
+// sign-out everywhere, is fine. Another password is not.
 func (p *passwordGrant) checkAgain(g *grantRequest, session store.Session, user store.User, secret string) error {
 	if user.PasswordHash == "" && (user.Move == store.MovePending || user.Move == store.MoveStay) {
 		return nil // signed out everywhere; the password is not here, and the upstream has just accepted it

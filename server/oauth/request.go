@@ -19,6 +19,7 @@ type grantRequest struct {
 	scope     string        // to be granted
 	audience  []string      // to be granted
 	presented token.Refresh // of the refresh token grant
+	breached  bool          // the user's password is in a list of breached ones
 }
 
 // run gives the request to the engine, which calls the methods below for the checks of the grant and for its one step
@@ -70,6 +71,7 @@ func (g *grantRequest) Execute() (engine.Tokens, error) {
 func (g *grantRequest) issue(user *store.User, session *store.Session) (engine.Tokens, error) {
 	issued, err := g.handler.cfg.Tokens.Issue(g.Context(), token.Grant{Client: g.client, User: user, Session: session, Scope: g.scope, Audience: g.audience})
 	g.KeyID = issued.KeyID
+	g.breached = user != nil && user.Breached
 	return engine.Tokens{Access: issued.Token, Life: issued.Life}, err
 }
 

@@ -170,3 +170,13 @@ func (p *Pool) read(encoded string) (hash.Hash, error) {
 	}
 	return h, nil
 }
+
+// Scheme names the format of a stored hash, and reports whether the next login of its user will replace it. ok is false
+// for a hash that cannot be used.
+func (p *Pool) Scheme(encoded string) (name string, weak, ok bool) {
+	h, err := p.read(encoded)
+	if err != nil {
+		return "", true, false
+	}
+	return h.Scheme(), h.Weaker(p.params), true
+}

@@ -2,8 +2,10 @@ package password
 
 import (
 	"bufio"
+	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -18,6 +20,22 @@ func slotsFor(cores int, memory uint64, p hash.Params, helpers int) int {
 	fit := memory / (uint64(p.Memory) * 1024)
 	fit -= min(fit, uint64(helpers))
 	return int(max(1, min(uint64(max(cores, 1)), fit)))
+}
+
+// usableCores returns how many hashes can run at once without a limit of the control group on processor time stopping
+// everything, the server too, for a part of each period: the limit rounded down, at least 1. Go rounds it up, to at least 2.
+func usableCores() int {
+	b, _ := os.ReadFile("/sys/fs/cgroup/cpu.max")
+	return coresWithin(runtime.GOMAXPROCS(0), string(b))
+}
+
+// coresWithin reads cpu.max of the kernel's cgroup-v2: the limit and its period in microseconds, or "max".
+func coresWithin(cores int, cpuMax string) int {
+	var limit, period uint64
+	if n, _ := fmt.Sscan(cpuMax, &limit, &period); n != 2 || period == 0 {
+		return cores
+	}
+	return int(max(1, min(uint64(cores), limit/period)))
 }
 
 // MemoryLimit is the least of what Go, the control group and the machine allow, in bytes.

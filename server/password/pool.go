@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -81,7 +80,7 @@ func New(c Config) *Pool {
 		helpers = 1
 	}
 	if c.Slots == 0 {
-		c.Slots = slotsFor(runtime.GOMAXPROCS(0), c.Memory, p.params, helpers)
+		c.Slots = slotsFor(usableCores(), c.Memory, p.params, helpers)
 	}
 	if c.Queue == 0 {
 		c.Queue = 256 * c.Slots

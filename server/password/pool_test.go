@@ -199,6 +199,17 @@ func TestSlotsFor(t *testing.T) {
 	}
 }
 
+func TestCoresWithin(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 8, "max 100000\n": 8, "100000 100000\n": 1, "50000 100000\n": 1, "250000 100000\n": 2, "3200000 100000\n": 8,
+		"100000 0\n": 8, "-1 100000\n": 8,
+	} {
+		if got := coresWithin(8, text); got != want {
+			t.Errorf("%q: got %d, want %d", text, got, want)
+		}
+	}
+}
+
 func TestParseBytes(t *testing.T) {
 	for s, want := range map[string]uint64{
 		"1073741824\n": 1 << 30, "max\n": 1<<64 - 1, "": 1<<64 - 1, "0": 1<<64 - 1, "-1": 1<<64 - 1,

@@ -31,6 +31,7 @@ func TestUser(t *testing.T) {
 			UpdatedAt:    drawTime(t, "updated"),
 			Imported:     store.Imported(rapid.String().Draw(t, "imported")),
 			Move:         store.Move(rapid.IntRange(0, 3).Draw(t, "move")),
+			Breached:     rapid.Bool().Draw(t, "breached"),
 		}
 		if want.Move == store.MoveDone {
 			want.MovedAt = drawTime(t, "moved")

@@ -18,10 +18,12 @@ const (
 	userVersion1 = 1
 	userVersion2 = 2
 	userDisabled = 1 << 0
-	// importedClaim and moveClaim name entries among the claims that are none: User.Imported and User.Move, as JSON
-	// strings. No claim can have such a name. Earlier versions read the record and keep the entries.
+	// importedClaim, moveClaim and breachedClaim name entries among the claims that are none: User.Imported, User.Move and
+	// User.Breached, as JSON strings. No claim can have such a name. Earlier versions read the record and keep the entries.
 	importedClaim = "\x00imported"
 	moveClaim     = "\x00move"
+	breachedClaim = "\x00breached"
+	breachedText  = "yes"
 )
 
 // EncodeUser writes a user record in the layout of a store format; each string is its length as a
@@ -71,12 +73,18 @@ func AppendUser(b []byte, u store.User, format int) []byte {
 	if u.Move != store.MoveNone {
 		n++
 	}
+	if u.Breached {
+		n++
+	}
 	b = binary.AppendUvarint(b, uint64(n))
 	if u.Imported != "" {
 		b = appendEntry(b, importedClaim, string(u.Imported))
 	}
 	if u.Move != store.MoveNone {
 		b = appendEntry(b, moveClaim, encodeMove(u))
+	}
+	if u.Breached {
+		b = appendEntry(b, breachedClaim, breachedText)
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.Claims)) {
 		b = AppendBytes(b, name)
@@ -92,11 +100,12 @@ func appendEntry(b []byte, name, text string) []byte {
 }
 
 // takeEntry removes an entry among the claims that is none. It returns "" where there is none.
-func takeEntry(u *store.User, name string) (text string, err error) {
+func takeEntry(u *store.User, name string) (string, error) {
 	quoted, ok := u.Claims[name]
 	if !ok {
 		return "", nil
 	}
+	var text string // on the heap, so not a result: most users have no entry
 	if json.Unmarshal(quoted, &text) != nil {
 		return "", ErrMalformed
 	}
@@ -154,7 +163,11 @@ func DecodeUser(value []byte) (store.User, error) {
 	imported, badImported := takeEntry(&u, importedClaim)
 	u.Imported = store.Imported(imported)
 	move, badMove := takeEntry(&u, moveClaim)
-	if err := cmp.Or(r.End(), badImported, badMove, decodeMove(&u, move)); err != nil || u.Epoch > store.MaxEpoch {
+	breached, badBreached := takeEntry(&u, breachedClaim)
+	if u.Breached = breached == breachedText; breached != "" && !u.Breached {
+		return store.User{}, ErrMalformed
+	}
+	if err := cmp.Or(r.End(), badImported, badMove, badBreached, decodeMove(&u, move)); err != nil || u.Epoch > store.MaxEpoch {
 		return store.User{}, ErrMalformed
 	}
 	return u, nil

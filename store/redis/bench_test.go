@@ -179,3 +179,52 @@ func rotateMany(b *testing.B, s *Store, users, each int, generation uint32) []ti
 	all.Wait()
 	return slices.Concat(took...)
 }
+
+// BenchmarkRequests is what requests ask of the store, with the memory that each takes here.
+//
+//	go test ./store/redis -run '^$' -bench Requests -benchtime 2000x
+func BenchmarkRequests(b *testing.B) {
+	server := redistest.Start(b, redistest.Config{})
+	s := mustOpen(b, Config{Addrs: []string{server.Addr()}, Timeout: 10 * time.Second})
+	ctx, u := context.Background(), seedUser(b, s)
+	session := seedSession(b, s, u.ID)
+	limits, generation, used := store.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, session.Generation, 0
+	attempt := store.Attempt{Scopes: []store.Scope{{Place: "p", Limits: []store.Limit{{Key: "k", Free: 1 << 30, Window: time.Minute}}}}}
+	for _, request := range []struct {
+		name string
+		call func() error
+	}{
+		{"Rotate", func() error {
+			r, _, _, err := s.Rotate(ctx, store.Rotation{UserID: u.ID, SessionID: session.ID, ClientID: session.ClientID, Generation: generation, Now: session.StartedAt, Lifetimes: limits})
+			generation = r.Generation
+			return err
+		}},
+		{"TokenState", func() error {
+			_, err := s.TokenState(ctx, store.TokenRef{JTI: "jti", UserID: u.ID, SessionID: session.ID})
+			return err
+		}},
+		{"BeginLogin", func() error {
+			used++
+			attempt.Scopes[0].Limits[0].Key = fmt.Sprint(used)
+			_, _, err := s.BeginLogin(ctx, time.Now(), attempt, u.Username)
+			return err
+		}},
+		{"FinishLogin", func() error {
+			_, err := s.FinishLogin(ctx, time.Now(), store.Receipt{Attempt: attempt}, store.Session{ID: randomID(), UserID: u.ID, ClientID: "app", StartedAt: time.Now()}, store.SessionLimits{PerUser: 10})
+			return err
+		}},
+		{"UseAssertion", func() error {
+			used++
+			return s.UseAssertion(ctx, store.AssertionID(nthSession(used, 0)), time.Now().Add(time.Minute))
+		}},
+	} {
+		b.Run(request.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				if err := request.call(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

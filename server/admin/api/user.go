@@ -15,7 +15,14 @@ type User struct {
 	Move        string                     `json:"move,omitempty"` // pending, done or stay, see Moved; empty: the user has always been here
 	CreatedAt   time.Time                  `json:"created_at"`
 	UpdatedAt   time.Time                  `json:"updated_at"`
+
+	PasswordScheme   string `json:"password_scheme,omitempty"`   // of the password hash, such as "argon2id" or "bcrypt"; or SchemeUnusable
+	PasswordWeak     bool   `json:"password_weak,omitempty"`     // the hash is weaker than those of new passwords; the next login replaces it
+	PasswordBreached bool   `json:"password_breached,omitempty"` // the password was in the list of breached ones at the last login
 }
+
+// SchemeUnusable is User.PasswordScheme of a hash that cannot be read, or that asks for more work than is allowed.
+const SchemeUnusable = "unusable"
 
 // UserList is a page of users in the order of their names. It may be empty and not the last where a filter leaves users out.
 type UserList struct {

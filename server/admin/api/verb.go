@@ -39,7 +39,7 @@ var (
 
 // Users. {username} is a username in any spelling, or a sub.
 var (
-	// ListUsers takes ?limit=, ?after=, ?prefix= and ?disabled= and answers UserList.
+	// ListUsers takes ?limit=, ?after=, ?prefix=, ?disabled= and ?weak= and answers UserList.
 	ListUsers = Verb{Method: http.MethodGet, Path: "/v1/users", Name: "user.list", Scope: ScopeUsers}
 	// CreateUser takes NewUser and answers 201 and User.
 	CreateUser = Verb{Method: http.MethodPost, Path: "/v1/users", Name: "user.create", Scope: ScopeUsers}

@@ -56,10 +56,13 @@ type request struct {
 }
 
 func (r request) encode() ([]byte, error) {
-	b := binary.BigEndian.AppendUint32(newMessage(), r.id)
-	if len(r.Stored)+len(r.Password) > maxMessage-64 {
+	const numbers = 32 // bytes that those of a message take at most
+	size := numbers + len(r.Stored) + len(r.Password)
+	if size > maxMessage {
 		return nil, errors.New("hash and password are too long")
 	}
+	b := make([]byte, 4, size) // never copied to a larger one, so that to wipe it leaves nothing behind
+	b = binary.BigEndian.AppendUint32(b, r.id)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(r.Stored)))
 	b = append(b, r.Stored...)
 	if r.Stored == "" {
@@ -122,7 +125,7 @@ func parseResponse(b []byte) (r response, err error) {
 }
 
 // newMessage returns a buffer with room for the length, which finish sets.
-func newMessage() []byte { return make([]byte, 4, 256) }
+func newMessage() []byte { return make([]byte, 4, 64) }
 
 func finish(b []byte) []byte {
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))

@@ -245,6 +245,13 @@ func (p *Process) become(s State) {
 	p.mu.Lock()
 	p.state = s
 	if s != Running {
+		for len(p.send) > 0 {
+			select {
+			case message := <-p.send: // nobody has sent it
+				clear(message)
+			default:
+			}
+		}
 		p.child, p.send = child{}, nil
 		for id, job := range p.pending {
 			job.stuck.Stop()

@@ -240,6 +240,30 @@ func TestChildHangs(t *testing.T) {
 	})
 }
 
+// What was sent is wiped, and so is what a child that ended was not sent any more.
+func TestMessagesAreWiped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		message, _ := request{1, Job{Stored: "$2b$", Password: []byte("correct horse")}}.encode()
+		send, ended := make(chan []byte, 1), make(chan struct{})
+		wire := &lockedLog{}
+		go write(wire, send, ended)
+		send <- message
+		synctest.Wait()
+		close(ended)
+		if wire.count("correct horse") != 1 || bytes.Contains(message, []byte("horse")) {
+			t.Errorf("sent %d times, and left %q", wire.count("correct horse"), message)
+		}
+		p, _ := start(t, 1, hashing)
+		p.send = make(chan []byte, 1)
+		unsent := []byte("correct horse")
+		p.send <- unsent
+		p.become(Failed)
+		if bytes.Contains(unsent, []byte("horse")) {
+			t.Errorf("not sent, and left %q", unsent)
+		}
+	})
+}
+
 // The child refuses more jobs at once than were agreed, and wipes what it was sent.
 func TestHasher(t *testing.T) {
 	in, out := &bytes.Buffer{}, &bytes.Buffer{}

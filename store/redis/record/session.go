@@ -55,8 +55,8 @@ func (s *Sessions) StartCall(ctx context.Context, in store.Session, b store.Sess
 
 func (s *Sessions) Started(in store.Session, start *conn.Call) (store.Session, store.User, error) {
 	outcome, records := start.Outcome()
-	if err := outcomeError("starting a session", fmt.Sprintf("starting session %s of user %s", in.ID, in.UserID), outcome); err != nil {
-		return store.Session{}, store.User{}, err
+	if outcome != "ok" {
+		return store.Session{}, store.User{}, outcomeError("starting a session", fmt.Sprintf("starting session %s of user %s", in.ID, in.UserID), outcome)
 	}
 	return s.decodeBoth(in, records)
 }

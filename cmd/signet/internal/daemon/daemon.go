@@ -222,6 +222,10 @@ func serverConfig(cfg config.Config, pepper []byte, passwords password.Worker) (
 	if os.Getenv("GOMAXPROCS") == "" {
 		pool.Threads = password.NewThreads(runtime.GOMAXPROCS(0), func(n int) { runtime.GOMAXPROCS(n) })
 	}
+	var breachedAtLogin func(string) (bool, error)
+	if cfg.Password.BlocklistAtLogin {
+		breachedAtLogin = policy.IsBreached
+	}
 	return server.Config{
 		Issuer: cfg.Issuer, Passwords: password.New(pool), MaxTokenLife: cfg.Keys.MaxTokenLife, ClientMaxAge: cfg.Keys.Poll, StaleIfError: cfg.Keys.CDN,
 		Settings: server.Settings{
@@ -230,6 +234,7 @@ func serverConfig(cfg config.Config, pepper []byte, passwords password.Worker) (
 				Grace: cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), Late: cfg.Refresh.Late, SessionsPerUser: cfg.Refresh.SessionsPerUser,
 				Throttle: throttle.Config{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient,
 					Anywhere: cfg.Throttle.Anywhere},
+				Breached: breachedAtLogin,
 			},
 			DefaultClient: cfg.DefaultClient, AccessTokenTTL: cfg.AccessToken.TTL, Policy: policy,
 			TrustedProxies: cfg.TrustedProxies, LogUsernames: cfg.Log.Usernames,

@@ -16,7 +16,8 @@ const HashArgument = "hash-passwords"
 
 // HashPasswords is that process. It returns what to exit with.
 func HashPasswords(in io.Reader, out, errs io.Writer) int {
-	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // sent to the whole group; this process ends after the server
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)  // sent to the whole group; this process ends after the server
+	_ = os.WriteFile("/proc/self/comm", []byte("signet-hash"), 0) // what ps and top show; forbidden once it is hardened
 	err := hardenProcess()
 	if err == nil {
 		err = worker.Serve(in, out)

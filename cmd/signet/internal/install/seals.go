@@ -6,7 +6,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/config"
-	"signet/keys"
+	"signet/keys/document"
 	"signet/keys/masterkey"
 	"signet/store"
 	"signet/store/seal"
@@ -26,13 +26,13 @@ func (o Opener) SealedManifest(f store.Manifest) (store.Manifest, error) {
 		return f, err
 	}
 	var err error
-	f.KeyringVersion, f.Keyring, err = keys.WithRecords(f.Install.ID, o.Master, f.KeyringVersion, f.Keyring, keys.Records{Sealed: true})
+	f.KeyringVersion, f.Keyring, err = document.WithRecords(f.Install.ID, o.Master, f.KeyringVersion, f.Keyring, document.Records{Sealed: true})
 	return f, err
 }
 
 // BindSeals sets by a manifest which master key seals, and whether every record must have a seal.
 func BindSeals(seals *seal.Keys, master []masterkey.Key, f store.Manifest) error {
-	look, err := keys.ReadContents(f.Install.ID, master, f.KeyringVersion, f.Keyring)
+	look, err := document.ReadContents(f.Install.ID, master, f.KeyringVersion, f.Keyring)
 	if err != nil {
 		return fmt.Errorf("master key: it is not the one of this install (%w)", err)
 	}

@@ -23,7 +23,7 @@ func NewUser(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cli.Group("user", "Add and change the people who sign in",
 		"Add, show and change users: the people who sign in with a password.\n\n"+
 			"A user is named by username or by the sub of their tokens (usr_…), which never changes.",
-		userCreate(app), userList(app), userShow(app), userUpdate(app), userSetPassword(app),
+		userCreate(app), userList(app), userStats(app), userShow(app), userUpdate(app), userSetPassword(app),
 		userSwitch(app, "disable", api.DisableUser, api.DisableUsers, "Refuse a user, and end their sessions"),
 		userSwitch(app, "enable", api.EnableUser, api.EnableUsers, "Accept a disabled user again"),
 		userDelete(app), userimport.New(app), userMoved(app)))
@@ -217,7 +217,7 @@ func userState(r api.User) string {
 
 func userList(app *cli.App) *cobra.Command {
 	var prefix string
-	var disabled bool
+	var disabled, weak bool
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the users",
@@ -236,6 +236,9 @@ func userList(app *cli.App) *cobra.Command {
 			if cmd.Flags().Changed("disabled") {
 				filter.Set("disabled", strconv.FormatBool(disabled))
 			}
+			if cmd.Flags().Changed("weak") {
+				filter.Set("weak", strconv.FormatBool(weak))
+			}
 			err = c.Users(cmd.Context(), filter, func(r api.User) error {
 				return l.Add(r, r.Username, r.Subject, userState(r), cli.FormatTime(r.CreatedAt))
 			})
@@ -250,7 +253,74 @@ func userList(app *cli.App) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&prefix, "prefix", "", "only users whose names begin with `TEXT`")
 	cmd.Flags().BoolVar(&disabled, "disabled", false, "only disabled users; --disabled=false: only enabled ones")
+	cmd.Flags().BoolVar(&weak, "weak", false, "only users whose password hash is weak or whose password is breached")
 	return cmd
+}
+
+// stats is what `signet user stats -o json` prints.
+type stats struct {
+	Users      int            `json:"users"`
+	Disabled   int            `json:"disabled"`
+	NoPassword int            `json:"no_password"`
+	Weak       int            `json:"weak"` // hashes that the next login replaces
+	Breached   int            `json:"breached"`
+	Schemes    map[string]int `json:"schemes"` // users by the format of their password hash
+}
+
+func (s *stats) add(r api.User) {
+	count := func(n *int, is bool) {
+		if is {
+			*n++
+		}
+	}
+	s.Users++
+	count(&s.Disabled, r.Disabled)
+	count(&s.NoPassword, !r.HasPassword)
+	count(&s.Weak, r.PasswordWeak)
+	count(&s.Breached, r.PasswordBreached)
+	if r.PasswordScheme != "" {
+		s.Schemes[r.PasswordScheme]++
+	}
+}
+
+func userStats(app *cli.App) *cobra.Command {
+	return &cobra.Command{
+		Use:   "stats",
+		Short: "Count users and the formats of their password hashes",
+		Long: "Count users and the formats of their password hashes: after an import, weak counts those who have not\n" +
+			"logged in yet. The next login replaces a weak hash.",
+		Example: "signet user stats",
+		Args:    cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := connect.Client(app)
+			if err != nil {
+				return err
+			}
+			s := stats{Schemes: map[string]int{}}
+			status := app.NewStatus()
+			err = c.Users(cmd.Context(), url.Values{}, func(r api.User) error {
+				if s.add(r); s.Users%1000 == 0 {
+					status.Show("%d users", s.Users)
+				}
+				return nil
+			})
+			status.Clear()
+			if err != nil {
+				return err
+			}
+			return app.Print(s, func(w io.Writer) {
+				for _, row := range []struct {
+					name string
+					n    int
+				}{{"users", s.Users}, {"disabled", s.Disabled}, {"no password", s.NoPassword}, {"weak", s.Weak}, {"breached", s.Breached}} {
+					cli.Row(w, row.name, strconv.Itoa(row.n))
+				}
+				for _, name := range slices.Sorted(maps.Keys(s.Schemes)) {
+					cli.Row(w, "scheme "+name, strconv.Itoa(s.Schemes[name]))
+				}
+			})
+		},
+	}
 }
 
 const claimHelp = "A claim NAME=VALUE is text, or JSON if VALUE begins with [ or {. NAME:=VALUE is always JSON, such as a\n" +

@@ -1,10 +1,11 @@
-package keys
+// Package document has what the store holds of an install's signing keys, and its bytes: the keyring, the private keys, and
+// what counts for the records beside it in the store. Package masterkey seals the bytes.
+package document
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"signet/keys/masterkey"
@@ -12,11 +13,11 @@ import (
 	"signet/keys/rotation"
 )
 
-// document is what the store holds, sealed: the keyring, its private keys, and the Records.
-type document struct {
-	ring    rotation.Keyring
-	private map[string]*privatekey.Key // by kid
-	records Records
+// Document is what the store holds, sealed.
+type Document struct {
+	Ring    rotation.Keyring
+	Private map[string]*privatekey.Key // by kid
+	Records Records
 }
 
 // Records is what the document has about the records beside it in the store. It is in the sealed document,
@@ -42,20 +43,20 @@ type clearKey struct {
 	privatekey.Stored
 }
 
-// format returns the format of the sealed document. Documents with remote keys have one that readers without
+// Format returns the format of the sealed document. Documents with remote keys have one that readers without
 // remote keys refuse.
-func (d document) format() byte {
-	if slices.ContainsFunc(d.ring.Keys, func(k rotation.Key) bool { return d.private[k.KID].Remote() }) {
+func (d Document) Format() byte {
+	if slices.ContainsFunc(d.Ring.Keys, func(k rotation.Key) bool { return d.Private[k.KID].Remote() }) {
 		return masterkey.FormatRemote
 	}
 	return masterkey.FormatLocal
 }
 
-// encode writes the document in the clear, for sealing.
-func (d document) encode() ([]byte, error) {
-	clear := clearDocument{Keyring: d.ring, Records: d.records}
-	for _, k := range d.ring.Keys {
-		stored, err := d.private[k.KID].Stored()
+// Encode writes the document in the clear, for sealing.
+func (d Document) Encode() ([]byte, error) {
+	clear := clearDocument{Keyring: d.Ring, Records: d.Records}
+	for _, k := range d.Ring.Keys {
+		stored, err := d.Private[k.KID].Stored()
 		if err != nil {
 			return nil, err
 		}
@@ -68,48 +69,41 @@ func (d document) encode() ([]byte, error) {
 	return plain, nil
 }
 
-// decodeDocument reads what encode wrote. Unknown members are ignored: a newer Signet that adds one which
+// Decode reads what Encode wrote. Unknown members are ignored: a newer Signet that adds one which
 // must be understood also raises the format.
-func decodeDocument(plain []byte, source *privatekey.Source) (document, error) {
+func Decode(plain []byte, source *privatekey.Source) (Document, error) {
 	var clear clearDocument
 	if err := json.Unmarshal(plain, &clear); err != nil {
-		return document{}, fmt.Errorf("%w: %T", masterkey.ErrFormat, err) // its text could quote a piece of a key
+		return Document{}, fmt.Errorf("%w: %T", masterkey.ErrFormat, err) // its text could quote a piece of a key
 	}
-	d := document{ring: clear.Keyring, private: map[string]*privatekey.Key{}, records: clear.Records}
-	d.ring.Keys = make([]rotation.Key, 0, len(clear.Keys))
+	d := Document{Ring: clear.Keyring, Private: map[string]*privatekey.Key{}, Records: clear.Records}
+	d.Ring.Keys = make([]rotation.Key, 0, len(clear.Keys))
 	for _, c := range clear.Keys {
 		kid, private, err := source.Open(c.Alg, c.Stored)
 		if errors.Is(err, privatekey.ErrProvider) {
-			return document{}, fmt.Errorf("key %s: %w", c.KID, err)
+			return Document{}, fmt.Errorf("key %s: %w", c.KID, err)
 		}
 		if err != nil {
-			return document{}, fmt.Errorf("%w: key %q: %w", masterkey.ErrFormat, c.KID, err)
+			return Document{}, fmt.Errorf("%w: key %q: %w", masterkey.ErrFormat, c.KID, err)
 		}
-		if kid != c.KID || d.ring.Has(c.KID) {
-			return document{}, fmt.Errorf("%w: kid %q is not the key's thumbprint, or not the only one", masterkey.ErrFormat, c.KID)
+		if kid != c.KID || d.Ring.Has(c.KID) {
+			return Document{}, fmt.Errorf("%w: kid %q is not the key's thumbprint, or not the only one", masterkey.ErrFormat, c.KID)
 		}
-		d.ring.Keys = append(d.ring.Keys, c.Key)
-		d.private[kid] = private
+		d.Ring.Keys = append(d.Ring.Keys, c.Key)
+		d.Private[kid] = private
 	}
 	return d, nil
 }
 
-// with returns the document with another keyring, whose new keys are in fresh.
-func (d document) with(ring rotation.Keyring, fresh map[string]*privatekey.Key) document {
+// With returns the document with another keyring, whose new keys are in fresh.
+func (d Document) With(ring rotation.Keyring, fresh map[string]*privatekey.Key) Document {
 	private := make(map[string]*privatekey.Key, len(ring.Keys))
 	for _, k := range ring.Keys {
-		if private[k.KID] = d.private[k.KID]; private[k.KID] == nil {
+		if private[k.KID] = d.Private[k.KID]; private[k.KID] == nil {
 			private[k.KID] = fresh[k.KID]
 		}
 	}
-	return document{ring, private, d.records}
-}
-
-func cloneFloors(floors map[string]uint32) map[string]uint32 {
-	if floors == nil {
-		return map[string]uint32{}
-	}
-	return maps.Clone(floors)
+	return Document{ring, private, d.Records}
 }
 
 // Contents is what can be read of a sealed document without its keys being used.
