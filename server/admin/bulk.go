@@ -188,7 +188,7 @@ func readBatch(lines *input.Lines, j *job) (batch []*line, err error) {
 	return batch, nil
 }
 
-// keySet holds hashes of keys. They are seeded, so nobody can make two names that collide.
+// keySet holds hashes of keys. They are seeded, so two names that collide cannot be made on purpose.
 type keySet struct {
 	seed maphash.Seed
 	keys map[uint64]struct{}
