@@ -7,6 +7,7 @@ import (
 
 	"signet/config/duration"
 	"signet/config/redisurl"
+	"signet/keys/timetable"
 )
 
 // Default returns what holds where nothing is set, keys.preset included. It is not yet a valid Config: the issuer has no default.
@@ -119,41 +120,23 @@ func withPreset(name string) Config {
 }
 
 // standardKeys gives every verifier a day to find a new key.
-func standardKeys() Keys {
-	return Keys{
-		Preset:       presetStandard,
-		Publish:      24 * time.Hour,
-		Active:       30 * duration.Day,
-		Retain:       24 * time.Hour,
-		Cache:        time.Hour,
-		CDN:          time.Hour,
-		Skew:         time.Minute,
-		MaxTokenLife: time.Hour,
-		Leeway:       5 * time.Minute,
-		SignStale:    10 * time.Minute,
-		ServeStale:   6 * time.Hour,
-		Poll:         10 * time.Second,
-		HSM:          standardHSM(),
-	}
-}
+func standardKeys() Keys { return keysOf(presetStandard, timetable.Default(), 10*time.Second) }
 
 // strictKeys limits the use of a stolen key or token, and how long a replica acts without the store. Verifiers
 // get as long as by the standard.
 func strictKeys() Keys {
-	k := standardKeys()
-	k.Preset = presetStrict
-	k.Active = 7 * duration.Day
-	k.MaxTokenLife = 15 * time.Minute
-	k.SignStale = 5 * time.Minute
-	k.ServeStale = 2 * time.Hour
-	return k
+	t := timetable.Default()
+	t.Active = 7 * duration.Day
+	t.MaxTokenLife = 15 * time.Minute
+	t.SignStale = 5 * time.Minute
+	t.ServeStale = 2 * time.Hour
+	return keysOf(presetStrict, t, 10*time.Second)
 }
 
 // fastKeys shows a key's whole life in a minute. The inequalities hold with seconds to spare, and a key
 // signs for longer than it takes to make and publish its successor.
 func fastKeys() Keys {
-	return Keys{
-		Preset:       presetFast,
+	return keysOf(presetFast, timetable.Timetable{
 		Publish:      10 * time.Second,
 		Active:       15 * time.Second,
 		Retain:       15 * time.Second,
@@ -164,10 +147,12 @@ func fastKeys() Keys {
 		Leeway:       time.Second,
 		SignStale:    2 * time.Second,
 		ServeStale:   4 * time.Second,
-		Poll:         500 * time.Millisecond,
-		HSM:          standardHSM(),
-	}
+	}, 500*time.Millisecond)
 }
 
-// standardHSM is no HSM. Its limits are the same for every preset.
-func standardHSM() HSM { return HSM{Timeout: 2 * time.Second, Concurrency: 8} }
+// keysOf returns the settings of a timetable, without an HSM. The limits of an HSM are the same for every preset.
+func keysOf(preset string, t timetable.Timetable, poll time.Duration) Keys {
+	return Keys{Preset: preset, Publish: t.Publish, Active: t.Active, Retain: t.Retain, Cache: t.Cache, CDN: t.CDN, Skew: t.Skew,
+		MaxTokenLife: t.MaxTokenLife, Leeway: t.Leeway, SignStale: t.SignStale, ServeStale: t.ServeStale, Poll: poll,
+		HSM: HSM{Timeout: 2 * time.Second, Concurrency: 8}}
+}

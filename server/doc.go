@@ -23,7 +23,7 @@
 // What operators can change while the server runs is in Settings. Every package reads it through a func of its Config,
 // so that Apply changes one pointer. A request that is under way may see some of the old settings.
 //
-// # Liberal where strictness protects nobody
+// # Liberal where strictness gives no protection
 //
 // What two readers could understand in two ways is refused. What has one meaning, and real clients send,
 // is accepted:

@@ -8,7 +8,7 @@ import (
 	"signet/server/admin"
 )
 
-// Admin returns the admin API for a Unix socket, whose mode 0600 is the authentication: whoever can open it may use
+// Admin returns the admin API for a Unix socket, whose mode 0600 is the authentication: a process that can open it may use
 // every verb.
 func (s *Server) Admin() http.Handler { return s.admin.Socket() }
 

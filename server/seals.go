@@ -33,6 +33,6 @@ func (s *Server) watchSeals(reg prometheus.Registerer) {
 			clear(named)
 		}
 		named[name] = now
-		s.log.Error("a record of the store does not verify: it is refused. Somebody else may have written to the store", slog.Any("error", e))
+		s.log.Error("a record of the store does not verify: it is refused. Another program may have written to the store", slog.Any("error", e))
 	})
 }

@@ -138,7 +138,7 @@ func New(cfg Config) *Admin {
 	return a
 }
 
-// Socket returns the handler of a Unix socket, whose mode 0600 is the authentication: whoever can open it may use
+// Socket returns the handler of a Unix socket, whose mode 0600 is the authentication: a process that can open it may use
 // every verb.
 func (a *Admin) Socket() http.Handler {
 	return newRouter(a, func(r *Request, _ string) error {

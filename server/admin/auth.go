@@ -19,7 +19,7 @@ import (
 	"signet/store"
 )
 
-// auth decides who may use which verb.
+// auth decides which callers may use which verb.
 type auth struct {
 	audience string // of tokens for this API
 	checker  *token.Checker
@@ -129,8 +129,8 @@ func rightsOf(t *token.Access) (rights []string) {
 	return rights
 }
 
-// mayHandle refuses a caller who would gain scopes of the admin API that it does not have: by giving them to a client,
-// or by changing a client that has them, because whoever can set its secret or key can act as that client.
+// mayHandle refuses a caller that would gain scopes of the admin API that it does not have: by giving them to a client,
+// or by changing a client that has them, because a caller that can set its secret or key can act as that client.
 func (h *auth) mayHandle(r *Request, scopes []string) error {
 	var missing []string
 	for _, scope := range scopes {

@@ -39,7 +39,7 @@ type backup struct {
 }
 
 // send streams a copy of the store. Signing keys in it are sealed; password hashes are not. A response that breaks off
-// has its connection cut, so that nobody takes it for a backup.
+// has its connection cut, so that it cannot be taken for a backup.
 func (h *backup) send(r *Request) (edge.Response, error) {
 	from, ok := h.store.(backupper)
 	if !ok {

@@ -20,7 +20,7 @@ import (
 
 const (
 	maxBulk = 4 << 30 // bytes of a body
-	// bulkBatch lines are worked on at the same time: a store that commits for many at once then does.
+	// bulkBatch lines are worked on together, or those that are there: a store that commits for many at once then does.
 	bulkBatch = 256
 	// bulkAtOnce of them are on their way together: more would find no free connection to a store across a network.
 	bulkAtOnce = 64
@@ -167,7 +167,7 @@ func stopped(err error, accepted, number int) error {
 
 // readBatch returns the next lines, and why there are no more after them.
 func readBatch(lines *input.Lines, j *job) (batch []*line, err error) {
-	for len(batch) < bulkBatch {
+	for len(batch) == 0 || len(batch) < bulkBatch && lines.More() {
 		data, err := lines.Next()
 		if err != nil && !errors.Is(err, input.ErrLineTooLong) {
 			return batch, err
@@ -188,7 +188,7 @@ func readBatch(lines *input.Lines, j *job) (batch []*line, err error) {
 	return batch, nil
 }
 
-// keySet holds hashes of keys. They are seeded, so nobody can make two names that collide.
+// keySet holds hashes of keys. They are seeded, so two names that collide cannot be made on purpose.
 type keySet struct {
 	seed maphash.Seed
 	keys map[uint64]struct{}

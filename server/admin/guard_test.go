@@ -106,27 +106,27 @@ func TestImportEndsWithItsRight(t *testing.T) {
 	answers := make([]chan servertest.Answer, len(streams))
 	for i, one := range streams {
 		sends[i], answers[i] = openImport(t, one.admin, one.token)
-		sendUsers(sends[i], "before", 64)
-		waitForUser(t, one.s, "before63")
+		sendUsers(sends[i], "before", 256)
+		waitForUser(t, one.s, "before255")
 		if e := one.s.AwaitEvent(t, store.EventUserImportBegin); e.Actor != "ops" {
 			t.Errorf("%s: event at the beginning: got %+v", one.name, e)
 		}
 		one.loseRight(t)
 		if one.goesOn {
-			go func() { sendUsers(sends[i], "after", 200); sends[i].Close() }()
+			go func() { sendUsers(sends[i], "after", 600); sends[i].Close() }()
 		}
 	}
 	for i, one := range streams {
 		t.Run(one.name, func(t *testing.T) {
 			a := <-answers[i]
 			sends[i].Close()
-			if a.Status != 401 && a.Status != 403 || !strings.Contains(a.Raw, "64 users were accepted") {
+			if a.Status != 401 && a.Status != 403 || !strings.Contains(a.Raw, "256 users were accepted") {
 				t.Errorf("got %d %s", a.Status, a.Raw)
 			}
 			if _, err := one.s.Store.UserByName(context.Background(), "after0"); err == nil {
 				t.Error("a user was taken after the right was lost")
 			}
-			if e := one.s.AwaitEvent(t, store.EventUserImport); e.Detail["accepted"] != "64" || e.Detail["reason"] == "" {
+			if e := one.s.AwaitEvent(t, store.EventUserImport); e.Detail["accepted"] != "256" || e.Detail["reason"] == "" {
 				t.Errorf("event at the end: got %+v", e)
 			}
 		})

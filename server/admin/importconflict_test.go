@@ -238,14 +238,14 @@ func TestImportAnswersWhileItReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Accept", api.NDJSON)
-	go sendUsers(send, "early", 640)
+	go sendUsers(send, "early", 768)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
 	lines := bufio.NewScanner(res.Body)
-	for i := range 640 { // the body has not ended
+	for i := range 768 { // the body has not ended
 		var l api.ImportLine
 		if !lines.Scan() || json.Unmarshal(lines.Bytes(), &l) != nil || l.Line != i+1 || l.Username != fmt.Sprint("early", i) || l.Subject == "" {
 			t.Fatalf("line %d: got %q, %v", i+1, lines.Text(), lines.Err())

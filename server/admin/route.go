@@ -14,7 +14,7 @@ import (
 	"signet/server/edge"
 )
 
-// enter lets a caller in that may use verbs of the scope, and sets in the request who it is and what it may do.
+// enter admits a caller that may use verbs of the scope, and sets the actor and its rights in the request.
 type enter func(r *Request, scope string) error
 
 // router matches requests to verbs. Paths match exactly, as on the public listener: http.ServeMux would redirect
@@ -118,7 +118,7 @@ func (rt *router) match(r *http.Request) *edge.Route {
 	return p.other
 }
 
-// withoutBody is a handler of a verb that takes no body: a caller who sends one expects something of it. An object
+// withoutBody is a handler of a verb that takes no body: a caller that sends one expects an effect. An object
 // without members is accepted.
 func withoutBody(handle func(*Request) (edge.Response, error)) func(*Request) (edge.Response, error) {
 	return func(r *Request) (edge.Response, error) {

@@ -1,7 +1,7 @@
 // Package audit decides what goes on the audit trail and writes it: to the store, where
 // `signet audit list` reads it, and to the log.
 //
-// A Recorder has three methods for events of requests, by who can cause the event:
+// A Recorder has three methods for events of requests. Which one to use depends on the callers that can cause the event:
 //
 //   - Change: a change of state or what an operator did. It is always on the trail and in the log.
 //   - RateLimited: a change that its own caller can repeat at will, such as the revocation of its
@@ -15,6 +15,6 @@
 //
 // The trail is kept by class (store.ClassOf), so that no flood of one class ends what is known of another.
 //
-// Lines in the log are signed (Signer). A reader with the master key can tell lines that were forged,
+// Lines in the log are signed (Signer). A reader with the master key can recognise lines that were forged,
 // changed, left out, put in another order or taken from another install (LogReader).
 package audit

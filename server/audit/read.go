@@ -20,7 +20,7 @@ type Trust int
 
 // The levels of Trust.
 const (
-	Unsigned   Trust = iota // it has no MAC: an old log, what `signet audit list` printed, or anybody's text
+	Unsigned   Trust = iota // it has no MAC: an old log, what `signet audit list` printed, or any other text
 	Signed                  // written by a replica of this install, unchanged
 	Duplicate               // Signed, and read before
 	Forged                  // its MAC is not that of its fields, or it cannot be read as a signed line

@@ -22,12 +22,12 @@ type Config struct {
 	Now   func() time.Time
 
 	// Keys derive from the master keys, in their order; the first one signs and hashes names. None: lines
-	// are not signed, and names that may be nobody's are left out.
+	// are not signed, and names that may be no user's are left out.
 	Keys    [][32]byte
 	Install string // id
 	Replica string // random, one a process
 
-	// ShowNames reports whether names that nobody may have are recorded as they were typed; nil: they are not.
+	// ShowNames reports whether names that may be no user's are recorded as they were typed; nil: they are not.
 	ShowNames func() bool
 
 	Registry prometheus.Registerer // nil: no metrics
@@ -40,7 +40,7 @@ const (
 
 // Limits of what callers can repeat, a minute.
 var (
-	// strangers are those who authenticated as no client, or as a public one, which anybody can.
+	// strangers are callers that authenticated as no client, or as a public one, which needs no secret.
 	strangers = loglimit.Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
 	// clients are those with a secret or a key.
 	clients = loglimit.Limit{Window: time.Minute, PerKey: 10, Total: 100, Keys: 2048}
@@ -56,7 +56,7 @@ type Recorder struct {
 	signer Signer
 	names  []func() []byte
 
-	tracking trackingStore
+	arrivals arrivals
 
 	lostEvents, withheld prometheus.Counter
 
@@ -76,7 +76,7 @@ func New(cfg Config) *Recorder {
 	}
 	r := &Recorder{cfg: cfg, signer: Signer{install: cfg.Install, replica: cfg.Replica, log: cfg.Log},
 		strangers: loglimit.NewLimiter(strangers), clients: loglimit.NewLimiter(clients), own: loglimit.NewLimiter(own),
-		lines: loglimit.NewLimiter(loglimit.Lines), queue: make(chan queued, queueSize), tracking: trackingStore{Audit: cfg.Store},
+		lines: loglimit.NewLimiter(loglimit.Lines), queue: make(chan queued, queueSize),
 		lostEvents: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_lost_total",
 			Help: "Audit events that are in the log but could not be written to the store's audit trail."}),
 		withheld: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_audit_events_withheld_total",
@@ -250,12 +250,14 @@ func (r *Recorder) write(batch []queued) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if len(events) > 0 {
-		if err := r.tracking.AppendEvents(ctx, events); err != nil {
+		err := r.cfg.Store.AppendEvents(ctx, events)
+		r.arrivals.notify(events, err)
+		if err != nil {
 			r.cfg.Log.Warn("writing the audit trail", slog.Int("lost", r.lost(events...)), slog.Any("error", err))
 		}
 	}
 	if len(dropped) > 0 {
-		if err := r.tracking.DropEvents(ctx, dropped); err != nil {
+		if err := r.cfg.Store.DropEvents(ctx, dropped); err != nil {
 			r.cfg.Log.Warn("leaving changes off the audit trail; they appear on it later", slog.Int("events", len(dropped)), slog.Any("error", err))
 		}
 	}

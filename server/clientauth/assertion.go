@@ -158,7 +158,7 @@ func (a *Authenticator) parseAssertion(token string, now time.Time) (assertion, 
 	return given, nil
 }
 
-// assertionClient is who the assertion is by and about, which must be the same (RFC 7523 §3, items 1 and 2.B).
+// assertionClient returns the issuer and subject of the assertion, which must be the same (RFC 7523 §3, items 1 and 2.B).
 func assertionClient(claims map[string]json.RawMessage) (string, error) {
 	iss, _ := jose.ClaimText(claims["iss"])
 	sub, _ := jose.ClaimText(claims["sub"])

@@ -35,7 +35,7 @@ func (f *Floors) Check(c store.Client) error {
 	if !known || c.Revision >= floor {
 		return nil
 	}
-	f.log.Error("a client's record is older than it must be: it is refused. Somebody has put it back into the store",
+	f.log.Error("a client's record is older than it must be: it is refused. An older copy was put back into the store",
 		slog.String("client_id", c.ID), slog.Uint64("revision", uint64(c.Revision)), slog.Uint64("least", uint64(floor)))
 	return fmt.Errorf("%w: client %q has revision %d, and at least %d is known", store.ErrUnavailable, c.ID, c.Revision, floor)
 }

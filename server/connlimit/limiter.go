@@ -169,7 +169,7 @@ func (c *Limiter) admit(conn tcpConn) *limitedConn {
 	return h
 }
 
-// enter needs mu. Whoever leaves for h is returned and left to be closed.
+// enter needs mu. The connection that leaves for h is returned, and the caller closes it.
 func (c *Limiter) enter(h *limitedConn, from netip.Addr) (victim *limitedConn, ok bool) {
 	network, places := c.placesFor(from)
 	for _, p := range places {

@@ -36,7 +36,7 @@ type Facts struct {
 	SessionID     string
 	Generation    uint32 // that a refresh has reached; 0: none
 	KeyID         string
-	Actor         string // who asks on the admin listener
+	Actor         string // of a request on the admin listener: a client, or "socket"
 	Origin        string // of a page that may not ask
 
 	Outcome string // what happened, where success has more than one name

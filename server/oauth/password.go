@@ -24,7 +24,7 @@ import (
 // passwordGrant is the password grant.
 type passwordGrant struct{ *shared }
 
-// login is the password grant (RFC 6749 §4.3): who is it, is the password right, and a new session.
+// login is the password grant (RFC 6749 §4.3): it finds the user, checks the password and starts a session.
 // An unknown user, a wrong password and a disabled user get the same answer after the same work.
 func (p *passwordGrant) login(g *grantRequest) (engine.Tokens, error) {
 	typed, secret := g.Form.Get("username"), g.Form.Get("password")
@@ -300,8 +300,8 @@ func (p *passwordGrant) abandon(g *grantRequest, session store.Session) {
 	}
 }
 
-// checkAgain is for a user who was changed while the login was under way: who got a stronger hash of
-// the same password or was signed out everywhere, which is fine, or has another password.
+// checkAgain is for a user who was changed while the login was under way. A stronger hash of the same password, or a
+// sign-out everywhere, is fine. Another password is not.
 func (p *passwordGrant) checkAgain(g *grantRequest, session store.Session, user store.User, secret string) error {
 	if user.PasswordHash == "" && (user.Move == store.MovePending || user.Move == store.MoveStay) {
 		return nil // signed out everywhere; the password is not here, and the upstream has just accepted it

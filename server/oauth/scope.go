@@ -31,7 +31,7 @@ func (h *Handler) checkRequest(g *grantRequest) error {
 }
 
 // chooseScope returns the scopes asked for, each once, or all of the allowed ones where none are
-// asked for (RFC 6749 §3.3), except those of the admin API: who wants these names them.
+// asked for (RFC 6749 §3.3), except those of the admin API, which must be asked for by name.
 func chooseScope(asked, allowed string) (string, error) {
 	if asked == "" {
 		return api.Ordinary(allowed), nil

@@ -21,8 +21,8 @@ var (
 		Description: "the access token is for other services: ask for one with the issuer among its audiences"}
 )
 
-// Userinfo is GET or POST /userinfo (OpenID Connect Core §5.3.1): who the token's user is, with the user's own claims that the
-// token's client asks for, as they are now. It takes tokens whose audience includes the issuer or the server's
+// Userinfo is GET or POST /userinfo (OpenID Connect Core §5.3.1): the sub of the token's user, and those of the user's own claims that
+// the token's client asks for, as they are now. It takes tokens whose audience includes the issuer or the server's
 // default audience: a service that is sent a token of its own learns here nothing about the token's user.
 func (h *Handler) Userinfo(r *edge.Request) (edge.Response, error) {
 	raw, err := r.Bearer()

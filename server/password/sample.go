@@ -8,7 +8,7 @@ import (
 	"signet/server/password/hash"
 )
 
-// Somebody who does not exist must cost what somebody who does costs. Where the store has hashes of several
+// A login for a name that no user has must cost what one for a user costs. Where the store has hashes of several
 // formats, such as those of an import, no single dummy does that. So the dummy of a name is drawn from the
 // formats that the store has, as often as the store has each; a name always draws the same one.
 

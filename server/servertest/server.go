@@ -23,7 +23,7 @@ import (
 	"signet/store/bolt"
 )
 
-// The apps and the person that every test server knows.
+// The clients and the user that every test server has.
 const (
 	Web           = "web" // confidential: password, refresh_token, client_credentials; may introspect
 	WebSecret     = "web-secret"

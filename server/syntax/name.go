@@ -50,7 +50,7 @@ func Scope(s string) bool {
 	return true
 }
 
-// CheckAudience takes an absolute URI without a fragment (RFC 8707 §2) or a plain name, which nobody can read as a
+// CheckAudience takes an absolute URI without a fragment (RFC 8707 §2) or a plain name, which cannot be read as a
 // relative reference to one.
 func CheckAudience(name string) string {
 	if name == "" || len(name) > MaxAudience || !visibleASCII(name) {

@@ -89,7 +89,7 @@ func (c *Checker) CheckWith(ctx context.Context, raw string, find func(ctx conte
 	now := c.cfg.Now()
 	switch {
 	case t.Claims.Issuer != c.cfg.Issuer:
-		return nil, Inactive("issued by somebody else, with key %s", kid)
+		return nil, Inactive("issued by another server, with key %s", kid)
 	case now.Unix() >= t.Claims.ExpiresAt:
 		return nil, Inactive("expired")
 	case t.Claims.ID == "" || t.Claims.ClientID == "":

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"go.etcd.io/bbolt"
-
 	"signet/store"
 	"signet/store/bolt/layout"
 	"signet/store/bolt/trail"
@@ -57,19 +55,19 @@ type export struct {
 	visit   func(store.Record) error
 }
 
-// each visits the records of a bucket. kind is what an error calls them.
-func (e *export) each(b *layout.Bucket, kind string, read func(key, sealed []byte) (store.Record, error)) error {
+// each visits the records of a bucket. In an error name is the format of a record's name, with its key.
+func (e *export) each(b *layout.Bucket, name string, read func(key, sealed []byte) (store.Record, error)) error {
 	return e.tx.Bucket(b).ForEach(func(key, sealed []byte) error {
 		r, err := read(key, sealed)
 		if err != nil {
-			return unreadable(fmt.Sprintf("%s %q", kind, key), err)
+			return unreadable(fmt.Sprintf(name, key), err)
 		}
 		return e.visit(r)
 	})
 }
 
 func (e *export) clients() error {
-	return e.each(layout.Clients, "client", func(id, sealed []byte) (store.Record, error) {
+	return e.each(layout.Clients, "client %q", func(id, sealed []byte) (store.Record, error) {
 		c, err := layout.ReadClient(e.tx, id, sealed)
 		return store.Record{Client: &c}, err
 	})
@@ -77,57 +75,42 @@ func (e *export) clients() error {
 
 // users walks through the users and the sessions side by side: both are in the order of user ids.
 func (e *export) users() error {
-	sessions := sessionWalk{tx: e.tx, cursor: e.tx.Bucket(layout.Sessions).Cursor()}
-	sessions.key, sessions.value = sessions.cursor.First()
+	sessions := e.tx.Bucket(layout.Sessions).Cursor()
+	key, sealed := sessions.First()
+	clientID := "" // of the last session: neighbours often have the same
 	err := e.tx.Bucket(layout.Users).ForEach(func(id, raw []byte) error {
 		u, err := layout.DecodeUser(e.tx, id, raw)
 		if err != nil {
 			return unreadable(fmt.Sprintf("user %x", id), err)
 		}
-		if err := e.visit(store.Record{User: &u}); err != nil {
-			return err
+		err = e.visit(store.Record{User: &u})
+		for ; err == nil && bytes.HasPrefix(key, id); key, sealed = sessions.Next() {
+			s, err := layout.ReadSession(e.tx, key, sealed, clientID)
+			if err != nil {
+				return unreadable(fmt.Sprintf("session %x", key), err)
+			}
+			clientID = s.ClientID
+			if err := e.visit(store.Record{Session: &s}); err != nil {
+				return err
+			}
 		}
-		return sessions.of(id, e.visit)
+		return err
 	})
-	if err == nil && sessions.key != nil {
-		err = unreadable(fmt.Sprintf("session %x", sessions.key), errNoUser)
+	if err == nil && key != nil {
+		err = unreadable(fmt.Sprintf("session %x", key), errors.New("its user is not there"))
 	}
 	return err
 }
 
-var errNoUser = errors.New("its user is not there")
-
-// sessionWalk is how far the sessions have been visited.
-type sessionWalk struct {
-	tx         *layout.Tx
-	cursor     *bbolt.Cursor
-	key, value []byte
-	clientID   string // of the last one: neighbours often have the same
-}
-
-func (w *sessionWalk) of(user []byte, visit func(store.Record) error) error {
-	for ; bytes.HasPrefix(w.key, user); w.key, w.value = w.cursor.Next() {
-		s, err := layout.ReadSession(w.tx, w.key, w.value, w.clientID)
-		if err != nil {
-			return unreadable(fmt.Sprintf("session %x", w.key), err)
-		}
-		w.clientID = s.ClientID
-		if err := visit(store.Record{Session: &s}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (e *export) revokedTokens() error {
-	return e.each(layout.Revoked, "revoked token", func(jti, sealed []byte) (store.Record, error) {
+	return e.each(layout.Revoked, "revoked token %q", func(jti, sealed []byte) (store.Record, error) {
 		until, err := layout.ReadTime(e.tx, layout.Revoked, jti, sealed)
 		return store.Record{RevokedToken: &store.RevokedToken{JTI: string(jti), Until: until}}, err
 	})
 }
 
 func (e *export) assertions() error {
-	return e.each(layout.Assertions, "used assertion", func(id, sealed []byte) (store.Record, error) {
+	return e.each(layout.Assertions, "used assertion %x", func(id, sealed []byte) (store.Record, error) {
 		until, err := layout.ReadTime(e.tx, layout.Assertions, id, sealed)
 		if err == nil && len(id) != len(store.AssertionID{}) {
 			err = codec.ErrMalformed
@@ -148,7 +131,7 @@ func (e *export) loss() error {
 }
 
 func (e *export) events() error {
-	err := e.each(layout.Audit, "audit event", func(seq, sealed []byte) (store.Record, error) {
+	err := e.each(layout.Audit, "audit event %x", func(seq, sealed []byte) (store.Record, error) {
 		event, err := layout.ReadEvent(e.tx, seq, sealed)
 		return store.Record{Event: &event}, err
 	})

@@ -4,7 +4,7 @@
 //
 // A program reaches the API on one of two listeners:
 //
-//   - the admin socket, a Unix socket of mode 0600. It needs no token: whoever can open it may use every verb.
+//   - the admin socket, a Unix socket of mode 0600. It needs no token: a process that can open it may use every verb.
 //   - admin.listen, a TCP listener. Each request there has an access token of a confidential client (grant
 //     client_credentials) in Authorization: Bearer, with the scope of the verb and for the audience Audience(issuer).
 //

@@ -1,6 +1,6 @@
 // Package input reads what callers of the admin API send: JSON objects, lines of JSON, and parameters of the query. Each
-// reader is bounded, and refuses what it does not know and what is there twice: a caller who sends something expects
-// something of it. The errors are responses.
+// reader is bounded, and refuses what is unknown and what is there twice, because the caller expects an effect of it.
+// The errors are responses.
 package input
 
 import (

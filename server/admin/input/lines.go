@@ -59,6 +59,12 @@ func (l *Lines) Next() ([]byte, error) {
 	}
 }
 
+// More reports whether the next line is there without waiting for the caller.
+func (l *Lines) More() bool {
+	here, _ := l.in.Peek(l.in.Buffered())
+	return bytes.IndexByte(here, '\n') >= 0
+}
+
 // Number returns the number of the line that Next returned last, from 1.
 func (l *Lines) Number() int { return l.line }
 

@@ -265,10 +265,10 @@ func TestStop(t *testing.T) {
 func TestManyFreePages(t *testing.T) {
 	const n = 70_000
 	im := chain(1)
-	list := im.page(4) // the leaf goes, the list takes its place and overflows
+	// The leaf goes, the list takes its place and overflows.
 	size := uint64((pageHead + 8*(n+1) + pageSize - 1) / pageSize)
 	im.raw = append(im.raw[:4*pageSize], make([]byte, (size+n)*pageSize)...)
-	list = im.page(4)
+	list := im.page(4)
 	binary.NativeEndian.PutUint64(list, 4)
 	binary.NativeEndian.PutUint16(list[8:], freelistPage)
 	binary.NativeEndian.PutUint16(list[10:], manyIDs)
