@@ -65,3 +65,16 @@ type Clients interface {
 	// ListClients returns up to limit clients whose ids sort after the given one, in order.
 	ListClients(ctx context.Context, after string, limit int) ([]Client, error)
 }
+
+// ChangedClient is ChangedUser for a client.
+func ChangedClient(was Client, change func(*Client) error, format int, now time.Time) (Client, error) {
+	c := was
+	if err := change(&c); err != nil {
+		return Client{}, err
+	}
+	c.ID, c.Revision = was.ID, was.Revision+1
+	if c.Epoch != was.Epoch && format < Format2 {
+		c.Epoch, c.NotBefore = was.Epoch, clientNotBefore(c, now)
+	}
+	return c, nil
+}

@@ -16,9 +16,9 @@ const MaxEpoch = 1<<24 - 1
 // first time are long gone then, because each rise has ended them.
 func NextEpoch(e uint32) uint32 { return (e + 1) & MaxEpoch }
 
-// ClientNotBefore is the NotBefore that stands in for a raised epoch of c in a store of format 1. It is
+// clientNotBefore is the NotBefore that stands in for a raised epoch of c in a store of format 1. It is
 // a whole second, as iat is: a token from just before must be dead too.
-func ClientNotBefore(c Client, now time.Time) time.Time {
+func clientNotBefore(c Client, now time.Time) time.Time {
 	t := Millis(now)
 	if c.NotBefore.After(t) {
 		t = c.NotBefore

@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -159,4 +160,20 @@ type Users interface {
 	DeleteUser(ctx context.Context, id UserID) error
 	// ListUsers returns up to limit users whose usernames sort after the given one, in order.
 	ListUsers(ctx context.Context, after string, limit int) ([]User, error)
+}
+
+// ChangedUser is the record that takes the place of was after a change, in a store of a format. endAll reports whether the
+// change has ended all sessions.
+func ChangedUser(was User, change func(*User) error, format int, now time.Time) (u User, endAll bool, err error) {
+	u = was
+	u.Claims = maps.Clone(was.Claims)
+	if err := change(&u); err != nil {
+		return User{}, false, err
+	}
+	u.ID, u.Username, u.Revision = was.ID, was.Username, was.Revision+1
+	endAll = u.Epoch != was.Epoch
+	if endAll && format < Format2 {
+		u.Epoch, u.NotBefore = was.Epoch, Later(Millis(now).Add(time.Millisecond), u.NotBefore)
+	}
+	return u, endAll, nil
 }

@@ -26,7 +26,7 @@ func (s *clients) CreateClient(ctx context.Context, c store.Client) error {
 		return err
 	}
 	if s.db.Format() < store.Format2 {
-		c.NotBefore = later(c.NotBefore, store.Millis(s.db.Now()))
+		c.NotBefore = store.Later(c.NotBefore, store.Millis(s.db.Now()))
 	}
 	return s.updateClients(ctx, func(t *layout.Tx) error {
 		if t.Raw(layout.Clients, []byte(c.ID)) != nil {
@@ -68,11 +68,15 @@ func (s *clients) clientAndRecord(ctx context.Context, id string) (c store.Clien
 // UpdateClient implements store.Clients; see UpdateUser for why it works as it does.
 func (s *clients) UpdateClient(ctx context.Context, id string, change func(*store.Client) error) (store.Client, error) {
 	for {
-		c, before, err := s.clientAndRecord(ctx, id)
+		was, before, err := s.clientAndRecord(ctx, id)
 		if err != nil {
 			return store.Client{}, err
 		}
-		after, err := s.changeClient(c, id, change)
+		c, err := store.ChangedClient(was, change, s.db.Format(), s.db.Now())
+		if err != nil {
+			return store.Client{}, err
+		}
+		after, err := codec.EncodeClient(c, s.db.Format())
 		if err != nil {
 			return store.Client{}, err
 		}
@@ -85,18 +89,6 @@ func (s *clients) UpdateClient(ctx context.Context, id string, change func(*stor
 		}
 		return codec.DecodeClient(after)
 	}
-}
-
-func (s *clients) changeClient(c store.Client, id string, change func(*store.Client) error) ([]byte, error) {
-	epoch, revision := c.Epoch, c.Revision
-	if err := change(&c); err != nil {
-		return nil, err
-	}
-	c.ID, c.Revision = id, revision+1
-	if c.Epoch != epoch && s.db.Format() < store.Format2 {
-		c.NotBefore = store.ClientNotBefore(c, s.db.Now())
-	}
-	return codec.EncodeClient(c, s.db.Format())
 }
 
 // DeleteClient implements store.Clients.

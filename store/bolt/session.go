@@ -61,8 +61,8 @@ func (s *sessions) start(t *layout.Tx, in store.Session, limit int) (store.Sessi
 	if t.Raw(layout.Sessions, key) != nil {
 		return in, u, fmt.Errorf("session %s: %w", in.ID, store.ErrExists)
 	}
-	in.StartedAt = later(store.Millis(in.StartedAt), u.NotBefore)
-	in.RotatedAt = later(store.Millis(in.RotatedAt), in.StartedAt)
+	in.StartedAt = store.Later(store.Millis(in.StartedAt), u.NotBefore)
+	in.RotatedAt = store.Later(store.Millis(in.RotatedAt), in.StartedAt)
 	in.UserEpoch = u.Epoch
 	if err := makeRoom(t, in.UserID, limit); err != nil {
 		return in, u, err
@@ -72,13 +72,6 @@ func (s *sessions) start(t *layout.Tx, in store.Session, limit int) (store.Sessi
 		return in, u, err
 	}
 	return in, u, t.Put(layout.Sessions, key, raw)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
 }
 
 // makeRoom ends the user's oldest sessions until there is room for one more under limit; a limit

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"time"
 
 	"signet/store"
 	"signet/store/bolt/commit"
@@ -85,16 +83,11 @@ func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*st
 		if err != nil {
 			return store.User{}, 0, err
 		}
-		u := was
-		u.Claims = maps.Clone(was.Claims)
-		if err := change(&u); err != nil {
+		u, endAll, err := store.ChangedUser(was, change, s.db.Format(), s.db.Now())
+		if err != nil {
 			return store.User{}, 0, err
 		}
-		u.ID, u.Username, u.Revision = id, was.Username, was.Revision+1
-		c := userChange{before: before, endAll: u.Epoch != was.Epoch}
-		if c.endAll && s.db.Format() < store.Format2 {
-			u.NotBefore = later(store.Millis(s.db.Now()).Add(time.Millisecond), u.NotBefore)
-		}
+		c := userChange{before: before, endAll: endAll}
 		c.after = codec.EncodeUser(u, s.db.Format())
 		if c.user, err = codec.DecodeUser(c.after); err != nil {
 			return store.User{}, 0, err

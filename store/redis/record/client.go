@@ -99,17 +99,13 @@ func (s *Clients) decodeClient(id, raw string) (store.Client, error) {
 // UpdateClient implements store.Clients; see UpdateUser.
 func (s *Clients) UpdateClient(ctx context.Context, id string, change func(*store.Client) error) (store.Client, error) {
 	for {
-		before, c, err := s.clientAndRecord(ctx, id)
+		before, was, err := s.clientAndRecord(ctx, id)
 		if err != nil {
 			return store.Client{}, err
 		}
-		epoch, revision := c.Epoch, c.Revision
-		if err := change(&c); err != nil {
+		c, err := store.ChangedClient(was, change, s.Codec.Format(), time.Now())
+		if err != nil {
 			return store.Client{}, err
-		}
-		c.ID, c.Revision = id, revision+1
-		if c.Epoch != epoch && s.Codec.Format() < store.Format2 {
-			c.Epoch, c.NotBefore = epoch, store.ClientNotBefore(c, time.Now())
 		}
 		if err := s.replaceClient(ctx, before, c); errors.Is(err, errRaced) {
 			continue

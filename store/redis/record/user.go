@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"signet/store"
@@ -87,15 +86,9 @@ func (s *Users) changeUser(ctx context.Context, id store.UserID, change func(*st
 		if err != nil {
 			return store.User{}, 0, err
 		}
-		u := was
-		u.Claims = maps.Clone(was.Claims)
-		if err := change(&u); err != nil {
+		u, endAll, err := store.ChangedUser(was, change, s.Codec.Format(), time.Now())
+		if err != nil {
 			return store.User{}, 0, err
-		}
-		u.ID, u.Username, u.Revision = id, was.Username, was.Revision+1
-		endAll := u.Epoch != was.Epoch
-		if endAll && s.Codec.Format() < store.Format2 {
-			u.Epoch, u.NotBefore = was.Epoch, store.Later(store.Millis(time.Now()).Add(time.Millisecond), u.NotBefore)
 		}
 		ended, err := s.replaceUser(ctx, before, was, u, endAll)
 		if errors.Is(err, errRaced) {
