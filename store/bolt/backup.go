@@ -83,8 +83,8 @@ func (s *Store) spool(ctx context.Context) (*os.File, error) {
 	return os.Open(made.Name())
 }
 
-// clearSpools removes what backups of a process that was killed have left. The store is locked: nobody
-// else makes one.
+// clearSpools removes what backups of a process that was killed have left. The store is locked, so no other process makes
+// one.
 func clearSpools(path string) {
 	left, _ := filepath.Glob(globQuote(path) + spoolSuffix + "*") // the only error is a bad pattern
 	for _, name := range left {

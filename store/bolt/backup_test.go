@@ -48,7 +48,7 @@ func TestBackup(t *testing.T) {
 		n, err := s.Backup(ctx, &copied)
 		must(t, err)
 		if n != int64(copied.Len()) {
-			t.Errorf("Backup says %d bytes and wrote %d", n, copied.Len())
+			t.Errorf("Backup returned %d bytes and wrote %d", n, copied.Len())
 		}
 		path := filepath.Join(t.TempDir(), "copy.db")
 		must(t, os.WriteFile(path, copied.Bytes(), 0o600))
@@ -92,7 +92,7 @@ func TestBackupEnds(t *testing.T) {
 			must(t, s.CreateUser(t.Context(), store.User{ID: store.UserID{1}, Username: "large", PasswordHash: strings.Repeat("h", 200_000)})) // more than one write
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			w := &slowWriter{make(chan struct{}, 1), make(chan struct{})} // room for one: the backup may write before anybody listens
+			w := &slowWriter{make(chan struct{}, 1), make(chan struct{})} // room for one: the backup may write before it is read
 			result := make(chan error)
 			go func() {
 				_, err := s.Backup(ctx, w)
@@ -119,7 +119,7 @@ func TestBackupEnds(t *testing.T) {
 	}
 }
 
-// TestBackupAfterFlush: the copy has what is otherwise written behind, and says when it was made.
+// TestBackupAfterFlush: the copy has what is otherwise written behind, and the time when it was made.
 func TestBackupAfterFlush(t *testing.T) {
 	t.Parallel()
 	s := testStore(t)
@@ -146,7 +146,7 @@ func TestBackupAfterFlush(t *testing.T) {
 	}
 }
 
-// TestFlushThatFails says so, and loses nothing.
+// TestFlushThatFails: its caller gets the error, and nothing is lost.
 func TestFlushThatFails(t *testing.T) {
 	t.Parallel()
 	s := testStore(t)

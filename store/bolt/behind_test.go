@@ -49,8 +49,8 @@ func TestWriteBehind(t *testing.T) {
 	})
 }
 
-// TestWriteBehindAgain: what a failed commit did not write is written once it works again, with
-// nobody asking.
+// TestWriteBehindAgain: what a failed commit did not write is written once it works again, without
+// a request.
 func TestWriteBehindAgain(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")

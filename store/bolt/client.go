@@ -111,9 +111,8 @@ func (s *clients) DeleteClient(ctx context.Context, id string) error {
 	})
 }
 
-// updateClients is update for what changes a client. The version changes after the commit, also where
-// the caller has gone by then: whoever read the version first and a client then has never read an
-// older client than the version says.
+// updateClients is Update for what changes a client. The version changes after the commit, also where the caller has gone by
+// then: a reader of the version and then of a client never gets a client that is older than the version.
 func (s *clients) updateClients(ctx context.Context, apply func(*layout.Tx) error) error {
 	changed := func() { s.changes.Add(1) }
 	defer changed() // a commit that failed may have happened all the same

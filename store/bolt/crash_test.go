@@ -109,7 +109,7 @@ func checkAcknowledged(t *testing.T, s *Store, name string) {
 	}
 }
 
-// TestKill9BeforeTheRecorder: a process is killed after its changes and before anybody appends their events. The next
+// TestKill9BeforeTheRecorder: a process is killed after its changes and before their events are appended. The next
 // process has them on the trail, each once.
 func TestKill9BeforeTheRecorder(t *testing.T) {
 	t.Parallel()

@@ -55,19 +55,19 @@ type export struct {
 	visit   func(store.Record) error
 }
 
-// each visits the records of a bucket. kind is what an error calls them.
-func (e *export) each(b *layout.Bucket, kind string, read func(key, sealed []byte) (store.Record, error)) error {
+// each visits the records of a bucket. In an error name is the format of a record's name, with its key.
+func (e *export) each(b *layout.Bucket, name string, read func(key, sealed []byte) (store.Record, error)) error {
 	return e.tx.Bucket(b).ForEach(func(key, sealed []byte) error {
 		r, err := read(key, sealed)
 		if err != nil {
-			return unreadable(fmt.Sprintf("%s %q", kind, key), err)
+			return unreadable(fmt.Sprintf(name, key), err)
 		}
 		return e.visit(r)
 	})
 }
 
 func (e *export) clients() error {
-	return e.each(layout.Clients, "client", func(id, sealed []byte) (store.Record, error) {
+	return e.each(layout.Clients, "client %q", func(id, sealed []byte) (store.Record, error) {
 		c, err := layout.ReadClient(e.tx, id, sealed)
 		return store.Record{Client: &c}, err
 	})
@@ -103,14 +103,14 @@ func (e *export) users() error {
 }
 
 func (e *export) revokedTokens() error {
-	return e.each(layout.Revoked, "revoked token", func(jti, sealed []byte) (store.Record, error) {
+	return e.each(layout.Revoked, "revoked token %q", func(jti, sealed []byte) (store.Record, error) {
 		until, err := layout.ReadTime(e.tx, layout.Revoked, jti, sealed)
 		return store.Record{RevokedToken: &store.RevokedToken{JTI: string(jti), Until: until}}, err
 	})
 }
 
 func (e *export) assertions() error {
-	return e.each(layout.Assertions, "used assertion", func(id, sealed []byte) (store.Record, error) {
+	return e.each(layout.Assertions, "used assertion %x", func(id, sealed []byte) (store.Record, error) {
 		until, err := layout.ReadTime(e.tx, layout.Assertions, id, sealed)
 		if err == nil && len(id) != len(store.AssertionID{}) {
 			err = codec.ErrMalformed
@@ -131,7 +131,7 @@ func (e *export) loss() error {
 }
 
 func (e *export) events() error {
-	err := e.each(layout.Audit, "audit event", func(seq, sealed []byte) (store.Record, error) {
+	err := e.each(layout.Audit, "audit event %x", func(seq, sealed []byte) (store.Record, error) {
 		event, err := layout.ReadEvent(e.tx, seq, sealed)
 		return store.Record{Event: &event}, err
 	})

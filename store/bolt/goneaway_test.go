@@ -89,7 +89,7 @@ func TestCallersWhoGoAway(t *testing.T) {
 		hangUp()
 	}
 	if gone == 0 {
-		t.Error("nobody went away")
+		t.Error("no caller went away")
 	}
 	all, err := s.ListSessions(t.Context(), user.ID, time.Now(), limits)
 	if err != nil || len(all) != 1 {

@@ -51,7 +51,7 @@ func fillInOrder(ctx context.Context, path string, seals *seal.Keys, f store.Man
 	return errors.Join(err, made.DB.Close())
 }
 
-// fill syncs once, at the end: until then the file has no name that anybody looks for.
+// fill syncs once, at the end: until then the file does not have its name.
 func fill(ctx context.Context, path string, seals *seal.Keys, f store.Manifest, records iter.Seq2[store.Record, error]) (err error) {
 	if err := layout.Initialise(path); err != nil {
 		return err

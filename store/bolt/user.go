@@ -74,9 +74,8 @@ func (s *users) UpdateUser(ctx context.Context, id store.UserID, change func(*st
 	return u, err
 }
 
-// changeUser also returns how many sessions the change has ended. The function runs in the caller's
-// goroutine, so that it can hold up nobody else; the write then goes through only if the record is
-// still the one it saw.
+// changeUser also returns how many sessions the change has ended. The function runs in the caller's goroutine, where it holds
+// up no other request. The write then succeeds only where the record is still the one that was read; else it starts again.
 func (s *users) changeUser(ctx context.Context, id store.UserID, change func(*store.User) error) (u store.User, ended int, err error) {
 	for {
 		was, before, err := s.userAndRecord(ctx, id)

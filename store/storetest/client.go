@@ -115,29 +115,33 @@ func testClientUpdates(t *testing.T, b Backend) {
 }
 
 func testClientPaging(t *testing.T, b Backend) {
-	ctx, s := context.Background(), b.Store
 	for _, id := range []string{"b", "a", "c2", "c", "d"} {
-		noError(t, "CreateClient", s.CreateClient(ctx, store.Client{ID: id, Grants: []string{"password"}}))
+		noError(t, "CreateClient", b.Store.CreateClient(context.Background(), store.Client{ID: id, Grants: []string{"password"}}))
 	}
-	for _, c := range []struct {
-		after string
-		limit int
-		want  []string
-	}{
+	testPages(t, b.Store.ListClients, func(c store.Client) string { return c.ID }, []page{
 		{"", 10, []string{"a", "b", "c", "c2", "d"}},
 		{"", 2, []string{"a", "b"}},
 		{"b", 2, []string{"c", "c2"}},
 		{"bb", 1, []string{"c"}},
 		{"d", 5, nil},
 		{"", 0, nil},
-	} {
-		list, err := s.ListClients(ctx, c.after, c.limit)
-		noError(t, "ListClients", err)
+	})
+}
+
+// page is what a list has after a name, limit records at most.
+type page struct {
+	after string
+	limit int
+	want  []string
+}
+
+func testPages[T any](t *testing.T, list func(ctx context.Context, after string, limit int) ([]T, error), name func(T) string, pages []page) {
+	for _, p := range pages {
 		var got []string
-		for _, client := range list {
-			got = append(got, client.ID)
+		for _, r := range must[[]T](t, "list")(list(context.Background(), p.after, p.limit)) {
+			got = append(got, name(r))
 		}
-		equal(t, fmt.Sprintf("ListClients(%q, %d)", c.after, c.limit), got, c.want)
+		equal(t, fmt.Sprintf("after %q, limit %d", p.after, p.limit), got, p.want)
 	}
 }
 

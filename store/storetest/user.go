@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -117,29 +116,16 @@ func testUserUpdates(t *testing.T, b Backend) {
 }
 
 func testUserPaging(t *testing.T, b Backend) {
-	ctx, s := context.Background(), b.Store
 	for _, name := range []string{"bob", "ada", "cy", "zoë"} {
-		noError(t, "CreateUser", s.CreateUser(ctx, store.User{ID: newUserID(), Username: name}))
+		noError(t, "CreateUser", b.Store.CreateUser(context.Background(), store.User{ID: newUserID(), Username: name}))
 	}
-	for _, c := range []struct {
-		after string
-		limit int
-		want  []string
-	}{
+	testPages(t, b.Store.ListUsers, func(u store.User) string { return u.Username }, []page{
 		{"", 10, []string{"ada", "bob", "cy", "zoë"}},
 		{"", 1, []string{"ada"}},
 		{"ada", 2, []string{"bob", "cy"}},
 		{"b", 1, []string{"bob"}},
 		{"zoë", 1, nil},
-	} {
-		list, err := s.ListUsers(ctx, c.after, c.limit)
-		noError(t, "ListUsers", err)
-		var got []string
-		for _, u := range list {
-			got = append(got, u.Username)
-		}
-		equal(t, fmt.Sprintf("ListUsers(%q, %d)", c.after, c.limit), got, c.want)
-	}
+	})
 }
 
 // testCopies changes the arguments and the results of calls, which must not change the store.

@@ -14,6 +14,6 @@
 //
 // Writers add their request to the batch that is forming and wait for its end. One goroutine takes the batch, applies every
 // request in one transaction and commits it; meanwhile the next batch forms. So a batch is whatever arrived during the last
-// commit: alone nobody waits, and under load one fsync serves many. bbolt's own Batch delays every writer and runs failed
+// commit: a lone writer does not wait, and under load one fsync serves many. bbolt's own Batch delays every writer and runs failed
 // requests again alone.
 package commit

@@ -102,7 +102,7 @@ func (h *health) unreadable(err error) error {
 	return err
 }
 
-// TrustKeys says that the seals are those of the right master keys: a record that they do not open is damaged.
+// TrustKeys declares the seals those of the right master keys: from now on a record that they do not open is damaged.
 func (h *health) TrustKeys() { h.trusted.Store(true) }
 
 // NoteDamage keeps err, the first one, for Ping and metrics, and logs it once.

@@ -10,7 +10,7 @@ import (
 )
 
 // isAt reports whether the path leads to the file that was opened. It asks for the inode alone: Linux gives a
-// file an exact time at the next write after somebody has asked for its times (multigrain timestamps), and
+// file an exact time at the next write after a request for its times (multigrain timestamps), and
 // to sync that costs every commit one more write to the disk.
 func isAt(path string, opened os.FileInfo) (bool, error) {
 	was, ok := opened.Sys().(*syscall.Stat_t)

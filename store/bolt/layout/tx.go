@@ -16,8 +16,8 @@ import (
 // SpanSize is how many records a walk through a bucket looks at in one snapshot.
 const SpanSize = 4096
 
-// Tx is a transaction that seals and opens records. It counts writes, so that a committer knows whether a request that
-// failed has left something behind. One of a snapshot cannot write.
+// Tx is a transaction that seals and opens records. It counts writes, so that a committer can find out whether a request
+// that failed has left something behind. One of a snapshot cannot write.
 type Tx struct {
 	Tx     *bbolt.Tx
 	Seals  *seal.Keys // nil: records have none

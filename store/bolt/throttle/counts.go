@@ -49,7 +49,7 @@ func (c *Counts) load(tx *layout.Tx) error {
 	return tx.Bucket(layout.Throttle).ForEach(func(key, raw []byte) error {
 		raw, err := tx.Open(layout.Throttle, key, raw)
 		if sealed, ok := errors.AsType[*seal.Error](err); ok && sealed.Unknown {
-			return nil // of a master key that is not here: whoever opens the keyring reports that
+			return nil // of a master key that is not here: opening the keyring reports that
 		}
 		if err != nil {
 			return fmt.Errorf("%w: reading a throttle count: %w", file.ErrDamaged, err)
@@ -224,7 +224,7 @@ func (c *Counts) set(key string, t store.Tally, l store.Limit) {
 const evictFrom = 16
 
 // evict forgets one count: of a few taken at random the one that matters least. A count that makes
-// somebody wait has more failures than those that an attacker can make by the thousand, each of which costs
+// a login wait has more failures than those that an attacker can make by the thousand, each of which costs
 // a hashed password; so it is the last to go.
 func (c *Counts) evict() {
 	var victim string

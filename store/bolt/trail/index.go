@@ -69,7 +69,7 @@ func (a *Trail) unindexed(ctx context.Context) (keys [][]byte, err error) {
 			}
 			e, err := layout.ReadEvent(tx, key, raw)
 			if err != nil {
-				e = store.Event{} // whoever reads it reports it; it leaves with the refusals
+				e = store.Event{} // its readers report it; it is dropped with the refusals
 			}
 			keys = append(keys, layout.RingKey(store.ClassOf(e), binary.BigEndian.Uint64(key)))
 		}

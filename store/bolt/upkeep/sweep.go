@@ -15,12 +15,12 @@ import (
 
 // sweepSpans is how many spans of each kind one Sweep looks at at most: a million records. A Sweep ends
 // with the end of the bucket, so what has run out goes with the next Sweep, however much there is alive,
-// and only in a larger bucket with a later one. Spans hold up nobody: they are read outside of the write
+// and only in a larger bucket with a later one. Spans hold up no request: they are read outside of the write
 // transaction, and what they delete shares the commits of others.
 const sweepSpans = 256
 
 // Sweeper deletes what has run out, and remembers where it stopped. There is no index by time: keeping one would cost a
-// write in every refresh, to save a walk that nobody waits for.
+// write in every refresh, to save a walk that no request waits for.
 type Sweeper struct {
 	DB *commit.DB
 
