@@ -22,6 +22,7 @@ var handbook = []string{
 	"README.md",
 	"deploy/README.md",
 	"deploy/incidents.md",
+	"deploy/migration.md",
 	"deploy/redis/README.md",
 	"keys/README.md",
 	"server/README.md",

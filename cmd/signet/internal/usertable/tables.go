@@ -24,9 +24,11 @@ func convertASPNET(r *Reader, rec map[string]any, u *api.UserRecord, _ *Row) err
 	return nil
 }
 
-// convertWordPress reads wp_users. Versions before 2.5 stored MD5.
+// convertWordPress reads wp_users. The scheme is named because WordPress puts backslashes before quotes of a password. Hashes
+// of plugins have spellings of their own.
 func convertWordPress(_ *Reader, _ map[string]any, u *api.UserRecord, _ *Row) error {
-	if len(u.PasswordHash) == 32 && strings.Trim(u.PasswordHash, "0123456789abcdef") == "" {
+	h := u.PasswordHash
+	if strings.HasPrefix(h, "$P$") || strings.HasPrefix(h, "$wp$") || strings.HasPrefix(h, "$2y$") || len(h) == 32 && strings.Trim(h, "0123456789abcdef") == "" {
 		u.HashScheme = "wordpress"
 	}
 	return nil
