@@ -90,6 +90,9 @@ func New(c Config) *Pool {
 	}
 	if p.threads != nil {
 		p.threads.extra = c.Slots
+		if c.Worker != nil {
+			p.threads.rush = 1 // one that runs here does so because the machine is busy
+		}
 	}
 	p.budget = max(min(c.Memory, 1<<62), uint64(c.Slots+helpers)*uint64(p.params.Memory)<<10, 1<<20) // what the slots need in any case
 	p.places = &places{slots: c.Slots, heavies: max(1, c.Slots/2), queue: max(c.Queue, 0), wait: c.Wait, worker: c.Worker,

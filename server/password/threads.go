@@ -8,9 +8,11 @@ import (
 // Threads raises the number of threads that run Go code while hashes run on all cores: the operating system
 // then shares the cores between them and everything else, so that a hash never keeps another request from
 // running. Without such a rush there are as many threads as cores: idle ones cost every request some
-// processor time, because they look for work.
+// processor time, because they look for work. Where a worker hashes, a single hash in this process is a rush: it
+// runs here because other programs fill the cores.
 type Threads struct {
 	cores, extra int
+	rush         int // as many hashes at once as make one
 	set          func(n int)
 	calm         time.Duration // how long after a rush the threads are raised
 
@@ -23,7 +25,7 @@ type Threads struct {
 // NewThreads returns Threads for so many cores. set is called with the number of threads that there should
 // be, and is never called by two goroutines at once: runtime.GOMAXPROCS does.
 func NewThreads(cores int, set func(n int)) *Threads {
-	return &Threads{cores: cores, set: set, calm: 2 * time.Second}
+	return &Threads{cores: cores, rush: cores, set: set, calm: 2 * time.Second}
 }
 
 // begin counts a hash that starts. A nil *Threads does nothing.
@@ -33,7 +35,7 @@ func (t *Threads) begin() {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.running++; t.running < t.cores {
+	if t.running++; t.running < t.rush {
 		return
 	}
 	t.last = time.Now()
@@ -50,7 +52,7 @@ func (t *Threads) end() {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.running >= t.cores {
+	if t.running >= t.rush {
 		t.last = time.Now()
 	}
 	t.running--
@@ -61,7 +63,7 @@ func (t *Threads) lower() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	left := t.calm - time.Since(t.last)
-	if t.running >= t.cores {
+	if t.running >= t.rush {
 		left = t.calm
 	}
 	if left > 0 {

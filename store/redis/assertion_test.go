@@ -10,6 +10,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 )
 
 // wasUsed is nil where the assertion was used before.
@@ -68,7 +69,7 @@ func TestAssertionOfManyReplicas(t *testing.T) {
 func TestLostSpending(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Config{})
-	proxy := redistest.NewProxy(t, server.Addr())
+	proxy := network.NewProxy(t, server.Addr())
 	cfg := rest(Config{Addrs: []string{proxy.Addr()}, Timeout: 10 * time.Second})
 	s, other := mustOpen(t, cfg), mustOpen(t, cfg)
 	id := store.AssertionID(randomID())

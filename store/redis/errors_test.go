@@ -15,13 +15,13 @@ import (
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
 	"signet/store/redis/record"
-	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 	"signet/store/redis/script"
 )
 
 // replies says what a stub answers to everything but the store's looking around.
 type replies struct {
-	*redistest.StubServer
+	*network.StubServer
 	to     atomic.Pointer[func(args []string) string] // nil: as an empty server
 	broken atomic.Int64                               // answers given by to
 }
@@ -29,7 +29,7 @@ type replies struct {
 func newReplies(t *testing.T) *replies {
 	t.Helper()
 	r := &replies{}
-	r.StubServer = redistest.Stub(t, func(args []string) string {
+	r.StubServer = network.Stub(t, func(args []string) string {
 		switch strings.ToLower(args[0]) {
 		case "subscribe":
 			return fmt.Sprintf("*3\r\n$9\r\nsubscribe\r\n$%d\r\n%s\r\n:1\r\n", len(args[1]), args[1])

@@ -16,6 +16,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 )
 
 func newPrefix() string { return fmt.Sprint("signet:test-", os.Getpid(), "-", prefixes.Add(1)) }
@@ -25,21 +26,21 @@ func newPrefix() string { return fmt.Sprint("signet:test-", os.Getpid(), "-", pr
 // the store, and what was acknowledged before is there.
 func TestFaults(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{Persist: true})
-	proxy := redistest.NewProxy(t, server.Addr())
+	proxy := network.NewProxy(t, server.Addr())
 	for _, f := range []struct {
 		name     string
 		inject   func()
 		heal     func()
-		happened func(before, after redistest.ProxyCounts) bool // nil: injecting it was enough
+		happened func(before, after network.ProxyCounts) bool // nil: injecting it was enough
 	}{
 		{"replies after 300 ms", func() { proxy.Delay(300 * time.Millisecond) }, proxy.Heal,
-			func(a, b redistest.ProxyCounts) bool { return b.Delayed > a.Delayed }},
+			func(a, b network.ProxyCounts) bool { return b.Delayed > a.Delayed }},
 		{"replies after 3 s", func() { proxy.Delay(3 * time.Second) }, proxy.Heal,
-			func(a, b redistest.ProxyCounts) bool { return b.Delayed > a.Delayed }},
+			func(a, b network.ProxyCounts) bool { return b.Delayed > a.Delayed }},
 		{"nothing gets through", proxy.Hold, proxy.Heal,
-			func(a, b redistest.ProxyCounts) bool { return b.Held > a.Held }},
+			func(a, b network.ProxyCounts) bool { return b.Held > a.Held }},
 		{"connections cut", proxy.Cut, proxy.Heal,
-			func(a, b redistest.ProxyCounts) bool { return b.Cut > a.Cut }},
+			func(a, b network.ProxyCounts) bool { return b.Cut > a.Cut }},
 		{"server frozen", server.Freeze, server.Thaw, nil},
 		{"server killed", server.Kill, server.Restart, nil},
 	} {
@@ -117,7 +118,7 @@ func recovers(t *testing.T, s *Store) {
 func TestLostRotation(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Config{})
-	proxy := redistest.NewProxy(t, server.Addr())
+	proxy := network.NewProxy(t, server.Addr())
 	s := mustOpen(t, rest(Config{Addrs: []string{proxy.Addr()}, Timeout: 10 * time.Second}))
 	x := newSubject()
 	x.populate(t, s)
@@ -144,7 +145,7 @@ func TestLostRotation(t *testing.T) {
 func TestPoolExhaustion(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Config{})
-	proxy := redistest.NewProxy(t, server.Addr())
+	proxy := network.NewProxy(t, server.Addr())
 	s := mustOpen(t, rest(Config{Addrs: []string{proxy.Addr()}, PoolSize: 2, Timeout: 10 * time.Second}))
 	x := newSubject()
 	x.populate(t, s)

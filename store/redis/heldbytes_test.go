@@ -11,6 +11,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 )
 
 // TestHeldBytes has three replicas, one of them behind a network that holds what it is sent and delivers
@@ -34,7 +35,7 @@ const heldApps = 24
 
 func heldBytes(t *testing.T, deadlines bool, holds ...time.Duration) (signedOut, alive int) {
 	server := redistest.Start(t, redistest.Config{})
-	proxy := redistest.NewProxy(t, server.Addr())
+	proxy := network.NewProxy(t, server.Addr())
 	cfg := rest(Config{Prefix: newPrefix(), PoolSize: 2 * heldApps})
 	var stores []*Store
 	for _, addr := range []string{server.Addr(), server.Addr(), proxy.Addr()} {

@@ -9,6 +9,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 )
 
 // A replica that has stopped following is made the master. Whatever was acknowledged since is lost,
@@ -17,14 +18,14 @@ import (
 // loss is a master and replicas behind an address that can move.
 type loss struct {
 	*redistest.Replicated
-	proxy *redistest.Proxy
+	proxy *network.Proxy
 	stale *redistest.Server // the replica that takes over
 }
 
 func startLoss(t *testing.T, replicas int) *loss {
 	t.Helper()
 	r := redistest.StartReplicated(t, redistest.Config{}, replicas)
-	return &loss{r, redistest.NewProxy(t, r.Master.Addr()), r.Replicas[0]}
+	return &loss{r, network.NewProxy(t, r.Master.Addr()), r.Replicas[0]}
 }
 
 // open returns a store that hears of what others do, and looks for a change of master only when the

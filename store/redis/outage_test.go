@@ -11,6 +11,7 @@ import (
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
 	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 )
 
 // TestWipedServer: Redis comes back without its data. Nobody takes it for a new install, sessions
@@ -101,7 +102,7 @@ func TestForeignInstall(t *testing.T) {
 func TestLostSubscription(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Config{})
-	proxy := redistest.NewProxy(t, server.Addr())
+	proxy := network.NewProxy(t, server.Addr())
 	speaker := mustOpen(t, rest(Config{Addrs: []string{server.Addr()}, Timeout: 10 * time.Second}))
 	hearer := mustOpen(t, rest(Config{Addrs: []string{proxy.Addr()}, Timeout: 10 * time.Second}))
 	said := 0

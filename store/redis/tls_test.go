@@ -11,6 +11,7 @@ import (
 
 	"signet/store"
 	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 )
 
 // TestTLS: with TLS in the configuration there is TLS or nothing.
@@ -74,7 +75,7 @@ func TestTLSGoesSilent(t *testing.T) {
 	t.Parallel()
 	files := redistest.Certificates(t)
 	server := redistest.Start(t, redistest.Config{TLS: &redistest.TLS{Files: files}})
-	proxy := redistest.NewProxy(t, server.Addr())
+	proxy := network.NewProxy(t, server.Addr())
 	x := newSubject()
 	s := openPopulated(t, Config{Addrs: []string{proxy.Addr()}, TLS: files.Client(redistest.Pair{})}, x)
 	proxy.Hold()

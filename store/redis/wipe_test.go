@@ -17,6 +17,7 @@ import (
 	"signet/store"
 	"signet/store/redis/layout"
 	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 )
 
 // running is one replica of Signet as far as the store and the signing keys go.
@@ -198,7 +199,7 @@ func TestWipedWhileOneIsBehind(t *testing.T) {
 // come back. They leave it alone, and take up their work when it has gone.
 func TestWipedAndTaken(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{Persist: true})
-	proxy := redistest.NewProxy(t, server.Addr())
+	proxy := network.NewProxy(t, server.Addr())
 	h := newHouse(t, proxy.Addr())
 	a, b := h.replica(t), h.replica(t)
 	kids := a.kids()

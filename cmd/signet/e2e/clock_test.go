@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 )
 
 // ready returns what /readyz says.
@@ -37,7 +38,7 @@ func (r *replica) sawClockOff() bool {
 // says so in every place, and goes on by itself; none starts like that.
 func TestClockAnHourOff(t *testing.T) {
 	t.Parallel()
-	proxy := redistest.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
+	proxy := network.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
 	f := startFleet(t, 1, "redis://"+proxy.Addr())
 	r := f.replicas[0]
 	access, refresh := f.login(r)
@@ -87,7 +88,7 @@ func TestClockAnHourOff(t *testing.T) {
 func TestStartWithClockOff(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Config{})
-	proxy := redistest.NewProxy(t, server.Addr())
+	proxy := network.NewProxy(t, server.Addr())
 	dir := shortDir(t)
 	config := filepath.Join(dir, "signet.yaml")
 	const says = "this machine's clock is off: it is 1h0m0"
@@ -125,7 +126,7 @@ func TestStartWithClockOff(t *testing.T) {
 // TestRedisClockJumps: replicas that agree with each other go on when it is Redis whose clock is wrong.
 func TestRedisClockJumps(t *testing.T) {
 	t.Parallel()
-	proxy := redistest.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
+	proxy := network.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
 	f := startFleet(t, 3, "redis://"+proxy.Addr())
 	for range 4 { // each is news, with which replicas hear of each other
 		version := f.replicas[0].keyring().Version
@@ -160,7 +161,7 @@ func TestRedisClockJumps(t *testing.T) {
 // heard of each other by then, or do so soon, and go on signing.
 func TestRedisClockJumpsAfterStart(t *testing.T) {
 	t.Parallel()
-	proxy := redistest.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
+	proxy := network.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
 	f := startFleet(t, 3, "redis://"+proxy.Addr())
 	proxy.ShiftClock(time.Hour)
 	begun := time.Now()

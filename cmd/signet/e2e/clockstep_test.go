@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 )
 
 // clockFile is the variable that names a file with a duration: the program of these tests, which is built with the tag
@@ -82,7 +83,7 @@ func TestClockStepsBack(t *testing.T) {
 func testClockStepsBack(t *testing.T, store string, by time.Duration, cold bool) {
 	clock, shift, url := newSteppedClock(t), func(time.Duration) {}, "bolt:signet.db"
 	if store == "redis" { // its clock is set back as well, as that of the machine under both
-		proxy := redistest.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
+		proxy := network.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
 		shift, url = proxy.ShiftClock, "redis://"+proxy.Addr()
 	}
 	f := startFleet(t, 1, url, clock.variable())

@@ -14,6 +14,7 @@ import (
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 	"signet/store/seal"
 )
 
@@ -396,7 +397,7 @@ func TestRehearsal(t *testing.T) {
 func TestRestoreBesideARunningReplica(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Config{Persist: true})
-	proxy := redistest.NewProxy(t, server.Addr())
+	proxy := network.NewProxy(t, server.Addr())
 	d := happen(t, "redis://"+server.Addr())
 	running := filepath.Dir(copyInstall(t, d.dir, "signet.yaml", "master.key"))
 	text, err := os.ReadFile(filepath.Join(running, "signet.yaml"))

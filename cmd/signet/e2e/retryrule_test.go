@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 )
 
 // apps are programs that follow the rule for retries in server/README.md: on 503 or no answer they send the same request
@@ -183,9 +184,9 @@ func stormSize(t testing.TB) (length time.Duration, n int) {
 func TestOutageUnderApps(t *testing.T) {
 	t.Parallel()
 	length, n := stormSize(t)
-	for name, begin := range map[string]func(*redistest.Proxy){"refused": (*redistest.Proxy).Cut, "silent": (*redistest.Proxy).Hold} {
+	for name, begin := range map[string]func(*network.Proxy){"refused": (*network.Proxy).Cut, "silent": (*network.Proxy).Hold} {
 		t.Run(name, func(t *testing.T) {
-			proxy := redistest.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
+			proxy := network.NewProxy(t, redistest.Start(t, redistest.Config{Persist: true}).Addr())
 			f := startFleet(t, 3, "redis://"+proxy.Addr(), "SIGNET_REFRESH_SESSIONS_PER_USER=1000")
 			a := f.startApps(n, 500*time.Millisecond)
 			a.allRefreshed()
@@ -264,7 +265,7 @@ func TestHeldBytesUnderApps(t *testing.T) {
 		holds = append(holds, 7*time.Second, 15*time.Second)
 	}
 	server := redistest.Start(t, redistest.Config{Persist: true})
-	proxy := redistest.NewProxy(t, server.Addr())
+	proxy := network.NewProxy(t, server.Addr())
 	f := startFleet(t, 2, "redis://"+server.Addr())
 	f.replicas = append(f.replicas, startReplica(t, f.anotherDir(), append(f.replicas[0].cmd.Env, "SIGNET_STORE=redis://"+proxy.Addr())))
 	const n = 24

@@ -12,6 +12,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"signet/store/redis/redistest/network"
 )
 
 const slots = 16384
@@ -36,7 +38,7 @@ func StartCluster(t testing.TB, masters, replicasPerMaster int, conf ...string) 
 				"cluster-enabled yes",
 				"cluster-config-file nodes.conf",
 				"cluster-node-timeout 2000",
-				fmt.Sprint("cluster-port ", freePort(t)), // ours plus 10000 may be taken
+				fmt.Sprint("cluster-port ", network.FreePort(t)), // ours plus 10000 may be taken
 			}, serverConf(config, port)...)
 		}))
 	}

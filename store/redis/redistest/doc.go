@@ -4,8 +4,8 @@
 // a replica that lags is elected, a slot moves while it is in use, a reply is lost after the write
 // has happened. None of that can be learnt from a fake, so everything here that can be real is:
 // single servers (Start), a master with replicas (StartReplicated), the same watched by sentinels
-// (StartSentinel), and a cluster (StartCluster). Two things are not: a Proxy breaks the network
-// between a client and a server, and a Stub sends replies that a real server sends too rarely to wait for.
+// (StartSentinel), and a cluster (StartCluster). Package network has what is not: a
+// Proxy between a client and a server, and a Stub in the place of one.
 //
 // Promises:
 //
@@ -14,7 +14,6 @@
 //   - A server's output is in the test's log when the test fails.
 //   - Nothing sleeps and hopes: every wait has a condition, returns as soon as it holds, and fails
 //     the test at its deadline with the last reason why it did not.
-//   - A fault can be proved: the proxy and the stub count what they did.
 //
 // Like t.Fatal itself, whatever here takes a testing.TB, or belongs to something that did, may end
 // the test; call it from the test's own goroutine unless its comment allows another.

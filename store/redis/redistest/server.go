@@ -16,6 +16,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"signet/store/redis/redistest/network"
 )
 
 // Config describes a server. The zero Config is a server without persistence, password or
@@ -88,7 +90,7 @@ func start(t testing.TB, program string, c Config, conf func(port int) []string)
 	}
 	t.Cleanup(s.end)
 	for attempt := 1; ; attempt++ {
-		s.port = freePort(t)
+		s.port = network.FreePort(t)
 		s.write(conf(s.port))
 		s.admin = adminClient(s.Options())
 		err := s.run()
@@ -174,7 +176,7 @@ func (s *Server) end() {
 }
 
 // Addr returns host and port. They stay the same across restarts.
-func (s *Server) Addr() string { return loopback(s.port) }
+func (s *Server) Addr() string { return network.Loopback(s.port) }
 
 // Dir returns where the server keeps its data.
 func (s *Server) Dir() string { return s.dir }

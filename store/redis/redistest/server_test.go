@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"signet/store/redis/redistest/network"
 )
 
 func TestServerSurvivesInPlace(t *testing.T) {
@@ -82,11 +85,14 @@ func TestFreeze(t *testing.T) {
 	s := Start(t, Config{})
 	c := redis.NewClient(hasty(s))
 	defer c.Close()
-	if err := incr(t, c); err != nil {
+	if err := c.Incr(t.Context(), "n").Err(); err != nil {
 		t.Fatal(err)
 	}
 	s.Freeze()
-	if err := incrWithin(t, c, 50*time.Millisecond); !isTimeout(err) {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	err := c.Incr(ctx, "n").Err()
+	if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("frozen: got %v, want a timeout", err)
 	}
 	if !s.Running() {
@@ -114,10 +120,20 @@ func TestPortsAreUnique(t *testing.T) {
 	t.Parallel()
 	seen := map[int]bool{}
 	for range 200 {
-		port := freePort(t)
+		port := network.FreePort(t)
 		if seen[port] {
 			t.Fatalf("port %d came twice", port)
 		}
 		seen[port] = true
 	}
+}
+
+var errNotYet = errors.New("not yet")
+
+// hasty options retry nothing, and leave it to the context when to give up.
+func hasty(s *Server) *redis.Options {
+	o := s.Options()
+	o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = -1, 1, true
+	o.ReadTimeout, o.WriteTimeout = patience, patience
+	return o
 }

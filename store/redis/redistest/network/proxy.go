@@ -1,4 +1,4 @@
-package redistest
+package network
 
 import (
 	"errors"
@@ -59,7 +59,7 @@ type link struct {
 // NewProxy starts a proxy in front of a server's address. It is closed when the test ends.
 func NewProxy(t testing.TB, upstream string) *Proxy {
 	t.Helper()
-	p := &Proxy{t: t, upstream: upstream, port: freePort(t), open: map[*link]struct{}{}}
+	p := &Proxy{t: t, upstream: upstream, port: FreePort(t), open: map[*link]struct{}{}}
 	p.mu.Lock()
 	err := p.listen()
 	p.mu.Unlock()
@@ -74,7 +74,7 @@ func NewProxy(t testing.TB, upstream string) *Proxy {
 }
 
 // Addr returns where clients connect. It stays the same when the proxy is cut and healed.
-func (p *Proxy) Addr() string { return loopback(p.port) }
+func (p *Proxy) Addr() string { return Loopback(p.port) }
 
 // Counts returns what has happened so far.
 func (p *Proxy) Counts() ProxyCounts {

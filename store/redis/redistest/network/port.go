@@ -1,4 +1,4 @@
-package redistest
+package network
 
 import (
 	"math/rand/v2"
@@ -20,9 +20,9 @@ var given struct {
 	ports map[int]bool
 }
 
-// freePort returns a port that is free. Another process may still be faster; the code that starts a
+// FreePort returns a port that is free. Another process may still be faster; the code that starts a
 // server has to try again with another port then.
-func freePort(t testing.TB) int {
+func FreePort(t testing.TB) int {
 	t.Helper()
 	given.mu.Lock()
 	defer given.mu.Unlock()
@@ -34,7 +34,7 @@ func freePort(t testing.TB) int {
 		if given.ports[port] {
 			continue
 		}
-		l, err := net.Listen("tcp", loopback(port))
+		l, err := net.Listen("tcp", Loopback(port))
 		if err != nil {
 			continue
 		}
@@ -46,4 +46,5 @@ func freePort(t testing.TB) int {
 	return 0
 }
 
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+// Loopback is an address of this machine.
+func Loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -1,4 +1,4 @@
-package redistest
+package network
 
 import (
 	"bufio"
@@ -32,7 +32,7 @@ type StubServer struct {
 // SELECT, READONLY): all succeed, but HELLO is unknown, as it was before RESP3.
 func Stub(t testing.TB, answer func(args []string) string) *StubServer {
 	t.Helper()
-	l, err := net.Listen("tcp", loopback(freePort(t)))
+	l, err := net.Listen("tcp", Loopback(FreePort(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,14 +1,17 @@
-package redistest
+package network_test
 
 import (
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 )
 
 func TestShiftClock(t *testing.T) {
-	proxy := NewProxy(t, Start(t, Config{}).Addr())
+	proxy := network.NewProxy(t, redistest.Start(t, redistest.Config{}).Addr())
 	client := redis.NewClient(&redis.Options{Addr: proxy.Addr(), Protocol: 2})
 	defer client.Close()
 	for _, by := range []time.Duration{0, time.Hour, -time.Hour} {

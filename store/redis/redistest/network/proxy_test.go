@@ -1,4 +1,4 @@
-package redistest
+package network_test
 
 import (
 	"context"
@@ -11,12 +11,15 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"signet/store/redis/redistest"
+	"signet/store/redis/redistest/network"
 )
 
 var errNotYet = errors.New("not yet")
 
 // through returns a client of s that goes through p and retries nothing.
-func through(t *testing.T, s *Server, p *Proxy) *redis.Client {
+func through(t *testing.T, s *redistest.Server, p *network.Proxy) *redis.Client {
 	o := hasty(s)
 	o.Addr = p.Addr()
 	c := redis.NewClient(o)
@@ -25,14 +28,14 @@ func through(t *testing.T, s *Server, p *Proxy) *redis.Client {
 }
 
 // hasty options retry nothing, and leave it to the context when to give up.
-func hasty(s *Server) *redis.Options {
+func hasty(s *redistest.Server) *redis.Options {
 	o := s.Options()
 	o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = -1, 1, true
-	o.ReadTimeout, o.WriteTimeout = patience, patience
+	o.ReadTimeout, o.WriteTimeout = time.Minute, time.Minute
 	return o
 }
 
-func incr(t *testing.T, c *redis.Client) error { return incrWithin(t, c, patience) }
+func incr(t *testing.T, c *redis.Client) error { return incrWithin(t, c, time.Minute) }
 
 func incrWithin(t *testing.T, c *redis.Client, atMost time.Duration) error {
 	ctx, cancel := context.WithTimeout(t.Context(), atMost)
@@ -46,15 +49,15 @@ func isTimeout(err error) bool {
 
 func TestProxyCut(t *testing.T) {
 	t.Parallel()
-	s := Start(t, Config{})
-	p := NewProxy(t, s.Addr())
+	s := redistest.Start(t, redistest.Config{})
+	p := network.NewProxy(t, s.Addr())
 	c := through(t, s, p)
 	if err := incr(t, c); err != nil {
 		t.Fatal(err)
 	}
 	p.Cut()
 	// The client may meet its closed connection first, and then find that there is no new one.
-	Wait(t, "a connection to be refused", func() error {
+	redistest.Wait(t, "a connection to be refused", func() error {
 		if err := incr(t, c); !errors.Is(err, syscall.ECONNREFUSED) {
 			return errNotYet
 		}
@@ -74,18 +77,18 @@ func TestProxyCut(t *testing.T) {
 
 func TestProxyLeadTo(t *testing.T) {
 	t.Parallel()
-	first, second := Start(t, Config{}), Start(t, Config{})
-	p := NewProxy(t, first.Addr())
+	first, second := redistest.Start(t, redistest.Config{}), redistest.Start(t, redistest.Config{})
+	p := network.NewProxy(t, first.Addr())
 	c := through(t, first, p)
 	if err := incr(t, c); err != nil {
 		t.Fatal(err)
 	}
 	p.LeadTo(second.Addr())
-	Wait(t, "the client to notice", func() error { return incr(t, c) })
+	redistest.Wait(t, "the client to notice", func() error { return incr(t, c) })
 	if got := p.Counts(); got.Cut != 1 || got.Connections != 2 {
 		t.Errorf("got %+v, want 1 connection cut of 2", got)
 	}
-	for _, s := range []*Server{first, second} {
+	for _, s := range []*redistest.Server{first, second} {
 		if got := s.Do("get", "n"); got != "1" {
 			t.Errorf("n at %s: got %v, want 1", s.Addr(), got)
 		}
@@ -94,8 +97,8 @@ func TestProxyLeadTo(t *testing.T) {
 
 func TestProxyHold(t *testing.T) {
 	t.Parallel()
-	s := Start(t, Config{})
-	p := NewProxy(t, s.Addr())
+	s := redistest.Start(t, redistest.Config{})
+	p := network.NewProxy(t, s.Addr())
 	c := through(t, s, p)
 	if err := incr(t, c); err != nil {
 		t.Fatal(err)
@@ -109,14 +112,14 @@ func TestProxyHold(t *testing.T) {
 	if got := s.Do("get", "n"); got != "1" {
 		t.Errorf("n while held: got %v, want 1", got)
 	}
-	Wait(t, "both connections to be held", func() error {
+	redistest.Wait(t, "both connections to be held", func() error {
 		if got := p.Counts(); got.Held < 2 || got.Connections != 2 {
 			return fmt.Errorf("got %+v", got)
 		}
 		return nil
 	})
 	p.Heal()
-	Wait(t, "the late request", func() error {
+	redistest.Wait(t, "the late request", func() error {
 		if got := s.Do("get", "n"); got != "2" {
 			return errNotYet
 		}
@@ -129,8 +132,8 @@ func TestProxyHold(t *testing.T) {
 
 func TestProxyDelay(t *testing.T) {
 	t.Parallel()
-	s := Start(t, Config{})
-	p := NewProxy(t, s.Addr())
+	s := redistest.Start(t, redistest.Config{})
+	p := network.NewProxy(t, s.Addr())
 	c := through(t, s, p)
 	if err := incr(t, c); err != nil {
 		t.Fatal(err)
@@ -161,8 +164,8 @@ func TestProxyLosesReplies(t *testing.T) {
 	}{{"all", nil}, {"by name", []string{"incr"}}} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := Start(t, Config{})
-			p := NewProxy(t, s.Addr())
+			s := redistest.Start(t, redistest.Config{})
+			p := network.NewProxy(t, s.Addr())
 			c := through(t, s, p)
 			if err := incr(t, c); err != nil {
 				t.Fatal(err)
@@ -192,8 +195,8 @@ func TestProxyLosesReplies(t *testing.T) {
 
 func TestProxyOfADeadServer(t *testing.T) {
 	t.Parallel()
-	s := Start(t, Config{})
-	p := NewProxy(t, s.Addr())
+	s := redistest.Start(t, redistest.Config{})
+	p := network.NewProxy(t, s.Addr())
 	c := through(t, s, p)
 	if err := incr(t, c); err != nil {
 		t.Fatal(err)
