@@ -148,7 +148,8 @@ func (c *incoming) takesPassword(u store.User) (takes, kept bool) {
 	switch {
 	case c.user.PasswordHash == "" || c.brought(u):
 		return false, false
-	case u.Imported.SetHere(), u.Imported == "" && u.PasswordHash != "":
+	case u.Imported.SetHere(), u.Imported == "" && u.PasswordHash != "",
+		u.Move == store.MoveDone, u.Move == store.MoveStay: // the upstream has accepted the password since, or is asked each time
 		return false, true
 	}
 	return true, false
