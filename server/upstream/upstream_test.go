@@ -47,7 +47,8 @@ func (f *fake) Check(_ context.Context, username, password string) (upstream.Ans
 	if !ok || a.password != password {
 		return upstream.Answer{Reason: "as the table has it"}, nil
 	}
-	answer := upstream.Answer{Match: true, ID: json.RawMessage(a.id), Disabled: a.disabled, Claims: map[string]json.RawMessage{"roles": json.RawMessage(`["old"]`)}}
+	answer := upstream.Answer{Match: true, ID: json.RawMessage(a.id), Disabled: a.disabled,
+		Claims: map[string]json.RawMessage{"roles": json.RawMessage(`["old"]`)}}
 	if f.extra != nil {
 		f.extra(&answer)
 	}
@@ -186,7 +187,8 @@ func TestDisabled(t *testing.T) {
 // TestPending: a user who was imported without a password is completed, and keeps sub and claims.
 func TestPending(t *testing.T) {
 	s := start(t, oldTable(), nil)
-	before := add(t, s, store.User{Username: "bob", Move: store.MovePending, Claims: map[string]json.RawMessage{"team": json.RawMessage(`"red"`), "upstream_id": json.RawMessage(`17`)}})
+	before := add(t, s, store.User{Username: "bob", Move: store.MovePending,
+		Claims: map[string]json.RawMessage{"team": json.RawMessage(`"red"`), "upstream_id": json.RawMessage(`17`)}})
 	local := add(t, s, store.User{Username: "nobody"})
 	wantLogin(t, s, "bob", "wrong", 400, "invalid_grant")
 	wantLogin(t, s, "bob", bobPassword, 200, "")

@@ -108,7 +108,10 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
-User.objects.bulk_create([User(username="user%%d" %% i, email="user%%d@example.com" %% i, password=make_password("the old password of user%%d" %% i), is_active=i != 1) for i in range(%d)])
+User.objects.bulk_create([
+    User(username="user%%d" %% i, email="user%%d@example.com" %% i, password=make_password("the old password of user%%d" %% i), is_active=i != 1)
+    for i in range(%d)
+])
 group = Group.objects.create(name="staff")
 group.user_set.add(User.objects.get(username="user0"))
 `, users)}
@@ -150,7 +153,8 @@ func TestUpstreamRecipes(t *testing.T) {
 	}{
 		"FastAPI": {func(t *testing.T) oldSystem {
 			address := freeAddress(t)
-			return startOldSystem(t, "/check", address, env, oldSystemRecipes, fastAPIPython(t), "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", address[strings.LastIndex(address, ":")+1:])
+			return startOldSystem(t, "/check", address, env, oldSystemRecipes, fastAPIPython(t),
+				"-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", address[strings.LastIndex(address, ":")+1:])
 		}, "ada", "eve"},
 		"PHP": {func(t *testing.T) oldSystem {
 			if _, err := exec.LookPath("php"); err != nil {

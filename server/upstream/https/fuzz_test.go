@@ -11,7 +11,8 @@ import (
 
 // FuzzAnswer: no body but "no" is a refusal, and whatever is accepted reads as one object with the same members.
 func FuzzAnswer(f *testing.F) {
-	for _, seed := range []string{`"no"`, `{"id":1}`, `{"id":"a","claims":{"b":[1,{"c":null}]},"disabled":true}`, `{"id":1,"id":2}`, `{}`, `null`, `{"id":{}}`, ` {"id":1} x`} {
+	for _, seed := range []string{`"no"`, `{"id":1}`, `{"id":"a","claims":{"b":[1,{"c":null}]},"disabled":true}`, `{"id":1,"id":2}`,
+		`{}`, `null`, `{"id":{}}`, ` {"id":1} x`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -33,7 +34,8 @@ func FuzzAnswer(f *testing.F) {
 			Claims   map[string]json.RawMessage `json:"claims"`
 			Disabled bool                       `json:"disabled"`
 		}
-		if err := json.Unmarshal(data, &again); err != nil || again.Disabled != got.Disabled || len(again.Claims) != len(got.Claims) || !bytes.Equal(again.ID, got.ID) {
+		if err := json.Unmarshal(data, &again); err != nil ||
+			again.Disabled != got.Disabled || len(again.Claims) != len(got.Claims) || !bytes.Equal(again.ID, got.ID) {
 			t.Fatalf("%q: got %+v; encoding/json reads %+v, %v", data, got, again, err)
 		}
 	})

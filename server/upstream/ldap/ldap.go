@@ -243,7 +243,8 @@ func identifier(entry *ldap.Entry, attribute string) (json.RawMessage, error) {
 		return nil, upstream.BadAnswer("the entry has no %s that can be read", attribute)
 	case strings.EqualFold(attribute, "objectGUID") && len(raw) == 16:
 		// The first three groups are little-endian ([MS-DTYP] §2.3.4).
-		return json.Marshal(fmt.Sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%x-%x", raw[3], raw[2], raw[1], raw[0], raw[5], raw[4], raw[7], raw[6], raw[8:10], raw[10:]))
+		return json.Marshal(fmt.Sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%x-%x",
+			raw[3], raw[2], raw[1], raw[0], raw[5], raw[4], raw[7], raw[6], raw[8:10], raw[10:]))
 	case !utf8.Valid(raw):
 		return json.Marshal(fmt.Sprintf("%x", raw))
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,9 +21,13 @@ import (
 	ber "github.com/go-asn1-ber/asn1-ber"
 	goldap "github.com/go-ldap/ldap/v3"
 
+	"signet/server"
+	"signet/server/servertest"
 	"signet/server/upstream"
 	"signet/server/upstream/ldap"
 )
+
+const adaPassword = "the password of ada"
 
 var loopback = upstream.Dialer{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 
@@ -196,7 +201,7 @@ func TestSlapd(t *testing.T) {
 		"DN":               d.source(t, byDN),
 	} {
 		t.Run(name, func(t *testing.T) {
-			ada, err := check(t, s, "ada", "the password of ada")
+			ada, err := check(t, s, "ada", adaPassword)
 			if err != nil || !ada.Match || len(ada.ID) != 38 {
 				t.Fatalf("got %+v, %v", ada, err)
 			}
@@ -206,8 +211,9 @@ func TestSlapd(t *testing.T) {
 			if bob, err := check(t, s, "b*b", "the password of bob"); err != nil || !bob.Match {
 				t.Errorf("a name with a star: got %+v, %v", bob, err)
 			}
-			for _, wrong := range [][2]string{{"ada", "wrong"}, {"ada", ""}, {"nobody", "x"}, {"nobody", ""}, {"*", "the password of ada"}, {"a*", "the password of ada"},
-				{"ada)(uid=*", "the password of ada"}, {"ada,ou=people", "the password of ada"}, {`ada\2a`, "the password of ada"}, {"none", "x"}, {"none", ""}} {
+			for _, wrong := range [][2]string{{"ada", "wrong"}, {"ada", ""}, {"nobody", "x"}, {"nobody", ""}, {"*", adaPassword},
+				{"a*", adaPassword},
+				{"ada)(uid=*", adaPassword}, {"ada,ou=people", adaPassword}, {`ada\2a`, adaPassword}, {"none", "x"}, {"none", ""}} {
 				got, err := check(t, s, wrong[0], wrong[1])
 				if err != nil || got.Match || got.Reason == "" {
 					t.Errorf("%q: got %+v, %v", wrong, got, err)
@@ -221,14 +227,14 @@ func TestSlapd(t *testing.T) {
 		want           error
 	}{
 		"a mail of two entries":      {d.source(t, nil), "shared@example.com", "the password of bob", upstream.ErrAnswer},
-		"without TLS":                {d.source(t, func(c *ldap.Config) { c.StartTLS = false }), "ada", "the password of ada", upstream.ErrUnavailable},
-		"an unknown authority":       {d.source(t, func(c *ldap.Config) { c.TLS = &tls.Config{MinVersion: tls.VersionTLS12} }), "ada", "the password of ada", upstream.ErrUnavailable},
-		"the wrong host":             {d.source(t, func(c *ldap.Config) { c.TLS.ServerName = "directory.test" }), "ada", "the password of ada", upstream.ErrUnavailable},
-		"the wrong service password": {d.source(t, func(c *ldap.Config) { c.BindPassword = "x" }), "ada", "the password of ada", upstream.ErrUnavailable},
-		"a base that is not there":   {d.source(t, func(c *ldap.Config) { c.Base = "ou=nobody,dc=example,dc=com" }), "ada", "the password of ada", upstream.ErrUnavailable},
-		"no id":                      {d.source(t, func(c *ldap.Config) { c.IDAttribute = "objectGUID" }), "ada", "the password of ada", upstream.ErrAnswer},
-		"nobody listens":             {d.source(t, func(c *ldap.Config) { c.URL = "ldaps://" + freeAddress(t) }), "ada", "the password of ada", upstream.ErrUnavailable},
-		"a private network":          {d.source(t, func(c *ldap.Config) { c.Dialer = upstream.Dialer{} }), "ada", "the password of ada", upstream.ErrNetwork},
+		"without TLS":                {d.source(t, func(c *ldap.Config) { c.StartTLS = false }), "ada", adaPassword, upstream.ErrUnavailable},
+		"an unknown authority":       {d.source(t, func(c *ldap.Config) { c.TLS.RootCAs = x509.NewCertPool() }), "ada", adaPassword, upstream.ErrUnavailable},
+		"the wrong host":             {d.source(t, func(c *ldap.Config) { c.TLS.ServerName = "directory.test" }), "ada", adaPassword, upstream.ErrUnavailable},
+		"the wrong service password": {d.source(t, func(c *ldap.Config) { c.BindPassword = "x" }), "ada", adaPassword, upstream.ErrUnavailable},
+		"a base that is not there":   {d.source(t, func(c *ldap.Config) { c.Base = "ou=nobody,dc=example,dc=com" }), "ada", adaPassword, upstream.ErrUnavailable},
+		"no id":                      {d.source(t, func(c *ldap.Config) { c.IDAttribute = "objectGUID" }), "ada", adaPassword, upstream.ErrAnswer},
+		"nobody listens":             {d.source(t, func(c *ldap.Config) { c.URL = "ldaps://" + freeAddress(t) }), "ada", adaPassword, upstream.ErrUnavailable},
+		"a private network":          {d.source(t, func(c *ldap.Config) { c.Dialer = upstream.Dialer{} }), "ada", adaPassword, upstream.ErrNetwork},
 	} {
 		if got, err := check(t, tc.source, tc.username, tc.pass); got.Match || !errors.Is(err, tc.want) {
 			t.Errorf("%s: got %+v, %v; want %v", name, got, err, tc.want)
@@ -345,5 +351,32 @@ func TestFlood(t *testing.T) {
 	}
 	if got, err := check(t, s, "ada", "x"); got.Match || !errors.Is(err, upstream.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestLogin: users of a directory log in, and stay there.
+func TestLogin(t *testing.T) {
+	source := startSlapd(t, "security tls=1").source(t, nil)
+	s := servertest.New(t, func(c *server.Config) {
+		c.Upstream = upstream.Settings{Source: source, Kind: "ldap", Stay: true, IDClaim: "legacy_id", Timeout: 5 * time.Second, Concurrency: 4}
+	})
+	login := func(username, password string) int {
+		resp, err := servertest.Client.PostForm(s.URL+"/token", url.Values{"grant_type": {"password"}, "client_id": {servertest.SPA},
+			"username": {username}, "password": {password}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	for _, tc := range []struct {
+		username, password string
+		want               int
+	}{{"Bib", "the password of bib", 200}, {"bib", "the password of bib", 200}, {"bib", "wrong", 400}, {"ada", adaPassword, 400}, // ada is a user of the server
+		{"nobody", "wrong", 400}, {"shared@example.com", "x", 503},
+		{servertest.User + "2", "x", 400}} {
+		if got := login(tc.username, tc.password); got != tc.want {
+			t.Errorf("%s: got %d, want %d", tc.username, got, tc.want)
+		}
 	}
 }

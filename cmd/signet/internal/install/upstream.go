@@ -72,7 +72,8 @@ func website(u config.Upstream, dialer upstream.Dialer, getenv func(string) stri
 		return nil, errors.New("users.upstream: calls are not signed, so the other system cannot know who asks; set users.upstream.secret_file or " +
 			upstreamSecretVariable + ", or users.upstream.cert and users.upstream.key")
 	case secret != "" && len(secret) < minUpstreamSecret:
-		return nil, fmt.Errorf("users.upstream.secret_file: the secret has %d characters; make one of at least %d, such as with `openssl rand -hex 32`", len(secret), minUpstreamSecret)
+		return nil, fmt.Errorf("users.upstream.secret_file: the secret has %d characters; make one of at least %d, such as with `openssl rand -hex 32`",
+			len(secret), minUpstreamSecret)
 	}
 	cfg := https.Config{URL: u.URL, TLS: settings, Dialer: dialer}
 	if secret != "" {
