@@ -54,6 +54,9 @@ func checkMade(t *testing.T, m made) {
 		t.Errorf("%s %q: stored as %q: got %v", m.By, m.Hash, stored, err)
 		return
 	}
+	if testing.Short() && h.Price().Work > 50_000 {
+		return // cheaper ones of each format are enough in the inner loop
+	}
 	right := m.Password
 	if Peppered(h) {
 		right += "the pepper"
