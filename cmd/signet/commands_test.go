@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -184,5 +185,50 @@ func TestImportReportCounts(t *testing.T) {
 	_, out, _ = runWith(t, srv.URL, "user", "import", "--file", file, "-o", "json")
 	if !strings.Contains(out, `"refused_count":20001`) || strings.Count(out, "exists") != api.MaxRefused {
 		t.Errorf("as JSON: got %.200s", out)
+	}
+}
+
+// TestImportWhoseAnswerIsCut: a part whose answer is not complete is sent again, and what the first try did counts.
+func TestImportWhoseAnswerIsCut(t *testing.T) {
+	tries := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		n := bytes.Count(body, []byte("\n"))
+		out := json.NewEncoder(w)
+		switch tries++; tries {
+		case 1: // the connection breaks off
+			_ = out.Encode(api.ImportLine{Line: 1, Result: api.ImportCreated, Subject: "usr_1"})
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		case 2: // the store does not answer in the middle
+			_ = out.Encode(api.ImportLine{Line: 1, Result: api.ImportUnchanged, Subject: "usr_1"})
+			_ = out.Encode(api.ImportLine{Error: &api.Error{Code: api.CodeUnavailable, Message: "try again"}})
+		case 3:
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_ = json.NewEncoder(w).Encode(api.NewError(api.CodeUnavailable, "try again"))
+		default:
+			for i := range n {
+				_ = out.Encode(api.ImportLine{Line: i + 1, Result: api.ImportUnchanged, Subject: fmt.Sprint("usr_", i+1)})
+			}
+			_ = out.Encode(api.ImportLine{Report: &api.Report{}})
+		}
+	}))
+	defer srv.Close()
+	dir := t.TempDir()
+	file, ids := filepath.Join(dir, "users.ndjson"), filepath.Join(dir, "ids.csv")
+	if err := os.WriteFile(file, []byte("{\"username\":\"a\"}\n{\"username\":\"b\"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := runWith(t, srv.URL, "user", "import", "--file", file, "--map", ids, "-o", "json")
+	if code != 0 || tries != 4 || !strings.Contains(out, `"accepted":2`) || !strings.Contains(out, `"created":1,"unchanged":1`) {
+		t.Errorf("got %d after %d tries: %s %s", code, tries, out, errs)
+	}
+	if rows, err := os.ReadFile(ids); err != nil || string(rows) != "username,sub,id\na,usr_1,\nb,usr_2,\n" {
+		t.Errorf("got the map %q, %v", rows, err)
+	}
+	tries = 0
+	code, _, errs = runWith(t, srv.URL, "user", "import", "--file", file, "--wait", "1ms", "--map", filepath.Join(dir, "other.csv"))
+	if left, _ := filepath.Glob(filepath.Join(dir, "*other*")); code != 1 || !strings.Contains(errs, "start it once more") || len(left) > 0 {
+		t.Errorf("without time to wait: got %d %s, files %v", code, errs, left)
 	}
 }

@@ -175,6 +175,23 @@ func TestImportKeepsUsersWhoWereMadeHere(t *testing.T) {
 	}
 }
 
+// TestImportKeepsUsersWhoMoved: an upstream has accepted a newer password than the table can have.
+func TestImportKeepsUsersWhoMoved(t *testing.T) {
+	s, admin := servertest.NewAdmin(t, nil)
+	importLines(t, admin, "", `{"username":"bob"}`)
+	moved := bcrypted(t, "the password of today")
+	if _, err := s.Store.UpdateUser(t.Context(), userNamed(t, s, "bob").ID, func(u *store.User) error {
+		u.PasswordHash, u.Move, u.MovedAt = moved, store.MoveDone, u.CreatedAt
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := importLines(t, admin, "on_conflict=update", fmt.Sprintf(`{"username":"bob","password_hash":%q}`, bcrypted(t, "an older password")))
+	if got["bob"].Result != api.ImportUnchanged || !strings.Contains(got["bob"].Reason, "kept") || userNamed(t, s, "bob").PasswordHash != moved {
+		t.Errorf("got %+v", got["bob"])
+	}
+}
+
 // TestImportKeepsDisabledAndID: a blocked user does not come in as an active one.
 func TestImportKeepsDisabledAndID(t *testing.T) {
 	s, admin := servertest.NewAdmin(t, nil)

@@ -14,9 +14,13 @@
 //     algorithm with the current parameters through the same queue. So does a hash that cannot be
 //     read and a password that no hash can have. Imported users cost what their old format does
 //     until their first login here replaces it.
-//   - Every character of a password counts. Nothing is cut, trimmed or folded; what is longer than
-//     a format can take does not match it. The only change is Unicode normalisation (NFC), so that
-//     one password typed on two keyboards is one password.
+//   - Every character of a password that is set here counts. Nothing is cut, trimmed or folded. The
+//     only change is Unicode normalisation (NFC), so that one password typed on two keyboards is one
+//     password.
+//   - A password that another program hashed is compared in NFC and, where it was sent otherwise, as
+//     it was sent. What is no new password (control characters, more than MaxLength) can be an old
+//     one. Where bcrypt has cut it to 72 bytes, so does the comparison, until the first login here.
+//     All users do the same number of hashes for the same password.
 //   - New hashes are argon2id with their parameters inside. Others are verified, so that any user
 //     table can be imported, and Result.Rehash tells the caller to replace them after a login.
 //   - A stored hash cannot ask for more work than its format's limits; Supported says so at import.

@@ -26,7 +26,21 @@ func (p *Pool) Hash(ctx context.Context, password string) (encoded string, err e
 	if err != nil {
 		return "", err
 	}
-	secret := []byte(text)
+	return p.hash(ctx, []byte(text))
+}
+
+// HashAccepted is Hash for a password that was found right. It need not be one that can be set here: then it is hashed
+// as it was sent, which is how Verify will compare it. It is refused only if Verify would never match it.
+func (p *Pool) HashAccepted(ctx context.Context, password string) (encoded string, err error) {
+	texts := forms(password)
+	if texts == nil {
+		return "", fmt.Errorf("%w: more than %d bytes, or a NUL", ErrPassword, maxRaw)
+	}
+	return p.hash(ctx, []byte(texts[0]))
+}
+
+// hash runs a new hash and wipes the secret.
+func (p *Pool) hash(ctx context.Context, secret []byte) (encoded string, err error) {
 	defer clear(secret)
 	made, err := p.run(ctx, p.params.Price(), worker.Job{Params: p.params, Password: secret}, func() worker.Result {
 		return worker.Result{Stored: hash.New(p.params, secret).String()}
@@ -95,9 +109,9 @@ func forms(password string) []string {
 
 // compare runs a hash.
 func (p *Pool) compare(ctx context.Context, target hash.Hash, text string) (match bool, err error) {
-	secret := []byte(text)
-	if hash.Peppered(target) {
-		secret = slices.Concat(secret, p.pepper)
+	secret := make([]byte, 0, len(text)+len(p.pepper))
+	if secret = append(secret, text...); hash.Peppered(target) {
+		secret = append(secret, p.pepper...)
 	}
 	defer clear(secret)
 	found, err := p.run(ctx, target.Price(), worker.Job{Stored: target.String(), Password: secret}, func() worker.Result {
@@ -115,11 +129,9 @@ func (p *Pool) Wrap(ctx context.Context, imported string) (stored string, err er
 	}
 	defer clear(secret)
 	for {
-		made, err := p.run(ctx, p.params.Price(), worker.Job{Params: p.params, Password: secret}, func() worker.Result {
-			return worker.Result{Stored: hash.New(p.params, secret).String()}
-		})
+		made, err := p.hash(ctx, slices.Clone(secret))
 		if err == nil {
-			return prefix + made.Stored, nil
+			return prefix + made, nil
 		}
 		if !errors.Is(err, ErrBusy) {
 			return "", err

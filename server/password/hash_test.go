@@ -265,3 +265,31 @@ func TestWrap(t *testing.T) {
 		t.Errorf("not a weak hash: got %v", err)
 	}
 }
+
+// A password that was found right gets a new hash even if it could not be set here, and that hash matches it.
+func TestHashAccepted(t *testing.T) {
+	p := New(Config{Argon2: cheap})
+	for _, password := range []string{"short", "Zu\u0308rich ko\u0308nnte", "a\tb\x7f", strings.Repeat("x", 4096), strings.Repeat("\u00e4", 300)} {
+		stored, err := p.HashAccepted(t.Context(), password)
+		if err != nil {
+			t.Errorf("%.20q: got %v", password, err)
+			continue
+		}
+		if got, err := p.Verify(t.Context(), stored, password); err != nil || got != (Result{Match: true}) {
+			t.Errorf("%.20q: got %+v, %v, want a match", password, got, err)
+		}
+		if got, err := p.Verify(t.Context(), stored, password+"x"); err != nil || got.Match {
+			t.Errorf("%.20q: a character more: got %+v, %v", password, got, err)
+		}
+	}
+	if stored, _ := p.HashAccepted(t.Context(), "Zu\u0308rich ko\u0308nnte"); stored != "" {
+		if got, err := p.Verify(t.Context(), stored, "Z\u00fcrich k\u00f6nnte"); err != nil || !got.Match {
+			t.Errorf("composed: got %+v, %v, want a match", got, err)
+		}
+	}
+	for _, password := range []string{strings.Repeat("x", 4097), "a\x00b"} {
+		if stored, err := p.HashAccepted(t.Context(), password); stored != "" || !errors.Is(err, ErrPassword) {
+			t.Errorf("%.20q: got %q, %v, want ErrPassword", password, stored, err)
+		}
+	}
+}

@@ -132,7 +132,7 @@ func TestHashProcessKilled(t *testing.T) {
 	waitFor(t, "the process to hash", func() bool { return p.metric("signet_hash_pool_fell_back") == 0 })
 }
 
-// Stopped, it answers nothing. Logins are answered within the bound all the same, and everybody who asks is told.
+// Stopped, it answers nothing. Logins are answered within the bound all the same. Metrics, /readyz and doctor report it.
 func TestHashProcessStopped(t *testing.T) {
 	t.Parallel()
 	p := startInstall(t, "", "SIGNET_PASSWORD_WAIT=2s")

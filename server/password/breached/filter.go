@@ -11,7 +11,7 @@ import (
 	"sync"
 	"unicode/utf16"
 
-	"golang.org/x/crypto/md4"
+	"golang.org/x/crypto/md4" //nolint:staticcheck // NTLM is made of it
 )
 
 // Filter is a file of breached passwords. It is safe for concurrent use.

@@ -9,9 +9,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
-	"golang.org/x/crypto/blowfish"
+	"golang.org/x/crypto/blowfish" //nolint:staticcheck // bcrypt is made of it
 )
 
 const (
@@ -151,7 +152,7 @@ func bcrypt(version byte, cost int, password, salt []byte) []byte {
 // bcryptKey is the key that Blowfish gets: the password with a NUL behind it, again and again until there are 72 bytes.
 // With the bug of $2x$, a byte above 127 sets all bits of its word before it.
 func bcryptKey(password []byte, signExtension bool) []byte {
-	cycle := append(password[:len(password):len(password)], 0)
+	cycle := append(slices.Clip(password), 0)
 	key := make([]byte, bcryptMaxBytes)
 	for i := range key {
 		key[i] = cycle[i%len(cycle)]

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -88,6 +89,9 @@ func wrapNow(imported string) (Hash, error) {
 	return Parse(prefix + New(Params{Memory: 8, Time: 1}, secret).String())
 }
 
+// family finds how a hash begins, up to its costs and its salt.
+var family = regexp.MustCompile(`^(?:[${][^$}]+[$}]|[a-z0-9_]{1,20}[$:])`)
+
 // What other software made is checked as that software checks it.
 func TestHashesOfOtherSoftware(t *testing.T) {
 	text, err := os.ReadFile("testdata/made.ndjson")
@@ -100,7 +104,7 @@ func TestHashesOfOtherSoftware(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, m := range list {
-		by := m.By + m.Scheme + m.Hash[:min(len(m.Hash), 6)]
+		by := m.By + m.Scheme + family.FindString(m.Hash)
 		if testing.Short() && seen[by] {
 			continue // one password of each is enough in the inner loop
 		}
@@ -123,7 +127,7 @@ func TestFreshHashesOfOtherSoftware(t *testing.T) {
 		{"make.py", []string{"/usr/bin/python3", "-W", "ignore"}, 245, "python3-passlib python3-django python3-werkzeug python3-bcrypt python3-argon2"},
 		{"make.php", []string{"php"}, 44, "php-cli"},
 		{"make.rb", []string{"ruby"}, 8, "ruby-bcrypt"},
-		{"make.mjs", []string{"node"}, 28, "nodejs"},
+		{"make.mjs", []string{"node"}, 40, "nodejs"},
 		{"make.sh", []string{"sh"}, 60, "whois slapd openssl"},
 	} {
 		t.Run(s.script, func(t *testing.T) {

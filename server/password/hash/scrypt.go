@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -81,11 +82,9 @@ func parseScrypt(text string) (Hash, error) {
 	if len(part) != 5 {
 		return nil, errors.New("not of the form $scrypt$ln=…,r=…,p=…$salt$tag")
 	}
-	var c scryptCosts
-	if n, err := fields(part[2], "ln", "r", "p"); err != nil {
+	n, err := fields(part[2], "ln", "r", "p")
+	if err != nil {
 		return nil, err
-	} else {
-		c = scryptCosts{n[0], n[1], n[2]}
 	}
 	salt, err := decode(base64.RawStdEncoding, part[3], 1)
 	if err != nil {
@@ -95,7 +94,7 @@ func parseScrypt(text string) (Hash, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tag: %w", err)
 	}
-	return newScrypt(part[1], c, salt, tag)
+	return newScrypt(part[1], scryptCosts{n[0], n[1], n[2]}, salt, tag)
 }
 
 // readDjangoScrypt reads "scrypt$salt$N$r$p$tag".
@@ -143,7 +142,7 @@ func scryptOfN(n, r, p string) (scryptCosts, error) {
 		}
 	}
 	if bits.OnesCount64(v[0]) != 1 {
-		return scryptCosts{}, errors.New("N is not a power of two")
+		return scryptCosts{}, errors.New("parameter N is not a power of two")
 	}
 	return scryptCosts{uint64(bits.TrailingZeros64(v[0])), v[1], v[2]}, nil
 }
@@ -203,7 +202,7 @@ type firebase struct {
 }
 
 func (f firebase) derive(password, salt []byte) []byte {
-	key := f.costs.key(password, append(salt[:len(salt):len(salt)], f.separator...), 32)
+	key := f.costs.key(password, slices.Concat(salt, f.separator), 32)
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil

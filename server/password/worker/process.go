@@ -141,8 +141,8 @@ func (p *Process) Starts() uint64 {
 	return p.starts
 }
 
-// CPUTime returns what the child that runs has used of the processors. ok is false if there is none or the system does not
-// tell.
+// CPUTime returns what the child that runs has used of the processors. ok is false if there is none, or if the system has no
+// clock for that.
 func (p *Process) CPUTime() (used time.Duration, ok bool) {
 	p.mu.Lock()
 	pid := p.child.pid
