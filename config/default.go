@@ -34,7 +34,7 @@ func Default() Config {
 			Process:   "auto",
 			Wait:      2 * time.Second,
 		},
-		Users: Users{Upstream: Upstream{Mode: ModeMove, IDClaim: "upstream_id", Timeout: 3 * time.Second, Concurrency: 16,
+		Users: Users{Upstream: Upstream{Mode: ModeMove, IDClaim: "legacy_id", Timeout: 3 * time.Second, Concurrency: 16,
 			LDAP: Directory{IDAttribute: "entryUUID"}}},
 		Throttle: Throttle{PerAccount: 10, Anywhere: 30, PerNetwork: 100, PerClient: 100},
 		Keys:     standardKeys(),

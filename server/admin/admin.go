@@ -103,6 +103,7 @@ func New(cfg Config) *Admin {
 		{api.ListUsers, users.list},
 		{api.CreateUser, users.create},
 		{api.ImportUsers, bulk.importUsers},
+		{api.ShowMoved, users.moved},
 		{api.DisableUsers, bulk.each("disable", users.disable)},
 		{api.EnableUsers, bulk.each("enable", users.enable)},
 		{api.DeleteUsers, bulk.each("delete", users.delete)},

@@ -42,7 +42,7 @@ func (h *users) view(u store.User) api.User {
 		}
 	}
 	return api.User{PasswordScheme: scheme, PasswordWeak: weak, PasswordBreached: u.Breached,
-		Subject: u.ID.String(), Username: u.Username, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "",
+		Subject: u.ID.String(), Username: u.Username, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "", Move: moveName(u.Move),
 		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt}
 }
 

@@ -31,10 +31,11 @@ type importing struct {
 	dryRun    bool
 	allowWeak bool
 	idClaim   string
+	notMoved  bool // users without a hash are marked as not moved
 }
 
 func newImporting(h *users, keys [][32]byte, r *Request) (*importing, error) {
-	q, err := input.ReadQuery(r.Request, "on_conflict", "dry_run", "allow_weak", "id_claim")
+	q, err := input.ReadQuery(r.Request, "on_conflict", "dry_run", "allow_weak", "id_claim", "not_moved")
 	if err != nil {
 		return nil, err
 	}
@@ -52,10 +53,12 @@ func newImporting(h *users, keys [][32]byte, r *Request) (*importing, error) {
 	if why := syntax.CheckClaim(in.idClaim); why != "" {
 		return nil, input.Invalid("id_claim %s", why)
 	}
-	if in.dryRun, err = q.Flag("dry_run"); err == nil {
-		in.allowWeak, err = q.Flag("allow_weak")
+	for name, into := range map[string]*bool{"dry_run": &in.dryRun, "allow_weak": &in.allowWeak, "not_moved": &in.notMoved} {
+		if *into, err = q.Flag(name); err != nil {
+			return nil, err
+		}
 	}
-	return in, err
+	return in, nil
 }
 
 // incoming is a line that was read: a user as they would be made, and what is compared with one who is there.
@@ -111,6 +114,9 @@ func (in *importing) incoming(row api.UserRecord) (c incoming, err error) {
 		c.digests = append(c.digests, importDigest(key, stored))
 	}
 	c.user.PasswordHash, c.user.Imported = stored, c.digests[0]
+	if in.notMoved && stored == "" {
+		c.user.Move = store.MovePending
+	}
 	c.user.Disabled = row.Disabled != nil && *row.Disabled
 	return c, nil
 }
@@ -291,6 +297,9 @@ func (c *incoming) apply(u *store.User, final string) (events []string, err erro
 			u.EndSessions() // the old password may be known to others
 		}
 		u.PasswordHash, u.Imported = final, c.digests[0]
+		if u.Move == store.MovePending {
+			u.Move = store.MoveNone
+		}
 		events = append(events, store.EventUserSetPassword)
 	}
 	if c.disabled != nil && *c.disabled != u.Disabled {

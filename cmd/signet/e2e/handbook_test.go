@@ -24,6 +24,7 @@ var handbook = []string{
 	"deploy/incidents.md",
 	"deploy/migration.md",
 	"deploy/redis/README.md",
+	"deploy/upstream.md",
 	"keys/README.md",
 	"server/README.md",
 	"server/admin/api/README.md",

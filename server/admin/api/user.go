@@ -12,6 +12,7 @@ type User struct {
 	Claims      map[string]json.RawMessage `json:"claims"`
 	Disabled    bool                       `json:"disabled"`
 	HasPassword bool                       `json:"has_password"`
+	Move        string                     `json:"move,omitempty"` // pending, done or stay, see Moved; empty: the user has always been here
 	CreatedAt   time.Time                  `json:"created_at"`
 	UpdatedAt   time.Time                  `json:"updated_at"`
 
@@ -175,4 +176,13 @@ type LimitList struct {
 // LimitsCleared is the answer of ClearThrottle.
 type LimitsCleared struct {
 	Cleared int `json:"cleared"`
+}
+
+// Moved counts users by where their passwords are checked.
+type Moved struct {
+	Users       int        `json:"users"`     // all of them
+	Moved       int        `json:"moved"`     // came from the upstream, and are checked here since
+	NotMoved    int        `json:"not_moved"` // are here, and the upstream is asked until it accepts a password
+	Stay        int        `json:"stay"`      // the upstream is asked at each login
+	LastMovedAt *time.Time `json:"last_moved_at,omitempty"`
 }

@@ -46,7 +46,10 @@ var (
 	// ImportUsers takes a UserRecord a line and answers Report, or an ImportLine for each where Accept has NDJSON. With
 	// ?dry_run=true nothing is changed. ?on_conflict= is fail, skip or update. ?allow_weak=true accepts unsalted
 	// hashes, which are then hashed once more. ?id_claim= is the claim that keeps the id of the old system.
+	// ?not_moved=true marks users without a password hash as not moved: the upstream is asked for them.
 	ImportUsers = Verb{Method: http.MethodPost, Path: "/v1/users:import", Name: "user.import", Scope: ScopeUsers, Stream: true}
+	// ShowMoved counts the users and answers Moved. It reads all of them.
+	ShowMoved = Verb{Method: http.MethodGet, Path: "/v1/users:moved", Name: "user.moved", Scope: ScopeUsers, Stream: true}
 	// DisableUsers does what DisableUser does for each UserLine and answers Report. So do the three after it.
 	DisableUsers = Verb{Method: http.MethodPost, Path: "/v1/users:disable", Name: "user.bulk_disable", Scope: ScopeUsers, Stream: true}
 	// EnableUsers is EnableUser for each UserLine.
@@ -123,7 +126,7 @@ var (
 // Verbs are all of them.
 var Verbs = []Verb{
 	ListClients, CreateClient, ShowClient, UpdateClient, DeleteClient, RotateSecret, RevokeSecret, DisableClient, EnableClient,
-	ListUsers, CreateUser, ImportUsers, DisableUsers, EnableUsers, DeleteUsers, RevokeSessionsOfUsers,
+	ListUsers, CreateUser, ImportUsers, ShowMoved, DisableUsers, EnableUsers, DeleteUsers, RevokeSessionsOfUsers,
 	ShowUser, UpdateUser, DeleteUser, SetPassword, DisableUser, EnableUser,
 	RevokeAllSessions, ListSessions, RevokeSessions, RevokeSession,
 	ListThrottle, ClearThrottle,

@@ -26,7 +26,7 @@ func NewUser(app *cli.App) *cobra.Command {
 		userCreate(app), userList(app), userStats(app), userShow(app), userUpdate(app), userSetPassword(app),
 		userSwitch(app, "disable", api.DisableUser, api.DisableUsers, "Refuse a user, and end their sessions"),
 		userSwitch(app, "enable", api.EnableUser, api.EnableUsers, "Accept a disabled user again"),
-		userDelete(app), userimport.New(app)))
+		userDelete(app), userimport.New(app), userMoved(app)))
 }
 
 func userCreate(app *cli.App) *cobra.Command {
@@ -203,7 +203,13 @@ func writeUser(w io.Writer, r api.User) {
 }
 
 func userState(r api.User) string {
-	if !r.HasPassword && !r.Disabled {
+	switch {
+	case r.Disabled:
+	case r.Move == "pending":
+		return "enabled, not moved yet"
+	case r.Move == "stay":
+		return "enabled, password at the upstream"
+	case !r.HasPassword:
 		return "enabled, has no password"
 	}
 	return cli.EnabledWord(r.Disabled)

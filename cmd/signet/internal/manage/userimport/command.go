@@ -27,6 +27,7 @@ type command struct {
 	conflict    string
 	dryRun      bool
 	allowWeak   bool
+	notMoved    bool
 	mapFile     string
 	rejected    string
 	factors     string
@@ -83,6 +84,7 @@ func (c *command) flags(cmd *cobra.Command) {
 	f.StringVar(&c.table.Realm, "realm", "", "the realm `NAME` of a Keycloak export with several")
 	f.StringVar(&c.conflict, "on-conflict", api.ConflictFail, "`WHAT` to do where the username is taken: fail, skip or update")
 	f.BoolVar(&c.allowWeak, "allow-weak", false, "accept hashes without a salt; they are hashed once more")
+	f.BoolVar(&c.notMoved, "not-moved", false, "ask users.upstream for the passwords of users without a hash")
 	f.BoolVar(&c.dryRun, "dry-run", false, "check everything and change nothing")
 	f.StringVar(&c.mapFile, "map", "", "write username, sub and old id of every user to the CSV `FILE`")
 	f.StringVar(&c.rejected, "rejected", "", "write the refused lines to the NDJSON `FILE`, to be mended and imported")

@@ -61,6 +61,9 @@ func newRun(c *command, server *client.Client, table *usertable.Reader) *run {
 	if c.allowWeak {
 		query.Set("allow_weak", "true")
 	}
+	if c.notMoved {
+		query.Set("not_moved", "true")
+	}
 	target := api.ImportUsers.At().Query(query)
 	target.Accept = api.NDJSON
 	r := &run{command: c, server: server, explain: server.Explain, target: target, table: table, seed: maphash.MakeSeed(), seen: map[uint64]struct{}{},

@@ -1,0 +1,364 @@
+package e2e
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+const oldSystemRecipes = "../../../deploy/examples/upstream"
+
+// oldSystem is a recipe of deploy/examples/upstream that runs.
+type oldSystem struct {
+	url  string
+	stop func()
+}
+
+// startOldSystem runs a command that listens on an address until the test ends, and waits until it refuses a call
+// without a signature.
+func startOldSystem(t *testing.T, path, address string, env []string, dir, name string, args ...string) oldSystem {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1"), env...)
+	output := &lockedBuffer{}
+	cmd.Stdout, cmd.Stderr = output, output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s := oldSystem{url: "http://" + address + path, stop: sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })}
+	t.Cleanup(s.stop)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s:\n%.4000s", name, output.String())
+		}
+	})
+	waitFor(t, name, func() bool {
+		resp, err := http.Post(s.url, "application/json", strings.NewReader(`{"username":"ada","password":"the old password of ada"}`))
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("%s answers a call without a signature with %d", name, resp.StatusCode)
+		}
+		return true
+	})
+	return s
+}
+
+// upstreamSecret makes the secret that both sides share, and returns its file.
+func upstreamSecret(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "upstream.secret")
+	if err := os.WriteFile(path, []byte("a secret of the two systems\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// startDjango runs a project with the recipe and so many users, user0 and so on.
+func startDjango(t *testing.T, secretFile string, users int) oldSystem {
+	t.Helper()
+	python := ""
+	for _, candidate := range []string{"python3", "/usr/bin/python3"} {
+		if exec.Command(candidate, "-c", "import django").Run() == nil {
+			python = candidate
+			break
+		}
+	}
+	if python == "" {
+		needs(t, "Django", "apt-get install python3-django")
+	}
+	dir, recipe := t.TempDir(), ""
+	if abs, err := filepath.Abs(oldSystemRecipes); err == nil {
+		recipe = abs
+	}
+	settings := `import os
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+SECRET_KEY = "x"
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1"]
+ROOT_URLCONF = "urls"
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SIGNET_SECRET = open(os.environ["SIGNET_SECRET_FILE"], "rb").read().strip()
+PASSWORD_HASHERS = ["project.Quick"]
+`
+	files := map[string]string{"project.py": `from django.contrib.auth.hashers import PBKDF2PasswordHasher
+class Quick(PBKDF2PasswordHasher):  # for thousands of users in seconds
+    iterations = 1000
+`, "settings.py": strings.Replace(settings, "from django.contrib.auth.hashers import PBKDF2PasswordHasher\n", "", 1),
+		"urls.py": "import django_view\nfrom django.urls import path\nurlpatterns = [path('signet-check', django_view.check)]\n",
+		"fill.py": fmt.Sprintf(`import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group, User
+User.objects.bulk_create([User(username="user%%d" %% i, email="user%%d@example.com" %% i, password=make_password("the old password of user%%d" %% i), is_active=i != 1) for i in range(%d)])
+group = Group.objects.create(name="staff")
+group.user_set.add(User.objects.get(username="user0"))
+`, users)}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := []string{"DJANGO_SETTINGS_MODULE=settings", "SIGNET_SECRET_FILE=" + secretFile, "PYTHONPATH=" + dir + ":" + recipe}
+	fill := exec.Command(python, "fill.py")
+	fill.Dir, fill.Env = dir, append(os.Environ(), env...)
+	if out, err := fill.CombinedOutput(); err != nil {
+		t.Fatalf("filling Django's table: %v\n%s", err, out)
+	}
+	address := freeAddress(t)
+	return startOldSystem(t, "/signet-check", address, env, dir, python, "-m", "django", "runserver", "--noreload", address)
+}
+
+func setUpstream(t *testing.T, old oldSystem, secretFile string) {
+	t.Helper()
+	t.Setenv("SIGNET_USERS_UPSTREAM_URL", old.url)
+	t.Setenv("SIGNET_USERS_UPSTREAM_SECRET_FILE", secretFile)
+	t.Setenv("SIGNET_THROTTLE_PER_NETWORK", "0")
+	t.Setenv("SIGNET_THROTTLE_ANYWHERE", "0")
+}
+
+func (d demo) loginAs(username, password string) url.Values {
+	return url.Values{"grant_type": {"password"}, "client_id": {d.PublicClient}, "username": {username}, "password": {password}}
+}
+
+// TestUpstreamRecipes: each recipe as it is in the repository. A right password moves the user in, a wrong one, an unknown
+// name and a disabled user are refused, and without the old system only those who moved can log in.
+func TestUpstreamRecipes(t *testing.T) {
+	secretFile := upstreamSecret(t)
+	env := []string{"SIGNET_SECRET_FILE=" + secretFile}
+	for name, recipe := range map[string]struct {
+		start    func(t *testing.T) oldSystem
+		ada, eve string
+	}{
+		"FastAPI": {func(t *testing.T) oldSystem {
+			address := freeAddress(t)
+			return startOldSystem(t, "/check", address, env, oldSystemRecipes, fastAPIPython(t), "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", address[strings.LastIndex(address, ":")+1:])
+		}, "ada", "eve"},
+		"PHP": {func(t *testing.T) oldSystem {
+			if _, err := exec.LookPath("php"); err != nil {
+				needs(t, "php", "apt-get install php-cli")
+			}
+			address := freeAddress(t)
+			return startOldSystem(t, "/", address, env, oldSystemRecipes, "php", "-S", address, "check.php")
+		}, "ada", "eve"},
+		"Django": {func(t *testing.T) oldSystem { return startDjango(t, secretFile, 2) }, "user0", "user1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			old := recipe.start(t)
+			setUpstream(t, old, secretFile)
+			p := startDev(t, t.TempDir())
+			token := p.demo.Issuer + "/token"
+			want := func(username, password string, status int, code any) {
+				t.Helper()
+				if got, body := post(t, token, p.demo.loginAs(username, password)); got != status || body["error"] != code {
+					t.Errorf("%s: got %d %v, want %d %v", username, got, body["error"], status, code)
+				}
+			}
+			want(recipe.ada, "wrong", 400, "invalid_grant")
+			want("nobody", "wrong", 400, "invalid_grant")
+			want(recipe.eve, "the old password of "+recipe.eve, 400, "invalid_grant")
+			want(recipe.ada, "the old password of "+recipe.ada, 200, nil)
+			var user struct {
+				Claims   map[string]json.RawMessage `json:"claims"`
+				Move     string                     `json:"move"`
+				Disabled bool                       `json:"disabled"`
+			}
+			for username, disabled := range map[string]bool{recipe.ada: false, recipe.eve: true} {
+				if err := json.Unmarshal([]byte(p.admin("", "user", "show", username, "-o", "json")), &user); err != nil {
+					t.Fatal(err)
+				}
+				if user.Move != "done" || user.Disabled != disabled || len(user.Claims["legacy_id"]) == 0 || string(user.Claims["email"]) != `"`+username+`@example.com"` {
+					t.Errorf("%s: got %+v", username, user)
+				}
+			}
+			old.stop()
+			want(recipe.ada, "the old password of "+recipe.ada, 200, nil)
+			want(recipe.ada, "wrong", 400, "invalid_grant")
+			want("nobody", "wrong", 503, "temporarily_unavailable")
+		})
+	}
+}
+
+// mover logs all users of an old system in, right and wrong, whatever happens to the server meanwhile.
+type mover struct {
+	t         *testing.T
+	token     string
+	public    string
+	subs      sync.Map // by username: the sub of the first login
+	in        atomic.Int64
+	again     atomic.Int64 // requests without a decision
+	refused   atomic.Int64 // wrong passwords that were refused
+	overtaken atomic.Int64 // logins by two at once
+}
+
+// once tries one login; done is false where nothing was decided.
+func (m *mover) once(username, password string, right bool) (done bool) {
+	resp, err := http.PostForm(m.token, url.Values{"grant_type": {"password"}, "client_id": {m.public}, "username": {username}, "password": {password}})
+	if err != nil {
+		m.again.Add(1)
+		return false
+	}
+	defer resp.Body.Close()
+	var body struct {
+		AccessToken string `json:"access_token"`
+		Error       string `json:"error"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil || resp.StatusCode == http.StatusServiceUnavailable {
+		m.again.Add(1)
+		return false
+	}
+	switch {
+	case right && resp.StatusCode == http.StatusOK:
+		sub, err := subjectOf(body.AccessToken)
+		if err != nil {
+			m.t.Error(err)
+		}
+		if first, was := m.subs.LoadOrStore(username, sub); was && first != sub {
+			m.t.Errorf("%s is %s and %s", username, first, sub)
+		}
+	case !right && resp.StatusCode == http.StatusBadRequest && body.Error == "invalid_grant":
+		m.refused.Add(1)
+	default:
+		m.t.Errorf("%s, right password %v: got %d %s", username, right, resp.StatusCode, body.Error)
+	}
+	return true
+}
+
+func subjectOf(token string) (string, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return "", errors.New("the access token has no three parts")
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return "", err
+	}
+	var claims struct {
+		Subject string `json:"sub"`
+	}
+	err = json.Unmarshal(payload, &claims)
+	return claims.Subject, err
+}
+
+// try repeats one login until it is decided.
+func (m *mover) try(username, password string, right bool) {
+	for deadline := time.Now().Add(2 * time.Minute); !m.once(username, password, right); time.Sleep(time.Duration(20+rand.IntN(80)) * time.Millisecond) {
+		if time.Now().After(deadline) {
+			m.t.Errorf("%s: nothing was decided for two minutes", username)
+			return
+		}
+	}
+}
+
+// TestMoveWhileLoginsGoOn: users of a Django table come through the upstream while the server is killed with SIGKILL at
+// random moments. No right password is refused, no wrong one accepted; at the end everybody is here once, with the sub
+// of their first login, and can log in without Django.
+func TestMoveWhileLoginsGoOn(t *testing.T) {
+	const users, kills, workers = 2000, 15, 12
+	secretFile := upstreamSecret(t)
+	old := startDjango(t, secretFile, users)
+	setUpstream(t, old, secretFile)
+	t.Setenv("SIGNET_PASSWORD_ARGON2_MEMORY_KIB", "7168") // many users, and two cores
+	t.Setenv("SIGNET_PASSWORD_ARGON2_TIME", "1")
+	dir := t.TempDir()
+	p := startDev(t, dir)
+	address := strings.TrimPrefix(p.demo.Issuer, "http://")
+	m := &mover{t: t, token: p.demo.Issuer + "/token", public: p.demo.PublicClient}
+	began := time.Now()
+	names := make(chan int)
+	var working sync.WaitGroup
+	for range workers {
+		working.Go(func() {
+			for i := range names {
+				username := fmt.Sprint("user", i)
+				right := "the old password of " + username
+				if i%3 == 0 {
+					m.try(username, "not "+right, false)
+				}
+				if i%5 == 0 { // two at once
+					var both sync.WaitGroup
+					both.Go(func() { m.try(username, right, true) })
+					m.try(username, right, true)
+					both.Wait()
+					m.overtaken.Add(1)
+				} else {
+					m.try(username, right, true)
+				}
+				m.in.Add(1)
+			}
+		})
+	}
+	fed := make(chan struct{})
+	go func() {
+		defer close(fed)
+		for i := range users {
+			if i != 1 { // who is disabled
+				names <- i
+			}
+		}
+		close(names)
+	}()
+	killed := 0
+	for ; killed < kills && m.in.Load() < users*9/10; killed++ {
+		time.Sleep(time.Duration(100+rand.IntN(700)) * time.Millisecond) // the random moment
+		p.kill()
+		p = startDev(t, dir, address)
+	}
+	<-fed
+	working.Wait()
+	t.Logf("%d users moved in %v with %d kills; %d requests were not decided, %d wrong passwords refused, %d users logged in twice at once",
+		m.in.Load(), time.Since(began).Round(time.Millisecond), killed, m.again.Load(), m.refused.Load(), m.overtaken.Load())
+	if killed < 5 || m.again.Load() < int64(killed) {
+		t.Errorf("%d kills and %d undecided requests show little", killed, m.again.Load())
+	}
+	old.stop()
+	var list struct {
+		Users []struct {
+			Username string `json:"username"`
+			Subject  string `json:"sub"`
+			Move     string `json:"move"`
+		} `json:"users"`
+	}
+	if err := json.Unmarshal([]byte(p.admin("", "user", "list", "-o", "json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	here := map[string]int{}
+	for _, u := range list.Users {
+		here[u.Username]++
+		if first, ok := m.subs.Load(u.Username); ok && (first != u.Subject || u.Move != "done") {
+			t.Errorf("%s is %s (%s), and was %s at the first login", u.Username, u.Subject, u.Move, first)
+		}
+	}
+	for i := range users {
+		if username := fmt.Sprint("user", i); i != 1 && here[username] != 1 {
+			t.Errorf("%s is here %d times", username, here[username])
+		}
+	}
+	if len(list.Users) != users { // without the disabled one, with the demo's
+		t.Errorf("%d users are here, want %d", len(list.Users), users)
+	}
+	for i := 0; i < users && !t.Failed(); i += 37 {
+		if username := fmt.Sprint("user", i); i != 1 {
+			m.try(username, "the old password of "+username, true)
+			m.try(username, "not the old password of "+username, false)
+		}
+	}
+}

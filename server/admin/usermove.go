@@ -1,0 +1,55 @@
+package admin
+
+import (
+	"signet/server/admin/api"
+	"signet/server/admin/input"
+	"signet/server/edge"
+	"signet/store"
+)
+
+// movedPage is how many users are read at once.
+const movedPage = 1000
+
+// moved counts the users by where their passwords are checked.
+func (h *users) moved(r *Request) (edge.Response, error) {
+	if _, err := input.ReadQuery(r.Request); err != nil {
+		return edge.Response{}, err
+	}
+	var answer api.Moved
+	for after := ""; ; {
+		page, err := h.store.ListUsers(r.Context(), after, movedPage)
+		if err != nil {
+			return edge.Response{}, err
+		}
+		for _, u := range page {
+			count(&answer, u)
+			after = u.Username
+		}
+		if len(page) < movedPage {
+			return edge.Response{Body: answer}, nil
+		}
+	}
+}
+
+func count(m *api.Moved, u store.User) {
+	m.Users++
+	switch u.Move {
+	case store.MovePending:
+		m.NotMoved++
+	case store.MoveStay:
+		m.Stay++
+	case store.MoveDone:
+		m.Moved++
+		if at := u.MovedAt; !at.IsZero() && (m.LastMovedAt == nil || at.After(*m.LastMovedAt)) {
+			m.LastMovedAt = &at
+		}
+	}
+}
+
+// moveName is the state of a user in the API.
+func moveName(m store.Move) string {
+	if m == store.MoveNone {
+		return ""
+	}
+	return m.String()
+}
