@@ -13,7 +13,7 @@ type TokenRef struct {
 	SessionID SessionID
 }
 
-// TokenState is what the store knows at this moment about an access token that was signed earlier.
+// TokenState is what the store has at this moment about an access token that was signed earlier.
 type TokenState struct {
 	Revoked bool    // its jti was revoked by itself
 	Live    bool    // its user and session are there; always true without a user

@@ -18,7 +18,7 @@
 //	bcrypt         $2a$ $2b$ $2y$, and $2x$ with its sign extension bug
 //	bcrypt-sha256  passlib's $bcrypt-sha256$, versions 1 and 2
 //	devise         $2a$… of the password and a pepper behind it; must be named
-//	pbkdf2         passlib's $pbkdf2$ (SHA-1), $pbkdf2-sha256$, $pbkdf2-sha512$
+//	pbkdf2         passlib's $pbkdf2$ (SHA-1), $pbkdf2-sha256$, $pbkdf2-sha512$, and PHC strings ($pbkdf2-sha256$i=…,l=…$)
 //	scrypt         passlib's $scrypt$ln=…,r=…,p=…$
 //	crypt          $1$, $apr1$, $5$, $6$, $y$ (yescrypt as libxcrypt writes it)
 //	phpass         $P$, $H$

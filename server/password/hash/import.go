@@ -1,6 +1,7 @@
 package hash
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,9 +30,14 @@ func spellings() []spelling {
 	return append(list,
 		spelling{"bcrypt-sha256", "$bcrypt-sha256$", false, readPasslibBcrypt},
 		spelling{"devise", "$2", true, readDevise},
+		spelling{"pbkdf2", "$pbkdf2$i=", false, readPHCPBKDF2},
+		spelling{"pbkdf2", "$pbkdf2-sha1$i=", false, readPHCPBKDF2},
+		spelling{"pbkdf2", "$pbkdf2-sha256$i=", false, readPHCPBKDF2},
+		spelling{"pbkdf2", "$pbkdf2-sha512$i=", false, readPHCPBKDF2},
 		spelling{"wordpress", "$wp$2", false, readWordPressBcrypt},
 		spelling{"wordpress", "$P$", true, readWordPressPhpass},
 		spelling{"wordpress", "$2y$", true, parseBcrypt},
+		spelling{"wordpress", "$argon2", true, parseArgon2},
 		spelling{"wordpress", "", true, unsalted("md5")},
 		spelling{"supabase", "$fbscrypt$", true, parseFirebase},
 		spelling{"supabase", "$2", true, parseBcrypt},
@@ -158,7 +164,7 @@ func Import(scheme, text string, o ImportOptions) (stored string, err error) {
 
 func read(scheme, text string) (Hash, error) {
 	var first error
-	named := false
+	named, longest := false, 0
 	for _, s := range spellings() {
 		named = named || s.scheme == scheme
 		if !s.matches(scheme, text) {
@@ -168,11 +174,9 @@ func read(scheme, text string) (Hash, error) {
 		if err == nil {
 			return h, nil
 		}
-		if name := strings.Trim(s.prefix, "${}:-"); first == nil {
-			if name == "" {
-				name = s.scheme
-			}
-			first = fmt.Errorf("%s: %w", name, err)
+		name := cmp.Or(strings.Trim(s.prefix, "${}:-"), s.scheme)
+		if first == nil || len(s.prefix) > longest { // the closest spelling has the best message
+			first, longest = fmt.Errorf("%s: %w", name, err), len(s.prefix)
 		}
 	}
 	switch {

@@ -18,6 +18,8 @@ func TestImportIsBounded(t *testing.T) {
 		{"", "$wp$2y$15$abcdefghijklmnopqrstuuMtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C", "cost 15"},
 		{"", "$bcrypt-sha256$v=2,t=2b,r=31$abcdefghijklmnopqrstuu$MtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C", "cost 31"},
 		{"", "$pbkdf2-sha256$1000000000$" + salt + "$nf65EOgLrQMR.uIPnA4rEsF5h7TKyQwu9U1bMCHGi.4", "1000000000 iterations"},
+		{"", "$pbkdf2-sha512$i=1000000000,l=32$" + salt + "$" + tag, "1000000000 iterations"},
+		{"", "$pbkdf2-sha512$i=1000,l=64$" + salt + "$" + tag, "not 64"},
 		{"", "$pbkdf2-sha256$10000000$" + salt + "$nf65EOgLrQMR.uIPnA4rEsF5h7TKyQwu9U1bMCHGi.4", "10000000 iterations"},
 		{"", "$pbkdf2-sha256$99999999999999999999$" + salt + "$nf65EOgLrQMR.uIPnA4rEsF5h7TKyQwu9U1bMCHGi.4", "not a number"},
 		{"", "pbkdf2_sha256$1000000000$salt$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4=", "1000000000 iterations"},

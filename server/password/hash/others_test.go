@@ -54,6 +54,9 @@ func checkMade(t *testing.T, m made) {
 		t.Errorf("%s %q: stored as %q: got %v", m.By, m.Hash, stored, err)
 		return
 	}
+	if testing.Short() && h.Price().Work > 50_000 {
+		return // cheaper ones of each format are enough in the inner loop
+	}
 	right := m.Password
 	if Peppered(h) {
 		right += "the pepper"
@@ -127,7 +130,7 @@ func TestFreshHashesOfOtherSoftware(t *testing.T) {
 		{"make.py", []string{"/usr/bin/python3", "-W", "ignore"}, 245, "python3-passlib python3-django python3-werkzeug python3-bcrypt python3-argon2"},
 		{"make.php", []string{"php"}, 44, "php-cli"},
 		{"make.rb", []string{"ruby"}, 8, "ruby-bcrypt"},
-		{"make.mjs", []string{"node"}, 28, "nodejs"},
+		{"make.mjs", []string{"node"}, 40, "nodejs"},
 		{"make.sh", []string{"sh"}, 60, "whois slapd openssl"},
 	} {
 		t.Run(s.script, func(t *testing.T) {

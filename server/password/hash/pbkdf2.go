@@ -84,6 +84,35 @@ func parsePBKDF2(text string) (Hash, error) {
 	return newPBKDF2(f, iterations, salt, tag)
 }
 
+// readPHCPBKDF2 reads "$pbkdf2-sha256$i=600000,l=32$salt$tag", the PHC string of Auth0 and others. The length may be missing.
+func readPHCPBKDF2(text string) (Hash, error) {
+	part := strings.Split(text, "$")
+	if len(part) != 5 {
+		return nil, errors.New("not of the form $pbkdf2-sha256$i=…,l=…$salt$tag")
+	}
+	f, ok := map[string]prf{"pbkdf2": pbkdf2SHA1, "pbkdf2-sha1": pbkdf2SHA1, "pbkdf2-sha256": pbkdf2SHA256, "pbkdf2-sha512": pbkdf2SHA512}[part[1]]
+	if !ok {
+		return nil, errors.New("its digest is not sha1, sha256 or sha512")
+	}
+	names := []string{"i", "l"}
+	n, err := fields(part[2], names[:1+strings.Count(part[2], ",l=")]...)
+	if err != nil {
+		return nil, err
+	}
+	salt, err := decode(base64.RawStdEncoding, part[3], 1)
+	if err != nil {
+		return nil, fmt.Errorf("salt: %w", err)
+	}
+	tag, err := decode(base64.RawStdEncoding, part[4], minTagSize)
+	if err != nil {
+		return nil, fmt.Errorf("tag: %w", err)
+	}
+	if len(n) > 1 && n[1] != uint64(len(tag)) {
+		return nil, fmt.Errorf("tag: %d bytes, not %d", len(tag), n[1])
+	}
+	return newPBKDF2(f, n[0], salt, tag)
+}
+
 // readLDAPPBKDF2 reads "{PBKDF2-SHA256}10000$salt$tag" of OpenLDAP and passlib.
 func readLDAPPBKDF2(text string) (Hash, error) {
 	name, rest, _ := strings.Cut(text[1:], "}")

@@ -87,7 +87,10 @@ func (cn *Conn) Refused() bool { return cn.refusing.Load() != nil }
 
 // EachMaster calls visit for every server that takes writes; in a cluster for several at once.
 func (cn *Conn) EachMaster(ctx context.Context, visit func(ctx context.Context, node *redis.Client) error) error {
-	return cn.servers.eachMaster(ctx, visit)
+	if cn.servers.single != nil {
+		return visit(ctx, cn.servers.single)
+	}
+	return cn.servers.cluster.ForEachMaster(ctx, visit)
 }
 
 // Page is how many keys EachKey visits at a time, at most.
@@ -159,7 +162,11 @@ func (cn *Conn) Subscribe(ctx context.Context, channel string) *redis.PubSub {
 }
 
 // ForgetFailures closes every breaker.
-func (cn *Conn) ForgetFailures() { cn.servers.forgetFailures() }
+func (cn *Conn) ForgetFailures() {
+	cn.servers.mu.Lock()
+	defer cn.servers.mu.Unlock()
+	clear(cn.servers.breakers)
+}
 
 // Stats are counts for the operator.
 type Stats struct {
@@ -200,7 +207,7 @@ func (cn *Conn) Masters(ctx context.Context) (map[string]Server, error) {
 	defer cancel()
 	found := map[string]Server{}
 	var mu sync.Mutex
-	err := cn.servers.eachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+	err := cn.EachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		text, err := node.Info(ctx).Result()
 		if err != nil {
 			return err

@@ -120,14 +120,6 @@ func (s *servers) stale(ctx context.Context) {
 	}
 }
 
-// eachMaster calls visit for every server that takes writes; in a cluster for several at once.
-func (s *servers) eachMaster(ctx context.Context, visit func(ctx context.Context, node *redis.Client) error) error {
-	if s.single != nil {
-		return visit(ctx, s.single)
-	}
-	return s.cluster.ForEachMaster(ctx, visit)
-}
-
 // breakerOf returns the breaker of one node. After repeated failures it is open: callers are
 // answered at once, and one of them a second tries whether the node works again.
 func (s *servers) breakerOf(node *redis.Client) *breaker {
@@ -162,12 +154,6 @@ func (s *servers) open() (n int) {
 		}
 	}
 	return n
-}
-
-func (s *servers) forgetFailures() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.breakers)
 }
 
 func (s *servers) close() {

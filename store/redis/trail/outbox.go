@@ -231,9 +231,6 @@ func (t *Trail) notAppended(ctx context.Context, events []store.Event) ([]store.
 	if err := t.conn.Do(ctx, "reading the audit trail", calls...); err != nil {
 		return nil, err
 	}
-	appended := func(i int) bool {
-		return slices.ContainsFunc(calls, func(c *conn.Call) bool { return c.List()[i] != "" })
-	}
 	for _, c := range calls {
 		if len(c.List()) != len(events) {
 			return nil, conn.Malformed("the audit trail", conn.ErrReply)
@@ -241,7 +238,7 @@ func (t *Trail) notAppended(ctx context.Context, events []store.Event) ([]store.
 	}
 	var list []store.Event
 	for i, e := range events {
-		if !appended(i) {
+		if !slices.ContainsFunc(calls, func(c *conn.Call) bool { return c.List()[i] != "" }) {
 			list = append(list, e)
 		}
 	}

@@ -102,8 +102,9 @@ func formats() map[string]format {
 			hash: []string{"password_hash", "password", "encrypted_password", "hash"}, disabled: []string{"disabled", "blocked", "!is_active", "!active", "!enabled"}},
 		"aspnet": {open: openCSV, username: []string{"UserName", "Email"}, id: []string{"Id"}, hash: []string{"PasswordHash"}, scheme: "aspnet",
 			convert: convertASPNET},
-		"auth0": {open: openJSON, username: []string{"email", "Email", "username", "Username", "phone_number"}, id: []string{"user_id", "Id"}, disabled: []string{"blocked", "Blocked"},
-			roles: []string{"app_metadata.roles"}, convert: convertAuth0},
+		"auth0": {open: openJSON, username: []string{"email", "Email", "username", "Username", "phone_number"}, id: []string{"user_id", "Id"},
+			disabled: []string{"blocked", "Blocked"},
+			roles:    []string{"app_metadata.roles"}, convert: convertAuth0},
 		"django": {open: openJSON, username: []string{"username", "email"}, id: []string{"pk"}, disabled: []string{"!is_active"}, roles: []string{"groups"},
 			convert: convertDjango},
 		"firebase": {open: openUsers, username: []string{"email", "phoneNumber"}, id: []string{"localId"}, disabled: []string{"disabled"},
@@ -198,7 +199,7 @@ func (r *Reader) Next() (Row, error) {
 			return row, err
 		}
 		if r.opts.Format == "signet" {
-			row.Err = r.pass(rec, &row)
+			r.pass(rec, &row)
 		} else {
 			row.Err = r.user(rec, &row)
 		}
@@ -220,14 +221,13 @@ func (r *Reader) Next() (Row, error) {
 }
 
 // pass takes a line of an import as it is.
-func (r *Reader) pass(rec map[string]any, row *Row) error {
+func (r *Reader) pass(rec map[string]any, row *Row) {
 	row.Username, _ = rec["username"].(string)
 	row.ID = text(rec["id"])
 	if hash, _ := rec["password_hash"].(string); r.format.scheme != "" && hash != "" && rec["hash_scheme"] == nil {
 		rec["hash_scheme"] = r.format.scheme
 	}
 	row.Record = []byte(marshal(rec))
-	return nil
 }
 
 // user makes the line of an import from a record.

@@ -84,7 +84,7 @@ func TestFormats(t *testing.T) {
 		{"csv", "table.csv", usertable.Options{Format: "csv", Username: "Mail", ID: "Number", Disabled: "!Active", Roles: "groups", RolesClaim: "teams",
 			Claims: []usertable.Claim{claim("name", "full_name"), {Name: "tags", Field: "Tags", JSON: true}}}},
 		{"csv-no-username", "table.csv", usertable.Options{Format: "csv"}},
-		{"csv-no-column", "table.csv", usertable.Options{Format: "csv", Username: "mail", Claims: []usertable.Claim{claim("x", "Nmae")}}},
+		{"csv-no-column", "table.csv", usertable.Options{Format: "csv", Username: "mail", Claims: []usertable.Claim{claim("x", "Surname")}}},
 		{"aspnet", "aspnet.csv", usertable.Options{Format: "aspnet"}},
 		{"auth0", "auth0.ndjson", usertable.Options{Format: "auth0", Claims: []usertable.Claim{claim("email", "email"), claim("verified", "email_verified"), claim("plan", "app_metadata.plan"),
 			claim("typo", "emial")}}},

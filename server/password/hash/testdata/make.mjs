@@ -13,6 +13,11 @@ for (const password of ["correct horse battery", "Zürich könnte €5", "ﬁne 
   const plain = (N, r, p) => scryptSync(password, salt, 64, { N, r, p, maxmem: 1 << 26 });
   emit("werkzeug's scrypt", "", password, `scrypt:1024:8:1$${salt}$${plain(1024, 8, 1).toString("hex")}`);
   emit("django's scrypt", "", password, `scrypt$${salt}$1024$8$5$${plain(1024, 8, 5).toString("base64")}`);
+  const b64 = (bytes) => bytes.toString("base64").replace(/=+$/, "");
+  for (const [digest, size] of [["sha1", 20], ["sha256", 32], ["sha512", 64]]) {
+    emit(`pbkdf2 as a PHC string, ${digest}`, "", password,
+      `$pbkdf2-${digest}$i=100,l=${size}$${b64(Buffer.from(salt))}$${b64(pbkdf2Sync(password, Buffer.from(salt), 100, size, digest))}`);
+  }
   emit("keycloak's pbkdf2-sha512", "", password, JSON.stringify({
     type: "password",
     secretData: JSON.stringify({ value: pbkdf2Sync(password, Buffer.from(salt), 100, 64, "sha512").toString("base64"), salt: Buffer.from(salt).toString("base64") }),
