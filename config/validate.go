@@ -247,19 +247,19 @@ func (l Throttle) check(k *checker) {
 }
 
 // check checks each duration by itself. CheckTimetable checks how they fit together.
-func (t Keys) check(k *checker) {
-	t.checkPreset(k)
-	k.duration("keys.publish", t.Publish, time.Second, forever)
-	k.duration("keys.active", t.Active, time.Second, forever)
-	k.duration("keys.retain", t.Retain, time.Second, forever)
-	k.duration("keys.cache", t.Cache, 0, forever)
-	k.duration("keys.cdn", t.CDN, 0, forever)
-	k.duration("keys.skew", t.Skew, 0, time.Hour)
-	k.duration("keys.max_token_life", t.MaxTokenLife, time.Second, time.Hour)
-	k.duration("keys.leeway", t.Leeway, 0, time.Hour)
-	k.duration("keys.sign_stale", t.SignStale, time.Second, forever)
-	k.duration("keys.serve_stale", t.ServeStale, time.Second, forever)
-	k.duration("keys.poll", t.Poll, 100*time.Millisecond, time.Hour)
+func (k Keys) check(c *checker) {
+	k.checkPreset(c)
+	c.duration("keys.publish", k.Publish, time.Second, forever)
+	c.duration("keys.active", k.Active, time.Second, forever)
+	c.duration("keys.retain", k.Retain, time.Second, forever)
+	c.duration("keys.cache", k.Cache, 0, forever)
+	c.duration("keys.cdn", k.CDN, 0, forever)
+	c.duration("keys.skew", k.Skew, 0, time.Hour)
+	c.duration("keys.max_token_life", k.MaxTokenLife, time.Second, time.Hour)
+	c.duration("keys.leeway", k.Leeway, 0, time.Hour)
+	c.duration("keys.sign_stale", k.SignStale, time.Second, forever)
+	c.duration("keys.serve_stale", k.ServeStale, time.Second, forever)
+	c.duration("keys.poll", k.Poll, 100*time.Millisecond, time.Hour)
 }
 
 func (l Log) check(k *checker) {
@@ -281,15 +281,15 @@ func (s Shutdown) check(k *checker) {
 	k.duration("shutdown.drain", s.Drain, 0, 10*time.Minute)
 }
 
-func (t Keys) checkPreset(k *checker) {
-	if slices.Contains(Presets(), t.Preset) {
+func (k Keys) checkPreset(c *checker) {
+	if slices.Contains(Presets(), k.Preset) {
 		return
 	}
 	text := "%q is not one of standard, strict, fast"
-	if meant := reader.Nearest(t.Preset, Presets()); meant != "" {
+	if meant := reader.Nearest(k.Preset, Presets()); meant != "" {
 		text += "; did you mean " + meant + "?"
 	}
-	k.add("keys.preset", text, t.Preset)
+	c.add("keys.preset", text, k.Preset)
 }
 
 func (h HSM) check(k *checker) {

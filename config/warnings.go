@@ -15,7 +15,8 @@ type Warning string
 // warnings returns those of the whole configuration. A password of Redis can be in a variable, which c does
 // not show.
 func (c Config) warnings(redisPassword bool) []Warning {
-	return slices.Concat(c.proxyWarnings(), c.Keys.warnings(), c.Throttle.warnings(), c.Refresh.warnings(), c.dangerWarnings(), c.redisWarnings(redisPassword), c.upstreamWarnings())
+	return slices.Concat(c.proxyWarnings(), c.Keys.warnings(), c.Throttle.warnings(), c.Refresh.warnings(), c.dangerWarnings(),
+		c.redisWarnings(redisPassword), c.upstreamWarnings())
 }
 
 // warnings are about windows in which a stolen refresh token is worth more than by default.

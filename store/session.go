@@ -186,7 +186,8 @@ type Sessions interface {
 
 	// Rotate decides about one presented refresh token in one atomic step and returns the outcome.
 	// Where that GoesOn, the session is returned as it now is, with the user of this moment;
-	// after Reused the session is returned as it was before it ended. After an error the outcome is unknown: the caller answers 503 and the client repeats the request.
+	// after Reused the session is returned as it was before it ended. After an error the outcome is unknown: the caller
+	// answers 503 and the client repeats the request.
 	Rotate(ctx context.Context, r Rotation) (Session, User, Outcome, error)
 
 	// RevokeSession ends one session and reports whether there was one. Ending what is not there is no error.

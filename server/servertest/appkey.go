@@ -117,7 +117,8 @@ const JWTBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // WithAssertion is a request for a token of the client's own.
 func (s *Server) WithAssertion(t testing.TB, assertion string, more ...string) *Request {
-	return s.Form(t, "/token", append([]string{"grant_type=client_credentials", "client_assertion_type=" + JWTBearer, "client_assertion=" + assertion}, more...)...)
+	params := []string{"grant_type=client_credentials", "client_assertion_type=" + JWTBearer, "client_assertion=" + assertion}
+	return s.Form(t, "/token", append(params, more...)...)
 }
 
 // Asserted is WithAssertion with a good one of the client.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -155,10 +156,8 @@ func waitForEvent(t testing.TB, s *servertest.Server, kind string, right func(st
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, e := range events {
-			if right(e) {
-				return
-			}
+		if slices.ContainsFunc(events, right) {
+			return
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("no event %s is as wanted: %+v", kind, events)
@@ -258,10 +257,28 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
+// TestUnsettable: a password that could not be set here is hashed as it was sent, and its owner has moved.
+func TestUnsettable(t *testing.T) {
+	for name, secret := range map[string]string{"long": strings.Repeat("a very long passphrase ", 20), "control": "tab\there \x01"} {
+		t.Run(name, func(t *testing.T) {
+			f := oldTable()
+			f.users["bob"] = account{secret, "17", false}
+			s := start(t, f, nil)
+			wantLogin(t, s, "bob", secret, 200, "")
+			if bob := user(t, s, "bob"); bob.PasswordHash == "" || bob.Move != store.MoveDone {
+				t.Errorf("got %+v", bob)
+			}
+			delete(f.users, "bob") // he is not asked for there any more
+			wantLogin(t, s, "bob", secret, 200, "")
+			wantLogin(t, s, "bob", secret+"x", 400, "invalid_grant")
+		})
+	}
+}
+
 // TestUnhashable: a password that cannot be hashed here lets its owner in every time, and nobody else.
 func TestUnhashable(t *testing.T) {
 	f := oldTable()
-	long := strings.Repeat("a very long passphrase ", 20)
+	long := strings.Repeat("a very long passphrase ", 200)
 	f.users["bob"] = account{long, "17", false}
 	s := start(t, f, nil)
 	for range 2 {

@@ -33,7 +33,7 @@ func execute(program string, args []string) (child, error) {
 				err = errors.New("exit status 0")
 			}
 			if line := reason.String(); line != "" {
-				return fmt.Errorf("%v: %s", err, line)
+				return fmt.Errorf("%w: %s", err, line)
 			}
 			return err
 		}}, nil

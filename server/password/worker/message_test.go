@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"reflect"
 	"strings"
@@ -43,7 +44,7 @@ func TestMessages(t *testing.T) {
 			t.Errorf("got %v, %v; want %v", got, err, want)
 		}
 	}
-	if _, err := readMessage(&wire); err != io.EOF {
+	if _, err := readMessage(&wire); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: got %v, want io.EOF", err)
 	}
 	if _, err := (request{1, Job{Stored: "s", Password: make([]byte, maxMessage)}}).encode(); err == nil {

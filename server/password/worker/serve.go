@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"io"
 	"runtime"
 	"runtime/debug"
@@ -59,7 +60,7 @@ func newHasher(slots int, out io.Writer) *hasher {
 func (c *hasher) loop(in io.Reader) error {
 	for {
 		message, err := readMessage(in)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -99,8 +99,7 @@ func Signature(key []byte, timestamp string, body []byte) string {
 
 // withoutURL drops the URL from an error, which could have a secret in it.
 func withoutURL(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}
 	return err

@@ -54,7 +54,8 @@ func (s *Sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 func (s *Sessions) sendRotation(ctx context.Context, r store.Rotation) (*conn.Call, error) {
 	keys := s.Key.UserAndSessions(r.UserID)
 	args := append(make([]any, 0, 17), r.SessionID[:], r.ClientID, r.Generation, s.Clock.Argument(r.Now),
-		script.CeilMillis(r.Lifetimes.Idle), script.CeilMillis(r.Lifetimes.Absolute), r.Grace.Milliseconds(), r.MaxReplays, script.Millis(r.NotBefore), s.Codec.Format(),
+		script.CeilMillis(r.Lifetimes.Idle), script.CeilMillis(r.Lifetimes.Absolute),
+		r.Grace.Milliseconds(), r.MaxReplays, script.Millis(r.NotBefore), s.Codec.Format(),
 		r.Late.Milliseconds(), r.ClientEpoch, script.OneIf(r.ClientConfirmed), codec.SessionAddress(r.Address, r.ClientID),
 		script.Millis(r.Loss.At), store.HealWithin.Milliseconds())
 	if r.RequestID == "" {

@@ -53,6 +53,7 @@ func (s *Sessions) StartCall(ctx context.Context, in store.Session, b store.Sess
 	return s.Trail.Call(ctx, script.StartSession, s.Key.UserAndSessions(in.UserID), append(args, epoch...)...), nil
 }
 
+// Started returns the session and its user out of the reply to a call of Start.
 func (s *Sessions) Started(in store.Session, start *conn.Call) (store.Session, store.User, error) {
 	outcome, records := start.Outcome()
 	if outcome != "ok" {

@@ -111,7 +111,8 @@ func (s *Users) UsersByName(ctx context.Context, names []string) ([]store.User, 
 }
 
 // EachNamed visits the records of the names, and then those of the users that they lead to, with their keys and bytes.
-func (s *Users) EachNamed(ctx context.Context, names []string, onName func(key, raw, username string, n layout.Name), onUser func(key, raw string, u store.User)) error {
+func (s *Users) EachNamed(ctx context.Context, names []string,
+	onName func(key, raw, username string, n layout.Name), onUser func(key, raw string, u store.User)) error {
 	keys := make([]string, len(names))
 	for i, name := range names {
 		keys[i] = s.Key.Username(name)

@@ -144,7 +144,8 @@ func runDev(ctx context.Context, app *cli.App, cfg config.Config, dir string, pu
 	if err != nil {
 		return err
 	}
-	srv, err := Open(ctx, Options{Config: cfg, Master: master, Version: app.Version, Getenv: app.Getenv, Now: app.Now, Log: log, Level: level, IsProgram: app.IsProgram})
+	srv, err := Open(ctx, Options{Config: cfg, Master: master, Version: app.Version, Getenv: app.Getenv, Now: app.Now,
+		Log: log, Level: level, IsProgram: app.IsProgram})
 	if err != nil {
 		return err
 	}

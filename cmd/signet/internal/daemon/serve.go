@@ -77,7 +77,8 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 	hangup := make(chan os.Signal, 1) // before the start: SIGHUP must not end a server that waits for its store
 	signal.Notify(hangup, syscall.SIGHUP)
 	srv, l, err := start(ctx, cfg, certs, log, func() (*Daemon, error) {
-		return Open(ctx, Options{Config: cfg, Master: master, Version: app.Version, Getenv: app.Getenv, Now: app.Now, Log: log, Level: level, IsProgram: app.IsProgram})
+		return Open(ctx, Options{Config: cfg, Master: master, Version: app.Version, Getenv: app.Getenv, Now: app.Now,
+			Log: log, Level: level, IsProgram: app.IsProgram})
 	})
 	if err != nil {
 		return err
