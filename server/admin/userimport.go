@@ -220,7 +220,7 @@ func (in *importing) meet(c *incoming, l *line, u store.User) error {
 		l.result = api.ImportSkipped
 		return nil
 	}
-	return userError(store.ErrExists)
+	return exists("a user of that name exists already, and is not as the line has them; on_conflict=update changes them, on_conflict=skip leaves them as they are")
 }
 
 // errUnchanged ends an update that would change nothing.

@@ -48,6 +48,24 @@ func WriteFile(path string, force bool, refuse func(path string) error, write fu
 	return nil
 }
 
+// SameFile reports whether two paths lead to one file, be it there yet or not.
+func SameFile(a, b string) bool {
+	if x, err := os.Stat(a); err == nil {
+		y, err := os.Stat(b)
+		return err == nil && os.SameFile(x, y)
+	}
+	place := func(path string) (dir, name string) {
+		path, _ = filepath.Abs(path) // fails where there is no working directory, and no file then
+		if real, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+			return real, filepath.Base(path)
+		}
+		return filepath.Dir(path), filepath.Base(path)
+	}
+	dirA, nameA := place(a)
+	dirB, nameB := place(b)
+	return dirA == dirB && nameA == nameB
+}
+
 // clearLeftovers removes the temporary files of WriteFile that killed processes have left beside path: after a backup
 // they hold password hashes. A file that another process is writing is locked, and stays.
 func clearLeftovers(path string) {

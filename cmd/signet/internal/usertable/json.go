@@ -60,7 +60,7 @@ func (s *lines) readLine() ([]byte, error) {
 		}
 		s.line++
 		if len(long) > maxRecord {
-			return nil, &recordError{"", fmt.Errorf("the line is longer than %d KiB", maxRecord>>10)}
+			return nil, &recordError{string(long[:cutText]), fmt.Errorf("the line is longer than %d KiB, and its text is cut", maxRecord>>10)}
 		}
 		return long, nil
 	}

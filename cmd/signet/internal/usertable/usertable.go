@@ -65,6 +65,7 @@ type Factor struct {
 const (
 	maxRecord = 1 << 20
 	maxLine   = 60 << 10
+	cutText   = 1 << 10 // of a record that is too long, for its Row.Text
 )
 
 // source returns the records of a file one by one. It ends with io.EOF. A *recordError concerns one record only, and
@@ -201,7 +202,7 @@ func (r *Reader) Next() (Row, error) {
 			return row, err
 		}
 		if r.opts.Format == "signet" {
-			r.pass(rec, &row)
+			row.Err = r.pass(rec, &row)
 		} else {
 			row.Err = r.user(rec, &row)
 		}
@@ -215,21 +216,34 @@ func (r *Reader) Next() (Row, error) {
 		if row.Err == nil && len(row.Record) > maxLine {
 			row.Err = fmt.Errorf("it takes more than %d KiB as a line of an import", maxLine>>10)
 		}
-		if row.Err != nil && row.Record == nil {
+		if row.Err != nil && row.Record == nil && row.Text == "" {
 			row.Text = marshal(rec)
 		}
 		return row, nil
 	}
 }
 
-// pass takes a line of an import as it is.
-func (r *Reader) pass(rec map[string]any, row *Row) {
+// pass takes a line of an import as it is. A line of a report with the text of a record that could not be read is taken
+// where that text was made a line.
+func (r *Reader) pass(rec map[string]any, row *Row) error {
+	if _, ok := rec["username"]; !ok && rec["reason"] != nil {
+		row.Text, _ = rec["text"].(string)
+		mended, err := decode([]byte(row.Text))
+		if err == nil && mended["username"] == nil {
+			err = errors.New("it has no username")
+		}
+		if err != nil {
+			return fmt.Errorf("the record could not be read before, and its text is no line of an import: %w. Mend it in the file that it came from, and import that again", err)
+		}
+		rec, row.Text = mended, ""
+	}
 	row.Username, _ = rec["username"].(string)
 	row.ID = text(rec["id"])
 	if hash, _ := rec["password_hash"].(string); r.format.scheme != "" && hash != "" && rec["hash_scheme"] == nil {
 		rec["hash_scheme"] = r.format.scheme
 	}
 	row.Record = []byte(marshal(rec))
+	return nil
 }
 
 // user makes the line of an import from a record.

@@ -270,3 +270,19 @@ func TestFirstLineIsNotShown(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// TestRefusedTextComesBack: what could not be read can be mended in the report, and stays refused with its text until it is.
+func TestRefusedTextComesBack(t *testing.T) {
+	const report = `{"line":1,"reason":"it is not valid JSON","text":"{\"username\":\"ann\""}` + "\n" + `{"line":2,"reason":"x","text":"{\"username\":\"ben\",\"id\":7}"}` +
+		"\n" + `{"line":3,"reason":"the row is broken"}` + "\n"
+	got := render(strings.NewReader(report), usertable.Options{Format: "signet"})
+	for _, part := range []string{"1 \"\" \"\" \n  refused: the record could not be read before", `text: "{\"username\":\"ann\""`, `2 "ben" "7" {"id":7,"username":"ben"}` + "\n3", "3 \"\" \"\" \n  refused"} {
+		if !strings.Contains(got, part) {
+			t.Errorf("got %s, want %s", got, part)
+		}
+	}
+	long := render(strings.NewReader(`{"username":"`+strings.Repeat("x", 2<<20)), usertable.Options{Format: "signet"})
+	if !strings.Contains(long, `text: "{\"username\":\"xxx`) || len(long) > 2000 {
+		t.Errorf("got %.200s", long)
+	}
+}

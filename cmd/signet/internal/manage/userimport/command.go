@@ -106,6 +106,9 @@ func (c *command) check(cmd *cobra.Command) error {
 	if c.dryRun && c.mapFile != "" {
 		return cli.Usagef("--map has the subs of the users, and a dry run makes none; leave one of the two out")
 	}
+	if err := c.checkPaths(); err != nil {
+		return err
+	}
 	if c.factors != "" && c.dropFactors {
 		return cli.Usagef("--factors keeps the one-time-password secrets and --drop-factors does not; give one of them")
 	}
@@ -125,17 +128,30 @@ func (c *command) check(cmd *cobra.Command) error {
 	return nil
 }
 
+// checkPaths refuses two files that are one: the second would replace the first.
+func (c *command) checkPaths() error {
+	paths := []struct{ flag, path string }{{"file", c.file}, {"hash-config", c.hashConfig}, {"map", c.mapFile}, {"rejected", c.rejected}, {"factors", c.factors}}
+	for i, b := range paths {
+		for _, a := range paths[:i] {
+			if a.path != "" && b.path != "" && cli.SameFile(a.path, b.path) {
+				return cli.Usagef("--%s and --%s name the same file", a.flag, b.flag)
+			}
+		}
+	}
+	return nil
+}
+
 func (c *command) run(cmd *cobra.Command) error {
 	if err := c.check(cmd); err != nil {
 		return err
 	}
 	c.waitGiven = cmd.Flags().Changed("wait")
 	if c.hashConfig != "" {
-		text, err := os.ReadFile(c.hashConfig)
+		text, err := cli.ReadSecretFile(c.hashConfig)
 		if err != nil {
 			return fmt.Errorf("reading the hash_config: %w", err)
 		}
-		c.table.HashConfig = string(text)
+		c.table.HashConfig = text
 	}
 	in, err := Open(c.app, c.file)
 	if err != nil {

@@ -30,7 +30,7 @@ func (r *run) withFiles(do func() error) error {
 			if path == "" {
 				return then()
 			}
-			refuse := func(path string) error { return connect.RefuseOwnFiles(r.app, path, r.file) }
+			refuse := func(path string) error { return connect.RefuseOwnFiles(r.app, path) }
 			return cli.WriteFile(path, r.force, refuse, func(w io.Writer) error {
 				buffered := bufio.NewWriterSize(w, 64<<10)
 				if err := set(buffered); err != nil {

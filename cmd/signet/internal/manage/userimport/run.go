@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"signet/cmd/signet/internal/usertable"
@@ -222,7 +223,7 @@ func (r *run) take(answers []api.ImportLine, created map[int]bool) error {
 			a.Result = api.ImportCreated
 		}
 		if a.Result == api.ImportRefused {
-			if err := r.refuse(row, line, a.Reason); err != nil {
+			if err := r.refuse(row, line, strings.ReplaceAll(a.Reason, "on_conflict=", "--on-conflict ")); err != nil {
 				return err
 			}
 			continue
