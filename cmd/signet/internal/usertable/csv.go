@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -38,7 +39,7 @@ func openCSV(in *input, r *Reader) (source, error) {
 	for i, name := range t.columns {
 		t.columns[i] = strings.TrimSpace(name)
 		if slices.Contains(t.columns[:i], t.columns[i]) && name != "" {
-			return nil, fmt.Errorf("the first line names the column %q twice", name)
+			return nil, fmt.Errorf("the first line names column %d as one before it; %s", i+1, t.names())
 		}
 	}
 	return t, t.resolve(r)
@@ -81,7 +82,7 @@ func (t *table) resolve(r *Reader) error {
 			}
 		}
 		if len(there) == 0 && field.needed {
-			return fmt.Errorf("the file has no column %s; name the one of the %s. Its columns are %s", strings.Join(*field.fields, ", "), field.what, t.names())
+			return fmt.Errorf("the file has no column %s; name the one of the %s. %s", strings.Join(*field.fields, ", "), field.what, t.names())
 		}
 		*field.fields = there
 	}
@@ -96,12 +97,30 @@ func (t *table) resolve(r *Reader) error {
 }
 
 func (t *table) missing(name string) error {
-	return fmt.Errorf("the file has no column %q; its columns are %s", name, t.names())
+	return fmt.Errorf("the file has no column %q. %s", name, t.names())
 }
 
+// names lists the columns for a message. Without a header the first line is a user with a password hash or a password,
+// and terminals and logs must not get it: all cells must look like names, and one must have a word that headers have.
 func (t *table) names() string {
-	return fmt.Sprintf("%.500s", strings.Join(t.columns, ", "))
+	header := false
+	for _, name := range t.columns {
+		if name != "" && !columnName.MatchString(name) {
+			header = false
+			break
+		}
+		header = header || headerWord.MatchString(name)
+	}
+	if !header {
+		return fmt.Sprintf("Its first line has %d fields, which may be a user and are not shown: the first line must name the columns", len(t.columns))
+	}
+	return fmt.Sprintf("Its columns are %.500s", strings.Join(t.columns, ", "))
 }
+
+var (
+	columnName = regexp.MustCompile(`^[\pL_][\pL_ -]{0,39}\d?$`)
+	headerWord = regexp.MustCompile(`(?i)(^|[_ -])(id|uid|user|login|e?mail|password|passwd|hash|phone)($|[_ -])|^(user_?name|user_?id|(password|user)(hash|email|login|pass))$`)
+)
 
 // column returns the column of that name, or of that name without case and underscores. Of a path into a column that
 // holds JSON, it is the first part.

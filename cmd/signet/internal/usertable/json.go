@@ -135,7 +135,7 @@ func openUsers(in *input, r *Reader) (source, error) {
 	switch in.firstByte() {
 	case '{':
 		_, _ = s.dec.ReadToken()
-		s.close = func() error { return s.restOfObject(r) }
+		s.close = s.restOfObject
 		found, err := s.findUsers(r)
 		if err == nil && !found {
 			err = errors.New(`the file has no "users"; export the users with the rest, or choose another format`)
@@ -212,10 +212,22 @@ func (s *values) skipObject() error {
 	return nil
 }
 
-// restOfObject reads what is behind the users.
-func (s *values) restOfObject(*Reader) error {
-	if err := s.skipObject(); err != nil {
-		return err
+// restOfObject reads what is behind the users. Users there would be missing from what was imported.
+func (s *values) restOfObject() error {
+	for s.dec.PeekKind() == '"' {
+		name, err := s.dec.ReadToken()
+		if err == nil && name.String() == "users" {
+			return errors.New(`the file has "users" twice, and the second ones were not read`)
+		}
+		if err == nil {
+			err = s.skip()
+		}
+		if err != nil {
+			return s.broken(err)
+		}
+	}
+	if _, err := s.dec.ReadToken(); err != nil {
+		return s.broken(err)
 	}
 	if _, err := s.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows the end of the JSON object")

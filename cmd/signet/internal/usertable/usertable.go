@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"signet/server/admin/api"
 )
 
@@ -347,6 +349,11 @@ func marshal(v any) string {
 func decode(data []byte) (map[string]any, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("it is not UTF-8")
+	}
+	// A member that is there twice has two values, and other readers may take the other one.
+	if err := jsontext.NewDecoder(bytes.NewReader(data)).SkipValue(); errors.Is(err, jsontext.ErrDuplicateName) {
+		syntax, _ := errors.AsType[*jsontext.SyntacticError](err)
+		return nil, fmt.Errorf("the member %q is there twice", syntax.JSONPointer.LastToken())
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()

@@ -182,7 +182,10 @@ func TestDamagedFiles(t *testing.T) {
 		{"empty", "signet", "", 0, ""},
 		{"empty", "keycloak", "", 0, "not JSON"},
 		{"JSON", "csv", `[{"username":"a"}]`, 0, "is JSON and not CSV"},
-		{"a column twice", "csv", "a,b,a\n", 0, "twice"},
+		{"a column twice", "csv", "id,b,id\n", 0, "names column 3 as one before it; Its columns are id, b, id"},
+		{"a member twice", "signet", `{"username":"a","username":"b"}`, 1, `the member "username" is there twice`},
+		{"a member twice in claims", "signet", "[{\"username\":\"a\",\"claims\":{\"x\":1,\"x\":2}}]", 1, `the member "x" is there twice`},
+		{"users twice", "keycloak", `{"users":[{"username":"a"}],"x":[1],"users":[{"username":"b"}]}`, 1, `"users" twice`},
 		{"a quote that is not closed", "csv", "username,hash\nz,x\na,\"x\nb,y\nc,y\n", 1, "a quote opens in the record at line 3 and is not closed rightly up to line"},
 		{"a quote that another closes", "csv", "username,hash\nz,x\na,\"x\nb,y\nc,\"y\nd,z\n", 1, "record at line 3"},
 		{"the same, long", "csv", "username,hash\na,x\nb,\"" + long, 1, "longer than 1024 KiB"},
@@ -248,5 +251,22 @@ func TestHashConfig(t *testing.T) {
 		if _, err := usertable.New(strings.NewReader(`{"users":[]}`), usertable.Options{Format: "firebase", HashConfig: text}); err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("got %v, want %s", err, part)
 		}
+	}
+}
+
+// TestFirstLineIsNotShown: of a table without a header the first line is a user, whose hash must not reach a terminal.
+func TestFirstLineIsNotShown(t *testing.T) {
+	for _, format := range []string{"csv", "supabase", "aspnet", "wordpress"} {
+		for _, first := range []string{"pl3,hunter4 secret", "ann,hunter", "ann@example.com,secret", "id,5f4dcc3b5aa765d61d8327deb882cf99", "ann,secret,secret", "7,ann,secret",
+			"user,$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy", "user, p4ss word", "login,hunter22"} {
+			got := render(strings.NewReader(first+"\n"), usertable.Options{Format: format})
+			_, secret, _ := strings.Cut(first, ",")
+			if !strings.HasPrefix(got, "cannot be read") || strings.Contains(got, secret) || strings.Contains(got, "Its columns") {
+				t.Errorf("%s %s: got %s", format, first, got)
+			}
+		}
+	}
+	if got := render(strings.NewReader("Number;Mail;Full name\n"), usertable.Options{Format: "csv"}); !strings.Contains(got, "Its columns are Number, Mail, Full name") {
+		t.Errorf("got %s", got)
 	}
 }
