@@ -31,7 +31,7 @@ func TestImportIsBounded(t *testing.T) {
 		{"", "$scrypt$ln=14,r=8,p=1000$" + salt + "$" + tag, "as much work"},
 		{"", "$scrypt$ln=63,r=8,p=1$" + salt + "$" + tag, "N=2^63"},
 		{"", "scrypt:1048576:1024:1$salt$" + strings.Repeat("ab", 64), "KiB of memory"},
-		{"", "scrypt$salt$16384$8$16777216$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4=", "p=16777216"},
+		{"", "scrypt$16384$salt$8$16777216$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4=", "p=16777216"},
 		{"", "{scrypt}$180801$8bWJaSu2IKSn9Z9kM+TPXQ==$OAOec05+bXxvuu/1qZ6NUR+xQYvYv7BeL1QxwRpY5Pc=", "KiB of memory"},
 		{"", "$fbscrypt$v=1,n=24,r=8,p=1,ss=Bw==,sk=jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVM=$42xEC+ixf3L2lw==$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4=", "KiB of memory"},
 		{"", "$6$rounds=999999999$salt$" + letters, "999999999 rounds"},
@@ -60,7 +60,7 @@ func TestUsualCostsAreAllowed(t *testing.T) {
 		"pbkdf2_sha256$1200000$salt$" + tag + "=", // Django 6
 		"pbkdf2:sha256:1000000$salt$" + strings.Repeat("ab", 32),
 		"scrypt:32768:8:1$salt$" + strings.Repeat("ab", 64),
-		"scrypt$salt$16384$8$5$" + tag + "=",
+		"scrypt$16384$salt$8$5$" + tag + "=",
 		"{scrypt@SpringSecurity_v5_8}$100801$8bWJaSu2IKSn9Z9kM+TPXQ==$OAOec05+bXxvuu/1qZ6NUR+xQYvYv7BeL1QxwRpY5Pc=",
 		"{pbkdf2@SpringSecurity_v5_8}" + strings.Repeat("ab", 48),
 		"$6$rounds=656000$salt$" + strings.Repeat("a", 85) + "1", // passlib

@@ -34,6 +34,10 @@ var published = []made{
 	{"Spring MD5 with an empty salt", "spring", "password", "{MD5}{}f1026a66095fc2058c1f8771ed05d6da"},
 	{"Spring SHA-1", "", "abc123", "{SHA-1}{THIS_IS_A_SALT}b2f50ffcbd3407fe9415c062d55f54731f340d32"},
 
+	// Django, from the tests of its hashers.
+	{"Django scrypt", "", "lètmein", "scrypt$16384$seasalt$8$1$Qj3+9PPyRjSJIebHnG81TMjsqtaIGxNQG/aEB/NYafTJ7tibgfYz71m0ldQESkXFRkdVCBhhY8mx7rQwite/Pw=="},
+	{"Django scrypt, named", "django", "lètmein", "scrypt$16384$seasalt$8$1$Qj3+9PPyRjSJIebHnG81TMjsqtaIGxNQG/aEB/NYafTJ7tibgfYz71m0ldQESkXFRkdVCBhhY8mx7rQwite/Pw=="},
+
 	// Drupal 7, and a user who came to it from Drupal 6.
 	{"Drupal", "", "valid password", "$S$5TOxWPdvJRs0P/xZBdrrPlGgzViOS0drHu3jaIjitesfttrp18bk"},
 	{"Drupal", "", "password", "$S$DNX2.wYzcK0HRWPjbbA2xXbHXsOizN.WxHYcn6o.KMwRyTGLtStx"},

@@ -97,13 +97,13 @@ func parseScrypt(text string) (Hash, error) {
 	return newScrypt(part[1], scryptCosts{n[0], n[1], n[2]}, salt, tag)
 }
 
-// readDjangoScrypt reads "scrypt$salt$N$r$p$tag".
+// readDjangoScrypt reads "scrypt$N$salt$r$p$tag".
 func readDjangoScrypt(text string) (Hash, error) {
 	part := strings.Split(text, "$")
 	if len(part) != 6 {
-		return nil, errors.New("not of the form scrypt$salt$N$r$p$tag")
+		return nil, errors.New("not of the form scrypt$N$salt$r$p$tag")
 	}
-	c, err := scryptOfN(part[2], part[3], part[4])
+	c, err := scryptOfN(part[1], part[3], part[4])
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func readDjangoScrypt(text string) (Hash, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tag: %w", err)
 	}
-	return newScrypt(scryptName, c, []byte(part[1]), tag)
+	return newScrypt(scryptName, c, []byte(part[2]), tag)
 }
 
 // readWerkzeugScrypt reads "scrypt:N:r:p$salt$tag".

@@ -12,7 +12,7 @@ for (const password of ["correct horse battery", "Zürich könnte €5", "ﬁne 
   emit("lucia 1", "lucia-legacy", password, `${salt}:${key(8)}`);
   const plain = (N, r, p) => scryptSync(password, salt, 64, { N, r, p, maxmem: 1 << 26 });
   emit("werkzeug's scrypt", "", password, `scrypt:1024:8:1$${salt}$${plain(1024, 8, 1).toString("hex")}`);
-  emit("django's scrypt", "", password, `scrypt$${salt}$1024$8$5$${plain(1024, 8, 5).toString("base64")}`);
+  emit("django's scrypt", "", password, `scrypt$1024$${salt}$8$5$${plain(1024, 8, 5).toString("base64")}`);
   const b64 = (bytes) => bytes.toString("base64").replace(/=+$/, "");
   for (const [digest, size] of [["sha1", 20], ["sha256", 32], ["sha512", 64]]) {
     emit(`pbkdf2 as a PHC string, ${digest}`, "", password,
