@@ -15,7 +15,7 @@ import (
 // format that it had not seen.
 const (
 	sampleEvery = 10 * time.Minute
-	sampleSoon  = time.Minute // at most this often
+	sampleSoon  = 5 * time.Second // at most this often
 	samplePages = 8
 	samplePage  = 100
 )

@@ -61,6 +61,7 @@ type job struct {
 	read     func([]byte, *line) // reads a line, which sets do or err
 	distinct bool                // two lines with the same key are refused
 	seen     keySet
+	done     func()              // called at the end, however it came; nil: nothing is
 	each     func([]*line) error // gets every batch when it was worked on; nil: nothing does
 	brokeOff string              // message for a body that breaks off: a format with the number of the line and the count
 }
@@ -113,6 +114,9 @@ func (h *Bulk) run(r *call.Request, j job) (edge.Response, error) {
 	lines := input.NewLines(http.MaxBytesReader(r.Writer, r.Body, maxBulk))
 	guard := call.NewGuard(r)
 	defer guard.Close()
+	if j.done != nil {
+		defer j.done()
+	}
 	if err := j.begin(); err != nil {
 		return edge.Response{}, err
 	}

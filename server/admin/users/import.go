@@ -349,16 +349,14 @@ func (h *Bulk) Import(r *call.Request) (edge.Response, error) {
 	}
 	if in.dryRun {
 		j.begin, j.end.Type = func() error { return nil }, ""
+	} else {
+		j.done = h.sampleHashes
 	}
 	if strings.Contains(r.Header.Get("Accept"), api.NDJSON) {
 		header := http.Header{"Content-Type": {api.NDJSON}}
 		return edge.Response{Header: header, Stream: func(w http.ResponseWriter) error { return h.streamImport(r, j, w) }}, nil
 	}
-	answer, err := h.run(r, j)
-	if err == nil && !in.dryRun {
-		h.sampleHashes()
-	}
-	return answer, err
+	return h.run(r, j)
 }
 
 // streamImport is an import whose answer has a line for each line of the body, sent while the body comes in.
