@@ -10,6 +10,9 @@ import (
 
 	"signet/keys"
 	"signet/server/admin/api"
+	"signet/server/admin/call"
+	"signet/server/admin/keyring"
+	"signet/server/admin/users"
 	"signet/server/audit"
 	"signet/server/clientauth"
 	"signet/server/edge"
@@ -72,19 +75,20 @@ type Admin struct {
 
 // New returns an Admin, and registers its metrics and those of the process.
 func New(cfg Config) *Admin {
-	rec := recorder{cfg.Audit, cfg.Store}
+	rec := call.Recorder{Audit: cfg.Audit, Store: cfg.Store}
 	importKeys := cfg.ImportKeys
 	cfg.ImportKeys = nil // it is not to show them when it is printed
 	auth := newAuth(cfg)
 	a := &Admin{cfg: cfg, auth: auth, writes: newSurface(cfg.Error, cfg.Audit, true), reads: newSurface(cfg.Error, cfg.Audit, false)}
 	clients := &clients{store: cfg.Store, keys: cfg.Keys, cache: cfg.Clients, floors: cfg.Floors, auth: auth, rec: rec, now: cfg.Now,
 		maxTokenLife: cfg.MaxTokenLife, warnings: cfg.ClientWarnings}
-	users := &users{store: cfg.Store, passwords: cfg.Passwords, settings: cfg.Settings, rec: rec, now: cfg.Now}
-	bulk := &bulk{users: users, rec: rec, now: cfg.Now, importKeys: importKeys, sampleHashes: cfg.SampleHashes, asError: cfg.Error}
-	sessions := &sessions{store: cfg.Store, users: users, cache: cfg.Clients, settings: cfg.Settings, checker: cfg.Checker, rec: rec,
-		now: cfg.Now, asError: cfg.Error}
+	lifetimes := func() store.Lifetimes { return cfg.Settings().Lifetimes }
+	people := users.New(users.Config{Store: cfg.Store, Passwords: cfg.Passwords, Policy: func() password.Policy { return cfg.Settings().Policy },
+		Recorder: rec, Now: cfg.Now})
+	bulk := users.NewBulk(users.BulkConfig{Users: people, ImportKeys: importKeys, SampleHashes: cfg.SampleHashes, Error: cfg.Error})
+	sessions := users.NewSessions(users.SessionsConfig{Users: people, Clients: cfg.Clients, Lifetimes: lifetimes, Checker: cfg.Checker, Error: cfg.Error})
 	limits := &limits{store: cfg.Store, throttle: cfg.Throttle, settings: cfg.Settings, rec: rec, now: cfg.Now}
-	keyring := &keyring{keys: cfg.Keys, replica: cfg.Replica, settings: cfg.Settings, rec: rec}
+	signing := keyring.New(keyring.Config{Keys: cfg.Keys, Replica: cfg.Replica, Lifetimes: lifetimes, Recorder: rec})
 	events := &events{store: cfg.Store, audit: cfg.Audit, now: cfg.Now}
 	backup := &backup{store: cfg.Store, audit: cfg.Audit, rec: rec, log: cfg.Log, now: cfg.Now, asError: cfg.Error}
 	sealing := &sealing{store: cfg.Store, sealed: cfg.Sealed, keys: cfg.Keys, replica: cfg.Replica, floors: cfg.Floors, rec: rec, log: cfg.Log}
@@ -100,35 +104,35 @@ func New(cfg Config) *Admin {
 		{api.DisableClient, withoutBody(clients.disable)},
 		{api.EnableClient, withoutBody(clients.enable)},
 
-		{api.ListUsers, users.list},
-		{api.CreateUser, users.create},
-		{api.ImportUsers, bulk.importUsers},
-		{api.ShowMoved, users.moved},
-		{api.DisableUsers, bulk.each("disable", users.disable)},
-		{api.EnableUsers, bulk.each("enable", users.enable)},
-		{api.DeleteUsers, bulk.each("delete", users.delete)},
-		{api.RevokeSessionsOfUsers, bulk.each("revoke-sessions", sessions.revokeAll)},
-		{api.ShowUser, users.show},
-		{api.UpdateUser, users.update},
-		{api.DeleteUser, withoutBody(users.delete)},
-		{api.SetPassword, users.setPassword},
-		{api.DisableUser, withoutBody(users.disable)},
-		{api.EnableUser, withoutBody(users.enable)},
+		{api.ListUsers, people.List},
+		{api.CreateUser, people.Create},
+		{api.ImportUsers, bulk.Import},
+		{api.ShowMoved, people.Moved},
+		{api.DisableUsers, bulk.Each("disable", people.Disable)},
+		{api.EnableUsers, bulk.Each("enable", people.Enable)},
+		{api.DeleteUsers, bulk.Each("delete", people.Delete)},
+		{api.RevokeSessionsOfUsers, bulk.Each("revoke-sessions", sessions.RevokeAll)},
+		{api.ShowUser, people.Show},
+		{api.UpdateUser, people.Update},
+		{api.DeleteUser, withoutBody(people.Delete)},
+		{api.SetPassword, people.SetPassword},
+		{api.DisableUser, withoutBody(people.Disable)},
+		{api.EnableUser, withoutBody(people.Enable)},
 
-		{api.RevokeAllSessions, withoutBody(sessions.revokeEverybody)},
-		{api.ListSessions, sessions.list},
-		{api.RevokeSessions, withoutBody(sessions.revokeAll)},
-		{api.RevokeSession, withoutBody(sessions.revoke)},
+		{api.RevokeAllSessions, withoutBody(sessions.RevokeEverybody)},
+		{api.ListSessions, sessions.List},
+		{api.RevokeSessions, withoutBody(sessions.RevokeAll)},
+		{api.RevokeSession, withoutBody(sessions.Revoke)},
 
 		{api.ListThrottle, limits.list},
 		{api.ClearThrottle, withoutBody(limits.clear)},
 
-		{api.ListKeys, keyring.list},
-		{api.PlanKeys, keyring.plan},
-		{api.RotateKeys, keyring.rotate},
-		{api.RewrapKeys, withoutBody(keyring.rewrap)},
-		{api.ResetClock, withoutBody(keyring.resetClock)},
-		{api.RevokeKey, keyring.revoke},
+		{api.ListKeys, signing.List},
+		{api.PlanKeys, signing.Plan},
+		{api.RotateKeys, signing.Rotate},
+		{api.RewrapKeys, withoutBody(signing.Rewrap)},
+		{api.ResetClock, withoutBody(signing.ResetClock)},
+		{api.RevokeKey, signing.Revoke},
 
 		{api.ListEvents, events.list},
 		{api.Backup, backup.send},
@@ -142,8 +146,8 @@ func New(cfg Config) *Admin {
 // Socket returns the handler of a Unix socket, whose mode 0600 is the authentication: a process that can open it may use
 // every verb.
 func (a *Admin) Socket() http.Handler {
-	return newRouter(a, func(r *Request, _ string) error {
-		r.Actor, r.rights = "socket", []string{api.ScopeAdmin}
+	return newRouter(a, func(r *call.Request, _ string) error {
+		r.Actor, r.Rights = "socket", []string{api.ScopeAdmin}
 		return nil
 	})
 }
@@ -151,43 +155,8 @@ func (a *Admin) Socket() http.Handler {
 // Token returns the handler of a TCP listener. Each verb needs an access token with its scope.
 func (a *Admin) Token() http.Handler { return newRouter(a, a.auth.authenticate) }
 
-// Request is a request after its caller was let in. The caller's name is in Facts.Actor.
-type Request struct {
-	*edge.Request
-	rights  []string                        // scopes of the API that the caller has; api.ScopeAdmin is all of them
-	recheck func(ctx context.Context) error // whether the caller may still do what it does; nil: always
-}
-
 // verb is one row of the table. Responses are JSON; error.go has the errors.
 type verb struct {
 	api.Verb
-	handle func(*Request) (edge.Response, error)
-}
-
-// recorder records what operators do.
-type recorder struct {
-	audit *audit.Recorder
-	store store.Audit
-}
-
-// withEvent returns the context of a change, which the caller records by ok afterwards. The store keeps the event
-// together with the change.
-func (rec recorder) withEvent(r *Request, e *store.Event) context.Context {
-	e.Outcome, e.Actor = store.OutcomeOK, r.Actor
-	return rec.audit.WithEvent(r.Request, e)
-}
-
-// begin records a change of several steps before the first of them. It fails where the store cannot keep the event.
-func (rec recorder) begin(r *Request, e store.Event) error {
-	if err := rec.store.KeepEvent(rec.withEvent(r, &e), &e); err != nil {
-		return err
-	}
-	rec.ok(r, e)
-	return nil
-}
-
-// ok records a change that was made.
-func (rec recorder) ok(r *Request, e store.Event) {
-	e.Outcome, e.Actor = store.OutcomeOK, r.Actor
-	rec.audit.Change(r.Request, e)
+	handle func(*call.Request) (edge.Response, error)
 }

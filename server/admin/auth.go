@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/audit"
 	"signet/server/clientauth"
 	"signet/server/edge"
@@ -67,7 +68,7 @@ func (h *auth) otherAudience() *edge.Error {
 
 // authenticate checks the token as any other endpoint does, and that it is for this API and its client has the scope
 // now. It reads the client from the store: a right that is taken away is gone at once, at every replica.
-func (h *auth) authenticate(r *Request, scope string) error {
+func (h *auth) authenticate(r *call.Request, scope string) error {
 	raw, err := r.Bearer()
 	if err != nil {
 		return h.refuse(r, err)
@@ -79,14 +80,14 @@ func (h *auth) authenticate(r *Request, scope string) error {
 	if err != nil {
 		return err
 	}
-	r.Actor, r.rights = t.Client.ID, rightsOf(t)
+	r.Actor, r.Rights = t.Client.ID, rightsOf(t)
 	switch {
-	case !allows(r.rights, scope):
+	case !allows(r.Rights, scope):
 		return h.forbid(r, "scope", missingScope(scope))
 	case !slices.Contains(t.Claims.Audience, h.audience):
 		return h.forbid(r, "audience", h.otherAudience())
 	}
-	r.recheck = func(ctx context.Context) error { return h.recheck(ctx, raw, scope) }
+	r.Recheck = func(ctx context.Context) error { return h.recheck(ctx, raw, scope) }
 	return nil
 }
 
@@ -131,10 +132,10 @@ func rightsOf(t *token.Access) (rights []string) {
 
 // mayHandle refuses a caller that would gain scopes of the admin API that it does not have: by giving them to a client,
 // or by changing a client that has them, because a caller that can set its secret or key can act as that client.
-func (h *auth) mayHandle(r *Request, scopes []string) error {
+func (h *auth) mayHandle(r *call.Request, scopes []string) error {
 	var missing []string
 	for _, scope := range scopes {
-		if api.IsScope(scope) && !allows(r.rights, scope) {
+		if api.IsScope(scope) && !allows(r.Rights, scope) {
 			missing = append(missing, scope)
 		}
 	}
@@ -147,7 +148,7 @@ func (h *auth) mayHandle(r *Request, scopes []string) error {
 }
 
 // forbid counts and records the refusal of a valid token.
-func (h *auth) forbid(r *Request, reason string, refusal *edge.Error) error {
+func (h *auth) forbid(r *call.Request, reason string, refusal *edge.Error) error {
 	h.refused.WithLabelValues(reason).Inc()
 	h.audit.Refused(r.Request, store.Event{Type: store.EventAdminAuth, Outcome: store.OutcomeRefused, Actor: r.Actor,
 		Detail: map[string]string{store.DetailReason: reason}})
@@ -155,7 +156,7 @@ func (h *auth) forbid(r *Request, reason string, refusal *edge.Error) error {
 }
 
 // refuse counts the failure against the caller's network. A valid token is never refused for it.
-func (h *auth) refuse(r *Request, refusal error) error {
+func (h *auth) refuse(r *call.Request, refusal error) error {
 	h.refused.WithLabelValues("token").Inc()
 	wait, err := h.store.Count(r.Context(), r.Begun, h.throttle.Admin(h.settings().Throttle, r.Address))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/audit"
 	"signet/server/edge"
 	"signet/store"
@@ -30,7 +31,7 @@ const flushTimeout = 5 * time.Second
 type backup struct {
 	store   store.Store
 	audit   *audit.Recorder
-	rec     recorder
+	rec     call.Recorder
 	log     *slog.Logger
 	now     func() time.Time
 	asError func(error) *edge.Error
@@ -40,7 +41,7 @@ type backup struct {
 
 // send streams a copy of the store. Signing keys in it are sealed; password hashes are not. A response that breaks off
 // has its connection cut, so that it cannot be taken for a backup.
-func (h *backup) send(r *Request) (edge.Response, error) {
+func (h *backup) send(r *call.Request) (edge.Response, error) {
 	from, ok := h.store.(backupper)
 	if !ok {
 		return edge.Response{}, &edge.Error{Status: http.StatusNotImplemented, Code: api.CodeUnsupported,
@@ -51,35 +52,35 @@ func (h *backup) send(r *Request) (edge.Response, error) {
 }
 
 // copy makes the copy and sends it.
-func (h *backup) copy(r *Request, w http.ResponseWriter, from backupper) error {
+func (h *backup) copy(r *call.Request, w http.ResponseWriter, from backupper) error {
 	if !h.sending.TryLock() {
 		return &edge.Error{Status: http.StatusServiceUnavailable, Code: api.CodeBusy, RetryAfter: backupRetry,
 			Description: "another backup is being made or sent; there is one at a time: try again when it is done"}
 	}
 	defer h.sending.Unlock()
-	guard := guardStream(r)
-	defer guard.close()
+	guard := call.NewGuard(r)
+	defer guard.Close()
 	h.flush(r, from)
 	sender := &backupWriter{guard: guard, w: w}
 	n, err := from.Backup(r.Context(), sender)
-	err = guard.cause(err)
+	err = guard.Cause(err)
 	detail := map[string]string{"bytes": strconv.FormatInt(n, 10), "complete": strconv.FormatBool(err == nil)}
 	if err != nil {
 		detail[store.DetailReason] = h.asError(err).Reason()
 	}
-	h.rec.ok(r, store.Event{Type: store.EventBackupEnd, At: h.now(), Detail: detail})
+	h.rec.OK(r, store.Event{Type: store.EventBackupEnd, At: h.now(), Detail: detail})
 	return err
 }
 
 // flush has everything written that was recorded, the backup's own event included, before the copy is made. Without it
 // the copy would lack the last second of the trail and show an earlier moment than it holds. If it fails the backup goes
 // on.
-func (h *backup) flush(r *Request, from backupper) {
+func (h *backup) flush(r *call.Request, from backupper) {
 	ctx, cancel := context.WithTimeout(r.Context(), flushTimeout)
 	defer cancel()
 	arrived, forget := h.audit.Expect(r.ID)
 	defer forget()
-	h.rec.ok(r, store.Event{Type: store.EventBackup})
+	h.rec.OK(r, store.Event{Type: store.EventBackup})
 	var err error
 	select {
 	case err = <-arrived:
@@ -106,7 +107,7 @@ var errSlowReader = &edge.Error{Status: http.StatusRequestTimeout, Code: api.Cod
 // backupWriter gives every write its own time, and the whole as much as its bytes take at backupMinRate. A slow reader
 // would keep all others from a backup.
 type backupWriter struct {
-	guard *streamGuard
+	guard *call.Guard
 	w     io.Writer
 	begun time.Time // the first write
 	sent  int64
@@ -117,9 +118,9 @@ func (b *backupWriter) Write(p []byte) (int, error) {
 	now := time.Now()
 	if b.begun.IsZero() {
 		b.begun = now
-		b.guard.send()
+		b.guard.Send()
 	}
-	if err := b.guard.extend(); err != nil {
+	if err := b.guard.Extend(); err != nil {
 		return 0, err
 	}
 	if now.Sub(b.begun) > backupGrace+time.Duration(b.sent)*time.Second/backupMinRate {

@@ -3,14 +3,12 @@ package admin
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"signet/keys"
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/admin/clientspec"
 	"signet/server/admin/input"
 	"signet/server/audit"
@@ -27,7 +25,7 @@ type clients struct {
 	cache        *clientauth.Cache
 	floors       *clientauth.Floors
 	auth         *auth
-	rec          recorder
+	rec          call.Recorder
 	now          func() time.Time
 	maxTokenLife time.Duration
 	warnings     func(ctx context.Context, client store.Client, warnings []string) []string
@@ -43,7 +41,7 @@ func viewClient(c store.Client) api.Client {
 	return view
 }
 
-func (h *clients) list(r *Request) (edge.Response, error) {
+func (h *clients) list(r *call.Request) (edge.Response, error) {
 	q, err := input.ReadQuery(r.Request, "after", "limit")
 	if err != nil {
 		return edge.Response{}, err
@@ -67,7 +65,7 @@ func (h *clients) list(r *Request) (edge.Response, error) {
 	return edge.Response{Body: api.ClientList{Clients: views, Next: next}}, nil
 }
 
-func (h *clients) create(r *Request) (edge.Response, error) {
+func (h *clients) create(r *call.Request) (edge.Response, error) {
 	var spec api.ClientSpec
 	if _, err := input.JSON(r.Request, &spec); err != nil {
 		return edge.Response{}, err
@@ -89,13 +87,13 @@ func (h *clients) create(r *Request) (edge.Response, error) {
 	}
 	client.Revision = max(client.Revision, h.keys.Records().Floors[client.ID]) // a client of this id was deleted
 	e := store.Event{Type: store.EventClientCreate, ClientID: client.ID}
-	err = h.store.CreateClient(h.rec.withEvent(r, &e), client)
+	err = h.store.CreateClient(h.rec.WithEvent(r, &e), client)
 	h.cache.Drop(client.ID)
 	if err != nil {
 		return edge.Response{}, clientError(err)
 	}
 	h.floors.Raise(r.Context(), client)
-	h.rec.ok(r, e)
+	h.rec.OK(r, e)
 	view := viewClient(client)
 	view.Secret, view.Warnings = secret, h.warnings(r.Context(), client, warnings)
 	return edge.Response{Status: http.StatusCreated, Body: view}, nil
@@ -110,7 +108,7 @@ func (h *clients) apply(spec api.ClientSpec, client *store.Client) (warnings []s
 	return warnings, nil
 }
 
-func (h *clients) show(r *Request) (edge.Response, error) {
+func (h *clients) show(r *call.Request) (edge.Response, error) {
 	client, err := h.store.Client(r.Context(), r.PathValue("id"))
 	if err == nil {
 		err = h.floors.Check(client)
@@ -123,10 +121,10 @@ func (h *clients) show(r *Request) (edge.Response, error) {
 
 // modify changes an existing client. All changes of clients go through it. change may add to the event. The caller must
 // have all scopes of the admin API that the client has before and after the change.
-func (h *clients) modify(r *Request, e *store.Event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
+func (h *clients) modify(r *call.Request, e *store.Event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
 	id, now := r.PathValue("id"), store.Millis(h.now())
 	e.ClientID = id
-	client, err := h.store.UpdateClient(h.rec.withEvent(r, e), id, func(client *store.Client) error {
+	client, err := h.store.UpdateClient(h.rec.WithEvent(r, e), id, func(client *store.Client) error {
 		if err := h.floors.Check(*client); err != nil {
 			return err
 		}
@@ -146,19 +144,19 @@ func (h *clients) modify(r *Request, e *store.Event, change func(client *store.C
 	}
 	h.floors.Raise(r.Context(), client)
 	audit.SetRevision(e, client.Revision, client.Epoch)
-	h.rec.ok(r, *e)
+	h.rec.OK(r, *e)
 	return client, nil
 }
 
 // update applies the members of the body to the client. Members that are not named stay.
-func (h *clients) update(r *Request) (edge.Response, error) {
+func (h *clients) update(r *call.Request) (edge.Response, error) {
 	body, err := input.JSON(r.Request, &api.ClientSpec{})
 	if err != nil {
 		return edge.Response{}, err
 	}
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(body, &members) // it was decoded without an error before
-	e := store.Event{Type: store.EventClientUpdate, Detail: map[string]string{"members": memberNames(members)}}
+	e := store.Event{Type: store.EventClientUpdate, Detail: map[string]string{"members": call.MemberNames(members)}}
 	var warnings []string
 	client, err := h.modify(r, &e, func(client *store.Client, _ time.Time) (err error) {
 		spec := clientspec.Of(*client)
@@ -176,12 +174,7 @@ func (h *clients) update(r *Request) (edge.Response, error) {
 	return edge.Response{Body: view}, nil
 }
 
-// memberNames returns the names of the members of an object.
-func memberNames(object map[string]json.RawMessage) string {
-	return strings.Join(slices.Sorted(maps.Keys(object)), " ")
-}
-
-func (h *clients) delete(r *Request) (edge.Response, error) {
+func (h *clients) delete(r *call.Request) (edge.Response, error) {
 	id := r.PathValue("id")
 	client, err := h.store.Client(r.Context(), id)
 	if err != nil {
@@ -191,18 +184,18 @@ func (h *clients) delete(r *Request) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	e := store.Event{Type: store.EventClientDelete, ClientID: id}
-	err = h.store.DeleteClient(h.rec.withEvent(r, &e), id)
+	err = h.store.DeleteClient(h.rec.WithEvent(r, &e), id)
 	h.cache.Drop(id)
 	if err != nil {
 		return edge.Response{}, clientError(err)
 	}
 	h.floors.Raise(r.Context(), store.Client{ID: id, Scopes: client.Scopes, Revision: client.Revision + 1})
-	h.rec.ok(r, e)
+	h.rec.OK(r, e)
 	return edge.Response{Status: http.StatusNoContent}, nil
 }
 
 // disable ends the client's sessions and tokens as well. When it is enabled again its users log in anew.
-func (h *clients) disable(r *Request) (edge.Response, error) {
+func (h *clients) disable(r *call.Request) (edge.Response, error) {
 	return h.switchState(r, store.Event{Type: store.EventClientDisable}, func(client *store.Client, _ time.Time) error {
 		client.Disabled = true
 		client.EndSessions()
@@ -210,14 +203,14 @@ func (h *clients) disable(r *Request) (edge.Response, error) {
 	})
 }
 
-func (h *clients) enable(r *Request) (edge.Response, error) {
+func (h *clients) enable(r *call.Request) (edge.Response, error) {
 	return h.switchState(r, store.Event{Type: store.EventClientEnable}, func(client *store.Client, _ time.Time) error {
 		client.Disabled = false
 		return nil
 	})
 }
 
-func (h *clients) switchState(r *Request, e store.Event, change func(*store.Client, time.Time) error) (edge.Response, error) {
+func (h *clients) switchState(r *call.Request, e store.Event, change func(*store.Client, time.Time) error) (edge.Response, error) {
 	client, err := h.modify(r, &e, change)
 	if err != nil {
 		return edge.Response{}, err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/admin/input"
 	"signet/server/audit"
 	"signet/server/edge"
@@ -25,7 +26,7 @@ type events struct {
 
 // list answers the events that the query selects. An empty result about an unknown user or client is an error: a
 // misspelt name must not look like a user without events.
-func (h *events) list(r *Request) (edge.Response, error) {
+func (h *events) list(r *call.Request) (edge.Response, error) {
 	values, err := input.ReadQuery(r.Request, "after", "type", "client_id", "sub", "user", "address", "since", "until", "limit", "newest")
 	if err != nil {
 		return edge.Response{}, err
@@ -63,7 +64,7 @@ func (h *events) list(r *Request) (edge.Response, error) {
 
 // checkEmpty returns the error for an empty result about an unknown user or client. A deleted one may have events that
 // the rest of the query leaves out: then it returns nil.
-func (h *events) checkEmpty(r *Request, q store.EventQuery, unknown error) error {
+func (h *events) checkEmpty(r *call.Request, q store.EventQuery, unknown error) error {
 	if unknown == nil {
 		var err error
 		if unknown, err = h.unknownIn(r, q); unknown == nil {
@@ -79,7 +80,7 @@ func (h *events) checkEmpty(r *Request, q store.EventQuery, unknown error) error
 
 // person finds the user by any spelling of the username or by sub. unknown is the error for an empty result: nil where
 // the user exists.
-func (h *events) person(r *Request, name string) (p *store.Person, unknown, err error) {
+func (h *events) person(r *call.Request, name string) (p *store.Person, unknown, err error) {
 	p = &store.Person{}
 	var user store.User
 	if id, notID := store.ParseUserID(name); notID == nil {
@@ -95,7 +96,7 @@ func (h *events) person(r *Request, name string) (p *store.Person, unknown, err 
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return p, notFound("there is no user " + edge.QuoteShort(name) + ", and no event about one; GET /v1/users lists the users"), nil
+		return p, call.NotFound("there is no user " + edge.QuoteShort(name) + ", and no event about one; GET /v1/users lists the users"), nil
 	case err != nil:
 		return nil, nil, err
 	}
@@ -104,7 +105,7 @@ func (h *events) person(r *Request, name string) (p *store.Person, unknown, err 
 }
 
 // unknownIn returns the error where q names a sub or a client that does not exist.
-func (h *events) unknownIn(r *Request, q store.EventQuery) (unknown, err error) {
+func (h *events) unknownIn(r *call.Request, q store.EventQuery) (unknown, err error) {
 	if q.Subject != "" {
 		if id, notID := store.ParseUserID(q.Subject); notID == nil {
 			_, err = h.store.User(r.Context(), id)
@@ -112,12 +113,12 @@ func (h *events) unknownIn(r *Request, q store.EventQuery) (unknown, err error) 
 			_, err = h.store.Client(r.Context(), q.Subject)
 		}
 		if errors.Is(err, store.ErrNotFound) {
-			return notFound("there is no user or client with the sub " + q.Subject + ", and no event of one; to ask by name, use user instead of sub"), nil
+			return call.NotFound("there is no user or client with the sub " + q.Subject + ", and no event of one; to ask by name, use user instead of sub"), nil
 		}
 	}
 	if err == nil && q.ClientID != "" {
 		if _, err = h.store.Client(r.Context(), q.ClientID); errors.Is(err, store.ErrNotFound) {
-			return notFound("there is no client " + q.ClientID + ", and no event of one; GET /v1/clients lists the clients"), nil
+			return call.NotFound("there is no client " + q.ClientID + ", and no event of one; GET /v1/clients lists the clients"), nil
 		}
 	}
 	return nil, err

@@ -220,7 +220,7 @@ func TestImportKeepsDisabledAndID(t *testing.T) {
 func TestImportParameters(t *testing.T) {
 	_, admin := servertest.NewAdmin(t, nil)
 	for query, part := range map[string]string{"on_conflict=merge": "fail, skip or update", "dry_run=1": "true or false", "allow_weak=yes": "true or false",
-		"id_claim=sub": "meaning of its own", "mode=update": "no query parameter", "dry_run=true&dry_run=true": "more than once"} {
+		"id_claim=sub": "meaning of its own", "mode=update": "no query parameter", "dry_run=true&dry_run=true": "more than once", "dry_run=": "is empty"} {
 		admin.CallJSON(t, "POST", "/v1/users:import?"+query, `{"username":"x1"}`).Wants(400, "invalid").WantsMessage(t, part)
 	}
 	for body, part := range map[string]string{`[{"username":"x1"}]`: "JSON array", "\n [\n{}]": "JSON array", "\xff\xfe{\x00": "UTF-16", "{\x00\"\x00": "UTF-16", "\x1f\x8b\x08 gzip": "compressed"} {

@@ -9,13 +9,15 @@ import (
 	"strings"
 
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/admin/input"
+	"signet/server/admin/keyring"
 	"signet/server/connlimit"
 	"signet/server/edge"
 )
 
 // enter admits a caller that may use verbs of the scope, and sets the actor and its rights in the request.
-type enter func(r *Request, scope string) error
+type enter func(r *call.Request, scope string) error
 
 // router matches requests to verbs. Paths match exactly, as on the public listener: http.ServeMux would redirect
 // "//" and "..", which makes clients send a password again, and ".." can be a user's name. Every request that it
@@ -47,8 +49,8 @@ func newRouter(a *Admin, enter enter) *router {
 		}
 		p.verbs[v.Method] = rt.route(v)
 	}
-	rt.missing = rt.route(verb{api.Verb{Name: "not_found", Stream: true}, func(*Request) (edge.Response, error) {
-		return edge.Response{}, notFound("there is nothing at this path; the admin API begins with /v1/")
+	rt.missing = rt.route(verb{api.Verb{Name: "not_found", Stream: true}, func(*call.Request) (edge.Response, error) {
+		return edge.Response{}, call.NotFound("there is nothing at this path; the admin API begins with /v1/")
 	}})
 	return rt
 }
@@ -69,13 +71,13 @@ func (rt *router) route(v verb) *edge.Route {
 	}
 	return &edge.Route{Name: "admin." + v.Name, Level: level, Timeout: timeout, Changes: changes, Surface: surface,
 		Handle: func(inner *edge.Request) (edge.Response, error) {
-			r := &Request{Request: inner}
+			r := &call.Request{Request: inner}
 			if err := rt.enter(r, v.Scope); err != nil {
 				return edge.Response{}, err
 			}
 			connlimit.Begin(r.Context()) // a body may be larger than what is held, and is worked on while it comes
 			if v.Method != http.MethodGet && v.Name != api.ResetClock.Name {
-				if err := checkClock(a.cfg.Keys.Clock()); err != nil {
+				if err := keyring.CheckClock(a.cfg.Keys.Clock()); err != nil {
 					return edge.Response{}, err
 				}
 			}
@@ -120,8 +122,8 @@ func (rt *router) match(r *http.Request) *edge.Route {
 
 // withoutBody is a handler of a verb that takes no body: a caller that sends one expects an effect. An object
 // without members is accepted.
-func withoutBody(handle func(*Request) (edge.Response, error)) func(*Request) (edge.Response, error) {
-	return func(r *Request) (edge.Response, error) {
+func withoutBody(handle func(*call.Request) (edge.Response, error)) func(*call.Request) (edge.Response, error) {
+	return func(r *call.Request) (edge.Response, error) {
 		if _, err := input.JSON(r.Request, &struct{}{}); err != nil {
 			if e, ok := errors.AsType[*edge.Error](err); ok && e.Code == api.CodeInvalid {
 				e.Description = "this takes no parameters: send it without a body; nothing was changed"
@@ -141,7 +143,7 @@ func (p *path) fits(parts []string) bool {
 }
 
 // refuse answers a method that the path does not have.
-func (p *path) refuse(r *Request) (edge.Response, error) {
+func (p *path) refuse(r *call.Request) (edge.Response, error) {
 	var methods []string
 	for method := range p.verbs {
 		methods = append(methods, method)

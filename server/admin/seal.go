@@ -11,6 +11,7 @@ import (
 
 	"signet/keys"
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/replica"
@@ -28,14 +29,14 @@ type sealing struct {
 	keys    *keys.Manager
 	replica *replica.Replica
 	floors  *clientauth.Floors
-	rec     recorder
+	rec     call.Recorder
 	log     *slog.Logger
 }
 
 // start gives every record of the store a seal under the master key in use, and has records without one refused from
 // then on. It refuses while a replica of an older version runs, which could not read the records any more. After an
 // interruption it can be started again, and where nothing is to be done it does nothing.
-func (h *sealing) start(r *Request) (edge.Response, error) {
+func (h *sealing) start(r *call.Request) (edge.Response, error) {
 	sealer, ok := h.store.(store.Sealer)
 	if !ok || !h.sealed {
 		return edge.Response{}, &edge.Error{Status: http.StatusNotImplemented, Code: api.CodeUnsupported, Description: "this store has no seals"}
@@ -51,7 +52,7 @@ func (h *sealing) start(r *Request) (edge.Response, error) {
 		}
 	}
 	if len(older) > 0 {
-		return edge.Response{}, conflict("replicas of an older version run, which cannot read sealed records: bring %s up to date first "+
+		return edge.Response{}, call.Conflict("replicas of an older version run, which cannot read sealed records: bring %s up to date first "+
 			"(one that has stopped is forgotten within a minute); nothing was changed", strings.Join(older, ", "))
 	}
 	header := http.Header{"Content-Type": {"application/x-ndjson"}}
@@ -59,13 +60,13 @@ func (h *sealing) start(r *Request) (edge.Response, error) {
 }
 
 // run seals and sends its progress.
-func (h *sealing) run(r *Request, w http.ResponseWriter, sealer store.Sealer) error {
-	guard := guardStream(r)
-	defer guard.close()
-	guard.send()
+func (h *sealing) run(r *call.Request, w http.ResponseWriter, sealer store.Sealer) error {
+	guard := call.NewGuard(r)
+	defer guard.Close()
+	guard.Send()
 	out := json.NewEncoder(w)
 	send := func(p api.SealProgress) {
-		_ = guard.extend()
+		_ = guard.Extend()
 		_ = out.Encode(p) // the caller may have gone; the step that has begun goes on
 		_ = http.NewResponseController(w).Flush()
 	}
@@ -75,7 +76,7 @@ func (h *sealing) run(r *Request, w http.ResponseWriter, sealer store.Sealer) er
 		send(api.SealProgress{Step: "seal", Looked: done.Looked, Sealed: done.Sealed, Error: err.Error()})
 		return nil // the last line has the error
 	}
-	h.rec.ok(r, store.Event{Type: store.EventStoreSeal, Detail: map[string]string{"records": strconv.Itoa(done.Looked), "sealed": strconv.Itoa(done.Sealed)}})
+	h.rec.OK(r, store.Event{Type: store.EventStoreSeal, Detail: map[string]string{"records": strconv.Itoa(done.Looked), "sealed": strconv.Itoa(done.Sealed)}})
 	send(api.SealProgress{Step: "done", Looked: done.Looked, Sealed: done.Sealed, Done: true})
 	return nil
 }
@@ -125,7 +126,7 @@ func (h *sealing) awaitFormat(ctx context.Context, send func(api.SealProgress)) 
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return conflict("these replicas do not write the new format yet: %s; see their logs, and run this again", strings.Join(waiting, ", "))
+			return call.Conflict("these replicas do not write the new format yet: %s; see their logs, and run this again", strings.Join(waiting, ", "))
 		}
 		send(api.SealProgress{Step: "wait", Waiting: waiting})
 		select {

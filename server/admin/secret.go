@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/admin/clientspec"
 	"signet/server/admin/input"
 	"signet/server/clientauth"
@@ -21,7 +22,7 @@ const liveSecrets = 2
 // rotateSecret gives the client a new secret, shown this once. The one before it stays valid. Beyond liveSecrets the
 // oldest is dropped, but not while the newest has never been used: its response was lost or it was not deployed, and to
 // drop the oldest would lock the app out.
-func (h *clients) rotateSecret(r *Request) (edge.Response, error) {
+func (h *clients) rotateSecret(r *call.Request) (edge.Response, error) {
 	var in api.SecretRotation
 	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
@@ -55,20 +56,20 @@ func (h *clients) rotateSecret(r *Request) (edge.Response, error) {
 }
 
 // revokeSecret drops one of two secrets at once. The path names it by its fingerprint, or as the oldest or the newest.
-func (h *clients) revokeSecret(r *Request) (edge.Response, error) {
+func (h *clients) revokeSecret(r *call.Request) (edge.Response, error) {
 	name := r.PathValue("secret")
 	e := store.Event{Type: store.EventClientRevokeSecret}
 	client, err := h.modify(r, &e, func(client *store.Client, _ time.Time) error {
 		at := slices.IndexFunc(client.Secrets, func(secret store.Secret) bool { return secret.Fingerprint() == name })
 		switch {
 		case len(client.Secrets) == 0:
-			return notFound("this client has no secret")
+			return call.NotFound("this client has no secret")
 		case name == api.OldestSecret:
 			at = len(client.Secrets) - 1
 		case name == api.NewestSecret:
 			at = 0
 		case at < 0:
-			return notFound("this client has no such secret; GET …/clients/{id} shows the fingerprints of those it has")
+			return call.NotFound("this client has no such secret; GET …/clients/{id} shows the fingerprints of those it has")
 		}
 		if len(client.Secrets) == 1 {
 			return &edge.Error{Status: http.StatusConflict, Code: api.CodeRefused,

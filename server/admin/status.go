@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/edge"
 )
 
@@ -29,12 +30,12 @@ func newStatus(cfg Config) *status {
 	return &status{cfg.Issuer, cfg.Version, cfg.Started, cfg.Readiness, cfg.Registry}
 }
 
-func (h *status) show(r *Request) (edge.Response, error) {
+func (h *status) show(r *call.Request) (edge.Response, error) {
 	return edge.Response{Body: api.Status{Issuer: h.issuer, Version: h.version, StartedAt: h.started.UTC(), Ready: h.readiness(r.Context())}}, nil
 }
 
 // metrics writes the metrics in the text format of Prometheus.
-func (h *status) metrics(r *Request) (edge.Response, error) {
+func (h *status) metrics(r *call.Request) (edge.Response, error) {
 	return edge.Response{Stream: func(w http.ResponseWriter) error {
 		promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}).ServeHTTP(w, r.Request.Request)
 		return nil

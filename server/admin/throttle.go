@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/admin/input"
+	"signet/server/admin/users"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/server/throttle"
@@ -23,12 +25,12 @@ type limits struct {
 	store    store.Store
 	throttle *throttle.Throttle
 	settings func() Settings
-	rec      recorder
+	rec      call.Recorder
 	now      func() time.Time
 }
 
 // list shows what is counted of a user or from a network, or all of it.
-func (h *limits) list(r *Request) (edge.Response, error) {
+func (h *limits) list(r *call.Request) (edge.Response, error) {
 	q, states, err := h.find(r)
 	if err != nil {
 		return edge.Response{}, err
@@ -55,7 +57,7 @@ func (h *limits) list(r *Request) (edge.Response, error) {
 }
 
 // clear forgets the failures of a user, or those from a network.
-func (h *limits) clear(r *Request) (edge.Response, error) {
+func (h *limits) clear(r *call.Request) (edge.Response, error) {
 	q, states, err := h.find(r)
 	switch {
 	case err != nil:
@@ -76,22 +78,22 @@ func (h *limits) clear(r *Request) (edge.Response, error) {
 		detail["of_address"] = q.Address.String()
 	}
 	e := store.Event{Type: store.EventThrottleClear, Detail: detail}
-	h.rec.withEvent(r, &e)
+	h.rec.WithEvent(r, &e)
 	r.Changing = store.EventThrottleClear
 	if err := h.store.KeepEvent(r.Context(), &e); err != nil {
 		return edge.Response{}, err
 	}
 	for place, keys := range byPlace {
 		if err := h.store.ClearThrottle(r.Context(), place, keys); err != nil {
-			h.rec.audit.Drop(e) // the outcome is recorded as unknown
+			h.rec.Audit.Drop(e) // the outcome is recorded as unknown
 			return edge.Response{}, err
 		}
 	}
-	h.rec.ok(r, e)
+	h.rec.OK(r, e)
 	return edge.Response{Body: api.LimitsCleared{Cleared: cleared}}, nil
 }
 
-func (h *limits) find(r *Request) (q throttle.Query, states []store.ThrottleState, err error) {
+func (h *limits) find(r *call.Request) (q throttle.Query, states []store.ThrottleState, err error) {
 	values, err := input.ReadQuery(r.Request, "user", "address")
 	if err != nil {
 		return q, nil, err
@@ -113,11 +115,11 @@ func (h *limits) find(r *Request) (q throttle.Query, states []store.ThrottleStat
 }
 
 // throttledName returns the name that logins are counted by. A user who does not exist can be throttled too.
-func (h *limits) throttledName(r *Request, typed string) (string, error) {
+func (h *limits) throttledName(r *call.Request, typed string) (string, error) {
 	if id, err := store.ParseUserID(typed); err == nil {
 		user, err := h.store.User(r.Context(), id)
 		if err != nil {
-			return "", userError(err)
+			return "", users.Error(err)
 		}
 		r.Subject, r.Username = typed, user.Username
 		return user.Username, nil

@@ -32,6 +32,8 @@ func ReadQuery(r *edge.Request, known ...string) (Query, error) {
 			return nil, Invalid("there is no query parameter %q here", name)
 		case len(all) > 1:
 			return nil, Invalid("the query parameter %s is given more than once", name)
+		case all[0] == "" && name != "after" && name != "limit": // a variable of a script that is not set would select all records
+			return nil, Invalid("the query parameter %s is empty; leave it out", name)
 		case !utf8.ValidString(all[0]) || len(all[0]) > maxValue:
 			return nil, Invalid("the query parameter %s is not UTF-8 of at most %d bytes", name, maxValue)
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/server/admin/api"
 	"signet/server/admin/client"
 )
@@ -61,6 +62,9 @@ func explainRefusal(e *client.Error) error {
 		explained.Message = "the server wants a token of scope signet:admin, or a narrower one; give one with --admin-token-file or SIGNET_ADMIN_TOKEN"
 	case e.Status == http.StatusInternalServerError && e.Code != "":
 		explained.Message += ": " + e.RequestID
+	}
+	if e.Code == api.CodeInvalid && e.Target.Method != http.MethodPost && strings.Contains(e.Target.URL, "?") {
+		return cli.Usagef("%w", &explained) // flags that select records make up the query
 	}
 	return &explained
 }

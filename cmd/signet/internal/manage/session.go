@@ -39,12 +39,12 @@ func sessionList(app *cli.App) *cobra.Command {
 		},
 	}
 	userFlag(cmd, &user)
-	cmd.Flags().StringVar(&client, "client", "", "only those in the client `ID`")
+	cmd.Flags().Var((*cli.Filter)(&client), "client", "only those in the client `ID`")
 	return cmd
 }
 
 func userFlag(cmd *cobra.Command, user *string) {
-	cmd.Flags().StringVar(user, "user", "", "the user's `NAME`, or the sub of a token")
+	cmd.Flags().Var((*cli.Filter)(user), "user", "the user's `NAME`, or the sub of a token")
 }
 
 func listSessions(app *cli.App, cmd *cobra.Command, user, client string) error {
@@ -112,7 +112,7 @@ func sessionRevoke(app *cli.App) *cobra.Command {
 	}
 	userFlag(cmd, &user)
 	cmd.Flags().BoolVar(&all, "all", false, "end every session of the user")
-	cmd.Flags().StringVar(&file, "file", "", "end every session of all users in `FILE` (- is standard input): a name or sub on each line, or NDJSON with \"username\"")
+	cmd.Flags().Var((*cli.Filter)(&file), "file", "end every session of all users in `FILE` (- is standard input): a name or sub on each line, or NDJSON with \"username\"")
 	cmd.Flags().BoolVar(&everybody, "everybody", false, "end every session of every user and the clients' own tokens; all users log in again")
 	cli.YesFlag(cmd, &yes)
 	return cmd

@@ -25,8 +25,8 @@ func NewThrottle(app *cli.App) *cobra.Command {
 type throttleQuery struct{ user, address string }
 
 func (q *throttleQuery) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&q.user, "user", "", "failures of the user `NAME`, or of the sub of a token; the user need not exist")
-	cmd.Flags().StringVar(&q.address, "address", "", "failures from the network of `ADDRESS`")
+	cmd.Flags().Var((*cli.Filter)(&q.user), "user", "failures of the user `NAME`, or of the sub of a token; the user need not exist")
+	cmd.Flags().Var((*cli.Filter)(&q.address), "address", "failures from the network of `ADDRESS`")
 }
 
 func callThrottle(ctx context.Context, app *cli.App, verb api.Verb, q throttleQuery, answer any) error {

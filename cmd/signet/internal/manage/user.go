@@ -251,7 +251,7 @@ func userList(app *cli.App) *cobra.Command {
 			return l.End("There are no users yet. `signet user create --username NAME` adds one.")
 		},
 	}
-	cmd.Flags().StringVar(&prefix, "prefix", "", "only users whose names begin with `TEXT`")
+	cmd.Flags().Var((*cli.Filter)(&prefix), "prefix", "only users whose names begin with `TEXT`")
 	cmd.Flags().BoolVar(&disabled, "disabled", false, "only disabled users; --disabled=false: only enabled ones")
 	cmd.Flags().BoolVar(&weak, "weak", false, "only users whose password hash is weak or whose password is breached")
 	return cmd

@@ -19,7 +19,7 @@ import (
 type bulkFile struct{ path string }
 
 func (b *bulkFile) flag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&b.path, "file", "", "all users in `FILE` (- is standard input): a name or sub on each line, or NDJSON with \"username\"")
+	cmd.Flags().Var((*cli.Filter)(&b.path), "file", "all users in `FILE` (- is standard input): a name or sub on each line, or NDJSON with \"username\"")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if !cmd.Flags().Changed("file") {
 			return cli.Args("NAME")(cmd, args)

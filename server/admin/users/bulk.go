@@ -1,4 +1,4 @@
-package admin
+package users
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/admin/input"
 	"signet/server/edge"
 	"signet/store"
@@ -29,15 +30,28 @@ const (
 	maxDistinct = 5_000_000
 )
 
-// bulk has the verbs that work on many users. The body has a JSON object a line. A line that is refused changes
+// BulkConfig configures Bulk. Every field is required.
+type BulkConfig struct {
+	Users        *Users
+	ImportKeys   [][32]byte              // of the digests of imported hashes, the first is in use
+	SampleHashes func()                  // looks soon which formats of password hashes the store has
+	Error        func(error) *edge.Error // returns the response for any error
+}
+
+// Bulk has the verbs that work on many users. The body has a JSON object a line. A line that is refused changes
 // nothing for the others, and sending the same lines again does no harm.
-type bulk struct {
-	users        *users
-	rec          recorder
+type Bulk struct {
+	users        *Users
+	rec          call.Recorder
 	now          func() time.Time
-	importKeys   [][32]byte // of the digests of imported hashes, the first is in use
+	importKeys   [][32]byte
 	sampleHashes func()
 	asError      func(error) *edge.Error
+}
+
+// NewBulk returns the verbs.
+func NewBulk(cfg BulkConfig) *Bulk {
+	return &Bulk{users: cfg.Users, rec: cfg.Users.rec, now: cfg.Users.now, importKeys: cfg.ImportKeys, sampleHashes: cfg.SampleHashes, asError: cfg.Error}
 }
 
 // job is what a verb does with its lines.
@@ -62,13 +76,13 @@ type line struct {
 	result, subject, reason string // of an import; see api.ImportLine
 }
 
-// each does to each of many users what a verb of one user does, with that one's event for each.
-func (h *bulk) each(name string, one func(*Request) (edge.Response, error)) func(*Request) (edge.Response, error) {
-	return func(r *Request) (edge.Response, error) {
+// Each does to each of many users what a verb of one user does, with that one's event for each.
+func (h *Bulk) Each(name string, one func(*call.Request) (edge.Response, error)) func(*call.Request) (edge.Response, error) {
+	return func(r *call.Request) (edge.Response, error) {
 		detail := map[string]string{"verb": name}
 		return h.run(r, job{
 			begin: func() error {
-				h.rec.ok(r, store.Event{Type: store.EventUserBulkBegin, Detail: detail})
+				h.rec.OK(r, store.Event{Type: store.EventUserBulkBegin, Detail: detail})
 				return nil
 			},
 			end: store.Event{Type: store.EventUserBulk, Detail: detail},
@@ -78,7 +92,7 @@ func (h *bulk) each(name string, one func(*Request) (edge.Response, error)) func
 					return
 				}
 				l.username = row.Username
-				inner := r.ofUser(row.Username)
+				inner := ofUser(r, row.Username)
 				l.do = func() error { _, err := one(inner); return err }
 			},
 			brokeOff: "the body broke off after line %d; it was done for %d users: send all of it again",
@@ -87,18 +101,18 @@ func (h *bulk) each(name string, one func(*Request) (edge.Response, error)) func
 }
 
 // ofUser returns a copy of the request with the user in its path.
-func (r *Request) ofUser(name string) *Request {
+func ofUser(r *call.Request, name string) *call.Request {
 	inner := *r.Request
 	inner.Request = r.Request.Request.WithContext(r.Request.Request.Context()) // a copy, for its own path values
 	inner.SetPathValue("username", name)
-	return &Request{Request: &inner, rights: r.rights, recheck: r.recheck}
+	return &call.Request{Request: &inner, Rights: r.Rights, Recheck: r.Recheck}
 }
 
-func (h *bulk) run(r *Request, j job) (edge.Response, error) {
+func (h *Bulk) run(r *call.Request, j job) (edge.Response, error) {
 	report := api.Report{Refused: []api.RefusedLine{}}
 	lines := input.NewLines(http.MaxBytesReader(r.Writer, r.Body, maxBulk))
-	guard := guardStream(r)
-	defer guard.close()
+	guard := call.NewGuard(r)
+	defer guard.Close()
 	if err := j.begin(); err != nil {
 		return edge.Response{}, err
 	}
@@ -113,15 +127,15 @@ func (h *bulk) run(r *Request, j job) (edge.Response, error) {
 			return
 		}
 		j.end.At, j.end.Detail = h.now(), detail
-		h.rec.ok(r, j.end)
+		h.rec.OK(r, j.end)
 	}()
-	err := guard.extend()
+	err := guard.Extend()
 	for {
 		var batch []*line
 		var end error
 		if err == nil {
 			batch, end = readBatch(lines, &j)
-			err = guard.step() // lines are taken only from a caller who still has the right
+			err = guard.Step() // lines are taken only from a caller who still has the right
 		}
 		if err == nil {
 			err = work(r.Context(), batch, &report)

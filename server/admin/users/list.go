@@ -1,4 +1,4 @@
-package admin
+package users
 
 import (
 	"context"
@@ -7,15 +7,16 @@ import (
 	"strings"
 
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/admin/input"
 	"signet/server/edge"
 	"signet/server/password"
 	"signet/store"
 )
 
-// list answers a page of the users in the order of their names. Filters apply to one page of users, so a page may be
+// List answers a page of the users in the order of their names. Filters apply to one page of users, so a page may be
 // empty. The last page has no next.
-func (h *users) list(r *Request) (edge.Response, error) {
+func (h *Users) List(r *call.Request) (edge.Response, error) {
 	q, err := input.ReadQuery(r.Request, "after", "limit", "prefix", "disabled", "weak")
 	if err != nil {
 		return edge.Response{}, err
@@ -59,7 +60,7 @@ func (h *users) list(r *Request) (edge.Response, error) {
 }
 
 // usersAfter returns up to limit users whose names sort after the given one and begin with the prefix.
-func (h *users) usersAfter(ctx context.Context, after, prefix string, limit int) (all []store.User, err error) {
+func (h *Users) usersAfter(ctx context.Context, after, prefix string, limit int) (all []store.User, err error) {
 	if after < prefix { // begin at the prefix itself, which at most one user has as a name
 		exact, err := h.store.UserByName(ctx, prefix)
 		switch {

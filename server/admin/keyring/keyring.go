@@ -1,4 +1,4 @@
-package admin
+package keyring
 
 import (
 	"context"
@@ -10,21 +10,36 @@ import (
 	"signet/keys/clockcheck"
 	"signet/keys/rotation"
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/admin/input"
 	"signet/server/edge"
 	"signet/server/replica"
 	"signet/store"
 )
 
-// keyring shows and changes the signing keys.
-type keyring struct {
-	keys     *keys.Manager
-	replica  *replica.Replica
-	settings func() Settings
-	rec      recorder
+// Config configures a Keyring. Every field is required.
+type Config struct {
+	Keys      *keys.Manager
+	Replica   *replica.Replica
+	Lifetimes func() store.Lifetimes // of sessions, in force now
+	Recorder  call.Recorder
 }
 
-func (h *keyring) list(r *Request) (edge.Response, error) {
+// Keyring has the verbs that show and change the signing keys.
+type Keyring struct {
+	keys      *keys.Manager
+	replica   *replica.Replica
+	lifetimes func() store.Lifetimes
+	rec       call.Recorder
+}
+
+// New returns the verbs.
+func New(cfg Config) *Keyring {
+	return &Keyring{keys: cfg.Keys, replica: cfg.Replica, lifetimes: cfg.Lifetimes, rec: cfg.Recorder}
+}
+
+// List shows the keys and the replicas that have them.
+func (h *Keyring) List(r *call.Request) (edge.Response, error) {
 	list, err := h.listKeys(r.Context())
 	if err != nil {
 		return edge.Response{}, err
@@ -32,7 +47,7 @@ func (h *keyring) list(r *Request) (edge.Response, error) {
 	return edge.Response{Body: list}, nil
 }
 
-func (h *keyring) listKeys(ctx context.Context) (api.KeyList, error) {
+func (h *Keyring) listKeys(ctx context.Context) (api.KeyList, error) {
 	beats, err := h.replica.Live(ctx)
 	if err != nil {
 		return api.KeyList{}, err
@@ -48,10 +63,10 @@ func (h *keyring) listKeys(ctx context.Context) (api.KeyList, error) {
 	return list, nil
 }
 
-// rotate has the next key sign as soon as every verifier must have it, and answers when that is. Without an alg it does
+// Rotate has the next key sign as soon as every verifier must have it, and answers when that is. Without an alg it does
 // so for all of them. A second request has the same result. In an emergency the next key signs at once, and a second
 // request rotates again.
-func (h *keyring) rotate(r *Request) (edge.Response, error) {
+func (h *Keyring) Rotate(r *call.Request) (edge.Response, error) {
 	var in api.KeyRotation
 	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
@@ -79,15 +94,15 @@ func (h *keyring) rotate(r *Request) (edge.Response, error) {
 }
 
 // rotateKeys returns when the last of the new keys signs.
-func (h *keyring) rotateKeys(r *Request, algs []string) (activates time.Time, err error) {
+func (h *Keyring) rotateKeys(r *call.Request, algs []string) (activates time.Time, err error) {
 	for _, alg := range algs {
 		e := store.Event{Type: store.EventKeysRotate, Detail: map[string]string{"alg": alg}}
-		at, err := h.keys.Edit().Rotate(h.rec.withEvent(r, &e), alg)
+		at, err := h.keys.Edit().Rotate(h.rec.WithEvent(r, &e), alg)
 		if err != nil {
 			return time.Time{}, h.rotationError(err)
 		}
 		e.Detail["activates_at"] = at.UTC().Format(time.RFC3339)
-		h.rec.ok(r, e)
+		h.rec.OK(r, e)
 		if at.After(activates) {
 			activates = at
 		}
@@ -99,8 +114,8 @@ func (h *keyring) rotateKeys(r *Request, algs []string) (activates time.Time, er
 // maxPlanFor is the longest time that can be planned for.
 const maxPlanFor = 10 * 365 * 24 * time.Hour
 
-// plan plans for a year, or for the duration of the query.
-func (h *keyring) plan(r *Request) (edge.Response, error) {
+// Plan plans for a year, or for the duration of the query.
+func (h *Keyring) Plan(r *call.Request) (edge.Response, error) {
 	q, err := input.ReadQuery(r.Request, "for")
 	if err != nil {
 		return edge.Response{}, err
@@ -138,8 +153,8 @@ func viewPlan(version uint64, p rotation.Plan) api.KeyPlan {
 	return v
 }
 
-// checkClock refuses a change while this server's clock is wrong, and names the way out.
-func checkClock(clock *clockcheck.Clock) error {
+// CheckClock refuses a change while this server's clock is wrong, and names the way out.
+func CheckClock(clock *clockcheck.Clock) error {
 	err := clock.Check()
 	if err == nil {
 		return nil
@@ -152,20 +167,20 @@ func checkClock(clock *clockcheck.Clock) error {
 		Description: "nothing was changed: " + err.Error() + "; set it right, or ask another replica" + advice}
 }
 
-// resetClock makes the present time the latest that was seen. It is the only change that is made while the clock is
+// ResetClock makes the present time the latest that was seen. It is the only change that is made while the clock is
 // behind: it is the way out after a clock that was ahead has been set right.
-func (h *keyring) resetClock(r *Request) (edge.Response, error) {
+func (h *Keyring) ResetClock(r *call.Request) (edge.Response, error) {
 	e := store.Event{Type: store.EventKeysClockReset}
-	done, err := h.keys.Edit().ResetClock(h.rec.withEvent(r, &e))
+	done, err := h.keys.Edit().ResetClock(h.rec.WithEvent(r, &e))
 	if errors.Is(err, clockcheck.ErrClock) {
-		return edge.Response{}, conflict("this machine's clock differs from those of the store and the other replicas (%v): set it right first; nothing was changed", err)
+		return edge.Response{}, call.Conflict("this machine's clock differs from those of the store and the other replicas (%v): set it right first; nothing was changed", err)
 	}
 	if err != nil {
 		return edge.Response{}, err
 	}
 	if done.Changed {
 		e.Detail = map[string]string{"seen_at": done.SeenAt.Format(time.RFC3339)}
-		h.rec.ok(r, e)
+		h.rec.OK(r, e)
 		h.replica.Beat(r.Context())
 	}
 	return edge.Response{Body: api.ClockReset(done)}, nil

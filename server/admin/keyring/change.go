@@ -1,4 +1,4 @@
-package admin
+package keyring
 
 import (
 	"errors"
@@ -8,20 +8,21 @@ import (
 	"signet/keys/rotation"
 	"signet/keys/timetable"
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/admin/input"
 	"signet/server/edge"
 	"signet/store"
 )
 
-// revoke takes a key out of service in one step. GET /v1/keys shows whether the other replicas have followed: those
+// Revoke takes a key out of service in one step. GET /v1/keys shows whether the other replicas have followed: those
 // whose keyring_version is at least the version of this response.
-func (h *keyring) revoke(r *Request) (edge.Response, error) {
+func (h *Keyring) Revoke(r *call.Request) (edge.Response, error) {
 	var in api.KeyRevocation
 	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
 	}
 	e := store.Event{Type: store.EventKeysRevoke}
-	ctx := h.rec.withEvent(r, &e)
+	ctx := h.rec.WithEvent(r, &e)
 	e.KeyID = r.PathValue("kid")
 	done, err := h.keys.Edit().Revoke(ctx, e.KeyID, rotation.RevokeOptions{Emergency: in.Emergency})
 	if err != nil {
@@ -32,7 +33,7 @@ func (h *keyring) revoke(r *Request) (edge.Response, error) {
 		e.Detail["signer"] = done.Signer.KID
 	}
 	r.KeyID = done.KID
-	h.rec.ok(r, e)
+	h.rec.OK(r, e)
 	h.replica.Beat(r.Context()) // so that a caller who waits need not wait for this replica
 	return edge.Response{Body: viewRevocation(done, h.keys.Timetable())}, nil
 }
@@ -45,18 +46,18 @@ func viewRevocation(r rotation.Revocation, tt timetable.Timetable) api.RevokedKe
 		ServeStale: tt.ServeStale.String(), SignStale: tt.SignStale.String(), MaxTokenLife: tt.MaxTokenLife.String()}
 }
 
-// rotateKeysNow is rotate in an emergency.
-func (h *keyring) rotateKeysNow(r *Request, algs []string) ([]api.Rotation, error) {
+// rotateKeysNow is Rotate in an emergency.
+func (h *Keyring) rotateKeysNow(r *call.Request, algs []string) ([]api.Rotation, error) {
 	done := []api.Rotation{}
 	for _, alg := range algs {
 		e := store.Event{Type: store.EventKeysRotate, Detail: map[string]string{"alg": alg, "emergency": "true"}}
-		rotated, err := h.keys.Edit().RotateNow(h.rec.withEvent(r, &e), alg)
+		rotated, err := h.keys.Edit().RotateNow(h.rec.WithEvent(r, &e), alg)
 		if err != nil {
 			return nil, h.rotationError(err)
 		}
 		r.KeyID = rotated.Signer.KID
 		e.Detail["retired"] = rotated.Retired
-		h.rec.ok(r, e)
+		h.rec.OK(r, e)
 		done = append(done, api.Rotation{Alg: rotated.Alg, At: rotated.At, Version: rotated.Version, Retired: rotated.Retired,
 			Signer: (*api.Successor)(rotated.Signer), Standby: (*api.Successor)(rotated.Standby)})
 	}
@@ -64,7 +65,7 @@ func (h *keyring) rotateKeysNow(r *Request, algs []string) ([]api.Rotation, erro
 	return done, nil
 }
 
-func (h *keyring) rotationError(err error) error {
+func (h *Keyring) rotationError(err error) error {
 	if errors.Is(err, rotation.ErrAlgorithm) {
 		return input.Invalid("alg must be empty or one of the server's: %s", strings.Join(h.keys.Algorithms(), ", "))
 	}
@@ -77,15 +78,15 @@ func keyError(err error) error {
 	var crowded *rotation.CrowdedError
 	switch {
 	case errors.Is(err, rotation.ErrUnknownKey):
-		return notFound("there is no key of that kid; GET /v1/keys lists them")
+		return call.NotFound("there is no key of that kid; GET /v1/keys lists them")
 	case errors.Is(err, rotation.ErrRevoked):
-		return conflict("this key was revoked already; nothing was changed")
+		return call.Conflict("this key was revoked already; nothing was changed")
 	case errors.Is(err, rotation.ErrGone):
-		return conflict("this key has left the key set already, at the end of its life; nothing was changed")
+		return call.Conflict("this key has left the key set already, at the end of its life; nothing was changed")
 	case errors.As(err, &young):
-		return conflict("%s", notAged(young))
+		return call.Conflict("%s", notAged(young))
 	case errors.As(err, &crowded):
-		return conflict("there are as many %s keys in the key set as verifiers are known to keep, and one leaves at %s: "+
+		return call.Conflict("there are as many %s keys in the key set as verifiers are known to keep, and one leaves at %s: "+
 			"rotate after that, or revoke a retired one; nothing was changed", crowded.Alg, crowded.Until.UTC().Format(time.RFC3339))
 	}
 	return err
@@ -102,9 +103,9 @@ func notAged(e *rotation.NotAgedError) string {
 		" and not every verifier has it before " + e.KnownAt.UTC().Format(time.RFC3339) + ": " + harm
 }
 
-// rewrap seals the keyring under the first master key, and with it the refresh tokens that are made from now on. It
+// Rewrap seals the keyring under the first master key, and with it the refresh tokens that are made from now on. It
 // refuses while any replica lacks that key: it would lock that one out.
-func (h *keyring) rewrap(r *Request) (edge.Response, error) {
+func (h *Keyring) Rewrap(r *call.Request) (edge.Response, error) {
 	hints := h.keys.MasterKeyHints()
 	if h.keys.MasterKeyInUse() != 0 {
 		if err := h.allHave(r, hints[0]); err != nil {
@@ -112,25 +113,25 @@ func (h *keyring) rewrap(r *Request) (edge.Response, error) {
 		}
 	}
 	e := store.Event{Type: store.EventKeysRewrap, Detail: map[string]string{"master_key": hints[0]}}
-	done, err := h.keys.Edit().Rewrap(h.rec.withEvent(r, &e))
+	done, err := h.keys.Edit().Rewrap(h.rec.WithEvent(r, &e))
 	if err != nil {
 		return edge.Response{}, err
 	}
 	if done.Changed {
-		h.rec.ok(r, e)
+		h.rec.OK(r, e)
 	} else {
-		h.rec.audit.Drop(e) // the keyring was written for another reason
+		h.rec.Audit.Drop(e) // the keyring was written for another reason
 	}
 	h.replica.Beat(r.Context())
 	view := api.RewrappedKeys{At: done.At, Version: done.Version, Changed: done.Changed, MasterKeys: hints}
 	if len(hints) > 1 {
-		view.NeededUntil = done.At.Add(h.settings().Lifetimes.Absolute)
+		view.NeededUntil = done.At.Add(h.lifetimes().Absolute)
 	}
 	return edge.Response{Body: view}, nil
 }
 
 // allHave refuses while a live replica lacks the master key.
-func (h *keyring) allHave(r *Request, hint string) error {
+func (h *Keyring) allHave(r *call.Request, hint string) error {
 	beats, err := h.replica.Live(r.Context())
 	if err != nil {
 		return err
@@ -142,7 +143,7 @@ func (h *keyring) allHave(r *Request, hint string) error {
 		}
 	}
 	if len(without) > 0 {
-		return conflict("not every replica has the new master key %s: give it to %s first, in front of the old one "+
+		return call.Conflict("not every replica has the new master key %s: give it to %s first, in front of the old one "+
 			"(one that has stopped is forgotten within a minute); nothing was changed", hint, strings.Join(without, ", "))
 	}
 	return nil

@@ -1,4 +1,4 @@
-package admin
+package users
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 
 	"signet/server/account"
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/admin/input"
 	"signet/server/audit"
 	"signet/server/edge"
@@ -24,9 +25,9 @@ import (
 
 // importing is one request of ImportUsers.
 type importing struct {
-	*users
+	*Users
 	keys      [][32]byte // of digests, see importDigest
-	r         *Request
+	r         *call.Request
 	conflict  string
 	dryRun    bool
 	allowWeak bool
@@ -34,12 +35,12 @@ type importing struct {
 	notMoved  bool // users without a hash are marked as not moved
 }
 
-func newImporting(h *users, keys [][32]byte, r *Request) (*importing, error) {
+func newImporting(h *Users, keys [][32]byte, r *call.Request) (*importing, error) {
 	q, err := input.ReadQuery(r.Request, "on_conflict", "dry_run", "allow_weak", "id_claim", "not_moved")
 	if err != nil {
 		return nil, err
 	}
-	in := &importing{users: h, keys: keys, r: r, conflict: q["on_conflict"], idClaim: q["id_claim"]}
+	in := &importing{Users: h, keys: keys, r: r, conflict: q["on_conflict"], idClaim: q["id_claim"]}
 	switch in.conflict {
 	case "":
 		in.conflict = api.ConflictFail
@@ -207,7 +208,7 @@ func (in *importing) meet(c *incoming, l *line, u store.User) error {
 		return nil
 	}
 	if other := u.Claims[in.idClaim]; c.id != nil && other != nil && string(other) != string(c.id) {
-		return conflict("the name is taken by a user of the old system with another id: %s is %s there and %s in this line", edge.QuoteShort(in.idClaim),
+		return call.Conflict("the name is taken by a user of the old system with another id: %s is %s there and %s in this line", edge.QuoteShort(in.idClaim),
 			edge.QuoteShort(string(other)), edge.QuoteShort(string(c.id)))
 	}
 	switch {
@@ -220,7 +221,7 @@ func (in *importing) meet(c *incoming, l *line, u store.User) error {
 		l.result = api.ImportSkipped
 		return nil
 	}
-	return userError(store.ErrExists)
+	return Error(store.ErrExists)
 }
 
 // errUnchanged ends an update that would change nothing.
@@ -258,7 +259,7 @@ func (in *importing) update(c *incoming, l *line, u store.User) error {
 	case errors.Is(err, errUnchanged):
 		l.result = api.ImportUnchanged
 	case err != nil:
-		return userError(err)
+		return Error(err)
 	default:
 		l.result = api.ImportUpdated
 	}
@@ -267,11 +268,11 @@ func (in *importing) update(c *incoming, l *line, u store.User) error {
 
 // updateUser changes the user and records it: the first of the events together with the change.
 func (in *importing) updateUser(u store.User, events *[]string, change func(*store.User) error) error {
-	r := in.r.ofUser(u.Username)
+	r := ofUser(in.r, u.Username)
 	r.Subject, r.Username = u.ID.String(), u.Username
 	now := store.Millis(in.now())
 	e := store.Event{At: now, Detail: map[string]string{"by": api.ImportUsers.Name}}
-	u, err := in.store.UpdateUser(in.rec.withEvent(r, &e), u.ID, func(u *store.User) error {
+	u, err := in.store.UpdateUser(in.rec.WithEvent(r, &e), u.ID, func(u *store.User) error {
 		if err := change(u); err != nil {
 			return err
 		}
@@ -283,9 +284,9 @@ func (in *importing) updateUser(u store.User, events *[]string, change func(*sto
 		return err
 	}
 	audit.SetRevision(&e, u.Revision, u.Epoch)
-	in.rec.ok(r, e)
+	in.rec.OK(r, e)
 	for _, also := range (*events)[1:] {
-		in.rec.ok(r, store.Event{Type: also, At: now, Detail: e.Detail})
+		in.rec.OK(r, store.Event{Type: also, At: now, Detail: e.Detail})
 	}
 	return nil
 }
@@ -333,14 +334,14 @@ func (in *importing) wrap(weak string) (string, error) {
 	return stored, nil
 }
 
-// importUsers adds a user table with the password hashes of another system.
-func (h *bulk) importUsers(r *Request) (edge.Response, error) {
+// Import adds a user table with the password hashes of another system.
+func (h *Bulk) Import(r *call.Request) (edge.Response, error) {
 	in, err := newImporting(h.users, h.importKeys, r)
 	if err != nil {
 		return edge.Response{}, err
 	}
 	j := job{
-		begin:    func() error { return h.rec.begin(r, store.Event{Type: store.EventUserImportBegin}) },
+		begin:    func() error { return h.rec.Begin(r, store.Event{Type: store.EventUserImportBegin}) },
 		end:      store.Event{Type: store.EventUserImport},
 		read:     in.read,
 		distinct: true,
@@ -361,7 +362,7 @@ func (h *bulk) importUsers(r *Request) (edge.Response, error) {
 }
 
 // streamImport is an import whose answer has a line for each line of the body, sent while the body comes in.
-func (h *bulk) streamImport(r *Request, j job, w http.ResponseWriter) error {
+func (h *Bulk) streamImport(r *call.Request, j job, w http.ResponseWriter) error {
 	conn := http.NewResponseController(r.Writer)
 	_ = conn.EnableFullDuplex() // a writer that has no connection needs none
 	out := json.NewEncoder(w)
@@ -385,7 +386,7 @@ func (h *bulk) streamImport(r *Request, j job, w http.ResponseWriter) error {
 	last := api.ImportLine{}
 	if err != nil {
 		refused := h.asError(err)
-		last.Error = new(errorBody(refused, true).(api.Error))
+		last.Error = new(call.ErrorBody(refused, true).(api.Error))
 	} else {
 		report := answer.Body.(api.Report)
 		report.Refused = nil // each has its line

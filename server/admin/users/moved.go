@@ -1,7 +1,8 @@
-package admin
+package users
 
 import (
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/admin/input"
 	"signet/server/edge"
 	"signet/store"
@@ -10,8 +11,8 @@ import (
 // movedPage is how many users are read at once.
 const movedPage = 1000
 
-// moved counts the users by where their passwords are checked.
-func (h *users) moved(r *Request) (edge.Response, error) {
+// Moved counts the users by where their passwords are checked.
+func (h *Users) Moved(r *call.Request) (edge.Response, error) {
 	if _, err := input.ReadQuery(r.Request); err != nil {
 		return edge.Response{}, err
 	}

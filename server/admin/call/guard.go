@@ -1,4 +1,4 @@
-package admin
+package call
 
 import (
 	"context"
@@ -17,9 +17,9 @@ const (
 	rightsEvery = 2 * time.Second
 )
 
-// streamGuard bounds a verb whose body or response may be of any length. Each step has a time limit of its own. The
+// Guard bounds a verb whose body or response may be of any length. Each step has a time limit of its own. The
 // caller's token is checked again at each step and between them, so a stream does not outlive the right to it.
-type streamGuard struct {
+type Guard struct {
 	r     *Request
 	conn  *http.ResponseController
 	check func(ctx context.Context) error // nil on the socket
@@ -31,9 +31,9 @@ type streamGuard struct {
 	ended   error      // why the stream must not go on
 }
 
-// guardStream returns a guard. The caller closes it.
-func guardStream(r *Request) *streamGuard {
-	g := &streamGuard{r: r, conn: http.NewResponseController(r.Writer), check: r.recheck}
+// NewGuard returns the guard of a request. The caller closes it.
+func NewGuard(r *Request) *Guard {
+	g := &Guard{r: r, conn: http.NewResponseController(r.Writer), check: r.Recheck}
 	ctx, stop := context.WithCancel(r.Context())
 	g.stop = stop
 	if g.check != nil {
@@ -42,23 +42,24 @@ func guardStream(r *Request) *streamGuard {
 	return g
 }
 
-func (g *streamGuard) close() {
+// Close ends the checks.
+func (g *Guard) Close() {
 	g.stop()
 	g.done.Wait()
 }
 
-// step gives the stream time for its next step, or returns why the stream must end.
-func (g *streamGuard) step() error {
+// Step gives the stream time for its next step, or returns why the stream must end.
+func (g *Guard) Step() error {
 	if g.check != nil {
 		if err := g.check(g.r.Context()); err != nil && !unanswered(err) { // the step itself asks the same store
 			g.end(err)
 		}
 	}
-	return g.extend()
+	return g.Extend()
 }
 
-// extend is step without a check of the token, for steps that are many a second.
-func (g *streamGuard) extend() error {
+// Extend is Step without a check of the token, for steps that are many a second.
+func (g *Guard) Extend() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.ended != nil {
@@ -70,8 +71,8 @@ func (g *streamGuard) extend() error {
 	return nil
 }
 
-// cause returns why the stream was ended, or err if nothing ended it.
-func (g *streamGuard) cause(err error) error {
+// Cause returns why the stream was ended, or err if nothing ended it.
+func (g *Guard) Cause(err error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.ended != nil {
@@ -81,7 +82,7 @@ func (g *streamGuard) cause(err error) error {
 }
 
 // end ends the reads and writes that wait for the caller. A response that has not begun can still be written.
-func (g *streamGuard) end(why error) {
+func (g *Guard) end(why error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.ended != nil {
@@ -94,8 +95,8 @@ func (g *streamGuard) end(why error) {
 	}
 }
 
-// send notes that the response begins.
-func (g *streamGuard) send() {
+// Send notes that the response begins.
+func (g *Guard) Send() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.sending = true
@@ -103,7 +104,7 @@ func (g *streamGuard) send() {
 
 // watch ends a stream whose caller has lost the right to it while the stream waits. A store that does not answer for
 // streamStall ends it too.
-func (g *streamGuard) watch(ctx context.Context) {
+func (g *Guard) watch(ctx context.Context) {
 	every := time.NewTicker(rightsEvery)
 	defer every.Stop()
 	asked := time.Now()

@@ -1,4 +1,4 @@
-package admin
+package users
 
 import (
 	"errors"
@@ -7,32 +7,48 @@ import (
 	"time"
 
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/token"
 	"signet/store"
 )
 
-// sessions are the sessions of users.
-type sessions struct {
-	store    store.Store
-	users    *users
-	cache    *clientauth.Cache
-	settings func() Settings
-	checker  *token.Checker
-	rec      recorder
-	now      func() time.Time
-	asError  func(error) *edge.Error
+// SessionsConfig configures Sessions. Every field is required.
+type SessionsConfig struct {
+	Users     *Users
+	Clients   *clientauth.Cache
+	Lifetimes func() store.Lifetimes // of sessions, in force now
+	Checker   *token.Checker
+	Error     func(error) *edge.Error // returns the response for any error
 }
 
-// list shows the sessions that a refresh would succeed for, oldest first.
-func (h *sessions) list(r *Request) (edge.Response, error) {
+// Sessions has the verbs of the sessions of users.
+type Sessions struct {
+	store     store.Store
+	users     *Users
+	cache     *clientauth.Cache
+	lifetimes func() store.Lifetimes
+	checker   *token.Checker
+	rec       call.Recorder
+	now       func() time.Time
+	asError   func(error) *edge.Error
+}
+
+// NewSessions returns the verbs.
+func NewSessions(cfg SessionsConfig) *Sessions {
+	return &Sessions{store: cfg.Users.store, users: cfg.Users, cache: cfg.Clients, lifetimes: cfg.Lifetimes, checker: cfg.Checker,
+		rec: cfg.Users.rec, now: cfg.Users.now, asError: cfg.Error}
+}
+
+// List shows the sessions that a refresh would succeed for, oldest first.
+func (h *Sessions) List(r *call.Request) (edge.Response, error) {
 	user, err := h.users.find(r)
 	if err != nil {
 		return edge.Response{}, err
 	}
 	now := h.now()
-	all, err := h.store.ListSessions(r.Context(), user.ID, now, h.settings().Lifetimes)
+	all, err := h.store.ListSessions(r.Context(), user.ID, now, h.lifetimes())
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -52,8 +68,8 @@ func (h *sessions) list(r *Request) (edge.Response, error) {
 	return edge.Response{Body: api.SessionList{Sessions: views}}, nil
 }
 
-func (h *sessions) viewSession(session store.Session) api.Session {
-	limits := h.settings().Lifetimes
+func (h *Sessions) viewSession(session store.Session) api.Session {
+	limits := h.lifetimes()
 	expires := session.RotatedAt.Add(limits.Idle)
 	if end := session.StartedAt.Add(limits.Absolute); end.Before(expires) {
 		expires = end
@@ -62,21 +78,23 @@ func (h *sessions) viewSession(session store.Session) api.Session {
 		RotatedAt: session.RotatedAt, ExpiresAt: expires}
 }
 
-func (h *sessions) revokeAll(r *Request) (edge.Response, error) {
+// RevokeAll ends every session of a user.
+func (h *Sessions) RevokeAll(r *call.Request) (edge.Response, error) {
 	user, err := h.users.find(r)
 	if err != nil {
 		return edge.Response{}, err
 	}
 	e := store.Event{Type: store.EventSessionRevokeAll}
-	revoked, err := h.store.RevokeSessions(h.rec.withEvent(r, &e), user.ID)
+	revoked, err := h.store.RevokeSessions(h.rec.WithEvent(r, &e), user.ID)
 	if err != nil {
-		return edge.Response{}, userError(err)
+		return edge.Response{}, Error(err)
 	}
-	h.rec.ok(r, e)
+	h.rec.OK(r, e)
 	return edge.Response{Body: api.SessionsRevoked{Revoked: revoked}}, nil
 }
 
-func (h *sessions) revoke(r *Request) (edge.Response, error) {
+// Revoke ends one session of a user.
+func (h *Sessions) Revoke(r *call.Request) (edge.Response, error) {
 	user, err := h.users.find(r)
 	if err != nil {
 		return edge.Response{}, err
@@ -85,24 +103,24 @@ func (h *sessions) revoke(r *Request) (edge.Response, error) {
 	e, existed := store.Event{Type: store.EventSessionRevoke}, false
 	if err == nil {
 		r.SessionID = id.String()
-		if existed, err = h.store.RevokeSession(h.rec.withEvent(r, &e), user.ID, id); err != nil {
+		if existed, err = h.store.RevokeSession(h.rec.WithEvent(r, &e), user.ID, id); err != nil {
 			return edge.Response{}, err
 		}
 	}
 	if !existed {
-		return edge.Response{}, notFound("this user has no such session, or no longer; GET …/sessions lists them")
+		return edge.Response{}, call.NotFound("this user has no such session, or no longer; GET …/sessions lists them")
 	}
-	h.rec.ok(r, e)
+	h.rec.OK(r, e)
 	return edge.Response{Status: http.StatusNoContent}, nil
 }
 
-// revokeEverybody ends every session of every user, and every token that was issued so far, by one write for each
+// RevokeEverybody ends every session of every user, and every token that was issued so far, by one write for each
 // client, which raises the client's epoch. After an interruption it can be done again; the clients that it reached are
 // done.
-func (h *sessions) revokeEverybody(r *Request) (edge.Response, error) {
-	guard := guardStream(r)
-	defer guard.close()
-	if err := h.rec.begin(r, store.Event{Type: store.EventSessionRevokeEverybodyBegin}); err != nil {
+func (h *Sessions) RevokeEverybody(r *call.Request) (edge.Response, error) {
+	guard := call.NewGuard(r)
+	defer guard.Close()
+	if err := h.rec.Begin(r, store.Event{Type: store.EventSessionRevokeEverybodyBegin}); err != nil {
 		return edge.Response{}, err
 	}
 	ended := 0
@@ -123,15 +141,15 @@ func (h *sessions) revokeEverybody(r *Request) (edge.Response, error) {
 	detail := map[string]string{"clients": strconv.Itoa(ended)}
 	if err != nil {
 		detail[store.DetailReason] = h.asError(err).Reason()
-		h.rec.audit.Change(r.Request, store.Event{Type: store.EventSessionRevokeEverybody, Outcome: store.OutcomeUnknown, Actor: r.Actor, Detail: detail})
+		h.rec.Audit.Change(r.Request, store.Event{Type: store.EventSessionRevokeEverybody, Outcome: store.OutcomeUnknown, Actor: r.Actor, Detail: detail})
 		return edge.Response{}, err
 	}
-	h.rec.ok(r, store.Event{Type: store.EventSessionRevokeEverybody, Detail: detail})
+	h.rec.OK(r, store.Event{Type: store.EventSessionRevokeEverybody, Detail: detail})
 	return edge.Response{Body: api.ClientsEnded{Clients: ended}}, nil
 }
 
 // eachClient calls do for every client.
-func (h *sessions) eachClient(r *Request, guard *streamGuard, do func(id string) error) error {
+func (h *Sessions) eachClient(r *call.Request, guard *call.Guard, do func(id string) error) error {
 	const page = 500
 	for after := ""; ; {
 		clients, err := h.store.ListClients(r.Context(), after, page)
@@ -139,7 +157,7 @@ func (h *sessions) eachClient(r *Request, guard *streamGuard, do func(id string)
 			return err
 		}
 		for _, client := range clients {
-			if err := guard.step(); err != nil {
+			if err := guard.Step(); err != nil {
 				return err
 			}
 			if err := do(client.ID); err != nil {

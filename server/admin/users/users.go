@@ -1,4 +1,4 @@
-package admin
+package users
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"signet/server/account"
 	"signet/server/admin/api"
+	"signet/server/admin/call"
 	"signet/server/admin/input"
 	"signet/server/audit"
 	"signet/server/edge"
@@ -19,17 +20,31 @@ import (
 	"signet/store"
 )
 
-// users are the people who log in.
-type users struct {
+// Config configures Users. Every field is required.
+type Config struct {
+	Store     store.Store
+	Passwords *password.Pool
+	Policy    func() password.Policy // of new passwords, in force now
+	Recorder  call.Recorder
+	Now       func() time.Time
+}
+
+// Users has the verbs of one user, and the list of all.
+type Users struct {
 	store     store.Store
 	passwords *password.Pool
-	settings  func() Settings
-	rec       recorder
+	policy    func() password.Policy
+	rec       call.Recorder
 	now       func() time.Time
 }
 
+// New returns the verbs.
+func New(cfg Config) *Users {
+	return &Users{store: cfg.Store, passwords: cfg.Passwords, policy: cfg.Policy, rec: cfg.Recorder, now: cfg.Now}
+}
+
 // view never shows the password hash.
-func (h *users) view(u store.User) api.User {
+func (h *Users) view(u store.User) api.User {
 	claims := u.Claims
 	if claims == nil {
 		claims = map[string]json.RawMessage{}
@@ -46,7 +61,8 @@ func (h *users) view(u store.User) api.User {
 		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt}
 }
 
-func (h *users) create(r *Request) (edge.Response, error) {
+// Create makes a user, with a password or without one.
+func (h *Users) Create(r *call.Request) (edge.Response, error) {
 	var in api.NewUser
 	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
@@ -62,15 +78,15 @@ func (h *users) create(r *Request) (edge.Response, error) {
 	}
 	r.Subject, r.Username = user.ID.String(), user.Username
 	e := store.Event{Type: store.EventUserCreate}
-	if err := h.add(h.rec.withEvent(r, &e), user, in.Username); err != nil {
-		return edge.Response{}, userError(err)
+	if err := h.add(h.rec.WithEvent(r, &e), user, in.Username); err != nil {
+		return edge.Response{}, Error(err)
 	}
-	h.rec.ok(r, e)
+	h.rec.OK(r, e)
 	return edge.Response{Status: http.StatusCreated, Body: h.view(user)}, nil
 }
 
 // add creates the user, unless another has the name in the spelling of earlier versions.
-func (h *users) add(ctx context.Context, u store.User, typed string) error {
+func (h *Users) add(ctx context.Context, u store.User, typed string) error {
 	if former, err := password.FormerUsername(typed); err == nil && former != u.Username {
 		switch _, err := h.store.UserByName(ctx, former); {
 		case err == nil:
@@ -83,7 +99,7 @@ func (h *users) add(ctx context.Context, u store.User, typed string) error {
 }
 
 // newUser makes the record of a new user.
-func (h *users) newUser(username string, claims map[string]json.RawMessage) (store.User, error) {
+func (h *Users) newUser(username string, claims map[string]json.RawMessage) (store.User, error) {
 	name, err := password.CanonicalUsername(username)
 	if err != nil {
 		return store.User{}, input.Invalid("username: %s", err)
@@ -102,7 +118,7 @@ func (h *users) newUser(username string, claims map[string]json.RawMessage) (sto
 }
 
 // find returns the user that the path names, by sub or by any spelling of the username.
-func (h *users) find(r *Request) (store.User, error) {
+func (h *Users) find(r *call.Request) (store.User, error) {
 	name := r.PathValue("username")
 	var user store.User
 	id, err := store.ParseUserID(name)
@@ -114,13 +130,14 @@ func (h *users) find(r *Request) (store.User, error) {
 		err = store.ErrNotFound // no user can have that name
 	}
 	if err != nil {
-		return store.User{}, userError(err)
+		return store.User{}, Error(err)
 	}
 	r.Subject, r.Username = user.ID.String(), user.Username
 	return user, nil
 }
 
-func (h *users) show(r *Request) (edge.Response, error) {
+// Show shows a user.
+func (h *Users) Show(r *call.Request) (edge.Response, error) {
 	user, err := h.find(r)
 	if err != nil {
 		return edge.Response{}, err
@@ -129,9 +146,9 @@ func (h *users) show(r *Request) (edge.Response, error) {
 }
 
 // change changes an existing user. All changes of users go through it.
-func (h *users) change(r *Request, id store.UserID, e store.Event, change func(u *store.User, now time.Time) error) (edge.Response, error) {
+func (h *Users) change(r *call.Request, id store.UserID, e store.Event, change func(u *store.User, now time.Time) error) (edge.Response, error) {
 	now := store.Millis(h.now())
-	user, err := h.store.UpdateUser(h.rec.withEvent(r, &e), id, func(u *store.User) error {
+	user, err := h.store.UpdateUser(h.rec.WithEvent(r, &e), id, func(u *store.User) error {
 		u.UpdatedAt = now
 		if err := change(u, now); err != nil {
 			return err
@@ -140,15 +157,15 @@ func (h *users) change(r *Request, id store.UserID, e store.Event, change func(u
 		return nil
 	})
 	if err != nil {
-		return edge.Response{}, userError(err)
+		return edge.Response{}, Error(err)
 	}
 	audit.SetRevision(&e, user.Revision, user.Epoch)
-	h.rec.ok(r, e)
+	h.rec.OK(r, e)
 	return edge.Response{Body: h.view(user)}, nil
 }
 
-// update merges claims: null removes one, and one that is not named stays (RFC 7396).
-func (h *users) update(r *Request) (edge.Response, error) {
+// Update merges claims: null removes one, and one that is not named stays (RFC 7396).
+func (h *Users) Update(r *call.Request) (edge.Response, error) {
 	var in api.UserChanges
 	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
@@ -157,29 +174,30 @@ func (h *users) update(r *Request) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	e := store.Event{Type: store.EventUserUpdate, Detail: map[string]string{"claims": memberNames(in.Claims)}}
+	e := store.Event{Type: store.EventUserUpdate, Detail: map[string]string{"claims": call.MemberNames(in.Claims)}}
 	return h.change(r, user.ID, e, func(u *store.User, _ time.Time) (err error) {
 		u.Claims, err = mergeClaims(u.Claims, in.Claims)
 		return err
 	})
 }
 
-func (h *users) delete(r *Request) (edge.Response, error) {
+// Delete deletes a user and ends their sessions.
+func (h *Users) Delete(r *call.Request) (edge.Response, error) {
 	user, err := h.find(r)
 	if err != nil {
 		return edge.Response{}, err
 	}
 	e := store.Event{Type: store.EventUserDelete}
-	if err := h.store.DeleteUser(h.rec.withEvent(r, &e), user.ID); err != nil {
-		return edge.Response{}, userError(err)
+	if err := h.store.DeleteUser(h.rec.WithEvent(r, &e), user.ID); err != nil {
+		return edge.Response{}, Error(err)
 	}
-	h.rec.ok(r, e)
+	h.rec.OK(r, e)
 	return edge.Response{Status: http.StatusNoContent}, nil
 }
 
 // hash checks a new password and hashes it, in the same bounded pool as logins.
-func (h *users) hash(r *Request, username, secret string) (string, error) {
-	if err := h.settings().Policy.Check(username, secret); err != nil {
+func (h *Users) hash(r *call.Request, username, secret string) (string, error) {
+	if err := h.policy().Check(username, secret); err != nil {
 		return "", passwordError(err)
 	}
 	waiting, cancel := r.WhileCallerWaits()
@@ -191,8 +209,8 @@ func (h *users) hash(r *Request, username, secret string) (string, error) {
 	return hash, nil
 }
 
-// setPassword ends every session, because the old password may be known to others.
-func (h *users) setPassword(r *Request) (edge.Response, error) {
+// SetPassword ends every session, because the old password may be known to others.
+func (h *Users) SetPassword(r *call.Request) (edge.Response, error) {
 	var in api.NewPassword
 	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
@@ -216,8 +234,8 @@ func (h *users) setPassword(r *Request) (edge.Response, error) {
 	return edge.Response{Status: http.StatusNoContent}, nil
 }
 
-// disable ends every session as well. A user who is enabled again logs in anew.
-func (h *users) disable(r *Request) (edge.Response, error) {
+// Disable ends every session as well. A user who is enabled again logs in anew.
+func (h *Users) Disable(r *call.Request) (edge.Response, error) {
 	return h.switchState(r, store.Event{Type: store.EventUserDisable}, func(u *store.User, _ time.Time) error {
 		u.Disabled = true
 		u.EndSessions()
@@ -225,14 +243,15 @@ func (h *users) disable(r *Request) (edge.Response, error) {
 	})
 }
 
-func (h *users) enable(r *Request) (edge.Response, error) {
+// Enable lets a user log in again.
+func (h *Users) Enable(r *call.Request) (edge.Response, error) {
 	return h.switchState(r, store.Event{Type: store.EventUserEnable}, func(u *store.User, _ time.Time) error {
 		u.Disabled = false
 		return nil
 	})
 }
 
-func (h *users) switchState(r *Request, e store.Event, change func(*store.User, time.Time) error) (edge.Response, error) {
+func (h *Users) switchState(r *call.Request, e store.Event, change func(*store.User, time.Time) error) (edge.Response, error) {
 	user, err := h.find(r)
 	if err != nil {
 		return edge.Response{}, err
