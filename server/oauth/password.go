@@ -220,7 +220,7 @@ func (p *passwordGrant) rehash(g *grantRequest, user store.User, secret string) 
 	ctx := g.Context()
 	waiting, cancel := g.WhileCallerWaits()
 	defer cancel()
-	stronger, err := p.cfg.Passwords.HashAccepted(waiting, secret)
+	stronger, err := p.cfg.Passwords.HashAccepted(waiting, user.PasswordHash, secret)
 	if err == nil {
 		_, err = p.cfg.Store.UpdateUser(ctx, user.ID, func(u *store.User) error {
 			if u.PasswordHash == user.PasswordHash { // else a new password was set meanwhile

@@ -19,7 +19,8 @@
 //     password.
 //   - A password that another program hashed is compared in NFC and, where it was sent otherwise, as
 //     it was sent. What is no new password (control characters, more than MaxLength) can be an old
-//     one. Where bcrypt has cut it to 72 bytes, so does the comparison, until the first login here.
+//     one. Where bcrypt has cut it to 72 bytes, so
+//     does the comparison, until a new password is set.
 //     All users do the same number of hashes for the same password.
 //   - New hashes are argon2id with their parameters inside. Others are verified, so that any user
 //     table can be imported, and Result.Rehash tells the caller to replace them after a login.

@@ -31,12 +31,26 @@ func (p *Pool) Hash(ctx context.Context, password string) (encoded string, err e
 
 // HashAccepted is Hash for a password that was found right. It need not be one that can be set here: then it is hashed
 // as it was sent, which is how Verify will compare it. It is refused only if Verify would never match it.
-func (p *Pool) HashAccepted(ctx context.Context, password string) (encoded string, err error) {
+//
+// old is the stored hash that it matched, if any. The new one then matches whatever the program that made old takes for the
+// same password: see hash.Rehash.
+func (p *Pool) HashAccepted(ctx context.Context, old, password string) (encoded string, err error) {
 	texts := forms(password)
 	if texts == nil {
 		return "", fmt.Errorf("%w: more than %d bytes, or a NUL", ErrPassword, maxRaw)
 	}
-	return p.hash(ctx, []byte(texts[0]))
+	h, err := p.stored(old)
+	if err != nil {
+		return "", err
+	}
+	text := []byte(texts[0])
+	defer clear(text)
+	prefix, secret := hash.Rehash(h, text)
+	encoded, err = p.hash(ctx, secret)
+	if err != nil {
+		return "", err
+	}
+	return prefix + encoded, nil
 }
 
 // hash runs a new hash and wipes the secret.

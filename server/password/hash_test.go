@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"signet/server/password/hash"
 )
 
@@ -270,7 +272,7 @@ func TestWrap(t *testing.T) {
 func TestHashAccepted(t *testing.T) {
 	p := New(Config{Argon2: cheap})
 	for _, password := range []string{"short", "Zu\u0308rich ko\u0308nnte", "a\tb\x7f", strings.Repeat("x", 4096), strings.Repeat("\u00e4", 300)} {
-		stored, err := p.HashAccepted(t.Context(), password)
+		stored, err := p.HashAccepted(t.Context(), "", password)
 		if err != nil {
 			t.Errorf("%.20q: got %v", password, err)
 			continue
@@ -282,14 +284,83 @@ func TestHashAccepted(t *testing.T) {
 			t.Errorf("%.20q: a character more: got %+v, %v", password, got, err)
 		}
 	}
-	if stored, _ := p.HashAccepted(t.Context(), "Zu\u0308rich ko\u0308nnte"); stored != "" {
+	if stored, _ := p.HashAccepted(t.Context(), "", "Zu\u0308rich ko\u0308nnte"); stored != "" {
 		if got, err := p.Verify(t.Context(), stored, "Z\u00fcrich k\u00f6nnte"); err != nil || !got.Match {
 			t.Errorf("composed: got %+v, %v, want a match", got, err)
 		}
 	}
 	for _, password := range []string{strings.Repeat("x", 4097), "a\x00b"} {
-		if stored, err := p.HashAccepted(t.Context(), password); stored != "" || !errors.Is(err, ErrPassword) {
+		if stored, err := p.HashAccepted(t.Context(), "", password); stored != "" || !errors.Is(err, ErrPassword) {
 			t.Errorf("%.20q: got %q, %v, want ErrPassword", password, stored, err)
 		}
 	}
+}
+
+// What the old program took for one password is still one after the first login, whichever spelling that login sent.
+func TestRehashTakesWhatTheOldProgramTook(t *testing.T) {
+	p := New(Config{Argon2: cheap, Pepper: []byte("the pepper")})
+	x72 := strings.Repeat("x", 72)
+	digest := hash.New(cheap, []byte("sp ace")).String()
+	for _, row := range []struct {
+		name, scheme, old string
+		first             string   // what the first login sends
+		right, wrong      []string // at the logins after it
+	}{
+		{"bcrypt cuts", "bcrypt", bcryptHash(t, "$2b$04$", x72), x72 + "wrong tail",
+			[]string{strings.Repeat("x", 100), x72, x72 + "wrong tail"}, []string{x72[:71], x72[:71] + "y", "y" + x72}},
+		{"bcrypt, as long as the cut", "bcrypt", bcryptHash(t, "$2b$04$", x72), x72, []string{strings.Repeat("x", 100)}, []string{x72[:71]}},
+		{"bcrypt, shorter than the cut", "bcrypt", bcryptHash(t, "$2b$04$", x72[:71]), x72[:71], []string{x72[:71]}, []string{x72}},
+		{"pepper behind the cut", "devise", bcryptHash(t, "$2b$04$", x72), x72 + "wrong tail", []string{strings.Repeat("x", 100)}, []string{x72[:71]}},
+		{"Django cuts too", "django", "bcrypt$" + bcryptHash(t, "$2b$04$", x72), x72 + "wrong tail", []string{strings.Repeat("x", 100)}, []string{x72[:71]}},
+		{"WordPress trims", "wordpress", "$P$7abcdefgh64H4yqmV92X0Ou0/0XOnA/", "sp ace ", []string{"sp ace", " sp ace\n", "sp ace "}, []string{"space", "sp ace x", ""}},
+		{"Better Auth folds", "better-auth", betterAuth, "\ufb01ne", []string{"fine", "\ufb01ne", "\uff46ine"}, []string{"Fine", "fin"}},
+		{"argon2 takes all", "argon2", digest, "sp ace", []string{"sp ace"}, []string{"sp ace "}},
+	} {
+		stored, err := p.Import(row.scheme, row.old, false)
+		if err != nil {
+			t.Errorf("%s: %v", row.name, err)
+			continue
+		}
+		if got, err := p.Verify(t.Context(), stored, row.first); err != nil || !got.Match {
+			t.Errorf("%s: first login: got %+v, %v", row.name, got, err)
+		}
+		for _, pool := range []*Pool{p, New(Config{Argon2: hash.Params{Memory: 16, Time: 1, Threads: 1}})} { // and when the costs are raised
+			if stored, err = pool.HashAccepted(t.Context(), stored, row.first); err != nil {
+				t.Fatalf("%s: %v", row.name, err)
+			}
+			for _, right := range row.right {
+				if got, err := pool.Verify(t.Context(), stored, right); err != nil || got != (Result{Match: true}) {
+					t.Errorf("%s: %q after the first login: got %+v, %v from %.40s", row.name, right, got, err, stored)
+				}
+			}
+			for _, wrong := range row.wrong {
+				if got, err := pool.Verify(t.Context(), stored, wrong); err != nil || got.Match {
+					t.Errorf("%s: %q after the first login: got %+v, %v", row.name, wrong, got, err)
+				}
+			}
+			if name, weak, ok := pool.Scheme(stored); name != "argon2id" || weak || !ok {
+				t.Errorf("%s: got scheme %s, weak %t, %t", row.name, name, weak, ok)
+			}
+			if again, err := pool.Import("", stored, false); err != nil || again != stored {
+				t.Errorf("%s: imported again: got %q, %v", row.name, again, err)
+			}
+		}
+	}
+	if _, err := p.HashAccepted(t.Context(), "nonsense", "correct horse"); !errors.Is(err, hash.ErrFormat) {
+		t.Errorf("an old hash that cannot be read: got %v", err)
+	}
+}
+
+// Better Auth's hash of "fine".
+const betterAuth = "00112233445566778899aabbccddeeff:" +
+	"af0a12803c4de7c2a46cbe70a29fef6f33dea3fba6010afd83712c658d9d95cd562554706abc3307270da68854c1eab6f7a1d769e75480b8e5ea294b10e24555"
+
+// bcryptHash is bcrypt of a password that is not longer than 72 bytes.
+func bcryptHash(t *testing.T, prefix, password string) string {
+	t.Helper()
+	made, err := bcrypt.GenerateFromPassword([]byte(password), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return prefix + string(made[7:])
 }

@@ -249,7 +249,7 @@ func (u *Upstream) hash(ctx context.Context, secret string) (string, error) {
 	if u.cfg.Stay {
 		return "", nil
 	}
-	hash, err := u.cfg.Passwords.HashAccepted(ctx, secret)
+	hash, err := u.cfg.Passwords.HashAccepted(ctx, "", secret)
 	if errors.Is(err, password.ErrPassword) || errors.Is(err, password.ErrTooLong) {
 		return "", nil // it was right there, and cannot be hashed here
 	}

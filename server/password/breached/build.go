@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/FastFilter/xorfilter"
 )
@@ -17,7 +18,7 @@ type Built struct {
 	Algorithm Algorithm
 	Hashes    uint64 // different ones in the file
 	Lines     uint64 // that were read
-	Resumed   uint64 // hashes that an earlier run had written
+	Resumed   uint64 // hashes that an earlier run had written, and that are in this input
 	Bytes     int64  // size of the file
 }
 
@@ -25,8 +26,8 @@ type Built struct {
 const partialSuffix = ".partial"
 
 // Build writes the file at path from lines of "HASH:count" that are sorted by hash: 40 hexadecimal digits of SHA-1 or 32 of NTLM.
-// The count may be missing, and is not used. If an earlier run with the same input was broken off, it goes on behind what
-// that has written. progress, if not nil, is called now and then with the number of lines.
+// The count may be missing, and is not used. If an earlier run was broken off, the filters that it has written are kept as far as
+// they have the hashes of this input. progress, if not nil, is called now and then with the number of lines.
 func Build(in io.Reader, path string, progress func(lines uint64)) (Built, error) {
 	b := &builder{lines: bufio.NewReaderSize(in, 1<<20), path: path + partialSuffix, progress: progress, keys: make([]uint64, 0, filterKeys)}
 	err := b.run()
@@ -57,12 +58,12 @@ type builder struct {
 	path     string
 	progress func(uint64)
 
-	file  *os.File
-	built Built
-	after uint64 // the last key that an earlier run has written
-	keys  []uint64
-	last  uint64 // key of the line before
-	fuse  xorfilter.BinaryFuseBuilder
+	file    *os.File
+	built   Built
+	earlier []section // of an earlier run, of which the input has not come to the end yet
+	keys    []uint64
+	last    uint64 // key of the line before
+	fuse    xorfilter.BinaryFuseBuilder
 }
 
 func (b *builder) run() error {
@@ -91,10 +92,9 @@ func (b *builder) run() error {
 	}
 	end := section{first: b.built.Hashes}
 	end.checksum = end.sum(nil)
-	if _, err := b.file.Write(end.encode()); err != nil {
+	if err := b.append(end.encode()); err != nil {
 		return err
 	}
-	b.built.Bytes += filterHead
 	return b.file.Sync()
 }
 
@@ -141,7 +141,7 @@ func (b *builder) line(line []byte) error {
 	}
 	again := n == b.last && b.built.Lines > 1
 	b.last = n
-	if again || b.built.Resumed > 0 && n <= b.after {
+	if again {
 		return nil
 	}
 	b.keys = append(b.keys, n)
@@ -170,55 +170,65 @@ func (b *builder) open(a Algorithm) (err error) {
 	if err != nil {
 		return err
 	}
-	if info.Size() >= headerSize {
-		if err := b.resume(info.Size()); err != nil {
+	if size := info.Size(); size >= headerSize {
+		if err := b.resume(size); err != nil {
 			return fmt.Errorf("%s: %w; delete it to begin again", b.path, err)
 		}
 	}
-	if err := b.file.Truncate(b.built.Bytes); err != nil {
-		return err
-	}
-	if _, err := b.file.WriteAt(header(b.built.Algorithm), 0); err != nil {
-		return err
-	}
-	_, err = b.file.Seek(b.built.Bytes, io.SeekStart)
+	_, err = b.file.WriteAt(header(b.built.Algorithm), 0)
 	return err
 }
 
-// resume keeps the whole filters of an earlier run.
-func (b *builder) resume(size int64) error {
+// resume finds the filters of an earlier run.
+func (b *builder) resume(size int64) (err error) {
 	head := make([]byte, headerSize)
 	if _, err := b.file.ReadAt(head, 0); err != nil {
 		return err
 	}
-	var err error
 	if b.built.Algorithm, err = parseHeader(head); err != nil {
 		return err
 	}
-	list, _, err := readSections(b.file, size)
-	if err != nil {
-		return err
-	}
-	for len(list) > 0 { // the last one may have been cut in the middle of a page by a loss of power
-		last := list[len(list)-1]
-		if fingerprints, err := last.read(b.file, nil); err == nil && last.hashes == filterKeys && last.sum(fingerprints) == last.checksum {
-			break
-		}
-		list = list[:len(list)-1]
-	}
-	for _, s := range list {
-		b.built.Hashes += uint64(s.hashes)
-		b.after, b.built.Bytes = s.last, s.at+s.size()
-	}
-	b.built.Resumed = b.built.Hashes
-	return nil
+	b.earlier, _, err = readSections(b.file, size)
+	return err
 }
 
-// flush writes a filter of the hashes so far.
+// flush writes a filter of the hashes so far, unless an earlier run has.
 func (b *builder) flush() error {
 	if len(b.keys) == 0 {
 		return nil
 	}
+	hashes := uint64(len(b.keys))
+	if b.written() {
+		b.built.Bytes += filterHead + b.earlier[0].size()
+		b.earlier = b.earlier[1:]
+		b.built.Resumed += hashes
+	} else if err := b.write(); err != nil {
+		return err
+	}
+	b.built.Hashes += hashes
+	b.keys = b.keys[:0]
+	return nil
+}
+
+// written reports whether the next filter of the earlier run is whole and of these hashes. Each is looked up, because the
+// earlier run may have had another input. One that is found by mistake is found in the finished file all the same.
+func (b *builder) written() bool {
+	if len(b.earlier) == 0 {
+		return false
+	}
+	s := b.earlier[0]
+	if int(s.hashes) != len(b.keys) || s.first != b.keys[0] || s.last != b.keys[len(b.keys)-1] {
+		return false
+	}
+	fingerprints, err := s.read(b.file, nil)
+	if err != nil || s.sum(fingerprints) != s.checksum { // cut in the middle of a page by a loss of power
+		return false
+	}
+	return !slices.ContainsFunc(b.keys, func(key uint64) bool { return !s.contains(key, fingerprints) })
+}
+
+// write appends a filter of the hashes so far. Nothing of the earlier run is left behind it.
+func (b *builder) write() error {
 	s := section{hashes: uint32(len(b.keys)), first: b.keys[0], last: b.keys[len(b.keys)-1]}
 	f, err := xorfilter.BuildBinaryFuse[uint8](&b.fuse, b.keys)
 	if err != nil {
@@ -229,13 +239,20 @@ func (b *builder) flush() error {
 		return errors.New("the filter has another size than this format has room for")
 	}
 	s.checksum = s.sum(f.Fingerprints)
-	for _, part := range [][]byte{s.encode(), f.Fingerprints} {
-		if _, err := b.file.Write(part); err != nil {
+	return b.append(s.encode(), f.Fingerprints)
+}
+
+// append writes at the end of what is known to be right, and drops what the file has behind it.
+func (b *builder) append(parts ...[]byte) error {
+	b.earlier = nil
+	if err := b.file.Truncate(b.built.Bytes); err != nil {
+		return err
+	}
+	for _, part := range parts {
+		if _, err := b.file.WriteAt(part, b.built.Bytes); err != nil {
 			return err
 		}
 		b.built.Bytes += int64(len(part))
 	}
-	b.built.Hashes += uint64(len(b.keys))
-	b.keys = b.keys[:0]
 	return nil
 }

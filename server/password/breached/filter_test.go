@@ -160,6 +160,59 @@ func TestBuildGoesOn(t *testing.T) {
 	}
 }
 
+// An unfinished file of another input does not get into the new one, from the first hash that differs.
+func TestBuildGoesOnWithAnotherInput(t *testing.T) {
+	t.Parallel()
+	first := dump(600_000, "only in the first")
+	gone := errors.New("gone")
+	lines := bytes.SplitAfter(first, []byte("\n"))
+	for name, tc := range map[string]struct {
+		in      []byte
+		resumed uint64
+	}{
+		"another dump":             {dump(600_000, "only in the second", "and this"), 0},
+		"one hash of the rest":     {bytes.Join(append(append([][]byte{}, lines[:300_000]...), lines[300_001:]...), nil), filterKeys},
+		"one with fewer hashes":    {bytes.Join(lines[:300_000], nil), filterKeys},
+		"one with a single hash":   {lines[0], 0},
+		"a hash replaced in place": {bytes.Replace(first, lines[1000][:40], append(bytes.Clone(lines[1000][:15]), lines[1001][15:40]...), 1), 0},
+	} {
+		want, _ := build(t, bytes.NewReader(tc.in))
+		path := filepath.Join(t.TempDir(), "breached")
+		if _, err := Build(io.MultiReader(bytes.NewReader(first[:len(first)*95/100]), failing{gone}), path, nil); !errors.Is(err, gone) {
+			t.Fatalf("got %v, want the reader's error", err)
+		}
+		built, err := Build(bytes.NewReader(tc.in), path, nil)
+		if name == "a hash replaced in place" {
+			// It may be found in the old filter by mistake; then it is found in the new one.
+			if f := open(t, path); err != nil || !found(t, f, lines[1000][:15], lines[1001][15:16]) {
+				t.Errorf("%s: a hash of the input was not found: %v", name, err)
+			}
+			continue
+		}
+		if err != nil || built.Resumed != tc.resumed {
+			t.Errorf("%s: got %+v, %v, want %d hashes kept", name, built, err, tc.resumed)
+		}
+		a, errA := os.ReadFile(path)
+		b, errB := os.ReadFile(want)
+		if errA != nil || errB != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s: the file is not that of the input alone: %v, %v", name, errA, errB)
+		}
+	}
+}
+
+func found(t *testing.T, f *Filter, digits ...[]byte) bool {
+	t.Helper()
+	key, err := strconv.ParseUint(string(bytes.Join(digits, nil)), 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := f.containsKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return is
+}
+
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }

@@ -35,12 +35,13 @@ var bcrypt64 = base64.NewEncoding(bcryptAlphabet).WithPadding(base64.NoPadding)
 type bcryptKind struct {
 	name     string
 	peppered bool
+	takes    string // of the password, see takings
 	prepare  func(password []byte, salt string) []byte
 }
 
 func bcryptKinds() []bcryptKind {
 	return []bcryptKind{
-		{name: "bcrypt-pepper", peppered: true}, // Devise: the caller has appended the pepper
+		{name: "bcrypt-pepper", peppered: true, takes: first72}, // Devise: the caller has appended the pepper
 		{name: "bcrypt-django", prepare: func(password []byte, _ string) []byte {
 			sum := sha256.Sum256(password)
 			return hex.AppendEncode(nil, sum[:])
@@ -54,7 +55,7 @@ func bcryptKinds() []bcryptKind {
 			mac.Write(password)
 			return base64.StdEncoding.AppendEncode(nil, mac.Sum(nil))
 		}},
-		{name: "bcrypt-wordpress", prepare: func(password []byte, _ string) []byte { // since 6.8
+		{name: "bcrypt-wordpress", takes: trimmed, prepare: func(password []byte, _ string) []byte { // since 6.8
 			mac := hmac.New(sha512.New384, []byte("wp-sha384"))
 			mac.Write(asWordPress(password))
 			return base64.StdEncoding.AppendEncode(nil, mac.Sum(nil))
@@ -66,8 +67,10 @@ func bcryptKinds() []bcryptKind {
 // backslashes, then without white space at both ends.
 func asWordPress(password []byte) []byte {
 	slashed := strings.NewReplacer(`\`, `\\`, `'`, `\'`, `"`, `\"`, "\x00", `\0`).Replace(string(password))
-	return bytes.Trim([]byte(slashed), " \n\r\t\v\x00")
+	return bytes.Trim([]byte(slashed), wordPressSpace)
 }
+
+const wordPressSpace = " \n\r\t\v\x00" // what PHP trims
 
 // parseBcrypt reads "$2b$12$…", and the same after a kind's name. $2a$, $2b$ and $2y$ name the same algorithm, apart
 // from bugs in old C code that concern no password of less than 256 bytes; $2x$ has the sign extension bug.
@@ -77,7 +80,7 @@ func parseBcrypt(text string) (Hash, error) {
 			return newBcrypt(kind, "$"+rest)
 		}
 	}
-	return newBcrypt(bcryptKind{}, text)
+	return newBcrypt(bcryptKind{takes: first72}, text)
 }
 
 func newBcrypt(kind bcryptKind, encoded string) (Hash, error) {
@@ -106,7 +109,7 @@ func newBcrypt(kind bcryptKind, encoded string) (Hash, error) {
 		prefix, scheme = "$"+kind.name+prefix, kind.name
 	}
 	return foreign{
-		scheme: scheme, costs: fmt.Sprint("cost ", cost), cost: cost, peppered: kind.peppered,
+		scheme: scheme, costs: fmt.Sprint("cost ", cost), cost: cost, peppered: kind.peppered, takes: kind.takes,
 		price: Price{Memory: 8 << 10, Work: bcryptWork << cost, Lanes: 1},
 		salt:  []byte(salt), tag: bcrypt64.AppendEncode(nil, tag), letters: true,
 		derive: func(password, salt []byte) []byte {
@@ -196,7 +199,7 @@ func readDjangoBcrypt(text string) (Hash, error) {
 	if rest, ok := strings.CutPrefix(text, "bcrypt_sha256$$"); ok {
 		return parseBcrypt("$bcrypt-django$" + rest)
 	}
-	return newBcrypt(bcryptKind{}, strings.TrimPrefix(text, "bcrypt$"))
+	return newBcrypt(bcryptKind{takes: first72}, strings.TrimPrefix(text, "bcrypt$"))
 }
 
 // readWordPressBcrypt reads "$wp$2y$10$…".

@@ -188,7 +188,7 @@ func readLDAPCrypt(text string) (Hash, error) {
 
 // phpassHash is what phpass and Drupal 7 have in common: a digest of salt and password, then of digest and password
 // 2^n times.
-func phpassHash(text, prefix, scheme string, newDigest func() hash.Hash, work uint64, size int, prepare func([]byte) []byte) (Hash, error) {
+func phpassHash(text, prefix, scheme, takes string, newDigest func() hash.Hash, work uint64, size int, prepare func([]byte) []byte) (Hash, error) {
 	rest := strings.TrimPrefix(text, prefix)
 	if len(rest) != 9+size || !isLetters(rest) {
 		return nil, fmt.Errorf("not of the form %s… with %d characters", prefix, len(prefix)+9+size)
@@ -204,7 +204,7 @@ func phpassHash(text, prefix, scheme string, newDigest func() hash.Hash, work ui
 		}
 	}
 	return foreign{
-		scheme: scheme, costs: fmt.Sprintf("2^%d rounds", ln), salt: []byte(rest[1:9]), tag: []byte(rest[9:]), letters: true,
+		scheme: scheme, takes: takes, costs: fmt.Sprintf("2^%d rounds", ln), salt: []byte(rest[1:9]), tag: []byte(rest[9:]), letters: true,
 		price: Price{Memory: 4 << 10, Work: 1 + work<<ln/1000, Lanes: 1},
 		derive: func(password, salt []byte) []byte {
 			return within(maxLetters, prepare(password), func(password []byte) []byte {
@@ -234,9 +234,9 @@ const phpassWordPress = "$phpass-wordpress$"
 // parsePhpass reads "$P$B…", which phpBB spells "$H$9…", and what is stored of WordPress's.
 func parsePhpass(text string) (Hash, error) {
 	if strings.HasPrefix(text, phpassWordPress) {
-		return phpassHash(text, phpassWordPress, "phpass-wordpress", md5.New, 170, 22, asWordPress)
+		return phpassHash(text, phpassWordPress, "phpass-wordpress", trimmed, md5.New, 170, 22, asWordPress)
 	}
-	return phpassHash(text, text[:3], "phpass", md5.New, 170, 22, asTyped)
+	return phpassHash(text, text[:3], "phpass", "", md5.New, 170, 22, asTyped)
 }
 
 // readWordPressPhpass reads WordPress's "$P$B…" of before 6.8.
@@ -248,9 +248,9 @@ func readWordPressPhpass(text string) (Hash, error) {
 // password is its MD5 in hexadecimal digits.
 func parseDrupal(text string) (Hash, error) {
 	if strings.HasPrefix(text, "U") {
-		return phpassHash(text, "U$S$", "drupal-md5", sha512.New, 430, 43, func(password []byte) []byte {
+		return phpassHash(text, "U$S$", "drupal-md5", "", sha512.New, 430, 43, func(password []byte) []byte {
 			return fmt.Appendf(nil, "%x", md5.Sum(password))
 		})
 	}
-	return phpassHash(text, "$S$", "drupal", sha512.New, 430, 43, asTyped)
+	return phpassHash(text, "$S$", "drupal", "", sha512.New, 430, 43, asTyped)
 }

@@ -17,6 +17,7 @@ type foreign struct {
 	salt, tag []byte
 	letters   bool // the tag is text in the alphabet of crypt(3), and the last letter may hold unused bits
 	peppered  bool
+	takes     string // of the password, see takings; "": all of it
 	derive    func(password, salt []byte) []byte
 	spell     func(salt, tag []byte) string
 }

@@ -71,6 +71,9 @@ func formats() []format {
 		{"signet", digestPrefix, false, parseDigest},
 		{"signet", wrappedPrefix, false, parseWrapped},
 	}
+	for _, t := range takings() {
+		list = append(list, format{"signet", "$" + t.name + "$", false, parseKept})
+	}
 	for _, kind := range bcryptKinds() {
 		list = append(list, format{"signet", "$" + kind.name + "$", false, parseBcrypt})
 	}

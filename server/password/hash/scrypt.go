@@ -61,9 +61,13 @@ func newScrypt(scheme string, c scryptCosts, salt, tag []byte) (Hash, error) {
 	if len(tag) < minTagSize || len(tag) > maxPartSize {
 		return nil, fmt.Errorf("tag: %d bytes, not %d to %d", len(tag), minTagSize, maxPartSize)
 	}
+	takes := ""
+	if scheme == scryptNFKCName {
+		takes = nfkc
+	}
 	b64 := base64.RawStdEncoding
 	return foreign{
-		scheme: scheme, costs: c.String(), price: c.price(), salt: salt, tag: tag,
+		scheme: scheme, takes: takes, costs: c.String(), price: c.price(), salt: salt, tag: tag,
 		derive: func(password, salt []byte) []byte {
 			if scheme == scryptNFKCName {
 				password = norm.NFKC.Bytes(password)
