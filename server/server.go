@@ -97,7 +97,8 @@ func New(cfg Config) (*Server, error) {
 	asked := upstream.New(upstream.Config{Settings: cfg.Upstream, Store: cfg.Store, Passwords: cfg.Passwords, Audit: s.audit, Log: cfg.Log, Now: cfg.Now,
 		Registry: cfg.Registry})
 	s.oauth = oauth.New(oauth.Config{Issuer: cfg.Issuer, Store: cfg.Store, Keys: cfg.Keys, Passwords: cfg.Passwords, Upstream: asked,
-		Hashes: s.hashes, Clients: s.clients, Throttle: s.throttle, Tokens: s.issuer, Checker: s.checker, Sealer: sealer, Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
+		Hashes: s.hashes, Clients: s.clients, Throttle: s.throttle, Tokens: s.issuer, Checker: s.checker, Sealer: sealer,
+		Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		MaxTokenLife: cfg.MaxTokenLife, Settings: func() *oauth.Settings { return &s.settings().Settings }, Dependency: dependencyOf,
 		Foreign: metrics.NewKeyring(cfg.Registry, cfg.Keys, cfg.Now).CountForeign})
 	s.table = s.routes()

@@ -37,7 +37,8 @@ func (in *installRecord) follows(later *installRecord) bool {
 }
 
 // compare compares the install that is in Redis at this moment with the one that was there first. Its format may have
-// been raised meanwhile, and is then that of this store too. Data of another install are not touched from then on: the address leads elsewhere, or another install has taken the place of this one.
+// been raised meanwhile, and is then that of this store too. Data of another install are not touched from then on: the
+// address leads elsewhere, or another install has taken the place of this one.
 func (s *Installs) compare(raw string) error {
 	in, err := s.Codec.DecodeInstall(raw)
 	if err != nil {

@@ -103,7 +103,7 @@ func Found(app *cli.App) bool {
 // exposedKeys returns a warning for each private key of TLS that others can read. It is no error, because many tools
 // write keys with that mode.
 func exposedKeys(c config.Config) (list []config.Warning) {
-	for _, key := range []struct{ setting, path string }{{"tls.key", c.TLS.Key}, {"redis.key", c.Redis.Key}} {
+	for _, key := range []struct{ setting, path string }{{"tls.key", c.TLS.Key}, {"redis.key", c.Redis.Key}, {"users.upstream.key", c.Users.Upstream.Key}} {
 		info, err := os.Stat(key.path)
 		if key.path == "" || err != nil {
 			continue
@@ -127,6 +127,9 @@ func CheckAccess(c config.Config) error {
 		{"tls.key", c.TLS.Key, "who can pose as this server"},
 		{"redis.key", c.Redis.Key, "who can pose as this server at Redis"},
 		{"redis.ca", c.Redis.CA, "who can pose as Redis"},
+		{"password.blocklist", c.Password.Blocklist, "which passwords users may choose"},
+		{"users.upstream.key", c.Users.Upstream.Key, "who can pose as this server at the upstream"},
+		{"users.upstream.ca", c.Users.Upstream.CA, "who can pose as the upstream and get passwords"},
 	} {
 		problems = append(problems, cli.CheckUnchanged(place.setting, place.path, place.decides))
 	}

@@ -37,8 +37,8 @@ FILE takes about 1.16 bytes for each hash, and holds neither passwords nor hashe
 password that is in the dump is always found in it. Of all others, one in 256 is found as
 well, and its user has to choose another.
 
-If the command is broken off, start it again with the same input: it goes on from
-FILE.partial. Name FILE in password.blocklist and send the server SIGHUP: passwords are
+If the command is broken off, start it again with the same input: it keeps what FILE.partial
+has of that, and nothing of another input. Name FILE in password.blocklist and send the server SIGHUP: passwords are
 looked up in it, on disk, when they are set.`,
 		Example: "signet blocklist build breached.bin < pwned-passwords-sha1-ordered-by-hash.txt\nzcat ntlm.txt.gz | signet blocklist build breached.bin",
 		Args:    cli.Args("FILE"),
@@ -54,7 +54,7 @@ looked up in it, on disk, when they are set.`,
 			answer := blocklistBuilt{File: args[0], Algorithm: built.Algorithm.String(), Hashes: built.Hashes, Bytes: built.Bytes}
 			return app.Print(answer, func(w io.Writer) {
 				if built.Resumed > 0 {
-					fmt.Fprintf(w, "went on after %d hashes of an earlier run\n", built.Resumed)
+					fmt.Fprintf(w, "kept %d hashes of an earlier run\n", built.Resumed)
 				}
 				fmt.Fprintf(w, "%s: %d %s hashes in %d bytes, %.2f for each; one in 256 other passwords is found by mistake\n",
 					args[0], built.Hashes, built.Algorithm, built.Bytes, float64(built.Bytes)/float64(built.Hashes))

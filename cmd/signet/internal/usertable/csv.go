@@ -119,7 +119,8 @@ func (t *table) names() string {
 
 var (
 	columnName = regexp.MustCompile(`^[\pL_][\pL_ -]{0,39}\d?$`)
-	headerWord = regexp.MustCompile(`(?i)(^|[_ -])(id|uid|user|login|e?mail|password|passwd|hash|phone)($|[_ -])|^(user_?name|user_?id|(password|user)(hash|email|login|pass))$`)
+	headerWord = regexp.MustCompile(`(?i)(^|[_ -])(id|uid|user|login|e?mail|password|passwd|hash|phone)($|[_ -])` +
+		`|^(user_?name|user_?id|(password|user)(hash|email|login|pass))$`)
 )
 
 // column returns the column of that name, or of that name without case and underscores. Of a path into a column that
