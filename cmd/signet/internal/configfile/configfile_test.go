@@ -31,10 +31,33 @@ func TestReadableTLSKey(t *testing.T) {
 	if list := exposedKeys(c); len(list) > 0 {
 		t.Errorf("got %q for a private file", list)
 	}
-	if err := os.Chmod(key, 0o606); err != nil {
+}
+
+// TestFilesThatOthersMayWrite names each file of the configuration by which others could change what the server does.
+func TestFilesThatOthersMayWrite(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := CheckAccess(c); err == nil || !strings.Contains(err.Error(), "tls.key: everybody may write") {
-		t.Errorf("a key that everybody may write to: got %v", err)
+	for setting, set := range map[string]func(*config.Config){
+		"tls.key":            func(c *config.Config) { c.TLS.Key = file },
+		"redis.key":          func(c *config.Config) { c.Redis.Key = file },
+		"redis.ca":           func(c *config.Config) { c.Redis.CA = file },
+		"password.blocklist": func(c *config.Config) { c.Password.Blocklist = file },
+		"users.upstream.key": func(c *config.Config) { c.Users.Upstream.Key = file },
+		"users.upstream.ca":  func(c *config.Config) { c.Users.Upstream.CA = file },
+	} {
+		var c config.Config
+		set(&c)
+		for mode, refused := range map[os.FileMode]bool{0o600: false, 0o644: false, 0o606: true, 0o666: true} {
+			if err := os.Chmod(file, mode); err != nil {
+				t.Fatal(err)
+			}
+			err := CheckAccess(c)
+			if refused != (err != nil) || refused && !strings.Contains(err.Error(), setting+": everybody may write") {
+				t.Errorf("%s with mode %o: got %v", setting, mode, err)
+			}
+		}
 	}
 }

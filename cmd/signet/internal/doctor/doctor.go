@@ -114,7 +114,7 @@ func (d *doctor) examine(ctx context.Context) {
 	}
 	master, err := install.ReadMasterKeys(cfg.MasterKeyFile, d.app.Getenv)
 	d.check("master key", err, "it can be read")
-	d.check("files", configfile.CheckAccess(cfg), "nobody else can write to the data directory, the store or the keys of TLS")
+	d.check("files", configfile.CheckAccess(cfg), "nobody else can write to the data directory, the store, the blocklist or the keys of TLS")
 	d.examineLeftovers(cfg)
 	d.examineTimetable(cfg)
 	d.examineClock(cfg)

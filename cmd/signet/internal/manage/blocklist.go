@@ -38,8 +38,8 @@ password that is in the dump is always found in it. Of all others, one in 256 is
 well, and its user has to choose another.
 
 If the command is broken off, start it again with the same input: it keeps what FILE.partial
-has of that, and nothing of another input. Name FILE in password.blocklist and send the server SIGHUP: passwords are
-looked up in it, on disk, when they are set.`,
+has of that, and nothing of another input. Name FILE in password.blocklist and send the
+server SIGHUP: passwords are looked up in it, on disk, when they are set.`,
 		Example: "signet blocklist build breached.bin < pwned-passwords-sha1-ordered-by-hash.txt\nzcat ntlm.txt.gz | signet blocklist build breached.bin",
 		Args:    cli.Args("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
