@@ -19,6 +19,7 @@ import (
 	"signet/server/edge"
 	"signet/server/metrics"
 	"signet/server/oauth"
+	"signet/server/page"
 	"signet/server/replica"
 	"signet/server/signin"
 	"signet/server/syntax"
@@ -52,6 +53,7 @@ type Server struct {
 	audit         *audit.Recorder
 	keyEvents     keyEvents
 	applied       atomic.Pointer[Settings]
+	ownPages      *page.Renderer // where Settings has none
 	started       time.Time
 }
 
@@ -76,6 +78,9 @@ func New(cfg Config) (*Server, error) {
 	cfg.Registry.MustRegister(s.reloadsFailed)
 	metrics.RegisterPool(cfg.Registry, cfg.Passwords)
 	s.hashes = account.NewSampler(cfg.Store, cfg.Passwords, cfg.Log)
+	if s.ownPages, err = page.New(page.Config{Issuer: cfg.Issuer}); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
 	s.Apply(cfg.Settings)
 	s.audit = audit.New(audit.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: id,
 		Registry: cfg.Registry, ShowNames: func() bool { return s.settings().LogUsernames }})
@@ -114,6 +119,7 @@ func New(cfg Config) (*Server, error) {
 // Apply puts new settings in force. A request that is under way may see some of the old ones.
 func (s *Server) Apply(set Settings) {
 	set = set.withDefaults(s.cfg.Issuer)
+	setDefault(&set.Page, s.ownPages)
 	s.applied.Store(&set)
 }
 
