@@ -43,6 +43,7 @@ type Server struct {
 	authenticator *clientauth.Authenticator
 	throttle      *throttle.Throttle
 	hashes        *account.Sampler
+	names         *account.NameChecker
 	oauth         *oauth.Handler
 	reloadsFailed prometheus.Counter
 	discovery     *discovery.Handler
@@ -74,6 +75,8 @@ func New(cfg Config) (*Server, error) {
 	cfg.Registry.MustRegister(s.reloadsFailed)
 	metrics.RegisterPool(cfg.Registry, cfg.Passwords)
 	s.hashes = account.NewSampler(cfg.Store, cfg.Passwords, cfg.Log)
+	s.names = account.NewNameChecker(cfg.Store, cfg.Log)
+	metrics.RegisterNames(cfg.Registry, s.names.Collisions)
 	s.Apply(cfg.Settings)
 	s.audit = audit.New(audit.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: id,
 		Registry: cfg.Registry, ShowNames: func() bool { return s.settings().LogUsernames }})
@@ -93,7 +96,7 @@ func New(cfg Config) (*Server, error) {
 	s.replica = replica.New(replica.Config{ID: id, Issuer: cfg.Issuer, Timetable: cfg.Timetable, Keys: cfg.Keys, Store: cfg.Store, Now: cfg.Now, Log: cfg.Log,
 		Registry: cfg.Registry, AfterBeat: s.raiseFloors})
 	s.discovery = discovery.New(discovery.Config{Issuer: cfg.Issuer, GrantTypes: syntax.GrantTypes, Keys: cfg.Keys, Ping: cfg.Store.Ping,
-		Draining: s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, StaleIfError: cfg.StaleIfError, Log: cfg.Log})
+		Draining: s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, NamesCollide: func() bool { return s.names.Collisions() > 0 }, StaleIfError: cfg.StaleIfError, Log: cfg.Log})
 	asked := upstream.New(upstream.Config{Settings: cfg.Upstream, Store: cfg.Store, Passwords: cfg.Passwords, Audit: s.audit, Log: cfg.Log, Now: cfg.Now,
 		Registry: cfg.Registry})
 	s.oauth = oauth.New(oauth.Config{Issuer: cfg.Issuer, Store: cfg.Store, Keys: cfg.Keys, Passwords: cfg.Passwords, Upstream: asked,
