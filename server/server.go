@@ -19,7 +19,9 @@ import (
 	"signet/server/edge"
 	"signet/server/metrics"
 	"signet/server/oauth"
+	"signet/server/page"
 	"signet/server/replica"
+	"signet/server/signin"
 	"signet/server/syntax"
 	"signet/server/throttle"
 	"signet/server/token"
@@ -43,6 +45,7 @@ type Server struct {
 	authenticator *clientauth.Authenticator
 	throttle      *throttle.Throttle
 	hashes        *account.Sampler
+	signIn        *signin.Engine
 	oauth         *oauth.Handler
 	reloadsFailed prometheus.Counter
 	discovery     *discovery.Handler
@@ -50,6 +53,7 @@ type Server struct {
 	audit         *audit.Recorder
 	keyEvents     keyEvents
 	applied       atomic.Pointer[Settings]
+	ownPages      *page.Renderer // where Settings has none
 	started       time.Time
 }
 
@@ -74,6 +78,9 @@ func New(cfg Config) (*Server, error) {
 	cfg.Registry.MustRegister(s.reloadsFailed)
 	metrics.RegisterPool(cfg.Registry, cfg.Passwords)
 	s.hashes = account.NewSampler(cfg.Store, cfg.Passwords, cfg.Log)
+	if s.ownPages, err = page.New(page.Config{Issuer: cfg.Issuer}); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
 	s.Apply(cfg.Settings)
 	s.audit = audit.New(audit.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: id,
 		Registry: cfg.Registry, ShowNames: func() bool { return s.settings().LogUsernames }})
@@ -96,8 +103,11 @@ func New(cfg Config) (*Server, error) {
 		Draining: s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, StaleIfError: cfg.StaleIfError, Log: cfg.Log})
 	asked := upstream.New(upstream.Config{Settings: cfg.Upstream, Store: cfg.Store, Passwords: cfg.Passwords, Audit: s.audit, Log: cfg.Log, Now: cfg.Now,
 		Registry: cfg.Registry})
-	s.oauth = oauth.New(oauth.Config{Issuer: cfg.Issuer, Store: cfg.Store, Keys: cfg.Keys, Passwords: cfg.Passwords, Upstream: asked,
-		Hashes: s.hashes, Clients: s.clients, Throttle: s.throttle, Tokens: s.issuer, Checker: s.checker, Sealer: sealer,
+	s.signIn = signin.New(signin.Config{Store: cfg.Store, Passwords: cfg.Passwords, Upstream: asked, Hashes: s.hashes, Clients: s.clients,
+		Throttle: s.throttle, Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
+		Settings: func() *signin.Settings { return &s.settings().Settings.Settings }})
+	s.oauth = oauth.New(oauth.Config{Issuer: cfg.Issuer, Store: cfg.Store, Keys: cfg.Keys, SignIn: s.signIn,
+		Clients: s.clients, Tokens: s.issuer, Checker: s.checker, Sealer: sealer,
 		Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		MaxTokenLife: cfg.MaxTokenLife, Settings: func() *oauth.Settings { return &s.settings().Settings }, Dependency: dependencyOf,
 		Foreign: metrics.NewKeyring(cfg.Registry, cfg.Keys, cfg.Now).CountForeign})
@@ -109,6 +119,7 @@ func New(cfg Config) (*Server, error) {
 // Apply puts new settings in force. A request that is under way may see some of the old ones.
 func (s *Server) Apply(set Settings) {
 	set = set.withDefaults(s.cfg.Issuer)
+	setDefault(&set.Page, s.ownPages)
 	s.applied.Store(&set)
 }
 

@@ -28,6 +28,7 @@ import (
 	"signet/server/password/breached"
 	"signet/server/password/hash"
 	"signet/server/password/worker"
+	"signet/server/signin"
 	"signet/server/throttle"
 	"signet/store"
 	"signet/store/bolt"
@@ -155,7 +156,7 @@ func (srv *Daemon) build(ctx context.Context, master []masterkey.Key, getenv fun
 	if srv.worker != nil {
 		passwords = srv.worker
 	}
-	cfg, err := serverConfig(srv.cfg, srv.pepper, passwords)
+	cfg, err := serverConfig(srv.cfg, srv.log, srv.pepper, passwords)
 	if err != nil {
 		return err
 	}
@@ -204,11 +205,18 @@ func (srv *Daemon) Close() error {
 	return nil
 }
 
-// ServerConfig returns what the configuration sets of the server. Store, keys and log are set by the caller.
-func ServerConfig(cfg config.Config) (server.Config, error) { return serverConfig(cfg, nil, nil) }
+// ServerConfig returns what the configuration sets of the server. Store, keys and log are set by the caller; log here
+// is for what goes wrong later.
+func ServerConfig(cfg config.Config, log *slog.Logger) (server.Config, error) {
+	return serverConfig(cfg, log, nil, nil)
+}
 
-func serverConfig(cfg config.Config, pepper []byte, passwords password.Worker) (server.Config, error) {
+func serverConfig(cfg config.Config, log *slog.Logger, pepper []byte, passwords password.Worker) (server.Config, error) {
 	policy, err := passwordPolicy(cfg.Password)
+	if err != nil {
+		return server.Config{}, err
+	}
+	pages, err := newPages(cfg, log)
 	if err != nil {
 		return server.Config{}, err
 	}
@@ -230,14 +238,16 @@ func serverConfig(cfg config.Config, pepper []byte, passwords password.Worker) (
 		Issuer: cfg.Issuer, Passwords: password.New(pool), MaxTokenLife: cfg.Keys.MaxTokenLife, ClientMaxAge: cfg.Keys.Poll, StaleIfError: cfg.Keys.CDN,
 		Settings: server.Settings{
 			Settings: oauth.Settings{
-				Audience: ownAudience(cfg), Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute},
-				Grace: cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), Late: cfg.Refresh.Late, SessionsPerUser: cfg.Refresh.SessionsPerUser,
-				Throttle: throttle.Config{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient,
-					Anywhere: cfg.Throttle.Anywhere},
-				Breached: breachedAtLogin,
+				Settings: signin.Settings{
+					Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute}, SessionsPerUser: cfg.Refresh.SessionsPerUser,
+					Throttle: throttle.Config{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient,
+						Anywhere: cfg.Throttle.Anywhere},
+					Breached: breachedAtLogin,
+				},
+				Audience: ownAudience(cfg), Grace: cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), Late: cfg.Refresh.Late,
 			},
 			DefaultClient: cfg.DefaultClient, AccessTokenTTL: cfg.AccessToken.TTL, Policy: policy,
-			TrustedProxies: cfg.TrustedProxies, LogUsernames: cfg.Log.Usernames,
+			TrustedProxies: cfg.TrustedProxies, Page: pages, LogUsernames: cfg.Log.Usernames,
 		},
 	}, nil
 }
