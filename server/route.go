@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"signet/server/authorize"
 	"signet/server/edge"
 	"signet/server/page"
 )
@@ -13,6 +14,9 @@ import (
 var (
 	post = []string{http.MethodPost}
 	get  = []string{http.MethodGet, http.MethodHead}
+
+	// A HEAD of these would be answered with a code that nobody gets.
+	pageMethods = []string{http.MethodGet, http.MethodPost}
 
 	getOrPost = []string{http.MethodGet, http.MethodHead, http.MethodPost}
 )
@@ -24,6 +28,7 @@ func (s *Server) routes() map[string]*edge.Route {
 	metadata := &edge.Route{Name: "metadata", Methods: get, Light: true, CORS: edge.AnyOrigin, Level: slog.LevelDebug, Handle: s.discovery.Metadata}
 	health := &edge.Route{Name: "healthz", Methods: get, Light: true, Level: slog.LevelDebug, Handle: s.discovery.Health}
 	ready := &edge.Route{Name: "readyz", Methods: get, Light: true, Level: slog.LevelDebug, Handle: s.discovery.Ready}
+	pages := s.authorize.Surface()
 	table := map[string]*edge.Route{
 		prefix + "/token": {Name: "token", Methods: post, Form: true, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins,
 			Handle: s.authenticator.Required(s.oauth.Token)},
@@ -33,6 +38,13 @@ func (s *Server) routes() map[string]*edge.Route {
 			Handle: s.authenticator.Required(s.oauth.Introspect)},
 		prefix + "/userinfo": {Name: "userinfo", Methods: getOrPost, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins, Level: slog.LevelDebug,
 			Handle: s.oauth.Userinfo},
+
+		prefix + authorize.Path: {Name: "authorize", Methods: pageMethods, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: pages,
+			Handle: s.authorize.Authorize},
+		prefix + authorize.SignInPath: {Name: "sign_in", Methods: post, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: pages,
+			Handle: s.authorize.SignIn},
+		prefix + authorize.PARPath: {Name: "par", Methods: post, Form: true, Parameters: authorize.PARParameters, Timeout: edge.AnswerWithin, NeedsClock: true,
+			CORS: edge.ClientOrigins, Handle: s.authenticator.Required(s.authorize.Push)},
 
 		prefix + page.Folder: {Name: "page", Methods: get, Light: true, Level: slog.LevelDebug,
 			Handle: func(r *edge.Request) (edge.Response, error) { return s.settings().Page.Asset(r) }},
@@ -48,7 +60,9 @@ func (s *Server) routes() map[string]*edge.Route {
 	}
 	surface := s.oauth.Surface()
 	for _, rt := range table {
-		rt.Surface = surface
+		if rt.Surface == nil {
+			rt.Surface = surface
+		}
 	}
 	return table
 }

@@ -13,6 +13,8 @@ import (
 	"signet/server/account"
 	"signet/server/admin"
 	"signet/server/audit"
+	"signet/server/authorize"
+	"signet/server/browser"
 	"signet/server/clientauth"
 	"signet/server/connlimit"
 	"signet/server/discovery"
@@ -47,6 +49,8 @@ type Server struct {
 	hashes        *account.Sampler
 	names         *account.NameChecker
 	signIn        *signin.Engine
+	browsers      *browser.Sessions
+	authorize     *authorize.Handler
 	oauth         *oauth.Handler
 	reloadsFailed prometheus.Counter
 	discovery     *discovery.Handler
@@ -68,7 +72,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	throttleKeys, auditKeys := cfg.ThrottleKeys, cfg.AuditKeys
+	sealKeys, throttleKeys, auditKeys := cfg.RefreshKeys, cfg.ThrottleKeys, cfg.AuditKeys
 	cfg.RefreshKeys, cfg.ThrottleKeys, cfg.AuditKeys = nil, nil, nil // s is not to show them when it is printed
 	id := edge.RandomText(6)
 	s := &Server{cfg: cfg, store: cfg.Store, log: cfg.Log, now: cfg.Now, started: cfg.Now(),
@@ -114,9 +118,25 @@ func New(cfg Config) (*Server, error) {
 		Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		MaxTokenLife: cfg.MaxTokenLife, Settings: func() *oauth.Settings { return &s.settings().Settings }, Dependency: dependencyOf,
 		Foreign: metrics.NewKeyring(cfg.Registry, cfg.Keys, cfg.Now).CountForeign})
+	if err := s.newAuthorize(sealKeys, sealer); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
 	s.table = s.routes()
 	s.admin = newAdmin(s, throttleKeys)
 	return s, nil
+}
+
+// newAuthorize sets what browsers sign in with.
+func (s *Server) newAuthorize(sealKeys [][32]byte, sealer *token.Sealer) (err error) {
+	cfg := &s.cfg
+	if s.browsers, err = browser.New(browser.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Store: cfg.Store, Now: cfg.Now,
+		Ended: s.checker.SessionEnded}); err != nil {
+		return err
+	}
+	s.authorize, err = authorize.New(authorize.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Clients: s.clients, Store: cfg.Store,
+		SignIn: s.signIn, Browsers: s.browsers, Sealer: sealer, Pages: func() *page.Renderer { return s.settings().Page }, Now: cfg.Now,
+		Skew: func() time.Duration { return cfg.Keys.Timetable().Skew }, Settle: s.oauth.CheckAuthorization, Error: asError})
+	return err
 }
 
 // Apply puts new settings in force. A request that is under way may see some of the old ones.
