@@ -9,8 +9,8 @@
 // They work without scripts; the one script (submit.js) only presses the button of Continue. Styles, the logo and
 // that script are resources of this server whose address has a hash of their content (see Asset), so the
 // Content-Security-Policy of a page allows no inline code, no other host, no frame and no base. It allows form
-// data to go to this server and to the places that the caller names: Chromium applies form-action to redirects
-// that follow a form as well, so the sign-in page has to name where the app is.
+// data to go to this server and to the places that the caller names: browsers apply form-action to redirects that
+// follow a form as well (see FormTarget).
 //
 // The Referrer-Policy is same-origin, and not no-referrer: with the latter, browsers send Origin: null with our
 // own forms, and a check of the origin could not tell them from those of other sites.

@@ -20,7 +20,8 @@ import (
 // text is one text of a language file: a string, or an object with a string for each plural form.
 type text map[plural.Form]string
 
-var pluralForms = map[string]plural.Form{"zero": plural.Zero, "one": plural.One, "two": plural.Two, "few": plural.Few, "many": plural.Many, "other": plural.Other}
+var pluralForms = map[string]plural.Form{"zero": plural.Zero, "one": plural.One, "two": plural.Two, "few": plural.Few, "many": plural.Many,
+	"other": plural.Other}
 
 // UnmarshalJSON reads a string or an object.
 func (t *text) UnmarshalJSON(data []byte) error {
@@ -214,7 +215,7 @@ func (l *locale) complete(name string, reference map[string]text) error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(l.texts)) {
 		if _, ok := reference[key]; !ok && !strings.HasPrefix(key, "own.") {
-			return fmt.Errorf("%s: no page has the text %.60q; texts of your own templates begin with own.", file, key)
+			return fmt.Errorf("%s: no page has the text %.60q; the name of a text for your own templates begins with \"own.\"", file, key)
 		}
 	}
 	return nil
@@ -231,7 +232,7 @@ const (
 // one first) and Accept-Language (RFC 9110 §12.5.4). What cannot be read is left out.
 func (ls *languages) choose(uiLocales, acceptLanguage string) *locale {
 	var asked []language.Tag
-	for _, name := range strings.Fields(cut(uiLocales)) {
+	for name := range strings.FieldsSeq(cut(uiLocales)) {
 		if tag, err := language.Parse(name); err == nil && len(asked) < maxLanguageTags {
 			asked = append(asked, tag)
 		}

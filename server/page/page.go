@@ -156,7 +156,8 @@ func (p *Renderer) view(l *locale, page, heading string, m note) view {
 	v := view{Page: page, Language: l.tag.String(), Direction: l.direction(), Company: p.company, Initial: initial(p.company), locale: l,
 		Title: l.get(title, "page", l.get(heading), "company", p.company), Forgotten: p.links.ForgotPassword,
 		Style: p.assets.path(styleFile), Icon: p.assets.path(iconName), Logo: p.assets.path(logoName), LogoDark: p.assets.path(logoDarkName)}
-	for _, link := range []Link{{"links.help", p.links.Help}, {"links.privacy", p.links.Privacy}, {"links.terms", p.links.Terms}, {"links.imprint", p.links.Imprint}} {
+	for _, link := range []Link{{"links.help", p.links.Help}, {"links.privacy", p.links.Privacy},
+		{"links.terms", p.links.Terms}, {"links.imprint", p.links.Imprint}} {
 		if link.URL != "" {
 			v.Footer = append(v.Footer, Link{l.get(link.Text), link.URL})
 		}
@@ -199,34 +200,39 @@ func (p *Renderer) render(page string, v view, data any, out response) edge.Resp
 
 // policy is the Content-Security-Policy of a page.
 func policy(out response) string {
-	s := "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-	for _, target := range out.targets {
-		s += " " + target
-	}
+	s := "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 	if out.script {
 		s += "; script-src 'self'"
 	}
-	return s
+	return s + "; form-action " + strings.Join(append([]string{"'self'"}, out.targets...), " ")
 }
 
-// FormTarget returns the source of form-action that allows a form, and a redirect that follows it, to go to the
-// URI: its origin, or its scheme where an origin cannot be written there (private-use schemes, IPv6 addresses).
-// It is empty for what is not an absolute URI.
+// FormTarget returns the sources of form-action that allow a form, and the redirects that follow it, to go to the
+// redirect URI of an app. It is empty for what is not an absolute URI.
+//
+// Chromium applies form-action to each redirect that follows a form, so also to those that the app makes: a
+// callback at api.example.com which sends the browser on to www.example.com would end at a page that does not react.
+// Where the app goes on to is not known here. All of https is therefore allowed for an app at an https URI, and for
+// one on this machine its host with any port as well.
 func FormTarget(uri string) string {
 	u, err := url.Parse(uri)
 	if err != nil || u.Scheme == "" {
 		return ""
 	}
-	scheme := strings.ToLower(u.Scheme)
-	if scheme == "javascript" || scheme == "data" {
+	switch scheme := strings.ToLower(u.Scheme); scheme {
+	case "javascript", "data":
 		return ""
+	case "https":
+		return "https:"
+	case "http":
+		// A source cannot have an IPv6 address. What else is no host name is left out with it.
+		if host := u.Hostname(); host != "" && strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-") == "" {
+			return "http://" + host + ":* https:"
+		}
+		return "http: https:"
+	default:
+		return scheme + ":"
 	}
-	host := u.Host
-	plain := host != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:") == ""
-	if plain && (scheme == "https" || scheme == "http") {
-		return scheme + "://" + host
-	}
-	return scheme + ":"
 }
 
 // initial is the first letter of a name.

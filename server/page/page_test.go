@@ -39,7 +39,7 @@ var company = page.Config{Company: "Northwind", Links: page.Links{ForgotPassword
 // rendered returns one response of each page and state that people see.
 func rendered(p *page.Renderer, r page.Reader) map[string]edge.Response {
 	hidden := []page.Field{{Name: "request", Value: "sealed"}, {Name: "form_token", Value: "token"}}
-	in := page.SignIn{Reader: r, App: "Field reports", Action: "/tenant/authorize", Hidden: hidden, Targets: []string{"https://app.example.com"}}
+	in := page.SignIn{Reader: r, App: "Field reports", Action: "/tenant/authorize", Hidden: hidden, Targets: []string{page.FormTarget("https://app.example.com")}}
 	wrong, again, slow := in, in, in
 	wrong.Message, wrong.Username = page.Incorrect, "ada@example.com"
 	slow.Message, slow.Username, slow.Wait = page.SlowDown, "ada@example.com", 41500*time.Millisecond
@@ -113,7 +113,7 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%s: %s is inline, and the policy does not allow it", name, inline)
 		}
 	}
-	if got := p.SignIn(page.SignIn{Targets: []string{"https://app.example.com"}}).Header.Get("Content-Security-Policy"); !strings.HasSuffix(got, "form-action 'self' https://app.example.com") {
+	if got := p.SignIn(page.SignIn{Targets: []string{page.FormTarget("https://app.example.com")}}).Header.Get("Content-Security-Policy"); !strings.HasSuffix(got, "form-action 'self' https:") {
 		t.Errorf("the app is missing from form-action: %s", got)
 	}
 	for name, want := range map[string]int{"sign-in": 200, "sign-in-wrong": 400, "sign-in-slow": 429, "problem": 400, "problem-internal": 500, "account-short": 400, "continue": 200} {
@@ -234,20 +234,20 @@ func shape(body string) string {
 // TestFormTarget: what stands in form-action decides where a password can go.
 func TestFormTarget(t *testing.T) {
 	for uri, want := range map[string]string{
-		"https://app.example.com/callback?x=1": "https://app.example.com",
-		"https://app.example.com:8443/":        "https://app.example.com:8443",
-		"http://127.0.0.1:49152/cb":            "http://127.0.0.1:49152",
-		"http://[::1]:49152/cb":                "http:", // a source cannot have an IPv6 address
+		"https://app.example.com/callback?x=1": "https:",
+		"HTTPS://App.example.com:8443/":        "https:",
+		"http://127.0.0.1:49152/cb":            "http://127.0.0.1:* https:",
+		"http://localhost/cb":                  "http://localhost:* https:",
+		"http://[::1]:49152/cb":                "http: https:", // a source cannot have an IPv6 address
 		"com.example.app:/callback":            "com.example.app:",
-		"HTTPS://App.example.com/":             "https://App.example.com",
 		"javascript:alert(1)":                  "",
 		"data:text/html,x":                     "",
 		"/callback":                            "",
 		"":                                     "",
-		"https://a.example;script-src/":        "https:",
-		"https://a.example 'unsafe-inline'/":   "",
-		"https://a.example,b.example/":         "https:",
-		"https://*/":                           "https:",
+		"http://a.example;script-src/":         "http: https:",
+		"http://a.example 'unsafe-inline'/":    "",
+		"http://a.example,b.example/":          "http: https:",
+		"http://*/":                            "http: https:",
 	} {
 		if got := page.FormTarget(uri); got != want {
 			t.Errorf("FormTarget(%q) is %q, want %q", uri, got, want)
