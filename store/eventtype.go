@@ -53,6 +53,7 @@ const (
 	EventUserUpdate      = "user.update"
 	EventUserDelete      = "user.delete"
 	EventUserMove        = "user.move"
+	EventUserBreached    = "user.breached"
 	EventUpstream        = "upstream"
 	EventUserDisable     = "user.disable"
 	EventUserEnable      = "user.enable"
@@ -166,6 +167,7 @@ var EventTypes = []EventType{
 	{EventThrottleClear, ClassAdmin, "an operator had failed logins forgotten"},
 	{EventToken, ClassRefusals, "a request to /token was refused for another reason"},
 	{EventUpstream, ClassRefusals, "the upstream gave an answer about a user that was not used"},
+	{EventUserBreached, ClassSessions, "a login marked a user, whose password is in the list of breached ones, or removed the mark"},
 	{EventUserBulk, ClassAdmin, "an operator changed many users; the stream of them ended"},
 	{EventUserBulkBegin, ClassAdmin, "an operator began to change many users"},
 	{EventUserCreate, ClassAdmin, "an operator created a user"},
