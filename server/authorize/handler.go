@@ -116,7 +116,7 @@ func (h *Handler) Authorize(r *edge.Request) (edge.Response, error) {
 	form, broken := edge.ReadQuery(r.URL.RawQuery, parameters)
 	if r.Method == http.MethodPost {
 		form, broken = r.ReadForm(parameters)
-		if query := form.Encode(); broken == nil && len(query) <= maxQuery {
+		if query := form.Encode(); broken == nil && query != "" && len(query) <= maxQuery {
 			return seeOther(h.prefix + Path + "?" + query), nil
 		}
 	}
