@@ -34,7 +34,6 @@ func newAdmin(s *Server, keys [][32]byte) *admin.Admin {
 		},
 		Clients: s.clients, Floors: s.floors, Replica: s.replica, Sealed: cfg.Seals != nil, ImportKeys: importKeys,
 		Error: asError, ClientWarnings: s.clientWarnings, SampleHashes: s.hashes.Want,
-		Upstream:  cfg.Upstream.Source != nil,
 		Readiness: s.discovery.Readiness,
 	})
 }
