@@ -49,6 +49,9 @@ func (s *Server) routes() map[string]*edge.Route {
 	return table
 }
 
+// serves reports whether there is a route at the path, relative to the issuer.
+func (s *Server) serves(path string) bool { return s.table[issuerPath(s.cfg.Issuer)+path] != nil }
+
 // issuerPath is the path of the issuer's URL, without a trailing slash.
 func issuerPath(issuer string) string {
 	u, err := url.Parse(issuer)

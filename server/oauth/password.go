@@ -57,6 +57,7 @@ func (p *passwordGrant) login(g *grantRequest) (engine.Tokens, error) {
 		p.rehash(g, user, secret)
 	}
 	p.lookUp(g, &user, secret)
+	g.signIn = signIn{at: session.StartedAt, amr: []string{"pwd"}}
 	issued, err := g.issue(&user, &session)
 	if err != nil {
 		p.abandon(g, session)
