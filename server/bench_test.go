@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -36,6 +37,7 @@ func BenchmarkHandler(b *testing.B) {
 	s := servertest.New(b, nil)
 	for _, bench := range []struct{ name, method, path, body string }{
 		{"client_credentials", "POST", "/token", "grant_type=client_credentials&client_id=web&client_secret=web-secret"},
+		{"password", "POST", "/token", "grant_type=password&client_id=web&client_secret=web-secret&username=" + servertest.User + "&password=" + url.QueryEscape(servertest.Password)},
 		{"jwks", "GET", "/.well-known/jwks.json", ""},
 		{"refused", "POST", "/token", "grant_type=refresh_token&refresh_token=x&client_id=web&client_secret=web-secret"},
 		{"introspect", "POST", "/introspect", "client_id=web&client_secret=web-secret&token=" + s.Login(b).Str("access_token")},

@@ -28,6 +28,7 @@ import (
 	"signet/server/oauth"
 	"signet/server/password"
 	"signet/server/servertest"
+	"signet/server/signin"
 	"signet/store"
 	"signet/store/bolt"
 	"signet/store/recovery"
@@ -144,7 +145,7 @@ func (f *fleet) start() {
 			Passwords:   password.New(password.Config{Argon2: servertest.CheapHash, Slots: 2, Queue: 64, Wait: 30 * time.Second}),
 			RefreshKeys: [][32]byte{{1}}, ThrottleKeys: [][32]byte{{2}}, AuditKeys: [][32]byte{{3}},
 			Settings: server.Settings{Settings: oauth.Settings{Grace: 10 * time.Second, Late: time.Hour,
-				Lifetimes: store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour}, SessionsPerUser: 1000}},
+				Settings: signin.Settings{Lifetimes: store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour}, SessionsPerUser: 1000}}},
 		})
 		f.ok(err)
 		m.admin = m.Admin()

@@ -20,6 +20,7 @@ import (
 	"signet/server/metrics"
 	"signet/server/oauth"
 	"signet/server/replica"
+	"signet/server/signin"
 	"signet/server/syntax"
 	"signet/server/throttle"
 	"signet/server/token"
@@ -43,6 +44,7 @@ type Server struct {
 	authenticator *clientauth.Authenticator
 	throttle      *throttle.Throttle
 	hashes        *account.Sampler
+	signIn        *signin.Engine
 	oauth         *oauth.Handler
 	reloadsFailed prometheus.Counter
 	discovery     *discovery.Handler
@@ -97,8 +99,11 @@ func New(cfg Config) (*Server, error) {
 		Draining: s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, StaleIfError: cfg.StaleIfError, Log: cfg.Log})
 	asked := upstream.New(upstream.Config{Settings: cfg.Upstream, Store: cfg.Store, Passwords: cfg.Passwords, Audit: s.audit, Log: cfg.Log, Now: cfg.Now,
 		Registry: cfg.Registry})
-	s.oauth = oauth.New(oauth.Config{Issuer: cfg.Issuer, Store: cfg.Store, Keys: cfg.Keys, Passwords: cfg.Passwords, Upstream: asked,
-		Hashes: s.hashes, Clients: s.clients, Throttle: s.throttle, Tokens: s.issuer, Checker: s.checker, Sealer: sealer,
+	s.signIn = signin.New(signin.Config{Store: cfg.Store, Passwords: cfg.Passwords, Upstream: asked, Hashes: s.hashes, Clients: s.clients,
+		Throttle: s.throttle, Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
+		Settings: func() *signin.Settings { return &s.settings().Settings.Settings }})
+	s.oauth = oauth.New(oauth.Config{Issuer: cfg.Issuer, Store: cfg.Store, Keys: cfg.Keys, SignIn: s.signIn,
+		Clients: s.clients, Tokens: s.issuer, Checker: s.checker, Sealer: sealer,
 		Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		MaxTokenLife: cfg.MaxTokenLife, Settings: func() *oauth.Settings { return &s.settings().Settings }, Dependency: dependencyOf,
 		Foreign: metrics.NewKeyring(cfg.Registry, cfg.Keys, cfg.Now).CountForeign})

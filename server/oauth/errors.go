@@ -8,6 +8,7 @@ import (
 
 	"signet/server/edge"
 	"signet/server/outage"
+	"signet/server/signin"
 	"signet/server/syntax"
 	"signet/server/token"
 )
@@ -39,10 +40,20 @@ var (
 // Error is the one bridge from inner errors to RFC 6749 codes. A failure of something Signet depends on is 503, since a
 // retry may succeed and nothing was decided; every other error is 500. dependency finds what has failed.
 func Error(err error, dependency func(error) string) *edge.Error {
-	var known *edge.Error
+	var (
+		known     *edge.Error
+		refused   *signin.RefusedError
+		throttled *signin.ThrottledError
+	)
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.Is(err, signin.ErrIncomplete), errors.Is(err, signin.ErrNameTooLong):
+		return edge.InvalidRequest(err.Error())
+	case errors.As(err, &refused):
+		return errInvalidLogin.Because("%s", refused.Reason)
+	case errors.As(err, &throttled):
+		return edge.SlowDown(throttled.Wait)
 	case errors.Is(err, token.ErrInactive):
 		return edge.ErrInvalidToken.Because("%w", err)
 	case errors.Is(err, token.ErrUndecided), dependency(err) != outage.Other, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

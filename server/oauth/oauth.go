@@ -2,8 +2,8 @@
 // introspection (RFC 7662, RFC 9701) and userinfo.
 //
 // A request for tokens goes through token.go (grant type, the client's grants) to package engine, which calls back for
-// the checks of the grant (scope.go, audience.go) and, last, for its one step that changes something: password.go,
-// refresh.go or clientcredentials.go. A request that is refused before that step has changed nothing.
+// the checks of the grant (scope.go, audience.go) and, last, for its one step that changes something: password.go, which
+// asks package signin, refresh.go or clientcredentials.go. A request that is refused before that step has changed nothing.
 //
 // errors.go is the only place where inner errors become RFC 6749 codes. A failure of something that Signet depends on
 // is 503 temporarily_unavailable with Retry-After, and the same request may be sent again: a refresh whose response was
@@ -18,42 +18,31 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/keys"
-	"signet/server/account"
 	"signet/server/audit"
 	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/oauth/engine"
-	"signet/server/password"
-	"signet/server/throttle"
+	"signet/server/signin"
 	"signet/server/token"
-	"signet/server/upstream"
 	"signet/store"
 )
 
 // Settings can change while the server runs.
 type Settings struct {
-	Audience        []string // aud of clients that list none; empty: the issuer
-	Lifetimes       store.Lifetimes
-	Grace           time.Duration // in which a rotated refresh token gets its successor again; 0: none
-	MaxReplays      uint16        // how often at most; 0: 1000
-	Late            time.Duration // in which it gets a new one after that, while the successor is unused; at most Lifetimes.Idle; 0: none
-	SessionsPerUser int           // beyond it the oldest ends; 0: 100
-	Throttle        throttle.Config
-
-	// Breached reports whether the normalised password of a login is in a list of breached ones; nil: none is looked up.
-	Breached func(password string) (bool, error)
+	signin.Settings
+	Audience   []string      // aud of clients that list none; empty: the issuer
+	Grace      time.Duration // in which a rotated refresh token gets its successor again; 0: none
+	MaxReplays uint16        // how often at most; 0: 1000
+	Late       time.Duration // in which it gets a new one after that, while the successor is unused; at most Lifetimes.Idle; 0: none
 }
 
-// Config configures a Handler. All fields are required, but Upstream may be nil.
+// Config configures a Handler. All fields are required.
 type Config struct {
 	Issuer       string
 	Store        store.Store
 	Keys         *keys.Manager
-	Passwords    *password.Pool
-	Upstream     *upstream.Upstream
-	Hashes       *account.Sampler
+	SignIn       *signin.Engine
 	Clients      *clientauth.Cache
-	Throttle     *throttle.Throttle
 	Tokens       *token.Issuer
 	Checker      *token.Checker
 	Sealer       *token.Sealer
@@ -70,7 +59,6 @@ type Config struct {
 // Handler has the handlers of this package.
 type Handler struct {
 	*shared
-	password   passwordGrant
 	refresh    refreshGrant
 	revoker    revoker
 	introspect introspector
@@ -83,7 +71,6 @@ type Handler struct {
 type shared struct {
 	cfg         Config
 	rotations   *prometheus.CounterVec
-	underAttack prometheus.Counter
 	pinnedNoted sync.Map // clients that are pinned to an algorithm which is gone, and that one, as they were logged
 	noIDNoted   sync.Map // clients that get no id_token, as they were logged
 	wrongNoted  sync.Map // standard claims of users that are not of their type, as they were logged
@@ -94,11 +81,9 @@ func New(cfg Config) *Handler {
 	s := &shared{cfg: cfg,
 		rotations: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signet_refresh_outcomes_total",
 			Help: "What presented refresh tokens turned out to be: rotated, replayed, reuse, healed, ahead, revoked, gone."}, []string{"outcome"}),
-		underAttack: prometheus.NewCounter(prometheus.CounterOpts{Name: "signet_accounts_under_attack_total",
-			Help: "Times that the failed logins of one account from new networks reached their limit."}),
 	}
-	cfg.Registry.MustRegister(s.rotations, s.underAttack)
-	return &Handler{shared: s, password: passwordGrant{s}, refresh: refreshGrant{shared: s}, revoker: revoker{s}, introspect: introspector{s},
+	cfg.Registry.MustRegister(s.rotations)
+	return &Handler{shared: s, refresh: refreshGrant{shared: s}, revoker: revoker{s}, introspect: introspector{s},
 		engine: engine.New()}
 }
 

@@ -104,7 +104,7 @@ func (r *refreshGrant) refresh(g *grantRequest) (issued engine.Tokens, err error
 	if err := r.recordRotation(g, session, outcome); err != nil {
 		return engine.Tokens{}, err
 	}
-	if err := r.stillServed(g, session); err != nil {
+	if err := r.cfg.SignIn.StillServed(g.Context(), g.client, session); err != nil {
 		return engine.Tokens{}, err
 	}
 	if issued.Access == "" {

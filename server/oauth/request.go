@@ -62,7 +62,7 @@ func (g *grantRequest) Narrow() error { return g.handler.refresh.checkNarrowing(
 func (g *grantRequest) Execute() (engine.Tokens, error) {
 	switch g.GrantType {
 	case syntax.GrantPassword:
-		return g.handler.password.login(g)
+		return g.handler.login(g)
 	case syntax.GrantRefreshToken:
 		return g.handler.refresh.refresh(g)
 	default:

@@ -3,8 +3,6 @@ package oauth
 import (
 	"slices"
 
-	"signet/server/clientauth"
-	"signet/server/edge"
 	"signet/server/syntax"
 	"signet/server/token"
 	"signet/store"
@@ -38,20 +36,4 @@ func (h *shared) stillAllowed(client *store.Client, presented token.Refresh) []s
 		}
 	}
 	return still
-}
-
-// stillServed looks at the client once more, after the step that has begun or carried on the session:
-// a client that was disabled, deleted or made anew meanwhile gets nothing, and the session ends.
-func (h *shared) stillServed(g *grantRequest, session store.Session) error {
-	ok, err := h.cfg.Clients.Unchanged(g.Context(), g.client)
-	switch {
-	case err != nil:
-		return edge.Unavailable(err)
-	case ok:
-		return nil
-	}
-	if _, err := h.cfg.Store.RevokeSession(g.Context(), session.UserID, session.ID); err != nil {
-		return edge.Unavailable(err)
-	}
-	return clientauth.ErrInvalidClient.Because("the client was changed during the request")
 }

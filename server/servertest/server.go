@@ -18,6 +18,7 @@ import (
 	"signet/server/oauth"
 	"signet/server/password"
 	"signet/server/password/hash"
+	"signet/server/signin"
 	"signet/server/throttle"
 	"signet/store"
 	"signet/store/bolt"
@@ -83,8 +84,11 @@ func start(t testing.TB, first func(now func() time.Time) (*keyring, error), cha
 		Passwords:   password.New(password.Config{Argon2: CheapHash, Slots: 2, Queue: 256, Wait: 30 * time.Second}),
 		RefreshKeys: [][32]byte{{1}}, ThrottleKeys: [][32]byte{{2}}, AuditKeys: [][32]byte{{3}},
 		Settings: server.Settings{Settings: oauth.Settings{
-			Grace: 10 * time.Second, Lifetimes: store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour},
-			Throttle: throttle.Config{PerAccount: 10, PerNetwork: 100, PerClient: 100, Anywhere: 30},
+			Settings: signin.Settings{
+				Lifetimes: store.Lifetimes{Idle: 30 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour},
+				Throttle:  throttle.Config{PerAccount: 10, PerNetwork: 100, PerClient: 100, Anywhere: 30},
+			},
+			Grace: 10 * time.Second,
 		}},
 		Log: slog.New(slog.NewJSONHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

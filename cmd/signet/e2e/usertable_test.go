@@ -53,7 +53,7 @@ func TestDjangoTableMovesIn(t *testing.T) {
 	m.admin = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(m.dir, "admin.sock"))
 	}}}
-	stop, begun := m.logins(), time.Now()
+	stop, begun := m.logins(int64(kills)), time.Now()
 	subjects := m.move(kills)
 	took := time.Since(begun)
 	stop()
@@ -208,16 +208,20 @@ func (m *migration) allowed() int {
 	}
 }
 
-// logins has users of the table log in, some 20 to 40 a second, until the returned function is called.
-func (m *migration) logins() (stop func()) {
+// logins has users of the table log in, some 20 to 40 a second, until the returned function is called and so many right
+// passwords and one wrong one were tried. A table that moves within a second leaves no time for that before.
+func (m *migration) logins(least int64) (stop func()) {
 	ctx, cancel := context.WithCancel(m.t.Context())
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
 			tick := time.NewTicker(100 * time.Millisecond)
 			defer tick.Stop()
-			for n := 0; ctx.Err() == nil; {
+			for n, late := 0, 0; ctx.Err() == nil || late < 300 && (m.right.Load() < least || m.wrong.Load() == 0); {
 				<-tick.C
+				if ctx.Err() != nil {
+					late++
+				}
 				i := m.some()
 				if n%64 != 2 { // the failures of all must stay below the limit of a network
 					i = m.allowed()

@@ -28,6 +28,7 @@ import (
 	"signet/server/password/breached"
 	"signet/server/password/hash"
 	"signet/server/password/worker"
+	"signet/server/signin"
 	"signet/server/throttle"
 	"signet/store"
 	"signet/store/bolt"
@@ -230,11 +231,13 @@ func serverConfig(cfg config.Config, pepper []byte, passwords password.Worker) (
 		Issuer: cfg.Issuer, Passwords: password.New(pool), MaxTokenLife: cfg.Keys.MaxTokenLife, ClientMaxAge: cfg.Keys.Poll, StaleIfError: cfg.Keys.CDN,
 		Settings: server.Settings{
 			Settings: oauth.Settings{
-				Audience: ownAudience(cfg), Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute},
-				Grace: cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), Late: cfg.Refresh.Late, SessionsPerUser: cfg.Refresh.SessionsPerUser,
-				Throttle: throttle.Config{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient,
-					Anywhere: cfg.Throttle.Anywhere},
-				Breached: breachedAtLogin,
+				Settings: signin.Settings{
+					Lifetimes: store.Lifetimes{Idle: cfg.Refresh.Idle, Absolute: cfg.Refresh.Absolute}, SessionsPerUser: cfg.Refresh.SessionsPerUser,
+					Throttle: throttle.Config{PerAccount: cfg.Throttle.PerAccount, PerNetwork: cfg.Throttle.PerNetwork, PerClient: cfg.Throttle.PerClient,
+						Anywhere: cfg.Throttle.Anywhere},
+					Breached: breachedAtLogin,
+				},
+				Audience: ownAudience(cfg), Grace: cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), Late: cfg.Refresh.Late,
 			},
 			DefaultClient: cfg.DefaultClient, AccessTokenTTL: cfg.AccessToken.TTL, Policy: policy,
 			TrustedProxies: cfg.TrustedProxies, LogUsernames: cfg.Log.Usernames,
