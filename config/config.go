@@ -60,6 +60,7 @@ type Config struct {
 	Refresh     Refresh     `yaml:"refresh"`
 	Password    Password    `yaml:"password"`
 	Users       Users       `yaml:"users"`
+	Page        Page        `yaml:"page"`
 	Throttle    Throttle    `yaml:"throttle"`
 	Keys        Keys        `yaml:"keys"`
 	Redis       Redis       `yaml:"redis"`
@@ -236,6 +237,62 @@ type Directory struct {
 	// The claims that users get, as ATTRIBUTE=CLAIM for the first value as text, or ATTRIBUTE=CLAIM[] for
 	// a list of all values, such as [mail=email, "memberOf=groups[]"].
 	Claims []string `yaml:"claims"`
+}
+
+// What people see where they sign in. deploy/README.md has examples.
+type Page struct {
+	// The name of the company, in the title and where there is no logo. Empty: the host of the issuer.
+	Company string `yaml:"company" live:"true"`
+
+	// The language for people who ask for none that is there: en or de, or one that page.templates adds.
+	Language string `yaml:"language" live:"true"`
+
+	// The file with the logo, an SVG or a PNG of at most 100 KiB, relative to this file. It is shown up to
+	// 40 pixels high.
+	Logo string `yaml:"logo" live:"true"`
+
+	// The file with the logo on a dark background, relative to this file. Empty: page.logo.
+	LogoDark string `yaml:"logo_dark" live:"true"`
+
+	// A directory with files in place of the program's own: templates, the style sheet, languages; relative to
+	// this file. Empty: there are none.
+	Templates string `yaml:"templates" live:"true"`
+
+	Colors PageColors `yaml:"colors"`
+	Links  PageLinks  `yaml:"links"`
+}
+
+// Colours, written like "#1f4fd8". What is not set is made to suit.
+type PageColors struct {
+	// Buttons, links and the focus ring. Where a text in it could not be read, a darker or lighter shade is used.
+	Accent string `yaml:"accent" live:"true"`
+
+	// The same in the dark theme. Empty: a lighter shade of accent.
+	AccentDark string `yaml:"accent_dark" live:"true"`
+
+	// Behind the card.
+	Background string `yaml:"background" live:"true"`
+
+	// Behind the card in the dark theme.
+	BackgroundDark string `yaml:"background_dark" live:"true"`
+}
+
+// Addresses of pages of your own, https or mailto. An empty one is not shown.
+type PageLinks struct {
+	// For people who have forgotten their password.
+	ForgotPassword string `yaml:"forgot_password" live:"true"`
+
+	// Help with signing in.
+	Help string `yaml:"help" live:"true"`
+
+	// What is done with personal data.
+	Privacy string `yaml:"privacy" live:"true"`
+
+	// The terms of use.
+	Terms string `yaml:"terms" live:"true"`
+
+	// Who runs the site.
+	Imprint string `yaml:"imprint" live:"true"`
 }
 
 // The cost of argon2id. A user whose hash is cheaper gets a new one at the next login.

@@ -68,6 +68,7 @@ func (c Config) problems() []*reader.Problem {
 	c.checkTokens(k)
 	c.Password.check(k)
 	c.Users.Upstream.check(k)
+	c.Page.check(k)
 	c.Throttle.check(k)
 	c.Keys.check(k)
 	c.Keys.HSM.check(k)

@@ -16,7 +16,7 @@ type Warning string
 // not show.
 func (c Config) warnings(redisPassword bool) []Warning {
 	return slices.Concat(c.proxyWarnings(), c.Keys.warnings(), c.Throttle.warnings(), c.Refresh.warnings(), c.dangerWarnings(),
-		c.redisWarnings(redisPassword), c.upstreamWarnings())
+		c.redisWarnings(redisPassword), c.upstreamWarnings(), c.Page.warnings())
 }
 
 // warnings are about windows in which a stolen refresh token is worth more than by default.

@@ -10,6 +10,7 @@ import (
 	"signet/keys"
 	"signet/keys/secret"
 	"signet/server/oauth"
+	"signet/server/page"
 	"signet/server/password"
 	"signet/server/upstream"
 	"signet/store"
@@ -51,6 +52,7 @@ type Settings struct {
 	DefaultClient  string          // a public client for requests that name none; empty: refuse them
 	AccessTokenTTL time.Duration   // of clients without their own; 0: 5 minutes
 	Policy         password.Policy // what a new password must be
+	Page           *page.Renderer  // of what people see; nil: the program's own pages
 	LogUsernames   bool            // record the username of every failed login as it was typed, also of unknown users
 	TrustedProxies []netip.Prefix  // whose X-Forwarded-For counts, for throttling and the audit trail only
 }

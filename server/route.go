@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"signet/server/edge"
+	"signet/server/page"
 )
 
 var (
@@ -32,6 +33,9 @@ func (s *Server) routes() map[string]*edge.Route {
 			Handle: s.authenticator.Required(s.oauth.Introspect)},
 		prefix + "/userinfo": {Name: "userinfo", Methods: getOrPost, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins, Level: slog.LevelDebug,
 			Handle: s.oauth.Userinfo},
+
+		prefix + page.Folder: {Name: "page", Methods: get, Light: true, Level: slog.LevelDebug,
+			Handle: func(r *edge.Request) (edge.Response, error) { return s.settings().Page.Asset(r) }},
 
 		prefix + "/.well-known/jwks.json":                  {Name: "jwks", Methods: get, Light: true, CORS: edge.AnyOrigin, Level: slog.LevelDebug, Handle: s.discovery.KeySet},
 		"/.well-known/oauth-authorization-server" + prefix: metadata, // RFC 8414 §3.1 inserts
@@ -64,17 +68,27 @@ func issuerPath(issuer string) string {
 // ServeHTTP answers the public listener. It matches paths exactly: ServeMux would answer //token
 // with a redirect that makes clients send the password again.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	rt, ok := s.table[r.URL.Path]
-	if !ok || r.URL.RawPath != "" {
-		rt = &notFound
+	s.edge.Serve(w, r, s.route(r))
+}
+
+// route returns the route of a request. All of page.Folder has one, since the names there have a hash in them.
+func (s *Server) route(r *http.Request) *edge.Route {
+	if r.URL.RawPath != "" {
+		return &notFound
 	}
-	s.edge.Serve(w, r, rt)
+	if rt, ok := s.table[r.URL.Path]; ok {
+		return rt
+	}
+	if folder := issuerPath(s.cfg.Issuer) + page.Folder; strings.HasPrefix(r.URL.Path, folder) {
+		return s.table[folder]
+	}
+	return &notFound
 }
 
 // isLight reports whether a request is answered from memory.
 func (s *Server) isLight(r *http.Request) bool {
-	rt, ok := s.table[r.URL.Path]
-	return ok && rt.Light && rt.Allows(r.Method) && r.URL.RawPath == ""
+	rt := s.route(r)
+	return rt.Light && rt.Allows(r.Method)
 }
 
 var notFound = edge.Route{

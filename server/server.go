@@ -19,6 +19,7 @@ import (
 	"signet/server/edge"
 	"signet/server/metrics"
 	"signet/server/oauth"
+	"signet/server/page"
 	"signet/server/replica"
 	"signet/server/signin"
 	"signet/server/syntax"
@@ -44,6 +45,7 @@ type Server struct {
 	authenticator *clientauth.Authenticator
 	throttle      *throttle.Throttle
 	hashes        *account.Sampler
+	names         *account.NameChecker
 	signIn        *signin.Engine
 	oauth         *oauth.Handler
 	reloadsFailed prometheus.Counter
@@ -52,6 +54,7 @@ type Server struct {
 	audit         *audit.Recorder
 	keyEvents     keyEvents
 	applied       atomic.Pointer[Settings]
+	ownPages      *page.Renderer // where Settings has none
 	started       time.Time
 }
 
@@ -76,6 +79,11 @@ func New(cfg Config) (*Server, error) {
 	cfg.Registry.MustRegister(s.reloadsFailed)
 	metrics.RegisterPool(cfg.Registry, cfg.Passwords)
 	s.hashes = account.NewSampler(cfg.Store, cfg.Passwords, cfg.Log)
+	s.names = account.NewNameChecker(cfg.Store, cfg.Log)
+	metrics.RegisterNames(cfg.Registry, s.names.Collisions)
+	if s.ownPages, err = page.New(page.Config{Issuer: cfg.Issuer}); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
 	s.Apply(cfg.Settings)
 	s.audit = audit.New(audit.Config{Store: cfg.Store, Log: cfg.Log, Now: cfg.Now, Keys: auditKeys, Install: cfg.InstallID, Replica: id,
 		Registry: cfg.Registry, ShowNames: func() bool { return s.settings().LogUsernames }})
@@ -96,7 +104,8 @@ func New(cfg Config) (*Server, error) {
 		Registry: cfg.Registry, AfterBeat: s.raiseFloors})
 	s.discovery = discovery.New(discovery.Config{Issuer: cfg.Issuer, GrantTypes: syntax.GrantTypes, Keys: cfg.Keys, Ping: cfg.Store.Ping,
 		Scopes: account.StandardScopes(), Claims: account.StandardClaimNames(), Serves: s.serves,
-		Draining: s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, StaleIfError: cfg.StaleIfError, Log: cfg.Log})
+		Draining: s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, NamesCollide: func() bool { return s.names.Collisions() > 0 },
+		StaleIfError: cfg.StaleIfError, Log: cfg.Log})
 	asked := upstream.New(upstream.Config{Settings: cfg.Upstream, Store: cfg.Store, Passwords: cfg.Passwords, Audit: s.audit, Log: cfg.Log, Now: cfg.Now,
 		Registry: cfg.Registry})
 	s.signIn = signin.New(signin.Config{Store: cfg.Store, Passwords: cfg.Passwords, Upstream: asked, Hashes: s.hashes, Clients: s.clients,
@@ -115,6 +124,7 @@ func New(cfg Config) (*Server, error) {
 // Apply puts new settings in force. A request that is under way may see some of the old ones.
 func (s *Server) Apply(set Settings) {
 	set = set.withDefaults(s.cfg.Issuer)
+	setDefault(&set.Page, s.ownPages)
 	s.applied.Store(&set)
 }
 

@@ -39,9 +39,14 @@ func tokensOfEveryKind(t testing.TB, s *servertest.Server) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sealer, err := token.NewSealer(s.Config.RefreshKeys, func() int { return 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
 	made := map[string]string{
 		"access token": login.Str("access_token"), "id_token": login.Str("id_token"), "refresh token": login.Str("refresh_token"),
 		"logout token": logout.Token, "signed introspection": introspectSigned(t, s, login.Str("access_token")),
+		"authorization code": sealer.SealCode(token.Code{ClientID: servertest.Web, UserID: s.UserID, SessionID: session, Scope: "openid", Expires: s.Clock.Now().Add(time.Minute)}),
 	}
 	for _, kind := range token.Kinds {
 		if made[kind.Name] == "" {

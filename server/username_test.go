@@ -2,8 +2,10 @@ package server_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"testing"
 
+	"signet/server/account"
 	"signet/server/servertest"
 	"signet/store"
 )
@@ -17,6 +19,8 @@ func TestUsernamesAsTheyAreTyped(t *testing.T) {
 		"007бонд": {"007БОНД", "\uff10\uff10\uff17бонд"},
 		"_ñandú":  {"_ÑANDÚ", "\u00a0_ñandú\u3000"},
 		"Νίκος":   {"Νίκος", "ΝΊΚΟΣ", "νίκος "},
+
+		"eve@xn--bcher-kva.example": {"eve@bücher.example", "EVE@BÜCHER。example", " eve@XN--bcher-kva.example"},
 	} {
 		body, _ := json.Marshal(map[string]string{"username": stored, "password": servertest.Password + " of " + servertest.Other})
 		made := admin.CallJSON(t, "POST", "/v1/users", string(body)).Wants(201, "")
@@ -63,4 +67,36 @@ func TestUsersStoredByAnEarlierVersion(t *testing.T) {
 		t.Errorf("import: got %s", a.Raw)
 	}
 	admin.CallJSON(t, "GET", "/v1/users/%CE%9D%CE%8A%CE%9A%CE%9F%CE%A3", "").Wants(200, "")
+}
+
+// Two users whom an earlier version stored under two forms of one domain stay two: each logs in with the own spelling.
+func TestNamesThatCollide(t *testing.T) {
+	t.Parallel()
+	s, admin := servertest.NewAdmin(t, nil)
+	user, err := s.Store.User(t.Context(), s.UserID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subs := map[string]string{}
+	for i, name := range []string{"eve@bücher.example", "eve@xn--bcher-kva.example", "max@xn--bcher-kva.example"} {
+		u := store.User{ID: store.UserID{byte(i + 1)}, Username: name, PasswordHash: user.PasswordHash}
+		if err := s.Store.CreateUser(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		subs[name] = u.ID.String()
+	}
+	subs["max@bücher.example"] = subs["max@xn--bcher-kva.example"]
+	for name, sub := range subs {
+		a := s.Form(t, "/token", "grant_type=password", "username="+name, "password="+servertest.Password).Web().Wants(200, "")
+		if _, claims := servertest.DecodeJWT(t, a.Str("access_token")); claims["sub"] != sub {
+			t.Errorf("%q: got the tokens of %v, want those of %s", name, claims["sub"], sub)
+		}
+		body, _ := json.Marshal(map[string]string{"username": name})
+		admin.CallJSON(t, "POST", "/v1/users", string(body)).Wants(409, "exists")
+	}
+	report, err := account.CheckNames(t.Context(), s.Store)
+	want := account.NameReport{Former: 2, Collisions: [][]string{{"eve@bücher.example", "eve@xn--bcher-kva.example"}}}
+	if err != nil || !reflect.DeepEqual(report, want) {
+		t.Errorf("CheckNames: got %+v, %v, want %+v", report, err, want)
+	}
 }

@@ -24,11 +24,17 @@ type Client struct {
 	Alg            string          `json:"alg,omitempty"`              // pins the signing algorithm; empty: the server's first
 	AccessTokenTTL time.Duration   `json:"access_token_ttl,omitempty"` // in nanoseconds; 0: the server's
 	Disabled       bool            `json:"disabled,omitempty"`
-	Epoch          uint32          `json:"epoch,omitempty"`     // its sessions and own tokens of another one are dead; see EndSessions
-	Revision       uint32          `json:"revision,omitempty"`  // raised by the store at each change of the record
-	NotBefore      time.Time       `json:"not_before,omitzero"` // its sessions and tokens from before this are dead; kept for stores of format 1
-	CreatedAt      time.Time       `json:"created_at"`
-	UpdatedAt      time.Time       `json:"updated_at"`
+
+	RedirectURIs         []string `json:"redirect_uris,omitempty"`                         // where a browser may take its codes (RFC 6749 §3.1.2)
+	PostLogoutURIs       []string `json:"post_logout_redirect_uris,omitempty"`             // where a browser may go after a logout
+	BackchannelLogoutURI string   `json:"backchannel_logout_uri,omitempty"`                // where it is notified of logouts; empty: it is not
+	RequirePAR           bool     `json:"require_pushed_authorization_requests,omitempty"` // its authorization requests must be pushed (RFC 9126)
+
+	Epoch     uint32    `json:"epoch,omitempty"`     // its sessions and own tokens of another one are dead; see EndSessions
+	Revision  uint32    `json:"revision,omitempty"`  // raised by the store at each change of the record
+	NotBefore time.Time `json:"not_before,omitzero"` // its sessions and tokens from before this are dead; kept for stores of format 1
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // Secret is one live client secret, kept as its SHA-256. Signet makes client secrets itself, from

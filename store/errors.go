@@ -16,6 +16,10 @@ var (
 	// write happened is unknown. Asking again later is right.
 	ErrUnavailable = errors.New("store unavailable")
 
+	// ErrMisconfigured: what answers is not the backend of the configuration, or refuses its credentials. Asking again
+	// does not help. It comes together with ErrUnavailable.
+	ErrMisconfigured = errors.New("store is misconfigured")
+
 	// ErrLocked: another process has the backend open and it takes only one.
 	ErrLocked = errors.New("in use by another process")
 

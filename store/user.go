@@ -160,6 +160,9 @@ type Users interface {
 	DeleteUser(ctx context.Context, id UserID) error
 	// ListUsers returns up to limit users whose usernames sort after the given one, in order.
 	ListUsers(ctx context.Context, after string, limit int) ([]User, error)
+	// ListUsernames returns the usernames of ListUsers alone, which costs less. One whose user is being created or
+	// deleted may be among them.
+	ListUsernames(ctx context.Context, after string, limit int) ([]string, error)
 }
 
 // ChangedUser is the record that takes the place of was after a change, in a store of a format. endAll reports whether the

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"signet/server/account"
 	"signet/server/admin/api"
 	"signet/server/admin/call"
 	"signet/server/admin/input"
@@ -87,9 +88,11 @@ func (h *events) person(r *call.Request, name string) (p *store.Person, unknown,
 		p.Subject = name
 		user, err = h.store.User(r.Context(), id)
 	} else {
-		p.Username = name
-		if canonical, notName := password.CanonicalUsername(name); notName == nil {
-			p.Username = canonical
+		switch p.Username, err = account.StoredName(r.Context(), h.store, name); {
+		case errors.Is(err, password.ErrUsername):
+			p.Username = name
+		case err != nil:
+			return nil, nil, err
 		}
 		p.NameHashes = h.audit.NameHashes(p.Username)
 		user, err = h.store.UserByName(r.Context(), p.Username)

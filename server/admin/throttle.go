@@ -1,12 +1,14 @@
 package admin
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"signet/server/account"
 	"signet/server/admin/api"
 	"signet/server/admin/call"
 	"signet/server/admin/input"
@@ -124,9 +126,12 @@ func (h *limits) throttledName(r *call.Request, typed string) (string, error) {
 		r.Subject, r.Username = typed, user.Username
 		return user.Username, nil
 	}
-	name, err := password.CanonicalUsername(typed)
-	if err != nil {
+	name, err := account.StoredName(r.Context(), h.store, typed)
+	switch {
+	case errors.Is(err, password.ErrUsername):
 		name = typed
+	case err != nil:
+		return "", err
 	}
 	r.TypedName = name
 	return name, nil

@@ -27,6 +27,7 @@ type Config struct {
 	Draining          func() bool                     // whether the server is shutting down
 	// HashingFellBack reports whether passwords are hashed in the server because their process does not run.
 	HashingFellBack func() bool
+	NamesCollide    func() bool // whether several users have one name
 
 	StaleIfError time.Duration // how long caches may serve the key set while they cannot reach us; 0: not at all
 	Log          *slog.Logger

@@ -35,6 +35,9 @@ func (h *Handler) Readiness(ctx context.Context) api.Readiness {
 	if h.cfg.HashingFellBack() {
 		r.Hashing = "fell_back"
 	}
+	if h.cfg.NamesCollide() {
+		r.Usernames = "collide"
+	}
 	switch {
 	case r.Clock:
 	case clock.Behind() > 0 && !clock.Status().Off:

@@ -16,6 +16,12 @@ func counter(reg prometheus.Registerer, name, help string, labels prometheus.Lab
 	reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, value))
 }
 
+// RegisterNames registers how many names several users have.
+func RegisterNames(reg prometheus.Registerer, collisions func() int) {
+	gauge(reg, "signet_username_collisions", "Names that several users have in different spellings, from an earlier version.",
+		func() float64 { return float64(collisions()) })
+}
+
 // RegisterPool registers the metrics of a pool of password hashes.
 func RegisterPool(reg prometheus.Registerer, pool *password.Pool) {
 	gauge(reg, "signet_hash_pool_slots", "Passwords that may be hashed at once.", func() float64 { return float64(pool.Stats().Slots) })

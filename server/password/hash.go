@@ -134,14 +134,20 @@ func (p *Pool) compare(ctx context.Context, target hash.Hash, text string) (matc
 	return found.Match, err
 }
 
-// Wrap hashes what Import returned if hash.NeedsWrap reports that it needs that: the result is stored. It lets logins
-// pass, and waits for a place until ctx ends.
+// Wrap hashes what Import returned if hash.NeedsWrap reports that it needs that: the result is stored. It waits for a place
+// until ctx ends. However many wait, no more than there are slots stand in line with the logins.
 func (p *Pool) Wrap(ctx context.Context, imported string) (stored string, err error) {
 	prefix, secret, err := hash.Wrap(imported)
 	if err != nil {
 		return "", err
 	}
 	defer clear(secret)
+	select {
+	case p.wraps <- struct{}{}:
+		defer func() { <-p.wraps }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 	for {
 		made, err := p.hash(ctx, slices.Clone(secret))
 		if err == nil {

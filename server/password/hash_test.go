@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -240,12 +243,13 @@ func TestPepper(t *testing.T) {
 	}
 }
 
-// An unsalted hash is wrapped through the pool, and then checked like any other.
+// A fast hash is wrapped through the pool, and then checked like any other.
 func TestWrap(t *testing.T) {
 	p := New(Config{Argon2: cheap})
 	for _, row := range [][3]string{
 		{"md5", "88e4ddd2402d92d50e1879d6ecd9ffd4", "$wrapped-md5$argon2id$v=19$m=8,t=1,p=1$"},
 		{"plain", "correct horse battery", "$argon2id$v=19$m=8,t=1,p=1$"},
+		{"django", "md5$salt$185a8ce4c769b0acdfda7dcc0f5026bf", "$wrapped$$digest$salt-md5$c2FsdA$AAAAAAAAAAAAAAAAAAAAAA$argon2id$v=19$m=8,t=1,p=1$"},
 	} {
 		weak, err := p.Import(row[0], row[1], true)
 		if err != nil {
@@ -256,7 +260,7 @@ func TestWrap(t *testing.T) {
 			t.Errorf("%s: got %q, %v", row[0], stored, err)
 		}
 		got, err := p.Verify(t.Context(), stored, "correct horse battery")
-		if want := (Result{Match: true, Rehash: row[0] == "md5"}); err != nil || got != want {
+		if want := (Result{Match: true, Rehash: row[0] != "plain"}); err != nil || got != want {
 			t.Errorf("%s: got %+v, %v, want %+v", row[0], got, err, want)
 		}
 		if got, err := p.Verify(t.Context(), stored, row[1]+"x"); err != nil || got.Match {
@@ -265,6 +269,42 @@ func TestWrap(t *testing.T) {
 	}
 	if _, err := p.Wrap(t.Context(), "$2b$10$x"); !errors.Is(err, hash.ErrFormat) {
 		t.Errorf("not a weak hash: got %v", err)
+	}
+}
+
+// However many hashes an import wraps at once, a login finds no more of them in line than there are slots.
+func TestWrapLeavesPlacesToLogins(t *testing.T) {
+	var p *Pool
+	var most atomic.Int64
+	const slots = 2
+	p = New(Config{Argon2: hash.Params{Memory: 1024, Time: 1, Threads: 1}, Slots: slots, Observe: func(time.Duration) {
+		s := p.Stats()
+		for old := most.Load(); int64(s.Running+s.Waiting) > old && !most.CompareAndSwap(old, int64(s.Running+s.Waiting)); old = most.Load() {
+		}
+	}})
+	weak, err := p.Import("django", "md5$salt$185a8ce4c769b0acdfda7dcc0f5026bf", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 64 {
+		all.Go(func() {
+			if stored, err := p.Wrap(t.Context(), weak); err != nil || !strings.HasPrefix(stored, "$wrapped$") {
+				t.Errorf("got %q, %v", stored, err)
+			}
+		})
+	}
+	all.Wait()
+	if got := most.Load(); got == 0 || got > slots {
+		t.Errorf("got %d hashes at once in the pool, want up to %d", got, slots)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for range slots {
+		p.wraps <- struct{}{}
+	}
+	if stored, err := p.Wrap(ended, weak); stored != "" || !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller who has gone: got %q, %v", stored, err)
 	}
 }
 
@@ -317,6 +357,9 @@ func TestRehashTakesWhatTheOldProgramTook(t *testing.T) {
 		{"argon2 takes all", "argon2", digest, "sp ace", []string{"sp ace"}, []string{"sp ace "}},
 	} {
 		stored, err := p.Import(row.scheme, row.old, false)
+		if err == nil && hash.NeedsWrap(stored) {
+			stored, err = p.Wrap(t.Context(), stored)
+		}
 		if err != nil {
 			t.Errorf("%s: %v", row.name, err)
 			continue

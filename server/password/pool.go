@@ -60,7 +60,8 @@ type Pool struct {
 	work    func(h hash.Hash, password []byte) bool
 
 	places  *places
-	budget  uint64 // of memory
+	wraps   chan struct{} // has an element for each Wrap that may ask for a place
+	budget  uint64        // of memory
 	refused atomic.Uint64
 	hashed  [2]atomic.Uint64 // hashes here and there
 	threads *Threads
@@ -88,6 +89,7 @@ func New(c Config) *Pool {
 	if c.Wait == 0 {
 		c.Wait = time.Second
 	}
+	p.wraps = make(chan struct{}, c.Slots)
 	if p.threads != nil {
 		p.threads.extra = c.Slots
 		if c.Worker != nil {

@@ -2,6 +2,7 @@ package password
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -102,13 +103,64 @@ func TestCanonicalUsername(t *testing.T) {
 	}
 }
 
-// Earlier versions stored names in capitals without the final sigma; they are found by that spelling.
-func TestFormerUsername(t *testing.T) {
-	for in, want := range map[string]string{"ΝΊΚΟΣ": "νίκοσ", "Νίκος": "νίκος", "ALICE": "alice", "1é": "1é"} {
-		if got, err := FormerUsername(in); err != nil || got != want {
+// The domain of an e-mail address has one spelling, whichever it was typed in.
+func TestUsernameDomains(t *testing.T) {
+	const persian = "xn--mgba3gch31f060k.example" // has a zero-width non-joiner, which names cannot have
+	for want, typed := range map[string][]string{
+		"ada@bücher.example": {"ada@bücher.example", "ADA@BÜCHER.EXAMPLE", "ada@xn--bcher-kva.example", "Ada@XN--BCHER-KVA.example",
+			"ada@bücher.example", "ada@bücher。example", "ada@xn--bcher-kva．example", "ada@xn--bcher-kva｡example",
+			"ada＠bücher.example", "ada@ｂücher.example"},
+		"ada@example.com":                              {"ada@example.com", "ada@EXAMPLE.com", "ada@example。com", "ａda@ｅxample.com"},
+		"ada@straße.example":                           {"ada@straße.example", "ada@xn--strae-oqa.example"}, // two names since IDNA 2008
+		"ada@strasse.example":                          {"ada@STRASSE.example"},
+		"νίκος@ελλάς":                                  {"ΝΊΚΟΣ@ΕΛΛΆΣ", "νίκος@xn--hxarsa0b"},
+		"ada@xn--4dbcagdahymbxekheh6e0a7fei0b.example": {"ada@xn--4dbcagdahymbxekheh6e0a7fei0b.example"}, // in Unicode it would mix directions
+		"ada@xn--ls8h.example":                         {"ada@xn--ls8h.example"},                         // an emoji
+		"ada@" + persian:                               {"ada@" + persian},
+		"ada@xn--":                                     {"ada@xn--"}, // no domain at all: as it is
+		"ada@xn--zzzzzzzz99999.example":                {"ada@xn--zzzzzzzz99999.example"},
+		"a_b@host_name":                                {"A_B@host_name"},
+		"xn--bcher-kva@example.com":                    {"xn--bcher-kva@example.com"}, // not in a domain
+		"@bücher.example":                              {"@xn--bcher-kva.example"},
+		"ada@":                                         {"ada@"},
+		"a@b@bücher.example":                           {"a@b@xn--bcher-kva.example"},
+	} {
+		for _, in := range typed {
+			if got, err := CanonicalUsername(in); err != nil || got != want {
+				t.Errorf("%+q: got %+q, %v, want %+q", in, got, err, want)
+			}
+		}
+	}
+	for _, in := range []string{"ada@bücher .example", "ada @bücher.example", "א@bücher.example"} {
+		if got, err := CanonicalUsername(in); !errors.Is(err, ErrUsername) {
+			t.Errorf("%+q: got %+q, %v, want ErrUsername", in, got, err)
+		}
+	}
+}
+
+// Earlier versions stored names in capitals without the final sigma, and domains as they were typed. Their users are found.
+func TestUsernameSpellings(t *testing.T) {
+	for in, want := range map[string][]string{
+		"ALICE@Example.com":            {"alice@example.com"},
+		"1é":                           {"1é"},
+		"ΝΊΚΟΣ":                        {"νίκος", "νίκοσ"},
+		"νίκοσ":                        {"νίκοσ"},
+		"Νίκος":                        {"νίκος"},
+		"ada@bücher.example":           {"ada@bücher.example", "ada@xn--bcher-kva.example"},
+		"Ada@xn--bcher-kva.example":    {"ada@xn--bcher-kva.example", "ada@bücher.example"},
+		"ΝΊΚΟΣ@xn--bcher-kva.example":  {"νίκος@xn--bcher-kva.example", "νίκος@bücher.example", "νίκοσ@xn--bcher-kva.example", "νίκοσ@bücher.example"},
+		"ada@xn--bcher-kva.bücher.com": {"ada@xn--bcher-kva.bücher.com", "ada@bücher.bücher.com", "ada@xn--bcher-kva.xn--bcher-kva.com"},
+	} {
+		if got, err := UsernameSpellings(in); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%q: got %q, %v, want %q", in, got, err, want)
 		}
 	}
+	if got, err := UsernameSpellings("a b@bücher.example"); !errors.Is(err, ErrUsername) {
+		t.Errorf("got %q, %v, want ErrUsername", got, err)
+	}
+}
+
+func TestTrimUsername(t *testing.T) {
 	for in, want := range map[string]string{" alice\t": "alice", "\u00a0alice\u3000": "alice", "a b": "a b", " ": "", "alice\u200b": "alice\u200b"} {
 		if got := TrimUsername(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
@@ -139,7 +191,8 @@ func TestCanonicalUsernameConcurrent(t *testing.T) {
 }
 
 func FuzzCanonicalUsername(f *testing.F) {
-	for _, s := range []string{"Alice@Example.COM", "\uff21\uff4c", "\u0130", "\u1e9e", "ς", "ﾊﾟ", "\u05d0\u05d1", "l·l", "\u0387", "\U0001e95e"} {
+	for _, s := range []string{"Alice@Example.COM", "\uff21\uff4c", "\u0130", "\u1e9e", "ς", "ﾊﾟ", "\u05d0\u05d1", "l·l", "\u0387", "\U0001e95e", "a@B\u00dccher.example", "a@xn--bcher-kva.example",
+		"\u039d\u03a3@xn--hxarsa0b", "a\uff20\uab70.example", "a@x\u3002y", "a@xn--\u05d0"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
@@ -158,6 +211,15 @@ func FuzzCanonicalUsername(f *testing.F) {
 		}
 		if again, err := CanonicalUsername(got); err != nil || again != got {
 			t.Errorf("%+q: got %+q, and then %+q, %v", in, got, again, err)
+		}
+		spellings, err := UsernameSpellings(in)
+		if err != nil || !slices.Contains(spellings, got) || len(spellings) > 8 {
+			t.Errorf("%+q: got %+q, %v, want %+q among them", in, spellings, err, got)
+		}
+		for _, s := range spellings {
+			if same, err := CanonicalUsername(s); err == nil && same != got && !strings.Contains(s, "\u03c3") { // a sigma that is not final is another name
+				t.Errorf("%+q: the spelling %+q is the name %+q, want %+q", in, s, same, got)
+			}
 		}
 	})
 }

@@ -2,14 +2,19 @@ package password
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
 	"golang.org/x/text/secure/bidirule"
 	"golang.org/x/text/secure/precis"
 	"golang.org/x/text/unicode/bidi"
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/width"
 )
 
 // maxUsername is the most bytes a user name has: the longest e-mail address.
@@ -27,13 +32,99 @@ var (
 // CanonicalUsername returns the one spelling under which a user name is stored and looked up: the
 // PRECIS profile UsernameCaseMapped (RFC 8265 §3.3), which maps full-width letters and digits and upper
 // case, and refuses spaces, controls and symbols. It also refuses the invisible joiners that the profile
-// would let pass in some scripts. The result is a fixed point. Errors are ErrUsername.
-func CanonicalUsername(name string) (string, error) { return canonical(sigmaUsername, name) }
+// would let pass in some scripts. The domain of an e-mail address is written in Unicode, or in ASCII where
+// the name is not allowed with it in Unicode: both are one name. The result is a fixed point. Errors are ErrUsername.
+func CanonicalUsername(name string) (string, error) {
+	if isPlain(name) {
+		return canonical(sigmaUsername, name)
+	}
+	for range 4 {
+		next, err := canonicalForm(name)
+		if err != nil {
+			return "", err
+		}
+		if next == name {
+			return name, nil
+		}
+		name = next
+	}
+	return "", fmt.Errorf("%w: it has no stable spelling", ErrUsername)
+}
 
-// FormerUsername returns the spelling under which earlier versions stored the name. It differs from
-// CanonicalUsername for names with a capital sigma at the end of a word: a user who was stored so is found
-// by it.
-func FormerUsername(name string) (string, error) { return canonical(plainUsername, name) }
+// canonicalForm is one round of CanonicalUsername. Its error is that of the name as it is.
+func canonicalForm(name string) (string, error) {
+	for _, form := range domainForms(name) {
+		if c, err := canonical(sigmaUsername, form); err == nil {
+			return c, nil
+		}
+	}
+	return canonical(sigmaUsername, name)
+}
+
+// UsernameSpellings returns the spellings under which a user of the name may be stored, in the order in which they count.
+// The first is the one as it was typed: of two users whom an earlier version stored in spellings that are one name
+// now, each is found by the own. The canonical one is among them. The others are those in which earlier versions
+// stored the name: without the final sigma, and with the domain in its other form. For nearly all names there is one.
+// Errors are ErrUsername.
+func UsernameSpellings(name string) ([]string, error) {
+	c, err := CanonicalUsername(name)
+	if err != nil {
+		return nil, err
+	}
+	if isPlain(name) {
+		return []string{c}, nil
+	}
+	var list []string
+	add := func(spelling string, err error) {
+		if err == nil && !slices.Contains(list, spelling) {
+			list = append(list, spelling)
+		}
+	}
+	add(canonical(sigmaUsername, name))
+	add(c, nil)
+	for _, form := range append([]string{name}, domainForms(name)...) {
+		add(canonical(sigmaUsername, form))
+		add(canonical(plainUsername, form))
+	}
+	return list, nil
+}
+
+// isPlain reports whether the name has one spelling but for upper case: most names, and cheap to see.
+func isPlain(name string) bool {
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	at := strings.LastIndexByte(name, '@')
+	return at < 0 || !strings.Contains(strings.ToLower(name[at:]), idnPrefix)
+}
+
+const idnPrefix = "xn--" // of a label that has non-ASCII characters, in ASCII (RFC 5890 §2.3.2.1)
+
+// domainForms returns the name with the domain behind its last @ in Unicode and in ASCII (RFC 5891). There are none where it
+// has no domain, or one that has no such forms.
+func domainForms(name string) []string {
+	if len(name) > maxUsername {
+		return nil
+	}
+	folded := width.Fold.String(name) // also makes a full-width @ one
+	at := strings.LastIndexByte(folded, '@')
+	if at < 0 || isPlain(folded[at:]) {
+		return nil
+	}
+	// Package idna would make a capital sigma one that is not final.
+	lower := cases.Lower(language.Und, cases.HandleFinalSigma(true)).String(folded[at+1:])
+	ascii, err := idna.Lookup.ToASCII(lower)
+	if err != nil || ascii == "" {
+		return nil
+	}
+	readable, err := idna.Lookup.ToUnicode(ascii)
+	if err != nil {
+		return []string{folded[:at+1] + ascii}
+	}
+	return []string{folded[:at+1] + readable, folded[:at+1] + ascii}
+}
 
 // TrimUsername drops white space at both ends, which keyboards of phones add. No stored name has any.
 func TrimUsername(name string) string { return strings.TrimFunc(name, unicode.IsSpace) }

@@ -10,6 +10,10 @@ import (
 // claim can be only one of the two.
 const UserPrefix = "usr_"
 
+// BrowserClient is the client id of the sessions of browsers that are signed in at the login page. No client is registered under
+// it, so nobody can authenticate as it, and no token is issued for it.
+const BrowserClient = "signet-browser"
+
 // ClientID reports whether id can name a client: 1 to 128 letters, digits, - . _ ~.
 func ClientID(id string) bool {
 	if id == "" || len(id) > 128 {

@@ -4,5 +4,6 @@
 // "this access token is good now": beside the signature and the times it asks for the session, the user and the
 // client. Services that only verify signatures learn of a revocation when the token runs out.
 //
-// Refresh tokens are sealed, self-authenticating strings (Sealer). What is stored of a session cannot be replayed.
+// Refresh tokens and authorization codes are sealed, self-authenticating strings (Sealer). What is stored of a session cannot be
+// replayed, and nothing is stored of a code that is not redeemed.
 package token

@@ -28,4 +28,5 @@ var Kinds = []Kind{
 	{Name: "logout token", Type: TypeLogout, Lacks: []string{"client_id", "scope", "nbf"}},
 	{Name: "signed introspection", Type: TypeIntrospection, Lacks: []string{"jti", "client_id", "scope", "nbf", "sub", "exp"}},
 	{Name: "refresh token", Prefix: RefreshPrefix},
+	{Name: "authorization code", Prefix: CodePrefix},
 }

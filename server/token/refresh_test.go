@@ -41,6 +41,23 @@ func TestRefreshTokenRoundTrip(t *testing.T) {
 	}
 }
 
+// A token without AMR and ACR is what earlier versions wrote: such tokens are in apps, and replicas of both versions run during an
+// update.
+func TestRefreshTokenOfEarlierVersions(t *testing.T) {
+	s := mustSealer(t, [32]byte{1})
+	const earlier = "signet_rt_Af4JALBErmSichB2as4XS3PTyZMUZfVow6vhzA1DE1YGhX4eLZXlVH1Gb-kBEoDK5zPzW-xe1e-RkUYplfuUYxtyCYmqZ7uGxZbl_eOkno5beqQ4PVAkVQf9GtqqVXYrDgJ3AxhRJgHRXWWURiEokkiDRGFUxUAoGUuNv4lTHdJTWwae3CSK91NeJ8eANxWVeWC0DcOQ0w"
+	if got := s.Seal(testToken(), "web"); got != earlier {
+		t.Errorf("got %s, want %s", got, earlier)
+	}
+	signedIn := testToken()
+	signedIn.AMR, signedIn.ACR = []string{"pwd", "otp"}, "2"
+	for _, want := range []Refresh{signedIn, {AuthTime: testToken().AuthTime, ACR: "1"}, {AuthTime: testToken().AuthTime, AMR: []string{"pwd"}}} {
+		if got, err := s.Open(s.Seal(want, "web"), "web"); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+	}
+}
+
 func TestRefreshTokenOpensOnlyWhereItShould(t *testing.T) {
 	s, other := mustSealer(t, [32]byte{1}), mustSealer(t, [32]byte{2})
 	token := s.Seal(testToken(), "web")
@@ -95,6 +112,7 @@ func FuzzOpenRefreshToken(f *testing.F) {
 // The decoder itself must hold too: the MAC in front of it is no reason to trust lengths.
 func FuzzDecodeRefreshToken(f *testing.F) {
 	f.Add(testToken().appendTo(nil))
+	f.Add(Refresh{AMR: []string{"pwd"}, ACR: "1"}.appendTo(nil))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := decodeRefresh(b)

@@ -148,6 +148,18 @@ func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
 	})
 }
 
+// ListUsernames implements store.Users.
+func (s *users) ListUsernames(ctx context.Context, after string, limit int) (list []string, err error) {
+	err = s.db.View(ctx, func(tx *layout.Tx) error {
+		_, err := tx.Span(layout.Usernames, layout.After(after), limit, func(name, _ []byte) error {
+			list = append(list, string(name))
+			return nil
+		})
+		return err
+	})
+	return list, err
+}
+
 // ListUsers implements store.Users.
 func (s *users) ListUsers(ctx context.Context, after string, limit int) (list []store.User, err error) {
 	err = s.db.View(ctx, func(tx *layout.Tx) error {

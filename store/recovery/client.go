@@ -68,6 +68,7 @@ func narrowRights(c *store.Client, now store.Client) bool {
 	c.JWKS, c.AuthMethods, c.Public = now.JWKS, now.AuthMethods, now.Public
 	for _, list := range []struct{ had, now *[]string }{
 		{&c.Grants, &now.Grants}, {&c.Scopes, &now.Scopes}, {&c.Origins, &now.Origins}, {&c.Claims, &now.Claims},
+		{&c.RedirectURIs, &now.RedirectURIs}, {&c.PostLogoutURIs, &now.PostLogoutURIs},
 	} {
 		narrowed = intersect(list.had, *list.now) || narrowed
 	}
@@ -86,6 +87,12 @@ func narrowRights(c *store.Client, now store.Client) bool {
 	}
 	if c.Introspect && !now.Introspect {
 		c.Introspect, narrowed = false, true
+	}
+	if now.RequirePAR && !c.RequirePAR {
+		c.RequirePAR, narrowed = true, true
+	}
+	if c.BackchannelLogoutURI != now.BackchannelLogoutURI { // who is notified of logouts is the newer record's, as keys are
+		c.BackchannelLogoutURI, narrowed = now.BackchannelLogoutURI, true
 	}
 	if now.AccessTokenTTL != 0 && (c.AccessTokenTTL == 0 || now.AccessTokenTTL < c.AccessTokenTTL) {
 		c.AccessTokenTTL, narrowed = now.AccessTokenTTL, true

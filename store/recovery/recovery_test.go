@@ -620,6 +620,18 @@ func TestStateCountsWithoutEvents(t *testing.T) {
 					t.Errorf("got %s", got)
 				}
 			}},
+		{"redirect URIs are taken", []store.Record{client("web", func(c *store.Client) {
+			c.RedirectURIs, c.PostLogoutURIs, c.BackchannelLogoutURI = []string{"https://old.example/", "https://a.example/"}, []string{"https://old.example/"}, "https://old.example/logout"
+		})},
+			[]store.Record{client("web", func(c *store.Client) {
+				c.RedirectURIs, c.RequirePAR, c.BackchannelLogoutURI = []string{"https://a.example/", "https://new.example/"}, true, "https://new.example/logout"
+			})},
+			func(t *testing.T, o *recovery.Overlay, left []store.Record) {
+				c := left[0].Client
+				if got := fmt.Sprintf("%v %v %s %v %v", c.RedirectURIs, c.PostLogoutURIs, c.BackchannelLogoutURI, c.RequirePAR, o.Preserved.NarrowedClients); got != "[https://a.example/] [] https://new.example/logout true [web]" {
+					t.Errorf("got %s", got)
+				}
+			}},
 		{"a client was deleted and made anew", []store.Record{client("web", nil), user(nil), session(nil)},
 			[]store.Record{client("web", func(c *store.Client) { c.CreatedAt = at(2) }), user(nil), session(nil)},
 			func(t *testing.T, o *recovery.Overlay, left []store.Record) {

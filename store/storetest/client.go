@@ -29,9 +29,15 @@ func fullClient(id string) store.Client {
 		Alg:            "ES256",
 		AccessTokenTTL: 7 * time.Minute,
 		Disabled:       true,
-		NotBefore:      t0.Add(-time.Hour),
-		CreatedAt:      t0,
-		UpdatedAt:      t0.Add(time.Second),
+
+		RedirectURIs:         []string{"https://app.example.com/cb", "http://127.0.0.1/cb"},
+		PostLogoutURIs:       []string{"https://app.example.com/"},
+		BackchannelLogoutURI: "https://app.example.com/logout",
+		RequirePAR:           true,
+
+		NotBefore: t0.Add(-time.Hour),
+		CreatedAt: t0,
+		UpdatedAt: t0.Add(time.Second),
 	}
 }
 

@@ -20,6 +20,11 @@ type ClientSpec struct {
 	IntrospectFor  []string        `json:"introspect_for"`
 	Alg            string          `json:"alg"`
 	AccessTokenTTL string          `json:"access_token_ttl"` // such as 5m0s; empty: the server's
+
+	RedirectURIs         []string `json:"redirect_uris"`
+	PostLogoutURIs       []string `json:"post_logout_redirect_uris"`
+	BackchannelLogoutURI string   `json:"backchannel_logout_uri"` // empty: none
+	RequirePAR           bool     `json:"require_pushed_authorization_requests"`
 }
 
 // Client is a client as the API shows it.

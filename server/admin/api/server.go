@@ -55,4 +55,8 @@ type Readiness struct {
 	// Hashing is "fell_back" while passwords are hashed in the server because their process does not run or does not answer:
 	// all works, and other requests are slower while users log in.
 	Hashing string `json:"hashing,omitempty"`
+
+	// Usernames is "collide" while several users have spellings of one name, from an earlier version: all works, each logs in
+	// with the own spelling, and the server's log names them.
+	Usernames string `json:"usernames,omitempty"`
 }

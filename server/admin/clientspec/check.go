@@ -47,13 +47,45 @@ func (k *validator) all(spec api.ClientSpec, algs []string, maxTTL time.Duration
 	if spec.Alg != "" && !slices.Contains(algs, spec.Alg) {
 		k.add("alg must be empty or what the server signs with now: %s (one that was added to the configuration joins them when its first key has been published for keys.publish)", strings.Join(algs, ", "))
 	}
+	k.browser(spec)
 	return k.ttl(spec.AccessTokenTTL, maxTTL)
+}
+
+// browser checks what is there for browsers: where they may be sent, and which grant their apps have.
+func (k *validator) browser(spec api.ClientSpec) {
+	k.list("redirect_uris", spec.RedirectURIs, syntax.MaxRedirectURIs, syntax.CheckRedirectURI)
+	k.list("post_logout_redirect_uris", spec.PostLogoutURIs, syntax.MaxRedirectURIs, syntax.CheckRedirectURI)
+	if spec.BackchannelLogoutURI != "" {
+		if why := syntax.CheckWebURI(spec.BackchannelLogoutURI); why != "" {
+			k.add("backchannel_logout_uri: %s %s", edge.QuoteShort(spec.BackchannelLogoutURI), why)
+		}
+	}
+	code := slices.Contains(spec.Grants, syntax.GrantAuthorizationCode)
+	switch {
+	case code && len(spec.RedirectURIs) == 0:
+		k.add("redirect_uris is missing: a client with the grant authorization_code needs the URIs to which its codes may go")
+	case !code && len(spec.RedirectURIs) > 0:
+		k.warnings = append(k.warnings, "redirect_uris are of no use without the grant authorization_code")
+	case !code && spec.RequirePAR:
+		k.warnings = append(k.warnings, "require_pushed_authorization_requests is of no use without the grant authorization_code")
+	}
+	if PasswordInBrowser(spec) {
+		k.warnings = append(k.warnings, "grants: with password, whatever runs in this app's page reads its users' passwords; with authorization_code they sign in at Signet's own page")
+	}
+}
+
+// PasswordInBrowser reports whether an app in a browser asks for its users' passwords itself. RFC 9700 §2.4 forbids it, and
+// RFC 10017 has the authorization code grant for such apps.
+func PasswordInBrowser(spec api.ClientSpec) bool {
+	return spec.Public && len(spec.Origins) > 0 && slices.Contains(spec.Grants, syntax.GrantPassword)
 }
 
 func (k *validator) id(id string) {
 	switch {
 	case !syntax.ClientID(id):
 		k.add("client_id must be 1 to 128 letters, digits, - . _ ~")
+	case id == syntax.BrowserClient:
+		k.add("client_id must not be %s, which stands for the browsers that are signed in at the login page", id)
 	case strings.HasPrefix(id, syntax.UserPrefix):
 		k.add("client_id must not begin with %s, as the sub of users does", syntax.UserPrefix)
 	}
@@ -116,19 +148,30 @@ func (k *validator) addKeyProblems(err error) {
 	}
 }
 
+// grantTypes are the grants that a client can be given.
+var grantTypes = append([]string{syntax.GrantAuthorizationCode}, syntax.GrantTypes...)
+
+// beginning are the grants with which a session begins.
+var beginning = []string{syntax.GrantAuthorizationCode, syntax.GrantPassword}
+
+// BeginsSessions reports whether a session of a user can begin with one of the grants.
+func BeginsSessions(grants []string) bool {
+	return slices.ContainsFunc(grants, func(grant string) bool { return slices.Contains(beginning, grant) })
+}
+
 func (k *validator) grants(spec api.ClientSpec) {
-	k.list("grants", spec.Grants, len(syntax.GrantTypes), func(grant string) string {
-		if !slices.Contains(syntax.GrantTypes, grant) {
-			return "must be one of " + strings.Join(syntax.GrantTypes, ", ")
+	k.list("grants", spec.Grants, len(grantTypes), func(grant string) string {
+		if !slices.Contains(grantTypes, grant) {
+			return "must be one of " + strings.Join(grantTypes, ", ")
 		}
 		return ""
 	})
 	has := func(grant string) bool { return slices.Contains(spec.Grants, grant) }
 	switch {
 	case len(spec.Grants) == 0 && !spec.Introspect:
-		k.add("grants must name at least one of %s, unless the client is there to introspect", strings.Join(syntax.GrantTypes, ", "))
-	case has(syntax.GrantRefreshToken) && !has(syntax.GrantPassword):
-		k.add("the grant refresh_token needs the grant password: nothing else begins a session")
+		k.add("grants must name at least one of %s, unless the client is there to introspect", strings.Join(grantTypes, ", "))
+	case has(syntax.GrantRefreshToken) && !BeginsSessions(spec.Grants):
+		k.add("the grant refresh_token needs the grant authorization_code or password: nothing else begins a session")
 	}
 	if spec.Public && has(syntax.GrantClientCredentials) {
 		k.add("a public client cannot have the grant client_credentials: it has no credentials")
@@ -158,8 +201,10 @@ func (k *validator) scopes(spec api.ClientSpec) {
 	if spec.Public {
 		k.add("a public client cannot have the scope %s", spec.Scopes[at])
 	}
-	if slices.Contains(spec.Grants, syntax.GrantPassword) {
-		k.add("the scope %s goes with the grant client_credentials alone: with password every user would be given it", spec.Scopes[at])
+	for _, grant := range beginning {
+		if slices.Contains(spec.Grants, grant) {
+			k.add("the scope %s goes with the grant client_credentials alone: with %s every user would be given it", spec.Scopes[at], grant)
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"signet/server/admin/api"
 	"signet/server/clientauth"
-	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -16,7 +15,8 @@ import (
 func Of(c store.Client) api.ClientSpec {
 	spec := api.ClientSpec{ID: c.ID, Public: c.Public, AuthMethods: listOf(c.AuthMethods), JWKS: slices.Clone(c.JWKS),
 		Grants: listOf(c.Grants), Scopes: listOf(c.Scopes), Audiences: listOf(c.Audiences), Origins: listOf(c.Origins),
-		Claims: listOf(c.Claims), Introspect: c.Introspect, IntrospectFor: listOf(c.IntrospectFor), Alg: c.Alg}
+		Claims: listOf(c.Claims), Introspect: c.Introspect, IntrospectFor: listOf(c.IntrospectFor), Alg: c.Alg,
+		RedirectURIs: listOf(c.RedirectURIs), PostLogoutURIs: listOf(c.PostLogoutURIs), BackchannelLogoutURI: c.BackchannelLogoutURI, RequirePAR: c.RequirePAR}
 	if c.AccessTokenTTL > 0 {
 		spec.AccessTokenTTL = c.AccessTokenTTL.String()
 	}
@@ -53,7 +53,7 @@ type Rules struct {
 }
 
 // Apply applies the spec to the client, or returns an error with all that is wrong with the spec. The response shows the
-// warnings. A client whose grant password is taken away has its sessions ended: they began with it.
+// warnings. A client that loses a grant with which sessions begin has all of its sessions ended.
 func Apply(spec api.ClientSpec, client *store.Client, rules Rules) (warnings []string, err error) {
 	var check validator
 	if spec.ID != client.ID {
@@ -71,12 +71,17 @@ func Apply(spec api.ClientSpec, client *store.Client, rules Rules) (warnings []s
 	if len(check.problems) > 0 {
 		return nil, errors.New(strings.Join(check.problems, "; "))
 	}
-	if slices.Contains(client.Grants, syntax.GrantPassword) && !slices.Contains(spec.Grants, syntax.GrantPassword) {
-		client.EndSessions()
+	for _, grant := range beginning {
+		if slices.Contains(client.Grants, grant) && !slices.Contains(spec.Grants, grant) {
+			client.EndSessions()
+			break
+		}
 	}
 	client.AuthMethods, client.Grants, client.Scopes = spec.AuthMethods, spec.Grants, spec.Scopes
 	client.Audiences, client.Origins, client.Claims = spec.Audiences, spec.Origins, spec.Claims
 	client.Introspect, client.IntrospectFor, client.Alg, client.AccessTokenTTL = spec.Introspect, spec.IntrospectFor, spec.Alg, ttl
+	client.RedirectURIs, client.PostLogoutURIs = spec.RedirectURIs, spec.PostLogoutURIs
+	client.BackchannelLogoutURI, client.RequirePAR = spec.BackchannelLogoutURI, spec.RequirePAR
 	client.JWKS = jwks
 	if !HasSecret(spec.AuthMethods) {
 		client.Secrets = nil // so that an old secret is not valid again when the methods allow one

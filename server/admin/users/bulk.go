@@ -142,7 +142,7 @@ func (h *Bulk) run(r *call.Request, j job) (edge.Response, error) {
 			err = guard.Step() // lines are taken only from a caller who still has the right
 		}
 		if err == nil {
-			err = work(r.Context(), batch, &report)
+			err = work(r.Context(), guard, batch, &report)
 			if j.each != nil {
 				if writing := j.each(batch); err == nil {
 					err = writing
@@ -229,8 +229,9 @@ func (s *keySet) add(l *line) error {
 	return nil
 }
 
-// work carries out the lines and adds to the report. It fails only if the store does.
-func work(ctx context.Context, batch []*line, report *api.Report) error {
+// work carries out the lines and adds to the report. It fails if the store does, or if the caller loses the right to it:
+// lines that have not begun then are left out. Lines whose hash is wrapped take their time, so each gives the stream more.
+func work(ctx context.Context, guard *call.Guard, batch []*line, report *api.Report) error {
 	var working sync.WaitGroup
 	slots := make(chan struct{}, bulkAtOnce)
 	for _, l := range batch {
@@ -243,7 +244,12 @@ func work(ctx context.Context, batch []*line, report *api.Report) error {
 					}
 					<-slots
 				}()
+				if err := guard.Extend(); err != nil {
+					l.err = errLeftOut
+					return
+				}
 				l.err = retry(ctx, l.do)
+				_ = guard.Extend() // its error is that of the next step
 			})
 		}
 	}
@@ -273,8 +279,14 @@ func work(ctx context.Context, batch []*line, report *api.Report) error {
 			failed = l.err
 		}
 	}
+	if failed != nil {
+		failed = guard.Cause(failed)
+	}
 	return failed
 }
+
+// errLeftOut marks a line that was not carried out.
+var errLeftOut = errors.New("the stream has ended before this line")
 
 // retry repeats a step while the store is unavailable for a moment. A step whose result was lost is then done twice.
 func retry(ctx context.Context, do func() error) (err error) {

@@ -161,7 +161,7 @@ func (c *incoming) takesPassword(u store.User) (takes, kept bool) {
 func (in *importing) accept(c *incoming, l *line) error {
 	ctx := in.r.Context()
 	for try := 0; ; try++ {
-		u, err := in.present(ctx, c, l.username)
+		u, err := in.present(ctx, l.username)
 		switch {
 		case err == nil:
 			return in.meet(c, l, u)
@@ -188,14 +188,10 @@ func (in *importing) accept(c *incoming, l *line) error {
 }
 
 // present returns the user who has the name, in any spelling.
-func (in *importing) present(ctx context.Context, c *incoming, typed string) (store.User, error) {
-	u, err := in.store.UserByName(ctx, c.user.Username)
-	if !errors.Is(err, store.ErrNotFound) {
-		return u, err
-	}
-	name, former := account.StoredName(ctx, in.store, typed)
-	if former != nil || name == c.user.Username {
-		return u, errors.Join(err, former)
+func (in *importing) present(ctx context.Context, typed string) (store.User, error) {
+	name, err := account.StoredName(ctx, in.store, typed)
+	if err != nil {
+		return store.User{}, err
 	}
 	return in.store.UserByName(ctx, name)
 }

@@ -26,15 +26,17 @@ func (h *Users) List(r *call.Request) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	if after := q["after"]; after != "" {
-		if name, err := password.CanonicalUsername(after); err != nil || name != after {
+		if spellings, err := password.UsernameSpellings(after); err != nil || spellings[0] != after { // a stored name may be in a former spelling
 			return edge.Response{}, input.Invalid("after must be a username: the next of the page before")
 		}
 	}
 	prefix := q["prefix"]
 	if prefix != "" {
-		if prefix, err = password.CanonicalUsername(prefix); err != nil {
+		spellings, err := password.UsernameSpellings(prefix)
+		if err != nil {
 			return edge.Response{}, input.Invalid("prefix must be the beginning of a username: %s", err)
 		}
+		prefix = spellings[0]
 	}
 	disabled, err := q.Flag("disabled")
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,17 +86,27 @@ func (h *Users) Create(r *call.Request) (edge.Response, error) {
 	return edge.Response{Status: http.StatusCreated, Body: h.view(user)}, nil
 }
 
-// add creates the user, unless another has the name in the spelling of earlier versions.
+// add creates the user, unless another has the name in a spelling of earlier versions.
 func (h *Users) add(ctx context.Context, u store.User, typed string) error {
-	if former, err := password.FormerUsername(typed); err == nil && former != u.Username {
-		switch _, err := h.store.UserByName(ctx, former); {
-		case err == nil:
-			return store.ErrExists
-		case !errors.Is(err, store.ErrNotFound):
-			return err
-		}
+	if err := h.checkFree(ctx, typed, u.Username); err != nil {
+		return err
 	}
 	return h.store.CreateUser(ctx, u)
+}
+
+// checkFree returns store.ErrExists where a user has the typed name in another spelling than the canonical one, for which the
+// store itself refuses a second user.
+func (h *Users) checkFree(ctx context.Context, typed, canonical string) error {
+	spellings, err := password.UsernameSpellings(typed)
+	if err != nil || len(spellings) == 1 {
+		return err
+	}
+	others := slices.DeleteFunc(spellings, func(s string) bool { return s == canonical })
+	taken, err := account.Taken(ctx, h.store, others)
+	if err == nil && len(taken) > 0 {
+		err = store.ErrExists
+	}
+	return err
 }
 
 // newUser makes the record of a new user.

@@ -14,13 +14,13 @@ import (
 	"strings"
 )
 
-// A digest that is made once is fast to guess. One with a salt is stored as it came, until its user logs in; one
-// without a salt, and a password in clear, is stored only wrapped in argon2id.
+// A digest that is made once is fast to guess: it is wrapped before it is stored, see wrap.go. Earlier versions stored those
+// with a salt as they are, and parseDigest reads them.
 
 const (
-	digestPrefix  = "$digest$"
-	plainPrefix   = "$plain$"
-	wrappedPrefix = "$wrapped-"
+	digestPrefix = "$digest$"
+	digestScheme = "digest-"
+	plainPrefix  = "$plain$"
 )
 
 // recipe is how a digest is made of a password and a salt. Its name is in what is stored,
@@ -82,7 +82,7 @@ func newDigest(r recipe, salt, tag []byte) (Hash, error) {
 	}
 	b64 := base64.RawStdEncoding
 	return foreign{
-		scheme: "digest-" + r.name, price: Price{Memory: 4 << 10, Work: 1, Lanes: 1}, salt: salt, tag: tag,
+		scheme: digestScheme + r.name, price: Price{Memory: 4 << 10, Work: 1, Lanes: 1}, salt: salt, tag: tag,
 		derive: r.digest,
 		spell: func(salt, tag []byte) string {
 			return digestPrefix + r.name + "$" + b64.EncodeToString(salt) + "$" + b64.EncodeToString(tag)
@@ -113,71 +113,8 @@ func digestText(text string, leastSalt int) (Hash, error) {
 	return newDigest(r, salt, tag)
 }
 
-// wrapped is an argon2id hash of a digest without a salt.
-type wrapped struct {
-	argon2Hash
-	recipe recipe
-}
-
-// parseWrapped reads "$wrapped-md5$argon2id$v=19$…".
-func parseWrapped(text string) (Hash, error) {
-	name, rest, ok := strings.Cut(strings.TrimPrefix(text, wrappedPrefix), "$")
-	r, err := recipeOf(name)
-	if err != nil {
-		return nil, err
-	}
-	if !ok || !strings.HasPrefix(rest, "argon2id$") {
-		return nil, errors.New("not of the form $wrapped-name$argon2id$…")
-	}
-	h, err := parseArgon2("$" + rest)
-	if err != nil {
-		return nil, err
-	}
-	return wrapped{h.(argon2Hash), r}, nil
-}
-
-func (h wrapped) Verify(password []byte) bool {
-	return h.argon2Hash.Verify(h.recipe.digest(password, nil))
-}
-func (h wrapped) Weaker(Params) bool { return true }
-func (h wrapped) Scheme() string     { return "wrapped-" + h.recipe.name }
-func (h wrapped) Kind() string       { return h.Scheme() + " " + h.argon2Hash.Kind() }
-func (h wrapped) Dummy() Hash        { return wrapped{h.argon2Hash.Dummy().(argon2Hash), h.recipe} }
-func (h wrapped) String() string     { return wrappedPrefix + h.recipe.name + h.argon2Hash.String() }
-
-// NeedsWrap reports whether what Import returned must go through Wrap before it is stored. Parse refuses it.
-func NeedsWrap(imported string) bool {
-	if strings.HasPrefix(imported, plainPrefix) {
-		return true
-	}
-	rest, ok := strings.CutPrefix(imported, digestPrefix)
-	_, rest, _ = strings.Cut(rest, "$")
-	return ok && strings.HasPrefix(rest, "$")
-}
-
-// Wrap returns what must be hashed in place of an unsalted digest, or of a password in clear, that Import returned: what is
-// stored is the prefix and New's hash of the secret. A password in clear becomes a hash like any other.
-func Wrap(imported string) (prefix string, secret []byte, err error) {
-	if text, ok := strings.CutPrefix(imported, plainPrefix); ok {
-		secret, err = base64.RawStdEncoding.Strict().DecodeString(text)
-		if err != nil {
-			return "", nil, fmt.Errorf("%w: plain: not base64", ErrFormat)
-		}
-		return "", secret, nil
-	}
-	h, err := digestText(imported, 0)
-	if err != nil {
-		return "", nil, fmt.Errorf("%w: digest: %w", ErrFormat, err)
-	}
-	digest := h.(foreign)
-	if len(digest.salt) > 0 {
-		return "", nil, fmt.Errorf("%w: digest: it has a salt", ErrFormat)
-	}
-	return wrappedPrefix + strings.TrimPrefix(digest.scheme, "digest-"), digest.tag, nil
-}
-
-// unsalted reads a bare digest in hexadecimal digits.
-func unsalted(name string) func(text string) (Hash, error) {
+// readBare reads a digest alone, in hexadecimal digits.
+func readBare(name string) func(text string) (Hash, error) {
 	return func(text string) (Hash, error) {
 		r, err := recipeOf(name)
 		if err != nil {

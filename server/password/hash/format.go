@@ -70,6 +70,7 @@ func formats() []format {
 		{"signet", phpassWordPress, false, parsePhpass},
 		{"signet", digestPrefix, false, parseDigest},
 		{"signet", wrappedPrefix, false, parseWrapped},
+		{"signet", saltedPrefix, false, parseSaltedWrapped},
 	}
 	for _, t := range takings() {
 		list = append(list, format{"signet", "$" + t.name + "$", false, parseKept})
@@ -104,6 +105,15 @@ func Parse(stored string) (Hash, error) {
 
 // Peppered reports whether the password must be followed by the pepper of the old application when it is verified.
 func Peppered(h Hash) bool {
+	f, _ := ofOther(h)
+	return f.peppered
+}
+
+// ofOther returns the hash of another program that h is or has wrapped.
+func ofOther(h Hash) (foreign, bool) {
+	if w, ok := h.(wrapped); ok {
+		return w.inner, true
+	}
 	f, ok := h.(foreign)
-	return ok && f.peppered
+	return f, ok
 }

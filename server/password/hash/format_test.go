@@ -165,6 +165,7 @@ func FuzzParse(f *testing.F) {
 	for _, v := range vectors {
 		f.Add(v.encoded)
 	}
+	f.Add("$wrapped$$1$salt$......................$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4")
 	f.Add("$argon2id$v=19$m=4294967295,t=4294967295,p=255$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuA")
 	f.Fuzz(func(t *testing.T, encoded string) {
 		h, err := Parse(encoded)

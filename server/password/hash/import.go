@@ -11,7 +11,7 @@ import (
 // ImportOptions are the rules of an import.
 type ImportOptions struct {
 	Caps      Caps // what a hash may cost
-	AllowWeak bool // accepts unsalted digests and passwords in clear, which NeedsWrap then reports
+	AllowWeak bool // accepts unsalted digests and passwords in clear
 }
 
 // spelling is a way of other programs to write a hash that is stored in another way.
@@ -38,7 +38,7 @@ func spellings() []spelling {
 		spelling{"wordpress", "$P$", true, readWordPressPhpass},
 		spelling{"wordpress", "$2y$", true, parseBcrypt},
 		spelling{"wordpress", "$argon2", true, parseArgon2},
-		spelling{"wordpress", "", true, unsalted("md5")},
+		spelling{"wordpress", "", true, readBare("md5")},
 		spelling{"supabase", "$fbscrypt$", true, parseFirebase},
 		spelling{"supabase", "$2", true, parseBcrypt},
 		spelling{"supabase", "$argon2", true, parseArgon2},
@@ -95,10 +95,10 @@ func spellings() []spelling {
 		spelling{"lucia", "", true, readBetterAuth},
 		spelling{"lucia-legacy", "", true, readLuciaLegacy},
 
-		spelling{"md5", "", true, unsalted("md5")},
-		spelling{"sha1", "", true, unsalted("sha1")},
-		spelling{"sha256", "", true, unsalted("sha256")},
-		spelling{"sha512", "", true, unsalted("sha512")},
+		spelling{"md5", "", true, readBare("md5")},
+		spelling{"sha1", "", true, readBare("sha1")},
+		spelling{"sha256", "", true, readBare("sha256")},
+		spelling{"sha512", "", true, readBare("sha512")},
 		spelling{"plain", "", true, readPlain},
 	)
 }
@@ -135,8 +135,8 @@ func Schemes() []string {
 // maxImport bounds what is read, in bytes: a credential of Keycloak is JSON inside JSON.
 const maxImport = 4096
 
-// Import returns the spelling under which a hash of another program is stored. An empty scheme means that the
-// text shows its scheme. Errors are ErrFormat and never show the hash: unknown, damaged or ambiguous text, another
+// Import returns the spelling under which a hash of another program is stored, unless NeedsWrap reports that Wrap comes
+// first. An empty scheme means that the text shows its scheme. Errors are ErrFormat and never show the hash: unknown, damaged or ambiguous text, another
 // scheme than the named one, costs above the caps, or a weak hash without AllowWeak.
 func Import(scheme, text string, o ImportOptions) (stored string, err error) {
 	if len(text) > maxImport {
@@ -147,7 +147,7 @@ func Import(scheme, text string, o ImportOptions) (stored string, err error) {
 		return "", fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	stored = h.String()
-	if NeedsWrap(stored) {
+	if unsalted(stored) {
 		if !o.AllowWeak {
 			return "", fmt.Errorf("%w: it has no salt, or is a password in clear: it is imported only where weak hashes are allowed, and is then hashed again", ErrFormat)
 		}

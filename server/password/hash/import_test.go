@@ -108,8 +108,8 @@ func TestGuessesAreRefused(t *testing.T) {
 	}
 }
 
-// Digests without a salt, and passwords in clear, are refused unless they are allowed, and are never stored as they are.
-func TestWeakHashesAreWrapped(t *testing.T) {
+// Digests without a salt, and passwords in clear, are refused unless they are allowed.
+func TestUnsaltedHashesMustBeAllowed(t *testing.T) {
 	for _, row := range []made{
 		{Scheme: "md5", Hash: strings.Repeat("ab", 16)}, {Scheme: "sha512", Hash: strings.Repeat("ab", 64)}, {Scheme: "plain", Hash: "hunter2"},
 		{Hash: "{noop}hunter2"}, {Hash: "{SHA}mN7MYuzjmaIu0w1JDvMzvn/ec4U="}, {Hash: "{MD5}iOTd0kAtktUOGHnW7Nn/1A=="},
@@ -126,14 +126,119 @@ func TestWeakHashesAreWrapped(t *testing.T) {
 		if _, err := Parse(weak); err == nil {
 			t.Errorf("%s: %q can be stored", row.Hash, weak)
 		}
-		h, err := wrapNow(weak)
-		if err != nil || !strings.Contains(h.String(), "argon2id$v=19$m=8,t=1,p=1$") || NeedsWrap(h.String()) {
-			t.Errorf("%s: wrapped: got %v, %v", row.Hash, h, err)
+		checkWrapped(t, weak)
+	}
+}
+
+// checkWrapped wraps what was imported. Its tag must be gone then.
+func checkWrapped(t *testing.T, imported string) Hash {
+	t.Helper()
+	h, err := wrapNow(imported)
+	if err != nil || !strings.Contains(h.String(), "$argon2id$v=19$m=8,t=1,p=1$") || NeedsWrap(h.String()) {
+		t.Errorf("%s: wrapped: got %v, %v", imported, h, err)
+		return nil
+	}
+	if tag := imported[strings.LastIndex(imported, "$")+1:]; len(tag) > 8 && strings.Contains(h.String(), tag[len(tag)-8:]) {
+		t.Errorf("%s: the tag is in %s", imported, h)
+	}
+	return h
+}
+
+// What is fast to guess is wrapped although it has a salt, and nothing else is.
+func TestFastHashesAreWrapped(t *testing.T) {
+	const salt, tag = "MDEyMzQ1Njc4OWFiY2RlZg", "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"
+	for _, row := range []struct {
+		scheme, text string
+		wrapped      string // the scheme of what is stored; "": as it is
+	}{
+		{"django", "md5$salt$" + strings.Repeat("ab", 16), "wrapped-salt-md5"},
+		{"django", "sha1$salt$" + strings.Repeat("ab", 20), "wrapped-salt-sha1"},
+		{"werkzeug", "md5$salt$" + strings.Repeat("ab", 16), "wrapped-hmac-md5"},
+		{"werkzeug", "sha512$salt$" + strings.Repeat("ab", 64), "wrapped-hmac-sha512"},
+		{"", "{SMD5}" + strings.Repeat("q", 32), "wrapped-md5"},
+		{"", "{SSHA}" + strings.Repeat("q", 32), "wrapped-sha1"},
+		{"", "{SSHA256}" + strings.Repeat("q", 48), "wrapped-sha256"},
+		{"", "{SSHA512}" + strings.Repeat("q", 92), "wrapped-sha512"},
+		{"", "{ldap}{SSHA}" + strings.Repeat("q", 32), "wrapped-sha1"},
+		{"", "{MD5}{salt}" + strings.Repeat("ab", 16), "wrapped-md5"},
+		{"", "{SHA-512}{salt}" + strings.Repeat("ab", 64), "wrapped-sha512"},
+		{"", "{sha256}" + strings.Repeat("12", 8) + strings.Repeat("ab", 32), "wrapped-spring-sha256"},
+		{"signet", "$digest$sha512$" + strings.Repeat("A", 86) + "$" + strings.Repeat("q", 85) + "A", "wrapped-sha512"}, // the longest salt
+		{"", "$1$salt$" + strings.Repeat("a", 21) + "1", "wrapped-md5-crypt"},
+		{"", "{CRYPT}$1$salt$" + strings.Repeat("a", 21) + "1", "wrapped-md5-crypt"},
+		{"", "$apr1$salt$" + strings.Repeat("a", 21) + "1", "wrapped-apr1"},
+		{"", "$P$Babcdefghaaaaaaaaaaaaaaaaaaaaa1", "wrapped-phpass"},
+		{"", "$H$9abcdefghaaaaaaaaaaaaaaaaaaaaa1", "wrapped-phpass"},
+		{"wordpress", "$P$Babcdefghaaaaaaaaaaaaaaaaaaaaa1", "wrapped-phpass-wordpress"},
+		{"", "U$S$7abcdefgh" + strings.Repeat("a", 43), "wrapped-drupal-md5"},
+		{"aspnet", published[3].Hash, "wrapped-pbkdf2"},
+		{"", "pbkdf2_sha256$9000$salt$" + tag + "=", "wrapped-pbkdf2-sha256"},
+		{"", `{"hashedSaltedValue":"` + tag + `=","salt":"c2FsdA==","hashIterations":1,"algorithm":"pbkdf2"}`, "wrapped-pbkdf2"},
+		{"", "$5$salt$" + strings.Repeat("a", 42) + "1", "wrapped-sha256-crypt"},
+		{"", "$6$salt$" + strings.Repeat("a", 85) + "1", "wrapped-sha512-crypt"},
+		{"", "$scrypt$ln=4,r=8,p=1$" + salt + "$" + tag, "wrapped-scrypt"},
+
+		{"", "pbkdf2_sha256$10000$salt$" + tag + "=", ""}, // the first Django that had it
+		{"", "$6$rounds=10000$salt$" + strings.Repeat("a", 85) + "1", ""},
+		{"", "$P$Dabcdefghaaaaaaaaaaaaaaaaaaaaa1", ""},
+		{"", "$S$Dabcdefgh" + strings.Repeat("a", 43), ""},
+		{"", "$scrypt$ln=14,r=8,p=1$" + salt + "$" + tag, ""},
+		{"", "$y$j9T$salt$" + strings.Repeat("a", 42) + "1", ""},
+		{"", "$2b$04$abcdefghijklmnopqrstuuMtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C", ""},
+		{"", "$argon2id$v=19$m=8,t=1,p=1$" + salt + "$" + tag, ""},
+	} {
+		imported, err := Import(row.scheme, row.text, ImportOptions{})
+		if err != nil || NeedsWrap(imported) != (row.wrapped != "") {
+			t.Errorf("%s: got %q, %v", row.text, imported, err)
+			continue
+		}
+		if row.wrapped == "" {
+			if h, err := wrapNow(imported); !errors.Is(err, ErrFormat) {
+				t.Errorf("%s: wrapped all the same: got %v, %v", row.text, h, err)
+			}
+			continue
+		}
+		h := checkWrapped(t, imported)
+		if h == nil {
+			continue
+		}
+		inner, err := Parse(imported) // as an earlier version stored it
+		if err != nil || h.Scheme() != row.wrapped || !h.Weaker(Params{}) || h.Price().Work <= inner.Price().Work || h.Kind() == inner.Kind() {
+			t.Errorf("%s: got %s of %+v, inner %v, %v", row.text, h.Scheme(), h.Price(), inner, err)
 		}
 	}
-	for _, text := range []string{"", "$digest$", "$digest$md5$$", "$digest$md5$c2FsdA$q6urq6urq6urq6urq6urqw", "$plain$!", "$2b$10$x"} {
+	for _, text := range []string{"", "$digest$", "$digest$md5$$", "$digest$md5$c2FsdA$q6ur", "$plain$!", "$2b$10$x"} {
 		if h, err := wrapNow(text); !errors.Is(err, ErrFormat) {
 			t.Errorf("%q: got %v, %v, want ErrFormat", text, h, err)
+		}
+	}
+}
+
+// What is stored has one spelling, without a tag of the inner hash, and no more work than a hash may be.
+func TestDamagedWrappedHashesAreRefused(t *testing.T) {
+	const outer = "$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"
+	for _, good := range []string{"$wrapped-md5" + outer, "$wrapped$$1$salt$" + strings.Repeat(".", 22) + outer, "$wrapped$$digest$md5$c2FsdA$" + strings.Repeat("A", 22) + outer} {
+		if h, err := Parse(good); err != nil || h.String() != good {
+			t.Errorf("%s: got %v, %v", good, h, err)
+		}
+	}
+	for name, text := range map[string]string{
+		"no inner":             "$wrapped$" + outer,
+		"no outer":             "$wrapped$$1$salt$" + strings.Repeat(".", 22),
+		"a tag":                "$wrapped$$1$salt$" + strings.Repeat(".", 20) + "/." + outer,
+		"a tag of bytes":       "$wrapped$$digest$md5$c2FsdA$" + strings.Repeat("A", 20) + "BA" + outer,
+		"no salt":              "$wrapped$$digest$md5$$" + strings.Repeat("A", 22) + outer,
+		"not wrapped":          "$wrapped$$pbkdf2-sha256$10000$c2FsdA$" + strings.Repeat("A", 43) + outer,
+		"endless":              "$wrapped$$pbkdf2-sha256$4294967295$c2FsdA$" + strings.Repeat("A", 43) + outer,
+		"argon2 inside":        "$wrapped$" + outer + outer,
+		"wrapped inside":       "$wrapped$$wrapped-md5" + outer + outer,
+		"wrapped inside twice": "$wrapped$$wrapped$$1$salt$" + strings.Repeat(".", 22) + outer + outer,
+		"argon2i outside":      "$wrapped$$1$salt$" + strings.Repeat(".", 22) + strings.Replace(outer, "2id", "2i", 1),
+		"unknown digest":       "$wrapped-md6" + outer,
+		"salted digest":        "$wrapped-md5$c2FsdA" + outer,
+	} {
+		if h, err := Parse(text); !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: got %v, %v, want ErrFormat", name, h, err)
 		}
 	}
 }
@@ -159,10 +264,12 @@ func FuzzImport(f *testing.F) {
 			return
 		}
 		if NeedsWrap(stored) {
-			if _, err := wrapNow(stored); err != nil {
-				t.Errorf("%q as %q: %q cannot be wrapped: %v", text, scheme, stored, err)
+			wrapped, err := wrapNow(stored)
+			if err != nil || NeedsWrap(wrapped.String()) {
+				t.Fatalf("%q as %q: %q cannot be wrapped: %v", text, scheme, stored, err)
 			}
-			return
+			wrapped.Verify([]byte(text))
+			stored = wrapped.String()
 		}
 		h, err := Parse(stored)
 		if err != nil || h.String() != stored {

@@ -64,10 +64,10 @@ func (h kept) String() string              { return "$" + h.taking.name + h.argo
 // New's hash of the secret, which may be a part of the password's memory. Without an old hash it is the password.
 func Rehash(old Hash, password []byte) (prefix string, secret []byte) {
 	var t taking
-	switch h := old.(type) {
-	case kept:
+	if h, ok := old.(kept); ok {
 		t = h.taking
-	case foreign:
+	}
+	if h, ok := ofOther(old); ok {
 		for _, known := range takings() {
 			if known.name == h.takes {
 				t = known

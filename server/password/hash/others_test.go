@@ -41,15 +41,24 @@ func checkMade(t *testing.T, m made) {
 		t.Errorf("%s %q: got %v", m.By, m.Hash, err)
 		return
 	}
-	var h Hash
-	if NeedsWrap(stored) {
-		if _, err := Parse(stored); err == nil {
-			t.Errorf("%s %q: a weak hash can be stored as it is", m.By, m.Hash)
-		}
-		h, err = wrapNow(stored)
-	} else {
-		h, err = Parse(stored)
+	if !NeedsWrap(stored) {
+		checkStored(t, m, stored)
+		return
 	}
+	h, err := wrapNow(stored)
+	if err != nil {
+		t.Errorf("%s %q: wrapping %q: got %v", m.By, m.Hash, stored, err)
+		return
+	}
+	checkStored(t, m, h.String())
+	if !unsalted(stored) {
+		checkStored(t, m, stored) // as earlier versions stored it
+	}
+}
+
+func checkStored(t *testing.T, m made, stored string) {
+	t.Helper()
+	h, err := Parse(stored)
 	if err != nil {
 		t.Errorf("%s %q: stored as %q: got %v", m.By, m.Hash, stored, err)
 		return

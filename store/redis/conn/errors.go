@@ -2,6 +2,8 @@ package conn
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,9 +18,56 @@ import (
 var errClosed = errors.New("it is closed")
 
 // Unavailable wraps in store.ErrUnavailable what went wrong on the way to Redis: nothing is known, and asking
-// again later is right. The messages of Redis and of the network hold no secrets.
+// again later is right. Where only another configuration helps it is store.ErrMisconfigured as well. The messages of Redis
+// and of the network hold no secrets.
 func Unavailable(doing string, err error) error {
-	return fmt.Errorf("%w: redis: %s: %w", store.ErrUnavailable, doing, err)
+	err = fmt.Errorf("%w: redis: %s: %w", store.ErrUnavailable, doing, err)
+	if misconfigured(err) && !errors.Is(err, store.ErrMisconfigured) {
+		return Misconfigured(err)
+	}
+	return err
+}
+
+// Misconfigured makes err a store.ErrMisconfigured as well.
+func Misconfigured(err error) error { return markedMisconfigured{err} }
+
+// markedMisconfigured makes an error a store.ErrMisconfigured, with the same text.
+type markedMisconfigured struct{ error }
+
+func (m markedMisconfigured) Unwrap() error { return m.error }
+
+// Is implements the interface of errors.Is.
+func (markedMisconfigured) Is(target error) bool { return target == store.ErrMisconfigured }
+
+// misconfigured reports whether what went wrong stays so until the configuration is another one: the credentials, the
+// certificates, or what answers at that address.
+func misconfigured(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		record       tls.RecordHeaderError
+		alert        tls.AlertError
+		authority    x509.UnknownAuthorityError
+		host         x509.HostnameError
+		invalid      x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &verification), errors.As(err, &record), errors.As(err, &alert), errors.As(err, &authority), errors.As(err, &host),
+		errors.As(err, &invalid):
+		return true
+	case HasCode(err, "WRONGPASS", "NOAUTH", "NOPERM", "DENIED", "MOVED"):
+		return true
+	}
+	// Replies with the code ERR, and what go-redis makes of an answer that is none of Redis, have nothing but a text.
+	for _, part := range []string{
+		"ERR AUTH", "ERR Client sent AUTH", "ERR invalid password", "ERR invalid username",
+		"cluster support disabled", "ERR unknown command", "ERR SELECT", "ERR DB index", "ERR invalid DB index",
+		"tls: ", "redis: can't parse", "redis: invalid reply", "redis: unexpected",
+	} {
+		if strings.Contains(err.Error(), part) {
+			return true
+		}
+	}
+	return false
 }
 
 // Malformed is for a record that cannot be read.

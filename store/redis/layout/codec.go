@@ -126,6 +126,9 @@ func (c *Codec) EncodeInstall(in store.Install) (string, error) {
 	return string(c.Seals.Seal(seal.Install, nil, raw)), nil
 }
 
+// ErrInstall: under the name of the install record is something else.
+var ErrInstall = errors.New("the install record is not one of Signet's")
+
 // DecodeInstall reads the install record.
 func (c *Codec) DecodeInstall(raw string) (in store.Install, err error) {
 	record, err := c.Open(seal.Install, nil, raw)
@@ -133,7 +136,7 @@ func (c *Codec) DecodeInstall(raw string) (in store.Install, err error) {
 		return in, err
 	}
 	if err := json.Unmarshal(record, &in); err != nil || in.ID == "" {
-		return in, errors.New("the install record is not one of Signet's")
+		return in, ErrInstall
 	}
 	return in, nil
 }

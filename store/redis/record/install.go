@@ -41,7 +41,10 @@ func (in *installRecord) follows(later *installRecord) bool {
 // address leads elsewhere, or another install has taken the place of this one.
 func (s *Installs) compare(raw string) error {
 	in, err := s.Codec.DecodeInstall(raw)
-	if err != nil {
+	switch {
+	case errors.Is(err, layout.ErrInstall):
+		return conn.Misconfigured(conn.Malformed("the install", err))
+	case err != nil:
 		return conn.Malformed("the install", err)
 	}
 	found := &installRecord{raw, in}

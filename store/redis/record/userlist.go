@@ -32,6 +32,14 @@ func (s *Users) ListUsers(ctx context.Context, after string, limit int) ([]store
 	return list, nil
 }
 
+// ListUsernames implements store.Users.
+func (s *Users) ListUsernames(ctx context.Context, after string, limit int) ([]string, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	return s.firstNames(ctx, after, limit)
+}
+
 // firstNames returns the first names after the given one. A part is asked for a few more than its
 // share; one that gave all it was asked for may hide names below the last of them, so those beyond
 // the lowest such last are not yet in order and are asked for again.

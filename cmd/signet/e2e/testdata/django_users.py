@@ -1,7 +1,7 @@
 """Writes a Django user table with dumpdata: django_users.py COUNT FILE.
 
-The password of user I is "password of I". Every tenth user is not active, and every tenth but one has none. The hash has few
-iterations, because the test is not about its cost."""
+The password of user I is "password of I". Every tenth user is not active, and every tenth but one has none. The hash has as few
+iterations as are stored without another hash around it, because the test is not about its cost."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ for i in range(count):
     if i % 10 == 7:
         user.set_unusable_password()
     else:
-        user.password = hasher.encode(f"password of {i}", hasher.salt(), 1000)
+        user.password = hasher.encode(f"password of {i}", hasher.salt(), 10_000)
     users.append(user)
 User.objects.bulk_create(users, batch_size=500)
 links = User.groups.through

@@ -128,6 +128,7 @@ func CheckAccess(c config.Config) error {
 		{"redis.key", c.Redis.Key, "who can pose as this server at Redis"},
 		{"redis.ca", c.Redis.CA, "who can pose as Redis"},
 		{"password.blocklist", c.Password.Blocklist, "which passwords users may choose"},
+		{"page.templates", c.Page.Templates, "what people see where they type their passwords"},
 		{"users.upstream.key", c.Users.Upstream.Key, "who can pose as this server at the upstream"},
 		{"users.upstream.ca", c.Users.Upstream.CA, "who can pose as the upstream and get passwords"},
 	} {

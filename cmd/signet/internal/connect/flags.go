@@ -13,6 +13,8 @@ var clientFlags = map[string]string{
 	"client_id": "id", "public": "public", "auth_methods": "auth-method", "jwks": "jwks", "grants": "grant", "scopes": "scope",
 	"audiences": "audience", "origins": "origin", "claims": "claim-name", "introspect": "introspect", "introspect_for": "introspect-for",
 	"alg": "alg", "access_token_ttl": "ttl", "revoke_old": "revoke-old",
+	"redirect_uris": "redirect-uri", "post_logout_redirect_uris": "post-logout-uri", "backchannel_logout_uri": "backchannel-logout-uri",
+	"require_pushed_authorization_requests": "require-par",
 }
 
 // ClientFlag returns the name of the flag that sets a member of api.ClientSpec.
@@ -21,7 +23,7 @@ func ClientFlag(member string) string { return clientFlags[member] }
 // member finds the members of clients in a message: at the start of each problem, and anywhere if it is no word of
 // English. It also matches what is quoted, which stays as it is.
 var member = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|(?:^|; )(?:public|grants|scopes|audiences|origins|claims|alg)\b|` +
-	`make jwks null|set introspect\b|\b(?:client_id|auth_methods|access_token_ttl|introspect_for|revoke_old|jwks)\b`)
+	`make jwks null|set introspect\b|\b(?:client_id|auth_methods|access_token_ttl|introspect_for|revoke_old|jwks|redirect_uris|post_logout_redirect_uris|backchannel_logout_uri)\b`)
 
 // withFlags returns the message of a refusal with the flags of the command line in place of the API's members.
 func withFlags(e *client.Error) string {

@@ -156,7 +156,7 @@ func (srv *Daemon) build(ctx context.Context, master []masterkey.Key, getenv fun
 	if srv.worker != nil {
 		passwords = srv.worker
 	}
-	cfg, err := serverConfig(srv.cfg, srv.pepper, passwords)
+	cfg, err := serverConfig(srv.cfg, srv.log, srv.pepper, passwords)
 	if err != nil {
 		return err
 	}
@@ -205,11 +205,18 @@ func (srv *Daemon) Close() error {
 	return nil
 }
 
-// ServerConfig returns what the configuration sets of the server. Store, keys and log are set by the caller.
-func ServerConfig(cfg config.Config) (server.Config, error) { return serverConfig(cfg, nil, nil) }
+// ServerConfig returns what the configuration sets of the server. Store, keys and log are set by the caller; log here
+// is for what goes wrong later.
+func ServerConfig(cfg config.Config, log *slog.Logger) (server.Config, error) {
+	return serverConfig(cfg, log, nil, nil)
+}
 
-func serverConfig(cfg config.Config, pepper []byte, passwords password.Worker) (server.Config, error) {
+func serverConfig(cfg config.Config, log *slog.Logger, pepper []byte, passwords password.Worker) (server.Config, error) {
 	policy, err := passwordPolicy(cfg.Password)
+	if err != nil {
+		return server.Config{}, err
+	}
+	pages, err := newPages(cfg, log)
 	if err != nil {
 		return server.Config{}, err
 	}
@@ -240,7 +247,7 @@ func serverConfig(cfg config.Config, pepper []byte, passwords password.Worker) (
 				Audience: ownAudience(cfg), Grace: cfg.Refresh.Grace, MaxReplays: uint16(cfg.Refresh.MaxReplays), Late: cfg.Refresh.Late,
 			},
 			DefaultClient: cfg.DefaultClient, AccessTokenTTL: cfg.AccessToken.TTL, Policy: policy,
-			TrustedProxies: cfg.TrustedProxies, LogUsernames: cfg.Log.Usernames,
+			TrustedProxies: cfg.TrustedProxies, Page: pages, LogUsernames: cfg.Log.Usernames,
 		},
 	}, nil
 }

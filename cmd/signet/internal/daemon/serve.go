@@ -154,7 +154,7 @@ func (srv *Daemon) reload(current config.Config, load func() (config.Config, []c
 	fresh, _, err := load()
 	var settings server.Config
 	if err == nil {
-		settings, err = ServerConfig(fresh)
+		settings, err = ServerConfig(fresh, srv.log)
 	}
 	if err != nil {
 		srv.server.ReloadFailed()

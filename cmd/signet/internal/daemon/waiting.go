@@ -37,24 +37,7 @@ const waitingConnections = 256
 // An error in the configuration does not go away.
 func mayRecover(cfg config.Config, err error) bool {
 	_, embedded := cfg.BoltPath()
-	return !embedded && errors.Is(err, store.ErrUnavailable) && !errors.Is(err, seal.ErrForged) && !misconfigured(err)
-}
-
-// misconfigured reports whether the error of Redis or of the TLS library is one of the configuration.
-func misconfigured(err error) bool {
-	for _, part := range []string{
-		"WRONGPASS", "NOAUTH", "NOPERM", "DENIED ", // credentials
-		"ERR AUTH", "ERR Client sent AUTH", "ERR invalid password", "ERR invalid username",
-		"x509: ", "tls: ", // certificates, and whether it uses TLS
-		"MOVED ", "cluster support disabled", "ERR unknown command", "ERR SELECT", "ERR DB index", "ERR invalid DB index", // another kind of Redis
-		"redis: can't parse", "redis: invalid reply", "redis: unexpected", // not Redis
-		"the install record is not one of Signet's",
-	} {
-		if strings.Contains(err.Error(), part) {
-			return true
-		}
-	}
-	return false
+	return !embedded && errors.Is(err, store.ErrUnavailable) && !errors.Is(err, seal.ErrForged) && !errors.Is(err, store.ErrMisconfigured)
 }
 
 // startup answers on the listeners while the store cannot be reached, and tries to open it again.

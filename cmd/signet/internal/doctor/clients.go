@@ -8,6 +8,7 @@ import (
 	"signet/cmd/signet/internal/connect"
 	"signet/config"
 	"signet/server/admin/api"
+	"signet/server/admin/clientspec"
 	"signet/store"
 )
 
@@ -55,24 +56,29 @@ func forEachClient(ctx context.Context, s store.Clients, each func(store.Client)
 	}
 }
 
-// adminClients collects clients that may use the admin API, and those whose tokens /userinfo refuses.
+// adminClients collects clients that may use the admin API, those whose tokens /userinfo refuses, and those that read passwords in
+// browsers.
 type adminClients struct {
 	all      []string // with signet:admin
 	beside   []string // with scopes of the admin API and others; the former must be requested by name
-	userinfo []string // with the password grant and without the audience of the server
+	userinfo []string // whose users' tokens are not for the server
+	password []string // in browsers, with the password grant
 }
 
-func (f *adminClients) add(id string, grants, scopes, audiences []string, cfg config.Config) {
+func (f *adminClients) add(c api.ClientSpec, cfg config.Config) {
 	isAdmin := api.IsScope
-	if slices.Contains(scopes, api.ScopeAdmin) {
-		f.all = append(f.all, id)
+	if slices.Contains(c.Scopes, api.ScopeAdmin) {
+		f.all = append(f.all, c.ID)
 	}
-	if slices.ContainsFunc(scopes, isAdmin) && slices.ContainsFunc(scopes, func(scope string) bool { return !isAdmin(scope) }) {
-		f.beside = append(f.beside, id)
+	if slices.ContainsFunc(c.Scopes, isAdmin) && slices.ContainsFunc(c.Scopes, func(scope string) bool { return !isAdmin(scope) }) {
+		f.beside = append(f.beside, c.ID)
 	}
 	own := append([]string{cfg.Issuer}, cfg.Audience...)
-	if slices.Contains(grants, "password") && len(audiences) > 0 && !slices.ContainsFunc(audiences, func(aud string) bool { return slices.Contains(own, aud) }) {
-		f.userinfo = append(f.userinfo, id)
+	if clientspec.BeginsSessions(c.Grants) && len(c.Audiences) > 0 && !slices.ContainsFunc(c.Audiences, func(aud string) bool { return slices.Contains(own, aud) }) {
+		f.userinfo = append(f.userinfo, c.ID)
+	}
+	if clientspec.PasswordInBrowser(c) {
+		f.password = append(f.password, c.ID)
 	}
 }
 
@@ -84,6 +90,10 @@ func (f *adminClients) report(d *findings) {
 	for _, id := range f.beside {
 		d.note("clients", stateWarning, id+" has scopes of the admin API beside others: its requests must name them, and a token for one is for the admin API alone; a client of its own is better")
 	}
+	if len(f.password) > 0 {
+		d.note("clients", stateWarning, "with the grant password, whatever runs in the pages of "+strings.Join(f.password, ", ")+
+			" reads the passwords of users; move these apps to authorization_code (`signet client update ID --grant authorization_code,refresh_token --redirect-uri URI`)")
+	}
 	if len(f.userinfo) > 0 {
 		d.note("clients", stateOK, "/userinfo refuses the tokens of "+strings.Join(f.userinfo, ", ")+", which are for other services; add the issuer to their audiences if their apps call it")
 	}
@@ -92,7 +102,7 @@ func (f *adminClients) report(d *findings) {
 // examineAdminClients reads the clients from an open store.
 func (d *doctor) examineAdminClients(ctx context.Context, s store.Clients, cfg config.Config) {
 	var found adminClients
-	err := forEachClient(ctx, s, func(c store.Client) { found.add(c.ID, c.Grants, c.Scopes, c.Audiences, cfg) })
+	err := forEachClient(ctx, s, func(c store.Client) { found.add(clientspec.Of(c), cfg) })
 	if err != nil {
 		d.check("clients", err, "")
 		return
@@ -104,7 +114,7 @@ func (d *doctor) examineAdminClients(ctx context.Context, s store.Clients, cfg c
 func (d *doctor) examineServing(ctx context.Context, cfg config.Config) {
 	var found adminClients
 	err := connect.Socket(d.app, cfg.Admin.Socket).Clients(ctx, func(c api.Client) error {
-		found.add(c.ID, c.Grants, c.Scopes, c.Audiences, cfg)
+		found.add(c.ClientSpec, cfg)
 		return nil
 	})
 	if err != nil {

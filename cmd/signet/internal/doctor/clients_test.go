@@ -22,6 +22,8 @@ func TestDoctorNamesAdminClients(t *testing.T) {
 		{ID: "narrow", Grants: []string{"client_credentials"}, Scopes: []string{"signet:metrics"}},
 		{ID: "plain", Grants: []string{"client_credentials"}, Scopes: []string{"orders:read"}, Audiences: []string{"https://orders.example.com"}},
 		{ID: "shop", Grants: []string{"password"}, Audiences: []string{"https://orders.example.com"}},
+		{ID: "spa", Public: true, Grants: []string{"password"}, Origins: []string{"https://app.example.com"}},
+		{ID: "app", Public: true, Grants: []string{"authorization_code"}, Origins: []string{"https://app.example.com"}, RedirectURIs: []string{"https://app.example.com/"}},
 		{ID: "web", Grants: []string{"password"}, Audiences: []string{"https://orders.example.com", "https://auth.example.com"}},
 	} {
 		if err := s.CreateClient(t.Context(), c); err != nil {
@@ -34,7 +36,8 @@ func TestDoctorNamesAdminClients(t *testing.T) {
 	for _, f := range d.list {
 		got = append(got, f.State+" "+f.Detail)
 	}
-	want := []string{"warning all has the scope signet:admin", "warning both has scopes of the admin API beside others", "ok /userinfo refuses the tokens of shop,"}
+	want := []string{"warning all has the scope signet:admin", "warning both has scopes of the admin API beside others",
+		"warning with the grant password, whatever runs in the pages of spa reads", "ok /userinfo refuses the tokens of shop,"}
 	if len(got) != len(want) {
 		t.Fatalf("got %q", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -72,7 +73,7 @@ func checkParts(app *cli.App, c config.Config) error {
 	if _, err := install.PasswordPepper(c, app.Getenv); err != nil {
 		problems = append(problems, err)
 	}
-	if _, err := daemon.ServerConfig(c); err != nil {
+	if _, err := daemon.ServerConfig(c, slog.New(slog.DiscardHandler)); err != nil {
 		problems = append(problems, err)
 	}
 	if c.TLS.Cert != "" {

@@ -119,7 +119,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.examineTimetable(cfg)
 	d.examineClock(cfg)
 	d.examineCertificate(cfg)
-	d.examineHashing(ctx, cfg)
+	d.examineRunning(ctx, cfg)
 	if path, ok := cfg.BoltPath(); ok {
 		d.examineBolt(ctx, path, cfg, master)
 		return
@@ -170,6 +170,7 @@ func (d *doctor) examineBolt(ctx context.Context, path string, cfg config.Config
 	}
 	readable := d.examineKeyring(ctx, s, cfg, o)
 	if readable {
+		d.examineUsernames(ctx, s)
 		d.examineClients(ctx, s, cfg)
 		d.examineAdminClients(ctx, s, cfg)
 	}
@@ -194,6 +195,7 @@ func (d *doctor) examineRedis(ctx context.Context, cfg config.Config, master []m
 	d.examineServers(ctx, s)
 	d.examineFleet(ctx, s, cfg)
 	if d.examineKeyring(ctx, s, cfg, o) {
+		d.examineUsernames(ctx, s)
 		d.examineClients(ctx, s, cfg)
 		d.examineAdminClients(ctx, s, cfg)
 		d.check("records", s.Export(ctx, func(store.Record) error { return nil }), "every record can be read, and none is forged")

@@ -37,10 +37,16 @@ func (d *doctor) examineFleet(ctx context.Context, s store.Heartbeats, cfg confi
 	}
 }
 
-// examineHashing asks the server of this configuration, if it runs, where it hashes passwords.
-func (d *doctor) examineHashing(ctx context.Context, cfg config.Config) {
+// examineRunning asks the server of this configuration, if it runs, where it hashes passwords, and whether names collide.
+func (d *doctor) examineRunning(ctx context.Context, cfg config.Config) {
 	var status api.Status
-	if connect.Socket(d.app, cfg.Admin.Socket).Call(ctx, api.ShowStatus.At(), nil, &status) == nil && status.Ready.Hashing != "" {
+	if connect.Socket(d.app, cfg.Admin.Socket).Call(ctx, api.ShowStatus.At(), nil, &status) != nil {
+		return
+	}
+	if status.Ready.Usernames != "" {
+		d.note("usernames", stateWarning, "several users have spellings of one name; the server's log names them")
+	}
+	if status.Ready.Hashing != "" {
 		d.note("passwords", stateWarning, "the server hashes them itself, because their process does not run or does not answer: other requests are "+
 			"slower while users log in; the server's log has the reason")
 	}

@@ -195,11 +195,27 @@ func writeUser(w io.Writer, r api.User) {
 	cli.Row(w, "username", r.Username)
 	cli.Row(w, "sub", r.Subject)
 	cli.Row(w, "state", userState(r))
+	if state := passwordState(r); state != "" {
+		cli.Row(w, "password", r.PasswordScheme+", "+state)
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Claims)) {
 		cli.Row(w, "claim "+name, string(r.Claims[name]))
 	}
 	cli.Row(w, "created", cli.FormatTime(r.CreatedAt))
 	cli.Row(w, "updated", cli.FormatTime(r.UpdatedAt))
+}
+
+// passwordState shows what is wrong with the password.
+func passwordState(r api.User) string {
+	switch {
+	case r.PasswordWeak && r.PasswordBreached:
+		return "weak hash, breached"
+	case r.PasswordWeak:
+		return "weak hash"
+	case r.PasswordBreached:
+		return "breached"
+	}
+	return ""
 }
 
 func userState(r api.User) string {
@@ -228,7 +244,11 @@ func userList(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l := app.NewList("users", "USERNAME", "SUB", "STATE", "CREATED")
+			columns := []string{"USERNAME", "SUB", "STATE", "CREATED"}
+			if weak {
+				columns = append(columns, "SCHEME", "PASSWORD")
+			}
+			l := app.NewList("users", columns...)
 			filter := url.Values{}
 			if prefix != "" {
 				filter.Set("prefix", prefix)
@@ -240,7 +260,11 @@ func userList(app *cli.App) *cobra.Command {
 				filter.Set("weak", strconv.FormatBool(weak))
 			}
 			err = c.Users(cmd.Context(), filter, func(r api.User) error {
-				return l.Add(r, r.Username, r.Subject, userState(r), cli.FormatTime(r.CreatedAt))
+				row := []string{r.Username, r.Subject, userState(r), cli.FormatTime(r.CreatedAt)}
+				if weak {
+					row = append(row, cli.OrDash(r.PasswordScheme), cli.OrDash(passwordState(r)))
+				}
+				return l.Add(r, row...)
 			})
 			if err != nil {
 				return err

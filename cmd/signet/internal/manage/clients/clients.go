@@ -35,6 +35,7 @@ func create(app *cli.App) *cobra.Command {
 			"keys (--jwks) has no secret and authenticates by private_key_jwt.",
 		Example: "signet client create --id web --grant password,refresh_token --scope read,write\n" +
 			"signet client create --id phone --public --grant password,refresh_token\n" +
+			"signet client create --id spa --public --grant authorization_code --redirect-uri https://app.example.com/cb\n" +
 			"signet client create --id billing --grant client_credentials --audience https://api.example.com\n" +
 			"signet client create --id reports --grant client_credentials --jwks reports.pub",
 		Args: cli.Args(),

@@ -34,6 +34,18 @@ func write(w io.Writer, r api.Client) {
 	cli.Row(w, "state", cli.EnabledWord(r.Disabled))
 	cli.Row(w, "authenticates by", cli.Joined(r.AuthMethods))
 	cli.Row(w, "grants", cli.Joined(r.Grants))
+	if len(r.RedirectURIs) > 0 {
+		cli.Row(w, "redirect URIs", cli.Joined(r.RedirectURIs))
+	}
+	if r.RequirePAR {
+		cli.Row(w, "pushed requests", "required")
+	}
+	if len(r.PostLogoutURIs) > 0 {
+		cli.Row(w, "after a logout", cli.Joined(r.PostLogoutURIs))
+	}
+	if r.BackchannelLogoutURI != "" {
+		cli.Row(w, "logout notices to", r.BackchannelLogoutURI)
+	}
 	cli.Row(w, "scopes", cli.Joined(r.Scopes))
 	cli.Row(w, "audiences", defaultWord(cli.Joined(r.Audiences)))
 	cli.Row(w, "origins", cli.Joined(r.Origins))

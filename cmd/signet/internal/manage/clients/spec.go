@@ -18,11 +18,19 @@ type spec struct {
 	introspect                                                             bool
 	alg                                                                    string
 	ttl                                                                    time.Duration
+
+	redirectURIs, postLogoutURIs []string
+	backchannelLogoutURI         string
+	requirePAR                   bool
 }
 
 func (s *spec) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	listFlag(f, &s.grants, "grant", "GRANT[,GRANT]", "grants it may use: password, refresh_token, client_credentials")
+	listFlag(f, &s.grants, "grant", "GRANT[,GRANT]", "grants it may use: authorization_code, refresh_token, client_credentials, password")
+	listFlag(f, &s.redirectURIs, "redirect-uri", "URI[,URI]", "where its users come back from the login page, to the letter; with authorization_code")
+	listFlag(f, &s.postLogoutURIs, "post-logout-uri", "URI[,URI]", "where its users may go after a logout, to the letter")
+	f.StringVar(&s.backchannelLogoutURI, "backchannel-logout-uri", "", "`URI` that is called when one of its users is signed out")
+	f.BoolVar(&s.requirePAR, "require-par", false, "take its authorization requests by /par alone (RFC 9126)")
 	listFlag(f, &s.scopes, "scope", "SCOPE[,SCOPE]", "scopes it may be given; a request without scope gets all of them")
 	listFlag(f, &s.audiences, "audience", "AUD[,AUD]", "services its tokens may be for (default: the server's)")
 	listFlag(f, &s.origins, "origin", "ORIGIN[,ORIGIN]", "browser origins that may call for it, such as https://app.example.com")
@@ -44,6 +52,8 @@ func (s *spec) given(app *cli.App, cmd *cobra.Command) (map[string]any, error) {
 	all := map[string]any{
 		"grants": s.grants, "scopes": s.scopes, "audiences": s.audiences, "origins": s.origins, "auth_methods": s.authMethods, "claims": s.claims,
 		"introspect": s.introspect, "introspect_for": s.introspectFor, "alg": s.alg, "access_token_ttl": ttl,
+		"redirect_uris": s.redirectURIs, "post_logout_redirect_uris": s.postLogoutURIs, "backchannel_logout_uri": s.backchannelLogoutURI,
+		"require_pushed_authorization_requests": s.requirePAR,
 	}
 	body := map[string]any{}
 	if cmd.Flags().Changed("jwks") {

@@ -160,6 +160,7 @@ type progress struct {
 	file  *countingReader
 	size  int64 // of the file; 0: not known
 	begun time.Time
+	shown int64 // of the file, at the end of the last part
 	last  string
 }
 
@@ -167,12 +168,17 @@ func newProgress(app *cli.App, file *countingReader, size int64) *progress {
 	return &progress{Status: app.NewStatus(), file: file, size: size, begun: time.Now()}
 }
 
-func (p *progress) show(users int) {
+// show shows the number of users, of whose part so many lines were answered.
+func (p *progress) show(users, answered, lines int) {
+	done := p.shown + (p.file.n-p.shown)*int64(answered)/int64(lines)
+	if answered == lines {
+		p.shown = done
+	}
 	elapsed := max(time.Since(p.begun), time.Millisecond)
 	p.last = fmt.Sprintf("%d users, %.0f a second", users, float64(users)/elapsed.Seconds())
-	if p.size > 0 && p.file.n > 0 {
-		left := time.Duration(float64(elapsed) * float64(max(p.size-p.file.n, 0)) / float64(p.file.n))
-		p.last += fmt.Sprintf(", %d %% of the file, %s left", min(p.file.n, p.size)*100/p.size, cli.RoundDuration(left))
+	if p.size > 0 && done > 0 {
+		left := time.Duration(float64(elapsed) * float64(max(p.size-done, 0)) / float64(done))
+		p.last += fmt.Sprintf(", %d %% of the file, %s left", min(done, p.size)*100/p.size, cli.RoundDuration(left))
 	}
 	p.Show("%s", p.last)
 }

@@ -130,15 +130,19 @@ func (r *run) key(username string) uint64 {
 	return maphash.String(r.seed, username)
 }
 
-// sendPart sends the part until its answer is complete, and takes what became of each line.
+// sendPart sends the part until its answer is complete, and takes what became of each line. It gives up when no more lines
+// were answered for as long as --wait: a part of hashes that are wrapped takes minutes.
 func (r *run) sendPart(ctx context.Context) error {
 	if len(r.rows) == 0 {
 		return nil
 	}
 	created := map[int]bool{} // in a try whose answer broke off
-	wait, since := firstWait, time.Now()
+	wait, since, most := firstWait, time.Time{}, 0
 	for {
 		answers, err := r.send(ctx)
+		if n := len(answers); since.IsZero() || n > most {
+			wait, since, most = firstWait, time.Now(), n
+		}
 		for i, a := range answers {
 			if a.Result == api.ImportCreated {
 				created[i] = true
@@ -211,6 +215,9 @@ func (r *run) send(ctx context.Context) ([]api.ImportLine, error) {
 			return answers, fmt.Errorf("the answer of %s is about other lines than were sent; this is a fault of the server, please report it", r.server.Where)
 		}
 		answers = append(answers, a)
+		if n := len(answers); n%100 == 0 {
+			r.progress.show(r.report.Accepted+r.report.RefusedCount+n, n, len(r.rows))
+		}
 	}
 	return answers, errCut
 }
@@ -247,9 +254,9 @@ func (r *run) take(answers []api.ImportLine, created map[int]bool) error {
 			return err
 		}
 	}
+	r.progress.show(r.report.Accepted+r.report.RefusedCount, len(r.rows), len(r.rows))
 	r.part.Reset()
 	r.rows, r.records = r.rows[:0], r.records[:0]
-	r.progress.show(r.report.Accepted + r.report.RefusedCount)
 	return nil
 }
 
