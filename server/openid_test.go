@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -154,9 +155,7 @@ func TestStandardClaimsOfUserinfo(t *testing.T) {
 		token := s.Login(t, "scope="+row.scope).Str("access_token")
 		want := map[string]any{}
 		for _, part := range append(row.want, ours) {
-			for name, value := range part {
-				want[name] = value
-			}
+			maps.Copy(want, part)
 		}
 		for _, method := range []string{"GET", "POST"} {
 			if a := s.Call(t, method, "/userinfo").Bearer(token).Wants(200, ""); !reflect.DeepEqual(a.JSON, want) {

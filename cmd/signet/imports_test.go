@@ -77,7 +77,7 @@ var arrows = map[string][]string{
 	"server/edge":                             {"server/loglimit", "server/outage", "server/syntax"},
 	"server/loglimit":                         {},
 	"server/metrics":                          {"keys", "keys/jose", "keys/rotation", "server/password"},
-	"server/oauth":                            {"keys", "keys/keyset", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/outage", "server/signin", "server/syntax", "server/token", "store"},
+	"server/oauth":                            {"keys", "keys/keyset", "server/account", "server/admin/api", "server/audit", "server/clientauth", "server/edge", "server/oauth/engine", "server/outage", "server/signin", "server/syntax", "server/token", "store"},
 	"server/oauth/engine":                     {},
 	"server/outage":                           {},
 	"server/page":                             {"server/edge", "server/page/palette"},

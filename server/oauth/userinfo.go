@@ -26,8 +26,9 @@ var (
 )
 
 // Userinfo is GET or POST /userinfo (OpenID Connect Core §5.3.1): the sub of the token's user, those of the user's own claims that
-// the token's client asks for, and with the scope openid the standard claims of its other scopes (§5.4), all as they are now. It takes tokens whose audience includes the issuer or the server's
-// default audience: a service that is sent a token of its own learns here nothing about the token's user.
+// the token's client asks for, and with the scope openid the standard claims of its other scopes (§5.4), all as they are now. It
+// takes tokens whose audience includes the issuer or the server's default audience: a service that is sent a token of its own learns
+// here nothing about the token's user.
 func (h *Handler) Userinfo(r *edge.Request) (edge.Response, error) {
 	raw, err := r.Bearer()
 	if err != nil {
