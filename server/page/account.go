@@ -11,17 +11,17 @@ import (
 // a field do with one of the values below.
 type Account struct {
 	Reader
-	Action     string
-	Hidden     []Field
-	Username   string
-	Sessions   []Session // the current one first
-	More       int       // sessions that are not in Sessions
-	MinLength  int       // characters of a new password
-	Elsewhere  bool      // another system has the password, so it cannot be changed here
-	Message    Message
-	Count      int           // of Message
-	Wait       time.Duration // of SlowDown and CannotSignIn; sent as Retry-After too
-	Now        time.Time
+	Action    string
+	Hidden    []Field
+	Username  string
+	Sessions  []Session // the current one first
+	More      int       // sessions that are not in Sessions
+	MinLength int       // characters of a new password
+	Elsewhere bool      // another system has the password, so it cannot be changed here
+	Message   Message
+	Count     int           // of Message
+	Wait      time.Duration // of SlowDown and CannotSignIn; sent as Retry-After too
+	Now       time.Time
 }
 
 // Values of the field do. The names of the other fields are beside them.
