@@ -28,6 +28,8 @@ const (
 	EventRefreshReuse = "refresh_reuse"
 	EventRefreshLate  = "refresh_late"
 	EventRevoke       = "revoke"
+	EventCode         = "code"
+	EventCodeReuse    = "code_reuse"
 
 	EventToken      = "token"
 	EventIntrospect = "introspect"
@@ -51,6 +53,7 @@ const (
 	EventUserUpdate      = "user.update"
 	EventUserDelete      = "user.delete"
 	EventUserMove        = "user.move"
+	EventUserBreached    = "user.breached"
 	EventUpstream        = "upstream"
 	EventUserDisable     = "user.disable"
 	EventUserEnable      = "user.enable"
@@ -125,6 +128,8 @@ var EventTypes = []EventType{
 	{EventClientRotateSecret, ClassAdmin, "an operator gave a client a new secret"},
 	{EventClientUpdate, ClassAdmin, "an operator changed a client"},
 	{EventClientAuth, ClassRefusals, "client authentication failed"},
+	{EventCode, ClassSessions, "an app redeemed an authorization code and a session began, or the code was refused"},
+	{EventCodeReuse, ClassSessions, "an authorization code was used again; the session that it began was ended"},
 	{EventIntrospect, ClassRefusals, "a request to /introspect was refused"},
 	{"key.activated", ClassKeys, "a key began to sign"},
 	{"key.clock_agreed", ClassKeys, "the store's clock is no longer disputed"},
@@ -162,6 +167,7 @@ var EventTypes = []EventType{
 	{EventThrottleClear, ClassAdmin, "an operator had failed logins forgotten"},
 	{EventToken, ClassRefusals, "a request to /token was refused for another reason"},
 	{EventUpstream, ClassRefusals, "the upstream gave an answer about a user that was not used"},
+	{EventUserBreached, ClassSessions, "a login marked a user, whose password is in the list of breached ones, or removed the mark"},
 	{EventUserBulk, ClassAdmin, "an operator changed many users; the stream of them ended"},
 	{EventUserBulkBegin, ClassAdmin, "an operator began to change many users"},
 	{EventUserCreate, ClassAdmin, "an operator created a user"},
@@ -213,6 +219,8 @@ func changed(class EventClass, e Event) bool {
 		return e.Outcome == Healed.String() || e.Outcome == Revoked.String()
 	case EventRefreshReuse, EventRefreshLate:
 		return e.Outcome != OutcomeMore
+	case EventCodeReuse:
+		return e.Outcome == Reused.String()
 	}
 	return e.Outcome == OutcomeOK || e.Outcome == OutcomeUnknown && class != ClassSessions
 }

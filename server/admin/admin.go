@@ -29,6 +29,7 @@ type Config struct {
 	Version      string // of the program; may be empty
 	Started      time.Time
 	MaxTokenLife time.Duration // no access token lives longer
+	Upstream     string        // kind of the system that is asked for passwords, see api.Status; empty: there is none
 
 	Store     store.Store
 	Keys      *keys.Manager

@@ -184,5 +184,6 @@ type Moved struct {
 	Moved       int        `json:"moved"`     // came from the upstream, and are checked here since
 	NotMoved    int        `json:"not_moved"` // are here, and the upstream is asked until it accepts a password
 	Stay        int        `json:"stay"`      // the upstream is asked at each login
+	Disabled    int        `json:"disabled"`  // would be one of the two, but are disabled: the upstream is not asked for them
 	LastMovedAt *time.Time `json:"last_moved_at,omitempty"`
 }

@@ -151,7 +151,7 @@ func (r *run) sendPart(ctx context.Context) error {
 		if err == nil {
 			return r.take(answers, created)
 		}
-		if !r.mayRetry(err) || time.Since(since) > r.wait {
+		if !r.mayRetry(err) || time.Since(since) > time.Duration(r.wait) {
 			if ctx.Err() != nil {
 				err = errors.New("interrupted")
 			} else if r.explain != nil {
