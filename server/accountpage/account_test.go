@@ -306,3 +306,37 @@ func TestElsewhere(t *testing.T) {
 	}
 	v.post(form).wants(http.StatusConflict, "Your password is kept in another system.")
 }
+
+// TestAppsOfTheBrowser: apps that were signed in to from a browser belong to it.
+func TestAppsOfTheBrowser(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t, nil)
+	v, other := visit(t, s).signIn(), visit(t, s).signIn()
+	all, err := s.Store.ListSessions(t.Context(), s.UserID, s.Clock.Now(), s.Config.Lifetimes)
+	if err != nil || len(all) != 2 {
+		t.Fatalf("%d sessions, %v", len(all), err)
+	}
+	begin := func(id byte, parent store.SessionID) {
+		if _, _, err := s.Store.StartSession(t.Context(), store.Session{ID: store.SessionID{id}, UserID: s.UserID, ClientID: servertest.SPA, Parent: parent,
+			StartedAt: s.Clock.Now(), RotatedAt: s.Clock.Now()}, store.SessionLimits{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, session := range all {
+		begin(byte(1+i), session.ID)
+	}
+	v.get()
+	if n := strings.Count(v.page, "Firefox on Linux</bdi>"); n != 2 {
+		t.Errorf("%d sessions are named by this browser, want its own and that of its app\n%s", n, v.page)
+	}
+	v.post(v.form("do", "end-others")).wants(http.StatusOK, "2 other sessions were signed out.")
+	other.get()
+	left, err := s.Store.ListSessions(t.Context(), s.UserID, s.Clock.Now(), s.Config.Lifetimes)
+	if err != nil || len(left) != 2 || other.shows("Signed in as") {
+		t.Errorf("%d sessions are left, %v; want those of this browser", len(left), err)
+	}
+	v.post(v.form("do", "sign-out")).wants(http.StatusOK, "You are signed out")
+	if left, _ = s.Store.ListSessions(t.Context(), s.UserID, s.Clock.Now(), s.Config.Lifetimes); len(left) != 0 {
+		t.Errorf("%d sessions are left after the browser was signed out", len(left))
+	}
+}

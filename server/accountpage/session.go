@@ -46,6 +46,11 @@ func (c *call) sessions() ([]store.Session, error) {
 	return live, nil
 }
 
+// isHere reports whether a session is that of the browser, or began from it.
+func (c *call) isHere(session store.Session) bool {
+	return session.ID == c.in.Session.ID || session.Parent == c.in.Session.ID
+}
+
 // accountPage shows the page with what is in a.
 func (c *call) accountPage(a page.Account) (edge.Response, error) {
 	live, err := c.sessions()
@@ -65,9 +70,11 @@ func (c *call) accountPage(a page.Account) (edge.Response, error) {
 		if session.Address.IsValid() {
 			row.Address = session.Address.String()
 		}
+		if c.isHere(session) {
+			row.Browser, row.System = deviceOf(c.Header.Get("User-Agent"))
+		}
 		if session.ID == c.in.Session.ID {
 			row.Current, row.Used = true, a.Now
-			row.Browser, row.System = deviceOf(c.Header.Get("User-Agent"))
 		}
 		a.Sessions = append(a.Sessions, row)
 	}
@@ -101,23 +108,24 @@ func (c *call) end() (edge.Response, error) {
 	return c.accountPage(page.Account{Message: message})
 }
 
-// endOthers ends all sessions but that of the browser.
+// endOthers ends all sessions but that of the browser and those that began from it.
 func (c *call) endOthers() (edge.Response, error) {
 	live, err := c.sessions()
 	if err != nil {
 		return edge.Response{}, err
 	}
-	n := 0
-	for _, session := range live {
-		if session.ID == c.in.Session.ID {
-			continue
+	others := slices.DeleteFunc(live, c.isHere)
+	n := len(others)
+	listed := make(map[store.SessionID]bool, n)
+	for _, session := range others {
+		listed[session.ID] = true
+	}
+	for _, session := range others {
+		if listed[session.Parent] {
+			continue // it ends with that
 		}
-		existed, err := c.revoke(session.ID)
-		if err != nil {
+		if _, err := c.revoke(session.ID); err != nil {
 			return edge.Response{}, err // those before are ended, and the form can be sent again
-		}
-		if existed {
-			n++
 		}
 	}
 	return c.accountPage(page.Account{Message: page.OthersEnded, Count: n})
