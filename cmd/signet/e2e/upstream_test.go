@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -94,7 +95,7 @@ ROOT_URLCONF = "urls"
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes"]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-SIGNET_SECRET = open(os.environ["SIGNET_SECRET_FILE"], "rb").read().strip()
+SIGNET_SECRET = open(os.environ["UPSTREAM_SECRET_FILE"], "rb").read().strip()
 PASSWORD_HASHERS = ["project.Quick"]
 `
 	files := map[string]string{"project.py": `from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -120,7 +121,7 @@ group.user_set.add(User.objects.get(username="user0"))
 			t.Fatal(err)
 		}
 	}
-	env := []string{"DJANGO_SETTINGS_MODULE=settings", "SIGNET_SECRET_FILE=" + secretFile, "PYTHONPATH=" + dir + ":" + recipe}
+	env := []string{"DJANGO_SETTINGS_MODULE=settings", "UPSTREAM_SECRET_FILE=" + secretFile, "PYTHONPATH=" + dir + ":" + recipe}
 	fill := exec.Command(python, "fill.py")
 	fill.Dir, fill.Env = dir, append(os.Environ(), env...)
 	if out, err := fill.CombinedOutput(); err != nil {
@@ -146,7 +147,7 @@ func (d demo) loginAs(username, password string) url.Values {
 // name and a disabled user are refused, and without the old system only those who moved can log in.
 func TestUpstreamRecipes(t *testing.T) {
 	secretFile := upstreamSecret(t)
-	env := []string{"SIGNET_SECRET_FILE=" + secretFile}
+	env := []string{"UPSTREAM_SECRET_FILE=" + secretFile}
 	for name, recipe := range map[string]struct {
 		start    func(t *testing.T) oldSystem
 		ada, eve string
@@ -365,4 +366,34 @@ func TestMoveWhileLoginsGoOn(t *testing.T) {
 			m.try(username, "not the old password of "+username, false)
 		}
 	}
+}
+
+// TestDeletedUserComesBack: a user who is deleted while the old system accepts them is made anew by a login, and the
+// command warns of it. A disabled user stays out.
+func TestDeletedUserComesBack(t *testing.T) {
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"id": 17}`)
+	}))
+	t.Cleanup(old.Close)
+	setUpstream(t, oldSystem{url: old.URL}, upstreamSecret(t))
+	p := startDev(t, t.TempDir())
+	login := func(want int) {
+		t.Helper()
+		if got, body := post(t, p.demo.Issuer+"/token", p.demo.loginAs("ada", "anything")); got != want {
+			t.Errorf("got %d %v, want %d", got, body["error"], want)
+		}
+	}
+	login(http.StatusOK)
+	before := p.admin("", "user", "show", "ada", "-o", "json")
+	_, stderr, code := runSignet(t, "", "user", "delete", "ada", "--yes", "--socket", p.demo.AdminSocket)
+	if code != 0 || !strings.Contains(stderr, "comes back with their next login") {
+		t.Errorf("deleting: %d %s", code, stderr)
+	}
+	login(http.StatusOK)
+	if after := p.admin("", "user", "show", "ada", "-o", "json"); after == before {
+		t.Errorf("the user has the record from before: %s", after)
+	}
+	p.admin("", "user", "disable", "ada")
+	login(http.StatusBadRequest)
 }

@@ -12,6 +12,7 @@ import (
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/connect"
 	"signet/cmd/signet/internal/usertable"
+	"signet/config/duration"
 	"signet/server/admin/api"
 )
 
@@ -33,13 +34,13 @@ type command struct {
 	factors     string
 	dropFactors bool
 	force       bool
-	wait        time.Duration
+	wait        duration.Value
 	waitGiven   bool
 }
 
 // New returns the command `signet user import`.
 func New(app *cli.App) *cobra.Command {
-	c := &command{app: app}
+	c := &command{app: app, wait: duration.Value(2 * time.Minute)}
 	cmd := &cobra.Command{
 		Use:   "import --file FILE|-",
 		Short: "Add the users of another system with their password hashes",
@@ -91,7 +92,7 @@ func (c *command) flags(cmd *cobra.Command) {
 	f.StringVar(&c.factors, "factors", "", "write the one-time-password secrets of a Keycloak export to the private `FILE`")
 	f.BoolVar(&c.dropFactors, "drop-factors", false, "leave those secrets behind")
 	f.BoolVar(&c.force, "force", false, "replace the files of --map, --rejected and --factors")
-	f.DurationVar(&c.wait, "wait", 2*time.Minute, "wait for `DURATION` for a server that went away meanwhile")
+	f.Var(&c.wait, "wait", "wait for `DURATION` for a server that went away meanwhile")
 }
 
 // check returns what cannot be in the flags.
