@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"signet/server/accountpage"
 	"signet/server/authorize"
 	"signet/server/edge"
 	"signet/server/page"
@@ -28,7 +29,7 @@ func (s *Server) routes() map[string]*edge.Route {
 	metadata := &edge.Route{Name: "metadata", Methods: get, Light: true, CORS: edge.AnyOrigin, Level: slog.LevelDebug, Handle: s.discovery.Metadata}
 	health := &edge.Route{Name: "healthz", Methods: get, Light: true, Level: slog.LevelDebug, Handle: s.discovery.Health}
 	ready := &edge.Route{Name: "readyz", Methods: get, Light: true, Level: slog.LevelDebug, Handle: s.discovery.Ready}
-	pages := s.authorize.Surface()
+	people := s.peopleSurface()
 	table := map[string]*edge.Route{
 		prefix + "/token": {Name: "token", Methods: post, Form: true, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins,
 			Handle: s.authenticator.Required(s.oauth.Token)},
@@ -39,9 +40,11 @@ func (s *Server) routes() map[string]*edge.Route {
 		prefix + "/userinfo": {Name: "userinfo", Methods: getOrPost, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins, Level: slog.LevelDebug,
 			Handle: s.oauth.Userinfo},
 
-		prefix + authorize.Path: {Name: "authorize", Methods: pageMethods, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: pages,
+		prefix + accountpage.Path: {Name: "account", Methods: getOrPost, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: people,
+			Handle: s.account.Handle},
+		prefix + authorize.Path: {Name: "authorize", Methods: pageMethods, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: people,
 			Handle: s.authorize.Authorize},
-		prefix + authorize.SignInPath: {Name: "sign_in", Methods: post, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: pages,
+		prefix + authorize.SignInPath: {Name: "sign_in", Methods: post, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: people,
 			Handle: s.authorize.SignIn},
 		prefix + authorize.PARPath: {Name: "par", Methods: post, Form: true, Parameters: authorize.PARParameters, Timeout: edge.AnswerWithin, NeedsClock: true,
 			CORS: edge.ClientOrigins, Handle: s.authenticator.Required(s.authorize.Push)},
@@ -65,6 +68,25 @@ func (s *Server) routes() map[string]*edge.Route {
 		}
 	}
 	return table
+}
+
+// serves reports whether there is a route at the path, relative to the issuer.
+func (s *Server) serves(path string) bool { return s.table[issuerPath(s.cfg.Issuer)+path] != nil }
+
+// peopleSurface words errors as pages for people.
+func (s *Server) peopleSurface() *edge.Surface {
+	return &edge.Surface{Error: asError,
+		RenderError: func(r *edge.Request, e *edge.Error) edge.Response {
+			problem := page.ProblemOf(e)
+			problem.RequestID, problem.AcceptLanguage = r.ID, r.Header.Get("Accept-Language")
+			return s.settings().Page.Problem(problem)
+		},
+		Refused: func(r *edge.Request, _ *edge.Route, refused *edge.Error, _ error) {
+			if r.Changing != "" && !r.Audited {
+				s.audit.RefusedRequest(r, r.Changing, refused)
+			}
+		},
+	}
 }
 
 // issuerPath is the path of the issuer's URL, without a trailing slash.

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/server/account"
+	"signet/server/accountpage"
 	"signet/server/admin"
 	"signet/server/audit"
 	"signet/server/authorize"
@@ -22,6 +23,7 @@ import (
 	"signet/server/metrics"
 	"signet/server/oauth"
 	"signet/server/page"
+	"signet/server/password"
 	"signet/server/replica"
 	"signet/server/signin"
 	"signet/server/syntax"
@@ -52,6 +54,7 @@ type Server struct {
 	browsers      *browser.Sessions
 	authorize     *authorize.Handler
 	oauth         *oauth.Handler
+	account       *accountpage.Handler
 	reloadsFailed prometheus.Counter
 	discovery     *discovery.Handler
 	replica       *replica.Replica
@@ -107,7 +110,9 @@ func New(cfg Config) (*Server, error) {
 	s.replica = replica.New(replica.Config{ID: id, Issuer: cfg.Issuer, Timetable: cfg.Timetable, Keys: cfg.Keys, Store: cfg.Store, Now: cfg.Now, Log: cfg.Log,
 		Registry: cfg.Registry, AfterBeat: s.raiseFloors})
 	s.discovery = discovery.New(discovery.Config{Issuer: cfg.Issuer, GrantTypes: syntax.GrantTypes, Keys: cfg.Keys, Ping: cfg.Store.Ping,
-		Draining: s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, NamesCollide: func() bool { return s.names.Collisions() > 0 }, StaleIfError: cfg.StaleIfError, Log: cfg.Log})
+		Scopes: account.StandardScopes(), Claims: account.StandardClaimNames(), Serves: s.serves,
+		Draining: s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, NamesCollide: func() bool { return s.names.Collisions() > 0 },
+		StaleIfError: cfg.StaleIfError, Log: cfg.Log})
 	asked := upstream.New(upstream.Config{Settings: cfg.Upstream, Store: cfg.Store, Passwords: cfg.Passwords, Audit: s.audit, Log: cfg.Log, Now: cfg.Now,
 		Registry: cfg.Registry})
 	s.signIn = signin.New(signin.Config{Store: cfg.Store, Passwords: cfg.Passwords, Upstream: asked, Hashes: s.hashes, Clients: s.clients,
@@ -118,7 +123,7 @@ func New(cfg Config) (*Server, error) {
 		Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		MaxTokenLife: cfg.MaxTokenLife, Settings: func() *oauth.Settings { return &s.settings().Settings }, Dependency: dependencyOf,
 		Foreign: metrics.NewKeyring(cfg.Registry, cfg.Keys, cfg.Now).CountForeign})
-	if err := s.newAuthorize(sealKeys, sealer); err != nil {
+	if err := s.newPages(sealKeys, sealer); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.table = s.routes()
@@ -126,16 +131,22 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// newAuthorize sets what browsers sign in with.
-func (s *Server) newAuthorize(sealKeys [][32]byte, sealer *token.Sealer) (err error) {
+// newPages sets what browsers sign in with, and the page of a user's own account.
+func (s *Server) newPages(sealKeys [][32]byte, sealer *token.Sealer) (err error) {
 	cfg := &s.cfg
 	if s.browsers, err = browser.New(browser.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Store: cfg.Store, Now: cfg.Now,
 		Ended: s.checker.SessionEnded}); err != nil {
 		return err
 	}
-	s.authorize, err = authorize.New(authorize.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Clients: s.clients, Store: cfg.Store,
+	if s.authorize, err = authorize.New(authorize.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Clients: s.clients, Store: cfg.Store,
 		SignIn: s.signIn, Browsers: s.browsers, Sealer: sealer, Pages: func() *page.Renderer { return s.settings().Page }, Now: cfg.Now,
-		Skew: func() time.Duration { return cfg.Keys.Timetable().Skew }, Settle: s.oauth.CheckAuthorization, Error: asError})
+		Skew: func() time.Duration { return cfg.Keys.Timetable().Skew }, Settle: s.oauth.CheckAuthorization}); err != nil {
+		return err
+	}
+	s.account, err = accountpage.New(accountpage.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Store: cfg.Store,
+		Passwords: cfg.Passwords, Policy: func() password.Policy { return s.settings().Policy },
+		Lifetimes: func() store.Lifetimes { return s.settings().Lifetimes }, Clients: s.clients, Checker: s.checker, SignIn: s.signIn,
+		Browsers: s.browsers, Audit: s.audit, Pages: func() *page.Renderer { return s.settings().Page }, Now: cfg.Now})
 	return err
 }
 

@@ -86,7 +86,7 @@ func New(cfg Config) *Admin {
 	lifetimes := func() store.Lifetimes { return cfg.Settings().Lifetimes }
 	people := users.New(users.Config{Store: cfg.Store, Passwords: cfg.Passwords, Policy: func() password.Policy { return cfg.Settings().Policy },
 		Recorder: rec, Now: cfg.Now})
-	bulk := users.NewBulk(users.BulkConfig{Users: people, ImportKeys: importKeys, SampleHashes: cfg.SampleHashes, Error: cfg.Error})
+	bulk := users.NewBulk(users.BulkConfig{Users: people, ImportKeys: importKeys, Upstream: cfg.Upstream != "", SampleHashes: cfg.SampleHashes, Error: cfg.Error})
 	sessions := users.NewSessions(users.SessionsConfig{Users: people, Clients: cfg.Clients, Lifetimes: lifetimes, Checker: cfg.Checker, Error: cfg.Error})
 	limits := &limits{store: cfg.Store, throttle: cfg.Throttle, settings: cfg.Settings, rec: rec, now: cfg.Now}
 	signing := keyring.New(keyring.Config{Keys: cfg.Keys, Replica: cfg.Replica, Lifetimes: lifetimes, Recorder: rec})

@@ -33,8 +33,6 @@ type Config struct {
 	Skew     func() time.Duration // by how much the clocks of replicas may differ
 	// Settle returns the scope and the audience of a request with the form r.Form, or why it may not have them.
 	Settle func(r *edge.Request, client *store.Client) (scope string, audience []string, err error)
-	// Error returns the response to an error.
-	Error func(error) *edge.Error
 }
 
 // Assertions marks pushed requests as used, as it does client assertions.
@@ -81,11 +79,6 @@ func New(cfg Config) (*Handler, error) {
 	}
 	h.cfg.Keys = nil // they are not to be printed
 	return h, nil
-}
-
-// Surface is that of the pages: their errors are for people.
-func (h *Handler) Surface() *edge.Surface {
-	return &edge.Surface{Error: h.cfg.Error, RenderError: h.problem}
 }
 
 // problem is the page of an error.

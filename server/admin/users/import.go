@@ -80,8 +80,17 @@ func (in *importing) read(data []byte, l *line) {
 	}
 	l.username = row.Username
 	c, err := in.incoming(row)
-	l.key, l.err = c.user.Username, err
+	l.key, l.id, l.err = c.user.Username, idText(c.id), err
 	l.do = func() error { return in.accept(&c, l) }
+}
+
+// idText returns an id as it is compared: 7 and "7" are one.
+func idText(id json.RawMessage) string {
+	var text string
+	if json.Unmarshal(id, &text) == nil {
+		return text
+	}
+	return string(id)
 }
 
 func (in *importing) incoming(row api.UserRecord) (c incoming, err error) {
@@ -330,6 +339,9 @@ func (in *importing) wrap(weak string) (string, error) {
 	return stored, nil
 }
 
+// noUpstream warns of users who are marked for an upstream that is not there: it may be set up later.
+const noUpstream = "this server has no users.upstream, so users without a password hash cannot log in until it has one"
+
 // Import adds a user table with the password hashes of another system.
 func (h *Bulk) Import(r *call.Request) (edge.Response, error) {
 	in, err := newImporting(h.users, h.importKeys, r)
@@ -341,9 +353,12 @@ func (h *Bulk) Import(r *call.Request) (edge.Response, error) {
 		end:      store.Event{Type: store.EventUserImport},
 		read:     in.read,
 		distinct: true,
-		brokeOff: "the body broke off after line %d; %d users were accepted: send all of it again, which changes nothing for those",
+		brokeOff: "the body broke off after line %d (accepted users: %d): send all of it again, which changes nothing for those",
 	}
-	if in.dryRun {
+	if in.notMoved && !h.upstream {
+		j.report.Warnings = []string{noUpstream}
+	}
+	if j.report.DryRun = in.dryRun; in.dryRun {
 		j.begin, j.end.Type = func() error { return nil }, ""
 	} else {
 		j.done = h.sampleHashes
@@ -383,7 +398,7 @@ func (h *Bulk) streamImport(r *call.Request, j job, w http.ResponseWriter) error
 		last.Error = new(call.ErrorBody(refused, true).(api.Error))
 	} else {
 		report := answer.Body.(api.Report)
-		report.Refused = nil // each has its line
+		report.Refused, report.Kept = nil, nil // each has its line
 		last.Report = &report
 	}
 	return out.Encode(last)
