@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -430,7 +431,6 @@ func TestFixation(t *testing.T) {
 	s := codeServer(t, nil)
 	b := newTab(s)
 	first := opened(t, sentTo(t, b.signIn(t), callback), servertest.Web)
-	before := b.cookies
 	hash, err := s.Config.Passwords.Hash(t.Context(), "another password")
 	if err != nil {
 		t.Fatal(err)
@@ -439,10 +439,7 @@ func TestFixation(t *testing.T) {
 	if err := s.Store.CreateUser(t.Context(), bob); err != nil {
 		t.Fatal(err)
 	}
-	planted := &tab{s, map[string]string{}, s.URL}
-	for name, value := range before {
-		planted.cookies[name] = value
-	}
+	planted := &tab{s, maps.Clone(b.cookies), s.URL}
 	second := opened(t, sentTo(t, planted.send(t, planted.open(t, "prompt=select_account"), "bob", "another password"), callback), servertest.Web)
 	if second.UserID != bob.ID || second.Browser == first.Browser {
 		t.Errorf("got %+v after %+v", second, first)

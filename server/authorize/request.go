@@ -90,7 +90,7 @@ func (h *Handler) read(r *edge.Request, form edge.Form, broken error) (*request,
 // check checks a request that is not in a request URI any more.
 func (req *request) check(r *edge.Request, broken error) error {
 	if err := req.identify(r); err != nil {
-		if e, ok := errors.AsType[*edge.Error](broken); ok && err != errUnknownClient && err != errRedirectURI {
+		if e, ok := errors.AsType[*edge.Error](broken); ok && !errors.Is(err, errUnknownClient) && !errors.Is(err, errRedirectURI) {
 			return e // client_id or redirect_uri may be the one that is broken
 		}
 		return err

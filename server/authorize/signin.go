@@ -37,6 +37,8 @@ type attempt struct {
 	wait     time.Duration
 }
 
+var errForged = &edge.Error{Status: http.StatusForbidden, Code: "invalid_request", Description: "the form comes from another site"}
+
 // signInPage is the form. who is signed in already; nil: nobody.
 func (h *Handler) signInPage(r *edge.Request, req *request, who *browser.SignedIn, last attempt) edge.Response {
 	cookies := http.Header{}
@@ -69,7 +71,7 @@ func (req *request) otherURL() string {
 // SignIn is POST /sign-in: the form comes back.
 func (h *Handler) SignIn(r *edge.Request) (edge.Response, error) {
 	if err := h.crossSites.Check(r.Request); err != nil {
-		return edge.Response{}, h.people(r, page.Forged, &edge.Error{Status: http.StatusForbidden, Code: "invalid_request", Description: "the form comes from another site", Cause: err})
+		return edge.Response{}, h.people(r, page.Forged, errForged.Because("%w", err))
 	}
 	form, err := r.ReadForm(signInParameters)
 	if err != nil {
