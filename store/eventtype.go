@@ -159,7 +159,7 @@ var EventTypes = []EventType{
 	{EventRefreshReuse, ClassSessions, "a spent refresh token was used again; the session was ended"},
 	{EventRestore, ClassAdmin, "a backup was put in the place of the store"},
 	{EventRevoke, ClassOwn, "a client revoked its own token or session, or was refused"},
-	{EventSessionRevoke, ClassAdmin, "an operator ended a session"},
+	{EventSessionRevoke, ClassAdmin, "an operator ended a session, or the user did"},
 	{EventSessionRevokeAll, ClassAdmin, "an operator ended all sessions of a user"},
 	{EventSessionRevokeEverybody, ClassAdmin, "an operator ended all sessions of all users"},
 	{EventSessionRevokeEverybodyBegin, ClassAdmin, "an operator began to end all sessions of all users"},
@@ -177,7 +177,7 @@ var EventTypes = []EventType{
 	{EventUserImport, ClassAdmin, "an operator imported users; the import ended"},
 	{EventUserImportBegin, ClassAdmin, "an operator began to import users"},
 	{EventUserMove, ClassSessions, "a user came from the upstream, which accepted the password"},
-	{EventUserSetPassword, ClassAdmin, "an operator set a user's password"},
+	{EventUserSetPassword, ClassAdmin, "an operator set a user's password, or the user did"},
 	{EventUserUpdate, ClassAdmin, "an operator changed a user's claims"},
 	{EventUserinfo, ClassRefusals, "a request to /userinfo was refused"},
 }

@@ -73,6 +73,8 @@ type shared struct {
 	cfg         Config
 	rotations   *prometheus.CounterVec
 	pinnedNoted sync.Map // clients that are pinned to an algorithm which is gone, and that one, as they were logged
+	noIDNoted   sync.Map // clients that get no id_token, as they were logged
+	wrongNoted  sync.Map // standard claims of users that are not of their type, as they were logged
 }
 
 // New returns a Handler, and registers its metrics.

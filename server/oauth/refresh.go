@@ -35,7 +35,7 @@ func (r *refreshGrant) open(g *grantRequest) error {
 			Detail: map[string]string{store.DetailReason: err.Error()}})
 		return errInvalidRefreshToken.Because("%w", err)
 	}
-	g.presented = opened
+	g.presented, g.signIn = opened, signIn{at: opened.AuthTime, amr: opened.AMR, acr: opened.ACR}
 	g.Subject, g.SessionID = opened.UserID.String(), opened.SessionID.String()
 	if why := r.revocationReason(g.client, g.presented); why != "" {
 		return r.endSession(g, why)

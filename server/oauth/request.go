@@ -3,6 +3,7 @@ package oauth
 import (
 	"errors"
 
+	"signet/server/account"
 	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/oauth/engine"
@@ -21,6 +22,8 @@ type grantRequest struct {
 	presented token.Refresh // what the refresh token has, or the first one of a code
 	code      token.Code    // of the authorization code grant
 	breached  bool          // the user's password is in a list of breached ones
+	signIn    signIn        // of a grant with a user
+	idToken   string        // empty: none
 }
 
 // run gives the request to the engine, which calls the methods below for the checks of the grant and for its one step
@@ -84,12 +87,20 @@ func (g *grantRequest) Execute() (engine.Tokens, error) {
 	}
 }
 
-// issue signs the access token of the grant. user and session are nil for a token of the client's own.
+// issue signs the access token of the grant, and the id_token where the scope has openid. user and session are nil for a token
+// of the client's own.
 func (g *grantRequest) issue(user *store.User, session *store.Session) (engine.Tokens, error) {
-	issued, err := g.handler.cfg.Tokens.Issue(g.Context(), token.Grant{Client: g.client, User: user, Session: session, Scope: g.scope, Audience: g.audience,
+	openID, audience := user != nil && account.HasScope(g.scope, account.ScopeOpenID), g.audience
+	if openID {
+		audience = g.forUser()
+	}
+	issued, err := g.handler.cfg.Tokens.Issue(g.Context(), token.Grant{Client: g.client, User: user, Session: session, Scope: g.scope, Audience: audience,
 		AMR: g.presented.AMR, ACR: g.presented.ACR})
 	g.KeyID = issued.KeyID
 	g.breached = user != nil && user.Breached
+	if openID && err == nil {
+		err = g.issueID(user, session, issued)
+	}
 	return engine.Tokens{Access: issued.Token, Life: issued.Life}, err
 }
 

@@ -44,7 +44,7 @@ func rendered(p *page.Renderer, r page.Reader) map[string]edge.Response {
 	wrong.Message, wrong.Username = page.Incorrect, "ada@example.com"
 	slow.Message, slow.Username, slow.Wait = page.SlowDown, "ada@example.com", 41500*time.Millisecond
 	again.Again, again.Username, again.OtherURL = true, "ada@example.com", "/tenant/authorize?other=1"
-	own := page.Account{Reader: r, Action: "/tenant/account", Hidden: hidden, Username: "ada@example.com", MinLength: 15, SignOutURL: "/tenant/logout", Now: now,
+	own := page.Account{Reader: r, Action: "/tenant/account", Hidden: hidden, Username: "ada@example.com", MinLength: 15, Now: now,
 		Sessions: []page.Session{
 			{ID: "one", Browser: "Firefox", System: "Linux", Address: "192.0.2.7", Used: now.Add(-time.Second), Current: true},
 			{ID: "two", App: "Field reports", Used: now.Add(-26 * time.Hour)}}}

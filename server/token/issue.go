@@ -15,9 +15,6 @@ import (
 	"signet/store"
 )
 
-// Type is the typ header of an access token (RFC 9068 §2.1).
-const Type = "at+jwt"
-
 // Claims are the claims of an access token (RFC 9068 §2.2). Scope is one string and a single
 // audience is a plain one: some verifiers read nothing else.
 type Claims struct {
@@ -114,7 +111,7 @@ func (i *Issuer) Issue(ctx context.Context, g Grant) (Issued, error) {
 			payload = mergedClaims{&claims, own}
 		}
 	}
-	signed, kid, err := i.cfg.Keys.Sign(ctx, g.Client.Alg, Type, payload)
+	signed, kid, err := i.cfg.Keys.Sign(ctx, g.Client.Alg, TypeAccess, payload)
 	return Issued{signed, life, kid}, err
 }
 

@@ -25,14 +25,14 @@ import (
 // djangoPython is the interpreter of Debian's packages.
 const djangoPython = "/usr/bin/python3"
 
-// djangoTable writes a user table of Django with its own dumpdata.
-func djangoTable(t *testing.T, users int) (file string) {
+// djangoTable writes a user table of Django with its own dumpdata. hasher is one of its classes.
+func djangoTable(t *testing.T, users int, hasher string) (file string) {
 	t.Helper()
 	if exec.Command(djangoPython, "-c", "import django").Run() != nil {
 		needs(t, "Django", "apt-get install python3-django")
 	}
 	file = filepath.Join(t.TempDir(), "users.json")
-	if out, err := exec.Command(djangoPython, "testdata/django_users.py", strconv.Itoa(users), file).CombinedOutput(); err != nil {
+	if out, err := exec.Command(djangoPython, "testdata/django_users.py", strconv.Itoa(users), file, hasher).CombinedOutput(); err != nil {
 		t.Fatalf("writing the table: %v\n%s", err, out)
 	}
 	return file
@@ -46,7 +46,21 @@ func TestDjangoTableMovesIn(t *testing.T) {
 	if os.Getenv("SIGNET_MIGRATION") == "long" {
 		users, kills = 100_000, 50
 	}
-	m := &migration{t: t, users: users, file: djangoTable(t, users), dir: t.TempDir(), address: freeAddress(t), binary: buildSignet(t)}
+	longest := max(120*time.Millisecond, time.Duration(users)*40*time.Microsecond)
+	moveDjangoTable(t, &migration{users: users, longest: longest, file: djangoTable(t, users, "PBKDF2PasswordHasher")}, kills)
+}
+
+// TestDjangoTableOfFastHashesMovesIn is the same with salted MD5, which is wrapped: each line is as much work as a login, and the
+// logins go on meanwhile.
+func TestDjangoTableOfFastHashesMovesIn(t *testing.T) {
+	t.Parallel()
+	const users, kills = 300, 4
+	m := &migration{users: users, longest: 3 * time.Second, file: djangoTable(t, users, "MD5PasswordHasher")}
+	moveDjangoTable(t, m, kills)
+}
+
+func moveDjangoTable(t *testing.T, m *migration, kills int) {
+	m.t, m.dir, m.address, m.binary = t, t.TempDir(), freeAddress(t), buildSignet(t)
 	m.start()
 	t.Cleanup(m.crash)
 	m.public = &http.Client{Timeout: 20 * time.Second}
@@ -59,7 +73,7 @@ func TestDjangoTableMovesIn(t *testing.T) {
 	stop()
 	m.check(subjects)
 	t.Logf("%d users moved in %v with %d crashes of the server and %d of the command: %d logins with the right password, %d with a wrong one, %d without an answer; "+
-		"the command took %d MiB, the server %d MiB", users, took.Round(time.Millisecond), m.serverKills, m.clientKills, m.right.Load(), m.wrong.Load(), m.unanswered.Load(),
+		"the command took %d MiB, the server %d MiB", m.users, took.Round(time.Millisecond), m.serverKills, m.clientKills, m.right.Load(), m.wrong.Load(), m.unanswered.Load(),
 		m.clientMemory>>10, m.serverMemory>>10)
 	if m.right.Load() < int64(kills) || m.wrong.Load() == 0 || m.serverKills == 0 || m.clientKills == 0 {
 		t.Error("too little happened for the test to prove anything")
@@ -69,6 +83,7 @@ func TestDjangoTableMovesIn(t *testing.T) {
 type migration struct {
 	t            *testing.T
 	users        int
+	longest      time.Duration // between two kills
 	file, dir    string
 	address      string
 	binary       string
@@ -130,7 +145,6 @@ func peakMemory(pid int) (kib int64) {
 // sub of each username.
 func (m *migration) move(kills int) map[string]string {
 	subjects := filepath.Join(m.dir, "subjects.csv")
-	longest := max(120*time.Millisecond, time.Duration(m.users)*40*time.Microsecond)
 	for {
 		command := exec.Command(m.binary, "user", "import", "--format", "django", "--file", m.file, "--socket", filepath.Join(m.dir, "admin.sock"), "--map", subjects, "--force",
 			"--claim", "email=email", "--wait", "60s")
@@ -145,7 +159,7 @@ func (m *migration) move(kills int) map[string]string {
 		for running {
 			var moment <-chan time.Time // of the next kill
 			if m.serverKills+m.clientKills < kills {
-				moment = time.After(time.Duration(rand.Int64N(int64(longest))))
+				moment = time.After(time.Duration(rand.Int64N(int64(m.longest))))
 			}
 			select {
 			case err := <-ended:
