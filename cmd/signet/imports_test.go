@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/manage/userimport", "config/duration", "server/admin/api", "server/admin/client", "server/password/breached", "store"},
 	"cmd/signet/internal/manage/clients":      {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "config/duration", "keys/jose", "server/admin/api"},
 	"cmd/signet/internal/manage/signingkeys":  {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/keychart", "config/duration", "server/admin/api", "server/admin/client"},
-	"cmd/signet/internal/manage/userimport":   {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/usertable", "config/duration", "server/admin/api", "server/admin/client", "server/password"},
+	"cmd/signet/internal/manage/userimport":   {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/usertable", "config/duration", "server/admin/api", "server/admin/client", "server/password", "server/password/hash"},
 	"cmd/signet/internal/restore":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/install", "config", "keys", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/rotation", "server/audit", "store", "store/archive", "store/bolt", "store/bolt/file", "store/recovery", "store/redis", "store/seal"},
 	"cmd/signet/internal/storemetrics":        {"store", "store/bolt", "store/redis"},
 	"cmd/signet/internal/transfer":            {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/connect", "cmd/signet/internal/install", "config", "keys/mark", "store", "store/archive", "store/bolt", "store/seal"},

@@ -210,8 +210,8 @@ func (r *Reader) Next() (Row, error) {
 			r.LeftOut++
 			continue
 		}
-		if errors.Is(row.Err, errNoHashConfig) {
-			return row, errNoHashConfig
+		if errors.Is(row.Err, ErrNoHashConfig) {
+			return row, ErrNoHashConfig
 		}
 		if row.Err == nil && len(row.Record) > maxLine {
 			row.Err = fmt.Errorf("it takes more than %d KiB as a line of an import", maxLine>>10)

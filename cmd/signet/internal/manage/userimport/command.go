@@ -1,9 +1,11 @@
 package userimport
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"signet/cmd/signet/internal/usertable"
 	"signet/config/duration"
 	"signet/server/admin/api"
+	"signet/server/password/hash"
 )
 
 // command holds the flags.
@@ -97,6 +100,12 @@ func (c *command) flags(cmd *cobra.Command) {
 
 // check returns what cannot be in the flags.
 func (c *command) check(cmd *cobra.Command) error {
+	if formats := usertable.Formats(); !slices.Contains(formats, c.table.Format) {
+		return cli.Usagef("there is no format %q; there are %s", c.table.Format, strings.Join(formats, ", "))
+	}
+	if schemes := hash.Schemes(); c.table.Scheme != "" && !slices.Contains(schemes, c.table.Scheme) {
+		return cli.Usagef("there is no hash scheme %q; there are %s", c.table.Scheme, strings.Join(schemes, ", "))
+	}
 	if c.table.Format == "signet" {
 		for _, name := range []string{"username", "hash", "id", "disabled", "roles", "roles-claim", "claim", "realm", "factors"} {
 			if cmd.Flags().Changed(name) {
@@ -176,6 +185,9 @@ func (c *command) run(cmd *cobra.Command) error {
 	r.progress = newProgress(c.app, counted, sizeOf(in))
 	err = r.withFiles(func() error { return r.all(cmd.Context()) })
 	r.progress.Clear()
+	if errors.Is(err, usertable.ErrNoHashConfig) {
+		return cli.Usagef("%w", err)
+	}
 	if err != nil {
 		return err
 	}
