@@ -8,6 +8,7 @@ import (
 
 	"signet/server/accountpage"
 	"signet/server/edge"
+	"signet/server/logout"
 	"signet/server/page"
 )
 
@@ -53,8 +54,13 @@ func (s *Server) routes() map[string]*edge.Route {
 	}
 	table[prefix+accountpage.Path] = &edge.Route{Name: "account", Methods: getOrPost, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true,
 		Handle: s.account.Handle, Surface: s.peopleSurface()}
+	table[prefix+logout.Path] = &edge.Route{Name: "logout", Methods: []string{http.MethodGet, http.MethodPost}, Changes: true, Timeout: edge.AnswerWithin,
+		NeedsClock: true, Handle: s.logout.Handle, Surface: s.peopleSurface()}
 	return table
 }
+
+// serves reports whether there is a route at the path, relative to the issuer.
+func (s *Server) serves(path string) bool { return s.table[issuerPath(s.cfg.Issuer)+path] != nil }
 
 // peopleSurface words errors as pages for people.
 func (s *Server) peopleSurface() *edge.Surface {
