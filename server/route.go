@@ -8,6 +8,7 @@ import (
 
 	"signet/server/accountpage"
 	"signet/server/edge"
+	"signet/server/logout"
 	"signet/server/page"
 )
 
@@ -53,6 +54,8 @@ func (s *Server) routes() map[string]*edge.Route {
 	}
 	table[prefix+accountpage.Path] = &edge.Route{Name: "account", Methods: getOrPost, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true,
 		Handle: s.account.Handle, Surface: s.peopleSurface()}
+	table[prefix+logout.Path] = &edge.Route{Name: "logout", Methods: []string{http.MethodGet, http.MethodPost}, Changes: true, Timeout: edge.AnswerWithin,
+		NeedsClock: true, Handle: s.logout.Handle, Surface: s.peopleSurface()}
 	return table
 }
 
