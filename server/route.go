@@ -9,6 +9,7 @@ import (
 	"signet/server/accountpage"
 	"signet/server/authorize"
 	"signet/server/edge"
+	"signet/server/logout"
 	"signet/server/page"
 )
 
@@ -16,7 +17,7 @@ var (
 	post = []string{http.MethodPost}
 	get  = []string{http.MethodGet, http.MethodHead}
 
-	// A HEAD of these would be answered with a code that nobody gets.
+	// A HEAD of these would do something for an answer that nobody sees.
 	pageMethods = []string{http.MethodGet, http.MethodPost}
 
 	getOrPost = []string{http.MethodGet, http.MethodHead, http.MethodPost}
@@ -42,6 +43,8 @@ func (s *Server) routes() map[string]*edge.Route {
 
 		prefix + accountpage.Path: {Name: "account", Methods: getOrPost, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: people,
 			Handle: s.account.Handle},
+		prefix + logout.Path: {Name: "logout", Methods: pageMethods, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: people,
+			Handle: s.logout.Handle},
 		prefix + authorize.Path: {Name: "authorize", Methods: pageMethods, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: people,
 			Handle: s.authorize.Authorize},
 		prefix + authorize.SignInPath: {Name: "sign_in", Methods: post, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: people,

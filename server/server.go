@@ -20,6 +20,7 @@ import (
 	"signet/server/connlimit"
 	"signet/server/discovery"
 	"signet/server/edge"
+	"signet/server/logout"
 	"signet/server/metrics"
 	"signet/server/oauth"
 	"signet/server/page"
@@ -55,6 +56,7 @@ type Server struct {
 	authorize     *authorize.Handler
 	oauth         *oauth.Handler
 	account       *accountpage.Handler
+	logout        *logout.Handler
 	reloadsFailed prometheus.Counter
 	discovery     *discovery.Handler
 	replica       *replica.Replica
@@ -131,7 +133,7 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// newPages sets what browsers sign in with, and the page of a user's own account.
+// newPages sets what browsers sign in and out with, and the page of a user's own account.
 func (s *Server) newPages(sealKeys [][32]byte, sealer *token.Sealer) (err error) {
 	cfg := &s.cfg
 	if s.browsers, err = browser.New(browser.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Store: cfg.Store, Now: cfg.Now,
@@ -147,6 +149,12 @@ func (s *Server) newPages(sealKeys [][32]byte, sealer *token.Sealer) (err error)
 		Passwords: cfg.Passwords, Policy: func() password.Policy { return s.settings().Policy },
 		Lifetimes: func() store.Lifetimes { return s.settings().Lifetimes }, Clients: s.clients, Checker: s.checker, SignIn: s.signIn,
 		Browsers: s.browsers, Audit: s.audit, Pages: func() *page.Renderer { return s.settings().Page }, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	s.logout, err = logout.New(logout.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Store: cfg.Store, Clients: s.clients,
+		Checker: s.checker, Browsers: s.browsers, Audit: s.audit, Pages: func() *page.Renderer { return s.settings().Page }, Now: cfg.Now,
+		StayPath: accountpage.Path})
 	return err
 }
 

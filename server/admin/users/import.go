@@ -68,7 +68,7 @@ type incoming struct {
 	claims   map[string]json.RawMessage // changes, with the id among them
 	id       json.RawMessage            // in the old system; nil: not named
 	disabled *bool
-	weak     bool             // the hash is to be hashed once more before it is stored
+	fast     bool             // the hash is to be wrapped before it is stored
 	digests  []store.Imported // of the hash, by each master key
 }
 
@@ -113,7 +113,7 @@ func (in *importing) incoming(row api.UserRecord) (c incoming, err error) {
 		if stored, err = in.passwords.Import(row.HashScheme, row.PasswordHash, in.allowWeak); err != nil {
 			return c, input.Invalid("%s", err)
 		}
-		c.weak = hash.NeedsWrap(stored)
+		c.fast = hash.NeedsWrap(stored)
 	} else if row.HashScheme != "" {
 		return c, input.Invalid("hash_scheme comes without a password_hash")
 	}
@@ -181,7 +181,7 @@ func (in *importing) accept(c *incoming, l *line) error {
 			return nil
 		}
 		u = c.user
-		if c.weak {
+		if c.fast {
 			if u.PasswordHash, err = in.wrap(c.user.PasswordHash); err != nil {
 				return err
 			}
@@ -239,7 +239,7 @@ func (in *importing) update(c *incoming, l *line, u store.User) error {
 		l.reason = "the password was set here and was kept"
 	}
 	final := c.user.PasswordHash
-	if takes, _ := c.takesPassword(u); takes && c.weak && !in.dryRun {
+	if takes, _ := c.takesPassword(u); takes && c.fast && !in.dryRun {
 		var err error
 		if final, err = in.wrap(final); err != nil {
 			return err
@@ -328,11 +328,11 @@ func (c *incoming) apply(u *store.User, final string) (events []string, err erro
 	return events, nil
 }
 
-// wrap hashes an unsalted hash once more, so that nothing weak is stored.
-func (in *importing) wrap(weak string) (string, error) {
+// wrap hashes a hash that is fast to guess once more.
+func (in *importing) wrap(fast string) (string, error) {
 	waiting, cancel := in.r.WhileCallerWaits()
 	defer cancel()
-	stored, err := in.passwords.Wrap(waiting, weak)
+	stored, err := in.passwords.Wrap(waiting, fast)
 	if err != nil {
 		return "", passwordError(err)
 	}

@@ -136,8 +136,8 @@ func Schemes() []string {
 const maxImport = 4096
 
 // Import returns the spelling under which a hash of another program is stored, unless NeedsWrap reports that Wrap comes
-// first. An empty scheme means that the text shows its scheme. Errors are ErrFormat and never show the hash: unknown, damaged or ambiguous text, another
-// scheme than the named one, costs above the caps, or a weak hash without AllowWeak.
+// first. An empty scheme means that the text shows its scheme. Errors are ErrFormat and never show the hash: unknown, damaged
+// or ambiguous text, another scheme than the named one, costs above the caps, or a hash without a salt without AllowWeak.
 func Import(scheme, text string, o ImportOptions) (stored string, err error) {
 	if len(text) > maxImport {
 		return "", fmt.Errorf("%w: longer than %d bytes", ErrFormat, maxImport)

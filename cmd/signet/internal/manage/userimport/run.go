@@ -169,8 +169,7 @@ func (r *run) nameKey(username string) uint64 {
 
 func (r *run) idKey(id string) uint64 { return maphash.String(r.seed, "id "+id) }
 
-// sendPart sends the part until its answer is complete, and takes what became of each line. It gives up when no more lines
-// were answered for as long as --wait: a part of hashes that are wrapped takes minutes.
+// sendPart sends the part until its answer is complete, and takes what became of each line.
 func (r *run) sendPart(ctx context.Context) error {
 	if len(r.rows) == 0 {
 		return nil
@@ -179,12 +178,9 @@ func (r *run) sendPart(ctx context.Context) error {
 		return r.take(nil, nil)
 	}
 	created := map[int]bool{} // in a try whose answer broke off
-	wait, since, most := firstWait, time.Time{}, 0
+	patience := patience{limit: time.Duration(r.wait)}
 	for {
 		answers, err := r.send(ctx)
-		if n := len(answers); since.IsZero() || n > most {
-			wait, since, most = firstWait, time.Now(), n
-		}
 		for i, a := range answers {
 			if a.Result == api.ImportCreated {
 				created[i] = true
@@ -193,7 +189,8 @@ func (r *run) sendPart(ctx context.Context) error {
 		if err == nil {
 			return r.take(answers, created)
 		}
-		if !r.mayRetry(err) || time.Since(since) > time.Duration(r.wait) {
+		wait, again := patience.next(time.Now(), len(answers))
+		if !again || !r.mayRetry(err) {
 			if ctx.Err() != nil {
 				err = errors.New("interrupted")
 			} else if r.explain != nil {
@@ -209,8 +206,26 @@ func (r *run) sendPart(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-time.After(wait):
 		}
-		wait = min(2*wait, longWait)
 	}
+}
+
+// patience is how long one waits for a server that has gone. A part of hashes that are wrapped takes minutes, so time counts from
+// the first failure, and anew after one that came with more answers than any before.
+type patience struct {
+	limit time.Duration
+	since time.Time
+	most  int // answers of a try
+	wait  time.Duration
+}
+
+// next returns how long to wait before the next try, after one that failed with so many answers; not again: the limit is over.
+func (p *patience) next(now time.Time, answers int) (wait time.Duration, again bool) {
+	if p.since.IsZero() || answers > p.most {
+		p.since, p.most, p.wait = now, answers, firstWait
+	}
+	wait = p.wait
+	p.wait = min(2*p.wait, longWait)
+	return wait, now.Sub(p.since) <= p.limit
 }
 
 // errCut means that an answer ended before its last line.
