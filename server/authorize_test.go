@@ -167,13 +167,19 @@ func TestOneSignIn(t *testing.T) {
 		c.ACR != "1" || !slices.Equal(c.AMR, []string{"pwd"}) || !c.AuthTime.Equal(s.Clock.Now()) || !c.Expires.Equal(s.Clock.Now().Add(time.Minute)) {
 		t.Errorf("got %+v", c)
 	}
+	tokens := s.Form(t, "/token", "grant_type=authorization_code", "code="+got.Get("code"), "redirect_uri="+callback, "code_verifier="+verifier).Web().Wants(200, "")
+	if !s.Active(t, tokens.Str("access_token")) {
+		t.Error("the access token is not active")
+	}
 	s.Clock.Add(time.Minute)
 	second := opened(t, sentTo(t, b.open(t, ofOther...), otherCallback+"&"), servertest.Other)
 	if second.UserID != s.UserID || second.Browser != c.Browser || second.SessionID == c.SessionID || !second.AuthTime.Equal(c.AuthTime) {
 		t.Errorf("the second app got %+v after %+v", second, c)
 	}
 	sessions, err := s.Store.ListSessions(t.Context(), s.UserID, s.Clock.Now(), store.Lifetimes{Idle: time.Hour, Absolute: time.Hour})
-	if err != nil || len(sessions) != 1 || sessions[0].ClientID != syntax.BrowserClient || sessions[0].ID != c.Browser {
+	slices.SortFunc(sessions, func(a, b store.Session) int { return strings.Compare(a.ClientID, b.ClientID) })
+	if err != nil || len(sessions) != 2 || sessions[0].ClientID != syntax.BrowserClient || sessions[0].ID != c.Browser || sessions[1].ID != c.SessionID ||
+		sessions[1].Parent != c.Browser {
 		t.Errorf("sessions: got %+v, %v", sessions, err)
 	}
 	for name, value := range b.cookies {
