@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signet/store/redis/redistest"
 )
 
 // djangoPython is the interpreter of Debian's packages.
@@ -59,9 +61,28 @@ func TestDjangoTableOfFastHashesMovesIn(t *testing.T) {
 	moveDjangoTable(t, m, kills)
 }
 
+// TestDjangoTableMovesIntoRedis is the same with a store that is killed as well.
+func TestDjangoTableMovesIntoRedis(t *testing.T) {
+	t.Parallel()
+	users, kills := 2000, 9
+	if os.Getenv("SIGNET_MIGRATION") == "long" {
+		users, kills = 100_000, 60
+	}
+	longest := max(120*time.Millisecond, time.Duration(users)*60*time.Microsecond)
+	m := &migration{users: users, longest: longest, file: djangoTable(t, users, "PBKDF2PasswordHasher"), address: freeAddress(t), store: redistest.Start(t, redistest.Config{Persist: true})}
+	f := startFleet(t, 1, "redis://"+m.store.Addr(), "SIGNET_LISTEN="+m.address)
+	first := f.replicas[0]
+	m.dir, m.demo, m.process = filepath.Dir(first.demo.AdminSocket), f.app, first.process
+	m.serve = func() *process { return startReplica(t, m.dir, first.cmd.Env).process }
+	moveDjangoTable(t, m, kills)
+}
+
 func moveDjangoTable(t *testing.T, m *migration, kills int) {
-	m.t, m.dir, m.address, m.binary = t, t.TempDir(), freeAddress(t), buildSignet(t)
-	m.start()
+	m.t, m.binary = t, buildSignet(t)
+	if m.serve == nil {
+		m.dir, m.address = t.TempDir(), freeAddress(t)
+		m.start()
+	}
 	t.Cleanup(m.crash)
 	m.public = &http.Client{Timeout: 20 * time.Second}
 	m.admin = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -72,10 +93,10 @@ func moveDjangoTable(t *testing.T, m *migration, kills int) {
 	took := time.Since(begun)
 	stop()
 	m.check(subjects)
-	t.Logf("%d users moved in %v with %d crashes of the server and %d of the command: %d logins with the right password, %d with a wrong one, %d without an answer; "+
-		"the command took %d MiB, the server %d MiB", m.users, took.Round(time.Millisecond), m.serverKills, m.clientKills, m.right.Load(), m.wrong.Load(), m.unanswered.Load(),
+	t.Logf("%d users moved in %v with %d crashes of the server, %d of the command and %d of the store: %d logins with the right password, %d with a wrong one, %d without an answer; "+
+		"the command took %d MiB, the server %d MiB", m.users, took.Round(time.Millisecond), m.serverKills, m.clientKills, m.storeKills, m.right.Load(), m.wrong.Load(), m.unanswered.Load(),
 		m.clientMemory>>10, m.serverMemory>>10)
-	if m.right.Load() < int64(kills) || m.wrong.Load() == 0 || m.serverKills == 0 || m.clientKills == 0 {
+	if m.right.Load() < int64(kills) || m.wrong.Load() == 0 || m.serverKills == 0 || m.clientKills == 0 || m.store != nil && m.storeKills == 0 {
 		t.Error("too little happened for the test to prove anything")
 	}
 }
@@ -90,19 +111,27 @@ type migration struct {
 	public       *http.Client
 	admin        *http.Client
 	demo         demo
+	serve        func() *process   // starts a server that is not one of development
+	store        *redistest.Server // of it
 	serverKills  int
 	clientKills  int
+	storeKills   int
 	clientMemory int64 // KiB, the most of all runs
 	serverMemory int64
 
-	mu     sync.Mutex
-	server *exec.Cmd
+	mu      sync.Mutex
+	server  *exec.Cmd
+	process *process // what serve started last
 
 	right, wrong, unanswered atomic.Int64
 }
 
 // start starts the server, and returns when it answers.
 func (m *migration) start() {
+	if m.serve != nil {
+		m.process = m.serve()
+		return
+	}
 	server := exec.Command(m.binary, "dev", "--dir", m.dir, "--listen", m.address, "-o", "json")
 	out, err := server.StdoutPipe()
 	if err != nil {
@@ -122,6 +151,11 @@ func (m *migration) start() {
 
 // crash kills the server.
 func (m *migration) crash() {
+	if m.serve != nil {
+		m.serverMemory = max(m.serverMemory, peakMemory(m.process.cmd.Process.Pid))
+		m.process.kill()
+		return
+	}
 	m.mu.Lock()
 	server := m.server
 	m.mu.Unlock()
@@ -158,7 +192,7 @@ func (m *migration) move(kills int) map[string]string {
 		running := true
 		for running {
 			var moment <-chan time.Time // of the next kill
-			if m.serverKills+m.clientKills < kills {
+			if m.kills() < kills {
 				moment = time.After(time.Duration(rand.Int64N(int64(m.longest))))
 			}
 			select {
@@ -170,10 +204,7 @@ func (m *migration) move(kills int) map[string]string {
 					m.t.Fatalf("the import: %v\n%s", err, errs.String())
 				}
 			case <-moment:
-				if (m.serverKills+m.clientKills)%2 == 0 {
-					m.serverKills++
-					m.crash()
-					m.start()
+				if m.killOther() {
 					continue
 				}
 				m.clientKills++
@@ -182,10 +213,33 @@ func (m *migration) move(kills int) map[string]string {
 				running = false
 			}
 		}
-		if command.ProcessState.Success() && m.serverKills+m.clientKills >= kills {
+		if command.ProcessState.Success() && m.kills() >= kills {
 			return m.read(subjects)
 		}
 	}
+}
+
+func (m *migration) kills() int { return m.serverKills + m.clientKills + m.storeKills }
+
+// killOther kills the server or the store, unless it is the turn of the command.
+func (m *migration) killOther() bool {
+	turns := 2
+	if m.store != nil {
+		turns = 3
+	}
+	switch m.kills() % turns {
+	case 0:
+		m.serverKills++
+		m.crash()
+		m.start()
+	case 2:
+		m.storeKills++
+		m.store.Kill()
+		m.store.Restart()
+	default:
+		return false
+	}
+	return true
 }
 
 // read reads the map of the last run.
