@@ -75,7 +75,7 @@ var arrows = map[string][]string{
 	"server/browser":                          {"server/edge", "server/sealed", "server/syntax", "store"},
 	"server/clientauth":                       {"keys", "keys/jose", "server/admin/api", "server/audit", "server/edge", "server/syntax", "server/throttle", "store"},
 	"server/connlimit":                        {"server/edge"},
-	"server/discovery":                        {"keys", "keys/jose", "server/admin/api", "server/clientauth", "server/edge"},
+	"server/discovery":                        {"keys", "keys/jose", "server/admin/api", "server/clientauth", "server/edge", "server/syntax"},
 	"server/edge":                             {"server/loglimit", "server/outage", "server/syntax"},
 	"server/logout":                           {"server/audit", "server/browser", "server/clientauth", "server/edge", "server/page", "server/sealed", "server/token", "store"},
 	"server/loglimit":                         {},

@@ -40,12 +40,18 @@ func djangoTable(t *testing.T, users int, hasher string) (file string) {
 	return file
 }
 
-// TestDjangoTableMovesIn moves a table into a server while users of it log in, and kills the server and the command at
-// random moments, again and again. SIGNET_MIGRATION=long is 100,000 users and 50 kills.
+// longMigration reports whether the moves of users are to be the long ones: 100,000 users and 50 kills.
+func longMigration() bool { return os.Getenv("SIGNET_MIGRATION") == "long" }
+
+// loginRate is how many logins a second go on while users move.
+const loginRate = 20
+
+// TestDjangoTableMovesIn moves a table into a server while users of it log in, loginRate a second, and kills the server
+// and the command at random moments, again and again. SIGNET_MIGRATION=long is 100,000 users and 50 kills.
 func TestDjangoTableMovesIn(t *testing.T) {
 	t.Parallel()
 	users, kills := 3000, 6
-	if os.Getenv("SIGNET_MIGRATION") == "long" {
+	if longMigration() {
 		users, kills = 100_000, 50
 	}
 	longest := max(120*time.Millisecond, time.Duration(users)*40*time.Microsecond)
@@ -65,7 +71,7 @@ func TestDjangoTableOfFastHashesMovesIn(t *testing.T) {
 func TestDjangoTableMovesIntoRedis(t *testing.T) {
 	t.Parallel()
 	users, kills := 2000, 9
-	if os.Getenv("SIGNET_MIGRATION") == "long" {
+	if longMigration() {
 		users, kills = 100_000, 60
 	}
 	longest := max(120*time.Millisecond, time.Duration(users)*60*time.Microsecond)
@@ -78,7 +84,7 @@ func TestDjangoTableMovesIntoRedis(t *testing.T) {
 }
 
 func moveDjangoTable(t *testing.T, m *migration, kills int) {
-	m.t, m.binary = t, buildSignet(t)
+	m.t, m.binary, m.seen = t, buildSignet(t), map[int]bool{}
 	if m.serve == nil {
 		m.dir, m.address = t.TempDir(), freeAddress(t)
 		m.start()
@@ -91,11 +97,12 @@ func moveDjangoTable(t *testing.T, m *migration, kills int) {
 	stop, begun := m.logins(int64(kills)), time.Now()
 	subjects := m.move(kills)
 	took := time.Since(begun)
-	stop()
+	load := stop()
 	m.check(subjects)
-	t.Logf("%d users moved in %v with %d crashes of the server, %d of the command and %d of the store: %d logins with the right password, %d with a wrong one, %d without an answer; "+
-		"the command took %d MiB, the server %d MiB", m.users, took.Round(time.Millisecond), m.serverKills, m.clientKills, m.storeKills, m.right.Load(), m.wrong.Load(), m.unanswered.Load(),
-		m.clientMemory>>10, m.serverMemory>>10)
+	m.crash() // the memory of the last server counts as well
+	m.t.Logf("%d users moved in %v with %d crashes of the server, %d of the command and %d of the store: %s; %d with the right password, %d with a wrong one, %d without an answer, "+
+		"%d before anybody was there; the command took %d MiB, the server and its processes %d MiB", m.users, took.Round(time.Millisecond), m.serverKills, m.clientKills, m.storeKills, load,
+		m.right.Load(), m.wrong.Load(), m.unanswered.Load(), m.early.Load(), m.clientMemory>>10, m.serverMemory>>10)
 	if m.right.Load() < int64(kills) || m.wrong.Load() == 0 || m.serverKills == 0 || m.clientKills == 0 || m.store != nil && m.storeKills == 0 {
 		t.Error("too little happened for the test to prove anything")
 	}
@@ -123,7 +130,11 @@ type migration struct {
 	server  *exec.Cmd
 	process *process // what serve started last
 
-	right, wrong, unanswered atomic.Int64
+	right, wrong, unanswered, early atomic.Int64
+
+	lock    sync.Mutex
+	seen    map[int]bool // users who were there once
+	allowed []int        // those of them who can log in
 }
 
 // start starts the server, and returns when it answers.
@@ -164,12 +175,19 @@ func (m *migration) crash() {
 	_ = server.Wait()
 }
 
-// peakMemory returns the most resident memory that a process had, in KiB.
+// peakMemory returns the most resident memory that a process had, and that of its children, in KiB.
 func peakMemory(pid int) (kib int64) {
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+	for child := range strings.FieldsSeq(string(children)) {
+		if id, err := strconv.Atoi(child); err == nil {
+			kib += peakMemory(id)
+		}
+	}
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.Lines(string(status)) {
 		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, _ = strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			own, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			kib += own
 		}
 	}
 	return kib
@@ -264,45 +282,64 @@ func (m *migration) read(path string) map[string]string {
 }
 
 func nameOf(i int) string          { return fmt.Sprintf("user%d@example.com", i) }
-func (m *migration) some() int     { return rand.IntN(m.users) }
 func (m *migration) no(i int) bool { return i%10 == 3 || i%10 == 7 } // cannot log in
 
-// allowed is a user who can log in.
-func (m *migration) allowed() int {
-	for {
-		if i := m.some(); !m.no(i) {
-			return i
+// pick returns a user who is there. A user who was there once must be there for good. While the server does not answer,
+// it is one of those who were seen before.
+func (m *migration) pick(allowed bool) (user int, ok bool) {
+	for range 20 {
+		i := rand.IntN(m.users)
+		if allowed && m.no(i) {
+			continue
+		}
+		before := m.was(i)
+		status, err := m.show(i)
+		switch {
+		case err != nil || status >= http.StatusInternalServerError:
+			m.lock.Lock()
+			defer m.lock.Unlock()
+			if len(m.allowed) == 0 {
+				return 0, false
+			}
+			return m.allowed[rand.IntN(len(m.allowed))], true
+		case status == http.StatusOK:
+			m.note(i)
+			return i, true
+		case before:
+			m.t.Errorf("%s was there, and is lost: %d", nameOf(i), status)
 		}
 	}
+	return 0, false
 }
 
-// logins has users of the table log in, some 20 to 40 a second, until the returned function is called and so many right
-// passwords and one wrong one were tried. A table that moves within a second leaves no time for that before.
-func (m *migration) logins(least int64) (stop func()) {
-	ctx, cancel := context.WithCancel(m.t.Context())
-	var all sync.WaitGroup
-	for range 4 {
-		all.Go(func() {
-			tick := time.NewTicker(100 * time.Millisecond)
-			defer tick.Stop()
-			for n, late := 0, 0; ctx.Err() == nil || late < 300 && (m.right.Load() < least || m.wrong.Load() == 0); {
-				<-tick.C
-				if ctx.Err() != nil {
-					late++
-				}
-				i := m.some()
-				if n%64 != 2 { // the failures of all must stay below the limit of a network
-					i = m.allowed()
-				}
-				if status, err := m.show(i); err != nil || status != http.StatusOK {
-					continue // not yet there
-				}
-				m.login(i, n%64 != 1)
-				n++
-			}
-		})
+func (m *migration) was(i int) bool {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	return m.seen[i]
+}
+
+func (m *migration) note(i int) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	if !m.seen[i] && !m.no(i) {
+		m.allowed = append(m.allowed, i)
 	}
-	return func() { cancel(); all.Wait() }
+	m.seen[i] = true
+}
+
+// logins has users log in until the returned function is called and so many right passwords and one wrong one were
+// tried. A table that moves within a second leaves no time for that before.
+func (m *migration) logins(least int64) (stop func() loginLoad) {
+	var n atomic.Int64
+	return openLoop(loginRate, 30*time.Second, func() {
+		turn := n.Add(1) // the failures of all must stay below the limit of a network
+		i, ok := m.pick(turn%64 != 2)
+		if !ok {
+			m.early.Add(1)
+			return
+		}
+		m.login(i, turn%64 != 1)
+	}, func() bool { return m.right.Load() >= least && m.wrong.Load() > 0 })
 }
 
 // login logs a user in who is there.
@@ -390,7 +427,9 @@ func (m *migration) check(subjects map[string]string) {
 	}
 	before := m.right.Load()
 	for range 40 { // also users whose hash was replaced
-		m.login(m.allowed(), true)
+		if i, ok := m.pick(true); ok {
+			m.login(i, true)
+		}
 	}
 	if m.right.Load() == before {
 		m.t.Error("nobody could log in at the end")
