@@ -21,7 +21,7 @@ const goOAuth2 = "github.com/go-oauth2/oauth2"
 // arrows lists which packages of ours each package may import. What is not listed may import none
 // and must be listed before it exists.
 var arrows = map[string][]string{
-	"cmd/signet":                              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/doctor", "cmd/signet/internal/drill", "cmd/signet/internal/inspect", "cmd/signet/internal/install", "cmd/signet/internal/manage", "cmd/signet/internal/manage/clients", "cmd/signet/internal/manage/signingkeys", "cmd/signet/internal/restore", "cmd/signet/internal/transfer"},
+	"cmd/signet":                              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/doctor", "cmd/signet/internal/drill", "cmd/signet/internal/inspect", "cmd/signet/internal/install", "cmd/signet/internal/manage", "cmd/signet/internal/manage/clients", "cmd/signet/internal/manage/signingkeys", "cmd/signet/internal/preview", "cmd/signet/internal/restore", "cmd/signet/internal/transfer"},
 	"cmd/signet/internal/cli":                 {},
 	"cmd/signet/internal/configfile":          {"cmd/signet/internal/cli", "config"},
 	"cmd/signet/internal/connect":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "server/admin/api", "server/admin/client"},
@@ -37,10 +37,12 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/manage/clients":      {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "config/duration", "keys/jose", "server/admin/api"},
 	"cmd/signet/internal/manage/signingkeys":  {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/keychart", "config/duration", "server/admin/api", "server/admin/client"},
 	"cmd/signet/internal/manage/userimport":   {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/usertable", "config/duration", "server/admin/api", "server/admin/client", "server/password", "server/password/hash"},
+	"cmd/signet/internal/preview":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/daemon", "config", "server/edge", "server/page"},
 	"cmd/signet/internal/restore":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/install", "config", "keys", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/rotation", "server/audit", "store", "store/archive", "store/bolt", "store/bolt/file", "store/recovery", "store/redis", "store/seal"},
 	"cmd/signet/internal/storemetrics":        {"store", "store/bolt", "store/redis"},
 	"cmd/signet/internal/transfer":            {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/connect", "cmd/signet/internal/install", "config", "keys/mark", "store", "store/archive", "store/bolt", "store/seal"},
-	"cmd/signet/internal/usertable":           {"server/admin/api"},
+	"cmd/signet/internal/usertable":           {"cmd/signet/internal/usertable/sqldump", "server/admin/api"},
+	"cmd/signet/internal/usertable/sqldump":   {},
 	"cmd/signet/e2e":                          {},
 	"config":                                  {"config/duration", "config/reader", "config/redisurl", "keys/timetable", "server/page/palette", "server/syntax"},
 	"config/duration":                         {},
@@ -74,7 +76,7 @@ var arrows = map[string][]string{
 	"server/browser":                          {"server/edge", "server/sealed", "server/syntax", "store"},
 	"server/clientauth":                       {"keys", "keys/jose", "server/admin/api", "server/audit", "server/edge", "server/syntax", "server/throttle", "store"},
 	"server/connlimit":                        {"server/edge"},
-	"server/discovery":                        {"keys", "keys/jose", "server/admin/api", "server/clientauth", "server/edge"},
+	"server/discovery":                        {"keys", "keys/jose", "server/admin/api", "server/clientauth", "server/edge", "server/syntax"},
 	"server/edge":                             {"server/loglimit", "server/outage", "server/syntax"},
 	"server/logout":                           {"server/audit", "server/browser", "server/clientauth", "server/edge", "server/page", "server/sealed", "server/token", "store"},
 	"server/loglimit":                         {},

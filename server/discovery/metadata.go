@@ -9,6 +9,7 @@ import (
 	"signet/server/admin/api"
 	"signet/server/clientauth"
 	"signet/server/edge"
+	"signet/server/syntax"
 )
 
 // metadata is the authorization server's own description (RFC 8414 §2), served where OpenID Connect libraries look as well (OpenID
@@ -104,6 +105,9 @@ func (h *Handler) renderMetadata(algorithms []string) []byte {
 	if m.AuthorizationEndpoint != "" {
 		m.authorization = authorization{ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"},
 			ChallengeMeans: []string{"S256"}, Prompts: []string{"none", "login"}, Iss: true, RequestURI: new(bool)}
+	}
+	if m.AuthorizationEndpoint == "" { // there is no way to get a code
+		m.GrantTypes = slices.DeleteFunc(slices.Clone(m.GrantTypes), func(grant string) bool { return grant == syntax.GrantAuthorizationCode })
 	}
 	body, err := json.Marshal(m)
 	if err != nil {

@@ -45,6 +45,7 @@ var parameters = Parameters{
 	"grant_type": true, "username": true, "password": true, "scope": true, "refresh_token": true,
 	"client_id": true, "client_secret": true, "client_assertion": true, "client_assertion_type": true,
 	"token": true, "token_type_hint": true,
+	"code": true, "redirect_uri": true, "code_verifier": true,
 }
 
 // oneLine are the parameters that end up in logs, look-ups or claims: a line break in one is refused.

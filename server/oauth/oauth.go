@@ -60,6 +60,7 @@ type Config struct {
 type Handler struct {
 	*shared
 	refresh    refreshGrant
+	code       codeGrant
 	revoker    revoker
 	introspect introspector
 	engine     *engine.Engine
@@ -83,7 +84,7 @@ func New(cfg Config) *Handler {
 			Help: "What presented refresh tokens turned out to be: rotated, replayed, reuse, healed, ahead, revoked, gone."}, []string{"outcome"}),
 	}
 	cfg.Registry.MustRegister(s.rotations)
-	return &Handler{shared: s, refresh: refreshGrant{shared: s}, revoker: revoker{s}, introspect: introspector{s},
+	return &Handler{shared: s, refresh: refreshGrant{shared: s}, code: codeGrant{s}, revoker: revoker{s}, introspect: introspector{s},
 		engine: engine.New()}
 }
 

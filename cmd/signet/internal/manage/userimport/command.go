@@ -32,6 +32,7 @@ type command struct {
 	dryRun      bool
 	allowWeak   bool
 	notMoved    bool
+	noHash      bool
 	mapFile     string
 	rejected    string
 	factors     string
@@ -77,6 +78,7 @@ func (c *command) flags(cmd *cobra.Command) {
 	f.StringVar(&c.table.Format, "format", "signet", "the file is written as `FORMAT`")
 	f.StringVar(&c.table.Username, "username", "", "take the username from `FIELD`")
 	f.StringVar(&c.table.Hash, "hash", "", "take the password hash from `FIELD`, of csv")
+	f.BoolVar(&c.noHash, "no-hash", false, "the file has no password hashes; users get passwords later")
 	f.StringVar(&c.table.Scheme, "hash-scheme", "", "all hashes are of `SCHEME`, where their spelling does not show it")
 	f.StringVar(&c.hashConfig, "hash-config", "", "the hash_config of a Firebase project, in `FILE`")
 	f.StringVar(&c.table.ID, "id", "", "take the id in the old system from `FIELD`")
@@ -107,7 +109,7 @@ func (c *command) check(cmd *cobra.Command) error {
 		return cli.Usagef("there is no hash scheme %q; there are %s", c.table.Scheme, strings.Join(schemes, ", "))
 	}
 	if c.table.Format == "signet" {
-		for _, name := range []string{"username", "hash", "id", "disabled", "roles", "roles-claim", "claim", "realm", "factors"} {
+		for _, name := range []string{"username", "hash", "no-hash", "id", "disabled", "roles", "roles-claim", "claim", "realm", "factors"} {
 			if cmd.Flags().Changed(name) {
 				return cli.Usagef("--%s is for tables of other systems; the format signet has its own members. Choose one with --format", name)
 			}
@@ -122,6 +124,10 @@ func (c *command) check(cmd *cobra.Command) error {
 	if c.factors != "" && c.dropFactors {
 		return cli.Usagef("--factors keeps the one-time-password secrets and --drop-factors does not; give one of them")
 	}
+	if c.noHash && c.table.Hash != "" {
+		return cli.Usagef("--hash names the column of the hashes, and --no-hash is for a file without one; leave one of the two out")
+	}
+	c.table.NoHash = c.noHash || c.notMoved
 	switch c.conflict {
 	case api.ConflictFail, api.ConflictSkip, api.ConflictUpdate:
 	default:
@@ -180,6 +186,9 @@ func (c *command) run(cmd *cobra.Command) error {
 	}
 	if table.Converted() {
 		c.app.Notef("The file is in UTF-16, and is read as that.")
+	}
+	if table.NoHash() {
+		c.app.Notef("The file has no column of password hashes.")
 	}
 	r := newRun(c, server, table)
 	r.progress = newProgress(c.app, counted, sizeOf(in))
