@@ -3,6 +3,7 @@
 The password of user I is "password of I". Every tenth user is not active, and every tenth but one has none. A PBKDF2 has
 as few iterations as are stored without another hash around it, because the test is not about its cost."""
 
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -24,15 +25,23 @@ from django.core.management import call_command
 
 call_command("migrate", verbosity=0)
 group = Group.objects.create(name="customers")
-hasher = getattr(hashers, hasher_name)()
 options = {"iterations": 10_000} if "PBKDF2" in hasher_name else {}
+
+
+def encoded(i):
+    hasher = getattr(hashers, hasher_name)()
+    return hasher.encode(f"password of {i}", hasher.salt(), **options)
+
+
 users = []
+with multiprocessing.Pool() as pool:
+    hashes = pool.map(encoded, range(count), chunksize=100)
 for i in range(count):
     user = User(username=f"User{i}@example.com", email=f"user{i}@example.com", is_active=i % 10 != 3)
     if i % 10 == 7:
         user.set_unusable_password()
     else:
-        user.password = hasher.encode(f"password of {i}", hasher.salt(), **options)
+        user.password = hashes[i]
     users.append(user)
 User.objects.bulk_create(users, batch_size=500)
 links = User.groups.through
