@@ -50,6 +50,9 @@ const (
 	EventUserBulkBegin   = "user.bulk_begin"
 	EventUserUpdate      = "user.update"
 	EventUserDelete      = "user.delete"
+	EventUserRename      = "user.rename"
+	EventUserAddAlias    = "user.add_alias"
+	EventUserRemoveAlias = "user.remove_alias"
 	EventUserMove        = "user.move"
 	EventUpstream        = "upstream"
 	EventUserDisable     = "user.disable"
@@ -162,6 +165,7 @@ var EventTypes = []EventType{
 	{EventThrottleClear, ClassAdmin, "an operator had failed logins forgotten"},
 	{EventToken, ClassRefusals, "a request to /token was refused for another reason"},
 	{EventUpstream, ClassRefusals, "the upstream gave an answer about a user that was not used"},
+	{EventUserAddAlias, ClassAdmin, "an operator gave a user one more name to log in with"},
 	{EventUserBulk, ClassAdmin, "an operator changed many users; the stream of them ended"},
 	{EventUserBulkBegin, ClassAdmin, "an operator began to change many users"},
 	{EventUserCreate, ClassAdmin, "an operator created a user"},
@@ -171,6 +175,8 @@ var EventTypes = []EventType{
 	{EventUserImport, ClassAdmin, "an operator imported users; the import ended"},
 	{EventUserImportBegin, ClassAdmin, "an operator began to import users"},
 	{EventUserMove, ClassSessions, "a user came from the upstream, which accepted the password"},
+	{EventUserRemoveAlias, ClassAdmin, "an operator took an alias from a user"},
+	{EventUserRename, ClassAdmin, "an operator changed the username of a user"},
 	{EventUserSetPassword, ClassAdmin, "an operator set a user's password"},
 	{EventUserUpdate, ClassAdmin, "an operator changed a user's claims"},
 	{EventUserinfo, ClassRefusals, "a request to /userinfo was refused"},

@@ -43,8 +43,9 @@ var (
 	AuditRings = &Bucket{name: []byte("audit_rings"), later: true}
 	Networks   = &Bucket{name: []byte("networks"), kind: seal.Networks, later: true}
 	Outbox     = &Bucket{name: []byte("outbox"), kind: seal.Event, later: true}
+	Aliases    = &Bucket{name: []byte("aliases"), kind: seal.Alias, later: true}
 
-	Buckets = []*Bucket{Meta, Clients, Users, Usernames, Sessions, Keyring, Revoked, Audit, Throttle, Assertions, AuditRings, Networks, Outbox}
+	Buckets = []*Bucket{Meta, Clients, Users, Usernames, Sessions, Keyring, Revoked, Audit, Throttle, Assertions, AuditRings, Networks, Outbox, Aliases}
 )
 
 // Keys of Meta and Keyring.
