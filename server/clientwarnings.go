@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"signet/server/account"
 	"signet/server/edge"
 	"signet/server/oauth"
 	"signet/store"
@@ -19,6 +20,11 @@ func (s *Server) clientWarnings(ctx context.Context, client store.Client, warnin
 	if client.Introspect {
 		if service, err := s.oauth.NamesService(ctx, client.ID); err == nil && service {
 			warnings = append(warnings, "introspection answers this client with plain JSON, never signed: "+oauth.AnswersUnsigned+"; register it under another id")
+		}
+	}
+	if slices.Contains(client.Scopes, account.ScopeOpenID) {
+		if service, err := s.oauth.NamesService(ctx, client.ID); err == nil && service {
+			warnings = append(warnings, "this client gets no id_token: "+oauth.NoIDToken+"; register it under another id")
 		}
 	}
 	for _, audience := range slices.Concat(client.Audiences, client.IntrospectFor) {

@@ -152,7 +152,7 @@ func TestScopesInMetadata(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
 	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
-		if a := s.Call(t, "GET", path).Wants(200, ""); !strings.Contains(a.Raw, `"scopes_supported":["profile"]`) {
+		if a := s.Call(t, "GET", path).Wants(200, ""); !strings.Contains(a.Raw, `"scopes_supported":["openid","profile","email","address","phone"]`) {
 			t.Errorf("%s: got %s", path, a.Raw)
 		}
 	}

@@ -25,7 +25,7 @@ func newAdmin(s *Server, keys [][32]byte) *admin.Admin {
 		mac.Sum(importKeys[i][:0])
 	}
 	return admin.New(admin.Config{
-		Issuer: cfg.Issuer, Version: cfg.Version, Started: s.started, MaxTokenLife: cfg.MaxTokenLife,
+		Issuer: cfg.Issuer, Version: cfg.Version, Started: s.started, MaxTokenLife: cfg.MaxTokenLife, Upstream: cfg.Upstream.Kind,
 		Store: cfg.Store, Keys: cfg.Keys, Passwords: cfg.Passwords, Throttle: s.throttle, Audit: s.audit, Checker: s.checker, Edge: s.edge,
 		Registry: cfg.Registry, Log: cfg.Log, Now: cfg.Now,
 		Settings: func() admin.Settings {

@@ -6,7 +6,9 @@ import (
 	"net/url"
 	"strings"
 
+	"signet/server/accountpage"
 	"signet/server/edge"
+	"signet/server/logout"
 	"signet/server/page"
 )
 
@@ -50,7 +52,30 @@ func (s *Server) routes() map[string]*edge.Route {
 	for _, rt := range table {
 		rt.Surface = surface
 	}
+	table[prefix+accountpage.Path] = &edge.Route{Name: "account", Methods: getOrPost, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true,
+		Handle: s.account.Handle, Surface: s.peopleSurface()}
+	table[prefix+logout.Path] = &edge.Route{Name: "logout", Methods: []string{http.MethodGet, http.MethodPost}, Changes: true, Timeout: edge.AnswerWithin,
+		NeedsClock: true, Handle: s.logout.Handle, Surface: s.peopleSurface()}
 	return table
+}
+
+// serves reports whether there is a route at the path, relative to the issuer.
+func (s *Server) serves(path string) bool { return s.table[issuerPath(s.cfg.Issuer)+path] != nil }
+
+// peopleSurface words errors as pages for people.
+func (s *Server) peopleSurface() *edge.Surface {
+	return &edge.Surface{Error: asError,
+		RenderError: func(r *edge.Request, e *edge.Error) edge.Response {
+			problem := page.ProblemOf(e)
+			problem.RequestID, problem.AcceptLanguage = r.ID, r.Header.Get("Accept-Language")
+			return s.settings().Page.Problem(problem)
+		},
+		Refused: func(r *edge.Request, _ *edge.Route, refused *edge.Error, _ error) {
+			if r.Changing != "" && !r.Audited {
+				s.audit.RefusedRequest(r, r.Changing, refused)
+			}
+		},
+	}
 }
 
 // issuerPath is the path of the issuer's URL, without a trailing slash.

@@ -13,6 +13,7 @@ import (
 	"signet/server"
 	"signet/server/servertest"
 	"signet/server/throttle"
+	"signet/store"
 )
 
 // TestScripts runs the scripts in testdata/script against a running server, over HTTP. Their README has the commands. The
@@ -53,6 +54,8 @@ type script struct {
 	trapped     *atomic.Int64 // connections to the trap; nil where there is none
 	trapURL     string
 	gate        *gate
+
+	browser store.Session // of the last code; see code
 }
 
 // scriptTB makes the helpers of Go tests fail the script that uses them.

@@ -36,6 +36,7 @@ func scriptCommands() map[string]scriptCommand {
 		"trail": (*script).wantTrail, "untouched": (*script).wantUntouched,
 		"repeat": compute(repeatText), "upper": compute(upperText), "head": compute(headOf), "tail": compute(tailOf), "escape": compute(escapeText),
 		"base64": compute(encodeText), "forge": compute((*script).forge), "sign": compute((*script).assert), "signer": compute(signerKID),
+		"code": compute((*script).code), "signout": (*script).signOut,
 	} {
 		commands[name] = action(do)
 	}

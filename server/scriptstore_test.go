@@ -97,6 +97,13 @@ func (b *breakable) FinishLogin(ctx context.Context, now time.Time, r store.Rece
 	return b.Store.FinishLogin(ctx, now, r, s, bounds)
 }
 
+func (b *breakable) RedeemCode(ctx context.Context, s store.Session, bounds store.SessionLimits, until time.Time) (store.Session, store.User, error) {
+	if err := b.ask("RedeemCode"); err != nil {
+		return store.Session{}, store.User{}, err
+	}
+	return b.Store.RedeemCode(ctx, s, bounds, until)
+}
+
 func (b *breakable) Rotate(ctx context.Context, r store.Rotation) (store.Session, store.User, store.Outcome, error) {
 	if err := b.ask("Rotate"); err != nil {
 		return store.Session{}, store.User{}, 0, err

@@ -11,15 +11,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"signet/server/account"
+	"signet/server/accountpage"
 	"signet/server/admin"
 	"signet/server/audit"
+	"signet/server/browser"
 	"signet/server/clientauth"
 	"signet/server/connlimit"
 	"signet/server/discovery"
 	"signet/server/edge"
+	"signet/server/logout"
 	"signet/server/metrics"
 	"signet/server/oauth"
 	"signet/server/page"
+	"signet/server/password"
 	"signet/server/replica"
 	"signet/server/signin"
 	"signet/server/syntax"
@@ -48,6 +52,9 @@ type Server struct {
 	names         *account.NameChecker
 	signIn        *signin.Engine
 	oauth         *oauth.Handler
+	browsers      *browser.Sessions
+	account       *accountpage.Handler
+	logout        *logout.Handler
 	reloadsFailed prometheus.Counter
 	discovery     *discovery.Handler
 	replica       *replica.Replica
@@ -68,7 +75,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	throttleKeys, auditKeys := cfg.ThrottleKeys, cfg.AuditKeys
+	sealKeys, throttleKeys, auditKeys := cfg.RefreshKeys, cfg.ThrottleKeys, cfg.AuditKeys
 	cfg.RefreshKeys, cfg.ThrottleKeys, cfg.AuditKeys = nil, nil, nil // s is not to show them when it is printed
 	id := edge.RandomText(6)
 	s := &Server{cfg: cfg, store: cfg.Store, log: cfg.Log, now: cfg.Now, started: cfg.Now(),
@@ -103,7 +110,9 @@ func New(cfg Config) (*Server, error) {
 	s.replica = replica.New(replica.Config{ID: id, Issuer: cfg.Issuer, Timetable: cfg.Timetable, Keys: cfg.Keys, Store: cfg.Store, Now: cfg.Now, Log: cfg.Log,
 		Registry: cfg.Registry, AfterBeat: s.raiseFloors})
 	s.discovery = discovery.New(discovery.Config{Issuer: cfg.Issuer, GrantTypes: syntax.GrantTypes, Keys: cfg.Keys, Ping: cfg.Store.Ping,
-		Draining: s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, NamesCollide: func() bool { return s.names.Collisions() > 0 }, StaleIfError: cfg.StaleIfError, Log: cfg.Log})
+		Scopes: account.StandardScopes(), Claims: account.StandardClaimNames(), Serves: s.serves,
+		Draining: s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, NamesCollide: func() bool { return s.names.Collisions() > 0 },
+		StaleIfError: cfg.StaleIfError, Log: cfg.Log})
 	asked := upstream.New(upstream.Config{Settings: cfg.Upstream, Store: cfg.Store, Passwords: cfg.Passwords, Audit: s.audit, Log: cfg.Log, Now: cfg.Now,
 		Registry: cfg.Registry})
 	s.signIn = signin.New(signin.Config{Store: cfg.Store, Passwords: cfg.Passwords, Upstream: asked, Hashes: s.hashes, Clients: s.clients,
@@ -114,9 +123,32 @@ func New(cfg Config) (*Server, error) {
 		Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		MaxTokenLife: cfg.MaxTokenLife, Settings: func() *oauth.Settings { return &s.settings().Settings }, Dependency: dependencyOf,
 		Foreign: metrics.NewKeyring(cfg.Registry, cfg.Keys, cfg.Now).CountForeign})
+	if err := s.newAccount(sealKeys); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
 	s.table = s.routes()
 	s.admin = newAdmin(s, throttleKeys)
 	return s, nil
+}
+
+// newAccount sets what browsers sign in and out with, and the page of a user's own account.
+func (s *Server) newAccount(sealKeys [][32]byte) (err error) {
+	cfg := &s.cfg
+	if s.browsers, err = browser.New(browser.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Store: cfg.Store, Now: cfg.Now,
+		Ended: s.checker.SessionEnded}); err != nil {
+		return err
+	}
+	s.account, err = accountpage.New(accountpage.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Store: cfg.Store,
+		Passwords: cfg.Passwords, Policy: func() password.Policy { return s.settings().Policy },
+		Lifetimes: func() store.Lifetimes { return s.settings().Lifetimes }, Clients: s.clients, Checker: s.checker, SignIn: s.signIn,
+		Browsers: s.browsers, Audit: s.audit, Pages: func() *page.Renderer { return s.settings().Page }, Now: cfg.Now})
+	if err != nil {
+		return err
+	}
+	s.logout, err = logout.New(logout.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Store: cfg.Store, Clients: s.clients,
+		Checker: s.checker, Browsers: s.browsers, Audit: s.audit, Pages: func() *page.Renderer { return s.settings().Page }, Now: cfg.Now,
+		StayPath: accountpage.Path})
+	return err
 }
 
 // Apply puts new settings in force. A request that is under way may see some of the old ones.

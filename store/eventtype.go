@@ -28,6 +28,8 @@ const (
 	EventRefreshReuse = "refresh_reuse"
 	EventRefreshLate  = "refresh_late"
 	EventRevoke       = "revoke"
+	EventCode         = "code"
+	EventCodeReuse    = "code_reuse"
 
 	EventToken      = "token"
 	EventIntrospect = "introspect"
@@ -54,6 +56,7 @@ const (
 	EventUserAddAlias    = "user.add_alias"
 	EventUserRemoveAlias = "user.remove_alias"
 	EventUserMove        = "user.move"
+	EventUserBreached    = "user.breached"
 	EventUpstream        = "upstream"
 	EventUserDisable     = "user.disable"
 	EventUserEnable      = "user.enable"
@@ -128,6 +131,8 @@ var EventTypes = []EventType{
 	{EventClientRotateSecret, ClassAdmin, "an operator gave a client a new secret"},
 	{EventClientUpdate, ClassAdmin, "an operator changed a client"},
 	{EventClientAuth, ClassRefusals, "client authentication failed"},
+	{EventCode, ClassSessions, "an app redeemed an authorization code and a session began, or the code was refused"},
+	{EventCodeReuse, ClassSessions, "an authorization code was used again; the session that it began was ended"},
 	{EventIntrospect, ClassRefusals, "a request to /introspect was refused"},
 	{"key.activated", ClassKeys, "a key began to sign"},
 	{"key.clock_agreed", ClassKeys, "the store's clock is no longer disputed"},
@@ -157,7 +162,7 @@ var EventTypes = []EventType{
 	{EventRefreshReuse, ClassSessions, "a spent refresh token was used again; the session was ended"},
 	{EventRestore, ClassAdmin, "a backup was put in the place of the store"},
 	{EventRevoke, ClassOwn, "a client revoked its own token or session, or was refused"},
-	{EventSessionRevoke, ClassAdmin, "an operator ended a session"},
+	{EventSessionRevoke, ClassAdmin, "an operator ended a session, or the user did"},
 	{EventSessionRevokeAll, ClassAdmin, "an operator ended all sessions of a user"},
 	{EventSessionRevokeEverybody, ClassAdmin, "an operator ended all sessions of all users"},
 	{EventSessionRevokeEverybodyBegin, ClassAdmin, "an operator began to end all sessions of all users"},
@@ -166,6 +171,7 @@ var EventTypes = []EventType{
 	{EventToken, ClassRefusals, "a request to /token was refused for another reason"},
 	{EventUpstream, ClassRefusals, "the upstream gave an answer about a user that was not used"},
 	{EventUserAddAlias, ClassAdmin, "an operator gave a user one more name to log in with"},
+	{EventUserBreached, ClassSessions, "a login marked a user, whose password is in the list of breached ones, or removed the mark"},
 	{EventUserBulk, ClassAdmin, "an operator changed many users; the stream of them ended"},
 	{EventUserBulkBegin, ClassAdmin, "an operator began to change many users"},
 	{EventUserCreate, ClassAdmin, "an operator created a user"},
@@ -177,7 +183,7 @@ var EventTypes = []EventType{
 	{EventUserMove, ClassSessions, "a user came from the upstream, which accepted the password"},
 	{EventUserRemoveAlias, ClassAdmin, "an operator took an alias from a user"},
 	{EventUserRename, ClassAdmin, "an operator changed the username of a user"},
-	{EventUserSetPassword, ClassAdmin, "an operator set a user's password"},
+	{EventUserSetPassword, ClassAdmin, "an operator set a user's password, or the user did"},
 	{EventUserUpdate, ClassAdmin, "an operator changed a user's claims"},
 	{EventUserinfo, ClassRefusals, "a request to /userinfo was refused"},
 }
@@ -219,6 +225,8 @@ func changed(class EventClass, e Event) bool {
 		return e.Outcome == Healed.String() || e.Outcome == Revoked.String()
 	case EventRefreshReuse, EventRefreshLate:
 		return e.Outcome != OutcomeMore
+	case EventCodeReuse:
+		return e.Outcome == Reused.String()
 	}
 	return e.Outcome == OutcomeOK || e.Outcome == OutcomeUnknown && class != ClassSessions
 }

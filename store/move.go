@@ -15,6 +15,8 @@ type Record struct {
 
 	UsedAssertion *UsedAssertion `json:"spent_assertion,omitempty"`
 
+	UsedCode *UsedCode `json:"redeemed_code,omitempty"` // comes after its user
+
 	Loss *Loss `json:"loss,omitempty"` // where there are several the last one stays
 
 	Event *Event `json:"event,omitempty"` // oldest first; its Seq is given anew

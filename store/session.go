@@ -60,6 +60,10 @@ type Session struct {
 	ClientEpoch uint32     `json:"client_epoch,omitempty"` // the client's when it began
 	Skipped     uint16     `json:"skipped,omitempty"`      // generations between its predecessor and Generation that late refreshes have skipped
 	Address     netip.Addr `json:"address,omitzero"`       // of the last rotation or the login, see NetworkOf; may be missing
+
+	// Parent is the session of the user that it began from: that of the browser in which the user is signed in. It ends with
+	// it, but not with the lifetime of that one. Zero: none. A parent has no parent.
+	Parent SessionID `json:"parent,omitzero"`
 }
 
 // Predecessor is the generation whose holder gets the answer again; see Replayed and Late. A session
@@ -182,7 +186,23 @@ type Sessions interface {
 	// StartSession begins s, whose ID, UserID, ClientID, ClientEpoch and StartedAt are set, and returns it with
 	// the user of this moment, whose epoch it gets. Where the user's NotBefore is later, StartedAt becomes that. Beyond
 	// b.PerUser sessions of one user the oldest end. ErrNotFound or ErrDisabled when the user is.
+	//
+	// Where a session ends otherwise than by its lifetime, here or below, those that have it for Parent end in the same step.
 	StartSession(ctx context.Context, s Session, b SessionLimits) (Session, User, error)
+
+	// RedeemCode begins the session that an authorization code stands for, in one atomic step, and returns it with the user of this
+	// moment. The code can be redeemed once, because a session with this id begins once: a mark keeps the id until the
+	// code has expired (until) and AssertionMargin more, whatever becomes of the session. Nothing is kept of a code before.
+	//
+	// s is as for StartSession, and has RotatedAt (now; StartedAt is when the user signed in), UserEpoch (the user's when the code was made)
+	// and Parent, if there is one: its RotatedAt becomes that of s, because it was used, and it never makes room for s.
+	//
+	// ErrExists: the code was redeemed before. Where the session is still there it ends in the same step, and is
+	// returned as it was. ErrDisabled when the user is. ErrNotFound: the user is not there, has another epoch or a later
+	// NotBefore than StartedAt; or the parent is not there; or the code is from before the last Loss and may have been redeemed.
+	//
+	// Of the events of the context (WithEvent) those of type EventCodeReuse are kept where a session ends, the others where it begins.
+	RedeemCode(ctx context.Context, s Session, b SessionLimits, until time.Time) (Session, User, error)
 
 	// Rotate decides about one presented refresh token in one atomic step and returns the outcome.
 	// Where that GoesOn, the session is returned as it now is, with the user of this moment;
@@ -190,7 +210,8 @@ type Sessions interface {
 	// answers 503 and the client repeats the request.
 	Rotate(ctx context.Context, r Rotation) (Session, User, Outcome, error)
 
-	// RevokeSession ends one session and reports whether there was one. Ending what is not there is no error.
+	// RevokeSession ends one session, and those that have it for Parent, and reports whether there was one. Ending what is not there
+	// is no error.
 	RevokeSession(ctx context.Context, user UserID, id SessionID) (existed bool, err error)
 
 	// RevokeSessions raises the user's epoch, ends every session of the user that is there, and returns

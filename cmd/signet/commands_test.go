@@ -161,6 +161,32 @@ func TestBackupThatBreaksOff(t *testing.T) {
 	}
 }
 
+// TestImportRefusesAnIDOfAnotherPart: the server sees one part at a time, and the command all of them.
+func TestImportRefusesAnIDOfAnotherPart(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		out := json.NewEncoder(w)
+		body, _ := io.ReadAll(r.Body)
+		for n := range bytes.Count(body, []byte("\n")) {
+			_ = out.Encode(api.ImportLine{Line: n + 1, Result: api.ImportCreated})
+		}
+		_ = out.Encode(api.ImportLine{Report: &api.Report{}})
+	}))
+	defer srv.Close()
+	var b strings.Builder
+	for i := range 5001 {
+		fmt.Fprintf(&b, "{\"username\":\"u%d\",\"id\":%d}\n", i, i)
+	}
+	b.WriteString("{\"username\":\"another\",\"id\":\"17\"}\n{\"username\":\"id 17\"}\n")
+	file := filepath.Join(t.TempDir(), "users.ndjson")
+	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := runWith(t, srv.URL, "user", "import", "--file", file)
+	if code != 1 || !strings.Contains(out, "5002  another   an earlier line has the same id") || !strings.Contains(out, "5002 accepted, 1 refused") {
+		t.Errorf("got %d, %.300s %s", code, out, errs)
+	}
+}
+
 // TestImportReportCounts: so many refusals are listed, and all are counted. A table is sent in parts.
 func TestImportReportCounts(t *testing.T) {
 	parts := 0

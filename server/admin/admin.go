@@ -29,6 +29,7 @@ type Config struct {
 	Version      string // of the program; may be empty
 	Started      time.Time
 	MaxTokenLife time.Duration // no access token lives longer
+	Upstream     string        // kind of the system that is asked for passwords, see api.Status; empty: there is none
 
 	Store     store.Store
 	Keys      *keys.Manager
@@ -85,7 +86,7 @@ func New(cfg Config) *Admin {
 	lifetimes := func() store.Lifetimes { return cfg.Settings().Lifetimes }
 	people := users.New(users.Config{Store: cfg.Store, Passwords: cfg.Passwords, Policy: func() password.Policy { return cfg.Settings().Policy },
 		Recorder: rec, Now: cfg.Now})
-	bulk := users.NewBulk(users.BulkConfig{Users: people, ImportKeys: importKeys, SampleHashes: cfg.SampleHashes, Error: cfg.Error})
+	bulk := users.NewBulk(users.BulkConfig{Users: people, ImportKeys: importKeys, Upstream: cfg.Upstream != "", SampleHashes: cfg.SampleHashes, Error: cfg.Error})
 	sessions := users.NewSessions(users.SessionsConfig{Users: people, Clients: cfg.Clients, Lifetimes: lifetimes, Checker: cfg.Checker, Error: cfg.Error})
 	limits := &limits{store: cfg.Store, throttle: cfg.Throttle, settings: cfg.Settings, rec: rec, now: cfg.Now}
 	signing := keyring.New(keyring.Config{Keys: cfg.Keys, Replica: cfg.Replica, Lifetimes: lifetimes, Recorder: rec})

@@ -12,8 +12,10 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"signet/server"
 	"signet/server/edge"
 	"signet/server/servertest"
+	"signet/server/upstream"
 )
 
 type importReport struct {
@@ -139,7 +141,7 @@ func TestImportThatBreaksOff(t *testing.T) {
 	broken := io.MultiReader(strings.NewReader("{\"username\":\"bob\"}\n{\"username\":\"carol\"}"), failingReader{})
 	w := httptest.NewRecorder()
 	s.Admin().ServeHTTP(w, httptest.NewRequest("POST", "/v1/users:import", broken))
-	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "after line 1; 1 users were accepted") {
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "after line 1 (accepted users: 1)") {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
 }
@@ -159,5 +161,56 @@ func TestImportWithByteOrderMark(t *testing.T) {
 	got = importUsers(t, admin, "\xef\xbb\xbf\r\n{\"username\":\"third\"}\n\xef\xbb\xbf{\"username\":\"fourth\"}\n")
 	if got.Accepted != 1 || len(got.Refused) != 1 || got.Refused[0].Line != 3 {
 		t.Errorf("a mark inside: got %+v, want line 3 refused", got)
+	}
+}
+
+// TestImportIDs: two lines with one id would make two users of one.
+func TestImportIDs(t *testing.T) {
+	t.Parallel()
+	_, admin := servertest.NewAdmin(t, nil)
+	const lines = `{"username":"ann","id":7}` + "\n" + `{"username":"ben","id":8}` + "\n" + `{"username":"ann2","id":7}` + "\n" + `{"username":"ann3","id":"7"}` + "\n" +
+		`{"username":"cay"}` + "\n" + `{"username":"dan"}` + "\n" + `{"username":"eve","id":""}` + "\n" + `{"username":"fay","id":""}` + "\n"
+	for _, what := range []string{"first", "again"} { // one id in two imports is one user
+		got := importUsers(t, admin, lines)
+		if got.Accepted != 6 || got.RefusedCount != 2 || got.Refused[0].Line != 3 || got.Refused[1].Line != 4 || !strings.Contains(got.Refused[1].Reason, "an earlier line has the same id") {
+			t.Errorf("%s: got %+v", what, got)
+		}
+	}
+}
+
+// TestImportWithoutUpstream: users who are marked for an upstream that is not there cannot log in.
+func TestImportWithoutUpstream(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		query    string
+		upstream bool
+		warned   bool
+	}{{"", false, false}, {"?not_moved=true", false, true}, {"?not_moved=true", true, false}, {"?not_moved=true&dry_run=true", false, true}} {
+		_, admin := servertest.NewAdmin(t, func(cfg *server.Config) {
+			if c.upstream {
+				cfg.Upstream = upstream.Settings{Source: noSource{}, Kind: "https", IDClaim: "legacy_id", Timeout: time.Second, Concurrency: 1}
+			}
+		})
+		a := admin.CallJSON(t, "POST", "/v1/users:import"+c.query, `{"username":"ann"}`).Wants(200, "")
+		if got := strings.Contains(a.Raw, `"warnings":["this server has no users.upstream`); got != c.warned || strings.Contains(a.Raw, `"dry_run":true`) != strings.Contains(c.query, "dry_run") {
+			t.Errorf("%+v: got %s", c, a.Raw)
+		}
+	}
+}
+
+type noSource struct{ upstream.Source }
+
+// TestImportReportsKeptPasswords: who kept a password that was set here is in the report.
+func TestImportReportsKeptPasswords(t *testing.T) {
+	t.Parallel()
+	_, admin := servertest.NewAdmin(t, nil)
+	row := func(name, password string) string {
+		return fmt.Sprintf("{\"username\":%q,\"password_hash\":%q}\n", name, bcrypted(t, password))
+	}
+	importUsers(t, admin, row("ann", "the first")+row("ben", "the first"))
+	admin.CallJSON(t, "PUT", "/v1/users/ben/password", `{"password":"a password that was set here"}`).Wants(204, "")
+	a := admin.CallJSON(t, "POST", "/v1/users:import?on_conflict=update", row("ann", "the second")+row("ben", "the second")).Wants(200, "")
+	if !strings.Contains(a.Raw, `"kept_passwords":[{"line":2,"username":"ben","reason":"the password was set here and was kept"}],"kept_count":1`) {
+		t.Errorf("got %s", a.Raw)
 	}
 }

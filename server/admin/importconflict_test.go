@@ -290,7 +290,7 @@ func TestImportThatBreaksOffSaysSo(t *testing.T) {
 	s.Admin().ServeHTTP(w, req)
 	lines := strings.Split(strings.TrimSpace(w.Body.String()), "\n")
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || len(lines) != 201 || last.Error == nil || last.Error.Code != api.CodeInvalid ||
-		!strings.Contains(last.Error.Message, "after line 200; 200 users were accepted") {
+		!strings.Contains(last.Error.Message, "after line 200 (accepted users: 200)") {
 		t.Errorf("got %d lines, the last %q, %v", len(lines), lines[len(lines)-1], err)
 	}
 }

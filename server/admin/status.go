@@ -20,6 +20,7 @@ type status struct {
 	started         time.Time
 	readiness       func(context.Context) api.Readiness
 	registry        *prometheus.Registry
+	upstream        string
 }
 
 // newStatus registers the metrics of the process and its runtime, unless they are registered.
@@ -27,11 +28,12 @@ func newStatus(cfg Config) *status {
 	for _, collector := range []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		_ = cfg.Registry.Register(collector) // its only error is that they are
 	}
-	return &status{cfg.Issuer, cfg.Version, cfg.Started, cfg.Readiness, cfg.Registry}
+	return &status{cfg.Issuer, cfg.Version, cfg.Started, cfg.Readiness, cfg.Registry, cfg.Upstream}
 }
 
 func (h *status) show(r *call.Request) (edge.Response, error) {
-	return edge.Response{Body: api.Status{Issuer: h.issuer, Version: h.version, StartedAt: h.started.UTC(), Ready: h.readiness(r.Context())}}, nil
+	return edge.Response{Body: api.Status{Issuer: h.issuer, Version: h.version, StartedAt: h.started.UTC(), Ready: h.readiness(r.Context()),
+		Upstream: h.upstream}}, nil
 }
 
 // metrics writes the metrics in the text format of Prometheus.

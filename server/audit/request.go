@@ -43,11 +43,15 @@ func (r *Recorder) RefusedRequest(req *edge.Request, typ string, refused *edge.E
 	r.Refused(req, e)
 }
 
-// WithEvent completes e and returns the context for the change that e is about. The store keeps e together with the
-// change. Record e afterwards: it is taken over from there.
-func (r *Recorder) WithEvent(req *edge.Request, e *store.Event) context.Context {
-	*e = r.complete(req, *e)
-	return store.WithEvent(req.Context(), e)
+// WithEvent completes events and returns the context for the change that they are about. The store keeps them together with the
+// change; see store.WithEvent. Record them afterwards: they are taken over from there.
+func (r *Recorder) WithEvent(req *edge.Request, events ...*store.Event) context.Context {
+	ctx := req.Context()
+	for _, e := range events {
+		*e = r.complete(req, *e)
+		ctx = store.WithEvent(ctx, e)
+	}
+	return ctx
 }
 
 // complete adds the facts of the request that e lacks.

@@ -16,9 +16,15 @@ import (
 type Config struct {
 	Issuer     string
 	GrantTypes []string
-	Keys       *keys.Manager
-	Ping       func(ctx context.Context) error // whether the store answers
-	Draining   func() bool                     // whether the server is shutting down
+	Scopes     []string // that mean something at /userinfo
+	Claims     []string // that /userinfo may answer with, beside sub
+	// Serves reports whether there is a route at the path, relative to the issuer. It is asked when requests arrive, not before.
+	Serves func(path string) bool
+	// BackChannelLogout reports whether apps are informed when a session has ended.
+	BackChannelLogout bool
+	Keys              *keys.Manager
+	Ping              func(ctx context.Context) error // whether the store answers
+	Draining          func() bool                     // whether the server is shutting down
 	// HashingFellBack reports whether passwords are hashed in the server because their process does not run.
 	HashingFellBack func() bool
 	NamesCollide    func() bool // whether several users have one name
@@ -31,6 +37,7 @@ type Config struct {
 type Handler struct {
 	cfg           Config
 	keySetHeaders atomic.Pointer[keySetHeaders] // as they were sent last
+	metadata      atomic.Pointer[metadataResponse]
 }
 
 // New returns a Handler.

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -27,11 +28,24 @@ type Form struct {
 // Get returns the value of a parameter, or "".
 func (f Form) Get(name string) string { return f.values[name] }
 
-// parameters are the names that must not repeat. All others are ignored, however often they come.
-var parameters = map[string]bool{
+// Encode returns the parameters of a form as a query with them.
+func (f Form) Encode() string {
+	v := url.Values{"resource": f.Resources}
+	for name, value := range f.values {
+		v.Set(name, value)
+	}
+	return v.Encode()
+}
+
+// Parameters are the names that must not repeat. All others are ignored, however often they come.
+type Parameters map[string]bool
+
+// parameters are those of the endpoints for clients.
+var parameters = Parameters{
 	"grant_type": true, "username": true, "password": true, "scope": true, "refresh_token": true,
 	"client_id": true, "client_secret": true, "client_assertion": true, "client_assertion_type": true,
 	"token": true, "token_type_hint": true,
+	"code": true, "redirect_uri": true, "code_verifier": true,
 }
 
 // oneLine are the parameters that end up in logs, look-ups or claims: a line break in one is refused.
@@ -39,16 +53,37 @@ var oneLine = map[string]bool{"username": true, "client_id": true, "scope": true
 
 // parseForm reads the whole body of a POST and refuses whatever is not plainly a form. The URL's
 // query is never looked at: a secret there would be in every proxy's log.
-func parseForm(r *Request) (Form, error) {
-	if err := checkFormHeaders(r); err != nil {
-		return Form{}, err
-	}
-	body, err := r.ReadBody()
+func parseForm(r *Request, defined Parameters) (Form, error) {
+	body, err := r.readFormBody()
 	if err != nil {
 		return Form{}, err
 	}
-	return parseFormBody(string(body))
+	if defined == nil {
+		defined = parameters
+	}
+	return parseFormBody(body, defined)
 }
+
+func (r *Request) readFormBody() (string, error) {
+	if err := checkFormHeaders(r); err != nil {
+		return "", err
+	}
+	body, err := r.ReadBody()
+	return string(body), err
+}
+
+// ReadForm reads a form body as Route.Form does, but returns what it can of one that is refused: it has no parameter that is
+// broken or repeats.
+func (r *Request) ReadForm(defined Parameters) (Form, error) {
+	body, err := r.readFormBody()
+	if err != nil {
+		return Form{}, err
+	}
+	return readParameters(body, defined)
+}
+
+// ReadQuery is ReadForm for a query, where no secret may be.
+func ReadQuery(query string, defined Parameters) (Form, error) { return readParameters(query, defined) }
 
 // ReadBody reads a body of at most 64 KiB to its end.
 func (r *Request) ReadBody() ([]byte, error) {
@@ -97,63 +132,79 @@ func checkFormHeaders(r *Request) error {
 	return nil
 }
 
-func parseFormBody(body string) (Form, error) {
+func parseFormBody(body string, defined Parameters) (Form, error) {
+	f, err := readParameters(body, defined)
+	if err != nil {
+		return Form{}, err
+	}
+	return f, nil
+}
+
+// readParameters reads the parameters that are not broken and do not repeat, and returns the first error of the others.
+func readParameters(text string, defined Parameters) (Form, error) {
 	// A byte order mark before the first name and line ends behind the last value are not part of either:
 	// within them a client would have had to escape both.
-	body = strings.TrimRight(strings.TrimPrefix(body, "\ufeff"), "\r\n")
+	text = strings.TrimRight(strings.TrimPrefix(text, "\ufeff"), "\r\n")
 	f := Form{values: make(map[string]string, 8)}
-	for count := 0; body != ""; {
+	var first error
+	var bad []string
+	for count := 0; text != ""; {
 		var pair string
-		pair, body, _ = strings.Cut(body, "&")
+		pair, text, _ = strings.Cut(text, "&")
 		if pair == "" {
 			continue
 		}
 		if count++; count > maxParameters {
-			return Form{}, errTooManyParameters
+			first = cmp.Or(first, error(errTooManyParameters))
+			break
 		}
-		if err := f.add(pair); err != nil {
-			return Form{}, err
+		if name, err := f.add(pair, defined); err != nil {
+			first, bad = cmp.Or(first, err), append(bad, name)
 		}
+	}
+	for _, name := range bad {
+		delete(f.values, name)
 	}
 	for name, value := range f.values {
 		if value == "" {
 			delete(f.values, name)
 		}
 	}
-	return f, nil
+	return f, first
 }
 
-func (f *Form) add(pair string) error {
-	if strings.Contains(pair, ";") {
-		return InvalidRequest("a semicolon in a parameter must be written %3B")
-	}
+// add adds a parameter, or returns its name and what is wrong with it.
+func (f *Form) add(pair string, defined Parameters) (string, error) {
 	rawName, rawValue, _ := strings.Cut(pair, "=")
 	name, okName := DecodeComponent(rawName)
 	value, okValue := DecodeComponent(rawValue)
-	if !okName || !okValue {
-		return InvalidRequest(known(name) + " is not correctly percent-encoded UTF-8, or holds a NUL")
+	switch {
+	case strings.Contains(pair, ";"):
+		return name, InvalidRequest("a semicolon in a parameter must be written %3B")
+	case !okName || !okValue:
+		return name, InvalidRequest(known(name, defined) + " is not correctly percent-encoded UTF-8, or holds a NUL")
 	}
 	if name == "resource" {
 		if value != "" {
 			f.Resources = append(f.Resources, value)
 		}
-		return nil
+		return "", nil
 	}
-	if !parameters[name] {
+	if !defined[name] {
 		f.HasAudience = f.HasAudience || name == "audience"
-		return nil
+		return "", nil
 	}
 	if _, twice := f.values[name]; twice {
-		return InvalidRequest(name + " is given more than once")
+		return name, InvalidRequest(name + " is given more than once")
 	}
 	if oneLine[name] && strings.ContainsAny(value, "\r\n") {
-		return InvalidRequest(name + " holds a line break")
+		return name, InvalidRequest(name + " holds a line break")
 	}
 	if name == "scope" {
 		value = singleSpaced(value)
 	}
 	f.values[name] = value
-	return nil
+	return "", nil
 }
 
 // singleSpaced drops the spaces at both ends and all but one of those between words, which many clients
@@ -163,8 +214,8 @@ func singleSpaced(s string) string {
 }
 
 // known returns the name if it is one of ours: no answer repeats a name that a caller made up.
-func known(name string) string {
-	if parameters[name] {
+func known(name string, defined Parameters) string {
+	if defined[name] {
 		return name
 	}
 	return "a parameter"

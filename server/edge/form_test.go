@@ -8,7 +8,7 @@ import (
 )
 
 func TestParseFormBody(t *testing.T) {
-	f, err := parseFormBody("username=a%20b+c&password=p%26w%3D%C3%A9&scope=&unknown=1&unknown=2&resource=x&resource=y&&")
+	f, err := parseFormBody("username=a%20b+c&password=p%26w%3D%C3%A9&scope=&unknown=1&unknown=2&resource=x&resource=y&&", parameters)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func FuzzParseForm(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		got, err := parseFormBody(body)
+		got, err := parseFormBody(body, parameters)
 		if err != nil {
 			return
 		}
@@ -50,4 +50,31 @@ func FuzzParseForm(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestReadParameters: what a refused form has beside its fault can be trusted, since an error may be sent to the redirect URI.
+func TestReadParameters(t *testing.T) {
+	defined := Parameters{"state": true, "redirect_uri": true, "client_id": true}
+	for _, c := range []struct{ name, query, want string }{
+		{"all is well", "client_id=a&state=s&x=1&x=2", "client_id=a&state=s"},
+		{"one repeats", "client_id=a&state=s&client_id=a", "state=s"},
+		{"one comes three times", "state=1&state=2&state=3&client_id=a", "client_id=a"},
+		{"one is empty, then not", "state=&state=2&client_id=a", "client_id=a"},
+		{"one is broken, then not", "state=%zz&state=2&client_id=a", "client_id=a"},
+		{"one is good, then broken", "state=2&state=%zz&client_id=a", "client_id=a"},
+		{"a semicolon", "state=1;client_id=b&client_id=a", "client_id=a"},
+		{"a line break", "client_id=a%0Ab&state=s", "state=s"},
+		{"resources", "resource=x&resource=&resource=y", "resource=x&resource=y"},
+	} {
+		f, err := ReadQuery(c.query, defined)
+		if got := f.Encode(); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+		if (err != nil) != (c.name != "all is well" && c.name != "resources") {
+			t.Errorf("%s: got error %v", c.name, err)
+		}
+		if again, err := ReadQuery(f.Encode(), defined); err != nil || again.Encode() != f.Encode() {
+			t.Errorf("%s: encoded and read again it is %s, %v", c.name, again.Encode(), err)
+		}
+	}
 }

@@ -19,6 +19,9 @@ type Request struct {
 	Form    Form       // of a route with Form
 	Facts
 
+	// RenderError returns the response to an error of the handler, which sets it; nil: as the route's Surface has it.
+	RenderError func(*Error) Response
+
 	origins   []string // of the client that ClientID names
 	inSummary bool     // the log has this request in the summary of an outage
 }

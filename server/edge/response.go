@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -46,7 +47,7 @@ func (s *Server) writeResponse(w http.ResponseWriter, r *Request, rt *Route, ans
 		if refused.Close || !rt.Form && r.ContentLength != 0 {
 			stopReading(w)
 		}
-		answer = rt.errorResponse(refused)
+		answer = rt.errorResponse(r, refused)
 	}
 	h := w.Header()
 	h["Cache-Control"] = noStore // unless the handler has set its own
@@ -107,7 +108,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Write(buf.Bytes())
 }
 
-func (rt *Route) errorResponse(e *Error) Response {
+func (rt *Route) errorResponse(r *Request, e *Error) Response {
 	h := make(http.Header, 3)
 	if e.Challenge != "" {
 		h.Set("WWW-Authenticate", e.Challenge)
@@ -118,11 +119,25 @@ func (rt *Route) errorResponse(e *Error) Response {
 	if e.Close {
 		h["Connection"] = closeConn
 	}
-	var body any = errorBody{e.Code, e.Description}
-	if rt.Surface.Body != nil {
-		body = rt.Surface.Body(e)
+	switch {
+	case r.RenderError != nil:
+		return withHeaders(r.RenderError(e), h)
+	case rt.Surface.RenderError != nil:
+		return withHeaders(rt.Surface.RenderError(r, e), h)
+	case rt.Surface.Body != nil:
+		return Response{Status: e.Status, Header: h, Body: rt.Surface.Body(e)}
 	}
-	return Response{Status: e.Status, Header: h, Body: body}
+	return Response{Status: e.Status, Header: h, Body: errorBody{e.Code, e.Description}}
+}
+
+// withHeaders adds headers to those of a response.
+func withHeaders(answer Response, more http.Header) Response {
+	if answer.Header == nil {
+		answer.Header = more
+		return answer
+	}
+	maps.Copy(answer.Header, more)
+	return answer
 }
 
 // seconds rounds up, so that a caller who waits that long is not refused again.

@@ -13,6 +13,7 @@ type Route struct {
 	Name       string        // of the endpoint, as logs and metrics have it
 	Methods    []string      // nil: all
 	Form       bool          // a form body, which is parsed before the handler runs
+	Parameters Parameters    // of Form; nil: those of the endpoints for clients
 	Timeout    time.Duration // of the handler; 0: none
 	Changes    bool          // the handler changes something, so it goes on if the caller hangs up (implied by Form)
 	NeedsClock bool          // the response depends on the time: refused while the clock is off
@@ -33,6 +34,8 @@ type Surface struct {
 	Error func(error) *Error
 	// Body returns the JSON of an error; nil: as RFC 6749 §5.2 has it.
 	Body func(*Error) any
+	// RenderError returns the whole response to an error, such as a page for people; nil: JSON.
+	RenderError func(*Request, *Error) Response
 	// Refused is called once for each request that was refused, unless its caller has hung up; nil: nothing.
 	Refused func(r *Request, rt *Route, refused *Error, err error)
 }

@@ -156,7 +156,7 @@ func (s *Server) run(w http.ResponseWriter, r *Request, rt *Route) (answer Respo
 		if err := s.checkPage(r); err != nil {
 			return Response{}, err
 		}
-		if r.Form, err = parseForm(r); err != nil {
+		if r.Form, err = parseForm(r, rt.Parameters); err != nil {
 			return Response{}, err
 		}
 	}

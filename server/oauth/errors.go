@@ -19,8 +19,14 @@ var (
 		Description: "the username or password is wrong"}
 	errInvalidRefreshToken = &edge.Error{Status: http.StatusBadRequest, Code: "invalid_grant",
 		Description: "the refresh token is not valid, or no longer: ask the user to log in again"}
+	errInvalidCode = &edge.Error{Status: http.StatusBadRequest, Code: "invalid_grant",
+		Description: "the authorization code is not valid, or no longer: send the user to the authorization endpoint again"}
+	errOtherRedirectURI = &edge.Error{Status: http.StatusBadRequest, Code: "invalid_grant",
+		Description: "redirect_uri must be, to the letter, that of the authorization request"}
+	errWrongVerifier = &edge.Error{Status: http.StatusBadRequest, Code: "invalid_grant",
+		Description: "code_verifier is not the secret behind the code_challenge of the authorization request"}
 	errUnsupportedGrantType = &edge.Error{Status: http.StatusBadRequest, Code: "unsupported_grant_type",
-		Description: "grant_type must be password, refresh_token or client_credentials"}
+		Description: "grant_type must be authorization_code, refresh_token, client_credentials or password"}
 	errUnauthorizedClient = &edge.Error{Status: http.StatusBadRequest, Code: "unauthorized_client",
 		Description: "this client is not registered for this grant_type: use one it has, or ask the operator to add it"}
 	errDefaultClient = &edge.Error{Status: http.StatusBadRequest, Code: "unauthorized_client",

@@ -7,14 +7,12 @@ import (
 	"slices"
 
 	"signet/server/edge"
+	"signet/server/token"
 	"signet/store"
 )
 
-// introspectionType is the typ of a signed answer (RFC 9701 §5). Its media type is the same behind
-// "application/".
-const introspectionType = "token-introspection+jwt"
-
-var typeIntrospectionJWT = []string{"application/" + introspectionType}
+// typeIntrospectionJWT is the media type of a signed answer (RFC 9701 §5): its typ behind "application/".
+var typeIntrospectionJWT = []string{"application/" + token.TypeIntrospection}
 
 // signedIntrospection are the claims of a signed answer (RFC 9701 §5). What is known of the token
 // stays inside token_introspection. There is no sub and no exp, and the audience is the client that asked: a service that
@@ -44,7 +42,7 @@ func (i *introspector) write(r *edge.Request, client *store.Client, answer intro
 		return edge.Response{}, err
 	}
 	claims := signedIntrospection{Issuer: i.cfg.Issuer, Audience: client.ID, IssuedAt: i.cfg.Now().Unix(), Introspection: answer}
-	signed, kid, err := i.cfg.Keys.Sign(r.Context(), client.Alg, introspectionType, claims)
+	signed, kid, err := i.cfg.Keys.Sign(r.Context(), client.Alg, token.TypeIntrospection, claims)
 	if err != nil {
 		return edge.Response{}, err
 	}

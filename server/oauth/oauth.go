@@ -60,6 +60,7 @@ type Config struct {
 type Handler struct {
 	*shared
 	refresh    refreshGrant
+	code       codeGrant
 	revoker    revoker
 	introspect introspector
 	engine     *engine.Engine
@@ -72,6 +73,8 @@ type shared struct {
 	cfg         Config
 	rotations   *prometheus.CounterVec
 	pinnedNoted sync.Map // clients that are pinned to an algorithm which is gone, and that one, as they were logged
+	noIDNoted   sync.Map // clients that get no id_token, as they were logged
+	wrongNoted  sync.Map // standard claims of users that are not of their type, as they were logged
 }
 
 // New returns a Handler, and registers its metrics.
@@ -81,7 +84,7 @@ func New(cfg Config) *Handler {
 			Help: "What presented refresh tokens turned out to be: rotated, replayed, reuse, healed, ahead, revoked, gone."}, []string{"outcome"}),
 	}
 	cfg.Registry.MustRegister(s.rotations)
-	return &Handler{shared: s, refresh: refreshGrant{shared: s}, revoker: revoker{s}, introspect: introspector{s},
+	return &Handler{shared: s, refresh: refreshGrant{shared: s}, code: codeGrant{s}, revoker: revoker{s}, introspect: introspector{s},
 		engine: engine.New()}
 }
 

@@ -3,6 +3,7 @@ package oauth
 import (
 	"slices"
 
+	"signet/server/account"
 	"signet/server/oauth/engine"
 	"signet/server/signin"
 	"signet/server/syntax"
@@ -15,6 +16,7 @@ func (h *Handler) login(g *grantRequest) (engine.Tokens, error) {
 	if err != nil {
 		return engine.Tokens{}, err
 	}
+	g.signIn = signIn{at: in.Session.StartedAt, amr: in.AMR, acr: in.ACR}
 	issued, err := g.issue(&in.User, &in.Session)
 	if err != nil {
 		h.cfg.SignIn.Abandon(g.Request, in)
@@ -23,6 +25,9 @@ func (h *Handler) login(g *grantRequest) (engine.Tokens, error) {
 	h.cfg.SignIn.Confirm(g.Request, in)
 	if slices.Contains(g.client.Grants, syntax.GrantRefreshToken) {
 		begun := token.Refresh{UserID: in.User.ID, SessionID: in.Session.ID, AuthTime: in.Session.StartedAt, Scope: g.scope}
+		if account.HasScope(g.scope, account.ScopeOpenID) {
+			begun.AMR, begun.ACR = in.AMR, in.ACR // for the id_tokens of refreshes
+		}
 		if len(g.client.Audiences) > 0 || len(g.Form.Resources) > 0 { // else it follows the server's default
 			begun.Audience = g.audience
 		}

@@ -35,7 +35,7 @@ func (r *refreshGrant) open(g *grantRequest) error {
 			Detail: map[string]string{store.DetailReason: err.Error()}})
 		return errInvalidRefreshToken.Because("%w", err)
 	}
-	g.presented = opened
+	g.presented, g.signIn = opened, signIn{at: opened.AuthTime, amr: opened.AMR, acr: opened.ACR}
 	g.Subject, g.SessionID = opened.UserID.String(), opened.SessionID.String()
 	if why := r.revocationReason(g.client, g.presented); why != "" {
 		return r.endSession(g, why)
@@ -163,18 +163,27 @@ func (r *refreshGrant) rotate(g *grantRequest) (store.Session, store.User, store
 	if err != nil || outcome != store.Stale {
 		return session, user, outcome, err
 	}
-	client, err := r.cfg.Clients.Reread(g.Context(), g.client.ID)
+	if err := r.rereadClient(g); err != nil {
+		return store.Session{}, store.User{}, store.Gone, err
+	}
+	rotation.ClientEpoch, rotation.NotBefore, rotation.ClientConfirmed = g.client.Epoch, g.client.NotBefore, true
+	return r.countedRotate(g, rotation)
+}
+
+// rereadClient is for a request whose client is later in the store than in the cache.
+func (h *shared) rereadClient(g *grantRequest) error {
+	client, err := h.cfg.Clients.Reread(g.Context(), g.client.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return store.Session{}, store.User{}, store.Gone, clientauth.ErrInvalidClient.Because("the client was deleted during the request")
+		return clientauth.ErrInvalidClient.Because("the client was deleted during the request")
 	case err != nil:
-		return store.Session{}, store.User{}, store.Gone, edge.Unavailable(err)
+		return edge.Unavailable(err)
 	case !sameCredentials(client, g.client):
-		return store.Session{}, store.User{}, store.Gone, edge.Unavailable(errors.New("the client was changed during the request; its credentials are to be checked again"))
+		return edge.Unavailable(errors.New("the client was changed during the request; its credentials are to be checked again"))
 	}
 	clientauth.Identify(g.Request, client)
-	g.client, rotation.ClientEpoch, rotation.NotBefore, rotation.ClientConfirmed = client, client.Epoch, client.NotBefore, true
-	return r.countedRotate(g, rotation)
+	g.client = client
+	return nil
 }
 
 func (r *refreshGrant) rotation(g *grantRequest) store.Rotation {

@@ -22,6 +22,9 @@ func (h *Handler) checkRequest(g *grantRequest) error {
 	if err != nil {
 		return err
 	}
+	if scope, err = h.settleOpenID(g, scope); err != nil {
+		return err
+	}
 	audience, err := h.checkAudienceOf(g, scope)
 	if err != nil {
 		return err
@@ -59,7 +62,7 @@ const maxNamedScope = 100
 
 // scopeHints are for scopes that client libraries ask for by themselves.
 var scopeHints = map[string]string{
-	"openid":         "openid is for OpenID Connect, and no id_token is issued here: configure the client library without it",
+	"openid":         "openid is for OpenID Connect: configure the client library without it, or ask the operator to add it to the scopes of the client",
 	"offline_access": "offline_access is not needed here: a client with the grant refresh_token gets a refresh token without it",
 }
 

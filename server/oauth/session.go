@@ -12,8 +12,8 @@ import (
 // and introspection both ask it.
 func (h *shared) revocationReason(client *store.Client, presented token.Refresh) string {
 	switch {
-	case !slices.Contains(client.Grants, syntax.GrantPassword):
-		return "the client has lost the password grant"
+	case !slices.Contains(client.Grants, syntax.GrantPassword) && !slices.Contains(client.Grants, syntax.GrantAuthorizationCode):
+		return "the client has lost the grant with which its sessions begin"
 	case presented.Scope != "" && !within(presented.Scope, client.Scopes):
 		return "the client has lost a scope of the session"
 	case len(h.stillAllowed(client, presented)) == 0:

@@ -17,6 +17,7 @@ type tokenResponse struct {
 	ExpiresIn    int64  `json:"expires_in"` // seconds
 	RefreshToken string `json:"refresh_token,omitempty"`
 	Scope        string `json:"scope,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`          // OpenID Connect Core §3.1.3.3
 	Breached     bool   `json:"password_breached,omitempty"` // the user should choose another password
 }
 
@@ -50,7 +51,7 @@ func (h *Handler) Token(r *edge.Request, client *store.Client) (edge.Response, e
 		return edge.Response{}, err
 	}
 	return edge.Response{Body: tokenResponse{AccessToken: issued.Access, TokenType: "Bearer", ExpiresIn: int64(issued.Life / time.Second),
-		RefreshToken: issued.Refresh, Scope: g.scope, Breached: g.breached}}, nil
+		RefreshToken: issued.Refresh, Scope: g.scope, IDToken: g.idToken, Breached: g.breached}}, nil
 }
 
 // noteAudience writes once for each client that it sends a parameter that is ignored. Other servers call

@@ -11,22 +11,22 @@ import (
 // a field do with one of the values below.
 type Account struct {
 	Reader
-	Action     string
-	Hidden     []Field
-	Username   string
-	Sessions   []Session // the current one first
-	More       int       // sessions that are not in Sessions
-	MinLength  int       // characters of a new password
-	Elsewhere  bool      // another system has the password, so it cannot be changed here
-	SignOutURL string    // path that signs out of this browser; empty: there is no such link
-	Message    Message
-	Count      int           // of Message
-	Wait       time.Duration // of SlowDown and CannotSignIn; sent as Retry-After too
-	Now        time.Time
+	Action    string
+	Hidden    []Field
+	Username  string
+	Sessions  []Session // the current one first
+	More      int       // sessions that are not in Sessions
+	MinLength int       // characters of a new password
+	Elsewhere bool      // another system has the password, so it cannot be changed here
+	Message   Message
+	Count     int           // of Message
+	Wait      time.Duration // of SlowDown and CannotSignIn; sent as Retry-After too
+	Now       time.Time
 }
 
 // Values of the field do. The names of the other fields are beside them.
 const (
+	DoSignOut        = "sign-out"
 	DoEnd            = "end" // session: Session.ID
 	DoEndOthers      = "end-others"
 	DoChangePassword = "change-password" // current-password, new-password, repeat-password
@@ -55,8 +55,8 @@ type accountView struct {
 // row is a session in words.
 type row struct {
 	ID      string
-	Name    string
-	App     string
+	Name    string // of the device, or else of the app
+	App     string // empty: Name is the app
 	Used    string // empty: not known
 	UsedAt  string // for the datetime attribute
 	Address string
@@ -87,10 +87,12 @@ func (p *Renderer) accountView(l *locale, a Account) (accountView, int) {
 			r.Name = l.get("account.sessions.browser", "browser", s.Browser, "system", s.System)
 		case s.Browser != "" || s.System != "":
 			r.Name = s.Browser + s.System
+		case s.App != "":
+			r.Name, r.App = s.App, ""
 		default:
 			r.Name = l.get("account.sessions.unknown")
 		}
-		if r.App == "" {
+		if s.App == "" {
 			r.App = l.get("account.sessions.one_sign_in")
 		}
 		if !s.Used.IsZero() {

@@ -19,7 +19,7 @@ func (p *Renderer) samples(l *locale) (list []sample) {
 	now := time.Unix(1_800_000_000, 0)
 	for m := range messages {
 		in, _ := p.signInView(l, SignIn{App: "App", Action: "/", Hidden: hidden, Username: "name", Message: m})
-		own, _ := p.accountView(l, Account{Action: "/", Hidden: hidden, Message: m, More: 1, SignOutURL: "/", Now: now,
+		own, _ := p.accountView(l, Account{Action: "/", Hidden: hidden, Message: m, More: 1, Now: now,
 			Sessions: []Session{{ID: "1", Current: true}, {ID: "2", App: "App", Browser: "Firefox", System: "Linux", Address: "192.0.2.1", Used: now}}})
 		add(pageSignIn, in)
 		add(pageAccount, own)

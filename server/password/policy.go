@@ -28,13 +28,14 @@ type Breached interface {
 
 // Validate reports whether MinLength can be used.
 func (p Policy) Validate() error {
-	if n := p.minLength(); n < leastMinLength || n > mostMinLength {
+	if n := p.LeastLength(); n < leastMinLength || n > mostMinLength {
 		return fmt.Errorf("minimum password length: %d is not within %d to %d", n, leastMinLength, mostMinLength)
 	}
 	return nil
 }
 
-func (p Policy) minLength() int {
+// LeastLength returns how many characters a password must have.
+func (p Policy) LeastLength() int {
 	if p.MinLength == 0 {
 		return DefaultMinLength
 	}
@@ -50,10 +51,10 @@ func (p Policy) Check(username, password string) error {
 	}
 	text, err := normalizeWithin(password)
 	if err != nil {
-		return fmt.Errorf("%w; choose one of %d to %d printable characters", err, p.minLength(), MaxLength)
+		return fmt.Errorf("%w; choose one of %d to %d printable characters", err, p.LeastLength(), MaxLength)
 	}
-	if n := utf8.RuneCountInString(text); n < p.minLength() {
-		return fmt.Errorf("%w: %d characters; use at least %d, for example a few unrelated words", ErrTooShort, n, p.minLength())
+	if n := utf8.RuneCountInString(text); n < p.LeastLength() {
+		return fmt.Errorf("%w: %d characters; use at least %d, for example a few unrelated words", ErrTooShort, n, p.LeastLength())
 	}
 	switch breached, err := p.IsBreached(text); {
 	case err != nil:

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"signet/server/edge"
@@ -111,23 +112,41 @@ func (a *attempt) lookUp(user *store.User) {
 	if err != nil {
 		return
 	}
-	ctx := a.request.Context()
 	breached, err := look(text)
 	if err == nil && breached != user.Breached {
-		epoch := user.Epoch
-		user.Breached = breached
-		_, err = a.cfg.Store.UpdateUser(ctx, user.ID, func(u *store.User) error {
-			if u.Epoch == epoch { // else a new password was set meanwhile
-				u.Breached = breached
-			}
-			return nil
-		})
+		err = a.mark(user, breached)
 	}
 	if err != nil {
-		a.cfg.Log.WarnContext(ctx, "looking a password up in the list of breached ones; the next login tries again",
+		a.cfg.Log.WarnContext(a.request.Context(), "looking a password up in the list of breached ones; the next login tries again",
 			slog.String("sub", user.ID.String()), slog.Any("error", err))
 	}
 }
+
+// mark sets or removes the mark of the user, and records that with the session that has begun. A user who has got a new password
+// meanwhile, or a mark by another login, is left alone.
+func (a *attempt) mark(user *store.User, breached bool) error {
+	epoch := user.Epoch
+	user.Breached = breached
+	e := store.Event{Type: store.EventUserBreached, Outcome: store.OutcomeOK, Detail: map[string]string{"breached": strconv.FormatBool(breached)}}
+	_, err := a.cfg.Store.UpdateUser(a.cfg.Audit.WithEvent(a.request, &e), user.ID, func(u *store.User) error {
+		if u.Epoch != epoch || u.Breached == breached {
+			return errSuperseded
+		}
+		u.Breached = breached
+		return nil
+	})
+	switch {
+	case errors.Is(err, errSuperseded):
+		return nil
+	case err != nil:
+		return err
+	}
+	a.cfg.Audit.Change(a.request, e)
+	return nil
+}
+
+// errSuperseded ends an update that another request has made needless.
+var errSuperseded = errors.New("superseded")
 
 func laterOf(a, b time.Time) time.Time {
 	if b.After(a) {

@@ -9,4 +9,4 @@ const (
 )
 
 // GrantTypes are those that /token has.
-var GrantTypes = []string{GrantPassword, GrantRefreshToken, GrantClientCredentials}
+var GrantTypes = []string{GrantAuthorizationCode, GrantPassword, GrantRefreshToken, GrantClientCredentials}

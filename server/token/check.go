@@ -75,7 +75,7 @@ func (c *Checker) Check(ctx context.Context, raw string) (*Access, error) {
 // CheckWith is Check with another way to find the token's client.
 func (c *Checker) CheckWith(ctx context.Context, raw string, find func(ctx context.Context, id string) (*store.Client, error)) (*Access, error) {
 	t := &Access{}
-	kid, err := c.cfg.Keys.Verify(raw, Type, &t.Claims)
+	kid, err := c.cfg.Keys.Verify(raw, TypeAccess, &t.Claims)
 	if errors.Is(err, keys.ErrStale) || errors.Is(err, clockcheck.ErrClock) {
 		return nil, undecided(err)
 	}
@@ -207,7 +207,7 @@ func (e *checkError) Unwrap() error        { return e.cause }
 // token has no time that can be read.
 func (c *Checker) Partial(raw string) (clientID, jti string, expires time.Time, ok bool) {
 	var claims map[string]json.RawMessage
-	if _, err := c.cfg.Keys.Verify(raw, Type, &claims); err != nil {
+	if _, err := c.cfg.Keys.Verify(raw, TypeAccess, &claims); err != nil {
 		return "", "", time.Time{}, false
 	}
 	clientID, _ = jose.ClaimText(claims["client_id"])

@@ -41,12 +41,12 @@ const (
 var ErrNotCode = errors.New("not an authorization code of this client")
 
 // SealCode writes c for the client c.ClientID.
-func (s *Sealer) SealCode(c Code) string { return s.code.seal(c.appendTo(nil), c.ClientID) }
+func (s *Sealer) SealCode(c Code) string { return s.code.Seal(c.appendTo(nil), c.ClientID) }
 
 // OpenCode reads a code that SealCode wrote for the same client; anything else is ErrNotCode. The caller checks the rest: the
 // redirect URI, the challenge and whether it has expired.
 func (s *Sealer) OpenCode(code, clientID string) (Code, error) {
-	plain, ok := s.code.open(code, clientID)
+	plain, ok := s.code.Open(code, clientID)
 	if !ok {
 		return Code{}, ErrNotCode
 	}

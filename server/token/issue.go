@@ -15,9 +15,6 @@ import (
 	"signet/store"
 )
 
-// Type is the typ header of an access token (RFC 9068 §2.1).
-const Type = "at+jwt"
-
 // Claims are the claims of an access token (RFC 9068 §2.2). Scope is one string and a single
 // audience is a plain one: some verifiers read nothing else.
 type Claims struct {
@@ -32,6 +29,8 @@ type Claims struct {
 	ID        string   `json:"jti"`
 	SessionID string   `json:"sid,omitempty"`
 	AuthTime  int64    `json:"auth_time,omitempty"`
+	AMR       []string `json:"amr,omitempty"` // RFC 8176
+	ACR       string   `json:"acr,omitempty"`
 	// ClientEpoch is the client's epoch, in a token of its own; there is none in the first one. The token
 	// is dead when the client has another. Tokens of users have it in their session's record.
 	ClientEpoch uint32 `json:"client_epoch,omitempty"`
@@ -79,6 +78,8 @@ type Grant struct {
 	Session  *store.Session
 	Scope    string
 	Audience []string
+	AMR      []string // how the user signed in; empty: not known
+	ACR      string
 }
 
 // Issued is an access token.
@@ -105,11 +106,12 @@ func (i *Issuer) Issue(ctx context.Context, g Grant) (Issued, error) {
 		claims.ClientEpoch = g.Client.Epoch
 	} else {
 		claims.Subject, claims.SessionID, claims.AuthTime = g.User.ID.String(), g.Session.ID.String(), g.Session.StartedAt.Unix()
+		claims.AMR, claims.ACR = g.AMR, g.ACR
 		if own := UserClaims(g.Client, g.User); len(own) > 0 {
 			payload = mergedClaims{&claims, own}
 		}
 	}
-	signed, kid, err := i.cfg.Keys.Sign(ctx, g.Client.Alg, Type, payload)
+	signed, kid, err := i.cfg.Keys.Sign(ctx, g.Client.Alg, TypeAccess, payload)
 	return Issued{signed, life, kid}, err
 }
 

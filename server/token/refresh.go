@@ -31,12 +31,12 @@ var ErrNotRefresh = errors.New("not a refresh token of this client")
 // Seal writes t for the client. The same token always seals to the same string: that is how a retry inside the grace window
 // gets the same successor although nothing that could be replayed is stored.
 func (s *Sealer) Seal(t Refresh, clientID string) string {
-	return s.refresh.seal(t.appendTo(make([]byte, 0, 160+len(t.Scope))), clientID)
+	return s.refresh.Seal(t.appendTo(make([]byte, 0, 160+len(t.Scope))), clientID)
 }
 
 // Open reads a token that Seal wrote for the same client; anything else is ErrNotRefresh.
 func (s *Sealer) Open(token, clientID string) (Refresh, error) {
-	plain, ok := s.refresh.open(token, clientID)
+	plain, ok := s.refresh.Open(token, clientID)
 	if !ok {
 		return Refresh{}, ErrNotRefresh
 	}

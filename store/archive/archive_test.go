@@ -35,6 +35,7 @@ func oneOfEach() []store.Record {
 		{Session: &store.Session{ID: store.SessionID{2}, UserID: user, ClientID: "web<&>", Generation: 1<<32 - 1, Replays: 1<<16 - 1, StartedAt: day, RotatedAt: day}},
 		{RevokedToken: &store.RevokedToken{JTI: "jti", Until: day}},
 		{UsedAssertion: &store.UsedAssertion{ID: store.AssertionID{3, 255}, Until: day}},
+		{UsedCode: &store.UsedCode{UserID: store.UserID{1}, SessionID: store.SessionID{2}, Until: day}},
 		{Event: &store.Event{Seq: 1, At: day, Type: "login", Outcome: "ok", Detail: map[string]string{"reason": "<\n>"}}},
 	}
 }
@@ -92,7 +93,7 @@ func TestArchive(t *testing.T) {
 	if !reflect.DeepEqual(r.Header.Manifest, manifest) || !r.Header.ExportedAt.Equal(day) {
 		t.Errorf("header: got %+v", r.Header)
 	}
-	if want := (Counts{1, 1, 1, 1, 1, 0, 1}); r.Trailer.Counts != want {
+	if want := (Counts{1, 1, 1, 1, 1, 1, 0, 1}); r.Trailer.Counts != want {
 		t.Errorf("counts: got %+v, want %+v", r.Trailer.Counts, want)
 	}
 }

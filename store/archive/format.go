@@ -36,6 +36,7 @@ type Counts struct {
 	Sessions      int64 `json:"sessions"`
 	RevokedTokens int64 `json:"revoked_tokens"`
 	Assertions    int64 `json:"spent_assertions,omitzero"` // newer than version 2; without any, an earlier signet reads the archive too
+	Codes         int64 `json:"redeemed_codes,omitzero"`   // likewise
 	Losses        int64 `json:"losses,omitzero"`           // likewise
 	Events        int64 `json:"events"`
 }
@@ -54,6 +55,7 @@ func (c *Counts) add(r store.Record) bool {
 	count(r.Session != nil, &c.Sessions)
 	count(r.RevokedToken != nil, &c.RevokedTokens)
 	count(r.UsedAssertion != nil, &c.Assertions)
+	count(r.UsedCode != nil, &c.Codes)
 	count(r.Loss != nil, &c.Losses)
 	count(r.Event != nil, &c.Events)
 	return fields == 1
@@ -61,7 +63,7 @@ func (c *Counts) add(r store.Record) bool {
 
 // Total is the number of all records.
 func (c Counts) Total() int64 {
-	return c.Clients + c.Users + c.Sessions + c.RevokedTokens + c.Assertions + c.Losses + c.Events
+	return c.Clients + c.Users + c.Sessions + c.RevokedTokens + c.Assertions + c.Codes + c.Losses + c.Events
 }
 
 // Counted returns the records and counts those that were returned without an error.

@@ -29,7 +29,7 @@ func (s *Store) Manifest(ctx context.Context) (f store.Manifest, err error) {
 }
 
 // Export implements store.Exporter. It shows one moment: clients, users each with its sessions behind
-// it, revoked tokens, used assertions, events. A record that cannot be read ends it: what is left out of a move is lost.
+// it, revoked tokens, used assertions and codes, events. A record that cannot be read ends it: what is left out of a move is lost.
 func (s *Store) Export(ctx context.Context, visit func(store.Record) error) error {
 	waiting := s.trail.Waiting() // before the snapshot, so that none is missed between the two
 	return s.db.View(ctx, func(tx *layout.Tx) error {
@@ -39,7 +39,7 @@ func (s *Store) Export(ctx context.Context, visit func(store.Record) error) erro
 			}
 			return visit(r)
 		}}
-		for _, walk := range []func() error{e.clients, e.users, e.revokedTokens, e.assertions, e.loss, e.events} {
+		for _, walk := range []func() error{e.clients, e.users, e.revokedTokens, e.assertions, e.codes, e.loss, e.events} {
 			if err := walk(); err != nil {
 				return err
 			}
@@ -119,6 +119,15 @@ func (e *export) assertions() error {
 			return store.Record{}, err
 		}
 		return store.Record{UsedAssertion: &store.UsedAssertion{ID: store.AssertionID(id), Until: until}}, nil
+	})
+}
+
+func (e *export) codes() error {
+	return e.each(layout.Codes, "redeemed code %x", func(key, sealed []byte) (store.Record, error) {
+		until, err := layout.ReadTime(e.tx, layout.Codes, key, sealed)
+		c, malformed := layout.CodeOf(key)
+		c.Until = until
+		return store.Record{UsedCode: &c}, errors.Join(err, malformed)
 	})
 }
 

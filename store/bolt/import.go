@@ -115,6 +115,8 @@ func (in *intake) put(t *layout.Tx, r store.Record) error {
 		return importRevokedToken(t, *r.RevokedToken)
 	case r.UsedAssertion != nil:
 		return layout.PutMark(t, layout.Assertions, r.UsedAssertion.ID[:], r.UsedAssertion.Until)
+	case r.UsedCode != nil:
+		return layout.PutMark(t, layout.Codes, layout.SessionKey(r.UsedCode.UserID, r.UsedCode.SessionID), r.UsedCode.Until)
 	case r.Loss != nil:
 		return layout.PutLoss(t, *r.Loss)
 	case r.Event != nil:

@@ -47,6 +47,7 @@ func moveRecords() []store.Record {
 		{User: &bob},
 		{RevokedToken: &store.RevokedToken{JTI: "jti", Until: moveDay}},
 		{UsedAssertion: &store.UsedAssertion{ID: store.AssertionID{7}, Until: moveDay}},
+		{UsedCode: &store.UsedCode{UserID: store.UserID{1}, SessionID: store.SessionID{9}, Until: moveDay}},
 		{Loss: &store.Loss{At: moveDay}},
 		{Event: &store.Event{Seq: 1, At: moveDay, Type: "login", Outcome: "ok"}},
 		{Event: &store.Event{Seq: 2, At: moveDay, Type: "refresh", Outcome: "reuse", Detail: map[string]string{"a": "b"}}},

@@ -57,8 +57,10 @@ func (s *sessions) rotate(t *layout.Tx, key []byte, r store.Rotation) (now rotat
 	switch {
 	case now.session == now.was:
 		return now, nil
-	case now.session.ID.IsZero():
+	case now.session.ID.IsZero() && now.outcome == store.Gone: // its lifetime is over: what began from it has its own
 		err = t.Delete(layout.Sessions, key)
+	case now.session.ID.IsZero():
+		_, err = layout.EndSession(t, r.UserID, r.SessionID)
 	default:
 		err = t.Put(layout.Sessions, key, codec.EncodeSession(now.session, s.db.Format()))
 	}

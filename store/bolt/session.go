@@ -64,7 +64,7 @@ func (s *sessions) start(t *layout.Tx, in store.Session, limit int) (store.Sessi
 	in.StartedAt = store.Later(store.Millis(in.StartedAt), u.NotBefore)
 	in.RotatedAt = store.Later(store.Millis(in.RotatedAt), in.StartedAt)
 	in.UserEpoch = u.Epoch
-	if err := makeRoom(t, in.UserID, limit); err != nil {
+	if err := makeRoom(t, in.UserID, limit, store.SessionID{}); err != nil {
 		return in, u, err
 	}
 	raw := codec.EncodeSession(in, s.db.Format())
@@ -74,9 +74,9 @@ func (s *sessions) start(t *layout.Tx, in store.Session, limit int) (store.Sessi
 	return in, u, t.Put(layout.Sessions, key, raw)
 }
 
-// makeRoom ends the user's oldest sessions until there is room for one more under limit; a limit
-// that is not positive is none.
-func makeRoom(t *layout.Tx, user store.UserID, limit int) error {
+// makeRoom ends the user's oldest sessions but one that stays, and those that began from them, until there is room for one more
+// under limit; a limit that is not positive is none.
+func makeRoom(t *layout.Tx, user store.UserID, limit int, stays store.SessionID) error {
 	if limit <= 0 {
 		return nil
 	}
@@ -85,8 +85,22 @@ func makeRoom(t *layout.Tx, user store.UserID, limit int) error {
 		return err
 	}
 	slices.SortFunc(all, byAge)
-	for _, old := range all[:len(all)-limit+1] {
-		if err := t.Delete(layout.Sessions, layout.SessionKey(user, old.ID)); err != nil {
+	ended := map[store.SessionID]bool{}
+	for _, old := range all {
+		if len(ended) > len(all)-limit {
+			break
+		}
+		if old.ID == stays || ended[old.ID] {
+			continue
+		}
+		for _, session := range all {
+			if session.ID == old.ID || session.Parent == old.ID {
+				ended[session.ID] = true
+			}
+		}
+	}
+	for id := range ended {
+		if err := t.Delete(layout.Sessions, layout.SessionKey(user, id)); err != nil {
 			return err
 		}
 	}
@@ -99,12 +113,9 @@ func byAge(a, b store.Session) int {
 
 // RevokeSession implements store.Sessions.
 func (s *sessions) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (existed bool, err error) {
-	key := layout.SessionKey(user, id)
 	existed, err = commit.Ask(ctx, s.db, func(t *layout.Tx) (bool, error) {
-		if t.Raw(layout.Sessions, key) == nil {
-			return false, nil
-		}
-		return true, t.Delete(layout.Sessions, key)
+		n, err := layout.EndSession(t, user, id)
+		return n > 0, err
 	})
 	if err != nil {
 		return false, fmt.Errorf("revoking a session: %w", err)

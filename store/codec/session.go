@@ -11,8 +11,10 @@ import (
 const (
 	sessionVersion1 = 1
 	sessionVersion2 = 2
+	sessionVersion3 = 3
 
-	sessionHead2 = 28 // of a record of format 2, without address and client id
+	sessionHead2 = 28                // of a record of format 2, without address and client id
+	sessionHead3 = sessionHead2 + 16 // of one with a parent
 
 	// listpackValue is the longest value with which Redis keeps a hash as a listpack, by default.
 	listpackValue = 64
@@ -28,14 +30,29 @@ const (
 //	version 2 ‖ startedAt 6 ‖ rotatedAt 6 ‖ generation 4 ‖ replays 2 ‖ user epoch 3 ‖ client epoch 3
 //	‖ skipped 2 ‖ length of the address 1 ‖ address ‖ client id
 //
+// A session with a parent, in a store of either format, where format 1 has epochs of 0:
+//
+//	version 3 ‖ parent 16 ‖ startedAt 6 ‖ … as in format 2
+//
 // The address is left out where with it the record would be too long for a listpack of Redis.
 func EncodeSession(s store.Session, format int) []byte {
-	if format < store.Format2 {
+	head := sessionHead2
+	switch {
+	case !s.Parent.IsZero():
+		head = sessionHead3
+		if format < store.Format2 {
+			s.UserEpoch, s.ClientEpoch, s.Skipped = 0, 0, 0
+		}
+	case format < store.Format2:
 		return encodeSession1(s)
 	}
-	address := SessionAddress(s.Address, s.ClientID)
-	b := make([]byte, 0, sessionHead2+len(address)+len(s.ClientID))
-	b = append(b, sessionVersion2)
+	address := sessionAddress(s.Address, head+len(s.ClientID))
+	b := make([]byte, 0, head+len(address)+len(s.ClientID))
+	if s.Parent.IsZero() {
+		b = append(b, sessionVersion2)
+	} else {
+		b = append(append(b, sessionVersion3), s.Parent[:]...)
+	}
 	b = appendTime6(b, s.StartedAt)
 	b = appendTime6(b, s.RotatedAt)
 	b = binary.BigEndian.AppendUint32(b, s.Generation)
@@ -58,13 +75,19 @@ func encodeSession1(s store.Session) []byte {
 	return append(b, s.ClientID...)
 }
 
-// SessionAddress is the address as a record of the client's session has it: 4 bytes, 8 bytes, or none.
+// SessionAddress is the address as a record of the client's session has it: 4 bytes, 8 bytes, or none. The record of a session with
+// a parent may be without it nevertheless.
 func SessionAddress(a netip.Addr, clientID string) []byte {
+	return sessionAddress(a, sessionHead2+len(clientID))
+}
+
+// sessionAddress is for a record of n bytes without it.
+func sessionAddress(a netip.Addr, n int) []byte {
 	raw := store.NetworkOf(a).AsSlice()
 	if len(raw) > 8 {
 		raw = raw[:8]
 	}
-	if n := sessionHead2 + len(clientID); n <= listpackValue && n+len(raw) > listpackValue {
+	if n <= listpackValue && n+len(raw) > listpackValue {
 		return nil
 	}
 	return raw
@@ -75,11 +98,15 @@ func SessionAddress(a netip.Addr, clientID string) []byte {
 func DecodeSession(user store.UserID, id store.SessionID, value []byte, clientID string) (store.Session, error) {
 	s := store.Session{UserID: user, ID: id}
 	r := Reader{rest: value}
-	switch r.Byte() {
+	version := r.Byte()
+	if version == sessionVersion3 {
+		s.Parent = store.SessionID(r.Take(16))
+	}
+	switch version {
 	case sessionVersion1:
 		s.StartedAt, s.RotatedAt = r.Time(), r.Time()
 		s.Generation, s.Replays = r.Uint32(), r.Uint16()
-	case sessionVersion2:
+	case sessionVersion2, sessionVersion3:
 		s.StartedAt, s.RotatedAt = r.time6(), r.time6()
 		s.Generation, s.Replays = r.Uint32(), r.Uint16()
 		s.UserEpoch, s.ClientEpoch, s.Skipped = r.uint24(), r.uint24(), r.Uint16()

@@ -47,6 +47,7 @@ type History struct {
 	users      map[string]*changes        // by sub
 	clients    map[string]*changes        // by client id
 	assertions []store.UsedAssertion      // used ones that the replaced store remembers
+	codes      []store.UsedCode           // likewise
 	allEnded   time.Time                  // the last time that all sessions of all users were ended
 	logins     int                        // since the backup
 	imports    int                        // of users, since the backup
@@ -170,7 +171,7 @@ func (h *History) keepOnce(e store.Event, trust Trust, later bool) {
 // keep puts a new event on the restored trail and counts what is lost with the store.
 func (h *History) keep(e store.Event, trust Trust) {
 	switch {
-	case e.Type == store.EventLogin && e.Outcome == store.OutcomeOK:
+	case (e.Type == store.EventLogin || e.Type == store.EventCode) && e.Outcome == store.OutcomeOK:
 		h.logins++
 	case e.Type == store.EventUserImport:
 		h.imports++
@@ -221,7 +222,7 @@ func (h *History) take(e store.Event, trust Trust) {
 		if e.KeyID != "" {
 			h.keys[e.KeyID] = true
 		}
-	case store.EventRevoke, store.EventSessionRevoke, store.EventRefresh, store.EventRefreshReuse:
+	case store.EventRevoke, store.EventSessionRevoke, store.EventRefresh, store.EventRefreshReuse, store.EventCodeReuse:
 		h.takeSession(e)
 	case store.EventSessionRevokeEverybody:
 		h.allEnded = latest(h.allEnded, e.At)

@@ -82,7 +82,7 @@ func (o *Overlay) Records(backup iter.Seq2[store.Record, error]) iter.Seq2[store
 	}
 }
 
-// extraRecords are revoked tokens, used assertions and events that the backup does not have, and the restore
+// extraRecords are revoked tokens, used assertions and codes, and events that the backup does not have, and the restore
 // itself: it has lost the rotations since the backup.
 func (o *Overlay) extraRecords() iter.Seq[store.Record] {
 	return func(yield func(store.Record) bool) {
@@ -105,6 +105,11 @@ func (o *Overlay) extraRecords() iter.Seq[store.Record] {
 				return
 			}
 		}
+		for _, c := range o.codes {
+			if c.Until.Add(store.AssertionMargin).After(o.now) && o.hasUser(c.UserID) && !yield(store.Record{UsedCode: &c}) {
+				return
+			}
+		}
 		if !yield(store.Record{Loss: &store.Loss{At: o.now}}) {
 			return
 		}
@@ -114,6 +119,11 @@ func (o *Overlay) extraRecords() iter.Seq[store.Record] {
 			}
 		}
 	}
+}
+
+func (o *Overlay) hasUser(id store.UserID) bool {
+	user, known := o.users[id]
+	return known && !user.gone
 }
 
 // apply changes a record to what is known of it, and reports whether it is still there.
@@ -272,7 +282,7 @@ func (o *Overlay) applySession(s *store.Session) bool {
 	client := o.clients[s.ClientID]
 	now, stands := o.replacedSession(s)
 	switch {
-	case !ok || user.gone || client.gone || stands == absent || stands == unknown && o.sessions[s.ID]:
+	case !ok || user.gone || client.gone || stands == absent || stands == unknown && (o.sessions[s.ID] || !s.Parent.IsZero() && o.sessions[s.Parent]):
 		return false
 	case s.UserEpoch < user.epoch && (stands != present || now.UserEpoch < user.epoch):
 		return false

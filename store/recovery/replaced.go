@@ -34,7 +34,7 @@ type Replaced struct {
 // clockDifference is how far the clocks may be apart of the machines that wrote a backup and a store.
 const clockDifference = time.Minute
 
-// ReadReplaced reads the store once. Its events, revoked tokens and used assertions go into h. f is the
+// ReadReplaced reads the store once. Its events, revoked tokens, used assertions and codes go into h. f is the
 // backup's manifest and asOf the moment that it shows. An error means that nothing was learned that
 // could be relied on; h may have some of it, all of which is true.
 func ReadReplaced(ctx context.Context, source Source, h *History, f store.Manifest, asOf time.Time) (*Replaced, error) {
@@ -54,6 +54,8 @@ func ReadReplaced(ctx context.Context, source Source, h *History, f store.Manife
 			h.noteStored(*record.Event)
 		case record.UsedAssertion != nil:
 			h.assertions = append(h.assertions, *record.UsedAssertion)
+		case record.UsedCode != nil:
+			h.codes = append(h.codes, *record.UsedCode)
 		case record.RevokedToken != nil:
 			h.until[record.RevokedToken.JTI] = record.RevokedToken.Until
 		}

@@ -155,6 +155,12 @@ var methods = []method{
 		started, _, err := s.StartSession(ctx, next, store.SessionLimits{PerUser: 100, Absolute: time.Hour})
 		return started, err
 	}},
+	{"RedeemCode", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		next := store.Session{UserID: x.user.ID, ClientID: x.client.ID, StartedAt: x.now, RotatedAt: x.now, Parent: x.session.ID}
+		rand.Read(next.ID[:])
+		redeemed, _, err := s.RedeemCode(ctx, next, store.SessionLimits{PerUser: 100, Absolute: time.Hour}, time.Now().Add(2*time.Minute))
+		return redeemed, err
+	}},
 	{"Rotate", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		session, _, o, err := s.Rotate(ctx, x.rotation(0))
 		return []any{session, o}, err

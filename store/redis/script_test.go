@@ -7,7 +7,7 @@ import (
 
 // scripts are all of them.
 var scripts = []*conn.Script{
-	script.Rotate, script.StartSession, script.SweepSessions,
+	script.Rotate, script.StartSession, script.RedeemCode, script.SweepSessions,
 	script.UpdateUser, script.DeleteUser,
 	script.TakeName, script.FreeName, script.AnnounceCredential, script.CopyCredential,
 	script.CreateClient, script.UpdateClient, script.DeleteClient,

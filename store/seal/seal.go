@@ -27,6 +27,7 @@ const (
 	Session   Kind = "session"
 	Revoked   Kind = "revoked token"
 	Assertion Kind = "used assertion"
+	Code      Kind = "redeemed code"
 	Install   Kind = "install"
 	Heartbeat Kind = "heartbeat"
 	Hint      Kind = "hint"
@@ -38,7 +39,7 @@ const (
 	Archive   Kind = "archive"
 )
 
-var kinds = []Kind{User, Name, Alias, Client, Session, Revoked, Assertion, Install, Heartbeat, Hint, Event, Count, Networks, Moment, Epoch, Archive}
+var kinds = []Kind{User, Name, Alias, Client, Session, Revoked, Assertion, Code, Install, Heartbeat, Hint, Event, Count, Networks, Moment, Epoch, Archive}
 
 const (
 	macSize = 16

@@ -84,6 +84,14 @@ var contract = []struct {
 		{"revoke all against start", testRevokeStartRace},
 		{"model", testModel},
 	}},
+	{"codes", []testCase{
+		{"redeem once", testRedeemCode},
+		{"what ends a code", testCodeEnded},
+		{"sessions that began from another", testParent},
+		{"64 redeem four", testRedeemRace},
+		{"revoke against redeem", testRevokeRedeemRace},
+		{"events", testCodeEvents},
+	}},
 	{"login", []testCase{
 		{"both halves", testLogin},
 		{"after a change", testLoginAfterChange},

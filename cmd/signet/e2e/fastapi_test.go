@@ -56,7 +56,7 @@ func runFastAPI(t testing.TB, dir, issuer string, env ...string) *fastAPI {
 	t.Helper()
 	cmd := exec.Command(fastAPIPython(t), "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", "0")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "SIGNET_ISSUER="+issuer, "PYTHONDONTWRITEBYTECODE=1", "NO_PROXY=127.0.0.1")
+	cmd.Env = append(os.Environ(), "TOKEN_ISSUER="+issuer, "PYTHONDONTWRITEBYTECODE=1", "NO_PROXY=127.0.0.1")
 	cmd.Env = append(cmd.Env, env...)
 	api := &fastAPI{t: t, log: &lockedBuffer{}}
 	cmd.Stdout, cmd.Stderr = api.log, api.log
@@ -238,7 +238,7 @@ func TestFastAPIRotation(t *testing.T) {
 		"SIGNET_KEYS_CDN=0s", "SIGNET_KEYS_SKEW=0s", "SIGNET_KEYS_MAX_TOKEN_LIFE=10s", "SIGNET_KEYS_LEEWAY=0s", "SIGNET_KEYS_SIGN_STALE=5s",
 		"SIGNET_KEYS_SERVE_STALE=6s", "SIGNET_KEYS_POLL=200ms", "SIGNET_ACCESS_TOKEN_TTL=10s")
 	short := url.Values{"client_id": {"short"}, "client_secret": {p.createClient("short", "--ttl", "4s")}}
-	api := startFastAPI(t, p.demo.Issuer, "SIGNET_LEEWAY=0")      // as SIGNET_KEYS_LEEWAY above
+	api := startFastAPI(t, p.demo.Issuer, "TOKEN_LEEWAY=0")       // as SIGNET_KEYS_LEEWAY above
 	published, now := map[string]bool{}, kidsOf(t, p.demo.Issuer) // the key set when old was issued, and when fresh was
 	old, fresh := "", p.demo.accessToken(t, short)
 	waitFor(t, "the next key to sign", func() bool {

@@ -145,6 +145,7 @@ func TestRefusedLoginsCostTheSame(t *testing.T) {
 			p.admin(p.demo.Password, "user", "create", "--username", fmt.Sprint(name, i), "--password-stdin")
 		}
 		p.admin("", "user", "disable", fmt.Sprint("disabled", i))
+		p.admin(fmt.Sprintf(`{"username":"imported%d","password_hash":"md5$salt$185a8ce4c769b0acdfda7dcc0f5026bf","hash_scheme":"django"}`, i), "user", "import", "--file", "-")
 	}
 	login := func(name, password string) func(int) url.Values {
 		return func(round int) url.Values {
@@ -159,6 +160,7 @@ func TestRefusedLoginsCostTheSame(t *testing.T) {
 		{"unknown user", login("unknown", "a wrong password")},
 		{"wrong password", login("known", "a wrong password")},
 		{"disabled user", login("disabled", p.demo.Password)},
+		{"wrapped hash", login("imported", "a wrong password")},
 	}, rounds)
 }
 

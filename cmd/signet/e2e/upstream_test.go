@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -94,7 +95,7 @@ ROOT_URLCONF = "urls"
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes"]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-SIGNET_SECRET = open(os.environ["SIGNET_SECRET_FILE"], "rb").read().strip()
+SIGNET_SECRET = open(os.environ["UPSTREAM_SECRET_FILE"], "rb").read().strip()
 PASSWORD_HASHERS = ["project.Quick"]
 `
 	files := map[string]string{"project.py": `from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -120,7 +121,7 @@ group.user_set.add(User.objects.get(username="user0"))
 			t.Fatal(err)
 		}
 	}
-	env := []string{"DJANGO_SETTINGS_MODULE=settings", "SIGNET_SECRET_FILE=" + secretFile, "PYTHONPATH=" + dir + ":" + recipe}
+	env := []string{"DJANGO_SETTINGS_MODULE=settings", "UPSTREAM_SECRET_FILE=" + secretFile, "PYTHONPATH=" + dir + ":" + recipe}
 	fill := exec.Command(python, "fill.py")
 	fill.Dir, fill.Env = dir, append(os.Environ(), env...)
 	if out, err := fill.CombinedOutput(); err != nil {
@@ -146,7 +147,7 @@ func (d demo) loginAs(username, password string) url.Values {
 // name and a disabled user are refused, and without the old system only those who moved can log in.
 func TestUpstreamRecipes(t *testing.T) {
 	secretFile := upstreamSecret(t)
-	env := []string{"SIGNET_SECRET_FILE=" + secretFile}
+	env := []string{"UPSTREAM_SECRET_FILE=" + secretFile}
 	for name, recipe := range map[string]struct {
 		start    func(t *testing.T) oldSystem
 		ada, eve string
@@ -272,11 +273,39 @@ func (m *mover) try(username, password string, right bool) {
 	}
 }
 
+// known returns the users whose first login was answered.
+func (m *mover) known() (names []string) {
+	m.subs.Range(func(name, _ any) bool { names = append(names, name.(string)); return true })
+	return names
+}
+
+// logins has users who have moved log in, one in sixteen with a wrong password, until the returned function is called.
+func (m *mover) logins() (stop func() loginLoad) {
+	var n atomic.Int64
+	return openLoop(loginRate, 0, func() {
+		names := m.known()
+		if len(names) == 0 {
+			return
+		}
+		username := names[rand.IntN(len(names))]
+		if n.Add(1)%16 == 0 && len(names) > 100 { // below the limit of an account
+			m.once(username, "not the old password of "+username, false)
+			return
+		}
+		m.once(username, "the old password of "+username, true)
+	}, func() bool { return true })
+}
+
 // TestMoveWhileLoginsGoOn: users of a Django table come through the upstream while the server is killed with SIGKILL at
 // random moments. No right password is refused, no wrong one accepted; at the end everybody is here once, with the sub
-// of their first login, and can log in without Django.
+// of their first login, and can log in without Django. Meanwhile users who have moved log in, loginRate a second.
+// SIGNET_MIGRATION=long is a table of 100,000, of which a random part logs in, and 50 kills.
 func TestMoveWhileLoginsGoOn(t *testing.T) {
-	const users, kills, workers = 2000, 15, 12
+	const workers = 12
+	users, kills, apart := 2000, 15, 700*time.Millisecond
+	if longMigration() {
+		users, kills, apart = 100_000, 50, 8*time.Second
+	}
 	secretFile := upstreamSecret(t)
 	old := startDjango(t, secretFile, users)
 	setUpstream(t, old, secretFile)
@@ -287,7 +316,8 @@ func TestMoveWhileLoginsGoOn(t *testing.T) {
 	address := strings.TrimPrefix(p.demo.Issuer, "http://")
 	m := &mover{t: t, token: p.demo.Issuer + "/token", public: p.demo.PublicClient}
 	began := time.Now()
-	names := make(chan int)
+	stop := m.logins()
+	names, enough := make(chan int), make(chan struct{})
 	var working sync.WaitGroup
 	for range workers {
 		working.Go(func() {
@@ -313,23 +343,35 @@ func TestMoveWhileLoginsGoOn(t *testing.T) {
 	fed := make(chan struct{})
 	go func() {
 		defer close(fed)
-		for i := range users {
-			if i != 1 { // who is disabled
-				names <- i
+		defer close(names)
+		for _, i := range rand.Perm(users) {
+			if i == 1 { // who is disabled
+				continue
+			}
+			select {
+			case names <- i:
+			case <-enough:
+				return
 			}
 		}
-		close(names)
 	}()
-	killed := 0
-	for ; killed < kills && m.in.Load() < users*9/10; killed++ {
-		time.Sleep(time.Duration(100+rand.IntN(700)) * time.Millisecond) // the random moment
+	killed, memory := 0, int64(0)
+	for ; killed < kills && m.in.Load() < int64(users)*9/10; killed++ {
+		time.Sleep(100*time.Millisecond + rand.N(apart)) // the random moment
+		memory = max(memory, peakMemory(p.cmd.Process.Pid))
 		p.kill()
 		p = startDev(t, dir, address)
 	}
+	if longMigration() {
+		close(enough)
+	}
 	<-fed
 	working.Wait()
-	t.Logf("%d users moved in %v with %d kills; %d requests were not decided, %d wrong passwords refused, %d users logged in twice at once",
-		m.in.Load(), time.Since(began).Round(time.Millisecond), killed, m.again.Load(), m.refused.Load(), m.overtaken.Load())
+	took, load := time.Since(began), stop()
+	memory = max(memory, peakMemory(p.cmd.Process.Pid))
+	t.Logf("%d of %d users moved in %v with %d kills, the server and its processes took %d MiB; %d requests were not decided, %d wrong passwords refused, "+
+		"%d users logged in twice at once; of users who had moved: %s", m.in.Load(), users, took.Round(time.Millisecond), killed, memory>>10, m.again.Load(), m.refused.Load(),
+		m.overtaken.Load(), load)
 	if killed < 5 || m.again.Load() < int64(killed) {
 		t.Errorf("%d kills and %d undecided requests show little", killed, m.again.Load())
 	}
@@ -351,18 +393,47 @@ func TestMoveWhileLoginsGoOn(t *testing.T) {
 			t.Errorf("%s is %s (%s), and was %s at the first login", u.Username, u.Subject, u.Move, first)
 		}
 	}
-	for i := range users {
-		if username := fmt.Sprint("user", i); i != 1 && here[username] != 1 {
+	came := m.known()
+	for _, username := range came {
+		if here[username] != 1 {
 			t.Errorf("%s is here %d times", username, here[username])
 		}
 	}
-	if len(list.Users) != users { // without the disabled one, with the demo's
-		t.Errorf("%d users are here, want %d", len(list.Users), users)
+	if int64(len(came)) != m.in.Load() || len(list.Users) != len(came)+1 { // with the demo's
+		t.Errorf("%d users are here, %d logged in and %d were answered", len(list.Users)-1, m.in.Load(), len(came))
 	}
-	for i := 0; i < users && !t.Failed(); i += 37 {
-		if username := fmt.Sprint("user", i); i != 1 {
-			m.try(username, "the old password of "+username, true)
-			m.try(username, "not the old password of "+username, false)
+	for i := 0; i < len(came) && !t.Failed(); i += 37 {
+		m.try(came[i], "the old password of "+came[i], true)
+		m.try(came[i], "not the old password of "+came[i], false)
+	}
+}
+
+// TestDeletedUserComesBack: a user who is deleted while the old system accepts them is made anew by a login, and the
+// command warns of it. A disabled user stays out.
+func TestDeletedUserComesBack(t *testing.T) {
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"id": 17}`)
+	}))
+	t.Cleanup(old.Close)
+	setUpstream(t, oldSystem{url: old.URL}, upstreamSecret(t))
+	p := startDev(t, t.TempDir())
+	login := func(want int) {
+		t.Helper()
+		if got, body := post(t, p.demo.Issuer+"/token", p.demo.loginAs("ada", "anything")); got != want {
+			t.Errorf("got %d %v, want %d", got, body["error"], want)
 		}
 	}
+	login(http.StatusOK)
+	before := p.admin("", "user", "show", "ada", "-o", "json")
+	_, stderr, code := runSignet(t, "", "user", "delete", "ada", "--yes", "--socket", p.demo.AdminSocket)
+	if code != 0 || !strings.Contains(stderr, "comes back with their next login") {
+		t.Errorf("deleting: %d %s", code, stderr)
+	}
+	login(http.StatusOK)
+	if after := p.admin("", "user", "show", "ada", "-o", "json"); after == before {
+		t.Errorf("the user has the record from before: %s", after)
+	}
+	p.admin("", "user", "disable", "ada")
+	login(http.StatusBadRequest)
 }

@@ -20,34 +20,75 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signet/store/redis/redistest"
 )
 
 // djangoPython is the interpreter of Debian's packages.
 const djangoPython = "/usr/bin/python3"
 
-// djangoTable writes a user table of Django with its own dumpdata.
-func djangoTable(t *testing.T, users int) (file string) {
+// djangoTable writes a user table of Django with its own dumpdata. hasher is one of its classes.
+func djangoTable(t *testing.T, users int, hasher string) (file string) {
 	t.Helper()
 	if exec.Command(djangoPython, "-c", "import django").Run() != nil {
 		needs(t, "Django", "apt-get install python3-django")
 	}
 	file = filepath.Join(t.TempDir(), "users.json")
-	if out, err := exec.Command(djangoPython, "testdata/django_users.py", strconv.Itoa(users), file).CombinedOutput(); err != nil {
+	if out, err := exec.Command(djangoPython, "testdata/django_users.py", strconv.Itoa(users), file, hasher).CombinedOutput(); err != nil {
 		t.Fatalf("writing the table: %v\n%s", err, out)
 	}
 	return file
 }
 
-// TestDjangoTableMovesIn moves a table into a server while users of it log in, and kills the server and the command at
-// random moments, again and again. SIGNET_MIGRATION=long is 100,000 users and 50 kills.
+// longMigration reports whether the moves of users are to be the long ones: 100,000 users and 50 kills.
+func longMigration() bool { return os.Getenv("SIGNET_MIGRATION") == "long" }
+
+// loginRate is how many logins a second go on while users move.
+const loginRate = 20
+
+// TestDjangoTableMovesIn moves a table into a server while users of it log in, loginRate a second, and kills the server
+// and the command at random moments, again and again. SIGNET_MIGRATION=long is 100,000 users and 50 kills.
 func TestDjangoTableMovesIn(t *testing.T) {
 	t.Parallel()
 	users, kills := 3000, 6
-	if os.Getenv("SIGNET_MIGRATION") == "long" {
+	if longMigration() {
 		users, kills = 100_000, 50
 	}
-	m := &migration{t: t, users: users, file: djangoTable(t, users), dir: t.TempDir(), address: freeAddress(t), binary: buildSignet(t)}
-	m.start()
+	longest := max(120*time.Millisecond, time.Duration(users)*40*time.Microsecond)
+	moveDjangoTable(t, &migration{users: users, longest: longest, file: djangoTable(t, users, "PBKDF2PasswordHasher")}, kills)
+}
+
+// TestDjangoTableOfFastHashesMovesIn is the same with salted MD5, which is wrapped: each line is as much work as a login, and the
+// logins go on meanwhile.
+func TestDjangoTableOfFastHashesMovesIn(t *testing.T) {
+	t.Parallel()
+	const users, kills = 300, 4
+	m := &migration{users: users, longest: 3 * time.Second, file: djangoTable(t, users, "MD5PasswordHasher")}
+	moveDjangoTable(t, m, kills)
+}
+
+// TestDjangoTableMovesIntoRedis is the same with a store that is killed as well.
+func TestDjangoTableMovesIntoRedis(t *testing.T) {
+	t.Parallel()
+	users, kills := 2000, 9
+	if longMigration() {
+		users, kills = 100_000, 60
+	}
+	longest := max(120*time.Millisecond, time.Duration(users)*60*time.Microsecond)
+	m := &migration{users: users, longest: longest, file: djangoTable(t, users, "PBKDF2PasswordHasher"), address: freeAddress(t), store: redistest.Start(t, redistest.Config{Persist: true})}
+	f := startFleet(t, 1, "redis://"+m.store.Addr(), "SIGNET_LISTEN="+m.address)
+	first := f.replicas[0]
+	m.dir, m.demo, m.process = filepath.Dir(first.demo.AdminSocket), f.app, first.process
+	m.serve = func() *process { return startReplica(t, m.dir, first.cmd.Env).process }
+	moveDjangoTable(t, m, kills)
+}
+
+func moveDjangoTable(t *testing.T, m *migration, kills int) {
+	m.t, m.binary, m.seen = t, buildSignet(t), map[int]bool{}
+	if m.serve == nil {
+		m.dir, m.address = t.TempDir(), freeAddress(t)
+		m.start()
+	}
 	t.Cleanup(m.crash)
 	m.public = &http.Client{Timeout: 20 * time.Second}
 	m.admin = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -56,12 +97,13 @@ func TestDjangoTableMovesIn(t *testing.T) {
 	stop, begun := m.logins(int64(kills)), time.Now()
 	subjects := m.move(kills)
 	took := time.Since(begun)
-	stop()
+	load := stop()
 	m.check(subjects)
-	t.Logf("%d users moved in %v with %d crashes of the server and %d of the command: %d logins with the right password, %d with a wrong one, %d without an answer; "+
-		"the command took %d MiB, the server %d MiB", users, took.Round(time.Millisecond), m.serverKills, m.clientKills, m.right.Load(), m.wrong.Load(), m.unanswered.Load(),
-		m.clientMemory>>10, m.serverMemory>>10)
-	if m.right.Load() < int64(kills) || m.wrong.Load() == 0 || m.serverKills == 0 || m.clientKills == 0 {
+	m.crash() // the memory of the last server counts as well
+	m.t.Logf("%d users moved in %v with %d crashes of the server, %d of the command and %d of the store: %s; %d with the right password, %d with a wrong one, %d without an answer, "+
+		"%d before anybody was there; the command took %d MiB, the server and its processes %d MiB", m.users, took.Round(time.Millisecond), m.serverKills, m.clientKills, m.storeKills, load,
+		m.right.Load(), m.wrong.Load(), m.unanswered.Load(), m.early.Load(), m.clientMemory>>10, m.serverMemory>>10)
+	if m.right.Load() < int64(kills) || m.wrong.Load() == 0 || m.serverKills == 0 || m.clientKills == 0 || m.store != nil && m.storeKills == 0 {
 		t.Error("too little happened for the test to prove anything")
 	}
 }
@@ -69,25 +111,38 @@ func TestDjangoTableMovesIn(t *testing.T) {
 type migration struct {
 	t            *testing.T
 	users        int
+	longest      time.Duration // between two kills
 	file, dir    string
 	address      string
 	binary       string
 	public       *http.Client
 	admin        *http.Client
 	demo         demo
+	serve        func() *process   // starts a server that is not one of development
+	store        *redistest.Server // of it
 	serverKills  int
 	clientKills  int
+	storeKills   int
 	clientMemory int64 // KiB, the most of all runs
 	serverMemory int64
 
-	mu     sync.Mutex
-	server *exec.Cmd
+	mu      sync.Mutex
+	server  *exec.Cmd
+	process *process // what serve started last
 
-	right, wrong, unanswered atomic.Int64
+	right, wrong, unanswered, early atomic.Int64
+
+	lock    sync.Mutex
+	seen    map[int]bool // users who were there once
+	allowed []int        // those of them who can log in
 }
 
 // start starts the server, and returns when it answers.
 func (m *migration) start() {
+	if m.serve != nil {
+		m.process = m.serve()
+		return
+	}
 	server := exec.Command(m.binary, "dev", "--dir", m.dir, "--listen", m.address, "-o", "json")
 	out, err := server.StdoutPipe()
 	if err != nil {
@@ -107,6 +162,11 @@ func (m *migration) start() {
 
 // crash kills the server.
 func (m *migration) crash() {
+	if m.serve != nil {
+		m.serverMemory = max(m.serverMemory, peakMemory(m.process.cmd.Process.Pid))
+		m.process.kill()
+		return
+	}
 	m.mu.Lock()
 	server := m.server
 	m.mu.Unlock()
@@ -115,12 +175,19 @@ func (m *migration) crash() {
 	_ = server.Wait()
 }
 
-// peakMemory returns the most resident memory that a process had, in KiB.
+// peakMemory returns the most resident memory that a process had, and that of its children, in KiB.
 func peakMemory(pid int) (kib int64) {
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+	for child := range strings.FieldsSeq(string(children)) {
+		if id, err := strconv.Atoi(child); err == nil {
+			kib += peakMemory(id)
+		}
+	}
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.Lines(string(status)) {
 		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, _ = strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			own, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			kib += own
 		}
 	}
 	return kib
@@ -130,7 +197,6 @@ func peakMemory(pid int) (kib int64) {
 // sub of each username.
 func (m *migration) move(kills int) map[string]string {
 	subjects := filepath.Join(m.dir, "subjects.csv")
-	longest := max(120*time.Millisecond, time.Duration(m.users)*40*time.Microsecond)
 	for {
 		command := exec.Command(m.binary, "user", "import", "--format", "django", "--file", m.file, "--socket", filepath.Join(m.dir, "admin.sock"), "--map", subjects, "--force",
 			"--claim", "email=email", "--wait", "60s")
@@ -144,8 +210,8 @@ func (m *migration) move(kills int) map[string]string {
 		running := true
 		for running {
 			var moment <-chan time.Time // of the next kill
-			if m.serverKills+m.clientKills < kills {
-				moment = time.After(time.Duration(rand.Int64N(int64(longest))))
+			if m.kills() < kills {
+				moment = time.After(time.Duration(rand.Int64N(int64(m.longest))))
 			}
 			select {
 			case err := <-ended:
@@ -156,10 +222,7 @@ func (m *migration) move(kills int) map[string]string {
 					m.t.Fatalf("the import: %v\n%s", err, errs.String())
 				}
 			case <-moment:
-				if (m.serverKills+m.clientKills)%2 == 0 {
-					m.serverKills++
-					m.crash()
-					m.start()
+				if m.killOther() {
 					continue
 				}
 				m.clientKills++
@@ -168,10 +231,33 @@ func (m *migration) move(kills int) map[string]string {
 				running = false
 			}
 		}
-		if command.ProcessState.Success() && m.serverKills+m.clientKills >= kills {
+		if command.ProcessState.Success() && m.kills() >= kills {
 			return m.read(subjects)
 		}
 	}
+}
+
+func (m *migration) kills() int { return m.serverKills + m.clientKills + m.storeKills }
+
+// killOther kills the server or the store, unless it is the turn of the command.
+func (m *migration) killOther() bool {
+	turns := 2
+	if m.store != nil {
+		turns = 3
+	}
+	switch m.kills() % turns {
+	case 0:
+		m.serverKills++
+		m.crash()
+		m.start()
+	case 2:
+		m.storeKills++
+		m.store.Kill()
+		m.store.Restart()
+	default:
+		return false
+	}
+	return true
 }
 
 // read reads the map of the last run.
@@ -196,45 +282,64 @@ func (m *migration) read(path string) map[string]string {
 }
 
 func nameOf(i int) string          { return fmt.Sprintf("user%d@example.com", i) }
-func (m *migration) some() int     { return rand.IntN(m.users) }
 func (m *migration) no(i int) bool { return i%10 == 3 || i%10 == 7 } // cannot log in
 
-// allowed is a user who can log in.
-func (m *migration) allowed() int {
-	for {
-		if i := m.some(); !m.no(i) {
-			return i
+// pick returns a user who is there. A user who was there once must be there for good. While the server does not answer,
+// it is one of those who were seen before.
+func (m *migration) pick(allowed bool) (user int, ok bool) {
+	for range 20 {
+		i := rand.IntN(m.users)
+		if allowed && m.no(i) {
+			continue
+		}
+		before := m.was(i)
+		status, err := m.show(i)
+		switch {
+		case err != nil || status >= http.StatusInternalServerError:
+			m.lock.Lock()
+			defer m.lock.Unlock()
+			if len(m.allowed) == 0 {
+				return 0, false
+			}
+			return m.allowed[rand.IntN(len(m.allowed))], true
+		case status == http.StatusOK:
+			m.note(i)
+			return i, true
+		case before:
+			m.t.Errorf("%s was there, and is lost: %d", nameOf(i), status)
 		}
 	}
+	return 0, false
 }
 
-// logins has users of the table log in, some 20 to 40 a second, until the returned function is called and so many right
-// passwords and one wrong one were tried. A table that moves within a second leaves no time for that before.
-func (m *migration) logins(least int64) (stop func()) {
-	ctx, cancel := context.WithCancel(m.t.Context())
-	var all sync.WaitGroup
-	for range 4 {
-		all.Go(func() {
-			tick := time.NewTicker(100 * time.Millisecond)
-			defer tick.Stop()
-			for n, late := 0, 0; ctx.Err() == nil || late < 300 && (m.right.Load() < least || m.wrong.Load() == 0); {
-				<-tick.C
-				if ctx.Err() != nil {
-					late++
-				}
-				i := m.some()
-				if n%64 != 2 { // the failures of all must stay below the limit of a network
-					i = m.allowed()
-				}
-				if status, err := m.show(i); err != nil || status != http.StatusOK {
-					continue // not yet there
-				}
-				m.login(i, n%64 != 1)
-				n++
-			}
-		})
+func (m *migration) was(i int) bool {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	return m.seen[i]
+}
+
+func (m *migration) note(i int) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	if !m.seen[i] && !m.no(i) {
+		m.allowed = append(m.allowed, i)
 	}
-	return func() { cancel(); all.Wait() }
+	m.seen[i] = true
+}
+
+// logins has users log in until the returned function is called and so many right passwords and one wrong one were
+// tried. A table that moves within a second leaves no time for that before.
+func (m *migration) logins(least int64) (stop func() loginLoad) {
+	var n atomic.Int64
+	return openLoop(loginRate, 30*time.Second, func() {
+		turn := n.Add(1) // the failures of all must stay below the limit of a network
+		i, ok := m.pick(turn%64 != 2)
+		if !ok {
+			m.early.Add(1)
+			return
+		}
+		m.login(i, turn%64 != 1)
+	}, func() bool { return m.right.Load() >= least && m.wrong.Load() > 0 })
 }
 
 // login logs a user in who is there.
@@ -322,7 +427,9 @@ func (m *migration) check(subjects map[string]string) {
 	}
 	before := m.right.Load()
 	for range 40 { // also users whose hash was replaced
-		m.login(m.allowed(), true)
+		if i, ok := m.pick(true); ok {
+			m.login(i, true)
+		}
 	}
 	if m.right.Load() == before {
 		m.t.Error("nobody could log in at the end")

@@ -3,7 +3,7 @@
 This is what FastAPI's security guide builds, with two differences: the tokens come from Signet
 (tokenUrl), and they are checked with Signet's public keys instead of a secret of one's own.
 
-    SIGNET_ISSUER=http://127.0.0.1:8080 uvicorn main:app
+    TOKEN_ISSUER=http://127.0.0.1:8080 uvicorn main:app
 """
 
 import json
@@ -17,12 +17,12 @@ from fastapi import Depends, FastAPI, HTTPException, status
 from fastapi.security import OAuth2PasswordBearer
 from pydantic import BaseModel
 
-ISSUER = os.environ["SIGNET_ISSUER"]  # exactly as in Signet's configuration: no trailing slash
-AUDIENCE = os.environ.get("SIGNET_AUDIENCE", ISSUER)  # the name of this API; Signet's default is the issuer
-ALGORITHMS = os.environ.get("SIGNET_ALGORITHMS", "ES256").split(",")
+ISSUER = os.environ["TOKEN_ISSUER"]  # exactly as in Signet's configuration: no trailing slash
+AUDIENCE = os.environ.get("TOKEN_AUDIENCE", ISSUER)  # the name of this API; Signet's default is the issuer
+ALGORITHMS = os.environ.get("TOKEN_ALGORITHMS", "ES256").split(",")
 # How far this machine's clock may be from Signet's. Without it a clock that is one second slow refuses
 # every fresh token: PyJWT compares iat and nbf to the second. Signet allows for up to five minutes.
-LEEWAY = int(os.environ.get("SIGNET_LEEWAY", "30"))  # seconds
+LEEWAY = int(os.environ.get("TOKEN_LEEWAY", "30"))  # seconds
 
 # A child of uvicorn's logger, so that the lines appear without any configuration.
 log = logging.getLogger("uvicorn.error.signet")

@@ -1,6 +1,6 @@
 <?php
 // The old system's side of users.upstream, with PHP: is this the password of that user?
-$secret = trim(file_get_contents(getenv('SIGNET_SECRET_FILE')));
+$secret = trim(file_get_contents(getenv('UPSTREAM_SECRET_FILE')));
 $users = [ // stands for the old system's table
     'ada' => ['id' => 17, 'email' => 'ada@example.com', 'active' => true, 'hash' => '$2y$10$H5F540DXlweI9L6h0jS58OlfHRGsqiVVa36zny1RLDPNUoU4ZUt76'],
     'eve' => ['id' => 18, 'email' => 'eve@example.com', 'active' => false, 'hash' => '$2y$10$0lRMudJGIh.giw3rvldOo.mUkyUS5D.HMlTo.im/t1Rk689ubJfbe'],

@@ -6,9 +6,9 @@ import json
 import os
 import time
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Request
 
-SECRET = open(os.environ["SIGNET_SECRET_FILE"], "rb").read().strip()
+SECRET = open(os.environ["UPSTREAM_SECRET_FILE"], "rb").read().strip()
 app = FastAPI(openapi_url=None)
 
 
@@ -23,14 +23,17 @@ USERS = {
 NOBODY = {"hash": hashed("")}  # so that a name that nobody has takes as long
 
 
-@app.post("/check")
-async def check(request: Request):
+async def signed(request: Request) -> dict:
     body, stamp = await request.body(), request.headers.get("signet-timestamp", "")
     signature = hmac.new(SECRET, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     fresh = stamp.isdecimal() and abs(time.time() - int(stamp)) < 300
     if not hmac.compare_digest(signature.encode(), request.headers.get("signet-signature", "").encode()) or not fresh:
-        return Response(status_code=401)
-    asked = json.loads(body)
+        raise HTTPException(401)
+    return json.loads(body)
+
+
+@app.post("/check")
+def check(asked: dict = Depends(signed)):  # not async: the hash would hold up all other requests
     user = USERS.get(asked["username"].lower(), NOBODY)
     if not hmac.compare_digest(hashed(asked["password"]), user["hash"]) or user is NOBODY:
         return "no"

@@ -40,6 +40,10 @@ type Status struct {
 	Version   string    `json:"version"`
 	StartedAt time.Time `json:"started_at"`
 	Ready     Readiness `json:"ready"`
+
+	// Upstream is the kind of system that is asked for the passwords of users who are not here: https or ldap. Empty: there
+	// is none.
+	Upstream string `json:"upstream,omitempty"`
 }
 
 // Readiness reports for each function whether it would work now.

@@ -122,19 +122,24 @@ const MaxRefused = 10_000
 // Report is the result of the verbs for many users. A line that is refused does not affect the others.
 // Sending the same lines again does no harm.
 type Report struct {
-	Accepted     int           `json:"accepted"`
-	Refused      []RefusedLine `json:"refused"`       // the first MaxRefused
-	RefusedCount int           `json:"refused_count"` // all of them
+	Accepted     int          `json:"accepted"`
+	Refused      []ReportLine `json:"refused"`       // the first MaxRefused
+	RefusedCount int          `json:"refused_count"` // all of them
 
 	// Of an import, what was done with the accepted lines.
 	Created   int `json:"created,omitempty"`
 	Updated   int `json:"updated,omitempty"`
 	Unchanged int `json:"unchanged,omitempty"`
 	Skipped   int `json:"skipped,omitempty"`
+
+	Kept      []ReportLine `json:"kept_passwords,omitempty"` // accepted lines whose user kept a password that was set here; the first MaxRefused
+	KeptCount int          `json:"kept_count,omitempty"`     // all of them
+	DryRun    bool         `json:"dry_run,omitempty"`        // nothing was changed: the counts are of what would be
+	Warnings  []string     `json:"warnings,omitempty"`       // of the whole import
 }
 
-// RefusedLine is a line that changed nothing.
-type RefusedLine struct {
+// ReportLine is a line that was refused, or that has something to look at.
+type ReportLine struct {
 	Line     int    `json:"line"` // from 1
 	Username string `json:"username"`
 	Reason   string `json:"reason"`
@@ -191,5 +196,6 @@ type Moved struct {
 	Moved       int        `json:"moved"`     // came from the upstream, and are checked here since
 	NotMoved    int        `json:"not_moved"` // are here, and the upstream is asked until it accepts a password
 	Stay        int        `json:"stay"`      // the upstream is asked at each login
+	Disabled    int        `json:"disabled"`  // would be one of the two, but are disabled: the upstream is not asked for them
 	LastMovedAt *time.Time `json:"last_moved_at,omitempty"`
 }

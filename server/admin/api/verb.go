@@ -44,8 +44,8 @@ var (
 	// CreateUser takes NewUser and answers 201 and User.
 	CreateUser = Verb{Method: http.MethodPost, Path: "/v1/users", Name: "user.create", Scope: ScopeUsers}
 	// ImportUsers takes a UserRecord a line and answers Report, or an ImportLine for each where Accept has NDJSON. With
-	// ?dry_run=true nothing is changed. ?on_conflict= is fail, skip or update. ?allow_weak=true accepts unsalted
-	// hashes, which are then hashed once more. ?id_claim= is the claim that keeps the id of the old system.
+	// ?dry_run=true nothing is changed. ?on_conflict= is fail, skip or update. ?allow_weak=true accepts hashes
+	// without a salt. ?id_claim= is the claim that keeps the id of the old system.
 	// ?not_moved=true marks users without a password hash as not moved: the upstream is asked for them.
 	ImportUsers = Verb{Method: http.MethodPost, Path: "/v1/users:import", Name: "user.import", Scope: ScopeUsers, Stream: true}
 	// ShowMoved counts the users and answers Moved. It reads all of them.

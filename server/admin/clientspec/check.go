@@ -148,9 +148,6 @@ func (k *validator) addKeyProblems(err error) {
 	}
 }
 
-// grantTypes are the grants that a client can be given.
-var grantTypes = append([]string{syntax.GrantAuthorizationCode}, syntax.GrantTypes...)
-
 // beginning are the grants with which a session begins.
 var beginning = []string{syntax.GrantAuthorizationCode, syntax.GrantPassword}
 
@@ -160,16 +157,16 @@ func BeginsSessions(grants []string) bool {
 }
 
 func (k *validator) grants(spec api.ClientSpec) {
-	k.list("grants", spec.Grants, len(grantTypes), func(grant string) string {
-		if !slices.Contains(grantTypes, grant) {
-			return "must be one of " + strings.Join(grantTypes, ", ")
+	k.list("grants", spec.Grants, len(syntax.GrantTypes), func(grant string) string {
+		if !slices.Contains(syntax.GrantTypes, grant) {
+			return "must be one of " + strings.Join(syntax.GrantTypes, ", ")
 		}
 		return ""
 	})
 	has := func(grant string) bool { return slices.Contains(spec.Grants, grant) }
 	switch {
 	case len(spec.Grants) == 0 && !spec.Introspect:
-		k.add("grants must name at least one of %s, unless the client is there to introspect", strings.Join(grantTypes, ", "))
+		k.add("grants must name at least one of %s, unless the client is there to introspect", strings.Join(syntax.GrantTypes, ", "))
 	case has(syntax.GrantRefreshToken) && !BeginsSessions(spec.Grants):
 		k.add("the grant refresh_token needs the grant authorization_code or password: nothing else begins a session")
 	}

@@ -26,7 +26,7 @@ const (
 	// bulkAtOnce of them are on their way together: more would find no free connection to a store across a network.
 	bulkAtOnce = 64
 	bulkTries  = 4 // of one line, while the store cannot answer
-	// maxDistinct lines are in a body whose names must differ: 14 bytes of memory each.
+	// maxDistinct lines are in a body whose names and ids must differ: 14 bytes of memory each name and id.
 	maxDistinct = 5_000_000
 )
 
@@ -34,6 +34,7 @@ const (
 type BulkConfig struct {
 	Users        *Users
 	ImportKeys   [][32]byte              // of the digests of imported hashes, the first is in use
+	Upstream     bool                    // there is one that is asked for passwords
 	SampleHashes func()                  // looks soon which formats of password hashes the store has
 	Error        func(error) *edge.Error // returns the response for any error
 }
@@ -45,13 +46,15 @@ type Bulk struct {
 	rec          call.Recorder
 	now          func() time.Time
 	importKeys   [][32]byte
+	upstream     bool
 	sampleHashes func()
 	asError      func(error) *edge.Error
 }
 
 // NewBulk returns the verbs.
 func NewBulk(cfg BulkConfig) *Bulk {
-	return &Bulk{users: cfg.Users, rec: cfg.Users.rec, now: cfg.Users.now, importKeys: cfg.ImportKeys, sampleHashes: cfg.SampleHashes, asError: cfg.Error}
+	return &Bulk{users: cfg.Users, rec: cfg.Users.rec, now: cfg.Users.now, importKeys: cfg.ImportKeys, upstream: cfg.Upstream,
+		sampleHashes: cfg.SampleHashes, asError: cfg.Error}
 }
 
 // job is what a verb does with its lines.
@@ -59,10 +62,12 @@ type job struct {
 	begin    func() error        // records the beginning
 	end      store.Event         // recorded at the end, with the counts; without a type nothing is
 	read     func([]byte, *line) // reads a line, which sets do or err
-	distinct bool                // two lines with the same key are refused
-	seen     keySet
+	distinct bool                // two lines with the same key or id are refused
+	names    keySet
+	ids      keySet
 	done     func()              // called at the end, however it came; nil: nothing is
 	each     func([]*line) error // gets every batch when it was worked on; nil: nothing does
+	report   api.Report          // as it is before the first line
 	brokeOff string              // message for a body that breaks off: a format with the number of the line and the count
 }
 
@@ -71,10 +76,11 @@ type line struct {
 	number   int
 	username string // as it was given
 	key      string // the canonical username where lines must be distinct
+	id       string // in the old system, where lines must be distinct; may be empty
 	do       func() error
 	err      error
 
-	result, subject, reason string // of an import; see api.ImportLine
+	result, subject, reason string // of an import; see api.ImportLine. A reason without an error is why a password was kept
 }
 
 // Each does to each of many users what a verb of one user does, with that one's event for each.
@@ -96,7 +102,7 @@ func (h *Bulk) Each(name string, one func(*call.Request) (edge.Response, error))
 				inner := ofUser(r, row.Username)
 				l.do = func() error { _, err := one(inner); return err }
 			},
-			brokeOff: "the body broke off after line %d; it was done for %d users: send all of it again",
+			brokeOff: "the body broke off after line %d (users for whom it was done: %d): send all of it again",
 		})
 	}
 }
@@ -110,7 +116,8 @@ func ofUser(r *call.Request, name string) *call.Request {
 }
 
 func (h *Bulk) run(r *call.Request, j job) (edge.Response, error) {
-	report := api.Report{Refused: []api.RefusedLine{}}
+	report := j.report
+	report.Refused = []api.ReportLine{}
 	lines := input.NewLines(http.MaxBytesReader(r.Writer, r.Body, maxBulk))
 	guard := call.NewGuard(r)
 	defer guard.Close()
@@ -176,7 +183,7 @@ func stopped(err error, accepted, number int) error {
 	}
 	e := *refused
 	e.Close = true
-	e.Description = fmt.Sprintf("it was stopped before line %d: the access token is no longer good for it; %d users were accepted before", number, accepted)
+	e.Description = fmt.Sprintf("it was stopped before line %d: the access token is no longer good for it (accepted users before: %d)", number, accepted)
 	if e.Status == http.StatusUnauthorized {
 		e.Code = api.CodeUnauthorized // keeps the description
 	}
@@ -197,7 +204,7 @@ func readBatch(lines *input.Lines, j *job) (batch []*line, err error) {
 			j.read(data, l)
 		}
 		if l.err == nil && j.distinct {
-			if err := j.seen.add(l); err != nil {
+			if err := j.differ(l); err != nil {
 				return batch, err
 			}
 		}
@@ -212,20 +219,26 @@ type keySet struct {
 	keys map[uint64]struct{}
 }
 
-// add refuses a line with the key of an earlier one. Its error ends the body.
-func (s *keySet) add(l *line) error {
+// add reports whether the key is new, and keeps it.
+func (s *keySet) add(key string) bool {
 	if s.keys == nil {
 		s.seed, s.keys = maphash.MakeSeed(), make(map[uint64]struct{})
 	}
-	key := maphash.String(s.seed, l.key)
-	if _, there := s.keys[key]; there {
-		l.err = input.Invalid("an earlier line has the same username")
-		return nil
-	}
-	if len(s.keys) == maxDistinct {
+	before := len(s.keys)
+	s.keys[maphash.String(s.seed, key)] = struct{}{}
+	return len(s.keys) > before
+}
+
+// differ refuses a line with the name or the id of an earlier one: two users would be made of one. Its error ends the body.
+func (j *job) differ(l *line) error {
+	switch {
+	case len(j.names.keys) == maxDistinct:
 		return input.Invalid("send at most %d users in one request; those before line %d were accepted", maxDistinct, l.number)
+	case !j.names.add(l.key):
+		l.err = input.Invalid("an earlier line has the same username")
+	case l.id != "" && !j.ids.add(l.id):
+		l.err = input.Invalid("an earlier line has the same id: two users would have it")
 	}
-	s.keys[key] = struct{}{}
 	return nil
 }
 
@@ -270,10 +283,16 @@ func work(ctx context.Context, guard *call.Guard, batch []*line, report *api.Rep
 			case api.ImportSkipped:
 				report.Skipped++
 			}
+			if l.reason != "" {
+				report.KeptCount++
+				if len(report.Kept) < api.MaxRefused {
+					report.Kept = append(report.Kept, api.ReportLine{Line: l.number, Username: l.username, Reason: l.reason})
+				}
+			}
 		case errors.As(l.err, &refused) && refused.Status < http.StatusInternalServerError:
 			report.RefusedCount++
 			if len(report.Refused) < api.MaxRefused {
-				report.Refused = append(report.Refused, api.RefusedLine{Line: l.number, Username: l.username, Reason: refused.Description})
+				report.Refused = append(report.Refused, api.ReportLine{Line: l.number, Username: l.username, Reason: refused.Description})
 			}
 		default:
 			failed = l.err

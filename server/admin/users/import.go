@@ -68,7 +68,7 @@ type incoming struct {
 	claims   map[string]json.RawMessage // changes, with the id among them
 	id       json.RawMessage            // in the old system; nil: not named
 	disabled *bool
-	weak     bool             // the hash is to be hashed once more before it is stored
+	fast     bool             // the hash is to be wrapped before it is stored
 	digests  []store.Imported // of the hash, by each master key
 }
 
@@ -80,8 +80,17 @@ func (in *importing) read(data []byte, l *line) {
 	}
 	l.username = row.Username
 	c, err := in.incoming(row)
-	l.key, l.err = c.user.Username, err
+	l.key, l.id, l.err = c.user.Username, idText(c.id), err
 	l.do = func() error { return in.accept(&c, l) }
+}
+
+// idText returns an id as it is compared: 7 and "7" are one.
+func idText(id json.RawMessage) string {
+	var text string
+	if json.Unmarshal(id, &text) == nil {
+		return text
+	}
+	return string(id)
 }
 
 func (in *importing) incoming(row api.UserRecord) (c incoming, err error) {
@@ -104,7 +113,7 @@ func (in *importing) incoming(row api.UserRecord) (c incoming, err error) {
 		if stored, err = in.passwords.Import(row.HashScheme, row.PasswordHash, in.allowWeak); err != nil {
 			return c, input.Invalid("%s", err)
 		}
-		c.weak = hash.NeedsWrap(stored)
+		c.fast = hash.NeedsWrap(stored)
 	} else if row.HashScheme != "" {
 		return c, input.Invalid("hash_scheme comes without a password_hash")
 	}
@@ -172,7 +181,7 @@ func (in *importing) accept(c *incoming, l *line) error {
 			return nil
 		}
 		u = c.user
-		if c.weak {
+		if c.fast {
 			if u.PasswordHash, err = in.wrap(c.user.PasswordHash); err != nil {
 				return err
 			}
@@ -226,7 +235,7 @@ func (in *importing) update(c *incoming, l *line, u store.User) error {
 		l.reason = "the password was set here and was kept"
 	}
 	final := c.user.PasswordHash
-	if takes, _ := c.takesPassword(u); takes && c.weak && !in.dryRun {
+	if takes, _ := c.takesPassword(u); takes && c.fast && !in.dryRun {
 		var err error
 		if final, err = in.wrap(final); err != nil {
 			return err
@@ -315,16 +324,19 @@ func (c *incoming) apply(u *store.User, final string) (events []string, err erro
 	return events, nil
 }
 
-// wrap hashes an unsalted hash once more, so that nothing weak is stored.
-func (in *importing) wrap(weak string) (string, error) {
+// wrap hashes a hash that is fast to guess once more.
+func (in *importing) wrap(fast string) (string, error) {
 	waiting, cancel := in.r.WhileCallerWaits()
 	defer cancel()
-	stored, err := in.passwords.Wrap(waiting, weak)
+	stored, err := in.passwords.Wrap(waiting, fast)
 	if err != nil {
 		return "", passwordError(err)
 	}
 	return stored, nil
 }
+
+// noUpstream warns of users who are marked for an upstream that is not there: it may be set up later.
+const noUpstream = "this server has no users.upstream, so users without a password hash cannot log in until it has one"
 
 // Import adds a user table with the password hashes of another system.
 func (h *Bulk) Import(r *call.Request) (edge.Response, error) {
@@ -337,9 +349,12 @@ func (h *Bulk) Import(r *call.Request) (edge.Response, error) {
 		end:      store.Event{Type: store.EventUserImport},
 		read:     in.read,
 		distinct: true,
-		brokeOff: "the body broke off after line %d; %d users were accepted: send all of it again, which changes nothing for those",
+		brokeOff: "the body broke off after line %d (accepted users: %d): send all of it again, which changes nothing for those",
 	}
-	if in.dryRun {
+	if in.notMoved && !h.upstream {
+		j.report.Warnings = []string{noUpstream}
+	}
+	if j.report.DryRun = in.dryRun; in.dryRun {
 		j.begin, j.end.Type = func() error { return nil }, ""
 	} else {
 		j.done = h.sampleHashes
@@ -379,7 +394,7 @@ func (h *Bulk) streamImport(r *call.Request, j job, w http.ResponseWriter) error
 		last.Error = new(call.ErrorBody(refused, true).(api.Error))
 	} else {
 		report := answer.Body.(api.Report)
-		report.Refused = nil // each has its line
+		report.Refused, report.Kept = nil, nil // each has its line
 		last.Report = &report
 	}
 	return out.Encode(last)

@@ -34,12 +34,14 @@ func (h *Users) Moved(r *call.Request) (edge.Response, error) {
 
 func count(m *api.Moved, u store.User) {
 	m.Users++
-	switch u.Move {
-	case store.MovePending:
+	switch {
+	case u.Disabled && (u.Move == store.MovePending || u.Move == store.MoveStay):
+		m.Disabled++
+	case u.Move == store.MovePending:
 		m.NotMoved++
-	case store.MoveStay:
+	case u.Move == store.MoveStay:
 		m.Stay++
-	case store.MoveDone:
+	case u.Move == store.MoveDone:
 		m.Moved++
 		if at := u.MovedAt; !at.IsZero() && (m.LastMovedAt == nil || at.After(*m.LastMovedAt)) {
 			m.LastMovedAt = &at

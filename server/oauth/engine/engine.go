@@ -1,8 +1,8 @@
 // Package engine runs grants through go-oauth2. It is the only importer of that library.
 //
 // The library decides, as a state machine: which grants there are, that a client must have been authenticated, that
-// scope and audience must have been checked before anything is made, and that a public client has no client
-// credentials. It may not decide anything else. It sees neither HTTP, which the edge has parsed, nor the store: its
+// scope and audience must have been checked before anything is made, that a public client has no client
+// credentials, and that a code is redeemed with its redirect URI and its verifier (S256). It may not decide anything else. It sees neither HTTP, which the edge has parsed, nor the store: its
 // store interfaces answer from the Grant in the context. Without a Grant there is no client, no token and no issue, so
 // a caller that does not come through Run is refused.
 package engine
@@ -26,6 +26,8 @@ type Grant interface {
 	Client() (id string, public bool)
 	// Session returns what the presented refresh token was opened to. ok is false for any other text.
 	Session(refresh string) (s Session, ok bool)
+	// Code returns what the presented authorization code was opened to. ok is false for any other text.
+	Code(code string) (c Code, ok bool)
 	// Check settles scope and audience of a grant that begins something new.
 	Check() error
 	// Narrow settles a refresh that requests less than the login was given.
@@ -41,6 +43,14 @@ type Session struct {
 	Scope   string // as granted at the login
 }
 
+// Code is an authorization code that has not expired.
+type Code struct {
+	Subject     string
+	Scope       string // as granted
+	RedirectURI string // of the authorization request
+	Challenge   string // of PKCE, S256
+}
+
 // Tokens are what a grant gives out.
 type Tokens struct {
 	Access  string
@@ -53,7 +63,10 @@ type Request struct {
 	HTTP      *http.Request
 	GrantType string
 	Refresh   string // the presented refresh token
-	Narrows   bool   // it names a scope or a resource; Check and Narrow read which
+
+	Code, RedirectURI, Verifier string // of the authorization code grant
+
+	Narrows bool // it names a scope or a resource; Check and Narrow read which
 }
 
 // Refusal is a refusal of the library's own.
@@ -91,11 +104,13 @@ func New() *Engine {
 	// Lifetimes come from the issuer, per client; nothing is ever removed by the library.
 	withRefresh := &manage.Config{IsGenerateRefresh: true}
 	manager.SetPasswordTokenCfg(withRefresh)
+	manager.SetAuthorizeCodeTokenCfg(withRefresh)
+	manager.SetValidateURIHandler(func(_, _ string) error { return nil }) // it compares with the client's domain; the code has the whole URI
 	manager.SetClientTokenCfg(&manage.Config{})
 	manager.SetRefreshTokenCfg(&manage.RefreshingConfig{IsGenerateRefresh: true})
 
 	cfg := oauthserver.NewConfig()
-	cfg.AllowedGrantTypes = []oauth2.GrantType{oauth2.PasswordCredentials, oauth2.ClientCredentials, oauth2.Refreshing}
+	cfg.AllowedGrantTypes = []oauth2.GrantType{oauth2.AuthorizationCode, oauth2.PasswordCredentials, oauth2.ClientCredentials, oauth2.Refreshing}
 	cfg.AllowedResponseTypes = []oauth2.ResponseType{oauth2.Code}
 	cfg.AllowedCodeChallengeMethods = []oauth2.CodeChallengeMethod{oauth2.CodeChallengeS256}
 	cfg.ForcePKCE = true
@@ -133,7 +148,8 @@ func grantOf(ctx context.Context) (g Grant, clientID string, ok bool) {
 func (e *Engine) Run(ctx context.Context, r Request, g Grant) (Tokens, error) {
 	ctx = context.WithValue(ctx, grantKey{}, g)
 	id, _ := g.Client()
-	req := &oauth2.TokenGenerateRequest{ClientID: id, Refresh: r.Refresh, Request: r.HTTP.WithContext(ctx)}
+	req := &oauth2.TokenGenerateRequest{ClientID: id, Refresh: r.Refresh, Code: r.Code, RedirectURI: r.RedirectURI, CodeVerifier: r.Verifier,
+		Request: r.HTTP.WithContext(ctx)}
 	if r.Narrows {
 		req.Scope = "requested" // only that something was: the scope handlers read what it was
 	}
@@ -156,6 +172,7 @@ func classify(err error) error {
 		{oautherrors.ErrInvalidScope, InvalidScope},
 		{oautherrors.ErrInvalidGrant, InvalidGrant},
 		{oautherrors.ErrInvalidRefreshToken, InvalidGrant},
+		{oautherrors.ErrMissingCodeVerifier, InvalidGrant},
 	} {
 		if errors.Is(err, known.err) {
 			return &RefusedError{known.refusal, err}
@@ -206,11 +223,32 @@ func (tokens) GetByRefresh(ctx context.Context, refresh string) (oauth2.TokenInf
 	return info, nil
 }
 
+func (tokens) GetByCode(ctx context.Context, code string) (oauth2.TokenInfo, error) {
+	g, clientID, ok := grantOf(ctx)
+	if !ok {
+		return nil, nil
+	}
+	c, ok := g.Code(code)
+	if !ok {
+		return nil, nil
+	}
+	info := models.NewToken()
+	info.SetClientID(clientID)
+	info.SetUserID(c.Subject)
+	info.SetScope(c.Scope)
+	info.SetRedirectURI(c.RedirectURI)
+	info.SetCode(code)
+	info.SetCodeCreateAt(time.Now()) // whether it has expired was decided before, by the clock of the server
+	info.SetCodeExpiresIn(time.Minute)
+	info.SetCodeChallenge(c.Challenge)
+	info.SetCodeChallengeMethod(oauth2.CodeChallengeS256)
+	return info, nil
+}
+
 func (tokens) Create(context.Context, oauth2.TokenInfo) error                { return nil }
 func (tokens) RemoveByCode(context.Context, string) error                    { return nil }
 func (tokens) RemoveByAccess(context.Context, string) error                  { return nil }
 func (tokens) RemoveByRefresh(context.Context, string) error                 { return nil }
-func (tokens) GetByCode(context.Context, string) (oauth2.TokenInfo, error)   { return nil, nil }
 func (tokens) GetByAccess(context.Context, string) (oauth2.TokenInfo, error) { return nil, nil }
 
 // issuer is where the library asks for the tokens, last of all: only here is anything changed.

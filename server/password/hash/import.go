@@ -136,8 +136,8 @@ func Schemes() []string {
 const maxImport = 4096
 
 // Import returns the spelling under which a hash of another program is stored, unless NeedsWrap reports that Wrap comes
-// first. An empty scheme means that the text shows its scheme. Errors are ErrFormat and never show the hash: unknown, damaged or ambiguous text, another
-// scheme than the named one, costs above the caps, or a weak hash without AllowWeak.
+// first. An empty scheme means that the text shows its scheme. Errors are ErrFormat and never show the hash: unknown, damaged
+// or ambiguous text, another scheme than the named one, costs above the caps, or a hash without a salt without AllowWeak.
 func Import(scheme, text string, o ImportOptions) (stored string, err error) {
 	if len(text) > maxImport {
 		return "", fmt.Errorf("%w: longer than %d bytes", ErrFormat, maxImport)
@@ -149,7 +149,7 @@ func Import(scheme, text string, o ImportOptions) (stored string, err error) {
 	stored = h.String()
 	if unsalted(stored) {
 		if !o.AllowWeak {
-			return "", fmt.Errorf("%w: it has no salt, or is a password in clear: it is imported only where weak hashes are allowed, and is then hashed again", ErrFormat)
+			return "", fmt.Errorf("%w: it has no salt, or is a password in clear: it comes in with allow_weak=true alone, and is then hashed again", ErrFormat)
 		}
 		return stored, nil
 	}
@@ -183,9 +183,23 @@ func read(scheme, text string) (Hash, error) {
 	case first != nil:
 		return nil, first
 	case scheme == "":
-		return nil, errors.New("its beginning does not show which program made it: name it with hash_scheme, one of " + strings.Join(Schemes(), ", "))
+		return nil, errors.New(unnamed(text))
 	case !named:
-		return nil, errors.New("unknown hash_scheme; there are " + strings.Join(Schemes(), ", "))
+		return nil, errors.New("unknown hash_scheme; " + names)
 	}
 	return nil, fmt.Errorf("it is not spelled like a hash of %s", scheme)
+}
+
+// names is where the names of schemes are. An import has a reason for each line, and a list in each would hide the others.
+const names = "deploy/migration.md has the names"
+
+// digests are hexadecimal digits by their number, and what is likely to have made them.
+var digests = map[int]string{32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
+
+// unnamed is the reason to refuse a hash that nothing names.
+func unnamed(text string) string {
+	if scheme := digests[len(text)]; scheme != "" && strings.Trim(text, "0123456789abcdefABCDEF") == "" {
+		return fmt.Sprintf("it may be a %s without a salt: hash_scheme=%s and allow_weak=true take it as that. If another program made it, name that with hash_scheme; %s", scheme, scheme, names)
+	}
+	return "its beginning does not show which program made it: name that with hash_scheme; " + names
 }

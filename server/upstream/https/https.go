@@ -109,6 +109,8 @@ func (s *Source) read(resp *http.Response) (upstream.Answer, error) {
 	switch code := resp.StatusCode; {
 	case code == http.StatusTooManyRequests, code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
 		return upstream.Answer{}, upstream.NoAnswer(errors.New("status " + strconv.Itoa(code)))
+	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+		return upstream.Answer{}, upstream.BadAnswer("status %d; %s", code, s.hint())
 	case code != http.StatusOK:
 		return upstream.Answer{}, upstream.BadAnswer("status %d", code)
 	}
@@ -123,6 +125,14 @@ func (s *Source) read(resp *http.Response) (upstream.Answer, error) {
 		return upstream.Answer{}, upstream.BadAnswer("it is larger than %d KiB", maxAnswer>>10)
 	}
 	return parse(data)
+}
+
+// hint returns what to look at where the other side does not accept who calls.
+func (s *Source) hint() string {
+	if s.cfg.Secret == nil {
+		return "it may not accept the client certificate"
+	}
+	return "the two sides may have different secrets, or clocks that differ by minutes"
 }
 
 // parse reads the body of a response.

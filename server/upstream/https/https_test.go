@@ -238,8 +238,12 @@ func TestTLS(t *testing.T) {
 	if _, err := source(t, server, func(c *https.Config) { c.TLS = nil }).Check(t.Context(), "a", "b"); !errors.Is(err, upstream.ErrUnavailable) {
 		t.Errorf("an unknown authority: got %v", err)
 	}
-	if _, err := source(t, server, nil).Check(t.Context(), "a", "b"); !errors.Is(err, upstream.ErrAnswer) {
+	_, err := source(t, server, func(c *https.Config) { c.Secret = nil }).Check(t.Context(), "a", "b")
+	if !errors.Is(err, upstream.ErrAnswer) || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("without a certificate: got %v", err)
+	}
+	if _, err := source(t, server, nil).Check(t.Context(), "a", "b"); !errors.Is(err, upstream.ErrAnswer) || !strings.Contains(err.Error(), "secret") {
+		t.Errorf("with a secret, where a certificate is wanted: got %v", err)
 	}
 	if _, err := source(t, server, func(c *https.Config) { c.TLS.Certificates = server.TLS.Certificates }).Check(t.Context(), "a", "b"); err != nil {
 		t.Errorf("with a certificate: got %v", err)

@@ -141,6 +141,11 @@ func (db *DB) Update(ctx context.Context, apply func(*layout.Tx) error) error {
 // UpdateWithEvents is Update for a change that has audit events: where the change writes something, they are kept in the
 // same transaction.
 func (db *DB) UpdateWithEvents(ctx context.Context, events []*store.Event, apply func(*layout.Tx) error) error {
+	return db.updateKeeping(ctx, events, apply, func(*store.Event) bool { return true })
+}
+
+// updateKeeping keeps those of the events that keeps accepts after the change.
+func (db *DB) updateKeeping(ctx context.Context, events []*store.Event, apply func(*layout.Tx) error, keeps func(*store.Event) bool) error {
 	names, entries := make([]string, len(events)), make([][]byte, len(events))
 	for i, e := range events {
 		var err error
@@ -149,23 +154,27 @@ func (db *DB) UpdateWithEvents(ctx context.Context, events []*store.Event, apply
 		}
 		names[i] = rand.Text()
 	}
-	kept := false
+	var kept []int
 	err := db.submit(ctx, &request{apply: func(t *layout.Tx) error {
 		before := t.Writes
-		err := apply(t)
-		if kept = err == nil && t.Writes != before; !kept {
+		kept = nil
+		if err := apply(t); err != nil || t.Writes == before {
 			return err
 		}
-		for i, name := range names {
-			if err := t.Put(layout.Outbox, []byte(name), entries[i]); err != nil {
+		for i, e := range events {
+			if !keeps(e) {
+				continue
+			}
+			kept = append(kept, i)
+			if err := t.Put(layout.Outbox, []byte(names[i]), entries[i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	}})
-	if err == nil && kept {
-		for i, e := range events {
-			e.Outbox = names[i]
+	if err == nil {
+		for _, i := range kept {
+			events[i].Outbox = names[i]
 		}
 	}
 	return err
@@ -179,6 +188,20 @@ func Ask[T any](ctx context.Context, db *DB, apply func(*layout.Tx) (T, error)) 
 		*result, err = apply(tx)
 		return err
 	})
+	if err != nil {
+		return *new(T), err
+	}
+	return *result, nil
+}
+
+// AskKeeping is Ask for a change that ends in one of several ways, each with events of its own: keeps picks the events that are
+// kept after a result.
+func AskKeeping[T any](ctx context.Context, db *DB, apply func(*layout.Tx) (T, error), keeps func(T, *store.Event) bool) (T, error) {
+	result := new(T)
+	err := db.updateKeeping(ctx, store.EventsOf(ctx), func(tx *layout.Tx) (err error) {
+		*result, err = apply(tx)
+		return err
+	}, func(e *store.Event) bool { return keeps(*result, e) })
 	if err != nil {
 		return *new(T), err
 	}

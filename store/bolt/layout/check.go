@@ -73,6 +73,8 @@ func check(tx *Tx, b *Bucket, key, sealed []byte) error {
 		err = size(raw, 8)
 	case Assertions:
 		err = errors.Join(size(key, len(store.AssertionID{})), size(raw, 8))
+	case Codes:
+		err = errors.Join(size(key, 2*idSize), size(raw, 8))
 	case Keyring:
 		err = size(raw[:min(len(raw), 8)], 8)
 	case Audit:

@@ -15,6 +15,7 @@
 //	keyring    "current" → version uint64 ‖ sealed document
 //	revoked    jti → the time until which it matters
 //	assertions id of a client assertion that was used (16) → the time until which it is good by itself
+//	codes      user id (16) ‖ session id (16) of an authorization code that was redeemed → when the code expires
 //	audit      sequence number uint64 → JSON
 //	audit_rings letter of the class ‖ sequence number → nothing
 //	outbox     name → time of the commit ‖ JSON of the event of a change that was committed with it, until it is in audit

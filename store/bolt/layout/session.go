@@ -57,6 +57,34 @@ func ReadSessions(tx *Tx, user store.UserID) (list []store.Session, err error) {
 	return list, nil
 }
 
+// CodeOf reads a key of Codes.
+func CodeOf(key []byte) (store.UsedCode, error) {
+	if len(key) != 2*idSize {
+		return store.UsedCode{}, codec.ErrMalformed
+	}
+	return store.UsedCode{UserID: store.UserID(key[:idSize]), SessionID: store.SessionID(key[idSize:])}, nil
+}
+
+// EndSession deletes a session and those that began from it, and returns how many there were. A neighbour that cannot be
+// read is of no use to anybody, and does not keep this one alive.
+func EndSession(tx *Tx, user store.UserID, id store.SessionID) (n int, err error) {
+	var keys [][]byte
+	c := tx.Bucket(Sessions).Cursor()
+	for key, sealed := c.Seek(user[:]); bytes.HasPrefix(key, user[:]); key, sealed = c.Next() {
+		s, err := ReadSession(tx, key, sealed, "")
+		if bytes.Equal(key[idSize:], id[:]) || err == nil && s.Parent == id {
+			keys = append(keys, bytes.Clone(key))
+		}
+	}
+	for _, key := range keys {
+		if err := tx.Delete(Sessions, key); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
 // DeleteSessions deletes the sessions of one user that end accepts, and returns how many there were.
 func DeleteSessions(tx *Tx, user store.UserID, end func(store.Session) bool) (int, error) {
 	all, err := ReadSessions(tx, user)

@@ -24,9 +24,9 @@ const sweepSpans = 256
 type Sweeper struct {
 	DB *commit.DB
 
-	mu                                      sync.Mutex
-	sessions, revoked, assertions, networks walk
-	trimmed                                 time.Time // when trimMemory last did something
+	mu                                             sync.Mutex
+	sessions, revoked, assertions, codes, networks walk
+	trimmed                                        time.Time // when trimMemory last did something
 }
 
 // walk is how far the sweep of a bucket has come.
@@ -46,7 +46,7 @@ type Round struct {
 // over reports whether the record under the key has run out.
 type over func(tx *layout.Tx, key, sealed []byte) bool
 
-// Sweep deletes sessions, revoked token ids, used assertions and networks of accounts that ran out before now. It walks on
+// Sweep deletes sessions, revoked token ids, used assertions and codes, and networks of accounts that ran out before now. It walks on
 // from where the last call stopped.
 func (s *Sweeper) Sweep(ctx context.Context, now time.Time, limits store.Lifetimes) (n int, err error) {
 	s.mu.Lock()
@@ -63,6 +63,7 @@ func (s *Sweeper) Sweep(ctx context.Context, now time.Time, limits store.Lifetim
 		}},
 		{"revoked tokens", layout.Revoked, &s.revoked, passed(layout.Revoked, now)},
 		{"used assertions", layout.Assertions, &s.assertions, passed(layout.Assertions, now.Add(-store.AssertionMargin))},
+		{"redeemed codes", layout.Codes, &s.codes, passed(layout.Codes, now.Add(-store.AssertionMargin))},
 		{"networks of accounts", layout.Networks, &s.networks, func(tx *layout.Tx, key, _ []byte) bool { return throttle.Forgotten(tx, now, key) }},
 	} {
 		m, err := s.sweepBucket(ctx, kind.bucket, kind.walk, kind.over)

@@ -8,6 +8,7 @@
 //	names:{PP}                 sorted set, all scores 0: the usernames of one of 256 parts, without the aliases
 //	r:{jJTI}                   string, runs out by itself: a revoked access token
 //	a:{aASSERTION}             string, runs out by itself: a client assertion that was used
+//	c:{USER}:SESSION           string, runs out by itself: an authorization code that was redeemed, by the session that it began
 //	t:{tPLACE}:BUCKET          string, runs out by itself: a throttle count, see tally.lua
 //	t:{tPLACE}                 string, runs out by itself: the networks that an account's logins succeeded from
 //	b:{…}                      string, runs out in a second: a barrier; see package conn

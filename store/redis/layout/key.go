@@ -107,6 +107,21 @@ func (k Keyspace) AssertionID(key string) (store.AssertionID, error) {
 	return store.ParseAssertionID(strings.TrimSuffix(strings.TrimPrefix(key, string(k)+":a:{a"), "}"))
 }
 
+// Code marks an authorization code that was redeemed, in the slot of its user.
+func (k Keyspace) Code(user store.UserID, session store.SessionID) string {
+	return k.name("c", UserTag(user), ":"+session.String())
+}
+
+// CodeOf reads what Code wrote.
+func (k Keyspace) CodeOf(key string) (c store.UsedCode, err error) {
+	tag, session, _ := strings.Cut(strings.TrimPrefix(key, string(k)+":c:{"), "}:")
+	if c.UserID, err = UserOfTag(tag); err != nil {
+		return c, err
+	}
+	c.SessionID, err = store.ParseSessionID(session)
+	return c, err
+}
+
 // Bucket has a throttle count.
 func (k Keyspace) Bucket(place, key string) string {
 	return k.name("t", "t"+strings.ReplaceAll(place, "}", "%7D"), ":"+key)

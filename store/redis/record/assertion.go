@@ -49,8 +49,7 @@ func errUsed(id store.AssertionID) error {
 // many concurrent calls wins also when the assertion has run out by our clock.
 func (s *Assertions) UseCall(id store.AssertionID, until time.Time) *conn.Call {
 	key := s.Key.Assertion(id)
-	left := max(time.Until(until.Add(store.AssertionMargin)), store.AssertionMargin)
-	return conn.Write("set", key, "", "nx", "px", left.Milliseconds())
+	return conn.Write("set", key, "", "nx", "px", markLife(until).Milliseconds())
 }
 
 // usedAssertions remembers the assertions that were used through this replica, for the reason that there is

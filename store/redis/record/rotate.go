@@ -76,7 +76,7 @@ func (s *Sessions) rotated(ctx context.Context, r store.Rotation, o store.Outcom
 	if err != nil {
 		return store.Session{}, store.User{}, store.Gone, err
 	}
-	if s.Revocations.HasEnded(session) { // as above, of all of a user's sessions
+	if s.hasEnded(session) { // as above, of all of a user's sessions, or of the one that it began from
 		_, err := s.RevokeSession(ctx, r.UserID, r.SessionID)
 		return store.Session{}, store.User{}, store.Revoked, err
 	}

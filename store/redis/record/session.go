@@ -49,8 +49,16 @@ func (s *Sessions) StartCall(ctx context.Context, in store.Session, b store.Sess
 	}
 	args := []any{in.ID[:], script.Millis(in.StartedAt), script.Millis(in.RotatedAt),
 		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, codec.SessionAddress(in.Address, in.ClientID),
-		b.PerUser, b.Absolute.Milliseconds(), s.Codec.Format(), now}
+		b.PerUser, b.Absolute.Milliseconds(), s.Codec.Format(), now, parentArgument(in)}
 	return s.Trail.Call(ctx, script.StartSession, s.Key.UserAndSessions(in.UserID), append(args, epoch...)...), nil
+}
+
+// parentArgument is nothing where the session has no parent.
+func parentArgument(in store.Session) any {
+	if in.Parent.IsZero() {
+		return ""
+	}
+	return in.Parent[:]
 }
 
 // Started returns the session and its user out of the reply to a call of Start.
@@ -82,7 +90,7 @@ func (s *Sessions) decodeBoth(in store.Session, records []string) (store.Session
 func (s *Sessions) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
 	del := s.Trail.Call(ctx, script.RevokeSession, []string{s.Key.Sessions(user)}, id[:])
 	err := s.Channel.DoAndNotify(ctx, "revoking a session", replica.Ended(revocation.Ended{User: user, Session: id}), del.Call)
-	existed := del.Number() == 1
+	existed := del.Number() > 0
 	if del.Done() { // also where the answer to the first time was lost, and nothing is left to delete
 		s.Revocations.SessionEnded(user, id)
 	}
@@ -162,5 +170,5 @@ func atoi(s string) int {
 
 // ReapplySession ends a session.
 func (s *Sessions) ReapplySession(ctx context.Context, user store.UserID, id store.SessionID) error {
-	return s.Conn.DoDurably(ctx, "revoking a session again", conn.Write("hdel", s.Key.Sessions(user), id[:]))
+	return s.Conn.DoDurably(ctx, "revoking a session again", script.RevokeSession.Call([]string{s.Key.Sessions(user)}, id[:], script.NoEvent))
 }

@@ -91,7 +91,7 @@ func (s *Sessions) readTokenSession(state *store.TokenState, ref store.TokenRef,
 	if state.Session, err = codec.DecodeSession(ref.UserID, ref.SessionID, []byte(raw), ""); err != nil {
 		return conn.Malformed("session "+ref.SessionID.String(), err)
 	}
-	if s.Revocations.HasEnded(state.Session) {
+	if s.hasEnded(state.Session) {
 		state.Live, state.Session = false, store.Session{}
 	}
 	return nil

@@ -5,6 +5,8 @@
 --   1 version 1 | 2 startedAt 8 | 10 rotatedAt 8 | 18 generation 4 | 22 replays 2 | 24 client id
 --   1 version 1 | 2 startedAt 6 | 8 rotatedAt 6 | 14 generation 4 | 18 replays 2 | 20 user epoch 3 | 23 client epoch 3
 --   | 26 skipped 2 | 28 length of the address 1 | 29 address | client id
+-- A session that began from another, of either format; epochs are 0 in format 1:
+--   1 version 1 (3) | 2 id of that session 16 | 18 startedAt 6 | ... as in format 2
 local function is_disabled(user) return string.byte(user, 6) % 2 == 1 end
 local function epoch(user) return string.byte(user, 5) == 1 and 0 or (struct.unpack('>I4', user, 23)) end
 local function not_before(user) return (struct.unpack('>I8', user, string.byte(user, 5) == 1 and 23 or 27)) end
@@ -17,7 +19,10 @@ local function session_time(callers)
 end
 
 local function read_session(raw)
-  local s, version = {}, string.byte(raw, 1)
+  local s, version = {parent = ''}, string.byte(raw, 1)
+  if version == 3 then
+    s.parent, raw, version = string.sub(raw, 2, 17), string.sub(raw, 17), 2
+  end
   if version == 1 then
     s.started, s.rotated, s.generation, s.replays = struct.unpack('>I8I8I4I2', raw, 2)
     s.user_epoch, s.client_epoch, s.skipped, s.address, s.client = 0, 0, 0, '', string.sub(raw, 24)
@@ -33,7 +38,13 @@ end
 
 local function write_session(key, id, s, format)
   local raw
-  if format < 2 then
+  if s.parent ~= '' then
+    local address, n = s.address, 44 + #s.client
+    if n <= 64 and n + #address > 64 then address = '' end -- else the hash is no listpack any more
+    if format < 2 then s.user_epoch, s.client_epoch, s.skipped = 0, 0, 0 end
+    raw = struct.pack('>B', 3) .. s.parent .. struct.pack('>I6I6I4I2I3I3I2B', s.started, s.rotated, s.generation, s.replays, s.user_epoch,
+      s.client_epoch, s.skipped, #address) .. address .. s.client
+  elseif format < 2 then
     raw = struct.pack('>BI8I8I4I2', 1, s.started, s.rotated, s.generation, s.replays) .. s.client
   else
     raw = struct.pack('>BI6I6I4I2I3I3I2B', 2, s.started, s.rotated, s.generation, s.replays, s.user_epoch, s.client_epoch, s.skipped, #s.address)
@@ -41,6 +52,17 @@ local function write_session(key, id, s, format)
   end
   redis.call('HSET', key, id, raw)
   return raw
+end
+
+-- Ends a session and those that began from it, and returns how many there were.
+local function end_session(key, id)
+  local all, ended = redis.call('HGETALL', key), redis.call('HDEL', key, id)
+  for i = 1, #all, 2 do
+    if string.byte(all[i + 1], 1) == 3 and string.sub(all[i + 1], 2, 17) == id then
+      ended = ended + redis.call('HDEL', key, all[i])
+    end
+  end
+  return ended
 end
 
 -- Ends the sessions that began before a time and returns how many there were.

@@ -1,4 +1,4 @@
--- KEYS: sessions, outbox. ARGV: session id. Answers whether it was there.
-local existed = redis.call('HDEL', KEYS[1], ARGV[1])
-if existed == 1 then keep_events() end
-return existed
+-- KEYS: sessions, outbox. ARGV: session id. Ends it and those that began from it, and answers how many there were.
+local ended = end_session(KEYS[1], ARGV[1])
+if ended > 0 then keep_events() end
+return ended

@@ -19,11 +19,13 @@ local function keep_event(outcome)
 end
 
 local function over(outcome)
-  if outcome ~= 'gone' then
-    if not ARGV[17] then return {'again'} end
-    keep_event(outcome)
+  if outcome == 'gone' then -- its lifetime is over: what began from it has its own
+    redis.call('HDEL', KEYS[2], ARGV[1])
+    return {outcome, raw}
   end
-  redis.call('HDEL', KEYS[2], ARGV[1])
+  if not ARGV[17] then return {'again'} end
+  keep_event(outcome)
+  end_session(KEYS[2], ARGV[1])
   return {outcome, raw}
 end
 

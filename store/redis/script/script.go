@@ -2,6 +2,7 @@
 // with its keys, arguments and replies.
 //
 //   - record.lua reads and writes the records of users and sessions.
+//   - limit.lua has the limit of a user's sessions.
 //   - tally.lua has the rules of store.Tally.
 //   - outbox.lua keeps the audit events of a change in the same step.
 package script
@@ -32,11 +33,12 @@ func source(names ...string) string {
 // The scripts, each named as its file.
 var (
 	Rotate             = conn.NewScript(source("record", "rotate"), conn.ListReply)
-	StartSession       = conn.NewScript(source("outbox", "record", "start_session"), conn.ListReply)
+	StartSession       = conn.NewScript(source("outbox", "record", "limit", "start_session"), conn.ListReply)
+	RedeemCode         = conn.NewScript(source("outbox", "record", "limit", "redeem_code"), conn.ListReply)
 	SweepSessions      = conn.NewScript(source("record", "sweep_sessions"), conn.ListReply)
 	UpdateUser         = conn.NewScript(source("outbox", "record", "update_user"), conn.ListReply)
 	DeleteUser         = conn.NewScript(source("outbox", "delete_user"), conn.TextReply)
-	RevokeSession      = conn.NewScript(source("outbox", "revoke_session"), conn.NumberReply)
+	RevokeSession      = conn.NewScript(source("outbox", "record", "revoke_session"), conn.NumberReply)
 	TakeName           = conn.NewScript(source("outbox", "take_name"), conn.TextReply)
 	FreeName           = conn.NewScript(source("free_name"), conn.NumberReply)
 	AnnounceCredential = conn.NewScript(source("announce_credential"), conn.NumberReply)

@@ -37,14 +37,43 @@ func (t *Trail) Call(ctx context.Context, sc *conn.Script, keys []string, args .
 		return Call{Call: sc.Call(keys, append(args, script.NoEvent)...)}
 	}
 	tag := layout.TagOf(keys[0])
-	names, entries := make([]string, len(events)), make([]string, len(events))
-	for i, e := range events {
-		field, entry := encodeEntry(*e)
-		names[i], entries[i] = tag+"/"+field, entry
-	}
-	c := sc.Call(append(keys, t.key.Outbox(tag)), append(args, strings.Join(entries, "\n"))...)
+	names, entries := encodeEntries(tag, events)
+	c := sc.Call(append(keys, t.key.Outbox(tag)), append(args, entries)...)
 	c.LastKeyOptional() // an outbox is empty most of the time
 	return Call{c, events, names}
+}
+
+// CallEither is Call for a script that ends in one of two ways, with events of its own for each: of the other way are those that
+// other accepts. They are the last argument but one. Both results are of the same call.
+func (t *Trail) CallEither(ctx context.Context, other func(*store.Event) bool, sc *conn.Script, keys []string, args ...any) (one, another Call) {
+	var ones, others []*store.Event
+	for _, e := range store.EventsOf(ctx) {
+		if other(e) {
+			others = append(others, e)
+		} else {
+			ones = append(ones, e)
+		}
+	}
+	if len(ones)+len(others) == 0 {
+		c := sc.Call(keys, append(args, script.NoEvent, script.NoEvent)...)
+		return Call{Call: c}, Call{Call: c}
+	}
+	tag := layout.TagOf(keys[0])
+	names, entries := encodeEntries(tag, ones)
+	otherNames, otherEntries := encodeEntries(tag, others)
+	c := sc.Call(append(keys, t.key.Outbox(tag)), append(args, otherEntries, entries+"\n")...) // never empty: that is for a call without an outbox
+	c.LastKeyOptional()
+	return Call{c, ones, names}, Call{c, others, otherNames}
+}
+
+// encodeEntries returns the names of the entries, and all of them for outbox.lua.
+func encodeEntries(tag string, events []*store.Event) (names []string, entries string) {
+	names, lines := make([]string, len(events)), make([]string, len(events))
+	for i, e := range events {
+		field, entry := encodeEntry(*e)
+		names[i], lines[i] = tag+"/"+field, entry
+	}
+	return names, strings.Join(lines, "\n")
 }
 
 // encodeEntry gives an event a field, and encodes both for outbox.lua: JSON has no line breaks.

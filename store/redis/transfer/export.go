@@ -41,6 +41,9 @@ func (t *Transfer) Export(ctx context.Context, visit func(store.Record) error) e
 	if err := t.exportAssertions(ctx, visit); err != nil {
 		return err
 	}
+	if err := t.exportCodes(ctx, visit); err != nil {
+		return err
+	}
 	if err := t.exportLoss(ctx, visit); err != nil {
 		return err
 	}
@@ -83,6 +86,18 @@ func (t *Transfer) exportAssertions(ctx context.Context, visit func(store.Record
 			return conn.Malformed("the key of an assertion", err)
 		}
 		return visit(store.Record{UsedAssertion: &store.UsedAssertion{ID: id, Until: store.Millis(until.Add(-store.AssertionMargin))}})
+	})
+}
+
+// exportCodes likewise.
+func (t *Transfer) exportCodes(ctx context.Context, visit func(store.Record) error) error {
+	return t.eachMark(ctx, "c", "reading redeemed codes", func(key string, until time.Time) error {
+		c, err := t.key.CodeOf(key)
+		if err != nil {
+			return conn.Malformed("the key of a redeemed code", err)
+		}
+		c.Until = store.Millis(until.Add(-store.AssertionMargin))
+		return visit(store.Record{UsedCode: &c})
 	})
 }
 

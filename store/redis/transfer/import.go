@@ -132,6 +132,8 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 		i.addRevoked(*r.RevokedToken)
 	case r.UsedAssertion != nil:
 		i.calls = append(i.calls, i.queries.UseCall(r.UsedAssertion.ID, r.UsedAssertion.Until))
+	case r.UsedCode != nil:
+		i.calls = append(i.calls, i.queries.UseCodeCall(*r.UsedCode))
 	case r.Loss != nil:
 		i.calls = append(i.calls, script.RecordLoss.Call([]string{i.key.Of(layout.Loss)}, script.Millis(r.Loss.At)))
 	case r.Event != nil:
@@ -217,7 +219,7 @@ func (i *importing) flush(ctx context.Context) error {
 }
 
 // recordKinds are the keys that hold what a server does not put back by itself: everything but the
-// install, its keyring, heartbeats, counts, revoked tokens, used assertions and the audit trail.
+// install, its keyring, heartbeats, counts, revoked tokens, used assertions and codes, and the audit trail.
 var recordKinds = []string{"clients", "u", "s", "n", "names"}
 
 // Refill puts the records of a backup into a store that was wiped while servers were running on it:

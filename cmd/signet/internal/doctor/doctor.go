@@ -120,11 +120,21 @@ func (d *doctor) examine(ctx context.Context) {
 	d.examineClock(cfg)
 	d.examineCertificate(cfg)
 	d.examineRunning(ctx, cfg)
+	d.examineUpstream(cfg)
 	if path, ok := cfg.BoltPath(); ok {
 		d.examineBolt(ctx, path, cfg, master)
 		return
 	}
 	d.examineRedis(ctx, cfg, master)
+}
+
+// examineUpstream checks the settings of the system that is asked for passwords. It does not ask it.
+func (d *doctor) examineUpstream(cfg config.Config) {
+	settings, err := install.Upstream(cfg, d.app.Getenv)
+	if err == nil && settings.Source == nil {
+		return
+	}
+	d.check("upstream", err, fmt.Sprintf("%s is asked about names that no user has here; whom it still accepts comes back after `signet user delete`", settings.Kind))
 }
 
 // examineClock compares the clock with the latest time that a server with this data directory has seen. If it is behind

@@ -1,7 +1,9 @@
 package manage
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -129,11 +131,14 @@ func userDelete(app *cli.App) *cobra.Command {
 	var yes bool
 	var file bulkFile
 	cmd := &cobra.Command{
-		Use:     "delete NAME | --file FILE",
-		Short:   "Delete a user",
-		Long:    "Delete a user and their sessions. A later user of the same name gets another sub and inherits nothing.",
+		Use:   "delete NAME | --file FILE",
+		Short: "Delete a user",
+		Long: "Delete a user and their sessions. A later user of the same name gets another sub and inherits nothing.\n\n" +
+			"While users.upstream is set, the old system is asked for names that are not here. A user whom it still\n" +
+			"accepts is made anew by their next login: delete them there first, or disable them here instead.",
 		Example: "signet user delete alice\nsignet user delete --file gone.txt --yes",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			warnOfReturn(cmd.Context(), app)
 			if len(args) == 0 {
 				if err := app.Confirm(yes, fmt.Sprintf("Delete all users in %s for good?", file.path)); err != nil {
 					return err
@@ -149,6 +154,15 @@ func userDelete(app *cli.App) *cobra.Command {
 	cli.YesFlag(cmd, &yes)
 	file.flag(cmd)
 	return cmd
+}
+
+// warnOfReturn warns where a deleted user can come back. A server that does not answer is left to the call that deletes.
+func warnOfReturn(ctx context.Context, app *cli.App) {
+	var status api.Status
+	if err := connect.Call(ctx, app, api.ShowStatus.At(), nil, &status); err == nil && status.Upstream != "" {
+		app.Warn(errors.New("whom the system of users.upstream still accepts comes back with their next login; " +
+			"delete them there first, or keep them here and use `signet user disable`"))
+	}
 }
 
 func userSetPassword(app *cli.App) *cobra.Command {
@@ -198,11 +212,27 @@ func writeUser(w io.Writer, r api.User) {
 	}
 	cli.Row(w, "sub", r.Subject)
 	cli.Row(w, "state", userState(r))
+	if state := passwordState(r); state != "" {
+		cli.Row(w, "password", r.PasswordScheme+", "+state)
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Claims)) {
 		cli.Row(w, "claim "+name, string(r.Claims[name]))
 	}
 	cli.Row(w, "created", cli.FormatTime(r.CreatedAt))
 	cli.Row(w, "updated", cli.FormatTime(r.UpdatedAt))
+}
+
+// passwordState shows what is wrong with the password.
+func passwordState(r api.User) string {
+	switch {
+	case r.PasswordWeak && r.PasswordBreached:
+		return "weak hash, breached"
+	case r.PasswordWeak:
+		return "weak hash"
+	case r.PasswordBreached:
+		return "breached"
+	}
+	return ""
 }
 
 func userState(r api.User) string {
@@ -231,7 +261,11 @@ func userList(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l := app.NewList("users", "USERNAME", "SUB", "STATE", "CREATED")
+			columns := []string{"USERNAME", "SUB", "STATE", "CREATED"}
+			if weak {
+				columns = append(columns, "SCHEME", "PASSWORD")
+			}
+			l := app.NewList("users", columns...)
 			filter := url.Values{}
 			if prefix != "" {
 				filter.Set("prefix", prefix)
@@ -243,7 +277,11 @@ func userList(app *cli.App) *cobra.Command {
 				filter.Set("weak", strconv.FormatBool(weak))
 			}
 			err = c.Users(cmd.Context(), filter, func(r api.User) error {
-				return l.Add(r, r.Username, r.Subject, userState(r), cli.FormatTime(r.CreatedAt))
+				row := []string{r.Username, r.Subject, userState(r), cli.FormatTime(r.CreatedAt)}
+				if weak {
+					row = append(row, cli.OrDash(r.PasswordScheme), cli.OrDash(passwordState(r)))
+				}
+				return l.Add(r, row...)
 			})
 			if err != nil {
 				return err

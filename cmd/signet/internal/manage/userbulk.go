@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -51,10 +50,7 @@ func callForEach(app *cli.App, cmd *cobra.Command, file string, verb api.Verb) e
 	if err := app.Print(report, func(w io.Writer) { userimport.WriteReport(w, report) }); err != nil {
 		return err
 	}
-	if n := userimport.Refused(report); n > 0 {
-		return fmt.Errorf("%d of %d lines were refused", n, n+report.Accepted)
-	}
-	return nil
+	return userimport.RefusedError(report, "")
 }
 
 // asNDJSON replaces each line that is a name by {"username": …}.

@@ -9,6 +9,7 @@ import (
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/connect"
+	"signet/config/duration"
 	"signet/server/admin/api"
 )
 
@@ -20,16 +21,17 @@ type moved struct {
 }
 
 func userMoved(app *cli.App) *cobra.Command {
-	var quiet time.Duration
+	quiet := 30 * duration.Day
 	cmd := &cobra.Command{
 		Use:   "moved",
 		Short: "Show how many users came from the upstream, and whether it can go",
 		Long: `Show how many users came from users.upstream, and whether the old system can be turned off.
 
 It can when no user here is marked as not moved, no user's password stays there, and nobody has
-come from there for --quiet-for. Users of the old system who have not logged in for that long, and
-who were not imported, are not here. Import them before it goes, or they cannot log in any more.`,
-		Example: "signet user moved\nsignet user moved --quiet-for 2160h -o json | jq -e .old_system_can_go",
+come from there for --quiet-for. Disabled users do not count: they cannot log in, so they cannot
+move. Users of the old system who have not logged in for that long, and who were not imported, are
+not here. Import them before it goes, or they cannot log in any more.`,
+		Example: "signet user moved\nsignet user moved --quiet-for 90d -o json | jq -e .old_system_can_go",
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var m moved
@@ -40,7 +42,7 @@ who were not imported, are not here. Import them before it goes, or they cannot 
 			return app.Print(m, func(w io.Writer) { writeMoved(w, m) })
 		},
 	}
-	cmd.Flags().DurationVar(&quiet, "quiet-for", 30*24*time.Hour, "the old system can go when nobody has come from there for `DURATION`")
+	cmd.Flags().Var((*duration.Value)(&quiet), "quiet-for", "the old system can go when nobody has come from there for `DURATION`")
 	return cmd
 }
 
@@ -48,16 +50,20 @@ who were not imported, are not here. Import them before it goes, or they cannot 
 func canGo(m api.Moved, quiet time.Duration, now time.Time) (can bool, reason string) {
 	switch {
 	case m.Stay > 0:
-		return false, fmt.Sprintf("the passwords of %d users stay there", m.Stay)
+		return false, fmt.Sprintf("users whose passwords stay there: %d", m.Stay)
 	case m.NotMoved > 0:
-		return false, fmt.Sprintf("%d users here have not moved yet; they move when they log in, or set passwords for them", m.NotMoved)
+		return false, fmt.Sprintf("users here who have not moved yet: %d; they move when they log in, or set passwords for them, disable or delete them", m.NotMoved)
 	case m.LastMovedAt == nil:
 		return false, "nobody has come from there yet"
 	}
 	if since := now.Sub(*m.LastMovedAt); since < quiet {
 		return false, fmt.Sprintf("somebody came from there %s ago; wait until nobody has for %s", cli.RoundDuration(max(since, 0)), cli.RoundDuration(quiet))
 	}
-	return true, "nobody has come from there for " + cli.RoundDuration(quiet) + "; import who is left, and remove users.upstream"
+	reason = "nobody has come from there for " + cli.RoundDuration(quiet) + "; import who is left, and remove users.upstream"
+	if m.Disabled > 0 {
+		reason += fmt.Sprintf("; disabled users who need a password when they are enabled again: %d", m.Disabled)
+	}
+	return true, reason
 }
 
 func writeMoved(w io.Writer, m moved) {
@@ -65,6 +71,7 @@ func writeMoved(w io.Writer, m moved) {
 	cli.Row(w, "came from the upstream", fmt.Sprint(m.Moved.Moved))
 	cli.Row(w, "not moved yet", fmt.Sprint(m.NotMoved))
 	cli.Row(w, "stay there", fmt.Sprint(m.Stay))
+	cli.Row(w, "disabled, no password here", fmt.Sprint(m.Disabled))
 	if m.LastMovedAt != nil {
 		cli.Row(w, "last one came", cli.FormatTime(*m.LastMovedAt))
 	}

@@ -16,27 +16,26 @@ import (
 type table struct {
 	in      *input
 	csv     *csv.Reader
+	above   int // line ends before the first line
 	columns []string
 }
 
 func openCSV(in *input, r *Reader) (source, error) {
-	if b := in.firstByte(); b == '{' || b == '[' {
-		return nil, errors.New("the file is JSON and not CSV; choose another format")
-	}
-	t := &table{in: in, csv: csv.NewReader(in)}
+	in.firstByte()
+	t := &table{in: in, csv: csv.NewReader(in), above: in.skipped}
 	t.csv.Comma = separator(in)
 	t.csv.FieldsPerRecord = -1
 	t.csv.ReuseRecord = true
 	header, err := t.csv.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, errors.New("the file is empty; its first line must name the columns")
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("the first line, which must name the columns: %w", csvError(err))
 	}
 	in.recordEnds()
 	t.columns = slices.Clone(header)
 	for i, name := range t.columns {
+		if !utf8.ValidString(name) {
+			return nil, notUTF8(fmt.Sprintf("column %d of the first line", i+1))
+		}
 		t.columns[i] = strings.TrimSpace(name)
 		if slices.Contains(t.columns[:i], t.columns[i]) && name != "" {
 			return nil, fmt.Errorf("the first line names column %d as one before it; %s", i+1, t.names())
@@ -63,11 +62,12 @@ func separator(in *input) rune {
 func (t *table) resolve(r *Reader) error {
 	f, o := &r.format, &r.opts
 	for _, field := range []struct {
-		what, option string
-		fields       *[]string
-		needed       bool
-	}{{"username", o.Username, &f.username, true}, {"hash", o.Hash, &f.hash, true}, {"id", o.ID, &f.id, false}, {"disabled", o.Disabled, &f.disabled, false},
-		{"roles", o.Roles, &f.roles, false}} {
+		option string
+		fields *[]string
+		needed error
+	}{{o.Username, &f.username, errors.New("name the one of the username with --username")},
+		{o.Hash, &f.hash, noHashColumn(o.NoHash)}, {o.ID, &f.id, nil}, {o.Disabled, &f.disabled, nil},
+		{o.Roles, &f.roles, nil}} {
 		var there []string
 		for _, name := range *field.fields {
 			bare, negated := strings.CutPrefix(name, "!")
@@ -81,11 +81,12 @@ func (t *table) resolve(r *Reader) error {
 				return t.missing(bare)
 			}
 		}
-		if len(there) == 0 && field.needed {
-			return fmt.Errorf("the file has no column %s; name the one of the %s. %s", strings.Join(*field.fields, ", "), field.what, t.names())
+		if len(there) == 0 && field.needed != nil {
+			return fmt.Errorf("the file has no column %s; %w. %s", strings.Join(*field.fields, ", "), field.needed, t.names())
 		}
 		*field.fields = there
 	}
+	r.noHash = len(f.hash) == 0
 	for i, c := range o.Claims {
 		column, ok := t.column(c.Field)
 		if !ok {
@@ -94,6 +95,14 @@ func (t *table) resolve(r *Reader) error {
 		o.Claims[i].Field = column
 	}
 	return nil
+}
+
+// noHashColumn is the error for a table without a column of hashes; nil: there may be none.
+func noHashColumn(allowed bool) error {
+	if allowed {
+		return nil
+	}
+	return errors.New("name the one of the hash with --hash. A table without passwords comes in with --no-hash or --not-moved")
 }
 
 func (t *table) missing(name string) error {
@@ -152,17 +161,18 @@ func (t *table) next() (map[string]any, int, error) {
 	}
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok && parse.Line > parse.StartLine {
 		// The lines between may be records that the quote has swallowed.
-		return nil, parse.StartLine, fmt.Errorf("a quote opens in the record at line %d and is not closed rightly up to line %d; inside of quotes it is written twice",
-			parse.StartLine, parse.Line)
+		return nil, t.above + parse.StartLine, fmt.Errorf(
+			"a quote opens in the record at line %d and is not closed rightly up to line %d; inside of quotes it is written twice", t.above+parse.StartLine, t.above+parse.Line)
 	} else if ok {
 		t.in.recordEnds()
-		return nil, parse.StartLine, &recordError{"", csvError(err)}
+		return nil, t.above + parse.StartLine, &recordError{"", csvError(err)}
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the file: %w", err)
 	}
 	t.in.recordEnds()
 	line, _ := t.csv.FieldPos(0)
+	line += t.above
 	if len(cells) != len(t.columns) {
 		return nil, line, &recordError{strings.Join(cells, string(t.csv.Comma)),
 			fmt.Errorf("the record has %d fields, and the first line %d", len(cells), len(t.columns))}
@@ -170,7 +180,8 @@ func (t *table) next() (map[string]any, int, error) {
 	rec := make(map[string]any, len(cells))
 	for i, cell := range cells {
 		if !utf8.ValidString(cell) {
-			return nil, line, &recordError{"", fmt.Errorf("column %s is not UTF-8", t.columns[i])}
+			at, _ := t.csv.FieldPos(i)
+			return nil, line, &recordError{"", notUTF8(fmt.Sprintf("the field %s in line %d", t.columns[i], t.above+at))}
 		}
 		rec[t.columns[i]] = cell
 	}

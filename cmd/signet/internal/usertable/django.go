@@ -1,10 +1,14 @@
 package usertable
 
 import (
+	"regexp"
 	"strings"
 
 	"signet/server/admin/api"
 )
+
+// unsaltedMD5 is what UnsaltedMD5PasswordHasher of Django writes.
+var unsaltedMD5 = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // convertDjango takes the fields of an object of dumpdata. Groups give their names to the users behind them, and objects
 // of other models are left out.
@@ -34,8 +38,11 @@ func convertDjango(r *Reader, rec map[string]any, u *api.UserRecord, row *Row) e
 	if !strings.HasPrefix(password, "!") { // set_unusable_password
 		u.PasswordHash = password
 	}
-	if strings.HasPrefix(password, "md5$") || strings.HasPrefix(password, "sha1$") { // other frameworks write these too
+	switch {
+	case strings.HasPrefix(password, "md5$"), strings.HasPrefix(password, "sha1$"): // other frameworks write these too
 		u.HashScheme = "django"
+	case unsaltedMD5.MatchString(password):
+		u.HashScheme = "md5"
 	}
 	return nil
 }

@@ -46,8 +46,8 @@ func (c *firebaseConfig) hash(salt, tag string) string {
 	return fmt.Sprintf("$fbscrypt$v=1,n=%s,r=%s,p=1,ss=%s,sk=%s$%s$%s", c.memory, c.rounds, c.separator, c.signer, standardBase64(salt), standardBase64(tag))
 }
 
-// errNoHashConfig ends a table: none of its passwords could be checked.
-var errNoHashConfig = errors.New("the users have hashes that need the project's parameters: put the hash_config of the console into a file, and name it with --hash-config")
+// ErrNoHashConfig ends a table: none of its passwords could be checked.
+var ErrNoHashConfig = errors.New("the users have hashes that need the project's parameters: put the hash_config of the console into a file, and name it with --hash-config")
 
 func convertFirebase(r *Reader, rec map[string]any, u *api.UserRecord, _ *Row) error {
 	tag := first(rec, []string{"passwordHash"})
@@ -56,7 +56,7 @@ func convertFirebase(r *Reader, rec map[string]any, u *api.UserRecord, _ *Row) e
 	case r.format.scheme != "": // by another program, uploaded to Firebase
 		u.PasswordHash = tag
 	case r.signer == nil:
-		return errNoHashConfig
+		return ErrNoHashConfig
 	default:
 		u.PasswordHash = r.signer.hash(first(rec, []string{"salt"}), tag)
 	}

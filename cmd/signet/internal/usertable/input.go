@@ -3,6 +3,7 @@ package usertable
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ type input struct {
 	*bufio.Reader
 	guard     *guard
 	converted bool // from UTF-16
+	skipped   int  // line ends in front of the first record
 }
 
 // guard counts what was read since the last record.
@@ -47,11 +49,11 @@ func openInput(in io.Reader) (*input, error) {
 	if bytes.HasPrefix(start, []byte("\x1f\x8b")) {
 		unpacked, err := gzip.NewReader(raw)
 		if err != nil {
-			return nil, fmt.Errorf("reading the gzip file: %w", err)
+			return nil, gzipError(err)
 		}
-		raw = bufio.NewReaderSize(unpacked, 64<<10)
+		raw = bufio.NewReaderSize(unpack{unpacked}, 64<<10)
 		if start, err = raw.Peek(6); err != nil && !errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("reading the gzip file: %w", err)
+			return nil, err
 		}
 	}
 	text := &input{}
@@ -72,7 +74,41 @@ func openInput(in io.Reader) (*input, error) {
 	}
 	text.guard = &guard{in: plain}
 	text.Reader = bufio.NewReaderSize(text.guard, 4<<10)
+	if _, err := text.Peek(1); errors.Is(err, io.EOF) {
+		return nil, errors.New("the file is empty")
+	} else if err != nil {
+		return nil, fmt.Errorf("reading the users: %w", err)
+	}
 	return text, nil
+}
+
+// unpack is a gzip file whose errors are about it and not about the text in it.
+type unpack struct{ *gzip.Reader }
+
+func (u unpack) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	return n, gzipError(err)
+}
+
+var (
+	errGzipCut     = errors.New("the gzip file is cut: it ends before its end")
+	errGzipDamaged = errors.New("the gzip file is damaged")
+)
+
+func gzipError(err error) error {
+	_, corrupt := errors.AsType[flate.CorruptInputError](err)
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errGzipCut
+	case corrupt, errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
+		return errGzipDamaged
+	}
+	return err
+}
+
+// notUTF8 is the error about a place whose text is not UTF-8.
+func notUTF8(place string) error {
+	return fmt.Errorf("%s is not UTF-8. If the file is in Latin-1 or Windows-1252, convert it first: `iconv -f WINDOWS-1252 -t UTF-8`", place)
 }
 
 // recordEnds notes that a record was read to its end.
@@ -85,9 +121,20 @@ func (in *input) firstByte() byte {
 		if err != nil {
 			return 0
 		}
-		if b != ' ' && b != '\t' && b != '\r' && b != '\n' {
+		switch b {
+		case '\n':
+			in.skipped++
+		case ' ', '\t', '\r':
+		default:
 			_ = in.UnreadByte()
 			return b
 		}
 	}
+}
+
+// start returns the beginning of the file, behind white space.
+func (in *input) start() []byte {
+	in.firstByte()
+	start, _ := in.Peek(in.Size())
+	return start
 }

@@ -19,7 +19,7 @@ func openJSON(in *input, _ *Reader) (source, error) {
 	if line, _, found := bytes.Cut(start, []byte("\n")); found && string(bytes.TrimSpace(line)) == "{" {
 		return &values{in: in, dec: newDecoder(in)}, nil
 	}
-	return &lines{in: in}, nil
+	return &lines{in: in, line: in.skipped}, nil
 }
 
 // lines has an object a line.
@@ -116,8 +116,10 @@ func (s *values) next() (map[string]any, int, error) {
 
 // broken words an error after which the rest of the file cannot be read.
 func (s *values) broken(err error) error {
-	if errors.Is(err, errRecordTooLong) {
-		return fmt.Errorf("after record %d: %w", s.n, errRecordTooLong)
+	for _, ofFile := range []error{errRecordTooLong, errGzipCut, errGzipDamaged} {
+		if errors.Is(err, ofFile) {
+			return fmt.Errorf("after record %d: %w", s.n, ofFile)
+		}
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("the file ends in the middle, after record %d", s.n)

@@ -24,16 +24,6 @@ func convertASPNET(r *Reader, rec map[string]any, u *api.UserRecord, _ *Row) err
 	return nil
 }
 
-// convertWordPress reads wp_users. The scheme is named because WordPress puts backslashes before quotes of a password. Hashes
-// of plugins have spellings of their own.
-func convertWordPress(_ *Reader, _ map[string]any, u *api.UserRecord, _ *Row) error {
-	h := u.PasswordHash
-	if strings.HasPrefix(h, "$P$") || strings.HasPrefix(h, "$wp$") || strings.HasPrefix(h, "$2y$") || len(h) == 32 && strings.Trim(h, "0123456789abcdef") == "" {
-		u.HashScheme = "wordpress"
-	}
-	return nil
-}
-
 // ended reports whether a time as databases write it is before now. One that cannot be read has not ended.
 func ended(at string, now time.Time) bool {
 	at = strings.TrimSpace(at)

@@ -23,6 +23,7 @@ type Options struct {
 	Username   string    // field of the username
 	ID         string    // field of the id in the old system
 	Hash       string    // column of the password hash; of csv
+	NoHash     bool      // a table may have no column of hashes
 	Disabled   string    // field that is true for users who may not sign in; with ! in front, for those who may
 	Roles      string    // field of the roles
 	RolesClaim string    // claim that gets them; empty: "roles"
@@ -133,6 +134,7 @@ type Reader struct {
 	signer  *firebaseConfig
 	groups  map[string]string // of Django: names by id, from earlier records
 	found   map[string]bool   // claims that a user had
+	noHash  bool              // the file has no column of hashes
 	LeftOut int               // records that are no people: groups, accounts of services
 }
 
@@ -169,6 +171,9 @@ func New(in io.Reader, o Options) (*Reader, error) {
 		return nil, err
 	}
 	r.in = text
+	if err := checkKind(text, o.Format); err != nil {
+		return nil, err
+	}
 	if r.source, err = f.open(text, r); err != nil {
 		return nil, err
 	}
@@ -177,6 +182,9 @@ func New(in io.Reader, o Options) (*Reader, error) {
 
 // Converted reports whether the file is in UTF-16 and is converted.
 func (r *Reader) Converted() bool { return r.in.converted }
+
+// NoHash reports whether the file has no column of password hashes.
+func (r *Reader) NoHash() bool { return r.noHash }
 
 // Unused returns the claims of the options that no user had so far.
 func (r *Reader) Unused() []string {
@@ -210,8 +218,8 @@ func (r *Reader) Next() (Row, error) {
 			r.LeftOut++
 			continue
 		}
-		if errors.Is(row.Err, errNoHashConfig) {
-			return row, errNoHashConfig
+		if errors.Is(row.Err, ErrNoHashConfig) {
+			return row, ErrNoHashConfig
 		}
 		if row.Err == nil && len(row.Record) > maxLine {
 			row.Err = fmt.Errorf("it takes more than %d KiB as a line of an import", maxLine>>10)
@@ -362,7 +370,7 @@ func marshal(v any) string {
 // decode reads a JSON object, with numbers as they are spelt.
 func decode(data []byte) (map[string]any, error) {
 	if !utf8.Valid(data) {
-		return nil, errors.New("it is not UTF-8")
+		return nil, notUTF8("it")
 	}
 	// A member that is there twice has two values, and other readers may take the other one.
 	if err := jsontext.NewDecoder(bytes.NewReader(data)).SkipValue(); errors.Is(err, jsontext.ErrDuplicateName) {

@@ -98,6 +98,7 @@ func TestFormats(t *testing.T) {
 		{"supabase", "supabase.csv", usertable.Options{Format: "supabase", Claims: []usertable.Claim{claim("name", "raw_user_meta_data.full_name")}}},
 		{"wordpress-csv", "wordpress.csv", usertable.Options{Format: "wordpress"}},
 		{"wordpress-sql", "wordpress.sql", usertable.Options{Format: "wordpress", Claims: []usertable.Claim{claim("name", "display_name")}}},
+		{"wordpress-create", "wordpress-create.sql", usertable.Options{Format: "wordpress", Claims: []usertable.Claim{claim("name", "display_name")}}},
 		{"no-format", "table.csv", usertable.Options{Format: "mysql"}},
 	} {
 		t.Run(c.golden+" "+c.file, func(t *testing.T) {
@@ -178,10 +179,13 @@ func TestDamagedFiles(t *testing.T) {
 		rows               int
 		part               string
 	}{
-		{"empty", "csv", "", 0, "is empty"},
-		{"empty", "signet", "", 0, ""},
-		{"empty", "keycloak", "", 0, "not JSON"},
-		{"JSON", "csv", `[{"username":"a"}]`, 0, "is JSON and not CSV"},
+		{"JSON", "csv", `[{"username":"a"}]`, 0, "is no CSV. It looks like other JSON"},
+		{"no users", "signet", "[]", 0, ""},
+		{"no users", "csv", "username,hash\n", 0, ""},
+		{"no users", "firebase", `{"users":[]}`, 0, ""},
+		{"lines above", "signet", "\n\n{\"username\":\"a\"}\nx\n", 2, "\n4 \"\""},
+		{"lines above", "csv", "\n\nusername,hash\na,x\nb\n", 2, "\n5 \"\""},
+		{"lines above", "wordpress", "\n\nINSERT INTO wp_users (user_login) VALUES ('a'),\n(1,2)", 2, "\n4 \"\" \"\" \n  refused: row 2 of the statement at line 3: values: 2, columns of the table: 1"},
 		{"a column twice", "csv", "id,b,id\n", 0, "names column 3 as one before it; Its columns are id, b, id"},
 		{"a member twice", "signet", `{"username":"a","username":"b"}`, 1, `the member "username" is there twice`},
 		{"a member twice in claims", "signet", "[{\"username\":\"a\",\"claims\":{\"x\":1,\"x\":2}}]", 1, `the member "x" is there twice`},
@@ -190,10 +194,13 @@ func TestDamagedFiles(t *testing.T) {
 		{"a quote that another closes", "csv", "username,hash\nz,x\na,\"x\nb,y\nc,\"y\nd,z\n", 1, "record at line 3"},
 		{"the same, long", "csv", "username,hash\na,x\nb,\"" + long, 1, "longer than 1024 KiB"},
 		{"bare quote", "csv", "username,hash\na,x\"y\nb,z\n", 2, "a quote is not closed"},
-		{"Latin-1", "csv", "username,hash\nb\xe9n,x\nann,y\n", 2, "not UTF-8"},
+		{"Latin-1", "csv", "id,username,hash\n1,b\xe9n,x\n2,ann,y\n", 2, "the field username in line 2 is not UTF-8. If the file is in Latin-1 or Windows-1252, convert it first: `iconv"},
+		{"Latin-1 behind a line end", "csv", "id,username,hash\n\"1\n\n\",b\xe9n,x\n2,ann,y\n", 2, "the field username in line 4 is not UTF-8"},
+		{"Latin-1 in the first line", "csv", "pr\xe9nom,username,hash\n", 0, "column 1 of the first line is not UTF-8. If"},
+		{"Latin-1", "wordpress", "INSERT INTO wp_users (ID,user_login) VALUES (1,'a'),(2,'b\xe9n'),(3,'c')", 3, "row 2 of the statement at line 1: the value of user_login is not UTF-8. If the file"},
 		{"a long line", "signet", `{"username":"a"}` + "\n" + long + "\n" + `{"username":"b"}`, 3, "longer than 1024 KiB"},
 		{"a long record", "signet", `{"username":"a","claims":{"x":"` + long[:100_000] + `"}}` + "\n" + `{"username":"b"}`, 2, "more than 60 KiB"},
-		{"not UTF-8", "signet", "{\"username\":\"b\xe9n\"}\n", 1, "not UTF-8"},
+		{"not UTF-8", "signet", "{\"username\":\"b\xe9n\"}\n", 1, "it is not UTF-8. If the file"},
 		{"cut", "signet", `{"username":"a"}` + "\n" + `{"username":"b`, 2, "ends too early"},
 		{"two on a line", "signet", `{"username":"a"}{"username":"b"}`, 1, "something follows"},
 		{"many lines an object", "signet", "{\n  \"username\": \"a\"\n}\n{\n  \"username\": \"b\"\n}\n", 2, ""},
@@ -221,9 +228,86 @@ func TestDamagedFiles(t *testing.T) {
 			}
 		})
 	}
-	packed := gzipped(t, bytes.Repeat([]byte("{\"username\":\"a\"}\n"), 1000))
-	if got := render(bytes.NewReader(packed[:len(packed)-9]), usertable.Options{Format: "signet"}); !strings.Contains(got, "unexpected EOF") {
-		t.Errorf("a cut gzip file: got %.200s", got[max(0, len(got)-200):])
+	for _, format := range usertable.Formats() {
+		for name, data := range map[string]string{"empty": "", "white space": "\n \r\n\t", "a mark": "\ufeff", "packed": string(gzipped(t, nil))} {
+			if got := render(strings.NewReader(data), usertable.Options{Format: format}); got != "cannot be read: the file is empty\n" {
+				t.Errorf("%s, %s: got %s", format, name, got)
+			}
+		}
+	}
+}
+
+// TestDamagedGzip: the message is about the packed file and not about the text in it.
+func TestDamagedGzip(t *testing.T) {
+	record := map[string]string{"signet": `{"username":"a%d"}` + "\n", "csv": "a%d,x\n", "keycloak": `{"username":"a%d"},`, "wordpress": "INSERT INTO wp_users (user_login) VALUES ('a%d');\n"}
+	for format, first := range map[string]string{"signet": "", "csv": "username,hash\n", "keycloak": `{"realm":"r","users":[`, "wordpress": "-- dump\n"} {
+		var b strings.Builder
+		b.WriteString(first)
+		for i := range 5000 {
+			fmt.Fprintf(&b, record[format], i)
+		}
+		packed := gzipped(t, []byte(b.String()))
+		for _, cut := range []int{5, 10, 15, len(packed) / 2, len(packed) - 9, len(packed) - 1} {
+			if got := render(bytes.NewReader(packed[:cut]), usertable.Options{Format: format}); !strings.Contains(got, "the gzip file is cut: it ends before its end\n") {
+				t.Errorf("%s, cut at %d of %d: got %.200s", format, cut, len(packed), got[max(0, len(got)-200):])
+			}
+		}
+		wrong := bytes.Clone(packed)
+		wrong[len(wrong)-6] ^= 1
+		if got := render(bytes.NewReader(wrong), usertable.Options{Format: format}); !strings.Contains(got, "the gzip file is damaged\n") {
+			t.Errorf("%s, wrong checksum: got %.200s", format, got[max(0, len(got)-200):])
+		}
+	}
+}
+
+// TestOtherKinds: a file of another kind is one error, which names its kind, and not one for each line.
+func TestOtherKinds(t *testing.T) {
+	files := map[string]string{"signet": "signet.ndjson", "csv": "table.csv", "auth0": "auth0.ndjson", "django": "django.json", "firebase": "firebase.json", "keycloak": "keycloak.json",
+		"wordpress": "wordpress.sql"}
+	looks := map[string]string{"signet": "username; choose --format signet", "csv": "looks like CSV; choose --format csv", "auth0": "Auth0; choose --format auth0", "django": "--format django",
+		"firebase": "--format firebase", "keycloak": "--format keycloak", "wordpress": "looks like a dump in SQL; choose another format with --format"}
+	for _, format := range usertable.Formats() {
+		for kind, name := range files {
+			data := file(t, name)
+			isCSV := format == "aspnet" || format == "supabase" || format == "csv" || format == "wordpress"
+			if kind == format || kind == "csv" && isCSV {
+				continue
+			}
+			got := render(bytes.NewReader(data), usertable.Options{Format: format})
+			if strings.Count(got, "\n") != 1 || !strings.HasPrefix(got, "cannot be read: the file is no ") || !strings.Contains(got, looks[kind]) {
+				t.Errorf("%s as %s: got %.300s", kind, format, got)
+			}
+		}
+	}
+	for _, c := range []struct{ format, data, part string }{
+		{"django", `{"username":"ann"}`, "the file is no dumpdata of Django, whose objects have model and fields. It looks like other JSON"},
+		{"django", `[{"model":"x","fields":{}}]`, ""},
+		{"keycloak", `{"users":[{"id":"1","email":"a","username":"ann"}]}`, ""},
+		{"signet", `{"line":1,"reason":"x","text":"{}"}`, ""},
+		{"csv", "<html>", "looks like HTML or XML"},
+		{"csv", "start date,username,hash\n", ""},
+		{"auth0", "just text", "looks like text that is not JSON"},
+		{"signet", `{"claims":{"realm":"x","model":1,"fields":2},"username":"ann"}`, ""},
+	} {
+		got := render(strings.NewReader(c.data), usertable.Options{Format: c.format})
+		if refused := strings.HasPrefix(got, "cannot be read: the file is no "); refused != (c.part != "") || !strings.Contains(got, c.part) {
+			t.Errorf("%s as %s: got %s", c.data, c.format, got)
+		}
+	}
+}
+
+// TestNoHash: a table without passwords is one where that is said.
+func TestNoHash(t *testing.T) {
+	for format, data := range map[string]string{"csv": "username,id\nann,7\n", "supabase": "email,id\nann,7\n", "aspnet": "UserName,Id\nann,7\n", "wordpress": "user_login,ID\nann,7\n"} {
+		if got := render(strings.NewReader(data), usertable.Options{Format: format}); !strings.Contains(got, "--no-hash or --not-moved") {
+			t.Errorf("%s: got %s", format, got)
+		}
+		if got := render(strings.NewReader(data), usertable.Options{Format: format, NoHash: true}); got != `2 "ann" "7" {"username":"ann","id":"7"}`+"\n" {
+			t.Errorf("%s: got %s", format, got)
+		}
+		if got := render(strings.NewReader(data), usertable.Options{Format: format, NoHash: true, Hash: "pw"}); !strings.Contains(got, `no column "pw"`) {
+			t.Errorf("%s: got %s", format, got)
+		}
 	}
 }
 

@@ -1,9 +1,11 @@
 package userimport
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +14,9 @@ import (
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/connect"
 	"signet/cmd/signet/internal/usertable"
+	"signet/config/duration"
 	"signet/server/admin/api"
+	"signet/server/password/hash"
 )
 
 // command holds the flags.
@@ -28,18 +32,19 @@ type command struct {
 	dryRun      bool
 	allowWeak   bool
 	notMoved    bool
+	noHash      bool
 	mapFile     string
 	rejected    string
 	factors     string
 	dropFactors bool
 	force       bool
-	wait        time.Duration
+	wait        duration.Value
 	waitGiven   bool
 }
 
 // New returns the command `signet user import`.
 func New(app *cli.App) *cobra.Command {
-	c := &command{app: app}
+	c := &command{app: app, wait: duration.Value(2 * time.Minute)}
 	cmd := &cobra.Command{
 		Use:   "import --file FILE|-",
 		Short: "Add the users of another system with their password hashes",
@@ -73,6 +78,7 @@ func (c *command) flags(cmd *cobra.Command) {
 	f.StringVar(&c.table.Format, "format", "signet", "the file is written as `FORMAT`")
 	f.StringVar(&c.table.Username, "username", "", "take the username from `FIELD`")
 	f.StringVar(&c.table.Hash, "hash", "", "take the password hash from `FIELD`, of csv")
+	f.BoolVar(&c.noHash, "no-hash", false, "the file has no password hashes; users get passwords later")
 	f.StringVar(&c.table.Scheme, "hash-scheme", "", "all hashes are of `SCHEME`, where their spelling does not show it")
 	f.StringVar(&c.hashConfig, "hash-config", "", "the hash_config of a Firebase project, in `FILE`")
 	f.StringVar(&c.table.ID, "id", "", "take the id in the old system from `FIELD`")
@@ -91,13 +97,19 @@ func (c *command) flags(cmd *cobra.Command) {
 	f.StringVar(&c.factors, "factors", "", "write the one-time-password secrets of a Keycloak export to the private `FILE`")
 	f.BoolVar(&c.dropFactors, "drop-factors", false, "leave those secrets behind")
 	f.BoolVar(&c.force, "force", false, "replace the files of --map, --rejected and --factors")
-	f.DurationVar(&c.wait, "wait", 2*time.Minute, "wait for `DURATION` for a server that went away meanwhile")
+	f.Var(&c.wait, "wait", "wait for `DURATION` for a server that went away meanwhile")
 }
 
 // check returns what cannot be in the flags.
 func (c *command) check(cmd *cobra.Command) error {
+	if formats := usertable.Formats(); !slices.Contains(formats, c.table.Format) {
+		return cli.Usagef("there is no format %q; there are %s", c.table.Format, strings.Join(formats, ", "))
+	}
+	if schemes := hash.Schemes(); c.table.Scheme != "" && !slices.Contains(schemes, c.table.Scheme) {
+		return cli.Usagef("there is no hash scheme %q; there are %s", c.table.Scheme, strings.Join(schemes, ", "))
+	}
 	if c.table.Format == "signet" {
-		for _, name := range []string{"username", "hash", "id", "disabled", "roles", "roles-claim", "claim", "realm", "factors"} {
+		for _, name := range []string{"username", "hash", "no-hash", "id", "disabled", "roles", "roles-claim", "claim", "realm", "factors"} {
 			if cmd.Flags().Changed(name) {
 				return cli.Usagef("--%s is for tables of other systems; the format signet has its own members. Choose one with --format", name)
 			}
@@ -112,6 +124,10 @@ func (c *command) check(cmd *cobra.Command) error {
 	if c.factors != "" && c.dropFactors {
 		return cli.Usagef("--factors keeps the one-time-password secrets and --drop-factors does not; give one of them")
 	}
+	if c.noHash && c.table.Hash != "" {
+		return cli.Usagef("--hash names the column of the hashes, and --no-hash is for a file without one; leave one of the two out")
+	}
+	c.table.NoHash = c.noHash || c.notMoved
 	switch c.conflict {
 	case api.ConflictFail, api.ConflictSkip, api.ConflictUpdate:
 	default:
@@ -171,10 +187,16 @@ func (c *command) run(cmd *cobra.Command) error {
 	if table.Converted() {
 		c.app.Notef("The file is in UTF-16, and is read as that.")
 	}
+	if table.NoHash() {
+		c.app.Notef("The file has no column of password hashes.")
+	}
 	r := newRun(c, server, table)
 	r.progress = newProgress(c.app, counted, sizeOf(in))
 	err = r.withFiles(func() error { return r.all(cmd.Context()) })
 	r.progress.Clear()
+	if errors.Is(err, usertable.ErrNoHashConfig) {
+		return cli.Usagef("%w", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -113,22 +113,18 @@ const maxShown = 1000
 
 // WriteReport writes the report of a verb for many users as a table.
 func WriteReport(w io.Writer, r api.Report) {
-	shown := r.Refused[:min(len(r.Refused), maxShown)]
-	if len(shown) > 0 {
-		cli.Row(w, "LINE", "USERNAME", "REFUSED BECAUSE")
-	}
-	for _, l := range shown {
-		cli.Row(w, fmt.Sprint(l.Line), cli.OrDash(l.Username), l.Reason)
-	}
 	refused := Refused(r)
-	if more := refused - len(shown); more > 0 {
-		fmt.Fprintf(w, "and %d more lines that were refused, which are not listed\n", more)
+	writeLines(w, "REFUSED BECAUSE", "refused", r.Refused, refused)
+	writeLines(w, "NOTE", "accepted", r.Kept, r.KeptCount)
+	would := ""
+	if r.DryRun {
+		would = "would be "
 	}
 	var counts []string
 	for _, c := range []struct {
 		what string
 		n    int
-	}{{"created", r.Created}, {"updated", r.Updated}, {"unchanged", r.Unchanged}, {"skipped", r.Skipped}} {
+	}{{would + "created", r.Created}, {would + "updated", r.Updated}, {"unchanged", r.Unchanged}, {would + "skipped", r.Skipped}} {
 		if c.n > 0 {
 			counts = append(counts, fmt.Sprintf("%d %s", c.n, c.what))
 		}
@@ -136,11 +132,38 @@ func WriteReport(w io.Writer, r api.Report) {
 	if len(counts) > 0 {
 		fmt.Fprintln(w, strings.Join(counts, ", "))
 	}
-	fmt.Fprintf(w, "%d accepted, %d refused\n", r.Accepted, refused)
+	fmt.Fprintf(w, "%d %saccepted, %d refused\n", r.Accepted, would, refused)
+}
+
+// writeLines writes the first of so many lines.
+func writeLines(w io.Writer, column, kind string, lines []api.ReportLine, all int) {
+	shown := lines[:min(len(lines), maxShown)]
+	if len(shown) > 0 {
+		cli.Row(w, "LINE", "USERNAME", column)
+	}
+	for _, l := range shown {
+		cli.Row(w, fmt.Sprint(l.Line), cli.OrDash(l.Username), l.Reason)
+	}
+	if more := all - len(shown); more > 0 {
+		fmt.Fprintf(w, "and %d more %s %s, not listed\n", more, kind, cli.Plural(more, "line"))
+	}
 }
 
 // Refused returns how many lines were refused. An older server sends no count.
 func Refused(r api.Report) int { return max(r.RefusedCount, len(r.Refused)) }
+
+// RefusedError is the error for refused lines, with what can be done; nil: there are none.
+func RefusedError(r api.Report, remedy string) error {
+	n := Refused(r)
+	if n == 0 {
+		return nil
+	}
+	was := "were"
+	if n == 1 {
+		was = "was"
+	}
+	return fmt.Errorf("%d of %d %s %s refused%s", n, n+r.Accepted, cli.Plural(n+r.Accepted, "line"), was, remedy)
+}
 
 // countingReader counts the bytes of the file.
 type countingReader struct {
@@ -175,7 +198,7 @@ func (p *progress) show(users, answered, lines int) {
 		p.shown = done
 	}
 	elapsed := max(time.Since(p.begun), time.Millisecond)
-	p.last = fmt.Sprintf("%d users, %.0f a second", users, float64(users)/elapsed.Seconds())
+	p.last = fmt.Sprintf("%d %s, %.0f a second", users, cli.Plural(users, "user"), float64(users)/elapsed.Seconds())
 	if p.size > 0 && done > 0 {
 		left := time.Duration(float64(elapsed) * float64(max(p.size-done, 0)) / float64(done))
 		p.last += fmt.Sprintf(", %d %% of the file, %s left", min(done, p.size)*100/p.size, cli.RoundDuration(left))

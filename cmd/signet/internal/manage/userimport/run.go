@@ -12,10 +12,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/usertable"
 	"signet/server/admin/api"
 	"signet/server/admin/client"
@@ -39,20 +41,25 @@ type run struct {
 	progress *progress
 	files    files
 
-	part    bytes.Buffer
-	rows    []usertable.Row // of the part, without their records
-	records []record
+	part  bytes.Buffer
+	rows  []row // of the part
+	lines int   // of them that are sent
+	held  int   // bytes of those that are not
 
 	seed maphash.Seed
-	seen map[uint64]struct{} // usernames that were accepted
+	seen map[uint64]struct{} // usernames and ids that were accepted
 
-	report       api.Report
-	keptPassword int
-	answered     bool // the server has answered a part
+	report   api.Report
+	factored int  // users of a dry run whose one-time passwords have no place yet
+	answered bool // the server has answered a part
 }
 
-// record is where the line of a row lies in the part.
-type record struct{ from, to int }
+// row is a user of the part. The record of one who is sent lies in the part.
+type row struct {
+	usertable.Row
+	from, to int
+	refused  string // the reason why it is not sent
+}
 
 func newRun(c *command, server *client.Client, table *usertable.Reader) *run {
 	query := url.Values{"on_conflict": {c.conflict}, "id_claim": {c.idClaim}}
@@ -68,7 +75,7 @@ func newRun(c *command, server *client.Client, table *usertable.Reader) *run {
 	target := api.ImportUsers.At().Query(query)
 	target.Accept = api.NDJSON
 	r := &run{command: c, server: server, explain: server.Explain, target: target, table: table, seed: maphash.MakeSeed(), seen: map[uint64]struct{}{},
-		report: api.Report{Refused: []api.RefusedLine{}}}
+		report: api.Report{Refused: []api.ReportLine{}, DryRun: c.dryRun}}
 	server.Explain = nil // send looks at the errors first
 	return r
 }
@@ -83,7 +90,7 @@ func (r *run) all(ctx context.Context) error {
 		if err == nil {
 			err = r.add(row)
 		}
-		if err == nil && (len(r.rows) == partLines || r.part.Len() > partBytes) {
+		if err == nil && (len(r.rows) == partLines || r.part.Len()+r.held > partBytes) {
 			err = r.sendPart(ctx)
 			if err != nil {
 				return err
@@ -93,56 +100,87 @@ func (r *run) all(ctx context.Context) error {
 			if sending := r.sendPart(ctx); sending != nil {
 				return sending
 			}
-			return fmt.Errorf("%w (%s). Mend that and start it once more", err, r.sentSoFar())
+			return fmt.Errorf("%w (%s). Fix that and start it once more", err, r.sentSoFar())
 		}
 	}
 }
 
 func (r *run) sentSoFar() string {
-	return fmt.Sprintf("%d users were accepted before", r.report.Accepted)
+	n := r.report.Accepted
+	if r.dryRun {
+		return fmt.Sprintf("%d %s would be accepted before", n, cli.Plural(n, "user"))
+	}
+	if n == 1 {
+		return "1 user was accepted before"
+	}
+	return fmt.Sprintf("%d users were accepted before", n)
 }
 
-// add puts a row into the part, or refuses it.
-func (r *run) add(row usertable.Row) error {
-	if len(row.Factors) > 0 && r.factors == "" && !r.dropFactors && row.Err == nil {
-		return fmt.Errorf("the user %q has one-time passwords, which Signet does not ask for: keep their secrets in a private file with --factors FILE, or leave them behind with --drop-factors", row.Username)
+// chooseFactors is what can be done with one-time passwords.
+const chooseFactors = "which Signet does not ask for: keep their secrets in a private file with --factors FILE, or leave them behind with --drop-factors"
+
+// add puts a row into the part. One that is refused is there as well, so that the report has all in the order of the file.
+func (r *run) add(read usertable.Row) error {
+	if len(read.Factors) > 0 && r.factors == "" && !r.dropFactors && read.Err == nil {
+		if !r.dryRun {
+			return fmt.Errorf("the user %q has one-time passwords, %s", read.Username, chooseFactors)
+		}
+		r.factored++
 	}
-	if row.Err != nil {
-		return r.refuse(row, row.Record, row.Err.Error())
+	row := row{Row: read}
+	switch {
+	case row.Err != nil:
+		row.refused = row.Err.Error()
+	case r.accepted(r.nameKey(row.Username)):
+		row.refused = sameUsername
+	case row.ID != "" && r.accepted(r.idKey(row.ID)):
+		row.refused = sameID
+	default:
+		row.from = r.part.Len()
+		r.part.Write(row.Record)
+		row.to = r.part.Len()
+		r.part.WriteByte('\n')
+		row.Record = nil
+		r.lines++
 	}
-	if _, there := r.seen[r.key(row.Username)]; there {
-		return r.refuse(row, row.Record, "an earlier line has the same username")
-	}
-	from := r.part.Len()
-	r.part.Write(row.Record)
-	r.records = append(r.records, record{from, r.part.Len()})
-	r.part.WriteByte('\n')
-	row.Record = nil
+	r.held += len(row.Record) + len(row.Text)
 	r.rows = append(r.rows, row)
 	return nil
 }
 
-// key is a hash of the username as the server compares it.
-func (r *run) key(username string) uint64 {
+// Lines of one part that have the same are refused by the server, in the same words.
+const (
+	sameUsername = "an earlier line has the same username"
+	sameID       = "an earlier line has the same id: two users would have it"
+)
+
+func (r *run) accepted(key uint64) bool {
+	_, there := r.seen[key]
+	return there
+}
+
+// nameKey is a hash of the username as the server compares it, and idKey one of an id in the old system.
+func (r *run) nameKey(username string) uint64 {
 	if name, err := password.CanonicalUsername(username); err == nil {
 		username = name
 	}
-	return maphash.String(r.seed, username)
+	return maphash.String(r.seed, "name "+username)
 }
 
-// sendPart sends the part until its answer is complete, and takes what became of each line. It gives up when no more lines
-// were answered for as long as --wait: a part of hashes that are wrapped takes minutes.
+func (r *run) idKey(id string) uint64 { return maphash.String(r.seed, "id "+id) }
+
+// sendPart sends the part until its answer is complete, and takes what became of each line.
 func (r *run) sendPart(ctx context.Context) error {
 	if len(r.rows) == 0 {
 		return nil
 	}
+	if r.lines == 0 {
+		return r.take(nil, nil)
+	}
 	created := map[int]bool{} // in a try whose answer broke off
-	wait, since, most := firstWait, time.Time{}, 0
+	patience := patience{limit: time.Duration(r.wait)}
 	for {
 		answers, err := r.send(ctx)
-		if n := len(answers); since.IsZero() || n > most {
-			wait, since, most = firstWait, time.Now(), n
-		}
 		for i, a := range answers {
 			if a.Result == api.ImportCreated {
 				created[i] = true
@@ -151,7 +189,8 @@ func (r *run) sendPart(ctx context.Context) error {
 		if err == nil {
 			return r.take(answers, created)
 		}
-		if !r.mayRetry(err) || time.Since(since) > r.wait {
+		wait, again := patience.next(time.Now(), len(answers))
+		if !again || !r.mayRetry(err) {
 			if ctx.Err() != nil {
 				err = errors.New("interrupted")
 			} else if r.explain != nil {
@@ -167,8 +206,26 @@ func (r *run) sendPart(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-time.After(wait):
 		}
-		wait = min(2*wait, longWait)
 	}
+}
+
+// patience is how long one waits for a server that has gone. A part of hashes that are wrapped takes minutes, so time counts from
+// the first failure, and anew after one that came with more answers than any before.
+type patience struct {
+	limit time.Duration
+	since time.Time
+	most  int // answers of a try
+	wait  time.Duration
+}
+
+// next returns how long to wait before the next try, after one that failed with so many answers; not again: the limit is over.
+func (p *patience) next(now time.Time, answers int) (wait time.Duration, again bool) {
+	if p.since.IsZero() || answers > p.most {
+		p.since, p.most, p.wait = now, answers, firstWait
+	}
+	wait = p.wait
+	p.wait = min(2*p.wait, longWait)
+	return wait, now.Sub(p.since) <= p.limit
 }
 
 // errCut means that an answer ended before its last line.
@@ -195,7 +252,7 @@ func (r *run) send(ctx context.Context) ([]api.ImportLine, error) {
 		return nil, err
 	}
 	defer body.Close()
-	answers := make([]api.ImportLine, 0, len(r.rows))
+	answers := make([]api.ImportLine, 0, r.lines)
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -209,62 +266,93 @@ func (r *run) send(ctx context.Context) ([]api.ImportLine, error) {
 			return answers, fmt.Errorf("%w: %s", errCut, a.Error.Message)
 		case a.Error != nil:
 			return answers, errors.New(a.Error.Message)
-		case a.Report != nil && len(answers) == len(r.rows):
+		case a.Report != nil && len(answers) == r.lines:
+			r.warnings(a.Report.Warnings)
 			return answers, nil
-		case a.Report != nil || a.Line != len(answers)+1 || len(answers) == len(r.rows):
+		case a.Report != nil || a.Line != len(answers)+1 || len(answers) == r.lines:
 			return answers, fmt.Errorf("the answer of %s is about other lines than were sent; this is a fault of the server, please report it", r.server.Where)
 		}
 		answers = append(answers, a)
 		if n := len(answers); n%100 == 0 {
-			r.progress.show(r.report.Accepted+r.report.RefusedCount+n, n, len(r.rows))
+			r.progress.show(r.report.Accepted+r.report.RefusedCount+n, n, r.lines)
 		}
 	}
 	return answers, errCut
 }
 
+// warnings keeps those of a part that are new.
+func (r *run) warnings(of []string) {
+	for _, w := range of {
+		if !slices.Contains(r.report.Warnings, w) {
+			r.report.Warnings = append(r.report.Warnings, w)
+		}
+	}
+}
+
 // take counts and writes what became of the part, and empties it.
 func (r *run) take(answers []api.ImportLine, created map[int]bool) error {
-	for i, a := range answers {
-		row, line := r.rows[i], r.part.Bytes()[r.records[i].from:r.records[i].to]
-		if a.Result == api.ImportUnchanged && created[i] {
-			a.Result = api.ImportCreated
-		}
-		if a.Result == api.ImportRefused {
-			if err := r.refuse(row, line, strings.ReplaceAll(a.Reason, "on_conflict=", "--on-conflict ")); err != nil {
+	n := 0
+	for _, row := range r.rows {
+		if row.refused != "" {
+			if err := r.refuse(row.Row, row.Record, row.refused); err != nil {
 				return err
 			}
 			continue
 		}
-		r.seen[r.key(row.Username)] = struct{}{}
-		r.report.Accepted++
-		switch a.Result {
-		case api.ImportCreated:
-			r.report.Created++
-		case api.ImportUpdated:
-			r.report.Updated++
-		case api.ImportUnchanged:
-			r.report.Unchanged++
-		case api.ImportSkipped:
-			r.report.Skipped++
+		a, line := answers[n], r.part.Bytes()[row.from:row.to]
+		if a.Result == api.ImportUnchanged && created[n] {
+			a.Result = api.ImportCreated
 		}
-		if a.Reason != "" {
-			r.keptPassword++
-		}
-		if err := r.files.accepted(row, a.Subject); err != nil {
+		n++
+		if err := r.answer(row, line, a); err != nil {
 			return err
 		}
 	}
 	r.progress.show(r.report.Accepted+r.report.RefusedCount, len(r.rows), len(r.rows))
 	r.part.Reset()
-	r.rows, r.records = r.rows[:0], r.records[:0]
+	r.rows, r.lines, r.held = r.rows[:0], 0, 0
 	return nil
+}
+
+// answer takes the answer of the server about a line.
+func (r *run) answer(row row, line []byte, a api.ImportLine) error {
+	switch a.Result {
+	case api.ImportRefused:
+		return r.refuse(row.Row, line, flagsFor(a.Reason))
+	case api.ImportCreated:
+		r.report.Created++
+	case api.ImportUpdated:
+		r.report.Updated++
+	case api.ImportUnchanged:
+		r.report.Unchanged++
+	case api.ImportSkipped:
+		r.report.Skipped++
+	}
+	r.report.Accepted++
+	r.seen[r.nameKey(row.Username)] = struct{}{}
+	if row.ID != "" {
+		r.seen[r.idKey(row.ID)] = struct{}{}
+	}
+	if a.Reason != "" {
+		r.report.KeptCount++
+		if len(r.report.Kept) < api.MaxRefused {
+			r.report.Kept = append(r.report.Kept, api.ReportLine{Line: row.Line, Username: row.Username, Reason: a.Reason})
+		}
+	}
+	return r.files.accepted(row.Row, a.Subject)
+}
+
+// flagsFor puts flags into the place of the parameters of the admin API that a reason names.
+func flagsFor(reason string) string {
+	return strings.NewReplacer("on_conflict=", "--on-conflict ", "hash_scheme=", "--hash-scheme ", " and allow_weak=true", " --allow-weak", "allow_weak=true", "--allow-weak",
+		"with hash_scheme;", "with --hash-scheme;").Replace(reason)
 }
 
 // refuse reports a row that was not imported.
 func (r *run) refuse(row usertable.Row, line []byte, reason string) error {
 	r.report.RefusedCount++
 	if len(r.report.Refused) < api.MaxRefused {
-		r.report.Refused = append(r.report.Refused, api.RefusedLine{Line: row.Line, Username: row.Username, Reason: reason})
+		r.report.Refused = append(r.report.Refused, api.ReportLine{Line: row.Line, Username: row.Username, Reason: reason})
 	}
 	return r.files.refused(row, line, reason)
 }
@@ -274,11 +362,17 @@ func (r *run) finish() error {
 	for _, name := range r.table.Unused() {
 		r.app.Warn(fmt.Errorf("no user has the field of the claim %s", strconv.Quote(name)))
 	}
-	if n := r.table.LeftOut; n > 0 {
+	for _, w := range r.report.Warnings {
+		r.app.Warn(errors.New(w))
+	}
+	switch n := r.table.LeftOut; {
+	case n == 1:
+		r.app.Notef("1 record of the file is no person and was left out.")
+	case n > 1:
 		r.app.Notef("%d records of the file are no people and were left out.", n)
 	}
-	if r.keptPassword > 0 {
-		r.app.Notef("%d users kept a password that was set here.", r.keptPassword)
+	if r.report.Accepted+r.report.RefusedCount == 0 {
+		r.app.Notef("The file has no users.")
 	}
 	if r.dryRun {
 		r.app.Notef("This was a dry run: nothing was changed.")
@@ -286,11 +380,22 @@ func (r *run) finish() error {
 	if err := r.app.Print(r.report, func(w io.Writer) { WriteReport(w, r.report) }); err != nil {
 		return err
 	}
-	if n := r.report.RefusedCount; n > 0 {
-		if r.rejected != "" {
-			return fmt.Errorf("%d of %d lines were refused. Fix the lines in %s and import that file", n, n+r.report.Accepted, r.rejected)
+	if n := r.factored; n > 0 {
+		have := "users have"
+		if n == 1 {
+			have = "user has"
 		}
-		return fmt.Errorf("%d of %d lines were refused. Fix these lines and import the file again", n, n+r.report.Accepted)
+		r.app.Warn(fmt.Errorf("%d %s one-time passwords, %s", n, have, chooseFactors))
+	}
+	remedy := ". Fix what is refused and import the file again"
+	if r.rejected != "" {
+		remedy = fmt.Sprintf(". Fix what is in %s and import that file", r.rejected)
+	}
+	if err := RefusedError(r.report, remedy); err != nil {
+		return err
+	}
+	if r.factored > 0 {
+		return errors.New("the import would stop at the first user with one-time passwords: choose --factors FILE or --drop-factors")
 	}
 	return nil
 }

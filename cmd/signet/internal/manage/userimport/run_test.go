@@ -1,0 +1,37 @@
+package userimport
+
+import (
+	"testing"
+	"time"
+)
+
+// A server that goes away late in a part of slow lines is waited for, and one that does not come back is given up.
+func TestPatience(t *testing.T) {
+	begun := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	p := patience{limit: 2 * time.Minute}
+	for _, step := range []struct {
+		name    string
+		after   time.Duration // the first try began
+		answers int
+		wait    time.Duration
+		again   bool
+	}{
+		{"three minutes of work, then gone", 180 * time.Second, 4000, firstWait, true},
+		{"still gone", 181 * time.Second, 0, 2 * firstWait, true},
+		{"still gone", 299 * time.Second, 0, 4 * firstWait, true},
+		{"back, as far as before, and gone", 300 * time.Second, 4000, 8 * firstWait, true},
+		{"gone for too long", 301 * time.Second, 0, 16 * firstWait, false},
+		{"further than ever", 310 * time.Second, 4001, firstWait, true},
+		{"gone for too long again", 431 * time.Second, 0, 2 * firstWait, false},
+	} {
+		if wait, again := p.next(begun.Add(step.after), step.answers); wait != step.wait || again != step.again {
+			t.Errorf("%s: got %v, %t, want %v, %t", step.name, wait, again, step.wait, step.again)
+		}
+	}
+	for range 10 {
+		p.next(begun, 0)
+	}
+	if wait, _ := p.next(begun, 0); wait != longWait {
+		t.Errorf("many tries: got %v, want %v", wait, longWait)
+	}
+}
