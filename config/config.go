@@ -239,7 +239,7 @@ type Directory struct {
 	Claims []string `yaml:"claims"`
 }
 
-// What people see where they sign in. deploy/README.md has examples.
+// What people see where they sign in. deploy/pages.md has examples.
 type Page struct {
 	// The name of the company, in the title and where there is no logo. Empty: the host of the issuer.
 	Company string `yaml:"company" live:"true"`
@@ -255,7 +255,7 @@ type Page struct {
 	LogoDark string `yaml:"logo_dark" live:"true"`
 
 	// A directory with files in place of the program's own: templates, the style sheet, languages; relative to
-	// this file. Empty: there are none.
+	// this file. `signet page export` writes those of the program. Empty: there are none.
 	Templates string `yaml:"templates" live:"true"`
 
 	Colors PageColors `yaml:"colors"`

@@ -20,6 +20,7 @@ import (
 	"signet/cmd/signet/internal/manage"
 	"signet/cmd/signet/internal/manage/clients"
 	"signet/cmd/signet/internal/manage/signingkeys"
+	"signet/cmd/signet/internal/preview"
 	"signet/cmd/signet/internal/restore"
 	"signet/cmd/signet/internal/transfer"
 )
@@ -59,6 +60,7 @@ func commands(app *cli.App) []row {
 		{groupTools, inspect.New(app)},
 		{groupTools, manage.NewBlocklist(app)},
 		{groupTools, doctor.NewConfig(app)},
+		{groupTools, preview.New(app)},
 		{groupTools, doctor.New(app)},
 		{groupTools, drill.New(app)},
 		{groupTools, doctor.NewHealthcheck(app)},

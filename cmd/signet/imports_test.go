@@ -21,7 +21,7 @@ const goOAuth2 = "github.com/go-oauth2/oauth2"
 // arrows lists which packages of ours each package may import. What is not listed may import none
 // and must be listed before it exists.
 var arrows = map[string][]string{
-	"cmd/signet":                              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/doctor", "cmd/signet/internal/drill", "cmd/signet/internal/inspect", "cmd/signet/internal/install", "cmd/signet/internal/manage", "cmd/signet/internal/manage/clients", "cmd/signet/internal/manage/signingkeys", "cmd/signet/internal/restore", "cmd/signet/internal/transfer"},
+	"cmd/signet":                              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/doctor", "cmd/signet/internal/drill", "cmd/signet/internal/inspect", "cmd/signet/internal/install", "cmd/signet/internal/manage", "cmd/signet/internal/manage/clients", "cmd/signet/internal/manage/signingkeys", "cmd/signet/internal/preview", "cmd/signet/internal/restore", "cmd/signet/internal/transfer"},
 	"cmd/signet/internal/cli":                 {},
 	"cmd/signet/internal/configfile":          {"cmd/signet/internal/cli", "config"},
 	"cmd/signet/internal/connect":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "server/admin/api", "server/admin/client"},
@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/manage/clients":      {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "config/duration", "keys/jose", "server/admin/api"},
 	"cmd/signet/internal/manage/signingkeys":  {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/keychart", "config/duration", "server/admin/api", "server/admin/client"},
 	"cmd/signet/internal/manage/userimport":   {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/usertable", "config/duration", "server/admin/api", "server/admin/client", "server/password", "server/password/hash"},
+	"cmd/signet/internal/preview":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/daemon", "config", "server/edge", "server/page"},
 	"cmd/signet/internal/restore":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/install", "config", "keys", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/rotation", "server/audit", "store", "store/archive", "store/bolt", "store/bolt/file", "store/recovery", "store/redis", "store/seal"},
 	"cmd/signet/internal/storemetrics":        {"store", "store/bolt", "store/redis"},
 	"cmd/signet/internal/transfer":            {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/connect", "cmd/signet/internal/install", "config", "keys/mark", "store", "store/archive", "store/bolt", "store/seal"},
@@ -60,7 +61,7 @@ var arrows = map[string][]string{
 	"keys/rotation":                           {"keys/timetable"},
 	"keys/timetable":                          {},
 	"keys/secret":                             {},
-	"server":                                  {"keys", "keys/clockcheck", "keys/privatekey", "keys/rotation", "keys/secret", "server/account", "server/accountpage", "server/admin", "server/audit", "server/browser", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/logout", "server/metrics", "server/oauth", "server/outage", "server/page", "server/password", "server/replica", "server/signin", "server/syntax", "server/throttle", "server/token", "server/upstream", "store", "store/seal"},
+	"server":                                  {"keys", "keys/clockcheck", "keys/privatekey", "keys/rotation", "keys/secret", "server/account", "server/accountpage", "server/admin", "server/audit", "server/authorize", "server/browser", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/logout", "server/metrics", "server/oauth", "server/outage", "server/page", "server/password", "server/replica", "server/signin", "server/syntax", "server/throttle", "server/token", "server/upstream", "store", "store/seal"},
 	"server/account":                          {"server/edge", "server/password", "server/syntax", "store"},
 	"server/accountpage":                      {"server/audit", "server/browser", "server/clientauth", "server/edge", "server/page", "server/password", "server/sealed", "server/signin", "server/token", "store"},
 	"server/admin":                            {"keys", "keys/clockcheck", "server/account", "server/admin/api", "server/admin/call", "server/admin/clientspec", "server/admin/input", "server/admin/keyring", "server/admin/users", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store"},
@@ -72,6 +73,7 @@ var arrows = map[string][]string{
 	"server/admin/keyring":                    {"keys", "keys/clockcheck", "keys/rotation", "keys/timetable", "server/admin/api", "server/admin/call", "server/admin/input", "server/edge", "server/replica", "store"},
 	"server/admin/users":                      {"server/account", "server/admin/api", "server/admin/call", "server/admin/input", "server/audit", "server/clientauth", "server/edge", "server/password", "server/password/hash", "server/syntax", "server/token", "store"},
 	"server/audit":                            {"server/edge", "server/loglimit", "store"},
+	"server/authorize":                        {"server/browser", "server/clientauth", "server/edge", "server/page", "server/sealed", "server/signin", "server/syntax", "server/token", "store"},
 	"server/browser":                          {"server/edge", "server/sealed", "server/syntax", "store"},
 	"server/clientauth":                       {"keys", "keys/jose", "server/admin/api", "server/audit", "server/edge", "server/syntax", "server/throttle", "store"},
 	"server/connlimit":                        {"server/edge"},

@@ -36,33 +36,13 @@ func newRenderer(t testing.TB, cfg page.Config) *page.Renderer {
 
 var company = page.Config{Company: "Northwind", Links: page.Links{ForgotPassword: "https://www.example.com/forgot", Imprint: "https://www.example.com/imprint"}}
 
-// rendered returns one response of each page and state that people see.
+// rendered returns the examples by name.
 func rendered(p *page.Renderer, r page.Reader) map[string]edge.Response {
-	hidden := []page.Field{{Name: "request", Value: "sealed"}, {Name: "form_token", Value: "token"}}
-	in := page.SignIn{Reader: r, App: "Field reports", Action: "/tenant/authorize", Hidden: hidden, Targets: []string{page.FormTarget("https://app.example.com")}}
-	wrong, again, slow := in, in, in
-	wrong.Message, wrong.Username = page.Incorrect, "ada@example.com"
-	slow.Message, slow.Username, slow.Wait = page.SlowDown, "ada@example.com", 41500*time.Millisecond
-	again.Again, again.Username, again.OtherURL = true, "ada@example.com", "/tenant/authorize?other=1"
-	own := page.Account{Reader: r, Action: "/tenant/account", Hidden: hidden, Username: "ada@example.com", MinLength: 15, Now: now,
-		Sessions: []page.Session{
-			{ID: "one", Browser: "Firefox", System: "Linux", Address: "192.0.2.7", Used: now.Add(-time.Second), Current: true},
-			{ID: "two", App: "Field reports", Used: now.Add(-26 * time.Hour)}}}
-	short := own
-	short.Message, short.Count, short.More = page.PasswordTooShort, 15, 2
-	return map[string]edge.Response{
-		"sign-in":          p.SignIn(in),
-		"sign-in-wrong":    p.SignIn(wrong),
-		"sign-in-slow":     p.SignIn(slow),
-		"sign-in-again":    p.SignIn(again),
-		"problem":          p.Problem(page.Problem{Reader: r, RequestID: "reference", Detail: "redirect_uri is not registered"}),
-		"problem-internal": p.Problem(page.Problem{Reader: r, Kind: page.Internal, RequestID: "reference", RetryURL: "/tenant/account"}),
-		"account":          p.Account(own),
-		"account-short":    p.Account(short),
-		"confirm-sign-out": p.ConfirmSignOut(page.ConfirmSignOut{Reader: r, Action: "/tenant/logout", Hidden: hidden, Username: "ada@example.com", StayURL: "/tenant/account"}),
-		"signed-out":       p.SignedOut(page.SignedOut{Reader: r, App: "Field reports", AppURL: "https://app.example.com/", AgainURL: "/tenant/account"}),
-		"continue":         p.Continue(page.Continue{Reader: r, Action: "https://app.example.com/callback", Hidden: hidden}),
+	all := map[string]edge.Response{}
+	for _, e := range p.Examples(r, "/tenant/authorize", now) {
+		all[e.Name] = e.Response
 	}
+	return all
 }
 
 var hash = regexp.MustCompile(`\.[\w-]{12}\.`)

@@ -23,6 +23,7 @@ var handbook = []string{
 	"deploy/README.md",
 	"deploy/incidents.md",
 	"deploy/migration.md",
+	"deploy/pages.md",
 	"deploy/redis/README.md",
 	"deploy/upstream.md",
 	"keys/README.md",

@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signet/store/redis/redistest"
 )
 
 // djangoPython is the interpreter of Debian's packages.
@@ -65,10 +67,28 @@ func TestDjangoTableOfFastHashesMovesIn(t *testing.T) {
 	moveDjangoTable(t, m, kills)
 }
 
+// TestDjangoTableMovesIntoRedis is the same with a store that is killed as well.
+func TestDjangoTableMovesIntoRedis(t *testing.T) {
+	t.Parallel()
+	users, kills := 2000, 9
+	if longMigration() {
+		users, kills = 100_000, 60
+	}
+	longest := max(120*time.Millisecond, time.Duration(users)*60*time.Microsecond)
+	m := &migration{users: users, longest: longest, file: djangoTable(t, users, "PBKDF2PasswordHasher"), address: freeAddress(t), store: redistest.Start(t, redistest.Config{Persist: true})}
+	f := startFleet(t, 1, "redis://"+m.store.Addr(), "SIGNET_LISTEN="+m.address)
+	first := f.replicas[0]
+	m.dir, m.demo, m.process = filepath.Dir(first.demo.AdminSocket), f.app, first.process
+	m.serve = func() *process { return startReplica(t, m.dir, first.cmd.Env).process }
+	moveDjangoTable(t, m, kills)
+}
+
 func moveDjangoTable(t *testing.T, m *migration, kills int) {
-	m.t, m.dir, m.address, m.binary = t, t.TempDir(), freeAddress(t), buildSignet(t)
-	m.seen = map[int]bool{}
-	m.start()
+	m.t, m.binary, m.seen = t, buildSignet(t), map[int]bool{}
+	if m.serve == nil {
+		m.dir, m.address = t.TempDir(), freeAddress(t)
+		m.start()
+	}
 	t.Cleanup(m.crash)
 	m.public = &http.Client{Timeout: 20 * time.Second}
 	m.admin = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -80,10 +100,10 @@ func moveDjangoTable(t *testing.T, m *migration, kills int) {
 	load := stop()
 	m.check(subjects)
 	m.crash() // the memory of the last server counts as well
-	m.t.Logf("%d users moved in %v with %d crashes of the server and %d of the command: %s; %d with the right password, %d with a wrong one, %d without an answer, "+
-		"%d before anybody was there; the command took %d MiB, the server and its processes %d MiB", m.users, took.Round(time.Millisecond), m.serverKills, m.clientKills, load,
+	m.t.Logf("%d users moved in %v with %d crashes of the server, %d of the command and %d of the store: %s; %d with the right password, %d with a wrong one, %d without an answer, "+
+		"%d before anybody was there; the command took %d MiB, the server and its processes %d MiB", m.users, took.Round(time.Millisecond), m.serverKills, m.clientKills, m.storeKills, load,
 		m.right.Load(), m.wrong.Load(), m.unanswered.Load(), m.early.Load(), m.clientMemory>>10, m.serverMemory>>10)
-	if m.right.Load() < int64(kills) || m.wrong.Load() == 0 || m.serverKills == 0 || m.clientKills == 0 {
+	if m.right.Load() < int64(kills) || m.wrong.Load() == 0 || m.serverKills == 0 || m.clientKills == 0 || m.store != nil && m.storeKills == 0 {
 		t.Error("too little happened for the test to prove anything")
 	}
 }
@@ -98,13 +118,17 @@ type migration struct {
 	public       *http.Client
 	admin        *http.Client
 	demo         demo
+	serve        func() *process   // starts a server that is not one of development
+	store        *redistest.Server // of it
 	serverKills  int
 	clientKills  int
+	storeKills   int
 	clientMemory int64 // KiB, the most of all runs
 	serverMemory int64
 
-	mu     sync.Mutex
-	server *exec.Cmd
+	mu      sync.Mutex
+	server  *exec.Cmd
+	process *process // what serve started last
 
 	right, wrong, unanswered, early atomic.Int64
 
@@ -115,6 +139,10 @@ type migration struct {
 
 // start starts the server, and returns when it answers.
 func (m *migration) start() {
+	if m.serve != nil {
+		m.process = m.serve()
+		return
+	}
 	server := exec.Command(m.binary, "dev", "--dir", m.dir, "--listen", m.address, "-o", "json")
 	out, err := server.StdoutPipe()
 	if err != nil {
@@ -134,6 +162,11 @@ func (m *migration) start() {
 
 // crash kills the server.
 func (m *migration) crash() {
+	if m.serve != nil {
+		m.serverMemory = max(m.serverMemory, peakMemory(m.process.cmd.Process.Pid))
+		m.process.kill()
+		return
+	}
 	m.mu.Lock()
 	server := m.server
 	m.mu.Unlock()
@@ -177,7 +210,7 @@ func (m *migration) move(kills int) map[string]string {
 		running := true
 		for running {
 			var moment <-chan time.Time // of the next kill
-			if m.serverKills+m.clientKills < kills {
+			if m.kills() < kills {
 				moment = time.After(time.Duration(rand.Int64N(int64(m.longest))))
 			}
 			select {
@@ -189,10 +222,7 @@ func (m *migration) move(kills int) map[string]string {
 					m.t.Fatalf("the import: %v\n%s", err, errs.String())
 				}
 			case <-moment:
-				if (m.serverKills+m.clientKills)%2 == 0 {
-					m.serverKills++
-					m.crash()
-					m.start()
+				if m.killOther() {
 					continue
 				}
 				m.clientKills++
@@ -201,10 +231,33 @@ func (m *migration) move(kills int) map[string]string {
 				running = false
 			}
 		}
-		if command.ProcessState.Success() && m.serverKills+m.clientKills >= kills {
+		if command.ProcessState.Success() && m.kills() >= kills {
 			return m.read(subjects)
 		}
 	}
+}
+
+func (m *migration) kills() int { return m.serverKills + m.clientKills + m.storeKills }
+
+// killOther kills the server or the store, unless it is the turn of the command.
+func (m *migration) killOther() bool {
+	turns := 2
+	if m.store != nil {
+		turns = 3
+	}
+	switch m.kills() % turns {
+	case 0:
+		m.serverKills++
+		m.crash()
+		m.start()
+	case 2:
+		m.storeKills++
+		m.store.Kill()
+		m.store.Restart()
+	default:
+		return false
+	}
+	return true
 }
 
 // read reads the map of the last run.

@@ -216,7 +216,7 @@ func serverConfig(cfg config.Config, log *slog.Logger, pepper []byte, passwords 
 	if err != nil {
 		return server.Config{}, err
 	}
-	pages, err := newPages(cfg, log)
+	pages, err := NewPages(cfg, log)
 	if err != nil {
 		return server.Config{}, err
 	}

@@ -11,8 +11,8 @@ import (
 	"signet/server/page"
 )
 
-// newPages returns what renders the pages that people see.
-func newPages(cfg config.Config, log *slog.Logger) (*page.Renderer, error) {
+// NewPages returns what renders the pages that people see. log is for what goes wrong later.
+func NewPages(cfg config.Config, log *slog.Logger) (*page.Renderer, error) {
 	p := cfg.Page
 	out := page.Config{Issuer: cfg.Issuer, Company: p.Company, Language: p.Language, Colors: p.Colors.Palette(),
 		Links: page.Links{ForgotPassword: p.Links.ForgotPassword, Help: p.Links.Help, Privacy: p.Links.Privacy, Terms: p.Links.Terms, Imprint: p.Links.Imprint},

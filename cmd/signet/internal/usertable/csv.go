@@ -161,8 +161,8 @@ func (t *table) next() (map[string]any, int, error) {
 	}
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok && parse.Line > parse.StartLine {
 		// The lines between may be records that the quote has swallowed.
-		return nil, t.above + parse.StartLine, fmt.Errorf("a quote opens in the record at line %d and is not closed rightly up to line %d; inside of quotes it is written twice",
-			t.above+parse.StartLine, t.above+parse.Line)
+		return nil, t.above + parse.StartLine, fmt.Errorf(
+			"a quote opens in the record at line %d and is not closed rightly up to line %d; inside of quotes it is written twice", t.above+parse.StartLine, t.above+parse.Line)
 	} else if ok {
 		t.in.recordEnds()
 		return nil, t.above + parse.StartLine, &recordError{"", csvError(err)}

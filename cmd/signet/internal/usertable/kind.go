@@ -13,7 +13,8 @@ import (
 
 // kinds are what a file is for people, by the format that reads it.
 var kinds = map[string]string{
-	"signet": "a file of JSON objects with username", "csv": "CSV", "aspnet": "CSV", "supabase": "CSV", "wordpress": "a table of WordPress in CSV or SQL", "auth0": "an export of Auth0",
+	"signet": "a file of JSON objects with username", "csv": "CSV", "aspnet": "CSV", "supabase": "CSV", "wordpress": "a table of WordPress in CSV or SQL",
+	"auth0":  "an export of Auth0",
 	"django": "dumpdata of Django, whose objects have model and fields", "firebase": "an export of Firebase", "keycloak": "an export of a Keycloak realm",
 }
 
@@ -63,7 +64,8 @@ var (
 // looksLikeSQL reports whether the text begins as a dump does.
 func looksLikeSQL(start []byte) bool {
 	first := strings.ToLower(string(start[:min(len(start), 16)]))
-	return slices.ContainsFunc([]string{"--", "/*", "insert ", "create ", "drop ", "set ", "lock ", "start ", "use "}, func(s string) bool { return strings.HasPrefix(first, s) })
+	return slices.ContainsFunc([]string{"--", "/*", "insert ", "create ", "drop ", "set ", "lock ", "start ", "use "},
+		func(s string) bool { return strings.HasPrefix(first, s) })
 }
 
 // jsonFormat returns the format that reads a file that begins so, or "" where that is not sure.

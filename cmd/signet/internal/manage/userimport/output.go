@@ -198,7 +198,7 @@ func (p *progress) show(users, answered, lines int) {
 		p.shown = done
 	}
 	elapsed := max(time.Since(p.begun), time.Millisecond)
-	p.last = fmt.Sprintf("%d users, %.0f a second", users, float64(users)/elapsed.Seconds())
+	p.last = fmt.Sprintf("%d %s, %.0f a second", users, cli.Plural(users, "user"), float64(users)/elapsed.Seconds())
 	if p.size > 0 && done > 0 {
 		left := time.Duration(float64(elapsed) * float64(max(p.size-done, 0)) / float64(done))
 		p.last += fmt.Sprintf(", %d %% of the file, %s left", min(done, p.size)*100/p.size, cli.RoundDuration(left))
