@@ -13,8 +13,17 @@ import (
 
 // BenchmarkRefresh is one session that goes on and on. Its time is that of the store's commits; what counts is
 // what it allocates.
-func BenchmarkRefresh(b *testing.B) {
+func BenchmarkRefresh(b *testing.B) { benchmarkRefresh(b, servertest.New(b, nil)) }
+
+// BenchmarkRefreshOpenID is BenchmarkRefresh with an id_token: a second signature.
+func BenchmarkRefreshOpenID(b *testing.B) {
 	s := servertest.New(b, nil)
+	withOpenID(b, s)
+	benchmarkRefresh(b, s)
+}
+
+func benchmarkRefresh(b *testing.B, s *servertest.Server) {
+	b.Helper()
 	token := s.Login(b).Str("refresh_token")
 	b.ReportAllocs()
 	for b.Loop() {

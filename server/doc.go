@@ -3,6 +3,9 @@
 //
 // The public endpoints, relative to the issuer:
 //
+//	GET, POST /authorize                           RFC 6749 §4.1: the sign-in page, and codes
+//	POST /sign-in                                  the form of the sign-in page
+//	POST /par                                      RFC 9126: authorization requests that are sent beforehand
 //	POST /token                                    RFC 6749: password, refresh_token, client_credentials
 //	POST /revoke                                   RFC 7009
 //	POST /introspect                               RFC 7662, for clients with the introspect right; signed on request (RFC 9701)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"signet/server/accountpage"
+	"signet/server/authorize"
 	"signet/server/edge"
 	"signet/server/logout"
 	"signet/server/page"
@@ -15,6 +16,9 @@ import (
 var (
 	post = []string{http.MethodPost}
 	get  = []string{http.MethodGet, http.MethodHead}
+
+	// A HEAD of these would do something for an answer that nobody sees.
+	pageMethods = []string{http.MethodGet, http.MethodPost}
 
 	getOrPost = []string{http.MethodGet, http.MethodHead, http.MethodPost}
 )
@@ -26,6 +30,7 @@ func (s *Server) routes() map[string]*edge.Route {
 	metadata := &edge.Route{Name: "metadata", Methods: get, Light: true, CORS: edge.AnyOrigin, Level: slog.LevelDebug, Handle: s.discovery.Metadata}
 	health := &edge.Route{Name: "healthz", Methods: get, Light: true, Level: slog.LevelDebug, Handle: s.discovery.Health}
 	ready := &edge.Route{Name: "readyz", Methods: get, Light: true, Level: slog.LevelDebug, Handle: s.discovery.Ready}
+	people := s.peopleSurface()
 	table := map[string]*edge.Route{
 		prefix + "/token": {Name: "token", Methods: post, Form: true, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins,
 			Handle: s.authenticator.Required(s.oauth.Token)},
@@ -35,6 +40,17 @@ func (s *Server) routes() map[string]*edge.Route {
 			Handle: s.authenticator.Required(s.oauth.Introspect)},
 		prefix + "/userinfo": {Name: "userinfo", Methods: getOrPost, Timeout: edge.AnswerWithin, NeedsClock: true, CORS: edge.ClientOrigins, Level: slog.LevelDebug,
 			Handle: s.oauth.Userinfo},
+
+		prefix + accountpage.Path: {Name: "account", Methods: getOrPost, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: people,
+			Handle: s.account.Handle},
+		prefix + logout.Path: {Name: "logout", Methods: pageMethods, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: people,
+			Handle: s.logout.Handle},
+		prefix + authorize.Path: {Name: "authorize", Methods: pageMethods, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: people,
+			Handle: s.authorize.Authorize},
+		prefix + authorize.SignInPath: {Name: "sign_in", Methods: post, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true, Surface: people,
+			Handle: s.authorize.SignIn},
+		prefix + authorize.PARPath: {Name: "par", Methods: post, Form: true, Parameters: authorize.PARParameters, Timeout: edge.AnswerWithin, NeedsClock: true,
+			CORS: edge.ClientOrigins, Handle: s.authenticator.Required(s.authorize.Push)},
 
 		prefix + page.Folder: {Name: "page", Methods: get, Light: true, Level: slog.LevelDebug,
 			Handle: func(r *edge.Request) (edge.Response, error) { return s.settings().Page.Asset(r) }},
@@ -50,12 +66,10 @@ func (s *Server) routes() map[string]*edge.Route {
 	}
 	surface := s.oauth.Surface()
 	for _, rt := range table {
-		rt.Surface = surface
+		if rt.Surface == nil {
+			rt.Surface = surface
+		}
 	}
-	table[prefix+accountpage.Path] = &edge.Route{Name: "account", Methods: getOrPost, Changes: true, Timeout: edge.AnswerWithin, NeedsClock: true,
-		Handle: s.account.Handle, Surface: s.peopleSurface()}
-	table[prefix+logout.Path] = &edge.Route{Name: "logout", Methods: []string{http.MethodGet, http.MethodPost}, Changes: true, Timeout: edge.AnswerWithin,
-		NeedsClock: true, Handle: s.logout.Handle, Surface: s.peopleSurface()}
 	return table
 }
 

@@ -14,6 +14,7 @@ import (
 	"signet/server/accountpage"
 	"signet/server/admin"
 	"signet/server/audit"
+	"signet/server/authorize"
 	"signet/server/browser"
 	"signet/server/clientauth"
 	"signet/server/connlimit"
@@ -51,8 +52,9 @@ type Server struct {
 	hashes        *account.Sampler
 	names         *account.NameChecker
 	signIn        *signin.Engine
-	oauth         *oauth.Handler
 	browsers      *browser.Sessions
+	authorize     *authorize.Handler
+	oauth         *oauth.Handler
 	account       *accountpage.Handler
 	logout        *logout.Handler
 	reloadsFailed prometheus.Counter
@@ -123,7 +125,7 @@ func New(cfg Config) (*Server, error) {
 		Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		MaxTokenLife: cfg.MaxTokenLife, Settings: func() *oauth.Settings { return &s.settings().Settings }, Dependency: dependencyOf,
 		Foreign: metrics.NewKeyring(cfg.Registry, cfg.Keys, cfg.Now).CountForeign})
-	if err := s.newAccount(sealKeys); err != nil {
+	if err := s.newPages(sealKeys, sealer); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.table = s.routes()
@@ -131,11 +133,16 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// newAccount sets what browsers sign in and out with, and the page of a user's own account.
-func (s *Server) newAccount(sealKeys [][32]byte) (err error) {
+// newPages sets what browsers sign in and out with, and the page of a user's own account.
+func (s *Server) newPages(sealKeys [][32]byte, sealer *token.Sealer) (err error) {
 	cfg := &s.cfg
 	if s.browsers, err = browser.New(browser.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Store: cfg.Store, Now: cfg.Now,
 		Ended: s.checker.SessionEnded}); err != nil {
+		return err
+	}
+	if s.authorize, err = authorize.New(authorize.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Clients: s.clients, Store: cfg.Store,
+		SignIn: s.signIn, Browsers: s.browsers, Sealer: sealer, Pages: func() *page.Renderer { return s.settings().Page }, Now: cfg.Now,
+		Skew: func() time.Duration { return cfg.Keys.Timetable().Skew }, Settle: s.oauth.CheckAuthorization}); err != nil {
 		return err
 	}
 	s.account, err = accountpage.New(accountpage.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Store: cfg.Store,

@@ -104,7 +104,7 @@ func (h *Handler) renderMetadata(algorithms []string) []byte {
 	}
 	if m.AuthorizationEndpoint != "" {
 		m.authorization = authorization{ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"},
-			ChallengeMeans: []string{"S256"}, Prompts: []string{"none", "login"}, Iss: true, RequestURI: new(bool)}
+			ChallengeMeans: []string{"S256"}, Prompts: []string{"none", "login", "select_account", "consent"}, Iss: true, RequestURI: new(bool)}
 	}
 	if m.AuthorizationEndpoint == "" { // there is no way to get a code
 		m.GrantTypes = slices.DeleteFunc(slices.Clone(m.GrantTypes), func(grant string) bool { return grant == syntax.GrantAuthorizationCode })

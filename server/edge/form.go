@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -27,6 +28,13 @@ type Form struct {
 
 // Get returns the value of a parameter, or "".
 func (f Form) Get(name string) string { return f.values[name] }
+
+// With returns a form with one parameter set.
+func (f Form) With(name, value string) Form {
+	f.values = maps.Clone(f.values)
+	f.values[name] = value
+	return f
+}
 
 // Encode returns the parameters of a form as a query with them.
 func (f Form) Encode() string {

@@ -9,6 +9,7 @@ import (
 	"signet/server/edge"
 	"signet/server/syntax"
 	"signet/server/token"
+	"signet/store"
 )
 
 // checkRequest settles scope and audience of a grant that begins something new. Asking for nothing
@@ -31,6 +32,16 @@ func (h *Handler) checkRequest(g *grantRequest) error {
 	}
 	g.scope, g.audience = scope, audience
 	return nil
+}
+
+// CheckAuthorization returns the scope and the audience that an authorization request with the form r.Form gets, or why it
+// may not have what it asks for.
+func (h *Handler) CheckAuthorization(r *edge.Request, client *store.Client) (scope string, audience []string, err error) {
+	g := &grantRequest{Request: r, handler: h, client: client}
+	if err := h.checkRequest(g); err != nil {
+		return "", nil, err
+	}
+	return g.scope, g.audience, nil
 }
 
 // chooseScope returns the scopes asked for, each once, or all of the allowed ones where none are

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -128,11 +129,24 @@ func CheckAccess(c config.Config) error {
 		{"redis.key", c.Redis.Key, "who can pose as this server at Redis"},
 		{"redis.ca", c.Redis.CA, "who can pose as Redis"},
 		{"password.blocklist", c.Password.Blocklist, "which passwords users may choose"},
-		{"page.templates", c.Page.Templates, "what people see where they type their passwords"},
 		{"users.upstream.key", c.Users.Upstream.Key, "who can pose as this server at the upstream"},
 		{"users.upstream.ca", c.Users.Upstream.CA, "who can pose as the upstream and get passwords"},
 	} {
 		problems = append(problems, cli.CheckUnchanged(place.setting, place.path, place.decides))
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, checkTemplates(c.Page.Templates))...)
+}
+
+// checkTemplates is CheckAccess for the directory of templates and what is in it. It ends at the first problem: there is one for
+// each file where somebody has copied them with the wrong mode.
+func checkTemplates(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // reading it reports the reason
+		}
+		return cli.CheckUnchanged("page.templates", path, "what people see where they type their passwords")
+	})
 }
