@@ -340,3 +340,24 @@ func TestAppsOfTheBrowser(t *testing.T) {
 		t.Errorf("%d sessions are left after the browser was signed out", len(left))
 	}
 }
+
+// TestStoreDown: people get a page, with the form that they can send again, and no session ends.
+func TestStoreDown(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t, nil)
+	v, stranger := visit(t, s).signIn(), visit(t, s)
+	if err := s.Store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	stranger.get().wants(http.StatusOK, `autocomplete="current-password"`) // without a cookie no store is asked
+	stranger.post(stranger.form("username", servertest.User, "password", servertest.Password)).wants(http.StatusServiceUnavailable, "Signing in does not work at the moment.")
+	if !stranger.shows(`value="ada"`) || stranger.header.Get("Retry-After") == "" {
+		t.Errorf("no form to send again, or no Retry-After: %v\n%s", stranger.header, stranger.page)
+	}
+	form := v.form("do", "sign-out")
+	v.get().wants(http.StatusServiceUnavailable, "This does not work at the moment")
+	v.post(form).wants(http.StatusServiceUnavailable, "This does not work at the moment")
+	if v.header.Get("Set-Cookie") != "" || v.header.Get("Retry-After") == "" {
+		t.Errorf("headers %v", v.header)
+	}
+}

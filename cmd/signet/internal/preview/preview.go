@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -178,9 +179,7 @@ func (v *viewer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func send(w http.ResponseWriter, answer edge.Response) {
-	for name, values := range answer.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), answer.Header)
 	if answer.Header.Get("Cache-Control") == "" {
 		w.Header().Set("Cache-Control", "no-store")
 	}
