@@ -207,6 +207,9 @@ func TestSignInAgain(t *testing.T) {
 		{"prompt=none", nil, "prompt=none", false},
 		{"the user is disabled", func(s *servertest.Server) { change(t, s, func(u *store.User) { u.Disabled = true }) }, "state=1", true},
 		{"the user is signed out everywhere", func(s *servertest.Server) { change(t, s, func(u *store.User) { u.EndSessions() }) }, "state=1", true},
+		{"the next app was signed out everywhere since", func(s *servertest.Server) {
+			s.SetClient(t, servertest.Other, func(c *store.Client) { c.NotBefore = s.Clock.Now() })
+		}, "state=1", true},
 		{"the session is over", func(s *servertest.Server) { s.Move(t, 30*24*time.Hour) }, "state=1", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
