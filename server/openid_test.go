@@ -77,6 +77,10 @@ func TestNoIDTokenWhereItCouldPassAsAccessToken(t *testing.T) {
 	if a := s.Login(t); a.Str("id_token") != "" || a.Str("scope") != "profile orders:read orders:write email phone address" {
 		t.Errorf("login: got %s", a.Raw)
 	}
+	warned := s.ServeAdmin(t, s.Admin()).CallJSON(t, "PATCH", "/v1/clients/web", `{"claims":[]}`).Wants(200, "")
+	if got := fmt.Sprint(warned.JSON["warnings"]); !strings.Contains(got, "gets no id_token") {
+		t.Errorf("warnings of the operator: %s", got)
+	}
 	s.Log.Drain()
 	if a := s.Refresh(t, begun.Str("refresh_token")).Wants(200, ""); a.Str("id_token") != "" {
 		t.Errorf("refresh: got %s", a.Raw)

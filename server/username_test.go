@@ -2,11 +2,14 @@ package server_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"testing"
 
+	"signet/server"
 	"signet/server/account"
 	"signet/server/servertest"
+	"signet/server/throttle"
 	"signet/store"
 )
 
@@ -98,5 +101,64 @@ func TestNamesThatCollide(t *testing.T) {
 	want := account.NameReport{Former: 2, Collisions: [][]string{{"eve@bücher.example", "eve@xn--bcher-kva.example"}}}
 	if err != nil || !reflect.DeepEqual(report, want) {
 		t.Errorf("CheckNames: got %+v, %v, want %+v", report, err, want)
+	}
+}
+
+// A user who is renamed stays the same to apps; of several names to log in with each leads to the same user and the same count of failures.
+func TestRenameAndAliases(t *testing.T) {
+	t.Parallel()
+	s, admin := servertest.NewAdmin(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{PerAccount: 4} })
+	login := func(name, password string) *servertest.Request {
+		return s.Form(t, "/token", "grant_type=password", "username="+name, "password="+password).Web()
+	}
+	begun := login("ada", servertest.Password).Wants(200, "")
+	admin.CallJSON(t, "POST", "/v1/users", `{"username":"bob"}`).Wants(201, "")
+	admin.CallJSON(t, "POST", "/v1/users/ada/rename", `{"username":"BOB"}`).Wants(409, "exists")
+	admin.CallJSON(t, "POST", "/v1/users/ada/rename", `{"username":"a b"}`).Wants(400, "invalid")
+	admin.CallJSON(t, "POST", "/v1/users/ada/rename", `{"username":"usr_x"}`).Wants(400, "invalid")
+	admin.CallJSON(t, "POST", "/v1/users/nobody/rename", `{"username":"carl"}`).Wants(404, "not_found")
+	admin.CallJSON(t, "PUT", "/v1/users/ada/aliases/bob", "").Wants(409, "exists")
+	a := admin.CallJSON(t, "POST", "/v1/users/ada/rename", `{"username":"Countess@XN--bcher-kva.example"}`).Wants(200, "")
+	if a.Str("username") != "countess@bücher.example" || a.JSON["aliases"] != nil {
+		t.Errorf("got %s", a.Raw)
+	}
+	admin.CallJSON(t, "PUT", "/v1/users/countess@b%C3%BCcher.example/aliases/AdaL", "").Wants(200, "")
+	admin.CallJSON(t, "POST", "/v1/users", `{"username":"adal"}`).Wants(409, "exists")
+	admin.CallJSON(t, "DELETE", "/v1/users/adal/aliases/countess@b%C3%BCcher.example", "").Wants(400, "invalid")
+	admin.CallJSON(t, "DELETE", "/v1/users/adal/aliases/bob", "").Wants(404, "not_found")
+	login("ada", servertest.Password).Wants(400, "invalid_grant")
+	for _, name := range []string{"countess@bücher.example", "ADAL"} {
+		a := login(name, servertest.Password).Wants(200, "")
+		if _, claims := servertest.DecodeJWT(t, a.Str("access_token")); claims["sub"] != s.UserID.String() {
+			t.Errorf("%q: got the tokens of %v", name, claims["sub"])
+		}
+	}
+	s.Form(t, "/token", "grant_type=refresh_token", "refresh_token="+begun.Str("refresh_token")).Web().Wants(200, "")
+
+	for i, name := range []string{"countess@bücher.example", "adal", "countess@xn--bcher-kva.example", "adal"} {
+		login(name, fmt.Sprint("wrong", i)).Wants(400, "invalid_grant")
+	}
+	login("adal", "wrong").Wants(429, "slow_down")
+	login("countess@bücher.example", "wrong").Wants(429, "slow_down")
+	if a := admin.CallJSON(t, "GET", "/v1/throttle?user=adal", "").Wants(200, ""); len(a.JSON["limits"].([]any)) == 0 {
+		t.Errorf("the throttle of an alias: got %s", a.Raw)
+	}
+	for i := range store.MaxAliases {
+		want := 200
+		if i == store.MaxAliases-1 {
+			want = 400 // one was there
+		}
+		if a := admin.CallJSON(t, "PUT", fmt.Sprintf("/v1/users/adal/aliases/more%d", i), "").Do(); a.Status != want {
+			t.Errorf("alias %d: got %d %s, want %d", i, a.Status, a.Raw, want)
+		}
+	}
+	admin.CallJSON(t, "PUT", "/v1/users/adal/aliases/more0", "").Wants(200, "") // it is there
+	admin.CallJSON(t, "POST", "/v1/users/adal/rename", `{"username":"more0"}`).Wants(200, "")
+	admin.CallJSON(t, "DELETE", "/v1/users/more0/aliases/AdaL", "").Wants(200, "")
+	admin.CallJSON(t, "GET", "/v1/users/adal", "").Wants(404, "not_found")
+	for _, kind := range []string{"user.rename", "user.add_alias", "user.remove_alias"} {
+		if a := admin.CallJSON(t, "GET", "/v1/audit?type="+kind+"&user=more0", "").Do(); a.Status != 200 || len(a.JSON["events"].([]any)) == 0 {
+			t.Errorf("%s: got %s", kind, a.Raw)
+		}
 	}
 }

@@ -52,6 +52,9 @@ const (
 	EventUserBulkBegin   = "user.bulk_begin"
 	EventUserUpdate      = "user.update"
 	EventUserDelete      = "user.delete"
+	EventUserRename      = "user.rename"
+	EventUserAddAlias    = "user.add_alias"
+	EventUserRemoveAlias = "user.remove_alias"
 	EventUserMove        = "user.move"
 	EventUserBreached    = "user.breached"
 	EventUpstream        = "upstream"
@@ -167,6 +170,7 @@ var EventTypes = []EventType{
 	{EventThrottleClear, ClassAdmin, "an operator had failed logins forgotten"},
 	{EventToken, ClassRefusals, "a request to /token was refused for another reason"},
 	{EventUpstream, ClassRefusals, "the upstream gave an answer about a user that was not used"},
+	{EventUserAddAlias, ClassAdmin, "an operator gave a user one more name to log in with"},
 	{EventUserBreached, ClassSessions, "a login marked a user, whose password is in the list of breached ones, or removed the mark"},
 	{EventUserBulk, ClassAdmin, "an operator changed many users; the stream of them ended"},
 	{EventUserBulkBegin, ClassAdmin, "an operator began to change many users"},
@@ -177,6 +181,8 @@ var EventTypes = []EventType{
 	{EventUserImport, ClassAdmin, "an operator imported users; the import ended"},
 	{EventUserImportBegin, ClassAdmin, "an operator began to import users"},
 	{EventUserMove, ClassSessions, "a user came from the upstream, which accepted the password"},
+	{EventUserRemoveAlias, ClassAdmin, "an operator took an alias from a user"},
+	{EventUserRename, ClassAdmin, "an operator changed the username of a user"},
 	{EventUserSetPassword, ClassAdmin, "an operator set a user's password, or the user did"},
 	{EventUserUpdate, ClassAdmin, "an operator changed a user's claims"},
 	{EventUserinfo, ClassRefusals, "a request to /userinfo was refused"},

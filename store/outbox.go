@@ -26,6 +26,11 @@ func WithEvent(ctx context.Context, e *Event) context.Context {
 	return context.WithValue(ctx, eventKey{}, append(slices.Clip(events), e))
 }
 
+// WithoutEvents returns ctx without events, for a step that comes before the change itself.
+func WithoutEvents(ctx context.Context) context.Context {
+	return context.WithValue(ctx, eventKey{}, []*Event(nil))
+}
+
 // EventsOf returns the events of WithEvent, without those that are in the outbox already.
 func EventsOf(ctx context.Context) (events []*Event) {
 	all, _ := ctx.Value(eventKey{}).([]*Event)

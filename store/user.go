@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base32"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -61,6 +62,7 @@ func (id *UserID) UnmarshalText(text []byte) error {
 type User struct {
 	ID           UserID                     `json:"id"`
 	Username     string                     `json:"username"`                // canonical: the caller has prepared it
+	Aliases      []string                   `json:"aliases,omitempty"`       // further names to log in with, canonical; see RenameUser
 	PasswordHash string                     `json:"password_hash,omitempty"` // self-describing; empty: cannot log in
 	Claims       map[string]json.RawMessage `json:"claims,omitempty"`
 	Disabled     bool                       `json:"disabled,omitempty"`
@@ -143,19 +145,34 @@ func (i Imported) SetHere() bool { return strings.HasSuffix(string(i), setHereMa
 // Digest is the name of the imported hash; empty: there was none.
 func (i Imported) Digest() Imported { return Imported(strings.TrimSuffix(string(i), setHereMark)) }
 
-// Users keeps the users, found by id or by canonical username.
+// MaxAliases is how many aliases a user has at most.
+const MaxAliases = 8
+
+// Names returns the username and the aliases.
+func (u *User) Names() []string { return append([]string{u.Username}, u.Aliases...) }
+
+// HasName reports whether it is the username or an alias.
+func (u *User) HasName(name string) bool {
+	return u.Username == name || slices.Contains(u.Aliases, name)
+}
+
+// Users keeps the users, found by id or by canonical name. No name leads to two users, be it a username or an alias.
 type Users interface {
-	// CreateUser adds u; ErrExists when its id or username is taken.
+	// CreateUser adds u; ErrExists when its id or one of its names is taken.
 	CreateUser(ctx context.Context, u User) error
 	// User returns the user with that id, or ErrNotFound.
 	User(ctx context.Context, id UserID) (User, error)
-	// UserByName returns the user with that canonical username, or ErrNotFound.
+	// UserByName returns the user with that canonical username or alias, or ErrNotFound.
 	UserByName(ctx context.Context, username string) (User, error)
-	// UpdateUser changes one user in one step and returns it as it then is. ID and Username do not
+	// UpdateUser changes one user in one step and returns it as it then is. ID and names do not
 	// change, and Revision is raised by the store. The function may run more than once; its error comes
 	// back as it is and nothing is changed. Where the function calls EndSessions, every session that is
 	// there has ended when it returns; so have those that a raised NotBefore ends.
 	UpdateUser(ctx context.Context, id UserID, change func(*User) error) (User, error)
+	// RenameUser is UpdateUser for the names alone, and UpdatedAt: all else stays as it is, sessions too. It returns ErrExists, and
+	// changes nothing, where another user has one of the names. A name that the user does not have any more is free at once. One
+	// that broke off left the user with the names from before, with the new ones, or with both; the same call again completes it.
+	RenameUser(ctx context.Context, id UserID, change func(*User) error) (User, error)
 	// DeleteUser removes the user and every session, or answers ErrNotFound.
 	DeleteUser(ctx context.Context, id UserID) error
 	// ListUsers returns up to limit users whose usernames sort after the given one, in order.
@@ -173,10 +190,31 @@ func ChangedUser(was User, change func(*User) error, format int, now time.Time) 
 	if err := change(&u); err != nil {
 		return User{}, false, err
 	}
-	u.ID, u.Username, u.Revision = was.ID, was.Username, was.Revision+1
+	u.ID, u.Username, u.Aliases, u.Revision = was.ID, was.Username, was.Aliases, was.Revision+1
 	endAll = u.Epoch != was.Epoch
 	if endAll && format < Format2 {
 		u.Epoch, u.NotBefore = was.Epoch, Later(Millis(now).Add(time.Millisecond), u.NotBefore)
 	}
 	return u, endAll, nil
+}
+
+// RenamedUser is the record that takes the place of was after a change of names.
+func RenamedUser(was User, change func(*User) error) (User, error) {
+	next := was
+	next.Claims, next.Aliases, next.Revision = maps.Clone(was.Claims), slices.Clone(was.Aliases), was.Revision
+	if err := change(&next); err != nil {
+		return User{}, err
+	}
+	u := was
+	u.Username, u.UpdatedAt, u.Revision = next.Username, next.UpdatedAt, was.Revision+1
+	u.Aliases = nil
+	for _, name := range next.Aliases { // in order, without those that would be there twice
+		if !u.HasName(name) {
+			u.Aliases = append(u.Aliases, name)
+		}
+	}
+	if u.Username == "" || slices.Contains(u.Aliases, "") {
+		return User{}, errors.New("a name is empty")
+	}
+	return u, nil
 }

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,40 +13,47 @@ import (
 // MaxName is how long a username may be, in bytes. Longer names cannot exist and are refused before any work.
 const MaxName = 320
 
-// StoredName returns the spelling under which the user of a typed name is stored: the one as it was typed, else the canonical
-// one, else one of those in which earlier versions stored the name. It is the canonical one where no user has any of
-// them. Nearly all names have one spelling, and the store is then not asked. It returns password.ErrUsername for what can be no name.
-func StoredName(ctx context.Context, s store.Users, typed string) (string, error) {
+// Find returns the user of a typed name: by the spelling as it was typed, else by the canonical one, else by one of those in
+// which earlier versions stored the name. It is a username or an alias. It returns store.ErrNotFound where no user has any of
+// them, and password.ErrUsername for what can be no name.
+func Find(ctx context.Context, s store.Users, typed string) (store.User, error) {
 	spellings, err := password.UsernameSpellings(typed)
-	if err != nil || len(spellings) == 1 {
-		return first(spellings), err
-	}
-	taken, err := Taken(ctx, s, spellings)
 	if err != nil {
-		return "", err
+		return store.User{}, err
 	}
-	if len(taken) > 0 {
-		return taken[0], nil
+	users, err := Holders(ctx, s, spellings)
+	if err != nil || len(users) == 0 {
+		return store.User{}, cmp.Or(err, fmt.Errorf("user by name: %w", store.ErrNotFound))
+	}
+	return users[0], nil
+}
+
+// AccountName returns the username by which logins with a typed name are counted and checked: that of the user whom Find returns,
+// so that a user with many names has one count, or the canonical one where there is no such user. A name that nobody has takes
+// as many steps of the store. It returns password.ErrUsername for what can be no name.
+func AccountName(ctx context.Context, s store.Users, typed string) (string, error) {
+	u, err := Find(ctx, s, typed)
+	if !errors.Is(err, store.ErrNotFound) {
+		return u.Username, err
+	}
+	if _, err := s.User(ctx, nobody); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return "", err
 	}
 	return password.CanonicalUsername(typed)
 }
 
-func first(list []string) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return list[0]
-}
+// nobody is the id of no user.
+var nobody = store.UserID{0: 0xff, 15: 0xff}
 
-// Taken returns those of the names that users have. It looks for all, so that it takes no longer where there is none.
-func Taken(ctx context.Context, s store.Users, names []string) (taken []string, err error) {
+// Holders returns the users who have the names, in order. It looks for all, so that it takes no longer where there is none.
+func Holders(ctx context.Context, s store.Users, names []string) (users []store.User, err error) {
 	for _, name := range names {
-		switch _, err := s.UserByName(ctx, name); {
+		switch u, err := s.UserByName(ctx, name); {
 		case err == nil:
-			taken = append(taken, name)
+			users = append(users, u)
 		case !errors.Is(err, store.ErrNotFound):
 			return nil, fmt.Errorf("looking for a user name: %w", err)
 		}
 	}
-	return taken, nil
+	return users, nil
 }

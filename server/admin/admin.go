@@ -117,6 +117,9 @@ func New(cfg Config) *Admin {
 		{api.UpdateUser, people.Update},
 		{api.DeleteUser, withoutBody(people.Delete)},
 		{api.SetPassword, people.SetPassword},
+		{api.RenameUser, people.Rename},
+		{api.AddAlias, withoutBody(people.AddAlias)},
+		{api.RemoveAlias, people.RemoveAlias},
 		{api.DisableUser, withoutBody(people.Disable)},
 		{api.EnableUser, withoutBody(people.Enable)},
 

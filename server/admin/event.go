@@ -88,14 +88,14 @@ func (h *events) person(r *call.Request, name string) (p *store.Person, unknown,
 		p.Subject = name
 		user, err = h.store.User(r.Context(), id)
 	} else {
-		switch p.Username, err = account.StoredName(r.Context(), h.store, name); {
-		case errors.Is(err, password.ErrUsername):
-			p.Username = name
-		case err != nil:
-			return nil, nil, err
+		p.Username = name
+		if canonical, notName := password.CanonicalUsername(name); notName == nil {
+			p.Username = canonical
 		}
 		p.NameHashes = h.audit.NameHashes(p.Username)
-		user, err = h.store.UserByName(r.Context(), p.Username)
+		if user, err = account.Find(r.Context(), h.store, name); errors.Is(err, password.ErrUsername) {
+			err = store.ErrNotFound
+		}
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):

@@ -54,6 +54,7 @@ func TestEveryRecordIsSealed(t *testing.T) {
 	must(t, s.db.Update(t.Context(), func(tx *layout.Tx) error {
 		return throttle.NoteNetworks(tx, moveDay, store.Attempt{Scopes: []store.Scope{{Place: "ada", From: make([]byte, 8)}}})
 	}))
+	must(t, s.CreateUser(t.Context(), store.User{ID: store.UserID{9}, Username: "eve", Aliases: []string{"eve@example.com"}}))
 	must(t, s.Flush(t.Context(), moveDay))
 	for _, bucket := range layout.Buckets {
 		all := raw(t, s, bucket)

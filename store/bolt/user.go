@@ -22,7 +22,7 @@ func (s *users) CreateUser(ctx context.Context, u store.User) error {
 	}
 	encoded := codec.EncodeUser(u, s.db.Format())
 	return s.db.Update(ctx, func(t *layout.Tx) error {
-		if t.Raw(layout.Users, u.ID[:]) != nil || t.Raw(layout.Usernames, []byte(u.Username)) != nil {
+		if t.Raw(layout.Users, u.ID[:]) != nil {
 			return fmt.Errorf("user %s: %w", u.ID, store.ErrExists)
 		}
 		return layout.PutUser(t, u, encoded)
@@ -41,14 +41,7 @@ func (s *users) User(ctx context.Context, id store.UserID) (u store.User, err er
 // UserByName implements store.Users.
 func (s *users) UserByName(ctx context.Context, username string) (u store.User, err error) {
 	err = s.db.View(ctx, func(tx *layout.Tx) error {
-		id, err := layout.IDOfName(tx, []byte(username), tx.Raw(layout.Usernames, []byte(username)))
-		if err != nil {
-			return err
-		}
-		u, err = layout.ReadUser(tx, id)
-		if err == nil && u.Username != username {
-			err = fmt.Errorf("%w: username %q leads to another user: %w", store.ErrUnavailable, username, codec.ErrMalformed)
-		}
+		u, err = layout.UserOfName(tx, username)
 		return err
 	})
 	return u, err
@@ -131,6 +124,43 @@ func (c userChange) apply(t *layout.Tx) (ended int, err error) {
 	return layout.DeleteSessions(t, id, func(s store.Session) bool { return c.endAll || s.StartedAt.Before(c.user.NotBefore) })
 }
 
+// RenameUser implements store.Users.
+func (s *users) RenameUser(ctx context.Context, id store.UserID, change func(*store.User) error) (store.User, error) {
+	for {
+		was, before, err := s.userAndRecord(ctx, id)
+		if err != nil {
+			return store.User{}, err
+		}
+		u, err := store.RenamedUser(was, change)
+		if err == nil {
+			err = layout.ValidUser(u)
+		}
+		if err != nil {
+			return store.User{}, err
+		}
+		after := codec.EncodeUser(u, s.db.Format())
+		err = s.db.Update(ctx, func(t *layout.Tx) error {
+			if err := layout.CheckNames(t, u); err != nil {
+				return err
+			}
+			if err := replace(t, layout.Users, id[:], before, after); err != nil {
+				return fmt.Errorf("user %s: %w", id, err)
+			}
+			if err := layout.DeleteNames(t, was); err != nil {
+				return err
+			}
+			return layout.PutNames(t, u)
+		})
+		if errors.Is(err, errRaced) {
+			continue
+		}
+		if err != nil {
+			return store.User{}, err
+		}
+		return codec.DecodeUser(after)
+	}
+}
+
 // DeleteUser implements store.Users.
 func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
 	return s.db.Update(ctx, func(t *layout.Tx) error {
@@ -141,7 +171,7 @@ func (s *users) DeleteUser(ctx context.Context, id store.UserID) error {
 		if _, err := layout.DeleteSessions(t, id, func(store.Session) bool { return true }); err != nil {
 			return err
 		}
-		if err := t.Delete(layout.Usernames, []byte(u.Username)); err != nil {
+		if err := layout.DeleteNames(t, u); err != nil {
 			return err
 		}
 		return t.Delete(layout.Users, id[:])

@@ -32,6 +32,10 @@ func TestUser(t *testing.T) {
 			Imported:     store.Imported(rapid.String().Draw(t, "imported")),
 			Move:         store.Move(rapid.IntRange(0, 3).Draw(t, "move")),
 			Breached:     rapid.Bool().Draw(t, "breached"),
+			Aliases:      rapid.SliceOfN(rapid.StringMatching(`[a-zé@"]+`), 0, 3).Draw(t, "aliases"),
+		}
+		if len(want.Aliases) == 0 {
+			want.Aliases = nil
 		}
 		if want.Move == store.MoveDone {
 			want.MovedAt = drawTime(t, "moved")

@@ -18,12 +18,14 @@ const (
 	userVersion1 = 1
 	userVersion2 = 2
 	userDisabled = 1 << 0
-	// importedClaim, moveClaim and breachedClaim name entries among the claims that are none: User.Imported, User.Move and
-	// User.Breached, as JSON strings. No claim can have such a name. Earlier versions read the record and keep the entries.
+	// importedClaim, moveClaim, breachedClaim and aliasesClaim name entries among the claims that are none: User.Imported, User.Move
+	// and User.Breached as JSON strings, User.Aliases as an array of them. No claim can have such a name. Earlier versions read
+	// the record and keep the entries.
 	importedClaim = "\x00imported"
 	moveClaim     = "\x00move"
 	breachedClaim = "\x00breached"
 	breachedText  = "yes"
+	aliasesClaim  = "\x00aliases"
 )
 
 // EncodeUser writes a user record in the layout of a store format; each string is its length as a
@@ -76,7 +78,14 @@ func AppendUser(b []byte, u store.User, format int) []byte {
 	if u.Breached {
 		n++
 	}
+	if len(u.Aliases) > 0 {
+		n++
+	}
 	b = binary.AppendUvarint(b, uint64(n))
+	if len(u.Aliases) > 0 {
+		list, _ := json.Marshal(u.Aliases) // strings always encode
+		b = AppendBytes(AppendBytes(b, aliasesClaim), list)
+	}
 	if u.Imported != "" {
 		b = appendEntry(b, importedClaim, string(u.Imported))
 	}
@@ -113,6 +122,23 @@ func takeEntry(u *store.User, name string) (string, error) {
 		u.Claims = nil
 	}
 	return text, nil
+}
+
+// takeAliases moves the entry of the aliases into the user.
+func takeAliases(u *store.User) error {
+	list, ok := u.Claims[aliasesClaim]
+	if !ok {
+		return nil
+	}
+	var aliases []string // on the heap, as in takeEntry
+	if json.Unmarshal(list, &aliases) != nil || len(aliases) == 0 {
+		return ErrMalformed
+	}
+	u.Aliases = aliases
+	if delete(u.Claims, aliasesClaim); len(u.Claims) == 0 {
+		u.Claims = nil
+	}
+	return nil
 }
 
 // encodeMove writes the name of the state, and behind MoveDone a space and the time in milliseconds.
@@ -164,10 +190,11 @@ func DecodeUser(value []byte) (store.User, error) {
 	u.Imported = store.Imported(imported)
 	move, badMove := takeEntry(&u, moveClaim)
 	breached, badBreached := takeEntry(&u, breachedClaim)
+	badAliases := takeAliases(&u)
 	if u.Breached = breached == breachedText; breached != "" && !u.Breached {
 		return store.User{}, ErrMalformed
 	}
-	if err := cmp.Or(r.End(), badImported, badMove, badBreached, decodeMove(&u, move)); err != nil || u.Epoch > store.MaxEpoch {
+	if err := cmp.Or(r.End(), badImported, badMove, badBreached, badAliases, decodeMove(&u, move)); err != nil || u.Epoch > store.MaxEpoch {
 		return store.User{}, ErrMalformed
 	}
 	return u, nil

@@ -250,6 +250,9 @@ func (h *History) takeSession(e store.Event) {
 var changeKinds = map[string]func(*changes) *time.Time{
 	store.EventUserCreate:         func(c *changes) *time.Time { return &c.created },
 	store.EventUserUpdate:         func(c *changes) *time.Time { return &c.updated },
+	store.EventUserRename:         func(c *changes) *time.Time { return &c.updated },
+	store.EventUserAddAlias:       func(c *changes) *time.Time { return &c.updated },
+	store.EventUserRemoveAlias:    func(c *changes) *time.Time { return &c.updated },
 	store.EventUserMove:           func(c *changes) *time.Time { return &c.updated },
 	store.EventUserDelete:         func(c *changes) *time.Time { return &c.deleted },
 	store.EventUserDisable:        func(c *changes) *time.Time { return &c.disabled },

@@ -22,6 +22,7 @@ type Kind string
 const (
 	User      Kind = "user"
 	Name      Kind = "username"
+	Alias     Kind = "alias"
 	Client    Kind = "client"
 	Session   Kind = "session"
 	Revoked   Kind = "revoked token"
@@ -38,7 +39,7 @@ const (
 	Archive   Kind = "archive"
 )
 
-var kinds = []Kind{User, Name, Client, Session, Revoked, Assertion, Code, Install, Heartbeat, Hint, Event, Count, Networks, Moment, Epoch, Archive}
+var kinds = []Kind{User, Name, Alias, Client, Session, Revoked, Assertion, Code, Install, Heartbeat, Hint, Event, Count, Networks, Moment, Epoch, Archive}
 
 const (
 	macSize = 16

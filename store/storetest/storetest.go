@@ -56,6 +56,8 @@ var contract = []struct {
 		{"create and read", testUsers},
 		{"updates", testUserUpdates},
 		{"paging", testUserPaging},
+		{"names", testRenames},
+		{"concurrent renames", testRenameRace},
 	}},
 	{"records", []testCase{
 		{"copies are independent", testCopies},

@@ -23,6 +23,7 @@ func fullUser(name string) store.User {
 		Move:         store.MoveDone,
 		MovedAt:      t0.Add(-time.Minute),
 		Breached:     true,
+		Aliases:      []string{name + "@example.com", "zz-" + name},
 		NotBefore:    t0.Add(-time.Hour),
 		CreatedAt:    t0,
 		UpdatedAt:    t0.Add(time.Second),
@@ -49,6 +50,15 @@ func testUsers(t *testing.T, b Backend) {
 	sameID := fullUser("bob")
 	sameID.ID = ada.ID
 	wantError(t, "CreateUser of a taken id", s.CreateUser(ctx, sameID), store.ErrExists)
+	equal(t, "UserByName of an alias", must[store.User](t, "UserByName")(s.UserByName(ctx, "zz-ada")), ada)
+	asAlias := store.User{ID: newUserID(), Username: "zz-ada"}
+	wantError(t, "CreateUser of a name that is an alias", s.CreateUser(ctx, asAlias), store.ErrExists)
+	sameAlias := store.User{ID: newUserID(), Username: "max", Aliases: []string{"max2", "ada"}}
+	wantError(t, "CreateUser with an alias that is a username", s.CreateUser(ctx, sameAlias), store.ErrExists)
+	for _, name := range []string{"max", "max2"} {
+		_, err = s.UserByName(ctx, name)
+		wantError(t, "UserByName of one that was refused for an alias", err, store.ErrNotFound)
+	}
 	_, err = s.UserByName(ctx, "bob")
 	wantError(t, "UserByName of one that was refused for its id", err, store.ErrNotFound)
 
@@ -178,4 +188,142 @@ func testCreateRace(t *testing.T, b Backend) {
 	wg.Wait()
 	equal(t, "winners (user, client, install)", []int32{users.Load(), clients.Load(), installs.Load()}, []int32{1, 1, 1})
 	equal(t, "users", len(must[[]store.User](t, "ListUsers")(s.ListUsers(ctx, "", 10))), 1)
+}
+
+// checkNames looks up by every name, and holds the list of users to one.
+func checkNames(t *testing.T, s store.Store, want store.User, free ...string) {
+	t.Helper()
+	ctx := context.Background()
+	equal(t, "User", getUser(t, s, want.ID), want)
+	for _, name := range want.Names() {
+		equal(t, "UserByName of "+name, must[store.User](t, "UserByName")(s.UserByName(ctx, name)), want)
+		_, c, err := s.BeginLogin(ctx, t0, store.Attempt{}, name)
+		noError(t, "BeginLogin", err)
+		equal(t, "credential of "+name, c, want.Credential())
+	}
+	for _, name := range free {
+		_, err := s.UserByName(ctx, name)
+		wantError(t, "UserByName of "+name, err, store.ErrNotFound)
+		_, c, err := s.BeginLogin(ctx, t0, store.Attempt{}, name)
+		noError(t, "BeginLogin", err)
+		equal(t, "credential of "+name, c, store.Credential{})
+	}
+	equal(t, "ListUsers", must[[]store.User](t, "ListUsers")(s.ListUsers(ctx, "", 10)), []store.User{want})
+}
+
+func testRenames(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	want := store.User{ID: newUserID(), Username: "ada", Aliases: []string{"ada@example.com"}, PasswordHash: "hash", CreatedAt: t0, UpdatedAt: t0}
+	noError(t, "CreateUser", s.CreateUser(ctx, want))
+	session := addSession(t, s, want.ID, t0)
+	rename := func(what string, change func(*store.User), free ...string) {
+		t.Helper()
+		got, err := s.RenameUser(ctx, want.ID, func(u *store.User) error { change(u); return nil })
+		noError(t, what, err)
+		revised := got.Revision > 0
+		change(&want)
+		want.Revision = got.Revision
+		equal(t, what, got, want)
+		if revised {
+			want = getUser(t, s, want.ID)
+		}
+		checkNames(t, s, want, free...)
+	}
+	checkNames(t, s, want)
+	rename("RenameUser", func(u *store.User) { u.Username, u.UpdatedAt = "zoe", t0.Add(time.Second) }, "ada")
+	rename("RenameUser to an alias", func(u *store.User) { u.Username, u.Aliases = "ada@example.com", nil }, "zoe", "ada")
+	rename("RenameUser that keeps the old name", func(u *store.User) { u.Username, u.Aliases = "ada", []string{"ada@example.com"} }, "zoe")
+	rename("adding an alias", func(u *store.User) { u.Aliases = []string{"ada@example.com", "countess"} })
+	rename("swapping names", func(u *store.User) { u.Username, u.Aliases = "countess", []string{"ada@example.com", "ada"} })
+	rename("removing an alias", func(u *store.User) { u.Aliases = []string{"ada"} }, "ada@example.com")
+
+	got, err := s.RenameUser(ctx, want.ID, func(u *store.User) error {
+		u.PasswordHash, u.Disabled, u.Epoch, u.Claims = "other", true, 9, map[string]json.RawMessage{"a": json.RawMessage("1")}
+		u.Aliases = append(u.Aliases, "ada", u.Username)
+		return nil
+	})
+	noError(t, "RenameUser that changes more", err)
+	want.Revision = got.Revision
+	checkNames(t, s, want)
+
+	// A password that is changed after a rename counts with every name, at once.
+	changed := must[store.User](t, "UpdateUser")(s.UpdateUser(ctx, want.ID, func(u *store.User) error { u.PasswordHash = "new"; return nil }))
+	want.PasswordHash, want.Revision = "new", changed.Revision
+	checkNames(t, s, want)
+	equal(t, "the session is live", tokenState(t, s, want.ID, session.ID).Live, true)
+
+	other := store.User{ID: newUserID(), Username: "ada@example.com", Aliases: []string{"max"}}
+	noError(t, "CreateUser with a name that is free again", s.CreateUser(ctx, other))
+	for _, taken := range []string{"ada@example.com", "max"} {
+		for what, change := range map[string]func(u *store.User){"RenameUser": func(u *store.User) { u.Username = taken },
+			"an alias": func(u *store.User) { u.Aliases = append(u.Aliases, "fresh", taken) }} {
+			_, err := s.RenameUser(ctx, want.ID, func(u *store.User) error { change(u); return nil })
+			wantError(t, what+" to the name of another user", err, store.ErrExists)
+		}
+	}
+	now := getUser(t, s, want.ID)
+	want.Revision = now.Revision // may have risen
+	equal(t, "User after a rename that was refused", now, want)
+	_, err = s.UserByName(ctx, "fresh")
+	wantError(t, "UserByName of a name that was refused with another", err, store.ErrNotFound)
+
+	refusal := errors.New("not like this")
+	if _, err := s.RenameUser(ctx, want.ID, func(*store.User) error { return refusal }); !errors.Is(err, refusal) {
+		t.Errorf("RenameUser whose function refuses: got %v", err)
+	}
+	_, err = s.RenameUser(ctx, newUserID(), func(*store.User) error { return nil })
+	wantError(t, "RenameUser of nobody", err, store.ErrNotFound)
+	if _, err = s.RenameUser(ctx, want.ID, func(u *store.User) error { u.Username = ""; return nil }); err == nil {
+		t.Error("RenameUser to no name: got no error")
+	}
+	noError(t, "DeleteUser", s.DeleteUser(ctx, want.ID))
+	for _, name := range want.Names() {
+		_, err = s.UserByName(ctx, name)
+		wantError(t, "UserByName after it is deleted", err, store.ErrNotFound)
+	}
+	checkNames(t, s, other, want.Names()...)
+	equal(t, "ListUsernames", must[[]string](t, "ListUsernames")(s.ListUsernames(ctx, "", 10)), []string{"ada@example.com"})
+}
+
+// testRenameRace: of all who want one name at the same time one gets it, and each user keeps a name.
+func testRenameRace(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	var ids []store.UserID
+	for range 6 {
+		ids = append(ids, addUser(t, s).ID)
+	}
+	var won atomic.Int32
+	var wg sync.WaitGroup
+	for i, id := range ids {
+		wg.Go(func() {
+			_, err := s.RenameUser(ctx, id, func(u *store.User) error {
+				if i%2 == 0 {
+					u.Username = "ada"
+				} else {
+					u.Aliases = append(u.Aliases, "ada")
+				}
+				return nil
+			})
+			if err == nil {
+				won.Add(1)
+			} else if !errors.Is(err, store.ErrExists) {
+				t.Errorf("RenameUser: got %v, want success or ErrExists", err)
+			}
+		})
+	}
+	wg.Go(func() {
+		err := s.CreateUser(ctx, store.User{ID: newUserID(), Username: "ada"})
+		if err == nil {
+			won.Add(1)
+		} else if !errors.Is(err, store.ErrExists) {
+			t.Errorf("CreateUser: got %v, want success or ErrExists", err)
+		}
+	})
+	wg.Wait()
+	equal(t, "winners", won.Load(), int32(1))
+	holder := must[store.User](t, "UserByName")(s.UserByName(ctx, "ada"))
+	for _, u := range must[[]store.User](t, "ListUsers")(s.ListUsers(ctx, "", 10)) {
+		equal(t, "has the name", u.HasName("ada"), u.ID == holder.ID)
+		equal(t, "UserByName", must[store.User](t, "UserByName")(s.UserByName(ctx, u.Username)).ID, u.ID)
+	}
 }

@@ -9,6 +9,7 @@ import (
 type User struct {
 	Subject     string                     `json:"sub"` // never changes
 	Username    string                     `json:"username"`
+	Aliases     []string                   `json:"aliases,omitempty"` // further names to log in with
 	Claims      map[string]json.RawMessage `json:"claims"`
 	Disabled    bool                       `json:"disabled"`
 	HasPassword bool                       `json:"has_password"`
@@ -40,6 +41,12 @@ type NewUser struct {
 // UserChanges is the request of UpdateUser. Claims are merged: null removes one, and one that is not named stays (RFC 7396).
 type UserChanges struct {
 	Claims map[string]json.RawMessage `json:"claims"`
+}
+
+// NewName is the request of RenameUser.
+type NewName struct {
+	Username string `json:"username"`
+	KeepOld  bool   `json:"keep_old,omitempty"` // the old one stays an alias; else it is free at once
 }
 
 // NewPassword is the request of SetPassword.

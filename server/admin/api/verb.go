@@ -66,6 +66,12 @@ var (
 	DeleteUser = Verb{Method: http.MethodDelete, Path: "/v1/users/{username}", Name: "user.delete", Scope: ScopeUsers}
 	// SetPassword takes NewPassword, ends the user's sessions and answers 204.
 	SetPassword = Verb{Method: http.MethodPut, Path: "/v1/users/{username}/password", Name: "user.set_password", Scope: ScopeUsers}
+	// RenameUser takes NewName and answers User. Sub and sessions stay; tokens have the new username from the next refresh on.
+	RenameUser = Verb{Method: http.MethodPost, Path: "/v1/users/{username}/rename", Name: "user.rename", Scope: ScopeUsers}
+	// AddAlias gives a user one more name to log in with and answers User. One that the user has already changes nothing.
+	AddAlias = Verb{Method: http.MethodPut, Path: "/v1/users/{username}/aliases/{alias}", Name: "user.add_alias", Scope: ScopeUsers}
+	// RemoveAlias takes it away and answers User. {alias} is in any spelling.
+	RemoveAlias = Verb{Method: http.MethodDelete, Path: "/v1/users/{username}/aliases/{alias}", Name: "user.remove_alias", Scope: ScopeUsers}
 	// DisableUser ends the user's sessions and answers User.
 	DisableUser = Verb{Method: http.MethodPost, Path: "/v1/users/{username}/disable", Name: "user.disable", Scope: ScopeUsers}
 	// EnableUser answers User.
@@ -127,7 +133,7 @@ var (
 var Verbs = []Verb{
 	ListClients, CreateClient, ShowClient, UpdateClient, DeleteClient, RotateSecret, RevokeSecret, DisableClient, EnableClient,
 	ListUsers, CreateUser, ImportUsers, ShowMoved, DisableUsers, EnableUsers, DeleteUsers, RevokeSessionsOfUsers,
-	ShowUser, UpdateUser, DeleteUser, SetPassword, DisableUser, EnableUser,
+	ShowUser, UpdateUser, RenameUser, AddAlias, RemoveAlias, DeleteUser, SetPassword, DisableUser, EnableUser,
 	RevokeAllSessions, ListSessions, RevokeSessions, RevokeSession,
 	ListThrottle, ClearThrottle,
 	ListKeys, PlanKeys, RotateKeys, RewrapKeys, ResetClock, RevokeKey,

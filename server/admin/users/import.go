@@ -198,11 +198,7 @@ func (in *importing) accept(c *incoming, l *line) error {
 
 // present returns the user who has the name, in any spelling.
 func (in *importing) present(ctx context.Context, typed string) (store.User, error) {
-	name, err := account.StoredName(ctx, in.store, typed)
-	if err != nil {
-		return store.User{}, err
-	}
-	return in.store.UserByName(ctx, name)
+	return account.Find(ctx, in.store, typed)
 }
 
 // meet decides about a line whose name is taken.

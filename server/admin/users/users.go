@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"signet/server/account"
@@ -17,7 +16,6 @@ import (
 	"signet/server/audit"
 	"signet/server/edge"
 	"signet/server/password"
-	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -58,7 +56,7 @@ func (h *Users) view(u store.User) api.User {
 		}
 	}
 	return api.User{PasswordScheme: scheme, PasswordWeak: weak, PasswordBreached: u.Breached,
-		Subject: u.ID.String(), Username: u.Username, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "", Move: moveName(u.Move),
+		Subject: u.ID.String(), Username: u.Username, Aliases: u.Aliases, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "", Move: moveName(u.Move),
 		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt}
 }
 
@@ -88,22 +86,21 @@ func (h *Users) Create(r *call.Request) (edge.Response, error) {
 
 // add creates the user, unless another has the name in a spelling of earlier versions.
 func (h *Users) add(ctx context.Context, u store.User, typed string) error {
-	if err := h.checkFree(ctx, typed, u.Username); err != nil {
+	if err := h.checkFree(ctx, typed, u.ID); err != nil {
 		return err
 	}
 	return h.store.CreateUser(ctx, u)
 }
 
-// checkFree returns store.ErrExists where a user has the typed name in another spelling than the canonical one, for which the
-// store itself refuses a second user.
-func (h *Users) checkFree(ctx context.Context, typed, canonical string) error {
+// checkFree returns store.ErrExists where another user has the typed name in any spelling. The store itself looks for the
+// canonical one alone.
+func (h *Users) checkFree(ctx context.Context, typed string, id store.UserID) error {
 	spellings, err := password.UsernameSpellings(typed)
 	if err != nil || len(spellings) == 1 {
 		return err
 	}
-	others := slices.DeleteFunc(spellings, func(s string) bool { return s == canonical })
-	taken, err := account.Taken(ctx, h.store, others)
-	if err == nil && len(taken) > 0 {
+	holders, err := account.Holders(ctx, h.store, spellings)
+	if err == nil && slices.ContainsFunc(holders, func(u store.User) bool { return u.ID != id }) {
 		err = store.ErrExists
 	}
 	return err
@@ -111,12 +108,9 @@ func (h *Users) checkFree(ctx context.Context, typed, canonical string) error {
 
 // newUser makes the record of a new user.
 func (h *Users) newUser(username string, claims map[string]json.RawMessage) (store.User, error) {
-	name, err := password.CanonicalUsername(username)
+	name, err := newName("username", username)
 	if err != nil {
-		return store.User{}, input.Invalid("username: %s", err)
-	}
-	if strings.HasPrefix(name, syntax.UserPrefix) {
-		return store.User{}, input.Invalid("username must not begin with %s, as subjects do", syntax.UserPrefix)
+		return store.User{}, err
 	}
 	merged, err := mergeClaims(nil, claims)
 	if err != nil {
@@ -135,9 +129,7 @@ func (h *Users) find(r *call.Request) (store.User, error) {
 	id, err := store.ParseUserID(name)
 	if err == nil {
 		user, err = h.store.User(r.Context(), id)
-	} else if name, err = account.StoredName(r.Context(), h.store, name); err == nil {
-		user, err = h.store.UserByName(r.Context(), name)
-	} else if errors.Is(err, password.ErrUsername) {
+	} else if user, err = account.Find(r.Context(), h.store, name); errors.Is(err, password.ErrUsername) {
 		err = store.ErrNotFound // no user can have that name
 	}
 	if err != nil {

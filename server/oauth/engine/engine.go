@@ -2,7 +2,8 @@
 //
 // The library decides, as a state machine: which grants there are, that a client must have been authenticated, that
 // scope and audience must have been checked before anything is made, that a public client has no client
-// credentials, and that a code is redeemed with its redirect URI and its verifier (S256). It may not decide anything else. It sees neither HTTP, which the edge has parsed, nor the store: its
+// credentials, and that a code is redeemed with its redirect URI and its verifier (S256). It may not decide anything else.
+// It sees neither HTTP, which the edge has parsed, nor the store: its
 // store interfaces answer from the Grant in the context. Without a Grant there is no client, no token and no issue, so
 // a caller that does not come through Run is refused.
 package engine

@@ -44,8 +44,9 @@ var (
 	Networks   = &Bucket{name: []byte("networks"), kind: seal.Networks, later: true}
 	Outbox     = &Bucket{name: []byte("outbox"), kind: seal.Event, later: true}
 	Codes      = &Bucket{name: []byte("codes"), kind: seal.Code, later: true}
+	Aliases    = &Bucket{name: []byte("aliases"), kind: seal.Alias, later: true}
 
-	Buckets = []*Bucket{Meta, Clients, Users, Usernames, Sessions, Keyring, Revoked, Audit, Throttle, Assertions, AuditRings, Networks, Outbox, Codes}
+	Buckets = []*Bucket{Meta, Clients, Users, Usernames, Sessions, Keyring, Revoked, Audit, Throttle, Assertions, AuditRings, Networks, Outbox, Codes, Aliases}
 )
 
 // Keys of Meta and Keyring.

@@ -65,6 +65,8 @@ func check(tx *Tx, b *Bucket, key, sealed []byte) error {
 		if tx.Raw(Users, raw) == nil {
 			err = errors.New("a name leads to no user")
 		}
+	case Aliases:
+		err = size(raw, idSize)
 	case Sessions:
 		_, err = DecodeSession(key, raw, "")
 	case Revoked:

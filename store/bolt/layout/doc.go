@@ -10,6 +10,7 @@
 //	clients    client id → JSON
 //	users      user id (16) → see codec.EncodeUser
 //	usernames  username → user id (16)
+//	aliases    alias → user id (16); it counts where the user has the alias, because an earlier Signet passes the bucket over
 //	sessions   user id (16) ‖ session id (16) → see codec.EncodeSession
 //	keyring    "current" → version uint64 ‖ sealed document
 //	revoked    jti → the time until which it matters

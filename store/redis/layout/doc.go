@@ -5,7 +5,7 @@
 //	u:{USER}                   string: revision 4 ‖ user (package codec)
 //	s:{USER}                   hash: session id (16) → session (package codec)
 //	n:{PP}:USERNAME            string: name record; see Name
-//	names:{PP}                 sorted set, all scores 0: the usernames of one of 256 parts
+//	names:{PP}                 sorted set, all scores 0: the usernames of one of 256 parts, without the aliases
 //	r:{jJTI}                   string, runs out by itself: a revoked access token
 //	a:{aASSERTION}             string, runs out by itself: a client assertion that was used
 //	c:{USER}:SESSION           string, runs out by itself: an authorization code that was redeemed, by the session that it began

@@ -12,7 +12,8 @@ import (
 // twice before it hashes. The user's record, in another slot, is what counts; the copy counts while
 // its revision is not below the least that was announced. A change of the credential announces
 // the new revision first, then changes the record, and copies last. So a change that breaks off
-// anywhere leaves a copy that does not count, and the login reads the record. In Redis:
+// anywhere leaves a copy that does not count, and the login reads the record. A name leads to a user whose record has it, as username
+// or alias, and else to nobody: the record is changed before a name is taken and before one is freed. In Redis:
 //
 //	revision of the copy 4 ‖ least revision that counts 4 ‖ flags 1 ‖ user id 16 ‖ epoch 4 ‖ password hash
 //
@@ -30,6 +31,12 @@ const (
 
 // NameOf is the name of a user with an up-to-date copy.
 func NameOf(u store.User) Name { return Name{u.Revision, u.Revision, u.Credential()} }
+
+// AliasOf is the record of an alias, and of a username that is not yet the user's: it leads to the user, and has no copy that
+// counts. Its revision is that of the user's record in which the name is.
+func AliasOf(u store.User) Name {
+	return Name{u.Revision, u.Revision + 1, store.Credential{UserID: u.ID}}
+}
 
 // Counts reports whether the copy is as new as it must be.
 func (n Name) Counts() bool { return n.Revision >= n.Least }

@@ -55,7 +55,12 @@ func (l *Logins) credential(ctx context.Context, username string, name *conn.Cal
 	if err != nil {
 		return store.Credential{}, err
 	}
-	_ = l.users.copyCredential(ctx, u) // the next login need not come here
+	if !u.HasName(username) {
+		return store.Credential{}, nil // left behind by a change of names that broke off
+	}
+	if u.Username == username {
+		_ = l.users.copyCredential(ctx, u) // the next login need not come here
+	}
 	return u.Credential(), nil
 }
 

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"signet/store"
@@ -33,13 +34,22 @@ func (s *names) readName(ctx context.Context, username string) (layout.Name, err
 	return n, nil
 }
 
-// takeName makes the name lead to u, or answers ErrExists. A name may have been left behind by a
-// deletion that broke off; user ids are never used again, so a user who is not there will not come back.
+// takeName makes the username lead to u, or answers ErrExists.
 func (s *names) takeName(ctx context.Context, u store.User) error {
+	return s.take(ctx, u, u.Username, layout.NameOf(u), true)
+}
+
+// takeAlias makes an alias lead to u, or a name that will be the username, which is listed already. It answers ErrExists.
+func (s *names) takeAlias(ctx context.Context, u store.User, name string, listed bool) error {
+	return s.take(ctx, u, name, layout.AliasOf(u), listed)
+}
+
+// take makes a name that the record of u has lead to u. What it leads to at present may have been left behind by a
+// deletion or a change of names that broke off; see holds.
+func (s *names) take(ctx context.Context, u store.User, name string, record layout.Name, listed bool) error {
 	gone := ""
 	for {
-		keys := s.Key.NameAndNames(u.Username)
-		take := s.Trail.Call(ctx, script.TakeName, keys, s.Codec.EncodeName(u.Username, layout.NameOf(u)), u.Username, gone)
+		take := s.Trail.Call(ctx, script.TakeName, s.Key.NameAndNames(name), s.Codec.EncodeName(name, record), name, gone, script.OneIf(listed))
 		if err := s.Conn.DoDurably(ctx, "taking a username", take.Call); err != nil {
 			return err
 		}
@@ -48,24 +58,84 @@ func (s *names) takeName(ctx context.Context, u store.User) error {
 			take.Kept(true)
 			return nil
 		}
-		holder, err := s.Codec.DecodeName(u.Username, taken)
+		holder, err := s.Codec.DecodeName(name, taken)
 		if err != nil {
 			return conn.Malformed("a username", err)
 		}
-		key := s.Key.User(holder.UserID)
-		exists := conn.Command(key, "exists", key)
-		if err := s.Conn.Do(ctx, "looking for the user of a username", exists); err != nil {
-			return err
-		}
-		if exists.Number() == 1 || taken == gone {
-			return fmt.Errorf("user %s: %w", u.ID, store.ErrExists)
+		if holder.UserID != u.ID {
+			held, err := s.holds(ctx, holder.UserID, name)
+			if err != nil {
+				return err
+			}
+			if held || taken == gone {
+				return fmt.Errorf("user %s: the name %q: %w", u.ID, name, store.ErrExists)
+			}
+		} else if holder.Revision > record.Revision {
+			return nil // a later change has taken it
 		}
 		gone = taken
 	}
 }
 
-func (s *names) freeName(ctx context.Context, u store.User) error {
-	return s.Conn.DoDurably(ctx, "freeing a username", script.FreeName.Call(s.Key.NameAndNames(u.Username), u.ID[:], u.Username))
+// holds reports whether a user has the name that leads to them. User ids are never used again, so a user who is not there will
+// not come back. One whom the username does not lead to was not made completely.
+func (s *names) holds(ctx context.Context, id store.UserID, name string) (bool, error) {
+	get := conn.Command(s.Key.User(id), "get", s.Key.User(id))
+	if err := s.Conn.Do(ctx, "looking for the user of a username", get); err != nil {
+		return false, err
+	}
+	raw, found := get.Text()
+	if !found {
+		return false, nil
+	}
+	u, err := s.Codec.DecodeUser(id, raw)
+	if err != nil {
+		return false, conn.Malformed("user "+id.String(), err)
+	}
+	if !u.HasName(name) || u.Username == name {
+		return u.Username == name, nil
+	}
+	n, err := s.readName(ctx, u.Username)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return n.UserID == id, err
+}
+
+// freeNames frees names that u does not have any more since the revision of its record; 0: since u is not there any more.
+func (s *names) freeNames(ctx context.Context, u store.User, revision uint32, freed []string) error {
+	for _, name := range freed {
+		args := []any{u.ID[:], name}
+		if revision > 0 {
+			args = append(args, revision)
+		}
+		if err := s.Conn.DoDurably(ctx, "freeing a username", script.FreeName.Call(s.Key.NameAndNames(name), args...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restoreNames makes names that lead nowhere lead to u, whose record has them. One that is another user's stays it.
+func (s *names) restoreNames(ctx context.Context, u store.User) error {
+	for _, name := range u.Names() {
+		n, err := s.readName(ctx, name)
+		if err == nil && n.UserID == u.ID {
+			continue
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if name == u.Username {
+			err = s.takeName(ctx, u)
+		} else {
+			err = s.takeAlias(ctx, u, name, false)
+		}
+		if err != nil && !errors.Is(err, store.ErrExists) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *names) announceCredential(ctx context.Context, u store.User) error {

@@ -1,9 +1,11 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"signet/store"
@@ -22,8 +24,9 @@ func (s *Users) CreateUser(ctx context.Context, u store.User) error {
 	switch {
 	case u.ID.IsZero():
 		return errors.New("the user has no id")
-	case u.Username == "" || len(u.Username) > maxName:
-		return fmt.Errorf("user %s: the username has %d bytes", u.ID, len(u.Username))
+	}
+	if err := validNames(u); err != nil {
+		return err
 	}
 	key := s.Key.User(u.ID)
 	set := conn.Write("set", key, s.Codec.EncodeUser(u), "nx")
@@ -33,13 +36,35 @@ func (s *Users) CreateUser(ctx context.Context, u store.User) error {
 	if _, ok := set.Text(); !ok {
 		return fmt.Errorf("user %s: %w", u.ID, store.ErrExists)
 	}
-	err := s.takeName(ctx, u)
+	err := s.takeNames(ctx, u)
 	if errors.Is(err, store.ErrExists) {
 		if undo := s.Conn.DoDurably(ctx, "undoing the creation of a user", conn.Write("del", key)); undo != nil {
 			return undo
 		}
+		if undo := s.freeNames(ctx, u, 0, u.Aliases); undo != nil {
+			return undo
+		}
 	}
 	return err
+}
+
+func validNames(u store.User) error {
+	for _, name := range u.Names() {
+		if name == "" || len(name) > maxName {
+			return fmt.Errorf("user %s: a name has %d bytes", u.ID, len(name))
+		}
+	}
+	return nil
+}
+
+// takeNames makes the names of a new user lead there, the username last: it completes the user.
+func (s *Users) takeNames(ctx context.Context, u store.User) error {
+	for _, alias := range u.Aliases {
+		if err := s.takeAlias(store.WithoutEvents(ctx), u, alias, false); err != nil {
+			return err
+		}
+	}
+	return s.takeName(ctx, u)
 }
 
 // User implements store.Users.
@@ -69,13 +94,127 @@ func (s *Users) UserByName(ctx context.Context, username string) (store.User, er
 	if err != nil {
 		return store.User{}, err
 	}
-	return s.User(ctx, n.UserID)
+	u, err := s.User(ctx, n.UserID)
+	if err == nil && !u.HasName(username) {
+		err = fmt.Errorf("user by name: %w", store.ErrNotFound)
+	}
+	return u, err
 }
 
 // UpdateUser implements store.Users.
 func (s *Users) UpdateUser(ctx context.Context, id store.UserID, change func(*store.User) error) (store.User, error) {
 	u, _, err := s.changeUser(ctx, id, change)
 	return u, err
+}
+
+// RenameUser implements store.Users. Names and user are in different slots, so it takes steps: the record gets the new names beside
+// the old ones, they are taken, the record loses what the user does not have any more, and that is freed. The
+// third step is the change. Whatever leads to the user without being in the record leads nowhere. So the user can log in by a name
+// that counts at any moment, and the same call again completes one that broke off.
+func (s *Users) RenameUser(ctx context.Context, id store.UserID, change func(*store.User) error) (store.User, error) {
+	was, err := s.User(ctx, id)
+	if err != nil {
+		return store.User{}, err
+	}
+	next, err := store.RenamedUser(was, change)
+	if err == nil {
+		err = validNames(next)
+	}
+	if err != nil {
+		return store.User{}, err
+	}
+	if err := s.addNames(ctx, was, next); err != nil {
+		return store.User{}, err
+	}
+	u, before, err := s.rename(ctx, id, change)
+	if err != nil {
+		return store.User{}, err
+	}
+	for _, name := range u.Names() {
+		// It was the username, or another change has removed it meanwhile.
+		if name == u.Username && before.HasName(name) || name != before.Username && before.HasName(name) {
+			continue
+		}
+		if err := s.takeAlias(store.WithoutEvents(ctx), u, name, name == u.Username); err != nil {
+			return store.User{}, err
+		}
+	}
+	if u.Username != before.Username {
+		if err := s.copyCredential(ctx, u); err != nil {
+			return store.User{}, err
+		}
+	}
+	freed := slices.DeleteFunc(before.Names(), u.HasName)
+	return u, s.freeNames(ctx, u, u.Revision, freed)
+}
+
+// addNames is the first half of RenameUser. The names that are in the record already are taken again: they may not have been.
+func (s *Users) addNames(ctx context.Context, was, next store.User) error {
+	ctx = store.WithoutEvents(ctx)
+	added := slices.DeleteFunc(next.Names(), was.HasName)
+	both := was
+	if len(added) > 0 {
+		var err error
+		if both, _, err = s.rename(ctx, was.ID, func(u *store.User) error {
+			u.Aliases = append(u.Aliases, added...)
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	for _, name := range next.Names() {
+		if name == was.Username {
+			continue
+		}
+		err := s.takeAlias(ctx, both, name, name == next.Username)
+		if !errors.Is(err, store.ErrExists) {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		without := func(u *store.User) error {
+			u.Aliases = slices.DeleteFunc(u.Aliases, func(a string) bool { return a == name || slices.Contains(added, a) })
+			return nil
+		}
+		undone, _, undo := s.rename(ctx, was.ID, without)
+		if undo == nil {
+			undo = s.freeNames(ctx, was, undone.Revision, append(added, name))
+		}
+		return cmp.Or(undo, err)
+	}
+	return nil
+}
+
+// rename changes the names in the record, and also returns the record from before.
+func (s *Users) rename(ctx context.Context, id store.UserID, change func(*store.User) error) (u, was store.User, err error) {
+	for {
+		raw, was, err := s.readUser(ctx, id)
+		if err != nil {
+			return store.User{}, was, err
+		}
+		u, err := store.RenamedUser(was, change)
+		if err != nil {
+			return store.User{}, was, err
+		}
+		if u.Username != was.Username {
+			// From here on the copy beside the old name does not count: who logs in by it is looked for in the record.
+			raised := was
+			raised.Revision = u.Revision
+			if err := s.announceCredential(ctx, raised); err != nil {
+				return store.User{}, was, err
+			}
+		}
+		_, err = s.replaceUser(ctx, raw, was, u, false)
+		if errors.Is(err, errRaced) {
+			continue
+		}
+		if err != nil {
+			return store.User{}, was, err
+		}
+		u, err = s.Codec.UserAsStored(u)
+		return u, was, err
+	}
 }
 
 // changeUser also returns how many sessions the change has ended. The function runs here, and the
@@ -150,7 +289,7 @@ func (s *Users) DeleteUser(ctx context.Context, id store.UserID) error {
 	if err != nil {
 		return conn.Malformed("user "+id.String(), err)
 	}
-	return s.freeName(ctx, u)
+	return s.freeNames(ctx, u, 0, u.Names())
 }
 
 // ReapplyUserDeletion deletes a user.
@@ -189,7 +328,10 @@ func (s *Users) reapplyUserChange(ctx context.Context, id store.UserID, merge fu
 				return absentIsDone(err)
 			}
 		}
-		// The name is in another slot, and may have lost its part alone.
+		// The names are in other slots, and may have lost their part alone.
+		if err := s.restoreNames(ctx, next); err != nil {
+			return err
+		}
 		if err := s.announceCredential(ctx, next); err != nil {
 			return err
 		}

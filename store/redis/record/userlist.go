@@ -17,17 +17,24 @@ func (s *Users) ListUsers(ctx context.Context, after string, limit int) ([]store
 	if limit <= 0 {
 		return nil, nil
 	}
-	names, err := s.firstNames(ctx, after, limit)
-	if err != nil {
-		return nil, err
-	}
 	var list []store.User
-	for batch := range slices.Chunk(names, conn.Page) {
-		users, err := s.UsersByName(ctx, batch)
+	for len(list) < limit {
+		wanted := limit - len(list)
+		names, err := s.firstNames(ctx, after, wanted)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, users...)
+		for batch := range slices.Chunk(names, conn.Page) {
+			users, err := s.UsersByName(ctx, batch)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, users...)
+		}
+		if len(names) < wanted {
+			break
+		}
+		after = names[len(names)-1] // some may lead to no user
 	}
 	return list, nil
 }
@@ -118,20 +125,20 @@ func (s *Users) UsersByName(ctx context.Context, names []string) ([]store.User, 
 	return users, nil
 }
 
-// EachNamed visits the records of the names, and then those of the users that they lead to, with their keys and bytes.
+// EachNamed visits the records of the names, and then those of the users whose usernames they are, with their keys and bytes.
 func (s *Users) EachNamed(ctx context.Context, names []string,
 	onName func(key, raw, username string, n layout.Name), onUser func(key, raw string, u store.User)) error {
 	keys := make([]string, len(names))
 	for i, name := range names {
 		keys[i] = s.Key.Username(name)
 	}
-	ids, users := make([]store.UserID, 0, len(names)), make([]string, 0, len(names))
+	ids, users, usernames := make([]store.UserID, 0, len(names)), make([]string, 0, len(names)), make([]string, 0, len(names))
 	err := s.Conn.EachString(ctx, "looking up usernames", keys, func(i int, raw string) error {
 		n, err := s.Codec.DecodeName(names[i], raw)
 		if err != nil {
 			return conn.Malformed(fmt.Sprintf("username %q", names[i]), err)
 		}
-		ids, users = append(ids, n.UserID), append(users, s.Key.User(n.UserID))
+		ids, users, usernames = append(ids, n.UserID), append(users, s.Key.User(n.UserID)), append(usernames, names[i])
 		onName(keys[i], raw, names[i], n)
 		return nil
 	})
@@ -143,7 +150,9 @@ func (s *Users) EachNamed(ctx context.Context, names []string,
 		if err != nil {
 			return conn.Malformed("user "+ids[i].String(), err)
 		}
-		onUser(users[i], raw, u)
+		if u.Username == usernames[i] { // else a change of names is under way, or broke off: the other name is listed as well
+			onUser(users[i], raw, u)
+		}
 		return nil
 	})
 }

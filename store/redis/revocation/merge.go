@@ -28,11 +28,13 @@ func MergeUser(now, lost store.User, before bool) store.User {
 		next.Disabled = now.Disabled || lost.Disabled
 		if lost.Revision >= now.Revision {
 			next.PasswordHash, next.Imported, next.Move, next.MovedAt = lost.PasswordHash, lost.Imported, lost.Move, lost.MovedAt
+			next.Username, next.Aliases = lost.Username, lost.Aliases
 		}
 		next.Revision = max(now.Revision, lost.Revision) + 1
 	case lost.Revision > now.Revision:
 		next.PasswordHash, next.Imported, next.Claims, next.Revision = lost.PasswordHash, lost.Imported, lost.Claims, lost.Revision
 		next.Move, next.MovedAt = lost.Move, lost.MovedAt
+		next.Username, next.Aliases = lost.Username, lost.Aliases
 		next.Disabled = now.Disabled || lost.Disabled
 	case lost.Revision == now.Revision && lost.Disabled && !now.Disabled:
 		next.Disabled = true

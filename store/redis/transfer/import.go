@@ -148,8 +148,19 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 func (i *importing) addUser(u store.User) {
 	key := i.key.User(u.ID)
 	set := conn.Write("set", key, i.codec.EncodeUser(u), "nx")
-	take := script.TakeName.Call(i.key.NameAndNames(u.Username), i.codec.EncodeName(u.Username, layout.NameOf(u)), u.Username, "", script.NoEvent)
+	take := script.TakeName.Call(i.key.NameAndNames(u.Username), i.codec.EncodeName(u.Username, layout.NameOf(u)), u.Username, "", script.OneIf(true), script.NoEvent)
 	i.calls = append(i.calls, set, take)
+	for _, alias := range u.Aliases {
+		record := i.codec.EncodeName(alias, layout.AliasOf(u))
+		also := script.TakeName.Call(i.key.NameAndNames(alias), record, alias, "", script.OneIf(false), script.NoEvent)
+		i.calls = append(i.calls, also)
+		i.checks = append(i.checks, func() error {
+			if _, taken := also.Text(); taken {
+				return fmt.Errorf("user %s: an alias: %w", u.ID, store.ErrExists)
+			}
+			return nil
+		})
+	}
 	i.checks = append(i.checks, func() error {
 		if _, ok := set.Text(); !ok {
 			return fmt.Errorf("user %s: %w", u.ID, store.ErrExists)

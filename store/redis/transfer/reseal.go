@@ -74,16 +74,21 @@ func (r *resealing) clients(ctx context.Context) error {
 // users seals the records of some names and of the users that they lead to.
 func (r *resealing) users(ctx context.Context, names []string) error {
 	var calls []*conn.Call
+	var aliases []string
 	err := r.queries.EachNamed(ctx, names, func(key, raw, username string, n layout.Name) {
 		if !r.current(raw) {
 			calls = append(calls, script.Rewrite.Call([]string{key}, raw, r.codec.EncodeName(username, n)))
 		}
 	}, func(key, raw string, u store.User) {
+		aliases = append(aliases, u.Aliases...)
 		if !r.current(raw) {
 			calls = append(calls, script.Rewrite.Call([]string{key}, raw, r.codec.EncodeUser(u)))
 		}
 	})
-	if err != nil || len(calls) == 0 {
+	if err != nil {
+		return err
+	}
+	if err := r.aliases(ctx, aliases, &calls); err != nil || len(calls) == 0 {
 		return err
 	}
 	if err := r.conn.DoDurably(ctx, "sealing users", calls...); err != nil {
@@ -94,4 +99,23 @@ func (r *resealing) users(ctx context.Context, names []string) error {
 	}
 	r.progress(r.done)
 	return nil
+}
+
+// aliases adds the calls that seal the records of aliases: no list has them but the records of users.
+func (r *resealing) aliases(ctx context.Context, names []string, calls *[]*conn.Call) error {
+	keys := make([]string, len(names))
+	for i, name := range names {
+		keys[i] = r.key.Username(name)
+	}
+	return r.conn.EachString(ctx, "looking up aliases", keys, func(i int, raw string) error {
+		if r.current(raw) {
+			return nil
+		}
+		n, err := r.codec.DecodeName(names[i], raw)
+		if err != nil {
+			return conn.Malformed(fmt.Sprintf("alias %q", names[i]), err)
+		}
+		*calls = append(*calls, script.Rewrite.Call([]string{keys[i]}, raw, r.codec.EncodeName(names[i], n)))
+		return nil
+	})
 }

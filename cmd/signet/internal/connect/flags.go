@@ -23,7 +23,8 @@ func ClientFlag(member string) string { return clientFlags[member] }
 // member finds the members of clients in a message: at the start of each problem, and anywhere if it is no word of
 // English. It also matches what is quoted, which stays as it is.
 var member = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|(?:^|; )(?:public|grants|scopes|audiences|origins|claims|alg)\b|` +
-	`make jwks null|set introspect\b|\b(?:client_id|auth_methods|access_token_ttl|introspect_for|revoke_old|jwks|redirect_uris|post_logout_redirect_uris|backchannel_logout_uri)\b`)
+	`make jwks null|set introspect\b|\b(?:client_id|auth_methods|access_token_ttl|introspect_for|revoke_old|jwks|` +
+	`redirect_uris|post_logout_redirect_uris|backchannel_logout_uri)\b`)
 
 // withFlags returns the message of a refusal with the flags of the command line in place of the API's members.
 func withFlags(e *client.Error) string {

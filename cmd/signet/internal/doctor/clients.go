@@ -74,7 +74,8 @@ func (f *adminClients) add(c api.ClientSpec, cfg config.Config) {
 		f.beside = append(f.beside, c.ID)
 	}
 	own := append([]string{cfg.Issuer}, cfg.Audience...)
-	if clientspec.BeginsSessions(c.Grants) && len(c.Audiences) > 0 && !slices.ContainsFunc(c.Audiences, func(aud string) bool { return slices.Contains(own, aud) }) {
+	isOwn := func(aud string) bool { return slices.Contains(own, aud) }
+	if clientspec.BeginsSessions(c.Grants) && len(c.Audiences) > 0 && !slices.ContainsFunc(c.Audiences, isOwn) {
 		f.userinfo = append(f.userinfo, c.ID)
 	}
 	if clientspec.PasswordInBrowser(c) {

@@ -25,7 +25,7 @@ func NewUser(app *cli.App) *cobra.Command {
 	return connect.Flags(app, cli.Group("user", "Add and change the people who sign in",
 		"Add, show and change users: the people who sign in with a password.\n\n"+
 			"A user is named by username or by the sub of their tokens (usr_…), which never changes.",
-		userCreate(app), userList(app), userStats(app), userShow(app), userUpdate(app), userSetPassword(app),
+		userCreate(app), userList(app), userStats(app), userShow(app), userUpdate(app), userRename(app), userAlias(app), userSetPassword(app),
 		userSwitch(app, "disable", api.DisableUser, api.DisableUsers, "Refuse a user, and end their sessions"),
 		userSwitch(app, "enable", api.EnableUser, api.EnableUsers, "Accept a disabled user again"),
 		userDelete(app), userimport.New(app), userMoved(app)))
@@ -207,6 +207,9 @@ func callUser(app *cli.App, cmd *cobra.Command, target api.Target, body any) err
 
 func writeUser(w io.Writer, r api.User) {
 	cli.Row(w, "username", r.Username)
+	for _, alias := range r.Aliases {
+		cli.Row(w, "alias", alias)
+	}
 	cli.Row(w, "sub", r.Subject)
 	cli.Row(w, "state", userState(r))
 	if state := passwordState(r); state != "" {

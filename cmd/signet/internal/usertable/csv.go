@@ -165,7 +165,7 @@ func (t *table) next() (map[string]any, int, error) {
 			"a quote opens in the record at line %d and is not closed rightly up to line %d; inside of quotes it is written twice", t.above+parse.StartLine, t.above+parse.Line)
 	} else if ok {
 		t.in.recordEnds()
-		return nil, t.above + parse.StartLine, &recordError{"", csvError(err)}
+		return nil, t.above + parse.StartLine, &recordError{err: csvError(err)}
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the file: %w", err)
@@ -174,16 +174,22 @@ func (t *table) next() (map[string]any, int, error) {
 	line, _ := t.csv.FieldPos(0)
 	line += t.above
 	if len(cells) != len(t.columns) {
-		return nil, line, &recordError{strings.Join(cells, string(t.csv.Comma)),
-			fmt.Errorf("the record has %d fields, and the first line %d", len(cells), len(t.columns))}
+		return nil, line, &recordError{text: strings.Join(cells, string(t.csv.Comma)),
+			err: fmt.Errorf("the record has %d fields, and the first line %d", len(cells), len(t.columns))}
 	}
 	rec := make(map[string]any, len(cells))
+	invalid := -1
 	for i, cell := range cells {
-		if !utf8.ValidString(cell) {
-			at, _ := t.csv.FieldPos(i)
-			return nil, line, &recordError{"", notUTF8(fmt.Sprintf("the field %s in line %d", t.columns[i], t.above+at))}
+		switch {
+		case utf8.ValidString(cell):
+			rec[t.columns[i]] = cell
+		case invalid < 0:
+			invalid = i
 		}
-		rec[t.columns[i]] = cell
+	}
+	if invalid >= 0 {
+		at, _ := t.csv.FieldPos(invalid)
+		return nil, line, &recordError{rec: rec, err: notUTF8(fmt.Sprintf("the field %s in line %d", t.columns[invalid], t.above+at))}
 	}
 	return rec, line, nil
 }

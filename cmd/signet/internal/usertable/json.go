@@ -39,7 +39,7 @@ func (s *lines) next() (map[string]any, int, error) {
 		}
 		rec, err := decode(data)
 		if err != nil {
-			err = &recordError{string(data[:min(len(data), maxLine)]), err}
+			err = &recordError{text: string(data[:min(len(data), maxLine)]), err: err}
 		}
 		return rec, s.line, err
 	}
@@ -60,7 +60,7 @@ func (s *lines) readLine() ([]byte, error) {
 		}
 		s.line++
 		if len(long) > maxRecord {
-			return nil, &recordError{string(long[:cutText]), fmt.Errorf("the line is longer than %d KiB, and its text is cut", maxRecord>>10)}
+			return nil, &recordError{text: string(long[:cutText]), err: fmt.Errorf("the line is longer than %d KiB, and its text is cut", maxRecord>>10)}
 		}
 		return long, nil
 	}
@@ -109,7 +109,7 @@ func (s *values) next() (map[string]any, int, error) {
 	s.n++
 	rec, err := decode(data)
 	if err != nil {
-		err = &recordError{string(data[:min(len(data), maxLine)]), err}
+		err = &recordError{text: string(data[:min(len(data), maxLine)]), err: err}
 	}
 	return rec, s.n, err
 }

@@ -79,6 +79,7 @@ type source interface {
 type recordError struct {
 	text string
 	err  error
+	rec  map[string]any // what could be read of it; nil: nothing
 }
 
 func (e *recordError) Error() string { return e.err.Error() }
@@ -203,7 +204,7 @@ func (r *Reader) Next() (Row, error) {
 		rec, line, err := r.source.next()
 		row := Row{Line: line}
 		if one, ok := errors.AsType[*recordError](err); ok {
-			row.Err, row.Text = one, one.text
+			row.Err, row.Text, row.Username = one, one.text, first(one.rec, r.format.username)
 			return row, nil
 		}
 		if err != nil {

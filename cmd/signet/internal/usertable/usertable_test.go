@@ -196,6 +196,8 @@ func TestDamagedFiles(t *testing.T) {
 		{"bare quote", "csv", "username,hash\na,x\"y\nb,z\n", 2, "a quote is not closed"},
 		{"Latin-1", "csv", "id,username,hash\n1,b\xe9n,x\n2,ann,y\n", 2, "the field username in line 2 is not UTF-8. If the file is in Latin-1 or Windows-1252, convert it first: `iconv"},
 		{"Latin-1 behind a line end", "csv", "id,username,hash\n\"1\n\n\",b\xe9n,x\n2,ann,y\n", 2, "the field username in line 4 is not UTF-8"},
+		{"Latin-1 behind the username", "csv", "username,hash,name\nann,x,\xe9\n", 1, "2 \"ann\" \"\" \n  refused: the field name in line 2"},
+		{"Latin-1 behind the username", "wordpress", "INSERT INTO wp_users (user_login,x) VALUES ('ann','\xe9');", 1, "1 \"ann\" \"\" \n  refused: row 1"},
 		{"Latin-1 in the first line", "csv", "pr\xe9nom,username,hash\n", 0, "column 1 of the first line is not UTF-8. If"},
 		{"Latin-1", "wordpress", "INSERT INTO wp_users (ID,user_login) VALUES (1,'a'),(2,'b\xe9n'),(3,'c')", 3, "row 2 of the statement at line 1: the value of user_login is not UTF-8. If the file"},
 		{"a long line", "signet", `{"username":"a"}` + "\n" + long + "\n" + `{"username":"b"}`, 3, "longer than 1024 KiB"},

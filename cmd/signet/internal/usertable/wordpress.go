@@ -28,9 +28,9 @@ type dump struct{ rows *sqldump.Reader }
 func (d dump) next() (map[string]any, int, error) {
 	row, err := d.rows.Next()
 	if one, ok := errors.AsType[*sqldump.RowError](err); ok {
-		err = &recordError{"", one.Unwrap()}
+		err = &recordError{err: one.Unwrap()} // its values may be in other columns, and the username may be a hash
 		if errors.Is(one, sqldump.ErrNotUTF8) {
-			err = &recordError{"", notUTF8(strings.TrimSuffix(one.Unwrap().Error(), " "+sqldump.ErrNotUTF8.Error()))}
+			err = &recordError{rec: row.Values, err: notUTF8(strings.TrimSuffix(one.Unwrap().Error(), " "+sqldump.ErrNotUTF8.Error()))}
 		}
 	}
 	return row.Values, row.Line, err

@@ -344,8 +344,8 @@ func (r *run) answer(row row, line []byte, a api.ImportLine) error {
 
 // flagsFor puts flags into the place of the parameters of the admin API that a reason names.
 func flagsFor(reason string) string {
-	return strings.NewReplacer("on_conflict=", "--on-conflict ", "hash_scheme=", "--hash-scheme ", " and allow_weak=true", " --allow-weak", "allow_weak=true", "--allow-weak",
-		"with hash_scheme;", "with --hash-scheme;").Replace(reason)
+	return strings.NewReplacer("on_conflict=", "--on-conflict ", "hash_scheme=", "--hash-scheme ", "with hash_scheme;", "with --hash-scheme;",
+		" and allow_weak=true", " --allow-weak", "allow_weak=true", "--allow-weak").Replace(reason)
 }
 
 // refuse reports a row that was not imported.
