@@ -156,6 +156,17 @@ func TestRenameAndAliases(t *testing.T) {
 	admin.CallJSON(t, "POST", "/v1/users/adal/rename", `{"username":"more0"}`).Wants(200, "")
 	admin.CallJSON(t, "DELETE", "/v1/users/more0/aliases/AdaL", "").Wants(200, "")
 	admin.CallJSON(t, "GET", "/v1/users/adal", "").Wants(404, "not_found")
+	admin.CallJSON(t, "POST", "/v1/users", `{"username":"dora","aliases":["D@XN--bcher-kva.example","dora"]}`).Wants(201, "")
+	admin.CallJSON(t, "GET", "/v1/users/d@b%C3%BCcher.example", "").Wants(200, "")
+	admin.CallJSON(t, "POST", "/v1/users", `{"username":"dan","aliases":["DORA"]}`).Wants(409, "exists")
+	for _, want := range []struct{ line, member string }{{`{"username":"emil","aliases":["em","E.M@example.com"]}`, "created"}, {`{"username":"emma","aliases":["em"]}`, "refused_count"}} {
+		if a := admin.CallJSON(t, "POST", "/v1/users:import", want.line+"\n").Do(); a.JSON[want.member] != 1.0 {
+			t.Errorf("import of %s: got %s", want.line, a.Raw)
+		}
+	}
+	if a := admin.CallJSON(t, "GET", "/v1/users/e.m@example.com", "").Wants(200, ""); a.Str("username") != "emil" {
+		t.Errorf("an imported alias: got %s", a.Raw)
+	}
 	for _, kind := range []string{"user.rename", "user.add_alias", "user.remove_alias"} {
 		if a := admin.CallJSON(t, "GET", "/v1/audit?type="+kind+"&user=more0", "").Do(); a.Status != 200 || len(a.JSON["events"].([]any)) == 0 {
 			t.Errorf("%s: got %s", kind, a.Raw)

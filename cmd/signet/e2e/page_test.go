@@ -3,8 +3,11 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,10 +59,15 @@ func (p *tab) settle() {
 	p.eval(`new Promise(done => document.readyState === "complete" ? done() : addEventListener("load", () => done()))`, nil)
 }
 
-// awaitPage waits until the page of that name is there.
+// awaitPage waits until the page of that name is there. A question that meets a page which is just leaving has no answer, and is
+// asked again.
 func (p *tab) awaitPage(name string) {
 	p.t.Helper()
-	p.await("the page "+name, fmt.Sprintf(`document.readyState === "complete" && document.body.classList.contains(%q)`, name))
+	script := fmt.Sprintf(`document.readyState === "complete" && document.body.classList.contains(%q)`, name)
+	waitFor(p.t, "the page "+name, func() bool {
+		result, err := p.send(p.session, "Runtime.evaluate", map[string]any{"expression": script, "returnByValue": true})
+		return err == nil && strings.Contains(string(result), `"value":true`)
+	})
 }
 
 // accessible reports what axe-core finds in the page, what the policy refused, and whether it is wider than the screen.
@@ -182,6 +190,55 @@ func TestAccountInBrowser(t *testing.T) {
 	p.awaitPage("signed-out")
 	p.load(server.demo.Issuer + "/account")
 	p.awaitPage("sign-in")
+}
+
+// TestSignInReachesTheApp: browsers apply form-action to the redirects that follow a form, also to those of the app. With response_mode
+// form_post the page sends itself on. A second request finds the browser signed in.
+func TestSignInReachesTheApp(t *testing.T) {
+	t.Parallel()
+	b, script := startChromium(t), axe(t)
+	home := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `<body class="home">%s</body>`, html.EscapeString(r.URL.RawQuery))
+	}))
+	defer home.Close()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		http.Redirect(w, r, home.URL+"/?method="+r.Method+"&iss="+url.QueryEscape(r.Form.Get("iss"))+"&state="+url.QueryEscape(r.Form.Get("state")), http.StatusSeeOther)
+	}))
+	defer app.Close()
+	server := startDev(t, t.TempDir())
+	if out, errs, code := runSignet(t, "", "client", "create", "--socket", server.demo.AdminSocket, "--id", "codes", "--public", "--grant", "authorization_code",
+		"--redirect-uri", app.URL+"/callback"); code != 0 {
+		t.Fatalf("%s%s", out, errs)
+	}
+	request := url.Values{"response_type": {"code"}, "client_id": {"codes"}, "redirect_uri": {app.URL + "/callback"}, "state": {"s-1"},
+		"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"}, "ui_locales": {"de"}}
+	p := b.open(t, "about:blank")
+	p.collectViolations()
+	p.emulate(360, 740, "dark")
+	p.load(server.demo.Issuer + "/authorize?" + request.Encode())
+	p.accessible(script, "the page to sign in")
+	if text := p.text("main"); !strings.Contains(text, "weiter zu codes") {
+		t.Errorf("the page has %q", text)
+	}
+	p.typeText(server.demo.Username)
+	p.press("Tab")
+	p.typeText("wrong")
+	p.press("Enter")
+	p.await("the error", `document.querySelector("[role=alert]")`)
+	p.accessible(script, "the page with an error")
+	p.typeText(server.demo.Password)
+	p.press("Enter")
+	p.awaitPage("home")
+	if text, want := p.text("body"), "method=GET&iss="+url.QueryEscape(server.demo.Issuer)+"&state=s-1"; text != want {
+		t.Errorf("the app got %q, want %q", text, want)
+	}
+	request.Set("response_mode", "form_post")
+	p.call("Page.navigate", map[string]any{"url": server.demo.Issuer + "/authorize?" + request.Encode()}, nil)
+	p.awaitPage("home")
+	if text, want := p.text("body"), "method=POST&iss="+url.QueryEscape(server.demo.Issuer)+"&state=s-1"; text != want {
+		t.Errorf("by a form the app got %q, want %q", text, want)
+	}
 }
 
 // TestReloadKeepsPages: a template that cannot be used is refused on SIGHUP as at the start, and people go on seeing the pages before.

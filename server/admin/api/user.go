@@ -34,6 +34,7 @@ type UserList struct {
 // NewUser is the request of CreateUser.
 type NewUser struct {
 	Username string                     `json:"username"`
+	Aliases  []string                   `json:"aliases,omitempty"`  // further names to log in with, at most 8
 	Password *string                    `json:"password,omitempty"` // nil: the user cannot log in until one is set
 	Claims   map[string]json.RawMessage `json:"claims"`
 }
@@ -60,6 +61,7 @@ type UserRecord struct {
 	PasswordHash string                     `json:"password_hash,omitempty"` // empty: the user cannot log in until a password is set
 	HashScheme   string                     `json:"hash_scheme,omitempty"`   // where the spelling of the hash does not name it
 	ID           json.RawMessage            `json:"id,omitempty"`            // in the old system, text or a number: kept as a claim, see ImportUsers
+	Aliases      []string                   `json:"aliases,omitempty"`       // of a new user; one who is there keeps the names
 	Claims       map[string]json.RawMessage `json:"claims,omitempty"`
 	Disabled     *bool                      `json:"disabled,omitempty"` // nil: a new user is enabled, and one who is there stays as they are
 
@@ -107,6 +109,7 @@ const (
 // UserLine is a line of the verbs for many users. A line of an import is one too: the other members are ignored.
 type UserLine struct {
 	Username     string          `json:"username"` // in any spelling, or a sub
+	Aliases      json.RawMessage `json:"aliases,omitempty"`
 	Claims       json.RawMessage `json:"claims,omitempty"`
 	PasswordHash json.RawMessage `json:"password_hash,omitempty"`
 	HashScheme   json.RawMessage `json:"hash_scheme,omitempty"`

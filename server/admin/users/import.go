@@ -120,6 +120,9 @@ func (in *importing) incoming(row api.UserRecord) (c incoming, err error) {
 	if c.user, err = in.newUser(row.Username, c.claims); err != nil {
 		return c, err
 	}
+	if c.user.Aliases, err = newAliases(row.Aliases, c.user.Username); err != nil {
+		return c, err
+	}
 	for _, key := range in.keys {
 		c.digests = append(c.digests, importDigest(key, stored))
 	}
@@ -190,8 +193,11 @@ func (in *importing) accept(c *incoming, l *line) error {
 			l.result, l.subject = api.ImportCreated, u.ID.String()
 			return nil
 		}
-		if !errors.Is(err, store.ErrExists) || try > 0 {
+		switch {
+		case !errors.Is(err, store.ErrExists):
 			return err
+		case try > 0:
+			return nameError(err) // an alias, or others race for the name
 		}
 	}
 }

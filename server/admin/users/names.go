@@ -27,6 +27,23 @@ func newName(member, typed string) (string, error) {
 	return name, nil
 }
 
+// newAliases returns the canonical spellings of the aliases of a new user, in order.
+func newAliases(typed []string, username string) (aliases []string, err error) {
+	for _, t := range typed {
+		name, err := newName("aliases", t)
+		if err != nil {
+			return nil, err
+		}
+		if name != username && !slices.Contains(aliases, name) {
+			aliases = append(aliases, name)
+		}
+	}
+	if len(aliases) > store.MaxAliases {
+		return nil, input.Invalid("a user has at most %d aliases", store.MaxAliases)
+	}
+	return aliases, nil
+}
+
 // Rename gives a user another username. The old one is free at once: nothing is known of a person by the username, but by
 // sub, which nobody else gets. It may also stay, as an alias.
 func (h *Users) Rename(r *call.Request) (edge.Response, error) {

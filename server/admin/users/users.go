@@ -67,6 +67,9 @@ func (h *Users) Create(r *call.Request) (edge.Response, error) {
 		return edge.Response{}, err
 	}
 	user, err := h.newUser(in.Username, in.Claims)
+	if err == nil {
+		user.Aliases, err = newAliases(in.Aliases, user.Username)
+	}
 	if err != nil {
 		return edge.Response{}, err
 	}
@@ -77,17 +80,19 @@ func (h *Users) Create(r *call.Request) (edge.Response, error) {
 	}
 	r.Subject, r.Username = user.ID.String(), user.Username
 	e := store.Event{Type: store.EventUserCreate}
-	if err := h.add(h.rec.WithEvent(r, &e), user, in.Username); err != nil {
+	if err := h.add(h.rec.WithEvent(r, &e), user, append(in.Aliases, in.Username)...); err != nil {
 		return edge.Response{}, Error(err)
 	}
 	h.rec.OK(r, e)
 	return edge.Response{Status: http.StatusCreated, Body: h.view(user)}, nil
 }
 
-// add creates the user, unless another has the name in a spelling of earlier versions.
-func (h *Users) add(ctx context.Context, u store.User, typed string) error {
-	if err := h.checkFree(ctx, typed, u.ID); err != nil {
-		return err
+// add creates the user, unless another has one of the names in a spelling of earlier versions.
+func (h *Users) add(ctx context.Context, u store.User, typed ...string) error {
+	for _, name := range typed {
+		if err := h.checkFree(ctx, name, u.ID); err != nil {
+			return err
+		}
 	}
 	return h.store.CreateUser(ctx, u)
 }
