@@ -28,10 +28,10 @@ func Find(ctx context.Context, s store.Users, typed string) (store.User, error) 
 	return users[0], nil
 }
 
-// AccountName returns the username by which logins with a typed name are counted and checked: that of the user whom Find returns,
+// Name returns the username by which logins with a typed name are counted and checked: that of the user whom Find returns,
 // so that a user with many names has one count, or the canonical one where there is no such user. A name that nobody has takes
 // as many steps of the store. It returns password.ErrUsername for what can be no name.
-func AccountName(ctx context.Context, s store.Users, typed string) (string, error) {
+func Name(ctx context.Context, s store.Users, typed string) (string, error) {
 	u, err := Find(ctx, s, typed)
 	if !errors.Is(err, store.ErrNotFound) {
 		return u.Username, err

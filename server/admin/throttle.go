@@ -126,7 +126,7 @@ func (h *limits) throttledName(r *call.Request, typed string) (string, error) {
 		r.Subject, r.Username = typed, user.Username
 		return user.Username, nil
 	}
-	name, err := account.AccountName(r.Context(), h.store, typed)
+	name, err := account.Name(r.Context(), h.store, typed)
 	switch {
 	case errors.Is(err, password.ErrUsername):
 		name = typed

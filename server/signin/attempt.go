@@ -39,7 +39,7 @@ func (a *attempt) identify() error {
 		return ErrNameTooLong
 	}
 	a.typed = password.TrimUsername(a.Username)
-	name, err := account.AccountName(a.request.Context(), a.cfg.Store, a.typed)
+	name, err := account.Name(a.request.Context(), a.cfg.Store, a.typed)
 	switch {
 	case errors.Is(err, password.ErrUsername):
 		name = a.typed // no user has it, but it is counted and costs the same

@@ -56,7 +56,8 @@ func (h *Users) view(u store.User) api.User {
 		}
 	}
 	return api.User{PasswordScheme: scheme, PasswordWeak: weak, PasswordBreached: u.Breached,
-		Subject: u.ID.String(), Username: u.Username, Aliases: u.Aliases, Claims: claims, Disabled: u.Disabled, HasPassword: u.PasswordHash != "", Move: moveName(u.Move),
+		Subject: u.ID.String(), Username: u.Username, Aliases: u.Aliases, Claims: claims, Disabled: u.Disabled,
+		HasPassword: u.PasswordHash != "", Move: moveName(u.Move),
 		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt}
 }
 

@@ -148,7 +148,8 @@ func (i *importing) add(ctx context.Context, r store.Record) error {
 func (i *importing) addUser(u store.User) {
 	key := i.key.User(u.ID)
 	set := conn.Write("set", key, i.codec.EncodeUser(u), "nx")
-	take := script.TakeName.Call(i.key.NameAndNames(u.Username), i.codec.EncodeName(u.Username, layout.NameOf(u)), u.Username, "", script.OneIf(true), script.NoEvent)
+	take := script.TakeName.Call(i.key.NameAndNames(u.Username), i.codec.EncodeName(u.Username, layout.NameOf(u)), u.Username, "",
+		script.OneIf(true), script.NoEvent)
 	i.calls = append(i.calls, set, take)
 	for _, alias := range u.Aliases {
 		record := i.codec.EncodeName(alias, layout.AliasOf(u))
