@@ -3,7 +3,6 @@ package oauth
 import (
 	"slices"
 
-	"signet/server/account"
 	"signet/server/oauth/engine"
 	"signet/server/signin"
 	"signet/server/syntax"
@@ -25,9 +24,6 @@ func (h *Handler) login(g *grantRequest) (engine.Tokens, error) {
 	h.cfg.SignIn.Confirm(g.Request, in)
 	if slices.Contains(g.client.Grants, syntax.GrantRefreshToken) {
 		begun := token.Refresh{UserID: in.User.ID, SessionID: in.Session.ID, AuthTime: in.Session.StartedAt, Scope: g.scope}
-		if account.HasScope(g.scope, account.ScopeOpenID) {
-			begun.AMR, begun.ACR = in.AMR, in.ACR // for the id_tokens of refreshes
-		}
 		if len(g.client.Audiences) > 0 || len(g.Form.Resources) > 0 { // else it follows the server's default
 			begun.Audience = g.audience
 		}

@@ -13,6 +13,7 @@ import (
 	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/oauth/engine"
+	"signet/server/signin"
 	"signet/store"
 )
 
@@ -36,6 +37,9 @@ func (r *refreshGrant) open(g *grantRequest) error {
 		return errInvalidRefreshToken.Because("%w", err)
 	}
 	g.presented, g.signIn = opened, signIn{at: opened.AuthTime, amr: opened.AMR, acr: opened.ACR}
+	if len(opened.AMR) == 0 && opened.ACR == "" { // a session of the password grant, whose refresh tokens earlier versions can read
+		g.signIn.amr, g.signIn.acr = signin.AMRPassword(), signin.ACRPassword
+	}
 	g.Subject, g.SessionID = opened.UserID.String(), opened.SessionID.String()
 	if why := r.revocationReason(g.client, g.presented); why != "" {
 		return r.endSession(g, why)

@@ -77,7 +77,8 @@ type SignedIn struct {
 // ACRPassword is the acr of a login with one factor. The values are whole numbers, and a higher one is stronger.
 const ACRPassword = "1"
 
-var amrPassword = []string{"pwd"}
+// AMRPassword returns the amr of a login with a password (RFC 8176 §2).
+func AMRPassword() []string { return []string{"pwd"} }
 
 // Password signs a user in with a username and a password. The error is a *RefusedError, a *ThrottledError, an error of the
 // input (ErrIncomplete, ErrNameTooLong), clientauth.ErrInvalidClient where the client was changed during the login, or an

@@ -16,7 +16,7 @@ import (
 
 // begin begins the session of a user who is signed in, and does what can be done only while the password is at hand.
 func (a *attempt) begin() (SignedIn, error) {
-	in := SignedIn{AMR: amrPassword, ACR: ACRPassword, event: store.Event{Type: store.EventLogin, Outcome: store.OutcomeOK}}
+	in := SignedIn{AMR: AMRPassword(), ACR: ACRPassword, event: store.Event{Type: store.EventLogin, Outcome: store.OutcomeOK}}
 	if err := a.startSession(&in); err != nil {
 		a.cfg.Audit.Drop(in.event)
 		return SignedIn{}, err

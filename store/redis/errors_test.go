@@ -204,6 +204,7 @@ func TestOddScriptReplies(t *testing.T) {
 	// ask calls a method, and the script is answered by reply; asked is false if it did not come to that.
 	ask := func(m method, sc *conn.Script, reply string) (met bool, got any, err error) {
 		var asked atomic.Bool
+		x.session = newSubject().session // one that was revoked is remembered, and not asked for again
 		to := func(args []string) string {
 			switch name := strings.ToLower(args[0]); {
 			case name == "evalsha" && args[1] == sc.SHA:
@@ -242,7 +243,7 @@ func TestOddScriptReplies(t *testing.T) {
 			}
 		}
 		if !met && sc != script.SweepSessions && sc != script.KeptEvents && sc != script.Rewrite { // they follow what the stub does not have
-			t.Errorf("no method has asked for the script %.60q", sc.Source)
+			t.Errorf("no method has asked for the script %.60q", sc.Source[max(strings.LastIndex(sc.Source, "\n-- "), 0):])
 		}
 	}
 }
