@@ -92,8 +92,11 @@ func newBcrypt(kind bcryptKind, encoded string) (Hash, error) {
 		return nil, errors.New("cost is not a number")
 	}
 	cost := int(10*tens + ones)
-	if cost < bcryptMinCost || cost > bcryptMaxCost {
-		return nil, fmt.Errorf("cost %d is not within %d to %d", cost, bcryptMinCost, bcryptMaxCost)
+	switch {
+	case cost < bcryptMinCost:
+		return nil, fmt.Errorf("cost %d is less than %d", cost, bcryptMinCost)
+	case cost > bcryptMaxCost:
+		return nil, fmt.Errorf("cost %d is more than %d, the highest that can be allowed", cost, bcryptMaxCost)
 	}
 	if !isLetters(encoded[7:]) {
 		return nil, errors.New("characters outside bcrypt's base64")
