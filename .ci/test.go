@@ -78,6 +78,9 @@ func (r *run) add(e event) {
 		fmt.Print(strings.Join(r.output[key], ""))
 		delete(r.output, key)
 	case e.Action == "pass" && e.Test != "":
+		if text := strings.Join(r.output[key], ""); strings.Contains(text, "DATA RACE") { // go test gives it to the test that printed last
+			fmt.Print(text)
+		}
 		delete(r.output, key)
 	}
 }

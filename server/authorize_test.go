@@ -210,6 +210,7 @@ func TestSignInAgain(t *testing.T) {
 		{"the next app was signed out everywhere since", func(s *servertest.Server) {
 			s.SetClient(t, servertest.Other, func(c *store.Client) { c.NotBefore = s.Clock.Now() })
 		}, "state=1", true},
+		{"everybody is signed out", func(s *servertest.Server) { s.SetClient(t, syntax.BrowserClient, (*store.Client).EndSessions) }, "state=1", true},
 		{"the session is over", func(s *servertest.Server) { s.Move(t, 30*24*time.Hour) }, "state=1", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -532,4 +533,28 @@ func TestPushedRequests(t *testing.T) {
 		t.Errorf("not pushed: got %v", got)
 	}
 	opened(t, sentTo(t, b.do(at("web", push().Web().Wants(201, "").Str("request_uri"))), callback), servertest.Web)
+}
+
+// TestEverybodySignsInAgain: to end the sessions of everybody ends those of browsers too, and their client is none that an
+// operator sees or changes.
+func TestEverybodySignsInAgain(t *testing.T) {
+	s := codeServer(t, nil)
+	admin, b := s.ServeAdmin(t, s.Admin()), newTab(s)
+	sentTo(t, b.signIn(t), callback)
+	s.Clock.Add(time.Minute)
+	opened(t, sentTo(t, b.open(t, ofOther...), otherCallback), servertest.Other)
+	admin.CallJSON(t, "DELETE", "/v1/sessions", "").Wants(200, "")
+	isPage(t, b.open(t, ofOther...), 200, "password")
+	opened(t, sentTo(t, b.signIn(t), callback), servertest.Web)
+
+	list := admin.CallJSON(t, "GET", "/v1/clients", "").Wants(200, "")
+	if strings.Contains(list.Raw, syntax.BrowserClient) {
+		t.Errorf("the list has it: %s", list.Raw)
+	}
+	path := "/v1/clients/" + syntax.BrowserClient
+	admin.CallJSON(t, "GET", path, "").Wants(404, "not_found")
+	admin.CallJSON(t, "PATCH", path, `{"grants": ["client_credentials"]}`).Wants(404, "not_found")
+	admin.CallJSON(t, "POST", path+"/disable", "").Wants(404, "not_found")
+	admin.CallJSON(t, "DELETE", path, "").Wants(404, "not_found")
+	isPage(t, b.open(t, "prompt=none", "client_id="+syntax.BrowserClient), 400, "")
 }

@@ -137,7 +137,7 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) newPages(sealKeys [][32]byte, sealer *token.Sealer) (err error) {
 	cfg := &s.cfg
 	if s.browsers, err = browser.New(browser.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Store: cfg.Store, Now: cfg.Now,
-		Ended: s.checker.SessionEnded}); err != nil {
+		Clients: s.clients, Ended: s.checker.SessionEnded}); err != nil {
 		return err
 	}
 	if s.authorize, err = authorize.New(authorize.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Clients: s.clients, Store: cfg.Store,

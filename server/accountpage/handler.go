@@ -16,6 +16,7 @@ import (
 	"signet/server/password"
 	"signet/server/sealed"
 	"signet/server/signin"
+	"signet/server/syntax"
 	"signet/server/token"
 	"signet/store"
 )
@@ -67,7 +68,7 @@ func New(cfg Config) (*Handler, error) {
 // Handle shows the page, or does what a form of it asks for.
 func (h *Handler) Handle(r *edge.Request) (edge.Response, error) {
 	c := &call{Handler: h, Request: r, headers: http.Header{}}
-	r.SetClient(browser.Client().ID, false, nil)
+	r.SetClient(syntax.BrowserClient, false, nil)
 	if r.Method != http.MethodPost {
 		return c.finish(c.show())
 	}
@@ -190,6 +191,15 @@ func (c *call) whileSigningIn(show func(m page.Message, wait time.Duration) edge
 	}
 }
 
+// login begins a session of the browser.
+func (c *call) login(username, password string) (signin.SignedIn, error) {
+	client, err := c.cfg.Browsers.Client(c.Context())
+	if err != nil {
+		return signin.SignedIn{}, edge.Unavailable(err)
+	}
+	return c.cfg.SignIn.Password(c.Request, signin.Login{Client: client, Username: username, Password: password})
+}
+
 // signIn signs a user in with the browser.
 func (c *call) signIn() (edge.Response, error) {
 	s := page.SignIn{Username: c.form.Get(fieldUsername)}
@@ -198,7 +208,7 @@ func (c *call) signIn() (edge.Response, error) {
 		return c.signInPage(s)
 	}
 	c.whileSigningIn(show)
-	in, err := c.cfg.SignIn.Password(c.Request, signin.Login{Client: browser.Client(), Username: s.Username, Password: c.form.Get(fieldPassword)})
+	in, err := c.login(s.Username, c.form.Get(fieldPassword))
 	if m, wait, ok := refusalOf(err); ok {
 		return show(m, wait), nil
 	}

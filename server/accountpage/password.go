@@ -4,11 +4,9 @@ import (
 	"errors"
 
 	"signet/server/audit"
-	"signet/server/browser"
 	"signet/server/edge"
 	"signet/server/page"
 	"signet/server/password"
-	"signet/server/signin"
 	"signet/store"
 )
 
@@ -21,7 +19,7 @@ func (c *call) changePassword() (edge.Response, error) {
 	if a := c.checkNew(current, fresh); a.Message != page.NoMessage {
 		return c.accountPage(a)
 	}
-	checked, err := c.cfg.SignIn.Password(c.Request, signin.Login{Client: browser.Client(), Username: c.in.User.Username, Password: current})
+	checked, err := c.login(c.in.User.Username, current)
 	if m, wait, ok := refusalOf(err); ok {
 		if m == page.Incorrect {
 			m = page.WrongPassword
@@ -39,7 +37,7 @@ func (c *call) changePassword() (edge.Response, error) {
 	case err != nil:
 		return edge.Response{}, edge.Unavailable(err)
 	}
-	in, err := c.cfg.SignIn.Password(c.Request, signin.Login{Client: browser.Client(), Username: checked.User.Username, Password: fresh})
+	in, err := c.login(checked.User.Username, fresh)
 	if err != nil { // the password is changed all the same
 		c.cfg.Browsers.Clear(c.headers)
 		return c.signInPage(page.SignIn{Message: page.SignedOutMeantime, Username: checked.User.Username}), nil

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"slices"
 
-	"signet/server/browser"
 	"signet/server/edge"
 	"signet/server/page"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -22,13 +22,11 @@ func (c *call) sessions() ([]store.Session, error) {
 	}
 	var live []store.Session
 	for _, session := range all {
-		client := browser.Client()
-		if session.ClientID != client.ID {
-			if client, err = c.cfg.Clients.Get(c.Context(), session.ClientID); errors.Is(err, store.ErrNotFound) {
-				continue
-			} else if err != nil {
-				return nil, edge.Unavailable(err)
-			}
+		client, err := c.cfg.Clients.Get(c.Context(), session.ClientID)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return nil, edge.Unavailable(err)
 		}
 		if c.cfg.Checker.SessionEnded(session, &c.in.User, client, now) == "" {
 			live = append(live, session)
@@ -64,7 +62,7 @@ func (c *call) accountPage(a page.Account) (edge.Response, error) {
 	a.More = max(0, len(live)-maxRows)
 	for _, session := range live[:len(live)-a.More] {
 		row := page.Session{ID: session.ID.String(), Used: session.RotatedAt}
-		if session.ClientID != browser.Client().ID {
+		if session.ClientID != syntax.BrowserClient {
 			row.App = session.ClientID
 		}
 		if session.Address.IsValid() {

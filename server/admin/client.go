@@ -60,6 +60,9 @@ func (h *clients) list(r *call.Request) (edge.Response, error) {
 	all, next := input.Page(all, limit, func(r store.Client) string { return r.ID })
 	views := make([]api.Client, 0, len(all))
 	for _, client := range all {
+		if client.ID == syntax.BrowserClient {
+			continue
+		}
 		views = append(views, viewClient(client))
 	}
 	return edge.Response{Body: api.ClientList{Clients: views, Next: next}}, nil
@@ -108,7 +111,19 @@ func (h *clients) apply(spec api.ClientSpec, client *store.Client) (warnings []s
 	return warnings, nil
 }
 
+// registered refuses the id of the browsers that are signed in at the login page. Nobody has registered it, and nobody may
+// change it.
+func registered(id string) error {
+	if id == syntax.BrowserClient {
+		return clientError(store.ErrNotFound)
+	}
+	return nil
+}
+
 func (h *clients) show(r *call.Request) (edge.Response, error) {
+	if err := registered(r.PathValue("id")); err != nil {
+		return edge.Response{}, err
+	}
 	client, err := h.store.Client(r.Context(), r.PathValue("id"))
 	if err == nil {
 		err = h.floors.Check(client)
@@ -124,6 +139,9 @@ func (h *clients) show(r *call.Request) (edge.Response, error) {
 func (h *clients) modify(r *call.Request, e *store.Event, change func(client *store.Client, now time.Time) error) (store.Client, error) {
 	id, now := r.PathValue("id"), store.Millis(h.now())
 	e.ClientID = id
+	if err := registered(id); err != nil {
+		return store.Client{}, err
+	}
 	client, err := h.store.UpdateClient(h.rec.WithEvent(r, e), id, func(client *store.Client) error {
 		if err := h.floors.Check(*client); err != nil {
 			return err
@@ -176,6 +194,9 @@ func (h *clients) update(r *call.Request) (edge.Response, error) {
 
 func (h *clients) delete(r *call.Request) (edge.Response, error) {
 	id := r.PathValue("id")
+	if err := registered(id); err != nil {
+		return edge.Response{}, err
+	}
 	client, err := h.store.Client(r.Context(), id)
 	if err != nil {
 		return edge.Response{}, clientError(err)

@@ -129,7 +129,11 @@ func (h *Handler) resume(r *edge.Request, form edge.Form) (req *request, expired
 
 // signIn signs the user in, and returns what the browser keeps.
 func (h *Handler) signIn(r *edge.Request, before *browser.SignedIn, username, password string) (browser.SignedIn, error) {
-	in, err := h.cfg.SignIn.Password(r, signin.Login{Client: browser.Client(), Username: username, Password: password})
+	client, err := h.cfg.Browsers.Client(r.Context())
+	if err != nil {
+		return browser.SignedIn{}, edge.Unavailable(err)
+	}
+	in, err := h.cfg.SignIn.Password(r, signin.Login{Client: client, Username: username, Password: password})
 	if err != nil {
 		return browser.SignedIn{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,6 +25,8 @@ type Config struct {
 	InUse  func() int // the index of the one that seals
 	Store  Store
 	Now    func() time.Time
+
+	Clients Clients
 	// Ended returns why a session that is on record is over, or "". See token.Checker.
 	Ended func(session store.Session, user *store.User, client *store.Client, now time.Time) string
 }
@@ -32,6 +35,12 @@ type Config struct {
 type Store interface {
 	TokenState(ctx context.Context, ref store.TokenRef) (store.TokenState, error)
 	RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (existed bool, err error)
+	CreateClient(ctx context.Context, c store.Client) error
+}
+
+// Clients finds clients, as clientauth.Cache does.
+type Clients interface {
+	Get(ctx context.Context, id string) (*store.Client, error)
 }
 
 // Sessions finds and sets the sessions of browsers. It is safe for concurrent use.
@@ -43,10 +52,20 @@ type Sessions struct {
 	secure      bool
 }
 
-// Client is the client of the sessions of browsers. It must not be changed.
-func Client() *store.Client { return client }
-
-var client = &store.Client{ID: syntax.BrowserClient}
+// Client returns the client of the sessions of browsers, which must not be changed. It can do nothing, and has a record for
+// its epoch alone: to sign everybody out raises that of every client. The first who signs in makes the record.
+func (s *Sessions) Client(ctx context.Context) (*store.Client, error) {
+	c, err := s.cfg.Clients.Get(ctx, syntax.BrowserClient)
+	if !errors.Is(err, store.ErrNotFound) {
+		return c, err
+	}
+	now := store.Millis(s.cfg.Now())
+	err = s.cfg.Store.CreateClient(ctx, store.Client{ID: syntax.BrowserClient, CreatedAt: now, UpdatedAt: now})
+	if err != nil && !errors.Is(err, store.ErrExists) {
+		return nil, err
+	}
+	return s.cfg.Clients.Get(ctx, syntax.BrowserClient)
+}
 
 // SignedIn is the user who is signed in with a browser.
 type SignedIn struct {
@@ -104,7 +123,16 @@ func (s *Sessions) Current(r *edge.Request) (*SignedIn, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case !state.Live, state.Session.ClientID != client.ID, s.cfg.Ended(state.Session, &state.User, client, s.cfg.Now()) != "":
+	case !state.Live, state.Session.ClientID != syntax.BrowserClient:
+		return nil, nil
+	}
+	client, err := s.cfg.Clients.Get(r.Context(), syntax.BrowserClient)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case s.cfg.Ended(state.Session, &state.User, client, s.cfg.Now()) != "":
 		return nil, nil
 	}
 	return &SignedIn{User: state.User, Session: state.Session, AuthTime: time.UnixMilli(c.AuthTime).UTC(), AMR: c.AMR, ACR: c.ACR}, nil

@@ -33,9 +33,16 @@ func (m *memory) RevokeSession(_ context.Context, _ store.UserID, id store.Sessi
 	return true, m.err
 }
 
+func (m *memory) CreateClient(context.Context, store.Client) error { return m.err }
+
+// Get is that of the cache of clients.
+func (m *memory) Get(_ context.Context, id string) (*store.Client, error) {
+	return &store.Client{ID: id}, nil
+}
+
 func sessions(t testing.TB, m *memory, issuer string) *browser.Sessions {
 	t.Helper()
-	s, err := browser.New(browser.Config{Issuer: issuer, Keys: [][32]byte{{1}}, InUse: func() int { return 0 }, Store: m, Now: time.Now,
+	s, err := browser.New(browser.Config{Issuer: issuer, Keys: [][32]byte{{1}}, InUse: func() int { return 0 }, Store: m, Clients: m, Now: time.Now,
 		Ended: func(_ store.Session, u *store.User, _ *store.Client, _ time.Time) string {
 			if u.Disabled {
 				return "disabled"

@@ -15,6 +15,7 @@ import (
 	"signet/server/edge"
 	"signet/server/page"
 	"signet/server/sealed"
+	"signet/server/syntax"
 	"signet/server/token"
 	"signet/store"
 )
@@ -69,7 +70,7 @@ const maxQuery = 4 << 10
 // Handle is GET and POST of the endpoint. A browser sends no cookies with the POST of another site, so a POST is turned into the GET that it
 // stands for, unless it is the form of the page that asks.
 func (h *Handler) Handle(r *edge.Request) (edge.Response, error) {
-	r.SetClient(browser.Client().ID, false, nil)
+	r.SetClient(syntax.BrowserClient, false, nil)
 	c := &call{Handler: h, Request: r, headers: http.Header{}}
 	var err error
 	if r.Method != http.MethodPost {

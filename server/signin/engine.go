@@ -12,7 +12,6 @@ import (
 	"signet/server/clientauth"
 	"signet/server/edge"
 	"signet/server/password"
-	"signet/server/syntax"
 	"signet/server/throttle"
 	"signet/server/upstream"
 	"signet/store"
@@ -107,11 +106,8 @@ func (e *Engine) Abandon(r *edge.Request, in SignedIn) {
 }
 
 // StillServed looks at the client once more, after the step that has begun or carried on a session: a client that was
-// disabled, deleted or made anew meanwhile gets nothing, and the session ends. The client of browsers is no record.
+// disabled, deleted or made anew meanwhile gets nothing, and the session ends.
 func (e *Engine) StillServed(ctx context.Context, client *store.Client, session store.Session) error {
-	if client.ID == syntax.BrowserClient {
-		return nil
-	}
 	ok, err := e.cfg.Clients.Unchanged(ctx, client)
 	switch {
 	case err != nil:

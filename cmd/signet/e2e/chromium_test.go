@@ -167,8 +167,13 @@ func (p *tab) try(script string, into any) error {
 			Exception struct{ Description string }
 		}
 	}
-	p.t.Helper()
-	p.call("Runtime.evaluate", map[string]any{"expression": script, "awaitPromise": true, "returnByValue": true, "userGesture": true}, &done)
+	result, err := p.send(p.session, "Runtime.evaluate", map[string]any{"expression": script, "awaitPromise": true, "returnByValue": true, "userGesture": true})
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(result, &done); err != nil {
+		return err
+	}
 	if e := done.ExceptionDetails; e != nil {
 		return errors.New(e.Text + " " + e.Exception.Description)
 	}
@@ -183,7 +188,9 @@ func (p *tab) await(what, script string) {
 	p.t.Helper()
 	waitFor(p.t, what, func() bool {
 		var yes bool
-		p.eval("Boolean("+script+")", &yes)
+		if err := p.try("Boolean("+script+")", &yes); err != nil && !strings.Contains(err.Error(), "navigated or closed") { // on the way to the next page
+			p.t.Fatalf("chromium: %v\n%s", err, script)
+		}
 		return yes
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"signet/server/admin/call"
 	"signet/server/clientauth"
 	"signet/server/edge"
-	"signet/server/syntax"
 	"signet/server/token"
 	"signet/store"
 )
@@ -55,7 +54,7 @@ func (h *Sessions) List(r *call.Request) (edge.Response, error) {
 	}
 	views := make([]api.Session, 0, len(all))
 	for _, session := range all {
-		client, err := h.clientOf(r, session)
+		client, err := h.cache.Get(r.Context(), session.ClientID)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
@@ -67,14 +66,6 @@ func (h *Sessions) List(r *call.Request) (edge.Response, error) {
 		}
 	}
 	return edge.Response{Body: api.SessionList{Sessions: views}}, nil
-}
-
-// clientOf returns the client of a session. That of browsers, which are signed in at the login page, has no record.
-func (h *Sessions) clientOf(r *call.Request, s store.Session) (*store.Client, error) {
-	if s.ClientID == syntax.BrowserClient {
-		return &store.Client{ID: s.ClientID}, nil
-	}
-	return h.cache.Get(r.Context(), s.ClientID)
 }
 
 func (h *Sessions) viewSession(session store.Session) api.Session {
