@@ -143,7 +143,7 @@ func opened(t testing.TB, answer url.Values, client string) token.Code {
 	return c
 }
 
-// isPage checks that the answer is a page for people that sends nobody anywhere.
+// isPage checks that the answer is a page for people without a redirect.
 func isPage(t testing.TB, a servertest.Answer, status int, part string) {
 	t.Helper()
 	if a.Status != status || a.Header.Get("Location") != "" || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") || !strings.Contains(a.Raw, part) ||
@@ -378,7 +378,7 @@ func TestFormPost(t *testing.T) {
 	isPage(t, newTab(s).open(t, "response_mode=form_post", "prompt=none"), 200, `value="login_required"`)
 }
 
-// TestRefusedLogins: the form has no more to tell than the token endpoint.
+// TestRefusedLogins: the form gives away no more than the token endpoint.
 func TestRefusedLogins(t *testing.T) {
 	s := codeServer(t, func(cfg *server.Config) { cfg.Throttle = throttle.Config{PerAccount: 3} })
 	b := newTab(s)
@@ -457,7 +457,7 @@ func TestFixation(t *testing.T) {
 	isPage(t, b.open(t), 200, "password") // who planted the cookie is signed out, and not signed in as bob
 }
 
-// TestAbandoned: what nobody finishes leaves nothing in the store.
+// TestAbandoned: a sign-in that is not finished leaves nothing in the store.
 func TestAbandoned(t *testing.T) {
 	s := codeServer(t, nil)
 	records := func() (n int) {
@@ -557,4 +557,35 @@ func TestEverybodySignsInAgain(t *testing.T) {
 	admin.CallJSON(t, "POST", path+"/disable", "").Wants(404, "not_found")
 	admin.CallJSON(t, "DELETE", path, "").Wants(404, "not_found")
 	isPage(t, b.open(t, "prompt=none", "client_id="+syntax.BrowserClient), 400, "")
+}
+
+// TestIDTokenHint: a request that is about one user gives no code of another one.
+func TestIDTokenHint(t *testing.T) {
+	s := codeServer(t, nil)
+	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Scopes = append(c.Scopes, "openid") })
+	admin := s.ServeAdmin(t, s.Admin())
+	admin.CallJSON(t, "POST", "/v1/users", `{"username": "bob", "password": "`+servertest.Password+`"}`).Wants(201, "")
+	idToken := func(b *tab, name string) string {
+		page := b.open(t, "scope=openid")
+		got := sentTo(t, b.send(t, page, name, servertest.Password), callback)
+		return s.Form(t, "/token", "grant_type=authorization_code", "code="+got.Get("code"), "redirect_uri="+callback, "code_verifier="+verifier).
+			Web().Wants(200, "").Str("id_token")
+	}
+	b := newTab(s)
+	ofAda, ofBob := idToken(b, "ada"), idToken(newTab(s), "bob")
+	s.Clock.Add(time.Hour) // both have expired
+
+	opened(t, sentTo(t, b.open(t, "prompt=none", "id_token_hint="+ofAda), callback), servertest.Web)
+	for hint, want := range map[string]string{ofBob: "login_required", ofAda[:len(ofAda)-4]: "invalid_request", "x": "invalid_request"} {
+		if got := sentTo(t, b.open(t, "prompt=none", "id_token_hint="+hint), callback); got.Get("error") != want || got.Has("code") {
+			t.Errorf("got %v, want %s", got, want)
+		}
+	}
+	page := b.open(t, "id_token_hint="+ofBob)
+	isPage(t, page, 200, "password")
+	if got := sentTo(t, b.send(t, page, "ada", servertest.Password), callback); got.Get("error") != "login_required" || got.Has("code") {
+		t.Errorf("another user than the hint's has signed in: got %v", got)
+	}
+	page = b.open(t, "id_token_hint="+ofBob)
+	opened(t, sentTo(t, b.send(t, page, "bob", servertest.Password), callback), servertest.Web)
 }

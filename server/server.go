@@ -141,7 +141,7 @@ func (s *Server) newPages(sealKeys [][32]byte, sealer *token.Sealer) (err error)
 		return err
 	}
 	if s.authorize, err = authorize.New(authorize.Config{Issuer: cfg.Issuer, Keys: sealKeys, InUse: cfg.Keys.MasterKeyInUse, Clients: s.clients, Store: cfg.Store,
-		SignIn: s.signIn, Browsers: s.browsers, Sealer: sealer, Pages: func() *page.Renderer { return s.settings().Page }, Now: cfg.Now,
+		SignIn: s.signIn, Browsers: s.browsers, Sealer: sealer, Hint: s.checker.Hint, Pages: func() *page.Renderer { return s.settings().Page }, Now: cfg.Now,
 		Skew: func() time.Duration { return cfg.Keys.Timetable().Skew }, Settle: s.oauth.CheckAuthorization}); err != nil {
 		return err
 	}

@@ -31,6 +31,8 @@ type Config struct {
 	Pages    func() *page.Renderer // in force
 	Now      func() time.Time
 	Skew     func() time.Duration // by how much the clocks of replicas may differ
+
+	Hint func(idToken string) (token.IDClaims, error) // reads an id_token_hint, as token.Checker does
 	// Settle returns the scope and the audience of a request with the form r.Form, or why it may not have them.
 	Settle func(r *edge.Request, client *store.Client) (scope string, audience []string, err error)
 }
@@ -134,6 +136,10 @@ func (h *Handler) Authorize(r *edge.Request) (edge.Response, error) {
 // finish gives out the code.
 func (h *Handler) finish(r *edge.Request, req *request, who *browser.SignedIn) (edge.Response, error) {
 	r.Subject, r.SessionID = who.User.ID.String(), who.Session.ID.String()
+	if !req.expects(who) { // another user than that of id_token_hint has signed in, and stays so
+		r.Outcome = errOtherUser.Code
+		return req.respondError(r, errOtherUser), nil
+	}
 	if req.pushed != nil {
 		if err := h.use(r, req.pushed); err != nil {
 			return edge.Response{}, err

@@ -21,7 +21,7 @@ import (
 var parameters = edge.Parameters{
 	"client_id": true, "redirect_uri": true, "response_type": true, "response_mode": true, "scope": true, "state": true,
 	"code_challenge": true, "code_challenge_method": true, "nonce": true, "prompt": true, "max_age": true, "login_hint": true,
-	"ui_locales": true, "request": true, "request_uri": true,
+	"id_token_hint": true, "ui_locales": true, "request": true, "request_uri": true,
 }
 
 // Errors about the client and the redirect URI. They are never sent to a redirect URI.
@@ -42,6 +42,7 @@ var (
 	errRequestObject = &edge.Error{Status: http.StatusBadRequest, Code: "request_not_supported", Description: "request objects are not supported: send the parameters, or push them"}
 	errRequestURI    = &edge.Error{Status: http.StatusBadRequest, Code: "request_uri_not_supported",
 		Description: "request_uri must be one that the endpoint for pushed requests has given out"}
+	errOtherUser     = &edge.Error{Status: http.StatusBadRequest, Code: "login_required", Description: "another user than that of id_token_hint has signed in"}
 	errLoginRequired = &edge.Error{Status: http.StatusBadRequest, Code: "login_required", Description: "the user has to sign in, and prompt=none forbids to ask"}
 )
 
@@ -71,6 +72,7 @@ type request struct {
 	login       bool          // the user has to sign in, signed in or not
 	choose      bool          // likewise, and may be another one
 	maxAge      time.Duration // since the user has signed in; less than 0: any
+	subject     string        // the sub of the user who is expected; empty: anybody
 }
 
 // read checks a request. From the moment on when client and redirect URI are certain, the errors of r are sent there.
@@ -105,7 +107,7 @@ func (req *request) check(r *edge.Request, broken error) error {
 	if broken != nil {
 		return broken
 	}
-	for _, check := range []func() error{req.checkKind, req.checkLimits, req.checkChallenge, req.readPrompt, req.readMaxAge} {
+	for _, check := range []func() error{req.checkKind, req.checkLimits, req.checkChallenge, req.readPrompt, req.readMaxAge, req.readHint} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -217,6 +219,28 @@ func (req *request) readMaxAge() error {
 	return nil
 }
 
+// readHint reads id_token_hint (OpenID Connect Core §3.1.2.1). It may have expired.
+func (req *request) readHint() error {
+	raw := req.form.Get("id_token_hint")
+	if raw == "" {
+		return nil
+	}
+	claims, err := req.handler.cfg.Hint(raw)
+	switch {
+	case errors.Is(err, token.ErrInactive):
+		return edge.InvalidRequest("id_token_hint is not an id_token of this server")
+	case err != nil:
+		return edge.Unavailable(err)
+	}
+	req.subject = claims.Subject
+	return nil
+}
+
+// expects reports whether the request is for that user.
+func (req *request) expects(who *browser.SignedIn) bool {
+	return req.subject == "" || req.subject == who.User.ID.String()
+}
+
 func (req *request) settle(r *edge.Request) (err error) {
 	r.Form = req.form
 	if req.scope, req.audience, err = req.handler.cfg.Settle(r, req.client); err != nil {
@@ -231,7 +255,7 @@ func (req *request) settle(r *edge.Request) (err error) {
 // wantsLogin reports whether the user has to sign in although somebody is signed in. A sign-in from before the client was signed
 // out everywhere gives no code that could be redeemed.
 func (req *request) wantsLogin(who *browser.SignedIn, now time.Time) bool {
-	return req.login || req.maxAge == 0 || req.maxAge > 0 && now.Sub(who.AuthTime) > req.maxAge || who.AuthTime.Before(req.client.NotBefore)
+	return req.login || !req.expects(who) || req.maxAge == 0 || req.maxAge > 0 && now.Sub(who.AuthTime) > req.maxAge || who.AuthTime.Before(req.client.NotBefore)
 }
 
 // code returns a code for the user who is signed in.

@@ -146,7 +146,7 @@ func (h *Handler) signIn(r *edge.Request, before *browser.SignedIn, username, pa
 	return now, nil
 }
 
-// message is what the form says of a failed login: no more than the token endpoint does.
+// message is what the form shows after a failed login: no more than the token endpoint gives away.
 func message(err error) (page.Message, time.Duration) {
 	var throttled *signin.ThrottledError
 	var refused *signin.RefusedError

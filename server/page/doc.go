@@ -13,7 +13,7 @@
 // follow a form as well (see FormTarget).
 //
 // The Referrer-Policy is same-origin, and not no-referrer: with the latter, browsers send Origin: null with our
-// own forms, and a check of the origin could not tell them from those of other sites.
+// own forms, and a check of the origin would take them for those of other sites.
 //
 // # Texts
 //
