@@ -37,7 +37,7 @@ func (r release) file(name string) string {
 // releases are the one that was built before the tests, the same built again elsewhere and signed, and a later one.
 type releases struct{ given, again, later release }
 
-const laterVersion = "v99.0.0"
+const laterVersion = "v1.99.0"
 
 var buildReleases = sync.OnceValues(func() (releases, error) {
 	var all releases
@@ -479,7 +479,7 @@ root=%[1]s/root
 mount --bind $root $root
 mount -t tmpfs -o mode=0700,uid=65532,gid=65532 tmpfs $root/var/lib/signet
 mount -o remount,ro,bind $root
-in_image() { env -i %[2]s SIGNET_LISTEN=127.0.0.1:%[3]s chroot --userspec=%[4]s $root %[5]s "$@"; }
+in_image() { env -i %[2]s SIGNET_LISTEN=127.0.0.1:%[3]s /usr/sbin/chroot --userspec=%[4]s $root %[5]s "$@"; }
 ! in_image config check 2> refused.txt
 in_image init --dir /var/lib/signet --issuer http://127.0.0.1:%[3]s
 in_image %[6]s 2> log.txt &
