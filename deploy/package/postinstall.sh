@@ -25,7 +25,7 @@ fi
 systemctl daemon-reload
 systemctl is-active --quiet signet.service || exit 0
 # A server that runs goes on with its old program where the new one refuses the configuration.
-if runuser -u signet -- signet config check --config "$config"; then
+if runuser -u signet -- signet config check --config "$config" >/dev/null; then
   systemctl try-restart signet.service
 else
   echo "signet: the new program refuses $config, so the server was not restarted. Change the file, then: systemctl restart signet" >&2
