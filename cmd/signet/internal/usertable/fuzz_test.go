@@ -57,4 +57,4 @@ func FuzzDjango(f *testing.F)    { fuzz(f, "django", "django.json", "django.json
 func FuzzFirebase(f *testing.F)  { fuzz(f, "firebase", "firebase.json") }
 func FuzzKeycloak(f *testing.F)  { fuzz(f, "keycloak", "keycloak.json") }
 func FuzzSupabase(f *testing.F)  { fuzz(f, "supabase", "supabase.csv") }
-func FuzzWordPress(f *testing.F) { fuzz(f, "wordpress", "wordpress.csv", "wordpress.sql") }
+func FuzzWordPress(f *testing.F) { fuzz(f, "wordpress", "wordpress.csv", "wordpress.sql", "wordpress-roles.sql") }
