@@ -68,7 +68,7 @@ func startFlask(t testing.TB, issuer, clientID, secret string) *flaskApp {
 func (p *process) createWebApp(id, callback string, more ...string) (secret string) {
 	p.t.Helper()
 	var made clientRecord
-	out := p.admin("", append([]string{"client", "create", "--id", id, "--grant", "authorization_code,refresh_token", "--scope", "openid,profile",
+	out := p.admin("", append([]string{"client", "create", "--id", id, "--grant", "authorization_code,refresh_token", "--scope", "openid,profile,email",
 		"--redirect-uri", callback, "-o", "json"}, more...)...)
 	if err := json.Unmarshal([]byte(out), &made); err != nil || made.Secret == "" {
 		p.t.Fatalf("client create printed %q: %v", out, err)
