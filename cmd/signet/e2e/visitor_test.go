@@ -91,6 +91,7 @@ func (v *visitor) signIn(p *seen) *seen {
 
 func (v *visitor) send(req *http.Request) *seen {
 	v.t.Helper()
+	req.Header.Set("Accept", "text/html,*/*;q=0.8") // without it mod_auth_openidc takes the request for a program's
 	res, err := v.client.Do(req)
 	if err != nil {
 		v.t.Fatal(err)
