@@ -22,7 +22,7 @@ func installOAuth2Proxy(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	install := exec.Command("go", "install", oauth2Proxy)
-	install.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=-mod=mod")
+	install.Env = append(os.Environ(), "GOBIN="+dir)
 	if out, err := install.CombinedOutput(); err != nil {
 		needs(t, fmt.Sprintf("oauth2-proxy (%v: %s)", err, out), "go install "+oauth2Proxy)
 	}
