@@ -75,6 +75,6 @@ func TestInformedClientsOfAnotherReplica(t *testing.T) {
 	}
 	must(t, one.CreateClient(t.Context(), store.Client{ID: "web", BackchannelLogoutURI: "https://app.example/logout"}))
 	becomes("\nweb\n")
-	must(t, one.DeleteClient(t.Context(), "web"))
+	must(t, one.DeleteClient(t.Context(), "web", nil))
 	becomes("")
 }

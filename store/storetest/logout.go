@@ -173,7 +173,7 @@ func testLogoutClients(t *testing.T, b Backend) {
 	equal(t, "a client that has a URI now", end(before), []store.SessionID{before.ID})
 	equal(t, "a client that has none any more", len(end(after)), 0)
 	gone := begin(t, s, u.ID, "app", t0)
-	noError(t, "DeleteClient", s.DeleteClient(ctx, "app"))
+	noError(t, "DeleteClient", s.DeleteClient(ctx, "app", nil))
 	equal(t, "a client that was deleted", len(end(gone)), 0)
 }
 
