@@ -443,7 +443,7 @@ func TestChangedMeanwhile(t *testing.T) {
 		{"the user is signed out everywhere", func(h *house) { h.changeUser("ada", func(u *store.User) { u.EndSessions() }) }, "signed in"},
 		{"the client is disabled", func(h *house) { h.changeClient(func(c *store.Client) { c.Disabled = true }) }, "invalid_client"},
 		{"the client is deleted", func(h *house) {
-			if err := h.bolt.DeleteClient(h.t.Context(), "web"); err != nil {
+			if err := h.bolt.DeleteClient(h.t.Context(), "web", nil); err != nil {
 				h.t.Error(err)
 			}
 		}, "invalid_client"},
@@ -533,7 +533,7 @@ func TestStillServed(t *testing.T) {
 		{"the client has other scopes", func(h *house) { h.changeClient(func(c *store.Client) { c.Scopes = []string{"a"} }) }, "signed in", false},
 		{"the client was signed out everywhere", func(h *house) { h.changeClient((*store.Client).EndSessions) }, "invalid_client", true},
 		{"the client is deleted", func(h *house) {
-			if err := h.bolt.DeleteClient(h.t.Context(), "web"); err != nil {
+			if err := h.bolt.DeleteClient(h.t.Context(), "web", nil); err != nil {
 				h.t.Error(err)
 			}
 		}, "invalid_client", true},
