@@ -208,7 +208,7 @@ var methods = []method{
 	}},
 	{"DeleteUser", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) { return nil, s.DeleteUser(ctx, x.user.ID) }},
 	{"DeleteClient", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
-		return nil, s.DeleteClient(ctx, x.client.ID)
+		return nil, s.DeleteClient(ctx, x.client.ID, nil)
 	}},
 }
 

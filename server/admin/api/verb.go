@@ -15,11 +15,11 @@ type Verb struct {
 	Stream bool   // its body or its answer may be of any length, so it has no time limit as a whole
 }
 
-// Clients. {id} is a client_id.
+// Clients. {id} is a client_id. A change of one takes Target.IfMatch.
 var (
 	// ListClients takes ?limit= and ?after= and answers ClientList.
 	ListClients = Verb{Method: http.MethodGet, Path: "/v1/clients", Name: "client.list", Scope: ScopeClients}
-	// CreateClient takes ClientSpec and answers 201 and Client, this once with its secret.
+	// CreateClient takes NewClient and answers 201 and Client, this once with its secret.
 	CreateClient = Verb{Method: http.MethodPost, Path: "/v1/clients", Name: "client.create", Scope: ScopeClients}
 	// ShowClient answers Client.
 	ShowClient = Verb{Method: http.MethodGet, Path: "/v1/clients/{id}", Name: "client.show", Scope: ScopeClients}
@@ -145,6 +145,9 @@ type Target struct {
 	Verb
 	URL    string // the path with its names filled in, and the query
 	Accept string // media type of the answer, where the verb has several; empty: the first
+	// IfMatch is the Revision that a client must still have: else it is not changed, and the answer is CodeChanged
+	// (RFC 9110 §13.1.1). Empty: it is changed whatever it is.
+	IfMatch string
 }
 
 // At fills in the names of the path, in their order. It panics where there are more or fewer.

@@ -132,9 +132,12 @@ func (s *Clients) replaceClient(ctx context.Context, before string, c store.Clie
 
 // DeleteClient implements store.Clients. It deletes the record that it has read and no other, so that a
 // command that comes late finds nothing to delete.
-func (s *Clients) DeleteClient(ctx context.Context, id string) error {
+func (s *Clients) DeleteClient(ctx context.Context, id string, check func(store.Client) error) error {
 	for {
 		before, c, err := s.clientAndRecord(ctx, id)
+		if err == nil && check != nil {
+			err = check(c)
+		}
 		if err != nil {
 			return err
 		}
