@@ -61,6 +61,7 @@ var contract = []struct {
 		{"paging", testUserPaging},
 		{"names", testRenames},
 		{"concurrent renames", testRenameRace},
+		{"concurrent creations with aliases", testAliasRace},
 	}},
 	{"records", []testCase{
 		{"copies are independent", testCopies},

@@ -41,7 +41,7 @@ func (s *Users) CreateUser(ctx context.Context, u store.User) error {
 		if undo := s.Conn.DoDurably(ctx, "undoing the creation of a user", conn.Write("del", key)); undo != nil {
 			return undo
 		}
-		if undo := s.freeNames(ctx, u, 0, u.Aliases); undo != nil {
+		if undo := s.freeNames(ctx, u, 0, u.Names()); undo != nil {
 			return undo
 		}
 	}
@@ -57,14 +57,32 @@ func validNames(u store.User) error {
 	return nil
 }
 
-// takeNames makes the names of a new user lead there, the username last: it completes the user.
+// takeNames makes the names of a new user lead there, the username after the aliases: it completes the user. Until then
+// another creation takes an alias for one that was left behind. So the aliases are looked at before, and confirmed after: what
+// was read of an incomplete user cannot be replaced any more then. Of two who want one alias the one who loses it ends.
 func (s *Users) takeNames(ctx context.Context, u store.User) error {
+	quiet := store.WithoutEvents(ctx)
 	for _, alias := range u.Aliases {
-		if err := s.takeAlias(store.WithoutEvents(ctx), u, alias, false); err != nil {
+		if err := s.takeAlias(quiet, u, alias, false); err != nil {
 			return err
 		}
 	}
-	return s.takeName(ctx, u)
+	for _, alias := range u.Aliases { // an event of a creation that is undone would be wrong
+		if n, err := s.readName(ctx, alias); errors.Is(err, store.ErrNotFound) || err == nil && n.UserID != u.ID {
+			return fmt.Errorf("user %s: the name %q: %w", u.ID, alias, store.ErrExists)
+		} else if err != nil {
+			return err
+		}
+	}
+	if err := s.takeName(ctx, u); err != nil {
+		return err
+	}
+	for _, alias := range u.Aliases {
+		if err := s.confirmAlias(quiet, u, alias); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // User implements store.Users.
