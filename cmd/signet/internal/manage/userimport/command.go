@@ -127,6 +127,9 @@ func (c *command) check(cmd *cobra.Command) error {
 	if c.noHash && c.table.Hash != "" {
 		return cli.Usagef("--hash names the column of the hashes, and --no-hash is for a file without one; leave one of the two out")
 	}
+	if c.noHash && c.notMoved {
+		return cli.Usagef("--no-hash is for users who get a password here later, and --not-moved for those whose password the old system has; give one of them")
+	}
 	c.table.NoHash = c.noHash || c.notMoved
 	switch c.conflict {
 	case api.ConflictFail, api.ConflictSkip, api.ConflictUpdate:

@@ -318,7 +318,7 @@ func (r *run) take(answers []api.ImportLine, created map[int]bool) error {
 func (r *run) answer(row row, line []byte, a api.ImportLine) error {
 	switch a.Result {
 	case api.ImportRefused:
-		return r.refuse(row.Row, line, flagsFor(a.Reason))
+		return r.refuse(row.Row, line, flagsFor(a.Reason)+r.otherName(row.Username))
 	case api.ImportCreated:
 		r.report.Created++
 	case api.ImportUpdated:
@@ -340,6 +340,15 @@ func (r *run) answer(row row, line []byte, a api.ImportLine) error {
 		}
 	}
 	return r.files.accepted(row.Row, a.Subject)
+}
+
+// otherName is what can be done about a name that cannot be one here; "" where it can, or nothing.
+func (r *run) otherName(username string) string {
+	field := r.table.OtherName()
+	if _, err := password.CanonicalUsername(username); err == nil || field == "" {
+		return ""
+	}
+	return "; --username " + field + " takes the e-mail address in its place"
 }
 
 // flagsFor puts flags into the place of the parameters of the admin API that a reason names.
@@ -370,6 +379,10 @@ func (r *run) finish() error {
 		r.app.Notef("1 record of the file is no person and was left out.")
 	case n > 1:
 		r.app.Notef("%d records of the file are no people and were left out.", n)
+	}
+	if r.table.LateRoles() {
+		r.app.Warn(errors.New("the file has wp_usermeta behind wp_users, and users came without their roles: " +
+			"export with --tables=wp_usermeta,wp_users, and import that with --on-conflict update"))
 	}
 	if r.report.Accepted+r.report.RefusedCount == 0 {
 		r.app.Notef("The file has no users.")
