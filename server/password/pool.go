@@ -101,7 +101,7 @@ func New(c Config) *Pool {
 	p.places = &places{slots: c.Slots, heavies: max(1, c.Slots/2), queue: max(c.Queue, 0), wait: c.Wait, worker: c.Worker,
 		free: p.budget, there: map[*ticket]time.Time{}}
 	if c.Worker != nil {
-		c.Worker.Limit(c.Slots, p.budget)
+		c.Worker.Limit(c.Slots, p.budget, p.params.Price().Memory)
 		c.Worker.Watch(p.places.wake)
 	}
 	p.caps = c.Caps.WithDefaults()
