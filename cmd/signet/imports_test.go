@@ -21,8 +21,9 @@ const goOAuth2 = "github.com/go-oauth2/oauth2"
 // arrows lists which packages of ours each package may import. What is not listed may import none
 // and must be listed before it exists.
 var arrows = map[string][]string{
-	"cmd/signet":                              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/doctor", "cmd/signet/internal/drill", "cmd/signet/internal/inspect", "cmd/signet/internal/install", "cmd/signet/internal/manage", "cmd/signet/internal/manage/clients", "cmd/signet/internal/manage/signingkeys", "cmd/signet/internal/preview", "cmd/signet/internal/restore", "cmd/signet/internal/transfer"},
+	"cmd/signet":                              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/daemon", "cmd/signet/internal/doctor", "cmd/signet/internal/drill", "cmd/signet/internal/inspect", "cmd/signet/internal/install", "cmd/signet/internal/manage", "cmd/signet/internal/manage/apply", "cmd/signet/internal/manage/clients", "cmd/signet/internal/manage/signingkeys", "cmd/signet/internal/preview", "cmd/signet/internal/restore", "cmd/signet/internal/transfer"},
 	"cmd/signet/internal/cli":                 {},
+	"cmd/signet/internal/clientfile":          {"cmd/signet/internal/cli", "config/reader", "keys/jose", "server/admin/api", "server/admin/clientspec", "server/clientauth", "store"},
 	"cmd/signet/internal/configfile":          {"cmd/signet/internal/cli", "config"},
 	"cmd/signet/internal/connect":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "config", "server/admin/api", "server/admin/client"},
 	"cmd/signet/internal/daemon":              {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/demo", "cmd/signet/internal/install", "cmd/signet/internal/storemetrics", "config", "keys", "keys/clockcheck", "keys/mark", "keys/masterkey", "keys/pkcs11", "keys/privatekey", "server", "server/connlimit", "server/edge", "server/oauth", "server/page", "server/password", "server/password/breached", "server/password/hash", "server/password/worker", "server/signin", "server/syntax", "server/throttle", "store", "store/bolt", "store/seal"},
@@ -34,7 +35,8 @@ var arrows = map[string][]string{
 	"cmd/signet/internal/install/installtest": {"cmd/signet/internal/install", "keys", "keys/keystest", "keys/masterkey", "store"},
 	"cmd/signet/internal/keychart":            {"cmd/signet/internal/cli", "server/admin/api"},
 	"cmd/signet/internal/manage":              {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/manage/userimport", "config/duration", "server/admin/api", "server/admin/client", "server/password/breached", "store"},
-	"cmd/signet/internal/manage/clients":      {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "config/duration", "keys/jose", "server/admin/api"},
+	"cmd/signet/internal/manage/apply":        {"cmd/signet/internal/cli", "cmd/signet/internal/clientfile", "cmd/signet/internal/connect", "server/admin/api", "server/admin/client", "server/admin/clientspec", "server/clientauth", "server/syntax"},
+	"cmd/signet/internal/manage/clients":      {"cmd/signet/internal/cli", "cmd/signet/internal/clientfile", "cmd/signet/internal/connect", "config/duration", "keys/jose", "server/admin/api"},
 	"cmd/signet/internal/manage/signingkeys":  {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/keychart", "config/duration", "server/admin/api", "server/admin/client"},
 	"cmd/signet/internal/manage/userimport":   {"cmd/signet/internal/cli", "cmd/signet/internal/connect", "cmd/signet/internal/usertable", "config/duration", "server/admin/api", "server/admin/client", "server/password", "server/password/hash"},
 	"cmd/signet/internal/preview":             {"cmd/signet/internal/cli", "cmd/signet/internal/configfile", "cmd/signet/internal/daemon", "config", "server/edge", "server/page"},
@@ -62,7 +64,7 @@ var arrows = map[string][]string{
 	"keys/timetable":                          {},
 	"keys/secret":                             {},
 	"server":                                  {"keys", "keys/clockcheck", "keys/privatekey", "keys/rotation", "keys/secret", "server/account", "server/accountpage", "server/admin", "server/audit", "server/authorize", "server/browser", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/logout", "server/metrics", "server/oauth", "server/outage", "server/page", "server/password", "server/replica", "server/signin", "server/syntax", "server/throttle", "server/token", "server/upstream", "store", "store/seal"},
-	"server/account":                          {"server/edge", "server/password", "server/syntax", "store"},
+	"server/account":                          {"server/edge", "server/password", "server/password/hash", "server/syntax", "store"},
 	"server/accountpage":                      {"server/audit", "server/browser", "server/clientauth", "server/edge", "server/page", "server/password", "server/sealed", "server/signin", "server/syntax", "server/token", "store"},
 	"server/admin":                            {"keys", "keys/clockcheck", "server/account", "server/admin/api", "server/admin/call", "server/admin/clientspec", "server/admin/input", "server/admin/keyring", "server/admin/users", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/admin/api":                        {},
