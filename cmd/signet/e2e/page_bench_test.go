@@ -121,8 +121,12 @@ func (c *codeBrowser) send(method, path string, form url.Values) (*http.Response
 
 // open goes to the authorization endpoint.
 func (c *codeBrowser) open(challenge string) (*http.Response, []byte, error) {
-	return c.send(http.MethodGet, "/authorize?"+url.Values{"client_id": {codeApp}, "response_type": {"code"}, "redirect_uri": {codeCallback}, "scope": {"profile"},
-		"state": {"af0ifjsldkj"}, "code_challenge": {challenge}, "code_challenge_method": {"S256"}}.Encode(), nil)
+	return c.send(http.MethodGet, "/authorize?"+authorizationRequest(challenge).Encode(), nil)
+}
+
+func authorizationRequest(challenge string) url.Values {
+	return url.Values{"client_id": {codeApp}, "response_type": {"code"}, "redirect_uri": {codeCallback}, "scope": {"profile"},
+		"state": {"af0ifjsldkj"}, "code_challenge": {challenge}, "code_challenge_method": {"S256"}}
 }
 
 // signIn fills the form in, and returns where the browser is sent.

@@ -93,7 +93,7 @@ func compareSides(b *testing.B, ours, other *benchSide, workers int) {
 
 // benchSide is one of the two programs, with an install of its own.
 type benchSide struct {
-	b      *testing.B
+	b      testing.TB
 	pid    int
 	app    demo // its Issuer is where it listens
 	config string
@@ -108,7 +108,7 @@ func (s *benchSide) credentials() func(int) func() error {
 func (s *benchSide) login() func(int) func() error { return repeatForm(s.app.Issuer, s.app.login()) }
 
 // startSide makes an install and serves it.
-func startSide(b *testing.B, binary, store string, environ []string) *benchSide {
+func startSide(b testing.TB, binary, store string, environ []string) *benchSide {
 	b.Helper()
 	dir := shortDir(b)
 	s := &benchSide{b: b, app: demo{Username: "ada", Password: "three green herons", ClientID: "web"}}
