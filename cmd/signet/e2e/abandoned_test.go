@@ -41,8 +41,8 @@ func TestAbandonedSignIns(t *testing.T) {
 					return int64(strings.Count(text, "\n") - strings.Count(text, `"type":"backup`)) // the copies themselves are on the audit trail
 				}
 			}
-			s.run("", "client", "create", "--config", s.config, "--id", codeApp, "--public", "--grant", "authorization_code",
-				"--scope", "profile", "--redirect-uri", codeCallback)
+			s.run("", "client", "create", "--config", s.config, "--id", pageApp, "--public", "--grant", "authorization_code",
+				"--scope", "profile", "--redirect-uri", pageCallback)
 			_, challenge := pkce()
 			before := size()
 			var all sync.WaitGroup
@@ -76,7 +76,7 @@ func (s *benchSide) abandon(challenge string, pushed bool) error {
 	}
 	_, uri, _ := strings.Cut(string(body), `"request_uri":"`)
 	uri, _, _ = strings.Cut(uri, `"`)
-	return isSignInPage(c.send(http.MethodGet, "/authorize?"+url.Values{"client_id": {codeApp}, "request_uri": {uri}}.Encode(), nil))
+	return isSignInPage(c.send(http.MethodGet, "/authorize?"+url.Values{"client_id": {pageApp}, "request_uri": {uri}}.Encode(), nil))
 }
 
 func isSignInPage(res *http.Response, body []byte, err error) error {

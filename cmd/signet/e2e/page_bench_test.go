@@ -52,8 +52,8 @@ func BenchmarkPageCPU(b *testing.B) {
 }
 
 const (
-	codeApp      = "shop"
-	codeCallback = "http://127.0.0.1/callback"
+	pageApp      = "shop"
+	pageCallback = "http://127.0.0.1/callback"
 )
 
 // addCodeClient registers a public client that may use every grant of a user, and a user for each worker.
@@ -62,14 +62,14 @@ func addCodeClient(b *testing.B, s *benchSide, workers int) {
 	for worker := range workers {
 		s.run(s.app.Password, "user", "create", "--config", s.config, "--username", userOf(worker), "--password-stdin")
 	}
-	s.run("", "client", "create", "--config", s.config, "--id", codeApp, "--public", "--grant", "authorization_code,password,refresh_token",
-		"--scope", "profile", "--redirect-uri", codeCallback)
+	s.run("", "client", "create", "--config", s.config, "--id", pageApp, "--public", "--grant", "authorization_code,password,refresh_token",
+		"--scope", "profile", "--redirect-uri", pageCallback)
 }
 
 func userOf(worker int) string { return fmt.Sprintf("ada%d", worker) }
 
 func (s *benchSide) passwordGrant(worker int) url.Values {
-	return url.Values{"client_id": {codeApp}, "scope": {"profile"}, "grant_type": {"password"}, "username": {userOf(worker)}, "password": {s.app.Password}}
+	return url.Values{"client_id": {pageApp}, "scope": {"profile"}, "grant_type": {"password"}, "username": {userOf(worker)}, "password": {s.app.Password}}
 }
 
 // compareWork measures two kinds of work at one server in turn, and reports the median of their ratios.
@@ -125,7 +125,7 @@ func (c *codeBrowser) open(challenge string) (*http.Response, []byte, error) {
 }
 
 func authorizationRequest(challenge string) url.Values {
-	return url.Values{"client_id": {codeApp}, "response_type": {"code"}, "redirect_uri": {codeCallback}, "scope": {"profile"},
+	return url.Values{"client_id": {pageApp}, "response_type": {"code"}, "redirect_uri": {pageCallback}, "scope": {"profile"},
 		"state": {"af0ifjsldkj"}, "code_challenge": {challenge}, "code_challenge_method": {"S256"}}
 }
 
@@ -149,8 +149,8 @@ func (c *codeBrowser) redeem(res *http.Response, verifier string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", res.Status, err)
 	}
-	_, err = ask(benchClient.PostForm(c.side.app.Issuer+"/token", url.Values{"client_id": {codeApp}, "grant_type": {"authorization_code"},
-		"code": {there.Query().Get("code")}, "redirect_uri": {codeCallback}, "code_verifier": {verifier}}))
+	_, err = ask(benchClient.PostForm(c.side.app.Issuer+"/token", url.Values{"client_id": {pageApp}, "grant_type": {"authorization_code"},
+		"code": {there.Query().Get("code")}, "redirect_uri": {pageCallback}, "code_verifier": {verifier}}))
 	return err
 }
 
@@ -214,7 +214,7 @@ func (s *benchSide) refreshCodeApp(worker int) func() error {
 		s.b.Fatal(err)
 	}
 	return func() (err error) {
-		token, err = step(url.Values{"client_id": {codeApp}, "grant_type": {"refresh_token"}, "refresh_token": {token}})
+		token, err = step(url.Values{"client_id": {pageApp}, "grant_type": {"refresh_token"}, "refresh_token": {token}})
 		return err
 	}
 }
