@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -118,10 +119,23 @@ func start(t testing.TB, first firstKeyring, change func(*server.Config)) *Serve
 // CheapHash makes logins fast; the work is real argon2id all the same.
 var CheapHash = hash.Params{Memory: 64, Time: 1, Threads: 1}
 
+// storeDir returns a directory that is removed when the test ends. It is in memory where the system has such a place: a
+// third of the work of the tests is otherwise waiting for a disk, which these tests do not look at. Benchmarks use the disk.
+func storeDir(t testing.TB) string {
+	t.Helper()
+	if _, ok := t.(*testing.B); !ok {
+		if dir, err := os.MkdirTemp("/dev/shm", "signet"); err == nil {
+			t.Cleanup(func() { os.RemoveAll(dir) })
+			return dir
+		}
+	}
+	return t.TempDir()
+}
+
 func (s *Server) openStore(t testing.TB) {
 	t.Helper()
 	var err error
-	s.StorePath = filepath.Join(t.TempDir(), "signet.db")
+	s.StorePath = filepath.Join(storeDir(t), "signet.db")
 	s.Store, err = bolt.Open(s.StorePath, bolt.Options{Create: true, Now: s.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
