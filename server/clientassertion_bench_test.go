@@ -40,7 +40,7 @@ func BenchmarkClientAuthentication(b *testing.B) {
 }
 
 func benchmarkAssertions(b *testing.B, s *servertest.Server, key servertest.AppKey, perBasic float64) {
-	_ = s.Store.DeleteClient(b.Context(), robot)
+	_ = s.Store.DeleteClient(b.Context(), robot, nil)
 	addRobot(b, s, key.JWK(""))
 	s.Clock.Add(11 * time.Second) // longer than a client is cached
 	var signed []*servertest.Request

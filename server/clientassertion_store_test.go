@@ -123,7 +123,7 @@ func TestClientKeysAreParsedOnce(t *testing.T) {
 	allocations := func(keys []string) float64 {
 		now := s.Clock.Now()
 		client := store.Client{ID: robot, AuthMethods: []string{"private_key_jwt"}, Grants: []string{"client_credentials"}, JWKS: []byte(servertest.JWKS(keys...)), CreatedAt: now, UpdatedAt: now}
-		_ = s.Store.DeleteClient(t.Context(), robot)
+		_ = s.Store.DeleteClient(t.Context(), robot, nil)
 		if err := s.Store.CreateClient(t.Context(), client); err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"signet/keys/masterkey"
 	"signet/server"
 	"signet/server/servertest"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -141,6 +142,61 @@ func TestServerWithItsClockOff(t *testing.T) {
 			if n := strings.Count(s.Log.String(), `"msg":"audit","type":"key.clock_`); n != 2 {
 				t.Errorf("%d audit lines about the clock, want one when it begins and one when it ends", n)
 			}
+		})
+	}
+}
+
+// TestFrontDoorWithItsClockOff: a server whose clock is a minute off shows a page that says to come back and decides nothing, whatever the
+// step of a login. The same browser goes on when the clock is right, with what it got before.
+func TestFrontDoorWithItsClockOff(t *testing.T) {
+	t.Parallel()
+	for _, by := range []time.Duration{61 * time.Second, -61 * time.Second} { // the timetable of the test tolerates a minute
+		t.Run(by.String(), func(t *testing.T) {
+			t.Parallel()
+			s, _ := newClocked(t)
+			s.SetClient(t, servertest.Web, func(c *store.Client) {
+				c.Grants, c.RedirectURIs = append(c.Grants, syntax.GrantAuthorizationCode), []string{callback}
+			})
+			step(t, s)
+			b, waiting := newTab(s), newTab(s)
+			code := sentTo(t, b.signIn(t), callback).Get("code")
+			form := waiting.open(t)
+			push := func() *servertest.Request { return s.Form(t, "/par", params(query())...).Web() }
+			redeem := func() *servertest.Request {
+				return s.Form(t, "/token", "grant_type=authorization_code", "code="+code, "redirect_uri="+callback, "code_verifier="+verifier).Web()
+			}
+			sessions := func() int {
+				list, err := s.Store.ListSessions(t.Context(), s.UserID, s.Clock.Now(), store.Lifetimes{Idle: time.Hour, Absolute: time.Hour})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(list)
+			}
+
+			s.Clock.Add(by)
+			step(t, s)
+			step(t, s)
+			for name, a := range map[string]servertest.Answer{
+				"authorize": b.open(t), "sign-in": waiting.send(t, form, servertest.User, servertest.Password),
+				"account": b.do(s.Call(t, "GET", "/account")), "logout": b.do(s.Call(t, "GET", "/logout")),
+			} {
+				isPage(t, a, 503, "")
+				if a.Header.Get("Retry-After") == "" || len(a.Header["Set-Cookie"]) > 0 {
+					t.Errorf("%s: got %v", name, a.Header)
+				}
+			}
+			push().Wants(503, "temporarily_unavailable")
+			redeem().Wants(503, "temporarily_unavailable")
+
+			s.Clock.Add(-by)
+			step(t, s)
+			if n := sessions(); n != 1 {
+				t.Errorf("%d sessions, want that of the first browser alone", n)
+			}
+			redeem().Wants(200, "")
+			push().Wants(201, "")
+			opened(t, sentTo(t, waiting.send(t, form, servertest.User, servertest.Password), callback), servertest.Web)
+			opened(t, sentTo(t, b.open(t), callback), servertest.Web)
 		})
 	}
 }

@@ -51,7 +51,7 @@ func TestClientChangesDuringARequest(t *testing.T) {
 		"made anew elsewhere": func(t *testing.T, s, admin *servertest.Server) {
 			c, err := s.Store.Client(t.Context(), servertest.Web)
 			noError(t, err)
-			noError(t, s.Store.DeleteClient(t.Context(), c.ID))
+			noError(t, s.Store.DeleteClient(t.Context(), c.ID, nil))
 			noError(t, s.Store.CreateClient(t.Context(), c))
 		},
 	}

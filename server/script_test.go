@@ -56,6 +56,9 @@ type script struct {
 	gate        *gate
 
 	browser store.Session // of the last code; see code
+
+	browsers map[string]*scriptBrowser
+	people   *scriptBrowser // the one of them that is in use
 }
 
 // scriptTB makes the helpers of Go tests fail the script that uses them.

@@ -37,6 +37,8 @@ func scriptCommands() map[string]scriptCommand {
 		"repeat": compute(repeatText), "upper": compute(upperText), "head": compute(headOf), "tail": compute(tailOf), "escape": compute(escapeText),
 		"base64": compute(encodeText), "forge": compute((*script).forge), "sign": compute((*script).assert), "signer": compute(signerKID),
 		"code": compute((*script).code), "signout": (*script).signOut,
+		"browser": (*script).useBrowser, "open": (*script).open, "submit": (*script).submit, "push": (*script).push, "page": (*script).wantPage,
+		"sent": (*script).sent,
 	} {
 		commands[name] = action(do)
 	}

@@ -43,7 +43,7 @@ func TestOldRecordOfAnAdminClient(t *testing.T) {
 	ask(http.MethodPatch, "/v1/clients/ops", `{"scopes":["orders:read"]}`, http.StatusOK)
 	putBack := func() {
 		t.Helper()
-		if err := s.Store.DeleteClient(t.Context(), "ops"); err != nil && !strings.Contains(err.Error(), store.ErrNotFound.Error()) {
+		if err := s.Store.DeleteClient(t.Context(), "ops", nil); err != nil && !strings.Contains(err.Error(), store.ErrNotFound.Error()) {
 			t.Fatal(err)
 		}
 		if err := s.Store.CreateClient(t.Context(), old); err != nil {
@@ -52,7 +52,7 @@ func TestOldRecordOfAnAdminClient(t *testing.T) {
 		ask(http.MethodGet, "/v1/clients/ops", "", http.StatusServiceUnavailable)
 	}
 	putBack()
-	if err := s.Store.DeleteClient(t.Context(), "ops"); err != nil {
+	if err := s.Store.DeleteClient(t.Context(), "ops", nil); err != nil {
 		t.Fatal(err)
 	}
 	create("ops") // a new one of that name counts

@@ -63,8 +63,9 @@ type Clients interface {
 	// UpdateClient changes one client in one step and returns it as it then is. The function may run
 	// more than once; its error comes back as it is and nothing is changed. ErrNotFound if there is none.
 	UpdateClient(ctx context.Context, id string, change func(*Client) error) (Client, error)
-	// DeleteClient removes the client as it was read in the call, or answers ErrNotFound.
-	DeleteClient(ctx context.Context, id string) error
+	// DeleteClient removes one client in one step, or answers ErrNotFound. check, which may be nil, is called with the
+	// client and may run more than once; its error comes back as it is and nothing is deleted.
+	DeleteClient(ctx context.Context, id string, check func(Client) error) error
 	// ClientsVersion is another one whenever a client is another one: while it stays the same, what
 	// was read of the clients is still true.
 	ClientsVersion(ctx context.Context) (string, error)

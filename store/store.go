@@ -11,6 +11,7 @@ type Store interface {
 	Clients
 	Users
 	Sessions
+	Logouts
 	Logins
 	Revocations
 	Assertions

@@ -2,8 +2,11 @@ package admin
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"signet/keys"
@@ -34,11 +37,38 @@ type clients struct {
 // viewClient never shows a secret or its hash.
 func viewClient(c store.Client) api.Client {
 	view := api.Client{ClientSpec: clientspec.Of(c), Disabled: c.Disabled, Secrets: make([]api.SecretRecord, 0, liveSecrets),
-		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt}
+		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, Revision: revision(c)}
 	for _, secret := range c.Secrets {
 		view.Secrets = append(view.Secrets, api.SecretRecord{CreatedAt: secret.CreatedAt, Fingerprint: secret.Fingerprint(), Unused: secret.Unused})
 	}
 	return view
+}
+
+// revision names what an operator can set on the client: another value is another revision. The first use of a secret is
+// none, because it would be taken for the change of another operator. Stores of format 1 have no number to take instead.
+func revision(c store.Client) string {
+	hashes := make([][]byte, 0, liveSecrets)
+	for _, secret := range c.Secrets {
+		hashes = append(hashes, secret.Hash)
+	}
+	set, _ := json.Marshal([]any{clientspec.Of(c), c.Disabled, hashes, c.CreatedAt.UnixMilli()}) // the JWKS in it is that of the store
+	sum := sha256.Sum256(set)
+	return hex.EncodeToString(sum[:12])
+}
+
+// unchanged refuses a request whose If-Match names other revisions than that of the client (RFC 9110 §13.1.1).
+func unchanged(r *call.Request, client store.Client) error {
+	wanted := r.Header.Values("If-Match")
+	if len(wanted) == 0 {
+		return nil
+	}
+	for tag := range strings.SplitSeq(strings.Join(wanted, ","), ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || tag == `"`+revision(client)+`"` {
+			return nil
+		}
+	}
+	return &edge.Error{Status: http.StatusPreconditionFailed, Code: api.CodeChanged,
+		Description: "the client was changed since it was read, and nothing was changed now: read it again"}
 }
 
 func (h *clients) list(r *call.Request) (edge.Response, error) {
@@ -69,10 +99,11 @@ func (h *clients) list(r *call.Request) (edge.Response, error) {
 }
 
 func (h *clients) create(r *call.Request) (edge.Response, error) {
-	var spec api.ClientSpec
-	if _, err := input.JSON(r.Request, &spec); err != nil {
+	var in api.NewClient
+	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
 	}
+	spec := in.ClientSpec
 	clientspec.SetDefaults(&spec)
 	now := store.Millis(h.now())
 	client := store.Client{ID: spec.ID, Public: spec.Public, CreatedAt: now, UpdatedAt: now}
@@ -83,10 +114,9 @@ func (h *clients) create(r *call.Request) (edge.Response, error) {
 	if err := h.auth.mayHandle(r, client.Scopes); err != nil {
 		return edge.Response{}, err
 	}
-	secret := ""
-	if clientspec.HasSecret(client.AuthMethods) {
-		secret = clientauth.NewSecret()
-		client.Secrets = []store.Secret{secretRecord(secret, now)}
+	secret, err := firstSecret(&client, in.Secret)
+	if err != nil {
+		return edge.Response{}, err
 	}
 	client.Revision = max(client.Revision, h.keys.Records().Floors[client.ID]) // a client of this id was deleted
 	e := store.Event{Type: store.EventClientCreate, ClientID: client.ID}
@@ -98,8 +128,26 @@ func (h *clients) create(r *call.Request) (edge.Response, error) {
 	h.floors.Raise(r.Context(), client)
 	h.rec.OK(r, e)
 	view := viewClient(client)
-	view.Secret, view.Warnings = secret, h.warnings(r.Context(), client, warnings)
+	if in.Secret == "" {
+		view.Secret = secret
+	}
+	view.Warnings = h.warnings(r.Context(), client, warnings)
 	return edge.Response{Status: http.StatusCreated, Body: view}, nil
+}
+
+// firstSecret gives a new client the secret that the caller has made, or one that it makes and returns, if it has one.
+func firstSecret(client *store.Client, given string) (string, error) {
+	if !clientspec.HasSecret(client.AuthMethods) {
+		if given != "" {
+			return "", input.Invalid("client_secret: this client has no secret; leave it out")
+		}
+		return "", nil
+	}
+	secret, err := secretOr(given)
+	if err == nil {
+		client.Secrets = []store.Secret{secretRecord(secret, client.CreatedAt)}
+	}
+	return secret, err
 }
 
 // apply is clientspec.Apply with the rules of this server.
@@ -147,6 +195,9 @@ func (h *clients) modify(r *call.Request, e *store.Event, change func(client *st
 			return err
 		}
 		if err := h.auth.mayHandle(r, client.Scopes); err != nil {
+			return err
+		}
+		if err := unchanged(r, *client); err != nil {
 			return err
 		}
 		client.UpdatedAt = now
@@ -197,15 +248,15 @@ func (h *clients) delete(r *call.Request) (edge.Response, error) {
 	if err := registered(id); err != nil {
 		return edge.Response{}, err
 	}
-	client, err := h.store.Client(r.Context(), id)
-	if err != nil {
-		return edge.Response{}, clientError(err)
-	}
-	if err := h.auth.mayHandle(r, client.Scopes); err != nil {
-		return edge.Response{}, err
-	}
+	var client store.Client
 	e := store.Event{Type: store.EventClientDelete, ClientID: id}
-	err = h.store.DeleteClient(h.rec.WithEvent(r, &e), id)
+	err := h.store.DeleteClient(h.rec.WithEvent(r, &e), id, func(c store.Client) error {
+		client = c
+		if err := h.auth.mayHandle(r, c.Scopes); err != nil {
+			return err
+		}
+		return unchanged(r, c)
+	})
 	h.cache.Drop(id)
 	if err != nil {
 		return edge.Response{}, clientError(err)

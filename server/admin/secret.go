@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"net/http"
 	"slices"
@@ -27,7 +28,10 @@ func (h *clients) rotateSecret(r *call.Request) (edge.Response, error) {
 	if _, err := input.JSON(r.Request, &in); err != nil {
 		return edge.Response{}, err
 	}
-	secret := clientauth.NewSecret()
+	secret, err := secretOr(in.Secret)
+	if err != nil {
+		return edge.Response{}, err
+	}
 	e := store.Event{Type: store.EventClientRotateSecret}
 	client, err := h.modify(r, &e, func(client *store.Client, now time.Time) error {
 		if client.Public {
@@ -38,6 +42,9 @@ func (h *clients) rotateSecret(r *call.Request) (edge.Response, error) {
 		}
 		old := client.Secrets
 		e.Detail = nil
+		if slices.ContainsFunc(old, func(s store.Secret) bool { return bytes.Equal(s.Hash, secretRecord(secret, now).Hash) }) {
+			return call.Conflict("the client has this secret already")
+		}
 		switch {
 		case in.RevokeOld:
 			old, e.Detail = nil, map[string]string{"revoke_old": "true"}
@@ -52,7 +59,22 @@ func (h *clients) rotateSecret(r *call.Request) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
-	return edge.Response{Body: api.ClientSecret{ClientID: client.ID, Secret: secret}}, nil
+	body := api.ClientSecret{ClientID: client.ID}
+	if in.Secret == "" {
+		body.Secret = secret
+	}
+	return edge.Response{Body: body}, nil
+}
+
+// secretOr returns the secret that the caller has made, or a new one.
+func secretOr(given string) (string, error) {
+	if given == "" {
+		return clientauth.NewSecret(), nil
+	}
+	if why := clientauth.CheckSecret(given); why != "" {
+		return "", input.Invalid("client_secret %s", why)
+	}
+	return given, nil
 }
 
 // revokeSecret drops one of two secrets at once. The path names it by its fingerprint, or as the oldest or the newest.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"signet/server/edge"
 	"signet/store"
@@ -15,7 +17,34 @@ import (
 const SecretPrefix = "signet_cs_"
 
 // NewSecret returns a client secret. It has 256 random bits, in letters that every encoding leaves as they are.
-func NewSecret() string { return SecretPrefix + edge.RandomText(32) }
+func NewSecret() string { return SecretPrefix + edge.RandomText(secretBytes) }
+
+const secretBytes = 32
+
+// minDistinct is how many different letters a secret must have. Of 43 random ones fewer than 16 differ about never.
+const minDistinct = 16
+
+// CheckSecret returns what is wrong with a secret that was made elsewhere, or "". Only a secret of as many random bits as
+// those of NewSecret is stored, because it is hashed only once.
+func CheckSecret(text string) string {
+	encoded, ok := strings.CutPrefix(text, SecretPrefix)
+	bits, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	switch {
+	case !ok || err != nil || len(bits) != secretBytes || strings.ContainsAny(encoded, "\r\n"):
+		return "must be " + SecretPrefix + " and 32 random bytes in base64url without padding"
+	case distinct(encoded) < minDistinct:
+		return "is not random: it has the same few letters again and again"
+	}
+	return ""
+}
+
+func distinct(text string) int {
+	seen := map[rune]bool{}
+	for _, r := range text {
+		seen[r] = true
+	}
+	return len(seen)
+}
 
 // noteSecretUse records the first use of a secret, so that a later rotation does not take it for one that was never
 // deployed. It costs a write once in a secret's life. What fails is tried again at the next use.

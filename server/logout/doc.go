@@ -6,7 +6,8 @@
 // with the browser, a page asks first: any site can send a browser here.
 //
 // The browser goes back to the app only where the app is certain, by the hint or by client_id, and where the URI is one of the
-// app's post_logout_redirect_uris, to the letter. Errors are pages for people; nothing ends with them.
+// app's post_logout_redirect_uris, to the letter but for the port of a loopback address, which an app on the user's machine is given
+// by its system. Errors are pages for people; nothing ends with them.
 //
 // The question is a form, whose content is sealed and bound to the browser and its session.
 package logout

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -172,8 +171,8 @@ func (c *call) read() error {
 	}
 	client, err := c.cfg.Clients.Get(c.Context(), id)
 	switch {
-	case errors.Is(err, store.ErrNotFound), err == nil && !slices.Contains(client.PostLogoutURIs, c.back.URI):
-		return edge.InvalidRequest("post_logout_redirect_uri must be, to the letter, one of those that the client is registered with")
+	case errors.Is(err, store.ErrNotFound), err == nil && !syntax.RedirectURIAllowed(client.PostLogoutURIs, c.back.URI):
+		return edge.InvalidRequest("post_logout_redirect_uri must be one of those that the client is registered with: to the letter, but for the port of a loopback address")
 	case err != nil:
 		return edge.Unavailable(err)
 	}

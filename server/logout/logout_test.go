@@ -291,6 +291,28 @@ func TestNoOpenRedirect(t *testing.T) {
 	}
 }
 
+// An app on the user's machine listens on a port that its system has given out, also for the end of a logout.
+func TestLogoutOfAnAppOnThisMachine(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.SetClient(t, servertest.Web, func(c *store.Client) { c.PostLogoutURIs = []string{"http://127.0.0.1/bye", "http://localhost/bye"} })
+	for uri, want := range map[string]int{
+		"http://127.0.0.1:49152/bye":      http.StatusSeeOther,
+		"http://127.0.0.1/bye":            http.StatusSeeOther,
+		"http://127.0.0.1:49152/by":       http.StatusBadRequest,
+		"http://127.0.0.2:49152/bye":      http.StatusBadRequest,
+		"http://localhost:49152/bye":      http.StatusBadRequest,
+		"https://127.0.0.1:49152/bye":     http.StatusBadRequest,
+		"http://127.0.0.1:1@evil/bye":     http.StatusBadRequest,
+		"http://127.0.0.1.evil.com:1/bye": http.StatusBadRequest,
+	} {
+		got := r.stranger().get("/logout", url.Values{"client_id": {servertest.Web}, "post_logout_redirect_uri": {uri}})
+		if got.status != want || want == http.StatusSeeOther && got.location != uri {
+			t.Errorf("%s: got %d to %q, want %d", uri, got.status, got.location, want)
+		}
+	}
+}
+
 // Tokens of other kinds are no hints, and nothing of them is in the page.
 func TestOtherTokensAreNoHints(t *testing.T) {
 	t.Parallel()

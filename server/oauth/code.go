@@ -45,7 +45,7 @@ func (c *codeGrant) open(g *grantRequest) error {
 	switch {
 	case !c.cfg.Now().Before(code.Expires):
 		return c.refuse(g, errInvalidCode, "it has expired")
-	case code.RedirectURI != g.Form.Get("redirect_uri"):
+	case g.redirectURI() != code.RedirectURI:
 		return c.refuse(g, errOtherRedirectURI, "redirect_uri is not that of the authorization request")
 	case !verifies(verifier, code.Challenge):
 		return c.refuse(g, errWrongVerifier, "code_verifier does not fit the challenge")
@@ -55,6 +55,15 @@ func (c *codeGrant) open(g *grantRequest) error {
 	}
 	g.scope, g.audience = api.Ordinary(code.Scope), c.stillAllowed(g.client, g.presented)
 	return c.narrow(g)
+}
+
+// redirectURI returns the one that the request was made with. OAuth 2.1 leaves the parameter out, because PKCE binds the code; one
+// that is there has to be the right one (draft-ietf-oauth-v2-1 §10.2).
+func (g *grantRequest) redirectURI() string {
+	if given := g.Form.Get("redirect_uri"); given != "" {
+		return given
+	}
+	return g.code.RedirectURI
 }
 
 // checkClient refuses a code from before the client lost what it rests on.

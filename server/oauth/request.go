@@ -40,7 +40,7 @@ func (g *grantRequest) run() (engine.Tokens, error) {
 		return engine.Tokens{}, err
 	}
 	issued, err := g.handler.engine.Run(g.Context(), engine.Request{HTTP: g.Request.Request, GrantType: g.GrantType, Refresh: g.Form.Get("refresh_token"),
-		Code: g.Form.Get("code"), RedirectURI: g.Form.Get("redirect_uri"), Verifier: g.Form.Get("code_verifier"),
+		Code: g.Form.Get("code"), RedirectURI: g.redirectURI(), Verifier: g.Form.Get("code_verifier"),
 		Narrows: g.Form.Get("scope") != "" || len(g.Form.Resources) > 0}, g)
 	if err != nil {
 		return engine.Tokens{}, g.engineError(err)

@@ -11,7 +11,7 @@ import (
 
 // Worker hashes passwords in another process, which gives the cores away to everything else. *worker.Process is one.
 type Worker interface {
-	Limit(slots int, memory uint64)
+	Limit(slots int, memory, usual uint64)
 	State() worker.State
 	Want()
 	Watch(changed func())

@@ -38,7 +38,7 @@ func (w *fakeWorker) State() worker.State {
 	return w.state
 }
 
-func (w *fakeWorker) Limit(int, uint64) {}
+func (w *fakeWorker) Limit(int, uint64, uint64) {}
 
 func (w *fakeWorker) Want() {}
 

@@ -57,6 +57,12 @@ func backend(t *testing.T, format int, seals *seal.Keys) storetest.Backend {
 			t.Cleanup(func() { s.Close() })
 			return s
 		},
+		Bound: func(t *testing.T, logouts int) store.Store {
+			s, err := Open(filepath.Join(t.TempDir(), "signet.db"), Options{Create: true, MaxLogouts: logouts, Seals: seals})
+			must(t, err)
+			t.Cleanup(func() { s.Close() })
+			return s
+		},
 		Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
 	}
 }

@@ -92,23 +92,36 @@ func (s *clients) UpdateClient(ctx context.Context, id string, change func(*stor
 }
 
 // DeleteClient implements store.Clients.
-func (s *clients) DeleteClient(ctx context.Context, id string) error {
-	return s.updateClients(ctx, func(t *layout.Tx) error {
-		raw := t.Raw(layout.Clients, []byte(id))
-		if raw == nil {
-			return fmt.Errorf("client %q: %w", id, store.ErrNotFound)
+func (s *clients) DeleteClient(ctx context.Context, id string, check func(store.Client) error) error {
+	for {
+		c, before, err := s.clientAndRecord(ctx, id)
+		if err == nil && check != nil {
+			err = check(c)
 		}
-		c, err := layout.ReadClient(t, []byte(id), raw)
 		if err != nil {
 			return err
 		}
-		if s.db.Format() >= store.Format2 {
-			if err := layout.RaiseClientEpoch(t, store.NextEpoch(c.Epoch)); err != nil {
-				return err
-			}
+		err = s.updateClients(ctx, func(t *layout.Tx) error { return s.remove(t, c, before) })
+		if !errors.Is(err, errRaced) {
+			return err
 		}
-		return t.Delete(layout.Clients, []byte(id))
-	})
+	}
+}
+
+// remove deletes the record that was read, and no other.
+func (s *clients) remove(t *layout.Tx, c store.Client, before []byte) error {
+	switch now := t.Raw(layout.Clients, []byte(c.ID)); {
+	case now == nil:
+		return fmt.Errorf("client %q: %w", c.ID, store.ErrNotFound)
+	case !bytes.Equal(now, before):
+		return errRaced
+	}
+	if s.db.Format() >= store.Format2 {
+		if err := layout.RaiseClientEpoch(t, store.NextEpoch(c.Epoch)); err != nil {
+			return err
+		}
+	}
+	return t.Delete(layout.Clients, []byte(c.ID))
 }
 
 // updateClients is Update for what changes a client. The version changes after the commit, also where the caller has gone by

@@ -55,6 +55,12 @@ func TestEveryRecordIsSealed(t *testing.T) {
 		return throttle.NoteNetworks(tx, moveDay, store.Attempt{Scopes: []store.Scope{{Place: "ada", From: make([]byte, 8)}}})
 	}))
 	must(t, s.CreateUser(t.Context(), store.User{ID: store.UserID{9}, Username: "eve", Aliases: []string{"eve@example.com"}}))
+	must(t, s.CreateClient(t.Context(), store.Client{ID: "informed", BackchannelLogoutURI: "https://app.example/logout"}))
+	one := store.Session{ID: store.SessionID{9}, UserID: store.UserID{9}, ClientID: "informed", StartedAt: moveDay}
+	_, _, err = s.StartSession(t.Context(), one, store.SessionLimits{})
+	must(t, err)
+	_, err = s.RevokeSession(t.Context(), one.UserID, one.ID)
+	must(t, err)
 	must(t, s.Flush(t.Context(), moveDay))
 	for _, bucket := range layout.Buckets {
 		all := raw(t, s, bucket)

@@ -85,22 +85,22 @@ func makeRoom(t *layout.Tx, user store.UserID, limit int, stays store.SessionID)
 		return err
 	}
 	slices.SortFunc(all, byAge)
-	ended := map[store.SessionID]bool{}
+	ended := map[store.SessionID]store.Session{}
 	for _, old := range all {
 		if len(ended) > len(all)-limit {
 			break
 		}
-		if old.ID == stays || ended[old.ID] {
+		if _, has := ended[old.ID]; old.ID == stays || has {
 			continue
 		}
 		for _, session := range all {
 			if session.ID == old.ID || session.Parent == old.ID {
-				ended[session.ID] = true
+				ended[session.ID] = session
 			}
 		}
 	}
-	for id := range ended {
-		if err := t.Delete(layout.Sessions, layout.SessionKey(user, id)); err != nil {
+	for _, session := range ended {
+		if err := layout.DeleteSession(t, session); err != nil {
 			return err
 		}
 	}

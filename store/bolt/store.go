@@ -27,9 +27,10 @@ type Options struct {
 	Create      bool             // make the file where there is none
 	AuditEvents int              // audit events kept in all, divided by store.ShareRetention; 0: store.DefaultRetention
 	Retention   store.Retention  // of audit events, where a class has its own
-	Now         func() time.Time // paces write probes; nil means time.Now
+	Now         func() time.Time // paces write probes, and dates what waits in the outbox and the queue of logouts; nil means time.Now
 	Log         *slog.Logger     // nil discards
 	Seals       *seal.Keys       // of the records; nil: they have none, and what a record is sealed with is not understood
+	MaxLogouts  int              // how many logouts wait at most; 0: store.MaxLogouts
 }
 
 // Store is a store.Store in one file. All methods may be called concurrently. Its parts have the queries, one part for each kind
@@ -39,6 +40,7 @@ type Store struct {
 	*users
 	*clients
 	*sessions
+	*logouts
 	*logins
 	*tokens
 	*heartbeats
@@ -71,7 +73,7 @@ func Open(path string, opt Options) (*Store, error) {
 			return nil, err
 		}
 	}
-	db, err := commit.Open(path, commit.Config{Seals: opt.Seals, Now: opt.Now, Log: opt.Log})
+	db, err := commit.Open(path, commit.Config{Seals: opt.Seals, Now: opt.Now, Log: opt.Log, MaxLogouts: opt.MaxLogouts})
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +113,7 @@ func newStore(db *commit.DB, opt Options) (*Store, error) {
 	u, c := &users{db}, &clients{db: db}
 	ss := &sessions{db, u}
 	return &Store{
-		installs: &installs{db}, users: u, clients: c, sessions: ss, logins: &logins{counts, u, ss, c}, tokens: &tokens{db},
+		installs: &installs{db}, users: u, clients: c, sessions: ss, logouts: &logouts{db}, logins: &logins{counts, u, ss, c}, tokens: &tokens{db},
 		heartbeats: &heartbeats{db: db, last: map[string]beat{}}, Audit: events, Throttle: counts,
 		Sealer: &upkeep.Sealer{DB: db}, Verifier: &upkeep.Verifier{DB: db},
 		db: db, trail: events, counts: counts, sweeper: &upkeep.Sweeper{DB: db},

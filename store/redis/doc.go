@@ -70,7 +70,8 @@
 //
 //   - transfer: export, import, and what rewrites all records
 //   - record: reads and writes records, with a file for each kind
-//   - trail: the audit trail, and the outboxes in which events wait for it
+//   - trail: the audit trail, and the outboxes in which events and logouts wait
+//   - logout: the queue of logouts
 //   - throttle: counts of attempts
 //   - replica: what replicas of Signet send each other
 //   - revocation: the revocations of the last minutes, and how they are done again

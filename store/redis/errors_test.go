@@ -210,7 +210,9 @@ func TestOddScriptReplies(t *testing.T) {
 			case name == "evalsha" && args[1] == sc.SHA:
 				asked.Store(true)
 				return reply
-			case name == "evalsha" && args[1] == script.DeleteUser.SHA, name == "get" && args[1] == s.deps.Key.User(x.user.ID):
+			case name == "evalsha" && args[1] == script.DeleteUser.SHA:
+				return "*2\r\n$2\r\nok\r\n" + bulk(s.deps.Codec.EncodeUser(x.user))
+			case name == "get" && args[1] == s.deps.Key.User(x.user.ID):
 				return bulk(s.deps.Codec.EncodeUser(x.user))
 			case name == "evalsha" && args[1] == script.UpdateUser.SHA:
 				return "*2\r\n$2\r\nok\r\n:1\r\n"
@@ -251,9 +253,11 @@ func TestOddScriptReplies(t *testing.T) {
 // mayAnswer reports whether a reply of the table above could be that of the script, or does not matter.
 func mayAnswer(sc *conn.Script, reply string, kind conn.Shape) bool {
 	switch sc {
-	case script.DeleteUser, script.TakeName:
+	case script.TakeName:
 		return reply == "$-1\r\n" || reply == "*-1\r\n"
-	case script.UpdateUser, script.Allow:
+	case script.ClaimLogouts:
+		return reply == "*0\r\n"
+	case script.UpdateUser, script.RevokeSession, script.Allow:
 		return reply == "*2\r\n$2\r\nok\r\n:1\r\n"
 	case conn.WriteScript: // its replies are those of the commands, see TestOddReplies
 		return true

@@ -264,7 +264,7 @@ func clientDeleted(t *testing.T, s *Store) change {
 	c := seedClient(t, s)
 	return change{
 		name: "a client deleted",
-		do:   func(ctx context.Context, s *Store) error { return s.DeleteClient(ctx, c.ID) },
+		do:   func(ctx context.Context, s *Store) error { return s.DeleteClient(ctx, c.ID, nil) },
 		holds: func(ctx context.Context, s *Store) (bool, error) {
 			_, err := s.Client(ctx, c.ID)
 			return errors.Is(err, store.ErrNotFound), absentIsNone(err)
@@ -335,7 +335,7 @@ func TestClientMadeAnewStays(t *testing.T) {
 	l := startLoss(t, 1)
 	s, other := l.open(t, 0), l.open(t, 0)
 	c := seedClient(t, s)
-	if err := s.DeleteClient(t.Context(), c.ID); err != nil {
+	if err := s.DeleteClient(t.Context(), c.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	c.CreatedAt, c.UpdatedAt = presented, presented

@@ -200,15 +200,28 @@ var methods = []method{
 	}},
 	{"Manifest", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.Manifest(ctx)) }},
 
-	{"RevokeSession", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+	{"queue a logout", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.deps.Logouts.Add(ctx, []store.Logout{{UserID: x.user.ID, SessionID: x.session.ID, ClientID: x.client.ID}})
+	}},
+	{"ClaimLogouts", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return outcome(s.ClaimLogouts(ctx, x.now.Add(time.Hour), time.Minute, 10))
+	}},
+	{"PostponeLogout", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.PostponeLogout(ctx, store.Logout{SessionID: x.session.ID, Attempts: 1}, x.now, time.Minute)
+	}},
+	{"LogoutQueue", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) { return outcome(s.LogoutQueue(ctx)) }},
+	{"FinishLogout", conn.NumberReply, func(ctx context.Context, s *Store, x subject) (any, error) {
+		return nil, s.FinishLogout(ctx, store.Logout{SessionID: x.session.ID})
+	}},
+	{"RevokeSession", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.RevokeSession(ctx, x.user.ID, x.session.ID))
 	}},
 	{"RevokeSessions", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
 		return outcome(s.RevokeSessions(ctx, x.user.ID))
 	}},
-	{"DeleteUser", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) { return nil, s.DeleteUser(ctx, x.user.ID) }},
+	{"DeleteUser", conn.ListReply, func(ctx context.Context, s *Store, x subject) (any, error) { return nil, s.DeleteUser(ctx, x.user.ID) }},
 	{"DeleteClient", conn.TextReply, func(ctx context.Context, s *Store, x subject) (any, error) {
-		return nil, s.DeleteClient(ctx, x.client.ID)
+		return nil, s.DeleteClient(ctx, x.client.ID, nil)
 	}},
 }
 

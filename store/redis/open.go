@@ -14,6 +14,7 @@ import (
 	"signet/store"
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
+	"signet/store/redis/logout"
 	"signet/store/redis/record"
 	"signet/store/redis/replica"
 	"signet/store/redis/revocation"
@@ -50,10 +51,11 @@ type Config struct {
 	Retention    store.Retention // of audit events, where a class has its own
 	ReplicaPoll  time.Duration   // how often the servers are looked at for a change of master; 0 means 2 s
 	Timeout      time.Duration   // the longest that one round trip may take; 0 means 250 ms
+	MaxLogouts   int             // how many logouts wait at most; 0: store.MaxLogouts
 	Seals        *seal.Keys      // of the records; nil: they have none, and what a record is sealed with is not understood
 	Log          *slog.Logger    // nil discards
 	// Observe is called for every round trip; nil: for none.
-	Observe func(doing string, took time.Duration, err error)
+	Observe func(ctx context.Context, doing string, took time.Duration, err error)
 
 	callersTime bool // decides about sessions instead of the server's, in tests
 }
@@ -65,6 +67,7 @@ type Store struct {
 	*trail.Trail
 	*throttle.Throttle
 	*replica.Heartbeats
+	*logout.Queue
 	*sweeper
 	*masters
 
@@ -81,12 +84,13 @@ func newStore(cfg Config, cn *conn.Conn, m *masters) *Store {
 		Revocations: revocation.NewLog()}
 	d.Codec.SetFormat(Schema)
 	d.Throttle = throttle.New(cn, d.Key)
-	d.Trail = trail.New(cn, d.Key, cfg.Retention, d.Clock, cfg.Log)
+	d.Logouts = logout.New(cn, d.Key, d.Clock, cfg.MaxLogouts)
+	d.Trail = trail.New(cn, d.Key, cfg.Retention, d.Clock, d.Logouts, cfg.Log)
 	d.Channel = replica.NewChannel(cn, d.Key, d.Codec, d.Revocations, cfg.Log)
 	queries := record.New(d)
 	m.Deps, m.queries = d, queries
 	return &Store{Queries: queries, Transfer: transfer.New(d, queries), Trail: d.Trail, Throttle: d.Throttle,
-		Heartbeats: replica.NewHeartbeats(cn, d.Key, d.Codec), sweeper: newSweeper(d), masters: m, cfg: cfg, deps: d}
+		Heartbeats: replica.NewHeartbeats(cn, d.Key, d.Codec), Queue: d.Logouts, sweeper: newSweeper(d), masters: m, cfg: cfg, deps: d}
 }
 
 var (
@@ -115,6 +119,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	loops, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.running.Go(func() { s.watch(loops) })
+	s.running.Go(func() { s.watchClients(loops) })
 	s.running.Go(func() { s.deps.Channel.Listen(loops) })
 	s.running.Go(func() { s.deps.Channel.Ping(loops) })
 	return s, nil
@@ -128,6 +133,9 @@ func (cfg Config) withDefaults() Config {
 		cfg.Prefix = "signet"
 	}
 	cfg.Retention = store.ShareRetention(cfg.AuditEvents, cfg.Retention)
+	if cfg.MaxLogouts <= 0 {
+		cfg.MaxLogouts = store.MaxLogouts
+	}
 	if cfg.ReplicaPoll <= 0 {
 		cfg.ReplicaPoll = 2 * time.Second
 	}
@@ -138,7 +146,7 @@ func (cfg Config) withDefaults() Config {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Observe == nil {
-		cfg.Observe = func(string, time.Duration, error) {}
+		cfg.Observe = func(context.Context, string, time.Duration, error) {}
 	}
 	return cfg
 }
@@ -159,6 +167,9 @@ func (s *Store) begin(ctx context.Context) error {
 		return conn.Unavailable("connecting", err)
 	}
 	in, err := s.Install(ctx)
+	if err == nil || errors.Is(err, store.ErrNotFound) {
+		s.loadInformed(ctx)
+	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil
@@ -168,6 +179,28 @@ func (s *Store) begin(ctx context.Context) error {
 		return fmt.Errorf("the data under %q have schema %d, newest known is %d: %w", s.cfg.Prefix, in.Schema, Schema, store.ErrSchema)
 	}
 	return nil
+}
+
+// loadInformed reads the clients that are informed of logouts. Until it has succeeded once all count as informed, and the sender leaves
+// out the others.
+func (s *Store) loadInformed(ctx context.Context) {
+	if err := s.LoadInformed(ctx); err != nil && ctx.Err() == nil {
+		s.cfg.Log.Debug("reading the clients that are informed of logouts", slog.Any("error", err))
+	}
+}
+
+// watchClients keeps the clients that are informed of logouts up to date.
+func (s *Store) watchClients(ctx context.Context) {
+	ticker := time.NewTicker(s.cfg.ReplicaPoll)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.loadInformed(ctx)
+		}
+	}
 }
 
 // Ping implements store.Store. In a cluster the last look at the masters was about the other servers.

@@ -99,6 +99,11 @@ func backend(t *testing.T, cfg Config) storetest.Backend {
 			cfg.Prefix, cfg.Retention = newPrefix(), keep
 			return mustOpen(t, cfg)
 		},
+		Bound: func(t *testing.T, logouts int) store.Store {
+			cfg := cfg
+			cfg.Prefix, cfg.MaxLogouts = newPrefix(), logouts
+			return mustOpen(t, cfg)
+		},
 		Fault: func(t *testing.T, at storetest.Fault) func() { return s.injectFault(at) },
 	}
 }

@@ -12,5 +12,6 @@ var scripts = []*conn.Script{
 	script.TakeName, script.FreeName, script.AnnounceCredential, script.CopyCredential,
 	script.CreateClient, script.UpdateClient, script.DeleteClient,
 	script.SwapKeyring, script.RevokeToken, script.AppendEvents, script.ReadEvents, script.Allow, script.Decide, script.Rewrite, script.NoteMasters, script.RecordLoss, script.Probe, conn.WriteScript,
+	script.AddLogouts, script.ClaimLogouts, script.FinishLogout, script.PostponeLogout, script.LogoutQueue,
 	script.KeepEvent, script.KeptEvents, script.RevokeSession,
 }

@@ -28,6 +28,7 @@ const (
 	Revoked   Kind = "revoked token"
 	Assertion Kind = "used assertion"
 	Code      Kind = "redeemed code"
+	Logout    Kind = "logout"
 	Install   Kind = "install"
 	Heartbeat Kind = "heartbeat"
 	Hint      Kind = "hint"
@@ -39,7 +40,7 @@ const (
 	Archive   Kind = "archive"
 )
 
-var kinds = []Kind{User, Name, Alias, Client, Session, Revoked, Assertion, Code, Install, Heartbeat, Hint, Event, Count, Networks, Moment, Epoch, Archive}
+var kinds = []Kind{User, Name, Alias, Client, Session, Revoked, Assertion, Code, Logout, Install, Heartbeat, Hint, Event, Count, Networks, Moment, Epoch, Archive}
 
 const (
 	macSize = 16

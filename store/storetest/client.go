@@ -45,7 +45,7 @@ func testClients(t *testing.T, b Backend) {
 	ctx, s := context.Background(), b.Store
 	_, err := s.Client(ctx, "app")
 	wantError(t, "Client before it is created", err, store.ErrNotFound)
-	wantError(t, "DeleteClient before it is created", s.DeleteClient(ctx, "app"), store.ErrNotFound)
+	wantError(t, "DeleteClient before it is created", s.DeleteClient(ctx, "app", nil), store.ErrNotFound)
 
 	want := fullClient("app")
 	noError(t, "CreateClient", s.CreateClient(ctx, want))
@@ -66,7 +66,18 @@ func testClients(t *testing.T, b Backend) {
 	noError(t, "Client", err)
 	equal(t, "CreatedAt with nanoseconds and a zone", got.CreatedAt, t0)
 
-	noError(t, "DeleteClient", s.DeleteClient(ctx, "app"))
+	refusal, checks := errors.New("changed"), 0
+	err = s.DeleteClient(ctx, "app", func(c store.Client) error {
+		if checks++; c.Disabled == want.Disabled { // another change comes between the check and the deletion
+			_, err := s.UpdateClient(ctx, "app", func(c *store.Client) error { c.Disabled = !want.Disabled; return nil })
+			return err
+		}
+		return refusal
+	})
+	if !errors.Is(err, refusal) || checks != 2 || getClient(t, s, "app").Disabled == want.Disabled {
+		t.Errorf("DeleteClient of a client that changes: got %v after %d checks, want the error of the second check as it is", err, checks)
+	}
+	noError(t, "DeleteClient", s.DeleteClient(ctx, "app", nil))
 	_, err = s.Client(ctx, "app")
 	wantError(t, "Client after it is deleted", err, store.ErrNotFound)
 	noError(t, "CreateClient of a freed id", s.CreateClient(ctx, want))
@@ -164,7 +175,7 @@ func testClientsVersion(t *testing.T, b Backend) {
 	_, err := s.UpdateClient(ctx, "app", func(c *store.Client) error { c.Disabled = true; return nil })
 	noError(t, "UpdateClient", err)
 	seen = append(seen, version())
-	noError(t, "DeleteClient", s.DeleteClient(ctx, "app"))
+	noError(t, "DeleteClient", s.DeleteClient(ctx, "app", nil))
 	seen = append(seen, version())
 	for i, v := range seen {
 		if slices.Contains(seen[:i], v) {

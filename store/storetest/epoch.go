@@ -52,7 +52,7 @@ func testClientEpochsRise(t *testing.T, b Backend) {
 	first, other := create("app"), create("other")
 	ended, err := s.UpdateClient(ctx, "app", func(c *store.Client) error { c.EndSessions(); return nil })
 	noError(t, "UpdateClient", err)
-	noError(t, "DeleteClient", s.DeleteClient(ctx, "app"))
+	noError(t, "DeleteClient", s.DeleteClient(ctx, "app", nil))
 	again := create("app")
 	if s.Format() < store.Format2 {
 		equal(t, "epochs in format 1", []uint32{first.Epoch, ended.Epoch, again.Epoch}, []uint32{0, 0, 0})
@@ -63,6 +63,6 @@ func testClientEpochsRise(t *testing.T, b Backend) {
 	}
 	equal(t, "epochs: made, raised, made anew, another", []uint32{first.Epoch, ended.Epoch, again.Epoch, other.Epoch}, []uint32{0, 1, 2, 0})
 	equal(t, "NotBefore", []time.Time{ended.NotBefore, again.NotBefore}, []time.Time{{}, {}})
-	noError(t, "DeleteClient", s.DeleteClient(ctx, "other"))
+	noError(t, "DeleteClient", s.DeleteClient(ctx, "other", nil))
 	equal(t, "a new client's epoch", create("third").Epoch, uint32(2))
 }

@@ -42,7 +42,7 @@ func recordedChanges(t *testing.T, s store.Store) []recorded {
 		_, err := s.UpdateClient(ctx, "web", func(c *store.Client) error { c.Disabled = true; c.EndSessions(); return nil })
 		return err
 	})
-	add("delete a client", store.EventClientDelete, func(ctx context.Context) error { return s.DeleteClient(ctx, "old") })
+	add("delete a client", store.EventClientDelete, func(ctx context.Context) error { return s.DeleteClient(ctx, "old", nil) })
 	add("create a user", store.EventUserCreate, func(ctx context.Context) error {
 		return s.CreateUser(ctx, store.User{ID: newUserID(), Username: "user-" + randomName(), CreatedAt: t0, UpdatedAt: t0})
 	})

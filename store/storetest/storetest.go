@@ -27,6 +27,9 @@ type Backend struct {
 	// Retain opens an empty store that keeps that many audit events.
 	Retain func(t *testing.T, keep store.Retention) store.Store
 
+	// Bound opens an empty store in which so many logouts wait at most.
+	Bound func(t *testing.T, logouts int) store.Store
+
 	// Fault makes every write fail, at the given place, until clear is called. Nil: the backend
 	// cannot be made to fail.
 	Fault func(t *testing.T, at Fault) (clear func())
@@ -58,6 +61,7 @@ var contract = []struct {
 		{"paging", testUserPaging},
 		{"names", testRenames},
 		{"concurrent renames", testRenameRace},
+		{"concurrent creations with aliases", testAliasRace},
 	}},
 	{"records", []testCase{
 		{"copies are independent", testCopies},
@@ -91,6 +95,14 @@ var contract = []struct {
 		{"64 redeem four", testRedeemRace},
 		{"revoke against redeem", testRevokeRedeemRace},
 		{"events", testCodeEvents},
+	}},
+	{"logouts", []testCase{
+		{"every end", testLogouts},
+		{"the clients that are informed", testLogoutClients},
+		{"claim, postpone, finish", testLogoutQueue},
+		{"reopen", testLogoutsReopen},
+		{"64 claim", testLogoutRace},
+		{"the oldest are dropped", testLogoutsDropped},
 	}},
 	{"login", []testCase{
 		{"both halves", testLogin},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -325,5 +326,51 @@ func testRenameRace(t *testing.T, b Backend) {
 	for _, u := range must[[]store.User](t, "ListUsers")(s.ListUsers(ctx, "", 10)) {
 		equal(t, "has the name", u.HasName("ada"), u.ID == holder.ID)
 		equal(t, "UserByName", must[store.User](t, "UserByName")(s.UserByName(ctx, u.Username)).ID, u.ID)
+	}
+}
+
+// testAliasRace: of all who are created with one alias at the same time one is, and of two of whom each has the other's username as
+// an alias at most one. All names of a user who was created lead there, and those of the others lead nowhere.
+func testAliasRace(t *testing.T, b Backend) {
+	ctx, s := context.Background(), b.Store
+	for round := range 12 {
+		shared, cross := fmt.Sprintf("shared%d@example.com", round), fmt.Sprintf("cross%d", round)
+		all := []store.User{
+			{Username: cross + "-a", Aliases: []string{cross + "-b"}},
+			{Username: cross + "-b", Aliases: []string{cross + "-a"}},
+		}
+		for i := range 4 {
+			all = append(all, store.User{Username: fmt.Sprintf("user%d-%d", round, i), Aliases: []string{fmt.Sprintf("own%d-%d", round, i), shared}})
+		}
+		won := make([]bool, len(all))
+		var wg sync.WaitGroup
+		for i := range all {
+			all[i].ID = newUserID()
+			wg.Go(func() {
+				err := s.CreateUser(ctx, all[i])
+				if won[i] = err == nil; err != nil && !errors.Is(err, store.ErrExists) {
+					t.Errorf("CreateUser: got %v, want success or ErrExists", err)
+				}
+			})
+		}
+		wg.Wait()
+		winners := [2]int{}
+		for i, u := range all {
+			if won[i] {
+				winners[min(i/2, 1)]++
+			}
+			for _, name := range u.Names() {
+				got, err := s.UserByName(ctx, name)
+				if won[i] && (err != nil || got.ID != u.ID) {
+					t.Errorf("UserByName of %s, who was created as %s: got %s, %v", name, u.ID, got.ID, err)
+				}
+				if !won[i] && err == nil && got.ID == u.ID {
+					t.Errorf("UserByName of %s: got a user whose creation was refused", name)
+				}
+			}
+		}
+		if winners[0] > 1 || winners[1] != 1 {
+			t.Errorf("created: %d of the two whose names cross, %d of those with one alias; want at most 1, and 1", winners[0], winners[1])
+		}
 	}
 }

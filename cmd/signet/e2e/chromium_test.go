@@ -136,9 +136,27 @@ func (p *tab) call(method string, params any, into any) {
 // open opens the address in a new tab and waits until the page has loaded.
 func (b *chromium) open(t testing.TB, address string) *tab {
 	t.Helper()
+	return b.openIn(t, "", address)
+}
+
+// newProfile makes a browser profile with cookies of its own, for openIn.
+func (b *chromium) newProfile(t testing.TB) (profile string) {
+	t.Helper()
+	var made struct{ BrowserContextID string }
+	(&tab{chromium: b, t: t}).call("Target.createBrowserContext", nil, &made)
+	return made.BrowserContextID
+}
+
+// openIn is open in a profile; "" is that of open.
+func (b *chromium) openIn(t testing.TB, profile, address string) *tab {
+	t.Helper()
 	p := &tab{chromium: b, t: t}
 	var target struct{ TargetID, SessionID string }
-	p.call("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
+	where := map[string]any{"url": "about:blank"}
+	if profile != "" {
+		where["browserContextId"] = profile
+	}
+	p.call("Target.createTarget", where, &target)
 	p.call("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &target)
 	p.session = target.SessionID
 	var navigated struct{ ErrorText string }
@@ -216,6 +234,7 @@ func (p *tab) keepPicture() {
 	if dir == "" {
 		return
 	}
+	p.call("Page.bringToFront", nil, nil)
 	var shot struct{ Data []byte } // base64, as JSON has it
 	p.call("Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
 	name := fmt.Sprintf("%s-%d.png", strings.ReplaceAll(p.t.Name(), "/", "-"), p.calls)

@@ -3,12 +3,17 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"html"
+	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,17 +33,83 @@ func TestDevGreetingWorksAsPrinted(t *testing.T) {
 			script.WriteString(command)
 		}
 	}
-	if strings.Count(script.String(), "curl ") != 4 {
-		t.Fatalf("want four curl commands in the greeting, got\n%s", script.String())
+	if strings.Count(script.String(), "curl ") != 5 || strings.Count(script.String(), "CODE=\n") != 1 {
+		t.Fatalf("want five curl commands and a place for the code in the greeting, got\n%s", script.String())
 	}
-	out, err := exec.Command("sh", "-e", "-c", script.String()).CombinedOutput()
+	_, address, _ := strings.Cut(text, "Open this address:\n\n  ")
+	address, _, _ = strings.Cut(address, "\n")
+	password, _, _ := strings.Cut(text[strings.Index(text, "demo / ")+len("demo / "):], "\n")
+	_, callback, _ := strings.Cut(text, "The browser goes on to ")
+	callback, _, _ = strings.Cut(callback, ",")
+	reached := signInByForm(t, address, "demo", password)
+	if !strings.HasPrefix(reached, callback+"?") {
+		t.Errorf("the browser went to %s, want %s", reached, callback)
+	}
+	there, err := url.Parse(reached)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := strings.Replace(script.String(), "CODE=\n", "CODE="+there.Query().Get("code")+"\n", 1)
+	out, err := exec.Command("sh", "-e", "-c", commands).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s\n%s", err, out, p.stderr)
 	}
-	for _, want := range []string{`"access_token":`, `"refresh_token":`, `"username":"demo"`, "HTTP/1.1 200"} {
+	for _, want := range []string{`"access_token":`, `"id_token":`, `"refresh_token":`, `"username":"demo"`, "HTTP/1.1 200"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the pasted commands printed no %s:\n%s", want, out)
 		}
+	}
+}
+
+// signInByForm opens an address in a browser that is new, sends the form of the sign-in page, and returns where the browser is sent.
+func signInByForm(t testing.TB, address, username, password string) string {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := browser.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	page, err := io.ReadAll(res.Body)
+	field := regexp.MustCompile(`name="request" value="([^"]*)"`).FindSubmatch(page)
+	if err != nil || field == nil {
+		t.Fatalf("%s shows no form: %s %v\n%s", address, res.Status, err, page)
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err = browser.PostForm(u.Scheme+"://"+u.Host+"/sign-in",
+		url.Values{"request": {html.UnescapeString(string(field[1]))}, "username": {username}, "password": {password}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	return res.Header.Get("Location")
+}
+
+// A directory that an earlier version made has the public client without codes; the next start adds them.
+func TestDevUpdatesTheDemo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := startDev(t, dir)
+	mustRun(t, "client", "update", "--socket", first.demo.AdminSocket, "demo-spa", "--grant", "password,refresh_token", "--scope", "profile", "--redirect-uri=")
+	first.stop()
+	second := startDev(t, dir)
+	var client struct {
+		Grants       []string `json:"grants"`
+		Scopes       []string `json:"scopes"`
+		RedirectURIs []string `json:"redirect_uris"`
+	}
+	if err := json.Unmarshal([]byte(mustRun(t, "client", "show", "--socket", second.demo.AdminSocket, "demo-spa", "-o", "json")), &client); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(client.Grants, "authorization_code") || !slices.Contains(client.Scopes, "openid") || len(client.RedirectURIs) == 0 {
+		t.Errorf("got %+v", client)
 	}
 }
 
@@ -106,7 +177,7 @@ func checkSnippet(t *testing.T, code string) {
 }
 
 func startsCommand(line string) bool {
-	for _, word := range []string{"TOKENS=", "echo ", "ACCESS=", "REFRESH=", "curl "} {
+	for _, word := range []string{"CODE=", "TOKENS=", "echo ", "ACCESS=", "REFRESH=", "curl "} {
 		if strings.HasPrefix(line, word) {
 			return true
 		}

@@ -120,7 +120,7 @@ func hashLimit(length time.Duration) float64 {
 func hashLimitBeside(b *testing.B, length time.Duration) float64 {
 	p := worker.New(worker.Config{Program: signetBinary(b), Args: []string{"signet", daemon.HashArgument}, Log: slog.New(slog.DiscardHandler)})
 	defer p.Close()
-	p.Limit(runtime.NumCPU(), 1<<30)
+	p.Limit(runtime.NumCPU(), 1<<30, uint64(hash.Params{}.WithDefaults().Price().Memory))
 	running := make(chan struct{})
 	p.Watch(func() {
 		if p.State() == worker.Running {

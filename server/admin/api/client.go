@@ -27,6 +27,12 @@ type ClientSpec struct {
 	RequirePAR           bool     `json:"require_pushed_authorization_requests"`
 }
 
+// NewClient is the request of CreateClient.
+type NewClient struct {
+	ClientSpec
+	Secret string `json:"client_secret,omitempty"` // made elsewhere, in the form of Signet's own; empty: Signet makes one
+}
+
 // Client is a client as the API shows it.
 type Client struct {
 	ClientSpec
@@ -34,7 +40,8 @@ type Client struct {
 	Secrets   []SecretRecord `json:"secrets"` // newest first
 	CreatedAt time.Time      `json:"created_at"`
 	UpdatedAt time.Time      `json:"updated_at"`
-	Secret    string         `json:"client_secret,omitempty"` // only in the answer that creates the client
+	Revision  string         `json:"revision"`                // another one after each change of a setting, the state or a secret; for IfMatch
+	Secret    string         `json:"client_secret,omitempty"` // only in the answer that creates the client, if Signet made it
 	Warnings  []string       `json:"warnings,omitempty"`      // about the change that was just made
 }
 
@@ -53,13 +60,14 @@ type ClientList struct {
 
 // SecretRotation is the request of RotateSecret.
 type SecretRotation struct {
-	RevokeOld bool `json:"revoke_old"` // end the older secrets at once
+	RevokeOld bool   `json:"revoke_old"`              // end the older secrets at once
+	Secret    string `json:"client_secret,omitempty"` // made elsewhere, as in NewClient; empty: Signet makes one
 }
 
 // ClientSecret is a new secret. It is shown this once.
 type ClientSecret struct {
 	ClientID string `json:"client_id"`
-	Secret   string `json:"client_secret"`
+	Secret   string `json:"client_secret,omitempty"` // empty: it was in the request
 }
 
 // Names that RevokeSecret takes instead of a fingerprint.

@@ -8,6 +8,7 @@ const (
 	CodeNotFound     = "not_found"    // 404: no such record or path
 	CodeExists       = "exists"       // 409: the name is taken
 	CodeRefused      = "refused"      // 409: well-formed, and not possible as things are
+	CodeChanged      = "changed"      // 412: the record is not the one that IfMatch names any more
 	CodeThrottled    = "throttled"    // 429: too many bad tokens from the caller's network
 	CodeInternal     = "internal"     // 500: a fault of the server
 	CodeUnsupported  = "unsupported"  // 501: not with this store

@@ -15,11 +15,11 @@ type Verb struct {
 	Stream bool   // its body or its answer may be of any length, so it has no time limit as a whole
 }
 
-// Clients. {id} is a client_id.
+// Clients. {id} is a client_id. A change of one takes Target.IfMatch.
 var (
 	// ListClients takes ?limit= and ?after= and answers ClientList.
 	ListClients = Verb{Method: http.MethodGet, Path: "/v1/clients", Name: "client.list", Scope: ScopeClients}
-	// CreateClient takes ClientSpec and answers 201 and Client, this once with its secret.
+	// CreateClient takes NewClient and answers 201 and Client, this once with its secret.
 	CreateClient = Verb{Method: http.MethodPost, Path: "/v1/clients", Name: "client.create", Scope: ScopeClients}
 	// ShowClient answers Client.
 	ShowClient = Verb{Method: http.MethodGet, Path: "/v1/clients/{id}", Name: "client.show", Scope: ScopeClients}
@@ -46,7 +46,8 @@ var (
 	// ImportUsers takes a UserRecord a line and answers Report, or an ImportLine for each where Accept has NDJSON. With
 	// ?dry_run=true nothing is changed. ?on_conflict= is fail, skip or update. ?allow_weak=true accepts hashes
 	// without a salt. ?id_claim= is the claim that keeps the id of the old system.
-	// ?not_moved=true marks users without a password hash as not moved: the upstream is asked for them.
+	// ?not_moved=true marks users without a password hash as not moved: the upstream is asked for them. ?wrap_later=true stores
+	// hashes that are fast to guess, and have a salt and many steps, as they are until the server has time to wrap them.
 	ImportUsers = Verb{Method: http.MethodPost, Path: "/v1/users:import", Name: "user.import", Scope: ScopeUsers, Stream: true}
 	// ShowMoved counts the users and answers Moved. It reads all of them.
 	ShowMoved = Verb{Method: http.MethodGet, Path: "/v1/users:moved", Name: "user.moved", Scope: ScopeUsers, Stream: true}
@@ -145,6 +146,9 @@ type Target struct {
 	Verb
 	URL    string // the path with its names filled in, and the query
 	Accept string // media type of the answer, where the verb has several; empty: the first
+	// IfMatch is the Revision that a client must still have: else it is not changed, and the answer is CodeChanged
+	// (RFC 9110 §13.1.1). Empty: it is changed whatever it is.
+	IfMatch string
 }
 
 // At fills in the names of the path, in their order. It panics where there are more or fewer.

@@ -112,6 +112,9 @@ func (c *Client) Open(ctx context.Context, t api.Target, in any) (io.ReadCloser,
 	if t.Accept != "" {
 		req.Header.Set("Accept", t.Accept)
 	}
+	if t.IfMatch != "" {
+		req.Header.Set("If-Match", `"`+t.IfMatch+`"`)
+	}
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // protocol is the version of the messages. Both sides are the same program, unless somebody starts the child by hand.
-const protocol = 1
+const protocol = 2
 
 // maxMessage bounds a message, in bytes: a stored hash, a password, and room for numbers.
 const maxMessage = 8 << 10
@@ -19,23 +19,25 @@ var errMessage = errors.New("message is damaged")
 
 // setup is the first message to the child. It answers ready when it can hash.
 //
-//	version u8 | slots u16 | memory u64 (bytes)
+//	version u8 | slots u16 | memory u64 (bytes) | usual u64 (bytes)
 type setup struct {
 	slots  int
-	memory uint64
+	memory uint64 // all hashes together
+	usual  uint64 // a new hash
 }
 
 func (s setup) encode() []byte {
 	b := append(newMessage(), protocol)
 	b = binary.BigEndian.AppendUint16(b, uint16(s.slots))
-	return finish(binary.BigEndian.AppendUint64(b, s.memory))
+	b = binary.BigEndian.AppendUint64(b, s.memory)
+	return finish(binary.BigEndian.AppendUint64(b, s.usual))
 }
 
 func parseSetup(b []byte) (setup, error) {
-	if len(b) != 11 || b[0] != protocol {
+	if len(b) != 19 || b[0] != protocol {
 		return setup{}, fmt.Errorf("%w: not a setup of version %d", errMessage, protocol)
 	}
-	s := setup{slots: int(binary.BigEndian.Uint16(b[1:])), memory: binary.BigEndian.Uint64(b[3:])}
+	s := setup{slots: int(binary.BigEndian.Uint16(b[1:])), memory: binary.BigEndian.Uint64(b[3:]), usual: binary.BigEndian.Uint64(b[11:])}
 	if s.slots == 0 {
 		return setup{}, fmt.Errorf("%w: no slots", errMessage)
 	}

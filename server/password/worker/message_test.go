@@ -20,7 +20,7 @@ var requests = []request{
 // What is sent is what arrives, and the next message begins where it ends.
 func TestMessages(t *testing.T) {
 	var wire bytes.Buffer
-	wire.Write(setup{7, 1 << 40}.encode())
+	wire.Write(setup{7, 1 << 40, 1 << 20}.encode())
 	for _, r := range requests {
 		message, err := r.encode()
 		if err != nil {
@@ -36,7 +36,7 @@ func TestMessages(t *testing.T) {
 		}
 		return b
 	}
-	if got, err := parseSetup(next()); err != nil || got != (setup{7, 1 << 40}) {
+	if got, err := parseSetup(next()); err != nil || got != (setup{7, 1 << 40, 1 << 20}) {
 		t.Errorf("setup: got %v, %v", got, err)
 	}
 	for _, want := range requests {
@@ -58,7 +58,7 @@ func TestMessages(t *testing.T) {
 // FuzzMessages: no bytes make a reader panic, take more memory than a message may have, or read as something that is
 // written differently.
 func FuzzMessages(f *testing.F) {
-	f.Add(setup{2, 1 << 30}.encode())
+	f.Add(setup{2, 1 << 30, 1 << 20}.encode())
 	f.Add(encodeReady())
 	f.Add(response{3, outcomeMatch, ""}.encode())
 	f.Add(response{3, outcomeMade, "$argon2id$"}.encode())

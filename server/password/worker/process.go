@@ -114,8 +114,9 @@ func newProcess(c Config, start func() (child, error)) *Process {
 	return p
 }
 
-// Limit sets how many hashes there may be at once, and how many bytes they may take together. It is called once, before Want.
-func (p *Process) Limit(slots int, memory uint64) { p.limits = setup{slots, memory} }
+// Limit sets how many hashes there may be at once, how many bytes they may take together, and how many most of them take. It
+// is called once, before Want.
+func (p *Process) Limit(slots int, memory, usual uint64) { p.limits = setup{slots, memory, usual} }
 
 // Want has the child started if it is not.
 func (p *Process) Want() { p.want.Do(func() { close(p.wanted) }) }

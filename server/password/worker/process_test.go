@@ -51,7 +51,7 @@ func start(t *testing.T, slots int, serve func(in io.Reader, out io.WriteCloser)
 		}()
 		return child{in: inW, out: outR, kill: func() { inR.Close(); outW.Close() }, wait: func() error { return <-ended }}, nil
 	})
-	p.Limit(slots, 1<<30)
+	p.Limit(slots, 1<<30, 1<<20)
 	t.Cleanup(p.Close)
 	return p, log
 }

@@ -18,6 +18,9 @@ const idleFree = time.Second
 // Go's 100 twice as much is in use, and each hash takes a few percent longer, because more of the memory is new.
 const collectAt = 25
 
+// mostHugePages bounds what is asked for as huge pages, in bytes.
+const mostHugePages = 1 << 30
+
 // Serve is the child process: it hashes what comes in until that ends, and returns nil then. Before it reports that it is
 // ready, all its threads are put in the idle class.
 func Serve(in io.Reader, out io.Writer) error {
@@ -29,9 +32,10 @@ func Serve(in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	runtime.GOMAXPROCS(s.slots + 1) // one for the messages
+	runtime.GOMAXPROCS(s.slots)
 	debug.SetGCPercent(collectAt)
 	debug.SetMemoryLimit(int64(min(s.memory+ownMemory, 1<<62)))
+	reserveHugePages(min(uint64(s.slots+1)*s.usual, s.memory, mostHugePages)) // one more than at once: the garbage of the last hash
 	if err := enterIdleClass(); err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (db *DB) attempt(live []*request, flush bool) (spoilt *request, err error) 
 	if err != nil {
 		return nil, db.failed(err)
 	}
-	t := &layout.Tx{Tx: tx, Seals: db.Seals, Format: db.Format()}
+	t := &layout.Tx{Tx: tx, Seals: db.Seals, Format: db.Format(), Now: db.Now(), MaxLogouts: db.MaxLogouts}
 	for _, r := range live {
 		before := t.Writes
 		if r.err = db.apply(t, r.apply); r.err != nil && t.Writes != before {

@@ -21,9 +21,10 @@ import (
 
 // Config configures Open.
 type Config struct {
-	Seals *seal.Keys       // of the records; nil: they have none
-	Now   func() time.Time // paces write probes; nil means time.Now
-	Log   *slog.Logger     // nil discards
+	Seals      *seal.Keys       // of the records; nil: they have none
+	Now        func() time.Time // paces write probes, and dates what waits in the outbox and the queue of logouts; nil means time.Now
+	Log        *slog.Logger     // nil discards
+	MaxLogouts int              // how many logouts wait at most; 0: store.MaxLogouts
 }
 
 // DB is an open file. All methods may be called concurrently.
@@ -63,6 +64,9 @@ func Open(path string, cfg Config) (*DB, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.MaxLogouts == 0 {
+		cfg.MaxLogouts = store.MaxLogouts
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

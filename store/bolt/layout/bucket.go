@@ -45,8 +45,11 @@ var (
 	Outbox     = &Bucket{name: []byte("outbox"), kind: seal.Event, later: true}
 	Codes      = &Bucket{name: []byte("codes"), kind: seal.Code, later: true}
 	Aliases    = &Bucket{name: []byte("aliases"), kind: seal.Alias, later: true}
+	Logouts    = &Bucket{name: []byte("logouts"), kind: seal.Logout, later: true}
+	LogoutsDue = &Bucket{name: []byte("logouts_due"), later: true}
 
-	Buckets = []*Bucket{Meta, Clients, Users, Usernames, Sessions, Keyring, Revoked, Audit, Throttle, Assertions, AuditRings, Networks, Outbox, Codes, Aliases}
+	Buckets = []*Bucket{Meta, Clients, Users, Usernames, Sessions, Keyring, Revoked, Audit, Throttle, Assertions, AuditRings, Networks, Outbox, Codes, Aliases,
+		Logouts, LogoutsDue}
 )
 
 // Keys of Meta and Keyring.
@@ -58,9 +61,11 @@ var (
 	KeyCopied  = []byte("copied") // the time up to which the file is complete
 	keyLoss    = []byte("loss")
 	keyCurrent = []byte("current")
+	keyLogouts = []byte("logouts")
 )
 
-// metaKinds has the seals of Meta. What must be read before there are keys (the schema) or means nothing (the probe) has none.
+// metaKinds has the seals of Meta. What must be read before there are keys (the schema) or means
+// nothing (the probe, the numbers of logouts) has none.
 var metaKinds = map[string]seal.Kind{
 	string(keyInstall): seal.Install,
 	string(KeyCopied):  seal.Moment,

@@ -75,6 +75,10 @@ func check(tx *Tx, b *Bucket, key, sealed []byte) error {
 		err = errors.Join(size(key, len(store.AssertionID{})), size(raw, 8))
 	case Codes:
 		err = errors.Join(size(key, 2*idSize), size(raw, 8))
+	case Logouts:
+		_, err = decodeLogout(key, raw)
+	case LogoutsDue:
+		err = size(key, 8+logoutKeySize)
 	case Keyring:
 		err = size(raw[:min(len(raw), 8)], 8)
 	case Audit:

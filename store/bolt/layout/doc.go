@@ -6,6 +6,7 @@
 //
 //	meta       "schema" → uint64; "install" → JSON; "probe" → time of the last write probe;
 //	           "client epoch" → uint32, the least epoch of new clients, above that of any client that was deleted;
+//	           "logouts" → how many logouts there are uint64 ‖ how many were dropped uint64;
 //	           "loss" → when writes were lost last; "copied" → time of the last Flush, which goes before a backup
 //	clients    client id → JSON
 //	users      user id (16) → see codec.EncodeUser
@@ -18,6 +19,8 @@
 //	codes      user id (16) ‖ session id (16) of an authorization code that was redeemed → when the code expires
 //	audit      sequence number uint64 → JSON
 //	audit_rings letter of the class ‖ sequence number → nothing
+//	logouts    when the session ended ‖ session id (16) → see encodeLogout
+//	logouts_due when the logout is due ‖ its key in logouts → nothing
 //	outbox     name → time of the commit ‖ JSON of the event of a change that was committed with it, until it is in audit
 //	throttle   place/key → see EncodeTally
 //	networks   place → networks that logins have succeeded from, see encodeNetworks

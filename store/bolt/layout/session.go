@@ -68,21 +68,38 @@ func CodeOf(key []byte) (store.UsedCode, error) {
 // EndSession deletes a session and those that began from it, and returns how many there were. A neighbour that cannot be
 // read is of no use to anybody, and does not keep this one alive.
 func EndSession(tx *Tx, user store.UserID, id store.SessionID) (n int, err error) {
-	var keys [][]byte
+	type ended struct {
+		key     []byte
+		session store.Session
+	}
+	var all []ended
 	c := tx.Bucket(Sessions).Cursor()
 	for key, sealed := c.Seek(user[:]); bytes.HasPrefix(key, user[:]); key, sealed = c.Next() {
 		s, err := ReadSession(tx, key, sealed, "")
 		if bytes.Equal(key[idSize:], id[:]) || err == nil && s.Parent == id {
-			keys = append(keys, bytes.Clone(key))
+			all = append(all, ended{bytes.Clone(key), s})
 		}
 	}
-	for _, key := range keys {
-		if err := tx.Delete(Sessions, key); err != nil {
+	for _, e := range all {
+		if err := deleteSession(tx, e.key, e.session); err != nil {
 			return n, err
 		}
 		n++
 	}
 	return n, nil
+}
+
+// DeleteSession deletes a session, and puts the logout in the queue where its client is to be informed.
+func DeleteSession(tx *Tx, s store.Session) error {
+	return deleteSession(tx, SessionKey(s.UserID, s.ID), s)
+}
+
+// deleteSession is DeleteSession for one that may be unreadable, and has no client then.
+func deleteSession(tx *Tx, key []byte, s store.Session) error {
+	if err := tx.Delete(Sessions, key); err != nil || s.ClientID == "" {
+		return err
+	}
+	return queueLogout(tx, s)
 }
 
 // DeleteSessions deletes the sessions of one user that end accepts, and returns how many there were.
@@ -96,7 +113,7 @@ func DeleteSessions(tx *Tx, user store.UserID, end func(store.Session) bool) (in
 		if !end(s) {
 			continue
 		}
-		if err := tx.Delete(Sessions, SessionKey(user, s.ID)); err != nil {
+		if err := DeleteSession(tx, s); err != nil {
 			return n, err
 		}
 		n++

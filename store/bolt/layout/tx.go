@@ -23,6 +23,9 @@ type Tx struct {
 	Seals  *seal.Keys // nil: records have none
 	Format int        // of the records that are written
 	Writes int        // so far
+
+	Now        time.Time // when it began; zero in one of a snapshot
+	MaxLogouts int       // how many logouts wait at most
 }
 
 // Bucket returns the bucket, or nil where it is missing.

@@ -14,7 +14,8 @@ import (
 )
 
 // Codec encodes and seals records, and opens and decodes them; the scripts carry them whole.
-// What is not sealed: sessions, which scripts make (a forged one has no refresh token),
+// What is not sealed: sessions and logouts, which scripts make (a forged session has no refresh token; a forged logout signs a user out of
+// an app, which deleting the user does as well),
 // marks of revoked tokens and used assertions (a forged one denies what deleting a user denies as well),
 // and throttle counts.
 type Codec struct {

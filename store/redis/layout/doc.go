@@ -26,7 +26,12 @@
 //	audit:{a}:CLASS            stream: one event of a class an entry, JSON in field e; the id is its number
 //	audit:{a}:last             string: the last number, of all classes
 //	audit:{a}:appended:N       hash: names of the entries of outboxes whose events were appended last; two take turns
-//	o:{TAG}                    hash, the outbox of a slot: name → event of a change in the slot, until it is in its stream
+//	o:{TAG}                    hash, the outbox of a slot: name → event of a change in the slot, until it is in its stream,
+//	                           or logout of a session in the slot, until it is in the queue
+//	logouts:{l}                hash, the queue of logouts: session id (16) → logout (package codec)
+//	logouts:{l}:due            sorted set, all scores 0: when a logout is due 8 ‖ session id
+//	logouts:{l}:ended          sorted set, all scores 0: when the session ended 8 ‖ session id
+//	logouts:{l}:dropped        string: how many logouts were dropped for newer ones
 //	audit:{a}                  stream: events of all classes, from earlier versions; it goes in time
 //	hints                      pub/sub channel: what replicas send each other, JSON
 //

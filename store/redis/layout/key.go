@@ -26,6 +26,10 @@ const (
 	Masters        Key = "install:{i}:masters"
 	Loss           Key = "install:{i}:loss"
 	Importing      Key = "install:{i}:importing"
+	Logouts        Key = "logouts:{l}"
+	LogoutsDue     Key = "logouts:{l}:due"
+	LogoutsEnded   Key = "logouts:{l}:ended"
+	LogoutsDropped Key = "logouts:{l}:dropped"
 	Hints          Key = "hints" // a channel
 )
 

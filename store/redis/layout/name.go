@@ -38,6 +38,12 @@ func AliasOf(u store.User) Name {
 	return Name{u.Revision, u.Revision + 1, store.Credential{UserID: u.ID}}
 }
 
+// ConfirmedAliasOf takes the place of AliasOf when the creation of the user is complete. It means the same. Its bytes differ, so
+// that whoever read the one from before cannot replace it.
+func ConfirmedAliasOf(u store.User) Name {
+	return Name{u.Revision, u.Revision + 2, store.Credential{UserID: u.ID}}
+}
+
 // Counts reports whether the copy is as new as it must be.
 func (n Name) Counts() bool { return n.Revision >= n.Least }
 

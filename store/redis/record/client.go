@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -52,6 +53,7 @@ func (s *Clients) AddClient(ctx context.Context, c store.Client) error {
 		}
 		switch outcome, _ := create.Text(); outcome {
 		case "ok":
+			s.Logouts.NoteClient(c.ID, c.BackchannelLogoutURI != "")
 			create.Kept(true)
 			return nil
 		case "exists":
@@ -127,14 +129,20 @@ func (s *Clients) replaceClient(ctx context.Context, before string, c store.Clie
 		return err
 	}
 	update := s.Trail.Call(ctx, script.UpdateClient, s.Key.All(layout.Clients, layout.ClientsVersion), c.ID, before, after, rand.Text())
-	return s.change(ctx, "updating a client", c.ID, update, func() { s.Revocations.ClientChanged(c, before) })
+	return s.change(ctx, "updating a client", c.ID, update, func() {
+		s.Logouts.NoteClient(c.ID, c.BackchannelLogoutURI != "")
+		s.Revocations.ClientChanged(c, before)
+	})
 }
 
 // DeleteClient implements store.Clients. It deletes the record that it has read and no other, so that a
 // command that comes late finds nothing to delete.
-func (s *Clients) DeleteClient(ctx context.Context, id string) error {
+func (s *Clients) DeleteClient(ctx context.Context, id string, check func(store.Client) error) error {
 	for {
 		before, c, err := s.clientAndRecord(ctx, id)
+		if err == nil && check != nil {
+			err = check(c)
+		}
 		if err != nil {
 			return err
 		}
@@ -152,7 +160,10 @@ func (s *Clients) removeClient(ctx context.Context, c store.Client, before strin
 		least = store.NextEpoch(c.Epoch)
 	}
 	del := s.Trail.Call(ctx, script.DeleteClient, s.Key.All(layout.Clients, layout.ClientsVersion, layout.ClientsEpoch), c.ID, before, rand.Text(), least)
-	return s.change(ctx, "deleting a client", c.ID, del, done)
+	return s.change(ctx, "deleting a client", c.ID, del, func() {
+		s.Logouts.NoteClient(c.ID, false)
+		done()
+	})
 }
 
 // change makes the call and notifies the other replicas. done is called when the change is made, also where replicas of the
@@ -177,6 +188,15 @@ func (s *Clients) ClientsVersion(ctx context.Context) (string, error) {
 	err := s.Conn.Do(ctx, "asking whether clients have changed", get)
 	version, _ := get.Text()
 	return version, err
+}
+
+// LoadInformed has the queue of logouts read the clients again where one has changed.
+func (s *Clients) LoadInformed(ctx context.Context) error {
+	version, err := s.ClientsVersion(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Logouts.LoadClients(version, func() ([]store.Client, error) { return s.ListClients(ctx, "", math.MaxInt) })
 }
 
 // ListClients implements store.Clients.

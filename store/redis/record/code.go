@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,11 +44,19 @@ func (s *Sessions) RedeemCode(ctx context.Context, in store.Session, b store.Ses
 	switch {
 	case outcome == "exists" && len(records) > 0:
 		reuse.Kept(true)
+		records, err := s.queueBehind(ctx, in.UserID, records, 1)
+		if err != nil {
+			return store.Session{}, store.User{}, err
+		}
 		return s.endRedeemed(ctx, in, records[0], subject)
 	case outcome != "ok":
 		return store.Session{}, store.User{}, outcomeError("redeeming a code", subject, outcome)
 	}
 	redeem.Kept(true)
+	records, err := s.queueBehind(ctx, in.UserID, records, 2)
+	if err != nil {
+		return store.Session{}, store.User{}, err
+	}
 	session, user, err := s.decodeBoth(in, records)
 	if err != nil {
 		return store.Session{}, store.User{}, err
@@ -77,8 +86,10 @@ func (s *Sessions) endRedeemed(ctx context.Context, in store.Session, record, su
 // remembered first.
 func (s *Sessions) endDurably(ctx context.Context, user store.UserID, id store.SessionID) error {
 	s.Revocations.SessionEnded(user, id)
-	return s.Channel.DoAndNotify(ctx, "ending a session", replica.Ended(revocation.Ended{User: user, Session: id}),
-		script.RevokeSession.Call([]string{s.Key.Sessions(user)}, id[:], script.NoEvent))
+	revoke := s.Trail.CallEnding(store.WithoutEvents(ctx), script.RevokeSession, []string{s.Key.Sessions(user)}, id[:])
+	err := s.Channel.DoAndNotify(ctx, "ending a session", replica.Ended(revocation.Ended{User: user, Session: id}), revoke.Call)
+	_, malformed := s.endedBy(ctx, user, revoke)
+	return cmp.Or(err, malformed)
 }
 
 // hasEnded reports whether the log of revocations has the end of the session, by all of its user's or by its parent.

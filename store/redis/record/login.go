@@ -76,7 +76,7 @@ func (l *Logins) FinishLogin(ctx context.Context, now time.Time, r store.Receipt
 	if err := l.Conn.Do(ctx, "finishing a login", append([]*conn.Call{start.Call, version}, l.Throttle.SucceededCalls(now, r.Attempt)...)...); err != nil {
 		return store.Login{}, err
 	}
-	session, user, err := l.sessions.Started(in, start.Call)
+	session, user, err := l.sessions.Started(ctx, in, start)
 	start.Kept(err == nil)
 	if err != nil {
 		return store.Login{}, err

@@ -44,6 +44,29 @@ func (s *names) takeAlias(ctx context.Context, u store.User, name string, listed
 	return s.take(ctx, u, name, layout.AliasOf(u), listed)
 }
 
+// confirmAlias makes an alias of a user whose creation is complete safe from others. It answers ErrExists where it leads to
+// another user by now.
+func (s *names) confirmAlias(ctx context.Context, u store.User, name string) error {
+	record := s.Codec.EncodeName(name, layout.ConfirmedAliasOf(u))
+	taken := s.Codec.EncodeName(name, layout.AliasOf(u))
+	confirm := s.Trail.Call(ctx, script.TakeName, s.Key.NameAndNames(name), record, name, taken, script.OneIf(false))
+	if err := s.Conn.DoDurably(ctx, "confirming an alias", confirm.Call); err != nil {
+		return err
+	}
+	now, found := confirm.Text()
+	if !found || now == record {
+		return nil
+	}
+	holder, err := s.Codec.DecodeName(name, now)
+	switch {
+	case err != nil:
+		return conn.Malformed("a username", err)
+	case holder.UserID == u.ID: // a later change has taken it
+		return nil
+	}
+	return fmt.Errorf("user %s: the name %q: %w", u.ID, name, store.ErrExists)
+}
+
 // take makes a name that the record of u has lead to u. What it leads to at present may have been left behind by a
 // deletion or a change of names that broke off; see holds.
 func (s *names) take(ctx context.Context, u store.User, name string, record layout.Name, listed bool) error {

@@ -9,6 +9,7 @@ import (
 	"signet/store"
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
+	"signet/store/redis/logout"
 	"signet/store/redis/replica"
 	"signet/store/redis/revocation"
 	"signet/store/redis/script"
@@ -24,6 +25,7 @@ type Deps struct {
 	Clock       script.Clock
 	Trail       *trail.Trail // keeps the event of a change with the change
 	Throttle    *throttle.Throttle
+	Logouts     *logout.Queue
 	Channel     *replica.Channel
 	Revocations *revocation.Log
 }

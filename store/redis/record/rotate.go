@@ -33,6 +33,10 @@ func (s *Sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 	case outcome.GoesOn():
 		return s.rotated(ctx, r, outcome, records)
 	case outcome == store.Reused, outcome == store.Revoked:
+		var malformed error
+		if records, malformed = s.queueBehind(ctx, r.UserID, records, 1); malformed != nil {
+			return store.Session{}, store.User{}, store.Gone, malformed
+		}
 		// The session has ended; that must not be lost with the master either. A repetition after a
 		// missing confirmation finds nothing to end, so it is remembered first.
 		s.Revocations.SessionEnded(r.UserID, r.SessionID)
@@ -50,21 +54,22 @@ func (s *Sessions) Rotate(ctx context.Context, r store.Rotation) (store.Session,
 	return store.Session{}, store.User{}, outcome, nil
 }
 
-// sendRotation asks once more, with the event, where the outcome of a rotation has one.
+// sendRotation asks once more, with the event and the clients that are informed, where the outcome of a rotation has use for them.
 func (s *Sessions) sendRotation(ctx context.Context, r store.Rotation) (*conn.Call, error) {
 	keys := s.Key.UserAndSessions(r.UserID)
-	args := append(make([]any, 0, 17), r.SessionID[:], r.ClientID, r.Generation, s.Clock.Argument(r.Now),
+	args := append(make([]any, 0, 18), r.SessionID[:], r.ClientID, r.Generation, s.Clock.Argument(r.Now),
 		script.CeilMillis(r.Lifetimes.Idle), script.CeilMillis(r.Lifetimes.Absolute),
 		r.Grace.Milliseconds(), r.MaxReplays, script.Millis(r.NotBefore), s.Codec.Format(),
 		r.Late.Milliseconds(), r.ClientEpoch, script.OneIf(r.ClientConfirmed), codec.SessionAddress(r.Address, r.ClientID),
 		script.Millis(r.Loss.At), store.HealWithin.Milliseconds())
-	if r.RequestID == "" {
-		args = append(args, script.NoEvent)
+	informed := s.Logouts.Informed()
+	if r.RequestID == "" && informed == "" {
+		args = append(args, informed, script.NoEvent)
 	}
 	rotate := script.Rotate.Call(keys, args...)
 	err := s.Conn.Do(ctx, "rotating a session", rotate)
 	if word, _ := rotate.Outcome(); err == nil && word == "again" {
-		rotate = script.Rotate.Call(append(keys, s.Key.Outbox(layout.UserTag(r.UserID))), append(args, trail.RotationEntry(r))...)
+		rotate = script.Rotate.Call(append(keys, s.Key.Outbox(layout.UserTag(r.UserID))), append(args, informed, trail.RotationEntry(r))...)
 		rotate.LastKeyOptional()
 		err = s.Conn.Do(ctx, "rotating a session", rotate)
 	}

@@ -33,7 +33,7 @@ func (s *Sessions) StartSession(ctx context.Context, in store.Session, b store.S
 	if err := s.Conn.Do(ctx, "starting a session", start.Call); err != nil {
 		return store.Session{}, store.User{}, err
 	}
-	session, user, err := s.Started(in, start.Call)
+	session, user, err := s.Started(ctx, in, start)
 	start.Kept(err == nil)
 	return session, user, err
 }
@@ -50,7 +50,7 @@ func (s *Sessions) StartCall(ctx context.Context, in store.Session, b store.Sess
 	args := []any{in.ID[:], script.Millis(in.StartedAt), script.Millis(in.RotatedAt),
 		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, codec.SessionAddress(in.Address, in.ClientID),
 		b.PerUser, b.Absolute.Milliseconds(), s.Codec.Format(), now, parentArgument(in)}
-	return s.Trail.Call(ctx, script.StartSession, s.Key.UserAndSessions(in.UserID), append(args, epoch...)...), nil
+	return s.Trail.CallEnding(ctx, script.StartSession, s.Key.UserAndSessions(in.UserID), append(args, epoch...)...), nil
 }
 
 // parentArgument is nothing where the session has no parent.
@@ -61,13 +61,25 @@ func parentArgument(in store.Session) any {
 	return in.Parent[:]
 }
 
-// Started returns the session and its user out of the reply to a call of Start.
-func (s *Sessions) Started(in store.Session, start *conn.Call) (store.Session, store.User, error) {
+// Started returns the session and its user out of the reply to a call of Start, and queues the logouts of those that made room for it.
+func (s *Sessions) Started(ctx context.Context, in store.Session, start trail.Call) (store.Session, store.User, error) {
 	outcome, records := start.Outcome()
 	if outcome != "ok" {
 		return store.Session{}, store.User{}, outcomeError("starting a session", fmt.Sprintf("starting session %s of user %s", in.ID, in.UserID), outcome)
 	}
+	records, err := s.queueBehind(ctx, in.UserID, records, 2)
+	if err != nil {
+		return store.Session{}, store.User{}, err
+	}
 	return s.decodeBoth(in, records)
+}
+
+// queueBehind queues the logouts that a script answers behind its first n records, and returns those.
+func (s *Sessions) queueBehind(ctx context.Context, user store.UserID, records []string, n int) ([]string, error) {
+	if len(records) <= n {
+		return records, nil
+	}
+	return records[:n], s.Trail.Queue(ctx, user, records[n:])
 }
 
 // decodeBoth reads the session and the user that a script answers.
@@ -88,14 +100,46 @@ func (s *Sessions) decodeBoth(in store.Session, records []string) (store.Session
 
 // RevokeSession implements store.Sessions.
 func (s *Sessions) RevokeSession(ctx context.Context, user store.UserID, id store.SessionID) (bool, error) {
-	del := s.Trail.Call(ctx, script.RevokeSession, []string{s.Key.Sessions(user)}, id[:])
+	del := s.Trail.CallEnding(ctx, script.RevokeSession, []string{s.Key.Sessions(user)}, id[:])
 	err := s.Channel.DoAndNotify(ctx, "revoking a session", replica.Ended(revocation.Ended{User: user, Session: id}), del.Call)
-	existed := del.Number() > 0
+	n, malformed := s.endedBy(ctx, user, del)
+	existed := n > 0
+	if err == nil {
+		err = malformed
+	}
 	if del.Done() { // also where the answer to the first time was lost, and nothing is left to delete
 		s.Revocations.SessionEnded(user, id)
 	}
 	del.Kept(existed && err == nil)
 	return existed && err == nil, err
+}
+
+// endedBy returns how many sessions a call of RevokeSession has ended, and queues their logouts. It is 0 where the call was not
+// answered.
+func (s *Sessions) endedBy(ctx context.Context, user store.UserID, revoke trail.Call) (n int, err error) {
+	if !revoke.Done() {
+		return 0, nil
+	}
+	outcome, about := revoke.Outcome()
+	if outcome != "ok" {
+		return 0, conn.UnexpectedReply("revoking a session", outcome)
+	}
+	if n, err = endedOf(about); err != nil {
+		return 0, err
+	}
+	return n, s.Trail.Queue(ctx, user, about[1:])
+}
+
+// endedOf reads how many sessions have ended, the first part of an answer.
+func endedOf(about []string) (int, error) {
+	if len(about) == 0 {
+		return 0, conn.Malformed("the answer to the end of sessions", conn.ErrReply)
+	}
+	n, err := strconv.Atoi(about[0])
+	if err != nil {
+		return 0, conn.Malformed("the answer to the end of sessions", conn.ErrReply)
+	}
+	return n, nil
 }
 
 // RevokeSessions implements store.Sessions.
@@ -163,12 +207,10 @@ func (s *Sessions) decodeSessions(user store.UserID, fields []string) ([]store.S
 	return list, nil
 }
 
-func atoi(s string) int {
-	n, _ := strconv.Atoi(s)
-	return n
-}
-
 // ReapplySession ends a session.
 func (s *Sessions) ReapplySession(ctx context.Context, user store.UserID, id store.SessionID) error {
-	return s.Conn.DoDurably(ctx, "revoking a session again", script.RevokeSession.Call([]string{s.Key.Sessions(user)}, id[:], script.NoEvent))
+	revoke := s.Trail.CallEnding(store.WithoutEvents(ctx), script.RevokeSession, []string{s.Key.Sessions(user)}, id[:])
+	err := s.Conn.DoDurably(ctx, "revoking a session again", revoke.Call)
+	_, malformed := s.endedBy(ctx, user, revoke)
+	return cmp.Or(err, malformed)
 }

@@ -41,7 +41,7 @@ func (s *Users) CreateUser(ctx context.Context, u store.User) error {
 		if undo := s.Conn.DoDurably(ctx, "undoing the creation of a user", conn.Write("del", key)); undo != nil {
 			return undo
 		}
-		if undo := s.freeNames(ctx, u, 0, u.Aliases); undo != nil {
+		if undo := s.freeNames(ctx, u, 0, u.Names()); undo != nil {
 			return undo
 		}
 	}
@@ -57,14 +57,32 @@ func validNames(u store.User) error {
 	return nil
 }
 
-// takeNames makes the names of a new user lead there, the username last: it completes the user.
+// takeNames makes the names of a new user lead there, the username after the aliases: it completes the user. Until then
+// another creation takes an alias for one that was left behind. So the aliases are looked at before, and confirmed after: what
+// was read of an incomplete user cannot be replaced any more then. Of two who want one alias the one who loses it ends.
 func (s *Users) takeNames(ctx context.Context, u store.User) error {
+	quiet := store.WithoutEvents(ctx)
 	for _, alias := range u.Aliases {
-		if err := s.takeAlias(store.WithoutEvents(ctx), u, alias, false); err != nil {
+		if err := s.takeAlias(quiet, u, alias, false); err != nil {
 			return err
 		}
 	}
-	return s.takeName(ctx, u)
+	for _, alias := range u.Aliases { // an event of a creation that is undone would be wrong
+		if n, err := s.readName(ctx, alias); errors.Is(err, store.ErrNotFound) || err == nil && n.UserID != u.ID {
+			return fmt.Errorf("user %s: the name %q: %w", u.ID, alias, store.ErrExists)
+		} else if err != nil {
+			return err
+		}
+	}
+	if err := s.takeName(ctx, u); err != nil {
+		return err
+	}
+	for _, alias := range u.Aliases {
+		if err := s.confirmAlias(quiet, u, alias); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // User implements store.Users.
@@ -248,15 +266,18 @@ func (s *Users) replaceUser(ctx context.Context, before string, was, u store.Use
 			return 0, err
 		}
 	}
-	update := s.Trail.Call(ctx, script.UpdateUser, s.Key.UserAndSessions(u.ID), before, s.Codec.EncodeUser(u), script.OneIf(endAll))
+	update := s.Trail.CallEnding(ctx, script.UpdateUser, s.Key.UserAndSessions(u.ID), before, s.Codec.EncodeUser(u), script.OneIf(endAll))
 	err = s.Conn.DoDurably(ctx, "updating a user", update.Call)
 	outcome, about := update.Outcome()
-	if outcome == "ok" && len(about) != 1 {
-		return 0, conn.Malformed("the answer to an update", conn.ErrReply)
-	}
 	if outcome == "ok" {
+		var malformed error
+		if ended, malformed = endedOf(about); malformed != nil {
+			return 0, malformed
+		}
 		s.Channel.Notify(ctx, update.Call, replica.Ended(revocation.EndedBy(u)))
-		ended = atoi(about[0])
+		if malformed = s.Trail.Queue(ctx, u.ID, about[1:]); malformed != nil {
+			return 0, malformed
+		}
 		s.Revocations.UserChanged(u, before)
 		if u.Credential() != was.Credential() {
 			// It is done. Without the copy a login asks once more, or checks its password twice.
@@ -272,20 +293,26 @@ func (s *Users) replaceUser(ctx context.Context, before string, was, u store.Use
 
 // DeleteUser implements store.Users. Without its record the user is gone, whatever still has the name.
 func (s *Users) DeleteUser(ctx context.Context, id store.UserID) error {
-	del := s.Trail.Call(ctx, script.DeleteUser, s.Key.UserAndSessions(id))
+	del := s.Trail.CallEnding(ctx, script.DeleteUser, s.Key.UserAndSessions(id))
 	err := s.Channel.DoAndNotify(ctx, "deleting a user", replica.Ended(revocation.Ended{User: id, NotBefore: revocation.ForEver}), del.Call)
 	if del.Done() {
 		s.Revocations.UserDeleted(id)
 	}
+	outcome, about := del.Outcome()
+	if outcome == "ok" && len(about) > 0 {
+		err = cmp.Or(err, s.Trail.Queue(ctx, id, about[1:]))
+	}
+	if err == nil {
+		err = outcomeError("deleting a user", "user "+id.String(), outcome)
+	}
+	if err == nil && len(about) == 0 {
+		err = conn.Malformed("the answer to a deletion", conn.ErrReply)
+	}
 	if err != nil {
 		return err
 	}
-	raw, found := del.Text()
-	if !found {
-		return fmt.Errorf("user %s: %w", id, store.ErrNotFound)
-	}
 	del.Kept(true)
-	u, err := s.Codec.DecodeUser(id, raw)
+	u, err := s.Codec.DecodeUser(id, about[0])
 	if err != nil {
 		return conn.Malformed("user "+id.String(), err)
 	}

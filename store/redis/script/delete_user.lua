@@ -1,7 +1,9 @@
--- KEYS: user, sessions, outbox. Answers the record that was there.
+-- KEYS: user, sessions, outbox. ARGV: those of outbox.lua and informs. Answers ok, the record that
+-- was there, and the logouts of its sessions, or not found.
+informs(table.remove(ARGV), kept)
 local user = redis.call('GET', KEYS[1])
-if user then
-  redis.call('DEL', KEYS[1], KEYS[2])
-  keep_events()
-end
-return user
+if not user then return {'not found'} end
+end_all(KEYS[2])
+redis.call('DEL', KEYS[1])
+keep_events()
+return with_logouts({'ok', user})

@@ -14,7 +14,7 @@ local function make_room(key, limit, stays)
   local all, list = redis.call('HGETALL', key), {}
   for i = 1, #all, 2 do
     local s = read_session(all[i + 1])
-    list[#list + 1] = {id = all[i], started = s.started, parent = s.parent}
+    list[#list + 1] = {id = all[i], raw = all[i + 1], started = s.started, parent = s.parent}
   end
   table.sort(list, function(a, b)
     if a.started ~= b.started then return a.started < b.started end
@@ -27,7 +27,7 @@ local function make_room(key, limit, stays)
       for _, s in ipairs(list) do
         if (s.id == old.id or s.parent == old.id) and not ended[s.id] then
           ended[s.id], n = true, n - 1
-          redis.call('HDEL', key, s.id)
+          delete_session(key, s.id, s.raw)
         end
       end
     end

@@ -54,14 +54,55 @@ local function write_session(key, id, s, format)
   return raw
 end
 
+-- A script that ends sessions answers their logouts (store.Logout), each as the session id and the client id in one string, and keeps them in
+-- the outbox of its slot until they are in the queue, in entries that are named l and the session id:
+--   l | time 8 | client id
+local informed, logouts, logout_outbox = '', {}, nil
+
+-- clients are those that are informed when a session ends, each with a line break before and behind it; * is all of them. kept is that of
+-- outbox.lua: where it is empty there is no outbox.
+local function informs(clients, kept)
+  informed = clients
+  if kept ~= '' then logout_outbox = KEYS[#KEYS] end
+end
+
+local function with_logouts(reply)
+  for _, l in ipairs(logouts) do reply[#reply + 1] = l end
+  return reply
+end
+
+-- Deletes a session, whose logout is kept where its client is informed.
+local function delete_session(key, id, raw)
+  redis.call('HDEL', key, id)
+  if informed == '' then return end
+  local readable, s = pcall(read_session, raw)
+  if not readable then return end
+  local client = s.client
+  if informed ~= '*' and not string.find(informed, '\n' .. client .. '\n', 1, true) then return end
+  logouts[#logouts + 1] = id .. client
+  if logout_outbox then redis.call('HSET', logout_outbox, 'l' .. id, 'l' .. struct.pack('>I8', server_time() or 0) .. client) end
+end
+
 -- Ends a session and those that began from it, and returns how many there were.
 local function end_session(key, id)
-  local all, ended = redis.call('HGETALL', key), redis.call('HDEL', key, id)
+  local all, ended = redis.call('HGETALL', key), 0
   for i = 1, #all, 2 do
-    if string.byte(all[i + 1], 1) == 3 and string.sub(all[i + 1], 2, 17) == id then
-      ended = ended + redis.call('HDEL', key, all[i])
+    if all[i] == id or string.byte(all[i + 1], 1) == 3 and string.sub(all[i + 1], 2, 17) == id then
+      delete_session(key, all[i], all[i + 1])
+      ended = ended + 1
     end
   end
+  return ended
+end
+
+-- Ends all sessions and returns how many there were.
+local function end_all(key)
+  local ended = redis.call('HLEN', key)
+  if informed ~= '' then
+    local all = redis.call('HGETALL', key)
+    for i = 1, #all, 2 do delete_session(key, all[i], all[i + 1]) end
+  end
+  redis.call('DEL', key)
   return ended
 end
 
@@ -70,7 +111,7 @@ local function end_before(key, time)
   local all, ended = redis.call('HGETALL', key), 0
   for i = 1, #all, 2 do
     if read_session(all[i + 1]).started < time then
-      redis.call('HDEL', key, all[i])
+      delete_session(key, all[i], all[i + 1])
       ended = ended + 1
     end
   end

@@ -1,6 +1,8 @@
 -- KEYS: user, sessions, mark of the code, outbox. ARGV: session id, startedAt, the caller's time, client id, client epoch, address,
 -- per user, absolute lifetime (ms), format, session that it begins from or nothing, the user's epoch, how long the mark stays (ms), and
--- the events of the end of a session, as outbox.lua has the others; neither are kept where those are left out.
+-- the events of the end of a session, as outbox.lua has the others; neither are kept where those are left out. Behind them is that of
+-- informs; the logouts are the last of each answer.
+informs(table.remove(ARGV), kept)
 local reuse = kept ~= '' and ARGV[13] or ''
 local user = redis.call('GET', KEYS[1])
 if not user then return {'not found'} end
@@ -9,7 +11,7 @@ if known then
   end_session(KEYS[2], ARGV[1])
   kept = reuse
   keep_events()
-  return {'exists', known}
+  return with_logouts({'exists', known})
 end
 if redis.call('EXISTS', KEYS[3]) == 1 then return {'exists'} end
 if is_disabled(user) then return {'disabled'} end
@@ -31,4 +33,4 @@ local raw = write_session(KEYS[2], ARGV[1], session, format)
 keep_sessions(KEYS[2], tonumber(ARGV[8]))
 redis.call('SET', KEYS[3], '', 'PX', ARGV[12])
 keep_events()
-return {'ok', raw, user}
+return with_logouts({'ok', raw, user})

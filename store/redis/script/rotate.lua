@@ -1,7 +1,8 @@
 -- store.Decide, where the session is. KEYS: user, sessions, and the outbox where an event is to be kept.
 -- ARGV: session id, client id, generation, the caller's time, idle, absolute, grace, max replays, client's not-before, format, late,
 -- client's epoch, 1 where the caller has just read the client, address, the last loss, how long it explains a newer generation,
--- and, on the second try, address and id of the request with a space between them, or nothing where no event is to be kept.
+-- and, on the second try, the clients that are informed (see informs), and address and id of the request with a space between them, or
+-- nothing where no event is to be kept.
 -- On the first try an outcome that has an event changes nothing, and the answer is {'again'}: such outcomes are rare, so the
 -- others need not carry what the event takes.
 local raw = redis.call('HGET', KEYS[2], ARGV[1])
@@ -11,10 +12,10 @@ if s.client ~= ARGV[2] then return {'gone'} end
 
 -- An entry of the outbox: r | time 8 | outcome, client id, session id, address and id of the request, each with its length 2 before it.
 local function keep_event(outcome)
-  local request = string.match(ARGV[17], '^%S* (.*)$')
+  local request = string.match(ARGV[18], '^%S* (.*)$')
   if not request then return end
   local entry = 'r' .. struct.pack('>I8', session_time(ARGV[4]))
-  for _, part in ipairs({outcome, ARGV[2], ARGV[1], ARGV[17]}) do entry = entry .. struct.pack('>I2', #part) .. part end
+  for _, part in ipairs({outcome, ARGV[2], ARGV[1], ARGV[18]}) do entry = entry .. struct.pack('>I2', #part) .. part end
   redis.call('HSET', KEYS[3], request, entry)
 end
 
@@ -25,8 +26,9 @@ local function over(outcome)
   end
   if not ARGV[17] then return {'again'} end
   keep_event(outcome)
+  informs(ARGV[17], KEYS[3] or '')
   end_session(KEYS[2], ARGV[1])
-  return {outcome, raw}
+  return with_logouts({outcome, raw})
 end
 
 local presented, client_epoch, format = tonumber(ARGV[3]), tonumber(ARGV[12]), tonumber(ARGV[10])

@@ -5,6 +5,7 @@
 //   - limit.lua has the limit of a user's sessions.
 //   - tally.lua has the rules of store.Tally.
 //   - outbox.lua keeps the audit events of a change in the same step.
+//   - remove_logout.lua takes a logout out of the queue.
 package script
 
 import (
@@ -37,8 +38,8 @@ var (
 	RedeemCode         = conn.NewScript(source("outbox", "record", "limit", "redeem_code"), conn.ListReply)
 	SweepSessions      = conn.NewScript(source("record", "sweep_sessions"), conn.ListReply)
 	UpdateUser         = conn.NewScript(source("outbox", "record", "update_user"), conn.ListReply)
-	DeleteUser         = conn.NewScript(source("outbox", "delete_user"), conn.TextReply)
-	RevokeSession      = conn.NewScript(source("outbox", "record", "revoke_session"), conn.NumberReply)
+	DeleteUser         = conn.NewScript(source("outbox", "record", "delete_user"), conn.ListReply)
+	RevokeSession      = conn.NewScript(source("outbox", "record", "revoke_session"), conn.ListReply)
 	TakeName           = conn.NewScript(source("outbox", "take_name"), conn.TextReply)
 	FreeName           = conn.NewScript(source("free_name"), conn.NumberReply)
 	AnnounceCredential = conn.NewScript(source("announce_credential"), conn.NumberReply)
@@ -52,6 +53,11 @@ var (
 	AppendEvents       = conn.NewScript(source("append_events"), conn.NumberReply)
 	KeepEvent          = conn.NewScript(source("outbox", "keep_event"), conn.NumberReply)
 	KeptEvents         = conn.NewScript(source("record", "kept_events"), conn.ListReply)
+	AddLogouts         = conn.NewScript(source("record", "remove_logout", "add_logouts"), conn.NumberReply)
+	ClaimLogouts       = conn.NewScript(source("record", "claim_logouts"), conn.ListReply)
+	FinishLogout       = conn.NewScript(source("remove_logout", "finish_logout"), conn.NumberReply)
+	PostponeLogout     = conn.NewScript(source("record", "postpone_logout"), conn.NumberReply)
+	LogoutQueue        = conn.NewReadScript(source("logout_queue"), conn.ListReply)
 	Allow              = conn.NewScript(source("tally", "allow"), conn.ListReply)
 	Decide             = conn.NewScript(source("tally", "decide"), conn.ListReply)
 	ReadEvents         = conn.NewReadScript(source("read_events"), conn.NestedReply)

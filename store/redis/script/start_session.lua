@@ -1,7 +1,8 @@
 -- KEYS: user, sessions, outbox. ARGV: session id, startedAt, rotatedAt, generation, replays, client id, client epoch, skipped, address,
 -- per user, absolute lifetime (ms), format, the caller's time or nothing for a session that has a history, the session that it began
--- from or nothing, and the user's epoch of one that began in another store: what its user's
--- record has ended there stays ended.
+-- from or nothing, the user's epoch of one that began in another store (what its user's record has ended there stays ended), and those of
+-- outbox.lua and informs. Answers the session, the user and the logouts of the sessions that it has made room for.
+informs(table.remove(ARGV), kept)
 local user = redis.call('GET', KEYS[1])
 if not user then return {'not found'} end
 if ARGV[15] and (is_disabled(user) or tonumber(ARGV[15]) ~= epoch(user) or tonumber(ARGV[2]) < not_before(user)) then return {'ended'} end
@@ -18,4 +19,4 @@ local session = {started = started, rotated = rotated, generation = tonumber(ARG
 local raw = write_session(KEYS[2], ARGV[1], session, format)
 keep_sessions(KEYS[2], tonumber(ARGV[11]))
 keep_events()
-return {'ok', raw, user}
+return with_logouts({'ok', raw, user})

@@ -16,6 +16,7 @@ import (
 	"signet/store"
 	"signet/store/redis/conn"
 	"signet/store/redis/layout"
+	"signet/store/redis/logout"
 	"signet/store/redis/script"
 )
 
@@ -37,6 +38,7 @@ type Trail struct {
 	key       layout.Keyspace
 	retention store.Retention
 	clock     script.Clock
+	logouts   *logout.Queue
 	log       *slog.Logger
 
 	mu      sync.Mutex
@@ -44,8 +46,8 @@ type Trail struct {
 }
 
 // New returns the trail of a store.
-func New(cn *conn.Conn, key layout.Keyspace, retention store.Retention, clock script.Clock, log *slog.Logger) *Trail {
-	return &Trail{conn: cn, key: key, retention: retention, clock: clock, log: log, cursors: map[string]uint64{}}
+func New(cn *conn.Conn, key layout.Keyspace, retention store.Retention, clock script.Clock, logouts *logout.Queue, log *slog.Logger) *Trail {
+	return &Trail{conn: cn, key: key, retention: retention, clock: clock, logouts: logouts, log: log, cursors: map[string]uint64{}}
 }
 
 // AppendEvents implements store.Audit.

@@ -43,7 +43,7 @@ func (t *Trail) exportTrail(ctx context.Context, visit func(store.Event) error) 
 // exportOutbox visits the events that have not reached the trail, with the numbers after the last one.
 func (t *Trail) exportOutbox(ctx context.Context, after uint64, visit func(store.Event) error) error {
 	return t.conn.EachKey(ctx, t.key.Pattern("o"), func(keys []string) error {
-		events, err := t.keptEvents(ctx, keys, time.Now(), math.MinInt64)
+		events, _, err := t.kept(ctx, keys, time.Now(), math.MinInt64)
 		if err == nil {
 			events, err = t.notAppended(ctx, events)
 		}

@@ -43,8 +43,24 @@ func (t *Trail) Call(ctx context.Context, sc *conn.Script, keys []string, args .
 	return Call{c, events, names}
 }
 
+// noEvents is the last argument of a script that has an outbox for other entries than events.
+const noEvents = "\n"
+
+// CallEnding is Call for a script that ends sessions, and gets the clients that are informed of it. Pass the logouts of its answer to
+// Queue.
+func (t *Trail) CallEnding(ctx context.Context, sc *conn.Script, keys []string, args ...any) Call {
+	informed := t.logouts.Informed()
+	args = append(args, informed)
+	if informed == "" || len(store.EventsOf(ctx)) > 0 {
+		return t.Call(ctx, sc, keys, args...)
+	}
+	c := sc.Call(append(keys, t.key.Outbox(layout.TagOf(keys[0]))), append(args, noEvents)...)
+	c.LastKeyOptional()
+	return Call{Call: c}
+}
+
 // CallEither is Call for a script that ends in one of two ways, with events of its own for each: of the other way are those that
-// other accepts. They are the last argument but one. Both results are of the same call.
+// other accepts. They are the last argument but two; the last but one are the clients that are informed, as in CallEnding. Both results are of the same call.
 func (t *Trail) CallEither(ctx context.Context, other func(*store.Event) bool, sc *conn.Script, keys []string, args ...any) (one, another Call) {
 	var ones, others []*store.Event
 	for _, e := range store.EventsOf(ctx) {
@@ -54,14 +70,15 @@ func (t *Trail) CallEither(ctx context.Context, other func(*store.Event) bool, s
 			ones = append(ones, e)
 		}
 	}
-	if len(ones)+len(others) == 0 {
-		c := sc.Call(keys, append(args, script.NoEvent, script.NoEvent)...)
+	informed := t.logouts.Informed()
+	if len(ones)+len(others) == 0 && informed == "" {
+		c := sc.Call(keys, append(args, script.NoEvent, informed, script.NoEvent)...)
 		return Call{Call: c}, Call{Call: c}
 	}
 	tag := layout.TagOf(keys[0])
 	names, entries := encodeEntries(tag, ones)
 	otherNames, otherEntries := encodeEntries(tag, others)
-	c := sc.Call(append(keys, t.key.Outbox(tag)), append(args, otherEntries, entries+"\n")...) // never empty: that is for a call without an outbox
+	c := sc.Call(append(keys, t.key.Outbox(tag)), append(args, otherEntries, informed, entries+noEvents)...)
 	c.LastKeyOptional()
 	return Call{c, ones, names}, Call{c, others, otherNames}
 }
@@ -92,6 +109,66 @@ func (c Call) Kept(changed bool) {
 	for i, e := range c.events {
 		e.Outbox = c.entries[i]
 	}
+}
+
+// Queue puts the logouts that a script has answered about sessions of a user in the queue. What fails stays in the outbox until a sweep
+// finds it, where the script had one. The error is that of an answer that no script gives.
+func (t *Trail) Queue(ctx context.Context, user store.UserID, answered []string) error {
+	var logouts []store.Logout
+	for _, text := range answered {
+		id := store.SessionID{}
+		if len(text) <= len(id) {
+			return conn.Malformed("the logouts of "+user.String(), conn.ErrReply)
+		}
+		copy(id[:], text)
+		logouts = append(logouts, store.Logout{UserID: user, SessionID: id, ClientID: text[len(id):]})
+	}
+	if err := t.queueLogouts(context.WithoutCancel(ctx), logouts); err != nil { // the sessions have ended, whether the caller waits or not
+		t.log.Warn("logouts are not in the queue yet", slog.Int("logouts", len(logouts)), slog.Any("error", err))
+	}
+	return nil
+}
+
+// queueLogouts puts logouts in the queue, and takes them out of the outboxes of their users.
+func (t *Trail) queueLogouts(ctx context.Context, logouts []store.Logout) error {
+	if len(logouts) == 0 {
+		return nil
+	}
+	if err := t.logouts.Add(ctx, logouts); err != nil {
+		return err
+	}
+	fields := map[string][]any{}
+	for _, l := range logouts {
+		key := t.key.Outbox(layout.UserTag(l.UserID))
+		fields[key] = append(fields[key], logoutField(l.SessionID))
+	}
+	return t.takeOut(ctx, fields)
+}
+
+// takeOut deletes entries of outboxes, by their keys.
+func (t *Trail) takeOut(ctx context.Context, fields map[string][]any) error {
+	var calls []*conn.Call
+	for key, fields := range fields {
+		calls = append(calls, conn.Write("hdel", key, fields...))
+	}
+	return t.conn.Do(ctx, "emptying the outbox", calls...)
+}
+
+// logoutField names the entry of a logout in an outbox.
+func logoutField(id store.SessionID) string { return "l" + string(id[:]) }
+
+// keptLogout reads the entry of a logout.
+func keptLogout(key, field, entry string) (l store.Logout, err error) {
+	if len(field) != 1+len(l.SessionID) {
+		return l, codec.ErrMalformed
+	}
+	r := codec.NewReader([]byte(entry[1:]))
+	l = store.Logout{SessionID: store.SessionID([]byte(field[1:])), EndedAt: r.Time(), ClientID: string(r.Rest())}
+	if r.Err() != nil || l.ClientID == "" {
+		return l, codec.ErrMalformed
+	}
+	l.UserID, err = layout.UserOfTag(layout.TagOf(key))
+	return l, err
 }
 
 // RotationEntry is what rotate.lua needs of the event of a rotation; the rest is in its other arguments.
@@ -175,11 +252,7 @@ func (t *Trail) DropEvents(ctx context.Context, outbox []string) error {
 	if len(fields) == 0 {
 		return t.conn.Ready(ctx)
 	}
-	var calls []*conn.Call
-	for key, fields := range fields {
-		calls = append(calls, conn.Write("hdel", key, fields...))
-	}
-	return t.conn.Do(ctx, "emptying the outbox", calls...)
+	return t.takeOut(ctx, fields)
 }
 
 // Bounds of the walk through the outboxes of one server in one Sweep. It is apart from the walk through the sessions, which
@@ -189,7 +262,7 @@ const (
 	outboxCount = 1000
 )
 
-// SweepOutboxes appends what has been in the outboxes of a server for too long.
+// SweepOutboxes appends the events and queues the logouts that have been in the outboxes of a server for too long.
 func (t *Trail) SweepOutboxes(ctx context.Context, node *redis.Client, now time.Time) error {
 	addr := node.Options().Addr
 	t.mu.Lock()
@@ -201,9 +274,12 @@ func (t *Trail) SweepOutboxes(ctx context.Context, node *redis.Client, now time.
 		if keys, cursor, err = node.Scan(ctx, cursor, t.key.Pattern("o"), outboxCount).Result(); err != nil {
 			return err
 		}
-		events, err := t.keptEvents(ctx, keys, now, store.OutboxAfter)
+		events, logouts, err := t.kept(ctx, keys, now, store.OutboxAfter)
 		if err == nil && len(events) > 0 {
 			err = t.AppendEvents(ctx, events)
+		}
+		if err == nil {
+			err = t.queueLogouts(ctx, logouts)
 		}
 		if err != nil {
 			return err
@@ -218,30 +294,40 @@ func (t *Trail) SweepOutboxes(ctx context.Context, node *redis.Client, now time.
 	return nil
 }
 
-// keptEvents returns the events that have been in these outboxes for so long. An entry that cannot be read stays.
-func (t *Trail) keptEvents(ctx context.Context, keys []string, now time.Time, age time.Duration) (events []store.Event, err error) {
+// kept returns the events and logouts that have been in these outboxes for so long. An entry that cannot be read stays.
+func (t *Trail) kept(ctx context.Context, keys []string, now time.Time, age time.Duration) (events []store.Event, logouts []store.Logout, err error) {
 	if len(keys) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	calls := make([]*conn.Call, len(keys))
 	for i, key := range keys {
 		calls[i] = script.KeptEvents.Call([]string{key}, t.clock.Argument(now), age.Milliseconds())
 	}
 	if err := t.conn.Do(ctx, "reading the outbox", calls...); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i, key := range keys {
 		entries := calls[i].List()
 		for at := 0; at+1 < len(entries); at += 2 {
-			e, err := t.keptEvent(key, entries[at], entries[at+1])
-			if err != nil {
-				t.log.Warn("an audit event cannot be read", slog.Any("error", conn.Malformed("an entry of "+key, err)))
-				continue
+			var e store.Event
+			var l store.Logout
+			isLogout := strings.HasPrefix(entries[at+1], "l")
+			if isLogout {
+				l, err = keptLogout(key, entries[at], entries[at+1])
+			} else {
+				e, err = t.keptEvent(key, entries[at], entries[at+1])
 			}
-			events = append(events, e)
+			switch {
+			case err != nil:
+				t.log.Warn("an audit event or a logout cannot be read", slog.Any("error", conn.Malformed("an entry of "+key, err)))
+			case isLogout:
+				logouts = append(logouts, l)
+			default:
+				events = append(events, e)
+			}
 		}
 	}
-	return events, nil
+	return events, logouts, nil
 }
 
 // notAppended returns the events that are not on the trail yet. An entry may be there still when its event is.

@@ -186,7 +186,7 @@ func (i *importing) addSession(session store.Session) error {
 		if word, _ := start.Outcome(); word == "ended" {
 			return nil
 		}
-		_, _, err := i.queries.Started(session, start.Call)
+		_, _, err := i.queries.Started(context.Background(), session, start)
 		return err
 	})
 	return nil

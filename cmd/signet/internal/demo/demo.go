@@ -11,12 +11,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/account"
 	"signet/server/clientauth"
 	"signet/server/password"
+	"signet/server/syntax"
 	"signet/store"
 )
 
@@ -26,6 +29,8 @@ const (
 
 	// PublicClient is the client of a request that names none.
 	PublicClient = "demo-spa"
+
+	callbackPath = "/callback"
 )
 
 var scopes = []string{"profile", "orders:read", "orders:write"}
@@ -33,6 +38,25 @@ var scopes = []string{"profile", "orders:read", "orders:write"}
 // origins are the usual origins of browser apps under development.
 var origins = []string{"http://127.0.0.1:8000", "http://localhost:8000", "http://127.0.0.1:3000", "http://localhost:3000",
 	"http://127.0.0.1:5173", "http://localhost:5173"}
+
+// redirectURIs are the usual ones of such apps. Those with the loopback address have any port (RFC 8252 §7.3).
+func redirectURIs() []string {
+	all := []string{"http://127.0.0.1/", "http://127.0.0.1" + callbackPath}
+	for _, origin := range origins {
+		if strings.HasPrefix(origin, "http://localhost:") {
+			all = append(all, origin+"/", origin+callbackPath)
+		}
+	}
+	return all
+}
+
+func postLogoutURIs() []string {
+	var all []string
+	for _, origin := range origins {
+		all = append(all, origin+"/")
+	}
+	return all
+}
 
 // Demo is the output of `signet dev -o json`, and, without issuer and socket, the content of DIR/demo.json.
 type Demo struct {
@@ -84,17 +108,42 @@ func (d Demo) addClients(ctx context.Context, s store.Clients) error {
 	now := time.Now().UTC()
 	sum := sha256.Sum256([]byte(d.ClientSecret))
 	claims := []string{"preferred_username", "roles"}
+	public := store.Client{ID: d.PublicClient, Public: true, AuthMethods: []string{"none"}, Grants: []string{"password", "refresh_token"}, Scopes: d.Scopes}
+	allowCodes(&public)
 	for _, client := range []store.Client{
-		{ID: d.ClientID, Secrets: []store.Secret{{Hash: sum[:], CreatedAt: now}}, Introspect: true,
+		{ID: d.ClientID, Secrets: []store.Secret{{Hash: sum[:], CreatedAt: now}}, Introspect: true, Scopes: d.Scopes,
 			AuthMethods: []string{"client_secret_basic", "client_secret_post"}, Grants: []string{"password", "refresh_token", "client_credentials"}},
-		{ID: d.PublicClient, Public: true, AuthMethods: []string{"none"}, Grants: []string{"password", "refresh_token"}},
+		public,
 	} {
-		client.Scopes, client.Claims, client.Origins, client.CreatedAt, client.UpdatedAt = d.Scopes, claims, origins, now, now
+		client.Claims, client.Origins, client.CreatedAt, client.UpdatedAt = claims, origins, now, now
 		if err := s.CreateClient(ctx, client); err != nil && !errors.Is(err, store.ErrExists) {
 			return fmt.Errorf("demo client %s: %w", client.ID, err)
 		}
 	}
+	return d.updatePublicClient(ctx, s, now)
+}
+
+// updatePublicClient gives codes to the public client of an earlier version, which had the password grant alone.
+func (d Demo) updatePublicClient(ctx context.Context, s store.Clients, now time.Time) error {
+	client, err := s.Client(ctx, d.PublicClient)
+	if err == nil && !slices.Contains(client.Grants, syntax.GrantAuthorizationCode) {
+		_, err = s.UpdateClient(ctx, d.PublicClient, func(c *store.Client) error {
+			allowCodes(c)
+			c.UpdatedAt = now
+			return nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("demo client %s: %w", d.PublicClient, err)
+	}
 	return nil
+}
+
+// allowCodes lets a client use the sign-in page, and OpenID Connect.
+func allowCodes(c *store.Client) {
+	c.Grants = append([]string{syntax.GrantAuthorizationCode}, c.Grants...)
+	c.Scopes = append([]string{account.ScopeOpenID}, c.Scopes...)
+	c.RedirectURIs, c.PostLogoutURIs = redirectURIs(), postLogoutURIs()
 }
 
 func (d Demo) addUser(ctx context.Context, s store.Users, passwords *password.Pool) error {

@@ -1,11 +1,16 @@
 package demo
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
+	"net/url"
 	"strings"
 	"text/template"
 
 	"signet/cmd/signet/internal/cli"
+	"signet/server/authorize"
 )
 
 // Print writes commands to try the demo, or with -o json one line. Fresh is of Open.
@@ -14,17 +19,28 @@ func (d Demo) Print(app *cli.App, fresh bool, dir string) error {
 		return app.PrintJSON(d)
 	}
 	var text strings.Builder
+	verifier := rand.Text() + rand.Text() // 52 characters (RFC 7636 §4.1)
+	callback := origins[0] + callbackPath
 	err := welcome.Execute(&text, struct {
 		Demo
-		Fresh bool
-		Dir   string
-		Scope string
-	}{d, fresh, dir, strings.Join(d.Scopes, " ")})
+		Fresh    bool
+		Dir      string
+		SignIn   string // the address of a sign-in to the public client
+		Callback string // where its code comes back
+		Verifier string // for which the code is good
+	}{d, fresh, dir, signInURL(d.Issuer, callback, verifier), callback, verifier})
 	if err != nil {
 		return fmt.Errorf("writing the greeting: %w", err)
 	}
 	_, err = fmt.Fprint(app.Out, text.String())
 	return err
+}
+
+// signInURL is the authorization request of an app (RFC 6749 §4.1.1, RFC 7636 §4.3).
+func signInURL(issuer, callback, verifier string) string {
+	challenge := sha256.Sum256([]byte(verifier))
+	return issuer + authorize.Path + "?client_id=" + PublicClient + "&response_type=code&scope=openid+profile&redirect_uri=" + url.QueryEscape(callback) +
+		"&state=" + rand.Text()[:8] + "&code_challenge_method=S256&code_challenge=" + base64.RawURLEncoding.EncodeToString(challenge[:])
 }
 
 // welcome has commands that a test runs as they are printed.
@@ -35,11 +51,22 @@ Everything is in {{.Dir}}; the next start finds it again.
 This is not for production: plain HTTP, demo secrets in {{.Dir}}/demo.json. For that: signet init --help
 
   user           {{.Username}} / {{.Password}}
-  app            {{.ClientID}} / {{.ClientSecret}}
-  public app     {{.PublicClient}} (no secret)
+  browser app    {{.PublicClient}} (no secret; OpenID Connect, codes with PKCE)
+  server app     {{.ClientID}} / {{.ClientSecret}}
+  account        {{.Issuer}}/account
   key set        {{.Issuer}}/.well-known/jwks.json
 
-Paste this into another terminal. Log the user in:
+An app in a browser or on a phone sends its users to the sign-in page. Open this address:
+
+  {{.SignIn}}
+
+The browser goes on to {{.Callback}}, where your app will be. Copy the code from that address; it is good for a
+minute. The app exchanges it for tokens:
+
+  CODE=
+  curl -s {{.Issuer}}/token -d client_id={{.PublicClient}} -d grant_type=authorization_code -d redirect_uri={{.Callback}} -d code_verifier={{.Verifier}} -d code="$CODE"
+
+An app with a login form of its own sends the password. Paste this into another terminal:
 
   TOKENS=$(curl -s {{.Issuer}}/token -u '{{.ClientID}}:{{.ClientSecret}}' -d grant_type=password -d username={{.Username}} -d password={{.Password}})
   echo "$TOKENS"

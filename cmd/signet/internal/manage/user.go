@@ -264,6 +264,8 @@ func userList(app *cli.App) *cobra.Command {
 			columns := []string{"USERNAME", "SUB", "STATE", "CREATED"}
 			if weak {
 				columns = append(columns, "SCHEME", "PASSWORD")
+			} else {
+				columns = append(columns, "ALIASES")
 			}
 			l := app.NewList("users", columns...)
 			filter := url.Values{}
@@ -280,6 +282,8 @@ func userList(app *cli.App) *cobra.Command {
 				row := []string{r.Username, r.Subject, userState(r), cli.FormatTime(r.CreatedAt)}
 				if weak {
 					row = append(row, cli.OrDash(r.PasswordScheme), cli.OrDash(passwordState(r)))
+				} else {
+					row = append(row, cli.OrDash(strings.Join(r.Aliases, ", ")))
 				}
 				return l.Add(r, row...)
 			})

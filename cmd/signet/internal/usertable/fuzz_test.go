@@ -49,12 +49,14 @@ func fuzz(f *testing.F, format string, files ...string) {
 	})
 }
 
-func FuzzSignet(f *testing.F)    { fuzz(f, "signet", "signet.ndjson", "signet.json") }
-func FuzzCSV(f *testing.F)       { fuzz(f, "csv", "table.csv", "supabase.csv") }
-func FuzzASPNET(f *testing.F)    { fuzz(f, "aspnet", "aspnet.csv") }
-func FuzzAuth0(f *testing.F)     { fuzz(f, "auth0", "auth0.ndjson") }
-func FuzzDjango(f *testing.F)    { fuzz(f, "django", "django.json", "django.jsonl") }
-func FuzzFirebase(f *testing.F)  { fuzz(f, "firebase", "firebase.json") }
-func FuzzKeycloak(f *testing.F)  { fuzz(f, "keycloak", "keycloak.json") }
-func FuzzSupabase(f *testing.F)  { fuzz(f, "supabase", "supabase.csv") }
-func FuzzWordPress(f *testing.F) { fuzz(f, "wordpress", "wordpress.csv", "wordpress.sql") }
+func FuzzSignet(f *testing.F)   { fuzz(f, "signet", "signet.ndjson", "signet.json") }
+func FuzzCSV(f *testing.F)      { fuzz(f, "csv", "table.csv", "supabase.csv") }
+func FuzzASPNET(f *testing.F)   { fuzz(f, "aspnet", "aspnet.csv") }
+func FuzzAuth0(f *testing.F)    { fuzz(f, "auth0", "auth0.ndjson") }
+func FuzzDjango(f *testing.F)   { fuzz(f, "django", "django.json", "django.jsonl") }
+func FuzzFirebase(f *testing.F) { fuzz(f, "firebase", "firebase.json") }
+func FuzzKeycloak(f *testing.F) { fuzz(f, "keycloak", "keycloak.json") }
+func FuzzSupabase(f *testing.F) { fuzz(f, "supabase", "supabase.csv") }
+func FuzzWordPress(f *testing.F) {
+	fuzz(f, "wordpress", "wordpress.csv", "wordpress.sql", "wordpress-roles.sql")
+}

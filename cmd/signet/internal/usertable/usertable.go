@@ -94,6 +94,8 @@ type format struct {
 	disabled []string // true in any of them disables
 	roles    []string
 	scheme   string
+	// otherName is a further field of names, which can be asked for.
+	otherName string
 	// convert does what is special. It may take the row out.
 	convert func(r *Reader, rec map[string]any, u *api.UserRecord, row *Row) error
 }
@@ -105,21 +107,22 @@ func formats() map[string]format {
 		"signet": {open: openJSON},
 		"csv": {open: openCSV, username: []string{"username", "user", "login", "email"}, id: []string{"id", "user_id"},
 			hash: []string{"password_hash", "password", "encrypted_password", "hash"}, disabled: []string{"disabled", "blocked", "!is_active", "!active", "!enabled"}},
-		"aspnet": {open: openCSV, username: []string{"UserName", "Email"}, id: []string{"Id"}, hash: []string{"PasswordHash"}, scheme: "aspnet",
+		"aspnet": {open: openCSV, username: []string{"UserName", "Email"}, id: []string{"Id"}, hash: []string{"PasswordHash"}, scheme: "aspnet", otherName: "Email",
 			convert: convertASPNET},
 		"auth0": {open: openJSON, username: []string{"email", "Email", "username", "Username", "phone_number"}, id: []string{"user_id", "Id"},
 			disabled: []string{"blocked", "Blocked"},
 			roles:    []string{"app_metadata.roles"}, convert: convertAuth0},
 		"django": {open: openJSON, username: []string{"username", "email"}, id: []string{"pk"}, disabled: []string{"!is_active"}, roles: []string{"groups"},
-			convert: convertDjango},
+			otherName: "email", convert: convertDjango},
 		"firebase": {open: openUsers, username: []string{"email", "phoneNumber"}, id: []string{"localId"}, disabled: []string{"disabled"},
 			roles: []string{"customAttributes.roles"}, convert: convertFirebase},
 		"keycloak": {open: openUsers, username: []string{"username"}, id: []string{"id"}, disabled: []string{"!enabled"}, roles: []string{"realmRoles"},
-			convert: convertKeycloak},
+			otherName: "email", convert: convertKeycloak},
 		"supabase": {open: openCSV, username: []string{"email", "phone"}, id: []string{"id"}, hash: []string{"encrypted_password"},
 			roles: []string{"raw_app_meta_data.roles"}, convert: convertSupabase},
 		"wordpress": {open: openWordPress, username: []string{"user_login", "user_email"}, id: []string{"ID"}, hash: []string{"user_pass"},
-			disabled: []string{"spam", "deleted"}, roles: []string{"roles"}, convert: convertWordPress},
+			disabled: []string{"spam", "deleted"}, roles: []string{"roles"}, otherName: "user_email",
+			convert: convertWordPress},
 	}
 }
 
@@ -137,6 +140,8 @@ type Reader struct {
 	found   map[string]bool   // claims that a user had
 	noHash  bool              // the file has no column of hashes
 	LeftOut int               // records that are no people: groups, accounts of services
+
+	lateRoles bool // roles stand behind users in the file
 }
 
 // New begins to read a table. Its errors name what is wrong with the options or with the beginning of the file.
@@ -186,6 +191,18 @@ func (r *Reader) Converted() bool { return r.in.converted }
 
 // NoHash reports whether the file has no column of password hashes.
 func (r *Reader) NoHash() bool { return r.noHash }
+
+// LateRoles reports whether the file has roles behind users who were read without them by then.
+func (r *Reader) LateRoles() bool { return r.lateRoles }
+
+// OtherName returns the field that takes the place of the username where that cannot be one here; "" where the format has none,
+// or the username is of a field that was chosen.
+func (r *Reader) OtherName() string {
+	if r.opts.Username != "" {
+		return ""
+	}
+	return r.format.otherName
+}
 
 // Unused returns the claims of the options that no user had so far.
 func (r *Reader) Unused() []string {

@@ -55,6 +55,9 @@ func render(in io.Reader, o usertable.Options) string {
 	if r.Converted() {
 		b.WriteString("converted\n")
 	}
+	if r.LateRoles() {
+		b.WriteString("roles behind users\n")
+	}
 	for _, name := range r.Unused() {
 		fmt.Fprintf(&b, "in no user: %s\n", name)
 	}
@@ -99,6 +102,7 @@ func TestFormats(t *testing.T) {
 		{"wordpress-csv", "wordpress.csv", usertable.Options{Format: "wordpress"}},
 		{"wordpress-sql", "wordpress.sql", usertable.Options{Format: "wordpress", Claims: []usertable.Claim{claim("name", "display_name")}}},
 		{"wordpress-create", "wordpress-create.sql", usertable.Options{Format: "wordpress", Claims: []usertable.Claim{claim("name", "display_name")}}},
+		{"wordpress-roles", "wordpress-roles.sql", usertable.Options{Format: "wordpress"}},
 		{"no-format", "table.csv", usertable.Options{Format: "mysql"}},
 	} {
 		t.Run(c.golden+" "+c.file, func(t *testing.T) {

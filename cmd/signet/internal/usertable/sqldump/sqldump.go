@@ -23,12 +23,8 @@ type Source interface {
 // Config configures a Reader.
 type Config struct {
 	In    Source
-	Line  int                    // lines that were read before
-	Table func(name string) bool // reports whether the rows of a table are wanted
-	// Columns are those of a table that neither CREATE TABLE nor INSERT names the columns of. The last of them may be missing
-	// from the rows: Least are there.
-	Columns []string
-	Least   int
+	Line  int                             // lines that were read before
+	Table func(name string) (Table, bool) // not ok: the rows of that table are skipped
 	// TextEnds is called when what was read is not needed any more. TooLong is the error for text that is longer than
 	// MaxText bytes.
 	TextEnds func()
@@ -36,8 +32,17 @@ type Config struct {
 	TooLong  error
 }
 
+// Table is a table whose rows are wanted.
+type Table struct {
+	// Columns are those of a table that neither CREATE TABLE nor INSERT names the columns of. The last of them may be missing
+	// from the rows: Least are there.
+	Columns []string
+	Least   int
+}
+
 // Row is a row of a table.
 type Row struct {
+	Table  string         // as the dump spells it, without a schema
 	Values map[string]any // by column; text, and none where it is NULL
 	Line   int            // where it begins
 }
@@ -56,6 +61,7 @@ type Reader struct {
 	in        Config
 	line      int                 // line ends that were read
 	created   map[string][]string // columns by the name of the table
+	table     string              // of the INSERT
 	columns   []string
 	least     int  // values in a row
 	inside    bool // of the VALUES of an INSERT
@@ -145,10 +151,11 @@ func (r *Reader) columnsOf(t, table token) error {
 	if t.is(";") {
 		return nil
 	}
-	if !r.in.Table(table.text) {
+	wanted, ok := r.in.Table(table.text)
+	if !ok {
 		return r.skip()
 	}
-	columns, least := r.in.Columns, r.in.Least
+	columns, least := wanted.Columns, wanted.Least
 	if created := r.created[strings.ToLower(table.text)]; created != nil {
 		columns, least = created, len(created)
 	}
@@ -178,7 +185,7 @@ func (r *Reader) columnsOf(t, table token) error {
 		}
 		least = len(columns)
 	}
-	r.columns, r.least, r.inside = columns, least, true
+	r.table, r.columns, r.least, r.inside = table.text, columns, least, true
 	return nil
 }
 
@@ -215,7 +222,7 @@ func (r *Reader) create() error {
 		}
 		table = t // the last part of a name with a schema
 	}
-	if !r.in.Table(table.text) || len(r.created) == maxTables {
+	if _, wanted := r.in.Table(table.text); !wanted || len(r.created) == maxTables {
 		return r.skip()
 	}
 	columns, err := r.defined()
@@ -259,7 +266,7 @@ func (r *Reader) defined() (columns []string, err error) {
 
 // values reads the values of a row, behind its bracket.
 func (r *Reader) values() (Row, error) {
-	row := Row{make(map[string]any, len(r.columns)), r.line + 1}
+	row := Row{r.table, make(map[string]any, len(r.columns)), r.line + 1}
 	r.row++
 	n, invalid := 0, -1
 	for {

@@ -15,8 +15,10 @@ var errTooLong = errors.New("too long")
 
 // render reads the rows of the table t, whose columns are a and b, of which b may be missing.
 func render(dump string) string {
-	r := sqldump.New(sqldump.Config{In: bufio.NewReader(strings.NewReader(dump)), Columns: []string{"a", "b"}, Least: 1, Table: func(name string) bool { return name == "t" },
-		TextEnds: func() {}, MaxText: 100, TooLong: errTooLong})
+	r := sqldump.New(sqldump.Config{In: bufio.NewReader(strings.NewReader(dump)), TextEnds: func() {}, MaxText: 100, TooLong: errTooLong,
+		Table: func(name string) (sqldump.Table, bool) {
+			return sqldump.Table{Columns: []string{"a", "b"}, Least: 1}, name == "t"
+		}})
 	var b strings.Builder
 	for {
 		row, err := r.Next()
