@@ -21,6 +21,7 @@ import (
 var handbook = []string{
 	"README.md",
 	"deploy/README.md",
+	"deploy/git.md",
 	"deploy/incidents.md",
 	"deploy/migration.md",
 	"deploy/pages.md",
@@ -40,6 +41,7 @@ var handbook = []string{
 //	<!-- test: serves redis PORT -->   the same, of a Redis
 //	<!-- test: in the repository -->   it is run at the top of the repository; also after serves PORT
 //	<!-- test: file NAME -->           it is not run: it is put into the file NAME. YAML must load as a configuration
+//	<!-- test: clients NAME -->        the same, of a file of clients, which the commands use
 //	<!-- test: nginx NAME -->          the same, and nginx must accept it; also caddy NAME and prometheus NAME
 //	<!-- test: prints -->              it is what the commands before it print; … stands for anything
 //	<!-- test: the suite -->           it is the command that runs this test
@@ -63,7 +65,7 @@ type block struct {
 var (
 	directiveLine = regexp.MustCompile(`^<!-- test: (.+) -->$`)
 	serves        = regexp.MustCompile(`^serves (redis )?(\d+)( in the repository| again)?$`)
-	fileNamed     = regexp.MustCompile(`^(file|nginx|caddy|prometheus) ([\w.-]+)$`)
+	fileNamed     = regexp.MustCompile(`^(file|clients|nginx|caddy|prometheus) ([\w.-]+)$`)
 	devCommand    = regexp.MustCompile(`(?m)signet dev$`)
 	pagePorts     = []string{"8080", "8000", "9000", "9090", "9091", "9092", "9093", "6379"}
 	portNumber    = regexp.MustCompile(`\b(` + strings.Join(pagePorts, "|") + `)\b`)
