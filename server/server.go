@@ -51,6 +51,7 @@ type Server struct {
 	throttle      *throttle.Throttle
 	hashes        *account.Sampler
 	names         *account.NameChecker
+	wraps         *account.Wrapper
 	signIn        *signin.Engine
 	browsers      *browser.Sessions
 	authorize     *authorize.Handler
@@ -89,6 +90,7 @@ func New(cfg Config) (*Server, error) {
 	metrics.RegisterPool(cfg.Registry, cfg.Passwords)
 	s.hashes = account.NewSampler(cfg.Store, cfg.Passwords, cfg.Log)
 	s.names = account.NewNameChecker(cfg.Store, cfg.Log)
+	s.wraps = account.NewWrapper(cfg.Store, cfg.Passwords, cfg.Log)
 	metrics.RegisterNames(cfg.Registry, s.names.Collisions)
 	if s.ownPages, err = page.New(page.Config{Issuer: cfg.Issuer}); err != nil {
 		return nil, fmt.Errorf("server: %w", err)

@@ -64,7 +64,7 @@ var arrows = map[string][]string{
 	"keys/timetable":                          {},
 	"keys/secret":                             {},
 	"server":                                  {"keys", "keys/clockcheck", "keys/privatekey", "keys/rotation", "keys/secret", "server/account", "server/accountpage", "server/admin", "server/audit", "server/authorize", "server/browser", "server/clientauth", "server/connlimit", "server/discovery", "server/edge", "server/logout", "server/metrics", "server/oauth", "server/outage", "server/page", "server/password", "server/replica", "server/signin", "server/syntax", "server/throttle", "server/token", "server/upstream", "store", "store/seal"},
-	"server/account":                          {"server/edge", "server/password", "server/syntax", "store"},
+	"server/account":                          {"server/edge", "server/password", "server/password/hash", "server/syntax", "store"},
 	"server/accountpage":                      {"server/audit", "server/browser", "server/clientauth", "server/edge", "server/page", "server/password", "server/sealed", "server/signin", "server/syntax", "server/token", "store"},
 	"server/admin":                            {"keys", "keys/clockcheck", "server/account", "server/admin/api", "server/admin/call", "server/admin/clientspec", "server/admin/input", "server/admin/keyring", "server/admin/users", "server/audit", "server/clientauth", "server/connlimit", "server/edge", "server/password", "server/replica", "server/syntax", "server/throttle", "server/token", "store"},
 	"server/admin/api":                        {},

@@ -40,7 +40,7 @@ var handbook = []string{
 //	<!-- test: serves redis PORT -->   the same, of a Redis
 //	<!-- test: in the repository -->   it is run at the top of the repository; also after serves PORT
 //	<!-- test: file NAME -->           it is not run: it is put into the file NAME. YAML must load as a configuration
-//	<!-- test: nginx NAME -->          the same, and nginx must accept it; also caddy NAME and prometheus NAME
+//	<!-- test: nginx NAME -->          the same, and nginx must accept it; also caddy NAME, haproxy NAME and prometheus NAME
 //	<!-- test: part of PATH -->        it stands in that file of the repository, which another test runs
 //	<!-- test: prints -->              it is what the commands before it print; … stands for anything
 //	<!-- test: the suite -->           it is the command that runs this test
@@ -64,7 +64,7 @@ type block struct {
 var (
 	directiveLine = regexp.MustCompile(`^<!-- test: (.+) -->$`)
 	serves        = regexp.MustCompile(`^serves (redis )?(\d+)( in the repository| again)?$`)
-	fileNamed     = regexp.MustCompile(`^(file|nginx|caddy|prometheus) ([\w.-]+)$`)
+	fileNamed     = regexp.MustCompile(`^(file|nginx|caddy|haproxy|prometheus) ([\w.-]+)$`)
 	partOf        = regexp.MustCompile(`^part of ([\w./-]+)$`)
 	devCommand    = regexp.MustCompile(`(?m)signet dev$`)
 	pagePorts     = []string{"8080", "8000", "9000", "9090", "9091", "9092", "9093", "6379"}
@@ -77,7 +77,7 @@ func page(t testing.TB, path string) string {
 	return readFile(t, filepath.Join("../../..", path))
 }
 
-func parseBlocks(t *testing.T, path, text string) (blocks []block) {
+func parseBlocks(t testing.TB, path, text string) (blocks []block) {
 	t.Helper()
 	var open *block
 	directive := ""
@@ -129,9 +129,9 @@ type check struct{ kind, name string }
 // TestHandbook runs the commands of every page.
 func TestHandbook(t *testing.T) {
 	t.Parallel()
-	for _, tool := range []string{"bash", "curl", "jq", "openssl", "pkill", "uvicorn", "redis-server", "nginx", "caddy", "promtool"} {
+	for _, tool := range []string{"bash", "curl", "jq", "openssl", "pkill", "uvicorn", "redis-server", "nginx", "caddy", "haproxy", "promtool"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			needs(t, tool, "apt-get install bash curl jq openssl procps uvicorn python3-fastapi python3-jwt python3-cryptography redis-server nginx-light caddy prometheus")
+			needs(t, tool, "apt-get install bash curl jq openssl procps uvicorn python3-fastapi python3-jwt python3-cryptography redis-server nginx-light caddy haproxy prometheus")
 		}
 	}
 	program := filepath.Dir(buildSignet(t))
@@ -258,6 +258,8 @@ func (r *tour) file(b block, kind, name, text string) {
 	switch kind {
 	case "nginx":
 		text = strings.NewReplacer("/etc/nginx/", r.dir+"/", "listen 443", "listen 127.0.0.1:"+r.ports["8000"]).Replace(text)
+	case "haproxy":
+		text = strings.ReplaceAll(text, "/etc/haproxy/", r.dir+"/")
 	case "file":
 		r.library(name)
 		kind = b.lang
@@ -359,6 +361,10 @@ func (r *tour) check(c check) {
 		cmd = exec.Command("nginx", "-t", "-p", r.dir, "-e", "stderr", "-c", filepath.Join(r.dir, "main.conf"))
 	case "caddy":
 		cmd = exec.Command("caddy", "validate", "--adapter", "caddyfile", "--config", c.name)
+	case "haproxy":
+		r.certificate()
+		r.write("auth.example.com.pem", readFile(r.t, filepath.Join(r.dir, "fullchain.pem"))+readFile(r.t, filepath.Join(r.dir, "privkey.pem")), 0o600)
+		cmd = exec.Command("haproxy", "-c", "-f", c.name)
 	case "prometheus":
 		cmd = exec.Command("promtool", "check", "config", "--syntax-only", c.name)
 	default:
