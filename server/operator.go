@@ -33,7 +33,7 @@ func newAdmin(s *Server, keys [][32]byte) *admin.Admin {
 			return admin.Settings{Lifetimes: set.Lifetimes, Policy: set.Policy, Throttle: set.Throttle}
 		},
 		Clients: s.clients, Floors: s.floors, Replica: s.replica, Sealed: cfg.Seals != nil, ImportKeys: importKeys,
-		Error: asError, ClientWarnings: s.clientWarnings, SampleHashes: s.hashes.Want,
+		Error: asError, ClientWarnings: s.clientWarnings, SampleHashes: s.hashes.Want, WrapHashes: s.wraps.Want,
 		Readiness: s.discovery.Readiness,
 	})
 }

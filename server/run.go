@@ -20,6 +20,7 @@ func (s *Server) Run(ctx context.Context) {
 	watching.Go(func() { s.store.Subscribe(ctx, s.hinted) })
 	watching.Go(func() { s.hashes.Run(ctx) })
 	watching.Go(func() { s.names.Run(ctx) })
+	watching.Go(func() { s.wraps.Run(ctx) })
 	watching.Go(func() { s.summariseUntil(ctx) })
 	watching.Go(func() { s.replica.Run(ctx) })
 	watching.Go(func() { s.backChannel.Run(ctx) })

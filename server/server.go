@@ -52,6 +52,7 @@ type Server struct {
 	throttle      *throttle.Throttle
 	hashes        *account.Sampler
 	names         *account.NameChecker
+	wraps         *account.Wrapper
 	signIn        *signin.Engine
 	browsers      *browser.Sessions
 	authorize     *authorize.Handler
@@ -91,6 +92,7 @@ func New(cfg Config) (*Server, error) {
 	metrics.RegisterPool(cfg.Registry, cfg.Passwords)
 	s.hashes = account.NewSampler(cfg.Store, cfg.Passwords, cfg.Log)
 	s.names = account.NewNameChecker(cfg.Store, cfg.Log)
+	s.wraps = account.NewWrapper(cfg.Store, cfg.Passwords, cfg.Log)
 	metrics.RegisterNames(cfg.Registry, s.names.Collisions)
 	if s.ownPages, err = page.New(page.Config{Issuer: cfg.Issuer}); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
@@ -108,7 +110,7 @@ func New(cfg Config) (*Server, error) {
 	s.checker = token.NewChecker(token.CheckerConfig{Issuer: cfg.Issuer, Keys: cfg.Keys, Store: cfg.Store, Clients: s.clients, Now: cfg.Now,
 		Lifetimes: func() store.Lifetimes { return s.settings().Lifetimes }, Log: cfg.Log, Registry: cfg.Registry})
 	s.watchSeals(cfg.Registry)
-	s.edge = edge.New(edge.Config{Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
+	s.edge = edge.New(edge.Config{Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry, Trace: cfg.Trace,
 		TrustedProxies: func() []netip.Prefix { return s.settings().TrustedProxies }, CheckClock: func() error { return cfg.Keys.Clock().Check() },
 		OriginListed: s.clients.Listed, Dependency: dependencyOf})
 	s.replica = replica.New(replica.Config{ID: id, Issuer: cfg.Issuer, Timetable: cfg.Timetable, Keys: cfg.Keys, Store: cfg.Store, Now: cfg.Now, Log: cfg.Log,

@@ -18,6 +18,7 @@ import (
 	"signet/cmd/signet/internal/inspect"
 	"signet/cmd/signet/internal/install"
 	"signet/cmd/signet/internal/manage"
+	"signet/cmd/signet/internal/manage/apply"
 	"signet/cmd/signet/internal/manage/clients"
 	"signet/cmd/signet/internal/manage/signingkeys"
 	"signet/cmd/signet/internal/preview"
@@ -47,6 +48,7 @@ func commands(app *cli.App) []row {
 		{groupRun, install.New(app)},
 		{groupRun, daemon.NewServe(app)},
 		{groupManage, clients.New(app)},
+		{groupManage, apply.New(app)},
 		{groupManage, manage.NewUser(app)},
 		{groupManage, manage.NewSession(app)},
 		{groupManage, manage.NewThrottle(app)},
@@ -91,6 +93,10 @@ func run(ctx context.Context, app *cli.App, args []string) int {
 		return exitDone
 	}
 	report(app, cmd, err)
+	var status cli.ExitStatus
+	if errors.As(err, &status) {
+		return int(status)
+	}
 	if errors.As(err, new(cli.UsageError)) {
 		return exitUsage
 	}

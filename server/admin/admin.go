@@ -56,6 +56,7 @@ type Config struct {
 	ClientWarnings func(ctx context.Context, client store.Client, warnings []string) []string // adds what an operator should know of a client
 	Readiness      func(context.Context) api.Readiness
 	SampleHashes   func() // looks soon which formats of password hashes the store has
+	WrapHashes     func() // soon wraps those that an import has left for later
 }
 
 // Settings are the part of the configuration that can change while the server runs.
@@ -86,7 +87,8 @@ func New(cfg Config) *Admin {
 	lifetimes := func() store.Lifetimes { return cfg.Settings().Lifetimes }
 	people := users.New(users.Config{Store: cfg.Store, Passwords: cfg.Passwords, Policy: func() password.Policy { return cfg.Settings().Policy },
 		Recorder: rec, Now: cfg.Now})
-	bulk := users.NewBulk(users.BulkConfig{Users: people, ImportKeys: importKeys, Upstream: cfg.Upstream != "", SampleHashes: cfg.SampleHashes, Error: cfg.Error})
+	bulk := users.NewBulk(users.BulkConfig{Users: people, ImportKeys: importKeys, Upstream: cfg.Upstream != "", SampleHashes: cfg.SampleHashes,
+		WrapHashes: cfg.WrapHashes, Error: cfg.Error})
 	sessions := users.NewSessions(users.SessionsConfig{Users: people, Clients: cfg.Clients, Lifetimes: lifetimes, Checker: cfg.Checker, Error: cfg.Error})
 	limits := &limits{store: cfg.Store, throttle: cfg.Throttle, settings: cfg.Settings, rec: rec, now: cfg.Now}
 	signing := keyring.New(keyring.Config{Keys: cfg.Keys, Replica: cfg.Replica, Lifetimes: lifetimes, Recorder: rec})

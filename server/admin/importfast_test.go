@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"signet/server/account"
 	"signet/server/admin/api"
 	"signet/server/servertest"
 	"signet/store"
@@ -64,6 +66,58 @@ func TestFastHashesAreNotStored(t *testing.T) {
 	if _, last := importLines(t, admin, "on_conflict=update", both); last.Report == nil || last.Report.Unchanged != 2 {
 		t.Errorf("after the logins: got %+v", last)
 	}
+}
+
+// phpass of "correct horse battery", as passlib writes it.
+const phpassHash = "$P$Babcdefgh74577h1O81KPANIXqnC6Z0"
+
+// TestFastHashesAreWrappedLater: a salted hash of many steps is stored as it is where that is allowed, and nothing else is. It logs
+// in, is counted, and is wrapped by the server for users who do not come.
+func TestFastHashesAreWrappedLater(t *testing.T) {
+	t.Parallel()
+	s, admin := servertest.NewAdmin(t, nil)
+	table := fmt.Sprintf(`{"username":"ann","password_hash":%q}`+"\n"+`{"username":"ben","password_hash":%[1]q}`+"\n"+
+		`{"username":"cay","password_hash":%q,"hash_scheme":"django"}`+"\n", phpassHash, djangoMD5)
+	for _, step := range []struct {
+		query        string
+		wraps, later int
+	}{{"dry_run=true", 3, 2}, {"dry_run=true&wrap_later=true", 1, 2}, {"wrap_later=true", 1, 2}} {
+		if _, last := importLines(t, admin, step.query, table); last.Report == nil || last.Report.Created != 3 || last.Report.Wrapped != step.wraps || last.Report.WrapLater != step.later {
+			t.Fatalf("%s: got %+v", step.query, last.Report)
+		}
+	}
+	if _, last := importLines(t, admin, "", table); last.Report == nil || last.Report.Unchanged != 3 || last.Report.Wrapped != 0 {
+		t.Errorf("again: got %+v", last.Report)
+	}
+	hashes := func(want ...string) {
+		t.Helper()
+		for i, name := range []string{"ann", "ben", "cay"} {
+			if u := userNamed(t, s, name); !strings.HasPrefix(u.PasswordHash, want[i]) {
+				t.Errorf("%s: got %.40s, want %s…", name, u.PasswordHash, want[i])
+			}
+		}
+	}
+	hashes(phpassHash, phpassHash, "$wrapped$$digest$")
+	s.PasswordLogin(t, "ann", "correct horse").Wants(400, "invalid_grant")
+	s.PasswordLogin(t, "ann", "correct horse battery").Wants(200, "")
+	hashes("$argon2id$", phpassHash, "$wrapped$$digest$")
+	before := userNamed(t, s, "ben")
+	wrapper := account.NewWrapper(s.Store, s.Config.Passwords, slog.New(slog.DiscardHandler))
+	for _, want := range []int{1, 0} {
+		if done, err := wrapper.Walk(t.Context()); done != want || err != nil {
+			t.Errorf("Walk: got %d, %v, want %d", done, err, want)
+		}
+	}
+	hashes("$argon2id$", "$wrapped$$P$Babcdefgh......................$argon2id$", "$wrapped$$digest$")
+	if after := userNamed(t, s, "ben"); after.Epoch != before.Epoch || after.Imported != before.Imported {
+		t.Errorf("got %+v, was %+v", after, before)
+	}
+	if _, last := importLines(t, admin, "on_conflict=update&wrap_later=true", table); last.Report == nil || last.Report.Unchanged != 3 {
+		t.Errorf("at the end: got %+v", last.Report)
+	}
+	s.PasswordLogin(t, "ben", "correct horse").Wants(400, "invalid_grant")
+	s.PasswordLogin(t, "ben", "correct horse battery").Wants(200, "")
+	hashes("$argon2id$", "$argon2id$", "$wrapped$$digest$")
 }
 
 // slowConnection counts how often the time for the next step is set.

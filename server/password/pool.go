@@ -61,6 +61,7 @@ type Pool struct {
 
 	places  *places
 	wraps   chan struct{} // has an element for each Wrap that may ask for a place
+	idle    chan struct{} // has one for the WrapIdle that may
 	budget  uint64        // of memory
 	refused atomic.Uint64
 	hashed  [2]atomic.Uint64 // hashes here and there
@@ -89,7 +90,7 @@ func New(c Config) *Pool {
 	if c.Wait == 0 {
 		c.Wait = time.Second
 	}
-	p.wraps = make(chan struct{}, c.Slots)
+	p.wraps, p.idle = make(chan struct{}, c.Slots), make(chan struct{}, 1)
 	if p.threads != nil {
 		p.threads.extra = c.Slots
 		if c.Worker != nil {

@@ -248,3 +248,37 @@ func TestConfigValidate(t *testing.T) {
 		t.Errorf("the largest valid parameters: got %v, want nil", err)
 	}
 }
+
+// A hash that may wait runs when no login does and none waits, and ends with its context.
+func TestWrapIdleLetsLoginsGoFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, release := held(Config{Slots: 2})
+		login := make(chan error, 1)
+		go func() { login <- verify(t.Context(), p) }()
+		synctest.Wait()
+		wrapped := make(chan string, 1)
+		go func() {
+			stored, err := p.WrapIdle(t.Context(), "$1$salt$aaaaaaaaaaaaaaaaaaaaa1")
+			if err != nil {
+				t.Errorf("WrapIdle: %v", err)
+			}
+			wrapped <- stored
+		}()
+		time.Sleep(time.Hour) // of the bubble
+		if got, want := p.Stats(), (Stats{Slots: 2, Running: 1}); got != want {
+			t.Fatalf("while a login is hashed: got %+v, want %+v", got, want)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := p.WrapIdle(ctx, "$1$salt$aaaaaaaaaaaaaaaaaaaaa1"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the error of the context", err)
+		}
+		release <- struct{}{}
+		if err := <-login; err != nil {
+			t.Error(err)
+		}
+		if stored := <-wrapped; hash.NeedsWrap(stored) || p.Supported(stored) != nil {
+			t.Errorf("got %s", stored)
+		}
+	})
+}

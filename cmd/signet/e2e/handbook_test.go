@@ -40,9 +40,10 @@ var handbook = []string{
 //	<!-- test: serves redis PORT -->   the same, of a Redis
 //	<!-- test: in the repository -->   it is run at the top of the repository; also after serves PORT
 //	<!-- test: file NAME -->           it is not run: it is put into the file NAME. YAML must load as a configuration
-//	<!-- test: nginx NAME -->          the same, and nginx must accept it; also caddy NAME and prometheus NAME
+//	<!-- test: nginx NAME -->          the same, and nginx must accept it; also caddy NAME, haproxy NAME and prometheus NAME
 //	<!-- test: prints -->              it is what the commands before it print; … stands for anything
 //	<!-- test: the suite -->           it is the command that runs this test
+//	<!-- test: needs an engine -->     it is not run, since no container engine is needed to test Signet; the page mentions it
 //
 // A block that is neither sh nor has such a comment fails the test. Mermaid blocks are pictures. Ports are replaced by
 // free ones.
@@ -63,7 +64,7 @@ type block struct {
 var (
 	directiveLine = regexp.MustCompile(`^<!-- test: (.+) -->$`)
 	serves        = regexp.MustCompile(`^serves (redis )?(\d+)( in the repository| again)?$`)
-	fileNamed     = regexp.MustCompile(`^(file|nginx|caddy|prometheus) ([\w.-]+)$`)
+	fileNamed     = regexp.MustCompile(`^(file|nginx|caddy|haproxy|prometheus) ([\w.-]+)$`)
 	devCommand    = regexp.MustCompile(`(?m)signet dev$`)
 	pagePorts     = []string{"8080", "8000", "9000", "9090", "9091", "9092", "9093", "6379"}
 	portNumber    = regexp.MustCompile(`\b(` + strings.Join(pagePorts, "|") + `)\b`)
@@ -75,7 +76,7 @@ func page(t testing.TB, path string) string {
 	return readFile(t, filepath.Join("../../..", path))
 }
 
-func parseBlocks(t *testing.T, path, text string) (blocks []block) {
+func parseBlocks(t testing.TB, path, text string) (blocks []block) {
 	t.Helper()
 	var open *block
 	directive := ""
@@ -114,6 +115,9 @@ type tour struct {
 	expect []expectation
 	checks []check
 	ran    int // line of the last block that prints, 0 when there is none
+
+	names *strings.Replacer                       // for what stands for something else in the page beside ports, or nil
+	shell func(context.Context, string) *exec.Cmd // runs the script; nil is bash
 }
 
 type expectation struct {
@@ -127,9 +131,9 @@ type check struct{ kind, name string }
 // TestHandbook runs the commands of every page.
 func TestHandbook(t *testing.T) {
 	t.Parallel()
-	for _, tool := range []string{"bash", "curl", "jq", "openssl", "pkill", "uvicorn", "redis-server", "nginx", "caddy", "promtool"} {
+	for _, tool := range []string{"bash", "curl", "jq", "openssl", "pkill", "uvicorn", "redis-server", "nginx", "caddy", "haproxy", "promtool"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			needs(t, tool, "apt-get install bash curl jq openssl procps uvicorn python3-fastapi python3-jwt python3-cryptography redis-server nginx-light caddy prometheus")
+			needs(t, tool, "apt-get install bash curl jq openssl procps uvicorn python3-fastapi python3-jwt python3-cryptography redis-server nginx-light caddy haproxy prometheus")
 		}
 	}
 	program := filepath.Dir(buildSignet(t))
@@ -208,6 +212,9 @@ func (r *tour) library(program string) {
 }
 
 func (r *tour) renumber(text string) string {
+	if r.names != nil {
+		text = r.names.Replace(text)
+	}
 	return portNumber.ReplaceAllStringFunc(text, func(port string) string { return r.ports[port] })
 }
 
@@ -224,7 +231,7 @@ func (r *tour) add(b block) {
 		r.ran = 0
 	case b.lang != "sh":
 		r.t.Errorf("%s:%d: nothing runs or checks this block; see the comment in handbook_test.go", r.page, b.line)
-	case b.directive == "the suite" && b.text == readmeSuite+"\n":
+	case b.directive == "the suite" && b.text == readmeSuite+"\n", b.directive == "needs an engine":
 	case server != nil:
 		if server[3] == " again" {
 			fmt.Fprintf(&r.script, "\npkill -TERM -P $server%[1]s\nwait $server%[1]s || true\n", server[2])
@@ -243,6 +250,8 @@ func (r *tour) file(b block, kind, name, text string) {
 	switch kind {
 	case "nginx":
 		text = strings.NewReplacer("/etc/nginx/", r.dir+"/", "listen 443", "listen 127.0.0.1:"+r.ports["8000"]).Replace(text)
+	case "haproxy":
+		text = strings.ReplaceAll(text, "/etc/haproxy/", r.dir+"/")
 	case "file":
 		r.library(name)
 		kind = b.lang
@@ -283,7 +292,13 @@ func (r *tour) run() {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), 8*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-c", r.script.String())
+	shell := r.shell
+	if shell == nil {
+		shell = func(ctx context.Context, script string) *exec.Cmd {
+			return exec.CommandContext(ctx, "bash", "-c", script)
+		}
+	}
+	cmd := shell(ctx, r.script.String())
 	cmd.Dir = r.dir
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "SIGNET_") })
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -344,6 +359,10 @@ func (r *tour) check(c check) {
 		cmd = exec.Command("nginx", "-t", "-p", r.dir, "-e", "stderr", "-c", filepath.Join(r.dir, "main.conf"))
 	case "caddy":
 		cmd = exec.Command("caddy", "validate", "--adapter", "caddyfile", "--config", c.name)
+	case "haproxy":
+		r.certificate()
+		r.write("auth.example.com.pem", readFile(r.t, filepath.Join(r.dir, "fullchain.pem"))+readFile(r.t, filepath.Join(r.dir, "privkey.pem")), 0o600)
+		cmd = exec.Command("haproxy", "-c", "-f", c.name)
 	case "prometheus":
 		cmd = exec.Command("promtool", "check", "config", "--syntax-only", c.name)
 	default:

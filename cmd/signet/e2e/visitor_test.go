@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -60,10 +61,7 @@ func (v *visitor) submit(p *seen, filled url.Values) *seen {
 	if p.form == nil {
 		v.t.Fatalf("%s has no form: %d\n%s", p.at, p.status, p.body)
 	}
-	fields := url.Values{}
-	for name, values := range p.form.fields {
-		fields[name] = values
-	}
+	fields := maps.Clone(p.form.fields)
 	for name, values := range filled {
 		if _, there := fields[name]; !there {
 			v.t.Fatalf("the form of %s has no field %s", p.at, name)
@@ -91,6 +89,7 @@ func (v *visitor) signIn(p *seen) *seen {
 
 func (v *visitor) send(req *http.Request) *seen {
 	v.t.Helper()
+	req.Header.Set("Accept", "text/html,*/*;q=0.8") // without it mod_auth_openidc takes the request for a program's
 	res, err := v.client.Do(req)
 	if err != nil {
 		v.t.Fatal(err)

@@ -61,7 +61,7 @@ type UserRecord struct {
 	PasswordHash string                     `json:"password_hash,omitempty"` // empty: the user cannot log in until a password is set
 	HashScheme   string                     `json:"hash_scheme,omitempty"`   // where the spelling of the hash does not name it
 	ID           json.RawMessage            `json:"id,omitempty"`            // in the old system, text or a number: kept as a claim, see ImportUsers
-	Aliases      []string                   `json:"aliases,omitempty"`       // of a new user; one who is there keeps the names
+	Aliases      []string                   `json:"aliases,omitempty"`       // a user who is there gets them with ?on_conflict=update, and keeps others
 	Claims       map[string]json.RawMessage `json:"claims,omitempty"`
 	Disabled     *bool                      `json:"disabled,omitempty"` // nil: a new user is enabled, and one who is there stays as they are
 
@@ -137,8 +137,11 @@ type Report struct {
 
 	Kept      []ReportLine `json:"kept_passwords,omitempty"` // accepted lines whose user kept a password that was set here; the first MaxRefused
 	KeptCount int          `json:"kept_count,omitempty"`     // all of them
-	DryRun    bool         `json:"dry_run,omitempty"`        // nothing was changed: the counts are of what would be
-	Warnings  []string     `json:"warnings,omitempty"`       // of the whole import
+	// Hashes of created and updated users that are fast to guess. Each takes a hash where it is not left for later.
+	Wrapped   int      `json:"wrapped,omitempty"`    // are hashed once more before they are stored
+	WrapLater int      `json:"wrap_later,omitempty"` // are stored as they are until the server has time, or could be
+	DryRun    bool     `json:"dry_run,omitempty"`    // nothing was changed: the counts are of what would be
+	Warnings  []string `json:"warnings,omitempty"`   // of the whole import
 }
 
 // ReportLine is a line that was refused, or that has something to look at.

@@ -46,7 +46,8 @@ var (
 	// ImportUsers takes a UserRecord a line and answers Report, or an ImportLine for each where Accept has NDJSON. With
 	// ?dry_run=true nothing is changed. ?on_conflict= is fail, skip or update. ?allow_weak=true accepts hashes
 	// without a salt. ?id_claim= is the claim that keeps the id of the old system.
-	// ?not_moved=true marks users without a password hash as not moved: the upstream is asked for them.
+	// ?not_moved=true marks users without a password hash as not moved: the upstream is asked for them. ?wrap_later=true stores
+	// hashes that are fast to guess, and have a salt and many steps, as they are until the server has time to wrap them.
 	ImportUsers = Verb{Method: http.MethodPost, Path: "/v1/users:import", Name: "user.import", Scope: ScopeUsers, Stream: true}
 	// ShowMoved counts the users and answers Moved. It reads all of them.
 	ShowMoved = Verb{Method: http.MethodGet, Path: "/v1/users:moved", Name: "user.moved", Scope: ScopeUsers, Stream: true}

@@ -36,6 +36,7 @@ type BulkConfig struct {
 	ImportKeys   [][32]byte              // of the digests of imported hashes, the first is in use
 	Upstream     bool                    // there is one that is asked for passwords
 	SampleHashes func()                  // looks soon which formats of password hashes the store has
+	WrapHashes   func()                  // soon wraps those that an import has left for later
 	Error        func(error) *edge.Error // returns the response for any error
 }
 
@@ -48,13 +49,14 @@ type Bulk struct {
 	importKeys   [][32]byte
 	upstream     bool
 	sampleHashes func()
+	wrapHashes   func()
 	asError      func(error) *edge.Error
 }
 
 // NewBulk returns the verbs.
 func NewBulk(cfg BulkConfig) *Bulk {
 	return &Bulk{users: cfg.Users, rec: cfg.Users.rec, now: cfg.Users.now, importKeys: cfg.ImportKeys, upstream: cfg.Upstream,
-		sampleHashes: cfg.SampleHashes, asError: cfg.Error}
+		sampleHashes: cfg.SampleHashes, wrapHashes: cfg.WrapHashes, asError: cfg.Error}
 }
 
 // job is what a verb does with its lines.
@@ -80,6 +82,7 @@ type line struct {
 	do       func() error
 	err      error
 
+	wraps, later            bool   // of an import: its hash must be wrapped, and may be wrapped later
 	result, subject, reason string // of an import; see api.ImportLine. A reason without an error is why a password was kept
 }
 
@@ -282,6 +285,12 @@ func work(ctx context.Context, guard *call.Guard, batch []*line, report *api.Rep
 				report.Unchanged++
 			case api.ImportSkipped:
 				report.Skipped++
+			}
+			if l.wraps {
+				report.Wrapped++
+			}
+			if l.later {
+				report.WrapLater++
 			}
 			if l.reason != "" {
 				report.KeptCount++

@@ -33,10 +33,11 @@ type importing struct {
 	allowWeak bool
 	idClaim   string
 	notMoved  bool // users without a hash are marked as not moved
+	wrapLater bool // hashes that may be wrapped later are stored as they are
 }
 
 func newImporting(h *Users, keys [][32]byte, r *call.Request) (*importing, error) {
-	q, err := input.ReadQuery(r.Request, "on_conflict", "dry_run", "allow_weak", "id_claim", "not_moved")
+	q, err := input.ReadQuery(r.Request, "on_conflict", "dry_run", "allow_weak", "id_claim", "not_moved", "wrap_later")
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,8 @@ func newImporting(h *Users, keys [][32]byte, r *call.Request) (*importing, error
 	if why := syntax.CheckClaim(in.idClaim); why != "" {
 		return nil, input.Invalid("id_claim %s", why)
 	}
-	for name, into := range map[string]*bool{"dry_run": &in.dryRun, "allow_weak": &in.allowWeak, "not_moved": &in.notMoved} {
+	for name, into := range map[string]*bool{"dry_run": &in.dryRun, "allow_weak": &in.allowWeak, "not_moved": &in.notMoved,
+		"wrap_later": &in.wrapLater} {
 		if *into, err = q.Flag(name); err != nil {
 			return nil, err
 		}
@@ -69,6 +71,7 @@ type incoming struct {
 	id       json.RawMessage            // in the old system; nil: not named
 	disabled *bool
 	fast     bool             // the hash is to be wrapped before it is stored
+	mayWait  bool             // the hash is fast to guess, and may be wrapped later
 	digests  []store.Imported // of the hash, by each master key
 }
 
@@ -114,6 +117,8 @@ func (in *importing) incoming(row api.UserRecord) (c incoming, err error) {
 			return c, input.Invalid("%s", err)
 		}
 		c.fast = hash.NeedsWrap(stored)
+		c.mayWait = c.fast && in.passwords.MayWrapLater(stored)
+		c.fast = c.fast && !(c.mayWait && in.wrapLater)
 	} else if row.HashScheme != "" {
 		return c, input.Invalid("hash_scheme comes without a password_hash")
 	}
@@ -181,6 +186,7 @@ func (in *importing) accept(c *incoming, l *line) error {
 			return err
 		case in.dryRun:
 			l.result = api.ImportCreated
+			l.wraps, l.later = c.fast, c.mayWait
 			return nil
 		}
 		u = c.user
@@ -191,6 +197,7 @@ func (in *importing) accept(c *incoming, l *line) error {
 		}
 		if err = in.store.CreateUser(ctx, u); err == nil {
 			l.result, l.subject = api.ImportCreated, u.ID.String()
+			l.wraps, l.later = c.fast, c.mayWait
 			return nil
 		}
 		switch {
@@ -241,7 +248,8 @@ func (in *importing) update(c *incoming, l *line, u store.User) error {
 		l.reason = "the password was set here and was kept"
 	}
 	final := c.user.PasswordHash
-	if takes, _ := c.takesPassword(u); takes && c.fast && !in.dryRun {
+	takes, _ := c.takesPassword(u)
+	if takes && c.fast && !in.dryRun {
 		var err error
 		if final, err = in.wrap(final); err != nil {
 			return err
@@ -269,6 +277,7 @@ func (in *importing) update(c *incoming, l *line, u store.User) error {
 		return Error(err)
 	default:
 		l.result = api.ImportUpdated
+		l.wraps, l.later = takes && c.fast, takes && c.mayWait
 	}
 	return nil
 }
@@ -350,9 +359,13 @@ func (h *Bulk) Import(r *call.Request) (edge.Response, error) {
 	if err != nil {
 		return edge.Response{}, err
 	}
+	var detail map[string]string
+	if in.wrapLater {
+		detail = map[string]string{"wrap_later": "true"}
+	}
 	j := job{
-		begin:    func() error { return h.rec.Begin(r, store.Event{Type: store.EventUserImportBegin}) },
-		end:      store.Event{Type: store.EventUserImport},
+		begin:    func() error { return h.rec.Begin(r, store.Event{Type: store.EventUserImportBegin, Detail: detail}) },
+		end:      store.Event{Type: store.EventUserImport, Detail: detail},
 		read:     in.read,
 		distinct: true,
 		brokeOff: "the body broke off after line %d (accepted users: %d): send all of it again, which changes nothing for those",
@@ -363,7 +376,12 @@ func (h *Bulk) Import(r *call.Request) (edge.Response, error) {
 	if j.report.DryRun = in.dryRun; in.dryRun {
 		j.begin, j.end.Type = func() error { return nil }, ""
 	} else {
-		j.done = h.sampleHashes
+		j.done = func() {
+			h.sampleHashes()
+			if in.wrapLater {
+				h.wrapHashes()
+			}
+		}
 	}
 	if strings.Contains(r.Header.Get("Accept"), api.NDJSON) {
 		header := http.Header{"Content-Type": {api.NDJSON}}

@@ -9,7 +9,7 @@
 //     refuses what costs more than an operator allows; Import does so too.
 //   - Nothing is stored on a guess: a spelling that several programs use must be named, and a hash that is not
 //     spelled like the named one is refused.
-//   - Nothing that is fast to guess is stored. Every hash that takes less than a sixteenth of the work of a new one
+//   - Nothing that is fast to guess is stored by default. Every hash that takes less than a sixteenth of the work of a new one
 //     (2432 KiB × passes of argon2; fewer than 9,700 iterations of PBKDF2-SHA-256 with a tag of 32 bytes), other than argon2 and
 //     bcrypt, is wrapped in argon2id first.
 //   - Digests without a salt, and passwords in clear, are taken only where that is allowed.
@@ -17,7 +17,8 @@
 //
 // So these are wrapped: every digest that is made once, with a salt or without; md5-crypt, $apr1$, phpass of up to 2^13 rounds,
 // sha-crypt of 5000 rounds, version 2 of ASP.NET Identity, and any PBKDF2 or scrypt with unusually low costs. argon2 and bcrypt are
-// stored as they come, because a graphics card gains little on them. Hashes that earlier versions stored without that stay as
+// stored as they come, because a graphics card gains little on them. An operator may have those with a salt and many steps (not the
+// digests that are made once) wrapped later, when the pool has time: see MayWait. Hashes that earlier versions stored without that stay as
 // they are until the next login.
 //
 // What is read, by the name that hash_scheme gives it where the spelling alone does not show it:

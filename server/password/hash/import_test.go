@@ -286,3 +286,35 @@ func FuzzImport(f *testing.F) {
 		}
 	})
 }
+
+// Only a hash that has a salt and takes many steps may be wrapped later: not a digest that is made once, nor one of so few steps
+// that it is as good as one, nor what need not be wrapped at all.
+func TestWhatMayBeWrappedLater(t *testing.T) {
+	const tag = "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"
+	for _, row := range []struct {
+		scheme, text string
+		later        bool
+	}{
+		{"", "$P$Babcdefghaaaaaaaaaaaaaaaaaaaaa1", true},
+		{"wordpress", "$P$Babcdefghaaaaaaaaaaaaaaaaaaaaa1", true},
+		{"", "$1$salt$" + strings.Repeat("a", 21) + "1", true},
+		{"", "$6$salt$" + strings.Repeat("a", 85) + "1", true},
+		{"aspnet", published[3].Hash, true},
+		{"", "pbkdf2_sha256$9000$salt$" + tag + "=", true},
+
+		{"", "$P$5abcdefghaaaaaaaaaaaaaaaaaaaaa1", false}, // 128 rounds
+		{"", "pbkdf2_sha256$9$salt$" + tag + "=", false},
+		{"django", "md5$salt$" + strings.Repeat("ab", 16), false},
+		{"", "{SSHA512}" + strings.Repeat("q", 92), false},
+		{"", "{sha256}" + strings.Repeat("12", 8) + strings.Repeat("ab", 32), false},
+		{"md5", strings.Repeat("ab", 16), false},
+		{"plain", "secret", false},
+		{"", "pbkdf2_sha256$10000$salt$" + tag + "=", false}, // need not be
+		{"", "$2b$04$abcdefghijklmnopqrstuuMtJwfagkGaCKZ.IMpPJzYjhgL/xnp2C", false},
+	} {
+		imported, err := Import(row.scheme, row.text, ImportOptions{AllowWeak: true})
+		if err != nil || MayWait(imported) != row.later {
+			t.Errorf("%s: got %q, %v, may wait %t", row.text, imported, err, !row.later)
+		}
+	}
+}

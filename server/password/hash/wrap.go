@@ -144,6 +144,20 @@ func NeedsWrap(imported string) bool {
 	return ok && f.fast()
 }
 
+// iteratedWork is the least work of a hash that is made in many steps: 400 iterations of PBKDF2-SHA-256.
+const iteratedWork = 100
+
+// MayWait reports whether a hash that NeedsWrap has a salt and is made in many steps, such as phpass and md5-crypt: an operator may
+// store it as it is until there is time to wrap it. A digest that is made once may not wait.
+func MayWait(imported string) bool {
+	h, err := Parse(imported)
+	if err != nil {
+		return false
+	}
+	f, ok := h.(foreign)
+	return ok && f.fast() && len(f.salt) > 0 && f.price.Work >= iteratedWork
+}
+
 // Wrap returns what must be hashed in place of a hash that NeedsWrap, or of a password in clear: what is stored is the
 // prefix and New's hash of the secret. A password in clear becomes a hash like any other.
 func Wrap(imported string) (prefix string, secret []byte, err error) {

@@ -14,6 +14,11 @@ type UsageError struct{ error }
 // Usagef returns a UsageError.
 func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
 
+// ExitStatus ends the program with an exit code of its own, without a message.
+type ExitStatus int
+
+func (ExitStatus) Error() string { return "" }
+
 // OnlyCommands is the Args of a command that takes the name of a command below it and nothing else.
 func OnlyCommands(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {

@@ -69,6 +69,16 @@ func Client(app *cli.App) (*client.Client, error) {
 	return Socket(app, socket), nil
 }
 
+// MembersClient is Client for a caller whose user wrote members of the admin API and no flags: messages of the server
+// keep its names.
+func MembersClient(app *cli.App) (*client.Client, error) {
+	c, err := Client(app)
+	if err == nil {
+		c.Explain = explainMembers
+	}
+	return c, err
+}
+
 // Call makes one request to the selected server: see client.Client.Call.
 func Call(ctx context.Context, app *cli.App, t api.Target, in, out any) error {
 	c, err := Client(app)

@@ -22,9 +22,17 @@ func explain(err error) error {
 		return explainUnreachable(e)
 	}
 	if e, ok := errors.AsType[*client.Error](err); ok {
-		return explainRefusal(e)
+		return explainRefusal(e, withFlags(e))
 	}
 	return err
+}
+
+// explainMembers is explain with the members of the admin API as the server names them.
+func explainMembers(err error) error {
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return explainRefusal(e, e.Message)
+	}
+	return explain(err)
 }
 
 func explainUnreachable(e *client.UnreachableError) error {
@@ -48,10 +56,10 @@ func explainUnreachable(e *client.UnreachableError) error {
 	return fmt.Errorf("calling %s: %w", where, e.Err)
 }
 
-// explainRefusal keeps the message of the server, unless it can name a command.
-func explainRefusal(e *client.Error) error {
+// explainRefusal keeps the message, unless it can name a command.
+func explainRefusal(e *client.Error, message string) error {
 	explained := *e
-	explained.Message = withFlags(e)
+	explained.Message = message
 	switch {
 	case e.Code == api.CodeNotFound || e.Code == api.CodeExists:
 		path, _, _ := strings.Cut(strings.TrimPrefix(e.Target.URL, "/v1/"), "?")

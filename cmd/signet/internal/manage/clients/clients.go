@@ -18,7 +18,7 @@ func New(app *cli.App) *cobra.Command {
 			"A confidential client (a server) authenticates with a secret, which Signet makes and shows once, or\n"+
 			"with a signature by its own key, whose public half is registered. A public client (a browser or\n"+
 			"phone app) does neither. A client may use only the grants, scopes and audiences it is given.",
-		create(app), list(app), show(app), update(app), rotateSecret(app), revokeSecret(app),
+		create(app), list(app), show(app), export(app), update(app), rotateSecret(app), revokeSecret(app),
 		enableOrDisable(app, "disable", api.DisableClient, "Refuse a client until it is enabled again", "Its sessions and tokens end. After it is enabled again, its users sign in anew."),
 		enableOrDisable(app, "enable", api.EnableClient, "Accept a disabled client again", ""),
 		remove(app)))

@@ -32,6 +32,7 @@ type command struct {
 	dryRun      bool
 	allowWeak   bool
 	notMoved    bool
+	wrapLater   bool
 	noHash      bool
 	mapFile     string
 	rejected    string
@@ -90,6 +91,7 @@ func (c *command) flags(cmd *cobra.Command) {
 	f.StringVar(&c.table.Realm, "realm", "", "the realm `NAME` of a Keycloak export with several")
 	f.StringVar(&c.conflict, "on-conflict", api.ConflictFail, "`WHAT` to do where the username is taken: fail, skip or update")
 	f.BoolVar(&c.allowWeak, "allow-weak", false, "accept hashes without a salt; they are hashed once more")
+	f.BoolVar(&c.wrapLater, "wrap-later", false, "store hashes of phpass, md5-crypt and such as they are; the server hashes them once more\nwhile nobody logs in")
 	f.BoolVar(&c.notMoved, "not-moved", false, "ask users.upstream for the passwords of users without a hash")
 	f.BoolVar(&c.dryRun, "dry-run", false, "check everything and change nothing")
 	f.StringVar(&c.mapFile, "map", "", "write username, sub and old id of every user to the CSV `FILE`")

@@ -22,6 +22,7 @@ import (
 	"signet/server/admin/api"
 	"signet/server/admin/client"
 	"signet/server/password"
+	"signet/server/password/hash"
 )
 
 const (
@@ -50,6 +51,7 @@ type run struct {
 	seen map[uint64]struct{} // usernames and ids that were accepted
 
 	report   api.Report
+	looked   int  // rows whose hashes were looked at, see noteWraps
 	factored int  // users of a dry run whose one-time passwords have no place yet
 	answered bool // the server has answered a part
 }
@@ -71,6 +73,9 @@ func newRun(c *command, server *client.Client, table *usertable.Reader) *run {
 	}
 	if c.notMoved {
 		query.Set("not_moved", "true")
+	}
+	if c.wrapLater {
+		query.Set("wrap_later", "true")
 	}
 	target := api.ImportUsers.At().Query(query)
 	target.Accept = api.NDJSON
@@ -136,6 +141,7 @@ func (r *run) add(read usertable.Row) error {
 	case row.ID != "" && r.accepted(r.idKey(row.ID)):
 		row.refused = sameID
 	default:
+		r.noteWraps(row.Record)
 		row.from = r.part.Len()
 		r.part.Write(row.Record)
 		row.to = r.part.Len()
@@ -146,6 +152,27 @@ func (r *run) add(read usertable.Row) error {
 	r.held += len(row.Record) + len(row.Text)
 	r.rows = append(r.rows, row)
 	return nil
+}
+
+// maxLooked is how many rows are looked at before an import begins.
+const maxLooked = 100
+
+// noteWraps tells early that an import will take hours, and what can be done: with the first row whose hash is wrapped and need not
+// be at once.
+func (r *run) noteWraps(record []byte) {
+	if r.looked == maxLooked || r.wrapLater || r.dryRun {
+		return
+	}
+	r.looked++
+	var u api.UserRecord
+	if json.Unmarshal(record, &u) != nil || u.PasswordHash == "" {
+		return
+	}
+	stored, err := hash.Import(u.HashScheme, u.PasswordHash, hash.ImportOptions{Caps: hash.Caps{}.WithDefaults()})
+	if err == nil && hash.MayWait(stored) {
+		r.looked = maxLooked
+		r.app.Notef("The hashes are fast to guess, so each is hashed once more on the way in, which takes as long as a login. --wrap-later leaves that to the server.")
+	}
 }
 
 // Lines of one part that have the same are refused by the server, in the same words.
@@ -255,6 +282,7 @@ func (r *run) send(ctx context.Context) ([]api.ImportLine, error) {
 	answers := make([]api.ImportLine, 0, r.lines)
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, 1<<20)
+	lines.Split(wholeLines)
 	for lines.Scan() {
 		r.answered = true
 		var a api.ImportLine
@@ -268,6 +296,8 @@ func (r *run) send(ctx context.Context) ([]api.ImportLine, error) {
 			return answers, errors.New(a.Error.Message)
 		case a.Report != nil && len(answers) == r.lines:
 			r.warnings(a.Report.Warnings)
+			r.report.Wrapped += a.Report.Wrapped
+			r.report.WrapLater += a.Report.WrapLater
 			return answers, nil
 		case a.Report != nil || a.Line != len(answers)+1 || len(answers) == r.lines:
 			return answers, fmt.Errorf("the answer of %s is about other lines than were sent; this is a fault of the server, please report it", r.server.Where)
@@ -278,6 +308,17 @@ func (r *run) send(ctx context.Context) ([]api.ImportLine, error) {
 		}
 	}
 	return answers, errCut
+}
+
+// wholeLines is bufio.ScanLines without a last line that has no end: a server that was killed leaves half of one.
+func wholeLines(data []byte, atEOF bool) (advance int, line []byte, err error) {
+	if end := bytes.IndexByte(data, '\n'); end >= 0 {
+		return end + 1, data[:end], nil
+	}
+	if atEOF {
+		return len(data), nil, nil
+	}
+	return 0, nil, nil
 }
 
 // warnings keeps those of a part that are new.
@@ -366,6 +407,20 @@ func (r *run) refuse(row usertable.Row, line []byte, reason string) error {
 	return r.files.refused(row, line, reason)
 }
 
+// wrapNotes shows what hashing once more costs.
+func (r *run) wrapNotes() {
+	all, later := r.report.Wrapped, r.report.WrapLater
+	switch {
+	case r.wrapLater && later > 0 && !r.dryRun:
+		r.app.Notef("Hashes stored as they came: %d. The server hashes them once more while nobody logs in, and `signet user stats` counts what is left.", later)
+	case r.wrapLater || !r.dryRun || all == 0:
+	case later == 0:
+		r.app.Notef("Hashes that are fast to guess: %d. Each is hashed once more on the way in, which takes as long as a login.", all)
+	default:
+		r.app.Notef("Hashes that are fast to guess: %d. Each is hashed once more on the way in, which takes as long as a login; --wrap-later leaves %d to the server.", all, later)
+	}
+}
+
 // finish prints the report.
 func (r *run) finish() error {
 	for _, name := range r.table.Unused() {
@@ -387,6 +442,7 @@ func (r *run) finish() error {
 	if r.report.Accepted+r.report.RefusedCount == 0 {
 		r.app.Notef("The file has no users.")
 	}
+	r.wrapNotes()
 	if r.dryRun {
 		r.app.Notef("This was a dry run: nothing was changed.")
 	}

@@ -1,6 +1,9 @@
 package userimport
 
 import (
+	"bufio"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -33,5 +36,20 @@ func TestPatience(t *testing.T) {
 	}
 	if wait, _ := p.next(begun, 0); wait != longWait {
 		t.Errorf("many tries: got %v, want %v", wait, longWait)
+	}
+}
+
+// The end of an answer that a killed server has left in the middle of a line is no line: it would be read as an answer of something
+// that is no signet server, and the import would end.
+func TestHalfALineIsNone(t *testing.T) {
+	for text, want := range map[string][]string{"": nil, "{}\n{}\n": {"{}", "{}"}, "{}\n{\"line\":2,\"user": {"{}"}, "{\"li": nil, "\n\n": {"", ""}} {
+		lines, got := bufio.NewScanner(strings.NewReader(text)), []string(nil)
+		lines.Split(wholeLines)
+		for lines.Scan() {
+			got = append(got, lines.Text())
+		}
+		if !slices.Equal(got, want) || lines.Err() != nil {
+			t.Errorf("%q: got %q, %v, want %q", text, got, lines.Err(), want)
+		}
 	}
 }
