@@ -196,7 +196,7 @@ func (s *Sender) settle(ctx context.Context, l store.Logout, err error) {
 		wait, first := s.failed(l.ClientID)
 		if first {
 			s.cfg.Log.Warn("an app cannot be informed of logouts; they are kept and tried again",
-				append(s.about(l), slog.Any("error", err), slog.Duration("give_up_after", s.cfg.GiveUp))...)
+				append(s.about(l), slog.Any("error", err), slog.String("give_up_after", s.cfg.GiveUp.String()))...)
 		}
 		s.postpone(ctx, l, wait)
 	}
@@ -213,7 +213,7 @@ func (s *Sender) giveUp(ctx context.Context, l store.Logout, outcome, why string
 
 func (s *Sender) about(l store.Logout) []any {
 	return []any{slog.String("client_id", l.ClientID), slog.String("sub", l.UserID.String()), slog.String("sid", l.SessionID.String()),
-		slog.Int("attempt", l.Attempts), slog.Duration("age", s.cfg.Now().Sub(l.EndedAt).Round(time.Millisecond))}
+		slog.Int("attempt", l.Attempts), slog.String("age", s.cfg.Now().Sub(l.EndedAt).Round(time.Millisecond).String())}
 }
 
 // finish takes a logout out of the queue. Where that fails it is sent again when its lease is over.

@@ -57,7 +57,7 @@ func (a *informedApp) sessions(issuer, clientID string, keys oidc.KeySet) map[st
 	a.t.Helper()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	verifier := oidc.NewVerifier(issuer, keys, &oidc.Config{ClientID: clientID})
+	verifier := oidc.NewVerifier(issuer, keys, &oidc.Config{ClientID: clientID, SupportedSigningAlgs: []string{oidc.ES256}})
 	times := map[string]int{}
 	for _, raw := range a.tokens {
 		token, err := verifier.Verify(context.Background(), raw)
