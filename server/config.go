@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 
 	"signet/keys"
 	"signet/keys/secret"
+	"signet/server/edge"
 	"signet/server/oauth"
 	"signet/server/page"
 	"signet/server/password"
@@ -44,6 +47,9 @@ type Config struct {
 	Log      *slog.Logger         // nil discards
 	Now      func() time.Time     // nil means time.Now
 	Registry *prometheus.Registry // nil: a registry of its own
+
+	// Trace begins the trace of a request, see edge.Config; nil: there are no traces.
+	Trace func(r *http.Request, trusted bool) (ctx context.Context, end func(r *edge.Request, rt *edge.Route, status int))
 }
 
 // Settings are the part of Config that can change while the server runs; see Apply.

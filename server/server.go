@@ -108,7 +108,7 @@ func New(cfg Config) (*Server, error) {
 	s.checker = token.NewChecker(token.CheckerConfig{Issuer: cfg.Issuer, Keys: cfg.Keys, Store: cfg.Store, Clients: s.clients, Now: cfg.Now,
 		Lifetimes: func() store.Lifetimes { return s.settings().Lifetimes }, Log: cfg.Log, Registry: cfg.Registry})
 	s.watchSeals(cfg.Registry)
-	s.edge = edge.New(edge.Config{Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
+	s.edge = edge.New(edge.Config{Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry, Trace: cfg.Trace,
 		TrustedProxies: func() []netip.Prefix { return s.settings().TrustedProxies }, CheckClock: func() error { return cfg.Keys.Clock().Check() },
 		OriginListed: s.clients.Listed, Dependency: dependencyOf})
 	s.replica = replica.New(replica.Config{ID: id, Issuer: cfg.Issuer, Timetable: cfg.Timetable, Keys: cfg.Keys, Store: cfg.Store, Now: cfg.Now, Log: cfg.Log,

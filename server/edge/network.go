@@ -50,6 +50,12 @@ func (s *Server) TrustedProxy(addr netip.Addr) bool {
 	return slices.ContainsFunc(s.cfg.TrustedProxies(), func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
+// trusts reports whether the request comes from a trusted proxy or a Unix socket, so that what its headers add is the operator's.
+func (s *Server) trusts(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err != nil || s.TrustedProxy(peer.Addr().Unmap())
+}
+
 // Network returns the network that attempts from an address are counted for: an IPv4 /24 or an IPv6 /64. It is
 // the zero Prefix for an invalid address.
 func Network(addr netip.Addr) netip.Prefix {

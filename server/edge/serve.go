@@ -32,6 +32,9 @@ type Config struct {
 	OriginListed func(ctx context.Context, origin string) (bool, error)
 	// Dependency returns which dependency has failed, a kind of package outage; nil: always outage.Other.
 	Dependency func(err error) string
+	// Trace begins the trace of a request. The work for the request gets the context. end is called once, when the response was
+	// written; nil: there are no traces. Trusted is set where the request comes from a trusted proxy or a Unix socket.
+	Trace func(r *http.Request, trusted bool) (ctx context.Context, end func(r *Request, rt *Route, status int))
 }
 
 // Server runs matched routes. It is safe for concurrent use.
@@ -82,7 +85,15 @@ func (s *Server) Draining() bool { return s.draining.Load() }
 // Serve runs one matched route: headers first, then the handler, then exactly one response, one line in the
 // log and one count in the metrics, whatever happened.
 func (s *Server) Serve(w http.ResponseWriter, httpRequest *http.Request, rt *Route) {
+	endTrace := func(*Request, *Route, int) {}
+	if s.cfg.Trace != nil {
+		var ctx context.Context
+		ctx, endTrace = s.cfg.Trace(httpRequest, s.trusts(httpRequest))
+		httpRequest = httpRequest.WithContext(ctx)
+	}
 	r := &Request{Request: httpRequest, ctx: httpRequest.Context(), Writer: w, ID: RandomText(12), Begun: s.cfg.Now(), Address: s.CallerAddress(httpRequest)}
+	status := http.StatusInternalServerError
+	defer func() { endTrace(r, rt, status) }()
 	h := w.Header()
 	h["X-Request-Id"] = []string{r.ID}
 	h["X-Content-Type-Options"] = nosniff
@@ -98,7 +109,7 @@ func (s *Server) Serve(w http.ResponseWriter, httpRequest *http.Request, rt *Rou
 	}
 	r.ctx = httpRequest.Context() // run's deadline has been released, and with it its context
 	s.addCORS(r, rt, h)
-	status, err := s.writeResponse(w, r, rt, answer, err)
+	status, err = s.writeResponse(w, r, rt, answer, err)
 	s.logRequest(r, rt, status, err)
 	if err != nil && answer.Stream != nil && status == http.StatusOK {
 		panic(http.ErrAbortHandler) // it broke off: cut the connection, so that the caller does not take it for the whole

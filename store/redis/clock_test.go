@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -22,7 +23,7 @@ func TestTheTimeComesWithTheKeyring(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var trips atomic.Int64
 			cfg.Prefix, cfg.Timeout = newPrefix(), 10*time.Second
-			cfg.Observe = func(string, time.Duration, error) { trips.Add(1) }
+			cfg.Observe = func(context.Context, string, time.Duration, error) { trips.Add(1) }
 			s := mustOpen(t, rest(cfg))
 			if _, err := s.SwapKeyring(t.Context(), 0, 3, []byte("sealed")); err != nil {
 				t.Fatal(err)

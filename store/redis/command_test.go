@@ -297,7 +297,7 @@ func TestRoundTrips(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var mu sync.Mutex
 			var trips []string
-			cfg.Observe = func(doing string, _ time.Duration, err error) {
+			cfg.Observe = func(_ context.Context, doing string, _ time.Duration, err error) {
 				mu.Lock()
 				defer mu.Unlock()
 				trips = append(trips, doing)

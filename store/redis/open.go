@@ -55,7 +55,7 @@ type Config struct {
 	Seals        *seal.Keys      // of the records; nil: they have none, and what a record is sealed with is not understood
 	Log          *slog.Logger    // nil discards
 	// Observe is called for every round trip; nil: for none.
-	Observe func(doing string, took time.Duration, err error)
+	Observe func(ctx context.Context, doing string, took time.Duration, err error)
 
 	callersTime bool // decides about sessions instead of the server's, in tests
 }
@@ -146,7 +146,7 @@ func (cfg Config) withDefaults() Config {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Observe == nil {
-		cfg.Observe = func(string, time.Duration, error) {}
+		cfg.Observe = func(context.Context, string, time.Duration, error) {}
 	}
 	return cfg
 }

@@ -157,7 +157,8 @@ func (r *canaryRun) quit() {
 func TestNoSecretIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	adminListen := freeAddress(t)
-	p := startInstall(t, "", canarySettings("SIGNET_ADMIN_LISTEN="+adminListen)...)
+	traces := newTraceReceiver(t)
+	p := startInstall(t, "", canarySettings(append(traces.settings(), "SIGNET_ADMIN_LISTEN="+adminListen)...)...)
 	dir := filepath.Dir(p.demo.AdminSocket)
 	configFile := filepath.Join(dir, "signet.yaml")
 	r := newCanaryRun(t, p)
@@ -180,6 +181,7 @@ func TestNoSecretIsLeftBehind(t *testing.T) {
 		}
 		r.keep("signet "+args[0], stdout+stderr, "")
 	}
+	r.keep("traces", traces.text(), "POST token")
 	r.quit()
 	for _, name := range []string{"signet.db", "backup.db", "export.ndjson"} {
 		r.keep(name, readFile(t, filepath.Join(dir, name)), p.demo.ClientID)
@@ -192,7 +194,8 @@ func TestNoSecretIsLeftBehindByAStoreThatFails(t *testing.T) {
 	t.Parallel()
 	secret := "redis" + rand.Text()
 	redis := redistest.Start(t, redistest.Config{Password: secret})
-	f := startFleet(t, 1, "redis://"+redis.Addr(), canarySettings("SIGNET_REDIS_PASSWORD="+secret)...)
+	traces := newTraceReceiver(t)
+	f := startFleet(t, 1, "redis://"+redis.Addr(), canarySettings(append(traces.settings(), "SIGNET_REDIS_PASSWORD="+secret)...)...)
 	p := f.replicas[0].process
 	p.demo = demo{Issuer: "http://" + f.replicas[0].address, AdminSocket: p.demo.AdminSocket, Username: f.app.Username, Password: f.app.Password,
 		ClientID: f.app.ClientID, ClientSecret: f.app.ClientSecret}
@@ -203,6 +206,7 @@ func TestNoSecretIsLeftBehindByAStoreThatFails(t *testing.T) {
 	redis.Kill()
 	r.misuse()
 	r.keep("metrics without a store", p.metrics(), "signet_store_errors_total")
+	r.keep("traces", traces.text(), "redis: beginning a login")
 	r.quit()
 	for i := range r.sources { // the operator put it there
 		if r.sources[i].name == "the process's environ" {

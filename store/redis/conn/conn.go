@@ -32,9 +32,9 @@ type Config struct {
 	Reload       time.Duration // how often the map of a cluster is read anew
 	Timeout      time.Duration // the longest that one round trip may take
 
-	Barrier   func(key string) string                           // a key in the slot of another that may be written at any time
-	Connected func()                                            // called at each new connection
-	Observe   func(doing string, took time.Duration, err error) // called for every round trip
+	Barrier   func(key string) string                                                // a key in the slot of another that may be written at any time
+	Connected func()                                                                 // called at each new connection
+	Observe   func(ctx context.Context, doing string, took time.Duration, err error) // called for every round trip
 }
 
 // Mode is how several Redis servers make one store.

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ func TestServerClockIsSet(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Config{})
 	cn, err := New(Config{Mode: Standalone, Addrs: []string{server.Addr()}, Timeout: 10 * time.Second, Connected: func() {},
-		Observe: func(string, time.Duration, error) {}})
+		Observe: func(context.Context, string, time.Duration, error) {}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (cn *Conn) DoAnyway(ctx context.Context, doing string, calls ...*Call) erro
 	}
 	begun := time.Now()
 	err := cn.route(ctx, calls)
-	cn.cfg.Observe(doing, time.Since(begun), err)
+	cn.cfg.Observe(ctx, doing, time.Since(begun), err)
 	if err != nil {
 		return Unavailable(doing, err)
 	}

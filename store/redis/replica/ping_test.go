@@ -41,7 +41,7 @@ func TestDeadSubscription(t *testing.T) {
 			server := redistest.Start(t, redistest.Config{})
 			log := &logBuffer{}
 			cn, err := conn.New(conn.Config{Mode: conn.Standalone, Addrs: []string{server.Addr()}, Timeout: 10 * time.Second,
-				Barrier: layout.Keyspace("").Barrier, Connected: func() {}, Observe: func(string, time.Duration, error) {}})
+				Barrier: layout.Keyspace("").Barrier, Connected: func() {}, Observe: func(context.Context, string, time.Duration, error) {}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,6 +15,7 @@ import (
 
 	"signet/cmd/signet/internal/install"
 	"signet/cmd/signet/internal/storemetrics"
+	"signet/cmd/signet/internal/tracing"
 	"signet/config"
 	"signet/keys"
 	"signet/keys/clockcheck"
@@ -67,6 +68,7 @@ type Options struct {
 	Now     func() time.Time    // nil: the machine's clock
 	Log     *slog.Logger
 	Level   *slog.LevelVar // of log; reload sets it
+	Traces  *tracing.Tracing
 
 	IsProgram bool // the program can be started again, as the process that hashes passwords
 }
@@ -81,7 +83,11 @@ func Open(ctx context.Context, opt Options) (*Daemon, error) {
 	o := install.Opener{Getenv: opt.Getenv, Log: log, Seals: srv.seals, Master: master}
 	o.Warn = func(warning error) { log.Warn("something can be lost", slog.Any("warning", warning)) }
 	if _, embedded := cfg.BoltPath(); !embedded {
-		o.Observe = storemetrics.NewRoundTrips(srv.registry).Observe
+		counts := storemetrics.NewRoundTrips(srv.registry)
+		o.Observe = func(ctx context.Context, doing string, took time.Duration, err error) {
+			counts.Observe(doing, took, err)
+			opt.Traces.RoundTrip(ctx, doing, took, err)
+		}
 	}
 	var err error
 	if srv.pepper, err = install.PasswordPepper(cfg, opt.Getenv); err != nil {
@@ -98,7 +104,7 @@ func Open(ctx context.Context, opt Options) (*Daemon, error) {
 		srv.store.Close()
 		return nil, err
 	}
-	if err := srv.build(ctx, master, opt.Getenv); err != nil {
+	if err := srv.build(ctx, master, opt.Getenv, opt.Traces); err != nil {
 		srv.closeWorker()
 		srv.closeHSM()
 		srv.store.Close()
@@ -107,7 +113,7 @@ func Open(ctx context.Context, opt Options) (*Daemon, error) {
 	return srv, nil
 }
 
-func (srv *Daemon) build(ctx context.Context, master []masterkey.Key, getenv func(string) string) error {
+func (srv *Daemon) build(ctx context.Context, master []masterkey.Key, getenv func(string) string, traces *tracing.Tracing) error {
 	record, err := srv.store.Install(ctx)
 	if errors.Is(err, store.ErrNotFound) {
 		return install.ExplainNoInstall(ctx, srv.store, srv.cfg)
@@ -164,6 +170,9 @@ func (srv *Daemon) build(ctx context.Context, master []masterkey.Key, getenv fun
 		return err
 	}
 	cfg.Seals = srv.seals
+	if traces != nil {
+		cfg.Trace = traces.Request
+	}
 	cfg.Store, cfg.Keys, cfg.Log, cfg.Version, cfg.Registry, cfg.Now = srv.store, srv.keys, srv.log, srv.version, srv.registry, srv.now
 	for _, key := range master {
 		cfg.RefreshKeys = append(cfg.RefreshKeys, key.Derive("signet refresh tokens"))

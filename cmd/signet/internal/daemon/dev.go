@@ -19,6 +19,7 @@ import (
 	"signet/cmd/signet/internal/configfile"
 	"signet/cmd/signet/internal/demo"
 	"signet/cmd/signet/internal/install"
+	"signet/cmd/signet/internal/tracing"
 	"signet/config"
 	"signet/keys/masterkey"
 	"signet/server/syntax"
@@ -140,12 +141,18 @@ func devConfig(app *cli.App, dir, host string, public net.Listener) (config.Conf
 func runDev(ctx context.Context, app *cli.App, cfg config.Config, dir string, public net.Listener, log *slog.Logger, level *slog.LevelVar) error {
 	l := listeners{public: public, dev: true}
 	defer func() { l.close() }()
+	traces, err := tracing.Start(ctx, tracing.Config{Getenv: app.Getenv, Version: app.Version, Log: log})
+	if err != nil {
+		return err
+	}
+	defer closeTraces(traces, log)
+	log = traces.Logger(log)
 	master, err := devInstall(ctx, cfg, app.Getenv)
 	if err != nil {
 		return err
 	}
 	srv, err := Open(ctx, Options{Config: cfg, Master: master, Version: app.Version, Getenv: app.Getenv, Now: app.Now,
-		Log: log, Level: level, IsProgram: app.IsProgram})
+		Log: log, Level: level, Traces: traces, IsProgram: app.IsProgram})
 	if err != nil {
 		return err
 	}

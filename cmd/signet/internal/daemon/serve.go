@@ -11,12 +11,14 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
 	"signet/cmd/signet/internal/install"
+	"signet/cmd/signet/internal/tracing"
 	"signet/config"
 	"signet/server"
 )
@@ -61,6 +63,12 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 		return err
 	}
 	log, level := newLog(app.Err, cfg.Log)
+	traces, err := tracing.Start(ctx, tracing.Config{Getenv: app.Getenv, Version: app.Version, Log: log})
+	if err != nil {
+		return err
+	}
+	defer closeTraces(traces, log)
+	log = traces.Logger(log)
 	for _, w := range warnings {
 		log.Warn("configuration", slog.String("warning", fmt.Sprint(w)))
 	}
@@ -78,7 +86,7 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 	signal.Notify(hangup, syscall.SIGHUP)
 	srv, l, err := start(ctx, cfg, certs, log, func() (*Daemon, error) {
 		return Open(ctx, Options{Config: cfg, Master: master, Version: app.Version, Getenv: app.Getenv, Now: app.Now,
-			Log: log, Level: level, IsProgram: app.IsProgram})
+			Log: log, Level: level, Traces: traces, IsProgram: app.IsProgram})
 	})
 	if err != nil {
 		return err
@@ -107,6 +115,17 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 	log.Info("stopped")
 	return srv.Close()
 }
+
+// closeTraces sends the last traces. A receiver that does not answer must not hold the end of the process.
+func closeTraces(traces *tracing.Tracing, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), tracesWithin)
+	defer cancel()
+	if err := traces.Close(ctx); err != nil {
+		log.Warn("the last traces could not be sent", slog.Any("error", err))
+	}
+}
+
+const tracesWithin = 3 * time.Second
 
 // start opens the server and the listeners. If a store across the network cannot be reached yet, it answers 503 and
 // tries again. n is nil without an error if ctx ended before the store answered.

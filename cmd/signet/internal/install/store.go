@@ -25,7 +25,7 @@ type Opener struct {
 	Getenv    func(string) string // has the secrets of Redis and the HSM
 	Log       *slog.Logger        // nil discards
 	Warn      func(warning error) // receives settings that can lose data; nil discards
-	Observe   func(doing string, took time.Duration, err error)
+	Observe   func(ctx context.Context, doing string, took time.Duration, err error)
 	Seals     *seal.Keys      // of the records; nil: they are neither sealed nor verified
 	Master    []masterkey.Key // of the seals
 	NoTimeout bool            // for whole stores: wait long for each answer
