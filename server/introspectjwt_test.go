@@ -122,7 +122,7 @@ func TestIntrospectionFollowsAccept(t *testing.T) {
 // The asking client's own algorithm signs, not the token's.
 func TestSignedIntrospectionTakesTheClientsAlgorithm(t *testing.T) {
 	t.Parallel()
-	s := servertest.New(t, nil)
+	s := servertest.NewRS256(t, nil)
 	token := s.Login(t).Str("access_token")
 	s.SetClient(t, servertest.Web, func(c *store.Client) { c.Alg = "RS256" })
 	if header, _ := servertest.DecodeJWT(t, introspectSigned(t, s, token)); header["alg"] != "RS256" {

@@ -196,7 +196,7 @@ func setClaims(t testing.TB, s *servertest.Server, claims map[string]string) {
 // Every URL of the metadata has an endpoint, also with an issuer that has a path, and every value is true.
 func TestMetadataIsTrue(t *testing.T) {
 	t.Parallel()
-	s := servertest.New(t, func(cfg *server.Config) { cfg.Issuer += "/auth" })
+	s := servertest.NewRS256(t, func(cfg *server.Config) { cfg.Issuer += "/auth" })
 	a := s.Call(t, "GET", "/auth/.well-known/openid-configuration").Wants(200, "")
 	for name, value := range a.JSON {
 		url, ok := value.(string)

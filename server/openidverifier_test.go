@@ -13,7 +13,7 @@ import (
 // A library of others finds the endpoints, verifies id_tokens of every algorithm with their at_hash, and reads the claims.
 func TestGoOIDC(t *testing.T) {
 	t.Parallel()
-	s := servertest.New(t, nil)
+	s := servertest.NewRS256(t, nil)
 	withOpenID(t, s)
 	setClaims(t, s, map[string]string{"email": `"ada@example.com"`, "email_verified": `true`})
 	provider, err := oidc.NewProvider(t.Context(), s.URL)

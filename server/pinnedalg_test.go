@@ -14,7 +14,8 @@ import (
 // another algorithm; the rest of it can be changed, with a warning; with another algorithm it goes on.
 func TestPinnedToAnAlgorithmThatIsGone(t *testing.T) {
 	t.Parallel()
-	s, admin := servertest.NewAdmin(t, nil)
+	s := servertest.NewRS256(t, nil)
+	admin := s.ServeAdmin(t, s.Admin())
 	secret := admin.CallJSON(t, "POST", "/v1/clients", `{"client_id":"billing","grants":["client_credentials"],"alg":"RS256"}`).Wants(201, "").Str("client_secret")
 	s.ClientToken(t, "billing", secret).Wants(200, "")
 	s.SetClient(t, "billing", func(c *store.Client) { c.Alg = jose.PS256 })

@@ -92,7 +92,11 @@ func (sc *script) cleanup() {
 
 // startServer starts the server that the following sections use.
 func (sc *script) startServer(settings []string) {
-	sc.stage = newStage(sc, func(cfg *server.Config) {
+	start := servertest.New
+	if len(settings) > 0 && settings[0] == "rs256" {
+		start, settings = servertest.NewRS256, settings[1:]
+	}
+	sc.stage = newStage(sc, start, func(cfg *server.Config) {
 		cfg.Throttle = throttle.Config{}
 		for _, setting := range settings {
 			sc.set(cfg, setting)
@@ -115,9 +119,9 @@ type stage struct {
 	robot       servertest.AppKey // of the client robot, under the kid one
 }
 
-func newStage(t testing.TB, change func(*server.Config)) *stage {
+func newStage(t testing.TB, start func(testing.TB, func(*server.Config)) *servertest.Server, change func(*server.Config)) *stage {
 	st := &stage{store: &breakable{}, robot: servertest.NewAppKey(t, "ES256")}
-	st.Server = servertest.New(t, func(cfg *server.Config) {
+	st.Server = start(t, func(cfg *server.Config) {
 		st.store.Store, cfg.Store = cfg.Store, st.store
 		change(cfg)
 	})

@@ -78,7 +78,8 @@ func scriptOf(ts *testscript.TestScript) *script {
 
 func (sc *script) send(r *servertest.Request) { sc.before, sc.last = sc.last, r.Do() }
 
-// freshServer starts another server, which the following sections use: "server grace=0s".
+// freshServer starts another server, which the following sections use: "server grace=0s". The first
+// setting can be rs256.
 func (sc *script) freshServer(settings []string) {
 	sc.startServer(settings)
 	for name, value := range sc.constants() {

@@ -15,7 +15,8 @@ import (
 
 func TestClientLife(t *testing.T) {
 	t.Parallel()
-	s, admin := servertest.NewAdmin(t, nil)
+	s := servertest.NewRS256(t, nil)
+	admin := s.ServeAdmin(t, s.Admin())
 	made := admin.CallJSON(t, "POST", "/v1/clients", `{"client_id":"billing","grants":["client_credentials","password","refresh_token"],
 		"scopes":["jobs","read"],"audiences":["https://api.example","billing"],"origins":["https://app.example"],"claims":["roles","preferred_username"],
 		"introspect":true,"alg":"RS256","access_token_ttl":"90s"}`).Wants(201, "")
@@ -254,7 +255,8 @@ func TestListClients(t *testing.T) {
 
 func TestPinnedToAnAlgorithm(t *testing.T) {
 	t.Parallel()
-	s, admin := servertest.NewAdmin(t, nil)
+	s := servertest.NewRS256(t, nil)
+	admin := s.ServeAdmin(t, s.Admin())
 	admin.CallJSON(t, "PATCH", "/v1/clients/web", `{"alg":"RS256"}`).Wants(200, "")
 	token := s.Login(t).Str("access_token")
 	if header, _ := servertest.DecodeJWT(t, token); header["alg"] != "RS256" {

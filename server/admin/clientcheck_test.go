@@ -12,7 +12,8 @@ import (
 // Every row is a client that is right but for one thing, laid over this one.
 func TestClientValidation(t *testing.T) {
 	t.Parallel()
-	_, admin := servertest.NewAdmin(t, nil)
+	s := servertest.NewRS256(t, nil)
+	admin := s.ServeAdmin(t, s.Admin())
 	many := func(format string, n int) string {
 		var all []string
 		for i := range n {

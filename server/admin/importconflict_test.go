@@ -53,6 +53,7 @@ func userNamed(t testing.TB, s *servertest.Server, name string) store.User {
 
 // TestImportConflicts: who is changed by a line whose name is taken, and in what.
 func TestImportConflicts(t *testing.T) {
+	t.Parallel()
 	const set = "a password that was set here"
 	first, second := bcrypted(t, "the first password"), bcrypted(t, "the second password")
 	row := func(hash, more string) string {

@@ -54,7 +54,10 @@ func TestImportedHashesLogIn(t *testing.T) {
 	if last.Report == nil || last.Report.Accepted != len(users) {
 		t.Fatalf("got %+v, want %d accepted; %+v", last, len(users), answers)
 	}
-	for _, u := range users {
+	for i, u := range users {
+		if testing.Short() && i%4 > 0 { // they are slow on purpose
+			continue
+		}
 		before := userNamed(t, s, u.name).PasswordHash
 		if strings.Contains(before, u.password) {
 			t.Errorf("%s: the password is stored", u.by)

@@ -22,7 +22,8 @@ import (
 
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	s, admin := servertest.NewAdmin(t, nil)
+	s := servertest.NewRS256(t, nil)
+	admin := s.ServeAdmin(t, s.Admin())
 	beat := store.Heartbeat{Replica: "r1", KeyringVersion: 1, At: s.Clock.Now()}
 	if err := s.Store.Beat(t.Context(), beat, time.Minute); err != nil {
 		t.Fatal(err)

@@ -62,7 +62,8 @@ func (e *Error) Error() string { return e.Field + ": " + e.Err.Error() }
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
-// New returns a Renderer, or an *Error. It has rendered each page in each language.
+// New returns a Renderer, or an *Error. With Files it first renders each page in each language. Without them the
+// templates are those of the program, which tests render.
 func New(cfg Config) (*Renderer, error) {
 	issuer, err := url.Parse(cfg.Issuer)
 	if err != nil || issuer.Host == "" {
@@ -102,8 +103,10 @@ func New(cfg Config) (*Renderer, error) {
 			return nil, &Error{logo.field, err}
 		}
 	}
-	if err := p.check(); err != nil {
-		return nil, &Error{"Files", err}
+	if cfg.Files != nil {
+		if err := p.check(); err != nil {
+			return nil, &Error{"Files", err}
+		}
 	}
 	return p, nil
 }
@@ -116,8 +119,12 @@ func (p *Renderer) readFiles(custom fs.FS) (err error) {
 	if p.languages, err = readLanguages(builtinFiles, custom); err != nil {
 		return err
 	}
-	if p.builtin, err = parseTemplates(builtinFiles, noFiles{}); err != nil {
+	if p.builtin, err = builtinTemplates(); err != nil {
 		return err
+	}
+	if _, none := custom.(noFiles); none {
+		p.templates = p.builtin
+		return nil
 	}
 	p.templates, err = parseTemplates(builtinFiles, custom)
 	return err
@@ -179,7 +186,7 @@ func (p *Renderer) render(page string, v view, data any, out response) edge.Resp
 	if err != nil {
 		p.failed(err)
 		if body, err = execute(p.builtin[page], data); err != nil {
-			panic(fmt.Sprintf("page %s: %v", page, err)) // a bug: New has executed it
+			panic(fmt.Sprintf("page %s: %v", page, err)) // a bug: tests execute it
 		}
 	}
 	h := http.Header{

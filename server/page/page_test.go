@@ -283,6 +283,13 @@ func TestReplacedFiles(t *testing.T) {
 	}
 }
 
+// TestProgramsFiles: the program's templates have each text and can be executed. New checks them only beside other files.
+func TestProgramsFiles(t *testing.T) {
+	if _, err := page.New(page.Config{Issuer: "https://auth.example.com", Files: fstest.MapFS{}}); err != nil {
+		t.Error(err)
+	}
+}
+
 func text(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
 
 // TestReplacedTemplateFails: a template can fail where New had no reason to look. People get the built-in page.

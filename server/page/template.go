@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"text/template/parse"
 )
 
@@ -132,6 +133,11 @@ func parseTemplates(builtin, custom fs.FS) (map[string]*template.Template, error
 	}
 	return all, nil
 }
+
+// builtinTemplates returns the templates of the program. They are parsed once: executing a template changes nothing.
+var builtinTemplates = sync.OnceValues(func() (map[string]*template.Template, error) {
+	return parseTemplates(builtinFiles, noFiles{})
+})
 
 func parseFile(into *template.Template, builtin, custom fs.FS, name string) (*template.Template, error) {
 	data, err := readEither(custom, builtin, name)

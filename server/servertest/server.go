@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -56,21 +57,27 @@ type Server struct {
 	UserID    store.UserID
 }
 
-// New starts a server and stops it when the test ends. change, which may be nil, sees the
+// New starts a server that signs with ES256, and stops it when the test ends. change, which may be nil, sees the
 // configuration before it is used.
 func New(t testing.TB, change func(*server.Config)) *Server {
 	t.Helper()
-	return start(t, sharedKeyring, change)
+	return start(t, sharedES256, change)
 }
 
-// NewFresh is New with a keyring that is made when the server starts, for tests of what happens to keys after an exact time.
-// The keyring of New is as old as the test binary.
+// NewRS256 is New with a server that can also sign with RS256.
+func NewRS256(t testing.TB, change func(*server.Config)) *Server {
+	t.Helper()
+	return start(t, sharedRS256, change)
+}
+
+// NewFresh is NewRS256 with a keyring that is made when the server starts, for tests of what happens to keys after an exact
+// time. The keyrings of New and NewRS256 are as old as the test binary.
 func NewFresh(t testing.TB, change func(*server.Config)) *Server {
 	t.Helper()
-	return start(t, newKeyring, change)
+	return start(t, func(now func() time.Time) (*keyring, error) { return newKeyring(withRS256, now) }, change)
 }
 
-func start(t testing.TB, first func(now func() time.Time) (*keyring, error), change func(*server.Config)) *Server {
+func start(t testing.TB, first firstKeyring, change func(*server.Config)) *Server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -112,10 +119,23 @@ func start(t testing.TB, first func(now func() time.Time) (*keyring, error), cha
 // CheapHash makes logins fast; the work is real argon2id all the same.
 var CheapHash = hash.Params{Memory: 64, Time: 1, Threads: 1}
 
+// storeDir returns a directory that is removed when the test ends. It is in memory where the system has such a place: a
+// third of the work of the tests is otherwise waiting for a disk, which these tests do not look at. Benchmarks use the disk.
+func storeDir(t testing.TB) string {
+	t.Helper()
+	if _, ok := t.(*testing.B); !ok {
+		if dir, err := os.MkdirTemp("/dev/shm", "signet"); err == nil {
+			t.Cleanup(func() { os.RemoveAll(dir) })
+			return dir
+		}
+	}
+	return t.TempDir()
+}
+
 func (s *Server) openStore(t testing.TB) {
 	t.Helper()
 	var err error
-	s.StorePath = filepath.Join(t.TempDir(), "signet.db")
+	s.StorePath = filepath.Join(storeDir(t), "signet.db")
 	s.Store, err = bolt.Open(s.StorePath, bolt.Options{Create: true, Now: s.Clock.Now})
 	if err != nil {
 		t.Fatal(err)

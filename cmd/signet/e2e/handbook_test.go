@@ -43,6 +43,7 @@ var handbook = []string{
 //	<!-- test: nginx NAME -->          the same, and nginx must accept it; also caddy NAME, haproxy NAME and prometheus NAME
 //	<!-- test: prints -->              it is what the commands before it print; … stands for anything
 //	<!-- test: the suite -->           it is the command that runs this test
+//	<!-- test: needs an engine -->     it is not run, since no container engine is needed to test Signet; the page mentions it
 //
 // A block that is neither sh nor has such a comment fails the test. Mermaid blocks are pictures. Ports are replaced by
 // free ones.
@@ -114,6 +115,9 @@ type tour struct {
 	expect []expectation
 	checks []check
 	ran    int // line of the last block that prints, 0 when there is none
+
+	names *strings.Replacer                       // for what stands for something else in the page beside ports, or nil
+	shell func(context.Context, string) *exec.Cmd // runs the script; nil is bash
 }
 
 type expectation struct {
@@ -208,6 +212,9 @@ func (r *tour) library(program string) {
 }
 
 func (r *tour) renumber(text string) string {
+	if r.names != nil {
+		text = r.names.Replace(text)
+	}
 	return portNumber.ReplaceAllStringFunc(text, func(port string) string { return r.ports[port] })
 }
 
@@ -224,7 +231,7 @@ func (r *tour) add(b block) {
 		r.ran = 0
 	case b.lang != "sh":
 		r.t.Errorf("%s:%d: nothing runs or checks this block; see the comment in handbook_test.go", r.page, b.line)
-	case b.directive == "the suite" && b.text == readmeSuite+"\n":
+	case b.directive == "the suite" && b.text == readmeSuite+"\n", b.directive == "needs an engine":
 	case server != nil:
 		if server[3] == " again" {
 			fmt.Fprintf(&r.script, "\npkill -TERM -P $server%[1]s\nwait $server%[1]s || true\n", server[2])
@@ -285,7 +292,13 @@ func (r *tour) run() {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), 8*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-c", r.script.String())
+	shell := r.shell
+	if shell == nil {
+		shell = func(ctx context.Context, script string) *exec.Cmd {
+			return exec.CommandContext(ctx, "bash", "-c", script)
+		}
+	}
+	cmd := shell(ctx, r.script.String())
 	cmd.Dir = r.dir
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "SIGNET_") })
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -318,11 +318,14 @@ var errLeftOut = errors.New("the stream has ended before this line")
 
 // retry repeats a step while the store is unavailable for a moment. A step whose result was lost is then done twice.
 func retry(ctx context.Context, do func() error) (err error) {
-	for try := range bulkTries {
-		if err = do(); !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+	for try := 1; ; try++ {
+		if err = do(); !errors.Is(err, store.ErrUnavailable) || try == bulkTries {
 			return err
 		}
-		time.Sleep(200 * time.Millisecond << try)
+		select {
+		case <-time.After(100 * time.Millisecond << try):
+		case <-ctx.Done():
+			return err
+		}
 	}
-	return err
 }

@@ -29,7 +29,12 @@ const partialSuffix = ".partial"
 // The count may be missing, and is not used. If an earlier run was broken off, the filters that it has written are kept as far as
 // they have the hashes of this input. progress, if not nil, is called now and then with the number of lines.
 func Build(in io.Reader, path string, progress func(lines uint64)) (Built, error) {
-	b := &builder{lines: bufio.NewReaderSize(in, 1<<20), path: path + partialSuffix, progress: progress, keys: make([]uint64, 0, filterKeys)}
+	return buildFilters(in, path, filterKeys, progress)
+}
+
+// buildFilters is Build with filters of size keys. All but the last of a file have as many.
+func buildFilters(in io.Reader, path string, size int, progress func(lines uint64)) (Built, error) {
+	b := &builder{lines: bufio.NewReaderSize(in, 1<<20), path: path + partialSuffix, progress: progress, keys: make([]uint64, 0, size)}
 	err := b.run()
 	if b.file != nil {
 		err = errors.Join(err, b.file.Close())
@@ -61,8 +66,8 @@ type builder struct {
 	file    *os.File
 	built   Built
 	earlier []section // of an earlier run, of which the input has not come to the end yet
-	keys    []uint64
-	last    uint64 // key of the line before
+	keys    []uint64  // of the next filter; its capacity is the size of a filter
+	last    uint64    // key of the line before
 	fuse    xorfilter.BinaryFuseBuilder
 }
 
@@ -145,7 +150,7 @@ func (b *builder) line(line []byte) error {
 		return nil
 	}
 	b.keys = append(b.keys, n)
-	if len(b.keys) == filterKeys {
+	if len(b.keys) == cap(b.keys) {
 		return b.flush()
 	}
 	return nil

@@ -40,8 +40,13 @@ func dump(n int, passwords ...string) []byte {
 
 func build(t testing.TB, in io.Reader) (string, Built) {
 	t.Helper()
+	return buildWith(t, in, filterKeys)
+}
+
+func buildWith(t testing.TB, in io.Reader, size int) (string, Built) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "breached")
-	built, err := Build(in, path, nil)
+	built, err := buildFilters(in, path, size, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,20 +75,23 @@ func contains(t testing.TB, f *Filter, password string) bool {
 // Every password of the input is found, others hardly ever, and the file is small.
 func TestBuildAndLookUp(t *testing.T) {
 	t.Parallel()
-	const n = 600_000
+	n, size := 600_000, filterKeys
+	if testing.Short() {
+		n, size = n/16, size/16
+	}
 	in := dump(n, "correct horse battery", "Zürich könnte")
-	path, built := build(t, bytes.NewReader(in))
-	if built.Hashes != n+2 || built.Algorithm != SHA1 || built.Lines != n+2 {
+	path, built := buildWith(t, bytes.NewReader(in), size)
+	if all := uint64(n) + 2; built.Hashes != all || built.Algorithm != SHA1 || built.Lines != all {
 		t.Errorf("got %+v", built)
 	}
-	if each := float64(built.Bytes) / n; each > 1.2 {
+	if each := float64(built.Bytes) / float64(n); each > 1.2 && !testing.Short() { // a small filter has more
 		t.Errorf("got %.3f bytes for a hash, want at most 1.2", each)
 	}
 	if info, err := os.Stat(path); err != nil || info.Size() != built.Bytes {
 		t.Errorf("got a file of %v, %v, want %d bytes", info, err, built.Bytes)
 	}
 	f := open(t, path)
-	if f.Len() != n+2 || !contains(t, f, "correct horse battery") || !contains(t, f, "Zürich könnte") {
+	if f.Len() != built.Hashes || !contains(t, f, "correct horse battery") || !contains(t, f, "Zürich könnte") {
 		t.Error("a password of the input was not found")
 	}
 	for i := 0; i < len(in); i += 44 * 50 { // about one line in fifty; lines have different lengths
@@ -111,18 +119,24 @@ func TestBuildAndLookUp(t *testing.T) {
 	}
 }
 
+// Tests of builds that go on have two whole filters and a part of a third. The filters are small.
+const (
+	smallFilter = filterKeys / 16
+	smallDump   = 600_000 / 16
+)
+
 // A build that was broken off anywhere goes on, and the file is the same.
 func TestBuildGoesOn(t *testing.T) {
 	t.Parallel()
-	in := dump(600_000)
-	whole, _ := build(t, bytes.NewReader(in))
+	in := dump(smallDump)
+	whole, _ := buildWith(t, bytes.NewReader(in), smallFilter)
 	want, err := os.ReadFile(whole)
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "breached")
 	gone := errors.New("gone")
-	if _, err := Build(io.MultiReader(bytes.NewReader(in[:len(in)*2/3]), failing{gone}), path, nil); !errors.Is(err, gone) {
+	if _, err := buildFilters(io.MultiReader(bytes.NewReader(in[:len(in)*2/3]), failing{gone}), path, smallFilter, nil); !errors.Is(err, gone) {
 		t.Fatalf("got %v, want the reader's error", err)
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
@@ -132,16 +146,12 @@ func TestBuildGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cuts := []int{len(partial), len(partial) / 2}
-	if !testing.Short() {
-		cuts = append(cuts, len(partial)-1, headerSize+3, headerSize, 3, 0)
-	}
-	for _, cut := range cuts {
+	for _, cut := range []int{len(partial), len(partial) / 2, len(partial) - 1, headerSize + 3, headerSize, 3, 0} {
 		if err := os.WriteFile(path+partialSuffix, partial[:cut], 0o644); err != nil {
 			t.Fatal(err)
 		}
-		built, err := Build(bytes.NewReader(in), path, nil)
-		if err != nil || built.Hashes != 600_000 || (built.Resumed > 0) != (cut == len(partial)) {
+		built, err := buildFilters(bytes.NewReader(in), path, smallFilter, nil)
+		if err != nil || built.Hashes != smallDump || (built.Resumed > 0) != (cut == len(partial)) {
 			t.Errorf("cut at %d: got %+v, %v", cut, built, err)
 		}
 		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
@@ -152,7 +162,7 @@ func TestBuildGoesOn(t *testing.T) {
 	if err := os.WriteFile(path+partialSuffix, partial, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Build(bytes.NewReader(in), path, nil); err != nil {
+	if _, err := buildFilters(bytes.NewReader(in), path, smallFilter, nil); err != nil {
 		t.Error(err)
 	}
 	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
@@ -163,25 +173,25 @@ func TestBuildGoesOn(t *testing.T) {
 // An unfinished file of another input does not get into the new one, from the first hash that differs.
 func TestBuildGoesOnWithAnotherInput(t *testing.T) {
 	t.Parallel()
-	first := dump(600_000, "only in the first")
+	first := dump(smallDump, "only in the first")
 	gone := errors.New("gone")
 	lines := bytes.SplitAfter(first, []byte("\n"))
 	for name, tc := range map[string]struct {
 		in      []byte
 		resumed uint64
 	}{
-		"another dump":             {dump(600_000, "only in the second", "and this"), 0},
-		"one hash of the rest":     {bytes.Join(append(append([][]byte{}, lines[:300_000]...), lines[300_001:]...), nil), filterKeys},
-		"one with fewer hashes":    {bytes.Join(lines[:300_000], nil), filterKeys},
+		"another dump":             {dump(smallDump, "only in the second", "and this"), 0},
+		"one hash of the rest":     {bytes.Join(append(append([][]byte{}, lines[:smallDump/2]...), lines[smallDump/2+1:]...), nil), smallFilter},
+		"one with fewer hashes":    {bytes.Join(lines[:smallDump/2], nil), smallFilter},
 		"one with a single hash":   {lines[0], 0},
 		"a hash replaced in place": {bytes.Replace(first, lines[1000][:40], append(bytes.Clone(lines[1000][:15]), lines[1001][15:40]...), 1), 0},
 	} {
-		want, _ := build(t, bytes.NewReader(tc.in))
+		want, _ := buildWith(t, bytes.NewReader(tc.in), smallFilter)
 		path := filepath.Join(t.TempDir(), "breached")
-		if _, err := Build(io.MultiReader(bytes.NewReader(first[:len(first)*95/100]), failing{gone}), path, nil); !errors.Is(err, gone) {
+		if _, err := buildFilters(io.MultiReader(bytes.NewReader(first[:len(first)*95/100]), failing{gone}), path, smallFilter, nil); !errors.Is(err, gone) {
 			t.Fatalf("got %v, want the reader's error", err)
 		}
-		built, err := Build(bytes.NewReader(tc.in), path, nil)
+		built, err := buildFilters(bytes.NewReader(tc.in), path, smallFilter, nil)
 		if name == "a hash replaced in place" {
 			// It may be found in the old filter by mistake; then it is found in the new one.
 			if f := open(t, path); err != nil || !found(t, f, lines[1000][:15], lines[1001][15:16]) {

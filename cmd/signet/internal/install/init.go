@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/configfile"
@@ -22,6 +23,7 @@ import (
 // initOptions are the flags of `signet init`.
 type initOptions struct {
 	dir, issuer, listen, store string
+	config                     string // an existing file, in the place of all the others
 	algorithms                 []string
 	hsm                        hsmOptions
 }
@@ -35,11 +37,17 @@ func New(app *cli.App) *cobra.Command {
 		Long: `Make a new install in DIR: signet.yaml, master.key, the store and its first signing keys.
 
 Keep a copy of master.key, but not in the same place as the backups of the store: a backup
-cannot be used without this key. Existing files are not overwritten.`,
+cannot be used without this key. Existing files are not overwritten.
+
+With --config the configuration and the master key are there already, as containers have them. Only the
+store and its first signing keys are made, unless they are there too; then nothing is changed.`,
 		Example: "  signet init --dir /etc/signet --issuer https://auth.example.com\n" +
 			"  signet serve --config /etc/signet/signet.yaml",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opt.config != "" {
+				return initStore(cmd, app, opt.config)
+			}
 			if opt.dir == "" || opt.issuer == "" {
 				return cli.Usagef("--dir and --issuer are both needed: the directory of the install, and the URL of the server")
 			}
@@ -50,6 +58,7 @@ cannot be used without this key. Existing files are not overwritten.`,
 	cmd.Flags().StringVar(&opt.issuer, "issuer", "", "the `URL` of this server as apps and services see it, such as https://auth.example.com")
 	cmd.Flags().StringVar(&opt.listen, "listen", "127.0.0.1:8080", "listen on `HOST:PORT`")
 	cmd.Flags().StringVar(&opt.store, "store", "bolt:signet.db", "the store at `URL`: bolt:PATH (a file, relative to DIR, for one server) or, for several servers,\nredis://HOST, redis+sentinel://HOST,HOST/MASTER, redis+cluster://HOST,HOST; rediss… with TLS")
+	cmd.Flags().StringVar(&opt.config, "config", "", "make the store that the configuration `FILE` names, if it is not there")
 	opt.hsm.flags(cmd)
 	cmd.Flags().StringSliceVar(&opt.algorithms, "algorithms", []string{jose.ES256}, "sign with `ALG[,ALG]`: ES256, RS256, PS256, EdDSA; the first is the default")
 	return cmd
@@ -93,6 +102,48 @@ func initInstall(ctx context.Context, app *cli.App, opt initOptions) (err error)
 		return err
 	}
 	return reportInit(app, path, cfg)
+}
+
+// initStore makes the store of a configuration that is there. The same command may run at each start of a container.
+func initStore(cmd *cobra.Command, app *cli.App, path string) error {
+	var other []string
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Name != "config" && f.Name != "output" {
+			other = append(other, "--"+f.Name)
+		}
+	})
+	if len(other) > 0 {
+		return cli.Usagef("--config names a configuration that is there, which has what %s would set; leave one of them out", strings.Join(other, ", "))
+	}
+	cfg, warnings, err := configfile.ReadPath(app, path, app.Environ)
+	if err != nil {
+		return err
+	}
+	configfile.PrintWarnings(app, warnings)
+	if err := MakeDataDir(cfg.DataDir); err != nil {
+		return err
+	}
+	if err := configfile.CheckAccess(cfg); err != nil {
+		return err
+	}
+	o, err := WithMaster(app, Opener{Getenv: app.Getenv, Warn: app.Warn}, cfg)
+	if err != nil {
+		return err
+	}
+	made, err := o.ensure(cmd.Context(), cfg, o.Master[0])
+	if err != nil {
+		return err
+	}
+	store := StoreName(cfg)
+	if app.JSON() {
+		return app.PrintJSON(map[string]any{"config": path, "store": store, "issuer": cfg.Issuer, "made": made})
+	}
+	text := "There is an install in %s already. Nothing was changed.\n"
+	if made {
+		text = "Made a new install in %s.\n"
+	}
+	_, err = fmt.Fprintf(app.Out, text, store)
+	return err
 }
 
 // yaml returns the new configuration: the chosen settings, and comments about the usual others.
@@ -177,6 +228,14 @@ func (c *cleanup) run() {
 func MakePrivateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the directory: %w; choose another --dir, or run this as a user who may write there", err)
+	}
+	return nil
+}
+
+// MakeDataDir makes the data directory of a configuration if it is not there.
+func MakeDataDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("data_dir: %w; make it, and give it to the user that runs this", err)
 	}
 	return nil
 }

@@ -100,22 +100,62 @@ func (o Opener) create(ctx context.Context, cfg config.Config, master masterkey.
 	}
 	defer s.Close()
 	o.WarnOfLoss(ctx, s)
+	id, made, err := o.complete(ctx, s, cfg, master, redis.Schema)
+	if err == nil && !made {
+		return fmt.Errorf("store: it holds install %s already, and that is not overwritten; choose another redis.prefix or database", id)
+	}
+	return err
+}
+
+// complete writes the install and its first keys into a store that has none, or what an attempt that was interrupted has left out. It
+// reports whether there was anything to write.
+func (o Opener) complete(ctx context.Context, s store.Store, cfg config.Config, master masterkey.Key, schema int) (id string, made bool, err error) {
 	record, err := s.Install(ctx)
 	switch {
 	case SealedByOther(err):
-		return errHoldsInstall(cfg)
+		return "", false, errHoldsInstall(cfg)
 	case errors.Is(err, store.ErrNotFound):
-		if err := s.CheckEmpty(ctx); err != nil {
-			return fmt.Errorf("store: %w; choose another redis.prefix or database", err)
+		if r, ok := s.(*redis.Store); ok {
+			if err := r.CheckEmpty(ctx); err != nil {
+				return "", false, fmt.Errorf("store: %w; choose another redis.prefix or database", err)
+			}
 		}
-		return o.writeInstall(ctx, s, cfg, master, redis.Schema)
+		return "", true, o.writeInstall(ctx, s, cfg, master, schema)
 	case err != nil:
-		return fmt.Errorf("store: %w", err)
+		return "", false, fmt.Errorf("store: %w", err)
 	}
-	if version, _, err := s.LoadKeyring(ctx); err != nil || version > 0 {
-		return errors.Join(err, fmt.Errorf("store: it holds install %s already, and that is not overwritten; choose another redis.prefix or database", record.ID))
+	version, _, err := s.LoadKeyring(ctx)
+	if err != nil {
+		return "", false, fmt.Errorf("store: %w", err)
 	}
-	return o.firstKeys(ctx, s, cfg, record.ID, master) // after an init that was interrupted
+	if version > 0 {
+		return record.ID, false, nil
+	}
+	return record.ID, true, o.firstKeys(ctx, s, cfg, record.ID, master)
+}
+
+// ensure makes the store of a configuration if it holds no install yet, and reports whether it did.
+func (o Opener) ensure(ctx context.Context, cfg config.Config, master masterkey.Key) (made bool, err error) {
+	path, isBolt := cfg.BoltPath()
+	if isBolt {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return true, o.CreateBolt(ctx, path, cfg, master)
+		}
+	}
+	s, err := o.Open(ctx, cfg)
+	if errors.Is(err, errOtherMaster) {
+		return false, errHoldsInstall(cfg)
+	}
+	if err != nil {
+		return false, err
+	}
+	defer s.Close()
+	schema := redis.Schema
+	if isBolt {
+		schema = bolt.Schema
+	}
+	_, made, err = o.complete(ctx, s, cfg, master, schema)
+	return made, err
 }
 
 // errHoldsInstall refuses a Redis with the install of another master key.

@@ -87,6 +87,13 @@ func (t *table) resolve(r *Reader) error {
 		*field.fields = there
 	}
 	r.noHash = len(f.hash) == 0
+	for i, name := range o.Aliases {
+		column, ok := t.column(name)
+		if !ok {
+			return t.missing(name)
+		}
+		o.Aliases[i] = column
+	}
 	for i, c := range o.Claims {
 		column, ok := t.column(c.Field)
 		if !ok {
@@ -114,7 +121,7 @@ func (t *table) missing(name string) error {
 func (t *table) names() string {
 	header := false
 	for _, name := range t.columns {
-		if name != "" && !columnName.MatchString(name) {
+		if name != "" && (utf8.RuneCountInString(name) > maxColumnName || !columnName.MatchString(name)) {
 			header = false
 			break
 		}
@@ -126,8 +133,10 @@ func (t *table) names() string {
 	return fmt.Sprintf("Its columns are %.500s", strings.Join(t.columns, ", "))
 }
 
+const maxColumnName = 41 // characters
+
 var (
-	columnName = regexp.MustCompile(`^[\pL_][\pL_ -]{0,39}\d?$`)
+	columnName = regexp.MustCompile(`^[\pL_][\pL_ -]*\d?$`)
 	headerWord = regexp.MustCompile(`(?i)(^|[_ -])(id|uid|user|login|e?mail|password|passwd|hash|phone)($|[_ -])` +
 		`|^(user_?name|user_?id|(password|user)(hash|email|login|pass))$`)
 )

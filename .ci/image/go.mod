@@ -1,0 +1,18 @@
+// The program that builds the image has a module of its own, so that the server's requirements stay what the server needs.
+module signet/ci/image
+
+go 1.26.0
+
+require (
+	github.com/google/go-containerregistry v0.20.6
+	golang.org/x/crypto/x509roots/fallback v0.0.0-20261030153154-30a33513ff6d
+)
+
+require (
+	github.com/containerd/stargz-snapshotter/estargz v0.16.3 // indirect
+	github.com/klauspost/compress v1.18.0 // indirect
+	github.com/opencontainers/go-digest v1.0.0 // indirect
+	github.com/opencontainers/image-spec v1.1.1 // indirect
+	github.com/vbatts/tar-split v0.12.1 // indirect
+	golang.org/x/sync v0.15.0 // indirect
+)
