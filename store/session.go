@@ -64,6 +64,8 @@ type Session struct {
 	// Parent is the session of the user that it began from: that of the browser in which the user is signed in. It ends with
 	// it, but not with the lifetime of that one. Zero: none. A parent has no parent.
 	Parent SessionID `json:"parent,omitzero"`
+
+	Device Device `json:"device,omitzero"` // of the browser, where it is the session of one
 }
 
 // Predecessor is the generation whose holder gets the answer again; see Replayed and Late. A session

@@ -175,7 +175,7 @@ func (s *Sender) complain(doing string, err error) {
 
 // settle does what the answer of the app asks for.
 func (s *Sender) settle(ctx context.Context, l store.Logout, err error) {
-	var refusal *refusalError
+	refusal, refused := errors.AsType[*refusalError](err)
 	switch {
 	case err == nil:
 		recovered := s.end(l.ClientID, true)
@@ -185,7 +185,7 @@ func (s *Sender) settle(ctx context.Context, l store.Logout, err error) {
 		if recovered > 0 {
 			s.cfg.Log.Info("an app can be informed of logouts again", slog.String("client_id", l.ClientID), slog.Int("failures", recovered))
 		}
-	case errors.As(err, &refusal):
+	case refused:
 		s.end(l.ClientID, true)
 		s.giveUp(ctx, l, "refused", refusal.Error())
 	case ctx.Err() != nil: // the server stops

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -152,6 +153,17 @@ func testParent(t *testing.T, b Backend) {
 		equal(t, "Rotate of a parent", o, want)
 	}
 	equal(t, "what is left", sessions(t, s, u.ID, t0.Add(mi)), []store.Session{child})
+
+	// The device of a browser stays with its session when an app's begins from it.
+	browser = store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "browser", StartedAt: t0, Device: store.NewDevice("Firefox", "Windows"),
+		Address: netip.MustParseAddr("192.0.2.7")}
+	browser, _, err = s.StartSession(ctx, browser, ten)
+	noError(t, "StartSession", err)
+	redeem(t, s, code(u, browser.ID))
+	if s.Format() != store.Format1 { // which keeps neither
+		equal(t, "the device", getSession(t, s, browser).Device, store.NewDevice("Firefox", "Windows"))
+		equal(t, "the address", getSession(t, s, browser).Address, netip.MustParseAddr("192.0.2.7"))
+	}
 
 	// The limit ends the oldest with what began from it, and never the session that a new one begins from.
 	u = addUser(t, s)
