@@ -21,6 +21,7 @@ import (
 var handbook = []string{
 	"README.md",
 	"deploy/README.md",
+	"deploy/git.md",
 	"deploy/incidents.md",
 	"deploy/migration.md",
 	"deploy/pages.md",
@@ -40,6 +41,7 @@ var handbook = []string{
 //	<!-- test: serves redis PORT -->   the same, of a Redis
 //	<!-- test: in the repository -->   it is run at the top of the repository; also after serves PORT
 //	<!-- test: file NAME -->           it is not run: it is put into the file NAME. YAML must load as a configuration
+//	<!-- test: clients NAME -->        the same, of a file of clients, which the commands use
 //	<!-- test: nginx NAME -->          the same, and nginx must accept it; also caddy NAME, haproxy NAME and prometheus NAME
 //	<!-- test: part of PATH -->        it stands in that file of the repository, which another test runs
 //	<!-- test: prints -->              it is what the commands before it print; … stands for anything
@@ -65,7 +67,7 @@ type block struct {
 var (
 	directiveLine = regexp.MustCompile(`^<!-- test: (.+) -->$`)
 	serves        = regexp.MustCompile(`^serves (redis )?(\d+)( in the repository| again)?$`)
-	fileNamed     = regexp.MustCompile(`^(file|nginx|caddy|haproxy|prometheus) ([\w.-]+)$`)
+	fileNamed     = regexp.MustCompile(`^(file|clients|nginx|caddy|haproxy|prometheus) ([\w.-]+)$`)
 	partOf        = regexp.MustCompile(`^part of ([\w./-]+)$`)
 	devCommand    = regexp.MustCompile(`(?m)signet dev$`)
 	pagePorts     = []string{"8080", "8000", "9000", "9090", "9091", "9092", "9093", "6379"}
