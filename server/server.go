@@ -118,7 +118,7 @@ func New(cfg Config) (*Server, error) {
 	s.discovery = discovery.New(discovery.Config{Issuer: cfg.Issuer, GrantTypes: syntax.GrantTypes, Keys: cfg.Keys, Ping: cfg.Store.Ping,
 		Scopes: account.StandardScopes(), Claims: account.StandardClaimNames(), ACRs: []string{signin.ACRPassword}, Serves: s.serves,
 		BackChannelLogout: cfg.BackChannel.HTTP != nil,
-		Draining: s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, NamesCollide: func() bool { return s.names.Collisions() > 0 },
+		Draining:          s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, NamesCollide: func() bool { return s.names.Collisions() > 0 },
 		StaleIfError: cfg.StaleIfError, Log: cfg.Log})
 	asked := upstream.New(upstream.Config{Settings: cfg.Upstream, Store: cfg.Store, Passwords: cfg.Passwords, Audit: s.audit, Log: cfg.Log, Now: cfg.Now,
 		Registry: cfg.Registry})

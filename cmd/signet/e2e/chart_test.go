@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -180,10 +181,7 @@ func pods(all []object) map[string]podSpec {
 
 func TestChartRenders(t *testing.T) {
 	t.Parallel()
-	decoder, matrix := manifests(t), map[string]string{}
-	for name, values := range chartValues {
-		matrix[name] = values
-	}
+	decoder, matrix := manifests(t), maps.Clone(chartValues)
 	for i, b := range parseBlocks(t, "deploy/helm/README.md", page(t, "deploy/helm/README.md")) {
 		if b.lang == "yaml" {
 			matrix[fmt.Sprintf("the page's %d", i)] = b.text
@@ -256,6 +254,7 @@ func TestChartRefuses(t *testing.T) {
 		"bolt, autoscaled":    {requiredValues + "store: {type: bolt}\nreplicas: 1\nhpa: {enabled: true}\n", "hpa.enabled: a bolt file is for one server"},
 		"no issuer":           {redis + "image: {repository: a}\nmasterKey: {secret: b}\n", "issuer: set it to the https URL"},
 		"no image":            {redis + "issuer: https://a.example\nmasterKey: {secret: b}\n", "image.repository: set it"},
+		"no tag":              {redis + "issuer: https://a.example\nimage: {repository: a}\nmasterKey: {secret: b}\n", "image.tag: set it, or image.digest"},
 		"no master key":       {redis + "issuer: https://a.example\nimage: {repository: a}\n", "masterKey.secret: set it"},
 		"no Redis":            {requiredValues, "store.redis.url: set it to the Redis"},
 		"issuer over http":    {redis + "issuer: http://a.example\n", "issuer"},

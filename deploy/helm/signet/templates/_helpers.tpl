@@ -13,7 +13,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "signet.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/version: {{ default .Chart.AppVersion .Values.image.tag | trunc 63 | quote }}
+{{- with .Values.image.tag }}
+app.kubernetes.io/version: {{ trunc 63 . | quote }}
+{{- end }}
 {{ include "signet.selector" . }}
 {{- end }}
 
@@ -23,6 +25,7 @@ app.kubernetes.io/version: {{ default .Chart.AppVersion .Values.image.tag | trun
 {{- if not $v.issuer }}{{ fail "issuer: set it to the https URL by which apps reach Signet" }}{{ end -}}
 {{- if not $v.image.repository }}{{ fail "image.repository: set it to where you have pushed the image" }}{{ end -}}
 {{- if not $v.masterKey.secret }}{{ fail "masterKey.secret: set it to the Secret with the master key" }}{{ end -}}
+{{- if not (or $v.image.tag $v.image.digest) }}{{ fail "image.tag: set it, or image.digest" }}{{ end -}}
 {{- if eq $v.store.type "bolt" -}}
 {{- if gt (int $v.replicas) 1 }}{{ fail (printf "replicas: is %d, and a bolt file is for one server; set replicas to 1, or store.type to redis" (int $v.replicas)) }}{{ end -}}
 {{- if $v.hpa.enabled }}{{ fail "hpa.enabled: a bolt file is for one server; set hpa.enabled to false, or store.type to redis" }}{{ end -}}
@@ -40,7 +43,7 @@ app.kubernetes.io/version: {{ default .Chart.AppVersion .Values.image.tag | trun
 {{- end }}
 
 {{- define "signet.image" -}}
-{{- with .Values.image }}{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ default $.Chart.AppVersion .tag }}{{ end }}{{ end -}}
+{{- with .Values.image }}{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag }}{{ end }}{{ end -}}
 {{- end }}
 
 {{/* signet.yaml. Paths are those of the volumes below. */}}
