@@ -187,7 +187,8 @@ func (o Outcome) String() string {
 type Sessions interface {
 	// StartSession begins s, whose ID, UserID, ClientID, ClientEpoch and StartedAt are set, and returns it with
 	// the user of this moment, whose epoch it gets. Where the user's NotBefore is later, StartedAt becomes that. Beyond
-	// b.PerUser sessions of one user the oldest end. ErrNotFound or ErrDisabled when the user is.
+	// b.PerUser sessions of one user the oldest end, and of those of one sign-in the least recently used. ErrNotFound or
+	// ErrDisabled when the user is.
 	//
 	// Where a session ends otherwise than by its lifetime, here or below, those that have it for Parent end in the same step.
 	StartSession(ctx context.Context, s Session, b SessionLimits) (Session, User, error)

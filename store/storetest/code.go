@@ -186,6 +186,21 @@ func testParent(t *testing.T, b Backend) {
 		left = append(left, session.ID)
 	}
 	equal(t, "what is left under a limit of one", left, []store.SessionID{kept.ID, next.ID})
+
+	// Apps that began with one sign-in: the one that was used least recently ends.
+	u = addUser(t, s)
+	browser = addSession(t, s, u.ID, t0)
+	used := map[store.SessionID]bool{browser.ID: true}
+	for i := range 6 {
+		app := code(u, browser.ID)
+		app.StartedAt, app.RotatedAt = t0, t0.Add(time.Duration(i+1)*time.Hour)
+		_, _, err = s.RedeemCode(ctx, app, store.SessionLimits{PerUser: 4, Absolute: month.Absolute}, codeExpires())
+		noError(t, "RedeemCode", err)
+		used[app.ID] = i >= 3
+	}
+	for _, session := range sessions(t, s, u.ID, t0.Add(6*time.Hour)) {
+		equal(t, "a session that is left is one of the last", used[session.ID], true)
+	}
 }
 
 func getSession(t testing.TB, s store.Store, session store.Session) store.Session {
