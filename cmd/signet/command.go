@@ -93,8 +93,7 @@ func run(ctx context.Context, app *cli.App, args []string) int {
 		return exitDone
 	}
 	report(app, cmd, err)
-	var status cli.ExitStatus
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[cli.ExitStatus](err); ok {
 		return int(status)
 	}
 	if errors.As(err, new(cli.UsageError)) {

@@ -40,7 +40,8 @@ const (
 	Archive   Kind = "archive"
 )
 
-var kinds = []Kind{User, Name, Alias, Client, Session, Revoked, Assertion, Code, Logout, Install, Heartbeat, Hint, Event, Count, Networks, Moment, Epoch, Archive}
+var kinds = []Kind{User, Name, Alias, Client, Session, Revoked, Assertion, Code, Logout, Install, Heartbeat, Hint, Event, Count, Networks, Moment, Epoch,
+	Archive}
 
 const (
 	macSize = 16
