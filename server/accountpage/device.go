@@ -3,7 +3,7 @@ package accountpage
 import "strings"
 
 // deviceOf returns the browser and the system that a User-Agent names, as people call them. Empty: it is none of the
-// usual ones. It is shown to the user whose browser has sent it, and to nobody else.
+// usual ones. It is shown only to the user whose browser has sent it.
 func deviceOf(userAgent string) (browser, system string) {
 	find := func(list [][2]string) string {
 		for _, entry := range list {

@@ -19,7 +19,7 @@ import (
 	"signet/store/redis/script"
 )
 
-// replies says what a stub answers to everything but the store's looking around.
+// replies returns what a stub answers to everything but the store's looking around.
 type replies struct {
 	*network.StubServer
 	to     atomic.Pointer[func(args []string) string] // nil: as an empty server
@@ -55,7 +55,7 @@ func (r *replies) always(reply string) {
 
 func bulk(s string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(s), s) }
 
-// TestErrorReplies: whatever Redis says instead of an answer, every method says that nothing is
+// TestErrorReplies: whatever Redis says instead of an answer, every method reports that nothing is
 // known: the edge makes 503 of it, and neither a client's mistake nor the end of a session.
 func TestErrorReplies(t *testing.T) {
 	t.Parallel()
