@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -108,27 +109,42 @@ func TestBrokenReplies(t *testing.T) {
 		t.Run(name, func(t *testing.T) { t.Parallel(); everyMethodFails(t, reply, 5*time.Second) })
 	}
 	truncated := map[string]string{"truncated list": "*3\r\n$7\r\nrotated\r\n"}
-	if !testing.Short() { // each method waits for the end of the reply
+	if !testing.Short() {
 		truncated["truncated string"] = "$100\r\nrotated"
 		truncated["truncated line"] = ":1"
 	}
 	for name, reply := range truncated {
-		t.Run(name, func(t *testing.T) { t.Parallel(); everyMethodFails(t, reply, 100*time.Millisecond) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var waiting sync.WaitGroup
+			for few := range slices.Chunk(slices.Concat(methods, upkeep), 6) { // each waits for the end of the reply
+				waiting.Go(methodsFail(t, few, reply, 100*time.Millisecond))
+			}
+			waiting.Wait()
+		})
 	}
 }
 
 func everyMethodFails(t *testing.T, reply string, timeout time.Duration) {
+	methodsFail(t, slices.Concat(methods, upkeep), reply, timeout)()
+}
+
+// methodsFail opens a store and returns the check that the methods fail with the reply.
+func methodsFail(t *testing.T, list []method, reply string, timeout time.Duration) func() {
 	stub := newReplies(t)
 	s := mustOpen(t, rest(Config{Addrs: []string{stub.Addr()}, Timeout: timeout}))
 	stub.always(reply)
 	x := newSubject()
-	for _, m := range slices.Concat(methods, upkeep) {
-		for before := stub.broken.Load(); stub.broken.Load() == before; { // on a busy machine a connection may take too long
-			got, err := m.call(t.Context(), s, x)
-			if !isUnavailable(err) {
-				t.Fatalf("%s: got %v and error %v, want ErrUnavailable", m.name, got, err)
+	return func() {
+		for _, m := range list {
+			for before := stub.broken.Load(); stub.broken.Load() == before; { // on a busy machine a connection may take too long
+				got, err := m.call(t.Context(), s, x)
+				if !isUnavailable(err) {
+					t.Errorf("%s: got %v and error %v, want ErrUnavailable", m.name, got, err)
+					return
+				}
+				s.deps.Conn.ForgetFailures()
 			}
-			s.deps.Conn.ForgetFailures()
 		}
 	}
 }
