@@ -13,7 +13,8 @@ import (
 // Source is a login system outside of Signet.
 type Source interface {
 	// Check asks whether the password is that of the user. The username is as it was typed, without white space at its
-	// ends: the other system has its own rules for what is the same name. Both are UTF-8 without NUL and not empty.
+	// ends: the other system has its own rules for what is the same name. Of a user who is here and has typed an alias it is the
+	// username. Both are UTF-8 without NUL and not empty.
 	//
 	// ErrUnavailable: there was no answer. ErrAnswer: there was one that cannot be used. After any error nothing is
 	// known of the password.

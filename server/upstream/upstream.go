@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,7 +131,11 @@ func (u *Upstream) Pause(ctx context.Context) {
 // caller leaves. After an error nothing is known of the password: it is ErrUnavailable, ErrAnswer, store.ErrUnavailable,
 // password.ErrBusy or that of ctx.
 func (u *Upstream) Check(ctx context.Context, r *edge.Request, in Login) (Result, error) {
-	answer, err := u.ask(ctx, in)
+	name, err := u.nameThere(ctx, in)
+	if err != nil {
+		return Result{}, err
+	}
+	answer, err := u.ask(ctx, name, in.Password)
 	switch {
 	case err != nil:
 		if errors.Is(err, ErrAnswer) {
@@ -167,11 +172,27 @@ func detail(reason string) string {
 	return ": " + reason
 }
 
+// nameThere is the name by which the other system is asked: as typed, or the username of a user who is here and has typed an alias,
+// which is known here alone. A name that no user has takes the same step of the store.
+func (u *Upstream) nameThere(ctx context.Context, in Login) (string, error) {
+	user, err := u.cfg.Store.User(ctx, in.Credential.UserID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return in.Typed, nil
+	case err != nil:
+		return "", err
+	}
+	if spellings, err := password.UsernameSpellings(in.Typed); err != nil || slices.Contains(spellings, user.Username) {
+		return in.Typed, nil
+	}
+	return user.Username, nil
+}
+
 // ask calls the source, and holds a refusal back; see the package documentation.
-func (u *Upstream) ask(ctx context.Context, in Login) (Answer, error) {
+func (u *Upstream) ask(ctx context.Context, name, secret string) (Answer, error) {
 	begun := time.Now() // of the wait for a turn, if there is no call
 	called := false
-	answer, err := u.guard.check(ctx, in.Typed, in.Password, func() { begun, called = time.Now(), true })
+	answer, err := u.guard.check(ctx, name, secret, func() { begun, called = time.Now(), true })
 	took := time.Since(begun)
 	if called {
 		u.seconds.Observe(took.Seconds())

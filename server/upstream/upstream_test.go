@@ -199,6 +199,25 @@ func TestPending(t *testing.T) {
 	waitForEvent(t, s, store.EventUserMove, func(e store.Event) bool { return e.Detail["how"] == "completed" && e.Subject == bob.ID.String() })
 }
 
+// TestAliases: the other system is asked for the username of a user who has typed an alias, which is known here alone, and for any
+// other spelling of the username as it was typed.
+func TestAliases(t *testing.T) {
+	for _, mode := range []store.Move{store.MovePending, store.MoveStay} {
+		f := oldTable()
+		var asked []string
+		f.before = func(username string) error { asked = append(asked, username); return nil }
+		s := start(t, f, func(set *upstream.Settings) { set.Stay = mode == store.MoveStay })
+		add(t, s, store.User{Username: "bob", Aliases: []string{"bob@example.com"}, Move: mode, Claims: map[string]json.RawMessage{"upstream_id": json.RawMessage(`17`)}})
+		wantLogin(t, s, "bob@example.com", "wrong", 400, "invalid_grant")
+		wantLogin(t, s, "BoB", "wrong", 400, "invalid_grant")
+		wantLogin(t, s, "Bob@Example.com", bobPassword, 200, "")
+		wantLogin(t, s, "Rob", "wrong", 400, "invalid_grant")
+		if want := []string{"bob", "BoB", "bob", "Rob"}; !slices.Equal(asked, want) {
+			t.Errorf("%s: asked for %q, want %q", mode, asked, want)
+		}
+	}
+}
+
 // TestLies: an answer that cannot be right changes nothing, and is no decision about the password.
 func TestLies(t *testing.T) {
 	for name, lie := range map[string]func(*upstream.Answer){

@@ -146,7 +146,7 @@ func repeatForm(base string, form url.Values) func(int) func() error {
 
 // refreshing gives each worker a session of its own at one of the servers, which lives on from one
 // measurement to the next.
-func refreshing(b *testing.B, d demo, bases ...string) func(int) func() error {
+func refreshing(b testing.TB, d demo, bases ...string) func(int) func() error {
 	var mu sync.Mutex
 	current := map[int]string{}
 	step := func(worker int, form url.Values) (string, error) {

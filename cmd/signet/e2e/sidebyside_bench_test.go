@@ -93,10 +93,12 @@ func compareSides(b *testing.B, ours, other *benchSide, workers int) {
 
 // benchSide is one of the two programs, with an install of its own.
 type benchSide struct {
-	b    *testing.B
-	pid  int
-	app  demo // its Issuer is where it listens
-	work func(int) func() error
+	b      testing.TB
+	pid    int
+	app    demo // its Issuer is where it listens
+	config string
+	run    func(stdin string, args ...string) string // a command of the program
+	work   func(int) func() error
 }
 
 func (s *benchSide) refresh() func(int) func() error { return refreshing(s.b, s.app, s.app.Issuer) }
@@ -106,12 +108,12 @@ func (s *benchSide) credentials() func(int) func() error {
 func (s *benchSide) login() func(int) func() error { return repeatForm(s.app.Issuer, s.app.login()) }
 
 // startSide makes an install and serves it.
-func startSide(b *testing.B, binary, store string, environ []string) *benchSide {
+func startSide(b testing.TB, binary, store string, environ []string) *benchSide {
 	b.Helper()
 	dir := shortDir(b)
 	s := &benchSide{b: b, app: demo{Username: "ada", Password: "three green herons", ClientID: "web"}}
 	environ = append(append(os.Environ(), "SIGNET_SHUTDOWN_DELAY=0s", "SIGNET_THROTTLE_PER_NETWORK=0", "SIGNET_REFRESH_SESSIONS_PER_USER=1000"), environ...)
-	run := func(stdin string, args ...string) string {
+	s.run = func(stdin string, args ...string) string {
 		cmd := exec.Command(binary, args...)
 		cmd.Env, cmd.Stdin = environ, strings.NewReader(stdin)
 		out, err := cmd.Output()
@@ -122,9 +124,9 @@ func startSide(b *testing.B, binary, store string, environ []string) *benchSide 
 	}
 	address := freeAddress(b)
 	s.app.Issuer = "http://" + address
-	run("", "init", "--dir", dir, "--issuer", s.app.Issuer, "--listen", address, "--store", store)
-	config := filepath.Join(dir, "signet.yaml")
-	cmd := exec.Command(binary, "serve", "--config", config)
+	s.run("", "init", "--dir", dir, "--issuer", s.app.Issuer, "--listen", address, "--store", store)
+	s.config = filepath.Join(dir, "signet.yaml")
+	cmd := exec.Command(binary, "serve", "--config", s.config)
 	cmd.Env = environ
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
@@ -132,9 +134,9 @@ func startSide(b *testing.B, binary, store string, environ []string) *benchSide 
 	b.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	s.pid = cmd.Process.Pid
 	waitFor(b, "the server", func() bool { _, err := ask(benchClient.Get(s.app.Issuer + "/readyz")); return err == nil })
-	run(s.app.Password, "user", "create", "--config", config, "--username", s.app.Username, "--password-stdin")
+	s.run(s.app.Password, "user", "create", "--config", s.config, "--username", s.app.Username, "--password-stdin")
 	var made clientRecord
-	out := run("", "client", "create", "--config", config, "--id", s.app.ClientID, "--grant", "password,refresh_token,client_credentials", "--scope", "profile", "-o", "json")
+	out := s.run("", "client", "create", "--config", s.config, "--id", s.app.ClientID, "--grant", "password,refresh_token,client_credentials", "--scope", "profile", "-o", "json")
 	if err := json.Unmarshal([]byte(out), &made); err != nil {
 		b.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package users
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -73,6 +74,7 @@ type incoming struct {
 	fast     bool             // the hash is to be wrapped before it is stored
 	mayWait  bool             // the hash is fast to guess, and may be wrapped later
 	digests  []store.Imported // of the hash, by each master key
+	aliases  []string         // as they were typed
 }
 
 // read reads a line.
@@ -97,7 +99,7 @@ func idText(id json.RawMessage) string {
 }
 
 func (in *importing) incoming(row api.UserRecord) (c incoming, err error) {
-	c.claims, c.disabled = row.Claims, row.Disabled
+	c.claims, c.disabled, c.aliases = row.Claims, row.Disabled, row.Aliases
 	if id := strings.TrimSpace(string(row.ID)); id != "" && id != "null" && id != `""` {
 		if id[0] == '{' || id[0] == '[' || id == "true" || id == "false" {
 			return c, input.Invalid("id must be text or a number")
@@ -157,7 +159,12 @@ func (c *incoming) brought(u store.User) bool {
 // same user.
 func (c *incoming) changesNothing(u store.User) bool {
 	events, err := c.apply(&u, "")
-	return err == nil && len(events) == 0
+	return err == nil && len(events) == 0 && len(c.newNames(u)) == 0
+}
+
+// newNames are the aliases of the line that the user does not have.
+func (c *incoming) newNames(u store.User) []string {
+	return slices.DeleteFunc(slices.Clone(c.user.Aliases), u.HasName)
 }
 
 // takesPassword reports whether the line's hash takes the place of the user's. kept means that it does not because the
@@ -185,6 +192,9 @@ func (in *importing) accept(c *incoming, l *line) error {
 		case !errors.Is(err, store.ErrNotFound):
 			return err
 		case in.dryRun:
+			if err := in.aliasTaken(ctx, c.user, c.aliases); err != nil {
+				return err
+			}
 			l.result = api.ImportCreated
 			l.wraps, l.later = c.fast, c.mayWait
 			return nil
@@ -200,11 +210,11 @@ func (in *importing) accept(c *incoming, l *line) error {
 			l.wraps, l.later = c.fast, c.mayWait
 			return nil
 		}
-		switch {
-		case !errors.Is(err, store.ErrExists):
+		if !errors.Is(err, store.ErrExists) {
 			return err
-		case try > 0:
-			return nameError(err) // an alias, or others race for the name
+		}
+		if taken := in.aliasTaken(ctx, c.user, c.aliases); taken != nil || try > 0 {
+			return cmp.Or(taken, nameError(err)) // others race for the name
 		}
 	}
 }
@@ -255,6 +265,10 @@ func (in *importing) update(c *incoming, l *line, u store.User) error {
 			return err
 		}
 	}
+	added, err := in.addAliases(c, u)
+	if err != nil {
+		return err
+	}
 	var events []string
 	change := func(u *store.User) error {
 		var err error
@@ -264,13 +278,14 @@ func (in *importing) update(c *incoming, l *line, u store.User) error {
 		}
 		return err
 	}
-	var err error
 	if in.dryRun {
 		err = change(&u)
 	} else {
 		err = in.updateUser(u, &events, change)
 	}
 	switch {
+	case errors.Is(err, errUnchanged) && added:
+		l.result = api.ImportUpdated
 	case errors.Is(err, errUnchanged):
 		l.result = api.ImportUnchanged
 	case err != nil:
@@ -280,6 +295,34 @@ func (in *importing) update(c *incoming, l *line, u store.User) error {
 		l.wraps, l.later = takes && c.fast, takes && c.mayWait
 	}
 	return nil
+}
+
+// addAliases gives the user the aliases of the line besides those that are there, before anything else is changed: a line whose alias
+// is another user's is refused before its claims are taken.
+func (in *importing) addAliases(c *incoming, u store.User) (added bool, err error) {
+	names := c.newNames(u)
+	if len(names) == 0 {
+		return false, nil
+	}
+	if len(u.Aliases)+len(names) > store.MaxAliases {
+		return false, input.Invalid("a user has at most %d aliases, and with those of the line this one would have %d", store.MaxAliases, len(u.Aliases)+len(names))
+	}
+	if in.dryRun {
+		err := in.aliasTaken(in.r.Context(), u, c.aliases)
+		return err == nil, err
+	}
+	r := ofUser(in.r, u.Username)
+	r.Subject, r.Username = u.ID.String(), u.Username
+	event := func(name string) store.Event {
+		return store.Event{Type: store.EventUserAddAlias, Detail: map[string]string{"alias": name, "by": api.ImportUsers.Name}}
+	}
+	if _, err := in.rename(r, u, event(names[0]), func(u *store.User) { u.Aliases = append(u.Aliases, names...) }); err != nil {
+		return false, cmp.Or(in.aliasTaken(in.r.Context(), u, c.aliases), err)
+	}
+	for _, name := range names[1:] {
+		in.rec.OK(r, event(name))
+	}
+	return true, nil
 }
 
 // updateUser changes the user and records it: the first of the events together with the change.

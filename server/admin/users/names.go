@@ -1,10 +1,12 @@
 package users
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 
+	"signet/server/account"
 	"signet/server/admin/api"
 	"signet/server/admin/call"
 	"signet/server/admin/input"
@@ -136,6 +138,25 @@ func distinct(aliases []string, username string) int {
 	all := slices.Clone(aliases)
 	slices.Sort(all)
 	return len(slices.DeleteFunc(slices.Compact(all), func(a string) bool { return a == username }))
+}
+
+// aliasTaken returns the response where an alias of u is another user's; nil: none is. The typed spellings name those of earlier
+// versions too.
+func (h *Users) aliasTaken(ctx context.Context, u store.User, typed []string) error {
+	for _, name := range typed {
+		spellings, err := password.UsernameSpellings(name)
+		if err != nil {
+			return err
+		}
+		holders, err := account.Holders(ctx, h.store, spellings)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(holders, func(holder store.User) bool { return holder.ID != u.ID }) {
+			return call.Exists("another user has the alias " + edge.QuoteShort(spellings[0]) + "; leave it out, or take it away from them first")
+		}
+	}
+	return nil
 }
 
 // nameError words an error of a change of names.

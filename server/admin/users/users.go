@@ -1,6 +1,7 @@
 package users
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -82,6 +83,9 @@ func (h *Users) Create(r *call.Request) (edge.Response, error) {
 	r.Subject, r.Username = user.ID.String(), user.Username
 	e := store.Event{Type: store.EventUserCreate}
 	if err := h.add(h.rec.WithEvent(r, &e), user, append(in.Aliases, in.Username)...); err != nil {
+		if errors.Is(err, store.ErrExists) {
+			err = cmp.Or(h.aliasTaken(r.Context(), user, in.Aliases), err)
+		}
 		return edge.Response{}, Error(err)
 	}
 	h.rec.OK(r, e)

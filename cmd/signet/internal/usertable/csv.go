@@ -87,6 +87,13 @@ func (t *table) resolve(r *Reader) error {
 		*field.fields = there
 	}
 	r.noHash = len(f.hash) == 0
+	for i, name := range o.Aliases {
+		column, ok := t.column(name)
+		if !ok {
+			return t.missing(name)
+		}
+		o.Aliases[i] = column
+	}
 	for i, c := range o.Claims {
 		column, ok := t.column(c.Field)
 		if !ok {

@@ -21,6 +21,7 @@ import (
 type Options struct {
 	Format     string    // one of Formats
 	Username   string    // field of the username
+	Aliases    []string  // fields of further names to log in with
 	ID         string    // field of the id in the old system
 	Hash       string    // column of the password hash; of csv
 	NoHash     bool      // a table may have no column of hashes
@@ -287,6 +288,11 @@ func (r *Reader) user(rec map[string]any, row *Row) error {
 	}
 	u.Username = first(rec, f.username)
 	row.Username = u.Username
+	for _, field := range r.opts.Aliases {
+		if alias := first(rec, []string{field}); alias != "" {
+			u.Aliases = append(u.Aliases, alias)
+		}
+	}
 	if row.ID == "" {
 		row.ID = first(rec, f.id)
 	}

@@ -102,6 +102,9 @@ func TestFormats(t *testing.T) {
 		{"wordpress-csv", "wordpress.csv", usertable.Options{Format: "wordpress"}},
 		{"wordpress-sql", "wordpress.sql", usertable.Options{Format: "wordpress", Claims: []usertable.Claim{claim("name", "display_name")}}},
 		{"wordpress-create", "wordpress-create.sql", usertable.Options{Format: "wordpress", Claims: []usertable.Claim{claim("name", "display_name")}}},
+		{"csv-alias", "table.csv", usertable.Options{Format: "csv", Username: "number", Aliases: []string{"mail"}}},
+		{"csv-no-alias", "table.csv", usertable.Options{Format: "csv", Username: "mail", Aliases: []string{"handle"}}},
+		{"wordpress-alias", "wordpress.sql", usertable.Options{Format: "wordpress", Aliases: []string{"user_email"}}},
 		{"wordpress-roles", "wordpress-roles.sql", usertable.Options{Format: "wordpress"}},
 		{"no-format", "table.csv", usertable.Options{Format: "mysql"}},
 	} {

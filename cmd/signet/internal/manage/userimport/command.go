@@ -78,6 +78,7 @@ func (c *command) flags(cmd *cobra.Command) {
 	f.StringVar(&c.file, "file", "", "the users in `FILE`, or - for standard input")
 	f.StringVar(&c.table.Format, "format", "signet", "the file is written as `FORMAT`")
 	f.StringVar(&c.table.Username, "username", "", "take the username from `FIELD`")
+	f.StringArrayVar(&c.table.Aliases, "alias", nil, "take a further name to log in with from `FIELD`; may be given again")
 	f.StringVar(&c.table.Hash, "hash", "", "take the password hash from `FIELD`, of csv")
 	f.BoolVar(&c.noHash, "no-hash", false, "the file has no password hashes; users get passwords later")
 	f.StringVar(&c.table.Scheme, "hash-scheme", "", "all hashes are of `SCHEME`, where their spelling does not show it")
@@ -111,7 +112,7 @@ func (c *command) check(cmd *cobra.Command) error {
 		return cli.Usagef("there is no hash scheme %q; there are %s", c.table.Scheme, strings.Join(schemes, ", "))
 	}
 	if c.table.Format == "signet" {
-		for _, name := range []string{"username", "hash", "no-hash", "id", "disabled", "roles", "roles-claim", "claim", "realm", "factors"} {
+		for _, name := range []string{"username", "alias", "hash", "no-hash", "id", "disabled", "roles", "roles-claim", "claim", "realm", "factors"} {
 			if cmd.Flags().Changed(name) {
 				return cli.Usagef("--%s is for tables of other systems; the format signet has its own members. Choose one with --format", name)
 			}
