@@ -61,12 +61,15 @@ type Config struct {
 	Password    Password    `yaml:"password"`
 	Users       Users       `yaml:"users"`
 	Page        Page        `yaml:"page"`
-	Throttle    Throttle    `yaml:"throttle"`
-	Keys        Keys        `yaml:"keys"`
-	Redis       Redis       `yaml:"redis"`
-	Log         Log         `yaml:"log"`
-	Audit       Audit       `yaml:"audit"`
-	Shutdown    Shutdown    `yaml:"shutdown"`
+
+	BackChannelLogout BackChannelLogout `yaml:"backchannel_logout"`
+
+	Throttle Throttle `yaml:"throttle"`
+	Keys     Keys     `yaml:"keys"`
+	Redis    Redis    `yaml:"redis"`
+	Log      Log      `yaml:"log"`
+	Audit    Audit    `yaml:"audit"`
+	Shutdown Shutdown `yaml:"shutdown"`
 }
 
 // Encryption of the public listener. Passwords cross it, so beyond loopback one of the two ways is needed.
@@ -260,6 +263,25 @@ type Page struct {
 
 	Colors PageColors `yaml:"colors"`
 	Links  PageLinks  `yaml:"links"`
+}
+
+// How apps are informed when a session of theirs has ended: by a call to the backchannel_logout_uri of their client.
+type BackChannelLogout struct {
+	// The private networks (addresses or CIDR ranges) that those URIs may lead to. No other address outside of
+	// the public Internet is called; loopback addresses are, where the issuer has one.
+	Networks []netip.Prefix `yaml:"networks"`
+
+	// The PEM file with the CA that signed the certificates of apps, relative to this file. Empty: the system's CAs.
+	CA string `yaml:"ca"`
+
+	// How long a call may take. One that takes longer has failed, and is made again later.
+	Timeout time.Duration `yaml:"timeout"`
+
+	// How many calls run at once.
+	Concurrency int `yaml:"concurrency"`
+
+	// How long an app that does not answer is called again and again for one logout.
+	GiveUp time.Duration `yaml:"give_up"`
 }
 
 // Colours, written like "#1f4fd8". What is not set is made to suit.

@@ -36,7 +36,10 @@ func Default() Config {
 		},
 		Users: Users{Upstream: Upstream{Mode: ModeMove, IDClaim: "legacy_id", Timeout: 3 * time.Second, Concurrency: 16,
 			LDAP: Directory{IDAttribute: "entryUUID"}}},
-		Page:     Page{Language: "en"},
+		Page: Page{Language: "en"},
+
+		BackChannelLogout: BackChannelLogout{Timeout: 5 * time.Second, Concurrency: 8, GiveUp: duration.Day},
+
 		Throttle: Throttle{PerAccount: 10, Anywhere: 30, PerNetwork: 100, PerClient: 100},
 		Keys:     standardKeys(),
 		Redis:    Redis{Prefix: "signet", WaitReplicas: 1},
@@ -61,6 +64,7 @@ func (c *Config) resolve(dir string) {
 	r, u := &c.Redis, &c.Users.Upstream
 	for _, path := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Password.Blocklist, &c.Password.Import.PepperFile, &c.Keys.HSM.PINFile,
 		&r.PasswordFile, &r.SentinelPasswordFile, &r.CA, &r.Cert, &r.Key,
+		&c.BackChannelLogout.CA,
 		&c.Page.Logo, &c.Page.LogoDark, &c.Page.Templates,
 		&u.SecretFile, &u.CA, &u.Cert, &u.Key, &u.LDAP.PasswordFile} {
 		*path = within(dir, *path)

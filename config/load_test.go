@@ -150,6 +150,7 @@ func TestEnvSetsEveryField(t *testing.T) {
 		"refresh.absolute": "80d", "password.wait": "1s", "throttle.per_account": "7", "audit.retain": "5000",
 		"password.argon2.memory_kib": "8192", "password.min_length": "9", "password.import.bcrypt_cost": "9", "throttle.anywhere": "8",
 		"users.upstream.url": "https://old.example/check", "users.upstream.mode": "stay", "users.upstream.timeout": "4s", "users.upstream.networks": "10.1.2.3",
+		"backchannel_logout.networks": "10.1.2.3", "backchannel_logout.timeout": "4s",
 		"page.colors.accent": "#123456", "page.colors.accent_dark": "#abcdef", "page.colors.background": "#eeeeee", "page.colors.background_dark": "#111111",
 		"page.links.forgot_password": "https://a.example/forgot", "page.links.help": "mailto:help@a.example", "page.links.privacy": "https://a.example/privacy",
 		"page.links.terms": "https://a.example/terms", "page.links.imprint": "https://a.example/imprint",

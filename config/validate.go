@@ -69,6 +69,7 @@ func (c Config) problems() []*reader.Problem {
 	c.Password.check(k)
 	c.Users.Upstream.check(k)
 	c.Page.check(k)
+	c.BackChannelLogout.check(k)
 	c.Throttle.check(k)
 	c.Keys.check(k)
 	c.Keys.HSM.check(k)

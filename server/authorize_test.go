@@ -543,7 +543,10 @@ func TestEverybodySignsInAgain(t *testing.T) {
 	sentTo(t, b.signIn(t), callback)
 	s.Clock.Add(time.Minute)
 	opened(t, sentTo(t, b.open(t, ofOther...), otherCallback), servertest.Other)
-	admin.CallJSON(t, "DELETE", "/v1/sessions", "").Wants(200, "")
+	before := admin.CallJSON(t, "GET", "/v1/clients", "").Wants(200, "").JSON["clients"].([]any)
+	if a := admin.CallJSON(t, "DELETE", "/v1/sessions", "").Wants(200, ""); a.JSON["clients"] != float64(len(before)) {
+		t.Errorf("the sessions of %v clients have ended, and there are %d", a.JSON["clients"], len(before))
+	}
 	isPage(t, b.open(t, ofOther...), 200, "password")
 	opened(t, sentTo(t, b.signIn(t), callback), servertest.Web)
 

@@ -11,6 +11,7 @@ import (
 
 	"signet/keys"
 	"signet/keys/secret"
+	"signet/server/backchannel"
 	"signet/server/edge"
 	"signet/server/oauth"
 	"signet/server/page"
@@ -31,6 +32,8 @@ type Config struct {
 	Keys      *keys.Manager
 	Passwords *password.Pool
 	Upstream  upstream.Settings // asked for the passwords of users who are not here; the zero value: there is none
+
+	BackChannel backchannel.Settings // with which apps are informed of logouts; without HTTP they are not
 
 	RefreshKeys  [][32]byte // of the master keys that Keys has, in their order; that of the one in use seals refresh tokens
 	ThrottleKeys [][32]byte // likewise; they hide names and addresses in throttle keys

@@ -209,7 +209,7 @@ func TestMetadataIsTrue(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"scopes_supported": "[openid profile email address phone]", "subject_types_supported": "[public]",
-		"id_token_signing_alg_values_supported": "[ES256 RS256]",
+		"id_token_signing_alg_values_supported": "[ES256 RS256]", "acr_values_supported": "[1]",
 	} {
 		if got := a.JSON[name]; fmt.Sprint(got) != want {
 			t.Errorf("%s: got %v, want %s", name, got, want)

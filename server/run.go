@@ -23,6 +23,7 @@ func (s *Server) Run(ctx context.Context) {
 	watching.Go(func() { s.wraps.Run(ctx) })
 	watching.Go(func() { s.summariseUntil(ctx) })
 	watching.Go(func() { s.replica.Run(ctx) })
+	watching.Go(func() { s.backChannel.Run(ctx) })
 	sweep, clients := time.NewTicker(sweepEvery), time.NewTicker(s.cfg.ClientMaxAge*4/5)
 	defer sweep.Stop()
 	defer clients.Stop()

@@ -15,6 +15,7 @@ import (
 	"signet/server/admin"
 	"signet/server/audit"
 	"signet/server/authorize"
+	"signet/server/backchannel"
 	"signet/server/browser"
 	"signet/server/clientauth"
 	"signet/server/connlimit"
@@ -58,6 +59,7 @@ type Server struct {
 	oauth         *oauth.Handler
 	account       *accountpage.Handler
 	logout        *logout.Handler
+	backChannel   *backchannel.Sender
 	reloadsFailed prometheus.Counter
 	discovery     *discovery.Handler
 	replica       *replica.Replica
@@ -114,14 +116,17 @@ func New(cfg Config) (*Server, error) {
 	s.replica = replica.New(replica.Config{ID: id, Issuer: cfg.Issuer, Timetable: cfg.Timetable, Keys: cfg.Keys, Store: cfg.Store, Now: cfg.Now, Log: cfg.Log,
 		Registry: cfg.Registry, AfterBeat: s.raiseFloors})
 	s.discovery = discovery.New(discovery.Config{Issuer: cfg.Issuer, GrantTypes: syntax.GrantTypes, Keys: cfg.Keys, Ping: cfg.Store.Ping,
-		Scopes: account.StandardScopes(), Claims: account.StandardClaimNames(), Serves: s.serves,
-		Draining: s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, NamesCollide: func() bool { return s.names.Collisions() > 0 },
+		Scopes: account.StandardScopes(), Claims: account.StandardClaimNames(), ACRs: []string{signin.ACRPassword}, Serves: s.serves,
+		BackChannelLogout: cfg.BackChannel.HTTP != nil,
+		Draining:          s.edge.Draining, HashingFellBack: cfg.Passwords.FellBack, NamesCollide: func() bool { return s.names.Collisions() > 0 },
 		StaleIfError: cfg.StaleIfError, Log: cfg.Log})
 	asked := upstream.New(upstream.Config{Settings: cfg.Upstream, Store: cfg.Store, Passwords: cfg.Passwords, Audit: s.audit, Log: cfg.Log, Now: cfg.Now,
 		Registry: cfg.Registry})
 	s.signIn = signin.New(signin.Config{Store: cfg.Store, Passwords: cfg.Passwords, Upstream: asked, Hashes: s.hashes, Clients: s.clients,
 		Throttle: s.throttle, Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,
 		Settings: func() *signin.Settings { return &s.settings().Settings.Settings }})
+	s.backChannel = backchannel.New(backchannel.Config{Settings: cfg.BackChannel, Store: cfg.Store, Tokens: s.issuer,
+		Clock: func() error { return cfg.Keys.Clock().Check() }, Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry})
 	s.oauth = oauth.New(oauth.Config{Issuer: cfg.Issuer, Store: cfg.Store, Keys: cfg.Keys, SignIn: s.signIn,
 		Clients: s.clients, Tokens: s.issuer, Checker: s.checker, Sealer: sealer,
 		Audit: s.audit, Log: cfg.Log, Now: cfg.Now, Registry: cfg.Registry,

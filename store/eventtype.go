@@ -30,6 +30,7 @@ const (
 	EventRevoke       = "revoke"
 	EventCode         = "code"
 	EventCodeReuse    = "code_reuse"
+	EventLogout       = "logout" // of which an app was not informed
 
 	EventToken      = "token"
 	EventIntrospect = "introspect"
@@ -157,6 +158,7 @@ var EventTypes = []EventType{
 	{EventKeysRotate, ClassKeys, "an operator rotated a key"},
 	{EventLogin, ClassSessions, "a user logged in, or tried to"},
 	{EventUnderAttack, ClassSessions, "failed logins of one account from new networks reached their limit; such networks now share one try a minute"},
+	{EventLogout, ClassSessions, "an app was not informed that a session has ended: it refused the logout token, or could not be reached in time"},
 	{EventRefresh, ClassSessions, "a refresh ended or healed a session, or was refused; a good one is not recorded"},
 	{EventRefreshLate, ClassSessions, "a refresh token was used late and its unused successor was skipped"},
 	{EventRefreshReuse, ClassSessions, "a spent refresh token was used again; the session was ended"},
@@ -227,6 +229,8 @@ func changed(class EventClass, e Event) bool {
 		return e.Outcome != OutcomeMore
 	case EventCodeReuse:
 		return e.Outcome == Reused.String()
+	case EventLogout:
+		return e.Outcome != OutcomeMore
 	}
 	return e.Outcome == OutcomeOK || e.Outcome == OutcomeUnknown && class != ClassSessions
 }

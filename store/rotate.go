@@ -88,6 +88,7 @@ func decidePredecessor(s Session, r Rotation, now time.Time) (Session, Outcome) 
 
 func (s Session) rotated(generation uint32, now time.Time, r Rotation) Session {
 	s.Generation, s.RotatedAt, s.Replays, s.Skipped, s.Address = generation, now, 0, 0, NetworkOf(r.Address)
+	s.Device = 0 // an app has rotated it, which is no browser
 	return s
 }
 

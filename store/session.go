@@ -64,6 +64,8 @@ type Session struct {
 	// Parent is the session of the user that it began from: that of the browser in which the user is signed in. It ends with
 	// it, but not with the lifetime of that one. Zero: none. A parent has no parent.
 	Parent SessionID `json:"parent,omitzero"`
+
+	Device Device `json:"device,omitzero"` // of the browser, where it is the session of one
 }
 
 // Predecessor is the generation whose holder gets the answer again; see Replayed and Late. A session
@@ -185,7 +187,8 @@ func (o Outcome) String() string {
 type Sessions interface {
 	// StartSession begins s, whose ID, UserID, ClientID, ClientEpoch and StartedAt are set, and returns it with
 	// the user of this moment, whose epoch it gets. Where the user's NotBefore is later, StartedAt becomes that. Beyond
-	// b.PerUser sessions of one user the oldest end. ErrNotFound or ErrDisabled when the user is.
+	// b.PerUser sessions of one user the oldest end, and of those of one sign-in the least recently used. ErrNotFound or
+	// ErrDisabled when the user is.
 	//
 	// Where a session ends otherwise than by its lifetime, here or below, those that have it for Parent end in the same step.
 	StartSession(ctx context.Context, s Session, b SessionLimits) (Session, User, error)

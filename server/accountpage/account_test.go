@@ -1,6 +1,7 @@
 package accountpage_test
 
 import (
+	"cmp"
 	"html"
 	"io"
 	"net/http"
@@ -26,6 +27,7 @@ type visitor struct {
 	t      testing.TB
 	server *servertest.Server
 	client http.Client
+	agent  string // User-Agent; empty: that of Firefox on Linux
 	status int
 	header http.Header
 	page   string
@@ -66,7 +68,7 @@ func (v *visitor) post(fields url.Values, headers ...string) *visitor {
 
 func (v *visitor) do(r *http.Request) *visitor {
 	v.t.Helper()
-	r.Header.Set("User-Agent", browser)
+	r.Header.Set("User-Agent", cmp.Or(v.agent, browser))
 	response, err := v.client.Do(r)
 	if err != nil {
 		v.t.Fatal(err)
@@ -307,11 +309,13 @@ func TestElsewhere(t *testing.T) {
 	v.post(form).wants(http.StatusConflict, "Your password is kept in another system.")
 }
 
-// TestAppsOfTheBrowser: apps that were signed in to from a browser belong to it.
+// TestAppsOfTheBrowser: apps that were signed in to from a browser belong to it, and each browser has its name.
 func TestAppsOfTheBrowser(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, nil)
-	v, other := visit(t, s).signIn(), visit(t, s).signIn()
+	v, other := visit(t, s).signIn(), visit(t, s)
+	other.agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+	other.signIn()
 	all, err := s.Store.ListSessions(t.Context(), s.UserID, s.Clock.Now(), s.Config.Lifetimes)
 	if err != nil || len(all) != 2 {
 		t.Fatalf("%d sessions, %v", len(all), err)
@@ -326,8 +330,10 @@ func TestAppsOfTheBrowser(t *testing.T) {
 		begin(byte(1+i), session.ID)
 	}
 	v.get()
-	if n := strings.Count(v.page, "Firefox on Linux</bdi>"); n != 2 {
-		t.Errorf("%d sessions are named by this browser, want its own and that of its app\n%s", n, v.page)
+	for _, name := range []string{"Firefox on Linux", "Safari on iPhone"} {
+		if n := strings.Count(v.page, name+"</bdi>"); n != 2 {
+			t.Errorf("%d sessions are those of %s, want its own and that of its app\n%s", n, name, v.page)
+		}
 	}
 	v.post(v.form("do", "end-others")).wants(http.StatusOK, "2 other sessions were signed out.")
 	other.get()

@@ -44,10 +44,9 @@ type Config struct {
 
 // Handler answers the requests for the page. It is safe for concurrent use.
 type Handler struct {
-	cfg    Config
-	path   string
-	box    *sealed.Box
-	origin *http.CrossOriginProtection
+	cfg  Config
+	path string
+	box  *sealed.Box
 }
 
 // New returns a Handler.
@@ -56,13 +55,12 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: cfg, path: strings.TrimSuffix(issuer.Path, "/") + Path, origin: http.NewCrossOriginProtection()}
+	h := &Handler{cfg: cfg, path: strings.TrimSuffix(issuer.Path, "/") + Path}
 	if h.box, err = sealed.New(cfg.Keys, cfg.InUse, "account form", "", 256); err != nil {
 		return nil, err
 	}
 	h.cfg.Keys = nil // they are not to be printed
-	// A proxy may have changed the Host header, with which the origin is compared.
-	return h, h.origin.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host)
+	return h, nil
 }
 
 // Handle shows the page, or does what a form of it asks for.
@@ -128,7 +126,7 @@ func (c *call) show() (edge.Response, error) {
 
 // post answers a form.
 func (c *call) post() (edge.Response, error) {
-	if c.origin.Check(c.Request.Request) != nil {
+	if c.cfg.Browsers.CheckOrigin(c.Request) != nil {
 		return c.problem(page.Forged), nil
 	}
 	var err error
@@ -197,7 +195,7 @@ func (c *call) login(username, password string) (signin.SignedIn, error) {
 	if err != nil {
 		return signin.SignedIn{}, edge.Unavailable(err)
 	}
-	return c.cfg.SignIn.Password(c.Request, signin.Login{Client: client, Username: username, Password: password})
+	return c.cfg.SignIn.Password(c.Request, signin.Login{Client: client, Username: username, Password: password, Device: browser.DeviceOf(c.Request)})
 }
 
 // signIn signs a user in with the browser.

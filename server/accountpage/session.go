@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"signet/server/browser"
 	"signet/server/edge"
 	"signet/server/page"
 	"signet/server/syntax"
@@ -60,6 +61,10 @@ func (c *call) accountPage(a page.Account) (edge.Response, error) {
 	a.MinLength = c.cfg.Policy().LeastLength()
 	a.Elsewhere = user.PasswordHash == ""
 	a.More = max(0, len(live)-maxRows)
+	devices := map[store.SessionID]store.Device{}
+	for _, session := range live {
+		devices[session.ID] = session.Device
+	}
 	for _, session := range live[:len(live)-a.More] {
 		row := page.Session{ID: session.ID.String(), Used: session.RotatedAt}
 		if session.ClientID != syntax.BrowserClient {
@@ -68,9 +73,14 @@ func (c *call) accountPage(a page.Account) (edge.Response, error) {
 		if session.Address.IsValid() {
 			row.Address = session.Address.String()
 		}
-		if c.isHere(session) {
-			row.Browser, row.System = deviceOf(c.Header.Get("User-Agent"))
+		device := session.Device
+		if !session.Parent.IsZero() {
+			device = devices[session.Parent] // an app is used in the browser that it was signed in with
 		}
+		if c.isHere(session) {
+			device = browser.DeviceOf(c.Request)
+		}
+		row.Browser, row.System = device.Browser(), device.System()
 		if session.ID == c.in.Session.ID {
 			row.Current, row.Used = true, a.Now
 		}

@@ -1,14 +1,17 @@
 package admin_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"signet/server"
 	"signet/server/admin/api"
 	"signet/server/servertest"
+	"signet/store"
 )
 
 // TestImportAliases: a line gives its aliases to a new user, and with on_conflict=update to one who is there, who keeps the others. An
@@ -81,5 +84,41 @@ func TestTwoUsersForOneAlias(t *testing.T) {
 	}
 	if made != 1 {
 		t.Errorf("%d users were made, want 1", made)
+	}
+}
+
+// brokenOff is a store whose first creation of each user breaks off between the record and the name, so that the id is taken.
+type brokenOff struct {
+	store.Store
+	mu    sync.Mutex
+	taken map[store.UserID]bool
+	names map[string]bool
+}
+
+func (b *brokenOff) CreateUser(ctx context.Context, u store.User) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.taken[u.ID]:
+		return store.ErrExists
+	case !b.names[u.Username]:
+		b.taken[u.ID], b.names[u.Username] = true, true
+		return fmt.Errorf("broken off: %w", store.ErrUnavailable)
+	}
+	return b.Store.CreateUser(ctx, u)
+}
+
+// TestImportAfterABrokenCreation: a line whose user was made by half, when the store went away, is not refused when it is back.
+func TestImportAfterABrokenCreation(t *testing.T) {
+	t.Parallel()
+	s, admin := servertest.NewAdmin(t, func(c *server.Config) {
+		c.Store = &brokenOff{Store: c.Store, taken: map[store.UserID]bool{}, names: map[string]bool{}}
+	})
+	answers, last := importLines(t, admin, "", `{"username":"ann"}`)
+	if last.Report == nil || answers["ann"].Result != api.ImportCreated {
+		t.Errorf("got %+v, %+v", answers, last)
+	}
+	if ann := userNamed(t, s, "ann"); ann.ID.String() != answers["ann"].Subject {
+		t.Errorf("got %s, and the answer has %s", ann.ID, answers["ann"].Subject)
 	}
 }

@@ -11,7 +11,11 @@
 // and a form that was fetched with another browser does not work here. The request in it is checked again when the form comes back.
 //
 // prompt=login and select_account show the form to a user who is signed in, too. prompt=consent does nothing: all apps are the
-// company's own, and no page asks for consent. acr_values, display, claims and other parameters that are only wishes are ignored.
+// company's own, and no page asks for consent. display, claims and other parameters that are only wishes are ignored.
+//
+// acr_values asks for acr as a voluntary claim (OpenID Connect Core §3.1.2.1, §5.5.1.1): each id_token has the acr of its sign-in
+// whatever was asked for, no value makes a sign-in stronger or weaker, and none that this server does not have is an error. An app
+// that needs a value compares the claim.
 //
 // A pushed request is sealed in its request URI, for a minute. It is used up when it gets a code, not when the page is shown,
 // so that a reload of the page does not end the login.

@@ -44,11 +44,10 @@ type Assertions interface {
 
 // Handler has the handlers of this package.
 type Handler struct {
-	cfg        Config
-	prefix     string // of paths: the issuer's own
-	forms      *sealed.Box
-	pushed     *sealed.Box
-	crossSites *http.CrossOriginProtection
+	cfg    Config
+	prefix string // of paths: the issuer's own
+	forms  *sealed.Box
+	pushed *sealed.Box
 }
 
 // Paths relative to the issuer.
@@ -69,10 +68,7 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: cfg, prefix: strings.TrimSuffix(issuer.Path, "/"), crossSites: http.NewCrossOriginProtection()}
-	if err := h.crossSites.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil { // a proxy may have changed Host
-		return nil, err
-	}
+	h := &Handler{cfg: cfg, prefix: strings.TrimSuffix(issuer.Path, "/")}
 	if h.forms, err = sealed.New(cfg.Keys, cfg.InUse, "sign-in form", "", maxForm); err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func (req *request) otherURL() string {
 
 // SignIn is POST /sign-in: the form comes back.
 func (h *Handler) SignIn(r *edge.Request) (edge.Response, error) {
-	if err := h.crossSites.Check(r.Request); err != nil {
+	if err := h.cfg.Browsers.CheckOrigin(r); err != nil {
 		return edge.Response{}, h.people(r, page.Forged, errForged.Because("%w", err))
 	}
 	form, err := r.ReadForm(signInParameters)
@@ -133,7 +133,7 @@ func (h *Handler) signIn(r *edge.Request, before *browser.SignedIn, username, pa
 	if err != nil {
 		return browser.SignedIn{}, edge.Unavailable(err)
 	}
-	in, err := h.cfg.SignIn.Password(r, signin.Login{Client: client, Username: username, Password: password})
+	in, err := h.cfg.SignIn.Password(r, signin.Login{Client: client, Username: username, Password: password, Device: browser.DeviceOf(r)})
 	if err != nil {
 		return browser.SignedIn{}, err
 	}

@@ -50,6 +50,7 @@ type Sessions struct {
 	sessionName string // of the cookies
 	browserName string
 	secure      bool
+	origins     *http.CrossOriginProtection
 }
 
 // Client returns the client of the sessions of browsers, which must not be changed. It can do nothing, and has a record for
@@ -90,7 +91,11 @@ func New(cfg Config) (*Sessions, error) {
 		return nil, err
 	}
 	cfg.Keys = nil // they are not to be printed
-	s := &Sessions{cfg: cfg, box: box, secure: issuer.Scheme == "https"}
+	s := &Sessions{cfg: cfg, box: box, secure: issuer.Scheme == "https", origins: http.NewCrossOriginProtection()}
+	// A proxy may have changed the Host header, with which the origin is compared.
+	if err := s.origins.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {
+		return nil, err
+	}
 	prefix, suffix := "__Host-signet-", ""
 	if !s.secure {
 		prefix = "signet-"
@@ -102,6 +107,9 @@ func New(cfg Config) (*Sessions, error) {
 	s.sessionName, s.browserName = prefix+"session"+suffix, prefix+"browser"+suffix
 	return s, nil
 }
+
+// CheckOrigin returns why a form was not sent by a page of this server.
+func (s *Sessions) CheckOrigin(r *edge.Request) error { return s.origins.Check(r.Request) }
 
 // content is the content of the cookie of a session.
 type content struct {

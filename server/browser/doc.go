@@ -8,6 +8,8 @@
 // A second cookie is a random name of the browser, by which a form is bound to the browser that it was made for. Nothing is
 // stored of it.
 //
+// A form has to come from a page of this server: CheckOrigin compares its Origin with the issuer.
+//
 // Both cookies are HttpOnly and SameSite=Lax, end with the browser, and have the prefix __Host-, so that no other host of the
 // domain can set them. An issuer with plain http, which is on this machine alone, cannot have the prefix.
 package browser

@@ -18,6 +18,7 @@ type Config struct {
 	GrantTypes []string
 	Scopes     []string // that mean something at /userinfo
 	Claims     []string // that /userinfo may answer with, beside sub
+	ACRs       []string // that a sign-in can have
 	// Serves reports whether there is a route at the path, relative to the issuer. It is asked when requests arrive, not before.
 	Serves func(path string) bool
 	// BackChannelLogout reports whether apps are informed when a session has ended.

@@ -52,6 +52,7 @@ type authorization struct {
 	ResponseModes  []string `json:"response_modes_supported,omitempty"`
 	ChallengeMeans []string `json:"code_challenge_methods_supported,omitempty"` // RFC 8414 §2
 	Prompts        []string `json:"prompt_values_supported,omitempty"`          // OpenID Connect Prompt Create §4
+	ACRs           []string `json:"acr_values_supported,omitempty"`             // OpenID Connect Discovery §3
 	Iss            bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
 	// RequestURI is written although it is false: left out it means true (OpenID Connect Discovery §3). The URIs of pushed requests
 	// are no request objects.
@@ -104,7 +105,7 @@ func (h *Handler) renderMetadata(algorithms []string) []byte {
 	}
 	if m.AuthorizationEndpoint != "" {
 		m.authorization = authorization{ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"},
-			ChallengeMeans: []string{"S256"}, Prompts: []string{"none", "login", "select_account", "consent"}, Iss: true, RequestURI: new(bool)}
+			ChallengeMeans: []string{"S256"}, Prompts: []string{"none", "login", "select_account", "consent"}, ACRs: h.cfg.ACRs, Iss: true, RequestURI: new(bool)}
 	}
 	if m.AuthorizationEndpoint == "" { // there is no way to get a code
 		m.GrantTypes = slices.DeleteFunc(slices.Clone(m.GrantTypes), func(grant string) bool { return grant == syntax.GrantAuthorizationCode })

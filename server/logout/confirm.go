@@ -42,7 +42,7 @@ func (c *call) binding(name string) string { return name + c.in.Session.ID.Strin
 
 // confirmed answers the form.
 func (c *call) confirmed() (answer edge.Response, err error) {
-	if c.crossSites.Check(c.Request.Request) != nil {
+	if c.cfg.Browsers.CheckOrigin(c.Request) != nil {
 		return c.problem(page.Forged), nil
 	}
 	name := c.cfg.Browsers.Name(c.Request)

@@ -39,10 +39,9 @@ type Config struct {
 
 // Handler answers the requests. It is safe for concurrent use.
 type Handler struct {
-	cfg        Config
-	prefix     string // of paths: the issuer's own
-	forms      *sealed.Box
-	crossSites *http.CrossOriginProtection
+	cfg    Config
+	prefix string // of paths: the issuer's own
+	forms  *sealed.Box
 }
 
 // maxForm is the length of the sealed field of the form, which has the parameters of a query.
@@ -54,13 +53,12 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: cfg, prefix: strings.TrimSuffix(issuer.Path, "/"), crossSites: http.NewCrossOriginProtection()}
+	h := &Handler{cfg: cfg, prefix: strings.TrimSuffix(issuer.Path, "/")}
 	if h.forms, err = sealed.New(cfg.Keys, cfg.InUse, "sign-out form", "", maxForm); err != nil {
 		return nil, err
 	}
 	h.cfg.Keys = nil // they are not to be printed
-	// A proxy may have changed the Host header, with which the origin is compared.
-	return h, h.crossSites.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host)
+	return h, nil
 }
 
 // maxQuery is how long the query may be that a POST is turned into.

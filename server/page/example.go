@@ -36,7 +36,7 @@ func (p *Renderer) Examples(r Reader, action string, now time.Time) []Example {
 	again.Again, again.Username, again.OtherURL = true, user, action
 	own := Account{Reader: r, Action: action, Hidden: hidden, Username: user, MinLength: 15, Now: now, Sessions: []Session{
 		{ID: "one", Browser: "Firefox", System: "Linux", Address: "192.0.2.7", Used: now.Add(-time.Second), Current: true},
-		{ID: "two", App: app, Browser: "Firefox", System: "Linux", Address: "192.0.2.7", Used: now.Add(-3 * time.Hour)},
+		{ID: "two", App: app, Browser: "Safari", System: "iPhone", Address: "192.0.2.7", Used: now.Add(-3 * time.Hour)},
 		{ID: "three", App: "Warehouse", Used: now.Add(-26 * time.Hour)}}}
 	short, done := own, own
 	short.Message, short.Count, short.More = PasswordTooShort, 15, 2

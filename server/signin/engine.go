@@ -61,6 +61,7 @@ type Login struct {
 	Client   *store.Client
 	Username string // as typed
 	Password string
+	Device   store.Device // of the browser where there is one
 }
 
 // SignedIn is a login that has succeeded. End it with Confirm or Abandon.

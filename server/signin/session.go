@@ -31,7 +31,7 @@ func (a *attempt) begin() (SignedIn, error) {
 // startSession forgets the account's failures from here and begins the session, with the event of the login.
 func (a *attempt) startSession(in *SignedIn) error {
 	fresh := store.Session{UserID: a.credential.UserID, ClientID: a.Client.ID, ClientEpoch: a.Client.Epoch, Address: store.NetworkOf(a.request.Address),
-		StartedAt: laterOf(a.cfg.Now(), a.Client.NotBefore)}
+		Device: a.Device, StartedAt: laterOf(a.cfg.Now(), a.Client.NotBefore)}
 	rand.Read(fresh.ID[:])
 	set := a.cfg.Settings()
 	a.request.Changing, in.event.SessionID = store.EventLogin, fresh.ID.String()

@@ -75,7 +75,7 @@ func (s *sessions) start(t *layout.Tx, in store.Session, limit int) (store.Sessi
 }
 
 // makeRoom ends the user's oldest sessions but one that stays, and those that began from them, until there is room for one more
-// under limit; a limit that is not positive is none.
+// under limit; a limit that is not positive is none. Of those that began with one sign-in it ends the one that was used least recently.
 func makeRoom(t *layout.Tx, user store.UserID, limit int, stays store.SessionID) error {
 	if limit <= 0 {
 		return nil
@@ -84,7 +84,9 @@ func makeRoom(t *layout.Tx, user store.UserID, limit int, stays store.SessionID)
 	if err != nil || len(all) < limit {
 		return err
 	}
-	slices.SortFunc(all, byAge)
+	slices.SortFunc(all, func(a, b store.Session) int {
+		return cmp.Or(a.StartedAt.Compare(b.StartedAt), a.RotatedAt.Compare(b.RotatedAt), bytes.Compare(a.ID[:], b.ID[:]))
+	})
 	ended := map[store.SessionID]store.Session{}
 	for _, old := range all {
 		if len(ended) > len(all)-limit {

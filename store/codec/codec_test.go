@@ -85,6 +85,26 @@ func TestSession(t *testing.T) {
 	})
 }
 
+// TestSessionDevice: a device takes a byte of the record, and a session without one none.
+func TestSessionDevice(t *testing.T) {
+	device := store.NewDevice("Firefox", "Windows")
+	for _, address := range []netip.Addr{{}, netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::")} {
+		for _, parent := range []store.SessionID{{}, {7}} {
+			s := store.Session{ClientID: "signet-browser", Address: address, Parent: parent}
+			without := len(EncodeSession(s, store.Format2))
+			s.Device = device
+			raw := EncodeSession(s, store.Format2)
+			got, err := DecodeSession(s.UserID, s.ID, raw, s.ClientID)
+			if parent.IsZero() && (err != nil || got.Device != device || got.Address != address || len(raw) != without+1) {
+				t.Errorf("got %+v, %v in %d bytes after %d", got, err, len(raw), without)
+			}
+			if err != nil || len(raw) > listpackValue+1 {
+				t.Errorf("with a parent: got %+v, %v in %d bytes", got, err, len(raw))
+			}
+		}
+	}
+}
+
 // TestSessionAddress: what of an address is kept, and when there is no room for it.
 func TestSessionAddress(t *testing.T) {
 	for _, c := range []struct {

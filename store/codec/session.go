@@ -28,13 +28,14 @@ const (
 // Format 2, whose times are Unix milliseconds in six bytes:
 //
 //	version 2 ‖ startedAt 6 ‖ rotatedAt 6 ‖ generation 4 ‖ replays 2 ‖ user epoch 3 ‖ client epoch 3
-//	‖ skipped 2 ‖ length of the address 1 ‖ address ‖ client id
+//	‖ skipped 2 ‖ length of the origin 1 ‖ origin ‖ client id
 //
 // A session with a parent, in a store of either format, where format 1 has epochs of 0:
 //
 //	version 3 ‖ parent 16 ‖ startedAt 6 ‖ … as in format 2
 //
-// The address is left out where with it the record would be too long for a listpack of Redis.
+// The origin is the address, of 4 or 8 bytes or none, and behind it the device, a byte, where it is known. It is left out where with
+// it the record would be too long for a listpack of Redis.
 func EncodeSession(s store.Session, format int) []byte {
 	head := sessionHead2
 	switch {
@@ -46,8 +47,8 @@ func EncodeSession(s store.Session, format int) []byte {
 	case format < store.Format2:
 		return encodeSession1(s)
 	}
-	address := sessionAddress(s.Address, head+len(s.ClientID))
-	b := make([]byte, 0, head+len(address)+len(s.ClientID))
+	origin := sessionOrigin(s.Address, s.Device, head+len(s.ClientID))
+	b := make([]byte, 0, head+len(origin)+len(s.ClientID))
 	if s.Parent.IsZero() {
 		b = append(b, sessionVersion2)
 	} else {
@@ -60,8 +61,8 @@ func EncodeSession(s store.Session, format int) []byte {
 	b = appendUint24(b, s.UserEpoch)
 	b = appendUint24(b, s.ClientEpoch)
 	b = binary.BigEndian.AppendUint16(b, s.Skipped)
-	b = append(b, byte(len(address)))
-	b = append(b, address...)
+	b = append(b, byte(len(origin)))
+	b = append(b, origin...)
 	return append(b, s.ClientID...)
 }
 
@@ -75,17 +76,20 @@ func encodeSession1(s store.Session) []byte {
 	return append(b, s.ClientID...)
 }
 
-// SessionAddress is the address as a record of the client's session has it: 4 bytes, 8 bytes, or none. The record of a session with
-// a parent may be without it nevertheless.
-func SessionAddress(a netip.Addr, clientID string) []byte {
-	return sessionAddress(a, sessionHead2+len(clientID))
+// SessionOrigin is the address and the device as a record of the client's session has them. The record of a session with a parent may
+// be without them nevertheless.
+func SessionOrigin(a netip.Addr, d store.Device, clientID string) []byte {
+	return sessionOrigin(a, d, sessionHead2+len(clientID))
 }
 
-// sessionAddress is for a record of n bytes without it.
-func sessionAddress(a netip.Addr, n int) []byte {
+// sessionOrigin is for a record of n bytes without it.
+func sessionOrigin(a netip.Addr, d store.Device, n int) []byte {
 	raw := store.NetworkOf(a).AsSlice()
 	if len(raw) > 8 {
 		raw = raw[:8]
+	}
+	if d != 0 {
+		raw = append(raw, byte(d))
 	}
 	if n <= listpackValue && n+len(raw) > listpackValue {
 		return nil
@@ -110,7 +114,7 @@ func DecodeSession(user store.UserID, id store.SessionID, value []byte, clientID
 		s.StartedAt, s.RotatedAt = r.time6(), r.time6()
 		s.Generation, s.Replays = r.Uint32(), r.Uint16()
 		s.UserEpoch, s.ClientEpoch, s.Skipped = r.uint24(), r.uint24(), r.Uint16()
-		s.Address = r.address()
+		s.Address, s.Device = r.origin()
 	default:
 		return store.Session{}, ErrMalformed
 	}
@@ -123,22 +127,26 @@ func DecodeSession(user store.UserID, id store.SessionID, value []byte, clientID
 	return s, nil
 }
 
-// address reads one of the lengths that SessionAddress has.
-func (r *Reader) address() netip.Addr {
-	switch raw := r.Take(int(r.Byte())); len(raw) {
+// origin reads one of the lengths that SessionOrigin has.
+func (r *Reader) origin() (a netip.Addr, d store.Device) {
+	raw := r.Take(int(r.Byte()))
+	if n := len(raw); n%2 == 1 {
+		raw, d = raw[:n-1], store.Device(raw[n-1])
+	}
+	switch len(raw) {
 	case 0:
 	case 4:
-		return netip.AddrFrom4([4]byte(raw))
+		return netip.AddrFrom4([4]byte(raw)), d
 	case 8:
 		var all [16]byte
 		copy(all[:], raw)
 		if a := netip.AddrFrom16(all); !a.Is4In6() {
-			return a
+			return a, d
 		}
 	default:
 		r.fail()
 	}
-	return netip.Addr{}
+	return netip.Addr{}, d
 }
 
 func appendUint24(b []byte, v uint32) []byte { return append(b, byte(v>>16), byte(v>>8), byte(v)) }

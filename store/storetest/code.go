@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -153,6 +154,17 @@ func testParent(t *testing.T, b Backend) {
 	}
 	equal(t, "what is left", sessions(t, s, u.ID, t0.Add(mi)), []store.Session{child})
 
+	// The device of a browser stays with its session when an app's begins from it.
+	browser = store.Session{ID: newSessionID(), UserID: u.ID, ClientID: "browser", StartedAt: t0, Device: store.NewDevice("Firefox", "Windows"),
+		Address: netip.MustParseAddr("192.0.2.7")}
+	browser, _, err = s.StartSession(ctx, browser, ten)
+	noError(t, "StartSession", err)
+	redeem(t, s, code(u, browser.ID))
+	if s.Format() != store.Format1 { // which keeps neither
+		equal(t, "the device", getSession(t, s, browser).Device, store.NewDevice("Firefox", "Windows"))
+		equal(t, "the address", getSession(t, s, browser).Address, netip.MustParseAddr("192.0.2.7"))
+	}
+
 	// The limit ends the oldest with what began from it, and never the session that a new one begins from.
 	u = addUser(t, s)
 	browser = addSession(t, s, u.ID, t0)
@@ -174,6 +186,21 @@ func testParent(t *testing.T, b Backend) {
 		left = append(left, session.ID)
 	}
 	equal(t, "what is left under a limit of one", left, []store.SessionID{kept.ID, next.ID})
+
+	// Apps that began with one sign-in: the one that was used least recently ends.
+	u = addUser(t, s)
+	browser = addSession(t, s, u.ID, t0)
+	used := map[store.SessionID]bool{browser.ID: true}
+	for i := range 6 {
+		app := code(u, browser.ID)
+		app.StartedAt, app.RotatedAt = t0, t0.Add(time.Duration(i+1)*time.Hour)
+		_, _, err = s.RedeemCode(ctx, app, store.SessionLimits{PerUser: 4, Absolute: month.Absolute}, codeExpires())
+		noError(t, "RedeemCode", err)
+		used[app.ID] = i >= 3
+	}
+	for _, session := range sessions(t, s, u.ID, t0.Add(6*time.Hour)) {
+		equal(t, "a session that is left is one of the last", used[session.ID], true)
+	}
 }
 
 func getSession(t testing.TB, s store.Store, session store.Session) store.Session {

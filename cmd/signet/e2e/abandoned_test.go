@@ -71,8 +71,11 @@ func (s *benchSide) abandon(challenge string, pushed bool) error {
 		return isSignInPage(c.open(challenge))
 	}
 	res, body, err := c.send(http.MethodPost, "/par", authorizationRequest(challenge))
-	if err != nil || res.StatusCode != http.StatusCreated {
-		return fmt.Errorf("%v: %s", err, body)
+	if err != nil {
+		return err
+	}
+	if res.StatusCode != http.StatusCreated {
+		return fmt.Errorf("%s: %s", res.Status, body)
 	}
 	_, uri, _ := strings.Cut(string(body), `"request_uri":"`)
 	uri, _, _ = strings.Cut(uri, `"`)

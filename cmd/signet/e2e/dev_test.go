@@ -177,7 +177,7 @@ func checkSnippet(t *testing.T, code string) {
 }
 
 func startsCommand(line string) bool {
-	for _, word := range []string{"CODE=", "TOKENS=", "echo ", "ACCESS=", "REFRESH=", "curl "} {
+	for _, word := range []string{"CODE=", "PKCE=", "TOKENS=", "echo ", "ACCESS=", "REFRESH=", "curl "} {
 		if strings.HasPrefix(line, word) {
 			return true
 		}

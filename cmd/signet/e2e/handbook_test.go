@@ -21,6 +21,7 @@ import (
 var handbook = []string{
 	"README.md",
 	"deploy/README.md",
+	"deploy/git.md",
 	"deploy/incidents.md",
 	"deploy/migration.md",
 	"deploy/pages.md",
@@ -40,7 +41,9 @@ var handbook = []string{
 //	<!-- test: serves redis PORT -->   the same, of a Redis
 //	<!-- test: in the repository -->   it is run at the top of the repository; also after serves PORT
 //	<!-- test: file NAME -->           it is not run: it is put into the file NAME. YAML must load as a configuration
+//	<!-- test: clients NAME -->        the same, of a file of clients, which the commands use
 //	<!-- test: nginx NAME -->          the same, and nginx must accept it; also caddy NAME, haproxy NAME and prometheus NAME
+//	<!-- test: part of PATH -->        it stands in that file of the repository, which another test runs
 //	<!-- test: prints -->              it is what the commands before it print; … stands for anything
 //	<!-- test: the suite -->           it is the command that runs this test
 //	<!-- test: needs an engine -->     it is not run, since no container engine is needed to test Signet; the page mentions it
@@ -64,7 +67,8 @@ type block struct {
 var (
 	directiveLine = regexp.MustCompile(`^<!-- test: (.+) -->$`)
 	serves        = regexp.MustCompile(`^serves (redis )?(\d+)( in the repository| again)?$`)
-	fileNamed     = regexp.MustCompile(`^(file|nginx|caddy|haproxy|prometheus) ([\w.-]+)$`)
+	fileNamed     = regexp.MustCompile(`^(file|clients|nginx|caddy|haproxy|prometheus) ([\w.-]+)$`)
+	partOf        = regexp.MustCompile(`^part of ([\w./-]+)$`)
 	devCommand    = regexp.MustCompile(`(?m)signet dev$`)
 	pagePorts     = []string{"8080", "8000", "9000", "9090", "9091", "9092", "9093", "6379"}
 	portNumber    = regexp.MustCompile(`\b(` + strings.Join(pagePorts, "|") + `)\b`)
@@ -221,9 +225,13 @@ func (r *tour) renumber(text string) string {
 func (r *tour) add(b block) {
 	r.t.Helper()
 	text := r.renumber(b.text)
-	file, server := fileNamed.FindStringSubmatch(b.directive), serves.FindStringSubmatch(b.directive)
+	file, server, part := fileNamed.FindStringSubmatch(b.directive), serves.FindStringSubmatch(b.directive), partOf.FindStringSubmatch(b.directive)
 	switch {
 	case b.lang == "mermaid":
+	case part != nil && b.lang != "sh":
+		if !strings.Contains(unindented(page(r.t, part[1])), unindented(b.text)) {
+			r.t.Errorf("%s:%d: %s has no such part", r.page, b.line, part[1])
+		}
 	case file != nil && b.lang != "sh":
 		r.file(b, file[1], file[2], text)
 	case b.directive == "prints" && b.lang != "sh" && r.ran != 0:
@@ -244,6 +252,15 @@ func (r *tour) add(b block) {
 	default:
 		r.t.Errorf("%s:%d: there is no directive %q", r.page, b.line, b.directive)
 	}
+}
+
+// unindented returns the text without the spaces at the beginning of its lines.
+func unindented(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(strings.TrimLeft(line, " "))
+	}
+	return b.String()
 }
 
 func (r *tour) file(b block, kind, name, text string) {

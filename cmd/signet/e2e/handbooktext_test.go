@@ -9,7 +9,7 @@ import (
 )
 
 // notHandbook lists the pages without commands of their own, and those that CI or another test runs.
-var notHandbook = []string{"CHANGELOG.md", "deploy/examples/fastapi/README.md", "deploy/install.md", "server/testdata/script/README.md"}
+var notHandbook = []string{"CHANGELOG.md", "deploy/examples/fastapi/README.md", "deploy/helm/README.md", "deploy/install.md", "server/testdata/script/README.md"}
 
 // allPages returns the path of every Markdown file of the repository.
 func allPages(t *testing.T) (paths []string) {

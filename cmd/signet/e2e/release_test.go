@@ -193,7 +193,7 @@ func (r *tour) until(t *testing.T, name string, begin time.Time) time.Duration {
 // withRegistry starts a registry for the names of the page, and makes crane available to its commands.
 func (r *tour) withRegistry(t *testing.T, all releases) *strings.Replacer {
 	t.Helper()
-	program := craneProgram(t)
+	program := goTool(t, crane)
 	if err := os.Link(program, filepath.Join(r.dir, "bin", "crane")); err != nil {
 		t.Fatal(err)
 	}
@@ -369,18 +369,6 @@ dpkg --remove signet > remove.txt 2>&1
 	}
 }
 
-// craneProgram builds crane.
-func craneProgram(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	cmd := exec.Command("go", "install", crane)
-	cmd.Env = append(os.Environ(), "GOBIN="+dir)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return filepath.Join(dir, "crane")
-}
-
 // startRegistry starts crane's registry and returns its address.
 func startRegistry(t *testing.T, program string) string {
 	t.Helper()
@@ -404,7 +392,7 @@ func startRegistry(t *testing.T, program string) string {
 // is read-only, with a volume where it keeps its state. An engine adds isolation, which nothing here shows.
 func TestReleaseImage(t *testing.T) {
 	all := builtReleases(t)
-	program := craneProgram(t)
+	program := goTool(t, crane)
 	address := startRegistry(t, program)
 	dir := shortDir(t)
 	layout, name := filepath.Join(dir, "layout"), address+"/signet:test"

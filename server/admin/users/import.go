@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -216,6 +217,8 @@ func (in *importing) accept(c *incoming, l *line) error {
 		if taken := in.aliasTaken(ctx, c.user, c.aliases); taken != nil || try > 0 {
 			return cmp.Or(taken, nameError(err)) // others race for the name
 		}
+		// The record of a creation that broke off may be there, without a name that leads to it: that id is of no use any more.
+		_, _ = rand.Read(c.user.ID[:])
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"signet/server/admin/call"
 	"signet/server/clientauth"
 	"signet/server/edge"
+	"signet/server/syntax"
 	"signet/server/token"
 	"signet/store"
 )
@@ -135,7 +136,9 @@ func (h *Sessions) RevokeEverybody(r *call.Request) (edge.Response, error) {
 		if errors.Is(err, store.ErrNotFound) {
 			return nil // deleted meanwhile: its sessions are over
 		}
-		ended++
+		if id != syntax.BrowserClient { // it is none that an operator has made
+			ended++
+		}
 		return err
 	})
 	detail := map[string]string{"clients": strconv.Itoa(ended)}

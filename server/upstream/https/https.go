@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"signet/keys/secret"
+	"signet/server/outbound"
 	"signet/server/strictjson"
 	"signet/server/upstream"
 )
@@ -29,7 +30,7 @@ type Config struct {
 	URL    string
 	Secret []byte      // for the signature; nil: requests have none
 	TLS    *tls.Config // for the server's certificate and the client's own; nil: the system's authorities
-	Dialer upstream.Dialer
+	Dialer outbound.Dialer
 	Now    func() time.Time // nil: time.Now
 }
 
@@ -50,11 +51,7 @@ func New(cfg Config) (*Source, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Source{cfg: cfg, client: &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{DialContext: cfg.Dialer.DialContext, TLSClientConfig: cfg.TLS, ForceAttemptHTTP2: true, DisableCompression: true,
-			MaxIdleConns: 16, MaxIdleConnsPerHost: 16, IdleConnTimeout: 4 * time.Second, MaxResponseHeaderBytes: 32 << 10},
-	}}, nil
+	return &Source{cfg: cfg, client: cfg.Dialer.Client(cfg.TLS)}, nil
 }
 
 // Check implements upstream.Source.
@@ -65,12 +62,12 @@ func (s *Source) Check(ctx context.Context, username, password string) (upstream
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL, bytes.NewReader(body))
 	if err != nil {
-		return upstream.Answer{}, withoutURL(err)
+		return upstream.Answer{}, outbound.WithoutURL(err)
 	}
 	s.sign(req, body)
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return upstream.Answer{}, upstream.NoAnswer(withoutURL(err))
+		return upstream.Answer{}, upstream.NoAnswer(outbound.WithoutURL(err))
 	}
 	defer resp.Body.Close()
 	return s.read(resp)
@@ -97,14 +94,6 @@ func Signature(key []byte, timestamp string, body []byte) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// withoutURL drops the URL from an error, which could have a secret in it.
-func withoutURL(err error) error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		return wrapped.Err
-	}
-	return err
-}
-
 func (s *Source) read(resp *http.Response) (upstream.Answer, error) {
 	switch code := resp.StatusCode; {
 	case code == http.StatusTooManyRequests, code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
@@ -120,7 +109,7 @@ func (s *Source) read(resp *http.Response) (upstream.Answer, error) {
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return upstream.Answer{}, upstream.NoAnswer(withoutURL(err))
+		return upstream.Answer{}, upstream.NoAnswer(outbound.WithoutURL(err))
 	case len(data) > maxAnswer:
 		return upstream.Answer{}, upstream.BadAnswer("it is larger than %d KiB", maxAnswer>>10)
 	}

@@ -17,11 +17,12 @@ import (
 	"testing"
 	"time"
 
+	"signet/server/outbound"
 	"signet/server/upstream"
 	"signet/server/upstream/https"
 )
 
-var loopback = upstream.Dialer{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+var loopback = outbound.Dialer{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 
 var key = []byte("a secret of both")
 
@@ -256,8 +257,8 @@ func TestPrivate(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true }))
 	defer server.Close()
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
-	s := source(t, server, func(c *https.Config) { c.URL, c.Dialer = "http://localhost:"+port, upstream.Dialer{} })
-	if _, err := s.Check(t.Context(), "a", "b"); !errors.Is(err, upstream.ErrNetwork) || !errors.Is(err, upstream.ErrUnavailable) || called {
+	s := source(t, server, func(c *https.Config) { c.URL, c.Dialer = "http://localhost:"+port, outbound.Dialer{} })
+	if _, err := s.Check(t.Context(), "a", "b"); !errors.Is(err, outbound.ErrNetwork) || !errors.Is(err, upstream.ErrUnavailable) || called {
 		t.Errorf("got %v, called %v", err, called)
 	}
 }

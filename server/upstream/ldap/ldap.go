@@ -16,6 +16,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"signet/keys/secret"
+	"signet/server/outbound"
 	"signet/server/upstream"
 )
 
@@ -29,7 +30,7 @@ type Config struct {
 	URL      string      // ldaps://HOST[:PORT] or ldap://HOST[:PORT]
 	StartTLS bool        // with ldap: TLS before anything else
 	TLS      *tls.Config // without a server name: it is the host of the URL
-	Dialer   upstream.Dialer
+	Dialer   outbound.Dialer
 
 	BindDN, BindPassword string // of the account that searches; empty: it searches anonymously
 	Base                 string // of the search, which includes everything below it

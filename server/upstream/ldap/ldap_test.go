@@ -22,6 +22,7 @@ import (
 	goldap "github.com/go-ldap/ldap/v3"
 
 	"signet/server"
+	"signet/server/outbound"
 	"signet/server/servertest"
 	"signet/server/upstream"
 	"signet/server/upstream/ldap"
@@ -29,7 +30,7 @@ import (
 
 const adaPassword = "the password of ada"
 
-var loopback = upstream.Dialer{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+var loopback = outbound.Dialer{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 
 const people = `dn: dc=example,dc=com
 objectClass: dcObject
@@ -234,7 +235,7 @@ func TestSlapd(t *testing.T) {
 		"a base that is not there":   {d.source(t, func(c *ldap.Config) { c.Base = "ou=nobody,dc=example,dc=com" }), "ada", adaPassword, upstream.ErrUnavailable},
 		"no id":                      {d.source(t, func(c *ldap.Config) { c.IDAttribute = "objectGUID" }), "ada", adaPassword, upstream.ErrAnswer},
 		"nobody listens":             {d.source(t, func(c *ldap.Config) { c.URL = "ldaps://" + freeAddress(t) }), "ada", adaPassword, upstream.ErrUnavailable},
-		"a private network":          {d.source(t, func(c *ldap.Config) { c.Dialer = upstream.Dialer{} }), "ada", adaPassword, upstream.ErrNetwork},
+		"a private network":          {d.source(t, func(c *ldap.Config) { c.Dialer = outbound.Dialer{} }), "ada", adaPassword, outbound.ErrNetwork},
 	} {
 		if got, err := check(t, tc.source, tc.username, tc.pass); got.Match || !errors.Is(err, tc.want) {
 			t.Errorf("%s: got %+v, %v; want %v", name, got, err, tc.want)

@@ -33,7 +33,7 @@ func (s *Sessions) RedeemCode(ctx context.Context, in store.Session, b store.Ses
 	keys := append(s.Key.UserAndSessions(in.UserID), s.Key.Code(in.UserID, in.ID))
 	redeem, reuse := s.Trail.CallEither(ctx, func(e *store.Event) bool { return e.Type == store.EventCodeReuse }, script.RedeemCode, keys,
 		in.ID[:], script.Millis(in.StartedAt), s.Clock.Argument(store.Later(in.RotatedAt, in.StartedAt)), in.ClientID, in.ClientEpoch,
-		codec.SessionAddress(in.Address, in.ClientID), b.PerUser, b.Absolute.Milliseconds(), s.Codec.Format(), parentArgument(in), in.UserEpoch,
+		codec.SessionOrigin(in.Address, in.Device, in.ClientID), b.PerUser, b.Absolute.Milliseconds(), s.Codec.Format(), parentArgument(in), in.UserEpoch,
 		markLife(until).Milliseconds())
 	lossKey := s.Key.Of(layout.Loss)
 	lost := conn.Command(lossKey, "get", lossKey)

@@ -60,7 +60,7 @@ func (s *Sessions) sendRotation(ctx context.Context, r store.Rotation) (*conn.Ca
 	args := append(make([]any, 0, 18), r.SessionID[:], r.ClientID, r.Generation, s.Clock.Argument(r.Now),
 		script.CeilMillis(r.Lifetimes.Idle), script.CeilMillis(r.Lifetimes.Absolute),
 		r.Grace.Milliseconds(), r.MaxReplays, script.Millis(r.NotBefore), s.Codec.Format(),
-		r.Late.Milliseconds(), r.ClientEpoch, script.OneIf(r.ClientConfirmed), codec.SessionAddress(r.Address, r.ClientID),
+		r.Late.Milliseconds(), r.ClientEpoch, script.OneIf(r.ClientConfirmed), codec.SessionOrigin(r.Address, 0, r.ClientID),
 		script.Millis(r.Loss.At), store.HealWithin.Milliseconds())
 	informed := s.Logouts.Informed()
 	if r.RequestID == "" && informed == "" {

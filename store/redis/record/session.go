@@ -48,7 +48,7 @@ func (s *Sessions) StartCall(ctx context.Context, in store.Session, b store.Sess
 		now = s.Clock.Argument(in.StartedAt)
 	}
 	args := []any{in.ID[:], script.Millis(in.StartedAt), script.Millis(in.RotatedAt),
-		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, codec.SessionAddress(in.Address, in.ClientID),
+		in.Generation, in.Replays, in.ClientID, in.ClientEpoch, in.Skipped, codec.SessionOrigin(in.Address, in.Device, in.ClientID),
 		b.PerUser, b.Absolute.Milliseconds(), s.Codec.Format(), now, parentArgument(in)}
 	return s.Trail.CallEnding(ctx, script.StartSession, s.Key.UserAndSessions(in.UserID), append(args, epoch...)...), nil
 }

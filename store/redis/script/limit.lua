@@ -7,17 +7,19 @@ local function id_before(a, b)
   return #a < #b
 end
 
--- Ends the oldest sessions but one that stays, and those that began from them, until there is room for one more under limit.
+-- Ends the oldest sessions but one that stays, and those that began from them, until there is room for one more under limit. Of those
+-- that began with one sign-in it ends the one that was used least recently.
 local function make_room(key, limit, stays)
   local n = redis.call('HLEN', key) - limit + 1
   if limit <= 0 or n <= 0 then return end
   local all, list = redis.call('HGETALL', key), {}
   for i = 1, #all, 2 do
     local s = read_session(all[i + 1])
-    list[#list + 1] = {id = all[i], raw = all[i + 1], started = s.started, parent = s.parent}
+    list[#list + 1] = {id = all[i], raw = all[i + 1], started = s.started, rotated = s.rotated, parent = s.parent}
   end
   table.sort(list, function(a, b)
     if a.started ~= b.started then return a.started < b.started end
+    if a.rotated ~= b.rotated then return a.rotated < b.rotated end
     return id_before(a.id, b.id)
   end)
   local ended = {}

@@ -4,7 +4,7 @@
 -- A session:
 --   1 version 1 | 2 startedAt 8 | 10 rotatedAt 8 | 18 generation 4 | 22 replays 2 | 24 client id
 --   1 version 1 | 2 startedAt 6 | 8 rotatedAt 6 | 14 generation 4 | 18 replays 2 | 20 user epoch 3 | 23 client epoch 3
---   | 26 skipped 2 | 28 length of the address 1 | 29 address | client id
+--   | 26 skipped 2 | 28 length of the address, and of the device behind it, 1 | 29 address, device | client id
 -- A session that began from another, of either format; epochs are 0 in format 1:
 --   1 version 1 (3) | 2 id of that session 16 | 18 startedAt 6 | ... as in format 2
 local function is_disabled(user) return string.byte(user, 6) % 2 == 1 end

@@ -169,9 +169,8 @@ func TestSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"id", "disabled", "secret"}
-	spec := reflect.TypeFor[api.ClientSpec]()
-	for i := range spec.NumField() {
-		name, _, _ := strings.Cut(spec.Field(i).Tag.Get("json"), ",")
+	for field := range reflect.TypeFor[api.ClientSpec]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		want = append(want, name)
 	}
 	slices.Sort(want)

@@ -193,7 +193,8 @@ func (p *parser) entry(node *yaml.Node, line int) (Client, bool) {
 func (p *parser) check(c *Client, line int) bool {
 	clientspec.SetDefaults(&c.ClientSpec)
 	client := store.Client{ID: c.ID, Public: c.Public}
-	warnings, err := clientspec.Apply(c.ClientSpec, &client, clientspec.Rules{Algorithms: jose.Algorithms, MaxTokenLife: math.MaxInt64 / time.Second * time.Second})
+	widest := clientspec.Rules{Algorithms: jose.Algorithms, MaxTokenLife: math.MaxInt64 / time.Second * time.Second}
+	warnings, err := clientspec.Apply(c.ClientSpec, &client, widest)
 	if err == nil && c.Secret != nil && !clientspec.HasSecret(client.AuthMethods) {
 		err = errors.New("secret: this client has none; it is public, or authenticates by a key")
 	}

@@ -166,6 +166,9 @@ func (srv *Daemon) build(ctx context.Context, master []masterkey.Key, getenv fun
 	if err != nil {
 		return err
 	}
+	if cfg.BackChannel, err = install.BackChannel(srv.cfg); err != nil {
+		return err
+	}
 	if cfg.Upstream, err = install.Upstream(srv.cfg, getenv); err != nil {
 		return err
 	}

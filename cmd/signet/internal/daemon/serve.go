@@ -59,6 +59,11 @@ func serve(ctx context.Context, app *cli.App, path string, environ []string) err
 	if err != nil {
 		return err
 	}
+	if _, embedded := cfg.BoltPath(); !embedded { // of a server whose store is elsewhere, such as one with a new volume
+		if err := install.MakeDataDir(cfg.DataDir); err != nil {
+			return err
+		}
+	}
 	if err := errors.Join(hardenProcess(), configfile.CheckAccess(cfg)); err != nil {
 		return err
 	}

@@ -64,7 +64,8 @@ The browser goes on to {{.Callback}}, where your app will be. Copy the code from
 minute. The app exchanges it for tokens:
 
   CODE=
-  curl -s {{.Issuer}}/token -d client_id={{.PublicClient}} -d grant_type=authorization_code -d redirect_uri={{.Callback}} -d code_verifier={{.Verifier}} -d code="$CODE"
+  PKCE={{.Verifier}}
+  curl -s {{.Issuer}}/token -d client_id={{.PublicClient}} -d grant_type=authorization_code -d redirect_uri={{.Callback}} -d code_verifier=$PKCE -d code=$CODE
 
 An app with a login form of its own sends the password. Paste this into another terminal:
 

@@ -63,6 +63,8 @@ type adminClients struct {
 	beside   []string // with scopes of the admin API and others; the former must be requested by name
 	userinfo []string // whose users' tokens are not for the server
 	password []string // in browsers, with the password grant
+
+	informed []api.ClientSpec // of logouts
 }
 
 func (f *adminClients) add(c api.ClientSpec, cfg config.Config) {
@@ -77,6 +79,9 @@ func (f *adminClients) add(c api.ClientSpec, cfg config.Config) {
 	isOwn := func(aud string) bool { return slices.Contains(own, aud) }
 	if clientspec.BeginsSessions(c.Grants) && len(c.Audiences) > 0 && !slices.ContainsFunc(c.Audiences, isOwn) {
 		f.userinfo = append(f.userinfo, c.ID)
+	}
+	if c.BackchannelLogoutURI != "" {
+		f.informed = append(f.informed, c)
 	}
 	if clientspec.PasswordInBrowser(c) {
 		f.password = append(f.password, c.ID)
@@ -109,6 +114,7 @@ func (d *doctor) examineAdminClients(ctx context.Context, s store.Clients, cfg c
 		return
 	}
 	found.report(&d.findings)
+	d.examineLogoutURIs(ctx, found.informed, cfg)
 }
 
 // examineServing reads the clients from the running server.
@@ -123,4 +129,5 @@ func (d *doctor) examineServing(ctx context.Context, cfg config.Config) {
 		return
 	}
 	found.report(&d.findings)
+	d.examineLogoutURIs(ctx, found.informed, cfg)
 }

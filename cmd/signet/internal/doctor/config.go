@@ -67,6 +67,9 @@ func checkParts(app *cli.App, c config.Config) error {
 	if _, err := install.OpenHSM(c, app.Getenv); err != nil {
 		problems = append(problems, err)
 	}
+	if _, err := install.BackChannel(c); err != nil {
+		return err
+	}
 	if _, err := install.Upstream(c, app.Getenv); err != nil {
 		problems = append(problems, err)
 	}

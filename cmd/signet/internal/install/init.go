@@ -120,7 +120,7 @@ func initStore(cmd *cobra.Command, app *cli.App, path string) error {
 		return err
 	}
 	configfile.PrintWarnings(app, warnings)
-	if err := MakePrivateDir(cfg.DataDir); err != nil {
+	if err := MakeDataDir(cfg.DataDir); err != nil {
 		return err
 	}
 	if err := configfile.CheckAccess(cfg); err != nil {
@@ -228,6 +228,14 @@ func (c *cleanup) run() {
 func MakePrivateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the directory: %w; choose another --dir, or run this as a user who may write there", err)
+	}
+	return nil
+}
+
+// MakeDataDir makes the data directory of a configuration if it is not there.
+func MakeDataDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("data_dir: %w; make it, and give it to the user that runs this", err)
 	}
 	return nil
 }

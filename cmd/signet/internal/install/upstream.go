@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"signet/config"
+	"signet/server/outbound"
 	"signet/server/upstream"
 	"signet/server/upstream/https"
 	"signet/server/upstream/ldap"
@@ -33,7 +34,7 @@ func Upstream(cfg config.Config, getenv func(string) string) (upstream.Settings,
 		return upstream.Settings{}, errors.New("users.upstream.url: it is not a URL")
 	}
 	settings := upstream.Settings{Stay: u.Mode == config.ModeStay, IDClaim: u.IDClaim, Timeout: u.Timeout, Concurrency: u.Concurrency}
-	dialer := upstream.Dialer{Networks: append(namedByHost(at.Hostname()), u.Networks...)}
+	dialer := outbound.Dialer{Networks: append(namedByHost(at.Hostname()), u.Networks...), Setting: "users.upstream.networks"}
 	if u.IsDirectory() {
 		settings.Kind = "ldap"
 		settings.Source, err = directory(u, dialer, getenv)
@@ -59,7 +60,7 @@ func namedByHost(host string) []netip.Prefix {
 	return nil
 }
 
-func website(u config.Upstream, dialer upstream.Dialer, getenv func(string) string) (upstream.Source, error) {
+func website(u config.Upstream, dialer outbound.Dialer, getenv func(string) string) (upstream.Source, error) {
 	settings, err := clientTLS("users.upstream", u.CA, u.Cert, u.Key, "")
 	if err != nil {
 		return nil, err
@@ -86,7 +87,7 @@ func website(u config.Upstream, dialer upstream.Dialer, getenv func(string) stri
 	return source, nil
 }
 
-func directory(u config.Upstream, dialer upstream.Dialer, getenv func(string) string) (upstream.Source, error) {
+func directory(u config.Upstream, dialer outbound.Dialer, getenv func(string) string) (upstream.Source, error) {
 	d := u.LDAP
 	settings, err := clientTLS("users.upstream", u.CA, u.Cert, u.Key, "")
 	if err != nil {

@@ -17,7 +17,8 @@ func openWordPress(in *input, r *Reader) (source, error) {
 		return openCSV(in, r)
 	}
 	return &dump{reader: r, roles: capabilities{of: map[blogUser]int{}, index: map[string]int{}},
-		rows: sqldump.New(sqldump.Config{In: in, Line: in.skipped, Table: wordPressTable, TextEnds: in.recordEnds, MaxText: maxRecord, TooLong: errRecordTooLong})}, nil
+		rows: sqldump.New(sqldump.Config{In: in, Line: in.skipped, Table: wordPressTable, TextEnds: in.recordEnds,
+			MaxText: maxRecord, TooLong: errRecordTooLong})}, nil
 }
 
 const (

@@ -85,7 +85,7 @@ func apply(ctx context.Context, app *cli.App, o options) error {
 		return err
 	}
 	switch {
-	case o.expect != "" && p.Name != o.expect:
+	case o.expect != "" && len(p.Changes) > 0 && p.Name != o.expect:
 		return fmt.Errorf("this is not the plan %s any more: the files, a secret or the server have changed; nothing was changed, so look at --plan again", o.expect)
 	case o.plan:
 		return show(app, p, o.exitCode)

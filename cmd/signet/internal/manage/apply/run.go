@@ -28,7 +28,7 @@ func (p *plan) run(ctx context.Context, server *client.Client) error {
 		c := &p.Changes[i]
 		if err := c.run(ctx, server); err != nil {
 			c.Result = resultOf(err)
-			return fmt.Errorf("client %q: %w; %d of %d changes were applied, and running this again continues", c.ClientID, err, i, len(p.Changes))
+			return fmt.Errorf("client %q: %w; %d of %d changes were applied, and running this again plans the rest", c.ClientID, err, i, len(p.Changes))
 		}
 		c.Result = applied
 	}

@@ -49,6 +49,7 @@ type run struct {
 
 	seed maphash.Seed
 	seen map[uint64]struct{} // usernames and ids that were accepted
+	here idsHere             // nil: not read yet
 
 	report   api.Report
 	looked   int  // rows whose hashes were looked at, see noteWraps
@@ -93,13 +94,16 @@ func (r *run) all(ctx context.Context) error {
 			return r.sendPart(ctx)
 		}
 		if err == nil {
-			err = r.add(row)
+			err = r.add(ctx, row)
 		}
 		if err == nil && (len(r.rows) == partLines || r.part.Len()+r.held > partBytes) {
 			err = r.sendPart(ctx)
 			if err != nil {
 				return err
 			}
+		}
+		if _, ofServer := errors.AsType[*serverError](err); ofServer {
+			return err
 		}
 		if err != nil { // of the table: what is before it counts
 			if sending := r.sendPart(ctx); sending != nil {
@@ -109,6 +113,11 @@ func (r *run) all(ctx context.Context) error {
 		}
 	}
 }
+
+// serverError is an error of the server while rows are read.
+type serverError struct{ error }
+
+func (e *serverError) Unwrap() error { return e.error }
 
 func (r *run) sentSoFar() string {
 	n := r.report.Accepted
@@ -125,7 +134,7 @@ func (r *run) sentSoFar() string {
 const chooseFactors = "which Signet does not ask for: keep their secrets in a private file with --factors FILE, or leave them behind with --drop-factors"
 
 // add puts a row into the part. One that is refused is there as well, so that the report has all in the order of the file.
-func (r *run) add(read usertable.Row) error {
+func (r *run) add(ctx context.Context, read usertable.Row) error {
 	if len(read.Factors) > 0 && r.factors == "" && !r.dropFactors && read.Err == nil {
 		if !r.dryRun {
 			return fmt.Errorf("the user %q has one-time passwords, %s", read.Username, chooseFactors)
@@ -133,9 +142,17 @@ func (r *run) add(read usertable.Row) error {
 		r.factored++
 	}
 	row := row{Row: read}
+	doubled, err := "", error(nil)
+	if row.Err == nil {
+		doubled, err = r.hereAs(ctx, row.Row)
+	}
 	switch {
+	case err != nil:
+		return &serverError{err}
 	case row.Err != nil:
 		row.refused = row.Err.Error()
+	case doubled != "":
+		row.refused = doubled
 	case r.accepted(r.nameKey(row.Username)):
 		row.refused = sameUsername
 	case row.ID != "" && r.accepted(r.idKey(row.ID)):
@@ -218,11 +235,7 @@ func (r *run) sendPart(ctx context.Context) error {
 		}
 		wait, again := patience.next(time.Now(), len(answers))
 		if !again || !r.mayRetry(err) {
-			if ctx.Err() != nil {
-				err = errors.New("interrupted")
-			} else if r.explain != nil {
-				err = r.explain(err)
-			}
+			err = r.explained(ctx, err)
 			if r.answered {
 				err = fmt.Errorf("%w. %s: start it once more, which changes nothing for those", err, r.sentSoFar())
 			}

@@ -1,4 +1,4 @@
-package upstream_test
+package outbound_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"signet/server/upstream"
+	"signet/server/outbound"
 )
 
 // TestPrivateNetworks: the address that a name leads to is checked, in whatever form it hides a private one.
@@ -25,7 +25,7 @@ func TestPrivateNetworks(t *testing.T) {
 	}
 	direct.Close()
 	dial := func(host string, networks ...string) error {
-		var d upstream.Dialer
+		var d outbound.Dialer
 		for _, n := range networks {
 			d.Networks = append(d.Networks, netip.MustParsePrefix(n))
 		}
@@ -40,16 +40,16 @@ func TestPrivateNetworks(t *testing.T) {
 	for _, host := range []string{"localhost", "127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "0.0.0.0", "::", "10.0.0.1", "172.16.0.1", "192.168.1.1",
 		"169.254.169.254", "100.64.0.1", "192.0.0.1", "198.18.0.1", "240.0.0.1", "255.255.255.255", "224.0.0.1", "fc00::1", "fe80::1", "fec0::1", "ff02::1",
 		"64:ff9b::a00:1", "2002:a00:1::1", "::10.0.0.1", "2001:db8::1"} {
-		if err := dial(host); !errors.Is(err, upstream.ErrNetwork) {
-			t.Errorf("%s: got %v, want %v", host, err, upstream.ErrNetwork)
+		if err := dial(host); !errors.Is(err, outbound.ErrNetwork) {
+			t.Errorf("%s: got %v, want %v", host, err, outbound.ErrNetwork)
 		}
 	}
 	for _, host := range []string{"localhost", "127.0.0.1", "::ffff:127.0.0.1"} {
-		if err := dial(host, "127.0.0.0/8", "::1/128"); errors.Is(err, upstream.ErrNetwork) {
+		if err := dial(host, "127.0.0.0/8", "::1/128"); errors.Is(err, outbound.ErrNetwork) {
 			t.Errorf("%s, which is named: got %v", host, err)
 		}
 	}
-	if err := dial("127.0.0.1", "10.0.0.0/8"); !errors.Is(err, upstream.ErrNetwork) {
+	if err := dial("127.0.0.1", "10.0.0.0/8"); !errors.Is(err, outbound.ErrNetwork) {
 		t.Errorf("another network is named: got %v", err)
 	}
 }

@@ -1,6 +1,10 @@
-package accountpage
+package browser_test
 
-import "testing"
+import (
+	"testing"
+
+	"signet/server/browser"
+)
 
 func TestDeviceOf(t *testing.T) {
 	for agent, want := range map[string][2]string{
@@ -14,8 +18,10 @@ func TestDeviceOf(t *testing.T) {
 		"curl/8.14.1": {},
 		"":            {},
 	} {
-		if browser, system := deviceOf(agent); browser != want[0] || system != want[1] {
-			t.Errorf("%s: got %q on %q, want %v", agent, browser, system, want)
+		r := request()
+		r.Header.Set("User-Agent", agent)
+		if d := browser.DeviceOf(r); d.Browser() != want[0] || d.System() != want[1] {
+			t.Errorf("%s: got %q on %q, want %v", agent, d.Browser(), d.System(), want)
 		}
 	}
 }

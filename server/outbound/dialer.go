@@ -1,4 +1,4 @@
-package upstream
+package outbound
 
 import (
 	"context"
@@ -11,15 +11,17 @@ import (
 	"time"
 )
 
-// Dialer connects to an upstream, and to no address of a private network unless that is named. It checks the address
+// Dialer connects to other systems, and to no address of a private network unless that is named. It checks the address
 // that is dialled and not the name, which can lead anywhere from one moment to the next (DNS rebinding).
 type Dialer struct {
 	// Networks are those that may be dialled besides the public Internet.
 	Networks []netip.Prefix
+	// Setting is where an operator names them, for errors.
+	Setting string
 }
 
 // ErrNetwork: the address is in a private network that is not named.
-var ErrNetwork = errors.New("the address is in a private network; name that network in users.upstream.networks if it is meant")
+var ErrNetwork = errors.New("the address is in a private network")
 
 // DialContext connects as net.Dialer does.
 func (d Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
@@ -35,11 +37,16 @@ func (d Dialer) check(resolved string) error {
 	if err != nil {
 		return fmt.Errorf("%q is not an address: %w", resolved, ErrNetwork)
 	}
-	addr := at.Addr().WithZone("").Unmap()
+	return d.CheckAddr(at.Addr())
+}
+
+// CheckAddr returns an error that wraps ErrNetwork for an address that is not dialled.
+func (d Dialer) CheckAddr(addr netip.Addr) error {
+	addr = addr.WithZone("").Unmap()
 	if public(addr) || slices.ContainsFunc(d.Networks, func(p netip.Prefix) bool { return p.Contains(addr) }) {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", addr, ErrNetwork)
+	return fmt.Errorf("%s: %w; name that network in %s if it is meant", addr, ErrNetwork, d.Setting)
 }
 
 // special are the blocks that are not of the public Internet (RFC 6890 and IANA's registries of special-purpose
