@@ -3,6 +3,7 @@ package server_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"html"
 	"maps"
 	"net/http"
@@ -560,6 +561,31 @@ func TestEverybodySignsInAgain(t *testing.T) {
 	admin.CallJSON(t, "POST", path+"/disable", "").Wants(404, "not_found")
 	admin.CallJSON(t, "DELETE", path, "").Wants(404, "not_found")
 	isPage(t, b.open(t, "prompt=none", "client_id="+syntax.BrowserClient), 400, "")
+}
+
+// TestChosenService: an app that names its service gets access tokens for this one alone, also at refreshes.
+func TestChosenService(t *testing.T) {
+	s := codeServer(t, nil)
+	const service = "https://orders.example"
+	s.SetClient(t, servertest.Web, func(c *store.Client) {
+		c.Scopes, c.Audiences = append(c.Scopes, "openid"), []string{service}
+	})
+	for resource, want := range map[string]string{"": service + " " + s.URL, service: service} {
+		b := newTab(s)
+		params := []string{"scope=openid"}
+		if resource != "" {
+			params = append(params, "resource="+resource)
+		}
+		got := sentTo(t, b.send(t, b.open(t, params...), "ada", servertest.Password), callback)
+		a := s.Form(t, "/token", "grant_type=authorization_code", "code="+got.Get("code"), "redirect_uri="+callback, "code_verifier="+verifier).Web().Wants(200, "")
+		for range 2 {
+			_, claims := servertest.DecodeJWT(t, a.Str("access_token"))
+			if aud := strings.Trim(fmt.Sprint(claims["aud"]), "[]"); aud != want {
+				t.Errorf("resource=%s: got aud %s, want %s", resource, aud, want)
+			}
+			a = s.Form(t, "/token", "grant_type=refresh_token", "refresh_token="+a.Str("refresh_token")).Web().Wants(200, "")
+		}
+	}
 }
 
 // TestIDTokenHint: a request that is about one user gives no code of another one.

@@ -261,7 +261,8 @@ func (req *request) wantsLogin(who *browser.SignedIn, now time.Time) bool {
 // code returns a code for the user who is signed in.
 func (h *Handler) code(req *request, who *browser.SignedIn) string {
 	c := token.Code{UserID: who.User.ID, UserEpoch: who.User.Epoch, ClientID: req.client.ID, ClientEpoch: req.client.Epoch, Browser: who.Session.ID,
-		RedirectURI: req.redirectURI, Challenge: req.form.Get("code_challenge"), Scope: req.scope, Audience: req.audience, Nonce: req.form.Get("nonce"),
+		RedirectURI: req.redirectURI, Challenge: req.form.Get("code_challenge"), Scope: req.scope, Audience: req.audience,
+		Chosen: len(req.form.Resources) > 0, Nonce: req.form.Get("nonce"),
 		AMR: who.AMR, ACR: who.ACR, AuthTime: who.AuthTime, Expires: h.cfg.Now().Add(token.CodeLife)}
 	rand.Read(c.SessionID[:])
 	return h.cfg.Sealer.SealCode(c)

@@ -171,11 +171,11 @@ func TestAppIsInformed(t *testing.T) {
 	if err := verified.Claims(&claims); err != nil {
 		t.Fatal(err)
 	}
-	head, access := servertest.DecodeJWT(t, raw)
+	head, _ := servertest.DecodeJWT(t, raw)
 	if head["typ"] != token.TypeLogout {
 		t.Errorf("got typ %v", head["typ"])
 	}
-	_, access = servertest.DecodeJWT(t, ended.Str("access_token"))
+	_, access := servertest.DecodeJWT(t, ended.Str("access_token"))
 	event, has := claims.Events[token.LogoutEvent]
 	if verified.Subject != r.UserID.String() || claims.SID != access["sid"] || claims.JTI == "" || claims.Nonce != nil || !has || len(event) != 0 || len(claims.Events) != 1 {
 		t.Errorf("got %+v of %s", claims, verified.Subject)

@@ -39,7 +39,7 @@ func (c *codeGrant) open(g *grantRequest) error {
 		return c.refuse(g, errInvalidCode, err.Error())
 	}
 	g.code, g.presented = code, token.Refresh{UserID: code.UserID, SessionID: code.SessionID, AuthTime: code.AuthTime,
-		Scope: code.Scope, Audience: code.Audience, AMR: code.AMR, ACR: code.ACR}
+		Scope: code.Scope, Audience: code.Audience, AMR: code.AMR, ACR: code.ACR, Chosen: code.Chosen}
 	g.signIn = signIn{at: code.AuthTime, amr: code.AMR, acr: code.ACR, nonce: code.Nonce}
 	g.Subject, g.SessionID = code.UserID.String(), code.SessionID.String()
 	switch {

@@ -48,11 +48,18 @@ func (h *Handler) settleOpenID(g *grantRequest, scope string) (string, error) {
 // forUser returns the audience of an access token with the scope openid: it can be used at /userinfo (OpenID Connect Core
 // §5.3), so the issuer is one of its services unless the app has chosen the services by resource, now or at the login.
 func (g *grantRequest) forUser() []string {
-	chosen := len(g.Form.Resources) > 0 || len(g.audience) < len(g.handler.audienceOf(g.client))
+	chosen := g.presented.Chosen || len(g.Form.Resources) > 0 || len(g.audience) < len(g.handler.audienceOf(g.client))
 	if chosen || g.handler.forUserinfo(g.audience) {
 		return g.audience
 	}
 	return append(slices.Clip(g.audience), g.handler.cfg.Issuer)
+}
+
+// onlyChosen reports whether a refresh token of a login by password has to carry that the services were named: where its audience does
+// not show it. Earlier versions cannot read such a token.
+func (g *grantRequest) onlyChosen() bool {
+	return len(g.Form.Resources) > 0 && account.HasScope(g.scope, account.ScopeOpenID) && !g.handler.forUserinfo(g.audience) &&
+		len(g.audience) == len(g.handler.audienceOf(g.client))
 }
 
 // issueID signs the id_token that goes with the access token.

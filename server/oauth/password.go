@@ -25,7 +25,7 @@ func (h *Handler) login(g *grantRequest) (engine.Tokens, error) {
 	if slices.Contains(g.client.Grants, syntax.GrantRefreshToken) {
 		begun := token.Refresh{UserID: in.User.ID, SessionID: in.Session.ID, AuthTime: in.Session.StartedAt, Scope: g.scope}
 		if len(g.client.Audiences) > 0 || len(g.Form.Resources) > 0 { // else it follows the server's default
-			begun.Audience = g.audience
+			begun.Audience, begun.Chosen = g.audience, g.onlyChosen()
 		}
 		issued.Refresh = h.cfg.Sealer.Seal(begun, g.client.ID)
 	}

@@ -23,6 +23,7 @@ type Code struct {
 	Challenge   string          // of PKCE with S256 (RFC 7636 §4.2)
 	Scope       string          // as granted
 	Audience    []string        // as granted; empty: the server's default, whatever it is
+	Chosen      bool            // the request named the services of Audience by resource
 	Nonce       string          // of OpenID Connect Core §3.1.2.1; empty: none
 	AMR         []string        // how the user signed in (RFC 8176)
 	ACR         string
@@ -68,7 +69,11 @@ func (c Code) appendTo(b []byte) []byte {
 	for _, text := range []string{c.RedirectURI, c.Challenge, c.Scope, c.Nonce, c.ACR} {
 		b = appendText(b, text)
 	}
-	return appendList(appendList(b, c.Audience), c.AMR)
+	b = appendList(appendList(b, c.Audience), c.AMR)
+	if c.Chosen {
+		b = append(b, chosenMark)
+	}
+	return b
 }
 
 func decodeCode(b []byte) (Code, error) {
@@ -79,6 +84,7 @@ func decodeCode(b []byte) (Code, error) {
 	c.AuthTime, c.Expires = time.UnixMilli(int64(r.number())).UTC(), time.UnixMilli(int64(r.number())).UTC()
 	c.RedirectURI, c.Challenge, c.Scope, c.Nonce, c.ACR = r.text(), r.text(), r.text(), r.text(), r.text()
 	c.Audience, c.AMR = r.list(), r.list()
+	c.Chosen = r.mark()
 	if r.bad || len(r.rest) > 0 || max(userEpoch, clientEpoch) > math.MaxUint32 {
 		return Code{}, ErrNotCode
 	}

@@ -19,9 +19,12 @@ func TestCodeRoundTrip(t *testing.T) {
 	t.Parallel()
 	s := mustSealer(t, [32]byte{1})
 	code := s.SealCode(testCode())
-	got, err := s.OpenCode(code, "spa")
-	if err != nil || !reflect.DeepEqual(got, testCode()) {
-		t.Errorf("got %+v, %v, want %+v", got, err, testCode())
+	chosen := testCode()
+	chosen.Chosen = true
+	for _, want := range []Code{testCode(), chosen} {
+		if got, err := s.OpenCode(s.SealCode(want), "spa"); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
 	}
 	for _, part := range []string{"openid", "app.example", testCode().Challenge, "n-0S6"} {
 		if strings.Contains(code, part) {

@@ -20,6 +20,7 @@ type Refresh struct {
 	Audience   []string  // as granted at the login; empty: the server's default, whatever it is
 	AMR        []string  // how the user signed in (RFC 8176); empty: not known
 	ACR        string    // which class of authentication that was; empty: not known
+	Chosen     bool      // the login named the services of Audience by resource: the issuer is not added to them
 }
 
 // RefreshPrefix lets secret scanners spot a token that leaked.
@@ -50,11 +51,18 @@ func (t Refresh) appendTo(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(t.AuthTime.UnixMilli()))
 	b = appendText(b, t.Scope)
 	b = appendList(b, t.Audience)
-	if len(t.AMR) == 0 && t.ACR == "" {
+	if len(t.AMR) == 0 && t.ACR == "" && !t.Chosen {
 		return b // as earlier versions wrote it
 	}
-	return appendText(appendList(b, t.AMR), t.ACR)
+	b = appendText(appendList(b, t.AMR), t.ACR)
+	if t.Chosen {
+		b = append(b, chosenMark)
+	}
+	return b
 }
+
+// chosenMark is at the end of a refresh token whose login named its services.
+const chosenMark = 1
 
 func decodeRefresh(b []byte) (Refresh, error) {
 	var t Refresh
@@ -71,7 +79,8 @@ func decodeRefresh(b []byte) (Refresh, error) {
 	t.Audience = r.list()
 	if len(r.rest) > 0 {
 		t.AMR, t.ACR = r.list(), r.text()
-		r.bad = r.bad || len(t.AMR) == 0 && t.ACR == ""
+		t.Chosen = r.mark()
+		r.bad = r.bad || len(t.AMR) == 0 && t.ACR == "" && !t.Chosen
 	}
 	if r.bad || len(r.rest) > 0 || generation > 1<<32-1 {
 		return Refresh{}, ErrNotRefresh

@@ -51,7 +51,8 @@ func TestRefreshTokenOfEarlierVersions(t *testing.T) {
 	}
 	signedIn := testToken()
 	signedIn.AMR, signedIn.ACR = []string{"pwd", "otp"}, "2"
-	for _, want := range []Refresh{signedIn, {AuthTime: testToken().AuthTime, ACR: "1"}, {AuthTime: testToken().AuthTime, AMR: []string{"pwd"}}} {
+	for _, want := range []Refresh{signedIn, {AuthTime: testToken().AuthTime, ACR: "1"}, {AuthTime: testToken().AuthTime, AMR: []string{"pwd"}},
+		{AuthTime: testToken().AuthTime, Chosen: true}, {AuthTime: testToken().AuthTime, ACR: "1", Chosen: true}} {
 		if got, err := s.Open(s.Seal(want, "web"), "web"); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
@@ -113,6 +114,7 @@ func FuzzOpenRefreshToken(f *testing.F) {
 func FuzzDecodeRefreshToken(f *testing.F) {
 	f.Add(testToken().appendTo(nil))
 	f.Add(Refresh{AMR: []string{"pwd"}, ACR: "1"}.appendTo(nil))
+	f.Add(Refresh{Chosen: true}.appendTo(nil))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := decodeRefresh(b)

@@ -52,6 +52,15 @@ func (r *fieldReader) number() uint64 {
 	return v
 }
 
+// mark reads whether chosenMark is at the end.
+func (r *fieldReader) mark() bool {
+	if len(r.rest) == 0 {
+		return false
+	}
+	r.bad = r.number() != chosenMark || r.bad
+	return !r.bad
+}
+
 func (r *fieldReader) text() string {
 	n := r.number()
 	if n > uint64(len(r.rest)) {

@@ -143,5 +143,6 @@ func TestApacheModAuthOpenIDC(t *testing.T) {
 	if page := v.open(intranet.url + "/"); !page.asksForPassword() {
 		t.Errorf("after the logout: %s\n%s", page.at, page.body)
 	}
+	waitFor(t, "the other site to be informed", func() bool { return v.open(tickets.url + "/").asksForPassword() })
 	other.open(tickets.url+"/").wants(t, tickets.url+"/", "demo@example.com") // another browser of the same user
 }

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"regexp"
@@ -87,7 +89,9 @@ func TestFlaskWithAuthlib(t *testing.T) {
 	var apps []*flaskApp
 	for _, id := range []string{"shop", "blog"} {
 		secret := p.createWebApp(id, "http://127.0.0.1/callback", "--post-logout-uri", "http://127.0.0.1/", "--ttl", "5s") // the app refreshes half a minute before the end: each time
-		apps = append(apps, startFlask(t, p.demo.Issuer, id, secret))
+		app := startFlask(t, p.demo.Issuer, id, secret)
+		p.admin("", "client", "update", id, "--backchannel-logout-uri", app.url+"/back-channel-logout")
+		apps = append(apps, app)
 	}
 	shop, blog := apps[0], apps[1]
 	v := newVisitor(t, p.demo)
@@ -112,13 +116,17 @@ func TestFlaskWithAuthlib(t *testing.T) {
 	other.signIn(other.open(blog.url+"/login")).wants(t, blog.url+"/", "Signed in.")
 
 	v.submit(v.open(shop.url+"/"), nil).wants(t, shop.url+"/", "Nobody is signed in")
+	waitFor(t, "the other app to be informed", func() bool { return strings.Contains(v.open(blog.url+"/").body, "Nobody is signed in") })
 	for _, app := range apps {
 		if page := v.open(app.url + "/login"); !page.asksForPassword() || !strings.HasPrefix(page.at.String(), p.demo.Issuer) {
 			t.Errorf("after the logout %s signs in without a password: %s", app.url, page.at)
 		}
 	}
-	if page := v.open(blog.url + "/me"); !page.asksForPassword() {
-		t.Errorf("the other app has not noticed the logout: %s", page.at)
-	}
 	other.open(blog.url+"/me").wants(t, blog.url+"/me", `"preferred_username":"demo"`) // another browser of the same user
+	_, tokens := post(t, p.demo.Issuer+"/token", p.demo.login())
+	for name, token := range map[string]string{"none": "", "an access token": tokens["access_token"].(string), "no token": "x.y.z"} {
+		if status, _ := post(t, blog.url+"/back-channel-logout", url.Values{"logout_token": {token}}); status != http.StatusBadRequest {
+			t.Errorf("%s as a logout token: got %d", name, status)
+		}
+	}
 }

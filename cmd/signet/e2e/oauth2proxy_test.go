@@ -110,7 +110,7 @@ func TestOAuth2Proxy(t *testing.T) {
 	program := installOAuth2Proxy(t)
 	p := startDev(t, t.TempDir())
 	p.admin("", "user", "update", p.demo.Username, "--claim", "email=demo@example.com")
-	wiki, board := startOAuth2Proxy(t, program, p, "wiki"), startOAuth2Proxy(t, program, p, "board")
+	wiki, board := startOAuth2Proxy(t, program, p, "wiki"), startOAuth2Proxy(t, program, p, "board", "# backend_logout_url", "backend_logout_url")
 	v := newVisitor(t, p.demo)
 	first := v.signIn(v.open(wiki.url+"/start")).wants(t, wiki.url+"/start", "demo@example.com").accessToken(t)
 	v.open(board.url+"/").wants(t, board.url+"/", "demo@example.com")
@@ -134,4 +134,8 @@ func TestOAuth2Proxy(t *testing.T) {
 	}
 	waitFor(t, "the other page to notice", func() bool { return v.open(board.url + "/").asksForPassword() })
 	other.open(board.url+"/").wants(t, board.url+"/", "demo@example.com") // another browser of the same user
+
+	if page := other.open(board.url + "/oauth2/sign_out"); !page.asksForPassword() { // that of the board has signed the browser out by its own request
+		t.Errorf("after the logout by the proxy: %s\n%s", page.at, page.body)
+	}
 }
