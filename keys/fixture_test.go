@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"signet/keys/document"
+	"signet/keys/jose"
 	"signet/keys/keystest"
 	"signet/keys/masterkey"
 	"signet/keys/privatekey"
@@ -97,6 +99,25 @@ func mustOpen(t testing.TB, cfg Config) *Manager {
 	}
 	return m
 }
+
+// everyAlgorithm returns a Manager with all algorithms, which tests share and do not change: its RSA keys take a while.
+func everyAlgorithm(t testing.TB) *Manager {
+	t.Helper()
+	m, err := sharedManager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+var sharedManager = sync.OnceValues(func() (*Manager, error) {
+	cfg := testConfig(&keystest.Storage{}, newClock())
+	cfg.Algorithms = slices.Clone(jose.Algorithms)
+	if err := Init(context.Background(), cfg); err != nil {
+		return nil, err
+	}
+	return Open(context.Background(), cfg)
+})
 
 func mustStep(t testing.TB, m *Manager) {
 	t.Helper()

@@ -17,9 +17,7 @@ import (
 
 // go-jose reads our key set, agrees on every thumbprint and verifies our tokens with it.
 func TestKeySetAgainstGoJose(t *testing.T) {
-	cfg := testConfig(&keystest.Storage{}, newClock())
-	cfg.Algorithms = slices.Clone(jose.Algorithms)
-	m := mustOpen(t, cfg)
+	m := everyAlgorithm(t)
 	served, err := m.JWKS()
 	if err != nil {
 		t.Fatal(err)
@@ -59,9 +57,7 @@ func TestKeySetAgainstGoJose(t *testing.T) {
 }
 
 func TestKeySetHoldsPublicMembersOnly(t *testing.T) {
-	cfg := testConfig(&keystest.Storage{}, newClock())
-	cfg.Algorithms = slices.Clone(jose.Algorithms)
-	served, err := mustOpen(t, cfg).JWKS()
+	served, err := everyAlgorithm(t).JWKS()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // FuzzClientAssertion sends anything as an assertion: signed by a key of the client where it comes in
-// three parts, as it is where not. It is good only if it says what a good one must; whatever else it
+// three parts, as it is where not. It is good only with the claims of a good one; whatever else it
 // is, the refusal is one that other clients get too, and never a failure of the server.
 func FuzzClientAssertion(f *testing.F) {
 	const good = `{"iss":"robot","sub":"robot","aud":"https://auth.example.com","exp":@exp,"jti":"one"}`

@@ -132,7 +132,7 @@ func macKeys(t testing.TB, key servertest.AppKey) map[string][]byte {
 }
 
 // Row 124: whatever is wrong with an assertion, the answer is that of row 36, to the byte, and only
-// the log says which it was.
+// the log names the reason.
 func TestRefusedAssertions(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(cfg *server.Config) { cfg.Throttle.PerClient = 0 })

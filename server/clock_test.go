@@ -78,7 +78,7 @@ func step(t *testing.T, s *servertest.Server) {
 	}
 }
 
-// TestServerWithItsClockOff: it says so and decides nothing, and goes on by itself once its clock is right.
+// TestServerWithItsClockOff: it reports that and decides nothing, and goes on by itself once its clock is right.
 func TestServerWithItsClockOff(t *testing.T) {
 	t.Parallel()
 	for _, by := range []time.Duration{time.Hour, -time.Hour} {

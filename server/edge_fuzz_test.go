@@ -18,7 +18,7 @@ import (
 var edgeCodes = []string{"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
 	"invalid_target", "invalid_token", "insufficient_scope", "not_found", "slow_down"}
 
-// FuzzEndpoints sends any request to the public endpoints: there is an answer that RFC 6749 knows,
+// FuzzEndpoints sends any request to the public endpoints: there is an answer of RFC 6749,
 // of legal characters, and never a failure.
 func FuzzEndpoints(f *testing.F) {
 	const form = "application/x-www-form-urlencoded"

@@ -40,8 +40,8 @@ func (l *leaver) BeginLogin(ctx context.Context, now time.Time, a store.Attempt,
 	return l.Store.BeginLogin(ctx, now, a, name)
 }
 
-// leaving sends a request whose caller has hung up before the store's step, and returns the answer that
-// nobody reads.
+// leaving sends a request whose caller has hung up before the store's step, and returns the answer
+// that the caller does not read.
 func (l *leaver) leaving(t *testing.T, h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	t.Helper()
 	ctx, hangUp := context.WithCancel(t.Context())

@@ -86,7 +86,7 @@ type held struct {
 	refresh        string   // the newest that the app has seen
 	predecessor    string   // the one that it was exchanged for: whoever lost the answer gets it again
 	spent          []string // those from before
-	ended          bool     // somebody was told so
+	ended          bool     // an app got that answer
 	unsure         bool     // it may have ended: an answer was lost, or two things happened at once
 }
 

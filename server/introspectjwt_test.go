@@ -80,7 +80,7 @@ func TestSignedIntrospectionOfADeadToken(t *testing.T) {
 	}
 }
 
-// The form of the answer follows Accept; without it, it is what RFC 7662 says. TestWantsSigned has
+// The form of the answer follows Accept; without it, it is that of RFC 7662. TestWantsSigned has
 // the finer points.
 func TestIntrospectionFollowsAccept(t *testing.T) {
 	t.Parallel()
@@ -146,7 +146,7 @@ func TestSignedIntrospectionWithoutASigner(t *testing.T) {
 	}
 }
 
-// A signed answer has a good signature of this issuer and says whose token it is about. It opens
+// A signed answer has a good signature of this issuer and names the service that asked. It opens
 // nothing (RFC 9701 §8.1).
 func TestASignedAnswerIsNoAccessToken(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,7 @@ import (
 	"signet/store/bolt"
 )
 
-// mute is a store whose audit trail nobody appends to: the process dies before its recorder writes.
+// mute is a store whose audit trail gets no events: the process dies before its recorder writes.
 type mute struct{ *bolt.Store }
 
 func (mute) AppendEvents(context.Context, []store.Event) error { return nil }

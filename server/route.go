@@ -17,7 +17,7 @@ var (
 	post = []string{http.MethodPost}
 	get  = []string{http.MethodGet, http.MethodHead}
 
-	// A HEAD of these would do something for an answer that nobody sees.
+	// A HEAD of these would change something, and their answer is not seen.
 	pageMethods = []string{http.MethodGet, http.MethodPost}
 
 	getOrPost = []string{http.MethodGet, http.MethodHead, http.MethodPost}

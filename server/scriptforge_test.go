@@ -108,7 +108,7 @@ func (sc *script) sign(typ string, claims map[string]any) string {
 	return token
 }
 
-// stranger is a key that nobody knows, the same for the whole section.
+// stranger is a key that no client has registered, the same for the whole section.
 func (sc *script) stranger() servertest.AppKey {
 	if sc.strangerKey.Private == nil {
 		sc.strangerKey = servertest.NewAppKey(sc, "ES256")
@@ -131,7 +131,7 @@ func (sc *script) signingKey() (key map[string]any, kid string) {
 	return key, key["kid"].(string)
 }
 
-// publicKey is Signet's signing key in a spelling that somebody might use as an HMAC secret.
+// publicKey is Signet's signing key in a spelling that an attacker may use as an HMAC secret.
 func (sc *script) publicKey(spelling string) []byte {
 	key, _ := sc.signingKey()
 	raw, _ := json.Marshal(key)
@@ -152,7 +152,7 @@ func (sc *script) publicKey(spelling string) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
-// trap is a server on loopback that nobody must ever ask.
+// trap is a server on loopback that must get no connection.
 func (sc *script) trap() string {
 	if sc.trapped == nil {
 		sc.trapped = new(atomic.Int64)
@@ -166,7 +166,7 @@ func (sc *script) trap() string {
 	return sc.trapURL
 }
 
-// wantUntouched: nobody has connected to the trap.
+// wantUntouched: the trap got no connection.
 func (sc *script) wantUntouched([]string) {
 	if sc.trapped == nil {
 		sc.Fatalf("there is no trap in this section")

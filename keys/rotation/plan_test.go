@@ -118,7 +118,7 @@ func TestPlanKeepsThePromises(t *testing.T) {
 			k.Key.KID = k.Name
 			all.Keys = append(all.Keys, k.Key)
 		}
-		for i, k := range all.Keys { // nobody has planned an end for the last ones
+		for i, k := range all.Keys { // the last ones have no planned end
 			if all.Keys[i].RetireAt.IsZero() {
 				all.Keys[i].RetireAt, all.Keys[i].RemoveAt = later(k.ActivateAt, p.Until).Add(1), time.Time{}
 			}

@@ -29,21 +29,21 @@ func Find(ctx context.Context, s store.Users, typed string) (store.User, error) 
 }
 
 // Name returns the username by which logins with a typed name are counted and checked: that of the user whom Find returns,
-// so that a user with many names has one count, or the canonical one where there is no such user. A name that nobody has takes
+// so that a user with many names has one count, or the canonical one where there is no such user. An unknown name takes
 // as many steps of the store. It returns password.ErrUsername for what can be no name.
 func Name(ctx context.Context, s store.Users, typed string) (string, error) {
 	u, err := Find(ctx, s, typed)
 	if !errors.Is(err, store.ErrNotFound) {
 		return u.Username, err
 	}
-	if _, err := s.User(ctx, nobody); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.User(ctx, noUser); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return "", err
 	}
 	return password.CanonicalUsername(typed)
 }
 
-// nobody is the id of no user.
-var nobody = store.UserID{0: 0xff, 15: 0xff}
+// noUser is the id of no user.
+var noUser = store.UserID{0: 0xff, 15: 0xff}
 
 // Holders returns the users who have the names, in order. It looks for all, so that it takes no longer where there is none.
 func Holders(ctx context.Context, s store.Users, names []string) (users []store.User, err error) {

@@ -50,7 +50,7 @@ func TestEnvelope(t *testing.T) {
 				t.Errorf("headers: got %v", a.Header)
 			}
 			if c.path == "/v1/backup" && a.Header.Get("Content-Length") != "" {
-				t.Error("HEAD: a length that nobody knows")
+				t.Error("HEAD: there is a Content-Length")
 			}
 			if c.code != "" && a.Str("message") == "" {
 				t.Errorf("no message in %s", a.Raw)

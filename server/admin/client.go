@@ -159,8 +159,8 @@ func (h *clients) apply(spec api.ClientSpec, client *store.Client) (warnings []s
 	return warnings, nil
 }
 
-// registered refuses the id of the browsers that are signed in at the login page. Nobody has registered it, and nobody may
-// change it.
+// registered refuses the id of the browsers that are signed in at the login page. It is not registered, and cannot
+// be changed.
 func registered(id string) error {
 	if id == syntax.BrowserClient {
 		return clientError(store.ErrNotFound)

@@ -141,7 +141,7 @@ type endlessBackup struct {
 
 func (b *endlessBackup) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 	close(b.begun)
-	pace := time.NewTicker(5 * time.Millisecond) // fills the buffers of a connection that nobody reads in a moment
+	pace := time.NewTicker(5 * time.Millisecond) // fills the buffers of a connection that is not read in a moment
 	defer pace.Stop()
 	for chunk := make([]byte, 256<<10); ; {
 		select {
@@ -158,7 +158,7 @@ func (b *endlessBackup) Backup(ctx context.Context, w io.Writer) (n int64, err e
 
 func (b *endlessBackup) Flush(context.Context, time.Time) error { return nil }
 
-// TestBackupEndsWithItsRight: also where nobody reads it. Meanwhile there is no other one.
+// TestBackupEndsWithItsRight: also where the caller does not read. Meanwhile there is no other one.
 func TestBackupEndsWithItsRight(t *testing.T) {
 	t.Parallel()
 	begun := map[string]chan struct{}{}

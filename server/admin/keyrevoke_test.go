@@ -102,7 +102,7 @@ func (k *knocker) Subscribe(ctx context.Context, on func(store.ChangeEvent)) {
 	}
 }
 
-// A second replica refuses the tokens of a revoked key, and says that it has followed, as soon as it
+// A second replica refuses the tokens of a revoked key, and its heartbeat has the new version, as soon as it
 // has the hint: long before it would have read the keyring or beaten by itself.
 func TestRevokedKeyAtAnotherReplica(t *testing.T) {
 	t.Parallel()

@@ -252,7 +252,7 @@ func (req *request) settle(r *edge.Request) (err error) {
 	return nil
 }
 
-// wantsLogin reports whether the user has to sign in although somebody is signed in. A sign-in from before the client was signed
+// wantsLogin reports whether the user has to sign in although a user is signed in with the browser. A sign-in from before the client was signed
 // out everywhere gives no code that could be redeemed.
 func (req *request) wantsLogin(who *browser.SignedIn, now time.Time) bool {
 	return req.login || !req.expects(who) || req.maxAge == 0 || req.maxAge > 0 && now.Sub(who.AuthTime) > req.maxAge || who.AuthTime.Before(req.client.NotBefore)

@@ -39,7 +39,7 @@ type attempt struct {
 
 var errForged = &edge.Error{Status: http.StatusForbidden, Code: "invalid_request", Description: "the form comes from another site"}
 
-// signInPage is the form. who is signed in already; nil: nobody.
+// signInPage is the form. who is the user who is signed in already; nil: none.
 func (h *Handler) signInPage(r *edge.Request, req *request, who *browser.SignedIn, last attempt) edge.Response {
 	cookies := http.Header{}
 	content := pending{Query: req.form.Encode(), Pushed: req.pushed, Expires: h.cfg.Now().Add(formLife).Unix()}

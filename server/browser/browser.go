@@ -120,7 +120,7 @@ type content struct {
 	ACR      string          `json:"c,omitempty"`
 }
 
-// Current returns who is signed in with the browser of a request; nil: nobody. Without a cookie the store is not asked. The
+// Current returns the user who is signed in with the browser of a request; nil: none. Without a cookie the store is not asked. The
 // error is one of the store.
 func (s *Sessions) Current(r *edge.Request) (*SignedIn, error) {
 	c, ok := s.read(r)
@@ -201,7 +201,7 @@ func (s *Sessions) cookie(name, value string) *http.Cookie {
 
 // Replace takes over a session that has just begun in the browser of a request, and returns what the browser keeps. Where the
 // user was signed in already, the earlier session goes on, with those that began from it, and the new one ends. One browser has
-// one user: the session of another user ends. before is who was signed in until now; nil: nobody.
+// one user: the session of another user ends. before is the user who was signed in until now; nil: none.
 func (s *Sessions) Replace(r *edge.Request, before *SignedIn, now SignedIn) (SignedIn, error) {
 	if before == nil {
 		return now, nil

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// fakeConn comes from an address of the test's choice and knows whether it was closed.
+// fakeConn comes from an address of the test's choice and records whether it was closed.
 type fakeConn struct {
 	tcpConn
 	from   netip.Addr
@@ -38,7 +38,7 @@ func newConnections(limits Limits) *Limiter {
 		Log:    slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 }
 
-// come opens a connection and has it begin a request, which is whole, where busy says so.
+// come opens a connection and has it begin a request, which is whole if busy is set.
 func come(c *Limiter, from string, busy bool) (*fakeConn, *limitedConn) {
 	f := &fakeConn{from: netip.MustParseAddr(from)}
 	h := c.admit(f)
@@ -51,7 +51,7 @@ func come(c *Limiter, from string, busy bool) (*fakeConn, *limitedConn) {
 	return f, h
 }
 
-// shedOf is what the metric says.
+// shedOf returns the value of the metric.
 func shedOf(t *testing.T, c *Limiter, closed, limit string) int {
 	t.Helper()
 	reg := prometheus.NewPedanticRegistry()

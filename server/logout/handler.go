@@ -34,7 +34,7 @@ type Config struct {
 	Audit    *audit.Recorder
 	Pages    func() *page.Renderer
 	Now      func() time.Time
-	StayPath string // below the path of the issuer; where somebody goes who does not want to sign out, or wants to sign in again
+	StayPath string // below the path of the issuer; the target of the links to stay signed in and to sign in again
 }
 
 // Handler answers the requests. It is safe for concurrent use.
@@ -95,7 +95,7 @@ type call struct {
 	*edge.Request
 	headers http.Header // of the response, beside those of the page
 	form    edge.Form
-	in      *browser.SignedIn // who is signed in with the browser; nil: nobody
+	in      *browser.SignedIn // the user who is signed in with the browser; nil: none
 	hint    *token.IDClaims   // nil: there is none, or none that is good
 	back    back
 }

@@ -103,7 +103,7 @@ func (p *Renderer) accountView(l *locale, a Account) (accountView, int) {
 	return data, status
 }
 
-// ConfirmSignOut is the page that asks before it signs somebody out. Its form is sent to Action with the hidden
+// ConfirmSignOut is the page on which a user confirms to be signed out. Its form is sent to Action with the hidden
 // fields.
 type ConfirmSignOut struct {
 	Reader

@@ -104,8 +104,8 @@ func withoutHash(p string) string {
 }
 
 // Asset answers a request for a resource of the pages. A path with a hash is for ever the same content, so it is
-// cached for a year. While servers with other settings run beside this one, a page of theirs can ask for what is
-// not here: it gets what is here in its place, which nobody may keep.
+// cached for a year. While servers with other settings run beside this one, a page of theirs can ask for a
+// hash that is not here. It gets the resource of the same name with no-store, so that no cache keeps it under that hash.
 func (p *Renderer) Asset(r *edge.Request) (edge.Response, error) {
 	a, current, ok := p.assets.find(r.URL.Path)
 	if !ok {

@@ -221,14 +221,14 @@ func (l *locale) complete(name string, reference map[string]text) error {
 	return nil
 }
 
-// Limits of what is read of a request to choose a language. Nobody needs more, and the parser's work grows
-// with it.
+// Limits of what is read of a request to choose a language. Real requests are shorter, and the parser's work
+// grows with the length.
 const (
 	maxLanguageText = 256
 	maxLanguageTags = 10
 )
 
-// choose returns the language for somebody who asks by ui_locales (tags with spaces between them, the preferred
+// choose returns the language for a request by its ui_locales (tags with spaces between them, the preferred
 // one first) and Accept-Language (RFC 9110 §12.5.4). What cannot be read is left out.
 func (ls *languages) choose(uiLocales, acceptLanguage string) *locale {
 	var asked []language.Tag

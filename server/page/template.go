@@ -35,7 +35,7 @@ var builtinFiles = func() fs.FS {
 const (
 	layoutFile     = "layout.html"
 	styleFile      = "style.css"
-	scriptFile     = "submit.js" // not one of files: nobody needs another one
+	scriptFile     = "submit.js" // not one of files: it cannot be replaced
 	languageFolder = "languages"
 )
 
@@ -58,7 +58,7 @@ func (noFiles) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
-// maxFile is more than anybody writes by hand.
+// maxFile is the largest file that is read. Templates written by hand are far smaller.
 const maxFile = 256 << 10
 
 func readFile(files fs.FS, name string) ([]byte, error) {

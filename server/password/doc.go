@@ -8,8 +8,8 @@
 //     the queue at once. Hashing more at once than there are cores makes every login slower and
 //     starves the endpoints that need no hash.
 //   - Hashes run in the process of Config.Worker, which leaves the cores to everything else. Where that
-//     has none left for it, is stopped, or has ended, they run here, so that nobody waits beyond
-//     Config.Wait because of it.
+//     has none left for it, is stopped, or has ended, they run here, so that no login waits
+//     beyond Config.Wait because of it.
 //   - An unknown user costs what a known one costs: Verify with an empty hash runs the same
 //     algorithm with the current parameters through the same queue. So does a hash that cannot be
 //     read and a password that no hash can have. Imported users cost what their old format does
@@ -24,7 +24,7 @@
 //     All users do the same number of hashes for the same password.
 //   - New hashes are argon2id with their parameters inside. Others are verified, so that any user
 //     table can be imported, and Result.Rehash tells the caller to replace them after a login.
-//   - A stored hash cannot ask for more work than its format's limits; Supported says so at import.
+//   - A stored hash cannot ask for more work than its format's limits; Supported refuses it at import.
 //   - No error and no value printed from here contains a password or a hash.
 //
 // Package hash has the formats.

@@ -91,7 +91,7 @@ func repeat(text []rune, at int) int {
 	return longest
 }
 
-// isYear reports whether text begins with a year that somebody alive would think of.
+// isYear reports whether text begins with a year that people choose, such as that of a birth.
 func isYear(text []rune) bool {
 	if len(text) < 4 {
 		return false

@@ -101,7 +101,7 @@ func (p *places) await(ctx context.Context, t *ticket) (place, error) {
 	for waiting := true; waiting; {
 		select {
 		case at := <-t.placed:
-			if err := ctx.Err(); err != nil { // the caller has gone in the same moment, and nobody needs the hash
+			if err := ctx.Err(); err != nil { // the caller has gone in the same moment, and the hash is not needed
 				p.leave(t, at)
 				return here, err
 			}

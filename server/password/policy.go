@@ -12,7 +12,7 @@ const (
 	mostMinLength    = 64 // a length that must be accepted cannot be refused
 )
 
-// Policy says which passwords may be chosen. The zero value is the default policy.
+// Policy has the rules for passwords that may be chosen. The zero value is the default policy.
 type Policy struct {
 	MinLength int        // in code points after normalisation; 0: 15, otherwise 8 to 64
 	Blocklist *Blocklist // breached passwords, besides what is always refused; nil: none

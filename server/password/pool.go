@@ -214,7 +214,7 @@ func (p *Pool) hashThere(t *ticket, job worker.Job) (result worker.Result, place
 	}
 }
 
-// abandon gives the place of t back when the worker has answered, which nobody waits for any more. results is nil if it has.
+// abandon gives the place of t back when the worker has answered, for a caller that no longer waits. results is nil if it has.
 func (p *Pool) abandon(results <-chan worker.Result, t *ticket) {
 	if results != nil {
 		go func() {

@@ -101,8 +101,8 @@ func (a *attempt) strengthen(user store.User) {
 	}
 }
 
-// lookUp marks a user whose password is in a list of breached ones, and removes the mark when it is not any more. Nobody is
-// kept out: the responses to the app have the mark, and so has the list of users.
+// lookUp marks a user whose password is in a list of breached ones, and removes the mark when it is not any more. The login
+// goes on: the responses to the app have the mark, and so has the list of users.
 func (a *attempt) lookUp(user *store.User) {
 	look := a.cfg.Settings().Breached
 	if look == nil {

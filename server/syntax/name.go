@@ -11,7 +11,7 @@ import (
 const UserPrefix = "usr_"
 
 // BrowserClient is the client id of the sessions of browsers that are signed in at the login page. No client is registered under
-// it, so nobody can authenticate as it, and no token is issued for it.
+// it, so no request can authenticate as it, and no token is issued for it.
 const BrowserClient = "signet-browser"
 
 // ClientID reports whether id can name a client: 1 to 128 letters, digits, - . _ ~.

@@ -6,10 +6,10 @@
 // The upstream is asked for a username that no user has here, for a user who is marked as not moved yet
 // (store.MovePending), and for one whose password stays there (store.MoveStay). It is never asked for a user whose
 // password is checked here. A user who has once been accepted in the mode "move" has a hash of Signet's own from then
-// on, so the other system loses them one by one, and can be turned off when nobody comes any more.
+// on, so the other system loses them one by one, and can be turned off when no logins reach it any more.
 //
-// The throttle counts an attempt before this package is called, as for any login, so nobody can guess faster at the
-// upstream than here.
+// The throttle counts an attempt before this package is called, as for any login, so guessing at the upstream is no
+// faster than here.
 //
 // # What an answer does
 //
@@ -31,8 +31,8 @@
 //
 // At most Concurrency calls run at once; eight times as many wait, within Timeout, which counts from the beginning of
 // the wait. After five calls in a row without any answer, or half of twenty, a circuit breaker refuses for two seconds
-// and then lets one call try. Only a missing answer counts for it. An answer that cannot be used does not: somebody who
-// finds a username that makes the other system fail must not be able to shut out everybody else.
+// and then lets one call try. Only a missing answer counts for it. An answer that cannot be used does not: a username
+// that makes the other system fail must not shut out other users.
 //
 // # What time gives away
 //

@@ -64,7 +64,7 @@ const (
 )
 
 // New returns an Upstream, and registers its metrics. It returns nil where there is no source: the methods of a nil
-// Upstream ask nobody.
+// Upstream make no calls.
 func New(cfg Config) *Upstream {
 	if cfg.Source == nil {
 		return nil

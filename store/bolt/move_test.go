@@ -133,7 +133,7 @@ func TestImportNumbersEvents(t *testing.T) {
 	}
 }
 
-// What the exporter calls its layout says nothing about the importer's.
+// The name of the exporter's layout has no bearing on the importer's.
 func TestImportHasItsOwnSchema(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "signet.db")

@@ -64,8 +64,8 @@ func TestAssertionOfManyReplicas(t *testing.T) {
 	}
 }
 
-// TestLostSpending: the answer is lost after the assertion was marked. Nobody is told that it was
-// used before, and whoever asks again is not taken for the first.
+// TestLostSpending: the answer is lost after the assertion was marked. The caller does not get
+// "used before", and whoever asks again is not taken for the first.
 func TestLostSpending(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Config{})

@@ -60,7 +60,7 @@ func fill(tb testing.TB, s *Store, all iter.Seq2[store.Record, error]) {
 }
 
 // BenchmarkMemory prints what a session takes in Redis, by how many a user has: the growth of
-// used_memory over 100,000 sessions, users not counted, and what MEMORY USAGE says of one user's.
+// used_memory over 100,000 sessions, users not counted, and MEMORY USAGE of one user's.
 //
 //	go test ./store/redis -run '^$' -bench Memory -benchtime 1x
 func BenchmarkMemory(b *testing.B) {

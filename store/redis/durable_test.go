@@ -61,7 +61,7 @@ func TestUnconfirmedReuse(t *testing.T) {
 	}
 	redistest.WaitInSync(t, servers.Master, servers.Replicas...)
 	replica := servers.Replicas[0]
-	replica.Do("replicaof", "no", "one") // it hears of nothing more
+	replica.Do("replicaof", "no", "one") // it gets no more writes
 	if _, _, o, err := s.Rotate(t.Context(), x.rotation(0)); !isUnavailable(err) {
 		t.Fatalf("Rotate, unconfirmed: got %v and error %v, want ErrUnavailable", o, err)
 	}

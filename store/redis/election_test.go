@@ -68,10 +68,10 @@ type election struct {
 	refreshed, healed, unavailable, revoked atomic.Int64
 }
 
-// life is one session, as its app knows it.
+// life is one session, as its app has seen it.
 type life struct {
 	token  token
-	doomed atomic.Bool // somebody has asked to end it
+	doomed atomic.Bool // its end was asked for
 	ended  atomic.Bool // that was acknowledged
 	since  atomic.Bool // refreshed after the fault
 }

@@ -22,7 +22,7 @@ import (
 func newPrefix() string { return fmt.Sprint("signet:test-", os.Getpid(), "-", prefixes.Add(1)) }
 
 // TestFaults breaks the server, or the way to it, under a store that stays open. Every method is
-// answered in time, and with an error that says that nothing is known; when it works again so does
+// answered in time, and with store.ErrUnavailable; when it works again so does
 // the store, and what was acknowledged before is there.
 func TestFaults(t *testing.T) {
 	server := redistest.Start(t, redistest.Config{Persist: true})
@@ -183,7 +183,7 @@ func TestPoolExhaustion(t *testing.T) {
 }
 
 // TestScriptFlush: the server forgets its scripts over and over, while every connection is in use.
-// Nobody notices.
+// No call fails.
 func TestScriptFlush(t *testing.T) {
 	t.Parallel()
 	const callers = 8

@@ -220,7 +220,7 @@ func TestForgedHints(t *testing.T) {
 	}
 }
 
-// TestForgedInstall: the record that says which format the data have is not changed by others.
+// TestForgedInstall: the record with the format of the data is not changed by others.
 func TestForgedInstall(t *testing.T) {
 	a := attack(t)
 	in := store.Install{ID: "one", Schema: Schema, CreatedAt: time.Now().UTC()}

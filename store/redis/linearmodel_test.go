@@ -21,7 +21,7 @@ const (
 	revokeAll      // sessions of the user begun up to a time
 	list           // all sessions of the user
 	look           // at one session, as introspection does
-	dead           // what an answer "revoked" says besides: at some moment meanwhile the session was not there
+	dead           // what an answer "revoked" means besides: at some moment meanwhile the session was not there
 )
 
 // question is what a client asks about one user. Sessions have numbers here.
@@ -33,7 +33,7 @@ type question struct {
 	time       int64 // of revokeAll, in milliseconds
 }
 
-// reply is what it hears. Whether something asked with an unknown reply has happened is open.
+// reply is the answer to it. Whether something asked with an unknown reply has happened is open.
 type reply struct {
 	unknown    bool
 	outcome    store.Outcome // of rotate
@@ -82,7 +82,7 @@ func partitionByUser(history []porcupine.Operation) [][]porcupine.Operation {
 	return parts
 }
 
-// step does what is asked, and says whether the reply is the one that follows.
+// step does what is asked, and reports whether the reply is the one that follows.
 func (u userState) step(q question, r reply) (bool, userState) {
 	was := u
 	var want reply

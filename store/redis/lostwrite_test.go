@@ -28,8 +28,8 @@ func startLoss(t *testing.T, replicas int) *loss {
 	return &loss{r, network.NewProxy(t, r.Master.Addr()), r.Replicas[0]}
 }
 
-// open returns a store that hears of what others do, and looks for a change of master only when the
-// test tells it to.
+// open returns a store that gets the hints of others, and looks for a change of master only when the
+// test calls for it.
 func (l *loss) open(t *testing.T, waitReplicas int) *Store {
 	t.Helper()
 	return openUnaware(t, Config{Addrs: []string{l.proxy.Addr()}, WaitReplicas: waitReplicas, Timeout: time.Second})

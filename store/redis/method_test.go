@@ -37,7 +37,7 @@ func newSubject() subject {
 	return x
 }
 
-// populate writes what the subject says.
+// populate writes the records of the subject.
 func (x subject) populate(t testing.TB, s *Store) {
 	t.Helper()
 	ctx := t.Context()

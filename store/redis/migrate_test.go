@@ -114,7 +114,7 @@ type line struct {
 }
 
 // round has a whole team present one generation until everybody has an answer, and counts who was
-// first. Nobody need be, as far as one can hear, if there were errors: the first one's answer may have been lost.
+// first. There may be none where there were errors: the answer to the first one may have been lost.
 func (m *migration) round(ctx context.Context, l *line) {
 	var team sync.WaitGroup
 	var mu sync.Mutex

@@ -23,7 +23,7 @@ var (
 
 const app = "app"
 
-// openUnaware returns a store that hears of what others do, and does not look for a change of master
+// openUnaware returns a store that gets the hints of others, and does not look for a change of master
 // by itself.
 func openUnaware(t testing.TB, cfg Config) *Store {
 	t.Helper()

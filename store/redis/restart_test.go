@@ -200,7 +200,7 @@ func (d *deeds) count() int {
 	return len(d.there)
 }
 
-// lost says what is not there, according to a store that remembers nothing.
+// lost returns what is not there, according to a store that remembers nothing.
 func (d *deeds) lost(s *Store) (lost []error) {
 	for _, there := range d.there {
 		if err := there(d.t.Context(), s); err != nil {

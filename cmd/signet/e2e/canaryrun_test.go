@@ -118,7 +118,7 @@ func (r *canaryRun) operate() {
 	r.keep("a password that was refused at the command line", stderr, "password")
 }
 
-// ask keeps what the server says of itself.
+// ask keeps what the server reports of itself.
 func (r *canaryRun) ask(when string) {
 	r.keep("metrics "+when, r.p.metrics(), "signet_requests_total")
 	for _, output := range []string{"table", "json"} {

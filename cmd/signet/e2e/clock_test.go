@@ -15,7 +15,7 @@ import (
 	"signet/store/redis/redistest/network"
 )
 
-// ready returns what /readyz says.
+// ready returns the answer of /readyz.
 func (r *replica) ready() (status int, body map[string]any) {
 	r.t.Helper()
 	res, err := fleetClient.Get("http://" + r.address + "/readyz")

@@ -60,7 +60,7 @@ func startInstall(t testing.TB, path string, settings ...string) *process {
 	return p
 }
 
-// freeAddress is one that nobody listens on. Another process could take it before its user does.
+// freeAddress is one without a listener. Another process could take it before its user does.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -22,7 +22,7 @@ import (
 	"signet/store/seal"
 )
 
-// elsewhere is a provider that calls itself an HSM and makes keys that nobody can use.
+// elsewhere is a provider that calls itself an HSM and makes keys that cannot be used.
 type elsewhere struct{}
 
 func (elsewhere) Name() string { return pkcs11.Name }
@@ -62,7 +62,7 @@ func installElsewhere(t *testing.T) (dir, configFile string) {
 	return dir, configFile
 }
 
-// keyringIn reads the sealed keyring of a store that nobody has open.
+// keyringIn reads the sealed keyring of a store that is not open.
 func keyringIn(t *testing.T, dir string) (version uint64, document string) {
 	t.Helper()
 	db, err := bolt.Open(filepath.Join(dir, "signet.db"), bolt.Options{})

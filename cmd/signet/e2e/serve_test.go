@@ -396,7 +396,7 @@ func hangup(t *testing.T, p *process) {
 	}
 }
 
-// A proxy that speaks TLS and is not known makes one caller of all users; the log says so once.
+// A proxy that speaks TLS and is not known makes one caller of all users; the log has one warning.
 func TestServeWarnsOfAProxyItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	for settings, want := range map[string]int{"SIGNET_TRUSTED_PROXIES=": 1, "SIGNET_TRUSTED_PROXIES=10.0.0.1": 0} {

@@ -103,7 +103,7 @@ func (s *slowness) dribble(conn net.Conn, atOnce, slowly string) error {
 		case err := <-closed:
 			return err
 		case <-time.After(100 * time.Millisecond):
-			_, _ = conn.Write([]byte{slowly[i%len(slowly)]}) // what is wrong with the connection, the reader says
+			_, _ = conn.Write([]byte{slowly[i%len(slowly)]}) // the reader reports what is wrong with the connection
 		}
 	}
 }
@@ -230,7 +230,7 @@ func stallOne(t *testing.T, client slowClient, dial func() (net.Conn, error)) (t
 	return took
 }
 
-// keepServing asks for what others want until done is called, which says how often it was served.
+// keepServing asks for what others want until done is called, which returns how often it was served.
 func (p *process) keepServing() (done func() int) {
 	stop, asked := make(chan struct{}), make(chan int)
 	go func() {

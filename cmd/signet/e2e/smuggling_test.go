@@ -12,7 +12,7 @@ import (
 )
 
 // smuggled is what a proxy that frames the bytes before it otherwise would take for a part of them.
-// Nothing else here asks for the key set, so the server's own count says whether it was ever obeyed.
+// Nothing else here asks for the key set, so the server's own count shows whether it was ever obeyed.
 const smuggled = "GET /.well-known/jwks.json HTTP/1.1\r\nHost: x\r\n\r\n"
 
 const smuggledMetric = `signet_requests_total{endpoint="jwks",grant_type="",outcome="ok"}`

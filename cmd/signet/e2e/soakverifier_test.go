@@ -30,7 +30,7 @@ type soakVerifier struct {
 }
 
 // soakVerifiers are real libraries, each such as to keep a key set for J and to fetch no sooner, with
-// one exception: go-oidc knows no other time to fetch than when a kid is unknown.
+// one exception: go-oidc fetches only when a kid is unknown.
 func soakVerifiers(t *testing.T, url, issuer, audience string, cache time.Duration) []soakVerifier {
 	seconds, milliseconds := fmt.Sprint(int(cache/time.Second)), fmt.Sprint(cache.Milliseconds())
 	node, folder := joseFolder(t)

@@ -45,7 +45,7 @@ func (t timings) noise(q float64) time.Duration {
 	return splits.quantile(.99)
 }
 
-// tellApart says by what the two kinds can be told apart: that they differ by more than either of
+// tellApart returns by what the two kinds can be told apart: that they differ by more than either of
 // them differs from itself, in the middle or, where a busy machine disturbs least, among the fastest.
 func tellApart(a, b timings) (by string, apart bool) {
 	for _, q := range []float64{.5, .1} {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// visitor is somebody with a browser that has cookies and follows redirects, but runs no scripts.
+// visitor is a user with a browser that has cookies and follows redirects, but runs no scripts.
 type visitor struct {
 	t         testing.TB
 	client    *http.Client

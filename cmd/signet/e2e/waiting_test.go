@@ -161,7 +161,7 @@ func TestServeWaitsFor(t *testing.T) {
 	}
 }
 
-// TestServeEndsAtOnce is the table of what needs somebody to change something.
+// TestServeEndsAtOnce is the table of failures that last until the configuration changes.
 func TestServeEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	secret := redistest.Start(t, redistest.Config{Password: "secret"})

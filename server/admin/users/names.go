@@ -46,8 +46,8 @@ func newAliases(typed []string, username string) (aliases []string, err error) {
 	return aliases, nil
 }
 
-// Rename gives a user another username. The old one is free at once: nothing is known of a person by the username, but by
-// sub, which nobody else gets. It may also stay, as an alias.
+// Rename gives a user another username. The old one is free at once: apps identify a user by sub, which no
+// other user ever gets. The old one may also stay, as an alias.
 func (h *Users) Rename(r *call.Request) (edge.Response, error) {
 	var in api.NewName
 	if _, err := input.JSON(r.Request, &in); err != nil {

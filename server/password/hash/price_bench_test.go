@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// BenchmarkPrice reports how long a hash of each format takes for what its price says, in relation to argon2id. The two
+// BenchmarkPrice reports how long a hash of each format takes for its price, in relation to argon2id. The two
 // take turns, so that whatever else the machine does meets both. 1 is exact; a pool weighs well from a half to two.
 func BenchmarkPrice(b *testing.B) {
 	const salt, tag = "MDEyMzQ1Njc4OWFiY2RlZg", "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"

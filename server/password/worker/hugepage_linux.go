@@ -17,7 +17,7 @@ func reserveHugePages(size uint64) {
 	if size < hugePage {
 		return
 	}
-	// The heap has no other way to say where it lies. The advice is for the addresses, and stays when the object is freed.
+	// Allocating is the only way to find where the next object will lie. The advice is for the addresses, and stays when the object is freed.
 	b := make([]byte, size+hugePage)
 	skip := -uintptr(unsafe.Pointer(&b[0])) % hugePage
 	_ = unix.Madvise(b[skip:][:size/hugePage*hugePage], unix.MADV_HUGEPAGE)

@@ -9,7 +9,7 @@ import (
 	"signet/server/password/hash"
 )
 
-// protocol is the version of the messages. Both sides are the same program, unless somebody starts the child by hand.
+// protocol is the version of the messages. Both sides are the same program, unless the child is started by hand.
 const protocol = 2
 
 // maxMessage bounds a message, in bytes: a stored hash, a password, and room for numbers.

@@ -38,7 +38,7 @@ type State int
 
 // The states of a Process.
 const (
-	Stopped  State = iota // nobody has asked for it; Want starts it
+	Stopped  State = iota // not asked for; Want starts it
 	Starting              // ready within moments
 	Running               // takes jobs
 	Failed                // it ended or could not be started, and is tried again later
@@ -248,7 +248,7 @@ func (p *Process) become(s State) {
 	if s != Running {
 		for len(p.send) > 0 {
 			select {
-			case message := <-p.send: // nobody has sent it
+			case message := <-p.send: // it was not sent
 				clear(message)
 			default:
 			}

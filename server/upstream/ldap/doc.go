@@ -5,8 +5,8 @@
 // read after the bind. The username is escaped for its place (RFC 4515, RFC 4514), so it can be nothing but a value.
 //
 // An empty password never reaches the directory: a bind with a DN and no password is "unauthenticated" and succeeds at
-// many servers (RFC 4513 §5.1.2). Referrals are not followed: they would take the password to a server that nobody has
-// named. More than one entry for a username is no answer.
+// many servers (RFC 4513 §5.1.2). Referrals are not followed: they would take the password to a server that is not in
+// the configuration. More than one entry for a username is no answer.
 //
 // Only a result that a directory gives about the user is a refusal: invalidCredentials, noSuchObject, invalidDNSyntax,
 // inappropriateAuthentication, unwillingToPerform, constraintViolation and insufficientAccessRights, for the bind as the

@@ -48,7 +48,7 @@ func TestServerClockEstimate(t *testing.T) {
 	shows := func(ms, ahead int) time.Time { return at(ms + ahead) }
 	var c serverClock
 	if _, ok := c.latest(at(0)); ok {
-		t.Error("a clock that nobody has asked is known")
+		t.Error("a clock that was not asked is known")
 	}
 	for _, s := range []struct {
 		name                   string

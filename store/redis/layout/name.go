@@ -12,8 +12,8 @@ import (
 // twice before it hashes. The user's record, in another slot, is what counts; the copy counts while
 // its revision is not below the least that was announced. A change of the credential announces
 // the new revision first, then changes the record, and copies last. So a change that breaks off
-// anywhere leaves a copy that does not count, and the login reads the record. A name leads to a user whose record has it, as username
-// or alias, and else to nobody: the record is changed before a name is taken and before one is freed. In Redis:
+// anywhere leaves a copy that does not count, and the login reads the record. A name leads only to a user whose record has it, as
+// username or alias: the record is changed before a name is taken and before one is freed. In Redis:
 //
 //	revision of the copy 4 ‖ least revision that counts 4 ‖ flags 1 ‖ user id 16 ‖ epoch 4 ‖ password hash
 //

@@ -45,8 +45,8 @@ func New(cn *conn.Conn, key layout.Keyspace, clock script.Clock, most int) *Queu
 
 // Clients that are informed, as scripts get them.
 const (
-	nobody    = ""
-	everybody = "*"
+	noClients  = ""
+	allClients = "*"
 )
 
 // mostNamed is how many clients are named to a script. Where there are more all are informed, and the sender leaves out the others.
@@ -58,9 +58,9 @@ func (q *Queue) Informed() string {
 	defer q.mu.Unlock()
 	switch {
 	case !q.loaded || len(q.clients) > mostNamed:
-		return everybody
+		return allClients
 	case len(q.clients) == 0:
-		return nobody
+		return noClients
 	}
 	if q.informed == "" {
 		var b strings.Builder

@@ -209,7 +209,7 @@ func (s *Sentinels) WaitForFailover(old *Server, atMost time.Duration) *Server {
 	return now
 }
 
-// settled returns nil when no sentinel thinks that the master is down or being replaced. On a busy
+// settled returns nil when no sentinel reports the master as down or being replaced. On a busy
 // machine they may do so of a new master at once, and elect again.
 func (s *Sentinels) settled() error {
 	for _, sentinel := range s.Sentinels {

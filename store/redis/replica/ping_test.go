@@ -34,7 +34,7 @@ func (b *logBuffer) String() string {
 }
 
 // TestDeadSubscription: an ACL user may not read the channel. The age of the last hint grows and the log
-// says so; with a live subscription it stays young.
+// reports it; with a live subscription it stays young.
 func TestDeadSubscription(t *testing.T) {
 	for name, dead := range map[string]bool{"live": false, "dead": true} {
 		t.Run(name, func(t *testing.T) {

@@ -44,14 +44,14 @@ func accessOf(info fs.FileInfo) fileAccess {
 // FileOwner returns the number of the user that owns the file.
 func FileOwner(info fs.FileInfo) uint32 { return accessOf(info).uid }
 
-// OtherReaders names who besides root and this account can read the file, in words for a message; "" is nobody.
+// OtherReaders names the accounts besides root and this one that can read the file, in words for a message; "" is none.
 func OtherReaders(info fs.FileInfo) string { return accessOf(info).readers(thisAccount()) }
 
 // trusts reports whether files of the owner uid may be used: uid is root or c itself. Root works on the files of
 // services, so it trusts every owner.
 func (c account) trusts(uid uint32) bool { return uid == 0 || uid == c.uid || c.uid == 0 }
 
-// writers names who besides root and c can write to the file, in words for a message; "" is nobody. A group of c may
+// writers names the accounts besides root and c that can write to the file, in words for a message; "" is none. A group of c may
 // write: volumes of Kubernetes with an fsGroup are like that.
 func (f fileAccess) writers(c account) string {
 	perm := f.mode.Perm()
@@ -64,7 +64,7 @@ func (f fileAccess) writers(c account) string {
 	return ""
 }
 
-// readers names who besides root and c can read the file; "" is nobody. A group of c may read a file that root or c
+// readers names the accounts besides root and c that can read the file; "" is none. A group of c may read a file that root or c
 // owns: a Secret of Kubernetes is root:GROUP with mode 0440.
 func (f fileAccess) readers(c account) string {
 	perm := f.mode.Perm()

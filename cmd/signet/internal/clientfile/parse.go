@@ -98,7 +98,7 @@ func (p *parser) document(data []byte) []Client {
 	return p.top(doc.Content[0])
 }
 
-// elsewhere has keys that somebody may look for in a file of clients, and where they are.
+// elsewhere has keys that are often looked for in a file of clients, and where they are.
 var elsewhere = map[string]string{
 	"audiences": "the audiences of a client are in its own entry; those of clients that have none are `audience` in signet.yaml",
 	"audience":  "the audiences of a client are in its own entry; those of clients that have none are `audience` in signet.yaml",

@@ -137,8 +137,8 @@ func CheckAccess(c config.Config) error {
 	return errors.Join(append(problems, checkTemplates(c.Page.Templates))...)
 }
 
-// checkTemplates is CheckAccess for the directory of templates and what is in it. It ends at the first problem: there is one for
-// each file where somebody has copied them with the wrong mode.
+// checkTemplates is CheckAccess for the directory of templates and what is in it. It ends at the first problem: a wrong
+// mode is often that of all files.
 func checkTemplates(dir string) error {
 	if dir == "" {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -49,24 +50,55 @@ func (o Opener) OpenRedis(ctx context.Context, cfg config.Config) (*redis.Store,
 
 // adviceOn returns which setting to check, by the error of Redis, its Sentinels or the TLS library.
 func adviceOn(err error) string {
-	for _, known := range []struct{ part, do string }{
-		{"WRONGPASS", "look at redis.username and redis.password_file (or SIGNET_REDIS_PASSWORD)"},
-		{"NOAUTH", "set redis.password_file (or SIGNET_REDIS_PASSWORD), and redis.username for an ACL user"},
-		{"NOPERM", "the ACL user lacks a right, or redis.prefix is not the one it has a right to; deploy/redis/users.acl has them all"},
-		{"specified in configuration are unreachable: redis: nil", "the Sentinels have no master of that name; look at the name at the end of store"},
-		{"certificate signed by unknown authority", "look at redis.ca"},
-		{"certificate is valid for", "look at redis.server_name"},
-		{"doesn't contain any IP SANs", "set redis.server_name to a name in the certificate"},
-		{"certificate required", "the server asks for a client certificate: set redis.cert and redis.key"},
-		{"first record does not look like a TLS handshake", "it does not speak TLS: write redis in place of rediss"},
-		{"MOVED ", "it is a node of a cluster: write redis+cluster://"},
-		{"cluster support disabled", "it is no cluster: write redis://, or redis+sentinel:// with the Sentinels' addresses"},
-	} {
-		if strings.Contains(err.Error(), known.part) {
-			return known.do
+	for _, a := range advice {
+		if a.matches(err) {
+			return a.do
 		}
 	}
 	return "is it running, and are address and kind in store right (rediss for TLS)?"
+}
+
+// advice is what adviceOn returns, the first that matches. withText is for errors that have neither a type nor a code.
+var advice = []struct {
+	matches func(error) bool
+	do      string
+}{
+	{withCode("WRONGPASS"), "look at redis.username and redis.password_file (or SIGNET_REDIS_PASSWORD)"},
+	{withCode("NOAUTH"), "set redis.password_file (or SIGNET_REDIS_PASSWORD), and redis.username for an ACL user"},
+	{withCode("NOPERM"), "the ACL user lacks a right, or redis.prefix is not the one it has a right to; deploy/redis/users.acl has them all"},
+	{withText("specified in configuration are unreachable: redis: nil"), // of go-redis, when each Sentinel has answered that there is none
+		"the Sentinels have no master of that name; look at the name at the end of store"},
+	{ofType[x509.UnknownAuthorityError], "look at redis.ca"},
+	{hostDiffers, "look at redis.server_name"},
+	{ofType[x509.HostnameError], "set redis.server_name to a name in the certificate"},
+	{withText("certificate required"), "the server asks for a client certificate: set redis.cert and redis.key"}, // an alert of the server
+	{ofType[tls.RecordHeaderError], "it does not speak TLS: write redis in place of rediss"},
+	{withCode("MOVED"), "it is a node of a cluster: write redis+cluster://"},
+	{withText("cluster support disabled"), "it is no cluster: write redis://, or redis+sentinel:// with the Sentinels' addresses"}, // its code is ERR
+}
+
+func withCode(code string) func(error) bool {
+	return func(err error) bool { return conn.HasCode(err, code) }
+}
+
+func withText(part string) func(error) bool {
+	return func(err error) bool { return strings.Contains(err.Error(), part) }
+}
+
+func ofType[T error](err error) bool {
+	_, ok := errors.AsType[T](err)
+	return ok
+}
+
+// hostDiffers reports whether the certificate is for other hosts. Without a name of the kind that was asked for, the
+// certificate of an address needs redis.server_name.
+func hostDiffers(err error) bool {
+	wrong, ok := errors.AsType[x509.HostnameError](err)
+	if !ok {
+		return false
+	}
+	c := wrong.Certificate
+	return net.ParseIP(wrong.Host) == nil || len(c.IPAddresses) > 0
 }
 
 // RedisConfig returns the configuration of the backend. It reads the files that the configuration names.

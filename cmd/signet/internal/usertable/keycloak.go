@@ -42,7 +42,7 @@ func convertKeycloak(_ *Reader, rec map[string]any, u *api.UserRecord, row *Row)
 }
 
 // keycloakFactor reads a credential of one-time passwords. Keycloak uses the bytes of the secret's text as the key,
-// unless it says that the text is base32.
+// unless it states that the text is base32.
 func keycloakFactor(kind string, credential map[string]any) (Factor, bool) {
 	field := func(names ...string) string { return first(credential, names) }
 	f := Factor{Type: field("credentialData.subType"), Algorithm: field("credentialData.algorithm", "algorithm"), Label: field("userLabel")}

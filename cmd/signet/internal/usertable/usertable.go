@@ -49,7 +49,7 @@ type Row struct {
 	Record   []byte // a line of an import, without its line end
 	Factors  []Factor
 	Err      error  // it cannot be sent
-	Text     string // the record in the file, where Err says that it cannot be read
+	Text     string // the record in the file, where Err is that it cannot be read
 }
 
 // Factor is a second factor of a user.

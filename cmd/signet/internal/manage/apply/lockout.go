@@ -14,7 +14,7 @@ import (
 	"signet/server/syntax"
 )
 
-// checkAccess refuses a plan after which nobody could call the admin API with a token, or the caller could not call it
+// checkAccess refuses a plan after which no client could call the admin API with a token, or the caller could not call it
 // again. caller is the client whose token is used now, or "" on the socket.
 func (p *plan) checkAccess(has []api.Client, caller string) error {
 	var problems []error

@@ -174,7 +174,7 @@ func (r *run) add(ctx context.Context, read usertable.Row) error {
 // maxLooked is how many rows are looked at before an import begins.
 const maxLooked = 100
 
-// noteWraps tells early that an import will take hours, and what can be done: with the first row whose hash is wrapped and need not
+// noteWraps prints early that an import will take hours, and what can be done: with the first row whose hash is wrapped and need not
 // be at once.
 func (r *run) noteWraps(record []byte) {
 	if r.looked == maxLooked || r.wrapLater || r.dryRun {
@@ -271,7 +271,7 @@ func (p *patience) next(now time.Time, answers int) (wait time.Duration, again b
 // errCut means that an answer ended before its last line.
 var errCut = errors.New("the answer of the server was cut off")
 
-// mayRetry reports whether the same part may be answered later. An address that nobody has answered on is more likely the
+// mayRetry reports whether the same part may be answered later. An address that has not answered yet is more likely a
 // wrong one, unless the flag asks to wait for it.
 func (r *run) mayRetry(err error) bool {
 	if refused, ok := errors.AsType[*client.Error](err); ok {
