@@ -59,6 +59,8 @@ type fleet struct {
 	kids     map[string]bool // revoked signing keys
 	backup   *copied
 	restores int
+
+	passwords int // that were made
 }
 
 type member struct {
@@ -443,6 +445,12 @@ func (f *fleet) switchUser() {
 	p.disabled = f.userOf(p).Disabled
 }
 
+// newPassword is one that nobody has had: a login beside a change to the same password is right before and after it.
+func (f *fleet) newPassword() string {
+	f.passwords++
+	return fmt.Sprintf("a difference engine, number %d", f.passwords)
+}
+
 func (f *fleet) userOf(p *person) store.User {
 	u, err := f.store.UserByName(context.Background(), p.name)
 	f.ok(err)
@@ -451,7 +459,7 @@ func (f *fleet) userOf(p *person) store.User {
 
 func (f *fleet) changePassword() {
 	p := f.somebody()
-	next := fmt.Sprintf("a difference engine, number %d", rapid.IntRange(1, 1<<30).Draw(f.t, "password"))
+	next := f.newPassword()
 	before := f.userOf(p).PasswordHash
 	f.told(operator("PUT", "/v1/users/"+p.name+"/password", fmt.Sprintf(`{"password":%q}`, next)), of(p))
 	if f.userOf(p).PasswordHash != before {
@@ -490,7 +498,7 @@ func (f *fleet) loginBeside() {
 	}
 	kind := rapid.IntRange(0, 2).Draw(f.t, "beside")
 	before := p.login(c.id)
-	next := fmt.Sprintf("a difference engine, number %d", rapid.IntRange(1, 1<<30).Draw(f.t, "password"))
+	next := f.newPassword()
 	ending := []pending{
 		operator("POST", "/v1/users/"+p.name+"/disable", ""),
 		operator("PUT", "/v1/users/"+p.name+"/password", fmt.Sprintf(`{"password":%q}`, next)),
