@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,6 +37,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
 			"json":  matchJSON,
+			"value": writeValue,
 		},
 	})
 }
@@ -99,6 +101,19 @@ func matchJSON(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// writeValue writes a value of the JSON in stdout to a file: value FILE keys.0.kid. A step NAME=VALUE takes the first element of
+// an array that has such a member: value FILE keys.state=pending.kid.
+func writeValue(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: value FILE PATH")
+	}
+	got, err := lookJSON(ts.ReadFile("stdout"), args[1])
+	if err != nil {
+		ts.Fatalf("%s: %v", args[1], err)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(got), 0o600))
+}
+
 func lookJSON(text, path string) (string, error) {
 	var v any
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
@@ -110,6 +125,16 @@ func lookJSON(text, path string) (string, error) {
 		case map[string]any:
 			v, ok = x[step]
 		case []any:
+			if name, want, wanted := strings.Cut(step, "="); wanted {
+				i := slices.IndexFunc(x, func(element any) bool {
+					members, _ := element.(map[string]any)
+					return members[name] == want
+				})
+				if ok = i >= 0; ok {
+					v = x[i]
+				}
+				break
+			}
 			var i int
 			if i, _ = strconv.Atoi(step); i < len(x) {
 				v, ok = x[i], true

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"testing"
@@ -78,7 +79,7 @@ func (m *model) start(t *rapid.T) {
 func (m *model) oldest() (id store.SessionID) {
 	for i, e := range m.sessions {
 		o := m.sessions[id]
-		if o == nil || e.started < o.started || e.started == o.started && slices.Compare(i[:], id[:]) < 0 {
+		if o == nil || cmp.Or(cmp.Compare(e.started, o.started), cmp.Compare(e.rotated, o.rotated), slices.Compare(i[:], id[:])) < 0 {
 			id = i
 		}
 	}
