@@ -62,6 +62,9 @@ type breakage struct {
 
 // Where an inequality is broken the simulation finds the token that cannot be verified.
 func TestSimulationRefutesBrokenInequalities(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a counterexample takes seconds to find; it is looked for without -short")
+	}
 	mustRefute(t,
 		breakage{"P is too short", func(_, b *timetable.Timetable) { b.Publish -= b.Publish / 4 }},
 		breakage{"X is not below D", func(_, b *timetable.Timetable) { b.ServeStale = b.SignStale * 3 / 4 }},

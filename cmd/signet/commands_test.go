@@ -105,6 +105,7 @@ func TestRefusals(t *testing.T) {
 
 // TestFollow sees what came before and what comes after, each once, and ends without an error.
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	var calls atomic.Int32
@@ -216,6 +217,7 @@ func TestImportReportCounts(t *testing.T) {
 
 // TestImportWhoseAnswerIsCut: a part whose answer is not complete is sent again, and what the first try did counts.
 func TestImportWhoseAnswerIsCut(t *testing.T) {
+	t.Parallel()
 	tries := 0
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

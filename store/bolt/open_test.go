@@ -156,7 +156,10 @@ func TestFlipped(t *testing.T) {
 	raw := filled(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	path := filepath.Join(t.TempDir(), "signet.db")
-	const flips = 100
+	flips := 100
+	if testing.Short() {
+		flips = 30
+	}
 	refused, found := 0, 0
 	for range flips {
 		spoilt := append([]byte(nil), raw...)
