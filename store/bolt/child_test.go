@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -60,8 +61,8 @@ func childOpen(path string) error {
 func childLimit(path string) error {
 	ctx := context.Background()
 	signal.Ignore(syscall.SIGXFSZ)
-	clock := time.Now()
-	s, err := Open(path, Options{Create: true, Now: func() time.Time { return clock }})
+	var later atomic.Int64 // seconds
+	s, err := Open(path, Options{Create: true, Now: func() time.Time { return time.Now().Add(time.Duration(later.Load()) * time.Second) }})
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func childLimit(path string) error {
 	if err := s.Ping(ctx); !errors.Is(err, store.ErrUnavailable) {
 		return fmt.Errorf("Ping at the limit: got %w, want ErrUnavailable", err)
 	}
-	clock = clock.Add(time.Second)
+	later.Add(1)
 	_ = s.Ping(ctx) // a small write may go through or not; a big one must not
 	if _, err := s.User(ctx, u.ID); err != nil {
 		return fmt.Errorf("reading at the limit: %w", err)
@@ -94,7 +95,7 @@ func childLimit(path string) error {
 	if err := limitFileSize(64 << 20); err != nil {
 		return err
 	}
-	clock = clock.Add(time.Second)
+	later.Add(1)
 	if err := s.Ping(ctx); err != nil {
 		return fmt.Errorf("Ping with space again: %w", err)
 	}

@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// The tests of this file install what .ci/release has built into the directory that SIGNET_DIST names. They need root, because each
+// The tests of this file install what .ci/release has built into the directory that RELEASE_DIST names. They need root, because each
 // installs on a copy of this system that is discarded afterwards; testdata/release/machine makes it.
 
 const crane = "github.com/google/go-containerregistry/cmd/crane@v0.20.6"
@@ -41,7 +41,7 @@ const laterVersion = "v1.99.0"
 
 var buildReleases = sync.OnceValues(func() (releases, error) {
 	var all releases
-	given, err := openRelease(os.Getenv("SIGNET_DIST"))
+	given, err := openRelease(os.Getenv("RELEASE_DIST"))
 	if err != nil {
 		return all, err
 	}
@@ -97,8 +97,8 @@ func openRelease(dir string) (release, error) {
 // builtReleases returns the releases.
 func builtReleases(t *testing.T) releases {
 	t.Helper()
-	if os.Getenv("SIGNET_DIST") == "" {
-		needs(t, "a release", "run .ci/release dist, then the test with SIGNET_DIST=$PWD/dist, as root")
+	if os.Getenv("RELEASE_DIST") == "" {
+		needs(t, "a release", "run .ci/release dist, then the test with RELEASE_DIST=$PWD/dist, as root")
 	}
 	for _, tool := range []string{"dpkg", "apt-get", "rpm", "jq", "curl", "openssl", "unshare", "setpriv"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -514,16 +514,16 @@ func pipeTar(t testing.TB, from *exec.Cmd, to string) {
 	}
 	unpack := exec.Command("tar", "-x", "--same-owner", "-p", "-C", to)
 	unpack.Stdin = read
-	var errs bytes.Buffer
-	from.Stderr, unpack.Stderr = &errs, &errs
+	var packing, unpacking bytes.Buffer
+	from.Stderr, unpack.Stderr = &packing, &unpacking
 	if err := from.Start(); err != nil {
 		t.Fatal(err)
 	}
 	if err := unpack.Run(); err != nil {
-		t.Fatalf("%v\n%s", err, errs.String())
+		t.Fatalf("%v\n%s", err, unpacking.String())
 	}
 	_, _ = io.Copy(io.Discard, read)
 	if err := from.Wait(); err != nil {
-		t.Fatalf("%v\n%s", err, errs.String())
+		t.Fatalf("%v\n%s", err, packing.String())
 	}
 }

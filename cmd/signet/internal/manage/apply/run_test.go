@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -25,7 +26,9 @@ type caller struct {
 	admin *servertest.Server
 	token string
 	proxy *httptest.Server
-	// before sees each request; true means that it has answered it itself.
+
+	mu sync.Mutex
+	// before sees each request; true means that it has answered it itself. Guarded by mu, which is held while it runs.
 	before func(w http.ResponseWriter, r *http.Request) bool
 	calls  atomic.Int32 // that are no GET
 }
@@ -43,12 +46,25 @@ func newCaller(t *testing.T) *caller {
 		if r.Method != http.MethodGet {
 			c.calls.Add(1)
 		}
-		if c.before == nil || !c.before(w, r) {
+		if !c.answered(w, r) {
 			forward.ServeHTTP(w, r)
 		}
 	}))
 	t.Cleanup(c.proxy.Close)
 	return c
+}
+
+func (c *caller) answered(w http.ResponseWriter, r *http.Request) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.before != nil && c.before(w, r)
+}
+
+// setBefore sets before. What an earlier one has written can be read afterwards.
+func (c *caller) setBefore(before func(w http.ResponseWriter, r *http.Request) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.before = before
 }
 
 // run applies a file with the clients, and returns what the command writes.
@@ -92,13 +108,13 @@ func TestPartialFailure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCaller(t)
-			c.before = func(w http.ResponseWriter, r *http.Request) bool {
+			c.setBefore(func(w http.ResponseWriter, r *http.Request) bool {
 				fails := r.Method == http.MethodPost && c.calls.Load() == 2
 				if fails {
 					test.answer(w)
 				}
 				return fails
-			}
+			})
 			out, _, err := c.run(a + "," + b + "," + d)
 			if err == nil || !strings.HasPrefix(err.Error(), `client "b": `) || !strings.HasSuffix(err.Error(), "; 1 of 3 changes were applied, and running this again plans the rest") ||
 				strings.Contains(err.Error(), "--grant") {
@@ -107,7 +123,7 @@ func TestPartialFailure(t *testing.T) {
 			if want := "applied: create a\n" + test.result + ": create b\nnot applied: create d\n"; !strings.HasSuffix(out, want) {
 				t.Errorf("got\n%s, want it to end with\n%s", out, want)
 			}
-			c.before = nil
+			c.setBefore(nil)
 			if out, _, err := c.run(a + "," + b + "," + d); err != nil || !strings.HasSuffix(out, "applied: 2 created, 0 changed, 0 deleted\n") {
 				t.Errorf("again: got %v and\n%s", err, out)
 			}
@@ -138,14 +154,14 @@ func TestAnotherOperator(t *testing.T) {
 				return c.admin.Call(t, "GET", "/v1/clients").Bearer(c.token).Wants(200, "").Raw
 			}
 			theirs, done := "", false
-			c.before = func(_ http.ResponseWriter, r *http.Request) bool {
+			c.setBefore(func(_ http.ResponseWriter, r *http.Request) bool {
 				if r.Method != http.MethodGet && !done {
 					done = true
 					c.admin.CallJSON(t, test.method, test.path, test.body).Bearer(c.token).Do()
 					theirs = state()
 				}
 				return false
-			}
+			})
 			files, flags := test.files, []string(nil)
 			if files == "" {
 				files, flags = "{id: ops, grants: [client_credentials], scopes: ['signet:admin', other]}", []string{"--prune", "--yes"}
@@ -154,6 +170,7 @@ func TestAnotherOperator(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "; 0 of ") {
 				t.Errorf("got error %v, want %q", err, test.want)
 			}
+			c.setBefore(nil)
 			if now := state(); now != theirs || theirs == "" {
 				t.Errorf("got\n%s, want what they have made\n%s", now, theirs)
 			}
@@ -204,7 +221,7 @@ func TestLostAnswer(t *testing.T) {
 	c := newCaller(t)
 	keep := filepath.Join(t.TempDir(), "job.secret")
 	file := fmt.Sprintf("{id: job, grants: [client_credentials], secret: {generate: %s}}", keep)
-	c.before = func(_ http.ResponseWriter, r *http.Request) bool {
+	c.setBefore(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPost { // the server does it, and the answer is lost
 			body := make([]byte, r.ContentLength)
 			_, _ = r.Body.Read(body)
@@ -212,11 +229,11 @@ func TestLostAnswer(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}
 		return false
-	}
+	})
 	if out, _, err := c.run(file); err == nil || !strings.Contains(out, "unknown: create job") {
 		t.Errorf("got %v and\n%s", err, out)
 	}
-	c.before = nil
+	c.setBefore(nil)
 	if out, _, err := c.run(file); err != nil || out != "no changes\n" {
 		t.Errorf("again: got %v and\n%s", err, out)
 	}
