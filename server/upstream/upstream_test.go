@@ -349,6 +349,9 @@ func TestStay(t *testing.T) {
 // TestDown: while nothing is known, the response is 503; users who are here can still log in; and the breaker spares
 // the upstream calls, then asks again.
 func TestDown(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits two seconds for the breaker")
+	}
 	t.Parallel()
 	f := oldTable()
 	var down atomic.Bool

@@ -21,12 +21,18 @@ func TestContract(t *testing.T) {
 
 // TestContractSealed is the contract of a store whose records have seals.
 func TestContractSealed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the contract of the other format is run; the full suite has this one too")
+	}
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, Schema, testSeals()) })
 }
 
 // TestContractOfFormat1 is the contract of a store that has not been raised to format 2.
 func TestContractOfFormat1(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the contract of the other format is run; the full suite has this one too")
+	}
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, store.Format1, seal.New([]masterKey{"one"})) })
 }

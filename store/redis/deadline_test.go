@@ -25,7 +25,7 @@ func TestLateCommands(t *testing.T) {
 	before := server.Info("persistence")["rdb_changes_since_last_save"]
 	reads := map[string]bool{"Install": true, "LoadKeyring": true, "Beats": true, "Client": true, "ListClients": true, "ClientsVersion": true,
 		"User": true, "UserByName": true, "ListUsers": true, "ListSessions": true, "TokenState": true, "Events": true, "Events newest": true, "Manifest": true,
-		"ListThrottle": true}
+		"ListThrottle": true, "LogoutQueue": true}
 	for _, m := range methods {
 		late := s.Stats().LateCommands
 		_, err := m.call(t.Context(), s, x)

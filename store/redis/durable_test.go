@@ -22,7 +22,7 @@ func TestConfirmedByReplicas(t *testing.T) {
 	x := newSubject()
 	x.populate(t, s)
 	durable := func(m method) bool {
-		return slices.ContainsFunc([]string{"Create", "Update", "Delete", "Swap", "Revoke", "UseAssertion", "Keep"}, func(p string) bool { return strings.HasPrefix(m.name, p) })
+		return slices.ContainsFunc([]string{"Create", "Update", "Delete", "Swap", "Revoke", "UseAssertion", "Keep", "queue"}, func(p string) bool { return strings.HasPrefix(m.name, p) })
 	}
 	servers.Replicas[0].Freeze()
 	for _, m := range methods {

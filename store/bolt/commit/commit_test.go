@@ -201,9 +201,10 @@ func TestAbandoned(t *testing.T) {
 // TestCommitFails: every request of the batch gets the error, Ping too, and it passes.
 func TestCommitFails(t *testing.T) {
 	t.Parallel()
-	clock := time.Now()
+	begun := time.Now()
+	var later atomic.Int64 // of the clock
 	path := filepath.Join(t.TempDir(), "signet.db")
-	db := open(t, path, Config{Now: func() time.Time { return clock }})
+	db := open(t, path, Config{Now: func() time.Time { return begun.Add(time.Duration(later.Load())) }})
 	ctx := context.Background()
 	must(t, put(ctx, db, "taken"))
 	clear := failCommits(db)
@@ -224,7 +225,7 @@ func TestCommitFails(t *testing.T) {
 	if err := db.Ping(ctx); !errors.Is(err, errInjected) {
 		t.Errorf("Ping within a second: got %v, want the last failure and no new try", err)
 	}
-	clock = clock.Add(probeEvery)
+	later.Add(int64(probeEvery))
 	if err := db.Ping(ctx); err != nil {
 		t.Errorf("Ping, which has tried again: %v", err)
 	}
