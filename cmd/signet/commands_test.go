@@ -105,6 +105,9 @@ func TestRefusals(t *testing.T) {
 
 // TestFollow sees what came before and what comes after, each once, and ends without an error.
 func TestFollow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for a second; the full suite has it")
+	}
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -217,6 +220,9 @@ func TestImportReportCounts(t *testing.T) {
 
 // TestImportWhoseAnswerIsCut: a part whose answer is not complete is sent again, and what the first try did counts.
 func TestImportWhoseAnswerIsCut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for seconds; the full suite has it")
+	}
 	t.Parallel()
 	tries := 0
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

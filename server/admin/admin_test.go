@@ -118,6 +118,9 @@ func (f *faultyStore) UserByName(_ context.Context, name string) (store.User, er
 }
 
 func TestWhenTheStoreFails(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for seconds; the full suite has it")
+	}
 	t.Parallel()
 	_, admin := servertest.NewAdmin(t, func(cfg *server.Config) { cfg.Store = &faultyStore{cfg.Store, store.ErrUnavailable} })
 	a := admin.CallJSON(t, "GET", "/v1/clients", "").Wants(503, "unavailable")

@@ -100,6 +100,9 @@ func (one *stream) loseRight(t *testing.T) { one.end(t, one.s, one.socket, one.t
 // TestImportEndsWithItsRight: what comes after the caller has lost the right is not taken, whether the
 // lines keep coming or the import waits for them.
 func TestImportEndsWithItsRight(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for seconds; the full suite has it")
+	}
 	t.Parallel()
 	streams := newStreams(t, func(string, *server.Config) {})
 	sends := make([]io.WriteCloser, len(streams))
@@ -160,6 +163,9 @@ func (b *endlessBackup) Flush(context.Context, time.Time) error { return nil }
 
 // TestBackupEndsWithItsRight: also where the caller does not read. Meanwhile there is no other one.
 func TestBackupEndsWithItsRight(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for seconds; the full suite has it")
+	}
 	t.Parallel()
 	begun := map[string]chan struct{}{}
 	streams := newStreams(t, func(name string, cfg *server.Config) {

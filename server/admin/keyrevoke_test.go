@@ -105,6 +105,9 @@ func (k *knocker) Subscribe(ctx context.Context, on func(store.ChangeEvent)) {
 // A second replica refuses the tokens of a revoked key, and its heartbeat has the new version, as soon as it
 // has the hint: long before it would have read the keyring or beaten by itself.
 func TestRevokedKeyAtAnotherReplica(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for seconds; the full suite has it")
+	}
 	t.Parallel()
 	knock := &knocker{hints: make(chan store.ChangeEvent, 1)}
 	s, admin := servertest.NewAdmin(t, nil)

@@ -455,6 +455,9 @@ func TestThrottled(t *testing.T) {
 // TestTimeOfRefusals: where the old system needs longer for its own users, a refusal takes as long for a name that it has
 // not, and for a user whose password is here.
 func TestTimeOfRefusals(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it measures times; the full suite has it")
+	}
 	const known = 150 * time.Millisecond
 	f := oldTable()
 	f.before = func(username string) error {

@@ -65,6 +65,9 @@ func TestVerifyGoodFile(t *testing.T) {
 // TestVerifyFindsDamage: whatever the check of a closed file finds, a server that runs on the file
 // notices too, and is not ready.
 func TestVerifyFindsDamage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it opens dozens of damaged files; the full suite has it")
+	}
 	t.Parallel()
 	raw := filled(t)
 	random := rand.New(rand.NewPCG(3, 4))

@@ -17,6 +17,9 @@ import (
 // TestBreaker: after repeated failures callers are answered at once and the server is left alone,
 // but for one call a second. When that one succeeds, all go through again.
 func TestBreaker(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for a second; the full suite has it")
+	}
 	t.Parallel()
 	stub := newReplies(t)
 	s := openUnaware(t, rest(Config{Addrs: []string{stub.Addr()}, Timeout: 30 * time.Second})) // its looks would count
