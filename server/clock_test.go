@@ -146,7 +146,7 @@ func TestServerWithItsClockOff(t *testing.T) {
 	}
 }
 
-// TestFrontDoorWithItsClockOff: a server whose clock is a minute off shows a page that says to come back and decides nothing, whatever the
+// TestFrontDoorWithItsClockOff: a server whose clock is a minute off shows a page that asks to come back and decides nothing, whatever the
 // step of a login. The same browser goes on when the clock is right, with what it got before.
 func TestFrontDoorWithItsClockOff(t *testing.T) {
 	t.Parallel()

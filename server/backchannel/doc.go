@@ -29,6 +29,7 @@
 // # Apps that do not answer
 //
 // After a failure nothing is sent to that client for a while, which doubles with each failure in a row from one second to five
-// minutes; then one logout is tried, and the others follow when it succeeds. So an app that is down costs one slot now and then,
-// however many of its sessions end. These pauses are of one server: each replica tries by itself.
+// minutes. Then one logout is tried. The others are due within half of that pause afterwards, and not all at once, so that an app that
+// is down costs little and keeps none of another app waiting, however many of its sessions end. These pauses are of one server: each
+// replica tries by itself.
 package backchannel

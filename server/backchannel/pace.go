@@ -28,10 +28,10 @@ func (s *Sender) begin(client string) (wait time.Duration) {
 		return 0
 	}
 	if wait = p.until.Sub(s.cfg.Now()); wait > 0 {
-		return wait
+		return wait + rand.N(wait/2+1) // one of many is the trial, and the others of an app that is down are not due all at once
 	}
 	if p.trying {
-		return firstPause
+		return min(firstPause<<min(p.failures, 16), s.cfg.Timeout+firstPause) // it is found out by then
 	}
 	p.trying = true
 	return 0

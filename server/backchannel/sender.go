@@ -48,7 +48,7 @@ type Sender struct {
 	clients map[string]*pace     // of clients that have failed last
 	dropped uint64               // by the queue, as it was seen last
 	looked  time.Time            // when the queue was looked at last
-	said    map[string]time.Time // when complain last wrote a line
+	logged  map[string]time.Time // when complain last wrote a line
 }
 
 const (
@@ -65,7 +65,7 @@ func New(cfg Config) *Sender {
 	setDefault(&cfg.Concurrency, 8)
 	setDefault(&cfg.GiveUp, 24*time.Hour)
 	setDefault(&cfg.Poll, time.Second)
-	return &Sender{cfg: cfg, metrics: newMetrics(cfg.Registry), clients: map[string]*pace{}, said: map[string]time.Time{}}
+	return &Sender{cfg: cfg, metrics: newMetrics(cfg.Registry), clients: map[string]*pace{}, logged: map[string]time.Time{}}
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -162,10 +162,10 @@ func (s *Sender) handle(ctx context.Context, l store.Logout) {
 func (s *Sender) complain(doing string, err error) {
 	now := s.cfg.Now()
 	s.mu.Lock()
-	last, before := s.said[doing]
+	last, before := s.logged[doing]
 	due := !before || now.Sub(last) >= complainEvery
 	if due {
-		s.said[doing] = now
+		s.logged[doing] = now
 	}
 	s.mu.Unlock()
 	if due {
@@ -245,7 +245,7 @@ func (s *Sender) look(ctx context.Context) {
 	}
 	q, err := s.cfg.Store.LogoutQueue(ctx)
 	if err != nil {
-		return // what it has to say is said by those who claim
+		return // claim logs why
 	}
 	s.mu.Lock()
 	before, first := s.dropped, s.looked.IsZero()

@@ -370,7 +370,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// The metadata says that apps are informed, where they are.
+// The metadata has that apps are informed, where they are.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	with, without := newRig(t, nil), servertest.New(t, nil)

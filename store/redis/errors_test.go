@@ -56,7 +56,7 @@ func (r *replies) always(reply string) {
 
 func bulk(s string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(s), s) }
 
-// TestErrorReplies: whatever Redis says instead of an answer, every method reports that nothing is
+// TestErrorReplies: whatever Redis sends instead of an answer, every method reports that nothing is
 // known: the edge makes 503 of it, and neither a client's mistake nor the end of a session.
 func TestErrorReplies(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -83,37 +84,14 @@ func startApache(t testing.TB, p *process, clientIDs ...string) (sites []*apache
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "-f", file, "-DFOREGROUND")
-	log := &lockedBuffer{}
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(exited) }()
+	startProgram(t, "Apache", exec.Command(path, "-f", file, "-DFOREGROUND"), func(string) bool {
+		return !slices.ContainsFunc(sites, func(site *apacheSite) bool { return !answersOK(site.url + "/signed-out") })
+	})
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt) // its children end with it
-		<-exited
 		if t.Failed() {
-			errors, _ := os.ReadFile(filepath.Join(dir, "error.log"))
-			t.Logf("Apache wrote:\n%s\n%s", log, tail(string(errors), 6000))
+			t.Logf("Apache's log:\n%s", tail(readFile(t, filepath.Join(dir, "error.log")), 6000))
 		}
 	})
-	for _, site := range sites {
-		waitFor(t, "Apache", func() bool {
-			select {
-			case <-exited:
-				t.Fatalf("Apache ended:\n%s", log)
-			default:
-			}
-			res, err := http.Get(site.url + "/signed-out")
-			if err != nil {
-				return false
-			}
-			res.Body.Close()
-			return res.StatusCode == http.StatusOK
-		})
-	}
 	return sites
 }
 

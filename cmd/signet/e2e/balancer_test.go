@@ -14,7 +14,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,12 +45,6 @@ func (b *balancer) RoundTrip(req *http.Request) (*http.Response, error) {
 // startBalancer runs HAProxy in front of two replicas.
 func startBalancer(t testing.TB, replicas []*replica) *balancer {
 	t.Helper()
-	path, err := exec.LookPath("haproxy")
-	if err != nil {
-		if path, err = exec.LookPath("/usr/sbin/haproxy"); err != nil {
-			needs(t, "haproxy", "apt-get install haproxy")
-		}
-	}
 	dir := t.TempDir()
 	certificate, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
 	installtest.WriteCertificate(t, certificate, key, 1)
@@ -59,37 +52,11 @@ func startBalancer(t testing.TB, replicas []*replica) *balancer {
 	if err := os.WriteFile(filepath.Join(dir, "auth.example.com.pem"), []byte(pem+readFile(t, key)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	file, err := listener.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
 	config := strings.NewReplacer("bind :443", "bind fd@3", "/etc/haproxy", dir, "10.0.0.5:8080", replicas[0].address, "10.0.0.6:8080", replicas[1].address).
 		Replace(blockOf(t, "deploy/README.md", "haproxy haproxy.cfg"))
-	if err := os.WriteFile(filepath.Join(dir, "haproxy.cfg"), []byte(config+"  http-response set-header X-Served-By %s\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, "-db", "-f", filepath.Join(dir, "haproxy.cfg"))
-	log := &lockedBuffer{}
-	cmd.ExtraFiles, cmd.Stdout, cmd.Stderr = []*os.File{file}, log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("HAProxy printed:\n%s", log)
-		}
-	})
+	address, straight := startHAProxy(t, config+"  http-response set-header X-Served-By %s\n"), net.Dialer{}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(pem))
-	address, straight := listener.Addr().String(), net.Dialer{}
 	return &balancer{RoundTripper: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots},
 		DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
 			if to == "auth.example.com:443" {

@@ -38,27 +38,9 @@ func startFlask(t testing.TB, issuer, clientID, secret string) *flaskApp {
 	cmd := exec.Command(flaskPython(t), "-m", "flask", "--app", "app", "run", "--port", "0")
 	cmd.Dir = "testdata/flask"
 	cmd.Env = append(os.Environ(), "ISSUER="+issuer, "CLIENT_ID="+clientID, "CLIENT_SECRET="+secret, "PYTHONDONTWRITEBYTECODE=1", "NO_PROXY=127.0.0.1")
-	app := &flaskApp{t: t, log: &lockedBuffer{}}
-	cmd.Stdout, cmd.Stderr = app.log, app.log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(exited) }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-exited
-		if t.Failed() {
-			t.Logf("%s printed:\n%s", clientID, tail(app.log.String(), 4000))
-		}
-	})
-	waitFor(t, "Flask", func() bool {
-		select {
-		case <-exited:
-			t.Fatalf("Flask ended:\n%s", app.log)
-		default:
-		}
-		if found := flaskAddress.FindStringSubmatch(app.log.String()); found != nil {
+	app := &flaskApp{t: t}
+	app.log = startProgram(t, "Flask as "+clientID, cmd, func(log string) bool {
+		if found := flaskAddress.FindStringSubmatch(log); found != nil {
 			app.url = found[1]
 		}
 		return app.url != ""

@@ -55,35 +55,10 @@ func startOAuth2Proxy(t testing.TB, program string, p *process, clientID string,
 	}
 	random := make([]byte, 16)
 	rand.Read(random)
-	g := &guardedPage{t: t, url: "http://" + address, log: &lockedBuffer{}}
+	g := &guardedPage{t: t, url: "http://" + address}
 	cmd := exec.Command(program, "--config", file)
 	cmd.Env = append(os.Environ(), "NO_PROXY=127.0.0.1", "OAUTH2_PROXY_CLIENT_SECRET="+secret, "OAUTH2_PROXY_COOKIE_SECRET="+hex.EncodeToString(random))
-	cmd.Stdout, cmd.Stderr = g.log, g.log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(exited) }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-exited
-		if t.Failed() {
-			t.Logf("oauth2-proxy of %s printed:\n%s", clientID, tail(g.log.String(), 4000))
-		}
-	})
-	waitFor(t, "oauth2-proxy", func() bool {
-		select {
-		case <-exited:
-			t.Fatalf("oauth2-proxy ended:\n%s", g.log)
-		default:
-		}
-		res, err := http.Get(g.url + "/ping")
-		if err != nil {
-			return false
-		}
-		res.Body.Close()
-		return res.StatusCode == http.StatusOK
-	})
+	g.log = startProgram(t, "oauth2-proxy as "+clientID, cmd, func(string) bool { return answersOK(g.url + "/ping") })
 	return g
 }
 

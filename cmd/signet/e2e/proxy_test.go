@@ -3,39 +3,18 @@ package e2e
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// startHAProxy runs HAProxy in front of the server, with one connection to it that all clients share:
+// startOneConnection runs HAProxy in front of the server, with one connection to it that all clients share:
 // what one of them left on it would reach the next.
-func startHAProxy(t *testing.T, backend string) (address string) {
+func startOneConnection(t *testing.T, backend string) (address string) {
 	t.Helper()
-	path, err := exec.LookPath("haproxy")
-	if err != nil {
-		if path, err = exec.LookPath("/usr/sbin/haproxy"); err != nil {
-			needs(t, "haproxy", "apt-get install haproxy")
-		}
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	file, err := listener.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	config := filepath.Join(t.TempDir(), "haproxy.cfg")
-	write(t, config, fmt.Sprintf(`global
+	return startHAProxy(t, fmt.Sprintf(`global
   maxconn 64
 defaults
   mode http
@@ -49,20 +28,6 @@ backend signet
   http-reuse always
   server one %s maxconn 1
 `, backend))
-	cmd := exec.Command(path, "-db", "-f", config)
-	log := &lockedBuffer{}
-	cmd.ExtraFiles, cmd.Stdout, cmd.Stderr = []*os.File{file}, log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("HAProxy said:\n%s", log)
-		}
-	})
-	return listener.Addr().String()
 }
 
 var requestLine = regexp.MustCompile(`^(?:GET|POST|CONNECT) .+ HTTP/\d\.\d\r\n`)
@@ -72,7 +37,7 @@ var requestLine = regexp.MustCompile(`^(?:GET|POST|CONNECT) .+ HTTP/\d\.\d\r\n`)
 func TestNothingIsSmuggledThroughAProxy(t *testing.T) {
 	t.Parallel()
 	p := startInstall(t, "")
-	front := startHAProxy(t, p.address())
+	front := startOneConnection(t, p.address())
 	visitor := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	visit := func(t *testing.T) {
 		t.Helper()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"signet/cmd/signet/internal/cli"
 	"signet/cmd/signet/internal/usertable"
 	"signet/server/admin/api"
 	"signet/server/password"
@@ -80,8 +81,8 @@ func (r *run) hereAs(ctx context.Context, row usertable.Row) (reason string, err
 	if err := r.server.Call(ctx, api.ShowUser.At(row.Username), nil, &holder); err == nil && holder.Username == username {
 		return "", nil
 	}
-	return fmt.Sprintf("the user %s has this id here already. If it is the same person under a new name, rename them first: `signet user rename %[1]s %s`",
-		username, row.Username), nil
+	return fmt.Sprintf("the user %s has this id here already. If it is the same person under a new name, rename them first: `signet user rename %s %s`",
+		username, cli.ShellQuote(username), cli.ShellQuote(row.Username)), nil
 }
 
 // explained words an error of the server that is not tried again.
